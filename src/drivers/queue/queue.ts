@@ -1,0 +1,67 @@
+import type { Uuid } from '../../kernel/ids.ts';
+import type { Origin } from '../../messages/origin.ts';
+
+/*
+ * The queue is only a wake-up call: the ledger is the truth. A job may be delivered twice or not at all;
+ * the sweeper adds what went missing, and adding a job that is already there changes nothing.
+ */
+
+/** A call to look at one message. The job's id is the message's id. */
+export interface WakeUp {
+  readonly messageId: Uuid;
+  readonly origin: Origin;
+  readonly lane: string;
+  readonly traceParent?: string;
+  /** Not before this much time has passed; 0 or absent: now. */
+  readonly delayMs?: number;
+}
+
+/** What becomes of a job after its message was looked at. */
+export type WakeUpOutcome = { readonly kind: 'done' } | { readonly kind: 'later'; readonly delayMs: number };
+
+export interface QueueCounts {
+  readonly waiting: number;
+  readonly delayed: number;
+  readonly active: number;
+}
+
+export interface QueueConsumer {
+  /** Takes no more jobs from now on; those in hand go on. */
+  pause(): Promise<void>;
+  resume(): Promise<void>;
+  setConcurrency(concurrency: number): void;
+  /** Stops taking, resolves when the jobs in hand have ended. */
+  close(): Promise<void>;
+}
+
+/** One named queue. */
+export interface Queue {
+  readonly name: string;
+  /** Adds jobs in one round trip; one whose message already has a job is left as it is. */
+  add(wakeUps: readonly WakeUp[]): Promise<void>;
+  counts(): Promise<QueueCounts>;
+  /** Hands jobs to `work`, at most `concurrency` at once. An error of `work` is reported and the job given up: the sweeper brings it back. */
+  consume(
+    work: (wakeUp: WakeUp) => Promise<WakeUpOutcome>,
+    options: { readonly concurrency: number; readonly onError: (error: Error) => void },
+  ): Promise<QueueConsumer>;
+  /** Removes every job. */
+  clear(): Promise<void>;
+}
+
+/** A way to reach queues: BullMQ on Redis, on PostgreSQL, or on PGlite in the process. */
+export interface QueueDriver {
+  readonly kind: 'redis' | 'postgres' | 'pglite';
+  /** The queue of this name, made when first asked for. */
+  queue(name: string): Queue;
+  /**
+   * A mark in the queue's store that lives as long as its jobs do. `false` the first time, and again after the
+   * store was emptied: the sweeper then adds every pending message anew.
+   */
+  wasKept(): Promise<boolean>;
+  ping(): Promise<void>;
+  /** Things about the store that would break a promise, in words (Redis without AOF, wrong eviction policy). */
+  warnings(): Promise<readonly string[]>;
+  /** Closes consumers first, then queues, then connections. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,68 @@
+import { z } from 'zod';
+import { AppError, type Fault } from '../kernel/app-error.ts';
+
+/*
+ * Origin: who caused the work. Set once at admission, inherited by every message and call that
+ * follows, never changed (promise P1).
+ */
+
+const maxNameLength = 128;
+const maxLabels = 16;
+
+// Printable text without control characters: it becomes SQL, log and header values.
+const name = z
+  .string()
+  .min(1)
+  .max(maxNameLength)
+  // eslint-disable-next-line no-control-regex -- the point is to refuse them
+  .regex(/^[^\u0000-\u001f\u007f]+$/, 'must not contain control characters')
+  .refine((text) => text.trim() === text, 'must not begin or end with white space');
+
+const originSchema = z.strictObject({
+  /** The team that pays. */
+  team: name,
+  /** The customer on whose behalf the work is done. */
+  customer: name,
+  /** The product feature that asked for it. */
+  feature: name,
+  /** One run of many items, when the work belongs to one. */
+  batch: name.optional(),
+  /** Free labels: at most 16, keys and values 1 to 128 characters. */
+  labels: z
+    .record(z.string().regex(/^[a-z][a-z0-9_.-]{0,62}$/, 'keys are lower case: [a-z][a-z0-9_.-]*'), name)
+    .refine((labels) => Object.keys(labels).length <= maxLabels, `at most ${maxLabels} labels`)
+    .optional(),
+});
+
+/** Who caused the work: team, customer and feature, an optional batch, and bounded free labels. */
+export interface Origin {
+  readonly team: string;
+  readonly customer: string;
+  readonly feature: string;
+  readonly batch?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+}
+
+/** The origin in an unknown value. Throws MILLRACE_ORIGIN_INVALID with every faulty field. */
+export function parseOrigin(value: unknown): Origin {
+  const parsed = originSchema.safeParse(value);
+  if (!parsed.success) {
+    const faults: Fault[] = parsed.error.issues.map((issue) => ({
+      field: ['origin', ...issue.path.map(String)].join('.'),
+      problem: issue.message,
+    }));
+    throw new AppError(
+      'MILLRACE_ORIGIN_INVALID',
+      `The origin is not valid: ${faults.map((fault) => `${fault.field}: ${fault.problem}`).join('; ')}`,
+      { faults },
+    );
+  }
+  const { team, customer, feature, batch, labels } = parsed.data;
+  return {
+    team,
+    customer,
+    feature,
+    ...(batch === undefined ? {} : { batch }),
+    ...(labels === undefined || Object.keys(labels).length === 0 ? {} : { labels }),
+  };
+}
