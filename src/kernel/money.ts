@@ -11,6 +11,9 @@ const Exact = Decimal.clone({ precision: 60, toExpNeg: -60, toExpPos: 60 });
 /** Digits after the point that ledger and column store keep: Decimal(38, 18). */
 export const moneyScale = 18;
 
+/** Digits after the point that a rate per million tokens may have, so that any count of tokens times it fits money. */
+export const rateScale = moneyScale - 6;
+
 /** An exact amount of US dollars. */
 export type Usd = Decimal;
 
@@ -20,6 +23,15 @@ const decimalPattern = /^-?\d+(\.\d+)?$/;
 export function usd(text: string): Usd {
   invariant(decimalPattern.test(text), `"${text}" is a decimal amount`);
   return new Exact(text);
+}
+
+/**
+ * Reads a float that stands for a decimal, as JSON catalogues carry prices: by its shortest decimal text,
+ * which is what was written in the source, never by its binary value.
+ */
+export function usdFromNumber(value: number): Usd {
+  invariant(Number.isFinite(value) && value >= 0, `${value} is an amount`);
+  return new Exact(String(value));
 }
 
 export const zeroUsd: Usd = new Exact(0);
@@ -34,15 +46,35 @@ export function sumUsd(amounts: Iterable<Usd>): Usd {
   return total;
 }
 
+export function maxUsd(left: Usd, right: Usd): Usd {
+  return right.greaterThan(left) ? right : left;
+}
+
+/** A rate times a decimal factor ("0.5"), rounded half up to the digits that a rate may have. */
+export function scaleRate(usdPerMillion: Usd, factor: string): Usd {
+  return roundRate(usdPerMillion.times(usd(factor)));
+}
+
+/** The rate itself, or the nearest that has no more digits than a rate may have. */
+export function roundRate(usdPerMillion: Usd): Usd {
+  return usdPerMillion.toDecimalPlaces(rateScale, Decimal.ROUND_HALF_UP);
+}
+
+// A product is cheaper than a quotient; this runs several times a call.
+const millionth = new Exact('0.000001');
+
 /** Tokens times a price per million tokens. Fails if the product needs more digits than money keeps. */
 export function tokensAtPrice(tokens: number, usdPerMillion: Usd): Usd {
   invariant(Number.isSafeInteger(tokens) && tokens >= 0, `${tokens} is a count of tokens`);
-  const amount = usdPerMillion.times(tokens).div(1_000_000);
-  invariant(amount.decimalPlaces() <= moneyScale, `${amount.toFixed()} fits ${moneyScale} decimals`);
+  const amount = usdPerMillion.times(tokens).times(millionth);
+  // The text is only made when it is needed: it costs more than the product.
+  if (amount.decimalPlaces() > moneyScale)
+    invariant(false, `${amount.toFixed()} fits ${moneyScale} decimals`);
   return amount;
 }
 
 /** The amount's plain decimal text without trailing zeros or exponent: "0.00125". */
 export function formatUsd(amount: Usd): string {
-  return amount.toFixed();
+  // A decimal zero has a sign; an amount of nothing has none.
+  return amount.isZero() ? '0' : amount.toFixed();
 }

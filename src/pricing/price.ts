@@ -9,7 +9,10 @@ export interface PriceQuestion {
   readonly model: string;
   /** The time of the call: the price in force then. */
   readonly at: Date;
-  /** The service tier that served it, "default" when the provider has none. */
+  /**
+   * The service tier that served it, "default" when the provider has none. "standard" and "auto" mean the
+   * default, "batch" means batch mode; any other tier has its own price or none.
+   */
   readonly tier: string;
   /** Whether it went through the provider's batch endpoint. */
   readonly batch: boolean;
@@ -24,9 +27,12 @@ export interface Rate {
 
 /** The price that was in force, and where it came from. */
 export interface Price {
-  /** "<catalogue>:<provider>/<model>@<start date or 'always'>[+tier][+batch]": stable, stored with every usage record. */
+  /**
+   * "<catalogue>:<provider>/<model>@<start date, daily window or 'always'>[+tier][+batch]", followed by
+   * " of <reference>" when it is a multiple of another price. Stable, stored with every usage record.
+   */
   readonly reference: string;
-  /** "genai-prices@0.1.8" or "overlay:<file's digest>". */
+  /** "genai-prices@0.1.8", "overlay:<file's digest>" or "packaged-overlay:<digest>". */
   readonly catalogue: string;
   readonly rates: Readonly<Partial<Record<TokenClass, Rate>>>;
   /** A fixed amount for each request, when the contract has one. */
@@ -55,5 +61,8 @@ export interface Pricer {
    */
   upperBound(question: PriceQuestion, maxInputTokens: number, maxOutputTokens: number): Usd | undefined;
   /** The most tokens the model can put out or take in, where the catalogue knows. */
-  limits(provider: string, model: string): { readonly contextTokens?: number; readonly maxOutputTokens?: number };
+  limits(
+    provider: string,
+    model: string,
+  ): { readonly contextTokens?: number; readonly maxOutputTokens?: number };
 }

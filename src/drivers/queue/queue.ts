@@ -6,18 +6,20 @@ import type { Origin } from '../../messages/origin.ts';
  * the sweeper adds what went missing, and adding a job that is already there changes nothing.
  */
 
-/** A call to look at one message. The job's id is the message's id. */
+/**
+ * A call to look at one message. The job's id is the message's id, followed by "-<fence>" when the fence is above 0:
+ * a message that is to be taken again must not be mistaken for the job of its dead worker.
+ */
 export interface WakeUp {
   readonly messageId: Uuid;
+  /** The message's fence when it was published. */
+  readonly fence: number;
   readonly origin: Origin;
   readonly lane: string;
   readonly traceParent?: string;
   /** Not before this much time has passed; 0 or absent: now. */
   readonly delayMs?: number;
 }
-
-/** What becomes of a job after its message was looked at. */
-export type WakeUpOutcome = { readonly kind: 'done' } | { readonly kind: 'later'; readonly delayMs: number };
 
 export interface QueueCounts {
   readonly waiting: number;
@@ -40,9 +42,9 @@ export interface Queue {
   /** Adds jobs in one round trip; one whose message already has a job is left as it is. */
   add(wakeUps: readonly WakeUp[]): Promise<void>;
   counts(): Promise<QueueCounts>;
-  /** Hands jobs to `work`, at most `concurrency` at once. An error of `work` is reported and the job given up: the sweeper brings it back. */
+  /** Hands jobs to `work`, at most `concurrency` at once. A job is done when `work` resolves; an error of `work` is reported and the job given up: the sweeper brings it back. */
   consume(
-    work: (wakeUp: WakeUp) => Promise<WakeUpOutcome>,
+    work: (wakeUp: WakeUp) => Promise<void>,
     options: { readonly concurrency: number; readonly onError: (error: Error) => void },
   ): Promise<QueueConsumer>;
   /** Removes every job. */

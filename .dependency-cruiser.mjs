@@ -1,0 +1,172 @@
+/*
+ * Import boundaries, at error level. Imports run downward only, from a stratum to the ones before it;
+ * features of one stratum do not know each other; a package is imported only by the folder that owns it;
+ * concrete adapters are known to the composition root alone. The tree is described in ARCHITECTURE.md.
+ */
+
+const strata = [
+  ['kernel'],
+  ['messages', 'drivers', 'telemetry', 'pricing'],
+  ['admission', 'ledger', 'usage'],
+  ['models'],
+  ['pipeline'],
+  ['requests', 'batches', 'costs', 'ingest'],
+  ['app', 'cli'],
+];
+
+/** The few sideways imports inside one stratum: every one of them points at a vocabulary, or at what it starts. */
+const sideways = {
+  drivers: ['messages'],
+  telemetry: ['messages'],
+  cli: ['app'],
+};
+
+/** Which source folders (regular expressions under the root) may import which packages. Tests beside the code may too. */
+const owners = [
+  { name: 'pg', packages: ['pg'], folders: ['src/drivers/sql-database', 'src/drivers/queue'] },
+  {
+    name: 'pglite',
+    packages: ['@electric-sql/pglite'],
+    folders: ['src/drivers/sql-database', 'src/drivers/queue'],
+  },
+  { name: 'bullmq', packages: ['bullmq', 'ioredis', '@nestjs/bullmq'], folders: ['src/drivers/queue'] },
+  {
+    name: 'clickhouse',
+    packages: ['@clickhouse/client', '@clickhouse/client-common', 'chdb'],
+    folders: ['src/drivers/column-store'],
+  },
+  { name: 'aws', packages: ['@aws-sdk/[^/]+', '@smithy/[^/]+'], folders: ['src/drivers/payload-store'] },
+  { name: 'decimal', packages: ['decimal.js'], folders: ['src/kernel/money.ts'] },
+  { name: 'prices', packages: ['@pydantic/genai-prices'], folders: ['src/pricing'] },
+  { name: 'providers', packages: ['tiktoken', '@ai-sdk/[^/]+'], folders: ['src/models'] },
+  { name: 'ai', packages: ['ai'], folders: ['src/models', 'src/testing'] },
+  { name: 'telemetry', packages: ['prom-client', 'pino'], folders: ['src/telemetry'] },
+  {
+    name: 'opentelemetry-sdk',
+    packages: ['@opentelemetry/(?:sdk-[^/]+|exporter-[^/]+|resources|context-async-hooks)'],
+    folders: ['src/telemetry'],
+  },
+  {
+    name: 'opentelemetry-api',
+    packages: ['@opentelemetry/api'],
+    folders: ['src/telemetry', 'src/models', 'src/pipeline'],
+  },
+  {
+    name: 'http',
+    packages: ['nestjs-pino', 'pino-http', 'fastify', '@fastify/[^/]+', '@nestjs/platform-fastify'],
+    folders: ['src/app'],
+  },
+  { name: 'commander', packages: ['commander'], folders: ['src/cli'] },
+];
+
+const testBesideCode = '\\.test\\.ts$';
+const alternatives = (names) => `(?:${names.join('|')})`;
+const escaped = (name) => name.replaceAll('.', '\\.');
+
+/** For each folder: it may import itself, the strata below it, and its listed sideways neighbours. */
+const downwardOnly = strata.flatMap((folders, level) =>
+  folders.map((folder) => {
+    const below = strata.slice(0, level).flat();
+    const allowed = [folder, ...below, ...(sideways[folder] ?? [])];
+    return {
+      name: `downward-only-${folder}`,
+      comment: `src/${folder} may import ${allowed.join(', ')} and nothing else of src (the simulator has its own rule).`,
+      severity: 'error',
+      from: { path: `^src/${folder}/` },
+      to: { path: '^src/', pathNot: `^src/${alternatives([...allowed, 'simulator'])}/` },
+    };
+  }),
+);
+
+const packageFences = owners.map(({ name, packages, folders }) => ({
+  name: `package-${name}`,
+  comment: `${packages.join(', ')}: only in ${folders.join(', ')}. Declare a port where it is needed and bind it in src/app.`,
+  severity: 'error',
+  from: { path: '^src/', pathNot: [testBesideCode, `^${alternatives(folders.map(escaped))}(?:/|\\.ts$|$)`] },
+  to: { path: `(?:^|/)node_modules/(?:@types/)?${alternatives(packages)}/` },
+}));
+
+export default {
+  forbidden: [
+    ...downwardOnly,
+    ...packageFences,
+    {
+      name: 'no-cycles',
+      comment: 'A cycle has no bottom to start reading from.',
+      severity: 'error',
+      from: {},
+      to: { circular: true },
+    },
+    {
+      name: 'adapters-only-in-the-composition-root',
+      comment: 'Which technology runs is decided in src/app; all other code sees the port.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: ['^src/(?:app|cli|drivers)/', testBesideCode] },
+      to: { path: '^src/drivers/.+/[^/.]+\\.[a-z0-9-]+\\.ts$', pathNot: testBesideCode },
+    },
+    {
+      name: 'simulator-imports-kernel-only',
+      comment: "The simulator's bill is a second opinion: it must not share code with what it judges.",
+      severity: 'error',
+      from: { path: '^src/simulator/' },
+      to: { path: '^src/', pathNot: '^src/(?:simulator|kernel)/' },
+    },
+    {
+      name: 'simulator-imported-from-the-edge-only',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/(?:app|cli|simulator)/' },
+      to: { path: '^src/simulator/' },
+    },
+    {
+      name: 'faces-are-not-imported-inside',
+      comment: 'main.ts, millrace.ts and testing.ts are entry points for others.',
+      severity: 'error',
+      from: { path: '^src/.+/', pathNot: testBesideCode },
+      to: { path: '^src/(?:main|millrace|testing)\\.ts$' },
+    },
+    {
+      name: 'source-stands-alone',
+      comment: 'src must not need tests, examples, benchmarks, boards or scripts.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: testBesideCode },
+      to: { path: '^(?:test|examples|bench|dashboards|scripts)/' },
+    },
+    {
+      name: 'tests-are-not-imported',
+      severity: 'error',
+      from: { pathNot: testBesideCode },
+      to: { path: testBesideCode },
+    },
+    {
+      name: 'no-development-packages-in-source',
+      comment: 'What src imports must be installed with the package.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: testBesideCode },
+      to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'no-unlisted-packages',
+      comment: 'Every imported package stands in package.json.',
+      severity: 'error',
+      from: {},
+      to: { dependencyTypes: ['npm-no-pkg', 'npm-unknown'] },
+    },
+    {
+      name: 'no-unresolvable',
+      severity: 'error',
+      from: {},
+      to: { couldNotResolve: true },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '^(?:dist|coverage|\\.millrace)/' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'require', 'default', 'types'],
+      mainFields: ['module', 'main', 'types'],
+    },
+  },
+};

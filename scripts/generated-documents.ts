@@ -1,0 +1,16 @@
+import { errorsDocument } from './errors-document.ts';
+import { metricsDocument } from './metrics-document.ts';
+
+/** A committed file that follows from code. */
+export interface GeneratedDocument {
+  /** Its path from the root. */
+  readonly path: string;
+  /** The content it must have. */
+  readonly render: () => string | Promise<string>;
+}
+
+/** Every generated file; `npm run generate` writes them, the check compares them. */
+export const generatedDocuments: readonly GeneratedDocument[] = [
+  { path: 'docs/errors.md', render: errorsDocument },
+  { path: 'docs/metrics.md', render: metricsDocument },
+];

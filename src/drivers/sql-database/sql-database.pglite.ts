@@ -1,0 +1,156 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { mkdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { PGlite } from '@electric-sql/pglite';
+import { invariant } from '../../kernel/invariant.ts';
+import { lockDirectory, type ReleaseDirectory } from './directory-lock.ts';
+import { PgliteSession } from './pglite-session.ts';
+import type { SqlDatabase, SqlExecutor, SqlResult, SqlStatement } from './sql-database.ts';
+import { closedBefore, rolledBackInstead, sqlError, withSqlErrors } from './sql-error.ts';
+
+/*
+ * PostgreSQL in the process. There is one session, so work takes turns: a single statement is a turn, a whole
+ * transaction is a turn. A statement on the database itself from inside a transaction would wait for its own
+ * turn for ever, and fails an invariant instead.
+ *
+ * A commit is in the operating system's hands when it is acknowledged: it outlives the process (SIGKILL
+ * included), but not a loss of power, because the engine has no fsync.
+ */
+
+export interface PgliteOptions {
+  /** Where the database lies; made with its parents when missing. Absent: in memory. */
+  readonly dataDirectory?: string;
+}
+
+/** A transaction that is running, to tell whether a call comes from inside it. */
+interface RunningTransaction {
+  isOpen: boolean;
+}
+
+/** The ledger's database on PGlite. */
+export class PgliteSqlDatabase implements SqlDatabase {
+  readonly kind = 'pglite';
+  readonly #pglite: PGlite;
+  readonly #session: PgliteSession;
+  readonly #release: ReleaseDirectory;
+  readonly #inside = new AsyncLocalStorage<RunningTransaction>();
+  #lastTurn: Promise<void> = Promise.resolve();
+  #closing: Promise<void> | undefined;
+
+  private constructor(pglite: PGlite, release: ReleaseDirectory) {
+    this.#pglite = pglite;
+    this.#session = new PgliteSession(pglite);
+    this.#release = release;
+  }
+
+  /** Opens the database, and makes it when there is none. Throws MILLRACE_DATA_IN_USE when another process has it. */
+  static async open(options: PgliteOptions = {}): Promise<PgliteSqlDatabase> {
+    if (options.dataDirectory === undefined) {
+      return new PgliteSqlDatabase(await openPglite(undefined), () => undefined);
+    }
+    const directory = resolve(options.dataDirectory);
+    mkdirSync(directory, { recursive: true });
+    const release = lockDirectory(directory);
+    try {
+      return new PgliteSqlDatabase(await openPglite(join(directory, 'pgdata')), release);
+    } catch (error) {
+      release();
+      throw sqlError(error, 'open');
+    }
+  }
+
+  query<Row = Record<string, unknown>>(
+    statement: SqlStatement,
+    parameters: readonly unknown[] = [],
+  ): Promise<SqlResult<Row>> {
+    return this.#turn(statement.name, () => this.#run(statement, parameters));
+  }
+
+  execute(script: string): Promise<void> {
+    return this.#turn('script', () => this.#runScript(script));
+  }
+
+  transaction<T>(work: (transaction: SqlExecutor) => Promise<T>): Promise<T> {
+    return this.#turn('a transaction', () => this.#transact(work));
+  }
+
+  async ping(): Promise<void> {
+    await this.query({ name: 'ping', text: 'select 1' });
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#lastTurn.then(async () => {
+      await this.#pglite.close();
+      this.#release();
+    });
+    return this.#closing;
+  }
+
+  async #transact<T>(work: (transaction: SqlExecutor) => Promise<T>): Promise<T> {
+    const running: RunningTransaction = { isOpen: true };
+    await this.#runScript('BEGIN ISOLATION LEVEL READ COMMITTED');
+    try {
+      const result = await this.#inside.run(running, () => work(this.#executor(running)));
+      running.isOpen = false;
+      await this.#commit();
+      return result;
+    } catch (error) {
+      running.isOpen = false;
+      // When it was the commit that failed there is nothing to roll back, which PostgreSQL only notes.
+      await this.#runScript('ROLLBACK');
+      throw error;
+    }
+  }
+
+  async #commit(): Promise<void> {
+    const tag = await withSqlErrors('commit', () => this.#session.execute('COMMIT'));
+    if (tag !== 'COMMIT') throw rolledBackInstead();
+  }
+
+  // Statements of one transaction that are started together still go one after the other.
+  #executor(running: RunningTransaction): SqlExecutor {
+    let last: Promise<void> = Promise.resolve();
+    const next = <T>(name: string, run: () => Promise<T>): Promise<T> => {
+      invariant(running.isOpen, `${name} runs before its transaction ends`);
+      const result = last.then(run);
+      last = settled(result);
+      return result;
+    };
+    return {
+      query: <Row>(statement: SqlStatement, parameters: readonly unknown[] = []) =>
+        next(statement.name, () => this.#run<Row>(statement, parameters)),
+      execute: (script) => next('script', () => this.#runScript(script)),
+    };
+  }
+
+  #run<Row>(statement: SqlStatement, parameters: readonly unknown[]): Promise<SqlResult<Row>> {
+    return withSqlErrors(statement.name, () => this.#session.query<Row>(statement, parameters));
+  }
+
+  async #runScript(script: string): Promise<void> {
+    await withSqlErrors('script', () => this.#session.execute(script));
+  }
+
+  async #turn<T>(name: string, work: () => Promise<T>): Promise<T> {
+    if (this.#closing !== undefined) throw closedBefore(name);
+    invariant(
+      this.#inside.getStore()?.isOpen !== true,
+      `${name} inside a transaction runs on the transaction, not on the database`,
+    );
+    const result = this.#lastTurn.then(work);
+    this.#lastTurn = settled(result);
+    return await result;
+  }
+}
+
+function openPglite(dataDirectory: string | undefined): Promise<PGlite> {
+  return PGlite.create({
+    ...(dataDirectory === undefined ? {} : { dataDir: dataDirectory }),
+    relaxedDurability: false,
+  });
+}
+
+/** Resolves when the promise has settled either way: its outcome goes to whoever awaits it. */
+async function settled(promise: Promise<unknown>): Promise<void> {
+  await Promise.allSettled([promise]);
+}

@@ -1,0 +1,223 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import pg from 'pg';
+import { invariant } from '../../kernel/invariant.ts';
+import { columnParser } from './column-value.ts';
+import { parameterText } from './parameter-text.ts';
+import type { SqlDatabase, SqlExecutor, SqlResult, SqlStatement } from './sql-database.ts';
+import { closedBefore, isConnectionLoss, rolledBackInstead, sqlError, withSqlErrors } from './sql-error.ts';
+
+/*
+ * PostgreSQL by a pool of connections. Statements are prepared once a connection under their names. A connection
+ * that was lost, or whose statement got no answer in time, leaves the pool; the failed statement may or may not
+ * have taken effect, as always when an answer is missing.
+ */
+
+export interface PostgresOptions {
+  readonly connectionString: string;
+  /** Connections at most. */
+  readonly poolSize: number;
+  /** How long the server lets one statement run. The client gives up a little later, if the server is silent. */
+  readonly statementTimeoutMs: number;
+  /** Shown in pg_stat_activity. */
+  readonly applicationName: string;
+  /** How long to wait for a connection, a new one or a free one. Default: 10 s. */
+  readonly connectTimeoutMs?: number;
+}
+
+const defaultConnectTimeoutMs = 10_000;
+const silenceAfterTimeoutMs = 5_000;
+const keepAliveAfterMs = 10_000;
+const maxStatementNameLength = 63;
+
+// `pg` asks by type id and format; everything here comes as text.
+const columnTypes: pg.CustomTypesConfig = { getTypeParser: (typeId: number) => columnParser(typeId) };
+
+/** A transaction that is running, to tell whether a call comes from inside it. */
+interface RunningTransaction {
+  isOpen: boolean;
+}
+
+/** The ledger's database on a PostgreSQL server. */
+export class PostgresSqlDatabase implements SqlDatabase {
+  readonly kind = 'postgres';
+  readonly #pool: pg.Pool;
+  readonly #inside = new AsyncLocalStorage<RunningTransaction>();
+  readonly #running = new Set<Promise<unknown>>();
+  #closing: Promise<void> | undefined;
+
+  private constructor(pool: pg.Pool) {
+    this.#pool = pool;
+  }
+
+  /** Opens the pool and waits for the server's first answer. */
+  static async open(options: PostgresOptions): Promise<PostgresSqlDatabase> {
+    const pool = new pg.Pool({
+      connectionString: options.connectionString,
+      max: options.poolSize,
+      application_name: options.applicationName,
+      statement_timeout: options.statementTimeoutMs,
+      query_timeout: options.statementTimeoutMs + silenceAfterTimeoutMs,
+      connectionTimeoutMillis: options.connectTimeoutMs ?? defaultConnectTimeoutMs,
+      keepAlive: true,
+      keepAliveInitialDelayMillis: keepAliveAfterMs,
+      idleTimeoutMillis: 60_000,
+      types: columnTypes,
+    });
+    // An idle connection that is lost leaves the pool by itself; nobody waits for it.
+    pool.on('error', () => undefined);
+    const database = new PostgresSqlDatabase(pool);
+    try {
+      await database.ping();
+    } catch (error) {
+      await database.close();
+      throw error;
+    }
+    return database;
+  }
+
+  query<Row = Record<string, unknown>>(
+    statement: SqlStatement,
+    parameters: readonly unknown[] = [],
+  ): Promise<SqlResult<Row>> {
+    return this.#withClient(statement.name, (client) => runStatement<Row>(client, statement, parameters));
+  }
+
+  execute(script: string): Promise<void> {
+    return this.#withClient('script', (client) => runScript(client, script));
+  }
+
+  transaction<T>(work: (transaction: SqlExecutor) => Promise<T>): Promise<T> {
+    return this.#withClient('a transaction', (client) => this.#transact(client, work));
+  }
+
+  async ping(): Promise<void> {
+    await this.query({ name: 'ping', text: 'select 1' });
+  }
+
+  close(): Promise<void> {
+    // The pool's own end() would strand those that still wait for a connection.
+    this.#closing ??= Promise.allSettled(this.#running).then(() => this.#pool.end());
+    return this.#closing;
+  }
+
+  async #transact<T>(
+    client: LentClient,
+    work: (transaction: SqlExecutor) => Promise<T>,
+  ): Promise<T> {
+    const running: RunningTransaction = { isOpen: true };
+    await runScript(client, 'BEGIN ISOLATION LEVEL READ COMMITTED');
+    try {
+      const result = await this.#inside.run(running, () => work(executorOf(client, running)));
+      running.isOpen = false;
+      await commit(client);
+      return result;
+    } catch (error) {
+      running.isOpen = false;
+      // A lost connection has rolled back by itself and is thrown away by #withClient.
+      if (!client.isLost()) await runScript(client, 'ROLLBACK');
+      throw error;
+    }
+  }
+
+  async #withClient<T>(name: string, work: (client: LentClient) => Promise<T>): Promise<T> {
+    if (this.#closing !== undefined) throw closedBefore(name);
+    invariant(
+      this.#inside.getStore()?.isOpen !== true,
+      `${name} inside a transaction runs on the transaction, not on the database`,
+    );
+    const result = this.#lend(name, work);
+    this.#running.add(result);
+    try {
+      return await result;
+    } finally {
+      this.#running.delete(result);
+    }
+  }
+
+  async #lend<T>(name: string, work: (client: LentClient) => Promise<T>): Promise<T> {
+    const client = new LentClient(await withSqlErrors(name, () => this.#pool.connect()));
+    try {
+      return await work(client);
+    } finally {
+      client.giveBack();
+    }
+  }
+}
+
+/** A connection out of the pool, which remembers whether it was lost meanwhile. */
+class LentClient {
+  readonly #client: pg.PoolClient;
+  #loss: unknown;
+  readonly #onError = (error: unknown): void => {
+    this.#loss = error;
+  };
+
+  constructor(client: pg.PoolClient) {
+    this.#client = client;
+    // The pool listens only to idle clients; an error event that nobody hears would end the process.
+    client.on('error', this.#onError);
+  }
+
+  isLost(): boolean {
+    return this.#loss !== undefined;
+  }
+
+  async run<Row extends pg.QueryResultRow>(name: string, query: pg.QueryConfig): Promise<pg.QueryResult<Row>> {
+    if (this.#loss !== undefined) throw sqlError(this.#loss, name);
+    try {
+      return await this.#client.query<Row>(query);
+    } catch (error) {
+      if (isConnectionLoss(error)) this.#loss ??= error;
+      throw sqlError(error, name);
+    }
+  }
+
+  giveBack(): void {
+    this.#client.removeListener('error', this.#onError);
+    this.#client.release(this.isLost());
+  }
+}
+
+async function runStatement<Row>(
+  client: LentClient,
+  statement: SqlStatement,
+  parameters: readonly unknown[],
+): Promise<SqlResult<Row>> {
+  invariant(statement.name.length <= maxStatementNameLength, `${statement.name} fits PostgreSQL's names`);
+  const result = await client.run(statement.name, {
+    name: statement.name,
+    text: statement.text,
+    values: parameters.map(parameterText),
+  });
+  return { rows: result.rows as Row[], affected: affectedBy(result) };
+}
+
+async function runScript(client: LentClient, script: string): Promise<void> {
+  await client.run('script', { text: script });
+}
+
+async function commit(client: LentClient): Promise<void> {
+  const result = await client.run('commit', { text: 'COMMIT' });
+  if (result.command !== 'COMMIT') throw rolledBackInstead();
+}
+
+function executorOf(client: LentClient, running: RunningTransaction): SqlExecutor {
+  const mustBeOpen = (name: string): void =>
+    invariant(running.isOpen, `${name} runs before its transaction ends`);
+  return {
+    query: async <Row>(statement: SqlStatement, parameters: readonly unknown[] = []) => {
+      mustBeOpen(statement.name);
+      return await runStatement<Row>(client, statement, parameters);
+    },
+    execute: async (script) => {
+      mustBeOpen('script');
+      await runScript(client, script);
+    },
+  };
+}
+
+const changing = new Set(['INSERT', 'UPDATE', 'DELETE', 'MERGE']);
+
+function affectedBy(result: pg.QueryResult): number {
+  return changing.has(result.command) ? (result.rowCount ?? 0) : 0;
+}

@@ -1,0 +1,110 @@
+import { AppError } from '../../kernel/app-error.ts';
+
+/*
+ * What a failure of the database means, decided once for both drivers by SQLSTATE, or by the system's
+ * error code when the server could not answer at all.
+ */
+
+const systemCodes = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ECONNABORTED',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'EHOSTDOWN',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+]);
+
+// Connection exceptions; insufficient resources (too many connections, disk full).
+const unavailableClasses = new Set(['08', '53']);
+const unavailableStates = new Set([
+  '57014', // query_canceled: the statement time-out
+  '57P01', // admin_shutdown
+  '57P02', // crash_shutdown
+  '57P03', // cannot_connect_now
+  '57P05', // idle_session_timeout
+  '25P03', // idle_in_transaction_session_timeout
+  '25006', // read_only_sql_transaction: the primary has become a standby
+]);
+const conflictStates = new Set([
+  '40001', // serialization_failure
+  '40P01', // deadlock_detected
+  '55P03', // lock_not_available
+]);
+
+// Errors that `pg` makes itself carry no code.
+const clientMessages =
+  /^(Connection terminated|Client has encountered a connection error|Client was closed|timeout exceeded when trying to connect|timeout expired|Query read timeout)/;
+
+/** Whether after this failure the connection can no longer be trusted. */
+export function isConnectionLoss(error: unknown): boolean {
+  const code = codeOf(error);
+  if (code === undefined) return error instanceof Error && clientMessages.test(error.message);
+  return systemCodes.has(code) || code.startsWith('08') || (code.startsWith('57P') && code !== '57P04');
+}
+
+/** The AppError for what a driver threw while it ran the named statement. */
+export function sqlError(error: unknown, statementName: string): AppError {
+  if (error instanceof AppError) return error;
+  const text = error instanceof Error ? error.message : String(error);
+  const code = codeOf(error);
+  const options = { cause: error };
+  if (isUnavailable(error, code)) {
+    return new AppError(
+      'MILLRACE_DATABASE_UNAVAILABLE',
+      `The database did not answer ${statementName}${label(code)}: ${text}`,
+      options,
+    );
+  }
+  if (code !== undefined && conflictStates.has(code)) {
+    return new AppError(
+      'MILLRACE_DATABASE_CONFLICT',
+      `The database gave up ${statementName}${label(code)}: ${text}`,
+      options,
+    );
+  }
+  return new AppError(
+    'MILLRACE_DATABASE_FAILED',
+    `The database refused ${statementName}${label(code)}: ${text}`,
+    options,
+  );
+}
+
+/** Runs the named statement and turns what it throws into an AppError. */
+export async function withSqlErrors<T>(statementName: string, run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    throw sqlError(error, statementName);
+  }
+}
+
+/** A commit that PostgreSQL answered with a rollback: the work went on after one of its statements had failed. */
+export function rolledBackInstead(): AppError {
+  return new AppError(
+    'MILLRACE_DATABASE_FAILED',
+    'The transaction was rolled back instead of committed: one of its statements had failed.',
+  );
+}
+
+/** A statement that came after the database was closed. */
+export function closedBefore(statementName: string): AppError {
+  return new AppError('MILLRACE_DATABASE_UNAVAILABLE', `The database is closed: ${statementName} was not run.`);
+}
+
+function isUnavailable(error: unknown, code: string | undefined): boolean {
+  if (isConnectionLoss(error)) return true;
+  return code !== undefined && (unavailableStates.has(code) || unavailableClasses.has(code.slice(0, 2)));
+}
+
+function label(code: string | undefined): string {
+  return code === undefined ? '' : ` (${code})`;
+}
+
+function codeOf(error: unknown): string | undefined {
+  if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
+  return typeof error.code === 'string' ? error.code : undefined;
+}

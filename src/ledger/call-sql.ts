@@ -1,0 +1,112 @@
+import type { SqlStatement } from '../drivers/sql-database/sql-database.ts';
+
+/* Every statement about calls and about what leaves the ledger for the column store. */
+
+function named(name: string, text: string): SqlStatement {
+  return { name, text };
+}
+
+/**
+ * $1 calls about to be made. A call of a stage is written only while its message's lease is the caller's and
+ * still runs; a call outside a stage has no message. Answers the ids that may go out.
+ */
+export const reserveCalls = named(
+  'ledger.reserve_calls',
+  `insert into millrace.calls (id, message_id, fence, origin, step, ordinal, attempt, state, provider, model, operation, tier,
+     request_kind, request_digest, reserved_at, upper_bound_usd)
+   select r.id, r.message_id, r.fence, r.origin, r.step, r.ordinal, r.attempt, 'reserved', r.provider, r.model, r.operation,
+     r.tier, r.request_kind, r.request_digest, clock_timestamp(), r.upper_bound_usd
+   from json_to_recordset($1::json) as r(id uuid, message_id uuid, fence int, origin text, step text, ordinal int, attempt int,
+     provider text, model text, operation text, tier text, request_kind text, request_digest text, upper_bound_usd numeric)
+   left join millrace.messages m on m.id = r.message_id
+   where r.message_id is null
+      or (m.fence = r.fence and m.state = 'leased' and m.lease_until > clock_timestamp())
+   on conflict (id) do nothing
+   returning id`,
+);
+
+/** $1 settlements with their rendered usage lines. Only calls that are still reserved; answers their ids. */
+export const settleCalls = named(
+  'ledger.settle_calls',
+  `with settled as (
+     update millrace.calls c
+     set state = s.state, settled_at = clock_timestamp(), outcome = s.outcome, settlement = s.settlement, error_type = s.error_type,
+       answered_model = s.answered_model, tier = s.tier, provider_request_id = s.provider_request_id, tokens = s.tokens,
+       raw_usage = s.raw_usage, cost_usd = s.cost_usd, upper_bound_usd = s.upper_bound_usd, price_reference = s.price_reference,
+       price_catalogue = s.price_catalogue, waste_reason = s.waste_reason, duration_ms = s.duration_ms,
+       first_chunk_ms = s.first_chunk_ms, answer = s.answer, answer_ref = s.answer_ref
+     from json_to_recordset($1::json) as s(id uuid, state text, outcome text, settlement text, error_type text,
+       answered_model text, tier text, provider_request_id text, tokens text, raw_usage text, cost_usd numeric,
+       upper_bound_usd numeric, price_reference text, price_catalogue text, waste_reason text, duration_ms int,
+       first_chunk_ms int, answer text, answer_ref text)
+     where c.id = s.id and c.state = 'reserved'
+     returning c.id),
+   recorded as (
+     insert into millrace.outbox (target, line)
+     select 'usage', l.line from json_to_recordset($1::json) as l(id uuid, line text) join settled using (id))
+   select id from settled`,
+);
+
+/** As settleCalls, for one call that was already given up as unsettled; the line is its correction. */
+export const settleLateCall = named(
+  'ledger.settle_late_call',
+  settleCalls.text.replace(`c.state = 'reserved'`, `c.state = 'unsettled' and s.state = 'settled'`),
+);
+
+/** $1 message ids: the calls made for them so far, in order. */
+export const listCalls = named(
+  'ledger.list_calls',
+  `select id, message_id, fence, step, ordinal, attempt, state, outcome, settlement, request_digest, provider, model, operation, tier,
+     request_kind, reserved_at, upper_bound_usd, answer, answer_ref, cost_usd
+   from millrace.calls where message_id = any($1::uuid[]) order by reserved_at, ordinal, attempt`,
+);
+
+/**
+ * $1 a grace in milliseconds, $2 how many: calls that are still reserved though nobody can be waiting for them any more,
+ * because their message's lease has ended or passed on (or, outside a stage, because they are very old).
+ */
+export const listAbandonedCalls = named(
+  'ledger.list_abandoned_calls',
+  `select c.id, c.message_id, c.fence, c.origin as call_origin, c.step, c.ordinal, c.attempt, c.provider, c.model, c.operation, c.tier, c.request_kind,
+     c.reserved_at, c.upper_bound_usd, m.root_id, m.pipeline, m.stage, m.owner, m.team, m.customer, m.feature, m.batch, m.labels,
+     m.item, m.trace_parent
+   from millrace.calls c left join millrace.messages m on m.id = c.message_id
+   where c.state = 'reserved' and c.reserved_at < clock_timestamp() - $1::int * interval '1 millisecond'
+     and ((c.message_id is null and c.reserved_at < clock_timestamp() - interval '1 hour')
+       or m.fence <> c.fence or m.state <> 'leased' or m.lease_until < clock_timestamp())
+   order by c.reserved_at limit $2`,
+);
+
+/** $1 ids with their usage lines: their outcome is unknown; the upper bound stands until they are reconciled. */
+export const abandonCalls = named(
+  'ledger.abandon_calls',
+  `with abandoned as (
+     update millrace.calls c
+     set state = 'unsettled', settled_at = clock_timestamp(), outcome = 'unknown', settlement = 'unsettled', waste_reason = 'unknown'
+     from json_to_recordset($1::json) as a(id uuid)
+     where c.id = a.id and c.state = 'reserved'
+     returning c.id),
+   recorded as (
+     insert into millrace.outbox (target, line)
+     select 'usage', l.line from json_to_recordset($1::json) as l(id uuid, line text) join abandoned using (id))
+   select id from abandoned`,
+);
+
+/** What the ledger says in total, pruned rows included. */
+export const totalCalls = named(
+  'ledger.total_calls',
+  `select count(*)::int as calls,
+     count(*) filter (where state = 'reserved')::int as reserved,
+     count(*) filter (where state = 'settled' and outcome = 'ok')::int as succeeded,
+     count(*) filter (where state = 'settled' and outcome <> 'ok')::int as failed,
+     count(*) filter (where state = 'settled' and settlement = 'estimated')::int as estimated,
+     count(*) filter (where state = 'unsettled')::int as unsettled,
+     count(*) filter (where state = 'settled' and cost_usd is null)::int as unpriced,
+     coalesce(sum(cost_usd) filter (where state = 'settled'), 0)::text as settled_usd,
+     coalesce(sum(cost_usd) filter (where state = 'settled' and settlement = 'estimated'), 0)::text as estimated_usd,
+     coalesce(sum(upper_bound_usd) filter (where state = 'settled' and settlement = 'estimated'), 0)::text as estimated_upper_usd,
+     coalesce(sum(upper_bound_usd) filter (where state <> 'settled'), 0)::text as open_upper_usd,
+     (select coalesce(sum(calls), 0)::int from millrace.pruned_totals) as pruned_calls,
+     (select coalesce(sum(cost_usd), 0)::text from millrace.pruned_totals) as pruned_usd
+   from millrace.calls`,
+);

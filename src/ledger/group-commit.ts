@@ -1,0 +1,108 @@
+import type { Clock } from '../kernel/clock.ts';
+import { AppError } from '../kernel/app-error.ts';
+import { invariant } from '../kernel/invariant.ts';
+
+/*
+ * Group commit: what many callers want at the same time becomes one statement in one transaction.
+ * While a flush is under way, new items collect; the next flush takes all of them. Under no load an item
+ * waits for nothing but the end of the current turn of the event loop; under load the groups grow by themselves.
+ * A failed flush fails every item of its group alike, since none of it was committed.
+ */
+
+/** What groups are made of, as the metrics name it. */
+export type LedgerOperation = 'admit' | 'lease' | 'renew' | 'reserve' | 'settle' | 'finish' | 'fail';
+
+/** Told of every group that was written: how many items shared it and how long it took. */
+export type FlushObserver = (operation: LedgerOperation, size: number, durationMs: number) => void;
+
+export interface GroupCommitOptions<Item, Result> {
+  /** The operation's name, for metrics and errors. */
+  readonly name: string;
+  /** Writes the group in one transaction; one result per item, in order. */
+  readonly flush: (items: readonly Item[]) => Promise<readonly Result[]>;
+  readonly clock: Clock;
+  /** The most items in one group. */
+  readonly maxGroup?: number;
+  /** How many groups may be in the air at once. */
+  readonly maxFlushes?: number;
+  /** How many items may wait; one more is refused with MILLRACE_LEDGER_BUSY. */
+  readonly maxWaiting?: number;
+  readonly onFlush?: (size: number, durationMs: number) => void;
+}
+
+interface Entry<Item, Result> {
+  readonly item: Item;
+  readonly resolve: (result: Result) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+const conflictRetries = 4;
+
+export class GroupCommit<Item, Result> {
+  readonly #options: Required<Omit<GroupCommitOptions<Item, Result>, 'onFlush'>> &
+    Pick<GroupCommitOptions<Item, Result>, 'onFlush'>;
+  #waiting: Entry<Item, Result>[] = [];
+  #flushing = 0;
+  #scheduled = false;
+
+  constructor(options: GroupCommitOptions<Item, Result>) {
+    this.#options = { maxGroup: 500, maxFlushes: 1, maxWaiting: 50_000, ...options };
+  }
+
+  /** Resolves when the item's group is committed. */
+  submit(item: Item): Promise<Result> {
+    if (this.#waiting.length >= this.#options.maxWaiting) {
+      return Promise.reject(
+        new AppError('MILLRACE_LEDGER_BUSY', `${this.#options.maxWaiting} ${this.#options.name} operations wait for the ledger`),
+      );
+    }
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ item, resolve, reject });
+      this.#schedule();
+    });
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#waiting.length === 0 || this.#flushing >= this.#options.maxFlushes) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      void this.#flushNext();
+    });
+  }
+
+  async #flushNext(): Promise<void> {
+    const { maxGroup, clock, onFlush } = this.#options;
+    const group =
+      this.#waiting.length <= maxGroup ? this.#waiting : this.#waiting.slice(0, maxGroup);
+    this.#waiting = group === this.#waiting ? [] : this.#waiting.slice(maxGroup);
+    if (group.length === 0) return;
+    this.#flushing += 1;
+    this.#schedule();
+    const startedMs = clock.monotonicMs();
+    try {
+      const results = await this.#write(group.map((entry) => entry.item));
+      onFlush?.(group.length, clock.monotonicMs() - startedMs);
+      group.forEach((entry, index) => entry.resolve(results[index] as Result));
+    } catch (error) {
+      for (const entry of group) entry.reject(error);
+    } finally {
+      this.#flushing -= 1;
+      this.#schedule();
+    }
+  }
+
+  /** A deadlock's victim was rolled back whole, so the same group may simply be written again. */
+  async #write(items: readonly Item[]): Promise<readonly Result[]> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        const results = await this.#options.flush(items);
+        invariant(results.length === items.length, `${this.#options.name} answers each of its ${items.length} items`);
+        return results;
+      } catch (error) {
+        const isConflict = error instanceof AppError && error.code === 'MILLRACE_DATABASE_CONFLICT';
+        if (!isConflict || attempt > conflictRetries) throw error;
+      }
+    }
+  }
+}

@@ -1,0 +1,283 @@
+import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
+import type { Clock } from '../kernel/clock.ts';
+import type { Uuid } from '../kernel/ids.ts';
+import type { MessageEnvelope } from '../messages/message.ts';
+import { type FlushObserver, GroupCommit, type LedgerOperation } from './group-commit.ts';
+import * as sql from './message-sql.ts';
+import type { MessageState } from './message-state.ts';
+import { type LeasedMessage, type MessageRow, type StoredBody, leasedMessageOf, originColumns } from './stored-message.ts';
+
+/*
+ * The ledger's half about messages. Every method may be called by many at once: their wishes share
+ * transactions (see GroupCommit). What needs a lease shows its fence; `false` means that the fence has passed on
+ * and that nothing was changed.
+ */
+
+/** A message to be admitted: the envelope without the times, which are the database's. */
+export interface Admission {
+  readonly envelope: Omit<MessageEnvelope, 'createdAt' | 'admittedAt' | 'rootId' | 'parentId'>;
+  readonly body: StoredBody;
+  readonly bodyBytes: number;
+}
+
+export type AdmissionOutcome = 'admitted' | 'duplicate';
+
+/** A message emitted by another; origin, item and root are inherited in the database. */
+export interface Emission {
+  readonly id: Uuid;
+  readonly source: string;
+  readonly type: string;
+  readonly version: number;
+  readonly pipeline: string;
+  /** The consuming stage; empty for an output, which is complete at once. */
+  readonly stage: string;
+  readonly owner: string;
+  readonly lane: string;
+  readonly traceParent: string;
+  readonly body: StoredBody;
+  readonly bodyBytes: number;
+}
+
+/** The end of a message that succeeded. `outcomeLine` is its rendered record for the column store. */
+export interface Finish {
+  readonly id: Uuid;
+  readonly fence: number;
+  /** JSON of what the handler returned. */
+  readonly result: string | undefined;
+  readonly emissions: readonly Emission[];
+  readonly outcomeLine: string;
+}
+
+/** Why an attempt failed: a code, and JSON for the reader of a dead letter. */
+export interface FailureNote {
+  readonly code: string;
+  readonly detail: string;
+}
+
+export interface Retry extends FailureNote {
+  readonly id: Uuid;
+  readonly fence: number;
+  readonly delayMs: number;
+}
+
+export interface End extends FailureNote {
+  readonly id: Uuid;
+  readonly fence: number;
+  readonly state: 'dead_lettered' | 'cancelled';
+  readonly outcomeLine: string;
+}
+
+export interface Held {
+  readonly id: Uuid;
+  readonly fence: number;
+  readonly leaseMs: number;
+}
+
+/** What came of asking for a lease. */
+export type LeaseOutcome =
+  | { readonly kind: 'leased'; readonly message: LeasedMessage }
+  | { readonly kind: 'not_due'; readonly delayMs: number }
+  | { readonly kind: 'held_by_another' }
+  | { readonly kind: 'ended' }
+  | { readonly kind: 'unknown' };
+
+export interface MessageLedgerOptions {
+  readonly database: SqlDatabase;
+  readonly clock: Clock;
+  /** This process's name, unique among all that share the ledger. */
+  readonly worker: string;
+  readonly onFlush?: FlushObserver;
+}
+
+export class MessageLedger {
+  readonly #database: SqlDatabase;
+  readonly #worker: string;
+  readonly #admit: GroupCommit<Admission, AdmissionOutcome>;
+  readonly #lease: GroupCommit<{ id: Uuid; leaseMs: number }, LeaseOutcome>;
+  readonly #finish: GroupCommit<Finish, boolean>;
+  readonly #retry: GroupCommit<Retry, boolean>;
+  readonly #end: GroupCommit<End, boolean>;
+
+  constructor({ database, clock, worker, onFlush }: MessageLedgerOptions) {
+    this.#database = database;
+    this.#worker = worker;
+    const group = <Item, Result>(
+      name: LedgerOperation,
+      flush: (items: readonly Item[]) => Promise<readonly Result[]>,
+    ): GroupCommit<Item, Result> =>
+      new GroupCommit({
+        name,
+        clock,
+        flush,
+        maxGroup: 400,
+        onFlush: (size, durationMs) => onFlush?.(name, size, durationMs),
+      });
+    this.#admit = group('admit', (items) => this.#writeAdmissions(items));
+    this.#lease = group('lease', (items) => this.#writeLeases(items));
+    this.#finish = group('finish', (items) => this.#writeFinishes(items));
+    this.#retry = group('fail', (items) => this.#writeRetries(items));
+    this.#end = group('fail', (items) => this.#writeEnds(items));
+  }
+
+  /** Writes the message if its id is new. A duplicate is the same cause told twice: nothing changes. */
+  admit(admission: Admission): Promise<AdmissionOutcome> {
+    return this.#admit.submit(admission);
+  }
+
+  /** Takes the message for `leaseMs`, raising its fence, if it is due and nobody holds it. */
+  lease(id: Uuid, leaseMs: number): Promise<LeaseOutcome> {
+    return this.#lease.submit({ id, leaseMs });
+  }
+
+  /** Ends the message with success: result, emissions and outcome record in one transaction. */
+  finish(finish: Finish): Promise<boolean> {
+    return this.#finish.submit(finish);
+  }
+
+  /** Returns the message after a failed attempt, due again after the delay. */
+  retry(retry: Retry): Promise<boolean> {
+    return this.#retry.submit(retry);
+  }
+
+  /** Gives the message up for good, or cancels it. */
+  end(end: End): Promise<boolean> {
+    return this.#end.submit(end);
+  }
+
+  /** Renews leases; answers the ids that were still ours. */
+  async renew(held: readonly Held[]): Promise<ReadonlySet<Uuid>> {
+    const { rows } = await this.#database.query<{ id: Uuid }>(sql.renewLeases, [
+      held.map((one) => one.id),
+      held.map((one) => one.fence),
+      held.map((one) => one.leaseMs),
+    ]);
+    return idsOf(rows);
+  }
+
+  /** Hands messages back without blame, due at once. */
+  async handBack(held: readonly Held[]): Promise<void> {
+    await this.#database.query(sql.handBackMessages, [
+      held.map((one) => one.id),
+      held.map((one) => one.fence),
+    ]);
+  }
+
+  async #writeAdmissions(items: readonly Admission[]): Promise<AdmissionOutcome[]> {
+    const { rows } = await this.#database.query<{ id: Uuid }>(sql.admitMessages, [
+      JSON.stringify(items.map(({ envelope, body, bodyBytes }) => ({
+        id: envelope.id,
+        source: envelope.source,
+        event_id: envelope.eventId,
+        type: envelope.type,
+        version: envelope.version,
+        pipeline: envelope.pipeline,
+        stage: envelope.stage,
+        owner: envelope.owner,
+        lane: envelope.lane,
+        ...originColumns(envelope.origin),
+        item: envelope.item,
+        trace_parent: envelope.traceParent,
+        ...bodyColumns(body),
+        body_bytes: bodyBytes,
+      }))),
+    ]);
+    const written = idsOf(rows);
+    return items.map(({ envelope }) => (takeFirst(written, envelope.id) ? 'admitted' : 'duplicate'));
+  }
+
+  async #writeLeases(items: readonly { id: Uuid; leaseMs: number }[]): Promise<LeaseOutcome[]> {
+    const { rows } = await this.#database.query<MessageRow>(sql.leaseMessages, [
+      items.map((item) => item.id),
+      items.map((item) => item.leaseMs),
+      this.#worker,
+    ]);
+    const leased = new Map(rows.map((row) => [row.id, leasedMessageOf(row)]));
+    const missing = items.filter((item) => !leased.has(item.id)).map((item) => item.id);
+    const reasons = missing.length === 0 ? undefined : await this.#explain(missing);
+    return items.map(({ id }) => {
+      const message = leased.get(id);
+      if (message === undefined) return reasons?.get(id) ?? { kind: 'unknown' };
+      leased.delete(id); // the same id twice in one group: the second does not hold it
+      return { kind: 'leased', message };
+    });
+  }
+
+  async #explain(ids: readonly Uuid[]): Promise<Map<Uuid, LeaseOutcome>> {
+    const { rows } = await this.#database.query<{ id: Uuid; state: MessageState; due_in_ms: number }>(
+      sql.explainMessages,
+      [ids],
+    );
+    return new Map(rows.map((row) => [row.id, whyNotLeased(row.state, row.due_in_ms)]));
+  }
+
+  async #writeFinishes(items: readonly Finish[]): Promise<boolean[]> {
+    const { rows } = await this.#database.query<{ id: Uuid }>(sql.finishMessages, [
+      JSON.stringify(items.map(({ id, fence, result }) => ({ id, fence, result }))),
+      JSON.stringify(items.flatMap((item) => item.emissions.map((emission) => emissionRow(item.id, emission)))),
+      JSON.stringify(items.map((item) => ({ message_id: item.id, line: item.outcomeLine }))),
+    ]);
+    const ended = idsOf(rows);
+    return items.map((item) => takeFirst(ended, item.id));
+  }
+
+  async #writeRetries(items: readonly Retry[]): Promise<boolean[]> {
+    const { rows } = await this.#database.query<{ id: Uuid }>(sql.retryMessages, [
+      JSON.stringify(items.map(({ id, fence, delayMs, code, detail }) => ({ id, fence, delay_ms: Math.round(delayMs), code, detail }))),
+    ]);
+    const returned = idsOf(rows);
+    return items.map((item) => takeFirst(returned, item.id));
+  }
+
+  async #writeEnds(items: readonly End[]): Promise<boolean[]> {
+    const { rows } = await this.#database.query<{ id: Uuid }>(sql.endMessages, [
+      JSON.stringify(items.map(({ id, fence, state, code, detail }) => ({ id, fence, state, code, detail }))),
+      JSON.stringify(items.map((item) => ({ message_id: item.id, line: item.outcomeLine }))),
+    ]);
+    const ended = idsOf(rows);
+    return items.map((item) => takeFirst(ended, item.id));
+  }
+}
+
+function whyNotLeased(state: MessageState, dueInMs: number): LeaseOutcome {
+  switch (state) {
+    case 'pending':
+      // Due, yet not taken: another transaction had its row locked at that moment.
+      return { kind: 'not_due', delayMs: Math.max(dueInMs, 50) };
+    case 'leased':
+      return { kind: 'held_by_another' };
+    case 'completed':
+    case 'dead_lettered':
+    case 'cancelled':
+      return { kind: 'ended' };
+  }
+}
+
+function emissionRow(parentId: Uuid, emission: Emission): Record<string, unknown> {
+  return {
+    id: emission.id,
+    parent_id: parentId,
+    source: emission.source,
+    type: emission.type,
+    version: emission.version,
+    pipeline: emission.pipeline,
+    stage: emission.stage,
+    owner: emission.owner,
+    lane: emission.lane,
+    trace_parent: emission.traceParent,
+    ...bodyColumns(emission.body),
+    body_bytes: emission.bodyBytes,
+  };
+}
+
+function bodyColumns(body: StoredBody): { body: string | null; body_ref: string | null } {
+  return body.kind === 'inline' ? { body: body.json, body_ref: null } : { body: null, body_ref: body.reference };
+}
+
+function idsOf(rows: readonly { readonly id: Uuid }[]): Set<Uuid> {
+  return new Set(rows.map((row) => row.id));
+}
+
+/** True for the first asker of an id that is there: a group may hold the same id twice. */
+function takeFirst(ids: Set<Uuid>, id: Uuid): boolean {
+  return ids.delete(id);
+}

@@ -1,0 +1,203 @@
+import type { SqlStatement } from '../drivers/sql-database/sql-database.ts';
+
+/*
+ * Every statement about messages. Groups come in as one JSON array and are taken apart by the database:
+ * one statement, one transaction, one round trip for any number of messages.
+ * Time is the database's (clock_timestamp()), never a worker's.
+ */
+
+function named(name: string, text: string): SqlStatement {
+  return { name, text };
+}
+
+/** How long after it was due a message may go unseen before the sweeper wakes it again. */
+const unseenGrace = `interval '10 seconds'`;
+/** How long after a lease ran out the sweeper looks. */
+const leaseGrace = `interval '1 second'`;
+
+const envelopeColumns = `m.id, m.root_id, m.parent_id, m.source, m.event_id, m.type, m.version, m.pipeline, m.stage,
+  m.owner, m.lane, m.team, m.customer, m.feature, m.batch, m.labels, m.item, m.trace_parent, m.created_at, m.admitted_at,
+  m.body, m.body_ref, m.fence, m.deliveries, m.attempts, m.available_at`;
+
+export const admitMessages = named(
+  'ledger.admit_messages',
+  `insert into millrace.messages (id, root_id, parent_id, source, event_id, type, version, pipeline, stage, owner, lane,
+     team, customer, feature, batch, labels, item, trace_parent, body, body_ref, body_bytes, state,
+     available_at, wake_at, created_at, admitted_at, finished_at)
+   select id, id, null, source, event_id, type, version, pipeline, stage, owner, lane,
+     team, customer, feature, batch, labels, item, trace_parent, body, body_ref, body_bytes, 'pending',
+     clock_timestamp(), clock_timestamp() + ${unseenGrace}, clock_timestamp(), clock_timestamp(), null
+   from json_to_recordset($1::json) as r(id uuid, source text, event_id text, type text, version int, pipeline text,
+     stage text, owner text, lane text, team text, customer text, feature text, batch text, labels text, item text,
+     trace_parent text, body text, body_ref text, body_bytes int)
+   on conflict (id) do nothing
+   returning id`,
+);
+
+/** $1 ids, $2 lease lengths in milliseconds, $3 the worker. Takes what is due, and what another let run out. */
+export const leaseMessages = named(
+  'ledger.lease_messages',
+  `with candidate as (
+     select m.id, u.lease_ms
+     from unnest($1::uuid[], $2::int[]) as u(id, lease_ms) join millrace.messages m on m.id = u.id
+     where (m.state = 'pending' and m.available_at <= clock_timestamp())
+        or (m.state = 'leased' and m.lease_until < clock_timestamp())
+     order by m.id
+     for update of m skip locked)
+   update millrace.messages m
+   set state = 'leased', fence = m.fence + 1, deliveries = m.deliveries + 1, lease_owner = $3, leased_at = clock_timestamp(),
+     lease_until = clock_timestamp() + c.lease_ms * interval '1 millisecond',
+     wake_at = clock_timestamp() + c.lease_ms * interval '1 millisecond' + ${leaseGrace}
+   from candidate c where m.id = c.id
+   returning ${envelopeColumns}`,
+);
+
+/** $1 ids that could not be leased: why not. */
+export const explainMessages = named(
+  'ledger.explain_messages',
+  `select id, state, greatest(0, extract(epoch from (available_at - clock_timestamp())) * 1000)::int as due_in_ms
+   from millrace.messages where id = any($1::uuid[])`,
+);
+
+/** $1 ids, $2 fences, $3 lease lengths. Answers the ids whose lease still was ours. */
+export const renewLeases = named(
+  'ledger.renew_leases',
+  `update millrace.messages m
+   set lease_until = clock_timestamp() + u.lease_ms * interval '1 millisecond',
+     wake_at = clock_timestamp() + u.lease_ms * interval '1 millisecond' + ${leaseGrace}
+   from unnest($1::uuid[], $2::int[], $3::int[]) as u(id, fence, lease_ms)
+   where m.id = u.id and m.fence = u.fence and m.state = 'leased'
+   returning m.id`,
+);
+
+/**
+ * $1 finished messages, $2 their emissions, $3 their outcome records. The end of a message, everything that it
+ * emitted and the record of its outcome stand or fall together, and only the holder of the fence gets them in.
+ */
+export const finishMessages = named(
+  'ledger.finish_messages',
+  `with done as (
+     update millrace.messages m
+     set state = 'completed', finished_at = clock_timestamp(), result = f.result,
+       wake_at = null, lease_owner = null, lease_until = null
+     from json_to_recordset($1::json) as f(id uuid, fence int, result text)
+     where m.id = f.id and m.fence = f.fence and m.state = 'leased'
+     returning m.id, m.root_id, m.source, m.team, m.customer, m.feature, m.batch, m.labels, m.item, m.admitted_at),
+   emitted as (
+     insert into millrace.messages (id, root_id, parent_id, source, event_id, type, version, pipeline, stage, owner, lane,
+       team, customer, feature, batch, labels, item, trace_parent, body, body_ref, body_bytes, state,
+       available_at, wake_at, created_at, admitted_at, finished_at)
+     select e.id, d.root_id, d.id, e.source, e.id::text, e.type, e.version, e.pipeline, e.stage, e.owner, e.lane,
+       d.team, d.customer, d.feature, d.batch, d.labels, d.item, e.trace_parent, e.body, e.body_ref, e.body_bytes,
+       case when e.stage = '' then 'completed' else 'pending' end,
+       clock_timestamp(), case when e.stage <> '' then clock_timestamp() + ${unseenGrace} end, clock_timestamp(), d.admitted_at,
+       case when e.stage = '' then clock_timestamp() end
+     from json_to_recordset($2::json) as e(id uuid, parent_id uuid, source text, type text, version int, pipeline text,
+       stage text, owner text, lane text, trace_parent text, body text, body_ref text, body_bytes int)
+     join done d on d.id = e.parent_id
+     on conflict (id) do nothing),
+   recorded as (
+     insert into millrace.outbox (target, line)
+     select 'message_outcomes', o.line
+     from json_to_recordset($3::json) as o(message_id uuid, line text) join done d on d.id = o.message_id)
+   select id from done`,
+);
+
+/** $1 failed attempts that are to be made again after a delay. */
+export const retryMessages = named(
+  'ledger.retry_messages',
+  `with returned as (
+     update millrace.messages m
+     set state = 'pending', attempts = m.attempts + 1, lease_owner = null, lease_until = null,
+       available_at = clock_timestamp() + f.delay_ms * interval '1 millisecond',
+       wake_at = clock_timestamp() + f.delay_ms * interval '1 millisecond' + ${unseenGrace}
+     from json_to_recordset($1::json) as f(id uuid, fence int, delay_ms int)
+     where m.id = f.id and m.fence = f.fence and m.state = 'leased'
+     returning m.id, m.fence),
+   noted as (
+     insert into millrace.failures (message_id, fence, at, code, retryable, detail)
+     select r.id, r.fence, clock_timestamp(), f.code, true, f.detail
+     from returned r join json_to_recordset($1::json) as f(id uuid, code text, detail text) on f.id = r.id
+     on conflict do nothing)
+   select id from returned`,
+);
+
+/** $1 messages that are given up on, or cancelled, with their last failure; $2 their outcome records. */
+export const endMessages = named(
+  'ledger.end_messages',
+  `with ended as (
+     update millrace.messages m
+     set state = f.state, finished_at = clock_timestamp(), error_code = f.code, attempts = m.attempts + 1,
+       wake_at = null, lease_owner = null, lease_until = null
+     from json_to_recordset($1::json) as f(id uuid, fence int, state text, code text)
+     where m.id = f.id and m.fence = f.fence and m.state = 'leased'
+     returning m.id, m.fence),
+   noted as (
+     insert into millrace.failures (message_id, fence, at, code, retryable, detail)
+     select e.id, e.fence, clock_timestamp(), f.code, false, f.detail
+     from ended e join json_to_recordset($1::json) as f(id uuid, code text, detail text) on f.id = e.id
+     on conflict do nothing),
+   recorded as (
+     insert into millrace.outbox (target, line)
+     select 'message_outcomes', o.line
+     from json_to_recordset($2::json) as o(message_id uuid, line text) join ended e on e.id = o.message_id)
+   select id from ended`,
+);
+
+/** $1 ids, $2 fences: handed back without blame (shutdown), to be taken by anyone at once. */
+export const handBackMessages = named(
+  'ledger.hand_back_messages',
+  `update millrace.messages m
+   set state = 'pending', lease_owner = null, lease_until = null, available_at = clock_timestamp(), wake_at = clock_timestamp()
+   from unnest($1::uuid[], $2::int[]) as u(id, fence)
+   where m.id = u.id and m.fence = u.fence and m.state = 'leased'
+   returning m.id`,
+);
+
+const wakeColumns = `m.id, m.stage, m.fence, m.lane, m.team, m.customer, m.feature, m.batch, m.labels, m.trace_parent, m.state`;
+
+/**
+ * $1 how many: what should have been seen by now. The next look moves away with the message's age, so that a long
+ * backlog is not woken over and over.
+ */
+export const sweepMessages = named(
+  'ledger.sweep_messages',
+  `with overdue as (
+     select id from millrace.messages where wake_at < clock_timestamp() order by wake_at limit $1 for update skip locked)
+   update millrace.messages m
+   set wake_at = clock_timestamp() + least(interval '5 minutes', greatest(${unseenGrace}, clock_timestamp() - m.available_at))
+   from overdue o where m.id = o.id
+   returning ${wakeColumns}`,
+);
+
+/** $1 the last id seen, $2 how many: everything that is open, in slices (the queue's store was emptied). */
+export const listOpenMessages = named(
+  'ledger.list_open_messages',
+  `select ${wakeColumns}, greatest(0, extract(epoch from (m.available_at - clock_timestamp())) * 1000)::int as due_in_ms
+   from millrace.messages m where m.wake_at is not null and m.id > $1::uuid order by m.id limit $2`,
+);
+
+/** Every lease ends now: for a store that one process owns, when that process has just begun. */
+export const expireAllLeases = named(
+  'ledger.expire_all_leases',
+  `update millrace.messages
+   set lease_until = clock_timestamp() - interval '1 second', wake_at = clock_timestamp() where state = 'leased' returning id`,
+);
+
+export const countMessages = named(
+  'ledger.count_messages',
+  `select stage, owner, state, count(*)::int as count,
+     coalesce(extract(epoch from clock_timestamp() - min(available_at) filter (where state = 'pending')), 0)::float8 as oldest_seconds
+   from millrace.messages where $1::boolean or wake_at is not null or state = 'dead_lettered' group by stage, owner, state`,
+);
+
+export const findMessage = named(
+  'ledger.find_message',
+  `select ${envelopeColumns}, m.state, m.result, m.error_code, m.finished_at, m.body_bytes
+   from millrace.messages m where m.id = $1::uuid`,
+);
+
+export const listFailures = named(
+  'ledger.list_failures',
+  `select fence, at, code, retryable, detail from millrace.failures where message_id = $1::uuid order by fence`,
+);

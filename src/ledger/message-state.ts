@@ -1,0 +1,33 @@
+/*
+ * A message's life. One row, five states; the last three are ends and are never left.
+ *
+ *   (admit, emit) ─► pending ─► leased ─► completed       finish: result and emissions in the same transaction
+ *                      ▲  │       │ ├───► dead_lettered   given up on, replayable
+ *                      │  │       │ └───► cancelled
+ *                      │  └───────┼─────► cancelled       before anybody took it
+ *                      └──────────┘ retry later, hand back, or the lease ran out
+ *
+ * Leasing raises the fence. Whoever ends or returns the message must show the fence of the lease it holds:
+ * a worker that lost its lease can change nothing any more, however late it wakes up.
+ */
+
+export const messageStates = ['pending', 'leased', 'completed', 'dead_lettered', 'cancelled'] as const;
+export type MessageState = (typeof messageStates)[number];
+
+const successors: Readonly<Record<MessageState, readonly MessageState[]>> = {
+  pending: ['leased', 'cancelled'],
+  leased: ['leased', 'pending', 'completed', 'dead_lettered', 'cancelled'],
+  completed: [],
+  dead_lettered: [],
+  cancelled: [],
+};
+
+/** Whether a message may go from one state straight to the other. */
+export function mayBecome(from: MessageState, to: MessageState): boolean {
+  return successors[from].includes(to);
+}
+
+/** Whether the message has come to its one end. */
+export function hasEnded(state: MessageState): boolean {
+  return successors[state].length === 0;
+}

@@ -1,0 +1,85 @@
+import type { SqlDatabase, SqlStatement } from '../drivers/sql-database/sql-database.ts';
+
+/*
+ * Old rows leave the ledger in slices. Nothing leaves that still counts: open messages, dead letters, calls that are
+ * not settled, and calls whose usage record may not have reached the column store stay. What a pruned call cost goes
+ * into pruned_totals in the same statement, so that the ledger's total never changes.
+ */
+
+export interface RetentionAges {
+  /** Completed and cancelled messages, and settled calls, older than this go. */
+  readonly finishedMs: number;
+  /** Records of exported batches older than this go. */
+  readonly exportedMs: number;
+}
+
+export interface Pruned {
+  readonly calls: number;
+  readonly messages: number;
+  readonly batches: number;
+}
+
+function named(name: string, text: string): SqlStatement {
+  return { name, text };
+}
+
+/** $1 age, $2 how many. A call settled before the oldest unexported record was written has been exported itself. */
+const pruneCalls = named(
+  'ledger.prune_calls',
+  `with exported_before as (
+     select least(
+       (select created_at from millrace.outbox order by seq limit 1),
+       (select min(oldest_at) from millrace.export_batches where exported_at is null),
+       clock_timestamp()) - interval '10 minutes' as at),
+   gone as (
+     delete from millrace.calls where id in (
+       select c.id from millrace.calls c left join millrace.messages m on m.id = c.message_id, exported_before e
+       where c.state = 'settled' and c.settled_at < clock_timestamp() - $1::float8 * interval '1 millisecond' and c.settled_at < e.at
+         and (m.id is null or m.state in ('completed', 'cancelled'))
+       limit $2)
+     returning settled_at, message_id, origin, cost_usd),
+   summed as (
+     insert into millrace.pruned_totals (day, team, calls, cost_usd)
+     select (g.settled_at at time zone 'UTC')::date, coalesce(m.team, g.origin::json ->> 'team', ''), count(*), coalesce(sum(g.cost_usd), 0)
+     from gone g left join millrace.messages m on m.id = g.message_id group by 1, 2
+     on conflict (day, team) do update
+     set calls = millrace.pruned_totals.calls + excluded.calls, cost_usd = millrace.pruned_totals.cost_usd + excluded.cost_usd)
+   select count(*)::int as count from gone`,
+);
+
+/** $1 age, $2 how many. Only messages whose calls are gone already. */
+const pruneMessages = named(
+  'ledger.prune_messages',
+  `with gone as (
+     delete from millrace.messages where id in (
+       select m.id from millrace.messages m
+       where m.state in ('completed', 'cancelled') and m.finished_at < clock_timestamp() - $1::float8 * interval '1 millisecond'
+         and not exists (select from millrace.calls c where c.message_id = m.id)
+       limit $2)
+     returning id),
+   notes as (delete from millrace.failures f using gone g where f.message_id = g.id)
+   select count(*)::int as count from gone`,
+);
+
+const pruneBatches = named(
+  'ledger.prune_export_batches',
+  `with gone as (
+     delete from millrace.export_batches where id in (
+       select id from millrace.export_batches
+       where exported_at < clock_timestamp() - $1::float8 * interval '1 millisecond' limit $2)
+     returning id)
+   select count(*)::int as count from gone`,
+);
+
+/** Prunes at most `slice` rows of each kind; call it again while a count equals the slice. */
+export async function prune(database: SqlDatabase, ages: RetentionAges, slice: number): Promise<Pruned> {
+  const run = async (statement: SqlStatement, ageMs: number): Promise<number> => {
+    const { rows } = await database.query<{ count: number }>(statement, [ageMs, slice]);
+    return rows[0]?.count ?? 0;
+  };
+  return {
+    calls: await run(pruneCalls, ages.finishedMs),
+    messages: await run(pruneMessages, ages.finishedMs),
+    batches: await run(pruneBatches, ages.exportedMs),
+  };
+}

@@ -1,0 +1,66 @@
+import type { RecordedCall } from '../ledger/call-ledger.ts';
+
+/*
+ * Which request of which step this is, and whether its answer is known already. One journal for one run of a handler.
+ *
+ * A request is the n-th of its step in this run (its ordinal), whatever it asks; it is the same question as a recorded
+ * one when step and digest are equal. A recorded answer is given once in a run, so that a handler that asks the same
+ * question three times gets its three answers back in order. Only answers of earlier runs are given.
+ */
+
+/** Which requests may be answered from the record: only equal questions, or whatever was answered at that place. */
+export type ReuseRule = 'same_question' | 'always';
+
+/** What the record says about a request. */
+export type JournalEntry =
+  | { readonly kind: 'reuse'; readonly call: RecordedCall; readonly answer: NonNullable<RecordedCall['answer']> }
+  | { readonly kind: 'call'; readonly attempt: number; readonly hasDiverged: boolean };
+
+type Answered = RecordedCall & { readonly answer: NonNullable<RecordedCall['answer']> };
+
+export class CallJournal {
+  readonly #answered = new Map<string, Answered[]>();
+  readonly #attempts = new Map<string, number>();
+  readonly #ordinals = new Map<string, number>();
+
+  /** Takes in what earlier runs recorded. */
+  load(calls: readonly RecordedCall[]): void {
+    for (const call of calls) {
+      const place = placeOf(call.step, call.ordinal);
+      this.#attempts.set(place, Math.max(this.#attempts.get(place) ?? 0, call.attempt));
+      if (!isAnswered(call)) continue;
+      const known = this.#answered.get(call.step);
+      if (known === undefined) this.#answered.set(call.step, [call]);
+      else known.push(call);
+    }
+  }
+
+  /** The place of the next request of the step in this run, from 1. Taken at once, in the order of the requests. */
+  takeOrdinal(step: string): number {
+    const ordinal = (this.#ordinals.get(step) ?? 0) + 1;
+    this.#ordinals.set(step, ordinal);
+    return ordinal;
+  }
+
+  /** What to do with a request: give the recorded answer, which is used up then, or call, with this attempt. */
+  decide(step: string, ordinal: number, digest: string, rule: ReuseRule): JournalEntry {
+    const answered = this.#answered.get(step) ?? [];
+    const sameQuestion = answered.findIndex((call) => call.requestDigest === digest);
+    const samePlace = answered.findLastIndex((call) => call.ordinal === ordinal);
+    const chosen = sameQuestion === -1 && rule === 'always' ? samePlace : sameQuestion;
+    const [call] = chosen === -1 ? [] : answered.splice(chosen, 1);
+    if (call !== undefined) return { kind: 'reuse', call, answer: call.answer };
+    const place = placeOf(step, ordinal);
+    const attempt = (this.#attempts.get(place) ?? 0) + 1;
+    this.#attempts.set(place, attempt);
+    return { kind: 'call', attempt, hasDiverged: samePlace !== -1 };
+  }
+}
+
+function isAnswered(call: RecordedCall): call is Answered {
+  return call.state === 'settled' && call.outcome === 'ok' && call.answer !== undefined;
+}
+
+function placeOf(step: string, ordinal: number): string {
+  return `${ordinal} ${step}`;
+}

@@ -1,0 +1,271 @@
+import { AISDKError, APICallError } from '@ai-sdk/provider';
+import { AppError } from '../kernel/app-error.ts';
+import type { ErrorCode } from '../kernel/error-codes.ts';
+import { type ResponseHeaders, retryAfterMs } from './retry-after.ts';
+import { asRecord, type JsonRecord } from './token-usage.ts';
+
+/*
+ * What went wrong with a request to a model, and whether it can have been billed. An HTTP status of an error is an
+ * answer: the provider refused, and refusals are free. A request that never left is free. Everything else (no answer
+ * in time, a connection that broke, an answer that cannot be read, an error inside an answer that had begun) may have
+ * been billed: the call stays unsettled with its upper bound, unless the failing answer itself brought a usage block.
+ */
+
+export type ModelErrorKind =
+  | 'rate_limited'
+  | 'overloaded'
+  | 'server_error'
+  | 'timeout'
+  | 'network'
+  | 'stream_cut'
+  | 'conflict'
+  | 'bad_request'
+  | 'content_policy'
+  | 'context_too_long'
+  | 'authentication'
+  | 'not_found'
+  | 'malformed_answer'
+  | 'aborted'
+  | 'unknown';
+
+/** A failed request, understood. */
+export interface ModelFailure {
+  readonly kind: ModelErrorKind;
+  /** `free`: nothing was billed for certain. `unknown`: it may have been. */
+  readonly billing: 'free' | 'unknown';
+  readonly message: string;
+  readonly retryAfterMs: number | undefined;
+  /** The answer's headers, when there was one. */
+  readonly headers: ResponseHeaders | undefined;
+  /** The provider's usage block, when even the failing answer had one. */
+  readonly usage: JsonRecord | undefined;
+}
+
+const codes: Readonly<Record<ModelErrorKind, ErrorCode>> = {
+  rate_limited: 'MILLRACE_MODEL_RATE_LIMITED',
+  overloaded: 'MILLRACE_MODEL_OVERLOADED',
+  server_error: 'MILLRACE_MODEL_SERVER_ERROR',
+  timeout: 'MILLRACE_MODEL_TIMEOUT',
+  network: 'MILLRACE_MODEL_NETWORK',
+  stream_cut: 'MILLRACE_MODEL_NETWORK',
+  conflict: 'MILLRACE_MODEL_CONFLICT',
+  bad_request: 'MILLRACE_MODEL_BAD_REQUEST',
+  content_policy: 'MILLRACE_MODEL_CONTENT_POLICY',
+  context_too_long: 'MILLRACE_MODEL_CONTEXT_TOO_LONG',
+  authentication: 'MILLRACE_MODEL_AUTHENTICATION',
+  not_found: 'MILLRACE_MODEL_NOT_FOUND',
+  malformed_answer: 'MILLRACE_MODEL_MALFORMED_ANSWER',
+  aborted: 'MILLRACE_MODEL_ABORTED',
+  unknown: 'MILLRACE_MODEL_FAILED',
+};
+
+/** Understands what a model threw, or why its signal was aborted. */
+export function classifyModelError(error: unknown, now: Date): ModelFailure {
+  if (APICallError.isInstance(error)) return classifyCall(error, now);
+  if (isNamed(error, 'TimeoutError')) return failure('timeout', 'unknown', messageOf(error));
+  if (isNamed(error, 'AbortError') || isNamed(error, 'ResponseAborted')) {
+    return failure('aborted', 'unknown', messageOf(error));
+  }
+  const network = networkCodeOf(error);
+  if (network !== undefined) return networkFailure(network, messageOf(error));
+  if (AISDKError.isInstance(error)) return classifySdkError(error);
+  const inStream = asRecord(error);
+  if (inStream !== undefined && !(error instanceof Error)) return classifyStreamError(inStream);
+  return failure('unknown', 'unknown', messageOf(error));
+}
+
+/** Why a request was aborted, from the reason of the signal that did it. */
+export function abortFailure(reason: unknown): ModelFailure {
+  return isNamed(reason, 'TimeoutError')
+    ? failure('timeout', 'unknown', messageOf(reason))
+    : failure('aborted', 'unknown', messageOf(reason));
+}
+
+/** A stream that ended before its end. */
+export function streamCutFailure(message: string): ModelFailure {
+  return failure('stream_cut', 'unknown', message);
+}
+
+/** The failure as what a handler sees; its retryability is decided by the table of codes. */
+export function modelError(failed: ModelFailure, model: string, cause: unknown): AppError {
+  return new AppError(codes[failed.kind], `${model}: ${failed.message}`, {
+    cause,
+    // A stage whose work was stopped for a reason of its own keeps what that reason says about trying again.
+    ...(failed.kind === 'aborted' && cause instanceof AppError ? { retryable: cause.retryable } : {}),
+    ...(failed.retryAfterMs === undefined ? {} : { retryAfterMs: failed.retryAfterMs }),
+  });
+}
+
+function failure(
+  kind: ModelErrorKind,
+  billing: ModelFailure['billing'],
+  message: string,
+  rest: Partial<ModelFailure> = {},
+): ModelFailure {
+  return { kind, billing, message, retryAfterMs: undefined, headers: undefined, usage: undefined, ...rest };
+}
+
+function classifyCall(error: APICallError, now: Date): ModelFailure {
+  const { statusCode, responseHeaders: headers, message } = error;
+  if (statusCode === undefined) {
+    return networkFailure(networkCodeOf(error) ?? '', message);
+  }
+  const answer = answerOf(error);
+  const usage = asRecord(answer?.['usage']) ?? asRecord(asRecord(answer?.['response'])?.['usage']);
+  if (statusCode < 400) {
+    const isBroken = networkCodeOf(error.cause) !== undefined;
+    return failure(isBroken ? 'stream_cut' : 'malformed_answer', 'unknown', message, { headers, usage });
+  }
+  const isInside = isInsideAnswer(error);
+  const kind = kindOfRefusal(statusCode, answer, message, isInside);
+  const mayWait = kind === 'rate_limited' || kind === 'overloaded' || kind === 'server_error';
+  return failure(kind, isInside ? 'unknown' : 'free', message, {
+    headers,
+    usage,
+    retryAfterMs: mayWait ? retryAfterMs(headers, now) : undefined,
+  });
+}
+
+/**
+ * Whether the status is the SDK's reading of an error inside an answer that HTTP called a success: an error frame of
+ * an event stream, or the error of a response object, which the SDK hands on unread.
+ */
+function isInsideAnswer({ responseBody, responseHeaders }: APICallError): boolean {
+  const body: unknown = responseBody;
+  return typeof body === 'object' || (responseHeaders?.['content-type'] ?? '').startsWith('text/event-stream');
+}
+
+function answerOf({ responseBody }: APICallError): JsonRecord | undefined {
+  const body: unknown = responseBody;
+  if (typeof body !== 'string') return asRecord(body);
+  try {
+    return asRecord(JSON.parse(body));
+  } catch {
+    // Not JSON: the status alone decides.
+    return undefined;
+  }
+}
+
+/** An error that came as a part of a stream, as the SDK hands it on: never free, since the answer had begun. */
+function classifyStreamError(error: JsonRecord): ModelFailure {
+  const status = error['statusCode'];
+  const message = typeof error['message'] === 'string' ? error['message'] : 'the stream reported an error';
+  const kind = kindOfRefusal(typeof status === 'number' ? status : 500, asRecord(error['data']), message, true);
+  return failure(kind, 'unknown', message);
+}
+
+function kindOfRefusal(
+  status: number,
+  answer: JsonRecord | undefined,
+  message: string,
+  isInside: boolean,
+): ModelErrorKind {
+  const detail = asRecord(answer?.['error']) ?? asRecord(asRecord(answer?.['response'])?.['error']) ?? answer;
+  const words = [detail?.['code'], detail?.['type'], message].filter((word) => typeof word === 'string').join(' ');
+  if (isContentPolicy(words)) return 'content_policy';
+  if (isContextTooLong(words)) return 'context_too_long';
+  if (/overloaded_error/i.test(words)) return 'overloaded';
+  // Inside an answer the status is the SDK's guess; the provider's own words know better.
+  if (isInside && /rate_limit/i.test(words)) return 'rate_limited';
+  if (isInside && /server_error|api_error/i.test(words)) return 'server_error';
+  return kindOfStatus(status);
+}
+
+function kindOfStatus(status: number): ModelErrorKind {
+  switch (status) {
+    case 401:
+    case 402:
+    case 403:
+      return 'authentication';
+    case 404:
+      return 'not_found';
+    case 408:
+    case 409:
+      return 'conflict';
+    case 413:
+      return 'context_too_long';
+    case 429:
+      return 'rate_limited';
+    case 503:
+    case 529:
+      return 'overloaded';
+    case 504:
+      return 'timeout';
+    default:
+      return status >= 500 ? 'server_error' : 'bad_request';
+  }
+}
+
+function isContentPolicy(words: string): boolean {
+  return /content_policy|content_filter|content filter|moderation_blocked|safety system|invalid_prompt/i.test(words);
+}
+
+function isContextTooLong(words: string): boolean {
+  return /context_length_exceeded|maximum context length|prompt is too long|exceed(s|ed)? (the )?context|request_too_large|string_above_max_length/i.test(
+    words,
+  );
+}
+
+/** Errors of the SDK itself: those of the first kind were thrown before anything was sent. */
+function classifySdkError(error: AISDKError): ModelFailure {
+  switch (error.name) {
+    case 'AI_LoadAPIKeyError':
+      return failure('authentication', 'free', error.message);
+    case 'AI_NoSuchModelError':
+      return failure('not_found', 'free', error.message);
+    case 'AI_InvalidPromptError':
+    case 'AI_InvalidArgumentError':
+    case 'AI_LoadSettingError':
+    case 'AI_NoSuchProviderReferenceError':
+    case 'AI_TooManyEmbeddingValuesForCallError':
+    case 'AI_UnsupportedFunctionalityError':
+      return failure('bad_request', 'free', error.message);
+    default:
+      return failure('malformed_answer', 'unknown', error.message, { usage: usageInError(error) });
+  }
+}
+
+function usageInError(error: AISDKError): JsonRecord | undefined {
+  return 'data' in error ? asRecord(asRecord(error.data)?.['usage']) : undefined;
+}
+
+/** Failures before the request could leave: no connection was made. */
+const unsentCodes = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'EADDRNOTAVAIL',
+  'UND_ERR_CONNECT_TIMEOUT',
+  'ConnectionRefused',
+  'FailedToOpenSocket',
+]);
+
+const timeoutCodes = new Set(['ETIMEDOUT', 'UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'UND_ERR_CONNECT_TIMEOUT']);
+
+function networkFailure(code: string, message: string): ModelFailure {
+  const isUnsent = unsentCodes.has(code) || /^(ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_)/.test(code);
+  return failure(timeoutCodes.has(code) ? 'timeout' : 'network', isUnsent ? 'free' : 'unknown', message);
+}
+
+/** The system's or the HTTP client's code of a network error, looked for along the causes. */
+function networkCodeOf(error: unknown): string | undefined {
+  let current = error;
+  for (let depth = 0; depth < 8 && current instanceof Error; depth += 1) {
+    const code = 'code' in current ? current.code : undefined;
+    if (typeof code === 'string' && /^(E[A-Z]|UND_ERR|ERR_(TLS|SSL)|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|Connection|FailedToOpen)/.test(code)) {
+      return code;
+    }
+    current = current.cause;
+  }
+  return undefined;
+}
+
+function isNamed(error: unknown, name: string): boolean {
+  return error instanceof Error && error.name === name;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,195 @@
+import { createAnthropic } from '@ai-sdk/anthropic';
+import { createOpenAI } from '@ai-sdk/openai';
+import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
+import type { EmbeddingModelV4, LanguageModelV4 } from '@ai-sdk/provider';
+import { AppError } from '../kernel/app-error.ts';
+
+/** A provider that is reached over HTTP. */
+export interface HttpProviderConfig {
+  readonly kind: 'openai' | 'anthropic' | 'openai-compatible';
+  /** Without a slash at its end. The vendor's own for `openai` and `anthropic`; required for the compatible kind. */
+  readonly baseUrl?: string;
+  readonly apiKey?: string;
+  /** OpenAI only: which of its two APIs language models use. Default `responses`. */
+  readonly api?: 'responses' | 'chat';
+  /** Whose price list applies, when it is not the provider's own name's. */
+  readonly priceProvider?: string;
+  /** Sent with every request. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** How long one request may take, its whole stream included. Default ten minutes. */
+  readonly timeoutMs?: number;
+  /** Tell the provider which call, message and step a request is for. Only for providers of one's own. */
+  readonly identify?: boolean;
+}
+
+/** Models in this process: for tests, and for what no HTTP provider covers. */
+export interface CustomProviderConfig {
+  readonly kind: 'custom';
+  readonly model: (modelId: string) => LanguageModelV4 | EmbeddingModelV4;
+  readonly priceProvider?: string;
+  readonly timeoutMs?: number;
+  readonly identify?: boolean;
+}
+
+export type ProviderConfig = HttpProviderConfig | CustomProviderConfig;
+export type ProviderKind = ProviderConfig['kind'];
+
+/** A model and how to reach, identify and price it. */
+export interface ModelTarget<Model> {
+  /** The configured name of the provider. */
+  readonly provider: string;
+  /** The provider whose prices apply. */
+  readonly priceProvider: string;
+  readonly kind: ProviderKind;
+  readonly modelId: string;
+  readonly timeoutMs: number;
+  readonly identify: boolean;
+  readonly model: Model;
+}
+
+interface ProviderModels {
+  language(modelId: string): LanguageModelV4 | undefined;
+  embedding(modelId: string): EmbeddingModelV4 | undefined;
+}
+
+interface Provider {
+  readonly config: ProviderConfig;
+  readonly models: ProviderModels;
+}
+
+const defaultTimeoutMs = 600_000;
+const openAiBaseUrl = 'https://api.openai.com/v1';
+const anthropicBaseUrl = 'https://api.anthropic.com/v1';
+
+/** Bounds what references from outside can make the registry remember. */
+const maxRemembered = 1000;
+
+/** The configured providers, and their models by reference: "provider/model". */
+export class ProviderRegistry {
+  readonly #providers: ReadonlyMap<string, Provider>;
+  readonly #language = new Map<string, ModelTarget<LanguageModelV4>>();
+  readonly #embedding = new Map<string, ModelTarget<EmbeddingModelV4>>();
+
+  /** Fails with MILLRACE_CONFIG_INVALID and every fault at once. */
+  constructor(providers: Readonly<Record<string, ProviderConfig>>) {
+    checkProviders(providers);
+    this.#providers = new Map(
+      Object.entries(providers).map(([name, config]) => [name, { config, models: modelsOf(name, config) }]),
+    );
+  }
+
+  /** The configured names. */
+  get names(): readonly string[] {
+    return [...this.#providers.keys()];
+  }
+
+  /** The language model of "provider/model". Throws MILLRACE_MODEL_UNKNOWN. */
+  languageModel(reference: string): ModelTarget<LanguageModelV4> {
+    return this.#find(reference, this.#language, (models, modelId) => models.language(modelId));
+  }
+
+  /** The embedding model of "provider/model". Throws MILLRACE_MODEL_UNKNOWN. */
+  embeddingModel(reference: string): ModelTarget<EmbeddingModelV4> {
+    return this.#find(reference, this.#embedding, (models, modelId) => models.embedding(modelId));
+  }
+
+  #find<Model>(
+    reference: string,
+    remembered: Map<string, ModelTarget<Model>>,
+    make: (models: ProviderModels, modelId: string) => Model | undefined,
+  ): ModelTarget<Model> {
+    const known = remembered.get(reference);
+    if (known !== undefined) return known;
+    const slash = reference.indexOf('/');
+    const name = reference.slice(0, Math.max(slash, 0));
+    const modelId = reference.slice(slash + 1);
+    const provider = this.#providers.get(name);
+    if (provider === undefined || modelId === '') throw this.#unknown(reference);
+    const model = make(provider.models, modelId);
+    if (model === undefined) throw this.#unknown(reference);
+    const { config } = provider;
+    const target: ModelTarget<Model> = {
+      provider: name,
+      priceProvider: config.priceProvider ?? name,
+      kind: config.kind,
+      modelId,
+      timeoutMs: config.timeoutMs ?? defaultTimeoutMs,
+      identify: config.identify ?? false,
+      model,
+    };
+    if (remembered.size < maxRemembered) remembered.set(reference, target);
+    return target;
+  }
+
+  #unknown(reference: string): AppError {
+    return new AppError(
+      'MILLRACE_MODEL_UNKNOWN',
+      `"${reference}" is no model of a configured provider; configured are: ${this.names.join(', ') || 'none'}`,
+    );
+  }
+}
+
+function checkProviders(providers: Readonly<Record<string, ProviderConfig>>): void {
+  const faults: { field: string; problem: string }[] = [];
+  for (const [name, config] of Object.entries(providers)) {
+    const field = `models.providers.${name}`;
+    if (!/^[a-z0-9][a-z0-9_.-]{0,62}$/i.test(name)) {
+      faults.push({ field, problem: 'a name is 1 to 63 letters, digits, points, dashes and underscores' });
+    }
+    if (config.kind === 'openai-compatible' && config.baseUrl === undefined) {
+      faults.push({ field: `${field}.baseUrl`, problem: 'is required for an OpenAI-compatible provider' });
+    }
+    if (config.kind !== 'custom' && config.baseUrl !== undefined && !URL.canParse(config.baseUrl)) {
+      faults.push({ field: `${field}.baseUrl`, problem: 'is not an address' });
+    }
+    if (config.timeoutMs !== undefined && !(config.timeoutMs > 0 && config.timeoutMs <= 2 ** 31 - 1)) {
+      faults.push({ field: `${field}.timeoutMs`, problem: 'is a positive number of milliseconds' });
+    }
+  }
+  if (faults.length === 0) return;
+  const listed = faults.map(({ field, problem }) => `${field}: ${problem}`).join('; ');
+  throw new AppError('MILLRACE_CONFIG_INVALID', `The model providers are not valid: ${listed}`, { faults });
+}
+
+// Keys and addresses are always given, so that the SDK never looks into the environment by itself.
+function modelsOf(name: string, config: ProviderConfig): ProviderModels {
+  if (config.kind === 'custom') return customModels(config);
+  const apiKey = config.apiKey ?? '';
+  const headers = { ...config.headers };
+  if (config.kind === 'openai') {
+    const openai = createOpenAI({ baseURL: config.baseUrl ?? openAiBaseUrl, apiKey, headers });
+    return {
+      language: (modelId) => (config.api === 'chat' ? openai.chat(modelId) : openai.responses(modelId)),
+      embedding: (modelId) => openai.embeddingModel(modelId),
+    };
+  }
+  if (config.kind === 'anthropic') {
+    const anthropic = createAnthropic({ baseURL: config.baseUrl ?? anthropicBaseUrl, apiKey, headers });
+    return { language: (modelId) => anthropic.languageModel(modelId), embedding: () => undefined };
+  }
+  const compatible = createOpenAICompatible({
+    name,
+    baseURL: config.baseUrl ?? '',
+    headers,
+    includeUsage: true,
+    supportsStructuredOutputs: true,
+    ...(apiKey === '' ? {} : { apiKey }),
+  });
+  return {
+    language: (modelId) => compatible.languageModel(modelId),
+    embedding: (modelId) => compatible.embeddingModel(modelId),
+  };
+}
+
+function customModels({ model }: CustomProviderConfig): ProviderModels {
+  return {
+    language(modelId) {
+      const made = model(modelId);
+      return 'doGenerate' in made ? made : undefined;
+    },
+    embedding(modelId) {
+      const made = model(modelId);
+      return 'doEmbed' in made ? made : undefined;
+    },
+  };
+}

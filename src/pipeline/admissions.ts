@@ -1,0 +1,151 @@
+import { AppError } from '../kernel/app-error.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { type Uuid, derivedId, newId } from '../kernel/ids.ts';
+import type { AdmissionOutcome, MessageLedger } from '../ledger/message-ledger.ts';
+import type { MessageVersion } from '../messages/message-type.ts';
+import { type Origin, parseOrigin } from '../messages/origin.ts';
+import { newTraceParent, parseTraceParent } from '../telemetry/trace-context.ts';
+import { type Lane, defaultLane } from './lane.ts';
+import type { MessageBodies } from './message-bodies.ts';
+import type { Publisher } from './publisher.ts';
+import type { DataOf } from './stage-context.ts';
+import type { RegisteredStage, StageRegistry } from './stage-registry.ts';
+
+/** What goes with a message when it is admitted. */
+export interface AdmitOptions {
+  /** Who caused it: team, customer and feature are required. */
+  readonly origin: Origin;
+  /**
+   * The sender's id of the event. The same source and id admitted again is a duplicate and changes nothing.
+   * Without one, every admission is a new message.
+   */
+  readonly id?: string;
+  /** Who sends it, as a URI reference. Default "millrace". */
+  readonly source?: string;
+  /** The thing worked on (a document, a ticket): costs are shown by it. Default the message's id. */
+  readonly item?: string;
+  /** Overrides the lane that the consuming stage would choose. */
+  readonly lane?: Lane;
+  /** W3C trace context to go on with; a new trace without one. */
+  readonly traceParent?: string;
+}
+
+/** What admission answers. One message per consuming stage, mostly one. */
+export interface AdmissionReceipt {
+  readonly outcome: AdmissionOutcome;
+  readonly messageIds: readonly Uuid[];
+}
+
+export interface AdmissionsOptions {
+  readonly ledger: MessageLedger;
+  readonly registry: StageRegistry;
+  readonly bodies: MessageBodies;
+  readonly publisher: Publisher;
+  readonly clock: Clock;
+}
+
+const maxTextLength = 512;
+
+/** The way in: checks a message completely, writes it, and wakes its stage. */
+export class Admissions {
+  readonly #options: AdmissionsOptions;
+
+  constructor(options: AdmissionsOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Admits a message; durable when it resolves. Throws MILLRACE_ORIGIN_INVALID, MILLRACE_MESSAGE_TYPE_UNKNOWN,
+   * MILLRACE_MESSAGE_VERSION_UNSUPPORTED, MILLRACE_MESSAGE_INVALID or MILLRACE_MESSAGE_TOO_LARGE, with nothing written.
+   */
+  admit<Version extends MessageVersion>(
+    version: Version,
+    data: DataOf<Version>,
+    options: AdmitOptions,
+  ): Promise<AdmissionReceipt> {
+    version.validate(data);
+    return this.admitUnchecked({ typeName: version.typeName, version: version.version, data }, options);
+  }
+
+  /** As `admit`, for data that came from outside with the name of its type; the consumers' schemas check it. */
+  async admitUnchecked(
+    sent: { readonly typeName: string; readonly version: number; readonly data: unknown },
+    options: AdmitOptions,
+  ): Promise<AdmissionReceipt> {
+    const { ledger, bodies, publisher } = this.#options;
+    const origin = parseOrigin(options.origin);
+    const envelope = this.#commonEnvelope(sent, origin, options);
+    const consumers = this.#consumersOf(sent.typeName, sent.version);
+    const checked = consumers.map((consumer) => ({
+      consumer,
+      data: consumer.definition.consumes.read(sent.version, sent.data),
+    }));
+    const { body, bodyBytes } = await bodies.store(sent.typeName, sent.data);
+    const admissions = checked.map(({ consumer: { definition }, data }) => ({
+      envelope: {
+        ...envelope,
+        id: consumers.length === 1 ? envelope.id : derivedId(envelope.at, envelope.id, definition.name),
+        pipeline: definition.pipeline,
+        stage: definition.name,
+        owner: definition.owner,
+        lane: options.lane ?? definition.laneOf?.({ data }) ?? defaultLane,
+      },
+      body,
+      bodyBytes,
+    }));
+    const outcomes = await Promise.all(admissions.map((admission) => ledger.admit(admission)));
+    admissions.forEach((admission, index) => {
+      if (outcomes[index] === 'admitted') publisher.enqueued(admission.envelope, 0);
+    });
+    return {
+      outcome: outcomes.every((outcome) => outcome === 'duplicate') ? 'duplicate' : 'admitted',
+      messageIds: admissions.map((admission) => admission.envelope.id),
+    };
+  }
+
+  #commonEnvelope(
+    sent: { readonly typeName: string; readonly version: number },
+    origin: Origin,
+    options: AdmitOptions,
+  ) {
+    const at = this.#options.clock.now();
+    const source = boundedText('source', options.source ?? 'millrace');
+    const eventId = options.id === undefined ? undefined : boundedText('id', options.id);
+    // An id that the sender chose must lead to the same row whenever it comes, so time has no part in it.
+    const id = eventId === undefined ? newId(at) : derivedId(new Date(0), 'event', source, eventId);
+    return {
+      id,
+      at,
+      source,
+      eventId: eventId ?? id,
+      type: sent.typeName,
+      version: sent.version,
+      origin,
+      item: options.item === undefined ? id : boundedText('item', options.item),
+      traceParent: continuedTrace(options.traceParent),
+    };
+  }
+
+  #consumersOf(typeName: string, version: number): readonly RegisteredStage[] {
+    const { registry } = this.#options;
+    const consumers = registry.consumersOf(typeName, version);
+    if (consumers.length === 0) {
+      throw new AppError(
+        'MILLRACE_MESSAGE_TYPE_UNKNOWN',
+        `No stage consumes the message type "${typeName}"; accepted types: ${registry.admissibleTypes.join(', ') || 'none'}`,
+      );
+    }
+    return consumers;
+  }
+}
+
+/** The sender's trace goes on; what is not a valid trace context begins a new one, as W3C asks. */
+function continuedTrace(traceParent: string | undefined): string {
+  return traceParent !== undefined && parseTraceParent(traceParent) !== undefined ? traceParent : newTraceParent();
+}
+
+function boundedText(field: string, text: string): string {
+  if (text.length > 0 && text.length <= maxTextLength && !text.includes('\u0000')) return text;
+  const problem = `must have 1 to ${maxTextLength} characters and no U+0000`;
+  throw new AppError('MILLRACE_MESSAGE_INVALID', `${field} ${problem}`, { faults: [{ field, problem }] });
+}

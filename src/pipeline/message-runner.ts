@@ -1,0 +1,263 @@
+import type { WakeUp } from '../drivers/queue/queue.ts';
+import { AppError } from '../kernel/app-error.ts';
+import type { Clock } from '../kernel/clock.ts';
+import type { MessageLedger } from '../ledger/message-ledger.ts';
+import type { LeasedMessage } from '../ledger/stored-message.ts';
+import type { CallScope, ModelGateway } from '../models/model-gateway.ts';
+import { type Logger, messageFields } from '../telemetry/logger.ts';
+import type { MillraceMetrics } from '../telemetry/metrics.ts';
+import { Emissions } from './emissions.ts';
+import { decideFailure, failureCode } from './failure-policy.ts';
+import type { HeldLease, LeaseKeeper } from './lease-keeper.ts';
+import { LeaseLength } from './lease-length.ts';
+import type { MessageBodies } from './message-bodies.ts';
+import type { Publisher } from './publisher.ts';
+import { retryReason, deadLetterReason } from './failure-reason.ts';
+import { failureDetail, outcomeLine } from './run-outcome.ts';
+import type { StageContext } from './stage-context.ts';
+import type { RegisteredStage, StageRegistry } from './stage-registry.ts';
+
+/*
+ * One wake-up call, from lease to end:
+ *
+ *   lease ─► read and check the data ─► handler ─► calls settled ─► finish (result, emissions, done)
+ *                                          └─ error ─► decide: hand back, retry later, dead letter
+ *
+ * Every line between may be the last one of this process: nothing counts before `finish` or `settle` has
+ * committed, and whoever comes next begins from what has.
+ */
+
+export interface MessageRunnerOptions {
+  readonly ledger: MessageLedger;
+  readonly gateway: ModelGateway;
+  readonly keeper: LeaseKeeper;
+  readonly bodies: MessageBodies;
+  readonly publisher: Publisher;
+  readonly registry: StageRegistry;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly logger: Logger;
+  readonly metrics: MillraceMetrics;
+}
+
+/** How long a handler may take to come back after its signal was aborted before it is left behind. */
+const abortGraceMs = 5000;
+
+interface Run {
+  readonly stage: RegisteredStage;
+  readonly message: LeasedMessage;
+  readonly held: HeldLease;
+  readonly logger: Logger;
+  readonly startedMs: number;
+  readonly leasedAt: Date;
+}
+
+export class MessageRunner {
+  readonly #options: MessageRunnerOptions;
+  readonly #leaseLengths = new Map<string, LeaseLength>();
+  #stopping = false;
+
+  constructor(options: MessageRunnerOptions) {
+    this.#options = options;
+  }
+
+  /** From now on failures are the host's, not the messages': they are handed back. */
+  beginStop(): void {
+    this.#stopping = true;
+  }
+
+  /** Does what a wake-up call asks, if there still is something to do. Resolves after the effect is durable. */
+  async run(stage: RegisteredStage, wakeUp: WakeUp): Promise<void> {
+    const { ledger, clock, keeper, logger, publisher } = this.#options;
+    const { name } = stage.definition;
+    const { leaseMs } = this.#leaseLengthOf(name);
+    const askedAtMs = clock.monotonicMs();
+    const outcome = await ledger.lease(wakeUp.messageId, leaseMs);
+    switch (outcome.kind) {
+      case 'leased':
+        break;
+      case 'not_due':
+        publisher.wakeLater(name, wakeUp, outcome.delayMs);
+        return;
+      case 'held_by_another':
+      case 'ended':
+        return;
+      case 'unknown':
+        logger.warn({ messageId: wakeUp.messageId, stage: name }, 'woken for a message that the ledger does not hold');
+        return;
+    }
+    const { message } = outcome;
+    const { envelope, fence } = message;
+    const held = keeper.hold({ id: envelope.id, fence, leaseMs, stage: name, askedAtMs });
+    const run: Run = {
+      stage,
+      message,
+      held,
+      logger: logger.child(messageFields(envelope)),
+      startedMs: clock.monotonicMs(),
+      leasedAt: clock.now(),
+    };
+    try {
+      await this.#work(run);
+    } finally {
+      held.release();
+      this.#leaseLengthOf(name).record(clock.monotonicMs() - run.startedMs);
+    }
+  }
+
+  async #work(run: Run): Promise<void> {
+    const { metrics } = this.#options;
+    const { owner, name: stage } = run.stage.definition;
+    const { message, leasedAt } = run;
+    const waitedMs = Math.max(0, leasedAt.getTime() - message.availableAt.getTime());
+    metrics.observe('queue_wait_seconds', { owner, stage }, waitedMs / 1000);
+    const emissions = new Emissions(message.envelope, run.stage.definition, this.#options);
+    try {
+      const result = await this.#handle(run, emissions);
+      await this.#finish(run, emissions, result);
+    } catch (error) {
+      await this.#fail(run, error);
+    }
+  }
+
+  async #handle(run: Run, emissions: Emissions): Promise<unknown> {
+    const { gateway, bodies } = this.#options;
+    const { definition, handler } = run.stage;
+    const { envelope, fence, deliveries, body } = run.message;
+    const data = definition.consumes.read(envelope.version, await bodies.read(body));
+    const timeout = new AbortController();
+    const timer = setTimeout(
+      () => timeout.abort(new AppError('MILLRACE_STAGE_TIMEOUT', `Stage "${definition.name}" took longer than ${definition.timeoutMs} ms`)),
+      definition.timeoutMs,
+    );
+    const signal = AbortSignal.any([run.held.signal, timeout.signal]);
+    const scope = gateway.openScope({
+      message: { ...envelope, fence, deliveries },
+      origin: envelope.origin,
+      signal,
+    });
+    try {
+      const message = { ...envelope, data: data as never };
+      const handled = Promise.resolve(handler.handle(message, contextOf(run, signal, scope, emissions)));
+      return await orAbort(handled, signal);
+    } finally {
+      clearTimeout(timer);
+      await scope.close();
+    }
+  }
+
+  async #finish(run: Run, emissions: Emissions, result: unknown): Promise<void> {
+    const { ledger, metrics, publisher, clock } = this.#options;
+    const { message, stage } = run;
+    if (run.held.isLost()) throw leaseLost(message.envelope.id);
+    const written = await emissions.store();
+    const durationMs = clock.monotonicMs() - run.startedMs;
+    const endedAt = clock.now();
+    const isOurs = await ledger.finish({
+      id: message.envelope.id,
+      fence: message.fence,
+      result: result === undefined ? undefined : JSON.stringify(result),
+      emissions: written,
+      outcomeLine: outcomeLine({ message, outcome: 'completed', endedAt, leasedAt: run.leasedAt, durationMs }),
+    });
+    if (!isOurs) throw leaseLost(message.envelope.id);
+    const labels = { owner: stage.definition.owner, stage: stage.definition.name };
+    metrics.increment('stage_messages_total', { ...labels, outcome: 'success' });
+    metrics.observe('stage_duration_seconds', { ...labels, outcome: 'success' }, durationMs / 1000);
+    if (written.every((emission) => emission.stage === '')) {
+      metrics.observe('message_age_seconds', labels, Math.max(0, endedAt.getTime() - message.envelope.admittedAt.getTime()) / 1000);
+    }
+    for (const emission of written) {
+      if (emission.stage !== '') publisher.enqueued({ ...emission, origin: message.envelope.origin }, 0);
+    }
+  }
+
+  async #fail(run: Run, error: unknown): Promise<void> {
+    const { ledger, metrics, publisher, random, clock } = this.#options;
+    const { message, stage, logger } = run;
+    const { owner, name } = stage.definition;
+    const { id } = message.envelope;
+    const { fence } = message;
+    const durationMs = clock.monotonicMs() - run.startedMs;
+    metrics.observe('stage_duration_seconds', { owner, stage: name, outcome: 'failure' }, durationMs / 1000);
+    const decision = decideFailure({
+      error,
+      attemptsBefore: message.attempts,
+      policy: stage.definition.retry,
+      interrupted: this.#stopping || run.held.isLost(),
+      random: random(),
+    });
+    const code = failureCode(error);
+    switch (decision.kind) {
+      case 'hand_back':
+        logger.warn({ error, code }, 'the message is handed back');
+        await ledger.handBack([{ id, fence, leaseMs: 0 }]);
+        return;
+      case 'retry':
+        if (!(await ledger.retry({ id, fence, delayMs: decision.delayMs, code, detail: failureDetail(error) }))) break;
+        metrics.increment('stage_retries_total', { owner, stage: name, reason: retryReason(error) });
+        logger.warn({ error, code, attempt: message.attempts + 1, delayMs: decision.delayMs }, 'the attempt failed; it is made again');
+        publisher.wake(message.envelope, fence, decision.delayMs);
+        return;
+      case 'dead_letter': {
+        const line = outcomeLine({
+          message,
+          outcome: 'dead_lettered',
+          errorCode: code,
+          endedAt: clock.now(),
+          leasedAt: run.leasedAt,
+          durationMs,
+        });
+        const end = { id, fence, state: 'dead_lettered', code, detail: failureDetail(error), outcomeLine: line } as const;
+        if (!(await ledger.end(end))) break;
+        metrics.increment('stage_messages_total', { owner, stage: name, outcome: 'dead_lettered' });
+        metrics.increment('dlq_messages_total', { owner, stage: name, reason: deadLetterReason(error, decision.why) });
+        logger.error({ error, code, attempt: message.attempts + 1 }, 'the message is given up: dead letter');
+        return;
+      }
+    }
+    logger.warn({ code }, 'the lease had passed on; another worker decides');
+  }
+
+  #leaseLengthOf(stage: string): LeaseLength {
+    const known = this.#leaseLengths.get(stage);
+    if (known !== undefined) return known;
+    const length = new LeaseLength();
+    this.#leaseLengths.set(stage, length);
+    return length;
+  }
+}
+
+function contextOf(run: Run, signal: AbortSignal, scope: CallScope, emissions: Emissions): StageContext {
+  return {
+    signal,
+    attempt: run.message.attempts + 1,
+    logger: run.logger,
+    model: (reference, options) => scope.languageModel(reference, options),
+    embeddingModel: (reference, options) => scope.embeddingModel(reference, options),
+    emit: (version, data) => emissions.add(version, data),
+  };
+}
+
+/** What the handler answers; or, when the signal aborts and the handler does not come back in time, the reason. */
+async function orAbort<T>(handled: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise: abandoned, reject } = Promise.withResolvers<never>();
+  let timer: NodeJS.Timeout | undefined;
+  const onAbort = (): void => {
+    timer = setTimeout(() => reject(signal.reason as Error), abortGraceMs);
+  };
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await Promise.race([handled, abandoned]);
+  } catch (error) {
+    // Whatever an aborted handler throws, the abort is why.
+    throw signal.aborted ? (signal.reason as Error) : error;
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+    clearTimeout(timer);
+  }
+}
+
+function leaseLost(id: string): AppError {
+  return new AppError('MILLRACE_LEASE_LOST', `The lease on message ${id} had passed on before it was finished`);
+}

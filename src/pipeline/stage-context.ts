@@ -1,0 +1,40 @@
+import type { EmbeddingModelV4, LanguageModelV4 } from '@ai-sdk/provider';
+import type { MessageVersion } from '../messages/message-type.ts';
+import type { Message } from '../messages/message.ts';
+import type { Logger } from '../telemetry/logger.ts';
+
+/** How a stage names the place where it calls a model. */
+export interface StepOptions {
+  /** A name for this place in the handler: its answer is recorded once a message and reused by retries and replays. */
+  readonly step: string;
+}
+
+/** The data that a message version takes. */
+export type DataOf<Version extends MessageVersion> = NonNullable<Version['~data']>;
+
+/** What a handler works with besides its message. Everything it does through here counts once, whatever happens. */
+export interface StageContext {
+  /**
+   * Aborts when the lease is lost, the stage's time is over or the host must stop: hand it to everything that takes
+   * a signal (`abortSignal: ctx.signal`).
+   */
+  readonly signal: AbortSignal;
+  /** Which attempt this is, from 1. */
+  readonly attempt: number;
+  /** Carries the message's origin, id and trace; never log payloads. */
+  readonly logger: Logger;
+  /** A metered AI SDK language model, by "provider/model". */
+  model(reference: string, options: StepOptions): LanguageModelV4;
+  /** A metered AI SDK embedding model, by "provider/model". */
+  embeddingModel(reference: string, options: StepOptions): EmbeddingModelV4;
+  /**
+   * Emits a message of a version that the stage declared. It is written in the same transaction that ends this
+   * message: all of it, once, or nothing. Throws MILLRACE_MESSAGE_INVALID when the data does not fit its schema.
+   */
+  emit<Version extends MessageVersion>(version: Version, data: DataOf<Version>): void;
+}
+
+/** The class behind a stage. What `handle` returns (JSON) is kept as the message's result. */
+export interface StageHandler<Data = never> {
+  handle(message: Message<Data>, context: StageContext): unknown;
+}

@@ -1,0 +1,82 @@
+import type { Usd } from '../kernel/money.ts';
+import type { Rate } from './price.ts';
+import type { TokenClass } from './token-classes.ts';
+
+/** A question in the form that catalogues are asked: names in lower case, tier and batch brought to one form. */
+export interface PriceLookup {
+  readonly provider: string;
+  /** The provider whose list prices it follows; the provider itself unless configured otherwise. */
+  readonly follows: string;
+  readonly model: string;
+  readonly at: Date;
+  /** "default" or a tier with a price of its own. */
+  readonly tier: string;
+  readonly batch: boolean;
+}
+
+/** The rates that a catalogue states itself; a class it does not state is absent. */
+export type Rates = Readonly<Partial<Record<TokenClass, Rate>>>;
+
+/** What a catalogue says: a price of its own, or a change of the standard price that the next catalogues give. */
+export type Offer =
+  | {
+      readonly kind: 'price';
+      readonly reference: string;
+      readonly rates: Rates;
+      readonly usdPerRequest?: Usd;
+    }
+  | {
+      readonly kind: 'adjustment';
+      readonly reference: string;
+      /** Decimal text; applies to every token rate. */
+      readonly multiplier: string;
+      /** Classes of the standard price that are not sold apart in this mode. */
+      readonly without: readonly TokenClass[];
+      /** Rates that replace or join the multiplied ones. */
+      readonly rates: Rates;
+      readonly usdPerRequest?: Usd;
+    };
+
+/** The span of time, from inclusive, in which an answer holds. Milliseconds since 1970, or infinite. */
+export interface Validity {
+  readonly fromMs: number;
+  readonly untilMs: number;
+}
+
+/** A catalogue's answer, also when it has no offer, and how long it stays the same. */
+export interface Finding {
+  readonly offer?: Offer;
+  readonly validity: Validity;
+}
+
+export interface ModelLimits {
+  readonly contextTokens?: number;
+  readonly maxOutputTokens?: number;
+}
+
+/** A source of prices. Pure: the same lookup always gets the same answer. */
+export interface Catalogue {
+  /** The name that is stored with every price: "genai-prices@0.1.8". */
+  readonly name: string;
+  find(lookup: PriceLookup): Finding;
+  limits(lookup: Pick<PriceLookup, 'provider' | 'follows' | 'model'>): ModelLimits;
+}
+
+export const always: Validity = { fromMs: -Infinity, untilMs: Infinity };
+
+/** The widest span around a time that contains none of the given moments of change. */
+export function validityAround(at: Date, changesMs: Iterable<number>): Validity {
+  const atMs = at.getTime();
+  let fromMs = -Infinity;
+  let untilMs = Infinity;
+  for (const change of changesMs) {
+    if (change <= atMs) fromMs = Math.max(fromMs, change);
+    else untilMs = Math.min(untilMs, change);
+  }
+  return { fromMs, untilMs };
+}
+
+/** The span in which both answers hold. */
+export function bothValid(left: Validity, right: Validity): Validity {
+  return { fromMs: Math.max(left.fromMs, right.fromMs), untilMs: Math.min(left.untilMs, right.untilMs) };
+}

@@ -1,0 +1,168 @@
+import { z } from 'zod';
+import type { Fault } from '../kernel/app-error.ts';
+import { rateScale } from '../kernel/money.ts';
+import { tokenClasses } from './token-classes.ts';
+
+/*
+ * The format of a price overlay: what may stand in the file, and what must hold between its parts.
+ * docs/prices.md explains it to its writers.
+ */
+
+const decimal = z
+  .string({ error: 'must be a decimal in quotes, such as "1.25"' })
+  .regex(
+    new RegExp(`^\\d{1,9}(\\.\\d{1,${rateScale}})?$`),
+    `must be a plain decimal such as "1.25", with at most ${rateScale} digits after the point`,
+  );
+const factor = decimal.regex(
+  /^\d{1,3}(\.\d{1,6})?$/,
+  'must be a factor such as "0.5", with at most 6 digits after the point',
+);
+const tokenCount = z.int().positive();
+
+const rate = z.union(
+  [
+    decimal.transform((usdPerMillion) => ({ usdPerMillion, tiers: [] })),
+    z.strictObject({
+      usdPerMillion: decimal,
+      tiers: z
+        .array(z.strictObject({ aboveInputTokens: tokenCount, usdPerMillion: decimal }))
+        .refine(
+          (tiers) =>
+            tiers.every(
+              (tier, i) => i === 0 || tier.aboveInputTokens > (tiers[i - 1]?.aboveInputTokens ?? 0),
+            ),
+          'must ascend by aboveInputTokens',
+        )
+        .default([]),
+    }),
+  ],
+  {
+    error: `must be a decimal in quotes such as "1.25" (at most ${rateScale} digits after the point), or { "usdPerMillion": "1.25", "tiers": [{ "aboveInputTokens": 200000, "usdPerMillion": "2.50" }] } with ascending tiers`,
+  },
+);
+
+const moment = z.union([z.iso.date(), z.iso.datetime()], {
+  error: 'must be a date such as "2026-01-31" or a UTC time such as "2026-01-31T12:00:00Z"',
+});
+
+const name = z.string().min(1).max(256).toLowerCase();
+const modelPattern = name.regex(/^[^*]*\*?$/, 'may have one * and only at its end');
+
+const entry = z
+  .strictObject({
+    provider: name,
+    model: modelPattern,
+    from: moment.optional(),
+    until: moment.optional(),
+    tier: name
+      .refine((tier) => tier !== 'batch', 'batch is not a tier here: write "batch": true')
+      .transform((tier) => standardTier(tier))
+      .default('default'),
+    batch: z.boolean().default(false),
+    multiplier: factor.optional(),
+    without: z.array(z.enum(tokenClasses)).optional(),
+    rates: z.partialRecord(z.enum(tokenClasses), rate).optional(),
+    usdPerRequest: decimal.optional(),
+    note: z.string().optional(),
+  })
+  .refine(({ from, until }) => !from || !until || Date.parse(from) < Date.parse(until), {
+    path: ['until'],
+    error: 'must be later than from',
+  })
+  .refine(({ multiplier, rates, usdPerRequest }) => multiplier ?? rates ?? usdPerRequest, {
+    error: 'must have rates, a multiplier or usdPerRequest',
+  })
+  .refine(({ multiplier, without }) => multiplier !== undefined || without === undefined, {
+    path: ['without'],
+    error: 'only says something beside a multiplier',
+  });
+
+const limit = z
+  .strictObject({
+    provider: name,
+    model: modelPattern,
+    /** When it was last known to hold; for the reader only. */
+    asOf: z.iso.date().optional(),
+    contextTokens: tokenCount.optional(),
+    maxOutputTokens: tokenCount.optional(),
+  })
+  .refine(({ contextTokens, maxOutputTokens }) => contextTokens ?? maxOutputTokens, {
+    error: 'must have contextTokens or maxOutputTokens',
+  });
+
+const content = z.strictObject({
+  prices: z.array(entry).default([]),
+  limits: z.array(limit).default([]),
+});
+
+export type OverlayEntry = z.output<typeof entry>;
+export type OverlayLimit = z.output<typeof limit>;
+/** What stands in an overlay, after its defaults are filled in. */
+export type OverlayContent = z.output<typeof content>;
+/** What may be written into an overlay. */
+export type OverlayInput = z.input<typeof content>;
+
+/** The standard price has several names: providers answer "default", "standard" or "auto". */
+export function standardTier(tier: string): string {
+  return tier === 'standard' || tier === 'auto' ? 'default' : tier;
+}
+
+/** Checks a value against the format. All faults at once, by path: "prices.3.rates.reasoning". */
+export function parseOverlayContent(
+  value: unknown,
+): { readonly content: OverlayContent } | { readonly faults: Fault[] } {
+  const parsed = content.safeParse(value);
+  if (!parsed.success) {
+    return {
+      faults: parsed.error.issues.map((issue) => ({ field: issue.path.join('.'), problem: issue.message })),
+    };
+  }
+  const faults = [...overlappingPrices(parsed.data.prices), ...repeatedLimits(parsed.data.limits)];
+  return faults.length > 0 ? { faults } : { content: parsed.data };
+}
+
+/** When an entry holds, in milliseconds since 1970. */
+export function entrySpan({ from, until }: Pick<OverlayEntry, 'from' | 'until'>): {
+  fromMs: number;
+  untilMs: number;
+} {
+  return { fromMs: from ? Date.parse(from) : -Infinity, untilMs: until ? Date.parse(until) : Infinity };
+}
+
+/** Two entries for the same provider, model, tier and mode must not hold at the same time: neither would be the price. */
+function overlappingPrices(prices: readonly OverlayEntry[]): Fault[] {
+  return prices.flatMap((later, laterIndex) => {
+    const earlierIndex = prices.findIndex((earlier, index) => index < laterIndex && overlaps(earlier, later));
+    if (earlierIndex < 0) return [];
+    const mode = `${later.tier}${later.batch ? ', batch' : ''}`;
+    const what = `${later.provider}/${later.model} (${mode})`;
+    return [
+      { field: `prices.${laterIndex}`, problem: `overlaps prices.${earlierIndex} in time for ${what}` },
+    ];
+  });
+}
+
+function overlaps(left: OverlayEntry, right: OverlayEntry): boolean {
+  const isSameKey =
+    left.provider === right.provider &&
+    left.model === right.model &&
+    left.tier === right.tier &&
+    left.batch === right.batch;
+  if (!isSameKey) return false;
+  const a = entrySpan(left);
+  const b = entrySpan(right);
+  return a.fromMs < b.untilMs && b.fromMs < a.untilMs;
+}
+
+function repeatedLimits(limits: readonly OverlayLimit[]): Fault[] {
+  return limits.flatMap(({ provider, model }, laterIndex) => {
+    const earlierIndex = limits.findIndex(
+      (earlier, index) => index < laterIndex && earlier.provider === provider && earlier.model === model,
+    );
+    if (earlierIndex < 0) return [];
+    return [
+      { field: `limits.${laterIndex}`, problem: `repeats limits.${earlierIndex} for ${provider}/${model}` },
+    ];
+  });
+}

@@ -1,0 +1,34 @@
+import { AppError } from '../kernel/app-error.ts';
+import { GenaiPricesCatalogue } from './catalogue.genai-prices.ts';
+import type { PriceOverlay } from './overlay.ts';
+import { packagedOverlay } from './packaged-overlay.ts';
+import { PriceBook } from './price-book.ts';
+
+export interface PackagedPriceBookOptions {
+  /** The operator's own prices; they come first. */
+  readonly overlay?: PriceOverlay;
+  /** Configured provider → catalogue provider whose prices it follows. */
+  readonly aliases?: Readonly<Record<string, string>>;
+}
+
+/**
+ * The price book that the program runs with: own overlay, packaged overlay, packaged catalogue.
+ * Throws MILLRACE_CONFIG_INVALID when an alias names no provider of the catalogue.
+ */
+export function packagedPriceBook({ overlay, aliases = {} }: PackagedPriceBookOptions = {}): PriceBook {
+  const catalogue = new GenaiPricesCatalogue();
+  const faults = Object.entries(aliases)
+    .filter(([, follows]) => !catalogue.hasProvider(follows.toLowerCase()))
+    .map(([provider, follows]) => ({
+      field: `prices.aliases.${provider}`,
+      problem: `"${follows}" is not a provider of ${catalogue.name}`,
+    }));
+  if (faults.length > 0) {
+    const list = faults.map(({ field, problem }) => `${field}: ${problem}`).join('; ');
+    throw new AppError('MILLRACE_CONFIG_INVALID', `The price aliases are not valid: ${list}`, { faults });
+  }
+  return new PriceBook({
+    catalogues: [...(overlay ? [overlay] : []), packagedOverlay(), catalogue],
+    aliases,
+  });
+}

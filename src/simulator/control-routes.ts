@@ -1,0 +1,94 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Bill } from './bill.ts';
+import type { FaultRules } from './faults.ts';
+import { readBody } from './request-body.ts';
+import { type FaultRule, faultRulesSchema, faultsOf } from './simulator-config.ts';
+import type { StatsCounter } from './simulator-stats.ts';
+
+/** What the control routes show and change. */
+export interface Controlled {
+  readonly bill: Bill;
+  readonly rules: FaultRules;
+  readonly stats: StatsCounter;
+}
+
+/** The path and query of a request. */
+export interface RequestUrl {
+  readonly pathname: string;
+  readonly searchParams: URLSearchParams;
+}
+
+export const controlPrefix = '/_simulator/';
+
+const maxRulesBytes = 1024 * 1024;
+
+interface ControlAnswer {
+  readonly status: number;
+  readonly body: unknown;
+}
+
+/**
+ * Serves the routes that no provider has: `GET bill?since=N&entries=1`, `GET stats`, `GET rules`, and `PUT rules` with a
+ * list of rules that replaces the ones in force.
+ */
+export async function serveControl(
+  controlled: Controlled,
+  url: RequestUrl,
+  incoming: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const { status, body } = await controlAnswer(controlled, url, incoming);
+  response.writeHead(status, { 'content-type': 'application/json' });
+  response.end(JSON.stringify(body));
+}
+
+async function controlAnswer(
+  { bill, rules, stats }: Controlled,
+  url: RequestUrl,
+  incoming: IncomingMessage,
+): Promise<ControlAnswer> {
+  switch (`${incoming.method} ${url.pathname.slice(controlPrefix.length)}`) {
+    case 'GET bill':
+      return billAnswer(bill, url.searchParams);
+    case 'GET stats':
+      return { status: 200, body: stats.read() };
+    case 'GET rules':
+      return { status: 200, body: rules.list() };
+    case 'PUT rules': {
+      const read = await readBody(incoming, maxRulesBytes);
+      const parsed = parseRules(read.kind === 'whole' ? read.text : '');
+      if (parsed.kind === 'refused') return { status: 422, body: parsed };
+      rules.replace(parsed.rules);
+      return { status: 200, body: rules.list() };
+    }
+    default:
+      return { status: 404, body: { error: `No such route: ${incoming.method} ${url.pathname}` } };
+  }
+}
+
+async function billAnswer(bill: Bill, parameters: URLSearchParams): Promise<ControlAnswer> {
+  const since = Number(parameters.get('since') ?? '0');
+  if (!Number.isSafeInteger(since) || since < 0)
+    return { status: 422, body: { error: 'since is a whole number from 0' } };
+  return { status: 200, body: await bill.read({ since, entries: parameters.get('entries') === '1' }) };
+}
+
+type ParsedRules =
+  | { readonly kind: 'rules'; readonly rules: FaultRule[] }
+  | {
+      readonly kind: 'refused';
+      readonly error: string;
+      readonly faults: { field: string; problem: string }[];
+    };
+
+function parseRules(text: string): ParsedRules {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    return { kind: 'refused', error: `The rules are not JSON: ${String(cause)}`, faults: [] };
+  }
+  const parsed = faultRulesSchema.safeParse(json);
+  if (parsed.success) return { kind: 'rules', rules: parsed.data };
+  return { kind: 'refused', error: 'The rules are not valid.', faults: faultsOf(parsed.error) };
+}

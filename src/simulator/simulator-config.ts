@@ -1,0 +1,115 @@
+import { z } from 'zod';
+import { AppError } from '../kernel/app-error.ts';
+
+/** Every fault that a rule can ask for. docs and tests read this list. */
+export const faultNames = [
+  'rate_limit',
+  'server_error',
+  'overloaded',
+  'auth',
+  'content_policy',
+  'context_too_long',
+  'hang',
+  'hang_billed',
+  'cut_stream',
+  'malformed',
+  'empty',
+  'missing_usage',
+  'nul_text',
+  'bad_json',
+  'slow',
+] as const;
+
+export type FaultName = (typeof faultNames)[number];
+
+const faultRuleSchema = z.strictObject({
+  /** What it applies to; every condition given must hold. Without any it applies to every request. */
+  match: z
+    .strictObject({
+      model: z.string().optional(),
+      provider: z.enum(['openai', 'anthropic']).optional(),
+      endpoint: z.enum(['chat.completions', 'responses', 'embeddings', 'messages']).optional(),
+      /** A text that must stand somewhere in the prompt. */
+      contains: z.string().min(1).optional(),
+      /** A request header that must be there, with that value if one is given. */
+      header: z.strictObject({ name: z.string().toLowerCase(), value: z.string().optional() }).optional(),
+    })
+    .default({}),
+  probability: z.number().min(0).max(1).default(1),
+  fault: z.enum(faultNames),
+  /** How often it may strike in all. */
+  times: z.int().min(0).optional(),
+  /** For `rate_limit`: what the answer tells the client to wait. */
+  retryAfterMs: z.int().min(0).default(1000),
+  /** For `slow`: what is added to the latency. */
+  delayMs: z.int().min(0).default(5000),
+});
+
+/** One rule: the first in order that matches a request and whose draw hits decides its fault. */
+export type FaultRule = z.output<typeof faultRuleSchema>;
+
+export const faultRulesSchema = z.array(faultRuleSchema).max(1000);
+
+const limitSchema = z.strictObject({
+  requestsPerMinute: z.int().min(1).optional(),
+  tokensPerMinute: z.int().min(1).optional(),
+});
+
+export type ModelLimit = z.output<typeof limitSchema>;
+
+const simulatorConfigSchema = z.strictObject({
+  /** Always on loopback; 0 takes a free port. */
+  port: z.int().min(0).max(65_535).default(0),
+  seed: z.int().default(1),
+  /** Where the bill is kept (bill.jsonl). Without it the bill is in memory and ends with the process. */
+  dataDirectory: z.string().min(1).optional(),
+  latency: z
+    .strictObject({
+      /** Of a whole answer; 0 answers at once. */
+      medianMs: z.number().min(0).default(25),
+      p99Ms: z.number().min(0).default(80),
+      /** How much of the time passes before a stream's first token. */
+      firstTokenShare: z.number().min(0).max(1).default(0.4),
+      /** The pace of a stream after its first token; 0 spreads it over the rest of the drawn time. */
+      tokensPerSecond: z.number().min(0).default(0),
+    })
+    .prefault({}),
+  /** The length of a free text answer. */
+  answer: z
+    .strictObject({ minTokens: z.int().min(1).default(24), maxTokens: z.int().min(1).default(140) })
+    .prefault({}),
+  /** The chance that a tool is called when the client leaves the choice to the model. */
+  toolCallProbability: z.number().min(0).max(1).default(0.75),
+  charactersPerToken: z.number().min(1).max(16).default(4),
+  rules: faultRulesSchema.default([]),
+  /** Enforced limits by model id as asked; "*" holds for every model without one of its own. */
+  limits: z.record(z.string(), limitSchema).default({}),
+  /** The keys that are accepted; without a list any key that is not empty is. */
+  apiKeys: z.array(z.string().min(1)).optional(),
+  maxRequestBytes: z
+    .int()
+    .min(1)
+    .default(32 * 1024 * 1024),
+  /** How many bill entries are kept readable when there is no data directory. Totals are always whole. */
+  maxEntriesInMemory: z.int().min(1).default(200_000),
+});
+
+export type SimulatorConfig = z.output<typeof simulatorConfigSchema>;
+
+/** What a caller may leave out. */
+export type SimulatorConfigInput = z.input<typeof simulatorConfigSchema>;
+
+/** Fills the defaults in. Fails with every fault at once. */
+export function parseSimulatorConfig(input: unknown): SimulatorConfig {
+  const parsed = simulatorConfigSchema.safeParse(input);
+  if (parsed.success) return parsed.data;
+  throw new AppError('MILLRACE_CONFIG_INVALID', 'The simulator cannot start with this configuration.', {
+    faults: faultsOf(parsed.error),
+    cause: parsed.error,
+  });
+}
+
+/** A schema error as a list of fields and problems. */
+export function faultsOf(error: z.ZodError): { field: string; problem: string }[] {
+  return error.issues.map((issue) => ({ field: issue.path.join('.'), problem: issue.message }));
+}

@@ -1,0 +1,45 @@
+import { readFile } from 'node:fs/promises';
+import { parseArgs } from 'node:util';
+import { z } from 'zod';
+import { parseSimulatorConfig, type SimulatorConfig } from './simulator-config.ts';
+import { startSimulator } from './simulator.ts';
+
+/*
+ * The simulator as a process of its own, so that it outlives a Millrace process that is killed:
+ *   node src/simulator/simulator-process.ts [--port 0] [--seed 7] [--data DIR] [--config FILE.json]
+ * The file holds the whole configuration as JSON; what is given as an argument wins. When it is ready it prints one
+ * line of JSON, {"url":…,"port":…,"pid":…}, on standard output. SIGTERM and SIGINT end it.
+ */
+
+const configFileSchema = z.record(z.string(), z.unknown());
+
+async function configured(): Promise<SimulatorConfig> {
+  const { values } = parseArgs({
+    options: {
+      port: { type: 'string' },
+      seed: { type: 'string' },
+      data: { type: 'string' },
+      config: { type: 'string' },
+    },
+  });
+  const file =
+    values.config === undefined
+      ? {}
+      : configFileSchema.parse(JSON.parse(await readFile(values.config, 'utf8')));
+  return parseSimulatorConfig({
+    ...file,
+    ...(values.port !== undefined && { port: Number(values.port) }),
+    ...(values.seed !== undefined && { seed: Number(values.seed) }),
+    ...(values.data !== undefined && { dataDirectory: values.data }),
+  });
+}
+
+const simulator = await startSimulator(await configured());
+process.stdout.write(`${JSON.stringify({ url: simulator.url, port: simulator.port, pid: process.pid })}\n`);
+
+/** A second signal finds no handler and ends the process at once. */
+function stop(): void {
+  process.off('SIGTERM', stop).off('SIGINT', stop);
+  void simulator.close();
+}
+process.on('SIGTERM', stop).on('SIGINT', stop);

@@ -1,0 +1,122 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { type Clock, systemClock } from '../kernel/clock.ts';
+import { invariant } from '../kernel/invariant.ts';
+import { anthropicMessages } from './anthropic-messages.ts';
+import { Bill, type BillQuestion, type SimulatorBill } from './bill.ts';
+import { controlPrefix, serveControl } from './control-routes.ts';
+import { type CountedRule, FaultRules } from './faults.ts';
+import { type Counter, serveModelCall } from './model-call.ts';
+import { openaiChat } from './openai-chat.ts';
+import { openaiEmbeddings } from './openai-embeddings.ts';
+import { openaiResponses } from './openai-responses.ts';
+import { refusalsOf } from './provider-errors.ts';
+import { RateLimits } from './rate-limits.ts';
+import { Reply } from './reply.ts';
+import { Sightings } from './sightings.ts';
+import {
+  type FaultRule,
+  faultRulesSchema,
+  parseSimulatorConfig,
+  type SimulatorConfigInput,
+} from './simulator-config.ts';
+import { type SimulatorStats, StatsCounter } from './simulator-stats.ts';
+
+/** How many distinct requests are remembered for the draws of their retries. */
+const maxSightings = 500_000;
+
+export interface SimulatorOptions extends SimulatorConfigInput {
+  readonly clock?: Clock;
+  /** Told of failures of the simulator itself, such as a full disk; by default they become process warnings. */
+  readonly onError?: (error: Error) => void;
+}
+
+/** A running simulator. */
+export interface Simulator {
+  /** Its address without a path: "http://127.0.0.1:40123". Providers take `${url}/openai/v1` and `${url}/anthropic/v1`. */
+  readonly url: string;
+  readonly port: number;
+  bill(question?: BillQuestion): Promise<SimulatorBill>;
+  stats(): SimulatorStats;
+  rules(): CountedRule[];
+  /** Replaces the fault rules in force. */
+  setRules(rules: readonly Partial<FaultRule>[]): void;
+  /** Breaks off what is being served, and resolves when the last effect is done. */
+  close(): Promise<void>;
+}
+
+const endpoints = new Map(
+  [openaiChat, openaiResponses, openaiEmbeddings, anthropicMessages].map((endpoint) => [
+    endpoint.path,
+    endpoint,
+  ]),
+);
+
+/** Starts a model provider on loopback, OpenAI- and Anthropic-shaped, that keeps its own bill. */
+export async function startSimulator(options: SimulatorOptions = {}): Promise<Simulator> {
+  const { clock = systemClock, onError = (error) => process.emitWarning(error), ...input } = options;
+  const config = parseSimulatorConfig(input);
+  const bill = await Bill.open(config.dataDirectory, config.maxEntriesInMemory);
+  const rules = new FaultRules(config.rules);
+  const stats = new StatsCounter();
+  const limits = new RateLimits(config.limits);
+  const sightings = new Sightings(maxSightings, await bill.timesBilled());
+  const counter: Counter = { config, clock, bill, rules, limits, sightings, stats };
+
+  const serving = new Set<Promise<void>>();
+  const server = createServer({ keepAliveTimeout: 75_000 }, (incoming, response) => {
+    const served = serve(counter, incoming, response).catch((cause: unknown) => {
+      response.destroy();
+      onError(cause instanceof Error ? cause : new Error(String(cause)));
+    });
+    serving.add(served);
+    void served.then(() => serving.delete(served));
+  });
+  server.listen(config.port, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  invariant(typeof address === 'object' && address !== null, 'a listening server has an address');
+
+  return {
+    url: `http://127.0.0.1:${address.port}`,
+    port: address.port,
+    bill: (question) => bill.read(question),
+    stats: () => stats.read(),
+    rules: () => rules.list(),
+    setRules: (next) => rules.replace(faultRulesSchema.parse(next)),
+    close: async () => {
+      const closed = once(server, 'close');
+      server.close();
+      server.closeAllConnections();
+      await closed;
+      await Promise.all(serving);
+      await bill.close();
+    },
+  };
+}
+
+async function serve(counter: Counter, incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+  const [pathname = '/', query = ''] = (incoming.url ?? '/').split('?', 2);
+  const url = { pathname, searchParams: new URLSearchParams(query) };
+  if (pathname.startsWith(controlPrefix)) {
+    await serveControl(counter, url, incoming, response);
+    return;
+  }
+  const endpoint = incoming.method === 'POST' ? endpoints.get(pathname) : undefined;
+  counter.stats.begin(endpoint?.name ?? 'unknown');
+  response.once('close', () => counter.stats.end(response.headersSent ? response.statusCode : undefined));
+  if (endpoint === undefined) refusePath(counter, pathname, incoming, response);
+  else await serveModelCall(counter, endpoint, incoming, response);
+}
+
+function refusePath(
+  counter: Counter,
+  pathname: string,
+  incoming: IncomingMessage,
+  response: ServerResponse,
+): void {
+  const provider = pathname.startsWith('/anthropic/') ? 'anthropic' : 'openai';
+  incoming.resume();
+  const reply = new Reply(provider, 'req_none', response, counter.clock);
+  reply.refuse(refusalsOf[provider].notFound(`${incoming.method} ${pathname}`));
+}

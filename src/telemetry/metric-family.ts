@@ -1,0 +1,97 @@
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { invariant } from '../kernel/invariant.ts';
+import { type MetricDefinition, metricPrefix } from './metric-catalogue.ts';
+
+/*
+ * One metric with its series. Counters and gauges add up here and reach the registry at the scrape, which
+ * takes the registry's own hashing of labels off the hot path; histograms go there at once.
+ */
+
+export type LabelSet = Readonly<Record<string, string>>;
+
+/** One series: a number goes in. */
+export type Series = (value: number) => void;
+
+export interface MetricFamily {
+  readonly name: string;
+  readonly definition: MetricDefinition;
+  readonly labelNames: readonly string[];
+  /** By the label values as given; only sets that did not fold, so that it is bounded. */
+  readonly series: Map<string, Series>;
+  /** Makes the series at 0. */
+  readonly make: (labels: LabelSet) => Series;
+  /** Lines of the exposition that one series takes. */
+  readonly seriesSize: number;
+}
+
+/** Registers a metric under its prefixed name. Fails when the registry has one of that name. */
+export function registerFamily(registry: Registry, name: string, definition: MetricDefinition): MetricFamily {
+  const labelNames = Object.keys(definition.labels);
+  const fullName = metricPrefix + name;
+  invariant(registry.getSingleMetric(fullName) === undefined, `${fullName} is registered once`);
+  const configuration = { name: fullName, help: definition.help, labelNames, registers: [registry] };
+  const family = { name, definition, labelNames, series: new Map<string, Series>() };
+  switch (definition.type) {
+    case 'counter':
+      return { ...family, make: counterSeries(configuration), seriesSize: 1 };
+    case 'gauge':
+      return { ...family, make: gaugeSeries(configuration), seriesSize: 1 };
+    case 'histogram': {
+      const buckets = [...definition.buckets];
+      // Its buckets, the one without bound, sum and count.
+      const seriesSize = buckets.length + 3;
+      return { ...family, make: histogramSeries({ ...configuration, buckets }), seriesSize };
+    }
+  }
+}
+
+interface Configuration {
+  readonly name: string;
+  readonly help: string;
+  readonly labelNames: string[];
+  readonly registers: Registry[];
+}
+
+function counterSeries(configuration: Configuration): (labels: LabelSet) => Series {
+  const flushes: (() => void)[] = [];
+  const counter = new Counter({ ...configuration, collect: () => flushAll(flushes) });
+  return (labels) => {
+    const child = counter.labels(labels);
+    let pending = 0;
+    flushes.push(() => {
+      child.inc(pending);
+      pending = 0;
+    });
+    return (by) => {
+      pending += by;
+    };
+  };
+}
+
+function gaugeSeries(configuration: Configuration): (labels: LabelSet) => Series {
+  const flushes: (() => void)[] = [];
+  const gauge = new Gauge({ ...configuration, collect: () => flushAll(flushes) });
+  return (labels) => {
+    const child = gauge.labels(labels);
+    let latest = 0;
+    flushes.push(() => child.set(latest));
+    return (value) => {
+      latest = value;
+    };
+  };
+}
+
+function histogramSeries(
+  configuration: Configuration & { readonly buckets: number[] },
+): (labels: LabelSet) => Series {
+  const histogram = new Histogram(configuration);
+  return (labels) => {
+    histogram.zero(labels);
+    const child = histogram.labels(labels);
+    return (value) => child.observe(value);
+  };
+}
+
+function flushAll(flushes: readonly (() => void)[]): void {
+  for (const flush of flushes) flush();
+}

@@ -1,0 +1,213 @@
+import { execFile, spawnSync } from 'node:child_process';
+import fc from 'fast-check';
+import { Registry } from 'prom-client';
+import { describe, expect, it } from 'vitest';
+import { metricCatalogue, type MetricCatalogue, type MetricDefinition } from './metric-catalogue.ts';
+import { createMetrics } from './metrics.ts';
+
+const small = {
+  metric_labels_folded_total: {
+    type: 'counter',
+    unit: 'updates',
+    labels: { label: 'open' },
+    help: 'Folded.',
+  },
+  metric_series: { type: 'gauge', unit: 'series', labels: {}, help: 'Series.' },
+  calls_total: {
+    type: 'counter',
+    unit: 'calls',
+    labels: { model: 'open', outcome: ['ok', 'error'] },
+    help: 'Calls.',
+  },
+  depth: { type: 'gauge', unit: 'messages', labels: { stage: 'open' }, help: 'Depth.' },
+  wait_seconds: {
+    type: 'histogram',
+    unit: 'seconds',
+    labels: { stage: 'open' },
+    help: 'Wait.',
+    buckets: [0.1, 1],
+  },
+} as const satisfies MetricCatalogue;
+
+/** The value of one line of an exposition, by the text before its value. */
+function valueOf(body: string, series: string): number | undefined {
+  const line = body.split('\n').find((candidate) => candidate.startsWith(`${series} `));
+  return line === undefined ? undefined : Number(line.slice(series.length + 1));
+}
+
+describe('metrics', () => {
+  it('count, set and observe under the prefixed name', async () => {
+    const metrics = createMetrics(small);
+    metrics.increment('calls_total', { model: 'm', outcome: 'ok' });
+    metrics.increment('calls_total', { model: 'm', outcome: 'ok' }, 2.5);
+    metrics.set('depth', { stage: 's' }, 7);
+    metrics.set('depth', { stage: 's' }, 4);
+    metrics.observe('wait_seconds', { stage: 's' }, 0.5);
+    metrics.observe('wait_seconds', { stage: 's' }, 5);
+    const { body, contentType } = await metrics.render();
+    expect(contentType).toContain('text/plain');
+    expect(valueOf(body, 'millrace_calls_total{model="m",outcome="ok"}')).toBe(3.5);
+    expect(valueOf(body, 'millrace_depth{stage="s"}')).toBe(4);
+    expect(valueOf(body, 'millrace_wait_seconds_bucket{le="1",stage="s"}')).toBe(1);
+    expect(valueOf(body, 'millrace_wait_seconds_count{stage="s"}')).toBe(2);
+    expect(valueOf(body, 'millrace_wait_seconds_sum{stage="s"}')).toBe(5.5);
+  });
+
+  it('go on counting after a scrape without losing or repeating', async () => {
+    const metrics = createMetrics(small);
+    for (let round = 1; round <= 3; round += 1) {
+      metrics.increment('calls_total', { model: 'm', outcome: 'ok' });
+      const { body } = await metrics.render();
+      expect(valueOf(body, 'millrace_calls_total{model="m",outcome="ok"}')).toBe(round);
+    }
+  });
+
+  it('show initialised series at 0 and leave counted ones as they are', async () => {
+    const metrics = createMetrics(small);
+    metrics.increment('calls_total', { model: 'm', outcome: 'ok' }, 3);
+    metrics.observe('wait_seconds', { stage: 's' }, 0.01);
+    metrics.initialise('calls_total', [
+      { model: 'm', outcome: 'ok' },
+      { model: 'm', outcome: 'error' },
+    ]);
+    metrics.initialise('wait_seconds', [{ stage: 's' }, { stage: 't' }]);
+    const { body } = await metrics.render();
+    expect(valueOf(body, 'millrace_calls_total{model="m",outcome="ok"}')).toBe(3);
+    expect(valueOf(body, 'millrace_calls_total{model="m",outcome="error"}')).toBe(0);
+    expect(valueOf(body, 'millrace_wait_seconds_count{stage="s"}')).toBe(1);
+    expect(valueOf(body, 'millrace_wait_seconds_count{stage="t"}')).toBe(0);
+  });
+
+  it('fold models past their cap into other, and count what folded', async () => {
+    const metrics = createMetrics(small, { modelCap: 2 });
+    for (const model of ['a', 'b', 'c', 'd', 'a', 'c']) {
+      metrics.increment('calls_total', { model, outcome: 'ok' });
+    }
+    const { body } = await metrics.render();
+    expect(valueOf(body, 'millrace_calls_total{model="a",outcome="ok"}')).toBe(2);
+    expect(valueOf(body, 'millrace_calls_total{model="b",outcome="ok"}')).toBe(1);
+    expect(valueOf(body, 'millrace_calls_total{model="other",outcome="ok"}')).toBe(3);
+    expect(valueOf(body, 'millrace_calls_total{model="c",outcome="ok"}')).toBeUndefined();
+    expect(valueOf(body, 'millrace_metric_labels_folded_total{label="model"}')).toBe(3);
+  });
+
+  it('never lose a count and never pass the series cap by more than the folded ones', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.tuple(fc.nat({ max: 60 }), fc.constantFrom('ok' as const, 'error' as const)), {
+          maxLength: 200,
+        }),
+        async (updates) => {
+          const metrics = createMetrics(small, { modelCap: 100, seriesCap: 20 });
+          for (const [model, outcome] of updates) {
+            metrics.increment('calls_total', { model: `m${model}`, outcome });
+          }
+          const { body } = await metrics.render();
+          const counted = [...body.matchAll(/^millrace_calls_total\{.*\} (\d+)$/gm)];
+          expect(counted.reduce((sum, line) => sum + Number(line[1]), 0)).toBe(updates.length);
+          // Past the cap: one folded set for each outcome, the counter of folding and the gauge of series.
+          expect(metrics.seriesCount()).toBeLessThanOrEqual(20 + 4);
+        },
+      ),
+      { numRuns: 50 },
+    );
+  });
+
+  it('count the lines of a histogram singly', () => {
+    const metrics = createMetrics(small);
+    metrics.observe('wait_seconds', { stage: 's' }, 1);
+    expect(metrics.seriesCount()).toBe(5);
+  });
+
+  it('fail an invariant on misuse', () => {
+    const metrics = createMetrics(small);
+    const labels = { model: 'm', outcome: 'ok' } as const;
+    expect(() => metrics.increment('calls_total', labels, -1)).toThrow('Invariant broken');
+    expect(() => metrics.increment('calls_total', labels, Number.NaN)).toThrow('Invariant broken');
+    expect(() => metrics.set('depth', { stage: 's' }, Infinity)).toThrow('Invariant broken');
+    expect(() => metrics.observe('wait_seconds', { stage: 's' }, Number.NaN)).toThrow('Invariant broken');
+    expect(() => metrics.increment('calls_total', { model: 'm', outcome: 'odd' as 'ok' })).toThrow(
+      '"odd" is a outcome of calls_total',
+    );
+    expect(() => metrics.set('depth', { stage: 'a\u0000b' }, 1)).toThrow('Invariant broken');
+    expect(() => metrics.increment('depth' as 'calls_total', labels)).toThrow('Invariant broken');
+    expect(() => metrics.increment('nothing' as 'calls_total', labels)).toThrow('Invariant broken');
+  });
+
+  it('refuse a second registration in one registry', () => {
+    const registry = new Registry();
+    createMetrics(small, { registry });
+    expect(() => createMetrics(small, { registry })).toThrow('registered once');
+  });
+
+  it('check names and labels when compiled', () => {
+    const metrics = createMetrics(small);
+    // @ts-expect-error -- a histogram is not incremented
+    expect(() => metrics.increment('wait_seconds', { stage: 's' })).toThrow('Invariant broken');
+    // @ts-expect-error -- a label is missing
+    expect(() => metrics.increment('calls_total', { model: 'm' })).toThrow('Invariant broken');
+    // @ts-expect-error -- not a value of the closed label
+    expect(() => metrics.increment('calls_total', { model: 'm', outcome: 'fine' })).toThrow(
+      'Invariant broken',
+    );
+    // @ts-expect-error -- one label too many
+    expect(() => metrics.set('depth', { stage: 's', team: 't' }, 1)).toThrow('Invariant broken');
+  });
+});
+
+describe('the metric catalogue', () => {
+  const definitions = Object.entries<MetricDefinition>(metricCatalogue);
+
+  it.each(definitions)('%s follows the naming rules', (name, metric) => {
+    expect(name).toMatch(/^[a-z][a-z0-9_]*$/);
+    expect(name.endsWith('_total')).toBe(metric.type === 'counter');
+    expect(metric.help).toMatch(/^[A-Z].*\.$/);
+    if (metric.unit === 'seconds') expect(name).toMatch(/_seconds$/);
+    for (const label of Object.keys(metric.labels)) {
+      expect(label).toMatch(/^[a-z][a-z_]*$/);
+      expect(['customer', 'feature', 'batch', 'message', 'team', 'le']).not.toContain(label);
+    }
+    if (metric.type === 'histogram') {
+      expect(metric.buckets).toEqual(metric.buckets.toSorted((left, right) => left - right));
+      expect(new Set(metric.buckets).size).toBe(metric.buckets.length);
+    }
+  });
+
+  const promtool = spawnSync('promtool', ['--version']).status === 0;
+
+  it.skipIf(!promtool)(
+    'passes promtool check metrics (skipped where promtool is not installed)',
+    async () => {
+      const metrics = createMetrics(metricCatalogue, { processMetrics: true });
+      for (const [name, metric] of definitions) {
+        const labels = Object.fromEntries(
+          Object.entries(metric.labels).map(([label, values]) => [
+            label,
+            values === 'open' ? 'x' : values[0],
+          ]),
+        );
+        metrics.initialise(name as keyof typeof metricCatalogue, [labels] as never);
+      }
+      const { body } = await metrics.render();
+      for (const [name] of definitions) expect(body).toContain(`millrace_${name}`);
+      expect(body).toContain('nodejs_eventloop_lag_seconds');
+      expect(await promtoolComplaints(body)).toBe('');
+    },
+  );
+});
+
+/** What promtool says about our own metrics; prom-client's names are not ours to change. */
+async function promtoolComplaints(body: string): Promise<string> {
+  const output = await new Promise<string>((resolve, reject) => {
+    const child = execFile('promtool', ['check', 'metrics'], (error, stdout, stderr) => {
+      // Exit code 3 means that there were complaints.
+      if (error !== null && error.code !== 3) reject(new Error(stderr, { cause: error }));
+      else resolve(stdout + stderr);
+    });
+    child.stdin?.end(body);
+  });
+  return output
+    .split('\n')
+    .filter((line) => line.startsWith('millrace_') || line.includes('error while'))
+    .join('\n');
+}

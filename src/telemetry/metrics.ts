@@ -1,0 +1,179 @@
+import { collectDefaultMetrics, Registry } from 'prom-client';
+import { invariant } from '../kernel/invariant.ts';
+import { LabelFolding } from './label-folding.ts';
+import type { MetricCatalogue, metricCatalogue, MetricDefinition } from './metric-catalogue.ts';
+import { type LabelSet, type MetricFamily, registerFamily, type Series } from './metric-family.ts';
+
+/*
+ * Metrics over a catalogue. Names and labels are checked by the compiler, values of closed labels when a
+ * series is made. An update costs one key and one map look-up: each series is made once and kept. Memory is
+ * bounded: open labels fold past their caps, and past the cap of series every open label folds.
+ * Misuse (an unknown value of a closed label, a counter that would fall) fails an invariant.
+ */
+
+type NamesOf<Catalogue extends MetricCatalogue, Type extends MetricDefinition['type']> = {
+  [Name in keyof Catalogue]: Catalogue[Name]['type'] extends Type ? Name : never;
+}[keyof Catalogue] &
+  string;
+
+/** The labels of one metric: closed ones as a union of their values, open ones as text. */
+export type LabelsOf<Definition extends MetricDefinition> = {
+  readonly [
+    Label in keyof Definition['labels']
+  ]: Definition['labels'][Label] extends readonly (infer Value extends string)[] ? Value : string;
+};
+
+/** What code reports to. */
+export interface Metrics<Catalogue extends MetricCatalogue> {
+  /** Adds to a counter, 1 unless told otherwise. */
+  increment<Name extends NamesOf<Catalogue, 'counter'>>(
+    name: Name,
+    labels: LabelsOf<Catalogue[Name]>,
+    by?: number,
+  ): void;
+  /** Sets a gauge. */
+  set<Name extends NamesOf<Catalogue, 'gauge'>>(
+    name: Name,
+    labels: LabelsOf<Catalogue[Name]>,
+    value: number,
+  ): void;
+  /** Counts a value into a histogram. */
+  observe<Name extends NamesOf<Catalogue, 'histogram'>>(
+    name: Name,
+    labels: LabelsOf<Catalogue[Name]>,
+    value: number,
+  ): void;
+  /** Makes series at 0, so that their first increase is not lost; series that are there stay as they are. */
+  initialise<Name extends keyof Catalogue & string>(
+    name: Name,
+    labelSets: Iterable<LabelsOf<Catalogue[Name]>>,
+  ): void;
+  /** Time series made so far, a histogram's buckets counted singly. */
+  seriesCount(): number;
+  /** The exposition for a scrape. */
+  render(): Promise<{ readonly contentType: string; readonly body: string }>;
+}
+
+/** The metrics of the product's own catalogue. */
+export type MillraceMetrics = Metrics<typeof metricCatalogue>;
+
+export interface MetricsOptions {
+  /** Where the metrics are registered; a new registry unless given. */
+  readonly registry?: Registry;
+  /** Also report the process, its memory and its event loop. Default false. */
+  readonly processMetrics?: boolean;
+  /** Distinct values of the label `model` before further ones count as `other`. Default 50. */
+  readonly modelCap?: number;
+  /** The same for every other open label. Default 200. */
+  readonly openLabelCap?: number;
+  /** Time series before further label sets fold. Default 5000. */
+  readonly seriesCap?: number;
+}
+
+const separator = '\u0000';
+
+/** Registers the catalogue's metrics and returns the accessors. */
+export function createMetrics<const Catalogue extends MetricCatalogue>(
+  catalogue: Catalogue,
+  options: MetricsOptions = {},
+): Metrics<Catalogue> {
+  const registry = options.registry ?? new Registry();
+  const folding = new LabelFolding({
+    caps: { model: options.modelCap ?? 50 },
+    defaultCap: options.openLabelCap ?? 200,
+  });
+  const seriesCap = options.seriesCap ?? 5000;
+  const families = new Map<string, MetricFamily>();
+  for (const [name, definition] of Object.entries<MetricDefinition>(catalogue)) {
+    families.set(name, registerFamily(registry, name, definition));
+  }
+  if (options.processMetrics === true) collectDefaultMetrics({ register: registry });
+  let seriesCount = 0;
+
+  function existingOrNew(family: MetricFamily, key: string, labels: LabelSet): Series {
+    const known = family.series.get(key);
+    if (known !== undefined) return known;
+    checkLabels(family, labels);
+    const full = seriesCount + family.seriesSize > seriesCap;
+    const { labels: folded, foldedNames } = folding.fold(family.definition.labels, labels, full);
+    if (foldedNames.length > 0) return foldedSeries(family, folded, foldedNames);
+    return newSeries(family, key, folded);
+  }
+
+  function foldedSeries(family: MetricFamily, folded: LabelSet, foldedNames: readonly string[]): Series {
+    const counter = families.get('metric_labels_folded_total');
+    if (counter !== undefined && counter !== family) {
+      for (const label of foldedNames) seriesOf(counter, { label })(1);
+    }
+    const key = keyOf(family.labelNames, folded);
+    return family.series.get(key) ?? newSeries(family, key, folded);
+  }
+
+  function newSeries(family: MetricFamily, key: string, labels: LabelSet): Series {
+    const series = family.make(labels);
+    family.series.set(key, series);
+    seriesCount += family.seriesSize;
+    return series;
+  }
+
+  function seriesOf(family: MetricFamily, labels: LabelSet): Series {
+    const key = keyOf(family.labelNames, labels);
+    return family.series.get(key) ?? existingOrNew(family, key, labels);
+  }
+
+  function familyOf(name: string, type?: MetricDefinition['type']): MetricFamily {
+    const family = families.get(name);
+    invariant(
+      family !== undefined && (type === undefined || family.definition.type === type),
+      `${name} is a ${type ?? 'metric'} of the catalogue`,
+    );
+    return family;
+  }
+
+  return {
+    increment(name, labels, by = 1) {
+      invariant(by >= 0 && by < Infinity, `${name} increases by a finite amount, not by ${by}`);
+      seriesOf(familyOf(name, 'counter'), labels)(by);
+    },
+    set(name, labels, value) {
+      invariant(Number.isFinite(value), `${name} is set to a finite value, not to ${value}`);
+      seriesOf(familyOf(name, 'gauge'), labels)(value);
+    },
+    observe(name, labels, value) {
+      invariant(Number.isFinite(value), `${name} observes a finite value, not ${value}`);
+      seriesOf(familyOf(name, 'histogram'), labels)(value);
+    },
+    initialise(name, labelSets) {
+      const family = familyOf(name);
+      for (const labels of labelSets) seriesOf(family, labels);
+    },
+    seriesCount: () => seriesCount,
+    async render() {
+      const gauge = families.get('metric_series');
+      if (gauge !== undefined) seriesOf(gauge, {})(seriesCount);
+      return { contentType: registry.contentType, body: await registry.metrics() };
+    },
+  };
+}
+
+function keyOf(labelNames: readonly string[], labels: LabelSet): string {
+  let key = '';
+  for (const name of labelNames) key += (labels[name] ?? '') + separator;
+  return key;
+}
+
+function checkLabels(family: MetricFamily, labels: LabelSet): void {
+  const given = Object.keys(labels);
+  invariant(
+    given.length === family.labelNames.length,
+    `${family.name} has the labels ${family.labelNames.join(', ')}, not ${given.join(', ')}`,
+  );
+  for (const [name, allowed] of Object.entries(family.definition.labels)) {
+    const value = labels[name];
+    invariant(
+      typeof value === 'string' && !value.includes(separator),
+      `${family.name} has a text as ${name}`,
+    );
+    invariant(allowed === 'open' || allowed.includes(value), `"${value}" is a ${name} of ${family.name}`);
+  }
+}

@@ -1,0 +1,51 @@
+import {
+  type Attributes,
+  type Context,
+  type Link,
+  ROOT_CONTEXT,
+  type SpanContext,
+  trace,
+  TraceFlags,
+} from '@opentelemetry/api';
+import type { MessageEnvelope } from '../messages/message.ts';
+import { millraceAttributes } from './genai-attributes.ts';
+import { parseTraceParent } from './trace-context.ts';
+
+/** The context in which a span becomes a child of the traceparent; a root context when that is not valid. */
+export function parentContext(traceParent: string): Context {
+  const spanContext = remoteSpanContext(traceParent);
+  return spanContext === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, spanContext);
+}
+
+/** Links to a traceparent: for spans of a fan-out, which begin traces of their own. Empty when it is not valid. */
+export function linksTo(traceParent: string): Link[] {
+  const spanContext = remoteSpanContext(traceParent);
+  return spanContext === undefined ? [] : [{ context: spanContext }];
+}
+
+/** The attributes that every span of a message carries (promise P1). */
+export function messageAttributes(message: MessageEnvelope): Attributes {
+  const { origin } = message;
+  return {
+    [millraceAttributes.team]: origin.team,
+    [millraceAttributes.customer]: origin.customer,
+    [millraceAttributes.feature]: origin.feature,
+    ...(origin.batch === undefined ? {} : { [millraceAttributes.batch]: origin.batch }),
+    [millraceAttributes.pipeline]: message.pipeline,
+    [millraceAttributes.stage]: message.stage,
+    [millraceAttributes.messageId]: message.id,
+    [millraceAttributes.rootId]: message.rootId,
+    [millraceAttributes.item]: message.item,
+  };
+}
+
+function remoteSpanContext(traceParent: string): SpanContext | undefined {
+  const parsed = parseTraceParent(traceParent);
+  if (parsed === undefined) return undefined;
+  return {
+    traceId: parsed.traceId,
+    spanId: parsed.spanId,
+    traceFlags: parsed.sampled ? TraceFlags.SAMPLED : TraceFlags.NONE,
+    isRemote: true,
+  };
+}

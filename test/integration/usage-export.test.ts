@@ -1,0 +1,303 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { migrateColumnStore } from '../../src/drivers/column-store/column-migrator.ts';
+import { connectClickHouse, openChdb } from '../../src/drivers/column-store/column-store.clickhouse.ts';
+import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts';
+import { newId } from '../../src/kernel/ids.ts';
+import { sumUsd, usd } from '../../src/kernel/money.ts';
+import { type ExportBatch, writeBatch } from '../../src/usage/export-batch-writer.ts';
+import { renderOutcomeLine } from '../../src/usage/message-outcome.ts';
+import { bindLines } from '../../src/usage/row-text.ts';
+import { renderUsageLine, type UsageRecord } from '../../src/usage/usage-record.ts';
+import { ClickHouseHttpServer, serverPassword, serverUser } from '../support/clickhouse-http-server.ts';
+import {
+  anyMessageOutcome,
+  anyUsageRecord,
+  expectedOutcomeRow,
+  expectedUsageRow,
+  usageRecord,
+} from '../support/usage-records.ts';
+
+const newUuid = (): string => newId(new Date());
+
+function usageBatch(records: readonly UsageRecord[], id = newUuid()): ExportBatch {
+  return { id, table: 'usage', lines: bindLines(id, records.map(renderUsageLine)), rows: records.length };
+}
+
+/** Calls over three months, so that one insert makes three blocks in every table. */
+function callsOverMonths(count: number): UsageRecord[] {
+  return Array.from({ length: count }, (_, index) =>
+    usageRecord({
+      recordId: newUuid(),
+      sentAt: new Date(Date.UTC(2025, index % 3, 15, 10, index % 60)),
+      origin: { team: `team-${index % 2}`, customer: 'acme', feature: 'summaries', batch: 'nightly' },
+      costUsd: usd('0.000000000000000001'),
+      costByClass: { text_output: usd('0.000000000000000001') },
+    }),
+  );
+}
+
+interface Totals {
+  readonly rows: string;
+  readonly cost: string;
+}
+
+/** Rows and cost in the table and in each of its rollups. */
+async function totals(store: ColumnStore): Promise<Record<string, Totals | undefined>> {
+  const ask = async (table: string, rows: string, cost: string): Promise<Totals | undefined> =>
+    (await store.query<Totals>(`SELECT sum(${rows}) AS rows, sum(${cost}) AS cost FROM ${store.database}.${table}`))[0];
+  return {
+    usage: await ask('usage', 'calls', 'ifNull(cost_usd, 0)'),
+    hourly: await ask('usage_hourly', 'calls_sum', 'cost_usd_sum'),
+    daily: await ask('usage_daily_customer', 'calls_sum', 'cost_usd_sum'),
+    batches: await ask('usage_batches', 'calls_sum', 'cost_usd_sum'),
+  };
+}
+
+const everywhere = (rows: number): Record<string, Totals> => {
+  const cost = sumUsd(Array.from({ length: rows }, () => usd('0.000000000000000001'))).toFixed();
+  const each = { rows: `${rows}`, cost };
+  return { usage: each, hourly: each, daily: each, batches: each };
+};
+
+async function emptyTables(store: ColumnStore): Promise<void> {
+  for (const table of ['usage', 'usage_hourly', 'usage_daily_customer', 'usage_batches', 'message_outcomes']) {
+    await store.command(`TRUNCATE TABLE ${store.database}.${table}`);
+  }
+}
+
+describe('usage rows in chDB', () => {
+  let directory: string;
+  let store: ColumnStore;
+
+  beforeAll(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'millrace-usage-'));
+    store = await openChdb({ directory, database: 'millrace' });
+    await migrateColumnStore(store);
+  });
+
+  afterAll(async () => {
+    await store.close();
+    await rm(directory, { recursive: true });
+  });
+
+  it('gives every usage record back to the last digit', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(anyUsageRecord, { minLength: 1, maxLength: 20 }), async (records) => {
+        // A rollup's sum of several extreme amounts would leave Decimal(38, 18); each record goes alone into its place.
+        await emptyTables(store);
+        const batch = usageBatch(records);
+        await writeBatch(store, batch, { mayHaveBeenTried: false });
+        const rows = await store.query<Record<string, unknown>>(
+          `SELECT * EXCEPT (inserted_at) FROM ${store.database}.usage WHERE export_batch = {batch:UUID}`,
+          { batch: batch.id },
+        );
+        const byId = (row: Record<string, unknown>): string => JSON.stringify([row['record_id'], row]);
+        const expected = records.map((record) => expectedUsageRow(record, batch.id));
+        expect(rows.toSorted((a, b) => (byId(a) < byId(b) ? -1 : 1))).toEqual(
+          expected.toSorted((a, b) => (byId(ordered(a, rows[0])) < byId(ordered(b, rows[0])) ? -1 : 1)),
+        );
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  it('gives every message outcome back', async () => {
+    await fc.assert(
+      fc.asyncProperty(anyMessageOutcome, async (outcome) => {
+        const id = newUuid();
+        const lines = bindLines(id, [renderOutcomeLine(outcome)]);
+        await writeBatch(store, { id, table: 'message_outcomes', lines, rows: 1 }, { mayHaveBeenTried: false });
+        const rows = await store.query(
+          `SELECT * EXCEPT (inserted_at) FROM ${store.database}.message_outcomes WHERE export_batch = {batch:UUID}`,
+          { batch: id },
+        );
+        expect(rows).toEqual([expectedOutcomeRow(outcome, id)]);
+      }),
+      { numRuns: 25 },
+    );
+  });
+
+  it('keeps latency quantiles of calls, not of corrections', async () => {
+    await emptyTables(store);
+    const calls = Array.from({ length: 100 }, (_, index) => usageRecord({ recordId: newUuid(), durationMs: index + 1 }));
+    const correction = usageRecord({
+      recordId: newUuid(),
+      recordKind: 'correction',
+      counts: { calls: 0, unpricedCalls: 0, unsettledCalls: 0, estimatedCalls: 0 },
+      durationMs: 1_000_000,
+    });
+    await writeBatch(store, usageBatch([...calls, correction]), { mayHaveBeenTried: false });
+    const rows = await store.query<{ quantiles: [number, number, number] }>(
+      `SELECT quantilesTDigestIfMerge(0.5, 0.95, 0.99)(duration_ms_state) AS quantiles FROM ${store.database}.usage_hourly`,
+    );
+    const [p50 = 0, p95 = 0, p99 = 0] = rows[0]?.quantiles ?? [];
+    expect(p50).toBeCloseTo(50.5, 0);
+    expect(p95).toBeCloseTo(95.5, 0);
+    expect(p99).toBeCloseTo(99.5, 0);
+  });
+
+  it('counts a batch once in every table, however often it is written', async () => {
+    await emptyTables(store);
+    const batch = usageBatch(callsOverMonths(30));
+    expect(await writeBatch(store, batch, { mayHaveBeenTried: true })).toBe('written');
+    expect(await writeBatch(store, batch, { mayHaveBeenTried: true })).toBe('repeated');
+    expect(await writeBatch(store, batch, { mayHaveBeenTried: false })).toBe('written');
+    expect(await totals(store)).toEqual(everywhere(30));
+  });
+
+  it('gives a view the rows that a death kept from it', async () => {
+    await emptyTables(store);
+    const batch = usageBatch(callsOverMonths(6));
+    await store.command(`DETACH TABLE ${store.database}.usage_hourly_view`);
+    await writeBatch(store, batch, { mayHaveBeenTried: false });
+    await store.command(`ATTACH TABLE ${store.database}.usage_hourly_view`);
+    expect((await totals(store))['hourly']).toEqual({ rows: '0', cost: '0' });
+    expect(await writeBatch(store, batch, { mayHaveBeenTried: true })).toBe('repeated');
+    expect(await totals(store)).toEqual(everywhere(6));
+  });
+
+  it('completes a batch of which a death stored only some months', async () => {
+    await emptyTables(store);
+    const records = callsOverMonths(9);
+    const batch = usageBatch(records);
+    // What a death between two partitions leaves: the first month's block, under the batch's own token.
+    const january = records.filter((record) => record.sentAt.getUTCMonth() === 0);
+    await writeBatch(store, usageBatch(january, batch.id), { mayHaveBeenTried: false });
+    expect(await writeBatch(store, batch, { mayHaveBeenTried: true })).toBe('repeated');
+    expect(await totals(store)).toEqual(everywhere(9));
+  });
+
+  it('does not repeat a batch whose token the tables may have forgotten', async () => {
+    await emptyTables(store);
+    const batch = usageBatch(callsOverMonths(3));
+    await writeBatch(store, batch, { mayHaveBeenTried: false });
+    // A thousand batches later, as their rows would show it.
+    await store.command(
+      `INSERT INTO ${store.database}.usage (record_id, export_batch, ts, record_kind, request_kind, outcome, settlement)
+        SELECT generateUUIDv4(number), generateUUIDv4(number + 1), now64(3), 'correction', 'single', 'ok', 'free'
+        FROM numbers(1500)`,
+    );
+    expect(await writeBatch(store, batch, { mayHaveBeenTried: true })).toBe('found');
+    expect((await totals(store))['usage']?.rows).toBe('3');
+    const partial = { ...batch, rows: 4 };
+    await expect(writeBatch(store, partial, { mayHaveBeenTried: true })).rejects.toMatchObject({
+      code: 'MILLRACE_EXPORT_INCONSISTENT',
+      retryable: false,
+    });
+  });
+
+  it('is loud when more rows are there than the batch has', async () => {
+    await emptyTables(store);
+    const batch = usageBatch(callsOverMonths(3));
+    await writeBatch(store, batch, { mayHaveBeenTried: false });
+    await expect(writeBatch(store, { ...batch, rows: 2 }, { mayHaveBeenTried: true })).rejects.toMatchObject({
+      code: 'MILLRACE_EXPORT_INCONSISTENT',
+    });
+  });
+
+  it('finds a batch by its index', async () => {
+    await emptyTables(store);
+    for (let index = 0; index < 5; index += 1) {
+      await writeBatch(store, usageBatch(callsOverMonths(3)), { mayHaveBeenTried: false });
+    }
+    const wanted = usageBatch(callsOverMonths(3));
+    await writeBatch(store, wanted, { mayHaveBeenTried: false });
+    const plan = await store.query<{ explain: string }>(
+      `EXPLAIN indexes = 1 SELECT count() FROM ${store.database}.usage WHERE export_batch = {batch:UUID}`,
+      { batch: wanted.id },
+    );
+    expect(plan.map((row) => row.explain).join('\n')).toContain('by_export_batch');
+  });
+});
+
+describe('export to a ClickHouse server that fails', () => {
+  let directory: string;
+  let server: ClickHouseHttpServer;
+  let store: ColumnStore;
+  const unavailable = { code: 'MILLRACE_COLUMN_STORE_UNAVAILABLE', retryable: true };
+
+  beforeAll(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'millrace-usage-'));
+    server = new ClickHouseHttpServer(directory);
+    await server.start();
+    store = connectClickHouse({
+      url: server.url,
+      user: serverUser,
+      password: serverPassword,
+      database: 'millrace',
+      requestTimeoutMs: 2_000,
+      maxConnections: 2,
+    });
+    await migrateColumnStore(store);
+  });
+
+  afterAll(async () => {
+    await store.close();
+    await server.stop();
+    await rm(directory, { recursive: true });
+  });
+
+  it.each([
+    { kind: 'die-before', second: 'written' },
+    { kind: 'die-after', second: 'repeated' },
+  ] as const)('counts a batch once when the server $kind its insert', async ({ kind, second }) => {
+    await emptyTables(store);
+    const batch = usageBatch(callsOverMonths(30));
+    await server.arm({ statement: 'INSERT INTO millrace.usage ', kind });
+    await expect(writeBatch(store, batch, { mayHaveBeenTried: false })).rejects.toMatchObject(unavailable);
+    await server.died();
+    await expect(writeBatch(store, batch, { mayHaveBeenTried: true })).rejects.toMatchObject(unavailable);
+    await server.start();
+    expect(await writeBatch(store, batch, { mayHaveBeenTried: true })).toBe(second);
+    expect(await totals(store)).toEqual(everywhere(30));
+  });
+
+  it('counts a batch once when its insert was made but the answer timed out', async () => {
+    await emptyTables(store);
+    const batch = usageBatch(callsOverMonths(30));
+    await server.arm({ statement: 'INSERT INTO millrace.usage ', kind: 'hang-after' });
+    await expect(writeBatch(store, batch, { mayHaveBeenTried: false })).rejects.toMatchObject(unavailable);
+    expect(await writeBatch(store, batch, { mayHaveBeenTried: true })).toBe('repeated');
+    expect(await totals(store)).toEqual(everywhere(30));
+  });
+
+  it('counts every batch once through kills at random moments', async () => {
+    await emptyTables(store);
+    const batches = Array.from({ length: 12 }, () => usageBatch(callsOverMonths(40)));
+    let kills = 0;
+    for (const [index, batch] of batches.entries()) {
+      let mayHaveBeenTried = false;
+      for (let isWritten = false; !isWritten; mayHaveBeenTried = true) {
+        const writing = writeBatch(store, batch, { mayHaveBeenTried });
+        // The insert takes some milliseconds: each kill falls at another point of it.
+        const killing = index % 2 === 0 && !mayHaveBeenTried ? killAfter(server, index) : undefined;
+        isWritten = await writing.then(
+          () => true,
+          () => false,
+        );
+        if (killing !== undefined) {
+          await killing;
+          kills += 1;
+          await server.start();
+        }
+      }
+    }
+    expect(kills).toBe(6);
+    expect(await totals(store)).toEqual(everywhere(12 * 40));
+  });
+});
+
+/** Kills the server after so many turns of the event loop. */
+async function killAfter(server: ClickHouseHttpServer, turns: number): Promise<void> {
+  for (let turn = 0; turn < turns * 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  await server.kill();
+}
+
+/** The record with its columns in the order of another. */
+function ordered(row: Record<string, unknown>, like: Record<string, unknown> | undefined): Record<string, unknown> {
+  return Object.fromEntries(Object.keys(like ?? row).map((name) => [name, row[name]]));
+}

@@ -1,0 +1,140 @@
+import { execFile } from 'node:child_process';
+import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+
+/* The import rules are tried on a small tree that breaks each of them, and on one that keeps them all. */
+
+const root = join(import.meta.dirname, '..', '..');
+const cruiser = join(root, 'node_modules', 'dependency-cruiser', 'bin', 'dependency-cruiser.mjs');
+const resultSchema = z.object({
+  summary: z.object({
+    violations: z.array(z.object({ from: z.string(), rule: z.object({ name: z.string() }) })),
+  }),
+});
+
+const targets = {
+  'src/kernel/clock.ts': '',
+  'src/messages/origin.ts': '',
+  'src/pricing/price.ts': '',
+  'src/drivers/queue/queue.ts': '',
+  'src/drivers/queue/queue.redis.ts': '',
+  'src/ledger/ledger.ts': '',
+  'src/usage/usage.ts': '',
+  'src/models/model.ts': '',
+  'src/pipeline/runner.ts': '',
+  'src/costs/costs.ts': '',
+  'src/app/host.ts': '',
+  'src/simulator/simulator.ts': '',
+  'src/millrace.ts': '',
+  'test/support/stores.ts': '',
+  'src/ledger/ledger.test.ts': '',
+};
+
+const broken: readonly (readonly [file: string, imported: string, rule: string])[] = [
+  ['src/kernel/up.ts', '../messages/origin.ts', 'downward-only-kernel'],
+  ['src/messages/sideways.ts', '../pricing/price.ts', 'downward-only-messages'],
+  ['src/telemetry/sideways.ts', '../pricing/price.ts', 'downward-only-telemetry'],
+  ['src/ledger/sideways.ts', '../usage/usage.ts', 'downward-only-ledger'],
+  ['src/usage/up.ts', '../models/model.ts', 'downward-only-usage'],
+  ['src/models/up.ts', '../pipeline/runner.ts', 'downward-only-models'],
+  ['src/pipeline/up.ts', '../costs/costs.ts', 'downward-only-pipeline'],
+  ['src/costs/up.ts', '../app/host.ts', 'downward-only-costs'],
+  ['src/ledger/adapter.ts', '../drivers/queue/queue.redis.ts', 'adapters-only-in-the-composition-root'],
+  ['src/simulator/second.ts', '../pricing/price.ts', 'simulator-imports-kernel-only'],
+  ['src/models/easy.ts', '../simulator/simulator.ts', 'simulator-imported-from-the-edge-only'],
+  ['src/pipeline/face.ts', '../millrace.ts', 'faces-are-not-imported-inside'],
+  ['src/app/borrow.ts', '../../test/support/stores.ts', 'source-stands-alone'],
+  ['src/ledger/reuse.ts', './ledger.test.ts', 'tests-are-not-imported'],
+  ['src/ledger/sql.ts', 'pg', 'package-pg'],
+  ['src/ledger/lite.ts', '@electric-sql/pglite', 'package-pglite'],
+  ['src/pipeline/job.ts', 'bullmq', 'package-bullmq'],
+  ['src/usage/click.ts', '@clickhouse/client', 'package-clickhouse'],
+  ['src/pipeline/store.ts', '@aws-sdk/client-s3', 'package-aws'],
+  ['src/costs/money.ts', 'decimal.js', 'package-decimal'],
+  ['src/models/prices.ts', '@pydantic/genai-prices', 'package-prices'],
+  ['src/pipeline/count.ts', 'tiktoken', 'package-providers'],
+  ['src/pipeline/generate.ts', 'ai', 'package-ai'],
+  ['src/ledger/metric.ts', 'prom-client', 'package-telemetry'],
+  ['src/models/sdk.ts', '@opentelemetry/sdk-trace', 'package-opentelemetry-sdk'],
+  ['src/ledger/span.ts', '@opentelemetry/api', 'package-opentelemetry-api'],
+  ['src/app/command.ts', 'commander', 'package-commander'],
+  ['src/pipeline/http.ts', 'fastify', 'package-http'],
+  ['src/app/check.ts', 'fast-check', 'no-development-packages-in-source'],
+  ['src/app/gone.ts', './nowhere.ts', 'no-unresolvable'],
+];
+
+const kept: readonly (readonly [file: string, imported: string])[] = [
+  ['src/drivers/queue/port.ts', '../../messages/origin.ts'],
+  ['src/telemetry/fields.ts', '../messages/origin.ts'],
+  ['src/pipeline/down.ts', '../ledger/ledger.ts'],
+  ['src/app/compose.ts', '../drivers/queue/queue.redis.ts'],
+  ['src/app/demo.ts', '../simulator/simulator.ts'],
+  ['src/cli/start.ts', '../app/host.ts'],
+  ['src/simulator/clock.ts', '../kernel/clock.ts'],
+  ['src/ledger/beside.test.ts', '../drivers/queue/queue.redis.ts'],
+  ['src/ledger/support.test.ts', '../../test/support/stores.ts'],
+  ['src/drivers/sql-database/sql.ts', 'pg'],
+  ['src/drivers/queue/pool.ts', 'pg'],
+  ['src/kernel/money.ts', 'decimal.js'],
+  ['src/models/generate.ts', 'ai'],
+  ['src/testing.ts', 'ai'],
+  ['src/pipeline/span.ts', '@opentelemetry/api'],
+  ['src/pricing/law.test.ts', 'fast-check'],
+  ['examples/demo.ts', '../src/simulator/simulator.ts'],
+];
+
+let tree = '';
+let violations: readonly (readonly [string, string])[] = [];
+
+beforeAll(async () => {
+  tree = await mkdtemp(join(tmpdir(), 'millrace-boundaries-'));
+  for (const name of ['package.json', 'tsconfig.json', '.dependency-cruiser.mjs']) {
+    await cp(join(root, name), join(tree, name));
+  }
+  await symlink(join(root, 'node_modules'), join(tree, 'node_modules'));
+  const importing = [...broken, ...kept].map(
+    ([file, imported]) => [file, `import '${imported}';\n`] as const,
+  );
+  const cycle = [
+    ['src/kernel/first.ts', "import './second.ts';\n"],
+    ['src/kernel/second.ts', "import './first.ts';\n"],
+  ] as const;
+  for (const [file, text] of [...Object.entries(targets), ...importing, ...cycle]) {
+    await mkdir(dirname(join(tree, file)), { recursive: true });
+    await writeFile(join(tree, file), text);
+  }
+  const args = [
+    cruiser,
+    '--config',
+    '.dependency-cruiser.mjs',
+    '--output-type',
+    'json',
+    'src',
+    'test',
+    'examples',
+  ];
+  const run = promisify(execFile)(process.execPath, args, { cwd: tree, maxBuffer: 64 * 1024 * 1024 });
+  const { stdout } = await run;
+  const result = resultSchema.parse(JSON.parse(stdout));
+  violations = result.summary.violations.map(({ from, rule }) => [from, rule.name] as const);
+});
+
+afterAll(() => rm(tree, { recursive: true, force: true }));
+
+describe('the import rules', () => {
+  it.each(broken)('refuse that %s imports %s', (file, _imported, rule) => {
+    expect(violations).toContainEqual([file, rule]);
+  });
+
+  it.each(kept)('allow that %s imports %s', (file) => {
+    expect(violations.filter(([from]) => from === file)).toEqual([]);
+  });
+
+  it('refuse a cycle', () => {
+    expect(violations).toContainEqual(['src/kernel/first.ts', 'no-cycles']);
+  });
+});

@@ -1,0 +1,195 @@
+import { spawnSync } from 'node:child_process';
+import { chownSync, existsSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import pg from 'pg';
+import { directoryOf, postgresPrograms } from './required-programs.ts';
+import { commandOf, freePort, ServerProcess, userIds } from './server-process.ts';
+
+const startAttempts = 50;
+
+export interface PostgresServerOptions {
+  /** Settings over the defaults, such as { fsync: 'off', max_connections: '20' }. fsync is on. */
+  readonly settings?: Readonly<Record<string, string>>;
+}
+
+/** A PostgreSQL server of its own, in a temporary directory, on a free port of 127.0.0.1. */
+export class PostgresServer {
+  readonly connectionString: string;
+  readonly #port: number;
+  readonly #home: string;
+  readonly #settings: Readonly<Record<string, string>>;
+  #process: ServerProcess;
+
+  private constructor(home: string, port: number, settings: Readonly<Record<string, string>>) {
+    this.#home = home;
+    this.#port = port;
+    this.#settings = settings;
+    this.connectionString = connectionStringOf(port, 'postgres');
+    this.#process = this.#launch();
+  }
+
+  static async start(options: PostgresServerOptions = {}): Promise<PostgresServer> {
+    const home = makeDirectory('millrace-postgres-');
+    runAsServer('cp', ['-a', '--reflink=auto', template(), join(home, 'data')]);
+    const server = new PostgresServer(home, await freePort(), options.settings ?? {});
+    try {
+      await server.#untilReady();
+    } catch (error) {
+      await server.stop();
+      throw error;
+    }
+    return server;
+  }
+
+  /** Makes an empty database and answers how to reach it. */
+  async createDatabase(name: string): Promise<string> {
+    await this.#administer(`create database ${pg.escapeIdentifier(name)}`);
+    return connectionStringOf(this.#port, name);
+  }
+
+  /** Breaks every client's connection. */
+  async terminateConnections(): Promise<void> {
+    await this.#administer(
+      `select pg_terminate_backend(pid) from pg_stat_activity
+        where backend_type = 'client backend' and pid <> pg_backend_pid()`,
+    );
+  }
+
+  /** Stops the server at once, without its own clean-up. */
+  async kill(): Promise<void> {
+    await this.#process.end('SIGKILL');
+  }
+
+  /** Stops it if it runs, and starts it again on the same port and data. */
+  async restart(): Promise<void> {
+    if (!this.#process.hasEnded) await this.#process.end('SIGINT');
+    // After a kill its backends live on for a moment, and a new server refuses to start beside them.
+    for (let attempt = 1; ; attempt += 1) {
+      this.#process = this.#launch();
+      try {
+        await this.#untilReady();
+        return;
+      } catch (error) {
+        if (attempt === startAttempts) throw error;
+      }
+    }
+  }
+
+  /** Stops it without giving up its data; restart() brings it back. */
+  async pause(): Promise<void> {
+    await this.#process.end('SIGINT');
+  }
+
+  /** Stops it for good and removes its data. */
+  async stop(): Promise<void> {
+    if (!this.#process.hasEnded) await this.#process.end('SIGINT');
+    rmSync(this.#home, { recursive: true, force: true });
+  }
+
+  #launch(): ServerProcess {
+    const settings: Record<string, string> = {
+      port: String(this.#port),
+      listen_addresses: '127.0.0.1',
+      unix_socket_directories: '',
+      shared_buffers: '64MB',
+      ...this.#settings,
+    };
+    return new ServerProcess({
+      program: join(directoryOf(postgresPrograms()), 'postgres'),
+      arguments: [
+        '-D',
+        join(this.#home, 'data'),
+        ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
+      ],
+      logFile: join(this.#home, 'log'),
+      // Immediate shutdown: like a kill, but shared memory is given back.
+      signalWithoutParent: 'QUIT',
+      ...asServerUser(),
+    });
+  }
+
+  async #untilReady(): Promise<void> {
+    await this.#process.waitUntil(() => answers(this.connectionString));
+  }
+
+  async #administer(sql: string): Promise<void> {
+    const client = new pg.Client({ connectionString: this.connectionString });
+    await client.connect();
+    try {
+      await client.query(sql);
+    } finally {
+      await client.end();
+    }
+  }
+}
+
+function connectionStringOf(port: number, database: string): string {
+  return `postgres://postgres@127.0.0.1:${port}/${encodeURIComponent(database)}`;
+}
+
+async function answers(connectionString: string): Promise<boolean> {
+  const client = new pg.Client({ connectionString, connectionTimeoutMillis: 1000 });
+  // A server that is starting up may drop the connection; the answer is then no.
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    return true;
+  } catch {
+    return false;
+  } finally {
+    await client.end();
+  }
+}
+
+// The server refuses to run as root; Debian's package brings a user for it.
+function asServerUser(): { readonly user?: string } {
+  return process.getuid?.() === 0 ? { user: 'postgres' } : {};
+}
+
+function makeDirectory(prefix: string): string {
+  const directory = mkdtempSync(join(tmpdir(), prefix));
+  const { user } = asServerUser();
+  if (user !== undefined) {
+    const { uid, gid } = userIds(user);
+    chownSync(directory, uid, gid);
+  }
+  return directory;
+}
+
+function runAsServer(program: string, programArguments: readonly string[]): void {
+  const [command, ...rest] = commandOf({
+    program,
+    arguments: programArguments,
+    signalWithoutParent: 'KILL',
+    ...asServerUser(),
+  });
+  const result = spawnSync(command, rest, { encoding: 'utf8', cwd: '/' });
+  if (result.status !== 0) throw new Error(`${program} failed: ${result.error?.message ?? result.stderr}`);
+}
+
+/** An initialised data directory, made once a machine and copied for each server. */
+function template(): string {
+  const programs = directoryOf(postgresPrograms());
+  const version = basename(dirname(programs));
+  const path = join(tmpdir(), `millrace-postgres-template-${version}-${process.getuid?.() ?? 0}`);
+  if (existsSync(path)) return path;
+  const draft = makeDirectory('millrace-postgres-draft-');
+  runAsServer(join(programs, 'initdb'), [
+    '--pgdata',
+    draft,
+    '--username=postgres',
+    '--auth=trust',
+    '--encoding=UTF8',
+    '--locale=C.UTF-8',
+    '--no-sync',
+  ]);
+  try {
+    renameSync(draft, path);
+  } catch (error) {
+    // Another test process was quicker; its template is as good.
+    rmSync(draft, { recursive: true, force: true });
+    if (!existsSync(path)) throw error;
+  }
+  return path;
+}
