@@ -96,6 +96,7 @@ create table millrace.calls (
 ) with (fillfactor = 85, autovacuum_vacuum_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05);
 
 create index calls_message on millrace.calls (message_id);
+create index calls_unsettled on millrace.calls (settled_at) where state = 'unsettled';
 create index calls_open on millrace.calls (reserved_at) where state = 'reserved';
 
 -- Rendered rows for the column store, until they are bound to a batch.

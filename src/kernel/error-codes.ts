@@ -242,6 +242,60 @@ const table = {
     what: 'The request to the model failed in a way that is not known.',
     todo: 'Read the cause in the log.',
   },
+  MILLRACE_REQUEST_INVALID: {
+    status: 400,
+    retryable: false,
+    what: 'The request cannot be understood; every fault is listed.',
+    todo: 'Correct each named field; /openapi.json describes what is accepted.',
+  },
+  MILLRACE_UNAUTHENTICATED: {
+    status: 401,
+    retryable: false,
+    what: 'The request carries no API key, or one that is unknown or revoked.',
+    todo: 'Send a valid key as "Authorization: Bearer mr_…".',
+  },
+  MILLRACE_FORBIDDEN: {
+    status: 403,
+    retryable: false,
+    what: 'The API key is valid but does not allow this.',
+    todo: 'Use a key with the scope or the team that the error names.',
+  },
+  MILLRACE_NOT_FOUND: {
+    status: 404,
+    retryable: false,
+    what: 'There is nothing under this address, or nothing that the API key may see.',
+    todo: 'Check method, path and id; finished messages leave the ledger after the retention time.',
+  },
+  MILLRACE_NOT_ACCEPTABLE: {
+    status: 406,
+    retryable: false,
+    what: 'The answer does not exist in a format that the request accepts.',
+    todo: 'Ask for a format that the error names in the Accept header, or leave the header out.',
+  },
+  MILLRACE_REQUEST_TOO_LARGE: {
+    status: 413,
+    retryable: false,
+    what: 'The body of the request is larger than the API accepts.',
+    todo: 'Send fewer events in one request, or raise messages.maxBytes.',
+  },
+  MILLRACE_MEDIA_TYPE_UNSUPPORTED: {
+    status: 415,
+    retryable: false,
+    what: 'The body of the request is of a type that is not accepted here.',
+    todo: 'Send a content type that the error names.',
+  },
+  MILLRACE_INTERNAL: {
+    status: 500,
+    retryable: false,
+    what: 'Something failed inside; the log has the error under the id of the request.',
+    todo: 'Look for the x-request-id of the answer in the log, and report it if it is a bug.',
+  },
+  MILLRACE_HTTP_ADDRESS_UNAVAILABLE: {
+    status: 500,
+    retryable: false,
+    what: 'The HTTP server cannot listen on the configured address.',
+    todo: 'Free the port, or choose another one (http.host, http.port).',
+  },
 } as const satisfies Record<string, ErrorCodeEntry>;
 
 export type ErrorCode = keyof typeof table;

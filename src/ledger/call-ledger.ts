@@ -1,6 +1,7 @@
 import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { type Uuid, derivedId } from '../kernel/ids.ts';
+import { invariant } from '../kernel/invariant.ts';
 import { type Usd, formatUsd, usd } from '../kernel/money.ts';
 import type { Origin } from '../messages/origin.ts';
 import type { TokenCounts } from '../pricing/token-classes.ts';
@@ -201,7 +202,7 @@ export class CallLedger {
   async totals(): Promise<CallTotals> {
     const { rows } = await this.#database.query<CallTotalsRow>(sql.totalCalls);
     const [row] = rows;
-    if (row === undefined) throw new Error('an aggregate without groups has one row');
+    invariant(row !== undefined, 'an aggregate without groups has one row');
     return {
       calls: row.calls + row.pruned_calls,
       reserved: row.reserved,
@@ -215,6 +216,12 @@ export class CallLedger {
       estimatedUpperUsd: usd(row.estimated_upper_usd),
       openUpperUsd: usd(row.open_upper_usd),
     };
+  }
+
+  /** How many calls have no known outcome, and the share of the latest 2,000 records with a complete origin. */
+  async measure(): Promise<{ readonly unsettled: number; readonly coverage: number }> {
+    const { rows } = await this.#database.query<{ unsettled: number; coverage: number }>(sql.measureCalls);
+    return rows[0] ?? { unsettled: 0, coverage: 1 };
   }
 
   async #writeReservations(items: readonly Reservation[]): Promise<boolean[]> {

@@ -110,3 +110,15 @@ export const totalCalls = named(
      (select coalesce(sum(cost_usd), 0)::text from millrace.pruned_totals) as pruned_usd
    from millrace.calls`,
 );
+
+/** Calls without a known outcome, and which share of the latest messages and calls has a complete origin. */
+export const measureCalls = named(
+  'ledger.measure_calls',
+  `with latest_messages as (
+     select team <> '' and customer <> '' and feature <> '' as is_covered from millrace.messages order by id desc limit 1000),
+   latest_calls as (
+     select message_id is not null or origin is not null as is_covered from millrace.calls order by id desc limit 1000),
+   latest as (select * from latest_messages union all select * from latest_calls)
+   select (select count(*) from millrace.calls where state = 'unsettled')::int as unsettled,
+     (select coalesce(avg(case when is_covered then 1 else 0 end), 1) from latest)::float8 as coverage`,
+);

@@ -1,5 +1,6 @@
 import type { SqlDatabase, SqlStatement } from '../drivers/sql-database/sql-database.ts';
 import type { Uuid } from '../kernel/ids.ts';
+import { invariant } from '../kernel/invariant.ts';
 
 /*
  * What leaves the ledger for the column store. Rendered lines wait in the outbox; binding moves some of them into a
@@ -114,7 +115,7 @@ export class ExportLedger {
       measureBacklog,
     );
     const [row] = rows;
-    if (row === undefined) throw new Error('a select of scalars has one row');
+    invariant(row !== undefined, 'a select of scalars has one row');
     return { records: row.records, openBatches: row.open_batches, oldestSeconds: row.oldest_seconds };
   }
 }

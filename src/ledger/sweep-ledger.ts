@@ -1,7 +1,7 @@
 import type { SqlDatabase, SqlStatement } from '../drivers/sql-database/sql-database.ts';
 import type { Uuid } from '../kernel/ids.ts';
 import type { Origin } from '../messages/origin.ts';
-import { countMessages, expireAllLeases, listOpenMessages, sweepMessages } from './message-sql.ts';
+import { countAllMessages, countOpenMessages, expireAllLeases, listOpenMessages, sweepMessages } from './message-sql.ts';
 import type { MessageState } from './message-state.ts';
 import { type OriginColumns, originOfColumns } from './stored-message.ts';
 
@@ -24,7 +24,7 @@ export interface StageCount {
   readonly owner: string;
   readonly state: MessageState;
   readonly count: number;
-  /** For pending ones: how long the oldest has been due. */
+  /** For pending ones: how long the oldest has been due; for dead letters: how long the oldest has lain there. */
   readonly oldestSeconds: number;
 }
 
@@ -86,7 +86,7 @@ export class SweepLedger {
       state: MessageState;
       count: number;
       oldest_seconds: number;
-    }>(countMessages, [options.all]);
+    }>(options.all ? countAllMessages : countOpenMessages);
     return rows.map(({ oldest_seconds: oldestSeconds, ...row }) => ({ ...row, oldestSeconds }));
   }
 

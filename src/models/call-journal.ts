@@ -47,7 +47,7 @@ export class CallJournal {
     const answered = this.#answered.get(step) ?? [];
     const sameQuestion = answered.findIndex((call) => call.requestDigest === digest);
     const samePlace = answered.findLastIndex((call) => call.ordinal === ordinal);
-    const chosen = sameQuestion === -1 && rule === 'always' ? samePlace : sameQuestion;
+    const chosen = rule === 'always' && samePlace !== -1 ? samePlace : sameQuestion;
     const [call] = chosen === -1 ? [] : answered.splice(chosen, 1);
     if (call !== undefined) return { kind: 'reuse', call, answer: call.answer };
     const place = placeOf(step, ordinal);

@@ -1,6 +1,7 @@
 import { AISDKError, APICallError } from '@ai-sdk/provider';
 import { AppError } from '../kernel/app-error.ts';
 import type { ErrorCode } from '../kernel/error-codes.ts';
+import { columnText } from './column-text.ts';
 import { type ResponseHeaders, retryAfterMs } from './retry-after.ts';
 import { asRecord, type JsonRecord } from './token-usage.ts';
 
@@ -40,6 +41,9 @@ export interface ModelFailure {
   /** The provider's usage block, when even the failing answer had one. */
   readonly usage: JsonRecord | undefined;
 }
+
+const maxMessageCharacters = 1000;
+const maxStackCharacters = 4000;
 
 const codes: Readonly<Record<ModelErrorKind, ErrorCode>> = {
   rate_limited: 'MILLRACE_MODEL_RATE_LIMITED',
@@ -86,14 +90,28 @@ export function streamCutFailure(message: string): ModelFailure {
   return failure('stream_cut', 'unknown', message);
 }
 
+/** Whether the provider refused the request: that came before whatever aborted it. */
+export function isRefusal({ billing, headers }: ModelFailure): boolean {
+  return billing === 'free' && headers !== undefined;
+}
+
 /** The failure as what a handler sees; its retryability is decided by the table of codes. */
 export function modelError(failed: ModelFailure, model: string, cause: unknown): AppError {
-  return new AppError(codes[failed.kind], `${model}: ${failed.message}`, {
-    cause,
+  return new AppError(codes[failed.kind], `${model}: ${columnText(failed.message, maxMessageCharacters)}`, {
+    cause: cause instanceof AppError ? cause : causeOf(cause),
     // A stage whose work was stopped for a reason of its own keeps what that reason says about trying again.
     ...(failed.kind === 'aborted' && cause instanceof AppError ? { retryable: cause.retryable } : {}),
     ...(failed.retryAfterMs === undefined ? {} : { retryAfterMs: failed.retryAfterMs }),
   });
+}
+
+/** The cause without what was asked and answered: errors are logged and stored, payloads never. */
+function causeOf(error: unknown): Error | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const cause = new Error(columnText(error.message, maxMessageCharacters), { cause: causeOf(error.cause) });
+  cause.name = error.name;
+  if (error.stack !== undefined) cause.stack = columnText(error.stack, maxStackCharacters);
+  return cause;
 }
 
 function failure(

@@ -16,17 +16,20 @@ export interface RegisteredStage {
  * a pipeline's output.
  */
 export class StageRegistry {
-  readonly #stages: ReadonlyMap<string, RegisteredStage>;
+  readonly #stages = new Map<string, RegisteredStage>();
   readonly #consumers = new Map<string, RegisteredStage[]>();
 
-  /** Throws MILLRACE_CONFIG_INVALID with every fault: stages that share a name. */
-  constructor(stages: readonly RegisteredStage[]) {
+  /**
+   * Registers the stages, once, before the host takes work. Throws MILLRACE_CONFIG_INVALID with every fault: stages that
+   * share a name.
+   */
+  register(stages: readonly RegisteredStage[]): void {
+    invariant(this.#stages.size === 0, 'the stages of a host are registered once');
     const faults: Fault[] = [];
-    const byName = new Map<string, RegisteredStage>();
     for (const stage of stages) {
       const { name, consumes } = stage.definition;
-      if (byName.has(name)) faults.push({ field: `stages.${name}`, problem: 'two stages have this name' });
-      byName.set(name, stage);
+      if (this.#stages.has(name)) faults.push({ field: `stages.${name}`, problem: 'two stages have this name' });
+      this.#stages.set(name, stage);
       const consumers = this.#consumers.get(consumes.typeName) ?? [];
       consumers.push(stage);
       this.#consumers.set(consumes.typeName, consumers);
@@ -34,7 +37,6 @@ export class StageRegistry {
     if (faults.length > 0) {
       throw new AppError('MILLRACE_CONFIG_INVALID', `Stages: ${faults.map((fault) => `${fault.field}: ${fault.problem}`).join('; ')}`, { faults });
     }
-    this.#stages = byName;
   }
 
   get stages(): readonly RegisteredStage[] {

@@ -95,16 +95,16 @@ function invalidArguments(tool: OfferedTool, source: InstanceSource): unknown {
   return typeof value === 'object' ? value : { unexpected: value };
 }
 
-/** The tools that the model calls now; none when it answers. After a tool's result it answers. */
+/** The tools that the model calls now; none when it answers. Left to choose, it answers after a tool's result. */
 function chosenTools({ request, draws, config }: GenerationTask): readonly OfferedTool[] {
   const { tools, toolChoice } = request;
   if (tools.length === 0 || toolChoice.kind === 'none') return [];
+  if (toolChoice.kind === 'tool') return tools.filter(({ name }) => name === toolChoice.name).slice(0, 1);
   const random = draws.stream('tools');
-  const forced = toolChoice.kind === 'tool' ? tools.find(({ name }) => name === toolChoice.name) : undefined;
   // The AI SDK's stand-in for structured output: a required tool named json is the answer itself.
-  const answering = toolChoice.kind === 'auto' ? undefined : tools.find(({ name }) => name === 'json');
-  if (request.isAfterToolResult) return answering === undefined ? [] : [answering];
-  if (toolChoice.kind === 'tool') return forced === undefined ? [] : [forced];
+  const answering = toolChoice.kind === 'required' ? tools.find(({ name }) => name === 'json') : undefined;
+  if (request.isAfterToolResult && answering !== undefined) return [answering];
+  if (request.isAfterToolResult && toolChoice.kind === 'auto') return [];
   if (toolChoice.kind === 'auto' && random() >= config.toolCallProbability) return [];
   const first = drawOne(random, tools);
   const others = tools.filter((tool) => tool !== first && tool !== answering);

@@ -69,6 +69,19 @@ describe('a JSON instance', () => {
     expect(new Set(answers).size).toBeGreaterThan(10);
   });
 
+  it('obeys bounds that stand in the description', () => {
+    const json = {
+      type: 'array',
+      description: 'Scores.\nmin items: 2; max items: 2.',
+      items: { type: 'number', description: 'exclusive minimum: 0.5; maximum: 1.' },
+    };
+    for (let key = 0; key < 50; key += 1) {
+      const scores = jsonInstance(json, source(key)) as number[];
+      expect(scores).toHaveLength(2);
+      expect(scores.every((score) => score > 0.5 && score <= 1)).toBe(true);
+    }
+  });
+
   it('obeys unique items as far as the schema allows', () => {
     const json = { type: 'array', items: { enum: ['a', 'b', 'c'] }, uniqueItems: true, minItems: 3 };
     for (let key = 0; key < 50; key += 1) {

@@ -5,7 +5,8 @@ import { phrase } from './prose.ts';
 /*
  * A JSON value that is valid against a JSON Schema, drawn deterministically: types, enum, const, nested objects,
  * arrays, bounds, the common string formats, anyOf/oneOf/allOf and references. `pattern` is not obeyed unless a known
- * `format` stands beside it. Past a depth, optional properties are left out so that recursive schemas end.
+ * `format` stands beside it. Bounds that stand only in a description are read there, as a model would: that is where the
+ * AI SDK puts them for Anthropic. Past a depth, optional properties are left out so that recursive schemas end.
  */
 
 const maxDepth = 6;
@@ -37,7 +38,8 @@ interface Place {
   readonly depth: number;
 }
 
-function instance(schema: JsonSchema, place: Place): unknown {
+function instance(given: JsonSchema, place: Place): unknown {
+  const schema = { ...boundsInWords(given['description']), ...given };
   const { random } = place.source;
   const reference = schema['$ref'];
   if (typeof reference === 'string') return instance(resolve(reference, place.root), deeper(place));
@@ -63,6 +65,20 @@ function instance(schema: JsonSchema, place: Place): unknown {
     default:
       return stringInstance(schema, place.source);
   }
+}
+
+const boundInWords =
+  /(?:^|[\n;] ?)((?:exclusive )?m(?:in|ax)imum|multiple of|m(?:in|ax) (?:length|items)|unique items): (-?\d[\d.]*|true)/g;
+
+/** "minimum: 0; max items: 3." as the keywords that it stands for. */
+function boundsInWords(description: unknown): Record<string, unknown> {
+  if (typeof description !== 'string') return {};
+  const bounds: Record<string, unknown> = {};
+  for (const [, words = '', value = ''] of description.matchAll(boundInWords)) {
+    const keyword = words.replace(/ [a-z]/g, (start) => start.slice(1).toUpperCase());
+    bounds[keyword] = value === 'true' ? true : Number.parseFloat(value);
+  }
+  return bounds;
 }
 
 function objectInstance(schema: JsonSchema, place: Place): unknown {

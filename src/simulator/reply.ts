@@ -3,6 +3,9 @@ import type { Clock } from '../kernel/clock.ts';
 import { refusalBody, type Refusal, retryHeaders } from './provider-errors.ts';
 import type { SimulatedProvider } from './simulator-prices.ts';
 
+/** How long a connection that is to break stays up after its last byte. */
+const cutAfterMs = 20;
+
 /** How a stream is paced. */
 export interface Pace {
   readonly firstFrameMs: number;
@@ -69,7 +72,7 @@ export class Reply {
     this.addHeaders({ 'content-length': String(Buffer.byteLength(text)) });
     this.#begin(200, 'application/json');
     await this.#write(text.slice(0, Math.floor(text.length / 2)));
-    this.#response.destroy();
+    await this.#cut();
   }
 
   /** Sends the frames at the pace; breaks the connection after them if `isCut`. */
@@ -77,8 +80,14 @@ export class Reply {
     if (!(await this.wait(pace.firstFrameMs))) return;
     this.#begin(200, 'text/event-stream; charset=utf-8');
     await this.#writePaced(frames, pace.restMs);
-    if (isCut) this.#response.destroy();
+    if (isCut) await this.#cut();
     else this.#response.end();
+  }
+
+  /** Lets what was written reach the client before the connection breaks; what it has not read then is lost to it. */
+  async #cut(): Promise<void> {
+    await this.wait(cutAfterMs);
+    this.#response.destroy();
   }
 
   /** Frames that would follow each other within a timer's grain go out in one write. */

@@ -48,6 +48,9 @@ const faultRuleSchema = z.strictObject({
 /** One rule: the first in order that matches a request and whose draw hits decides its fault. */
 export type FaultRule = z.output<typeof faultRuleSchema>;
 
+/** A rule as it is given: what has a default may be left out. */
+export type FaultRuleInput = z.input<typeof faultRuleSchema>;
+
 export const faultRulesSchema = z.array(faultRuleSchema).max(1000);
 
 const limitSchema = z.strictObject({
@@ -101,9 +104,18 @@ export type SimulatorConfigInput = z.input<typeof simulatorConfigSchema>;
 
 /** Fills the defaults in. Fails with every fault at once. */
 export function parseSimulatorConfig(input: unknown): SimulatorConfig {
-  const parsed = simulatorConfigSchema.safeParse(input);
+  return parsedOr(simulatorConfigSchema, input, 'The simulator cannot start with this configuration.');
+}
+
+/** Fills the defaults of rules in. Fails with every fault at once. */
+export function parseFaultRules(input: readonly FaultRuleInput[]): FaultRule[] {
+  return parsedOr(faultRulesSchema, input, 'The fault rules are not valid.');
+}
+
+function parsedOr<T extends z.ZodType>(schema: T, input: unknown, message: string): z.output<T> {
+  const parsed = schema.safeParse(input);
   if (parsed.success) return parsed.data;
-  throw new AppError('MILLRACE_CONFIG_INVALID', 'The simulator cannot start with this configuration.', {
+  throw new AppError('MILLRACE_CONFIG_INVALID', message, {
     faults: faultsOf(parsed.error),
     cause: parsed.error,
   });

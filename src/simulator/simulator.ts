@@ -15,8 +15,8 @@ import { RateLimits } from './rate-limits.ts';
 import { Reply } from './reply.ts';
 import { Sightings } from './sightings.ts';
 import {
-  type FaultRule,
-  faultRulesSchema,
+  type FaultRuleInput,
+  parseFaultRules,
   parseSimulatorConfig,
   type SimulatorConfigInput,
 } from './simulator-config.ts';
@@ -40,7 +40,7 @@ export interface Simulator {
   stats(): SimulatorStats;
   rules(): CountedRule[];
   /** Replaces the fault rules in force. */
-  setRules(rules: readonly Partial<FaultRule>[]): void;
+  setRules(rules: readonly FaultRuleInput[]): void;
   /** Breaks off what is being served, and resolves when the last effect is done. */
   close(): Promise<void>;
 }
@@ -72,8 +72,13 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     serving.add(served);
     void served.then(() => serving.delete(served));
   });
-  server.listen(config.port, '127.0.0.1');
-  await once(server, 'listening');
+  try {
+    server.listen(config.port, '127.0.0.1');
+    await once(server, 'listening');
+  } catch (cause) {
+    await bill.close();
+    throw cause;
+  }
   const address = server.address();
   invariant(typeof address === 'object' && address !== null, 'a listening server has an address');
 
@@ -83,7 +88,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     bill: (question) => bill.read(question),
     stats: () => stats.read(),
     rules: () => rules.list(),
-    setRules: (next) => rules.replace(faultRulesSchema.parse(next)),
+    setRules: (next) => rules.replace(parseFaultRules(next)),
     close: async () => {
       const closed = once(server, 'close');
       server.close();

@@ -100,7 +100,7 @@ describe.each(kinds)('the AI SDK against %s', (_name, model, answeredId) => {
     expect(result.text.length).toBeGreaterThan(40);
     expect(result.text).toMatch(/licence|software|warranty|recipient|permission/);
     expect(result.finishReason).toBe('stop');
-    expect(result.response.modelId).toBe(answeredId);
+    expect(result.finalStep.response.modelId).toBe(answeredId);
     const entries = await billed(callId);
     expect(entries).toMatchObject([{ modelAnswered: answeredId, step: 's', fault: null }]);
     expectSameUsage(result.usage, entries);
@@ -118,7 +118,7 @@ describe.each(kinds)('the AI SDK against %s', (_name, model, answeredId) => {
     expect(pieces).toBeGreaterThan(2);
     expect(streamed).toBe(await result.text);
     expect(await result.finishReason).toBe('stop');
-    expect((await result.response).modelId).toBe(answeredId);
+    expect((await result.finalStep).response.modelId).toBe(answeredId);
     expectSameUsage(await result.usage, await billed(callId));
   });
 
@@ -152,9 +152,10 @@ describe.each(kinds)('the AI SDK against %s', (_name, model, answeredId) => {
       ...options,
       prompt,
       tools: { weather },
-      toolChoice: 'required',
       stopWhen: isStepCount(4),
-    } as const;
+      prepareStep: ({ stepNumber }: { stepNumber: number }) =>
+        ({ toolChoice: stepNumber === 0 ? 'required' : 'auto' }) as const,
+    };
     const result = how === 'whole' ? await generateText(loop) : streamText(loop);
     const steps = await result.steps;
     expect(steps.map(({ finishReason }) => finishReason)).toEqual(['tool-calls', 'stop']);
@@ -166,7 +167,7 @@ describe.each(kinds)('the AI SDK against %s', (_name, model, answeredId) => {
     expect((await result.text).length).toBeGreaterThan(10);
     const entries = await billed(callId);
     expect(entries).toHaveLength(2);
-    expectSameUsage(await result.totalUsage, entries);
+    expectSameUsage(await result.usage, entries);
   });
 
   it('leaves the choice of a tool to the seed', async () => {
@@ -243,7 +244,7 @@ describe('token classes', () => {
       prompt,
       providerOptions: { anthropic: { thinking: { type: 'enabled', budgetTokens: 2000 } } },
     });
-    expect(result.reasoningText?.length).toBeGreaterThan(10);
+    expect(result.finalStep.reasoningText?.length).toBeGreaterThan(10);
     expect(result.usage.outputTokenDetails.reasoningTokens).toBeGreaterThan(0);
     expectSameUsage(result.usage, await billed(callId));
   });

@@ -86,20 +86,15 @@ describe('usage rows in chDB', () => {
 
   it('gives every usage record back to the last digit', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(anyUsageRecord, { minLength: 1, maxLength: 20 }), async (records) => {
-        // A rollup's sum of several extreme amounts would leave Decimal(38, 18); each record goes alone into its place.
-        await emptyTables(store);
+      fc.asyncProperty(fc.uniqueArray(anyUsageRecord, { minLength: 1, maxLength: 20, selector: (record) => record.recordId }), async (records) => {
         const batch = usageBatch(records);
         await writeBatch(store, batch, { mayHaveBeenTried: false });
         const rows = await store.query<Record<string, unknown>>(
           `SELECT * EXCEPT (inserted_at) FROM ${store.database}.usage WHERE export_batch = {batch:UUID}`,
           { batch: batch.id },
         );
-        const byId = (row: Record<string, unknown>): string => JSON.stringify([row['record_id'], row]);
         const expected = records.map((record) => expectedUsageRow(record, batch.id));
-        expect(rows.toSorted((a, b) => (byId(a) < byId(b) ? -1 : 1))).toEqual(
-          expected.toSorted((a, b) => (byId(ordered(a, rows[0])) < byId(ordered(b, rows[0])) ? -1 : 1)),
-        );
+        expect(rows.toSorted(byRecordId)).toEqual(expected.toSorted(byRecordId));
       }),
       { numRuns: 20 },
     );
@@ -135,9 +130,9 @@ describe('usage rows in chDB', () => {
       `SELECT quantilesTDigestIfMerge(0.5, 0.95, 0.99)(duration_ms_state) AS quantiles FROM ${store.database}.usage_hourly`,
     );
     const [p50 = 0, p95 = 0, p99 = 0] = rows[0]?.quantiles ?? [];
-    expect(p50).toBeCloseTo(50.5, 0);
-    expect(p95).toBeCloseTo(95.5, 0);
-    expect(p99).toBeCloseTo(99.5, 0);
+    expect(Math.abs(p50 - 50)).toBeLessThanOrEqual(1);
+    expect(Math.abs(p95 - 95)).toBeLessThanOrEqual(1);
+    expect(Math.abs(p99 - 99)).toBeLessThanOrEqual(1);
   });
 
   it('counts a batch once in every table, however often it is written', async () => {
@@ -164,9 +159,14 @@ describe('usage rows in chDB', () => {
     await emptyTables(store);
     const records = callsOverMonths(9);
     const batch = usageBatch(records);
-    // What a death between two partitions leaves: the first month's block, under the batch's own token.
+    // What a death between two partitions leaves: the first month's part under the batch's own token, and no view's,
+    // because a view takes the whole block.
     const january = records.filter((record) => record.sentAt.getUTCMonth() === 0);
+    const views = ['usage_hourly_view', 'usage_daily_customer_view', 'usage_batches_view'];
+    for (const view of views) await store.command(`DETACH TABLE ${store.database}.${view}`);
     await writeBatch(store, usageBatch(january, batch.id), { mayHaveBeenTried: false });
+    for (const view of views) await store.command(`ATTACH TABLE ${store.database}.${view}`);
+    expect((await totals(store))['usage']?.rows).toBe('3');
     expect(await writeBatch(store, batch, { mayHaveBeenTried: true })).toBe('repeated');
     expect(await totals(store)).toEqual(everywhere(9));
   });
@@ -267,37 +267,25 @@ describe('export to a ClickHouse server that fails', () => {
 
   it('counts every batch once through kills at random moments', async () => {
     await emptyTables(store);
-    const batches = Array.from({ length: 12 }, () => usageBatch(callsOverMonths(40)));
-    let kills = 0;
-    for (const [index, batch] of batches.entries()) {
-      let mayHaveBeenTried = false;
-      for (let isWritten = false; !isWritten; mayHaveBeenTried = true) {
-        const writing = writeBatch(store, batch, { mayHaveBeenTried });
-        // The insert takes some milliseconds: each kill falls at another point of it.
-        const killing = index % 2 === 0 && !mayHaveBeenTried ? killAfter(server, index) : undefined;
-        isWritten = await writing.then(
-          () => true,
-          () => false,
-        );
-        if (killing !== undefined) {
-          await killing;
-          kills += 1;
-          await server.start();
-        }
-      }
+    const killed = Array.from({ length: 10 }, () => usageBatch(callsOverMonths(300)));
+    for (const [index, batch] of killed.entries()) {
+      const writing = writeBatch(store, batch, { mayHaveBeenTried: false }).catch((error: unknown) => error);
+      await killAfterMs(server, index * 15);
+      await writing;
+      await server.start();
+      expect(await writeBatch(store, batch, { mayHaveBeenTried: true })).toMatch(/written|repeated/);
     }
-    expect(kills).toBe(6);
-    expect(await totals(store)).toEqual(everywhere(12 * 40));
+    expect(await totals(store)).toEqual(everywhere(10 * 300));
   });
 });
 
-/** Kills the server after so many turns of the event loop. */
-async function killAfter(server: ClickHouseHttpServer, turns: number): Promise<void> {
-  for (let turn = 0; turn < turns * 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
-  await server.kill();
+// The moment of the kill is the point of the test; nothing waits for this timer to bring a condition about.
+function killAfterMs(server: ClickHouseHttpServer, delayMs: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    setTimeout(() => server.kill().then(resolve, reject), delayMs);
+  });
 }
 
-/** The record with its columns in the order of another. */
-function ordered(row: Record<string, unknown>, like: Record<string, unknown> | undefined): Record<string, unknown> {
-  return Object.fromEntries(Object.keys(like ?? row).map((name) => [name, row[name]]));
+function byRecordId(left: Record<string, unknown>, right: Record<string, unknown>): number {
+  return String(left['record_id']) < String(right['record_id']) ? -1 : 1;
 }

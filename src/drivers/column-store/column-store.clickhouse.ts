@@ -56,7 +56,7 @@ const embeddedArguments = [
   '--query_condition_cache_size=8388608',
   '--compiled_expression_cache_size=8388608',
 ];
-const embeddedMemoryBytes = 400_000_000;
+const embeddedSettings = { max_memory_usage: 400_000_000, max_bytes_before_external_group_by: 150_000_000 } as const;
 
 const identifier = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
@@ -155,10 +155,9 @@ export async function openChdb({ directory, database }: ChdbOptions): Promise<Cl
       log: { level: ClickHouseLogLevel.OFF },
     });
     // Kept by the connection's session, so that each statement goes alone.
-    for (const [name, value] of Object.entries(resultSettings)) {
+    for (const [name, value] of Object.entries({ ...resultSettings, ...embeddedSettings })) {
       await client.command({ query: `SET ${name} = '${value}'` });
     }
-    await client.command({ query: `SET max_memory_usage = ${embeddedMemoryBytes}` });
     return new ClickHouseColumnStore('chdb', database, client, async () => {
       engine.close();
       // Operations that were given up on still run in the engine; the directory is free only after them.

@@ -1,10 +1,11 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { PGlite } from '@electric-sql/pglite';
+import type { PGlite } from '@electric-sql/pglite';
 import { invariant } from '../../kernel/invariant.ts';
 import { lockDirectory, type ReleaseDirectory } from './directory-lock.ts';
 import { PgliteSession } from './pglite-session.ts';
+import { openPglite } from './pglite-template.ts';
 import type { SqlDatabase, SqlExecutor, SqlResult, SqlStatement } from './sql-database.ts';
 import { closedBefore, rolledBackInstead, sqlError, withSqlErrors } from './sql-error.ts';
 
@@ -141,13 +142,6 @@ export class PgliteSqlDatabase implements SqlDatabase {
     this.#lastTurn = settled(result);
     return await result;
   }
-}
-
-function openPglite(dataDirectory: string | undefined): Promise<PGlite> {
-  return PGlite.create({
-    ...(dataDirectory === undefined ? {} : { dataDir: dataDirectory }),
-    relaxedDurability: false,
-  });
 }
 
 /** Resolves when the promise has settled either way: its outcome goes to whoever awaits it. */

@@ -1,0 +1,244 @@
+import { z } from 'zod';
+
+/*
+ * Everything that can be set, with its default, its environment variable and its meaning: the one source for parsing,
+ * for errors and for docs/configuration.md. Values come from, in rising order of precedence: the defaults, the
+ * configuration file, the environment, the options given in code.
+ */
+
+/** Notes on a setting: the environment variable that sets it, and whether it must be hidden when shown. */
+export interface SettingNotes {
+  readonly env?: string;
+  readonly help: string;
+  readonly secret?: boolean;
+}
+
+function setting<Schema extends z.ZodType>(schema: Schema, notes: SettingNotes): Schema {
+  return schema.meta({ ...notes });
+}
+
+const wholeNumber = (min: number, max: number) => z.coerce.number().int().min(min).max(max);
+const urlOf = (...protocols: readonly string[]) =>
+  z.string().refine(
+    (text) => URL.canParse(text) && protocols.includes(new URL(text).protocol),
+    `must be a URL that begins with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
+  );
+const commaList = <Item extends z.ZodType>(item: Item) =>
+  z.preprocess((value) => (typeof value === 'string' ? value.split(',').map((part) => part.trim()) : value), z.array(item).min(1));
+
+export const roles = ['api', 'worker', 'relay'] as const;
+export type Role = (typeof roles)[number];
+
+const providerSchema = z.strictObject({
+  kind: z.enum(['openai', 'anthropic', 'openai-compatible']),
+  baseUrl: urlOf('http:', 'https:').optional(),
+  apiKey: z.string().min(1).optional(),
+  /** Which of OpenAI's endpoints chat models use. */
+  api: z.enum(['responses', 'chat']).optional(),
+  /** The catalogue provider whose prices apply, when it is not the provider's own name. */
+  priceProvider: z.string().min(1).optional(),
+  headers: z.record(z.string(), z.string()).optional(),
+  timeoutMs: wholeNumber(100, 3_600_000).optional(),
+  /** Sends the call's and message's ids as request headers: for a provider of one's own, such as the simulator. */
+  identify: z.boolean().optional(),
+});
+
+export const configurationSchema = z.strictObject({
+  roles: setting(commaList(z.enum(roles)).default([...roles]), {
+    env: 'MILLRACE_ROLES',
+    help: 'What this process does: `api`, `worker`, `relay`, separated by commas.',
+  }),
+  dataDirectory: setting(z.string().min(1).default('.millrace'), {
+    env: 'MILLRACE_DATA_DIRECTORY',
+    help: 'Where everything lies that has no server of its own: ledger, usage records, payloads.',
+  }),
+  http: z
+    .strictObject({
+      host: setting(z.string().min(1).default('127.0.0.1'), {
+        env: 'MILLRACE_HTTP_HOST',
+        help: 'Address to listen on.',
+      }),
+      port: setting(wholeNumber(0, 65_535).default(8080), {
+        env: 'MILLRACE_HTTP_PORT',
+        help: 'Port to listen on; 0 for any free one.',
+      }),
+      auth: setting(z.enum(['keys', 'none']).default('keys'), {
+        env: 'MILLRACE_HTTP_AUTH',
+        help: '`keys`: every API call needs an API key. `none`: open, only on a loopback address.',
+      }),
+    })
+    .prefault({}),
+  ledger: z
+    .strictObject({
+      url: setting(urlOf('postgres:', 'postgresql:').optional(), {
+        env: 'MILLRACE_POSTGRES_URL',
+        help: 'PostgreSQL for the ledger. Without it the ledger is embedded (PGlite).',
+        secret: true,
+      }),
+      poolSize: setting(wholeNumber(2, 200).default(8), {
+        env: 'MILLRACE_POSTGRES_POOL_SIZE',
+        help: 'Connections of this process to PostgreSQL.',
+      }),
+      statementTimeoutMs: setting(wholeNumber(100, 600_000).default(15_000), {
+        env: 'MILLRACE_POSTGRES_STATEMENT_TIMEOUT_MS',
+        help: 'How long a statement may take.',
+      }),
+    })
+    .prefault({}),
+  queue: z
+    .strictObject({
+      url: setting(urlOf('redis:', 'rediss:', 'postgres:', 'postgresql:').optional(), {
+        env: 'MILLRACE_QUEUE_URL',
+        help: 'Redis (or PostgreSQL) for the queues. Without it they are embedded.',
+        secret: true,
+      }),
+      prefix: setting(z.string().regex(/^[a-z0-9_-]+$/).default('millrace'), {
+        env: 'MILLRACE_QUEUE_PREFIX',
+        help: 'Distinguishes installations that share a Redis.',
+      }),
+    })
+    .prefault({}),
+  columnStore: z
+    .strictObject({
+      url: setting(urlOf('http:', 'https:').optional(), {
+        env: 'MILLRACE_CLICKHOUSE_URL',
+        help: 'ClickHouse over HTTP for usage records. Without it they are embedded (chDB).',
+      }),
+      user: setting(z.string().default('default'), { env: 'MILLRACE_CLICKHOUSE_USER', help: 'ClickHouse user.' }),
+      password: setting(z.string().default(''), {
+        env: 'MILLRACE_CLICKHOUSE_PASSWORD',
+        help: 'ClickHouse password.',
+        secret: true,
+      }),
+      database: setting(z.string().regex(/^[a-z_][a-z0-9_]*$/).default('millrace'), {
+        env: 'MILLRACE_CLICKHOUSE_DATABASE',
+        help: 'ClickHouse database.',
+      }),
+      cluster: setting(z.string().regex(/^[a-zA-Z_][a-zA-Z0-9_]*$/).optional(), {
+        env: 'MILLRACE_CLICKHOUSE_CLUSTER',
+        help: 'ClickHouse cluster: tables are made replicated, ON CLUSTER.',
+      }),
+    })
+    .prefault({}),
+  payloads: z
+    .strictObject({
+      bucket: setting(z.string().min(3).optional(), {
+        env: 'MILLRACE_S3_BUCKET',
+        help: 'S3 bucket for large bodies. Without it they are files in the data directory.',
+      }),
+      endpoint: setting(urlOf('http:', 'https:').optional(), {
+        env: 'MILLRACE_S3_ENDPOINT',
+        help: 'S3-compatible endpoint; without it AWS.',
+      }),
+      region: setting(z.string().default('us-east-1'), { env: 'MILLRACE_S3_REGION', help: 'S3 region.' }),
+      accessKeyId: setting(z.string().optional(), {
+        env: 'MILLRACE_S3_ACCESS_KEY_ID',
+        help: 'S3 access key; without it the AWS default chain.',
+        secret: true,
+      }),
+      secretAccessKey: setting(z.string().optional(), {
+        env: 'MILLRACE_S3_SECRET_ACCESS_KEY',
+        help: 'S3 secret key.',
+        secret: true,
+      }),
+    })
+    .prefault({}),
+  messages: z
+    .strictObject({
+      inlineBytes: setting(wholeNumber(0, 1_048_576).default(65_536), {
+        env: 'MILLRACE_MESSAGE_INLINE_BYTES',
+        help: 'Message data up to this size lies in the ledger, larger data in the payload store.',
+      }),
+      maxBytes: setting(wholeNumber(1024, 536_870_912).default(16_777_216), {
+        env: 'MILLRACE_MESSAGE_MAX_BYTES',
+        help: 'Message data above this size is refused.',
+      }),
+    })
+    .prefault({}),
+  models: z
+    .strictObject({
+      providers: setting(z.record(z.string().regex(/^[a-z][a-z0-9-]*$/), providerSchema).default({}), {
+        help: 'Providers by the name that stands before the slash in `provider/model`. `openai` and `anthropic` exist when their API keys are set.',
+      }),
+      openaiApiKey: setting(z.string().min(1).optional(), {
+        env: 'OPENAI_API_KEY',
+        help: "Makes the provider `openai` with OpenAI's endpoint.",
+        secret: true,
+      }),
+      anthropicApiKey: setting(z.string().min(1).optional(), {
+        env: 'ANTHROPIC_API_KEY',
+        help: "Makes the provider `anthropic` with Anthropic's endpoint.",
+        secret: true,
+      }),
+      priceOverlay: setting(z.string().min(1).optional(), {
+        env: 'MILLRACE_PRICE_OVERLAY',
+        help: 'Path of a price overlay file (docs/prices.md).',
+      }),
+      inlineAnswerBytes: setting(wholeNumber(0, 8_388_608).default(262_144), {
+        env: 'MILLRACE_ANSWER_INLINE_BYTES',
+        help: 'Recorded answers up to this size lie in the ledger, larger ones in the payload store.',
+      }),
+    })
+    .prefault({}),
+  exporter: z
+    .strictObject({
+      pauseMs: setting(wholeNumber(10, 600_000).default(1000), {
+        env: 'MILLRACE_EXPORT_PAUSE_MS',
+        help: 'Pause between two exports of usage records when there is nothing to do.',
+      }),
+      batchRows: setting(wholeNumber(1, 1_000_000).default(20_000), {
+        env: 'MILLRACE_EXPORT_BATCH_ROWS',
+        help: 'The most usage records in one export batch.',
+      }),
+    })
+    .prefault({}),
+  sweeper: z
+    .strictObject({
+      pauseMs: setting(wholeNumber(50, 60_000).default(1000), {
+        env: 'MILLRACE_SWEEP_PAUSE_MS',
+        help: 'Pause between two looks for forgotten messages.',
+      }),
+    })
+    .prefault({}),
+  retention: z
+    .strictObject({
+      finishedDays: setting(wholeNumber(1, 3650).default(30), {
+        env: 'MILLRACE_RETENTION_DAYS',
+        help: 'Completed messages and settled calls leave the ledger after this many days; usage records stay in ClickHouse.',
+      }),
+      exportedDays: setting(wholeNumber(1, 3650).default(7), {
+        env: 'MILLRACE_RETENTION_EXPORT_DAYS',
+        help: 'Records of finished exports leave the ledger after this many days.',
+      }),
+    })
+    .prefault({}),
+  shutdownGraceMs: setting(wholeNumber(0, 3_600_000).default(20_000), {
+    env: 'MILLRACE_SHUTDOWN_GRACE_MS',
+    help: 'How long running handlers may go on after SIGTERM before they are stopped and handed back.',
+  }),
+  logging: z
+    .strictObject({
+      level: setting(z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'), {
+        env: 'MILLRACE_LOG_LEVEL',
+        help: 'The least level that is logged.',
+      }),
+    })
+    .prefault({}),
+  tracing: z
+    .strictObject({
+      endpoint: setting(urlOf('http:', 'https:').optional(), {
+        env: 'OTEL_EXPORTER_OTLP_ENDPOINT',
+        help: 'OTLP/HTTP endpoint that spans are sent to. Without it none are recorded.',
+      }),
+      sampleRatio: setting(z.coerce.number().min(0).max(1).default(1), {
+        env: 'MILLRACE_TRACE_SAMPLE_RATIO',
+        help: 'Share of traces that are recorded.',
+      }),
+    })
+    .prefault({}),
+});
+
+/** The checked configuration. */
+export type Configuration = z.output<typeof configurationSchema>;
+/** What may be given in code or in a file: every setting is optional. */
+export type ConfigurationInput = z.input<typeof configurationSchema>;

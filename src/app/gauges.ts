@@ -1,0 +1,76 @@
+import type { QueueDriver } from '../drivers/queue/queue.ts';
+import type { CallLedger } from '../ledger/call-ledger.ts';
+import type { ExportLedger } from '../ledger/export-ledger.ts';
+import type { StageCount, SweepLedger } from '../ledger/sweep-ledger.ts';
+import type { RegisteredStage, StageRegistry } from '../pipeline/stage-registry.ts';
+import type { MillraceMetrics } from '../telemetry/metrics.ts';
+
+export interface GaugeSources {
+  readonly metrics: MillraceMetrics;
+  readonly sweeps: SweepLedger;
+  readonly exports: ExportLedger;
+  readonly calls: CallLedger;
+  readonly queues: QueueDriver;
+  readonly registry: StageRegistry;
+}
+
+/** Reads what can only be counted now and then, from the stores into gauges. Every process reports the same counts. */
+export class GaugeReader {
+  readonly #sources: GaugeSources;
+
+  constructor(sources: GaugeSources) {
+    this.#sources = sources;
+  }
+
+  /** One reading; there never is more to do at once. */
+  async read(): Promise<false> {
+    const { metrics, sweeps, exports, calls, registry } = this.#sources;
+    const [counts, backlog, open] = await Promise.all([
+      sweeps.count({ all: false }),
+      exports.backlog(),
+      calls.measure(),
+    ]);
+    metrics.set('export_pending_records', {}, backlog.records);
+    metrics.set('export_lag_seconds', {}, backlog.oldestSeconds);
+    metrics.set('calls_unsettled', {}, open.unsettled);
+    metrics.set('origin_coverage_ratio', {}, open.coverage);
+    for (const stage of registry.stages) await this.#readStage(stage, counts);
+    return false;
+  }
+
+  async #readStage({ definition }: RegisteredStage, counts: readonly StageCount[]): Promise<void> {
+    const { metrics, queues } = this.#sources;
+    const labels = { owner: definition.owner, stage: definition.name };
+    const jobs = await queues.queue(definition.name).counts();
+    metrics.set('queue_jobs', { ...labels, state: 'waiting' }, jobs.waiting);
+    metrics.set('queue_jobs', { ...labels, state: 'delayed' }, jobs.delayed);
+    metrics.set('queue_jobs', { ...labels, state: 'active' }, jobs.active);
+    const ofStage = counts.filter((count) => count.stage === definition.name);
+    const pending = ofStage.find((count) => count.state === 'pending');
+    const dead = ofStage.find((count) => count.state === 'dead_lettered');
+    metrics.set('queue_oldest_waiting_seconds', labels, Math.max(0, pending?.oldestSeconds ?? 0));
+    metrics.set('dlq_depth', labels, dead?.count ?? 0);
+    metrics.set('dlq_oldest_age_seconds', labels, Math.max(0, dead?.oldestSeconds ?? 0));
+  }
+}
+
+/** Makes every series that is known at start, so that no first increase is lost. */
+export function initialiseSeries(
+  metrics: MillraceMetrics,
+  known: { readonly version: string; readonly roles: readonly string[]; readonly stages: readonly RegisteredStage[] },
+): void {
+  for (const role of known.roles) metrics.set('build_info', { version: known.version, role }, 1);
+  metrics.set('origin_coverage_ratio', {}, 1);
+  const stages = known.stages.map(({ definition }) => ({ owner: definition.owner, stage: definition.name }));
+  metrics.initialise('stage_enqueued_total', stages);
+  for (const outcome of ['success', 'failed', 'dead_lettered', 'skipped'] as const) {
+    metrics.initialise('stage_messages_total', stages.map((labels) => ({ ...labels, outcome })));
+  }
+  metrics.initialise('lease_lost_total', [{}]);
+  for (const reason of ['unpublished', 'expired', 'store_emptied'] as const) {
+    metrics.initialise('sweeper_republished_total', [{ reason }]);
+  }
+  for (const result of ['accepted', 'flushed', 'retried', 'dropped'] as const) {
+    metrics.initialise('metering_events_total', [{ result }]);
+  }
+}

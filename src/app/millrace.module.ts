@@ -1,0 +1,99 @@
+import {
+  type OnApplicationShutdown,
+  type DynamicModule,
+  Inject,
+  Module,
+  type OnApplicationBootstrap,
+  type Provider,
+} from '@nestjs/common';
+import { DiscoveryModule, DiscoveryService } from '@nestjs/core';
+import { Admissions } from '../pipeline/admissions.ts';
+import { type RegisteredStage } from '../pipeline/stage-registry.ts';
+import { stageMetadata } from '../pipeline/stage.decorator.ts';
+import type { StageDefinition } from '../pipeline/stage-definition.ts';
+import type { StageHandler } from '../pipeline/stage-context.ts';
+import type { ProviderConfig } from '../models/provider-registry.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import { createLogger } from '../telemetry/logging.ts';
+import type { ConfigurationInput } from './configuration.ts';
+import { Host } from './host.ts';
+import { loadConfiguration } from './load-configuration.ts';
+import { Millrace } from './millrace.ts';
+
+/** How Millrace is set up inside an application. */
+export interface MillraceModuleOptions {
+  /** Settings in code; they override the environment and the configuration file. */
+  readonly config?: ConfigurationInput;
+  /** Path of a JSON configuration file. */
+  readonly configFile?: string;
+  /** Model providers besides the configured ones, by name: models in this process. */
+  readonly modelProviders?: Readonly<Record<string, ProviderConfig>>;
+  /** Where log lines go; standard output in JSON unless given. */
+  readonly logger?: Logger;
+  /** Environment variables. Default the process's own. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+}
+
+@Module({ imports: [DiscoveryModule] })
+class MillraceLifecycle implements OnApplicationBootstrap, OnApplicationShutdown {
+  readonly #host: Host;
+  readonly #discovery: DiscoveryService;
+
+  constructor(@Inject(Host) host: Host, @Inject(DiscoveryService) discovery: DiscoveryService) {
+    this.#host = host;
+    this.#discovery = discovery;
+  }
+
+  async onApplicationBootstrap(): Promise<void> {
+    await this.#host.start(this.#discoverStages());
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.#host.stop();
+  }
+
+  /** Every provider of the application whose class is marked `@Stage(…)`. */
+  #discoverStages(): readonly RegisteredStage[] {
+    const stages: RegisteredStage[] = [];
+    for (const { instance, metatype } of this.#discovery.getProviders()) {
+      if (typeof metatype !== 'function') continue;
+      const definition: unknown = Reflect.getMetadata(stageMetadata, metatype);
+      if (definition === undefined) continue;
+      // @Stage is typed so that only a handler of this definition's data can carry it.
+      stages.push({ definition: definition as StageDefinition, handler: instance as StageHandler });
+    }
+    return stages;
+  }
+}
+
+/** Millrace in a Nest application: `imports: [MillraceModule.forRoot()]`, stages as providers anywhere. */
+@Module({})
+export class MillraceModule {
+  static forRoot(options: MillraceModuleOptions = {}): DynamicModule {
+    const providers: Provider[] = [
+      { provide: Host, useFactory: () => openHost(options) },
+      { provide: Millrace, useFactory: (host: Host) => new Millrace(host), inject: [Host] },
+      { provide: Admissions, useFactory: (host: Host) => host.admissions, inject: [Host] },
+    ];
+    return {
+      module: MillraceModule,
+      global: true,
+      imports: [MillraceLifecycle],
+      providers,
+      exports: providers,
+    };
+  }
+}
+
+function openHost(options: MillraceModuleOptions): Promise<Host> {
+  const configuration = loadConfiguration({
+    environment: options.environment ?? process.env,
+    ...(options.configFile === undefined ? {} : { file: options.configFile }),
+    ...(options.config === undefined ? {} : { options: options.config }),
+  });
+  return Host.open({
+    configuration,
+    logger: options.logger ?? createLogger({ level: configuration.logging.level }),
+    ...(options.modelProviders === undefined ? {} : { modelProviders: options.modelProviders }),
+  });
+}

@@ -1,0 +1,102 @@
+import { mkdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { migrateColumnStore } from '../drivers/column-store/column-migrator.ts';
+import { connectClickHouse, openChdb } from '../drivers/column-store/column-store.clickhouse.ts';
+import type { ColumnStore } from '../drivers/column-store/column-store.ts';
+import { FilesPayloadStore } from '../drivers/payload-store/payload-store.files.ts';
+import { S3PayloadStore } from '../drivers/payload-store/payload-store.s3.ts';
+import type { PayloadStore } from '../drivers/payload-store/payload-store.ts';
+import { BullMqQueueDriver } from '../drivers/queue/queue-driver.bullmq.ts';
+import type { QueueDriver } from '../drivers/queue/queue.ts';
+import { migrate } from '../drivers/sql-database/migrator.ts';
+import { PgliteSqlDatabase } from '../drivers/sql-database/sql-database.pglite.ts';
+import { PostgresSqlDatabase } from '../drivers/sql-database/sql-database.postgres.ts';
+import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
+import type { Configuration } from './configuration.ts';
+
+/** The four stores, whichever technology is behind them. */
+export interface Stores {
+  readonly database: SqlDatabase;
+  readonly columns: ColumnStore;
+  readonly queues: QueueDriver;
+  readonly payloads: PayloadStore;
+  /** True when this process alone owns the ledger (embedded): whatever another left leased is free. */
+  readonly isEmbedded: boolean;
+  /** Closes them in the reverse order of opening. */
+  close(): Promise<void>;
+}
+
+const requestTimeoutMs = 30_000;
+
+/**
+ * Opens the stores that the configuration names, and brings their schemas up to date. What was opened is closed again
+ * when a later one cannot be.
+ */
+export async function openStores(configuration: Configuration, worker: string): Promise<Stores> {
+  const opened: { close(): Promise<void> }[] = [];
+  const closeAll = async (): Promise<void> => {
+    for (const store of opened.toReversed()) await store.close();
+  };
+  const keep = <Store extends { close(): Promise<void> }>(store: Store): Store => {
+    opened.push(store);
+    return store;
+  };
+  try {
+    const database = keep(await openDatabase(configuration, worker));
+    await migrate(database);
+    const payloads = keep(await openPayloads(configuration));
+    const columns = keep(await openColumns(configuration));
+    await migrateColumnStore(columns, clusterOf(configuration));
+    const queues = keep(await openQueues(configuration));
+    return { database, columns, queues, payloads, isEmbedded: configuration.ledger.url === undefined, close: closeAll };
+  } catch (error) {
+    await closeAll();
+    throw error;
+  }
+}
+
+function openDatabase({ ledger, dataDirectory }: Configuration, worker: string): Promise<SqlDatabase> {
+  if (ledger.url === undefined) return PgliteSqlDatabase.open({ dataDirectory: join(resolve(dataDirectory), 'ledger') });
+  return PostgresSqlDatabase.open({
+    connectionString: ledger.url,
+    poolSize: ledger.poolSize,
+    statementTimeoutMs: ledger.statementTimeoutMs,
+    applicationName: `millrace ${worker}`,
+  });
+}
+
+async function openColumns({ columnStore, dataDirectory }: Configuration): Promise<ColumnStore> {
+  const { url, user, password, database } = columnStore;
+  if (url === undefined) {
+    const directory = join(resolve(dataDirectory), 'usage');
+    mkdirSync(directory, { recursive: true });
+    return openChdb({ directory, database });
+  }
+  return connectClickHouse({ url, user, password, database, requestTimeoutMs, maxConnections: 10 });
+}
+
+function openPayloads({ payloads, dataDirectory }: Configuration): Promise<PayloadStore> {
+  const { bucket, region, endpoint, accessKeyId, secretAccessKey } = payloads;
+  if (bucket === undefined) {
+    return new FilesPayloadStore({ directory: join(resolve(dataDirectory), 'payloads') }).open(new Date());
+  }
+  return Promise.resolve(
+    new S3PayloadStore({
+      bucket,
+      region,
+      prefix: 'millrace/',
+      ...(endpoint === undefined ? {} : { endpoint, forcePathStyle: true }),
+      ...(accessKeyId === undefined || secretAccessKey === undefined ? {} : { credentials: { accessKeyId, secretAccessKey } }),
+      requestTimeoutMs,
+      maxAttempts: 3,
+    }),
+  );
+}
+
+function openQueues({ queue }: Configuration): Promise<QueueDriver> {
+  return BullMqQueueDriver.open({ prefix: queue.prefix, ...(queue.url === undefined ? {} : { url: queue.url }) });
+}
+
+function clusterOf({ columnStore }: Configuration): { readonly cluster?: string } {
+  return columnStore.cluster === undefined ? {} : { cluster: columnStore.cluster };
+}

@@ -1,0 +1,195 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { z } from 'zod';
+import type { SqlDatabase, SqlStatement } from '../drivers/sql-database/sql-database.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { isUuid, newId, type Uuid } from '../kernel/ids.ts';
+import { parseRequest } from './request-faults.ts';
+
+/*
+ * API keys. A key is 256 random bits, shown once; the ledger keeps its SHA-256 only, which needs neither salt nor
+ * slow hashing because the key cannot be guessed. A verified key is remembered for a few seconds, so that a busy
+ * client costs the ledger one look in that time; a key revoked elsewhere is refused after it at the latest.
+ */
+
+/** What a key allows. `admin` allows everything, within the key's team when it has one. */
+export const apiScopes = ['costs:read', 'messages:read', 'messages:write', 'admin'] as const;
+export type ApiScope = (typeof apiScopes)[number];
+
+/** Who calls. */
+export interface ApiKeyIdentity {
+  readonly id: Uuid;
+  readonly name: string;
+  readonly scopes: readonly ApiScope[];
+  /** When set, the caller sees and acts for this team only. */
+  readonly team?: string;
+}
+
+/** A key as it is listed; the key itself is never shown again. */
+export interface ApiKeyEntry extends ApiKeyIdentity {
+  readonly createdAt: Date;
+  readonly revokedAt?: Date;
+}
+
+export interface NewApiKey {
+  readonly name: string;
+  readonly scopes: readonly ApiScope[];
+  readonly team?: string;
+}
+
+export interface ApiKeysOptions {
+  readonly database: SqlDatabase;
+  readonly clock: Clock;
+  /** How long a verified key is trusted without a look into the ledger. Default 5 seconds. */
+  readonly cacheMs?: number;
+  /** Default: the operating system's. */
+  readonly random?: (bytes: number) => Uint8Array;
+}
+
+const maxCachedKeys = 10_000;
+const secretLength = 43;
+const keyPattern = /^mr_[0-9A-Za-z]{43}$/;
+const alphabet = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
+
+const shortText = z
+  .string()
+  .min(1)
+  .max(128)
+  .regex(/^\P{Cc}+$/u, 'must not contain control characters')
+  .refine((text) => text.trim() === text, 'must not begin or end with white space');
+
+const newKeySchema = z.strictObject({
+  name: shortText,
+  scopes: z
+    .array(z.enum(apiScopes))
+    .min(1)
+    .refine((scopes) => new Set(scopes).size === scopes.length, 'must not repeat a scope'),
+  team: shortText.optional(),
+});
+
+function named(name: string, text: string): SqlStatement {
+  return { name, text };
+}
+
+const insertKey = named(
+  'costs.insert_api_key',
+  `insert into millrace.api_keys (id, name, key_hash, scopes, team) values ($1::uuid, $2, $3, $4::text[], $5)`,
+);
+const findKey = named(
+  'costs.find_api_key',
+  `select id, name, scopes, team, created_at, revoked_at from millrace.api_keys
+   where key_hash = $1 and revoked_at is null`,
+);
+const listKeys = named(
+  'costs.list_api_keys',
+  `select id, name, scopes, team, created_at, revoked_at from millrace.api_keys order by created_at, id`,
+);
+const revokeKey = named(
+  'costs.revoke_api_key',
+  `update millrace.api_keys set revoked_at = clock_timestamp() where id = $1::uuid and revoked_at is null`,
+);
+
+interface ApiKeyRow {
+  readonly id: Uuid;
+  readonly name: string;
+  readonly scopes: readonly ApiScope[];
+  readonly team: string | null;
+  readonly created_at: Date;
+  readonly revoked_at: Date | null;
+}
+
+interface CachedKey {
+  readonly identity: ApiKeyIdentity;
+  readonly untilMs: number;
+}
+
+/** Whether the scopes of a caller allow what needs the given one. */
+export function hasScope(identity: ApiKeyIdentity, scope: ApiScope): boolean {
+  return identity.scopes.includes(scope) || identity.scopes.includes('admin');
+}
+
+export class ApiKeys {
+  readonly #database: SqlDatabase;
+  readonly #clock: Clock;
+  readonly #cacheMs: number;
+  readonly #random: (bytes: number) => Uint8Array;
+  readonly #cache = new Map<string, CachedKey>();
+
+  constructor({ database, clock, cacheMs = 5_000, random = randomBytes }: ApiKeysOptions) {
+    this.#database = database;
+    this.#clock = clock;
+    this.#cacheMs = cacheMs;
+    this.#random = random;
+  }
+
+  /** Makes a key. The answer is the only place where it can ever be read. Throws MILLRACE_REQUEST_INVALID. */
+  async create(wanted: NewApiKey): Promise<{ readonly id: Uuid; readonly key: string }> {
+    const { name, scopes, team } = parseRequest(newKeySchema, wanted);
+    const id = newId(this.#clock.now());
+    const key = `mr_${randomText(this.#random, secretLength)}`;
+    await this.#database.query(insertKey, [id, name, digestOf(key), scopes, team]);
+    return { id, key };
+  }
+
+  /** Whose key this is; undefined when it is unknown or revoked. */
+  async verify(key: string): Promise<ApiKeyIdentity | undefined> {
+    if (!keyPattern.test(key)) return undefined;
+    const digest = digestOf(key);
+    const cached = this.#cache.get(digest);
+    if (cached !== undefined && cached.untilMs > this.#clock.monotonicMs()) return cached.identity;
+    this.#cache.delete(digest);
+    // The time is taken before the look, so that a revocation during it is not outlived by more than the cache time.
+    const untilMs = this.#clock.monotonicMs() + this.#cacheMs;
+    const { rows } = await this.#database.query<ApiKeyRow>(findKey, [digest]);
+    const [row] = rows;
+    if (row === undefined) return undefined;
+    const identity = identityOf(row);
+    this.#remember(digest, { identity, untilMs });
+    return identity;
+  }
+
+  /** Every key ever made, oldest first. */
+  async list(): Promise<readonly ApiKeyEntry[]> {
+    const { rows } = await this.#database.query<ApiKeyRow>(listKeys);
+    return rows.map((row) => ({
+      ...identityOf(row),
+      createdAt: row.created_at,
+      ...(row.revoked_at === null ? {} : { revokedAt: row.revoked_at }),
+    }));
+  }
+
+  /** Ends a key: at once in this process, within the cache time in others. False when there is none to end. */
+  async revoke(id: Uuid): Promise<boolean> {
+    if (!isUuid(id)) return false;
+    const { affected } = await this.#database.query(revokeKey, [id]);
+    for (const [digest, { identity }] of this.#cache) {
+      if (identity.id === id) this.#cache.delete(digest);
+    }
+    return affected > 0;
+  }
+
+  #remember(digest: string, entry: CachedKey): void {
+    const [oldest] = this.#cache.keys();
+    if (this.#cache.size >= maxCachedKeys && oldest !== undefined) this.#cache.delete(oldest);
+    this.#cache.set(digest, entry);
+  }
+}
+
+function identityOf(row: ApiKeyRow): ApiKeyIdentity {
+  return { id: row.id, name: row.name, scopes: row.scopes, ...(row.team === null ? {} : { team: row.team }) };
+}
+
+function digestOf(key: string): string {
+  return createHash('sha256').update(key).digest('hex');
+}
+
+/** Letters and digits, each as likely as any other: bytes past the last whole multiple of 62 are thrown away. */
+function randomText(random: (bytes: number) => Uint8Array, length: number): string {
+  const fair = 256 - (256 % alphabet.length);
+  let text = '';
+  while (text.length < length) {
+    for (const byte of random(length)) {
+      if (byte < fair && text.length < length) text += alphabet.charAt(byte % alphabet.length);
+    }
+  }
+  return text;
+}

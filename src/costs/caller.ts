@@ -1,0 +1,37 @@
+import { type CustomDecorator, createParamDecorator, type ExecutionContext, SetMetadata } from '@nestjs/common';
+import { AppError } from '../kernel/app-error.ts';
+import { invariant } from '../kernel/invariant.ts';
+import type { ApiKeyIdentity, ApiScope } from './api-keys.ts';
+
+/* Who calls, between the guard that finds it out and the controllers that ask. */
+
+const callers = new WeakMap<object, ApiKeyIdentity>();
+
+/** The metadata key under which a route's scope lies. */
+export const requiredScopeKey = 'millrace:required-scope';
+
+/** Marks a route, or all of a controller, as open only to API keys with this scope. */
+export function RequireScope(scope: ApiScope): CustomDecorator {
+  return SetMetadata(requiredScopeKey, scope);
+}
+
+/** Notes who makes the request. */
+export function rememberCaller(request: object, identity: ApiKeyIdentity): void {
+  callers.set(request, identity);
+}
+
+/** A controller's parameter: who makes the request. Only on routes with `RequireScope`. */
+export const Caller = createParamDecorator((_: unknown, context: ExecutionContext): ApiKeyIdentity => {
+  const identity = callers.get(context.switchToHttp().getRequest<object>());
+  invariant(identity !== undefined, 'a route that asks for its caller is marked with RequireScope');
+  return identity;
+});
+
+/** Refuses what a caller who is bound to one team wants of another. Throws MILLRACE_FORBIDDEN. */
+export function assertTeamAllowed(caller: ApiKeyIdentity, team: string): void {
+  if (caller.team === undefined || caller.team === team) return;
+  throw new AppError(
+    'MILLRACE_FORBIDDEN',
+    `This API key belongs to the team "${caller.team}" and cannot be used for another.`,
+  );
+}

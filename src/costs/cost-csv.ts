@@ -1,0 +1,30 @@
+import { costFigureNames, type CostReportDocument } from './cost-report-document.ts';
+
+/*
+ * A cost report as CSV (RFC 4180): a header line, then one line a group; without grouping, one line with the totals.
+ * There is no line of totals among groups, because a spreadsheet would add it to the sum.
+ */
+
+const lineEnd = '\r\n';
+// What spreadsheets take for a formula at the beginning of a cell.
+const formulaStart = /^[=+\-@\t\r\n]/;
+const mustQuote = /["\r\n,]/;
+
+export function renderCostCsv(report: CostReportDocument): string {
+  const { groupBy } = report;
+  const header = [...groupBy, ...costFigureNames];
+  const rows =
+    groupBy.length === 0
+      ? [costFigureNames.map((name) => String(report.totals[name]))]
+      : report.groups.map((group) => [
+          ...groupBy.map((field) => textCell(group.key[field] ?? '')),
+          ...costFigureNames.map((name) => String(group[name])),
+        ]);
+  return [header, ...rows].map((cells) => `${cells.join(',')}${lineEnd}`).join('');
+}
+
+/** Text that came from outside, made harmless for spreadsheets by an apostrophe, and quoted where it must be. */
+function textCell(text: string): string {
+  const harmless = formulaStart.test(text) ? `'${text}` : text;
+  return mustQuote.test(harmless) ? `"${harmless.replaceAll('"', '""')}"` : harmless;
+}

@@ -1,0 +1,81 @@
+import type { ColumnStore } from '../drivers/column-store/column-store.ts';
+import { AppError } from '../kernel/app-error.ts';
+import { formatUsd } from '../kernel/money.ts';
+import { type CostFigures, type CostGroup, runCostQuery } from '../usage/usage-queries.ts';
+import type { CostReportRequest } from './cost-parameters.ts';
+import type { CostFiguresDocument, CostReportDocument } from './cost-report-document.ts';
+
+/** For whom a report is made. With a team, nothing of another team may show in it, not even in its sums. */
+export interface CostViewer {
+  readonly team?: string;
+}
+
+export interface CostReportsOptions {
+  readonly store: ColumnStore;
+  /** The age of the oldest usage record that is not in the store yet, in seconds. Absent: reports do not tell. */
+  readonly exportLagSeconds?: () => Promise<number>;
+}
+
+/** Cost reports over the usage records. */
+export class CostReports {
+  readonly #options: CostReportsOptions;
+
+  constructor(options: CostReportsOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Answers the request for the viewer. Groups and totals come from one statement and add up exactly. Throws
+   * MILLRACE_FORBIDDEN when a viewer bound to a team asks for another, and the column store's failures.
+   */
+  async report(request: CostReportRequest, viewer: CostViewer): Promise<CostReportDocument> {
+    const { store, exportLagSeconds } = this.#options;
+    const { from, to, groupBy, order, limit } = request;
+    const filters = visibleFilters(request.filters, viewer);
+    // Measured first: what is exported in between makes the report fresher than it says, never staler.
+    const lag = await exportLagSeconds?.();
+    const report = await runCostQuery(store, { from, to, groupBy, filters, order, limit });
+    return {
+      from: from.toISOString(),
+      to: to.toISOString(),
+      groupBy: [...groupBy],
+      currency: 'USD',
+      groups: report.groups.map((group) => ({ key: keyOf(group), ...figuresOf(group) })),
+      totals: figuresOf(report.total),
+      truncated: report.isTruncated,
+      ...(lag === undefined ? {} : { exportLagSeconds: lag }),
+    };
+  }
+}
+
+/** The filters with the viewer's team among them. Throws MILLRACE_FORBIDDEN when they name another. */
+function visibleFilters(
+  filters: CostReportRequest['filters'],
+  { team }: CostViewer,
+): CostReportRequest['filters'] {
+  if (team === undefined) return filters;
+  if (filters.team?.some((wanted) => wanted !== team) === true) {
+    throw new AppError('MILLRACE_FORBIDDEN', `This API key shows the costs of the team "${team}" only.`);
+  }
+  return { ...filters, team: [team] };
+}
+
+function keyOf({ group }: CostGroup): CostReportDocument['groups'][number]['key'] {
+  // ClickHouse's time of an hour, in UTC, as ISO 8601.
+  return group.hour === undefined ? group : { ...group, hour: `${group.hour.replace(' ', 'T')}Z` };
+}
+
+function figuresOf(figures: CostFigures): CostFiguresDocument {
+  return {
+    costUsd: formatUsd(figures.costUsd),
+    calls: figures.calls,
+    messages: figures.messages ?? 0,
+    inputTokens: figures.inputTokens,
+    outputTokens: figures.outputTokens,
+    wasteUsd: formatUsd(figures.wasteUsd),
+    unpricedCalls: figures.unpricedCalls,
+    unsettledCalls: figures.unsettledCalls,
+    estimatedCalls: figures.estimatedCalls,
+    openUpperBoundUsd: formatUsd(figures.upperBoundUsd),
+  };
+}

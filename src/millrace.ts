@@ -1,0 +1,27 @@
+/*
+ * Millrace's public face: everything a user imports from 'millrace'. Named exports only; what is not here is inside.
+ */
+export type { Fault } from './kernel/app-error.ts';
+export { AppError } from './kernel/app-error.ts';
+export type { ErrorCode } from './kernel/error-codes.ts';
+export { errorCodes } from './kernel/error-codes.ts';
+export type { Duration } from './kernel/duration.ts';
+export { addUsd, formatUsd, sumUsd, type Usd, usd } from './kernel/money.ts';
+export type { Message, MessageEnvelope } from './messages/message.ts';
+export type { AcceptedVersions, MessageType, MessageVersion } from './messages/message-type.ts';
+export { defineMessage } from './messages/message-type.ts';
+export type { Origin } from './messages/origin.ts';
+export type { StandardSchema } from './messages/standard-schema.ts';
+export type { ProviderConfig } from './models/provider-registry.ts';
+export type { AdmissionReceipt, AdmitOptions } from './pipeline/admissions.ts';
+export type { Lane } from './pipeline/lane.ts';
+export type { DataOf, StageContext, StageHandler, StepOptions } from './pipeline/stage-context.ts';
+export type { MessageOf, RetryOptions, StageDefinition, StageOptions } from './pipeline/stage-definition.ts';
+export { defineStage } from './pipeline/stage-definition.ts';
+export { Stage } from './pipeline/stage.decorator.ts';
+export type { Logger } from './telemetry/logger.ts';
+export type { Configuration, ConfigurationInput } from './app/configuration.ts';
+export type { CallTotals } from './ledger/call-ledger.ts';
+export { createMillraceApp, type MillraceApp, type MillraceAppOptions } from './app/create-millrace-app.ts';
+export { type HostStatus, type MessageCounts, Millrace } from './app/millrace.ts';
+export { MillraceModule, type MillraceModuleOptions } from './app/millrace.module.ts';

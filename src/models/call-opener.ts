@@ -1,0 +1,31 @@
+import type { ReuseRule } from './call-journal.ts';
+import type { MeteredCall } from './metered-call.ts';
+import type { ModelTarget } from './provider-registry.ts';
+import type { RequestBounds } from './request-bounds.ts';
+
+/** A request that a model is about to be asked. */
+export interface CallQuestion {
+  readonly target: ModelTarget<unknown>;
+  readonly operation: 'chat' | 'embeddings';
+  readonly step: string;
+  readonly reuse: ReuseRule;
+  readonly digest: string;
+  readonly tier: string;
+  readonly bounds: () => RequestBounds;
+  readonly maxOutputTokens: number | undefined;
+  readonly userSignal: AbortSignal | undefined;
+}
+
+/** A call to make, reserved in the ledger; or the answer that was recorded for the same question. */
+export type OpenedCall =
+  | { readonly kind: 'call'; readonly call: MeteredCall; readonly headers: Readonly<Record<string, string>> | undefined }
+  | { readonly kind: 'recorded'; readonly answer: string };
+
+/** What metered models ask before every request. */
+export interface CallOpener {
+  /**
+   * Looks for a recorded answer, else reserves a call. Throws MILLRACE_LEASE_LOST when the lease has passed on; then
+   * nothing must be sent.
+   */
+  open(question: CallQuestion): Promise<OpenedCall>;
+}

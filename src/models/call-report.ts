@@ -1,0 +1,75 @@
+import type { Settlement } from '../ledger/call-ledger.ts';
+import type { TokenCounts } from '../pricing/token-classes.ts';
+import type { ModelFailure } from './classify-model-error.ts';
+import type { ResponseHeaders } from './retry-after.ts';
+import { type JsonRecord, noUsage, type ReportedUsage } from './token-usage.ts';
+
+/** Everything that came back about a call. */
+export interface CallReport {
+  /** Undefined for an answer that is whole. */
+  readonly failure: ModelFailure | undefined;
+  readonly usage: ReportedUsage;
+  /** The provider's usage block as it came. */
+  readonly rawUsage: JsonRecord | undefined;
+  readonly answeredModel: string | undefined;
+  /** The tier that served it; undefined when the provider does not say. */
+  readonly tier: string | undefined;
+  readonly providerRequestId: string | undefined;
+  /** The answer to keep, encoded; only of a whole one. */
+  readonly answer: string | undefined;
+  /** Counts what the provider did not report. Absent when no answer had begun, so that there is nothing to count. */
+  readonly count: TokenCounter | undefined;
+}
+
+/** Counts the tokens of a request, and of as much of the answer as came. */
+export interface TokenCounter {
+  countInput(): Promise<number>;
+  countOutput(): Promise<number>;
+}
+
+/** The usage of a call, and how it is known. */
+export interface MeasuredUsage {
+  readonly settlement: Settlement;
+  readonly tokens: TokenCounts;
+}
+
+/**
+ * The usage to charge: as the provider reported it, else counted, else none. Free when the request was refused or
+ * never left; unsettled when it may have been billed and there is nothing to count.
+ */
+export async function measureUsage({ failure, usage, count }: CallReport): Promise<MeasuredUsage> {
+  const { input, output, faults } = usage;
+  if (input === undefined && output === undefined) {
+    if (failure?.billing === 'free') return { settlement: 'free', tokens: {} };
+    if (count === undefined) return { settlement: 'unsettled', tokens: {} };
+  }
+  if (input !== undefined && output !== undefined) {
+    return { settlement: faults.length === 0 ? 'reported' : 'estimated', tokens: { ...input, ...output } };
+  }
+  return {
+    settlement: 'estimated',
+    tokens: {
+      ...(input ?? { uncached_input: (await count?.countInput()) ?? 0 }),
+      ...(output ?? { text_output: (await count?.countOutput()) ?? 0 }),
+    },
+  };
+}
+
+/** The report of a call that failed before any part of an answer could be read. */
+export function reportOfFailure(failure: ModelFailure, usage: ReportedUsage = noUsage): CallReport {
+  return {
+    failure,
+    usage,
+    rawUsage: failure.usage,
+    answeredModel: undefined,
+    tier: undefined,
+    providerRequestId: requestIdOf(failure.headers),
+    answer: undefined,
+    count: undefined,
+  };
+}
+
+/** The provider's own name of the request, for support cases: OpenAI's and Anthropic's header. */
+export function requestIdOf(headers: ResponseHeaders | undefined): string | undefined {
+  return headers?.['x-request-id'] ?? headers?.['request-id'];
+}

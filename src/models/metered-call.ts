@@ -1,0 +1,331 @@
+import type { Span } from '@opentelemetry/api';
+import { AppError } from '../kernel/app-error.ts';
+import { formatUsd, maxUsd, type Usd, zeroUsd } from '../kernel/money.ts';
+import type { CallLedger, CallSettlement, Settlement } from '../ledger/call-ledger.ts';
+import type { PayloadStore } from '../drivers/payload-store/payload-store.ts';
+import type { Clock } from '../kernel/clock.ts';
+import type { Pricer, Pricing } from '../pricing/price.ts';
+import { countTokens, inputTokenClasses, outputTokenClasses, type TokenCounts } from '../pricing/token-classes.ts';
+import { genAi, millraceAttributes } from '../telemetry/genai-attributes.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import type { LogOnce } from '../telemetry/log-once.ts';
+import { renderUsageLine } from '../usage/usage-record.ts';
+import { type CallReport, measureUsage, reportOfFailure } from './call-report.ts';
+import {
+  abortFailure,
+  classifyModelError,
+  type ModelFailure,
+  isRefusal,
+  modelError,
+} from './classify-model-error.ts';
+import { columnText } from './column-text.ts';
+import type { CallLabels, ModelMetrics } from './model-metrics.ts';
+import type { ModelTarget } from './provider-registry.ts';
+import { normalisedTier } from './request-bounds.ts';
+import { type CallFacts, type EndOfCall, recordOfCall, recordOfCorrection } from './usage-record-of-call.ts';
+
+/*
+ * One request that is in the air, from its reservation to its one settlement.
+ *
+ *   reserved ─► settle(report) ─► settled, and only then does anybody see the answer
+ *                    └─ the ledger had given it up meanwhile ─► settled late, with a correction
+ *
+ * Whoever comes first (the answer, an error, an abort, a consumer that left) settles; all others get the same promise.
+ * A ledger that cannot be reached is asked again for some seconds. If that is in vain the row stays reserved: the
+ * sweep for abandoned calls then keeps it as unsettled with its upper bound, and the handler gets the ledger's error.
+ */
+
+/** What calls need of their surroundings. */
+export interface CallServices {
+  readonly ledger: CallLedger;
+  readonly pricer: Pricer;
+  readonly payloads: PayloadStore;
+  /** Larger answers go to the payload store. */
+  readonly maxInlineAnswerBytes: number;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: ModelMetrics;
+  readonly logOnce: LogOnce;
+}
+
+/** How a call ended, for the sums of its scope. */
+export interface SettledCall {
+  readonly id: string;
+  readonly settlement: Settlement;
+  readonly tokens: TokenCounts;
+  readonly costUsd: Usd | undefined;
+  readonly upperBoundUsd: Usd | undefined;
+}
+
+export interface MeteredCallOptions {
+  readonly services: CallServices;
+  readonly facts: CallFacts;
+  readonly target: ModelTarget<unknown>;
+  readonly labels: CallLabels;
+  readonly tier: string;
+  readonly userSignal: AbortSignal | undefined;
+  readonly span: Span | undefined;
+  readonly onSettled: (call: SettledCall) => void;
+}
+
+/** When the ledger cannot be reached: waits between tries to settle, about eight seconds in all. */
+const settleDelaysMs = [25, 50, 100, 200, 400, 800, 1600, 3200] as const;
+/** Larger answers are not kept in the ledger even when the payload store fails. */
+const maxLedgerAnswerBytes = 8 * 1024 * 1024;
+
+export class MeteredCall {
+  readonly #options: MeteredCallOptions;
+  readonly #controller = new AbortController();
+  readonly #startedMs: number;
+  readonly #timer: NodeJS.Timeout;
+  #firstChunkMs: number | undefined;
+  #settling: Promise<void> | undefined;
+
+  constructor(options: MeteredCallOptions) {
+    this.#options = options;
+    const { services, target, userSignal } = options;
+    this.#startedMs = services.clock.monotonicMs();
+    this.#timer = setTimeout(() => this.abort(timeoutReason(target)), target.timeoutMs);
+    userSignal?.addEventListener('abort', this.#onUserAbort, { once: true });
+    if (userSignal?.aborted) this.#onUserAbort();
+  }
+
+  get id(): string {
+    return this.#options.facts.id;
+  }
+
+  /** Aborted by the user's signal, the end of the lease, the provider's time-out, or the end of the scope. */
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  get isSettled(): boolean {
+    return this.#settling !== undefined;
+  }
+
+  abort(reason: unknown): void {
+    this.#controller.abort(reason);
+  }
+
+  /** The first part of a streamed answer has come. */
+  markFirstChunk(): void {
+    this.#firstChunkMs ??= this.#options.services.clock.monotonicMs() - this.#startedMs;
+  }
+
+  /** Waits for the model, or for the abort when the model does not heed it. */
+  async race<Result>(work: PromiseLike<Result>): Promise<Result> {
+    const { signal } = this;
+    let onAbort: (() => void) | undefined;
+    const aborted = new Promise<never>((_resolve, reject) => {
+      onAbort = () => reject(signal.reason as Error);
+      if (signal.aborted) onAbort();
+      else signal.addEventListener('abort', onAbort, { once: true });
+    });
+    try {
+      return await Promise.race([work, aborted]);
+    } finally {
+      if (onAbort !== undefined) signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  /** Understands what the model threw: an abort of this call explains everything but a refusal that came before it. */
+  failureOf(error: unknown): ModelFailure {
+    const failure = classifyModelError(error, this.#options.services.clock.now());
+    return this.signal.aborted && !isRefusal(failure) ? abortFailure(this.signal.reason) : failure;
+  }
+
+  /** Settles a request that brought no answer, and gives the error for the handler. */
+  async fail(error: unknown, report: (failure: ModelFailure) => CallReport = reportOfFailure): Promise<AppError> {
+    const failure = this.failureOf(error);
+    await this.settle(report(failure));
+    return this.errorOf(failure, error);
+  }
+
+  /** The failure as the handler sees it. */
+  errorOf(failure: ModelFailure, cause: unknown): AppError {
+    const { provider, modelId } = this.#options.target;
+    return modelError(failure, `${provider}/${modelId}`, this.signal.aborted ? this.signal.reason : cause);
+  }
+
+  /**
+   * Makes what came back durable: usage, price, answer and usage record. The first report counts; resolves when the
+   * ledger has it.
+   */
+  settle(report: CallReport): Promise<void> {
+    this.#settling ??= this.#settle(report).finally(() => this.#release());
+    return this.#settling;
+  }
+
+  /** Frees what the call holds without settling it: it was never reserved. */
+  discard(): void {
+    this.#settling ??= Promise.resolve();
+    this.#release();
+  }
+
+  readonly #onUserAbort = (): void => this.abort(this.#options.userSignal?.reason);
+
+  #release(): void {
+    clearTimeout(this.#timer);
+    this.#options.userSignal?.removeEventListener('abort', this.#onUserAbort);
+  }
+
+  async #settle(report: CallReport): Promise<void> {
+    const { services, facts, labels, span, onSettled } = this.#options;
+    const durationMs = services.clock.monotonicMs() - this.#startedMs;
+    const failure = report.failure?.kind;
+    const ended = { failure, attempt: facts.attempt, durationMs, firstChunkMs: this.#firstChunkMs };
+    let tokens: TokenCounts = {};
+    let costUsd: Usd | undefined;
+    let isUnpriced = false;
+    try {
+      const end = await this.#endOf(report, durationMs);
+      await this.#write(end);
+      ({ tokens, costUsd } = end);
+      isUnpriced = end.state === 'settled' && costUsd === undefined;
+      onSettled({ id: facts.id, settlement: end.settlement, tokens, costUsd, upperBoundUsd: end.upperBoundUsd });
+      if (span !== undefined) setEndAttributes(span, end);
+    } finally {
+      services.metrics.requestEnded(labels, { ...ended, tokens, costUsd, isUnpriced });
+      span?.end();
+    }
+  }
+
+  async #endOf(report: CallReport, durationMs: number): Promise<EndOfCall> {
+    const { facts } = this.#options;
+    const { settlement, tokens } = await measureUsage(report);
+    this.#logFaults(report);
+    const tier = columnText(normalisedTier(report.tier ?? this.#options.tier));
+    const isFree = settlement === 'free';
+    const isUnsettled = settlement === 'unsettled';
+    const pricing = isFree || isUnsettled ? undefined : this.#price(report.answeredModel, tier, tokens);
+    const cost = pricing?.kind === 'priced' ? pricing.cost : undefined;
+    const bound = facts.upperBoundUsd;
+    const isOpen = isUnsettled || settlement === 'estimated';
+    const answer = report.answer === undefined ? undefined : await this.#keepAnswer(report.answer);
+    return {
+      id: facts.id,
+      state: isUnsettled ? 'unsettled' : 'settled',
+      outcome: outcomeOf(report.failure, isUnsettled),
+      settlement,
+      errorType: report.failure?.kind,
+      answeredModel: report.answeredModel === undefined ? undefined : columnText(report.answeredModel),
+      tier,
+      providerRequestId: report.providerRequestId === undefined ? undefined : columnText(report.providerRequestId),
+      tokens,
+      rawUsage: report.rawUsage === undefined ? undefined : JSON.stringify(report.rawUsage),
+      costUsd: isFree ? zeroUsd : cost?.total,
+      upperBoundUsd: isOpen && bound !== undefined ? maxUsd(bound, cost?.total ?? zeroUsd) : undefined,
+      priceReference: pricing?.kind === 'priced' ? pricing.price.reference : undefined,
+      priceCatalogue: pricing?.kind === 'priced' ? pricing.price.catalogue : undefined,
+      wasteReason: isFree || report.failure === undefined ? undefined : wasteOf(report.failure),
+      durationMs,
+      firstChunkMs: this.#firstChunkMs,
+      answer,
+      cost,
+    };
+  }
+
+  /** By the model that answered; by the one that was asked for when no price knows the other's name. */
+  #price(answeredModel: string | undefined, tier: string, tokens: TokenCounts): Pricing {
+    const { services, facts, target } = this.#options;
+    const question = { provider: target.priceProvider, at: facts.sentAt, tier, batch: false };
+    const answered = answeredModel ?? target.modelId;
+    let pricing = services.pricer.price({ ...question, model: answered }, tokens);
+    if (pricing.kind === 'unpriced' && answered !== target.modelId) {
+      const asked = services.pricer.price({ ...question, model: target.modelId }, tokens);
+      if (asked.kind === 'priced') pricing = asked;
+    }
+    if (pricing.kind === 'unpriced' && services.logOnce.isNew(`unpriced ${target.provider}/${answered} ${tier}`)) {
+      const { reason } = pricing;
+      services.logger.warn(
+        { provider: target.provider, model: target.modelId, answeredModel: columnText(answered), tier, reason },
+        'no price is known for this model: its calls are kept as unpriced',
+      );
+    }
+    return pricing;
+  }
+
+  async #write(end: EndOfCall): Promise<void> {
+    const { services, facts } = this.#options;
+    const { cost: _cost, ...settlement } = end;
+    const now = services.clock.now();
+    const line = renderUsageLine(recordOfCall(facts, end, now));
+    if (await this.#tryHard(() => services.ledger.settle({ ...settlement, line }))) return;
+    if (settlement.state === 'unsettled') return;
+    // The sweep had given the call up: what it cost after all is added as the difference to what it wrote. When even
+    // that finds nothing to do, an earlier try of ours was committed although its confirmation got lost.
+    const late: CallSettlement = { ...settlement, line: renderUsageLine(recordOfCorrection(facts, end, now)) };
+    if (await this.#tryHard(() => services.ledger.settleLate(late))) {
+      services.logger.info({ callId: facts.id, settlement: end.settlement }, 'a call given up as unsettled was settled late');
+    }
+  }
+
+  async #tryHard(write: () => Promise<boolean>): Promise<boolean> {
+    for (const delayMs of settleDelaysMs) {
+      try {
+        return await write();
+      } catch (error) {
+        if (!(error instanceof AppError) || !error.retryable) throw error;
+        await this.#options.services.clock.sleep(delayMs);
+      }
+    }
+    return write();
+  }
+
+  async #keepAnswer(json: string): Promise<CallSettlement['answer']> {
+    const { payloads, maxInlineAnswerBytes, logger } = this.#options.services;
+    // A character is at most three bytes: most answers need no exact count.
+    if (json.length * 3 <= maxInlineAnswerBytes) return { json };
+    const bytes = Buffer.from(json);
+    if (bytes.length <= maxInlineAnswerBytes) return { json };
+    try {
+      return { reference: await payloads.put(bytes) };
+    } catch (error) {
+      // The answer is paid for: it is kept in the ledger rather than lost, unless it is far too large for that.
+      const isKept = bytes.length <= maxLedgerAnswerBytes;
+      logger.warn({ error, callId: this.id, bytes: bytes.length, isKept }, 'the payload store did not take an answer');
+      return isKept ? { json } : undefined;
+    }
+  }
+
+  #logFaults({ usage, rawUsage }: CallReport): void {
+    if (usage.faults.length === 0) return;
+    const { services, target } = this.#options;
+    if (!services.logOnce.isNew(`usage ${target.provider}/${target.modelId}`)) return;
+    services.logger.warn(
+      { callId: this.id, provider: target.provider, model: target.modelId, faults: usage.faults, rawUsage },
+      'the usage that the provider reported contradicts itself: the call is kept as estimated',
+    );
+  }
+}
+
+function outcomeOf(failure: ModelFailure | undefined, isUnsettled: boolean): CallSettlement['outcome'] {
+  if (failure === undefined) return 'ok';
+  if (isUnsettled) return 'unknown';
+  return failure.kind === 'aborted' ? 'cancelled' : 'error';
+}
+
+function wasteOf({ kind }: ModelFailure): 'failed' | 'aborted' {
+  return kind === 'aborted' ? 'aborted' : 'failed';
+}
+
+function timeoutReason({ provider, modelId, timeoutMs }: ModelTarget<unknown>): DOMException {
+  return new DOMException(`${provider}/${modelId} did not answer within ${timeoutMs} ms`, 'TimeoutError');
+}
+
+function setEndAttributes(span: Span, end: EndOfCall): void {
+  const { tokens } = end;
+  span.setAttribute(genAi.inputTokens, countTokens(tokens, inputTokenClasses));
+  span.setAttribute(genAi.outputTokens, countTokens(tokens, outputTokenClasses));
+  span.setAttribute(genAi.cacheReadInputTokens, tokens.cache_read ?? 0);
+  span.setAttribute(genAi.cacheCreationInputTokens, (tokens.cache_write_5m ?? 0) + (tokens.cache_write_1h ?? 0));
+  span.setAttribute(genAi.reasoningOutputTokens, tokens.reasoning ?? 0);
+  if (end.answeredModel !== undefined) span.setAttribute(genAi.responseModel, end.answeredModel);
+  if (end.providerRequestId !== undefined) span.setAttribute(genAi.responseId, end.providerRequestId);
+  if (end.errorType !== undefined) {
+    span.setAttribute(genAi.errorType, end.errorType);
+    span.setStatus({ code: 2, message: end.errorType });
+  }
+  if (end.costUsd !== undefined) span.setAttribute(millraceAttributes.costUsd, formatUsd(end.costUsd));
+  if (end.priceReference !== undefined) span.setAttribute(millraceAttributes.priceReference, end.priceReference);
+}

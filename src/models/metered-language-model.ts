@@ -1,0 +1,161 @@
+import type {
+  LanguageModelV4,
+  LanguageModelV4CallOptions,
+  LanguageModelV4GenerateResult,
+  LanguageModelV4StreamPart,
+  LanguageModelV4StreamResult,
+} from '@ai-sdk/provider';
+import type { Pricer } from '../pricing/price.ts';
+import type { ReuseRule } from './call-journal.ts';
+import type { CallOpener, OpenedCall } from './call-opener.ts';
+import { type CallReport, reportOfFailure, requestIdOf, type TokenCounter } from './call-report.ts';
+import type { ModelFailure } from './classify-model-error.ts';
+import { meteredStream } from './metered-stream.ts';
+import { contentText, promptText } from './prompt-text.ts';
+import type { ModelTarget } from './provider-registry.ts';
+import {
+  answerOfResult,
+  decodeLanguageAnswer,
+  encodeLanguageAnswer,
+  resultOfAnswer,
+  streamPartsOfAnswer,
+} from './recorded-answer.ts';
+import { languageBounds, requestedTier } from './request-bounds.ts';
+import { languageDigest } from './request-digest.ts';
+import { estimateTokens } from './token-estimate.ts';
+import { asRecord } from './token-usage.ts';
+import { rawUsageOfBody, tierOfMetadata, usageOf } from './usage-of-answer.ts';
+
+export interface MeteredLanguageModelOptions {
+  readonly target: ModelTarget<LanguageModelV4>;
+  /** As the user wrote it: "provider/model". */
+  readonly reference: string;
+  readonly step: string;
+  readonly reuse: ReuseRule;
+  readonly calls: CallOpener;
+  readonly pricer: Pricer;
+}
+
+/**
+ * A language model whose every request is one call in the ledger. Answers, also streamed ones, are durable before the
+ * caller sees them whole. Its errors are AppErrors, which the AI SDK never tries again by itself.
+ */
+export class MeteredLanguageModel implements LanguageModelV4 {
+  readonly specificationVersion = 'v4';
+  readonly provider: string;
+  readonly modelId: string;
+  readonly #options: MeteredLanguageModelOptions;
+
+  constructor(options: MeteredLanguageModelOptions) {
+    this.#options = options;
+    this.provider = options.target.model.provider;
+    this.modelId = options.target.model.modelId;
+  }
+
+  get supportedUrls(): LanguageModelV4['supportedUrls'] {
+    return this.#options.target.model.supportedUrls;
+  }
+
+  async doGenerate(options: LanguageModelV4CallOptions): Promise<LanguageModelV4GenerateResult> {
+    const opened = await this.#open(options);
+    if (opened.kind === 'recorded') return resultOfAnswer(decodeLanguageAnswer(opened.answer));
+    const { call, headers } = opened;
+    const { target } = this.#options;
+    let result: LanguageModelV4GenerateResult;
+    try {
+      result = await call.race(target.model.doGenerate(requestOptions(options, call.signal, headers)));
+    } catch (error) {
+      throw await call.fail(error, (failure) => this.#reportOfFailure(failure));
+    }
+    await call.settle(this.#reportOfResult(options, result));
+    return result;
+  }
+
+  async doStream(options: LanguageModelV4CallOptions): Promise<LanguageModelV4StreamResult> {
+    const opened = await this.#open(options);
+    if (opened.kind === 'recorded') {
+      return { stream: streamOf(streamPartsOfAnswer(decodeLanguageAnswer(opened.answer))) };
+    }
+    const { call, headers } = opened;
+    const { target } = this.#options;
+    const readsRaw = target.kind !== 'custom';
+    let result: LanguageModelV4StreamResult;
+    try {
+      const request = requestOptions(options, call.signal, headers);
+      result = await call.race(target.model.doStream(readsRaw ? { ...request, includeRawChunks: true } : request));
+    } catch (error) {
+      throw await call.fail(error, (failure) => this.#reportOfFailure(failure));
+    }
+    const stream = meteredStream({
+      source: result.stream,
+      call,
+      kind: target.kind,
+      passRaw: options.includeRawChunks === true || !readsRaw,
+      headers: result.response?.headers,
+      counterOf: (text) => this.#counter(options, text),
+    });
+    return { ...result, stream };
+  }
+
+  #open(options: LanguageModelV4CallOptions): Promise<OpenedCall> {
+    const { target, reference, step, reuse, calls, pricer } = this.#options;
+    return calls.open({
+      target,
+      operation: 'chat',
+      step,
+      reuse,
+      digest: languageDigest(reference, options),
+      tier: requestedTier(options),
+      bounds: () => languageBounds(target, options, pricer),
+      maxOutputTokens: options.maxOutputTokens,
+      userSignal: options.abortSignal,
+    });
+  }
+
+  #reportOfResult(options: LanguageModelV4CallOptions, result: LanguageModelV4GenerateResult): CallReport {
+    const { kind } = this.#options.target;
+    const body = rawUsageOfBody(result.response?.body);
+    const raw = body.usage ?? asRecord(result.usage.raw);
+    return {
+      failure: undefined,
+      usage: usageOf(kind, raw, result.usage),
+      rawUsage: raw,
+      answeredModel: result.response?.modelId,
+      tier: body.tier ?? tierOfMetadata(result.providerMetadata),
+      providerRequestId: requestIdOf(result.response?.headers) ?? result.response?.id,
+      answer: encodeLanguageAnswer(answerOfResult(result)),
+      count: this.#counter(options, () => contentText(result.content)),
+    };
+  }
+
+  #reportOfFailure(failure: ModelFailure): CallReport {
+    return reportOfFailure(failure, usageOf(this.#options.target.kind, failure.usage, undefined));
+  }
+
+  #counter(options: LanguageModelV4CallOptions, answerText: () => string): TokenCounter {
+    const { modelId } = this.#options.target;
+    return {
+      countInput: () => estimateTokens(modelId, promptText(options)),
+      countOutput: () => estimateTokens(modelId, answerText()),
+    };
+  }
+}
+
+function requestOptions(
+  options: LanguageModelV4CallOptions,
+  abortSignal: AbortSignal,
+  headers: Readonly<Record<string, string>> | undefined,
+): LanguageModelV4CallOptions {
+  return headers === undefined
+    ? { ...options, abortSignal }
+    : { ...options, abortSignal, headers: { ...options.headers, ...headers } };
+}
+
+function streamOf(parts: readonly LanguageModelV4StreamPart[]): ReadableStream<LanguageModelV4StreamPart> {
+  return new ReadableStream({
+    start(controller) {
+      for (const part of parts) controller.enqueue(part);
+      controller.close();
+    },
+  });
+}

@@ -1,0 +1,221 @@
+import type { LanguageModelV4StreamPart } from '@ai-sdk/provider';
+import type { CallReport, TokenCounter } from './call-report.ts';
+import { requestIdOf } from './call-report.ts';
+import { abortFailure, type ModelFailure, streamCutFailure } from './classify-model-error.ts';
+import type { MeteredCall } from './metered-call.ts';
+import { contentText } from './prompt-text.ts';
+import type { ProviderKind } from './provider-registry.ts';
+import { encodeLanguageAnswer } from './recorded-answer.ts';
+import type { ResponseHeaders } from './retry-after.ts';
+import { StreamContent } from './stream-content.ts';
+import { asRecord } from './token-usage.ts';
+import { StreamUsage, tierOfMetadata, usageOf } from './usage-of-answer.ts';
+
+/*
+ * A streamed answer, metered. Parts go through as they come; the `finish` part goes through only when the call is
+ * settled with the answer. Every other end settles from what is known (the provider's usage where it came, counted
+ * tokens where it did not) and then fails the stream with an AppError, never quietly: a handler must not take half an
+ * answer for a whole one. Those ends are: an error part, a stream that ends without a finish or says it was
+ * interrupted, a connection that breaks, an abort (which needs no reader to take effect), a consumer that leaves.
+ */
+
+type Part = LanguageModelV4StreamPart;
+type FinishPart = Extract<Part, { type: 'finish' }>;
+
+export interface MeteredStreamOptions {
+  readonly source: ReadableStream<Part>;
+  readonly call: MeteredCall;
+  readonly kind: ProviderKind;
+  /** Whether the consumer asked for raw chunks, too. */
+  readonly passRaw: boolean;
+  readonly headers: ResponseHeaders | undefined;
+  /** Counts the request, and the given text of the answer. */
+  readonly counterOf: (answerText: () => string) => TokenCounter;
+}
+
+/** After an error part the usage may still follow: how long to wait for the end of the stream. */
+const drainMs = 2000;
+
+/** The source's stream with its call settled at its end. */
+export function meteredStream(options: MeteredStreamOptions): ReadableStream<Part> {
+  const metered = new MeteredStream(options);
+  return new ReadableStream<Part>(
+    {
+      start: (controller) => metered.start(controller),
+      pull: (controller) => metered.pull(controller),
+      cancel: (reason) => metered.cancel(reason),
+    },
+    { highWaterMark: 0 },
+  );
+}
+
+class MeteredStream {
+  readonly #options: MeteredStreamOptions;
+  readonly #reader: ReadableStreamDefaultReader<Part>;
+  readonly #content = new StreamContent();
+  readonly #usage = new StreamUsage();
+  #finish: FinishPart | undefined;
+  #hasEnded = false;
+
+  constructor(options: MeteredStreamOptions) {
+    this.#options = options;
+    this.#reader = options.source.getReader();
+  }
+
+  start(controller: ReadableStreamDefaultController<Part>): void {
+    const { signal } = this.#options.call;
+    const onAbort = (): void => {
+      // Rejections reach the consumer through the controller.
+      void this.#fail(controller, abortFailure(signal.reason), signal.reason);
+    };
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort, { once: true });
+  }
+
+  async pull(controller: ReadableStreamDefaultController<Part>): Promise<void> {
+    while (!this.#hasEnded) {
+      let next: ReadableStreamReadResult<Part>;
+      try {
+        next = await this.#reader.read();
+      } catch (error) {
+        await this.#fail(controller, this.#options.call.failureOf(error), error);
+        return;
+      }
+      if (this.#hasEnded) return;
+      if (next.done) {
+        await this.#end(controller);
+        return;
+      }
+      if (await this.#take(controller, next.value)) return;
+    }
+  }
+
+  /** The consumer leaves: what came so far is settled, and the request is ended. */
+  async cancel(reason: unknown): Promise<void> {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    const report = this.#report({ ...abortFailure(reason), kind: 'aborted' });
+    this.#options.call.abort(reason);
+    void this.#reader.cancel(reason).catch(() => undefined);
+    await this.#options.call.settle(report);
+  }
+
+  /** Takes one part. True when something went on to the consumer, or the stream is at its end. */
+  async #take(controller: ReadableStreamDefaultController<Part>, part: Part): Promise<boolean> {
+    const { call, passRaw } = this.#options;
+    if (part.type === 'raw') {
+      this.#usage.read(part.rawValue);
+      if (passRaw) controller.enqueue(part);
+      return passRaw;
+    }
+    if (part.type === 'error') {
+      await this.#failAfterDrain(controller, part.error);
+      return true;
+    }
+    if (part.type === 'finish') {
+      await this.#takeFinish(controller, part);
+      return true;
+    }
+    if (this.#content.add(part)) call.markFirstChunk();
+    controller.enqueue(part);
+    return true;
+  }
+
+  async #takeFinish(controller: ReadableStreamDefaultController<Part>, part: FinishPart): Promise<void> {
+    this.#finish = part;
+    const { unified } = part.finishReason;
+    if (unified === 'interrupted' || unified === 'error') {
+      const message = unified === 'error' ? 'the provider ended the stream with an error' : 'the stream broke off';
+      await this.#fail(controller, streamCutFailure(message), undefined);
+      return;
+    }
+    // A second finish (a turn of several messages) finds the call settled and passes.
+    try {
+      await this.#options.call.settle(this.#report(undefined));
+    } catch (error) {
+      this.#hasEnded = true;
+      controller.error(error);
+      return;
+    }
+    if (!this.#hasEnded) controller.enqueue(part);
+  }
+
+  async #end(controller: ReadableStreamDefaultController<Part>): Promise<void> {
+    if (this.#finish === undefined) {
+      await this.#fail(controller, streamCutFailure('the stream ended before the answer was complete'), undefined);
+      return;
+    }
+    this.#hasEnded = true;
+    controller.close();
+  }
+
+  /** The provider says that it failed; its usage may still come. */
+  async #failAfterDrain(controller: ReadableStreamDefaultController<Part>, error: unknown): Promise<void> {
+    const failure = this.#options.call.failureOf(error);
+    const timer = setTimeout(() => void this.#reader.cancel().catch(() => undefined), drainMs);
+    try {
+      for (;;) {
+        const next = await this.#reader.read();
+        if (next.done) break;
+        if (next.value.type === 'raw') this.#usage.read(next.value.rawValue);
+        else if (next.value.type === 'finish') this.#finish = next.value;
+        else this.#content.add(next.value);
+      }
+    } catch {
+      // The first error is the one that counts.
+    } finally {
+      clearTimeout(timer);
+    }
+    await this.#fail(controller, failure, error);
+  }
+
+  async #fail(
+    controller: ReadableStreamDefaultController<Part>,
+    failure: ModelFailure,
+    cause: unknown,
+  ): Promise<void> {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    const { call } = this.#options;
+    void this.#reader.cancel().catch(() => undefined);
+    try {
+      await call.settle(this.#report(failure));
+      controller.error(call.errorOf(failure, cause));
+    } catch (error) {
+      controller.error(error);
+    }
+  }
+
+  #report(failure: ModelFailure | undefined): CallReport {
+    const { kind, headers, counterOf } = this.#options;
+    const raw = this.#usage.raw;
+    const block = raw.usage ?? asRecord(this.#finish?.usage.raw);
+    const usage = usageOf(kind, block, this.#finish?.usage);
+    const { response } = this.#content;
+    // What a stream says before its end about the output is not the last word.
+    const isFinal = failure === undefined || kind === 'custom' || this.#usage.isFinal;
+    return {
+      failure,
+      usage: isFinal ? usage : { ...usage, output: undefined },
+      rawUsage: block,
+      answeredModel: response.modelId,
+      tier: raw.tier ?? tierOfMetadata(this.#finish?.providerMetadata),
+      providerRequestId: requestIdOf(headers) ?? response.id,
+      answer: failure === undefined ? this.#encodeAnswer() : undefined,
+      count: counterOf(() => `${contentText(this.#content.content)}${this.#content.unfinishedText}`),
+    };
+  }
+
+  #encodeAnswer(): string | undefined {
+    if (this.#finish === undefined) return undefined;
+    const { finishReason, usage, providerMetadata } = this.#finish;
+    return encodeLanguageAnswer({
+      content: this.#content.content,
+      finishReason,
+      usage,
+      warnings: this.#content.warnings,
+      response: this.#content.response,
+      ...(providerMetadata === undefined ? {} : { providerMetadata }),
+    });
+  }
+}

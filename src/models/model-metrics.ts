@@ -1,0 +1,112 @@
+import { formatUsd, type Usd } from '../kernel/money.ts';
+import { type TokenCounts, tokenClasses } from '../pricing/token-classes.ts';
+import type { MillraceMetrics } from '../telemetry/metrics.ts';
+import type { ModelErrorKind } from './classify-model-error.ts';
+
+/** Which series a call counts into. */
+export interface CallLabels {
+  readonly provider: string;
+  readonly model: string;
+  /** Empty outside a stage, as is the owner. */
+  readonly stage: string;
+  readonly owner: string;
+}
+
+/** A call that ended, as the metrics see it. */
+export interface EndedCall {
+  readonly failure: ModelErrorKind | undefined;
+  readonly attempt: number;
+  readonly durationMs: number;
+  readonly firstChunkMs: number | undefined;
+  readonly tokens: TokenCounts;
+  readonly costUsd: Usd | undefined;
+  readonly isUnpriced: boolean;
+}
+
+type ErrorTypeLabel = Parameters<typeof incrementRequests>[2];
+
+const errorTypes: Readonly<Record<ModelErrorKind, ErrorTypeLabel>> = {
+  rate_limited: 'rate_limited',
+  overloaded: 'overloaded',
+  server_error: 'server_error',
+  timeout: 'timeout',
+  network: 'network',
+  stream_cut: 'stream_cut',
+  aborted: 'aborted',
+  authentication: 'authentication',
+  content_policy: 'content_policy',
+  malformed_answer: 'malformed_answer',
+  bad_request: 'invalid_request',
+  context_too_long: 'invalid_request',
+  not_found: 'invalid_request',
+  conflict: 'other',
+  unknown: 'other',
+};
+
+/** The metrics of model calls. Does nothing when there are none to report to. */
+export class ModelMetrics {
+  readonly #metrics: MillraceMetrics | undefined;
+  readonly #inflight = new Map<string, number>();
+
+  constructor(metrics: MillraceMetrics | undefined) {
+    this.#metrics = metrics;
+  }
+
+  /** A request is about to leave. */
+  requestBegan(labels: CallLabels): void {
+    this.#addInflight(labels, 1);
+  }
+
+  /** Its call was settled, or given up. */
+  requestEnded(labels: CallLabels, call: EndedCall): void {
+    this.#addInflight(labels, -1);
+    const metrics = this.#metrics;
+    if (metrics === undefined) return;
+    const { provider, model, stage, owner } = labels;
+    const outcome = call.failure === undefined ? 'ok' : 'error';
+    const attempt = call.attempt === 1 ? 'first' : 'retry';
+    incrementRequests(metrics, labels, call.failure === undefined ? '' : errorTypes[call.failure], outcome, attempt);
+    metrics.observe('llm_request_duration_seconds', { provider, model, outcome }, call.durationMs / 1000);
+    if (call.firstChunkMs !== undefined) {
+      metrics.observe('llm_time_to_first_chunk_seconds', { provider, model }, call.firstChunkMs / 1000);
+    }
+    for (const name of tokenClasses) {
+      const count = call.tokens[name];
+      if (count) metrics.increment('tokens_total', { owner, stage, provider, model, class: name }, count);
+    }
+    if (call.costUsd !== undefined) {
+      // A float is good enough for a rate; the money of record is decimal.
+      metrics.increment('cost_usd_total', { owner, stage, provider, model }, Number(formatUsd(call.costUsd)));
+    }
+    if (call.isUnpriced) metrics.increment('metering_unpriced_events_total', { provider, model });
+  }
+
+  /** A step was answered from the record. */
+  answerReused({ stage, model }: CallLabels): void {
+    this.#metrics?.increment('calls_reused_total', { stage, model });
+  }
+
+  /** A recorded answer could not be reused, because its step asks something else now. */
+  stepDiverged({ stage }: CallLabels): void {
+    this.#metrics?.increment('step_diverged_total', { stage });
+  }
+
+  #addInflight({ provider, model }: CallLabels, change: 1 | -1): void {
+    if (this.#metrics === undefined) return;
+    const key = `${provider}/${model}`;
+    const count = (this.#inflight.get(key) ?? 0) + change;
+    if (count === 0) this.#inflight.delete(key);
+    else this.#inflight.set(key, count);
+    this.#metrics.set('llm_inflight', { provider, model }, count);
+  }
+}
+
+function incrementRequests(
+  metrics: MillraceMetrics,
+  { provider, model, stage }: CallLabels,
+  errorType: Parameters<typeof metrics.increment<'llm_requests_total'>>[1]['error_type'],
+  outcome: 'ok' | 'error',
+  attempt: 'first' | 'retry',
+): void {
+  metrics.increment('llm_requests_total', { provider, model, stage, outcome, error_type: errorType, attempt });
+}

@@ -1,0 +1,82 @@
+import type { LanguageModelV4Usage, SharedV4ProviderMetadata } from '@ai-sdk/provider';
+import type { ProviderKind } from './provider-registry.ts';
+import { anthropicUsage } from './token-usage.anthropic.ts';
+import { openAiUsage } from './token-usage.openai.ts';
+import { asRecord, genericUsage, type JsonRecord, noUsage, recordIn, type ReportedUsage } from './token-usage.ts';
+
+/** A provider's own words about usage, wherever in its answer they stood. */
+export interface RawUsage {
+  readonly usage: JsonRecord | undefined;
+  readonly tier: string | undefined;
+}
+
+/** The usage block and the tier in the body of a whole answer. */
+export function rawUsageOfBody(body: unknown): RawUsage {
+  const record = asRecord(body);
+  const usage = recordIn(record, 'usage');
+  return { usage, tier: tierOf(record, usage) };
+}
+
+/** The reported usage in disjoint classes: from the provider's own block, else from the SDK's fields. */
+export function usageOf(
+  kind: ProviderKind,
+  raw: JsonRecord | undefined,
+  normalised: LanguageModelV4Usage | undefined,
+): ReportedUsage {
+  if (raw !== undefined && kind !== 'custom') return kind === 'anthropic' ? anthropicUsage(raw) : openAiUsage(raw);
+  return normalised === undefined ? noUsage : genericUsage(normalised);
+}
+
+/** The tier in the SDK's metadata of an answer, for what hides the body. */
+export function tierOfMetadata(metadata: SharedV4ProviderMetadata | undefined): string | undefined {
+  for (const provider of Object.values(metadata ?? {})) {
+    const tier = provider['serviceTier'];
+    if (typeof tier === 'string') return tier;
+  }
+  return undefined;
+}
+
+/**
+ * Reads usage from the raw chunks of a stream, so that it is known even when the stream breaks off: OpenAI's last
+ * chunk or closing event, Anthropic's first event (the input) and its deltas. Until the closing one came the output is
+ * not final.
+ */
+export class StreamUsage {
+  #usage: JsonRecord | undefined;
+  #tier: string | undefined;
+  #isFinal = false;
+
+  get raw(): RawUsage {
+    return { usage: this.#usage, tier: this.#tier };
+  }
+
+  /** Whether the provider had said how much the whole answer took. */
+  get isFinal(): boolean {
+    return this.#isFinal;
+  }
+
+  read(chunk: unknown): void {
+    const record = asRecord(chunk);
+    if (record === undefined) return;
+    // Chat chunks and Anthropic's deltas carry it themselves; OpenAI's events and Anthropic's first one inside.
+    const inner = recordIn(record, 'response') ?? recordIn(record, 'message');
+    const usage = recordIn(record, 'usage') ?? recordIn(inner, 'usage');
+    this.#tier = tierOf(record, usage) ?? tierOf(inner, usage) ?? this.#tier;
+    if (usage === undefined) return;
+    this.#usage = { ...this.#usage, ...usage };
+    this.#isFinal = isClosing(record);
+  }
+}
+
+function isClosing({ type, choices, delta }: JsonRecord): boolean {
+  if (type === 'message_delta') return typeof asRecord(delta)?.['stop_reason'] === 'string';
+  if (typeof type === 'string') return /^response\.(completed|incomplete|failed)$/.test(type);
+  if (!Array.isArray(choices)) return false;
+  return choices.length === 0 || choices.some((choice) => typeof asRecord(choice)?.['finish_reason'] === 'string');
+}
+
+function tierOf(record: JsonRecord | undefined, usage: JsonRecord | undefined): string | undefined {
+  if (usage?.['speed'] === 'fast') return 'fast';
+  const tier = usage?.['service_tier'] ?? record?.['service_tier'];
+  return typeof tier === 'string' ? tier : undefined;
+}

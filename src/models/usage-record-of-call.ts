@@ -1,0 +1,143 @@
+import { derivedId, type Uuid } from '../kernel/ids.ts';
+import { type Usd, zeroUsd } from '../kernel/money.ts';
+import type { AbandonedCall, CallSettlement } from '../ledger/call-ledger.ts';
+import type { Cost } from '../pricing/price.ts';
+import { traceIdOf } from '../telemetry/trace-context.ts';
+import { countsOfCall, countsOfCorrection, type UsageRecord, type WasteReason } from '../usage/usage-record.ts';
+import type { CallOwner } from './call-owner.ts';
+
+/*
+ * The usage record about a call, from the three places that can say how it ended: its own settlement, the sweep that
+ * finds it abandoned, and the truth that came after that. The lines of one call always add up to what the ledger's
+ * row says at the end: cost, upper bound, and the counts of calls, unpriced, unsettled and estimated ones.
+ */
+
+/** What was known about a call before it was sent. */
+export interface CallFacts {
+  readonly id: Uuid;
+  readonly owner: CallOwner;
+  readonly step: string;
+  readonly attempt: number;
+  readonly provider: string;
+  readonly model: string;
+  readonly operation: 'chat' | 'embeddings';
+  readonly requestKind: 'single' | 'batch';
+  readonly sentAt: Date;
+  readonly upperBoundUsd: Usd | undefined;
+}
+
+/** How a call ended, and what that cost by class; the rendered line comes of it. */
+export type EndOfCall = Omit<CallSettlement, 'line' | 'wasteReason'> & {
+  readonly cost: Cost | undefined;
+  readonly wasteReason: WasteReason | undefined;
+};
+
+/** The record of a call's own settlement. */
+export function recordOfCall(facts: CallFacts, end: EndOfCall, recordedAt: Date): UsageRecord {
+  const isUnsettled = end.state === 'unsettled';
+  const isPriced = isUnsettled ? end.upperBoundUsd !== undefined : end.costUsd !== undefined;
+  return {
+    ...recordOfFacts(facts, recordedAt),
+    recordId: facts.id,
+    recordKind: 'call',
+    ...endFields(end),
+    counts: countsOfCall(end.settlement, isPriced),
+    ...(isUnsettled && isPriced ? { costUsd: zeroUsd } : {}),
+    ...(end.upperBoundUsd === undefined ? {} : { upperBoundUsd: end.upperBoundUsd }),
+  };
+}
+
+/** The record of a call whose maker is gone: nobody knows what it cost, its upper bound stands. */
+export function recordOfAbandoned(call: AbandonedCall, recordedAt: Date): UsageRecord {
+  const isPriced = call.upperBoundUsd !== undefined;
+  return {
+    ...recordOfFacts(factsOfAbandoned(call), recordedAt),
+    recordId: call.id,
+    recordKind: 'call',
+    tier: call.tier,
+    outcome: 'unsettled',
+    settlement: 'unsettled',
+    counts: countsOfCall('unsettled', isPriced),
+    tokens: {},
+    costByClass: {},
+    wasteReason: 'aborted',
+    durationMs: 0,
+    ...(call.upperBoundUsd === undefined ? {} : { costUsd: zeroUsd, upperBoundUsd: call.upperBoundUsd }),
+  };
+}
+
+/** The record of the truth about a call that had been given up as unsettled: the difference to that record. */
+export function recordOfCorrection(facts: CallFacts, end: EndOfCall, recordedAt: Date): UsageRecord {
+  const boundBefore = facts.upperBoundUsd;
+  return {
+    ...recordOfFacts(facts, recordedAt),
+    recordId: derivedId(facts.sentAt, 'correction', facts.id),
+    recordKind: 'correction',
+    ...endFields(end),
+    counts: countsOfCorrection(
+      { settlement: 'unsettled', isPriced: boundBefore !== undefined },
+      { settlement: end.settlement, isPriced: end.costUsd !== undefined },
+    ),
+    ...(boundBefore === undefined && end.upperBoundUsd === undefined
+      ? {}
+      : { upperBoundUsd: (end.upperBoundUsd ?? zeroUsd).minus(boundBefore ?? zeroUsd) }),
+  };
+}
+
+function factsOfAbandoned(call: AbandonedCall): CallFacts {
+  return {
+    id: call.id,
+    owner: { origin: call.origin, message: call.message },
+    step: call.step,
+    attempt: call.attempt,
+    provider: call.provider,
+    model: call.model,
+    operation: call.operation === 'embeddings' ? 'embeddings' : 'chat',
+    requestKind: call.requestKind,
+    sentAt: call.reservedAt,
+    upperBoundUsd: call.upperBoundUsd,
+  };
+}
+
+function recordOfFacts(facts: CallFacts, recordedAt: Date) {
+  const { message, origin } = facts.owner;
+  const traceId = message === undefined ? undefined : traceIdOf(message.traceParent);
+  return {
+    callId: facts.id,
+    sentAt: facts.sentAt,
+    recordedAt,
+    origin,
+    pipeline: message?.pipeline ?? '',
+    stage: message?.stage ?? '',
+    owner: message?.owner ?? '',
+    step: facts.step,
+    attempt: facts.attempt,
+    provider: facts.provider,
+    model: facts.model,
+    operation: facts.operation,
+    requestKind: facts.requestKind,
+    ...(message === undefined ? {} : { messageId: message.id, rootId: message.rootId, item: message.item }),
+    ...(traceId === undefined ? {} : { traceId }),
+  };
+}
+
+function endFields(end: EndOfCall) {
+  return {
+    tier: end.tier,
+    outcome: end.outcome === 'unknown' ? ('unsettled' as const) : end.outcome,
+    settlement: end.settlement,
+    tokens: end.tokens,
+    costByClass: end.cost?.byClass ?? {},
+    durationMs: Math.max(0, Math.round(end.durationMs)),
+    ...(end.cost === undefined || end.cost.request.isZero() ? {} : { requestCostUsd: end.cost.request }),
+    ...(end.costUsd === undefined ? {} : { costUsd: end.costUsd }),
+    ...(end.answeredModel === undefined ? {} : { answeredModel: end.answeredModel }),
+    ...(end.providerRequestId === undefined ? {} : { providerRequestId: end.providerRequestId }),
+    ...(end.errorType === undefined ? {} : { errorType: end.errorType }),
+    ...(end.wasteReason === undefined ? {} : { wasteReason: end.wasteReason }),
+    ...(end.priceReference === undefined ? {} : { priceReference: end.priceReference }),
+    ...(end.priceCatalogue === undefined ? {} : { priceCatalogue: end.priceCatalogue }),
+    ...(end.firstChunkMs === undefined ? {} : { firstChunkMs: Math.max(0, Math.round(end.firstChunkMs)) }),
+    ...(end.rawUsage === undefined ? {} : { rawUsage: end.rawUsage }),
+  };
+}

@@ -1,0 +1,225 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { migrateColumnStore } from '../../src/drivers/column-store/column-migrator.ts';
+import { openChdb } from '../../src/drivers/column-store/column-store.clickhouse.ts';
+import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts';
+import { newId } from '../../src/kernel/ids.ts';
+import { formatUsd, sumUsd, type Usd, usd, zeroUsd } from '../../src/kernel/money.ts';
+import { inputTokenClasses, outputTokenClasses } from '../../src/pricing/token-classes.ts';
+import { writeBatch } from '../../src/usage/export-batch-writer.ts';
+import { bindLines } from '../../src/usage/row-text.ts';
+import {
+  type CostFigures,
+  type CostGroupField,
+  costGroupFields,
+  type CostQuery,
+  runCostQuery,
+} from '../../src/usage/usage-queries.ts';
+import { countsOfCall, countsOfCorrection, renderUsageLine, type UsageRecord } from '../../src/usage/usage-record.ts';
+import { usageRecord } from '../support/usage-records.ts';
+
+const start = Date.UTC(2025, 0, 31, 20);
+const hourMs = 3_600_000;
+const newUuid = (): string => newId(new Date());
+
+/** Calls of every kind over two months, from a fixed pattern: priced, unpriced, unsettled, estimated, wasted. */
+function seed(): UsageRecord[] {
+  const messages = Array.from({ length: 40 }, newUuid);
+  return Array.from({ length: 240 }, (_item, index): UsageRecord => {
+    const costUsd = usd(`0.${String(index * 7919 + 1).padStart(18, '0')}`);
+    const settlement = (['reported', 'reported', 'estimated', 'unsettled', 'free'] as const)[index % 5] ?? 'reported';
+    const isPriced = index % 11 !== 0;
+    const messageId = index % 13 === 0 ? {} : { messageId: messages[index % messages.length] ?? newUuid() };
+    const { costUsd: _replaced, ...record } = usageRecord({
+      recordId: newUuid(),
+      sentAt: new Date(start + index * 7 * 60_000 + 123),
+      origin: {
+        team: `team ${index % 3}`,
+        customer: `customer's "${index % 17}"`,
+        feature: `feature\\${index % 2}`,
+        ...(index % 4 === 0 ? {} : { batch: `batch ${index % 2}` }),
+      },
+      stage: `stage-${index % 2}`,
+      provider: index % 2 === 0 ? 'openai' : 'anthropic',
+      model: `model-${index % 5}`,
+      settlement,
+      counts: countsOfCall(settlement, isPriced),
+      tokens: { uncached_input: index, cache_read: index % 50, cache_write_1h: 3, text_output: index * 2, reasoning: 1 },
+      costByClass: {},
+      ...(index % 6 === 0 ? { wasteReason: 'retried' as const } : {}),
+      ...(settlement === 'unsettled' || settlement === 'estimated' ? { upperBoundUsd: usd('0.01') } : {}),
+      ...messageId,
+    });
+    return isPriced ? { ...record, costUsd: settlement === 'unsettled' ? zeroUsd : costUsd } : record;
+  });
+}
+
+/** Corrections: unpriced calls that got a price, unsettled ones that were found out. */
+function correct(calls: readonly UsageRecord[]): UsageRecord[] {
+  return calls
+    .filter((call) => call.counts.unpricedCalls === 1 || call.settlement === 'unsettled')
+    .filter((_, index) => index % 2 === 0)
+    .map((call) => {
+      const before = { settlement: call.settlement, isPriced: call.costUsd !== undefined };
+      return {
+        ...call,
+        recordId: newUuid(),
+        recordKind: 'correction' as const,
+        settlement: 'reported' as const,
+        counts: countsOfCorrection(before, { settlement: 'reported', isPriced: true }),
+        tokens: { text_output: -1 },
+        costUsd: usd('-0.000000000000000003'),
+        ...(call.upperBoundUsd === undefined ? {} : { upperBoundUsd: call.upperBoundUsd.negated() }),
+      };
+    });
+}
+
+const hourOf = (record: UsageRecord): string => `${record.sentAt.toISOString().slice(0, 13).replace('T', ' ')}:00:00`;
+
+function fieldOf(record: UsageRecord, field: CostGroupField): string {
+  switch (field) {
+    case 'team':
+    case 'customer':
+    case 'feature':
+      return record.origin[field];
+    case 'batch':
+      return record.origin.batch ?? '';
+    case 'day':
+      return record.sentAt.toISOString().slice(0, 10);
+    case 'hour':
+      return hourOf(record);
+    case 'pipeline':
+    case 'stage':
+    case 'provider':
+    case 'model':
+      return record[field];
+  }
+}
+
+/** The figures of some records by plain addition. */
+function figuresOf(records: readonly UsageRecord[], countsMessages: boolean): CostFigures {
+  const sum = (pick: (record: UsageRecord) => number): number => records.reduce((total, record) => total + pick(record), 0);
+  const money = (pick: (record: UsageRecord) => Usd | undefined): Usd => sumUsd(records.map((record) => pick(record) ?? zeroUsd));
+  const inputTokens = sum((record) => inputTokenClasses.reduce((total, name) => total + (record.tokens[name] ?? 0), 0));
+  const cachedInputTokens = sum((record) => record.tokens.cache_read ?? 0);
+  const messages = new Set(records.flatMap((record) => record.messageId ?? []));
+  return {
+    costUsd: money((record) => record.costUsd),
+    wasteUsd: money((record) => (record.wasteReason === undefined ? undefined : record.costUsd)),
+    upperBoundUsd: money((record) => record.upperBoundUsd),
+    calls: sum((record) => record.counts.calls),
+    unpricedCalls: sum((record) => record.counts.unpricedCalls),
+    unsettledCalls: sum((record) => record.counts.unsettledCalls),
+    estimatedCalls: sum((record) => record.counts.estimatedCalls),
+    inputTokens,
+    outputTokens: sum((record) => outputTokenClasses.reduce((total, name) => total + (record.tokens[name] ?? 0), 0)),
+    cachedInputTokens,
+    cachedShare: inputTokens > 0 ? cachedInputTokens / inputTokens : 0,
+    ...(countsMessages ? { messages: messages.size } : {}),
+  };
+}
+
+const plain = (figures: CostFigures): Record<string, unknown> => ({
+  ...figures,
+  costUsd: formatUsd(figures.costUsd),
+  wasteUsd: formatUsd(figures.wasteUsd),
+  upperBoundUsd: formatUsd(figures.upperBoundUsd),
+});
+
+describe('cost queries on seeded rows', () => {
+  let directory: string;
+  let store: ColumnStore;
+  let records: UsageRecord[];
+
+  beforeAll(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'millrace-cost-'));
+    store = await openChdb({ directory, database: 'millrace' });
+    await migrateColumnStore(store);
+    const calls = seed();
+    records = [...calls, ...correct(calls)];
+    const id = newUuid();
+    const lines = bindLines(id, records.map(renderUsageLine));
+    await writeBatch(store, { id, table: 'usage', lines, rows: records.length }, { mayHaveBeenTried: false });
+  });
+
+  afterAll(async () => {
+    await store.close();
+    await rm(directory, { recursive: true });
+  });
+
+  const moment = fc.integer({ min: 0, max: 240 * 7 * 60_000 }).map((offset) => new Date(start + offset));
+  const wholeHour = fc.integer({ min: 0, max: 28 }).map((hours) => new Date(start + hours * hourMs));
+  const anyQuery: fc.Arbitrary<CostQuery> = fc.record(
+    {
+      groupBy: fc.uniqueArray(fc.constantFrom(...costGroupFields), { maxLength: 3 }),
+      from: fc.oneof(moment, wholeHour),
+      to: fc.oneof(moment, wholeHour),
+      filters: fc.record(
+        {
+          team: fc.constantFrom(['team 0'], ['team 1', 'team 2'], []),
+          customer: fc.constantFrom(['customer\'s "3"', 'customer\'s "4"'], ['nobody']),
+          feature: fc.constantFrom(['feature\\0']),
+          batch: fc.constantFrom(['batch 1'], ['']),
+          model: fc.constantFrom(['model-1', 'model-2', 'model-3']),
+        },
+        { requiredKeys: [] },
+      ),
+      order: fc.record({
+        by: fc.constantFrom('cost', 'calls', 'tokens', 'group'),
+        direction: fc.constantFrom('asc', 'desc'),
+      }),
+      countMessages: fc.boolean(),
+    },
+    { requiredKeys: ['groupBy'] },
+  );
+
+  it('answer what plain addition answers, from records and rollup alike', async () => {
+    await fc.assert(
+      fc.asyncProperty(anyQuery, async (query) => {
+        const counts = query.countMessages ?? true;
+        const wanted = records.filter(
+          (record) =>
+            (query.from === undefined || record.sentAt >= query.from) &&
+            (query.to === undefined || record.sentAt < query.to) &&
+            Object.entries(query.filters ?? {}).every(([field, values]) =>
+              values.includes(fieldOf(record, field as CostGroupField)),
+            ),
+        );
+        const report = await runCostQuery(store, query);
+        expect(plain(report.total)).toEqual(plain(figuresOf(wanted, counts)));
+
+        const expected = Map.groupBy(wanted, (record) => JSON.stringify(query.groupBy.map((field) => fieldOf(record, field))));
+        const keyOf = (group: Readonly<Partial<Record<CostGroupField, string>>>): string =>
+          JSON.stringify(query.groupBy.map((field) => group[field]));
+        const groups = query.groupBy.length === 0 ? [] : [...expected.entries()];
+        expect(Object.fromEntries(report.groups.map((row) => [keyOf(row.group), plain(withoutGroup(row))]))).toEqual(
+          Object.fromEntries(groups.map(([key, rows]) => [key, plain(figuresOf(rows, counts))])),
+        );
+      }),
+      { numRuns: 120 },
+    );
+  });
+
+  it('order and cut the groups, and keep the total whole', async () => {
+    const all = await runCostQuery(store, { groupBy: ['customer'] });
+    const top = await runCostQuery(store, { groupBy: ['customer'], limit: 3 });
+    expect(all.groups).toHaveLength(17);
+    expect(all.isTruncated).toBe(false);
+    expect(top.isTruncated).toBe(true);
+    expect(top.groups).toEqual(all.groups.slice(0, 3));
+    expect(plain(top.total)).toEqual(plain(all.total));
+    expect(formatUsd(sumUsd(all.groups.map((group) => group.costUsd)))).toBe(formatUsd(all.total.costUsd));
+    const costs = all.groups.map((group) => group.costUsd);
+    expect(costs.every((cost, index) => index === 0 || cost.lte(costs[index - 1] ?? cost))).toBe(true);
+    const byName = await runCostQuery(store, { groupBy: ['customer'], order: { by: 'group', direction: 'desc' } });
+    const names = byName.groups.map((group) => group.group.customer ?? '');
+    expect(names).toEqual(names.toSorted().toReversed());
+  });
+});
+
+function withoutGroup<T extends { readonly group: unknown }>({ group: _, ...figures }: T): Omit<T, 'group'> {
+  return figures;
+}
