@@ -36,8 +36,7 @@ export const costReportSchema = z
     totals: costFiguresSchema.describe('Over all groups, also those beyond the limit.'),
     truncated: z.boolean().describe('Whether there are more groups than the limit.'),
     exportLagSeconds: z.number().optional().describe('How far the report may be behind: the age of the oldest usage record that is not in it yet.'),
-  })
-  .meta({ id: 'CostReport' });
+  });
 
 export type CostFiguresDocument = z.output<typeof costFiguresSchema>;
 export type CostReportDocument = z.output<typeof costReportSchema>;

@@ -8,7 +8,7 @@ import type { ApiKeyIdentity } from './api-keys.ts';
 import { Caller, RequireScope } from './caller.ts';
 import { renderCostCsv } from './cost-csv.ts';
 import { costOrders, defaultPeriodDays, parseCostParameters } from './cost-parameters.ts';
-import { type CostReportDocument, costReportSchema } from './cost-report-document.ts';
+import type { CostReportDocument } from './cost-report-document.ts';
 import { CostReports } from './cost-reports.ts';
 
 /** The injection token of the clock that the controllers ask. */
@@ -88,9 +88,6 @@ export class CostsController {
     return renderCostCsv(report);
   }
 }
-
-/** The schemas that this controller's part of the OpenAPI document refers to. */
-export const costSchemas = { CostReport: costReportSchema };
 
 function ApiFilters(): MethodDecorator {
   return (target, key, descriptor) => {

@@ -75,8 +75,7 @@ export const messageAccountSchema = z
       .object({ messages: z.partialRecord(z.enum(messageStates), z.int()), cost: costSchema })
       .optional()
       .describe('Of a root: it and everything that followed from it, so far.'),
-  })
-  .meta({ id: 'MessageAccount' });
+  });
 
 export type MessageAccount = z.output<typeof messageAccountSchema>;
 type MessageCost = z.output<typeof costSchema>;

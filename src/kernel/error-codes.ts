@@ -282,7 +282,7 @@ const table = {
     status: 415,
     retryable: false,
     what: 'The body of the request is of a type that is not accepted here.',
-    todo: 'Send a content type that the error names.',
+    todo: 'Send a content type that /openapi.json lists for this path.',
   },
   MILLRACE_INTERNAL: {
     status: 500,

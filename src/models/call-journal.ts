@@ -13,7 +13,11 @@ export type ReuseRule = 'same_question' | 'always';
 
 /** What the record says about a request. */
 export type JournalEntry =
-  | { readonly kind: 'reuse'; readonly call: RecordedCall; readonly answer: NonNullable<RecordedCall['answer']> }
+  | {
+      readonly kind: 'reuse';
+      readonly call: RecordedCall;
+      readonly answer: NonNullable<RecordedCall['answer']>;
+    }
   | { readonly kind: 'call'; readonly attempt: number; readonly hasDiverged: boolean };
 
 type Answered = RecordedCall & { readonly answer: NonNullable<RecordedCall['answer']> };

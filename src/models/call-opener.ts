@@ -18,7 +18,11 @@ export interface CallQuestion {
 
 /** A call to make, reserved in the ledger; or the answer that was recorded for the same question. */
 export type OpenedCall =
-  | { readonly kind: 'call'; readonly call: MeteredCall; readonly headers: Readonly<Record<string, string>> | undefined }
+  | {
+      readonly kind: 'call';
+      readonly call: MeteredCall;
+      readonly headers: Readonly<Record<string, string>> | undefined;
+    }
   | { readonly kind: 'recorded'; readonly answer: string };
 
 /** What metered models ask before every request. */

@@ -27,7 +27,7 @@ export type ModelErrorKind =
   | 'not_found'
   | 'malformed_answer'
   | 'aborted'
-  | 'unknown';
+  | 'failed';
 
 /** A failed request, understood. */
 export interface ModelFailure {
@@ -60,7 +60,7 @@ const codes: Readonly<Record<ModelErrorKind, ErrorCode>> = {
   not_found: 'MILLRACE_MODEL_NOT_FOUND',
   malformed_answer: 'MILLRACE_MODEL_MALFORMED_ANSWER',
   aborted: 'MILLRACE_MODEL_ABORTED',
-  unknown: 'MILLRACE_MODEL_FAILED',
+  failed: 'MILLRACE_MODEL_FAILED',
 };
 
 /** Understands what a model threw, or why its signal was aborted. */
@@ -75,7 +75,7 @@ export function classifyModelError(error: unknown, now: Date): ModelFailure {
   if (AISDKError.isInstance(error)) return classifySdkError(error);
   const inStream = asRecord(error);
   if (inStream !== undefined && !(error instanceof Error)) return classifyStreamError(inStream);
-  return failure('unknown', 'unknown', messageOf(error));
+  return failure('failed', 'unknown', messageOf(error));
 }
 
 /** Why a request was aborted, from the reason of the signal that did it. */
@@ -150,7 +150,9 @@ function classifyCall(error: APICallError, now: Date): ModelFailure {
  */
 function isInsideAnswer({ responseBody, responseHeaders }: APICallError): boolean {
   const body: unknown = responseBody;
-  return typeof body === 'object' || (responseHeaders?.['content-type'] ?? '').startsWith('text/event-stream');
+  return (
+    typeof body === 'object' || (responseHeaders?.['content-type'] ?? '').startsWith('text/event-stream')
+  );
 }
 
 function answerOf({ responseBody }: APICallError): JsonRecord | undefined {
@@ -168,7 +170,12 @@ function answerOf({ responseBody }: APICallError): JsonRecord | undefined {
 function classifyStreamError(error: JsonRecord): ModelFailure {
   const status = error['statusCode'];
   const message = typeof error['message'] === 'string' ? error['message'] : 'the stream reported an error';
-  const kind = kindOfRefusal(typeof status === 'number' ? status : 500, asRecord(error['data']), message, true);
+  const kind = kindOfRefusal(
+    typeof status === 'number' ? status : 500,
+    asRecord(error['data']),
+    message,
+    true,
+  );
   return failure(kind, 'unknown', message);
 }
 
@@ -179,7 +186,9 @@ function kindOfRefusal(
   isInside: boolean,
 ): ModelErrorKind {
   const detail = asRecord(answer?.['error']) ?? asRecord(asRecord(answer?.['response'])?.['error']) ?? answer;
-  const words = [detail?.['code'], detail?.['type'], message].filter((word) => typeof word === 'string').join(' ');
+  const words = [detail?.['code'], detail?.['type'], message]
+    .filter((word) => typeof word === 'string')
+    .join(' ');
   if (isContentPolicy(words)) return 'content_policy';
   if (isContextTooLong(words)) return 'context_too_long';
   if (/overloaded_error/i.test(words)) return 'overloaded';
@@ -215,7 +224,9 @@ function kindOfStatus(status: number): ModelErrorKind {
 }
 
 function isContentPolicy(words: string): boolean {
-  return /content_policy|content_filter|content filter|moderation_blocked|safety system|invalid_prompt/i.test(words);
+  return /content_policy|content_filter|content filter|moderation_blocked|safety system|invalid_prompt/i.test(
+    words,
+  );
 }
 
 function isContextTooLong(words: string): boolean {
@@ -260,10 +271,16 @@ const unsentCodes = new Set([
   'FailedToOpenSocket',
 ]);
 
-const timeoutCodes = new Set(['ETIMEDOUT', 'UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'UND_ERR_CONNECT_TIMEOUT']);
+const timeoutCodes = new Set([
+  'ETIMEDOUT',
+  'UND_ERR_HEADERS_TIMEOUT',
+  'UND_ERR_BODY_TIMEOUT',
+  'UND_ERR_CONNECT_TIMEOUT',
+]);
 
 function networkFailure(code: string, message: string): ModelFailure {
-  const isUnsent = unsentCodes.has(code) || /^(ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_)/.test(code);
+  const isUnsent =
+    unsentCodes.has(code) || /^(ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_)/.test(code);
   return failure(timeoutCodes.has(code) ? 'timeout' : 'network', isUnsent ? 'free' : 'unknown', message);
 }
 
@@ -272,7 +289,12 @@ function networkCodeOf(error: unknown): string | undefined {
   let current = error;
   for (let depth = 0; depth < 8 && current instanceof Error; depth += 1) {
     const code = 'code' in current ? current.code : undefined;
-    if (typeof code === 'string' && /^(E[A-Z]|UND_ERR|ERR_(TLS|SSL)|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|Connection|FailedToOpen)/.test(code)) {
+    if (
+      typeof code === 'string' &&
+      /^(E[A-Z]|UND_ERR|ERR_(TLS|SSL)|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|Connection|FailedToOpen)/.test(
+        code,
+      )
+    ) {
       return code;
     }
     current = current.cause;

@@ -1,11 +1,16 @@
-import type { Span } from '@opentelemetry/api';
+import { type Span, SpanStatusCode } from '@opentelemetry/api';
 import { AppError } from '../kernel/app-error.ts';
 import { formatUsd, maxUsd, type Usd, zeroUsd } from '../kernel/money.ts';
 import type { CallLedger, CallSettlement, Settlement } from '../ledger/call-ledger.ts';
 import type { PayloadStore } from '../drivers/payload-store/payload-store.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Pricer, Pricing } from '../pricing/price.ts';
-import { countTokens, inputTokenClasses, outputTokenClasses, type TokenCounts } from '../pricing/token-classes.ts';
+import {
+  countTokens,
+  inputTokenClasses,
+  outputTokenClasses,
+  type TokenCounts,
+} from '../pricing/token-classes.ts';
 import { genAi, millraceAttributes } from '../telemetry/genai-attributes.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { LogOnce } from '../telemetry/log-once.ts';
@@ -14,8 +19,8 @@ import { type CallReport, measureUsage, reportOfFailure } from './call-report.ts
 import {
   abortFailure,
   classifyModelError,
-  type ModelFailure,
   isRefusal,
+  type ModelFailure,
   modelError,
 } from './classify-model-error.ts';
 import { columnText } from './column-text.ts';
@@ -65,7 +70,10 @@ export interface MeteredCallOptions {
   readonly tier: string;
   readonly userSignal: AbortSignal | undefined;
   readonly span: Span | undefined;
+  /** It stands in the ledger. */
   readonly onSettled: (call: SettledCall) => void;
+  /** Nothing more comes of it: it is settled, or could not be. */
+  readonly onEnd: () => void;
 }
 
 /** When the ledger cannot be reached: waits between tries to settle, about eight seconds in all. */
@@ -80,6 +88,7 @@ export class MeteredCall {
   readonly #timer: NodeJS.Timeout;
   #firstChunkMs: number | undefined;
   #settling: Promise<void> | undefined;
+  readonly #ended = Promise.withResolvers<void>();
 
   constructor(options: MeteredCallOptions) {
     this.#options = options;
@@ -99,8 +108,9 @@ export class MeteredCall {
     return this.#controller.signal;
   }
 
-  get isSettled(): boolean {
-    return this.#settling !== undefined;
+  /** Resolves when the call is settled, or could not be. */
+  get ended(): Promise<void> {
+    return this.#ended.promise;
   }
 
   abort(reason: unknown): void {
@@ -135,7 +145,10 @@ export class MeteredCall {
   }
 
   /** Settles a request that brought no answer, and gives the error for the handler. */
-  async fail(error: unknown, report: (failure: ModelFailure) => CallReport = reportOfFailure): Promise<AppError> {
+  async fail(
+    error: unknown,
+    report: (failure: ModelFailure) => CallReport = reportOfFailure,
+  ): Promise<AppError> {
     const failure = this.failureOf(error);
     await this.settle(report(failure));
     return this.errorOf(failure, error);
@@ -156,17 +169,13 @@ export class MeteredCall {
     return this.#settling;
   }
 
-  /** Frees what the call holds without settling it: it was never reserved. */
-  discard(): void {
-    this.#settling ??= Promise.resolve();
-    this.#release();
-  }
-
   readonly #onUserAbort = (): void => this.abort(this.#options.userSignal?.reason);
 
   #release(): void {
     clearTimeout(this.#timer);
     this.#options.userSignal?.removeEventListener('abort', this.#onUserAbort);
+    this.#options.onEnd();
+    this.#ended.resolve();
   }
 
   async #settle(report: CallReport): Promise<void> {
@@ -182,7 +191,13 @@ export class MeteredCall {
       await this.#write(end);
       ({ tokens, costUsd } = end);
       isUnpriced = end.state === 'settled' && costUsd === undefined;
-      onSettled({ id: facts.id, settlement: end.settlement, tokens, costUsd, upperBoundUsd: end.upperBoundUsd });
+      onSettled({
+        id: facts.id,
+        settlement: end.settlement,
+        tokens,
+        costUsd,
+        upperBoundUsd: end.upperBoundUsd,
+      });
       if (span !== undefined) setEndAttributes(span, end);
     } finally {
       services.metrics.requestEnded(labels, { ...ended, tokens, costUsd, isUnpriced });
@@ -210,7 +225,8 @@ export class MeteredCall {
       errorType: report.failure?.kind,
       answeredModel: report.answeredModel === undefined ? undefined : columnText(report.answeredModel),
       tier,
-      providerRequestId: report.providerRequestId === undefined ? undefined : columnText(report.providerRequestId),
+      providerRequestId:
+        report.providerRequestId === undefined ? undefined : columnText(report.providerRequestId),
       tokens,
       rawUsage: report.rawUsage === undefined ? undefined : JSON.stringify(report.rawUsage),
       costUsd: isFree ? zeroUsd : cost?.total,
@@ -235,10 +251,19 @@ export class MeteredCall {
       const asked = services.pricer.price({ ...question, model: target.modelId }, tokens);
       if (asked.kind === 'priced') pricing = asked;
     }
-    if (pricing.kind === 'unpriced' && services.logOnce.isNew(`unpriced ${target.provider}/${answered} ${tier}`)) {
+    if (
+      pricing.kind === 'unpriced' &&
+      services.logOnce.isNew(`unpriced ${target.provider}/${answered} ${tier}`)
+    ) {
       const { reason } = pricing;
       services.logger.warn(
-        { provider: target.provider, model: target.modelId, answeredModel: columnText(answered), tier, reason },
+        {
+          provider: target.provider,
+          model: target.modelId,
+          answeredModel: columnText(answered),
+          tier,
+          reason,
+        },
         'no price is known for this model: its calls are kept as unpriced',
       );
     }
@@ -254,9 +279,15 @@ export class MeteredCall {
     if (settlement.state === 'unsettled') return;
     // The sweep had given the call up: what it cost after all is added as the difference to what it wrote. When even
     // that finds nothing to do, an earlier try of ours was committed although its confirmation got lost.
-    const late: CallSettlement = { ...settlement, line: renderUsageLine(recordOfCorrection(facts, end, now)) };
+    const late: CallSettlement = {
+      ...settlement,
+      line: renderUsageLine(recordOfCorrection(facts, end, now)),
+    };
     if (await this.#tryHard(() => services.ledger.settleLate(late))) {
-      services.logger.info({ callId: facts.id, settlement: end.settlement }, 'a call given up as unsettled was settled late');
+      services.logger.info(
+        { callId: facts.id, settlement: end.settlement },
+        'a call given up as unsettled was settled late',
+      );
     }
   }
 
@@ -283,7 +314,10 @@ export class MeteredCall {
     } catch (error) {
       // The answer is paid for: it is kept in the ledger rather than lost, unless it is far too large for that.
       const isKept = bytes.length <= maxLedgerAnswerBytes;
-      logger.warn({ error, callId: this.id, bytes: bytes.length, isKept }, 'the payload store did not take an answer');
+      logger.warn(
+        { error, callId: this.id, bytes: bytes.length, isKept },
+        'the payload store did not take an answer',
+      );
       return isKept ? { json } : undefined;
     }
   }
@@ -318,14 +352,18 @@ function setEndAttributes(span: Span, end: EndOfCall): void {
   span.setAttribute(genAi.inputTokens, countTokens(tokens, inputTokenClasses));
   span.setAttribute(genAi.outputTokens, countTokens(tokens, outputTokenClasses));
   span.setAttribute(genAi.cacheReadInputTokens, tokens.cache_read ?? 0);
-  span.setAttribute(genAi.cacheCreationInputTokens, (tokens.cache_write_5m ?? 0) + (tokens.cache_write_1h ?? 0));
+  span.setAttribute(
+    genAi.cacheCreationInputTokens,
+    (tokens.cache_write_5m ?? 0) + (tokens.cache_write_1h ?? 0),
+  );
   span.setAttribute(genAi.reasoningOutputTokens, tokens.reasoning ?? 0);
   if (end.answeredModel !== undefined) span.setAttribute(genAi.responseModel, end.answeredModel);
   if (end.providerRequestId !== undefined) span.setAttribute(genAi.responseId, end.providerRequestId);
   if (end.errorType !== undefined) {
     span.setAttribute(genAi.errorType, end.errorType);
-    span.setStatus({ code: 2, message: end.errorType });
+    span.setStatus({ code: SpanStatusCode.ERROR, message: end.errorType });
   }
   if (end.costUsd !== undefined) span.setAttribute(millraceAttributes.costUsd, formatUsd(end.costUsd));
-  if (end.priceReference !== undefined) span.setAttribute(millraceAttributes.priceReference, end.priceReference);
+  if (end.priceReference !== undefined)
+    span.setAttribute(millraceAttributes.priceReference, end.priceReference);
 }

@@ -1,5 +1,113 @@
 import type { EmbeddingModelV4, EmbeddingModelV4CallOptions, EmbeddingModelV4Result } from '@ai-sdk/provider';
-import {
-  EXPERIMENTAL_EMBEDDING_MODEL_MAX_INPUT_BYTES_PER_CALL as maxInputBytesPerCall,
-  EXPERIMENTAL_EMBEDDING_MODEL_PROVIDER_OPTIONS_TRANSFORMER as providerOptionsTransformer,
-} from '@ai-sdk/provider-utils';
+import { wrapEmbeddingModel } from 'ai';
+import type { ReuseRule } from './call-journal.ts';
+import type { CallOpener } from './call-opener.ts';
+import { type CallReport, reportOfFailure, requestIdOf } from './call-report.ts';
+import type { ModelFailure } from './classify-model-error.ts';
+import type { ModelTarget } from './provider-registry.ts';
+import { decodeEmbeddingAnswer, encodeEmbeddingAnswer } from './recorded-answer.ts';
+import { embeddingBounds, requestedTier } from './request-bounds.ts';
+import { embeddingDigest } from './request-digest.ts';
+import { estimateTokens } from './token-estimate.ts';
+import { type ReportedUsage, splitTotal } from './token-usage.ts';
+import { rawUsageOfBody, usageOf } from './usage-of-answer.ts';
+
+export interface MeteredEmbeddingModelOptions {
+  readonly target: ModelTarget<EmbeddingModelV4>;
+  /** As the user wrote it: "provider/model". */
+  readonly reference: string;
+  readonly step: string;
+  readonly reuse: ReuseRule;
+  readonly calls: CallOpener;
+}
+
+/**
+ * An embedding model whose every request is one call in the ledger: `embedMany` makes several, one a chunk of its
+ * values. Vectors that are reused equal those that came first, bit by bit. Its errors are AppErrors.
+ */
+export function meteredEmbeddingModel(options: MeteredEmbeddingModelOptions): EmbeddingModelV4 {
+  // The SDK's own wrapper carries over what a model says about the sizes of chunks.
+  return wrapEmbeddingModel({
+    model: options.target.model,
+    middleware: { specificationVersion: 'v4', wrapEmbed: ({ params }) => embed(options, params) },
+  });
+}
+
+async function embed(
+  options: MeteredEmbeddingModelOptions,
+  params: EmbeddingModelV4CallOptions,
+): Promise<EmbeddingModelV4Result> {
+  const { target, reference, step, reuse, calls } = options;
+  const opened = await calls.open({
+    target,
+    operation: 'embeddings',
+    step,
+    reuse,
+    digest: embeddingDigest(reference, params),
+    tier: requestedTier(params),
+    bounds: () => embeddingBounds(params),
+    maxOutputTokens: undefined,
+    userSignal: params.abortSignal,
+  });
+  if (opened.kind === 'recorded') return decodeEmbeddingAnswer(opened.answer);
+  const { call, headers } = opened;
+  let result: EmbeddingModelV4Result;
+  try {
+    result = await call.race(
+      target.model.doEmbed({
+        ...params,
+        abortSignal: call.signal,
+        headers: { ...params.headers, ...headers },
+      }),
+    );
+  } catch (error) {
+    throw await call.fail(error, (failure) => reportOfFailedEmbedding(target, failure));
+  }
+  await call.settle(reportOfResult(target, params, result));
+  return result;
+}
+
+function reportOfResult(
+  { kind, modelId }: ModelTarget<EmbeddingModelV4>,
+  { values }: EmbeddingModelV4CallOptions,
+  { response, usage, embeddings, warnings, providerMetadata }: EmbeddingModelV4Result,
+): CallReport {
+  const raw = rawUsageOfBody(response?.body);
+  const body = response?.body as { readonly model?: unknown } | undefined;
+  return {
+    failure: undefined,
+    usage:
+      raw.usage === undefined ? usageOfTokens(usage?.tokens) : inputOnly(usageOf(kind, raw.usage, undefined)),
+    rawUsage: raw.usage ?? usage,
+    answeredModel: typeof body?.model === 'string' ? body.model : undefined,
+    tier: raw.tier,
+    providerRequestId: requestIdOf(response?.headers),
+    answer: encodeEmbeddingAnswer({
+      embeddings,
+      warnings,
+      ...(usage === undefined ? {} : { usage }),
+      ...(providerMetadata === undefined ? {} : { providerMetadata }),
+    }),
+    count: {
+      countInput: () => estimateTokens(modelId, values.join('\n')),
+      countOutput: () => Promise.resolve(0),
+    },
+  };
+}
+
+function reportOfFailedEmbedding({ kind }: ModelTarget<EmbeddingModelV4>, failure: ModelFailure): CallReport {
+  const usage = usageOf(kind, failure.usage, undefined);
+  return reportOfFailure(failure, failure.usage === undefined ? usage : inputOnly(usage));
+}
+
+function usageOfTokens(tokens: number | undefined): ReportedUsage {
+  const faults: string[] = [];
+  // The SDK's fields show 0 for an answer that did not say.
+  const total = tokens === 0 ? undefined : tokens;
+  return { input: splitTotal('input', total, {}, 'uncached_input', faults), output: {}, faults };
+}
+
+/** Vectors are no tokens: there is no output to report. */
+function inputOnly(usage: ReportedUsage): ReportedUsage {
+  return { ...usage, output: {} };
+}

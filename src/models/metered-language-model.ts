@@ -82,7 +82,9 @@ export class MeteredLanguageModel implements LanguageModelV4 {
     let result: LanguageModelV4StreamResult;
     try {
       const request = requestOptions(options, call.signal, headers);
-      result = await call.race(target.model.doStream(readsRaw ? { ...request, includeRawChunks: true } : request));
+      result = await call.race(
+        target.model.doStream(readsRaw ? { ...request, includeRawChunks: true } : request),
+      );
     } catch (error) {
       throw await call.fail(error, (failure) => this.#reportOfFailure(failure));
     }

@@ -1,6 +1,6 @@
+import type { ReadableStreamReadResult } from 'node:stream/web';
 import type { LanguageModelV4StreamPart } from '@ai-sdk/provider';
-import type { CallReport, TokenCounter } from './call-report.ts';
-import { requestIdOf } from './call-report.ts';
+import { type CallReport, requestIdOf, type TokenCounter } from './call-report.ts';
 import { abortFailure, type ModelFailure, streamCutFailure } from './classify-model-error.ts';
 import type { MeteredCall } from './metered-call.ts';
 import { contentText } from './prompt-text.ts';
@@ -125,7 +125,8 @@ class MeteredStream {
     this.#finish = part;
     const { unified } = part.finishReason;
     if (unified === 'interrupted' || unified === 'error') {
-      const message = unified === 'error' ? 'the provider ended the stream with an error' : 'the stream broke off';
+      const message =
+        unified === 'error' ? 'the provider ended the stream with an error' : 'the stream broke off';
       await this.#fail(controller, streamCutFailure(message), undefined);
       return;
     }
@@ -142,7 +143,11 @@ class MeteredStream {
 
   async #end(controller: ReadableStreamDefaultController<Part>): Promise<void> {
     if (this.#finish === undefined) {
-      await this.#fail(controller, streamCutFailure('the stream ended before the answer was complete'), undefined);
+      await this.#fail(
+        controller,
+        streamCutFailure('the stream ended before the answer was complete'),
+        undefined,
+      );
       return;
     }
     this.#hasEnded = true;

@@ -23,26 +23,6 @@ export interface EndedCall {
   readonly isUnpriced: boolean;
 }
 
-type ErrorTypeLabel = Parameters<typeof incrementRequests>[2];
-
-const errorTypes: Readonly<Record<ModelErrorKind, ErrorTypeLabel>> = {
-  rate_limited: 'rate_limited',
-  overloaded: 'overloaded',
-  server_error: 'server_error',
-  timeout: 'timeout',
-  network: 'network',
-  stream_cut: 'stream_cut',
-  aborted: 'aborted',
-  authentication: 'authentication',
-  content_policy: 'content_policy',
-  malformed_answer: 'malformed_answer',
-  bad_request: 'invalid_request',
-  context_too_long: 'invalid_request',
-  not_found: 'invalid_request',
-  conflict: 'other',
-  unknown: 'other',
-};
-
 /** The metrics of model calls. Does nothing when there are none to report to. */
 export class ModelMetrics {
   readonly #metrics: MillraceMetrics | undefined;
@@ -65,7 +45,15 @@ export class ModelMetrics {
     const { provider, model, stage, owner } = labels;
     const outcome = call.failure === undefined ? 'ok' : 'error';
     const attempt = call.attempt === 1 ? 'first' : 'retry';
-    incrementRequests(metrics, labels, call.failure === undefined ? '' : errorTypes[call.failure], outcome, attempt);
+    metrics.increment('llm_requests_total', {
+      provider,
+      model,
+      stage,
+      outcome,
+      // A stream that broke off is told apart in the usage records; here it is the network's.
+      error_type: call.failure === 'stream_cut' ? 'network' : (call.failure ?? ''),
+      attempt,
+    });
     metrics.observe('llm_request_duration_seconds', { provider, model, outcome }, call.durationMs / 1000);
     if (call.firstChunkMs !== undefined) {
       metrics.observe('llm_time_to_first_chunk_seconds', { provider, model }, call.firstChunkMs / 1000);
@@ -99,14 +87,4 @@ export class ModelMetrics {
     else this.#inflight.set(key, count);
     this.#metrics.set('llm_inflight', { provider, model }, count);
   }
-}
-
-function incrementRequests(
-  metrics: MillraceMetrics,
-  { provider, model, stage }: CallLabels,
-  errorType: Parameters<typeof metrics.increment<'llm_requests_total'>>[1]['error_type'],
-  outcome: 'ok' | 'error',
-  attempt: 'first' | 'retry',
-): void {
-  metrics.increment('llm_requests_total', { provider, model, stage, outcome, error_type: errorType, attempt });
 }

@@ -1,4 +1,8 @@
-import type { LanguageModelV4CallOptions, LanguageModelV4Content, LanguageModelV4Message } from '@ai-sdk/provider';
+import type {
+  LanguageModelV4CallOptions,
+  LanguageModelV4Content,
+  LanguageModelV4Message,
+} from '@ai-sdk/provider';
 
 /* The texts of requests and answers, for counting their tokens. What a file weighs is not known here and left out. */
 
@@ -6,7 +10,8 @@ import type { LanguageModelV4CallOptions, LanguageModelV4Content, LanguageModelV
 export function promptText({ prompt, tools, responseFormat }: LanguageModelV4CallOptions): string {
   const texts = prompt.map((message) => messageText(message));
   if (tools !== undefined && tools.length > 0) texts.push(JSON.stringify(tools));
-  if (responseFormat !== undefined && responseFormat.type === 'json') texts.push(JSON.stringify(responseFormat));
+  if (responseFormat !== undefined && responseFormat.type === 'json')
+    texts.push(JSON.stringify(responseFormat));
   return texts.join('\n');
 }
 

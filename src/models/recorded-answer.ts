@@ -31,7 +31,10 @@ export interface LanguageAnswer {
 }
 
 /** What an embedding model answered. */
-export type EmbeddingAnswer = Pick<EmbeddingModelV4Result, 'embeddings' | 'usage' | 'providerMetadata' | 'warnings'>;
+export type EmbeddingAnswer = Pick<
+  EmbeddingModelV4Result,
+  'embeddings' | 'usage' | 'providerMetadata' | 'warnings'
+>;
 
 type FileContent = LanguageModelV4File | LanguageModelV4ReasoningFile;
 
@@ -41,7 +44,8 @@ type StoredFileData =
   | { readonly type: 'text'; readonly data: string }
   | { readonly type: 'url'; readonly url: string; readonly originalUrl?: string };
 
-type StoredContent = Exclude<LanguageModelV4Content, FileContent> | (Omit<FileContent, 'data'> & { data: StoredFileData });
+type StoredContent =
+  Exclude<LanguageModelV4Content, FileContent> | (Omit<FileContent, 'data'> & { data: StoredFileData });
 
 interface StoredLanguageAnswer extends Omit<LanguageAnswer, 'content' | 'response'> {
   readonly kind: 'language/1';
@@ -71,13 +75,20 @@ export function answerOfResult(result: LanguageModelV4GenerateResult): LanguageA
       ...(modelId === undefined ? {} : { modelId }),
     },
     ...(result.providerMetadata === undefined ? {} : { providerMetadata: result.providerMetadata }),
-    ...(result.structuredOutputText === undefined ? {} : { structuredOutputText: result.structuredOutputText }),
+    ...(result.structuredOutputText === undefined
+      ? {}
+      : { structuredOutputText: result.structuredOutputText }),
   };
 }
 
 /** The answer as the result of a call that does not stream. */
 export function resultOfAnswer(answer: LanguageAnswer): LanguageModelV4GenerateResult {
-  return { ...answer, content: [...answer.content], warnings: [...answer.warnings], response: answer.response };
+  return {
+    ...answer,
+    content: [...answer.content],
+    warnings: [...answer.warnings],
+    response: answer.response,
+  };
 }
 
 /** The answer as the parts of a stream, each content in one piece. */
@@ -143,7 +154,10 @@ export function decodeEmbeddingAnswer(json: string): EmbeddingAnswer {
 }
 
 // What a structured answer is parsed from stands apart from the texts when they hold drafts as well.
-function contentOfStream({ content, structuredOutputText }: LanguageAnswer): readonly LanguageModelV4Content[] {
+function contentOfStream({
+  content,
+  structuredOutputText,
+}: LanguageAnswer): readonly LanguageModelV4Content[] {
   if (structuredOutputText === undefined) return content;
   return [...content.filter(({ type }) => type !== 'text'), { type: 'text', text: structuredOutputText }];
 }
@@ -163,7 +177,8 @@ function partsOfContent(content: LanguageModelV4Content, id: string): LanguageMo
     ];
   }
   if (content.type !== 'text' && content.type !== 'reasoning') return [content];
-  const metadata = content.providerMetadata === undefined ? {} : { providerMetadata: content.providerMetadata };
+  const metadata =
+    content.providerMetadata === undefined ? {} : { providerMetadata: content.providerMetadata };
   const start = { id, ...metadata };
   if (content.type === 'reasoning') {
     return [
@@ -175,7 +190,11 @@ function partsOfContent(content: LanguageModelV4Content, id: string): LanguageMo
   return [
     { type: 'text-start', ...start },
     { type: 'text-delta', id, delta: content.text },
-    { type: 'text-end', ...start, ...(content.citations === undefined ? {} : { citations: content.citations }) },
+    {
+      type: 'text-end',
+      ...start,
+      ...(content.citations === undefined ? {} : { citations: content.citations }),
+    },
   ];
 }
 

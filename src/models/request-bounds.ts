@@ -49,7 +49,8 @@ export function languageBounds(
   const asked = options.maxOutputTokens;
   return {
     maxInputTokens: tokens,
-    maxOutputTokens: asked === undefined || thinksOnTop(target, options) ? Math.max(modelMaxTokens, asked ?? 0) : asked,
+    maxOutputTokens:
+      asked === undefined || thinksOnTop(target, options) ? Math.max(modelMaxTokens, asked ?? 0) : asked,
   };
 }
 
@@ -79,7 +80,9 @@ export function normalisedTier(tier: string): string {
 function thinksOnTop({ kind }: ModelTarget<unknown>, options: LanguageModelV4CallOptions): boolean {
   if (kind !== 'anthropic') return false;
   const hasReasoning =
-    options.reasoning !== undefined && options.reasoning !== 'provider-default' && options.reasoning !== 'none';
+    options.reasoning !== undefined &&
+    options.reasoning !== 'provider-default' &&
+    options.reasoning !== 'none';
   return hasReasoning || options.providerOptions?.['anthropic']?.['thinking'] !== undefined;
 }
 

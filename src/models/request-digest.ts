@@ -40,7 +40,7 @@ function scalarJson(value: unknown): string {
 
 function objectJson(value: Readonly<Record<string, unknown>>): string {
   let text = '';
-  for (const key of Object.keys(value).sort()) {
+  for (const key of Object.keys(value).toSorted()) {
     const item = value[key];
     if (item === undefined || typeof item === 'function' || typeof item === 'symbol') continue;
     text += `${text === '' ? '' : ','}${JSON.stringify(key)}:${canonicalJson(item)}`;

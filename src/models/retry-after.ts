@@ -13,7 +13,9 @@ const maxRetryAfterMs = 24 * 3_600_000;
 export function retryAfterMs(headers: ResponseHeaders | undefined, now: Date): number | undefined {
   if (headers === undefined) return undefined;
   const asked =
-    positiveNumber(headers['retry-after-ms']) ?? retryAfterHeader(headers['retry-after'], now) ?? limitReset(headers, now);
+    positiveNumber(headers['retry-after-ms']) ??
+    retryAfterHeader(headers['retry-after'], now) ??
+    limitReset(headers, now);
   return asked === undefined ? undefined : Math.min(Math.ceil(asked), maxRetryAfterMs);
 }
 
@@ -29,7 +31,8 @@ function limitReset(headers: ResponseHeaders, now: Date): number | undefined {
   for (const what of ['requests', 'tokens', 'input-tokens', 'output-tokens']) {
     for (const prefix of ['x-ratelimit', 'anthropic-ratelimit']) {
       const isAnthropic = prefix === 'anthropic-ratelimit';
-      const name = (kind: string): string => (isAnthropic ? `${prefix}-${what}-${kind}` : `${prefix}-${kind}-${what}`);
+      const name = (kind: string): string =>
+        isAnthropic ? `${prefix}-${what}-${kind}` : `${prefix}-${kind}-${what}`;
       if (positiveNumber(headers[name('remaining')]) !== 0) continue;
       const reset = headers[name('reset')];
       const waitMs = isAnthropic ? untilTime(reset, now) : durationMs(reset);

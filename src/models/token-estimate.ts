@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import type { Tiktoken } from 'tiktoken/lite';
 
 /*
@@ -9,6 +11,13 @@ import type { Tiktoken } from 'tiktoken/lite';
  */
 
 type Encoding = 'o200k_base' | 'cl100k_base';
+
+/** The package's file of an encoding. */
+interface EncodingFile {
+  readonly bpe_ranks: string;
+  readonly special_tokens: Record<string, number>;
+  readonly pat_str: string;
+}
 
 const sliceCharacters = 1000;
 const maxSlices = 6;
@@ -57,9 +66,7 @@ function encoderOf(encoding: Encoding): Promise<Tiktoken> {
 
 async function loadEncoder(encoding: Encoding): Promise<Tiktoken> {
   const { Tiktoken: Encoder } = await import('tiktoken/lite');
-  const { default: ranks } =
-    encoding === 'o200k_base'
-      ? await import('tiktoken/encoders/o200k_base')
-      : await import('tiktoken/encoders/cl100k_base');
+  const file = createRequire(import.meta.url).resolve(`tiktoken/encoders/${encoding}.json`);
+  const ranks = JSON.parse(await readFile(file, 'utf8')) as EncodingFile;
   return new Encoder(ranks.bpe_ranks, ranks.special_tokens, ranks.pat_str);
 }

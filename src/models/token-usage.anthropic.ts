@@ -1,4 +1,12 @@
-import { asRecord, type JsonRecord, numberIn, recordIn, type ReportedUsage, splitTotal, wholeCount } from './token-usage.ts';
+import {
+  asRecord,
+  type JsonRecord,
+  numberIn,
+  recordIn,
+  type ReportedUsage,
+  splitTotal,
+  wholeCount,
+} from './token-usage.ts';
 
 /*
  * Anthropic's usage block. Its input classes are disjoint already: input_tokens is what was neither read from nor
@@ -32,12 +40,22 @@ export function anthropicUsage(raw: JsonRecord): ReportedUsage {
 
 function inputCounts(raw: JsonRecord, uncached: number, faults: string[]): ReportedUsage['input'] {
   const read = wholeCount('cache_read_input_tokens', numberIn(raw, 'cache_read_input_tokens') ?? 0, faults);
-  const written = wholeCount('cache_creation_input_tokens', numberIn(raw, 'cache_creation_input_tokens') ?? 0, faults);
+  const written = wholeCount(
+    'cache_creation_input_tokens',
+    numberIn(raw, 'cache_creation_input_tokens') ?? 0,
+    faults,
+  );
   const lifetimes = recordIn(raw, 'cache_creation');
-  const long = wholeCount('ephemeral_1h_input_tokens', numberIn(lifetimes, 'ephemeral_1h_input_tokens') ?? 0, faults);
+  const long = wholeCount(
+    'ephemeral_1h_input_tokens',
+    numberIn(lifetimes, 'ephemeral_1h_input_tokens') ?? 0,
+    faults,
+  );
   const short = numberIn(lifetimes, 'ephemeral_5m_input_tokens');
   if (short !== undefined && short + long !== written) {
-    faults.push(`cache writes by lifetime (${short} + ${long}) are not the cache writes in total (${written})`);
+    faults.push(
+      `cache writes by lifetime (${short} + ${long}) are not the cache writes in total (${written})`,
+    );
   }
   const counts = {
     uncached_input: wholeCount('input_tokens', uncached, faults),
@@ -52,7 +70,7 @@ function inputCounts(raw: JsonRecord, uncached: number, faults: string[]): Repor
 function ownIterations(raw: JsonRecord, faults: string[]): readonly JsonRecord[] | undefined {
   const listed = raw['iterations'];
   if (!Array.isArray(listed)) return undefined;
-  const iterations = listed.flatMap((item: unknown) => asRecord(item) ?? []);
+  const iterations = listed.map((item: unknown) => asRecord(item)).filter((item) => item !== undefined);
   if (iterations.some(({ type }) => type === 'advisor_message')) {
     faults.push('an advisor of another model took part, at a price of its own');
   }

@@ -1,5 +1,10 @@
 import type { LanguageModelV4Usage } from '@ai-sdk/provider';
-import { inputTokenClasses, outputTokenClasses, type TokenClass, type TokenCounts } from '../pricing/token-classes.ts';
+import {
+  inputTokenClasses,
+  outputTokenClasses,
+  type TokenClass,
+  type TokenCounts,
+} from '../pricing/token-classes.ts';
 
 /*
  * Usage as providers report it, made disjoint. A half (input, output) is undefined when the provider did not report
@@ -26,8 +31,20 @@ export function genericUsage({ inputTokens, outputTokens }: LanguageModelV4Usage
   const input = { cache_read: inputTokens.cacheRead, cache_write_5m: inputTokens.cacheWrite };
   const output = { reasoning: outputTokens.reasoning };
   return {
-    input: splitTotal('input', totalOf(inputTokens.total, [inputTokens.noCache, ...Object.values(input)]), input, 'uncached_input', faults),
-    output: splitTotal('output', totalOf(outputTokens.total, [outputTokens.text, outputTokens.reasoning]), output, 'text_output', faults),
+    input: splitTotal(
+      'input',
+      totalOf(inputTokens.total, [inputTokens.noCache, ...Object.values(input)]),
+      input,
+      'uncached_input',
+      faults,
+    ),
+    output: splitTotal(
+      'output',
+      totalOf(outputTokens.total, [outputTokens.text, outputTokens.reasoning]),
+      output,
+      'text_output',
+      faults,
+    ),
     faults,
   };
 }
@@ -49,7 +66,8 @@ export function splitTotal(
   for (const [name, part] of Object.entries(parts) as [TokenClass, number | undefined][]) {
     if (part === undefined || part === 0) continue;
     const count = wholeCount(name, part, faults);
-    if (count > left) faults.push(`${name} (${count}) is more than what is left of the total ${half} (${left})`);
+    if (count > left)
+      faults.push(`${name} (${count}) is more than what is left of the total ${half} (${left})`);
     const kept = Math.min(count, left);
     if (kept > 0) counts[name] = kept;
     left -= kept;
@@ -78,7 +96,9 @@ export function recordIn(record: JsonRecord | undefined, name: string): JsonReco
 
 /** The value itself when it is a JSON object. */
 export function asRecord(value: unknown): JsonRecord | undefined {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as JsonRecord) : undefined;
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? (value as JsonRecord)
+    : undefined;
 }
 
 /** The input half of counts over all classes. */
@@ -92,7 +112,9 @@ export function outputHalf(counts: TokenCounts): TokenCounts {
 }
 
 function only(counts: TokenCounts, classes: readonly TokenClass[]): TokenCounts {
-  return Object.fromEntries(classes.flatMap((name) => (counts[name] === undefined ? [] : [[name, counts[name]]])));
+  return Object.fromEntries(
+    classes.flatMap((name) => (counts[name] === undefined ? [] : [[name, counts[name]]])),
+  );
 }
 
 function totalOf(total: number | undefined, parts: readonly (number | undefined)[]): number | undefined {

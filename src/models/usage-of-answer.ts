@@ -2,7 +2,14 @@ import type { LanguageModelV4Usage, SharedV4ProviderMetadata } from '@ai-sdk/pro
 import type { ProviderKind } from './provider-registry.ts';
 import { anthropicUsage } from './token-usage.anthropic.ts';
 import { openAiUsage } from './token-usage.openai.ts';
-import { asRecord, genericUsage, type JsonRecord, noUsage, recordIn, type ReportedUsage } from './token-usage.ts';
+import {
+  asRecord,
+  genericUsage,
+  type JsonRecord,
+  noUsage,
+  recordIn,
+  type ReportedUsage,
+} from './token-usage.ts';
 
 /** A provider's own words about usage, wherever in its answer they stood. */
 export interface RawUsage {
@@ -23,7 +30,8 @@ export function usageOf(
   raw: JsonRecord | undefined,
   normalised: LanguageModelV4Usage | undefined,
 ): ReportedUsage {
-  if (raw !== undefined && kind !== 'custom') return kind === 'anthropic' ? anthropicUsage(raw) : openAiUsage(raw);
+  if (raw !== undefined && kind !== 'custom')
+    return kind === 'anthropic' ? anthropicUsage(raw) : openAiUsage(raw);
   return normalised === undefined ? noUsage : genericUsage(normalised);
 }
 
@@ -72,7 +80,9 @@ function isClosing({ type, choices, delta }: JsonRecord): boolean {
   if (type === 'message_delta') return typeof asRecord(delta)?.['stop_reason'] === 'string';
   if (typeof type === 'string') return /^response\.(completed|incomplete|failed)$/.test(type);
   if (!Array.isArray(choices)) return false;
-  return choices.length === 0 || choices.some((choice) => typeof asRecord(choice)?.['finish_reason'] === 'string');
+  return (
+    choices.length === 0 || choices.some((choice) => typeof asRecord(choice)?.['finish_reason'] === 'string')
+  );
 }
 
 function tierOf(record: JsonRecord | undefined, usage: JsonRecord | undefined): string | undefined {

@@ -3,7 +3,12 @@ import { type Usd, zeroUsd } from '../kernel/money.ts';
 import type { AbandonedCall, CallSettlement } from '../ledger/call-ledger.ts';
 import type { Cost } from '../pricing/price.ts';
 import { traceIdOf } from '../telemetry/trace-context.ts';
-import { countsOfCall, countsOfCorrection, type UsageRecord, type WasteReason } from '../usage/usage-record.ts';
+import {
+  countsOfCall,
+  countsOfCorrection,
+  type UsageRecord,
+  type WasteReason,
+} from '../usage/usage-record.ts';
 import type { CallOwner } from './call-owner.ts';
 
 /*

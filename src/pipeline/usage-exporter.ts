@@ -1,4 +1,5 @@
 import type { ColumnStore } from '../drivers/column-store/column-store.ts';
+import { AppError } from '../kernel/app-error.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { newId } from '../kernel/ids.ts';
 import { type ExportBatch, type ExportLedger, exportTargets } from '../ledger/export-ledger.ts';
@@ -30,7 +31,7 @@ export class UsageExporter {
   /** One turn: batches that were bound before, then new ones. True when there is more to do at once. */
   async exportNext(): Promise<boolean> {
     const { ledger, clock, metrics, batchRows = 20_000 } = this.#options;
-    for (const batch of await ledger.listOpen(10)) await this.#write(batch, true);
+    await this.#writeOpen();
     let hasMore = false;
     for (const target of exportTargets) {
       const batch = await ledger.bind(newId(clock.now()), target, batchRows);
@@ -42,9 +43,22 @@ export class UsageExporter {
     return hasMore;
   }
 
+  /** A batch that the column store refuses stays where it is, loudly, and holds up nothing but itself. */
+  async #writeOpen(): Promise<void> {
+    const { ledger, logger } = this.#options;
+    for (const batch of await ledger.listOpen(100)) {
+      try {
+        await this.#write(batch, true);
+      } catch (error) {
+        if (!(error instanceof AppError) || error.retryable) throw error;
+        logger.error({ error, exportBatch: batch.id, table: batch.target, rows: batch.rows }, 'the column store refuses an export batch');
+      }
+    }
+  }
+
   /** Exports until nothing is left. Throws when the column store cannot be reached. */
   async drain(): Promise<void> {
-    while ((await this.exportNext()) || (await this.#options.ledger.backlog()).records > 0);
+    while (await this.exportNext());
   }
 
   /** A batch that was bound by this very turn cannot have been tried before; any other may have been. */

@@ -30,7 +30,10 @@ export function amountOf(amount: Usd): string {
 
 /** A whole number within bounds, as it is. */
 export function integerOf(name: string, value: number, min: number, max: number): string {
-  invariant(Number.isSafeInteger(value) && value >= min && value <= max, `${name} is between ${min} and ${max}, not ${value}`);
+  invariant(
+    Number.isSafeInteger(value) && value >= min && value <= max,
+    `${name} is between ${min} and ${max}, not ${value}`,
+  );
   return `${value}`;
 }
 

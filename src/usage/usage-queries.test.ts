@@ -5,7 +5,9 @@ const at = (text: string): Date => new Date(text);
 
 describe('CostReportQuery', () => {
   it('asks for groups and their total in one statement', () => {
-    const { sql, parameters } = new CostReportQuery({ groupBy: ['team', 'customer'], limit: 5 }).toSql('mill');
+    const { sql, parameters } = new CostReportQuery({ groupBy: ['team', 'customer'], limit: 5 }).toSql(
+      'mill',
+    );
     expect(sql).toContain('FROM mill.usage\n');
     expect(sql).toContain('GROUP BY GROUPING SETS ((team, customer), ())');
     expect(sql).toContain('ORDER BY is_total DESC, total_cost DESC, team ASC, customer ASC');
@@ -62,13 +64,20 @@ describe('CostReportQuery', () => {
   });
 
   it('orders by the groups themselves when asked', () => {
-    const { sql } = new CostReportQuery({ groupBy: ['day', 'team'], order: { by: 'group', direction: 'asc' } }).toSql('m');
+    const { sql } = new CostReportQuery({
+      groupBy: ['day', 'team'],
+      order: { by: 'group', direction: 'asc' },
+    }).toSql('m');
     expect(sql).toContain('ORDER BY is_total DESC, day ASC, team ASC');
   });
 
   it('tells that there are more groups than the limit', () => {
     const report = new CostReportQuery({ groupBy: ['team'], limit: 1 });
-    const row = (isTotal: number, team: string): Record<string, unknown> => ({ is_total: isTotal, team, total_cost: '0.1' });
+    const row = (isTotal: number, team: string): Record<string, unknown> => ({
+      is_total: isTotal,
+      team,
+      total_cost: '0.1',
+    });
     expect(report.read([row(1, ''), row(0, 'a'), row(0, 'b')])).toMatchObject({
       groups: [{ group: { team: 'a' } }],
       isTruncated: true,

@@ -149,7 +149,10 @@ export class CostReportQuery {
 
   constructor(query: CostQuery) {
     const limit = query.limit ?? defaultLimit;
-    invariant(Number.isInteger(limit) && limit >= 1 && limit <= maxCostGroups, `${limit} groups are within the limit`);
+    invariant(
+      Number.isInteger(limit) && limit >= 1 && limit <= maxCostGroups,
+      `${limit} groups are within the limit`,
+    );
     invariant(new Set(query.groupBy).size === query.groupBy.length, 'no field is grouped by twice');
     this.#query = query;
     this.#limit = limit;
@@ -247,7 +250,8 @@ export async function runCostQuery(store: ColumnStore, query: CostQuery): Promis
 function fitsHourlyRollup(query: CostQuery): boolean {
   const { groupBy, filters = {}, from, to, countMessages = true } = query;
   const isInRollup = (field: string): boolean => field !== 'customer' && field !== 'batch';
-  const isWholeHour = (time: Date | undefined): boolean => time === undefined || time.getTime() % hourMs === 0;
+  const isWholeHour = (time: Date | undefined): boolean =>
+    time === undefined || time.getTime() % hourMs === 0;
   return (
     !countMessages &&
     groupBy.every(isInRollup) &&

@@ -45,7 +45,14 @@ describe('renderUsageLine', () => {
 
   it('leaves out what is absent or zero', () => {
     const row = JSON.parse(renderUsageLine(record)) as Record<string, unknown>;
-    for (const name of ['batch', 'message_id', 'tokens_reasoning', 'cost_reasoning', 'upper_bound_usd', 'is_waste']) {
+    for (const name of [
+      'batch',
+      'message_id',
+      'tokens_reasoning',
+      'cost_reasoning',
+      'upper_bound_usd',
+      'is_waste',
+    ]) {
       expect(row).not.toHaveProperty(name);
     }
   });
@@ -62,8 +69,12 @@ describe('renderUsageLine', () => {
   });
 
   it('refuses an amount or a number that the table would cut', () => {
-    expect(() => renderUsageLine({ ...record, costUsd: usd('0.0000000000000000001') })).toThrow(/Decimal\(38, 18\)/);
-    expect(() => renderUsageLine({ ...record, costUsd: usd('100000000000000000000') })).toThrow(/Decimal\(38, 18\)/);
+    expect(() => renderUsageLine({ ...record, costUsd: usd('0.0000000000000000001') })).toThrow(
+      /Decimal\(38, 18\)/,
+    );
+    expect(() => renderUsageLine({ ...record, costUsd: usd('100000000000000000000') })).toThrow(
+      /Decimal\(38, 18\)/,
+    );
     expect(() => renderUsageLine({ ...record, durationMs: 1.5 })).toThrow(/durationMs/);
     expect(() => renderUsageLine({ ...record, attempt: -1 })).toThrow(/attempt/);
     expect(() => renderUsageLine({ ...record, tokens: { text_output: Number.NaN } })).toThrow(/text_output/);
@@ -72,19 +83,35 @@ describe('renderUsageLine', () => {
 
 describe('bindLines', () => {
   it('puts the export batch first in every line and ends each with a newline', () => {
-    const bound = bindLines('0195a000-0000-7000-8000-00000000000b', [renderUsageLine(record), '{"record_id":"x"}']);
+    const bound = bindLines('0195a000-0000-7000-8000-00000000000b', [
+      renderUsageLine(record),
+      '{"record_id":"x"}',
+    ]);
     const lines = bound.split('\n');
     expect(lines).toHaveLength(3);
     expect(lines[1]).toBe('{"export_batch":"0195a000-0000-7000-8000-00000000000b","record_id":"x"}');
-    expect(JSON.parse(lines[0] ?? '')).toMatchObject({ export_batch: '0195a000-0000-7000-8000-00000000000b', attempt: 2 });
+    expect(JSON.parse(lines[0] ?? '')).toMatchObject({
+      export_batch: '0195a000-0000-7000-8000-00000000000b',
+      attempt: 2,
+    });
     expect(lines[2]).toBe('');
   });
 });
 
 describe('counts', () => {
   it('mark a call by what is not known of it', () => {
-    expect(countsOfCall('unsettled', true)).toEqual({ calls: 1, unpricedCalls: 0, unsettledCalls: 1, estimatedCalls: 0 });
-    expect(countsOfCall('estimated', false)).toEqual({ calls: 1, unpricedCalls: 1, unsettledCalls: 0, estimatedCalls: 1 });
+    expect(countsOfCall('unsettled', true)).toEqual({
+      calls: 1,
+      unpricedCalls: 0,
+      unsettledCalls: 1,
+      estimatedCalls: 0,
+    });
+    expect(countsOfCall('estimated', false)).toEqual({
+      calls: 1,
+      unpricedCalls: 1,
+      unsettledCalls: 0,
+      estimatedCalls: 1,
+    });
   });
 
   it('of a call and its correction add up to the call as it is now', () => {

@@ -136,7 +136,8 @@ export function renderUsageLine(record: UsageRecord): string {
   if (record.item !== undefined) line += `,"item":${textOf(record.item)}`;
   if (record.traceId !== undefined) line += `,"trace_id":${textOf(record.traceId)}`;
   if (record.answeredModel !== undefined) line += `,"answered_model":${textOf(record.answeredModel)}`;
-  if (record.providerRequestId !== undefined) line += `,"provider_request_id":${textOf(record.providerRequestId)}`;
+  if (record.providerRequestId !== undefined)
+    line += `,"provider_request_id":${textOf(record.providerRequestId)}`;
   if (record.errorType !== undefined) line += `,"error_type":${textOf(record.errorType)}`;
   if (record.wasteReason !== undefined) line += `,"is_waste":1,"waste_reason":"${record.wasteReason}"`;
   if (record.priceReference !== undefined) line += `,"price_reference":${textOf(record.priceReference)}`;

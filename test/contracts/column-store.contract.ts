@@ -42,7 +42,9 @@ export function describeColumnStore(name: string, open: () => Promise<ColumnStor
     const eventLine = (id: number, fields: Record<string, unknown> = {}): string =>
       `${JSON.stringify({ id, at: '2025-01-31 23:59:59.999', name: `event ${id}`, amount: '0.000000000000000001', ...fields })}\n`;
     const countOf = async (table: string, what: string, where = '1'): Promise<string | undefined> =>
-      (await store.query<{ n: string }>(`SELECT ${what} AS n FROM ${store.database}.${table} WHERE ${where}`))[0]?.n;
+      (
+        await store.query<{ n: string }>(`SELECT ${what} AS n FROM ${store.database}.${table} WHERE ${where}`)
+      )[0]?.n;
 
     it('answers a ping', async () => {
       await expect(store.ping()).resolves.toBeUndefined();
@@ -53,7 +55,12 @@ export function describeColumnStore(name: string, open: () => Promise<ColumnStor
         "SELECT toDecimal128('12345678901234567890.123456789012345678', 18) AS amount, toUInt64(18446744073709551615) AS big, toDecimal128('-0.5', 18) AS half, CAST(NULL AS Nullable(Decimal(38, 18))) AS nothing",
       );
       expect(rows).toEqual([
-        { amount: '12345678901234567890.123456789012345678', big: '18446744073709551615', half: '-0.5', nothing: null },
+        {
+          amount: '12345678901234567890.123456789012345678',
+          big: '18446744073709551615',
+          half: '-0.5',
+          nothing: null,
+        },
       ]);
     });
 
@@ -72,7 +79,8 @@ export function describeColumnStore(name: string, open: () => Promise<ColumnStor
     });
 
     it('drops a repeated token, in the table and behind its views, over months', async () => {
-      const lines = eventLine(1) + eventLine(2, { at: '2025-02-01T00:00:00.000Z' }) + eventLine(3, { amount: null });
+      const lines =
+        eventLine(1) + eventLine(2, { at: '2025-02-01T00:00:00.000Z' }) + eventLine(3, { amount: null });
       for (let time = 0; time < 3; time += 1) {
         await store.insert({ table: 'events', lines, deduplicationToken: 'months' });
       }
@@ -100,7 +108,7 @@ export function describeColumnStore(name: string, open: () => Promise<ColumnStor
     });
 
     it('keeps text with semicolons, newlines, quotes and NUL as it is', async () => {
-      const texts = ['a; SELECT 1;\n', ";\n\n", "it's \"quoted\" \\ ", 'nul \0 and \u0001', '日本語 🚀', ';'];
+      const texts = ['a; SELECT 1;\n', ';\n\n', 'it\'s "quoted" \\ ', 'nul \0 and \u0001', '日本語 🚀', ';'];
       const lines = texts.map((text, index) => eventLine(100 + index, { name: text })).join('');
       await store.insert({ table: 'events', lines, deduplicationToken: 'texts' });
       const rows = await store.query<{ name: string }>(
@@ -125,12 +133,16 @@ export function describeColumnStore(name: string, open: () => Promise<ColumnStor
     });
 
     it('inserts nothing for no lines', async () => {
-      await expect(store.insert({ table: 'events', lines: '', deduplicationToken: 'none' })).resolves.toBeUndefined();
+      await expect(
+        store.insert({ table: 'events', lines: '', deduplicationToken: 'none' }),
+      ).resolves.toBeUndefined();
     });
 
     it('stores no row of an insert with a faulty one', async () => {
       const lines = `${eventLine(300)}{"id": "three hundred and one"}\n${eventLine(302)}`;
-      await expect(store.insert({ table: 'events', lines, deduplicationToken: 'faulty' })).rejects.toMatchObject({
+      await expect(
+        store.insert({ table: 'events', lines, deduplicationToken: 'faulty' }),
+      ).rejects.toMatchObject({
         code: 'MILLRACE_COLUMN_STORE_FAILED',
         retryable: false,
       });
@@ -142,7 +154,9 @@ export function describeColumnStore(name: string, open: () => Promise<ColumnStor
         code: 'MILLRACE_COLUMN_STORE_FAILED',
         retryable: false,
       });
-      await expect(store.command('CREATE NONSENSE')).rejects.toMatchObject({ code: 'MILLRACE_COLUMN_STORE_FAILED' });
+      await expect(store.command('CREATE NONSENSE')).rejects.toMatchObject({
+        code: 'MILLRACE_COLUMN_STORE_FAILED',
+      });
     });
 
     it('calls an exhausted limit of time or memory passing', async () => {
@@ -150,15 +164,21 @@ export function describeColumnStore(name: string, open: () => Promise<ColumnStor
         store.query('SELECT sum(number) FROM numbers(100000000000) SETTINGS max_execution_time = 0.05'),
       ).rejects.toMatchObject({ code: 'MILLRACE_COLUMN_STORE_UNAVAILABLE', retryable: true });
       await expect(
-        store.query('SELECT groupArray(number) AS n FROM numbers(10000000) SETTINGS max_memory_usage = 1000000'),
+        store.query(
+          'SELECT groupArray(number) AS n FROM numbers(10000000) SETTINGS max_memory_usage = 1000000',
+        ),
       ).rejects.toMatchObject({ code: 'MILLRACE_COLUMN_STORE_UNAVAILABLE', retryable: true });
     });
 
     it('answers many at once', async () => {
       const answers = await Promise.all(
-        Array.from({ length: 20 }, (_, index) => store.query<{ n: string }>('SELECT {n:UInt64} AS n', { n: index })),
+        Array.from({ length: 20 }, (_, index) =>
+          store.query<{ n: string }>('SELECT {n:UInt64} AS n', { n: index }),
+        ),
       );
-      expect(answers.map((rows) => Number(rows[0]?.n))).toEqual(Array.from({ length: 20 }, (_, index) => index));
+      expect(answers.map((rows) => Number(rows[0]?.n))).toEqual(
+        Array.from({ length: 20 }, (_, index) => index),
+      );
     });
 
     it('migrates to the newest schema once, and again to no effect', async () => {

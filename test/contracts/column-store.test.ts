@@ -9,7 +9,11 @@ import { describeColumnStore } from './column-store.contract.ts';
 
 const temporaryDirectory = (): Promise<string> => mkdtemp(join(tmpdir(), 'millrace-column-store-'));
 
-const connect = (server: ClickHouseHttpServer, password = serverPassword, requestTimeoutMs = 20_000): ColumnStore =>
+const connect = (
+  server: ClickHouseHttpServer,
+  password = serverPassword,
+  requestTimeoutMs = 20_000,
+): ColumnStore =>
   connectClickHouse({
     url: server.url,
     user: serverUser,
@@ -63,10 +67,14 @@ describe('chDB in the process', () => {
   it('closes after the statement that still runs', async () => {
     const directory = await temporaryDirectory();
     const store = await openChdb({ directory, database: 'millrace_test' });
-    const running = store.query<{ n: string }>('SELECT max(sipHash64(number)) > 0 AS n FROM numbers(20000000)');
+    const running = store.query<{ n: string }>(
+      'SELECT max(sipHash64(number)) > 0 AS n FROM numbers(20000000)',
+    );
     await store.close();
     expect(await running).toHaveLength(1);
-    await expect(store.query('SELECT 1')).rejects.toMatchObject({ code: 'MILLRACE_COLUMN_STORE_UNAVAILABLE' });
+    await expect(store.query('SELECT 1')).rejects.toMatchObject({
+      code: 'MILLRACE_COLUMN_STORE_UNAVAILABLE',
+    });
     await rm(directory, { recursive: true });
   });
 
@@ -142,7 +150,13 @@ describe('a ClickHouse server over HTTP', () => {
   });
 
   it('calls a refusal of the statement itself final', async () => {
-    await server.arm({ statement: 'SELECT 42', kind: 'refuse', code: 497, name: 'ACCESS_DENIED', status: 403 });
+    await server.arm({
+      statement: 'SELECT 42',
+      kind: 'refuse',
+      code: 497,
+      name: 'ACCESS_DENIED',
+      status: 403,
+    });
     await expect(store.query('SELECT 42 AS n')).rejects.toMatchObject({
       code: 'MILLRACE_COLUMN_STORE_FAILED',
       retryable: false,
@@ -166,20 +180,27 @@ describe('a ClickHouse server over HTTP', () => {
     await expect(store.ping()).rejects.toMatchObject(unavailable);
     await expect(store.query('SELECT 1')).rejects.toMatchObject(unavailable);
     await server.start();
-    expect(await store.query('SELECT count() AS n FROM millrace_test.kept WHERE id = 600')).toEqual([{ n: '1' }]);
+    expect(await store.query('SELECT count() AS n FROM millrace_test.kept WHERE id = 600')).toEqual([
+      { n: '1' },
+    ]);
   });
 
   it.each([
     { kind: 'die-before', rows: '0' },
     { kind: 'die-after', rows: '1' },
-  ] as const)('reports a server that $kind an insert, whose fate a look then tells', async ({ kind, rows }) => {
-    const id = kind === 'die-before' ? 700 : 701;
-    await server.arm({ statement: 'INSERT INTO millrace_test.kept', kind });
-    await expect(
-      store.insert({ table: 'kept', lines: `{"id":${id}}\n`, deduplicationToken: kind }),
-    ).rejects.toMatchObject(unavailable);
-    await server.died();
-    await server.start();
-    expect(await store.query(`SELECT count() AS n FROM millrace_test.kept WHERE id = ${id}`)).toEqual([{ n: rows }]);
-  });
+  ] as const)(
+    'reports a server that $kind an insert, whose fate a look then tells',
+    async ({ kind, rows }) => {
+      const id = kind === 'die-before' ? 700 : 701;
+      await server.arm({ statement: 'INSERT INTO millrace_test.kept', kind });
+      await expect(
+        store.insert({ table: 'kept', lines: `{"id":${id}}\n`, deduplicationToken: kind }),
+      ).rejects.toMatchObject(unavailable);
+      await server.died();
+      await server.start();
+      expect(await store.query(`SELECT count() AS n FROM millrace_test.kept WHERE id = ${id}`)).toEqual([
+        { n: rows },
+      ]);
+    },
+  );
 });

@@ -99,7 +99,9 @@ describe('payloads as files', () => {
     const store = await new FilesPayloadStore({ directory }).open(now);
     await rm(directory, { recursive: true });
     await expect(store.ping()).rejects.toMatchObject(unavailable);
-    await expect(new FilesPayloadStore({ directory: '/dev/null/nowhere' }).open(now)).rejects.toMatchObject(unavailable);
+    await expect(new FilesPayloadStore({ directory: '/dev/null/nowhere' }).open(now)).rejects.toMatchObject(
+      unavailable,
+    );
   });
 });
 

@@ -48,7 +48,11 @@ interface Totals {
 /** Rows and cost in the table and in each of its rollups. */
 async function totals(store: ColumnStore): Promise<Record<string, Totals | undefined>> {
   const ask = async (table: string, rows: string, cost: string): Promise<Totals | undefined> =>
-    (await store.query<Totals>(`SELECT sum(${rows}) AS rows, sum(${cost}) AS cost FROM ${store.database}.${table}`))[0];
+    (
+      await store.query<Totals>(
+        `SELECT sum(${rows}) AS rows, sum(${cost}) AS cost FROM ${store.database}.${table}`,
+      )
+    )[0];
   return {
     usage: await ask('usage', 'calls', 'ifNull(cost_usd, 0)'),
     hourly: await ask('usage_hourly', 'calls_sum', 'cost_usd_sum'),
@@ -64,7 +68,13 @@ const everywhere = (rows: number): Record<string, Totals> => {
 };
 
 async function emptyTables(store: ColumnStore): Promise<void> {
-  for (const table of ['usage', 'usage_hourly', 'usage_daily_customer', 'usage_batches', 'message_outcomes']) {
+  for (const table of [
+    'usage',
+    'usage_hourly',
+    'usage_daily_customer',
+    'usage_batches',
+    'message_outcomes',
+  ]) {
     await store.command(`TRUNCATE TABLE ${store.database}.${table}`);
   }
 }
@@ -86,16 +96,23 @@ describe('usage rows in chDB', () => {
 
   it('gives every usage record back to the last digit', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.uniqueArray(anyUsageRecord, { minLength: 1, maxLength: 20, selector: (record) => record.recordId }), async (records) => {
-        const batch = usageBatch(records);
-        await writeBatch(store, batch, { mayHaveBeenTried: false });
-        const rows = await store.query<Record<string, unknown>>(
-          `SELECT * EXCEPT (inserted_at) FROM ${store.database}.usage WHERE export_batch = {batch:UUID}`,
-          { batch: batch.id },
-        );
-        const expected = records.map((record) => expectedUsageRow(record, batch.id));
-        expect(rows.toSorted(byRecordId)).toEqual(expected.toSorted(byRecordId));
-      }),
+      fc.asyncProperty(
+        fc.uniqueArray(anyUsageRecord, {
+          minLength: 1,
+          maxLength: 20,
+          selector: (record) => record.recordId,
+        }),
+        async (records) => {
+          const batch = usageBatch(records);
+          await writeBatch(store, batch, { mayHaveBeenTried: false });
+          const rows = await store.query<Record<string, unknown>>(
+            `SELECT * EXCEPT (inserted_at) FROM ${store.database}.usage WHERE export_batch = {batch:UUID}`,
+            { batch: batch.id },
+          );
+          const expected = records.map((record) => expectedUsageRow(record, batch.id));
+          expect(rows.toSorted(byRecordId)).toEqual(expected.toSorted(byRecordId));
+        },
+      ),
       { numRuns: 20 },
     );
   });
@@ -105,7 +122,11 @@ describe('usage rows in chDB', () => {
       fc.asyncProperty(anyMessageOutcome, async (outcome) => {
         const id = newUuid();
         const lines = bindLines(id, [renderOutcomeLine(outcome)]);
-        await writeBatch(store, { id, table: 'message_outcomes', lines, rows: 1 }, { mayHaveBeenTried: false });
+        await writeBatch(
+          store,
+          { id, table: 'message_outcomes', lines, rows: 1 },
+          { mayHaveBeenTried: false },
+        );
         const rows = await store.query(
           `SELECT * EXCEPT (inserted_at) FROM ${store.database}.message_outcomes WHERE export_batch = {batch:UUID}`,
           { batch: id },
@@ -118,7 +139,9 @@ describe('usage rows in chDB', () => {
 
   it('keeps latency quantiles of calls, not of corrections', async () => {
     await emptyTables(store);
-    const calls = Array.from({ length: 100 }, (_, index) => usageRecord({ recordId: newUuid(), durationMs: index + 1 }));
+    const calls = Array.from({ length: 100 }, (_, index) =>
+      usageRecord({ recordId: newUuid(), durationMs: index + 1 }),
+    );
     const correction = usageRecord({
       recordId: newUuid(),
       recordKind: 'correction',
@@ -282,7 +305,9 @@ describe('export to a ClickHouse server that fails', () => {
 // The moment of the kill is the point of the test; nothing waits for this timer to bring a condition about.
 function killAfterMs(server: ClickHouseHttpServer, delayMs: number): Promise<void> {
   return new Promise((resolve, reject) => {
-    setTimeout(() => server.kill().then(resolve, reject), delayMs);
+    setTimeout(() => {
+      server.kill().then(resolve, reject);
+    }, delayMs);
   });
 }
 

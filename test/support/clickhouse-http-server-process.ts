@@ -69,7 +69,9 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   const result = await run(statement, url);
   if (fault?.kind === 'die-after') process.kill(process.pid, 'SIGKILL');
   if (fault?.kind === 'hang-after') return;
-  const isZipped = url.searchParams.get('enable_http_compression') === '1' && /gzip/.test(`${request.headers['accept-encoding']}`);
+  const isZipped =
+    url.searchParams.get('enable_http_compression') === '1' &&
+    /gzip/.test(`${request.headers['accept-encoding']}`);
   const bytes = isZipped ? await zip(result.bytes) : result.bytes;
   response.writeHead(200, {
     'Content-Type': 'text/plain; charset=UTF-8',
@@ -90,7 +92,11 @@ async function passes(fault: Fault, response: ServerResponse): Promise<boolean> 
     case 'hang-before':
       return false;
     case 'refuse':
-      throw new Exception(fault.code, fault.status, `Code: ${fault.code}. DB::Exception: refused. (${fault.name})`);
+      throw new Exception(
+        fault.code,
+        fault.status,
+        `Code: ${fault.code}. DB::Exception: refused. (${fault.name})`,
+      );
     case 'proxy-page':
       response.writeHead(502, { 'Content-Type': 'text/html' });
       response.end('<html>Bad gateway</html>');
@@ -123,7 +129,8 @@ function authenticate(request: IncomingMessage, url: URL): void {
   const [, basicUser = 'default', basicPassword = ''] =
     /^([^:]*):(.*)$/s.exec(Buffer.from(basic, 'base64').toString('utf8')) ?? [];
   const givenUser = request.headers['x-clickhouse-user'] ?? url.searchParams.get('user') ?? basicUser;
-  const givenPassword = request.headers['x-clickhouse-key'] ?? url.searchParams.get('password') ?? basicPassword;
+  const givenPassword =
+    request.headers['x-clickhouse-key'] ?? url.searchParams.get('password') ?? basicPassword;
   if (givenUser === user && givenPassword === password) return;
   throw new Exception(
     516,
@@ -132,7 +139,10 @@ function authenticate(request: IncomingMessage, url: URL): void {
   );
 }
 
-async function run(statement: string, url: URL): Promise<{ bytes: Uint8Array; summary: Record<string, string> }> {
+async function run(
+  statement: string,
+  url: URL,
+): Promise<{ bytes: Uint8Array; summary: Record<string, string> }> {
   const session = new Session(directory);
   try {
     for (const [name, value] of url.searchParams) {

@@ -40,14 +40,18 @@ export class ClickHouseHttpServer {
   /** Starts the process; after a death, on the port that it had. */
   async start(): Promise<void> {
     const script = join(import.meta.dirname, 'clickhouse-http-server-process.ts');
-    const child = fork(script, [this.#directory, serverUser, serverPassword, `${this.#port}`], { execArgv: [] });
+    const child = fork(script, [this.#directory, serverUser, serverPassword, `${this.#port}`], {
+      execArgv: [],
+    });
     this.#child = child;
     child.on('message', (message: ServerMessage) => {
       if (message.kind !== 'request') return;
       this.encodings.push(message.encoding);
       this.connections.add(message.connection);
     });
-    this.#port = await this.#hear(child, (message) => (message.kind === 'listening' ? message.port : undefined));
+    this.#port = await this.#hear(child, (message) =>
+      message.kind === 'listening' ? message.port : undefined,
+    );
   }
 
   /** Arms a fault for the next fitting statement. */
@@ -92,7 +96,8 @@ export class ClickHouseHttpServer {
         child.off('exit', onExit);
         resolve(picked);
       };
-      const onExit = (code: number | null): void => reject(new Error(`The server process ended with ${code}`));
+      const onExit = (code: number | null): void =>
+        reject(new Error(`The server process ended with ${code}`));
       child.on('message', onMessage);
       child.on('exit', onExit);
     });

@@ -35,8 +35,15 @@ export function usageRecord(fields: Partial<UsageRecord> & Pick<UsageRecord, 're
 
 const word = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 24 });
 /** Any UTF-16 text: controls, U+0000, unpaired surrogates. */
-const anyText = fc.string({ unit: fc.integer({ min: 0, max: 0xffff }).map((code) => String.fromCharCode(code)), maxLength: 24 });
-const time = fc.date({ min: new Date('2020-01-01T00:00:00Z'), max: new Date('2035-01-01T00:00:00Z'), noInvalidDate: true });
+const anyText = fc.string({
+  unit: fc.integer({ min: 0, max: 0xffff }).map((code) => String.fromCharCode(code)),
+  maxLength: 24,
+});
+const time = fc.date({
+  min: new Date('2020-01-01T00:00:00Z'),
+  max: new Date('2035-01-01T00:00:00Z'),
+  noInvalidDate: true,
+});
 const uuid = fc.uuid();
 
 /** Any amount that Decimal(38, 18) holds. */
@@ -57,12 +64,16 @@ const origin = fc.record(
     customer: word,
     feature: word,
     batch: word,
-    labels: fc.dictionary(fc.stringMatching(/^[a-z][a-z0-9_.-]{0,8}$/), word, { minKeys: 1, maxKeys: 4, noNullPrototype: true }),
+    labels: fc.dictionary(fc.stringMatching(/^[a-z][a-z0-9_.-]{0,8}$/), word, {
+      minKeys: 1,
+      maxKeys: 4,
+      noNullPrototype: true,
+    }),
   },
   { requiredKeys: ['team', 'customer', 'feature'] },
 );
 
-const delta = fc.constantFrom(-1, 0, 1) as fc.Arbitrary<-1 | 0 | 1>;
+const delta = fc.constantFrom<(-1 | 0 | 1)[]>(-1, 0, 1);
 
 /** Any record that the type allows. */
 export const anyUsageRecord: fc.Arbitrary<UsageRecord> = fc.record(
@@ -108,8 +119,27 @@ export const anyUsageRecord: fc.Arbitrary<UsageRecord> = fc.record(
   },
   {
     requiredKeys: [
-      'recordId', 'recordKind', 'callId', 'sentAt', 'recordedAt', 'origin', 'pipeline', 'stage', 'owner', 'step', 'attempt',
-      'provider', 'model', 'operation', 'tier', 'requestKind', 'outcome', 'settlement', 'counts', 'tokens', 'costByClass',
+      'recordId',
+      'recordKind',
+      'callId',
+      'sentAt',
+      'recordedAt',
+      'origin',
+      'pipeline',
+      'stage',
+      'owner',
+      'step',
+      'attempt',
+      'provider',
+      'model',
+      'operation',
+      'tier',
+      'requestKind',
+      'outcome',
+      'settlement',
+      'counts',
+      'tokens',
+      'costByClass',
       'durationMs',
     ],
   },
@@ -136,8 +166,19 @@ export const anyMessageOutcome: fc.Arbitrary<MessageOutcome> = fc.record(
   },
   {
     requiredKeys: [
-      'messageId', 'rootId', 'endedAt', 'origin', 'pipeline', 'stage', 'owner', 'outcome', 'attempts', 'deliveries',
-      'durationMs', 'waitMs', 'ageMs',
+      'messageId',
+      'rootId',
+      'endedAt',
+      'origin',
+      'pipeline',
+      'stage',
+      'owner',
+      'outcome',
+      'attempts',
+      'deliveries',
+      'durationMs',
+      'waitMs',
+      'ageMs',
     ],
   },
 );

@@ -18,7 +18,9 @@ describe('renderMigration', () => {
 
   it('writes replicated engines on every node for a cluster', () => {
     const rendered = renderMigration(text, 'mill', 'main');
-    expect(rendered).toContain("mill.t ON CLUSTER 'main' (a String) ENGINE = ReplicatedSummingMergeTree(a, b)");
+    expect(rendered).toContain(
+      "mill.t ON CLUSTER 'main' (a String) ENGINE = ReplicatedSummingMergeTree(a, b)",
+    );
     expect(rendered).toContain('SETTINGS replicated_deduplication_window = 10000');
     expect(rendered).not.toContain('non_replicated');
   });

@@ -36,7 +36,9 @@ export async function migrateColumnStore(
   store: ColumnStore,
   options: ColumnMigratorOptions = {},
 ): Promise<readonly string[]> {
-  const migrations = await readMigrations(options.directory ?? join(packageRoot(), 'clickhouse', 'migrations'));
+  const migrations = await readMigrations(
+    options.directory ?? join(packageRoot(), 'clickhouse', 'migrations'),
+  );
   const render = (text: string): string => renderMigration(text, store.database, options.cluster);
   for (const statement of bookkeeping) await store.command(render(statement));
 
@@ -99,7 +101,10 @@ export function renderMigration(text: string, database: string, cluster: string 
     if (name === 'database') return database;
     if (name === 'on_cluster') return cluster === undefined ? '' : `ON CLUSTER '${cluster}'`;
     if (name === 'deduplication') return deduplicationSettings(cluster !== undefined);
-    invariant(name === 'engine' && argument !== undefined, `${whole} is a placeholder that the migrator knows`);
+    invariant(
+      name === 'engine' && argument !== undefined,
+      `${whole} is a placeholder that the migrator knows`,
+    );
     return cluster === undefined ? argument : `Replicated${argument}`;
   });
 }

@@ -3,17 +3,21 @@ import { describe, expect, it } from 'vitest';
 import { AppError } from '../../kernel/app-error.ts';
 import { columnStoreFailure } from './column-store-failure.ts';
 
-const engineError = (type: string): ClickHouseError => new ClickHouseError({ message: 'it is so', code: '1', type });
+const engineError = (type: string): ClickHouseError =>
+  new ClickHouseError({ message: 'it is so', code: '1', type });
 
 describe('columnStoreFailure', () => {
-  it.each(['MEMORY_LIMIT_EXCEEDED', 'TOO_MANY_SIMULTANEOUS_QUERIES', 'NETWORK_ERROR', 'NOT_ENOUGH_SPACE', 'TOO_MANY_PARTS'])(
-    'calls %s passing',
-    (type) => {
-      const failure = columnStoreFailure('The insert failed', engineError(type));
-      expect(failure).toMatchObject({ code: 'MILLRACE_COLUMN_STORE_UNAVAILABLE', retryable: true });
-      expect(failure.message).toContain(type);
-    },
-  );
+  it.each([
+    'MEMORY_LIMIT_EXCEEDED',
+    'TOO_MANY_SIMULTANEOUS_QUERIES',
+    'NETWORK_ERROR',
+    'NOT_ENOUGH_SPACE',
+    'TOO_MANY_PARTS',
+  ])('calls %s passing', (type) => {
+    const failure = columnStoreFailure('The insert failed', engineError(type));
+    expect(failure).toMatchObject({ code: 'MILLRACE_COLUMN_STORE_UNAVAILABLE', retryable: true });
+    expect(failure.message).toContain(type);
+  });
 
   it.each(['SYNTAX_ERROR', 'UNKNOWN_TABLE', 'AUTHENTICATION_FAILED', 'CANNOT_PARSE_INPUT_ASSERTION_FAILED'])(
     'calls %s final',

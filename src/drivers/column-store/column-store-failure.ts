@@ -47,7 +47,10 @@ export function columnStoreFailure(what: string, error: unknown): AppError {
     const reason = error.message.slice(0, maxQuotedLength).trim();
     return new AppError(code, `${what}: ${error.type} (${error.code}): ${reason}`, { cause: error });
   }
-  const reason = (error instanceof Error ? error.message || error.name : String(error)).slice(0, maxQuotedLength);
+  const reason = (error instanceof Error ? error.message || error.name : String(error)).slice(
+    0,
+    maxQuotedLength,
+  );
   return new AppError('MILLRACE_COLUMN_STORE_UNAVAILABLE', `${what}: ${reason}`, { cause: error });
 }
 

@@ -56,7 +56,10 @@ const embeddedArguments = [
   '--query_condition_cache_size=8388608',
   '--compiled_expression_cache_size=8388608',
 ];
-const embeddedSettings = { max_memory_usage: 400_000_000, max_bytes_before_external_group_by: 150_000_000 } as const;
+const embeddedSettings = {
+  max_memory_usage: 400_000_000,
+  max_bytes_before_external_group_by: 150_000_000,
+} as const;
 
 const identifier = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
@@ -70,7 +73,12 @@ export class ClickHouseColumnStore implements ColumnStore {
   readonly #client: ClickHouseClient;
   readonly #release: () => Promise<void>;
 
-  constructor(kind: ColumnStore['kind'], database: string, client: ClickHouseClient, release: () => Promise<void>) {
+  constructor(
+    kind: ColumnStore['kind'],
+    database: string,
+    client: ClickHouseClient,
+    release: () => Promise<void>,
+  ) {
     invariant(identifier.test(database), `"${database}" is a database name`);
     this.kind = kind;
     this.database = database;
@@ -101,7 +109,10 @@ export class ClickHouseColumnStore implements ColumnStore {
 
   async insert({ table, lines, deduplicationToken }: ColumnInsert): Promise<void> {
     invariant(identifier.test(table), `"${table}" is a table name`);
-    invariant(/^[\w.:-]{1,200}$/.test(deduplicationToken), `"${deduplicationToken}" is a deduplication token`);
+    invariant(
+      /^[\w.:-]{1,200}$/.test(deduplicationToken),
+      `"${deduplicationToken}" is a deduplication token`,
+    );
     if (lines === '') return;
     const target = `INSERT INTO ${this.database}.${table}`;
     const settings = `SETTINGS ${insertSettings}, insert_deduplication_token = '${deduplicationToken}'`;

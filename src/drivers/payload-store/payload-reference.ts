@@ -31,7 +31,10 @@ export function parseReference(reference: PayloadReference): ParsedReference {
 export function checkPayload(reference: PayloadReference, bytes: Uint8Array): void {
   const { digest, sizeBytes } = parseReference(reference);
   if (bytes.byteLength === sizeBytes && digestOf(bytes) === digest) return;
-  throw new AppError('MILLRACE_PAYLOAD_MISSING', `The bytes stored as ${reference} are not the bytes that were put there.`);
+  throw new AppError(
+    'MILLRACE_PAYLOAD_MISSING',
+    `The bytes stored as ${reference} are not the bytes that were put there.`,
+  );
 }
 
 function digestOf(bytes: Uint8Array): string {

@@ -1,6 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import type { Stats } from 'node:fs';
-import { type FileHandle, mkdir, open as openFile, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import {
+  type FileHandle,
+  mkdir,
+  open as openFile,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+} from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { AppError } from '../../kernel/app-error.ts';
 import { checkPayload, parseReference, referenceOf } from './payload-reference.ts';
@@ -66,7 +75,9 @@ export class FilesPayloadStore implements PayloadStore {
       bytes = await readFile(this.#pathOf(reference));
     } catch (error) {
       if (!isMissing(error)) throw unavailable(`The payload ${reference} could not be read`, error);
-      throw new AppError('MILLRACE_PAYLOAD_MISSING', `The payload ${reference} is not there.`, { cause: error });
+      throw new AppError('MILLRACE_PAYLOAD_MISSING', `The payload ${reference} is not there.`, {
+        cause: error,
+      });
     }
     checkPayload(reference, bytes);
     return bytes;
@@ -96,7 +107,8 @@ export class FilesPayloadStore implements PayloadStore {
     for (const name of await readdir(this.#unfinished)) {
       const path = join(this.#unfinished, name);
       const modifiedMs = await modifiedAtMs(path);
-      if (modifiedMs !== undefined && now.getTime() - modifiedMs > abandonedAfterMs) await rm(path, { force: true });
+      if (modifiedMs !== undefined && now.getTime() - modifiedMs > abandonedAfterMs)
+        await rm(path, { force: true });
     }
   }
 

@@ -73,7 +73,9 @@ export class S3PayloadStore implements PayloadStore {
       bytes = await answer.Body?.transformToByteArray();
     } catch (error) {
       if (!isMissingObject(error)) throw unavailable(`The payload ${reference} could not be read`, error);
-      throw new AppError('MILLRACE_PAYLOAD_MISSING', `The payload ${reference} is not there.`, { cause: error });
+      throw new AppError('MILLRACE_PAYLOAD_MISSING', `The payload ${reference} is not there.`, {
+        cause: error,
+      });
     }
     checkPayload(reference, bytes ?? new Uint8Array());
     return bytes ?? new Uint8Array();

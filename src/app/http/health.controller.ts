@@ -1,0 +1,40 @@
+import { Controller, Get, Header, HttpStatus, Inject, Res } from '@nestjs/common';
+import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { Readiness, type ReadinessReport } from './readiness.ts';
+
+/** What both of Nest's platforms offer to set a status. */
+interface StatusWriter {
+  status(code: number): unknown;
+}
+
+const report = { 'application/json': { schema: { $ref: '#/components/schemas/Readiness' } } };
+
+@ApiTags('operation')
+@Controller('health')
+export class HealthController {
+  readonly #readiness: Readiness;
+
+  constructor(@Inject(Readiness) readiness: Readiness) {
+    this.#readiness = readiness;
+  }
+
+  @Get('live')
+  @Header('cache-control', 'no-store')
+  @ApiOperation({ operationId: 'getLiveness', summary: 'Whether the process answers at all' })
+  @ApiResponse({ status: 200, description: 'It does.', content: { 'application/json': { schema: { type: 'object', properties: { status: { const: 'live' } }, required: ['status'] } } } })
+  live(): { readonly status: 'live' } {
+    return { status: 'live' };
+  }
+
+  @Get('ready')
+  @Header('cache-control', 'no-store')
+  @ApiOperation({ operationId: 'getReadiness', summary: 'Whether the process can work, and which of its stores answer' })
+  @ApiResponse({ status: 200, description: 'Ready, or degraded: the column store is away and usage waits in the ledger.', content: report })
+  @ApiResponse({ status: 503, description: 'Not ready: a store that is needed is away, or the process stops.', content: report })
+  async ready(@Res({ passthrough: true }) response: StatusWriter): Promise<ReadinessReport> {
+    const readiness = await this.#readiness.report();
+    const mayWork = readiness.status === 'ready' || readiness.status === 'degraded';
+    response.status(mayWork ? HttpStatus.OK : HttpStatus.SERVICE_UNAVAILABLE);
+    return readiness;
+  }
+}

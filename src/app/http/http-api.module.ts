@@ -1,0 +1,72 @@
+import { type DynamicModule, type FactoryProvider, Module, type ModuleMetadata } from '@nestjs/common';
+import { APP_FILTER, APP_GUARD } from '@nestjs/core';
+import { ApiKeys } from '../../costs/api-keys.ts';
+import { CostReports } from '../../costs/cost-reports.ts';
+import { clockToken, CostsController } from '../../costs/costs.controller.ts';
+import { MessageAccounts } from '../../costs/message-accounts.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import type { Logger } from '../../telemetry/logger.ts';
+import { AuthenticationGuard, type AuthenticationMode, authenticationModeToken } from './authentication.guard.ts';
+import { EventIntake } from './event-intake.ts';
+import { HealthController } from './health.controller.ts';
+import { MessagesController } from './messages.controller.ts';
+import { MetricsController, type MetricsSource, metricsToken } from './metrics.controller.ts';
+import { AppErrorFilter, ProblemFilter } from './problem.filter.ts';
+import { Problems } from './problems.ts';
+import { Readiness } from './readiness.ts';
+
+/** What the HTTP API works with, made by the composition root. */
+export interface HttpServices {
+  readonly costReports: CostReports;
+  readonly apiKeys: ApiKeys;
+  readonly messageAccounts: MessageAccounts;
+  readonly eventIntake: EventIntake;
+  readonly readiness: Readiness;
+  readonly metrics: MetricsSource;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly authentication: AuthenticationMode;
+}
+
+export interface HttpApiModuleOptions {
+  readonly imports?: ModuleMetadata['imports'];
+  readonly inject?: FactoryProvider['inject'];
+  readonly useFactory: FactoryProvider<HttpServices>['useFactory'];
+}
+
+const servicesToken = Symbol('millrace:http-services');
+
+/**
+ * The HTTP API as a module: costs, messages, health, metrics. Its guard minds only routes with `RequireScope` and its
+ * filter only Millrace's own errors, so it may stand in an application that has other routes.
+ */
+@Module({})
+export class HttpApiModule {
+  static forRootAsync({ imports = [], inject = [], useFactory }: HttpApiModuleOptions): DynamicModule {
+    return {
+      module: HttpApiModule,
+      imports,
+      controllers: [CostsController, MessagesController, HealthController, MetricsController],
+      providers: [
+        { provide: servicesToken, inject, useFactory },
+        one(CostReports, (services) => services.costReports),
+        one(ApiKeys, (services) => services.apiKeys),
+        one(MessageAccounts, (services) => services.messageAccounts),
+        one(EventIntake, (services) => services.eventIntake),
+        one(Readiness, (services) => services.readiness),
+        one(Problems, (services) => new Problems(services.logger)),
+        one(metricsToken, (services) => services.metrics),
+        one(clockToken, (services) => services.clock),
+        one(authenticationModeToken, (services) => services.authentication),
+        ProblemFilter,
+        { provide: APP_GUARD, useClass: AuthenticationGuard },
+        { provide: APP_FILTER, useClass: AppErrorFilter },
+      ],
+      exports: [ApiKeys, CostReports, Readiness],
+    };
+  }
+}
+
+function one(provide: NonNullable<FactoryProvider['provide']>, choose: (services: HttpServices) => unknown): FactoryProvider {
+  return { provide, inject: [servicesToken], useFactory: choose };
+}

@@ -1,0 +1,127 @@
+import { Body, Controller, Get, Header, Headers, HttpCode, HttpStatus, Inject, Param, Post, Req, Res } from '@nestjs/common';
+import { ApiBearerAuth, ApiBody, ApiOperation, ApiParam, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { z } from 'zod';
+import type { ApiKeyIdentity } from '../../costs/api-keys.ts';
+import { Caller, RequireScope } from '../../costs/caller.ts';
+import { MessageAccounts, type MessageAccount } from '../../costs/message-accounts.ts';
+import { invalidRequest } from '../../costs/request-faults.ts';
+import { AppError } from '../../kernel/app-error.ts';
+import { EventIntake, eventReceiptSchema, type EventReceipt } from './event-intake.ts';
+import { problemSchema } from './problem.ts';
+import { Problems } from './problems.ts';
+import { requestIdOf } from './request-facts.ts';
+
+export const eventMediaType = 'application/cloudevents+json';
+export const batchMediaType = 'application/cloudevents-batch+json';
+const maxBatchEvents = 1_000;
+
+export const batchReceiptSchema = z
+  .object({
+    admitted: z.int(),
+    duplicates: z.int(),
+    refused: z.int(),
+    results: z
+      .array(z.union([eventReceiptSchema, z.object({ outcome: z.literal('refused'), problem: problemSchema })]))
+      .describe('One for each event, in the order of the request.'),
+  });
+
+type BatchReceipt = z.output<typeof batchReceiptSchema>;
+type EventResult = BatchReceipt['results'][number];
+
+interface StatusWriter {
+  status(code: number): unknown;
+}
+
+const jsonOf = (schema: string) => ({ 'application/json': { schema: { $ref: `#/components/schemas/${schema}` } } });
+
+@ApiTags('messages')
+@ApiBearerAuth()
+@Controller('v1/messages')
+export class MessagesController {
+  readonly #intake: EventIntake;
+  readonly #accounts: MessageAccounts;
+  readonly #problems: Problems;
+
+  constructor(
+    @Inject(EventIntake) intake: EventIntake,
+    @Inject(MessageAccounts) accounts: MessageAccounts,
+    @Inject(Problems) problems: Problems,
+  ) {
+    this.#intake = intake;
+    this.#accounts = accounts;
+    this.#problems = problems;
+  }
+
+  @Post()
+  @RequireScope('messages:write')
+  @HttpCode(HttpStatus.ACCEPTED)
+  @ApiOperation({
+    operationId: 'admitMessages',
+    summary: 'Admit a message, or a batch of them, as CloudEvents 1.0',
+    description:
+      'Structured JSON only. An accepted event is durable. The same source and id again is a duplicate and changes ' +
+      `nothing. A batch holds at most ${maxBatchEvents} events, each of which is admitted or refused by itself.`,
+  })
+  @ApiBody({ required: true, schema: { $ref: '#/components/schemas/CloudEvent' } })
+  @ApiResponse({ status: 202, description: 'Admitted: a receipt, or for a batch one of each event.', content: { 'application/json': { schema: { oneOf: [{ $ref: '#/components/schemas/EventReceipt' }, { $ref: '#/components/schemas/BatchReceipt' }] } } } })
+  @ApiResponse({ status: 207, description: 'A batch of which some events were refused; the others are admitted.', content: jsonOf('BatchReceipt') })
+  async post(
+    @Body() body: unknown,
+    @Headers('content-type') contentType: string | undefined,
+    @Caller() caller: ApiKeyIdentity,
+    @Req() request: object,
+    @Res({ passthrough: true }) response: StatusWriter,
+  ): Promise<EventReceipt | BatchReceipt> {
+    switch (contentType?.split(';')[0]?.trim().toLowerCase()) {
+      case eventMediaType:
+        return await this.#intake.admit(body, caller);
+      case batchMediaType: {
+        const receipt = await this.#admitBatch(eventsOf(body), caller, requestIdOf(request));
+        if (receipt.refused > 0) response.status(HttpStatus.MULTI_STATUS);
+        return receipt;
+      }
+      default:
+        throw new AppError('MILLRACE_MEDIA_TYPE_UNSUPPORTED', `Messages are accepted as ${eventMediaType} or ${batchMediaType}.`);
+    }
+  }
+
+  @Get(':id')
+  @RequireScope('messages:read')
+  @Header('cache-control', 'no-store')
+  @ApiOperation({ operationId: 'getMessage', summary: 'The state of a message, its calls, and what it cost so far' })
+  @ApiParam({ name: 'id', schema: { type: 'string', format: 'uuid' } })
+  @ApiResponse({ status: 200, description: 'The message.', content: jsonOf('MessageAccount') })
+  async get(@Param('id') id: string, @Caller() caller: ApiKeyIdentity): Promise<MessageAccount> {
+    const account = await this.#accounts.find(id, caller);
+    if (account === undefined) throw new AppError('MILLRACE_NOT_FOUND', 'There is no such message, or it is not for this API key.');
+    return account;
+  }
+
+  async #admitBatch(events: readonly unknown[], caller: ApiKeyIdentity, requestId: string | undefined): Promise<BatchReceipt> {
+    const results = await Promise.all(
+      events.map((event, index) => this.#admitOne(event, caller, { path: `/v1/messages#${index}`, id: requestId })),
+    );
+    const count = (outcome: EventResult['outcome']): number => results.filter((result) => result.outcome === outcome).length;
+    return { admitted: count('admitted'), duplicates: count('duplicate'), refused: count('refused'), results };
+  }
+
+  async #admitOne(
+    event: unknown,
+    caller: ApiKeyIdentity,
+    request: { readonly path: string; readonly id: string | undefined },
+  ): Promise<EventResult> {
+    try {
+      return await this.#intake.admit(event, caller);
+    } catch (error) {
+      return { outcome: 'refused', problem: this.#problems.describe(error, request).problem };
+    }
+  }
+}
+
+function eventsOf(body: unknown): readonly unknown[] {
+  if (!Array.isArray(body)) throw invalidRequest([{ field: 'body', problem: 'must be a JSON array of events' }]);
+  if (body.length > maxBatchEvents) {
+    throw invalidRequest([{ field: 'body', problem: `has at most ${maxBatchEvents} events, not ${body.length}` }]);
+  }
+  return body as readonly unknown[];
+}

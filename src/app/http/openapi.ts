@@ -1,0 +1,119 @@
+import type { INestApplication } from '@nestjs/common';
+import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
+import { z } from 'zod';
+import { costReportSchema } from '../../costs/cost-report-document.ts';
+import { messageAccountSchema } from '../../costs/message-accounts.ts';
+import { lanes } from '../../pipeline/lane.ts';
+import { eventReceiptSchema } from './event-intake.ts';
+import { batchMediaType, batchReceiptSchema, eventMediaType } from './messages.controller.ts';
+import { problemMediaType, problemSchema } from './problem.ts';
+import { readinessSchema } from './readiness.ts';
+
+/*
+ * The OpenAPI 3.1 document. Routes come from the controllers, schemas from the very Zod schemas that answers are typed
+ * by, and what holds for every route (problem documents, the API key, the request id) is added here, once.
+ */
+
+type Schemas = NonNullable<NonNullable<OpenAPIObject['components']>['schemas']>;
+type PathItem = OpenAPIObject['paths'][string];
+type Operation = NonNullable<PathItem['get']>;
+
+const methods = ['get', 'put', 'post', 'delete', 'patch'] as const;
+
+/** Serves the document at /openapi.json and a page at /docs that needs nothing from elsewhere. */
+export function serveOpenApi(app: INestApplication, version: string): void {
+  SwaggerModule.setup('docs', app, () => buildOpenApi(app, version), {
+    jsonDocumentUrl: '/openapi.json',
+    raw: ['json'],
+    customSiteTitle: 'Millrace API',
+    swaggerOptions: { validatorUrl: null, persistAuthorization: false },
+  });
+}
+
+/** The document of the application's routes. */
+export function buildOpenApi(app: INestApplication, version: string): OpenAPIObject {
+  const config = new DocumentBuilder()
+    .setOpenAPIVersion('3.1.0')
+    .setTitle('Millrace')
+    .setDescription(
+      'Admit work for models, follow it, and see what it cost and for whom. Amounts are exact decimal strings in US ' +
+        'dollars. Errors are RFC 9457 problem documents with a code; every answer carries an x-request-id.',
+    )
+    .setVersion(version)
+    .setLicense('Apache-2.0', 'https://www.apache.org/licenses/LICENSE-2.0')
+    .addBearerAuth({ type: 'http', scheme: 'bearer', description: 'An API key: mr_…' })
+    .build();
+  const document = SwaggerModule.createDocument(app, config);
+  document.components = {
+    ...document.components,
+    schemas: { ...document.components?.schemas, ...schemas() },
+    responses: { Problem: problemResponse },
+  };
+  for (const [path, item] of Object.entries(document.paths)) {
+    for (const operation of methods.flatMap((method) => item[method] ?? [])) complete(path, operation);
+  }
+  return document;
+}
+
+const problemResponse = {
+  description: 'A problem document; docs/errors.md lists the codes.',
+  headers: {
+    'retry-after': { description: 'Seconds to wait, where waiting helps.', schema: { type: 'integer' } },
+  },
+  content: { [problemMediaType]: { schema: { $ref: '#/components/schemas/Problem' } } },
+};
+
+function complete(path: string, operation: Operation): void {
+  const problem = { $ref: '#/components/responses/Problem' };
+  if (!path.startsWith('/v1/')) return;
+  Object.assign(operation.responses, { '400': problem, '401': problem, '403': problem, default: problem });
+  const { requestBody } = operation;
+  if (operation.operationId !== 'admitMessages' || requestBody === undefined || '$ref' in requestBody) return;
+  requestBody.content = {
+    [eventMediaType]: { schema: { $ref: '#/components/schemas/CloudEvent' } },
+    [batchMediaType]: {
+      schema: { type: 'array', maxItems: 1000, items: { $ref: '#/components/schemas/CloudEvent' } },
+    },
+  };
+}
+
+function schemas(): Schemas {
+  const registry = z.registry<{ readonly id: string }>();
+  registry.add(costReportSchema, { id: 'CostReport' });
+  registry.add(messageAccountSchema, { id: 'MessageAccount' });
+  registry.add(eventReceiptSchema, { id: 'EventReceipt' });
+  registry.add(batchReceiptSchema, { id: 'BatchReceipt' });
+  registry.add(problemSchema, { id: 'Problem' });
+  registry.add(readinessSchema, { id: 'Readiness' });
+  const converted = z.toJSONSchema(registry, { uri: (id) => `#/components/schemas/${id}` });
+  const entries = Object.entries(converted.schemas).map(([name, { $schema: _, $id: __, ...schema }]) => [name, schema]);
+  // OpenAPI 3.1's schemas are JSON Schema; the two packages type the same thing apart.
+  return { ...(Object.fromEntries(entries) as Schemas), CloudEvent: cloudEventSchema };
+}
+
+const text = (description: string) => ({ type: 'string', minLength: 1, description });
+
+const cloudEventSchema: Schemas[string] = {
+  type: 'object',
+  description: 'CloudEvents 1.0 in structured JSON, with the origin in extension attributes.',
+  required: ['specversion', 'id', 'source', 'type', 'originteam', 'origincustomer', 'originfeature'],
+  properties: {
+    specversion: { const: '1.0' },
+    id: text('Names the event together with its source; a repeat is a duplicate.'),
+    source: text('Who sends it, a URI-reference.'),
+    type: text('The message type, as a stage consumes it.'),
+    schemaversion: { type: 'integer', minimum: 1, default: 1, description: "Version of the data's schema." },
+    time: { type: 'string', format: 'date-time' },
+    datacontenttype: { type: 'string', default: 'application/json' },
+    originteam: text('The team that pays.'),
+    origincustomer: text('The customer on whose behalf the work is done.'),
+    originfeature: text('The product feature that asked for it.'),
+    originbatch: text('One run of many items, when the work belongs to one.'),
+    originlabels: text('Free labels: a JSON object as text, at most 16.'),
+    item: text('The thing worked on; costs are shown by it.'),
+    lane: { type: 'string', enum: [...lanes] },
+    traceparent: text('W3C trace context to go on with.'),
+    data: { description: "The message data, as the type's schema wants it." },
+  },
+  additionalProperties: true,
+};

@@ -1,0 +1,99 @@
+import { HttpException } from '@nestjs/common';
+import { z } from 'zod';
+import { AppError, type Fault } from '../../kernel/app-error.ts';
+import { type ErrorCode, errorCodes } from '../../kernel/error-codes.ts';
+
+/*
+ * Errors as RFC 9457 problem documents. Users get the code, what happened and what to do; what went wrong inside
+ * (a 5xx's own text, an unknown error) stays in the log.
+ */
+
+export const problemMediaType = 'application/problem+json';
+
+export const problemSchema = z
+  .object({
+    type: z.string().describe('urn:millrace:error:CODE'),
+    title: z.string().describe('What happened; the same for every error of this code.'),
+    status: z.int(),
+    detail: z.string().optional().describe('What happened this time.'),
+    instance: z.string().describe('The path of the request.'),
+    code: z.enum(Object.keys(errorCodes)),
+    todo: z.string().describe('What the reader can do about it.'),
+    retryable: z.boolean().describe('Whether the same request may succeed later.'),
+    faults: z.array(z.object({ field: z.string(), problem: z.string() })).optional(),
+  });
+
+export type Problem = z.output<typeof problemSchema>;
+
+/** A problem with the pause after which the request may be tried again, when there is one to tell. */
+export interface DescribedProblem {
+  readonly problem: Problem;
+  readonly retryAfterSeconds: number | undefined;
+}
+
+const unavailableRetrySeconds = 5;
+
+/** The problem document of any error. `path` is the request's, without its query. */
+export function describeProblem(error: unknown, path: string): DescribedProblem {
+  if (error instanceof AppError) return ofAppError(error, path);
+  if (error instanceof HttpException) return ofHttpException(error, path);
+  return { problem: build('MILLRACE_INTERNAL', path, {}), retryAfterSeconds: undefined };
+}
+
+function ofAppError(error: AppError, path: string): DescribedProblem {
+  const isInside = error.status >= 500;
+  return {
+    problem: build(error.code, path, {
+      ...(isInside ? {} : { detail: error.message }),
+      ...(isInside || error.faults.length === 0 ? {} : { faults: error.faults }),
+      retryable: error.retryable,
+    }),
+    retryAfterSeconds: retryAfterSeconds(error),
+  };
+}
+
+function retryAfterSeconds(error: AppError): number | undefined {
+  if (error.retryAfterMs !== undefined) return Math.max(1, Math.ceil(error.retryAfterMs / 1000));
+  return error.status === 503 && error.retryable ? unavailableRetrySeconds : undefined;
+}
+
+const codesByStatus: Readonly<Partial<Record<number, ErrorCode>>> = {
+  401: 'MILLRACE_UNAUTHENTICATED',
+  403: 'MILLRACE_FORBIDDEN',
+  404: 'MILLRACE_NOT_FOUND',
+  406: 'MILLRACE_NOT_ACCEPTABLE',
+  413: 'MILLRACE_REQUEST_TOO_LARGE',
+  415: 'MILLRACE_MEDIA_TYPE_UNSUPPORTED',
+};
+
+/** What the framework refuses: unknown routes, bodies that cannot be read, URLs that cannot be decoded. */
+function ofHttpException(error: HttpException, path: string): DescribedProblem {
+  const status = error.getStatus();
+  if (status >= 500) return { problem: build('MILLRACE_INTERNAL', path, {}), retryAfterSeconds: undefined };
+  const code = codesByStatus[status] ?? 'MILLRACE_REQUEST_INVALID';
+  const detail = status === 404 ? `Nothing is served at ${path} for this method.` : error.message;
+  return { problem: build(code, path, { detail, status }), retryAfterSeconds: undefined };
+}
+
+interface Particulars {
+  readonly status?: number;
+  readonly detail?: string;
+  readonly retryable?: boolean;
+  readonly faults?: readonly Fault[];
+}
+
+function build(code: ErrorCode, path: string, particulars: Particulars): Problem {
+  const entry = errorCodes[code];
+  const { status = entry.status, detail, retryable = entry.retryable, faults } = particulars;
+  return {
+    type: `urn:millrace:error:${code}`,
+    title: entry.what,
+    status,
+    ...(detail === undefined ? {} : { detail }),
+    instance: path,
+    code,
+    todo: entry.todo,
+    retryable,
+    ...(faults === undefined ? {} : { faults: [...faults] }),
+  };
+}

@@ -1,0 +1,30 @@
+import { HttpException } from '@nestjs/common';
+import { AppError } from '../../kernel/app-error.ts';
+import type { Logger } from '../../telemetry/logger.ts';
+import { describeProblem, type DescribedProblem } from './problem.ts';
+
+/** Turns errors into problem documents, and logs once what someone should look at. */
+export class Problems {
+  readonly #logger: Logger;
+
+  constructor(logger: Logger) {
+    this.#logger = logger;
+  }
+
+  describe(error: unknown, request: { readonly path: string; readonly id: string | undefined }): DescribedProblem {
+    const described = describeProblem(error, request.path);
+    const { status, code } = described.problem;
+    if (status >= 500) this.#log(error, { requestId: request.id, path: request.path, code });
+    return described;
+  }
+
+  #log(error: unknown, fields: Readonly<Record<string, unknown>>): void {
+    // A store that is away is told by its own alerts; here it is one refused request.
+    if (error instanceof AppError && error.retryable) {
+      this.#logger.warn({ ...fields, error }, 'a request failed for now');
+      return;
+    }
+    const cause = error instanceof HttpException && error.cause !== undefined ? error.cause : error;
+    this.#logger.error({ ...fields, error: cause }, 'a request failed');
+  }
+}

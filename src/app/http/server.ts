@@ -1,0 +1,90 @@
+import { type DynamicModule, Module, type Type } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyInstance } from 'fastify';
+import { Logger as NestLogger } from 'nestjs-pino';
+import { AppError } from '../../kernel/app-error.ts';
+import { type Clock, systemClock } from '../../kernel/clock.ts';
+import type { PinoLogger } from '../../telemetry/logging.ts';
+import { type AuthenticationMode, authenticationModeToken } from './authentication.guard.ts';
+import { isLoopbackHost } from './loopback.ts';
+import { batchMediaType, eventMediaType } from './messages.controller.ts';
+import { serveOpenApi } from './openapi.ts';
+import { ProblemFilter } from './problem.filter.ts';
+import { requestLogging } from './request-logging.ts';
+import { addResponseHeaders, requestIds } from './response-headers.ts';
+
+/*
+ * The HTTP server of an application that is Millrace's own. It closes in order: no new connections and 503 for late
+ * requests on open ones, then the requests in hand end, then the modules' shutdown hooks run.
+ */
+
+export interface HttpApplicationOptions {
+  readonly logger: PinoLogger;
+  /** Shown in the OpenAPI document. */
+  readonly version: string;
+  /** The largest body of a request: a whole batch of events. */
+  readonly bodyLimitBytes: number;
+  readonly clock?: Clock;
+}
+
+/** How long a client may take to send a request. */
+const requestTimeoutMs = 60_000;
+
+/**
+ * Makes the application of a root module that imports HttpApiModule. Nothing listens yet and no hook has run: that is
+ * `listenHttp`, or `init` for one that is only spoken to in the process.
+ */
+export async function createHttpApplication(
+  rootModule: Type | DynamicModule,
+  { logger, version, bodyLimitBytes, clock = systemClock }: HttpApplicationOptions,
+): Promise<NestFastifyApplication> {
+  const adapter = new FastifyAdapter({
+    bodyLimit: bodyLimitBytes,
+    genReqId: requestIds(clock),
+    requestIdHeader: false,
+    requestTimeout: requestTimeoutMs,
+  });
+  const fastify: FastifyInstance = adapter.getInstance();
+  // First of all hooks, so that no answer goes without them.
+  addResponseHeaders(fastify);
+  const app = await NestFactory.create<NestFastifyApplication>(
+    { module: HttpApplication, imports: [requestLogging(logger), rootModule] },
+    adapter,
+    { bufferLogs: true, abortOnError: false, return503OnClosing: true },
+  );
+  app.useLogger(app.get(NestLogger));
+  app.useGlobalFilters(app.get(ProblemFilter, { strict: false }));
+  fastify.addContentTypeParser(
+    [eventMediaType, batchMediaType],
+    { parseAs: 'string' },
+    fastify.getDefaultJsonParser('error', 'error'),
+  );
+  serveOpenApi(app, version);
+  return app;
+}
+
+/**
+ * Starts the application and listens. Answers the address to reach it at. Throws MILLRACE_CONFIG_INVALID for an open
+ * API on an address that others reach, and MILLRACE_HTTP_ADDRESS_UNAVAILABLE.
+ */
+export async function listenHttp(
+  app: NestFastifyApplication,
+  { host, port }: { readonly host: string; readonly port: number },
+): Promise<string> {
+  const mode = app.get<AuthenticationMode>(authenticationModeToken, { strict: false });
+  if (mode === 'none' && !isLoopbackHost(host)) {
+    const problem = `"none" is for loopback addresses only, not for ${host}`;
+    throw new AppError('MILLRACE_CONFIG_INVALID', `http.auth: ${problem}`, { faults: [{ field: 'http.auth', problem }] });
+  }
+  try {
+    await app.listen({ host, port });
+  } catch (error) {
+    if (!(error instanceof Error && 'syscall' in error)) throw error;
+    throw new AppError('MILLRACE_HTTP_ADDRESS_UNAVAILABLE', `Cannot listen on ${host} port ${port}: ${error.message}`, { cause: error });
+  }
+  return await app.getUrl();
+}
+
+@Module({})
+class HttpApplication {}

@@ -1,0 +1,91 @@
+import { describe, expect, it } from 'vitest';
+import { AppError } from '../kernel/app-error.ts';
+import { systemClock } from '../kernel/clock.ts';
+import { GroupCommit } from './group-commit.ts';
+
+function gate() {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  return { promise, open: resolve };
+}
+
+describe('GroupCommit', () => {
+  it('writes what is wanted in one turn as one group and answers each', async () => {
+    const groups: (readonly number[])[] = [];
+    const commit = new GroupCommit<number, string>({
+      name: 'test',
+      clock: systemClock,
+      flush: (items) => {
+        groups.push(items);
+        return Promise.resolve(items.map((item) => `n${item}`));
+      },
+    });
+    expect(await Promise.all([1, 2, 3].map((item) => commit.submit(item)))).toEqual(['n1', 'n2', 'n3']);
+    expect(groups).toEqual([[1, 2, 3]]);
+  });
+
+  it('collects while a group is in the air, and keeps groups within their size', async () => {
+    const first = gate();
+    const groups: (readonly number[])[] = [];
+    const commit = new GroupCommit<number, number>({
+      name: 'test',
+      clock: systemClock,
+      maxGroup: 4,
+      flush: async (items) => {
+        groups.push(items);
+        if (groups.length === 1) await first.promise;
+        return items;
+      },
+    });
+    const one = commit.submit(0);
+    await expect.poll(() => groups.length).toBe(1);
+    const rest = [1, 2, 3, 4, 5, 6].map((item) => commit.submit(item));
+    first.open();
+    expect(await Promise.all([one, ...rest])).toEqual([0, 1, 2, 3, 4, 5, 6]);
+    expect(groups).toEqual([[0], [1, 2, 3, 4], [5, 6]]);
+  });
+
+  it('fails every item of a failed group, and goes on with the next', async () => {
+    let turn = 0;
+    const commit = new GroupCommit<number, number>({
+      name: 'test',
+      clock: systemClock,
+      flush: (items) => {
+        turn += 1;
+        return turn === 1 ? Promise.reject(new AppError('MILLRACE_DATABASE_FAILED', 'no')) : Promise.resolve(items);
+      },
+    });
+    const outcomes = await Promise.allSettled([commit.submit(1), commit.submit(2)]);
+    expect(outcomes.map((outcome) => outcome.status)).toEqual(['rejected', 'rejected']);
+    expect(await commit.submit(3)).toBe(3);
+  });
+
+  it('writes a deadlock victim again', async () => {
+    let turn = 0;
+    const commit = new GroupCommit<number, number>({
+      name: 'test',
+      clock: systemClock,
+      flush: (items) => {
+        turn += 1;
+        return turn < 3 ? Promise.reject(new AppError('MILLRACE_DATABASE_CONFLICT', 'deadlock')) : Promise.resolve(items);
+      },
+    });
+    expect(await commit.submit(7)).toBe(7);
+  });
+
+  it('refuses one more than may wait', async () => {
+    const hold = gate();
+    const commit = new GroupCommit<number, number>({
+      name: 'test',
+      clock: systemClock,
+      maxWaiting: 2,
+      flush: async (items) => {
+        await hold.promise;
+        return items;
+      },
+    });
+    const waiting = [commit.submit(1), commit.submit(2)];
+    await expect(commit.submit(3)).rejects.toMatchObject({ code: 'MILLRACE_LEDGER_BUSY' });
+    hold.open();
+    expect(await Promise.all(waiting)).toEqual([1, 2]);
+  });
+});

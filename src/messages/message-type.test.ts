@@ -1,0 +1,52 @@
+import { describe, expect, expectTypeOf, it } from 'vitest';
+import { z } from 'zod';
+import { defineMessage } from './message-type.ts';
+
+const Fetched = defineMessage('document.fetched')
+  .version(1, z.object({ text: z.string() }))
+  .version(2, z.object({ text: z.string(), isUrgent: z.boolean().default(false) }), (previous) => ({ text: previous.text }))
+  .version(3, z.object({ body: z.string(), isUrgent: z.boolean() }), ({ text, isUrgent }) => ({ body: text, isUrgent }));
+
+describe('message types', () => {
+  it('bring data of an older version up, step by step, filling in defaults', () => {
+    const accepted = Fetched.upTo(3);
+    expect(accepted.versions).toEqual([1, 2, 3]);
+    expect(accepted.read(1, { text: 'a' })).toEqual({ body: 'a', isUrgent: false });
+    expect(accepted.read(2, { text: 'a', isUrgent: true })).toEqual({ body: 'a', isUrgent: true });
+    expectTypeOf(accepted.read).returns.toEqualTypeOf<{ body: string; isUrgent: boolean }>();
+  });
+
+  it('refuse a version that is too new or unknown, naming type, version and what is accepted', () => {
+    for (const version of [3, 4, 0, 1.5]) {
+      expect(() => Fetched.upTo(2).read(version, {})).toThrow(
+        expect.objectContaining({
+          code: 'MILLRACE_MESSAGE_VERSION_UNSUPPORTED',
+          message: `Message type "document.fetched" version ${version} is not accepted here; accepted: 1, 2`,
+        }),
+      );
+    }
+  });
+
+  it('refuse data that does not fit, with every fault', () => {
+    expect(() => Fetched.upTo(3).read(3, { body: 1 })).toThrow(
+      expect.objectContaining({
+        code: 'MILLRACE_MESSAGE_INVALID',
+        faults: [
+          { field: 'data.body', problem: expect.any(String) as string },
+          { field: 'data.isUrgent', problem: expect.any(String) as string },
+        ],
+      }),
+    );
+    expect(() => Fetched.v1.validate({})).toThrow(expect.objectContaining({ code: 'MILLRACE_MESSAGE_INVALID' }));
+  });
+
+  it('are numbered without gaps, and every later version says how the one before becomes it', () => {
+    const type = defineMessage('thing.made');
+    expect(() => type.version(2, z.object({}))).toThrow('numbered 1, 2, 3');
+    const first = type.version(1, z.object({}));
+    // A caller without types may forget the up-caster.
+    const forgetful = first.version as unknown as (number: number, schema: z.ZodType) => unknown;
+    expect(() => forgetful(2, z.object({}))).toThrow('says how version 1 becomes it');
+    expect(() => defineMessage('Not a name')).toThrow('message type');
+  });
+});

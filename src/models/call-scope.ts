@@ -1,0 +1,299 @@
+import type { EmbeddingModelV4, LanguageModelV4 } from '@ai-sdk/provider';
+import type { Tracer } from '@opentelemetry/api';
+import { AppError } from '../kernel/app-error.ts';
+import { newId } from '../kernel/ids.ts';
+import { invariant } from '../kernel/invariant.ts';
+import { callId, type RecordedCall } from '../ledger/call-ledger.ts';
+import type { Origin } from '../messages/origin.ts';
+import { CallJournal, type JournalEntry, type ReuseRule } from './call-journal.ts';
+import type { CallOpener, CallQuestion, OpenedCall } from './call-opener.ts';
+import type { CallOwner, OwningMessage } from './call-owner.ts';
+import { reportOfFailure } from './call-report.ts';
+import { startCallSpan } from './call-span.ts';
+import { abortFailure } from './classify-model-error.ts';
+import { type CallServices, MeteredCall } from './metered-call.ts';
+import { meteredEmbeddingModel } from './metered-embedding-model.ts';
+import { MeteredLanguageModel } from './metered-language-model.ts';
+import type { CallLabels } from './model-metrics.ts';
+import type { ProviderRegistry } from './provider-registry.ts';
+import { type ScopeSpend, SpendCounter } from './scope-spend.ts';
+import type { CallFacts } from './usage-record-of-call.ts';
+
+/*
+ * The calls of one run of a handler (or of some work outside a stage): what they are made for, what is recorded from
+ * earlier runs, what is in the air. The end of the lease aborts them all; closing the scope aborts what its work left
+ * behind and resolves when the last of them is settled.
+ */
+
+export interface CallScopeOptions {
+  readonly services: CallServices;
+  readonly registry: ProviderRegistry;
+  readonly tracer?: Tracer;
+  readonly origin: Origin;
+  readonly message?: OwningMessage;
+  readonly signal: AbortSignal;
+  readonly journal?: readonly RecordedCall[];
+}
+
+export interface ModelUse {
+  /** The named place in the handler where the call is made. Default "call". */
+  readonly step?: string;
+  /** Which recorded answers may be given again. Default: to the same question only. */
+  readonly reuse?: ReuseRule;
+}
+
+const defaultStep = 'call';
+const stepPattern = /^[^\p{Cc}\p{Cs}]{1,128}$/u;
+
+export class CallScope implements CallOpener {
+  readonly #options: CallScopeOptions;
+  readonly #owner: CallOwner;
+  /** What the ids of its calls derive from. A lease of its own, so that an older one's late calls never collide. */
+  readonly #idRoot: string;
+  readonly #journal = new CallJournal();
+  readonly #spend = new SpendCounter();
+  readonly #open = new Set<MeteredCall>();
+  /** Everything that close has to wait for: calls being opened, and calls in the air. */
+  readonly #pending = new Set<Promise<unknown>>();
+  #loading: Promise<void> | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: CallScopeOptions) {
+    this.#options = options;
+    const { message, origin, services, signal } = options;
+    this.#owner = { origin, message };
+    this.#idRoot = message === undefined ? newId(services.clock.now()) : `${message.id}/${message.fence}`;
+    if (options.journal !== undefined) {
+      this.#journal.load(options.journal);
+      this.#loading = Promise.resolve();
+    } else if (message === undefined || message.deliveries <= 1) {
+      this.#loading = Promise.resolve();
+    }
+    signal.addEventListener('abort', this.#onAbort, { once: true });
+  }
+
+  /** The language model of "provider/model". Throws MILLRACE_MODEL_UNKNOWN. */
+  languageModel(reference: string, use: ModelUse = {}): LanguageModelV4 {
+    const { registry, services } = this.#options;
+    return new MeteredLanguageModel({
+      target: registry.languageModel(reference),
+      reference,
+      step: stepOf(use),
+      reuse: use.reuse ?? 'same_question',
+      calls: this,
+      pricer: services.pricer,
+    });
+  }
+
+  /** The embedding model of "provider/model". Throws MILLRACE_MODEL_UNKNOWN. */
+  embeddingModel(reference: string, use: ModelUse = {}): EmbeddingModelV4 {
+    return meteredEmbeddingModel({
+      target: this.#options.registry.embeddingModel(reference),
+      reference,
+      step: stepOf(use),
+      reuse: use.reuse ?? 'same_question',
+      calls: this,
+    });
+  }
+
+  /** What the calls of this scope cost so far. */
+  spend(): ScopeSpend {
+    return this.#spend.total;
+  }
+
+  /** Ends the scope: aborts what is still in the air, and resolves after the last settlement. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  open(question: CallQuestion): Promise<OpenedCall> {
+    // Taken before anything is waited for, so that requests made side by side keep their order in every run.
+    const ordinal = this.#journal.takeOrdinal(question.step);
+    return this.#track(this.#openAt(question, ordinal));
+  }
+
+  async #openAt(question: CallQuestion, ordinal: number): Promise<OpenedCall> {
+    this.#loading ??= this.#loadJournal();
+    await this.#loading;
+    this.#checkOpen(question.userSignal);
+    const entry = this.#journal.decide(question.step, ordinal, question.digest, question.reuse);
+    if (entry.kind === 'reuse')
+      return { kind: 'recorded', answer: await this.#recordedAnswer(question, entry) };
+    if (entry.hasDiverged) this.#noteDivergence(question, ordinal);
+    const call = await this.#reserve(question, ordinal, entry.attempt);
+    return { kind: 'call', call, headers: this.#headersOf(question, call) };
+  }
+
+  async #reserve(question: CallQuestion, ordinal: number, attempt: number): Promise<MeteredCall> {
+    const { services, tracer, message, origin } = this.#options;
+    const { target, step, operation, tier } = question;
+    const sentAt = services.clock.now();
+    const bounds = question.bounds();
+    const facts: CallFacts = {
+      id: callId(sentAt, this.#idRoot, step, ordinal, attempt),
+      owner: this.#owner,
+      step,
+      attempt,
+      provider: target.provider,
+      model: target.modelId,
+      operation,
+      requestKind: 'single',
+      sentAt,
+      upperBoundUsd: services.pricer.upperBound(
+        { provider: target.priceProvider, model: target.modelId, at: sentAt, tier, batch: false },
+        bounds.maxInputTokens,
+        bounds.maxOutputTokens,
+      ),
+    };
+    const isReserved = await services.ledger.reserve({
+      id: facts.id,
+      message: message === undefined ? undefined : { id: message.id, fence: message.fence },
+      origin: message === undefined ? origin : undefined,
+      step,
+      ordinal,
+      attempt,
+      provider: facts.provider,
+      model: facts.model,
+      operation,
+      tier,
+      requestKind: 'single',
+      requestDigest: question.digest,
+      upperBoundUsd: facts.upperBoundUsd,
+    });
+    if (!isReserved) {
+      throw new AppError(
+        'MILLRACE_LEASE_LOST',
+        `The lease has passed on: the call of step "${step}" was not made.`,
+      );
+    }
+    const labels = this.#labelsOf(question);
+    services.metrics.requestBegan(labels);
+    const call = new MeteredCall({
+      services,
+      facts,
+      target,
+      labels,
+      tier,
+      userSignal: question.userSignal,
+      span: tracer === undefined ? undefined : startCallSpan(tracer, facts, question.maxOutputTokens),
+      onSettled: (settled) => this.#spend.add(settled),
+      onEnd: () => this.#open.delete(call),
+    });
+    this.#open.add(call);
+    await this.#refuseStopped(call);
+    return call;
+  }
+
+  /** A scope that was stopped while the reservation was written sends nothing: the call is free. */
+  async #refuseStopped(call: MeteredCall): Promise<void> {
+    const { signal } = this.#options;
+    if (signal.aborted) call.abort(signal.reason);
+    if (this.#closing !== undefined) call.abort(closedError());
+    if (!call.signal.aborted) return;
+    const failure = { ...abortFailure(call.signal.reason), billing: 'free' as const };
+    await call.settle(reportOfFailure(failure));
+    throw call.errorOf(failure, call.signal.reason);
+  }
+
+  #checkOpen(userSignal: AbortSignal | undefined): void {
+    if (this.#closing !== undefined) throw closedError();
+    const stopped = [this.#options.signal, userSignal].find((signal) => signal?.aborted);
+    if (stopped === undefined) return;
+    const { reason } = stopped as { reason: unknown };
+    throw reason instanceof AppError
+      ? reason
+      : new AppError('MILLRACE_MODEL_ABORTED', 'The work was stopped before the request was made.', {
+          cause: reason,
+        });
+  }
+
+  async #recordedAnswer(question: CallQuestion, entry: JournalEntry & { kind: 'reuse' }): Promise<string> {
+    const { answer } = entry;
+    const json =
+      'json' in answer
+        ? answer.json
+        : Buffer.from(await this.#options.services.payloads.get(answer.reference)).toString('utf8');
+    this.#spend.addReused();
+    this.#options.services.metrics.answerReused(this.#labelsOf(question));
+    return json;
+  }
+
+  async #loadJournal(): Promise<void> {
+    const { services, message } = this.#options;
+    invariant(message !== undefined, 'a scope with a journal to load has a message');
+    try {
+      this.#journal.load(await services.ledger.callsOf(message.id));
+    } catch (error) {
+      // The next request of this run looks again.
+      this.#loading = undefined;
+      throw error;
+    }
+  }
+
+  #noteDivergence(question: CallQuestion, ordinal: number): void {
+    const { services, message } = this.#options;
+    const labels = this.#labelsOf(question);
+    services.metrics.stepDiverged(labels);
+    if (!services.logOnce.isNew(`diverged ${labels.stage} ${question.step}`)) return;
+    services.logger.warn(
+      { messageId: message?.id, stage: labels.stage, step: question.step, ordinal },
+      'a step asks something else than when its answer was recorded: it is called anew',
+    );
+  }
+
+  #labelsOf({ target }: CallQuestion): CallLabels {
+    const { message } = this.#options;
+    return {
+      provider: target.provider,
+      model: target.modelId,
+      stage: message?.stage ?? '',
+      owner: message?.owner ?? '',
+    };
+  }
+
+  #headersOf(
+    { target, step }: CallQuestion,
+    call: MeteredCall,
+  ): Readonly<Record<string, string>> | undefined {
+    if (!target.identify) return undefined;
+    const { message } = this.#options;
+    return {
+      'x-millrace-call-id': call.id,
+      // Header values are Latin-1 at most; a step may be any text.
+      'x-millrace-step': encodeURIComponent(step),
+      ...(message === undefined ? {} : { 'x-millrace-message-id': message.id }),
+    };
+  }
+
+  #track<Result>(work: Promise<Result>): Promise<Result> {
+    this.#pending.add(work);
+    const forget = (): boolean => this.#pending.delete(work);
+    work.then(forget, forget);
+    return work;
+  }
+
+  readonly #onAbort = (): void => {
+    for (const call of this.#open) call.abort(this.#options.signal.reason);
+  };
+
+  async #close(): Promise<void> {
+    this.#options.signal.removeEventListener('abort', this.#onAbort);
+    while (this.#pending.size > 0 || this.#open.size > 0) {
+      for (const call of this.#open) call.abort(closedError());
+      await Promise.allSettled([...this.#pending, ...[...this.#open].map((call) => call.ended)]);
+    }
+  }
+}
+
+function stepOf({ step = defaultStep }: ModelUse): string {
+  invariant(
+    stepPattern.test(step),
+    `a step's name is 1 to 128 characters of text, not ${JSON.stringify(step)}`,
+  );
+  return step;
+}
+
+function closedError(): AppError {
+  return new AppError('MILLRACE_MODEL_ABORTED', 'The work that made this request has ended.');
+}

@@ -1,0 +1,48 @@
+import { context, type Span, SpanKind, trace, TraceFlags, type Tracer } from '@opentelemetry/api';
+import { genAi, millraceAttributes } from '../telemetry/genai-attributes.ts';
+import { parseTraceParent } from '../telemetry/trace-context.ts';
+import type { CallFacts } from './usage-record-of-call.ts';
+
+/** Starts the client span of a call: under the active span, else in the trace of its message. */
+export function startCallSpan(tracer: Tracer, facts: CallFacts, maxOutputTokens: number | undefined): Span {
+  const { origin, message } = facts.owner;
+  const attributes: Record<string, string | number> = {
+    [genAi.operationName]: facts.operation,
+    [genAi.providerName]: facts.provider,
+    [genAi.requestModel]: facts.model,
+    [millraceAttributes.team]: origin.team,
+    [millraceAttributes.customer]: origin.customer,
+    [millraceAttributes.feature]: origin.feature,
+    [millraceAttributes.callId]: facts.id,
+    [millraceAttributes.step]: facts.step,
+    [millraceAttributes.attempt]: facts.attempt,
+  };
+  if (maxOutputTokens !== undefined) attributes[genAi.requestMaxTokens] = maxOutputTokens;
+  if (origin.batch !== undefined) attributes[millraceAttributes.batch] = origin.batch;
+  if (message !== undefined) {
+    attributes[millraceAttributes.pipeline] = message.pipeline;
+    attributes[millraceAttributes.stage] = message.stage;
+    attributes[millraceAttributes.messageId] = message.id;
+    attributes[millraceAttributes.rootId] = message.rootId;
+    attributes[millraceAttributes.item] = message.item;
+  }
+  const name = `${facts.operation} ${facts.model}`;
+  return tracer.startSpan(
+    name,
+    { kind: SpanKind.CLIENT, attributes, startTime: facts.sentAt },
+    parentOf(facts),
+  );
+}
+
+function parentOf({ owner: { message } }: CallFacts): ReturnType<typeof context.active> {
+  const active = context.active();
+  if (message === undefined || trace.getSpan(active) !== undefined) return active;
+  const parent = parseTraceParent(message.traceParent);
+  if (parent === undefined) return active;
+  return trace.setSpanContext(active, {
+    traceId: parent.traceId,
+    spanId: parent.spanId,
+    traceFlags: parent.sampled ? TraceFlags.SAMPLED : TraceFlags.NONE,
+    isRemote: true,
+  });
+}

@@ -1,0 +1,77 @@
+import type { Tracer } from '@opentelemetry/api';
+import type { PayloadStore } from '../drivers/payload-store/payload-store.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { invariant } from '../kernel/invariant.ts';
+import type { CallLedger, RecordedCall } from '../ledger/call-ledger.ts';
+import type { Origin } from '../messages/origin.ts';
+import type { Pricer } from '../pricing/price.ts';
+import { LogOnce } from '../telemetry/log-once.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import type { MillraceMetrics } from '../telemetry/metrics.ts';
+import type { OwningMessage } from './call-owner.ts';
+import { CallScope } from './call-scope.ts';
+import type { CallServices } from './metered-call.ts';
+import { ModelMetrics } from './model-metrics.ts';
+import type { ProviderRegistry } from './provider-registry.ts';
+
+export interface ModelGatewayOptions {
+  readonly ledger: CallLedger;
+  readonly pricer: Pricer;
+  readonly registry: ProviderRegistry;
+  readonly payloads: PayloadStore;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  /** Answers with more bytes of JSON go to the payload store. Default 256 KiB. */
+  readonly maxInlineAnswerBytes?: number;
+  readonly metrics?: MillraceMetrics;
+  readonly tracer?: Tracer;
+}
+
+export interface ScopeOptions {
+  /** Who caused the calls. */
+  readonly origin: Origin;
+  /** The message that they are made for; absent outside a stage. */
+  readonly message?: OwningMessage;
+  /** Aborts every request of the scope: the end of the lease. */
+  readonly signal: AbortSignal;
+  /** The calls that were made for the message before, when they are known already. */
+  readonly journal?: readonly RecordedCall[];
+}
+
+const defaultMaxInlineAnswerBytes = 256 * 1024;
+
+/** Where metered models come from: one scope for each run of a handler, or for work outside a stage. */
+export class ModelGateway {
+  readonly #services: CallServices;
+  readonly #registry: ProviderRegistry;
+  readonly #tracer: Tracer | undefined;
+
+  constructor(options: ModelGatewayOptions) {
+    this.#registry = options.registry;
+    this.#tracer = options.tracer;
+    this.#services = {
+      ledger: options.ledger,
+      pricer: options.pricer,
+      payloads: options.payloads,
+      maxInlineAnswerBytes: options.maxInlineAnswerBytes ?? defaultMaxInlineAnswerBytes,
+      clock: options.clock,
+      logger: options.logger,
+      metrics: new ModelMetrics(options.metrics),
+      logOnce: new LogOnce(),
+    };
+  }
+
+  /** Opens a scope. Whoever opens it closes it, also when its work failed. */
+  openScope(options: ScopeOptions): CallScope {
+    invariant(
+      options.journal === undefined || options.message !== undefined,
+      'a journal belongs to a message',
+    );
+    return new CallScope({
+      ...options,
+      services: this.#services,
+      registry: this.#registry,
+      ...(this.#tracer === undefined ? {} : { tracer: this.#tracer }),
+    });
+  }
+}
