@@ -23,5 +23,7 @@ export type { Logger } from './telemetry/logger.ts';
 export type { Configuration, ConfigurationInput } from './app/configuration.ts';
 export type { CallTotals } from './ledger/call-ledger.ts';
 export { createMillraceApp, type MillraceApp, type MillraceAppOptions } from './app/create-millrace-app.ts';
-export { type HostStatus, type MessageCounts, Millrace } from './app/millrace.ts';
+export type { HostStatus, MessageCounts } from './app/host-status.ts';
+export { Millrace } from './app/millrace.ts';
+export { MillraceHttpModule } from './app/millrace-http.module.ts';
 export { MillraceModule, type MillraceModuleOptions } from './app/millrace.module.ts';

@@ -1,9 +1,12 @@
 import 'reflect-metadata';
 import { type DynamicModule, type INestApplicationContext, Module, type Provider, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+import { createLogger } from '../telemetry/logging.ts';
+import { createHttpApplication, listenHttp } from './http/server.ts';
+import { MillraceHttpModule } from './millrace-http.module.ts';
 import { Millrace } from './millrace.ts';
-import { MillraceModule, type MillraceModuleOptions } from './millrace.module.ts';
-import { createHttpApplication } from './http/server.ts';
+import { MillraceModule, type MillraceModuleOptions, configurationOf } from './millrace.module.ts';
+import { version } from './version.ts';
 
 /** An application for those who have none: stages, and what they need. */
 export interface MillraceAppOptions extends MillraceModuleOptions {
@@ -11,7 +14,7 @@ export interface MillraceAppOptions extends MillraceModuleOptions {
   readonly imports?: readonly (Type | DynamicModule)[];
   /** Stages and other providers. */
   readonly providers?: readonly Provider[];
-  /** Whether to listen for HTTP: the API, /metrics, /health. Default true. */
+  /** Whether to listen for HTTP: the API, /metrics, /health. Default: as the role `api` says. */
   readonly http?: boolean;
 }
 
@@ -26,17 +29,33 @@ export interface MillraceApp {
   close(): Promise<void>;
 }
 
-/** Starts an application with Millrace and the given stages. Everything embedded unless the configuration names servers. */
-export async function createMillraceApp(options: MillraceAppOptions): Promise<MillraceApp> {
-  const { imports = [], providers = [], http = true, ...moduleOptions } = options;
+/** A batch of events may hold many messages of the largest size; this many bytes in all. */
+const bodyLimitFactor = 4;
+
+/**
+ * Starts an application with Millrace and the given stages: embedded, unless the configuration names servers. Throws
+ * MILLRACE_CONFIG_INVALID with every fault, MILLRACE_DATA_IN_USE, or what keeps a store from opening.
+ */
+export async function createMillraceApp(options: MillraceAppOptions = {}): Promise<MillraceApp> {
+  const { imports = [], providers = [], http, ...moduleOptions } = options;
+  const configuration = configurationOf(moduleOptions);
+  const { host, port } = configuration.http;
+  const listens = http ?? configuration.roles.includes('api');
   class MillraceRoot {}
-  Module({ imports: [MillraceModule.forRoot(moduleOptions), ...imports], providers: [...providers] })(MillraceRoot);
-  if (http) {
-    const { application, url } = await createHttpApplication(MillraceRoot);
-    return appOf(application, url);
+  Module({
+    imports: [MillraceModule.forRoot(moduleOptions), ...(listens ? [MillraceHttpModule.forRoot()] : []), ...imports],
+    providers: [...providers],
+  })(MillraceRoot);
+  if (!listens) {
+    const context = await NestFactory.createApplicationContext(MillraceRoot, { logger: false, abortOnError: false });
+    return appOf(context, undefined);
   }
-  const context = await NestFactory.createApplicationContext(MillraceRoot, { logger: false, abortOnError: false });
-  return appOf(context, undefined);
+  const application = await createHttpApplication(MillraceRoot, {
+    logger: createLogger({ level: configuration.logging.level }),
+    version,
+    bodyLimitBytes: configuration.messages.maxBytes * bodyLimitFactor,
+  });
+  return appOf(application, await listenHttp(application, { host, port }));
 }
 
 function appOf(nest: INestApplicationContext, url: string | undefined): MillraceApp {

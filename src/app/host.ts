@@ -125,14 +125,23 @@ export class Host {
 
   /** Opens the stores and composes the services; no work is taken before `start`. */
   static async open(options: HostOptions): Promise<Host> {
-    const { configuration, logger, clock = systemClock } = options;
-    const registry = new StageRegistry();
+    const worker = workerName();
+    const stores = await openStores(options.configuration, worker);
+    try {
+      return await Host.over({ ...options, stores, worker });
+    } catch (error) {
+      await stores.close();
+      throw error;
+    }
+  }
+
+  /** Composes the services over stores that are open. */
+  static async over(options: HostOptions & { readonly stores: Stores; readonly worker?: string }): Promise<Host> {
+    const { configuration, logger, clock = systemClock, stores, worker = workerName() } = options;
     const providers = new ProviderRegistry({ ...configuredProviders(configuration), ...options.modelProviders });
     const { priceOverlay, inlineAnswerBytes } = configuration.models;
     const pricer = packagedPriceBook(priceOverlay === undefined ? {} : { overlay: await readOverlayFile(priceOverlay) });
     const metrics = createMetrics(metricCatalogue, { processMetrics: true });
-    const worker = `${hostname()}-${process.pid}-${Math.random().toString(36).slice(2, 8)}`;
-    const stores = await openStores(configuration, worker);
     const { endpoint, sampleRatio } = configuration.tracing;
     const tracing = startTracing({
       ...(endpoint === undefined ? {} : { endpoint: `${endpoint.replace(/\/$/, '')}/v1/traces` }),
@@ -146,28 +155,29 @@ export class Host {
       metrics.observe('ledger_group_commit_seconds', { operation }, durationMs / 1000);
     };
     const calls = new CallLedger({ database: stores.database, clock, onFlush });
+    const gateway = new ModelGateway({
+      ledger: calls,
+      pricer,
+      registry: providers,
+      payloads,
+      maxInlineAnswerBytes: inlineAnswerBytes,
+      metrics,
+      logger,
+      clock,
+      ...(endpoint === undefined ? {} : { tracer: tracing.tracer }),
+    });
     return new Host({
       configuration,
       logger,
       clock,
       stores: { ...stores, payloads },
-      registry,
+      registry: new StageRegistry(),
       metrics,
       tracing,
       worker,
       calls,
       onFlush,
-      gateway: new ModelGateway({
-        ledger: calls,
-        pricer,
-        registry: providers,
-        payloads,
-        maxInlineAnswerBytes: inlineAnswerBytes,
-        metrics,
-        logger,
-        clock,
-        tracer: tracing.tracer,
-      }),
+      gateway,
       abandoned: new AbandonedCalls({ ledger: calls, clock }),
     });
   }
@@ -194,6 +204,11 @@ export class Host {
     const runner = this.#runner;
     this.#workers = stages.map((stage) => new StageWorker(stage, { queues: stores.queues, runner, logger, metrics }));
     for (const worker of this.#workers) await worker.start();
+  }
+
+  /** Resolves when the queue was told of everything that was written so far. */
+  settlePublishing(): Promise<void> {
+    return this.#publisher.drain();
   }
 
   async #end(): Promise<void> {
@@ -248,6 +263,11 @@ export class Host {
       ),
     ];
   }
+}
+
+/** Unique among all processes that share a ledger, and readable in its rows. */
+function workerName(): string {
+  return `${hostname()}-${process.pid}-${Math.random().toString(36).slice(2, 8)}`;
 }
 
 interface HostParts {

@@ -15,7 +15,7 @@ import type { StageHandler } from '../pipeline/stage-context.ts';
 import type { ProviderConfig } from '../models/provider-registry.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { createLogger } from '../telemetry/logging.ts';
-import type { ConfigurationInput } from './configuration.ts';
+import type { Configuration, ConfigurationInput } from './configuration.ts';
 import { Host } from './host.ts';
 import { loadConfiguration } from './load-configuration.ts';
 import { Millrace } from './millrace.ts';
@@ -70,27 +70,41 @@ class MillraceLifecycle implements OnApplicationBootstrap, OnApplicationShutdown
 @Module({})
 export class MillraceModule {
   static forRoot(options: MillraceModuleOptions = {}): DynamicModule {
-    const providers: Provider[] = [
-      { provide: Host, useFactory: () => openHost(options) },
-      { provide: Millrace, useFactory: (host: Host) => new Millrace(host), inject: [Host] },
-      { provide: Admissions, useFactory: (host: Host) => host.admissions, inject: [Host] },
-    ];
-    return {
-      module: MillraceModule,
-      global: true,
-      imports: [MillraceLifecycle],
-      providers,
-      exports: providers,
-    };
+    return moduleAround({ provide: Host, useFactory: () => openHost(options) });
+  }
+
+  /** Around a host that is open already. */
+  static forHost(host: Host): DynamicModule {
+    return moduleAround({ provide: Host, useValue: host });
   }
 }
 
-function openHost(options: MillraceModuleOptions): Promise<Host> {
-  const configuration = loadConfiguration({
+function moduleAround(hostProvider: Provider): DynamicModule {
+  const providers: Provider[] = [
+    hostProvider,
+    { provide: Millrace, useFactory: (host: Host) => new Millrace(host), inject: [Host] },
+    { provide: Admissions, useFactory: (host: Host) => host.admissions, inject: [Host] },
+  ];
+  return {
+    module: MillraceModule,
+    global: true,
+    imports: [MillraceLifecycle],
+    providers,
+    exports: providers,
+  };
+}
+
+/** The configuration that the options lead to. Throws MILLRACE_CONFIG_INVALID with every fault. */
+export function configurationOf(options: MillraceModuleOptions): Configuration {
+  return loadConfiguration({
     environment: options.environment ?? process.env,
     ...(options.configFile === undefined ? {} : { file: options.configFile }),
     ...(options.config === undefined ? {} : { options: options.config }),
   });
+}
+
+function openHost(options: MillraceModuleOptions): Promise<Host> {
+  const configuration = configurationOf(options);
   return Host.open({
     configuration,
     logger: options.logger ?? createLogger({ level: configuration.logging.level }),

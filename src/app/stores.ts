@@ -55,7 +55,8 @@ export async function openStores(configuration: Configuration, worker: string): 
   }
 }
 
-function openDatabase({ ledger, dataDirectory }: Configuration, worker: string): Promise<SqlDatabase> {
+/** The ledger's database, as it is: nothing is migrated. */
+export function openDatabase({ ledger, dataDirectory }: Configuration, worker: string): Promise<SqlDatabase> {
   if (ledger.url === undefined) return PgliteSqlDatabase.open({ dataDirectory: join(resolve(dataDirectory), 'ledger') });
   return PostgresSqlDatabase.open({
     connectionString: ledger.url,
@@ -65,7 +66,8 @@ function openDatabase({ ledger, dataDirectory }: Configuration, worker: string):
   });
 }
 
-async function openColumns({ columnStore, dataDirectory }: Configuration): Promise<ColumnStore> {
+/** The column store, as it is: nothing is migrated. */
+export async function openColumns({ columnStore, dataDirectory }: Configuration): Promise<ColumnStore> {
   const { url, user, password, database } = columnStore;
   if (url === undefined) {
     const directory = join(resolve(dataDirectory), 'usage');
@@ -97,6 +99,7 @@ function openQueues({ queue }: Configuration): Promise<QueueDriver> {
   return BullMqQueueDriver.open({ prefix: queue.prefix, ...(queue.url === undefined ? {} : { url: queue.url }) });
 }
 
-function clusterOf({ columnStore }: Configuration): { readonly cluster?: string } {
+/** What the column store's migrations need to know of a cluster. */
+export function clusterOf({ columnStore }: Configuration): { readonly cluster?: string } {
   return columnStore.cluster === undefined ? {} : { cluster: columnStore.cluster };
 }

@@ -296,6 +296,42 @@ const table = {
     what: 'The HTTP server cannot listen on the configured address.',
     todo: 'Free the port, or choose another one (http.host, http.port).',
   },
+  MILLRACE_STAGES_UNUSABLE: {
+    status: 500,
+    retryable: false,
+    what: 'The file given as --stages cannot be loaded, or exports neither a Nest module nor a class marked @Stage.',
+    todo: 'Give the compiled JavaScript file that exports your module or stages; the error names what is wrong with it.',
+  },
+  MILLRACE_DATA_NOT_FOUND: {
+    status: 404,
+    retryable: false,
+    what: 'The data directory holds no ledger.',
+    todo: 'Name the directory that the run used (--data), or the servers (MILLRACE_POSTGRES_URL, MILLRACE_CLICKHOUSE_URL).',
+  },
+  MILLRACE_SCHEMA_OUTDATED: {
+    status: 500,
+    retryable: false,
+    what: 'The stores do not have the schema of this version yet.',
+    todo: 'Run "millrace migrate", or start the application, which does it too.',
+  },
+  MILLRACE_SIMULATOR_FAILED: {
+    status: 500,
+    retryable: false,
+    what: 'The simulated provider did not start, or ended while it was needed.',
+    todo: 'Read what it said, which the error quotes; run the command again to go on.',
+  },
+  MILLRACE_DEMO_DOCUMENTS_MISSING: {
+    status: 422,
+    retryable: false,
+    what: 'The folder of documents is not there, or holds no text.',
+    todo: 'Give a folder with text files as --documents, or leave the option out.',
+  },
+  MILLRACE_DEMO_FOLDER_UNUSABLE: {
+    status: 422,
+    retryable: false,
+    what: 'The data folder of the demo holds something else than a run of the demo.',
+    todo: 'Give a new or empty folder as --data, or the folder of an earlier run of the demo.',
+  },
 } as const satisfies Record<string, ErrorCodeEntry>;
 
 export type ErrorCode = keyof typeof table;

@@ -76,7 +76,7 @@ const eventSchema = z.looseObject({
   dataschema: uriReference.optional(),
   subject: text.optional(),
   data: z.unknown(),
-  data_base64: z.undefined('is not accepted; send the data as JSON under "data"'),
+  data_base64: z.undefined('is not accepted; send the data as JSON under "data"').optional(),
   originlabels: labels.optional(),
   schemaversion: schemaVersion.optional(),
   item: text.optional(),
@@ -154,13 +154,13 @@ const originAttributes: Readonly<Record<string, string>> = {
 
 /** The origin in its attributes, or what is wrong with it, by their names. */
 function readOrigin(event: object): { readonly value?: Origin; readonly faults: readonly Fault[] } {
-  const fields = Object.entries(originAttributes).flatMap(([field, attribute]) => {
+  const fields = Object.entries(originAttributes).flatMap(([field, attribute]): (readonly [string, unknown])[] => {
     const value: unknown = Reflect.get(event, attribute);
     if (value === undefined) return [];
-    if (field !== 'labels') return [[field, value] as const];
+    if (field !== 'labels') return [[field, value]];
     const parsed = labels.safeParse(value);
     // What is wrong with the text is a fault of the envelope, which tells it.
-    return parsed.success ? [[field, parsed.data] as const] : [];
+    return parsed.success ? [[field, parsed.data]] : [];
   });
   try {
     return { value: parseOrigin(Object.fromEntries(fields)), faults: [] };

@@ -59,6 +59,11 @@ export class CallJournal {
     this.#attempts.set(place, attempt);
     return { kind: 'call', attempt, hasDiverged: samePlace !== -1 };
   }
+
+  /** An answer that could not be fetched is there for the next try. */
+  giveBack(call: RecordedCall): void {
+    if (isAnswered(call)) this.#answered.get(call.step)?.unshift(call);
+  }
 }
 
 function isAnswered(call: RecordedCall): call is Answered {

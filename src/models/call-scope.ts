@@ -122,7 +122,7 @@ export class CallScope implements CallOpener {
       return { kind: 'recorded', answer: await this.#recordedAnswer(question, entry) };
     if (entry.hasDiverged) this.#noteDivergence(question, ordinal);
     const call = await this.#reserve(question, ordinal, entry.attempt);
-    return { kind: 'call', call, headers: this.#headersOf(question, call) };
+    return { kind: 'call', call, headers: this.#headersOf(question, call, entry.attempt) };
   }
 
   async #reserve(question: CallQuestion, ordinal: number, attempt: number): Promise<MeteredCall> {
@@ -208,15 +208,20 @@ export class CallScope implements CallOpener {
         });
   }
 
-  async #recordedAnswer(question: CallQuestion, entry: JournalEntry & { kind: 'reuse' }): Promise<string> {
-    const { answer } = entry;
-    const json =
-      'json' in answer
-        ? answer.json
-        : Buffer.from(await this.#options.services.payloads.get(answer.reference)).toString('utf8');
+  async #recordedAnswer(question: CallQuestion, { call, answer }: JournalEntry & { kind: 'reuse' }): Promise<string> {
+    const json = 'json' in answer ? answer.json : await this.#storedAnswer(call, answer.reference);
     this.#spend.addReused();
     this.#options.services.metrics.answerReused(this.#labelsOf(question));
     return json;
+  }
+
+  async #storedAnswer(call: RecordedCall, reference: string): Promise<string> {
+    try {
+      return Buffer.from(await this.#options.services.payloads.get(reference)).toString('utf8');
+    } catch (error) {
+      this.#journal.giveBack(call);
+      throw error;
+    }
   }
 
   async #loadJournal(): Promise<void> {
@@ -255,6 +260,7 @@ export class CallScope implements CallOpener {
   #headersOf(
     { target, step }: CallQuestion,
     call: MeteredCall,
+    attempt: number,
   ): Readonly<Record<string, string>> | undefined {
     if (!target.identify) return undefined;
     const { message } = this.#options;
@@ -262,6 +268,7 @@ export class CallScope implements CallOpener {
       'x-millrace-call-id': call.id,
       // Header values are Latin-1 at most; a step may be any text.
       'x-millrace-step': encodeURIComponent(step),
+      'x-millrace-attempt': String(attempt),
       ...(message === undefined ? {} : { 'x-millrace-message-id': message.id }),
     };
   }

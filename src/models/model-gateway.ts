@@ -14,6 +14,8 @@ import type { CallServices } from './metered-call.ts';
 import { ModelMetrics } from './model-metrics.ts';
 import type { ProviderRegistry } from './provider-registry.ts';
 
+export type { CallScope };
+
 export interface ModelGatewayOptions {
   readonly ledger: CallLedger;
   readonly pricer: Pricer;

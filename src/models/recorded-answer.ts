@@ -44,8 +44,11 @@ type StoredFileData =
   | { readonly type: 'text'; readonly data: string }
   | { readonly type: 'url'; readonly url: string; readonly originalUrl?: string };
 
-type StoredContent =
-  Exclude<LanguageModelV4Content, FileContent> | (Omit<FileContent, 'data'> & { data: StoredFileData });
+type StoredContent = Exclude<LanguageModelV4Content, FileContent> | StoredFile<FileContent>;
+
+type StoredFile<File extends FileContent> = File extends FileContent
+  ? Omit<File, 'data'> & { readonly data: StoredFileData }
+  : never;
 
 interface StoredLanguageAnswer extends Omit<LanguageAnswer, 'content' | 'response'> {
   readonly kind: 'language/1';

@@ -58,13 +58,13 @@ export class Admissions {
    * Admits a message; durable when it resolves. Throws MILLRACE_ORIGIN_INVALID, MILLRACE_MESSAGE_TYPE_UNKNOWN,
    * MILLRACE_MESSAGE_VERSION_UNSUPPORTED, MILLRACE_MESSAGE_INVALID or MILLRACE_MESSAGE_TOO_LARGE, with nothing written.
    */
-  admit<Version extends MessageVersion>(
+  async admit<Version extends MessageVersion>(
     version: Version,
     data: DataOf<Version>,
     options: AdmitOptions,
   ): Promise<AdmissionReceipt> {
     version.validate(data);
-    return this.admitUnchecked({ typeName: version.typeName, version: version.version, data }, options);
+    return await this.admitUnchecked({ typeName: version.typeName, version: version.version, data }, options);
   }
 
   /** As `admit`, for data that came from outside with the name of its type; the consumers' schemas check it. */

@@ -21,7 +21,7 @@ export class HealthController {
   @Get('live')
   @Header('cache-control', 'no-store')
   @ApiOperation({ operationId: 'getLiveness', summary: 'Whether the process answers at all' })
-  @ApiResponse({ status: 200, description: 'It does.', content: { 'application/json': { schema: { type: 'object', properties: { status: { const: 'live' } }, required: ['status'] } } } })
+  @ApiResponse({ status: 200, description: 'It does.', content: { 'application/json': { schema: { type: 'object', properties: { status: { type: 'string', enum: ['live'] } }, required: ['status'] } } } })
   live(): { readonly status: 'live' } {
     return { status: 'live' };
   }

@@ -98,7 +98,7 @@ const cloudEventSchema: Schemas[string] = {
   description: 'CloudEvents 1.0 in structured JSON, with the origin in extension attributes.',
   required: ['specversion', 'id', 'source', 'type', 'originteam', 'origincustomer', 'originfeature'],
   properties: {
-    specversion: { const: '1.0' },
+    specversion: { type: 'string', enum: ['1.0'] },
     id: text('Names the event together with its source; a repeat is a duplicate.'),
     source: text('Who sends it, a URI-reference.'),
     type: text('The message type, as a stage consumes it.'),

@@ -1,7 +1,10 @@
 import type { IncomingMessage } from 'node:http';
-import type { FastifyInstance } from 'fastify';
-import { type Clock } from '../../kernel/clock.ts';
+import { HttpException } from '@nestjs/common';
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Clock } from '../../kernel/clock.ts';
 import { newId } from '../../kernel/ids.ts';
+import { describeProblem, problemMediaType } from './problem.ts';
+import { pathOf } from './request-facts.ts';
 
 /*
  * What every answer carries: the id of its request, and headers that keep a browser from guessing types, framing
@@ -33,12 +36,24 @@ const ownPage =
 /** Sets the headers before anything can answer. */
 export function addResponseHeaders(fastify: FastifyInstance): void {
   fastify.addHook('onRequest', (request, reply, done) => {
-    const isPage = request.url === '/docs' || request.url.startsWith('/docs/');
-    reply.headers({
-      ...secure,
-      'x-request-id': request.id,
-      'content-security-policy': isPage ? ownPage : nothing,
-    });
+    setHeaders(request, reply);
     done();
+  });
+}
+
+/** Answers what the router refuses before any hook runs: URLs that cannot be decoded, or are too long. */
+export function answerRouterError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
+  setHeaders(request, reply);
+  const refusal = new HttpException(error.message, error.statusCode ?? 400);
+  const { problem } = describeProblem(refusal, pathOf(request.url));
+  void reply.status(problem.status).type(problemMediaType).send(JSON.stringify(problem));
+}
+
+function setHeaders(request: FastifyRequest, reply: FastifyReply): void {
+  const isPage = request.url === '/docs' || request.url.startsWith('/docs/');
+  void reply.headers({
+    ...secure,
+    'x-request-id': request.id,
+    'content-security-policy': isPage ? ownPage : nothing,
   });
 }

@@ -12,7 +12,7 @@ import { batchMediaType, eventMediaType } from './messages.controller.ts';
 import { serveOpenApi } from './openapi.ts';
 import { ProblemFilter } from './problem.filter.ts';
 import { requestLogging } from './request-logging.ts';
-import { addResponseHeaders, requestIds } from './response-headers.ts';
+import { addResponseHeaders, answerRouterError, requestIds } from './response-headers.ts';
 
 /*
  * The HTTP server of an application that is Millrace's own. It closes in order: no new connections and 503 for late
@@ -44,6 +44,7 @@ export async function createHttpApplication(
     genReqId: requestIds(clock),
     requestIdHeader: false,
     requestTimeout: requestTimeoutMs,
+    frameworkErrors: answerRouterError,
   });
   const fastify: FastifyInstance = adapter.getInstance();
   // First of all hooks, so that no answer goes without them.

@@ -64,6 +64,20 @@ export async function migrateColumnStore(
   return done;
 }
 
+/** The names of the migrations that the store does not have yet, in order. Changes nothing. */
+export async function pendingColumnMigrations(
+  store: ColumnStore,
+  directory: string = join(packageRoot(), 'clickhouse', 'migrations'),
+): Promise<readonly string[]> {
+  const tables = await store.query(
+    `SELECT name FROM system.tables WHERE database = {database:String} AND name = 'schema_migrations'`,
+    { database: store.database },
+  );
+  const applied = tables.length === 0 ? new Map<string, string>() : await appliedDigests(store);
+  const migrations = await readMigrations(directory);
+  return migrations.filter(({ name }) => !applied.has(name)).map(({ name }) => name);
+}
+
 const bookkeeping = [
   'CREATE DATABASE IF NOT EXISTS {{database}} {{on_cluster}}',
   `CREATE TABLE IF NOT EXISTS {{database}}.schema_migrations {{on_cluster}} (

@@ -18,13 +18,23 @@ interface Column {
   readonly parse: ColumnParser;
 }
 
+/** Finds the parser of a column type, by the type's object id. */
+export type ParserOf = (typeId: number) => ColumnParser;
+
+/** What a script's last statement answered, and the tag of its command. */
+export interface ScriptResult extends SqlResult<Record<string, unknown>> {
+  readonly tag: string;
+}
+
 /** Runs statements on the session of a PGlite instance. */
 export class PgliteSession {
   readonly #pglite: PGlite;
+  readonly #parserOf: ParserOf;
   readonly #prepared = new Map<string, string>();
 
-  constructor(pglite: PGlite) {
+  constructor(pglite: PGlite, parserOf: ParserOf = columnParser) {
     this.#pglite = pglite;
+    this.#parserOf = parserOf;
   }
 
   /** Runs one statement. Throws PostgreSQL's error with its SQLSTATE as `code`. */
@@ -46,14 +56,14 @@ export class PgliteSession {
     if (answer.some((message) => message.name === 'parseComplete')) {
       this.#prepared.set(statement.name, statement.text);
     }
-    return resultOf<Row>(answer);
+    const { rows, affected } = resultOf<Row>(answer, this.#parserOf);
+    return { rows, affected };
   }
 
-  /** Runs a script of statements without parameters, and answers the last command's tag. */
-  async execute(script: string): Promise<string> {
+  /** Runs a script of statements without parameters. */
+  async execute(script: string): Promise<ScriptResult> {
     const answer = await this.#send(serialize.query(script));
-    failOnError(answer);
-    return tagOf(answer);
+    return resultOf(answer, this.#parserOf);
   }
 
   #send(bytes: Uint8Array): ReturnType<PGlite['execProtocolStream']> {
@@ -73,18 +83,22 @@ function failOnError(answer: Answer): void {
   }
 }
 
-function resultOf<Row>(answer: Answer): SqlResult<Row> {
+function resultOf<Row>(answer: Answer, parserOf: ParserOf): SqlResult<Row> & { readonly tag: string } {
   failOnError(answer);
   let columns: Column[] = [];
-  const rows: Row[] = [];
+  let rows: Row[] = [];
+  let tag = '';
   for (const message of answer) {
     if (message instanceof messages.RowDescriptionMessage) {
-      columns = message.fields.map((field) => ({ name: field.name, parse: columnParser(field.dataTypeID) }));
+      columns = message.fields.map((field) => ({ name: field.name, parse: parserOf(field.dataTypeID) }));
+      rows = [];
     } else if (message instanceof messages.DataRowMessage) {
       rows.push(rowOf(columns, message.fields) as Row);
+    } else if (message instanceof messages.CommandCompleteMessage) {
+      tag = message.text;
     }
   }
-  return { rows, affected: affectedBy(tagOf(answer)) };
+  return { rows, affected: affectedBy(tag), tag };
 }
 
 function rowOf(columns: readonly Column[], fields: readonly (string | null)[]): Record<string, unknown> {
@@ -94,14 +108,6 @@ function rowOf(columns: readonly Column[], fields: readonly (string | null)[]): 
     row[column.name] = text === null ? null : column.parse(text);
   });
   return row;
-}
-
-function tagOf(answer: Answer): string {
-  let tag = '';
-  for (const message of answer) {
-    if (message instanceof messages.CommandCompleteMessage) tag = message.text;
-  }
-  return tag;
 }
 
 const changing = /^(?:INSERT \d+|UPDATE|DELETE|MERGE) (\d+)$/;

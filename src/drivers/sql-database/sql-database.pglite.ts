@@ -8,6 +8,7 @@ import { PgliteSession } from './pglite-session.ts';
 import { openPglite } from './pglite-template.ts';
 import type { SqlDatabase, SqlExecutor, SqlResult, SqlStatement } from './sql-database.ts';
 import { closedBefore, rolledBackInstead, sqlError, withSqlErrors } from './sql-error.ts';
+import { Turns } from './turns.ts';
 
 /*
  * PostgreSQL in the process. There is one session, so work takes turns: a single statement is a turn, a whole
@@ -35,7 +36,7 @@ export class PgliteSqlDatabase implements SqlDatabase {
   readonly #session: PgliteSession;
   readonly #release: ReleaseDirectory;
   readonly #inside = new AsyncLocalStorage<RunningTransaction>();
-  #lastTurn: Promise<void> = Promise.resolve();
+  readonly #turns = new Turns();
   #closing: Promise<void> | undefined;
 
   private constructor(pglite: PGlite, release: ReleaseDirectory) {
@@ -80,7 +81,7 @@ export class PgliteSqlDatabase implements SqlDatabase {
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#lastTurn.then(async () => {
+    this.#closing ??= this.#turns.ended().then(async () => {
       await this.#pglite.close();
       this.#release();
     });
@@ -104,18 +105,16 @@ export class PgliteSqlDatabase implements SqlDatabase {
   }
 
   async #commit(): Promise<void> {
-    const tag = await withSqlErrors('commit', () => this.#session.execute('COMMIT'));
+    const { tag } = await withSqlErrors('commit', () => this.#session.execute('COMMIT'));
     if (tag !== 'COMMIT') throw rolledBackInstead();
   }
 
   // Statements of one transaction that are started together still go one after the other.
   #executor(running: RunningTransaction): SqlExecutor {
-    let last: Promise<void> = Promise.resolve();
+    const turns = new Turns();
     const next = <T>(name: string, run: () => Promise<T>): Promise<T> => {
       invariant(running.isOpen, `${name} runs before its transaction ends`);
-      const result = last.then(run);
-      last = settled(result);
-      return result;
+      return turns.run(run);
     };
     return {
       query: <Row>(statement: SqlStatement, parameters: readonly unknown[] = []) =>
@@ -138,13 +137,6 @@ export class PgliteSqlDatabase implements SqlDatabase {
       this.#inside.getStore()?.isOpen !== true,
       `${name} inside a transaction runs on the transaction, not on the database`,
     );
-    const result = this.#lastTurn.then(work);
-    this.#lastTurn = settled(result);
-    return await result;
+    return await this.#turns.run(work);
   }
-}
-
-/** Resolves when the promise has settled either way: its outcome goes to whoever awaits it. */
-async function settled(promise: Promise<unknown>): Promise<void> {
-  await Promise.allSettled([promise]);
 }

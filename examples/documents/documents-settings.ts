@@ -1,0 +1,18 @@
+/** What the stages of this pipeline can be told. */
+export interface DocumentsSettings {
+  /** Where the results go, one file a document. */
+  readonly resultsDirectory: string;
+  /** "provider/model" of the summaries. */
+  readonly summaryModel: string;
+  /** "provider/model" of the classification. */
+  readonly classificationModel: string;
+}
+
+/** By which the settings are injected. */
+export const documentsSettings = Symbol('documents settings');
+
+export const defaultSettings: DocumentsSettings = {
+  resultsDirectory: '.millrace/results',
+  summaryModel: 'openai/gpt-5-mini',
+  classificationModel: 'anthropic/claude-haiku-4-5',
+};

@@ -1,0 +1,44 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { ApiKeys } from '../costs/api-keys.ts';
+import { CostReports } from '../costs/cost-reports.ts';
+import { MessageAccounts } from '../costs/message-accounts.ts';
+import { systemClock } from '../kernel/clock.ts';
+import { Host } from './host.ts';
+import { EventIntake } from './http/event-intake.ts';
+import { HttpApiModule, type HttpServices } from './http/http-api.module.ts';
+import { Readiness } from './http/readiness.ts';
+
+/** Millrace's API, /metrics and /health over the host that MillraceModule brought into the application. */
+@Module({})
+export class MillraceHttpModule {
+  static forRoot(): DynamicModule {
+    return HttpApiModule.forRootAsync({ inject: [Host], useFactory: (host: Host) => servicesOf(host) });
+  }
+}
+
+function servicesOf(host: Host): HttpServices {
+  const { database, queues, columns } = host.stores;
+  const clock = systemClock;
+  return {
+    costReports: new CostReports({
+      store: columns,
+      exportLagSeconds: async () => (await host.exports.backlog()).oldestSeconds,
+    }),
+    apiKeys: new ApiKeys({ database, clock }),
+    messageAccounts: new MessageAccounts(database),
+    eventIntake: new EventIntake(host.admissions),
+    readiness: new Readiness({
+      clock,
+      checks: [
+        { name: 'ledger', isRequired: true, ping: () => database.ping() },
+        { name: 'queue', isRequired: true, ping: () => queues.ping() },
+        // Without it work goes on: usage waits in the ledger.
+        { name: 'columnStore', isRequired: false, ping: () => columns.ping() },
+      ],
+    }),
+    metrics: host.metrics,
+    logger: host.logger,
+    clock,
+    authentication: host.configuration.http.auth,
+  };
+}

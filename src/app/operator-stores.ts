@@ -1,0 +1,64 @@
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { pendingColumnMigrations } from '../drivers/column-store/column-migrator.ts';
+import type { ColumnStore } from '../drivers/column-store/column-store.ts';
+import { pendingMigrations } from '../drivers/sql-database/migrator.ts';
+import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
+import { AppError } from '../kernel/app-error.ts';
+import type { Configuration } from './configuration.ts';
+import { openColumns, openDatabase } from './stores.ts';
+
+/** What an operator's command looks at while no host runs in its process. */
+export interface OperatorStores {
+  readonly database: SqlDatabase;
+  readonly columns: ColumnStore;
+}
+
+/**
+ * Opens ledger and column store for one piece of work and closes them after it. The ledger comes first: embedded, its
+ * lock keeps two processes from the same data. Throws what opening throws, MILLRACE_DATA_IN_USE among it.
+ */
+export async function withOperatorStores<Result>(
+  configuration: Configuration,
+  work: (stores: OperatorStores) => Promise<Result>,
+): Promise<Result> {
+  const database = await openDatabase(configuration, 'command');
+  try {
+    const columns = await openColumns(configuration);
+    try {
+      return await work({ database, columns });
+    } finally {
+      await columns.close();
+    }
+  } finally {
+    await database.close();
+  }
+}
+
+/**
+ * The same for work on what is already there: throws MILLRACE_DATA_NOT_FOUND and MILLRACE_SCHEMA_OUTDATED instead of
+ * making stores that nobody asked for.
+ */
+export async function withExistingStores<Result>(
+  configuration: Configuration,
+  work: (stores: OperatorStores) => Promise<Result>,
+): Promise<Result> {
+  const directory = resolve(configuration.dataDirectory);
+  if (configuration.ledger.url === undefined && !existsSync(join(directory, 'ledger'))) {
+    throw new AppError('MILLRACE_DATA_NOT_FOUND', `There is no ledger in ${directory}.`);
+  }
+  return withOperatorStores(configuration, async (stores) => {
+    const pending = await listPendingMigrations(stores);
+    if (pending.length > 0) {
+      throw new AppError('MILLRACE_SCHEMA_OUTDATED', `Not applied yet: ${pending.join(', ')}.`);
+    }
+    return work(stores);
+  });
+}
+
+/** What is not applied yet, as "postgres/…" and "clickhouse/…". */
+export async function listPendingMigrations({ database, columns }: OperatorStores): Promise<readonly string[]> {
+  const ledger = await pendingMigrations(database);
+  const usage = await pendingColumnMigrations(columns);
+  return [...ledger.map((name) => `postgres/${name}`), ...usage.map((name) => `clickhouse/${name}`)];
+}

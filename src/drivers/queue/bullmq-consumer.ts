@@ -1,0 +1,120 @@
+import { type IQueueBackend, type Job, type JobProgress, WaitingError, Worker } from 'bullmq';
+import type { BullMqStore, ConsumerConnection } from './bullmq-store.ts';
+import type { QueueConsumer, WakeUp } from './queue.ts';
+import { type WakeUpData, wakeUpOf } from './wake-up-job.ts';
+
+export interface ConsumeOptions {
+  readonly concurrency: number;
+  readonly onError: (error: Error) => void;
+}
+
+type WakeUpWorker = Worker<WakeUpData, void, string, IQueueBackend, JobProgress, object>;
+
+// A dead worker's job is free again after at most the lock and one check; that is only a second net under the sweeper.
+const lockMs = 30_000;
+const stalledCheckMs = 15_000;
+// A wake-up call is never given up for having been interrupted. PostgreSQL keeps the count in 32 bits.
+const maxInterruptions = 1_000_000_000;
+// How soon a worker tries again after its store was away.
+const retryMs = 1000;
+// How long a store that is away may hold up the end of a consumer whose work has ended.
+const closeGraceMs = 2000;
+
+/** Takes jobs of one queue with a BullMQ worker. */
+export class BullMqConsumer implements QueueConsumer {
+  readonly #worker: WakeUpWorker;
+  readonly #connection: ConsumerConnection;
+  readonly #work: (wakeUp: WakeUp) => Promise<void>;
+  readonly #inHand = new Set<Promise<void>>();
+  #isPaused = false;
+  #closing: Promise<void> | undefined;
+
+  private constructor(
+    name: string,
+    store: BullMqStore,
+    work: (wakeUp: WakeUp) => Promise<void>,
+    options: ConsumeOptions,
+  ) {
+    this.#work = work;
+    this.#connection = store.connectConsumer();
+    this.#worker = new Worker<WakeUpData, void, string, IQueueBackend, JobProgress, object>(
+      store.queueName(name),
+      (job: Job<WakeUpData>, token?: string) => this.#process(job, token),
+      {
+        connection: {},
+        ...(store.keyPrefix === undefined ? {} : { prefix: store.keyPrefix }),
+        concurrency: options.concurrency,
+        lockDuration: lockMs,
+        stalledInterval: stalledCheckMs,
+        maxStalledCount: maxInterruptions,
+        runRetryDelay: retryMs,
+        removeOnComplete: { count: 0 },
+        removeOnFail: { count: 0 },
+      },
+      this.#connection.backend,
+    );
+    this.#worker.on('error', options.onError);
+    this.#worker.on('failed', (_job, error) => options.onError(error));
+  }
+
+  /** Begins to take jobs; resolves when the store has answered. */
+  static async start(
+    name: string,
+    store: BullMqStore,
+    work: (wakeUp: WakeUp) => Promise<void>,
+    options: ConsumeOptions,
+  ): Promise<BullMqConsumer> {
+    const consumer = new BullMqConsumer(name, store, work, options);
+    await consumer.#worker.waitUntilReady();
+    return consumer;
+  }
+
+  async pause(): Promise<void> {
+    this.#isPaused = true;
+    await this.#worker.pause(true);
+  }
+
+  async resume(): Promise<void> {
+    this.#isPaused = false;
+    await this.#worker.resume();
+  }
+
+  setConcurrency(concurrency: number): void {
+    this.#worker.concurrency = concurrency;
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    const closed = this.#worker.close();
+    await Promise.allSettled(this.#inHand);
+    // What remains is BullMQ's own book-keeping. When its store is away that would wait for ever.
+    const inTime = await Promise.race([closed.then(() => true), later(closeGraceMs)]);
+    await this.#connection.close();
+    if (!inTime) await this.#worker.disconnect();
+  }
+
+  async #process(job: Job<WakeUpData>, token: string | undefined): Promise<void> {
+    if (this.#isPaused) {
+      // It was fetched while pause() was called: back to the head of the queue.
+      await job.moveToWait(token);
+      throw new WaitingError();
+    }
+    const work = this.#work(wakeUpOf(job));
+    this.#inHand.add(work);
+    try {
+      await work;
+    } finally {
+      this.#inHand.delete(work);
+    }
+  }
+}
+
+function later(delayMs: number): Promise<false> {
+  return new Promise((resolve) => {
+    setTimeout(() => resolve(false), delayMs).unref();
+  });
+}

@@ -1,0 +1,139 @@
+import { createPostgresBackend, type PgPool, runMigrations } from 'bullmq';
+import pg from 'pg';
+import { PglitePool } from '../sql-database/pglite-pool.ts';
+import type { BullMqBackend, BullMqStore, ConsumerConnection } from './bullmq-store.ts';
+
+/*
+ * BullMQ's PostgreSQL backend lives in the schema "bullmq" of its database, whichever pool it is given; so queues of
+ * several installations are told apart by their names. Its migrations are run here, once a start.
+ */
+
+const schema = 'bullmq';
+const producerPoolSize = 6;
+// One of them listens for as long as the consumer lives.
+const consumerPoolSize = 6;
+const timeouts = { connectionTimeoutMillis: 10_000, query_timeout: 15_000, statement_timeout: 10_000 };
+
+/** BullMQ on a PostgreSQL server. */
+export class PostgresStore implements BullMqStore {
+  readonly kind = 'postgres';
+  readonly backend: BullMqBackend;
+  readonly #url: string;
+  readonly #prefix: string;
+  readonly #pool: pg.Pool;
+
+  private constructor(pool: pg.Pool, url: string, prefix: string) {
+    this.#pool = pool;
+    this.#url = url;
+    this.#prefix = prefix;
+    this.backend = backendOn(pool);
+  }
+
+  static async open({ url, prefix }: { readonly url: string; readonly prefix: string }): Promise<PostgresStore> {
+    const pool = poolOf(url, producerPoolSize);
+    try {
+      const client = await pool.connect();
+      try {
+        await runMigrations(client, schema);
+      } finally {
+        client.release();
+      }
+    } catch (error) {
+      await pool.end();
+      throw error;
+    }
+    return new PostgresStore(pool, url, prefix);
+  }
+
+  queueName(name: string): string {
+    return `${this.#prefix}.${name}`;
+  }
+
+  connectConsumer(): ConsumerConnection {
+    const pool = poolOf(this.#url, consumerPoolSize);
+    return { backend: backendOn(pool), close: () => pool.end() };
+  }
+
+  async ping(): Promise<void> {
+    await this.#pool.query('select 1');
+  }
+
+  async warnings(): Promise<readonly string[]> {
+    const { rows } = await this.#pool.query<{ fsync: string }>(`select current_setting('fsync') as fsync`);
+    if (rows[0]?.fsync !== 'off') return [];
+    return ['PostgreSQL runs with fsync off: a crash of its machine can destroy the jobs, and all else in it.'];
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.end();
+  }
+}
+
+/**
+ * BullMQ on a PGlite of its own, in memory: a wake-up call need not outlive the process, since the sweeper makes it
+ * anew from the ledger at the next start.
+ */
+export class PgliteStore implements BullMqStore {
+  readonly kind = 'pglite';
+  readonly backend: BullMqBackend;
+  readonly #pool: PglitePool;
+
+  private constructor(pool: PglitePool) {
+    this.#pool = pool;
+    this.backend = (name, options, extra) => createPostgresBackend(name, { ...options, connection: pool }, extra);
+    // Every queue and worker on it listens for errors.
+    pool.setMaxListeners(0);
+  }
+
+  static async open(): Promise<PgliteStore> {
+    const pool = await PglitePool.open(schema);
+    const client = await pool.connect();
+    try {
+      await runMigrations(client, schema);
+    } finally {
+      client.release();
+    }
+    return new PgliteStore(pool);
+  }
+
+  queueName(name: string): string {
+    return name;
+  }
+
+  connectConsumer(): ConsumerConnection {
+    return { backend: this.backend, close: () => Promise.resolve() };
+  }
+
+  async ping(): Promise<void> {
+    await this.#pool.query('select 1');
+  }
+
+  warnings(): Promise<readonly string[]> {
+    return Promise.resolve([]);
+  }
+
+  close(): Promise<void> {
+    return this.#pool.end();
+  }
+}
+
+function poolOf(connectionString: string, max: number): pg.Pool {
+  const pool = new pg.Pool({
+    connectionString,
+    max,
+    ...timeouts,
+    application_name: 'millrace queue',
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
+    options: `-c search_path=${schema}`,
+  });
+  pool.on('error', () => undefined);
+  pool.setMaxListeners(0);
+  return pool;
+}
+
+function backendOn(pool: pg.Pool): BullMqBackend {
+  // BullMQ promises to take a real pool; the declared overloads of its query() hide that from the compiler.
+  const connection = pool as unknown as PgPool;
+  return (name, options, extra) => createPostgresBackend(name, { ...options, connection }, extra);
+}

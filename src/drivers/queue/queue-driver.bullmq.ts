@@ -1,0 +1,167 @@
+import { type IQueueBackend, Queue as BullMqQueue } from 'bullmq';
+import { AppError } from '../../kernel/app-error.ts';
+import { BullMqConsumer, type ConsumeOptions } from './bullmq-consumer.ts';
+import { PgliteStore, PostgresStore } from './bullmq-store.postgres.ts';
+import { RedisStore } from './bullmq-store.redis.ts';
+import type { BullMqStore } from './bullmq-store.ts';
+import type { Queue, QueueConsumer, QueueCounts, QueueDriver, WakeUp } from './queue.ts';
+import { jobOf, type WakeUpData } from './wake-up-job.ts';
+
+export interface BullMqOptions {
+  /** redis:, rediss:, postgres: or postgresql:. Absent: in the process, in memory. */
+  readonly url?: string;
+  /** Distinguishes installations that share a store. */
+  readonly prefix: string;
+}
+
+/** BullMQ's own class for a queue, on any store. */
+export type AnyBullMqQueue = BullMqQueue<
+  WakeUpData,
+  void,
+  string,
+  WakeUpData,
+  void,
+  string,
+  IQueueBackend,
+  object
+>;
+
+// BullMQ cannot be told not to write events; nobody reads them, so few are kept.
+const keptEvents = 100;
+
+// A job in a queue that nobody consumes lives exactly as long as the others do.
+const markQueue = 'kept';
+const markId = 'kept';
+
+/** Queues by BullMQ: on Redis, on PostgreSQL, or on PGlite in the process. */
+export class BullMqQueueDriver implements QueueDriver {
+  readonly kind: QueueDriver['kind'];
+  readonly #store: BullMqStore;
+  readonly #queues = new Map<string, OpenQueue>();
+  #closing: Promise<void> | undefined;
+
+  private constructor(store: BullMqStore) {
+    this.kind = store.kind;
+    this.#store = store;
+  }
+
+  /** Connects to the store. Throws MILLRACE_QUEUE_UNAVAILABLE when it cannot be reached. */
+  static async open({ url, prefix }: BullMqOptions): Promise<BullMqQueueDriver> {
+    return new BullMqQueueDriver(await orUnavailable('open', () => openStore(url, prefix)));
+  }
+
+  queue(name: string): Queue {
+    return this.#open(name);
+  }
+
+  /** BullMQ's own queue of this name, for what the port does not offer. The driver closes it. */
+  bullMqQueue(name: string): AnyBullMqQueue {
+    return this.#open(name).bullMq;
+  }
+
+  wasKept(): Promise<boolean> {
+    return orUnavailable('wasKept', async () => {
+      const queue = this.bullMqQueue(markQueue);
+      if ((await queue.getJob(markId)) !== undefined) return true;
+      const origin = { team: 'millrace', customer: 'millrace', feature: 'queue' };
+      await queue.add(markId, { fence: 0, origin, lane: 'none' }, { jobId: markId });
+      return false;
+    });
+  }
+
+  ping(): Promise<void> {
+    return orUnavailable('ping', () => this.#store.ping());
+  }
+
+  warnings(): Promise<readonly string[]> {
+    return orUnavailable('warnings', () => this.#store.warnings());
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    const queues = [...this.#queues.values()];
+    await Promise.all(queues.map((queue) => queue.closeConsumers()));
+    await Promise.all(queues.map((queue) => queue.bullMq.close()));
+    await this.#store.close();
+  }
+
+  #open(name: string): OpenQueue {
+    const known = this.#queues.get(name);
+    if (known !== undefined) return known;
+    const queue = new OpenQueue(name, this.#store);
+    this.#queues.set(name, queue);
+    return queue;
+  }
+}
+
+/** One queue, with what was opened for it. */
+class OpenQueue implements Queue {
+  readonly name: string;
+  readonly bullMq: AnyBullMqQueue;
+  readonly #store: BullMqStore;
+  readonly #consumers: Promise<BullMqConsumer>[] = [];
+
+  constructor(name: string, store: BullMqStore) {
+    this.name = name;
+    this.#store = store;
+    this.bullMq = new BullMqQueue(
+      store.queueName(name),
+      {
+        connection: {},
+        ...(store.keyPrefix === undefined ? {} : { prefix: store.keyPrefix }),
+        streams: { events: { maxLen: keptEvents } },
+      },
+      store.backend,
+    );
+    // Whoever called is told by the call itself.
+    this.bullMq.on('error', () => undefined);
+  }
+
+  async add(wakeUps: readonly WakeUp[]): Promise<void> {
+    if (wakeUps.length === 0) return;
+    await orUnavailable(`add to ${this.name}`, () => this.bullMq.addBulk(wakeUps.map(jobOf)));
+  }
+
+  async counts(): Promise<QueueCounts> {
+    const counts = await orUnavailable(`counts of ${this.name}`, () =>
+      this.bullMq.getJobCounts('waiting', 'delayed', 'active'),
+    );
+    return { waiting: counts['waiting'] ?? 0, delayed: counts['delayed'] ?? 0, active: counts['active'] ?? 0 };
+  }
+
+  consume(work: (wakeUp: WakeUp) => Promise<void>, options: ConsumeOptions): Promise<QueueConsumer> {
+    const consumer = BullMqConsumer.start(this.name, this.#store, work, options);
+    this.#consumers.push(consumer);
+    return orUnavailable(`consume ${this.name}`, () => consumer);
+  }
+
+  async clear(): Promise<void> {
+    await orUnavailable(`clear ${this.name}`, () => this.bullMq.obliterate({ force: true }));
+  }
+
+  async closeConsumers(): Promise<void> {
+    for (const started of await Promise.allSettled(this.#consumers)) {
+      if (started.status === 'fulfilled') await started.value.close();
+    }
+  }
+}
+
+async function openStore(url: string | undefined, prefix: string): Promise<BullMqStore> {
+  if (url === undefined) return await PgliteStore.open();
+  const scheme = new URL(url).protocol;
+  if (scheme === 'redis:' || scheme === 'rediss:') return await RedisStore.open({ url, prefix });
+  return await PostgresStore.open({ url, prefix });
+}
+
+async function orUnavailable<T>(what: string, run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error);
+    throw new AppError('MILLRACE_QUEUE_UNAVAILABLE', `The queue store failed (${what}): ${text}`, { cause: error });
+  }
+}

@@ -1,0 +1,43 @@
+import { Module } from '@nestjs/common';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { HttpApiModule, type HttpServices } from '../../src/app/http/http-api.module.ts';
+import { createHttpApplication } from '../../src/app/http/server.ts';
+import { createLogger, type PinoLogger } from '../../src/telemetry/logging.ts';
+
+/** Log lines of an application under test. */
+export class LogLines {
+  readonly #lines: string[] = [];
+
+  write(line: string): void {
+    this.#lines.push(line);
+  }
+
+  get text(): string {
+    return this.#lines.join('');
+  }
+
+  get parsed(): Record<string, unknown>[] {
+    return this.#lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+  }
+}
+
+/** The HTTP API over the given services, ready to be spoken to without a socket. */
+export async function startApi(
+  services: (logger: PinoLogger) => HttpServices,
+  options: { readonly lines?: LogLines; readonly bodyLimitBytes?: number } = {},
+): Promise<NestFastifyApplication> {
+  const lines = options.lines ?? new LogLines();
+  const logger = createLogger({ level: 'info', destination: lines });
+
+  @Module({ imports: [HttpApiModule.forRootAsync({ useFactory: () => services(logger) })] })
+  class ApiUnderTest {}
+
+  const app = await createHttpApplication(ApiUnderTest, {
+    logger,
+    version: '1.2.3',
+    bodyLimitBytes: options.bodyLimitBytes ?? 100_000,
+  });
+  await app.init();
+  await app.getHttpAdapter().getInstance().ready();
+  return app;
+}

@@ -1,0 +1,169 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { generateText } from 'ai';
+import { afterEach, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { AppError, type MessageOf, Stage, type StageContext, defineMessage, defineStage } from '../../src/millrace.ts';
+import { ScriptedModel, TestKit, refusal } from '../../src/testing.ts';
+
+const DocumentFetched = defineMessage('document.fetched').version(1, z.object({ documentId: z.string(), text: z.string() }));
+const SummaryReady = defineMessage('summary.ready').version(1, z.object({ documentId: z.string(), summary: z.string() }));
+const SummaryStored = defineMessage('summary.stored').version(1, z.object({ documentId: z.string() }));
+
+const summarise = defineStage('summarise', {
+  consumes: DocumentFetched.upTo(1),
+  emits: [SummaryReady.v1],
+  retry: { attempts: 2, backoff: ['10s'], jitter: 0 },
+});
+
+@Stage(summarise)
+class SummariseStage {
+  async handle(message: MessageOf<typeof summarise>, ctx: StageContext) {
+    const { text } = await generateText({
+      model: ctx.model('openai/gpt-5-mini', { step: 'summary' }),
+      prompt: `Summarise:\n${message.data.text}`,
+      abortSignal: ctx.signal,
+    });
+    ctx.emit(SummaryReady.v1, { documentId: message.data.documentId, summary: text });
+    return { characters: text.length };
+  }
+}
+
+@Injectable()
+class Shelf {
+  readonly summaries = new Map<string, string>();
+  failures = 0;
+}
+
+const store = defineStage('store', {
+  consumes: SummaryReady.upTo(1),
+  emits: [SummaryStored.v1],
+  retry: { attempts: 1, backoff: ['5s'], jitter: 0 },
+});
+
+@Stage(store)
+class StoreStage {
+  readonly #shelf: Shelf;
+  constructor(@Inject(Shelf) shelf: Shelf) {
+    this.#shelf = shelf;
+  }
+
+  handle(message: MessageOf<typeof store>, ctx: StageContext) {
+    if (this.#shelf.failures > 0) {
+      this.#shelf.failures -= 1;
+      throw new Error('the shelf is full');
+    }
+    this.#shelf.summaries.set(message.data.documentId, message.data.summary);
+    ctx.emit(SummaryStored.v1, { documentId: message.data.documentId });
+  }
+}
+
+const origin = { team: 'blue', customer: 'acme', feature: 'search' };
+const usage = { uncachedInput: 1000, cacheRead: 200, textOutput: 100, reasoning: 20 };
+// 1000 × 0.25 + 200 × 0.025 + 120 × 2 dollars a million
+const bill = '0.000495';
+
+describe('a stage in the test kit', () => {
+  let kit: TestKit;
+  afterEach(() => kit.close());
+
+  const create = async (model: ScriptedModel, shelf = new Shelf()): Promise<TestKit> => {
+    kit = await TestKit.create({
+      providers: [SummariseStage, StoreStage, { provide: Shelf, useValue: shelf }],
+      models: { 'openai/gpt-5-mini': model },
+    });
+    return kit;
+  };
+
+  it('runs a message through the pipeline, and knows to the last decimal what it cost', async () => {
+    const shelf = new Shelf();
+    await create(new ScriptedModel([{ text: 'short', usage }]), shelf);
+    const run = await kit.run(DocumentFetched.v1, { documentId: 'd1', text: 'long' }, { origin });
+    expect(run.messages.map(({ stage, state }) => [stage, state])).toEqual([
+      ['summarise', 'completed'],
+      ['store', 'completed'],
+      ['', 'completed'],
+    ]);
+    expect(run.emitted(SummaryReady.v1)).toEqual([{ documentId: 'd1', summary: 'short' }]);
+    expect(run.messages[0]?.result).toEqual({ characters: 5 });
+    expect(run.spend()).toEqual({ calls: 1, usd: bill });
+    expect(shelf.summaries.get('d1')).toBe('short');
+  });
+
+  it('makes a refused call again after its pause, one request an attempt, and gives up when none is left', async () => {
+    const model = new ScriptedModel(() => ({ error: refusal(500, 'oh') }));
+    await create(model);
+    let run = await kit.run(DocumentFetched.v1, { documentId: 'd1', text: 'long' }, { origin, id: 'd1' });
+    expect(run.state).toBe('pending');
+    expect(model.requests).toHaveLength(1);
+    await kit.advance(9000);
+    expect(model.requests).toHaveLength(1);
+    await kit.advance(1000);
+    expect(model.requests).toHaveLength(2);
+    await kit.advance(10_000);
+    run = await kit.run(DocumentFetched.v1, { documentId: 'd1', text: 'long' }, { origin, id: 'd1' });
+    expect(model.requests).toHaveLength(3);
+    expect(run.messages[0]).toMatchObject({ state: 'dead_lettered', errorCode: 'MILLRACE_MODEL_SERVER_ERROR', attempts: 3 });
+    expect(run.spend()).toEqual({ calls: 3, usd: '0' });
+  });
+
+  it('does not pay again for a step whose answer is recorded when a later line of the handler fails', async () => {
+    const failing = defineStage('failing', { consumes: DocumentFetched.upTo(1), retry: { attempts: 1, backoff: ['1s'] } });
+    let runs = 0;
+    @Stage(failing)
+    class FailingStage {
+      async handle(message: MessageOf<typeof failing>, ctx: StageContext) {
+        const { text } = await generateText({
+          model: ctx.model('openai/gpt-5-mini', { step: 'summary' }),
+          prompt: message.data.text,
+        });
+        runs += 1;
+        if (runs === 1) throw new AppError('MILLRACE_DATABASE_UNAVAILABLE', 'away for a moment');
+        return text;
+      }
+    }
+    const model = new ScriptedModel([{ text: 'once', usage }]);
+    kit = await TestKit.create({ providers: [FailingStage], models: { 'openai/gpt-5-mini': model } });
+    const { messageIds } = await kit.millrace.admit(DocumentFetched.v1, { documentId: 'd', text: 't' }, { origin });
+    await kit.runDue();
+    await kit.advance(2000);
+    const run = await kit.look(messageIds);
+    expect(run.messages).toMatchObject([{ state: 'completed', result: 'once', attempts: 1 }]);
+    expect(runs).toBe(2);
+    expect(model.requests).toHaveLength(1);
+    expect(run.spend()).toEqual({ calls: 1, usd: bill });
+  });
+
+  it('gives a message up at once when its error cannot pass', async () => {
+    await create(new ScriptedModel([{ error: refusal(400, 'bad') }]));
+    const run = await kit.run(DocumentFetched.v1, { documentId: 'd1', text: 'long' }, { origin });
+    expect(run.messages).toMatchObject([{ state: 'dead_lettered', errorCode: 'MILLRACE_MODEL_BAD_REQUEST' }]);
+  });
+
+  it('writes nothing half: a stage that fails after emitting has emitted nothing', async () => {
+    const shelf = new Shelf();
+    shelf.failures = 5;
+    await create(new ScriptedModel([{ text: 'short', usage }]), shelf);
+    const run = await kit.run(DocumentFetched.v1, { documentId: 'd1', text: 'long' }, { origin });
+    expect(run.emitted(SummaryStored.v1)).toEqual([]);
+    await kit.advance(5000);
+    const { messageIds } = await kit.millrace.admit(DocumentFetched.v1, { documentId: 'd2', text: 'x' }, { origin });
+    expect(messageIds).toHaveLength(1);
+  });
+
+  it('refuses what is not valid, with nothing written', async () => {
+    await create(new ScriptedModel([]));
+    await expect(
+      kit.millrace.admit(DocumentFetched.v1, { documentId: 1 } as never, { origin }),
+    ).rejects.toMatchObject({ code: 'MILLRACE_MESSAGE_INVALID' });
+    await expect(
+      kit.millrace.admit(DocumentFetched.v1, { documentId: 'd', text: 't' }, { origin: { team: 'x' } as never }),
+    ).rejects.toMatchObject({ code: 'MILLRACE_ORIGIN_INVALID' });
+    await expect(
+      kit.millrace.admit(SummaryStored.v1, { documentId: 'd' }, { origin }),
+    ).rejects.toMatchObject({ code: 'MILLRACE_MESSAGE_TYPE_UNKNOWN', message: expect.stringContaining('document.fetched') as string });
+    await expect(
+      kit.millrace.admit(DocumentFetched.v1, { documentId: 'd', text: 'x'.repeat(20_000_000) }, { origin }),
+    ).rejects.toMatchObject({ code: 'MILLRACE_MESSAGE_TOO_LARGE' });
+    expect((await kit.millrace.status()).messages).toMatchObject({ pending: 0, completed: 0 });
+  });
+});

@@ -1,0 +1,183 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { FilesPayloadStore } from '../../src/drivers/payload-store/payload-store.files.ts';
+import { migrate } from '../../src/drivers/sql-database/migrator.ts';
+import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
+import { PgliteSqlDatabase } from '../../src/drivers/sql-database/sql-database.pglite.ts';
+import { systemClock } from '../../src/kernel/clock.ts';
+import { newId } from '../../src/kernel/ids.ts';
+import { type Usd, sumUsd, usd } from '../../src/kernel/money.ts';
+import { CallLedger } from '../../src/ledger/call-ledger.ts';
+import type { MessageLedger } from '../../src/ledger/message-ledger.ts';
+import { originOfColumns } from '../../src/ledger/stored-message.ts';
+import type { OwningMessage } from '../../src/models/call-owner.ts';
+import type { CallScope } from '../../src/models/call-scope.ts';
+import { ModelGateway, type ModelGatewayOptions } from '../../src/models/model-gateway.ts';
+import { type ProviderConfig, ProviderRegistry } from '../../src/models/provider-registry.ts';
+import { packagedPriceBook } from '../../src/pricing/packaged-price-book.ts';
+import type { Logger } from '../../src/telemetry/logger.ts';
+import { metricCatalogue } from '../../src/telemetry/metric-catalogue.ts';
+import { createMetrics } from '../../src/telemetry/metrics.ts';
+import { someAdmission, someLedger } from './ledger-fixture.ts';
+
+/** A line that was logged. */
+export interface LoggedLine {
+  readonly level: string;
+  readonly message: string;
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
+/** One row of the calls table, as far as the tests of models look at it. */
+export interface CallRow {
+  readonly id: string;
+  readonly message_id: string | null;
+  readonly step: string;
+  readonly ordinal: number;
+  readonly attempt: number;
+  readonly state: string;
+  readonly outcome: string | null;
+  readonly settlement: string | null;
+  readonly error_type: string | null;
+  readonly provider: string;
+  readonly model: string;
+  readonly tier: string;
+  readonly operation: string;
+  readonly answered_model: string | null;
+  readonly provider_request_id: string | null;
+  readonly tokens: string | null;
+  readonly raw_usage: string | null;
+  readonly cost_usd: string | null;
+  readonly upper_bound_usd: string | null;
+  readonly waste_reason: string | null;
+  readonly price_reference: string | null;
+  readonly first_chunk_ms: number | null;
+  readonly answer: string | null;
+  readonly answer_ref: string | null;
+}
+
+/** Metered models over a real ledger (PGlite, in memory) and a payload store in a directory of their own. */
+export interface MeteredModels {
+  readonly database: SqlDatabase;
+  readonly messages: MessageLedger;
+  readonly calls: CallLedger;
+  readonly logged: LoggedLine[];
+  /** A gateway over the providers. */
+  gateway(providers: Readonly<Record<string, ProviderConfig>>, options?: Partial<ModelGatewayOptions>): ModelGateway;
+  /** A new message under lease. */
+  leasedMessage(leaseMs?: number): Promise<OwningMessage>;
+  /** The message is handed back and leased again, with a higher fence. */
+  redeliver(message: OwningMessage): Promise<OwningMessage>;
+  /** A scope for the message whose lease does not end by itself. */
+  openScope(gateway: ModelGateway, message: OwningMessage, signal?: AbortSignal): CallScope;
+  callRows(): Promise<readonly CallRow[]>;
+  /** The usage records that wait for export, parsed. */
+  usageLines(): Promise<readonly Readonly<Record<string, unknown>>[]>;
+  /** Every series of a metric with its labels, as the exposition shows them. */
+  metricLines(name: string): Promise<readonly string[]>;
+  /** Empties the ledger. */
+  clear(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export const someOrigin = { team: 'blue', customer: 'acme', feature: 'search' };
+
+export async function openMeteredModels(): Promise<MeteredModels> {
+  const database = await PgliteSqlDatabase.open({});
+  await migrate(database);
+  const directory = await mkdtemp(join(tmpdir(), 'millrace-models-'));
+  const payloads = await new FilesPayloadStore({ directory }).open(new Date());
+  const messages = someLedger(database);
+  const calls = new CallLedger({ database, clock: systemClock });
+  const metrics = createMetrics(metricCatalogue);
+  const logged: LoggedLine[] = [];
+  const pricer = packagedPriceBook({ aliases: { simulated: 'openai', scripted: 'openai' } });
+  const lease = async (id: string, leaseMs: number): Promise<OwningMessage> => {
+    const outcome = await messages.lease(id, leaseMs);
+    if (outcome.kind !== 'leased') throw new Error(`the message could not be leased: ${outcome.kind}`);
+    const { envelope, fence, deliveries } = outcome.message;
+    return { ...envelope, fence, deliveries };
+  };
+  return {
+    database,
+    messages,
+    calls,
+    logged,
+    gateway: (providers, options = {}) =>
+      new ModelGateway({
+        ledger: calls,
+        pricer,
+        registry: new ProviderRegistry(providers),
+        payloads,
+        logger: loggerInto(logged),
+        clock: systemClock,
+        metrics,
+        ...options,
+      }),
+    async leasedMessage(leaseMs = 60_000) {
+      const admission = someAdmission({ id: newId(new Date()), origin: originOfColumns({ ...someOrigin, batch: null, labels: null }) });
+      await messages.admit(admission);
+      return lease(admission.envelope.id, leaseMs);
+    },
+    async redeliver(message) {
+      await messages.handBack([{ id: message.id, fence: message.fence, leaseMs: 0 }]);
+      return lease(message.id, 60_000);
+    },
+    openScope: (gateway, message, signal = new AbortController().signal) =>
+      gateway.openScope({ origin: someOrigin, message, signal }),
+    async callRows() {
+      const { rows } = await database.query<CallRow>({
+        name: 'test.calls',
+        text: `select id, message_id, step, ordinal, attempt, state, outcome, settlement, error_type, provider, model, tier,
+          operation, answered_model, provider_request_id, tokens, raw_usage, cost_usd::text, upper_bound_usd::text,
+          waste_reason, price_reference, first_chunk_ms, answer, answer_ref
+          from millrace.calls order by reserved_at, step, ordinal, attempt`,
+      });
+      return rows;
+    },
+    async usageLines() {
+      const { rows } = await database.query<{ line: string }>({
+        name: 'test.lines',
+        text: `select line from millrace.outbox where target = 'usage' order by seq`,
+      });
+      return rows.map(({ line }) => JSON.parse(line) as Record<string, unknown>);
+    },
+    async metricLines(name) {
+      const { body } = await metrics.render();
+      return body.split('\n').filter((line) => line.startsWith(`millrace_${name}`));
+    },
+    async clear() {
+      await database.query({
+        name: 'test.clear',
+        text: 'truncate millrace.calls, millrace.messages, millrace.outbox, millrace.failures',
+      });
+      logged.length = 0;
+    },
+    async close() {
+      await payloads.close();
+      await database.close();
+      await rm(directory, { recursive: true });
+    },
+  };
+}
+
+/** The sum of an amount over usage records; NULL counts as nothing, as in ClickHouse. */
+export function sumOfLines(lines: readonly Readonly<Record<string, unknown>>[], column: string): Usd {
+  return sumUsd(lines.map((line) => usd(String(line[column] ?? '0'))));
+}
+
+function loggerInto(lines: LoggedLine[]): Logger {
+  const log =
+    (level: string) =>
+    (fields: Readonly<Record<string, unknown>>, message: string): void => {
+      lines.push({ level, message, fields });
+    };
+  const logger: Logger = {
+    debug: log('debug'),
+    info: log('info'),
+    warn: log('warn'),
+    error: log('error'),
+    child: () => logger,
+  };
+  return logger;
+}
