@@ -99,26 +99,27 @@ create index calls_message on millrace.calls (message_id);
 create index calls_unsettled on millrace.calls (settled_at) where state = 'unsettled';
 create index calls_open on millrace.calls (reserved_at) where state = 'reserved';
 
--- Rendered rows for the column store, until they are bound to a batch.
+-- Rendered rows for the column store, until it has them.
 create table millrace.outbox (
-  seq         bigint generated always as identity primary key,
+  seq         bigint generated always as identity,
   target      text not null,
-  line        text not null,
-  created_at  timestamptz not null default clock_timestamp()
+  line        text not null,               -- one JSON object
+  created_at  timestamptz not null default clock_timestamp(),
+  primary key (target, seq)
 ) with (autovacuum_vacuum_scale_factor = 0.02);
 
--- A batch never changes once it is bound; its lines are dropped when the column store has them.
+-- A batch names its rows one by one and never changes; the rows leave the outbox when the column store has them.
 create table millrace.export_batches (
   id          uuid primary key,
   target      text not null,
   rows        integer not null,
-  lines       text,
+  seqs        bigint[],
   bound_at    timestamptz not null default clock_timestamp(),
   oldest_at   timestamptz not null,
   exported_at timestamptz,
   tries       integer not null default 0,
   last_error  text,
-  check ((lines is null) = (exported_at is not null))
+  check ((seqs is null) = (exported_at is not null))
 );
 
 create index export_batches_open on millrace.export_batches (bound_at) where exported_at is null;

@@ -180,6 +180,14 @@ export const configurationSchema = z.strictObject({
       }),
     })
     .prefault({}),
+  worker: z
+    .strictObject({
+      concurrency: setting(wholeNumber(1, 10_000).optional(), {
+        env: 'MILLRACE_WORKER_CONCURRENCY',
+        help: 'How many messages of a stage this process works on at once, instead of what each stage says.',
+      }),
+    })
+    .prefault({}),
   exporter: z
     .strictObject({
       pauseMs: setting(wholeNumber(10, 600_000).default(1000), {

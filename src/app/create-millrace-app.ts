@@ -1,7 +1,8 @@
 import 'reflect-metadata';
 import { type DynamicModule, type INestApplicationContext, Module, type Provider, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { createLogger } from '../telemetry/logging.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import { createLogger, type PinoLogger } from '../telemetry/logging.ts';
 import { createHttpApplication, listenHttp } from './http/server.ts';
 import { MillraceHttpModule } from './millrace-http.module.ts';
 import { Millrace } from './millrace.ts';
@@ -51,11 +52,16 @@ export async function createMillraceApp(options: MillraceAppOptions = {}): Promi
     return appOf(context, undefined);
   }
   const application = await createHttpApplication(MillraceRoot, {
-    logger: createLogger({ level: configuration.logging.level }),
+    logger: isPino(options.logger) ? options.logger : createLogger({ level: configuration.logging.level }),
     version,
     bodyLimitBytes: configuration.messages.maxBytes * bodyLimitFactor,
   });
   return appOf(application, await listenHttp(application, { host, port }));
+}
+
+/** Requests are logged by pino alone: by the given logger when it is one. */
+function isPino(logger: Logger | undefined): logger is PinoLogger {
+  return logger !== undefined && 'pino' in logger;
 }
 
 function appOf(nest: INestApplicationContext, url: string | undefined): MillraceApp {

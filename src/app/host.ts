@@ -202,7 +202,14 @@ export class Host {
     for (const loop of this.#loops) loop.start();
     if (!configuration.roles.includes('worker')) return;
     const runner = this.#runner;
-    this.#workers = stages.map((stage) => new StageWorker(stage, { queues: stores.queues, runner, logger, metrics }));
+    const { concurrency } = configuration.worker;
+    this.#workers = stages.map(
+      ({ definition, handler }) =>
+        new StageWorker(
+          { definition: concurrency === undefined ? definition : { ...definition, concurrency }, handler },
+          { queues: stores.queues, runner, logger, metrics },
+        ),
+    );
     for (const worker of this.#workers) await worker.start();
   }
 

@@ -1,4 +1,9 @@
-import { type CustomDecorator, createParamDecorator, type ExecutionContext, SetMetadata } from '@nestjs/common';
+import {
+  type CustomDecorator,
+  createParamDecorator,
+  type ExecutionContext,
+  SetMetadata,
+} from '@nestjs/common';
 import { AppError } from '../kernel/app-error.ts';
 import { invariant } from '../kernel/invariant.ts';
 import type { ApiKeyIdentity, ApiScope } from './api-keys.ts';

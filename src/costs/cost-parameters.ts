@@ -49,16 +49,16 @@ const moment = once
 const filterValue = z
   .string()
   .max(maxFilterLength, `has at most ${maxFilterLength} characters`)
-  .regex(/^[^\u0000]*$/, 'holds no U+0000');
+  .refine((value) => !value.includes('\u0000'), 'holds no U+0000');
 const filter = z.preprocess(
-  (value) => (Array.isArray(value) ? value : [value]),
+  asList,
   z.array(filterValue).max(maxFilterValues, `has at most ${maxFilterValues} values`),
 );
 
 const groupBy = z
   .preprocess(
     (value) =>
-      (Array.isArray(value) ? value : [value]).flatMap((part) =>
+      asList(value).flatMap((part) =>
         typeof part === 'string' ? part.split(',').map((name) => name.trim()) : [part],
       ),
     z.array(z.enum(costGroupFields, { error: `is any of ${costGroupFields.join(', ')}` })),
@@ -87,6 +87,11 @@ const parametersSchema = z.strictObject({
 });
 
 type Parameters = z.output<typeof parametersSchema>;
+
+/** A parameter that may be repeated comes as a list only when it is. */
+function asList(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? (value as readonly unknown[]) : [value];
+}
 
 /** The question in a parsed query string. Throws MILLRACE_REQUEST_INVALID with every fault. */
 export function parseCostParameters(query: unknown, now: Date): CostReportRequest {
@@ -138,7 +143,8 @@ function orderOf(text: (typeof costOrders)[number]): CostReportRequest['order'] 
 
 function faultsOf(error: z.ZodError): readonly Fault[] {
   return error.issues.flatMap((issue) => {
-    if (issue.code === 'unrecognized_keys') return issue.keys.map((field) => ({ field, problem: 'is not known' }));
+    if (issue.code === 'unrecognized_keys')
+      return issue.keys.map((field) => ({ field, problem: 'is not known' }));
     // The place in a list says nothing to someone who wrote a query string.
     return [{ field: String(issue.path[0] ?? 'query'), problem: issue.message }];
   });

@@ -12,35 +12,42 @@ const amount = z.string().regex(/^-?\d+(\.\d+)?$/);
 export const costFiguresSchema = z.object({
   costUsd: amount.describe('Settled and estimated spend. What is unpriced or unsettled is not in it.'),
   calls: z.int().describe('Requests that a provider may bill.'),
-  messages: z.int().describe('Distinct messages; one with calls in two groups counts in both, and once in the totals.'),
+  messages: z
+    .int()
+    .describe('Distinct messages; one with calls in two groups counts in both, and once in the totals.'),
   inputTokens: z.int(),
   outputTokens: z.int(),
-  wasteUsd: amount.describe('The part of costUsd that bought nothing: failed, aborted, duplicate and retried calls.'),
+  wasteUsd: amount.describe(
+    'The part of costUsd that bought nothing: failed, aborted, duplicate and retried calls.',
+  ),
   unpricedCalls: z.int().describe('Calls whose price is not known; they cost more than nothing.'),
   unsettledCalls: z.int().describe('Calls whose outcome nobody knows yet.'),
-  estimatedCalls: z.int().describe('Calls whose usage was counted by Millrace because the provider did not report it.'),
+  estimatedCalls: z
+    .int()
+    .describe('Calls whose usage was counted by Millrace because the provider did not report it.'),
   openUpperBoundUsd: amount.describe('What the unsettled and estimated calls can have cost at most.'),
 });
 
-export const costReportSchema = z
-  .object({
-    from: z.iso.datetime().describe('First moment, included.'),
-    to: z.iso.datetime().describe('Last moment, excluded.'),
-    groupBy: z.array(z.enum(costGroupFields)),
-    currency: z.literal('USD'),
-    groups: z.array(
-      costFiguresSchema.extend({
-        key: z.partialRecord(z.enum(costGroupFields), z.string()).describe('The values that make the group.'),
-      }),
-    ),
-    totals: costFiguresSchema.describe('Over all groups, also those beyond the limit.'),
-    truncated: z.boolean().describe('Whether there are more groups than the limit.'),
-    exportLagSeconds: z.number().optional().describe('How far the report may be behind: the age of the oldest usage record that is not in it yet.'),
-  });
+export const costReportSchema = z.object({
+  from: z.iso.datetime().describe('First moment, included.'),
+  to: z.iso.datetime().describe('Last moment, excluded.'),
+  groupBy: z.array(z.enum(costGroupFields)),
+  currency: z.literal('USD'),
+  groups: z.array(
+    costFiguresSchema.extend({
+      key: z.partialRecord(z.enum(costGroupFields), z.string()).describe('The values that make the group.'),
+    }),
+  ),
+  totals: costFiguresSchema.describe('Over all groups, also those beyond the limit.'),
+  truncated: z.boolean().describe('Whether there are more groups than the limit.'),
+  exportLagSeconds: z
+    .number()
+    .optional()
+    .describe('How far the report may be behind: the age of the oldest usage record that is not in it yet.'),
+});
 
 export type CostFiguresDocument = z.output<typeof costFiguresSchema>;
 export type CostReportDocument = z.output<typeof costReportSchema>;
-export type CostGroupDocument = CostReportDocument['groups'][number];
 
 /** The names of the figures, in the order in which they are written. */
 export const costFigureNames = costFiguresSchema.keyof().options;

@@ -52,17 +52,37 @@ export class CostsController {
     description: 'Fields to group by, separated by commas or repeated. None: the totals only.',
     schema: { type: 'array', items: { type: 'string', enum: [...costGroupFields] } },
   })
-  @ApiQuery({ name: 'from', ...period, description: `First moment (of the call), included: a date or a time with its zone. Default ${defaultPeriodDays} days before the end.` })
+  @ApiQuery({
+    name: 'from',
+    ...period,
+    description: `First moment (of the call), included: a date or a time with its zone. Default ${defaultPeriodDays} days before the end.`,
+  })
   @ApiQuery({ name: 'to', ...period, description: 'Last moment, excluded. Default now.' })
-  @ApiQuery({ name: 'order', required: false, description: 'What to sort by; a minus puts the greatest first.', schema: { type: 'string', enum: [...costOrders], default: '-cost' } })
-  @ApiQuery({ name: 'limit', required: false, description: 'The most groups in the answer.', schema: { type: 'integer', minimum: 1, maximum: maxCostGroups, default: 1000 } })
+  @ApiQuery({
+    name: 'order',
+    required: false,
+    description: 'What to sort by; a minus puts the greatest first.',
+    schema: { type: 'string', enum: [...costOrders], default: '-cost' },
+  })
+  @ApiQuery({
+    name: 'limit',
+    required: false,
+    description: 'The most groups in the answer.',
+    schema: { type: 'integer', minimum: 1, maximum: maxCostGroups, default: 1000 },
+  })
   @ApiFilters()
   @ApiResponse({
     status: 200,
     description: 'The report, as JSON or, when the request accepts text/csv, as CSV with one line a group.',
     headers: {
-      'millrace-truncated': { description: 'CSV only: whether there are more groups than the limit.', schema: { type: 'boolean' } },
-      'millrace-total-cost-usd': { description: 'CSV only: totals.costUsd of the JSON form.', schema: { type: 'string' } },
+      'millrace-truncated': {
+        description: 'CSV only: whether there are more groups than the limit.',
+        schema: { type: 'boolean' },
+      },
+      'millrace-total-cost-usd': {
+        description: 'CSV only: totals.costUsd of the JSON form.',
+        schema: { type: 'string' },
+      },
     },
     content: {
       'application/json': { schema: { $ref: '#/components/schemas/CostReport' } },

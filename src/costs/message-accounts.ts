@@ -19,7 +19,9 @@ const costSchema = z.object({
   costUsd: amount.describe('Settled and estimated spend, an exact decimal string.'),
   unpricedCalls: z.int(),
   unsettledCalls: z.int().describe('Calls in the air, or of unknown outcome.'),
-  openUpperBoundUsd: amount.describe('What the calls that are not settled, or only estimated, can have cost at most.'),
+  openUpperBoundUsd: amount.describe(
+    'What the calls that are not settled, or only estimated, can have cost at most.',
+  ),
 });
 
 const callSchema = z.object({
@@ -40,42 +42,41 @@ const callSchema = z.object({
   wasteReason: z.string().optional(),
 });
 
-export const messageAccountSchema = z
-  .object({
-    id: z.string(),
-    rootId: z.string(),
-    parentId: z.string().optional(),
-    source: z.string(),
-    eventId: z.string(),
-    type: z.string(),
-    version: z.int(),
-    pipeline: z.string(),
-    stage: z.string(),
-    lane: z.string(),
-    origin: z.object({
-      team: z.string(),
-      customer: z.string(),
-      feature: z.string(),
-      batch: z.string().optional(),
-      labels: z.record(z.string(), z.string()).optional(),
-    }),
-    item: z.string(),
-    traceParent: z.string(),
-    state: z.enum(messageStates),
-    deliveries: z.int().describe('How often a worker took it.'),
-    attempts: z.int().describe('Attempts that failed and counted.'),
-    createdAt: z.iso.datetime(),
-    admittedAt: z.iso.datetime(),
-    finishedAt: z.iso.datetime().optional(),
-    errorCode: z.string().optional(),
-    failures: z.array(z.object({ at: z.iso.datetime(), code: z.string(), retryable: z.boolean() })),
-    cost: costSchema.describe('Of this message alone.'),
-    calls: z.array(callSchema).describe('The newest 200 calls of this message.'),
-    tree: z
-      .object({ messages: z.partialRecord(z.enum(messageStates), z.int()), cost: costSchema })
-      .optional()
-      .describe('Of a root: it and everything that followed from it, so far.'),
-  });
+export const messageAccountSchema = z.object({
+  id: z.string(),
+  rootId: z.string(),
+  parentId: z.string().optional(),
+  source: z.string(),
+  eventId: z.string(),
+  type: z.string(),
+  version: z.int(),
+  pipeline: z.string(),
+  stage: z.string(),
+  lane: z.string(),
+  origin: z.object({
+    team: z.string(),
+    customer: z.string(),
+    feature: z.string(),
+    batch: z.string().optional(),
+    labels: z.record(z.string(), z.string()).optional(),
+  }),
+  item: z.string(),
+  traceParent: z.string(),
+  state: z.enum(messageStates),
+  deliveries: z.int().describe('How often a worker took it.'),
+  attempts: z.int().describe('Attempts that failed and counted.'),
+  createdAt: z.iso.datetime(),
+  admittedAt: z.iso.datetime(),
+  finishedAt: z.iso.datetime().optional(),
+  errorCode: z.string().optional(),
+  failures: z.array(z.object({ at: z.iso.datetime(), code: z.string(), retryable: z.boolean() })),
+  cost: costSchema.describe('Of this message alone.'),
+  calls: z.array(callSchema).describe('The newest 200 calls of this message.'),
+  tree: z
+    .object({ messages: z.partialRecord(z.enum(messageStates), z.int()), cost: costSchema })
+    .optional()
+    .describe('Of a root: it and everything that followed from it, so far.'),
+});
 
 export type MessageAccount = z.output<typeof messageAccountSchema>;
 type MessageCost = z.output<typeof costSchema>;

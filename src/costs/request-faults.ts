@@ -17,7 +17,10 @@ export function invalidRequest(faults: readonly Fault[]): AppError {
 function faultsOf(issue: z.core.$ZodIssue): readonly Fault[] {
   const field = issue.path.map(String).join('.') || 'request';
   if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => ({ field: [...issue.path.map(String), key].join('.'), problem: 'is not known' }));
+    return issue.keys.map((key) => ({
+      field: [...issue.path.map(String), key].join('.'),
+      problem: 'is not known',
+    }));
   }
   return [{ field, problem: issue.message }];
 }

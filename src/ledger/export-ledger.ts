@@ -3,24 +3,20 @@ import type { Uuid } from '../kernel/ids.ts';
 import { invariant } from '../kernel/invariant.ts';
 
 /*
- * What leaves the ledger for the column store. Rendered lines wait in the outbox; binding moves some of them into a
- * batch in one statement, and a batch never changes afterwards. However often it is inserted, and whoever inserts it,
- * it is the same rows under the same id.
+ * What leaves the ledger for the column store. Rendered lines wait in the outbox; binding writes down which of them make
+ * a batch, one by one, and a batch never changes afterwards. However often it is read and inserted, and by whom, it is
+ * the same rows under the same id. Lines leave the outbox in the transaction that notes their arrival.
  */
 
 /** The tables of the column store that the outbox feeds. */
 export const exportTargets = ['usage', 'message_outcomes'] as const;
 export type ExportTarget = (typeof exportTargets)[number];
 
-/** Lines bound for one table, one JSON object a line, each with the batch's id in it. */
+/** Lines bound for one table, one JSON object each. */
 export interface ExportBatch {
   readonly id: Uuid;
   readonly target: ExportTarget;
-  readonly rows: number;
-  readonly lines: string;
-  /** When its oldest line was written: now minus this is the lag. */
-  readonly oldestAt: Date;
-  readonly tries: number;
+  readonly lines: readonly string[];
 }
 
 export interface ExportBacklog {
@@ -34,28 +30,44 @@ function named(name: string, text: string): SqlStatement {
   return { name, text };
 }
 
+/**
+ * Only one may bind at a time. A statement of its own, so that the one after it sees what was bound before: two that
+ * looked at the same moment would take the same lines.
+ */
+const lockBinding = named('ledger.lock_export_binding', `select pg_advisory_xact_lock(7163081)`);
+
+/** Takes the oldest lines that are in no batch. Writers of lower numbers that commit later are taken by a later batch. */
 const bindBatch = named(
   'ledger.bind_export_batch',
-  `with taken as (
-     delete from millrace.outbox where seq in (
-       select seq from millrace.outbox where target = $2::text order by seq limit $3 for update skip locked)
-     returning seq, line, created_at)
-   insert into millrace.export_batches (id, target, rows, lines, oldest_at)
-   select $1::uuid, $2::text, count(*),
-     string_agg('{"export_batch":"' || $1::text || '",' || substr(line, 2), E'\\n' order by seq) || E'\\n', min(created_at)
-   from taken having count(*) > 0
-   returning id, target, rows, lines, oldest_at, tries`,
+  `with bound as materialized (
+     select unnest(seqs) as seq from millrace.export_batches where exported_at is null and target = $2::text),
+   chosen as materialized (
+     select o.seq, o.line, o.created_at from millrace.outbox o
+     where o.target = $2::text and not exists (select from bound b where b.seq = o.seq)
+     order by o.seq limit $3),
+   batch as (
+     insert into millrace.export_batches (id, target, rows, seqs, oldest_at)
+     select $1::uuid, $2::text, count(*), array_agg(seq), min(created_at) from chosen having count(*) > 0)
+   select line from chosen order by seq`,
 );
 
 const listOpenBatches = named(
   'ledger.list_open_export_batches',
-  `select id, target, rows, lines, oldest_at, tries from millrace.export_batches
-   where exported_at is null order by bound_at limit $1`,
+  `select id, target from millrace.export_batches where exported_at is null order by bound_at limit $1`,
+);
+
+const readBatch = named(
+  'ledger.read_export_batch',
+  `select o.line from millrace.export_batches b, unnest(b.seqs) as s(seq), millrace.outbox o
+   where b.id = $1::uuid and o.target = b.target and o.seq = s.seq order by o.seq`,
 );
 
 const markExported = named(
   'ledger.mark_exported',
-  `update millrace.export_batches set exported_at = clock_timestamp(), lines = null where id = $1::uuid and exported_at is null`,
+  `with gone as (
+     delete from millrace.outbox o using millrace.export_batches b
+     where b.id = $1::uuid and o.target = b.target and o.seq = any(b.seqs))
+   update millrace.export_batches set exported_at = clock_timestamp(), seqs = null where id = $1::uuid and exported_at is null`,
 );
 
 const noteExportFailure = named(
@@ -65,21 +77,16 @@ const noteExportFailure = named(
 
 const measureBacklog = named(
   'ledger.measure_export_backlog',
-  `select ((select count(*) from millrace.outbox)
-       + (select coalesce(sum(rows), 0) from millrace.export_batches where exported_at is null))::int as records,
+  `select (select count(*) from millrace.outbox)::int as records,
      (select count(*) from millrace.export_batches where exported_at is null)::int as open_batches,
-     coalesce(extract(epoch from clock_timestamp() - least(
-       (select created_at from millrace.outbox order by seq limit 1),
-       (select min(oldest_at) from millrace.export_batches where exported_at is null))), 0)::float8 as oldest_seconds`,
+     coalesce(extract(epoch from clock_timestamp() - (
+       select min(oldest.created_at) from unnest($1::text[]) as t(target)
+       cross join lateral (select o.created_at from millrace.outbox o where o.target = t.target order by o.seq limit 1) oldest
+     )), 0)::float8 as oldest_seconds`,
 );
 
-interface BatchRow {
-  readonly id: Uuid;
-  readonly target: ExportTarget;
-  readonly rows: number;
-  readonly lines: string;
-  readonly oldest_at: Date;
-  readonly tries: number;
+interface LineRow {
+  readonly line: string;
 }
 
 export class ExportLedger {
@@ -89,19 +96,28 @@ export class ExportLedger {
     this.#database = database;
   }
 
-  /** Binds at most `limit` of the target's oldest lines to a new batch; undefined when there are none. */
+  /** Binds at most `limit` of the target's oldest unbound lines to a new batch; undefined when there are none. */
   async bind(id: Uuid, target: ExportTarget, limit: number): Promise<ExportBatch | undefined> {
-    const { rows } = await this.#database.query<BatchRow>(bindBatch, [id, target, limit]);
-    return rows[0] && batchOf(rows[0]);
+    const { rows } = await this.#database.transaction(async (transaction) => {
+      await transaction.query(lockBinding);
+      return transaction.query<LineRow>(bindBatch, [id, target, limit]);
+    });
+    return rows.length === 0 ? undefined : { id, target, lines: rows.map((row) => row.line) };
   }
 
   /** Batches that were bound but not seen to arrive, oldest first. */
-  async listOpen(limit: number): Promise<readonly ExportBatch[]> {
-    const { rows } = await this.#database.query<BatchRow>(listOpenBatches, [limit]);
-    return rows.map((row) => batchOf(row));
+  async listOpen(limit: number): Promise<readonly { readonly id: Uuid; readonly target: ExportTarget }[]> {
+    const { rows } = await this.#database.query<{ id: Uuid; target: ExportTarget }>(listOpenBatches, [limit]);
+    return rows;
   }
 
-  /** The column store has the batch. */
+  /** The lines of an open batch. */
+  async read({ id, target }: { readonly id: Uuid; readonly target: ExportTarget }): Promise<ExportBatch> {
+    const { rows } = await this.#database.query<LineRow>(readBatch, [id]);
+    return { id, target, lines: rows.map((row) => row.line) };
+  }
+
+  /** The column store has the batch: its lines leave the outbox. */
   async markExported(id: Uuid): Promise<void> {
     await this.#database.query(markExported, [id]);
   }
@@ -113,20 +129,10 @@ export class ExportLedger {
   async backlog(): Promise<ExportBacklog> {
     const { rows } = await this.#database.query<{ records: number; open_batches: number; oldest_seconds: number }>(
       measureBacklog,
+      [exportTargets],
     );
     const [row] = rows;
     invariant(row !== undefined, 'a select of scalars has one row');
     return { records: row.records, openBatches: row.open_batches, oldestSeconds: row.oldest_seconds };
   }
-}
-
-function batchOf(row: BatchRow): ExportBatch {
-  return {
-    id: row.id,
-    target: row.target,
-    rows: row.rows,
-    lines: row.lines,
-    oldestAt: row.oldest_at,
-    tries: row.tries,
-  };
 }

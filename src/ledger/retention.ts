@@ -28,8 +28,8 @@ const pruneCalls = named(
   'ledger.prune_calls',
   `with exported_before as (
      select least(
-       (select created_at from millrace.outbox order by seq limit 1),
-       (select min(oldest_at) from millrace.export_batches where exported_at is null),
+       (select min(oldest.created_at) from (values ('usage'), ('message_outcomes')) as t(target)
+        cross join lateral (select o.created_at from millrace.outbox o where o.target = t.target order by o.seq limit 1) oldest),
        clock_timestamp()) - interval '10 minutes' as at),
    gone as (
      delete from millrace.calls where id in (

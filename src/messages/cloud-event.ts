@@ -45,13 +45,22 @@ const text = z
   .string()
   .min(1)
   .max(maxTextLength)
-  .regex(/^[^\u0000]*$/, 'must not contain U+0000');
+  .refine((value) => !value.includes('\u0000'), 'must not contain U+0000');
 // RFC 3986's characters: a URI-reference has no white space, controls, or unescaped delimiters.
 const uriReference = text.regex(/^[^\s<>"{}|\\^`\p{Cc}]+$/u, 'must be a URI-reference');
 const jsonMediaType = /^(?:application\/json|[\w.+-]+\/[\w.+-]+\+json)\s*(?:;.*)?$/i;
 
 const schemaVersion = z
-  .union([z.int(), z.string().regex(/^\d{1,9}$/).transform(Number)], 'must be a whole number')
+  .union(
+    [
+      z.int(),
+      z
+        .string()
+        .regex(/^\d{1,9}$/)
+        .transform(Number),
+    ],
+    'must be a whole number',
+  )
   .refine((version) => version >= 1 && version <= 2_147_483_647, 'must be a whole number from 1');
 
 const labels = z
@@ -75,7 +84,7 @@ const eventSchema = z.looseObject({
   datacontenttype: z.string().regex(jsonMediaType, 'must be a JSON media type').optional(),
   dataschema: uriReference.optional(),
   subject: text.optional(),
-  data: z.unknown(),
+  data: z.unknown().optional(),
   data_base64: z.undefined('is not accepted; send the data as JSON under "data"').optional(),
   originlabels: labels.optional(),
   schemaversion: schemaVersion.optional(),
@@ -154,14 +163,16 @@ const originAttributes: Readonly<Record<string, string>> = {
 
 /** The origin in its attributes, or what is wrong with it, by their names. */
 function readOrigin(event: object): { readonly value?: Origin; readonly faults: readonly Fault[] } {
-  const fields = Object.entries(originAttributes).flatMap(([field, attribute]): (readonly [string, unknown])[] => {
-    const value: unknown = Reflect.get(event, attribute);
-    if (value === undefined) return [];
-    if (field !== 'labels') return [[field, value]];
-    const parsed = labels.safeParse(value);
-    // What is wrong with the text is a fault of the envelope, which tells it.
-    return parsed.success ? [[field, parsed.data]] : [];
-  });
+  const fields = Object.entries(originAttributes).flatMap(
+    ([field, attribute]): (readonly [string, unknown])[] => {
+      const value: unknown = Reflect.get(event, attribute);
+      if (value === undefined) return [];
+      if (field !== 'labels') return [[field, value]];
+      const parsed = labels.safeParse(value);
+      // What is wrong with the text is a fault of the envelope, which tells it.
+      return parsed.success ? [[field, parsed.data]] : [];
+    },
+  );
   try {
     return { value: parseOrigin(Object.fromEntries(fields)), faults: [] };
   } catch (error) {
@@ -179,7 +190,8 @@ function attributeOf(path: string): string {
 /** A name in camel case or with a dash is not an attribute, and would be lost without a word. */
 function attributeFaults(event: object): readonly Fault[] {
   const names = Object.keys(event);
-  if (names.length > maxAttributes) return [{ field: 'event', problem: `has at most ${maxAttributes} attributes` }];
+  if (names.length > maxAttributes)
+    return [{ field: 'event', problem: `has at most ${maxAttributes} attributes` }];
   return names
     .filter((name) => name !== 'data_base64' && !attributeName.test(name))
     .map((name) => ({

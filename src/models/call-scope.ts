@@ -75,13 +75,14 @@ export class CallScope implements CallOpener {
   /** The language model of "provider/model". Throws MILLRACE_MODEL_UNKNOWN. */
   languageModel(reference: string, use: ModelUse = {}): LanguageModelV4 {
     const { registry, services } = this.#options;
+    const target = registry.languageModel(reference);
     return new MeteredLanguageModel({
-      target: registry.languageModel(reference),
+      target,
       reference,
       step: stepOf(use),
       reuse: use.reuse ?? 'same_question',
       calls: this,
-      pricer: services.pricer,
+      limits: services.limitsOf(target),
     });
   }
 
@@ -208,7 +209,10 @@ export class CallScope implements CallOpener {
         });
   }
 
-  async #recordedAnswer(question: CallQuestion, { call, answer }: JournalEntry & { kind: 'reuse' }): Promise<string> {
+  async #recordedAnswer(
+    question: CallQuestion,
+    { call, answer }: JournalEntry & { kind: 'reuse' },
+  ): Promise<string> {
     const json = 'json' in answer ? answer.json : await this.#storedAnswer(call, answer.reference);
     this.#spend.addReused();
     this.#options.services.metrics.answerReused(this.#labelsOf(question));

@@ -44,6 +44,8 @@ import { type CallFacts, type EndOfCall, recordOfCall, recordOfCorrection } from
 export interface CallServices {
   readonly ledger: CallLedger;
   readonly pricer: Pricer;
+  /** The catalogue's limits of a model, remembered. */
+  readonly limitsOf: (target: ModelTarget<unknown>) => ReturnType<Pricer['limits']>;
   readonly payloads: PayloadStore;
   /** Larger answers go to the payload store. */
   readonly maxInlineAnswerBytes: number;

@@ -33,7 +33,8 @@ export interface MeteredLanguageModelOptions {
   readonly step: string;
   readonly reuse: ReuseRule;
   readonly calls: CallOpener;
-  readonly pricer: Pricer;
+  /** What the catalogue knows about the model's sizes. */
+  readonly limits: ReturnType<Pricer['limits']>;
 }
 
 /**
@@ -71,7 +72,19 @@ export class MeteredLanguageModel implements LanguageModelV4 {
     return result;
   }
 
+  /**
+   * Never rejects: what fails, fails the stream. The AI SDK swallows a rejection here (its text streams just end, and
+   * its promises speak of a missing output), but hands on an error of the stream as it is.
+   */
   async doStream(options: LanguageModelV4CallOptions): Promise<LanguageModelV4StreamResult> {
+    try {
+      return await this.#stream(options);
+    } catch (error) {
+      return { stream: failedStream(error) };
+    }
+  }
+
+  async #stream(options: LanguageModelV4CallOptions): Promise<LanguageModelV4StreamResult> {
     const opened = await this.#open(options);
     if (opened.kind === 'recorded') {
       return { stream: streamOf(streamPartsOfAnswer(decodeLanguageAnswer(opened.answer))) };
@@ -100,7 +113,7 @@ export class MeteredLanguageModel implements LanguageModelV4 {
   }
 
   #open(options: LanguageModelV4CallOptions): Promise<OpenedCall> {
-    const { target, reference, step, reuse, calls, pricer } = this.#options;
+    const { target, reference, step, reuse, calls, limits } = this.#options;
     return calls.open({
       target,
       operation: 'chat',
@@ -108,7 +121,7 @@ export class MeteredLanguageModel implements LanguageModelV4 {
       reuse,
       digest: languageDigest(reference, options),
       tier: requestedTier(options),
-      bounds: () => languageBounds(target, options, pricer),
+      bounds: () => languageBounds(target, options, limits),
       maxOutputTokens: options.maxOutputTokens,
       userSignal: options.abortSignal,
     });
@@ -160,4 +173,8 @@ function streamOf(parts: readonly LanguageModelV4StreamPart[]): ReadableStream<L
       controller.close();
     },
   });
+}
+
+function failedStream(error: unknown): ReadableStream<LanguageModelV4StreamPart> {
+  return new ReadableStream({ start: (controller) => controller.error(error) });
 }

@@ -12,7 +12,7 @@ import type { OwningMessage } from './call-owner.ts';
 import { CallScope } from './call-scope.ts';
 import type { CallServices } from './metered-call.ts';
 import { ModelMetrics } from './model-metrics.ts';
-import type { ProviderRegistry } from './provider-registry.ts';
+import type { ModelTarget, ProviderRegistry } from './provider-registry.ts';
 
 export type { CallScope };
 
@@ -54,6 +54,7 @@ export class ModelGateway {
     this.#services = {
       ledger: options.ledger,
       pricer: options.pricer,
+      limitsOf: rememberedLimits(options.pricer),
       payloads: options.payloads,
       maxInlineAnswerBytes: options.maxInlineAnswerBytes ?? defaultMaxInlineAnswerBytes,
       clock: options.clock,
@@ -76,4 +77,17 @@ export class ModelGateway {
       ...(this.#tracer === undefined ? {} : { tracer: this.#tracer }),
     });
   }
+}
+
+/** The registry hands out the same target for the same reference, and a model's sizes do not change. */
+function rememberedLimits(pricer: Pricer): CallServices['limitsOf'] {
+  const remembered = new WeakMap<ModelTarget<unknown>, ReturnType<Pricer['limits']>>();
+  return (target) => {
+    let limits = remembered.get(target);
+    if (limits === undefined) {
+      limits = pricer.limits(target.priceProvider, target.modelId);
+      remembered.set(target, limits);
+    }
+    return limits;
+  };
 }

@@ -36,9 +36,8 @@ const defaultContextTokens = 1_000_000;
 export function languageBounds(
   target: ModelTarget<unknown>,
   options: LanguageModelV4CallOptions,
-  pricer: Pricer,
+  limits: ReturnType<Pricer['limits']>,
 ): RequestBounds {
-  const limits = pricer.limits(target.priceProvider, target.modelId);
   const contextTokens = limits.contextTokens ?? defaultContextTokens;
   let tokens = toolTokens(options, contextTokens);
   for (const message of options.prompt) tokens += messageTokens(message);

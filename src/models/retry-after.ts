@@ -54,7 +54,8 @@ function durationMs(text: string | undefined): number | undefined {
 }
 
 function untilTime(text: string | undefined, now: Date): number | undefined {
-  if (text === undefined || text === '') return undefined;
+  // Only what has letters is a date to be read; a bare number would be taken for a year.
+  if (text === undefined || !/[a-z]/i.test(text)) return undefined;
   const at = Date.parse(text);
   return Number.isNaN(at) ? undefined : Math.max(0, at - now.getTime());
 }

@@ -6,22 +6,25 @@ import { startSimulator } from './simulator.ts';
 
 /*
  * The simulator as a process of its own, so that it outlives a Millrace process that is killed:
- *   node src/simulator/simulator-process.ts [--port 0] [--seed 7] [--data DIR] [--config FILE.json]
+ *   node src/simulator/simulator-process.ts [--port 0] [--seed 7] [--data DIR] [--config FILE.json] [--exit-with-parent]
  * The file holds the whole configuration as JSON; what is given as an argument wins. When it is ready it prints one
- * line of JSON, {"url":…,"port":…,"pid":…}, on standard output. SIGTERM and SIGINT end it.
+ * line of JSON, {"url":…,"port":…,"pid":…}, on standard output. SIGTERM and SIGINT end it; with --exit-with-parent so
+ * does the end of its standard input, a pipe that closes when the parent is gone, however it went.
  */
 
 const configFileSchema = z.record(z.string(), z.unknown());
 
+const { values } = parseArgs({
+  options: {
+    port: { type: 'string' },
+    seed: { type: 'string' },
+    data: { type: 'string' },
+    config: { type: 'string' },
+    'exit-with-parent': { type: 'boolean', default: false },
+  },
+});
+
 async function configured(): Promise<SimulatorConfig> {
-  const { values } = parseArgs({
-    options: {
-      port: { type: 'string' },
-      seed: { type: 'string' },
-      data: { type: 'string' },
-      config: { type: 'string' },
-    },
-  });
   const file =
     values.config === undefined
       ? {}
@@ -43,3 +46,4 @@ function stop(): void {
   void simulator.close();
 }
 process.on('SIGTERM', stop).on('SIGINT', stop);
+if (values['exit-with-parent']) process.stdin.once('close', stop).resume();

@@ -24,7 +24,11 @@ export class LogLines {
 /** The HTTP API over the given services, ready to be spoken to without a socket. */
 export async function startApi(
   services: (logger: PinoLogger) => HttpServices,
-  options: { readonly lines?: LogLines; readonly bodyLimitBytes?: number } = {},
+  options: {
+    readonly lines?: LogLines;
+    readonly bodyLimitBytes?: number;
+    readonly closeGraceMs?: number;
+  } = {},
 ): Promise<NestFastifyApplication> {
   const lines = options.lines ?? new LogLines();
   const logger = createLogger({ level: 'info', destination: lines });
@@ -36,6 +40,7 @@ export async function startApi(
     logger,
     version: '1.2.3',
     bodyLimitBytes: options.bodyLimitBytes ?? 100_000,
+    ...(options.closeGraceMs === undefined ? {} : { closeGraceMs: options.closeGraceMs }),
   });
   await app.init();
   await app.getHttpAdapter().getInstance().ready();

@@ -18,89 +18,14 @@ import { migrate } from '../../src/drivers/sql-database/migrator.ts';
 import { PgliteSqlDatabase } from '../../src/drivers/sql-database/sql-database.pglite.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { formatUsd, sumUsd, usd, zeroUsd } from '../../src/kernel/money.ts';
-import type { Origin } from '../../src/messages/origin.ts';
 import { bindLines } from '../../src/usage/row-text.ts';
-import { countsOfCall, renderUsageLine, type Settlement, type UsageRecord } from '../../src/usage/usage-record.ts';
+import { renderUsageLine } from '../../src/usage/usage-record.ts';
 import { startApi } from './api-application.ts';
+import { models, recordOf, type Seed, seeds, sumOfBounds, sumOfCosts, teams } from './cost-seeds.ts';
 
 /* Cost reports over HTTP, from a real ledger's keys and a real column store's records. */
 
 const period = 'from=2026-03-01&to=2026-03-04';
-const teams = ['search', 'support', '=cmd()'] as const;
-const models = ['gpt-5-mini', 'claude-haiku-4-5', 'house/"mill", v1'] as const;
-
-interface Seed {
-  readonly team: string;
-  readonly model: string;
-  readonly sentAt: Date;
-  readonly costUsd?: string;
-  readonly settlement: Settlement;
-  readonly upperBoundUsd?: string;
-  readonly messageId: string;
-  readonly batch?: string;
-  readonly isWaste?: boolean;
-}
-
-/** 270 calls whose amounts use all eighteen decimals, some unpriced, unsettled, estimated or wasted. */
-const seeds: readonly Seed[] = Array.from({ length: 270 }, (_, index) => {
-  const settlement: Settlement = index % 10 === 3 ? 'unsettled' : index % 10 === 7 ? 'estimated' : 'reported';
-  const isUnpriced = index % 15 === 4;
-  return {
-    team: teams[index % 3] ?? '',
-    model: models[Math.floor(index / 3) % 3] ?? '',
-    sentAt: new Date(Date.parse('2026-03-01T00:30:00Z') + (index % 66) * 3_600_000),
-    ...(isUnpriced ? {} : { costUsd: settlement === 'unsettled' ? '0' : `0.${String(index).padStart(4, '0')}${String(100 + index).padStart(14, '0')}` }),
-    settlement,
-    ...(settlement === 'reported' ? {} : { upperBoundUsd: `1.${String(100 + index).padStart(18, '0')}` }),
-    messageId: `018f3a3e-0000-7000-8000-${String(Math.floor(index / 2)).padStart(12, '0')}`,
-    ...(index % 4 === 0 ? { batch: 'nightly' } : {}),
-    isWaste: index % 9 === 0,
-  };
-});
-
-const sumOfCosts = (of: (seed: Seed) => boolean): string =>
-  formatUsd(sumUsd(seeds.filter(of).map(({ costUsd }) => (costUsd === undefined ? zeroUsd : usd(costUsd)))));
-const sumOfBounds = (of: (seed: Seed) => boolean): string =>
-  formatUsd(sumUsd(seeds.filter(of).map(({ upperBoundUsd = '0' }) => usd(upperBoundUsd))));
-
-function recordOf(seed: Seed): UsageRecord {
-  const origin: Origin = {
-    team: seed.team,
-    customer: 'acme, inc.',
-    feature: 'summaries',
-    ...(seed.batch === undefined ? {} : { batch: seed.batch }),
-  };
-  const cost = seed.costUsd === undefined ? undefined : usd(seed.costUsd);
-  return {
-    recordId: randomUUID(),
-    recordKind: 'call',
-    callId: randomUUID(),
-    sentAt: seed.sentAt,
-    recordedAt: seed.sentAt,
-    origin,
-    pipeline: 'documents',
-    stage: 'summarise',
-    owner: 'platform',
-    messageId: seed.messageId,
-    rootId: seed.messageId,
-    step: 'summary',
-    attempt: 1,
-    provider: 'openai',
-    model: seed.model,
-    operation: 'chat',
-    tier: 'standard',
-    requestKind: 'single',
-    outcome: seed.settlement === 'unsettled' ? 'unsettled' : 'ok',
-    settlement: seed.settlement,
-    counts: countsOfCall(seed.settlement, seed.costUsd !== undefined),
-    tokens: { uncached_input: 100, text_output: 10 },
-    costByClass: cost === undefined ? {} : { text_output: cost },
-    ...(cost === undefined ? {} : { costUsd: cost }),
-    ...(seed.upperBoundUsd === undefined ? {} : { upperBoundUsd: usd(seed.upperBoundUsd) }),
-    ...(seed.isWaste === true ? { wasteReason: 'failed' } : {}),
-    durationMs: 12,
-  };
-}
 
 let directory: string;
 let database: PgliteSqlDatabase;
@@ -116,7 +41,10 @@ beforeAll(async () => {
   store = await openChdb({ directory, database: 'millrace_test' });
   await migrateColumnStore(store);
   const exportBatch = randomUUID();
-  const lines = bindLines(exportBatch, seeds.map((seed) => renderUsageLine(recordOf(seed))));
+  const lines = bindLines(
+    exportBatch,
+    seeds.map((seed) => renderUsageLine(recordOf(seed))),
+  );
   await store.insert({ table: 'usage', lines, deduplicationToken: exportBatch });
   keys = new ApiKeys({ database, clock: systemClock });
   everywhere = await newKey(['costs:read']);
@@ -204,7 +132,10 @@ describe('a cost report', () => {
       expect(formatUsd(sumUsd(groups.map((group) => usd(group[name])))), name).toBe(totals[name]);
     }
     for (const name of ['calls', 'inputTokens', 'outputTokens', 'unpricedCalls', 'unsettledCalls'] as const) {
-      expect(groups.reduce((sum, group) => sum + group[name], 0), name).toBe(totals[name]);
+      expect(
+        groups.reduce((sum, group) => sum + group[name], 0),
+        name,
+      ).toBe(totals[name]);
     }
     expect(totals.costUsd).toBe(sumOfCosts(() => true));
   });
@@ -245,18 +176,24 @@ describe('a cost report', () => {
     const { totals } = await report(`${period}&team=support&team=%3Dcmd()&batch=nightly`);
     expect(totals.costUsd).toBe(sumOfCosts(of));
     expect(totals.calls).toBe(seeds.filter(of).length);
-    expect((await report(`${period}&batch=`)).totals.calls).toBe(seeds.filter((seed) => seed.batch === undefined).length);
+    expect((await report(`${period}&batch=`)).totals.calls).toBe(
+      seeds.filter((seed) => seed.batch === undefined).length,
+    );
     expect((await report(`${period}&customer=${encodeURIComponent("' OR 1=1 --")}`)).totals.calls).toBe(0);
   });
 
   it.each(['cost', 'calls', 'tokens'])('orders by %s, the greatest first with a minus', async (order) => {
     const keysOf = async (text: string) =>
       (await report(`${period}&group_by=model,day&order=${text}`)).groups.map((group) =>
-        order === 'cost' ? usd(group.costUsd) : usd(String(order === 'calls' ? group.calls : group.inputTokens + group.outputTokens)),
+        order === 'cost'
+          ? usd(group.costUsd)
+          : usd(String(order === 'calls' ? group.calls : group.inputTokens + group.outputTokens)),
       );
     const ascending = await keysOf(order);
     const descending = await keysOf(`-${order}`);
-    expect(ascending.every((value, index) => value.greaterThanOrEqualTo(ascending[index - 1] ?? zeroUsd))).toBe(true);
+    expect(
+      ascending.every((value, index) => value.greaterThanOrEqualTo(ascending[index - 1] ?? zeroUsd)),
+    ).toBe(true);
     expect(descending.map(String)).toEqual(ascending.toReversed().map(String));
   });
 
@@ -289,7 +226,14 @@ describe('invalid parameters', () => {
       status: 400,
       instance: '/v1/costs',
     });
-    expect(problem.faults?.map(({ field }) => field).toSorted()).toEqual(['from', 'group_by', 'limit', 'order', 'teem', 'to']);
+    expect(problem.faults?.map(({ field }) => field).toSorted()).toEqual([
+      'from',
+      'group_by',
+      'limit',
+      'order',
+      'teem',
+      'to',
+    ]);
   });
 
   it.each([
@@ -337,7 +281,9 @@ describe('CSV', () => {
   it('holds the same amounts as JSON', async () => {
     const lines = (await asCsv(`${period}&group_by=day&order=key`)).body.trimEnd().split('\r\n').slice(1);
     const { groups } = await report(`${period}&group_by=day&order=key`);
-    expect(lines.map((line) => line.split(',').slice(0, 2))).toEqual(groups.map(({ key, costUsd }) => [key.day, costUsd]));
+    expect(lines.map((line) => line.split(',').slice(0, 2))).toEqual(
+      groups.map(({ key, costUsd }) => [key.day, costUsd]),
+    );
   });
 
   it('is the totals without grouping', async () => {
@@ -347,7 +293,8 @@ describe('CSV', () => {
   });
 
   it('is chosen by the Accept header only when it is liked better', async () => {
-    const typeFor = async (accept: string) => (await get(period, everywhere, { accept })).headers['content-type'];
+    const typeFor = async (accept: string) =>
+      (await get(period, everywhere, { accept })).headers['content-type'];
     expect(await typeFor('*/*')).toContain('application/json');
     expect(await typeFor('text/csv;q=0.5, application/json')).toContain('application/json');
     expect(await typeFor('text/*, application/json;q=0.1')).toContain('text/csv');
@@ -412,7 +359,10 @@ describe('without a valid key', () => {
   it('a key of another scope is refused', async () => {
     const response = await get(period, await newKey(['messages:read', 'messages:write']));
     expect(response.statusCode).toBe(403);
-    expect(response.json()).toMatchObject({ code: 'MILLRACE_FORBIDDEN', detail: expect.stringContaining('costs:read') });
+    expect(response.json()).toMatchObject({
+      code: 'MILLRACE_FORBIDDEN',
+      detail: expect.stringContaining('costs:read'),
+    });
   });
 
   it('a revoked key is refused at once', async () => {

@@ -52,7 +52,9 @@ const kinds = [
   ['an OpenAI-compatible endpoint', 'elsewhere/gpt-4o-mini'],
 ] as const;
 
-const document = 'The licence grants every recipient permission to copy and change the software. '.repeat(120);
+const document = 'The licence grants every recipient permission to copy and change the software. '.repeat(
+  120,
+);
 const prompt = `Summarise this document:\n${document}`;
 
 /** What the simulator billed since a place in its bill. */
@@ -62,7 +64,8 @@ async function billSince(since: number) {
 
 /** The ledger's sum of known costs, and what the rest may have cost at most. */
 function sums(rows: readonly CallRow[]) {
-  const amounts = (column: 'cost_usd' | 'upper_bound_usd') => sumUsd(rows.map((row) => usd(row[column] ?? '0')));
+  const amounts = (column: 'cost_usd' | 'upper_bound_usd') =>
+    sumUsd(rows.map((row) => usd(row[column] ?? '0')));
   return { cost: amounts('cost_usd'), upper: amounts('upper_bound_usd') };
 }
 
@@ -131,7 +134,7 @@ describe.each(kinds)('%s', (_name, reference) => {
     const scope = await openScope();
     const model = scope.languageModel(reference);
     const whole = await failureOf(generateText({ model, prompt }));
-    const streamed = await failureOf(streamText({ model, prompt, onError: () => undefined }).text.then(undefined, rootOf));
+    const streamed = await failureOf(streamText({ model, prompt, onError: () => undefined }).text);
     for (const error of [whole, streamed]) expect(error).toMatchObject({ code, retryable: isRetryable });
     if (fault === 'rate_limit') expect(whole.retryAfterMs).toBe(3000);
     expect((await billSince(next)).requests).toBe(0);
@@ -157,7 +160,9 @@ describe.each(kinds)('%s', (_name, reference) => {
       expect(rows.every(({ state }) => state !== 'reserved')).toBe(true);
       const bill = usd((await billSince(next)).totalUsd);
       const { upper } = sums(rows);
-      const known = sumUsd(rows.filter(({ settlement }) => settlement === 'reported').map((row) => usd(row.cost_usd ?? '0')));
+      const known = sumUsd(
+        rows.filter(({ settlement }) => settlement === 'reported').map((row) => usd(row.cost_usd ?? '0')),
+      );
       expect(bill.greaterThanOrEqualTo(known)).toBe(true);
       expect(known.plus(upper).greaterThanOrEqualTo(bill)).toBe(true);
       const open = rows.filter(({ settlement }) => settlement === 'estimated' || settlement === 'unsettled');
@@ -173,6 +178,58 @@ describe.each(kinds)('%s', (_name, reference) => {
     if (fault === 'nul_text') expect(text).toContain('\u0000');
     const rows = await models.callRows();
     expect(rows).toMatchObject([{ state: 'settled', outcome: 'ok', settlement: 'reported' }]);
+    expect(formatUsd(sums(rows).cost)).toBe((await billSince(next)).totalUsd);
+  });
+});
+
+describe('what only one provider has', () => {
+  it('Anthropic: cache writes of both lifetimes, and thinking', async () => {
+    const { next } = await simulator.bill();
+    const scope = await openScope();
+    const model = scope.languageModel('anthropic/claude-sonnet-4-5');
+    const cached = (ttl: '5m' | '1h') => ({ anthropic: { cacheControl: { type: 'ephemeral', ttl } } });
+    for (let round = 1; round <= 6; round += 1) {
+      for (const ttl of ['5m', '1h'] as const) {
+        const text = `${round} ${ttl} ${document.repeat(3)}`;
+        await generateText({
+          model,
+          messages: [{ role: 'user', content: [{ type: 'text', text, providerOptions: cached(ttl) }] }],
+          maxOutputTokens: 2000,
+          providerOptions: { anthropic: { thinking: { type: 'enabled', budgetTokens: 1024 } } },
+        });
+      }
+    }
+    const rows = await models.callRows();
+    const bill = await billSince(next);
+    expect(formatUsd(sums(rows).cost)).toBe(bill.totalUsd);
+    const used = new Set(rows.flatMap(({ tokens }) => Object.keys(JSON.parse(tokens ?? '{}') as object)));
+    expect([...used]).toEqual(
+      expect.arrayContaining(['cache_write_5m', 'cache_write_1h', 'cache_read', 'text_output']),
+    );
+  });
+
+  it('Anthropic: a stream that is cut still has said its input', async () => {
+    simulator.setRules([{ fault: 'cut_stream' }]);
+    const { next } = await simulator.bill();
+    const scope = await openScope();
+    await failureOf(streamText({ model: scope.languageModel('anthropic/claude-haiku-4-5'), prompt }).text);
+    const [row] = await models.callRows();
+    const [entry] = (await billSince(next)).entries ?? [];
+    expect(row).toMatchObject({ outcome: 'error', settlement: 'estimated', error_type: 'stream_cut' });
+    expect(JSON.parse(row?.tokens ?? '')).toMatchObject({ uncached_input: entry?.tokens.uncached_input });
+  });
+
+  it.each(['flex', 'priority'])('OpenAI: the %s tier, whole and streamed', async (serviceTier) => {
+    const { next } = await simulator.bill();
+    const scope = await openScope();
+    const providerOptions = { openai: { serviceTier } };
+    for (const reference of ['chat/gpt-5-mini', 'responses/gpt-5-mini']) {
+      const model = scope.languageModel(reference);
+      await generateText({ model, prompt, providerOptions });
+      await streamText({ model, prompt, providerOptions }).text;
+    }
+    const rows = await models.callRows();
+    expect(rows.map(({ tier }) => tier)).toEqual(Array(4).fill(serviceTier));
     expect(formatUsd(sums(rows).cost)).toBe((await billSince(next)).totalUsd);
   });
 });
@@ -208,12 +265,16 @@ describe('a provider that cannot be reached', () => {
     await new Promise<void>((resolve) => closed.listen(0, '127.0.0.1', resolve));
     const { port } = closed.address() as AddressInfo;
     await new Promise((resolve) => closed.close(resolve));
-    const unreachable = models.gateway({ openai: { kind: 'openai', api: 'chat', baseUrl: `http://127.0.0.1:${port}/v1` } });
+    const unreachable = models.gateway({
+      openai: { kind: 'openai', api: 'chat', baseUrl: `http://127.0.0.1:${port}/v1` },
+    });
     const scope = models.openScope(unreachable, await models.leasedMessage());
     scopes.push(scope);
     const error = await failureOf(generateText({ model: scope.languageModel('openai/gpt-5-mini'), prompt }));
     expect(error).toMatchObject({ code: 'MILLRACE_MODEL_NETWORK', retryable: true });
-    expect(await models.callRows()).toMatchObject([{ settlement: 'free', error_type: 'network', cost_usd: '0' }]);
+    expect(await models.callRows()).toMatchObject([
+      { settlement: 'free', error_type: 'network', cost_usd: '0' },
+    ]);
   });
 
   it('that hangs up on the request may have billed it: the call is unsettled', async () => {
@@ -224,7 +285,9 @@ describe('a provider that cannot be reached', () => {
     });
     await new Promise<void>((resolve) => server?.listen(0, '127.0.0.1', resolve));
     const { port } = server.address() as AddressInfo;
-    const broken = models.gateway({ openai: { kind: 'openai', api: 'chat', baseUrl: `http://127.0.0.1:${port}/v1` } });
+    const broken = models.gateway({
+      openai: { kind: 'openai', api: 'chat', baseUrl: `http://127.0.0.1:${port}/v1` },
+    });
     const scope = models.openScope(broken, await models.leasedMessage());
     scopes.push(scope);
     const error = await failureOf(generateText({ model: scope.languageModel('openai/gpt-5-mini'), prompt }));
@@ -255,13 +318,11 @@ describe('a provider that cannot be reached', () => {
       requests = 0;
       await failureOf(generateText({ model, prompt }));
       expect(requests).toBe(1);
-      await failureOf(streamText({ model, prompt, onError: () => undefined }).text.then(undefined, rootOf));
+      await failureOf(streamText({ model, prompt }).text);
       expect(requests).toBe(2);
+      const words = streamText({ model, prompt }).textStream;
+      await failureOf(words.getReader().read());
+      expect(requests).toBe(3);
     }
   });
 });
-
-/** What streamText says instead of the error that it was given: its cause, where it has one. */
-function rootOf(error: unknown): never {
-  throw error;
-}

@@ -1,15 +1,28 @@
 import { embed, embedMany, generateObject, generateText, isStepCount, Output, streamText, tool } from 'ai';
+import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { FilesPayloadStore } from '../../src/drivers/payload-store/payload-store.files.ts';
 import { AppError } from '../../src/kernel/app-error.ts';
-import { formatUsd, usd } from '../../src/kernel/money.ts';
+import { formatUsd, sumUsd, usd } from '../../src/kernel/money.ts';
 import { AbandonedCalls } from '../../src/models/abandoned-calls.ts';
 import type { CallScope } from '../../src/models/call-scope.ts';
 import type { ModelGateway } from '../../src/models/model-gateway.ts';
-import { refusal, type Script, ScriptedEmbeddingModel, ScriptedModel } from '../../src/models/scripted-model.ts';
+import {
+  refusal,
+  type Script,
+  type ScriptedAnswer,
+  ScriptedEmbeddingModel,
+  ScriptedModel,
+} from '../../src/models/scripted-model.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
-import { type MeteredModels, openMeteredModels, someOrigin, sumOfLines } from '../support/metered-models.ts';
+import {
+  type CallRow,
+  type MeteredModels,
+  openMeteredModels,
+  someOrigin,
+  sumOfLines,
+} from '../support/metered-models.ts';
 
 let models: MeteredModels;
 const scopes: CallScope[] = [];
@@ -50,10 +63,16 @@ async function failureOf(work: PromiseLike<unknown>): Promise<AppError> {
 describe('a call', () => {
   it('is one row with usage, price and answer, and one usage record', async () => {
     const { gateway } = scripted([
-      { text: 'Good morning.', usage: { uncachedInput: 1000, cacheRead: 200, textOutput: 30, reasoning: 70 } },
+      {
+        text: 'Good morning.',
+        usage: { uncachedInput: 1000, cacheRead: 200, textOutput: 30, reasoning: 70 },
+      },
     ]);
     const scope = await openScope(gateway);
-    const { text } = await generateText({ model: scope.languageModel(priced, { step: 'greet' }), prompt: 'Hello' });
+    const { text } = await generateText({
+      model: scope.languageModel(priced, { step: 'greet' }),
+      prompt: 'Hello',
+    });
     expect(text).toBe('Good morning.');
     const [row, ...others] = await models.callRows();
     expect(others).toEqual([]);
@@ -70,7 +89,12 @@ describe('a call', () => {
       upper_bound_usd: null,
       waste_reason: null,
     });
-    expect(JSON.parse(row?.tokens ?? '')).toEqual({ uncached_input: 1000, cache_read: 200, text_output: 30, reasoning: 70 });
+    expect(JSON.parse(row?.tokens ?? '')).toEqual({
+      uncached_input: 1000,
+      cache_read: 200,
+      text_output: 30,
+      reasoning: 70,
+    });
     // 1000 × 0.25 + 200 × 0.025 + 100 × 2 per million.
     expect(usd(row?.cost_usd ?? '').equals('0.000455')).toBe(true);
     const [line, ...more] = await models.usageLines();
@@ -99,7 +123,9 @@ describe('a call', () => {
       return 'yes';
     });
     const scope = await openScope(gateway);
-    await scope.languageModel(priced).doGenerate({ prompt: [{ role: 'user', content: [{ type: 'text', text: 'Go' }] }] });
+    await scope
+      .languageModel(priced)
+      .doGenerate({ prompt: [{ role: 'user', content: [{ type: 'text', text: 'Go' }] }] });
     states.push(...(await models.callRows()).map(({ state }) => state));
     expect(states).toEqual(['reserved', 'settled']);
   });
@@ -136,9 +162,16 @@ describe('a call', () => {
     const scope = await openScope(gateway);
     const model = scope.languageModel('scripted/gpt-5-mini', { step: 'priced' });
     expect(model.modelId).toBe('gpt-5-mini');
-    const unknown = new ScriptedModel([{ text: 'a', modelId: 'own-model' }, { text: 'b', modelId: 'own-model' }], 'own-model');
+    const unknown = new ScriptedModel(
+      [
+        { text: 'a', modelId: 'own-model' },
+        { text: 'b', modelId: 'own-model' },
+      ],
+      'own-model',
+    );
     const other = await openScope(models.gateway({ own: { kind: 'custom', model: () => unknown } }));
-    for (const prompt of ['1', '2']) await generateText({ model: other.languageModel('own/own-model'), prompt });
+    for (const prompt of ['1', '2'])
+      await generateText({ model: other.languageModel('own/own-model'), prompt });
     expect(await models.callRows()).toMatchObject([
       { cost_usd: null, upper_bound_usd: null, state: 'settled' },
       { cost_usd: null, state: 'settled' },
@@ -183,7 +216,10 @@ describe('an answer of an earlier run', () => {
   });
 
   it('is given as a stream when it came whole, and whole when it came as a stream', async () => {
-    const { model, gateway } = scripted(['A whole answer.', { text: 'A streamed answer.', reasoning: 'Because.' }]);
+    const { model, gateway } = scripted([
+      'A whole answer.',
+      { text: 'A streamed answer.', reasoning: 'Because.' },
+    ]);
     const message = await models.leasedMessage();
     const one = models.openScope(gateway, message);
     await generateText({ model: one.languageModel(priced, { step: 'whole' }), prompt: '1' });
@@ -205,7 +241,10 @@ describe('an answer of an earlier run', () => {
     const one = models.openScope(gateway, message);
     await generateText({ model: one.languageModel(priced, { step: 's' }), prompt: '1' });
     const two = models.openScope(gateway, await models.redeliver(message));
-    const { text } = await generateText({ model: two.languageModel(priced, { step: 's' }), prompt: 'another' });
+    const { text } = await generateText({
+      model: two.languageModel(priced, { step: 's' }),
+      prompt: 'another',
+    });
     expect(text).toBe('second');
     expect(model.requests).toHaveLength(2);
     expect(await models.callRows()).toMatchObject([{ attempt: 1 }, { attempt: 2 }]);
@@ -262,11 +301,20 @@ describe('an answer of an earlier run', () => {
   it('after a failed attempt is a new attempt of the same place', async () => {
     const { gateway } = scripted([{ error: refusal(500, 'broken') }, 'fine']);
     const message = await models.leasedMessage();
-    await failureOf(generateText({ model: models.openScope(gateway, message).languageModel(priced), prompt: '1' }));
+    await failureOf(
+      generateText({ model: models.openScope(gateway, message).languageModel(priced), prompt: '1' }),
+    );
     const two = models.openScope(gateway, await models.redeliver(message));
     await generateText({ model: two.languageModel(priced), prompt: '1' });
     expect(await models.callRows()).toMatchObject([
-      { attempt: 1, state: 'settled', outcome: 'error', settlement: 'free', cost_usd: '0', error_type: 'server_error' },
+      {
+        attempt: 1,
+        state: 'settled',
+        outcome: 'error',
+        settlement: 'free',
+        cost_usd: '0',
+        error_type: 'server_error',
+      },
       { attempt: 2, state: 'settled', outcome: 'ok' },
     ]);
   });
@@ -343,13 +391,21 @@ describe('embeddings', () => {
       });
     const first = await run(models.openScope(gateway, message));
     expect(await models.callRows()).toMatchObject(
-      [1, 2, 3].map((ordinal) => ({ ordinal, operation: 'embeddings', settlement: 'reported', outcome: 'ok' })),
+      [1, 2, 3].map((ordinal) => ({
+        ordinal,
+        operation: 'embeddings',
+        settlement: 'reported',
+        outcome: 'ok',
+      })),
     );
     const again = await run(models.openScope(gateway, await models.redeliver(message)));
     expect(again.embeddings).toEqual(first.embeddings);
     expect(model.requests).toHaveLength(3);
     const scope = await openScope(gateway);
-    const single = await embed({ model: scope.embeddingModel('scripted/text-embedding-3-small'), value: 'one' });
+    const single = await embed({
+      model: scope.embeddingModel('scripted/text-embedding-3-small'),
+      value: 'one',
+    });
     expect(single.embedding).toEqual(first.embeddings[0]);
   });
 });
@@ -361,28 +417,54 @@ describe('a request that fails', () => {
     [529, 'MILLRACE_MODEL_OVERLOADED', 'overloaded', true],
     [401, 'MILLRACE_MODEL_AUTHENTICATION', 'authentication', false],
     [400, 'MILLRACE_MODEL_BAD_REQUEST', 'bad_request', false],
-  ] as const)('with status %i is made once, is free, and is an AppError', async (status, code, kind, isRetryable) => {
-    const { model, gateway } = scripted([{ error: refusal(status, 'no') }]);
-    const scope = await openScope(gateway);
-    const error = await failureOf(generateText({ model: scope.languageModel(priced), prompt: '1' }));
-    expect(error).toMatchObject({ code, retryable: isRetryable });
-    expect(model.requests).toHaveLength(1);
-    expect(await models.callRows()).toMatchObject([
-      { state: 'settled', outcome: 'error', settlement: 'free', error_type: kind, cost_usd: '0', upper_bound_usd: null, waste_reason: null },
-    ]);
-    expect(await models.usageLines()).toMatchObject([{ outcome: 'error', settlement: 'free', cost_usd: '0', calls: 1 }]);
-  });
+  ] as const)(
+    'with status %i is made once, is free, and is an AppError',
+    async (status, code, kind, isRetryable) => {
+      const { model, gateway } = scripted([{ error: refusal(status, 'no') }]);
+      const scope = await openScope(gateway);
+      const error = await failureOf(generateText({ model: scope.languageModel(priced), prompt: '1' }));
+      expect(error).toMatchObject({ code, retryable: isRetryable });
+      expect(model.requests).toHaveLength(1);
+      expect(await models.callRows()).toMatchObject([
+        {
+          state: 'settled',
+          outcome: 'error',
+          settlement: 'free',
+          error_type: kind,
+          cost_usd: '0',
+          upper_bound_usd: null,
+          waste_reason: null,
+        },
+      ]);
+      expect(await models.usageLines()).toMatchObject([
+        { outcome: 'error', settlement: 'free', cost_usd: '0', calls: 1 },
+      ]);
+    },
+  );
 
   it('by time-out stays unsettled, with its upper bound', async () => {
     const { gateway } = scripted([{ hang: true }], 20);
     const scope = await openScope(gateway);
-    const error = await failureOf(generateText({ model: scope.languageModel(priced), prompt: '1', maxOutputTokens: 10 }));
+    const error = await failureOf(
+      generateText({ model: scope.languageModel(priced), prompt: '1', maxOutputTokens: 10 }),
+    );
     expect(error).toMatchObject({ code: 'MILLRACE_MODEL_TIMEOUT', retryable: true });
     const [row] = await models.callRows();
-    expect(row).toMatchObject({ state: 'unsettled', outcome: 'unknown', settlement: 'unsettled', cost_usd: null });
+    expect(row).toMatchObject({
+      state: 'unsettled',
+      outcome: 'unknown',
+      settlement: 'unsettled',
+      cost_usd: null,
+    });
     expect(usd(row?.upper_bound_usd ?? '').greaterThan(0)).toBe(true);
     expect(await models.usageLines()).toMatchObject([
-      { outcome: 'unsettled', unsettled_calls: 1, cost_usd: '0', upper_bound_usd: row?.upper_bound_usd, error_type: 'timeout' },
+      {
+        outcome: 'unsettled',
+        unsettled_calls: 1,
+        cost_usd: '0',
+        upper_bound_usd: row?.upper_bound_usd,
+        error_type: 'timeout',
+      },
     ]);
     expect(scope.spend()).toMatchObject({ unsettled: 1 });
   });
@@ -395,16 +477,16 @@ describe('a request that fails', () => {
     await expect.poll(() => model.requests.length).toBe(1);
     lease.abort(new AppError('MILLRACE_LEASE_LOST', 'gone'));
     expect(await work).toMatchObject({ code: 'MILLRACE_MODEL_ABORTED', retryable: true });
-    expect(await models.callRows()).toMatchObject([{ state: 'unsettled', error_type: 'aborted', waste_reason: 'aborted' }]);
+    expect(await models.callRows()).toMatchObject([
+      { state: 'unsettled', error_type: 'aborted', waste_reason: 'aborted' },
+    ]);
   });
 
   it("by the user's own signal is aborted, too", async () => {
     const user = new AbortController();
     const { model, gateway } = scripted([{ hang: true }]);
     const scope = await openScope(gateway);
-    const work = failureOf(
-      scope.languageModel(priced).doGenerate({ prompt: [], abortSignal: user.signal }),
-    );
+    const work = failureOf(scope.languageModel(priced).doGenerate({ prompt: [], abortSignal: user.signal }));
     await expect.poll(() => model.requests.length).toBe(1);
     user.abort();
     expect(await work).toMatchObject({ code: 'MILLRACE_MODEL_ABORTED' });
@@ -414,9 +496,15 @@ describe('a request that fails', () => {
   });
 
   it('with an answer that does not say its usage is counted, and keeps its upper bound', async () => {
-    const { gateway } = scripted([{ text: 'The quick brown fox jumps over the lazy dog.', usage: 'missing' }]);
+    const { gateway } = scripted([
+      { text: 'The quick brown fox jumps over the lazy dog.', usage: 'missing' },
+    ]);
     const scope = await openScope(gateway);
-    await generateText({ model: scope.languageModel(priced), prompt: 'Write a sentence.', maxOutputTokens: 100 });
+    await generateText({
+      model: scope.languageModel(priced),
+      prompt: 'Write a sentence.',
+      maxOutputTokens: 100,
+    });
     const [row] = await models.callRows();
     expect(row).toMatchObject({ state: 'settled', outcome: 'ok', settlement: 'estimated' });
     expect(JSON.parse(row?.tokens ?? '')).toMatchObject({ text_output: 10 });
@@ -465,7 +553,13 @@ describe('a streamed answer', () => {
     await reader.read();
     await reader.cancel();
     expect(await models.callRows()).toMatchObject([
-      { state: 'settled', outcome: 'cancelled', settlement: 'estimated', error_type: 'aborted', waste_reason: 'aborted' },
+      {
+        state: 'settled',
+        outcome: 'cancelled',
+        settlement: 'estimated',
+        error_type: 'aborted',
+        waste_reason: 'aborted',
+      },
     ]);
   });
 
@@ -521,5 +615,80 @@ describe('a call that was given up', () => {
     ]);
     expect(sumOfLines(lines, 'cost_usd').equals(row?.cost_usd ?? '')).toBe(true);
     expect(sumOfLines(lines, 'upper_bound_usd').isZero()).toBe(true);
+  });
+});
+
+describe('whatever becomes of calls, and in whatever order', () => {
+  const fate = fc.record({
+    /** What the model does. */
+    answer: fc.constantFrom('ok', 'unreported', 'unpriced', 'refused', 'broken', 'cut'),
+    /** Whether the sweep gives the call up before the answer comes. */
+    isGivenUp: fc.boolean(),
+    isStreamed: fc.boolean(),
+  });
+
+  const answers: Readonly<Record<string, ScriptedAnswer>> = {
+    ok: { text: 'Fine.', usage: { uncachedInput: 1234, cacheRead: 77, textOutput: 19, reasoning: 3 } },
+    unreported: { text: 'Fine.', usage: 'missing' },
+    unpriced: { text: 'Fine.', modelId: 'own-model' },
+    refused: { error: refusal(429, 'too many') },
+    broken: {
+      error: new TypeError('terminated', {
+        cause: Object.assign(new Error('other side closed'), { code: 'UND_ERR_SOCKET' }),
+      }),
+    },
+    cut: { text: 'A text that is cut.', cutAfterParts: 4 },
+  };
+
+  it('each request has one row, and the usage records add up to the rows', async () => {
+    const abandoned = new AbandonedCalls({ ledger: models.calls, clock: systemClock });
+    await fc.assert(
+      fc.asyncProperty(fc.array(fate, { minLength: 1, maxLength: 6 }), async (fates) => {
+        await models.clear();
+        let requests = 0;
+        for (const { answer, isGivenUp, isStreamed } of fates) {
+          const message = await models.leasedMessage();
+          const model = new ScriptedModel(
+            async () => {
+              if (isGivenUp) {
+                await models.redeliver(message);
+                expect(await abandoned.settleAbandoned()).toBe(1);
+              }
+              return answers[answer] ?? 'never';
+            },
+            answer === 'unpriced' ? 'own-model' : 'gpt-5-mini',
+          );
+          const gateway = models.gateway({ scripted: { kind: 'custom', model: () => model } });
+          const scope = models.openScope(gateway, message);
+          const used = scope.languageModel('scripted/any');
+          await Promise.allSettled([
+            isStreamed
+              ? streamText({ model: used, prompt: 'Go' }).text
+              : generateText({ model: used, prompt: 'Go' }),
+          ]);
+          await scope.close();
+          requests += model.requests.length;
+        }
+        const rows = await models.callRows();
+        const lines = await models.usageLines();
+        const number = (column: string) => lines.reduce((sum, line) => sum + Number(line[column] ?? 0), 0);
+        const count = (holds: (row: CallRow) => boolean) => rows.filter(holds).length;
+        const sum = (column: 'cost_usd' | 'upper_bound_usd') =>
+          sumUsd(rows.map((row) => usd(row[column] ?? '0')));
+        expect(rows).toHaveLength(requests);
+        expect(number('calls')).toBe(requests);
+        expect(count(({ state }) => state === 'reserved')).toBe(0);
+        expect(number('unsettled_calls')).toBe(count(({ state }) => state === 'unsettled'));
+        expect(number('estimated_calls')).toBe(count(({ settlement }) => settlement === 'estimated'));
+        expect(formatUsd(sumOfLines(lines, 'cost_usd'))).toBe(formatUsd(sum('cost_usd')));
+        expect(formatUsd(sumOfLines(lines, 'upper_bound_usd'))).toBe(formatUsd(sum('upper_bound_usd')));
+        const totals = await models.calls.totals();
+        expect(formatUsd(totals.settledUsd)).toBe(formatUsd(sum('cost_usd')));
+        expect(number('unpriced_calls')).toBe(
+          count((row) => (row.state === 'settled' ? row.cost_usd === null : row.upper_bound_usd === null)),
+        );
+      }),
+      { numRuns: 25 },
+    );
   });
 });

@@ -2,11 +2,24 @@ import { Inject, Injectable } from '@nestjs/common';
 import { generateText } from 'ai';
 import { afterEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { AppError, type MessageOf, Stage, type StageContext, defineMessage, defineStage } from '../../src/millrace.ts';
+import {
+  AppError,
+  type MessageOf,
+  Stage,
+  type StageContext,
+  defineMessage,
+  defineStage,
+} from '../../src/millrace.ts';
 import { ScriptedModel, TestKit, refusal } from '../../src/testing.ts';
 
-const DocumentFetched = defineMessage('document.fetched').version(1, z.object({ documentId: z.string(), text: z.string() }));
-const SummaryReady = defineMessage('summary.ready').version(1, z.object({ documentId: z.string(), summary: z.string() }));
+const DocumentFetched = defineMessage('document.fetched').version(
+  1,
+  z.object({ documentId: z.string(), text: z.string() }),
+);
+const SummaryReady = defineMessage('summary.ready').version(
+  1,
+  z.object({ documentId: z.string(), summary: z.string() }),
+);
 const SummaryStored = defineMessage('summary.stored').version(1, z.object({ documentId: z.string() }));
 
 const summarise = defineStage('summarise', {
@@ -102,12 +115,19 @@ describe('a stage in the test kit', () => {
     await kit.advance(10_000);
     run = await kit.run(DocumentFetched.v1, { documentId: 'd1', text: 'long' }, { origin, id: 'd1' });
     expect(model.requests).toHaveLength(3);
-    expect(run.messages[0]).toMatchObject({ state: 'dead_lettered', errorCode: 'MILLRACE_MODEL_SERVER_ERROR', attempts: 3 });
+    expect(run.messages[0]).toMatchObject({
+      state: 'dead_lettered',
+      errorCode: 'MILLRACE_MODEL_SERVER_ERROR',
+      attempts: 3,
+    });
     expect(run.spend()).toEqual({ calls: 3, usd: '0' });
   });
 
   it('does not pay again for a step whose answer is recorded when a later line of the handler fails', async () => {
-    const failing = defineStage('failing', { consumes: DocumentFetched.upTo(1), retry: { attempts: 1, backoff: ['1s'] } });
+    const failing = defineStage('failing', {
+      consumes: DocumentFetched.upTo(1),
+      retry: { attempts: 1, backoff: ['1s'] },
+    });
     let runs = 0;
     @Stage(failing)
     class FailingStage {
@@ -123,7 +143,11 @@ describe('a stage in the test kit', () => {
     }
     const model = new ScriptedModel([{ text: 'once', usage }]);
     kit = await TestKit.create({ providers: [FailingStage], models: { 'openai/gpt-5-mini': model } });
-    const { messageIds } = await kit.millrace.admit(DocumentFetched.v1, { documentId: 'd', text: 't' }, { origin });
+    const { messageIds } = await kit.millrace.admit(
+      DocumentFetched.v1,
+      { documentId: 'd', text: 't' },
+      { origin },
+    );
     await kit.runDue();
     await kit.advance(2000);
     const run = await kit.look(messageIds);
@@ -146,7 +170,11 @@ describe('a stage in the test kit', () => {
     const run = await kit.run(DocumentFetched.v1, { documentId: 'd1', text: 'long' }, { origin });
     expect(run.emitted(SummaryStored.v1)).toEqual([]);
     await kit.advance(5000);
-    const { messageIds } = await kit.millrace.admit(DocumentFetched.v1, { documentId: 'd2', text: 'x' }, { origin });
+    const { messageIds } = await kit.millrace.admit(
+      DocumentFetched.v1,
+      { documentId: 'd2', text: 'x' },
+      { origin },
+    );
     expect(messageIds).toHaveLength(1);
   });
 
@@ -156,11 +184,18 @@ describe('a stage in the test kit', () => {
       kit.millrace.admit(DocumentFetched.v1, { documentId: 1 } as never, { origin }),
     ).rejects.toMatchObject({ code: 'MILLRACE_MESSAGE_INVALID' });
     await expect(
-      kit.millrace.admit(DocumentFetched.v1, { documentId: 'd', text: 't' }, { origin: { team: 'x' } as never }),
+      kit.millrace.admit(
+        DocumentFetched.v1,
+        { documentId: 'd', text: 't' },
+        { origin: { team: 'x' } as never },
+      ),
     ).rejects.toMatchObject({ code: 'MILLRACE_ORIGIN_INVALID' });
-    await expect(
-      kit.millrace.admit(SummaryStored.v1, { documentId: 'd' }, { origin }),
-    ).rejects.toMatchObject({ code: 'MILLRACE_MESSAGE_TYPE_UNKNOWN', message: expect.stringContaining('document.fetched') as string });
+    await expect(kit.millrace.admit(SummaryStored.v1, { documentId: 'd' }, { origin })).rejects.toMatchObject(
+      {
+        code: 'MILLRACE_MESSAGE_TYPE_UNKNOWN',
+        message: expect.stringContaining('document.fetched') as string,
+      },
+    );
     await expect(
       kit.millrace.admit(DocumentFetched.v1, { documentId: 'd', text: 'x'.repeat(20_000_000) }, { origin }),
     ).rejects.toMatchObject({ code: 'MILLRACE_MESSAGE_TOO_LARGE' });

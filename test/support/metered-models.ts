@@ -63,7 +63,10 @@ export interface MeteredModels {
   readonly calls: CallLedger;
   readonly logged: LoggedLine[];
   /** A gateway over the providers. */
-  gateway(providers: Readonly<Record<string, ProviderConfig>>, options?: Partial<ModelGatewayOptions>): ModelGateway;
+  gateway(
+    providers: Readonly<Record<string, ProviderConfig>>,
+    options?: Partial<ModelGatewayOptions>,
+  ): ModelGateway;
   /** A new message under lease. */
   leasedMessage(leaseMs?: number): Promise<OwningMessage>;
   /** The message is handed back and leased again, with a higher fence. */
@@ -115,7 +118,10 @@ export async function openMeteredModels(): Promise<MeteredModels> {
         ...options,
       }),
     async leasedMessage(leaseMs = 60_000) {
-      const admission = someAdmission({ id: newId(new Date()), origin: originOfColumns({ ...someOrigin, batch: null, labels: null }) });
+      const admission = someAdmission({
+        id: newId(new Date()),
+        origin: originOfColumns({ ...someOrigin, batch: null, labels: null }),
+      });
       await messages.admit(admission);
       return lease(admission.envelope.id, leaseMs);
     },

@@ -75,7 +75,10 @@ function localCaller(request: object): ApiKeyIdentity {
   if (address !== undefined && isLoopbackAddress(address) && host !== undefined && isLoopbackHost(host)) {
     return anyoneHere;
   }
-  throw new AppError('MILLRACE_FORBIDDEN', 'Authentication is off: only requests from and to this machine are served.');
+  throw new AppError(
+    'MILLRACE_FORBIDDEN',
+    'Authentication is off: only requests from and to this machine are served.',
+  );
 }
 
 function unauthenticated(message: string): AppError {

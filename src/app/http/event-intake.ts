@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type ApiKeyIdentity } from '../../costs/api-keys.ts';
+import type { ApiKeyIdentity } from '../../costs/api-keys.ts';
 import { assertTeamAllowed } from '../../costs/caller.ts';
 import { AppError } from '../../kernel/app-error.ts';
 import { parseCloudEvent, type ReceivedEvent } from '../../messages/cloud-event.ts';
@@ -12,13 +12,12 @@ import { type Lane, lanes } from '../../pipeline/lane.ts';
  * source and id changes nothing, so a request whose answer got lost can simply be made again.
  */
 
-export const eventReceiptSchema = z
-  .object({
-    source: z.string(),
-    id: z.string().describe('The id of the event, as it was sent.'),
-    outcome: z.enum(['admitted', 'duplicate']),
-    messageIds: z.array(z.string()).describe('One for each stage that consumes the event.'),
-  });
+export const eventReceiptSchema = z.object({
+  source: z.string(),
+  id: z.string().describe('The id of the event, as it was sent.'),
+  outcome: z.enum(['admitted', 'duplicate']),
+  messageIds: z.array(z.string()).describe('One for each stage that consumes the event.'),
+});
 
 export type EventReceipt = z.output<typeof eventReceiptSchema>;
 

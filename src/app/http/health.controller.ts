@@ -21,16 +21,39 @@ export class HealthController {
   @Get('live')
   @Header('cache-control', 'no-store')
   @ApiOperation({ operationId: 'getLiveness', summary: 'Whether the process answers at all' })
-  @ApiResponse({ status: 200, description: 'It does.', content: { 'application/json': { schema: { type: 'object', properties: { status: { type: 'string', enum: ['live'] } }, required: ['status'] } } } })
+  @ApiResponse({
+    status: 200,
+    description: 'It does.',
+    content: {
+      'application/json': {
+        schema: {
+          type: 'object',
+          properties: { status: { type: 'string', enum: ['live'] } },
+          required: ['status'],
+        },
+      },
+    },
+  })
   live(): { readonly status: 'live' } {
     return { status: 'live' };
   }
 
   @Get('ready')
   @Header('cache-control', 'no-store')
-  @ApiOperation({ operationId: 'getReadiness', summary: 'Whether the process can work, and which of its stores answer' })
-  @ApiResponse({ status: 200, description: 'Ready, or degraded: the column store is away and usage waits in the ledger.', content: report })
-  @ApiResponse({ status: 503, description: 'Not ready: a store that is needed is away, or the process stops.', content: report })
+  @ApiOperation({
+    operationId: 'getReadiness',
+    summary: 'Whether the process can work, and which of its stores answer',
+  })
+  @ApiResponse({
+    status: 200,
+    description: 'Ready, or degraded: the column store is away and usage waits in the ledger.',
+    content: report,
+  })
+  @ApiResponse({
+    status: 503,
+    description: 'Not ready: a store that is needed is away, or the process stops.',
+    content: report,
+  })
   async ready(@Res({ passthrough: true }) response: StatusWriter): Promise<ReadinessReport> {
     const readiness = await this.#readiness.report();
     const mayWork = readiness.status === 'ready' || readiness.status === 'degraded';

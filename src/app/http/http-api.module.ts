@@ -6,7 +6,11 @@ import { clockToken, CostsController } from '../../costs/costs.controller.ts';
 import { MessageAccounts } from '../../costs/message-accounts.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Logger } from '../../telemetry/logger.ts';
-import { AuthenticationGuard, type AuthenticationMode, authenticationModeToken } from './authentication.guard.ts';
+import {
+  AuthenticationGuard,
+  type AuthenticationMode,
+  authenticationModeToken,
+} from './authentication.guard.ts';
 import { EventIntake } from './event-intake.ts';
 import { HealthController } from './health.controller.ts';
 import { MessagesController } from './messages.controller.ts';
@@ -67,6 +71,9 @@ export class HttpApiModule {
   }
 }
 
-function one(provide: NonNullable<FactoryProvider['provide']>, choose: (services: HttpServices) => unknown): FactoryProvider {
+function one(
+  provide: NonNullable<FactoryProvider['provide']>,
+  choose: (services: HttpServices) => unknown,
+): FactoryProvider {
   return { provide, inject: [servicesToken], useFactory: choose };
 }

@@ -15,7 +15,10 @@ export function isLoopbackAddress(address: string): boolean {
 
 /** Whether a host to listen on, or one named in a Host header (with or without its port), is this machine only. */
 export function isLoopbackHost(host: string): boolean {
-  const name = host.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1').toLowerCase();
+  const name = host
+    .replace(/:\d+$/, '')
+    .replace(/^\[(.*)\]$/, '$1')
+    .toLowerCase();
   // A bare IPv6 address has no port to cut off.
   return name === 'localhost' || isLoopbackAddress(name) || isLoopbackAddress(host);
 }

@@ -1,4 +1,17 @@
-import { Body, Controller, Get, Header, Headers, HttpCode, HttpStatus, Inject, Param, Post, Req, Res } from '@nestjs/common';
+import {
+  Body,
+  Controller,
+  Get,
+  Header,
+  Headers,
+  HttpCode,
+  HttpStatus,
+  Inject,
+  Param,
+  Post,
+  Req,
+  Res,
+} from '@nestjs/common';
 import { ApiBearerAuth, ApiBody, ApiOperation, ApiParam, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
 import type { ApiKeyIdentity } from '../../costs/api-keys.ts';
@@ -15,15 +28,14 @@ export const eventMediaType = 'application/cloudevents+json';
 export const batchMediaType = 'application/cloudevents-batch+json';
 const maxBatchEvents = 1_000;
 
-export const batchReceiptSchema = z
-  .object({
-    admitted: z.int(),
-    duplicates: z.int(),
-    refused: z.int(),
-    results: z
-      .array(z.union([eventReceiptSchema, z.object({ outcome: z.literal('refused'), problem: problemSchema })]))
-      .describe('One for each event, in the order of the request.'),
-  });
+export const batchReceiptSchema = z.object({
+  admitted: z.int(),
+  duplicates: z.int(),
+  refused: z.int(),
+  results: z
+    .array(z.union([eventReceiptSchema, z.object({ outcome: z.literal('refused'), problem: problemSchema })]))
+    .describe('One for each event, in the order of the request.'),
+});
 
 type BatchReceipt = z.output<typeof batchReceiptSchema>;
 type EventResult = BatchReceipt['results'][number];
@@ -32,7 +44,9 @@ interface StatusWriter {
   status(code: number): unknown;
 }
 
-const jsonOf = (schema: string) => ({ 'application/json': { schema: { $ref: `#/components/schemas/${schema}` } } });
+const jsonOf = (schema: string) => ({
+  'application/json': { schema: { $ref: `#/components/schemas/${schema}` } },
+});
 
 @ApiTags('messages')
 @ApiBearerAuth()
@@ -63,8 +77,25 @@ export class MessagesController {
       `nothing. A batch holds at most ${maxBatchEvents} events, each of which is admitted or refused by itself.`,
   })
   @ApiBody({ required: true, schema: { $ref: '#/components/schemas/CloudEvent' } })
-  @ApiResponse({ status: 202, description: 'Admitted: a receipt, or for a batch one of each event.', content: { 'application/json': { schema: { oneOf: [{ $ref: '#/components/schemas/EventReceipt' }, { $ref: '#/components/schemas/BatchReceipt' }] } } } })
-  @ApiResponse({ status: 207, description: 'A batch of which some events were refused; the others are admitted.', content: jsonOf('BatchReceipt') })
+  @ApiResponse({
+    status: 202,
+    description: 'Admitted: a receipt, or for a batch one of each event.',
+    content: {
+      'application/json': {
+        schema: {
+          oneOf: [
+            { $ref: '#/components/schemas/EventReceipt' },
+            { $ref: '#/components/schemas/BatchReceipt' },
+          ],
+        },
+      },
+    },
+  })
+  @ApiResponse({
+    status: 207,
+    description: 'A batch of which some events were refused; the others are admitted.',
+    content: jsonOf('BatchReceipt'),
+  })
   async post(
     @Body() body: unknown,
     @Headers('content-type') contentType: string | undefined,
@@ -81,28 +112,47 @@ export class MessagesController {
         return receipt;
       }
       default:
-        throw new AppError('MILLRACE_MEDIA_TYPE_UNSUPPORTED', `Messages are accepted as ${eventMediaType} or ${batchMediaType}.`);
+        throw new AppError(
+          'MILLRACE_MEDIA_TYPE_UNSUPPORTED',
+          `Messages are accepted as ${eventMediaType} or ${batchMediaType}.`,
+        );
     }
   }
 
   @Get(':id')
   @RequireScope('messages:read')
   @Header('cache-control', 'no-store')
-  @ApiOperation({ operationId: 'getMessage', summary: 'The state of a message, its calls, and what it cost so far' })
+  @ApiOperation({
+    operationId: 'getMessage',
+    summary: 'The state of a message, its calls, and what it cost so far',
+  })
   @ApiParam({ name: 'id', schema: { type: 'string', format: 'uuid' } })
   @ApiResponse({ status: 200, description: 'The message.', content: jsonOf('MessageAccount') })
   async get(@Param('id') id: string, @Caller() caller: ApiKeyIdentity): Promise<MessageAccount> {
     const account = await this.#accounts.find(id, caller);
-    if (account === undefined) throw new AppError('MILLRACE_NOT_FOUND', 'There is no such message, or it is not for this API key.');
+    if (account === undefined)
+      throw new AppError('MILLRACE_NOT_FOUND', 'There is no such message, or it is not for this API key.');
     return account;
   }
 
-  async #admitBatch(events: readonly unknown[], caller: ApiKeyIdentity, requestId: string | undefined): Promise<BatchReceipt> {
+  async #admitBatch(
+    events: readonly unknown[],
+    caller: ApiKeyIdentity,
+    requestId: string | undefined,
+  ): Promise<BatchReceipt> {
     const results = await Promise.all(
-      events.map((event, index) => this.#admitOne(event, caller, { path: `/v1/messages#${index}`, id: requestId })),
+      events.map((event, index) =>
+        this.#admitOne(event, caller, { path: `/v1/messages#${index}`, id: requestId }),
+      ),
     );
-    const count = (outcome: EventResult['outcome']): number => results.filter((result) => result.outcome === outcome).length;
-    return { admitted: count('admitted'), duplicates: count('duplicate'), refused: count('refused'), results };
+    const count = (outcome: EventResult['outcome']): number =>
+      results.filter((result) => result.outcome === outcome).length;
+    return {
+      admitted: count('admitted'),
+      duplicates: count('duplicate'),
+      refused: count('refused'),
+      results,
+    };
   }
 
   async #admitOne(
@@ -119,9 +169,12 @@ export class MessagesController {
 }
 
 function eventsOf(body: unknown): readonly unknown[] {
-  if (!Array.isArray(body)) throw invalidRequest([{ field: 'body', problem: 'must be a JSON array of events' }]);
+  if (!Array.isArray(body))
+    throw invalidRequest([{ field: 'body', problem: 'must be a JSON array of events' }]);
   if (body.length > maxBatchEvents) {
-    throw invalidRequest([{ field: 'body', problem: `has at most ${maxBatchEvents} events, not ${body.length}` }]);
+    throw invalidRequest([
+      { field: 'body', problem: `has at most ${maxBatchEvents} events, not ${body.length}` },
+    ]);
   }
   return body as readonly unknown[];
 }

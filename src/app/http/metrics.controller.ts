@@ -24,7 +24,11 @@ export class MetricsController {
 
   @Get()
   @ApiOperation({ operationId: 'getMetrics', summary: "This process's metrics, for Prometheus" })
-  @ApiResponse({ status: 200, description: 'The text exposition format; docs/metrics.md lists every metric.', content: { 'text/plain': { schema: { type: 'string' } } } })
+  @ApiResponse({
+    status: 200,
+    description: 'The text exposition format; docs/metrics.md lists every metric.',
+    content: { 'text/plain': { schema: { type: 'string' } } },
+  })
   async get(@Res({ passthrough: true }) response: HeaderWriter): Promise<string> {
     const { contentType, body } = await this.#metrics.render();
     response.header('content-type', contentType);

@@ -31,7 +31,7 @@ export function serveOpenApi(app: INestApplication, version: string): void {
 }
 
 /** The document of the application's routes. */
-export function buildOpenApi(app: INestApplication, version: string): OpenAPIObject {
+function buildOpenApi(app: INestApplication, version: string): OpenAPIObject {
   const config = new DocumentBuilder()
     .setOpenAPIVersion('3.1.0')
     .setTitle('Millrace')
@@ -86,9 +86,14 @@ function schemas(): Schemas {
   registry.add(problemSchema, { id: 'Problem' });
   registry.add(readinessSchema, { id: 'Readiness' });
   const converted = z.toJSONSchema(registry, { uri: (id) => `#/components/schemas/${id}` });
-  const entries = Object.entries(converted.schemas).map(([name, { $schema: _, $id: __, ...schema }]) => [name, schema]);
+  const entries = Object.entries(converted.schemas).map(([name, schema]) => [name, withoutIdentity(schema)]);
   // OpenAPI 3.1's schemas are JSON Schema; the two packages type the same thing apart.
   return { ...(Object.fromEntries(entries) as Schemas), CloudEvent: cloudEventSchema };
+}
+
+/** The document says once which dialect its schemas are in, and where they lie. */
+function withoutIdentity(schema: object): object {
+  return Object.fromEntries(Object.entries(schema).filter(([name]) => name !== '$schema' && name !== '$id'));
 }
 
 const text = (description: string) => ({ type: 'string', minLength: 1, description });

@@ -30,7 +30,8 @@ export class AppErrorFilter implements ExceptionFilter {
     });
     httpAdapter.setHeader(response, 'content-type', problemMediaType);
     httpAdapter.setHeader(response, 'cache-control', 'no-store');
-    if (problem.status === 401) httpAdapter.setHeader(response, 'www-authenticate', 'Bearer realm="millrace"');
+    if (problem.status === 401)
+      httpAdapter.setHeader(response, 'www-authenticate', 'Bearer realm="millrace"');
     if (retryAfterSeconds !== undefined) {
       httpAdapter.setHeader(response, 'retry-after', String(retryAfterSeconds));
     }

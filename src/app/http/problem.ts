@@ -10,18 +10,17 @@ import { type ErrorCode, errorCodes } from '../../kernel/error-codes.ts';
 
 export const problemMediaType = 'application/problem+json';
 
-export const problemSchema = z
-  .object({
-    type: z.string().describe('urn:millrace:error:CODE'),
-    title: z.string().describe('What happened; the same for every error of this code.'),
-    status: z.int(),
-    detail: z.string().optional().describe('What happened this time.'),
-    instance: z.string().describe('The path of the request.'),
-    code: z.enum(Object.keys(errorCodes)),
-    todo: z.string().describe('What the reader can do about it.'),
-    retryable: z.boolean().describe('Whether the same request may succeed later.'),
-    faults: z.array(z.object({ field: z.string(), problem: z.string() })).optional(),
-  });
+export const problemSchema = z.object({
+  type: z.string().describe('urn:millrace:error:CODE'),
+  title: z.string().describe('What happened; the same for every error of this code.'),
+  status: z.int(),
+  detail: z.string().optional().describe('What happened this time.'),
+  instance: z.string().describe('The path of the request.'),
+  code: z.enum(Object.keys(errorCodes)),
+  todo: z.string().describe('What the reader can do about it.'),
+  retryable: z.boolean().describe('Whether the same request may succeed later.'),
+  faults: z.array(z.object({ field: z.string(), problem: z.string() })).optional(),
+});
 
 export type Problem = z.output<typeof problemSchema>;
 

@@ -11,7 +11,10 @@ export class Problems {
     this.#logger = logger;
   }
 
-  describe(error: unknown, request: { readonly path: string; readonly id: string | undefined }): DescribedProblem {
+  describe(
+    error: unknown,
+    request: { readonly path: string; readonly id: string | undefined },
+  ): DescribedProblem {
     const described = describeProblem(error, request.path);
     const { status, code } = described.problem;
     if (status >= 500) this.#log(error, { requestId: request.id, path: request.path, code });

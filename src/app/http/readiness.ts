@@ -8,19 +8,18 @@ import type { Clock } from '../../kernel/clock.ts';
  * column store is away.
  */
 
-export const readinessSchema = z
-  .object({
-    status: z.enum(['ready', 'degraded', 'not_ready', 'stopping']),
-    checks: z.record(
-      z.string(),
-      z.object({
-        status: z.enum(['up', 'down']),
-        required: z.boolean(),
-        durationMs: z.number(),
-        code: z.string().optional().describe('Why it is down.'),
-      }),
-    ),
-  });
+export const readinessSchema = z.object({
+  status: z.enum(['ready', 'degraded', 'not_ready', 'stopping']),
+  checks: z.record(
+    z.string(),
+    z.object({
+      status: z.enum(['up', 'down']),
+      required: z.boolean(),
+      durationMs: z.number(),
+      code: z.string().optional().describe('Why it is down.'),
+    }),
+  ),
+});
 
 export type ReadinessReport = z.output<typeof readinessSchema>;
 type CheckReport = ReadinessReport['checks'][string];
@@ -94,6 +93,11 @@ export class Readiness {
     const code = await Promise.race([answer, timeout]);
     ended.abort();
     const durationMs = Math.round(clock.monotonicMs() - startedMs);
-    return { status: code === undefined ? 'up' : 'down', required: isRequired, durationMs, ...(code === undefined ? {} : { code }) };
+    return {
+      status: code === undefined ? 'up' : 'down',
+      required: isRequired,
+      durationMs,
+      ...(code === undefined ? {} : { code }),
+    };
   }
 }

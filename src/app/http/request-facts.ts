@@ -13,14 +13,16 @@ export function requestIdOf(request: object): string | undefined {
 
 /** A header that is there once. */
 export function headerOf(request: object, name: string): string | undefined {
-  if (!('headers' in request) || typeof request.headers !== 'object' || request.headers === null) return undefined;
+  if (!('headers' in request) || typeof request.headers !== 'object' || request.headers === null)
+    return undefined;
   const value: unknown = Reflect.get(request.headers, name);
   return typeof value === 'string' ? value : undefined;
 }
 
 /** The address of the other end of the connection. */
 export function remoteAddressOf(request: object): string | undefined {
-  if (!('socket' in request) || typeof request.socket !== 'object' || request.socket === null) return undefined;
+  if (!('socket' in request) || typeof request.socket !== 'object' || request.socket === null)
+    return undefined;
   const address: unknown = Reflect.get(request.socket, 'remoteAddress');
   return typeof address === 'string' ? address : undefined;
 }

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { LoggerModule } from 'nestjs-pino';
-import type { DynamicModule } from '@nestjs/common';
+import type { DynamicModule, LoggerService } from '@nestjs/common';
+import { type Logger as NestPinoLogger, LoggerModule } from 'nestjs-pino';
 import type { PinoLogger } from '../../telemetry/logging.ts';
 import { pathOf } from './request-facts.ts';
 
@@ -14,6 +14,8 @@ const quietPaths = new Set(['/health/live', '/health/ready', '/metrics']);
 /** Nest's own log lines and the requests', written by the process's logger. */
 export function requestLogging(logger: PinoLogger): DynamicModule {
   return LoggerModule.forRoot({
+    // The library's own default path matches nothing on Fastify.
+    forRoutes: ['*path'],
     pinoHttp: {
       logger: logger.pino,
       wrapSerializers: false,
@@ -23,9 +25,9 @@ export function requestLogging(logger: PinoLogger): DynamicModule {
         req: (request: IncomingMessage) => ({ method: request.method, path: requestPath(request) }),
         res: (response: ServerResponse) => ({ statusCode: response.statusCode }),
       },
-      customProps: (request) => ({ method: request.method, path: requestPath(request) }),
       autoLogging: { ignore: (request) => quietPaths.has(requestPath(request)) },
-      customLogLevel: (_request, response, error) => (error !== undefined || response.statusCode >= 500 ? 'warn' : 'info'),
+      customLogLevel: (_request, response, error) =>
+        error !== undefined || response.statusCode >= 500 ? 'warn' : 'info',
       customSuccessMessage: () => 'request answered',
       customErrorMessage: () => 'request failed',
     },
@@ -36,4 +38,28 @@ export function requestLogging(logger: PinoLogger): DynamicModule {
 function requestPath(request: IncomingMessage): string {
   const original = 'originalUrl' in request ? request.originalUrl : undefined;
   return pathOf(typeof original === 'string' ? original : (request.url ?? '/'));
+}
+
+/** Where the framework tells how it starts, line by line. */
+const frameworkContexts = new Set<unknown>([
+  'NestFactory',
+  'InstanceLoader',
+  'RoutesResolver',
+  'RouterExplorer',
+  'NestApplication',
+]);
+
+/** What Nest logs to: as it is, except that the framework's own chatter is for someone who looks for a fault. */
+export function nestLogger(logger: NestPinoLogger): LoggerService {
+  return {
+    log: (message: unknown, ...details: unknown[]) => {
+      if (frameworkContexts.has(details.at(-1))) logger.debug(message, ...details);
+      else logger.log(message, ...details);
+    },
+    warn: (message: unknown, ...details: unknown[]) => logger.warn(message, ...details),
+    error: (message: unknown, ...details: unknown[]) => logger.error(message, ...details),
+    fatal: (message: unknown, ...details: unknown[]) => logger.fatal(message, ...details),
+    debug: (message: unknown, ...details: unknown[]) => logger.debug(message, ...details),
+    verbose: (message: unknown, ...details: unknown[]) => logger.verbose(message, ...details),
+  };
 }

@@ -2,16 +2,17 @@ import { type DynamicModule, Module, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance } from 'fastify';
-import { Logger as NestLogger } from 'nestjs-pino';
+import { Logger as NestPinoLogger } from 'nestjs-pino';
 import { AppError } from '../../kernel/app-error.ts';
 import { type Clock, systemClock } from '../../kernel/clock.ts';
 import type { PinoLogger } from '../../telemetry/logging.ts';
 import { type AuthenticationMode, authenticationModeToken } from './authentication.guard.ts';
+import { closeGracefully } from './graceful-close.ts';
 import { isLoopbackHost } from './loopback.ts';
 import { batchMediaType, eventMediaType } from './messages.controller.ts';
 import { serveOpenApi } from './openapi.ts';
 import { ProblemFilter } from './problem.filter.ts';
-import { requestLogging } from './request-logging.ts';
+import { nestLogger, requestLogging } from './request-logging.ts';
 import { addResponseHeaders, answerRouterError, requestIds } from './response-headers.ts';
 
 /*
@@ -26,6 +27,8 @@ export interface HttpApplicationOptions {
   /** The largest body of a request: a whole batch of events. */
   readonly bodyLimitBytes: number;
   readonly clock?: Clock;
+  /** How long requests in hand may go on when the server closes. Default 10 seconds. */
+  readonly closeGraceMs?: number;
 }
 
 /** How long a client may take to send a request. */
@@ -37,7 +40,7 @@ const requestTimeoutMs = 60_000;
  */
 export async function createHttpApplication(
   rootModule: Type | DynamicModule,
-  { logger, version, bodyLimitBytes, clock = systemClock }: HttpApplicationOptions,
+  { logger, version, bodyLimitBytes, clock = systemClock, closeGraceMs = 10_000 }: HttpApplicationOptions,
 ): Promise<NestFastifyApplication> {
   const adapter = new FastifyAdapter({
     bodyLimit: bodyLimitBytes,
@@ -49,12 +52,13 @@ export async function createHttpApplication(
   const fastify: FastifyInstance = adapter.getInstance();
   // First of all hooks, so that no answer goes without them.
   addResponseHeaders(fastify);
+  closeGracefully(fastify, closeGraceMs);
   const app = await NestFactory.create<NestFastifyApplication>(
     { module: HttpApplication, imports: [requestLogging(logger), rootModule] },
     adapter,
     { bufferLogs: true, abortOnError: false, return503OnClosing: true },
   );
-  app.useLogger(app.get(NestLogger));
+  app.useLogger(nestLogger(app.get(NestPinoLogger)));
   app.useGlobalFilters(app.get(ProblemFilter, { strict: false }));
   fastify.addContentTypeParser(
     [eventMediaType, batchMediaType],
@@ -76,13 +80,19 @@ export async function listenHttp(
   const mode = app.get<AuthenticationMode>(authenticationModeToken, { strict: false });
   if (mode === 'none' && !isLoopbackHost(host)) {
     const problem = `"none" is for loopback addresses only, not for ${host}`;
-    throw new AppError('MILLRACE_CONFIG_INVALID', `http.auth: ${problem}`, { faults: [{ field: 'http.auth', problem }] });
+    throw new AppError('MILLRACE_CONFIG_INVALID', `http.auth: ${problem}`, {
+      faults: [{ field: 'http.auth', problem }],
+    });
   }
   try {
     await app.listen({ host, port });
   } catch (error) {
     if (!(error instanceof Error && 'syscall' in error)) throw error;
-    throw new AppError('MILLRACE_HTTP_ADDRESS_UNAVAILABLE', `Cannot listen on ${host} port ${port}: ${error.message}`, { cause: error });
+    throw new AppError(
+      'MILLRACE_HTTP_ADDRESS_UNAVAILABLE',
+      `Cannot listen on ${host} port ${port}: ${error.message}`,
+      { cause: error },
+    );
   }
   return await app.getUrl();
 }

@@ -9,6 +9,8 @@ import type { BullMqBackend, BullMqStore, ConsumerConnection } from './bullmq-st
  */
 
 const schema = 'bullmq';
+// A bulk makes temporary tables, which takes as long as a dozen single jobs.
+const bulkFrom = 16;
 const producerPoolSize = 6;
 // One of them listens for as long as the consumer lives.
 const consumerPoolSize = 6;
@@ -17,6 +19,7 @@ const timeouts = { connectionTimeoutMillis: 10_000, query_timeout: 15_000, state
 /** BullMQ on a PostgreSQL server. */
 export class PostgresStore implements BullMqStore {
   readonly kind = 'postgres';
+  readonly bulkFrom = bulkFrom;
   readonly backend: BullMqBackend;
   readonly #url: string;
   readonly #prefix: string;
@@ -75,6 +78,7 @@ export class PostgresStore implements BullMqStore {
  */
 export class PgliteStore implements BullMqStore {
   readonly kind = 'pglite';
+  readonly bulkFrom = bulkFrom;
   readonly backend: BullMqBackend;
   readonly #pool: PglitePool;
 

@@ -15,6 +15,7 @@ const oldestGoodVersion = [6, 2];
 /** BullMQ on Redis. */
 export class RedisStore implements BullMqStore {
   readonly kind = 'redis';
+  readonly bulkFrom = 1;
   readonly keyPrefix: string;
   readonly backend: BullMqBackend;
   readonly #url: string;
@@ -54,9 +55,9 @@ export class RedisStore implements BullMqStore {
     const redis = connect(this.#url, { maxRetriesPerRequest: null });
     return {
       backend: backendOn(redis),
-      close: async () => {
+      close: () => {
         redis.disconnect();
-        await Promise.resolve();
+        return Promise.resolve();
       },
     };
   }
@@ -88,9 +89,9 @@ export class RedisStore implements BullMqStore {
     return warnings;
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
     this.#redis.disconnect();
-    await Promise.resolve();
+    return Promise.resolve();
   }
 }
 

@@ -9,6 +9,8 @@ export interface BullMqStore {
   readonly kind: QueueDriver['kind'];
   /** For queues: one shared connection, which fails soon when the store is away. */
   readonly backend: BullMqBackend;
+  /** From how many jobs on adding them in bulk is quicker than one by one. */
+  readonly bulkFrom: number;
   /** BullMQ's name for a queue. */
   queueName(name: string): string;
   /** The prefix of BullMQ's keys, where the store has keys. */

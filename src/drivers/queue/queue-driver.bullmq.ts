@@ -60,7 +60,7 @@ export class BullMqQueueDriver implements QueueDriver {
   }
 
   wasKept(): Promise<boolean> {
-    return orUnavailable('wasKept', async () => {
+    return this.#orUnavailable('wasKept', async () => {
       const queue = this.bullMqQueue(markQueue);
       if ((await queue.getJob(markId)) !== undefined) return true;
       const origin = { team: 'millrace', customer: 'millrace', feature: 'queue' };
@@ -70,11 +70,11 @@ export class BullMqQueueDriver implements QueueDriver {
   }
 
   ping(): Promise<void> {
-    return orUnavailable('ping', () => this.#store.ping());
+    return this.#orUnavailable('ping', () => this.#store.ping());
   }
 
   warnings(): Promise<readonly string[]> {
-    return orUnavailable('warnings', () => this.#store.warnings());
+    return this.#orUnavailable('warnings', () => this.#store.warnings());
   }
 
   close(): Promise<void> {
@@ -89,25 +89,35 @@ export class BullMqQueueDriver implements QueueDriver {
     await this.#store.close();
   }
 
+  readonly #orUnavailable: Guard = async (what, run) => {
+    if (this.#closing === undefined) return await orUnavailable(what, run);
+    throw new AppError('MILLRACE_QUEUE_UNAVAILABLE', `The queue is closed: ${what} was not done.`);
+  };
+
   #open(name: string): OpenQueue {
     const known = this.#queues.get(name);
     if (known !== undefined) return known;
-    const queue = new OpenQueue(name, this.#store);
+    const queue = new OpenQueue(name, this.#store, this.#orUnavailable);
     this.#queues.set(name, queue);
     return queue;
   }
 }
+
+/** Runs what asks the store, and says unavailable when that fails. */
+type Guard = <T>(what: string, run: () => Promise<T>) => Promise<T>;
 
 /** One queue, with what was opened for it. */
 class OpenQueue implements Queue {
   readonly name: string;
   readonly bullMq: AnyBullMqQueue;
   readonly #store: BullMqStore;
+  readonly #orUnavailable: Guard;
   readonly #consumers: Promise<BullMqConsumer>[] = [];
 
-  constructor(name: string, store: BullMqStore) {
+  constructor(name: string, store: BullMqStore, orUnavailable: Guard) {
     this.name = name;
     this.#store = store;
+    this.#orUnavailable = orUnavailable;
     this.bullMq = new BullMqQueue(
       store.queueName(name),
       {
@@ -123,24 +133,31 @@ class OpenQueue implements Queue {
 
   async add(wakeUps: readonly WakeUp[]): Promise<void> {
     if (wakeUps.length === 0) return;
-    await orUnavailable(`add to ${this.name}`, () => this.bullMq.addBulk(wakeUps.map(jobOf)));
+    const jobs = wakeUps.map(jobOf);
+    await this.#orUnavailable(`add to ${this.name}`, () =>
+      jobs.length >= this.#store.bulkFrom
+        ? this.bullMq.addBulk(jobs)
+        : Promise.all(jobs.map(({ name, data, opts }) => this.bullMq.add(name, data, opts))),
+    );
   }
 
   async counts(): Promise<QueueCounts> {
-    const counts = await orUnavailable(`counts of ${this.name}`, () =>
+    const counts = await this.#orUnavailable(`counts of ${this.name}`, () =>
       this.bullMq.getJobCounts('waiting', 'delayed', 'active'),
     );
     return { waiting: counts['waiting'] ?? 0, delayed: counts['delayed'] ?? 0, active: counts['active'] ?? 0 };
   }
 
   consume(work: (wakeUp: WakeUp) => Promise<void>, options: ConsumeOptions): Promise<QueueConsumer> {
-    const consumer = BullMqConsumer.start(this.name, this.#store, work, options);
-    this.#consumers.push(consumer);
-    return orUnavailable(`consume ${this.name}`, () => consumer);
+    return this.#orUnavailable(`consume ${this.name}`, () => {
+      const consumer = BullMqConsumer.start(this.name, this.#store, work, options);
+      this.#consumers.push(consumer);
+      return consumer;
+    });
   }
 
   async clear(): Promise<void> {
-    await orUnavailable(`clear ${this.name}`, () => this.bullMq.obliterate({ force: true }));
+    await this.#orUnavailable(`clear ${this.name}`, () => this.bullMq.obliterate({ force: true }));
   }
 
   async closeConsumers(): Promise<void> {

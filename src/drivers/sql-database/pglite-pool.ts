@@ -4,6 +4,7 @@ import pg from 'pg';
 import { invariant } from '../../kernel/invariant.ts';
 import { openPglite } from './pglite-template.ts';
 import { PgliteSession } from './pglite-session.ts';
+import { PgliteUpkeep } from './pglite-upkeep.ts';
 import { Turns } from './turns.ts';
 
 /*
@@ -27,6 +28,7 @@ export class PglitePool extends EventEmitter {
   readonly options = { keepAlive: true };
   readonly #pglite: PGlite;
   readonly #session: PgliteSession;
+  readonly #upkeep: PgliteUpkeep;
   readonly #turns = new Turns();
   readonly #names = new Map<string, string>();
   #closing: Promise<void> | undefined;
@@ -36,6 +38,7 @@ export class PglitePool extends EventEmitter {
     this.#pglite = pglite;
     // A plain number: the declared type ids are a closed set.
     this.#session = new PgliteSession(pglite, (typeId: number) => pg.types.getTypeParser(typeId));
+    this.#upkeep = new PgliteUpkeep(this.#session);
   }
 
   /** Opens an empty database in memory. Every statement finds its tables in `schema`, once that exists. */
@@ -47,7 +50,10 @@ export class PglitePool extends EventEmitter {
 
   query<Row>(text: string, parameters: readonly unknown[] = []): Promise<PoolResult<Row>> {
     invariant(this.#closing === undefined, 'a statement comes before the pool is closed');
-    return this.#turns.run(() => this.#run<Row>(text, parameters));
+    const result = this.#turns.run(() => this.#run<Row>(text, parameters));
+    // What makes it fail fails the statements that follow as well, and is reported by them.
+    if (this.#upkeep.isDueAfterTurn()) this.#turns.run(() => this.#upkeep.run()).catch(() => undefined);
+    return result;
   }
 
   // eslint-disable-next-line @typescript-eslint/require-await -- the shape of pg.Pool

@@ -6,6 +6,7 @@ import { invariant } from '../../kernel/invariant.ts';
 import { lockDirectory, type ReleaseDirectory } from './directory-lock.ts';
 import { PgliteSession } from './pglite-session.ts';
 import { openPglite } from './pglite-template.ts';
+import { PgliteUpkeep } from './pglite-upkeep.ts';
 import type { SqlDatabase, SqlExecutor, SqlResult, SqlStatement } from './sql-database.ts';
 import { closedBefore, rolledBackInstead, sqlError, withSqlErrors } from './sql-error.ts';
 import { Turns } from './turns.ts';
@@ -36,12 +37,14 @@ export class PgliteSqlDatabase implements SqlDatabase {
   readonly #session: PgliteSession;
   readonly #release: ReleaseDirectory;
   readonly #inside = new AsyncLocalStorage<RunningTransaction>();
+  readonly #upkeep: PgliteUpkeep;
   readonly #turns = new Turns();
   #closing: Promise<void> | undefined;
 
   private constructor(pglite: PGlite, release: ReleaseDirectory) {
     this.#pglite = pglite;
     this.#session = new PgliteSession(pglite);
+    this.#upkeep = new PgliteUpkeep(this.#session);
     this.#release = release;
   }
 
@@ -137,6 +140,16 @@ export class PgliteSqlDatabase implements SqlDatabase {
       this.#inside.getStore()?.isOpen !== true,
       `${name} inside a transaction runs on the transaction, not on the database`,
     );
-    return await this.#turns.run(work);
+    try {
+      return await this.#turns.run(work);
+    } finally {
+      this.#keepUp();
+    }
+  }
+
+  #keepUp(): void {
+    if (this.#closing !== undefined || !this.#upkeep.isDueAfterTurn()) return;
+    // What makes it fail (a full disk) fails the statements that follow as well, and is reported by them.
+    this.#turns.run(() => this.#upkeep.run()).catch(() => undefined);
   }
 }

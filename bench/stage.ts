@@ -1,0 +1,194 @@
+/*
+ * Full stages a second: lease, one metered call to a model in this process, finish with one emission that wakes the
+ * next stage, usage exported to ClickHouse. Beside it, in the same run and on the same Redis, BullMQ alone doing
+ * nothing. And the time from admission to the handler on an idle system.
+ *
+ *   node bench/stage.ts [--stores services|embedded] [--stages 20000] [--concurrency 200] [--rounds 3]
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { generateText } from 'ai';
+import { Queue, Worker } from 'bullmq';
+import { z } from 'zod';
+import { Host } from '../src/app/host.ts';
+import { loadConfiguration } from '../src/app/load-configuration.ts';
+import { defineMessage } from '../src/messages/message-type.ts';
+import type { Message } from '../src/messages/message.ts';
+import { defineStage } from '../src/pipeline/stage-definition.ts';
+import type { StageContext } from '../src/pipeline/stage-context.ts';
+import { ScriptedModel } from '../src/models/scripted-model.ts';
+import { silentLogger } from '../src/telemetry/silent-logger.ts';
+import { PostgresServer } from '../test/support/postgres-server.ts';
+import { RedisServer } from '../test/support/redis-server.ts';
+import { median, percentile } from './statistics.ts';
+
+const { values: flags } = parseArgs({
+  options: {
+    stores: { type: 'string', default: 'services' },
+    stages: { type: 'string', default: '20000' },
+    concurrency: { type: 'string', default: '200' },
+    rounds: { type: 'string', default: '3' },
+    hops: { type: 'string', default: '10' },
+  },
+});
+const stages = Number(flags.stages);
+const concurrency = Number(flags.concurrency);
+const hops = Number(flags.hops);
+
+const Tick = defineMessage('tick').version(1, z.object({ left: z.number(), text: z.string() }));
+const Done = defineMessage('done').version(1, z.object({ text: z.string() }));
+const work = defineStage('work', { consumes: Tick.upTo(1), emits: [Tick.v1, Done.v1], concurrency });
+const origin = { team: 'bench', customer: 'acme', feature: 'throughput' };
+
+/** The handler of the stage: one call, one emission. */
+class Work {
+  onHandle: ((message: Message<{ left: number }>) => void) | undefined;
+
+  async handle(message: Message<{ left: number; text: string }>, ctx: StageContext): Promise<void> {
+    this.onHandle?.(message);
+    const { text } = await generateText({
+      model: ctx.model('openai/gpt-5-mini', { step: 'answer' }),
+      prompt: `Answer number ${message.data.left}: ${message.data.text}`,
+      maxOutputTokens: 200,
+      abortSignal: ctx.signal,
+    });
+    if (message.data.left > 1) ctx.emit(Tick.v1, { left: message.data.left - 1, text: message.data.text });
+    else ctx.emit(Done.v1, { text });
+  }
+}
+
+/** BullMQ on its own: jobs added in bulk and taken by a worker that does nothing. Jobs a second. */
+async function rawBullMq(url: string, jobs: number): Promise<number> {
+  const { hostname, port } = new URL(url);
+  const connection = { host: hostname, port: Number(port), maxRetriesPerRequest: null };
+  const name = `raw-${Date.now()}`;
+  const queue = new Queue(name, { connection });
+  let left = jobs;
+  const { promise: done, resolve } = Promise.withResolvers<void>();
+  const worker = new Worker(
+    name,
+    () => {
+      left -= 1;
+      if (left === 0) resolve();
+      return Promise.resolve();
+    },
+    { connection, concurrency, removeOnComplete: { count: 0 }, removeOnFail: { count: 0 } },
+  );
+  await worker.waitUntilReady();
+  const startedMs = performance.now();
+  const data = { origin, lane: 'standard', traceParent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01` };
+  for (let from = 0; from < jobs; from += 200) {
+    const size = Math.min(200, jobs - from);
+    await queue.addBulk(
+      Array.from({ length: size }, (_, index) => ({
+        name: 'wake',
+        data,
+        opts: { jobId: `job-${from + index}`, removeOnComplete: true, removeOnFail: true },
+      })),
+    );
+  }
+  await done;
+  const rate = jobs / ((performance.now() - startedMs) / 1000);
+  await worker.close();
+  await queue.close();
+  return rate;
+}
+
+async function openHost(directory: string, ledgerUrl?: string, queueUrl?: string): Promise<{ host: Host; handler: Work }> {
+  const model = new ScriptedModel(() => ({ text: 'An answer of some words.', usage: { uncachedInput: 30, textOutput: 8 } }), 'gpt-5-mini');
+  const host = await Host.open({
+    configuration: loadConfiguration({
+      environment: {},
+      options: {
+        dataDirectory: directory,
+        ...(ledgerUrl === undefined ? {} : { ledger: { url: ledgerUrl } }),
+        ...(queueUrl === undefined ? {} : { queue: { url: queueUrl } }),
+      },
+    }),
+    logger: silentLogger,
+    modelProviders: { openai: { kind: 'custom', model: () => model } },
+  });
+  const handler = new Work();
+  await host.start([{ definition: work as never, handler: handler as never }]);
+  return { host, handler };
+}
+
+/** Admits roots whose messages hop through the stage, and waits until all are done and exported. */
+async function throughput(host: Host, handler: Work, count: number): Promise<{ perSecond: number; drainedPerSecond: number }> {
+  let left = count;
+  const { promise: handled, resolve } = Promise.withResolvers<void>();
+  handler.onHandle = () => {
+    left -= 1;
+    if (left === 0) resolve();
+  };
+  const startedMs = performance.now();
+  const roots = Math.ceil(count / hops);
+  const text = 'x'.repeat(400);
+  await Promise.all(
+    Array.from({ length: roots }, () => host.admissions.admit(Tick.v1, { left: hops, text }, { origin })),
+  );
+  await handled;
+  const handledMs = performance.now();
+  while ((await host.sweeps.count({ all: false })).length > 0) await new Promise((next) => setTimeout(next, 5));
+  await host.exporter.drain();
+  const drainedMs = performance.now();
+  return {
+    perSecond: count / ((handledMs - startedMs) / 1000),
+    drainedPerSecond: count / ((drainedMs - startedMs) / 1000),
+  };
+}
+
+/** Milliseconds from admission to the handler, one message at a time. */
+async function latency(host: Host, handler: Work, count: number): Promise<number[]> {
+  const measured: number[] = [];
+  for (let turn = 0; turn < count; turn += 1) {
+    const { promise: handled, resolve } = Promise.withResolvers<void>();
+    handler.onHandle = () => resolve();
+    const startedMs = performance.now();
+    await Promise.all([host.admissions.admit(Tick.v1, { left: 1, text: 'x' }, { origin }), handled]);
+    measured.push(performance.now() - startedMs);
+    await new Promise((next) => setTimeout(next, 15));
+  }
+  return measured;
+}
+
+const directory = mkdtempSync(join(tmpdir(), 'millrace-bench-'));
+const redis = await RedisServer.start({ appendOnly: 'everysec' });
+const isEmbedded = flags.stores === 'embedded';
+const postgres = isEmbedded ? undefined : await PostgresServer.start();
+try {
+  const { host, handler } = await openHost(
+    directory,
+    await postgres?.createDatabase('bench'),
+    isEmbedded ? undefined : redis.url,
+  );
+  const raw: number[] = [];
+  const full: number[] = [];
+  const drained: number[] = [];
+  await throughput(host, handler, Math.min(2000, stages));
+  await rawBullMq(redis.url, 2000);
+  for (let round = 1; round <= Number(flags.rounds); round += 1) {
+    raw.push(await rawBullMq(redis.url, stages));
+    const result = await throughput(host, handler, stages);
+    full.push(result.perSecond);
+    drained.push(result.drainedPerSecond);
+    console.log(
+      `round ${round}: BullMQ alone ${raw.at(-1)?.toFixed(0)} jobs/s; full stages ${result.perSecond.toFixed(0)}/s, with export drained ${result.drainedPerSecond.toFixed(0)}/s`,
+    );
+  }
+  const waits = await latency(host, handler, 200);
+  console.log(`stores: ${isEmbedded ? 'embedded (PGlite, chDB)' : 'PostgreSQL, Redis (AOF), chDB'}; concurrency ${concurrency}; medians of ${flags.rounds} rounds`);
+  console.log(`BullMQ alone on Redis: ${median(raw).toFixed(0)} jobs/s`);
+  console.log(`full stages:           ${median(full).toFixed(0)}/s (${(median(full) / median(raw)).toFixed(3)} of BullMQ alone)`);
+  console.log(`with export drained:   ${median(drained).toFixed(0)}/s (${(median(drained) / median(raw)).toFixed(3)} of BullMQ alone)`);
+  console.log(`admission to handler, idle: p50 ${median(waits).toFixed(2)} ms, p99 ${percentile(waits, 0.99).toFixed(2)} ms`);
+  const totals = await host.calls.totals();
+  console.log(`ledger: ${totals.calls} calls, ${totals.settledUsd.toFixed()} USD`);
+  await host.stop();
+} finally {
+  await redis.stop();
+  await postgres?.stop();
+  rmSync(directory, { recursive: true, force: true });
+}

@@ -1,0 +1,57 @@
+import { Command, CommanderError } from 'commander';
+import { version } from '../app/version.ts';
+import { type Bind, type CommandContext, exitCodes } from './command-context.ts';
+import { addCostsCommand } from './costs-command.ts';
+import { addDemoCommand } from './demo/demo-command.ts';
+import { describeError } from './describe-error.ts';
+import { addKeysCommand } from './keys-command.ts';
+import { addMigrateCommand } from './migrate-command.ts';
+import { addPricesCommand } from './prices-command.ts';
+import { addSimulatorCommand } from './simulator-command.ts';
+import { addStartCommand } from './start-command.ts';
+import { addStatusCommand } from './status-command.ts';
+
+/** Runs one command line, without the program's name. Resolves with the exit code after the last effect. */
+export async function runCommandLine(args: readonly string[], context: CommandContext): Promise<number> {
+  let exitCode: number = exitCodes.ok;
+  const bind: Bind =
+    (action) =>
+    async (...parameters) => {
+      exitCode = await action(...parameters);
+    };
+  const program = commandsOf(context, bind);
+  try {
+    await program.parseAsync([...args], { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    // Commander has told already: what is wrong, the help, or the version.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+    context.stderr.write(describeError(error, { verbose: program.opts<{ verbose?: boolean }>().verbose === true }));
+    return exitCodes.failed;
+  }
+}
+
+function commandsOf(context: CommandContext, bind: Bind): Command {
+  const program = new Command('millrace')
+    .description('A pipeline host for LLM work that knows what every message cost, and for whom.')
+    .version(version, '-V, --version')
+    .option('--verbose', 'show the stack of errors')
+    .showHelpAfterError('(--help shows what there is)')
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => void context.stdout.write(text),
+      writeErr: (text) => void context.stderr.write(text),
+    });
+  const adders = [
+    addStartCommand,
+    addDemoCommand,
+    addMigrateCommand,
+    addStatusCommand,
+    addCostsCommand,
+    addPricesCommand,
+    addKeysCommand,
+    addSimulatorCommand,
+  ];
+  for (const add of adders) add(program, context, bind);
+  return program;
+}

@@ -1,0 +1,96 @@
+import { type Command, Option } from 'commander';
+import { withExistingStores } from '../app/operator-stores.ts';
+import { renderCostCsv } from '../costs/cost-csv.ts';
+import { parseCostParameters } from '../costs/cost-parameters.ts';
+import type { CostReportDocument } from '../costs/cost-report-document.ts';
+import { CostReports } from '../costs/cost-reports.ts';
+import { usd } from '../kernel/money.ts';
+import { costGroupFields } from '../usage/usage-queries.ts';
+import { type Bind, type CommandContext, configurationOf, exitCodes, print, type StoreOptions, withStoreOptions } from './command-context.ts';
+import { formatCount, renderTable, roundedUsd, type TableColumn, tableDigits } from './text-table.ts';
+
+interface CostsOptions extends StoreOptions {
+  readonly groupBy?: string;
+  readonly from?: string;
+  readonly to?: string;
+  readonly limit?: string;
+  readonly json?: boolean;
+  readonly csv?: boolean;
+}
+
+/** `millrace costs`: the report of GET /v1/costs at the terminal. */
+export function addCostsCommand(program: Command, context: CommandContext, bind: Bind): void {
+  withStoreOptions(program.command('costs'))
+    .description('what was spent, by any fields')
+    .option('--group-by <fields>', `one or more of ${costGroupFields.join(', ')}, separated by commas`)
+    .option('--from <time>', 'first moment: 2026-03-01 or 2026-03-01T12:00:00Z; 30 days ago without it')
+    .option('--to <time>', 'last moment, excluded; now without it')
+    .option('--limit <n>', 'the dearest groups only')
+    .addOption(new Option('--json', 'one JSON object, as the API answers').conflicts('csv'))
+    .addOption(new Option('--csv', 'CSV, as the API answers').conflicts('json'))
+    .action(bind((options: CostsOptions) => showCosts(context, options)));
+}
+
+async function showCosts(context: CommandContext, options: CostsOptions): Promise<number> {
+  const { groupBy, from, to, limit } = options;
+  const parameters = {
+    ...(groupBy === undefined ? {} : { group_by: groupBy }),
+    ...(from === undefined ? {} : { from }),
+    ...(to === undefined ? {} : { to }),
+    ...(limit === undefined ? {} : { limit }),
+  };
+  const request = parseCostParameters(parameters, context.clock.now());
+  const report = await withExistingStores(configurationOf(context, options), ({ columns }) =>
+    new CostReports({ store: columns }).report(request, {}),
+  );
+  if (options.json === true) print(context, JSON.stringify(report, undefined, 2));
+  else if (options.csv === true) context.stdout.write(renderCostCsv(report));
+  else print(context, costText(report));
+  return exitCodes.ok;
+}
+
+const figureColumns: readonly TableColumn[] = [
+  { title: 'USD', align: 'right' },
+  { title: 'waste USD', align: 'right' },
+  { title: 'calls', align: 'right' },
+  { title: 'input tokens', align: 'right' },
+  { title: 'output tokens', align: 'right' },
+  { title: 'messages', align: 'right' },
+];
+
+function costText(report: CostReportDocument): string {
+  const { groupBy, groups, totals, from, to, truncated } = report;
+  const rows = groups.map((group) => [...groupBy.map((field) => group.key[field] ?? ''), ...figuresOf(group)]);
+  const columns = [...groupBy.map((field) => ({ title: field })), ...figureColumns];
+  const total = [...groupBy.map((_, index) => (index === 0 ? 'total' : '')), ...figuresOf(totals)];
+  return [
+    renderTable(columns, [...rows, total]),
+    '',
+    `From ${from} to ${to}. Amounts are rounded to ${tableDigits} digits; the exact total is ${totals.costUsd} USD.`,
+    ...(truncated ? ['There are more groups; the total covers them.'] : []),
+    ...openLines(totals),
+  ].join('\n');
+}
+
+function openLines(totals: CostReportDocument['totals']): string[] {
+  const { unpricedCalls, unsettledCalls, estimatedCalls, openUpperBoundUsd } = totals;
+  return [
+    ...(unpricedCalls === 0 ? [] : [`${formatCount(unpricedCalls)} calls have no price and are not in the sums.`]),
+    ...(unsettledCalls + estimatedCalls === 0
+      ? []
+      : [
+          `${formatCount(unsettledCalls)} calls are unsettled and ${formatCount(estimatedCalls)} estimated: at most ${openUpperBoundUsd} USD in all.`,
+        ]),
+  ];
+}
+
+function figuresOf(figures: CostReportDocument['totals']): string[] {
+  return [
+    roundedUsd(usd(figures.costUsd)),
+    roundedUsd(usd(figures.wasteUsd)),
+    formatCount(figures.calls),
+    formatCount(figures.inputTokens),
+    formatCount(figures.outputTokens),
+    formatCount(figures.messages),
+  ];
+}

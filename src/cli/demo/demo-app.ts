@@ -1,0 +1,92 @@
+import { closeSync, openSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import type { ConfigurationInput } from '../../app/configuration.ts';
+import { createMillraceApp, type MillraceApp } from '../../app/create-millrace-app.ts';
+import { Host } from '../../app/host.ts';
+import { createLogger } from '../../telemetry/logging.ts';
+import type { CommandContext } from '../command-context.ts';
+import type { DemoFolder } from './demo-folder.ts';
+import type { ExampleModels, ExamplePipeline } from './example-pipeline.ts';
+import { badDay, type SimulatorChild, startSimulatorChild } from './simulator-child.ts';
+
+export interface DemoAppOptions {
+  readonly context: CommandContext;
+  readonly folder: DemoFolder;
+  readonly example: ExamplePipeline;
+  readonly models: ExampleModels;
+  /** Whether the API is up. */
+  readonly http: boolean;
+  readonly concurrency: number | undefined;
+}
+
+/** The example pipeline at work on a folder, with its provider. */
+export interface DemoApp {
+  readonly app: MillraceApp;
+  readonly host: Host;
+  /** Absent with a real provider. */
+  readonly simulator: SimulatorChild | undefined;
+  /** Stops in order: the application, then its provider. */
+  close(): Promise<void>;
+}
+
+// A demo runs embedded in its own folder, whatever servers the environment names for the real installation.
+const foreignSettings = /^MILLRACE_(?:CONFIG|ROLES|DATA_DIRECTORY|POSTGRES|QUEUE|CLICKHOUSE|S3)/;
+
+/** Starts provider and application. What was started is stopped again when a later part fails. */
+export async function startDemoApp(options: DemoAppOptions): Promise<DemoApp> {
+  const { context, folder, example, models, http, concurrency } = options;
+  const { directory, run } = folder;
+  const simulator = models.isSimulated
+    ? await startSimulatorChild({
+        directory: join(directory, 'simulator'),
+        seed: run.seed,
+        rules: run.faults ? badDay : [],
+        clock: context.clock,
+      })
+    : undefined;
+  const log = openSync(join(directory, 'demo.log'), 'a');
+  const release = async (): Promise<void> => {
+    await simulator?.stop();
+    closeSync(log);
+  };
+  try {
+    const environment = Object.fromEntries(
+      Object.entries(context.environment).filter(([name]) => !foreignSettings.test(name)),
+    );
+    const app = await createMillraceApp({
+      imports: [example.DocumentsModule.with({ ...models, resultsDirectory: join(directory, 'results') })],
+      http,
+      environment,
+      logger: createLogger({ level: 'info', destination: { write: (line) => void writeSync(log, line) } }),
+      config: {
+        dataDirectory: directory,
+        // Any free port, unless one was asked for.
+        ...(environment['MILLRACE_HTTP_PORT'] === undefined ? { http: { port: 0 } } : {}),
+        ...(concurrency === undefined ? {} : { worker: { concurrency } }),
+        ...(simulator === undefined ? {} : { models: { providers: simulatedProviders(simulator.url) } }),
+      },
+    });
+    const close = async (): Promise<void> => {
+      try {
+        await app.close();
+      } finally {
+        await release();
+      }
+    };
+    return { app, host: app.nest.get(Host), simulator, close };
+  } catch (error) {
+    await release();
+    throw error;
+  }
+}
+
+type ProvidersInput = NonNullable<NonNullable<ConfigurationInput['models']>['providers']>;
+
+/** Both vendors, played by the simulator; its bill names the call that each request was for. */
+function simulatedProviders(url: string): ProvidersInput {
+  const apiKey = 'simulated';
+  return {
+    openai: { kind: 'openai', baseUrl: `${url}/openai/v1`, apiKey, identify: true },
+    anthropic: { kind: 'anthropic', baseUrl: `${url}/anthropic/v1`, apiKey, identify: true },
+  };
+}

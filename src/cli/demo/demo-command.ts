@@ -1,0 +1,21 @@
+import 'reflect-metadata';
+import type { Command } from 'commander';
+import { type Bind, type CommandContext } from '../command-context.ts';
+import { wholeNumber } from '../option-values.ts';
+import { type DemoOptions, runDemo } from './run-demo.ts';
+
+/** `millrace demo`: the example pipeline over real documents, embedded, with everything it cost. */
+export function addDemoCommand(program: Command, context: CommandContext, bind: Bind): void {
+  program
+    .command('demo')
+    .description('run the example pipeline over real documents and show who pays what; no server is needed')
+    .option('--documents <directory>', 'folder of text files; the texts of installed packages without it')
+    .option('--limit <n>', 'the first n documents (default: 300)', wholeNumber(1, 1_000_000))
+    .option('--data <directory>', 'where everything is kept; the folder of an earlier run goes on where it stopped')
+    .option('--stay', 'leave the API and /metrics up afterwards, until Ctrl-C')
+    .option('--json', 'print one JSON object instead of tables')
+    .option('--faults', 'let the simulated provider fail now and then')
+    .option('--seed <n>', 'what the simulated provider draws from (default: 1)', wholeNumber(0, 2 ** 31 - 1))
+    .option('--concurrency <n>', 'messages of a stage at once (default: 16)', wholeNumber(1, 1000))
+    .action(bind((options: DemoOptions) => runDemo(context, options)));
+}

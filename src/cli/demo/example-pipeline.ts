@@ -1,0 +1,63 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { DynamicModule } from '@nestjs/common';
+import type { Millrace } from '../../app/millrace.ts';
+import { invariant } from '../../kernel/invariant.ts';
+import { packageRoot } from '../../kernel/package-root.ts';
+
+/*
+ * The compiled example, as far as the demo uses it. It is written against the package's public face, like a user's own
+ * pipeline, so the sources do not import it: it is loaded when the demo runs.
+ */
+
+export interface ExampleDocument {
+  readonly id: string;
+  readonly file: string;
+}
+
+export type ExampleDocuments =
+  | { readonly kind: 'found'; readonly folder: string; readonly documents: readonly ExampleDocument[] }
+  | { readonly kind: 'missing' | 'empty'; readonly folder: string };
+
+export interface ExampleModels {
+  readonly summaryModel: string;
+  readonly classificationModel: string;
+  readonly isSimulated: boolean;
+}
+
+export interface ExamplePipeline {
+  chooseModels(environment: Readonly<Record<string, string | undefined>>): ExampleModels;
+  findDocuments(folder: string): Promise<ExampleDocuments>;
+  findPackageTexts(from: string): Promise<ExampleDocuments>;
+  admitDocuments(
+    millrace: Millrace,
+    documents: readonly ExampleDocument[],
+    options: {
+      readonly batch: string;
+      readonly concurrency: number;
+      readonly signal?: AbortSignal;
+      readonly onAdmitted?: () => void;
+    },
+  ): Promise<number>;
+  readonly DocumentsModule: {
+    with(settings: {
+      readonly resultsDirectory: string;
+      readonly summaryModel: string;
+      readonly classificationModel: string;
+    }): DynamicModule;
+  };
+}
+
+const files = ['admit-documents.js', 'choose-models.js', 'documents.module.js', 'find-documents.js'];
+
+/** Loads the example from the package's compiled files. */
+export async function loadExample(): Promise<ExamplePipeline> {
+  const directory = join(packageRoot(), 'dist', 'examples', 'documents');
+  invariant(existsSync(directory), `the package is built: ${directory} is there`);
+  const loaded = await Promise.all(
+    files.map((file) => import(pathToFileURL(join(directory, file)).href) as Promise<object>),
+  );
+  // The types of the two sides are compared by a test.
+  return Object.assign({}, ...loaded) as ExamplePipeline;
+}

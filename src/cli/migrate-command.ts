@@ -1,0 +1,36 @@
+import type { Command } from 'commander';
+import { clusterOf } from '../app/stores.ts';
+import { listPendingMigrations, withOperatorStores } from '../app/operator-stores.ts';
+import { migrateColumnStore } from '../drivers/column-store/column-migrator.ts';
+import { migrate } from '../drivers/sql-database/migrator.ts';
+import { type Bind, type CommandContext, configurationOf, exitCodes, print, type StoreOptions, withStoreOptions } from './command-context.ts';
+
+interface MigrateOptions extends StoreOptions {
+  readonly check?: boolean;
+}
+
+/** `millrace migrate`: brings the schemas of ledger and column store up to date. */
+export function addMigrateCommand(program: Command, context: CommandContext, bind: Bind): void {
+  withStoreOptions(program.command('migrate'))
+    .description('bring the schemas of ledger and column store up to date')
+    .option('--check', 'change nothing; exit with 1 when something is pending')
+    .action(bind((options: MigrateOptions) => runMigrations(context, options)));
+}
+
+async function runMigrations(context: CommandContext, options: MigrateOptions): Promise<number> {
+  const configuration = configurationOf(context, options);
+  return withOperatorStores(configuration, async (stores) => {
+    if (options.check === true) {
+      const pending = await listPendingMigrations(stores);
+      for (const name of pending) print(context, `pending  ${name}`);
+      if (pending.length === 0) print(context, 'Nothing is pending.');
+      return pending.length === 0 ? exitCodes.ok : exitCodes.failed;
+    }
+    const ledger = await migrate(stores.database);
+    for (const name of ledger) print(context, `applied  postgres/${name}`);
+    const usage = await migrateColumnStore(stores.columns, clusterOf(configuration));
+    for (const name of usage) print(context, `applied  clickhouse/${name}`);
+    if (ledger.length + usage.length === 0) print(context, 'Everything was applied already.');
+    return exitCodes.ok;
+  });
+}

@@ -1,0 +1,81 @@
+import type { Command } from 'commander';
+import { type HostStatus, readHostStatus } from '../app/host-status.ts';
+import { withExistingStores } from '../app/operator-stores.ts';
+import { formatUsd } from '../kernel/money.ts';
+import { CallLedger } from '../ledger/call-ledger.ts';
+import { ExportLedger } from '../ledger/export-ledger.ts';
+import { SweepLedger } from '../ledger/sweep-ledger.ts';
+import { type Bind, type CommandContext, configurationOf, exitCodes, print, type StoreOptions, withStoreOptions } from './command-context.ts';
+import { formatCount, renderTable, type TableColumn } from './text-table.ts';
+
+interface StatusOptions extends StoreOptions {
+  readonly json?: boolean;
+}
+
+/** `millrace status`: messages by stage, calls, and what the ledger says they cost. */
+export function addStatusCommand(program: Command, context: CommandContext, bind: Bind): void {
+  withStoreOptions(program.command('status'))
+    .description('messages by stage and state, calls, and what they cost')
+    .option('--json', 'one JSON object')
+    .action(bind((options: StatusOptions) => showStatus(context, options)));
+}
+
+async function showStatus(context: CommandContext, options: StatusOptions): Promise<number> {
+  const status = await withExistingStores(configurationOf(context, options), ({ database }) =>
+    readHostStatus({
+      sweeps: new SweepLedger(database),
+      calls: new CallLedger({ database, clock: context.clock }),
+      exports: new ExportLedger(database),
+    }),
+  );
+  print(context, options.json === true ? JSON.stringify(statusDocument(status), undefined, 2) : statusText(status));
+  return exitCodes.ok;
+}
+
+function statusDocument({ messages, stages, calls, unexportedRecords }: HostStatus): Record<string, unknown> {
+  const { settledUsd, estimatedUsd, estimatedUpperUsd, openUpperUsd, ...counts } = calls;
+  return {
+    messages,
+    stages,
+    calls: {
+      ...counts,
+      settledUsd: formatUsd(settledUsd),
+      estimatedUsd: formatUsd(estimatedUsd),
+      estimatedUpperUsd: formatUsd(estimatedUpperUsd),
+      openUpperUsd: formatUsd(openUpperUsd),
+    },
+    unexportedRecords,
+  };
+}
+
+const columns: readonly TableColumn[] = [
+  { title: 'stage' },
+  { title: 'owner' },
+  { title: 'pending', align: 'right' },
+  { title: 'working', align: 'right' },
+  { title: 'completed', align: 'right' },
+  { title: 'dead', align: 'right' },
+  { title: 'cancelled', align: 'right' },
+  { title: 'oldest due (s)', align: 'right' },
+];
+
+function statusText({ stages, calls, unexportedRecords }: HostStatus): string {
+  const rows = stages.map(({ stage, owner, messages, oldestSeconds }) => [
+    stage === '' ? '(outputs)' : stage,
+    owner,
+    formatCount(messages.pending),
+    formatCount(messages.leased),
+    formatCount(messages.completed),
+    formatCount(messages.dead_lettered),
+    formatCount(messages.cancelled),
+    messages.pending === 0 ? '' : Math.max(0, oldestSeconds).toFixed(1),
+  ]);
+  const open = calls.reserved + calls.unsettled;
+  return [
+    rows.length === 0 ? 'No messages.' : renderTable(columns, rows),
+    '',
+    `Calls: ${formatCount(calls.calls)}, of these ${formatCount(calls.failed)} failed, ${formatCount(calls.estimated)} estimated, ${formatCount(calls.unpriced)} unpriced, ${formatCount(open)} open`,
+    `Spent: ${formatUsd(calls.settledUsd)} USD${open === 0 ? '' : `, and at most ${formatUsd(calls.openUpperUsd)} USD more by open calls`}`,
+    `Not exported yet: ${formatCount(unexportedRecords)} records`,
+  ].join('\n');
+}

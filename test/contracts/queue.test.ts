@@ -1,0 +1,146 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { BullMqQueueDriver } from '../../src/drivers/queue/queue-driver.bullmq.ts';
+import type { WakeUp } from '../../src/drivers/queue/queue.ts';
+import { PostgresServer } from '../support/postgres-server.ts';
+import { RedisServer } from '../support/redis-server.ts';
+import { canRun, postgresPrograms, redisPrograms } from '../support/required-programs.ts';
+import { queueContract, wakeUp } from './queue.contract.ts';
+
+let opened = 0;
+const newPrefix = (): string => `contract-${(opened += 1)}`;
+
+describe('BullMQ on PGlite', () => {
+  queueContract(() => BullMqQueueDriver.open({ prefix: newPrefix() }));
+
+  it('has nothing to warn of', async () => {
+    const driver = await BullMqQueueDriver.open({ prefix: newPrefix() });
+    expect(await driver.warnings()).toEqual([]);
+    await driver.close();
+  });
+});
+
+describe.skipIf(!canRun(redisPrograms()))('BullMQ on Redis', () => {
+  let server: RedisServer;
+  beforeAll(async () => {
+    server = await RedisServer.start();
+  });
+  afterAll(() => server.stop());
+
+  queueContract(() => BullMqQueueDriver.open({ url: server.url, prefix: newPrefix() }));
+
+  it('knows that it was emptied', async () => {
+    const driver = await BullMqQueueDriver.open({ url: server.url, prefix: newPrefix() });
+    await driver.wasKept();
+    await server.flushAll();
+    expect(await driver.wasKept()).toBe(false);
+    await driver.close();
+  });
+
+  it('warns of a Redis that may lose jobs, and only of such a one', async () => {
+    const careless = await RedisServer.start({ appendOnly: 'off', maxMemoryPolicy: 'allkeys-lru' });
+    const driver = await BullMqQueueDriver.open({ url: careless.url, prefix: newPrefix() });
+    expect(await driver.warnings()).toEqual([
+      expect.stringContaining('append-only'),
+      expect.stringContaining('allkeys-lru'),
+    ]);
+    await driver.close();
+    await careless.stop();
+    const careful = await BullMqQueueDriver.open({ url: server.url, prefix: newPrefix() });
+    expect(await careful.warnings()).toEqual([]);
+    await careful.close();
+  });
+
+  storeFailures(async () => ({ url: server.url, pause: () => server.kill(), restart: () => server.restart() }));
+});
+
+describe.skipIf(!canRun(postgresPrograms()))('BullMQ on PostgreSQL', () => {
+  let server: PostgresServer;
+  beforeAll(async () => {
+    server = await PostgresServer.start();
+  });
+  afterAll(() => server.stop());
+
+  queueContract(() => BullMqQueueDriver.open({ url: server.connectionString, prefix: newPrefix() }));
+
+  it('warns of a server without fsync, and only of such a one', async () => {
+    const careless = await PostgresServer.start({ settings: { fsync: 'off' } });
+    const driver = await BullMqQueueDriver.open({ url: careless.connectionString, prefix: newPrefix() });
+    expect(await driver.warnings()).toEqual([expect.stringContaining('fsync')]);
+    await driver.close();
+    await careless.stop();
+    const careful = await BullMqQueueDriver.open({ url: server.connectionString, prefix: newPrefix() });
+    expect(await careful.warnings()).toEqual([]);
+    await careful.close();
+  });
+
+  storeFailures(async () => ({
+    url: server.connectionString,
+    pause: () => server.kill(),
+    restart: () => server.restart(),
+  }));
+});
+
+interface FailingStore {
+  readonly url: string;
+  pause(): Promise<void>;
+  restart(): Promise<void>;
+}
+
+function storeFailures(store: () => Promise<FailingStore>): void {
+  it('says unavailable soon while its server is away, and consumes again when it is back', async () => {
+    const { url, pause, restart } = await store();
+    const driver = await BullMqQueueDriver.open({ url, prefix: newPrefix() });
+    const queue = driver.queue('summarise');
+    const received: WakeUp[] = [];
+    await queue.consume(async (call) => void received.push(call), { concurrency: 2, onError: () => undefined });
+    await queue.add([wakeUp()]);
+    await expect.poll(() => received).toHaveLength(1);
+    await pause();
+    const begin = performance.now();
+    await expect(queue.add([wakeUp()])).rejects.toMatchObject({ code: 'MILLRACE_QUEUE_UNAVAILABLE', retryable: true });
+    expect(performance.now() - begin).toBeLessThan(12_000);
+    await restart();
+    const added = async (): Promise<boolean> =>
+      queue.add([wakeUp()]).then(
+        () => true,
+        () => false,
+      );
+    await expect.poll(added, { timeout: 20_000 }).toBe(true);
+    await expect.poll(() => received.length, { timeout: 20_000 }).toBeGreaterThanOrEqual(2);
+    await driver.close();
+  });
+
+  it('closes although its server is away, after the work in hand', async () => {
+    const { url, pause, restart } = await store();
+    const driver = await BullMqQueueDriver.open({ url, prefix: newPrefix() });
+    const queue = driver.queue('summarise');
+    let release: () => void = () => undefined;
+    const gate = new Promise<void>((resolve) => (release = resolve));
+    let started = 0;
+    let ended = 0;
+    await queue.consume(
+      async () => {
+        started += 1;
+        await gate;
+        ended += 1;
+      },
+      { concurrency: 2, onError: () => undefined },
+    );
+    await queue.add([wakeUp()]);
+    await expect.poll(() => started).toBe(1);
+    await pause();
+    const closed = driver.close();
+    release();
+    await closed;
+    expect(ended).toBe(1);
+    await restart();
+  });
+
+  it('says unavailable when nothing listens there', async () => {
+    const { url } = await store();
+    const nowhere = url.replace(/127\.0\.0\.1:\d+/, '127.0.0.1:1');
+    await expect(BullMqQueueDriver.open({ url: nowhere, prefix: 'x' })).rejects.toMatchObject({
+      code: 'MILLRACE_QUEUE_UNAVAILABLE',
+    });
+  });
+}

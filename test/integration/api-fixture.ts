@@ -1,0 +1,119 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'vitest';
+import { z } from 'zod';
+import { EventIntake } from '../../src/app/http/event-intake.ts';
+import type { HttpServices } from '../../src/app/http/http-api.module.ts';
+import { type Problem, problemSchema } from '../../src/app/http/problem.ts';
+import { Readiness } from '../../src/app/http/readiness.ts';
+import { type ApiScope, ApiKeys } from '../../src/costs/api-keys.ts';
+import { CostReports } from '../../src/costs/cost-reports.ts';
+import { MessageAccounts } from '../../src/costs/message-accounts.ts';
+import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts';
+import { FilesPayloadStore } from '../../src/drivers/payload-store/payload-store.files.ts';
+import { migrate } from '../../src/drivers/sql-database/migrator.ts';
+import { PgliteSqlDatabase } from '../../src/drivers/sql-database/sql-database.pglite.ts';
+import { systemClock } from '../../src/kernel/clock.ts';
+import { MessageLedger } from '../../src/ledger/message-ledger.ts';
+import { defineMessage } from '../../src/messages/message-type.ts';
+import { Admissions } from '../../src/pipeline/admissions.ts';
+import { MessageBodies } from '../../src/pipeline/message-bodies.ts';
+import type { Publisher } from '../../src/pipeline/publisher.ts';
+import { defineStage } from '../../src/pipeline/stage-definition.ts';
+import { type RegisteredStage, StageRegistry } from '../../src/pipeline/stage-registry.ts';
+
+/* The services behind the HTTP API on a real ledger, with one stage that consumes tickets. */
+
+const TicketOpened = defineMessage('ticket.opened').version(
+  1,
+  z.strictObject({ subject: z.string().min(1) }),
+);
+const triage = defineStage('triage', { consumes: TicketOpened.upTo(1), pipeline: 'support' });
+
+export interface ApiFixture {
+  readonly database: PgliteSqlDatabase;
+  readonly messages: MessageLedger;
+  /** Ids of messages whose stage was woken. */
+  readonly published: string[];
+  /** The services for `startApi`. */
+  services(overrides?: Partial<HttpServices>): (logger: HttpServices['logger']) => HttpServices;
+  newKey(scopes: readonly ApiScope[], team?: string): Promise<string>;
+  countMessages(): Promise<number>;
+  close(): Promise<void>;
+}
+
+export async function openApiFixture(): Promise<ApiFixture> {
+  const directory = await mkdtemp(join(tmpdir(), 'millrace-http-api-'));
+  const database = await PgliteSqlDatabase.open();
+  await migrate(database);
+  const messages = new MessageLedger({ database, clock: systemClock, worker: 'test' });
+  const registry = new StageRegistry();
+  registry.register([
+    { definition: triage, handler: { handle: () => undefined } } as unknown as RegisteredStage,
+  ]);
+  const published: string[] = [];
+  const admissions = new Admissions({
+    ledger: messages,
+    registry,
+    bodies: new MessageBodies(await new FilesPayloadStore({ directory }).open(new Date()), {
+      inlineBytes: 1000,
+      maxBytes: 20_000,
+    }),
+    publisher: { enqueued: ({ id }: { id: string }) => published.push(id) } as unknown as Publisher,
+    clock: systemClock,
+  });
+  const keys = new ApiKeys({ database, clock: systemClock });
+  const count = { name: 'count', text: 'select count(*)::int as n from millrace.messages' };
+  return {
+    database,
+    messages,
+    published,
+    services: (overrides) => (logger) => ({
+      costReports: new CostReports({ store: { database: 'nowhere' } as ColumnStore }),
+      apiKeys: keys,
+      messageAccounts: new MessageAccounts(database),
+      eventIntake: new EventIntake(admissions),
+      readiness: new Readiness({ checks: [], clock: systemClock }),
+      metrics: { render: () => Promise.resolve({ contentType: 'text/plain', body: '' }) },
+      logger,
+      clock: systemClock,
+      authentication: 'keys',
+      ...overrides,
+    }),
+    newKey: async (scopes, team) =>
+      (await keys.create({ name: 'test', scopes, ...(team === undefined ? {} : { team }) })).key,
+    countMessages: async () => (await database.query<{ n: number }>(count)).rows[0]?.n ?? -1,
+    close: async () => {
+      await database.close();
+      await rm(directory, { recursive: true });
+    },
+  };
+}
+
+let eventNumber = 0;
+
+/** A valid event with an id of its own. */
+export function ticketEvent(overrides: Record<string, unknown> = {}): Record<string, unknown> {
+  eventNumber += 1;
+  return {
+    specversion: '1.0',
+    id: `event-${eventNumber}`,
+    source: '/helpdesk',
+    type: 'ticket.opened',
+    originteam: 'support',
+    origincustomer: 'acme',
+    originfeature: 'triage',
+    data: { subject: 'confidential-subject' },
+    ...overrides,
+  };
+}
+
+/** The problem document that a response is. */
+export function problemOf(response: {
+  readonly body: string;
+  readonly headers: Readonly<Record<string, unknown>>;
+}): Problem {
+  expect(response.headers['content-type']).toMatch(/^application\/problem\+json/);
+  return problemSchema.strict().parse(JSON.parse(response.body));
+}

@@ -1,0 +1,343 @@
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { messageAccountSchema } from '../../src/costs/message-accounts.ts';
+import { systemClock } from '../../src/kernel/clock.ts';
+import { usd } from '../../src/kernel/money.ts';
+import { CallLedger, callId, type CallSettlement } from '../../src/ledger/call-ledger.ts';
+import { startApi } from './api-application.ts';
+import { type ApiFixture, openApiFixture, problemOf, ticketEvent } from './api-fixture.ts';
+
+/* Messages over HTTP: what is admitted, what is refused with nothing written, and what a message shows. */
+
+const bodyLimitBytes = 40_000;
+
+let fixture: ApiFixture;
+let app: NestFastifyApplication;
+let writeKey: string;
+let readKey: string;
+
+beforeAll(async () => {
+  fixture = await openApiFixture();
+  writeKey = await fixture.newKey(['messages:write']);
+  readKey = await fixture.newKey(['messages:read']);
+  app = await startApi(fixture.services(), { bodyLimitBytes });
+});
+
+afterAll(async () => {
+  await app.close();
+  await fixture.close();
+});
+
+const post = (body: unknown, contentType = 'application/cloudevents+json', key = writeKey) =>
+  app.inject({
+    method: 'POST',
+    url: '/v1/messages',
+    headers: { 'content-type': contentType, authorization: `Bearer ${key}` },
+    payload: typeof body === 'string' ? body : JSON.stringify(body),
+  });
+const postBatch = (events: readonly unknown[], key = writeKey) =>
+  post(events, 'application/cloudevents-batch+json', key);
+const getMessage = (id: string, key = readKey) =>
+  app.inject({ url: `/v1/messages/${id}`, headers: { authorization: `Bearer ${key}` } });
+
+describe('admitting an event', () => {
+  it('answers with a receipt once the message is durable, and wakes its stage', async () => {
+    const sent = ticketEvent({
+      schemaversion: 1,
+      item: 'ticket-7',
+      lane: 'bulk',
+      originlabels: '{"region":"eu"}',
+      originbatch: 'b1',
+    });
+    const response = await post(sent, 'application/cloudevents+json; charset=utf-8');
+    expect(response.statusCode, response.body).toBe(202);
+    const receipt = response.json();
+    expect(receipt).toEqual({
+      source: '/helpdesk',
+      id: sent['id'],
+      outcome: 'admitted',
+      messageIds: [expect.any(String)],
+    });
+    expect(fixture.published).toEqual(receipt.messageIds);
+    const found = await getMessage(receipt.messageIds[0]);
+    expect(messageAccountSchema.strict().parse(found.json())).toMatchObject({
+      id: receipt.messageIds[0],
+      eventId: sent['id'],
+      stage: 'triage',
+      pipeline: 'support',
+      lane: 'bulk',
+      item: 'ticket-7',
+      origin: { team: 'support', customer: 'acme', feature: 'triage', batch: 'b1', labels: { region: 'eu' } },
+      state: 'pending',
+      cost: { calls: 0, costUsd: '0' },
+      tree: { messages: { pending: 1 } },
+    });
+  });
+
+  it('changes nothing when it is repeated', async () => {
+    const sent = ticketEvent();
+    const first = (await post(sent)).json();
+    const rows = await fixture.countMessages();
+    const second = await post(sent);
+    expect(second.statusCode).toBe(202);
+    expect(second.json()).toEqual({ ...first, outcome: 'duplicate' });
+    expect(await fixture.countMessages()).toBe(rows);
+  });
+
+  it.each([
+    [
+      'an unknown type',
+      ticketEvent({ type: 'ticket.closed' }),
+      422,
+      'MILLRACE_MESSAGE_TYPE_UNKNOWN',
+      /ticket\.opened/,
+    ],
+    [
+      'a version that is too new',
+      ticketEvent({ schemaversion: 2 }),
+      422,
+      'MILLRACE_MESSAGE_VERSION_UNSUPPORTED',
+      /"ticket\.opened" version 2 .* accepted: 1/,
+    ],
+    [
+      'data that does not fit',
+      ticketEvent({ data: { subject: '', more: 1 } }),
+      422,
+      'MILLRACE_MESSAGE_INVALID',
+      /data\.subject/,
+    ],
+    [
+      'a lane that does not exist',
+      ticketEvent({ lane: 'fast' }),
+      400,
+      'MILLRACE_REQUEST_INVALID',
+      /interactive/,
+    ],
+    [
+      'data over the limit',
+      ticketEvent({ data: { subject: 'x'.repeat(20_000) } }),
+      413,
+      'MILLRACE_MESSAGE_TOO_LARGE',
+      /20000/,
+    ],
+  ])('refuses %s and writes nothing', async (_, sent, status, code, detail) => {
+    const rows = await fixture.countMessages();
+    const response = await post(sent);
+    expect(response.statusCode, response.body).toBe(status);
+    const problem = problemOf(response);
+    expect(problem.code).toBe(code);
+    expect(problem.detail).toMatch(detail);
+    expect(await fixture.countMessages()).toBe(rows);
+  });
+
+  it('names every fault of the envelope and the origin at once', async () => {
+    const rows = await fixture.countMessages();
+    const response = await post(
+      ticketEvent({
+        specversion: '0.3',
+        id: '',
+        originteam: undefined,
+        originlabels: '{',
+        originFeature: 'x',
+      }),
+    );
+    expect(response.statusCode).toBe(400);
+    expect(
+      problemOf(response)
+        .faults?.map(({ field }) => field)
+        .toSorted(),
+    ).toEqual(['id', 'originFeature', 'originlabels', 'originteam', 'specversion']);
+    const withoutOrigin = await post(ticketEvent({ originteam: undefined, origincustomer: ' acme' }));
+    expect(withoutOrigin.statusCode).toBe(422);
+    expect(problemOf(withoutOrigin)).toMatchObject({
+      code: 'MILLRACE_ORIGIN_INVALID',
+      faults: [{ field: 'originteam' }, { field: 'origincustomer' }],
+    });
+    expect(await fixture.countMessages()).toBe(rows);
+  });
+
+  it.each([
+    ['plain JSON', '{}', 'application/json', 415, 'MILLRACE_MEDIA_TYPE_UNSUPPORTED'],
+    ['another type', 'x', 'text/xml', 415, 'MILLRACE_MEDIA_TYPE_UNSUPPORTED'],
+    ['what is not JSON', '{"specversion":', 'application/cloudevents+json', 400, 'MILLRACE_REQUEST_INVALID'],
+    ['nothing', '', 'application/cloudevents+json', 400, 'MILLRACE_REQUEST_INVALID'],
+    [
+      'a poisoned object',
+      '{"__proto__":{"scopes":["admin"]}}',
+      'application/cloudevents+json',
+      400,
+      'MILLRACE_REQUEST_INVALID',
+    ],
+    ['an array', '[]', 'application/cloudevents+json', 400, 'MILLRACE_REQUEST_INVALID'],
+    ['null', 'null', 'application/cloudevents+json', 400, 'MILLRACE_REQUEST_INVALID'],
+    [
+      'a single event as a batch',
+      '{}',
+      'application/cloudevents-batch+json',
+      400,
+      'MILLRACE_REQUEST_INVALID',
+    ],
+    [
+      'a body over the limit',
+      `{"data":"${'x'.repeat(bodyLimitBytes)}"}`,
+      'application/cloudevents+json',
+      413,
+      'MILLRACE_REQUEST_TOO_LARGE',
+    ],
+  ])('refuses %s', async (_, body, contentType, status, code) => {
+    const response = await post(body, contentType);
+    expect(response.statusCode, response.body).toBe(status);
+    expect(problemOf(response).code).toBe(code);
+  });
+});
+
+describe('admitting a batch', () => {
+  it('answers for each event by itself, in their order', async () => {
+    const repeated = ticketEvent();
+    await post(repeated);
+    const rows = await fixture.countMessages();
+    const response = await postBatch([
+      ticketEvent(),
+      ticketEvent({ type: 'nobody.knows' }),
+      repeated,
+      'x',
+      ticketEvent({ originteam: '' }),
+    ]);
+    expect(response.statusCode).toBe(207);
+    const receipt = response.json();
+    expect(receipt).toMatchObject({ admitted: 1, duplicates: 1, refused: 3 });
+    expect(
+      receipt.results.map(
+        (result: { outcome: string; problem?: { code: string } }) => result.problem?.code ?? result.outcome,
+      ),
+    ).toEqual([
+      'admitted',
+      'MILLRACE_MESSAGE_TYPE_UNKNOWN',
+      'duplicate',
+      'MILLRACE_REQUEST_INVALID',
+      'MILLRACE_ORIGIN_INVALID',
+    ]);
+    expect(await fixture.countMessages()).toBe(rows + 1);
+  });
+
+  it('is plainly accepted when every event is', async () => {
+    const response = await postBatch([ticketEvent(), ticketEvent()]);
+    expect(response.statusCode).toBe(202);
+    expect(response.json()).toMatchObject({ admitted: 2, duplicates: 0, refused: 0 });
+    expect((await postBatch([])).statusCode).toBe(202);
+  });
+
+  it('is bounded', async () => {
+    const rows = await fixture.countMessages();
+    const response = await postBatch(Array.from({ length: 1001 }, () => 1));
+    expect(response.statusCode).toBe(400);
+    expect(problemOf(response).detail).toContain('1000');
+    expect(await fixture.countMessages()).toBe(rows);
+  });
+});
+
+describe('a key bound to a team', () => {
+  it('admits for its team only', async () => {
+    const salesKey = await fixture.newKey(['messages:write'], 'sales');
+    const rows = await fixture.countMessages();
+    const refused = await post(ticketEvent(), undefined, salesKey);
+    expect(refused.statusCode).toBe(403);
+    expect(problemOf(refused).code).toBe('MILLRACE_FORBIDDEN');
+    const batch = await postBatch([ticketEvent({ originteam: 'sales' }), ticketEvent()], salesKey);
+    expect(batch.json()).toMatchObject({
+      admitted: 1,
+      refused: 1,
+      results: [{ outcome: 'admitted' }, { problem: { code: 'MILLRACE_FORBIDDEN' } }],
+    });
+    expect(await fixture.countMessages()).toBe(rows + 1);
+  });
+
+  it('does not see whether another team has a message', async () => {
+    const [id] = (await post(ticketEvent())).json().messageIds;
+    const supportKey = await fixture.newKey(['messages:read'], 'support');
+    const salesKey = await fixture.newKey(['messages:read'], 'sales');
+    expect((await getMessage(id, supportKey)).statusCode).toBe(200);
+    const hidden = await getMessage(id, salesKey);
+    const absent = await getMessage('018f3a3e-0000-7000-8000-000000000000', salesKey);
+    expect(hidden.statusCode).toBe(404);
+    expect({ ...problemOf(hidden), instance: '' }).toEqual({ ...problemOf(absent), instance: '' });
+  });
+});
+
+describe('a message', () => {
+  const settlement = (id: string): CallSettlement => ({
+    id,
+    state: 'settled',
+    outcome: 'ok',
+    settlement: 'reported',
+    errorType: undefined,
+    answeredModel: 'gpt-5-mini-2025',
+    tier: 'standard',
+    providerRequestId: undefined,
+    tokens: {},
+    rawUsage: undefined,
+    costUsd: usd('0.000000000000000123'),
+    upperBoundUsd: undefined,
+    priceReference: undefined,
+    priceCatalogue: undefined,
+    wasteReason: undefined,
+    durationMs: 5,
+    firstChunkMs: undefined,
+    answer: { json: '"a secret answer"' },
+    line: '{}',
+  });
+
+  it('shows its calls with their exact cost, and what is still open, but no answers', async () => {
+    const [id] = (await post(ticketEvent())).json().messageIds as [string];
+    const leased = await fixture.messages.lease(id, 60_000);
+    if (leased.kind !== 'leased') throw new Error(leased.kind);
+    const calls = new CallLedger({ database: fixture.database, clock: systemClock });
+    const reserve = (ordinal: number) =>
+      calls.reserve({
+        id: callId(new Date(), id, 'answer', ordinal, 1),
+        message: { id, fence: leased.message.fence },
+        origin: undefined,
+        step: 'answer',
+        ordinal,
+        attempt: 1,
+        provider: 'openai',
+        model: 'gpt-5-mini',
+        operation: 'chat',
+        tier: 'standard',
+        requestKind: 'single',
+        requestDigest: 'digest',
+        upperBoundUsd: usd('0.25'),
+      });
+    expect(await Promise.all([reserve(1), reserve(2)])).toEqual([true, true]);
+    const [first] = await calls.callsOf(id);
+    expect(await calls.settle(settlement(first?.id ?? ''))).toBe(true);
+
+    const response = await getMessage(id);
+    const account = messageAccountSchema.strict().parse(response.json());
+    const cost = {
+      calls: 2,
+      costUsd: '0.000000000000000123',
+      unpricedCalls: 0,
+      unsettledCalls: 1,
+      openUpperBoundUsd: '0.25',
+    };
+    expect(account).toMatchObject({
+      state: 'leased',
+      deliveries: 1,
+      cost,
+      tree: { messages: { leased: 1 }, cost },
+    });
+    expect(account.calls.map(({ state, costUsd }) => `${state} ${costUsd}`).toSorted()).toEqual([
+      'reserved undefined',
+      'settled 0.000000000000000123',
+    ]);
+    expect(response.body).not.toMatch(/secret answer|confidential/);
+    expect(response.headers['cache-control']).toBe('no-store');
+  });
+
+  it.each(['x', '018f3a3e-0000-7000-8000-00000000000g', "' or 1=1"])('is not found under %s', async (id) => {
+    const response = await getMessage(encodeURIComponent(id));
+    expect(response.statusCode).toBe(404);
+    expect(problemOf(response).code).toBe('MILLRACE_NOT_FOUND');
+  });
+});

@@ -1,0 +1,123 @@
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { startApi } from './api-application.ts';
+import { type ApiFixture, openApiFixture } from './api-fixture.ts';
+
+/* The OpenAPI document and its page, against what the server really does. */
+
+let fixture: ApiFixture;
+let app: NestFastifyApplication;
+
+beforeAll(async () => {
+  fixture = await openApiFixture();
+  app = await startApi(fixture.services());
+});
+
+afterAll(async () => {
+  await app.close();
+  await fixture.close();
+});
+
+describe('the OpenAPI document', () => {
+  const documentSchema = z.object({
+    openapi: z.literal('3.1.0'),
+    info: z.object({ title: z.literal('Millrace'), version: z.literal('1.2.3') }),
+    paths: z.record(
+      z.string().startsWith('/'),
+      z.record(
+        z.string(),
+        z.object({
+          operationId: z.string(),
+          summary: z.string(),
+          responses: z.record(z.string(), z.unknown()),
+          security: z.array(z.unknown()).optional(),
+        }),
+      ),
+    ),
+    components: z.object({
+      schemas: z.record(z.string(), z.unknown()),
+      securitySchemes: z.object({ bearer: z.unknown() }),
+    }),
+  });
+  const load = async () => {
+    const response = await app.inject({ url: '/openapi.json' });
+    expect(response.statusCode).toBe(200);
+    return { raw: response.json(), document: documentSchema.parse(response.json()) };
+  };
+
+  it('lists every route', async () => {
+    const { document } = await load();
+    const listed = Object.entries(document.paths).flatMap(([path, item]) =>
+      Object.keys(item).map((method) => `${method} ${path}`),
+    );
+    expect(listed.toSorted()).toEqual([
+      'get /health/live',
+      'get /health/ready',
+      'get /metrics',
+      'get /v1/costs',
+      'get /v1/messages/{id}',
+      'post /v1/messages',
+    ]);
+  });
+
+  it('refers to nothing that it does not hold', async () => {
+    const { raw } = await load();
+    const references = [...JSON.stringify(raw).matchAll(/"\$ref":"#\/([^"]+)"/g)].map(
+      (match) => match[1] ?? '',
+    );
+    expect(references.length).toBeGreaterThan(10);
+    for (const reference of references) {
+      const target = reference
+        .split('/')
+        .reduce<unknown>((value, key) => (value as Record<string, unknown> | undefined)?.[key], raw);
+      expect(target, reference).toBeTypeOf('object');
+    }
+  });
+
+  it('asks for a key exactly where the server does', async () => {
+    const { document } = await load();
+    for (const [path, item] of Object.entries(document.paths)) {
+      for (const [method, operation] of Object.entries(item)) {
+        const response = await app.inject({
+          method: method.toUpperCase() as 'GET',
+          url: path.replace('{id}', 'x'),
+        });
+        const asksForKey = (operation.security ?? []).length > 0;
+        expect(asksForKey, path).toBe(path.startsWith('/v1/'));
+        expect(response.statusCode === 401, path).toBe(asksForKey);
+        if (asksForKey)
+          expect(Object.keys(operation.responses)).toEqual(expect.arrayContaining(['401', '403', 'default']));
+      }
+    }
+  });
+
+  it('says which bodies are accepted, and how errors look', async () => {
+    const { raw } = await load();
+    expect(Object.keys(raw.paths['/v1/messages'].post.requestBody.content)).toEqual([
+      'application/cloudevents+json',
+      'application/cloudevents-batch+json',
+    ]);
+    expect(Object.keys(raw.components.responses.Problem.content)).toEqual(['application/problem+json']);
+    expect(raw.components.schemas.Problem.required).toContain('code');
+    expect(raw.paths['/v1/costs'].get.parameters.map(({ name }: { name: string }) => name)).toEqual(
+      expect.arrayContaining(['group_by', 'from', 'to', 'order', 'limit', 'team', 'model']),
+    );
+  });
+
+  it('has a page that loads nothing from elsewhere', async () => {
+    const page = await app.inject({ url: '/docs' });
+    expect(page.statusCode).toBe(200);
+    expect(page.headers['content-type']).toContain('text/html');
+    const assets = [...page.body.matchAll(/(?:src|href)=["']([^"']+)["']/g)]
+      .map((match) => match[1] ?? '')
+      .filter((url) => !url.startsWith('#'));
+    expect(assets.length).toBeGreaterThan(3);
+    for (const asset of assets) {
+      expect(asset).toMatch(/^\.\/docs\//);
+      const response = await app.inject({ url: asset.slice(1) });
+      expect(response.statusCode, asset).toBe(200);
+    }
+    expect(page.headers['content-security-policy']).toContain("script-src 'self'");
+  });
+});
