@@ -56,7 +56,12 @@ export async function createMillraceApp(options: MillraceAppOptions = {}): Promi
     version,
     bodyLimitBytes: configuration.messages.maxBytes * bodyLimitFactor,
   });
-  return appOf(application, await listenHttp(application, { host, port }));
+  try {
+    return appOf(application, await listenHttp(application, { host, port }));
+  } catch (error) {
+    await application.close();
+    throw error;
+  }
 }
 
 /** Requests are logged by pino alone: by the given logger when it is one. */

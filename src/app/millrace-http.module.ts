@@ -1,4 +1,4 @@
-import { type DynamicModule, Module } from '@nestjs/common';
+import { type DynamicModule, Inject, Module, type OnModuleDestroy } from '@nestjs/common';
 import { ApiKeys } from '../costs/api-keys.ts';
 import { CostReports } from '../costs/cost-reports.ts';
 import { MessageAccounts } from '../costs/message-accounts.ts';
@@ -10,9 +10,23 @@ import { Readiness } from './http/readiness.ts';
 
 /** Millrace's API, /metrics and /health over the host that MillraceModule brought into the application. */
 @Module({})
-export class MillraceHttpModule {
+export class MillraceHttpModule implements OnModuleDestroy {
+  readonly #readiness: Readiness;
+
+  constructor(@Inject(Readiness) readiness: Readiness) {
+    this.#readiness = readiness;
+  }
+
   static forRoot(): DynamicModule {
-    return HttpApiModule.forRootAsync({ inject: [Host], useFactory: (host: Host) => servicesOf(host) });
+    return {
+      module: MillraceHttpModule,
+      imports: [HttpApiModule.forRootAsync({ inject: [Host], useFactory: (host: Host) => servicesOf(host) })],
+    };
+  }
+
+  /** Before anything closes, no new traffic is to come. */
+  onModuleDestroy(): void {
+    this.#readiness.beginStop();
   }
 }
 

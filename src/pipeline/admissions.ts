@@ -16,7 +16,7 @@ export interface AdmitOptions {
   /** Who caused it: team, customer and feature are required. */
   readonly origin: Origin;
   /**
-   * The sender's id of the event. The same source and id admitted again is a duplicate and changes nothing.
+   * The sender's id of the event. The same team, source and id admitted again is a duplicate and changes nothing.
    * Without one, every admission is a new message.
    */
   readonly id?: string;
@@ -111,8 +111,9 @@ export class Admissions {
     const at = this.#options.clock.now();
     const source = boundedText('source', options.source ?? 'millrace');
     const eventId = options.id === undefined ? undefined : boundedText('id', options.id);
-    // An id that the sender chose must lead to the same row whenever it comes, so time has no part in it.
-    const id = eventId === undefined ? newId(at) : derivedId(new Date(0), 'event', source, eventId);
+    // An id that the sender chose must lead to the same row whenever it comes, so time has no part in it. The team has,
+    // so that no team can take the place of another's message.
+    const id = eventId === undefined ? newId(at) : derivedId(new Date(0), 'event', origin.team, source, eventId);
     return {
       id,
       at,

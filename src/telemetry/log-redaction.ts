@@ -31,6 +31,7 @@ const secretsInText: readonly (readonly [RegExp, string])[] = [
   [/([a-z][a-z0-9+.-]*:\/\/[^\s:/@]*):[^\s/]*@/gi, `$1:${hidden}@`],
   [/\b(bearer|basic)\s+[a-z0-9+/=._~-]{8,}/gi, `$1 ${hidden}`],
   [/\b(?:sk|pk|rk)-[a-z0-9_-]{12,}/gi, hidden],
+  [/\bmr_[0-9A-Za-z]{20,}/g, hidden],
   [/\b(password|passwd|pwd|secret|api[_-]?key|access[_-]?token)(=|:\s?)[^\s&;,"']+/gi, `$1$2${hidden}`],
 ];
 

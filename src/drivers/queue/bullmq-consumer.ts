@@ -91,10 +91,10 @@ export class BullMqConsumer implements QueueConsumer {
   async #close(): Promise<void> {
     const closed = this.#worker.close();
     await Promise.allSettled(this.#inHand);
-    // What remains is BullMQ's own book-keeping. When its store is away that would wait for ever.
-    const inTime = await Promise.race([closed.then(() => true), later(closeGraceMs)]);
+    // What remains is BullMQ's own book-keeping. While its store is away that waits, until the connection is broken.
+    await Promise.race([closed, later(closeGraceMs)]);
     await this.#connection.close();
-    if (!inTime) await this.#worker.disconnect();
+    await closed;
   }
 
   async #process(job: Job<WakeUpData>, token: string | undefined): Promise<void> {
@@ -113,8 +113,8 @@ export class BullMqConsumer implements QueueConsumer {
   }
 }
 
-function later(delayMs: number): Promise<false> {
+function later(delayMs: number): Promise<void> {
   return new Promise((resolve) => {
-    setTimeout(() => resolve(false), delayMs).unref();
+    setTimeout(resolve, delayMs).unref();
   });
 }
