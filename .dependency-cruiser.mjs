@@ -29,7 +29,8 @@ const owners = [
     packages: ['@electric-sql/pglite'],
     folders: ['src/drivers/sql-database', 'src/drivers/queue'],
   },
-  { name: 'bullmq', packages: ['bullmq', 'ioredis', '@nestjs/bullmq'], folders: ['src/drivers/queue'] },
+  { name: 'bullmq', packages: ['bullmq', 'ioredis'], folders: ['src/drivers/queue'] },
+  { name: 'nestjs-bullmq', packages: ['@nestjs/bullmq'], folders: ['src/app/millrace-queues.module.ts'] },
   {
     name: 'clickhouse',
     packages: ['@clickhouse/client', '@clickhouse/client-common', 'chdb'],
@@ -99,9 +100,9 @@ export default {
     },
     {
       name: 'adapters-only-in-the-composition-root',
-      comment: 'Which technology runs is decided in src/app; all other code sees the port.',
+      comment: 'Which technology runs is decided in src/app, and for tests in src/testing; all other code sees the port.',
       severity: 'error',
-      from: { path: '^src/', pathNot: ['^src/(?:app|cli|drivers)/', testBesideCode] },
+      from: { path: '^src/', pathNot: ['^src/(?:app|cli|drivers|testing)/', testBesideCode] },
       to: { path: '^src/drivers/.+/[^/.]+\\.[a-z0-9-]+\\.ts$', pathNot: testBesideCode },
     },
     {

@@ -111,12 +111,16 @@ async function openHost(directory: string, ledgerUrl?: string, queueUrl?: string
     modelProviders: { openai: { kind: 'custom', model: () => model } },
   });
   const handler = new Work();
-  await host.start([{ definition: work as never, handler: handler as never }]);
+  await host.start([{ definition: work as never, handler }]);
   return { host, handler };
 }
 
 /** Admits roots whose messages hop through the stage, and waits until all are done and exported. */
-async function throughput(host: Host, handler: Work, count: number): Promise<{ perSecond: number; drainedPerSecond: number }> {
+async function throughput(
+  host: Host,
+  handler: Work,
+  count: number,
+): Promise<{ perSecond: number; drainedPerSecond: number; cpuMs: number }> {
   let left = count;
   const { promise: handled, resolve } = Promise.withResolvers<void>();
   handler.onHandle = () => {
@@ -124,6 +128,7 @@ async function throughput(host: Host, handler: Work, count: number): Promise<{ p
     if (left === 0) resolve();
   };
   const startedMs = performance.now();
+  const cpuBefore = process.cpuUsage();
   const roots = Math.ceil(count / hops);
   const text = 'x'.repeat(400);
   await Promise.all(
@@ -134,9 +139,11 @@ async function throughput(host: Host, handler: Work, count: number): Promise<{ p
   while ((await host.sweeps.count({ all: false })).length > 0) await new Promise((next) => setTimeout(next, 5));
   await host.exporter.drain();
   const drainedMs = performance.now();
+  const cpu = process.cpuUsage(cpuBefore);
   return {
     perSecond: count / ((handledMs - startedMs) / 1000),
     drainedPerSecond: count / ((drainedMs - startedMs) / 1000),
+    cpuMs: (cpu.user + cpu.system) / 1000 / count,
   };
 }
 
@@ -175,7 +182,7 @@ try {
     full.push(result.perSecond);
     drained.push(result.drainedPerSecond);
     console.log(
-      `round ${round}: BullMQ alone ${raw.at(-1)?.toFixed(0)} jobs/s; full stages ${result.perSecond.toFixed(0)}/s, with export drained ${result.drainedPerSecond.toFixed(0)}/s`,
+      `round ${round}: BullMQ alone ${raw.at(-1)?.toFixed(0)} jobs/s; full stages ${result.perSecond.toFixed(0)}/s, with export drained ${result.drainedPerSecond.toFixed(0)}/s; ${result.cpuMs.toFixed(3)} ms of this process's CPU a stage`,
     );
   }
   const waits = await latency(host, handler, 200);

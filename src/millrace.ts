@@ -26,4 +26,5 @@ export { createMillraceApp, type MillraceApp, type MillraceAppOptions } from './
 export type { HostStatus, MessageCounts } from './app/host-status.ts';
 export { Millrace } from './app/millrace.ts';
 export { MillraceHttpModule } from './app/millrace-http.module.ts';
+export { MillraceQueuesModule } from './app/millrace-queues.module.ts';
 export { MillraceModule, type MillraceModuleOptions } from './app/millrace.module.ts';

@@ -42,16 +42,16 @@ export async function createMillraceApp(options: MillraceAppOptions = {}): Promi
   const configuration = configurationOf(moduleOptions);
   const { host, port } = configuration.http;
   const listens = http ?? configuration.roles.includes('api');
-  class MillraceRoot {}
-  Module({
+  const root: DynamicModule = {
+    module: MillraceApplication,
     imports: [MillraceModule.forRoot(moduleOptions), ...(listens ? [MillraceHttpModule.forRoot()] : []), ...imports],
     providers: [...providers],
-  })(MillraceRoot);
+  };
   if (!listens) {
-    const context = await NestFactory.createApplicationContext(MillraceRoot, { logger: false, abortOnError: false });
+    const context = await NestFactory.createApplicationContext(root, { logger: false, abortOnError: false });
     return appOf(context, undefined);
   }
-  const application = await createHttpApplication(MillraceRoot, {
+  const application = await createHttpApplication(root, {
     logger: isPino(options.logger) ? options.logger : createLogger({ level: configuration.logging.level }),
     version,
     bodyLimitBytes: configuration.messages.maxBytes * bodyLimitFactor,
@@ -63,6 +63,9 @@ export async function createMillraceApp(options: MillraceAppOptions = {}): Promi
     throw error;
   }
 }
+
+@Module({})
+class MillraceApplication {}
 
 /** Requests are logged by pino alone: by the given logger when it is one. */
 function isPino(logger: Logger | undefined): logger is PinoLogger {

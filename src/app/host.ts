@@ -237,11 +237,19 @@ export class Host {
   /** What the stopping workers settled still goes out; if it cannot, it waits in the ledger for the next start. */
   async #lastExport(): Promise<void> {
     try {
-      if (await this.sweeps.holdRole('relay', this.#worker, roleLeaseMs)) await this.exporter.drain();
+      if (await this.#holdsRelay()) await this.exporter.drain();
       await this.sweeps.releaseRole('relay', this.#worker);
     } catch (error) {
       this.logger.warn({ error }, 'the last usage records wait in the ledger for the next start');
     }
+  }
+
+  /**
+   * One process at a time: two would only get in each other's way. Embedded, there is only this one, which need not
+   * wait until the lease of one that was killed runs out.
+   */
+  async #holdsRelay(): Promise<boolean> {
+    return this.stores.isEmbedded || (await this.sweeps.holdRole('relay', this.#worker, roleLeaseMs));
   }
 
   #makeLoops(clock: Clock, abandoned: AbandonedCalls): readonly BackgroundLoop[] {
@@ -253,9 +261,7 @@ export class Host {
     const always = [loop('gauges', 2000, () => gauges.read())];
     if (!configuration.roles.includes('relay')) return always;
     const sweeper = new Sweeper({ ledger: sweeps, queues: stores.queues, publisher: this.#publisher, registry, logger, metrics });
-    // One process at a time: two would only get in each other's way.
-    const alone = (turn: () => Promise<boolean>) => async (): Promise<boolean> =>
-      (await sweeps.holdRole('relay', this.#worker, roleLeaseMs)) && (await turn());
+    const alone = (turn: () => Promise<boolean>) => async (): Promise<boolean> => (await this.#holdsRelay()) && (await turn());
     const { finishedDays, exportedDays } = configuration.retention;
     const ages = { finishedMs: finishedDays * dayMs, exportedMs: exportedDays * dayMs };
     return [

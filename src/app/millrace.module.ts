@@ -8,7 +8,7 @@ import {
 } from '@nestjs/common';
 import { DiscoveryModule, DiscoveryService } from '@nestjs/core';
 import { Admissions } from '../pipeline/admissions.ts';
-import { type RegisteredStage } from '../pipeline/stage-registry.ts';
+import type { RegisteredStage } from '../pipeline/stage-registry.ts';
 import { stageMetadata } from '../pipeline/stage.decorator.ts';
 import type { StageDefinition } from '../pipeline/stage-definition.ts';
 import type { StageHandler } from '../pipeline/stage-context.ts';
@@ -45,7 +45,13 @@ class MillraceLifecycle implements OnApplicationBootstrap, OnApplicationShutdown
   }
 
   async onApplicationBootstrap(): Promise<void> {
-    await this.#host.start(this.#discoverStages());
+    try {
+      await this.#host.start(this.#discoverStages());
+    } catch (error) {
+      // Nest runs no shutdown hooks of an application that did not start.
+      await this.#host.stop();
+      throw error;
+    }
   }
 
   async onApplicationShutdown(): Promise<void> {

@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { pendingColumnMigrations } from '../drivers/column-store/column-migrator.ts';
+import { migrateColumnStore, pendingColumnMigrations } from '../drivers/column-store/column-migrator.ts';
 import type { ColumnStore } from '../drivers/column-store/column-store.ts';
-import { pendingMigrations } from '../drivers/sql-database/migrator.ts';
+import { migrate, pendingMigrations } from '../drivers/sql-database/migrator.ts';
 import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
 import { AppError } from '../kernel/app-error.ts';
 import type { Configuration } from './configuration.ts';
-import { openColumns, openDatabase } from './stores.ts';
+import { clusterOf, openColumns, openDatabase } from './stores.ts';
 
 /** What an operator's command looks at while no host runs in its process. */
 export interface OperatorStores {
@@ -58,7 +58,17 @@ export async function withExistingStores<Result>(
 
 /** What is not applied yet, as "postgres/…" and "clickhouse/…". */
 export async function listPendingMigrations({ database, columns }: OperatorStores): Promise<readonly string[]> {
-  const ledger = await pendingMigrations(database);
-  const usage = await pendingColumnMigrations(columns);
+  return migrationNames(await pendingMigrations(database), await pendingColumnMigrations(columns));
+}
+
+/** Applies what is not applied yet, and answers the names. */
+export async function applyMigrations(
+  { database, columns }: OperatorStores,
+  configuration: Configuration,
+): Promise<readonly string[]> {
+  return migrationNames(await migrate(database), await migrateColumnStore(columns, clusterOf(configuration)));
+}
+
+function migrationNames(ledger: readonly string[], usage: readonly string[]): readonly string[] {
   return [...ledger.map((name) => `postgres/${name}`), ...usage.map((name) => `clickhouse/${name}`)];
 }

@@ -1,5 +1,4 @@
 import { type Command, Option } from 'commander';
-import { withExistingStores } from '../app/operator-stores.ts';
 import { renderCostCsv } from '../costs/cost-csv.ts';
 import { parseCostParameters } from '../costs/cost-parameters.ts';
 import type { CostReportDocument } from '../costs/cost-report-document.ts';
@@ -40,6 +39,7 @@ async function showCosts(context: CommandContext, options: CostsOptions): Promis
     ...(limit === undefined ? {} : { limit }),
   };
   const request = parseCostParameters(parameters, context.clock.now());
+  const { withExistingStores } = await import('../app/operator-stores.ts');
   const report = await withExistingStores(configurationOf(context, options), ({ columns }) =>
     new CostReports({ store: columns }).report(request, {}),
   );

@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import { withExistingStores } from '../app/operator-stores.ts';
 import { ApiKeys, type ApiScope, apiScopes } from '../costs/api-keys.ts';
 import { type Bind, type CommandContext, configurationOf, exitCodes, print, type StoreOptions, tell, withStoreOptions } from './command-context.ts';
 import { renderTable } from './text-table.ts';
@@ -33,11 +32,12 @@ export function addKeysCommand(program: Command, context: CommandContext, bind: 
     .action(bind((id: string, options: StoreOptions) => revokeKey(context, id, options)));
 }
 
-function withKeys<Result>(
+async function withKeys<Result>(
   context: CommandContext,
   options: StoreOptions,
   work: (keys: ApiKeys) => Promise<Result>,
 ): Promise<Result> {
+  const { withExistingStores } = await import('../app/operator-stores.ts');
   return withExistingStores(configurationOf(context, options), ({ database }) =>
     work(new ApiKeys({ database, clock: context.clock })),
   );

@@ -1,8 +1,4 @@
 import type { Command } from 'commander';
-import { clusterOf } from '../app/stores.ts';
-import { listPendingMigrations, withOperatorStores } from '../app/operator-stores.ts';
-import { migrateColumnStore } from '../drivers/column-store/column-migrator.ts';
-import { migrate } from '../drivers/sql-database/migrator.ts';
 import { type Bind, type CommandContext, configurationOf, exitCodes, print, type StoreOptions, withStoreOptions } from './command-context.ts';
 
 interface MigrateOptions extends StoreOptions {
@@ -18,6 +14,7 @@ export function addMigrateCommand(program: Command, context: CommandContext, bin
 }
 
 async function runMigrations(context: CommandContext, options: MigrateOptions): Promise<number> {
+  const { applyMigrations, listPendingMigrations, withOperatorStores } = await import('../app/operator-stores.ts');
   const configuration = configurationOf(context, options);
   return withOperatorStores(configuration, async (stores) => {
     if (options.check === true) {
@@ -26,11 +23,9 @@ async function runMigrations(context: CommandContext, options: MigrateOptions): 
       if (pending.length === 0) print(context, 'Nothing is pending.');
       return pending.length === 0 ? exitCodes.ok : exitCodes.failed;
     }
-    const ledger = await migrate(stores.database);
-    for (const name of ledger) print(context, `applied  postgres/${name}`);
-    const usage = await migrateColumnStore(stores.columns, clusterOf(configuration));
-    for (const name of usage) print(context, `applied  clickhouse/${name}`);
-    if (ledger.length + usage.length === 0) print(context, 'Everything was applied already.');
+    const applied = await applyMigrations(stores, configuration);
+    for (const name of applied) print(context, `applied  ${name}`);
+    if (applied.length === 0) print(context, 'Everything was applied already.');
     return exitCodes.ok;
   });
 }

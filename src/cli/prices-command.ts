@@ -1,7 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { formatUsd } from '../kernel/money.ts';
-import { readOverlayFile } from '../pricing/overlay.ts';
-import { packagedPriceBook } from '../pricing/packaged-price-book.ts';
 import type { Price } from '../pricing/price.ts';
 import { tokenClasses } from '../pricing/token-classes.ts';
 import { type Bind, type CommandContext, configurationOf, exitCodes, print, tell } from './command-context.ts';
@@ -39,6 +37,10 @@ async function showPrice(
   { provider, model }: ModelReference,
   { config, at = context.clock.now(), tier, batch = false, json }: PricesOptions,
 ): Promise<number> {
+  const [{ readOverlayFile }, { packagedPriceBook }] = await Promise.all([
+    import('../pricing/overlay.ts'),
+    import('../pricing/packaged-price-book.ts'),
+  ]);
   const { models } = configurationOf(context, config === undefined ? {} : { config });
   const overlay = models.priceOverlay;
   const book = packagedPriceBook(overlay === undefined ? {} : { overlay: await readOverlayFile(overlay) });

@@ -2,7 +2,6 @@ import { readFile } from 'node:fs/promises';
 import { type Command } from 'commander';
 import { z } from 'zod';
 import { AppError } from '../kernel/app-error.ts';
-import { startSimulator } from '../simulator/simulator.ts';
 import { parseSimulatorConfig, type SimulatorConfig } from '../simulator/simulator-config.ts';
 import { type Bind, type CommandContext, exitCodes, print, tell } from './command-context.ts';
 import { wholeNumber } from './option-values.ts';
@@ -28,6 +27,7 @@ export function addSimulatorCommand(program: Command, context: CommandContext, b
 }
 
 async function runSimulator(context: CommandContext, options: SimulatorOptions): Promise<number> {
+  const { startSimulator } = await import('../simulator/simulator.ts');
   const simulator = await startSimulator(await configOf(options));
   const signals = watchShutdownSignals(() => undefined);
   try {

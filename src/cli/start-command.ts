@@ -1,8 +1,5 @@
-import 'reflect-metadata';
 import type { Command } from 'commander';
-import { createMillraceApp } from '../app/create-millrace-app.ts';
 import { type Bind, type CommandContext, exitCodes, type StoreOptions, tell, withStoreOptions } from './command-context.ts';
-import { loadStages } from './load-stages.ts';
 import { aborted, watchShutdownSignals } from './shutdown-signals.ts';
 
 interface StartOptions extends StoreOptions {
@@ -18,6 +15,10 @@ export function addStartCommand(program: Command, context: CommandContext, bind:
 }
 
 async function start(context: CommandContext, { stages, config, data }: StartOptions): Promise<number> {
+  const [{ createMillraceApp }, { loadStages }] = await Promise.all([
+    import('../app/create-millrace-app.ts'),
+    import('./load-stages.ts'),
+  ]);
   const loaded = await loadStages(stages);
   const signals = watchShutdownSignals((name) => tell(context, `${name}: stopping in order; again to stop at once`));
   try {

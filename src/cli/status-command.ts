@@ -1,6 +1,5 @@
 import type { Command } from 'commander';
 import { type HostStatus, readHostStatus } from '../app/host-status.ts';
-import { withExistingStores } from '../app/operator-stores.ts';
 import { formatUsd } from '../kernel/money.ts';
 import { CallLedger } from '../ledger/call-ledger.ts';
 import { ExportLedger } from '../ledger/export-ledger.ts';
@@ -21,6 +20,7 @@ export function addStatusCommand(program: Command, context: CommandContext, bind
 }
 
 async function showStatus(context: CommandContext, options: StatusOptions): Promise<number> {
+  const { withExistingStores } = await import('../app/operator-stores.ts');
   const status = await withExistingStores(configurationOf(context, options), ({ database }) =>
     readHostStatus({
       sweeps: new SweepLedger(database),

@@ -1,4 +1,4 @@
-import { createHash, randomFillSync } from 'node:crypto';
+import { hash, randomFillSync } from 'node:crypto';
 
 /*
  * Identifiers are UUIDs whose first 48 bits are milliseconds, so that rows written together lie together.
@@ -25,9 +25,9 @@ export function newId(now: Date): Uuid {
 
 /** The UUID (version 8) that follows from its parts and lies at the given time in order. */
 export function derivedId(at: Date, ...parts: readonly string[]): Uuid {
-  const hash = createHash('sha256');
-  for (const part of parts) hash.update(`${Buffer.byteLength(part)}:`).update(part);
-  return format(hash.digest(), at.getTime(), 0x80);
+  let joined = '';
+  for (const part of parts) joined += `${part.length}:${part}`;
+  return format(hash('sha256', joined, 'buffer'), at.getTime(), 0x80);
 }
 
 /** The time that stands in an id's first 48 bits. */

@@ -34,6 +34,11 @@ export function usdFromNumber(value: number): Usd {
   return new Exact(String(value));
 }
 
+/** Whether a value of unknown type is an amount. */
+export function isUsd(value: unknown): value is Usd {
+  return Decimal.isDecimal(value);
+}
+
 export const zeroUsd: Usd = new Exact(0);
 
 export function addUsd(left: Usd, right: Usd): Usd {

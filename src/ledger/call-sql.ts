@@ -82,7 +82,7 @@ export const abandonCalls = named(
   'ledger.abandon_calls',
   `with abandoned as (
      update millrace.calls c
-     set state = 'unsettled', settled_at = clock_timestamp(), outcome = 'unknown', settlement = 'unsettled', waste_reason = 'unknown'
+     set state = 'unsettled', settled_at = clock_timestamp(), outcome = 'unknown', settlement = 'unsettled', waste_reason = 'aborted'
      from json_to_recordset($1::json) as a(id uuid)
      where c.id = a.id and c.state = 'reserved'
      returning c.id),

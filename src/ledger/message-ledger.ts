@@ -4,7 +4,7 @@ import type { Uuid } from '../kernel/ids.ts';
 import type { MessageEnvelope } from '../messages/message.ts';
 import { type FlushObserver, GroupCommit, type LedgerOperation } from './group-commit.ts';
 import * as sql from './message-sql.ts';
-import type { MessageState } from './message-state.ts';
+import { type MessageState, hasEnded } from './message-state.ts';
 import { type LeasedMessage, type MessageRow, type StoredBody, leasedMessageOf, originColumns } from './stored-message.ts';
 
 /*
@@ -239,17 +239,10 @@ export class MessageLedger {
 }
 
 function whyNotLeased(state: MessageState, dueInMs: number): LeaseOutcome {
-  switch (state) {
-    case 'pending':
-      // Due, yet not taken: another transaction had its row locked at that moment.
-      return { kind: 'not_due', delayMs: Math.max(dueInMs, 50) };
-    case 'leased':
-      return { kind: 'held_by_another' };
-    case 'completed':
-    case 'dead_lettered':
-    case 'cancelled':
-      return { kind: 'ended' };
-  }
+  if (hasEnded(state)) return { kind: 'ended' };
+  if (state === 'leased') return { kind: 'held_by_another' };
+  // Due, yet not taken: another transaction had its row locked at that moment.
+  return { kind: 'not_due', delayMs: Math.max(dueInMs, 50) };
 }
 
 function emissionRow(parentId: Uuid, emission: Emission): Record<string, unknown> {

@@ -13,7 +13,7 @@ describe('message types', () => {
     expect(accepted.versions).toEqual([1, 2, 3]);
     expect(accepted.read(1, { text: 'a' })).toEqual({ body: 'a', isUrgent: false });
     expect(accepted.read(2, { text: 'a', isUrgent: true })).toEqual({ body: 'a', isUrgent: true });
-    expectTypeOf(accepted.read).returns.toEqualTypeOf<{ body: string; isUrgent: boolean }>();
+    expectTypeOf<ReturnType<typeof accepted.read>>().toEqualTypeOf<{ body: string; isUrgent: boolean }>();
   });
 
   it('refuse a version that is too new or unknown, naming type, version and what is accepted', () => {
@@ -45,8 +45,8 @@ describe('message types', () => {
     expect(() => type.version(2, z.object({}))).toThrow('numbered 1, 2, 3');
     const first = type.version(1, z.object({}));
     // A caller without types may forget the up-caster.
-    const forgetful = first.version as unknown as (number: number, schema: z.ZodType) => unknown;
-    expect(() => forgetful(2, z.object({}))).toThrow('says how version 1 becomes it');
+    const forgetful = first as unknown as { version(number: number, schema: z.ZodType): unknown };
+    expect(() => forgetful.version(2, z.object({}))).toThrow('says how version 1 becomes it');
     expect(() => defineMessage('Not a name')).toThrow('message type');
   });
 });

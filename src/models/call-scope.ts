@@ -213,15 +213,12 @@ export class CallScope implements CallOpener {
     question: CallQuestion,
     { call, answer }: JournalEntry & { kind: 'reuse' },
   ): Promise<string> {
-    const json = 'json' in answer ? answer.json : await this.#storedAnswer(call, answer.reference);
-    this.#spend.addReused();
-    this.#options.services.metrics.answerReused(this.#labelsOf(question));
-    return json;
-  }
-
-  async #storedAnswer(call: RecordedCall, reference: string): Promise<string> {
+    const { answers, metrics } = this.#options.services;
     try {
-      return Buffer.from(await this.#options.services.payloads.get(reference)).toString('utf8');
+      const json = await answers.fetch(answer);
+      this.#spend.addReused();
+      metrics.answerReused(this.#labelsOf(question));
+      return json;
     } catch (error) {
       this.#journal.giveBack(call);
       throw error;

@@ -1,7 +1,17 @@
-import { context, type Span, SpanKind, trace, TraceFlags, type Tracer } from '@opentelemetry/api';
+import {
+  context,
+  type Span,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+  TraceFlags,
+  type Tracer,
+} from '@opentelemetry/api';
+import { formatUsd } from '../kernel/money.ts';
+import { countTokens, inputTokenClasses, outputTokenClasses } from '../pricing/token-classes.ts';
 import { genAi, millraceAttributes } from '../telemetry/genai-attributes.ts';
 import { parseTraceParent } from '../telemetry/trace-context.ts';
-import type { CallFacts } from './usage-record-of-call.ts';
+import type { CallFacts, EndOfCall } from './usage-record-of-call.ts';
 
 /** Starts the client span of a call: under the active span, else in the trace of its message. */
 export function startCallSpan(tracer: Tracer, facts: CallFacts, maxOutputTokens: number | undefined): Span {
@@ -45,4 +55,26 @@ function parentOf({ owner: { message } }: CallFacts): ReturnType<typeof context.
     traceFlags: parent.sampled ? TraceFlags.SAMPLED : TraceFlags.NONE,
     isRemote: true,
   });
+}
+
+/** Puts how the call ended onto its span. */
+export function describeEnd(span: Span, end: EndOfCall): void {
+  const { tokens } = end;
+  span.setAttribute(genAi.inputTokens, countTokens(tokens, inputTokenClasses));
+  span.setAttribute(genAi.outputTokens, countTokens(tokens, outputTokenClasses));
+  span.setAttribute(genAi.cacheReadInputTokens, tokens.cache_read ?? 0);
+  span.setAttribute(
+    genAi.cacheCreationInputTokens,
+    (tokens.cache_write_5m ?? 0) + (tokens.cache_write_1h ?? 0),
+  );
+  span.setAttribute(genAi.reasoningOutputTokens, tokens.reasoning ?? 0);
+  if (end.answeredModel !== undefined) span.setAttribute(genAi.responseModel, end.answeredModel);
+  if (end.providerRequestId !== undefined) span.setAttribute(genAi.responseId, end.providerRequestId);
+  if (end.errorType !== undefined) {
+    span.setAttribute(genAi.errorType, end.errorType);
+    span.setStatus({ code: SpanStatusCode.ERROR, message: end.errorType });
+  }
+  if (end.costUsd !== undefined) span.setAttribute(millraceAttributes.costUsd, formatUsd(end.costUsd));
+  if (end.priceReference !== undefined)
+    span.setAttribute(millraceAttributes.priceReference, end.priceReference);
 }

@@ -1,20 +1,14 @@
-import { type Span, SpanStatusCode } from '@opentelemetry/api';
+import type { Span } from '@opentelemetry/api';
 import { AppError } from '../kernel/app-error.ts';
-import { formatUsd, maxUsd, type Usd, zeroUsd } from '../kernel/money.ts';
+import { maxUsd, type Usd, zeroUsd } from '../kernel/money.ts';
 import type { CallLedger, CallSettlement, Settlement } from '../ledger/call-ledger.ts';
-import type { PayloadStore } from '../drivers/payload-store/payload-store.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Pricer, Pricing } from '../pricing/price.ts';
-import {
-  countTokens,
-  inputTokenClasses,
-  outputTokenClasses,
-  type TokenCounts,
-} from '../pricing/token-classes.ts';
-import { genAi, millraceAttributes } from '../telemetry/genai-attributes.ts';
+import type { TokenCounts } from '../pricing/token-classes.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { LogOnce } from '../telemetry/log-once.ts';
 import { renderUsageLine } from '../usage/usage-record.ts';
+import type { AnswerStore } from './answer-store.ts';
 import { type CallReport, measureUsage, reportOfFailure } from './call-report.ts';
 import {
   abortFailure,
@@ -23,6 +17,7 @@ import {
   type ModelFailure,
   modelError,
 } from './classify-model-error.ts';
+import { describeEnd } from './call-span.ts';
 import { columnText } from './column-text.ts';
 import type { CallLabels, ModelMetrics } from './model-metrics.ts';
 import type { ModelTarget } from './provider-registry.ts';
@@ -46,9 +41,7 @@ export interface CallServices {
   readonly pricer: Pricer;
   /** The catalogue's limits of a model, remembered. */
   readonly limitsOf: (target: ModelTarget<unknown>) => ReturnType<Pricer['limits']>;
-  readonly payloads: PayloadStore;
-  /** Larger answers go to the payload store. */
-  readonly maxInlineAnswerBytes: number;
+  readonly answers: AnswerStore;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: ModelMetrics;
@@ -80,8 +73,6 @@ export interface MeteredCallOptions {
 
 /** When the ledger cannot be reached: waits between tries to settle, about eight seconds in all. */
 const settleDelaysMs = [25, 50, 100, 200, 400, 800, 1600, 3200] as const;
-/** Larger answers are not kept in the ledger even when the payload store fails. */
-const maxLedgerAnswerBytes = 8 * 1024 * 1024;
 
 export class MeteredCall {
   readonly #options: MeteredCallOptions;
@@ -200,7 +191,7 @@ export class MeteredCall {
         costUsd,
         upperBoundUsd: end.upperBoundUsd,
       });
-      if (span !== undefined) setEndAttributes(span, end);
+      if (span !== undefined) describeEnd(span, end);
     } finally {
       services.metrics.requestEnded(labels, { ...ended, tokens, costUsd, isUnpriced });
       span?.end();
@@ -218,7 +209,10 @@ export class MeteredCall {
     const cost = pricing?.kind === 'priced' ? pricing.cost : undefined;
     const bound = facts.upperBoundUsd;
     const isOpen = isUnsettled || settlement === 'estimated';
-    const answer = report.answer === undefined ? undefined : await this.#keepAnswer(report.answer);
+    const answer =
+      report.answer === undefined
+        ? undefined
+        : await this.#options.services.answers.keep(report.answer, facts.id);
     return {
       id: facts.id,
       state: isUnsettled ? 'unsettled' : 'settled',
@@ -305,25 +299,6 @@ export class MeteredCall {
     return write();
   }
 
-  async #keepAnswer(json: string): Promise<CallSettlement['answer']> {
-    const { payloads, maxInlineAnswerBytes, logger } = this.#options.services;
-    // A character is at most three bytes: most answers need no exact count.
-    if (json.length * 3 <= maxInlineAnswerBytes) return { json };
-    const bytes = Buffer.from(json);
-    if (bytes.length <= maxInlineAnswerBytes) return { json };
-    try {
-      return { reference: await payloads.put(bytes) };
-    } catch (error) {
-      // The answer is paid for: it is kept in the ledger rather than lost, unless it is far too large for that.
-      const isKept = bytes.length <= maxLedgerAnswerBytes;
-      logger.warn(
-        { error, callId: this.id, bytes: bytes.length, isKept },
-        'the payload store did not take an answer',
-      );
-      return isKept ? { json } : undefined;
-    }
-  }
-
   #logFaults({ usage, rawUsage }: CallReport): void {
     if (usage.faults.length === 0) return;
     const { services, target } = this.#options;
@@ -347,25 +322,4 @@ function wasteOf({ kind }: ModelFailure): 'failed' | 'aborted' {
 
 function timeoutReason({ provider, modelId, timeoutMs }: ModelTarget<unknown>): DOMException {
   return new DOMException(`${provider}/${modelId} did not answer within ${timeoutMs} ms`, 'TimeoutError');
-}
-
-function setEndAttributes(span: Span, end: EndOfCall): void {
-  const { tokens } = end;
-  span.setAttribute(genAi.inputTokens, countTokens(tokens, inputTokenClasses));
-  span.setAttribute(genAi.outputTokens, countTokens(tokens, outputTokenClasses));
-  span.setAttribute(genAi.cacheReadInputTokens, tokens.cache_read ?? 0);
-  span.setAttribute(
-    genAi.cacheCreationInputTokens,
-    (tokens.cache_write_5m ?? 0) + (tokens.cache_write_1h ?? 0),
-  );
-  span.setAttribute(genAi.reasoningOutputTokens, tokens.reasoning ?? 0);
-  if (end.answeredModel !== undefined) span.setAttribute(genAi.responseModel, end.answeredModel);
-  if (end.providerRequestId !== undefined) span.setAttribute(genAi.responseId, end.providerRequestId);
-  if (end.errorType !== undefined) {
-    span.setAttribute(genAi.errorType, end.errorType);
-    span.setStatus({ code: SpanStatusCode.ERROR, message: end.errorType });
-  }
-  if (end.costUsd !== undefined) span.setAttribute(millraceAttributes.costUsd, formatUsd(end.costUsd));
-  if (end.priceReference !== undefined)
-    span.setAttribute(millraceAttributes.priceReference, end.priceReference);
 }

@@ -8,6 +8,7 @@ import type { Pricer } from '../pricing/price.ts';
 import { LogOnce } from '../telemetry/log-once.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { MillraceMetrics } from '../telemetry/metrics.ts';
+import { AnswerStore } from './answer-store.ts';
 import type { OwningMessage } from './call-owner.ts';
 import { CallScope } from './call-scope.ts';
 import type { CallServices } from './metered-call.ts';
@@ -55,8 +56,11 @@ export class ModelGateway {
       ledger: options.ledger,
       pricer: options.pricer,
       limitsOf: rememberedLimits(options.pricer),
-      payloads: options.payloads,
-      maxInlineAnswerBytes: options.maxInlineAnswerBytes ?? defaultMaxInlineAnswerBytes,
+      answers: new AnswerStore({
+        payloads: options.payloads,
+        maxInlineAnswerBytes: options.maxInlineAnswerBytes ?? defaultMaxInlineAnswerBytes,
+        logger: options.logger,
+      }),
       clock: options.clock,
       logger: options.logger,
       metrics: new ModelMetrics(options.metrics),

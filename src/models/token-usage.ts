@@ -1,10 +1,5 @@
 import type { LanguageModelV4Usage } from '@ai-sdk/provider';
-import {
-  inputTokenClasses,
-  outputTokenClasses,
-  type TokenClass,
-  type TokenCounts,
-} from '../pricing/token-classes.ts';
+import type { TokenClass, TokenCounts } from '../pricing/token-classes.ts';
 
 /*
  * Usage as providers report it, made disjoint. A half (input, output) is undefined when the provider did not report
@@ -99,22 +94,6 @@ export function asRecord(value: unknown): JsonRecord | undefined {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
     ? (value as JsonRecord)
     : undefined;
-}
-
-/** The input half of counts over all classes. */
-export function inputHalf(counts: TokenCounts): TokenCounts {
-  return only(counts, inputTokenClasses);
-}
-
-/** The output half of counts over all classes. */
-export function outputHalf(counts: TokenCounts): TokenCounts {
-  return only(counts, outputTokenClasses);
-}
-
-function only(counts: TokenCounts, classes: readonly TokenClass[]): TokenCounts {
-  return Object.fromEntries(
-    classes.flatMap((name) => (counts[name] === undefined ? [] : [[name, counts[name]]])),
-  );
 }
 
 function totalOf(total: number | undefined, parts: readonly (number | undefined)[]): number | undefined {

@@ -5,6 +5,8 @@ import type { Held } from '../ledger/message-ledger.ts';
 import { silentLogger } from '../telemetry/silent-logger.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 
+type Renew = (held: readonly Held[]) => Promise<ReadonlySet<string>>;
+
 const leaseMs = 15_000;
 
 describe('LeaseKeeper', () => {
@@ -30,7 +32,7 @@ describe('LeaseKeeper', () => {
   }
 
   it('renews from a third of the length on, and keeps the lease as long as that succeeds', async () => {
-    const renew = vi.fn((due: readonly Held[]) => Promise.resolve(new Set(due.map((one) => one.id))));
+    const renew = vi.fn<Renew>((due: readonly Held[]) => Promise.resolve(new Set(due.map((one) => one.id))));
     const { held, pass } = begin(renew);
     await pass(4000);
     expect(renew).not.toHaveBeenCalled();
@@ -56,7 +58,7 @@ describe('LeaseKeeper', () => {
   });
 
   it('goes on through renewals that fail, until the deadline', async () => {
-    const renew = vi.fn(() => Promise.reject(new AppError('MILLRACE_DATABASE_UNAVAILABLE', 'away')));
+    const renew = vi.fn<Renew>(() => Promise.reject(new AppError('MILLRACE_DATABASE_UNAVAILABLE', 'away')));
     const { held, pass } = begin(renew);
     await pass(6000);
     await pass(3000);
@@ -73,7 +75,7 @@ describe('LeaseKeeper', () => {
   });
 
   it('does not renew what was released', async () => {
-    const renew = vi.fn(() => Promise.resolve(new Set<string>()));
+    const renew = vi.fn<Renew>(() => Promise.resolve(new Set<string>()));
     const { held, pass, lost } = begin(renew);
     held.release();
     await pass(60_000);

@@ -48,7 +48,8 @@ export function failureDetail(error: unknown): string {
       chain.push({ name: current.name, message: bounded(current.message), stack: bounded(current.stack ?? '') });
       current = current.cause;
     } else {
-      chain.push({ message: bounded(String(current)) });
+      // Whatever was thrown, a string mostly.
+      chain.push({ message: bounded(typeof current === 'string' ? current : (JSON.stringify(current) ?? typeof current)) });
       current = undefined;
     }
   }

@@ -12,7 +12,7 @@ export const stageMetadata = 'millrace:stage';
  */
 export function Stage<Data, Emits extends readonly MessageVersion[]>(
   definition: StageDefinition<Data, Emits>,
-): <Handler extends StageHandler<Data>>(target: abstract new (...args: never[]) => Handler) => void {
+): (target: abstract new (...args: never[]) => StageHandler<Data>) => void {
   const decorate = applyDecorators(Injectable(), SetMetadata(stageMetadata, definition));
   return (target) => {
     decorate(target);

@@ -136,12 +136,12 @@ export class TestKit {
     const directory = mkdtempSync(join(tmpdir(), 'millrace-test-kit-'));
     const queues = new InlineQueueDriver();
     const host = await openHost(options, directory, queues);
-    class TestRoot {}
-    Module({
+    const root: DynamicModule = {
+      module: TestApplication,
       imports: [MillraceModule.forHost(host), ...(options.imports ?? [])],
       providers: [...(options.providers ?? [])],
-    })(TestRoot);
-    const nest = await NestFactory.createApplicationContext(TestRoot, { logger: false, abortOnError: false });
+    };
+    const nest = await NestFactory.createApplicationContext(root, { logger: false, abortOnError: false });
     return new TestKit(nest, queues, directory);
   }
 
@@ -209,6 +209,9 @@ const absentColumnStore: ColumnStore = {
 function noColumnStore(): AppError {
   return new AppError('MILLRACE_COLUMN_STORE_UNAVAILABLE', 'The test kit has no column store: ask the run what it spent.');
 }
+
+@Module({})
+class TestApplication {}
 
 async function openHost(options: TestKitOptions, directory: string, queues: InlineQueueDriver): Promise<Host> {
   const database = await PgliteSqlDatabase.open();

@@ -7,6 +7,7 @@ import { formatUsd, sumUsd, usd } from '../../src/kernel/money.ts';
 import { CallLedger } from '../../src/ledger/call-ledger.ts';
 import { ExportLedger } from '../../src/ledger/export-ledger.ts';
 import type { Emission, MessageLedger } from '../../src/ledger/message-ledger.ts';
+import { type MessageState, mayBecome } from '../../src/ledger/message-state.ts';
 import { prune } from '../../src/ledger/retention.ts';
 import { SweepLedger } from '../../src/ledger/sweep-ledger.ts';
 import { someAdmission, someLedger, someReservation, someSettlement } from '../support/ledger-fixture.ts';
@@ -309,6 +310,31 @@ export function ledgerContract(name: string, open: () => Promise<SqlDatabase>): 
       const after = await calls.totals();
       expect(after.calls).toBe(before.calls);
       expect(formatUsd(after.settledUsd)).toBe(formatUsd(before.settledUsd));
+    });
+
+    it('only ever goes from state to state as the state machine says, whoever tries what', async () => {
+      const operations = ['lease', 'finish', 'retry', 'end', 'hand_back', 'expire'] as const;
+      await fc.assert(
+        fc.asyncProperty(fc.array(fc.tuple(fc.constantFrom(...operations), fc.boolean()), { maxLength: 10 }), async (script) => {
+          const id = await admitted();
+          let state: MessageState = 'pending';
+          for (const [operation, showsFence] of script) {
+            const before = await stateOf(id);
+            const fence = (before?.fence ?? 0) - (showsFence ? 0 : 1);
+            if (operation === 'lease') await ledger.lease(id, leaseMs);
+            else if (operation === 'finish') await ledger.finish({ id, fence, result: undefined, emissions: [], outcomeLine: '{}' });
+            else if (operation === 'retry') await ledger.retry({ id, fence, delayMs: 0, code: 'X', detail: '{}' });
+            else if (operation === 'end') await ledger.end({ id, fence, state: 'dead_lettered', code: 'X', detail: '{}', outcomeLine: '{}' });
+            else if (operation === 'hand_back') await ledger.handBack([{ id, fence, leaseMs }]);
+            else await expireLeases();
+            const after = (await stateOf(id))?.state as MessageState;
+            expect(after === state || mayBecome(state, after), `${state} to ${after} by ${operation}`).toBe(true);
+            if (!showsFence && !['lease', 'expire'].includes(operation)) expect(after).toBe(state);
+            state = after;
+          }
+        }),
+        { numRuns: 25 },
+      );
     });
 
     it('raises the fence with every lease and never lowers it', async () => {

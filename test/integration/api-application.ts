@@ -28,6 +28,7 @@ export async function startApi(
     readonly lines?: LogLines;
     readonly bodyLimitBytes?: number;
     readonly closeGraceMs?: number;
+    readonly version?: string;
   } = {},
 ): Promise<NestFastifyApplication> {
   const lines = options.lines ?? new LogLines();
@@ -38,7 +39,7 @@ export async function startApi(
 
   const app = await createHttpApplication(ApiUnderTest, {
     logger,
-    version: '1.2.3',
+    version: options.version ?? '1.2.3',
     bodyLimitBytes: options.bodyLimitBytes ?? 100_000,
     ...(options.closeGraceMs === undefined ? {} : { closeGraceMs: options.closeGraceMs }),
   });

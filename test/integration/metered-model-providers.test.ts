@@ -3,12 +3,11 @@ import type { AddressInfo } from 'node:net';
 import { embedMany, generateText, isStepCount, Output, streamText, tool } from 'ai';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { AppError } from '../../src/kernel/app-error.ts';
 import { formatUsd, sumUsd, usd } from '../../src/kernel/money.ts';
 import type { CallScope } from '../../src/models/call-scope.ts';
 import type { ModelGateway } from '../../src/models/model-gateway.ts';
 import { type Simulator, startSimulator } from '../../src/simulator/simulator.ts';
-import { type CallRow, type MeteredModels, openMeteredModels } from '../support/metered-models.ts';
+import { type CallRow, failureOf, type MeteredModels, openMeteredModels } from '../support/metered-models.ts';
 
 let models: MeteredModels;
 let simulator: Simulator;
@@ -67,15 +66,6 @@ function sums(rows: readonly CallRow[]) {
   const amounts = (column: 'cost_usd' | 'upper_bound_usd') =>
     sumUsd(rows.map((row) => usd(row[column] ?? '0')));
   return { cost: amounts('cost_usd'), upper: amounts('upper_bound_usd') };
-}
-
-async function failureOf(work: PromiseLike<unknown>): Promise<AppError> {
-  const error = await Promise.resolve(work).then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  expect(error).toBeInstanceOf(AppError);
-  return error as AppError;
 }
 
 describe.each(kinds)('%s', (_name, reference) => {

@@ -5,6 +5,7 @@ import { FilesPayloadStore } from '../../src/drivers/payload-store/payload-store
 import { migrate } from '../../src/drivers/sql-database/migrator.ts';
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
 import { PgliteSqlDatabase } from '../../src/drivers/sql-database/sql-database.pglite.ts';
+import { AppError } from '../../src/kernel/app-error.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { newId } from '../../src/kernel/ids.ts';
 import { type Usd, sumUsd, usd } from '../../src/kernel/money.ts';
@@ -15,6 +16,7 @@ import type { OwningMessage } from '../../src/models/call-owner.ts';
 import type { CallScope } from '../../src/models/call-scope.ts';
 import { ModelGateway, type ModelGatewayOptions } from '../../src/models/model-gateway.ts';
 import { type ProviderConfig, ProviderRegistry } from '../../src/models/provider-registry.ts';
+import { type Script, ScriptedModel } from '../../src/models/scripted-model.ts';
 import { packagedPriceBook } from '../../src/pricing/packaged-price-book.ts';
 import type { Logger } from '../../src/telemetry/logger.ts';
 import { metricCatalogue } from '../../src/telemetry/metric-catalogue.ts';
@@ -67,6 +69,11 @@ export interface MeteredModels {
     providers: Readonly<Record<string, ProviderConfig>>,
     options?: Partial<ModelGatewayOptions>,
   ): ModelGateway;
+  /** A gateway whose one provider, "scripted", answers by the script. */
+  scripted(
+    script: Script,
+    timeoutMs?: number,
+  ): { readonly model: ScriptedModel; readonly gateway: ModelGateway };
   /** A new message under lease. */
   leasedMessage(leaseMs?: number): Promise<OwningMessage>;
   /** The message is handed back and leased again, with a higher fence. */
@@ -101,22 +108,28 @@ export async function openMeteredModels(): Promise<MeteredModels> {
     const { envelope, fence, deliveries } = outcome.message;
     return { ...envelope, fence, deliveries };
   };
+  const gateway: MeteredModels['gateway'] = (providers, options = {}) =>
+    new ModelGateway({
+      ledger: calls,
+      pricer,
+      registry: new ProviderRegistry(providers),
+      payloads,
+      logger: loggerInto(logged),
+      clock: systemClock,
+      metrics,
+      ...options,
+    });
   return {
     database,
     messages,
     calls,
     logged,
-    gateway: (providers, options = {}) =>
-      new ModelGateway({
-        ledger: calls,
-        pricer,
-        registry: new ProviderRegistry(providers),
-        payloads,
-        logger: loggerInto(logged),
-        clock: systemClock,
-        metrics,
-        ...options,
-      }),
+    gateway,
+    scripted(script, timeoutMs) {
+      const model = new ScriptedModel(script, 'gpt-5-mini');
+      const limit = timeoutMs === undefined ? {} : { timeoutMs };
+      return { model, gateway: gateway({ scripted: { kind: 'custom', model: () => model, ...limit } }) };
+    },
     async leasedMessage(leaseMs = 60_000) {
       const admission = someAdmission({
         id: newId(new Date()),
@@ -167,9 +180,26 @@ export async function openMeteredModels(): Promise<MeteredModels> {
   };
 }
 
+/** What the work fails with. Fails itself when the work succeeds, or fails with anything but an AppError. */
+export async function failureOf(work: PromiseLike<unknown>): Promise<AppError> {
+  try {
+    await work;
+  } catch (error) {
+    if (error instanceof AppError) return error;
+    throw error;
+  }
+  throw new Error('it should have failed');
+}
+
 /** The sum of an amount over usage records; NULL counts as nothing, as in ClickHouse. */
 export function sumOfLines(lines: readonly Readonly<Record<string, unknown>>[], column: string): Usd {
-  return sumUsd(lines.map((line) => usd(String(line[column] ?? '0'))));
+  return sumUsd(
+    lines.map((line) => {
+      const amount = line[column] ?? '0';
+      if (typeof amount !== 'string') throw new Error(`${column} is an amount as text`);
+      return usd(amount);
+    }),
+  );
 }
 
 function loggerInto(lines: LoggedLine[]): Logger {

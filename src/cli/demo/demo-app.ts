@@ -7,54 +7,43 @@ import { createLogger } from '../../telemetry/logging.ts';
 import type { CommandContext } from '../command-context.ts';
 import type { DemoFolder } from './demo-folder.ts';
 import type { ExampleModels, ExamplePipeline } from './example-pipeline.ts';
-import { badDay, type SimulatorChild, startSimulatorChild } from './simulator-child.ts';
+import type { SimulatorChild } from './simulator-child.ts';
 
 export interface DemoAppOptions {
   readonly context: CommandContext;
   readonly folder: DemoFolder;
   readonly example: ExamplePipeline;
   readonly models: ExampleModels;
+  /** Plays the providers; absent when they are real. */
+  readonly simulator: SimulatorChild | undefined;
   /** Whether the API is up. */
   readonly http: boolean;
   readonly concurrency: number | undefined;
 }
 
-/** The example pipeline at work on a folder, with its provider. */
+/** The example pipeline at work on a folder. */
 export interface DemoApp {
   readonly app: MillraceApp;
   readonly host: Host;
-  /** Absent with a real provider. */
-  readonly simulator: SimulatorChild | undefined;
-  /** Stops in order: the application, then its provider. */
   close(): Promise<void>;
 }
 
 // A demo runs embedded in its own folder, whatever servers the environment names for the real installation.
 const foreignSettings = /^MILLRACE_(?:CONFIG|ROLES|DATA_DIRECTORY|POSTGRES|QUEUE|CLICKHOUSE|S3)/;
 
-/** Starts provider and application. What was started is stopped again when a later part fails. */
+/** Starts the application, embedded in the folder. Its log goes to demo.log there. */
 export async function startDemoApp(options: DemoAppOptions): Promise<DemoApp> {
-  const { context, folder, example, models, http, concurrency } = options;
-  const { directory, run } = folder;
-  const simulator = models.isSimulated
-    ? await startSimulatorChild({
-        directory: join(directory, 'simulator'),
-        seed: run.seed,
-        rules: run.faults ? badDay : [],
-        clock: context.clock,
-      })
-    : undefined;
+  const { context, folder, example, models, simulator, http, concurrency } = options;
+  const { directory } = folder;
+  const { summaryModel, classificationModel } = models;
+  const resultsDirectory = join(directory, 'results');
+  const environment = Object.fromEntries(
+    Object.entries(context.environment).filter(([name]) => !foreignSettings.test(name)),
+  );
   const log = openSync(join(directory, 'demo.log'), 'a');
-  const release = async (): Promise<void> => {
-    await simulator?.stop();
-    closeSync(log);
-  };
   try {
-    const environment = Object.fromEntries(
-      Object.entries(context.environment).filter(([name]) => !foreignSettings.test(name)),
-    );
     const app = await createMillraceApp({
-      imports: [example.DocumentsModule.with({ ...models, resultsDirectory: join(directory, 'results') })],
+      imports: [example.DocumentsModule.with({ resultsDirectory, summaryModel, classificationModel })],
       http,
       environment,
       logger: createLogger({ level: 'info', destination: { write: (line) => void writeSync(log, line) } }),
@@ -67,15 +56,12 @@ export async function startDemoApp(options: DemoAppOptions): Promise<DemoApp> {
       },
     });
     const close = async (): Promise<void> => {
-      try {
-        await app.close();
-      } finally {
-        await release();
-      }
+      await app.close();
+      closeSync(log);
     };
-    return { app, host: app.nest.get(Host), simulator, close };
+    return { app, host: app.nest.get(Host), close };
   } catch (error) {
-    await release();
+    closeSync(log);
     throw error;
   }
 }

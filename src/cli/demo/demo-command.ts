@@ -1,8 +1,7 @@
-import 'reflect-metadata';
 import type { Command } from 'commander';
 import { type Bind, type CommandContext } from '../command-context.ts';
 import { wholeNumber } from '../option-values.ts';
-import { type DemoOptions, runDemo } from './run-demo.ts';
+import type { DemoOptions } from './run-demo.ts';
 
 /** `millrace demo`: the example pipeline over real documents, embedded, with everything it cost. */
 export function addDemoCommand(program: Command, context: CommandContext, bind: Bind): void {
@@ -17,5 +16,5 @@ export function addDemoCommand(program: Command, context: CommandContext, bind: 
     .option('--faults', 'let the simulated provider fail now and then')
     .option('--seed <n>', 'what the simulated provider draws from (default: 1)', wholeNumber(0, 2 ** 31 - 1))
     .option('--concurrency <n>', 'messages of a stage at once (default: 16)', wholeNumber(1, 1000))
-    .action(bind((options: DemoOptions) => runDemo(context, options)));
+    .action(bind(async (options: DemoOptions) => (await import('./run-demo.ts')).runDemo(context, options)));
 }

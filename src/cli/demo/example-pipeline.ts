@@ -26,8 +26,12 @@ export interface ExampleModels {
   readonly isSimulated: boolean;
 }
 
-export interface ExamplePipeline {
+/** The part that says which provider is needed: it loads in no time, so that the provider can start first. */
+export interface ExampleModelChoice {
   chooseModels(environment: Readonly<Record<string, string | undefined>>): ExampleModels;
+}
+
+export interface ExamplePipeline {
   findDocuments(folder: string): Promise<ExampleDocuments>;
   findPackageTexts(from: string): Promise<ExampleDocuments>;
   admitDocuments(
@@ -49,15 +53,21 @@ export interface ExamplePipeline {
   };
 }
 
-const files = ['admit-documents.js', 'choose-models.js', 'documents.module.js', 'find-documents.js'];
+/** Loads how the example chooses its models. */
+export async function loadModelChoice(): Promise<ExampleModelChoice> {
+  return (await loadFile('choose-models.js')) as ExampleModelChoice;
+}
 
-/** Loads the example from the package's compiled files. */
+/** Loads the example. */
 export async function loadExample(): Promise<ExamplePipeline> {
-  const directory = join(packageRoot(), 'dist', 'examples', 'documents');
-  invariant(existsSync(directory), `the package is built: ${directory} is there`);
-  const loaded = await Promise.all(
-    files.map((file) => import(pathToFileURL(join(directory, file)).href) as Promise<object>),
-  );
+  const files = ['admit-documents.js', 'documents.module.js', 'find-documents.js'];
+  const loaded = await Promise.all(files.map((file) => loadFile(file)));
   // The types of the two sides are compared by a test.
   return Object.assign({}, ...loaded) as ExamplePipeline;
+}
+
+function loadFile(file: string): Promise<object> {
+  const path = join(packageRoot(), 'dist', 'examples', 'documents', file);
+  invariant(existsSync(path), `the package is built: ${path} is there`);
+  return import(pathToFileURL(path).href) as Promise<object>;
 }

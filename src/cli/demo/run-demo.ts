@@ -1,16 +1,17 @@
-import { relative } from 'node:path';
+import { join, relative } from 'node:path';
 import { AppError } from '../../kernel/app-error.ts';
 import { packageRoot } from '../../kernel/package-root.ts';
 import { type CommandContext, exitCodes, print, tell } from '../command-context.ts';
 import { aborted, type ShutdownSignals, watchShutdownSignals } from '../shutdown-signals.ts';
-import { type DemoApp, startDemoApp } from './demo-app.ts';
+import type { DemoApp } from './demo-app.ts';
 import { type DemoFolder, findUnfinishedRuns, markFinished, openDemoFolder } from './demo-folder.ts';
 import { collectReport, type DemoReport, reportDocument } from './demo-report.ts';
 import { reportText } from './demo-tables.ts';
 import { findDisagreements } from './demo-verdict.ts';
-import { type ExampleDocument, type ExamplePipeline, loadExample } from './example-pipeline.ts';
+import { type ExampleDocument, type ExamplePipeline, loadExample, loadModelChoice } from './example-pipeline.ts';
 import { progressDisplay } from './progress.ts';
 import { readReusedCalls } from './reused-calls.ts';
+import { badDay, type SimulatorChild, startSimulatorChild } from './simulator-child.ts';
 import { tellAddresses } from './stay.ts';
 
 export interface DemoOptions {
@@ -41,24 +42,36 @@ export async function runDemo(context: CommandContext, options: DemoOptions): Pr
   tellAboutRuns(context, folder);
   const signals = watchShutdownSignals((name) => tell(context, `\n${name}: stopping in order; again to stop at once`));
   try {
-    const example = await loadExample();
-    const documents = await documentsOf(example, folder);
-    const demo = await startDemoApp({
-      context,
-      folder,
-      example,
-      models: example.chooseModels(context.environment),
-      http: options.stay === true,
-      concurrency: options.concurrency,
-    });
+    const models = (await loadModelChoice()).chooseModels(context.environment);
+    // The provider starts in its own process while this one loads what is large.
+    const loading = Promise.all([loadExample(), import('./demo-app.ts')]);
+    const simulator = models.isSimulated ? await startSimulator(context, folder) : undefined;
     try {
-      return await workThrough({ context, options, folder, example, documents, demo, signals, startedMs });
+      const [example, { startDemoApp }] = await loading;
+      const documents = await documentsOf(example, folder);
+      const http = options.stay === true;
+      const demo = await startDemoApp({ context, folder, example, models, simulator, http, concurrency: options.concurrency });
+      try {
+        return await workThrough({ context, options, folder, example, documents, demo, simulator, signals, startedMs });
+      } finally {
+        await demo.close();
+      }
     } finally {
-      await demo.close();
+      await simulator?.stop();
     }
   } finally {
     signals.release();
   }
+}
+
+/** Starts the provider in the run's folder. */
+function startSimulator({ clock }: CommandContext, { directory, run }: DemoFolder): Promise<SimulatorChild> {
+  return startSimulatorChild({
+    directory: join(directory, 'simulator'),
+    seed: run.seed,
+    rules: run.faults ? badDay : [],
+    clock,
+  });
 }
 
 interface Work {
@@ -68,18 +81,19 @@ interface Work {
   readonly example: ExamplePipeline;
   readonly documents: readonly ExampleDocument[];
   readonly demo: DemoApp;
+  readonly simulator: SimulatorChild | undefined;
   readonly signals: ShutdownSignals;
   readonly startedMs: number;
 }
 
 async function workThrough(work: Work): Promise<number> {
-  const { context, options, folder, demo, signals } = work;
+  const { context, options, folder, demo, simulator, signals } = work;
   const { clock } = context;
   const seconds = (): number => Math.round(clock.monotonicMs() - work.startedMs) / 1000;
   // The simulator's end is a failure; a signal is a wish.
-  const stopping = AbortSignal.any([signals.signal, ...(demo.simulator === undefined ? [] : [demo.simulator.failed])]);
+  const stopping = AbortSignal.any([signals.signal, ...(simulator === undefined ? [] : [simulator.failed])]);
   await untilIdle(work, stopping, seconds);
-  demo.simulator?.failed.throwIfAborted();
+  simulator?.failed.throwIfAborted();
   if (signals.signal.aborted) {
     tell(context, `Not finished. Go on with: ${continueCommand(context, folder.directory)}`);
     return signals.exitCode();
@@ -88,7 +102,7 @@ async function workThrough(work: Work): Promise<number> {
   const report = await collectReport({
     store: demo.host.stores.columns,
     status: await demo.app.millrace.status(),
-    billedUsd: await demo.simulator?.billedUsd(),
+    billedUsd: await simulator?.billedUsd(),
     documents: work.documents.length,
     reusedCalls: await readReusedCalls(demo.host.metrics),
     stageOrder: demo.host.registry.stages.map(({ definition }) => definition.name),

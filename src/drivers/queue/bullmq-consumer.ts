@@ -89,12 +89,13 @@ export class BullMqConsumer implements QueueConsumer {
   }
 
   async #close(): Promise<void> {
-    const closed = this.#worker.close();
+    await this.pause();
     await Promise.allSettled(this.#inHand);
-    // What remains is BullMQ's own book-keeping. While its store is away that waits, until the connection is broken.
+    // What remains is BullMQ's own book-keeping, for which it waits as long as its store is away: then it is left
+    // undone, and the jobs come again when their locks have run out.
+    const closed = this.#worker.close(!this.#connection.isUp());
     await Promise.race([closed, later(closeGraceMs)]);
-    await this.#connection.close();
-    await closed;
+    await Promise.race([this.#connection.close().then(() => closed), later(closeGraceMs)]);
   }
 
   async #process(job: Job<WakeUpData>, token: string | undefined): Promise<void> {

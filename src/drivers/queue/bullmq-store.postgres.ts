@@ -1,6 +1,6 @@
 import { createPostgresBackend, type PgPool, runMigrations } from 'bullmq';
 import pg from 'pg';
-import { PglitePool } from '../sql-database/pglite-pool.ts';
+import { bullMqSchema, postgresBulkFrom } from './bullmq-schema.ts';
 import type { BullMqBackend, BullMqStore, ConsumerConnection } from './bullmq-store.ts';
 
 /*
@@ -8,9 +8,6 @@ import type { BullMqBackend, BullMqStore, ConsumerConnection } from './bullmq-st
  * several installations are told apart by their names. Its migrations are run here, once a start.
  */
 
-const schema = 'bullmq';
-// A bulk makes temporary tables, which takes as long as a dozen single jobs.
-const bulkFrom = 16;
 const producerPoolSize = 6;
 // One of them listens for as long as the consumer lives.
 const consumerPoolSize = 6;
@@ -19,7 +16,7 @@ const timeouts = { connectionTimeoutMillis: 10_000, query_timeout: 15_000, state
 /** BullMQ on a PostgreSQL server. */
 export class PostgresStore implements BullMqStore {
   readonly kind = 'postgres';
-  readonly bulkFrom = bulkFrom;
+  readonly bulkFrom = postgresBulkFrom;
   readonly backend: BullMqBackend;
   readonly #url: string;
   readonly #prefix: string;
@@ -37,7 +34,7 @@ export class PostgresStore implements BullMqStore {
     try {
       const client = await pool.connect();
       try {
-        await runMigrations(client, schema);
+        await runMigrations(client, bullMqSchema);
       } finally {
         client.release();
       }
@@ -54,7 +51,8 @@ export class PostgresStore implements BullMqStore {
 
   connectConsumer(): ConsumerConnection {
     const pool = poolOf(this.#url, consumerPoolSize);
-    return { backend: backendOn(pool), close: () => pool.end() };
+    // A statement on a server that is away fails soon, so that nothing waits for it.
+    return { backend: backendOn(pool), isUp: () => true, close: () => pool.end() };
   }
 
   async ping(): Promise<void> {
@@ -72,55 +70,6 @@ export class PostgresStore implements BullMqStore {
   }
 }
 
-/**
- * BullMQ on a PGlite of its own, in memory: a wake-up call need not outlive the process, since the sweeper makes it
- * anew from the ledger at the next start.
- */
-export class PgliteStore implements BullMqStore {
-  readonly kind = 'pglite';
-  readonly bulkFrom = bulkFrom;
-  readonly backend: BullMqBackend;
-  readonly #pool: PglitePool;
-
-  private constructor(pool: PglitePool) {
-    this.#pool = pool;
-    this.backend = (name, options, extra) => createPostgresBackend(name, { ...options, connection: pool }, extra);
-    // Every queue and worker on it listens for errors.
-    pool.setMaxListeners(0);
-  }
-
-  static async open(): Promise<PgliteStore> {
-    const pool = await PglitePool.open(schema);
-    const client = await pool.connect();
-    try {
-      await runMigrations(client, schema);
-    } finally {
-      client.release();
-    }
-    return new PgliteStore(pool);
-  }
-
-  queueName(name: string): string {
-    return name;
-  }
-
-  connectConsumer(): ConsumerConnection {
-    return { backend: this.backend, close: () => Promise.resolve() };
-  }
-
-  async ping(): Promise<void> {
-    await this.#pool.query('select 1');
-  }
-
-  warnings(): Promise<readonly string[]> {
-    return Promise.resolve([]);
-  }
-
-  close(): Promise<void> {
-    return this.#pool.end();
-  }
-}
-
 function poolOf(connectionString: string, max: number): pg.Pool {
   const pool = new pg.Pool({
     connectionString,
@@ -129,7 +78,7 @@ function poolOf(connectionString: string, max: number): pg.Pool {
     application_name: 'millrace queue',
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
-    options: `-c search_path=${schema}`,
+    options: `-c search_path=${bullMqSchema}`,
   });
   pool.on('error', () => undefined);
   pool.setMaxListeners(0);

@@ -51,13 +51,20 @@ export class RedisStore implements BullMqStore {
   }
 
   connectConsumer(): ConsumerConnection {
-    // BullMQ makes a second one from it, to block on.
     const redis = connect(this.#url, { maxRetriesPerRequest: null });
+    // BullMQ makes a second one from it to block on, and cannot end that one while Redis is away.
+    const duplicates: Redis[] = [];
+    const duplicate = redis.duplicate.bind(redis);
+    redis.duplicate = (override) => {
+      const copy = duplicate(override);
+      duplicates.push(copy);
+      return copy;
+    };
     return {
       backend: backendOn(redis),
-      close: () => {
-        redis.disconnect();
-        return Promise.resolve();
+      isUp: () => redis.status === 'ready',
+      close: async () => {
+        await Promise.all([redis, ...duplicates].map(end));
       },
     };
   }
@@ -90,8 +97,7 @@ export class RedisStore implements BullMqStore {
   }
 
   close(): Promise<void> {
-    this.#redis.disconnect();
-    return Promise.resolve();
+    return end(this.#redis);
   }
 }
 
@@ -107,6 +113,25 @@ function connect(url: string, options: Omit<RedisOptions, 'replyMapping'>): Redi
   // Every queue and worker on it listens.
   redis.setMaxListeners(0);
   return redis;
+}
+
+/**
+ * Ends a client for good, so that every command that still waits on it fails. A client that is told to disconnect
+ * while it waits to connect again would do neither, so it makes one last attempt.
+ */
+async function end(redis: Redis): Promise<void> {
+  redis.options.retryStrategy = () => null;
+  if (redis.status === 'end') return;
+  const ended = new Promise((resolve) => redis.once('end', resolve));
+  if (redis.status === 'reconnecting') {
+    await redis.connect().then(
+      () => redis.disconnect(),
+      () => undefined,
+    );
+  } else {
+    redis.disconnect();
+  }
+  await ended;
 }
 
 function backendOn(redis: Redis): BullMqBackend {

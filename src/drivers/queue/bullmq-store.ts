@@ -26,6 +26,8 @@ export interface BullMqStore {
 /** The connections of one consumer. */
 export interface ConsumerConnection {
   readonly backend: BullMqBackend;
+  /** Whether its store can be reached, as far as is known. */
+  isUp(): boolean;
   /** Lets go of them; what still waits for an answer fails. */
   close(): Promise<void>;
 }

@@ -1,15 +1,21 @@
 import { type IQueueBackend, Queue as BullMqQueue } from 'bullmq';
 import { AppError } from '../../kernel/app-error.ts';
 import { BullMqConsumer, type ConsumeOptions } from './bullmq-consumer.ts';
-import { PgliteStore, PostgresStore } from './bullmq-store.postgres.ts';
+import { PgliteStore } from './bullmq-store.pglite.ts';
+import { PostgresStore } from './bullmq-store.postgres.ts';
 import { RedisStore } from './bullmq-store.redis.ts';
 import type { BullMqStore } from './bullmq-store.ts';
 import type { Queue, QueueConsumer, QueueCounts, QueueDriver, WakeUp } from './queue.ts';
 import { jobOf, type WakeUpData } from './wake-up-job.ts';
 
 export interface BullMqOptions {
-  /** redis:, rediss:, postgres: or postgresql:. Absent: in the process, in memory. */
+  /** redis:, rediss:, postgres: or postgresql:. Absent: in the process, beginning empty. */
   readonly url?: string;
+  /**
+   * Without a url: a directory for the queue to lie in while the process lives. What is in it is removed. Absent: in
+   * memory, which takes some hundred megabytes more.
+   */
+  readonly scratchDirectory?: string;
   /** Distinguishes installations that share a store. */
   readonly prefix: string;
 }
@@ -46,8 +52,8 @@ export class BullMqQueueDriver implements QueueDriver {
   }
 
   /** Connects to the store. Throws MILLRACE_QUEUE_UNAVAILABLE when it cannot be reached. */
-  static async open({ url, prefix }: BullMqOptions): Promise<BullMqQueueDriver> {
-    return new BullMqQueueDriver(await orUnavailable('open', () => openStore(url, prefix)));
+  static async open(options: BullMqOptions): Promise<BullMqQueueDriver> {
+    return new BullMqQueueDriver(await orUnavailable('open', () => openStore(options)));
   }
 
   queue(name: string): Queue {
@@ -167,8 +173,8 @@ class OpenQueue implements Queue {
   }
 }
 
-async function openStore(url: string | undefined, prefix: string): Promise<BullMqStore> {
-  if (url === undefined) return await PgliteStore.open();
+async function openStore({ url, prefix, scratchDirectory }: BullMqOptions): Promise<BullMqStore> {
+  if (url === undefined) return await PgliteStore.open(scratchDirectory);
   const scheme = new URL(url).protocol;
   if (scheme === 'redis:' || scheme === 'rediss:') return await RedisStore.open({ url, prefix });
   return await PostgresStore.open({ url, prefix });

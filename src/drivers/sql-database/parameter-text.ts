@@ -1,4 +1,4 @@
-import { Decimal } from 'decimal.js';
+import { isUsd } from '../../kernel/money.ts';
 import { InvariantError } from '../../kernel/invariant.ts';
 
 /*
@@ -31,7 +31,7 @@ export function parameterText(value: unknown): string | null {
 function objectText(value: object): string {
   if (Array.isArray(value)) return arrayText(value);
   if (value instanceof Date) return value.toISOString();
-  if (Decimal.isDecimal(value)) return value.toFixed();
+  if (isUsd(value)) return value.toFixed();
   if (value instanceof Uint8Array) {
     return `\\x${Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('hex')}`;
   }

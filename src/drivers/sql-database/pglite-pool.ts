@@ -2,7 +2,6 @@ import { EventEmitter } from 'node:events';
 import type { PGlite } from '@electric-sql/pglite';
 import pg from 'pg';
 import { invariant } from '../../kernel/invariant.ts';
-import { openPglite } from './pglite-template.ts';
 import { PgliteSession } from './pglite-session.ts';
 import { PgliteUpkeep } from './pglite-upkeep.ts';
 import { Turns } from './turns.ts';
@@ -22,7 +21,7 @@ export interface PoolResult<Row> {
 const begins = /^\s*BEGIN\b/i;
 const ends = /^\s*(COMMIT|ROLLBACK)\b/i;
 
-/** A PGlite instance in memory of its own, shaped like a `pg.Pool`. */
+/** A PGlite instance, which it owns from then on, shaped like a `pg.Pool`. */
 export class PglitePool extends EventEmitter {
   /** There is no socket that could be lost unnoticed: a listener may wait as long as it likes. */
   readonly options = { keepAlive: true };
@@ -33,19 +32,12 @@ export class PglitePool extends EventEmitter {
   readonly #names = new Map<string, string>();
   #closing: Promise<void> | undefined;
 
-  private constructor(pglite: PGlite) {
+  constructor(pglite: PGlite) {
     super();
     this.#pglite = pglite;
     // A plain number: the declared type ids are a closed set.
     this.#session = new PgliteSession(pglite, (typeId: number) => pg.types.getTypeParser(typeId));
     this.#upkeep = new PgliteUpkeep(this.#session);
-  }
-
-  /** Opens an empty database in memory. Every statement finds its tables in `schema`, once that exists. */
-  static async open(schema: string): Promise<PglitePool> {
-    const pool = new PglitePool(await openPglite(undefined));
-    await pool.query(`SET search_path TO ${pg.escapeIdentifier(schema)}`);
-    return pool;
   }
 
   query<Row>(text: string, parameters: readonly unknown[] = []): Promise<PoolResult<Row>> {

@@ -18,38 +18,51 @@ import { packageRoot } from '../../kernel/package-root.ts';
 
 const blockBytes = 512;
 
+/** What a new database holds. */
+export interface PgliteTemplate {
+  /** Names the file. It must change when what prepare() makes does. */
+  readonly name: string;
+  /** Brings an empty database to where a new one begins. Absent: it begins empty. */
+  readonly prepare?: (pglite: PGlite) => Promise<void>;
+}
+
+const emptyDatabase: PgliteTemplate = { name: 'empty' };
+
 /** Opens PGlite on `dataDirectory`, which is made when it does not exist, or in memory. */
-export async function openPglite(dataDirectory: string | undefined): Promise<PGlite> {
+export async function openPglite(
+  dataDirectory: string | undefined,
+  template: PgliteTemplate = emptyDatabase,
+): Promise<PGlite> {
   const options = {
     relaxedDurability: false,
     // PostgreSQL's own default of 128 MB is taken at once, beside the engine's 128 MB; the rest is the file cache's.
     startParams: [...PGlite.defaultStartParams, '-c', 'shared_buffers=16MB'],
   };
   if (dataDirectory === undefined) {
-    return await PGlite.create({ ...options, loadDataDir: new Blob([await template()]) });
+    return await PGlite.create({ ...options, loadDataDir: new Blob([await archiveOf(template)]) });
   }
   if (!existsSync(dataDirectory)) {
     const draft = `${dataDirectory}.draft`;
     rmSync(draft, { recursive: true, force: true });
-    unpack(await template(), draft);
+    unpack(await archiveOf(template), draft);
     renameSync(draft, dataDirectory);
   }
   return await PGlite.create({ ...options, dataDir: dataDirectory });
 }
 
-/** Makes the template for the installed PGlite, if it is not there yet, and answers its path. Part of the build. */
-export async function makePgliteTemplate(): Promise<string> {
-  const path = templatePath();
+/** Makes a template's file for the installed PGlite, if it is not there yet, and answers its path. Part of the build. */
+export async function makePgliteTemplate(template: PgliteTemplate = emptyDatabase): Promise<string> {
+  const path = pathOf(template);
   if (existsSync(path)) return path;
   mkdirSync(dirname(path), { recursive: true });
   const draft = `${path}.${process.pid}`;
-  writeFileSync(draft, await promisify(gzip)(await newDatabase(), { level: 9 }));
+  writeFileSync(draft, await promisify(gzip)(await newDatabase(template), { level: 9 }));
   renameSync(draft, path);
   return path;
 }
 
-function templatePath(): string {
-  return join(packageRoot(), 'dist', 'pglite', `${pgliteVersion()}.tar.gz`);
+function pathOf({ name }: PgliteTemplate): string {
+  return join(packageRoot(), 'dist', 'pglite', `${pgliteVersion()}-${name}.tar.gz`);
 }
 
 function pgliteVersion(): string {
@@ -62,16 +75,17 @@ function pgliteVersion(): string {
   return String(manifest.version);
 }
 
-/** An empty database as a tar archive. */
-async function template(): Promise<Buffer<ArrayBuffer>> {
-  const path = templatePath();
-  if (!existsSync(path)) return await newDatabase();
+/** A new database as a tar archive. */
+async function archiveOf(template: PgliteTemplate): Promise<Buffer<ArrayBuffer>> {
+  const path = pathOf(template);
+  if (!existsSync(path)) return await newDatabase(template);
   return Buffer.from(await promisify(gunzip)(readFileSync(path)));
 }
 
-async function newDatabase(): Promise<Buffer<ArrayBuffer>> {
+async function newDatabase({ prepare }: PgliteTemplate): Promise<Buffer<ArrayBuffer>> {
   const pglite = await PGlite.create();
   try {
+    await prepare?.(pglite);
     await pglite.exec('CHECKPOINT');
     const archive = await pglite.dumpDataDir('none');
     return Buffer.from(await archive.arrayBuffer());

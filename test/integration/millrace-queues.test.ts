@@ -1,0 +1,81 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { InjectQueue } from '@nestjs/bullmq';
+import { Injectable } from '@nestjs/common';
+import type { Queue } from 'bullmq';
+import { afterEach, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import {
+  MillraceQueuesModule,
+  Stage,
+  type StageHandler,
+  createMillraceApp,
+  defineMessage,
+  defineStage,
+} from '../../src/millrace.ts';
+import { TestKit } from '../../src/testing.ts';
+import { silentLogger } from '../../src/telemetry/silent-logger.ts';
+
+const NoteWritten = defineMessage('note.written').version(1, z.object({ text: z.string() }));
+const read = defineStage('read', { consumes: NoteWritten.upTo(1) });
+const origin = { team: 'blue', customer: 'acme', feature: 'notes' };
+
+@Injectable()
+class Inspector {
+  readonly queue: Queue;
+  constructor(@InjectQueue('read') queue: Queue) {
+    this.queue = queue;
+  }
+}
+
+describe("a stage's BullMQ queue", () => {
+  const cleanups: (() => Promise<void> | void)[] = [];
+  afterEach(async () => {
+    for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
+  });
+
+  it("is injected under the token of Nest's own BullMQ module, and shows the stage's jobs", async () => {
+    const handling = Promise.withResolvers<void>();
+    const mayEnd = Promise.withResolvers<void>();
+    @Stage(read)
+    class ReadStage implements StageHandler {
+      async handle(): Promise<void> {
+        handling.resolve();
+        await mayEnd.promise;
+      }
+    }
+    const dataDirectory = mkdtempSync(join(tmpdir(), 'millrace-queues-'));
+    cleanups.push(() => rmSync(dataDirectory, { recursive: true, force: true }));
+    const app = await createMillraceApp({
+      imports: [MillraceQueuesModule.forStages(read)],
+      providers: [ReadStage, Inspector],
+      http: false,
+      environment: {},
+      config: { dataDirectory },
+      logger: silentLogger,
+    });
+    cleanups.push(() => app.close());
+    const { queue } = app.nest.get(Inspector);
+    const { messageIds } = await app.millrace.admit(NoteWritten.v1, { text: 'hello' }, { origin });
+    await handling.promise;
+    const jobs = await queue.getJobs(['active']);
+    expect(jobs.map((job) => job.id?.slice(0, 36))).toEqual(messageIds);
+    expect(jobs[0]?.data).toMatchObject({ origin });
+    mayEnd.resolve();
+    await expect.poll(() => app.millrace.isIdle()).toBe(true);
+    await expect.poll(() => queue.getActiveCount()).toBe(0);
+  });
+
+  it('says why there is none in the test kit', async () => {
+    @Stage(read)
+    class ReadStage implements StageHandler {
+      handle(): void {}
+    }
+    const create = TestKit.create({
+      imports: [MillraceQueuesModule.forStages(read)],
+      providers: [ReadStage, Inspector],
+    });
+    await expect(create).rejects.toThrow('the queue of "read" is BullMQ\'s; the test kit has queues of its own');
+  });
+});
