@@ -1,0 +1,94 @@
+import { closeSync, openSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Role } from '../../src/app/configuration.ts';
+import { Host } from '../../src/app/host.ts';
+import { type Stores, openStores } from '../../src/app/stores.ts';
+import { AppError } from '../../src/kernel/app-error.ts';
+import { type Clock, systemClock } from '../../src/kernel/clock.ts';
+import { createLogger } from '../../src/telemetry/logging.ts';
+import { type ChaosSettings, configurationOf } from './chaos-settings.ts';
+import { columnsWithPoints, databaseWithPoints, FaultPoints, fetchWithPoints, queuesWithPoints } from './fault-points.ts';
+import { chaosStages } from './handlers.ts';
+import { carryOut } from './host-orders.ts';
+import { exitStoresAway, type HostLine, type OrderLine } from './orders.ts';
+import { sabotagedColumns, sabotagedDatabase } from './sabotage.ts';
+
+/*
+ * A host process of a chaos run: the product's own composition over stores that can be told to kill it. Ends in
+ * order on SIGTERM, and when the run that started it is gone.
+ *
+ *   node chaos-host.ts '{"settings":…,"name":"worker-1.2","roles":["worker"],"clockSkewMs":0}'
+ */
+
+export interface HostProcessOptions {
+  readonly settings: ChaosSettings;
+  /** Unique for every process of the run: leases are held under it. */
+  readonly name: string;
+  readonly roles: readonly Role[];
+  readonly clockSkewMs: number;
+}
+
+const options = JSON.parse(process.argv[2] ?? '{}') as HostProcessOptions;
+const { settings, name, roles, clockSkewMs } = options;
+const configuration = configurationOf(settings, roles);
+const points = new FaultPoints();
+globalThis.fetch = fetchWithPoints(globalThis.fetch, settings.simulatorUrl, points);
+
+const clock: Clock = {
+  ...systemClock,
+  now: () => new Date(Date.now() + clockSkewMs),
+};
+
+function send(line: HostLine): void {
+  process.send?.(line);
+}
+
+async function open(): Promise<Stores> {
+  try {
+    return await openStores(configuration, name);
+  } catch (error) {
+    if (!(error instanceof AppError) || !error.retryable) throw error;
+    process.stderr.write(`${name}: the stores are away: ${error.message}\n`);
+    process.exit(exitStoresAway);
+  }
+}
+
+const log = openSync(join(settings.directory, `${name}.log`), 'a');
+const stores = await open();
+const host = await Host.over({
+  configuration,
+  clock,
+  worker: name,
+  logger: createLogger({ level: 'info', destination: { write: (line) => void writeSync(log, line) } }),
+  stores: {
+    ...stores,
+    database: databaseWithPoints(sabotagedDatabase(stores.database, settings.sabotage), points),
+    columns: columnsWithPoints(sabotagedColumns(stores.columns, settings.sabotage), points),
+    queues: queuesWithPoints(stores.queues, points),
+  },
+});
+
+async function stop(): Promise<void> {
+  await host.stop();
+  closeSync(log);
+  process.exit(0);
+}
+
+process.on('SIGTERM', () => void stop());
+// The run is gone: nothing is left to work for.
+process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
+process.on('message', ({ id, order }: OrderLine) => {
+  carryOut(order, { host, stores, points, seed: settings.seed }).then(
+    (value) => send({ kind: 'done', id, value }),
+    (error: unknown) => send({ kind: 'failed', id, message: String(error) }),
+  );
+});
+
+try {
+  await host.start(chaosStages);
+} catch (error) {
+  if (!(error instanceof AppError) || !error.retryable) throw error;
+  process.stderr.write(`${name}: the stores went away: ${error.message}\n`);
+  process.exit(exitStoresAway);
+}
+send({ kind: 'ready' });

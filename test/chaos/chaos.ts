@@ -1,0 +1,104 @@
+import { parseArgs } from 'node:util';
+import { describeFault, planFaults } from './fault-plan.ts';
+import { checkInvariants } from './invariants.ts';
+import { runChaos } from './run-chaos.ts';
+import { summaryOf, tableOf, violationsOf } from './chaos-report.ts';
+import { sabotages } from './sabotage.ts';
+
+/*
+ * The chaos suite from the command line. Exits with 0 when every invariant held, 1 when one did not, 2 when it was not
+ * told what to do.
+ */
+
+const usage = `Runs a workload on the simulated provider, lets everything go wrong, and checks what is left.
+
+  npm run chaos -- [options]
+
+  --seed N            what the workload and the faults follow from (default 1)
+  --seeds N           how many seeds, from --seed on (default 1)
+  --messages M        how many messages are admitted; about four times as many are worked on (default 300)
+  --stores KIND       embedded, or services: PostgreSQL, Redis and a ClickHouse of their own (default embedded)
+  --faults N          how many faults strike (default one for 25 messages, at least 12)
+  --sabotage KIND     switches a protection off: ${sabotages.join(', ')}; the run must then fail
+  --patience S        how many seconds after the last fault all work must be done (default 120)
+  --plan              prints what would strike, and does nothing
+  --keep              keeps the run's directory: data, logs, evidence
+  --help              prints this`;
+
+function fail(problem: string): never {
+  process.stderr.write(`${problem}\n\n${usage}\n`);
+  process.exit(2);
+}
+
+function readOptions() {
+  try {
+    return parseArgs({
+      options: {
+        seed: { type: 'string', default: '1' },
+        seeds: { type: 'string', default: '1' },
+        messages: { type: 'string', default: '300' },
+        stores: { type: 'string', default: 'embedded' },
+        faults: { type: 'string' },
+        sabotage: { type: 'string' },
+        patience: { type: 'string', default: '120' },
+        plan: { type: 'boolean', default: false },
+        keep: { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false },
+      },
+    }).values;
+  } catch (error) {
+    return fail(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function wholeNumber(name: string, text: string, min: number): number {
+  const value = Number(text);
+  return Number.isSafeInteger(value) && value >= min ? value : fail(`--${name} is a whole number from ${min}, not "${text}"`);
+}
+
+const values = readOptions();
+if (values.help) {
+  process.stdout.write(`${usage}\n`);
+  process.exit(0);
+}
+const firstSeed = wholeNumber('seed', values.seed, 0);
+const seeds = wholeNumber('seeds', values.seeds, 1);
+const messages = wholeNumber('messages', values.messages, 1);
+const patienceMs = wholeNumber('patience', values.patience, 1) * 1000;
+const stores = values.stores === 'embedded' || values.stores === 'services' ? values.stores : fail('--stores is embedded or services');
+const sabotage = sabotages.find((known) => known === values.sabotage);
+if (values.sabotage !== undefined && sabotage === undefined) fail(`--sabotage is one of ${sabotages.join(', ')}`);
+const faults = values.faults === undefined ? Math.max(12, Math.round(messages / 25)) : wholeNumber('faults', values.faults, 0);
+
+function show(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+let lastShownMs = 0;
+function showProgress(text: string): void {
+  if (!process.stderr.isTTY && performance.now() - lastShownMs < 5000) return;
+  lastShownMs = performance.now();
+  process.stderr.write(process.stderr.isTTY ? `\r\u001b[K${text}` : `${text}\n`);
+}
+
+let failed = 0;
+for (let seed = firstSeed; seed < firstSeed + seeds; seed += 1) {
+  const plan = planFaults({ seed, stores, faults });
+  if (values.plan) {
+    for (const { atShare, fault } of plan) show(`${(atShare * 100).toFixed(1).padStart(5)} %  ${describeFault(fault)}`);
+    continue;
+  }
+  const run = await runChaos({ seed, messages, stores, plan, patienceMs, keep: values.keep, onProgress: showProgress, ...(sabotage === undefined ? {} : { sabotage }) });
+  if (process.stderr.isTTY) process.stderr.write('\r\u001b[K');
+  const results = checkInvariants(run.evidence);
+  const repeat = `npm run chaos -- --seed ${seed} --messages ${messages} --stores ${stores} --faults ${faults}${sabotage === undefined ? '' : ` --sabotage ${sabotage}`}`;
+  show(`\nseed ${seed}, ${stores}: ${repeat}\n`);
+  for (const { atMs, what } of run.struck) show(`${(atMs / 1000).toFixed(1).padStart(7)} s  ${what}`);
+  show(`\n${summaryOf(run)}\n\n${tableOf(results)}`);
+  if (values.keep) show(`\nkept in ${run.directory}`);
+  const violations = violationsOf(results, run.evidence);
+  if (violations === '') continue;
+  failed += 1;
+  show(`\nseed ${seed} broke a promise:\n${violations}\n\nagain: ${repeat} --keep`);
+}
+process.exit(failed === 0 ? 0 : 1);

@@ -1,0 +1,103 @@
+import type { BillEntry } from '../../src/simulator/bill.ts';
+
+/* All that a run left behind, from four witnesses: ledger, the trigger's history, ClickHouse, the simulator's bill. */
+
+export interface OriginEvidence {
+  readonly team: string;
+  readonly customer: string;
+  readonly feature: string;
+  /** Empty when there is none. */
+  readonly batch: string;
+}
+
+export interface MessageEvidence extends OriginEvidence {
+  readonly id: string;
+  readonly root_id: string;
+  readonly parent_id: string | null;
+  readonly event_id: string;
+  readonly type: string;
+  /** Empty for an output. */
+  readonly stage: string;
+  readonly state: 'pending' | 'leased' | 'completed' | 'dead_lettered' | 'cancelled';
+  readonly fence: number;
+  readonly labels: string | null;
+  readonly result: string | null;
+  readonly error_code: string | null;
+  /** From its data. */
+  readonly data: { readonly key: string; readonly parts?: number; readonly index?: number; readonly cause?: string };
+}
+
+export interface CallEvidence {
+  readonly id: string;
+  readonly message_id: string | null;
+  readonly fence: number | null;
+  readonly step: string;
+  readonly ordinal: number;
+  readonly attempt: number;
+  readonly state: 'reserved' | 'settled' | 'unsettled';
+  readonly outcome: string | null;
+  readonly settlement: string | null;
+  readonly has_answer: boolean;
+  readonly reserved_ms: number;
+  readonly settled_ms: number | null;
+  readonly cost_usd: string | null;
+  readonly upper_bound_usd: string | null;
+}
+
+/** One change of a message, as the trigger saw it. Times are milliseconds with fractions, of the database's clock. */
+export interface HistoryEvidence {
+  readonly message_id: string;
+  readonly at_ms: number;
+  readonly from_state: string | null;
+  readonly to_state: string;
+  readonly from_fence: number | null;
+  readonly to_fence: number;
+  readonly held_by: string | null;
+  readonly taken_by: string | null;
+  readonly held_until_ms: number | null;
+  readonly leased_ms: number | null;
+  readonly client: string | null;
+}
+
+/** The usage records of one call in ClickHouse, summed. */
+export interface UsageEvidence extends OriginEvidence {
+  readonly call_id: string;
+  readonly message_id: string;
+  readonly records: number;
+  readonly distinct_records: number;
+  readonly calls: number;
+  readonly cost_usd: string;
+  readonly upper_bound_usd: string;
+  readonly unsettled: number;
+  readonly estimated: number;
+  readonly unpriced: number;
+}
+
+export interface OutcomeEvidence extends OriginEvidence {
+  readonly message_id: string;
+  readonly outcome: string;
+  readonly deliveries: number;
+}
+
+export interface StoreEvidence {
+  readonly messages: readonly MessageEvidence[];
+  readonly calls: readonly CallEvidence[];
+  readonly history: readonly HistoryEvidence[];
+  readonly usage: readonly UsageEvidence[];
+  readonly outcomes: readonly OutcomeEvidence[];
+  /** What the hourly and the daily rollup of ClickHouse come to. */
+  readonly rollups: readonly { readonly table: string; readonly calls: number; readonly cost_usd: string }[];
+  readonly unexported: { readonly records: number; readonly batches: number };
+}
+
+export interface Evidence extends StoreEvidence {
+  readonly seed: number;
+  readonly bill: readonly BillEntry[];
+  /** Which of the workload were acknowledged to their sender, and which were sent at all. */
+  readonly acknowledged: ReadonlySet<number>;
+  readonly sent: ReadonlySet<number>;
+  /** Whether several processes shared the ledger, so that connections tell who wrote. */
+  readonly hasClients: boolean;
+  /** Processes that ended without having been killed. */
+  readonly crashes: readonly string[];
+}

@@ -1,0 +1,164 @@
+import type { FaultRuleInput } from '../../src/simulator/simulator-config.ts';
+import type { StoresKind } from './chaos-settings.ts';
+import type { FaultPoint } from './fault-points.ts';
+import { SeededRandom } from './seeded-random.ts';
+
+/*
+ * What goes wrong in a run and when: a pure function of seed, stores and number of faults. Times are shares of the
+ * work (the part of all expected messages that has ended), so that a plan fits any machine. All kinds are dealt from
+ * a shuffled deck, and the deck is dealt again when it is used up: a long run meets every kind, short ones differ.
+ */
+
+export type Fault =
+  | { readonly kind: 'kill'; readonly target: string; readonly awayMs: number }
+  | { readonly kind: 'kill_at'; readonly target: string; readonly point: FaultPoint; readonly awayMs: number }
+  | { readonly kind: 'restart_in_order'; readonly target: string }
+  /** Stopped for longer than a lease, and then going on as if nothing had been. */
+  | { readonly kind: 'stop'; readonly target: string; readonly forMs: number }
+  | { readonly kind: 'wake_again'; readonly count: number; readonly salt: string }
+  | { readonly kind: 'expire_leases'; readonly target: string }
+  | { readonly kind: 'redis_away' | 'postgres_away' | 'clickhouse_away'; readonly awayMs: number }
+  | { readonly kind: 'redis_emptied' | 'postgres_disconnects' }
+  /** The next insert: dies after it was accepted, is cut off before, or is refused. */
+  | { readonly kind: 'clickhouse_fails'; readonly how: 'die-after' | 'cut' | 'refuse'; readonly awayMs: number };
+
+export interface PlannedFault {
+  /** From 0 to 1. */
+  readonly atShare: number;
+  readonly fault: Fault;
+}
+
+export interface PlanOptions {
+  readonly seed: number;
+  readonly stores: StoresKind;
+  readonly faults: number;
+}
+
+/** Who runs what. The embedded host does everything in one process. */
+export const processRoles = {
+  embedded: { host: ['api', 'worker', 'relay'] },
+  services: { api: ['api'], 'worker-1': ['worker'], 'worker-2': ['worker'], relay: ['relay'] },
+} as const;
+
+/** Longer than the shortest lease, which is 15 s. */
+const stopMs = 17_000;
+const lastShare = 0.9;
+
+export function planFaults({ seed, stores, faults }: PlanOptions): readonly PlannedFault[] {
+  const random = new SeededRandom(`plan/${stores}/${seed}`);
+  const dealt: Fault[] = [];
+  for (let deal = 0; dealt.length < faults; deal += 1) {
+    const deck = stores === 'embedded' ? embeddedDeck(random, deal) : servicesDeck(random, deal);
+    dealt.push(...random.shuffle(deck).slice(0, faults - dealt.length));
+  }
+  return dealt.map((fault, index) => ({
+    atShare: Math.round(((index + random.next()) / faults) * lastShare * 1000) / 1000,
+    fault,
+  }));
+}
+
+const workerPoints = ['ledger.lease_messages', 'ledger.reserve_calls', 'request', 'ledger.settle_calls', 'ledger.finish_messages', 'queue.add'];
+const relayPoints = ['ledger.bind_export_batch', 'columns.insert', 'ledger.mark_exported'];
+const whens = ['before', 'during', 'after'] as const;
+
+function killsAt(random: SeededRandom, target: () => string, names: readonly string[], mostTimes: number): Fault[] {
+  return names.flatMap((name) =>
+    whens.map((when) => ({
+      kind: 'kill_at' as const,
+      target: target(),
+      point: { name, when, nth: random.whole(1, mostTimes), delayMs: random.whole(0, name === 'request' ? 40 : 3) },
+      awayMs: random.whole(0, 500),
+    })),
+  );
+}
+
+function embeddedDeck(random: SeededRandom, deal: number): Fault[] {
+  const host = (): string => 'host';
+  const kill = (): Fault => ({ kind: 'kill', target: 'host', awayMs: random.whole(0, 500) });
+  return [
+    kill(),
+    kill(),
+    kill(),
+    ...killsAt(random, host, workerPoints, 6),
+    ...killsAt(random, host, relayPoints, 2),
+    ...killsAt(random, host, ['ledger.admit_messages', 'ledger.retry_messages'], 3),
+    { kind: 'restart_in_order', target: 'host' },
+    ...wakeAgain(random, deal),
+    ...[1, 2].map(() => ({ kind: 'expire_leases' as const, target: 'host' })),
+    { kind: 'stop', target: 'host', forMs: random.whole(500, 3000) },
+  ];
+}
+
+function servicesDeck(random: SeededRandom, deal: number): Fault[] {
+  const worker = (): string => random.pick(['worker-1', 'worker-2']);
+  const awayMs = (): number => random.whole(200, 2500);
+  return [
+    ...['worker-1', 'worker-2', 'relay', 'api'].map((target) => ({ kind: 'kill' as const, target, awayMs: awayMs() })),
+    ...killsAt(random, worker, workerPoints, 6),
+    ...killsAt(random, () => 'relay', [...relayPoints, 'queue.add'], 2),
+    ...killsAt(random, () => 'api', ['ledger.admit_messages', 'queue.add'], 2),
+    ...['worker-1', 'relay'].map((target) => ({ kind: 'restart_in_order' as const, target })),
+    { kind: 'stop', target: worker(), forMs: stopMs },
+    { kind: 'stop', target: 'relay', forMs: stopMs },
+    ...wakeAgain(random, deal),
+    { kind: 'expire_leases', target: 'api' },
+    { kind: 'redis_away', awayMs: awayMs() },
+    { kind: 'redis_emptied' },
+    { kind: 'redis_emptied' },
+    { kind: 'postgres_away', awayMs: awayMs() },
+    { kind: 'postgres_disconnects' },
+    { kind: 'postgres_disconnects' },
+    { kind: 'clickhouse_away', awayMs: awayMs() },
+    ...(['die-after', 'cut', 'refuse'] as const).map((how) => ({ kind: 'clickhouse_fails' as const, how, awayMs: awayMs() })),
+  ];
+}
+
+function wakeAgain(random: SeededRandom, deal: number): Fault[] {
+  return [1, 2].map((turn) => ({ kind: 'wake_again', count: random.whole(5, 40), salt: `${deal}.${turn}.${random.whole(0, 9999)}` }));
+}
+
+/** A provider's bad day. Rates are low enough that most messages get through their attempts. */
+export const providerFaults: readonly FaultRuleInput[] = [
+  { fault: 'rate_limit', probability: 0.03, retryAfterMs: 150 },
+  { fault: 'server_error', probability: 0.02 },
+  { fault: 'overloaded', probability: 0.01 },
+  { fault: 'hang', probability: 0.002 },
+  { fault: 'hang_billed', probability: 0.002 },
+  { fault: 'cut_stream', probability: 0.02 },
+  { fault: 'malformed', probability: 0.005 },
+  { fault: 'empty', probability: 0.004 },
+  { fault: 'missing_usage', probability: 0.01 },
+  { fault: 'nul_text', probability: 0.01 },
+  { fault: 'bad_json', probability: 0.004 },
+  { fault: 'content_policy', probability: 0.002 },
+  { fault: 'context_too_long', probability: 0.001 },
+  { fault: 'slow', probability: 0.01, delayMs: 400 },
+];
+
+/** One line for people. */
+export function describeFault(fault: Fault): string {
+  switch (fault.kind) {
+    case 'kill':
+      return `SIGKILL ${fault.target}`;
+    case 'kill_at':
+      return `SIGKILL ${fault.target} ${fault.point.when} ${fault.point.name} (the ${fault.point.nth}. from now)`;
+    case 'restart_in_order':
+      return `SIGTERM ${fault.target}`;
+    case 'stop':
+      return `SIGSTOP ${fault.target} for ${fault.forMs} ms`;
+    case 'wake_again':
+      return `wake ${fault.count} messages twice, out of order`;
+    case 'expire_leases':
+      return 'all leases run out';
+    case 'redis_away':
+    case 'postgres_away':
+    case 'clickhouse_away':
+      return `${fault.kind.replace('_', ' ')} for ${fault.awayMs} ms`;
+    case 'redis_emptied':
+      return 'FLUSHALL';
+    case 'postgres_disconnects':
+      return 'PostgreSQL terminates all connections';
+    case 'clickhouse_fails':
+      return `ClickHouse: the next insert: ${fault.how}`;
+  }
+}

@@ -1,0 +1,126 @@
+import { embedMany, generateText, isStepCount, Output, streamText, tool } from 'ai';
+import { z } from 'zod';
+import type { MessageOf } from '../../src/pipeline/stage-definition.ts';
+import type { StageContext } from '../../src/pipeline/stage-context.ts';
+import type { RegisteredStage } from '../../src/pipeline/stage-registry.ts';
+import * as work from './workload.ts';
+
+/* The handlers of a chaos run: ordinary stages over the AI SDK, whose results and emissions carry what they saw. */
+
+interface Result {
+  readonly cause: string;
+}
+
+/** Fails once, after the answer is recorded: what follows must not pay for it again. */
+function throwInAStorm(key: string, ctx: StageContext): void {
+  if (ctx.attempt === 1 && work.isStormy(key)) throw new Error('the weather was bad');
+}
+
+async function triage({ data }: MessageOf<typeof work.triage>, ctx: StageContext): Promise<Result> {
+  const { text } = await generateText({
+    model: ctx.model('openai/gpt-5-mini', { step: 'triage' }),
+    prompt: `What is this ticket about?\n${data.text}`,
+    maxOutputTokens: 400,
+    abortSignal: ctx.signal,
+  });
+  throwInAStorm(data.key, ctx);
+  const cause = work.causeOf(text);
+  ctx.emit(work.Triaged.v1, { key: data.key, index: 0, cause, text });
+  for (let index = 0; index < data.parts; index += 1) {
+    ctx.emit(work.Part.v1, { key: `${data.key}/${index}`, index, cause, text: `part ${index} of ${text.slice(0, 200)}` });
+  }
+  return { cause };
+}
+
+async function answer({ data }: MessageOf<typeof work.answer>, ctx: StageContext): Promise<Result> {
+  const stream = streamText({
+    model: ctx.model('anthropic/claude-haiku-4-5', { step: 'answer' }),
+    prompt: `Answer ${data.key} politely.\n${data.text}`,
+    maxOutputTokens: 300,
+    abortSignal: ctx.signal,
+    // The handler hears of it from the text that never comes.
+    onError: () => undefined,
+  });
+  const text = await stream.text;
+  throwInAStorm(data.key, ctx);
+  const cause = work.causeOf(text);
+  ctx.emit(work.Answered.v1, { key: data.key, index: 0, cause, text });
+  return { cause };
+}
+
+async function index({ data }: MessageOf<typeof work.indexing>, ctx: StageContext): Promise<Result> {
+  const { embeddings } = await embedMany({
+    model: ctx.embeddingModel('openai/text-embedding-3-small', { step: 'index' }),
+    values: [data.key, `${data.key} in full: ${data.text}`, `${data.key} in short: ${data.text.slice(0, 40)}`],
+    maxRetries: 0,
+    abortSignal: ctx.signal,
+  });
+  return { cause: work.causeOf(...embeddings.map((vector) => JSON.stringify(vector.slice(0, 8)))) };
+}
+
+async function enrich({ data }: MessageOf<typeof work.enrich>, ctx: StageContext): Promise<Result> {
+  const { text, steps } = await generateText({
+    model: ctx.model('chat/gpt-4o-mini', { step: 'research' }),
+    prompt: `Look up what is needed for ${data.key}: ${data.text}`,
+    maxOutputTokens: 200,
+    tools: {
+      lookUp: tool({
+        description: 'Looks a topic up.',
+        inputSchema: z.object({ topic: z.string() }),
+        execute: ({ topic }) => ({ found: `All there is about ${topic} of ${data.key}` }),
+      }),
+    },
+    stopWhen: isStepCount(3),
+    abortSignal: ctx.signal,
+  });
+  const cause = work.causeOf(text, String(steps.length));
+  ctx.emit(work.Enriched.v1, { key: data.key, index: 0, cause, text });
+  return { cause };
+}
+
+async function outline({ data }: MessageOf<typeof work.outline>, ctx: StageContext): Promise<Result> {
+  const plan = await generateText({
+    model: ctx.model('openai/gpt-5-nano', { step: 'plan' }),
+    prompt: `Plan a report.\n${data.text}`,
+    maxOutputTokens: 400,
+    abortSignal: ctx.signal,
+  });
+  throwInAStorm(data.key, ctx);
+  const review = await generateText({
+    model: ctx.model('anthropic/claude-sonnet-4-5', { step: 'review' }),
+    prompt: `Review the plan of ${data.key}: ${plan.text}`,
+    maxOutputTokens: 200,
+    abortSignal: ctx.signal,
+  });
+  const cause = work.causeOf(plan.text, review.text);
+  for (let at = 0; at < data.parts; at += 1) {
+    ctx.emit(work.Section.v1, { key: `${data.key}/${at}`, index: at, cause, text: review.text });
+  }
+  return { cause };
+}
+
+const paragraph = z.object({ title: z.string(), body: z.string() });
+
+async function write({ data }: MessageOf<typeof work.write>, ctx: StageContext): Promise<Result> {
+  const { output } = await generateText({
+    model: ctx.model('openai/gpt-4.1-mini', { step: 'write' }),
+    prompt: `Write section ${data.key}: ${data.text}`,
+    output: Output.object({ schema: paragraph }),
+    maxOutputTokens: 300,
+    abortSignal: ctx.signal,
+  });
+  throwInAStorm(data.key, ctx);
+  const cause = work.causeOf(output.title, output.body);
+  ctx.emit(work.Written.v1, { key: data.key, index: 0, cause, text: output.body });
+  return { cause };
+}
+
+/** All stages of the workload with their handlers. */
+export const chaosStages = [
+  { definition: work.triage, handler: { handle: triage } },
+  { definition: work.answer, handler: { handle: answer } },
+  { definition: work.indexing, handler: { handle: index } },
+  { definition: work.enrich, handler: { handle: enrich } },
+  { definition: work.outline, handler: { handle: outline } },
+  { definition: work.write, handler: { handle: write } },
+] as unknown as readonly RegisteredStage[];

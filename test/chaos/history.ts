@@ -1,0 +1,41 @@
+import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
+
+/*
+ * The suite's own witness in the ledger: a trigger that writes down every change of a message's state or fence, in the
+ * transaction that makes it, with the connection that made it. The product does not know of it.
+ */
+
+const installation = `
+create schema if not exists chaos;
+create table if not exists chaos.history (
+  seq         bigint generated always as identity primary key,
+  message_id  uuid not null,
+  at          timestamptz not null default clock_timestamp(),
+  from_state  text,
+  to_state    text not null,
+  from_fence  integer,
+  to_fence    integer not null,
+  held_by     text,
+  taken_by    text,
+  held_until  timestamptz,
+  leased_at   timestamptz,
+  client      text not null default current_setting('application_name', true)
+);
+create or replace function chaos.note() returns trigger language plpgsql as $$
+begin
+  if tg_op = 'INSERT' then
+    insert into chaos.history (message_id, to_state, to_fence) values (new.id, new.state, new.fence);
+  elsif old.state <> new.state or old.fence <> new.fence then
+    insert into chaos.history (message_id, from_state, to_state, from_fence, to_fence, held_by, taken_by, held_until, leased_at)
+    values (new.id, old.state, new.state, old.fence, new.fence, old.lease_owner, new.lease_owner, old.lease_until, new.leased_at);
+  end if;
+  return null;
+end $$;
+create or replace trigger chaos_note after insert or update of state, fence on millrace.messages
+  for each row execute function chaos.note();
+`;
+
+/** Installs the witness. The ledger must have been migrated. */
+export async function installHistory(database: SqlDatabase): Promise<void> {
+  await database.execute(installation);
+}

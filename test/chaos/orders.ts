@@ -1,0 +1,42 @@
+import type { FaultPoint } from './fault-points.ts';
+
+/* What the run says to its host processes, over the channel that a forked process has, and what they answer. */
+
+export type Order =
+  /** Admit these of the workload; answered when all are durable. */
+  | { readonly kind: 'admit'; readonly indexes: readonly number[] }
+  | { readonly kind: 'progress' }
+  | { readonly kind: 'arm'; readonly point: FaultPoint }
+  /** Wake messages that nobody asked to be woken, twice each and out of order. */
+  | { readonly kind: 'wake_again'; readonly count: number; readonly salt: string }
+  /** All leases run out now, as when the database's clock jumps; who holds one does not know. */
+  | { readonly kind: 'expire_leases' };
+
+/** How far the ledger is. */
+export interface Progress {
+  readonly ended: number;
+  readonly open: number;
+  readonly reserved: number;
+  readonly unexported: number;
+}
+
+export interface Answers {
+  readonly admit: { readonly admitted: number };
+  readonly progress: Progress;
+  readonly arm: true;
+  readonly wake_again: { readonly woken: number };
+  readonly expire_leases: { readonly expired: number };
+}
+
+export interface OrderLine {
+  readonly id: number;
+  readonly order: Order;
+}
+
+export type HostLine =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'done'; readonly id: number; readonly value: unknown }
+  | { readonly kind: 'failed'; readonly id: number; readonly message: string };
+
+/** A process that could not open its stores at start ends with this: its supervisor starts it again. */
+export const exitStoresAway = 75;

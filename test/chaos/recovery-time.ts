@@ -1,0 +1,19 @@
+import type { HistoryEvidence } from './evidence.ts';
+import type { Death } from './host-process.ts';
+import { groupedBy } from './invariant-check.ts';
+
+/** How long the messages that dead processes held waited until another took them, in milliseconds, sorted. */
+export function recoveryTimes(history: readonly HistoryEvidence[], deaths: readonly Death[]): readonly number[] {
+  const diedAt = new Map(deaths.map(({ worker, atMs }) => [worker, atMs]));
+  const times: number[] = [];
+  for (const changes of groupedBy(history, (change) => change.message_id).values()) {
+    for (const [at, change] of changes.entries()) {
+      if (change.to_state !== 'leased' || change.taken_by === null) continue;
+      const next = changes[at + 1];
+      const died = diedAt.get(change.taken_by);
+      // Taken over from the dead: leased again, straight from its lease.
+      if (died !== undefined && next?.from_state === 'leased' && next.to_state === 'leased') times.push(next.at_ms - died);
+    }
+  }
+  return times.toSorted((left, right) => left - right);
+}

@@ -1,0 +1,190 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { ChaosSettings, StoresKind } from './chaos-settings.ts';
+import type { Evidence, StoreEvidence } from './evidence.ts';
+import { FaultInjector, type StruckFault } from './fault-injector.ts';
+import { type PlannedFault, processRoles, providerFaults } from './fault-plan.ts';
+import { type Death, HostProcess, pause } from './host-process.ts';
+import type { Progress } from './orders.ts';
+import type { Sabotage } from './sabotage.ts';
+import { SimulatorProcess } from './simulator-process.ts';
+import { StoreServers } from './store-servers.ts';
+import { admittedAt, messagesOf } from './workload.ts';
+
+/*
+ * One run: servers and processes come up, work is admitted bit by bit, the planned faults strike as the work goes on;
+ * then everything is healed, and when nothing is left to do (or the patience ends) the evidence is collected.
+ */
+
+export interface ChaosRunOptions {
+  readonly seed: number;
+  readonly messages: number;
+  readonly stores: StoresKind;
+  readonly plan: readonly PlannedFault[];
+  readonly sabotage?: Sabotage;
+  /** How long to wait, after healing, until nothing is left to do. */
+  readonly patienceMs: number;
+  /** Keeps the run's directory. */
+  readonly keep?: boolean;
+  readonly onProgress?: (text: string) => void;
+}
+
+export interface ChaosRun {
+  readonly evidence: Evidence;
+  readonly struck: readonly StruckFault[];
+  /** Planned faults for which the work was over too soon. */
+  readonly unstruck: number;
+  readonly deaths: readonly Death[];
+  readonly seconds: number;
+  readonly directory: string;
+}
+
+const pollMs = 100;
+const admissionChunk = 20;
+
+export async function runChaos(options: ChaosRunOptions): Promise<ChaosRun> {
+  const { seed, stores, sabotage, keep = false, onProgress = () => undefined } = options;
+  const startedMs = performance.now();
+  const directory = mkdtempSync(join(tmpdir(), `millrace-chaos-${seed}-`));
+  const opened: { stop(): Promise<void> }[] = [];
+  try {
+    const simulator = await SimulatorProcess.start(directory, seed, providerFaults);
+    opened.push(simulator);
+    const servers = stores === 'services' ? await StoreServers.start(directory) : undefined;
+    if (servers !== undefined) opened.push(servers);
+    const settings: ChaosSettings = {
+      seed,
+      directory,
+      simulatorUrl: simulator.url,
+      ...(servers === undefined ? {} : { services: servers.settings }),
+      ...(sabotage === undefined ? {} : { sabotage }),
+    };
+    await inspect('prepare', settings);
+    const processes = makeProcesses(settings, stores);
+    opened.push({ stop: () => endAll(processes, (host) => host.kill()) });
+    await endAll(processes, (host) => host.start());
+    const worked = await work(options, processes, servers);
+    onProgress(`healing after ${worked.struck.length} lines of faults`);
+    await simulator.heal();
+    await worked.untilQuiet(options.patienceMs);
+    await endAll(processes, (host) => host.terminate());
+    const file = join(directory, 'evidence.json');
+    await inspect('collect', settings, file);
+    const hosts = [...processes.values()];
+    return {
+      evidence: {
+        ...(JSON.parse(readFileSync(file, 'utf8')) as StoreEvidence),
+        seed,
+        bill: await simulator.readBill(),
+        acknowledged: worked.acknowledged,
+        sent: worked.sent,
+        hasClients: stores === 'services',
+        crashes: hosts.flatMap((host) => host.crashes),
+      },
+      struck: worked.struck,
+      unstruck: worked.unstruck,
+      deaths: hosts.flatMap((host) => host.deaths),
+      seconds: (performance.now() - startedMs) / 1000,
+      directory,
+    };
+  } finally {
+    for (const one of opened.toReversed()) await one.stop();
+    if (!keep) rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+function makeProcesses(settings: ChaosSettings, stores: StoresKind): ReadonlyMap<string, HostProcess> {
+  return new Map(
+    Object.entries(processRoles[stores]).map(([name, roles]) => [
+      name,
+      // One worker's clock is two minutes off, whatever the plan.
+      new HostProcess({ name, host: { settings, roles: [...roles], clockSkewMs: name === 'worker-2' ? 120_000 : 0 } }),
+    ]),
+  );
+}
+
+async function endAll(processes: ReadonlyMap<string, HostProcess>, act: (host: HostProcess) => Promise<void>): Promise<void> {
+  await Promise.all([...processes.values()].map(act));
+}
+
+interface Worked {
+  readonly struck: readonly StruckFault[];
+  readonly unstruck: number;
+  readonly acknowledged: ReadonlySet<number>;
+  readonly sent: ReadonlySet<number>;
+  untilQuiet(patienceMs: number): Promise<void>;
+}
+
+/** Admits everything and lets the faults strike; resolves when all is admitted and everything is back. */
+async function work(
+  { seed, messages, plan, onProgress = () => undefined }: ChaosRunOptions,
+  processes: ReadonlyMap<string, HostProcess>,
+  servers: StoreServers | undefined,
+): Promise<Worked> {
+  const [front] = processes.values();
+  if (front === undefined) throw new Error('A run has processes');
+  const injector = new FaultInjector(processes, servers, front);
+  const indexes = Array.from({ length: messages }, (_, index) => index);
+  const expected = indexes.reduce((sum, index) => sum + messagesOf(admittedAt(seed, index)), 0);
+  const acknowledged = new Set<number>();
+  const sent = new Set<number>();
+  const due = [...plan];
+  let progress: Progress = { ended: 0, open: 0, reserved: 0, unexported: 0 };
+  const look = async (): Promise<void> => {
+    // While its stores are away the front cannot say.
+    progress = await front.ask({ kind: 'progress' }).catch(() => progress);
+  };
+  const mostOpen = Math.max(60, Math.round(messages / 3));
+  let admitting: Promise<unknown> | undefined;
+  const admitNext = (): void => {
+    if (admitting !== undefined || acknowledged.size === messages || progress.open >= mostOpen) return;
+    const chunk = indexes.filter((index) => !acknowledged.has(index)).slice(0, admissionChunk);
+    for (const index of chunk) sent.add(index);
+    admitting = front
+      .ask({ kind: 'admit', indexes: chunk })
+      // Not acknowledged: the same is sent again, as a sender does.
+      .then(() => chunk.forEach((index) => acknowledged.add(index)), () => pause(pollMs))
+      .finally(() => {
+        admitting = undefined;
+      });
+  };
+  const isOver = (): boolean => acknowledged.size === messages && progress.open === 0;
+  while (!isOver()) {
+    admitNext();
+    await pause(pollMs);
+    await look();
+    const share = progress.ended / expected;
+    while (due[0] !== undefined && due[0].atShare <= share) {
+      const fault = due.shift()?.fault;
+      if (fault !== undefined) injector.strike(fault);
+    }
+    onProgress(`${acknowledged.size}/${messages} admitted, ${progress.ended}/${expected} ended, ${progress.open} open`);
+    // When all of the plan has struck, what is left to do is left to the patience after healing.
+    if (acknowledged.size === messages && due.length === 0) break;
+  }
+  await injector.settled();
+  return {
+    struck: injector.struck,
+    unstruck: due.length,
+    acknowledged,
+    sent,
+    async untilQuiet(patienceMs) {
+      const untilMs = performance.now() + patienceMs;
+      do {
+        await pause(pollMs);
+        await look();
+        onProgress(`${progress.open} open, ${progress.reserved} reserved, ${progress.unexported} unexported`);
+      } while (progress.open + progress.reserved + progress.unexported > 0 && performance.now() < untilMs);
+    },
+  };
+}
+
+async function inspect(command: 'prepare' | 'collect', settings: ChaosSettings, output = ''): Promise<void> {
+  const script = join(import.meta.dirname, 'store-inspector.ts');
+  const child = fork(script, [command, JSON.stringify(settings), output], { execArgv: [] });
+  const [code] = (await once(child, 'exit')) as [number | null];
+  if (code !== 0) throw new Error(`The stores could not be inspected (${command}): exit code ${String(code)}`);
+}

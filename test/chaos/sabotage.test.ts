@@ -1,0 +1,48 @@
+import { describe, expect, it } from 'vitest';
+import type { Fault, PlannedFault } from './fault-plan.ts';
+import { checkInvariants } from './invariants.ts';
+import { runChaos } from './run-chaos.ts';
+import type { Sabotage } from './sabotage.ts';
+
+/*
+ * A check that cannot fail is no check: each protection is switched off in turn, something happens that it is there
+ * for, and the suite must name the promise that was broken.
+ */
+
+const killAfter = (name: string): Fault => ({ kind: 'kill_at', target: 'host', point: { name, when: 'after', nth: 1, delayMs: 0 }, awayMs: 0 });
+const leasesRunOut: Fault = { kind: 'expire_leases', target: 'host' };
+
+interface SabotagedRun {
+  readonly messages: number;
+  readonly plan: readonly PlannedFault[];
+  readonly patienceMs?: number;
+}
+
+/** The invariants that the run broke, by name. */
+async function brokenBy(sabotage: Sabotage, { messages, plan, patienceMs = 20_000 }: SabotagedRun): Promise<readonly string[]> {
+  const { evidence } = await runChaos({ seed: 11, messages, stores: 'embedded', plan, sabotage, patienceMs });
+  return checkInvariants(evidence)
+    .filter(({ violations }) => violations.length > 0)
+    .map(({ name }) => name);
+}
+
+describe('the suite notices', { timeout: 120_000 }, () => {
+  it('a missing fence: who lost a lease finishes all the same', async () => {
+    const plan = [0.05, 0.15, 0.25, 0.35, 0.45, 0.55].map((atShare) => ({ atShare, fault: leasesRunOut }));
+    expect(await brokenBy('fence', { messages: 40, plan })).toContain('I5');
+  });
+
+  it('a missing journal: answers are paid for again', async () => {
+    expect(await brokenBy('journal', { messages: 20, plan: [] })).toEqual(['I4']);
+  });
+
+  it('missing deduplication: a batch arrives twice', async () => {
+    const plan = [{ atShare: 0.1, fault: killAfter('columns.insert') }];
+    expect(await brokenBy('deduplication', { messages: 20, plan })).toContain('I3');
+  });
+
+  it('a missing sweeper: what the queue forgot is never done', async () => {
+    const plan = [{ atShare: 0.2, fault: { kind: 'kill', target: 'host', awayMs: 0 } as const }];
+    expect(await brokenBy('sweeper', { messages: 20, plan, patienceMs: 4000 })).toEqual(['I1', 'I10']);
+  });
+});

@@ -1,0 +1,69 @@
+import { randomUUID } from 'node:crypto';
+import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts';
+import type { SqlDatabase, SqlExecutor, SqlStatement } from '../../src/drivers/sql-database/sql-database.ts';
+
+/*
+ * What can be switched off, to see whether the checks notice. Each works on the drivers, by the names of the statements,
+ * and fails loudly when a statement no longer looks as it did: a sabotage that does nothing would prove nothing.
+ */
+
+export const sabotages = ['fence', 'journal', 'deduplication', 'sweeper'] as const;
+export type Sabotage = (typeof sabotages)[number];
+
+/** The database with one protection taken out. */
+export function sabotagedDatabase(database: SqlDatabase, sabotage: Sabotage | undefined): SqlDatabase {
+  if (sabotage === undefined || sabotage === 'deduplication') return database;
+  const executor = (inner: SqlExecutor): SqlExecutor => ({
+    query: (statement, parameters) =>
+      isSilenced(statement.name, sabotage)
+        ? Promise.resolve({ rows: [], affected: 0 })
+        : inner.query(sabotage === 'fence' ? withoutFence(statement) : statement, parameters),
+    execute: (script) => inner.execute(script),
+  });
+  return {
+    kind: database.kind,
+    ...executor(database),
+    transaction: (work) => database.transaction((transaction) => work(executor(transaction))),
+    ping: () => database.ping(),
+    close: () => database.close(),
+  };
+}
+
+/** The column store without its memory: every insert is a new one, and looking finds nothing. */
+export function sabotagedColumns(columns: ColumnStore, sabotage: Sabotage | undefined): ColumnStore {
+  if (sabotage !== 'deduplication') return columns;
+  return {
+    kind: columns.kind,
+    database: columns.database,
+    query: (sql, parameters) =>
+      parameters !== undefined && 'batch' in parameters ? Promise.resolve([]) : columns.query(sql, parameters),
+    command: (sql) => columns.command(sql),
+    insert: (insert) => columns.insert({ ...insert, deduplicationToken: randomUUID() }),
+    ping: () => columns.ping(),
+    close: () => columns.close(),
+  };
+}
+
+/** No recorded calls are found; nothing forgotten is found. */
+function isSilenced(statement: string, sabotage: Sabotage): boolean {
+  if (sabotage === 'journal') return statement === 'ledger.list_calls';
+  return (
+    sabotage === 'sweeper' && (statement === 'ledger.sweep_messages' || statement === 'ledger.list_open_messages')
+  );
+}
+
+/** How each guarded statement asks for the fence. */
+const fenceConditions: Readonly<Record<string, string>> = {
+  'ledger.finish_messages': 'm.id = f.id and m.fence = f.fence',
+  'ledger.retry_messages': 'm.id = f.id and m.fence = f.fence',
+  'ledger.end_messages': 'm.id = f.id and m.fence = f.fence',
+  'ledger.reserve_calls': 'm.fence = r.fence and m.state',
+};
+
+function withoutFence(statement: SqlStatement): SqlStatement {
+  const condition = fenceConditions[statement.name];
+  if (condition === undefined) return statement;
+  if (!statement.text.includes(condition)) throw new Error(`${statement.name} no longer says "${condition}"`);
+  const text = statement.text.replace(condition, condition.replace(/(?: and )?m\.fence = \w\.fence(?: and )?/, ''));
+  return { name: statement.name, text };
+}

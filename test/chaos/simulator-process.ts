@@ -1,0 +1,55 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { BillEntry } from '../../src/simulator/bill.ts';
+import type { FaultRuleInput } from '../../src/simulator/simulator-config.ts';
+
+/** The provider of a run, in a process of its own, with its own bill. */
+export class SimulatorProcess {
+  readonly url: string;
+  readonly #child: ChildProcess;
+
+  private constructor(url: string, child: ChildProcess) {
+    this.url = url;
+    this.#child = child;
+  }
+
+  static async start(directory: string, seed: number, rules: readonly FaultRuleInput[]): Promise<SimulatorProcess> {
+    const data = join(directory, 'simulator');
+    mkdirSync(data, { recursive: true });
+    const config = join(data, 'config.json');
+    writeFileSync(config, JSON.stringify({ seed, rules, latency: { medianMs: 20, p99Ms: 120 }, dataDirectory: data }));
+    const program = join(import.meta.dirname, '../../src/simulator/simulator-process.ts');
+    const child = spawn(process.execPath, [program, '--config', config, '--exit-with-parent'], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    const [line] = (await Promise.race([
+      once(createInterface({ input: child.stdout }), 'line'),
+      once(child, 'exit').then(([code]) => {
+        throw new Error(`The simulator did not start: exit code ${String(code)}`);
+      }),
+    ])) as [string];
+    return new SimulatorProcess((JSON.parse(line) as { url: string }).url, child);
+  }
+
+  /** From now on every request is answered well. */
+  async heal(): Promise<void> {
+    const response = await fetch(`${this.url}/_simulator/rules`, { method: 'PUT', body: '[]' });
+    if (!response.ok) throw new Error(`The simulator did not take the rules: ${response.status}`);
+  }
+
+  async readBill(): Promise<readonly BillEntry[]> {
+    const response = await fetch(`${this.url}/_simulator/bill?entries=1`);
+    return ((await response.json()) as { entries: BillEntry[] }).entries;
+  }
+
+  async stop(): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    const ended = once(this.#child, 'exit');
+    // It lives as long as this pipe.
+    this.#child.stdin?.end();
+    await ended;
+  }
+}

@@ -1,0 +1,109 @@
+import { writeFileSync } from 'node:fs';
+import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts';
+import type { PayloadStore } from '../../src/drivers/payload-store/payload-store.ts';
+import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
+import { openStores } from '../../src/app/stores.ts';
+import { type ChaosSettings, configurationOf } from './chaos-settings.ts';
+import type * as evidence from './evidence.ts';
+import { installHistory } from './history.ts';
+
+/*
+ * Opens the stores of a run while no host does: before it, to migrate them and install the history; after it, to write
+ * down all that they hold. A process of its own, because a chDB directory belongs to one process for its life.
+ *
+ *   node store-inspector.ts prepare '{…settings}'
+ *   node store-inspector.ts collect '{…settings}' evidence.json
+ */
+
+const millis = (column: string): string => `(extract(epoch from ${column}) * 1000)::float8`;
+
+async function rowsOf<Row>(database: SqlDatabase, name: string, text: string): Promise<readonly Row[]> {
+  return (await database.query<Row>({ name: `chaos.${name}`, text })).rows;
+}
+
+type MessageRow = Omit<evidence.MessageEvidence, 'data'> & { readonly body: string | null; readonly body_ref: string | null };
+
+async function readMessages(database: SqlDatabase, payloads: PayloadStore): Promise<evidence.MessageEvidence[]> {
+  const rows = await rowsOf<MessageRow>(
+    database,
+    'messages',
+    `select id, root_id, parent_id, event_id, type, stage, state, fence, team, customer, feature, coalesce(batch, '') as batch, labels,
+       result, error_code, body, body_ref from millrace.messages order by id`,
+  );
+  return await Promise.all(
+    rows.map(async ({ body, body_ref: reference, ...row }) => {
+      const json = reference === null ? (body ?? 'null') : Buffer.from(await payloads.get(reference)).toString();
+      const { key, parts, index, cause } = JSON.parse(json) as evidence.MessageEvidence['data'];
+      const data = { key, ...(parts === undefined ? {} : { parts }), ...(index === undefined ? {} : { index }) };
+      return { ...row, data: cause === undefined ? data : { ...data, cause } };
+    }),
+  );
+}
+
+const callsSql = `select id, message_id, fence, step, ordinal, attempt, state, outcome, settlement,
+  answer is not null or answer_ref is not null as has_answer, ${millis('reserved_at')} as reserved_ms, ${millis('settled_at')} as settled_ms,
+  cost_usd::text as cost_usd, upper_bound_usd::text as upper_bound_usd from millrace.calls order by reserved_at`;
+
+const historySql = `select message_id, ${millis('at')} as at_ms, from_state, to_state, from_fence, to_fence, held_by, taken_by,
+  ${millis('held_until')} as held_until_ms, ${millis('leased_at')} as leased_ms, client from chaos.history order by seq`;
+
+const backlogSql = `select (select count(*) from millrace.outbox)::int as records,
+  (select count(*) from millrace.export_batches where exported_at is null)::int as batches`;
+
+/** 64-bit integers come as text. */
+function withNumbers<Row extends object>(row: Row, names: readonly (keyof Row)[]): Row {
+  return { ...row, ...Object.fromEntries(names.map((name) => [name, Number(row[name])])) };
+}
+
+async function readUsage(columns: ColumnStore): Promise<evidence.UsageEvidence[]> {
+  const rows = await columns.query<evidence.UsageEvidence>(
+    `SELECT toString(call_id) AS call_id, toString(any(message_id)) AS message_id, count() AS records, uniqExact(record_id) AS distinct_records,
+       sum(u.calls) AS calls, sum(ifNull(u.cost_usd, 0)) AS cost_usd, sum(ifNull(u.upper_bound_usd, 0)) AS upper_bound_usd,
+       sum(unsettled_calls) AS unsettled, sum(estimated_calls) AS estimated, sum(unpriced_calls) AS unpriced,
+       any(u.team) AS team, any(u.customer) AS customer, any(u.feature) AS feature, any(u.batch) AS batch
+     FROM ${columns.database}.usage AS u GROUP BY call_id`,
+  );
+  return rows.map((row) =>
+    withNumbers(row, ['records', 'distinct_records', 'calls', 'unsettled', 'estimated', 'unpriced']),
+  );
+}
+
+async function readOutcomes(columns: ColumnStore): Promise<evidence.OutcomeEvidence[]> {
+  const rows = await columns.query<evidence.OutcomeEvidence>(
+    `SELECT toString(message_id) AS message_id, toString(outcome) AS outcome, deliveries, team, customer, feature, batch
+     FROM ${columns.database}.message_outcomes`,
+  );
+  return rows.map((row) => withNumbers(row, ['deliveries']));
+}
+
+async function readRollups(columns: ColumnStore): Promise<evidence.StoreEvidence['rollups']> {
+  const tables = ['usage_hourly', 'usage_daily_customer'];
+  return await Promise.all(
+    tables.map(async (table) => {
+      const [row] = await columns.query<{ total: string; usd: string }>(
+        `SELECT sum(calls_sum) AS total, sum(cost_usd_sum) AS usd FROM ${columns.database}.${table}`,
+      );
+      return { table, calls: Number(row?.total ?? 0), cost_usd: row?.usd ?? '0' };
+    }),
+  );
+}
+
+const [command, settingsText = '{}', output = ''] = process.argv.slice(2);
+const stores = await openStores(configurationOf(JSON.parse(settingsText) as ChaosSettings, ['api', 'worker', 'relay']), 'inspector');
+const { database, columns, payloads } = stores;
+if (command === 'prepare') {
+  await installHistory(database);
+} else {
+  const [unexported = { records: 0, batches: 0 }] = await rowsOf<{ records: number; batches: number }>(database, 'backlog', backlogSql);
+  const collected: evidence.StoreEvidence = {
+    messages: await readMessages(database, payloads),
+    calls: await rowsOf<evidence.CallEvidence>(database, 'calls', callsSql),
+    history: await rowsOf<evidence.HistoryEvidence>(database, 'history', historySql),
+    usage: await readUsage(columns),
+    outcomes: await readOutcomes(columns),
+    rollups: await readRollups(columns),
+    unexported,
+  };
+  writeFileSync(output, JSON.stringify(collected));
+}
+await stores.close();

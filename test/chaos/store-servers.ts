@@ -1,0 +1,79 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { ClickHouseHttpServer, serverPassword, serverUser } from '../support/clickhouse-http-server.ts';
+import { PostgresServer } from '../support/postgres-server.ts';
+import { RedisServer } from '../support/redis-server.ts';
+import type { ChaosSettings } from './chaos-settings.ts';
+import { pause } from './host-process.ts';
+
+/** PostgreSQL, Redis and ClickHouse of a run, which can be taken away and come back. */
+export class StoreServers {
+  readonly postgres: PostgresServer;
+  readonly redis: RedisServer;
+  readonly clickHouse: ClickHouseHttpServer;
+  readonly #postgresUrl: string;
+
+  private constructor(postgres: PostgresServer, redis: RedisServer, clickHouse: ClickHouseHttpServer, url: string) {
+    this.postgres = postgres;
+    this.redis = redis;
+    this.clickHouse = clickHouse;
+    this.#postgresUrl = url;
+  }
+
+  static async start(directory: string): Promise<StoreServers> {
+    const columns = join(directory, 'clickhouse');
+    mkdirSync(columns, { recursive: true });
+    const clickHouse = new ClickHouseHttpServer(columns);
+    const [postgres, redis] = await Promise.all([
+      PostgresServer.start({ settings: { max_connections: '60' } }),
+      RedisServer.start(),
+      clickHouse.start(),
+    ]);
+    return new StoreServers(postgres, redis, clickHouse, await postgres.createDatabase('chaos'));
+  }
+
+  get settings(): NonNullable<ChaosSettings['services']> {
+    return {
+      postgresUrl: this.#postgresUrl,
+      redisUrl: this.redis.url,
+      clickHouse: { url: this.clickHouse.url, user: serverUser, password: serverPassword },
+    };
+  }
+
+  async redisAway(awayMs: number): Promise<void> {
+    await this.redis.kill();
+    await pause(awayMs);
+    await this.redis.restart();
+  }
+
+  async postgresAway(awayMs: number): Promise<void> {
+    await this.postgres.kill();
+    await pause(awayMs);
+    await this.postgres.restart();
+  }
+
+  async clickHouseAway(awayMs: number): Promise<void> {
+    await this.clickHouse.kill();
+    await pause(awayMs);
+    await this.clickHouse.start();
+  }
+
+  /** The next insert fails; after a death the server comes back. Resolves at once when no insert comes in time. */
+  async clickHouseFails(how: 'die-after' | 'cut' | 'refuse', awayMs: number, timeoutMs: number): Promise<void> {
+    const insert = { statement: 'INSERT' } as const;
+    if (how === 'refuse') {
+      await this.clickHouse.arm({ ...insert, kind: 'refuse', code: 241, name: 'MEMORY_LIMIT_EXCEEDED', status: 500 });
+      return;
+    }
+    await this.clickHouse.arm({ ...insert, kind: how });
+    if (how === 'cut') return;
+    const died = await Promise.race([this.clickHouse.died().then(() => true), pause(timeoutMs).then(() => false)]);
+    if (!died) await this.clickHouse.kill();
+    await pause(awayMs);
+    await this.clickHouse.start();
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([this.postgres.stop(), this.redis.stop(), this.clickHouse.stop()]);
+  }
+}

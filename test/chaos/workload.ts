@@ -1,0 +1,115 @@
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import { defineMessage } from '../../src/messages/message-type.ts';
+import type { Origin } from '../../src/messages/origin.ts';
+import { defineStage } from '../../src/pipeline/stage-definition.ts';
+import { SeededRandom } from './seeded-random.ts';
+
+/*
+ * The work of a chaos run, as data: what is admitted follows from the seed, and what each message must leave behind
+ * follows from its data, so that a checker can tell afterwards what should be there.
+ *
+ *   ticket ─► triage ─┬─► triaged ─► answer (a stream) ─► answered
+ *                     │      └─────► index (embeddings)
+ *                     └─► part × n ─► enrich (a tool loop) ─► enriched
+ *   report ─► outline (two models) ─► section × n ─► write (JSON) ─► written
+ */
+
+/** What every emission carries: whose it is, its place in the order, and a digest of the answers that led to it. */
+const emitted = z.object({ key: z.string(), index: z.number(), cause: z.string(), text: z.string() });
+
+const admitted = z.object({ key: z.string(), parts: z.number(), text: z.string() });
+
+export const Ticket = defineMessage('chaos.ticket').version(1, admitted);
+export const Triaged = defineMessage('chaos.triaged').version(1, emitted);
+export const Part = defineMessage('chaos.part').version(1, emitted);
+export const Answered = defineMessage('chaos.answered').version(1, emitted);
+export const Enriched = defineMessage('chaos.enriched').version(1, emitted);
+export const Report = defineMessage('chaos.report').version(1, admitted);
+export const Section = defineMessage('chaos.section').version(1, emitted);
+export const Written = defineMessage('chaos.written').version(1, emitted);
+
+// Short pauses: a run's length is to go into work, and the host's own pauses are fixed.
+const retry = { attempts: 5, backoff: ['50ms', '200ms', '800ms'], jitter: 0.2 } as const;
+const tickets = { pipeline: 'tickets', owner: 'support', retry, concurrency: 12, timeout: '60s' } as const;
+const reports = { pipeline: 'reports', owner: 'research', retry, concurrency: 12, timeout: '60s' } as const;
+
+export const triage = defineStage('triage', { ...tickets, consumes: Ticket.upTo(1), emits: [Triaged.v1, Part.v1] });
+export const answer = defineStage('answer', { ...tickets, consumes: Triaged.upTo(1), emits: [Answered.v1] });
+export const indexing = defineStage('index', { ...tickets, consumes: Triaged.upTo(1) });
+export const enrich = defineStage('enrich', { ...tickets, consumes: Part.upTo(1), emits: [Enriched.v1] });
+export const outline = defineStage('outline', { ...reports, consumes: Report.upTo(1), emits: [Section.v1] });
+export const write = defineStage('write', { ...reports, consumes: Section.upTo(1), emits: [Written.v1] });
+
+/** Something to be admitted. */
+export interface Admitted {
+  readonly index: number;
+  /** The sender's id of the event, by which a repeated admission is known. */
+  readonly eventId: string;
+  readonly kind: 'ticket' | 'report';
+  readonly data: { readonly key: string; readonly parts: number; readonly text: string };
+  readonly origin: Origin;
+}
+
+const teams = ['support', 'sales', 'research'] as const;
+const words = ['invoice', 'delivery', 'refund', 'contract', 'outage', 'password', 'upgrade', 'report', 'meter', 'weir'] as const;
+
+/** The `index`-th admission of a run. Every text is its own, so that no two messages ask a model the same. */
+export function admittedAt(seed: number, index: number): Admitted {
+  const random = new SeededRandom(`workload/${seed}/${index}`);
+  const kind = random.next() < 0.6 ? 'ticket' : 'report';
+  const key = `${kind}-${seed}-${index}`;
+  // One in twelve lies in the payload store instead of the ledger.
+  const length = random.next() < 1 / 12 ? random.whole(300, 500) : random.whole(8, 60);
+  const text = Array.from({ length }, () => random.pick(words)).join(' ');
+  const parts = kind === 'ticket' ? random.whole(0, 2) : random.whole(1, 3);
+  return {
+    index,
+    eventId: `event-${index}`,
+    kind,
+    data: { key, parts, text: `${key}: ${text}` },
+    origin: {
+      team: random.pick(teams),
+      customer: `customer-${random.whole(1, 12)}`,
+      feature: kind === 'ticket' ? 'inbox' : 'insights',
+      ...(random.next() < 0.5 ? { batch: `batch-${random.whole(1, 3)}` } : {}),
+      ...(random.next() < 0.3 ? { labels: { region: random.pick(['eu', 'us']) } } : {}),
+    },
+  };
+}
+
+/** How many messages an admitted one comes to in all, when nothing is given up on. Outputs are not counted. */
+export function messagesOf({ kind, data }: Pick<Admitted, 'kind' | 'data'>): number {
+  return kind === 'ticket' ? 3 + data.parts : 1 + data.parts;
+}
+
+/** What a message that was completed has emitted: a line for each, "consuming stage (or type of output) #index". */
+export function expectedEmissions(stage: string, data: { readonly parts?: number | undefined }): readonly string[] {
+  const parts = Array.from({ length: data.parts ?? 0 }, (_, index) => index);
+  switch (stage) {
+    case 'triage':
+      return ['answer chaos.triaged #0', 'index chaos.triaged #0', ...parts.map((index) => `enrich chaos.part #${index}`)];
+    case 'outline':
+      return parts.map((index) => `write chaos.section #${index}`);
+    case 'answer':
+      return ['- chaos.answered #0'];
+    case 'enrich':
+      return ['- chaos.enriched #0'];
+    case 'write':
+      return ['- chaos.written #0'];
+    default:
+      return [];
+  }
+}
+
+/** What a handler's answers come to, in its result and in all of its emissions. */
+export function causeOf(...texts: readonly string[]): string {
+  const hash = createHash('sha256');
+  for (const text of texts) hash.update(`${text.length}:${text}`);
+  return hash.digest('hex').slice(0, 24);
+}
+
+/** Handlers of these messages fail once after their model has answered, as code does when the weather is bad. */
+export function isStormy(key: string): boolean {
+  return createHash('sha256').update(`storm ${key}`).digest().readUInt8(0) < 32;
+}
