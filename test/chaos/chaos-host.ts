@@ -7,8 +7,15 @@ import { AppError } from '../../src/kernel/app-error.ts';
 import { type Clock, systemClock } from '../../src/kernel/clock.ts';
 import { createLogger } from '../../src/telemetry/logging.ts';
 import { type ChaosSettings, configurationOf } from './chaos-settings.ts';
-import { columnsWithPoints, databaseWithPoints, FaultPoints, fetchWithPoints, queuesWithPoints } from './fault-points.ts';
+import {
+  columnsWithPoints,
+  databaseWithPoints,
+  FaultPoints,
+  fetchWithPoints,
+  queuesWithPoints,
+} from './fault-points.ts';
 import { chaosStages } from './handlers.ts';
+import { installHistory } from './history.ts';
 import { carryOut } from './host-orders.ts';
 import { exitStoresAway, type HostLine, type OrderLine } from './orders.ts';
 import { sabotagedColumns, sabotagedDatabase } from './sabotage.ts';
@@ -85,6 +92,8 @@ process.on('message', ({ id, order }: OrderLine) => {
 });
 
 try {
+  // Work is admitted when all processes are up; until then nothing happens that the history would miss.
+  if (roles.includes('api')) await installHistory(stores.database);
   await host.start(chaosStages);
 } catch (error) {
   if (!(error instanceof AppError) || !error.retryable) throw error;

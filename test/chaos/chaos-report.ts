@@ -16,9 +16,16 @@ export function tableOf(results: readonly InvariantResult[]): string {
     unchecked === undefined ? String(violations.length) : `not checked: ${unchecked}`,
   ]);
   const header = ['', 'invariant', 'checks', 'violations'];
-  const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => (column === 3 ? 0 : (row[column] ?? '').length))));
+  const widths = header.map((title, column) =>
+    Math.max(title.length, ...rows.map((row) => (column === 3 ? 0 : (row[column] ?? '').length))),
+  );
   const line = (cells: readonly string[]): string =>
-    cells.map((cell, column) => (column === 2 ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0))).join('  ').trimEnd();
+    cells
+      .map((cell, column) =>
+        column === 2 ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0),
+      )
+      .join('  ')
+      .trimEnd();
   return [header, ...rows].map(line).join('\n');
 }
 
@@ -27,7 +34,10 @@ export function summaryOf(run: ChaosRun): string {
   const { evidence } = run;
   const { messages, calls, bill } = evidence;
   const sums = sumsOf(evidence);
-  const states = countBy(messages.filter(({ stage }) => stage !== ''), ({ state }) => state);
+  const states = countBy(
+    messages.filter(({ stage }) => stage !== ''),
+    ({ state }) => state,
+  );
   const faults = countBy(bill, ({ fault }) => fault ?? 'none');
   const leases = messages.reduce((sum, { fence }) => sum + fence, 0);
   const times = recoveryTimes(evidence.history, run.deaths);
@@ -49,9 +59,11 @@ export function violationsOf(results: readonly InvariantResult[], evidence: Evid
   for (const { name, violations } of results) {
     for (const { messageId, what } of violations.slice(0, shownViolations)) {
       lines.push(`${name}  ${messageId === undefined ? '' : `message ${messageId}: `}${what}`);
-      if (messageId !== undefined) lines.push(...historyOf(messageId, evidence).map((text) => `      ${text}`));
+      if (messageId !== undefined)
+        lines.push(...historyOf(messageId, evidence).map((text) => `      ${text}`));
     }
-    if (violations.length > shownViolations) lines.push(`${name}  … and ${violations.length - shownViolations} more`);
+    if (violations.length > shownViolations)
+      lines.push(`${name}  … and ${violations.length - shownViolations} more`);
   }
   return lines.join('\n');
 }
@@ -61,16 +73,32 @@ function historyOf(messageId: string, { history, calls, bill, outcomes }: Eviden
   const moments = [
     ...history
       .filter((change) => change.message_id === messageId)
-      .map((change) => ({ ms: change.at_ms, text: `${change.from_state ?? 'new'} → ${change.to_state}, fence ${change.to_fence} ${change.taken_by ?? change.held_by ?? ''}` })),
+      .map((change) => ({
+        ms: change.at_ms,
+        text: `${change.from_state ?? 'new'} → ${change.to_state}, fence ${change.to_fence} ${change.taken_by ?? change.held_by ?? ''}`,
+      })),
     ...calls
       .filter((call) => call.message_id === messageId)
       .flatMap((call) => [
-        { ms: call.reserved_ms, text: `call ${call.id} ${call.step} reserved under fence ${String(call.fence)}` },
-        ...(call.settled_ms === null ? [] : [{ ms: call.settled_ms, text: `call ${call.id} ${call.state}: ${String(call.outcome)}, ${String(call.settlement)}, ${String(call.cost_usd)} of at most ${String(call.upper_bound_usd)}` }]),
+        {
+          ms: call.reserved_ms,
+          text: `call ${call.id} ${call.step} reserved under fence ${String(call.fence)}`,
+        },
+        ...(call.settled_ms === null
+          ? []
+          : [
+              {
+                ms: call.settled_ms,
+                text: `call ${call.id} ${call.state}: ${String(call.outcome)}, ${String(call.settlement)}, ${String(call.cost_usd)} of at most ${String(call.upper_bound_usd)}`,
+              },
+            ]),
       ]),
     ...bill
       .filter((entry) => entry.messageId === messageId)
-      .map((entry) => ({ ms: Date.parse(entry.at), text: `billed ${entry.costUsd} for call ${String(entry.callId)}${entry.fault === null ? '' : ` (${entry.fault})`}` })),
+      .map((entry) => ({
+        ms: Date.parse(entry.at),
+        text: `billed ${entry.costUsd} for call ${String(entry.callId)}${entry.fault === null ? '' : ` (${entry.fault})`}`,
+      })),
   ].toSorted((left, right) => left.ms - right.ms);
   const told = outcomes.filter((outcome) => outcome.message_id === messageId);
   return [
@@ -82,7 +110,10 @@ function historyOf(messageId: string, { history, calls, bill, outcomes }: Eviden
 function countBy<Item>(items: readonly Item[], nameOf: (item: Item) => string): string {
   const counts = new Map<string, number>();
   for (const item of items) counts.set(nameOf(item), (counts.get(nameOf(item)) ?? 0) + 1);
-  return [...counts].toSorted().map(([name, count]) => `${name} ${count}`).join(', ');
+  return [...counts]
+    .toSorted(([left], [right]) => left.localeCompare(right))
+    .map(([name, count]) => `${name} ${count}`)
+    .join(', ');
 }
 
 function quantile(sorted: readonly number[], share: number): number {

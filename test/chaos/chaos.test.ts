@@ -7,7 +7,9 @@ import { type ChaosRunOptions, runChaos } from './run-chaos.ts';
 
 /* Short runs of the chaos suite; `npm run chaos` makes the long ones. */
 
-async function expectNoViolations(options: Omit<ChaosRunOptions, 'plan' | 'patienceMs'> & { readonly faults: number }): Promise<void> {
+async function expectNoViolations(
+  options: Omit<ChaosRunOptions, 'plan' | 'patienceMs'> & { readonly faults: number },
+): Promise<void> {
   const { seed, stores, faults } = options;
   const run = await runChaos({ ...options, plan: planFaults({ seed, stores, faults }), patienceMs: 60_000 });
   const results = checkInvariants(run.evidence);
@@ -39,12 +41,24 @@ describe('the plan of a run', () => {
     expect(planFaults(options)).not.toEqual(planFaults({ ...options, seed: 6 }));
   });
 
-  it.each(['embedded', 'services'] as const)('has every named point of a process within a long run (%s)', (stores) => {
-    const plan = planFaults({ seed: 1, stores, faults: 100 });
-    const points = plan.flatMap(({ fault }) => (fault.kind === 'kill_at' ? [`${fault.point.when} ${fault.point.name}`] : []));
-    const names = ['ledger.reserve_calls', 'request', 'ledger.settle_calls', 'ledger.finish_messages', 'queue.add', 'columns.insert'];
-    for (const name of names) {
-      for (const when of ['before', 'during', 'after']) expect(points).toContain(`${when} ${name}`);
-    }
-  });
+  it.each(['embedded', 'services'] as const)(
+    'has every named point of a process within a long run (%s)',
+    (stores) => {
+      const plan = planFaults({ seed: 1, stores, faults: 100 });
+      const points = plan.flatMap(({ fault }) =>
+        fault.kind === 'kill_at' ? [`${fault.point.when} ${fault.point.name}`] : [],
+      );
+      const names = [
+        'ledger.reserve_calls',
+        'request',
+        'ledger.settle_calls',
+        'ledger.finish_messages',
+        'queue.add',
+        'columns.insert',
+      ];
+      for (const name of names) {
+        for (const when of ['before', 'during', 'after']) expect(points).toContain(`${when} ${name}`);
+      }
+    },
+  );
 });

@@ -53,7 +53,9 @@ function readOptions() {
 
 function wholeNumber(name: string, text: string, min: number): number {
   const value = Number(text);
-  return Number.isSafeInteger(value) && value >= min ? value : fail(`--${name} is a whole number from ${min}, not "${text}"`);
+  return Number.isSafeInteger(value) && value >= min
+    ? value
+    : fail(`--${name} is a whole number from ${min}, not "${text}"`);
 }
 
 const values = readOptions();
@@ -65,10 +67,17 @@ const firstSeed = wholeNumber('seed', values.seed, 0);
 const seeds = wholeNumber('seeds', values.seeds, 1);
 const messages = wholeNumber('messages', values.messages, 1);
 const patienceMs = wholeNumber('patience', values.patience, 1) * 1000;
-const stores = values.stores === 'embedded' || values.stores === 'services' ? values.stores : fail('--stores is embedded or services');
+const stores =
+  values.stores === 'embedded' || values.stores === 'services'
+    ? values.stores
+    : fail('--stores is embedded or services');
 const sabotage = sabotages.find((known) => known === values.sabotage);
-if (values.sabotage !== undefined && sabotage === undefined) fail(`--sabotage is one of ${sabotages.join(', ')}`);
-const faults = values.faults === undefined ? Math.max(12, Math.round(messages / 25)) : wholeNumber('faults', values.faults, 0);
+if (values.sabotage !== undefined && sabotage === undefined)
+  fail(`--sabotage is one of ${sabotages.join(', ')}`);
+const faults =
+  values.faults === undefined
+    ? Math.max(12, Math.round(messages / 25))
+    : wholeNumber('faults', values.faults, 0);
 
 function show(text: string): void {
   process.stdout.write(`${text}\n`);
@@ -85,10 +94,20 @@ let failed = 0;
 for (let seed = firstSeed; seed < firstSeed + seeds; seed += 1) {
   const plan = planFaults({ seed, stores, faults });
   if (values.plan) {
-    for (const { atShare, fault } of plan) show(`${(atShare * 100).toFixed(1).padStart(5)} %  ${describeFault(fault)}`);
+    for (const { atShare, fault } of plan)
+      show(`${(atShare * 100).toFixed(1).padStart(5)} %  ${describeFault(fault)}`);
     continue;
   }
-  const run = await runChaos({ seed, messages, stores, plan, patienceMs, keep: values.keep, onProgress: showProgress, ...(sabotage === undefined ? {} : { sabotage }) });
+  const run = await runChaos({
+    seed,
+    messages,
+    stores,
+    plan,
+    patienceMs,
+    keep: values.keep,
+    onProgress: showProgress,
+    ...(sabotage === undefined ? {} : { sabotage }),
+  });
   if (process.stderr.isTTY) process.stderr.write('\r\u001b[K');
   const results = checkInvariants(run.evidence);
   const repeat = `npm run chaos -- --seed ${seed} --messages ${messages} --stores ${stores} --faults ${faults}${sabotage === undefined ? '' : ` --sabotage ${sabotage}`}`;

@@ -14,27 +14,47 @@ export function checkFences({ messages, history, outcomes, calls, hasClients }: 
   const byId = new Map(messages.map((message) => [message.id, message]));
   for (const { message_id: id, deliveries } of outcomes) {
     const fence = byId.get(id)?.fence;
-    check.expect(deliveries === fence, id, () => `it was ended by the holder of fence ${deliveries}; the last lease had fence ${String(fence)}`);
+    check.expect(
+      deliveries === fence,
+      id,
+      () => `it was ended by the holder of fence ${deliveries}; the last lease had fence ${String(fence)}`,
+    );
   }
   for (const change of history) {
     if (change.to_state === 'leased') checkLease(check, change);
     else if (change.from_state === 'leased' && hasClients) {
-      check.expect(change.client === `millrace ${change.held_by}`, change.message_id, () => `${change.held_by} held it, but ${change.client} made it ${change.to_state}`);
+      check.expect(
+        change.client === `millrace ${change.held_by}`,
+        change.message_id,
+        () => `${change.held_by} held it, but ${change.client} made it ${change.to_state}`,
+      );
     }
   }
   const leases = leaseTimes(history);
   for (const call of calls) {
     const since = leases.get(`${call.message_id}/${call.fence}`);
     const next = leases.get(`${call.message_id}/${(call.fence ?? 0) + 1}`) ?? Number.POSITIVE_INFINITY;
-    const isInTime = since !== undefined && call.reserved_ms >= since - toleranceMs && call.reserved_ms < next + toleranceMs;
-    check.expect(isInTime, call.message_id ?? undefined, () => `call ${call.id} was reserved under fence ${String(call.fence)} when that did not hold`);
+    const isInTime =
+      since !== undefined && call.reserved_ms >= since - toleranceMs && call.reserved_ms < next + toleranceMs;
+    check.expect(
+      isInTime,
+      call.message_id ?? undefined,
+      () => `call ${call.id} was reserved under fence ${String(call.fence)} when that did not hold`,
+    );
   }
   return check.result;
 }
 
 /** A lease raises the fence by one, and is given for what nobody holds. */
 function checkLease(check: InvariantCheck, change: HistoryEvidence): void {
-  const { message_id: id, from_state: from, from_fence: before = 0, to_fence: after, held_until_ms: heldUntil, at_ms: at } = change;
+  const {
+    message_id: id,
+    from_state: from,
+    from_fence: before,
+    to_fence: after,
+    held_until_ms: heldUntil,
+    at_ms: at,
+  } = change;
   check.expect(after === (before ?? 0) + 1, id, () => `a lease made fence ${after} of ${String(before)}`);
   const isFree = from === 'pending' || (from === 'leased' && heldUntil !== null && heldUntil <= at);
   check.expect(isFree, id, () => `it was leased by ${change.taken_by} while ${change.held_by} held it`);

@@ -5,15 +5,33 @@ import { admittedAt, expectedEmissions } from './workload.ts';
 const ends: readonly string[] = ['completed', 'dead_lettered', 'cancelled'];
 
 /** I1: nothing lost, nothing ended twice: by the ledger, by the trigger's history, and by the outcomes in ClickHouse. */
-export function checkEnds({ messages, history, outcomes, acknowledged, sent, crashes }: Evidence): InvariantResult {
+export function checkEnds({
+  messages,
+  history,
+  outcomes,
+  acknowledged,
+  sent,
+  crashes,
+}: Evidence): InvariantResult {
   const check = new InvariantCheck('I1', 'every admitted message ended exactly once');
-  const roots = groupedBy(messages.filter(({ parent_id: parent }) => parent === null), (root) => root.event_id);
+  const roots = groupedBy(
+    messages.filter(({ parent_id: parent }) => parent === null),
+    (root) => root.event_id,
+  );
   for (const index of acknowledged) {
     const count = roots.get(`event-${index}`)?.length ?? 0;
-    check.expect(count === 1, undefined, () => `event-${index} was acknowledged and is in the ledger ${count} times`);
+    check.expect(
+      count === 1,
+      undefined,
+      () => `event-${index} was acknowledged and is in the ledger ${count} times`,
+    );
   }
   for (const [eventId, [root]] of roots) {
-    check.expect(sent.has(Number(eventId.replace('event-', ''))), root?.id, () => `${eventId} was never sent`);
+    check.expect(
+      sent.has(Number(eventId.replace('event-', ''))),
+      root?.id,
+      () => `${eventId} was never sent`,
+    );
   }
   const changesOf = groupedBy(history, (change) => change.message_id);
   const outcomesOf = groupedBy(outcomes, (outcome) => outcome.message_id);
@@ -26,9 +44,14 @@ export function checkEnds({ messages, history, outcomes, acknowledged, sent, cra
     check.expect(revivals === 0, id, () => `it left its end ${revivals} times`);
     if (stage === '') continue;
     const told = (outcomesOf.get(id) ?? []).map(({ outcome }) => outcome);
-    check.expect(told.length === 1 && told[0] === state, id, () => `ClickHouse says [${told.join(', ')}], the ledger ${state}`);
+    check.expect(
+      told.length === 1 && told[0] === state,
+      id,
+      () => `ClickHouse says [${told.join(', ')}], the ledger ${state}`,
+    );
   }
-  for (const crash of crashes) check.expect(false, undefined, () => `a process ended that nobody killed: ${crash}`);
+  for (const crash of crashes)
+    check.expect(false, undefined, () => `a process ended that nobody killed: ${crash}`);
   return check.result;
 }
 
@@ -40,16 +63,30 @@ export function checkEffects({ messages }: Evidence): InvariantResult {
     if (message.stage === '') continue;
     const children = childrenOf.get(message.id) ?? [];
     if (message.state !== 'completed') {
-      check.expect(children.length === 0, message.id, () => `it is ${message.state} and has ${children.length} emissions`);
+      check.expect(
+        children.length === 0,
+        message.id,
+        () => `it is ${message.state} and has ${children.length} emissions`,
+      );
       continue;
     }
     const cause = causeIn(message);
     check.expect(cause !== undefined, message.id, () => `its result is ${message.result ?? 'missing'}`);
-    const emitted = children.map((child) => `${child.stage || '-'} ${child.type} #${child.data.index ?? '?'}`).toSorted();
+    const emitted = children
+      .map((child) => `${child.stage || '-'} ${child.type} #${child.data.index ?? '?'}`)
+      .toSorted();
     const expected = expectedEmissions(message.stage, message.data).toSorted();
-    check.expect(emitted.join() === expected.join(), message.id, () => `it emitted [${emitted.join(', ')}] instead of [${expected.join(', ')}]`);
+    check.expect(
+      emitted.join() === expected.join(),
+      message.id,
+      () => `it emitted [${emitted.join(', ')}] instead of [${expected.join(', ')}]`,
+    );
     const strangers = children.filter((child) => child.data.cause !== cause).length;
-    check.expect(strangers === 0, message.id, () => `${strangers} of its emissions come from another run than its result`);
+    check.expect(
+      strangers === 0,
+      message.id,
+      () => `${strangers} of its emissions come from another run than its result`,
+    );
   }
   return check.result;
 }
@@ -68,17 +105,33 @@ export function checkOrigins({ seed, messages, calls, usage, outcomes }: Evidenc
     if (root === undefined) continue;
     const { origin } = admittedAt(seed, Number(root.event_id.replace('event-', '')));
     const expected = { ...origin, batch: origin.batch ?? '' };
-    check.expect(isSame(message, expected), message.id, () => `its origin is ${shown(message)} instead of ${shown(expected)}`);
+    check.expect(
+      isSame(message, expected),
+      message.id,
+      () => `its origin is ${shown(message)} instead of ${shown(expected)}`,
+    );
     const labels = message.labels === null ? undefined : JSON.stringify(JSON.parse(message.labels));
-    check.expect(labels === (origin.labels && JSON.stringify(origin.labels)), message.id, () => `its labels are ${labels ?? 'missing'}`);
+    check.expect(
+      labels === (origin.labels && JSON.stringify(origin.labels)),
+      message.id,
+      () => `its labels are ${labels ?? 'missing'}`,
+    );
   }
   for (const call of calls) {
-    check.expect(call.message_id !== null && byId.has(call.message_id), call.message_id ?? undefined, () => `call ${call.id} has no message`);
+    check.expect(
+      call.message_id !== null && byId.has(call.message_id),
+      call.message_id ?? undefined,
+      () => `call ${call.id} has no message`,
+    );
   }
   for (const record of [...usage, ...outcomes]) {
     const message = byId.get(record.message_id);
     const what = 'call_id' in record ? `the usage of call ${record.call_id}` : 'the outcome';
-    check.expect(message !== undefined && isSame(record, message), record.message_id, () => `${what} has the origin ${shown(record)}`);
+    check.expect(
+      message !== undefined && isSame(record, message),
+      record.message_id,
+      () => `${what} has the origin ${shown(record)}`,
+    );
   }
   return check.result;
 }
@@ -100,7 +153,15 @@ export function checkLeftovers({ messages, calls, unexported }: Evidence): Invar
   for (const { id, state, message_id: messageId } of calls) {
     check.expect(state !== 'reserved', messageId ?? undefined, () => `call ${id} was left reserved`);
   }
-  check.expect(unexported.records === 0, undefined, () => `${unexported.records} records were left in the outbox`);
-  check.expect(unexported.batches === 0, undefined, () => `${unexported.batches} export batches were left open`);
+  check.expect(
+    unexported.records === 0,
+    undefined,
+    () => `${unexported.records} records were left in the outbox`,
+  );
+  check.expect(
+    unexported.batches === 0,
+    undefined,
+    () => `${unexported.batches} export batches were left open`,
+  );
   return check.result;
 }

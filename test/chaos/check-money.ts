@@ -31,31 +31,63 @@ export function checkMoney({ calls, usage, bill, rollups }: Evidence): Invariant
     check.expect(known.has(id), messageId, () => `ClickHouse has call ${id}, the ledger has not`);
   }
   for (const { callId, n, messageId } of bill) {
-    check.expect(callId !== null && known.has(callId), messageId ?? undefined, () => `entry ${n} of the bill is for call ${String(callId)}, which the ledger has not`);
+    check.expect(
+      callId !== null && known.has(callId),
+      messageId ?? undefined,
+      () => `entry ${n} of the bill is for call ${String(callId)}, which the ledger has not`,
+    );
   }
-  const recorded = { calls: usage.reduce((sum, record) => sum + record.calls, 0), costUsd: columnsUsdOf(usage) };
+  const recorded = {
+    calls: usage.reduce((sum, record) => sum + record.calls, 0),
+    costUsd: columnsUsdOf(usage),
+  };
   for (const { table, calls: count, cost_usd: cost } of rollups) {
     const isSame = count === recorded.calls && usd(cost).equals(recorded.costUsd);
-    check.expect(isSame, undefined, () => `${table} says ${count} calls for ${cost}, the records ${recorded.calls} for ${formatUsd(recorded.costUsd)}`);
+    check.expect(
+      isSame,
+      undefined,
+      () =>
+        `${table} says ${count} calls for ${cost}, the records ${recorded.calls} for ${formatUsd(recorded.costUsd)}`,
+    );
   }
   return check.result;
 }
 
-function compareWithColumns(check: InvariantCheck, call: CallEvidence, record: UsageEvidence | undefined): void {
+function compareWithColumns(
+  check: InvariantCheck,
+  call: CallEvidence,
+  record: UsageEvidence | undefined,
+): void {
   const { id, message_id: messageId, state, settlement } = call;
   const about = (what: string) => (): string => `call ${id} (${state}, ${settlement ?? 'open'}): ${what}`;
   const message = messageId ?? undefined;
   check.expect(record !== undefined, message, about('ClickHouse has no record of it'));
   if (record === undefined) return;
-  check.expect(record.records === record.distinct_records, message, about(`${record.records} records, of which ${record.distinct_records} are distinct`));
+  check.expect(
+    record.records === record.distinct_records,
+    message,
+    about(`${record.records} records, of which ${record.distinct_records} are distinct`),
+  );
   check.expect(record.calls === 1, message, about(`ClickHouse counts it ${record.calls} times`));
   const cost = call.cost_usd ?? '0';
-  check.expect(usd(record.cost_usd).equals(usd(cost)), message, about(`ClickHouse says ${record.cost_usd}, the ledger ${cost}`));
+  check.expect(
+    usd(record.cost_usd).equals(usd(cost)),
+    message,
+    about(`ClickHouse says ${record.cost_usd}, the ledger ${cost}`),
+  );
   const bound = call.upper_bound_usd ?? '0';
-  check.expect(usd(record.upper_bound_usd).equals(usd(bound)), message, about(`ClickHouse bounds it by ${record.upper_bound_usd}, the ledger by ${bound}`));
+  check.expect(
+    usd(record.upper_bound_usd).equals(usd(bound)),
+    message,
+    about(`ClickHouse bounds it by ${record.upper_bound_usd}, the ledger by ${bound}`),
+  );
   const marks = [Number(state === 'unsettled'), Number(settlement === 'estimated'), 0].join('/');
   const recordedMarks = [record.unsettled, record.estimated, record.unpriced].join('/');
-  check.expect(marks === recordedMarks, message, about(`unsettled/estimated/unpriced ${recordedMarks} in ClickHouse, ${marks} in the ledger`));
+  check.expect(
+    marks === recordedMarks,
+    message,
+    about(`unsettled/estimated/unpriced ${recordedMarks} in ClickHouse, ${marks} in the ledger`),
+  );
 }
 
 function compareWithBill(check: InvariantCheck, call: CallEvidence, entries: readonly BillEntry[]): void {
@@ -65,11 +97,21 @@ function compareWithBill(check: InvariantCheck, call: CallEvidence, entries: rea
   check.expect(entries.length <= 1, message, () => `call ${id} was billed ${entries.length} times`);
   if (settlement === 'unsettled' || settlement === 'estimated') {
     const isCovered = bound !== null && !billed.greaterThan(usd(bound));
-    check.expect(isCovered, message, () => `call ${id} is ${settlement}: the bill's ${formatUsd(billed)} is not covered by ${bound ?? 'a bound'}`);
+    check.expect(
+      isCovered,
+      message,
+      () =>
+        `call ${id} is ${settlement}: the bill's ${formatUsd(billed)} is not covered by ${bound ?? 'a bound'}`,
+    );
     return;
   }
   const isSame = cost !== null && usd(cost).equals(billed);
-  check.expect(isSame, message, () => `call ${id} (${settlement ?? 'open'}) costs ${cost ?? 'nothing'} in the ledger and ${formatUsd(billed)} on the bill`);
+  check.expect(
+    isSame,
+    message,
+    () =>
+      `call ${id} (${settlement ?? 'open'}) costs ${cost ?? 'nothing'} in the ledger and ${formatUsd(billed)} on the bill`,
+  );
 }
 
 export function sumsOf({ calls, usage, bill }: Evidence): MoneySums {
@@ -97,13 +139,18 @@ export function checkReuse({ calls, bill, history }: Evidence): InvariantResult 
   const check = new InvariantCheck('I4', 'no step with a recorded answer was requested again');
   const callsById = new Map(calls.map((call) => [call.id, call]));
   const leases = leaseTimes(history);
-  const asked = groupedBy(bill, ({ messageId, step, requestHash }) => (messageId === null ? null : `${messageId} ${step} ${requestHash}`));
+  const asked = groupedBy(bill, ({ messageId, step, requestHash }) =>
+    messageId === null ? null : `${messageId} ${step} ${requestHash}`,
+  );
   for (const entries of asked.values()) {
     const made = entries.flatMap(({ callId }) => callsById.get(callId ?? '') ?? []);
     for (const call of made) {
       // From when on the maker of this call could have known.
       const begunMs = leases.get(`${call.message_id}/${call.fence}`) ?? call.reserved_ms;
-      const before = made.find((other) => other !== call && isRecorded(other) && (other.settled_ms ?? 0) < knownBy(other, call, begunMs));
+      const before = made.find(
+        (other) =>
+          other !== call && isRecorded(other) && (other.settled_ms ?? 0) < knownBy(other, call, begunMs),
+      );
       check.expect(
         before === undefined,
         call.message_id ?? undefined,
@@ -124,6 +171,10 @@ function knownBy(other: CallEvidence, call: CallEvidence, begunMs: number): numb
 
 /** When each lease was given, by "message/fence". */
 export function leaseTimes(history: readonly HistoryEvidence[]): ReadonlyMap<string, number> {
-  const given = history.filter(({ to_state: to, from_fence: from, to_fence: fence }) => to === 'leased' && from !== fence);
-  return new Map(given.map((change) => [`${change.message_id}/${change.to_fence}`, change.leased_ms ?? change.at_ms]));
+  const given = history.filter(
+    ({ to_state: to, from_fence: from, to_fence: fence }) => to === 'leased' && from !== fence,
+  );
+  return new Map(
+    given.map((change) => [`${change.message_id}/${change.to_fence}`, change.leased_ms ?? change.at_ms]),
+  );
 }

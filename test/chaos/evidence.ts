@@ -24,7 +24,12 @@ export interface MessageEvidence extends OriginEvidence {
   readonly result: string | null;
   readonly error_code: string | null;
   /** From its data. */
-  readonly data: { readonly key: string; readonly parts?: number; readonly index?: number; readonly cause?: string };
+  readonly data: {
+    readonly key: string;
+    readonly parts?: number;
+    readonly index?: number;
+    readonly cause?: string;
+  };
 }
 
 export interface CallEvidence {

@@ -26,7 +26,11 @@ export class FaultInjector {
   readonly #failures: unknown[] = [];
   readonly #startedMs = Date.now();
 
-  constructor(processes: ReadonlyMap<string, HostProcess>, servers: StoreServers | undefined, front: HostProcess) {
+  constructor(
+    processes: ReadonlyMap<string, HostProcess>,
+    servers: StoreServers | undefined,
+    front: HostProcess,
+  ) {
     this.#processes = processes;
     this.#servers = servers;
     this.#front = front;
@@ -36,14 +40,17 @@ export class FaultInjector {
   strike(fault: Fault): void {
     const thing = thingOf(fault);
     const after = this.#chains.get(thing) ?? Promise.resolve();
-    const struck = after.then(() => this.#inject(fault)).catch((error: unknown) => void this.#failures.push(error));
+    const struck = after
+      .then(() => this.#inject(fault))
+      .catch((error: unknown) => void this.#failures.push(error));
     this.#chains.set(thing, struck);
   }
 
   /** Resolves when everything that was taken away is back. Fails when the suite itself could not bring it back. */
   async settled(): Promise<void> {
     await Promise.all(this.#chains.values());
-    if (this.#failures.length > 0) throw new AggregateError(this.#failures, 'faults could not be made to happen');
+    if (this.#failures.length > 0)
+      throw new AggregateError(this.#failures, 'faults could not be made to happen');
   }
 
   async #inject(fault: Fault): Promise<void> {
@@ -99,7 +106,8 @@ export class FaultInjector {
   async #killAt(target: HostProcess, { point }: Fault & { kind: 'kill_at' }): Promise<void> {
     try {
       await target.ask({ kind: 'arm', point });
-      if (!(await target.diesWithin(pointTimeoutMs))) this.#note(`  ${point.name} was not reached: killed where it was`);
+      if (!(await target.diesWithin(pointTimeoutMs)))
+        this.#note(`  ${point.name} was not reached: killed where it was`);
     } catch {
       // It was ending already, for another reason of this run.
     }

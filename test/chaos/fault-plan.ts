@@ -20,7 +20,11 @@ export type Fault =
   | { readonly kind: 'redis_away' | 'postgres_away' | 'clickhouse_away'; readonly awayMs: number }
   | { readonly kind: 'redis_emptied' | 'postgres_disconnects' }
   /** The next insert: dies after it was accepted, is cut off before, or is refused. */
-  | { readonly kind: 'clickhouse_fails'; readonly how: 'die-after' | 'cut' | 'refuse'; readonly awayMs: number };
+  | {
+      readonly kind: 'clickhouse_fails';
+      readonly how: 'die-after' | 'cut' | 'refuse';
+      readonly awayMs: number;
+    };
 
 export interface PlannedFault {
   /** From 0 to 1. */
@@ -57,16 +61,33 @@ export function planFaults({ seed, stores, faults }: PlanOptions): readonly Plan
   }));
 }
 
-const workerPoints = ['ledger.lease_messages', 'ledger.reserve_calls', 'request', 'ledger.settle_calls', 'ledger.finish_messages', 'queue.add'];
+const workerPoints = [
+  'ledger.lease_messages',
+  'ledger.reserve_calls',
+  'request',
+  'ledger.settle_calls',
+  'ledger.finish_messages',
+  'queue.add',
+];
 const relayPoints = ['ledger.bind_export_batch', 'columns.insert', 'ledger.mark_exported'];
 const whens = ['before', 'during', 'after'] as const;
 
-function killsAt(random: SeededRandom, target: () => string, names: readonly string[], mostTimes: number): Fault[] {
+function killsAt(
+  random: SeededRandom,
+  target: () => string,
+  names: readonly string[],
+  mostTimes: number,
+): Fault[] {
   return names.flatMap((name) =>
     whens.map((when) => ({
       kind: 'kill_at' as const,
       target: target(),
-      point: { name, when, nth: random.whole(1, mostTimes), delayMs: random.whole(0, name === 'request' ? 40 : 3) },
+      point: {
+        name,
+        when,
+        nth: random.whole(1, mostTimes),
+        delayMs: random.whole(0, name === 'request' ? 40 : 3),
+      },
       awayMs: random.whole(0, 500),
     })),
   );
@@ -93,7 +114,11 @@ function servicesDeck(random: SeededRandom, deal: number): Fault[] {
   const worker = (): string => random.pick(['worker-1', 'worker-2']);
   const awayMs = (): number => random.whole(200, 2500);
   return [
-    ...['worker-1', 'worker-2', 'relay', 'api'].map((target) => ({ kind: 'kill' as const, target, awayMs: awayMs() })),
+    ...['worker-1', 'worker-2', 'relay', 'api'].map((target) => ({
+      kind: 'kill' as const,
+      target,
+      awayMs: awayMs(),
+    })),
     ...killsAt(random, worker, workerPoints, 6),
     ...killsAt(random, () => 'relay', [...relayPoints, 'queue.add'], 2),
     ...killsAt(random, () => 'api', ['ledger.admit_messages', 'queue.add'], 2),
@@ -109,12 +134,20 @@ function servicesDeck(random: SeededRandom, deal: number): Fault[] {
     { kind: 'postgres_disconnects' },
     { kind: 'postgres_disconnects' },
     { kind: 'clickhouse_away', awayMs: awayMs() },
-    ...(['die-after', 'cut', 'refuse'] as const).map((how) => ({ kind: 'clickhouse_fails' as const, how, awayMs: awayMs() })),
+    ...(['die-after', 'cut', 'refuse'] as const).map((how) => ({
+      kind: 'clickhouse_fails' as const,
+      how,
+      awayMs: awayMs(),
+    })),
   ];
 }
 
 function wakeAgain(random: SeededRandom, deal: number): Fault[] {
-  return [1, 2].map((turn) => ({ kind: 'wake_again', count: random.whole(5, 40), salt: `${deal}.${turn}.${random.whole(0, 9999)}` }));
+  return [1, 2].map((turn) => ({
+    kind: 'wake_again',
+    count: random.whole(5, 40),
+    salt: `${deal}.${turn}.${random.whole(0, 9999)}`,
+  }));
 }
 
 /** A provider's bad day. Rates are low enough that most messages get through their attempts. */

@@ -57,7 +57,8 @@ export function databaseWithPoints(database: SqlDatabase, points: FaultPoints): 
   return {
     kind: database.kind,
     ...executorWithPoints(database, points),
-    transaction: (work) => database.transaction((transaction) => work(executorWithPoints(transaction, points))),
+    transaction: (work) =>
+      database.transaction((transaction) => work(executorWithPoints(transaction, points))),
     ping: () => database.ping(),
     close: () => database.close(),
   };
@@ -65,7 +66,8 @@ export function databaseWithPoints(database: SqlDatabase, points: FaultPoints): 
 
 function executorWithPoints(executor: SqlExecutor, points: FaultPoints): SqlExecutor {
   return {
-    query: (statement, parameters) => points.pass(statement.name, () => executor.query(statement, parameters)),
+    query: (statement, parameters) =>
+      points.pass(statement.name, () => executor.query(statement, parameters)),
     execute: (script) => executor.execute(script),
   };
 }
@@ -111,6 +113,8 @@ export function queuesWithPoints(queues: QueueDriver, points: FaultPoints): Queu
 export function fetchWithPoints(inner: typeof fetch, providerUrl: string, points: FaultPoints): typeof fetch {
   return (input, init) => {
     const url = input instanceof Request ? input.url : String(input);
-    return url.startsWith(providerUrl) ? points.pass('request', () => inner(input, init)) : inner(input, init);
+    return url.startsWith(providerUrl)
+      ? points.pass('request', () => inner(input, init))
+      : inner(input, init);
   };
 }

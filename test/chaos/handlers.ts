@@ -27,7 +27,12 @@ async function triage({ data }: MessageOf<typeof work.triage>, ctx: StageContext
   const cause = work.causeOf(text);
   ctx.emit(work.Triaged.v1, { key: data.key, index: 0, cause, text });
   for (let index = 0; index < data.parts; index += 1) {
-    ctx.emit(work.Part.v1, { key: `${data.key}/${index}`, index, cause, text: `part ${index} of ${text.slice(0, 200)}` });
+    ctx.emit(work.Part.v1, {
+      key: `${data.key}/${index}`,
+      index,
+      cause,
+      text: `part ${index} of ${text.slice(0, 200)}`,
+    });
   }
   return { cause };
 }
@@ -51,7 +56,11 @@ async function answer({ data }: MessageOf<typeof work.answer>, ctx: StageContext
 async function index({ data }: MessageOf<typeof work.indexing>, ctx: StageContext): Promise<Result> {
   const { embeddings } = await embedMany({
     model: ctx.embeddingModel('openai/text-embedding-3-small', { step: 'index' }),
-    values: [data.key, `${data.key} in full: ${data.text}`, `${data.key} in short: ${data.text.slice(0, 40)}`],
+    values: [
+      data.key,
+      `${data.key} in full: ${data.text}`,
+      `${data.key} in short: ${data.text.slice(0, 40)}`,
+    ],
     maxRetries: 0,
     abortSignal: ctx.signal,
   });

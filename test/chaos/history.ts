@@ -6,8 +6,8 @@ import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts
  */
 
 const installation = `
-create schema if not exists chaos;
-create table if not exists chaos.history (
+create schema chaos;
+create table chaos.history (
   seq         bigint generated always as identity primary key,
   message_id  uuid not null,
   at          timestamptz not null default clock_timestamp(),
@@ -21,7 +21,7 @@ create table if not exists chaos.history (
   leased_at   timestamptz,
   client      text not null default current_setting('application_name', true)
 );
-create or replace function chaos.note() returns trigger language plpgsql as $$
+create function chaos.note() returns trigger language plpgsql as $$
 begin
   if tg_op = 'INSERT' then
     insert into chaos.history (message_id, to_state, to_fence) values (new.id, new.state, new.fence);
@@ -31,11 +31,15 @@ begin
   end if;
   return null;
 end $$;
-create or replace trigger chaos_note after insert or update of state, fence on millrace.messages
+create trigger chaos_note after insert or update of state, fence on millrace.messages
   for each row execute function chaos.note();
 `;
 
-/** Installs the witness. The ledger must have been migrated. */
+/** Installs the witness, once. The ledger must have been migrated. */
 export async function installHistory(database: SqlDatabase): Promise<void> {
-  await database.execute(installation);
+  const { rows } = await database.query<{ there: boolean }>({
+    name: 'chaos.is_installed',
+    text: `select to_regclass('chaos.history') is not null as there`,
+  });
+  if (rows[0]?.there !== true) await database.execute(installation);
 }

@@ -95,10 +95,19 @@ const expire = {
 
 async function expireLeases(stores: Stores): Promise<number> {
   const { rows } = await stores.database.query<WakeRow>(expire);
-  await Promise.all(rows.map((row) => stores.queues.queue(row.stage).add([wakeUpOf(row, 3_000_000 + row.fence, 0)])));
+  await Promise.all(
+    rows.map((row) => stores.queues.queue(row.stage).add([wakeUpOf(row, 3_000_000 + row.fence, 0)])),
+  );
   return rows.length;
 }
 
 function wakeUpOf(row: WakeRow, fence: number, delayMs: number): WakeUp {
-  return { messageId: row.id, fence, lane: row.lane, origin: originOfColumns(row), traceParent: row.trace_parent, delayMs };
+  return {
+    messageId: row.id,
+    fence,
+    lane: row.lane,
+    origin: originOfColumns(row),
+    traceParent: row.trace_parent,
+    delayMs,
+  };
 }

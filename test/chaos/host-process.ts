@@ -143,7 +143,9 @@ export class HostProcess {
       return;
     }
     if (code === exitStoresAway || (this.#isTerminated && code === 0)) return;
-    this.crashes.push(`${this.#workerName} ended by itself with ${String(code ?? signal)}: ${this.#said.trim()}`);
+    this.crashes.push(
+      `${this.#workerName} ended by itself with ${String(code ?? signal)}: ${this.#said.trim()}`,
+    );
     if (this.#isWanted && this.crashes.length < maxCrashes) void this.start();
   }
 

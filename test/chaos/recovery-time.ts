@@ -3,7 +3,10 @@ import type { Death } from './host-process.ts';
 import { groupedBy } from './invariant-check.ts';
 
 /** How long the messages that dead processes held waited until another took them, in milliseconds, sorted. */
-export function recoveryTimes(history: readonly HistoryEvidence[], deaths: readonly Death[]): readonly number[] {
+export function recoveryTimes(
+  history: readonly HistoryEvidence[],
+  deaths: readonly Death[],
+): readonly number[] {
   const diedAt = new Map(deaths.map(({ worker, atMs }) => [worker, atMs]));
   const times: number[] = [];
   for (const changes of groupedBy(history, (change) => change.message_id).values()) {
@@ -12,7 +15,8 @@ export function recoveryTimes(history: readonly HistoryEvidence[], deaths: reado
       const next = changes[at + 1];
       const died = diedAt.get(change.taken_by);
       // Taken over from the dead: leased again, straight from its lease.
-      if (died !== undefined && next?.from_state === 'leased' && next.to_state === 'leased') times.push(next.at_ms - died);
+      if (died !== undefined && next?.from_state === 'leased' && next.to_state === 'leased')
+        times.push(next.at_ms - died);
     }
   }
   return times.toSorted((left, right) => left - right);

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { makePgliteTemplate } from '../../src/drivers/sql-database/pglite-template.ts';
 import type { ChaosSettings, StoresKind } from './chaos-settings.ts';
 import type { Evidence, StoreEvidence } from './evidence.ts';
 import { FaultInjector, type StruckFault } from './fault-injector.ts';
@@ -62,7 +63,8 @@ export async function runChaos(options: ChaosRunOptions): Promise<ChaosRun> {
       ...(servers === undefined ? {} : { services: servers.settings }),
       ...(sabotage === undefined ? {} : { sabotage }),
     };
-    await inspect('prepare', settings);
+    // What every embedded database of the run is copied from; else each start would make its own.
+    if (stores === 'embedded') await makePgliteTemplate();
     const processes = makeProcesses(settings, stores);
     opened.push({ stop: () => endAll(processes, (host) => host.kill()) });
     await endAll(processes, (host) => host.start());
@@ -72,7 +74,7 @@ export async function runChaos(options: ChaosRunOptions): Promise<ChaosRun> {
     await worked.untilQuiet(options.patienceMs);
     await endAll(processes, (host) => host.terminate());
     const file = join(directory, 'evidence.json');
-    await inspect('collect', settings, file);
+    await inspect(settings, file);
     const hosts = [...processes.values()];
     return {
       evidence: {
@@ -101,12 +103,18 @@ function makeProcesses(settings: ChaosSettings, stores: StoresKind): ReadonlyMap
     Object.entries(processRoles[stores]).map(([name, roles]) => [
       name,
       // One worker's clock is two minutes off, whatever the plan.
-      new HostProcess({ name, host: { settings, roles: [...roles], clockSkewMs: name === 'worker-2' ? 120_000 : 0 } }),
+      new HostProcess({
+        name,
+        host: { settings, roles: [...roles], clockSkewMs: name === 'worker-2' ? 120_000 : 0 },
+      }),
     ]),
   );
 }
 
-async function endAll(processes: ReadonlyMap<string, HostProcess>, act: (host: HostProcess) => Promise<void>): Promise<void> {
+async function endAll(
+  processes: ReadonlyMap<string, HostProcess>,
+  act: (host: HostProcess) => Promise<void>,
+): Promise<void> {
   await Promise.all([...processes.values()].map(act));
 }
 
@@ -146,7 +154,10 @@ async function work(
     admitting = front
       .ask({ kind: 'admit', indexes: chunk })
       // Not acknowledged: the same is sent again, as a sender does.
-      .then(() => chunk.forEach((index) => acknowledged.add(index)), () => pause(pollMs))
+      .then(
+        () => chunk.forEach((index) => acknowledged.add(index)),
+        () => pause(pollMs),
+      )
       .finally(() => {
         admitting = undefined;
       });
@@ -161,7 +172,9 @@ async function work(
       const fault = due.shift()?.fault;
       if (fault !== undefined) injector.strike(fault);
     }
-    onProgress(`${acknowledged.size}/${messages} admitted, ${progress.ended}/${expected} ended, ${progress.open} open`);
+    onProgress(
+      `${acknowledged.size}/${messages} admitted, ${progress.ended}/${expected} ended, ${progress.open} open`,
+    );
     // When all of the plan has struck, what is left to do is left to the patience after healing.
     if (acknowledged.size === messages && due.length === 0) break;
   }
@@ -182,9 +195,9 @@ async function work(
   };
 }
 
-async function inspect(command: 'prepare' | 'collect', settings: ChaosSettings, output = ''): Promise<void> {
+async function inspect(settings: ChaosSettings, output: string): Promise<void> {
   const script = join(import.meta.dirname, 'store-inspector.ts');
-  const child = fork(script, [command, JSON.stringify(settings), output], { execArgv: [] });
+  const child = fork(script, [JSON.stringify(settings), output], { execArgv: [] });
   const [code] = (await once(child, 'exit')) as [number | null];
-  if (code !== 0) throw new Error(`The stores could not be inspected (${command}): exit code ${String(code)}`);
+  if (code !== 0) throw new Error(`The stores could not be inspected: exit code ${String(code)}`);
 }

@@ -9,7 +9,12 @@ import type { Sabotage } from './sabotage.ts';
  * for, and the suite must name the promise that was broken.
  */
 
-const killAfter = (name: string): Fault => ({ kind: 'kill_at', target: 'host', point: { name, when: 'after', nth: 1, delayMs: 0 }, awayMs: 0 });
+const killAfter = (name: string): Fault => ({
+  kind: 'kill_at',
+  target: 'host',
+  point: { name, when: 'after', nth: 1, delayMs: 0 },
+  awayMs: 0,
+});
 const leasesRunOut: Fault = { kind: 'expire_leases', target: 'host' };
 
 interface SabotagedRun {
@@ -19,7 +24,10 @@ interface SabotagedRun {
 }
 
 /** The invariants that the run broke, by name. */
-async function brokenBy(sabotage: Sabotage, { messages, plan, patienceMs = 20_000 }: SabotagedRun): Promise<readonly string[]> {
+async function brokenBy(
+  sabotage: Sabotage,
+  { messages, plan, patienceMs = 20_000 }: SabotagedRun,
+): Promise<readonly string[]> {
   const { evidence } = await runChaos({ seed: 11, messages, stores: 'embedded', plan, sabotage, patienceMs });
   return checkInvariants(evidence)
     .filter(({ violations }) => violations.length > 0)

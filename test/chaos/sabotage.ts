@@ -36,7 +36,9 @@ export function sabotagedColumns(columns: ColumnStore, sabotage: Sabotage | unde
     kind: columns.kind,
     database: columns.database,
     query: (sql, parameters) =>
-      parameters !== undefined && 'batch' in parameters ? Promise.resolve([]) : columns.query(sql, parameters),
+      parameters !== undefined && 'batch' in parameters
+        ? Promise.resolve([])
+        : columns.query(sql, parameters),
     command: (sql) => columns.command(sql),
     insert: (insert) => columns.insert({ ...insert, deduplicationToken: randomUUID() }),
     ping: () => columns.ping(),
@@ -48,7 +50,8 @@ export function sabotagedColumns(columns: ColumnStore, sabotage: Sabotage | unde
 function isSilenced(statement: string, sabotage: Sabotage): boolean {
   if (sabotage === 'journal') return statement === 'ledger.list_calls';
   return (
-    sabotage === 'sweeper' && (statement === 'ledger.sweep_messages' || statement === 'ledger.list_open_messages')
+    sabotage === 'sweeper' &&
+    (statement === 'ledger.sweep_messages' || statement === 'ledger.list_open_messages')
   );
 }
 
@@ -64,6 +67,9 @@ function withoutFence(statement: SqlStatement): SqlStatement {
   const condition = fenceConditions[statement.name];
   if (condition === undefined) return statement;
   if (!statement.text.includes(condition)) throw new Error(`${statement.name} no longer says "${condition}"`);
-  const text = statement.text.replace(condition, condition.replace(/(?: and )?m\.fence = \w\.fence(?: and )?/, ''));
+  const text = statement.text.replace(
+    condition,
+    condition.replace(/(?: and )?m\.fence = \w\.fence(?: and )?/, ''),
+  );
   return { name: statement.name, text };
 }

@@ -16,11 +16,18 @@ export class SimulatorProcess {
     this.#child = child;
   }
 
-  static async start(directory: string, seed: number, rules: readonly FaultRuleInput[]): Promise<SimulatorProcess> {
+  static async start(
+    directory: string,
+    seed: number,
+    rules: readonly FaultRuleInput[],
+  ): Promise<SimulatorProcess> {
     const data = join(directory, 'simulator');
     mkdirSync(data, { recursive: true });
     const config = join(data, 'config.json');
-    writeFileSync(config, JSON.stringify({ seed, rules, latency: { medianMs: 20, p99Ms: 120 }, dataDirectory: data }));
+    writeFileSync(
+      config,
+      JSON.stringify({ seed, rules, latency: { medianMs: 20, p99Ms: 120 }, dataDirectory: data }),
+    );
     const program = join(import.meta.dirname, '../../src/simulator/simulator-process.ts');
     const child = spawn(process.execPath, [program, '--config', config, '--exit-with-parent'], {
       stdio: ['pipe', 'pipe', 'inherit'],

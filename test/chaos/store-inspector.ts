@@ -5,14 +5,12 @@ import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts
 import { openStores } from '../../src/app/stores.ts';
 import { type ChaosSettings, configurationOf } from './chaos-settings.ts';
 import type * as evidence from './evidence.ts';
-import { installHistory } from './history.ts';
 
 /*
- * Opens the stores of a run while no host does: before it, to migrate them and install the history; after it, to write
- * down all that they hold. A process of its own, because a chDB directory belongs to one process for its life.
+ * Opens the stores of a run when no host does any more, and writes down all that they hold. A process of its own,
+ * because a chDB directory belongs to one process for its life.
  *
- *   node store-inspector.ts prepare '{…settings}'
- *   node store-inspector.ts collect '{…settings}' evidence.json
+ *   node store-inspector.ts '{…settings}' evidence.json
  */
 
 const millis = (column: string): string => `(extract(epoch from ${column}) * 1000)::float8`;
@@ -21,9 +19,15 @@ async function rowsOf<Row>(database: SqlDatabase, name: string, text: string): P
   return (await database.query<Row>({ name: `chaos.${name}`, text })).rows;
 }
 
-type MessageRow = Omit<evidence.MessageEvidence, 'data'> & { readonly body: string | null; readonly body_ref: string | null };
+type MessageRow = Omit<evidence.MessageEvidence, 'data'> & {
+  readonly body: string | null;
+  readonly body_ref: string | null;
+};
 
-async function readMessages(database: SqlDatabase, payloads: PayloadStore): Promise<evidence.MessageEvidence[]> {
+async function readMessages(
+  database: SqlDatabase,
+  payloads: PayloadStore,
+): Promise<evidence.MessageEvidence[]> {
   const rows = await rowsOf<MessageRow>(
     database,
     'messages',
@@ -32,9 +36,14 @@ async function readMessages(database: SqlDatabase, payloads: PayloadStore): Prom
   );
   return await Promise.all(
     rows.map(async ({ body, body_ref: reference, ...row }) => {
-      const json = reference === null ? (body ?? 'null') : Buffer.from(await payloads.get(reference)).toString();
+      const json =
+        reference === null ? (body ?? 'null') : Buffer.from(await payloads.get(reference)).toString();
       const { key, parts, index, cause } = JSON.parse(json) as evidence.MessageEvidence['data'];
-      const data = { key, ...(parts === undefined ? {} : { parts }), ...(index === undefined ? {} : { index }) };
+      const data = {
+        key,
+        ...(parts === undefined ? {} : { parts }),
+        ...(index === undefined ? {} : { index }),
+      };
       return { ...row, data: cause === undefined ? data : { ...data, cause } };
     }),
   );
@@ -88,22 +97,25 @@ async function readRollups(columns: ColumnStore): Promise<evidence.StoreEvidence
   );
 }
 
-const [command, settingsText = '{}', output = ''] = process.argv.slice(2);
-const stores = await openStores(configurationOf(JSON.parse(settingsText) as ChaosSettings, ['api', 'worker', 'relay']), 'inspector');
+const [settingsText = '{}', output = ''] = process.argv.slice(2);
+const stores = await openStores(
+  configurationOf(JSON.parse(settingsText) as ChaosSettings, ['api', 'worker', 'relay']),
+  'inspector',
+);
 const { database, columns, payloads } = stores;
-if (command === 'prepare') {
-  await installHistory(database);
-} else {
-  const [unexported = { records: 0, batches: 0 }] = await rowsOf<{ records: number; batches: number }>(database, 'backlog', backlogSql);
-  const collected: evidence.StoreEvidence = {
-    messages: await readMessages(database, payloads),
-    calls: await rowsOf<evidence.CallEvidence>(database, 'calls', callsSql),
-    history: await rowsOf<evidence.HistoryEvidence>(database, 'history', historySql),
-    usage: await readUsage(columns),
-    outcomes: await readOutcomes(columns),
-    rollups: await readRollups(columns),
-    unexported,
-  };
-  writeFileSync(output, JSON.stringify(collected));
-}
+const [unexported = { records: 0, batches: 0 }] = await rowsOf<{ records: number; batches: number }>(
+  database,
+  'backlog',
+  backlogSql,
+);
+const collected: evidence.StoreEvidence = {
+  messages: await readMessages(database, payloads),
+  calls: await rowsOf<evidence.CallEvidence>(database, 'calls', callsSql),
+  history: await rowsOf<evidence.HistoryEvidence>(database, 'history', historySql),
+  usage: await readUsage(columns),
+  outcomes: await readOutcomes(columns),
+  rollups: await readRollups(columns),
+  unexported,
+};
+writeFileSync(output, JSON.stringify(collected));
 await stores.close();

@@ -13,7 +13,12 @@ export class StoreServers {
   readonly clickHouse: ClickHouseHttpServer;
   readonly #postgresUrl: string;
 
-  private constructor(postgres: PostgresServer, redis: RedisServer, clickHouse: ClickHouseHttpServer, url: string) {
+  private constructor(
+    postgres: PostgresServer,
+    redis: RedisServer,
+    clickHouse: ClickHouseHttpServer,
+    url: string,
+  ) {
     this.postgres = postgres;
     this.redis = redis;
     this.clickHouse = clickHouse;
@@ -59,15 +64,28 @@ export class StoreServers {
   }
 
   /** The next insert fails; after a death the server comes back. Resolves at once when no insert comes in time. */
-  async clickHouseFails(how: 'die-after' | 'cut' | 'refuse', awayMs: number, timeoutMs: number): Promise<void> {
+  async clickHouseFails(
+    how: 'die-after' | 'cut' | 'refuse',
+    awayMs: number,
+    timeoutMs: number,
+  ): Promise<void> {
     const insert = { statement: 'INSERT' } as const;
     if (how === 'refuse') {
-      await this.clickHouse.arm({ ...insert, kind: 'refuse', code: 241, name: 'MEMORY_LIMIT_EXCEEDED', status: 500 });
+      await this.clickHouse.arm({
+        ...insert,
+        kind: 'refuse',
+        code: 241,
+        name: 'MEMORY_LIMIT_EXCEEDED',
+        status: 500,
+      });
       return;
     }
     await this.clickHouse.arm({ ...insert, kind: how });
     if (how === 'cut') return;
-    const died = await Promise.race([this.clickHouse.died().then(() => true), pause(timeoutMs).then(() => false)]);
+    const died = await Promise.race([
+      this.clickHouse.died().then(() => true),
+      pause(timeoutMs).then(() => false),
+    ]);
     if (!died) await this.clickHouse.kill();
     await pause(awayMs);
     await this.clickHouse.start();

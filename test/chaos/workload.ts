@@ -34,7 +34,11 @@ const retry = { attempts: 5, backoff: ['50ms', '200ms', '800ms'], jitter: 0.2 } 
 const tickets = { pipeline: 'tickets', owner: 'support', retry, concurrency: 12, timeout: '60s' } as const;
 const reports = { pipeline: 'reports', owner: 'research', retry, concurrency: 12, timeout: '60s' } as const;
 
-export const triage = defineStage('triage', { ...tickets, consumes: Ticket.upTo(1), emits: [Triaged.v1, Part.v1] });
+export const triage = defineStage('triage', {
+  ...tickets,
+  consumes: Ticket.upTo(1),
+  emits: [Triaged.v1, Part.v1],
+});
 export const answer = defineStage('answer', { ...tickets, consumes: Triaged.upTo(1), emits: [Answered.v1] });
 export const indexing = defineStage('index', { ...tickets, consumes: Triaged.upTo(1) });
 export const enrich = defineStage('enrich', { ...tickets, consumes: Part.upTo(1), emits: [Enriched.v1] });
@@ -52,7 +56,18 @@ export interface Admitted {
 }
 
 const teams = ['support', 'sales', 'research'] as const;
-const words = ['invoice', 'delivery', 'refund', 'contract', 'outage', 'password', 'upgrade', 'report', 'meter', 'weir'] as const;
+const words = [
+  'invoice',
+  'delivery',
+  'refund',
+  'contract',
+  'outage',
+  'password',
+  'upgrade',
+  'report',
+  'meter',
+  'weir',
+] as const;
 
 /** The `index`-th admission of a run. Every text is its own, so that no two messages ask a model the same. */
 export function admittedAt(seed: number, index: number): Admitted {
@@ -84,11 +99,18 @@ export function messagesOf({ kind, data }: Pick<Admitted, 'kind' | 'data'>): num
 }
 
 /** What a message that was completed has emitted: a line for each, "consuming stage (or type of output) #index". */
-export function expectedEmissions(stage: string, data: { readonly parts?: number | undefined }): readonly string[] {
+export function expectedEmissions(
+  stage: string,
+  data: { readonly parts?: number | undefined },
+): readonly string[] {
   const parts = Array.from({ length: data.parts ?? 0 }, (_, index) => index);
   switch (stage) {
     case 'triage':
-      return ['answer chaos.triaged #0', 'index chaos.triaged #0', ...parts.map((index) => `enrich chaos.part #${index}`)];
+      return [
+        'answer chaos.triaged #0',
+        'index chaos.triaged #0',
+        ...parts.map((index) => `enrich chaos.part #${index}`),
+      ];
     case 'outline':
       return parts.map((index) => `write chaos.section #${index}`);
     case 'answer':
