@@ -43,11 +43,21 @@ export function ledgerContract(name: string, open: () => Promise<SqlDatabase>): 
     };
 
     const expireLeases = () =>
-      database.execute("update millrace.messages set lease_until = clock_timestamp() - interval '1 ms' where state = 'leased'");
+      database.execute(
+        "update millrace.messages set lease_until = clock_timestamp() - interval '1 ms' where state = 'leased'",
+      );
 
     const stateOf = async (id: string) => {
-      const { rows } = await database.query<{ state: string; fence: number; attempts: number; result: string | null }>(
-        { name: 'test.state', text: 'select state, fence, attempts, result from millrace.messages where id = $1::uuid' },
+      const { rows } = await database.query<{
+        state: string;
+        fence: number;
+        attempts: number;
+        result: string | null;
+      }>(
+        {
+          name: 'test.state',
+          text: 'select state, fence, attempts, result from millrace.messages where id = $1::uuid',
+        },
         [id],
       );
       return rows[0];
@@ -77,25 +87,29 @@ export function ledgerContract(name: string, open: () => Promise<SqlDatabase>): 
 
     it('gives a leased message back as it was admitted, whatever its text', async () => {
       await fc.assert(
-        fc.asyncProperty(fc.string({ unit: 'binary' }), fc.dictionary(fc.constantFrom('a', 'b'), fc.string()), async (text, labels) => {
-          const json = JSON.stringify({ text: text.toWellFormed() });
-          const admission = someAdmission(
-            {
-              origin: {
-                team: 'blue "team"',
-                customer: "acme's \\ {co},",
-                feature: 'café ☕',
-                batch: 'night',
-                ...(Object.keys(labels).length === 0 ? {} : { labels: clean(labels) }),
+        fc.asyncProperty(
+          fc.string({ unit: 'binary' }),
+          fc.dictionary(fc.constantFrom('a', 'b'), fc.string()),
+          async (text, labels) => {
+            const json = JSON.stringify({ text: text.toWellFormed() });
+            const admission = someAdmission(
+              {
+                origin: {
+                  team: 'blue "team"',
+                  customer: "acme's \\ {co},",
+                  feature: 'café ☕',
+                  batch: 'night',
+                  ...(Object.keys(labels).length === 0 ? {} : { labels: clean(labels) }),
+                },
               },
-            },
-            json,
-          );
-          await ledger.admit(admission);
-          const message = await leased(admission.envelope.id);
-          expect(message.body).toEqual({ kind: 'inline', json });
-          expect(message.envelope).toMatchObject(admission.envelope);
-        }),
+              json,
+            );
+            await ledger.admit(admission);
+            const message = await leased(admission.envelope.id);
+            expect(message.body).toEqual({ kind: 'inline', json });
+            expect(message.envelope).toMatchObject(admission.envelope);
+          },
+        ),
         { numRuns: 25 },
       );
     });
@@ -127,7 +141,13 @@ export function ledgerContract(name: string, open: () => Promise<SqlDatabase>): 
       expect(second.fence).toBe(first.fence + 1);
       const [early, late] = [newId(new Date()), newId(new Date())];
       const finish = (fence: number, emitted: string) =>
-        ledger.finish({ id, fence, result: `"${emitted}"`, emissions: [emission(emitted)], outcomeLine: `{"id":"${emitted}"}` });
+        ledger.finish({
+          id,
+          fence,
+          result: `"${emitted}"`,
+          emissions: [emission(emitted)],
+          outcomeLine: `{"id":"${emitted}"}`,
+        });
       expect(await finish(first.fence, early)).toBe(false);
       expect(await outbox('message_outcomes')).toEqual([]);
       expect(await finish(second.fence, late)).toBe(true);
@@ -140,7 +160,10 @@ export function ledgerContract(name: string, open: () => Promise<SqlDatabase>): 
     });
 
     it('hands root, item and origin down to what is emitted, and completes an output at once', async () => {
-      const admission = someAdmission({ item: 'readme.md', origin: { team: 't', customer: 'c', feature: 'f', batch: 'b' } });
+      const admission = someAdmission({
+        item: 'readme.md',
+        origin: { team: 't', customer: 'c', feature: 'f', batch: 'b' },
+      });
       await ledger.admit(admission);
       const { id } = admission.envelope;
       const message = await leased(id);
@@ -153,7 +176,12 @@ export function ledgerContract(name: string, open: () => Promise<SqlDatabase>): 
         outcomeLine: '{}',
       });
       const child = await leased(next);
-      expect(child.envelope).toMatchObject({ rootId: id, parentId: id, item: 'readme.md', origin: admission.envelope.origin });
+      expect(child.envelope).toMatchObject({
+        rootId: id,
+        parentId: id,
+        item: 'readme.md',
+        origin: admission.envelope.origin,
+      });
       expect(child.envelope.admittedAt).toEqual(message.envelope.admittedAt);
       expect(await stateOf(output)).toMatchObject({ state: 'completed' });
     });
@@ -204,20 +232,25 @@ export function ledgerContract(name: string, open: () => Promise<SqlDatabase>): 
       const id = await admitted();
       const { fence } = await leased(id);
       await fc.assert(
-        fc.asyncProperty(fc.array(fc.bigInt({ min: 0n, max: 10n ** 21n }), { minLength: 1, maxLength: 8 }), async (attos) => {
-          const before = (await calls.totals()).settledUsd;
-          const amounts = attos.map((atto) => usd(`${atto / 10n ** 18n}.${String(atto % 10n ** 18n).padStart(18, '0')}`));
-          await Promise.all(
-            amounts.map(async (costUsd) => {
-              const call = newId(new Date());
-              await calls.reserve(someReservation({ id: call, message: { id, fence } }));
-              expect(await calls.settle(someSettlement({ id: call, costUsd }))).toBe(true);
-              expect(await calls.settle(someSettlement({ id: call, costUsd }))).toBe(false);
-            }),
-          );
-          const after = (await calls.totals()).settledUsd;
-          expect(formatUsd(after.minus(before))).toBe(formatUsd(sumUsd(amounts)));
-        }),
+        fc.asyncProperty(
+          fc.array(fc.bigInt({ min: 0n, max: 10n ** 21n }), { minLength: 1, maxLength: 8 }),
+          async (attos) => {
+            const before = (await calls.totals()).settledUsd;
+            const amounts = attos.map((atto) =>
+              usd(`${atto / 10n ** 18n}.${String(atto % 10n ** 18n).padStart(18, '0')}`),
+            );
+            await Promise.all(
+              amounts.map(async (costUsd) => {
+                const call = newId(new Date());
+                await calls.reserve(someReservation({ id: call, message: { id, fence } }));
+                expect(await calls.settle(someSettlement({ id: call, costUsd }))).toBe(true);
+                expect(await calls.settle(someSettlement({ id: call, costUsd }))).toBe(false);
+              }),
+            );
+            const after = (await calls.totals()).settledUsd;
+            expect(formatUsd(after.minus(before))).toBe(formatUsd(sumUsd(amounts)));
+          },
+        ),
         { numRuns: 15 },
       );
       const totals = await calls.totals();
@@ -232,7 +265,11 @@ export function ledgerContract(name: string, open: () => Promise<SqlDatabase>): 
       expect(await calls.listAbandoned(0, 10)).toEqual([]);
       await expireLeases();
       const [abandoned] = await calls.listAbandoned(0, 10);
-      expect(abandoned).toMatchObject({ id: call, origin: { team: 'blue' }, message: { id, stage: 'first' } });
+      expect(abandoned).toMatchObject({
+        id: call,
+        origin: { team: 'blue' },
+        message: { id, stage: 'first' },
+      });
       expect(await calls.abandon([{ id: call, line: '{"kind":"unsettled"}' }])).toBe(1);
       expect(await calls.abandon([{ id: call, line: '{"kind":"unsettled"}' }])).toBe(0);
       const open = await calls.totals();
@@ -243,7 +280,9 @@ export function ledgerContract(name: string, open: () => Promise<SqlDatabase>): 
       expect(await calls.settleLate(settlement)).toBe(true);
       expect(await calls.settleLate(settlement)).toBe(false);
       expect(await outbox('usage')).toEqual(['{"kind":"unsettled"}', '{"kind":"correction"}']);
-      expect(await calls.callsOf(id)).toMatchObject([{ state: 'settled', answer: { json: '{"text":"hello"}' } }]);
+      expect(await calls.callsOf(id)).toMatchObject([
+        { state: 'settled', answer: { json: '{"text":"hello"}' } },
+      ]);
     });
 
     it('finds what was never published and whose worker died, and lets the next look wait', async () => {
@@ -260,9 +299,11 @@ export function ledgerContract(name: string, open: () => Promise<SqlDatabase>): 
         ]),
       );
       expect(await sweep.sweep(10)).toEqual([]);
-      expect((await sweep.listOpen('00000000-0000-0000-0000-000000000000', 10)).map((message) => message.id).toSorted()).toEqual(
-        [unseen, died].toSorted(),
-      );
+      expect(
+        (await sweep.listOpen('00000000-0000-0000-0000-000000000000', 10))
+          .map((message) => message.id)
+          .toSorted(),
+      ).toEqual([unseen, died].toSorted());
     });
 
     it('lets one process at a time hold a role', async () => {
@@ -280,12 +321,18 @@ export function ledgerContract(name: string, open: () => Promise<SqlDatabase>): 
         `insert into millrace.outbox (target, line) select 'usage', '{"n":' || n || '}' from generate_series(1, 25) n`,
       );
       const bound = await Promise.all([1, 2, 3].map(() => exports.bind(newId(new Date()), 'usage', 10)));
-      const numbers = bound.flatMap((batch) => (batch?.lines ?? []).map((line) => JSON.parse(line) as { n: number }));
-      expect(numbers.map((line) => line.n).toSorted((a, b) => a - b)).toEqual(Array.from({ length: 25 }, (_, index) => index + 1));
+      const numbers = bound.flatMap((batch) =>
+        (batch?.lines ?? []).map((line) => JSON.parse(line) as { n: number }),
+      );
+      expect(numbers.map((line) => line.n).toSorted((a, b) => a - b)).toEqual(
+        Array.from({ length: 25 }, (_, index) => index + 1),
+      );
       expect(await exports.bind(newId(new Date()), 'usage', 10)).toBeUndefined();
       const open = await exports.listOpen(10);
       const read = await Promise.all(open.map((batch) => exports.read(batch)));
-      expect(read.toSorted((a, b) => (a.id < b.id ? -1 : 1))).toEqual(bound.toSorted((a, b) => ((a?.id ?? '') < (b?.id ?? '') ? -1 : 1)));
+      expect(read.toSorted((a, b) => (a.id < b.id ? -1 : 1))).toEqual(
+        bound.toSorted((a, b) => ((a?.id ?? '') < (b?.id ?? '') ? -1 : 1)),
+      );
       expect(await exports.backlog()).toMatchObject({ records: 25, openBatches: 3 });
       for (const batch of bound) if (batch !== undefined) await exports.markExported(batch.id);
       expect(await exports.backlog()).toEqual({ records: 0, openBatches: 0, oldestSeconds: 0 });
@@ -298,7 +345,8 @@ export function ledgerContract(name: string, open: () => Promise<SqlDatabase>): 
         const call = newId(new Date());
         await calls.reserve(someReservation({ id: call, message: { id, fence } }));
         await calls.settle(someSettlement({ id: call }));
-        if (id !== open) await ledger.finish({ id, fence, result: undefined, emissions: [], outcomeLine: '{}' });
+        if (id !== open)
+          await ledger.finish({ id, fence, result: undefined, emissions: [], outcomeLine: '{}' });
       }
       const before = await calls.totals();
       await database.execute(`delete from millrace.outbox;
@@ -315,43 +363,61 @@ export function ledgerContract(name: string, open: () => Promise<SqlDatabase>): 
     it('only ever goes from state to state as the state machine says, whoever tries what', async () => {
       const operations = ['lease', 'finish', 'retry', 'end', 'hand_back', 'expire'] as const;
       await fc.assert(
-        fc.asyncProperty(fc.array(fc.tuple(fc.constantFrom(...operations), fc.boolean()), { maxLength: 10 }), async (script) => {
-          const id = await admitted();
-          let state: MessageState = 'pending';
-          for (const [operation, showsFence] of script) {
-            const before = await stateOf(id);
-            const fence = (before?.fence ?? 0) - (showsFence ? 0 : 1);
-            if (operation === 'lease') await ledger.lease(id, leaseMs);
-            else if (operation === 'finish') await ledger.finish({ id, fence, result: undefined, emissions: [], outcomeLine: '{}' });
-            else if (operation === 'retry') await ledger.retry({ id, fence, delayMs: 0, code: 'X', detail: '{}' });
-            else if (operation === 'end') await ledger.end({ id, fence, state: 'dead_lettered', code: 'X', detail: '{}', outcomeLine: '{}' });
-            else if (operation === 'hand_back') await ledger.handBack([{ id, fence, leaseMs }]);
-            else await expireLeases();
-            const after = (await stateOf(id))?.state as MessageState;
-            expect(after === state || mayBecome(state, after), `${state} to ${after} by ${operation}`).toBe(true);
-            if (!showsFence && !['lease', 'expire'].includes(operation)) expect(after).toBe(state);
-            state = after;
-          }
-        }),
+        fc.asyncProperty(
+          fc.array(fc.tuple(fc.constantFrom(...operations), fc.boolean()), { maxLength: 10 }),
+          async (script) => {
+            const id = await admitted();
+            let state: MessageState = 'pending';
+            for (const [operation, showsFence] of script) {
+              const before = await stateOf(id);
+              const fence = (before?.fence ?? 0) - (showsFence ? 0 : 1);
+              if (operation === 'lease') await ledger.lease(id, leaseMs);
+              else if (operation === 'finish')
+                await ledger.finish({ id, fence, result: undefined, emissions: [], outcomeLine: '{}' });
+              else if (operation === 'retry')
+                await ledger.retry({ id, fence, delayMs: 0, code: 'X', detail: '{}' });
+              else if (operation === 'end')
+                await ledger.end({
+                  id,
+                  fence,
+                  state: 'dead_lettered',
+                  code: 'X',
+                  detail: '{}',
+                  outcomeLine: '{}',
+                });
+              else if (operation === 'hand_back') await ledger.handBack([{ id, fence, leaseMs }]);
+              else await expireLeases();
+              const after = (await stateOf(id))?.state as MessageState;
+              expect(after === state || mayBecome(state, after), `${state} to ${after} by ${operation}`).toBe(
+                true,
+              );
+              if (!showsFence && !['lease', 'expire'].includes(operation)) expect(after).toBe(state);
+              state = after;
+            }
+          },
+        ),
         { numRuns: 25 },
       );
     });
 
     it('raises the fence with every lease and never lowers it', async () => {
       await fc.assert(
-        fc.asyncProperty(fc.array(fc.constantFrom('retry', 'hand_back', 'expire'), { maxLength: 6 }), async (ends) => {
-          const id = await admitted();
-          let last = 0;
-          for (const end of ends) {
-            const { fence } = await leased(id);
-            expect(fence).toBe(last + 1);
-            last = fence;
-            if (end === 'retry') await ledger.retry({ id, fence, delayMs: 0, code: 'X', detail: '{}' });
-            else if (end === 'hand_back') await ledger.handBack([{ id, fence, leaseMs }]);
-            else await expireLeases();
-          }
-          expect((await stateOf(id))?.fence).toBe(last);
-        }),
+        fc.asyncProperty(
+          fc.array(fc.constantFrom('retry', 'hand_back', 'expire'), { maxLength: 6 }),
+          async (ends) => {
+            const id = await admitted();
+            let last = 0;
+            for (const end of ends) {
+              const { fence } = await leased(id);
+              expect(fence).toBe(last + 1);
+              last = fence;
+              if (end === 'retry') await ledger.retry({ id, fence, delayMs: 0, code: 'X', detail: '{}' });
+              else if (end === 'hand_back') await ledger.handBack([{ id, fence, leaseMs }]);
+              else await expireLeases();
+            }
+            expect((await stateOf(id))?.fence).toBe(last);
+          },
+        ),
         { numRuns: 15 },
       );
     });

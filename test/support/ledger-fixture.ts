@@ -33,7 +33,9 @@ export function someLedger(database: SqlDatabase, worker = 'worker-1'): MessageL
   return new MessageLedger({ database, clock: systemClock, worker });
 }
 
-export function someReservation(parts: Partial<Reservation> & Pick<Reservation, 'id' | 'message'>): Reservation {
+export function someReservation(
+  parts: Partial<Reservation> & Pick<Reservation, 'id' | 'message'>,
+): Reservation {
   return {
     origin: undefined,
     step: 'answer',
