@@ -7,10 +7,10 @@ WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci
 COPY . .
-# The embedded ClickHouse (half a gigabyte) stays behind: in this image usage records go to a server.
-RUN npm run build \
+# What only the embedded mode needs stays behind: its ClickHouse alone is half a gigabyte.
+RUN npx nest build \
   && npm prune --omit=dev \
-  && rm -rf node_modules/@chdb dist/pglite dist/bench dist/test \
+  && rm -rf node_modules/@chdb dist/bench dist/test dist/dashboards \
   && find dist -name '*.test.*' -delete
 
 FROM node:${NODE_VERSION}-bookworm-slim

@@ -111,7 +111,15 @@ function isPlainObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function crossChecks({ http, ledger, queue, payloads, messages, roles }: Configuration): Fault[] {
+function crossChecks({
+  http,
+  ledger,
+  queue,
+  columnStore,
+  payloads,
+  messages,
+  roles,
+}: Configuration): Fault[] {
   const faults: Fault[] = [];
   const isLoopback = http.host === 'localhost' || (isIP(http.host) !== 0 && /^(127\.|::1$)/.test(http.host));
   if (http.auth === 'none' && !isLoopback) {
@@ -130,6 +138,13 @@ function crossChecks({ http, ledger, queue, payloads, messages, roles }: Configu
     faults.push({
       field: 'roles',
       problem: 'embedded, one process does everything: name all roles or set ledger.url and queue.url',
+    });
+  }
+  if (ledger.url !== undefined && columnStore.url === undefined && roles.length < 3) {
+    faults.push({
+      field: 'columnStore.url',
+      problem:
+        'several processes need a ClickHouse that they share: set it, or let this process do every role',
     });
   }
   if ((payloads.accessKeyId === undefined) !== (payloads.secretAccessKey === undefined)) {

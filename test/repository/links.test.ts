@@ -1,5 +1,8 @@
 import { dirname, posix } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { listSettings } from '../../src/app/load-configuration.ts';
+import { errorCodes } from '../../src/kernel/error-codes.ts';
+import { metricCatalogue } from '../../src/telemetry/metric-catalogue.ts';
 import { repositoryFiles } from './repository-files.ts';
 
 /* Whoever follows a link or a path in the documents, or a document named in a message, arrives. */
@@ -98,6 +101,21 @@ describe('the documents', () => {
       .filter(({ path }) => /^(?:src|scripts|examples|bench)\//.test(path))
       .flatMap(({ path, text }) => [...text.matchAll(namedDocument)].map(([name]) => [path, name] as const))
       .filter(([, name]) => !paths.has(name));
+    expect(absent).toEqual([]);
+  });
+
+  it('name metrics, error codes and environment variables that exist', () => {
+    const known = new Set([
+      ...Object.keys(metricCatalogue).map((name) => `millrace_${name}`),
+      ...Object.keys(errorCodes),
+      ...listSettings().map(({ env }) => env),
+      'MILLRACE_CONFIG',
+    ]);
+    const absent = [...documents.values()].flatMap(({ path, prose }) =>
+      [...prose.matchAll(/`(millrace_[a-z_]+|MILLRACE_[A-Z_0-9]+)[`{]/g)]
+        .filter(([, name = '']) => !known.has(name))
+        .map(([, name]) => `${path}: ${name}`),
+    );
     expect(absent).toEqual([]);
   });
 
