@@ -26,7 +26,7 @@ export interface ConfigurationSources {
 
 /** The configuration from all sources. Throws MILLRACE_CONFIG_INVALID that names every fault at once. */
 export function loadConfiguration({ environment, file, options }: ConfigurationSources): Configuration {
-  const path = file ?? environment['MILLRACE_CONFIG'];
+  const path = file ?? (environment['MILLRACE_CONFIG'] || undefined);
   const layers = [path === undefined ? {} : readFile(path), fromEnvironment(environment), options ?? {}];
   const merged = layers.reduce<Record<string, unknown>>(
     (below, above) => merge(below, above as Record<string, unknown>),

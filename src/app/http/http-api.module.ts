@@ -36,7 +36,11 @@ export interface HttpApiModuleOptions {
   readonly imports?: ModuleMetadata['imports'];
   readonly inject?: FactoryProvider['inject'];
   readonly useFactory: FactoryProvider<HttpServices>['useFactory'];
+  /** What is served: everything, or only what every process must show (health and metrics). Default everything. */
+  readonly surface?: HttpSurface;
 }
+
+export type HttpSurface = 'everything' | 'health_and_metrics';
 
 const servicesToken = Symbol('millrace:http-services');
 
@@ -46,11 +50,20 @@ const servicesToken = Symbol('millrace:http-services');
  */
 @Module({})
 export class HttpApiModule {
-  static forRootAsync({ imports = [], inject = [], useFactory }: HttpApiModuleOptions): DynamicModule {
+  static forRootAsync({
+    imports = [],
+    inject = [],
+    useFactory,
+    surface = 'everything',
+  }: HttpApiModuleOptions): DynamicModule {
     return {
       module: HttpApiModule,
       imports,
-      controllers: [CostsController, MessagesController, HealthController, MetricsController],
+      controllers: [
+        HealthController,
+        MetricsController,
+        ...(surface === 'everything' ? [CostsController, MessagesController] : []),
+      ],
       providers: [
         { provide: servicesToken, inject, useFactory },
         one(CostReports, (services) => services.costReports),

@@ -32,12 +32,6 @@ export type AnyBullMqQueue = BullMqQueue<
   object
 >;
 
-/** Options of a queue that @nestjs/bullmq makes. */
-export interface NestQueueOptions extends QueueOptions<object> {
-  readonly name: string;
-  readonly backend: BullMqBackend;
-}
-
 // BullMQ cannot be told not to write events; nobody reads them, so few are kept.
 const keptEvents = 100;
 
@@ -69,15 +63,6 @@ export class BullMqQueueDriver implements QueueDriver {
   /** BullMQ's own queue of this name, for what the port does not offer. The driver closes it. */
   bullMqQueue(name: string): AnyBullMqQueue {
     return this.#open(name).bullMq;
-  }
-
-  /** What @nestjs/bullmq needs to make its own queue of this name on the same store. */
-  nestOptions(name: string): NestQueueOptions {
-    return {
-      name: this.#store.queueName(name),
-      ...bullMqOptionsOf(this.#store),
-      backend: this.#store.backend,
-    };
   }
 
   wasKept(): Promise<boolean> {
