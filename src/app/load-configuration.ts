@@ -66,7 +66,8 @@ function* walk(
   }
   const inner = schema instanceof z.ZodPrefault ? (schema.unwrap() as z.ZodType) : schema;
   if (!(inner instanceof z.ZodObject)) return;
-  for (const [key, child] of Object.entries(inner.shape)) yield* walk(child, [...path, key]);
+  const shape: Record<string, z.ZodType> = inner.shape;
+  for (const [key, child] of Object.entries(shape)) yield* walk(child, [...path, key]);
 }
 
 function fromEnvironment(environment: ConfigurationSources['environment']): Record<string, unknown> {

@@ -4,7 +4,7 @@ import { BullMqConsumer, type ConsumeOptions } from './bullmq-consumer.ts';
 import { PgliteStore } from './bullmq-store.pglite.ts';
 import { PostgresStore } from './bullmq-store.postgres.ts';
 import { RedisStore } from './bullmq-store.redis.ts';
-import type { BullMqBackend, BullMqStore } from './bullmq-store.ts';
+import type { BullMqStore } from './bullmq-store.ts';
 import type { Queue, QueueConsumer, QueueCounts, QueueDriver, WakeUp } from './queue.ts';
 import { jobOf, type WakeUpData } from './wake-up-job.ts';
 
