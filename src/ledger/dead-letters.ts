@@ -1,0 +1,344 @@
+import type { SqlDatabase, SqlStatement } from '../drivers/sql-database/sql-database.ts';
+import { type Uuid, isUuid } from '../kernel/ids.ts';
+import { type Usd, usd } from '../kernel/money.ts';
+import type { MessageEnvelope } from '../messages/message.ts';
+import type { Origin } from '../messages/origin.ts';
+import * as sql from './dead-letter-sql.ts';
+import type { MessageState } from './message-state.ts';
+import { type MessageRow, type OriginColumns, type StoredBody, bodyOf, envelopeOf, originOfColumns } from './stored-message.ts';
+
+/*
+ * Dead letters in the ledger: what died, why, what was paid for it, and what operators did about it.
+ *
+ *   dead_lettered ─► pending             replay: the same row, so that its calls are its journal and it has one end
+ *   dead_lettered ─► dead_lettered       discard: a mark; it keeps its end and is counted no more
+ *
+ * An operation works in slices, each one statement: messages, their history and the audit row are written together.
+ * Whatever a slice touched is not touched again by the same operation, even when it dies again meanwhile.
+ */
+
+/** Which dead letters. A part that is absent selects everything. */
+export interface DeadLetterFilter {
+  readonly ids?: readonly Uuid[];
+  readonly stage?: readonly string[];
+  readonly pipeline?: readonly string[];
+  /** Teams that own stages. */
+  readonly owner?: readonly string[];
+  /** Teams of the origin. */
+  readonly team?: readonly string[];
+  readonly customer?: readonly string[];
+  readonly feature?: readonly string[];
+  readonly batch?: readonly string[];
+  readonly errorCode?: readonly string[];
+  /** When it died: from this moment on … */
+  readonly from?: Date;
+  /** … and before this one. */
+  readonly to?: Date;
+  /** Discarded ones: left out (default), nothing but them, or both. */
+  readonly discarded?: 'no' | 'only' | 'any';
+}
+
+/** Who looks or acts: with a team, nothing of another team is seen or touched. */
+export interface DeadLetterViewer {
+  readonly team?: string;
+}
+
+/** A dead letter as it is listed. */
+export interface DeadLetter {
+  readonly envelope: MessageEnvelope;
+  readonly body: StoredBody;
+  readonly bodyBytes: number;
+  /** Dead, unless it was replayed. */
+  readonly state: MessageState;
+  readonly errorCode: string | undefined;
+  readonly diedAt: Date | undefined;
+  readonly deliveries: number;
+  /** Failed attempts since it was admitted or last replayed. */
+  readonly attempts: number;
+  /** Failed attempts in all. */
+  readonly totalAttempts: number;
+  readonly replays: number;
+  /** What its calls cost so far, as far as it is settled. */
+  readonly paidUsd: Usd;
+  readonly discarded: { readonly at: Date; readonly by: string } | undefined;
+}
+
+/** A page of the list, newest death first. */
+export interface DeadLetterPage {
+  readonly letters: readonly DeadLetter[];
+  /** Where the next page begins; absent on the last. */
+  readonly next: DeadLetterPlace | undefined;
+}
+
+/** A place in the list: the last one seen. The time is in microseconds, as exact as the ledger's. */
+export interface DeadLetterPlace {
+  readonly diedUs: string;
+  readonly id: Uuid;
+}
+
+/** One attempt that failed. */
+export interface DeadLetterFailure {
+  readonly fence: number;
+  readonly at: Date;
+  readonly code: string;
+  readonly retryable: boolean;
+  /** JSON: the chain of causes. */
+  readonly detail: string;
+}
+
+/** One call that was made for the message; amounts as the ledger has them. */
+export interface DeadLetterCall {
+  readonly id: Uuid;
+  readonly fence: number;
+  readonly step: string;
+  readonly ordinal: number;
+  readonly attempt: number;
+  readonly provider: string;
+  readonly model: string;
+  readonly answered_model: string | null;
+  readonly tier: string;
+  readonly state: 'reserved' | 'settled' | 'unsettled';
+  readonly outcome: string | null;
+  readonly settlement: string | null;
+  readonly error_type: string | null;
+  readonly reserved_at: Date;
+  readonly duration_ms: number | null;
+  readonly cost_usd: string | null;
+  readonly upper_bound_usd: string | null;
+  readonly price_reference: string | null;
+  readonly price_catalogue: string | null;
+  readonly waste_reason: string | null;
+  /** Whether a replay gives its recorded answer again instead of asking. */
+  readonly is_reusable: boolean;
+}
+
+/** What an operator did to it, and the death that was found then. */
+export interface DeadLetterAction {
+  readonly id: Uuid;
+  readonly at: Date;
+  readonly actor: string;
+  readonly action: string;
+  readonly reason: string;
+  readonly died_at: Date;
+  readonly fence: number;
+  readonly error_code: string;
+  readonly attempts: number;
+}
+
+export interface DeadLetterHistory {
+  readonly letter: DeadLetter;
+  readonly failures: readonly DeadLetterFailure[];
+  readonly calls: readonly DeadLetterCall[];
+  readonly actions: readonly DeadLetterAction[];
+}
+
+/** What a replay would meet in one stage. */
+export interface StageReplayPlan {
+  readonly stage: string;
+  readonly owner: string;
+  readonly count: number;
+  /** Recorded answers that are given again, and what they had cost. */
+  readonly reusableSteps: number;
+  readonly reusableUsd: Usd;
+  /** What was paid in all so far. */
+  readonly paidUsd: Usd;
+  /** Successful messages of the stage that the estimate rests on. */
+  readonly sampleSize: number;
+  /** What it costs beside that if the messages cost what successful ones do on average; undefined without a sample. */
+  readonly estimatedUsd: Usd | undefined;
+  /** The same if each were as dear as the dearest of the sample. */
+  readonly dearestUsd: Usd | undefined;
+}
+
+/** Who does it, why, and how it was asked for. */
+export interface OperationRecord {
+  /** The operation's id: of its audit row, and the same for all of its slices. */
+  readonly id: Uuid;
+  readonly actor: string;
+  readonly reason: string;
+  readonly target: string;
+  readonly detail: Readonly<Record<string, unknown>>;
+}
+
+/** A message that lives again and waits for its stage. */
+export interface ReplayedMessage {
+  readonly id: Uuid;
+  readonly stage: string;
+  readonly owner: string;
+  readonly lane: string;
+  readonly origin: Origin;
+  readonly traceParent: string;
+  readonly fence: number;
+  readonly delayMs: number;
+}
+
+export class DeadLetters {
+  readonly #database: SqlDatabase;
+
+  constructor(database: SqlDatabase) {
+    this.#database = database;
+  }
+
+  async list(
+    filter: DeadLetterFilter,
+    viewer: DeadLetterViewer,
+    page: { readonly after?: DeadLetterPlace; readonly limit: number },
+  ): Promise<DeadLetterPage> {
+    const { rows } = await this.#database.query<DeadRow & { readonly died_us: string }>(sql.listDeadLetters, [
+      ...selectionOf(filter, viewer),
+      page.after?.diedUs,
+      page.after?.id,
+      page.limit + 1,
+    ]);
+    const shown = rows.slice(0, page.limit);
+    const last = shown.at(-1);
+    return {
+      letters: shown.map((row) => deadLetterOf(row)),
+      next: rows.length > page.limit && last !== undefined ? { diedUs: last.died_us, id: last.id } : undefined,
+    };
+  }
+
+  /** A message that is dead or was once, with everything that is known; undefined when there is none for the viewer. */
+  async find(id: string, viewer: DeadLetterViewer): Promise<DeadLetterHistory | undefined> {
+    if (!isUuid(id)) return undefined;
+    const { rows } = await this.#database.query<DeadRow>(sql.findDeadLetter, [id, viewer.team]);
+    const [row] = rows;
+    if (row === undefined) return undefined;
+    const [failures, calls, actions] = await Promise.all([
+      this.#database.query<DeadLetterFailure>(sql.listDeadLetterFailures, [id]),
+      this.#database.query<DeadLetterCall>(sql.listDeadLetterCalls, [id]),
+      this.#database.query<DeadLetterAction>(sql.listDeadLetterActions, [id]),
+    ]);
+    return { letter: deadLetterOf(row), failures: failures.rows, calls: calls.rows, actions: actions.rows };
+  }
+
+  /** What replaying the oldest `max` of the selection would meet and cost. Changes nothing. */
+  async plan(filter: DeadLetterFilter, viewer: DeadLetterViewer, max: number): Promise<readonly StageReplayPlan[]> {
+    const { rows } = await this.#database.query<PlanRow>(sql.planReplay, [...selectionOf(filter, viewer), max]);
+    return rows.map((row) => planOf(row));
+  }
+
+  /** One slice of a replay, oldest death first. The first is due after `firstMs`, each further one `stepMs` later. */
+  async replaySlice(
+    filter: DeadLetterFilter,
+    viewer: DeadLetterViewer,
+    slice: OperationRecord & { readonly limit: number; readonly firstMs: number; readonly stepMs: number },
+  ): Promise<readonly ReplayedMessage[]> {
+    const rows = await this.#operate<ReplayedRow>(sql.replayDeadLetters, filter, viewer, slice, [slice.firstMs, slice.stepMs]);
+    return rows.map((row) => replayedOf(row)).toSorted((one, other) => one.delayMs - other.delayMs);
+  }
+
+  /** One slice of a discard, oldest death first; those that are discarded already stay as they are. */
+  async discardSlice(
+    filter: DeadLetterFilter,
+    viewer: DeadLetterViewer,
+    slice: OperationRecord & { readonly limit: number },
+  ): Promise<readonly { readonly id: Uuid; readonly stage: string; readonly owner: string }[]> {
+    return await this.#operate(sql.discardDeadLetters, { ...filter, discarded: 'no' }, viewer, slice, []);
+  }
+
+  async #operate<Row>(
+    statement: SqlStatement,
+    filter: DeadLetterFilter,
+    viewer: DeadLetterViewer,
+    { id, limit, actor, target, detail, reason }: OperationRecord & { readonly limit: number },
+    more: readonly unknown[],
+  ): Promise<readonly Row[]> {
+    const action = statement === sql.replayDeadLetters ? 'dead_letters.replay' : 'dead_letters.discard';
+    const { rows } = await this.#database.query<Row>(statement, [
+      ...selectionOf(filter, viewer),
+      id,
+      limit,
+      actor,
+      action,
+      target,
+      JSON.stringify(detail),
+      reason,
+      ...more,
+    ]);
+    return rows;
+  }
+}
+
+interface DeadRow extends MessageRow {
+  readonly state: MessageState;
+  readonly error_code: string | null;
+  readonly finished_at: Date | null;
+  readonly discarded_at: Date | null;
+  readonly discarded_by: string | null;
+  readonly body_bytes: number;
+  readonly replays: number;
+  readonly paid_usd: string;
+}
+
+interface PlanRow {
+  readonly stage: string;
+  readonly owner: string;
+  readonly count: number;
+  readonly reusable_steps: number;
+  readonly reusable_usd: string;
+  readonly paid_usd: string;
+  readonly sample_size: number;
+  readonly estimated_usd: string | null;
+  readonly dearest_usd: string | null;
+}
+
+interface ReplayedRow extends OriginColumns {
+  readonly id: Uuid;
+  readonly stage: string;
+  readonly owner: string;
+  readonly lane: string;
+  readonly trace_parent: string;
+  readonly fence: number;
+  readonly delay_ms: number;
+}
+
+/** The thirteen parameters that every selection begins with. */
+function selectionOf(filter: DeadLetterFilter, viewer: DeadLetterViewer): readonly unknown[] {
+  const { ids, stage, pipeline, owner, team, customer, feature, batch, errorCode, from, to, discarded = 'no' } = filter;
+  return [ids, stage, pipeline, owner, team, customer, feature, batch, errorCode, from, to, discarded, viewer.team];
+}
+
+function deadLetterOf(row: DeadRow): DeadLetter {
+  return {
+    envelope: envelopeOf(row),
+    body: bodyOf(row),
+    bodyBytes: row.body_bytes,
+    state: row.state,
+    errorCode: row.error_code ?? undefined,
+    diedAt: row.state === 'dead_lettered' ? (row.finished_at ?? undefined) : undefined,
+    deliveries: row.deliveries,
+    attempts: row.attempts,
+    totalAttempts: row.prior_attempts + row.attempts,
+    replays: row.replays,
+    paidUsd: usd(row.paid_usd),
+    discarded: row.discarded_at === null ? undefined : { at: row.discarded_at, by: row.discarded_by ?? '' },
+  };
+}
+
+function planOf(row: PlanRow): StageReplayPlan {
+  return {
+    stage: row.stage,
+    owner: row.owner,
+    count: row.count,
+    reusableSteps: row.reusable_steps,
+    reusableUsd: usd(row.reusable_usd),
+    paidUsd: usd(row.paid_usd),
+    sampleSize: row.sample_size,
+    estimatedUsd: row.estimated_usd === null ? undefined : usd(row.estimated_usd),
+    dearestUsd: row.dearest_usd === null ? undefined : usd(row.dearest_usd),
+  };
+}
+
+function replayedOf(row: ReplayedRow): ReplayedMessage {
+  return {
+    id: row.id,
+    stage: row.stage,
+    owner: row.owner,
+    lane: row.lane,
+    origin: originOfColumns(row),
+    traceParent: row.trace_parent,
+    fence: row.fence,
+    delayMs: row.delay_ms,
+  };
+}
