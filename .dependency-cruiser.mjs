@@ -30,7 +30,11 @@ const owners = [
     folders: ['src/drivers/sql-database', 'src/drivers/queue'],
   },
   { name: 'bullmq', packages: ['bullmq', 'ioredis'], folders: ['src/drivers/queue'] },
-  { name: 'nestjs-bullmq', packages: ['@nestjs/bullmq'], folders: ['src/app/millrace-queues.module.ts'] },
+  {
+    name: 'nestjs-bullmq',
+    packages: ['@nestjs/bullmq'],
+    folders: ['src/drivers/queue', 'src/app/millrace-queues.module.ts'],
+  },
   {
     name: 'clickhouse',
     packages: ['@clickhouse/client', '@clickhouse/client-common', 'chdb'],

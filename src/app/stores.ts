@@ -95,8 +95,12 @@ function openPayloads({ payloads, dataDirectory }: Configuration): Promise<Paylo
   );
 }
 
-function openQueues({ queue }: Configuration): Promise<QueueDriver> {
-  return BullMqQueueDriver.open({ prefix: queue.prefix, ...(queue.url === undefined ? {} : { url: queue.url }) });
+function openQueues({ queue, dataDirectory }: Configuration): Promise<QueueDriver> {
+  const { prefix, url } = queue;
+  // Embedded queues begin empty each time: the ledger fills them again.
+  return BullMqQueueDriver.open(
+    url === undefined ? { prefix, scratchDirectory: join(resolve(dataDirectory), 'queue') } : { prefix, url },
+  );
 }
 
 /** What the column store's migrations need to know of a cluster. */

@@ -26,7 +26,9 @@ export async function runCommandLine(args: readonly string[], context: CommandCo
   } catch (error) {
     // Commander has told already: what is wrong, the help, or the version.
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
-    context.stderr.write(describeError(error, { verbose: program.opts<{ verbose?: boolean }>().verbose === true }));
+    context.stderr.write(
+      describeError(error, { verbose: program.opts<{ verbose?: boolean }>().verbose === true }),
+    );
     return exitCodes.failed;
   }
 }

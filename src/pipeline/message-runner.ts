@@ -47,7 +47,8 @@ interface Run {
   readonly stage: RegisteredStage;
   readonly message: LeasedMessage;
   readonly held: HeldLease;
-  readonly logger: Logger;
+  /** Carries the message's fields. Made when first asked for: most runs log nothing. */
+  readonly logger: () => Logger;
   readonly startedMs: number;
   readonly leasedAt: Date;
 }
@@ -93,7 +94,7 @@ export class MessageRunner {
       stage,
       message,
       held,
-      logger: logger.child(messageFields(envelope)),
+      logger: once(() => logger.child(messageFields(envelope))),
       startedMs: clock.monotonicMs(),
       leasedAt: clock.now(),
     };
@@ -190,13 +191,13 @@ export class MessageRunner {
     const code = failureCode(error);
     switch (decision.kind) {
       case 'hand_back':
-        logger.warn({ error, code }, 'the message is handed back');
+        logger().warn({ error, code }, 'the message is handed back');
         await ledger.handBack([{ id, fence, leaseMs: 0 }]);
         return;
       case 'retry':
         if (!(await ledger.retry({ id, fence, delayMs: decision.delayMs, code, detail: failureDetail(error) }))) break;
         metrics.increment('stage_retries_total', { owner, stage: name, reason: retryReason(error) });
-        logger.warn({ error, code, attempt: message.attempts + 1, delayMs: decision.delayMs }, 'the attempt failed; it is made again');
+        logger().warn({ error, code, attempt: message.attempts + 1, delayMs: decision.delayMs }, 'the attempt failed; it is made again');
         publisher.wake(message.envelope, fence, decision.delayMs);
         return;
       case 'dead_letter': {
@@ -212,11 +213,11 @@ export class MessageRunner {
         if (!(await ledger.end(end))) break;
         metrics.increment('stage_messages_total', { owner, stage: name, outcome: 'dead_lettered' });
         metrics.increment('dlq_messages_total', { owner, stage: name, reason: deadLetterReason(error, decision.why) });
-        logger.error({ error, code, attempt: message.attempts + 1 }, 'the message is given up: dead letter');
+        logger().error({ error, code, attempt: message.attempts + 1 }, 'the message is given up: dead letter');
         return;
       }
     }
-    logger.warn({ code }, 'the lease had passed on; another worker decides');
+    logger().warn({ code }, 'the lease had passed on; another worker decides');
   }
 
   #leaseLengthOf(stage: string): LeaseLength {
@@ -232,7 +233,9 @@ function contextOf(run: Run, signal: AbortSignal, scope: CallScope, emissions: E
   return {
     signal,
     attempt: run.message.attempts + 1,
-    logger: run.logger,
+    get logger() {
+      return run.logger();
+    },
     model: (reference, options) => scope.languageModel(reference, options),
     embeddingModel: (reference, options) => scope.embeddingModel(reference, options),
     emit: (version, data) => emissions.add(version, data),
@@ -256,6 +259,11 @@ async function orAbort<T>(handled: Promise<T>, signal: AbortSignal): Promise<T> 
     signal.removeEventListener('abort', onAbort);
     clearTimeout(timer);
   }
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => (made ??= { value: make() }).value;
 }
 
 function leaseLost(id: string): AppError {

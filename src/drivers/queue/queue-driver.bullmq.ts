@@ -1,10 +1,10 @@
-import { type IQueueBackend, Queue as BullMqQueue } from 'bullmq';
+import { type IQueueBackend, Queue as BullMqQueue, type QueueOptions } from 'bullmq';
 import { AppError } from '../../kernel/app-error.ts';
 import { BullMqConsumer, type ConsumeOptions } from './bullmq-consumer.ts';
 import { PgliteStore } from './bullmq-store.pglite.ts';
 import { PostgresStore } from './bullmq-store.postgres.ts';
 import { RedisStore } from './bullmq-store.redis.ts';
-import type { BullMqStore } from './bullmq-store.ts';
+import type { BullMqBackend, BullMqStore } from './bullmq-store.ts';
 import type { Queue, QueueConsumer, QueueCounts, QueueDriver, WakeUp } from './queue.ts';
 import { jobOf, type WakeUpData } from './wake-up-job.ts';
 
@@ -31,6 +31,12 @@ export type AnyBullMqQueue = BullMqQueue<
   IQueueBackend,
   object
 >;
+
+/** Options of a queue that @nestjs/bullmq makes. */
+export interface NestQueueOptions extends QueueOptions<object> {
+  readonly name: string;
+  readonly backend: BullMqBackend;
+}
 
 // BullMQ cannot be told not to write events; nobody reads them, so few are kept.
 const keptEvents = 100;
@@ -63,6 +69,15 @@ export class BullMqQueueDriver implements QueueDriver {
   /** BullMQ's own queue of this name, for what the port does not offer. The driver closes it. */
   bullMqQueue(name: string): AnyBullMqQueue {
     return this.#open(name).bullMq;
+  }
+
+  /** What @nestjs/bullmq needs to make its own queue of this name on the same store. */
+  nestOptions(name: string): NestQueueOptions {
+    return {
+      name: this.#store.queueName(name),
+      ...bullMqOptionsOf(this.#store),
+      backend: this.#store.backend,
+    };
   }
 
   wasKept(): Promise<boolean> {
@@ -120,19 +135,11 @@ class OpenQueue implements Queue {
   readonly #orUnavailable: Guard;
   readonly #consumers: Promise<BullMqConsumer>[] = [];
 
-  constructor(name: string, store: BullMqStore, orUnavailable: Guard) {
+  constructor(name: string, store: BullMqStore, guard: Guard) {
     this.name = name;
     this.#store = store;
-    this.#orUnavailable = orUnavailable;
-    this.bullMq = new BullMqQueue(
-      store.queueName(name),
-      {
-        connection: {},
-        ...(store.keyPrefix === undefined ? {} : { prefix: store.keyPrefix }),
-        streams: { events: { maxLen: keptEvents } },
-      },
-      store.backend,
-    );
+    this.#orUnavailable = guard;
+    this.bullMq = new BullMqQueue(store.queueName(name), bullMqOptionsOf(store), store.backend);
     // Whoever called is told by the call itself.
     this.bullMq.on('error', () => undefined);
   }
@@ -151,7 +158,11 @@ class OpenQueue implements Queue {
     const counts = await this.#orUnavailable(`counts of ${this.name}`, () =>
       this.bullMq.getJobCounts('waiting', 'delayed', 'active'),
     );
-    return { waiting: counts['waiting'] ?? 0, delayed: counts['delayed'] ?? 0, active: counts['active'] ?? 0 };
+    return {
+      waiting: counts['waiting'] ?? 0,
+      delayed: counts['delayed'] ?? 0,
+      active: counts['active'] ?? 0,
+    };
   }
 
   consume(work: (wakeUp: WakeUp) => Promise<void>, options: ConsumeOptions): Promise<QueueConsumer> {
@@ -173,6 +184,14 @@ class OpenQueue implements Queue {
   }
 }
 
+function bullMqOptionsOf(store: BullMqStore): QueueOptions<object> {
+  return {
+    connection: {},
+    ...(store.keyPrefix === undefined ? {} : { prefix: store.keyPrefix }),
+    streams: { events: { maxLen: keptEvents } },
+  };
+}
+
 async function openStore({ url, prefix, scratchDirectory }: BullMqOptions): Promise<BullMqStore> {
   if (url === undefined) return await PgliteStore.open(scratchDirectory);
   const scheme = new URL(url).protocol;
@@ -185,6 +204,8 @@ async function orUnavailable<T>(what: string, run: () => Promise<T>): Promise<T>
     return await run();
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);
-    throw new AppError('MILLRACE_QUEUE_UNAVAILABLE', `The queue store failed (${what}): ${text}`, { cause: error });
+    throw new AppError('MILLRACE_QUEUE_UNAVAILABLE', `The queue store failed (${what}): ${text}`, {
+      cause: error,
+    });
   }
 }
