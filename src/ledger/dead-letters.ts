@@ -5,7 +5,14 @@ import type { MessageEnvelope } from '../messages/message.ts';
 import type { Origin } from '../messages/origin.ts';
 import * as sql from './dead-letter-sql.ts';
 import type { MessageState } from './message-state.ts';
-import { type MessageRow, type OriginColumns, type StoredBody, bodyOf, envelopeOf, originOfColumns } from './stored-message.ts';
+import {
+  type MessageRow,
+  type OriginColumns,
+  type StoredBody,
+  bodyOf,
+  envelopeOf,
+  originOfColumns,
+} from './stored-message.ts';
 
 /*
  * Dead letters in the ledger: what died, why, what was paid for it, and what operators did about it.
@@ -194,7 +201,8 @@ export class DeadLetters {
     const last = shown.at(-1);
     return {
       letters: shown.map((row) => deadLetterOf(row)),
-      next: rows.length > page.limit && last !== undefined ? { diedUs: last.died_us, id: last.id } : undefined,
+      next:
+        rows.length > page.limit && last !== undefined ? { diedUs: last.died_us, id: last.id } : undefined,
     };
   }
 
@@ -213,8 +221,15 @@ export class DeadLetters {
   }
 
   /** What replaying the oldest `max` of the selection would meet and cost. Changes nothing. */
-  async plan(filter: DeadLetterFilter, viewer: DeadLetterViewer, max: number): Promise<readonly StageReplayPlan[]> {
-    const { rows } = await this.#database.query<PlanRow>(sql.planReplay, [...selectionOf(filter, viewer), max]);
+  async plan(
+    filter: DeadLetterFilter,
+    viewer: DeadLetterViewer,
+    max: number,
+  ): Promise<readonly StageReplayPlan[]> {
+    const { rows } = await this.#database.query<PlanRow>(sql.planReplay, [
+      ...selectionOf(filter, viewer),
+      max,
+    ]);
     return rows.map((row) => planOf(row));
   }
 
@@ -224,7 +239,10 @@ export class DeadLetters {
     viewer: DeadLetterViewer,
     slice: OperationRecord & { readonly limit: number; readonly firstMs: number; readonly stepMs: number },
   ): Promise<readonly ReplayedMessage[]> {
-    const rows = await this.#operate<ReplayedRow>(sql.replayDeadLetters, filter, viewer, slice, [slice.firstMs, slice.stepMs]);
+    const rows = await this.#operate<ReplayedRow>(sql.replayDeadLetters, filter, viewer, slice, [
+      slice.firstMs,
+      slice.stepMs,
+    ]);
     return rows.map((row) => replayedOf(row)).toSorted((one, other) => one.delayMs - other.delayMs);
   }
 
@@ -295,8 +313,35 @@ interface ReplayedRow extends OriginColumns {
 
 /** The thirteen parameters that every selection begins with. */
 function selectionOf(filter: DeadLetterFilter, viewer: DeadLetterViewer): readonly unknown[] {
-  const { ids, stage, pipeline, owner, team, customer, feature, batch, errorCode, from, to, discarded = 'no' } = filter;
-  return [ids, stage, pipeline, owner, team, customer, feature, batch, errorCode, from, to, discarded, viewer.team];
+  const {
+    ids,
+    stage,
+    pipeline,
+    owner,
+    team,
+    customer,
+    feature,
+    batch,
+    errorCode,
+    from,
+    to,
+    discarded = 'no',
+  } = filter;
+  return [
+    ids,
+    stage,
+    pipeline,
+    owner,
+    team,
+    customer,
+    feature,
+    batch,
+    errorCode,
+    from,
+    to,
+    discarded,
+    viewer.team,
+  ];
 }
 
 function deadLetterOf(row: DeadRow): DeadLetter {

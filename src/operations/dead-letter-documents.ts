@@ -1,6 +1,11 @@
 import { z } from 'zod';
 import { type Usd, formatUsd, usd } from '../kernel/money.ts';
-import type { DeadLetter, DeadLetterCall, DeadLetterHistory, StageReplayPlan } from '../ledger/dead-letters.ts';
+import type {
+  DeadLetter,
+  DeadLetterCall,
+  DeadLetterHistory,
+  StageReplayPlan,
+} from '../ledger/dead-letters.ts';
 import { messageStates } from '../ledger/message-state.ts';
 import { toCloudEvent } from '../messages/cloud-event.ts';
 import { traceIdOf } from '../telemetry/trace-context.ts';
@@ -76,7 +81,9 @@ const callSchema = z.object({
   priceReference: z.string().optional(),
   priceCatalogue: z.string().optional(),
   wasteReason: z.string().optional(),
-  isReusable: z.boolean().describe('Whether a replay that asks the same gets this answer again, without a request.'),
+  isReusable: z
+    .boolean()
+    .describe('Whether a replay that asks the same gets this answer again, without a request.'),
 });
 
 const actionSchema = z.object({
@@ -90,7 +97,9 @@ const actionSchema = z.object({
 
 export const deadLetterSchema = z.object({
   ...entryShape,
-  event: z.record(z.string(), z.unknown()).describe('The message as a CloudEvent. Without data when that cannot be read.'),
+  event: z
+    .record(z.string(), z.unknown())
+    .describe('The message as a CloudEvent. Without data when that cannot be read.'),
   dataProblem: z
     .object({ code: z.string(), message: z.string() })
     .optional()
@@ -107,8 +116,12 @@ const planFiguresShape = {
   paidUsd: amount.describe('What was paid in all so far.'),
   estimatedUsd: amount
     .optional()
-    .describe('What it costs beside that: as successful messages of the stage do on average. Absent without any.'),
-  dearestUsd: amount.optional().describe('The same if each were as dear as the dearest of these messages. No upper bound.'),
+    .describe(
+      'What it costs beside that: as successful messages of the stage do on average. Absent without any.',
+    ),
+  dearestUsd: amount
+    .optional()
+    .describe('The same if each were as dear as the dearest of these messages. No upper bound.'),
 };
 
 const planSchema = z.object({
@@ -116,14 +129,22 @@ const planSchema = z.object({
   ...planFiguresShape,
   hasMore: z.boolean().describe('Whether there may be more than "max".'),
   stages: z.array(
-    z.object({ stage: z.string(), owner: z.string(), ...planFiguresShape, sampleSize: z.int().describe('Successful messages that the estimate rests on.') }),
+    z.object({
+      stage: z.string(),
+      owner: z.string(),
+      ...planFiguresShape,
+      sampleSize: z.int().describe('Successful messages that the estimate rests on.'),
+    }),
   ),
 });
 
 const stageCounts = z.array(z.object({ stage: z.string(), owner: z.string(), count: z.int() }));
 
 const operatedShape = {
-  actionId: z.string().optional().describe('The id of the audit record; absent when there was nothing to do.'),
+  actionId: z
+    .string()
+    .optional()
+    .describe('The id of the audit record; absent when there was nothing to do.'),
   count: z.int(),
   hasMore: z.boolean().describe('Whether there may be more than "max".'),
   stages: stageCounts,
@@ -175,12 +196,19 @@ export function describeEntry(letter: DeadLetter): DeadLetterEntry {
 }
 
 /** The data of a message, or why it cannot be read. */
-export type ReadData = { readonly data: unknown } | { readonly problem: { readonly code: string; readonly message: string } };
+export type ReadData =
+  { readonly data: unknown } | { readonly problem: { readonly code: string; readonly message: string } };
 
-export function describeDeadLetter({ letter, failures, calls, actions }: DeadLetterHistory, read: ReadData): DeadLetterDocument {
+export function describeDeadLetter(
+  { letter, failures, calls, actions }: DeadLetterHistory,
+  read: ReadData,
+): DeadLetterDocument {
   const replays = actions.filter(({ action }) => action === 'dead_letters.replay');
   const lifeOf = (fence: number): number => 1 + replays.filter((replay) => replay.fence < fence).length;
-  const { data, ...event } = toCloudEvent({ ...letter.envelope, data: 'data' in read ? read.data : undefined });
+  const { data, ...event } = toCloudEvent({
+    ...letter.envelope,
+    data: 'data' in read ? read.data : undefined,
+  });
   return {
     ...describeEntry(letter),
     event: 'data' in read ? { ...event, data } : event,
@@ -200,7 +228,12 @@ export function describeDeadLetter({ letter, failures, calls, actions }: DeadLet
       actor,
       action,
       reason,
-      death: { at: death.died_at.toISOString(), errorCode: death.error_code, fence: death.fence, attempts: death.attempts },
+      death: {
+        at: death.died_at.toISOString(),
+        errorCode: death.error_code,
+        fence: death.fence,
+        attempts: death.attempts,
+      },
     })),
   };
 }
@@ -273,7 +306,10 @@ function figuresOf({ count, reusableSteps, reusableUsd, paidUsd, estimatedUsd, d
   };
 }
 
-function optional<Name extends string, Value>(name: Name, value: Value | null): { readonly [Key in Name]?: Value } {
+function optional<Name extends string, Value>(
+  name: Name,
+  value: Value | null,
+): { readonly [Key in Name]?: Value } {
   return (value === null ? {} : { [name]: value }) as { readonly [Key in Name]?: Value };
 }
 

@@ -73,7 +73,10 @@ export class DeadLetterOffice {
     { limit, after }: { readonly limit: number; readonly after?: DeadLetterPlace | undefined },
   ): Promise<DeadLetterList> {
     const { ledger } = this.#options;
-    const { letters, next } = await ledger.list(filter, viewer, { limit, ...(after === undefined ? {} : { after }) });
+    const { letters, next } = await ledger.list(filter, viewer, {
+      limit,
+      ...(after === undefined ? {} : { after }),
+    });
     return {
       deadLetters: letters.map((letter) => describeEntry(letter)),
       ...(next === undefined ? {} : { next: cursorText(next) }),
@@ -83,11 +86,16 @@ export class DeadLetterOffice {
   /** Everything about one message that is dead or was; undefined when there is none for the viewer. */
   async show(id: string, viewer: DeadLetterViewer): Promise<DeadLetterDocument | undefined> {
     const history = await this.#options.ledger.find(id, viewer);
-    return history === undefined ? undefined : describeDeadLetter(history, await this.#read(history.letter.body));
+    return history === undefined
+      ? undefined
+      : describeDeadLetter(history, await this.#read(history.letter.body));
   }
 
   /** What a replay of the same selection would meet, reuse and cost. Changes nothing. */
-  async plan({ filter, max }: Pick<ReplayRequest, 'filter' | 'max'>, viewer: DeadLetterViewer): Promise<ReplayPlan> {
+  async plan(
+    { filter, max }: Pick<ReplayRequest, 'filter' | 'max'>,
+    viewer: DeadLetterViewer,
+  ): Promise<ReplayPlan> {
     return describePlan(await this.#options.ledger.plan(filter, viewer, max), max);
   }
 

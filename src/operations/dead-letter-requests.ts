@@ -40,7 +40,8 @@ const values = z.preprocess(
 );
 const moment = z
   .union([z.iso.datetime({ offset: true }), z.iso.date()], {
-    error: 'is a date ("2026-03-01") or a time with its zone ("2026-03-01T12:00:00Z", a "+" in a URL written as %2B)',
+    error:
+      'is a date ("2026-03-01") or a time with its zone ("2026-03-01T12:00:00Z", a "+" in a URL written as %2B)',
   })
   .transform((value) => new Date(value));
 const id = z.uuid('is the id of a message').transform((value) => value.toLowerCase());
@@ -65,11 +66,15 @@ const filterSchema = z.strictObject(filterShape);
 const count = (max: number) =>
   z.coerce
     .number({ error: `is a whole number from 1 to ${max}` })
-    .refine((value) => Number.isInteger(value) && value >= 1 && value <= max, `is a whole number from 1 to ${max}`);
+    .refine(
+      (value) => Number.isInteger(value) && value >= 1 && value <= max,
+      `is a whole number from 1 to ${max}`,
+    );
 
 const cursor = z.string().transform((value, context) => {
   const [, diedUs, lastId] = /^(\d{1,18})~([0-9a-f-]{36})$/.exec(value) ?? [];
-  if (diedUs !== undefined && lastId !== undefined && z.uuid().safeParse(lastId).success) return { diedUs, id: lastId };
+  if (diedUs !== undefined && lastId !== undefined && z.uuid().safeParse(lastId).success)
+    return { diedUs, id: lastId };
   context.addIssue({ code: 'custom', message: 'is the "next" of an earlier answer' });
   return z.NEVER;
 });
@@ -82,7 +87,7 @@ export const listDeadLettersSchema = z
 const selectionShape = {
   ids: z.array(id).min(1, 'has an id').max(maxIds, `has at most ${maxIds} ids`).optional(),
   filter: filterSchema.optional(),
-  max: count(maxOperated).optional(),
+  max: z.int().min(1).max(maxOperated).optional(),
   reason: text(500)
     .refine((value) => value.trim() !== '', 'says why')
     .optional(),
@@ -95,10 +100,14 @@ interface Selection {
   readonly dryRun?: boolean | undefined;
 }
 
-/** What is to be operated on is said, either way; all of it is `"filter": {}`. */
+/** What is to be operated on is said, by ids, by a filter, or by both; all of it is `"filter": {}`. */
 function checkSelection({ ids, filter, reason, dryRun }: Selection, context: z.core.$RefinementCtx): void {
-  if ((ids === undefined) === (filter === undefined)) {
-    context.addIssue({ code: 'custom', path: ['ids'], message: 'either this or "filter" is given; {} selects every dead letter' });
+  if (ids === undefined && filter === undefined) {
+    context.addIssue({
+      code: 'custom',
+      path: ['ids'],
+      message: 'this or "filter" is given; the filter {} selects every dead letter',
+    });
   }
   if (reason === undefined && dryRun !== true) {
     context.addIssue({ code: 'custom', path: ['reason'], message: 'says why; only a dry run needs none' });
@@ -129,14 +138,21 @@ export const replayRequestSchema = z
 export const discardRequestSchema = z
   .strictObject(selectionShape)
   .superRefine(checkSelection)
-  .transform(({ ids, filter, max = defaultOperated, reason = '' }) => ({ filter: selectionOf(ids, filter), max, reason }));
+  .transform(({ ids, filter, max = defaultOperated, reason = '' }) => ({
+    filter: selectionOf(ids, filter),
+    max,
+    reason,
+  }));
 
 /** A place in the list as an answer's "next" carries it. */
 export function cursorText({ diedUs, id: lastId }: DeadLetterPlace): string {
   return `${diedUs}~${lastId}`;
 }
 
-function selectionOf(ids: readonly string[] | undefined, filter: z.output<typeof filterSchema> | undefined): DeadLetterFilter {
+function selectionOf(
+  ids: readonly string[] | undefined,
+  filter: z.output<typeof filterSchema> | undefined,
+): DeadLetterFilter {
   return { ...(filter === undefined ? {} : filterOf(filter)), ...(ids === undefined ? {} : { ids }) };
 }
 

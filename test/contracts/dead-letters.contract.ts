@@ -40,7 +40,16 @@ export function deadLettersContract(name: string, open: () => Promise<SqlDatabas
     };
 
     const end = async (id: string, fence: number, code = 'MILLRACE_STAGE_FAILED') => {
-      expect(await messages.end({ id, fence, state: 'dead_lettered', code, detail: '{"chain":[]}', outcomeLine: '{}' })).toBe(true);
+      expect(
+        await messages.end({
+          id,
+          fence,
+          state: 'dead_lettered',
+          code,
+          detail: '{"chain":[]}',
+          outcomeLine: '{}',
+        }),
+      ).toBe(true);
     };
 
     const dead = async (parts: Parts = {}, code?: string): Promise<string> => {
@@ -51,11 +60,21 @@ export function deadLettersContract(name: string, open: () => Promise<SqlDatabas
     };
 
     /** A call made under the message's present lease, settled at the price. */
-    const pay = async (id: string, fence: number, step: string, cost: string, answer = true): Promise<void> => {
+    const pay = async (
+      id: string,
+      fence: number,
+      step: string,
+      cost: string,
+      answer = true,
+    ): Promise<void> => {
       const call = newId(new Date());
       await calls.reserve(someReservation({ id: call, message: { id, fence }, step }));
       await calls.settle(
-        someSettlement({ id: call, costUsd: usd(cost), ...(answer ? {} : { outcome: 'error', answer: undefined }) }),
+        someSettlement({
+          id: call,
+          costUsd: usd(cost),
+          ...(answer ? {} : { outcome: 'error', answer: undefined }),
+        }),
       );
     };
 
@@ -67,8 +86,12 @@ export function deadLettersContract(name: string, open: () => Promise<SqlDatabas
       detail: { how: 'test' },
     });
 
-    const replay = (filter: DeadLetterFilter, record = operation(), limit = 100, rate = { firstMs: 0, stepMs: 0 }) =>
-      letters.replaySlice(filter, everyone, { ...record, limit, ...rate });
+    const replay = (
+      filter: DeadLetterFilter,
+      record = operation(),
+      limit = 100,
+      rate = { firstMs: 0, stepMs: 0 },
+    ) => letters.replaySlice(filter, everyone, { ...record, limit, ...rate });
 
     const idsOf = async (filter: DeadLetterFilter, viewer = everyone): Promise<string[]> => {
       const { letters: found } = await letters.list(filter, viewer, { limit: 100 });
@@ -87,7 +110,10 @@ export function deadLettersContract(name: string, open: () => Promise<SqlDatabas
       JSON.stringify(
         await Promise.all(
           ['messages', 'failures', 'calls', 'operator_actions', 'dead_letter_actions'].map((table) =>
-            database.query({ name: `test.dump_${table}`, text: `select * from millrace.${table} order by 1, 2` }),
+            database.query({
+              name: `test.dump_${table}`,
+              text: `select * from millrace.${table} order by 1, 2`,
+            }),
           ),
         ),
       );
@@ -95,7 +121,15 @@ export function deadLettersContract(name: string, open: () => Promise<SqlDatabas
     it('lists what is dead by every filter, newest death first, and nothing else', async () => {
       const alive = someAdmission();
       await messages.admit(alive);
-      const first = await dead({ stage: 'a', pipeline: 'p', owner: 'own', origin: { team: 'blue', customer: 'c1', feature: 'f1', batch: 'b1' } }, 'X');
+      const first = await dead(
+        {
+          stage: 'a',
+          pipeline: 'p',
+          owner: 'own',
+          origin: { team: 'blue', customer: 'c1', feature: 'f1', batch: 'b1' },
+        },
+        'X',
+      );
       const second = await dead({ stage: 'b', origin: { team: 'red', customer: 'c2', feature: 'f2' } }, 'Y');
       expect(await idsOf({})).toEqual([second, first]);
       const filters: DeadLetterFilter[] = [
@@ -113,7 +147,9 @@ export function deadLettersContract(name: string, open: () => Promise<SqlDatabas
       expect(await idsOf({ stage: ['a'], errorCode: ['Y'] })).toEqual([]);
       expect(await idsOf({ from: new Date(Date.now() + 60_000) })).toEqual([]);
       expect(await idsOf({ to: new Date(Date.now() - 60_000) })).toEqual([]);
-      expect(await idsOf({ from: new Date(Date.now() - 60_000), to: new Date(Date.now() + 60_000) })).toHaveLength(2);
+      expect(
+        await idsOf({ from: new Date(Date.now() - 60_000), to: new Date(Date.now() + 60_000) }),
+      ).toHaveLength(2);
     });
 
     it('pages through deaths of the same moment without losing or repeating one', async () => {
@@ -121,8 +157,11 @@ export function deadLettersContract(name: string, open: () => Promise<SqlDatabas
       for (let n = 0; n < 7; n += 1) ids.push(await dead());
       await database.execute("update millrace.messages set finished_at = '2026-03-01T00:00:00.000123Z'");
       const seen: string[] = [];
-      for (let after; ; ) {
-        const page = await letters.list({}, everyone, { limit: 3, ...(after === undefined ? {} : { after }) });
+      for (let after; ;) {
+        const page = await letters.list({}, everyone, {
+          limit: 3,
+          ...(after === undefined ? {} : { after }),
+        });
         seen.push(...page.letters.map(({ envelope }) => envelope.id));
         after = page.next;
         if (after === undefined) break;
@@ -138,7 +177,9 @@ export function deadLettersContract(name: string, open: () => Promise<SqlDatabas
       expect(await idsOf({}, red)).toEqual([]);
       expect(await letters.find(id, red)).toBeUndefined();
       expect(await letters.plan({ ids: [id], team: ['blue'] }, red, 10)).toEqual([]);
-      expect(await letters.replaySlice({ ids: [id] }, red, { ...operation(), limit: 10, firstMs: 0, stepMs: 0 })).toEqual([]);
+      expect(
+        await letters.replaySlice({ ids: [id] }, red, { ...operation(), limit: 10, firstMs: 0, stepMs: 0 }),
+      ).toEqual([]);
       expect(await letters.discardSlice({ ids: [id] }, red, { ...operation(), limit: 10 })).toEqual([]);
       expect(await dump()).toBe(before);
       expect(await idsOf({}, { team: 'blue' })).toEqual([id]);
@@ -147,12 +188,23 @@ export function deadLettersContract(name: string, open: () => Promise<SqlDatabas
     it('lets a message live again under its own id, and the dead worker’s fence stays worthless', async () => {
       const id = await dead();
       const [replayed] = await replay({ ids: [id] });
-      expect(replayed).toMatchObject({ id, stage: 'first', owner: 'platform', fence: 1, delayMs: 0, origin: { team: 'blue' } });
+      expect(replayed).toMatchObject({
+        id,
+        stage: 'first',
+        owner: 'platform',
+        fence: 1,
+        delayMs: 0,
+        origin: { team: 'blue' },
+      });
       expect(await idsOf({ discarded: 'any' })).toEqual([]);
-      expect(await messages.finish({ id, fence: 1, result: undefined, emissions: [], outcomeLine: '{}' })).toBe(false);
+      expect(
+        await messages.finish({ id, fence: 1, result: undefined, emissions: [], outcomeLine: '{}' }),
+      ).toBe(false);
       const again = await lease(id);
       expect(again).toMatchObject({ fence: 2, deliveries: 2, attempts: 0, priorAttempts: 1 });
-      expect(await messages.finish({ id, fence: 2, result: '1', emissions: [], outcomeLine: '{}' })).toBe(true);
+      expect(await messages.finish({ id, fence: 2, result: '1', emissions: [], outcomeLine: '{}' })).toBe(
+        true,
+      );
       expect(await replay({ ids: [id] })).toEqual([]);
     });
 
@@ -161,7 +213,10 @@ export function deadLettersContract(name: string, open: () => Promise<SqlDatabas
       const slices = await Promise.all(Array.from({ length: 6 }, () => replay({ ids })));
       const replayed = slices.flat().map(({ id }) => id);
       expect(replayed.toSorted()).toEqual(ids.toSorted());
-      const { rows } = await database.query<{ n: number }>({ name: 'test.n', text: 'select sum(affected)::int as n from millrace.operator_actions' });
+      const { rows } = await database.query<{ n: number }>({
+        name: 'test.n',
+        text: 'select sum(affected)::int as n from millrace.operator_actions',
+      });
       expect(rows[0]?.n).toBe(12);
     });
 
@@ -171,7 +226,13 @@ export function deadLettersContract(name: string, open: () => Promise<SqlDatabas
       await messages.admit(admission);
       const first = await lease(id);
       await pay(id, first.fence, 'draft', '0.25');
-      await messages.retry({ id, fence: first.fence, delayMs: 0, code: 'MILLRACE_MODEL_TIMEOUT', detail: '{}' });
+      await messages.retry({
+        id,
+        fence: first.fence,
+        delayMs: 0,
+        code: 'MILLRACE_MODEL_TIMEOUT',
+        detail: '{}',
+      });
       await end(id, (await lease(id)).fence, 'FIRST');
       const mended = operation('the template is mended');
       await replay({ ids: [id] }, mended);
@@ -179,7 +240,14 @@ export function deadLettersContract(name: string, open: () => Promise<SqlDatabas
       await pay(id, third.fence, 'check', '0.5', false);
       await end(id, third.fence, 'SECOND');
       const history = await letters.find(id, everyone);
-      expect(history?.letter).toMatchObject({ state: 'dead_lettered', errorCode: 'SECOND', attempts: 1, totalAttempts: 3, replays: 1, deliveries: 3 });
+      expect(history?.letter).toMatchObject({
+        state: 'dead_lettered',
+        errorCode: 'SECOND',
+        attempts: 1,
+        totalAttempts: 3,
+        replays: 1,
+        deliveries: 3,
+      });
       expect(formatUsd(history?.letter.paidUsd ?? usd('0'))).toBe('0.75');
       expect(history?.failures.map(({ fence, code }) => [fence, code])).toEqual([
         [1, 'MILLRACE_MODEL_TIMEOUT'],
@@ -191,7 +259,15 @@ export function deadLettersContract(name: string, open: () => Promise<SqlDatabas
         ['check', 3, false],
       ]);
       expect(history?.actions).toMatchObject([
-        { id: mended.id, actor: 'ann', action: 'dead_letters.replay', reason: 'the template is mended', fence: 2, error_code: 'FIRST', attempts: 2 },
+        {
+          id: mended.id,
+          actor: 'ann',
+          action: 'dead_letters.replay',
+          reason: 'the template is mended',
+          fence: 2,
+          error_code: 'FIRST',
+          attempts: 2,
+        },
       ]);
       expect(history?.actions[0]?.died_at).toBeInstanceOf(Date);
     });
@@ -200,7 +276,12 @@ export function deadLettersContract(name: string, open: () => Promise<SqlDatabas
       const id = await dead();
       await replay({ ids: [id] });
       const history = await letters.find(id, everyone);
-      expect(history?.letter).toMatchObject({ state: 'pending', errorCode: undefined, diedAt: undefined, replays: 1 });
+      expect(history?.letter).toMatchObject({
+        state: 'pending',
+        errorCode: undefined,
+        diedAt: undefined,
+        replays: 1,
+      });
       const alive = someAdmission();
       await messages.admit(alive);
       expect(await letters.find(alive.envelope.id, everyone)).toBeUndefined();
@@ -219,7 +300,15 @@ export function deadLettersContract(name: string, open: () => Promise<SqlDatabas
       expect(second.map(({ id }) => id)).toEqual(ids.slice(2));
       expect(await replay({}, record, 10)).toEqual([]);
       expect(await audit()).toEqual([
-        { id: record.id, actor: 'ann', action: 'dead_letters.replay', target: 'dead letters', affected: 5, detail: { how: 'test' }, reason: 'mended' },
+        {
+          id: record.id,
+          actor: 'ann',
+          action: 'dead_letters.replay',
+          target: 'dead letters',
+          affected: 5,
+          detail: { how: 'test' },
+          reason: 'mended',
+        },
       ]);
       expect((await replay({})).map(({ id }) => id)).toEqual(ids.slice(0, 2));
     });
@@ -227,11 +316,15 @@ export function deadLettersContract(name: string, open: () => Promise<SqlDatabas
     it('spreads a replay over time when a rate is given, and the sweeper finds them when they are due', async () => {
       const ids = [await dead(), await dead(), await dead()];
       const replayed = await replay({}, operation(), 10, { firstMs: 1000, stepMs: 20_000 });
-      expect(replayed.map(({ id, delayMs }) => [id, delayMs])).toEqual(ids.map((id, place) => [id, 1000 + place * 20_000]));
+      expect(replayed.map(({ id, delayMs }) => [id, delayMs])).toEqual(
+        ids.map((id, place) => [id, 1000 + place * 20_000]),
+      );
       expect(await messages.lease(ids[2] ?? '', leaseMs)).toMatchObject({ kind: 'not_due' });
       const sweeps = new SweepLedger(database);
       expect(await sweeps.sweep(10)).toEqual([]);
-      await database.execute("update millrace.messages set wake_at = wake_at - interval '15 seconds', available_at = available_at - interval '15 seconds'");
+      await database.execute(
+        "update millrace.messages set wake_at = wake_at - interval '15 seconds', available_at = available_at - interval '15 seconds'",
+      );
       expect((await sweeps.sweep(10)).map(({ id }) => id)).toEqual([ids[0]]);
     });
 
@@ -239,20 +332,31 @@ export function deadLettersContract(name: string, open: () => Promise<SqlDatabas
       const id = await dead();
       const kept = await dead();
       const record = operation('a test customer');
-      expect(await letters.discardSlice({ ids: [id] }, everyone, { ...record, limit: 10 })).toEqual([{ id, stage: 'first', owner: 'platform' }]);
+      expect(await letters.discardSlice({ ids: [id] }, everyone, { ...record, limit: 10 })).toEqual([
+        { id, stage: 'first', owner: 'platform' },
+      ]);
       expect(await letters.discardSlice({ ids: [id] }, everyone, { ...operation(), limit: 10 })).toEqual([]);
       const sweeps = new SweepLedger(database);
-      const deadOnes = async (all: boolean) => (await sweeps.count({ all })).find(({ state }) => state === 'dead_lettered')?.count;
+      const deadOnes = async (all: boolean) =>
+        (await sweeps.count({ all })).find(({ state }) => state === 'dead_lettered')?.count;
       expect(await deadOnes(false)).toBe(1);
       expect(await deadOnes(true)).toBe(2);
       expect(await idsOf({})).toEqual([kept]);
       expect(await idsOf({ discarded: 'only' })).toEqual([id]);
       expect(await idsOf({ discarded: 'any' })).toEqual([kept, id]);
-      expect((await letters.find(id, everyone))?.letter).toMatchObject({ state: 'dead_lettered', discarded: { by: 'ann', at: expect.any(Date) } });
-      expect(await audit()).toMatchObject([{ id: record.id, action: 'dead_letters.discard', affected: 1, reason: 'a test customer' }]);
+      expect((await letters.find(id, everyone))?.letter).toMatchObject({
+        state: 'dead_lettered',
+        discarded: { by: 'ann', at: expect.any(Date) },
+      });
+      expect(await audit()).toMatchObject([
+        { id: record.id, action: 'dead_letters.discard', affected: 1, reason: 'a test customer' },
+      ]);
       expect(await replay({ ids: [id] })).toEqual([]);
       expect(await replay({ ids: [id], discarded: 'any' })).toHaveLength(1);
-      expect((await letters.find(id, everyone))?.letter).toMatchObject({ state: 'pending', discarded: undefined });
+      expect((await letters.find(id, everyone))?.letter).toMatchObject({
+        state: 'pending',
+        discarded: undefined,
+      });
     });
 
     it('is pruned only when it was discarded, and long enough ago; what it cost still counts', async () => {
@@ -277,14 +381,22 @@ export function deadLettersContract(name: string, open: () => Promise<SqlDatabas
     });
 
     describe('the plan of a replay', () => {
-      const succeeded = async (stage: string, costs: readonly string[], eventNamed = false): Promise<void> => {
+      const succeeded = async (
+        stage: string,
+        costs: readonly string[],
+        eventNamed = false,
+      ): Promise<void> => {
         const id = eventNamed ? newId(new Date(0)) : newId(new Date());
         await messages.admit(someAdmission({ id, stage }));
         const { fence } = await lease(id);
         for (const [index, cost] of costs.entries()) await pay(id, fence, `s${index}`, cost);
         await messages.finish({ id, fence, result: undefined, emissions: [], outcomeLine: '{}' });
       };
-      const deadAfter = async (stage: string, costs: readonly string[], failed: readonly string[] = []): Promise<void> => {
+      const deadAfter = async (
+        stage: string,
+        costs: readonly string[],
+        failed: readonly string[] = [],
+      ): Promise<void> => {
         const id = newId(new Date());
         await messages.admit(someAdmission({ id, stage }));
         const { fence } = await lease(id);
@@ -303,7 +415,12 @@ export function deadLettersContract(name: string, open: () => Promise<SqlDatabas
         const before = await dump();
         const plan = await letters.plan({}, everyone, 100);
         const plain = plan.map((stage) =>
-          Object.fromEntries(Object.entries(stage).map(([key, value]) => [key, typeof value === 'object' ? formatUsd(value) : value])),
+          Object.fromEntries(
+            Object.entries(stage).map(([key, value]) => [
+              key,
+              typeof value === 'object' ? formatUsd(value) : value,
+            ]),
+          ),
         );
         expect(plain).toEqual([
           {
@@ -348,7 +465,10 @@ export function deadLettersContract(name: string, open: () => Promise<SqlDatabas
         await database.execute(`update millrace.calls set cost_usd = null where cost_usd = 5`);
         const [plan] = await letters.plan({}, everyone, 10);
         expect(plan).toMatchObject({ count: 1, reusableSteps: 1, sampleSize: 0, estimatedUsd: undefined });
-        expect([formatUsd(plan?.reusableUsd ?? usd('0')), formatUsd(plan?.paidUsd ?? usd('0'))]).toEqual(['2', '3']);
+        expect([formatUsd(plan?.reusableUsd ?? usd('0')), formatUsd(plan?.paidUsd ?? usd('0'))]).toEqual([
+          '2',
+          '3',
+        ]);
       });
     });
   });

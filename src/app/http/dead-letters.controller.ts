@@ -1,5 +1,24 @@
-import { Body, Controller, Get, Header, HttpCode, HttpStatus, Inject, Param, Post, Query } from '@nestjs/common';
-import { ApiBearerAuth, ApiBody, ApiOperation, ApiParam, ApiQuery, ApiResponse, ApiTags } from '@nestjs/swagger';
+import {
+  Body,
+  Controller,
+  Get,
+  Header,
+  HttpCode,
+  HttpStatus,
+  Inject,
+  Param,
+  Post,
+  Query,
+} from '@nestjs/common';
+import {
+  ApiBearerAuth,
+  ApiBody,
+  ApiOperation,
+  ApiParam,
+  ApiQuery,
+  ApiResponse,
+  ApiTags,
+} from '@nestjs/swagger';
 import type { ApiKeyIdentity } from '../../costs/api-keys.ts';
 import { Caller, RequireScope } from '../../costs/caller.ts';
 import { parseRequest } from '../../costs/request-faults.ts';
@@ -45,7 +64,11 @@ export class DeadLettersController {
     description: 'A key bound to a team sees that team only.',
   })
   @ApiFilters()
-  @ApiQuery({ name: 'from', ...moment, description: 'When it died: first moment, a date or a time with its zone.' })
+  @ApiQuery({
+    name: 'from',
+    ...moment,
+    description: 'When it died: first moment, a date or a time with its zone.',
+  })
   @ApiQuery({ name: 'to', ...moment, description: 'When it died: last moment, excluded.' })
   @ApiQuery({
     name: 'discarded',
@@ -80,7 +103,10 @@ export class DeadLettersController {
   async get(@Param('id') id: string, @Caller() caller: ApiKeyIdentity): Promise<DeadLetterDocument> {
     const letter = await this.#office.show(id, caller);
     if (letter === undefined)
-      throw new AppError('MILLRACE_NOT_FOUND', 'There is no such dead letter, or it is not for this API key.');
+      throw new AppError(
+        'MILLRACE_NOT_FOUND',
+        'There is no such dead letter, or it is not for this API key.',
+      );
     return letter;
   }
 
@@ -96,10 +122,16 @@ export class DeadLettersController {
       'The replay is audited. A key bound to a team touches that team only.',
   })
   @ApiBody({ required: true, schema: { $ref: '#/components/schemas/DeadLetterReplayRequest' } })
-  @ApiResponse({ status: 200, description: 'What was replayed, or the plan.', content: jsonOf('DeadLetterReplayResult') })
+  @ApiResponse({
+    status: 200,
+    description: 'What was replayed, or the plan.',
+    content: jsonOf('DeadLetterReplayResult'),
+  })
   async replay(@Body() body: unknown, @Caller() caller: ApiKeyIdentity): Promise<ReplayResult> {
     const { dryRun, ...request } = parseRequest(replayRequestSchema, body);
-    return dryRun ? await this.#office.plan(request, caller) : await this.#office.replay(request, operatorOf(caller));
+    return dryRun
+      ? await this.#office.plan(request, caller)
+      : await this.#office.replay(request, operatorOf(caller));
   }
 
   @Post('discard')
@@ -113,7 +145,11 @@ export class DeadLettersController {
       'no more. The discard is audited. A key bound to a team touches that team only.',
   })
   @ApiBody({ required: true, schema: { $ref: '#/components/schemas/DeadLetterDiscardRequest' } })
-  @ApiResponse({ status: 200, description: 'What was discarded.', content: jsonOf('DeadLetterDiscardResult') })
+  @ApiResponse({
+    status: 200,
+    description: 'What was discarded.',
+    content: jsonOf('DeadLetterDiscardResult'),
+  })
   async discard(@Body() body: unknown, @Caller() caller: ApiKeyIdentity): Promise<DiscardResult> {
     return await this.#office.discard(parseRequest(discardRequestSchema, body), operatorOf(caller));
   }
