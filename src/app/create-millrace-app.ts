@@ -1,5 +1,11 @@
 import 'reflect-metadata';
-import { type DynamicModule, type INestApplicationContext, Module, type Provider, type Type } from '@nestjs/common';
+import {
+  type DynamicModule,
+  type INestApplicationContext,
+  Module,
+  type Provider,
+  type Type,
+} from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { Logger } from '../telemetry/logger.ts';
 import { createLogger, type PinoLogger } from '../telemetry/logging.ts';
@@ -44,7 +50,11 @@ export async function createMillraceApp(options: MillraceAppOptions = {}): Promi
   const listens = http ?? configuration.roles.includes('api');
   const root: DynamicModule = {
     module: MillraceApplication,
-    imports: [MillraceModule.forRoot(moduleOptions), ...(listens ? [MillraceHttpModule.forRoot()] : []), ...imports],
+    imports: [
+      MillraceModule.forRoot(moduleOptions),
+      ...(listens ? [MillraceHttpModule.forRoot()] : []),
+      ...imports,
+    ],
     providers: [...providers],
   };
   if (!listens) {

@@ -140,11 +140,18 @@ export class Host {
   }
 
   /** Composes the services over stores that are open. */
-  static async over(options: HostOptions & { readonly stores: Stores; readonly worker?: string }): Promise<Host> {
+  static async over(
+    options: HostOptions & { readonly stores: Stores; readonly worker?: string },
+  ): Promise<Host> {
     const { configuration, logger, clock = systemClock, stores, worker = workerName() } = options;
-    const providers = new ProviderRegistry({ ...configuredProviders(configuration), ...options.modelProviders });
+    const providers = new ProviderRegistry({
+      ...configuredProviders(configuration),
+      ...options.modelProviders,
+    });
     const { priceOverlay, inlineAnswerBytes } = configuration.models;
-    const pricer = packagedPriceBook(priceOverlay === undefined ? {} : { overlay: await readOverlayFile(priceOverlay) });
+    const pricer = packagedPriceBook(
+      priceOverlay === undefined ? {} : { overlay: await readOverlayFile(priceOverlay) },
+    );
     const metrics = createMetrics(metricCatalogue, { processMetrics: true });
     const { endpoint, sampleRatio } = configuration.tracing;
     const tracing = startTracing({
@@ -197,10 +204,12 @@ export class Host {
     const { configuration, metrics, logger, stores, sweeps, registry } = this;
     registry.register(stages);
     initialiseSeries(metrics, { version, roles: configuration.roles, stages });
-    for (const warning of await stores.queues.warnings()) logger.warn({ warning }, 'the queue store could break a promise');
+    for (const warning of await stores.queues.warnings())
+      logger.warn({ warning }, 'the queue store could break a promise');
     if (stores.isEmbedded) {
       const freed = await sweeps.expireAllLeases();
-      if (freed > 0) logger.info({ messages: freed }, 'messages that the last run left unfinished are taken up again');
+      if (freed > 0)
+        logger.info({ messages: freed }, 'messages that the last run left unfinished are taken up again');
     }
     this.#loops = this.#makeLoops(this.#clock, this.#abandoned);
     for (const loop of this.#loops) loop.start();
@@ -234,7 +243,9 @@ export class Host {
     await this.#keeper.close();
     await this.#publisher.drain();
     if (configuration.roles.includes('relay')) await this.#lastExport();
-    await this.#tracing.shutdown().catch((error: unknown) => logger.warn({ error }, 'the last spans were not exported'));
+    await this.#tracing
+      .shutdown()
+      .catch((error: unknown) => logger.warn({ error }, 'the last spans were not exported'));
     await this.stores.close();
   }
 
@@ -258,21 +269,49 @@ export class Host {
 
   #makeLoops(clock: Clock, abandoned: AbandonedCalls): readonly BackgroundLoop[] {
     const { configuration, stores, sweeps, exporter, logger, metrics, registry } = this;
-    const onError = (error: unknown, name: string): void => logger.error({ error, loop: name }, 'a background loop failed; it goes on');
+    const onError = (error: unknown, name: string): void =>
+      logger.error({ error, loop: name }, 'a background loop failed; it goes on');
     const loop = (name: string, pauseMs: number, turn: () => Promise<boolean>): BackgroundLoop =>
       new BackgroundLoop({ name, clock, pauseMs, turn, onError });
-    const gauges = new GaugeReader({ metrics, sweeps, exports: this.exports, calls: this.calls, queues: stores.queues, registry });
+    const gauges = new GaugeReader({
+      metrics,
+      sweeps,
+      exports: this.exports,
+      calls: this.calls,
+      queues: stores.queues,
+      registry,
+    });
     const always = [loop('gauges', 2000, () => gauges.read())];
     if (!configuration.roles.includes('relay')) return always;
-    const sweeper = new Sweeper({ ledger: sweeps, queues: stores.queues, publisher: this.#publisher, registry, logger, metrics });
-    const alone = (turn: () => Promise<boolean>) => async (): Promise<boolean> => (await this.#holdsRelay()) && (await turn());
+    const sweeper = new Sweeper({
+      ledger: sweeps,
+      queues: stores.queues,
+      publisher: this.#publisher,
+      registry,
+      logger,
+      metrics,
+    });
+    const alone = (turn: () => Promise<boolean>) => async (): Promise<boolean> =>
+      (await this.#holdsRelay()) && (await turn());
     const { finishedDays, exportedDays } = configuration.retention;
     const ages = { finishedMs: finishedDays * dayMs, exportedMs: exportedDays * dayMs };
     return [
       ...always,
-      loop('sweep', configuration.sweeper.pauseMs, alone(() => sweeper.sweep())),
-      loop('export', configuration.exporter.pauseMs, alone(() => exporter.exportNext())),
-      loop('abandoned calls', 5000, alone(async () => (await abandoned.settleAbandoned()) > 0)),
+      loop(
+        'sweep',
+        configuration.sweeper.pauseMs,
+        alone(() => sweeper.sweep()),
+      ),
+      loop(
+        'export',
+        configuration.exporter.pauseMs,
+        alone(() => exporter.exportNext()),
+      ),
+      loop(
+        'abandoned calls',
+        5000,
+        alone(async () => (await abandoned.settleAbandoned()) > 0),
+      ),
       loop(
         'retention',
         hourMs,
@@ -307,7 +346,9 @@ function configuredProviders({ models }: Configuration): Readonly<Record<string,
   const { openaiApiKey, anthropicApiKey, providers } = models;
   return {
     ...(openaiApiKey === undefined ? {} : { openai: { kind: 'openai' as const, apiKey: openaiApiKey } }),
-    ...(anthropicApiKey === undefined ? {} : { anthropic: { kind: 'anthropic' as const, apiKey: anthropicApiKey } }),
+    ...(anthropicApiKey === undefined
+      ? {}
+      : { anthropic: { kind: 'anthropic' as const, apiKey: anthropicApiKey } }),
     ...withoutUndefined(providers),
   };
 }
@@ -316,7 +357,9 @@ function withoutUndefined(providers: Configuration['models']['providers']): Reco
   return Object.fromEntries(
     Object.entries(providers).map(([name, provider]) => [
       name,
-      Object.fromEntries(Object.entries(provider).filter(([, value]) => value !== undefined)) as unknown as ProviderConfig,
+      Object.fromEntries(
+        Object.entries(provider).filter(([, value]) => value !== undefined),
+      ) as unknown as ProviderConfig,
     ]),
   );
 }

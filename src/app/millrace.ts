@@ -6,7 +6,10 @@ import type { DataOf } from '../pipeline/stage-context.ts';
 import type { Host } from './host.ts';
 import { type HostStatus, readHostStatus } from './host-status.ts';
 
-const probe: SqlStatement = { name: 'ledger.probe_open', text: 'select 1 as one from millrace.messages where wake_at is not null limit 1' };
+const probe: SqlStatement = {
+  name: 'ledger.probe_open',
+  text: 'select 1 as one from millrace.messages where wake_at is not null limit 1',
+};
 
 /** What an application uses of Millrace: inject it, admit messages, ask how things stand. */
 export class Millrace {

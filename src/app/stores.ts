@@ -48,7 +48,14 @@ export async function openStores(configuration: Configuration, worker: string): 
     const columns = keep(await openColumns(configuration));
     await migrateColumnStore(columns, clusterOf(configuration));
     const queues = keep(await openQueues(configuration));
-    return { database, columns, queues, payloads, isEmbedded: configuration.ledger.url === undefined, close: closeAll };
+    return {
+      database,
+      columns,
+      queues,
+      payloads,
+      isEmbedded: configuration.ledger.url === undefined,
+      close: closeAll,
+    };
   } catch (error) {
     await closeAll();
     throw error;
@@ -57,7 +64,8 @@ export async function openStores(configuration: Configuration, worker: string): 
 
 /** The ledger's database, as it is: nothing is migrated. */
 export function openDatabase({ ledger, dataDirectory }: Configuration, worker: string): Promise<SqlDatabase> {
-  if (ledger.url === undefined) return PgliteSqlDatabase.open({ dataDirectory: join(resolve(dataDirectory), 'ledger') });
+  if (ledger.url === undefined)
+    return PgliteSqlDatabase.open({ dataDirectory: join(resolve(dataDirectory), 'ledger') });
   return PostgresSqlDatabase.open({
     connectionString: ledger.url,
     poolSize: ledger.poolSize,
@@ -89,7 +97,9 @@ export function openPayloads({ payloads, dataDirectory }: Configuration): Promis
       region,
       prefix: 'millrace/',
       ...(endpoint === undefined ? {} : { endpoint, forcePathStyle: true }),
-      ...(accessKeyId === undefined || secretAccessKey === undefined ? {} : { credentials: { accessKeyId, secretAccessKey } }),
+      ...(accessKeyId === undefined || secretAccessKey === undefined
+        ? {}
+        : { credentials: { accessKeyId, secretAccessKey } }),
       requestTimeoutMs,
       maxAttempts: 3,
     }),

@@ -1,7 +1,13 @@
 import type { SqlDatabase, SqlStatement } from '../drivers/sql-database/sql-database.ts';
 import type { Uuid } from '../kernel/ids.ts';
 import type { Origin } from '../messages/origin.ts';
-import { countAllMessages, countOpenMessages, expireAllLeases, listOpenMessages, sweepMessages } from './message-sql.ts';
+import {
+  countAllMessages,
+  countOpenMessages,
+  expireAllLeases,
+  listOpenMessages,
+  sweepMessages,
+} from './message-sql.ts';
 import type { MessageState } from './message-state.ts';
 import { type OriginColumns, originOfColumns } from './stored-message.ts';
 

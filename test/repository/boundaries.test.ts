@@ -57,7 +57,7 @@ const broken: readonly (readonly [file: string, imported: string, rule: string])
   ['src/pipeline/store.ts', '@aws-sdk/client-s3', 'package-aws'],
   ['src/costs/money.ts', 'decimal.js', 'package-decimal'],
   ['src/models/prices.ts', '@pydantic/genai-prices', 'package-prices'],
-  ['src/pipeline/count.ts', 'tiktoken', 'package-providers'],
+  ['src/pipeline/count.ts', 'tiktoken', 'package-tokens'],
   ['src/pipeline/generate.ts', 'ai', 'package-ai'],
   ['src/ledger/metric.ts', 'prom-client', 'package-telemetry'],
   ['src/models/sdk.ts', '@opentelemetry/sdk-trace', 'package-opentelemetry-sdk'],

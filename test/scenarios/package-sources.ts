@@ -53,7 +53,7 @@ const answer = {
   added: added.status,
   ready: ((await (await fetch(url + '/health/ready')).json()) as { status: string }).status,
   costsWithoutKey: (await fetch(url + '/v1/costs')).status,
-  isCounted: /^millrace_cost_usd_total\\{.*stage="summarise".*\\} [^0]*[1-9]/m.test(metrics),
+  isCounted: /^millrace_cost_usd_total\\{.*stage="summarise".*\\} [0-9.e-]*[1-9]/m.test(metrics),
   messages,
   settledUsd: calls.settledUsd.toFixed(),
   queue: { name: queue.name, waiting: await queue.getWaitingCount() },

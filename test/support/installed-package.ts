@@ -1,5 +1,5 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -60,6 +60,10 @@ export class InstalledPackage {
 
   write(path: string, text: string): void {
     writeFileSync(join(this.directory, path), text);
+  }
+
+  read(path: string): string {
+    return readFileSync(join(this.directory, path), 'utf8');
   }
 
   /** Lets the project use one of the repository's development packages. */
