@@ -74,7 +74,10 @@ export function initialiseSeries(
     );
   }
   for (const action of ['replayed', 'discarded'] as const) {
-    metrics.initialise('dlq_actions_total', stages.map((labels) => ({ ...labels, action })));
+    metrics.initialise(
+      'dlq_actions_total',
+      stages.map((labels) => ({ ...labels, action })),
+    );
   }
   metrics.initialise('lease_lost_total', [{}]);
   for (const reason of ['unpublished', 'expired', 'store_emptied'] as const) {

@@ -96,7 +96,13 @@ export class Host {
     const bodies = new MessageBodies(stores.payloads, configuration.messages);
     const publisher = this.#publisher;
     this.admissions = new Admissions({ ledger: this.messages, registry, bodies, publisher, clock });
-    this.deadLetters = new DeadLetterOffice({ ledger: new DeadLetters(stores.database), bodies, publisher, metrics, clock });
+    this.deadLetters = new DeadLetterOffice({
+      ledger: new DeadLetters(stores.database),
+      bodies,
+      publisher,
+      metrics,
+      clock,
+    });
     this.#keeper = new LeaseKeeper({
       clock,
       logger,

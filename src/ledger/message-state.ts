@@ -2,11 +2,11 @@
  * A message's life. One row, five states; the last three are ends.
  *
  *   (admit, emit) ─► pending ─► leased ─► completed       finish: result and emissions in the same transaction
- *                      ▲  │       │ ├───► dead_lettered   given up on ─┐
- *                      │  │       │ └───► cancelled                   │
+ *                      ▲  │       │ ├───► dead_lettered   given up on
+ *                      │  │       │ │          └────────► pending, by an operator's replay only
+ *                      │  │       │ └───► cancelled
  *                      │  └───────┼─────► cancelled       before anybody took it
- *                      ├──────────┘ retry later, hand back, or the lease ran out
- *                      └──────────────────────────────────────────────┘ replay, by an operator only
+ *                      └──────────┘ retry later, hand back, or the lease ran out
  *
  * An end is left in one way only: an operator replays a dead letter. The same row lives again, so that it still comes
  * to one end, and what its steps paid for is found in its journal.

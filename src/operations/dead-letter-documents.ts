@@ -5,7 +5,7 @@ import type {
   DeadLetterCall,
   DeadLetterHistory,
   StageReplayPlan,
-} from '../ledger/dead-letters.ts';
+} from '../ledger/dead-letter.ts';
 import { messageStates } from '../ledger/message-state.ts';
 import { toCloudEvent } from '../messages/cloud-event.ts';
 import { traceIdOf } from '../telemetry/trace-context.ts';

@@ -4,10 +4,10 @@ import { newId } from '../kernel/ids.ts';
 import type {
   DeadLetterFilter,
   DeadLetterPlace,
-  DeadLetters,
   DeadLetterViewer,
   OperationRecord,
-} from '../ledger/dead-letters.ts';
+} from '../ledger/dead-letter.ts';
+import type { DeadLetters } from '../ledger/dead-letters.ts';
 import type { StoredBody } from '../ledger/stored-message.ts';
 import type { MessageBodies } from '../pipeline/message-bodies.ts';
 import type { Publisher } from '../pipeline/publisher.ts';

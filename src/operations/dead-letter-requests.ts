@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { DeadLetterFilter, DeadLetterPlace } from '../ledger/dead-letters.ts';
+import type { DeadLetterFilter, DeadLetterPlace } from '../ledger/dead-letter.ts';
 
 /*
  * What may be asked about dead letters, by query string or body. A field that is not known is a fault: a mistyped

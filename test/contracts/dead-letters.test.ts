@@ -6,6 +6,7 @@ import { PostgresSqlDatabase } from '../../src/drivers/sql-database/sql-database
 import { PostgresServer } from '../support/postgres-server.ts';
 import { canRun, postgresPrograms } from '../support/required-programs.ts';
 import { deadLettersContract } from './dead-letters.contract.ts';
+import { replayPlanContract } from './replay-plan.contract.ts';
 
 describe('PGlite', () => {
   let database: SqlDatabase;
@@ -15,6 +16,7 @@ describe('PGlite', () => {
   });
   afterAll(() => database.close());
   deadLettersContract('PGlite', () => Promise.resolve(database));
+  replayPlanContract('PGlite', () => Promise.resolve(database));
 });
 
 describe.skipIf(!canRun(postgresPrograms()))('PostgreSQL', () => {
@@ -35,4 +37,5 @@ describe.skipIf(!canRun(postgresPrograms()))('PostgreSQL', () => {
     await server.stop();
   });
   deadLettersContract('PostgreSQL', () => Promise.resolve(database));
+  replayPlanContract('PostgreSQL', () => Promise.resolve(database));
 });

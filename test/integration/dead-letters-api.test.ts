@@ -1,9 +1,5 @@
-import { Inject, Injectable } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { generateText } from 'ai';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { z } from 'zod';
-import { defineMessage, defineStage, type MessageOf, Stage, type StageContext } from '../../src/millrace.ts';
 import {
   deadLetterListSchema,
   deadLetterSchema,
@@ -11,52 +7,11 @@ import {
   replayResultSchema,
 } from '../../src/operations/dead-letter-documents.ts';
 import { ScriptedModel, TestKit } from '../../src/testing.ts';
+import { AnswerStage, Template, TicketAnswered, TicketOpened } from './answer-stage.ts';
 import { startApi } from './api-application.ts';
 import { type ApiFixture, openApiFixture, problemOf } from './api-fixture.ts';
 
-/*
- * Dead letters over HTTP, of a stage that pays for a draft and for a check, and can be broken in between. What a test
- * leaves dead is discarded after it.
- */
-
-const TicketOpened = defineMessage('ticket.opened').version(1, z.object({ subject: z.string() }));
-const TicketAnswered = defineMessage('ticket.answered').version(1, z.object({ answer: z.string() }));
-
-const answer = defineStage('answer', {
-  consumes: TicketOpened.upTo(1),
-  emits: [TicketAnswered.v1],
-  pipeline: 'support',
-  owner: 'platform',
-  retry: { attempts: 1, backoff: ['1s'], jitter: 0 },
-});
-
-@Injectable()
-class Template {
-  /** What rendering fails with; undefined when it is in order. */
-  fault: string | undefined;
-}
-
-@Stage(answer)
-class AnswerStage {
-  readonly #template: Template;
-
-  constructor(@Inject(Template) template: Template) {
-    this.#template = template;
-  }
-
-  async handle(message: MessageOf<typeof answer>, ctx: StageContext) {
-    const draft = await generateText({
-      model: ctx.model('openai/gpt-5-mini', { step: 'draft' }),
-      prompt: message.data.subject,
-    });
-    if (this.#template.fault !== undefined) throw new Error(this.#template.fault);
-    const check = await generateText({
-      model: ctx.model('openai/gpt-5-mini', { step: 'check' }),
-      prompt: draft.text,
-    });
-    ctx.emit(TicketAnswered.v1, { answer: check.text });
-  }
-}
+/* Dead letters over HTTP. What a test leaves dead is discarded after it. */
 
 const usage = { uncachedInput: 1000, textOutput: 100 };
 // 1000 × 0.25 + 100 × 2 dollars a million

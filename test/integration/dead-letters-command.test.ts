@@ -10,15 +10,13 @@ import { PostgresSqlDatabase } from '../../src/drivers/sql-database/sql-database
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { newId } from '../../src/kernel/ids.ts';
-import { usd } from '../../src/kernel/money.ts';
-import { CallLedger } from '../../src/ledger/call-ledger.ts';
 import {
   deadLetterListSchema,
   deadLetterSchema,
   discardResultSchema,
   replayResultSchema,
 } from '../../src/operations/dead-letter-documents.ts';
-import { someAdmission, someLedger, someReservation, someSettlement } from '../support/ledger-fixture.ts';
+import { DeadLetterFixture } from '../support/dead-letter-fixture.ts';
 import { PostgresServer } from '../support/postgres-server.ts';
 import { RedisServer } from '../support/redis-server.ts';
 import { canRun, postgresPrograms, redisPrograms } from '../support/required-programs.ts';
@@ -56,31 +54,19 @@ const letters = async (...args: readonly string[]): Promise<string> => {
   return stdout;
 };
 
-/** Messages that died after they had paid for a draft. */
+/** Messages that died after they had paid for a draft, in a ledger with nothing else. */
 const die = async (database: SqlDatabase, customers: readonly string[]): Promise<readonly string[]> => {
-  const messages = someLedger(database);
-  const calls = new CallLedger({ database, clock: systemClock });
+  const fixture = new DeadLetterFixture(database);
+  await fixture.clear();
   const ids: string[] = [];
   for (const customer of customers) {
-    const admission = someAdmission({ origin: { team: 'blue', customer, feature: 'search' } });
-    const { id } = admission.envelope;
-    await messages.admit(admission);
-    const outcome = await messages.lease(id, 60_000);
-    if (outcome.kind !== 'leased') throw new Error(outcome.kind);
-    const { fence } = outcome.message;
-    const call = newId(new Date());
-    await calls.reserve(someReservation({ id: call, message: { id, fence }, step: 'draft' }));
-    await calls.settle(someSettlement({ id: call, costUsd: usd('0.25') }));
-    const detail = JSON.stringify({ chain: [{ message: 'the template has no end' }] });
-    await messages.end({ id, fence, state: 'dead_lettered', code: 'MILLRACE_STAGE_FAILED', detail, outcomeLine: '{}' });
+    const id = await fixture.admit({ origin: { team: 'blue', customer, feature: 'search' } });
+    const { fence } = await fixture.lease(id);
+    await fixture.pay(id, fence, 'draft', '0.25');
+    await fixture.end(id, fence);
     ids.push(id);
   }
   return ids;
-};
-
-const clear = {
-  name: 'test.clear',
-  text: 'truncate millrace.messages, millrace.failures, millrace.calls, millrace.dead_letter_actions, millrace.operator_actions',
 };
 
 describe('on embedded stores', () => {
@@ -92,16 +78,22 @@ describe('on embedded stores', () => {
 
   beforeEach(async () => {
     const database = await PgliteSqlDatabase.open({ dataDirectory: join(directory, 'ledger') });
-    await database.query(clear);
     ids = await die(database, ['acme', 'initech']);
     await database.close();
   });
 
   it('lists, as a table and as JSON, by filter', async () => {
     const table = await letters('list');
-    expect(table.split('\n').slice(2).map((line) => line.split(/ +/)[0])).toEqual([ids[1], ids[0], '']);
+    expect(
+      table
+        .split('\n')
+        .slice(2)
+        .map((line) => line.split(/ +/)[0]),
+    ).toEqual([ids[1], ids[0], '']);
     expect(table).toMatch(/initech +MILLRACE_STAGE_FAILED +1 +0 +0\.250000/);
-    const list = deadLetterListSchema.parse(JSON.parse(await letters('list', '--customer', 'acme', '--customer', 'nobody', '--json')));
+    const list = deadLetterListSchema.parse(
+      JSON.parse(await letters('list', '--customer', 'acme', '--customer', 'nobody', '--json')),
+    );
     expect(list.deadLetters.map(({ id }) => id)).toEqual([ids[0]]);
     expect(await letters('list', '--error-code', 'OTHER')).toContain('There are no such dead letters.');
     expect(await letters('list', '--limit', '1')).toContain('--after ');
@@ -109,7 +101,15 @@ describe('on embedded stores', () => {
 
   it('shows one, for the eye and as JSON', async () => {
     const text = await letters('show', ids[0] ?? '');
-    for (const part of ['MILLRACE_STAGE_FAILED', 'the template has no end', 'customer acme', 'draft', '0.25', '"n": 1', 'a'.repeat(32)]) {
+    for (const part of [
+      'MILLRACE_STAGE_FAILED',
+      'the template has no end',
+      'customer acme',
+      'draft',
+      '0.25',
+      '"n": 1',
+      'a'.repeat(32),
+    ]) {
       expect(text).toContain(part);
     }
     const letter = deadLetterSchema.parse(JSON.parse(await letters('show', ids[0] ?? '', '--json')));
@@ -121,24 +121,52 @@ describe('on embedded stores', () => {
 
   it('tells with a dry run what a replay would do, and changes nothing', async () => {
     const before = await letters('list', '--json');
-    expect(await letters('replay', '--all', '--dry-run')).toMatch(/first +platform +2 +2 +0\.500000 +unknown[^]*2 messages would be replayed; nothing was changed/);
-    const plan = replayResultSchema.parse(JSON.parse(await letters('replay', ids[0] ?? '', '--dry-run', '--json')));
+    expect(await letters('replay', '--all', '--dry-run')).toMatch(
+      /first +platform +2 +2 +0\.500000 +unknown[^]*2 messages would be replayed; nothing was changed/,
+    );
+    const plan = replayResultSchema.parse(
+      JSON.parse(await letters('replay', ids[0] ?? '', '--dry-run', '--json')),
+    );
     expect(plan).toMatchObject({ dryRun: true, count: 1, reusableSteps: 1, paidUsd: '0.25' });
     expect(await letters('list', '--json')).toBe(before);
   });
 
   it('replays and discards with a reason, and both are kept with their actor', async () => {
     const replayed = replayResultSchema.parse(
-      JSON.parse(await letters('replay', '--customer', 'acme', '--reason', 'mended', '--actor', 'ann', '--rate', '5', '--json')),
+      JSON.parse(
+        await letters(
+          'replay',
+          '--customer',
+          'acme',
+          '--reason',
+          'mended',
+          '--actor',
+          'ann',
+          '--rate',
+          '5',
+          '--json',
+        ),
+      ),
     );
     expect(replayed).toMatchObject({ dryRun: false, count: 1 });
-    expect(await letters('discard', ids[1] ?? '', '--reason', 'a test')).toMatch(/1 messages were discarded\. Audit record: /);
+    expect(await letters('discard', ids[1] ?? '', '--reason', 'a test')).toMatch(
+      /1 messages were discarded\. Audit record: /,
+    );
     expect(await letters('list')).toContain('There are no such dead letters.');
     const lives = deadLetterSchema.parse(JSON.parse(await letters('show', ids[0] ?? '', '--json')));
-    expect(lives).toMatchObject({ state: 'pending', actions: [{ actor: 'cli:ann', action: 'dead_letters.replay', reason: 'mended' }] });
-    const lies = deadLetterListSchema.parse(JSON.parse(await letters('list', '--discarded', 'only', '--json')));
-    expect(lies.deadLetters).toMatchObject([{ id: ids[1], discarded: { by: expect.stringMatching(/^cli:./) } }]);
-    const nothing = discardResultSchema.parse(JSON.parse(await letters('discard', '--all', '--reason', 'x', '--json')));
+    expect(lives).toMatchObject({
+      state: 'pending',
+      actions: [{ actor: 'cli:ann', action: 'dead_letters.replay', reason: 'mended' }],
+    });
+    const lies = deadLetterListSchema.parse(
+      JSON.parse(await letters('list', '--discarded', 'only', '--json')),
+    );
+    expect(lies.deadLetters).toMatchObject([
+      { id: ids[1], discarded: { by: expect.stringMatching(/^cli:./) } },
+    ]);
+    const nothing = discardResultSchema.parse(
+      JSON.parse(await letters('discard', '--all', '--reason', 'x', '--json')),
+    );
     expect(nothing).toEqual({ count: 0, hasMore: false, stages: [] });
   });
 
@@ -157,7 +185,9 @@ describe('on embedded stores', () => {
       expect(stderr).toContain(fault);
       expect(stdout).toBe('');
     }
-    expect(deadLetterListSchema.parse(JSON.parse(await letters('list', '--json'))).deadLetters).toHaveLength(2);
+    expect(deadLetterListSchema.parse(JSON.parse(await letters('list', '--json'))).deadLetters).toHaveLength(
+      2,
+    );
   });
 });
 
@@ -207,7 +237,6 @@ describe.skipIf(!canRun(postgresPrograms()) || !canRun(redisPrograms()))('on Pos
   });
 
   it('changes nothing when the queue cannot be reached', async () => {
-    await database.query(clear);
     const ids = await die(database, ['acme']);
     await redis.kill();
     const { code, stderr } = await run('dead-letters', 'replay', '--all', '--reason', 'mended');

@@ -45,6 +45,7 @@ const jsonOf = (schema: string) => ({
 
 const moment = { required: false, schema: { type: 'string' } } as const;
 
+/** Dead letters for operators. Reading needs `messages:read`, acting `operations:write`. */
 @ApiTags('dead letters')
 @ApiBearerAuth()
 @Controller('v1/dead-letters')

@@ -53,7 +53,13 @@ export class HttpApiModule {
     return {
       module: HttpApiModule,
       imports,
-      controllers: [CostsController, MessagesController, DeadLettersController, HealthController, MetricsController],
+      controllers: [
+        CostsController,
+        MessagesController,
+        DeadLettersController,
+        HealthController,
+        MetricsController,
+      ],
       providers: [
         { provide: servicesToken, inject, useFactory },
         one(CostReports, (services) => services.costReports),

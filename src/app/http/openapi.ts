@@ -103,7 +103,10 @@ function schemas(): Schemas {
     ['DeadLetterDiscardRequest', discardRequestSchema],
   ] as const;
   // What comes in is described as it is sent, before it is read into dates and defaults.
-  const sent = requests.map(([name, schema]) => [name, withoutIdentity(z.toJSONSchema(schema, { io: 'input' }))]);
+  const sent = requests.map(([name, schema]) => [
+    name,
+    withoutIdentity(z.toJSONSchema(schema, { io: 'input' })),
+  ]);
   // OpenAPI 3.1's schemas are JSON Schema; the two packages type the same thing apart.
   return { ...(Object.fromEntries([...entries, ...sent]) as Schemas), CloudEvent: cloudEventSchema };
 }
