@@ -26,7 +26,7 @@ export interface ConfigurationSources {
 
 /** The configuration from all sources. Throws MILLRACE_CONFIG_INVALID that names every fault at once. */
 export function loadConfiguration({ environment, file, options }: ConfigurationSources): Configuration {
-  const path = file ?? environment['MILLRACE_CONFIG'];
+  const path = file ?? (environment['MILLRACE_CONFIG'] || undefined);
   const layers = [path === undefined ? {} : readFile(path), fromEnvironment(environment), options ?? {}];
   const merged = layers.reduce<Record<string, unknown>>(
     (below, above) => merge(below, above as Record<string, unknown>),
@@ -66,7 +66,8 @@ function* walk(
   }
   const inner = schema instanceof z.ZodPrefault ? (schema.unwrap() as z.ZodType) : schema;
   if (!(inner instanceof z.ZodObject)) return;
-  for (const [key, child] of Object.entries(inner.shape)) yield* walk(child, [...path, key]);
+  const shape: Record<string, z.ZodType> = inner.shape;
+  for (const [key, child] of Object.entries(shape)) yield* walk(child, [...path, key]);
 }
 
 function fromEnvironment(environment: ConfigurationSources['environment']): Record<string, unknown> {

@@ -39,26 +39,33 @@ export interface HttpApiModuleOptions {
   readonly imports?: ModuleMetadata['imports'];
   readonly inject?: FactoryProvider['inject'];
   readonly useFactory: FactoryProvider<HttpServices>['useFactory'];
+  /** What is served: everything, or only what every process must show (health and metrics). Default everything. */
+  readonly surface?: HttpSurface;
 }
+
+export type HttpSurface = 'everything' | 'health_and_metrics';
 
 const servicesToken = Symbol('millrace:http-services');
 
 /**
- * The HTTP API as a module: costs, messages, dead letters, health, metrics. Its guard minds only routes with `RequireScope` and its
- * filter only Millrace's own errors, so it may stand in an application that has other routes.
+ * The HTTP API as a module: costs, messages, dead letters, health, metrics. Its guard minds only routes with
+ * `RequireScope` and its filter only Millrace's own errors, so it may stand in an application that has other routes.
  */
 @Module({})
 export class HttpApiModule {
-  static forRootAsync({ imports = [], inject = [], useFactory }: HttpApiModuleOptions): DynamicModule {
+  static forRootAsync({
+    imports = [],
+    inject = [],
+    useFactory,
+    surface = 'everything',
+  }: HttpApiModuleOptions): DynamicModule {
     return {
       module: HttpApiModule,
       imports,
       controllers: [
-        CostsController,
-        MessagesController,
-        DeadLettersController,
         HealthController,
         MetricsController,
+        ...(surface === 'everything' ? [CostsController, MessagesController, DeadLettersController] : []),
       ],
       providers: [
         { provide: servicesToken, inject, useFactory },

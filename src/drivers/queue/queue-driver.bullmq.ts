@@ -4,7 +4,7 @@ import { BullMqConsumer, type ConsumeOptions } from './bullmq-consumer.ts';
 import { PgliteStore } from './bullmq-store.pglite.ts';
 import { PostgresStore } from './bullmq-store.postgres.ts';
 import { RedisStore } from './bullmq-store.redis.ts';
-import type { BullMqBackend, BullMqStore } from './bullmq-store.ts';
+import type { BullMqStore } from './bullmq-store.ts';
 import type { Queue, QueueConsumer, QueueCounts, QueueDriver, WakeUp } from './queue.ts';
 import { jobOf, type WakeUpData } from './wake-up-job.ts';
 
@@ -31,12 +31,6 @@ export type AnyBullMqQueue = BullMqQueue<
   IQueueBackend,
   object
 >;
-
-/** Options of a queue that @nestjs/bullmq makes. */
-export interface NestQueueOptions extends QueueOptions<object> {
-  readonly name: string;
-  readonly backend: BullMqBackend;
-}
 
 // BullMQ cannot be told not to write events; nobody reads them, so few are kept.
 const keptEvents = 100;
@@ -69,15 +63,6 @@ export class BullMqQueueDriver implements QueueDriver {
   /** BullMQ's own queue of this name, for what the port does not offer. The driver closes it. */
   bullMqQueue(name: string): AnyBullMqQueue {
     return this.#open(name).bullMq;
-  }
-
-  /** What @nestjs/bullmq needs to make its own queue of this name on the same store. */
-  nestOptions(name: string): NestQueueOptions {
-    return {
-      name: this.#store.queueName(name),
-      ...bullMqOptionsOf(this.#store),
-      backend: this.#store.backend,
-    };
   }
 
   wasKept(): Promise<boolean> {
