@@ -10,7 +10,7 @@ const strata = [
   ['admission', 'ledger', 'usage'],
   ['models'],
   ['pipeline'],
-  ['requests', 'batches', 'costs', 'ingest'],
+  ['requests', 'batches', 'costs', 'ingest', 'operations'],
   ['app', 'cli'],
 ];
 

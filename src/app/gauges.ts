@@ -73,6 +73,12 @@ export function initialiseSeries(
       stages.map((labels) => ({ ...labels, outcome })),
     );
   }
+  for (const action of ['replayed', 'discarded'] as const) {
+    metrics.initialise(
+      'dlq_actions_total',
+      stages.map((labels) => ({ ...labels, action })),
+    );
+  }
   metrics.initialise('lease_lost_total', [{}]);
   for (const reason of ['unpublished', 'expired', 'store_emptied'] as const) {
     metrics.initialise('sweeper_republished_total', [{ reason }]);

@@ -3,6 +3,7 @@ import { AppError } from '../kernel/app-error.ts';
 import { BackgroundLoop } from '../kernel/background-loop.ts';
 import { type Clock, systemClock } from '../kernel/clock.ts';
 import { CallLedger } from '../ledger/call-ledger.ts';
+import { DeadLetters } from '../ledger/dead-letters.ts';
 import { ExportLedger } from '../ledger/export-ledger.ts';
 import type { FlushObserver } from '../ledger/group-commit.ts';
 import { MessageLedger } from '../ledger/message-ledger.ts';
@@ -11,6 +12,7 @@ import { SweepLedger } from '../ledger/sweep-ledger.ts';
 import { AbandonedCalls } from '../models/abandoned-calls.ts';
 import { ModelGateway } from '../models/model-gateway.ts';
 import { type ProviderConfig, ProviderRegistry } from '../models/provider-registry.ts';
+import { DeadLetterOffice } from '../operations/dead-letter-office.ts';
 import { Admissions } from '../pipeline/admissions.ts';
 import { LeaseKeeper } from '../pipeline/lease-keeper.ts';
 import { MessageBodies } from '../pipeline/message-bodies.ts';
@@ -64,6 +66,7 @@ export class Host {
   readonly sweeps: SweepLedger;
   readonly exporter: UsageExporter;
   readonly gateway: ModelGateway;
+  readonly deadLetters: DeadLetterOffice;
   readonly #publisher: Publisher;
   readonly #keeper: LeaseKeeper;
   readonly #runner: MessageRunner;
@@ -93,6 +96,13 @@ export class Host {
     const bodies = new MessageBodies(stores.payloads, configuration.messages);
     const publisher = this.#publisher;
     this.admissions = new Admissions({ ledger: this.messages, registry, bodies, publisher, clock });
+    this.deadLetters = new DeadLetterOffice({
+      ledger: new DeadLetters(stores.database),
+      bodies,
+      publisher,
+      metrics,
+      clock,
+    });
     this.#keeper = new LeaseKeeper({
       clock,
       logger,

@@ -43,6 +43,7 @@ function servicesOf(host: Host): HttpServices {
     apiKeys: new ApiKeys({ database, clock }),
     messageAccounts: new MessageAccounts(database),
     eventIntake: new EventIntake(host.admissions),
+    deadLetters: host.deadLetters,
     readiness: new Readiness({
       clock,
       checks: [

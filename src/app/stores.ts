@@ -85,7 +85,8 @@ export async function openColumns({ columnStore, dataDirectory }: Configuration)
   return connectClickHouse({ url, user, password, database, requestTimeoutMs, maxConnections: 10 });
 }
 
-function openPayloads({ payloads, dataDirectory }: Configuration): Promise<PayloadStore> {
+/** The payload store. */
+export function openPayloads({ payloads, dataDirectory }: Configuration): Promise<PayloadStore> {
   const { bucket, region, endpoint, accessKeyId, secretAccessKey } = payloads;
   if (bucket === undefined) {
     return new FilesPayloadStore({ directory: join(resolve(dataDirectory), 'payloads') }).open(new Date());
@@ -105,7 +106,8 @@ function openPayloads({ payloads, dataDirectory }: Configuration): Promise<Paylo
   );
 }
 
-function openQueues({ queue, dataDirectory }: Configuration): Promise<QueueDriver> {
+/** The queues. */
+export function openQueues({ queue, dataDirectory }: Configuration): Promise<QueueDriver> {
   const { prefix, url } = queue;
   // Embedded queues begin empty each time: the ledger fills them again.
   return BullMqQueueDriver.open(

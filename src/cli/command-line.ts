@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { version } from '../app/version.ts';
 import { type Bind, type CommandContext, exitCodes } from './command-context.ts';
 import { addCostsCommand } from './costs-command.ts';
+import { addDeadLettersCommand } from './dead-letters-command.ts';
 import { addDemoCommand } from './demo/demo-command.ts';
 import { describeError } from './describe-error.ts';
 import { addKeysCommand } from './keys-command.ts';
@@ -50,6 +51,7 @@ function commandsOf(context: CommandContext, bind: Bind): Command {
     addMigrateCommand,
     addStatusCommand,
     addCostsCommand,
+    addDeadLettersCommand,
     addPricesCommand,
     addKeysCommand,
     addSimulatorCommand,

@@ -84,7 +84,7 @@ export class SweepLedger {
     return rows.length;
   }
 
-  /** Messages by stage and state: the open and dead ones, and with `all` the ended ones as well. */
+  /** Messages by stage and state: the open ones and the dead ones that nobody discarded, or with `all` every one. */
   async count(options: { readonly all: boolean }): Promise<readonly StageCount[]> {
     const { rows } = await this.#database.query<{
       stage: string;
