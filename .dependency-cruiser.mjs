@@ -10,7 +10,7 @@ const strata = [
   ['admission', 'ledger', 'usage'],
   ['models'],
   ['pipeline'],
-  ['requests', 'batches', 'costs', 'ingest'],
+  ['requests', 'batches', 'costs', 'ingest', 'operations'],
   ['app', 'cli'],
 ];
 
@@ -30,7 +30,11 @@ const owners = [
     folders: ['src/drivers/sql-database', 'src/drivers/queue'],
   },
   { name: 'bullmq', packages: ['bullmq', 'ioredis'], folders: ['src/drivers/queue'] },
-  { name: 'nestjs-bullmq', packages: ['@nestjs/bullmq'], folders: ['src/app/millrace-queues.module.ts'] },
+  {
+    name: 'nestjs-bullmq',
+    packages: ['@nestjs/bullmq'],
+    folders: ['src/drivers/queue', 'src/app/millrace-queues.module.ts'],
+  },
   {
     name: 'clickhouse',
     packages: ['@clickhouse/client', '@clickhouse/client-common', 'chdb'],
@@ -39,7 +43,18 @@ const owners = [
   { name: 'aws', packages: ['@aws-sdk/[^/]+', '@smithy/[^/]+'], folders: ['src/drivers/payload-store'] },
   { name: 'decimal', packages: ['decimal.js'], folders: ['src/kernel/money.ts'] },
   { name: 'prices', packages: ['@pydantic/genai-prices'], folders: ['src/pricing'] },
-  { name: 'providers', packages: ['tiktoken', '@ai-sdk/[^/]+'], folders: ['src/models'] },
+  { name: 'tokens', packages: ['tiktoken'], folders: ['src/models'] },
+  {
+    name: 'providers',
+    packages: ['@ai-sdk/(?!provider$|provider/)[^/]+'],
+    folders: ['src/models'],
+  },
+  // The interface of models, which handlers get and test kits give.
+  {
+    name: 'model-interface',
+    packages: ['@ai-sdk/provider'],
+    folders: ['src/models', 'src/pipeline', 'src/testing'],
+  },
   { name: 'ai', packages: ['ai'], folders: ['src/models', 'src/testing'] },
   { name: 'telemetry', packages: ['prom-client', 'pino'], folders: ['src/telemetry'] },
   {
@@ -100,7 +115,8 @@ export default {
     },
     {
       name: 'adapters-only-in-the-composition-root',
-      comment: 'Which technology runs is decided in src/app, and for tests in src/testing; all other code sees the port.',
+      comment:
+        'Which technology runs is decided in src/app, and for tests in src/testing; all other code sees the port.',
       severity: 'error',
       from: { path: '^src/', pathNot: ['^src/(?:app|cli|drivers|testing)/', testBesideCode] },
       to: { path: '^src/drivers/.+/[^/.]+\\.[a-z0-9-]+\\.ts$', pathNot: testBesideCode },

@@ -96,8 +96,15 @@ async function rawBullMq(url: string, jobs: number): Promise<number> {
   return rate;
 }
 
-async function openHost(directory: string, ledgerUrl?: string, queueUrl?: string): Promise<{ host: Host; handler: Work }> {
-  const model = new ScriptedModel(() => ({ text: 'An answer of some words.', usage: { uncachedInput: 30, textOutput: 8 } }), 'gpt-5-mini');
+async function openHost(
+  directory: string,
+  ledgerUrl?: string,
+  queueUrl?: string,
+): Promise<{ host: Host; handler: Work }> {
+  const model = new ScriptedModel(
+    () => ({ text: 'An answer of some words.', usage: { uncachedInput: 30, textOutput: 8 } }),
+    'gpt-5-mini',
+  );
   const host = await Host.open({
     configuration: loadConfiguration({
       environment: {},
@@ -136,7 +143,8 @@ async function throughput(
   );
   await handled;
   const handledMs = performance.now();
-  while ((await host.sweeps.count({ all: false })).length > 0) await new Promise((next) => setTimeout(next, 5));
+  while ((await host.sweeps.count({ all: false })).length > 0)
+    await new Promise((next) => setTimeout(next, 5));
   await host.exporter.drain();
   const drainedMs = performance.now();
   const cpu = process.cpuUsage(cpuBefore);
@@ -186,11 +194,19 @@ try {
     );
   }
   const waits = await latency(host, handler, 200);
-  console.log(`stores: ${isEmbedded ? 'embedded (PGlite, chDB)' : 'PostgreSQL, Redis (AOF), chDB'}; concurrency ${concurrency}; medians of ${flags.rounds} rounds`);
+  console.log(
+    `stores: ${isEmbedded ? 'embedded (PGlite, chDB)' : 'PostgreSQL, Redis (AOF), chDB'}; concurrency ${concurrency}; medians of ${flags.rounds} rounds`,
+  );
   console.log(`BullMQ alone on Redis: ${median(raw).toFixed(0)} jobs/s`);
-  console.log(`full stages:           ${median(full).toFixed(0)}/s (${(median(full) / median(raw)).toFixed(3)} of BullMQ alone)`);
-  console.log(`with export drained:   ${median(drained).toFixed(0)}/s (${(median(drained) / median(raw)).toFixed(3)} of BullMQ alone)`);
-  console.log(`admission to handler, idle: p50 ${median(waits).toFixed(2)} ms, p99 ${percentile(waits, 0.99).toFixed(2)} ms`);
+  console.log(
+    `full stages:           ${median(full).toFixed(0)}/s (${(median(full) / median(raw)).toFixed(3)} of BullMQ alone)`,
+  );
+  console.log(
+    `with export drained:   ${median(drained).toFixed(0)}/s (${(median(drained) / median(raw)).toFixed(3)} of BullMQ alone)`,
+  );
+  console.log(
+    `admission to handler, idle: p50 ${median(waits).toFixed(2)} ms, p99 ${percentile(waits, 0.99).toFixed(2)} ms`,
+  );
   const totals = await host.calls.totals();
   console.log(`ledger: ${totals.calls} calls, ${totals.settledUsd.toFixed()} USD`);
   await host.stop();

@@ -45,7 +45,12 @@ function makeLines(count: number): string[] {
       callId: id,
       sentAt: now,
       recordedAt: now,
-      origin: { team: `team-${index % 12}`, customer: `customer-${index % 300}`, feature: `feature-${index % 5}`, batch: 'bench' },
+      origin: {
+        team: `team-${index % 12}`,
+        customer: `customer-${index % 300}`,
+        feature: `feature-${index % 5}`,
+        batch: 'bench',
+      },
       pipeline: 'documents',
       stage: index % 2 === 0 ? 'summarise' : 'classify',
       owner: 'platform',
@@ -66,7 +71,11 @@ function makeLines(count: number): string[] {
       settlement: 'reported',
       counts: countsOfCall('reported', true),
       tokens: { uncached_input: 900 + (index % 100), cache_read: 128, text_output: 90, reasoning: 64 },
-      costByClass: { uncached_input: usd('0.000225'), cache_read: usd('0.0000032'), text_output: usd('0.00018') },
+      costByClass: {
+        uncached_input: usd('0.000225'),
+        cache_read: usd('0.0000032'),
+        text_output: usd('0.00018'),
+      },
       costUsd: usd('0.0004082'),
       durationMs: 800,
       priceReference: 'genai-prices@0.1.8:openai/gpt-5-mini@always',
@@ -91,7 +100,14 @@ try {
   // The same table and views, so that the raw insert does the same work in the engine.
   const ledger = new ExportLedger(database);
   const metrics = createMetrics(metricCatalogue);
-  const exporter = new UsageExporter({ ledger, store, clock: systemClock, logger: silentLogger, metrics, batchRows });
+  const exporter = new UsageExporter({
+    ledger,
+    store,
+    clock: systemClock,
+    logger: silentLogger,
+    metrics,
+    batchRows,
+  });
   const raw: number[] = [];
   const exported: number[] = [];
   for (let round = 0; round <= Number(flags.rounds); round += 1) {
@@ -99,14 +115,19 @@ try {
     let startedMs = performance.now();
     for (let from = 0; from < rows; from += batchRows) {
       const id = newId(new Date());
-      const lines = rawLines.slice(from, from + batchRows).map((line) => `{"export_batch":"${id}",${line.slice(1)}`);
+      const lines = rawLines
+        .slice(from, from + batchRows)
+        .map((line) => `{"export_batch":"${id}",${line.slice(1)}`);
       await store.insert({ table: 'usage', lines: `${lines.join('\n')}\n`, deduplicationToken: id });
     }
     const rawRate = rows / ((performance.now() - startedMs) / 1000);
     const lines = makeLines(rows);
     for (let from = 0; from < rows; from += 5000) {
       await database.query(
-        { name: 'bench.fill', text: "insert into millrace.outbox (target, line) select 'usage', line from unnest($1::text[]) line" },
+        {
+          name: 'bench.fill',
+          text: "insert into millrace.outbox (target, line) select 'usage', line from unnest($1::text[]) line",
+        },
         [lines.slice(from, from + 5000)],
       );
     }
@@ -117,11 +138,15 @@ try {
     if (round === 0) continue;
     raw.push(rawRate);
     exported.push(rate);
-    console.log(`round ${round}: raw insert ${rawRate.toFixed(0)} rows/s; exporter ${rate.toFixed(0)} rows/s`);
+    console.log(
+      `round ${round}: raw insert ${rawRate.toFixed(0)} rows/s; exporter ${rate.toFixed(0)} rows/s`,
+    );
   }
   console.log(`medians of ${flags.rounds} rounds of ${rows} rows in batches of ${batchRows}`);
   console.log(`raw @clickhouse/client insert: ${median(raw).toFixed(0)} rows/s`);
-  console.log(`exporter:                      ${median(exported).toFixed(0)} rows/s (${(median(exported) / median(raw)).toFixed(3)} of raw)`);
+  console.log(
+    `exporter:                      ${median(exported).toFixed(0)} rows/s (${(median(exported) / median(raw)).toFixed(3)} of raw)`,
+  );
 } finally {
   await store.close();
   await database.close();

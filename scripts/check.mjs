@@ -23,6 +23,7 @@ const checks = [
   { name: 'boundaries', command: 'depcruise', args: ['--config', '.dependency-cruiser.mjs', ...cruised] },
   { name: 'dead-code', command: 'knip', args: ['--no-progress'] },
   { name: 'generated', command: 'node', args: ['scripts/generate.ts', '--check'] },
+  { name: 'lockfile', command: 'node', args: ['scripts/complete-lockfile.mjs', '--check'] },
 ];
 
 /** Runs one command with the project's own tools first on the path; resolves with its exit code and output. */

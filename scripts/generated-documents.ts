@@ -1,3 +1,4 @@
+import { configurationDocument } from './configuration-document.ts';
 import { errorsDocument } from './errors-document.ts';
 import { metricsDocument } from './metrics-document.ts';
 
@@ -11,6 +12,7 @@ export interface GeneratedDocument {
 
 /** Every generated file; `npm run generate` writes them, the check compares them. */
 export const generatedDocuments: readonly GeneratedDocument[] = [
+  { path: 'docs/configuration.md', render: configurationDocument },
   { path: 'docs/errors.md', render: errorsDocument },
   { path: 'docs/metrics.md', render: metricsDocument },
 ];

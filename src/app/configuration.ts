@@ -19,15 +19,19 @@ function setting<Schema extends z.ZodType>(schema: Schema, notes: SettingNotes):
 
 const wholeNumber = (min: number, max: number) => z.coerce.number().int().min(min).max(max);
 const urlOf = (...protocols: readonly string[]) =>
-  z.string().refine(
-    (text) => URL.canParse(text) && protocols.includes(new URL(text).protocol),
-    `must be a URL that begins with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
-  );
+  z
+    .string()
+    .refine(
+      (text) => URL.canParse(text) && protocols.includes(new URL(text).protocol),
+      `must be a URL that begins with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
+    );
 const commaList = <Item extends z.ZodType>(item: Item) =>
-  z.preprocess((value) => (typeof value === 'string' ? value.split(',').map((part) => part.trim()) : value), z.array(item).min(1));
+  z.preprocess(
+    (value) => (typeof value === 'string' ? value.split(',').map((part) => part.trim()) : value),
+    z.array(item).min(1),
+  );
 
-export const roles = ['api', 'worker', 'relay'] as const;
-export type Role = (typeof roles)[number];
+const roles = ['api', 'worker', 'relay'] as const;
 
 const providerSchema = z.strictObject({
   kind: z.enum(['openai', 'anthropic', 'openai-compatible']),
@@ -92,10 +96,16 @@ export const configurationSchema = z.strictObject({
         help: 'Redis (or PostgreSQL) for the queues. Without it they are embedded.',
         secret: true,
       }),
-      prefix: setting(z.string().regex(/^[a-z0-9_-]+$/).default('millrace'), {
-        env: 'MILLRACE_QUEUE_PREFIX',
-        help: 'Distinguishes installations that share a Redis.',
-      }),
+      prefix: setting(
+        z
+          .string()
+          .regex(/^[a-z0-9_-]+$/)
+          .default('millrace'),
+        {
+          env: 'MILLRACE_QUEUE_PREFIX',
+          help: 'Distinguishes installations that share a Redis.',
+        },
+      ),
     })
     .prefault({}),
   columnStore: z
@@ -104,20 +114,35 @@ export const configurationSchema = z.strictObject({
         env: 'MILLRACE_CLICKHOUSE_URL',
         help: 'ClickHouse over HTTP for usage records. Without it they are embedded (chDB).',
       }),
-      user: setting(z.string().default('default'), { env: 'MILLRACE_CLICKHOUSE_USER', help: 'ClickHouse user.' }),
+      user: setting(z.string().default('default'), {
+        env: 'MILLRACE_CLICKHOUSE_USER',
+        help: 'ClickHouse user.',
+      }),
       password: setting(z.string().default(''), {
         env: 'MILLRACE_CLICKHOUSE_PASSWORD',
         help: 'ClickHouse password.',
         secret: true,
       }),
-      database: setting(z.string().regex(/^[a-z_][a-z0-9_]*$/).default('millrace'), {
-        env: 'MILLRACE_CLICKHOUSE_DATABASE',
-        help: 'ClickHouse database.',
-      }),
-      cluster: setting(z.string().regex(/^[a-zA-Z_][a-zA-Z0-9_]*$/).optional(), {
-        env: 'MILLRACE_CLICKHOUSE_CLUSTER',
-        help: 'ClickHouse cluster: tables are made replicated, ON CLUSTER.',
-      }),
+      database: setting(
+        z
+          .string()
+          .regex(/^[a-z_][a-z0-9_]*$/)
+          .default('millrace'),
+        {
+          env: 'MILLRACE_CLICKHOUSE_DATABASE',
+          help: 'ClickHouse database.',
+        },
+      ),
+      cluster: setting(
+        z
+          .string()
+          .regex(/^[a-zA-Z_][a-zA-Z0-9_]*$/)
+          .optional(),
+        {
+          env: 'MILLRACE_CLICKHOUSE_CLUSTER',
+          help: 'ClickHouse cluster: tables are made replicated, ON CLUSTER.',
+        },
+      ),
     })
     .prefault({}),
   payloads: z

@@ -1,5 +1,11 @@
 import 'reflect-metadata';
-import { type DynamicModule, type INestApplicationContext, Module, type Provider, type Type } from '@nestjs/common';
+import {
+  type DynamicModule,
+  type INestApplicationContext,
+  Module,
+  type Provider,
+  type Type,
+} from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { Logger } from '../telemetry/logger.ts';
 import { createLogger, type PinoLogger } from '../telemetry/logging.ts';
@@ -15,7 +21,7 @@ export interface MillraceAppOptions extends MillraceModuleOptions {
   readonly imports?: readonly (Type | DynamicModule)[];
   /** Stages and other providers. */
   readonly providers?: readonly Provider[];
-  /** Whether to listen for HTTP: the API, /metrics, /health. Default: as the role `api` says. */
+  /** Whether to listen for HTTP: /metrics and /health, and with the role `api` the API. Default true. */
   readonly http?: boolean;
 }
 
@@ -38,16 +44,20 @@ const bodyLimitFactor = 4;
  * MILLRACE_CONFIG_INVALID with every fault, MILLRACE_DATA_IN_USE, or what keeps a store from opening.
  */
 export async function createMillraceApp(options: MillraceAppOptions = {}): Promise<MillraceApp> {
-  const { imports = [], providers = [], http, ...moduleOptions } = options;
+  const { imports = [], providers = [], http = true, ...moduleOptions } = options;
   const configuration = configurationOf(moduleOptions);
   const { host, port } = configuration.http;
-  const listens = http ?? configuration.roles.includes('api');
+  const surface = configuration.roles.includes('api') ? 'everything' : 'health_and_metrics';
   const root: DynamicModule = {
     module: MillraceApplication,
-    imports: [MillraceModule.forRoot(moduleOptions), ...(listens ? [MillraceHttpModule.forRoot()] : []), ...imports],
+    imports: [
+      MillraceModule.forRoot(moduleOptions),
+      ...(http ? [MillraceHttpModule.forRoot({ surface })] : []),
+      ...imports,
+    ],
     providers: [...providers],
   };
-  if (!listens) {
+  if (!http) {
     const context = await NestFactory.createApplicationContext(root, { logger: false, abortOnError: false });
     return appOf(context, undefined);
   }

@@ -57,14 +57,27 @@ export class GaugeReader {
 /** Makes every series that is known at start, so that no first increase is lost. */
 export function initialiseSeries(
   metrics: MillraceMetrics,
-  known: { readonly version: string; readonly roles: readonly string[]; readonly stages: readonly RegisteredStage[] },
+  known: {
+    readonly version: string;
+    readonly roles: readonly string[];
+    readonly stages: readonly RegisteredStage[];
+  },
 ): void {
   for (const role of known.roles) metrics.set('build_info', { version: known.version, role }, 1);
   metrics.set('origin_coverage_ratio', {}, 1);
   const stages = known.stages.map(({ definition }) => ({ owner: definition.owner, stage: definition.name }));
   metrics.initialise('stage_enqueued_total', stages);
   for (const outcome of ['success', 'failed', 'dead_lettered', 'skipped'] as const) {
-    metrics.initialise('stage_messages_total', stages.map((labels) => ({ ...labels, outcome })));
+    metrics.initialise(
+      'stage_messages_total',
+      stages.map((labels) => ({ ...labels, outcome })),
+    );
+  }
+  for (const action of ['replayed', 'discarded'] as const) {
+    metrics.initialise(
+      'dlq_actions_total',
+      stages.map((labels) => ({ ...labels, action })),
+    );
   }
   metrics.initialise('lease_lost_total', [{}]);
   for (const reason of ['unpublished', 'expired', 'store_emptied'] as const) {

@@ -53,7 +53,9 @@ export async function readHostStatus({ sweeps, calls, exports }: StatusSources):
   };
 }
 
-function countsOf(counts: readonly { readonly state: MessageState; readonly count: number }[]): MessageCounts {
+function countsOf(
+  counts: readonly { readonly state: MessageState; readonly count: number }[],
+): MessageCounts {
   const sums = { pending: 0, leased: 0, completed: 0, dead_lettered: 0, cancelled: 0 };
   for (const { state, count } of counts) sums[state] += count;
   return sums;

@@ -3,6 +3,7 @@ import { AppError } from '../kernel/app-error.ts';
 import { BackgroundLoop } from '../kernel/background-loop.ts';
 import { type Clock, systemClock } from '../kernel/clock.ts';
 import { CallLedger } from '../ledger/call-ledger.ts';
+import { DeadLetters } from '../ledger/dead-letters.ts';
 import { ExportLedger } from '../ledger/export-ledger.ts';
 import type { FlushObserver } from '../ledger/group-commit.ts';
 import { MessageLedger } from '../ledger/message-ledger.ts';
@@ -11,6 +12,7 @@ import { SweepLedger } from '../ledger/sweep-ledger.ts';
 import { AbandonedCalls } from '../models/abandoned-calls.ts';
 import { ModelGateway } from '../models/model-gateway.ts';
 import { type ProviderConfig, ProviderRegistry } from '../models/provider-registry.ts';
+import { DeadLetterOffice } from '../operations/dead-letter-office.ts';
 import { Admissions } from '../pipeline/admissions.ts';
 import { LeaseKeeper } from '../pipeline/lease-keeper.ts';
 import { MessageBodies } from '../pipeline/message-bodies.ts';
@@ -64,6 +66,7 @@ export class Host {
   readonly sweeps: SweepLedger;
   readonly exporter: UsageExporter;
   readonly gateway: ModelGateway;
+  readonly deadLetters: DeadLetterOffice;
   readonly #publisher: Publisher;
   readonly #keeper: LeaseKeeper;
   readonly #runner: MessageRunner;
@@ -93,6 +96,13 @@ export class Host {
     const bodies = new MessageBodies(stores.payloads, configuration.messages);
     const publisher = this.#publisher;
     this.admissions = new Admissions({ ledger: this.messages, registry, bodies, publisher, clock });
+    this.deadLetters = new DeadLetterOffice({
+      ledger: new DeadLetters(stores.database),
+      bodies,
+      publisher,
+      metrics,
+      clock,
+    });
     this.#keeper = new LeaseKeeper({
       clock,
       logger,
@@ -136,11 +146,18 @@ export class Host {
   }
 
   /** Composes the services over stores that are open. */
-  static async over(options: HostOptions & { readonly stores: Stores; readonly worker?: string }): Promise<Host> {
+  static async over(
+    options: HostOptions & { readonly stores: Stores; readonly worker?: string },
+  ): Promise<Host> {
     const { configuration, logger, clock = systemClock, stores, worker = workerName() } = options;
-    const providers = new ProviderRegistry({ ...configuredProviders(configuration), ...options.modelProviders });
+    const providers = new ProviderRegistry({
+      ...configuredProviders(configuration),
+      ...options.modelProviders,
+    });
     const { priceOverlay, inlineAnswerBytes } = configuration.models;
-    const pricer = packagedPriceBook(priceOverlay === undefined ? {} : { overlay: await readOverlayFile(priceOverlay) });
+    const pricer = packagedPriceBook(
+      priceOverlay === undefined ? {} : { overlay: await readOverlayFile(priceOverlay) },
+    );
     const metrics = createMetrics(metricCatalogue, { processMetrics: true });
     const { endpoint, sampleRatio } = configuration.tracing;
     const tracing = startTracing({
@@ -193,10 +210,12 @@ export class Host {
     const { configuration, metrics, logger, stores, sweeps, registry } = this;
     registry.register(stages);
     initialiseSeries(metrics, { version, roles: configuration.roles, stages });
-    for (const warning of await stores.queues.warnings()) logger.warn({ warning }, 'the queue store could break a promise');
+    for (const warning of await stores.queues.warnings())
+      logger.warn({ warning }, 'the queue store could break a promise');
     if (stores.isEmbedded) {
       const freed = await sweeps.expireAllLeases();
-      if (freed > 0) logger.info({ messages: freed }, 'messages that the last run left unfinished are taken up again');
+      if (freed > 0)
+        logger.info({ messages: freed }, 'messages that the last run left unfinished are taken up again');
     }
     this.#loops = this.#makeLoops(this.#clock, this.#abandoned);
     for (const loop of this.#loops) loop.start();
@@ -230,7 +249,9 @@ export class Host {
     await this.#keeper.close();
     await this.#publisher.drain();
     if (configuration.roles.includes('relay')) await this.#lastExport();
-    await this.#tracing.shutdown().catch((error: unknown) => logger.warn({ error }, 'the last spans were not exported'));
+    await this.#tracing
+      .shutdown()
+      .catch((error: unknown) => logger.warn({ error }, 'the last spans were not exported'));
     await this.stores.close();
   }
 
@@ -254,21 +275,49 @@ export class Host {
 
   #makeLoops(clock: Clock, abandoned: AbandonedCalls): readonly BackgroundLoop[] {
     const { configuration, stores, sweeps, exporter, logger, metrics, registry } = this;
-    const onError = (error: unknown, name: string): void => logger.error({ error, loop: name }, 'a background loop failed; it goes on');
+    const onError = (error: unknown, name: string): void =>
+      logger.error({ error, loop: name }, 'a background loop failed; it goes on');
     const loop = (name: string, pauseMs: number, turn: () => Promise<boolean>): BackgroundLoop =>
       new BackgroundLoop({ name, clock, pauseMs, turn, onError });
-    const gauges = new GaugeReader({ metrics, sweeps, exports: this.exports, calls: this.calls, queues: stores.queues, registry });
+    const gauges = new GaugeReader({
+      metrics,
+      sweeps,
+      exports: this.exports,
+      calls: this.calls,
+      queues: stores.queues,
+      registry,
+    });
     const always = [loop('gauges', 2000, () => gauges.read())];
     if (!configuration.roles.includes('relay')) return always;
-    const sweeper = new Sweeper({ ledger: sweeps, queues: stores.queues, publisher: this.#publisher, registry, logger, metrics });
-    const alone = (turn: () => Promise<boolean>) => async (): Promise<boolean> => (await this.#holdsRelay()) && (await turn());
+    const sweeper = new Sweeper({
+      ledger: sweeps,
+      queues: stores.queues,
+      publisher: this.#publisher,
+      registry,
+      logger,
+      metrics,
+    });
+    const alone = (turn: () => Promise<boolean>) => async (): Promise<boolean> =>
+      (await this.#holdsRelay()) && (await turn());
     const { finishedDays, exportedDays } = configuration.retention;
     const ages = { finishedMs: finishedDays * dayMs, exportedMs: exportedDays * dayMs };
     return [
       ...always,
-      loop('sweep', configuration.sweeper.pauseMs, alone(() => sweeper.sweep())),
-      loop('export', configuration.exporter.pauseMs, alone(() => exporter.exportNext())),
-      loop('abandoned calls', 5000, alone(async () => (await abandoned.settleAbandoned()) > 0)),
+      loop(
+        'sweep',
+        configuration.sweeper.pauseMs,
+        alone(() => sweeper.sweep()),
+      ),
+      loop(
+        'export',
+        configuration.exporter.pauseMs,
+        alone(() => exporter.exportNext()),
+      ),
+      loop(
+        'abandoned calls',
+        5000,
+        alone(async () => (await abandoned.settleAbandoned()) > 0),
+      ),
       loop(
         'retention',
         hourMs,
@@ -303,7 +352,9 @@ function configuredProviders({ models }: Configuration): Readonly<Record<string,
   const { openaiApiKey, anthropicApiKey, providers } = models;
   return {
     ...(openaiApiKey === undefined ? {} : { openai: { kind: 'openai' as const, apiKey: openaiApiKey } }),
-    ...(anthropicApiKey === undefined ? {} : { anthropic: { kind: 'anthropic' as const, apiKey: anthropicApiKey } }),
+    ...(anthropicApiKey === undefined
+      ? {}
+      : { anthropic: { kind: 'anthropic' as const, apiKey: anthropicApiKey } }),
     ...withoutUndefined(providers),
   };
 }
@@ -312,7 +363,9 @@ function withoutUndefined(providers: Configuration['models']['providers']): Reco
   return Object.fromEntries(
     Object.entries(providers).map(([name, provider]) => [
       name,
-      Object.fromEntries(Object.entries(provider).filter(([, value]) => value !== undefined)) as unknown as ProviderConfig,
+      Object.fromEntries(
+        Object.entries(provider).filter(([, value]) => value !== undefined),
+      ) as unknown as ProviderConfig,
     ]),
   );
 }

@@ -2,7 +2,12 @@ import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { AppError, type Fault } from '../kernel/app-error.ts';
-import { type Configuration, type ConfigurationInput, type SettingNotes, configurationSchema } from './configuration.ts';
+import {
+  type Configuration,
+  type ConfigurationInput,
+  type SettingNotes,
+  configurationSchema,
+} from './configuration.ts';
 
 /** One setting, as the documentation shows it. */
 export interface SettingEntry extends SettingNotes {
@@ -21,11 +26,16 @@ export interface ConfigurationSources {
 
 /** The configuration from all sources. Throws MILLRACE_CONFIG_INVALID that names every fault at once. */
 export function loadConfiguration({ environment, file, options }: ConfigurationSources): Configuration {
-  const path = file ?? environment['MILLRACE_CONFIG'];
+  const path = file ?? (environment['MILLRACE_CONFIG'] || undefined);
   const layers = [path === undefined ? {} : readFile(path), fromEnvironment(environment), options ?? {}];
-  const merged = layers.reduce<Record<string, unknown>>((below, above) => merge(below, above as Record<string, unknown>), {});
+  const merged = layers.reduce<Record<string, unknown>>(
+    (below, above) => merge(below, above as Record<string, unknown>),
+    {},
+  );
   const parsed = configurationSchema.safeParse(merged);
-  const faults = parsed.success ? crossChecks(parsed.data) : parsed.error.issues.flatMap((issue) => faultsOf(issue));
+  const faults = parsed.success
+    ? crossChecks(parsed.data)
+    : parsed.error.issues.flatMap((issue) => faultsOf(issue));
   if (!parsed.success || faults.length > 0) {
     throw new AppError(
       'MILLRACE_CONFIG_INVALID',
@@ -56,7 +66,8 @@ function* walk(
   }
   const inner = schema instanceof z.ZodPrefault ? (schema.unwrap() as z.ZodType) : schema;
   if (!(inner instanceof z.ZodObject)) return;
-  for (const [key, child] of Object.entries(inner.shape as Record<string, z.ZodType>)) yield* walk(child, [...path, key]);
+  const shape: Record<string, z.ZodType> = inner.shape;
+  for (const [key, child] of Object.entries(shape)) yield* walk(child, [...path, key]);
 }
 
 function fromEnvironment(environment: ConfigurationSources['environment']): Record<string, unknown> {
@@ -76,10 +87,14 @@ function readFile(path: string): unknown {
     return JSON.parse(readFileSync(path, 'utf8')) as unknown;
   } catch (error) {
     const problem = error instanceof Error ? error.message : String(error);
-    throw new AppError('MILLRACE_CONFIG_INVALID', `The configuration file ${path} cannot be read: ${problem}`, {
-      cause: error,
-      faults: [{ field: path, problem }],
-    });
+    throw new AppError(
+      'MILLRACE_CONFIG_INVALID',
+      `The configuration file ${path} cannot be read: ${problem}`,
+      {
+        cause: error,
+        faults: [{ field: path, problem }],
+      },
+    );
   }
 }
 
@@ -97,20 +112,47 @@ function isPlainObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function crossChecks({ http, ledger, queue, payloads, messages, roles }: Configuration): Fault[] {
+function crossChecks({
+  http,
+  ledger,
+  queue,
+  columnStore,
+  payloads,
+  messages,
+  roles,
+}: Configuration): Fault[] {
   const faults: Fault[] = [];
   const isLoopback = http.host === 'localhost' || (isIP(http.host) !== 0 && /^(127\.|::1$)/.test(http.host));
   if (http.auth === 'none' && !isLoopback) {
-    faults.push({ field: 'http.auth', problem: `"none" is allowed on a loopback address only, not on ${http.host}` });
+    faults.push({
+      field: 'http.auth',
+      problem: `"none" is allowed on a loopback address only, not on ${http.host}`,
+    });
   }
   if ((ledger.url === undefined) !== (queue.url === undefined)) {
-    faults.push({ field: 'queue.url', problem: 'ledger.url and queue.url are set both (production) or neither (embedded)' });
+    faults.push({
+      field: 'queue.url',
+      problem: 'ledger.url and queue.url are set both (production) or neither (embedded)',
+    });
   }
   if (ledger.url === undefined && roles.length < 3) {
-    faults.push({ field: 'roles', problem: 'embedded, one process does everything: name all roles or set ledger.url and queue.url' });
+    faults.push({
+      field: 'roles',
+      problem: 'embedded, one process does everything: name all roles or set ledger.url and queue.url',
+    });
+  }
+  if (ledger.url !== undefined && columnStore.url === undefined && roles.length < 3) {
+    faults.push({
+      field: 'columnStore.url',
+      problem:
+        'several processes need a ClickHouse that they share: set it, or let this process do every role',
+    });
   }
   if ((payloads.accessKeyId === undefined) !== (payloads.secretAccessKey === undefined)) {
-    faults.push({ field: 'payloads.secretAccessKey', problem: 'accessKeyId and secretAccessKey are set both or neither' });
+    faults.push({
+      field: 'payloads.secretAccessKey',
+      problem: 'accessKeyId and secretAccessKey are set both or neither',
+    });
   }
   if (messages.inlineBytes > messages.maxBytes) {
     faults.push({ field: 'messages.inlineBytes', problem: 'is larger than messages.maxBytes' });

@@ -5,7 +5,7 @@ import { MessageAccounts } from '../costs/message-accounts.ts';
 import { systemClock } from '../kernel/clock.ts';
 import { Host } from './host.ts';
 import { EventIntake } from './http/event-intake.ts';
-import { HttpApiModule, type HttpServices } from './http/http-api.module.ts';
+import { HttpApiModule, type HttpServices, type HttpSurface } from './http/http-api.module.ts';
 import { Readiness } from './http/readiness.ts';
 
 /** Millrace's API, /metrics and /health over the host that MillraceModule brought into the application. */
@@ -17,10 +17,12 @@ export class MillraceHttpModule implements OnModuleDestroy {
     this.#readiness = readiness;
   }
 
-  static forRoot(): DynamicModule {
+  static forRoot({ surface = 'everything' }: { readonly surface?: HttpSurface } = {}): DynamicModule {
     return {
       module: MillraceHttpModule,
-      imports: [HttpApiModule.forRootAsync({ inject: [Host], useFactory: (host: Host) => servicesOf(host) })],
+      imports: [
+        HttpApiModule.forRootAsync({ inject: [Host], useFactory: (host: Host) => servicesOf(host), surface }),
+      ],
     };
   }
 
@@ -41,6 +43,7 @@ function servicesOf(host: Host): HttpServices {
     apiKeys: new ApiKeys({ database, clock }),
     messageAccounts: new MessageAccounts(database),
     eventIntake: new EventIntake(host.admissions),
+    deadLetters: host.deadLetters,
     readiness: new Readiness({
       clock,
       checks: [

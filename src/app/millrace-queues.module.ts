@@ -12,13 +12,11 @@ import { Host } from './host.ts';
 @Module({})
 export class MillraceQueuesModule {
   static forStages(...stages: readonly { readonly name: string }[]): DynamicModule {
-    const providers = stages.map(
-      ({ name }): FactoryProvider<AnyBullMqQueue> => ({
-        provide: getQueueToken(name),
-        inject: [Host],
-        useFactory: (host: Host) => bullMqQueueOf(host, name),
-      }),
-    );
+    const providers = stages.map(({ name }): FactoryProvider<AnyBullMqQueue> => ({
+      provide: getQueueToken(name),
+      inject: [Host],
+      useFactory: (host: Host) => bullMqQueueOf(host, name),
+    }));
     return { module: MillraceQueuesModule, providers, exports: providers };
   }
 }

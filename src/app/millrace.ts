@@ -1,11 +1,15 @@
 import type { SqlStatement } from '../drivers/sql-database/sql-database.ts';
 import type { MessageVersion } from '../messages/message-type.ts';
 import type { AdmissionReceipt, AdmitOptions } from '../pipeline/admissions.ts';
+import type { DeadLetterOffice } from '../operations/dead-letter-office.ts';
 import type { DataOf } from '../pipeline/stage-context.ts';
 import type { Host } from './host.ts';
 import { type HostStatus, readHostStatus } from './host-status.ts';
 
-const probe: SqlStatement = { name: 'ledger.probe_open', text: 'select 1 as one from millrace.messages where wake_at is not null limit 1' };
+const probe: SqlStatement = {
+  name: 'ledger.probe_open',
+  text: 'select 1 as one from millrace.messages where wake_at is not null limit 1',
+};
 
 /** What an application uses of Millrace: inject it, admit messages, ask how things stand. */
 export class Millrace {
@@ -26,6 +30,11 @@ export class Millrace {
     options: AdmitOptions,
   ): Promise<AdmissionReceipt> {
     return this.#host.admissions.admit(version, data, options);
+  }
+
+  /** Messages that were given up on: to be looked at, replayed, discarded. */
+  get deadLetters(): DeadLetterOffice {
+    return this.#host.deadLetters;
   }
 
   /** Whether nothing is pending or being worked on. */

@@ -43,10 +43,7 @@ export async function withExistingStores<Result>(
   configuration: Configuration,
   work: (stores: OperatorStores) => Promise<Result>,
 ): Promise<Result> {
-  const directory = resolve(configuration.dataDirectory);
-  if (configuration.ledger.url === undefined && !existsSync(join(directory, 'ledger'))) {
-    throw new AppError('MILLRACE_DATA_NOT_FOUND', `There is no ledger in ${directory}.`);
-  }
+  requireData(configuration);
   return withOperatorStores(configuration, async (stores) => {
     const pending = await listPendingMigrations(stores);
     if (pending.length > 0) {
@@ -56,8 +53,18 @@ export async function withExistingStores<Result>(
   });
 }
 
+/** Throws MILLRACE_DATA_NOT_FOUND when opening would make an embedded ledger that was not there. */
+export function requireData({ ledger, dataDirectory }: Configuration): void {
+  const directory = resolve(dataDirectory);
+  if (ledger.url !== undefined || existsSync(join(directory, 'ledger'))) return;
+  throw new AppError('MILLRACE_DATA_NOT_FOUND', `There is no ledger in ${directory}.`);
+}
+
 /** What is not applied yet, as "postgres/…" and "clickhouse/…". */
-export async function listPendingMigrations({ database, columns }: OperatorStores): Promise<readonly string[]> {
+export async function listPendingMigrations({
+  database,
+  columns,
+}: OperatorStores): Promise<readonly string[]> {
   return migrationNames(await pendingMigrations(database), await pendingColumnMigrations(columns));
 }
 

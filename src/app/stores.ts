@@ -48,7 +48,14 @@ export async function openStores(configuration: Configuration, worker: string): 
     const columns = keep(await openColumns(configuration));
     await migrateColumnStore(columns, clusterOf(configuration));
     const queues = keep(await openQueues(configuration));
-    return { database, columns, queues, payloads, isEmbedded: configuration.ledger.url === undefined, close: closeAll };
+    return {
+      database,
+      columns,
+      queues,
+      payloads,
+      isEmbedded: configuration.ledger.url === undefined,
+      close: closeAll,
+    };
   } catch (error) {
     await closeAll();
     throw error;
@@ -57,7 +64,8 @@ export async function openStores(configuration: Configuration, worker: string): 
 
 /** The ledger's database, as it is: nothing is migrated. */
 export function openDatabase({ ledger, dataDirectory }: Configuration, worker: string): Promise<SqlDatabase> {
-  if (ledger.url === undefined) return PgliteSqlDatabase.open({ dataDirectory: join(resolve(dataDirectory), 'ledger') });
+  if (ledger.url === undefined)
+    return PgliteSqlDatabase.open({ dataDirectory: join(resolve(dataDirectory), 'ledger') });
   return PostgresSqlDatabase.open({
     connectionString: ledger.url,
     poolSize: ledger.poolSize,
@@ -77,7 +85,8 @@ export async function openColumns({ columnStore, dataDirectory }: Configuration)
   return connectClickHouse({ url, user, password, database, requestTimeoutMs, maxConnections: 10 });
 }
 
-function openPayloads({ payloads, dataDirectory }: Configuration): Promise<PayloadStore> {
+/** The payload store. */
+export function openPayloads({ payloads, dataDirectory }: Configuration): Promise<PayloadStore> {
   const { bucket, region, endpoint, accessKeyId, secretAccessKey } = payloads;
   if (bucket === undefined) {
     return new FilesPayloadStore({ directory: join(resolve(dataDirectory), 'payloads') }).open(new Date());
@@ -88,15 +97,22 @@ function openPayloads({ payloads, dataDirectory }: Configuration): Promise<Paylo
       region,
       prefix: 'millrace/',
       ...(endpoint === undefined ? {} : { endpoint, forcePathStyle: true }),
-      ...(accessKeyId === undefined || secretAccessKey === undefined ? {} : { credentials: { accessKeyId, secretAccessKey } }),
+      ...(accessKeyId === undefined || secretAccessKey === undefined
+        ? {}
+        : { credentials: { accessKeyId, secretAccessKey } }),
       requestTimeoutMs,
       maxAttempts: 3,
     }),
   );
 }
 
-function openQueues({ queue }: Configuration): Promise<QueueDriver> {
-  return BullMqQueueDriver.open({ prefix: queue.prefix, ...(queue.url === undefined ? {} : { url: queue.url }) });
+/** The queues. */
+export function openQueues({ queue, dataDirectory }: Configuration): Promise<QueueDriver> {
+  const { prefix, url } = queue;
+  // Embedded queues begin empty each time: the ledger fills them again.
+  return BullMqQueueDriver.open(
+    url === undefined ? { prefix, scratchDirectory: join(resolve(dataDirectory), 'queue') } : { prefix, url },
+  );
 }
 
 /** What the column store's migrations need to know of a cluster. */

@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { version } from '../app/version.ts';
 import { type Bind, type CommandContext, exitCodes } from './command-context.ts';
 import { addCostsCommand } from './costs-command.ts';
+import { addDeadLettersCommand } from './dead-letters-command.ts';
 import { addDemoCommand } from './demo/demo-command.ts';
 import { describeError } from './describe-error.ts';
 import { addKeysCommand } from './keys-command.ts';
@@ -26,7 +27,9 @@ export async function runCommandLine(args: readonly string[], context: CommandCo
   } catch (error) {
     // Commander has told already: what is wrong, the help, or the version.
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
-    context.stderr.write(describeError(error, { verbose: program.opts<{ verbose?: boolean }>().verbose === true }));
+    context.stderr.write(
+      describeError(error, { verbose: program.opts<{ verbose?: boolean }>().verbose === true }),
+    );
     return exitCodes.failed;
   }
 }
@@ -48,6 +51,7 @@ function commandsOf(context: CommandContext, bind: Bind): Command {
     addMigrateCommand,
     addStatusCommand,
     addCostsCommand,
+    addDeadLettersCommand,
     addPricesCommand,
     addKeysCommand,
     addSimulatorCommand,

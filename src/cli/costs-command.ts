@@ -5,7 +5,15 @@ import type { CostReportDocument } from '../costs/cost-report-document.ts';
 import { CostReports } from '../costs/cost-reports.ts';
 import { usd } from '../kernel/money.ts';
 import { costGroupFields } from '../usage/usage-queries.ts';
-import { type Bind, type CommandContext, configurationOf, exitCodes, print, type StoreOptions, withStoreOptions } from './command-context.ts';
+import {
+  type Bind,
+  type CommandContext,
+  configurationOf,
+  exitCodes,
+  print,
+  type StoreOptions,
+  withStoreOptions,
+} from './command-context.ts';
 import { formatCount, renderTable, roundedUsd, type TableColumn, tableDigits } from './text-table.ts';
 
 interface CostsOptions extends StoreOptions {
@@ -60,7 +68,10 @@ const figureColumns: readonly TableColumn[] = [
 
 function costText(report: CostReportDocument): string {
   const { groupBy, groups, totals, from, to, truncated } = report;
-  const rows = groups.map((group) => [...groupBy.map((field) => group.key[field] ?? ''), ...figuresOf(group)]);
+  const rows = groups.map((group) => [
+    ...groupBy.map((field) => group.key[field] ?? ''),
+    ...figuresOf(group),
+  ]);
   const columns = [...groupBy.map((field) => ({ title: field })), ...figureColumns];
   const total = [...groupBy.map((_, index) => (index === 0 ? 'total' : '')), ...figuresOf(totals)];
   return [
@@ -75,7 +86,9 @@ function costText(report: CostReportDocument): string {
 function openLines(totals: CostReportDocument['totals']): string[] {
   const { unpricedCalls, unsettledCalls, estimatedCalls, openUpperBoundUsd } = totals;
   return [
-    ...(unpricedCalls === 0 ? [] : [`${formatCount(unpricedCalls)} calls have no price and are not in the sums.`]),
+    ...(unpricedCalls === 0
+      ? []
+      : [`${formatCount(unpricedCalls)} calls have no price and are not in the sums.`]),
     ...(unsettledCalls + estimatedCalls === 0
       ? []
       : [

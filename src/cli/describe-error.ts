@@ -18,8 +18,12 @@ const maxCauses = 4;
 
 function causesOf(error: unknown): string[] {
   const lines: string[] = [];
-  for (let cause = causeOf(error); cause !== undefined && lines.length < maxCauses; cause = causeOf(cause)) {
-    lines.push(`  because: ${cause instanceof Error ? cause.message : String(cause)}`);
+  for (
+    let cause = causeOf(error);
+    cause instanceof Error && lines.length < maxCauses;
+    cause = causeOf(cause)
+  ) {
+    lines.push(`  because: ${cause.message}`);
   }
   return lines;
 }

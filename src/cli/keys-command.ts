@@ -1,6 +1,15 @@
 import type { Command } from 'commander';
 import { ApiKeys, type ApiScope, apiScopes } from '../costs/api-keys.ts';
-import { type Bind, type CommandContext, configurationOf, exitCodes, print, type StoreOptions, tell, withStoreOptions } from './command-context.ts';
+import {
+  type Bind,
+  type CommandContext,
+  configurationOf,
+  exitCodes,
+  print,
+  type StoreOptions,
+  tell,
+  withStoreOptions,
+} from './command-context.ts';
 import { renderTable } from './text-table.ts';
 
 interface CreateOptions extends StoreOptions {
@@ -69,7 +78,15 @@ async function listKeys(context: CommandContext, options: ListOptions): Promise<
     revokedAt?.toISOString() ?? '',
   ]);
   const titles = ['id', 'name', 'scopes', 'team', 'created', 'revoked'];
-  print(context, rows.length === 0 ? 'There are no keys.' : renderTable(titles.map((title) => ({ title })), rows));
+  print(
+    context,
+    rows.length === 0
+      ? 'There are no keys.'
+      : renderTable(
+          titles.map((title) => ({ title })),
+          rows,
+        ),
+  );
   return exitCodes.ok;
 }
 

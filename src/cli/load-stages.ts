@@ -48,5 +48,7 @@ function isStage(value: unknown): value is Type {
 
 function isModule(value: unknown): value is Type | DynamicModule {
   if (typeof value === 'function') return moduleKeys.some((key) => Reflect.hasOwnMetadata(key, value));
-  return typeof value === 'object' && value !== null && 'module' in value && typeof value.module === 'function';
+  return (
+    typeof value === 'object' && value !== null && 'module' in value && typeof value.module === 'function'
+  );
 }

@@ -1,5 +1,13 @@
 import type { Command } from 'commander';
-import { type Bind, type CommandContext, configurationOf, exitCodes, print, type StoreOptions, withStoreOptions } from './command-context.ts';
+import {
+  type Bind,
+  type CommandContext,
+  configurationOf,
+  exitCodes,
+  print,
+  type StoreOptions,
+  withStoreOptions,
+} from './command-context.ts';
 
 interface MigrateOptions extends StoreOptions {
   readonly check?: boolean;
@@ -14,16 +22,17 @@ export function addMigrateCommand(program: Command, context: CommandContext, bin
 }
 
 async function runMigrations(context: CommandContext, options: MigrateOptions): Promise<number> {
-  const { applyMigrations, listPendingMigrations, withOperatorStores } = await import('../app/operator-stores.ts');
+  const operator = await import('../app/operator-stores.ts');
   const configuration = configurationOf(context, options);
-  return withOperatorStores(configuration, async (stores) => {
+  if (options.check === true) operator.requireData(configuration);
+  return operator.withOperatorStores(configuration, async (stores) => {
     if (options.check === true) {
-      const pending = await listPendingMigrations(stores);
+      const pending = await operator.listPendingMigrations(stores);
       for (const name of pending) print(context, `pending  ${name}`);
       if (pending.length === 0) print(context, 'Nothing is pending.');
       return pending.length === 0 ? exitCodes.ok : exitCodes.failed;
     }
-    const applied = await applyMigrations(stores, configuration);
+    const applied = await operator.applyMigrations(stores, configuration);
     for (const name of applied) print(context, `applied  ${name}`);
     if (applied.length === 0) print(context, 'Everything was applied already.');
     return exitCodes.ok;

@@ -2,7 +2,14 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { formatUsd } from '../kernel/money.ts';
 import type { Price } from '../pricing/price.ts';
 import { tokenClasses } from '../pricing/token-classes.ts';
-import { type Bind, type CommandContext, configurationOf, exitCodes, print, tell } from './command-context.ts';
+import {
+  type Bind,
+  type CommandContext,
+  configurationOf,
+  exitCodes,
+  print,
+  tell,
+} from './command-context.ts';
 import { renderTable } from './text-table.ts';
 
 interface PricesOptions {
@@ -24,7 +31,9 @@ export function addPricesCommand(program: Command, context: CommandContext, bind
     .option('--batch', "through the provider's batch endpoint")
     .option('--config <file>', 'JSON configuration file (for a price overlay)')
     .option('--json', 'one JSON object')
-    .action(bind((reference: ModelReference, options: PricesOptions) => showPrice(context, reference, options)));
+    .action(
+      bind((reference: ModelReference, options: PricesOptions) => showPrice(context, reference, options)),
+    );
 }
 
 interface ModelReference {
@@ -47,7 +56,10 @@ async function showPrice(
   const follows = models.providers[provider]?.priceProvider ?? provider;
   const price = book.findPrice({ provider: follows, model, at, tier, batch });
   if (price === undefined) {
-    tell(context, `No price is known for ${provider}/${model}; calls to it are kept as unpriced, never as 0.`);
+    tell(
+      context,
+      `No price is known for ${provider}/${model}; calls to it are kept as unpriced, never as 0.`,
+    );
     return exitCodes.failed;
   }
   print(context, json === true ? JSON.stringify(priceDocument(price), undefined, 2) : priceText(price));
@@ -82,10 +94,13 @@ function priceText({ reference, catalogue, rates, usdPerRequest }: Price): strin
     ];
   });
   return [
-    `${reference}`,
+    reference,
     `from ${catalogue}`,
     '',
-    renderTable([{ title: 'token class' }, { title: 'USD per million', align: 'right' }, { title: 'input tokens' }], rows),
+    renderTable(
+      [{ title: 'token class' }, { title: 'USD per million', align: 'right' }, { title: 'input tokens' }],
+      rows,
+    ),
     ...(usdPerRequest === undefined ? [] : ['', `and ${formatUsd(usdPerRequest)} USD a request`]),
   ].join('\n');
 }
@@ -98,6 +113,7 @@ function modelReference(text: string): ModelReference {
 
 function timeOf(text: string): Date {
   const time = new Date(text);
-  if (Number.isNaN(time.getTime())) throw new InvalidArgumentError('Write it as 2026-03-01 or 2026-03-01T12:00:00Z.');
+  if (Number.isNaN(time.getTime()))
+    throw new InvalidArgumentError('Write it as 2026-03-01 or 2026-03-01T12:00:00Z.');
   return time;
 }

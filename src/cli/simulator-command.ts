@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { type Command } from 'commander';
+import type { Command } from 'commander';
 import { z } from 'zod';
 import { AppError } from '../kernel/app-error.ts';
 import { parseSimulatorConfig, type SimulatorConfig } from '../simulator/simulator-config.ts';
@@ -20,7 +20,11 @@ export function addSimulatorCommand(program: Command, context: CommandContext, b
     .command('simulator')
     .description('run a simulated model provider (OpenAI- and Anthropic-shaped) until Ctrl-C')
     .option('--port <n>', 'port on 127.0.0.1; any free one without it', wholeNumber(0, 65_535))
-    .option('--seed <n>', 'what answers, latencies and faults follow from', wholeNumber(0, Number.MAX_SAFE_INTEGER))
+    .option(
+      '--seed <n>',
+      'what answers, latencies and faults follow from',
+      wholeNumber(0, Number.MAX_SAFE_INTEGER),
+    )
     .option('--data <directory>', 'where its bill is kept; in memory without it')
     .option('--config <file>', 'JSON file with the whole configuration; options come before it')
     .action(bind((options: SimulatorOptions) => runSimulator(context, options)));
@@ -59,6 +63,9 @@ async function readConfig(path: string): Promise<Record<string, unknown>> {
   } catch (error) {
     const problem = error instanceof Error ? error.message : String(error);
     const faults = [{ field: path, problem }];
-    throw new AppError('MILLRACE_CONFIG_INVALID', `${path} cannot be read: ${problem}`, { cause: error, faults });
+    throw new AppError('MILLRACE_CONFIG_INVALID', `${path} cannot be read: ${problem}`, {
+      cause: error,
+      faults,
+    });
   }
 }

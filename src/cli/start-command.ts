@@ -1,5 +1,12 @@
 import type { Command } from 'commander';
-import { type Bind, type CommandContext, exitCodes, type StoreOptions, tell, withStoreOptions } from './command-context.ts';
+import {
+  type Bind,
+  type CommandContext,
+  exitCodes,
+  type StoreOptions,
+  tell,
+  withStoreOptions,
+} from './command-context.ts';
 import { aborted, watchShutdownSignals } from './shutdown-signals.ts';
 
 interface StartOptions extends StoreOptions {
@@ -20,7 +27,9 @@ async function start(context: CommandContext, { stages, config, data }: StartOpt
     import('./load-stages.ts'),
   ]);
   const loaded = await loadStages(stages);
-  const signals = watchShutdownSignals((name) => tell(context, `${name}: stopping in order; again to stop at once`));
+  const signals = watchShutdownSignals((name) =>
+    tell(context, `${name}: stopping in order; again to stop at once`),
+  );
   try {
     const app = await createMillraceApp({
       ...loaded,

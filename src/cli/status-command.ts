@@ -4,7 +4,15 @@ import { formatUsd } from '../kernel/money.ts';
 import { CallLedger } from '../ledger/call-ledger.ts';
 import { ExportLedger } from '../ledger/export-ledger.ts';
 import { SweepLedger } from '../ledger/sweep-ledger.ts';
-import { type Bind, type CommandContext, configurationOf, exitCodes, print, type StoreOptions, withStoreOptions } from './command-context.ts';
+import {
+  type Bind,
+  type CommandContext,
+  configurationOf,
+  exitCodes,
+  print,
+  type StoreOptions,
+  withStoreOptions,
+} from './command-context.ts';
 import { formatCount, renderTable, type TableColumn } from './text-table.ts';
 
 interface StatusOptions extends StoreOptions {
@@ -28,7 +36,10 @@ async function showStatus(context: CommandContext, options: StatusOptions): Prom
       exports: new ExportLedger(database),
     }),
   );
-  print(context, options.json === true ? JSON.stringify(statusDocument(status), undefined, 2) : statusText(status));
+  print(
+    context,
+    options.json === true ? JSON.stringify(statusDocument(status), undefined, 2) : statusText(status),
+  );
   return exitCodes.ok;
 }
 

@@ -12,7 +12,13 @@ import { parseRequest } from './request-faults.ts';
  */
 
 /** What a key allows. `admin` allows everything, within the key's team when it has one. */
-export const apiScopes = ['costs:read', 'messages:read', 'messages:write', 'admin'] as const;
+export const apiScopes = [
+  'costs:read',
+  'messages:read',
+  'messages:write',
+  'operations:write',
+  'admin',
+] as const;
 export type ApiScope = (typeof apiScopes)[number];
 
 /** Who calls. */

@@ -64,7 +64,7 @@ export const messageAccountSchema = z.object({
   traceParent: z.string(),
   state: z.enum(messageStates),
   deliveries: z.int().describe('How often a worker took it.'),
-  attempts: z.int().describe('Attempts that failed and counted.'),
+  attempts: z.int().describe('Attempts that failed and counted, since it was admitted or last replayed.'),
   createdAt: z.iso.datetime(),
   admittedAt: z.iso.datetime(),
   finishedAt: z.iso.datetime().optional(),

@@ -6,11 +6,6 @@ export type Duration = number | `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`;
 const unitMs = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 const pattern = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/;
 
-/** Whether a text is a duration that `durationMs` can read. */
-export function isDuration(text: string): text is `${number}ms` {
-  return pattern.test(text);
-}
-
 /** The duration in milliseconds. Fails on what is not a duration: durations are written by programmers. */
 export function durationMs(duration: Duration): number {
   if (typeof duration === 'number') {

@@ -7,8 +7,3 @@ export class InvariantError extends Error {
 export function invariant(condition: unknown, what: string): asserts condition {
   if (!condition) throw new InvariantError(`Invariant broken: ${what}`);
 }
-
-/** Marks a branch that an exhaustive switch can never reach. */
-export function unreachable(value: never): never {
-  throw new InvariantError(`Unhandled case: ${JSON.stringify(value)}`);
-}

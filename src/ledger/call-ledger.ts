@@ -177,7 +177,9 @@ export class CallLedger {
 
   /** Settles a call that had been given up; its line must be the correction. False: somebody else did. */
   async settleLate(settlement: CallSettlement): Promise<boolean> {
-    const { rows } = await this.#database.query(sql.settleLateCall, [JSON.stringify([settlementRow(settlement)])]);
+    const { rows } = await this.#database.query(sql.settleLateCall, [
+      JSON.stringify([settlementRow(settlement)]),
+    ]);
     return rows.length === 1;
   }
 

@@ -127,10 +127,11 @@ export class ExportLedger {
   }
 
   async backlog(): Promise<ExportBacklog> {
-    const { rows } = await this.#database.query<{ records: number; open_batches: number; oldest_seconds: number }>(
-      measureBacklog,
-      [exportTargets],
-    );
+    const { rows } = await this.#database.query<{
+      records: number;
+      open_batches: number;
+      oldest_seconds: number;
+    }>(measureBacklog, [exportTargets]);
     const [row] = rows;
     invariant(row !== undefined, 'a select of scalars has one row');
     return { records: row.records, openBatches: row.open_batches, oldestSeconds: row.oldest_seconds };

@@ -51,7 +51,9 @@ describe('GroupCommit', () => {
       clock: systemClock,
       flush: (items) => {
         turn += 1;
-        return turn === 1 ? Promise.reject(new AppError('MILLRACE_DATABASE_FAILED', 'no')) : Promise.resolve(items);
+        return turn === 1
+          ? Promise.reject(new AppError('MILLRACE_DATABASE_FAILED', 'no'))
+          : Promise.resolve(items);
       },
     });
     const outcomes = await Promise.allSettled([commit.submit(1), commit.submit(2)]);
@@ -66,7 +68,9 @@ describe('GroupCommit', () => {
       clock: systemClock,
       flush: (items) => {
         turn += 1;
-        return turn < 3 ? Promise.reject(new AppError('MILLRACE_DATABASE_CONFLICT', 'deadlock')) : Promise.resolve(items);
+        return turn < 3
+          ? Promise.reject(new AppError('MILLRACE_DATABASE_CONFLICT', 'deadlock'))
+          : Promise.resolve(items);
       },
     });
     expect(await commit.submit(7)).toBe(7);

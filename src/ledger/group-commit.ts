@@ -53,7 +53,10 @@ export class GroupCommit<Item, Result> {
   submit(item: Item): Promise<Result> {
     if (this.#waiting.length >= this.#options.maxWaiting) {
       return Promise.reject(
-        new AppError('MILLRACE_LEDGER_BUSY', `${this.#options.maxWaiting} ${this.#options.name} operations wait for the ledger`),
+        new AppError(
+          'MILLRACE_LEDGER_BUSY',
+          `${this.#options.maxWaiting} ${this.#options.name} operations wait for the ledger`,
+        ),
       );
     }
     return new Promise((resolve, reject) => {
@@ -73,8 +76,7 @@ export class GroupCommit<Item, Result> {
 
   async #flushNext(): Promise<void> {
     const { maxGroup, clock, onFlush } = this.#options;
-    const group =
-      this.#waiting.length <= maxGroup ? this.#waiting : this.#waiting.slice(0, maxGroup);
+    const group = this.#waiting.length <= maxGroup ? this.#waiting : this.#waiting.slice(0, maxGroup);
     this.#waiting = group === this.#waiting ? [] : this.#waiting.slice(maxGroup);
     if (group.length === 0) return;
     this.#flushing += 1;
@@ -97,7 +99,10 @@ export class GroupCommit<Item, Result> {
     for (let attempt = 1; ; attempt += 1) {
       try {
         const results = await this.#options.flush(items);
-        invariant(results.length === items.length, `${this.#options.name} answers each of its ${items.length} items`);
+        invariant(
+          results.length === items.length,
+          `${this.#options.name} answers each of its ${items.length} items`,
+        );
         return results;
       } catch (error) {
         const isConflict = error instanceof AppError && error.code === 'MILLRACE_DATABASE_CONFLICT';

@@ -5,7 +5,13 @@ import type { MessageEnvelope } from '../messages/message.ts';
 import { type FlushObserver, GroupCommit, type LedgerOperation } from './group-commit.ts';
 import * as sql from './message-sql.ts';
 import { type MessageState, hasEnded } from './message-state.ts';
-import { type LeasedMessage, type MessageRow, type StoredBody, leasedMessageOf, originColumns } from './stored-message.ts';
+import {
+  type LeasedMessage,
+  type MessageRow,
+  type StoredBody,
+  leasedMessageOf,
+  originColumns,
+} from './stored-message.ts';
 
 /*
  * The ledger's half about messages. Every method may be called by many at once: their wishes share
@@ -164,22 +170,24 @@ export class MessageLedger {
 
   async #writeAdmissions(items: readonly Admission[]): Promise<AdmissionOutcome[]> {
     const { rows } = await this.#database.query<{ id: Uuid }>(sql.admitMessages, [
-      JSON.stringify(items.map(({ envelope, body, bodyBytes }) => ({
-        id: envelope.id,
-        source: envelope.source,
-        event_id: envelope.eventId,
-        type: envelope.type,
-        version: envelope.version,
-        pipeline: envelope.pipeline,
-        stage: envelope.stage,
-        owner: envelope.owner,
-        lane: envelope.lane,
-        ...originColumns(envelope.origin),
-        item: envelope.item,
-        trace_parent: envelope.traceParent,
-        ...bodyColumns(body),
-        body_bytes: bodyBytes,
-      }))),
+      JSON.stringify(
+        items.map(({ envelope, body, bodyBytes }) => ({
+          id: envelope.id,
+          source: envelope.source,
+          event_id: envelope.eventId,
+          type: envelope.type,
+          version: envelope.version,
+          pipeline: envelope.pipeline,
+          stage: envelope.stage,
+          owner: envelope.owner,
+          lane: envelope.lane,
+          ...originColumns(envelope.origin),
+          item: envelope.item,
+          trace_parent: envelope.traceParent,
+          ...bodyColumns(body),
+          body_bytes: bodyBytes,
+        })),
+      ),
     ]);
     const written = idsOf(rows);
     return items.map(({ envelope }) => (takeFirst(written, envelope.id) ? 'admitted' : 'duplicate'));
@@ -213,7 +221,9 @@ export class MessageLedger {
   async #writeFinishes(items: readonly Finish[]): Promise<boolean[]> {
     const { rows } = await this.#database.query<{ id: Uuid }>(sql.finishMessages, [
       JSON.stringify(items.map(({ id, fence, result }) => ({ id, fence, result }))),
-      JSON.stringify(items.flatMap((item) => item.emissions.map((emission) => emissionRow(item.id, emission)))),
+      JSON.stringify(
+        items.flatMap((item) => item.emissions.map((emission) => emissionRow(item.id, emission))),
+      ),
       JSON.stringify(items.map((item) => ({ message_id: item.id, line: item.outcomeLine }))),
     ]);
     const ended = idsOf(rows);
@@ -222,7 +232,15 @@ export class MessageLedger {
 
   async #writeRetries(items: readonly Retry[]): Promise<boolean[]> {
     const { rows } = await this.#database.query<{ id: Uuid }>(sql.retryMessages, [
-      JSON.stringify(items.map(({ id, fence, delayMs, code, detail }) => ({ id, fence, delay_ms: Math.round(delayMs), code, detail }))),
+      JSON.stringify(
+        items.map(({ id, fence, delayMs, code, detail }) => ({
+          id,
+          fence,
+          delay_ms: Math.round(delayMs),
+          code,
+          detail,
+        })),
+      ),
     ]);
     const returned = idsOf(rows);
     return items.map((item) => takeFirst(returned, item.id));
@@ -263,7 +281,9 @@ function emissionRow(parentId: Uuid, emission: Emission): Record<string, unknown
 }
 
 function bodyColumns(body: StoredBody): { body: string | null; body_ref: string | null } {
-  return body.kind === 'inline' ? { body: body.json, body_ref: null } : { body: null, body_ref: body.reference };
+  return body.kind === 'inline'
+    ? { body: body.json, body_ref: null }
+    : { body: null, body_ref: body.reference };
 }
 
 function idsOf(rows: readonly { readonly id: Uuid }[]): Set<Uuid> {

@@ -11,13 +11,13 @@ function named(name: string, text: string): SqlStatement {
 }
 
 /** How long after it was due a message may go unseen before the sweeper wakes it again. */
-const unseenGrace = `interval '10 seconds'`;
+export const unseenGrace = `interval '10 seconds'`;
 /** How long after a lease ran out the sweeper looks. */
 const leaseGrace = `interval '1 second'`;
 
-const envelopeColumns = `m.id, m.root_id, m.parent_id, m.source, m.event_id, m.type, m.version, m.pipeline, m.stage,
+export const envelopeColumns = `m.id, m.root_id, m.parent_id, m.source, m.event_id, m.type, m.version, m.pipeline, m.stage,
   m.owner, m.lane, m.team, m.customer, m.feature, m.batch, m.labels, m.item, m.trace_parent, m.created_at, m.admitted_at,
-  m.body, m.body_ref, m.fence, m.deliveries, m.attempts, m.available_at`;
+  m.body, m.body_ref, m.fence, m.deliveries, m.attempts, m.prior_attempts, m.available_at`;
 
 export const admitMessages = named(
   'ledger.admit_messages',
@@ -188,12 +188,12 @@ const countColumns = `stage, owner, state, count(*)::int as count,
   coalesce(extract(epoch from clock_timestamp() - case
     when state = 'pending' then min(available_at) when state = 'dead_lettered' then min(finished_at) end), 0)::float8 as oldest_seconds`;
 
-/** What is open, and the dead letters; each by its own small index. */
+/** What is open, and the dead letters that nobody discarded; each by its own small index. */
 export const countOpenMessages = named(
   'ledger.count_open_messages',
   `select ${countColumns} from millrace.messages where wake_at is not null group by stage, owner, state
    union all
-   select ${countColumns} from millrace.messages where state = 'dead_lettered' group by stage, owner, state`,
+   select ${countColumns} from millrace.messages where state = 'dead_lettered' and discarded_at is null group by stage, owner, state`,
 );
 
 /** Every message there is: reads the whole table. */

@@ -1,11 +1,15 @@
 /*
- * A message's life. One row, five states; the last three are ends and are never left.
+ * A message's life. One row, five states; the last three are ends.
  *
  *   (admit, emit) ─► pending ─► leased ─► completed       finish: result and emissions in the same transaction
- *                      ▲  │       │ ├───► dead_lettered   given up on, replayable
+ *                      ▲  │       │ ├───► dead_lettered   given up on
+ *                      │  │       │ │          └────────► pending, by an operator's replay only
  *                      │  │       │ └───► cancelled
  *                      │  └───────┼─────► cancelled       before anybody took it
  *                      └──────────┘ retry later, hand back, or the lease ran out
+ *
+ * An end is left in one way only: an operator replays a dead letter. The same row lives again, so that it still comes
+ * to one end, and what its steps paid for is found in its journal.
  *
  * Leasing raises the fence. Whoever ends or returns the message must show the fence of the lease it holds:
  * a worker that lost its lease can change nothing any more, however late it wakes up.
@@ -18,7 +22,7 @@ const successors: Readonly<Record<MessageState, readonly MessageState[]>> = {
   pending: ['leased', 'cancelled'],
   leased: ['leased', 'pending', 'completed', 'dead_lettered', 'cancelled'],
   completed: [],
-  dead_lettered: [],
+  dead_lettered: ['pending'],
   cancelled: [],
 };
 
@@ -27,7 +31,7 @@ export function mayBecome(from: MessageState, to: MessageState): boolean {
   return successors[from].includes(to);
 }
 
-/** Whether the message has come to its one end. */
+/** Whether the message has come to its one end: nothing happens to it any more by itself. */
 export function hasEnded(state: MessageState): boolean {
-  return successors[state].length === 0;
+  return state !== 'pending' && state !== 'leased';
 }

@@ -1,13 +1,13 @@
 import type { SqlDatabase, SqlStatement } from '../drivers/sql-database/sql-database.ts';
 
 /*
- * Old rows leave the ledger in slices. Nothing leaves that still counts: open messages, dead letters, calls that are
- * not settled, and calls whose usage record may not have reached the column store stay. What a pruned call cost goes
+ * Old rows leave the ledger in slices. Nothing leaves that still counts: open messages, dead letters that nobody
+ * discarded, calls that are not settled, and calls whose usage record may not have reached the column store stay. What a pruned call cost goes
  * into pruned_totals in the same statement, so that the ledger's total never changes.
  */
 
 export interface RetentionAges {
-  /** Completed and cancelled messages, and settled calls, older than this go. */
+  /** Completed, cancelled and discarded messages, and settled calls, older than this go. */
   readonly finishedMs: number;
   /** Records of exported batches older than this go. */
   readonly exportedMs: number;
@@ -35,7 +35,8 @@ const pruneCalls = named(
      delete from millrace.calls where id in (
        select c.id from millrace.calls c left join millrace.messages m on m.id = c.message_id, exported_before e
        where c.state = 'settled' and c.settled_at < clock_timestamp() - $1::float8 * interval '1 millisecond' and c.settled_at < e.at
-         and (m.id is null or m.state in ('completed', 'cancelled'))
+         and (m.id is null or m.state in ('completed', 'cancelled')
+           or m.discarded_at < clock_timestamp() - $1::float8 * interval '1 millisecond')
        limit $2)
      returning settled_at, message_id, origin, cost_usd),
    summed as (
@@ -53,11 +54,13 @@ const pruneMessages = named(
   `with gone as (
      delete from millrace.messages where id in (
        select m.id from millrace.messages m
-       where m.state in ('completed', 'cancelled') and m.finished_at < clock_timestamp() - $1::float8 * interval '1 millisecond'
+       where (m.state in ('completed', 'cancelled') or m.discarded_at is not null)
+         and coalesce(m.discarded_at, m.finished_at) < clock_timestamp() - $1::float8 * interval '1 millisecond'
          and not exists (select from millrace.calls c where c.message_id = m.id)
        limit $2)
      returning id),
-   notes as (delete from millrace.failures f using gone g where f.message_id = g.id)
+   notes as (delete from millrace.failures f using gone g where f.message_id = g.id),
+   lives as (delete from millrace.dead_letter_actions a using gone g where a.message_id = g.id)
    select count(*)::int as count from gone`,
 );
 

@@ -14,8 +14,10 @@ export interface LeasedMessage {
   readonly fence: number;
   /** How often it was handed out, this time included. */
   readonly deliveries: number;
-  /** Attempts that failed before and counted. */
+  /** Attempts that failed before and counted, since the message was admitted or last replayed. */
   readonly attempts: number;
+  /** Failed attempts before its last replay. */
+  readonly priorAttempts: number;
   /** When it became due: the difference to now is what it waited. */
   readonly availableAt: Date;
 }
@@ -47,6 +49,7 @@ export interface MessageRow {
   readonly fence: number;
   readonly deliveries: number;
   readonly attempts: number;
+  readonly prior_attempts: number;
   readonly available_at: Date;
 }
 
@@ -86,6 +89,7 @@ export function leasedMessageOf(row: MessageRow): LeasedMessage {
     fence: row.fence,
     deliveries: row.deliveries,
     attempts: row.attempts,
+    priorAttempts: row.prior_attempts,
     availableAt: row.available_at,
   };
 }
@@ -111,7 +115,7 @@ export function envelopeOf(row: MessageRow): MessageEnvelope {
   };
 }
 
-function bodyOf(row: MessageRow): StoredBody {
+export function bodyOf(row: Pick<MessageRow, 'body' | 'body_ref'>): StoredBody {
   return row.body_ref === null
     ? { kind: 'inline', json: row.body ?? 'null' }
     : { kind: 'payload', reference: row.body_ref };

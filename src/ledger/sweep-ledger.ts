@@ -1,7 +1,13 @@
 import type { SqlDatabase, SqlStatement } from '../drivers/sql-database/sql-database.ts';
 import type { Uuid } from '../kernel/ids.ts';
 import type { Origin } from '../messages/origin.ts';
-import { countAllMessages, countOpenMessages, expireAllLeases, listOpenMessages, sweepMessages } from './message-sql.ts';
+import {
+  countAllMessages,
+  countOpenMessages,
+  expireAllLeases,
+  listOpenMessages,
+  sweepMessages,
+} from './message-sql.ts';
 import type { MessageState } from './message-state.ts';
 import { type OriginColumns, originOfColumns } from './stored-message.ts';
 
@@ -78,7 +84,7 @@ export class SweepLedger {
     return rows.length;
   }
 
-  /** Messages by stage and state: the open and dead ones, and with `all` the ended ones as well. */
+  /** Messages by stage and state: the open ones and the dead ones that nobody discarded, or with `all` every one. */
   async count(options: { readonly all: boolean }): Promise<readonly StageCount[]> {
     const { rows } = await this.#database.query<{
       stage: string;

@@ -4,8 +4,13 @@ import { defineMessage } from './message-type.ts';
 
 const Fetched = defineMessage('document.fetched')
   .version(1, z.object({ text: z.string() }))
-  .version(2, z.object({ text: z.string(), isUrgent: z.boolean().default(false) }), (previous) => ({ text: previous.text }))
-  .version(3, z.object({ body: z.string(), isUrgent: z.boolean() }), ({ text, isUrgent }) => ({ body: text, isUrgent }));
+  .version(2, z.object({ text: z.string(), isUrgent: z.boolean().default(false) }), (previous) => ({
+    text: previous.text,
+  }))
+  .version(3, z.object({ body: z.string(), isUrgent: z.boolean() }), ({ text, isUrgent }) => ({
+    body: text,
+    isUrgent,
+  }));
 
 describe('message types', () => {
   it('bring data of an older version up, step by step, filling in defaults', () => {
@@ -37,7 +42,9 @@ describe('message types', () => {
         ],
       }),
     );
-    expect(() => Fetched.v1.validate({})).toThrow(expect.objectContaining({ code: 'MILLRACE_MESSAGE_INVALID' }));
+    expect(() => Fetched.v1.validate({})).toThrow(
+      expect.objectContaining({ code: 'MILLRACE_MESSAGE_INVALID' }),
+    );
   });
 
   it('are numbered without gaps, and every later version says how the one before becomes it', () => {

@@ -68,7 +68,10 @@ function buildType(name: string, entries: ReadonlyMap<number, VersionEntry>): Re
     name,
     version(number: number, schema: StandardSchema, upcast?: (previous: unknown) => unknown) {
       invariant(number === entries.size + 1, `versions of ${name} are numbered 1, 2, 3, …`);
-      invariant(number === 1 || upcast !== undefined, `${name} version ${number} says how version ${number - 1} becomes it`);
+      invariant(
+        number === 1 || upcast !== undefined,
+        `${name} version ${number} says how version ${number - 1} becomes it`,
+      );
       return buildType(name, new Map([...entries, [number, { schema, upcast }]]));
     },
     upTo: (number: number) => acceptedVersions(name, entries, number),
@@ -113,7 +116,10 @@ export function unsupportedVersion(typeName: string, version: number, accepted: 
 
 function validate(typeName: string, version: number, schema: StandardSchema, data: unknown): unknown {
   const result = schema['~standard'].validate(data);
-  invariant(!(result instanceof Promise), `the schema of ${typeName} version ${version} validates without waiting`);
+  invariant(
+    !(result instanceof Promise),
+    `the schema of ${typeName} version ${version} validates without waiting`,
+  );
   if (result.issues === undefined) return result.value;
   const faults = result.issues.map((issue) => faultOf(issue));
   throw new AppError(

@@ -21,7 +21,14 @@ describe('parseOrigin', () => {
       expect(error).toBeInstanceOf(AppError);
       const fields = (error as AppError).faults.map((fault) => fault.field);
       expect(fields).toEqual(
-        expect.arrayContaining(['origin.team', 'origin.customer', 'origin.feature', 'origin.batch', 'origin.labels.Bad Key', 'origin']),
+        expect.arrayContaining([
+          'origin.team',
+          'origin.customer',
+          'origin.feature',
+          'origin.batch',
+          'origin.labels.Bad Key',
+          'origin',
+        ]),
       );
     }
   });

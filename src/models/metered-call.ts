@@ -71,7 +71,7 @@ export interface MeteredCallOptions {
   readonly onEnd: () => void;
 }
 
-/** When the ledger cannot be reached: waits between tries to settle, about eight seconds in all. */
+/** When the ledger cannot be reached: waits between tries to settle, about six seconds in all. */
 const settleDelaysMs = [25, 50, 100, 200, 400, 800, 1600, 3200] as const;
 
 export class MeteredCall {

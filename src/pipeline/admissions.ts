@@ -113,7 +113,8 @@ export class Admissions {
     const eventId = options.id === undefined ? undefined : boundedText('id', options.id);
     // An id that the sender chose must lead to the same row whenever it comes, so time has no part in it. The team has,
     // so that no team can take the place of another's message.
-    const id = eventId === undefined ? newId(at) : derivedId(new Date(0), 'event', origin.team, source, eventId);
+    const id =
+      eventId === undefined ? newId(at) : derivedId(new Date(0), 'event', origin.team, source, eventId);
     return {
       id,
       at,
@@ -142,7 +143,9 @@ export class Admissions {
 
 /** The sender's trace goes on; what is not a valid trace context begins a new one, as W3C asks. */
 function continuedTrace(traceParent: string | undefined): string {
-  return traceParent !== undefined && parseTraceParent(traceParent) !== undefined ? traceParent : newTraceParent();
+  return traceParent !== undefined && parseTraceParent(traceParent) !== undefined
+    ? traceParent
+    : newTraceParent();
 }
 
 function boundedText(field: string, text: string): string {

@@ -63,10 +63,20 @@ export class Emissions {
       body,
       bodyBytes,
     };
-    const idFor = (stage: string): string => derivedId(parent.createdAt, 'emission', parent.id, String(index), stage);
+    const idFor = (stage: string): string =>
+      derivedId(parent.createdAt, 'emission', parent.id, String(index), stage);
     const consumers = this.#registry.consumersOf(version.typeName, version.version);
     if (consumers.length === 0) {
-      return [{ ...common, id: idFor(''), stage: '', pipeline: parent.pipeline, owner: parent.owner, lane: parent.lane }];
+      return [
+        {
+          ...common,
+          id: idFor(''),
+          stage: '',
+          pipeline: parent.pipeline,
+          owner: parent.owner,
+          lane: parent.lane,
+        },
+      ];
     }
     return consumers.map(({ definition }) => ({
       ...common,

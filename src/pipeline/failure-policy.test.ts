@@ -18,7 +18,9 @@ describe('decideFailure', () => {
 
   it('waits 1 s, 5 s, 25 s and then gives up', () => {
     const error = new AppError('MILLRACE_DATABASE_UNAVAILABLE', 'x');
-    const decisions = [0, 1, 2, 3].map((attemptsBefore) => decideFailure({ ...attempt, attemptsBefore, error }));
+    const decisions = [0, 1, 2, 3].map((attemptsBefore) =>
+      decideFailure({ ...attempt, attemptsBefore, error }),
+    );
     expect(decisions).toEqual([
       { kind: 'retry', delayMs: 1000 },
       { kind: 'retry', delayMs: 5000 },
@@ -29,25 +31,39 @@ describe('decideFailure', () => {
 
   it('keeps every pause within the jitter, and never under what the provider asked for', () => {
     fc.assert(
-      fc.property(fc.nat(2), fc.double({ min: 0, max: 0.999, noNaN: true }), fc.nat(100_000), (attemptsBefore, random, retryAfterMs) => {
-        const error = new AppError('MILLRACE_DATABASE_UNAVAILABLE', 'x', { retryAfterMs });
-        const decision = decideFailure({ ...attempt, attemptsBefore, random, error });
-        const planned = policy.backoffMs[attemptsBefore] ?? 0;
-        if (decision.kind !== 'retry') return false;
-        const upper = Math.max(planned * 1.2, retryAfterMs) + 1;
-        return decision.delayMs >= retryAfterMs && decision.delayMs >= planned * 0.8 - 1 && decision.delayMs <= upper;
-      }),
+      fc.property(
+        fc.nat(2),
+        fc.double({ min: 0, max: 0.999, noNaN: true }),
+        fc.nat(100_000),
+        (attemptsBefore, random, retryAfterMs) => {
+          const error = new AppError('MILLRACE_DATABASE_UNAVAILABLE', 'x', { retryAfterMs });
+          const decision = decideFailure({ ...attempt, attemptsBefore, random, error });
+          const planned = policy.backoffMs[attemptsBefore] ?? 0;
+          if (decision.kind !== 'retry') return false;
+          const upper = Math.max(planned * 1.2, retryAfterMs) + 1;
+          return (
+            decision.delayMs >= retryAfterMs &&
+            decision.delayMs >= planned * 0.8 - 1 &&
+            decision.delayMs <= upper
+          );
+        },
+      ),
     );
   });
 
   it('tries an unknown error again, but not a broken invariant', () => {
     expect(decideFailure({ ...attempt, error: new Error('x') }).kind).toBe('retry');
     expect(decideFailure({ ...attempt, error: 'text' }).kind).toBe('retry');
-    expect(decideFailure({ ...attempt, error: new InvariantError('x') })).toEqual({ kind: 'dead_letter', why: 'not_retryable' });
+    expect(decideFailure({ ...attempt, error: new InvariantError('x') })).toEqual({
+      kind: 'dead_letter',
+      why: 'not_retryable',
+    });
   });
 
   it('hands back what the host itself interrupted, whatever the error', () => {
-    expect(decideFailure({ ...attempt, interrupted: true, attemptsBefore: 99, error: new Error('x') })).toEqual({ kind: 'hand_back' });
+    expect(
+      decideFailure({ ...attempt, interrupted: true, attemptsBefore: 99, error: new Error('x') }),
+    ).toEqual({ kind: 'hand_back' });
   });
 
   it('names a failure by its code', () => {

@@ -29,7 +29,8 @@ export interface FailedAttempt {
 export function decideFailure(failed: FailedAttempt): FailureDecision {
   if (failed.interrupted) return { kind: 'hand_back' };
   if (!isRetryable(failed.error)) return { kind: 'dead_letter', why: 'not_retryable' };
-  if (failed.attemptsBefore >= failed.policy.attempts) return { kind: 'dead_letter', why: 'attempts_exhausted' };
+  if (failed.attemptsBefore >= failed.policy.attempts)
+    return { kind: 'dead_letter', why: 'attempts_exhausted' };
   return { kind: 'retry', delayMs: retryDelayMs(failed) };
 }
 

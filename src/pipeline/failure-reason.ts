@@ -4,20 +4,10 @@ import type { ErrorCode } from '../kernel/error-codes.ts';
 /* The closed label values of the metrics about failures, from the codes of errors. */
 
 export type RetryReason =
-  | 'rate_limited'
-  | 'timeout'
-  | 'provider_error'
-  | 'network'
-  | 'store_unavailable'
-  | 'lease_lost'
-  | 'error';
+  'rate_limited' | 'timeout' | 'provider_error' | 'network' | 'store_unavailable' | 'lease_lost' | 'error';
 
 export type DeadLetterReason =
-  | 'attempts_exhausted'
-  | 'not_retryable'
-  | 'message_invalid'
-  | 'message_unsupported'
-  | 'payload_missing';
+  'attempts_exhausted' | 'not_retryable' | 'message_invalid' | 'message_unsupported' | 'payload_missing';
 
 const retryReasons: Readonly<Partial<Record<ErrorCode, RetryReason>>> = {
   MILLRACE_MODEL_RATE_LIMITED: 'rate_limited',

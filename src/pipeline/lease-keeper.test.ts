@@ -21,7 +21,13 @@ describe('LeaseKeeper', () => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
     const clock = new ManualClock();
     const lost: string[] = [];
-    const keeper = new LeaseKeeper({ clock, renew, logger: silentLogger, onLost: (stage) => lost.push(stage), tickMs: 100 });
+    const keeper = new LeaseKeeper({
+      clock,
+      renew,
+      logger: silentLogger,
+      onLost: (stage) => lost.push(stage),
+      tickMs: 100,
+    });
     keepers.push(keeper);
     const held = keeper.hold({ id: 'm1', fence: 3, leaseMs, stage: 'first', askedAtMs: clock.monotonicMs() });
     const pass = async (ms: number): Promise<void> => {

@@ -123,6 +123,8 @@ export class LeaseKeeper {
   #lose(entry: Entry, why: string): void {
     entry.lost = true;
     this.#options.onLost(entry.stage);
-    entry.controller.abort(new AppError('MILLRACE_LEASE_LOST', `The lease on message ${entry.id} was lost: ${why}`));
+    entry.controller.abort(
+      new AppError('MILLRACE_LEASE_LOST', `The lease on message ${entry.id} was lost: ${why}`),
+    );
   }
 }

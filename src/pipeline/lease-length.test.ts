@@ -19,11 +19,14 @@ describe('LeaseLength', () => {
 
   it('never leaves its bounds', () => {
     fc.assert(
-      fc.property(fc.array(fc.double({ min: 0, max: 1e7, noNaN: true }), { minLength: 64, maxLength: 200 }), (durations) => {
-        const length = new LeaseLength();
-        for (const duration of durations) length.record(duration);
-        return length.leaseMs >= 15_000 && length.leaseMs <= 600_000;
-      }),
+      fc.property(
+        fc.array(fc.double({ min: 0, max: 1e7, noNaN: true }), { minLength: 64, maxLength: 200 }),
+        (durations) => {
+          const length = new LeaseLength();
+          for (const duration of durations) length.record(duration);
+          return length.leaseMs >= 15_000 && length.leaseMs <= 600_000;
+        },
+      ),
     );
   });
 });

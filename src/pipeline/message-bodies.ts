@@ -20,7 +20,10 @@ export class MessageBodies {
   }
 
   /** Stores the data if it is large. Throws MILLRACE_MESSAGE_TOO_LARGE. */
-  async store(typeName: string, data: unknown): Promise<{ readonly body: StoredBody; readonly bodyBytes: number }> {
+  async store(
+    typeName: string,
+    data: unknown,
+  ): Promise<{ readonly body: StoredBody; readonly bodyBytes: number }> {
     const json = JSON.stringify(data) ?? 'null';
     const bodyBytes = Buffer.byteLength(json);
     if (bodyBytes > this.#limits.maxBytes) {

@@ -47,7 +47,8 @@ interface Run {
   readonly stage: RegisteredStage;
   readonly message: LeasedMessage;
   readonly held: HeldLease;
-  readonly logger: Logger;
+  /** Carries the message's fields. Made when first asked for: most runs log nothing. */
+  readonly logger: () => Logger;
   readonly startedMs: number;
   readonly leasedAt: Date;
 }
@@ -83,7 +84,10 @@ export class MessageRunner {
       case 'ended':
         return;
       case 'unknown':
-        logger.warn({ messageId: wakeUp.messageId, stage: name }, 'woken for a message that the ledger does not hold');
+        logger.warn(
+          { messageId: wakeUp.messageId, stage: name },
+          'woken for a message that the ledger does not hold',
+        );
         return;
     }
     const { message } = outcome;
@@ -93,7 +97,7 @@ export class MessageRunner {
       stage,
       message,
       held,
-      logger: logger.child(messageFields(envelope)),
+      logger: once(() => logger.child(messageFields(envelope))),
       startedMs: clock.monotonicMs(),
       leasedAt: clock.now(),
     };
@@ -127,7 +131,13 @@ export class MessageRunner {
     const data = definition.consumes.read(envelope.version, await bodies.read(body));
     const timeout = new AbortController();
     const timer = setTimeout(
-      () => timeout.abort(new AppError('MILLRACE_STAGE_TIMEOUT', `Stage "${definition.name}" took longer than ${definition.timeoutMs} ms`)),
+      () =>
+        timeout.abort(
+          new AppError(
+            'MILLRACE_STAGE_TIMEOUT',
+            `Stage "${definition.name}" took longer than ${definition.timeoutMs} ms`,
+          ),
+        ),
       definition.timeoutMs,
     );
     const signal = AbortSignal.any([run.held.signal, timeout.signal]);
@@ -158,14 +168,24 @@ export class MessageRunner {
       fence: message.fence,
       result: result === undefined ? undefined : JSON.stringify(result),
       emissions: written,
-      outcomeLine: outcomeLine({ message, outcome: 'completed', endedAt, leasedAt: run.leasedAt, durationMs }),
+      outcomeLine: outcomeLine({
+        message,
+        outcome: 'completed',
+        endedAt,
+        leasedAt: run.leasedAt,
+        durationMs,
+      }),
     });
     if (!isOurs) throw leaseLost(message.envelope.id);
     const labels = { owner: stage.definition.owner, stage: stage.definition.name };
     metrics.increment('stage_messages_total', { ...labels, outcome: 'success' });
     metrics.observe('stage_duration_seconds', { ...labels, outcome: 'success' }, durationMs / 1000);
     if (written.every((emission) => emission.stage === '')) {
-      metrics.observe('message_age_seconds', labels, Math.max(0, endedAt.getTime() - message.envelope.admittedAt.getTime()) / 1000);
+      metrics.observe(
+        'message_age_seconds',
+        labels,
+        Math.max(0, endedAt.getTime() - message.envelope.admittedAt.getTime()) / 1000,
+      );
     }
     for (const emission of written) {
       if (emission.stage !== '') publisher.enqueued({ ...emission, origin: message.envelope.origin }, 0);
@@ -190,13 +210,19 @@ export class MessageRunner {
     const code = failureCode(error);
     switch (decision.kind) {
       case 'hand_back':
-        logger.warn({ error, code }, 'the message is handed back');
+        logger().warn({ error, code }, 'the message is handed back');
         await ledger.handBack([{ id, fence, leaseMs: 0 }]);
         return;
       case 'retry':
-        if (!(await ledger.retry({ id, fence, delayMs: decision.delayMs, code, detail: failureDetail(error) }))) break;
+        if (
+          !(await ledger.retry({ id, fence, delayMs: decision.delayMs, code, detail: failureDetail(error) }))
+        )
+          break;
         metrics.increment('stage_retries_total', { owner, stage: name, reason: retryReason(error) });
-        logger.warn({ error, code, attempt: message.attempts + 1, delayMs: decision.delayMs }, 'the attempt failed; it is made again');
+        logger().warn(
+          { error, code, attempt: message.attempts + 1, delayMs: decision.delayMs },
+          'the attempt failed; it is made again',
+        );
         publisher.wake(message.envelope, fence, decision.delayMs);
         return;
       case 'dead_letter': {
@@ -208,15 +234,29 @@ export class MessageRunner {
           leasedAt: run.leasedAt,
           durationMs,
         });
-        const end = { id, fence, state: 'dead_lettered', code, detail: failureDetail(error), outcomeLine: line } as const;
+        const end = {
+          id,
+          fence,
+          state: 'dead_lettered',
+          code,
+          detail: failureDetail(error),
+          outcomeLine: line,
+        } as const;
         if (!(await ledger.end(end))) break;
         metrics.increment('stage_messages_total', { owner, stage: name, outcome: 'dead_lettered' });
-        metrics.increment('dlq_messages_total', { owner, stage: name, reason: deadLetterReason(error, decision.why) });
-        logger.error({ error, code, attempt: message.attempts + 1 }, 'the message is given up: dead letter');
+        metrics.increment('dlq_messages_total', {
+          owner,
+          stage: name,
+          reason: deadLetterReason(error, decision.why),
+        });
+        logger().error(
+          { error, code, attempt: message.attempts + 1 },
+          'the message is given up: dead letter',
+        );
         return;
       }
     }
-    logger.warn({ code }, 'the lease had passed on; another worker decides');
+    logger().warn({ code }, 'the lease had passed on; another worker decides');
   }
 
   #leaseLengthOf(stage: string): LeaseLength {
@@ -232,7 +272,9 @@ function contextOf(run: Run, signal: AbortSignal, scope: CallScope, emissions: E
   return {
     signal,
     attempt: run.message.attempts + 1,
-    logger: run.logger,
+    get logger() {
+      return run.logger();
+    },
     model: (reference, options) => scope.languageModel(reference, options),
     embeddingModel: (reference, options) => scope.embeddingModel(reference, options),
     emit: (version, data) => emissions.add(version, data),
@@ -258,6 +300,14 @@ async function orAbort<T>(handled: Promise<T>, signal: AbortSignal): Promise<T> 
   }
 }
 
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => (made ??= { value: make() }).value;
+}
+
 function leaseLost(id: string): AppError {
-  return new AppError('MILLRACE_LEASE_LOST', `The lease on message ${id} had passed on before it was finished`);
+  return new AppError(
+    'MILLRACE_LEASE_LOST',
+    `The lease on message ${id} had passed on before it was finished`,
+  );
 }

@@ -66,7 +66,10 @@ export class Publisher {
       .catch((error: unknown) => {
         // The message is safe in the ledger; the sweeper will find it unseen.
         if (this.#complaints.isNew(stage)) {
-          this.#options.logger.warn({ error, stage }, 'the queue cannot be told of messages; the sweeper will');
+          this.#options.logger.warn(
+            { error, stage },
+            'the queue cannot be told of messages; the sweeper will',
+          );
         }
       })
       .finally(() => this.#underWay.delete(published));

@@ -28,7 +28,7 @@ export function outcomeLine({ message, outcome, errorCode, endedAt, leasedAt, du
     item: envelope.item,
     outcome,
     ...(errorCode === undefined ? {} : { errorCode }),
-    attempts: Math.min(message.attempts + 1, 65_535),
+    attempts: Math.min(message.priorAttempts + message.attempts + 1, 65_535),
     deliveries: Math.min(message.deliveries, 65_535),
     durationMs: Math.round(durationMs),
     waitMs: millisecondsBetween(message.availableAt, leasedAt),
@@ -40,16 +40,27 @@ export function outcomeLine({ message, outcome, errorCode, endedAt, leasedAt, du
 /** What a reader of a dead letter gets to know of an error: its chain of causes, with codes and faults, no payloads. */
 export function failureDetail(error: unknown): string {
   const chain: Record<string, unknown>[] = [];
-  for (let current: unknown = error; current !== undefined && chain.length < 5; ) {
+  for (let current: unknown = error; current !== undefined && chain.length < 5;) {
     if (current instanceof AppError) {
-      chain.push({ code: current.code, message: bounded(current.message), todo: current.todo, faults: current.faults });
+      chain.push({
+        code: current.code,
+        message: bounded(current.message),
+        todo: current.todo,
+        faults: current.faults,
+      });
       current = current.cause;
     } else if (current instanceof Error) {
-      chain.push({ name: current.name, message: bounded(current.message), stack: bounded(current.stack ?? '') });
+      chain.push({
+        name: current.name,
+        message: bounded(current.message),
+        stack: bounded(current.stack ?? ''),
+      });
       current = current.cause;
     } else {
       // Whatever was thrown, a string mostly.
-      chain.push({ message: bounded(typeof current === 'string' ? current : (JSON.stringify(current) ?? typeof current)) });
+      chain.push({
+        message: bounded(typeof current === 'string' ? current : (JSON.stringify(current) ?? typeof current)),
+      });
       current = undefined;
     }
   }

@@ -7,6 +7,11 @@ import type { Logger } from '../telemetry/logger.ts';
 export interface StepOptions {
   /** A name for this place in the handler: its answer is recorded once a message and reused by retries and replays. */
   readonly step: string;
+  /**
+   * Which recorded answers may be given again: to the same question only (default), or, for a handler whose prompts
+   * differ from run to run, whatever was answered at this place ("always").
+   */
+  readonly reuse?: 'same_question' | 'always';
 }
 
 /** The data that a message version takes. */

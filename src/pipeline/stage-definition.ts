@@ -34,7 +34,10 @@ export interface StageOptions<Data, Emits extends readonly MessageVersion[]> {
 }
 
 /** A stage as the host runs it. */
-export interface StageDefinition<Data = unknown, Emits extends readonly MessageVersion[] = readonly MessageVersion[]> {
+export interface StageDefinition<
+  Data = unknown,
+  Emits extends readonly MessageVersion[] = readonly MessageVersion[],
+> {
   readonly name: string;
   readonly consumes: AcceptedVersions<Data>;
   readonly emits: Emits;
@@ -53,7 +56,8 @@ export interface RetryPolicy {
 }
 
 /** The message that a stage's handler gets: `MessageOf<typeof summarise>`. */
-export type MessageOf<Definition> = Definition extends StageDefinition<infer Data, infer _Emits> ? Message<Data> : never;
+export type MessageOf<Definition> =
+  Definition extends StageDefinition<infer Data, infer _Emits> ? Message<Data> : never;
 
 const namePattern = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/;
 
@@ -65,17 +69,26 @@ export function defineStage<Data, const Emits extends readonly MessageVersion[] 
   name: string,
   options: StageOptions<Data, Emits>,
 ): StageDefinition<Data, Emits> {
-  invariant(namePattern.test(name) && name.length <= 64, `"${name}" is a stage name (lower case with dashes, at most 64)`);
+  invariant(
+    namePattern.test(name) && name.length <= 64,
+    `"${name}" is a stage name (lower case with dashes, at most 64)`,
+  );
   const retry = {
     attempts: options.retry?.attempts ?? 3,
     backoffMs: (options.retry?.backoff ?? ['1s', '5s', '25s']).map((pause) => durationMs(pause)),
     jitter: options.retry?.jitter ?? 0.2,
   };
-  invariant(Number.isInteger(retry.attempts) && retry.attempts >= 0, `${name}: retry.attempts is a whole number`);
+  invariant(
+    Number.isInteger(retry.attempts) && retry.attempts >= 0,
+    `${name}: retry.attempts is a whole number`,
+  );
   invariant(retry.backoffMs.length > 0, `${name}: retry.backoff names at least one pause`);
   invariant(retry.jitter >= 0 && retry.jitter <= 1, `${name}: retry.jitter lies between 0 and 1`);
   const concurrency = options.concurrency ?? 16;
-  invariant(Number.isInteger(concurrency) && concurrency >= 1 && concurrency <= 10_000, `${name}: concurrency is 1 to 10000`);
+  invariant(
+    Number.isInteger(concurrency) && concurrency >= 1 && concurrency <= 10_000,
+    `${name}: concurrency is 1 to 10000`,
+  );
   return {
     name,
     consumes: options.consumes,
@@ -89,4 +102,3 @@ export function defineStage<Data, const Emits extends readonly MessageVersion[] 
     timeoutMs: durationMs(options.timeout ?? '10m'),
   };
 }
-

@@ -28,14 +28,19 @@ export class StageRegistry {
     const faults: Fault[] = [];
     for (const stage of stages) {
       const { name, consumes } = stage.definition;
-      if (this.#stages.has(name)) faults.push({ field: `stages.${name}`, problem: 'two stages have this name' });
+      if (this.#stages.has(name))
+        faults.push({ field: `stages.${name}`, problem: 'two stages have this name' });
       this.#stages.set(name, stage);
       const consumers = this.#consumers.get(consumes.typeName) ?? [];
       consumers.push(stage);
       this.#consumers.set(consumes.typeName, consumers);
     }
     if (faults.length > 0) {
-      throw new AppError('MILLRACE_CONFIG_INVALID', `Stages: ${faults.map((fault) => `${fault.field}: ${fault.problem}`).join('; ')}`, { faults });
+      throw new AppError(
+        'MILLRACE_CONFIG_INVALID',
+        `Stages: ${faults.map((fault) => `${fault.field}: ${fault.problem}`).join('; ')}`,
+        { faults },
+      );
     }
   }
 

@@ -38,7 +38,11 @@ export class StageWorker {
         }
       },
       // The message keeps its lease until that runs out; then the sweeper wakes it again.
-      { concurrency, onError: (error) => logger.error({ error, stage }, 'a wake-up call failed; the sweeper brings the message back') },
+      {
+        concurrency,
+        onError: (error) =>
+          logger.error({ error, stage }, 'a wake-up call failed; the sweeper brings the message back'),
+      },
     );
   }
 

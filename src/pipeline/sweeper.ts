@@ -43,7 +43,7 @@ export class Sweeper {
   async #republishAll(): Promise<void> {
     const { ledger, publisher, logger } = this.#options;
     let count = 0;
-    for (let after = firstId; ; ) {
+    for (let after = firstId; ;) {
       const slice = await ledger.listOpen(after, sliceSize);
       for (const message of slice) if (message.state === 'pending') this.#wake(message, 'store_emptied');
       count += slice.length;
@@ -58,7 +58,10 @@ export class Sweeper {
   #wake(message: OverdueMessage, reason: 'unpublished' | 'expired' | 'store_emptied'): void {
     const { registry, publisher, metrics, logger } = this.#options;
     if (registry.find(message.stage) === undefined) {
-      logger.warn({ stage: message.stage, messageId: message.id }, 'no stage of this host consumes an open message');
+      logger.warn(
+        { stage: message.stage, messageId: message.id },
+        'no stage of this host consumes an open message',
+      );
       return;
     }
     metrics.increment('sweeper_republished_total', { reason });

@@ -2,7 +2,12 @@ import type { ColumnStore } from '../drivers/column-store/column-store.ts';
 import { AppError } from '../kernel/app-error.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { newId } from '../kernel/ids.ts';
-import { type ExportBatch, type ExportLedger, type ExportTarget, exportTargets } from '../ledger/export-ledger.ts';
+import {
+  type ExportBatch,
+  type ExportLedger,
+  type ExportTarget,
+  exportTargets,
+} from '../ledger/export-ledger.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { MillraceMetrics } from '../telemetry/metrics.ts';
 import { writeBatch } from '../usage/export-batch-writer.ts';
@@ -70,7 +75,10 @@ export class UsageExporter {
         await this.#write(await ledger.read(open), true);
       } catch (error) {
         if (!(error instanceof AppError) || error.retryable) throw error;
-        logger.error({ error, exportBatch: open.id, table: open.target }, 'the column store refuses an export batch');
+        logger.error(
+          { error, exportBatch: open.id, table: open.target },
+          'the column store refuses an export batch',
+        );
       }
     }
   }
@@ -86,9 +94,16 @@ export class UsageExporter {
     const { id, target: table } = batch;
     const rows = batch.lines.length;
     try {
-      const result = await writeBatch(store, { id, table, rows, lines: bindLines(id, batch.lines) }, { mayHaveBeenTried });
+      const result = await writeBatch(
+        store,
+        { id, table, rows, lines: bindLines(id, batch.lines) },
+        { mayHaveBeenTried },
+      );
       await ledger.markExported(id);
-      metrics.increment('export_batches_total', { table, result: result === 'written' ? 'inserted' : 'already_there' });
+      metrics.increment('export_batches_total', {
+        table,
+        result: result === 'written' ? 'inserted' : 'already_there',
+      });
       metrics.increment('metering_events_total', { result: 'flushed' }, rows);
     } catch (error) {
       metrics.increment('export_batches_total', { table, result: 'failed' });

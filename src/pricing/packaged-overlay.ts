@@ -4,9 +4,9 @@ import { type OverlayInput, parseOverlayContent } from './overlay-content.ts';
 
 /*
  * What the packaged catalogue lacks and the providers publish: batch and flex discounts, priority rates,
- * and the most tokens that models put out. Sources: OpenAI's pricing page, its flex processing guide and its
- * priority processing page; Anthropic's batch processing guide and model overview. A mode that is not here
- * (priority of other models, Anthropic's priority tier and fast mode, scale tier) is unpriced on purpose.
+ * and the most tokens that models put out. As published by the providers, checked against search excerpts of
+ * their pages; verify against your contract. A mode that is not here (priority of other models, Anthropic's
+ * priority tier and fast mode, scale tier) is unpriced on purpose.
  */
 
 type PriceInput = NonNullable<OverlayInput['prices']>[number];

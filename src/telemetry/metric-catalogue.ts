@@ -53,7 +53,7 @@ const processMetrics = {
   },
 } as const satisfies MetricCatalogue;
 
-/** Fed by src/pipeline: publisher, worker, runner, failure policy, sweeper. */
+/** Fed by src/pipeline: publisher, worker, runner, failure policy, sweeper; and by src/operations. */
 const pipelineMetrics = {
   stage_enqueued_total: {
     type: 'counter',
@@ -144,6 +144,12 @@ const pipelineMetrics = {
     },
     help: 'Messages that were given up on, by reason.',
   },
+  dlq_actions_total: {
+    type: 'counter',
+    unit: 'messages',
+    labels: { ...ofStage, action: ['replayed', 'discarded'] },
+    help: 'Dead letters that operators replayed or discarded through this process; the audit has all of them.',
+  },
   dlq_depth: {
     type: 'gauge',
     unit: 'messages',
@@ -154,7 +160,7 @@ const pipelineMetrics = {
     type: 'gauge',
     unit: 'seconds',
     labels: ofStage,
-    help: 'Age of the oldest dead letter; 0 when there is none.',
+    help: 'Age of the oldest dead letter that is not discarded; 0 when there is none.',
   },
   step_diverged_total: {
     type: 'counter',

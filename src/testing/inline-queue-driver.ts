@@ -24,7 +24,8 @@ class InlineQueue implements Queue {
   add(wakeUps: readonly WakeUp[]): Promise<void> {
     for (const wakeUp of wakeUps) {
       const id = `${wakeUp.messageId}-${wakeUp.fence}`;
-      if (!this.#jobs.has(id)) this.#jobs.set(id, { wakeUp, dueMs: this.#driver.nowMs + (wakeUp.delayMs ?? 0) });
+      if (!this.#jobs.has(id))
+        this.#jobs.set(id, { wakeUp, dueMs: this.#driver.nowMs + (wakeUp.delayMs ?? 0) });
     }
     return Promise.resolve();
   }

@@ -3,7 +3,13 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { EmbeddingModelV4, LanguageModelV4 } from '@ai-sdk/provider';
-import { type DynamicModule, type INestApplicationContext, Module, type Provider, type Type } from '@nestjs/common';
+import {
+  type DynamicModule,
+  type INestApplicationContext,
+  Module,
+  type Provider,
+  type Type,
+} from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { ColumnStore } from '../drivers/column-store/column-store.ts';
 import { FilesPayloadStore } from '../drivers/payload-store/payload-store.files.ts';
@@ -186,7 +192,10 @@ export class TestKit {
         errorCode: row.error_code ?? undefined,
       };
     });
-    return new TestRun(await Promise.all(messages), costs.map((cost) => cost.cost_usd));
+    return new TestRun(
+      await Promise.all(messages),
+      costs.map((cost) => cost.cost_usd),
+    );
   }
 
   async close(): Promise<void> {
@@ -207,28 +216,49 @@ const absentColumnStore: ColumnStore = {
 };
 
 function noColumnStore(): AppError {
-  return new AppError('MILLRACE_COLUMN_STORE_UNAVAILABLE', 'The test kit has no column store: ask the run what it spent.');
+  return new AppError(
+    'MILLRACE_COLUMN_STORE_UNAVAILABLE',
+    'The test kit has no column store: ask the run what it spent.',
+  );
 }
 
 @Module({})
 class TestApplication {}
 
-async function openHost(options: TestKitOptions, directory: string, queues: InlineQueueDriver): Promise<Host> {
+async function openHost(
+  options: TestKitOptions,
+  directory: string,
+  queues: InlineQueueDriver,
+): Promise<Host> {
   const database = await PgliteSqlDatabase.open();
   await migrate(database);
   const payloads = await new FilesPayloadStore({ directory: join(directory, 'payloads') }).open(new Date());
-  const byProvider = Map.groupBy(Object.entries(options.models ?? {}), ([reference]) => reference.split('/', 1)[0] ?? '');
+  const byProvider = Map.groupBy(
+    Object.entries(options.models ?? {}),
+    ([reference]) => reference.split('/', 1)[0] ?? '',
+  );
   return Host.over({
     // No relay: nothing runs but what the test lets run.
-    configuration: { ...loadConfiguration({ environment: {}, options: { dataDirectory: directory } }), roles: ['worker'] },
+    configuration: {
+      ...loadConfiguration({ environment: {}, options: { dataDirectory: directory } }),
+      roles: ['worker'],
+    },
     logger: options.logger ?? silentLogger,
-    stores: { database, payloads, queues, columns: absentColumnStore, isEmbedded: true, close: () => database.close() },
+    stores: {
+      database,
+      payloads,
+      queues,
+      columns: absentColumnStore,
+      isEmbedded: true,
+      close: () => database.close(),
+    },
     modelProviders: Object.fromEntries(
       [...byProvider].map(([provider, models]) => {
         const byReference = new Map(models);
         const model = (modelId: string): LanguageModelV4 | EmbeddingModelV4 => {
           const found = byReference.get(`${provider}/${modelId}`);
-          if (found === undefined) throw new Error(`the test kit was given no model "${provider}/${modelId}"`);
+          if (found === undefined)
+            throw new Error(`the test kit was given no model "${provider}/${modelId}"`);
           return found;
         };
         return [provider, { kind: 'custom' as const, model }];

@@ -5,7 +5,8 @@ import { PgliteSqlDatabase } from '../../src/drivers/sql-database/sql-database.p
 import { PostgresSqlDatabase } from '../../src/drivers/sql-database/sql-database.postgres.ts';
 import { PostgresServer } from '../support/postgres-server.ts';
 import { canRun, postgresPrograms } from '../support/required-programs.ts';
-import { ledgerContract } from './ledger.contract.ts';
+import { ledgerCallsContract } from './ledger-calls.contract.ts';
+import { ledgerMessagesContract } from './ledger-messages.contract.ts';
 
 describe('PGlite', () => {
   let database: SqlDatabase;
@@ -14,7 +15,8 @@ describe('PGlite', () => {
     await migrate(database);
   });
   afterAll(() => database.close());
-  ledgerContract('PGlite', () => Promise.resolve(database));
+  ledgerMessagesContract('PGlite', () => Promise.resolve(database));
+  ledgerCallsContract('PGlite', () => Promise.resolve(database));
 });
 
 describe.skipIf(!canRun(postgresPrograms()))('PostgreSQL', () => {
@@ -34,5 +36,6 @@ describe.skipIf(!canRun(postgresPrograms()))('PostgreSQL', () => {
     await database.close();
     await server.stop();
   });
-  ledgerContract('PostgreSQL', () => Promise.resolve(database));
+  ledgerMessagesContract('PostgreSQL', () => Promise.resolve(database));
+  ledgerCallsContract('PostgreSQL', () => Promise.resolve(database));
 });

@@ -45,7 +45,10 @@ function migratorSuite(open: () => Promise<SqlDatabase>): void {
     write('0002-second.sql', 'create table millrace.half (id int); create table millrace.half (id int);');
     await expect(migrate(database, directory)).rejects.toMatchObject({ code: 'MILLRACE_DATABASE_FAILED' });
     expect(await pendingMigrations(database, directory)).toEqual(['0002-second.sql']);
-    const { rows } = await database.query({ name: 'test.half', text: `select to_regclass('millrace.half') as half` });
+    const { rows } = await database.query({
+      name: 'test.half',
+      text: `select to_regclass('millrace.half') as half`,
+    });
     expect(rows).toEqual([{ half: null }]);
   });
 
@@ -54,8 +57,13 @@ function migratorSuite(open: () => Promise<SqlDatabase>): void {
     write('0001-first.sql', 'create table millrace.first (id bigint);');
     write('0003-third.sql', 'create table millrace.third (id int);');
     await expect(migrate(database, directory)).rejects.toMatchObject({ code: 'MILLRACE_MIGRATION_CHANGED' });
-    await expect(pendingMigrations(database, directory)).rejects.toMatchObject({ code: 'MILLRACE_MIGRATION_CHANGED' });
-    const { rows } = await database.query({ name: 'test.third', text: `select to_regclass('millrace.third') as third` });
+    await expect(pendingMigrations(database, directory)).rejects.toMatchObject({
+      code: 'MILLRACE_MIGRATION_CHANGED',
+    });
+    const { rows } = await database.query({
+      name: 'test.third',
+      text: `select to_regclass('millrace.third') as third`,
+    });
     expect(rows).toEqual([{ third: null }]);
   });
 

@@ -7,7 +7,12 @@ export function wakeUp(parts: Partial<WakeUp> = {}): WakeUp {
   return {
     messageId: newId(new Date()),
     fence: 0,
-    origin: { team: 'platform', customer: 'Küche & Söhne "42"', feature: 'summaries', labels: { tier: 'gold' } },
+    origin: {
+      team: 'platform',
+      customer: 'Küche & Söhne "42"',
+      feature: 'summaries',
+      labels: { tier: 'gold' },
+    },
     lane: 'standard',
     ...parts,
   };
@@ -60,7 +65,9 @@ export function queueContract(open: () => Promise<QueueDriver>): void {
       expect(await queue.counts()).toEqual({ waiting: 300, delayed: 0, active: 0 });
       const received = await collect();
       await expect.poll(() => received, { timeout: 10_000 }).toHaveLength(300);
-      expect(new Set(received.map((call) => call.messageId))).toEqual(new Set(calls.map((call) => call.messageId)));
+      expect(new Set(received.map((call) => call.messageId))).toEqual(
+        new Set(calls.map((call) => call.messageId)),
+      );
     });
 
     it('leaves a job that is already there as it is', async () => {
@@ -159,7 +166,10 @@ export function queueContract(open: () => Promise<QueueDriver>): void {
       await queue.add(Array.from({ length: 5 }, () => wakeUp()));
       const other = driver.queue('other');
       let otherReceived = 0;
-      await other.consume(async () => void (otherReceived += 1), { concurrency: 1, onError: () => undefined });
+      await other.consume(async () => void (otherReceived += 1), {
+        concurrency: 1,
+        onError: () => undefined,
+      });
       await other.add([wakeUp()]);
       await expect.poll(() => otherReceived).toBe(1);
       expect(received).toHaveLength(1);

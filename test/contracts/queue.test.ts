@@ -50,7 +50,11 @@ describe.skipIf(!canRun(redisPrograms()))('BullMQ on Redis', () => {
     await careful.close();
   });
 
-  storeFailures(async () => ({ url: server.url, pause: () => server.kill(), restart: () => server.restart() }));
+  storeFailures(async () => ({
+    url: server.url,
+    pause: () => server.kill(),
+    restart: () => server.restart(),
+  }));
 });
 
 describe.skipIf(!canRun(postgresPrograms()))('BullMQ on PostgreSQL', () => {
@@ -82,8 +86,8 @@ describe.skipIf(!canRun(postgresPrograms()))('BullMQ on PostgreSQL', () => {
 
 interface FailingStore {
   readonly url: string;
-  pause(): Promise<void>;
-  restart(): Promise<void>;
+  readonly pause: () => Promise<void>;
+  readonly restart: () => Promise<void>;
 }
 
 function storeFailures(store: () => Promise<FailingStore>): void {
@@ -92,12 +96,18 @@ function storeFailures(store: () => Promise<FailingStore>): void {
     const driver = await BullMqQueueDriver.open({ url, prefix: newPrefix() });
     const queue = driver.queue('summarise');
     const received: WakeUp[] = [];
-    await queue.consume(async (call) => void received.push(call), { concurrency: 2, onError: () => undefined });
+    await queue.consume(async (call) => void received.push(call), {
+      concurrency: 2,
+      onError: () => undefined,
+    });
     await queue.add([wakeUp()]);
     await expect.poll(() => received).toHaveLength(1);
     await pause();
     const begin = performance.now();
-    await expect(queue.add([wakeUp()])).rejects.toMatchObject({ code: 'MILLRACE_QUEUE_UNAVAILABLE', retryable: true });
+    await expect(queue.add([wakeUp()])).rejects.toMatchObject({
+      code: 'MILLRACE_QUEUE_UNAVAILABLE',
+      retryable: true,
+    });
     expect(performance.now() - begin).toBeLessThan(12_000);
     await restart();
     const added = async (): Promise<boolean> =>

@@ -57,6 +57,34 @@ describe('PGlite on disk', () => {
   });
 });
 
+describe('the upkeep of PGlite', () => {
+  it('bounds its log and the rows that updates leave behind, as a server does by itself', async () => {
+    const database = await PgliteSqlDatabase.open({ dataDirectory: home });
+    await database.execute('create table worn (id int primary key, count int not null, text text not null)');
+    await database.execute(
+      `insert into worn select id, 0, repeat('x', 1000) from generate_series(1, 1000) as id`,
+    );
+    const touch = {
+      name: 'test.touch',
+      text: 'update worn set count = count + 1 where id between $1 and $2',
+    };
+    for (let round = 0; round < 1000; round += 1) {
+      const first = 1 + ((round * 100) % 1000);
+      await database.query(touch, [first, first + 99]);
+    }
+    const { rows } = await database.query<{ bytes: string; touched: string; log_files: string }>({
+      name: 'test.size',
+      text: `select pg_relation_size('worn') as bytes, (select sum(count) from worn) as touched,
+                    (select count(*) from pg_ls_waldir()) as log_files`,
+    });
+    // 100,000 dead rows of a kilobyte would be 100 MB, and as much log twice over.
+    expect(rows[0]?.touched).toBe('100000');
+    expect(Number(rows[0]?.bytes)).toBeLessThan(40_000_000);
+    expect(Number(rows[0]?.log_files)).toBeLessThan(12);
+    await database.close();
+  });
+});
+
 describe('the lock of a data directory', () => {
   it('takes over the claim of a process that is gone', async () => {
     const gone = spawn(process.execPath, ['-e', '']);
@@ -72,11 +100,14 @@ describe('the lock of a data directory', () => {
     // The parent lives, but it did not start at tick 1.
     writeFileSync(join(home, `claim.${process.ppid}.1`), '');
     lockDirectory(home)();
+    expect(readdirSync(home)).toEqual([]);
   });
 
   it('takes over the claim of a process that has ended and whose parent has not noticed', async () => {
     // The shell's child ends at once, and the sleep that replaces the shell never asks for it.
-    const parent = spawn('sh', ['-c', 'sleep 0 & echo $!; exec sleep 60'], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const parent = spawn('sh', ['-c', 'sleep 0 & echo $!; exec sleep 60'], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     try {
       const pid = await new Promise<string>((resolve) => linesOf(parent).once('line', resolve));
       await expect.poll(() => readFileSync(`/proc/${pid}/stat`, 'utf8')).toContain(') Z ');

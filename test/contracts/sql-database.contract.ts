@@ -9,7 +9,9 @@ export function sqlDatabaseContract(open: () => Promise<SqlDatabase>): void {
 
   beforeAll(async () => {
     database = await open();
-    await database.execute('create table item (id bigint primary key, name text); create table note (text text)');
+    await database.execute(
+      'create table item (id bigint primary key, name text); create table note (text text)',
+    );
   });
   beforeEach(async () => {
     await database.execute('truncate item, note');
@@ -56,7 +58,17 @@ export function sqlDatabaseContract(open: () => Promise<SqlDatabase>): void {
           text: `select $1::bigint as big, $2::numeric as money, $3::int as small, $4::bool as no, $5::timestamptz as at,
             $6::jsonb as json, $7::text as nothing, $8::bytea as bytes, $9::timestamptz as none`,
         },
-        [2n ** 62n, '123456789.000000000000000001', 3, false, at, '[1,{"b":"c"}]', null, Buffer.from([0, 255]), undefined],
+        [
+          2n ** 62n,
+          '123456789.000000000000000001',
+          3,
+          false,
+          at,
+          '[1,{"b":"c"}]',
+          null,
+          Buffer.from([0, 255]),
+          undefined,
+        ],
       );
       expect(rows).toEqual([
         {
@@ -76,7 +88,10 @@ export function sqlDatabaseContract(open: () => Promise<SqlDatabase>): void {
     it('carries arrays with nulls of every type that statements use', async () => {
       const at = new Date('2026-05-06T07:08:09.012Z');
       const columns = [
-        ['text', ['', 'NULL', 'null', '{}', '{a,b}', 'a,b', '"', '\\', '\\"', ' x ', '\n\t', 'é 😀 日本', null]],
+        [
+          'text',
+          ['', 'NULL', 'null', '{}', '{a,b}', 'a,b', '"', '\\', '\\"', ' x ', '\n\t', 'é 😀 日本', null],
+        ],
         ['uuid', ['6f1c3b5e-0000-4000-8000-000000000000', null]],
         ['int', [1, -2, null]],
         ['bigint', ['9223372036854775807', null]],
@@ -116,13 +131,29 @@ export function sqlDatabaseContract(open: () => Promise<SqlDatabase>): void {
     it('carries empty and nested arrays', async () => {
       const { rows } = await database.query(
         { name: 'test.nested', text: 'select $1::text[] as empty, $2::int[] as nested' },
-        [[], [[1, null], [3, 4]]],
+        [
+          [],
+          [
+            [1, null],
+            [3, 4],
+          ],
+        ],
       );
-      expect(rows).toEqual([{ empty: [], nested: [[1, null], [3, 4]] }]);
+      expect(rows).toEqual([
+        {
+          empty: [],
+          nested: [
+            [1, null],
+            [3, 4],
+          ],
+        },
+      ]);
     });
 
     it('carries any text without U+0000, in arrays and alone', async () => {
-      const text = fc.string({ unit: 'binary' }).map((value) => value.replaceAll('\u0000', ' ').toWellFormed());
+      const text = fc
+        .string({ unit: 'binary' })
+        .map((value) => value.replaceAll('\u0000', ' ').toWellFormed());
       await fc.assert(
         fc.asyncProperty(fc.array(fc.option(text), { maxLength: 5 }), text, async (many, one) => {
           const { rows } = await database.query(
@@ -143,7 +174,10 @@ export function sqlDatabaseContract(open: () => Promise<SqlDatabase>): void {
       });
       await fc.assert(
         fc.asyncProperty(instant, async (at) => {
-          const { rows } = await database.query({ name: 'test.instant', text: 'select $1::timestamptz as at' }, [at]);
+          const { rows } = await database.query(
+            { name: 'test.instant', text: 'select $1::timestamptz as at' },
+            [at],
+          );
           expect(rows).toEqual([{ at }]);
         }),
         { numRuns: 100 },
@@ -159,9 +193,17 @@ export function sqlDatabaseContract(open: () => Promise<SqlDatabase>): void {
 
   describe('statements', () => {
     it('counts the rows that a change touched', async () => {
-      expect(await database.query(insert, [[1, 2, 3], ['a', 'b', 'c']])).toEqual({ rows: [], affected: 3 });
+      expect(
+        await database.query(insert, [
+          [1, 2, 3],
+          ['a', 'b', 'c'],
+        ]),
+      ).toEqual({ rows: [], affected: 3 });
       const update = { name: 'test.update', text: 'update item set name = $1 where id > $2 returning id' };
-      expect(await database.query(update, ['x', 1])).toMatchObject({ rows: [{ id: '2' }, { id: '3' }], affected: 2 });
+      expect(await database.query(update, ['x', 1])).toMatchObject({
+        rows: [{ id: '2' }, { id: '3' }],
+        affected: 2,
+      });
       expect((await database.query(list)).affected).toBe(0);
     });
 
@@ -170,7 +212,10 @@ export function sqlDatabaseContract(open: () => Promise<SqlDatabase>): void {
       await expect(
         database.execute(`insert into note values ('d'); insert into nowhere values ('e')`),
       ).rejects.toMatchObject({ code: 'MILLRACE_DATABASE_FAILED' });
-      const { rows } = await database.query({ name: 'test.notes', text: 'select text from note order by text' });
+      const { rows } = await database.query({
+        name: 'test.notes',
+        text: 'select text from note order by text',
+      });
       expect(rows).toEqual([{ text: 'a;b' }, { text: 'c' }]);
     });
 
@@ -192,7 +237,9 @@ export function sqlDatabaseContract(open: () => Promise<SqlDatabase>): void {
     });
 
     it('runs many at once', async () => {
-      await Promise.all(Array.from({ length: 200 }, (_, index) => database.query(insert, [[index], [`n${index}`]])));
+      await Promise.all(
+        Array.from({ length: 200 }, (_, index) => database.query(insert, [[index], [`n${index}`]])),
+      );
       expect((await names()).length).toBe(200);
     });
   });

@@ -97,8 +97,12 @@ describe.skipIf(!canRun(postgresPrograms()))('PostgreSQL', () => {
           await executor.query(lock, [second]);
         });
       const outcomes = await Promise.allSettled([lockBoth(1, 2), lockBoth(2, 1)]);
-      const failures = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason as unknown] : []));
-      expect(failures).toEqual([expect.objectContaining({ code: 'MILLRACE_DATABASE_CONFLICT', retryable: true })]);
+      const failures = outcomes.flatMap((outcome) =>
+        outcome.status === 'rejected' ? [outcome.reason as unknown] : [],
+      );
+      expect(failures).toEqual([
+        expect.objectContaining({ code: 'MILLRACE_DATABASE_CONFLICT', retryable: true }),
+      ]);
     });
 
     it('lives through a restart and a kill of the server, with every acknowledged row', async () => {
@@ -109,7 +113,9 @@ describe.skipIf(!canRun(postgresPrograms()))('PostgreSQL', () => {
       await expect.poll(works).toBe(true);
       await database.query(keep, [2]);
       await server.kill();
-      await expect(database.query(keep, [3])).rejects.toMatchObject({ code: 'MILLRACE_DATABASE_UNAVAILABLE' });
+      await expect(database.query(keep, [3])).rejects.toMatchObject({
+        code: 'MILLRACE_DATABASE_UNAVAILABLE',
+      });
       await server.restart();
       await expect.poll(works).toBe(true);
       const { rows } = await database.query({ name: 'test.kept', text: 'select id from kept order by id' });

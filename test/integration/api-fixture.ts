@@ -15,13 +15,18 @@ import { FilesPayloadStore } from '../../src/drivers/payload-store/payload-store
 import { migrate } from '../../src/drivers/sql-database/migrator.ts';
 import { PgliteSqlDatabase } from '../../src/drivers/sql-database/sql-database.pglite.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
+import { DeadLetters } from '../../src/ledger/dead-letters.ts';
 import { MessageLedger } from '../../src/ledger/message-ledger.ts';
 import { defineMessage } from '../../src/messages/message-type.ts';
+import { DeadLetterOffice } from '../../src/operations/dead-letter-office.ts';
 import { Admissions } from '../../src/pipeline/admissions.ts';
 import { MessageBodies } from '../../src/pipeline/message-bodies.ts';
 import type { Publisher } from '../../src/pipeline/publisher.ts';
 import { defineStage } from '../../src/pipeline/stage-definition.ts';
 import { type RegisteredStage, StageRegistry } from '../../src/pipeline/stage-registry.ts';
+
+import { metricCatalogue } from '../../src/telemetry/metric-catalogue.ts';
+import { createMetrics } from '../../src/telemetry/metrics.ts';
 
 /* The services behind the HTTP API on a real ledger, with one stage that consumes tickets. */
 
@@ -53,14 +58,18 @@ export async function openApiFixture(): Promise<ApiFixture> {
     { definition: triage, handler: { handle: () => undefined } } as unknown as RegisteredStage,
   ]);
   const published: string[] = [];
-  const admissions = new Admissions({
-    ledger: messages,
-    registry,
-    bodies: new MessageBodies(await new FilesPayloadStore({ directory }).open(new Date()), {
-      inlineBytes: 1000,
-      maxBytes: 20_000,
-    }),
-    publisher: { enqueued: ({ id }: { id: string }) => published.push(id) } as unknown as Publisher,
+  const bodies = new MessageBodies(await new FilesPayloadStore({ directory }).open(new Date()), {
+    inlineBytes: 1000,
+    maxBytes: 20_000,
+  });
+  const note = ({ id }: { id: string }) => published.push(id);
+  const publisher = { enqueued: note, wake: note } as unknown as Publisher;
+  const admissions = new Admissions({ ledger: messages, registry, bodies, publisher, clock: systemClock });
+  const deadLetters = new DeadLetterOffice({
+    ledger: new DeadLetters(database),
+    bodies,
+    publisher,
+    metrics: createMetrics(metricCatalogue),
     clock: systemClock,
   });
   const keys = new ApiKeys({ database, clock: systemClock });
@@ -74,6 +83,7 @@ export async function openApiFixture(): Promise<ApiFixture> {
       apiKeys: keys,
       messageAccounts: new MessageAccounts(database),
       eventIntake: new EventIntake(admissions),
+      deadLetters,
       readiness: new Readiness({ checks: [], clock: systemClock }),
       metrics: { render: () => Promise.resolve({ contentType: 'text/plain', body: '' }) },
       logger,

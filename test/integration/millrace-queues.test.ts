@@ -76,6 +76,8 @@ describe("a stage's BullMQ queue", () => {
       imports: [MillraceQueuesModule.forStages(read)],
       providers: [ReadStage, Inspector],
     });
-    await expect(create).rejects.toThrow('the queue of "read" is BullMQ\'s; the test kit has queues of its own');
+    await expect(create).rejects.toThrow(
+      'the queue of "read" is BullMQ\'s; the test kit has queues of its own',
+    );
   });
 });

@@ -56,7 +56,11 @@ describe('the OpenAPI document', () => {
       'get /health/ready',
       'get /metrics',
       'get /v1/costs',
+      'get /v1/dead-letters',
+      'get /v1/dead-letters/{id}',
       'get /v1/messages/{id}',
+      'post /v1/dead-letters/discard',
+      'post /v1/dead-letters/replay',
       'post /v1/messages',
     ]);
   });

@@ -13,7 +13,13 @@ const decimal = z.string().regex(/^\d+(\.\d+)?$/);
 /** What `--json` prints: this and nothing else. */
 export const reportSchema = z.strictObject({
   documents: count,
-  messages: z.strictObject({ admitted: count, completed: count, deadLettered: count, cancelled: count, pending: count }),
+  messages: z.strictObject({
+    admitted: count,
+    completed: count,
+    deadLettered: count,
+    cancelled: count,
+    pending: count,
+  }),
   calls: z.strictObject({ total: count, settled: count, failed: count, unsettled: count, reused: count }),
   billedUsd: decimal,
   ledgerUsd: decimal,
@@ -94,7 +100,8 @@ export async function readCalls(data: string): Promise<ReadonlyMap<string, Ledge
       name: 'test.calls',
       text: 'select id::text, state, outcome, settlement, cost_usd::text, upper_bound_usd::text from millrace.calls',
     });
-    const amount = (text: string | null | undefined): Usd | undefined => (text == null ? undefined : usd(text));
+    const amount = (text: string | null | undefined): Usd | undefined =>
+      text === null || text === undefined ? undefined : usd(text);
     const calls = rows.map((row): LedgerCall => ({
       id: row['id'] ?? '',
       state: row['state'] ?? '',

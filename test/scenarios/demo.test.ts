@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -6,7 +6,14 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { formatUsd, sumUsd, usd, zeroUsd } from '../../src/kernel/money.ts';
 import { builtCommand } from '../support/built-package.ts';
 import { runMillrace, startMillrace } from '../support/millrace-process.ts';
-import { type BilledRequest, type LedgerCall, parseReport, readBill, readCalls, readResult } from './demo-run.ts';
+import {
+  type BilledRequest,
+  type LedgerCall,
+  parseReport,
+  readBill,
+  readCalls,
+  readResult,
+} from './demo-run.ts';
 
 /* What the demo promises, by the built command: exact sums, nothing lost and nothing paid twice when it is killed. */
 
@@ -55,18 +62,24 @@ describe('millrace demo', () => {
   it('goes on where it was killed, with one result a document and no settled call asked for again', async () => {
     const data = join(folder, 'killed');
     const args = ['demo', '--limit', '60', '--json', '--data', data];
-    for (const delayMs of [40, 300, 700, 1100, 1600]) {
-      const { child, says, ended } = await startMillrace(args, folder);
-      await says('First message after');
-      // Not a wait for something: where in its work it dies must differ.
-      await sleep(delayMs);
+    for (const billedMore of [1, 30, 7, 20, 25]) {
+      const { child, ended } = await startMillrace(args, folder);
+      // In the midst of its work, wherever that is: requests were billed, and more are in the air.
+      await untilBilled(data, billedLines(data) + billedMore, ended);
       child.kill('SIGKILL');
       await ended;
     }
     const last = await runMillrace(args, folder);
     expect(last, last.stderr).toMatchObject({ exitCode: 0 });
     const report = parseReport(last.stdout);
-    expect(report.messages).toEqual({ admitted: 300, completed: 300, deadLettered: 0, cancelled: 0, pending: 0 });
+    expect(report.messages).toEqual({
+      admitted: 300,
+      completed: 300,
+      deadLettered: 0,
+      cancelled: 0,
+      pending: 0,
+    });
+    expect(report.calls.unsettled).toBeGreaterThan(0);
     expect(report.ledgerUsd).toBe(report.attributedUsd);
     expect(report.originCoverage).toBe(1);
     expect(resultsIn(data).size).toBe(60);
@@ -78,7 +91,9 @@ describe('millrace demo', () => {
     const billed = sumUsd(bill.map(({ costUsd }) => usd(costUsd)));
     expect(formatUsd(billed)).toBe(report.billedUsd);
     const ofUnsettled = bill.filter(({ callId }) => calls.get(callId)?.state === 'unsettled');
-    expect(formatUsd(billed.minus(sumUsd(ofUnsettled.map(({ costUsd }) => usd(costUsd)))))).toBe(report.ledgerUsd);
+    expect(formatUsd(billed.minus(sumUsd(ofUnsettled.map(({ costUsd }) => usd(costUsd)))))).toBe(
+      report.ledgerUsd,
+    );
   }, 240_000);
 
   it('brackets the bill when the provider has a bad day', async () => {
@@ -128,6 +143,19 @@ describe('millrace demo', () => {
   }, 60_000);
 });
 
+function billedLines(data: string): number {
+  const bill = join(data, 'simulator', 'bill.jsonl');
+  return existsSync(bill) ? readFileSync(bill, 'utf8').split('\n').length - 1 : 0;
+}
+
+/** Resolves when the bill has so many lines, or the process has ended without them. */
+async function untilBilled(data: string, lines: number, ended: Promise<unknown>): Promise<void> {
+  const isOver = ended.then(() => true);
+  while (billedLines(data) < lines) {
+    if (await Promise.race([isOver, sleep(5, false)])) return;
+  }
+}
+
 /** Document ids of the results, each of which must have one file. */
 function resultsIn(data: string): ReadonlySet<unknown> {
   const files = readdirSync(join(data, 'results')).filter((name) => !name.startsWith('.'));
@@ -146,11 +174,15 @@ function expectBillCovered(bill: readonly BilledRequest[], calls: ReadonlyMap<st
     else expect(call?.upperBoundUsd?.greaterThanOrEqualTo(usd(costUsd)), `${callId} has a bound`).toBe(true);
   }
   const billed = new Set(bill.map(({ callId }) => callId));
-  for (const { id, settlement } of calls.values()) if (settlement === 'reported') expect(billed.has(id), id).toBe(true);
+  for (const { id, settlement } of calls.values())
+    if (settlement === 'reported') expect(billed.has(id), id).toBe(true);
 }
 
 /** Once a step has a settled good answer, no request for it follows. */
-function expectNothingPaidTwice(bill: readonly BilledRequest[], calls: ReadonlyMap<string, LedgerCall>): void {
+function expectNothingPaidTwice(
+  bill: readonly BilledRequest[],
+  calls: ReadonlyMap<string, LedgerCall>,
+): void {
   const steps = Map.groupBy(bill, ({ messageId, step }) => `${messageId} ${step}`);
   for (const [step, entries] of steps) {
     const good = entries.filter(({ callId }) => {

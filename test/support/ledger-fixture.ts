@@ -1,9 +1,10 @@
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { newId } from '../../src/kernel/ids.ts';
-import type { Reservation, CallSettlement } from '../../src/ledger/call-ledger.ts';
+import { CallLedger, type CallSettlement, type Reservation } from '../../src/ledger/call-ledger.ts';
+import type { LeasedMessage } from '../../src/ledger/stored-message.ts';
 import { usd } from '../../src/kernel/money.ts';
-import { type Admission, MessageLedger } from '../../src/ledger/message-ledger.ts';
+import { type Admission, type Emission, MessageLedger } from '../../src/ledger/message-ledger.ts';
 
 /** A message as the tests of the ledger admit it; parts may be given. */
 export function someAdmission(parts: Partial<Admission['envelope']> = {}, json = '{"n":1}'): Admission {
@@ -33,7 +34,9 @@ export function someLedger(database: SqlDatabase, worker = 'worker-1'): MessageL
   return new MessageLedger({ database, clock: systemClock, worker });
 }
 
-export function someReservation(parts: Partial<Reservation> & Pick<Reservation, 'id' | 'message'>): Reservation {
+export function someReservation(
+  parts: Partial<Reservation> & Pick<Reservation, 'id' | 'message'>,
+): Reservation {
   return {
     origin: undefined,
     step: 'answer',
@@ -72,4 +75,89 @@ export function someSettlement(parts: Partial<CallSettlement> & Pick<CallSettlem
     line: `{"record_id":"${parts.id}"}`,
     ...parts,
   };
+}
+
+export const leaseMs = 30_000;
+
+/** An empty ledger with the few things that its tests do over and over. */
+export class LedgerHarness {
+  readonly database: SqlDatabase;
+  readonly ledger: MessageLedger;
+  readonly calls: CallLedger;
+
+  private constructor(database: SqlDatabase) {
+    this.database = database;
+    this.ledger = someLedger(database);
+    this.calls = new CallLedger({ database, clock: systemClock });
+  }
+
+  static async begin(database: SqlDatabase): Promise<LedgerHarness> {
+    await database.execute(
+      `truncate millrace.messages, millrace.failures, millrace.calls, millrace.outbox, millrace.export_batches,
+         millrace.pruned_totals, millrace.role_leases`,
+    );
+    return new LedgerHarness(database);
+  }
+
+  async admitted(stage = 'first'): Promise<string> {
+    const admission = someAdmission({ stage });
+    const outcome = await this.ledger.admit(admission);
+    if (outcome !== 'admitted') throw new Error(`not admitted: ${outcome}`);
+    return admission.envelope.id;
+  }
+
+  async leased(id: string, by: MessageLedger = this.ledger): Promise<LeasedMessage> {
+    const outcome = await by.lease(id, leaseMs);
+    if (outcome.kind !== 'leased') throw new Error(`not leased: ${outcome.kind}`);
+    return outcome.message;
+  }
+
+  expireLeases(): Promise<void> {
+    return this.database.execute(
+      "update millrace.messages set lease_until = clock_timestamp() - interval '1 ms' where state = 'leased'",
+    );
+  }
+
+  async stateOf(id: string): Promise<StoredState | undefined> {
+    const { rows } = await this.database.query<StoredState>(
+      {
+        name: 'test.state',
+        text: 'select state, fence, attempts, result from millrace.messages where id = $1::uuid',
+      },
+      [id],
+    );
+    return rows[0];
+  }
+
+  async outbox(target: string): Promise<readonly string[]> {
+    const { rows } = await this.database.query<{ line: string }>(
+      { name: 'test.outbox', text: 'select line from millrace.outbox where target = $1 order by seq' },
+      [target],
+    );
+    return rows.map((row) => row.line);
+  }
+
+  emission(id: string, stage = 'second'): Emission {
+    return {
+      id,
+      source: 'millrace/default/first',
+      type: 'thing.done',
+      version: 1,
+      pipeline: 'default',
+      stage,
+      owner: 'platform',
+      lane: 'standard',
+      traceParent: `00-${'a'.repeat(32)}-${'c'.repeat(16)}-01`,
+      body: { kind: 'inline', json: '{}' },
+      bodyBytes: 2,
+    };
+  }
+}
+
+/** A message's row, as far as the tests look at it. */
+interface StoredState {
+  readonly state: string;
+  readonly fence: number;
+  readonly attempts: number;
+  readonly result: string | null;
 }

@@ -23,7 +23,11 @@ export async function startMillrace(args: readonly string[], cwd: string): Promi
   const environment = Object.fromEntries(
     Object.entries(process.env).filter(([name]) => !/^(?:MILLRACE_|OPENAI_|ANTHROPIC_|npm_)/.test(name)),
   );
-  const child = spawn(process.execPath, [command, ...args], { cwd, env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [command, ...args], {
+    cwd,
+    env: environment,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let stdout = '';
   let stderr = '';
   const waiting = new Set<() => void>();

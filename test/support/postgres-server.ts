@@ -76,6 +76,14 @@ export class PostgresServer {
     }
   }
 
+  get pid(): number {
+    return this.#process.pid;
+  }
+
+  get logFile(): string {
+    return join(this.#home, 'log');
+  }
+
   /** Stops it without giving up its data; restart() brings it back. */
   async pause(): Promise<void> {
     await this.#process.end('SIGINT');
@@ -102,7 +110,7 @@ export class PostgresServer {
         join(this.#home, 'data'),
         ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
       ],
-      logFile: join(this.#home, 'log'),
+      logFile: this.logFile,
       // Immediate shutdown: like a kill, but shared memory is given back.
       signalWithoutParent: 'QUIT',
       ...asServerUser(),

@@ -49,6 +49,14 @@ export class RedisServer {
     await this.#process.end('SIGKILL');
   }
 
+  get pid(): number {
+    return this.#process.pid;
+  }
+
+  get logFile(): string {
+    return join(this.#home, 'log');
+  }
+
   /** Stops it without giving up its data; restart() brings it back. */
   async pause(): Promise<void> {
     await this.#process.end('SIGTERM');
@@ -81,7 +89,7 @@ export class RedisServer {
     return new ServerProcess({
       program: join(directoryOf(redisPrograms()), 'redis-server'),
       arguments: Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]),
-      logFile: join(this.#home, 'log'),
+      logFile: this.logFile,
       signalWithoutParent: 'KILL',
     });
   }

@@ -102,7 +102,9 @@ function debianPostgresDirectories(): readonly string[] {
 
 function directoryWith(program: string, first: readonly string[]): string | undefined {
   const path = (process.env['PATH'] ?? '').split(delimiter);
-  return [...first, ...path, '/usr/bin', '/usr/sbin'].find((directory) => isExecutable(join(directory, program)));
+  return [...first, ...path, '/usr/bin', '/usr/sbin'].find((directory) =>
+    isExecutable(join(directory, program)),
+  );
 }
 
 function isExecutable(path: string): boolean {

@@ -5,12 +5,14 @@ import { CostReports } from '../../costs/cost-reports.ts';
 import { clockToken, CostsController } from '../../costs/costs.controller.ts';
 import { MessageAccounts } from '../../costs/message-accounts.ts';
 import type { Clock } from '../../kernel/clock.ts';
+import { DeadLetterOffice } from '../../operations/dead-letter-office.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import {
   AuthenticationGuard,
   type AuthenticationMode,
   authenticationModeToken,
 } from './authentication.guard.ts';
+import { DeadLettersController } from './dead-letters.controller.ts';
 import { EventIntake } from './event-intake.ts';
 import { HealthController } from './health.controller.ts';
 import { MessagesController } from './messages.controller.ts';
@@ -25,6 +27,7 @@ export interface HttpServices {
   readonly apiKeys: ApiKeys;
   readonly messageAccounts: MessageAccounts;
   readonly eventIntake: EventIntake;
+  readonly deadLetters: DeadLetterOffice;
   readonly readiness: Readiness;
   readonly metrics: MetricsSource;
   readonly logger: Logger;
@@ -36,27 +39,41 @@ export interface HttpApiModuleOptions {
   readonly imports?: ModuleMetadata['imports'];
   readonly inject?: FactoryProvider['inject'];
   readonly useFactory: FactoryProvider<HttpServices>['useFactory'];
+  /** What is served: everything, or only what every process must show (health and metrics). Default everything. */
+  readonly surface?: HttpSurface;
 }
+
+export type HttpSurface = 'everything' | 'health_and_metrics';
 
 const servicesToken = Symbol('millrace:http-services');
 
 /**
- * The HTTP API as a module: costs, messages, health, metrics. Its guard minds only routes with `RequireScope` and its
- * filter only Millrace's own errors, so it may stand in an application that has other routes.
+ * The HTTP API as a module: costs, messages, dead letters, health, metrics. Its guard minds only routes with
+ * `RequireScope` and its filter only Millrace's own errors, so it may stand in an application that has other routes.
  */
 @Module({})
 export class HttpApiModule {
-  static forRootAsync({ imports = [], inject = [], useFactory }: HttpApiModuleOptions): DynamicModule {
+  static forRootAsync({
+    imports = [],
+    inject = [],
+    useFactory,
+    surface = 'everything',
+  }: HttpApiModuleOptions): DynamicModule {
     return {
       module: HttpApiModule,
       imports,
-      controllers: [CostsController, MessagesController, HealthController, MetricsController],
+      controllers: [
+        HealthController,
+        MetricsController,
+        ...(surface === 'everything' ? [CostsController, MessagesController, DeadLettersController] : []),
+      ],
       providers: [
         { provide: servicesToken, inject, useFactory },
         one(CostReports, (services) => services.costReports),
         one(ApiKeys, (services) => services.apiKeys),
         one(MessageAccounts, (services) => services.messageAccounts),
         one(EventIntake, (services) => services.eventIntake),
+        one(DeadLetterOffice, (services) => services.deadLetters),
         one(Readiness, (services) => services.readiness),
         one(Problems, (services) => new Problems(services.logger)),
         one(metricsToken, (services) => services.metrics),

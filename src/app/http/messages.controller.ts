@@ -48,6 +48,7 @@ const jsonOf = (schema: string) => ({
   'application/json': { schema: { $ref: `#/components/schemas/${schema}` } },
 });
 
+/** The way in for messages from outside, as CloudEvents; and the account of one message: its state, calls and cost. */
 @ApiTags('messages')
 @ApiBearerAuth()
 @Controller('v1/messages')

@@ -3,6 +3,13 @@ import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swag
 import { z } from 'zod';
 import { costReportSchema } from '../../costs/cost-report-document.ts';
 import { messageAccountSchema } from '../../costs/message-accounts.ts';
+import {
+  deadLetterListSchema,
+  deadLetterSchema,
+  discardResultSchema,
+  replayResultSchema,
+} from '../../operations/dead-letter-documents.ts';
+import { discardRequestSchema, replayRequestSchema } from '../../operations/dead-letter-requests.ts';
 import { lanes } from '../../pipeline/lane.ts';
 import { eventReceiptSchema } from './event-intake.ts';
 import { batchMediaType, batchReceiptSchema, eventMediaType } from './messages.controller.ts';
@@ -83,12 +90,25 @@ function schemas(): Schemas {
   registry.add(messageAccountSchema, { id: 'MessageAccount' });
   registry.add(eventReceiptSchema, { id: 'EventReceipt' });
   registry.add(batchReceiptSchema, { id: 'BatchReceipt' });
+  registry.add(deadLetterListSchema, { id: 'DeadLetterList' });
+  registry.add(deadLetterSchema, { id: 'DeadLetter' });
+  registry.add(replayResultSchema, { id: 'DeadLetterReplayResult' });
+  registry.add(discardResultSchema, { id: 'DeadLetterDiscardResult' });
   registry.add(problemSchema, { id: 'Problem' });
   registry.add(readinessSchema, { id: 'Readiness' });
   const converted = z.toJSONSchema(registry, { uri: (id) => `#/components/schemas/${id}` });
   const entries = Object.entries(converted.schemas).map(([name, schema]) => [name, withoutIdentity(schema)]);
+  const requests = [
+    ['DeadLetterReplayRequest', replayRequestSchema],
+    ['DeadLetterDiscardRequest', discardRequestSchema],
+  ] as const;
+  // What comes in is described as it is sent, before it is read into dates and defaults.
+  const sent = requests.map(([name, schema]) => [
+    name,
+    withoutIdentity(z.toJSONSchema(schema, { io: 'input' })),
+  ]);
   // OpenAPI 3.1's schemas are JSON Schema; the two packages type the same thing apart.
-  return { ...(Object.fromEntries(entries) as Schemas), CloudEvent: cloudEventSchema };
+  return { ...(Object.fromEntries([...entries, ...sent]) as Schemas), CloudEvent: cloudEventSchema };
 }
 
 /** The document says once which dialect its schemas are in, and where they lie. */

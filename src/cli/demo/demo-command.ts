@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { type Bind, type CommandContext } from '../command-context.ts';
+import type { Bind, CommandContext } from '../command-context.ts';
 import { wholeNumber } from '../option-values.ts';
 import type { DemoOptions } from './run-demo.ts';
 
@@ -10,7 +10,10 @@ export function addDemoCommand(program: Command, context: CommandContext, bind: 
     .description('run the example pipeline over real documents and show who pays what; no server is needed')
     .option('--documents <directory>', 'folder of text files; the texts of installed packages without it')
     .option('--limit <n>', 'the first n documents (default: 300)', wholeNumber(1, 1_000_000))
-    .option('--data <directory>', 'where everything is kept; the folder of an earlier run goes on where it stopped')
+    .option(
+      '--data <directory>',
+      'where everything is kept; the folder of an earlier run goes on where it stopped',
+    )
     .option('--stay', 'leave the API and /metrics up afterwards, until Ctrl-C')
     .option('--json', 'print one JSON object instead of tables')
     .option('--faults', 'let the simulated provider fail now and then')

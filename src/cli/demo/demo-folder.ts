@@ -51,7 +51,10 @@ export function openDemoFolder(data: string | undefined, wishes: DemoWishes, now
   mkdirSync(directory, { recursive: true });
   const earlier = readRun(directory);
   if (earlier === undefined && readdirSync(directory).some((name) => !name.startsWith('.'))) {
-    throw new AppError('MILLRACE_DEMO_FOLDER_UNUSABLE', `${directory} is not empty and holds no run of the demo.`);
+    throw new AppError(
+      'MILLRACE_DEMO_FOLDER_UNUSABLE',
+      `${directory} is not empty and holds no run of the demo.`,
+    );
   }
   const { finishedAt: _, ...before } = earlier ?? newRun(now);
   const documents = wishes.documents === undefined ? before.documents : resolve(wishes.documents);

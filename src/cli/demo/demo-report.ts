@@ -87,7 +87,11 @@ export async function collectReport(sources: ReportSources): Promise<DemoReport>
 
 function stageReport(
   stage: string,
-  known: { readonly status: HostStatus; readonly outcomes: readonly StageOutcome[]; readonly stageCosts: CostReport },
+  known: {
+    readonly status: HostStatus;
+    readonly outcomes: readonly StageOutcome[];
+    readonly stageCosts: CostReport;
+  },
 ): StageReport {
   const none = { stage, succeeded: 0, failedAttempts: 0, deadLettered: 0, p50Ms: 0, p95Ms: 0, p99Ms: 0 };
   const outcome = known.outcomes.find((candidate) => candidate.stage === stage) ?? none;
@@ -134,14 +138,16 @@ export function reportDocument(report: DemoReport): Record<string, unknown> {
     bounds: { lowerUsd: formatUsd(bounds.lowerUsd), upperUsd: formatUsd(bounds.upperUsd) },
     estimated: calls.estimated,
     originCoverage: report.originCoverage,
-    byTeam: report.teams.groups.map(({ group, costUsd, calls: count, inputTokens, outputTokens, messages: ofTeam }) => ({
-      team: group.team,
-      usd: formatUsd(costUsd),
-      calls: count,
-      inputTokens,
-      outputTokens,
-      messages: ofTeam ?? 0,
-    })),
+    byTeam: report.teams.groups.map(
+      ({ group, costUsd, calls: count, inputTokens, outputTokens, messages: ofTeam }) => ({
+        team: group.team,
+        usd: formatUsd(costUsd),
+        calls: count,
+        inputTokens,
+        outputTokens,
+        messages: ofTeam ?? 0,
+      }),
+    ),
     byStage: report.stages.map((stage) => ({
       stage: stage.stage,
       succeeded: stage.succeeded,
@@ -156,6 +162,6 @@ export function reportDocument(report: DemoReport): Record<string, unknown> {
   };
 }
 
-export function sumOfCounts(counts: HostStatus['messages']): number {
+function sumOfCounts(counts: HostStatus['messages']): number {
   return Object.values(counts).reduce((sum, count) => sum + count, 0);
 }

@@ -84,9 +84,13 @@ function sumLines(report: DemoReport): string[] {
     ['ClickHouse', attributedUsd],
   ];
   const isOpen = !bounds.lowerUsd.equals(bounds.upperUsd);
-  if (isOpen) amounts.push(['the bill is at least', bounds.lowerUsd], ['and at most', bounds.upperUsd]);
+  if (isOpen)
+    amounts.push(["the provider's bill is at least", bounds.lowerUsd], ['and at most', bounds.upperUsd]);
   const disagreements = findDisagreements(report);
-  const verdict = isOpen ? 'The sums agree: the bill lies within the bounds.' : 'The sums agree to the last digit.';
+  const verdict =
+    isOpen && billedUsd !== undefined
+      ? 'The sums agree: the bill lies within the bounds.'
+      : 'The sums agree to the last digit.';
   return [
     alignedAmounts(amounts),
     ...(disagreements.length === 0 ? [verdict] : ['THE SUMS DO NOT AGREE:', ...disagreements]),

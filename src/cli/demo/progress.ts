@@ -7,6 +7,8 @@ export interface ProgressDisplay {
   /** How often it wants to be told. */
   readonly pauseMs: number;
   show(status: HostStatus, admitted: number, documents: number): void;
+  /** Writes a line that stays. */
+  note(text: string): void;
   /** Ends the line that rewrites itself. */
   end(): void;
 }
@@ -16,7 +18,10 @@ const plainPauseMs = 2000;
 const eraseLine = '\r\u001b[2K';
 
 /** The stages are shown in the given order. */
-export function progressDisplay(stderr: CommandContext['stderr'], stages: readonly string[]): ProgressDisplay {
+export function progressDisplay(
+  stderr: CommandContext['stderr'],
+  stages: readonly string[],
+): ProgressDisplay {
   const isTerminal = stderr.isTTY === true;
   let isLineOpen = false;
   return {
@@ -26,6 +31,10 @@ export function progressDisplay(stderr: CommandContext['stderr'], stages: readon
       if (isTerminal) stderr.write(`${eraseLine}${line.slice(0, (stderr.columns ?? 80) - 1)}`);
       else stderr.write(`${line}\n`);
       isLineOpen = isTerminal;
+    },
+    note(text) {
+      stderr.write(`${isLineOpen ? eraseLine : ''}${text}\n`);
+      isLineOpen = false;
     },
     end() {
       if (isLineOpen) stderr.write('\n');
@@ -37,14 +46,20 @@ export function progressDisplay(stderr: CommandContext['stderr'], stages: readon
 /** "admitted 300/300 | fetch 300 done | summarise 120 done, 180 pending, 1 dead | … | spent 0.012345 USD" */
 export function progressLine(
   status: HostStatus,
-  { stages, admitted, documents }: { readonly stages: readonly string[]; readonly admitted: number; readonly documents: number },
+  {
+    stages,
+    admitted,
+    documents,
+  }: { readonly stages: readonly string[]; readonly admitted: number; readonly documents: number },
 ): string {
   const parts = stages.map((stage) => {
     const counts = status.stages.find((candidate) => candidate.stage === stage)?.messages;
     return `${stage} ${counts === undefined ? '0 done' : countsText(counts)}`;
   });
   const spent = roundedUsd(status.calls.settledUsd);
-  return [`admitted ${formatCount(admitted)}/${formatCount(documents)}`, ...parts, `spent ${spent} USD`].join(' | ');
+  return [`admitted ${formatCount(admitted)}/${formatCount(documents)}`, ...parts, `spent ${spent} USD`].join(
+    ' | ',
+  );
 }
 
 function countsText({ completed, pending, leased, dead_lettered: dead }: MessageCounts): string {

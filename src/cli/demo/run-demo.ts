@@ -8,7 +8,12 @@ import { type DemoFolder, findUnfinishedRuns, markFinished, openDemoFolder } fro
 import { collectReport, type DemoReport, reportDocument } from './demo-report.ts';
 import { reportText } from './demo-tables.ts';
 import { findDisagreements } from './demo-verdict.ts';
-import { type ExampleDocument, type ExamplePipeline, loadExample, loadModelChoice } from './example-pipeline.ts';
+import {
+  type ExampleDocument,
+  type ExamplePipeline,
+  loadExample,
+  loadModelChoice,
+} from './example-pipeline.ts';
 import { progressDisplay } from './progress.ts';
 import { readReusedCalls } from './reused-calls.ts';
 import { badDay, type SimulatorChild, startSimulatorChild } from './simulator-child.ts';
@@ -40,7 +45,9 @@ export async function runDemo(context: CommandContext, options: DemoOptions): Pr
   const startedMs = context.clock.monotonicMs();
   const folder = openDemoFolder(options.data, options, context.clock.now());
   tellAboutRuns(context, folder);
-  const signals = watchShutdownSignals((name) => tell(context, `\n${name}: stopping in order; again to stop at once`));
+  const signals = watchShutdownSignals((name) =>
+    tell(context, `\n${name}: stopping in order; again to stop at once`),
+  );
   try {
     const models = (await loadModelChoice()).chooseModels(context.environment);
     // The provider starts in its own process while this one loads what is large.
@@ -50,15 +57,36 @@ export async function runDemo(context: CommandContext, options: DemoOptions): Pr
       const [example, { startDemoApp }] = await loading;
       const documents = await documentsOf(example, folder);
       const http = options.stay === true;
-      const demo = await startDemoApp({ context, folder, example, models, simulator, http, concurrency: options.concurrency });
+      const demo = await startDemoApp({
+        context,
+        folder,
+        example,
+        models,
+        simulator,
+        http,
+        concurrency: options.concurrency,
+      });
       try {
-        return await workThrough({ context, options, folder, example, documents, demo, simulator, signals, startedMs });
+        return await workThrough({
+          context,
+          options,
+          folder,
+          example,
+          documents,
+          demo,
+          simulator,
+          signals,
+          startedMs,
+        });
       } finally {
         await demo.close();
       }
     } finally {
       await simulator?.stop();
     }
+  } catch (error) {
+    tell(context, `The run is not finished. Go on with: ${continueCommand(context, folder.directory)}`);
+    throw error;
   } finally {
     signals.release();
   }
@@ -95,7 +123,7 @@ async function workThrough(work: Work): Promise<number> {
   await untilIdle(work, stopping, seconds);
   simulator?.failed.throwIfAborted();
   if (signals.signal.aborted) {
-    tell(context, `Not finished. Go on with: ${continueCommand(context, folder.directory)}`);
+    tell(context, `The run is not finished. Go on with: ${continueCommand(context, folder.directory)}`);
     return signals.exitCode();
   }
   await demo.app.millrace.flushUsage();
@@ -127,53 +155,54 @@ async function untilIdle(work: Work, stopping: AbortSignal, seconds: () => numbe
     demo.host.registry.stages.map(({ definition }) => definition.name),
   );
   let admitted = 0;
-  let admission: Admission = 'going on' as Admission;
+  let isAdmitted = false;
+  const failure = new AbortController();
   const admitting = example
     .admitDocuments(millrace, documents, {
       batch: folder.run.batch,
       concurrency: options.concurrency ?? admissionConcurrency,
       signal: stopping,
       onAdmitted: () => {
-        if (admitted === 0) tell(context, `First message after ${seconds().toFixed(1)} s`);
+        if (admitted === 0) display.note(`First message after ${seconds().toFixed(1)} s`);
         admitted += 1;
       },
     })
     .then(
       () => {
-        admission = 'done';
+        isAdmitted = true;
       },
-      (error: unknown) => {
-        admission = { error };
-      },
+      (error: unknown) => failure.abort(error),
     );
   let shownMs = Number.NEGATIVE_INFINITY;
-  while (!stopping.aborted && !isFailed(admission)) {
-    const isDone = admission === 'done' && (await millrace.isIdle());
-    if (isDone || clock.monotonicMs() - shownMs >= display.pauseMs) {
+  while (!stopping.aborted && !failure.signal.aborted) {
+    const isIdle = isAdmitted && (await millrace.isIdle());
+    const isDue = clock.monotonicMs() - shownMs >= display.pauseMs;
+    if (isIdle || isDue) {
       const status = await millrace.status();
-      display.show(status, admitted, documents.length);
-      shownMs = clock.monotonicMs();
       // Calls that a killed process left open are given up within seconds of the next start.
-      if (isDone && status.calls.reserved === 0) break;
+      const isDone = isIdle && status.calls.reserved === 0;
+      if (isDue || isDone) {
+        display.show(status, admitted, documents.length);
+        shownMs = clock.monotonicMs();
+      }
+      if (isDone) break;
     }
     await clock.sleep(idlePauseMs);
   }
   display.end();
   await admitting;
-  if (isFailed(admission)) throw admission.error;
+  failure.signal.throwIfAborted();
 }
 
-type Admission = 'going on' | 'done' | { readonly error: unknown };
-
-function isFailed(admission: Admission): admission is { readonly error: unknown } {
-  return typeof admission === 'object';
-}
-
-async function documentsOf(example: ExamplePipeline, { run }: DemoFolder): Promise<readonly ExampleDocument[]> {
+async function documentsOf(
+  example: ExamplePipeline,
+  { run }: DemoFolder,
+): Promise<readonly ExampleDocument[]> {
   const outcome =
     run.documents === undefined ? await packageTexts(example) : await example.findDocuments(run.documents);
   if (outcome.kind === 'found') return outcome.documents.slice(0, run.limit);
-  const problem = outcome.kind === 'missing' ? 'There is no folder' : 'There is no text that could be used in';
+  const problem =
+    outcome.kind === 'missing' ? 'There is no folder' : 'There is no text that could be used in';
   throw new AppError('MILLRACE_DEMO_DOCUMENTS_MISSING', `${problem} ${outcome.folder}.`);
 }
 
@@ -184,7 +213,10 @@ async function packageTexts(example: ExamplePipeline): ReturnType<ExamplePipelin
 }
 
 function tellAboutRuns(context: CommandContext, { directory, run, isContinued }: DemoFolder): void {
-  tell(context, isContinued ? `Going on with the run of ${run.startedAt} in ${directory}` : `Data goes to ${directory}`);
+  tell(
+    context,
+    isContinued ? `Going on with the run of ${run.startedAt} in ${directory}` : `Data goes to ${directory}`,
+  );
   for (const unfinished of findUnfinishedRuns(directory)) {
     tell(context, `An earlier run did not finish; go on with it by: ${continueCommand(context, unfinished)}`);
   }
@@ -200,7 +232,10 @@ function show({ context, options, folder }: Work, report: DemoReport): void {
   const millrace = programName(context);
   print(context, reportText(report));
   print(context, '');
-  print(context, `Everything lies in ${directory}: ledger, usage records, results, the bill, demo.log. Look further with:`);
+  print(
+    context,
+    `Everything lies in ${directory}: ledger, usage records, results, the bill, demo.log. Look further with:`,
+  );
   for (const command of ['status', 'costs --group-by team,model', 'costs --group-by feature --csv']) {
     print(context, `  ${millrace} ${command} --data ${shortPath(directory)}`);
   }

@@ -112,8 +112,9 @@ async function predecessorGone(pidFile: string, clock: Clock): Promise<void> {
   if (!existsSync(pidFile)) return;
   const pid = Number(readFileSync(pidFile, 'utf8'));
   const untilMs = clock.monotonicMs() + stopTimeoutMs;
+  const isGone = (): boolean => !(pid > 0) || !isProcessAlive(pid);
   // Past the time it is another process that has got the same id.
-  while (pid > 0 && isProcessAlive(pid) && clock.monotonicMs() < untilMs) await clock.sleep(20);
+  while (!isGone() && clock.monotonicMs() < untilMs) await clock.sleep(20);
 }
 
 /** The last of what it says about its troubles. */

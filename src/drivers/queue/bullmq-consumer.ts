@@ -11,8 +11,8 @@ export interface ConsumeOptions {
 type WakeUpWorker = Worker<WakeUpData, void, string, IQueueBackend, JobProgress, object>;
 
 // A dead worker's job is free again after at most the lock and one check; that is only a second net under the sweeper.
-const lockMs = 30_000;
-const stalledCheckMs = 15_000;
+const lockMs = 10_000;
+const stalledCheckMs = 5_000;
 // A wake-up call is never given up for having been interrupted. PostgreSQL keeps the count in 32 bits.
 const maxInterruptions = 1_000_000_000;
 // How soon a worker tries again after its store was away.

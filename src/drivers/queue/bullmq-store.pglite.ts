@@ -21,7 +21,8 @@ export class PgliteStore implements BullMqStore {
 
   private constructor(pool: PglitePool) {
     this.#pool = pool;
-    this.backend = (name, options, extra) => createPostgresBackend(name, { ...options, connection: pool }, extra);
+    this.backend = (name, options, extra) =>
+      createPostgresBackend(name, { ...options, connection: pool }, extra);
     // Every queue and worker on it listens for errors.
     pool.setMaxListeners(0);
   }

@@ -29,7 +29,13 @@ export class PostgresStore implements BullMqStore {
     this.backend = backendOn(pool);
   }
 
-  static async open({ url, prefix }: { readonly url: string; readonly prefix: string }): Promise<PostgresStore> {
+  static async open({
+    url,
+    prefix,
+  }: {
+    readonly url: string;
+    readonly prefix: string;
+  }): Promise<PostgresStore> {
     const pool = poolOf(url, producerPoolSize);
     try {
       const client = await pool.connect();
@@ -62,7 +68,9 @@ export class PostgresStore implements BullMqStore {
   async warnings(): Promise<readonly string[]> {
     const { rows } = await this.#pool.query<{ fsync: string }>(`select current_setting('fsync') as fsync`);
     if (rows[0]?.fsync !== 'off') return [];
-    return ['PostgreSQL runs with fsync off: a crash of its machine can destroy the jobs, and all else in it.'];
+    return [
+      'PostgreSQL runs with fsync off: a crash of its machine can destroy the jobs, and all else in it.',
+    ];
   }
 
   async close(): Promise<void> {

@@ -91,7 +91,9 @@ export class RedisStore implements BullMqStore {
     }
     const version = valueOf('redis_version');
     if (version !== undefined && isOlder(version)) {
-      warnings.push(`Redis ${version} is older than ${oldestGoodVersion.join('.')}, which BullMQ recommends.`);
+      warnings.push(
+        `Redis ${version} is older than ${oldestGoodVersion.join('.')}, which BullMQ recommends.`,
+      );
     }
     return warnings;
   }

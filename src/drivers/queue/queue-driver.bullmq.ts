@@ -1,4 +1,4 @@
-import { type IQueueBackend, Queue as BullMqQueue } from 'bullmq';
+import { type IQueueBackend, Queue as BullMqQueue, type QueueOptions } from 'bullmq';
 import { AppError } from '../../kernel/app-error.ts';
 import { BullMqConsumer, type ConsumeOptions } from './bullmq-consumer.ts';
 import { PgliteStore } from './bullmq-store.pglite.ts';
@@ -120,19 +120,11 @@ class OpenQueue implements Queue {
   readonly #orUnavailable: Guard;
   readonly #consumers: Promise<BullMqConsumer>[] = [];
 
-  constructor(name: string, store: BullMqStore, orUnavailable: Guard) {
+  constructor(name: string, store: BullMqStore, guard: Guard) {
     this.name = name;
     this.#store = store;
-    this.#orUnavailable = orUnavailable;
-    this.bullMq = new BullMqQueue(
-      store.queueName(name),
-      {
-        connection: {},
-        ...(store.keyPrefix === undefined ? {} : { prefix: store.keyPrefix }),
-        streams: { events: { maxLen: keptEvents } },
-      },
-      store.backend,
-    );
+    this.#orUnavailable = guard;
+    this.bullMq = new BullMqQueue(store.queueName(name), bullMqOptionsOf(store), store.backend);
     // Whoever called is told by the call itself.
     this.bullMq.on('error', () => undefined);
   }
@@ -151,7 +143,11 @@ class OpenQueue implements Queue {
     const counts = await this.#orUnavailable(`counts of ${this.name}`, () =>
       this.bullMq.getJobCounts('waiting', 'delayed', 'active'),
     );
-    return { waiting: counts['waiting'] ?? 0, delayed: counts['delayed'] ?? 0, active: counts['active'] ?? 0 };
+    return {
+      waiting: counts['waiting'] ?? 0,
+      delayed: counts['delayed'] ?? 0,
+      active: counts['active'] ?? 0,
+    };
   }
 
   consume(work: (wakeUp: WakeUp) => Promise<void>, options: ConsumeOptions): Promise<QueueConsumer> {
@@ -173,6 +169,14 @@ class OpenQueue implements Queue {
   }
 }
 
+function bullMqOptionsOf(store: BullMqStore): QueueOptions<object> {
+  return {
+    connection: {},
+    ...(store.keyPrefix === undefined ? {} : { prefix: store.keyPrefix }),
+    streams: { events: { maxLen: keptEvents } },
+  };
+}
+
 async function openStore({ url, prefix, scratchDirectory }: BullMqOptions): Promise<BullMqStore> {
   if (url === undefined) return await PgliteStore.open(scratchDirectory);
   const scheme = new URL(url).protocol;
@@ -185,6 +189,8 @@ async function orUnavailable<T>(what: string, run: () => Promise<T>): Promise<T>
     return await run();
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);
-    throw new AppError('MILLRACE_QUEUE_UNAVAILABLE', `The queue store failed (${what}): ${text}`, { cause: error });
+    throw new AppError('MILLRACE_QUEUE_UNAVAILABLE', `The queue store failed (${what}): ${text}`, {
+      cause: error,
+    });
   }
 }

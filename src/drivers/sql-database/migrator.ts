@@ -45,7 +45,7 @@ const createTable = `
   );`;
 
 /** Where the package keeps its PostgreSQL migrations. */
-export function postgresMigrationsDirectory(): string {
+function postgresMigrationsDirectory(): string {
   return join(packageRoot(), 'postgres', 'migrations');
 }
 

@@ -48,13 +48,13 @@ export class PglitePool extends EventEmitter {
     return result;
   }
 
-  // eslint-disable-next-line @typescript-eslint/require-await -- the shape of pg.Pool
-  async connect(): Promise<PgliteClient> {
-    return new PgliteClient({
+  connect(): Promise<PgliteClient> {
+    const client = new PgliteClient({
       run: (text, parameters) => this.#run(text, parameters),
       turns: this.#turns,
       pglite: this.#pglite,
     });
+    return Promise.resolve(client);
   }
 
   /** Resolves after the last statement. */

@@ -97,7 +97,7 @@ async function newDatabase({ prepare }: PgliteTemplate): Promise<Buffer<ArrayBuf
 // The archive is plain ustar with files and directories only.
 function unpack(archive: Buffer, directory: string): void {
   mkdirSync(directory, { mode: 0o700 });
-  for (let at = 0; at + blockBytes <= archive.length && archive[at] !== 0; ) {
+  for (let at = 0; at + blockBytes <= archive.length && archive[at] !== 0;) {
     const header = archive.subarray(at, at + blockBytes);
     const size = Number.parseInt(text(header, 124, 12), 8) || 0;
     const path = join(directory, text(header, 345, 155), text(header, 0, 100));

@@ -100,10 +100,7 @@ export class PostgresSqlDatabase implements SqlDatabase {
     return this.#closing;
   }
 
-  async #transact<T>(
-    client: LentClient,
-    work: (transaction: SqlExecutor) => Promise<T>,
-  ): Promise<T> {
+  async #transact<T>(client: LentClient, work: (transaction: SqlExecutor) => Promise<T>): Promise<T> {
     const running: RunningTransaction = { isOpen: true };
     await runScript(client, 'BEGIN ISOLATION LEVEL READ COMMITTED');
     try {
@@ -162,7 +159,10 @@ class LentClient {
     return this.#loss !== undefined;
   }
 
-  async run<Row extends pg.QueryResultRow>(name: string, query: pg.QueryConfig): Promise<pg.QueryResult<Row>> {
+  async run<Row extends pg.QueryResultRow>(
+    name: string,
+    query: pg.QueryConfig,
+  ): Promise<pg.QueryResult<Row>> {
     if (this.#loss !== undefined) throw sqlError(this.#loss, name);
     try {
       return await this.#client.query<Row>(query);

@@ -92,7 +92,10 @@ export function rolledBackInstead(): AppError {
 
 /** A statement that came after the database was closed. */
 export function closedBefore(statementName: string): AppError {
-  return new AppError('MILLRACE_DATABASE_UNAVAILABLE', `The database is closed: ${statementName} was not run.`);
+  return new AppError(
+    'MILLRACE_DATABASE_UNAVAILABLE',
+    `The database is closed: ${statementName} was not run.`,
+  );
 }
 
 function isUnavailable(error: unknown, code: string | undefined): boolean {

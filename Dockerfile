@@ -1,0 +1,30 @@
+# Millrace as an image: the command line, on Node, as a user without rights. Roles come from MILLRACE_ROLES.
+# Your own stages: FROM this image, and COPY the compiled files to /app/stages; there they find millrace, ai and zod.
+ARG NODE_VERSION=24.21.0
+
+FROM node:${NODE_VERSION}-bookworm-slim AS build
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci
+COPY . .
+# What only the embedded mode needs stays behind: its ClickHouse alone is half a gigabyte.
+RUN npx nest build \
+  && npm prune --omit=dev \
+  && rm -rf node_modules/@chdb dist/bench dist/test dist/dashboards \
+  && find dist -name '*.test.*' -delete
+
+FROM node:${NODE_VERSION}-bookworm-slim
+ENV NODE_ENV=production
+WORKDIR /app
+COPY --from=build /app/package.json /app/LICENSE ./
+COPY --from=build /app/node_modules node_modules
+COPY --from=build /app/postgres postgres
+COPY --from=build /app/clickhouse clickhouse
+COPY --from=build /app/docker docker
+COPY --from=build /app/dist dist
+# A named volume mounted here takes its owner over from the image.
+RUN mkdir /var/lib/millrace && chown node:node /var/lib/millrace
+USER node
+WORKDIR /var/lib/millrace
+ENTRYPOINT ["node", "/app/dist/src/cli/millrace-command.js"]
+CMD ["--help"]

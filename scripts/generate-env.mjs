@@ -1,0 +1,39 @@
+/*
+ * Writes .env for docker-compose.yml: .env.example with a random password in every empty place, readable by its owner
+ * only. An existing file is left alone. Plain JavaScript without packages, for machines that only run containers.
+ *
+ *   node scripts/generate-env.mjs             for your own providers
+ *   node scripts/generate-env.mjs --example   with the example pipeline and the simulated provider turned on
+ */
+import { randomBytes } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+const exampleSettings = /^#(?=(?:COMPOSE_PROFILES|MILLRACE_CONFIG)=)/gm;
+
+const { values } = parseArgs({
+  options: {
+    example: { type: 'boolean', default: false },
+    output: { type: 'string', default: fileURLToPath(new URL('../.env', import.meta.url)) },
+  },
+});
+
+const template = readFileSync(new URL('../.env.example', import.meta.url), 'utf8');
+const filled = template.replace(
+  /^([A-Z_]+_PASSWORD)=$/gm,
+  (_, name) => `${name}=${randomBytes(24).toString('hex')}`,
+);
+try {
+  writeFileSync(values.output, values.example ? filled.replace(exampleSettings, '') : filled, {
+    flag: 'wx',
+    mode: 0o600,
+  });
+  console.log(`Written: ${values.output}`);
+} catch (error) {
+  if (error.code !== 'EEXIST') throw error;
+  console.error(
+    `${values.output} exists already and was left alone: its passwords are those of the databases.`,
+  );
+  process.exitCode = 1;
+}

@@ -1,0 +1,54 @@
+import { systemClock } from '../kernel/clock.ts';
+import { DeadLetters } from '../ledger/dead-letters.ts';
+import { DeadLetterOffice } from '../operations/dead-letter-office.ts';
+import { MessageBodies } from '../pipeline/message-bodies.ts';
+import { Publisher } from '../pipeline/publisher.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import { metricCatalogue } from '../telemetry/metric-catalogue.ts';
+import { createMetrics } from '../telemetry/metrics.ts';
+import type { Configuration } from './configuration.ts';
+import { withExistingStores } from './operator-stores.ts';
+import { openPayloads, openQueues } from './stores.ts';
+
+export interface DeadLetterCommandOptions {
+  /** Told when the queue cannot be. */
+  readonly logger: Logger;
+  /** Whether the work may replay, so that stages have to be woken. */
+  readonly replays: boolean;
+}
+
+/**
+ * Dead letters in an operator's command, on the stores that the configuration names. Replayed messages wake their
+ * stages through the queue when it is a server; embedded queues are filled from the ledger when the host starts.
+ * Throws what withExistingStores throws, and MILLRACE_QUEUE_UNAVAILABLE before anything is changed.
+ */
+export async function withDeadLetterOffice<Result>(
+  configuration: Configuration,
+  { logger, replays }: DeadLetterCommandOptions,
+  work: (office: DeadLetterOffice) => Promise<Result>,
+): Promise<Result> {
+  return withExistingStores(configuration, async ({ database }) => {
+    const payloads = await openPayloads(configuration);
+    const queues =
+      replays && configuration.queue.url !== undefined ? await openQueues(configuration) : undefined;
+    try {
+      // Nobody scrapes a command: what it did stands in the audit.
+      const metrics = createMetrics(metricCatalogue);
+      const clock = systemClock;
+      const publisher = queues === undefined ? undefined : new Publisher({ queues, clock, logger, metrics });
+      const office = new DeadLetterOffice({
+        ledger: new DeadLetters(database),
+        bodies: new MessageBodies(payloads, configuration.messages),
+        ...(publisher === undefined ? {} : { publisher }),
+        metrics,
+        clock,
+      });
+      const result = await work(office);
+      await publisher?.drain();
+      return result;
+    } finally {
+      await queues?.close();
+      await payloads.close();
+    }
+  });
+}

@@ -1,0 +1,227 @@
+import { userInfo } from 'node:os';
+import type { Command } from 'commander';
+import { parseRequest } from '../costs/request-faults.ts';
+import { AppError } from '../kernel/app-error.ts';
+import type { DeadLetterOffice } from '../operations/dead-letter-office.ts';
+import {
+  deadLetterFilterFields,
+  discardedChoices,
+  discardRequestSchema,
+  listDeadLettersSchema,
+  maxListed,
+  maxOperated,
+  replayRequestSchema,
+} from '../operations/dead-letter-requests.ts';
+import { createLogger } from '../telemetry/logging.ts';
+import {
+  type Bind,
+  type CommandContext,
+  configurationOf,
+  exitCodes,
+  print,
+  type StoreOptions,
+  tell,
+  withStoreOptions,
+} from './command-context.ts';
+import { deadLetterText, listText, operatedText, planText } from './dead-letters-text.ts';
+
+interface FilterOptions extends StoreOptions {
+  readonly stage?: readonly string[];
+  readonly pipeline?: readonly string[];
+  readonly owner?: readonly string[];
+  readonly team?: readonly string[];
+  readonly customer?: readonly string[];
+  readonly feature?: readonly string[];
+  readonly batch?: readonly string[];
+  readonly errorCode?: readonly string[];
+  readonly from?: string;
+  readonly to?: string;
+  readonly discarded?: string;
+  readonly json?: boolean;
+}
+
+interface ListOptions extends FilterOptions {
+  readonly limit?: string;
+  readonly after?: string;
+}
+
+interface OperateOptions extends FilterOptions {
+  readonly all?: boolean;
+  readonly max?: string;
+  readonly reason?: string;
+  readonly actor?: string;
+}
+
+interface ReplayOptions extends OperateOptions {
+  readonly dryRun?: boolean;
+  readonly rate?: string;
+}
+
+/** `millrace dead-letters`: what was given up on, why, and what is to become of it. */
+export function addDeadLettersCommand(program: Command, context: CommandContext, bind: Bind): void {
+  const letters = program
+    .command('dead-letters')
+    .description('messages that were given up on: list, show, replay, discard');
+  withFilters(letters.command('list'))
+    .description('dead letters, newest death first')
+    .option('--limit <n>', `the most that are shown, up to ${maxListed}`)
+    .option('--after <place>', 'go on where an earlier list ended')
+    .action(bind((options: ListOptions) => listLetters(context, options)));
+  withStoreOptions(letters.command('show'))
+    .description(
+      'everything about one: event, data, failed attempts, calls and their cost, what operators did',
+    )
+    .argument('<id>', 'the id of the message')
+    .option('--json', 'one JSON object, as the API answers')
+    .action(bind((id: string, options: FilterOptions) => showLetter(context, id, options)));
+  withSelection(letters.command('replay'))
+    .description('let dead letters live again; steps that are paid are not paid again')
+    .option('--dry-run', 'change nothing; say how many, of which stages, and what it may cost')
+    .option('--rate <n>', 'how many become due in a second; all at once without it')
+    .action(bind((ids: readonly string[], options: ReplayOptions) => replayLetters(context, ids, options)));
+  withSelection(letters.command('discard'))
+    .description('let dead letters lie for good; they are counted no more')
+    .action(bind((ids: readonly string[], options: OperateOptions) => discardLetters(context, ids, options)));
+}
+
+function withFilters(command: Command): Command {
+  for (const field of deadLetterFilterFields) {
+    const name = field.replace('_', '-');
+    command.option(
+      `--${name} <${name}>`,
+      `only of this ${field.replace('_', ' ')}; repeat it for more`,
+      collected,
+    );
+  }
+  return withStoreOptions(command)
+    .option('--from <time>', 'died from this moment on: 2026-03-01 or 2026-03-01T12:00:00Z')
+    .option('--to <time>', 'died before this moment')
+    .option('--discarded <which>', `discarded ones: ${discardedChoices.join(', ')}; no without it`)
+    .option('--json', 'one JSON object, as the API answers');
+}
+
+function withSelection(command: Command): Command {
+  return withFilters(command)
+    .argument('[ids...]', 'ids of messages')
+    .option('--all', 'every dead letter')
+    .option(
+      '--max <n>',
+      `the most that are touched, oldest death first, up to ${maxOperated}; 1000 without it`,
+    )
+    .option('--reason <text>', 'why; it stands in the audit')
+    .option('--actor <name>', 'who, for the audit; the account at this machine without it');
+}
+
+function collected(value: string, before: readonly string[] = []): readonly string[] {
+  return [...before, value];
+}
+
+async function listLetters(context: CommandContext, options: ListOptions): Promise<number> {
+  const { limit, after } = options;
+  const { filter, ...page } = parseRequest(listDeadLettersSchema, {
+    ...filterOf(options),
+    ...given({ limit, after }),
+  });
+  const list = await withOffice(context, options, false, (office) => office.list(filter, {}, page));
+  print(context, options.json === true ? json(list) : listText(list));
+  return exitCodes.ok;
+}
+
+async function showLetter(context: CommandContext, id: string, options: FilterOptions): Promise<number> {
+  const letter = await withOffice(context, options, false, (office) => office.show(id, {}));
+  if (letter === undefined) throw new AppError('MILLRACE_NOT_FOUND', `There is no dead letter ${id}.`);
+  print(context, options.json === true ? json(letter) : deadLetterText(letter));
+  return exitCodes.ok;
+}
+
+async function replayLetters(
+  context: CommandContext,
+  ids: readonly string[],
+  options: ReplayOptions,
+): Promise<number> {
+  const { dryRun: isDryRun, rate } = options;
+  const { dryRun, ...request } = parseRequest(replayRequestSchema, {
+    ...selectionOf(ids, options),
+    ...given({ dryRun: isDryRun, ratePerSecond: rate === undefined ? undefined : Number(rate) }),
+  });
+  if (dryRun) {
+    const plan = await withOffice(context, options, false, (office) => office.plan(request, {}));
+    print(context, options.json === true ? json(plan) : planText(plan));
+    return exitCodes.ok;
+  }
+  const result = await withOffice(context, options, true, (office) =>
+    office.replay(request, { actor: actorOf(options) }),
+  );
+  print(context, options.json === true ? json(result) : operatedText('replayed', result));
+  return exitCodes.ok;
+}
+
+async function discardLetters(
+  context: CommandContext,
+  ids: readonly string[],
+  options: OperateOptions,
+): Promise<number> {
+  const request = parseRequest(discardRequestSchema, selectionOf(ids, options));
+  const result = await withOffice(context, options, false, (office) =>
+    office.discard(request, { actor: actorOf(options) }),
+  );
+  print(context, options.json === true ? json(result) : operatedText('discarded', result));
+  return exitCodes.ok;
+}
+
+async function withOffice<Result>(
+  context: CommandContext,
+  options: StoreOptions,
+  replays: boolean,
+  work: (office: DeadLetterOffice) => Promise<Result>,
+): Promise<Result> {
+  const { withDeadLetterOffice } = await import('../app/operator-dead-letters.ts');
+  const logger = createLogger({
+    level: 'warn',
+    pretty: true,
+    destination: { write: (line) => tell(context, line.trimEnd()) },
+  });
+  return withDeadLetterOffice(configurationOf(context, options), { logger, replays }, work);
+}
+
+/** The filters as the API names them. */
+function filterOf(options: FilterOptions): Readonly<Record<string, unknown>> {
+  const { stage, pipeline, owner, team, customer, feature, batch, errorCode, from, to, discarded } = options;
+  return given({
+    stage,
+    pipeline,
+    owner,
+    team,
+    customer,
+    feature,
+    batch,
+    error_code: errorCode,
+    from,
+    to,
+    discarded,
+  });
+}
+
+/** Ids, filters, or both; the filter of everything only when that is asked for. */
+function selectionOf(ids: readonly string[], options: OperateOptions): Readonly<Record<string, unknown>> {
+  const { all, max, reason } = options;
+  const filter = filterOf(options);
+  const isFiltered = all === true || Object.keys(filter).length > 0;
+  return {
+    ...given({ max: max === undefined ? undefined : Number(max), reason }),
+    ...(ids.length === 0 ? {} : { ids }),
+    ...(isFiltered ? { filter } : {}),
+  };
+}
+
+function given(options: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+}
+
+function actorOf({ actor }: OperateOptions): string {
+  return `cli:${actor ?? userInfo().username}`;
+}
+
+function json(value: unknown): string {
+  return JSON.stringify(value, undefined, 2);
+}

@@ -1,0 +1,175 @@
+import fc from 'fast-check';
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
+import { newId } from '../../src/kernel/ids.ts';
+import { formatUsd, sumUsd, usd } from '../../src/kernel/money.ts';
+import type { CallLedger } from '../../src/ledger/call-ledger.ts';
+import { ExportLedger } from '../../src/ledger/export-ledger.ts';
+import type { MessageLedger } from '../../src/ledger/message-ledger.ts';
+import { prune } from '../../src/ledger/retention.ts';
+import { SweepLedger } from '../../src/ledger/sweep-ledger.ts';
+import { LedgerHarness, someReservation, someSettlement } from '../support/ledger-fixture.ts';
+
+/** What the ledger promises about calls, money, chores and exports, on whichever database. Every test begins empty. */
+export function ledgerCallsContract(name: string, open: () => Promise<SqlDatabase>): void {
+  describe(`calls in the ledger on ${name}`, () => {
+    let harness: LedgerHarness;
+    let database: SqlDatabase;
+    let ledger: MessageLedger;
+    let calls: CallLedger;
+
+    beforeEach(async () => {
+      harness = await LedgerHarness.begin(await open());
+      ({ database, ledger, calls } = harness);
+    });
+
+    it('sends a call out only under a lease that runs', async () => {
+      const id = await harness.admitted();
+      const { fence } = await harness.leased(id);
+      const ask = (call: string, withFence: number) =>
+        calls.reserve(someReservation({ id: call, message: { id, fence: withFence } }));
+      const [one, two, three] = [newId(new Date()), newId(new Date()), newId(new Date())];
+      expect(await ask(one, fence)).toBe(true);
+      expect(await ask(one, fence)).toBe(false);
+      expect(await ask(two, fence - 1)).toBe(false);
+      await harness.expireLeases();
+      expect(await ask(three, fence)).toBe(false);
+    });
+
+    it('settles a call once, and adds up to the last decimal', async () => {
+      const id = await harness.admitted();
+      const { fence } = await harness.leased(id);
+      await fc.assert(
+        fc.asyncProperty(
+          fc.array(fc.bigInt({ min: 0n, max: 10n ** 21n }), { minLength: 1, maxLength: 8 }),
+          async (attos) => {
+            const before = (await calls.totals()).settledUsd;
+            const amounts = attos.map((atto) =>
+              usd(`${atto / 10n ** 18n}.${String(atto % 10n ** 18n).padStart(18, '0')}`),
+            );
+            await Promise.all(
+              amounts.map(async (costUsd) => {
+                const call = newId(new Date());
+                await calls.reserve(someReservation({ id: call, message: { id, fence } }));
+                expect(await calls.settle(someSettlement({ id: call, costUsd }))).toBe(true);
+                expect(await calls.settle(someSettlement({ id: call, costUsd }))).toBe(false);
+              }),
+            );
+            const after = (await calls.totals()).settledUsd;
+            expect(formatUsd(after.minus(before))).toBe(formatUsd(sumUsd(amounts)));
+          },
+        ),
+        { numRuns: 15 },
+      );
+      const totals = await calls.totals();
+      expect(await harness.outbox('usage')).toHaveLength(totals.calls);
+    });
+
+    it('gives up calls whose maker is gone, once, and lets the truth in late', async () => {
+      const id = await harness.admitted();
+      const { fence } = await harness.leased(id);
+      const call = newId(new Date());
+      await calls.reserve(someReservation({ id: call, message: { id, fence } }));
+      expect(await calls.listAbandoned(0, 10)).toEqual([]);
+      await harness.expireLeases();
+      const [abandoned] = await calls.listAbandoned(0, 10);
+      expect(abandoned).toMatchObject({
+        id: call,
+        origin: { team: 'blue' },
+        message: { id, stage: 'first' },
+      });
+      expect(await calls.abandon([{ id: call, line: '{"kind":"unsettled"}' }])).toBe(1);
+      expect(await calls.abandon([{ id: call, line: '{"kind":"unsettled"}' }])).toBe(0);
+      const open = await calls.totals();
+      expect(open).toMatchObject({ unsettled: 1, succeeded: 0 });
+      expect(formatUsd(open.openUpperUsd)).toBe('0.5');
+      const settlement = someSettlement({ id: call, line: '{"kind":"correction"}' });
+      expect(await calls.settle(settlement)).toBe(false);
+      expect(await calls.settleLate(settlement)).toBe(true);
+      expect(await calls.settleLate(settlement)).toBe(false);
+      expect(await harness.outbox('usage')).toEqual(['{"kind":"unsettled"}', '{"kind":"correction"}']);
+      expect(await calls.callsOf(id)).toMatchObject([
+        { state: 'settled', answer: { json: '{"text":"hello"}' } },
+      ]);
+    });
+
+    it('finds what was never published and whose worker died, and lets the next look wait', async () => {
+      const sweep = new SweepLedger(database);
+      const [unseen, died] = [await harness.admitted(), await harness.admitted()];
+      await harness.leased(died);
+      expect(await sweep.sweep(10)).toEqual([]);
+      await database.execute("update millrace.messages set wake_at = clock_timestamp() - interval '1 s'");
+      const found = await sweep.sweep(10);
+      expect(new Map(found.map((message) => [message.id, message.state]))).toEqual(
+        new Map([
+          [unseen, 'pending'],
+          [died, 'leased'],
+        ]),
+      );
+      expect(await sweep.sweep(10)).toEqual([]);
+      expect(
+        (await sweep.listOpen('00000000-0000-0000-0000-000000000000', 10))
+          .map((message) => message.id)
+          .toSorted(),
+      ).toEqual([unseen, died].toSorted());
+    });
+
+    it('lets one process at a time hold a role', async () => {
+      const sweep = new SweepLedger(database);
+      expect(await sweep.holdRole('export', 'a', 60_000)).toBe(true);
+      expect(await sweep.holdRole('export', 'b', 60_000)).toBe(false);
+      expect(await sweep.holdRole('export', 'a', 60_000)).toBe(true);
+      await sweep.releaseRole('export', 'a');
+      expect(await sweep.holdRole('export', 'b', 60_000)).toBe(true);
+    });
+
+    it('binds every line to one batch that never changes', async () => {
+      const exports = new ExportLedger(database);
+      await database.execute(
+        `insert into millrace.outbox (target, line) select 'usage', '{"n":' || n || '}' from generate_series(1, 25) n`,
+      );
+      const bound = await Promise.all([1, 2, 3].map(() => exports.bind(newId(new Date()), 'usage', 10)));
+      const numbers = bound.flatMap((batch) =>
+        (batch?.lines ?? []).map((line) => JSON.parse(line) as { n: number }),
+      );
+      expect(numbers.map((line) => line.n).toSorted((a, b) => a - b)).toEqual(
+        Array.from({ length: 25 }, (_, index) => index + 1),
+      );
+      expect(await exports.bind(newId(new Date()), 'usage', 10)).toBeUndefined();
+      const open = await exports.listOpen(10);
+      const read = await Promise.all(open.map((batch) => exports.read(batch)));
+      expect(read.toSorted((a, b) => (a.id < b.id ? -1 : 1))).toEqual(
+        bound.toSorted((a, b) => ((a?.id ?? '') < (b?.id ?? '') ? -1 : 1)),
+      );
+      expect(await exports.backlog()).toMatchObject({ records: 25, openBatches: 3 });
+      for (const batch of bound) if (batch !== undefined) await exports.markExported(batch.id);
+      expect(await exports.backlog()).toEqual({ records: 0, openBatches: 0, oldestSeconds: 0 });
+    });
+
+    it('prunes what is over and exported, keeps what still counts, and never changes the total', async () => {
+      const [over, open, unexported] = [
+        await harness.admitted(),
+        await harness.admitted(),
+        await harness.admitted(),
+      ];
+      for (const id of [over, open, unexported]) {
+        const { fence } = await harness.leased(id);
+        const call = newId(new Date());
+        await calls.reserve(someReservation({ id: call, message: { id, fence } }));
+        await calls.settle(someSettlement({ id: call }));
+        if (id !== open)
+          await ledger.finish({ id, fence, result: undefined, emissions: [], outcomeLine: '{}' });
+      }
+      const before = await calls.totals();
+      await database.execute(`delete from millrace.outbox;
+        update millrace.calls set settled_at = settled_at - interval '2 days' where message_id <> '${unexported}';
+        update millrace.messages set finished_at = finished_at - interval '2 days' where id = '${over}'`);
+      const pruned = await prune(database, { finishedMs: 86_400_000, exportedMs: 86_400_000 }, 100);
+      expect(pruned).toEqual({ calls: 1, messages: 1, batches: 0 });
+      expect(await harness.stateOf(over)).toBeUndefined();
+      const after = await calls.totals();
+      expect(after.calls).toBe(before.calls);
+      expect(formatUsd(after.settledUsd)).toBe(formatUsd(before.settledUsd));
+    });
+  });
+}

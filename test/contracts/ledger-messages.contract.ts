@@ -1,0 +1,219 @@
+import fc from 'fast-check';
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
+import { newId } from '../../src/kernel/ids.ts';
+import type { MessageLedger } from '../../src/ledger/message-ledger.ts';
+import { mayBecome, type MessageState } from '../../src/ledger/message-state.ts';
+import { leaseMs, LedgerHarness, someAdmission, someLedger } from '../support/ledger-fixture.ts';
+
+/** What the ledger promises about messages, on whichever database. The database is migrated; every test begins empty. */
+export function ledgerMessagesContract(name: string, open: () => Promise<SqlDatabase>): void {
+  describe(`messages in the ledger on ${name}`, () => {
+    let harness: LedgerHarness;
+    let database: SqlDatabase;
+    let ledger: MessageLedger;
+
+    beforeEach(async () => {
+      harness = await LedgerHarness.begin(await open());
+      ({ database, ledger } = harness);
+    });
+
+    it('gives a leased message back as it was admitted, whatever its text', async () => {
+      await fc.assert(
+        fc.asyncProperty(
+          fc.string({ unit: 'binary' }),
+          fc.dictionary(fc.constantFrom('a', 'b'), fc.string()),
+          async (text, labels) => {
+            const json = JSON.stringify({ text: text.toWellFormed() });
+            const admission = someAdmission(
+              {
+                origin: {
+                  team: 'blue "team"',
+                  customer: "acme's \\ {co},",
+                  feature: 'café ☕',
+                  batch: 'night',
+                  ...(Object.keys(labels).length === 0 ? {} : { labels: clean(labels) }),
+                },
+              },
+              json,
+            );
+            await ledger.admit(admission);
+            const message = await harness.leased(admission.envelope.id);
+            expect(message.body).toEqual({ kind: 'inline', json });
+            expect(message.envelope).toMatchObject(admission.envelope);
+          },
+        ),
+        { numRuns: 25 },
+      );
+    });
+
+    it('takes the same message once, however often and however concurrently it is admitted', async () => {
+      const admission = someAdmission();
+      const outcomes = await Promise.all(Array.from({ length: 10 }, () => ledger.admit(admission)));
+      expect(outcomes.filter((outcome) => outcome === 'admitted')).toHaveLength(1);
+      expect(await ledger.admit(admission)).toBe('duplicate');
+    });
+
+    it('leases a message to one of many who ask at once', async () => {
+      const id = await harness.admitted();
+      const other = someLedger(database, 'worker-2');
+      const outcomes = await Promise.all([
+        ...Array.from({ length: 5 }, () => ledger.lease(id, leaseMs)),
+        ...Array.from({ length: 5 }, () => other.lease(id, leaseMs)),
+      ]);
+      expect(outcomes.filter((outcome) => outcome.kind === 'leased')).toHaveLength(1);
+      expect(await ledger.lease(id, leaseMs)).toEqual({ kind: 'held_by_another' });
+      expect(await ledger.lease(newId(new Date()), leaseMs)).toEqual({ kind: 'unknown' });
+    });
+
+    it('lets only the holder of the current fence finish, with result, emissions and outcome or nothing', async () => {
+      const id = await harness.admitted();
+      const first = await harness.leased(id);
+      await harness.expireLeases();
+      const second = await harness.leased(id, someLedger(database, 'worker-2'));
+      expect(second.fence).toBe(first.fence + 1);
+      const [early, late] = [newId(new Date()), newId(new Date())];
+      const finish = (fence: number, emitted: string) =>
+        ledger.finish({
+          id,
+          fence,
+          result: `"${emitted}"`,
+          emissions: [harness.emission(emitted)],
+          outcomeLine: `{"id":"${emitted}"}`,
+        });
+      expect(await finish(first.fence, early)).toBe(false);
+      expect(await harness.outbox('message_outcomes')).toEqual([]);
+      expect(await finish(second.fence, late)).toBe(true);
+      expect(await finish(second.fence, late)).toBe(false);
+      expect(await harness.stateOf(early)).toBeUndefined();
+      expect(await harness.stateOf(late)).toMatchObject({ state: 'pending' });
+      expect(await harness.stateOf(id)).toMatchObject({ state: 'completed', result: `"${late}"` });
+      expect(await harness.outbox('message_outcomes')).toEqual([`{"id":"${late}"}`]);
+      expect(await ledger.lease(id, leaseMs)).toEqual({ kind: 'ended' });
+    });
+
+    it('hands root, item and origin down to what is emitted, and completes an output at once', async () => {
+      const admission = someAdmission({
+        item: 'readme.md',
+        origin: { team: 't', customer: 'c', feature: 'f', batch: 'b' },
+      });
+      await ledger.admit(admission);
+      const { id } = admission.envelope;
+      const message = await harness.leased(id);
+      const [next, output] = [newId(new Date()), newId(new Date())];
+      await ledger.finish({
+        id,
+        fence: message.fence,
+        result: undefined,
+        emissions: [harness.emission(next), harness.emission(output, '')],
+        outcomeLine: '{}',
+      });
+      const child = await harness.leased(next);
+      expect(child.envelope).toMatchObject({
+        rootId: id,
+        parentId: id,
+        item: 'readme.md',
+        origin: admission.envelope.origin,
+      });
+      expect(child.envelope.admittedAt).toEqual(message.envelope.admittedAt);
+      expect(await harness.stateOf(output)).toMatchObject({ state: 'completed' });
+    });
+
+    it('makes a retried message due again after its delay, with the attempt counted and noted', async () => {
+      const id = await harness.admitted();
+      const { fence } = await harness.leased(id);
+      expect(await ledger.retry({ id, fence, delayMs: 60_000, code: 'X', detail: '{}' })).toBe(true);
+      expect(await ledger.retry({ id, fence, delayMs: 0, code: 'X', detail: '{}' })).toBe(false);
+      const outcome = await ledger.lease(id, leaseMs);
+      expect(outcome.kind).toBe('not_due');
+      if (outcome.kind === 'not_due') expect(outcome.delayMs).toBeGreaterThan(50_000);
+      expect(await harness.stateOf(id)).toMatchObject({ state: 'pending', attempts: 1 });
+    });
+
+    it('hands a message back without counting an attempt', async () => {
+      const id = await harness.admitted();
+      const { fence } = await harness.leased(id);
+      await ledger.handBack([{ id, fence, leaseMs }]);
+      const again = await harness.leased(id);
+      expect(again).toMatchObject({ fence: fence + 1, deliveries: 2, attempts: 0 });
+    });
+
+    it('renews leases that are ours and names those that are not', async () => {
+      const [kept, lost] = [await harness.admitted(), await harness.admitted()];
+      const [first, second] = [await harness.leased(kept), await harness.leased(lost)];
+      const renewed = await ledger.renew([
+        { id: kept, fence: first.fence, leaseMs },
+        { id: lost, fence: second.fence - 1, leaseMs },
+      ]);
+      expect(renewed).toEqual(new Set([kept]));
+    });
+
+    it('only ever goes from state to state as the state machine says, whoever tries what', async () => {
+      const operations = ['lease', 'finish', 'retry', 'end', 'hand_back', 'expire'] as const;
+      await fc.assert(
+        fc.asyncProperty(
+          fc.array(fc.tuple(fc.constantFrom(...operations), fc.boolean()), { maxLength: 10 }),
+          async (script) => {
+            const id = await harness.admitted();
+            let state: MessageState = 'pending';
+            for (const [operation, showsFence] of script) {
+              const before = await harness.stateOf(id);
+              const fence = (before?.fence ?? 0) - (showsFence ? 0 : 1);
+              if (operation === 'lease') await ledger.lease(id, leaseMs);
+              else if (operation === 'finish')
+                await ledger.finish({ id, fence, result: undefined, emissions: [], outcomeLine: '{}' });
+              else if (operation === 'retry')
+                await ledger.retry({ id, fence, delayMs: 0, code: 'X', detail: '{}' });
+              else if (operation === 'end')
+                await ledger.end({
+                  id,
+                  fence,
+                  state: 'dead_lettered',
+                  code: 'X',
+                  detail: '{}',
+                  outcomeLine: '{}',
+                });
+              else if (operation === 'hand_back') await ledger.handBack([{ id, fence, leaseMs }]);
+              else await harness.expireLeases();
+              const after = (await harness.stateOf(id))?.state as MessageState;
+              expect(after === state || mayBecome(state, after), `${state} to ${after} by ${operation}`).toBe(
+                true,
+              );
+              if (!showsFence && !['lease', 'expire'].includes(operation)) expect(after).toBe(state);
+              state = after;
+            }
+          },
+        ),
+        { numRuns: 25 },
+      );
+    });
+
+    it('raises the fence with every lease and never lowers it', async () => {
+      await fc.assert(
+        fc.asyncProperty(
+          fc.array(fc.constantFrom('retry', 'hand_back', 'expire'), { maxLength: 6 }),
+          async (ends) => {
+            const id = await harness.admitted();
+            let last = 0;
+            for (const end of ends) {
+              const { fence } = await harness.leased(id);
+              expect(fence).toBe(last + 1);
+              last = fence;
+              if (end === 'retry') await ledger.retry({ id, fence, delayMs: 0, code: 'X', detail: '{}' });
+              else if (end === 'hand_back') await ledger.handBack([{ id, fence, leaseMs }]);
+              else await harness.expireLeases();
+            }
+            expect((await harness.stateOf(id))?.fence).toBe(last);
+          },
+        ),
+        { numRuns: 15 },
+      );
+    });
+  });
+}
+
+function clean(labels: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(labels).map(([key, value]) => [key, value.toWellFormed().replaceAll('\u0000', '')]),
+  );
+}
