@@ -1,6 +1,6 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Role } from '../../src/app/configuration.ts';
+import type { Configuration } from '../../src/app/configuration.ts';
 import { Host } from '../../src/app/host.ts';
 import { type Stores, openStores } from '../../src/app/stores.ts';
 import { AppError } from '../../src/kernel/app-error.ts';
@@ -31,7 +31,7 @@ export interface HostProcessOptions {
   readonly settings: ChaosSettings;
   /** Unique for every process of the run: leases are held under it. */
   readonly name: string;
-  readonly roles: readonly Role[];
+  readonly roles: Configuration['roles'];
   readonly clockSkewMs: number;
 }
 

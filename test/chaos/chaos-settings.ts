@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { Configuration, Role } from '../../src/app/configuration.ts';
+import type { Configuration } from '../../src/app/configuration.ts';
 import { loadConfiguration } from '../../src/app/load-configuration.ts';
 import type { Sabotage } from './sabotage.ts';
 
@@ -24,7 +24,7 @@ export interface ChaosSettings {
 const providerTimeoutMs = 4000;
 
 /** The configuration of a process: the product's defaults, but for addresses, and for limits low enough to be met. */
-export function configurationOf(settings: ChaosSettings, roles: readonly Role[]): Configuration {
+export function configurationOf(settings: ChaosSettings, roles: Configuration['roles']): Configuration {
   const { directory, simulatorUrl, services } = settings;
   const apiKey = 'simulated';
   const common = { apiKey, identify: true, timeoutMs: providerTimeoutMs };
