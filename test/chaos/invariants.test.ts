@@ -1,0 +1,290 @@
+import { describe, expect, it } from 'vitest';
+import type { CallEvidence, Evidence, HistoryEvidence, MessageEvidence } from './evidence.ts';
+import { checkInvariants } from './invariants.ts';
+import { admittedAt } from './workload.ts';
+
+/* Each invariant over the evidence of one small, sound run, and over the same with one thing out of order. */
+
+const seed = 1;
+const report = Array.from({ length: 100 }, (_, index) => admittedAt(seed, index)).find(
+  ({ kind, data }) => kind === 'report' && data.parts === 1,
+);
+if (report === undefined) throw new Error('The workload has a report of one section');
+const { team, customer, feature, batch = '' } = report.origin;
+const origin = { team, customer, feature, batch };
+const labels = report.origin.labels === undefined ? null : JSON.stringify(report.origin.labels);
+
+const inherited = {
+  ...origin,
+  labels,
+  root_id: 'root',
+  event_id: 'x',
+  state: 'completed',
+  error_code: null,
+} as const;
+const messages: readonly MessageEvidence[] = [
+  {
+    ...inherited,
+    id: 'root',
+    parent_id: null,
+    event_id: report.eventId,
+    type: 'chaos.report',
+    stage: 'outline',
+    fence: 1,
+    result: '{"cause":"a"}',
+    data: { key: 'r', parts: 1 },
+  },
+  {
+    ...inherited,
+    id: 'section',
+    parent_id: 'root',
+    type: 'chaos.section',
+    stage: 'write',
+    fence: 2,
+    result: '{"cause":"b"}',
+    data: { key: 'r/0', index: 0, cause: 'a' },
+  },
+  {
+    ...inherited,
+    id: 'written',
+    parent_id: 'section',
+    type: 'chaos.written',
+    stage: '',
+    fence: 0,
+    result: null,
+    data: { key: 'r/0', index: 0, cause: 'b' },
+  },
+];
+
+const change = (
+  of: Partial<HistoryEvidence> & Pick<HistoryEvidence, 'message_id' | 'at_ms' | 'to_state' | 'to_fence'>,
+): HistoryEvidence => ({
+  from_state: null,
+  from_fence: null,
+  held_by: null,
+  taken_by: null,
+  held_until_ms: null,
+  leased_ms: null,
+  client: null,
+  ...of,
+});
+
+const lease = (
+  id: string,
+  fence: number,
+  at: number,
+  from: string,
+  heldUntil: number | null = null,
+): HistoryEvidence =>
+  change({
+    message_id: id,
+    at_ms: at,
+    from_state: from,
+    to_state: 'leased',
+    from_fence: fence - 1,
+    to_fence: fence,
+    taken_by: `worker-${fence}`,
+    held_until_ms: heldUntil,
+    leased_ms: at,
+  });
+
+const done = (id: string, fence: number, at: number): HistoryEvidence =>
+  change({
+    message_id: id,
+    at_ms: at,
+    from_state: 'leased',
+    to_state: 'completed',
+    from_fence: fence,
+    to_fence: fence,
+    held_by: `worker-${fence}`,
+    client: `millrace worker-${fence}`,
+  });
+
+const history: readonly HistoryEvidence[] = [
+  change({ message_id: 'root', at_ms: 1000, to_state: 'pending', to_fence: 0 }),
+  lease('root', 1, 1100, 'pending'),
+  done('root', 1, 1400),
+  change({ message_id: 'section', at_ms: 1400, to_state: 'pending', to_fence: 0 }),
+  lease('section', 1, 1500, 'pending'),
+  lease('section', 2, 3000, 'leased', 2900),
+  done('section', 2, 3400),
+  change({ message_id: 'written', at_ms: 3400, to_state: 'completed', to_fence: 0 }),
+];
+
+const settled = { state: 'settled', outcome: 'ok', settlement: 'reported', has_answer: true } as const;
+const call = (id: string, of: Partial<CallEvidence>): CallEvidence => ({
+  id,
+  message_id: 'section',
+  fence: 2,
+  step: 'write',
+  ordinal: 1,
+  attempt: 1,
+  ...settled,
+  reserved_ms: 3100,
+  settled_ms: 3200,
+  cost_usd: '0.002',
+  upper_bound_usd: null,
+  ...of,
+});
+
+const calls: readonly CallEvidence[] = [
+  call('c1', {
+    message_id: 'root',
+    fence: 1,
+    step: 'plan',
+    reserved_ms: 1150,
+    settled_ms: 1250,
+    cost_usd: '0.001',
+  }),
+  call('c2', {
+    fence: 1,
+    state: 'unsettled',
+    settlement: 'unsettled',
+    outcome: 'unknown',
+    has_answer: false,
+    reserved_ms: 1600,
+    settled_ms: 3500,
+    cost_usd: null,
+    upper_bound_usd: '0.01',
+  }),
+  call('c3', {}),
+];
+
+const bill = (
+  n: number,
+  callId: string,
+  messageId: string,
+  step: string,
+  costUsd: string,
+): Evidence['bill'][number] => ({
+  n,
+  requestId: `r${n}`,
+  at: '2026-01-01T00:00:00.000Z',
+  provider: 'openai',
+  endpoint: 'responses',
+  modelAsked: 'm',
+  modelAnswered: 'm',
+  tier: 'default',
+  tokens: {
+    uncached_input: 1,
+    cache_read: 0,
+    cache_write_5m: 0,
+    cache_write_1h: 0,
+    text_output: 1,
+    reasoning: 0,
+  },
+  costUsd,
+  usageReported: true,
+  fault: null,
+  requestHash: step,
+  callId,
+  messageId,
+  step,
+});
+
+const usage = calls.map((made) => ({
+  ...origin,
+  call_id: made.id,
+  message_id: made.message_id ?? '',
+  records: 1,
+  distinct_records: 1,
+  calls: 1,
+  cost_usd: made.cost_usd ?? '0',
+  upper_bound_usd: made.upper_bound_usd ?? '0',
+  unsettled: Number(made.state === 'unsettled'),
+  estimated: 0,
+  unpriced: 0,
+}));
+
+const sound: Evidence = {
+  seed,
+  messages,
+  calls,
+  history,
+  usage,
+  outcomes: [
+    { ...origin, message_id: 'root', outcome: 'completed', deliveries: 1 },
+    { ...origin, message_id: 'section', outcome: 'completed', deliveries: 2 },
+  ],
+  rollups: [{ table: 'usage_hourly', calls: 3, cost_usd: '0.003' }],
+  unexported: { records: 0, batches: 0 },
+  bill: [
+    bill(0, 'c1', 'root', 'plan', '0.001'),
+    bill(1, 'c2', 'section', 'write', '0.0021'),
+    bill(2, 'c3', 'section', 'write', '0.002'),
+  ],
+  acknowledged: new Set([report.index]),
+  sent: new Set([report.index]),
+  hasClients: true,
+  crashes: [],
+};
+
+function brokenIn(evidence: Evidence): readonly string[] {
+  return checkInvariants(evidence)
+    .filter(({ violations }) => violations.length > 0)
+    .map(({ name }) => name);
+}
+
+const patched = <Item extends object>(
+  items: readonly Item[],
+  at: number,
+  patch: Partial<Item>,
+): readonly Item[] => items.map((item, index) => (index === at ? { ...item, ...patch } : item));
+
+describe('the invariants', () => {
+  it('hold for a sound run, one of whose workers died', () => {
+    expect(brokenIn(sound)).toEqual([]);
+  });
+
+  const cases: readonly (readonly [string, string, Partial<Evidence>])[] = [
+    ['I1', 'an acknowledged message is not there', { acknowledged: new Set([report.index, 99_999]) }],
+    ['I1', 'a message ended twice', { history: [...history, done('section', 2, 3500)] }],
+    [
+      'I1',
+      'an ended message has two outcomes',
+      { outcomes: [...sound.outcomes, ...sound.outcomes.slice(0, 1)] },
+    ],
+    ['I1', 'a process ended that nobody killed', { crashes: ['worker-1.1 ended by itself'] }],
+    ['I2', 'an emission is missing', { messages: messages.slice(0, 2) }],
+    [
+      'I2',
+      'an emission comes from another run',
+      { messages: patched(messages, 2, { data: { key: 'r/0', index: 0, cause: 'z' } }) },
+    ],
+    ['I2', 'a dead letter has emissions', { messages: patched(messages, 1, { state: 'dead_lettered' }) }],
+    ['I3', 'the ledger has another cost', { calls: patched(calls, 2, { cost_usd: '0.0020000000000001' }) }],
+    ['I3', 'a bound does not cover the bill', { calls: patched(calls, 1, { upper_bound_usd: '0.002' }) }],
+    ['I3', 'a record is there twice', { usage: patched(usage, 0, { records: 2 }) }],
+    ['I3', 'a billed call is unknown', { bill: [...sound.bill, bill(3, 'c9', 'root', 'plan', '0.1')] }],
+    ['I3', 'a rollup counted twice', { rollups: [{ table: 'usage_hourly', calls: 6, cost_usd: '0.006' }] }],
+    [
+      'I4',
+      'what was recorded before the run began is asked again',
+      { calls: patched(calls, 1, { ...settled, settled_ms: 2000 }) },
+    ],
+    [
+      'I5',
+      'the holder of an old fence ended a message',
+      { outcomes: patched(sound.outcomes, 1, { deliveries: 1 }) },
+    ],
+    ['I5', 'a lease was given while another held', { history: patched(history, 5, { held_until_ms: 9000 }) }],
+    [
+      'I5',
+      'another connection changed a held message',
+      { history: patched(history, 6, { client: 'millrace worker-1' }) },
+    ],
+    [
+      'I5',
+      'a call was reserved under a fence that had passed on',
+      { calls: patched(calls, 1, { reserved_ms: 3300 }) },
+    ],
+    ['I7', 'a message has another team', { messages: patched(messages, 1, { team: 'nobody' }) }],
+    ['I7', 'a usage record has no customer', { usage: patched(usage, 0, { customer: '' }) }],
+    ['I10', 'a record was not exported', { unexported: { records: 1, batches: 0 } }],
+    ['I10', 'a call was left reserved', { calls: patched(calls, 1, { state: 'reserved' }) }],
+  ];
+
+  it.each(cases)('%s is broken when %s', (name, _what, tampered) => {
+    expect(brokenIn({ ...sound, ...tampered })).toContain(name);
+  });
+});
