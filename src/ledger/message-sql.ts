@@ -157,15 +157,16 @@ export const handBackMessages = named(
 const wakeColumns = `m.id, m.stage, m.fence, m.lane, m.team, m.customer, m.feature, m.batch, m.labels, m.trace_parent, m.state`;
 
 /**
- * $1 how many: what should have been seen by now. The next look moves away with the message's age, so that a long
- * backlog is not woken over and over.
+ * $1 how many: what should have been seen by now. The next look moves away with how long the message has been due, so
+ * that a long backlog is not woken over and over; one whose lease ran out is due since then, however old it is.
  */
 export const sweepMessages = named(
   'ledger.sweep_messages',
   `with overdue as (
      select id from millrace.messages where wake_at < clock_timestamp() order by wake_at limit $1 for update skip locked)
    update millrace.messages m
-   set wake_at = clock_timestamp() + least(interval '5 minutes', greatest(${unseenGrace}, clock_timestamp() - m.available_at))
+   set wake_at = clock_timestamp() + least(interval '5 minutes', greatest(${unseenGrace},
+     clock_timestamp() - coalesce(m.lease_until, m.available_at)))
    from overdue o where m.id = o.id
    returning ${wakeColumns}`,
 );

@@ -114,6 +114,26 @@ export function ledgerCallsContract(name: string, open: () => Promise<SqlDatabas
       ).toEqual([unseen, died].toSorted());
     });
 
+    it('looks again soon after a lease ran out, however old the message is', async () => {
+      // The wake-up of the first look may have died with the relay, between its commit and the queue.
+      const id = await harness.admitted();
+      await harness.leased(id);
+      await database.execute(
+        `update millrace.messages set available_at = clock_timestamp() - interval '4 minutes'`,
+      );
+      await harness.expireLeases();
+      await database.execute(`update millrace.messages set wake_at = clock_timestamp() - interval '1 s'`);
+      expect(await new SweepLedger(database).sweep(10)).toHaveLength(1);
+      const { rows } = await database.query<{ seconds: number }>(
+        {
+          name: 'test.next_look',
+          text: 'select extract(epoch from wake_at - clock_timestamp())::float8 as seconds from millrace.messages where id = $1',
+        },
+        [id],
+      );
+      expect(rows[0]?.seconds).toBeLessThan(15);
+    });
+
     it('lets one process at a time hold a role', async () => {
       const sweep = new SweepLedger(database);
       expect(await sweep.holdRole('export', 'a', 60_000)).toBe(true);
