@@ -48,7 +48,9 @@ export interface HostOptions {
   readonly modelProviders?: Readonly<Record<string, ProviderConfig>>;
 }
 
-const roleLeaseMs = 15_000;
+// Every turn of a chore renews it. While it outlives a relay that died, nobody sweeps: a dead worker's messages would
+// wait for that on top of their own leases.
+const roleLeaseMs = 5000;
 const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
 const pruneSlice = 1000;
