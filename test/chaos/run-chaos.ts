@@ -71,7 +71,7 @@ export async function runChaos(options: ChaosRunOptions): Promise<ChaosRun> {
     const worked = await work(options, processes, servers);
     onProgress(`healing after ${worked.struck.length} lines of faults`);
     await simulator.heal();
-    await worked.untilQuiet(options.patienceMs);
+    await worked.untilQuiet();
     await endAll(processes, (host) => host.terminate());
     const file = join(directory, 'evidence.json');
     await inspect(settings, file);
@@ -123,12 +123,12 @@ interface Worked {
   readonly unstruck: number;
   readonly acknowledged: ReadonlySet<number>;
   readonly sent: ReadonlySet<number>;
-  untilQuiet(patienceMs: number): Promise<void>;
+  untilQuiet(): Promise<void>;
 }
 
 /** Admits everything and lets the faults strike; resolves when all is admitted and everything is back. */
 async function work(
-  { seed, messages, plan, onProgress = () => undefined }: ChaosRunOptions,
+  { seed, messages, plan, patienceMs, onProgress = () => undefined }: ChaosRunOptions,
   processes: ReadonlyMap<string, HostProcess>,
   servers: StoreServers | undefined,
 ): Promise<Worked> {
@@ -163,7 +163,10 @@ async function work(
       });
   };
   const isOver = (): boolean => acknowledged.size === messages && progress.open === 0;
-  while (!isOver()) {
+  let seen = '';
+  let movedMs = performance.now();
+  // A host that stays down must end the run, with the evidence against it.
+  while (!isOver() && performance.now() - movedMs < patienceMs) {
     admitNext();
     await pause(pollMs);
     await look();
@@ -175,6 +178,9 @@ async function work(
     onProgress(
       `${acknowledged.size}/${messages} admitted, ${progress.ended}/${expected} ended, ${progress.open} open`,
     );
+    const now = `${acknowledged.size} ${progress.ended} ${injector.struck.length}`;
+    if (now !== seen) movedMs = performance.now();
+    seen = now;
     // When all of the plan has struck, what is left to do is left to the patience after healing.
     if (acknowledged.size === messages && due.length === 0) break;
   }
@@ -184,7 +190,7 @@ async function work(
     unstruck: due.length,
     acknowledged,
     sent,
-    async untilQuiet(patienceMs) {
+    async untilQuiet() {
       const untilMs = performance.now() + patienceMs;
       do {
         await pause(pollMs);
