@@ -66,8 +66,7 @@ export class HostProcess {
 
   /** Resolves true when the process died within the time, as an armed point makes it. */
   async diesWithin(timeoutMs: number): Promise<boolean> {
-    const died = this.#ended.then(() => true);
-    return await Promise.race([died, pause(timeoutMs).then(() => false)]);
+    return await isOverWithin(this.#ended, timeoutMs);
   }
 
   /** Ends it in order; resolves when it is gone. */
@@ -161,4 +160,17 @@ export function pause(delayMs: number): Promise<void> {
   return new Promise((resolve) => {
     setTimeout(resolve, delayMs);
   });
+}
+
+/** Whether the work ends within the time. */
+export async function isOverWithin(work: Promise<unknown>, timeoutMs: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<false>((resolve) => {
+    timer = setTimeout(() => resolve(false), timeoutMs);
+  });
+  try {
+    return await Promise.race([work.then(() => true), late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }

@@ -4,7 +4,7 @@ import { ClickHouseHttpServer, serverPassword, serverUser } from '../support/cli
 import { PostgresServer } from '../support/postgres-server.ts';
 import { RedisServer } from '../support/redis-server.ts';
 import type { ChaosSettings } from './chaos-settings.ts';
-import { pause } from './host-process.ts';
+import { isOverWithin, pause } from './host-process.ts';
 
 /** PostgreSQL, Redis and ClickHouse of a run, which can be taken away and come back. */
 export class StoreServers {
@@ -82,10 +82,7 @@ export class StoreServers {
     }
     await this.clickHouse.arm({ ...insert, kind: how });
     if (how === 'cut') return;
-    const died = await Promise.race([
-      this.clickHouse.died().then(() => true),
-      pause(timeoutMs).then(() => false),
-    ]);
+    const died = await isOverWithin(this.clickHouse.died(), timeoutMs);
     if (!died) await this.clickHouse.kill();
     await pause(awayMs);
     await this.clickHouse.start();
