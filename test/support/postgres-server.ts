@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { chownSync, existsSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { chownSync, existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import pg from 'pg';
@@ -58,7 +58,10 @@ export class PostgresServer {
 
   /** Stops the server at once, without its own clean-up. */
   async kill(): Promise<void> {
+    // Its backends are processes of their own, and would answer for a moment yet.
+    const backends = childrenOf(this.pid);
     await this.#process.end('SIGKILL');
+    for (const backend of backends) killIfAlive(backend);
   }
 
   /** Stops it if it runs, and starts it again on the same port and data. */
@@ -200,4 +203,33 @@ function template(): string {
     if (!existsSync(path)) throw error;
   }
   return path;
+}
+
+/** From /proc: the fourth field of a process's status line, behind its name in brackets, is its parent. */
+function childrenOf(parent: number): readonly number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => parentOf(pid) === parent);
+}
+
+function parentOf(pid: number): number | undefined {
+  try {
+    const status = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return Number(status.slice(status.lastIndexOf(')') + 2).split(' ')[1]);
+  } catch (error) {
+    // It ended while the list was read.
+    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ESRCH'))
+      return undefined;
+    throw error;
+  }
+}
+
+function killIfAlive(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    // It ended by itself meanwhile.
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+  }
 }
