@@ -43,7 +43,7 @@ export function summaryOf(run: ChaosRun): string {
   const times = recoveryTimes(evidence.history, run.deaths);
   return [
     `${evidence.acknowledged.size} admitted, ${messages.length} messages (${states}), ${leases} leases, ${calls.length} calls, ${run.seconds.toFixed(1)} s`,
-    `${run.struck.length} faults struck, ${run.unstruck} came too late, ${run.deaths.length} processes killed`,
+    `${run.struck.filter(({ what }) => !what.startsWith(' ')).length} faults struck, ${run.unstruck} came too late, ${run.deaths.length} processes killed`,
     `ledger ${formatUsd(sums.ledgerUsd)}  ClickHouse ${formatUsd(sums.columnsUsd)}  bill ${formatUsd(sums.billedUsd)}`,
     `difference ${formatUsd(sums.differenceUsd)}, all of it in ${sums.unsettledCalls} unsettled and ${sums.estimatedCalls} estimated calls`,
     `billed in spite of a fault: ${faults}`,
