@@ -28,22 +28,23 @@ export const reserveCalls = named(
 /** $1 settlements with their rendered usage lines. Only calls that are still reserved; answers their ids. */
 export const settleCalls = named(
   'ledger.settle_calls',
-  `with settled as (
+  `with told as materialized (
+     select * from json_to_recordset($1::json) as s(id uuid, state text, outcome text, settlement text, error_type text,
+       answered_model text, tier text, provider_request_id text, tokens text, raw_usage text, cost_usd numeric,
+       upper_bound_usd numeric, price_reference text, price_catalogue text, waste_reason text, duration_ms int,
+       first_chunk_ms int, answer text, answer_ref text, line text)),
+   settled as (
      update millrace.calls c
      set state = s.state, settled_at = clock_timestamp(), outcome = s.outcome, settlement = s.settlement, error_type = s.error_type,
        answered_model = s.answered_model, tier = s.tier, provider_request_id = s.provider_request_id, tokens = s.tokens,
        raw_usage = s.raw_usage, cost_usd = s.cost_usd, upper_bound_usd = s.upper_bound_usd, price_reference = s.price_reference,
        price_catalogue = s.price_catalogue, waste_reason = s.waste_reason, duration_ms = s.duration_ms,
        first_chunk_ms = s.first_chunk_ms, answer = s.answer, answer_ref = s.answer_ref
-     from json_to_recordset($1::json) as s(id uuid, state text, outcome text, settlement text, error_type text,
-       answered_model text, tier text, provider_request_id text, tokens text, raw_usage text, cost_usd numeric,
-       upper_bound_usd numeric, price_reference text, price_catalogue text, waste_reason text, duration_ms int,
-       first_chunk_ms int, answer text, answer_ref text)
+     from told s
      where c.id = s.id and c.state = 'reserved'
-     returning c.id),
+     returning c.id, s.line),
    recorded as (
-     insert into millrace.outbox (target, line)
-     select 'usage', l.line from json_to_recordset($1::json) as l(id uuid, line text) join settled using (id))
+     insert into millrace.outbox (target, line) select 'usage', line from settled)
    select id from settled`,
 );
 
