@@ -172,7 +172,9 @@ async function latency(host: Host, handler: Work, count: number): Promise<number
 const directory = mkdtempSync(join(tmpdir(), 'millrace-bench-'));
 const redis = await RedisServer.start({ appendOnly: 'everysec' });
 const isEmbedded = flags.stores === 'embedded';
-const postgres = isEmbedded ? undefined : await PostgresServer.start({ settings: { max_wal_size: '4GB', shared_buffers: '512MB' } });
+const postgres = isEmbedded
+  ? undefined
+  : await PostgresServer.start({ settings: { max_wal_size: '4GB', shared_buffers: '512MB' } });
 try {
   const { host, handler } = await openHost(
     directory,
