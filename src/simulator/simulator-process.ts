@@ -43,6 +43,8 @@ process.stdout.write(`${JSON.stringify({ url: simulator.url, port: simulator.por
 /** A second signal finds no handler and ends the process at once. */
 function stop(): void {
   process.off('SIGTERM', stop).off('SIGINT', stop);
+  // An open standard input would keep the process alive.
+  process.stdin.off('close', stop).destroy();
   void simulator.close();
 }
 process.on('SIGTERM', stop).on('SIGINT', stop);

@@ -149,6 +149,21 @@ describe('the simulator as a process', () => {
     expect((await readFile(join(directory, 'bill.jsonl'), 'utf8')).split('\n')).toHaveLength(2);
   });
 
+  it('ends with its parent, and on SIGTERM though the parent still holds its standard input', async () => {
+    const begin = async () => {
+      const child = spawn(process.execPath, [program, '--port', '0', '--exit-with-parent'], {
+        stdio: ['pipe', 'pipe', 'ignore'],
+      });
+      await once(child.stdout, 'data');
+      return child;
+    };
+    const [terminated, orphaned] = [await begin(), await begin()];
+    terminated.kill('SIGTERM');
+    expect(await once(terminated, 'exit')).toEqual([0, null]);
+    orphaned.stdin.end();
+    expect(await once(orphaned, 'exit')).toEqual([0, null]);
+  });
+
   it('refuses a wrong configuration and names what is wrong', async () => {
     const child = launch('--port', '99999999');
     const [[code], stderr] = await Promise.all([
