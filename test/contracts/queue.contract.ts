@@ -151,7 +151,9 @@ export function queueContract(open: () => Promise<QueueDriver>): void {
         },
         { concurrency: 1, onError: (error: Error) => void errors.push(error.message) },
       );
-      await queue.add([bad, good]);
+      // One after the other: jobs that are added together have no order.
+      await queue.add([bad]);
+      await queue.add([good]);
       await expect.poll(() => received).toEqual([bad.messageId, good.messageId]);
       await expect.poll(() => queue.counts()).toEqual({ waiting: 0, delayed: 0, active: 0 });
       expect(errors).toEqual(['work failed']);
