@@ -314,6 +314,12 @@ const table = {
     what: 'The stores do not have the schema of this version yet.',
     todo: 'Run "millrace migrate", or start the application, which does it too.',
   },
+  MILLRACE_WORK_PARKED: {
+    status: 503,
+    retryable: true,
+    what: 'The work may not go on now: a pause, a limit, an open circuit or a budget. It is put aside, and no attempt is counted.',
+    todo: 'Nothing, if the wait is meant. "millrace status" shows what work waits for; resume, or raise the limit.',
+  },
   MILLRACE_SIMULATOR_FAILED: {
     status: 500,
     retryable: false,

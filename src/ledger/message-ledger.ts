@@ -66,6 +66,16 @@ export interface Retry extends FailureNote {
   readonly delayMs: number;
 }
 
+/** A message that may not go on now. */
+export interface Park {
+  readonly id: Uuid;
+  readonly fence: number;
+  /** When it is due again; undefined with `parkedFor`: when that is lifted. */
+  readonly delayMs: number | undefined;
+  /** What must be lifted first ("hold:…", "budget:…"). */
+  readonly parkedFor: string | undefined;
+}
+
 export interface End extends FailureNote {
   readonly id: Uuid;
   readonly fence: number;
@@ -103,6 +113,7 @@ export class MessageLedger {
   readonly #finish: GroupCommit<Finish, boolean>;
   readonly #retry: GroupCommit<Retry, boolean>;
   readonly #end: GroupCommit<End, boolean>;
+  readonly #park: GroupCommit<Park, boolean>;
 
   constructor({ database, clock, worker, onFlush }: MessageLedgerOptions) {
     this.#database = database;
@@ -123,6 +134,7 @@ export class MessageLedger {
     this.#finish = group('finish', (items) => this.#writeFinishes(items));
     this.#retry = group('fail', (items) => this.#writeRetries(items));
     this.#end = group('fail', (items) => this.#writeEnds(items));
+    this.#park = group('fail', (items) => this.#writeParks(items));
   }
 
   /** Writes the message if its id is new. A duplicate is the same cause told twice: nothing changes. */
@@ -148,6 +160,11 @@ export class MessageLedger {
   /** Gives the message up for good, or cancels it. */
   end(end: End): Promise<boolean> {
     return this.#end.submit(end);
+  }
+
+  /** Puts the message aside without blame, until a time or until what it waits for is lifted. */
+  park(park: Park): Promise<boolean> {
+    return this.#park.submit(park);
   }
 
   /** Renews leases; answers the ids that were still ours. */
@@ -244,6 +261,21 @@ export class MessageLedger {
     ]);
     const returned = idsOf(rows);
     return items.map((item) => takeFirst(returned, item.id));
+  }
+
+  async #writeParks(items: readonly Park[]): Promise<boolean[]> {
+    const { rows } = await this.#database.query<{ id: Uuid }>(sql.parkMessages, [
+      JSON.stringify(
+        items.map(({ id, fence, delayMs, parkedFor }) => ({
+          id,
+          fence,
+          delay_ms: delayMs === undefined ? undefined : Math.round(delayMs),
+          parked_for: parkedFor,
+        })),
+      ),
+    ]);
+    const parked = idsOf(rows);
+    return items.map((item) => takeFirst(parked, item.id));
   }
 
   async #writeEnds(items: readonly End[]): Promise<boolean[]> {

@@ -154,6 +154,22 @@ export const handBackMessages = named(
    returning m.id`,
 );
 
+/**
+ * $1 messages that may not go on now, through no fault of theirs: no attempt counts. Without a delay they wait until
+ * they are released by the name of what they are parked for.
+ */
+export const parkMessages = named(
+  'ledger.park_messages',
+  `update millrace.messages m
+   set state = 'pending', lease_owner = null, lease_until = null, parked_for = p.parked_for,
+     available_at = coalesce(clock_timestamp() + p.delay_ms * interval '1 millisecond', clock_timestamp()),
+     wake_at = case when p.parked_for is null
+       then clock_timestamp() + coalesce(p.delay_ms, 0) * interval '1 millisecond' + ${unseenGrace} else 'infinity' end
+   from json_to_recordset($1::json) as p(id uuid, fence int, delay_ms int, parked_for text)
+   where m.id = p.id and m.fence = p.fence and m.state = 'leased'
+   returning m.id`,
+);
+
 const wakeColumns = `m.id, m.stage, m.fence, m.lane, m.team, m.customer, m.feature, m.batch, m.labels, m.trace_parent, m.state`;
 
 /**

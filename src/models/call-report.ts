@@ -15,6 +15,8 @@ export interface CallReport {
   /** The tier that served it; undefined when the provider does not say. */
   readonly tier: string | undefined;
   readonly providerRequestId: string | undefined;
+  /** The response headers; undefined when no answer had begun. */
+  readonly headers: ResponseHeaders | undefined;
   /** The answer to keep, encoded; only of a whole one. */
   readonly answer: string | undefined;
   /** Counts what the provider did not report. Absent when no answer had begun, so that there is nothing to count. */
@@ -64,6 +66,7 @@ export function reportOfFailure(failure: ModelFailure, usage: ReportedUsage = no
     answeredModel: undefined,
     tier: undefined,
     providerRequestId: requestIdOf(failure.headers),
+    headers: failure.headers,
     answer: undefined,
     count: undefined,
   };

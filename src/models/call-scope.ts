@@ -1,5 +1,6 @@
 import type { EmbeddingModelV4, LanguageModelV4 } from '@ai-sdk/provider';
 import type { Tracer } from '@opentelemetry/api';
+import { type GatePass, passGates } from '../admission/call-gate.ts';
 import { AppError } from '../kernel/app-error.ts';
 import { newId } from '../kernel/ids.ts';
 import { invariant } from '../kernel/invariant.ts';
@@ -16,6 +17,7 @@ import { meteredEmbeddingModel } from './metered-embedding-model.ts';
 import { MeteredLanguageModel } from './metered-language-model.ts';
 import type { CallLabels } from './model-metrics.ts';
 import type { ProviderRegistry } from './provider-registry.ts';
+import type { RequestBounds } from './request-bounds.ts';
 import { type ScopeSpend, SpendCounter } from './scope-spend.ts';
 import type { CallFacts } from './usage-record-of-call.ts';
 
@@ -122,15 +124,52 @@ export class CallScope implements CallOpener {
     if (entry.kind === 'reuse')
       return { kind: 'recorded', answer: await this.#recordedAnswer(question, entry) };
     if (entry.hasDiverged) this.#noteDivergence(question, ordinal);
-    const call = await this.#reserve(question, ordinal, entry.attempt);
+    const call = await this.#admit(question, ordinal, entry.attempt);
     return { kind: 'call', call, headers: this.#headersOf(question, call, entry.attempt) };
   }
 
-  async #reserve(question: CallQuestion, ordinal: number, attempt: number): Promise<MeteredCall> {
+  /** Through the gates and into the ledger. What passed and then was not reserved is told that nothing was sent. */
+  async #admit(question: CallQuestion, ordinal: number, attempt: number): Promise<MeteredCall> {
+    const bounds = question.bounds();
+    const pass = await this.#pass(question, attempt, bounds);
+    try {
+      return await this.#reserve(question, ordinal, attempt, bounds, pass);
+    } catch (error) {
+      pass?.end({ kind: 'not_sent' });
+      throw error;
+    }
+  }
+
+  async #pass(
+    { target, operation, step, userSignal }: CallQuestion,
+    attempt: number,
+    bounds: RequestBounds,
+  ): Promise<GatePass | undefined> {
+    const { services, origin, message, signal } = this.#options;
+    if (services.gates.length === 0) return undefined;
+    return await passGates(services.gates, {
+      provider: target.provider,
+      model: target.modelId,
+      operation,
+      stage: message?.stage ?? '',
+      origin,
+      step,
+      attempt,
+      ...bounds,
+      signal: userSignal === undefined ? signal : AbortSignal.any([signal, userSignal]),
+    });
+  }
+
+  async #reserve(
+    question: CallQuestion,
+    ordinal: number,
+    attempt: number,
+    bounds: RequestBounds,
+    pass: GatePass | undefined,
+  ): Promise<MeteredCall> {
     const { services, tracer, message, origin } = this.#options;
     const { target, step, operation, tier } = question;
     const sentAt = services.clock.now();
-    const bounds = question.bounds();
     const facts: CallFacts = {
       id: callId(sentAt, this.#idRoot, step, ordinal, attempt),
       owner: this.#owner,
@@ -177,6 +216,7 @@ export class CallScope implements CallOpener {
       labels,
       tier,
       userSignal: question.userSignal,
+      pass,
       span: tracer === undefined ? undefined : startCallSpan(tracer, facts, question.maxOutputTokens),
       onSettled: (settled) => this.#spend.add(settled),
       onEnd: () => this.#open.delete(call),

@@ -1,4 +1,5 @@
 import type { Span } from '@opentelemetry/api';
+import type { CallGate, GateEnd, GatePass } from '../admission/call-gate.ts';
 import { AppError } from '../kernel/app-error.ts';
 import { maxUsd, type Usd, zeroUsd } from '../kernel/money.ts';
 import type { CallLedger, CallSettlement, Settlement } from '../ledger/call-ledger.ts';
@@ -37,6 +38,8 @@ import { type CallFacts, type EndOfCall, recordOfCall, recordOfCorrection } from
 
 /** What calls need of their surroundings. */
 export interface CallServices {
+  /** What a request passes before it is reserved, in order. */
+  readonly gates: readonly CallGate[];
   readonly ledger: CallLedger;
   readonly pricer: Pricer;
   /** The catalogue's limits of a model, remembered. */
@@ -64,6 +67,8 @@ export interface MeteredCallOptions {
   readonly labels: CallLabels;
   readonly tier: string;
   readonly userSignal: AbortSignal | undefined;
+  /** The leave that the gates gave, which are told how the call ended. */
+  readonly pass: GatePass | undefined;
   readonly span: Span | undefined;
   /** It stands in the ledger. */
   readonly onSettled: (call: SettledCall) => void;
@@ -172,7 +177,7 @@ export class MeteredCall {
   }
 
   async #settle(report: CallReport): Promise<void> {
-    const { services, facts, labels, span, onSettled } = this.#options;
+    const { services, facts, labels, span, pass, onSettled } = this.#options;
     const durationMs = services.clock.monotonicMs() - this.#startedMs;
     const failure = report.failure?.kind;
     const ended = { failure, attempt: facts.attempt, durationMs, firstChunkMs: this.#firstChunkMs };
@@ -193,6 +198,7 @@ export class MeteredCall {
       });
       if (span !== undefined) describeEnd(span, end);
     } finally {
+      pass?.end(gateEndOf(report, tokens, durationMs));
       services.metrics.requestEnded(labels, { ...ended, tokens, costUsd, isUnpriced });
       span?.end();
     }
@@ -308,6 +314,18 @@ export class MeteredCall {
       'the usage that the provider reported contradicts itself: the call is kept as estimated',
     );
   }
+}
+
+function gateEndOf({ failure, headers }: CallReport, tokens: TokenCounts, durationMs: number): GateEnd {
+  const counts = Object.values(tokens);
+  return {
+    kind: 'sent',
+    failure: failure?.kind,
+    retryAfterMs: failure?.retryAfterMs,
+    headers,
+    tokens: counts.length === 0 ? undefined : counts.reduce((sum, count) => sum + count, 0),
+    durationMs,
+  };
 }
 
 function outcomeOf(failure: ModelFailure | undefined, isUnsettled: boolean): CallSettlement['outcome'] {

@@ -82,6 +82,7 @@ function reportOfResult(
     answeredModel: typeof body?.model === 'string' ? body.model : undefined,
     tier: raw.tier,
     providerRequestId: requestIdOf(response?.headers),
+    headers: response?.headers,
     answer: encodeEmbeddingAnswer({
       embeddings,
       warnings,

@@ -138,6 +138,7 @@ export class MeteredLanguageModel implements LanguageModelV4 {
       answeredModel: result.response?.modelId,
       tier: body.tier ?? tierOfMetadata(result.providerMetadata),
       providerRequestId: requestIdOf(result.response?.headers) ?? result.response?.id,
+      headers: result.response?.headers,
       answer: encodeLanguageAnswer(answerOfResult(result)),
       count: this.#counter(options, () => contentText(result.content)),
     };

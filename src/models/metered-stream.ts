@@ -206,6 +206,7 @@ class MeteredStream {
       answeredModel: response.modelId,
       tier: raw.tier ?? tierOfMetadata(this.#finish?.providerMetadata),
       providerRequestId: requestIdOf(headers) ?? response.id,
+      headers,
       answer: failure === undefined ? this.#encodeAnswer() : undefined,
       count: counterOf(() => `${contentText(this.#content.content)}${this.#content.unfinishedText}`),
     };

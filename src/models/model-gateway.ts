@@ -1,4 +1,5 @@
 import type { Tracer } from '@opentelemetry/api';
+import type { CallGate } from '../admission/call-gate.ts';
 import type { PayloadStore } from '../drivers/payload-store/payload-store.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { invariant } from '../kernel/invariant.ts';
@@ -28,6 +29,8 @@ export interface ModelGatewayOptions {
   readonly maxInlineAnswerBytes?: number;
   readonly metrics?: MillraceMetrics;
   readonly tracer?: Tracer;
+  /** What every request passes before it is reserved, in order. */
+  readonly gates?: readonly CallGate[];
 }
 
 export interface ScopeOptions {
@@ -53,6 +56,7 @@ export class ModelGateway {
     this.#registry = options.registry;
     this.#tracer = options.tracer;
     this.#services = {
+      gates: options.gates ?? [],
       ledger: options.ledger,
       pricer: options.pricer,
       limitsOf: rememberedLimits(options.pricer),

@@ -1,10 +1,12 @@
 import { AppError } from '../kernel/app-error.ts';
+import { findParked, type ParkReason } from '../kernel/parked.ts';
 import type { RetryPolicy } from './stage-definition.ts';
 
 /*
  * What becomes of a message whose attempt failed: one pure decision.
  *
  *   the lease was lost, or the host stops  ─► hand back, no attempt counted
+ *   it may not go on now (pause, limit)    ─► park, no attempt counted
  *   may pass, attempts left                ─► retry after a pause (the provider's own, when it named one)
  *   may pass, none left                    ─► dead letter
  *   cannot pass (bad input, refusal, bug)  ─► dead letter at once
@@ -12,6 +14,12 @@ import type { RetryPolicy } from './stage-definition.ts';
 
 export type FailureDecision =
   | { readonly kind: 'hand_back' }
+  | {
+      readonly kind: 'park';
+      readonly reason: ParkReason;
+      readonly delayMs: number | undefined;
+      readonly parkedFor: string | undefined;
+    }
   | { readonly kind: 'retry'; readonly delayMs: number }
   | { readonly kind: 'dead_letter'; readonly why: 'not_retryable' | 'attempts_exhausted' };
 
@@ -28,6 +36,11 @@ export interface FailedAttempt {
 
 export function decideFailure(failed: FailedAttempt): FailureDecision {
   if (failed.interrupted) return { kind: 'hand_back' };
+  const parked = findParked(failed.error);
+  if (parked !== undefined) {
+    const { reason, delayMs, parkedFor } = parked;
+    return { kind: 'park', reason, delayMs, parkedFor };
+  }
   if (!isRetryable(failed.error)) return { kind: 'dead_letter', why: 'not_retryable' };
   if (failed.attemptsBefore >= failed.policy.attempts)
     return { kind: 'dead_letter', why: 'attempts_exhausted' };

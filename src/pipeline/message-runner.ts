@@ -199,7 +199,6 @@ export class MessageRunner {
     const { id } = message.envelope;
     const { fence } = message;
     const durationMs = clock.monotonicMs() - run.startedMs;
-    metrics.observe('stage_duration_seconds', { owner, stage: name, outcome: 'failure' }, durationMs / 1000);
     const decision = decideFailure({
       error,
       attemptsBefore: message.attempts,
@@ -207,12 +206,26 @@ export class MessageRunner {
       interrupted: this.#stopping || run.held.isLost(),
       random: random(),
     });
+    if (decision.kind !== 'park')
+      metrics.observe(
+        'stage_duration_seconds',
+        { owner, stage: name, outcome: 'failure' },
+        durationMs / 1000,
+      );
     const code = failureCode(error);
     switch (decision.kind) {
       case 'hand_back':
         logger().warn({ error, code }, 'the message is handed back');
         await ledger.handBack([{ id, fence, leaseMs: 0 }]);
         return;
+      case 'park': {
+        const { delayMs, parkedFor, reason } = decision;
+        if (!(await ledger.park({ id, fence, delayMs, parkedFor }))) break;
+        metrics.increment('messages_parked_total', { owner, stage: name, reason });
+        logger().debug({ reason, delayMs, parkedFor }, 'the message waits; no attempt is counted');
+        if (parkedFor === undefined) publisher.wake(message.envelope, fence, delayMs ?? 0);
+        return;
+      }
       case 'retry':
         if (
           !(await ledger.retry({ id, fence, delayMs: decision.delayMs, code, detail: failureDetail(error) }))

@@ -1,0 +1,39 @@
+import { AppError } from './app-error.ts';
+
+/** Why work waits though nothing failed. */
+export const parkReasons = ['hold', 'breaker', 'rate_limit', 'budget', 'retry_budget'] as const;
+export type ParkReason = (typeof parkReasons)[number];
+
+export interface ParkedOptions {
+  readonly reason: ParkReason;
+  /** When it is worth another try; absent when only `parkedFor` can end the wait. */
+  readonly delayMs?: number;
+  /** What must be lifted first: "hold:<id>", "budget:<name>". The message then waits until it is released by that name. */
+  readonly parkedFor?: string;
+}
+
+/**
+ * The work may not go on now, through no fault of its own: a pause, a limit, a budget. The message is put aside, no
+ * attempt is counted, and what its steps have paid for is reused when it comes back.
+ */
+export class Parked extends AppError {
+  readonly reason: ParkReason;
+  readonly delayMs: number | undefined;
+  readonly parkedFor: string | undefined;
+
+  constructor(message: string, { reason, delayMs, parkedFor }: ParkedOptions) {
+    super('MILLRACE_WORK_PARKED', message, { retryable: true });
+    this.reason = reason;
+    this.delayMs = delayMs;
+    this.parkedFor = parkedFor;
+  }
+}
+
+/** The park in an error or in what it was caused by: handlers wrap what they catch. */
+export function findParked(error: unknown): Parked | undefined {
+  for (let current = error, depth = 0; current instanceof Error && depth < 5; depth += 1) {
+    if (current instanceof Parked) return current;
+    current = current.cause;
+  }
+  return undefined;
+}

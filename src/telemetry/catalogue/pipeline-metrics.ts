@@ -1,0 +1,131 @@
+import { ofStage } from './common-labels.ts';
+import type { MetricCatalogue } from './metric-definition.ts';
+
+/** Fed by src/pipeline: publisher, worker, runner, failure policy, sweeper; and by src/operations. */
+export const pipelineMetrics = {
+  stage_enqueued_total: {
+    type: 'counter',
+    unit: 'messages',
+    labels: ofStage,
+    help: 'Messages admitted to or emitted for the stage.',
+  },
+  stage_messages_total: {
+    type: 'counter',
+    unit: 'messages',
+    labels: { ...ofStage, outcome: ['success', 'failed', 'dead_lettered', 'skipped'] },
+    help: 'Messages that ended in the stage, by outcome; a cancelled one is skipped.',
+  },
+  stage_duration_seconds: {
+    type: 'histogram',
+    unit: 'seconds',
+    labels: { ...ofStage, outcome: ['success', 'failure'] },
+    help: 'Time from lease to finish of one attempt.',
+    buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600],
+  },
+  stage_retries_total: {
+    type: 'counter',
+    unit: 'attempts',
+    labels: {
+      ...ofStage,
+      reason: [
+        'rate_limited',
+        'timeout',
+        'provider_error',
+        'network',
+        'store_unavailable',
+        'lease_lost',
+        'error',
+      ],
+    },
+    help: 'Attempts that failed and are tried again later, by reason.',
+  },
+  messages_parked_total: {
+    type: 'counter',
+    unit: 'messages',
+    labels: { ...ofStage, reason: ['hold', 'breaker', 'rate_limit', 'budget', 'retry_budget'] },
+    help: 'Messages put aside without blame because they might not go on at the time.',
+  },
+  queue_wait_seconds: {
+    type: 'histogram',
+    unit: 'seconds',
+    labels: ofStage,
+    help: 'Time from when a message was due until a worker leased it.',
+    buckets: [0.01, 0.1, 0.5, 1, 5, 15, 30, 60, 300, 900, 3600, 14400, 86400],
+  },
+  message_age_seconds: {
+    type: 'histogram',
+    unit: 'seconds',
+    labels: ofStage,
+    help: 'Time from the admission of the root message to the end of a message in a terminal stage.',
+    buckets: [1, 5, 15, 30, 60, 300, 900, 1800, 3600, 14400, 43200, 86400],
+  },
+  queue_jobs: {
+    type: 'gauge',
+    unit: 'jobs',
+    labels: { ...ofStage, state: ['waiting', 'delayed', 'active'] },
+    help: 'Jobs in the queue of the stage; every process reports the same, so aggregate with max.',
+  },
+  queue_oldest_waiting_seconds: {
+    type: 'gauge',
+    unit: 'seconds',
+    labels: ofStage,
+    help: 'How long the message that is due longest has waited.',
+  },
+  worker_active: {
+    type: 'gauge',
+    unit: 'messages',
+    labels: ofStage,
+    help: 'Messages that this process is handling.',
+  },
+  worker_concurrency: {
+    type: 'gauge',
+    unit: 'messages',
+    labels: ofStage,
+    help: 'Messages that this process may handle at once.',
+  },
+  dlq_messages_total: {
+    type: 'counter',
+    unit: 'messages',
+    labels: {
+      ...ofStage,
+      reason: [
+        'attempts_exhausted',
+        'not_retryable',
+        'message_invalid',
+        'message_unsupported',
+        'payload_missing',
+      ],
+    },
+    help: 'Messages that were given up on, by reason.',
+  },
+  dlq_actions_total: {
+    type: 'counter',
+    unit: 'messages',
+    labels: { ...ofStage, action: ['replayed', 'discarded'] },
+    help: 'Dead letters that operators replayed or discarded through this process; the audit has all of them.',
+  },
+  dlq_depth: {
+    type: 'gauge',
+    unit: 'messages',
+    labels: ofStage,
+    help: 'Dead letters that are neither replayed nor discarded; aggregate with max.',
+  },
+  dlq_oldest_age_seconds: {
+    type: 'gauge',
+    unit: 'seconds',
+    labels: ofStage,
+    help: 'Age of the oldest dead letter that is not discarded; 0 when there is none.',
+  },
+  step_diverged_total: {
+    type: 'counter',
+    unit: 'calls',
+    labels: { stage: 'open' },
+    help: 'Recorded answers that were not reused because the request of their step had changed.',
+  },
+  sweeper_republished_total: {
+    type: 'counter',
+    unit: 'jobs',
+    labels: { reason: ['unpublished', 'expired', 'store_emptied'] },
+    help: 'Jobs that the sweeper added again: never published, lease expired, or the queue store was emptied.',
+  },
+} as const satisfies MetricCatalogue;
