@@ -1,14 +1,15 @@
 -- Which message is next, and what may not go on.
 
 alter table millrace.messages
-  -- What must be lifted before this message may go on ("hold:…", "budget:…"); null when only time keeps it waiting.
+  -- What must be lifted before this message may go on ("hold:…", "budget:…", "order"); null when only time keeps it waiting.
   add column parked_for text,
   -- Messages of a stage that share a key go one after another.
   add column order_key text,
   add constraint messages_parked_state check (parked_for is null or state = 'pending') not valid;
 
--- The next messages of a stage: by lane, then in turn by customer, then by age.
-create index messages_ready on millrace.messages (stage, lane, customer, available_at, id)
+-- The next messages of a stage: by lane, then in turn by customer, then by age. Claims go from customer to customer;
+-- in byte order that is quicker than in a language's.
+create index messages_ready on millrace.messages (stage, lane, customer collate "C", available_at, id)
   where state = 'pending' and parked_for is null;
 create index messages_parked on millrace.messages (parked_for) where parked_for is not null;
 create index messages_order on millrace.messages (stage, order_key, created_at, id)

@@ -5,8 +5,9 @@ import type { AdmissionOutcome, MessageLedger } from '../ledger/message-ledger.t
 import type { MessageVersion } from '../messages/message-type.ts';
 import { type Origin, parseOrigin } from '../messages/origin.ts';
 import { newTraceParent, parseTraceParent } from '../telemetry/trace-context.ts';
-import { type Lane, defaultLane } from './lane.ts';
+import type { Lane } from './lane.ts';
 import type { MessageBodies } from './message-bodies.ts';
+import { placementOf } from './placement.ts';
 import type { Publisher } from './publisher.ts';
 import type { DataOf } from './stage-context.ts';
 import type { RegisteredStage, StageRegistry } from './stage-registry.ts';
@@ -81,18 +82,24 @@ export class Admissions {
       data: consumer.definition.consumes.read(sent.version, sent.data),
     }));
     const { body, bodyBytes } = await bodies.store(sent.typeName, sent.data);
-    const admissions = checked.map(({ consumer: { definition }, data }) => ({
-      envelope: {
-        ...envelope,
-        id: consumers.length === 1 ? envelope.id : derivedId(envelope.at, envelope.id, definition.name),
-        pipeline: definition.pipeline,
-        stage: definition.name,
-        owner: definition.owner,
-        lane: options.lane ?? definition.laneOf?.({ data }) ?? defaultLane,
-      },
-      body,
-      bodyBytes,
-    }));
+    const { lane: asked } = options;
+    const admissions = checked.map(({ consumer: { definition }, data }) => {
+      const given = { ...(asked === undefined ? {} : { lane: asked }), body, bodyBytes };
+      const { lane, orderKey } = placementOf(definition, data, given);
+      return {
+        envelope: {
+          ...envelope,
+          id: consumers.length === 1 ? envelope.id : derivedId(envelope.at, envelope.id, definition.name),
+          pipeline: definition.pipeline,
+          stage: definition.name,
+          owner: definition.owner,
+          lane,
+        },
+        orderKey,
+        body,
+        bodyBytes,
+      };
+    });
     const outcomes = await Promise.all(admissions.map((admission) => ledger.admit(admission)));
     admissions.forEach((admission, index) => {
       if (outcomes[index] === 'admitted') publisher.enqueued(admission.envelope, 0);

@@ -18,9 +18,9 @@ import type { StageContext } from './stage-context.ts';
 import type { RegisteredStage, StageRegistry } from './stage-registry.ts';
 
 /*
- * One wake-up call, from lease to end:
+ * One token, from claim to end. The wake-up call names a message, but which one is worked on is the ledger's choice:
  *
- *   lease ─► read and check the data ─► handler ─► calls settled ─► finish (result, emissions, done)
+ *   claim ─► read and check the data ─► handler ─► calls settled ─► finish (result, emissions, done)
  *                                          └─ error ─► decide: hand back, retry later, dead letter
  *
  * Every line between may be the last one of this process: nothing counts before `finish` or `settle` has
@@ -67,13 +67,19 @@ export class MessageRunner {
     this.#stopping = true;
   }
 
-  /** Does what a wake-up call asks, if there still is something to do. Resolves after the effect is durable. */
+  /** Works on the message of the stage that is next, if there is one. Resolves after the effect is durable. */
   async run(stage: RegisteredStage, wakeUp: WakeUp): Promise<void> {
     const { ledger, clock, keeper, logger, publisher } = this.#options;
-    const { name } = stage.definition;
+    const { name, laneWeights, orderBy } = stage.definition;
     const { leaseMs } = this.#leaseLengthOf(name);
     const askedAtMs = clock.monotonicMs();
-    const outcome = await ledger.lease(wakeUp.messageId, leaseMs);
+    const outcome = await ledger.claim({
+      stage: name,
+      leaseMs,
+      token: wakeUp.messageId,
+      weights: laneWeights,
+      isOrdered: orderBy !== undefined,
+    });
     switch (outcome.kind) {
       case 'leased':
         break;
@@ -81,6 +87,7 @@ export class MessageRunner {
         publisher.wakeLater(name, wakeUp, outcome.delayMs);
         return;
       case 'held_by_another':
+      case 'waits':
       case 'ended':
         return;
       case 'unknown':
@@ -187,6 +194,7 @@ export class MessageRunner {
         Math.max(0, endedAt.getTime() - message.envelope.admittedAt.getTime()) / 1000,
       );
     }
+    this.#wakeNextOfKey(run);
     for (const emission of written) {
       if (emission.stage !== '') publisher.enqueued({ ...emission, origin: message.envelope.origin }, 0);
     }
@@ -256,6 +264,7 @@ export class MessageRunner {
           outcomeLine: line,
         } as const;
         if (!(await ledger.end(end))) break;
+        this.#wakeNextOfKey(run);
         metrics.increment('stage_messages_total', { owner, stage: name, outcome: 'dead_lettered' });
         metrics.increment('dlq_messages_total', {
           owner,
@@ -270,6 +279,11 @@ export class MessageRunner {
       }
     }
     logger().warn({ code }, 'the lease had passed on; another worker decides');
+  }
+
+  /** The end let the next of the key go. Its own token may be gone; this one cannot be mistaken for any other's. */
+  #wakeNextOfKey({ message: { envelope, fence, orderKey } }: Run): void {
+    if (orderKey !== undefined) this.#options.publisher.wake(envelope, fence, 0);
   }
 
   #leaseLengthOf(stage: string): LeaseLength {

@@ -6,6 +6,7 @@ import { DeadLetters } from '../../src/ledger/dead-letters.ts';
 import { prune } from '../../src/ledger/retention.ts';
 import { SweepLedger } from '../../src/ledger/sweep-ledger.ts';
 import { DeadLetterFixture } from '../support/dead-letter-fixture.ts';
+import { claimOf } from '../support/ledger-fixture.ts';
 
 const everyone = {};
 
@@ -242,7 +243,7 @@ export function deadLettersContract(name: string, open: () => Promise<SqlDatabas
       expect(replayed.map(({ id, delayMs }) => [id, delayMs])).toEqual(
         ids.map((id, place) => [id, 1000 + place * 20_000]),
       );
-      expect(await fixture.messages.lease(ids[2] ?? '', 60_000)).toMatchObject({ kind: 'not_due' });
+      expect(await claimOf(database, fixture.messages, ids[2] ?? '', 60_000)).toMatchObject({ kind: 'not_due' });
       const sweeps = new SweepLedger(database);
       expect(await sweeps.sweep(10)).toEqual([]);
       await database.execute(
