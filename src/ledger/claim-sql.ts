@@ -72,7 +72,7 @@ export const claimMessages = named(
        from (
          select m.id, m.available_at, ${isBehindItsKey('m')} as is_behind
          from (
-           select m.id, m.available_at, m.created_at, m.stage, m.order_key, m.team, m.feature, m.batch
+           select m.id, m.available_at, m.stage, m.order_key, m.order_place, m.team, m.feature, m.batch
            from millrace.messages m
            where ${isReady} and m.stage = d.stage and m.lane = d.lane and m.customer collate "C" = d.customer
              and m.available_at <= statement_timestamp()

@@ -177,7 +177,7 @@ export class MessageLedger {
   async #writeAdmissions(items: readonly Admission[]): Promise<AdmissionOutcome[]> {
     const { rows } = await this.#database.query<{ id: Uuid }>(sql.admitMessages, [
       JSON.stringify(
-        items.map(({ envelope, orderKey, body, bodyBytes }) => ({
+        items.map(({ envelope, orderKey, body, bodyBytes }, place) => ({
           id: envelope.id,
           source: envelope.source,
           event_id: envelope.eventId,
@@ -193,6 +193,7 @@ export class MessageLedger {
           ...bodyColumns(body),
           body_bytes: bodyBytes,
           order_key: orderKey,
+          place,
         })),
       ),
     ]);
@@ -204,7 +205,9 @@ export class MessageLedger {
     const { rows } = await this.#database.query<{ id: Uuid }>(sql.finishMessages, [
       JSON.stringify(items.map(({ id, fence, result }) => ({ id, fence, result }))),
       JSON.stringify(
-        items.flatMap((item) => item.emissions.map((emission, place) => emissionRow(item.id, emission, place))),
+        items
+          .flatMap((item) => item.emissions.map((emission) => emissionRow(item.id, emission)))
+          .map((row, place) => ({ ...row, place })),
       ),
       JSON.stringify(items.map((item) => ({ message_id: item.id, line: item.outcomeLine }))),
     ]);
@@ -253,7 +256,7 @@ export class MessageLedger {
   }
 }
 
-function emissionRow(parentId: Uuid, emission: Emission, place: number): Record<string, unknown> {
+function emissionRow(parentId: Uuid, emission: Emission): Record<string, unknown> {
   return {
     id: emission.id,
     parent_id: parentId,
@@ -268,7 +271,6 @@ function emissionRow(parentId: Uuid, emission: Emission, place: number): Record<
     ...bodyColumns(emission.body),
     body_bytes: emission.bodyBytes,
     order_key: emission.orderKey,
-    place,
   };
 }
 

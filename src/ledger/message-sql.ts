@@ -1,5 +1,5 @@
 import type { SqlStatement } from '../drivers/sql-database/sql-database.ts';
-import { isBehindItsKey, releaseEarlier, releaseNext, setAside, unseenGrace } from './order-sql.ts';
+import { isBehindItsKey, newPlace, releaseEarlier, releaseNext, setAside, unseenGrace } from './order-sql.ts';
 
 /*
  * Every statement about messages. Groups come in as one JSON array and are taken apart by the database:
@@ -21,14 +21,14 @@ export const envelopeColumns = `m.id, m.root_id, m.parent_id, m.source, m.event_
 export const admitMessages = named(
   'ledger.admit_messages',
   `insert into millrace.messages (id, root_id, parent_id, source, event_id, type, version, pipeline, stage, owner, lane,
-     team, customer, feature, batch, labels, item, trace_parent, body, body_ref, body_bytes, order_key, state,
+     team, customer, feature, batch, labels, item, trace_parent, body, body_ref, body_bytes, order_key, order_place, state,
      available_at, wake_at, created_at, admitted_at, finished_at)
    select id, id, null, source, event_id, type, version, pipeline, stage, owner, lane,
-     team, customer, feature, batch, labels, item, trace_parent, body, body_ref, body_bytes, order_key, 'pending',
+     team, customer, feature, batch, labels, item, trace_parent, body, body_ref, body_bytes, order_key, ${newPlace('r')}, 'pending',
      clock_timestamp(), clock_timestamp() + ${unseenGrace}, clock_timestamp(), clock_timestamp(), null
    from json_to_recordset($1::json) as r(id uuid, source text, event_id text, type text, version int, pipeline text,
      stage text, owner text, lane text, team text, customer text, feature text, batch text, labels text, item text,
-     trace_parent text, body text, body_ref text, body_bytes int, order_key text)
+     trace_parent text, body text, body_ref text, body_bytes int, order_key text, place int)
    on conflict (id) do nothing
    returning id`,
 );
@@ -47,7 +47,6 @@ export const renewLeases = named(
 /**
  * $1 finished messages, $2 their emissions, $3 their outcome records. The end of a message, everything that it
  * emitted and the record of its outcome stand or fall together, and only the holder of the fence gets them in.
- * Emissions are created a microsecond after each other: their order is that in which the handler emitted them.
  */
 export const finishMessages = named(
   'ledger.finish_messages',
@@ -61,13 +60,13 @@ export const finishMessages = named(
        m.stage, m.order_key),
    emitted as (
      insert into millrace.messages (id, root_id, parent_id, source, event_id, type, version, pipeline, stage, owner, lane,
-       team, customer, feature, batch, labels, item, trace_parent, body, body_ref, body_bytes, order_key, state,
+       team, customer, feature, batch, labels, item, trace_parent, body, body_ref, body_bytes, order_key, order_place, state,
        available_at, wake_at, created_at, admitted_at, finished_at)
      select e.id, d.root_id, d.id, e.source, e.id::text, e.type, e.version, e.pipeline, e.stage, e.owner, e.lane,
-       d.team, d.customer, d.feature, d.batch, d.labels, d.item, e.trace_parent, e.body, e.body_ref, e.body_bytes, e.order_key,
+       d.team, d.customer, d.feature, d.batch, d.labels, d.item, e.trace_parent, e.body, e.body_ref, e.body_bytes, e.order_key, ${newPlace('e')},
        case when e.stage = '' then 'completed' else 'pending' end,
        clock_timestamp(), case when e.stage <> '' then clock_timestamp() + ${unseenGrace} end,
-       clock_timestamp() + e.place * interval '1 microsecond', d.admitted_at,
+       clock_timestamp(), d.admitted_at,
        case when e.stage = '' then clock_timestamp() end
      from json_to_recordset($2::json) as e(id uuid, parent_id uuid, source text, type text, version int, pipeline text,
        stage text, owner text, lane text, trace_parent text, body text, body_ref text, body_bytes int,
@@ -92,7 +91,7 @@ export const retryMessages = named(
        wake_at = clock_timestamp() + f.delay_ms * interval '1 millisecond' + ${unseenGrace}
      from json_to_recordset($1::json) as f(id uuid, fence int, delay_ms int)
      where m.id = f.id and m.fence = f.fence and m.state = 'leased'
-     returning m.id, m.fence, m.stage, m.order_key, m.created_at),
+     returning m.id, m.fence, m.stage, m.order_key, m.order_place),
    ${releaseEarlier('returned')},
    noted as (
      insert into millrace.failures (message_id, fence, at, code, retryable, detail)
@@ -133,7 +132,7 @@ export const handBackMessages = named(
      set state = 'pending', lease_owner = null, lease_until = null, available_at = clock_timestamp(), wake_at = clock_timestamp()
      from unnest($1::uuid[], $2::int[]) as u(id, fence)
      where m.id = u.id and m.fence = u.fence and m.state = 'leased'
-     returning m.id, m.stage, m.order_key, m.created_at),
+     returning m.id, m.stage, m.order_key, m.order_place),
    ${releaseEarlier('returned')}
    select id from returned`,
 );
@@ -152,7 +151,7 @@ export const parkMessages = named(
          then clock_timestamp() + coalesce(p.delay_ms, 0) * interval '1 millisecond' + ${unseenGrace} else 'infinity' end
      from json_to_recordset($1::json) as p(id uuid, fence int, delay_ms int, parked_for text)
      where m.id = p.id and m.fence = p.fence and m.state = 'leased'
-     returning m.id, m.stage, m.order_key, m.created_at),
+     returning m.id, m.stage, m.order_key, m.order_place),
    ${releaseEarlier('returned')}
    select id from returned`,
 );

@@ -15,6 +15,12 @@ export const setAside = 'order';
 /** How long after it was due a message may go unseen before the sweeper wakes it again. */
 export const unseenGrace = `interval '10 seconds'`;
 
+/** The place of a new row, given by its name: one step of the sequence for the statement, and the row's own in it. */
+export function newPlace(row: string): string {
+  return `case when ${row}.order_key is not null
+    then (select nextval('millrace.order_places')) * 1000000 + ${row}.place end`;
+}
+
 const isAnyLeased = (row: string): string => `coalesce((select true from millrace.messages o
     where o.stage = ${row}.stage and o.order_key = ${row}.order_key and o.state = 'leased' limit 1), false)`;
 
@@ -23,7 +29,7 @@ export function isBehindItsKey(row: string): string {
   return `case when ${row}.order_key is null then false else ${isAnyLeased(row)} or coalesce((select true
     from millrace.messages o
     where o.stage = ${row}.stage and o.order_key = ${row}.order_key and o.wake_at is not null
-      and (o.created_at, o.id) < (${row}.created_at, ${row}.id) limit 1), false) end`;
+      and o.order_place < ${row}.order_place limit 1), false) end`;
 }
 
 const letGo = `parked_for = null, wake_at = clock_timestamp() + ${unseenGrace}`;
@@ -35,7 +41,7 @@ export function releaseNext(ended: string): string {
 
 /** As releaseNext, for messages that stay open: only an earlier one may go before them. */
 export function releaseEarlier(returned: string): string {
-  return released(returned, '(m.created_at, m.id) < (e.created_at, e.id)');
+  return released(returned, 'm.order_place < e.order_place');
 }
 
 function released(from: string, condition: string): string {
@@ -45,7 +51,7 @@ function released(from: string, condition: string): string {
        select first.id from ${from} e cross join lateral (
          select m.id from millrace.messages m
          where m.stage = e.stage and m.order_key = e.order_key and m.wake_at is not null and ${condition}
-         order by m.created_at, m.id limit 1) first
+         order by m.order_place limit 1) first
        where e.order_key is not null)))`;
 }
 
@@ -57,7 +63,7 @@ export const releaseHeads: SqlStatement = {
      select first.id from unnest($1::text[], $2::text[]) as k(stage, order_key) cross join lateral (
        select m.id from millrace.messages m
        where m.stage = k.stage and m.order_key = k.order_key and m.wake_at is not null
-       order by m.created_at, m.id limit 1) first
+       order by m.order_place limit 1) first
      where not ${isAnyLeased('k')}))
    returning n.id`,
 };

@@ -98,7 +98,9 @@ export function ledgerCallsContract(name: string, open: () => Promise<SqlDatabas
       const [unseen, died] = [await harness.admitted(), await harness.admitted()];
       await harness.leased(died);
       expect(await sweep.sweep(10)).toEqual([]);
-      await database.execute("update millrace.messages set wake_at = clock_timestamp() - interval '1 s'");
+      await database.execute(
+        `update millrace.messages set wake_at = clock_timestamp() - interval '1 s', lease_until = lease_until - interval '1 hour'`,
+      );
       const found = await sweep.sweep(10);
       expect(new Map(found.map((message) => [message.id, message.state]))).toEqual(
         new Map([
@@ -106,6 +108,7 @@ export function ledgerCallsContract(name: string, open: () => Promise<SqlDatabas
           [died, 'leased'],
         ]),
       );
+      expect(await harness.stateOf(died)).toMatchObject({ state: 'pending', fence: 1, attempts: 0 });
       expect(await sweep.sweep(10)).toEqual([]);
       expect(
         (await sweep.listOpen('00000000-0000-0000-0000-000000000000', 10))

@@ -5,6 +5,7 @@ import { PgliteSqlDatabase } from '../../src/drivers/sql-database/sql-database.p
 import { PostgresSqlDatabase } from '../../src/drivers/sql-database/sql-database.postgres.ts';
 import { PostgresServer } from '../support/postgres-server.ts';
 import { canRun, postgresPrograms } from '../support/required-programs.ts';
+import { claimsContract } from './claims.contract.ts';
 import { ledgerCallsContract } from './ledger-calls.contract.ts';
 import { ledgerMessagesContract } from './ledger-messages.contract.ts';
 
@@ -17,6 +18,7 @@ describe('PGlite', () => {
   afterAll(() => database.close());
   ledgerMessagesContract('PGlite', () => Promise.resolve(database));
   ledgerCallsContract('PGlite', () => Promise.resolve(database));
+  claimsContract('PGlite', () => Promise.resolve(database));
 });
 
 describe.skipIf(!canRun(postgresPrograms()))('PostgreSQL', () => {
@@ -38,4 +40,5 @@ describe.skipIf(!canRun(postgresPrograms()))('PostgreSQL', () => {
   });
   ledgerMessagesContract('PostgreSQL', () => Promise.resolve(database));
   ledgerCallsContract('PostgreSQL', () => Promise.resolve(database));
+  claimsContract('PostgreSQL', () => Promise.resolve(database));
 });

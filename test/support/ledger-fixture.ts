@@ -117,7 +117,7 @@ export class LedgerHarness {
   static async begin(database: SqlDatabase): Promise<LedgerHarness> {
     await database.execute(
       `truncate millrace.messages, millrace.failures, millrace.calls, millrace.outbox, millrace.export_batches,
-         millrace.pruned_totals, millrace.role_leases`,
+         millrace.pruned_totals, millrace.role_leases, millrace.holds`,
     );
     return new LedgerHarness(database);
   }
