@@ -46,7 +46,8 @@ describe('the lanes of a stage', () => {
           for (const wanted of claims) {
             const result = claim(times, weights, waiting, wanted);
             times = result.times;
-            for (const [lane, taken] of Object.entries(result.taken)) total[lane] = (total[lane] ?? 0) + taken;
+            for (const [lane, taken] of Object.entries(result.taken))
+              total[lane] = (total[lane] ?? 0) + taken;
           }
           // What each got, in units of its weight, differs by no more than one message of the lightest lane.
           const served = Object.entries(weights).map(([lane, share]) => (total[lane] ?? 0) / share);

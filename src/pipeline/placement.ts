@@ -24,12 +24,13 @@ export function placementOf(
 ): Placement {
   const characters = body.kind === 'inline' ? body.json.length : bodyBytes;
   const chosen =
-    lane ??
-    definition.laneOf?.({ data }) ??
-    (isShort(definition, characters) ? 'short' : defaultLane);
+    lane ?? definition.laneOf?.({ data }) ?? (isShort(definition, characters) ? 'short' : defaultLane);
   if (!lanes.includes(chosen)) throw invalid('lane', `must be one of ${lanes.join(', ')}`);
   const orderKey = definition.orderBy?.({ data });
-  if (orderKey !== undefined && (orderKey === '' || orderKey.length > maxKeyLength || orderKey.includes('\u0000'))) {
+  if (
+    orderKey !== undefined &&
+    (orderKey === '' || orderKey.length > maxKeyLength || orderKey.includes('\u0000'))
+  ) {
     throw invalid('orderBy', `must have 1 to ${maxKeyLength} characters and no U+0000`);
   }
   return { lane: chosen, orderKey };

@@ -45,12 +45,16 @@ export function claimsContract(name: string, open: () => Promise<SqlDatabase>): 
       const { by = ledger, tokens = [], ...parts } = options;
       const ask = { stage: 'first', leaseMs, ...parts };
       return await Promise.all(
-        Array.from({ length: count }, (_, at) => by.claim({ ...ask, token: tokens[at] ?? newId(new Date()) })),
+        Array.from({ length: count }, (_, at) =>
+          by.claim({ ...ask, token: tokens[at] ?? newId(new Date()) }),
+        ),
       );
     }
 
     async function claimed(...asked: Parameters<typeof claim>): Promise<readonly LeasedMessage[]> {
-      return (await claim(...asked)).flatMap((outcome) => (outcome.kind === 'leased' ? [outcome.message] : []));
+      return (await claim(...asked)).flatMap((outcome) =>
+        outcome.kind === 'leased' ? [outcome.message] : [],
+      );
     }
 
     const finish = (message: LeasedMessage): Promise<boolean> =>
@@ -103,7 +107,9 @@ export function claimsContract(name: string, open: () => Promise<SqlDatabase>): 
     it('finds the one customer who is due among many who are not', async () => {
       const early = Array.from({ length: 300 }, (_, at) => `customer-${String(at).padStart(3, '0')}`);
       await Promise.all(early.map((customer) => admit(1, { customer })));
-      await database.execute(`update millrace.messages set available_at = clock_timestamp() + interval '1 hour'`);
+      await database.execute(
+        `update millrace.messages set available_at = clock_timestamp() + interval '1 hour'`,
+      );
       const [due] = await admit(1, { customer: 'zulu' });
       expect((await claimed(1)).map(({ envelope }) => envelope.id)).toEqual([due]);
     });
@@ -116,7 +122,9 @@ export function claimsContract(name: string, open: () => Promise<SqlDatabase>): 
       for (let turn = 0; turn < 20; turn += 1) one.push(...(await claimed(1)));
       expect(countBy(one, 'lane')).toEqual({ interactive: 16, bulk: 4 });
       const equal = { interactive: 1, bulk: 1 };
-      expect(countBy(await claimed(20, { by: someLedger(database, 'other'), weights: equal }), 'lane')).toEqual({
+      expect(
+        countBy(await claimed(20, { by: someLedger(database, 'other'), weights: equal }), 'lane'),
+      ).toEqual({
         interactive: 10,
         bulk: 10,
       });
@@ -127,7 +135,10 @@ export function claimsContract(name: string, open: () => Promise<SqlDatabase>): 
       const [first] = await admit(1, { stage: 'first' });
       const [second] = await admit(1, { stage: 'second' });
       const outcomes = await Promise.all([claimed(2, { stage: 'second' }), claimed(2, { stage: 'first' })]);
-      expect(outcomes.map((messages) => messages.map(({ envelope }) => envelope.id))).toEqual([[second], [first]]);
+      expect(outcomes.map((messages) => messages.map(({ envelope }) => envelope.id))).toEqual([
+        [second],
+        [first],
+      ]);
     });
 
     it('gives every message once, however many claim at once', async () => {
@@ -176,10 +187,15 @@ export function claimsContract(name: string, open: () => Promise<SqlDatabase>): 
       const free = { ...other, envelope: { ...other.envelope, id: newId(new Date()), stage: 'first' } };
       for (const admission of [held, other, free]) await ledger.admit(admission);
       await hold(scope, value);
-      expect(await claim(1, { tokens: [held.envelope.id], weights: { bulk: 1 } })).toEqual([{ kind: 'waits' }]);
+      expect(await claim(1, { tokens: [held.envelope.id], weights: { bulk: 1 } })).toEqual([
+        { kind: 'waits' },
+      ]);
       const taken = [...(await claimed(2)), ...(await claimed(2, { stage: 'second' }))];
       const ids = taken.map(({ envelope }) => envelope.id);
-      const expected = { all: [], stage: [other.envelope.id] }[scope] ?? [free.envelope.id, other.envelope.id];
+      const expected = { all: [], stage: [other.envelope.id] }[scope] ?? [
+        free.envelope.id,
+        other.envelope.id,
+      ];
       expect(ids).toEqual(expected);
     });
 
@@ -202,7 +218,8 @@ export function claimsContract(name: string, open: () => Promise<SqlDatabase>): 
         for (const message of messages) {
           const isFirstTry = message.attempts === 0 && turn < 2;
           const { id } = message.envelope;
-          if (isFirstTry) await ledger.retry({ id, fence: message.fence, delayMs: 0, code: 'X', detail: '{}' });
+          if (isFirstTry)
+            await ledger.retry({ id, fence: message.fence, delayMs: 0, code: 'X', detail: '{}' });
           else if (await finish(message)) done.push(...(ids.includes(id) ? [id] : []));
         }
       }
@@ -216,9 +233,7 @@ export function claimsContract(name: string, open: () => Promise<SqlDatabase>): 
       const workers = Array.from({ length: 4 }, (_, at) => someLedger(database, `worker-${at}`));
       const done = new Map<string, string[]>(keys.map((key) => [key, []]));
       for (let round = 0; round < 60; round += 1) {
-        const messages = (
-          await Promise.all(workers.map((by) => claimed(6, { by, isOrdered: true })))
-        ).flat();
+        const messages = (await Promise.all(workers.map((by) => claimed(6, { by, isOrdered: true })))).flat();
         expect(new Set(messages.map(({ orderKey }) => orderKey)).size).toBe(messages.length);
         await Promise.all(
           messages.map(async (message) => {
@@ -250,7 +265,9 @@ export function claimsContract(name: string, open: () => Promise<SqlDatabase>): 
       );
       const [working] = await claimed(1, { isOrdered: true });
       expect(working?.envelope.id).toBe(late);
-      await database.execute(`update millrace.messages set order_place = order_place + 9000000 where id = '${late}'`);
+      await database.execute(
+        `update millrace.messages set order_place = order_place + 9000000 where id = '${late}'`,
+      );
       await database.execute(`update millrace.messages set parked_for = null where id = '${early}'`);
       expect(await claim(1, { isOrdered: true, tokens: [early] })).toEqual([{ kind: 'waits' }]);
       await ledger.retry({ id: late, fence: working?.fence ?? 0, delayMs: 0, code: 'X', detail: '{}' });
@@ -264,7 +281,9 @@ export function claimsContract(name: string, open: () => Promise<SqlDatabase>): 
       await database.execute(
         `update millrace.messages set state = 'completed', wake_at = null, finished_at = clock_timestamp() where id = '${first}'`,
       );
-      await database.execute(`update millrace.messages set wake_at = clock_timestamp() - interval '1 s' where wake_at is not null`);
+      await database.execute(
+        `update millrace.messages set wake_at = clock_timestamp() - interval '1 s' where wake_at is not null`,
+      );
       const found = await new SweepLedger(database).sweep(10);
       expect(found.map(({ id, isParked }) => ({ id, isParked }))).toEqual([{ id: second, isParked: false }]);
       expect((await claimed(1, { isOrdered: true })).map(({ envelope }) => envelope.id)).toEqual([second]);

@@ -243,7 +243,9 @@ export function deadLettersContract(name: string, open: () => Promise<SqlDatabas
       expect(replayed.map(({ id, delayMs }) => [id, delayMs])).toEqual(
         ids.map((id, place) => [id, 1000 + place * 20_000]),
       );
-      expect(await claimOf(database, fixture.messages, ids[2] ?? '', 60_000)).toMatchObject({ kind: 'not_due' });
+      expect(await claimOf(database, fixture.messages, ids[2] ?? '', 60_000)).toMatchObject({
+        kind: 'not_due',
+      });
       const sweeps = new SweepLedger(database);
       expect(await sweeps.sweep(10)).toEqual([]);
       await database.execute(
