@@ -8,6 +8,7 @@ import { ExportLedger } from '../ledger/export-ledger.ts';
 import type { FlushObserver } from '../ledger/group-commit.ts';
 import { MessageLedger } from '../ledger/message-ledger.ts';
 import { prune } from '../ledger/retention.ts';
+import { StageBacklog } from '../ledger/stage-backlog.ts';
 import { SweepLedger } from '../ledger/sweep-ledger.ts';
 import { AbandonedCalls } from '../models/abandoned-calls.ts';
 import { ModelGateway } from '../models/model-gateway.ts';
@@ -66,6 +67,7 @@ export class Host {
   readonly calls: CallLedger;
   readonly exports: ExportLedger;
   readonly sweeps: SweepLedger;
+  readonly #backlog: StageBacklog;
   readonly exporter: UsageExporter;
   readonly gateway: ModelGateway;
   readonly deadLetters: DeadLetterOffice;
@@ -94,6 +96,7 @@ export class Host {
     this.messages = new MessageLedger({ database: stores.database, clock, worker, onFlush: parts.onFlush });
     this.exports = new ExportLedger(stores.database);
     this.sweeps = new SweepLedger(stores.database);
+    this.#backlog = new StageBacklog(stores.database);
     this.#publisher = new Publisher({ queues: stores.queues, clock, logger, metrics });
     const bodies = new MessageBodies(stores.payloads, configuration.messages);
     const publisher = this.#publisher;
@@ -113,6 +116,7 @@ export class Host {
     });
     this.#runner = new MessageRunner({
       ledger: this.messages,
+      backlog: this.#backlog,
       gateway,
       keeper: this.#keeper,
       bodies,
@@ -284,6 +288,7 @@ export class Host {
     const gauges = new GaugeReader({
       metrics,
       sweeps,
+      backlog: this.#backlog,
       exports: this.exports,
       calls: this.calls,
       queues: stores.queues,

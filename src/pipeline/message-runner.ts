@@ -2,6 +2,7 @@ import type { WakeUp } from '../drivers/queue/queue.ts';
 import { AppError } from '../kernel/app-error.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { MessageLedger } from '../ledger/message-ledger.ts';
+import type { StageBacklog } from '../ledger/stage-backlog.ts';
 import type { LeasedMessage } from '../ledger/stored-message.ts';
 import type { CallScope, ModelGateway } from '../models/model-gateway.ts';
 import { type Logger, messageFields } from '../telemetry/logger.ts';
@@ -29,6 +30,7 @@ import type { RegisteredStage, StageRegistry } from './stage-registry.ts';
 
 export interface MessageRunnerOptions {
   readonly ledger: MessageLedger;
+  readonly backlog: StageBacklog;
   readonly gateway: ModelGateway;
   readonly keeper: LeaseKeeper;
   readonly bodies: MessageBodies;
@@ -194,7 +196,7 @@ export class MessageRunner {
         Math.max(0, endedAt.getTime() - message.envelope.admittedAt.getTime()) / 1000,
       );
     }
-    this.#wakeNextOfKey(run);
+    this.#ended(run);
     for (const emission of written) {
       if (emission.stage !== '') publisher.enqueued({ ...emission, origin: message.envelope.origin }, 0);
     }
@@ -264,7 +266,7 @@ export class MessageRunner {
           outcomeLine: line,
         } as const;
         if (!(await ledger.end(end))) break;
-        this.#wakeNextOfKey(run);
+        this.#ended(run);
         metrics.increment('stage_messages_total', { owner, stage: name, outcome: 'dead_lettered' });
         metrics.increment('dlq_messages_total', {
           owner,
@@ -282,7 +284,8 @@ export class MessageRunner {
   }
 
   /** The end let the next of the key go. Its own token may be gone; this one cannot be mistaken for any other's. */
-  #wakeNextOfKey({ message: { envelope, fence, orderKey } }: Run): void {
+  #ended({ message: { envelope, fence, orderKey } }: Run): void {
+    this.#options.backlog.ended(envelope.stage);
     if (orderKey !== undefined) this.#options.publisher.wake(envelope, fence, 0);
   }
 

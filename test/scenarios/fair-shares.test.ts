@@ -107,7 +107,9 @@ describe.skipIf(!canRunHere)('two workers under a flood', () => {
     await enough.promise;
     const first = done.slice(0, counted);
     const share = first.filter((lane) => lane === 'bulk').length / counted;
-    console.log(`bulk got ${(share * 100).toFixed(1)} % of ${counted} messages beside a flood of interactive ones`);
+    console.log(
+      `bulk got ${(share * 100).toFixed(1)} % of ${counted} messages beside a flood of interactive ones`,
+    );
     expect(share).toBeGreaterThan(0.15);
     expect(share).toBeLessThan(0.25);
     // From beginning to end, not only in the sum.
@@ -118,58 +120,63 @@ describe.skipIf(!canRunHere)('two workers under a flood', () => {
     }
   });
 
-  it('keeps the others’ turn while one customer sends a hundred times as much', { timeout: 120_000 }, async () => {
-    const stage = defineStage('turns', { consumes: Job.upTo(1), concurrency: 4 });
-    const slots = 8;
-    const workMs = 80;
-    const begun = new Map<string, { readonly order: number; readonly atMs: number }>();
-    const handler = {
-      handle: async ({ eventId }: Message): Promise<void> => {
-        begun.set(eventId, { order: begun.size, atMs: performance.now() });
-        await pause(workMs);
-      },
-    };
-    const stages = [{ definition: stage as never, handler }];
-    const api = await startHost('customers', ['api', 'relay'], stages);
-    await Promise.all(['a', 'b'].map(() => startHost('customers', ['worker'], stages)));
-    const admit = async (customer: string, id: string): Promise<void> => {
-      await api.admissions.admit(Job.v1, { n: 1 }, { id, origin: { team: 't', customer, feature: 'f' } });
-    };
-    const others = ['ann', 'bob', 'cyd', 'dee', 'eve'];
-    const turns = 12;
-    const paceMs = 120;
-    /** Each of the others sends a message a turn: how long from sending to the end of the work, and what came between. */
-    const measure = async (name: string): Promise<{ readonly ms: number; readonly between: number }[]> => {
-      const sent: { readonly id: string; readonly atMs: number; readonly before: number }[] = [];
-      for (let turn = 0; turn < turns; turn += 1) {
-        for (const customer of others) {
-          const id = `${name}-${customer}-${turn}`;
-          sent.push({ id, atMs: performance.now(), before: begun.size });
-          await admit(customer, id);
+  it(
+    'keeps the others’ turn while one customer sends a hundred times as much',
+    { timeout: 120_000 },
+    async () => {
+      const stage = defineStage('turns', { consumes: Job.upTo(1), concurrency: 4 });
+      const slots = 8;
+      const workMs = 80;
+      const begun = new Map<string, { readonly order: number; readonly atMs: number }>();
+      const handler = {
+        handle: async ({ eventId }: Message): Promise<void> => {
+          begun.set(eventId, { order: begun.size, atMs: performance.now() });
+          await pause(workMs);
+        },
+      };
+      const stages = [{ definition: stage as never, handler }];
+      const api = await startHost('customers', ['api', 'relay'], stages);
+      await Promise.all(['a', 'b'].map(() => startHost('customers', ['worker'], stages)));
+      const admit = async (customer: string, id: string): Promise<void> => {
+        await api.admissions.admit(Job.v1, { n: 1 }, { id, origin: { team: 't', customer, feature: 'f' } });
+      };
+      const others = ['ann', 'bob', 'cyd', 'dee', 'eve'];
+      const turns = 12;
+      const paceMs = 120;
+      /** Each of the others sends a message a turn: how long from sending to the end of the work, and what came between. */
+      const measure = async (name: string): Promise<{ readonly ms: number; readonly between: number }[]> => {
+        const sent: { readonly id: string; readonly atMs: number; readonly before: number }[] = [];
+        for (let turn = 0; turn < turns; turn += 1) {
+          for (const customer of others) {
+            const id = `${name}-${customer}-${turn}`;
+            sent.push({ id, atMs: performance.now(), before: begun.size });
+            await admit(customer, id);
+          }
+          await pause(paceMs);
         }
-        await pause(paceMs);
+        await expect.poll(() => sent.every(({ id }) => begun.has(id)), { timeout: 60_000 }).toBe(true);
+        return sent.map(({ id, atMs, before }) => {
+          const { order = 0, atMs: begunMs = 0 } = begun.get(id) ?? {};
+          return { ms: begunMs + workMs - atMs, between: order - before };
+        });
+      };
+      const alone = await measure('alone');
+      // A flood at 100 times the rate of each: it fills every slot and leaves a long row behind.
+      await Promise.all(Array.from({ length: turns * 100 }, (_, n) => admit('flood', `flood-${n}`)));
+      const beside = await measure('beside');
+      const floodBegun = [...begun.keys()].filter((id) => id.startsWith('flood')).length;
+      const at = (runs: typeof alone, share: number, of: 'ms' | 'between'): number =>
+        runs.map((run) => run[of]).toSorted((left, right) => left - right)[
+          Math.ceil(runs.length * share) - 1
+        ] ?? Number.NaN;
+      for (const [name, runs] of [['alone', alone] as const, ['beside the flood', beside] as const]) {
+        console.log(
+          `${name}: p50 ${at(runs, 0.5, 'ms').toFixed(0)} ms, p95 ${at(runs, 0.95, 'ms').toFixed(0)} ms from admission to the end; ${at(runs, 0.5, 'between')} and ${at(runs, 0.95, 'between')} messages begun between`,
+        );
       }
-      await expect.poll(() => sent.every(({ id }) => begun.has(id)), { timeout: 60_000 }).toBe(true);
-      return sent.map(({ id, atMs, before }) => {
-        const { order = 0, atMs: begunMs = 0 } = begun.get(id) ?? {};
-        return { ms: begunMs + workMs - atMs, between: order - before };
-      });
-    };
-    const alone = await measure('alone');
-    // A flood at 100 times the rate of each: it fills every slot and leaves a long row behind.
-    await Promise.all(Array.from({ length: turns * 100 }, (_, n) => admit('flood', `flood-${n}`)));
-    const beside = await measure('beside');
-    const floodBegun = [...begun.keys()].filter((id) => id.startsWith('flood')).length;
-    const at = (runs: typeof alone, share: number, of: 'ms' | 'between'): number =>
-      runs.map((run) => run[of]).toSorted((left, right) => left - right)[Math.ceil(runs.length * share) - 1] ??
-      Number.NaN;
-    for (const [name, runs] of [['alone', alone] as const, ['beside the flood', beside] as const]) {
-      console.log(
-        `${name}: p50 ${at(runs, 0.5, 'ms').toFixed(0)} ms, p95 ${at(runs, 0.95, 'ms').toFixed(0)} ms from admission to the end; ${at(runs, 0.5, 'between')} and ${at(runs, 0.95, 'between')} messages begun between`,
-      );
-    }
-    expect(floodBegun).toBeLessThan(turns * 100 - slots);
-    // What is begun before theirs: who holds a token already, and a turn of each customer; never the flood's row.
-    expect(at(beside, 0.95, 'between')).toBeLessThanOrEqual(2 * slots + others.length);
-  });
+      expect(floodBegun).toBeLessThan(turns * 100 - slots);
+      // What is begun before theirs: who holds a token already, and a turn of each customer; never the flood's row.
+      expect(at(beside, 0.95, 'between')).toBeLessThanOrEqual(2 * slots + others.length);
+    },
+  );
 });

@@ -88,6 +88,20 @@ export async function claimOf(
   id: string,
   leaseMs: number,
 ): Promise<ClaimOutcome> {
+  const outcome = claiming.then(() => claimAlone(database, ledger, id, leaseMs));
+  claiming = outcome.catch(() => undefined);
+  return await outcome;
+}
+
+/** One after another: each sets the others' messages aside for a moment. */
+let claiming: Promise<unknown> = Promise.resolve();
+
+async function claimAlone(
+  database: SqlDatabase,
+  ledger: MessageLedger,
+  id: string,
+  leaseMs: number,
+): Promise<ClaimOutcome> {
   const { rows } = await database.query<{ stage: string }>(
     {
       name: 'test.leave_one',
@@ -117,7 +131,7 @@ export class LedgerHarness {
   static async begin(database: SqlDatabase): Promise<LedgerHarness> {
     await database.execute(
       `truncate millrace.messages, millrace.failures, millrace.calls, millrace.outbox, millrace.export_batches,
-         millrace.pruned_totals, millrace.role_leases, millrace.holds`,
+         millrace.pruned_totals, millrace.role_leases, millrace.holds, millrace.stage_ends`,
     );
     return new LedgerHarness(database);
   }

@@ -71,6 +71,28 @@ export const pipelineMetrics = {
     labels: ofStage,
     help: 'How long the message that is due longest has waited.',
   },
+  stage_backlog: {
+    type: 'gauge',
+    unit: 'messages',
+    labels: {
+      ...ofStage,
+      lane: ['interactive', 'standard', 'bulk', 'short'],
+      state: ['ready', 'delayed', 'parked', 'leased'],
+    },
+    help: 'Open messages of the stage: due, not due yet, put aside, or under way; every process reports the same, so aggregate with max.',
+  },
+  stage_backlog_seconds: {
+    type: 'gauge',
+    unit: 'seconds',
+    labels: ofStage,
+    help: 'How long what is due takes to drain at the rate of the last three minutes, over all processes; the age of the oldest while nothing ends.',
+  },
+  stage_drain_slo_seconds: {
+    type: 'gauge',
+    unit: 'seconds',
+    labels: ofStage,
+    help: 'How long the backlog of the stage may take to drain, as the stage says.',
+  },
   worker_active: {
     type: 'gauge',
     unit: 'messages',
