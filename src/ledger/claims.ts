@@ -1,4 +1,5 @@
 import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
+import { AppError } from '../kernel/app-error.ts';
 import type { Uuid } from '../kernel/ids.ts';
 import { claimMessages, explainMessages } from './claim-sql.ts';
 import {
@@ -71,6 +72,9 @@ const maxReach = 8;
 /** One claim looks this often before it leaves the rest to a later token. */
 const maxLooks = 6;
 const minHops = 64;
+/** Each further look goes further, so that many customers of whom none is due yet do not keep tokens coming back. */
+const hopGrowth = 8;
+const maxHops = 50_000;
 /** When a token comes back that found its stage too busy to be told that there is nothing. */
 const againMs = 50;
 
@@ -94,7 +98,12 @@ export class Claims {
         const ofStage = byStage.get(stage) ?? [];
         return { ofStage, count: ofStage.length - (leased.get(stage)?.length ?? 0) };
       });
-      const found = await this.#look(wanted);
+      const found = await this.#look(wanted, minHops * hopGrowth ** (look - 1)).catch((error: unknown) => {
+        // What was leased before must reach its worker: the tokens that are left ask again.
+        if (look === 1) throw error;
+        return undefined;
+      });
+      if (found === undefined) break;
       open = open.filter((stage) => {
         const { messages, hasMore } = found.get(stage) ?? { messages: [], hasMore: false };
         const held = leased.get(stage);
@@ -107,9 +116,10 @@ export class Claims {
 
   async #look(
     wanted: readonly { readonly ofStage: readonly ClaimAsk[]; readonly count: number }[],
+    leastHops: number,
   ): Promise<Map<string, { readonly messages: LeasedMessage[]; readonly hasMore: boolean }>> {
     const lanes: LaneAsk[] = [];
-    const rows = wanted.flatMap(({ ofStage, count }) => this.#askRows(ofStage, count, lanes));
+    const rows = wanted.flatMap(({ ofStage, count }) => this.#askRows(ofStage, count, lanes, leastHops));
     const result = await this.#database.query<ClaimRow>(claimMessages, [JSON.stringify(rows), this.#worker]);
     const byStage = Map.groupBy(result.rows, (row) => lanes[row.claim_ask]?.stage ?? '');
     const released = await this.#letGoAgain(byStage);
@@ -131,7 +141,12 @@ export class Claims {
   }
 
   /** A row for each lane of the stage; its number is its place in `lanes`. */
-  #askRows(ofStage: readonly ClaimAsk[], count: number, lanes: LaneAsk[]): Record<string, unknown>[] {
+  #askRows(
+    ofStage: readonly ClaimAsk[],
+    count: number,
+    lanes: LaneAsk[],
+    leastHops: number,
+  ): Record<string, unknown>[] {
     const { stage = '', weights = defaultLaneWeights, isOrdered = false } = ofStage[0] ?? {};
     const turns = this.#turnsOf(stage, weights);
     const reach = Math.ceil(count * turns.reach);
@@ -141,7 +156,7 @@ export class Claims {
       lane,
       wanted: count,
       reach,
-      hops: Math.max(minHops, 2 * reach),
+      hops: Math.min(maxHops, Math.max(leastHops, 2 * reach)),
       start: turns.times[lane] ?? 0,
       step: 1 / weight,
       after: turns.after.get(lane) ?? '',
@@ -185,7 +200,12 @@ export class Claims {
       [...new Set(rows.flatMap((row) => row.claim_aside ?? []))].map((key) => ({ stage, key })),
     );
     if (keys.length === 0) return new Set();
-    await this.#database.query(releaseHeads, [keys.map(({ stage }) => stage), keys.map(({ key }) => key)]);
+    try {
+      await this.#database.query(releaseHeads, [keys.map(({ stage }) => stage), keys.map(({ key }) => key)]);
+    } catch (error) {
+      // The claim is committed and must reach its workers; the sweeper lets go what this could not.
+      if (!(error instanceof AppError)) throw error;
+    }
     // What was behind those set aside has not been looked at yet.
     return new Set(keys.map(({ stage }) => stage));
   }
@@ -205,8 +225,13 @@ export class Claims {
     });
     const left = asks.filter((_, index) => outcomes[index] === undefined).map((ask) => ask.token);
     if (left.length === 0) return outcomes.filter((outcome) => outcome !== undefined);
-    const reasons = await this.#explain(left);
-    return asks.map(({ token }, index) => outcomes[index] ?? reasons.get(token) ?? { kind: 'unknown' });
+    const reasons = await this.#explain(left).catch((error: unknown) => {
+      if (left.length === asks.length) throw error;
+      return undefined;
+    });
+    const unexplained: ClaimOutcome =
+      reasons === undefined ? { kind: 'not_due', delayMs: againMs } : { kind: 'unknown' };
+    return asks.map(({ token }, index) => outcomes[index] ?? reasons?.get(token) ?? unexplained);
   }
 
   async #explain(ids: readonly Uuid[]): Promise<Map<Uuid, ClaimOutcome>> {

@@ -177,7 +177,7 @@ export class MessageLedger {
   async #writeAdmissions(items: readonly Admission[]): Promise<AdmissionOutcome[]> {
     const { rows } = await this.#database.query<{ id: Uuid }>(sql.admitMessages, [
       JSON.stringify(
-        items.map(({ envelope, orderKey, body, bodyBytes }, place) => ({
+        items.map(({ envelope, orderKey, body, bodyBytes }, index) => ({
           id: envelope.id,
           source: envelope.source,
           event_id: envelope.eventId,
@@ -193,7 +193,7 @@ export class MessageLedger {
           ...bodyColumns(body),
           body_bytes: bodyBytes,
           order_key: orderKey,
-          place,
+          place: index - items.length,
         })),
       ),
     ]);
@@ -207,7 +207,7 @@ export class MessageLedger {
       JSON.stringify(
         items
           .flatMap((item) => item.emissions.map((emission) => emissionRow(item.id, emission)))
-          .map((row, place) => ({ ...row, place })),
+          .map((row, index, rows) => ({ ...row, place: index - rows.length })),
       ),
       JSON.stringify(items.map((item) => ({ message_id: item.id, line: item.outcomeLine }))),
     ]);

@@ -1,5 +1,13 @@
 import type { SqlStatement } from '../drivers/sql-database/sql-database.ts';
-import { isBehindItsKey, newPlace, releaseEarlier, releaseNext, setAside, unseenGrace } from './order-sql.ts';
+import {
+  dueInTurn,
+  isBehindItsKey,
+  newPlace,
+  releaseEarlier,
+  releaseNext,
+  setAside,
+  unseenGrace,
+} from './order-sql.ts';
 
 /*
  * Every statement about messages. Groups come in as one JSON array and are taken apart by the database:
@@ -25,7 +33,7 @@ export const admitMessages = named(
      available_at, wake_at, created_at, admitted_at, finished_at)
    select id, id, null, source, event_id, type, version, pipeline, stage, owner, lane,
      team, customer, feature, batch, labels, item, trace_parent, body, body_ref, body_bytes, order_key, ${newPlace('r')}, 'pending',
-     clock_timestamp(), clock_timestamp() + ${unseenGrace}, clock_timestamp(), clock_timestamp(), null
+     ${dueInTurn('r')}, clock_timestamp() + ${unseenGrace}, clock_timestamp(), clock_timestamp(), null
    from json_to_recordset($1::json) as r(id uuid, source text, event_id text, type text, version int, pipeline text,
      stage text, owner text, lane text, team text, customer text, feature text, batch text, labels text, item text,
      trace_parent text, body text, body_ref text, body_bytes int, order_key text, place int)
@@ -65,7 +73,7 @@ export const finishMessages = named(
      select e.id, d.root_id, d.id, e.source, e.id::text, e.type, e.version, e.pipeline, e.stage, e.owner, e.lane,
        d.team, d.customer, d.feature, d.batch, d.labels, d.item, e.trace_parent, e.body, e.body_ref, e.body_bytes, e.order_key, ${newPlace('e')},
        case when e.stage = '' then 'completed' else 'pending' end,
-       clock_timestamp(), case when e.stage <> '' then clock_timestamp() + ${unseenGrace} end,
+       ${dueInTurn('e')}, case when e.stage <> '' then clock_timestamp() + ${unseenGrace} end,
        clock_timestamp(), d.admitted_at,
        case when e.stage = '' then clock_timestamp() end
      from json_to_recordset($2::json) as e(id uuid, parent_id uuid, source text, type text, version int, pipeline text,

@@ -15,10 +15,15 @@ export const setAside = 'order';
 /** How long after it was due a message may go unseen before the sweeper wakes it again. */
 export const unseenGrace = `interval '10 seconds'`;
 
-/** The place of a new row, given by its name: one step of the sequence for the statement, and the row's own in it. */
+/** The place of a new row, given by its name: one step of the sequence for the statement, and the row's own before it. */
 export function newPlace(row: string): string {
   return `case when ${row}.order_key is not null
     then (select nextval('millrace.order_places')) * 1000000 + ${row}.place end`;
+}
+
+/** When a new row is due: at once, and before those that come after it in the statement, however coarse the clock is. */
+export function dueInTurn(row: string): string {
+  return `clock_timestamp() + ${row}.place * interval '1 microsecond'`;
 }
 
 const isAnyLeased = (row: string): string => `coalesce((select true from millrace.messages o
