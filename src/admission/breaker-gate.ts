@@ -35,7 +35,8 @@ export class BreakerGate implements CallGate {
     const watched = this.#health.watch(provider, model);
     if (watched === undefined) return undefined;
     if (watched.circuit.state === 'closed') return this.#counted(watched);
-    if (watched.circuit.state === 'half_open' && (await this.#takeProbe(watched))) return this.#probe(watched);
+    if (watched.circuit.state === 'half_open' && (await this.#takeProbe(watched)))
+      return this.#probe(watched);
     throw this.#refusal(watched);
   }
 

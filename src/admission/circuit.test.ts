@@ -63,7 +63,12 @@ describe('nextCircuit', () => {
       ended('failure'),
       { ...openCircuit, opens: 2 },
     ],
-    ['forgets a probe that says nothing', { ...halfOpen, probesOut: 2 }, ended('nothing'), { ...halfOpen, probesOut: 1 }],
+    [
+      'forgets a probe that says nothing',
+      { ...halfOpen, probesOut: 2 },
+      ended('nothing'),
+      { ...halfOpen, probesOut: 1 },
+    ],
     ['replaces lost probes', { ...halfOpen, probesOut: 3 }, { kind: 'probes_lost' }, halfOpen],
     ['does not mind failures of older requests while half open', halfOpen, counted(0, 100), undefined],
   ])('%s', (_name, before, event, after) => {

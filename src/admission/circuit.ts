@@ -66,7 +66,11 @@ export function nextCircuit(
   }
 }
 
-function nextHalfOpen(circuit: Circuit, event: CircuitEvent, { probes }: CircuitSettings): Circuit | undefined {
+function nextHalfOpen(
+  circuit: Circuit,
+  event: CircuitEvent,
+  { probes }: CircuitSettings,
+): Circuit | undefined {
   const { probesOut, probeSuccesses } = circuit;
   switch (event.kind) {
     case 'counted':

@@ -67,7 +67,8 @@ export class ModelHealth {
     watched.tell(what);
     const { breaker } = this.options;
     if (breaker === undefined || this.#isUrgent || watched.circuit.state !== 'closed') return;
-    if (nextCircuit(watched.circuit, { kind: 'counted', counts: watched.counts }, breaker) === undefined) return;
+    if (nextCircuit(watched.circuit, { kind: 'counted', counts: watched.counts }, breaker) === undefined)
+      return;
     this.#isUrgent = true;
     this.#onUrgent?.();
   }
@@ -105,8 +106,13 @@ export class ModelHealth {
     if (state === before.state) return true;
     const openMs = state === 'open' ? openDurationMs(opens, breaker) : undefined;
     const fields = { provider: watched.provider, model: watched.model, reason, opens, openMs };
-    if (state === 'open') this.options.logger.warn(fields, 'the circuit of a model opened: its messages wait');
-    else this.options.logger.info(fields, `the circuit of a model is ${state === 'closed' ? 'closed again' : 'half open'}`);
+    if (state === 'open')
+      this.options.logger.warn(fields, 'the circuit of a model opened: its messages wait');
+    else
+      this.options.logger.info(
+        fields,
+        `the circuit of a model is ${state === 'closed' ? 'closed again' : 'half open'}`,
+      );
     return true;
   }
 
@@ -121,7 +127,10 @@ export class ModelHealth {
   noteAway(error: unknown): void {
     if (this.#isAway) return;
     this.#isAway = true;
-    this.options.logger.warn({ error }, 'the health of models cannot be shared: it is judged by what was known last');
+    this.options.logger.warn(
+      { error },
+      'the health of models cannot be shared: it is judged by what was known last',
+    );
   }
 
   /** Resolves when nothing is under way any more; tells what was counted last. */

@@ -87,7 +87,8 @@ export class RetryBudgetGate implements CallGate {
           group.length,
           this.#settings,
         );
-        for (const [place, one] of group.entries()) one.permitted(place < permitted ? windowStart : undefined);
+        for (const [place, one] of group.entries())
+          one.permitted(place < permitted ? windowStart : undefined);
       } catch (error) {
         for (const one of group) one.failed(error);
       }

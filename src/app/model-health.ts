@@ -11,7 +11,7 @@ import type { MillraceMetrics } from '../telemetry/metrics.ts';
 import type { Configuration } from './configuration.ts';
 
 export interface HealthParts {
-  readonly models: Pick<Configuration['models'], 'breaker' | 'retryBudget'>;
+  readonly models: Pick<Configuration['models'], 'breaker' | 'retryBudget' | 'fallbacks'>;
   readonly database: SqlDatabase;
   readonly clock: Clock;
   readonly random: () => number;
@@ -32,6 +32,13 @@ export class SharedModelHealth {
     const store = new ModelHealthStore(database);
     const health = new ModelHealth({ store, clock, logger, metrics, breaker, retryBudget });
     this.#health = health;
+    const fallbacks = Object.entries(models.fallbacks);
+    metrics.initialise(
+      'llm_fallbacks_total',
+      fallbacks.map(([from, to]) => ({ from_model: from, to_model: to })),
+    );
+    // Known from the start, so that their circuits are seen before they are needed.
+    for (const [provider, model] of fallbacks.flat().map(nameOf)) health.watch(provider, model);
     this.gates = [
       ...(breaker === undefined ? [] : [new BreakerGate({ health, random })]),
       ...(retryBudget === undefined ? [] : [new RetryBudgetGate({ health, settings: retryBudget, random })]),
@@ -58,4 +65,9 @@ export class SharedModelHealth {
     await this.#loop.stop();
     await this.#health.close();
   }
+}
+
+function nameOf(reference: string): readonly [provider: string, model: string] {
+  const slash = reference.indexOf('/');
+  return [reference.slice(0, slash), reference.slice(slash + 1)];
 }

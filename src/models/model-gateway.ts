@@ -91,7 +91,10 @@ export class ModelGateway {
 }
 
 /** Fails with MILLRACE_MODEL_UNKNOWN at start, not when the fallback is needed. */
-function checkedFallbacks({ fallbacks = {}, registry }: ModelGatewayOptions): Readonly<Record<string, string>> {
+function checkedFallbacks({
+  fallbacks = {},
+  registry,
+}: ModelGatewayOptions): Readonly<Record<string, string>> {
   for (const reference of Object.entries(fallbacks).flat()) registry.languageModel(reference);
   return fallbacks;
 }

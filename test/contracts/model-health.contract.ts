@@ -71,7 +71,11 @@ export function modelHealthContract(engine: string, open: () => Promise<SqlDatab
         },
         { timeout: 5000, interval: 20 },
       );
-    const attempts = async (gate: CallGate, times: number, asked = question): Promise<(GatePass | Parked)[]> =>
+    const attempts = async (
+      gate: CallGate,
+      times: number,
+      asked = question,
+    ): Promise<(GatePass | Parked)[]> =>
       Promise.all(
         Array.from({ length: times }, async () => {
           try {
@@ -99,15 +103,20 @@ export function modelHealthContract(engine: string, open: () => Promise<SqlDatab
       expect(a.state()).toBe('open');
       const said = [...a.lines, ...b.lines].filter(({ level }) => level === 'warn');
       expect(said).toHaveLength(1);
-      expect(said[0]?.fields).toMatchObject({ ...name, reason: '10 failures and 8 time-outs of 20 requests' });
+      expect(said[0]?.fields).toMatchObject({
+        ...name,
+        reason: '10 failures and 8 time-outs of 20 requests',
+      });
       const refused = await a.circuit.enter(question).catch((error: unknown) => error);
       expect(refused).toMatchObject({ code: 'MILLRACE_WORK_PARKED', reason: 'breaker' });
-      expect(await new ModelHealthStore(database).troubled()).toMatchObject([{ ...name, state: 'open', opens: 1 }]);
+      expect(await new ModelHealthStore(database).troubled()).toMatchObject([
+        { ...name, state: 'open', opens: 1 },
+      ]);
     });
 
     it('asks for a look at once when its own count is enough', async () => {
       const one = process();
-      const onUrgent = vi.fn();
+      const onUrgent = vi.fn<() => void>();
       one.health.onUrgent = onUrgent;
       await ask(one, sent('overloaded'), 19);
       expect(onUrgent).not.toHaveBeenCalled();
@@ -174,6 +183,19 @@ export function modelHealthContract(engine: string, open: () => Promise<SqlDatab
       second?.end(sent('aborted'));
       await vi.waitFor(async () => expect(passesOf(await attempts(one.circuit, 5))).toHaveLength(2));
       expect(third).toBeDefined();
+    });
+
+    it('is closed by an operator who deletes what is known of it', async () => {
+      const slow = { breaker: { ...breaker, openMs: 60_000, maxOpenMs: 60_000 } };
+      const [a, b] = [process(slow), process(slow)];
+      await ask(a, sent('server_error'), 20);
+      await a.health.turn();
+      await b.health.turn();
+      expect([a.state(), b.state()]).toEqual(['open', 'open']);
+      await database.execute('delete from millrace.model_windows; delete from millrace.model_health');
+      await a.health.turn();
+      await b.health.turn();
+      expect([a.state(), b.state()]).toEqual(['closed', 'closed']);
     });
 
     it('cannot be turned by somebody who judged what is no longer so', async () => {

@@ -69,11 +69,12 @@ describe.skipIf(!canRunHere)('an outage of a model', { timeout: 90_000 }, () => 
     simulator.setRules([{ fault: 'server_error', probability, match: { model: 'gpt-5-mini' } }]);
   const admit = async (model: string, count: number): Promise<void> => {
     const origin = { team: 'blue', customer: 'acme', feature: 'search' };
-    await Promise.all(
-      Array.from({ length: count }, (_, n) =>
-        workers.hosts[n % 2]?.admissions.admit(Asked.v1, { model, text: `Question ${n} to ${model}` }, { origin }),
+    const receipts = workers.hosts.flatMap(({ admissions }, place) =>
+      Array.from({ length: count / workers.hosts.length }, (_, n) =>
+        admissions.admit(Asked.v1, { model, text: `Question ${place}/${n} to ${model}` }, { origin }),
       ),
     );
+    await Promise.all(receipts);
   };
   const read = async <Row>(text: string): Promise<Row[]> =>
     (await workers.database.query<Row>({ name: `test.${text.length}`, text })).rows;
@@ -83,7 +84,8 @@ describe.skipIf(!canRunHere)('an outage of a model', { timeout: 90_000 }, () => 
         `select count(*)::int as n from millrace.messages where state = 'completed' and body like '%"${model}"%'`,
       )
     )[0]?.n ?? 0;
-  const circuits = () => read<{ provider: string; state: string; opens: number }>('select * from millrace.model_health');
+  const circuits = () =>
+    read<{ provider: string; state: string; opens: number }>('select * from millrace.model_health');
   const wait = (condition: () => Promise<void>): Promise<void> =>
     vi.waitFor(condition, { timeout: 60_000, interval: 50 });
 
@@ -116,7 +118,10 @@ describe.skipIf(!canRunHere)('an outage of a model', { timeout: 90_000 }, () => 
     // Both hosts say once for each turn what happened, together.
     const turns = workers.lines.filter(({ message }) => message.startsWith('the circuit of a model'));
     expect(turns.filter(({ message }) => message.includes('closed again'))).toHaveLength(1);
-    expect(turns[0]).toMatchObject({ level: 'warn', fields: { provider: 'openai', model: 'gpt-5-mini', opens: 1 } });
+    expect(turns[0]).toMatchObject({
+      level: 'warn',
+      fields: { provider: 'openai', model: 'gpt-5-mini', opens: 1 },
+    });
     expect(turns[0]?.fields['reason']).toMatch(/^\d+ failures and 0 time-outs of \d+ requests$/);
     for (const host of workers.hosts) {
       await wait(async () => {
@@ -145,15 +150,24 @@ describe.skipIf(!canRunHere)('an outage of a model', { timeout: 90_000 }, () => 
     expect(answered).toHaveLength(60);
     for (const { provider, fallback_from: fallbackFrom, cost_usd: cost, line } of answered) {
       expect({ provider, fallbackFrom }).toEqual({ provider: 'anthropic', fallbackFrom: sick });
-      expect(JSON.parse(line)).toMatchObject({ provider: 'anthropic', model: 'claude-haiku-4-5', fallback_from: sick });
+      expect(JSON.parse(line)).toMatchObject({
+        provider: 'anthropic',
+        model: 'claude-haiku-4-5',
+        fallback_from: sick,
+      });
       expect(usd(cost).isZero()).toBe(false);
     }
-    expect(calls.filter(({ outcome }) => outcome !== 'ok').map((call) => call.fallback_from)).not.toContain(sick);
-    expect(formatUsd(sumUsd(calls.map((call) => usd(call.cost_usd))))).toBe((await simulator.bill()).totalUsd);
+    expect(calls.filter(({ outcome }) => outcome !== 'ok').map((call) => call.fallback_from)).not.toContain(
+      sick,
+    );
+    expect(formatUsd(sumUsd(calls.map((call) => usd(call.cost_usd))))).toBe(
+      (await simulator.bill()).totalUsd,
+    );
     const counted = await Promise.all(
       workers.hosts.map(async ({ metrics }) => {
         const { body } = await metrics.render();
-        const line = /llm_fallbacks_total\{from_model="openai\/gpt-5-mini",to_model="anthropic\/claude-haiku-4-5"\} (\d+)/;
+        const line =
+          /llm_fallbacks_total\{from_model="openai\/gpt-5-mini",to_model="anthropic\/claude-haiku-4-5"\} (\d+)/;
         return Number(line.exec(body)?.[1] ?? 0);
       }),
     );
@@ -167,7 +181,9 @@ describe.skipIf(!canRunHere)('an outage of a model', { timeout: 90_000 }, () => 
     strike(0.34);
     await admit(sick, 200);
     const parked = async (): Promise<number> => {
-      const bodies = await Promise.all(workers.hosts.map(async ({ metrics }) => (await metrics.render()).body));
+      const bodies = await Promise.all(
+        workers.hosts.map(async ({ metrics }) => (await metrics.render()).body),
+      );
       return bodies.reduce((sum, body) => {
         const found = /messages_parked_total\{[^}]*reason="retry_budget"\} (\d+)/.exec(body);
         return sum + Number(found?.[1] ?? 0);

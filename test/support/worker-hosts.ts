@@ -59,7 +59,12 @@ export async function startWorkerHosts(
     closing.push(() => redis.stop());
     const connectionString = await server.createDatabase('hosts');
     const open = (applicationName: string): Promise<SqlDatabase> =>
-      PostgresSqlDatabase.open({ connectionString, poolSize: 6, statementTimeoutMs: 15_000, applicationName });
+      PostgresSqlDatabase.open({
+        connectionString,
+        poolSize: 6,
+        statementTimeoutMs: 15_000,
+        applicationName,
+      });
     const database = await open('observer');
     closing.push(() => database.close());
     await migrate(database);
