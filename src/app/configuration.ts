@@ -248,7 +248,7 @@ export const configurationSchema = z.strictObject({
             env: 'MILLRACE_RETRY_BUDGET_SHARE',
             help: 'Retries that are permitted for each first attempt in the window, over all processes.',
           }),
-          floor: setting(wholeNumber(1, 1_000_000).default(10), {
+          floor: setting(wholeNumber(1, 1_000_000).default(30), {
             env: 'MILLRACE_RETRY_BUDGET_FLOOR',
             help: 'Retries of a model in the window that are permitted besides.',
           }),
