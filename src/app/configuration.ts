@@ -31,6 +31,9 @@ const commaList = <Item extends z.ZodType>(item: Item) =>
     z.array(item).min(1),
   );
 
+const onOff = z.union([z.boolean(), z.stringbool()]);
+const modelReference = z.string().regex(/^[^/\s]+\/\S+$/, 'must be a model, as in openai/gpt-5-mini');
+
 const roles = ['api', 'worker', 'relay'] as const;
 
 const providerSchema = z.strictObject({
@@ -202,6 +205,61 @@ export const configurationSchema = z.strictObject({
       inlineAnswerBytes: setting(wholeNumber(0, 8_388_608).default(262_144), {
         env: 'MILLRACE_ANSWER_INLINE_BYTES',
         help: 'Recorded answers up to this size lie in the ledger, larger ones in the payload store.',
+      }),
+      breaker: z
+        .strictObject({
+          enabled: setting(onOff.default(true), {
+            env: 'MILLRACE_BREAKER',
+            help: 'Whether a model that fails is left alone for a while (docs/runbooks/provider.md#circuit).',
+          }),
+          errorShare: setting(z.coerce.number().gt(0).max(1).default(0.5), {
+            env: 'MILLRACE_BREAKER_ERROR_SHARE',
+            help: "The share of failures and time-outs at which a model's circuit opens.",
+          }),
+          minRequests: setting(wholeNumber(1, 1_000_000).default(20), {
+            env: 'MILLRACE_BREAKER_MIN_REQUESTS',
+            help: 'Requests of all processes in the window before that share is judged.',
+          }),
+          windowMs: setting(wholeNumber(10_000, 3_600_000).default(30_000), {
+            env: 'MILLRACE_BREAKER_WINDOW_MS',
+            help: 'The window that failures are counted in, in steps of ten seconds.',
+          }),
+          openMs: setting(wholeNumber(100, 3_600_000).default(15_000), {
+            env: 'MILLRACE_BREAKER_OPEN_MS',
+            help: 'How long a circuit stays open before probes are sent. Doubles with every failed probe.',
+          }),
+          maxOpenMs: setting(wholeNumber(100, 86_400_000).default(300_000), {
+            env: 'MILLRACE_BREAKER_MAX_OPEN_MS',
+            help: 'The longest that a circuit stays open between two tries.',
+          }),
+          probes: setting(wholeNumber(1, 100).default(3), {
+            env: 'MILLRACE_BREAKER_PROBES',
+            help: 'How many probes must succeed to close a circuit; no more are sent at once.',
+          }),
+        })
+        .prefault({}),
+      retryBudget: z
+        .strictObject({
+          enabled: setting(onOff.default(true), {
+            env: 'MILLRACE_RETRY_BUDGET',
+            help: 'Whether the retries of a model are limited (docs/runbooks/provider.md#retries).',
+          }),
+          share: setting(z.coerce.number().min(0).max(10).default(0.2), {
+            env: 'MILLRACE_RETRY_BUDGET_SHARE',
+            help: 'Retries that are permitted for each first attempt in the window, over all processes.',
+          }),
+          floor: setting(wholeNumber(1, 1_000_000).default(30), {
+            env: 'MILLRACE_RETRY_BUDGET_FLOOR',
+            help: 'Retries of a model in the window that are permitted besides.',
+          }),
+          windowMs: setting(wholeNumber(10_000, 3_600_000).default(60_000), {
+            env: 'MILLRACE_RETRY_BUDGET_WINDOW_MS',
+            help: 'The window that attempts are counted in, in steps of ten seconds.',
+          }),
+        })
+        .prefault({}),
+      fallbacks: setting(z.record(modelReference, modelReference).default({}), {
+        help: 'Language models that are asked in the place of others while the circuit of those is not closed: `{ "openai/gpt-5-mini": "anthropic/claude-haiku-4-5" }`.',
       }),
     })
     .prefault({}),

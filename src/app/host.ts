@@ -32,6 +32,7 @@ import { type Tracing, startTracing } from '../telemetry/tracing.ts';
 import type { Configuration } from './configuration.ts';
 import { GaugeReader, initialiseSeries } from './gauges.ts';
 import { measuredPayloads } from './measured-payloads.ts';
+import { SharedModelHealth } from './model-health.ts';
 import { type Stores, openStores } from './stores.ts';
 import { version } from './version.ts';
 
@@ -76,6 +77,7 @@ export class Host {
   readonly #runner: MessageRunner;
   readonly #clock: Clock;
   readonly #abandoned: AbandonedCalls;
+  readonly #modelHealth: SharedModelHealth;
   #workers: readonly StageWorker[] = [];
   #loops: readonly BackgroundLoop[] = [];
   readonly #tracing: Tracing;
@@ -137,6 +139,7 @@ export class Host {
     });
     this.#clock = clock;
     this.#abandoned = parts.abandoned;
+    this.#modelHealth = parts.modelHealth;
   }
 
   /** Opens the stores and composes the services; no work is taken before `start`. */
@@ -160,7 +163,8 @@ export class Host {
       ...configuredProviders(configuration),
       ...options.modelProviders,
     });
-    const { priceOverlay, inlineAnswerBytes } = configuration.models;
+    const { models } = configuration;
+    const { priceOverlay, inlineAnswerBytes, fallbacks } = models;
     const pricer = packagedPriceBook(
       priceOverlay === undefined ? {} : { overlay: await readOverlayFile(priceOverlay) },
     );
@@ -178,7 +182,12 @@ export class Host {
       metrics.observe('ledger_group_commit_seconds', { operation }, durationMs / 1000);
     };
     const calls = new CallLedger({ database: stores.database, clock, onFlush });
+    const { database } = stores;
+    const random = Math.random;
+    const modelHealth = new SharedModelHealth({ models, database, clock, random, logger, metrics });
     const gateway = new ModelGateway({
+      gates: modelHealth.gates,
+      fallbacks,
       ledger: calls,
       pricer,
       registry: providers,
@@ -201,6 +210,7 @@ export class Host {
       calls,
       onFlush,
       gateway,
+      modelHealth,
       abandoned: new AbandonedCalls({ ledger: calls, clock }),
     });
   }
@@ -225,6 +235,7 @@ export class Host {
     }
     this.#loops = this.#makeLoops(this.#clock, this.#abandoned);
     for (const loop of this.#loops) loop.start();
+    this.#modelHealth.start();
     if (!configuration.roles.includes('worker')) return;
     const runner = this.#runner;
     const { concurrency } = configuration.worker;
@@ -253,6 +264,7 @@ export class Host {
     clearTimeout(grace);
     for (const loop of this.#loops) await loop.stop();
     await this.#keeper.close();
+    await this.#modelHealth.stop();
     await this.#publisher.drain();
     if (configuration.roles.includes('relay')) await this.#lastExport();
     await this.#tracing
@@ -349,6 +361,7 @@ interface HostParts {
   readonly tracing: Tracing;
   readonly gateway: ModelGateway;
   readonly abandoned: AbandonedCalls;
+  readonly modelHealth: SharedModelHealth;
   readonly calls: CallLedger;
   readonly worker: string;
   readonly onFlush: FlushObserver;

@@ -1,9 +1,11 @@
 import type { Command } from 'commander';
+import { ModelHealthStore, type TroubledModel } from '../admission/model-health-store.ts';
 import { type HostStatus, readHostStatus } from '../app/host-status.ts';
 import { formatUsd } from '../kernel/money.ts';
 import { CallLedger } from '../ledger/call-ledger.ts';
 import { ExportLedger } from '../ledger/export-ledger.ts';
 import { SweepLedger } from '../ledger/sweep-ledger.ts';
+import { circuitsText } from './circuits-text.ts';
 import {
   type Bind,
   type CommandContext,
@@ -29,16 +31,21 @@ export function addStatusCommand(program: Command, context: CommandContext, bind
 
 async function showStatus(context: CommandContext, options: StatusOptions): Promise<number> {
   const { withExistingStores } = await import('../app/operator-stores.ts');
-  const status = await withExistingStores(configurationOf(context, options), ({ database }) =>
-    readHostStatus({
-      sweeps: new SweepLedger(database),
-      calls: new CallLedger({ database, clock: context.clock }),
-      exports: new ExportLedger(database),
-    }),
+  const [status, circuits] = await withExistingStores(configurationOf(context, options), ({ database }) =>
+    Promise.all([
+      readHostStatus({
+        sweeps: new SweepLedger(database),
+        calls: new CallLedger({ database, clock: context.clock }),
+        exports: new ExportLedger(database),
+      }),
+      new ModelHealthStore(database).troubled(),
+    ]),
   );
   print(
     context,
-    options.json === true ? JSON.stringify(statusDocument(status), undefined, 2) : statusText(status),
+    options.json === true
+      ? JSON.stringify({ ...statusDocument(status), circuits }, undefined, 2)
+      : statusText(status, circuits),
   );
   return exitCodes.ok;
 }
@@ -70,7 +77,10 @@ const columns: readonly TableColumn[] = [
   { title: 'oldest due (s)', align: 'right' },
 ];
 
-function statusText({ stages, calls, unexportedRecords }: HostStatus): string {
+function statusText(
+  { stages, calls, unexportedRecords }: HostStatus,
+  circuits: readonly TroubledModel[],
+): string {
   const rows = stages.map(({ stage, owner, messages, oldestSeconds }) => [
     stage === '' ? '(outputs)' : stage,
     owner,
@@ -88,5 +98,6 @@ function statusText({ stages, calls, unexportedRecords }: HostStatus): string {
     `Calls: ${formatCount(calls.calls)}, of these ${formatCount(calls.failed)} failed, ${formatCount(calls.estimated)} estimated, ${formatCount(calls.unpriced)} unpriced, ${formatCount(open)} open`,
     `Spent: ${formatUsd(calls.settledUsd)} USD${open === 0 ? '' : `, and at most ${formatUsd(calls.openUpperUsd)} USD more by open calls`}`,
     `Not exported yet: ${formatCount(unexportedRecords)} records`,
+    ...(circuits.length === 0 ? [] : [circuitsText(circuits)]),
   ].join('\n');
 }

@@ -34,6 +34,8 @@ export interface Reservation {
   readonly requestKind: 'single' | 'batch';
   /** Digest of the canonical request: what was asked. */
   readonly requestDigest: string;
+  /** The model that was meant, when this one is asked in its place. */
+  readonly fallbackFrom?: string | undefined;
   /** What the call can cost at most; undefined when no price is known. */
   readonly upperBoundUsd: Usd | undefined;
 }
@@ -94,6 +96,7 @@ export interface AbandonedCall {
   readonly operation: string;
   readonly tier: string;
   readonly requestKind: 'single' | 'batch';
+  readonly fallbackFrom: string | undefined;
   readonly reservedAt: Date;
   readonly upperBoundUsd: Usd | undefined;
   readonly origin: Origin;
@@ -268,6 +271,7 @@ interface AbandonedCallRow extends OriginColumns {
   readonly operation: string;
   readonly tier: string;
   readonly request_kind: 'single' | 'batch';
+  readonly fallback_from: string | null;
   readonly reserved_at: Date;
   readonly upper_bound_usd: string | null;
   readonly root_id: Uuid;
@@ -309,6 +313,7 @@ function reservationRow(item: Reservation): Record<string, unknown> {
     tier: item.tier,
     request_kind: item.requestKind,
     request_digest: item.requestDigest,
+    fallback_from: item.fallbackFrom,
     upper_bound_usd: amount(item.upperBoundUsd),
   };
 }
@@ -368,6 +373,7 @@ function abandonedCallOf(row: AbandonedCallRow): AbandonedCall {
     operation: row.operation,
     tier: row.tier,
     requestKind: row.request_kind,
+    fallbackFrom: row.fallback_from ?? undefined,
     reservedAt: row.reserved_at,
     upperBoundUsd: row.upper_bound_usd === null ? undefined : usd(row.upper_bound_usd),
     origin: row.call_origin === null ? originOfColumns(row) : (JSON.parse(row.call_origin) as Origin),

@@ -13,11 +13,12 @@ function named(name: string, text: string): SqlStatement {
 export const reserveCalls = named(
   'ledger.reserve_calls',
   `insert into millrace.calls (id, message_id, fence, origin, step, ordinal, attempt, state, provider, model, operation, tier,
-     request_kind, request_digest, reserved_at, upper_bound_usd)
+     request_kind, request_digest, fallback_from, reserved_at, upper_bound_usd)
    select r.id, r.message_id, r.fence, r.origin, r.step, r.ordinal, r.attempt, 'reserved', r.provider, r.model, r.operation,
-     r.tier, r.request_kind, r.request_digest, clock_timestamp(), r.upper_bound_usd
+     r.tier, r.request_kind, r.request_digest, r.fallback_from, clock_timestamp(), r.upper_bound_usd
    from json_to_recordset($1::json) as r(id uuid, message_id uuid, fence int, origin text, step text, ordinal int, attempt int,
-     provider text, model text, operation text, tier text, request_kind text, request_digest text, upper_bound_usd numeric)
+     provider text, model text, operation text, tier text, request_kind text, request_digest text, fallback_from text,
+     upper_bound_usd numeric)
    left join millrace.messages m on m.id = r.message_id
    where r.message_id is null
       or (m.fence = r.fence and m.state = 'leased' and m.lease_until > clock_timestamp())
@@ -69,7 +70,7 @@ export const listCalls = named(
 export const listAbandonedCalls = named(
   'ledger.list_abandoned_calls',
   `select c.id, c.message_id, c.fence, c.origin as call_origin, c.step, c.ordinal, c.attempt, c.provider, c.model, c.operation, c.tier, c.request_kind,
-     c.reserved_at, c.upper_bound_usd, m.root_id, m.pipeline, m.stage, m.owner, m.team, m.customer, m.feature, m.batch, m.labels,
+     c.fallback_from, c.reserved_at, c.upper_bound_usd, m.root_id, m.pipeline, m.stage, m.owner, m.team, m.customer, m.feature, m.batch, m.labels,
      m.item, m.trace_parent
    from millrace.calls c left join millrace.messages m on m.id = c.message_id
    where c.state = 'reserved' and c.reserved_at < clock_timestamp() - $1::int * interval '1 millisecond'

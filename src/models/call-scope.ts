@@ -12,6 +12,7 @@ import type { CallOwner, OwningMessage } from './call-owner.ts';
 import { reportOfFailure } from './call-report.ts';
 import { startCallSpan } from './call-span.ts';
 import { abortFailure } from './classify-model-error.ts';
+import { fallbackFor, soonestRefusal } from './fallback.ts';
 import { type CallServices, MeteredCall } from './metered-call.ts';
 import { meteredEmbeddingModel } from './metered-embedding-model.ts';
 import { MeteredLanguageModel } from './metered-language-model.ts';
@@ -42,6 +43,8 @@ export interface ModelUse {
   readonly step?: string;
   /** Which recorded answers may be given again. Default: to the same question only. */
   readonly reuse?: ReuseRule;
+  /** Language models: who is asked while the model's circuit is not closed; false for nobody. Default: as configured. */
+  readonly fallback?: string | false;
 }
 
 const defaultStep = 'call';
@@ -78,13 +81,15 @@ export class CallScope implements CallOpener {
   languageModel(reference: string, use: ModelUse = {}): LanguageModelV4 {
     const { registry, services } = this.#options;
     const target = registry.languageModel(reference);
+    const fallback = use.fallback ?? services.fallbacks[reference];
     return new MeteredLanguageModel({
       target,
+      fallback: fallback === undefined || fallback === false ? undefined : registry.languageModel(fallback),
       reference,
       step: stepOf(use),
       reuse: use.reuse ?? 'same_question',
       calls: this,
-      limits: services.limitsOf(target),
+      limitsOf: services.limitsOf,
     });
   }
 
@@ -124,16 +129,47 @@ export class CallScope implements CallOpener {
     if (entry.kind === 'reuse')
       return { kind: 'recorded', answer: await this.#recordedAnswer(question, entry) };
     if (entry.hasDiverged) this.#noteDivergence(question, ordinal);
-    const call = await this.#admit(question, ordinal, entry.attempt);
-    return { kind: 'call', call, headers: this.#headersOf(question, call, entry.attempt) };
+    const { call, asked } = await this.#admitOrFallBack(question, ordinal, entry.attempt);
+    const headers = this.#headersOf(asked, call, entry.attempt);
+    return { kind: 'call', call, headers, isFallback: asked !== question };
+  }
+
+  /**
+   * A model whose circuit refuses is stood in for by its fallback, if it has one. The question stays the same: its
+   * digest is that of the model that was meant, so that the answer is found again whoever gave it.
+   */
+  async #admitOrFallBack(
+    question: CallQuestion,
+    ordinal: number,
+    attempt: number,
+  ): Promise<{ readonly call: MeteredCall; readonly asked: CallQuestion }> {
+    try {
+      return { call: await this.#admit(question, ordinal, attempt), asked: question };
+    } catch (error) {
+      const asked = fallbackFor(question, error);
+      if (asked === undefined) throw error;
+      try {
+        const call = await this.#admit(asked, ordinal, attempt, question.fallback?.insteadOf);
+        const { provider, modelId } = asked.target;
+        this.#options.services.metrics.fellBack(question.fallback?.insteadOf ?? '', `${provider}/${modelId}`);
+        return { call, asked };
+      } catch (other) {
+        throw soonestRefusal(error, other);
+      }
+    }
   }
 
   /** Through the gates and into the ledger. What passed and then was not reserved is told that nothing was sent. */
-  async #admit(question: CallQuestion, ordinal: number, attempt: number): Promise<MeteredCall> {
+  async #admit(
+    question: CallQuestion,
+    ordinal: number,
+    attempt: number,
+    fallbackFrom?: string,
+  ): Promise<MeteredCall> {
     const bounds = question.bounds();
     const pass = await this.#pass(question, attempt, bounds);
     try {
-      return await this.#reserve(question, ordinal, attempt, bounds, pass);
+      return await this.#reserve(question, { ordinal, attempt, bounds, pass, fallbackFrom });
     } catch (error) {
       pass?.end({ kind: 'not_sent' });
       throw error;
@@ -162,10 +198,7 @@ export class CallScope implements CallOpener {
 
   async #reserve(
     question: CallQuestion,
-    ordinal: number,
-    attempt: number,
-    bounds: RequestBounds,
-    pass: GatePass | undefined,
+    { ordinal, attempt, bounds, pass, fallbackFrom }: AdmittedRequest,
   ): Promise<MeteredCall> {
     const { services, tracer, message, origin } = this.#options;
     const { target, step, operation, tier } = question;
@@ -179,6 +212,7 @@ export class CallScope implements CallOpener {
       model: target.modelId,
       operation,
       requestKind: 'single',
+      fallbackFrom,
       sentAt,
       upperBoundUsd: services.pricer.upperBound(
         { provider: target.priceProvider, model: target.modelId, at: sentAt, tier, batch: false },
@@ -199,6 +233,7 @@ export class CallScope implements CallOpener {
       tier,
       requestKind: 'single',
       requestDigest: question.digest,
+      fallbackFrom,
       upperBoundUsd: facts.upperBoundUsd,
     });
     if (!isReserved) {
@@ -332,6 +367,15 @@ export class CallScope implements CallOpener {
       await Promise.allSettled([...this.#pending, ...[...this.#open].map((call) => call.ended)]);
     }
   }
+}
+
+/** A request that has passed the gates. */
+interface AdmittedRequest {
+  readonly ordinal: number;
+  readonly attempt: number;
+  readonly bounds: RequestBounds;
+  readonly pass: GatePass | undefined;
+  readonly fallbackFrom: string | undefined;
 }
 
 function stepOf({ step = defaultStep }: ModelUse): string {

@@ -40,6 +40,8 @@ import { type CallFacts, type EndOfCall, recordOfCall, recordOfCorrection } from
 export interface CallServices {
   /** What a request passes before it is reserved, in order. */
   readonly gates: readonly CallGate[];
+  /** Who stands in for a model while its circuit is not closed: "provider/model" by "provider/model". */
+  readonly fallbacks: Readonly<Record<string, string>>;
   readonly ledger: CallLedger;
   readonly pricer: Pricer;
   /** The catalogue's limits of a model, remembered. */
@@ -154,6 +156,8 @@ export class MeteredCall {
 
   /** The failure as the handler sees it. */
   errorOf(failure: ModelFailure, cause: unknown): AppError {
+    const parked = this.#options.pass?.parkedBy?.(failure.kind);
+    if (parked !== undefined) return parked;
     const { provider, modelId } = this.#options.target;
     return modelError(failure, `${provider}/${modelId}`, this.signal.aborted ? this.signal.reason : cause);
   }

@@ -40,6 +40,8 @@ async function embed(
   const { target, reference, step, reuse, calls } = options;
   const opened = await calls.open({
     target,
+    // Vectors of two models do not belong into one space.
+    fallback: undefined,
     operation: 'embeddings',
     step,
     reuse,

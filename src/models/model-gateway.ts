@@ -31,6 +31,8 @@ export interface ModelGatewayOptions {
   readonly tracer?: Tracer;
   /** What every request passes before it is reserved, in order. */
   readonly gates?: readonly CallGate[];
+  /** Who stands in for a language model while its circuit is not closed: "provider/model" by "provider/model". */
+  readonly fallbacks?: Readonly<Record<string, string>>;
 }
 
 export interface ScopeOptions {
@@ -57,6 +59,7 @@ export class ModelGateway {
     this.#tracer = options.tracer;
     this.#services = {
       gates: options.gates ?? [],
+      fallbacks: checkedFallbacks(options),
       ledger: options.ledger,
       pricer: options.pricer,
       limitsOf: rememberedLimits(options.pricer),
@@ -85,6 +88,15 @@ export class ModelGateway {
       ...(this.#tracer === undefined ? {} : { tracer: this.#tracer }),
     });
   }
+}
+
+/** Fails with MILLRACE_MODEL_UNKNOWN at start, not when the fallback is needed. */
+function checkedFallbacks({
+  fallbacks = {},
+  registry,
+}: ModelGatewayOptions): Readonly<Record<string, string>> {
+  for (const reference of Object.entries(fallbacks).flat()) registry.languageModel(reference);
+  return fallbacks;
 }
 
 /** The registry hands out the same target for the same reference, and a model's sizes do not change. */

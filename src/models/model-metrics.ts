@@ -69,6 +69,11 @@ export class ModelMetrics {
     if (call.isUnpriced) metrics.increment('metering_unpriced_events_total', { provider, model });
   }
 
+  /** A model was asked in another one's place. */
+  fellBack(fromModel: string, toModel: string): void {
+    this.#metrics?.increment('llm_fallbacks_total', { from_model: fromModel, to_model: toModel });
+  }
+
   /** A step was answered from the record. */
   answerReused({ stage, model }: CallLabels): void {
     this.#metrics?.increment('calls_reused_total', { stage, model });

@@ -51,6 +51,24 @@ export const modelMetrics = {
     labels: ofModel,
     help: 'Requests of this process that wait for their answer.',
   },
+  llm_circuit_state: {
+    type: 'gauge',
+    unit: '1',
+    labels: { ...ofModel, state: ['closed', 'half_open', 'open'] },
+    help: '1 for the state that the circuit of a model is in; every process reports the same, so aggregate with max.',
+  },
+  llm_retry_budget_used_ratio: {
+    type: 'gauge',
+    unit: 'ratio',
+    labels: ofModel,
+    help: 'Retries of a model over those that its budget permits at the moment; aggregate with max.',
+  },
+  llm_fallbacks_total: {
+    type: 'counter',
+    unit: 'requests',
+    labels: { from_model: 'open', to_model: 'open' },
+    help: 'Requests to a fallback model ("provider/model") while the circuit of the one that was meant was not closed.',
+  },
   tokens_total: {
     type: 'counter',
     unit: 'tokens',
