@@ -1,4 +1,5 @@
 import type { Span } from '@opentelemetry/api';
+import type { BudgetBook } from '../admission/budget-book.ts';
 import type { CallGate, GateEnd, GatePass } from '../admission/call-gate.ts';
 import { AppError } from '../kernel/app-error.ts';
 import { maxUsd, type Usd, zeroUsd } from '../kernel/money.ts';
@@ -40,6 +41,8 @@ import { type CallFacts, type EndOfCall, recordOfCall, recordOfCorrection } from
 export interface CallServices {
   /** What a request passes before it is reserved, in order. */
   readonly gates: readonly CallGate[];
+  /** What calls have to fit. */
+  readonly budgets: BudgetBook;
   readonly ledger: CallLedger;
   readonly pricer: Pricer;
   /** The catalogue's limits of a model, remembered. */
@@ -67,6 +70,8 @@ export interface MeteredCallOptions {
   readonly labels: CallLabels;
   readonly tier: string;
   readonly userSignal: AbortSignal | undefined;
+  /** Whether it was reserved with budgets. */
+  readonly isBudgeted: boolean;
   /** The leave that the gates gave, which are told how the call ended. */
   readonly pass: GatePass | undefined;
   readonly span: Span | undefined;
@@ -273,8 +278,9 @@ export class MeteredCall {
   }
 
   async #write(end: EndOfCall): Promise<void> {
-    const { services, facts } = this.#options;
-    const { cost: _cost, ...settlement } = end;
+    const { services, facts, isBudgeted } = this.#options;
+    const { cost: _cost, ...rest } = end;
+    const settlement = { ...rest, isBudgeted };
     const now = services.clock.now();
     const line = renderUsageLine(recordOfCall(facts, end, now));
     if (await this.#tryHard(() => services.ledger.settle({ ...settlement, line }))) return;
