@@ -47,6 +47,33 @@ const providerSchema = z.strictObject({
   identify: z.boolean().optional(),
 });
 
+const originName = z
+  .string()
+  .min(1)
+  .max(128)
+  // eslint-disable-next-line no-control-regex -- the point is to refuse them
+  .regex(/^[^\u0000-\u001f\u007f]+$/, 'must not contain control characters')
+  .refine((text) => text.trim() === text, 'must not begin or end with white space');
+
+const budgetSchema = z.strictObject({
+  name: z
+    .string()
+    .regex(
+      /^[a-z0-9][a-z0-9._-]{0,62}$/,
+      'must be 1 to 63 lower-case letters, digits, dots, dashes, underscores',
+    ),
+  team: originName.optional(),
+  customer: originName.optional(),
+  feature: originName.optional(),
+  window: z.enum(['hour', 'day', 'week', 'month']),
+  limitUsd: z
+    .string('must be a decimal as text, such as "50.00"')
+    .regex(/^\d{1,15}(\.\d{1,18})?$/, 'must be a decimal as text, such as "50.00"')
+    .refine((text) => /[1-9]/.test(text), 'must be above 0'),
+  atLimit: z.enum(['park', 'refuse']).default('park'),
+  unpriced: z.enum(['refuse', 'allow']).default('refuse'),
+});
+
 export const configurationSchema = z.strictObject({
   roles: setting(commaList(z.enum(roles)).default([...roles]), {
     env: 'MILLRACE_ROLES',
@@ -205,6 +232,9 @@ export const configurationSchema = z.strictObject({
       }),
     })
     .prefault({}),
+  budgets: setting(z.array(budgetSchema).max(200).default([]), {
+    help: 'Limits in US dollars over what teams, customers, features or any combination of them spend in a calendar window (UTC): `{name, team?, customer?, feature?, window: hour | day | week | month, limitUsd: "50.00", atLimit: park | refuse, unpriced: refuse | allow}` (docs/costs.md). Give all processes the same: those of the process that started last hold.',
+  }),
   worker: z
     .strictObject({
       concurrency: setting(wholeNumber(1, 10_000).optional(), {

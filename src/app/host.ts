@@ -14,6 +14,7 @@ import { ModelGateway } from '../models/model-gateway.ts';
 import { type ProviderConfig, ProviderRegistry } from '../models/provider-registry.ts';
 import { DeadLetterOffice } from '../operations/dead-letter-office.ts';
 import { Admissions } from '../pipeline/admissions.ts';
+import { BudgetReleaser } from '../pipeline/budget-releaser.ts';
 import { LeaseKeeper } from '../pipeline/lease-keeper.ts';
 import { MessageBodies } from '../pipeline/message-bodies.ts';
 import { MessageRunner } from '../pipeline/message-runner.ts';
@@ -28,7 +29,9 @@ import type { Logger } from '../telemetry/logger.ts';
 import { metricCatalogue } from '../telemetry/metric-catalogue.ts';
 import { type MillraceMetrics, createMetrics } from '../telemetry/metrics.ts';
 import { type Tracing, startTracing } from '../telemetry/tracing.ts';
+import { BudgetWatch } from './budget-watch.ts';
 import type { Configuration } from './configuration.ts';
+import { configuredProviders } from './configured-providers.ts';
 import { GaugeReader, initialiseSeries } from './gauges.ts';
 import { measuredPayloads } from './measured-payloads.ts';
 import { type Stores, openStores } from './stores.ts';
@@ -69,6 +72,7 @@ export class Host {
   readonly exporter: UsageExporter;
   readonly gateway: ModelGateway;
   readonly deadLetters: DeadLetterOffice;
+  readonly budgets: BudgetWatch;
   readonly #publisher: Publisher;
   readonly #keeper: LeaseKeeper;
   readonly #runner: MessageRunner;
@@ -97,7 +101,15 @@ export class Host {
     this.#publisher = new Publisher({ queues: stores.queues, clock, logger, metrics });
     const bodies = new MessageBodies(stores.payloads, configuration.messages);
     const publisher = this.#publisher;
-    this.admissions = new Admissions({ ledger: this.messages, registry, bodies, publisher, clock });
+    this.budgets = parts.budgets;
+    this.admissions = new Admissions({
+      ledger: this.messages,
+      registry,
+      bodies,
+      publisher,
+      clock,
+      budgets: parts.budgets.admission,
+    });
     this.deadLetters = new DeadLetterOffice({
       ledger: new DeadLetters(stores.database),
       bodies,
@@ -174,8 +186,15 @@ export class Host {
       metrics.observe('ledger_group_commit_seconds', { operation }, durationMs / 1000);
     };
     const calls = new CallLedger({ database: stores.database, clock, onFlush });
+    const budgets = new BudgetWatch({
+      budgets: configuration.budgets,
+      database: stores.database,
+      clock,
+      metrics,
+    });
     const gateway = new ModelGateway({
       ledger: calls,
+      budgets: budgets.book,
       pricer,
       registry: providers,
       payloads,
@@ -195,6 +214,7 @@ export class Host {
       tracing,
       worker,
       calls,
+      budgets,
       onFlush,
       gateway,
       abandoned: new AbandonedCalls({ ledger: calls, clock }),
@@ -212,6 +232,7 @@ export class Host {
     const { configuration, metrics, logger, stores, sweeps, registry } = this;
     registry.register(stages);
     initialiseSeries(metrics, { version, roles: configuration.roles, stages });
+    await this.budgets.begin();
     for (const warning of await stores.queues.warnings())
       logger.warn({ warning }, 'the queue store could break a promise');
     if (stores.isEmbedded) {
@@ -289,7 +310,10 @@ export class Host {
       queues: stores.queues,
       registry,
     });
-    const always = [loop('gauges', 2000, () => gauges.read())];
+    const always = [
+      loop('gauges', 2000, () => gauges.read()),
+      loop('budgets', 1000, () => this.budgets.look()),
+    ];
     if (!configuration.roles.includes('relay')) return always;
     const sweeper = new Sweeper({
       ledger: sweeps,
@@ -298,6 +322,13 @@ export class Host {
       registry,
       logger,
       metrics,
+    });
+    const releaser = new BudgetReleaser({
+      ledger: this.budgets.ledger,
+      publisher: this.#publisher,
+      registry,
+      clock,
+      logger,
     });
     const alone = (turn: () => Promise<boolean>) => async (): Promise<boolean> =>
       (await this.#holdsRelay()) && (await turn());
@@ -314,6 +345,11 @@ export class Host {
         'export',
         configuration.exporter.pauseMs,
         alone(() => exporter.exportNext()),
+      ),
+      loop(
+        'budget releases',
+        1000,
+        alone(() => releaser.release()),
       ),
       loop(
         'abandoned calls',
@@ -345,29 +381,7 @@ interface HostParts {
   readonly gateway: ModelGateway;
   readonly abandoned: AbandonedCalls;
   readonly calls: CallLedger;
+  readonly budgets: BudgetWatch;
   readonly worker: string;
   readonly onFlush: FlushObserver;
-}
-
-/** The providers of the configuration: named ones, and the two whose keys are set. */
-function configuredProviders({ models }: Configuration): Readonly<Record<string, ProviderConfig>> {
-  const { openaiApiKey, anthropicApiKey, providers } = models;
-  return {
-    ...(openaiApiKey === undefined ? {} : { openai: { kind: 'openai' as const, apiKey: openaiApiKey } }),
-    ...(anthropicApiKey === undefined
-      ? {}
-      : { anthropic: { kind: 'anthropic' as const, apiKey: anthropicApiKey } }),
-    ...withoutUndefined(providers),
-  };
-}
-
-function withoutUndefined(providers: Configuration['models']['providers']): Record<string, ProviderConfig> {
-  return Object.fromEntries(
-    Object.entries(providers).map(([name, provider]) => [
-      name,
-      Object.fromEntries(
-        Object.entries(provider).filter(([, value]) => value !== undefined),
-      ) as unknown as ProviderConfig,
-    ]),
-  );
 }
