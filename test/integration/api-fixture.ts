@@ -8,6 +8,7 @@ import type { HttpServices } from '../../src/app/http/http-api.module.ts';
 import { type Problem, problemSchema } from '../../src/app/http/problem.ts';
 import { Readiness } from '../../src/app/http/readiness.ts';
 import { type ApiScope, ApiKeys } from '../../src/costs/api-keys.ts';
+import { BudgetReports } from '../../src/costs/budget-reports.ts';
 import { CostReports } from '../../src/costs/cost-reports.ts';
 import { MessageAccounts } from '../../src/costs/message-accounts.ts';
 import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts';
@@ -15,6 +16,7 @@ import { FilesPayloadStore } from '../../src/drivers/payload-store/payload-store
 import { migrate } from '../../src/drivers/sql-database/migrator.ts';
 import { PgliteSqlDatabase } from '../../src/drivers/sql-database/sql-database.pglite.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
+import { BudgetLedger } from '../../src/ledger/budget-ledger.ts';
 import { DeadLetters } from '../../src/ledger/dead-letters.ts';
 import { MessageLedger } from '../../src/ledger/message-ledger.ts';
 import { defineMessage } from '../../src/messages/message-type.ts';
@@ -80,6 +82,7 @@ export async function openApiFixture(): Promise<ApiFixture> {
     published,
     services: (overrides) => (logger) => ({
       costReports: new CostReports({ store: { database: 'nowhere' } as ColumnStore }),
+      budgetReports: new BudgetReports(new BudgetLedger(database)),
       apiKeys: keys,
       messageAccounts: new MessageAccounts(database),
       eventIntake: new EventIntake(admissions),
