@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { originName } from '../messages/origin.ts';
 
 /*
  * Everything that can be set, with its default, its environment variable and its meaning: the one source for parsing,
@@ -47,13 +48,7 @@ const providerSchema = z.strictObject({
   identify: z.boolean().optional(),
 });
 
-const originName = z
-  .string()
-  .min(1)
-  .max(128)
-  // eslint-disable-next-line no-control-regex -- the point is to refuse them
-  .regex(/^[^\u0000-\u001f\u007f]+$/, 'must not contain control characters')
-  .refine((text) => text.trim() === text, 'must not begin or end with white space');
+const limitProblem = 'must be an amount above 0 as text, such as "50.00"';
 
 const budgetSchema = z.strictObject({
   name: z
@@ -66,10 +61,7 @@ const budgetSchema = z.strictObject({
   customer: originName.optional(),
   feature: originName.optional(),
   window: z.enum(['hour', 'day', 'week', 'month']),
-  limitUsd: z
-    .string('must be a decimal as text, such as "50.00"')
-    .regex(/^\d{1,15}(\.\d{1,18})?$/, 'must be a decimal as text, such as "50.00"')
-    .refine((text) => /[1-9]/.test(text), 'must be above 0'),
+  limitUsd: z.string(limitProblem).regex(/^(?=.*[1-9])\d{1,15}(\.\d{1,18})?$/, limitProblem),
   atLimit: z.enum(['park', 'refuse']).default('park'),
   unpriced: z.enum(['refuse', 'allow']).default('refuse'),
 });
@@ -233,7 +225,7 @@ export const configurationSchema = z.strictObject({
     })
     .prefault({}),
   budgets: setting(z.array(budgetSchema).max(200).default([]), {
-    help: 'Limits in US dollars over what teams, customers, features or any combination of them spend in a calendar window (UTC): `{name, team?, customer?, feature?, window: hour | day | week | month, limitUsd: "50.00", atLimit: park | refuse, unpriced: refuse | allow}` (docs/costs.md). Give all processes the same: those of the process that started last hold.',
+    help: 'Limits in US dollars over what teams, customers, features or any combination of them spend in a calendar window (UTC): `{name, team?, customer?, feature?, window: hour | day | week | month, limitUsd: "50.00", atLimit: park | refuse, unpriced: refuse | allow}` (docs/budgets.md). Give all processes the same: those of the process that started last hold.',
   }),
   worker: z
     .strictObject({
