@@ -13,7 +13,7 @@ export interface BookedBudget {
 const none: readonly never[] = [];
 
 /** Whether what this origin causes counts in the budget. */
-export function concerns({ team, customer, feature }: Omit<BookedBudget, 'name'>, origin: Origin): boolean {
+function concerns({ team, customer, feature }: Omit<BookedBudget, 'name'>, origin: Origin): boolean {
   return (
     (team === undefined || team === origin.team) &&
     (customer === undefined || customer === origin.customer) &&

@@ -45,68 +45,60 @@ export const reserveBudgetedCalls = named(
      where (t.message_id is null or (m.fence = t.fence and m.state = 'leased' and m.lease_until > clock_timestamp()))
        and not exists (select from millrace.calls c where c.id = t.id)),
    concerned as materialized (
-     select l.place, b.name, b.limit_usd, b.window_unit, ${startOfWindow('b.window_unit', 'i.at')} as window_start
-     from live l cross join instant i cross join lateral unnest(l.budgets) as n(name)
-     join millrace.budgets b on b.name = n.name and b.retired_at is null),
+     select b.name, b.limit_usd, b.window_unit, ${startOfWindow('b.window_unit', 'i.at')} as window_start
+     from (select distinct n.name from live l cross join lateral unnest(l.budgets) as n(name)) asked_of
+     join millrace.budgets b on b.name = asked_of.name and b.retired_at is null cross join instant i),
    locked as materialized (
-     select w.budget, w.window_start, w.spent_usd, w.reserved_usd from millrace.budget_windows w
+     select w.budget, w.spent_usd, w.reserved_usd from millrace.budget_windows w
      where (w.budget, w.window_start) in (select c.name, c.window_start from concerned c)
      order by w.budget, w.window_start for update of w),
    rooms as materialized (
-     select (row_number() over (order by k.budget, k.window_start))::int as slot, k.budget, k.window_start, b.limit_usd,
-       b.window_unit, b.limit_usd - k.spent_usd - k.reserved_usd as room
-     from locked k join (select distinct name, limit_usd, window_unit, window_start from concerned) b
-       on b.name = k.budget and b.window_start = k.window_start),
-   shares as materialized (
-     select c.place, array_agg(r.slot) as slots, bool_or(r.slot is null) as misses_window,
-       json_agg(json_build_object('budget', c.name, 'window_start', c.window_start)) as budgets
-     from concerned c left join rooms r on r.budget = c.name and r.window_start = c.window_start group by c.place),
+     select (row_number() over (order by c.name))::int as slot, c.name as budget, c.window_start, c.window_unit, c.limit_usd,
+       k.budget is null as is_missing, c.limit_usd - k.spent_usd - k.reserved_usd as room
+     from concerned c left join locked k on k.budget = c.name),
    queue as materialized (
-     select l.place, l.bound, l.upper_bound_usd is null as is_unpriced, coalesce(s.slots, '{}') as slots,
-       coalesce(s.misses_window, false) as misses_window
-     from live l left join shares s on s.place = l.place),
+     select l.*, share.slots, share.misses_window, share.windows from live l cross join lateral (
+       select coalesce(array_agg(r.slot), '{}') as slots, coalesce(bool_or(r.is_missing), false) as misses_window,
+         json_agg(json_build_object('budget', r.budget, 'window_start', r.window_start)) as windows
+       from rooms r where r.budget = any(l.budgets)) share),
    decided (place, rooms, blocked_by) as (
-     select 0, (select coalesce(array_agg(r.room order by r.slot), '{}') from rooms r), null::int
+     select 0, (select coalesce(array_agg(r.room order by r.slot), '{}') from rooms r), -1
      union all
-     select q.place, case when blocked.slot is null then taken.rooms else d.rooms end, blocked.slot
+     select q.place, case when blocked.by = -1 then taken.rooms else d.rooms end, blocked.by
      from decided d
      join queue q on q.place = d.place + 1
      cross join lateral (
-       select case when q.misses_window then 0 else min(u.slot) end as slot from unnest(q.slots) as u(slot)
-       where q.misses_window or d.rooms[u.slot] < q.bound or (q.is_unpriced and d.rooms[u.slot] <= 0)) blocked
+       select case when q.misses_window then 0 else coalesce(min(u.slot), -1) end as by from unnest(q.slots) as u(slot)
+       where d.rooms[u.slot] < q.bound or (q.upper_bound_usd is null and d.rooms[u.slot] <= 0)) blocked
      cross join lateral (
        select coalesce(array_agg(case when u.slot = any(q.slots) then u.room - q.bound else u.room end order by u.slot), '{}') as rooms
        from unnest(d.rooms) with ordinality as u(room, slot)) taken),
+   verdicts as materialized (select array_agg(d.blocked_by order by d.place) as of_place from decided d where d.place > 0),
    written as (
      insert into millrace.calls (id, message_id, fence, origin, step, ordinal, attempt, state, provider, model, operation, tier,
        request_kind, request_digest, reserved_at, upper_bound_usd, budgets, budget_usd)
-     select l.id, l.message_id, l.fence, l.origin, l.step, l.ordinal, l.attempt, 'reserved', l.provider, l.model, l.operation,
-       l.tier, l.request_kind, l.request_digest, clock_timestamp(), l.upper_bound_usd, s.budgets,
-       case when s.budgets is not null then l.bound end
-     from live l join decided d on d.place = l.place left join shares s on s.place = l.place
-     where d.blocked_by is null
+     select q.id, q.message_id, q.fence, q.origin, q.step, q.ordinal, q.attempt, 'reserved', q.provider, q.model, q.operation,
+       q.tier, q.request_kind, q.request_digest, clock_timestamp(), q.upper_bound_usd, q.windows,
+       case when q.windows is not null then q.bound end
+     from queue q cross join verdicts v where v.of_place[q.place] = -1
      on conflict (id) do nothing
      returning id),
    asked as materialized (
-     select r.budget, r.window_start, coalesce(sum(l.bound) filter (where w.id is not null), 0) as reserved_usd,
-       min(l.bound) filter (where l.bound <= r.limit_usd) as least_usd,
-       min(l.bound) filter (where d.blocked_by = r.slot and l.bound <= r.limit_usd) as refused_usd
-     from rooms r
-     join concerned c on c.name = r.budget and c.window_start = r.window_start
-     join live l on l.place = c.place
-     join decided d on d.place = l.place
-     left join written w on w.id = l.id
-     where d.blocked_by is distinct from 0
+     select r.budget, r.window_start, coalesce(sum(q.bound) filter (where q.id in (select w.id from written w)), 0) as reserved_usd,
+       min(q.bound) filter (where q.bound <= r.limit_usd) as least_usd,
+       min(q.bound) filter (where v.of_place[q.place] = r.slot and q.bound <= r.limit_usd) as refused_usd
+     from queue q cross join verdicts v cross join lateral unnest(q.slots) as u(slot) join rooms r on r.slot = u.slot
+     where v.of_place[q.place] <> 0
      group by r.budget, r.window_start),
    charged as (
      update millrace.budget_windows w
      set reserved_usd = w.reserved_usd + a.reserved_usd, least_usd = least(w.least_usd, a.least_usd),
        refused_usd = least(w.refused_usd, a.refused_usd)
      from asked a where w.budget = a.budget and w.window_start = a.window_start)
-   select l.id, case when w.id is not null then 'reserved' when d.blocked_by is null then 'lost'
-       when d.blocked_by = 0 then 'no_window' else 'over_budget' end as kind,
+   select q.id, case when q.id in (select w.id from written w) then 'reserved' when v.of_place[q.place] = -1 then 'lost'
+       when v.of_place[q.place] = 0 then 'no_window' else 'over_budget' end as kind,
      r.budget, r.limit_usd::text as limit_usd, ${endOfWindow('r.window_unit', 'r.window_start')} as window_ends_at
-   from live l join decided d on d.place = l.place left join written w on w.id = l.id left join rooms r on r.slot = d.blocked_by`,
+   from queue q cross join verdicts v left join rooms r on r.slot = v.of_place[q.place]`,
 );
 
 /** $1 names of budgets: makes the rows of their present windows where they are missing. */

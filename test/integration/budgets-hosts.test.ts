@@ -25,7 +25,7 @@ const stages: readonly RegisteredStage[] = [
       async handle(message: { data: unknown }, ctx: StageContext) {
         const { text } = await generateText({
           model: ctx.model('openai/gpt-5-mini', { step: 'answer' }),
-          prompt: String((message.data as { subject: string }).subject),
+          prompt: (message.data as { subject: string }).subject,
           maxOutputTokens: 200,
         });
         return text;
@@ -86,9 +86,9 @@ describe.skipIf(![postgresPrograms(), redisPrograms()].every((program) => canRun
       await Promise.all([1, 2, 3].map(() => startHost(ledgerUrl, model, limitUsd)));
       const ledger = first.budgets.ledger;
       const faults: BudgetFault[] = [];
-      let isWatching = true;
+      const watching = new AbortController();
       const watch = (async () => {
-        while (isWatching) faults.push(...(await ledger.findFaults()));
+        while (!watching.signal.aborted) faults.push(...(await ledger.findFaults()));
       })();
       await admit(first, messages);
 
@@ -115,7 +115,7 @@ describe.skipIf(![postgresPrograms(), redisPrograms()].every((program) => canRun
 
       await startHost(ledgerUrl, model, '1');
       await expect.poll(() => countOf(first, 'completed'), { timeout: 30_000, interval: 50 }).toBe(messages);
-      isWatching = false;
+      watching.abort();
       await watch;
       expect(faults).toEqual([]);
       expect(await ledger.findFaults()).toEqual([]);

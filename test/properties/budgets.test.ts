@@ -123,15 +123,15 @@ describe.skipIf(!canRun(postgresPrograms()))('budgets under several processes', 
           someBudget({ name: 'search', limitUsd: '1', window: 'hour' }),
         ]);
         const faults: BudgetFault[] = [];
-        let isOver = false;
+        const over = new AbortController();
         const watch = (async () => {
-          while (!isOver) {
+          while (!over.signal.aborted) {
             faults.push(...(await budgets.findFaults()));
             looks += 1;
           }
         })();
         const lived = await Promise.all(calls.map((call) => live(call)));
-        isOver = true;
+        over.abort();
         await watch;
         faults.push(...(await budgets.findFaults()));
         expect(faults).toEqual([]);
