@@ -54,7 +54,7 @@ export class BudgetReleaser {
     this.#releasedMs.set(name, clock.monotonicMs());
     logger.debug({ budget: name, messages: messages.length }, 'messages that waited for a budget go on');
     for (const message of messages) {
-      // A stage of other hosts is woken by their sweeper.
+      // As the sweeper does: a relay wakes the stages that it was given.
       if (registry.find(message.stage) !== undefined) publisher.wake(message, message.fence, 0);
     }
     return messages.length;
