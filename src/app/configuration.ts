@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { originName } from '../messages/origin.ts';
 
 /*
  * Everything that can be set, with its default, its environment variable and its meaning: the one source for parsing,
@@ -48,6 +49,24 @@ const providerSchema = z.strictObject({
   timeoutMs: wholeNumber(100, 3_600_000).optional(),
   /** Sends the call's and message's ids as request headers: for a provider of one's own, such as the simulator. */
   identify: z.boolean().optional(),
+});
+
+const limitProblem = 'must be an amount above 0 as text, such as "50.00"';
+
+const budgetSchema = z.strictObject({
+  name: z
+    .string()
+    .regex(
+      /^[a-z0-9][a-z0-9._-]{0,62}$/,
+      'must be 1 to 63 lower-case letters, digits, dots, dashes, underscores',
+    ),
+  team: originName.optional(),
+  customer: originName.optional(),
+  feature: originName.optional(),
+  window: z.enum(['hour', 'day', 'week', 'month']),
+  limitUsd: z.string(limitProblem).regex(/^(?=.*[1-9])\d{1,15}(\.\d{1,18})?$/, limitProblem),
+  atLimit: z.enum(['park', 'refuse']).default('park'),
+  unpriced: z.enum(['refuse', 'allow']).default('refuse'),
 });
 
 export const configurationSchema = z.strictObject({
@@ -263,6 +282,9 @@ export const configurationSchema = z.strictObject({
       }),
     })
     .prefault({}),
+  budgets: setting(z.array(budgetSchema).max(200).default([]), {
+    help: 'Limits in US dollars over what teams, customers, features or any combination of them spend in a calendar window (UTC): `{name, team?, customer?, feature?, window: hour | day | week | month, limitUsd: "50.00", atLimit: park | refuse, unpriced: refuse | allow}` (docs/budgets.md). Give all processes the same: those of the process that started last hold.',
+  }),
   worker: z
     .strictObject({
       concurrency: setting(wholeNumber(1, 10_000).optional(), {

@@ -15,6 +15,7 @@ import { ModelGateway } from '../models/model-gateway.ts';
 import { type ProviderConfig, ProviderRegistry } from '../models/provider-registry.ts';
 import { DeadLetterOffice } from '../operations/dead-letter-office.ts';
 import { Admissions } from '../pipeline/admissions.ts';
+import { BudgetReleaser } from '../pipeline/budget-releaser.ts';
 import { LeaseKeeper } from '../pipeline/lease-keeper.ts';
 import { MessageBodies } from '../pipeline/message-bodies.ts';
 import { MessageRunner } from '../pipeline/message-runner.ts';
@@ -29,7 +30,9 @@ import type { Logger } from '../telemetry/logger.ts';
 import { metricCatalogue } from '../telemetry/metric-catalogue.ts';
 import { type MillraceMetrics, createMetrics } from '../telemetry/metrics.ts';
 import { type Tracing, startTracing } from '../telemetry/tracing.ts';
+import { BudgetWatch } from './budget-watch.ts';
 import type { Configuration } from './configuration.ts';
+import { configuredProviders } from './configured-providers.ts';
 import { GaugeReader, initialiseSeries } from './gauges.ts';
 import { measuredPayloads } from './measured-payloads.ts';
 import { SharedModelHealth } from './model-health.ts';
@@ -72,6 +75,7 @@ export class Host {
   readonly exporter: UsageExporter;
   readonly gateway: ModelGateway;
   readonly deadLetters: DeadLetterOffice;
+  readonly budgets: BudgetWatch;
   readonly #publisher: Publisher;
   readonly #keeper: LeaseKeeper;
   readonly #runner: MessageRunner;
@@ -102,7 +106,15 @@ export class Host {
     this.#publisher = new Publisher({ queues: stores.queues, clock, logger, metrics });
     const bodies = new MessageBodies(stores.payloads, configuration.messages);
     const publisher = this.#publisher;
-    this.admissions = new Admissions({ ledger: this.messages, registry, bodies, publisher, clock });
+    this.budgets = parts.budgets;
+    this.admissions = new Admissions({
+      ledger: this.messages,
+      registry,
+      bodies,
+      publisher,
+      clock,
+      budgets: parts.budgets.admission,
+    });
     this.deadLetters = new DeadLetterOffice({
       ledger: new DeadLetters(stores.database),
       bodies,
@@ -185,10 +197,17 @@ export class Host {
     const { database } = stores;
     const random = Math.random;
     const modelHealth = new SharedModelHealth({ models, database, clock, random, logger, metrics });
+    const budgets = new BudgetWatch({
+      budgets: configuration.budgets,
+      database: stores.database,
+      clock,
+      metrics,
+    });
     const gateway = new ModelGateway({
       gates: modelHealth.gates,
       fallbacks,
       ledger: calls,
+      budgets: budgets.book,
       pricer,
       registry: providers,
       payloads,
@@ -208,6 +227,7 @@ export class Host {
       tracing,
       worker,
       calls,
+      budgets,
       onFlush,
       gateway,
       modelHealth,
@@ -226,6 +246,7 @@ export class Host {
     const { configuration, metrics, logger, stores, sweeps, registry } = this;
     registry.register(stages);
     initialiseSeries(metrics, { version, roles: configuration.roles, stages });
+    await this.budgets.begin();
     for (const warning of await stores.queues.warnings())
       logger.warn({ warning }, 'the queue store could break a promise');
     if (stores.isEmbedded) {
@@ -306,7 +327,10 @@ export class Host {
       queues: stores.queues,
       registry,
     });
-    const always = [loop('gauges', 2000, () => gauges.read())];
+    const always = [
+      loop('gauges', 2000, () => gauges.read()),
+      loop('budgets', 1000, () => this.budgets.look()),
+    ];
     if (!configuration.roles.includes('relay')) return always;
     const sweeper = new Sweeper({
       ledger: sweeps,
@@ -315,6 +339,13 @@ export class Host {
       registry,
       logger,
       metrics,
+    });
+    const releaser = new BudgetReleaser({
+      ledger: this.budgets.ledger,
+      publisher: this.#publisher,
+      registry,
+      clock,
+      logger,
     });
     const alone = (turn: () => Promise<boolean>) => async (): Promise<boolean> =>
       (await this.#holdsRelay()) && (await turn());
@@ -331,6 +362,11 @@ export class Host {
         'export',
         configuration.exporter.pauseMs,
         alone(() => exporter.exportNext()),
+      ),
+      loop(
+        'budget releases',
+        1000,
+        alone(() => releaser.release()),
       ),
       loop(
         'abandoned calls',
@@ -363,29 +399,7 @@ interface HostParts {
   readonly abandoned: AbandonedCalls;
   readonly modelHealth: SharedModelHealth;
   readonly calls: CallLedger;
+  readonly budgets: BudgetWatch;
   readonly worker: string;
   readonly onFlush: FlushObserver;
-}
-
-/** The providers of the configuration: named ones, and the two whose keys are set. */
-function configuredProviders({ models }: Configuration): Readonly<Record<string, ProviderConfig>> {
-  const { openaiApiKey, anthropicApiKey, providers } = models;
-  return {
-    ...(openaiApiKey === undefined ? {} : { openai: { kind: 'openai' as const, apiKey: openaiApiKey } }),
-    ...(anthropicApiKey === undefined
-      ? {}
-      : { anthropic: { kind: 'anthropic' as const, apiKey: anthropicApiKey } }),
-    ...withoutUndefined(providers),
-  };
-}
-
-function withoutUndefined(providers: Configuration['models']['providers']): Record<string, ProviderConfig> {
-  return Object.fromEntries(
-    Object.entries(providers).map(([name, provider]) => [
-      name,
-      Object.fromEntries(
-        Object.entries(provider).filter(([, value]) => value !== undefined),
-      ) as unknown as ProviderConfig,
-    ]),
-  );
 }

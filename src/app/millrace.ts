@@ -21,8 +21,8 @@ export class Millrace {
 
   /**
    * Admits a message: checked, durable in the ledger, its stage woken. Throws MILLRACE_ORIGIN_INVALID,
-   * MILLRACE_MESSAGE_INVALID, MILLRACE_MESSAGE_TYPE_UNKNOWN, MILLRACE_MESSAGE_VERSION_UNSUPPORTED or
-   * MILLRACE_MESSAGE_TOO_LARGE, with nothing written.
+   * MILLRACE_MESSAGE_INVALID, MILLRACE_MESSAGE_TYPE_UNKNOWN, MILLRACE_MESSAGE_VERSION_UNSUPPORTED,
+   * MILLRACE_MESSAGE_TOO_LARGE or MILLRACE_BUDGET_EXHAUSTED, with nothing written.
    */
   admit<Version extends MessageVersion>(
     version: Version,

@@ -6,6 +6,7 @@ import { newId } from '../kernel/ids.ts';
 import { invariant } from '../kernel/invariant.ts';
 import { callId, type RecordedCall } from '../ledger/call-ledger.ts';
 import type { Origin } from '../messages/origin.ts';
+import { budgetsOfCall, overBudget } from './budget-refusals.ts';
 import { CallJournal, type JournalEntry, type ReuseRule } from './call-journal.ts';
 import type { CallOpener, CallQuestion, OpenedCall } from './call-opener.ts';
 import type { CallOwner, OwningMessage } from './call-owner.ts';
@@ -220,7 +221,12 @@ export class CallScope implements CallOpener {
         bounds.maxOutputTokens,
       ),
     };
-    const isReserved = await services.ledger.reserve({
+    const budgets = budgetsOfCall(
+      services.budgets,
+      { origin, model: `${facts.provider}/${facts.model}`, upperBoundUsd: facts.upperBoundUsd },
+      services.metrics,
+    );
+    const outcome = await services.ledger.reserve({
       id: facts.id,
       message: message === undefined ? undefined : { id: message.id, fence: message.fence },
       origin: message === undefined ? origin : undefined,
@@ -235,8 +241,10 @@ export class CallScope implements CallOpener {
       requestDigest: question.digest,
       fallbackFrom,
       upperBoundUsd: facts.upperBoundUsd,
+      budgets,
     });
-    if (!isReserved) {
+    if (outcome.kind === 'over_budget') throw overBudget(outcome, facts.upperBoundUsd, services.metrics);
+    if (outcome.kind === 'lease_lost') {
       throw new AppError(
         'MILLRACE_LEASE_LOST',
         `The lease has passed on: the call of step "${step}" was not made.`,
@@ -251,6 +259,7 @@ export class CallScope implements CallOpener {
       labels,
       tier,
       userSignal: question.userSignal,
+      isBudgeted: budgets.length > 0,
       pass,
       span: tracer === undefined ? undefined : startCallSpan(tracer, facts, question.maxOutputTokens),
       onSettled: (settled) => this.#spend.add(settled),

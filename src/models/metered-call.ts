@@ -1,4 +1,5 @@
 import type { Span } from '@opentelemetry/api';
+import type { BudgetBook } from '../admission/budget-book.ts';
 import type { CallGate, GateEnd, GatePass } from '../admission/call-gate.ts';
 import { AppError } from '../kernel/app-error.ts';
 import { maxUsd, type Usd, zeroUsd } from '../kernel/money.ts';
@@ -42,6 +43,8 @@ export interface CallServices {
   readonly gates: readonly CallGate[];
   /** Who stands in for a model while its circuit is not closed: "provider/model" by "provider/model". */
   readonly fallbacks: Readonly<Record<string, string>>;
+  /** What calls have to fit. */
+  readonly budgets: BudgetBook;
   readonly ledger: CallLedger;
   readonly pricer: Pricer;
   /** The catalogue's limits of a model, remembered. */
@@ -69,6 +72,8 @@ export interface MeteredCallOptions {
   readonly labels: CallLabels;
   readonly tier: string;
   readonly userSignal: AbortSignal | undefined;
+  /** Whether it was reserved with budgets. */
+  readonly isBudgeted: boolean;
   /** The leave that the gates gave, which are told how the call ended. */
   readonly pass: GatePass | undefined;
   readonly span: Span | undefined;
@@ -277,8 +282,9 @@ export class MeteredCall {
   }
 
   async #write(end: EndOfCall): Promise<void> {
-    const { services, facts } = this.#options;
-    const { cost: _cost, ...settlement } = end;
+    const { services, facts, isBudgeted } = this.#options;
+    const { cost: _cost, ...rest } = end;
+    const settlement = { ...rest, isBudgeted };
     const now = services.clock.now();
     const line = renderUsageLine(recordOfCall(facts, end, now));
     if (await this.#tryHard(() => services.ledger.settle({ ...settlement, line }))) return;

@@ -1,4 +1,5 @@
 import type { Tracer } from '@opentelemetry/api';
+import { BudgetBook } from '../admission/budget-book.ts';
 import type { CallGate } from '../admission/call-gate.ts';
 import type { PayloadStore } from '../drivers/payload-store/payload-store.ts';
 import type { Clock } from '../kernel/clock.ts';
@@ -29,6 +30,8 @@ export interface ModelGatewayOptions {
   readonly maxInlineAnswerBytes?: number;
   readonly metrics?: MillraceMetrics;
   readonly tracer?: Tracer;
+  /** What every request has to fit. Default no budgets. */
+  readonly budgets?: BudgetBook;
   /** What every request passes before it is reserved, in order. */
   readonly gates?: readonly CallGate[];
   /** Who stands in for a language model while its circuit is not closed: "provider/model" by "provider/model". */
@@ -60,6 +63,7 @@ export class ModelGateway {
     this.#services = {
       gates: options.gates ?? [],
       fallbacks: checkedFallbacks(options),
+      budgets: options.budgets ?? new BudgetBook(),
       ledger: options.ledger,
       pricer: options.pricer,
       limitsOf: rememberedLimits(options.pricer),

@@ -1,3 +1,4 @@
+import type { BudgetAdmission } from '../admission/budget-admission.ts';
 import { AppError } from '../kernel/app-error.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { type Uuid, derivedId, newId } from '../kernel/ids.ts';
@@ -43,6 +44,8 @@ export interface AdmissionsOptions {
   readonly bodies: MessageBodies;
   readonly publisher: Publisher;
   readonly clock: Clock;
+  /** Keeps new messages out whose budget is used up. Default none has one. */
+  readonly budgets?: BudgetAdmission;
 }
 
 const maxTextLength = 512;
@@ -57,7 +60,8 @@ export class Admissions {
 
   /**
    * Admits a message; durable when it resolves. Throws MILLRACE_ORIGIN_INVALID, MILLRACE_MESSAGE_TYPE_UNKNOWN,
-   * MILLRACE_MESSAGE_VERSION_UNSUPPORTED, MILLRACE_MESSAGE_INVALID or MILLRACE_MESSAGE_TOO_LARGE, with nothing written.
+   * MILLRACE_MESSAGE_VERSION_UNSUPPORTED, MILLRACE_MESSAGE_INVALID, MILLRACE_MESSAGE_TOO_LARGE or
+   * MILLRACE_BUDGET_EXHAUSTED, with nothing written.
    */
   async admit<Version extends MessageVersion>(
     version: Version,
@@ -73,7 +77,7 @@ export class Admissions {
     sent: { readonly typeName: string; readonly version: number; readonly data: unknown },
     options: AdmitOptions,
   ): Promise<AdmissionReceipt> {
-    const { ledger, bodies, publisher } = this.#options;
+    const { ledger, bodies, publisher, budgets } = this.#options;
     const origin = parseOrigin(options.origin);
     const envelope = this.#commonEnvelope(sent, origin, options);
     const consumers = this.#consumersOf(sent.typeName, sent.version);
@@ -81,6 +85,7 @@ export class Admissions {
       consumer,
       data: consumer.definition.consumes.read(sent.version, sent.data),
     }));
+    await budgets?.check(origin);
     const { body, bodyBytes } = await bodies.store(sent.typeName, sent.data);
     const { lane: asked } = options;
     const admissions = checked.map(({ consumer: { definition }, data }) => {

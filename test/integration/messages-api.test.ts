@@ -309,7 +309,7 @@ describe('a message', () => {
         requestDigest: 'digest',
         upperBoundUsd: usd('0.25'),
       });
-    expect(await Promise.all([reserve(1), reserve(2)])).toEqual([true, true]);
+    expect(await Promise.all([reserve(1), reserve(2)])).toEqual([{ kind: 'reserved' }, { kind: 'reserved' }]);
     const [first] = await calls.callsOf(id);
     expect(await calls.settle(settlement(first?.id ?? ''))).toBe(true);
 

@@ -55,6 +55,7 @@ describe('the OpenAPI document', () => {
       'get /health/live',
       'get /health/ready',
       'get /metrics',
+      'get /v1/budgets',
       'get /v1/costs',
       'get /v1/dead-letters',
       'get /v1/dead-letters/{id}',

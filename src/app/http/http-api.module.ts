@@ -1,6 +1,8 @@
 import { type DynamicModule, type FactoryProvider, Module, type ModuleMetadata } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD } from '@nestjs/core';
 import { ApiKeys } from '../../costs/api-keys.ts';
+import { BudgetReports } from '../../costs/budget-reports.ts';
+import { BudgetsController } from '../../costs/budgets.controller.ts';
 import { CostReports } from '../../costs/cost-reports.ts';
 import { clockToken, CostsController } from '../../costs/costs.controller.ts';
 import { MessageAccounts } from '../../costs/message-accounts.ts';
@@ -24,6 +26,7 @@ import { Readiness } from './readiness.ts';
 /** What the HTTP API works with, made by the composition root. */
 export interface HttpServices {
   readonly costReports: CostReports;
+  readonly budgetReports: BudgetReports;
   readonly apiKeys: ApiKeys;
   readonly messageAccounts: MessageAccounts;
   readonly eventIntake: EventIntake;
@@ -65,11 +68,14 @@ export class HttpApiModule {
       controllers: [
         HealthController,
         MetricsController,
-        ...(surface === 'everything' ? [CostsController, MessagesController, DeadLettersController] : []),
+        ...(surface === 'everything'
+          ? [CostsController, BudgetsController, MessagesController, DeadLettersController]
+          : []),
       ],
       providers: [
         { provide: servicesToken, inject, useFactory },
         one(CostReports, (services) => services.costReports),
+        one(BudgetReports, (services) => services.budgetReports),
         one(ApiKeys, (services) => services.apiKeys),
         one(MessageAccounts, (services) => services.messageAccounts),
         one(EventIntake, (services) => services.eventIntake),

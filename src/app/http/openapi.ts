@@ -1,6 +1,7 @@
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 import { z } from 'zod';
+import { budgetReportSchema } from '../../costs/budget-reports.ts';
 import { costReportSchema } from '../../costs/cost-report-document.ts';
 import { messageAccountSchema } from '../../costs/message-accounts.ts';
 import {
@@ -87,6 +88,7 @@ function complete(path: string, operation: Operation): void {
 function schemas(): Schemas {
   const registry = z.registry<{ readonly id: string }>();
   registry.add(costReportSchema, { id: 'CostReport' });
+  registry.add(budgetReportSchema, { id: 'BudgetReport' });
   registry.add(messageAccountSchema, { id: 'MessageAccount' });
   registry.add(eventReceiptSchema, { id: 'EventReceipt' });
   registry.add(batchReceiptSchema, { id: 'BatchReceipt' });
