@@ -31,6 +31,7 @@ import { type MillraceMetrics, createMetrics } from '../telemetry/metrics.ts';
 import { type Tracing, startTracing } from '../telemetry/tracing.ts';
 import type { Configuration } from './configuration.ts';
 import { GaugeReader, initialiseSeries } from './gauges.ts';
+import { HostHolds } from './host-holds.ts';
 import { measuredPayloads } from './measured-payloads.ts';
 import { type Stores, openStores } from './stores.ts';
 import { version } from './version.ts';
@@ -71,6 +72,7 @@ export class Host {
   readonly exporter: UsageExporter;
   readonly gateway: ModelGateway;
   readonly deadLetters: DeadLetterOffice;
+  readonly holds: HostHolds;
   readonly #publisher: Publisher;
   readonly #keeper: LeaseKeeper;
   readonly #runner: MessageRunner;
@@ -113,6 +115,17 @@ export class Host {
       logger,
       renew: (held) => this.messages.renew(held),
       onLost: () => metrics.increment('lease_lost_total', {}),
+    });
+    this.holds = new HostHolds({
+      database: stores.database,
+      clock,
+      metrics,
+      logger,
+      publisher,
+      leases: this.#keeper,
+      gateway,
+      registry,
+      workers: () => this.#workers,
     });
     this.#runner = new MessageRunner({
       ledger: this.messages,
@@ -235,6 +248,7 @@ export class Host {
           { queues: stores.queues, runner, logger, metrics },
         ),
     );
+    await this.holds.watcher.look();
     for (const worker of this.#workers) await worker.start();
   }
 
@@ -294,7 +308,7 @@ export class Host {
       queues: stores.queues,
       registry,
     });
-    const always = [loop('gauges', 2000, () => gauges.read())];
+    const always = [loop('gauges', 2000, () => gauges.read()), this.holds.watchLoop(loop)];
     if (!configuration.roles.includes('relay')) return always;
     const sweeper = new Sweeper({
       ledger: sweeps,
@@ -325,6 +339,7 @@ export class Host {
         5000,
         alone(async () => (await abandoned.settleAbandoned()) > 0),
       ),
+      this.holds.keepLoop(loop, alone),
       loop(
         'retention',
         hourMs,

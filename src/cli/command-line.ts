@@ -5,6 +5,7 @@ import { addCostsCommand } from './costs-command.ts';
 import { addDeadLettersCommand } from './dead-letters-command.ts';
 import { addDemoCommand } from './demo/demo-command.ts';
 import { describeError } from './describe-error.ts';
+import { addHoldsCommands } from './holds-commands.ts';
 import { addKeysCommand } from './keys-command.ts';
 import { addMigrateCommand } from './migrate-command.ts';
 import { addPricesCommand } from './prices-command.ts';
@@ -52,6 +53,7 @@ function commandsOf(context: CommandContext, bind: Bind): Command {
     addStatusCommand,
     addCostsCommand,
     addDeadLettersCommand,
+    addHoldsCommands,
     addPricesCommand,
     addKeysCommand,
     addSimulatorCommand,

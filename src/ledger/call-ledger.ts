@@ -7,6 +7,7 @@ import type { Origin } from '../messages/origin.ts';
 import type { TokenCounts } from '../pricing/token-classes.ts';
 import * as sql from './call-sql.ts';
 import { type FlushObserver, GroupCommit } from './group-commit.ts';
+import { outcomesOf, type ReservationOutcome, type ReservedRow } from './reservation-outcome.ts';
 import { type OriginColumns, originOfColumns } from './stored-message.ts';
 
 /*
@@ -141,7 +142,7 @@ export interface CallLedgerOptions {
 
 export class CallLedger {
   readonly #database: SqlDatabase;
-  readonly #reserve: GroupCommit<Reservation, boolean>;
+  readonly #reserve: GroupCommit<Reservation, ReservationOutcome>;
   readonly #settle: GroupCommit<CallSettlement, boolean>;
 
   constructor({ database, clock, onFlush }: CallLedgerOptions) {
@@ -162,8 +163,8 @@ export class CallLedger {
     });
   }
 
-  /** Makes the call's row durable. False: the lease has passed on (or this very call was made), do not send it. */
-  reserve(reservation: Reservation): Promise<boolean> {
+  /** Makes the call's row durable. Unless the answer is `reserved`, the request must not be sent. */
+  reserve(reservation: Reservation): Promise<ReservationOutcome> {
     return this.#reserve.submit(reservation);
   }
 
@@ -226,12 +227,11 @@ export class CallLedger {
     return rows[0] ?? { unsettled: 0, coverage: 1 };
   }
 
-  async #writeReservations(items: readonly Reservation[]): Promise<boolean[]> {
-    const { rows } = await this.#database.query<{ id: Uuid }>(sql.reserveCalls, [
+  async #writeReservations(items: readonly Reservation[]): Promise<ReservationOutcome[]> {
+    const { rows } = await this.#database.query<ReservedRow>(sql.reserveCalls, [
       JSON.stringify(items.map((item) => reservationRow(item))),
     ]);
-    const reserved = new Set(rows.map((row) => row.id));
-    return items.map((item) => reserved.delete(item.id));
+    return outcomesOf(items, rows);
   }
 
   async #writeSettlements(items: readonly CallSettlement[]): Promise<boolean[]> {

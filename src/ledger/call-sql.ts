@@ -1,4 +1,5 @@
 import type { SqlStatement } from '../drivers/sql-database/sql-database.ts';
+import { holdsWork } from './hold-sql.ts';
 
 /* Every statement about calls and about what leaves the ledger for the column store. */
 
@@ -6,23 +7,46 @@ function named(name: string, text: string): SqlStatement {
   return { name, text };
 }
 
+/** Whether hold `h` stops the call `a` that is asked for: of a stage, or (without a message) work of its own. */
+const stopsCall = `h.scope = 'provider' and h.value = a.provider
+       or h.scope = 'model' and h.value = a.provider || '/' || a.model
+       or (h.aborts or a.message_id is null) and ${holdsWork('h', {
+         stage: 'a.stage',
+         team: `coalesce(a.team, a.origin::json ->> 'team')`,
+         customer: `coalesce(a.customer, a.origin::json ->> 'customer')`,
+         feature: `coalesce(a.feature, a.origin::json ->> 'feature')`,
+         batch: `coalesce(a.batch, a.origin::json ->> 'batch')`,
+       })}`;
+
 /**
  * $1 calls about to be made. A call of a stage is written only while its message's lease is the caller's and
- * still runs; a call outside a stage has no message. Answers the ids that may go out.
+ * still runs; a call outside a stage has no message. A held model or provider stops every call; what holds messages
+ * lets a handler that runs go on, unless the hold aborts. Answers which may go out, and which are held by what; the
+ * others have lost their lease.
  */
 export const reserveCalls = named(
   'ledger.reserve_calls',
-  `insert into millrace.calls (id, message_id, fence, origin, step, ordinal, attempt, state, provider, model, operation, tier,
-     request_kind, request_digest, reserved_at, upper_bound_usd)
-   select r.id, r.message_id, r.fence, r.origin, r.step, r.ordinal, r.attempt, 'reserved', r.provider, r.model, r.operation,
-     r.tier, r.request_kind, r.request_digest, clock_timestamp(), r.upper_bound_usd
-   from json_to_recordset($1::json) as r(id uuid, message_id uuid, fence int, origin text, step text, ordinal int, attempt int,
-     provider text, model text, operation text, tier text, request_kind text, request_digest text, upper_bound_usd numeric)
-   left join millrace.messages m on m.id = r.message_id
-   where r.message_id is null
-      or (m.fence = r.fence and m.state = 'leased' and m.lease_until > clock_timestamp())
-   on conflict (id) do nothing
-   returning id`,
+  `with asked as materialized (
+     select r.*, m.stage, m.team, m.customer, m.feature, m.batch
+     from json_to_recordset($1::json) as r(id uuid, message_id uuid, fence int, origin text, step text, ordinal int, attempt int,
+       provider text, model text, operation text, tier text, request_kind text, request_digest text, upper_bound_usd numeric)
+     left join millrace.messages m on m.id = r.message_id
+     where r.message_id is null
+        or (m.fence = r.fence and m.state = 'leased' and m.lease_until > clock_timestamp())),
+   judged as materialized (
+     select a.*, (select h.id from millrace.holds h where ${stopsCall} order by h.created_at, h.id limit 1) as hold
+     from asked a),
+   reserved as (
+     insert into millrace.calls (id, message_id, fence, origin, step, ordinal, attempt, state, provider, model, operation, tier,
+       request_kind, request_digest, reserved_at, upper_bound_usd)
+     select id, message_id, fence, origin, step, ordinal, attempt, 'reserved', provider, model, operation,
+       tier, request_kind, request_digest, clock_timestamp(), upper_bound_usd
+     from judged where hold is null
+     on conflict (id) do nothing
+     returning id)
+   select id, null::uuid as hold from reserved
+   union all
+   select id, hold from judged where hold is not null`,
 );
 
 /** $1 settlements with their rendered usage lines. Only calls that are still reserved; answers their ids. */

@@ -51,7 +51,8 @@ const releaseRole: SqlStatement = {
   text: `delete from millrace.role_leases where role = $1 and holder = $2`,
 };
 
-interface WakeRow extends OriginColumns {
+/** A row of the statements that find messages to be woken. */
+export interface WakeRow extends OriginColumns {
   readonly id: Uuid;
   readonly stage: string;
   readonly fence: number;
@@ -111,7 +112,8 @@ export class SweepLedger {
   }
 }
 
-function overdueOf(row: WakeRow): OverdueMessage {
+/** The message of such a row. */
+export function overdueOf(row: WakeRow): OverdueMessage {
   return {
     id: row.id,
     stage: row.stage,

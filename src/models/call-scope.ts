@@ -4,7 +4,10 @@ import { type GatePass, passGates } from '../admission/call-gate.ts';
 import { AppError } from '../kernel/app-error.ts';
 import { newId } from '../kernel/ids.ts';
 import { invariant } from '../kernel/invariant.ts';
+import { Parked } from '../kernel/parked.ts';
 import { callId, type RecordedCall } from '../ledger/call-ledger.ts';
+import { parkedForHold } from '../ledger/hold.ts';
+import type { ReservationOutcome } from '../ledger/reservation-outcome.ts';
 import type { Origin } from '../messages/origin.ts';
 import { CallJournal, type JournalEntry, type ReuseRule } from './call-journal.ts';
 import type { CallOpener, CallQuestion, OpenedCall } from './call-opener.ts';
@@ -186,7 +189,7 @@ export class CallScope implements CallOpener {
         bounds.maxOutputTokens,
       ),
     };
-    const isReserved = await services.ledger.reserve({
+    const outcome = await services.ledger.reserve({
       id: facts.id,
       message: message === undefined ? undefined : { id: message.id, fence: message.fence },
       origin: message === undefined ? origin : undefined,
@@ -201,12 +204,7 @@ export class CallScope implements CallOpener {
       requestDigest: question.digest,
       upperBoundUsd: facts.upperBoundUsd,
     });
-    if (!isReserved) {
-      throw new AppError(
-        'MILLRACE_LEASE_LOST',
-        `The lease has passed on: the call of step "${step}" was not made.`,
-      );
-    }
+    if (outcome.kind !== 'reserved') throw notReserved(outcome, step);
     const labels = this.#labelsOf(question);
     services.metrics.requestBegan(labels);
     const call = new MeteredCall({
@@ -219,9 +217,13 @@ export class CallScope implements CallOpener {
       pass,
       span: tracer === undefined ? undefined : startCallSpan(tracer, facts, question.maxOutputTokens),
       onSettled: (settled) => this.#spend.add(settled),
-      onEnd: () => this.#open.delete(call),
+      onEnd: () => {
+        this.#open.delete(call);
+        services.inAir.delete(call);
+      },
     });
     this.#open.add(call);
+    services.inAir.add(call);
     await this.#refuseStopped(call);
     return call;
   }
@@ -340,6 +342,22 @@ function stepOf({ step = defaultStep }: ModelUse): string {
     `a step's name is 1 to 128 characters of text, not ${JSON.stringify(step)}`,
   );
   return step;
+}
+
+/** Why a call that the ledger did not reserve is not made. */
+function notReserved(outcome: Exclude<ReservationOutcome, { kind: 'reserved' }>, step: string): AppError {
+  switch (outcome.kind) {
+    case 'lease_lost':
+      return new AppError(
+        'MILLRACE_LEASE_LOST',
+        `The lease has passed on: the call of step "${step}" was not made.`,
+      );
+    case 'held':
+      return new Parked(`An operator has stopped this: the call of step "${step}" was not made.`, {
+        reason: 'hold',
+        parkedFor: parkedForHold(outcome.hold),
+      });
+  }
 }
 
 function closedError(): AppError {

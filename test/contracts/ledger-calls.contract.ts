@@ -29,11 +29,11 @@ export function ledgerCallsContract(name: string, open: () => Promise<SqlDatabas
       const ask = (call: string, withFence: number) =>
         calls.reserve(someReservation({ id: call, message: { id, fence: withFence } }));
       const [one, two, three] = [newId(new Date()), newId(new Date()), newId(new Date())];
-      expect(await ask(one, fence)).toBe(true);
-      expect(await ask(one, fence)).toBe(false);
-      expect(await ask(two, fence - 1)).toBe(false);
+      expect(await ask(one, fence)).toEqual({ kind: 'reserved' });
+      expect(await ask(one, fence)).toEqual({ kind: 'lease_lost' });
+      expect(await ask(two, fence - 1)).toEqual({ kind: 'lease_lost' });
       await harness.expireLeases();
-      expect(await ask(three, fence)).toBe(false);
+      expect(await ask(three, fence)).toEqual({ kind: 'lease_lost' });
     });
 
     it('settles a call once, and adds up to the last decimal', async () => {
