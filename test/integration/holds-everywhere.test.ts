@@ -1,0 +1,227 @@
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { setTimeout as later } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import type { HoldScope } from '../../src/ledger/hold.ts';
+import { holdListSchema, placedHoldSchema } from '../../src/operations/hold-documents.ts';
+import { HeldHosts } from '../support/held-hosts.ts';
+import { canRun, postgresPrograms, redisPrograms } from '../support/required-programs.ts';
+import { type ApiFixture, openApiFixture } from './api-fixture.ts';
+import { startApi } from './api-application.ts';
+
+/* Holds by the API over hosts that share PostgreSQL and Redis, while work flows. */
+
+const patience = { timeout: 30_000, interval: 10 };
+/** How long nothing must be begun, for a pause to be believed: several looks of everything that looks. */
+const watchedMs = 300;
+const canRunHere = [postgresPrograms(), redisPrograms()].every((programs) => canRun(programs));
+
+describe.skipIf(!canRunHere)('holds over several hosts', () => {
+  let hosts: HeldHosts;
+  let fixture: ApiFixture;
+  let app: NestFastifyApplication;
+  let key: string;
+
+  const api = async (method: 'GET' | 'POST' | 'DELETE', path = '', body?: unknown) => {
+    const response = await app.inject({
+      method,
+      url: `/v1/holds${path}`,
+      headers: {
+        authorization: `Bearer ${key}`,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      ...(body === undefined ? {} : { payload: JSON.stringify(body) }),
+    });
+    expect(response.statusCode, response.body).toBe(200);
+    return response.json<unknown>();
+  };
+  const pause = async (scope: HoldScope, value?: string, abort = false) =>
+    placedHoldSchema.parse(await api('POST', '', { scope, value, abort, reason: 'test' })).hold.id;
+  const resume = (id: string) => api('DELETE', `/${id}?reason=over`);
+
+  const begin = async (): Promise<void> => {
+    await hosts.startHosts();
+    app = await startApi(fixture.services({ holds: hosts.first.holds.office }));
+  };
+  const untilIdle = () =>
+    vi.waitFor(async () => {
+      const rows = await hosts.rows<{ open: number }>(
+        'select count(*)::int as open from millrace.messages where wake_at is not null',
+      );
+      expect(rows[0]?.open).toBe(0);
+    }, patience);
+
+  beforeAll(async () => {
+    fixture = await openApiFixture();
+    key = await fixture.newKey(['messages:read', 'operations:write']);
+    hosts = await HeldHosts.begin();
+    await begin();
+  });
+
+  afterAll(async () => {
+    await app.close();
+    await hosts.end();
+    await fixture.close();
+  });
+
+  it('stop what they name the moment the API answers, let the rest go on, and lose nothing', async ({
+    annotate,
+    onTestFinished,
+  }) => {
+    const kinds = [
+      { scope: 'all', value: undefined, sql: 'true', isConcerned: () => true },
+      {
+        scope: 'stage',
+        value: 'first',
+        sql: `stage = 'first'`,
+        isConcerned: ({ stage }: { stage: string }) => stage === 'first',
+      },
+      {
+        scope: 'customer',
+        value: 'acme',
+        sql: `customer = 'acme'`,
+        isConcerned: ({ customer }: { customer: string }) => customer === 'acme',
+      },
+      {
+        scope: 'model',
+        value: 'scripted/two',
+        sql: `model = 'two'`,
+        isConcerned: ({ model }: { model: string }) => model === 'scripted/two',
+      },
+    ] as const;
+    const feeding = new AbortController();
+    const fed = hosts.feed(feeding.signal);
+    const lateMs: number[] = [];
+    const resumedMs: number[] = [];
+    onTestFinished(() => feeding.abort());
+    for (let round = 0; round < 24; round += 1) {
+      const { scope, value, sql, isConcerned } = kinds[round % kinds.length] ?? kinds[0];
+      const [begun, table, begunAt] =
+        scope === 'model'
+          ? ([() => hosts.requested, 'calls', 'reserved_at'] as const)
+          : ([() => hosts.handled, 'messages', 'leased_at'] as const);
+      const concerned = () => begun().filter((one) => isConcerned(one));
+      const flows = async (): Promise<void> => {
+        const before = concerned().length;
+        await vi.waitFor(() => expect(concerned().length).toBeGreaterThan(before + 3), patience);
+      };
+      await flows();
+      const id = await pause(scope, value);
+      const answeredMs = performance.now();
+      const [{ now = '' } = {}] = await hosts.rows<{ now: string }>('select clock_timestamp()::text as now');
+      const others = begun().length - concerned().length;
+      await later(watchedMs);
+      if (scope !== 'all') {
+        const rest = () => begun().length - concerned().length;
+        await vi.waitFor(() => expect(rest()).toBeGreaterThan(others + 3), patience);
+      }
+      const after = concerned().filter(({ atMs }) => atMs > answeredMs);
+      lateMs.push(Math.max(0, ...after.map(({ atMs }) => atMs - answeredMs)));
+      const [{ count = -1 } = {}] = await hosts.rows<{ count: number }>(
+        `select count(*)::int as count from millrace.${table} where ${sql} and ${begunAt} > $1::timestamptz`,
+        [now],
+      );
+      expect(count, `begun after the hold on ${scope} ${value}`).toBe(0);
+      const resumedAt = performance.now();
+      const before = concerned().length;
+      await resume(id);
+      await vi.waitFor(() => expect(concerned().length).toBeGreaterThan(before), patience);
+      resumedMs.push(performance.now() - resumedAt);
+    }
+    feeding.abort();
+    await fed;
+    await untilIdle();
+    const ends = await hosts.rows(
+      `select state, count(*)::int as count, max(attempts)::int as attempts from millrace.messages group by state`,
+    );
+    expect(ends).toEqual([{ state: 'completed', count: hosts.admitted, attempts: 0 }]);
+    await annotate(
+      `last begun after the answer ${figures(lateMs)}; first begun after resuming ${figures(resumedMs)}`,
+    );
+    expect(Math.max(...lateMs)).toBeLessThan(1000);
+    expect(Math.max(...resumedMs)).toBeLessThan(10_000);
+  });
+
+  it.each(['stage first', 'model scripted/one'])(
+    'end what is in the air when that is asked for: %s',
+    async (what) => {
+      const [scope, value] = what.split(' ') as [HoldScope, string];
+      hosts.isHanging = true;
+      const id = await hosts.admit('first');
+      await vi.waitFor(async () => {
+        const calls = await hosts.rows('select state from millrace.calls where message_id = $1::uuid', [id]);
+        expect(calls).toEqual([{ state: 'reserved' }]);
+      }, patience);
+      const hold = await pause(scope, value, true);
+      const placedMs = performance.now();
+      const state = async () =>
+        (
+          await hosts.rows('select state, attempts, parked_for from millrace.messages where id = $1::uuid', [
+            id,
+          ])
+        )[0];
+      await vi.waitFor(
+        async () =>
+          expect(await state()).toEqual({ state: 'pending', attempts: 0, parked_for: `hold:${hold}` }),
+        patience,
+      );
+      expect(performance.now() - placedMs).toBeLessThan(1000);
+      const calls = await hosts.rows('select state from millrace.calls where message_id = $1::uuid', [id]);
+      expect(calls).toEqual([{ state: 'unsettled' }]);
+      expect(holdListSchema.parse(await api('GET')).holds).toMatchObject([
+        { id: hold, aborts: true, waiting: 1 },
+      ]);
+      hosts.isHanging = false;
+      await resume(hold);
+      await vi.waitFor(
+        async () =>
+          expect(await state()).toMatchObject({ state: 'completed', attempts: 0, parked_for: null }),
+        patience,
+      );
+    },
+  );
+
+  it('outlast a restart of every process, and show in metrics', async () => {
+    const hold = await pause('all');
+    await app.close();
+    await hosts.stopHosts();
+    await begin();
+    const handledBefore = hosts.handled.length;
+    const id = await hosts.admit('second');
+    await later(watchedMs);
+    expect(hosts.handled.length).toBe(handledBefore);
+    for (const host of hosts.hosts) {
+      const { body } = await host.metrics.render();
+      expect(body).toContain('millrace_holds_active{scope="all"} 1');
+      expect(body).toMatch(/millrace_stage_paused\{owner="[^"]*",stage="second"\} 1/);
+      expect(body).toMatch(/^millrace_hold_age_seconds 0\.\d|^millrace_hold_age_seconds [1-9]/m);
+    }
+    await resume(hold);
+    await untilIdle();
+    expect(await hosts.rows('select state from millrace.messages where id = $1::uuid', [id])).toEqual([
+      { state: 'completed' },
+    ]);
+  });
+
+  it('put the backlog of a held batch aside, whenever it comes, and wake it when they are lifted', async () => {
+    const hold = await pause('batch', 'night');
+    const ids = [
+      await hosts.admit('first', { batch: 'night' }),
+      await hosts.admit('second', { batch: 'night' }),
+    ];
+    const waiting = async () => holdListSchema.parse(await api('GET')).holds[0]?.waiting;
+    await vi.waitFor(async () => expect(await waiting()).toBe(2), patience);
+    await resume(hold);
+    await untilIdle();
+    const states = await hosts.rows(
+      'select distinct state from millrace.messages where id = any($1::uuid[])',
+      [ids],
+    );
+    expect(states).toEqual([{ state: 'completed' }]);
+  });
+});
+
+function figures(ms: readonly number[]): string {
+  const sorted = ms.toSorted((one, other) => one - other);
+  const at = (share: number) => (sorted[Math.ceil(sorted.length * share) - 1] ?? 0).toFixed(1);
+  return `p50 ${at(0.5)} ms, p99 ${at(0.99)} ms over ${ms.length}`;
+}
