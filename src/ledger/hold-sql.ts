@@ -24,7 +24,7 @@ export function holdsWork(hold: string, work: WorkColumns): string {
 }
 
 /** The same for a row of messages with the alias `message`. */
-export function holdsMessage(hold: string, message: string): string {
+function holdsMessage(hold: string, message: string): string {
   return holdsWork(hold, {
     stage: `${message}.stage`,
     team: `${message}.team`,

@@ -243,7 +243,9 @@ export function holdsContract(name: string, open: () => Promise<SqlDatabase>): v
       const other = someAdmission({ origin: { ...someOrigin, customer: 'initech' } });
       await harness.ledger.admit(other);
       const { hold: held } = await hold('customer', 'acme');
-      expect(await parked.parkHeld(3)).toEqual(Array(3).fill({ stage: 'first', owner: 'platform' }));
+      expect(await parked.parkHeld(3)).toEqual(
+        Array.from({ length: 3 }, () => ({ stage: 'first', owner: 'platform' })),
+      );
       expect(await parked.parkHeld(3)).toHaveLength(2);
       expect(await parked.parkHeld(3)).toEqual([]);
       const late = someAdmission();
