@@ -7,46 +7,46 @@ function named(name: string, text: string): SqlStatement {
   return { name, text };
 }
 
-/** Whether hold `h` stops the call `a` that is asked for: of a stage, or (without a message) work of its own. */
-const stopsCall = `h.scope = 'provider' and h.value = a.provider
-       or h.scope = 'model' and h.value = a.provider || '/' || a.model
-       or (h.aborts or a.message_id is null) and ${holdsWork('h', {
-         stage: 'a.stage',
-         team: `coalesce(a.team, a.origin::json ->> 'team')`,
-         customer: `coalesce(a.customer, a.origin::json ->> 'customer')`,
-         feature: `coalesce(a.feature, a.origin::json ->> 'feature')`,
-         batch: `coalesce(a.batch, a.origin::json ->> 'batch')`,
-       })}`;
+/** Whether hold `h` stops the call that is asked for: by `r`, for the message `m` or, without one, as work of its own. */
+const stopsCall = `h.scope = 'provider' and h.value = r.provider
+         or h.scope = 'model' and h.value = r.provider || '/' || r.model
+         or (h.aborts or r.message_id is null) and ${holdsWork('h', {
+           stage: 'm.stage',
+           team: `coalesce(m.team, r.origin::json ->> 'team')`,
+           customer: `coalesce(m.customer, r.origin::json ->> 'customer')`,
+           feature: `coalesce(m.feature, r.origin::json ->> 'feature')`,
+           batch: `coalesce(m.batch, r.origin::json ->> 'batch')`,
+         })}`;
 
 /**
  * $1 calls about to be made. A call of a stage is written only while its message's lease is the caller's and
  * still runs; a call outside a stage has no message. A held model or provider stops every call; what holds messages
  * lets a handler that runs go on, unless the hold aborts. Answers which may go out, and which are held by what; the
- * others have lost their lease.
+ * others have lost their lease. Nearly always nothing is held: then that is found out once for the whole group.
  */
 export const reserveCalls = named(
   'ledger.reserve_calls',
   `with asked as materialized (
-     select r.*, m.stage, m.team, m.customer, m.feature, m.batch
+     select r.*, case when (select exists (select from millrace.holds)) then (
+       select h.id from millrace.holds h
+       where ${stopsCall}
+       order by h.created_at, h.id limit 1) end as hold
      from json_to_recordset($1::json) as r(id uuid, message_id uuid, fence int, origin text, step text, ordinal int, attempt int,
        provider text, model text, operation text, tier text, request_kind text, request_digest text, upper_bound_usd numeric)
      left join millrace.messages m on m.id = r.message_id
      where r.message_id is null
         or (m.fence = r.fence and m.state = 'leased' and m.lease_until > clock_timestamp())),
-   judged as materialized (
-     select a.*, (select h.id from millrace.holds h where ${stopsCall} order by h.created_at, h.id limit 1) as hold
-     from asked a),
    reserved as (
      insert into millrace.calls (id, message_id, fence, origin, step, ordinal, attempt, state, provider, model, operation, tier,
        request_kind, request_digest, reserved_at, upper_bound_usd)
      select id, message_id, fence, origin, step, ordinal, attempt, 'reserved', provider, model, operation,
        tier, request_kind, request_digest, clock_timestamp(), upper_bound_usd
-     from judged where hold is null
+     from asked where hold is null
      on conflict (id) do nothing
      returning id)
    select id, null::uuid as hold from reserved
    union all
-   select id, hold from judged where hold is not null`,
+   select id, hold from asked where hold is not null`,
 );
 
 /** $1 settlements with their rendered usage lines. Only calls that are still reserved; answers their ids. */

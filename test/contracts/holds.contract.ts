@@ -6,9 +6,10 @@ import { newId, type Uuid } from '../../src/kernel/ids.ts';
 import { CallLedger, type Reservation } from '../../src/ledger/call-ledger.ts';
 import { reserveCalls } from '../../src/ledger/call-sql.ts';
 import { type HeldWork, holdScopes, parkedForHold, stopsRequest, stopsWork } from '../../src/ledger/hold.ts';
+import type { MessageLedger } from '../../src/ledger/message-ledger.ts';
 import { Holds } from '../../src/ledger/holds.ts';
 import { ParkedMessages } from '../../src/ledger/parked-messages.ts';
-import { LedgerHarness, someAdmission, someReservation } from '../support/ledger-fixture.ts';
+import { LedgerHarness, someAdmission, someLedger, someReservation } from '../support/ledger-fixture.ts';
 
 const by = { actor: 'ann', reason: 'the provider bills nonsense' };
 
@@ -44,6 +45,13 @@ export function holdsContract(name: string, open: () => Promise<SqlDatabase>): v
           text: 'select actor, action, target, reason, detail from millrace.operator_actions order by at, id',
         })
       ).rows;
+    const countLeased = async () =>
+      (
+        await database.query<{ n: number }>({
+          name: 'test.leased',
+          text: `select count(*)::int as n from millrace.messages where state = 'leased'`,
+        })
+      ).rows[0]?.n;
     const parkedFor = async (id: Uuid) =>
       (
         await database.query<{ parked_for: string | null }>(
@@ -193,6 +201,48 @@ export function holdsContract(name: string, open: () => Promise<SqlDatabase>): v
         await askers;
         expect(new Set(askedAfter)).toEqual(new Set(['held']));
         expect((await harness.calls.totals()).calls).toBe(atAnswer);
+      }
+    });
+
+    it('are exact for claims too: nothing of what is held is claimed once placing has resolved', async () => {
+      const work = { stage: 'first', origin: { ...someOrigin, batch: 'night' } };
+      const scopes = [
+        ['all', ''],
+        ['stage', 'first'],
+        ['team', 'blue'],
+        ['customer', 'acme'],
+        ['feature', 'search'],
+        ['batch', 'night'],
+      ] as const;
+      const ledgers = Array.from({ length: 4 }, (_, n) => someLedger(database, `worker-${n}`));
+      for (const [scope, value] of scopes) {
+        await database.execute('truncate millrace.holds, millrace.messages');
+        await Promise.all(
+          Array.from({ length: 400 }, () => harness.ledger.admit(someAdmission({ origin: work.origin }))),
+        );
+        let isPlaced = false;
+        const claimedAfter: string[] = [];
+        const keepClaiming = async (ledger: MessageLedger): Promise<void> => {
+          for (let isLast = false; !isLast;) {
+            isLast = isPlaced;
+            const { kind } = await ledger.claim({
+              stage: 'first',
+              leaseMs: 60_000,
+              token: newId(new Date()),
+            });
+            if (isLast) claimedAfter.push(kind);
+          }
+        };
+        const claimers = Promise.all(
+          ledgers.flatMap((ledger) => Array.from({ length: 4 }, () => keepClaiming(ledger))),
+        );
+        await hold(scope, value);
+        const leased = await countLeased();
+        isPlaced = true;
+        await claimers;
+        expect(claimedAfter, scope).not.toContain('leased');
+        expect(await countLeased(), scope).toBe(leased);
+        expect(leased, scope).toBeLessThan(400);
       }
     });
 

@@ -24,6 +24,8 @@ interface Kind {
 }
 
 interface Observed {
+  /** How long the API took. */
+  readonly answerMs: number;
   /** How long after the answer the last handler or request was begun that had been claimed or reserved before it. */
   readonly lateMs: number;
   /** How long after resuming the first was begun. */
@@ -111,6 +113,7 @@ describe.skipIf(!canRunHere)('holds over several hosts', () => {
       () => expect(concerned().filter(({ atMs }) => atMs > beforeMs).length).toBeGreaterThan(3),
       patience,
     );
+    const askedMs = performance.now();
     const id = await pause(scope, value);
     const answeredMs = performance.now();
     const [answered] = await hosts.rows<{ at: string }>('select clock_timestamp()::text as at');
@@ -128,6 +131,7 @@ describe.skipIf(!canRunHere)('holds over several hosts', () => {
     await resume(id);
     await vi.waitFor(() => expect(concerned().length).toBeGreaterThan(before), patience);
     return {
+      answerMs: answeredMs - askedMs,
       lateMs: Math.max(0, ...late.map(({ atMs }) => atMs - answeredMs)),
       resumedMs: performance.now() - resumedAtMs,
     };
@@ -151,12 +155,13 @@ describe.skipIf(!canRunHere)('holds over several hosts', () => {
       `select state, count(*)::int as count, max(attempts)::int as attempts from millrace.messages group by state`,
     );
     expect(ends).toEqual([{ state: 'completed', count: hosts.admitted, attempts: 0 }]);
-    const [lateMs, resumedMs] = [observed.map((one) => one.lateMs), observed.map((one) => one.resumedMs)];
+    const all = (figure: keyof Observed) => observed.map((one) => one[figure]);
     await annotate(
-      `last begun after the answer ${figures(lateMs)}; first begun after resuming ${figures(resumedMs)}`,
+      `answered in ${figures(all('answerMs'))}; last begun after the answer ${figures(all('lateMs'))}; ` +
+        `first begun after resuming ${figures(all('resumedMs'))}`,
     );
-    expect(Math.max(...lateMs)).toBeLessThan(1000);
-    expect(Math.max(...resumedMs)).toBeLessThan(10_000);
+    expect(Math.max(...observed.map(({ answerMs, lateMs }) => answerMs + lateMs))).toBeLessThan(1000);
+    expect(Math.max(...all('resumedMs'))).toBeLessThan(10_000);
   }, 300_000);
 
   it.each(['stage first', 'model scripted/one'])(
