@@ -9,6 +9,7 @@ import { type HeldWork, holdScopes, parkedForHold, stopsRequest, stopsWork } fro
 import type { MessageLedger } from '../../src/ledger/message-ledger.ts';
 import { Holds } from '../../src/ledger/holds.ts';
 import { ParkedMessages } from '../../src/ledger/parked-messages.ts';
+import type { Origin } from '../../src/messages/origin.ts';
 import { LedgerHarness, someAdmission, someLedger, someReservation } from '../support/ledger-fixture.ts';
 
 const by = { actor: 'ann', reason: 'the provider bills nonsense' };
@@ -45,6 +46,8 @@ export function holdsContract(name: string, open: () => Promise<SqlDatabase>): v
           text: 'select actor, action, target, reason, detail from millrace.operator_actions order by at, id',
         })
       ).rows;
+    const admitMany = (count: number, origin: Origin) =>
+      Promise.all(Array.from({ length: count }, () => harness.ledger.admit(someAdmission({ origin }))));
     const countLeased = async () =>
       (
         await database.query<{ n: number }>({
@@ -205,7 +208,7 @@ export function holdsContract(name: string, open: () => Promise<SqlDatabase>): v
     });
 
     it('are exact for claims too: nothing of what is held is claimed once placing has resolved', async () => {
-      const work = { stage: 'first', origin: { ...someOrigin, batch: 'night' } };
+      const origin = { ...someOrigin, batch: 'night' };
       const scopes = [
         ['all', ''],
         ['stage', 'first'],
@@ -217,9 +220,7 @@ export function holdsContract(name: string, open: () => Promise<SqlDatabase>): v
       const ledgers = Array.from({ length: 4 }, (_, n) => someLedger(database, `worker-${n}`));
       for (const [scope, value] of scopes) {
         await database.execute('truncate millrace.holds, millrace.messages');
-        await Promise.all(
-          Array.from({ length: 400 }, () => harness.ledger.admit(someAdmission({ origin: work.origin }))),
-        );
+        await admitMany(400, origin);
         let isPlaced = false;
         const claimedAfter: string[] = [];
         const keepClaiming = async (ledger: MessageLedger): Promise<void> => {
