@@ -34,6 +34,7 @@ import { BudgetWatch } from './budget-watch.ts';
 import type { Configuration } from './configuration.ts';
 import { configuredProviders } from './configured-providers.ts';
 import { GaugeReader, initialiseSeries } from './gauges.ts';
+import { HostHolds } from './host-holds.ts';
 import { measuredPayloads } from './measured-payloads.ts';
 import { SharedModelHealth } from './model-health.ts';
 import { type Stores, openStores } from './stores.ts';
@@ -76,6 +77,7 @@ export class Host {
   readonly gateway: ModelGateway;
   readonly deadLetters: DeadLetterOffice;
   readonly budgets: BudgetWatch;
+  readonly holds: HostHolds;
   readonly #publisher: Publisher;
   readonly #keeper: LeaseKeeper;
   readonly #runner: MessageRunner;
@@ -127,6 +129,17 @@ export class Host {
       logger,
       renew: (held) => this.messages.renew(held),
       onLost: () => metrics.increment('lease_lost_total', {}),
+    });
+    this.holds = new HostHolds({
+      database: stores.database,
+      clock,
+      metrics,
+      logger,
+      publisher,
+      leases: this.#keeper,
+      gateway,
+      registry,
+      workers: () => this.#workers,
     });
     this.#runner = new MessageRunner({
       ledger: this.messages,
@@ -267,6 +280,7 @@ export class Host {
           { queues: stores.queues, runner, logger, metrics },
         ),
     );
+    await this.holds.watcher.look();
     for (const worker of this.#workers) await worker.start();
   }
 
@@ -330,6 +344,7 @@ export class Host {
     const always = [
       loop('gauges', 2000, () => gauges.read()),
       loop('budgets', 1000, () => this.budgets.look()),
+      this.holds.watchLoop(loop),
     ];
     if (!configuration.roles.includes('relay')) return always;
     const sweeper = new Sweeper({
@@ -373,6 +388,7 @@ export class Host {
         5000,
         alone(async () => (await abandoned.settleAbandoned()) > 0),
       ),
+      this.holds.keepLoop(loop, alone),
       loop(
         'retention',
         hourMs,

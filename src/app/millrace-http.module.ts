@@ -46,6 +46,7 @@ function servicesOf(host: Host): HttpServices {
     messageAccounts: new MessageAccounts(database),
     eventIntake: new EventIntake(host.admissions),
     deadLetters: host.deadLetters,
+    holds: host.holds.office,
     readiness: new Readiness({
       clock,
       checks: [

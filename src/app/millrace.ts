@@ -3,6 +3,7 @@ import type { MessageVersion } from '../messages/message-type.ts';
 import type { AdmissionReceipt, AdmitOptions } from '../pipeline/admissions.ts';
 import type { DeadLetterOffice } from '../operations/dead-letter-office.ts';
 import type { DataOf } from '../pipeline/stage-context.ts';
+import type { HoldOffice } from '../operations/hold-office.ts';
 import type { Host } from './host.ts';
 import { type HostStatus, readHostStatus } from './host-status.ts';
 
@@ -37,6 +38,11 @@ export class Millrace {
     return this.#host.deadLetters;
   }
 
+  /** What operators have stopped: to be looked at, placed, lifted. */
+  get holds(): HoldOffice {
+    return this.#host.holds.office;
+  }
+
   /** Whether nothing is pending or being worked on. */
   async isIdle(): Promise<boolean> {
     const { rows } = await this.#host.stores.database.query(probe);
@@ -50,6 +56,7 @@ export class Millrace {
 
   /** Counts and sums as they stand. Reads the whole ledger: for people, not for loops. */
   status(): Promise<HostStatus> {
-    return readHostStatus(this.#host);
+    const { sweeps, calls, exports, holds } = this.#host;
+    return readHostStatus({ sweeps, calls, exports, holds: holds.holds, parked: holds.parked });
   }
 }

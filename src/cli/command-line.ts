@@ -6,6 +6,7 @@ import { addCostsCommand } from './costs-command.ts';
 import { addDeadLettersCommand } from './dead-letters-command.ts';
 import { addDemoCommand } from './demo/demo-command.ts';
 import { describeError } from './describe-error.ts';
+import { addHoldsCommands } from './holds-commands.ts';
 import { addKeysCommand } from './keys-command.ts';
 import { addMigrateCommand } from './migrate-command.ts';
 import { addPricesCommand } from './prices-command.ts';
@@ -54,6 +55,7 @@ function commandsOf(context: CommandContext, bind: Bind): Command {
     addCostsCommand,
     addBudgetsCommand,
     addDeadLettersCommand,
+    addHoldsCommands,
     addPricesCommand,
     addKeysCommand,
     addSimulatorCommand,

@@ -1,5 +1,6 @@
 import type { SqlStatement } from '../drivers/sql-database/sql-database.ts';
 import {
+  holdOfCall,
   reservedColumns,
   reservedValues,
   settledColumns,
@@ -34,7 +35,7 @@ function endOfWindow(unit: string, start: string): string {
 /**
  * $1 calls about to be made, with the names of the budgets that concern them. In their order, each is written if its
  * lease holds and its upper bound still fits all of its budgets beside what is spent, reserved, and granted before it
- * in this group. A call without a known price reserves nothing and needs some room. Answers for every call that may go
+ * in this group. What an operator has stopped asks for nothing. A call without a known price reserves nothing and needs some room. Answers for every call that may go
  * out by its lease: reserved, lost (this very call was made), over_budget by which budget, or no_window, when a window
  * has no row yet and nothing was decided.
  */
@@ -44,11 +45,14 @@ export const reserveBudgetedCalls = named(
    told as materialized (
      select distinct on (r.id) r.* from json_to_recordset($1::json) as r(turn int, ${toldReservations},
        budgets text[]) order by r.id, r.turn),
-   live as materialized (
-     select t.*, coalesce(t.upper_bound_usd, 0) as bound, (row_number() over (order by t.turn))::int as place
+   open as materialized (
+     select t.*, ${holdOfCall('t')} as hold
      from told t left join millrace.messages m on m.id = t.message_id
      where (t.message_id is null or (m.fence = t.fence and m.state = 'leased' and m.lease_until > clock_timestamp()))
        and not exists (select from millrace.calls c where c.id = t.id)),
+   live as materialized (
+     select o.*, coalesce(o.upper_bound_usd, 0) as bound, (row_number() over (order by o.turn))::int as place
+     from open o where o.hold is null),
    concerned as materialized (
      select b.name, b.limit_usd, b.window_unit, ${startOfWindow('b.window_unit', 'i.at')} as window_start
      from (select distinct n.name from live l cross join lateral unnest(l.budgets) as n(name)) asked_of
@@ -100,8 +104,11 @@ export const reserveBudgetedCalls = named(
      from asked a where w.budget = a.budget and w.window_start = a.window_start)
    select q.id, case when q.id in (select w.id from written w) then 'reserved' when v.of_place[q.place] = -1 then 'lost'
        when v.of_place[q.place] = 0 then 'no_window' else 'over_budget' end as kind,
-     r.budget, r.limit_usd::text as limit_usd, ${endOfWindow('r.window_unit', 'r.window_start')} as window_ends_at
-   from queue q cross join verdicts v left join rooms r on r.slot = v.of_place[q.place]`,
+     r.budget, r.limit_usd::text as limit_usd, ${endOfWindow('r.window_unit', 'r.window_start')} as window_ends_at,
+     null::uuid as hold
+   from queue q cross join verdicts v left join rooms r on r.slot = v.of_place[q.place]
+   union all
+   select o.id, 'held', null, null, null, o.hold from open o where o.hold is not null`,
 );
 
 /** $1 names of budgets: makes the rows of their present windows where they are missing. */

@@ -11,10 +11,11 @@ import type { CallSettlement } from './settlement.ts';
 
 interface DecidedRow {
   readonly id: Uuid;
-  readonly kind: 'reserved' | 'lost' | 'over_budget' | 'no_window';
+  readonly kind: 'reserved' | 'lost' | 'held' | 'over_budget' | 'no_window';
   readonly budget: string | null;
   readonly limit_usd: string | null;
   readonly window_ends_at: Date | null;
+  readonly hold: Uuid | null;
 }
 
 /** A window may turn between the statement that makes its row and the one that needs it. */
@@ -97,9 +98,11 @@ function outcomeOf({
   budget,
   limit_usd: limitUsd,
   window_ends_at: windowEndsAt,
+  hold,
 }: DecidedRow): ReserveOutcome {
   if (kind === 'reserved') return { kind: 'reserved' };
   if (kind === 'lost') return { kind: 'lease_lost' };
+  if (hold !== null) return { kind: 'held', hold };
   invariant(
     budget !== null && limitUsd !== null && windowEndsAt !== null,
     'a call that does not fit has a budget that it does not fit',

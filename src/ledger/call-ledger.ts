@@ -186,11 +186,17 @@ export class CallLedger {
   }
 
   async #writeReservations(items: readonly Reservation[]): Promise<ReserveOutcome[]> {
-    const { rows } = await this.#database.query<{ id: Uuid }>(sql.reserveCalls, [
+    const { rows } = await this.#database.query<{ id: Uuid; hold: Uuid | null }>(sql.reserveCalls, [
       JSON.stringify(items.map((item) => reservationRow(item))),
     ]);
-    const reserved = new Set(rows.map((row) => row.id));
-    return items.map((item) => ({ kind: reserved.delete(item.id) ? 'reserved' : 'lease_lost' }));
+    const answered = new Map(rows.map((row) => [row.id, row.hold]));
+    return items.map(({ id }) => {
+      const hold = answered.get(id);
+      if (hold === undefined) return { kind: 'lease_lost' };
+      if (hold !== null) return { kind: 'held', hold };
+      answered.delete(id); // the same call twice in one group: the second is not to be sent
+      return { kind: 'reserved' };
+    });
   }
 
   async #writeSettlements(items: readonly CallSettlement[]): Promise<boolean[]> {

@@ -1,4 +1,5 @@
 import type { SqlStatement } from '../drivers/sql-database/sql-database.ts';
+import { holdsWork } from './hold-sql.ts';
 
 /* Every statement about calls and about what leaves the ledger for the column store. */
 
@@ -38,21 +39,48 @@ export const reservedValues = (relation: string): string =>
   Object.keys(reservedTypes)
     .map((column) => `${relation}.${column}`)
     .join(', ');
+/** Whether hold `h` stops the call that relation `call` asks for, for the message `m` or, without one, as work of its own. */
+const stopsCall = (call: string): string => `h.scope = 'provider' and h.value = ${call}.provider
+         or h.scope = 'model' and h.value = ${call}.provider || '/' || ${call}.model
+         or (h.aborts or ${call}.message_id is null) and ${holdsWork('h', {
+           stage: 'm.stage',
+           team: `coalesce(m.team, ${call}.origin::json ->> 'team')`,
+           customer: `coalesce(m.customer, ${call}.origin::json ->> 'customer')`,
+           feature: `coalesce(m.feature, ${call}.origin::json ->> 'feature')`,
+           batch: `coalesce(m.batch, ${call}.origin::json ->> 'batch')`,
+         })}`;
+
+/** The hold that stops such a call, or null. Nearly always nothing is held: that is found out once for a whole group. */
+export const holdOfCall = (
+  call: string,
+): string => `case when (select exists (select from millrace.holds)) then (
+       select h.id from millrace.holds h
+       where ${stopsCall(call)}
+       order by h.created_at, h.id limit 1) end`;
 
 /**
  * $1 calls about to be made. A call of a stage is written only while its message's lease is the caller's and
- * still runs; a call outside a stage has no message. Answers the ids that may go out.
+ * still runs; a call outside a stage has no message. A held model or provider stops every call; what holds messages
+ * lets a handler that runs go on, unless the hold aborts. Answers which may go out, and which are held by what; the
+ * others have lost their lease. Nearly always nothing is held: then that is found out once for the whole group.
  */
 export const reserveCalls = named(
   'ledger.reserve_calls',
-  `insert into millrace.calls (${reservedColumns}, state, reserved_at)
-   select ${reservedValues('r')}, 'reserved', clock_timestamp()
-   from json_to_recordset($1::json) as r(${toldReservations})
-   left join millrace.messages m on m.id = r.message_id
-   where r.message_id is null
-      or (m.fence = r.fence and m.state = 'leased' and m.lease_until > clock_timestamp())
-   on conflict (id) do nothing
-   returning id`,
+  `with asked as materialized (
+     select r.*, ${holdOfCall('r')} as hold
+     from json_to_recordset($1::json) as r(${toldReservations})
+     left join millrace.messages m on m.id = r.message_id
+     where r.message_id is null
+        or (m.fence = r.fence and m.state = 'leased' and m.lease_until > clock_timestamp())),
+   reserved as (
+     insert into millrace.calls (${reservedColumns}, state, reserved_at)
+     select ${reservedColumns}, 'reserved', clock_timestamp()
+     from asked where hold is null
+     on conflict (id) do nothing
+     returning id)
+   select id, null::uuid as hold from reserved
+   union all
+   select id, hold from asked where hold is not null`,
 );
 
 /** $1 settlements, as a relation. */

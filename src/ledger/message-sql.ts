@@ -164,7 +164,8 @@ export const parkMessages = named(
    select id from returned`,
 );
 
-function wakeColumns(stateOf: string): string {
+/** What it takes to wake a stage for a message `m`; its state is that of the row with the given name. */
+export function wakeColumns(stateOf: string): string {
   return `m.id, m.stage, m.fence, m.lane, m.team, m.customer, m.feature, m.batch, m.labels, m.trace_parent, ${stateOf}.state`;
 }
 

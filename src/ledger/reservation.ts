@@ -32,6 +32,8 @@ export type ReserveOutcome =
   | { readonly kind: 'reserved' }
   /** The lease has passed on (or this very call was made): it is not to be sent. */
   | { readonly kind: 'lease_lost' }
+  /** An operator has stopped it. */
+  | { readonly kind: 'held'; readonly hold: Uuid }
   /** It does not fit what is left of a budget; nothing was reserved in any. */
   | {
       readonly kind: 'over_budget';

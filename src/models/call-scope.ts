@@ -4,7 +4,10 @@ import { type GatePass, passGates } from '../admission/call-gate.ts';
 import { AppError } from '../kernel/app-error.ts';
 import { newId } from '../kernel/ids.ts';
 import { invariant } from '../kernel/invariant.ts';
+import { Parked } from '../kernel/parked.ts';
 import { callId, type RecordedCall } from '../ledger/call-ledger.ts';
+import { parkedForHold } from '../ledger/hold.ts';
+import type { ReserveOutcome } from '../ledger/reservation.ts';
 import type { Origin } from '../messages/origin.ts';
 import { budgetsOfCall, overBudget } from './budget-refusals.ts';
 import { CallJournal, type JournalEntry, type ReuseRule } from './call-journal.ts';
@@ -244,12 +247,7 @@ export class CallScope implements CallOpener {
       budgets,
     });
     if (outcome.kind === 'over_budget') throw overBudget(outcome, facts.upperBoundUsd, services.metrics);
-    if (outcome.kind === 'lease_lost') {
-      throw new AppError(
-        'MILLRACE_LEASE_LOST',
-        `The lease has passed on: the call of step "${step}" was not made.`,
-      );
-    }
+    if (outcome.kind !== 'reserved') throw notReserved(outcome, step);
     const labels = this.#labelsOf(question);
     services.metrics.requestBegan(labels);
     const call = new MeteredCall({
@@ -263,9 +261,13 @@ export class CallScope implements CallOpener {
       pass,
       span: tracer === undefined ? undefined : startCallSpan(tracer, facts, question.maxOutputTokens),
       onSettled: (settled) => this.#spend.add(settled),
-      onEnd: () => this.#open.delete(call),
+      onEnd: () => {
+        this.#open.delete(call);
+        services.inAir.delete(call);
+      },
     });
     this.#open.add(call);
+    services.inAir.add(call);
     await this.#refuseStopped(call);
     return call;
   }
@@ -393,6 +395,25 @@ function stepOf({ step = defaultStep }: ModelUse): string {
     `a step's name is 1 to 128 characters of text, not ${JSON.stringify(step)}`,
   );
   return step;
+}
+
+/** Why a call that the ledger did not reserve is not made. */
+function notReserved(
+  outcome: Exclude<ReserveOutcome, { kind: 'reserved' | 'over_budget' }>,
+  step: string,
+): AppError {
+  switch (outcome.kind) {
+    case 'lease_lost':
+      return new AppError(
+        'MILLRACE_LEASE_LOST',
+        `The lease has passed on: the call of step "${step}" was not made.`,
+      );
+    case 'held':
+      return new Parked(`An operator has stopped this: the call of step "${step}" was not made.`, {
+        reason: 'hold',
+        parkedFor: parkedForHold(outcome.hold),
+      });
+  }
 }
 
 function closedError(): AppError {

@@ -50,6 +50,8 @@ export interface CallServices {
   /** The catalogue's limits of a model, remembered. */
   readonly limitsOf: (target: ModelTarget<unknown>) => ReturnType<Pricer['limits']>;
   readonly answers: AnswerStore;
+  /** Every call of this process that is in the air. */
+  readonly inAir: Set<MeteredCall>;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: ModelMetrics;
@@ -106,6 +108,11 @@ export class MeteredCall {
 
   get id(): string {
     return this.#options.facts.id;
+  }
+
+  /** What is asked of whom, and for whom. */
+  get facts(): CallFacts {
+    return this.#options.facts;
   }
 
   /** Aborted by the user's signal, the end of the lease, the provider's time-out, or the end of the scope. */

@@ -16,6 +16,7 @@ import { CallScope } from './call-scope.ts';
 import type { CallServices } from './metered-call.ts';
 import { ModelMetrics } from './model-metrics.ts';
 import type { ModelTarget, ProviderRegistry } from './provider-registry.ts';
+import type { CallFacts } from './usage-record-of-call.ts';
 
 export type { CallScope };
 
@@ -72,6 +73,7 @@ export class ModelGateway {
         maxInlineAnswerBytes: options.maxInlineAnswerBytes ?? defaultMaxInlineAnswerBytes,
         logger: options.logger,
       }),
+      inAir: new Set(),
       clock: options.clock,
       logger: options.logger,
       metrics: new ModelMetrics(options.metrics),
@@ -91,6 +93,14 @@ export class ModelGateway {
       registry: this.#registry,
       ...(this.#tracer === undefined ? {} : { tracer: this.#tracer }),
     });
+  }
+
+  /** Aborts each call in the air for which there is a reason. Its handler sees the reason as the error's cause. */
+  abortCalls(reasonFor: (call: CallFacts) => Error | undefined): void {
+    for (const call of this.#services.inAir) {
+      const reason = reasonFor(call.facts);
+      if (reason !== undefined) call.abort(reason);
+    }
   }
 }
 

@@ -101,7 +101,14 @@ export class MessageRunner {
     }
     const { message } = outcome;
     const { envelope, fence } = message;
-    const held = keeper.hold({ id: envelope.id, fence, leaseMs, stage: name, askedAtMs });
+    const held = keeper.hold({
+      id: envelope.id,
+      fence,
+      leaseMs,
+      stage: name,
+      origin: envelope.origin,
+      askedAtMs,
+    });
     const run: Run = {
       stage,
       message,

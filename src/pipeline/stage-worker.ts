@@ -2,6 +2,7 @@ import type { QueueConsumer, QueueDriver } from '../drivers/queue/queue.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { MillraceMetrics } from '../telemetry/metrics.ts';
 import type { MessageRunner } from './message-runner.ts';
+import type { StageDefinition } from './stage-definition.ts';
 import type { RegisteredStage } from './stage-registry.ts';
 
 export interface StageWorkerOptions {
@@ -17,6 +18,8 @@ export class StageWorker {
   readonly #options: StageWorkerOptions;
   #consumer: QueueConsumer | undefined;
   #active = 0;
+  #isPaused = false;
+  #isStopping = false;
 
   constructor(stage: RegisteredStage, options: StageWorkerOptions) {
     this.#stage = stage;
@@ -44,10 +47,23 @@ export class StageWorker {
           logger.error({ error, stage }, 'a wake-up call failed; the sweeper brings the message back'),
       },
     );
+    if (this.#isPaused) await this.#consumer.pause();
+  }
+
+  get definition(): StageDefinition {
+    return this.#stage.definition;
+  }
+
+  /** Takes no wake-up calls while the stage is paused; what is in hand goes on. */
+  async setPaused(isPaused: boolean): Promise<void> {
+    if (this.#isStopping || this.#isPaused === isPaused) return;
+    await (isPaused ? this.#consumer?.pause() : this.#consumer?.resume());
+    this.#isPaused = isPaused;
   }
 
   /** Takes no more; resolves when what is in hand has ended. */
   async stop(): Promise<void> {
+    this.#isStopping = true;
     await this.#consumer?.close();
   }
 

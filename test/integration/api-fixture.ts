@@ -20,9 +20,11 @@ import { PgliteSqlDatabase } from '../../src/drivers/sql-database/sql-database.p
 import { systemClock } from '../../src/kernel/clock.ts';
 import { type BudgetDefinition, BudgetLedger } from '../../src/ledger/budget-ledger.ts';
 import { DeadLetters } from '../../src/ledger/dead-letters.ts';
+import { Holds } from '../../src/ledger/holds.ts';
 import { MessageLedger } from '../../src/ledger/message-ledger.ts';
 import { defineMessage } from '../../src/messages/message-type.ts';
 import { DeadLetterOffice } from '../../src/operations/dead-letter-office.ts';
+import { HoldOffice } from '../../src/operations/hold-office.ts';
 import { Admissions } from '../../src/pipeline/admissions.ts';
 import { MessageBodies } from '../../src/pipeline/message-bodies.ts';
 import type { Publisher } from '../../src/pipeline/publisher.ts';
@@ -110,6 +112,7 @@ export async function openApiFixture(): Promise<ApiFixture> {
       messageAccounts: new MessageAccounts(database),
       eventIntake: new EventIntake(admissions),
       deadLetters,
+      holds: new HoldOffice(new Holds({ database, clock: systemClock })),
       readiness: new Readiness({ checks: [], clock: systemClock }),
       metrics: { render: () => Promise.resolve({ contentType: 'text/plain', body: '' }) },
       logger,

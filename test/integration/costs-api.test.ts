@@ -12,6 +12,7 @@ import { BudgetReports } from '../../src/costs/budget-reports.ts';
 import { type CostReportDocument, costReportSchema } from '../../src/costs/cost-report-document.ts';
 import { CostReports } from '../../src/costs/cost-reports.ts';
 import type { DeadLetterOffice } from '../../src/operations/dead-letter-office.ts';
+import type { HoldOffice } from '../../src/operations/hold-office.ts';
 import { MessageAccounts } from '../../src/costs/message-accounts.ts';
 import { openChdb } from '../../src/drivers/column-store/column-store.clickhouse.ts';
 import { migrateColumnStore } from '../../src/drivers/column-store/column-migrator.ts';
@@ -60,6 +61,7 @@ beforeAll(async () => {
       admitUnchecked: () => Promise.reject(new Error('no message is admitted here')),
     }),
     deadLetters: {} as DeadLetterOffice,
+    holds: {} as HoldOffice,
     readiness: new Readiness({ checks: [], clock: systemClock }),
     metrics: { render: () => Promise.resolve({ contentType: 'text/plain', body: '' }) },
     logger,

@@ -8,6 +8,7 @@ import { clockToken, CostsController } from '../../costs/costs.controller.ts';
 import { MessageAccounts } from '../../costs/message-accounts.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { DeadLetterOffice } from '../../operations/dead-letter-office.ts';
+import { HoldOffice } from '../../operations/hold-office.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import {
   AuthenticationGuard,
@@ -17,6 +18,7 @@ import {
 import { DeadLettersController } from './dead-letters.controller.ts';
 import { EventIntake } from './event-intake.ts';
 import { HealthController } from './health.controller.ts';
+import { HoldsController } from './holds.controller.ts';
 import { MessagesController } from './messages.controller.ts';
 import { MetricsController, type MetricsSource, metricsToken } from './metrics.controller.ts';
 import { AppErrorFilter, ProblemFilter } from './problem.filter.ts';
@@ -31,6 +33,7 @@ export interface HttpServices {
   readonly messageAccounts: MessageAccounts;
   readonly eventIntake: EventIntake;
   readonly deadLetters: DeadLetterOffice;
+  readonly holds: HoldOffice;
   readonly readiness: Readiness;
   readonly metrics: MetricsSource;
   readonly logger: Logger;
@@ -51,7 +54,7 @@ export type HttpSurface = 'everything' | 'health_and_metrics';
 const servicesToken = Symbol('millrace:http-services');
 
 /**
- * The HTTP API as a module: costs, messages, dead letters, health, metrics. Its guard minds only routes with
+ * The HTTP API as a module: costs, messages, dead letters, holds, health, metrics. Its guard minds only routes with
  * `RequireScope` and its filter only Millrace's own errors, so it may stand in an application that has other routes.
  */
 @Module({})
@@ -69,7 +72,7 @@ export class HttpApiModule {
         HealthController,
         MetricsController,
         ...(surface === 'everything'
-          ? [CostsController, BudgetsController, MessagesController, DeadLettersController]
+          ? [CostsController, BudgetsController, MessagesController, DeadLettersController, HoldsController]
           : []),
       ],
       providers: [
@@ -80,6 +83,7 @@ export class HttpApiModule {
         one(MessageAccounts, (services) => services.messageAccounts),
         one(EventIntake, (services) => services.eventIntake),
         one(DeadLetterOffice, (services) => services.deadLetters),
+        one(HoldOffice, (services) => services.holds),
         one(Readiness, (services) => services.readiness),
         one(Problems, (services) => new Problems(services.logger)),
         one(metricsToken, (services) => services.metrics),

@@ -11,6 +11,8 @@ import {
   replayResultSchema,
 } from '../../operations/dead-letter-documents.ts';
 import { discardRequestSchema, replayRequestSchema } from '../../operations/dead-letter-requests.ts';
+import { holdListSchema, liftedHoldSchema, placedHoldSchema } from '../../operations/hold-documents.ts';
+import { placeHoldSchema } from '../../operations/hold-requests.ts';
 import { lanes } from '../../pipeline/lane.ts';
 import { eventReceiptSchema } from './event-intake.ts';
 import { batchMediaType, batchReceiptSchema, eventMediaType } from './messages.controller.ts';
@@ -96,6 +98,9 @@ function schemas(): Schemas {
   registry.add(deadLetterSchema, { id: 'DeadLetter' });
   registry.add(replayResultSchema, { id: 'DeadLetterReplayResult' });
   registry.add(discardResultSchema, { id: 'DeadLetterDiscardResult' });
+  registry.add(holdListSchema, { id: 'HoldList' });
+  registry.add(placedHoldSchema, { id: 'PlacedHold' });
+  registry.add(liftedHoldSchema, { id: 'LiftedHold' });
   registry.add(problemSchema, { id: 'Problem' });
   registry.add(readinessSchema, { id: 'Readiness' });
   const converted = z.toJSONSchema(registry, { uri: (id) => `#/components/schemas/${id}` });
@@ -103,6 +108,7 @@ function schemas(): Schemas {
   const requests = [
     ['DeadLetterReplayRequest', replayRequestSchema],
     ['DeadLetterDiscardRequest', discardRequestSchema],
+    ['HoldRequest', placeHoldSchema],
   ] as const;
   // What comes in is described as it is sent, before it is read into dates and defaults.
   const sent = requests.map(([name, schema]) => [

@@ -45,6 +45,24 @@ export const pipelineMetrics = {
     labels: { ...ofStage, reason: ['hold', 'breaker', 'rate_limit', 'budget', 'retry_budget'] },
     help: 'Messages put aside without blame because they might not go on at the time.',
   },
+  stage_paused: {
+    type: 'gauge',
+    unit: 'state',
+    labels: ofStage,
+    help: '1 while an operator holds the stage, or everything; aggregate with max.',
+  },
+  holds_active: {
+    type: 'gauge',
+    unit: 'holds',
+    labels: { scope: ['all', 'stage', 'model', 'provider', 'team', 'customer', 'feature', 'batch'] },
+    help: 'Holds that stand, by what they stop; every process reports the same, so aggregate with max.',
+  },
+  hold_age_seconds: {
+    type: 'gauge',
+    unit: 'seconds',
+    labels: {},
+    help: 'How long the oldest hold has stood; 0 when there is none.',
+  },
   queue_wait_seconds: {
     type: 'histogram',
     unit: 'seconds',
