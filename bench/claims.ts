@@ -79,18 +79,17 @@ try {
     );
   if (flags.explain) {
     const asks = Object.entries(defaultLaneWeights).map(([lane, weight], ask) => ({
-      ...{
-        ask,
-        stage: 'work',
-        lane,
-        wanted,
-        reach: wanted,
-        hops: 128,
-        start: 0,
-        step: 1 / weight,
-        after: '',
-      },
-      ...{ lease_ms: 60_000, is_ordered: false },
+      ask,
+      stage: 'work',
+      lane,
+      wanted,
+      reach: wanted,
+      hops: 128,
+      start: 0,
+      step: 1 / weight,
+      after: '',
+      lease_ms: 60_000,
+      is_ordered: false,
     }));
     await claim();
     const { rows } = await database.query<Record<string, string>>(

@@ -61,7 +61,7 @@ describe('the place of a message in its stage', () => {
   it.each([{ bulk: 0 }, { bulk: -1 }, { bulk: Number.NaN }, { express: 1 }, { bulk: 1e6 }])(
     'cannot be had with the weights %j',
     (lanes) => {
-      expect(() => defineStage('notes', { consumes: Note.upTo(1), lanes: lanes as never })).toThrow(/lanes/);
+      expect(() => defineStage('notes', { consumes: Note.upTo(1), lanes })).toThrow(/lanes/);
     },
   );
 });

@@ -111,7 +111,11 @@ export function claimsContract(name: string, open: () => Promise<SqlDatabase>): 
         `update millrace.messages set available_at = clock_timestamp() + interval '1 hour'`,
       );
       const [due] = await admit(1, { customer: 'zulu' });
+      const [stray] = await claim(1, { stage: 'second', tokens: [due ?? ''] });
+      expect(stray?.kind).toBe('not_due');
       expect((await claimed(1)).map(({ envelope }) => envelope.id)).toEqual([due]);
+      // And when nobody is due, a token ends instead of coming back.
+      expect(await claim(1, { tokens: [due ?? ''] })).toEqual([{ kind: 'held_by_another' }]);
     });
 
     it('shares between lanes by weight, and gives everything to one that is alone', async () => {
@@ -243,6 +247,41 @@ export function claimsContract(name: string, open: () => Promise<SqlDatabase>): 
         );
       }
       expect(done).toEqual(order);
+    });
+
+    it('makes two leases on one key into a conflict that is tried again, not into a failure', async () => {
+      const [first, second] = await admit(2, { key: 'k' });
+      const take = (id: string | undefined): Promise<unknown> =>
+        database.query(
+          { name: 'test.take', text: `update millrace.messages set state = 'leased' where id = $1::uuid` },
+          [id],
+        );
+      await take(first);
+      await expect(take(second)).rejects.toMatchObject({
+        code: 'MILLRACE_DATABASE_CONFLICT',
+        retryable: true,
+      });
+    });
+
+    it('keeps the order in which a handler emitted', async () => {
+      const [id = ''] = await admit(1);
+      const [message] = await claimed(1);
+      const emitted = Array.from({ length: 8 }, () => newId(new Date())).toReversed();
+      await ledger.finish({
+        id,
+        fence: message?.fence ?? 0,
+        result: undefined,
+        emissions: emitted.map((each) => ({ ...harness.emission(each), orderKey: 'k' })),
+        outcomeLine: '{}',
+      });
+      const order: string[] = [];
+      for (const _ of emitted) {
+        const [next] = await claimed(1, { stage: 'second', isOrdered: true });
+        if (next === undefined) break;
+        order.push(next.envelope.id);
+        await finish(next);
+      }
+      expect(order).toEqual(emitted);
     });
 
     it('does not let a long row of one key hide the others', async () => {

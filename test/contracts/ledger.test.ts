@@ -8,6 +8,7 @@ import { canRun, postgresPrograms } from '../support/required-programs.ts';
 import { claimsContract } from './claims.contract.ts';
 import { ledgerCallsContract } from './ledger-calls.contract.ts';
 import { ledgerMessagesContract } from './ledger-messages.contract.ts';
+import { stageBacklogContract } from './stage-backlog.contract.ts';
 
 describe('PGlite', () => {
   let database: SqlDatabase;
@@ -19,6 +20,7 @@ describe('PGlite', () => {
   ledgerMessagesContract('PGlite', () => Promise.resolve(database));
   ledgerCallsContract('PGlite', () => Promise.resolve(database));
   claimsContract('PGlite', () => Promise.resolve(database));
+  stageBacklogContract('PGlite', () => Promise.resolve(database));
 });
 
 describe.skipIf(!canRun(postgresPrograms()))('PostgreSQL', () => {
@@ -41,4 +43,5 @@ describe.skipIf(!canRun(postgresPrograms()))('PostgreSQL', () => {
   ledgerMessagesContract('PostgreSQL', () => Promise.resolve(database));
   ledgerCallsContract('PostgreSQL', () => Promise.resolve(database));
   claimsContract('PostgreSQL', () => Promise.resolve(database));
+  stageBacklogContract('PostgreSQL', () => Promise.resolve(database));
 });
