@@ -5,7 +5,7 @@ import { type Clock, systemClock } from '../kernel/clock.ts';
 import { CallLedger } from '../ledger/call-ledger.ts';
 import { DeadLetters } from '../ledger/dead-letters.ts';
 import { ExportLedger } from '../ledger/export-ledger.ts';
-import type { FlushObserver } from '../ledger/group-commit.ts';
+import type { FlushObserver } from '../ledger/flush-observer.ts';
 import { MessageLedger } from '../ledger/message-ledger.ts';
 import { prune } from '../ledger/retention.ts';
 import { SweepLedger } from '../ledger/sweep-ledger.ts';

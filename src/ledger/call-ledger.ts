@@ -1,12 +1,13 @@
 import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
 import type { Clock } from '../kernel/clock.ts';
+import { GroupCommit } from '../kernel/group-commit.ts';
 import { type Uuid, derivedId } from '../kernel/ids.ts';
 import { invariant } from '../kernel/invariant.ts';
 import { type Usd, formatUsd, usd } from '../kernel/money.ts';
 import type { Origin } from '../messages/origin.ts';
 import type { TokenCounts } from '../pricing/token-classes.ts';
 import * as sql from './call-sql.ts';
-import { type FlushObserver, GroupCommit } from './group-commit.ts';
+import type { FlushObserver } from './flush-observer.ts';
 import { type OriginColumns, originOfColumns } from './stored-message.ts';
 
 /*

@@ -1,7 +1,7 @@
 import type { Queue, QueueDriver, WakeUp } from '../drivers/queue/queue.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Uuid } from '../kernel/ids.ts';
-import { GroupCommit } from '../ledger/group-commit.ts';
+import { GroupCommit } from '../kernel/group-commit.ts';
 import type { Origin } from '../messages/origin.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { LogOnce } from '../telemetry/log-once.ts';
