@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import type { RateGate } from '../admission/rate-gate.ts';
 import { AppError } from '../kernel/app-error.ts';
 import { BackgroundLoop } from '../kernel/background-loop.ts';
 import { type Clock, systemClock } from '../kernel/clock.ts';
@@ -14,12 +15,13 @@ import { ModelGateway } from '../models/model-gateway.ts';
 import { type ProviderConfig, ProviderRegistry } from '../models/provider-registry.ts';
 import { DeadLetterOffice } from '../operations/dead-letter-office.ts';
 import { Admissions } from '../pipeline/admissions.ts';
+import { StageGates } from '../pipeline/stage-gates.ts';
 import { LeaseKeeper } from '../pipeline/lease-keeper.ts';
 import { MessageBodies } from '../pipeline/message-bodies.ts';
 import { MessageRunner } from '../pipeline/message-runner.ts';
 import { Publisher } from '../pipeline/publisher.ts';
 import { type RegisteredStage, StageRegistry } from '../pipeline/stage-registry.ts';
-import { StageWorker } from '../pipeline/stage-worker.ts';
+import { StageWorkers } from '../pipeline/stage-workers.ts';
 import { Sweeper } from '../pipeline/sweeper.ts';
 import { UsageExporter } from '../pipeline/usage-exporter.ts';
 import { packagedPriceBook } from '../pricing/packaged-price-book.ts';
@@ -29,7 +31,9 @@ import { metricCatalogue } from '../telemetry/metric-catalogue.ts';
 import { type MillraceMetrics, createMetrics } from '../telemetry/metrics.ts';
 import { type Tracing, startTracing } from '../telemetry/tracing.ts';
 import type { Configuration } from './configuration.ts';
+import { EventLoopLag } from './event-loop-lag.ts';
 import { GaugeReader, initialiseSeries } from './gauges.ts';
+import { limitsGate } from './model-limits.ts';
 import { measuredPayloads } from './measured-payloads.ts';
 import { type Stores, openStores } from './stores.ts';
 import { version } from './version.ts';
@@ -74,7 +78,10 @@ export class Host {
   readonly #runner: MessageRunner;
   readonly #clock: Clock;
   readonly #abandoned: AbandonedCalls;
-  #workers: readonly StageWorker[] = [];
+  readonly #limits: RateGate;
+  readonly #stageGates: StageGates;
+  readonly #lag = new EventLoopLag();
+  #workers: StageWorkers | undefined;
   #loops: readonly BackgroundLoop[] = [];
   readonly #tracing: Tracing;
   readonly #worker: string;
@@ -122,6 +129,7 @@ export class Host {
       random: Math.random,
       logger,
       metrics,
+      onParked: (stage, delayMs) => parts.stageGates.find(stage)?.parked(delayMs),
     });
     this.exporter = new UsageExporter({
       ledger: this.exports,
@@ -133,6 +141,8 @@ export class Host {
     });
     this.#clock = clock;
     this.#abandoned = parts.abandoned;
+    this.#limits = parts.limits;
+    this.#stageGates = parts.stageGates;
   }
 
   /** Opens the stores and composes the services; no work is taken before `start`. */
@@ -174,8 +184,12 @@ export class Host {
       metrics.observe('ledger_group_commit_seconds', { operation }, durationMs / 1000);
     };
     const calls = new CallLedger({ database: stores.database, clock, onFlush });
+    const stageGates = new StageGates(clock);
+    const { database } = stores;
+    const limits = await limitsGate({ configuration, database, stageGates, clock, logger, metrics });
     const gateway = new ModelGateway({
       ledger: calls,
+      gates: [limits],
       pricer,
       registry: providers,
       payloads,
@@ -197,6 +211,8 @@ export class Host {
       calls,
       onFlush,
       gateway,
+      limits,
+      stageGates,
       abandoned: new AbandonedCalls({ ledger: calls, clock }),
     });
   }
@@ -222,16 +238,17 @@ export class Host {
     this.#loops = this.#makeLoops(this.#clock, this.#abandoned);
     for (const loop of this.#loops) loop.start();
     if (!configuration.roles.includes('worker')) return;
-    const runner = this.#runner;
-    const { concurrency } = configuration.worker;
-    this.#workers = stages.map(
-      ({ definition, handler }) =>
-        new StageWorker(
-          { definition: concurrency === undefined ? definition : { ...definition, concurrency }, handler },
-          { queues: stores.queues, runner, logger, metrics },
-        ),
-    );
-    for (const worker of this.#workers) await worker.start();
+    this.#workers = new StageWorkers({
+      queues: stores.queues,
+      runner: this.#runner,
+      gates: this.#stageGates,
+      concurrency: configuration.worker.concurrency,
+      readLagMs: () => this.#lag.readMs(),
+      logger,
+      metrics,
+    });
+    await this.#workers.start(stages);
+    this.#lag.start();
   }
 
   /** Resolves when the queue was told of everything that was written so far. */
@@ -245,10 +262,12 @@ export class Host {
     const grace = setTimeout(() => {
       this.#keeper.abortAll(new AppError('MILLRACE_LEASE_LOST', 'The host stops and the grace time is over'));
     }, configuration.shutdownGraceMs);
-    await Promise.all(this.#workers.map((worker) => worker.stop()));
+    await this.#workers?.stop();
     clearTimeout(grace);
     for (const loop of this.#loops) await loop.stop();
+    this.#lag.stop();
     await this.#keeper.close();
+    await this.#limits.close();
     await this.#publisher.drain();
     if (configuration.roles.includes('relay')) await this.#lastExport();
     await this.#tracing
@@ -289,7 +308,10 @@ export class Host {
       queues: stores.queues,
       registry,
     });
-    const always = [loop('gauges', 2000, () => gauges.read())];
+    const always = [
+      loop('gauges', 2000, () => gauges.read()),
+      loop('concurrency', 250, async () => (await this.#workers?.adapt()) ?? false),
+    ];
     if (!configuration.roles.includes('relay')) return always;
     const sweeper = new Sweeper({
       ledger: sweeps,
@@ -343,6 +365,8 @@ interface HostParts {
   readonly metrics: MillraceMetrics;
   readonly tracing: Tracing;
   readonly gateway: ModelGateway;
+  readonly limits: RateGate;
+  readonly stageGates: StageGates;
   readonly abandoned: AbandonedCalls;
   readonly calls: CallLedger;
   readonly worker: string;

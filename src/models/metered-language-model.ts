@@ -123,6 +123,7 @@ export class MeteredLanguageModel implements LanguageModelV4 {
       tier: requestedTier(options),
       bounds: () => languageBounds(target, options, limits),
       maxOutputTokens: options.maxOutputTokens,
+      inputText: () => promptText(options),
       userSignal: options.abortSignal,
     });
   }

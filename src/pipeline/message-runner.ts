@@ -38,6 +38,8 @@ export interface MessageRunnerOptions {
   readonly random: () => number;
   readonly logger: Logger;
   readonly metrics: MillraceMetrics;
+  /** Told of every message that is put aside for a time. */
+  readonly onParked?: (stage: string, delayMs: number) => void;
 }
 
 /** How long a handler may take to come back after its signal was aborted before it is left behind. */
@@ -223,7 +225,10 @@ export class MessageRunner {
         if (!(await ledger.park({ id, fence, delayMs, parkedFor }))) break;
         metrics.increment('messages_parked_total', { owner, stage: name, reason });
         logger().debug({ reason, delayMs, parkedFor }, 'the message waits; no attempt is counted');
-        if (parkedFor === undefined) publisher.wake(message.envelope, fence, delayMs ?? 0);
+        if (parkedFor === undefined) {
+          this.#options.onParked?.(name, delayMs ?? 0);
+          publisher.wake(message.envelope, fence, delayMs ?? 0);
+        }
         return;
       }
       case 'retry':

@@ -27,8 +27,11 @@ export interface StageOptions<Data, Emits extends readonly MessageVersion[]> {
   readonly retry?: RetryOptions;
   /** The lane of a message for this stage. Default "standard". */
   readonly lane?: (message: { readonly data: Data }) => Lane;
-  /** How many messages one process works on at once. Default 16. */
-  readonly concurrency?: number;
+  /**
+   * How many messages one process works on at once. Default 16. A number holds, but for times when a model's limits let
+   * less through; bounds let it follow the backlog and the process's own load, beginning with the lower one.
+   */
+  readonly concurrency?: number | { readonly min: number; readonly max: number };
   /** How long the handler may take for one message before its signal is aborted. Default 10m. */
   readonly timeout?: Duration;
 }
@@ -45,7 +48,12 @@ export interface StageDefinition<
   readonly owner: string;
   readonly retry: RetryPolicy;
   readonly laneOf: ((message: { readonly data: Data }) => Lane) | undefined;
+  /** The most messages that one process works on at once. */
   readonly concurrency: number;
+  /** It never goes below this. */
+  readonly minConcurrency: number;
+  /** It begins with this. */
+  readonly startConcurrency: number;
   readonly timeoutMs: number;
 }
 
@@ -84,10 +92,12 @@ export function defineStage<Data, const Emits extends readonly MessageVersion[] 
   );
   invariant(retry.backoffMs.length > 0, `${name}: retry.backoff names at least one pause`);
   invariant(retry.jitter >= 0 && retry.jitter <= 1, `${name}: retry.jitter lies between 0 and 1`);
-  const concurrency = options.concurrency ?? 16;
+  const asked = options.concurrency ?? 16;
+  const { min, max, start } =
+    typeof asked === 'number' ? { min: 1, max: asked, start: asked } : { ...asked, start: asked.min };
   invariant(
-    Number.isInteger(concurrency) && concurrency >= 1 && concurrency <= 10_000,
-    `${name}: concurrency is 1 to 10000`,
+    Number.isInteger(min) && Number.isInteger(max) && min >= 1 && max >= min && max <= 10_000,
+    `${name}: concurrency is 1 to 10000, and its lower bound not above the upper one`,
   );
   return {
     name,
@@ -98,7 +108,18 @@ export function defineStage<Data, const Emits extends readonly MessageVersion[] 
     owner: options.owner ?? 'platform',
     retry,
     laneOf: options.lane,
-    concurrency,
+    concurrency: max,
+    minConcurrency: min,
+    startConcurrency: start,
     timeoutMs: durationMs(options.timeout ?? '10m'),
   };
+}
+
+/** The definition with a fixed number of slots in place of its own; unchanged without one. */
+export function withConcurrency(
+  definition: StageDefinition,
+  concurrency: number | undefined,
+): StageDefinition {
+  if (concurrency === undefined) return definition;
+  return { ...definition, concurrency, minConcurrency: 1, startConcurrency: concurrency };
 }
