@@ -51,29 +51,13 @@ async function measure(isConfigured: boolean): Promise<Measured> {
       offered = due;
       await pause(stepMs);
     }
-    const { answered, refused, tokens } = await run.look();
-    const allowed = tokensPerMinute * (1 + (performance.now() - startedMs) / 60_000);
+    const { answered, refused, tokens, allowed } = await run.look();
     const measured = { refusedShare: refused / (answered + refused), utilisation: tokens / allowed };
     console.log(
       `${isConfigured ? 'limit configured:    ' : 'refusals only:       '} ${answered} answered, ${refused} refused with 429 ` +
         `(${(measured.refusedShare * 100).toFixed(2)} %), ${tokens} of ${Math.round(allowed)} allowed tokens used ` +
         `(${(measured.utilisation * 100).toFixed(1)} %), ${Math.round(tokens / answered)} tokens a request, offered ${offered} requests`,
     );
-    if (process.env['VERBOSE'] !== undefined)
-      for (const host of run.hosts) {
-        const { body } = await host.metrics.render();
-        console.log(
-          body
-            .split('\n')
-            .filter(
-              (line) =>
-                /^millrace_(llm_limit|worker_concurrency|messages_parked|stage_messages|stage_retries)/.test(
-                  line,
-                ) && !/_bucket/.test(line),
-            )
-            .join('\n'),
-        );
-      }
     return measured;
   } finally {
     await run.stop();

@@ -31,8 +31,10 @@ export interface RateGateOptions {
   readonly metrics: MillraceMetrics;
   /** How many messages of a stage this process may work on at once at present; undefined outside of stages. */
   readonly slotsOf: (stage: string) => number | undefined;
-  /** Told of every wait that held a slot of the stage. */
-  readonly onWait?: (stage: string, waitedMs: number) => void;
+  /** Told of every wait that begins and holds a slot of the stage meanwhile. */
+  readonly onWait?: (stage: string, waitMs: number) => void;
+  /** Told of every request that is put aside: after this time one like it would be let through. */
+  readonly onPark?: (stage: string, slotInMs: number) => void;
 }
 
 const maxWaitInPlaceMs = 3000;
@@ -81,13 +83,13 @@ export class RateGate implements CallGate {
     if (lane.limit === undefined) {
       const blockedMs = lane.blockedMs(this.#options.clock.monotonicMs());
       if (blockedMs > 0)
-        await this.#inPlace(lane, question, (mayWait) => this.#waitOut(lane, question, mayWait));
+        await this.#inPlace(question.stage, (mayWait) => this.#waitOut(lane, question, mayWait));
       return { end: (end) => void this.#blockIfRefused(lane, end) };
     }
     const inputTokens = await inputTokensOf(question);
     const tokens = this.#expected.expect(question, inputTokens);
     const askedAtMs = this.#options.clock.monotonicMs();
-    const answer = await this.#inPlace(lane, question, (mayWait) =>
+    const answer = await this.#inPlace(question.stage, (mayWait) =>
       this.#take(lane, question, tokens, mayWait),
     );
     const sentAtMs = this.#options.clock.monotonicMs();
@@ -102,25 +104,18 @@ export class RateGate implements CallGate {
   }
 
   /** Does what may wait, holding one of the places for it if there is one. */
-  async #inPlace<T>(
-    lane: LimitLane,
-    { stage }: GateQuestion,
-    work: (mayWait: boolean) => Promise<T>,
-  ): Promise<T> {
+  async #inPlace<T>(stage: string, work: (mayWait: boolean) => Promise<T>): Promise<T> {
     const mayWait = this.#places.hold(stage);
-    const startedMs = this.#options.clock.monotonicMs();
     try {
       return await work(mayWait);
     } finally {
       if (mayWait) this.#places.release(stage);
-      if (stage !== '' && lane.limit !== undefined)
-        this.#options.onWait?.(stage, this.#options.clock.monotonicMs() - startedMs);
     }
   }
 
   async #take(
     lane: LimitLane,
-    { signal }: GateQuestion,
+    { signal, stage }: GateQuestion,
     tokens: number,
     mayWait: boolean,
   ): Promise<LimitAnswer> {
@@ -129,13 +124,13 @@ export class RateGate implements CallGate {
     const maxWaitMs = mayWait ? maxWaitInPlaceMs : 0;
     // What is known to be too early need not be asked.
     const expectedMs = lane.waitMs(tokens, clock.monotonicMs());
-    if (expectedMs > maxWaitMs) throw this.#parked(lane, tokens, expectedMs);
+    if (expectedMs > maxWaitMs) throw this.#parked(lane, stage, tokens, expectedMs);
     const answer = await store.take({ provider, model, limit, tokens, maxWaitMs });
     this.#learn(lane, answer.state);
-    if (!answer.isGranted) throw this.#parked(lane, tokens, answer.waitMs);
+    if (!answer.isGranted) throw this.#parked(lane, stage, tokens, answer.waitMs);
     try {
-      if (answer.waitMs > 0) await clock.sleep(Math.ceil(answer.waitMs), signal);
-      await this.#waitOut(lane, { signal }, mayWait, tokens);
+      if (answer.waitMs > 0) await this.#sleep(stage, answer.waitMs, signal);
+      await this.#waitOut(lane, { signal, stage }, mayWait, tokens);
     } catch (error) {
       this.#correct(lane, { ...nothingSent, tokensBack: tokens, marks: answer.marks });
       throw error;
@@ -146,7 +141,7 @@ export class RateGate implements CallGate {
   /** Waits until the provider's block is over, if that is soon. Those who waited do not all go at the same moment. */
   async #waitOut(
     lane: LimitLane,
-    { signal }: Pick<GateQuestion, 'signal'>,
+    { signal, stage }: Pick<GateQuestion, 'signal' | 'stage'>,
     mayWait: boolean,
     tokens = 0,
   ): Promise<void> {
@@ -154,9 +149,14 @@ export class RateGate implements CallGate {
     for (;;) {
       const blockedMs = lane.blockedMs(clock.monotonicMs());
       if (blockedMs === 0) return;
-      if (!mayWait || blockedMs > maxWaitInPlaceMs) throw this.#parked(lane, tokens, blockedMs);
-      await clock.sleep(Math.ceil(blockedMs + random() * Math.min(1000, blockedMs)), signal);
+      if (!mayWait || blockedMs > maxWaitInPlaceMs) throw this.#parked(lane, stage, tokens, blockedMs);
+      await this.#sleep(stage, blockedMs + random() * Math.min(1000, blockedMs), signal);
     }
+  }
+
+  async #sleep(stage: string, waitMs: number, signal: AbortSignal): Promise<void> {
+    this.#options.onWait?.(stage, waitMs);
+    await this.#options.clock.sleep(Math.ceil(waitMs), signal);
   }
 
   #settle({ lane, question, inputTokens, tokens, answer, sentAtMs }: Granted, end: GateEnd): void {
@@ -224,8 +224,9 @@ export class RateGate implements CallGate {
     this.#options.metrics.observe('llm_limit_wait_seconds', { provider, model }, waitedMs / 1000);
   }
 
-  #parked(lane: LimitLane, tokens: number, waitMs: number): Parked {
-    const { clock, random } = this.#options;
+  #parked(lane: LimitLane, stage: string, tokens: number, waitMs: number): Parked {
+    const { clock, random, onPark } = this.#options;
+    onPark?.(stage, Math.max(0, waitMs - maxWaitInPlaceMs));
     const nowMs = clock.monotonicMs();
     const inTurnMs = lane.parkUntilMs(tokens, waitMs, nowMs) - nowMs;
     const delayMs =

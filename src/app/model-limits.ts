@@ -30,6 +30,7 @@ export async function limitsGate(parts: LimitParts): Promise<RateGate> {
     logger,
     metrics,
     slotsOf: (stage) => stageGates.find(stage)?.concurrency,
-    onWait: (stage, waitedMs) => stageGates.find(stage)?.waited(waitedMs),
+    onWait: (stage, waitMs) => stageGates.find(stage)?.waits(waitMs),
+    onPark: (stage, slotInMs) => stageGates.find(stage)?.mayGoOnIn(slotInMs),
   });
 }

@@ -44,18 +44,23 @@ describe('StageGate', () => {
     expect(gate.decide(0)).toEqual({ concurrency: 8, isPaused: false });
   });
 
+  it('takes again when the limit would let one through, though those put aside come back later', () => {
+    const { clock, gate } = someGate();
+    for (let turn = 0; turn < 4; turn += 1) {
+      gate.mayGoOnIn(1000);
+      runParked(gate, 5000);
+    }
+    expect(gate.decide(0).isPaused).toBe(true);
+    clock.advance(1000);
+    expect(gate.decide(0).isPaused).toBe(false);
+  });
+
   it('looks again after ten seconds, however long the work must wait', () => {
     const { clock, gate } = someGate();
     for (let turn = 0; turn < 4; turn += 1) runParked(gate, 60_000);
     expect(gate.decide(0).isPaused).toBe(true);
     clock.advance(10_000);
     expect(gate.decide(0).isPaused).toBe(false);
-  });
-
-  it('pauses after a single message when there is a single slot', () => {
-    const { gate } = someGate({ startAt: 1 });
-    runParked(gate, 1000);
-    expect(gate.decide(0).isPaused).toBe(true);
   });
 
   it('comes back to all its slots when nothing holds the work up any more', () => {
@@ -73,13 +78,18 @@ describe('StageGate', () => {
   });
 
   it('does not grow while its requests wait for a limit', () => {
-    const { gate } = someGate({ startAt: 1 });
-    runDone(gate);
-    gate.waited(800);
-    expect(gate.decide(0).concurrency).toBe(1);
-    runDone(gate);
-    gate.waited(5);
-    expect(gate.decide(0).concurrency).toBe(2);
+    const { clock, gate } = someGate({ startAt: 1 });
+    const runInATurn = (): number => {
+      runDone(gate);
+      return gate.decide(0).concurrency;
+    };
+    gate.waits(800);
+    expect(runInATurn()).toBe(1);
+    clock.advance(500);
+    expect(runInATurn()).toBe(1);
+    clock.advance(500);
+    gate.waits(5);
+    expect(runInATurn()).toBe(2);
   });
 
   it('follows the event loop only where it was given bounds to move in', () => {

@@ -19,6 +19,7 @@ export class StageWorker {
   readonly #stage: RegisteredStage;
   readonly #options: StageWorkerOptions;
   #consumer: QueueConsumer | undefined;
+  #concurrency = 0;
   #isPaused = false;
   #adapting: Promise<void> | undefined;
 
@@ -30,7 +31,7 @@ export class StageWorker {
   async start(): Promise<void> {
     const { queues, runner, logger, gate } = this.#options;
     const { name: stage } = this.#stage.definition;
-    this.#showConcurrency();
+    this.#applyConcurrency();
     this.#showActive();
     this.#consumer = await queues.queue(stage).consume(
       async (wakeUp) => {
@@ -41,6 +42,7 @@ export class StageWorker {
         } finally {
           gate.runEnded();
           this.#showActive();
+          this.#applyConcurrency();
         }
       },
       // The message keeps its lease until that runs out; then the sweeper wakes it again.
@@ -70,21 +72,20 @@ export class StageWorker {
   async #adapt(lagMs: number): Promise<void> {
     const consumer = this.#consumer;
     if (consumer === undefined) return;
-    const { gate } = this.#options;
-    const before = gate.concurrency;
-    const { concurrency, isPaused } = gate.decide(lagMs);
-    if (concurrency !== before) {
-      consumer.setConcurrency(concurrency);
-      this.#showConcurrency();
-    }
+    const { isPaused } = this.#options.gate.decide(lagMs);
+    this.#applyConcurrency();
     if (isPaused === this.#isPaused) return;
     await (isPaused ? consumer.pause() : consumer.resume());
     this.#isPaused = isPaused;
   }
 
-  #showConcurrency(): void {
+  #applyConcurrency(): void {
+    const { gate, metrics } = this.#options;
+    if (gate.concurrency === this.#concurrency) return;
+    this.#concurrency = gate.concurrency;
+    this.#consumer?.setConcurrency(this.#concurrency);
     const { owner, name: stage } = this.#stage.definition;
-    this.#options.metrics.set('worker_concurrency', { owner, stage }, this.#options.gate.concurrency);
+    metrics.set('worker_concurrency', { owner, stage }, this.#concurrency);
   }
 
   #showActive(): void {

@@ -46,6 +46,8 @@ export interface ProviderView {
   readonly answered: number;
   readonly refused: number;
   readonly tokens: number;
+  /** What an even refill has allowed since the first request, with the full bucket that it found. */
+  readonly allowed: number;
 }
 
 export class LimitedHosts {
@@ -56,6 +58,7 @@ export class LimitedHosts {
   onFree: (() => void) | undefined;
   readonly #servers: { stop(): Promise<void> }[];
   readonly #directory: string;
+  readonly #tokensPerMinute: number;
   #admitted = 0;
 
   private constructor(
@@ -63,11 +66,13 @@ export class LimitedHosts {
     hosts: Host[],
     servers: { stop(): Promise<void> }[],
     directory: string,
+    tokensPerMinute: number,
   ) {
     this.simulator = simulator;
     this.hosts = hosts;
     this.#servers = servers;
     this.#directory = directory;
+    this.#tokensPerMinute = tokensPerMinute;
   }
 
   static async start({
@@ -87,7 +92,13 @@ export class LimitedHosts {
     ]);
     const ledgerUrl = await postgres.createDatabase('limits');
     const hosts: Host[] = [];
-    const self = new LimitedHosts(simulator, hosts, [simulator, redis, postgres, columns], directory);
+    const self = new LimitedHosts(
+      simulator,
+      hosts,
+      [simulator, redis, postgres, columns],
+      directory,
+      tokensPerMinute,
+    );
     for (let index = 0; index < count; index += 1) {
       const host = await Host.open({
         configuration: loadConfiguration({
@@ -130,7 +141,10 @@ export class LimitedHosts {
   async look(): Promise<ProviderView> {
     const [bill, stats] = await Promise.all([this.simulator.readBill(), this.simulator.readStats()]);
     const entries = bill.filter((entry) => entry.modelAsked === limitedModel);
+    const [first] = entries;
+    const elapsedMs = first === undefined ? 0 : Date.now() - Date.parse(first.at);
     return {
+      allowed: this.#tokensPerMinute * (1 + elapsedMs / 60_000),
       answered: entries.length,
       refused: stats.byStatus['429'] ?? 0,
       tokens: entries.reduce((sum, entry) => sum + tokensOf(entry), 0),
