@@ -11,7 +11,7 @@ create table millrace.model_limits (
   -- At `updated_at`. Below 0 when requests that wait for their time have taken ahead.
   requests_level    double precision not null default 0,
   tokens_level      double precision not null default 0,
-  -- All that was ever taken, by estimate: it tells what was taken after a given request.
+  -- All that was ever taken, by estimate until it is settled: it tells what was taken after a given request.
   requests_taken    double precision not null default 0,
   tokens_taken      double precision not null default 0,
   -- The provider refused and named a time.

@@ -80,7 +80,8 @@ export const takeFromLimits = named(
 /**
  * $1 what became of requests: what is given back of their estimates, and what the provider's answer told. Where the
  * provider's bucket, less all that was taken after the request and with the time since it was sent, is clearly lower
- * than ours, ours is lowered to it. A limit that the provider names replaces the one it named before.
+ * than ours, ours is lowered to it. What was taken after it counts as settled where it is: the first requests of a kind are
+ * estimated far too high, and would seem to be missing there. A limit that the provider names replaces the one it named before.
  */
 export const correctLimits = named(
   'admission.correct_limits',
@@ -106,6 +107,7 @@ export const correctLimits = named(
    update millrace.model_limits l
    set requests_level = coalesce(least(t.r_limit, t.r_level, t.r_seen), l.requests_level),
      tokens_level = coalesce(least(t.t_limit, t.t_level, t.t_seen), l.tokens_level),
+     requests_taken = l.requests_taken - t.requests_back, tokens_taken = l.tokens_taken - t.tokens_back,
      requests_reported = coalesce(t.r_reported, l.requests_reported),
      tokens_reported = coalesce(t.t_reported, l.tokens_reported),
      blocked_until = greatest(l.blocked_until, t.told_until), updated_at = t.now

@@ -37,9 +37,9 @@ function play(groups: readonly { readonly passedMs: number; readonly asks: reado
     nowMs += group.passedMs;
     const taken = take(allRefilled(buckets, group.passedMs), group.asks);
     buckets = taken.buckets;
-    taken.answers.forEach(({ isGranted, waitMs }, index) => {
+    for (const [index, { isGranted, waitMs }] of taken.answers.entries()) {
       if (isGranted) sent.push({ atMs: nowMs + waitMs, tokens: group.asks[index]?.tokens ?? 0 });
-    });
+    }
   }
   return sent.toSorted((left, right) => left.atMs - right.atMs);
 }

@@ -43,7 +43,7 @@ export const marginShare = 0.02;
 const minuteMs = 60_000;
 
 /** The bucket after some time. */
-export function refilled({ perMinute, level }: Bucket, elapsedMs: number): Bucket {
+function refilled({ perMinute, level }: Bucket, elapsedMs: number): Bucket {
   return {
     perMinute,
     level: Math.min(perMinute, level + (Math.max(0, elapsedMs) * perMinute) / minuteMs),
@@ -63,7 +63,7 @@ export function allRefilled({ requests, tokens, blockedMs }: Buckets, elapsedMs:
  * How long until the amount is there, after what is asked for before it. An amount above the whole bucket waits for a
  * full one: it would never fit otherwise.
  */
-export function waitMs({ perMinute, level }: Bucket, amount: number, ahead = 0): number {
+function waitMs({ perMinute, level }: Bucket, amount: number, ahead = 0): number {
   const needed = Math.min(perMinute, amount + perMinute * marginShare);
   return Math.max(0, ((ahead + needed - level) * minuteMs) / perMinute);
 }

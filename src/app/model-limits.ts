@@ -21,7 +21,15 @@ export interface LimitParts {
 export async function limitsGate(parts: LimitParts): Promise<RateGate> {
   const { configuration, database, stageGates, clock, logger, metrics } = parts;
   const { limits } = configuration.models;
-  await warmInputEstimates(Object.keys(limits).map((name) => name.slice(name.indexOf('/') + 1)));
+  const models = Object.keys(limits).map((name) => {
+    const slash = name.indexOf('/');
+    return { provider: name.slice(0, slash), model: name.slice(slash + 1) };
+  });
+  metrics.initialise(
+    'llm_limit_wait_seconds',
+    models.filter(({ model }) => model !== '*'),
+  );
+  await warmInputEstimates(models.map(({ model }) => model));
   return new RateGate({
     limits,
     store: new ModelLimits({ database, clock }),

@@ -22,7 +22,7 @@ export interface StageLoad {
 }
 
 /** Above this an additional message makes all of them slower. */
-export const maxLagMs = 200;
+const maxLagMs = 200;
 
 /** The number from now on, within the bounds. */
 export function adaptedConcurrency(

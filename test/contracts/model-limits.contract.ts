@@ -171,6 +171,20 @@ export function modelLimitsContract(name: string, open: () => Promise<SqlDatabas
       expect(within?.tokens?.level).toBeGreaterThanOrEqual(20_000);
     });
 
+    it('does not take for missing what later requests were estimated too high', async () => {
+      const limits = newLimits();
+      const first = await limits.take(ask({ tokens: 100 }));
+      const later = await limits.take(ask({ tokens: 9000 }));
+      await limits.correct(correction({ tokensBack: 8900, marks: later.marks }));
+      const state = await limits.correct(
+        correction({
+          marks: first.marks,
+          told: { requests: unsaid, tokens: { ...unsaid, remaining: 59_900 } },
+        }),
+      );
+      expect(state?.tokens?.level).toBeGreaterThanOrEqual(59_800);
+    });
+
     it('follows a lower limit that the provider names, and comes back to the configured one', async () => {
       const limits = newLimits();
       const { marks } = await limits.take(ask());

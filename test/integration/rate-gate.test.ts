@@ -218,8 +218,9 @@ describe('RateGate', () => {
     const { gate } = newGate();
     const haiku = question({ provider: 'anthropic', model: 'claude-haiku-4-5', stage: '' });
     await Promise.all(Array.from({ length: 55 }, () => gate.enter(haiku)));
-    await parkOf(Promise.all(Array.from({ length: 20 }, () => gate.enter(haiku))));
-    await gate.enter({ ...haiku, model: 'claude-sonnet-4-5' });
+    const park = await parkOf(Promise.all(Array.from({ length: 20 }, () => gate.enter(haiku))));
+    expect(park.message).toContain('anthropic/claude-haiku-4-5 is at its limit');
+    await expect(gate.enter({ ...haiku, model: 'claude-sonnet-4-5' })).resolves.toBeDefined();
   });
 
   it('keeps the estimate of a request of which nobody knows what it used', async () => {

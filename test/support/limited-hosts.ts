@@ -126,7 +126,7 @@ export class LimitedHosts {
   }
 
   /** Admits messages whose prompts differ in length; each is one call. */
-  async admit(type: typeof Limited.v1 | typeof Free.v1, count: number): Promise<void> {
+  async admit(type: typeof Limited.v1, count: number): Promise<void> {
     const host = this.hosts[0];
     if (host === undefined) throw new Error('no host runs');
     await Promise.all(
