@@ -20,6 +20,8 @@ export interface GateQuestion {
   readonly attempt: number;
   readonly maxInputTokens: number;
   readonly maxOutputTokens: number;
+  /** About how many tokens its input has. */
+  readonly estimateTokens?: () => number | Promise<number>;
   /** Ends every wait: the lease is lost, the handler's time is over, the user gave up. */
   readonly signal: AbortSignal;
 }

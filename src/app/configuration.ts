@@ -68,6 +68,15 @@ const budgetSchema = z.strictObject({
   atLimit: z.enum(['park', 'refuse']).default('park'),
   unpriced: z.enum(['refuse', 'allow']).default('refuse'),
 });
+const modelLimitSchema = z
+  .strictObject({
+    requestsPerMinute: wholeNumber(1, 1_000_000_000).optional(),
+    tokensPerMinute: wholeNumber(1, 1_000_000_000_000).optional(),
+  })
+  .refine(
+    (limit) => limit.requestsPerMinute !== undefined || limit.tokensPerMinute !== undefined,
+    'names requestsPerMinute, tokensPerMinute or both',
+  );
 
 export const configurationSchema = z.strictObject({
   roles: setting(commaList(z.enum(roles)).default([...roles]), {
@@ -206,6 +215,9 @@ export const configurationSchema = z.strictObject({
     .strictObject({
       providers: setting(z.record(z.string().regex(/^[a-z][a-z0-9-]*$/), providerSchema).default({}), {
         help: 'Providers by the name that stands before the slash in `provider/model`. `openai` and `anthropic` exist when their API keys are set.',
+      }),
+      limits: setting(z.record(z.string().regex(/^[a-z][a-z0-9-]*\/.+$/), modelLimitSchema).default({}), {
+        help: 'What all processes together may ask of a model each minute, by `provider/model`, or `provider/*` for each other model of the provider: `requestsPerMinute`, `tokensPerMinute`.',
       }),
       openaiApiKey: setting(z.string().min(1).optional(), {
         env: 'OPENAI_API_KEY',

@@ -1,11 +1,12 @@
 import { hostname } from 'node:os';
+import type { RateGate } from '../admission/rate-gate.ts';
 import { AppError } from '../kernel/app-error.ts';
 import { BackgroundLoop } from '../kernel/background-loop.ts';
 import { type Clock, systemClock } from '../kernel/clock.ts';
 import { CallLedger } from '../ledger/call-ledger.ts';
 import { DeadLetters } from '../ledger/dead-letters.ts';
 import { ExportLedger } from '../ledger/export-ledger.ts';
-import type { FlushObserver } from '../ledger/group-commit.ts';
+import type { FlushObserver } from '../ledger/flush-observer.ts';
 import { MessageLedger } from '../ledger/message-ledger.ts';
 import { prune } from '../ledger/retention.ts';
 import { StageBacklog } from '../ledger/stage-backlog.ts';
@@ -16,12 +17,13 @@ import { type ProviderConfig, ProviderRegistry } from '../models/provider-regist
 import { DeadLetterOffice } from '../operations/dead-letter-office.ts';
 import { Admissions } from '../pipeline/admissions.ts';
 import { BudgetReleaser } from '../pipeline/budget-releaser.ts';
+import { StageGates } from '../pipeline/stage-gates.ts';
 import { LeaseKeeper } from '../pipeline/lease-keeper.ts';
 import { MessageBodies } from '../pipeline/message-bodies.ts';
 import { MessageRunner } from '../pipeline/message-runner.ts';
 import { Publisher } from '../pipeline/publisher.ts';
 import { type RegisteredStage, StageRegistry } from '../pipeline/stage-registry.ts';
-import { StageWorker } from '../pipeline/stage-worker.ts';
+import { StageWorkers } from '../pipeline/stage-workers.ts';
 import { Sweeper } from '../pipeline/sweeper.ts';
 import { UsageExporter } from '../pipeline/usage-exporter.ts';
 import { packagedPriceBook } from '../pricing/packaged-price-book.ts';
@@ -33,9 +35,11 @@ import { type Tracing, startTracing } from '../telemetry/tracing.ts';
 import { BudgetWatch } from './budget-watch.ts';
 import type { Configuration } from './configuration.ts';
 import { configuredProviders } from './configured-providers.ts';
+import { EventLoopLag } from './event-loop-lag.ts';
 import { GaugeReader, initialiseSeries } from './gauges.ts';
 import { HostHolds } from './host-holds.ts';
 import { measuredPayloads } from './measured-payloads.ts';
+import { limitsGate } from './model-limits.ts';
 import { SharedModelHealth } from './model-health.ts';
 import { type Stores, openStores } from './stores.ts';
 import { version } from './version.ts';
@@ -84,7 +88,10 @@ export class Host {
   readonly #clock: Clock;
   readonly #abandoned: AbandonedCalls;
   readonly #modelHealth: SharedModelHealth;
-  #workers: readonly StageWorker[] = [];
+  readonly #limits: RateGate;
+  readonly #stageGates: StageGates;
+  readonly #lag = new EventLoopLag();
+  #workers: StageWorkers | undefined;
   #loops: readonly BackgroundLoop[] = [];
   readonly #tracing: Tracing;
   readonly #worker: string;
@@ -139,7 +146,7 @@ export class Host {
       leases: this.#keeper,
       gateway,
       registry,
-      workers: () => this.#workers,
+      workers: () => this.#workers?.all ?? [],
     });
     this.#runner = new MessageRunner({
       ledger: this.messages,
@@ -153,6 +160,7 @@ export class Host {
       random: Math.random,
       logger,
       metrics,
+      onParked: (stage, delayMs) => parts.stageGates.find(stage)?.parked(delayMs),
     });
     this.exporter = new UsageExporter({
       ledger: this.exports,
@@ -165,6 +173,8 @@ export class Host {
     this.#clock = clock;
     this.#abandoned = parts.abandoned;
     this.#modelHealth = parts.modelHealth;
+    this.#limits = parts.limits;
+    this.#stageGates = parts.stageGates;
   }
 
   /** Opens the stores and composes the services; no work is taken before `start`. */
@@ -216,11 +226,14 @@ export class Host {
       clock,
       metrics,
     });
+    const stageGates = new StageGates(clock);
+    const limits = await limitsGate({ configuration, database, stageGates, clock, logger, metrics });
     const gateway = new ModelGateway({
-      gates: modelHealth.gates,
       fallbacks,
       ledger: calls,
       budgets: budgets.book,
+      // Tokens are taken last: what is refused before need not give them back.
+      gates: [...modelHealth.gates, limits],
       pricer,
       registry: providers,
       payloads,
@@ -244,6 +257,8 @@ export class Host {
       onFlush,
       gateway,
       modelHealth,
+      limits,
+      stageGates,
       abandoned: new AbandonedCalls({ ledger: calls, clock }),
     });
   }
@@ -271,17 +286,20 @@ export class Host {
     for (const loop of this.#loops) loop.start();
     this.#modelHealth.start();
     if (!configuration.roles.includes('worker')) return;
-    const runner = this.#runner;
-    const { concurrency } = configuration.worker;
-    this.#workers = stages.map(
-      ({ definition, handler }) =>
-        new StageWorker(
-          { definition: concurrency === undefined ? definition : { ...definition, concurrency }, handler },
-          { queues: stores.queues, runner, logger, metrics },
-        ),
-    );
+    this.#workers = new StageWorkers({
+      queues: stores.queues,
+      runner: this.#runner,
+      publisher: this.#publisher,
+      clock: this.#clock,
+      gates: this.#stageGates,
+      concurrency: configuration.worker.concurrency,
+      readLagMs: () => this.#lag.readMs(),
+      logger,
+      metrics,
+    });
     await this.holds.watcher.look();
-    for (const worker of this.#workers) await worker.start();
+    await this.#workers.start(stages);
+    this.#lag.start();
   }
 
   /** Resolves when the queue was told of everything that was written so far. */
@@ -295,11 +313,13 @@ export class Host {
     const grace = setTimeout(() => {
       this.#keeper.abortAll(new AppError('MILLRACE_LEASE_LOST', 'The host stops and the grace time is over'));
     }, configuration.shutdownGraceMs);
-    await Promise.all(this.#workers.map((worker) => worker.stop()));
+    await this.#workers?.stop();
     clearTimeout(grace);
     for (const loop of this.#loops) await loop.stop();
+    this.#lag.stop();
     await this.#keeper.close();
     await this.#modelHealth.stop();
+    await this.#limits.close();
     await this.#publisher.drain();
     if (configuration.roles.includes('relay')) await this.#lastExport();
     await this.#tracing
@@ -345,6 +365,7 @@ export class Host {
       loop('gauges', 2000, () => gauges.read()),
       loop('budgets', 1000, () => this.budgets.look()),
       this.holds.watchLoop(loop),
+      loop('concurrency', 250, async () => (await this.#workers?.adapt()) ?? false),
     ];
     if (!configuration.roles.includes('relay')) return always;
     const sweeper = new Sweeper({
@@ -412,6 +433,8 @@ interface HostParts {
   readonly metrics: MillraceMetrics;
   readonly tracing: Tracing;
   readonly gateway: ModelGateway;
+  readonly limits: RateGate;
+  readonly stageGates: StageGates;
   readonly abandoned: AbandonedCalls;
   readonly modelHealth: SharedModelHealth;
   readonly calls: CallLedger;

@@ -1,11 +1,12 @@
 import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
 import type { Clock } from '../kernel/clock.ts';
+import { GroupCommit } from '../kernel/group-commit.ts';
 import type { Uuid } from '../kernel/ids.ts';
 import { invariant } from '../kernel/invariant.ts';
 import { usd } from '../kernel/money.ts';
 import { openBudgetWindows, reserveBudgetedCalls, settleBudgetedCalls } from './budget-sql.ts';
 import { reservationRow, settlementRow } from './call-rows.ts';
-import { type FlushObserver, GroupCommit } from './group-commit.ts';
+import type { FlushObserver } from './flush-observer.ts';
 import type { Reservation, ReserveOutcome } from './reservation.ts';
 import type { CallSettlement } from './settlement.ts';
 

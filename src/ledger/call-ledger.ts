@@ -1,5 +1,6 @@
 import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
 import type { Clock } from '../kernel/clock.ts';
+import { GroupCommit } from '../kernel/group-commit.ts';
 import { type Uuid, derivedId } from '../kernel/ids.ts';
 import { invariant } from '../kernel/invariant.ts';
 import { type Usd, usd } from '../kernel/money.ts';
@@ -8,7 +9,7 @@ import { abandonCalls, settleLateCalls } from './budget-sql.ts';
 import { BudgetedCalls } from './budgeted-calls.ts';
 import { reservationRow, settlementRow } from './call-rows.ts';
 import * as sql from './call-sql.ts';
-import { type FlushObserver, GroupCommit } from './group-commit.ts';
+import type { FlushObserver } from './flush-observer.ts';
 import type { Reservation, ReserveOutcome } from './reservation.ts';
 import type { CallOutcome, CallSettlement, Settlement } from './settlement.ts';
 import { type OriginColumns, originOfColumns } from './stored-message.ts';

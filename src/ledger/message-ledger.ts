@@ -1,9 +1,10 @@
 import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
 import type { Clock } from '../kernel/clock.ts';
+import { GroupCommit } from '../kernel/group-commit.ts';
 import type { Uuid } from '../kernel/ids.ts';
 import type { MessageEnvelope } from '../messages/message.ts';
 import { type ClaimAsk, type ClaimOutcome, Claims } from './claims.ts';
-import { type FlushObserver, GroupCommit, type LedgerOperation } from './group-commit.ts';
+import type { FlushObserver, LedgerOperation } from './flush-observer.ts';
 import * as sql from './message-sql.ts';
 import { type StoredBody, originColumns } from './stored-message.ts';
 

@@ -23,6 +23,8 @@ export interface CallQuestion {
   readonly tier: string;
   readonly bounds: () => RequestBounds;
   readonly maxOutputTokens: number | undefined;
+  /** Everything in the request that becomes tokens, as one text. */
+  readonly inputText: () => string;
   readonly userSignal: AbortSignal | undefined;
 }
 

@@ -22,6 +22,7 @@ import { meteredEmbeddingModel } from './metered-embedding-model.ts';
 import { MeteredLanguageModel } from './metered-language-model.ts';
 import type { CallLabels } from './model-metrics.ts';
 import type { ProviderRegistry } from './provider-registry.ts';
+import { estimateInputTokens } from './input-estimate.ts';
 import type { RequestBounds } from './request-bounds.ts';
 import { type ScopeSpend, SpendCounter } from './scope-spend.ts';
 import type { CallFacts } from './usage-record-of-call.ts';
@@ -181,7 +182,7 @@ export class CallScope implements CallOpener {
   }
 
   async #pass(
-    { target, operation, step, userSignal }: CallQuestion,
+    { target, operation, step, userSignal, inputText }: CallQuestion,
     attempt: number,
     bounds: RequestBounds,
   ): Promise<GatePass | undefined> {
@@ -196,6 +197,7 @@ export class CallScope implements CallOpener {
       step,
       attempt,
       ...bounds,
+      estimateTokens: () => estimateInputTokens(target.modelId, inputText()),
       signal: userSignal === undefined ? signal : AbortSignal.any([signal, userSignal]),
     });
   }

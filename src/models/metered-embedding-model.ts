@@ -49,6 +49,7 @@ async function embed(
     tier: requestedTier(params),
     bounds: () => embeddingBounds(params),
     maxOutputTokens: undefined,
+    inputText: () => params.values.join('\n'),
     userSignal: params.abortSignal,
   });
   if (opened.kind === 'recorded') return decodeEmbeddingAnswer(opened.answer);

@@ -138,6 +138,7 @@ export class MeteredLanguageModel implements LanguageModelV4 {
       tier: requestedTier(options),
       bounds: boundsOf(target),
       maxOutputTokens: options.maxOutputTokens,
+      inputText: () => promptText(options),
       userSignal: options.abortSignal,
     });
   }

@@ -40,12 +40,15 @@ export interface MessageRunnerOptions {
   readonly random: () => number;
   readonly logger: Logger;
   readonly metrics: MillraceMetrics;
+  /** Told of every message that is put aside for a time. */
+  readonly onParked?: (stage: string, delayMs: number) => void;
 }
 
 /** How long a handler may take to come back after its signal was aborted before it is left behind. */
 const abortGraceMs = 5000;
 
-interface Run {
+/** A message that was claimed, and what is known of its run. */
+export interface Run {
   readonly stage: RegisteredStage;
   readonly message: LeasedMessage;
   readonly held: HeldLease;
@@ -53,6 +56,8 @@ interface Run {
   readonly logger: () => Logger;
   readonly startedMs: number;
   readonly leasedAt: Date;
+  /** Called once, when nothing of the run has to be kept any more: its slot is free. */
+  readonly onDurable: () => void;
 }
 
 export class MessageRunner {
@@ -69,8 +74,8 @@ export class MessageRunner {
     this.#stopping = true;
   }
 
-  /** Works on the message of the stage that is next, if there is one. Resolves after the effect is durable. */
-  async run(stage: RegisteredStage, wakeUp: WakeUp): Promise<void> {
+  /** Claims the message of the stage that is next; undefined when there is none. Whoever claims also works. */
+  async claim(stage: RegisteredStage, wakeUp: WakeUp, onDurable: () => void): Promise<Run | undefined> {
     const { ledger, clock, keeper, logger, publisher } = this.#options;
     const { name, laneWeights, orderBy } = stage.definition;
     const { leaseMs } = this.#leaseLengthOf(name);
@@ -87,17 +92,17 @@ export class MessageRunner {
         break;
       case 'not_due':
         publisher.wakeLater(name, wakeUp, outcome.delayMs);
-        return;
+        return undefined;
       case 'held_by_another':
       case 'waits':
       case 'ended':
-        return;
+        return undefined;
       case 'unknown':
         logger.warn(
           { messageId: wakeUp.messageId, stage: name },
           'woken for a message that the ledger does not hold',
         );
-        return;
+        return undefined;
     }
     const { message } = outcome;
     const { envelope, fence } = message;
@@ -109,19 +114,26 @@ export class MessageRunner {
       origin: envelope.origin,
       askedAtMs,
     });
-    const run: Run = {
+    return {
       stage,
       message,
       held,
       logger: once(() => logger.child(messageFields(envelope))),
       startedMs: clock.monotonicMs(),
       leasedAt: clock.now(),
+      onDurable,
     };
+  }
+
+  /** Works on what was claimed. Resolves after the effect is durable, and told to those whom it concerns. */
+  async work(run: Run): Promise<void> {
     try {
       await this.#work(run);
     } finally {
-      held.release();
-      this.#leaseLengthOf(name).record(clock.monotonicMs() - run.startedMs);
+      run.held.release();
+      this.#leaseLengthOf(run.stage.definition.name).record(
+        this.#options.clock.monotonicMs() - run.startedMs,
+      );
     }
   }
 
@@ -193,6 +205,7 @@ export class MessageRunner {
       }),
     });
     if (!isOurs) throw leaseLost(message.envelope.id);
+    run.onDurable();
     const labels = { owner: stage.definition.owner, stage: stage.definition.name };
     metrics.increment('stage_messages_total', { ...labels, outcome: 'success' });
     metrics.observe('stage_duration_seconds', { ...labels, outcome: 'success' }, durationMs / 1000);
@@ -240,7 +253,10 @@ export class MessageRunner {
         if (!(await ledger.park({ id, fence, delayMs, parkedFor }))) break;
         metrics.increment('messages_parked_total', { owner, stage: name, reason });
         logger().debug({ reason, delayMs, parkedFor }, 'the message waits; no attempt is counted');
-        if (parkedFor === undefined) publisher.wake(message.envelope, fence, delayMs ?? 0);
+        if (parkedFor === undefined) {
+          this.#options.onParked?.(name, delayMs ?? 0);
+          publisher.wake(message.envelope, fence, delayMs ?? 0);
+        }
         return;
       }
       case 'retry':

@@ -34,8 +34,11 @@ export interface StageOptions<Data, Emits extends readonly MessageVersion[]> {
   readonly shortBelowTokens?: number;
   /** Messages with the same key go one after another, in the order in which they were admitted or emitted. */
   readonly orderBy?: (message: { readonly data: Data }) => string | undefined;
-  /** How many messages one process works on at once. Default 16. */
-  readonly concurrency?: number;
+  /**
+   * How many messages one process works on at once. Default 16. A number holds, but for times when a model's limits let
+   * less through; bounds let it follow the backlog and the process's own load, beginning with the lower one.
+   */
+  readonly concurrency?: number | { readonly min: number; readonly max: number };
   /** How long the handler may take for one message before its signal is aborted. Default 10m. */
   readonly timeout?: Duration;
   /** How long its backlog may take to drain; alerts and autoscalers compare with it. Default 15m. */
@@ -58,6 +61,10 @@ export interface StageDefinition<
   readonly shortBelowTokens: number | undefined;
   readonly orderBy: ((message: { readonly data: Data }) => string | undefined) | undefined;
   readonly concurrency: number;
+  /** It never goes below this. */
+  readonly minConcurrency: number;
+  /** It begins with this. */
+  readonly startConcurrency: number;
   readonly timeoutMs: number;
   readonly drainWithinMs: number;
 }
@@ -97,10 +104,12 @@ export function defineStage<Data, const Emits extends readonly MessageVersion[] 
   );
   invariant(retry.backoffMs.length > 0, `${name}: retry.backoff names at least one pause`);
   invariant(retry.jitter >= 0 && retry.jitter <= 1, `${name}: retry.jitter lies between 0 and 1`);
-  const concurrency = options.concurrency ?? 16;
+  const asked = options.concurrency ?? 16;
+  const { min, max, start } =
+    typeof asked === 'number' ? { min: 1, max: asked, start: asked } : { ...asked, start: asked.min };
   invariant(
-    Number.isInteger(concurrency) && concurrency >= 1 && concurrency <= 10_000,
-    `${name}: concurrency is 1 to 10000`,
+    Number.isInteger(min) && Number.isInteger(max) && min >= 1 && max >= min && max <= 10_000,
+    `${name}: concurrency is 1 to 10000, and its lower bound not above the upper one`,
   );
   const { shortBelowTokens } = options;
   invariant(
@@ -119,7 +128,9 @@ export function defineStage<Data, const Emits extends readonly MessageVersion[] 
     laneWeights: laneWeightsOf(name, options.lanes),
     shortBelowTokens,
     orderBy: options.orderBy,
-    concurrency,
+    concurrency: max,
+    minConcurrency: min,
+    startConcurrency: start,
     timeoutMs: durationMs(options.timeout ?? '10m'),
     drainWithinMs: durationMs(options.drainWithin ?? '15m'),
   };
@@ -132,4 +143,13 @@ function laneWeightsOf(name: string, given: Readonly<Partial<Record<Lane, number
     invariant(weight >= 0.001 && weight <= 1000, `${name}: lanes.${lane} lies between 0.001 and 1000`);
   }
   return { ...defaultLaneWeights, ...given };
+}
+
+/** The definition with a fixed number of slots in place of its own; unchanged without one. */
+export function withConcurrency(
+  definition: StageDefinition,
+  concurrency: number | undefined,
+): StageDefinition {
+  if (concurrency === undefined) return definition;
+  return { ...definition, concurrency, minConcurrency: 1, startConcurrency: concurrency };
 }

@@ -102,6 +102,25 @@ export const modelMetrics = {
     labels: { stage: 'open', model: 'open' },
     help: 'Steps answered from a recorded answer without a request.',
   },
+  llm_limit_per_minute: {
+    type: 'gauge',
+    unit: 'requests or tokens',
+    labels: { ...ofModel, kind: ['requests', 'tokens'] },
+    help: 'The limit in force, the lower one of what is configured and what the provider names; aggregate with max.',
+  },
+  llm_limit_remaining: {
+    type: 'gauge',
+    unit: 'requests or tokens',
+    labels: { ...ofModel, kind: ['requests', 'tokens'] },
+    help: 'What is left of the limit for all processes together, as this one last saw it; aggregate with min.',
+  },
+  llm_limit_wait_seconds: {
+    type: 'histogram',
+    unit: 'seconds',
+    labels: ofModel,
+    help: 'How long requests to models with a limit waited for it; those put aside are in messages_parked_total.',
+    buckets: [0.005, 0.02, 0.1, 0.5, 1, 2, 3, 5],
+  },
   metering_unpriced_events_total: {
     type: 'counter',
     unit: 'calls',
