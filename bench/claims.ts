@@ -65,6 +65,7 @@ try {
     'interactive',
     Number(flags.customers),
   ]);
+  await database.execute('analyze millrace.messages');
   const ledger = new MessageLedger({ database, clock: systemClock, worker: 'bench' });
   const timed = async (work: () => Promise<unknown>): Promise<number> => {
     const startedMs = performance.now();

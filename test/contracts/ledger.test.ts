@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { migrate } from '../../src/drivers/sql-database/migrator.ts';
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
 import { PgliteSqlDatabase } from '../../src/drivers/sql-database/sql-database.pglite.ts';
@@ -44,4 +44,9 @@ describe.skipIf(!canRun(postgresPrograms()))('PostgreSQL', () => {
   ledgerCallsContract('PostgreSQL', () => Promise.resolve(database));
   claimsContract('PostgreSQL', () => Promise.resolve(database));
   stageBacklogContract('PostgreSQL', () => Promise.resolve(database));
+
+  it('never compiles a statement of milliseconds for seconds', async () => {
+    const { rows } = await database.query({ name: 'test.jit', text: 'show jit' });
+    expect(rows).toEqual([{ jit: 'off' }]);
+  });
 });
