@@ -1,5 +1,4 @@
 import { hostname } from 'node:os';
-import type { RateGate } from '../admission/rate-gate.ts';
 import { AppError } from '../kernel/app-error.ts';
 import { BackgroundLoop } from '../kernel/background-loop.ts';
 import { type Clock, systemClock } from '../kernel/clock.ts';
@@ -8,15 +7,12 @@ import { DeadLetters } from '../ledger/dead-letters.ts';
 import { ExportLedger } from '../ledger/export-ledger.ts';
 import type { FlushObserver } from '../ledger/flush-observer.ts';
 import { MessageLedger } from '../ledger/message-ledger.ts';
-import { prune } from '../ledger/retention.ts';
 import { StageBacklog } from '../ledger/stage-backlog.ts';
 import { SweepLedger } from '../ledger/sweep-ledger.ts';
-import { AbandonedCalls } from '../models/abandoned-calls.ts';
 import { ModelGateway } from '../models/model-gateway.ts';
-import { type ProviderConfig, ProviderRegistry } from '../models/provider-registry.ts';
+import type { ProviderConfig } from '../models/provider-registry.ts';
 import { DeadLetterOffice } from '../operations/dead-letter-office.ts';
 import { Admissions } from '../pipeline/admissions.ts';
-import { BudgetReleaser } from '../pipeline/budget-releaser.ts';
 import { StageGates } from '../pipeline/stage-gates.ts';
 import { LeaseKeeper } from '../pipeline/lease-keeper.ts';
 import { MessageBodies } from '../pipeline/message-bodies.ts';
@@ -24,23 +20,19 @@ import { MessageRunner } from '../pipeline/message-runner.ts';
 import { Publisher } from '../pipeline/publisher.ts';
 import { type RegisteredStage, StageRegistry } from '../pipeline/stage-registry.ts';
 import { StageWorkers } from '../pipeline/stage-workers.ts';
-import { Sweeper } from '../pipeline/sweeper.ts';
 import { UsageExporter } from '../pipeline/usage-exporter.ts';
-import { packagedPriceBook } from '../pricing/packaged-price-book.ts';
-import { readOverlayFile } from '../pricing/overlay.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { metricCatalogue } from '../telemetry/metric-catalogue.ts';
 import { type MillraceMetrics, createMetrics } from '../telemetry/metrics.ts';
 import { type Tracing, startTracing } from '../telemetry/tracing.ts';
 import { BudgetWatch } from './budget-watch.ts';
 import type { Configuration } from './configuration.ts';
-import { configuredProviders } from './configured-providers.ts';
 import { EventLoopLag } from './event-loop-lag.ts';
 import { GaugeReader, initialiseSeries } from './gauges.ts';
 import { HostHolds } from './host-holds.ts';
+import { HostModels } from './host-models.ts';
+import { HostRelay, type MakeLoop } from './host-relay.ts';
 import { measuredPayloads } from './measured-payloads.ts';
-import { limitsGate } from './model-limits.ts';
-import { SharedModelHealth } from './model-health.ts';
 import { type Stores, openStores } from './stores.ts';
 import { version } from './version.ts';
 
@@ -57,13 +49,6 @@ export interface HostOptions {
   /** Model providers besides the configured ones: models in this process. */
   readonly modelProviders?: Readonly<Record<string, ProviderConfig>>;
 }
-
-// Every turn of a chore renews it. While it outlives a relay that died, nobody sweeps: a dead worker's messages would
-// wait for that on top of their own leases.
-const roleLeaseMs = 5000;
-const hourMs = 3_600_000;
-const dayMs = 24 * hourMs;
-const pruneSlice = 1000;
 
 export class Host {
   readonly configuration: Configuration;
@@ -86,28 +71,27 @@ export class Host {
   readonly #keeper: LeaseKeeper;
   readonly #runner: MessageRunner;
   readonly #clock: Clock;
-  readonly #abandoned: AbandonedCalls;
-  readonly #modelHealth: SharedModelHealth;
-  readonly #limits: RateGate;
   readonly #stageGates: StageGates;
   readonly #lag = new EventLoopLag();
   #workers: StageWorkers | undefined;
   #loops: readonly BackgroundLoop[] = [];
   readonly #tracing: Tracing;
-  readonly #worker: string;
+  readonly #models: HostModels;
+  readonly #relay: HostRelay;
   #stopping: Promise<void> | undefined;
 
   private constructor(parts: HostParts) {
-    const { configuration, logger, clock, stores, registry, metrics, tracing, gateway, worker } = parts;
+    const { configuration, logger, clock, stores, registry, metrics, tracing, worker, models } = parts;
+    const { gateway } = models;
     this.configuration = configuration;
     this.stores = stores;
     this.logger = logger;
     this.metrics = metrics;
     this.registry = registry;
     this.gateway = gateway;
-    this.calls = parts.calls;
+    this.calls = models.calls;
+    this.#models = models;
     this.#tracing = tracing;
-    this.#worker = worker;
     this.messages = new MessageLedger({ database: stores.database, clock, worker, onFlush: parts.onFlush });
     this.exports = new ExportLedger(stores.database);
     this.sweeps = new SweepLedger(stores.database);
@@ -115,14 +99,14 @@ export class Host {
     this.#publisher = new Publisher({ queues: stores.queues, clock, logger, metrics });
     const bodies = new MessageBodies(stores.payloads, configuration.messages);
     const publisher = this.#publisher;
-    this.budgets = parts.budgets;
+    this.budgets = models.budgets;
     this.admissions = new Admissions({
       ledger: this.messages,
       registry,
       bodies,
       publisher,
       clock,
-      budgets: parts.budgets.admission,
+      budgets: models.budgets.admission,
     });
     this.deadLetters = new DeadLetterOffice({
       ledger: new DeadLetters(stores.database),
@@ -171,10 +155,22 @@ export class Host {
       batchRows: configuration.exporter.batchRows,
     });
     this.#clock = clock;
-    this.#abandoned = parts.abandoned;
-    this.#modelHealth = parts.modelHealth;
-    this.#limits = parts.limits;
     this.#stageGates = parts.stageGates;
+    this.#relay = new HostRelay({
+      configuration,
+      stores,
+      sweeps: this.sweeps,
+      exporter: this.exporter,
+      abandoned: models.abandoned,
+      budgets: models.budgets,
+      holds: this.holds,
+      publisher,
+      registry,
+      clock,
+      logger,
+      metrics,
+      worker,
+    });
   }
 
   /** Opens the stores and composes the services; no work is taken before `start`. */
@@ -194,15 +190,6 @@ export class Host {
     options: HostOptions & { readonly stores: Stores; readonly worker?: string },
   ): Promise<Host> {
     const { configuration, logger, clock = systemClock, stores, worker = workerName() } = options;
-    const providers = new ProviderRegistry({
-      ...configuredProviders(configuration),
-      ...options.modelProviders,
-    });
-    const { models } = configuration;
-    const { priceOverlay, inlineAnswerBytes, fallbacks } = models;
-    const pricer = packagedPriceBook(
-      priceOverlay === undefined ? {} : { overlay: await readOverlayFile(priceOverlay) },
-    );
     const metrics = createMetrics(metricCatalogue, { processMetrics: true });
     const { endpoint, sampleRatio } = configuration.tracing;
     const tracing = startTracing({
@@ -216,32 +203,18 @@ export class Host {
       metrics.observe('ledger_group_commit_size', { operation }, size);
       metrics.observe('ledger_group_commit_seconds', { operation }, durationMs / 1000);
     };
-    const calls = new CallLedger({ database: stores.database, clock, onFlush });
-    const { database } = stores;
-    const random = Math.random;
-    const modelHealth = new SharedModelHealth({ models, database, clock, random, logger, metrics });
-    const budgets = new BudgetWatch({
-      budgets: configuration.budgets,
-      database: stores.database,
-      clock,
-      metrics,
-    });
     const stageGates = new StageGates(clock);
-    const limits = await limitsGate({ configuration, database, stageGates, clock, logger, metrics });
-    const gateway = new ModelGateway({
-      fallbacks,
-      ledger: calls,
-      budgets: budgets.book,
-      // Tokens are taken last: what is refused before need not give them back.
-      gates: [...modelHealth.gates, limits],
-      pricer,
-      registry: providers,
+    const models = await HostModels.compose({
+      configuration,
+      modelProviders: options.modelProviders,
+      database: stores.database,
       payloads,
-      maxInlineAnswerBytes: inlineAnswerBytes,
-      metrics,
-      logger,
+      stageGates,
       clock,
-      ...(endpoint === undefined ? {} : { tracer: tracing.tracer }),
+      logger,
+      metrics,
+      tracing,
+      onFlush,
     });
     return new Host({
       configuration,
@@ -252,14 +225,9 @@ export class Host {
       metrics,
       tracing,
       worker,
-      calls,
-      budgets,
+      models,
       onFlush,
-      gateway,
-      modelHealth,
-      limits,
       stageGates,
-      abandoned: new AbandonedCalls({ ledger: calls, clock }),
     });
   }
 
@@ -282,9 +250,9 @@ export class Host {
       if (freed > 0)
         logger.info({ messages: freed }, 'messages that the last run left unfinished are taken up again');
     }
-    this.#loops = this.#makeLoops(this.#clock, this.#abandoned);
+    this.#loops = this.#makeLoops();
     for (const loop of this.#loops) loop.start();
-    this.#modelHealth.start();
+    this.#models.start();
     if (!configuration.roles.includes('worker')) return;
     this.#workers = new StageWorkers({
       queues: stores.queues,
@@ -318,39 +286,21 @@ export class Host {
     for (const loop of this.#loops) await loop.stop();
     this.#lag.stop();
     await this.#keeper.close();
-    await this.#modelHealth.stop();
-    await this.#limits.close();
+    await this.#models.stop();
     await this.#publisher.drain();
-    if (configuration.roles.includes('relay')) await this.#lastExport();
+    if (configuration.roles.includes('relay')) await this.#relay.lastExport();
     await this.#tracing
       .shutdown()
       .catch((error: unknown) => logger.warn({ error }, 'the last spans were not exported'));
     await this.stores.close();
   }
 
-  /** What the stopping workers settled still goes out; if it cannot, it waits in the ledger for the next start. */
-  async #lastExport(): Promise<void> {
-    try {
-      if (await this.#holdsRelay()) await this.exporter.drain();
-      await this.sweeps.releaseRole('relay', this.#worker);
-    } catch (error) {
-      this.logger.warn({ error }, 'the last usage records wait in the ledger for the next start');
-    }
-  }
-
-  /**
-   * One process at a time: two would only get in each other's way. Embedded, there is only this one, which need not
-   * wait until the lease of one that was killed runs out.
-   */
-  async #holdsRelay(): Promise<boolean> {
-    return this.stores.isEmbedded || (await this.sweeps.holdRole('relay', this.#worker, roleLeaseMs));
-  }
-
-  #makeLoops(clock: Clock, abandoned: AbandonedCalls): readonly BackgroundLoop[] {
-    const { configuration, stores, sweeps, exporter, logger, metrics, registry } = this;
+  #makeLoops(): readonly BackgroundLoop[] {
+    const { configuration, stores, sweeps, logger, metrics, registry } = this;
+    const clock = this.#clock;
     const onError = (error: unknown, name: string): void =>
       logger.error({ error, loop: name }, 'a background loop failed; it goes on');
-    const loop = (name: string, pauseMs: number, turn: () => Promise<boolean>): BackgroundLoop =>
+    const loop: MakeLoop = (name, pauseMs, turn) =>
       new BackgroundLoop({ name, clock, pauseMs, turn, onError });
     const gauges = new GaugeReader({
       metrics,
@@ -361,60 +311,12 @@ export class Host {
       queues: stores.queues,
       registry,
     });
-    const always = [
+    return [
       loop('gauges', 2000, () => gauges.read()),
       loop('budgets', 1000, () => this.budgets.look()),
       this.holds.watchLoop(loop),
       loop('concurrency', 250, async () => (await this.#workers?.adapt()) ?? false),
-    ];
-    if (!configuration.roles.includes('relay')) return always;
-    const sweeper = new Sweeper({
-      ledger: sweeps,
-      queues: stores.queues,
-      publisher: this.#publisher,
-      registry,
-      logger,
-      metrics,
-    });
-    const releaser = new BudgetReleaser({
-      ledger: this.budgets.ledger,
-      publisher: this.#publisher,
-      registry,
-      clock,
-      logger,
-    });
-    const alone = (turn: () => Promise<boolean>) => async (): Promise<boolean> =>
-      (await this.#holdsRelay()) && (await turn());
-    const { finishedDays, exportedDays } = configuration.retention;
-    const ages = { finishedMs: finishedDays * dayMs, exportedMs: exportedDays * dayMs };
-    return [
-      ...always,
-      loop(
-        'sweep',
-        configuration.sweeper.pauseMs,
-        alone(() => sweeper.sweep()),
-      ),
-      loop(
-        'export',
-        configuration.exporter.pauseMs,
-        alone(() => exporter.exportNext()),
-      ),
-      loop(
-        'budget releases',
-        1000,
-        alone(() => releaser.release()),
-      ),
-      loop(
-        'abandoned calls',
-        5000,
-        alone(async () => (await abandoned.settleAbandoned()) > 0),
-      ),
-      this.holds.keepLoop(loop, alone),
-      loop(
-        'retention',
-        hourMs,
-        alone(async () => Object.values(await prune(stores.database, ages, pruneSlice)).includes(pruneSlice)),
-      ),
+      ...(configuration.roles.includes('relay') ? this.#relay.loops(loop) : []),
     ];
   }
 }
@@ -432,13 +334,8 @@ interface HostParts {
   readonly registry: StageRegistry;
   readonly metrics: MillraceMetrics;
   readonly tracing: Tracing;
-  readonly gateway: ModelGateway;
-  readonly limits: RateGate;
+  readonly models: HostModels;
   readonly stageGates: StageGates;
-  readonly abandoned: AbandonedCalls;
-  readonly modelHealth: SharedModelHealth;
-  readonly calls: CallLedger;
-  readonly budgets: BudgetWatch;
   readonly worker: string;
   readonly onFlush: FlushObserver;
 }
