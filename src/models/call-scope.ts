@@ -4,14 +4,13 @@ import { type GatePass, passGates } from '../admission/call-gate.ts';
 import { AppError } from '../kernel/app-error.ts';
 import { newId } from '../kernel/ids.ts';
 import { invariant } from '../kernel/invariant.ts';
-import { Parked } from '../kernel/parked.ts';
 import { callId, type RecordedCall } from '../ledger/call-ledger.ts';
-import { parkedForHold } from '../ledger/hold.ts';
-import type { ReserveOutcome } from '../ledger/reservation.ts';
 import type { Origin } from '../messages/origin.ts';
 import { budgetsOfCall, overBudget } from './budget-refusals.ts';
 import { CallJournal, type JournalEntry, type ReuseRule } from './call-journal.ts';
 import type { CallOpener, CallQuestion, OpenedCall } from './call-opener.ts';
+import { identifyingHeaders } from './identifying-headers.ts';
+import { notReserved } from './not-reserved.ts';
 import type { CallOwner, OwningMessage } from './call-owner.ts';
 import { reportOfFailure } from './call-report.ts';
 import { startCallSpan } from './call-span.ts';
@@ -135,7 +134,7 @@ export class CallScope implements CallOpener {
       return { kind: 'recorded', answer: await this.#recordedAnswer(question, entry) };
     if (entry.hasDiverged) this.#noteDivergence(question, ordinal);
     const { call, asked } = await this.#admitOrFallBack(question, ordinal, entry.attempt);
-    const headers = this.#headersOf(asked, call, entry.attempt);
+    const headers = identifyingHeaders(asked, call.id, entry.attempt, this.#options.message);
     return { kind: 'call', call, headers, isFallback: asked !== question };
   }
 
@@ -346,22 +345,6 @@ export class CallScope implements CallOpener {
     };
   }
 
-  #headersOf(
-    { target, step }: CallQuestion,
-    call: MeteredCall,
-    attempt: number,
-  ): Readonly<Record<string, string>> | undefined {
-    if (!target.identify) return undefined;
-    const { message } = this.#options;
-    return {
-      'x-millrace-call-id': call.id,
-      // Header values are Latin-1 at most; a step may be any text.
-      'x-millrace-step': encodeURIComponent(step),
-      'x-millrace-attempt': String(attempt),
-      ...(message === undefined ? {} : { 'x-millrace-message-id': message.id }),
-    };
-  }
-
   #track<Result>(work: Promise<Result>): Promise<Result> {
     this.#pending.add(work);
     const forget = (): boolean => this.#pending.delete(work);
@@ -400,24 +383,6 @@ function stepOf({ step = defaultStep }: ModelUse): string {
 }
 
 /** Why a call that the ledger did not reserve is not made. */
-function notReserved(
-  outcome: Exclude<ReserveOutcome, { kind: 'reserved' | 'over_budget' }>,
-  step: string,
-): AppError {
-  switch (outcome.kind) {
-    case 'lease_lost':
-      return new AppError(
-        'MILLRACE_LEASE_LOST',
-        `The lease has passed on: the call of step "${step}" was not made.`,
-      );
-    case 'held':
-      return new Parked(`An operator has stopped this: the call of step "${step}" was not made.`, {
-        reason: 'hold',
-        parkedFor: parkedForHold(outcome.hold),
-      });
-  }
-}
-
 function closedError(): AppError {
   return new AppError('MILLRACE_MODEL_ABORTED', 'The work that made this request has ended.');
 }
