@@ -55,7 +55,7 @@ export const modelMetrics = {
     type: 'gauge',
     unit: '1',
     labels: { ...ofModel, state: ['closed', 'half_open', 'open'] },
-    help: '1 for the state that the circuit of a model is in; every process reports the same, so aggregate with max.',
+    help: 'Is 1 for the state that the circuit of a model is in; every process reports the same, so aggregate with max.',
   },
   llm_retry_budget_used_ratio: {
     type: 'gauge',

@@ -49,7 +49,7 @@ export const pipelineMetrics = {
     type: 'gauge',
     unit: 'state',
     labels: ofStage,
-    help: '1 while an operator holds the stage, or everything; aggregate with max.',
+    help: 'Is 1 while an operator holds the stage, or everything; aggregate with max.',
   },
   holds_active: {
     type: 'gauge',
