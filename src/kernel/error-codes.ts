@@ -320,6 +320,18 @@ const table = {
     what: 'The work may not go on now: a pause, a limit, an open circuit or a budget. It is put aside, and no attempt is counted.',
     todo: 'Nothing, if the wait is meant. "millrace status" shows what work waits for; resume, or raise the limit.',
   },
+  MILLRACE_ANSWER_DEGENERATE: {
+    status: 502,
+    retryable: true,
+    what: "A model's answer is of no use: empty, cut off, or not what the stage needs. It is paid for and counted as waste.",
+    todo: "Nothing: it is asked for again, within the stage's degenerate.attempts. If it lasts, look at prompt, schema and maxOutputTokens.",
+  },
+  MILLRACE_MESSAGE_CANCELLED: {
+    status: 409,
+    retryable: false,
+    what: 'The handler of the message says that its work is not wanted any more.',
+    todo: 'Nothing: the message ends as cancelled, and is no dead letter.',
+  },
   MILLRACE_SIMULATOR_FAILED: {
     status: 500,
     retryable: false,

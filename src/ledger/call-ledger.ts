@@ -5,9 +5,13 @@ import { invariant } from '../kernel/invariant.ts';
 import { type Usd, formatUsd, usd } from '../kernel/money.ts';
 import type { Origin } from '../messages/origin.ts';
 import type { TokenCounts } from '../pricing/token-classes.ts';
+import { type AbandonedCall, type AbandonedCallRow, abandonedCallOf } from './abandoned-call.ts';
 import * as sql from './call-sql.ts';
 import { type FlushObserver, GroupCommit } from './group-commit.ts';
-import { type OriginColumns, originOfColumns } from './stored-message.ts';
+import { RejectionLedger } from './rejection-ledger.ts';
+import type { CallOutcome, Settlement } from './settlement.ts';
+
+export type { CallOutcome, Settlement };
 
 /*
  * The ledger's half about calls: reserve ─► (request) ─► settle, or, when nobody can say how it went, unsettled.
@@ -38,10 +42,6 @@ export interface Reservation {
   readonly upperBoundUsd: Usd | undefined;
 }
 
-export type CallOutcome = 'ok' | 'error' | 'cancelled' | 'unknown';
-/** How the usage is known: the provider reported it, it was counted by us, it cost nothing, or nobody knows. */
-export type Settlement = 'reported' | 'estimated' | 'free' | 'unsettled';
-
 /** What became of a call. */
 export interface CallSettlement {
   readonly id: Uuid;
@@ -66,6 +66,8 @@ export interface CallSettlement {
   readonly firstChunkMs: number | undefined;
   /** The answer to be reused, as JSON or as a reference into the payload store. */
   readonly answer: { readonly json: string } | { readonly reference: string } | undefined;
+  /** The answer is of no use and is never given again. */
+  readonly isRejected?: boolean;
   /** The rendered usage record. */
   readonly line: string;
 }
@@ -82,32 +84,8 @@ export interface RecordedCall {
   readonly outcome: CallOutcome | undefined;
   readonly answer: { readonly json: string } | { readonly reference: string } | undefined;
   readonly costUsd: Usd | undefined;
-}
-
-/** A call whose maker is gone; everything that its usage record needs. */
-export interface AbandonedCall {
-  readonly id: Uuid;
-  readonly step: string;
-  readonly attempt: number;
-  readonly provider: string;
-  readonly model: string;
-  readonly operation: string;
-  readonly tier: string;
-  readonly requestKind: 'single' | 'batch';
-  readonly reservedAt: Date;
-  readonly upperBoundUsd: Usd | undefined;
-  readonly origin: Origin;
-  readonly message:
-    | {
-        readonly id: Uuid;
-        readonly rootId: Uuid;
-        readonly pipeline: string;
-        readonly stage: string;
-        readonly owner: string;
-        readonly item: string;
-        readonly traceParent: string;
-      }
-    | undefined;
+  /** The answer was found to be of no use. */
+  readonly isRejected: boolean;
 }
 
 /** The ledger's own sums. Amounts are exact. */
@@ -141,11 +119,14 @@ export interface CallLedgerOptions {
 
 export class CallLedger {
   readonly #database: SqlDatabase;
+  /** Answers that turn out to be of no use. */
+  readonly rejections: RejectionLedger;
   readonly #reserve: GroupCommit<Reservation, boolean>;
   readonly #settle: GroupCommit<CallSettlement, boolean>;
 
   constructor({ database, clock, onFlush }: CallLedgerOptions) {
     this.#database = database;
+    this.rejections = new RejectionLedger(database);
     this.#reserve = new GroupCommit({
       name: 'reserve',
       clock,
@@ -255,27 +236,7 @@ interface RecordedCallRow {
   readonly answer: string | null;
   readonly answer_ref: string | null;
   readonly cost_usd: string | null;
-}
-
-interface AbandonedCallRow extends OriginColumns {
-  readonly id: Uuid;
-  readonly message_id: Uuid | null;
-  readonly call_origin: string | null;
-  readonly step: string;
-  readonly attempt: number;
-  readonly provider: string;
-  readonly model: string;
-  readonly operation: string;
-  readonly tier: string;
-  readonly request_kind: 'single' | 'batch';
-  readonly reserved_at: Date;
-  readonly upper_bound_usd: string | null;
-  readonly root_id: Uuid;
-  readonly pipeline: string;
-  readonly stage: string;
-  readonly owner: string;
-  readonly item: string;
-  readonly trace_parent: string;
+  readonly is_rejected: boolean;
 }
 
 interface CallTotalsRow {
@@ -334,6 +295,7 @@ function settlementRow(item: CallSettlement): Record<string, unknown> {
     first_chunk_ms: item.firstChunkMs === undefined ? undefined : Math.round(item.firstChunkMs),
     answer: item.answer !== undefined && 'json' in item.answer ? item.answer.json : undefined,
     answer_ref: item.answer !== undefined && 'reference' in item.answer ? item.answer.reference : undefined,
+    is_rejected: item.isRejected,
     line: item.line,
   };
 }
@@ -350,40 +312,13 @@ function recordedCallOf(row: RecordedCallRow): RecordedCall {
     outcome: row.outcome ?? undefined,
     answer: answerOf(row),
     costUsd: row.cost_usd === null ? undefined : usd(row.cost_usd),
+    isRejected: row.is_rejected,
   };
 }
 
 function answerOf(row: { answer: string | null; answer_ref: string | null }): RecordedCall['answer'] {
   if (row.answer_ref !== null) return { reference: row.answer_ref };
   return row.answer === null ? undefined : { json: row.answer };
-}
-
-function abandonedCallOf(row: AbandonedCallRow): AbandonedCall {
-  return {
-    id: row.id,
-    step: row.step,
-    attempt: row.attempt,
-    provider: row.provider,
-    model: row.model,
-    operation: row.operation,
-    tier: row.tier,
-    requestKind: row.request_kind,
-    reservedAt: row.reserved_at,
-    upperBoundUsd: row.upper_bound_usd === null ? undefined : usd(row.upper_bound_usd),
-    origin: row.call_origin === null ? originOfColumns(row) : (JSON.parse(row.call_origin) as Origin),
-    message:
-      row.message_id === null
-        ? undefined
-        : {
-            id: row.message_id,
-            rootId: row.root_id,
-            pipeline: row.pipeline,
-            stage: row.stage,
-            owner: row.owner,
-            item: row.item,
-            traceParent: row.trace_parent,
-          },
-  };
 }
 
 function amount(value: Usd | undefined): string | undefined {

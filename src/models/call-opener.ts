@@ -1,3 +1,4 @@
+import type { Uuid } from '../kernel/ids.ts';
 import type { ReuseRule } from './call-journal.ts';
 import type { MeteredCall } from './metered-call.ts';
 import type { ModelTarget } from './provider-registry.ts';
@@ -23,7 +24,15 @@ export type OpenedCall =
       readonly call: MeteredCall;
       readonly headers: Readonly<Record<string, string>> | undefined;
     }
-  | { readonly kind: 'recorded'; readonly answer: string };
+  | { readonly kind: 'recorded'; readonly id: Uuid; readonly answer: string };
+
+/** An answer that a handler was given in this run, new or recorded. */
+export interface GivenAnswer {
+  readonly callId: Uuid;
+  readonly step: string;
+  /** As the handler sees it. */
+  readonly text: () => string;
+}
 
 /** What metered models ask before every request. */
 export interface CallOpener {
@@ -32,4 +41,8 @@ export interface CallOpener {
    * nothing must be sent.
    */
   open(question: CallQuestion): Promise<OpenedCall>;
+  /** Remembers what a handler is about to be given, so that it can be rejected. */
+  noteGiven(answer: GivenAnswer): void;
+  /** Marks the answer of a call as of no use: it is never given again, and is waste. */
+  rejectAnswer(callId: Uuid): Promise<void>;
 }

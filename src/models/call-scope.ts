@@ -2,16 +2,19 @@ import type { EmbeddingModelV4, LanguageModelV4 } from '@ai-sdk/provider';
 import type { Tracer } from '@opentelemetry/api';
 import { type GatePass, passGates } from '../admission/call-gate.ts';
 import { AppError } from '../kernel/app-error.ts';
-import { newId } from '../kernel/ids.ts';
+import { newId, type Uuid } from '../kernel/ids.ts';
 import { invariant } from '../kernel/invariant.ts';
 import { callId, type RecordedCall } from '../ledger/call-ledger.ts';
 import type { Origin } from '../messages/origin.ts';
+import { renderUsageLine } from '../usage/usage-record.ts';
+import type { AnswerRules } from './answer-check.ts';
 import { CallJournal, type JournalEntry, type ReuseRule } from './call-journal.ts';
-import type { CallOpener, CallQuestion, OpenedCall } from './call-opener.ts';
+import type { CallOpener, CallQuestion, GivenAnswer, OpenedCall } from './call-opener.ts';
 import type { CallOwner, OwningMessage } from './call-owner.ts';
 import { reportOfFailure } from './call-report.ts';
 import { startCallSpan } from './call-span.ts';
 import { abortFailure } from './classify-model-error.ts';
+import { type Complaint, GivenAnswers } from './given-answers.ts';
 import { type CallServices, MeteredCall } from './metered-call.ts';
 import { meteredEmbeddingModel } from './metered-embedding-model.ts';
 import { MeteredLanguageModel } from './metered-language-model.ts';
@@ -19,7 +22,7 @@ import type { CallLabels } from './model-metrics.ts';
 import type { ProviderRegistry } from './provider-registry.ts';
 import type { RequestBounds } from './request-bounds.ts';
 import { type ScopeSpend, SpendCounter } from './scope-spend.ts';
-import type { CallFacts } from './usage-record-of-call.ts';
+import { type CallFacts, recordsOfRejection } from './usage-record-of-call.ts';
 
 /*
  * The calls of one run of a handler (or of some work outside a stage): what they are made for, what is recorded from
@@ -42,6 +45,8 @@ export interface ModelUse {
   readonly step?: string;
   /** Which recorded answers may be given again. Default: to the same question only. */
   readonly reuse?: ReuseRule;
+  /** What is taken for an answer here. Default: whatever is neither empty nor cut off. */
+  readonly rules?: AnswerRules;
 }
 
 const defaultStep = 'call';
@@ -54,6 +59,7 @@ export class CallScope implements CallOpener {
   readonly #idRoot: string;
   readonly #journal = new CallJournal();
   readonly #spend = new SpendCounter();
+  readonly #given = new GivenAnswers();
   readonly #open = new Set<MeteredCall>();
   /** Everything that close has to wait for: calls being opened, and calls in the air. */
   readonly #pending = new Set<Promise<unknown>>();
@@ -83,6 +89,7 @@ export class CallScope implements CallOpener {
       reference,
       step: stepOf(use),
       reuse: use.reuse ?? 'same_question',
+      rules: use.rules ?? {},
       calls: this,
       limits: services.limitsOf(target),
     });
@@ -104,6 +111,29 @@ export class CallScope implements CallOpener {
     return this.#spend.total;
   }
 
+  /** Whether the handler was given an answer that could be to blame for what it did next. */
+  get hasGiven(): boolean {
+    return !this.#given.isEmpty;
+  }
+
+  noteGiven(answer: GivenAnswer): void {
+    this.#given.add(answer);
+  }
+
+  /** Rejects the answer that a complaint is about. */
+  async reject(complaint: Complaint): Promise<void> {
+    const answer = this.#given.take(complaint);
+    if (answer !== undefined) await this.rejectAnswer(answer.callId);
+  }
+
+  async rejectAnswer(id: Uuid): Promise<void> {
+    const { ledger, clock } = this.#options.services;
+    const call = await ledger.rejections.findAnswered(id);
+    if (call === undefined) return;
+    const lines = recordsOfRejection(this.#owner, call, clock.now()).map(renderUsageLine);
+    await ledger.rejections.reject(id, lines);
+  }
+
   /** Ends the scope: aborts what is still in the air, and resolves after the last settlement. */
   close(): Promise<void> {
     this.#closing ??= this.#close();
@@ -122,7 +152,7 @@ export class CallScope implements CallOpener {
     this.#checkOpen(question.userSignal);
     const entry = this.#journal.decide(question.step, ordinal, question.digest, question.reuse);
     if (entry.kind === 'reuse')
-      return { kind: 'recorded', answer: await this.#recordedAnswer(question, entry) };
+      return { kind: 'recorded', id: entry.call.id, answer: await this.#recordedAnswer(question, entry) };
     if (entry.hasDiverged) this.#noteDivergence(question, ordinal);
     const call = await this.#admit(question, ordinal, entry.attempt);
     return { kind: 'call', call, headers: this.#headersOf(question, call, entry.attempt) };

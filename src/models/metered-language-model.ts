@@ -5,7 +5,9 @@ import type {
   LanguageModelV4StreamPart,
   LanguageModelV4StreamResult,
 } from '@ai-sdk/provider';
+import type { AppError } from '../kernel/app-error.ts';
 import type { Pricer } from '../pricing/price.ts';
+import { type AnswerRules, faultOfAnswer, textOfAnswer } from './answer-check.ts';
 import type { ReuseRule } from './call-journal.ts';
 import type { CallOpener, OpenedCall } from './call-opener.ts';
 import { type CallReport, reportOfFailure, requestIdOf, type TokenCounter } from './call-report.ts';
@@ -17,6 +19,7 @@ import {
   answerOfResult,
   decodeLanguageAnswer,
   encodeLanguageAnswer,
+  type LanguageAnswer,
   resultOfAnswer,
   streamPartsOfAnswer,
 } from './recorded-answer.ts';
@@ -32,6 +35,7 @@ export interface MeteredLanguageModelOptions {
   readonly reference: string;
   readonly step: string;
   readonly reuse: ReuseRule;
+  readonly rules: AnswerRules;
   readonly calls: CallOpener;
   /** What the catalogue knows about the model's sizes. */
   readonly limits: ReturnType<Pricer['limits']>;
@@ -59,7 +63,7 @@ export class MeteredLanguageModel implements LanguageModelV4 {
 
   async doGenerate(options: LanguageModelV4CallOptions): Promise<LanguageModelV4GenerateResult> {
     const opened = await this.#open(options);
-    if (opened.kind === 'recorded') return resultOfAnswer(decodeLanguageAnswer(opened.answer));
+    if (opened.kind === 'recorded') return resultOfAnswer(await this.#takeRecorded(opened));
     const { call, headers } = opened;
     const { target } = this.#options;
     let result: LanguageModelV4GenerateResult;
@@ -68,7 +72,11 @@ export class MeteredLanguageModel implements LanguageModelV4 {
     } catch (error) {
       throw await call.fail(error, (failure) => this.#reportOfFailure(failure));
     }
-    await call.settle(this.#reportOfResult(options, result));
+    const answer = answerOfResult(result);
+    const fault = this.#faultOf(answer);
+    await call.settle(this.#reportOfResult(options, result, answer, fault !== undefined));
+    if (fault !== undefined) throw fault;
+    this.#noteGiven(call.id, answer);
     return result;
   }
 
@@ -87,7 +95,7 @@ export class MeteredLanguageModel implements LanguageModelV4 {
   async #stream(options: LanguageModelV4CallOptions): Promise<LanguageModelV4StreamResult> {
     const opened = await this.#open(options);
     if (opened.kind === 'recorded') {
-      return { stream: streamOf(streamPartsOfAnswer(decodeLanguageAnswer(opened.answer))) };
+      return { stream: streamOf(streamPartsOfAnswer(await this.#takeRecorded(opened))) };
     }
     const { call, headers } = opened;
     const { target } = this.#options;
@@ -108,8 +116,31 @@ export class MeteredLanguageModel implements LanguageModelV4 {
       passRaw: options.includeRawChunks === true || !readsRaw,
       headers: result.response?.headers,
       counterOf: (text) => this.#counter(options, text),
+      faultOf: (answer) => this.#faultOf(answer),
+      onGiven: (answer) => this.#noteGiven(call.id, answer),
     });
     return { ...result, stream };
+  }
+
+  /** The answer of an earlier run, if it still passes: the step's check may be stricter than it was then. */
+  async #takeRecorded({ id, answer: json }: OpenedCall & { kind: 'recorded' }): Promise<LanguageAnswer> {
+    const answer = decodeLanguageAnswer(json);
+    const fault = this.#faultOf(answer);
+    if (fault !== undefined) {
+      await this.#options.calls.rejectAnswer(id);
+      throw fault;
+    }
+    this.#noteGiven(id, answer);
+    return answer;
+  }
+
+  #faultOf(answer: LanguageAnswer): AppError | undefined {
+    return faultOfAnswer(answer, this.#options.rules, this.#options.step);
+  }
+
+  #noteGiven(callId: string, answer: LanguageAnswer): void {
+    const { calls, step } = this.#options;
+    calls.noteGiven({ callId, step, text: () => textOfAnswer(answer) });
   }
 
   #open(options: LanguageModelV4CallOptions): Promise<OpenedCall> {
@@ -127,7 +158,12 @@ export class MeteredLanguageModel implements LanguageModelV4 {
     });
   }
 
-  #reportOfResult(options: LanguageModelV4CallOptions, result: LanguageModelV4GenerateResult): CallReport {
+  #reportOfResult(
+    options: LanguageModelV4CallOptions,
+    result: LanguageModelV4GenerateResult,
+    answer: LanguageAnswer,
+    isDegenerate: boolean,
+  ): CallReport {
     const { kind } = this.#options.target;
     const body = rawUsageOfBody(result.response?.body);
     const raw = body.usage ?? asRecord(result.usage.raw);
@@ -139,7 +175,8 @@ export class MeteredLanguageModel implements LanguageModelV4 {
       tier: body.tier ?? tierOfMetadata(result.providerMetadata),
       providerRequestId: requestIdOf(result.response?.headers) ?? result.response?.id,
       headers: result.response?.headers,
-      answer: encodeLanguageAnswer(answerOfResult(result)),
+      answer: encodeLanguageAnswer(answer),
+      ...(isDegenerate ? { isDegenerate } : {}),
       count: this.#counter(options, () => contentText(result.content)),
     };
   }

@@ -14,6 +14,14 @@ export interface RetryOptions {
   readonly jitter?: number;
 }
 
+/** How a stage answers a model's answer that is of no use. */
+export interface DegenerateOptions {
+  /** How many further attempts such answers have, apart from `retry.attempts`. Default 2. */
+  readonly attempts?: number;
+  /** The pause before each further attempt; the last one holds for all that follow. Default 1s, 5s. */
+  readonly backoff?: readonly Duration[];
+}
+
 /** What a user says about a stage. */
 export interface StageOptions<Data, Emits extends readonly MessageVersion[]> {
   /** The message type it consumes, with the schema versions it accepts: `DocumentFetched.upTo(2)`. */
@@ -25,6 +33,7 @@ export interface StageOptions<Data, Emits extends readonly MessageVersion[]> {
   /** The team that owns it: alerts go there. Default "platform". */
   readonly owner?: string;
   readonly retry?: RetryOptions;
+  readonly degenerate?: DegenerateOptions;
   /** The lane of a message for this stage. Default "standard". */
   readonly lane?: (message: { readonly data: Data }) => Lane;
   /** How many messages one process works on at once. Default 16. */
@@ -44,6 +53,7 @@ export interface StageDefinition<
   readonly pipeline: string;
   readonly owner: string;
   readonly retry: RetryPolicy;
+  readonly degenerate: RetryPolicy;
   readonly laneOf: ((message: { readonly data: Data }) => Lane) | undefined;
   readonly concurrency: number;
   readonly timeoutMs: number;
@@ -73,17 +83,10 @@ export function defineStage<Data, const Emits extends readonly MessageVersion[] 
     namePattern.test(name) && name.length <= 64,
     `"${name}" is a stage name (lower case with dashes, at most 64)`,
   );
-  const retry = {
-    attempts: options.retry?.attempts ?? 3,
-    backoffMs: (options.retry?.backoff ?? ['1s', '5s', '25s']).map((pause) => durationMs(pause)),
-    jitter: options.retry?.jitter ?? 0.2,
-  };
-  invariant(
-    Number.isInteger(retry.attempts) && retry.attempts >= 0,
-    `${name}: retry.attempts is a whole number`,
-  );
-  invariant(retry.backoffMs.length > 0, `${name}: retry.backoff names at least one pause`);
-  invariant(retry.jitter >= 0 && retry.jitter <= 1, `${name}: retry.jitter lies between 0 and 1`);
+  const jitter = options.retry?.jitter ?? 0.2;
+  invariant(jitter >= 0 && jitter <= 1, `${name}: retry.jitter lies between 0 and 1`);
+  const retry = retryPolicy(`${name}: retry`, options.retry ?? {}, 3, ['1s', '5s', '25s'], jitter);
+  const degenerate = retryPolicy(`${name}: degenerate`, options.degenerate ?? {}, 2, ['1s', '5s'], jitter);
   const concurrency = options.concurrency ?? 16;
   invariant(
     Number.isInteger(concurrency) && concurrency >= 1 && concurrency <= 10_000,
@@ -97,8 +100,23 @@ export function defineStage<Data, const Emits extends readonly MessageVersion[] 
     pipeline: options.pipeline ?? 'default',
     owner: options.owner ?? 'platform',
     retry,
+    degenerate,
     laneOf: options.lane,
     concurrency,
     timeoutMs: durationMs(options.timeout ?? '10m'),
   };
+}
+
+function retryPolicy(
+  what: string,
+  options: Pick<RetryOptions, 'attempts' | 'backoff'>,
+  defaultAttempts: number,
+  defaultBackoff: readonly Duration[],
+  jitter: number,
+): RetryPolicy {
+  const attempts = options.attempts ?? defaultAttempts;
+  const backoffMs = (options.backoff ?? defaultBackoff).map((pause) => durationMs(pause));
+  invariant(Number.isInteger(attempts) && attempts >= 0, `${what}.attempts is a whole number`);
+  invariant(backoffMs.length > 0, `${what}.backoff names at least one pause`);
+  return { attempts, backoffMs, jitter };
 }

@@ -34,6 +34,7 @@ export const pipelineMetrics = {
         'network',
         'store_unavailable',
         'lease_lost',
+        'degenerate',
         'error',
       ],
     },
@@ -91,6 +92,7 @@ export const pipelineMetrics = {
       reason: [
         'attempts_exhausted',
         'not_retryable',
+        'degenerate',
         'message_invalid',
         'message_unsupported',
         'payload_missing',
