@@ -113,6 +113,8 @@ describe('a degenerate answer', () => {
       { waste_reason: null, attempt: 2, is_rejected: false },
     ]);
     expect([total, waste]).toEqual(['0.0009', price]);
+    const { body } = await host.metrics.render();
+    expect(body).toContain(`millrace_retry_cost_usd_total{owner="platform",stage="answer"} ${price}`);
   });
 
   it('in a stream fails the stream at its end', async () => {
