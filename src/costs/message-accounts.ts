@@ -24,6 +24,8 @@ const costSchema = z.object({
   ),
 });
 
+const parametersSchema = z.record(z.string(), z.unknown());
+
 const callSchema = z.object({
   id: z.string(),
   step: z.string(),
@@ -40,6 +42,11 @@ const callSchema = z.object({
   costUsd: amount.optional().describe('Absent while it is not known.'),
   upperBoundUsd: amount.optional(),
   wasteReason: z.string().optional(),
+  parameters: parametersSchema
+    .optional()
+    .describe(
+      'What the answer could depend on besides the prompt: seed, temperature, limits, names of tools.',
+    ),
 });
 
 export const messageAccountSchema = z.object({
@@ -100,7 +107,7 @@ const sumMessageCalls = named(
 const listMessageCalls = named(
   'costs.list_message_calls',
   `select id, step, attempt, provider, model, answered_model, state, outcome, settlement, error_type, reserved_at,
-     duration_ms, cost_usd, upper_bound_usd, waste_reason
+     duration_ms, cost_usd, upper_bound_usd, waste_reason, parameters
    from millrace.calls where message_id = $1::uuid order by reserved_at desc, id desc limit 200`,
 );
 
@@ -145,6 +152,7 @@ interface CallRow {
   readonly cost_usd: string | null;
   readonly upper_bound_usd: string | null;
   readonly waste_reason: string | null;
+  readonly parameters: string | null;
 }
 
 interface FailureRow {
@@ -223,6 +231,7 @@ function describeCall(row: CallRow): MessageAccount['calls'][number] {
     ...(row.cost_usd === null ? {} : { costUsd: plain(row.cost_usd) }),
     ...(row.upper_bound_usd === null ? {} : { upperBoundUsd: plain(row.upper_bound_usd) }),
     ...(row.waste_reason === null ? {} : { wasteReason: row.waste_reason }),
+    ...(row.parameters === null ? {} : { parameters: parametersSchema.parse(JSON.parse(row.parameters)) }),
   };
 }
 

@@ -40,6 +40,8 @@ export interface Reservation {
   readonly requestDigest: string;
   /** What the call can cost at most; undefined when no price is known. */
   readonly upperBoundUsd: Usd | undefined;
+  /** What the answer can depend on besides the prompt, as JSON. */
+  readonly parameters?: string;
 }
 
 /** What became of a call. */
@@ -271,6 +273,7 @@ function reservationRow(item: Reservation): Record<string, unknown> {
     request_kind: item.requestKind,
     request_digest: item.requestDigest,
     upper_bound_usd: amount(item.upperBoundUsd),
+    parameters: item.parameters,
   };
 }
 

@@ -13,11 +13,12 @@ function named(name: string, text: string): SqlStatement {
 export const reserveCalls = named(
   'ledger.reserve_calls',
   `insert into millrace.calls (id, message_id, fence, origin, step, ordinal, attempt, state, provider, model, operation, tier,
-     request_kind, request_digest, reserved_at, upper_bound_usd)
+     request_kind, request_digest, reserved_at, upper_bound_usd, parameters)
    select r.id, r.message_id, r.fence, r.origin, r.step, r.ordinal, r.attempt, 'reserved', r.provider, r.model, r.operation,
-     r.tier, r.request_kind, r.request_digest, clock_timestamp(), r.upper_bound_usd
+     r.tier, r.request_kind, r.request_digest, clock_timestamp(), r.upper_bound_usd, r.parameters
    from json_to_recordset($1::json) as r(id uuid, message_id uuid, fence int, origin text, step text, ordinal int, attempt int,
-     provider text, model text, operation text, tier text, request_kind text, request_digest text, upper_bound_usd numeric)
+     provider text, model text, operation text, tier text, request_kind text, request_digest text, upper_bound_usd numeric,
+     parameters text)
    left join millrace.messages m on m.id = r.message_id
    where r.message_id is null
       or (m.fence = r.fence and m.state = 'leased' and m.lease_until > clock_timestamp())

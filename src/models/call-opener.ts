@@ -13,6 +13,10 @@ export interface CallQuestion {
   readonly digest: string;
   readonly tier: string;
   readonly bounds: () => RequestBounds;
+  /** What the answer can depend on besides the prompt, as JSON, with the seed that was derived for it. */
+  readonly parameters: (seed: number | undefined) => string;
+  /** Whether a seed is to be derived for it. */
+  readonly derivesSeed?: boolean;
   readonly maxOutputTokens: number | undefined;
   readonly userSignal: AbortSignal | undefined;
 }
@@ -23,6 +27,8 @@ export type OpenedCall =
       readonly kind: 'call';
       readonly call: MeteredCall;
       readonly headers: Readonly<Record<string, string>> | undefined;
+      /** The seed that was derived for it. */
+      readonly seed: number | undefined;
     }
   | { readonly kind: 'recorded'; readonly id: Uuid; readonly answer: string };
 

@@ -21,6 +21,7 @@ import { MeteredLanguageModel } from './metered-language-model.ts';
 import type { CallLabels } from './model-metrics.ts';
 import type { ProviderRegistry } from './provider-registry.ts';
 import type { RequestBounds } from './request-bounds.ts';
+import { derivedSeed } from './request-parameters.ts';
 import { type ScopeSpend, SpendCounter } from './scope-spend.ts';
 import { type CallFacts, recordsOfRejection } from './usage-record-of-call.ts';
 
@@ -47,6 +48,8 @@ export interface ModelUse {
   readonly reuse?: ReuseRule;
   /** What is taken for an answer here. Default: whatever is neither empty nor cut off. */
   readonly rules?: AnswerRules;
+  /** `derived`: a request without a seed gets one that follows from message, step and attempt, where the API has seeds. */
+  readonly seed?: 'derived';
 }
 
 const defaultStep = 'call';
@@ -90,6 +93,7 @@ export class CallScope implements CallOpener {
       step: stepOf(use),
       reuse: use.reuse ?? 'same_question',
       rules: use.rules ?? {},
+      derivesSeed: use.seed === 'derived',
       calls: this,
       limits: services.limitsOf(target),
     });
@@ -155,7 +159,8 @@ export class CallScope implements CallOpener {
       return { kind: 'recorded', id: entry.call.id, answer: await this.#recordedAnswer(question, entry) };
     if (entry.hasDiverged) this.#noteDivergence(question, ordinal);
     const call = await this.#admit(question, ordinal, entry.attempt);
-    return { kind: 'call', call, headers: this.#headersOf(question, call, entry.attempt) };
+    const seed = this.#seedOf(question, ordinal, entry.attempt);
+    return { kind: 'call', call, headers: this.#headersOf(question, call, entry.attempt), seed };
   }
 
   /** Through the gates and into the ledger. What passed and then was not reserved is told that nothing was sent. */
@@ -230,6 +235,7 @@ export class CallScope implements CallOpener {
       requestKind: 'single',
       requestDigest: question.digest,
       upperBoundUsd: facts.upperBoundUsd,
+      parameters: question.parameters(this.#seedOf(question, ordinal, attempt)),
     });
     if (!isReserved) {
       throw new AppError(
@@ -265,6 +271,11 @@ export class CallScope implements CallOpener {
     const failure = { ...abortFailure(call.signal.reason), billing: 'free' as const };
     await call.settle(reportOfFailure(failure));
     throw call.errorOf(failure, call.signal.reason);
+  }
+
+  #seedOf({ derivesSeed, step }: CallQuestion, ordinal: number, attempt: number): number | undefined {
+    if (derivesSeed !== true) return undefined;
+    return derivedSeed(this.#options.message?.id ?? this.#idRoot, step, ordinal, attempt);
   }
 
   #checkOpen(userSignal: AbortSignal | undefined): void {

@@ -25,6 +25,7 @@ import {
 } from './recorded-answer.ts';
 import { languageBounds, requestedTier } from './request-bounds.ts';
 import { languageDigest } from './request-digest.ts';
+import { acceptsSeed, languageParameters } from './request-parameters.ts';
 import { estimateTokens } from './token-estimate.ts';
 import { asRecord } from './token-usage.ts';
 import { rawUsageOfBody, tierOfMetadata, usageOf } from './usage-of-answer.ts';
@@ -36,6 +37,7 @@ export interface MeteredLanguageModelOptions {
   readonly step: string;
   readonly reuse: ReuseRule;
   readonly rules: AnswerRules;
+  readonly derivesSeed: boolean;
   readonly calls: CallOpener;
   /** What the catalogue knows about the model's sizes. */
   readonly limits: ReturnType<Pricer['limits']>;
@@ -64,11 +66,11 @@ export class MeteredLanguageModel implements LanguageModelV4 {
   async doGenerate(options: LanguageModelV4CallOptions): Promise<LanguageModelV4GenerateResult> {
     const opened = await this.#open(options);
     if (opened.kind === 'recorded') return resultOfAnswer(await this.#takeRecorded(opened));
-    const { call, headers } = opened;
+    const { call } = opened;
     const { target } = this.#options;
     let result: LanguageModelV4GenerateResult;
     try {
-      result = await call.race(target.model.doGenerate(requestOptions(options, call.signal, headers)));
+      result = await call.race(target.model.doGenerate(requestOptions(options, opened)));
     } catch (error) {
       throw await call.fail(error, (failure) => this.#reportOfFailure(failure));
     }
@@ -97,12 +99,12 @@ export class MeteredLanguageModel implements LanguageModelV4 {
     if (opened.kind === 'recorded') {
       return { stream: streamOf(streamPartsOfAnswer(await this.#takeRecorded(opened))) };
     }
-    const { call, headers } = opened;
+    const { call } = opened;
     const { target } = this.#options;
     const readsRaw = target.kind !== 'custom';
     let result: LanguageModelV4StreamResult;
     try {
-      const request = requestOptions(options, call.signal, headers);
+      const request = requestOptions(options, opened);
       result = await call.race(
         target.model.doStream(readsRaw ? { ...request, includeRawChunks: true } : request),
       );
@@ -144,7 +146,7 @@ export class MeteredLanguageModel implements LanguageModelV4 {
   }
 
   #open(options: LanguageModelV4CallOptions): Promise<OpenedCall> {
-    const { target, reference, step, reuse, calls, limits } = this.#options;
+    const { target, reference, step, reuse, calls, limits, derivesSeed } = this.#options;
     return calls.open({
       target,
       operation: 'chat',
@@ -153,6 +155,8 @@ export class MeteredLanguageModel implements LanguageModelV4 {
       digest: languageDigest(reference, options),
       tier: requestedTier(options),
       bounds: () => languageBounds(target, options, limits),
+      parameters: (seed) => languageParameters(options, seed),
+      derivesSeed: derivesSeed && options.seed === undefined && acceptsSeed(target),
       maxOutputTokens: options.maxOutputTokens,
       userSignal: options.abortSignal,
     });
@@ -196,12 +200,14 @@ export class MeteredLanguageModel implements LanguageModelV4 {
 
 function requestOptions(
   options: LanguageModelV4CallOptions,
-  abortSignal: AbortSignal,
-  headers: Readonly<Record<string, string>> | undefined,
+  { call, headers, seed }: OpenedCall & { kind: 'call' },
 ): LanguageModelV4CallOptions {
-  return headers === undefined
-    ? { ...options, abortSignal }
-    : { ...options, abortSignal, headers: { ...options.headers, ...headers } };
+  return {
+    ...options,
+    abortSignal: call.signal,
+    ...(headers === undefined ? {} : { headers: { ...options.headers, ...headers } }),
+    ...(seed === undefined ? {} : { seed }),
+  };
 }
 
 function streamOf(parts: readonly LanguageModelV4StreamPart[]): ReadableStream<LanguageModelV4StreamPart> {

@@ -36,7 +36,7 @@ export function failureKind(error: unknown): FailureKind {
   return kind;
 }
 
-export function kindOfCode(code: ErrorCode): FailureKind {
+function kindOfCode(code: ErrorCode): FailureKind {
   switch (code) {
     case 'MILLRACE_WORK_PARKED':
       return 'parked';

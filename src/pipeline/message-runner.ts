@@ -148,9 +148,8 @@ export class MessageRunner {
     });
     try {
       const message = { ...envelope, data: data as never };
-      const handled = Promise.resolve(
-        handler.handle(message, contextOf(run.message, run.logger, signal, scope, emissions)),
-      );
+      const context = contextOf({ ...run, definition, signal, scope, emissions });
+      const handled = Promise.resolve(handler.handle(message, context));
       return await orAbort(handled, signal);
     } catch (error) {
       await rejectDegenerate(scope, error);

@@ -6,15 +6,26 @@ import type { Logger } from '../telemetry/logger.ts';
 import type { Emissions } from './emissions.ts';
 import { failureKind, quotedAnswer } from './failure-kind.ts';
 import type { StageContext } from './stage-context.ts';
+import type { StageDefinition } from './stage-definition.ts';
+
+interface ContextParts {
+  readonly definition: StageDefinition;
+  readonly message: LeasedMessage;
+  readonly logger: () => Logger;
+  readonly signal: AbortSignal;
+  readonly scope: CallScope;
+  readonly emissions: Emissions;
+}
 
 /** What the handler of one run works with. */
-export function contextOf(
-  message: LeasedMessage,
-  logger: () => Logger,
-  signal: AbortSignal,
-  scope: CallScope,
-  emissions: Emissions,
-): StageContext {
+export function contextOf({
+  definition: { seed },
+  message,
+  logger,
+  signal,
+  scope,
+  emissions,
+}: ContextParts): StageContext {
   return {
     signal,
     attempt: attemptOf(message),
@@ -23,6 +34,7 @@ export function contextOf(
     },
     model: (reference, { accept, validate, ...use }) =>
       scope.languageModel(reference, {
+        ...(seed === undefined ? {} : { seed }),
         ...use,
         rules: {
           ...(accept === undefined ? {} : { accept }),

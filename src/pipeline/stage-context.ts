@@ -19,6 +19,11 @@ export interface StepOptions {
    * `ctx.reject` does it) before the handler sees it.
    */
   readonly validate?: (text: string) => true | string;
+  /**
+   * Gives a request without a seed one that follows from message, step and attempt, where the provider's API has seeds
+   * (chat completions). Default: as the stage says.
+   */
+  readonly seed?: 'derived';
 }
 
 /** The data that a message version takes. */

@@ -34,6 +34,8 @@ export interface StageOptions<Data, Emits extends readonly MessageVersion[]> {
   readonly owner?: string;
   readonly retry?: RetryOptions;
   readonly degenerate?: DegenerateOptions;
+  /** `derived`: requests of all its steps get a seed that follows from message, step and attempt. Default: none. */
+  readonly seed?: 'derived';
   /** The lane of a message for this stage. Default "standard". */
   readonly lane?: (message: { readonly data: Data }) => Lane;
   /** How many messages one process works on at once. Default 16. */
@@ -54,6 +56,7 @@ export interface StageDefinition<
   readonly owner: string;
   readonly retry: RetryPolicy;
   readonly degenerate: RetryPolicy;
+  readonly seed: 'derived' | undefined;
   readonly laneOf: ((message: { readonly data: Data }) => Lane) | undefined;
   readonly concurrency: number;
   readonly timeoutMs: number;
@@ -101,6 +104,7 @@ export function defineStage<Data, const Emits extends readonly MessageVersion[] 
     owner: options.owner ?? 'platform',
     retry,
     degenerate,
+    seed: options.seed,
     laneOf: options.lane,
     concurrency,
     timeoutMs: durationMs(options.timeout ?? '10m'),

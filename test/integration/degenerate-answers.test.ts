@@ -244,6 +244,39 @@ describe('a degenerate answer', () => {
     expect(rows).toEqual([{ attempts: 1, degenerate_attempts: 3 }]);
   });
 
+  it('is asked for again with another seed, where seeds are derived; the good answer is kept', async () => {
+    let failures = 1;
+    const model = await create(
+      [
+        { text: '', usage },
+        { text: 'Because.', usage },
+      ],
+      async (prompt, ctx) => {
+        const step = ctx.model('openai/gpt-5-mini', { step: 'a', seed: 'derived' });
+        const { text } = await generateText({ model: step, prompt, temperature: 0.5 });
+        if (failures > 0) {
+          failures -= 1;
+          throw new Error('after the answer');
+        }
+        return text;
+      },
+    );
+    await run();
+    await kit.advance(10_000);
+    await kit.advance(1000);
+    expect((await run()).emitted(Answered.v1)).toEqual([{ answer: 'Because.' }]);
+    expect(model.requests).toHaveLength(2);
+    const asked = model.requests.map(({ seed }) => seed);
+    expect(new Set(asked).size).toBe(2);
+    const { rows } = await host.stores.database.query<{ parameters: string }>({
+      name: 'test.parameters',
+      text: 'select parameters from millrace.calls order by reserved_at',
+    });
+    expect(rows.map(({ parameters }) => JSON.parse(parameters) as unknown)).toEqual(
+      asked.map((seed) => ({ seed, isSeedDerived: true, temperature: 0.5 })),
+    );
+  });
+
   it('is taken where the step takes it', async () => {
     await create([{ text: 'Because of', finishReason: 'length', usage }], async (prompt, ctx) => {
       const model = ctx.model('openai/gpt-5-mini', { step: 'a', accept: ['truncated'] });

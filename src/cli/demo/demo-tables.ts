@@ -49,7 +49,9 @@ function teamTable({ teams }: DemoReport): string {
 function stageTable(stages: readonly StageReport[]): string {
   const columns = [
     { title: 'stage' },
-    ...['in', 'out', 'failed', 'dead', 'p50', 'p95', 'p99', 'tokens/success', 'USD/success', 'waste USD'].map(right),
+    ...['in', 'out', 'failed', 'dead', 'p50', 'p95', 'p99', 'tokens/success', 'USD/success', 'waste USD'].map(
+      right,
+    ),
   ];
   const rows = stages.map((stage) => [
     stage.stage,
