@@ -11,7 +11,7 @@ import { prune } from '../ledger/retention.ts';
 import { SweepLedger } from '../ledger/sweep-ledger.ts';
 import { AbandonedCalls } from '../models/abandoned-calls.ts';
 import { ModelGateway } from '../models/model-gateway.ts';
-import { type ProviderConfig, ProviderRegistry } from '../models/provider-registry.ts';
+import type { ProviderConfig } from '../models/provider-registry.ts';
 import { DeadLetterOffice } from '../operations/dead-letter-office.ts';
 import { Admissions } from '../pipeline/admissions.ts';
 import { LeaseKeeper } from '../pipeline/lease-keeper.ts';
@@ -22,15 +22,15 @@ import { type RegisteredStage, StageRegistry } from '../pipeline/stage-registry.
 import { StageWorker } from '../pipeline/stage-worker.ts';
 import { Sweeper } from '../pipeline/sweeper.ts';
 import { UsageExporter } from '../pipeline/usage-exporter.ts';
-import { packagedPriceBook } from '../pricing/packaged-price-book.ts';
-import { readOverlayFile } from '../pricing/overlay.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { metricCatalogue } from '../telemetry/metric-catalogue.ts';
 import { type MillraceMetrics, createMetrics } from '../telemetry/metrics.ts';
 import { type Tracing, startTracing } from '../telemetry/tracing.ts';
 import type { Configuration } from './configuration.ts';
+import { configuredModels } from './configured-models.ts';
 import { GaugeReader, initialiseSeries } from './gauges.ts';
 import { measuredPayloads } from './measured-payloads.ts';
+import { startupChecks } from './startup.ts';
 import { type Stores, openStores } from './stores.ts';
 import { version } from './version.ts';
 
@@ -74,6 +74,7 @@ export class Host {
   readonly #runner: MessageRunner;
   readonly #clock: Clock;
   readonly #abandoned: AbandonedCalls;
+  readonly #checkStartup: HostParts['checkStartup'];
   #workers: readonly StageWorker[] = [];
   #loops: readonly BackgroundLoop[] = [];
   readonly #tracing: Tracing;
@@ -133,6 +134,7 @@ export class Host {
     });
     this.#clock = clock;
     this.#abandoned = parts.abandoned;
+    this.#checkStartup = parts.checkStartup;
   }
 
   /** Opens the stores and composes the services; no work is taken before `start`. */
@@ -152,14 +154,8 @@ export class Host {
     options: HostOptions & { readonly stores: Stores; readonly worker?: string },
   ): Promise<Host> {
     const { configuration, logger, clock = systemClock, stores, worker = workerName() } = options;
-    const providers = new ProviderRegistry({
-      ...configuredProviders(configuration),
-      ...options.modelProviders,
-    });
-    const { priceOverlay, inlineAnswerBytes } = configuration.models;
-    const pricer = packagedPriceBook(
-      priceOverlay === undefined ? {} : { overlay: await readOverlayFile(priceOverlay) },
-    );
+    const { inlineAnswerBytes } = configuration.models;
+    const { providers, pricer } = await configuredModels(configuration, options.modelProviders);
     const metrics = createMetrics(metricCatalogue, { processMetrics: true });
     const { endpoint, sampleRatio } = configuration.tracing;
     const tracing = startTracing({
@@ -198,6 +194,7 @@ export class Host {
       onFlush,
       gateway,
       abandoned: new AbandonedCalls({ ledger: calls, clock }),
+      checkStartup: startupChecks({ configuration, stores, clock, pricer, providers, metrics, logger }),
     });
   }
 
@@ -207,13 +204,15 @@ export class Host {
     return this.#stopping;
   }
 
-  /** Registers the stages and starts the configured roles. Throws MILLRACE_CONFIG_INVALID with every fault of the stages. */
+  /**
+   * Registers the stages, checks what could break a promise, and starts the configured roles. Throws
+   * MILLRACE_CONFIG_INVALID with every fault of the stages, and MILLRACE_STARTUP_REFUSED.
+   */
   async start(stages: readonly RegisteredStage[]): Promise<void> {
     const { configuration, metrics, logger, stores, sweeps, registry } = this;
     registry.register(stages);
     initialiseSeries(metrics, { version, roles: configuration.roles, stages });
-    for (const warning of await stores.queues.warnings())
-      logger.warn({ warning }, 'the queue store could break a promise');
+    await this.#checkStartup(stages.map(({ definition }) => definition));
     if (stores.isEmbedded) {
       const freed = await sweeps.expireAllLeases();
       if (freed > 0)
@@ -347,27 +346,5 @@ interface HostParts {
   readonly calls: CallLedger;
   readonly worker: string;
   readonly onFlush: FlushObserver;
-}
-
-/** The providers of the configuration: named ones, and the two whose keys are set. */
-function configuredProviders({ models }: Configuration): Readonly<Record<string, ProviderConfig>> {
-  const { openaiApiKey, anthropicApiKey, providers } = models;
-  return {
-    ...(openaiApiKey === undefined ? {} : { openai: { kind: 'openai' as const, apiKey: openaiApiKey } }),
-    ...(anthropicApiKey === undefined
-      ? {}
-      : { anthropic: { kind: 'anthropic' as const, apiKey: anthropicApiKey } }),
-    ...withoutUndefined(providers),
-  };
-}
-
-function withoutUndefined(providers: Configuration['models']['providers']): Record<string, ProviderConfig> {
-  return Object.fromEntries(
-    Object.entries(providers).map(([name, provider]) => [
-      name,
-      Object.fromEntries(
-        Object.entries(provider).filter(([, value]) => value !== undefined),
-      ) as unknown as ProviderConfig,
-    ]),
-  );
+  readonly checkStartup: ReturnType<typeof startupChecks>;
 }

@@ -332,6 +332,12 @@ const table = {
     what: 'The handler of the message says that its work is not wanted any more.',
     todo: 'Nothing: the message ends as cancelled, and is no dead letter.',
   },
+  MILLRACE_STARTUP_REFUSED: {
+    status: 500,
+    retryable: false,
+    what: 'A start-up check found what would break a promise; every finding is listed.',
+    todo: 'Mend each as it says ("millrace check" shows them all), or allow its code in startup.allow.',
+  },
   MILLRACE_SIMULATOR_FAILED: {
     status: 500,
     retryable: false,

@@ -100,6 +100,7 @@ function kindOfCode(code: ErrorCode): FailureKind {
     case 'MILLRACE_SIMULATOR_BILL_UNREADABLE':
     case 'MILLRACE_SIMULATOR_FAILED':
     case 'MILLRACE_STAGES_UNUSABLE':
+    case 'MILLRACE_STARTUP_REFUSED':
     case 'MILLRACE_UNAUTHENTICATED':
       return 'permanent';
   }

@@ -11,6 +11,7 @@ import { decideFailure, failureCode } from './failure-policy.ts';
 import type { HeldLease, LeaseKeeper } from './lease-keeper.ts';
 import { LeaseLength } from './lease-length.ts';
 import type { MessageBodies } from './message-bodies.ts';
+import { awaitNewerProcess } from './newer-version.ts';
 import type { Publisher } from './publisher.ts';
 import { retryReason, deadLetterReason } from './failure-reason.ts';
 import { attemptOf, contextOf, rejectDegenerate } from './run-context.ts';
@@ -128,6 +129,7 @@ export class MessageRunner {
     const { gateway, bodies } = this.#options;
     const { definition, handler } = run.stage;
     const { envelope, fence, deliveries, body } = run.message;
+    awaitNewerProcess(definition.consumes, envelope.version, deliveries);
     const data = definition.consumes.read(envelope.version, await bodies.read(body));
     const timeout = new AbortController();
     const timer = setTimeout(

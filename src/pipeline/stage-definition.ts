@@ -36,6 +36,8 @@ export interface StageOptions<Data, Emits extends readonly MessageVersion[]> {
   readonly degenerate?: DegenerateOptions;
   /** `derived`: requests of all its steps get a seed that follows from message, step and attempt. Default: none. */
   readonly seed?: 'derived';
+  /** The models it asks, as "provider/model": checked at start for a provider and a price. */
+  readonly models?: readonly string[];
   /** The lane of a message for this stage. Default "standard". */
   readonly lane?: (message: { readonly data: Data }) => Lane;
   /** How many messages one process works on at once. Default 16. */
@@ -57,6 +59,7 @@ export interface StageDefinition<
   readonly retry: RetryPolicy;
   readonly degenerate: RetryPolicy;
   readonly seed: 'derived' | undefined;
+  readonly models: readonly string[];
   readonly laneOf: ((message: { readonly data: Data }) => Lane) | undefined;
   readonly concurrency: number;
   readonly timeoutMs: number;
@@ -105,6 +108,7 @@ export function defineStage<Data, const Emits extends readonly MessageVersion[] 
     retry,
     degenerate,
     seed: options.seed,
+    models: options.models ?? [],
     laneOf: options.lane,
     concurrency,
     timeoutMs: durationMs(options.timeout ?? '10m'),

@@ -43,7 +43,7 @@ export const pipelineMetrics = {
   messages_parked_total: {
     type: 'counter',
     unit: 'messages',
-    labels: { ...ofStage, reason: ['hold', 'breaker', 'rate_limit', 'budget', 'retry_budget'] },
+    labels: { ...ofStage, reason: ['hold', 'breaker', 'rate_limit', 'budget', 'retry_budget', 'version'] },
     help: 'Messages put aside without blame because they might not go on at the time.',
   },
   queue_wait_seconds: {
