@@ -1,13 +1,14 @@
 import { type ProviderConfig, ProviderRegistry } from '../models/provider-registry.ts';
 import { readOverlayFile } from '../pricing/overlay.ts';
 import { packagedPriceBook } from '../pricing/packaged-price-book.ts';
+import type { Pricer } from '../pricing/price.ts';
 import type { Configuration } from './configuration.ts';
 
 /** The configured providers, and those given besides, with the prices that apply to them. */
 export async function configuredModels(
   configuration: Configuration,
   more: Readonly<Record<string, ProviderConfig>> = {},
-) {
+): Promise<{ readonly providers: ProviderRegistry; readonly pricer: Pricer }> {
   const { priceOverlay } = configuration.models;
   return {
     providers: new ProviderRegistry({ ...configuredProviders(configuration), ...more }),

@@ -130,11 +130,11 @@ function windowOf(engine: string): number {
 /** Things of every kind; no schema of real data takes them all. */
 const probes: readonly unknown[] = [null, true, 42, 'text', ['list'], { key: 'value' }];
 
-function acceptsAnything({ versions, read }: StageDefinition['consumes']): boolean {
-  const newest = Math.max(...versions);
+function acceptsAnything(consumes: StageDefinition['consumes']): boolean {
+  const newest = Math.max(...consumes.versions);
   return probes.every((probe) => {
     try {
-      read(newest, probe);
+      consumes.read(newest, probe);
       return true;
     } catch {
       // Refused, which is what a schema is for.

@@ -25,7 +25,7 @@ const OldOrder = defineMessage('order.placed').version(1, nameOnly);
 const NewOrder = defineMessage('order.placed')
   .version(1, nameOnly)
   .version(2, z.object({ name: z.string(), copies: z.number() }), (old) => ({
-    ...(old as { name: string }),
+    ...old,
     copies: 1,
   }));
 

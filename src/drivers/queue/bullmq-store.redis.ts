@@ -100,7 +100,7 @@ export class RedisStore implements BullMqStore {
 
   async serverTime(): Promise<Date> {
     const [seconds = 0, microseconds = 0] = await this.#redis.time();
-    return new Date(Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000));
+    return new Date(seconds * 1000 + Math.floor(microseconds / 1000));
   }
 
   close(): Promise<void> {
