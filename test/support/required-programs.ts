@@ -24,6 +24,11 @@ export const redisPrograms: () => RequiredProgram = once(() =>
   provide('Redis', 'redis-server', () => directoryWith('redis-server', [])),
 );
 
+/** promtool, which comes with Prometheus. */
+export const prometheusPrograms: () => RequiredProgram = once(() =>
+  provide('promtool', 'prometheus', () => directoryWith('promtool', [])),
+);
+
 /**
  * Whether a suite can run: `describe.skipIf(!canRun(postgresPrograms()))`. Says on standard error what is skipped
  * and why; throws instead where nothing may be skipped.
