@@ -85,14 +85,14 @@ export const modelsBoard: Board = {
         }),
         timeSeries({
           title: 'Failing requests',
-          description: 'Share of each model’s requests that fail, by kind of error.',
+          description: 'Share of requests that fail, by kind of error. Choose a model above to see its own.',
           unit: 'percentunit',
           width: 8,
           limits: errorShare,
           queries: [
             promql(
-              `${sumOfRates('llm_requests_total', { by: ['model', 'error_type'], where: failing })} / on (model) group_left () ${sumOfRates('llm_requests_total', { by: ['model'], where: ofModel })}`,
-              '{{model}}: {{error_type}}',
+              `${sumOfRates('llm_requests_total', { by: ['error_type'], where: failing })} / on () group_left () ${sumOfRates('llm_requests_total', { where: ofModel })}`,
+              '{{error_type}}',
             ),
           ],
         }),
