@@ -293,7 +293,7 @@ export const costBoard: Board = {
           queries: [
             sql(`
               SELECT concat('dearest ', toString(percent), ' %') AS items,
-                toFloat64(sumIf(item_spend, place <= ceil(items_total * percent / 100))) / nullIf(toFloat64(any(spend_total)), 0) AS share_of_spend
+                toFloat64(sumIf(item_spend, place <= ceil(items_total * percent / 100))) / nullIf(toFloat64(any(spend_total)), 0) AS spend_share
               FROM (
                 SELECT item_spend, row_number() OVER (ORDER BY item_spend DESC) AS place, count() OVER () AS items_total, sum(item_spend) OVER () AS spend_total
                 FROM (SELECT ${itemKey} AS item_key, ${spent} AS item_spend FROM millrace.usage WHERE ${now} GROUP BY item_key)
@@ -367,11 +367,11 @@ export const costBoard: Board = {
             GROUP BY provider, model HAVING unpriced > 0 ORDER BY unpriced DESC
           `),
           columns: [
-            { name: 'provider', title: 'Provider', width: 80 },
+            { name: 'provider', title: 'Provider', width: 75 },
             { name: 'model', title: 'Model' },
             { name: 'unpriced', title: 'Calls', decimals: 0, width: 60, limits: worseAbove({ red: 1 }) },
-            { name: 'tokens_in', title: 'Tokens in', width: 85 },
-            { name: 'tokens_out', title: 'Tokens out', width: 85 },
+            { name: 'tokens_in', title: 'Tokens in', width: 75 },
+            { name: 'tokens_out', title: 'Tokens out', width: 80 },
           ],
         }),
       ],

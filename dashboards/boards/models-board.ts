@@ -3,7 +3,7 @@ import { boardUids } from '../board-links.ts';
 import { stat, stateTimeline, timeSeries } from '../charts.ts';
 import { worseAbove } from '../colour-limits.ts';
 import { promql, type PromQuery } from '../data-queries.ts';
-import { maximum, ofModel, quantile, series, sumOfIncreases, sumOfRates, total } from '../promql.ts';
+import { maximum, minimum, ofModel, quantile, series, sumOfIncreases, sumOfRates, total } from '../promql.ts';
 import { thresholds } from '../thresholds.ts';
 import { modelVariables } from '../variables.ts';
 
@@ -202,7 +202,7 @@ export const modelsBoard: Board = {
           limits: worseAbove({ amber: thresholds.models.limitNearShare }),
           queries: [
             promql(
-              `1 - ${maximum('llm_limit_remaining', { by: ['model', 'kind'], where: ofModel })} / ${maximum('llm_limit_per_minute', { by: ['model', 'kind'], where: ofModel })}`,
+              `1 - ${minimum('llm_limit_remaining', { by: ['model', 'kind'], where: ofModel })} / ${maximum('llm_limit_per_minute', { by: ['model', 'kind'], where: ofModel })}`,
               '{{model}}: {{kind}}',
             ),
           ],
