@@ -13,7 +13,7 @@ export function boardsDocument(): string {
     'at the overview: names of stages, teams, customers, batches and models lead on, and take time and variables along.',
     'Curves come from Prometheus; amounts of money, and everything by customer, feature or batch, from ClickHouse. Money on',
     'a curve is a rate to look at; money of record is in the tables and reports. What is amber or red on a board is what an',
-    'alert fires on: both read `dashboards/thresholds.ts`. Vertical marks are starts of a version, pauses and firing alerts.',
+    'alert fires on: both read `dashboards/thresholds.ts`. Starts of a version, pauses and firing alerts are marked.',
     '',
     'The pictures are drawn by `npm run boards:preview` from the JSON that Grafana gets, with the data of a run of a few',
     'minutes in which providers fail and recover. Grafana draws the same a little differently.',

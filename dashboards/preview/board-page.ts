@@ -158,5 +158,7 @@ td.link { color: #6e9fff; }
 .state > span { width: 130px; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; padding-right: 8px; text-align: right; }
 .state > div { position: relative; flex: 1; height: 20px; }
 .state i { position: absolute; height: 20px; line-height: 20px; font-style: normal; color: #111; padding-left: 6px; overflow: hidden; white-space: nowrap; opacity: .85; }
+.scale { display: flex; align-items: center; justify-content: center; gap: 8px; color: ${page.muted}; font-size: 11px; }
+.scale i { width: 140px; height: 10px; }
 .ticks > div { display: flex; justify-content: space-between; color: ${page.muted}; font-size: 11px; }
 `;

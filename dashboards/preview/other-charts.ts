@@ -10,6 +10,8 @@ import { timeText } from './time-series-chart.ts';
 /* Charts that are not lines over time: bars by name, slices, buckets over time. */
 
 const maxNameLength = 24;
+const scaleHeight = 22;
+const heatColours = ['#1a2a40', '#2f6db5', '#8AB8FF', '#e8f1ff'] as const;
 
 /** A group of bars for each row: one text column names it, the number columns are its values. */
 export function barChart(panel: GeneratedPanel, table: DataTable, { width, height }: Size): string {
@@ -114,9 +116,9 @@ export function heatmapChart(panel: GeneratedPanel, series: readonly DataSeries[
   // Buckets above the highest that was ever hit say nothing.
   const highest = Math.max(0, ...cells.map(([, row]) => row));
   const most = Math.max(1, ...cells.map(([, , count]) => count));
-  return chartSvg(
+  const svg = chartSvg(
     {
-      grid: { left: 8, right: 14, top: 10, bottom: 34, containLabel: true },
+      grid: { left: 8, right: 14, top: 10, bottom: 4, containLabel: true },
       xAxis: {
         type: 'category',
         data: times.map((seconds) => timeText(seconds * 1000)),
@@ -129,18 +131,8 @@ export function heatmapChart(panel: GeneratedPanel, series: readonly DataSeries[
           .map(({ bound }) => (bound === Infinity ? '+Inf' : formatValue(bound, unit))),
         axisLabel: { color: page.muted, fontSize: 11 },
       },
-      visualMap: {
-        min: 0,
-        max: most,
-        orient: 'horizontal',
-        left: 'center',
-        bottom: 0,
-        itemHeight: 120,
-        itemWidth: 10,
-        text: [formatValue(most, 'short', 0), '0'],
-        textStyle: { color: page.muted, fontSize: 11 },
-        inRange: { color: ['#1a2a40', '#2f6db5', '#8AB8FF', '#e8f1ff'] },
-      },
+      // Its own scale would be a gradient, which the SVG cannot name.
+      visualMap: { show: false, min: 0, max: most, inRange: { color: [...heatColours] } },
       series: [
         {
           type: 'heatmap',
@@ -149,6 +141,7 @@ export function heatmapChart(panel: GeneratedPanel, series: readonly DataSeries[
         },
       ],
     },
-    size,
+    { width: size.width, height: size.height - scaleHeight },
   );
+  return `${svg}<div class="scale" style="height:${scaleHeight}px"><span>0</span><i style="background:linear-gradient(to right, ${heatColours.join(', ')})"></i><span>${formatValue(most, 'short', 0)}</span></div>`;
 }
