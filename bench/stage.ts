@@ -22,6 +22,7 @@ import { ScriptedModel } from '../src/models/scripted-model.ts';
 import { silentLogger } from '../src/telemetry/silent-logger.ts';
 import { PostgresServer } from '../test/support/postgres-server.ts';
 import { RedisServer } from '../test/support/redis-server.ts';
+import { processCpuMs } from './process-cpu.ts';
 import { median, percentile } from './statistics.ts';
 
 const { values: flags } = parseArgs({
@@ -122,12 +123,28 @@ async function openHost(
   return { host, handler };
 }
 
+/** Milliseconds of processor time: of this process, and of the servers. */
+interface CpuOfStage {
+  readonly node: number;
+  readonly postgres: number;
+  readonly redis: number;
+}
+
+function cpuNow(): CpuOfStage {
+  const { user, system } = process.cpuUsage();
+  return {
+    node: (user + system) / 1000,
+    postgres: postgres === undefined ? 0 : processCpuMs(postgres.pid),
+    redis: processCpuMs(redis.pid),
+  };
+}
+
 /** Admits roots whose messages hop through the stage, and waits until all are done and exported. */
 async function throughput(
   host: Host,
   handler: Work,
   count: number,
-): Promise<{ perSecond: number; drainedPerSecond: number; cpuMs: number }> {
+): Promise<{ perSecond: number; drainedPerSecond: number; cpu: CpuOfStage }> {
   let left = count;
   const { promise: handled, resolve } = Promise.withResolvers<void>();
   handler.onHandle = () => {
@@ -135,7 +152,7 @@ async function throughput(
     if (left === 0) resolve();
   };
   const startedMs = performance.now();
-  const cpuBefore = process.cpuUsage();
+  const cpuBefore = cpuNow();
   const roots = Math.ceil(count / hops);
   const text = 'x'.repeat(400);
   await Promise.all(
@@ -147,11 +164,15 @@ async function throughput(
     await new Promise((next) => setTimeout(next, 5));
   await host.exporter.drain();
   const drainedMs = performance.now();
-  const cpu = process.cpuUsage(cpuBefore);
+  const cpuAfter = cpuNow();
   return {
     perSecond: count / ((handledMs - startedMs) / 1000),
     drainedPerSecond: count / ((drainedMs - startedMs) / 1000),
-    cpuMs: (cpu.user + cpu.system) / 1000 / count,
+    cpu: {
+      node: (cpuAfter.node - cpuBefore.node) / count,
+      postgres: (cpuAfter.postgres - cpuBefore.postgres) / count,
+      redis: (cpuAfter.redis - cpuBefore.redis) / count,
+    },
   };
 }
 
@@ -192,7 +213,7 @@ try {
     full.push(result.perSecond);
     drained.push(result.drainedPerSecond);
     console.log(
-      `round ${round}: BullMQ alone ${raw.at(-1)?.toFixed(0)} jobs/s; full stages ${result.perSecond.toFixed(0)}/s, with export drained ${result.drainedPerSecond.toFixed(0)}/s; ${result.cpuMs.toFixed(3)} ms of this process's CPU a stage`,
+      `round ${round}: BullMQ alone ${raw.at(-1)?.toFixed(0)} jobs/s; full stages ${result.perSecond.toFixed(0)}/s, with export drained ${result.drainedPerSecond.toFixed(0)}/s; CPU a stage: this process ${result.cpu.node.toFixed(3)} ms, PostgreSQL ${result.cpu.postgres.toFixed(3)} ms, Redis ${result.cpu.redis.toFixed(3)} ms`,
     );
   }
   const waits = await latency(host, handler, 200);

@@ -92,7 +92,18 @@ function startApp(directory: string, simulator: Simulator): Promise<MillraceApp>
     config: {
       dataDirectory: directory,
       http: { port: 0 },
+      // One that is nearly used up at the end, one with room.
+      budgets: [
+        { name: 'help-desk', team: 'help-centre', window: 'day', limitUsd: '0.05', unpriced: 'allow' },
+        { name: 'checkout', team: 'checkout', window: 'day', limitUsd: '5', unpriced: 'allow' },
+      ],
       models: {
+        limits: {
+          'openai/gpt-5-mini': { requestsPerMinute: 240, tokensPerMinute: 400_000 },
+          'anthropic/*': { requestsPerMinute: 600 },
+        },
+        fallbacks: { 'anthropic/claude-haiku-4-5': 'openai/gpt-5-mini' },
+        breaker: { minRequests: 10, windowMs: 10_000, openMs: 3000, errorShare: 0.35 },
         providers: {
           openai: { kind: 'openai', baseUrl: `${simulator.url}/openai/v1`, apiKey, identify: true },
           anthropic: { kind: 'anthropic', baseUrl: `${simulator.url}/anthropic/v1`, apiKey, identify: true },

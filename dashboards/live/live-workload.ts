@@ -21,6 +21,7 @@ export interface LiveWorkload {
 
 const turnMs = 500;
 const longestTurnSeconds = 1;
+const longestRestMs = 30_000;
 const documentsPerSecond = 4;
 const ticketsPerSecond = 2;
 const admissionConcurrency = 8;
@@ -38,12 +39,14 @@ export const usualFaults: FaultRuleInput[] = [
   { fault: 'missing_usage', probability: 0.01 },
 ];
 
+type Decision = 'replay' | 'discard' | 'hold' | 'lift';
+
 interface LiveEvent {
   /** Share of the time that has passed. */
   readonly at: number;
   readonly what: string;
   readonly rules?: FaultRuleInput[];
-  readonly act?: 'replay' | 'discard';
+  readonly act?: Decision;
 }
 
 const events: readonly LiveEvent[] = [
@@ -65,7 +68,9 @@ const events: readonly LiveEvent[] = [
       ...usualFaults,
     ],
   },
+  { at: 0.6, what: 'a stage is held', act: 'hold' },
   { at: 0.68, what: 'it recovers', rules: usualFaults },
+  { at: 0.72, what: 'it goes on', act: 'lift' },
   { at: 0.75, what: 'dead letters are replayed', act: 'replay' },
   { at: 0.85, what: 'dead letters are discarded', act: 'discard' },
 ];
@@ -94,7 +99,9 @@ export async function workThrough({ millrace, simulator, seconds, say }: LiveWor
     await pause(turnMs);
   }
   say('waiting for the rest');
-  while (!(await millrace.isIdle())) await pause(turnMs);
+  // What waits for a budget does so until its window ends.
+  const untilMs = performance.now() + longestRestMs;
+  while (performance.now() < untilMs && !(await millrace.isIdle())) await pause(turnMs);
 }
 
 /** What comes in. */
@@ -141,13 +148,24 @@ class Arrivals {
   }
 }
 
-/** What an operator decides about dead letters. */
-async function decide(millrace: Millrace, what: 'replay' | 'discard'): Promise<void> {
-  const request = { filter: {}, max: 3, reason: 'live run' };
+/** What an operator decides: about dead letters, and about a stage. */
+async function decide(millrace: Millrace, what: Decision): Promise<void> {
+  const reason = 'live run';
   const operator = { actor: 'live-run' };
-  await (what === 'replay'
-    ? millrace.deadLetters.replay(request, operator)
-    : millrace.deadLetters.discard(request, operator));
+  const heldStage = { scope: 'stage', value: 'store' } as const;
+  switch (what) {
+    case 'replay':
+      await millrace.deadLetters.replay({ filter: {}, max: 3, reason }, operator);
+      return;
+    case 'discard':
+      await millrace.deadLetters.discard({ filter: {}, max: 3, reason }, operator);
+      return;
+    case 'hold':
+      await millrace.holds.place({ ...heldStage, aborts: false, reason }, operator);
+      return;
+    case 'lift':
+      await millrace.holds.lift(heldStage, reason, operator);
+  }
 }
 
 function pause(milliseconds: number): Promise<void> {

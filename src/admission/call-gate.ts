@@ -1,3 +1,4 @@
+import type { Parked } from '../kernel/parked.ts';
 import type { Origin } from '../messages/origin.ts';
 
 /*
@@ -19,6 +20,8 @@ export interface GateQuestion {
   readonly attempt: number;
   readonly maxInputTokens: number;
   readonly maxOutputTokens: number;
+  /** About how many tokens its input has. */
+  readonly estimateTokens?: () => number | Promise<number>;
   /** Ends every wait: the lease is lost, the handler's time is over, the user gave up. */
   readonly signal: AbortSignal;
 }
@@ -41,6 +44,8 @@ export type GateEnd =
 /** Leave to make one request. `end` is called once, whatever happens. */
 export interface GatePass {
   end(end: GateEnd): void;
+  /** What becomes of the work instead of counting the failure against it: the request was the gate's own trial. */
+  parkedBy?(failure: string): Parked | undefined;
 }
 
 /** One condition on requests to models. */
@@ -52,9 +57,19 @@ export interface CallGate {
 /** Passes the gates in order; when one refuses, those already passed are told that nothing was sent. */
 export async function passGates(gates: readonly CallGate[], question: GateQuestion): Promise<GatePass> {
   const passes: GatePass[] = [];
+  let hasEnded = false;
   const all: GatePass = {
     end: (end) => {
-      for (const pass of passes.splice(0)) pass.end(end);
+      if (hasEnded) return;
+      hasEnded = true;
+      for (const pass of passes) pass.end(end);
+    },
+    parkedBy: (failure) => {
+      for (const pass of passes) {
+        const parked = pass.parkedBy?.(failure);
+        if (parked !== undefined) return parked;
+      }
+      return undefined;
     },
   };
   try {

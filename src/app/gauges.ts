@@ -1,13 +1,21 @@
 import type { QueueDriver } from '../drivers/queue/queue.ts';
 import type { CallLedger } from '../ledger/call-ledger.ts';
 import type { ExportLedger } from '../ledger/export-ledger.ts';
+import {
+  type BacklogCount,
+  type StageBacklog,
+  backlogStates,
+  drainSeconds,
+} from '../ledger/stage-backlog.ts';
 import type { StageCount, SweepLedger } from '../ledger/sweep-ledger.ts';
+import { lanes } from '../pipeline/lane.ts';
 import type { RegisteredStage, StageRegistry } from '../pipeline/stage-registry.ts';
 import type { MillraceMetrics } from '../telemetry/metrics.ts';
 
 export interface GaugeSources {
   readonly metrics: MillraceMetrics;
   readonly sweeps: SweepLedger;
+  readonly backlog: StageBacklog;
   readonly exports: ExportLedger;
   readonly calls: CallLedger;
   readonly queues: QueueDriver;
@@ -25,8 +33,10 @@ export class GaugeReader {
   /** One reading; there never is more to do at once. */
   async read(): Promise<false> {
     const { metrics, sweeps, exports, calls, registry } = this.#sources;
-    const [counts, backlog, open] = await Promise.all([
+    const [counts, backlogs, rates, backlog, open] = await Promise.all([
       sweeps.count({ all: false }),
+      this.#sources.backlog.count(),
+      this.#sources.backlog.endRates(),
       exports.backlog(),
       calls.measure(),
     ]);
@@ -34,7 +44,10 @@ export class GaugeReader {
     metrics.set('export_lag_seconds', {}, backlog.oldestSeconds);
     metrics.set('calls_unsettled', {}, open.unsettled);
     metrics.set('origin_coverage_ratio', {}, open.coverage);
-    for (const stage of registry.stages) await this.#readStage(stage, counts);
+    for (const stage of registry.stages) {
+      await this.#readStage(stage, counts);
+      this.#setBacklog(stage, backlogs, rates);
+    }
     return false;
   }
 
@@ -46,11 +59,32 @@ export class GaugeReader {
     metrics.set('queue_jobs', { ...labels, state: 'delayed' }, jobs.delayed);
     metrics.set('queue_jobs', { ...labels, state: 'active' }, jobs.active);
     const ofStage = counts.filter((count) => count.stage === definition.name);
-    const pending = ofStage.find((count) => count.state === 'pending');
     const dead = ofStage.find((count) => count.state === 'dead_lettered');
-    metrics.set('queue_oldest_waiting_seconds', labels, Math.max(0, pending?.oldestSeconds ?? 0));
     metrics.set('dlq_depth', labels, dead?.count ?? 0);
     metrics.set('dlq_oldest_age_seconds', labels, Math.max(0, dead?.oldestSeconds ?? 0));
+  }
+
+  #setBacklog(
+    { definition }: RegisteredStage,
+    counts: readonly BacklogCount[],
+    rates: ReadonlyMap<string, number>,
+  ): void {
+    const { metrics } = this.#sources;
+    const labels = { owner: definition.owner, stage: definition.name };
+    const ofStage = counts.filter((count) => count.stage === definition.name);
+    for (const lane of lanes) {
+      for (const state of backlogStates) {
+        const found = ofStage.find((count) => count.lane === lane && count.state === state);
+        metrics.set('stage_backlog', { ...labels, lane, state }, found?.count ?? 0);
+      }
+    }
+    const due = ofStage.filter((count) => count.state === 'ready');
+    const ready = due.reduce((sum, { count }) => sum + count, 0);
+    const oldestSeconds = Math.max(0, ...due.map((count) => count.oldestSeconds));
+    const endsPerSecond = rates.get(definition.name) ?? 0;
+    metrics.set('queue_oldest_waiting_seconds', labels, oldestSeconds);
+    metrics.set('stage_backlog_seconds', labels, drainSeconds({ ready, endsPerSecond, oldestSeconds }));
+    metrics.set('stage_drain_slo_seconds', labels, definition.drainWithinMs / 1000);
   }
 }
 

@@ -1,6 +1,8 @@
 import type { CallLedger, CallTotals } from '../ledger/call-ledger.ts';
 import type { ExportLedger } from '../ledger/export-ledger.ts';
+import type { Holds, ListedHold } from '../ledger/holds.ts';
 import type { MessageState } from '../ledger/message-state.ts';
+import type { ParkedMessages } from '../ledger/parked-messages.ts';
 import type { SweepLedger } from '../ledger/sweep-ledger.ts';
 
 /** How many messages are in which state, over all stages. */
@@ -21,20 +23,34 @@ export interface HostStatus {
   readonly calls: CallTotals;
   /** What has not reached the column store yet. */
   readonly unexportedRecords: number;
+  /** What operators have stopped, oldest first, with how many messages wait for it. */
+  readonly holds: readonly ListedHold[];
+  /** Pending messages that wait for something to be lifted, by its kind ("hold", "budget"). */
+  readonly parked: Readonly<Record<string, number>>;
 }
 
 export interface StatusSources {
   readonly sweeps: SweepLedger;
   readonly calls: CallLedger;
   readonly exports: ExportLedger;
+  readonly holds: Holds;
+  readonly parked: ParkedMessages;
 }
 
 /** Counts and sums as they stand. Reads the whole ledger: for people, not for loops. */
-export async function readHostStatus({ sweeps, calls, exports }: StatusSources): Promise<HostStatus> {
-  const [counts, totals, backlog] = await Promise.all([
+export async function readHostStatus({
+  sweeps,
+  calls,
+  exports,
+  holds,
+  parked,
+}: StatusSources): Promise<HostStatus> {
+  const [counts, totals, backlog, standing, waiting] = await Promise.all([
     sweeps.count({ all: true }),
     calls.totals(),
     exports.backlog(),
+    holds.list(),
+    parked.counts(),
   ]);
   const names = [...new Set(counts.map((count) => count.stage))].toSorted();
   return {
@@ -50,6 +66,8 @@ export async function readHostStatus({ sweeps, calls, exports }: StatusSources):
     }),
     calls: totals,
     unexportedRecords: backlog.records,
+    holds: standing,
+    parked: waiting,
   };
 }
 

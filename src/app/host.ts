@@ -5,31 +5,33 @@ import { type Clock, systemClock } from '../kernel/clock.ts';
 import { CallLedger } from '../ledger/call-ledger.ts';
 import { DeadLetters } from '../ledger/dead-letters.ts';
 import { ExportLedger } from '../ledger/export-ledger.ts';
-import type { FlushObserver } from '../ledger/group-commit.ts';
+import type { FlushObserver } from '../ledger/flush-observer.ts';
 import { MessageLedger } from '../ledger/message-ledger.ts';
-import { prune } from '../ledger/retention.ts';
+import { StageBacklog } from '../ledger/stage-backlog.ts';
 import { SweepLedger } from '../ledger/sweep-ledger.ts';
-import { AbandonedCalls } from '../models/abandoned-calls.ts';
 import { ModelGateway } from '../models/model-gateway.ts';
-import { type ProviderConfig, ProviderRegistry } from '../models/provider-registry.ts';
+import type { ProviderConfig } from '../models/provider-registry.ts';
 import { DeadLetterOffice } from '../operations/dead-letter-office.ts';
 import { Admissions } from '../pipeline/admissions.ts';
+import { StageGates } from '../pipeline/stage-gates.ts';
 import { LeaseKeeper } from '../pipeline/lease-keeper.ts';
 import { MessageBodies } from '../pipeline/message-bodies.ts';
 import { MessageRunner } from '../pipeline/message-runner.ts';
 import { Publisher } from '../pipeline/publisher.ts';
 import { type RegisteredStage, StageRegistry } from '../pipeline/stage-registry.ts';
-import { StageWorker } from '../pipeline/stage-worker.ts';
-import { Sweeper } from '../pipeline/sweeper.ts';
+import { StageWorkers } from '../pipeline/stage-workers.ts';
 import { UsageExporter } from '../pipeline/usage-exporter.ts';
-import { packagedPriceBook } from '../pricing/packaged-price-book.ts';
-import { readOverlayFile } from '../pricing/overlay.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { metricCatalogue } from '../telemetry/metric-catalogue.ts';
 import { type MillraceMetrics, createMetrics } from '../telemetry/metrics.ts';
 import { type Tracing, startTracing } from '../telemetry/tracing.ts';
+import { BudgetWatch } from './budget-watch.ts';
 import type { Configuration } from './configuration.ts';
+import { EventLoopLag } from './event-loop-lag.ts';
 import { GaugeReader, initialiseSeries } from './gauges.ts';
+import { HostHolds } from './host-holds.ts';
+import { HostModels } from './host-models.ts';
+import { HostRelay, type MakeLoop } from './host-relay.ts';
 import { measuredPayloads } from './measured-payloads.ts';
 import { type Stores, openStores } from './stores.ts';
 import { version } from './version.ts';
@@ -48,13 +50,6 @@ export interface HostOptions {
   readonly modelProviders?: Readonly<Record<string, ProviderConfig>>;
 }
 
-// Every turn of a chore renews it. While it outlives a relay that died, nobody sweeps: a dead worker's messages would
-// wait for that on top of their own leases.
-const roleLeaseMs = 5000;
-const hourMs = 3_600_000;
-const dayMs = 24 * hourMs;
-const pruneSlice = 1000;
-
 export class Host {
   readonly configuration: Configuration;
   readonly stores: Stores;
@@ -66,38 +61,53 @@ export class Host {
   readonly calls: CallLedger;
   readonly exports: ExportLedger;
   readonly sweeps: SweepLedger;
+  readonly #backlog: StageBacklog;
   readonly exporter: UsageExporter;
   readonly gateway: ModelGateway;
   readonly deadLetters: DeadLetterOffice;
+  readonly budgets: BudgetWatch;
+  readonly holds: HostHolds;
   readonly #publisher: Publisher;
   readonly #keeper: LeaseKeeper;
   readonly #runner: MessageRunner;
   readonly #clock: Clock;
-  readonly #abandoned: AbandonedCalls;
-  #workers: readonly StageWorker[] = [];
+  readonly #stageGates: StageGates;
+  readonly #lag = new EventLoopLag();
+  #workers: StageWorkers | undefined;
   #loops: readonly BackgroundLoop[] = [];
   readonly #tracing: Tracing;
-  readonly #worker: string;
+  readonly #models: HostModels;
+  readonly #relay: HostRelay;
   #stopping: Promise<void> | undefined;
 
   private constructor(parts: HostParts) {
-    const { configuration, logger, clock, stores, registry, metrics, tracing, gateway, worker } = parts;
+    const { configuration, logger, clock, stores, registry, metrics, tracing, worker, models } = parts;
+    const { gateway } = models;
     this.configuration = configuration;
     this.stores = stores;
     this.logger = logger;
     this.metrics = metrics;
     this.registry = registry;
     this.gateway = gateway;
-    this.calls = parts.calls;
+    this.calls = models.calls;
+    this.#models = models;
     this.#tracing = tracing;
-    this.#worker = worker;
     this.messages = new MessageLedger({ database: stores.database, clock, worker, onFlush: parts.onFlush });
     this.exports = new ExportLedger(stores.database);
     this.sweeps = new SweepLedger(stores.database);
+    this.#backlog = new StageBacklog(stores.database);
     this.#publisher = new Publisher({ queues: stores.queues, clock, logger, metrics });
     const bodies = new MessageBodies(stores.payloads, configuration.messages);
     const publisher = this.#publisher;
-    this.admissions = new Admissions({ ledger: this.messages, registry, bodies, publisher, clock });
+    this.budgets = models.budgets;
+    this.admissions = new Admissions({
+      ledger: this.messages,
+      registry,
+      bodies,
+      publisher,
+      clock,
+      budgets: models.budgets.admission,
+    });
     this.deadLetters = new DeadLetterOffice({
       ledger: new DeadLetters(stores.database),
       bodies,
@@ -111,8 +121,20 @@ export class Host {
       renew: (held) => this.messages.renew(held),
       onLost: () => metrics.increment('lease_lost_total', {}),
     });
+    this.holds = new HostHolds({
+      database: stores.database,
+      clock,
+      metrics,
+      logger,
+      publisher,
+      leases: this.#keeper,
+      gateway,
+      registry,
+      workers: () => this.#workers?.all ?? [],
+    });
     this.#runner = new MessageRunner({
       ledger: this.messages,
+      backlog: this.#backlog,
       gateway,
       keeper: this.#keeper,
       bodies,
@@ -122,6 +144,7 @@ export class Host {
       random: Math.random,
       logger,
       metrics,
+      onParked: (stage, delayMs) => parts.stageGates.find(stage)?.parked(delayMs),
     });
     this.exporter = new UsageExporter({
       ledger: this.exports,
@@ -132,7 +155,22 @@ export class Host {
       batchRows: configuration.exporter.batchRows,
     });
     this.#clock = clock;
-    this.#abandoned = parts.abandoned;
+    this.#stageGates = parts.stageGates;
+    this.#relay = new HostRelay({
+      configuration,
+      stores,
+      sweeps: this.sweeps,
+      exporter: this.exporter,
+      abandoned: models.abandoned,
+      budgets: models.budgets,
+      holds: this.holds,
+      publisher,
+      registry,
+      clock,
+      logger,
+      metrics,
+      worker,
+    });
   }
 
   /** Opens the stores and composes the services; no work is taken before `start`. */
@@ -152,14 +190,6 @@ export class Host {
     options: HostOptions & { readonly stores: Stores; readonly worker?: string },
   ): Promise<Host> {
     const { configuration, logger, clock = systemClock, stores, worker = workerName() } = options;
-    const providers = new ProviderRegistry({
-      ...configuredProviders(configuration),
-      ...options.modelProviders,
-    });
-    const { priceOverlay, inlineAnswerBytes } = configuration.models;
-    const pricer = packagedPriceBook(
-      priceOverlay === undefined ? {} : { overlay: await readOverlayFile(priceOverlay) },
-    );
     const metrics = createMetrics(metricCatalogue, { processMetrics: true });
     const { endpoint, sampleRatio } = configuration.tracing;
     const tracing = startTracing({
@@ -173,17 +203,18 @@ export class Host {
       metrics.observe('ledger_group_commit_size', { operation }, size);
       metrics.observe('ledger_group_commit_seconds', { operation }, durationMs / 1000);
     };
-    const calls = new CallLedger({ database: stores.database, clock, onFlush });
-    const gateway = new ModelGateway({
-      ledger: calls,
-      pricer,
-      registry: providers,
+    const stageGates = new StageGates(clock);
+    const models = await HostModels.compose({
+      configuration,
+      modelProviders: options.modelProviders,
+      database: stores.database,
       payloads,
-      maxInlineAnswerBytes: inlineAnswerBytes,
-      metrics,
-      logger,
+      stageGates,
       clock,
-      ...(endpoint === undefined ? {} : { tracer: tracing.tracer }),
+      logger,
+      metrics,
+      tracing,
+      onFlush,
     });
     return new Host({
       configuration,
@@ -194,10 +225,9 @@ export class Host {
       metrics,
       tracing,
       worker,
-      calls,
+      models,
       onFlush,
-      gateway,
-      abandoned: new AbandonedCalls({ ledger: calls, clock }),
+      stageGates,
     });
   }
 
@@ -212,6 +242,7 @@ export class Host {
     const { configuration, metrics, logger, stores, sweeps, registry } = this;
     registry.register(stages);
     initialiseSeries(metrics, { version, roles: configuration.roles, stages });
+    await this.budgets.begin();
     for (const warning of await stores.queues.warnings())
       logger.warn({ warning }, 'the queue store could break a promise');
     if (stores.isEmbedded) {
@@ -219,19 +250,24 @@ export class Host {
       if (freed > 0)
         logger.info({ messages: freed }, 'messages that the last run left unfinished are taken up again');
     }
-    this.#loops = this.#makeLoops(this.#clock, this.#abandoned);
+    this.#loops = this.#makeLoops();
     for (const loop of this.#loops) loop.start();
+    this.#models.start();
     if (!configuration.roles.includes('worker')) return;
-    const runner = this.#runner;
-    const { concurrency } = configuration.worker;
-    this.#workers = stages.map(
-      ({ definition, handler }) =>
-        new StageWorker(
-          { definition: concurrency === undefined ? definition : { ...definition, concurrency }, handler },
-          { queues: stores.queues, runner, logger, metrics },
-        ),
-    );
-    for (const worker of this.#workers) await worker.start();
+    this.#workers = new StageWorkers({
+      queues: stores.queues,
+      runner: this.#runner,
+      publisher: this.#publisher,
+      clock: this.#clock,
+      gates: this.#stageGates,
+      concurrency: configuration.worker.concurrency,
+      readLagMs: () => this.#lag.readMs(),
+      logger,
+      metrics,
+    });
+    await this.holds.watcher.look();
+    await this.#workers.start(stages);
+    this.#lag.start();
   }
 
   /** Resolves when the queue was told of everything that was written so far. */
@@ -245,86 +281,42 @@ export class Host {
     const grace = setTimeout(() => {
       this.#keeper.abortAll(new AppError('MILLRACE_LEASE_LOST', 'The host stops and the grace time is over'));
     }, configuration.shutdownGraceMs);
-    await Promise.all(this.#workers.map((worker) => worker.stop()));
+    await this.#workers?.stop();
     clearTimeout(grace);
     for (const loop of this.#loops) await loop.stop();
+    this.#lag.stop();
     await this.#keeper.close();
+    await this.#models.stop();
     await this.#publisher.drain();
-    if (configuration.roles.includes('relay')) await this.#lastExport();
+    if (configuration.roles.includes('relay')) await this.#relay.lastExport();
     await this.#tracing
       .shutdown()
       .catch((error: unknown) => logger.warn({ error }, 'the last spans were not exported'));
     await this.stores.close();
   }
 
-  /** What the stopping workers settled still goes out; if it cannot, it waits in the ledger for the next start. */
-  async #lastExport(): Promise<void> {
-    try {
-      if (await this.#holdsRelay()) await this.exporter.drain();
-      await this.sweeps.releaseRole('relay', this.#worker);
-    } catch (error) {
-      this.logger.warn({ error }, 'the last usage records wait in the ledger for the next start');
-    }
-  }
-
-  /**
-   * One process at a time: two would only get in each other's way. Embedded, there is only this one, which need not
-   * wait until the lease of one that was killed runs out.
-   */
-  async #holdsRelay(): Promise<boolean> {
-    return this.stores.isEmbedded || (await this.sweeps.holdRole('relay', this.#worker, roleLeaseMs));
-  }
-
-  #makeLoops(clock: Clock, abandoned: AbandonedCalls): readonly BackgroundLoop[] {
-    const { configuration, stores, sweeps, exporter, logger, metrics, registry } = this;
+  #makeLoops(): readonly BackgroundLoop[] {
+    const { configuration, stores, sweeps, logger, metrics, registry } = this;
+    const clock = this.#clock;
     const onError = (error: unknown, name: string): void =>
       logger.error({ error, loop: name }, 'a background loop failed; it goes on');
-    const loop = (name: string, pauseMs: number, turn: () => Promise<boolean>): BackgroundLoop =>
+    const loop: MakeLoop = (name, pauseMs, turn) =>
       new BackgroundLoop({ name, clock, pauseMs, turn, onError });
     const gauges = new GaugeReader({
       metrics,
       sweeps,
+      backlog: this.#backlog,
       exports: this.exports,
       calls: this.calls,
       queues: stores.queues,
       registry,
     });
-    const always = [loop('gauges', 2000, () => gauges.read())];
-    if (!configuration.roles.includes('relay')) return always;
-    const sweeper = new Sweeper({
-      ledger: sweeps,
-      queues: stores.queues,
-      publisher: this.#publisher,
-      registry,
-      logger,
-      metrics,
-    });
-    const alone = (turn: () => Promise<boolean>) => async (): Promise<boolean> =>
-      (await this.#holdsRelay()) && (await turn());
-    const { finishedDays, exportedDays } = configuration.retention;
-    const ages = { finishedMs: finishedDays * dayMs, exportedMs: exportedDays * dayMs };
     return [
-      ...always,
-      loop(
-        'sweep',
-        configuration.sweeper.pauseMs,
-        alone(() => sweeper.sweep()),
-      ),
-      loop(
-        'export',
-        configuration.exporter.pauseMs,
-        alone(() => exporter.exportNext()),
-      ),
-      loop(
-        'abandoned calls',
-        5000,
-        alone(async () => (await abandoned.settleAbandoned()) > 0),
-      ),
-      loop(
-        'retention',
-        hourMs,
-        alone(async () => Object.values(await prune(stores.database, ages, pruneSlice)).includes(pruneSlice)),
-      ),
+      loop('gauges', 2000, () => gauges.read()),
+      loop('budgets', 1000, () => this.budgets.look()),
+      this.holds.watchLoop(loop),
+      loop('concurrency', 250, async () => (await this.#workers?.adapt()) ?? false),
+      ...(configuration.roles.includes('relay') ? this.#relay.loops(loop) : []),
     ];
   }
 }
@@ -342,32 +334,8 @@ interface HostParts {
   readonly registry: StageRegistry;
   readonly metrics: MillraceMetrics;
   readonly tracing: Tracing;
-  readonly gateway: ModelGateway;
-  readonly abandoned: AbandonedCalls;
-  readonly calls: CallLedger;
+  readonly models: HostModels;
+  readonly stageGates: StageGates;
   readonly worker: string;
   readonly onFlush: FlushObserver;
-}
-
-/** The providers of the configuration: named ones, and the two whose keys are set. */
-function configuredProviders({ models }: Configuration): Readonly<Record<string, ProviderConfig>> {
-  const { openaiApiKey, anthropicApiKey, providers } = models;
-  return {
-    ...(openaiApiKey === undefined ? {} : { openai: { kind: 'openai' as const, apiKey: openaiApiKey } }),
-    ...(anthropicApiKey === undefined
-      ? {}
-      : { anthropic: { kind: 'anthropic' as const, apiKey: anthropicApiKey } }),
-    ...withoutUndefined(providers),
-  };
-}
-
-function withoutUndefined(providers: Configuration['models']['providers']): Record<string, ProviderConfig> {
-  return Object.fromEntries(
-    Object.entries(providers).map(([name, provider]) => [
-      name,
-      Object.fromEntries(
-        Object.entries(provider).filter(([, value]) => value !== undefined),
-      ) as unknown as ProviderConfig,
-    ]),
-  );
 }

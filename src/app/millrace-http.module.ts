@@ -1,5 +1,6 @@
 import { type DynamicModule, Inject, Module, type OnModuleDestroy } from '@nestjs/common';
 import { ApiKeys } from '../costs/api-keys.ts';
+import { BudgetReports } from '../costs/budget-reports.ts';
 import { CostReports } from '../costs/cost-reports.ts';
 import { MessageAccounts } from '../costs/message-accounts.ts';
 import { systemClock } from '../kernel/clock.ts';
@@ -40,10 +41,12 @@ function servicesOf(host: Host): HttpServices {
       store: columns,
       exportLagSeconds: async () => (await host.exports.backlog()).oldestSeconds,
     }),
+    budgetReports: new BudgetReports(host.budgets.ledger),
     apiKeys: new ApiKeys({ database, clock }),
     messageAccounts: new MessageAccounts(database),
     eventIntake: new EventIntake(host.admissions),
     deadLetters: host.deadLetters,
+    holds: host.holds.office,
     readiness: new Readiness({
       clock,
       checks: [

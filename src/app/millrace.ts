@@ -3,6 +3,7 @@ import type { MessageVersion } from '../messages/message-type.ts';
 import type { AdmissionReceipt, AdmitOptions } from '../pipeline/admissions.ts';
 import type { DeadLetterOffice } from '../operations/dead-letter-office.ts';
 import type { DataOf } from '../pipeline/stage-context.ts';
+import type { HoldOffice } from '../operations/hold-office.ts';
 import type { Host } from './host.ts';
 import { type HostStatus, readHostStatus } from './host-status.ts';
 
@@ -21,8 +22,8 @@ export class Millrace {
 
   /**
    * Admits a message: checked, durable in the ledger, its stage woken. Throws MILLRACE_ORIGIN_INVALID,
-   * MILLRACE_MESSAGE_INVALID, MILLRACE_MESSAGE_TYPE_UNKNOWN, MILLRACE_MESSAGE_VERSION_UNSUPPORTED or
-   * MILLRACE_MESSAGE_TOO_LARGE, with nothing written.
+   * MILLRACE_MESSAGE_INVALID, MILLRACE_MESSAGE_TYPE_UNKNOWN, MILLRACE_MESSAGE_VERSION_UNSUPPORTED,
+   * MILLRACE_MESSAGE_TOO_LARGE or MILLRACE_BUDGET_EXHAUSTED, with nothing written.
    */
   admit<Version extends MessageVersion>(
     version: Version,
@@ -35,6 +36,11 @@ export class Millrace {
   /** Messages that were given up on: to be looked at, replayed, discarded. */
   get deadLetters(): DeadLetterOffice {
     return this.#host.deadLetters;
+  }
+
+  /** What operators have stopped: to be looked at, placed, lifted. */
+  get holds(): HoldOffice {
+    return this.#host.holds.office;
   }
 
   /** Whether nothing is pending or being worked on. */
@@ -50,6 +56,7 @@ export class Millrace {
 
   /** Counts and sums as they stand. Reads the whole ledger: for people, not for loops. */
   status(): Promise<HostStatus> {
-    return readHostStatus(this.#host);
+    const { sweeps, calls, exports, holds } = this.#host;
+    return readHostStatus({ sweeps, calls, exports, holds: holds.holds, parked: holds.parked });
   }
 }

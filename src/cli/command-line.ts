@@ -1,10 +1,12 @@
 import { Command, CommanderError } from 'commander';
 import { version } from '../app/version.ts';
 import { type Bind, type CommandContext, exitCodes } from './command-context.ts';
+import { addBudgetsCommand } from './budgets-command.ts';
 import { addCostsCommand } from './costs-command.ts';
 import { addDeadLettersCommand } from './dead-letters-command.ts';
 import { addDemoCommand } from './demo/demo-command.ts';
 import { describeError } from './describe-error.ts';
+import { addHoldsCommands } from './holds-commands.ts';
 import { addKeysCommand } from './keys-command.ts';
 import { addMigrateCommand } from './migrate-command.ts';
 import { addPricesCommand } from './prices-command.ts';
@@ -51,7 +53,9 @@ function commandsOf(context: CommandContext, bind: Bind): Command {
     addMigrateCommand,
     addStatusCommand,
     addCostsCommand,
+    addBudgetsCommand,
     addDeadLettersCommand,
+    addHoldsCommands,
     addPricesCommand,
     addKeysCommand,
     addSimulatorCommand,

@@ -1,4 +1,3 @@
-import { userInfo } from 'node:os';
 import type { Command } from 'commander';
 import { parseRequest } from '../costs/request-faults.ts';
 import { AppError } from '../kernel/app-error.ts';
@@ -24,6 +23,7 @@ import {
   withStoreOptions,
 } from './command-context.ts';
 import { deadLetterText, listText, operatedText, planText } from './dead-letters-text.ts';
+import { operatorName } from './operator-name.ts';
 
 interface FilterOptions extends StoreOptions {
   readonly stage?: readonly string[];
@@ -150,7 +150,7 @@ async function replayLetters(
     return exitCodes.ok;
   }
   const result = await withOffice(context, options, true, (office) =>
-    office.replay(request, { actor: actorOf(options) }),
+    office.replay(request, { actor: operatorName(options.actor) }),
   );
   print(context, options.json === true ? json(result) : operatedText('replayed', result));
   return exitCodes.ok;
@@ -163,7 +163,7 @@ async function discardLetters(
 ): Promise<number> {
   const request = parseRequest(discardRequestSchema, selectionOf(ids, options));
   const result = await withOffice(context, options, false, (office) =>
-    office.discard(request, { actor: actorOf(options) }),
+    office.discard(request, { actor: operatorName(options.actor) }),
   );
   print(context, options.json === true ? json(result) : operatedText('discarded', result));
   return exitCodes.ok;
@@ -216,10 +216,6 @@ function selectionOf(ids: readonly string[], options: OperateOptions): Readonly<
 
 function given(options: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
-}
-
-function actorOf({ actor }: OperateOptions): string {
-  return `cli:${actor ?? userInfo().username}`;
 }
 
 function json(value: unknown): string {

@@ -1,9 +1,14 @@
 import type { Command } from 'commander';
+import { ModelHealthStore, type TroubledModel } from '../admission/model-health-store.ts';
 import { type HostStatus, readHostStatus } from '../app/host-status.ts';
 import { formatUsd } from '../kernel/money.ts';
 import { CallLedger } from '../ledger/call-ledger.ts';
 import { ExportLedger } from '../ledger/export-ledger.ts';
+import { Holds } from '../ledger/holds.ts';
+import { ParkedMessages } from '../ledger/parked-messages.ts';
 import { SweepLedger } from '../ledger/sweep-ledger.ts';
+import { circuitsText } from './circuits-text.ts';
+import { holdListDocument } from '../operations/hold-documents.ts';
 import {
   type Bind,
   type CommandContext,
@@ -13,37 +18,46 @@ import {
   type StoreOptions,
   withStoreOptions,
 } from './command-context.ts';
+import { holdLines } from './holds-text.ts';
 import { formatCount, renderTable, type TableColumn } from './text-table.ts';
 
 interface StatusOptions extends StoreOptions {
   readonly json?: boolean;
 }
 
-/** `millrace status`: messages by stage, calls, and what the ledger says they cost. */
+/** `millrace status`: messages by stage, what is held, calls, and what the ledger says they cost. */
 export function addStatusCommand(program: Command, context: CommandContext, bind: Bind): void {
   withStoreOptions(program.command('status'))
-    .description('messages by stage and state, calls, and what they cost')
+    .description('messages by stage and state, what is held, calls, and what they cost')
     .option('--json', 'one JSON object')
     .action(bind((options: StatusOptions) => showStatus(context, options)));
 }
 
 async function showStatus(context: CommandContext, options: StatusOptions): Promise<number> {
   const { withExistingStores } = await import('../app/operator-stores.ts');
-  const status = await withExistingStores(configurationOf(context, options), ({ database }) =>
-    readHostStatus({
-      sweeps: new SweepLedger(database),
-      calls: new CallLedger({ database, clock: context.clock }),
-      exports: new ExportLedger(database),
-    }),
+  const [status, circuits] = await withExistingStores(configurationOf(context, options), ({ database }) =>
+    Promise.all([
+      readHostStatus({
+        sweeps: new SweepLedger(database),
+        calls: new CallLedger({ database, clock: context.clock }),
+        exports: new ExportLedger(database),
+        holds: new Holds({ database, clock: context.clock }),
+        parked: new ParkedMessages(database),
+      }),
+      new ModelHealthStore(database).troubled(),
+    ]),
   );
   print(
     context,
-    options.json === true ? JSON.stringify(statusDocument(status), undefined, 2) : statusText(status),
+    options.json === true
+      ? JSON.stringify({ ...statusDocument(status), circuits }, undefined, 2)
+      : statusText(status, circuits),
   );
   return exitCodes.ok;
 }
 
-function statusDocument({ messages, stages, calls, unexportedRecords }: HostStatus): Record<string, unknown> {
+function statusDocument(status: HostStatus): Record<string, unknown> {
+  const { messages, stages, calls, unexportedRecords, holds, parked } = status;
   const { settledUsd, estimatedUsd, estimatedUpperUsd, openUpperUsd, ...counts } = calls;
   return {
     messages,
@@ -56,6 +70,8 @@ function statusDocument({ messages, stages, calls, unexportedRecords }: HostStat
       openUpperUsd: formatUsd(openUpperUsd),
     },
     unexportedRecords,
+    ...holdListDocument(holds),
+    parked,
   };
 }
 
@@ -70,7 +86,8 @@ const columns: readonly TableColumn[] = [
   { title: 'oldest due (s)', align: 'right' },
 ];
 
-function statusText({ stages, calls, unexportedRecords }: HostStatus): string {
+function statusText(status: HostStatus, circuits: readonly TroubledModel[]): string {
+  const { stages, calls, unexportedRecords } = status;
   const rows = stages.map(({ stage, owner, messages, oldestSeconds }) => [
     stage === '' ? '(outputs)' : stage,
     owner,
@@ -88,5 +105,7 @@ function statusText({ stages, calls, unexportedRecords }: HostStatus): string {
     `Calls: ${formatCount(calls.calls)}, of these ${formatCount(calls.failed)} failed, ${formatCount(calls.estimated)} estimated, ${formatCount(calls.unpriced)} unpriced, ${formatCount(open)} open`,
     `Spent: ${formatUsd(calls.settledUsd)} USD${open === 0 ? '' : `, and at most ${formatUsd(calls.openUpperUsd)} USD more by open calls`}`,
     `Not exported yet: ${formatCount(unexportedRecords)} records`,
+    ...(circuits.length === 0 ? [] : [circuitsText(circuits)]),
+    ...holdLines(status),
   ].join('\n');
 }

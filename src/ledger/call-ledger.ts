@@ -1,13 +1,20 @@
 import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
 import type { Clock } from '../kernel/clock.ts';
+import { GroupCommit } from '../kernel/group-commit.ts';
 import { type Uuid, derivedId } from '../kernel/ids.ts';
 import { invariant } from '../kernel/invariant.ts';
-import { type Usd, formatUsd, usd } from '../kernel/money.ts';
+import { type Usd, usd } from '../kernel/money.ts';
 import type { Origin } from '../messages/origin.ts';
-import type { TokenCounts } from '../pricing/token-classes.ts';
+import { abandonCalls, settleLateCalls } from './budget-sql.ts';
+import { BudgetedCalls } from './budgeted-calls.ts';
+import { reservationRow, settlementRow } from './call-rows.ts';
 import * as sql from './call-sql.ts';
-import { type FlushObserver, GroupCommit } from './group-commit.ts';
+import type { FlushObserver } from './flush-observer.ts';
+import type { Reservation, ReserveOutcome } from './reservation.ts';
+import type { CallOutcome, CallSettlement, Settlement } from './settlement.ts';
 import { type OriginColumns, originOfColumns } from './stored-message.ts';
+
+export type { CallOutcome, CallSettlement, Reservation, ReserveOutcome, Settlement };
 
 /*
  * The ledger's half about calls: reserve ─► (request) ─► settle, or, when nobody can say how it went, unsettled.
@@ -16,59 +23,6 @@ import { type OriginColumns, originOfColumns } from './stored-message.ts';
  *       └─────► unsettled    the outcome is unknown (process died, time-out, abort): the upper bound stands
  *                   └──────► settled   the truth came after all: a correction record closes the difference
  */
-
-/** A call about to be made. */
-export interface Reservation {
-  readonly id: Uuid;
-  /** The message it is made for, with the fence of its lease; absent for calls outside a stage. */
-  readonly message: { readonly id: Uuid; readonly fence: number } | undefined;
-  /** For calls outside a stage: who caused it. */
-  readonly origin: Origin | undefined;
-  readonly step: string;
-  readonly ordinal: number;
-  readonly attempt: number;
-  readonly provider: string;
-  readonly model: string;
-  readonly operation: string;
-  readonly tier: string;
-  readonly requestKind: 'single' | 'batch';
-  /** Digest of the canonical request: what was asked. */
-  readonly requestDigest: string;
-  /** What the call can cost at most; undefined when no price is known. */
-  readonly upperBoundUsd: Usd | undefined;
-}
-
-export type CallOutcome = 'ok' | 'error' | 'cancelled' | 'unknown';
-/** How the usage is known: the provider reported it, it was counted by us, it cost nothing, or nobody knows. */
-export type Settlement = 'reported' | 'estimated' | 'free' | 'unsettled';
-
-/** What became of a call. */
-export interface CallSettlement {
-  readonly id: Uuid;
-  readonly state: 'settled' | 'unsettled';
-  readonly outcome: CallOutcome;
-  readonly settlement: Settlement;
-  readonly errorType: string | undefined;
-  readonly answeredModel: string | undefined;
-  readonly tier: string;
-  readonly providerRequestId: string | undefined;
-  readonly tokens: TokenCounts;
-  /** The provider's usage block, as it came. */
-  readonly rawUsage: string | undefined;
-  /** Undefined when unpriced or unsettled. */
-  readonly costUsd: Usd | undefined;
-  /** What it may have cost at most, while that is open: estimated and unsettled calls. */
-  readonly upperBoundUsd: Usd | undefined;
-  readonly priceReference: string | undefined;
-  readonly priceCatalogue: string | undefined;
-  readonly wasteReason: string | undefined;
-  readonly durationMs: number;
-  readonly firstChunkMs: number | undefined;
-  /** The answer to be reused, as JSON or as a reference into the payload store. */
-  readonly answer: { readonly json: string } | { readonly reference: string } | undefined;
-  /** The rendered usage record. */
-  readonly line: string;
-}
 
 /** A call that was made for a message before. */
 export interface RecordedCall {
@@ -94,6 +48,7 @@ export interface AbandonedCall {
   readonly operation: string;
   readonly tier: string;
   readonly requestKind: 'single' | 'batch';
+  readonly fallbackFrom: string | undefined;
   readonly reservedAt: Date;
   readonly upperBoundUsd: Usd | undefined;
   readonly origin: Origin;
@@ -141,11 +96,13 @@ export interface CallLedgerOptions {
 
 export class CallLedger {
   readonly #database: SqlDatabase;
-  readonly #reserve: GroupCommit<Reservation, boolean>;
+  readonly #reserve: GroupCommit<Reservation, ReserveOutcome>;
   readonly #settle: GroupCommit<CallSettlement, boolean>;
+  readonly #budgeted: BudgetedCalls;
 
   constructor({ database, clock, onFlush }: CallLedgerOptions) {
     this.#database = database;
+    this.#budgeted = new BudgetedCalls(database, clock, onFlush);
     this.#reserve = new GroupCommit({
       name: 'reserve',
       clock,
@@ -162,9 +119,10 @@ export class CallLedger {
     });
   }
 
-  /** Makes the call's row durable. False: the lease has passed on (or this very call was made), do not send it. */
-  reserve(reservation: Reservation): Promise<boolean> {
-    return this.#reserve.submit(reservation);
+  /** Makes the call's row durable, with what it takes of its budgets. Unless it is reserved, it must not be sent. */
+  reserve(reservation: Reservation): Promise<ReserveOutcome> {
+    const isBudgeted = reservation.budgets !== undefined && reservation.budgets.length > 0;
+    return isBudgeted ? this.#budgeted.reserve(reservation) : this.#reserve.submit(reservation);
   }
 
   /**
@@ -172,12 +130,14 @@ export class CallLedger {
    * meanwhile; `settleLate` then closes the difference.
    */
   settle(settlement: CallSettlement): Promise<boolean> {
-    return this.#settle.submit(settlement);
+    return settlement.isBudgeted === true
+      ? this.#budgeted.settle(settlement)
+      : this.#settle.submit(settlement);
   }
 
   /** Settles a call that had been given up; its line must be the correction. False: somebody else did. */
   async settleLate(settlement: CallSettlement): Promise<boolean> {
-    const { rows } = await this.#database.query(sql.settleLateCall, [
+    const { rows } = await this.#database.query(settleLateCalls, [
       JSON.stringify([settlementRow(settlement)]),
     ]);
     return rows.length === 1;
@@ -197,7 +157,7 @@ export class CallLedger {
 
   /** Gives calls up as unsettled, with their rendered usage records. Answers how many still were open. */
   async abandon(calls: readonly { readonly id: Uuid; readonly line: string }[]): Promise<number> {
-    const { rows } = await this.#database.query(sql.abandonCalls, [JSON.stringify(calls)]);
+    const { rows } = await this.#database.query(abandonCalls, [JSON.stringify(calls)]);
     return rows.length;
   }
 
@@ -226,12 +186,18 @@ export class CallLedger {
     return rows[0] ?? { unsettled: 0, coverage: 1 };
   }
 
-  async #writeReservations(items: readonly Reservation[]): Promise<boolean[]> {
-    const { rows } = await this.#database.query<{ id: Uuid }>(sql.reserveCalls, [
+  async #writeReservations(items: readonly Reservation[]): Promise<ReserveOutcome[]> {
+    const { rows } = await this.#database.query<{ id: Uuid; hold: Uuid | null }>(sql.reserveCalls, [
       JSON.stringify(items.map((item) => reservationRow(item))),
     ]);
-    const reserved = new Set(rows.map((row) => row.id));
-    return items.map((item) => reserved.delete(item.id));
+    const answered = new Map(rows.map((row) => [row.id, row.hold]));
+    return items.map(({ id }) => {
+      const hold = answered.get(id);
+      if (hold === undefined) return { kind: 'lease_lost' };
+      if (hold !== null) return { kind: 'held', hold };
+      answered.delete(id); // the same call twice in one group: the second is not to be sent
+      return { kind: 'reserved' };
+    });
   }
 
   async #writeSettlements(items: readonly CallSettlement[]): Promise<boolean[]> {
@@ -268,6 +234,7 @@ interface AbandonedCallRow extends OriginColumns {
   readonly operation: string;
   readonly tier: string;
   readonly request_kind: 'single' | 'batch';
+  readonly fallback_from: string | null;
   readonly reserved_at: Date;
   readonly upper_bound_usd: string | null;
   readonly root_id: Uuid;
@@ -292,50 +259,6 @@ interface CallTotalsRow {
   readonly open_upper_usd: string;
   readonly pruned_calls: number;
   readonly pruned_usd: string;
-}
-
-function reservationRow(item: Reservation): Record<string, unknown> {
-  return {
-    id: item.id,
-    message_id: item.message?.id,
-    fence: item.message?.fence,
-    origin: item.origin === undefined ? undefined : JSON.stringify(item.origin),
-    step: item.step,
-    ordinal: item.ordinal,
-    attempt: item.attempt,
-    provider: item.provider,
-    model: item.model,
-    operation: item.operation,
-    tier: item.tier,
-    request_kind: item.requestKind,
-    request_digest: item.requestDigest,
-    upper_bound_usd: amount(item.upperBoundUsd),
-  };
-}
-
-function settlementRow(item: CallSettlement): Record<string, unknown> {
-  return {
-    id: item.id,
-    state: item.state,
-    outcome: item.outcome,
-    settlement: item.settlement,
-    error_type: item.errorType,
-    answered_model: item.answeredModel,
-    tier: item.tier,
-    provider_request_id: item.providerRequestId,
-    tokens: JSON.stringify(item.tokens),
-    raw_usage: item.rawUsage,
-    cost_usd: amount(item.costUsd),
-    upper_bound_usd: amount(item.upperBoundUsd),
-    price_reference: item.priceReference,
-    price_catalogue: item.priceCatalogue,
-    waste_reason: item.wasteReason,
-    duration_ms: Math.round(item.durationMs),
-    first_chunk_ms: item.firstChunkMs === undefined ? undefined : Math.round(item.firstChunkMs),
-    answer: item.answer !== undefined && 'json' in item.answer ? item.answer.json : undefined,
-    answer_ref: item.answer !== undefined && 'reference' in item.answer ? item.answer.reference : undefined,
-    line: item.line,
-  };
 }
 
 function recordedCallOf(row: RecordedCallRow): RecordedCall {
@@ -368,6 +291,7 @@ function abandonedCallOf(row: AbandonedCallRow): AbandonedCall {
     operation: row.operation,
     tier: row.tier,
     requestKind: row.request_kind,
+    fallbackFrom: row.fallback_from ?? undefined,
     reservedAt: row.reserved_at,
     upperBoundUsd: row.upper_bound_usd === null ? undefined : usd(row.upper_bound_usd),
     origin: row.call_origin === null ? originOfColumns(row) : (JSON.parse(row.call_origin) as Origin),
@@ -384,8 +308,4 @@ function abandonedCallOf(row: AbandonedCallRow): AbandonedCall {
             traceParent: row.trace_parent,
           },
   };
-}
-
-function amount(value: Usd | undefined): string | undefined {
-  return value === undefined ? undefined : formatUsd(value);
 }

@@ -1,4 +1,5 @@
 import type { SqlStatement } from '../drivers/sql-database/sql-database.ts';
+import { holdsWork } from './hold-sql.ts';
 
 /* Every statement about calls and about what leaves the ledger for the column store. */
 
@@ -6,52 +7,109 @@ function named(name: string, text: string): SqlStatement {
   return { name, text };
 }
 
+/** What is told of a call about to be made, and its type; every one of them is a column of the call, too. */
+const reservedTypes = {
+  id: 'uuid',
+  message_id: 'uuid',
+  fence: 'int',
+  origin: 'text',
+  step: 'text',
+  ordinal: 'int',
+  attempt: 'int',
+  provider: 'text',
+  model: 'text',
+  operation: 'text',
+  tier: 'text',
+  request_kind: 'text',
+  request_digest: 'text',
+  fallback_from: 'text',
+  upper_bound_usd: 'numeric',
+} as const;
+
+/** The columns of calls about to be made, for json_to_recordset. */
+export const toldReservations = Object.entries(reservedTypes)
+  .map(([column, type]) => `${column} ${type}`)
+  .join(', ');
+
+/** The columns that a reservation writes, besides those that the statement adds. */
+export const reservedColumns = Object.keys(reservedTypes).join(', ');
+
+/** The values of these columns, from a relation. */
+export const reservedValues = (relation: string): string =>
+  Object.keys(reservedTypes)
+    .map((column) => `${relation}.${column}`)
+    .join(', ');
+/** Whether hold `h` stops the call that relation `call` asks for, for the message `m` or, without one, as work of its own. */
+const stopsCall = (call: string): string => `h.scope = 'provider' and h.value = ${call}.provider
+         or h.scope = 'model' and h.value = ${call}.provider || '/' || ${call}.model
+         or (h.aborts or ${call}.message_id is null) and ${holdsWork('h', {
+           stage: 'm.stage',
+           team: `coalesce(m.team, ${call}.origin::json ->> 'team')`,
+           customer: `coalesce(m.customer, ${call}.origin::json ->> 'customer')`,
+           feature: `coalesce(m.feature, ${call}.origin::json ->> 'feature')`,
+           batch: `coalesce(m.batch, ${call}.origin::json ->> 'batch')`,
+         })}`;
+
+/** The hold that stops such a call, or null. Nearly always nothing is held: that is found out once for a whole group. */
+export const holdOfCall = (
+  call: string,
+): string => `case when (select exists (select from millrace.holds)) then (
+       select h.id from millrace.holds h
+       where ${stopsCall(call)}
+       order by h.created_at, h.id limit 1) end`;
+
 /**
  * $1 calls about to be made. A call of a stage is written only while its message's lease is the caller's and
- * still runs; a call outside a stage has no message. Answers the ids that may go out.
+ * still runs; a call outside a stage has no message. A held model or provider stops every call; what holds messages
+ * lets a handler that runs go on, unless the hold aborts. Answers which may go out, and which are held by what; the
+ * others have lost their lease. Nearly always nothing is held: then that is found out once for the whole group.
  */
 export const reserveCalls = named(
   'ledger.reserve_calls',
-  `insert into millrace.calls (id, message_id, fence, origin, step, ordinal, attempt, state, provider, model, operation, tier,
-     request_kind, request_digest, reserved_at, upper_bound_usd)
-   select r.id, r.message_id, r.fence, r.origin, r.step, r.ordinal, r.attempt, 'reserved', r.provider, r.model, r.operation,
-     r.tier, r.request_kind, r.request_digest, clock_timestamp(), r.upper_bound_usd
-   from json_to_recordset($1::json) as r(id uuid, message_id uuid, fence int, origin text, step text, ordinal int, attempt int,
-     provider text, model text, operation text, tier text, request_kind text, request_digest text, upper_bound_usd numeric)
-   left join millrace.messages m on m.id = r.message_id
-   where r.message_id is null
-      or (m.fence = r.fence and m.state = 'leased' and m.lease_until > clock_timestamp())
-   on conflict (id) do nothing
-   returning id`,
+  `with asked as materialized (
+     select r.*, ${holdOfCall('r')} as hold
+     from json_to_recordset($1::json) as r(${toldReservations})
+     left join millrace.messages m on m.id = r.message_id
+     where r.message_id is null
+        or (m.fence = r.fence and m.state = 'leased' and m.lease_until > clock_timestamp())),
+   reserved as (
+     insert into millrace.calls (${reservedColumns}, state, reserved_at)
+     select ${reservedColumns}, 'reserved', clock_timestamp()
+     from asked where hold is null
+     on conflict (id) do nothing
+     returning id)
+   select id, null::uuid as hold from reserved
+   union all
+   select id, hold from asked where hold is not null`,
 );
+
+/** $1 settlements, as a relation. */
+export const toldSettlements = `select * from json_to_recordset($1::json) as s(id uuid, state text, outcome text, settlement text,
+       error_type text, answered_model text, tier text, provider_request_id text, tokens text, raw_usage text, cost_usd numeric,
+       upper_bound_usd numeric, price_reference text, price_catalogue text, waste_reason text, duration_ms int,
+       first_chunk_ms int, answer text, answer_ref text, line text)`;
+
+/** What a settlement s changes in its call. */
+export const settledColumns = `state = s.state, settled_at = clock_timestamp(), outcome = s.outcome, settlement = s.settlement,
+       error_type = s.error_type, answered_model = s.answered_model, tier = s.tier, provider_request_id = s.provider_request_id,
+       tokens = s.tokens, raw_usage = s.raw_usage, cost_usd = s.cost_usd, upper_bound_usd = s.upper_bound_usd,
+       price_reference = s.price_reference, price_catalogue = s.price_catalogue, waste_reason = s.waste_reason,
+       duration_ms = s.duration_ms, first_chunk_ms = s.first_chunk_ms, answer = s.answer, answer_ref = s.answer_ref`;
 
 /** $1 settlements with their rendered usage lines. Only calls that are still reserved; answers their ids. */
 export const settleCalls = named(
   'ledger.settle_calls',
   `with told as materialized (
-     select * from json_to_recordset($1::json) as s(id uuid, state text, outcome text, settlement text, error_type text,
-       answered_model text, tier text, provider_request_id text, tokens text, raw_usage text, cost_usd numeric,
-       upper_bound_usd numeric, price_reference text, price_catalogue text, waste_reason text, duration_ms int,
-       first_chunk_ms int, answer text, answer_ref text, line text)),
+     ${toldSettlements}),
    settled as (
      update millrace.calls c
-     set state = s.state, settled_at = clock_timestamp(), outcome = s.outcome, settlement = s.settlement, error_type = s.error_type,
-       answered_model = s.answered_model, tier = s.tier, provider_request_id = s.provider_request_id, tokens = s.tokens,
-       raw_usage = s.raw_usage, cost_usd = s.cost_usd, upper_bound_usd = s.upper_bound_usd, price_reference = s.price_reference,
-       price_catalogue = s.price_catalogue, waste_reason = s.waste_reason, duration_ms = s.duration_ms,
-       first_chunk_ms = s.first_chunk_ms, answer = s.answer, answer_ref = s.answer_ref
+     set ${settledColumns}
      from told s
      where c.id = s.id and c.state = 'reserved'
      returning c.id, s.line),
    recorded as (
      insert into millrace.outbox (target, line) select 'usage', line from settled)
    select id from settled`,
-);
-
-/** As settleCalls, for one call that was already given up as unsettled; the line is its correction. */
-export const settleLateCall = named(
-  'ledger.settle_late_call',
-  settleCalls.text.replace(`c.state = 'reserved'`, `c.state = 'unsettled' and s.state = 'settled'`),
 );
 
 /** $1 message ids: the calls made for them so far, in order. */
@@ -69,28 +127,13 @@ export const listCalls = named(
 export const listAbandonedCalls = named(
   'ledger.list_abandoned_calls',
   `select c.id, c.message_id, c.fence, c.origin as call_origin, c.step, c.ordinal, c.attempt, c.provider, c.model, c.operation, c.tier, c.request_kind,
-     c.reserved_at, c.upper_bound_usd, m.root_id, m.pipeline, m.stage, m.owner, m.team, m.customer, m.feature, m.batch, m.labels,
+     c.fallback_from, c.reserved_at, c.upper_bound_usd, m.root_id, m.pipeline, m.stage, m.owner, m.team, m.customer, m.feature, m.batch, m.labels,
      m.item, m.trace_parent
    from millrace.calls c left join millrace.messages m on m.id = c.message_id
    where c.state = 'reserved' and c.reserved_at < clock_timestamp() - $1::int * interval '1 millisecond'
      and ((c.message_id is null and c.reserved_at < clock_timestamp() - interval '1 hour')
        or m.fence <> c.fence or m.state <> 'leased' or m.lease_until < clock_timestamp())
    order by c.reserved_at limit $2`,
-);
-
-/** $1 ids with their usage lines: their outcome is unknown; the upper bound stands until they are reconciled. */
-export const abandonCalls = named(
-  'ledger.abandon_calls',
-  `with abandoned as (
-     update millrace.calls c
-     set state = 'unsettled', settled_at = clock_timestamp(), outcome = 'unknown', settlement = 'unsettled', waste_reason = 'aborted'
-     from json_to_recordset($1::json) as a(id uuid)
-     where c.id = a.id and c.state = 'reserved'
-     returning c.id),
-   recorded as (
-     insert into millrace.outbox (target, line)
-     select 'usage', l.line from json_to_recordset($1::json) as l(id uuid, line text) join abandoned using (id))
-   select id from abandoned`,
 );
 
 /** What the ledger says in total, pruned rows included. */

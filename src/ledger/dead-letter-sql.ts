@@ -1,5 +1,6 @@
 import type { SqlStatement } from '../drivers/sql-database/sql-database.ts';
-import { envelopeColumns, unseenGrace } from './message-sql.ts';
+import { envelopeColumns } from './message-sql.ts';
+import { unseenGrace } from './order-sql.ts';
 
 /*
  * Every statement about dead letters. The first thirteen parameters of most are one selection (see `selected`); an

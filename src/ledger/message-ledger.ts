@@ -1,17 +1,12 @@
 import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
 import type { Clock } from '../kernel/clock.ts';
+import { GroupCommit } from '../kernel/group-commit.ts';
 import type { Uuid } from '../kernel/ids.ts';
 import type { MessageEnvelope } from '../messages/message.ts';
-import { type FlushObserver, GroupCommit, type LedgerOperation } from './group-commit.ts';
+import { type ClaimAsk, type ClaimOutcome, Claims } from './claims.ts';
+import type { FlushObserver, LedgerOperation } from './flush-observer.ts';
 import * as sql from './message-sql.ts';
-import { type MessageState, hasEnded } from './message-state.ts';
-import {
-  type LeasedMessage,
-  type MessageRow,
-  type StoredBody,
-  leasedMessageOf,
-  originColumns,
-} from './stored-message.ts';
+import { type StoredBody, originColumns } from './stored-message.ts';
 
 /*
  * The ledger's half about messages. Every method may be called by many at once: their wishes share
@@ -22,6 +17,8 @@ import {
 /** A message to be admitted: the envelope without the times, which are the database's. */
 export interface Admission {
   readonly envelope: Omit<MessageEnvelope, 'createdAt' | 'admittedAt' | 'rootId' | 'parentId'>;
+  /** Messages of the stage with the same key go one after another. */
+  readonly orderKey?: string | undefined;
   readonly body: StoredBody;
   readonly bodyBytes: number;
 }
@@ -39,6 +36,8 @@ export interface Emission {
   readonly stage: string;
   readonly owner: string;
   readonly lane: string;
+  /** Messages of the stage with the same key go one after another. */
+  readonly orderKey?: string | undefined;
   readonly traceParent: string;
   readonly body: StoredBody;
   readonly bodyBytes: number;
@@ -89,14 +88,6 @@ export interface Held {
   readonly leaseMs: number;
 }
 
-/** What came of asking for a lease. */
-export type LeaseOutcome =
-  | { readonly kind: 'leased'; readonly message: LeasedMessage }
-  | { readonly kind: 'not_due'; readonly delayMs: number }
-  | { readonly kind: 'held_by_another' }
-  | { readonly kind: 'ended' }
-  | { readonly kind: 'unknown' };
-
 export interface MessageLedgerOptions {
   readonly database: SqlDatabase;
   readonly clock: Clock;
@@ -107,9 +98,8 @@ export interface MessageLedgerOptions {
 
 export class MessageLedger {
   readonly #database: SqlDatabase;
-  readonly #worker: string;
   readonly #admit: GroupCommit<Admission, AdmissionOutcome>;
-  readonly #lease: GroupCommit<{ id: Uuid; leaseMs: number }, LeaseOutcome>;
+  readonly #claim: GroupCommit<ClaimAsk, ClaimOutcome>;
   readonly #finish: GroupCommit<Finish, boolean>;
   readonly #retry: GroupCommit<Retry, boolean>;
   readonly #end: GroupCommit<End, boolean>;
@@ -117,7 +107,6 @@ export class MessageLedger {
 
   constructor({ database, clock, worker, onFlush }: MessageLedgerOptions) {
     this.#database = database;
-    this.#worker = worker;
     const group = <Item, Result>(
       name: LedgerOperation,
       flush: (items: readonly Item[]) => Promise<readonly Result[]>,
@@ -130,7 +119,8 @@ export class MessageLedger {
         onFlush: (size, durationMs) => onFlush?.(name, size, durationMs),
       });
     this.#admit = group('admit', (items) => this.#writeAdmissions(items));
-    this.#lease = group('lease', (items) => this.#writeLeases(items));
+    const claims = new Claims(database, worker);
+    this.#claim = group('lease', (asks) => claims.answer(asks));
     this.#finish = group('finish', (items) => this.#writeFinishes(items));
     this.#retry = group('fail', (items) => this.#writeRetries(items));
     this.#end = group('fail', (items) => this.#writeEnds(items));
@@ -142,9 +132,9 @@ export class MessageLedger {
     return this.#admit.submit(admission);
   }
 
-  /** Takes the message for `leaseMs`, raising its fence, if it is due and nobody holds it. */
-  lease(id: Uuid, leaseMs: number): Promise<LeaseOutcome> {
-    return this.#lease.submit({ id, leaseMs });
+  /** Takes the next message of the stage that is due for `leaseMs`, raising its fence; says why when there is none. */
+  claim(ask: ClaimAsk): Promise<ClaimOutcome> {
+    return this.#claim.submit(ask);
   }
 
   /** Ends the message with success: result, emissions and outcome record in one transaction. */
@@ -188,7 +178,7 @@ export class MessageLedger {
   async #writeAdmissions(items: readonly Admission[]): Promise<AdmissionOutcome[]> {
     const { rows } = await this.#database.query<{ id: Uuid }>(sql.admitMessages, [
       JSON.stringify(
-        items.map(({ envelope, body, bodyBytes }) => ({
+        items.map(({ envelope, orderKey, body, bodyBytes }, index) => ({
           id: envelope.id,
           source: envelope.source,
           event_id: envelope.eventId,
@@ -203,6 +193,8 @@ export class MessageLedger {
           trace_parent: envelope.traceParent,
           ...bodyColumns(body),
           body_bytes: bodyBytes,
+          order_key: orderKey,
+          place: index - items.length,
         })),
       ),
     ]);
@@ -210,36 +202,13 @@ export class MessageLedger {
     return items.map(({ envelope }) => (takeFirst(written, envelope.id) ? 'admitted' : 'duplicate'));
   }
 
-  async #writeLeases(items: readonly { id: Uuid; leaseMs: number }[]): Promise<LeaseOutcome[]> {
-    const { rows } = await this.#database.query<MessageRow>(sql.leaseMessages, [
-      items.map((item) => item.id),
-      items.map((item) => item.leaseMs),
-      this.#worker,
-    ]);
-    const leased = new Map(rows.map((row) => [row.id, leasedMessageOf(row)]));
-    const missing = items.filter((item) => !leased.has(item.id)).map((item) => item.id);
-    const reasons = missing.length === 0 ? undefined : await this.#explain(missing);
-    return items.map(({ id }) => {
-      const message = leased.get(id);
-      if (message === undefined) return reasons?.get(id) ?? { kind: 'unknown' };
-      leased.delete(id); // the same id twice in one group: the second does not hold it
-      return { kind: 'leased', message };
-    });
-  }
-
-  async #explain(ids: readonly Uuid[]): Promise<Map<Uuid, LeaseOutcome>> {
-    const { rows } = await this.#database.query<{ id: Uuid; state: MessageState; due_in_ms: number }>(
-      sql.explainMessages,
-      [ids],
-    );
-    return new Map(rows.map((row) => [row.id, whyNotLeased(row.state, row.due_in_ms)]));
-  }
-
   async #writeFinishes(items: readonly Finish[]): Promise<boolean[]> {
     const { rows } = await this.#database.query<{ id: Uuid }>(sql.finishMessages, [
       JSON.stringify(items.map(({ id, fence, result }) => ({ id, fence, result }))),
       JSON.stringify(
-        items.flatMap((item) => item.emissions.map((emission) => emissionRow(item.id, emission))),
+        items
+          .flatMap((item) => item.emissions.map((emission) => emissionRow(item.id, emission)))
+          .map((row, index, rows) => ({ ...row, place: index - rows.length })),
       ),
       JSON.stringify(items.map((item) => ({ message_id: item.id, line: item.outcomeLine }))),
     ]);
@@ -288,13 +257,6 @@ export class MessageLedger {
   }
 }
 
-function whyNotLeased(state: MessageState, dueInMs: number): LeaseOutcome {
-  if (hasEnded(state)) return { kind: 'ended' };
-  if (state === 'leased') return { kind: 'held_by_another' };
-  // Due, yet not taken: another transaction had its row locked at that moment.
-  return { kind: 'not_due', delayMs: Math.max(dueInMs, 50) };
-}
-
 function emissionRow(parentId: Uuid, emission: Emission): Record<string, unknown> {
   return {
     id: emission.id,
@@ -309,6 +271,7 @@ function emissionRow(parentId: Uuid, emission: Emission): Record<string, unknown
     trace_parent: emission.traceParent,
     ...bodyColumns(emission.body),
     body_bytes: emission.bodyBytes,
+    order_key: emission.orderKey,
   };
 }
 

@@ -1,4 +1,13 @@
 import type { SqlStatement } from '../drivers/sql-database/sql-database.ts';
+import {
+  dueInTurn,
+  isBehindItsKey,
+  newPlace,
+  releaseEarlier,
+  releaseNext,
+  setAside,
+  unseenGrace,
+} from './order-sql.ts';
 
 /*
  * Every statement about messages. Groups come in as one JSON array and are taken apart by the database:
@@ -10,53 +19,26 @@ function named(name: string, text: string): SqlStatement {
   return { name, text };
 }
 
-/** How long after it was due a message may go unseen before the sweeper wakes it again. */
-export const unseenGrace = `interval '10 seconds'`;
 /** How long after a lease ran out the sweeper looks. */
-const leaseGrace = `interval '1 second'`;
+export const leaseGrace = `interval '1 second'`;
 
 export const envelopeColumns = `m.id, m.root_id, m.parent_id, m.source, m.event_id, m.type, m.version, m.pipeline, m.stage,
   m.owner, m.lane, m.team, m.customer, m.feature, m.batch, m.labels, m.item, m.trace_parent, m.created_at, m.admitted_at,
-  m.body, m.body_ref, m.fence, m.deliveries, m.attempts, m.prior_attempts, m.available_at`;
+  m.body, m.body_ref, m.fence, m.deliveries, m.attempts, m.prior_attempts, m.available_at, m.order_key`;
 
 export const admitMessages = named(
   'ledger.admit_messages',
   `insert into millrace.messages (id, root_id, parent_id, source, event_id, type, version, pipeline, stage, owner, lane,
-     team, customer, feature, batch, labels, item, trace_parent, body, body_ref, body_bytes, state,
+     team, customer, feature, batch, labels, item, trace_parent, body, body_ref, body_bytes, order_key, order_place, state,
      available_at, wake_at, created_at, admitted_at, finished_at)
    select id, id, null, source, event_id, type, version, pipeline, stage, owner, lane,
-     team, customer, feature, batch, labels, item, trace_parent, body, body_ref, body_bytes, 'pending',
-     clock_timestamp(), clock_timestamp() + ${unseenGrace}, clock_timestamp(), clock_timestamp(), null
+     team, customer, feature, batch, labels, item, trace_parent, body, body_ref, body_bytes, order_key, ${newPlace('r')}, 'pending',
+     ${dueInTurn('r')}, clock_timestamp() + ${unseenGrace}, clock_timestamp(), clock_timestamp(), null
    from json_to_recordset($1::json) as r(id uuid, source text, event_id text, type text, version int, pipeline text,
      stage text, owner text, lane text, team text, customer text, feature text, batch text, labels text, item text,
-     trace_parent text, body text, body_ref text, body_bytes int)
+     trace_parent text, body text, body_ref text, body_bytes int, order_key text, place int)
    on conflict (id) do nothing
    returning id`,
-);
-
-/** $1 ids, $2 lease lengths in milliseconds, $3 the worker. Takes what is due, and what another let run out. */
-export const leaseMessages = named(
-  'ledger.lease_messages',
-  `with candidate as (
-     select m.id, u.lease_ms
-     from unnest($1::uuid[], $2::int[]) as u(id, lease_ms) join millrace.messages m on m.id = u.id
-     where (m.state = 'pending' and m.available_at <= clock_timestamp())
-        or (m.state = 'leased' and m.lease_until < clock_timestamp())
-     order by m.id
-     for update of m skip locked)
-   update millrace.messages m
-   set state = 'leased', fence = m.fence + 1, deliveries = m.deliveries + 1, lease_owner = $3, leased_at = clock_timestamp(),
-     lease_until = clock_timestamp() + c.lease_ms * interval '1 millisecond',
-     wake_at = clock_timestamp() + c.lease_ms * interval '1 millisecond' + ${leaseGrace}
-   from candidate c where m.id = c.id
-   returning ${envelopeColumns}`,
-);
-
-/** $1 ids that could not be leased: why not. */
-export const explainMessages = named(
-  'ledger.explain_messages',
-  `select id, state, greatest(0, extract(epoch from (available_at - clock_timestamp())) * 1000)::int as due_in_ms
-   from millrace.messages where id = any($1::uuid[])`,
 );
 
 /** $1 ids, $2 fences, $3 lease lengths. Answers the ids whose lease still was ours. */
@@ -82,24 +64,28 @@ export const finishMessages = named(
        wake_at = null, lease_owner = null, lease_until = null
      from json_to_recordset($1::json) as f(id uuid, fence int, result text)
      where m.id = f.id and m.fence = f.fence and m.state = 'leased'
-     returning m.id, m.root_id, m.source, m.team, m.customer, m.feature, m.batch, m.labels, m.item, m.admitted_at),
+     returning m.id, m.root_id, m.source, m.team, m.customer, m.feature, m.batch, m.labels, m.item, m.admitted_at,
+       m.stage, m.order_key),
    emitted as (
      insert into millrace.messages (id, root_id, parent_id, source, event_id, type, version, pipeline, stage, owner, lane,
-       team, customer, feature, batch, labels, item, trace_parent, body, body_ref, body_bytes, state,
+       team, customer, feature, batch, labels, item, trace_parent, body, body_ref, body_bytes, order_key, order_place, state,
        available_at, wake_at, created_at, admitted_at, finished_at)
      select e.id, d.root_id, d.id, e.source, e.id::text, e.type, e.version, e.pipeline, e.stage, e.owner, e.lane,
-       d.team, d.customer, d.feature, d.batch, d.labels, d.item, e.trace_parent, e.body, e.body_ref, e.body_bytes,
+       d.team, d.customer, d.feature, d.batch, d.labels, d.item, e.trace_parent, e.body, e.body_ref, e.body_bytes, e.order_key, ${newPlace('e')},
        case when e.stage = '' then 'completed' else 'pending' end,
-       clock_timestamp(), case when e.stage <> '' then clock_timestamp() + ${unseenGrace} end, clock_timestamp(), d.admitted_at,
+       ${dueInTurn('e')}, case when e.stage <> '' then clock_timestamp() + ${unseenGrace} end,
+       clock_timestamp(), d.admitted_at,
        case when e.stage = '' then clock_timestamp() end
      from json_to_recordset($2::json) as e(id uuid, parent_id uuid, source text, type text, version int, pipeline text,
-       stage text, owner text, lane text, trace_parent text, body text, body_ref text, body_bytes int)
+       stage text, owner text, lane text, trace_parent text, body text, body_ref text, body_bytes int,
+       order_key text, place int)
      join done d on d.id = e.parent_id
      on conflict (id) do nothing),
    recorded as (
      insert into millrace.outbox (target, line)
      select 'message_outcomes', o.line
-     from json_to_recordset($3::json) as o(message_id uuid, line text) join done d on d.id = o.message_id)
+     from json_to_recordset($3::json) as o(message_id uuid, line text) join done d on d.id = o.message_id),
+   ${releaseNext('done')}
    select id from done`,
 );
 
@@ -113,7 +99,8 @@ export const retryMessages = named(
        wake_at = clock_timestamp() + f.delay_ms * interval '1 millisecond' + ${unseenGrace}
      from json_to_recordset($1::json) as f(id uuid, fence int, delay_ms int)
      where m.id = f.id and m.fence = f.fence and m.state = 'leased'
-     returning m.id, m.fence),
+     returning m.id, m.fence, m.stage, m.order_key, m.order_place),
+   ${releaseEarlier('returned')},
    noted as (
      insert into millrace.failures (message_id, fence, at, code, retryable, detail)
      select r.id, r.fence, clock_timestamp(), f.code, true, f.detail
@@ -131,7 +118,8 @@ export const endMessages = named(
        wake_at = null, lease_owner = null, lease_until = null
      from json_to_recordset($1::json) as f(id uuid, fence int, state text, code text)
      where m.id = f.id and m.fence = f.fence and m.state = 'leased'
-     returning m.id, m.fence),
+     returning m.id, m.fence, m.stage, m.order_key),
+   ${releaseNext('ended')},
    noted as (
      insert into millrace.failures (message_id, fence, at, code, retryable, detail)
      select e.id, e.fence, clock_timestamp(), f.code, false, f.detail
@@ -147,11 +135,14 @@ export const endMessages = named(
 /** $1 ids, $2 fences: handed back without blame (shutdown), to be taken by anyone at once. */
 export const handBackMessages = named(
   'ledger.hand_back_messages',
-  `update millrace.messages m
-   set state = 'pending', lease_owner = null, lease_until = null, available_at = clock_timestamp(), wake_at = clock_timestamp()
-   from unnest($1::uuid[], $2::int[]) as u(id, fence)
-   where m.id = u.id and m.fence = u.fence and m.state = 'leased'
-   returning m.id`,
+  `with returned as (
+     update millrace.messages m
+     set state = 'pending', lease_owner = null, lease_until = null, available_at = clock_timestamp(), wake_at = clock_timestamp()
+     from unnest($1::uuid[], $2::int[]) as u(id, fence)
+     where m.id = u.id and m.fence = u.fence and m.state = 'leased'
+     returning m.id, m.stage, m.order_key, m.order_place),
+   ${releaseEarlier('returned')}
+   select id from returned`,
 );
 
 /**
@@ -160,37 +151,50 @@ export const handBackMessages = named(
  */
 export const parkMessages = named(
   'ledger.park_messages',
-  `update millrace.messages m
-   set state = 'pending', lease_owner = null, lease_until = null, parked_for = p.parked_for,
-     available_at = coalesce(clock_timestamp() + p.delay_ms * interval '1 millisecond', clock_timestamp()),
-     wake_at = case when p.parked_for is null
-       then clock_timestamp() + coalesce(p.delay_ms, 0) * interval '1 millisecond' + ${unseenGrace} else 'infinity' end
-   from json_to_recordset($1::json) as p(id uuid, fence int, delay_ms int, parked_for text)
-   where m.id = p.id and m.fence = p.fence and m.state = 'leased'
-   returning m.id`,
+  `with returned as (
+     update millrace.messages m
+     set state = 'pending', lease_owner = null, lease_until = null, parked_for = p.parked_for,
+       available_at = coalesce(clock_timestamp() + p.delay_ms * interval '1 millisecond', clock_timestamp()),
+       wake_at = case when p.parked_for is null
+         then clock_timestamp() + coalesce(p.delay_ms, 0) * interval '1 millisecond' + ${unseenGrace} else 'infinity' end
+     from json_to_recordset($1::json) as p(id uuid, fence int, delay_ms int, parked_for text)
+     where m.id = p.id and m.fence = p.fence and m.state = 'leased'
+     returning m.id, m.stage, m.order_key, m.order_place),
+   ${releaseEarlier('returned')}
+   select id from returned`,
 );
 
-const wakeColumns = `m.id, m.stage, m.fence, m.lane, m.team, m.customer, m.feature, m.batch, m.labels, m.trace_parent, m.state`;
+/** What it takes to wake a stage for a message `m`; its state is that of the row with the given name. */
+export function wakeColumns(stateOf: string): string {
+  return `m.id, m.stage, m.fence, m.lane, m.team, m.customer, m.feature, m.batch, m.labels, m.trace_parent, ${stateOf}.state`;
+}
 
 /**
- * $1 how many: what should have been seen by now. The next look moves away with how long the message has been due, so
- * that a long backlog is not woken over and over; one whose lease ran out is due since then, however old it is.
+ * $1 how many: what should have been seen by now. A message whose lease ran out is pending again, its fence unchanged:
+ * claims look at pending ones only, and its old holder can end nothing that is not leased. The next look moves away with
+ * how long a message has been due, so that a long backlog is not woken over and over. `state` is what it was.
  */
 export const sweepMessages = named(
   'ledger.sweep_messages',
   `with overdue as (
-     select id from millrace.messages where wake_at < clock_timestamp() order by wake_at limit $1 for update skip locked)
+     select m.id, m.state from millrace.messages m
+     where m.wake_at < clock_timestamp() and (m.state <> 'leased' or m.lease_until < clock_timestamp())
+     order by m.wake_at limit $1 for update skip locked)
    update millrace.messages m
-   set wake_at = clock_timestamp() + least(interval '5 minutes', greatest(${unseenGrace},
-     clock_timestamp() - coalesce(m.lease_until, m.available_at)))
+   set state = 'pending', lease_owner = null, lease_until = null,
+     available_at = case when o.state = 'leased' then clock_timestamp() else m.available_at end,
+     parked_for = case when m.parked_for = '${setAside}' and not ${isBehindItsKey('m')} then null else m.parked_for end,
+     wake_at = clock_timestamp() + case when o.state = 'leased' then ${unseenGrace}
+       else least(interval '5 minutes', greatest(${unseenGrace}, clock_timestamp() - m.available_at)) end
    from overdue o where m.id = o.id
-   returning ${wakeColumns}`,
+   returning ${wakeColumns('o')}, m.parked_for is not null as is_parked`,
 );
 
 /** $1 the last id seen, $2 how many: everything that is open, in slices (the queue's store was emptied). */
 export const listOpenMessages = named(
   'ledger.list_open_messages',
-  `select ${wakeColumns}, greatest(0, extract(epoch from (m.available_at - clock_timestamp())) * 1000)::int as due_in_ms
+  `select ${wakeColumns('m')}, m.parked_for is not null as is_parked,
+     greatest(0, extract(epoch from (m.available_at - clock_timestamp())) * 1000)::int as due_in_ms
    from millrace.messages m where m.wake_at is not null and m.id > $1::uuid order by m.id limit $2`,
 );
 
@@ -198,7 +202,8 @@ export const listOpenMessages = named(
 export const expireAllLeases = named(
   'ledger.expire_all_leases',
   `update millrace.messages
-   set lease_until = clock_timestamp() - interval '1 second', wake_at = clock_timestamp() where state = 'leased' returning id`,
+   set state = 'pending', lease_owner = null, lease_until = null, available_at = clock_timestamp(), wake_at = clock_timestamp()
+   where state = 'leased' returning id`,
 );
 
 const countColumns = `stage, owner, state, count(*)::int as count,

@@ -20,7 +20,7 @@ export type MessageState = (typeof messageStates)[number];
 
 const successors: Readonly<Record<MessageState, readonly MessageState[]>> = {
   pending: ['leased', 'cancelled'],
-  leased: ['leased', 'pending', 'completed', 'dead_lettered', 'cancelled'],
+  leased: ['pending', 'completed', 'dead_lettered', 'cancelled'],
   completed: [],
   dead_lettered: ['pending'],
   cancelled: [],

@@ -17,6 +17,8 @@ export interface Pruned {
   readonly calls: number;
   readonly messages: number;
   readonly batches: number;
+  /** Windows of budgets, long over. */
+  readonly windows: number;
 }
 
 function named(name: string, text: string): SqlStatement {
@@ -74,6 +76,19 @@ const pruneBatches = named(
    select count(*)::int as count from gone`,
 );
 
+/** $1 age, $2 how many. No window is longer than 31 days; one with calls in the air stays. */
+const pruneBudgetWindows = named(
+  'ledger.prune_budget_windows',
+  `with gone as (
+     delete from millrace.budget_windows w using (
+       select budget, window_start from millrace.budget_windows
+       where window_start < clock_timestamp() - interval '31 days' - $1::float8 * interval '1 millisecond' and reserved_usd = 0
+       limit $2) old
+     where w.budget = old.budget and w.window_start = old.window_start
+     returning 1)
+   select count(*)::int as count from gone`,
+);
+
 /** Prunes at most `slice` rows of each kind; call it again while a count equals the slice. */
 export async function prune(database: SqlDatabase, ages: RetentionAges, slice: number): Promise<Pruned> {
   const run = async (statement: SqlStatement, ageMs: number): Promise<number> => {
@@ -84,5 +99,6 @@ export async function prune(database: SqlDatabase, ages: RetentionAges, slice: n
     calls: await run(pruneCalls, ages.finishedMs),
     messages: await run(pruneMessages, ages.finishedMs),
     batches: await run(pruneBatches, ages.exportedMs),
+    windows: await run(pruneBudgetWindows, ages.finishedMs),
   };
 }

@@ -20,6 +20,8 @@ export interface LeasedMessage {
   readonly priorAttempts: number;
   /** When it became due: the difference to now is what it waited. */
   readonly availableAt: Date;
+  /** Messages of its stage with the same key go one after another; undefined when it has none. */
+  readonly orderKey: string | undefined;
 }
 
 /** One row of the messages table as the statements return it. */
@@ -51,6 +53,7 @@ export interface MessageRow {
   readonly attempts: number;
   readonly prior_attempts: number;
   readonly available_at: Date;
+  readonly order_key: string | null;
 }
 
 /** The columns that an origin is kept in. */
@@ -91,6 +94,7 @@ export function leasedMessageOf(row: MessageRow): LeasedMessage {
     attempts: row.attempts,
     priorAttempts: row.prior_attempts,
     availableAt: row.available_at,
+    orderKey: row.order_key ?? undefined,
   };
 }
 

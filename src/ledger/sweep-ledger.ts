@@ -19,7 +19,10 @@ export interface OverdueMessage {
   readonly lane: string;
   readonly origin: Origin;
   readonly traceParent: string;
+  /** What it was; one whose lease ran out is pending now. */
   readonly state: MessageState;
+  /** Whether it must wait until what it is parked for is lifted. */
+  readonly isParked: boolean;
   /** How long until it is due; 0 when it is. */
   readonly dueInMs: number;
 }
@@ -48,13 +51,15 @@ const releaseRole: SqlStatement = {
   text: `delete from millrace.role_leases where role = $1 and holder = $2`,
 };
 
-interface WakeRow extends OriginColumns {
+/** A message's row, as far as waking its stage needs it. */
+export interface WakeRow extends OriginColumns {
   readonly id: Uuid;
   readonly stage: string;
   readonly fence: number;
   readonly lane: string;
   readonly trace_parent: string;
   readonly state: MessageState;
+  readonly is_parked: boolean;
   readonly due_in_ms?: number;
 }
 
@@ -66,7 +71,7 @@ export class SweepLedger {
     this.#database = database;
   }
 
-  /** What should have been seen by now, at most `limit`; their next sweep moves away. */
+  /** What should have been seen by now, at most `limit`; leases that ran out end, and the next sweep moves away. */
   async sweep(limit: number): Promise<readonly OverdueMessage[]> {
     const { rows } = await this.#database.query<WakeRow>(sweepMessages, [limit]);
     return rows.map((row) => overdueOf(row));
@@ -107,7 +112,8 @@ export class SweepLedger {
   }
 }
 
-function overdueOf(row: WakeRow): OverdueMessage {
+/** The message as its row tells it. */
+export function overdueOf(row: WakeRow): OverdueMessage {
   return {
     id: row.id,
     stage: row.stage,
@@ -116,6 +122,7 @@ function overdueOf(row: WakeRow): OverdueMessage {
     origin: originOfColumns(row),
     traceParent: row.trace_parent,
     state: row.state,
+    isParked: row.is_parked,
     dueInMs: row.due_in_ms ?? 0,
   };
 }

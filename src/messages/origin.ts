@@ -9,8 +9,8 @@ import { AppError, type Fault } from '../kernel/app-error.ts';
 const maxNameLength = 128;
 const maxLabels = 16;
 
-// Printable text without control characters: it becomes SQL, log and header values.
-const name = z
+/** A name in an origin. Printable text without control characters: it becomes SQL, log and header values. */
+export const originName = z
   .string()
   .min(1)
   .max(maxNameLength)
@@ -20,16 +20,19 @@ const name = z
 
 const originSchema = z.strictObject({
   /** The team that pays. */
-  team: name,
+  team: originName,
   /** The customer on whose behalf the work is done. */
-  customer: name,
+  customer: originName,
   /** The product feature that asked for it. */
-  feature: name,
+  feature: originName,
   /** One run of many items, when the work belongs to one. */
-  batch: name.optional(),
+  batch: originName.optional(),
   /** Free labels: at most 16, keys and values 1 to 128 characters. */
   labels: z
-    .record(z.string().regex(/^[a-z][a-z0-9_.-]{0,62}$/, 'keys are lower case: [a-z][a-z0-9_.-]*'), name)
+    .record(
+      z.string().regex(/^[a-z][a-z0-9_.-]{0,62}$/, 'keys are lower case: [a-z][a-z0-9_.-]*'),
+      originName,
+    )
     .refine((labels) => Object.keys(labels).length <= maxLabels, `at most ${maxLabels} labels`)
     .optional(),
 });

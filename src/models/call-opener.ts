@@ -3,9 +3,19 @@ import type { MeteredCall } from './metered-call.ts';
 import type { ModelTarget } from './provider-registry.ts';
 import type { RequestBounds } from './request-bounds.ts';
 
+/** Another model for a question, asked while the circuit of the one that was meant is not closed. */
+export interface FallbackModel {
+  readonly target: ModelTarget<unknown>;
+  readonly bounds: () => RequestBounds;
+  readonly tier: string;
+  /** The model that was meant, as the user wrote it: "provider/model". */
+  readonly insteadOf: string;
+}
+
 /** A request that a model is about to be asked. */
 export interface CallQuestion {
   readonly target: ModelTarget<unknown>;
+  readonly fallback: FallbackModel | undefined;
   readonly operation: 'chat' | 'embeddings';
   readonly step: string;
   readonly reuse: ReuseRule;
@@ -13,6 +23,8 @@ export interface CallQuestion {
   readonly tier: string;
   readonly bounds: () => RequestBounds;
   readonly maxOutputTokens: number | undefined;
+  /** Everything in the request that becomes tokens, as one text. */
+  readonly inputText: () => string;
   readonly userSignal: AbortSignal | undefined;
 }
 
@@ -21,6 +33,8 @@ export type OpenedCall =
   | {
       readonly kind: 'call';
       readonly call: MeteredCall;
+      /** Whether the fallback is to be asked. */
+      readonly isFallback: boolean;
       readonly headers: Readonly<Record<string, string>> | undefined;
     }
   | { readonly kind: 'recorded'; readonly answer: string };

@@ -6,17 +6,22 @@ import { newId } from '../kernel/ids.ts';
 import { invariant } from '../kernel/invariant.ts';
 import { callId, type RecordedCall } from '../ledger/call-ledger.ts';
 import type { Origin } from '../messages/origin.ts';
+import { budgetsOfCall, overBudget } from './budget-refusals.ts';
 import { CallJournal, type JournalEntry, type ReuseRule } from './call-journal.ts';
 import type { CallOpener, CallQuestion, OpenedCall } from './call-opener.ts';
+import { identifyingHeaders } from './identifying-headers.ts';
+import { notReserved } from './not-reserved.ts';
 import type { CallOwner, OwningMessage } from './call-owner.ts';
 import { reportOfFailure } from './call-report.ts';
 import { startCallSpan } from './call-span.ts';
 import { abortFailure } from './classify-model-error.ts';
+import { fallbackFor, soonestRefusal } from './fallback.ts';
 import { type CallServices, MeteredCall } from './metered-call.ts';
 import { meteredEmbeddingModel } from './metered-embedding-model.ts';
 import { MeteredLanguageModel } from './metered-language-model.ts';
 import type { CallLabels } from './model-metrics.ts';
 import type { ProviderRegistry } from './provider-registry.ts';
+import { estimateInputTokens } from './input-estimate.ts';
 import type { RequestBounds } from './request-bounds.ts';
 import { type ScopeSpend, SpendCounter } from './scope-spend.ts';
 import type { CallFacts } from './usage-record-of-call.ts';
@@ -42,6 +47,8 @@ export interface ModelUse {
   readonly step?: string;
   /** Which recorded answers may be given again. Default: to the same question only. */
   readonly reuse?: ReuseRule;
+  /** Language models: who is asked while the model's circuit is not closed; false for nobody. Default: as configured. */
+  readonly fallback?: string | false;
 }
 
 const defaultStep = 'call';
@@ -78,13 +85,15 @@ export class CallScope implements CallOpener {
   languageModel(reference: string, use: ModelUse = {}): LanguageModelV4 {
     const { registry, services } = this.#options;
     const target = registry.languageModel(reference);
+    const fallback = use.fallback ?? services.fallbacks[reference];
     return new MeteredLanguageModel({
       target,
+      fallback: fallback === undefined || fallback === false ? undefined : registry.languageModel(fallback),
       reference,
       step: stepOf(use),
       reuse: use.reuse ?? 'same_question',
       calls: this,
-      limits: services.limitsOf(target),
+      limitsOf: services.limitsOf,
     });
   }
 
@@ -124,16 +133,47 @@ export class CallScope implements CallOpener {
     if (entry.kind === 'reuse')
       return { kind: 'recorded', answer: await this.#recordedAnswer(question, entry) };
     if (entry.hasDiverged) this.#noteDivergence(question, ordinal);
-    const call = await this.#admit(question, ordinal, entry.attempt);
-    return { kind: 'call', call, headers: this.#headersOf(question, call, entry.attempt) };
+    const { call, asked } = await this.#admitOrFallBack(question, ordinal, entry.attempt);
+    const headers = identifyingHeaders(asked, call.id, entry.attempt, this.#options.message);
+    return { kind: 'call', call, headers, isFallback: asked !== question };
+  }
+
+  /**
+   * A model whose circuit refuses is stood in for by its fallback, if it has one. The question stays the same: its
+   * digest is that of the model that was meant, so that the answer is found again whoever gave it.
+   */
+  async #admitOrFallBack(
+    question: CallQuestion,
+    ordinal: number,
+    attempt: number,
+  ): Promise<{ readonly call: MeteredCall; readonly asked: CallQuestion }> {
+    try {
+      return { call: await this.#admit(question, ordinal, attempt), asked: question };
+    } catch (error) {
+      const asked = fallbackFor(question, error);
+      if (asked === undefined) throw error;
+      try {
+        const call = await this.#admit(asked, ordinal, attempt, question.fallback?.insteadOf);
+        const { provider, modelId } = asked.target;
+        this.#options.services.metrics.fellBack(question.fallback?.insteadOf ?? '', `${provider}/${modelId}`);
+        return { call, asked };
+      } catch (other) {
+        throw soonestRefusal(error, other);
+      }
+    }
   }
 
   /** Through the gates and into the ledger. What passed and then was not reserved is told that nothing was sent. */
-  async #admit(question: CallQuestion, ordinal: number, attempt: number): Promise<MeteredCall> {
+  async #admit(
+    question: CallQuestion,
+    ordinal: number,
+    attempt: number,
+    fallbackFrom?: string,
+  ): Promise<MeteredCall> {
     const bounds = question.bounds();
     const pass = await this.#pass(question, attempt, bounds);
     try {
-      return await this.#reserve(question, ordinal, attempt, bounds, pass);
+      return await this.#reserve(question, { ordinal, attempt, bounds, pass, fallbackFrom });
     } catch (error) {
       pass?.end({ kind: 'not_sent' });
       throw error;
@@ -141,7 +181,7 @@ export class CallScope implements CallOpener {
   }
 
   async #pass(
-    { target, operation, step, userSignal }: CallQuestion,
+    { target, operation, step, userSignal, inputText }: CallQuestion,
     attempt: number,
     bounds: RequestBounds,
   ): Promise<GatePass | undefined> {
@@ -156,16 +196,14 @@ export class CallScope implements CallOpener {
       step,
       attempt,
       ...bounds,
+      estimateTokens: () => estimateInputTokens(target.modelId, inputText()),
       signal: userSignal === undefined ? signal : AbortSignal.any([signal, userSignal]),
     });
   }
 
   async #reserve(
     question: CallQuestion,
-    ordinal: number,
-    attempt: number,
-    bounds: RequestBounds,
-    pass: GatePass | undefined,
+    { ordinal, attempt, bounds, pass, fallbackFrom }: AdmittedRequest,
   ): Promise<MeteredCall> {
     const { services, tracer, message, origin } = this.#options;
     const { target, step, operation, tier } = question;
@@ -179,6 +217,7 @@ export class CallScope implements CallOpener {
       model: target.modelId,
       operation,
       requestKind: 'single',
+      fallbackFrom,
       sentAt,
       upperBoundUsd: services.pricer.upperBound(
         { provider: target.priceProvider, model: target.modelId, at: sentAt, tier, batch: false },
@@ -186,7 +225,12 @@ export class CallScope implements CallOpener {
         bounds.maxOutputTokens,
       ),
     };
-    const isReserved = await services.ledger.reserve({
+    const budgets = budgetsOfCall(
+      services.budgets,
+      { origin, model: `${facts.provider}/${facts.model}`, upperBoundUsd: facts.upperBoundUsd },
+      services.metrics,
+    );
+    const outcome = await services.ledger.reserve({
       id: facts.id,
       message: message === undefined ? undefined : { id: message.id, fence: message.fence },
       origin: message === undefined ? origin : undefined,
@@ -199,14 +243,12 @@ export class CallScope implements CallOpener {
       tier,
       requestKind: 'single',
       requestDigest: question.digest,
+      fallbackFrom,
       upperBoundUsd: facts.upperBoundUsd,
+      budgets,
     });
-    if (!isReserved) {
-      throw new AppError(
-        'MILLRACE_LEASE_LOST',
-        `The lease has passed on: the call of step "${step}" was not made.`,
-      );
-    }
+    if (outcome.kind === 'over_budget') throw overBudget(outcome, facts.upperBoundUsd, services.metrics);
+    if (outcome.kind !== 'reserved') throw notReserved(outcome, step);
     const labels = this.#labelsOf(question);
     services.metrics.requestBegan(labels);
     const call = new MeteredCall({
@@ -216,12 +258,17 @@ export class CallScope implements CallOpener {
       labels,
       tier,
       userSignal: question.userSignal,
+      isBudgeted: budgets.length > 0,
       pass,
       span: tracer === undefined ? undefined : startCallSpan(tracer, facts, question.maxOutputTokens),
       onSettled: (settled) => this.#spend.add(settled),
-      onEnd: () => this.#open.delete(call),
+      onEnd: () => {
+        this.#open.delete(call);
+        services.inAir.delete(call);
+      },
     });
     this.#open.add(call);
+    services.inAir.add(call);
     await this.#refuseStopped(call);
     return call;
   }
@@ -298,22 +345,6 @@ export class CallScope implements CallOpener {
     };
   }
 
-  #headersOf(
-    { target, step }: CallQuestion,
-    call: MeteredCall,
-    attempt: number,
-  ): Readonly<Record<string, string>> | undefined {
-    if (!target.identify) return undefined;
-    const { message } = this.#options;
-    return {
-      'x-millrace-call-id': call.id,
-      // Header values are Latin-1 at most; a step may be any text.
-      'x-millrace-step': encodeURIComponent(step),
-      'x-millrace-attempt': String(attempt),
-      ...(message === undefined ? {} : { 'x-millrace-message-id': message.id }),
-    };
-  }
-
   #track<Result>(work: Promise<Result>): Promise<Result> {
     this.#pending.add(work);
     const forget = (): boolean => this.#pending.delete(work);
@@ -334,6 +365,15 @@ export class CallScope implements CallOpener {
   }
 }
 
+/** A request that has passed the gates. */
+interface AdmittedRequest {
+  readonly ordinal: number;
+  readonly attempt: number;
+  readonly bounds: RequestBounds;
+  readonly pass: GatePass | undefined;
+  readonly fallbackFrom: string | undefined;
+}
+
 function stepOf({ step = defaultStep }: ModelUse): string {
   invariant(
     stepPattern.test(step),
@@ -342,6 +382,7 @@ function stepOf({ step = defaultStep }: ModelUse): string {
   return step;
 }
 
+/** Why a call that the ledger did not reserve is not made. */
 function closedError(): AppError {
   return new AppError('MILLRACE_MODEL_ABORTED', 'The work that made this request has ended.');
 }

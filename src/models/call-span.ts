@@ -28,6 +28,7 @@ export function startCallSpan(tracer: Tracer, facts: CallFacts, maxOutputTokens:
     [millraceAttributes.attempt]: facts.attempt,
   };
   if (maxOutputTokens !== undefined) attributes[genAi.requestMaxTokens] = maxOutputTokens;
+  if (facts.fallbackFrom !== undefined) attributes[millraceAttributes.fallbackFrom] = facts.fallbackFrom;
   if (origin.batch !== undefined) attributes[millraceAttributes.batch] = origin.batch;
   if (message !== undefined) {
     attributes[millraceAttributes.pipeline] = message.pipeline;

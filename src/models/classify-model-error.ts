@@ -12,22 +12,25 @@ import { asRecord, type JsonRecord } from './token-usage.ts';
  * been billed: the call stays unsettled with its upper bound, unless the failing answer itself brought a usage block.
  */
 
-export type ModelErrorKind =
-  | 'rate_limited'
-  | 'overloaded'
-  | 'server_error'
-  | 'timeout'
-  | 'network'
-  | 'stream_cut'
-  | 'conflict'
-  | 'bad_request'
-  | 'content_policy'
-  | 'context_too_long'
-  | 'authentication'
-  | 'not_found'
-  | 'malformed_answer'
-  | 'aborted'
-  | 'failed';
+export const modelErrorKinds = [
+  'rate_limited',
+  'overloaded',
+  'server_error',
+  'timeout',
+  'network',
+  'stream_cut',
+  'conflict',
+  'bad_request',
+  'content_policy',
+  'context_too_long',
+  'authentication',
+  'not_found',
+  'malformed_answer',
+  'aborted',
+  'failed',
+] as const;
+
+export type ModelErrorKind = (typeof modelErrorKinds)[number];
 
 /** A failed request, understood. */
 export interface ModelFailure {

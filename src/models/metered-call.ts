@@ -1,4 +1,5 @@
 import type { Span } from '@opentelemetry/api';
+import type { BudgetBook } from '../admission/budget-book.ts';
 import type { CallGate, GateEnd, GatePass } from '../admission/call-gate.ts';
 import { AppError } from '../kernel/app-error.ts';
 import { maxUsd, type Usd, zeroUsd } from '../kernel/money.ts';
@@ -40,11 +41,17 @@ import { type CallFacts, type EndOfCall, recordOfCall, recordOfCorrection } from
 export interface CallServices {
   /** What a request passes before it is reserved, in order. */
   readonly gates: readonly CallGate[];
+  /** Who stands in for a model while its circuit is not closed: "provider/model" by "provider/model". */
+  readonly fallbacks: Readonly<Record<string, string>>;
+  /** What calls have to fit. */
+  readonly budgets: BudgetBook;
   readonly ledger: CallLedger;
   readonly pricer: Pricer;
   /** The catalogue's limits of a model, remembered. */
   readonly limitsOf: (target: ModelTarget<unknown>) => ReturnType<Pricer['limits']>;
   readonly answers: AnswerStore;
+  /** Every call of this process that is in the air. */
+  readonly inAir: Set<MeteredCall>;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: ModelMetrics;
@@ -67,6 +74,8 @@ export interface MeteredCallOptions {
   readonly labels: CallLabels;
   readonly tier: string;
   readonly userSignal: AbortSignal | undefined;
+  /** Whether it was reserved with budgets. */
+  readonly isBudgeted: boolean;
   /** The leave that the gates gave, which are told how the call ended. */
   readonly pass: GatePass | undefined;
   readonly span: Span | undefined;
@@ -99,6 +108,11 @@ export class MeteredCall {
 
   get id(): string {
     return this.#options.facts.id;
+  }
+
+  /** What is asked of whom, and for whom. */
+  get facts(): CallFacts {
+    return this.#options.facts;
   }
 
   /** Aborted by the user's signal, the end of the lease, the provider's time-out, or the end of the scope. */
@@ -154,6 +168,8 @@ export class MeteredCall {
 
   /** The failure as the handler sees it. */
   errorOf(failure: ModelFailure, cause: unknown): AppError {
+    const parked = this.#options.pass?.parkedBy?.(failure.kind);
+    if (parked !== undefined) return parked;
     const { provider, modelId } = this.#options.target;
     return modelError(failure, `${provider}/${modelId}`, this.signal.aborted ? this.signal.reason : cause);
   }
@@ -273,8 +289,9 @@ export class MeteredCall {
   }
 
   async #write(end: EndOfCall): Promise<void> {
-    const { services, facts } = this.#options;
-    const { cost: _cost, ...settlement } = end;
+    const { services, facts, isBudgeted } = this.#options;
+    const { cost: _cost, ...rest } = end;
+    const settlement = { ...rest, isBudgeted };
     const now = services.clock.now();
     const line = renderUsageLine(recordOfCall(facts, end, now));
     if (await this.#tryHard(() => services.ledger.settle({ ...settlement, line }))) return;

@@ -40,6 +40,8 @@ async function embed(
   const { target, reference, step, reuse, calls } = options;
   const opened = await calls.open({
     target,
+    // Vectors of two models do not belong into one space.
+    fallback: undefined,
     operation: 'embeddings',
     step,
     reuse,
@@ -47,6 +49,7 @@ async function embed(
     tier: requestedTier(params),
     bounds: () => embeddingBounds(params),
     maxOutputTokens: undefined,
+    inputText: () => params.values.join('\n'),
     userSignal: params.abortSignal,
   });
   if (opened.kind === 'recorded') return decodeEmbeddingAnswer(opened.answer);

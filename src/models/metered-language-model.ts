@@ -28,13 +28,15 @@ import { rawUsageOfBody, tierOfMetadata, usageOf } from './usage-of-answer.ts';
 
 export interface MeteredLanguageModelOptions {
   readonly target: ModelTarget<LanguageModelV4>;
+  /** Who is asked while the circuit of the target is not closed. */
+  readonly fallback: ModelTarget<LanguageModelV4> | undefined;
   /** As the user wrote it: "provider/model". */
   readonly reference: string;
   readonly step: string;
   readonly reuse: ReuseRule;
   readonly calls: CallOpener;
-  /** What the catalogue knows about the model's sizes. */
-  readonly limits: ReturnType<Pricer['limits']>;
+  /** What the catalogue knows about a model's sizes. */
+  readonly limitsOf: (target: ModelTarget<unknown>) => ReturnType<Pricer['limits']>;
 }
 
 /**
@@ -53,22 +55,24 @@ export class MeteredLanguageModel implements LanguageModelV4 {
     this.modelId = options.target.model.modelId;
   }
 
+  /** None where another vendor may have to answer: the SDK then fetches files itself and hands over their bytes. */
   get supportedUrls(): LanguageModelV4['supportedUrls'] {
-    return this.#options.target.model.supportedUrls;
+    const { target, fallback } = this.#options;
+    return fallback === undefined || fallback.kind === target.kind ? target.model.supportedUrls : {};
   }
 
   async doGenerate(options: LanguageModelV4CallOptions): Promise<LanguageModelV4GenerateResult> {
     const opened = await this.#open(options);
     if (opened.kind === 'recorded') return resultOfAnswer(decodeLanguageAnswer(opened.answer));
     const { call, headers } = opened;
-    const { target } = this.#options;
+    const target = this.#targetOf(opened);
     let result: LanguageModelV4GenerateResult;
     try {
       result = await call.race(target.model.doGenerate(requestOptions(options, call.signal, headers)));
     } catch (error) {
-      throw await call.fail(error, (failure) => this.#reportOfFailure(failure));
+      throw await call.fail(error, (failure) => reportOfFailedAnswer(target, failure));
     }
-    await call.settle(this.#reportOfResult(options, result));
+    await call.settle(reportOfResult(target, options, result));
     return result;
   }
 
@@ -90,7 +94,7 @@ export class MeteredLanguageModel implements LanguageModelV4 {
       return { stream: streamOf(streamPartsOfAnswer(decodeLanguageAnswer(opened.answer))) };
     }
     const { call, headers } = opened;
-    const { target } = this.#options;
+    const target = this.#targetOf(opened);
     const readsRaw = target.kind !== 'custom';
     let result: LanguageModelV4StreamResult;
     try {
@@ -99,7 +103,7 @@ export class MeteredLanguageModel implements LanguageModelV4 {
         target.model.doStream(readsRaw ? { ...request, includeRawChunks: true } : request),
       );
     } catch (error) {
-      throw await call.fail(error, (failure) => this.#reportOfFailure(failure));
+      throw await call.fail(error, (failure) => reportOfFailedAnswer(target, failure));
     }
     const stream = meteredStream({
       source: result.stream,
@@ -107,54 +111,77 @@ export class MeteredLanguageModel implements LanguageModelV4 {
       kind: target.kind,
       passRaw: options.includeRawChunks === true || !readsRaw,
       headers: result.response?.headers,
-      counterOf: (text) => this.#counter(options, text),
+      counterOf: (text) => tokenCounter(target, options, text),
     });
     return { ...result, stream };
   }
 
   #open(options: LanguageModelV4CallOptions): Promise<OpenedCall> {
-    const { target, reference, step, reuse, calls, limits } = this.#options;
+    const { target, fallback, reference, step, reuse, calls, limitsOf } = this.#options;
+    const boundsOf = (asked: ModelTarget<unknown>) => () => languageBounds(asked, options, limitsOf(asked));
     return calls.open({
       target,
+      fallback:
+        fallback === undefined
+          ? undefined
+          : {
+              target: fallback,
+              bounds: boundsOf(fallback),
+              // Another vendor does not know what a tier of this one is.
+              tier: fallback.kind === target.kind ? requestedTier(options) : 'default',
+              insteadOf: reference,
+            },
       operation: 'chat',
       step,
       reuse,
       digest: languageDigest(reference, options),
       tier: requestedTier(options),
-      bounds: () => languageBounds(target, options, limits),
+      bounds: boundsOf(target),
       maxOutputTokens: options.maxOutputTokens,
+      inputText: () => promptText(options),
       userSignal: options.abortSignal,
     });
   }
 
-  #reportOfResult(options: LanguageModelV4CallOptions, result: LanguageModelV4GenerateResult): CallReport {
-    const { kind } = this.#options.target;
-    const body = rawUsageOfBody(result.response?.body);
-    const raw = body.usage ?? asRecord(result.usage.raw);
-    return {
-      failure: undefined,
-      usage: usageOf(kind, raw, result.usage),
-      rawUsage: raw,
-      answeredModel: result.response?.modelId,
-      tier: body.tier ?? tierOfMetadata(result.providerMetadata),
-      providerRequestId: requestIdOf(result.response?.headers) ?? result.response?.id,
-      headers: result.response?.headers,
-      answer: encodeLanguageAnswer(answerOfResult(result)),
-      count: this.#counter(options, () => contentText(result.content)),
-    };
+  #targetOf({ isFallback }: OpenedCall & { readonly kind: 'call' }): ModelTarget<LanguageModelV4> {
+    const { target, fallback } = this.#options;
+    return isFallback && fallback !== undefined ? fallback : target;
   }
+}
 
-  #reportOfFailure(failure: ModelFailure): CallReport {
-    return reportOfFailure(failure, usageOf(this.#options.target.kind, failure.usage, undefined));
-  }
+function reportOfResult(
+  target: ModelTarget<LanguageModelV4>,
+  options: LanguageModelV4CallOptions,
+  result: LanguageModelV4GenerateResult,
+): CallReport {
+  const body = rawUsageOfBody(result.response?.body);
+  const raw = body.usage ?? asRecord(result.usage.raw);
+  return {
+    failure: undefined,
+    usage: usageOf(target.kind, raw, result.usage),
+    rawUsage: raw,
+    answeredModel: result.response?.modelId,
+    tier: body.tier ?? tierOfMetadata(result.providerMetadata),
+    providerRequestId: requestIdOf(result.response?.headers) ?? result.response?.id,
+    headers: result.response?.headers,
+    answer: encodeLanguageAnswer(answerOfResult(result)),
+    count: tokenCounter(target, options, () => contentText(result.content)),
+  };
+}
 
-  #counter(options: LanguageModelV4CallOptions, answerText: () => string): TokenCounter {
-    const { modelId } = this.#options.target;
-    return {
-      countInput: () => estimateTokens(modelId, promptText(options)),
-      countOutput: () => estimateTokens(modelId, answerText()),
-    };
-  }
+function reportOfFailedAnswer({ kind }: ModelTarget<LanguageModelV4>, failure: ModelFailure): CallReport {
+  return reportOfFailure(failure, usageOf(kind, failure.usage, undefined));
+}
+
+function tokenCounter(
+  { modelId }: ModelTarget<LanguageModelV4>,
+  options: LanguageModelV4CallOptions,
+  answerText: () => string,
+): TokenCounter {
+  return {
+    countInput: () => estimateTokens(modelId, promptText(options)),
+    countOutput: () => estimateTokens(modelId, answerText()),
+  };
 }
 
 function requestOptions(

@@ -1,4 +1,5 @@
 import type { Tracer } from '@opentelemetry/api';
+import { BudgetBook } from '../admission/budget-book.ts';
 import type { CallGate } from '../admission/call-gate.ts';
 import type { PayloadStore } from '../drivers/payload-store/payload-store.ts';
 import type { Clock } from '../kernel/clock.ts';
@@ -15,6 +16,7 @@ import { CallScope } from './call-scope.ts';
 import type { CallServices } from './metered-call.ts';
 import { ModelMetrics } from './model-metrics.ts';
 import type { ModelTarget, ProviderRegistry } from './provider-registry.ts';
+import type { CallFacts } from './usage-record-of-call.ts';
 
 export type { CallScope };
 
@@ -29,8 +31,12 @@ export interface ModelGatewayOptions {
   readonly maxInlineAnswerBytes?: number;
   readonly metrics?: MillraceMetrics;
   readonly tracer?: Tracer;
+  /** What every request has to fit. Default no budgets. */
+  readonly budgets?: BudgetBook;
   /** What every request passes before it is reserved, in order. */
   readonly gates?: readonly CallGate[];
+  /** Who stands in for a language model while its circuit is not closed: "provider/model" by "provider/model". */
+  readonly fallbacks?: Readonly<Record<string, string>>;
 }
 
 export interface ScopeOptions {
@@ -57,6 +63,8 @@ export class ModelGateway {
     this.#tracer = options.tracer;
     this.#services = {
       gates: options.gates ?? [],
+      fallbacks: checkedFallbacks(options),
+      budgets: options.budgets ?? new BudgetBook(),
       ledger: options.ledger,
       pricer: options.pricer,
       limitsOf: rememberedLimits(options.pricer),
@@ -65,6 +73,7 @@ export class ModelGateway {
         maxInlineAnswerBytes: options.maxInlineAnswerBytes ?? defaultMaxInlineAnswerBytes,
         logger: options.logger,
       }),
+      inAir: new Set(),
       clock: options.clock,
       logger: options.logger,
       metrics: new ModelMetrics(options.metrics),
@@ -85,6 +94,23 @@ export class ModelGateway {
       ...(this.#tracer === undefined ? {} : { tracer: this.#tracer }),
     });
   }
+
+  /** Aborts each call in the air for which there is a reason. Its handler sees the reason as the error's cause. */
+  abortCalls(reasonFor: (call: CallFacts) => Error | undefined): void {
+    for (const call of this.#services.inAir) {
+      const reason = reasonFor(call.facts);
+      if (reason !== undefined) call.abort(reason);
+    }
+  }
+}
+
+/** Fails with MILLRACE_MODEL_UNKNOWN at start, not when the fallback is needed. */
+function checkedFallbacks({
+  fallbacks = {},
+  registry,
+}: ModelGatewayOptions): Readonly<Record<string, string>> {
+  for (const reference of Object.entries(fallbacks).flat()) registry.languageModel(reference);
+  return fallbacks;
 }
 
 /** The registry hands out the same target for the same reference, and a model's sizes do not change. */

@@ -69,6 +69,11 @@ export class ModelMetrics {
     if (call.isUnpriced) metrics.increment('metering_unpriced_events_total', { provider, model });
   }
 
+  /** A model was asked in another one's place. */
+  fellBack(fromModel: string, toModel: string): void {
+    this.#metrics?.increment('llm_fallbacks_total', { from_model: fromModel, to_model: toModel });
+  }
+
   /** A step was answered from the record. */
   answerReused({ stage, model }: CallLabels): void {
     this.#metrics?.increment('calls_reused_total', { stage, model });
@@ -77,6 +82,11 @@ export class ModelMetrics {
   /** A recorded answer could not be reused, because its step asks something else now. */
   stepDiverged({ stage }: CallLabels): void {
     this.#metrics?.increment('step_diverged_total', { stage });
+  }
+
+  /** A call did not fit a budget: it waits, or will never be made. */
+  budgetRefused(budget: string, action: 'parked' | 'refused'): void {
+    this.#metrics?.increment('budget_refusals_total', { budget, action });
   }
 
   #addInflight({ provider, model }: CallLabels, change: 1 | -1): void {

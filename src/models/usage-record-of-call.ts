@@ -27,6 +27,8 @@ export interface CallFacts {
   readonly model: string;
   readonly operation: 'chat' | 'embeddings';
   readonly requestKind: 'single' | 'batch';
+  /** The model that was meant, when this one stands in for it. */
+  readonly fallbackFrom: string | undefined;
   readonly sentAt: Date;
   readonly upperBoundUsd: Usd | undefined;
 }
@@ -99,6 +101,7 @@ function factsOfAbandoned(call: AbandonedCall): CallFacts {
     model: call.model,
     operation: call.operation === 'embeddings' ? 'embeddings' : 'chat',
     requestKind: call.requestKind,
+    fallbackFrom: call.fallbackFrom,
     sentAt: call.reservedAt,
     upperBoundUsd: call.upperBoundUsd,
   };
@@ -121,6 +124,7 @@ function recordOfFacts(facts: CallFacts, recordedAt: Date) {
     model: facts.model,
     operation: facts.operation,
     requestKind: facts.requestKind,
+    ...(facts.fallbackFrom === undefined ? {} : { fallbackFrom: facts.fallbackFrom }),
     ...(message === undefined ? {} : { messageId: message.id, rootId: message.rootId, item: message.item }),
     ...(traceId === undefined ? {} : { traceId }),
   };

@@ -1,3 +1,4 @@
+import type { BudgetAdmission } from '../admission/budget-admission.ts';
 import { AppError } from '../kernel/app-error.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { type Uuid, derivedId, newId } from '../kernel/ids.ts';
@@ -5,8 +6,9 @@ import type { AdmissionOutcome, MessageLedger } from '../ledger/message-ledger.t
 import type { MessageVersion } from '../messages/message-type.ts';
 import { type Origin, parseOrigin } from '../messages/origin.ts';
 import { newTraceParent, parseTraceParent } from '../telemetry/trace-context.ts';
-import { type Lane, defaultLane } from './lane.ts';
+import type { Lane } from './lane.ts';
 import type { MessageBodies } from './message-bodies.ts';
+import { placementOf } from './placement.ts';
 import type { Publisher } from './publisher.ts';
 import type { DataOf } from './stage-context.ts';
 import type { RegisteredStage, StageRegistry } from './stage-registry.ts';
@@ -42,6 +44,8 @@ export interface AdmissionsOptions {
   readonly bodies: MessageBodies;
   readonly publisher: Publisher;
   readonly clock: Clock;
+  /** Keeps new messages out whose budget is used up. Default none has one. */
+  readonly budgets?: BudgetAdmission;
 }
 
 const maxTextLength = 512;
@@ -56,7 +60,8 @@ export class Admissions {
 
   /**
    * Admits a message; durable when it resolves. Throws MILLRACE_ORIGIN_INVALID, MILLRACE_MESSAGE_TYPE_UNKNOWN,
-   * MILLRACE_MESSAGE_VERSION_UNSUPPORTED, MILLRACE_MESSAGE_INVALID or MILLRACE_MESSAGE_TOO_LARGE, with nothing written.
+   * MILLRACE_MESSAGE_VERSION_UNSUPPORTED, MILLRACE_MESSAGE_INVALID, MILLRACE_MESSAGE_TOO_LARGE or
+   * MILLRACE_BUDGET_EXHAUSTED, with nothing written.
    */
   async admit<Version extends MessageVersion>(
     version: Version,
@@ -72,7 +77,7 @@ export class Admissions {
     sent: { readonly typeName: string; readonly version: number; readonly data: unknown },
     options: AdmitOptions,
   ): Promise<AdmissionReceipt> {
-    const { ledger, bodies, publisher } = this.#options;
+    const { ledger, bodies, publisher, budgets } = this.#options;
     const origin = parseOrigin(options.origin);
     const envelope = this.#commonEnvelope(sent, origin, options);
     const consumers = this.#consumersOf(sent.typeName, sent.version);
@@ -80,19 +85,26 @@ export class Admissions {
       consumer,
       data: consumer.definition.consumes.read(sent.version, sent.data),
     }));
+    await budgets?.check(origin);
     const { body, bodyBytes } = await bodies.store(sent.typeName, sent.data);
-    const admissions = checked.map(({ consumer: { definition }, data }) => ({
-      envelope: {
-        ...envelope,
-        id: consumers.length === 1 ? envelope.id : derivedId(envelope.at, envelope.id, definition.name),
-        pipeline: definition.pipeline,
-        stage: definition.name,
-        owner: definition.owner,
-        lane: options.lane ?? definition.laneOf?.({ data }) ?? defaultLane,
-      },
-      body,
-      bodyBytes,
-    }));
+    const { lane: asked } = options;
+    const admissions = checked.map(({ consumer: { definition }, data }) => {
+      const given = { ...(asked === undefined ? {} : { lane: asked }), body, bodyBytes };
+      const { lane, orderKey } = placementOf(definition, data, given);
+      return {
+        envelope: {
+          ...envelope,
+          id: consumers.length === 1 ? envelope.id : derivedId(envelope.at, envelope.id, definition.name),
+          pipeline: definition.pipeline,
+          stage: definition.name,
+          owner: definition.owner,
+          lane,
+        },
+        orderKey,
+        body,
+        bodyBytes,
+      };
+    });
     const outcomes = await Promise.all(admissions.map((admission) => ledger.admit(admission)));
     admissions.forEach((admission, index) => {
       if (outcomes[index] === 'admitted') publisher.enqueued(admission.envelope, 0);

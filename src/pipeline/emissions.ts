@@ -4,8 +4,8 @@ import type { Emission } from '../ledger/message-ledger.ts';
 import type { MessageVersion } from '../messages/message-type.ts';
 import type { MessageEnvelope } from '../messages/message.ts';
 import { childTraceParent } from '../telemetry/trace-context.ts';
-import { defaultLane } from './lane.ts';
 import type { MessageBodies } from './message-bodies.ts';
+import { placementOf } from './placement.ts';
 import type { StageDefinition } from './stage-definition.ts';
 import { type StageRegistry, mayEmit } from './stage-registry.ts';
 
@@ -84,7 +84,7 @@ export class Emissions {
       stage: definition.name,
       pipeline: definition.pipeline,
       owner: definition.owner,
-      lane: definition.laneOf?.({ data: definition.consumes.read(version.version, data) }) ?? defaultLane,
+      ...placementOf(definition, definition.consumes.read(version.version, data), { body, bodyBytes }),
     }));
   }
 }

@@ -29,7 +29,14 @@ describe('LeaseKeeper', () => {
       tickMs: 100,
     });
     keepers.push(keeper);
-    const held = keeper.hold({ id: 'm1', fence: 3, leaseMs, stage: 'first', askedAtMs: clock.monotonicMs() });
+    const held = keeper.hold({
+      id: 'm1',
+      fence: 3,
+      leaseMs,
+      stage: 'first',
+      origin: { team: 'blue', customer: 'acme', feature: 'search' },
+      askedAtMs: clock.monotonicMs(),
+    });
     const pass = async (ms: number): Promise<void> => {
       clock.advance(ms);
       await vi.advanceTimersByTimeAsync(100);

@@ -1,6 +1,7 @@
 import { AppError } from '../kernel/app-error.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Uuid } from '../kernel/ids.ts';
+import type { HeldWork } from '../ledger/hold.ts';
 import type { Held } from '../ledger/message-ledger.ts';
 import type { Logger } from '../telemetry/logger.ts';
 
@@ -32,8 +33,7 @@ export interface HeldLease {
   release(): void;
 }
 
-interface Entry extends Held {
-  readonly stage: string;
+interface Entry extends Held, HeldWork {
   readonly controller: AbortController;
   deadlineMs: number;
   lost: boolean;
@@ -56,12 +56,13 @@ export class LeaseKeeper {
   }
 
   /** Begins to keep a lease that was asked for at `askedAtMs` of the monotonic clock. */
-  hold(lease: Held & { readonly stage: string; readonly askedAtMs: number }): HeldLease {
+  hold(lease: Held & HeldWork & { readonly askedAtMs: number }): HeldLease {
     const entry: Entry = {
       id: lease.id,
       fence: lease.fence,
       leaseMs: lease.leaseMs,
       stage: lease.stage,
+      origin: lease.origin,
       controller: new AbortController(),
       deadlineMs: lease.askedAtMs + lease.leaseMs,
       lost: false,
@@ -75,6 +76,14 @@ export class LeaseKeeper {
         if (this.#held.get(entry.id) === entry) this.#held.delete(entry.id);
       },
     };
+  }
+
+  /** Aborts each piece of work in hand for which there is a reason. */
+  abortEach(reasonFor: (work: HeldWork) => Error | undefined): void {
+    for (const entry of this.#held.values()) {
+      const reason = reasonFor(entry);
+      if (reason !== undefined) entry.controller.abort(reason);
+    }
   }
 
   /** Aborts everything in hand (the host's grace time is over). */

@@ -2,6 +2,7 @@ import type { WakeUp } from '../drivers/queue/queue.ts';
 import { AppError } from '../kernel/app-error.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { MessageLedger } from '../ledger/message-ledger.ts';
+import type { StageBacklog } from '../ledger/stage-backlog.ts';
 import type { LeasedMessage } from '../ledger/stored-message.ts';
 import type { CallScope, ModelGateway } from '../models/model-gateway.ts';
 import { type Logger, messageFields } from '../telemetry/logger.ts';
@@ -18,9 +19,9 @@ import type { StageContext } from './stage-context.ts';
 import type { RegisteredStage, StageRegistry } from './stage-registry.ts';
 
 /*
- * One wake-up call, from lease to end:
+ * One token, from claim to end. The wake-up call names a message, but which one is worked on is the ledger's choice:
  *
- *   lease ─► read and check the data ─► handler ─► calls settled ─► finish (result, emissions, done)
+ *   claim ─► read and check the data ─► handler ─► calls settled ─► finish (result, emissions, done)
  *                                          └─ error ─► decide: hand back, retry later, dead letter
  *
  * Every line between may be the last one of this process: nothing counts before `finish` or `settle` has
@@ -29,6 +30,7 @@ import type { RegisteredStage, StageRegistry } from './stage-registry.ts';
 
 export interface MessageRunnerOptions {
   readonly ledger: MessageLedger;
+  readonly backlog: StageBacklog;
   readonly gateway: ModelGateway;
   readonly keeper: LeaseKeeper;
   readonly bodies: MessageBodies;
@@ -38,12 +40,15 @@ export interface MessageRunnerOptions {
   readonly random: () => number;
   readonly logger: Logger;
   readonly metrics: MillraceMetrics;
+  /** Told of every message that is put aside for a time. */
+  readonly onParked?: (stage: string, delayMs: number) => void;
 }
 
 /** How long a handler may take to come back after its signal was aborted before it is left behind. */
 const abortGraceMs = 5000;
 
-interface Run {
+/** A message that was claimed, and what is known of its run. */
+export interface Run {
   readonly stage: RegisteredStage;
   readonly message: LeasedMessage;
   readonly held: HeldLease;
@@ -51,6 +56,8 @@ interface Run {
   readonly logger: () => Logger;
   readonly startedMs: number;
   readonly leasedAt: Date;
+  /** Called once, when nothing of the run has to be kept any more: its slot is free. */
+  readonly onDurable: () => void;
 }
 
 export class MessageRunner {
@@ -67,45 +74,66 @@ export class MessageRunner {
     this.#stopping = true;
   }
 
-  /** Does what a wake-up call asks, if there still is something to do. Resolves after the effect is durable. */
-  async run(stage: RegisteredStage, wakeUp: WakeUp): Promise<void> {
+  /** Claims the message of the stage that is next; undefined when there is none. Whoever claims also works. */
+  async claim(stage: RegisteredStage, wakeUp: WakeUp, onDurable: () => void): Promise<Run | undefined> {
     const { ledger, clock, keeper, logger, publisher } = this.#options;
-    const { name } = stage.definition;
+    const { name, laneWeights, orderBy } = stage.definition;
     const { leaseMs } = this.#leaseLengthOf(name);
     const askedAtMs = clock.monotonicMs();
-    const outcome = await ledger.lease(wakeUp.messageId, leaseMs);
+    const outcome = await ledger.claim({
+      stage: name,
+      leaseMs,
+      token: wakeUp.messageId,
+      weights: laneWeights,
+      isOrdered: orderBy !== undefined,
+    });
     switch (outcome.kind) {
       case 'leased':
         break;
       case 'not_due':
         publisher.wakeLater(name, wakeUp, outcome.delayMs);
-        return;
+        return undefined;
       case 'held_by_another':
+      case 'waits':
       case 'ended':
-        return;
+        return undefined;
       case 'unknown':
         logger.warn(
           { messageId: wakeUp.messageId, stage: name },
           'woken for a message that the ledger does not hold',
         );
-        return;
+        return undefined;
     }
     const { message } = outcome;
     const { envelope, fence } = message;
-    const held = keeper.hold({ id: envelope.id, fence, leaseMs, stage: name, askedAtMs });
-    const run: Run = {
+    const held = keeper.hold({
+      id: envelope.id,
+      fence,
+      leaseMs,
+      stage: name,
+      origin: envelope.origin,
+      askedAtMs,
+    });
+    return {
       stage,
       message,
       held,
       logger: once(() => logger.child(messageFields(envelope))),
       startedMs: clock.monotonicMs(),
       leasedAt: clock.now(),
+      onDurable,
     };
+  }
+
+  /** Works on what was claimed. Resolves after the effect is durable, and told to those whom it concerns. */
+  async work(run: Run): Promise<void> {
     try {
       await this.#work(run);
     } finally {
-      held.release();
-      this.#leaseLengthOf(name).record(clock.monotonicMs() - run.startedMs);
+      run.held.release();
+      this.#leaseLengthOf(run.stage.definition.name).record(
+        this.#options.clock.monotonicMs() - run.startedMs,
+      );
     }
   }
 
@@ -177,6 +205,7 @@ export class MessageRunner {
       }),
     });
     if (!isOurs) throw leaseLost(message.envelope.id);
+    run.onDurable();
     const labels = { owner: stage.definition.owner, stage: stage.definition.name };
     metrics.increment('stage_messages_total', { ...labels, outcome: 'success' });
     metrics.observe('stage_duration_seconds', { ...labels, outcome: 'success' }, durationMs / 1000);
@@ -187,6 +216,7 @@ export class MessageRunner {
         Math.max(0, endedAt.getTime() - message.envelope.admittedAt.getTime()) / 1000,
       );
     }
+    this.#ended(run);
     for (const emission of written) {
       if (emission.stage !== '') publisher.enqueued({ ...emission, origin: message.envelope.origin }, 0);
     }
@@ -223,7 +253,10 @@ export class MessageRunner {
         if (!(await ledger.park({ id, fence, delayMs, parkedFor }))) break;
         metrics.increment('messages_parked_total', { owner, stage: name, reason });
         logger().debug({ reason, delayMs, parkedFor }, 'the message waits; no attempt is counted');
-        if (parkedFor === undefined) publisher.wake(message.envelope, fence, delayMs ?? 0);
+        if (parkedFor === undefined) {
+          this.#options.onParked?.(name, delayMs ?? 0);
+          publisher.wake(message.envelope, fence, delayMs ?? 0);
+        }
         return;
       }
       case 'retry':
@@ -256,6 +289,7 @@ export class MessageRunner {
           outcomeLine: line,
         } as const;
         if (!(await ledger.end(end))) break;
+        this.#ended(run);
         metrics.increment('stage_messages_total', { owner, stage: name, outcome: 'dead_lettered' });
         metrics.increment('dlq_messages_total', {
           owner,
@@ -270,6 +304,12 @@ export class MessageRunner {
       }
     }
     logger().warn({ code }, 'the lease had passed on; another worker decides');
+  }
+
+  /** The end let the next of the key go. Its own token may be gone; this one cannot be mistaken for any other's. */
+  #ended({ message: { envelope, fence, orderKey } }: Run): void {
+    this.#options.backlog.ended(envelope.stage);
+    if (orderKey !== undefined) this.#options.publisher.wake(envelope, fence, 0);
   }
 
   #leaseLengthOf(stage: string): LeaseLength {

@@ -1,7 +1,7 @@
 import type { Queue, QueueDriver, WakeUp } from '../drivers/queue/queue.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Uuid } from '../kernel/ids.ts';
-import { GroupCommit } from '../ledger/group-commit.ts';
+import { GroupCommit } from '../kernel/group-commit.ts';
 import type { Origin } from '../messages/origin.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { LogOnce } from '../telemetry/log-once.ts';
@@ -36,9 +36,18 @@ export class Publisher {
   readonly #groups = new Map<string, GroupCommit<WakeUp, true>>();
   readonly #underWay = new Set<Promise<unknown>>();
   readonly #complaints = new LogOnce();
+  readonly #takers = new Map<string, (wakeUp: WakeUp) => boolean>();
 
   constructor(options: PublisherOptions) {
     this.#options = options;
+  }
+
+  /**
+   * From now on this process is asked first whether it takes a stage's wake-up calls itself: what it takes need not go
+   * through the queue. Should it die on it, the sweeper finds the message as it finds every other.
+   */
+  takeLocally(stage: string, taker: (wakeUp: WakeUp) => boolean): void {
+    this.#takers.set(stage, taker);
   }
 
   /** A message that was just written for its stage. */
@@ -51,7 +60,9 @@ export class Publisher {
   /** Wakes the stage for a message, now or after a delay. `fence` tells calls for different leases apart. */
   wake(message: Omit<Publishable, 'owner'>, fence: number, delayMs: number): void {
     const { id, lane, origin, traceParent, stage } = message;
-    this.#submit(stage, { messageId: id, fence, lane, origin, traceParent, delayMs });
+    const wakeUp = { messageId: id, fence, lane, origin, traceParent, delayMs };
+    if (delayMs <= 0 && this.#takers.get(stage)?.(wakeUp) === true) return;
+    this.#submit(stage, wakeUp);
   }
 
   /** Answers a wake-up call that came too early with another one, when the message is due. */

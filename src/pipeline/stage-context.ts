@@ -14,6 +14,15 @@ export interface StepOptions {
   readonly reuse?: 'same_question' | 'always';
 }
 
+/** How a stage names the place where it calls a language model. */
+export interface ModelStepOptions extends StepOptions {
+  /**
+   * Which model ("provider/model") is asked while this one's circuit is not closed; false for none. Default: as
+   * configured (`models.fallbacks`).
+   */
+  readonly fallback?: string | false;
+}
+
 /** The data that a message version takes. */
 export type DataOf<Version extends MessageVersion> = NonNullable<Version['~data']>;
 
@@ -29,7 +38,7 @@ export interface StageContext {
   /** Carries the message's origin, id and trace; never log payloads. */
   readonly logger: Logger;
   /** A metered AI SDK language model, by "provider/model". */
-  model(reference: string, options: StepOptions): LanguageModelV4;
+  model(reference: string, options: ModelStepOptions): LanguageModelV4;
   /** A metered AI SDK embedding model, by "provider/model". */
   embeddingModel(reference: string, options: StepOptions): EmbeddingModelV4;
   /**

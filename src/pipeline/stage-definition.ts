@@ -1,5 +1,6 @@
 import { type Duration, durationMs } from '../kernel/duration.ts';
 import { invariant } from '../kernel/invariant.ts';
+import { type LaneWeights, defaultLaneWeights } from '../ledger/lane-shares.ts';
 import type { AcceptedVersions, MessageVersion } from '../messages/message-type.ts';
 import type { Message } from '../messages/message.ts';
 import type { Lane } from './lane.ts';
@@ -25,12 +26,23 @@ export interface StageOptions<Data, Emits extends readonly MessageVersion[]> {
   /** The team that owns it: alerts go there. Default "platform". */
   readonly owner?: string;
   readonly retry?: RetryOptions;
-  /** The lane of a message for this stage. Default "standard". */
-  readonly lane?: (message: { readonly data: Data }) => Lane;
-  /** How many messages one process works on at once. Default 16. */
-  readonly concurrency?: number;
+  /** The lane of a message for this stage. Default "standard", or "short" by `shortBelowTokens`. */
+  readonly lane?: (message: { readonly data: Data }) => Lane | undefined;
+  /** The lanes' shares while they have work. Default interactive 4, standard 2, bulk 1, short 2. */
+  readonly lanes?: Readonly<Partial<Record<Lane, number>>>;
+  /** A message that was given no lane and whose data is estimated at fewer tokens (characters / 4) goes to "short". */
+  readonly shortBelowTokens?: number;
+  /** Messages with the same key go one after another, in the order in which they were admitted or emitted. */
+  readonly orderBy?: (message: { readonly data: Data }) => string | undefined;
+  /**
+   * How many messages one process works on at once. Default 16. A number holds, but for times when a model's limits let
+   * less through; bounds let it follow the backlog and the process's own load, beginning with the lower one.
+   */
+  readonly concurrency?: number | { readonly min: number; readonly max: number };
   /** How long the handler may take for one message before its signal is aborted. Default 10m. */
   readonly timeout?: Duration;
+  /** How long its backlog may take to drain; alerts and autoscalers compare with it. Default 15m. */
+  readonly drainWithin?: Duration;
 }
 
 /** A stage as the host runs it. */
@@ -44,9 +56,17 @@ export interface StageDefinition<
   readonly pipeline: string;
   readonly owner: string;
   readonly retry: RetryPolicy;
-  readonly laneOf: ((message: { readonly data: Data }) => Lane) | undefined;
+  readonly laneOf: ((message: { readonly data: Data }) => Lane | undefined) | undefined;
+  readonly laneWeights: LaneWeights;
+  readonly shortBelowTokens: number | undefined;
+  readonly orderBy: ((message: { readonly data: Data }) => string | undefined) | undefined;
   readonly concurrency: number;
+  /** It never goes below this. */
+  readonly minConcurrency: number;
+  /** It begins with this. */
+  readonly startConcurrency: number;
   readonly timeoutMs: number;
+  readonly drainWithinMs: number;
 }
 
 export interface RetryPolicy {
@@ -84,10 +104,17 @@ export function defineStage<Data, const Emits extends readonly MessageVersion[] 
   );
   invariant(retry.backoffMs.length > 0, `${name}: retry.backoff names at least one pause`);
   invariant(retry.jitter >= 0 && retry.jitter <= 1, `${name}: retry.jitter lies between 0 and 1`);
-  const concurrency = options.concurrency ?? 16;
+  const asked = options.concurrency ?? 16;
+  const { min, max, start } =
+    typeof asked === 'number' ? { min: 1, max: asked, start: asked } : { ...asked, start: asked.min };
   invariant(
-    Number.isInteger(concurrency) && concurrency >= 1 && concurrency <= 10_000,
-    `${name}: concurrency is 1 to 10000`,
+    Number.isInteger(min) && Number.isInteger(max) && min >= 1 && max >= min && max <= 10_000,
+    `${name}: concurrency is 1 to 10000, and its lower bound not above the upper one`,
+  );
+  const { shortBelowTokens } = options;
+  invariant(
+    shortBelowTokens === undefined || shortBelowTokens > 0,
+    `${name}: shortBelowTokens is a positive number`,
   );
   return {
     name,
@@ -98,7 +125,31 @@ export function defineStage<Data, const Emits extends readonly MessageVersion[] 
     owner: options.owner ?? 'platform',
     retry,
     laneOf: options.lane,
-    concurrency,
+    laneWeights: laneWeightsOf(name, options.lanes),
+    shortBelowTokens,
+    orderBy: options.orderBy,
+    concurrency: max,
+    minConcurrency: min,
+    startConcurrency: start,
     timeoutMs: durationMs(options.timeout ?? '10m'),
+    drainWithinMs: durationMs(options.drainWithin ?? '15m'),
   };
+}
+
+function laneWeightsOf(name: string, given: Readonly<Partial<Record<Lane, number>>> = {}): LaneWeights {
+  for (const [lane, weight] of Object.entries(given)) {
+    invariant(lane in defaultLaneWeights, `${name}: lanes: "${lane}" is a lane`);
+    // Nought would starve the lane; the bound keeps virtual times exact.
+    invariant(weight >= 0.001 && weight <= 1000, `${name}: lanes.${lane} lies between 0.001 and 1000`);
+  }
+  return { ...defaultLaneWeights, ...given };
+}
+
+/** The definition with a fixed number of slots in place of its own; unchanged without one. */
+export function withConcurrency(
+  definition: StageDefinition,
+  concurrency: number | undefined,
+): StageDefinition {
+  if (concurrency === undefined) return definition;
+  return { ...definition, concurrency, minConcurrency: 1, startConcurrency: concurrency };
 }

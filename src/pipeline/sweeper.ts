@@ -56,6 +56,7 @@ export class Sweeper {
   }
 
   #wake(message: OverdueMessage, reason: 'unpublished' | 'expired' | 'store_emptied'): void {
+    if (message.isParked) return;
     const { registry, publisher, metrics, logger } = this.#options;
     if (registry.find(message.stage) === undefined) {
       logger.warn(

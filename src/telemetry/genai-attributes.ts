@@ -36,6 +36,7 @@ export const millraceAttributes = {
   attempt: 'millrace.attempt',
   callId: 'millrace.call.id',
   step: 'millrace.step',
+  fallbackFrom: 'millrace.fallback_from',
   /** Decimal text, dollars. Absent when the call is unpriced. */
   costUsd: 'millrace.cost_usd',
   priceReference: 'millrace.price.reference',

@@ -1,3 +1,4 @@
+import { budgetMetrics } from './catalogue/budget-metrics.ts';
 import { ledgerMetrics } from './catalogue/ledger-metrics.ts';
 import { modelMetrics } from './catalogue/model-metrics.ts';
 import { pipelineMetrics } from './catalogue/pipeline-metrics.ts';
@@ -21,6 +22,7 @@ export const metricCatalogue = {
   ...processMetrics,
   ...pipelineMetrics,
   ...modelMetrics,
+  ...budgetMetrics,
   ...ledgerMetrics,
   ...usageMetrics,
 } as const satisfies MetricCatalogue;

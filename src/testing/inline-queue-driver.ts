@@ -14,7 +14,7 @@ class InlineQueue implements Queue {
   readonly name: string;
   readonly #driver: InlineQueueDriver;
   readonly #jobs = new Map<string, Job>();
-  #work: ((wakeUp: WakeUp) => Promise<void>) | undefined;
+  #work: ((wakeUp: WakeUp) => Promise<void | 'return'>) | undefined;
 
   constructor(name: string, driver: InlineQueueDriver) {
     this.name = name;
@@ -35,7 +35,7 @@ class InlineQueue implements Queue {
     return Promise.resolve({ waiting: this.#jobs.size - delayed, delayed, active: 0 });
   }
 
-  consume(work: (wakeUp: WakeUp) => Promise<void>): Promise<QueueConsumer> {
+  consume(work: (wakeUp: WakeUp) => Promise<void | 'return'>): Promise<QueueConsumer> {
     this.#work = work;
     return Promise.resolve({
       pause: () => Promise.resolve(),
@@ -66,7 +66,7 @@ class InlineQueue implements Queue {
 
 /** The queues of a test kit. Time stands until `advance`. */
 export class InlineQueueDriver implements QueueDriver {
-  readonly kind = 'pglite';
+  readonly kind = 'inline';
   nowMs = 0;
   readonly #queues = new Map<string, InlineQueue>();
 

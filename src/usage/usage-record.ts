@@ -50,6 +50,8 @@ export interface UsageRecord {
   readonly provider: string;
   /** The model as asked for. */
   readonly model: string;
+  /** The model that was meant ("provider/model"), when this one was asked in its place. */
+  readonly fallbackFrom?: string;
   /** The model as the provider named it. */
   readonly answeredModel?: string;
   readonly operation: 'chat' | 'embeddings';
@@ -135,6 +137,7 @@ export function renderUsageLine(record: UsageRecord): string {
   if (record.rootId !== undefined) line += `,"root_id":"${record.rootId}"`;
   if (record.item !== undefined) line += `,"item":${textOf(record.item)}`;
   if (record.traceId !== undefined) line += `,"trace_id":${textOf(record.traceId)}`;
+  if (record.fallbackFrom !== undefined) line += `,"fallback_from":${textOf(record.fallbackFrom)}`;
   if (record.answeredModel !== undefined) line += `,"answered_model":${textOf(record.answeredModel)}`;
   if (record.providerRequestId !== undefined)
     line += `,"provider_request_id":${textOf(record.providerRequestId)}`;

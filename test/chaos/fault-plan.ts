@@ -62,7 +62,7 @@ export function planFaults({ seed, stores, faults }: PlanOptions): readonly Plan
 }
 
 const workerPoints = [
-  'ledger.lease_messages',
+  'ledger.claim_messages',
   'ledger.reserve_calls',
   'request',
   'ledger.settle_calls',

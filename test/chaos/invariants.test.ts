@@ -69,13 +69,7 @@ const change = (
   ...of,
 });
 
-const lease = (
-  id: string,
-  fence: number,
-  at: number,
-  from: string,
-  heldUntil: number | null = null,
-): HistoryEvidence =>
+const lease = (id: string, fence: number, at: number, from: string): HistoryEvidence =>
   change({
     message_id: id,
     at_ms: at,
@@ -84,8 +78,21 @@ const lease = (
     from_fence: fence - 1,
     to_fence: fence,
     taken_by: `worker-${fence}`,
-    held_until_ms: heldUntil,
     leased_ms: at,
+  });
+
+/** The sweeper takes back what its holder let run out. */
+const takenBack = (id: string, fence: number, at: number): HistoryEvidence =>
+  change({
+    message_id: id,
+    at_ms: at,
+    from_state: 'leased',
+    to_state: 'pending',
+    from_fence: fence,
+    to_fence: fence,
+    held_by: `worker-${fence}`,
+    held_until_ms: at - 50,
+    client: 'millrace relay',
   });
 
 const done = (id: string, fence: number, at: number): HistoryEvidence =>
@@ -106,7 +113,8 @@ const history: readonly HistoryEvidence[] = [
   done('root', 1, 1400),
   change({ message_id: 'section', at_ms: 1400, to_state: 'pending', to_fence: 0 }),
   lease('section', 1, 1500, 'pending'),
-  lease('section', 2, 3000, 'leased', 2900),
+  takenBack('section', 1, 2950),
+  lease('section', 2, 3000, 'pending'),
   done('section', 2, 3400),
   change({ message_id: 'written', at_ms: 3400, to_state: 'completed', to_fence: 0 }),
 ];
@@ -267,11 +275,16 @@ describe('the invariants', () => {
       'the holder of an old fence ended a message',
       { outcomes: patched(sound.outcomes, 1, { deliveries: 1 }) },
     ],
-    ['I5', 'a lease was given while another held', { history: patched(history, 5, { held_until_ms: 9000 }) }],
+    [
+      'I5',
+      'a lease was given while another held',
+      { history: patched(history, 6, { from_state: 'leased' }) },
+    ],
+    ['I5', 'a lease was taken back too early', { history: patched(history, 5, { held_until_ms: 9000 }) }],
     [
       'I5',
       'another connection changed a held message',
-      { history: patched(history, 6, { client: 'millrace worker-1' }) },
+      { history: patched(history, 7, { client: 'millrace worker-1' }) },
     ],
     [
       'I5',

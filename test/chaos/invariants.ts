@@ -15,7 +15,11 @@ export function checkInvariants(evidence: Evidence): readonly InvariantResult[] 
     unchecked('I6', 'retry caps, request, token and money budgets held', 'the host has no budgets yet'),
     checkOrigins(evidence),
     unchecked('I8', 'pauses respected', 'the run pauses nothing yet'),
-    unchecked('I9', 'lane shares within 5 %, no customer starved', 'the host does not share by lanes yet'),
+    unchecked(
+      'I9',
+      'lane shares within 5 %, no customer starved',
+      'one lane; test/scenarios/fair-shares.test.ts',
+    ),
     checkLeftovers(evidence),
   ];
 }

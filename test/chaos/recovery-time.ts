@@ -14,9 +14,15 @@ export function recoveryTimes(
       if (change.to_state !== 'leased' || change.taken_by === null) continue;
       const next = changes[at + 1];
       const died = diedAt.get(change.taken_by);
-      // Taken over from the dead: leased again, straight from its lease.
-      if (died !== undefined && next?.from_state === 'leased' && next.to_state === 'leased')
-        times.push(next.at_ms - died);
+      // Taken over from the dead: taken back when its lease had run out, and leased again.
+      const again = changes[at + 2];
+      if (
+        died !== undefined &&
+        next?.to_state === 'pending' &&
+        next.at_ms > died &&
+        again?.to_state === 'leased'
+      )
+        times.push(again.at_ms - died);
     }
   }
   return times.toSorted((left, right) => left - right);

@@ -45,7 +45,7 @@ describe('the suite notices', { timeout: 120_000 }, () => {
   });
 
   it('missing deduplication: a batch arrives twice', async () => {
-    const plan = [{ atShare: 0.1, fault: killAfter('columns.insert') }];
+    const plan = [0.1, 0.3, 0.5].map((atShare) => ({ atShare, fault: killAfter('columns.insert') }));
     expect(await brokenBy('deduplication', { messages: 20, plan })).toContain('I3');
   });
 

@@ -6,6 +6,7 @@ import { DeadLetters } from '../../src/ledger/dead-letters.ts';
 import { prune } from '../../src/ledger/retention.ts';
 import { SweepLedger } from '../../src/ledger/sweep-ledger.ts';
 import { DeadLetterFixture } from '../support/dead-letter-fixture.ts';
+import { claimOf } from '../support/ledger-fixture.ts';
 
 const everyone = {};
 
@@ -242,7 +243,9 @@ export function deadLettersContract(name: string, open: () => Promise<SqlDatabas
       expect(replayed.map(({ id, delayMs }) => [id, delayMs])).toEqual(
         ids.map((id, place) => [id, 1000 + place * 20_000]),
       );
-      expect(await fixture.messages.lease(ids[2] ?? '', 60_000)).toMatchObject({ kind: 'not_due' });
+      expect(await claimOf(database, fixture.messages, ids[2] ?? '', 60_000)).toMatchObject({
+        kind: 'not_due',
+      });
       const sweeps = new SweepLedger(database);
       expect(await sweeps.sweep(10)).toEqual([]);
       await database.execute(
@@ -293,11 +296,11 @@ export function deadLettersContract(name: string, open: () => Promise<SqlDatabas
       await database.execute(`truncate millrace.outbox;
         update millrace.calls set settled_at = settled_at - interval '9 days';
         update millrace.messages set finished_at = finished_at - interval '9 days'`);
-      expect(await prune(database, ages, 10)).toEqual({ calls: 0, messages: 0, batches: 0 });
+      expect(await prune(database, ages, 10)).toEqual({ calls: 0, messages: 0, batches: 0, windows: 0 });
       await letters.discardSlice({}, everyone, { ...fixture.operation(), limit: 10 });
-      expect(await prune(database, ages, 10)).toEqual({ calls: 0, messages: 0, batches: 0 });
+      expect(await prune(database, ages, 10)).toEqual({ calls: 0, messages: 0, batches: 0, windows: 0 });
       await database.execute("update millrace.messages set discarded_at = discarded_at - interval '2 days'");
-      expect(await prune(database, ages, 10)).toEqual({ calls: 1, messages: 1, batches: 0 });
+      expect(await prune(database, ages, 10)).toEqual({ calls: 1, messages: 1, batches: 0, windows: 0 });
       expect(formatUsd((await fixture.calls.totals()).settledUsd)).toBe('0.25');
       expect(await letters.find(id, everyone)).toBeUndefined();
       expect(await fixture.audit()).toHaveLength(1);

@@ -29,11 +29,11 @@ export function ledgerCallsContract(name: string, open: () => Promise<SqlDatabas
       const ask = (call: string, withFence: number) =>
         calls.reserve(someReservation({ id: call, message: { id, fence: withFence } }));
       const [one, two, three] = [newId(new Date()), newId(new Date()), newId(new Date())];
-      expect(await ask(one, fence)).toBe(true);
-      expect(await ask(one, fence)).toBe(false);
-      expect(await ask(two, fence - 1)).toBe(false);
+      expect(await ask(one, fence)).toEqual({ kind: 'reserved' });
+      expect(await ask(one, fence)).toEqual({ kind: 'lease_lost' });
+      expect(await ask(two, fence - 1)).toEqual({ kind: 'lease_lost' });
       await harness.expireLeases();
-      expect(await ask(three, fence)).toBe(false);
+      expect(await ask(three, fence)).toEqual({ kind: 'lease_lost' });
     });
 
     it('settles a call once, and adds up to the last decimal', async () => {
@@ -98,7 +98,9 @@ export function ledgerCallsContract(name: string, open: () => Promise<SqlDatabas
       const [unseen, died] = [await harness.admitted(), await harness.admitted()];
       await harness.leased(died);
       expect(await sweep.sweep(10)).toEqual([]);
-      await database.execute("update millrace.messages set wake_at = clock_timestamp() - interval '1 s'");
+      await database.execute(
+        `update millrace.messages set wake_at = clock_timestamp() - interval '1 s', lease_until = lease_until - interval '1 hour'`,
+      );
       const found = await sweep.sweep(10);
       expect(new Map(found.map((message) => [message.id, message.state]))).toEqual(
         new Map([
@@ -106,6 +108,7 @@ export function ledgerCallsContract(name: string, open: () => Promise<SqlDatabas
           [died, 'leased'],
         ]),
       );
+      expect(await harness.stateOf(died)).toMatchObject({ state: 'pending', fence: 1, attempts: 0 });
       expect(await sweep.sweep(10)).toEqual([]);
       expect(
         (await sweep.listOpen('00000000-0000-0000-0000-000000000000', 10))
@@ -185,7 +188,7 @@ export function ledgerCallsContract(name: string, open: () => Promise<SqlDatabas
         update millrace.calls set settled_at = settled_at - interval '2 days' where message_id <> '${unexported}';
         update millrace.messages set finished_at = finished_at - interval '2 days' where id = '${over}'`);
       const pruned = await prune(database, { finishedMs: 86_400_000, exportedMs: 86_400_000 }, 100);
-      expect(pruned).toEqual({ calls: 1, messages: 1, batches: 0 });
+      expect(pruned).toEqual({ calls: 1, messages: 1, batches: 0, windows: 0 });
       expect(await harness.stateOf(over)).toBeUndefined();
       const after = await calls.totals();
       expect(after.calls).toBe(before.calls);

@@ -4,7 +4,7 @@ import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts
 import { newId } from '../../src/kernel/ids.ts';
 import type { MessageLedger } from '../../src/ledger/message-ledger.ts';
 import { mayBecome, type MessageState } from '../../src/ledger/message-state.ts';
-import { leaseMs, LedgerHarness, someAdmission, someLedger } from '../support/ledger-fixture.ts';
+import { claimOf, leaseMs, LedgerHarness, someAdmission, someLedger } from '../support/ledger-fixture.ts';
 
 /** What the ledger promises about messages, on whichever database. The database is migrated; every test begins empty. */
 export function ledgerMessagesContract(name: string, open: () => Promise<SqlDatabase>): void {
@@ -58,12 +58,12 @@ export function ledgerMessagesContract(name: string, open: () => Promise<SqlData
       const id = await harness.admitted();
       const other = someLedger(database, 'worker-2');
       const outcomes = await Promise.all([
-        ...Array.from({ length: 5 }, () => ledger.lease(id, leaseMs)),
-        ...Array.from({ length: 5 }, () => other.lease(id, leaseMs)),
+        ...Array.from({ length: 5 }, () => ledger.claim({ stage: 'first', leaseMs, token: id })),
+        ...Array.from({ length: 5 }, () => other.claim({ stage: 'first', leaseMs, token: id })),
       ]);
       expect(outcomes.filter((outcome) => outcome.kind === 'leased')).toHaveLength(1);
-      expect(await ledger.lease(id, leaseMs)).toEqual({ kind: 'held_by_another' });
-      expect(await ledger.lease(newId(new Date()), leaseMs)).toEqual({ kind: 'unknown' });
+      expect(await claimOf(database, ledger, id, leaseMs)).toEqual({ kind: 'held_by_another' });
+      expect(await claimOf(database, ledger, newId(new Date()), leaseMs)).toEqual({ kind: 'unknown' });
     });
 
     it('lets only the holder of the current fence finish, with result, emissions and outcome or nothing', async () => {
@@ -89,7 +89,7 @@ export function ledgerMessagesContract(name: string, open: () => Promise<SqlData
       expect(await harness.stateOf(late)).toMatchObject({ state: 'pending' });
       expect(await harness.stateOf(id)).toMatchObject({ state: 'completed', result: `"${late}"` });
       expect(await harness.outbox('message_outcomes')).toEqual([`{"id":"${late}"}`]);
-      expect(await ledger.lease(id, leaseMs)).toEqual({ kind: 'ended' });
+      expect(await claimOf(database, ledger, id, leaseMs)).toEqual({ kind: 'ended' });
     });
 
     it('hands root, item and origin down to what is emitted, and completes an output at once', async () => {
@@ -124,7 +124,7 @@ export function ledgerMessagesContract(name: string, open: () => Promise<SqlData
       const { fence } = await harness.leased(id);
       expect(await ledger.retry({ id, fence, delayMs: 60_000, code: 'X', detail: '{}' })).toBe(true);
       expect(await ledger.retry({ id, fence, delayMs: 0, code: 'X', detail: '{}' })).toBe(false);
-      const outcome = await ledger.lease(id, leaseMs);
+      const outcome = await claimOf(database, ledger, id, leaseMs);
       expect(outcome.kind).toBe('not_due');
       if (outcome.kind === 'not_due') expect(outcome.delayMs).toBeGreaterThan(50_000);
       expect(await harness.stateOf(id)).toMatchObject({ state: 'pending', attempts: 1 });
@@ -159,7 +159,7 @@ export function ledgerMessagesContract(name: string, open: () => Promise<SqlData
             for (const [operation, showsFence] of script) {
               const before = await harness.stateOf(id);
               const fence = (before?.fence ?? 0) - (showsFence ? 0 : 1);
-              if (operation === 'lease') await ledger.lease(id, leaseMs);
+              if (operation === 'lease') await claimOf(database, ledger, id, leaseMs);
               else if (operation === 'finish')
                 await ledger.finish({ id, fence, result: undefined, emissions: [], outcomeLine: '{}' });
               else if (operation === 'retry')

@@ -1,12 +1,14 @@
-import { afterAll, beforeAll, describe } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { migrate } from '../../src/drivers/sql-database/migrator.ts';
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
 import { PgliteSqlDatabase } from '../../src/drivers/sql-database/sql-database.pglite.ts';
 import { PostgresSqlDatabase } from '../../src/drivers/sql-database/sql-database.postgres.ts';
 import { PostgresServer } from '../support/postgres-server.ts';
 import { canRun, postgresPrograms } from '../support/required-programs.ts';
+import { claimsContract } from './claims.contract.ts';
 import { ledgerCallsContract } from './ledger-calls.contract.ts';
 import { ledgerMessagesContract } from './ledger-messages.contract.ts';
+import { stageBacklogContract } from './stage-backlog.contract.ts';
 
 describe('PGlite', () => {
   let database: SqlDatabase;
@@ -17,6 +19,8 @@ describe('PGlite', () => {
   afterAll(() => database.close());
   ledgerMessagesContract('PGlite', () => Promise.resolve(database));
   ledgerCallsContract('PGlite', () => Promise.resolve(database));
+  claimsContract('PGlite', () => Promise.resolve(database));
+  stageBacklogContract('PGlite', () => Promise.resolve(database));
 });
 
 describe.skipIf(!canRun(postgresPrograms()))('PostgreSQL', () => {
@@ -38,4 +42,11 @@ describe.skipIf(!canRun(postgresPrograms()))('PostgreSQL', () => {
   });
   ledgerMessagesContract('PostgreSQL', () => Promise.resolve(database));
   ledgerCallsContract('PostgreSQL', () => Promise.resolve(database));
+  claimsContract('PostgreSQL', () => Promise.resolve(database));
+  stageBacklogContract('PostgreSQL', () => Promise.resolve(database));
+
+  it('never compiles a statement of milliseconds for seconds', async () => {
+    const { rows } = await database.query({ name: 'test.jit', text: 'show jit' });
+    expect(rows).toEqual([{ jit: 'off' }]);
+  });
 });

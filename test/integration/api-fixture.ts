@@ -3,11 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { z } from 'zod';
+import { BudgetAdmission } from '../../src/admission/budget-admission.ts';
+import { BudgetBook } from '../../src/admission/budget-book.ts';
 import { EventIntake } from '../../src/app/http/event-intake.ts';
 import type { HttpServices } from '../../src/app/http/http-api.module.ts';
 import { type Problem, problemSchema } from '../../src/app/http/problem.ts';
 import { Readiness } from '../../src/app/http/readiness.ts';
 import { type ApiScope, ApiKeys } from '../../src/costs/api-keys.ts';
+import { BudgetReports } from '../../src/costs/budget-reports.ts';
 import { CostReports } from '../../src/costs/cost-reports.ts';
 import { MessageAccounts } from '../../src/costs/message-accounts.ts';
 import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts';
@@ -15,10 +18,13 @@ import { FilesPayloadStore } from '../../src/drivers/payload-store/payload-store
 import { migrate } from '../../src/drivers/sql-database/migrator.ts';
 import { PgliteSqlDatabase } from '../../src/drivers/sql-database/sql-database.pglite.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
+import { type BudgetDefinition, BudgetLedger } from '../../src/ledger/budget-ledger.ts';
 import { DeadLetters } from '../../src/ledger/dead-letters.ts';
+import { Holds } from '../../src/ledger/holds.ts';
 import { MessageLedger } from '../../src/ledger/message-ledger.ts';
 import { defineMessage } from '../../src/messages/message-type.ts';
 import { DeadLetterOffice } from '../../src/operations/dead-letter-office.ts';
+import { HoldOffice } from '../../src/operations/hold-office.ts';
 import { Admissions } from '../../src/pipeline/admissions.ts';
 import { MessageBodies } from '../../src/pipeline/message-bodies.ts';
 import type { Publisher } from '../../src/pipeline/publisher.ts';
@@ -41,6 +47,8 @@ export interface ApiFixture {
   readonly messages: MessageLedger;
   /** Ids of messages whose stage was woken. */
   readonly published: string[];
+  /** Makes these the budgets that hold. */
+  setBudgets(definitions: readonly BudgetDefinition[]): Promise<void>;
   /** The services for `startApi`. */
   services(overrides?: Partial<HttpServices>): (logger: HttpServices['logger']) => HttpServices;
   newKey(scopes: readonly ApiScope[], team?: string): Promise<string>;
@@ -64,7 +72,22 @@ export async function openApiFixture(): Promise<ApiFixture> {
   });
   const note = ({ id }: { id: string }) => published.push(id);
   const publisher = { enqueued: note, wake: note } as unknown as Publisher;
-  const admissions = new Admissions({ ledger: messages, registry, bodies, publisher, clock: systemClock });
+  const ledger = new BudgetLedger(database);
+  const book = new BudgetBook();
+  const budgets = new BudgetAdmission({
+    book,
+    read: () => ledger.read(),
+    clock: systemClock,
+    onRefused: () => undefined,
+  });
+  const admissions = new Admissions({
+    ledger: messages,
+    registry,
+    bodies,
+    publisher,
+    clock: systemClock,
+    budgets,
+  });
   const deadLetters = new DeadLetterOffice({
     ledger: new DeadLetters(database),
     bodies,
@@ -78,12 +101,18 @@ export async function openApiFixture(): Promise<ApiFixture> {
     database,
     messages,
     published,
+    async setBudgets(definitions) {
+      await ledger.define(definitions);
+      book.replace(definitions);
+    },
     services: (overrides) => (logger) => ({
       costReports: new CostReports({ store: { database: 'nowhere' } as ColumnStore }),
+      budgetReports: new BudgetReports(ledger),
       apiKeys: keys,
       messageAccounts: new MessageAccounts(database),
       eventIntake: new EventIntake(admissions),
       deadLetters,
+      holds: new HoldOffice(new Holds({ database, clock: systemClock })),
       readiness: new Readiness({ checks: [], clock: systemClock }),
       metrics: { render: () => Promise.resolve({ contentType: 'text/plain', body: '' }) },
       logger,

@@ -8,15 +8,18 @@ import { EventIntake } from '../../src/app/http/event-intake.ts';
 import { problemSchema } from '../../src/app/http/problem.ts';
 import { Readiness } from '../../src/app/http/readiness.ts';
 import { type ApiScope, ApiKeys } from '../../src/costs/api-keys.ts';
+import { BudgetReports } from '../../src/costs/budget-reports.ts';
 import { type CostReportDocument, costReportSchema } from '../../src/costs/cost-report-document.ts';
 import { CostReports } from '../../src/costs/cost-reports.ts';
 import type { DeadLetterOffice } from '../../src/operations/dead-letter-office.ts';
+import type { HoldOffice } from '../../src/operations/hold-office.ts';
 import { MessageAccounts } from '../../src/costs/message-accounts.ts';
 import { openChdb } from '../../src/drivers/column-store/column-store.clickhouse.ts';
 import { migrateColumnStore } from '../../src/drivers/column-store/column-migrator.ts';
 import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts';
 import { migrate } from '../../src/drivers/sql-database/migrator.ts';
 import { PgliteSqlDatabase } from '../../src/drivers/sql-database/sql-database.pglite.ts';
+import { BudgetLedger } from '../../src/ledger/budget-ledger.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { formatUsd, sumUsd, usd, zeroUsd } from '../../src/kernel/money.ts';
 import { bindLines } from '../../src/usage/row-text.ts';
@@ -51,12 +54,14 @@ beforeAll(async () => {
   everywhere = await newKey(['costs:read']);
   app = await startApi((logger) => ({
     costReports: new CostReports({ store, exportLagSeconds: () => Promise.resolve(1.5) }),
+    budgetReports: new BudgetReports(new BudgetLedger(database)),
     apiKeys: keys,
     messageAccounts: new MessageAccounts(database),
     eventIntake: new EventIntake({
       admitUnchecked: () => Promise.reject(new Error('no message is admitted here')),
     }),
     deadLetters: {} as DeadLetterOffice,
+    holds: {} as HoldOffice,
     readiness: new Readiness({ checks: [], clock: systemClock }),
     metrics: { render: () => Promise.resolve({ contentType: 'text/plain', body: '' }) },
     logger,

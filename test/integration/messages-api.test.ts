@@ -4,6 +4,7 @@ import { messageAccountSchema } from '../../src/costs/message-accounts.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { usd } from '../../src/kernel/money.ts';
 import { CallLedger, callId, type CallSettlement } from '../../src/ledger/call-ledger.ts';
+import { claimOf } from '../support/ledger-fixture.ts';
 import { startApi } from './api-application.ts';
 import { type ApiFixture, openApiFixture, problemOf, ticketEvent } from './api-fixture.ts';
 
@@ -289,7 +290,7 @@ describe('a message', () => {
 
   it('shows its calls with their exact cost, and what is still open, but no answers', async () => {
     const [id] = (await post(ticketEvent())).json().messageIds as [string];
-    const leased = await fixture.messages.lease(id, 60_000);
+    const leased = await claimOf(fixture.database, fixture.messages, id, 60_000);
     if (leased.kind !== 'leased') throw new Error(leased.kind);
     const calls = new CallLedger({ database: fixture.database, clock: systemClock });
     const reserve = (ordinal: number) =>
@@ -308,7 +309,7 @@ describe('a message', () => {
         requestDigest: 'digest',
         upperBoundUsd: usd('0.25'),
       });
-    expect(await Promise.all([reserve(1), reserve(2)])).toEqual([true, true]);
+    expect(await Promise.all([reserve(1), reserve(2)])).toEqual([{ kind: 'reserved' }, { kind: 'reserved' }]);
     const [first] = await calls.callsOf(id);
     expect(await calls.settle(settlement(first?.id ?? ''))).toBe(true);
 

@@ -52,15 +52,19 @@ describe('the OpenAPI document', () => {
       Object.keys(item).map((method) => `${method} ${path}`),
     );
     expect(listed.toSorted()).toEqual([
+      'delete /v1/holds/{id}',
       'get /health/live',
       'get /health/ready',
       'get /metrics',
+      'get /v1/budgets',
       'get /v1/costs',
       'get /v1/dead-letters',
       'get /v1/dead-letters/{id}',
+      'get /v1/holds',
       'get /v1/messages/{id}',
       'post /v1/dead-letters/discard',
       'post /v1/dead-letters/replay',
+      'post /v1/holds',
       'post /v1/messages',
     ]);
   });

@@ -4,11 +4,14 @@ import type { HttpServices } from '../../src/app/http/http-api.module.ts';
 import { Readiness } from '../../src/app/http/readiness.ts';
 import { version } from '../../src/app/version.ts';
 import { ApiKeys } from '../../src/costs/api-keys.ts';
+import { BudgetReports } from '../../src/costs/budget-reports.ts';
 import { CostReports } from '../../src/costs/cost-reports.ts';
 import { MessageAccounts } from '../../src/costs/message-accounts.ts';
 import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts';
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
 import type { DeadLetterOffice } from '../../src/operations/dead-letter-office.ts';
+import { BudgetLedger } from '../../src/ledger/budget-ledger.ts';
+import type { HoldOffice } from '../../src/operations/hold-office.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import type { Admissions } from '../../src/pipeline/admissions.ts';
 import { startApi } from '../integration/api-application.ts';
@@ -22,10 +25,12 @@ import { startApi } from '../integration/api-application.ts';
 const database = {} as SqlDatabase;
 const services = (logger: HttpServices['logger']): HttpServices => ({
   costReports: new CostReports({ store: {} as ColumnStore }),
+  budgetReports: new BudgetReports(new BudgetLedger(database)),
   apiKeys: new ApiKeys({ database, clock: systemClock }),
   messageAccounts: new MessageAccounts(database),
   eventIntake: new EventIntake({} as Admissions),
   deadLetters: {} as DeadLetterOffice,
+  holds: {} as HoldOffice,
   readiness: new Readiness({ checks: [], clock: systemClock }),
   metrics: { render: () => Promise.resolve({ contentType: 'text/plain', body: '' }) },
   logger,

@@ -6,7 +6,7 @@ import { CallLedger } from '../../src/ledger/call-ledger.ts';
 import type { OperationRecord } from '../../src/ledger/dead-letter.ts';
 import type { MessageLedger } from '../../src/ledger/message-ledger.ts';
 import type { LeasedMessage } from '../../src/ledger/stored-message.ts';
-import { someAdmission, someLedger, someReservation, someSettlement } from './ledger-fixture.ts';
+import { claimOf, someAdmission, someLedger, someReservation, someSettlement } from './ledger-fixture.ts';
 
 const leaseMs = 60_000;
 const tables = ['messages', 'failures', 'calls', 'operator_actions', 'dead_letter_actions'] as const;
@@ -37,7 +37,7 @@ export class DeadLetterFixture {
   }
 
   async lease(id: Uuid): Promise<LeasedMessage> {
-    const outcome = await this.messages.lease(id, leaseMs);
+    const outcome = await claimOf(this.#database, this.messages, id, leaseMs);
     if (outcome.kind !== 'leased') throw new Error(`not leased: ${outcome.kind}`);
     return outcome.message;
   }

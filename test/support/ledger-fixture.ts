@@ -4,6 +4,8 @@ import { newId } from '../../src/kernel/ids.ts';
 import { CallLedger, type CallSettlement, type Reservation } from '../../src/ledger/call-ledger.ts';
 import type { LeasedMessage } from '../../src/ledger/stored-message.ts';
 import { usd } from '../../src/kernel/money.ts';
+import type { ClaimOutcome } from '../../src/ledger/claims.ts';
+import { SweepLedger } from '../../src/ledger/sweep-ledger.ts';
 import { type Admission, type Emission, MessageLedger } from '../../src/ledger/message-ledger.ts';
 
 /** A message as the tests of the ledger admit it; parts may be given. */
@@ -79,6 +81,41 @@ export function someSettlement(parts: Partial<CallSettlement> & Pick<CallSettlem
 
 export const leaseMs = 30_000;
 
+/** A claim that can get no other message than this one: all others wait meanwhile. */
+export async function claimOf(
+  database: SqlDatabase,
+  ledger: MessageLedger,
+  id: string,
+  leaseMs: number,
+): Promise<ClaimOutcome> {
+  const outcome = claiming.then(() => claimAlone(database, ledger, id, leaseMs));
+  claiming = outcome.catch(() => undefined);
+  return await outcome;
+}
+
+/** One after another: each sets the others' messages aside for a moment. */
+let claiming: Promise<unknown> = Promise.resolve();
+
+async function claimAlone(
+  database: SqlDatabase,
+  ledger: MessageLedger,
+  id: string,
+  leaseMs: number,
+): Promise<ClaimOutcome> {
+  const { rows } = await database.query<{ stage: string }>(
+    {
+      name: 'test.leave_one',
+      text: `with others as (update millrace.messages set parked_for = 'test'
+          where state = 'pending' and parked_for is null and id <> $1::uuid)
+        select stage from millrace.messages where id = $1::uuid`,
+    },
+    [id],
+  );
+  const outcome = await ledger.claim({ stage: rows[0]?.stage ?? 'first', leaseMs, token: id });
+  await database.execute(`update millrace.messages set parked_for = null where parked_for = 'test'`);
+  return outcome;
+}
+
 /** An empty ledger with the few things that its tests do over and over. */
 export class LedgerHarness {
   readonly database: SqlDatabase;
@@ -94,7 +131,8 @@ export class LedgerHarness {
   static async begin(database: SqlDatabase): Promise<LedgerHarness> {
     await database.execute(
       `truncate millrace.messages, millrace.failures, millrace.calls, millrace.outbox, millrace.export_batches,
-         millrace.pruned_totals, millrace.role_leases`,
+         millrace.pruned_totals, millrace.role_leases, millrace.holds, millrace.stage_ends, millrace.budgets,
+         millrace.budget_windows`,
     );
     return new LedgerHarness(database);
   }
@@ -107,15 +145,18 @@ export class LedgerHarness {
   }
 
   async leased(id: string, by: MessageLedger = this.ledger): Promise<LeasedMessage> {
-    const outcome = await by.lease(id, leaseMs);
+    const outcome = await claimOf(this.database, by, id, leaseMs);
     if (outcome.kind !== 'leased') throw new Error(`not leased: ${outcome.kind}`);
     return outcome.message;
   }
 
-  expireLeases(): Promise<void> {
-    return this.database.execute(
-      "update millrace.messages set lease_until = clock_timestamp() - interval '1 ms' where state = 'leased'",
+  /** Every lease runs out, and the sweeper sees it. */
+  async expireLeases(): Promise<void> {
+    await this.database.execute(
+      `update millrace.messages set lease_until = clock_timestamp() - interval '1 ms', wake_at = clock_timestamp() - interval '1 ms'
+       where state = 'leased'`,
     );
+    await new SweepLedger(this.database).sweep(1000);
   }
 
   async stateOf(id: string): Promise<StoredState | undefined> {

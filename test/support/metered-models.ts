@@ -21,7 +21,7 @@ import { packagedPriceBook } from '../../src/pricing/packaged-price-book.ts';
 import type { Logger } from '../../src/telemetry/logger.ts';
 import { metricCatalogue } from '../../src/telemetry/metric-catalogue.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
-import { someAdmission, someLedger } from './ledger-fixture.ts';
+import { claimOf, someAdmission, someLedger } from './ledger-fixture.ts';
 
 /** A line that was logged. */
 export interface LoggedLine {
@@ -103,7 +103,7 @@ export async function openMeteredModels(): Promise<MeteredModels> {
   const logged: LoggedLine[] = [];
   const pricer = packagedPriceBook({ aliases: { simulated: 'openai', scripted: 'openai' } });
   const lease = async (id: string, leaseMs: number): Promise<OwningMessage> => {
-    const outcome = await messages.lease(id, leaseMs);
+    const outcome = await claimOf(database, messages, id, leaseMs);
     if (outcome.kind !== 'leased') throw new Error(`the message could not be leased: ${outcome.kind}`);
     const { envelope, fence, deliveries } = outcome.message;
     return { ...envelope, fence, deliveries };

@@ -1,11 +1,14 @@
 import { type DynamicModule, type FactoryProvider, Module, type ModuleMetadata } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD } from '@nestjs/core';
 import { ApiKeys } from '../../costs/api-keys.ts';
+import { BudgetReports } from '../../costs/budget-reports.ts';
+import { BudgetsController } from '../../costs/budgets.controller.ts';
 import { CostReports } from '../../costs/cost-reports.ts';
 import { clockToken, CostsController } from '../../costs/costs.controller.ts';
 import { MessageAccounts } from '../../costs/message-accounts.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { DeadLetterOffice } from '../../operations/dead-letter-office.ts';
+import { HoldOffice } from '../../operations/hold-office.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import {
   AuthenticationGuard,
@@ -15,6 +18,7 @@ import {
 import { DeadLettersController } from './dead-letters.controller.ts';
 import { EventIntake } from './event-intake.ts';
 import { HealthController } from './health.controller.ts';
+import { HoldsController } from './holds.controller.ts';
 import { MessagesController } from './messages.controller.ts';
 import { MetricsController, type MetricsSource, metricsToken } from './metrics.controller.ts';
 import { AppErrorFilter, ProblemFilter } from './problem.filter.ts';
@@ -24,10 +28,12 @@ import { Readiness } from './readiness.ts';
 /** What the HTTP API works with, made by the composition root. */
 export interface HttpServices {
   readonly costReports: CostReports;
+  readonly budgetReports: BudgetReports;
   readonly apiKeys: ApiKeys;
   readonly messageAccounts: MessageAccounts;
   readonly eventIntake: EventIntake;
   readonly deadLetters: DeadLetterOffice;
+  readonly holds: HoldOffice;
   readonly readiness: Readiness;
   readonly metrics: MetricsSource;
   readonly logger: Logger;
@@ -48,7 +54,7 @@ export type HttpSurface = 'everything' | 'health_and_metrics';
 const servicesToken = Symbol('millrace:http-services');
 
 /**
- * The HTTP API as a module: costs, messages, dead letters, health, metrics. Its guard minds only routes with
+ * The HTTP API as a module: costs, messages, dead letters, holds, health, metrics. Its guard minds only routes with
  * `RequireScope` and its filter only Millrace's own errors, so it may stand in an application that has other routes.
  */
 @Module({})
@@ -65,15 +71,19 @@ export class HttpApiModule {
       controllers: [
         HealthController,
         MetricsController,
-        ...(surface === 'everything' ? [CostsController, MessagesController, DeadLettersController] : []),
+        ...(surface === 'everything'
+          ? [CostsController, BudgetsController, MessagesController, DeadLettersController, HoldsController]
+          : []),
       ],
       providers: [
         { provide: servicesToken, inject, useFactory },
         one(CostReports, (services) => services.costReports),
+        one(BudgetReports, (services) => services.budgetReports),
         one(ApiKeys, (services) => services.apiKeys),
         one(MessageAccounts, (services) => services.messageAccounts),
         one(EventIntake, (services) => services.eventIntake),
         one(DeadLetterOffice, (services) => services.deadLetters),
+        one(HoldOffice, (services) => services.holds),
         one(Readiness, (services) => services.readiness),
         one(Problems, (services) => new Problems(services.logger)),
         one(metricsToken, (services) => services.metrics),

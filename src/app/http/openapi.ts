@@ -1,6 +1,7 @@
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 import { z } from 'zod';
+import { budgetReportSchema } from '../../costs/budget-reports.ts';
 import { costReportSchema } from '../../costs/cost-report-document.ts';
 import { messageAccountSchema } from '../../costs/message-accounts.ts';
 import {
@@ -10,6 +11,8 @@ import {
   replayResultSchema,
 } from '../../operations/dead-letter-documents.ts';
 import { discardRequestSchema, replayRequestSchema } from '../../operations/dead-letter-requests.ts';
+import { holdListSchema, liftedHoldSchema, placedHoldSchema } from '../../operations/hold-documents.ts';
+import { placeHoldSchema } from '../../operations/hold-requests.ts';
 import { lanes } from '../../pipeline/lane.ts';
 import { eventReceiptSchema } from './event-intake.ts';
 import { batchMediaType, batchReceiptSchema, eventMediaType } from './messages.controller.ts';
@@ -87,6 +90,7 @@ function complete(path: string, operation: Operation): void {
 function schemas(): Schemas {
   const registry = z.registry<{ readonly id: string }>();
   registry.add(costReportSchema, { id: 'CostReport' });
+  registry.add(budgetReportSchema, { id: 'BudgetReport' });
   registry.add(messageAccountSchema, { id: 'MessageAccount' });
   registry.add(eventReceiptSchema, { id: 'EventReceipt' });
   registry.add(batchReceiptSchema, { id: 'BatchReceipt' });
@@ -94,6 +98,9 @@ function schemas(): Schemas {
   registry.add(deadLetterSchema, { id: 'DeadLetter' });
   registry.add(replayResultSchema, { id: 'DeadLetterReplayResult' });
   registry.add(discardResultSchema, { id: 'DeadLetterDiscardResult' });
+  registry.add(holdListSchema, { id: 'HoldList' });
+  registry.add(placedHoldSchema, { id: 'PlacedHold' });
+  registry.add(liftedHoldSchema, { id: 'LiftedHold' });
   registry.add(problemSchema, { id: 'Problem' });
   registry.add(readinessSchema, { id: 'Readiness' });
   const converted = z.toJSONSchema(registry, { uri: (id) => `#/components/schemas/${id}` });
@@ -101,6 +108,7 @@ function schemas(): Schemas {
   const requests = [
     ['DeadLetterReplayRequest', replayRequestSchema],
     ['DeadLetterDiscardRequest', discardRequestSchema],
+    ['HoldRequest', placeHoldSchema],
   ] as const;
   // What comes in is described as it is sent, before it is read into dates and defaults.
   const sent = requests.map(([name, schema]) => [

@@ -47,6 +47,8 @@ function report(changes: Partial<Sums> = {}, pending = 0): DemoReport {
         openUpperUsd: zeroUsd,
       },
       unexportedRecords: 0,
+      holds: [],
+      parked: {},
     },
     billedUsd: sums.billed,
     ledgerUsd: sums.ledger,

@@ -28,6 +28,8 @@ function statusOf(stages: Readonly<Record<string, Partial<MessageCounts>>>): Hos
       openUpperUsd: zeroUsd,
     },
     unexportedRecords: 0,
+    holds: [],
+    parked: {},
   };
 }
 

@@ -24,15 +24,15 @@ const closeGraceMs = 2000;
 export class BullMqConsumer implements QueueConsumer {
   readonly #worker: WakeUpWorker;
   readonly #connection: ConsumerConnection;
-  readonly #work: (wakeUp: WakeUp) => Promise<void>;
-  readonly #inHand = new Set<Promise<void>>();
+  readonly #work: (wakeUp: WakeUp) => Promise<void | 'return'>;
+  readonly #inHand = new Set<Promise<unknown>>();
   #isPaused = false;
   #closing: Promise<void> | undefined;
 
   private constructor(
     name: string,
     store: BullMqStore,
-    work: (wakeUp: WakeUp) => Promise<void>,
+    work: (wakeUp: WakeUp) => Promise<void | 'return'>,
     options: ConsumeOptions,
   ) {
     this.#work = work;
@@ -61,7 +61,7 @@ export class BullMqConsumer implements QueueConsumer {
   static async start(
     name: string,
     store: BullMqStore,
-    work: (wakeUp: WakeUp) => Promise<void>,
+    work: (wakeUp: WakeUp) => Promise<void | 'return'>,
     options: ConsumeOptions,
   ): Promise<BullMqConsumer> {
     const consumer = new BullMqConsumer(name, store, work, options);
@@ -100,18 +100,23 @@ export class BullMqConsumer implements QueueConsumer {
 
   async #process(job: Job<WakeUpData>, token: string | undefined): Promise<void> {
     if (this.#isPaused) {
-      // It was fetched while pause() was called: back to the head of the queue.
-      await job.moveToWait(token);
-      throw new WaitingError();
+      // It was fetched while pause() was called.
+      return await putBack(job, token);
     }
     const work = this.#work(wakeUpOf(job));
     this.#inHand.add(work);
     try {
-      await work;
+      if ((await work) === 'return') await putBack(job, token);
     } finally {
       this.#inHand.delete(work);
     }
   }
+}
+
+/** Back to the head of the queue. */
+async function putBack(job: Job<WakeUpData>, token: string | undefined): Promise<never> {
+  await job.moveToWait(token);
+  throw new WaitingError();
 }
 
 function later(delayMs: number): Promise<void> {

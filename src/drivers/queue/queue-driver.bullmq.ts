@@ -150,7 +150,10 @@ class OpenQueue implements Queue {
     };
   }
 
-  consume(work: (wakeUp: WakeUp) => Promise<void>, options: ConsumeOptions): Promise<QueueConsumer> {
+  consume(
+    work: (wakeUp: WakeUp) => Promise<void | 'return'>,
+    options: ConsumeOptions,
+  ): Promise<QueueConsumer> {
     return this.#orUnavailable(`consume ${this.name}`, () => {
       const consumer = BullMqConsumer.start(this.name, this.#store, work, options);
       this.#consumers.push(consumer);

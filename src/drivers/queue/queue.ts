@@ -42,9 +42,12 @@ export interface Queue {
   /** Adds jobs in one round trip; one whose message already has a job is left as it is. */
   add(wakeUps: readonly WakeUp[]): Promise<void>;
   counts(): Promise<QueueCounts>;
-  /** Hands jobs to `work`, at most `concurrency` at once. A job is done when `work` resolves; an error of `work` is reported and the job given up: the sweeper brings it back. */
+  /**
+   * Hands jobs to `work`, at most `concurrency` at once. A job is done when `work` resolves, and goes back into the
+   * queue when that is with "return"; an error of `work` is reported and the job given up: the sweeper brings it back.
+   */
   consume(
-    work: (wakeUp: WakeUp) => Promise<void>,
+    work: (wakeUp: WakeUp) => Promise<void | 'return'>,
     options: { readonly concurrency: number; readonly onError: (error: Error) => void },
   ): Promise<QueueConsumer>;
   /** Removes every job. */
@@ -53,7 +56,8 @@ export interface Queue {
 
 /** A way to reach queues: BullMQ on Redis, on PostgreSQL, or on PGlite in the process. */
 export interface QueueDriver {
-  readonly kind: 'redis' | 'postgres' | 'pglite';
+  /** 'inline' runs one job after another, each to its end (the test kit). */
+  readonly kind: 'redis' | 'postgres' | 'pglite' | 'inline';
   /** The queue of this name, made when first asked for. */
   queue(name: string): Queue;
   /**

@@ -56,6 +56,8 @@ export class PostgresSqlDatabase implements SqlDatabase {
       max: options.poolSize,
       application_name: options.applicationName,
       statement_timeout: options.statementTimeoutMs,
+      // The ledger's statements take milliseconds and read by indexes, whatever their estimates; compiling one takes seconds.
+      options: '-c jit=off',
       query_timeout: options.statementTimeoutMs + silenceAfterTimeoutMs,
       connectionTimeoutMillis: options.connectTimeoutMs ?? defaultConnectTimeoutMs,
       keepAlive: true,

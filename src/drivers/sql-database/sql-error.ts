@@ -34,6 +34,9 @@ const conflictStates = new Set([
   '40P01', // deadlock_detected
   '55P03', // lock_not_available
 ]);
+const uniqueViolation = '23505';
+/** Indexes that make two transactions which did not see each other into a conflict; the next look sees both. */
+const conflictIndexes = new Set(['messages_order_held']);
 
 // Errors that `pg` makes itself carry no code.
 const clientMessages =
@@ -59,7 +62,7 @@ export function sqlError(error: unknown, statementName: string): AppError {
       options,
     );
   }
-  if (code !== undefined && conflictStates.has(code)) {
+  if (isConflict(error, code)) {
     return new AppError(
       'MILLRACE_DATABASE_CONFLICT',
       `The database gave up ${statementName}${label(code)}: ${text}`,
@@ -101,6 +104,16 @@ export function closedBefore(statementName: string): AppError {
 function isUnavailable(error: unknown, code: string | undefined): boolean {
   if (isConnectionLoss(error)) return true;
   return code !== undefined && (unavailableStates.has(code) || unavailableClasses.has(code.slice(0, 2)));
+}
+
+function isConflict(error: unknown, code: string | undefined): boolean {
+  if (code === undefined) return false;
+  return conflictStates.has(code) || (code === uniqueViolation && conflictIndexes.has(constraintOf(error)));
+}
+
+function constraintOf(error: unknown): string {
+  if (typeof error !== 'object' || error === null || !('constraint' in error)) return '';
+  return typeof error.constraint === 'string' ? error.constraint : '';
 }
 
 function label(code: string | undefined): string {

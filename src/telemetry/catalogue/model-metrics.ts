@@ -51,6 +51,24 @@ export const modelMetrics = {
     labels: ofModel,
     help: 'Requests of this process that wait for their answer.',
   },
+  llm_circuit_state: {
+    type: 'gauge',
+    unit: '1',
+    labels: { ...ofModel, state: ['closed', 'half_open', 'open'] },
+    help: 'Is 1 for the state that the circuit of a model is in; every process reports the same, so aggregate with max.',
+  },
+  llm_retry_budget_used_ratio: {
+    type: 'gauge',
+    unit: 'ratio',
+    labels: ofModel,
+    help: 'Retries of a model over those that its budget permits at the moment; aggregate with max.',
+  },
+  llm_fallbacks_total: {
+    type: 'counter',
+    unit: 'requests',
+    labels: { from_model: 'open', to_model: 'open' },
+    help: 'Requests to a fallback model ("provider/model") while the circuit of the one that was meant was not closed.',
+  },
   tokens_total: {
     type: 'counter',
     unit: 'tokens',
@@ -83,6 +101,25 @@ export const modelMetrics = {
     unit: 'calls',
     labels: { stage: 'open', model: 'open' },
     help: 'Steps answered from a recorded answer without a request.',
+  },
+  llm_limit_per_minute: {
+    type: 'gauge',
+    unit: 'requests or tokens',
+    labels: { ...ofModel, kind: ['requests', 'tokens'] },
+    help: 'The limit in force, the lower one of what is configured and what the provider names; aggregate with max.',
+  },
+  llm_limit_remaining: {
+    type: 'gauge',
+    unit: 'requests or tokens',
+    labels: { ...ofModel, kind: ['requests', 'tokens'] },
+    help: 'What is left of the limit for all processes together, as this one last saw it; aggregate with min.',
+  },
+  llm_limit_wait_seconds: {
+    type: 'histogram',
+    unit: 'seconds',
+    labels: ofModel,
+    help: 'How long requests to models with a limit waited for it; those put aside are in messages_parked_total.',
+    buckets: [0.005, 0.02, 0.1, 0.5, 1, 2, 3, 5],
   },
   metering_unpriced_events_total: {
     type: 'counter',

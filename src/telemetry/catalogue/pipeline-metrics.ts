@@ -45,6 +45,24 @@ export const pipelineMetrics = {
     labels: { ...ofStage, reason: ['hold', 'breaker', 'rate_limit', 'budget', 'retry_budget'] },
     help: 'Messages put aside without blame because they might not go on at the time.',
   },
+  stage_paused: {
+    type: 'gauge',
+    unit: 'state',
+    labels: ofStage,
+    help: 'Is 1 while an operator holds the stage, or everything; aggregate with max.',
+  },
+  holds_active: {
+    type: 'gauge',
+    unit: 'holds',
+    labels: { scope: ['all', 'stage', 'model', 'provider', 'team', 'customer', 'feature', 'batch'] },
+    help: 'Holds that stand, by what they stop; every process reports the same, so aggregate with max.',
+  },
+  hold_age_seconds: {
+    type: 'gauge',
+    unit: 'seconds',
+    labels: {},
+    help: 'How long the oldest hold has stood; 0 when there is none.',
+  },
   queue_wait_seconds: {
     type: 'histogram',
     unit: 'seconds',
@@ -70,6 +88,28 @@ export const pipelineMetrics = {
     unit: 'seconds',
     labels: ofStage,
     help: 'How long the message that is due longest has waited.',
+  },
+  stage_backlog: {
+    type: 'gauge',
+    unit: 'messages',
+    labels: {
+      ...ofStage,
+      lane: ['interactive', 'standard', 'bulk', 'short'],
+      state: ['ready', 'delayed', 'parked', 'leased'],
+    },
+    help: 'Open messages of the stage: due, not due yet, put aside, or under way; every process reports the same, so aggregate with max.',
+  },
+  stage_backlog_seconds: {
+    type: 'gauge',
+    unit: 'seconds',
+    labels: ofStage,
+    help: 'How long what is due takes to drain at the rate of the last three minutes, over all processes; the age of the oldest while nothing ends.',
+  },
+  stage_drain_slo_seconds: {
+    type: 'gauge',
+    unit: 'seconds',
+    labels: ofStage,
+    help: 'How long the backlog of the stage may take to drain, as the stage says.',
   },
   worker_active: {
     type: 'gauge',

@@ -1,6 +1,6 @@
-import type { Clock } from '../kernel/clock.ts';
-import { AppError } from '../kernel/app-error.ts';
-import { invariant } from '../kernel/invariant.ts';
+import type { Clock } from './clock.ts';
+import { AppError } from './app-error.ts';
+import { invariant } from './invariant.ts';
 
 /*
  * Group commit: what many callers want at the same time becomes one statement in one transaction.
@@ -8,12 +8,6 @@ import { invariant } from '../kernel/invariant.ts';
  * waits for nothing but the end of the current turn of the event loop; under load the groups grow by themselves.
  * A failed flush fails every item of its group alike, since none of it was committed.
  */
-
-/** What groups are made of, as the metrics name it. */
-export type LedgerOperation = 'admit' | 'lease' | 'renew' | 'reserve' | 'settle' | 'finish' | 'fail';
-
-/** Told of every group that was written: how many items shared it and how long it took. */
-export type FlushObserver = (operation: LedgerOperation, size: number, durationMs: number) => void;
 
 export interface GroupCommitOptions<Item, Result> {
   /** The operation's name, for metrics and errors. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { AppError } from '../kernel/app-error.ts';
-import { systemClock } from '../kernel/clock.ts';
+import { AppError } from './app-error.ts';
+import { systemClock } from './clock.ts';
 import { GroupCommit } from './group-commit.ts';
 
 function gate() {

@@ -1,0 +1,84 @@
+import { BudgetAdmission } from '../admission/budget-admission.ts';
+import { BudgetBook } from '../admission/budget-book.ts';
+import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { formatUsd, usd, zeroUsd } from '../kernel/money.ts';
+import { type BudgetDefinition, BudgetLedger, type BudgetState } from '../ledger/budget-ledger.ts';
+import type { MillraceMetrics } from '../telemetry/metrics.ts';
+import type { Configuration } from './configuration.ts';
+
+/*
+ * The budgets of a process: those of the configuration become those of the ledger when a host starts, and every process
+ * looks there again and again, so that all hold the same budgets soon after any of them was started anew.
+ */
+
+export interface BudgetWatchOptions {
+  readonly budgets: Configuration['budgets'];
+  readonly database: SqlDatabase;
+  readonly clock: Clock;
+  readonly metrics: MillraceMetrics;
+}
+
+export class BudgetWatch {
+  readonly ledger: BudgetLedger;
+  /** What calls and admissions of this process look at. */
+  readonly book: BudgetBook;
+  readonly admission: BudgetAdmission;
+  readonly #definitions: readonly BudgetDefinition[];
+  readonly #metrics: MillraceMetrics;
+  #shown = new Map<string, BudgetState>();
+
+  constructor({ budgets, database, clock, metrics }: BudgetWatchOptions) {
+    this.#definitions = budgets.map((budget) => definitionOf(budget));
+    this.#metrics = metrics;
+    this.ledger = new BudgetLedger(database);
+    this.book = new BudgetBook(this.#definitions);
+    this.admission = new BudgetAdmission({
+      book: this.book,
+      read: () => this.ledger.read(),
+      clock,
+      onRefused: (budget) => metrics.increment('budget_refusals_total', { budget, action: 'refused' }),
+    });
+  }
+
+  /** Makes the configured budgets those of the ledger. */
+  async begin(): Promise<void> {
+    await this.ledger.define(this.#definitions);
+    await this.look();
+  }
+
+  /** One look at the ledger; there never is more to do at once. */
+  async look(): Promise<false> {
+    const states = await this.ledger.read();
+    this.book.replace(states);
+    for (const state of states) this.#show(state);
+    for (const [name, state] of this.#shown) {
+      if (states.some((one) => one.name === name)) continue;
+      this.#show({ ...state, spentUsd: zeroUsd, reservedUsd: zeroUsd });
+      this.#shown.delete(name);
+    }
+    return false;
+  }
+
+  #show(state: BudgetState): void {
+    const { name, team } = state;
+    const labels = { budget: name, team: team ?? 'all' };
+    if (!this.#shown.has(name)) {
+      const actions = ['parked', 'refused'] as const;
+      this.#metrics.initialise(
+        'budget_refusals_total',
+        actions.map((action) => ({ budget: name, action })),
+      );
+    }
+    this.#shown.set(name, state);
+    // Floats are good enough for boards; the money of record is decimal.
+    this.#metrics.set('budget_limit_usd', labels, Number(formatUsd(state.limitUsd)));
+    this.#metrics.set('budget_spent_usd', labels, Number(formatUsd(state.spentUsd)));
+    this.#metrics.set('budget_reserved_usd', labels, Number(formatUsd(state.reservedUsd)));
+  }
+}
+
+function definitionOf(budget: Configuration['budgets'][number]): BudgetDefinition {
+  const { name, team, customer, feature, window, limitUsd, atLimit, unpriced } = budget;
+  return { name, team, customer, feature, window, limitUsd: usd(limitUsd), atLimit, unpriced };
+}

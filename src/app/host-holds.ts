@@ -1,0 +1,65 @@
+import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
+import type { BackgroundLoop } from '../kernel/background-loop.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { Holds } from '../ledger/holds.ts';
+import { ParkedMessages } from '../ledger/parked-messages.ts';
+import type { ModelGateway } from '../models/model-gateway.ts';
+import { HoldOffice } from '../operations/hold-office.ts';
+import { HoldKeeper } from '../pipeline/hold-keeper.ts';
+import { HoldWatcher } from '../pipeline/hold-watcher.ts';
+import type { LeaseKeeper } from '../pipeline/lease-keeper.ts';
+import type { Publisher } from '../pipeline/publisher.ts';
+import type { StageRegistry } from '../pipeline/stage-registry.ts';
+import type { StageWorker } from '../pipeline/stage-worker.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import type { MillraceMetrics } from '../telemetry/metrics.ts';
+
+export interface HostHoldsOptions {
+  readonly database: SqlDatabase;
+  readonly clock: Clock;
+  readonly metrics: MillraceMetrics;
+  readonly logger: Logger;
+  readonly publisher: Publisher;
+  readonly leases: LeaseKeeper;
+  readonly gateway: ModelGateway;
+  readonly registry: StageRegistry;
+  /** The stages that this process works on, by now. */
+  readonly workers: () => readonly StageWorker[];
+}
+
+type MakeLoop = (name: string, pauseMs: number, turn: () => Promise<boolean>) => BackgroundLoop;
+
+const watchPauseMs = 200;
+const keepPauseMs = 250;
+
+/** A host's kill switches: the office for operators, the watcher of every process, the keeper of the relay. */
+export class HostHolds {
+  readonly holds: Holds;
+  readonly parked: ParkedMessages;
+  readonly office: HoldOffice;
+  readonly watcher: HoldWatcher;
+  readonly #keeper: HoldKeeper;
+
+  constructor({ database, clock, publisher, ...options }: HostHoldsOptions) {
+    this.holds = new Holds({ database, clock });
+    this.parked = new ParkedMessages(database);
+    this.office = new HoldOffice(this.holds);
+    this.watcher = new HoldWatcher({ ...options, holds: this.holds });
+    const { holds, parked } = this;
+    this.#keeper = new HoldKeeper({ holds, parked, publisher, metrics: options.metrics });
+  }
+
+  /** What every process does all the time. */
+  watchLoop(make: MakeLoop): BackgroundLoop {
+    return make('watch holds', watchPauseMs, () => this.watcher.look());
+  }
+
+  /** What one relay at a time does. */
+  keepLoop(make: MakeLoop, alone: (turn: () => Promise<boolean>) => () => Promise<boolean>): BackgroundLoop {
+    return make(
+      'keep holds',
+      keepPauseMs,
+      alone(() => this.#keeper.keep()),
+    );
+  }
+}

@@ -1,0 +1,99 @@
+import type { PayloadStore } from '../drivers/payload-store/payload-store.ts';
+import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { CallLedger } from '../ledger/call-ledger.ts';
+import type { FlushObserver } from '../ledger/flush-observer.ts';
+import type { RateGate } from '../admission/rate-gate.ts';
+import { AbandonedCalls } from '../models/abandoned-calls.ts';
+import { ModelGateway } from '../models/model-gateway.ts';
+import { type ProviderConfig, ProviderRegistry } from '../models/provider-registry.ts';
+import type { StageGates } from '../pipeline/stage-gates.ts';
+import { readOverlayFile } from '../pricing/overlay.ts';
+import { packagedPriceBook } from '../pricing/packaged-price-book.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import type { MillraceMetrics } from '../telemetry/metrics.ts';
+import type { Tracing } from '../telemetry/tracing.ts';
+import { BudgetWatch } from './budget-watch.ts';
+import type { Configuration } from './configuration.ts';
+import { configuredProviders } from './configured-providers.ts';
+import { limitsGate } from './model-limits.ts';
+import { SharedModelHealth } from './model-health.ts';
+
+export interface HostModelsOptions {
+  readonly configuration: Configuration;
+  /** Besides the configured ones: models in this process. */
+  readonly modelProviders: Readonly<Record<string, ProviderConfig>> | undefined;
+  readonly database: SqlDatabase;
+  readonly payloads: PayloadStore;
+  readonly stageGates: StageGates;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: MillraceMetrics;
+  readonly tracing: Tracing;
+  readonly onFlush: FlushObserver;
+}
+
+/** A host's way to its models: metered calls, and everything that they pass and fit before they are made. */
+export class HostModels {
+  readonly calls: CallLedger;
+  readonly gateway: ModelGateway;
+  readonly budgets: BudgetWatch;
+  readonly abandoned: AbandonedCalls;
+  readonly #health: SharedModelHealth;
+  readonly #limits: RateGate;
+
+  private constructor(parts: ModelParts) {
+    this.calls = parts.calls;
+    this.gateway = parts.gateway;
+    this.budgets = parts.budgets;
+    this.abandoned = new AbandonedCalls({ ledger: parts.calls, clock: parts.clock });
+    this.#health = parts.health;
+    this.#limits = parts.limits;
+  }
+
+  static async compose(options: HostModelsOptions): Promise<HostModels> {
+    const { configuration, database, payloads, clock, logger, metrics, tracing, onFlush } = options;
+    const { models, tracing: traced } = configuration;
+    const calls = new CallLedger({ database, clock, onFlush });
+    const health = new SharedModelHealth({ models, database, clock, random: Math.random, logger, metrics });
+    const limits = await limitsGate(options);
+    const budgets = new BudgetWatch({ budgets: configuration.budgets, database, clock, metrics });
+    const gateway = new ModelGateway({
+      ledger: calls,
+      registry: new ProviderRegistry({ ...configuredProviders(configuration), ...options.modelProviders }),
+      pricer: packagedPriceBook(
+        models.priceOverlay === undefined ? {} : { overlay: await readOverlayFile(models.priceOverlay) },
+      ),
+      budgets: budgets.book,
+      fallbacks: models.fallbacks,
+      // Tokens are taken last: what is refused before need not give them back.
+      gates: [...health.gates, limits],
+      payloads,
+      maxInlineAnswerBytes: models.inlineAnswerBytes,
+      metrics,
+      logger,
+      clock,
+      ...(traced.endpoint === undefined ? {} : { tracer: tracing.tracer }),
+    });
+    return new HostModels({ calls, gateway, budgets, health, limits, clock });
+  }
+
+  start(): void {
+    this.#health.start();
+  }
+
+  /** Resolves when nothing is under way any more. After the last call has ended, before the stores close. */
+  async stop(): Promise<void> {
+    await this.#health.stop();
+    await this.#limits.close();
+  }
+}
+
+interface ModelParts {
+  readonly calls: CallLedger;
+  readonly gateway: ModelGateway;
+  readonly budgets: BudgetWatch;
+  readonly health: SharedModelHealth;
+  readonly limits: RateGate;
+  readonly clock: Clock;
+}

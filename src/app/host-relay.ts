@@ -1,0 +1,102 @@
+import type { BackgroundLoop } from '../kernel/background-loop.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { prune } from '../ledger/retention.ts';
+import type { SweepLedger } from '../ledger/sweep-ledger.ts';
+import type { AbandonedCalls } from '../models/abandoned-calls.ts';
+import { BudgetReleaser } from '../pipeline/budget-releaser.ts';
+import type { Publisher } from '../pipeline/publisher.ts';
+import type { StageRegistry } from '../pipeline/stage-registry.ts';
+import { Sweeper } from '../pipeline/sweeper.ts';
+import type { UsageExporter } from '../pipeline/usage-exporter.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import type { MillraceMetrics } from '../telemetry/metrics.ts';
+import type { BudgetWatch } from './budget-watch.ts';
+import type { Configuration } from './configuration.ts';
+import type { HostHolds } from './host-holds.ts';
+import type { Stores } from './stores.ts';
+
+/** Makes a loop that complains to the host's log. */
+export type MakeLoop = (name: string, pauseMs: number, turn: () => Promise<boolean>) => BackgroundLoop;
+
+export interface HostRelayOptions {
+  readonly configuration: Configuration;
+  readonly stores: Stores;
+  readonly sweeps: SweepLedger;
+  readonly exporter: UsageExporter;
+  readonly abandoned: AbandonedCalls;
+  readonly budgets: BudgetWatch;
+  readonly holds: HostHolds;
+  readonly publisher: Publisher;
+  readonly registry: StageRegistry;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: MillraceMetrics;
+  /** This process's name. */
+  readonly worker: string;
+}
+
+// Every turn of a chore renews it. While it outlives a relay that died, nobody sweeps: a dead worker's messages would
+// wait for that on top of their own leases.
+const roleLeaseMs = 5000;
+const hourMs = 3_600_000;
+const dayMs = 24 * hourMs;
+const pruneSlice = 1000;
+
+/** The chores of the role "relay", which one process at a time does: two would only get in each other's way. */
+export class HostRelay {
+  readonly #options: HostRelayOptions;
+
+  constructor(options: HostRelayOptions) {
+    this.#options = options;
+  }
+
+  loops(loop: MakeLoop): readonly BackgroundLoop[] {
+    const { configuration, stores, exporter, abandoned, budgets, holds } = this.#options;
+    const sweeper = new Sweeper({ ...this.#options, ledger: this.#options.sweeps, queues: stores.queues });
+    const releaser = new BudgetReleaser({ ...this.#options, ledger: budgets.ledger });
+    const { finishedDays, exportedDays } = configuration.retention;
+    const ages = { finishedMs: finishedDays * dayMs, exportedMs: exportedDays * dayMs };
+    const alone = (turn: () => Promise<boolean>) => async (): Promise<boolean> =>
+      (await this.#holdsRole()) && (await turn());
+    const pruneSome = async (): Promise<boolean> =>
+      Object.values(await prune(stores.database, ages, pruneSlice)).includes(pruneSlice);
+    const giveUpSome = async (): Promise<boolean> => (await abandoned.settleAbandoned()) > 0;
+    return [
+      loop(
+        'sweep',
+        configuration.sweeper.pauseMs,
+        alone(() => sweeper.sweep()),
+      ),
+      loop(
+        'export',
+        configuration.exporter.pauseMs,
+        alone(() => exporter.exportNext()),
+      ),
+      loop(
+        'budget releases',
+        1000,
+        alone(() => releaser.release()),
+      ),
+      holds.keepLoop(loop, alone),
+      loop('abandoned calls', 5000, alone(giveUpSome)),
+      loop('retention', hourMs, alone(pruneSome)),
+    ];
+  }
+
+  /** What the stopping workers settled still goes out; if it cannot, it waits in the ledger for the next start. */
+  async lastExport(): Promise<void> {
+    const { exporter, sweeps, worker, logger } = this.#options;
+    try {
+      if (await this.#holdsRole()) await exporter.drain();
+      await sweeps.releaseRole('relay', worker);
+    } catch (error) {
+      logger.warn({ error }, 'the last usage records wait in the ledger for the next start');
+    }
+  }
+
+  /** Embedded, there is only this process, which need not wait until the lease of one that was killed runs out. */
+  async #holdsRole(): Promise<boolean> {
+    const { stores, sweeps, worker } = this.#options;
+    return stores.isEmbedded || (await sweeps.holdRole('relay', worker, roleLeaseMs));
+  }
+}

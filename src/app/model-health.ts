@@ -1,0 +1,73 @@
+import { BreakerGate } from '../admission/breaker-gate.ts';
+import type { CallGate } from '../admission/call-gate.ts';
+import { healthPauseMs, ModelHealth } from '../admission/model-health.ts';
+import { ModelHealthStore } from '../admission/model-health-store.ts';
+import { RetryBudgetGate } from '../admission/retry-budget-gate.ts';
+import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
+import { BackgroundLoop } from '../kernel/background-loop.ts';
+import type { Clock } from '../kernel/clock.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import type { MillraceMetrics } from '../telemetry/metrics.ts';
+import type { Configuration } from './configuration.ts';
+
+export interface HealthParts {
+  readonly models: Pick<Configuration['models'], 'breaker' | 'retryBudget' | 'fallbacks'>;
+  readonly database: SqlDatabase;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly logger: Logger;
+  readonly metrics: MillraceMetrics;
+}
+
+/** Circuit breakers and retry budgets of one process, with the loop that shares them with the others. */
+export class SharedModelHealth {
+  /** The circuit first: what it refuses costs no retry. */
+  readonly gates: readonly CallGate[];
+  readonly #health: ModelHealth;
+  readonly #loop: BackgroundLoop | undefined;
+
+  constructor({ models, database, clock, random, logger, metrics }: HealthParts) {
+    const breaker = models.breaker.enabled ? models.breaker : undefined;
+    const retryBudget = models.retryBudget.enabled ? models.retryBudget : undefined;
+    const store = new ModelHealthStore(database);
+    const health = new ModelHealth({ store, clock, logger, metrics, breaker, retryBudget });
+    this.#health = health;
+    const fallbacks = Object.entries(models.fallbacks);
+    metrics.initialise(
+      'llm_fallbacks_total',
+      fallbacks.map(([from, to]) => ({ from_model: from, to_model: to })),
+    );
+    // Known from the start, so that their circuits are seen before they are needed.
+    for (const [provider, model] of fallbacks.flat().map(nameOf)) health.watch(provider, model);
+    this.gates = [
+      ...(breaker === undefined ? [] : [new BreakerGate({ health, random })]),
+      ...(retryBudget === undefined ? [] : [new RetryBudgetGate({ health, settings: retryBudget, random })]),
+    ];
+    if (this.gates.length === 0) return;
+    const loop = new BackgroundLoop({
+      name: 'model health',
+      clock,
+      pauseMs: healthPauseMs,
+      turn: () => health.turn(),
+      onError: (error, name) => logger.error({ error, loop: name }, 'a background loop failed; it goes on'),
+    });
+    health.onUrgent = () => loop.nudge();
+    this.#loop = loop;
+  }
+
+  start(): void {
+    this.#loop?.start();
+  }
+
+  /** Tells the last counts, and resolves when nothing is under way any more. Before the stores close. */
+  async stop(): Promise<void> {
+    if (this.#loop === undefined) return;
+    await this.#loop.stop();
+    await this.#health.close();
+  }
+}
+
+function nameOf(reference: string): readonly [provider: string, model: string] {
+  const slash = reference.indexOf('/');
+  return [reference.slice(0, slash), reference.slice(slash + 1)];
+}

@@ -1,0 +1,44 @@
+import { ModelLimits } from '../admission/model-limits.ts';
+import { RateGate } from '../admission/rate-gate.ts';
+import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { warmInputEstimates } from '../models/input-estimate.ts';
+import type { StageGates } from '../pipeline/stage-gates.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import type { MillraceMetrics } from '../telemetry/metrics.ts';
+import type { Configuration } from './configuration.ts';
+
+export interface LimitParts {
+  readonly configuration: Configuration;
+  readonly database: SqlDatabase;
+  readonly stageGates: StageGates;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: MillraceMetrics;
+}
+
+/** The gate that keeps the configured limits of models, bound to the stages whose slots its waits hold. */
+export async function limitsGate(parts: LimitParts): Promise<RateGate> {
+  const { configuration, database, stageGates, clock, logger, metrics } = parts;
+  const { limits } = configuration.models;
+  const models = Object.keys(limits).map((name) => {
+    const slash = name.indexOf('/');
+    return { provider: name.slice(0, slash), model: name.slice(slash + 1) };
+  });
+  metrics.initialise(
+    'llm_limit_wait_seconds',
+    models.filter(({ model }) => model !== '*'),
+  );
+  await warmInputEstimates(models.map(({ model }) => model));
+  return new RateGate({
+    limits,
+    store: new ModelLimits({ database, clock }),
+    clock,
+    random: Math.random,
+    logger,
+    metrics,
+    slotsOf: (stage) => stageGates.find(stage)?.concurrency,
+    onWait: (stage, waitMs) => stageGates.find(stage)?.waits(waitMs),
+    onPark: (stage, slotInMs) => stageGates.find(stage)?.mayGoOnIn(slotInMs),
+  });
+}

@@ -1,0 +1,38 @@
+import type { HostStatus } from '../app/host-status.ts';
+import { formatCount, renderTable, type TableColumn } from './text-table.ts';
+
+const columns: readonly TableColumn[] = [
+  { title: 'held' },
+  { title: 'since' },
+  { title: 'by' },
+  { title: 'waiting', align: 'right' },
+  { title: 'in the air' },
+  { title: 'why' },
+];
+
+/** What is held and what waits, for the terminal; nothing when there is none. */
+export function holdLines({ holds, parked, messages }: HostStatus): readonly string[] {
+  const lines: string[] = [];
+  if (holds.length > 0) {
+    const rows = holds.map(({ scope, value, createdAt, actor, waiting, aborts, reason }) => [
+      scope === 'all' ? 'all' : `${scope} ${value}`,
+      createdAt.toISOString(),
+      actor,
+      formatCount(waiting),
+      aborts ? 'aborted' : 'ends',
+      reason,
+    ]);
+    lines.push('', renderTable(columns, rows));
+  }
+  if (holds.some(({ scope }) => scope === 'all')) {
+    lines.push(
+      '',
+      messages.leased === 0
+        ? 'Drained: nothing is being worked on.'
+        : `Draining: ${formatCount(messages.leased)} messages are still being worked on.`,
+    );
+  }
+  const waiting = Object.entries(parked).map(([reason, count]) => `${formatCount(count)} for a ${reason}`);
+  if (waiting.length > 0) lines.push('', `Messages put aside: ${waiting.join(', ')}`);
+  return lines;
+}

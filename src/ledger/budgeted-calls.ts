@@ -1,0 +1,112 @@
+import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { GroupCommit } from '../kernel/group-commit.ts';
+import type { Uuid } from '../kernel/ids.ts';
+import { invariant } from '../kernel/invariant.ts';
+import { usd } from '../kernel/money.ts';
+import { openBudgetWindows, reserveBudgetedCalls, settleBudgetedCalls } from './budget-sql.ts';
+import { reservationRow, settlementRow } from './call-rows.ts';
+import type { FlushObserver } from './flush-observer.ts';
+import type { Reservation, ReserveOutcome } from './reservation.ts';
+import type { CallSettlement } from './settlement.ts';
+
+interface DecidedRow {
+  readonly id: Uuid;
+  readonly kind: 'reserved' | 'lost' | 'held' | 'over_budget' | 'no_window';
+  readonly budget: string | null;
+  readonly limit_usd: string | null;
+  readonly window_ends_at: Date | null;
+  readonly hold: Uuid | null;
+}
+
+/** A window may turn between the statement that makes its row and the one that needs it. */
+const maxRounds = 4;
+
+/** Calls under budgets: groups of their own, so that calls under none keep their shorter statements. */
+export class BudgetedCalls {
+  readonly #database: SqlDatabase;
+  readonly #reserve: GroupCommit<Reservation, ReserveOutcome>;
+  readonly #settle: GroupCommit<CallSettlement, boolean>;
+
+  constructor(database: SqlDatabase, clock: Clock, onFlush: FlushObserver | undefined) {
+    this.#database = database;
+    this.#reserve = new GroupCommit({
+      name: 'reserve',
+      clock,
+      maxGroup: 400,
+      flush: (items) => this.#writeReservations(items),
+      onFlush: (size, durationMs) => onFlush?.('reserve', size, durationMs),
+    });
+    this.#settle = new GroupCommit({
+      name: 'settle',
+      clock,
+      maxGroup: 400,
+      flush: (items) => this.#writeSettlements(items),
+      onFlush: (size, durationMs) => onFlush?.('settle', size, durationMs),
+    });
+  }
+
+  reserve(reservation: Reservation): Promise<ReserveOutcome> {
+    return this.#reserve.submit(reservation);
+  }
+
+  settle(settlement: CallSettlement): Promise<boolean> {
+    return this.#settle.submit(settlement);
+  }
+
+  async #writeReservations(items: readonly Reservation[]): Promise<readonly ReserveOutcome[]> {
+    const outcomes = new Map<Uuid, ReserveOutcome>();
+    let open = items;
+    for (let round = 1; open.length > 0; round += 1) {
+      invariant(round <= maxRounds, 'the windows of budgets stay open while calls are reserved');
+      const decided = await this.#decide(open);
+      for (const row of decided.values()) if (row.kind !== 'no_window') outcomes.set(row.id, outcomeOf(row));
+      open = open.filter(({ id }) => decided.get(id)?.kind === 'no_window');
+      if (open.length > 0) await this.#openWindows(open);
+    }
+    return items.map(({ id }) => {
+      const outcome = outcomes.get(id) ?? { kind: 'lease_lost' };
+      outcomes.delete(id); // the same call twice in one group: the second is not to be sent
+      return outcome;
+    });
+  }
+
+  async #decide(items: readonly Reservation[]): Promise<ReadonlyMap<Uuid, DecidedRow>> {
+    const { rows } = await this.#database.query<DecidedRow>(reserveBudgetedCalls, [
+      JSON.stringify(
+        items.map((item, turn) => ({ ...reservationRow(item), turn, budgets: item.budgets ?? [] })),
+      ),
+    ]);
+    return new Map(rows.map((row) => [row.id, row]));
+  }
+
+  async #openWindows(items: readonly Reservation[]): Promise<void> {
+    const names = new Set(items.flatMap((item) => item.budgets ?? []));
+    await this.#database.query(openBudgetWindows, [[...names]]);
+  }
+
+  async #writeSettlements(items: readonly CallSettlement[]): Promise<readonly boolean[]> {
+    const { rows } = await this.#database.query<{ id: Uuid }>(settleBudgetedCalls, [
+      JSON.stringify(items.map((item) => settlementRow(item))),
+    ]);
+    const settled = new Set(rows.map((row) => row.id));
+    return items.map((item) => settled.delete(item.id));
+  }
+}
+
+function outcomeOf({
+  kind,
+  budget,
+  limit_usd: limitUsd,
+  window_ends_at: windowEndsAt,
+  hold,
+}: DecidedRow): ReserveOutcome {
+  if (kind === 'reserved') return { kind: 'reserved' };
+  if (kind === 'lost') return { kind: 'lease_lost' };
+  if (hold !== null) return { kind: 'held', hold };
+  invariant(
+    budget !== null && limitUsd !== null && windowEndsAt !== null,
+    'a call that does not fit has a budget that it does not fit',
+  );
+  return { kind: 'over_budget', budget, limitUsd: usd(limitUsd), windowEndsAt };
+}

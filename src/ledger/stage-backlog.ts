@@ -1,0 +1,101 @@
+import type { SqlDatabase, SqlStatement } from '../drivers/sql-database/sql-database.ts';
+
+/*
+ * How much waits before each stage, and how fast it goes away: what boards show and autoscalers act on. Every process
+ * adds the messages that it ended to buckets of ten seconds in the ledger; so each knows the rate of all of them.
+ */
+
+/** How messages of a stage wait: due, not yet due, put aside until something is lifted, or under way. */
+export const backlogStates = ['ready', 'delayed', 'parked', 'leased'] as const;
+export type BacklogState = (typeof backlogStates)[number];
+
+/** How many messages of a stage and lane are in a state. */
+export interface BacklogCount {
+  readonly stage: string;
+  readonly lane: string;
+  readonly state: BacklogState;
+  readonly count: number;
+  /** How long the oldest has been due. */
+  readonly oldestSeconds: number;
+}
+
+const countBacklog: SqlStatement = {
+  name: 'ledger.count_backlog',
+  text: `select stage, lane, state, count(*)::int as count,
+     greatest(0, extract(epoch from clock_timestamp() - min(available_at)))::float8 as oldest_seconds
+   from (select stage, lane, available_at,
+           case when state = 'leased' then 'leased' when parked_for is not null then 'parked'
+             when available_at > clock_timestamp() then 'delayed' else 'ready' end as state
+         from millrace.messages where wake_at is not null) open
+   group by stage, lane, state`,
+};
+
+/** $1 stages, $2 how many messages of each ended here since the last time. Answers messages a second by stage. */
+const noteEnds: SqlStatement = {
+  name: 'ledger.note_ends',
+  text: `with bucket as (select to_timestamp(floor(extract(epoch from clock_timestamp()) / 10) * 10) as at),
+   noted as (
+     insert into millrace.stage_ends as e (stage, bucket, ended)
+     select u.stage, bucket.at, u.ended from unnest($1::text[], $2::int[]) as u(stage, ended), bucket
+     on conflict (stage, bucket) do update set ended = e.ended + excluded.ended),
+   forgotten as (delete from millrace.stage_ends where bucket < clock_timestamp() - interval '15 minutes')
+   select stage, sum(ended)::float8
+     / greatest(10, extract(epoch from clock_timestamp() - min(bucket)))::float8 as per_second
+   from (select stage, bucket, ended from millrace.stage_ends where bucket > clock_timestamp() - interval '3 minutes'
+         union all
+         select u.stage, bucket.at, u.ended from unnest($1::text[], $2::int[]) as u(stage, ended), bucket) recent
+   group by stage`,
+};
+
+/** Reads the backlog, and keeps count of what this process ended. */
+export class StageBacklog {
+  readonly #database: SqlDatabase;
+  #ended = new Map<string, number>();
+
+  constructor(database: SqlDatabase) {
+    this.#database = database;
+  }
+
+  /** A message of the stage came to its end here. */
+  ended(stage: string): void {
+    this.#ended.set(stage, (this.#ended.get(stage) ?? 0) + 1);
+  }
+
+  async count(): Promise<readonly BacklogCount[]> {
+    const { rows } = await this.#database.query<
+      Omit<BacklogCount, 'oldestSeconds'> & { oldest_seconds: number }
+    >(countBacklog);
+    return rows.map(({ oldest_seconds: oldestSeconds, ...row }) => ({ ...row, oldestSeconds }));
+  }
+
+  /** How many messages of each stage end in a second, over the last three minutes and all processes. */
+  async endRates(): Promise<ReadonlyMap<string, number>> {
+    const ended = this.#ended;
+    this.#ended = new Map();
+    try {
+      const { rows } = await this.#database.query<{ stage: string; per_second: number }>(noteEnds, [
+        [...ended.keys()],
+        [...ended.values()],
+      ]);
+      return new Map(rows.map((row) => [row.stage, row.per_second]));
+    } catch (error) {
+      // Not lost for the next reading.
+      for (const [stage, count] of ended) this.#ended.set(stage, (this.#ended.get(stage) ?? 0) + count);
+      throw error;
+    }
+  }
+}
+
+/**
+ * How long a backlog takes to drain at the present rate. While nothing ends nobody can say: then it is at least as
+ * long as the oldest has waited already.
+ */
+export function drainSeconds(backlog: {
+  readonly ready: number;
+  readonly endsPerSecond: number;
+  readonly oldestSeconds: number;
+}): number {
+  const { ready, endsPerSecond, oldestSeconds } = backlog;
+  if (ready === 0) return 0;
+  return endsPerSecond > 0 ? ready / endsPerSecond : oldestSeconds;
+}

@@ -1,0 +1,18 @@
+import { describe, expect, it } from 'vitest';
+import { failureKinds, signOf } from '../admission/failure-signs.ts';
+import { modelErrorKinds } from './classify-model-error.ts';
+
+describe('what a failure says about its provider', () => {
+  it('is known of every kind of failure that a call can have', () => {
+    expect(failureKinds).toEqual(modelErrorKinds);
+  });
+
+  it('is bad only where the provider itself is sick', () => {
+    const kinds = (sign: string) => failureKinds.filter((kind) => signOf(kind) === sign);
+    expect(kinds('failure')).toEqual(['overloaded', 'server_error', 'network', 'stream_cut']);
+    expect(kinds('timeout')).toEqual(['timeout']);
+    expect(kinds('success')).toEqual([]);
+    expect(signOf(undefined)).toBe('success');
+    expect(signOf('something new')).toBe('none');
+  });
+});

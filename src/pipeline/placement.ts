@@ -1,0 +1,45 @@
+import { AppError } from '../kernel/app-error.ts';
+import type { StoredBody } from '../ledger/stored-message.ts';
+import { type Lane, defaultLane, lanes } from './lane.ts';
+import type { StageDefinition } from './stage-definition.ts';
+
+/** Where a message stands in its stage: in which lane, and behind which others. */
+export interface Placement {
+  readonly lane: Lane;
+  readonly orderKey: string | undefined;
+}
+
+const charactersPerToken = 4;
+const maxKeyLength = 512;
+
+/**
+ * The place of a message: the lane that it was given, or the stage chooses, or `short` when its data is estimated to be
+ * small; and its key, when the stage orders by one. Throws MILLRACE_MESSAGE_INVALID when the stage's own functions
+ * answer something that is no lane or no key.
+ */
+export function placementOf(
+  definition: StageDefinition,
+  data: unknown,
+  { lane, body, bodyBytes }: { readonly lane?: Lane; readonly body: StoredBody; readonly bodyBytes: number },
+): Placement {
+  const characters = body.kind === 'inline' ? body.json.length : bodyBytes;
+  const chosen =
+    lane ?? definition.laneOf?.({ data }) ?? (isShort(definition, characters) ? 'short' : defaultLane);
+  if (!lanes.includes(chosen)) throw invalid('lane', `must be one of ${lanes.join(', ')}`);
+  const orderKey = definition.orderBy?.({ data });
+  if (
+    orderKey !== undefined &&
+    (orderKey === '' || orderKey.length > maxKeyLength || orderKey.includes('\u0000'))
+  ) {
+    throw invalid('orderBy', `must have 1 to ${maxKeyLength} characters and no U+0000`);
+  }
+  return { lane: chosen, orderKey };
+}
+
+function isShort({ shortBelowTokens }: StageDefinition, characters: number): boolean {
+  return shortBelowTokens !== undefined && characters / charactersPerToken < shortBelowTokens;
+}
+
+function invalid(field: string, problem: string): AppError {
+  return new AppError('MILLRACE_MESSAGE_INVALID', `${field} ${problem}`, { faults: [{ field, problem }] });
+}

@@ -1,0 +1,31 @@
+import type { MetricCatalogue } from './metric-definition.ts';
+
+const ofBudget = { team: 'open', budget: 'open' } as const;
+
+/** Fed by src/app/budget-watch.ts, src/models and src/admission. A budget over all teams has the team "all". */
+export const budgetMetrics = {
+  budget_limit_usd: {
+    type: 'gauge',
+    unit: 'dollars',
+    labels: ofBudget,
+    help: 'Limit of the budget in one window; every process reports the same, so aggregate with max.',
+  },
+  budget_spent_usd: {
+    type: 'gauge',
+    unit: 'dollars',
+    labels: ofBudget,
+    help: 'Spent in the present window, with the upper bounds of unsettled calls; aggregate with max.',
+  },
+  budget_reserved_usd: {
+    type: 'gauge',
+    unit: 'dollars',
+    labels: ofBudget,
+    help: 'Upper bounds of the calls in the air that count in the present window; aggregate with max.',
+  },
+  budget_refusals_total: {
+    type: 'counter',
+    unit: 'calls',
+    labels: { budget: 'open', action: ['parked', 'refused'] },
+    help: 'Calls that wait for room in a budget, and messages and calls that it refused for good.',
+  },
+} as const satisfies MetricCatalogue;

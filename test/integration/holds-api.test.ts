@@ -1,0 +1,141 @@
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { newId } from '../../src/kernel/ids.ts';
+import { holdListSchema, liftedHoldSchema, placedHoldSchema } from '../../src/operations/hold-documents.ts';
+import { startApi } from './api-application.ts';
+import { type ApiFixture, openApiFixture, problemOf, ticketEvent } from './api-fixture.ts';
+
+/* Holds over HTTP: what may be said, by whom, and what comes of it. What holds stop is tested elsewhere. */
+
+let fixture: ApiFixture;
+let app: NestFastifyApplication;
+let operate: string;
+let read: string;
+let bound: string;
+
+beforeAll(async () => {
+  fixture = await openApiFixture();
+  operate = await fixture.newKey(['operations:write']);
+  read = await fixture.newKey(['messages:read']);
+  bound = await fixture.newKey(['messages:read', 'operations:write'], 'support');
+  app = await startApi(fixture.services());
+});
+
+afterAll(async () => {
+  await app.close();
+  await fixture.close();
+});
+
+afterEach(() => fixture.database.execute('truncate millrace.holds'));
+
+const send = (method: 'GET' | 'POST' | 'DELETE', path = '', body?: unknown, key = operate) =>
+  app.inject({
+    method,
+    url: `/v1/holds${path}`,
+    headers: {
+      authorization: `Bearer ${key}`,
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+    },
+    ...(body === undefined ? {} : { payload: JSON.stringify(body) }),
+  });
+const place = async (body: Record<string, unknown>) => {
+  const response = await send('POST', '', { reason: 'it bills nonsense', ...body });
+  expect(response.statusCode, response.body).toBe(200);
+  return placedHoldSchema.strict().parse(response.json());
+};
+const list = async (key = read) => {
+  const response = await send('GET', '', undefined, key);
+  expect(response.statusCode, response.body).toBe(200);
+  return holdListSchema.strict().parse(response.json()).holds;
+};
+
+describe('a hold', () => {
+  it('is placed once, changed when it is placed again, listed, and lifted by its id', async () => {
+    const first = await place({ scope: 'stage', value: 'triage' });
+    expect(first).toMatchObject({
+      isNew: true,
+      hold: { scope: 'stage', value: 'triage', aborts: false, reason: 'it bills nonsense' },
+    });
+    expect(first.hold.actor).toMatch(/^key:test:[0-9a-f-]{36}$/);
+    const again = await place({ scope: 'stage', value: 'triage', abort: true, reason: 'at once' });
+    expect(again).toMatchObject({
+      isNew: false,
+      hold: { id: first.hold.id, createdAt: first.hold.createdAt, aborts: true, reason: 'at once' },
+    });
+    expect(await list()).toEqual([{ ...again.hold, waiting: 0 }]);
+    const lifted = await send('DELETE', `/${first.hold.id}?reason=mended`);
+    expect(lifted.statusCode, lifted.body).toBe(200);
+    expect(liftedHoldSchema.strict().parse(lifted.json())).toEqual({ hold: again.hold });
+    expect(await list()).toEqual([]);
+    expect(problemOf(await send('DELETE', `/${first.hold.id}?reason=again`))).toMatchObject({
+      status: 404,
+      code: 'MILLRACE_NOT_FOUND',
+    });
+  });
+
+  it('says when nothing of that name is known, and stands all the same', async () => {
+    expect((await place({ scope: 'stage', value: 'traige' })).warnings).toEqual([
+      expect.stringContaining('stage traige'),
+    ]);
+    expect(await list()).toHaveLength(1);
+    const event = await app.inject({
+      method: 'POST',
+      url: '/v1/messages',
+      headers: {
+        authorization: `Bearer ${await fixture.newKey(['messages:write'])}`,
+        'content-type': 'application/cloudevents+json',
+      },
+      payload: JSON.stringify(ticketEvent()),
+    });
+    expect(event.statusCode, event.body).toBe(202);
+    expect((await place({ scope: 'stage', value: 'triage' })).warnings).toEqual([]);
+    expect((await list()).find(({ value }) => value === 'triage')?.waiting).toBe(1);
+    expect((await place({ scope: 'all' })).warnings).toEqual([]);
+  });
+
+  it.each([
+    [{ scope: 'planet', value: 'x', reason: 'r' }, 'scope'],
+    [{ value: 'x', reason: 'r' }, 'scope'],
+    [{ scope: 'stage', reason: 'r' }, 'value'],
+    [{ scope: 'stage', value: ' ', reason: 'r' }, 'value'],
+    [{ scope: 'stage', value: 'x'.repeat(513), reason: 'r' }, 'value'],
+    [{ scope: 'stage', value: 'a\u0000b', reason: 'r' }, 'value'],
+    [{ scope: 'all', value: 'x', reason: 'r' }, 'value'],
+    [{ scope: 'model', value: 'gpt-5', reason: 'r' }, 'value'],
+    [{ scope: 'model', value: '/gpt-5', reason: 'r' }, 'value'],
+    [{ scope: 'stage', value: 'x' }, 'reason'],
+    [{ scope: 'stage', value: 'x', reason: ' ' }, 'reason'],
+    [{ scope: 'stage', value: 'x', reason: 'r'.repeat(501) }, 'reason'],
+    [{ scope: 'stage', value: 'x', reason: 'r', abort: 'yes' }, 'abort'],
+    [{ scope: 'stage', value: 'x', reason: 'r', until: 'noon' }, 'until'],
+    [[], 'request'],
+  ])('is refused when it cannot be meant: %j', async (body, field) => {
+    const problem = problemOf(await send('POST', '', body));
+    expect(problem).toMatchObject({ status: 400, code: 'MILLRACE_REQUEST_INVALID' });
+    expect(problem.faults?.map((fault) => fault.field)).toContain(field);
+    expect(await list()).toEqual([]);
+  });
+
+  it('is not lifted without a reason, nor by what is no id', async () => {
+    const { hold } = await place({ scope: 'all' });
+    expect(problemOf(await send('DELETE', `/${hold.id}`)).code).toBe('MILLRACE_REQUEST_INVALID');
+    expect(problemOf(await send('DELETE', `/${hold.id}?reason=`)).code).toBe('MILLRACE_REQUEST_INVALID');
+    expect(problemOf(await send('DELETE', `/all?reason=r`)).code).toBe('MILLRACE_NOT_FOUND');
+    expect(problemOf(await send('DELETE', `/${newId(new Date())}?reason=r`)).code).toBe('MILLRACE_NOT_FOUND');
+    expect(await list()).toHaveLength(1);
+  });
+
+  it('is the business of operators without a team; one with a team sees what concerns it', async () => {
+    const { hold } = await place({ scope: 'team', value: 'support' });
+    await place({ scope: 'team', value: 'sales' });
+    await place({ scope: 'customer', value: 'acme' });
+    const order = { scope: 'team', value: 'support', reason: 'r' };
+    expect(problemOf(await send('POST', '', order, bound))).toMatchObject({ status: 403 });
+    expect(problemOf(await send('DELETE', `/${hold.id}?reason=r`, undefined, bound)).status).toBe(403);
+    expect(problemOf(await send('POST', '', order, read)).status).toBe(403);
+    expect(problemOf(await send('DELETE', `/${hold.id}?reason=r`, undefined, read)).status).toBe(403);
+    expect(problemOf(await send('GET', '', undefined, operate)).status).toBe(403);
+    expect((await list(bound)).map(({ value }) => value)).toEqual(['support']);
+    expect(await list()).toHaveLength(3);
+  });
+});

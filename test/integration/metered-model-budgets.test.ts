@@ -1,0 +1,133 @@
+import { generateText } from 'ai';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { BudgetBook } from '../../src/admission/budget-book.ts';
+import { Parked } from '../../src/kernel/parked.ts';
+import { type BudgetDefinition, BudgetLedger } from '../../src/ledger/budget-ledger.ts';
+import { formatUsd } from '../../src/kernel/money.ts';
+import type { CallScope } from '../../src/models/call-scope.ts';
+import { refusal, type Script, ScriptedModel } from '../../src/models/scripted-model.ts';
+import { someBudget, stateOf } from '../support/budget-fixture.ts';
+import { failureOf, type MeteredModels, openMeteredModels } from '../support/metered-models.ts';
+
+/* Metered models under budgets: what a handler's calls do to them, and what it gets when they do not fit. */
+
+const usage = { uncachedInput: 4, textOutput: 100 };
+const cost = '0.000201';
+
+let models: MeteredModels;
+let budgets: BudgetLedger;
+const scopes: CallScope[] = [];
+
+beforeAll(async () => {
+  models = await openMeteredModels();
+  budgets = new BudgetLedger(models.database);
+});
+beforeEach(async () => {
+  await models.clear();
+  await models.database.execute('truncate millrace.budgets, millrace.budget_windows');
+});
+afterEach(async () => {
+  expect(await budgets.findFaults()).toEqual([]);
+  await Promise.all(scopes.splice(0).map((scope) => scope.close()));
+});
+afterAll(() => models.close());
+
+async function scopeUnder(
+  definitions: readonly BudgetDefinition[],
+  script: Script,
+  modelId = 'gpt-5-mini',
+): Promise<{ readonly ask: () => Promise<string>; readonly model: ScriptedModel }> {
+  await budgets.define(definitions);
+  const model = new ScriptedModel(script, modelId);
+  const gateway = models.gateway(
+    { scripted: { kind: 'custom', model: () => model } },
+    { budgets: new BudgetBook(definitions) },
+  );
+  const scope = models.openScope(gateway, await models.leasedMessage());
+  scopes.push(scope);
+  const ask = async (): Promise<string> => {
+    const prompt = 'Good day';
+    const settings = { prompt, maxOutputTokens: 200 };
+    return (await generateText({ model: scope.languageModel(`scripted/${modelId}`), ...settings })).text;
+  };
+  return { ask, model };
+}
+
+async function spent(): Promise<string> {
+  const { spentUsd, reservedUsd } = await stateOf(budgets);
+  return `${formatUsd(spentUsd)} spent, ${formatUsd(reservedUsd)} reserved`;
+}
+
+describe('a call under a budget', () => {
+  it('reserves its upper bound while it is in the air, and leaves its cost', async () => {
+    let during = '';
+    const { ask } = await scopeUnder([someBudget()], async () => {
+      during = await spent();
+      return { text: 'yes', usage };
+    });
+    await ask();
+    expect(during).toMatch(/^0 spent, 0\.000[4-9]\d* reserved$/);
+    expect(await spent()).toBe(`${cost} spent, 0 reserved`);
+  });
+
+  it('gives back all when the provider refused it', async () => {
+    const { ask } = await scopeUnder([someBudget()], [{ error: refusal(429, 'slow down') }]);
+    expect((await failureOf(ask())).code).toBe('MILLRACE_MODEL_RATE_LIMITED');
+    expect(await spent()).toBe('0 spent, 0 reserved');
+  });
+
+  it('waits for the budget when there is no room, and is not sent', async () => {
+    const { ask, model } = await scopeUnder([someBudget({ limitUsd: '0.0006' })], () => ({
+      text: 'yes',
+      usage,
+    }));
+    await ask();
+    const error = await failureOf(ask());
+    expect(error).toBeInstanceOf(Parked);
+    expect(error).toMatchObject({ reason: 'budget', parkedFor: 'budget:search', delayMs: undefined });
+    expect(error.message).toContain('"search" of 0.0006 USD');
+    expect(model.requests).toHaveLength(1);
+    expect(await spent()).toBe(`${cost} spent, 0 reserved`);
+    expect(await models.metricLines('budget_refusals_total{')).toContain(
+      'millrace_budget_refusals_total{budget="search",action="parked"} 1',
+    );
+  });
+
+  it('is refused for good when it is larger than the whole budget', async () => {
+    const { ask, model } = await scopeUnder([someBudget({ limitUsd: '0.0003' })], ['never']);
+    const error = await failureOf(ask());
+    expect(error).toMatchObject({ code: 'MILLRACE_BUDGET_CALL_TOO_LARGE', retryable: false });
+    expect(error.message).toMatch(/up to 0\.000\d+ USD.*0\.0003 USD/);
+    expect(model.requests).toHaveLength(0);
+  });
+
+  it('is refused when no price is known, unless the budget allows that', async () => {
+    const strict = await scopeUnder([someBudget()], ['never'], 'unheard-of');
+    expect(await failureOf(strict.ask())).toMatchObject({
+      code: 'MILLRACE_BUDGET_UNPRICED',
+      retryable: false,
+    });
+    expect(strict.model.requests).toHaveLength(0);
+    const lenient = await scopeUnder([someBudget({ unpriced: 'allow' })], ['yes'], 'unheard-of');
+    expect(await lenient.ask()).toBe('yes');
+    expect(await spent()).toBe('0 spent, 0 reserved');
+  });
+
+  it('counts in every budget that concerns its origin, and in no other', async () => {
+    const { ask } = await scopeUnder(
+      [
+        someBudget(),
+        someBudget({ name: 'all', team: undefined }),
+        someBudget({ name: 'green', team: 'green', limitUsd: '0.000001' }),
+      ],
+      () => ({ text: 'yes', usage }),
+    );
+    await ask();
+    const spentIn = async (name: string) => formatUsd((await stateOf(budgets, name)).spentUsd);
+    expect([await spentIn('search'), await spentIn('all'), await spentIn('green')]).toEqual([
+      cost,
+      cost,
+      '0',
+    ]);
+  });
+});

@@ -1,0 +1,234 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { GateEnd, GateQuestion } from '../../src/admission/call-gate.ts';
+import { type ModelLimit, ModelLimits } from '../../src/admission/model-limits.ts';
+import { RateGate } from '../../src/admission/rate-gate.ts';
+import { migrate } from '../../src/drivers/sql-database/migrator.ts';
+import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
+import { PgliteSqlDatabase } from '../../src/drivers/sql-database/sql-database.pglite.ts';
+import { systemClock } from '../../src/kernel/clock.ts';
+import { Parked } from '../../src/kernel/parked.ts';
+import { metricCatalogue } from '../../src/telemetry/metric-catalogue.ts';
+import { createMetrics } from '../../src/telemetry/metrics.ts';
+import { silentLogger } from '../../src/telemetry/silent-logger.ts';
+
+const perMinute = 60_000;
+const limits: Record<string, ModelLimit> = {
+  'openai/gpt-5-mini': { tokensPerMinute: perMinute },
+  'anthropic/*': { requestsPerMinute: 60 },
+};
+
+function question(parts: Partial<GateQuestion> = {}): GateQuestion {
+  return {
+    provider: 'openai',
+    model: 'gpt-5-mini',
+    operation: 'chat',
+    stage: 'summarise',
+    origin: { team: 'search', customer: 'c1', feature: 'f1' },
+    step: 'summary',
+    attempt: 1,
+    maxInputTokens: 400,
+    maxOutputTokens: 200,
+    signal: new AbortController().signal,
+    ...parts,
+  };
+}
+
+function sent(parts: Partial<Extract<GateEnd, { kind: 'sent' }>> = {}): GateEnd {
+  return {
+    kind: 'sent',
+    failure: undefined,
+    retryAfterMs: undefined,
+    headers: undefined,
+    tokens: 300,
+    durationMs: 10,
+    ...parts,
+  };
+}
+
+describe('RateGate', () => {
+  let database: SqlDatabase;
+  const opened: RateGate[] = [];
+
+  beforeAll(async () => {
+    database = await PgliteSqlDatabase.open();
+    await migrate(database);
+  });
+  beforeEach(() => database.execute('truncate millrace.model_limits'));
+  afterAll(async () => {
+    for (const gate of opened) await gate.close();
+    await database.close();
+  });
+
+  /** The gate of one process. */
+  function newGate({ slots = 16, random = () => 0 } = {}) {
+    const waits: number[] = [];
+    const metrics = createMetrics(metricCatalogue);
+    const gate = new RateGate({
+      limits,
+      store: new ModelLimits({ database, clock: systemClock }),
+      clock: systemClock,
+      random,
+      logger: silentLogger,
+      metrics,
+      slotsOf: (stage) => (stage === '' ? undefined : slots),
+      onWait: (_stage, waitedMs) => waits.push(waitedMs),
+    });
+    opened.push(gate);
+    return { gate, waits, metrics };
+  }
+
+  async function setLevel(tokens: number): Promise<void> {
+    await database.execute(
+      `update millrace.model_limits set tokens_level = ${tokens}, updated_at = clock_timestamp()`,
+    );
+  }
+
+  async function readLevel(): Promise<number> {
+    const { rows } = await database.query<{ level: number }>({
+      name: 'test.level',
+      text: `select tokens_level as level from millrace.model_limits where model = 'gpt-5-mini'`,
+    });
+    return rows[0]?.level ?? NaN;
+  }
+
+  async function parkOf(entering: Promise<unknown>): Promise<Parked> {
+    const error = await entering.then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
+    if (error instanceof Parked) return error;
+    throw new Error('the request was not put aside', { cause: error });
+  }
+
+  it('takes the estimate and settles it to what was used', async () => {
+    const { gate } = newGate();
+    const pass = await gate.enter(question({ estimateTokens: () => 120 }));
+    expect(await readLevel()).toBe(perMinute - 320);
+    await setLevel(10_000);
+    pass.end(sent({ tokens: 150 }));
+    await gate.close();
+    const level = await readLevel();
+    expect(level).toBeGreaterThanOrEqual(10_170);
+    expect(level).toBeLessThan(10_500);
+  });
+
+  it('expects of the next request what the last ones used', async () => {
+    const { gate } = newGate();
+    const first = await gate.enter(question({ estimateTokens: () => 100 }));
+    first.end(sent({ tokens: 130 }));
+    await gate.close();
+    await setLevel(perMinute);
+    await gate.enter(question({ estimateTokens: () => 100 }));
+    expect(await readLevel()).toBe(perMinute - 130);
+  });
+
+  it('gives back what was not sent', async () => {
+    const { gate } = newGate();
+    const pass = await gate.enter(question());
+    await setLevel(10_000);
+    pass.end({ kind: 'not_sent' });
+    await gate.close();
+    expect(await readLevel()).toBeGreaterThanOrEqual(10_300);
+  });
+
+  it('waits in its place when its turn comes soon', async () => {
+    const { gate, waits, metrics } = newGate();
+    (await gate.enter(question())).end({ kind: 'not_sent' });
+    await gate.close();
+    // The margin of 1,200 and the request's 300, less 1,200: 300 tokens refill in 300 ms.
+    await setLevel(1200);
+    const startedMs = performance.now();
+    await newGate().gate.enter(question());
+    const waitedMs = performance.now() - startedMs;
+    expect(waitedMs).toBeGreaterThan(200);
+    expect(waitedMs).toBeLessThan(2000);
+    await gate.enter(question({ step: 'other' }));
+    expect(waits.at(-1)).toBeGreaterThan(100);
+    expect((await metrics.render()).body).toContain(
+      'millrace_llm_limit_per_minute{provider="openai",model="gpt-5-mini",kind="tokens"} 60000',
+    );
+  });
+
+  it('is put aside when its turn comes late, each at a time of its own', async () => {
+    const { gate } = newGate();
+    await gate.enter(question());
+    await setLevel(-20_000);
+    const parks = await Promise.all(Array.from({ length: 5 }, () => parkOf(gate.enter(question()))));
+    const delays = parks.map(({ delayMs }) => delayMs ?? 0).toSorted((left, right) => left - right);
+    expect(parks.every(({ reason }) => reason === 'rate_limit')).toBe(true);
+    expect(delays[0]).toBeGreaterThan(18_000);
+    // 300 tokens each refill in 300 ms.
+    expect((delays[4] ?? 0) - (delays[0] ?? 0)).toBeGreaterThanOrEqual(1190);
+  });
+
+  it('never holds more than half of the slots of a stage', async () => {
+    const { gate } = newGate({ slots: 4 });
+    await gate.enter(question());
+    await setLevel(0);
+    const entering = Array.from({ length: 4 }, () => gate.enter(question()));
+    const outcomes = await Promise.allSettled(entering);
+    expect(outcomes.filter(({ status }) => status === 'rejected')).toHaveLength(2);
+  });
+
+  it('gives back what it took ahead of time when the work is stopped meanwhile', async () => {
+    const { gate } = newGate();
+    await gate.enter(question());
+    await setLevel(0);
+    const stopped = new AbortController();
+    const entering = gate.enter(question({ signal: stopped.signal }));
+    await expect.poll(readLevel).toBeLessThan(-200);
+    stopped.abort(new Error('the lease is lost'));
+    await expect(entering).rejects.toThrow('the lease is lost');
+    await gate.close();
+    expect(await readLevel()).toBeGreaterThanOrEqual(0);
+  });
+
+  it('blocks the model in every process when the provider refuses', async () => {
+    const [here, there] = [newGate().gate, newGate().gate];
+    const pass = await here.enter(question());
+    await there.enter(question());
+    pass.end(sent({ failure: 'rate_limited', retryAfterMs: 20_000, tokens: undefined }));
+    expect((await parkOf(here.enter(question()))).delayMs).toBeGreaterThan(19_000);
+    await here.close();
+    expect((await parkOf(there.enter(question()))).delayMs).toBeGreaterThan(18_000);
+    expect(await readLevel()).toBeGreaterThan(perMinute - 400);
+  });
+
+  it('blocks a model without a limit in its own process, and only that model', async () => {
+    const { gate } = newGate();
+    const free = question({ model: 'gpt-4o' });
+    const pass = await gate.enter(free);
+    pass.end(sent({ failure: 'rate_limited', retryAfterMs: 30_000, tokens: undefined }));
+    expect((await parkOf(gate.enter(free))).delayMs).toBeGreaterThan(29_000);
+    await gate.enter(question({ model: 'gpt-4.1' }));
+    await gate.enter(question());
+  });
+
+  it('waits out a short refusal in its place', async () => {
+    const { gate } = newGate();
+    const free = question({ model: 'gpt-4o' });
+    const pass = await gate.enter(free);
+    pass.end(sent({ failure: 'rate_limited', retryAfterMs: 150, tokens: undefined }));
+    const startedMs = performance.now();
+    await gate.enter(free);
+    expect(performance.now() - startedMs).toBeGreaterThanOrEqual(149);
+  });
+
+  it('gives each model of a provider a limit of its own by "provider/*"', async () => {
+    const { gate } = newGate();
+    const haiku = question({ provider: 'anthropic', model: 'claude-haiku-4-5', stage: '' });
+    await Promise.all(Array.from({ length: 55 }, () => gate.enter(haiku)));
+    const park = await parkOf(Promise.all(Array.from({ length: 20 }, () => gate.enter(haiku))));
+    expect(park.message).toContain('anthropic/claude-haiku-4-5 is at its limit');
+    await expect(gate.enter({ ...haiku, model: 'claude-sonnet-4-5' })).resolves.toBeDefined();
+  });
+
+  it('keeps the estimate of a request of which nobody knows what it used', async () => {
+    const { gate } = newGate();
+    const pass = await gate.enter(question());
+    await setLevel(10_000);
+    pass.end(sent({ failure: 'timeout', tokens: undefined }));
+    await gate.close();
+    expect(await readLevel()).toBeLessThan(10_290);
+  });
+});

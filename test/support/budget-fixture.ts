@@ -1,0 +1,74 @@
+import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
+import { newId } from '../../src/kernel/ids.ts';
+import { usd } from '../../src/kernel/money.ts';
+import type { BudgetDefinition, BudgetLedger, BudgetState } from '../../src/ledger/budget-ledger.ts';
+import type { CallLedger, CallSettlement, ReserveOutcome } from '../../src/ledger/call-ledger.ts';
+import { someReservation, someSettlement } from './ledger-fixture.ts';
+
+/** A budget as the tests define it; parts may be given. */
+export function someBudget(
+  parts: Partial<Omit<BudgetDefinition, 'limitUsd'>> & { readonly limitUsd?: string } = {},
+): BudgetDefinition {
+  const { limitUsd = '1', ...rest } = parts;
+  return {
+    name: 'search',
+    team: 'blue',
+    customer: undefined,
+    feature: undefined,
+    window: 'month',
+    atLimit: 'park',
+    unpriced: 'refuse',
+    ...rest,
+    limitUsd: usd(limitUsd),
+  };
+}
+
+/** The present window of a budget. */
+export async function stateOf(budgets: BudgetLedger, name = 'search'): Promise<BudgetState> {
+  const state = (await budgets.read()).find((one) => one.name === name);
+  if (state === undefined) throw new Error(`there is no budget "${name}"`);
+  return state;
+}
+
+/** A call outside a stage that needs so much of these budgets. */
+export async function reserveOf(
+  calls: CallLedger,
+  boundUsd: string | undefined,
+  budgets: readonly string[] = ['search'],
+): Promise<{ readonly id: string; readonly outcome: ReserveOutcome }> {
+  const id = newId(new Date());
+  const origin = { team: 'blue', customer: 'acme', feature: 'search' };
+  const upperBoundUsd = boundUsd === undefined ? undefined : usd(boundUsd);
+  const outcome = await calls.reserve(
+    someReservation({ id, message: undefined, origin, budgets, upperBoundUsd }),
+  );
+  return { id, outcome };
+}
+
+/** The settlement of a budgeted call. */
+export function settledFor(id: string, costUsd: string, parts: Partial<CallSettlement> = {}): CallSettlement {
+  return someSettlement({ id, costUsd: usd(costUsd), isBudgeted: true, ...parts });
+}
+
+/** The settlement of a budgeted call whose outcome nobody knows. */
+export function unsettledFor(id: string, boundUsd: string): CallSettlement {
+  return someSettlement({
+    id,
+    state: 'unsettled',
+    outcome: 'unknown',
+    settlement: 'unsettled',
+    costUsd: undefined,
+    upperBoundUsd: usd(boundUsd),
+    isBudgeted: true,
+  });
+}
+
+/** Every present window becomes the one before: time goes on by one window, as far as budgets see it. */
+export async function turnWindows(database: SqlDatabase): Promise<void> {
+  await database.execute(`
+    update millrace.budget_windows set window_start = window_start - interval '100 days';
+    update millrace.calls set budgets = (
+      select json_agg(json_build_object('budget', b.budget, 'window_start', b.window_start - interval '100 days'))
+      from json_to_recordset(budgets) as b(budget text, window_start timestamptz))
+    where budgets is not null`);
+}
