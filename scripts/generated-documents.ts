@@ -1,3 +1,5 @@
+import { generatedBoards } from '../dashboards/generated-boards.ts';
+import { boardsDocument } from './boards-document.ts';
 import { configurationDocument } from './configuration-document.ts';
 import { errorsDocument } from './errors-document.ts';
 import { metricsDocument } from './metrics-document.ts';
@@ -15,4 +17,6 @@ export const generatedDocuments: readonly GeneratedDocument[] = [
   { path: 'docs/configuration.md', render: configurationDocument },
   { path: 'docs/errors.md', render: errorsDocument },
   { path: 'docs/metrics.md', render: metricsDocument },
+  { path: 'docs/boards.md', render: boardsDocument },
+  ...generatedBoards,
 ];
