@@ -1,3 +1,4 @@
+import { generatedBoards } from '../dashboards/generated-boards.ts';
 import { configurationDocument } from './configuration-document.ts';
 import { errorsDocument } from './errors-document.ts';
 import { metricsDocument } from './metrics-document.ts';
@@ -15,4 +16,5 @@ export const generatedDocuments: readonly GeneratedDocument[] = [
   { path: 'docs/configuration.md', render: configurationDocument },
   { path: 'docs/errors.md', render: errorsDocument },
   { path: 'docs/metrics.md', render: metricsDocument },
+  ...generatedBoards,
 ];
