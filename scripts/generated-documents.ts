@@ -1,3 +1,4 @@
+import { generatedAlerts } from '../dashboards/alerts/generated-alerts.ts';
 import { generatedBoards } from '../dashboards/generated-boards.ts';
 import { configurationDocument } from './configuration-document.ts';
 import { errorsDocument } from './errors-document.ts';
@@ -17,4 +18,5 @@ export const generatedDocuments: readonly GeneratedDocument[] = [
   { path: 'docs/errors.md', render: errorsDocument },
   { path: 'docs/metrics.md', render: metricsDocument },
   ...generatedBoards,
+  ...generatedAlerts,
 ];

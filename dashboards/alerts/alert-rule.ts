@@ -1,3 +1,5 @@
+import type { boardUids } from '../board-links.ts';
+
 /*
  * What the alerts are written in: alerts and recording rules as values, in groups. A group is a function of the rule
  * terms, so that thresholds and times come from one place and a test may run the very same rules faster.
@@ -6,15 +8,7 @@
 /** How soon somebody must look: now and at night, today, this week, never (the watchdog). */
 export type Severity = 'critical' | 'warning' | 'info' | 'none';
 
-/** The boards by uid, with the variables that a link may set. */
-export type BoardUid =
-  | 'millrace-overview'
-  | 'millrace-stage'
-  | 'millrace-dlq'
-  | 'millrace-cost'
-  | 'millrace-budgets'
-  | 'millrace-models'
-  | 'millrace-metering';
+type BoardUid = (typeof boardUids)[keyof typeof boardUids];
 
 /** One alert. */
 export interface Alert {

@@ -18,7 +18,7 @@ export function costRules(terms: RuleTerms): RuleGroup {
   );
   const about = {
     identity: ['team', 'budget'],
-    board: { uid: 'millrace-budgets', variables: ['team'] },
+    board: { uid: 'millrace-budgets' },
   } as const;
   return {
     name: 'millrace-costs',

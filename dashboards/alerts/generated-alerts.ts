@@ -7,7 +7,10 @@ import { ruleGroups } from './rule-groups.ts';
 const groups = ruleGroups();
 
 /** Every generated file about alerts: its path from the root, and what makes it. */
-export const generatedAlerts: readonly { readonly path: string; readonly render: () => string | Promise<string> }[] = [
+export const generatedAlerts: readonly {
+  readonly path: string;
+  readonly render: () => string | Promise<string>;
+}[] = [
   ...groups.map((group) => ({
     path: `dashboards/generated/prometheus/${group.name}.rules.yml`,
     render: async () => ruleFile(group, await readOwners()),

@@ -4,10 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
+import { awaitedMetrics } from '../../dashboards/awaited-metrics.ts';
 import { awaitedRunbooks } from '../../dashboards/alerts/awaited-runbooks.ts';
 import { readOwners } from '../../dashboards/alerts/owners.ts';
 import { type AlertLinks, ruleFile } from '../../dashboards/alerts/rule-file.ts';
 import { ruleGroups } from '../../dashboards/alerts/rule-groups.ts';
+import { type MetricCatalogue, metricCatalogue } from '../../src/telemetry/metric-catalogue.ts';
 import { canRun, directoryOf, prometheusPrograms } from '../support/required-programs.ts';
 import { platformCases } from './platform-cases.ts';
 import { promtoolTest, type RuleCase } from './rule-case.ts';
@@ -104,6 +106,35 @@ describe('the alerts', () => {
     }
   });
 
+  it('are written with metrics and labels of the catalogue', () => {
+    const known: MetricCatalogue = { ...metricCatalogue, ...awaitedMetrics };
+    const problems = groups.flatMap((group) => {
+      const expressions = [...(group.recordings ?? []), ...group.alerts].map(({ expr }) => expr);
+      return expressions.flatMap((expression) =>
+        [...expression.matchAll(/(?<![:\w])millrace_(\w+)(?:\{([^}]*)\})?/g)].flatMap(
+          ([, name = '', matchers = '']) => problemsOf(known, name.replace(/_bucket$/, ''), matchers),
+        ),
+      );
+    });
+    expect(problems).toEqual([]);
+    expect(problemsOf(known, 'dlq_depth', 'lane="bulk"')).toEqual(['dlq_depth has no label lane']);
+    expect(problemsOf(known, 'dlq_dept', '')).toEqual(['dlq_dept is in no catalogue']);
+    expect(problemsOf(known, 'llm_circuit_state', 'state=~"open|ajar"')).toEqual([
+      'llm_circuit_state has no state "ajar"',
+    ]);
+  });
+
+  it('lead to boards that are there and have the variables', () => {
+    for (const { alert, board } of alerts) {
+      const path = join(root, 'dashboards', 'generated', 'grafana', 'boards', `${board.uid}.json`);
+      const json = JSON.parse(readFileSync(path, 'utf8')) as { templating: { list: { name: string }[] } };
+      const names = json.templating.list.map(({ name }) => name);
+      expect(names, alert).toEqual(expect.arrayContaining([...(board.variables ?? [])]));
+      if (board.query !== undefined)
+        expect(names).toEqual(expect.arrayContaining(['team', 'customer', 'feature']));
+    }
+  });
+
   it('name runbooks that are there, or are awaited', () => {
     const problems = alerts.flatMap(({ alert, runbook }) => {
       const [file = '', anchor = ''] = runbook.split('#');
@@ -132,4 +163,17 @@ function headingsOf(path: string): string[] {
       .replaceAll(/[^\p{L}\p{N}\s_-]/gu, '')
       .replaceAll(/\s/g, '-'),
   );
+}
+
+function problemsOf(known: MetricCatalogue, name: string, matchers: string): string[] {
+  const metric = known[name];
+  if (metric === undefined) return [`${name} is in no catalogue`];
+  return [...matchers.matchAll(/(\w+)(?:=~|!~|!=|=)"([^"]*)"/g)].flatMap(([, label = '', text = '']) => {
+    const values = metric.labels[label];
+    if (values === undefined) return [`${name} has no label ${label}`];
+    if (values === 'open') return [];
+    return text
+      .split('|')
+      .flatMap((value) => (values.includes(value) ? [] : [`${name} has no ${label} "${value}"`]));
+  });
 }
