@@ -27,10 +27,6 @@ export const awaitedMetrics = {
   budget_limit_usd: { ...gauge, labels: { team: 'open', budget: 'open' } },
   budget_refusals_total: { ...counter, labels: { budget: 'open', action: ['parked', 'refused'] } },
   bound_used_ratio: { ...gauge, labels: { bound: 'open' } },
-  spend_over_baseline_ratio: {
-    ...gauge,
-    labels: { dimension: ['team', 'customer', 'feature'], name: 'open' },
-  },
   calls_unsettled_oldest_seconds: { ...gauge, labels: {} },
   event_loop_lag_seconds: { ...gauge, labels: {} },
   retry_cost_usd_total: { ...counter, labels: ofStage },

@@ -3,6 +3,7 @@ import type { CallLedger } from '../ledger/call-ledger.ts';
 import type { ExportLedger } from '../ledger/export-ledger.ts';
 import type { StageCount, SweepLedger } from '../ledger/sweep-ledger.ts';
 import type { RegisteredStage, StageRegistry } from '../pipeline/stage-registry.ts';
+import { metricCatalogue } from '../telemetry/metric-catalogue.ts';
 import type { MillraceMetrics } from '../telemetry/metrics.ts';
 
 export interface GaugeSources {
@@ -71,6 +72,12 @@ export function initialiseSeries(
     metrics.initialise(
       'stage_messages_total',
       stages.map((labels) => ({ ...labels, outcome })),
+    );
+  }
+  for (const reason of metricCatalogue.dlq_messages_total.labels.reason) {
+    metrics.initialise(
+      'dlq_messages_total',
+      stages.map((labels) => ({ ...labels, reason })),
     );
   }
   for (const action of ['replayed', 'discarded'] as const) {

@@ -31,6 +31,7 @@ import { type Tracing, startTracing } from '../telemetry/tracing.ts';
 import type { Configuration } from './configuration.ts';
 import { GaugeReader, initialiseSeries } from './gauges.ts';
 import { measuredPayloads } from './measured-payloads.ts';
+import { spendBaselineChore } from './spend-baseline-chore.ts';
 import { type Stores, openStores } from './stores.ts';
 import { version } from './version.ts';
 
@@ -301,6 +302,9 @@ export class Host {
     });
     const alone = (turn: () => Promise<boolean>) => async (): Promise<boolean> =>
       (await this.#holdsRelay()) && (await turn());
+    const holdsRelay = (): Promise<boolean> => this.#holdsRelay();
+    const { columns } = stores;
+    const spendBaseline = spendBaselineChore({ configuration, columns, metrics, clock, holdsRelay });
     const { finishedDays, exportedDays } = configuration.retention;
     const ages = { finishedMs: finishedDays * dayMs, exportedMs: exportedDays * dayMs };
     return [
@@ -320,6 +324,7 @@ export class Host {
         5000,
         alone(async () => (await abandoned.settleAbandoned()) > 0),
       ),
+      loop('spend baseline', configuration.costs.baseline.pauseMs, spendBaseline),
       loop(
         'retention',
         hourMs,
