@@ -1,6 +1,6 @@
 import type { Board } from '../board.ts';
 import { boardUids, rowLink } from '../board-links.ts';
-import { barChart, stat, timeSeries } from '../charts.ts';
+import { barChart, pieChart, stat, timeSeries } from '../charts.ts';
 import { worseAbove } from '../colour-limits.ts';
 import { sql } from '../data-queries.ts';
 import { type Column, sqlTable } from '../tables.ts';
@@ -224,7 +224,7 @@ export const costBoard: Board = {
             spend,
             share,
             change,
-            { ...calls },
+            calls,
             wasteShare,
           ],
         }),
@@ -318,13 +318,31 @@ export const costBoard: Board = {
       ],
     },
     {
-      title: 'What is wasted or unknown?',
+      title: 'What was paid for, and what is wasted or unknown?',
       panels: [
+        pieChart({
+          title: 'Spend by kind of token',
+          description: 'What the money was paid for. Cached input is cheap, reasoning is dear and unseen.',
+          unit: 'currencyUSD',
+          width: 8,
+          queries: [
+            sql(`
+              SELECT kind, sum(amount) AS spend
+              FROM millrace.usage
+              ARRAY JOIN
+                ['input', 'cache read', 'cache write', 'media', 'text output', 'reasoning', 'requests'] AS kind,
+                [cost_uncached_input, cost_cache_read, cost_cache_write_5m + cost_cache_write_1h,
+                 cost_audio_input + cost_image_input + cost_audio_output + cost_image_output,
+                 cost_text_output, cost_reasoning, cost_request] AS amount
+              WHERE ${now} GROUP BY kind HAVING spend > 0 ORDER BY spend DESC
+            `),
+          ],
+        }),
         timeSeries({
           title: 'Waste by reason',
           description: 'Spend that bought nothing, in each interval, by why.',
           unit: 'currencyUSD',
-          width: 12,
+          width: 8,
           draw: 'bars',
           isStacked: true,
           queries: [
@@ -338,7 +356,7 @@ export const costBoard: Board = {
           description:
             'Models that were called without a known price. `millrace prices` says how to add one; corrections follow by themselves.',
           unit: 'short',
-          width: 12,
+          width: 8,
           query: sql(`
             SELECT provider, model, sum(unpriced_calls) AS unpriced, ${inputTokens} AS tokens_in, ${outputTokens} AS tokens_out
             FROM millrace.usage WHERE ${now} AND unpriced_calls != 0
