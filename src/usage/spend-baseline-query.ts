@@ -43,7 +43,7 @@ const dayMs = 24 * hourMs;
 const maxNames = 200;
 
 /** The statement that answers the question. */
-export function spendHistorySql(question: SpendHistoryQuestion, database: string): BoundSql {
+function spendHistorySql(question: SpendHistoryQuestion, database: string): BoundSql {
   const { now, days, hourFloorUsd, dayFloorUsd } = question;
   const money = (condition: string): string => `sumIf(cost, ${condition})`;
   const sql = `SELECT pair.1 AS dimension, pair.2 AS name,
