@@ -59,7 +59,7 @@ export function stageRules(terms: RuleTerms): RuleGroup {
         incident: 'paused',
         summary: `{{ $labels.stage }} has been paused for more than ${pausedForMinutes} minutes`,
         description: 'An operator holds it. Its messages wait, and nothing of it is alerted on meanwhile.',
-        runbook: 'pause.md#paused-too-long',
+        runbook: 'pause.md#look',
       },
     ],
   };
