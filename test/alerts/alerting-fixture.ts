@@ -28,10 +28,11 @@ import { type PrometheusServer, startPrometheus } from '../support/prometheus-se
 
 /** A minute of a rule or a route is a second here. */
 const timeScale = 1 / 60;
-/** Other times of some groups: 500 messages need a while to die, and 15 minutes without an export are long. */
+/** Other times of some groups: 500 messages need a while to die, and half an hour's pause is long. */
 const groupTimeScales: Readonly<Record<string, number>> = {
   'millrace-dead-letters': 1 / 20,
   'millrace-metering': 1 / 100,
+  'millrace-stages': 1 / 200,
 };
 
 const TicketOpened = defineMessage('ticket.opened').version(1, z.object({ subject: z.string() }));
@@ -112,6 +113,18 @@ export class AlertingFixture {
         this.app.millrace.admit(TicketOpened.v1, { subject: `${index}` }, { origin }),
       ),
     );
+  }
+
+  /** Asks the API as an operator would; resolves with the answer's document. */
+  async operate(method: 'POST' | 'DELETE', path: string, body?: object): Promise<unknown> {
+    const answer = await fetch(`${this.app.url}${path}`, {
+      method,
+      ...(body === undefined
+        ? {}
+        : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+    });
+    if (!answer.ok) throw new Error(`${path} answered ${answer.status}: ${await answer.text()}`);
+    return answer.json();
   }
 
   /** The value that Prometheus has last scraped or computed; undefined without a series. */

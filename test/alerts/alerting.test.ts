@@ -71,12 +71,11 @@ describe.skipIf(!canRun(prometheusPrograms()) || !canRun(alertmanagerPrograms())
 
   it('ends both after a replay, though the hour of the counter is not over', async () => {
     fault.isOn = false;
-    const answer = await fetch(`${fixture.app.url}/v1/dead-letters/replay`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ filter: { stage: 'classify' }, max: 1000, reason: 'the template is back' }),
+    await fixture.operate('POST', '/v1/dead-letters/replay', {
+      filter: { stage: 'classify' },
+      max: 1000,
+      reason: 'the template is back',
     });
-    expect(answer.status).toBe(200);
     await expect
       .poll(() => fixture.story('on-call', 'MillraceDlqOutage'), soon)
       .toEqual(['firing', 'resolved']);
