@@ -54,7 +54,7 @@ export const thresholds = {
     burnForMinutes: 15,
     exhaustedShare: 1,
     /** Work was refused or put aside for want of money within this time: the budget is used up in effect. */
-    refusalWindowMinutes: 10,
+    refusalWindowMinutes: 60,
     /** Spend of a team, customer or feature as a multiple of its own baseline. */
     spendOverBaselineRatio: 3,
     spendOverBaselineForMinutes: 15,

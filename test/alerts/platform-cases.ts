@@ -95,24 +95,24 @@ export const platformCases: Readonly<Record<string, readonly RuleCase[]>> = {
     {
       name: 'work was refused, though a part is left that is too small for any call',
       series: {
-        [ofBudget('budget_spent_usd')]: '97x60',
-        [ofBudget('budget_limit_usd')]: '100x60',
-        [refusals]: '0x20 1x40',
+        [ofBudget('budget_spent_usd')]: '97x120',
+        [ofBudget('budget_limit_usd')]: '100x120',
+        [refusals]: '0x20 1x100',
       },
       at: {
         '20m': [],
         '25m': [{ labels: budget, summary: 'Budget monthly (search) is used up: 97% spent' }],
-        '32m': [],
+        '83m': [],
       },
     },
     {
       name: 'nearly used, and nothing refused',
       series: {
-        [ofBudget('budget_spent_usd')]: '99.99x60',
-        [ofBudget('budget_limit_usd')]: '100x60',
-        [refusals]: '3x60',
+        [ofBudget('budget_spent_usd')]: '99.99x120',
+        [ofBudget('budget_limit_usd')]: '100x120',
+        [refusals]: '3x120',
       },
-      at: { '30m': [] },
+      at: { '90m': [] },
     },
     {
       name: 'another budget refuses',
