@@ -27,8 +27,6 @@ describe.skipIf(!canRun(prometheusPrograms()) || !canRun(alertmanagerPrograms())
 
   it('gives the dead man a sign of life, and nobody else', async () => {
     await expect.poll(() => fixture.told('dead-man', 'Watchdog').length, soon).toBeGreaterThan(0);
-    // Again and again, though nothing changes.
-    await expect.poll(() => fixture.told('dead-man', 'Watchdog').length, soon).toBeGreaterThan(1);
     const told = fixture.receiver.notices.filter(({ labels }) => labels['alertname'] === 'Watchdog');
     expect([...new Set(told.map(({ receiver }) => receiver))]).toEqual(['dead-man']);
   });
@@ -115,5 +113,11 @@ describe.skipIf(!canRun(prometheusPrograms()) || !canRun(alertmanagerPrograms())
     await expect
       .poll(() => fixture.story('platform', 'MillraceMeteringLag'), soon)
       .toEqual(['firing', 'resolved']);
+  });
+
+  it('gave the dead man further signs of life all the while', () => {
+    expect(fixture.receiver.notices.filter(({ receiver }) => receiver === 'dead-man').length).toBeGreaterThan(
+      3,
+    );
   });
 });
