@@ -44,10 +44,10 @@ const idSpace = 1_000_000;
 const newDashboard = (title: string): DashboardBuilder => new DashboardBuilder(title);
 
 /** The object that the SDK's builder makes. */
-export type ClassicDashboard = ReturnType<ReturnType<typeof newDashboard>['build']>;
+type ClassicDashboard = ReturnType<ReturnType<typeof newDashboard>['build']>;
 
 /** The board's JSON, as a value. */
-export function classicDashboard(board: Board): ClassicDashboard {
+function classicDashboard(board: Board): ClassicDashboard {
   const builder = newDashboard(board.title)
     .uid(board.uid)
     .description(board.question)

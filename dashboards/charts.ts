@@ -22,6 +22,7 @@ import {
   VizTooltipOptionsBuilder,
 } from '@grafana/grafana-foundation-sdk/common';
 import {
+  type DynamicConfigValue,
   FieldColorBuilder,
   FieldColorModeId,
   MappingType,
@@ -54,7 +55,19 @@ export interface TimeSeriesOptions extends PanelBasics {
   readonly draw?: 'lines' | 'areas' | 'bars';
   /** Whether series stand on each other. */
   readonly isStacked?: boolean;
+  /** Colours of series whose name has a meaning. */
+  readonly colours?: Readonly<Record<string, string>>;
 }
+
+/** Ends of messages, in the colours of good and bad. */
+export const outcomeColours = {
+  success: 'green',
+  completed: 'green',
+  failed: 'orange',
+  dead_lettered: 'red',
+  skipped: 'text',
+  cancelled: 'text',
+} as const;
 
 /** Values over time. */
 export function timeSeries(options: TimeSeriesOptions): BoardPanel {
@@ -77,6 +90,9 @@ export function timeSeries(options: TimeSeriesOptions): BoardPanel {
     .colorScheme(new FieldColorBuilder().mode(FieldColorModeId.PaletteClassicByName))
     .legend(legend())
     .tooltip(tooltip());
+  for (const [name, color] of Object.entries(options.colours ?? {})) {
+    builder.overrideByName(name, fixedColour(color));
+  }
   return boardPanel(builder, options, 'series');
 }
 
@@ -142,6 +158,7 @@ export interface BarChartOptions extends PanelBasics {
   /** The text column of the SQL answer that names the bars; the other columns are their values. */
   readonly nameColumn: string;
   readonly isStacked?: boolean;
+  readonly colours?: Readonly<Record<string, string>>;
 }
 
 /** A group of bars for each row of an SQL answer. */
@@ -157,6 +174,9 @@ export function barChart(options: BarChartOptions): BoardPanel {
     .colorScheme(new FieldColorBuilder().mode(FieldColorModeId.PaletteClassicByName))
     .legend(legend())
     .tooltip(tooltip());
+  for (const [name, color] of Object.entries(options.colours ?? {})) {
+    builder.overrideByName(name, fixedColour(color));
+  }
   return boardPanel(builder, options, 'table');
 }
 
@@ -207,6 +227,10 @@ function legend(): VizLegendOptionsBuilder {
 function tooltip(): VizTooltipOptionsBuilder {
   // oxlint-disable-next-line unicorn/no-array-sort -- a builder's option, no array
   return new VizTooltipOptionsBuilder().mode(TooltipDisplayMode.Multi).sort(SortOrder.Descending);
+}
+
+function fixedColour(fixedColor: string): DynamicConfigValue[] {
+  return [{ id: 'color', value: { mode: 'fixed', fixedColor } }];
 }
 
 function latest(): ReduceDataOptionsBuilder {

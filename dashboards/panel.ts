@@ -47,6 +47,7 @@ export interface PanelBasics {
 /** A panel that a board can lay out. */
 export interface BoardPanel {
   readonly title: string;
+  readonly description: string;
   readonly width: number;
   readonly height: number;
   build(): Panel;
@@ -82,5 +83,5 @@ export function boardPanel(builder: AnyPanelBuilder, basics: PanelBasics, shape:
   if (basics.min !== undefined) builder.min(basics.min);
   if (basics.max !== undefined) builder.max(basics.max);
   for (const [index, query] of queries.entries()) builder.withTarget(dataquery(query, shape, index));
-  return { title, width, height, build: () => builder.build() };
+  return { title, description, width, height, build: () => builder.build() };
 }

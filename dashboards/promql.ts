@@ -53,6 +53,11 @@ export function maximum(name: MetricName, { by, where }: Selection = {}): string
   return `${aggregated('max', by)}(${series(name, where)})`;
 }
 
+/** A gauge of which the lowest value that a process reports is the newest. */
+export function minimum(name: MetricName, { by, where }: Selection = {}): string {
+  return `${aggregated('min', by)}(${series(name, where)})`;
+}
+
 /** A gauge of which every process has a part. */
 export function total(name: MetricName, { by, where }: Selection = {}): string {
   return `${aggregated('sum', by)}(${series(name, where)})`;
@@ -81,6 +86,6 @@ export function heat(name: MetricName, where: string): string {
   return `sum by (le) (increase(${metricPrefix}${name}_bucket{${where}}[${panelWindow}]))`;
 }
 
-function aggregated(operator: 'sum' | 'max', by: readonly string[] = []): string {
+function aggregated(operator: 'sum' | 'max' | 'min', by: readonly string[] = []): string {
   return by.length === 0 ? operator : `${operator} by (${by.join(', ')}) `;
 }

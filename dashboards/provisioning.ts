@@ -7,7 +7,7 @@ const generatedNote =
   '# Generated from dashboards/provisioning.ts by `npm run boards:generate`. Do not edit.\n';
 
 /** Where Grafana finds the boards in its container. */
-export const boardsDirectory = '/var/lib/grafana/dashboards/millrace';
+const boardsDirectory = '/var/lib/grafana-boards';
 
 /** The provider of the boards. */
 export function boardsProvisioning(): string {
@@ -53,7 +53,7 @@ export function dataSourcesProvisioning(): string {
           port: 8123,
           protocol: 'http',
           secure: false,
-          username: '$CLICKHOUSE_GRAFANA_USER',
+          username: 'millrace_grafana',
           defaultDatabase: 'millrace',
           dialTimeout: '10',
           queryTimeout: '60',

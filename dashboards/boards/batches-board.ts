@@ -1,6 +1,6 @@
 import type { Board } from '../board.ts';
 import { boardUids, rowLink } from '../board-links.ts';
-import { barChart, barGauge, stat, timeSeries } from '../charts.ts';
+import { barChart, barGauge, outcomeColours, stat, timeSeries } from '../charts.ts';
 import { worseAbove } from '../colour-limits.ts';
 import { sql } from '../data-queries.ts';
 import { sqlTable } from '../tables.ts';
@@ -69,7 +69,7 @@ export const batchesBoard: Board = {
             'What each batch cost and what came of its items. Dead letters keep a batch from being whole.',
           unit: 'short',
           width: 24,
-          height: 8,
+          height: 7,
           query: sql(`
             SELECT batch, first_end, last_end, items, dead, spend, toFloat64(spend) / nullIf(items, 0) AS per_item,
               toFloat64(lost) / nullIf(toFloat64(spend), 0) AS waste_share, calls_made, unpriced
@@ -155,6 +155,7 @@ export const batchesBoard: Board = {
           unit: 'short',
           width: 8,
           isStacked: true,
+          colours: outcomeColours,
           nameColumn: 'batch',
           queries: [
             sql(`

@@ -213,7 +213,8 @@ export const costBoard: Board = {
           title: 'Features',
           description: 'What it was spent on.',
           unit: 'short',
-          width: 8,
+          width: 12,
+          height: 6,
           query: sql(spendBy('feature')),
           columns: [
             {
@@ -232,7 +233,8 @@ export const costBoard: Board = {
           title: 'Stages that spend',
           description: 'Where in the pipelines the money goes.',
           unit: 'short',
-          width: 8,
+          width: 12,
+          height: 6,
           query: sql(spendBy('stage')),
           columns: [
             { name: 'stage', title: 'Stage', link: rowLink('Show the stage', 'stage', { stage: 'stage' }) },
@@ -247,7 +249,8 @@ export const costBoard: Board = {
           title: 'Models',
           description: 'Which models were paid, with the price of a million tokens that came out of it.',
           unit: 'short',
-          width: 8,
+          width: 12,
+          height: 7,
           query: sql(`
             SELECT model, ${spent} AS spend, ${inputTokens} AS tokens_in, ${outputTokens} AS tokens_out,
               toFloat64(${spent}) * 1e6 / nullIf(${inputTokens} + ${outputTokens}, 0) AS usd_per_million
@@ -265,7 +268,8 @@ export const costBoard: Board = {
           title: 'Batches',
           description: 'The dearest batches. Their items and outcomes are on the board of batches.',
           unit: 'short',
-          width: 8,
+          width: 12,
+          height: 7,
           query: sql(`
             SELECT batch, ${spent} AS spend, uniqExact(${itemKey}) AS items, toFloat64(${spent}) / nullIf(uniqExact(${itemKey}), 0) AS per_item
             FROM millrace.usage WHERE ${now} AND batch != '' GROUP BY batch ORDER BY spend DESC LIMIT 50
@@ -282,14 +286,14 @@ export const costBoard: Board = {
           description:
             'Which share of the items makes which share of the spend. A short first bar is an even load; a long one, a few items to look at.',
           unit: 'percentunit',
-          width: 8,
+          width: 12,
           min: 0,
           max: 1,
           nameColumn: 'items',
           queries: [
             sql(`
               SELECT concat('dearest ', toString(percent), ' %') AS items,
-                toFloat64(sumIf(item_spend, place <= ceil(items_total * percent / 100))) / nullIf(toFloat64(any(spend_total)), 0) AS share_of_spend
+                toFloat64(sumIf(item_spend, place <= ceil(items_total * percent / 100))) / nullIf(toFloat64(any(spend_total)), 0) AS spend_share
               FROM (
                 SELECT item_spend, row_number() OVER (ORDER BY item_spend DESC) AS place, count() OVER () AS items_total, sum(item_spend) OVER () AS spend_total
                 FROM (SELECT ${itemKey} AS item_key, ${spent} AS item_spend FROM millrace.usage WHERE ${now} GROUP BY item_key)
@@ -303,7 +307,7 @@ export const costBoard: Board = {
           title: 'Dearest items',
           description: 'The items that cost most, over all their stages and attempts.',
           unit: 'short',
-          width: 8,
+          width: 12,
           query: sql(`
             SELECT ${itemKey} AS item_key, any(customer) AS of_customer, ${spent} AS spend, sum(calls) AS calls_made
             FROM millrace.usage WHERE ${now} GROUP BY item_key ORDER BY spend DESC LIMIT 20
@@ -363,11 +367,11 @@ export const costBoard: Board = {
             GROUP BY provider, model HAVING unpriced > 0 ORDER BY unpriced DESC
           `),
           columns: [
-            { name: 'provider', title: 'Provider' },
+            { name: 'provider', title: 'Provider', width: 75 },
             { name: 'model', title: 'Model' },
-            { name: 'unpriced', title: 'Calls', decimals: 0, limits: worseAbove({ red: 1 }) },
-            { name: 'tokens_in', title: 'Tokens in' },
-            { name: 'tokens_out', title: 'Tokens out' },
+            { name: 'unpriced', title: 'Calls', decimals: 0, width: 60, limits: worseAbove({ red: 1 }) },
+            { name: 'tokens_in', title: 'Tokens in', width: 75 },
+            { name: 'tokens_out', title: 'Tokens out', width: 80 },
           ],
         }),
       ],

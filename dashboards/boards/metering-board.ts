@@ -3,7 +3,7 @@ import { boardUids } from '../board-links.ts';
 import { barGauge, stat, timeSeries } from '../charts.ts';
 import { worseAbove, worseBelow } from '../colour-limits.ts';
 import { promql, sql } from '../data-queries.ts';
-import { maximum, quantile, sumOfIncreases, sumOfRates } from '../promql.ts';
+import { maximum, minimum, quantile, sumOfIncreases, sumOfRates } from '../promql.ts';
 import { thresholds } from '../thresholds.ts';
 
 const lag = worseAbove({ red: thresholds.metering.lagSeconds });
@@ -31,7 +31,7 @@ export const meteringBoard: Board = {
           decimals: 2,
           width: 4,
           limits: worseBelow({ red: thresholds.metering.originCoverageRatio }),
-          queries: [promql('min(millrace_origin_coverage_ratio)', 'Coverage')],
+          queries: [promql(minimum('origin_coverage_ratio'), 'Coverage')],
         }),
         stat({
           title: 'Export lag',

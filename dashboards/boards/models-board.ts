@@ -3,7 +3,7 @@ import { boardUids } from '../board-links.ts';
 import { stat, stateTimeline, timeSeries } from '../charts.ts';
 import { worseAbove } from '../colour-limits.ts';
 import { promql, type PromQuery } from '../data-queries.ts';
-import { maximum, ofModel, quantile, series, sumOfIncreases, sumOfRates, total } from '../promql.ts';
+import { maximum, minimum, ofModel, quantile, series, sumOfIncreases, sumOfRates, total } from '../promql.ts';
 import { thresholds } from '../thresholds.ts';
 import { modelVariables } from '../variables.ts';
 
@@ -85,14 +85,14 @@ export const modelsBoard: Board = {
         }),
         timeSeries({
           title: 'Failing requests',
-          description: 'Share of each model’s requests that fail, by kind of error.',
+          description: 'Share of requests that fail, by kind of error. Choose a model above to see its own.',
           unit: 'percentunit',
           width: 8,
           limits: errorShare,
           queries: [
             promql(
-              `${sumOfRates('llm_requests_total', { by: ['model', 'error_type'], where: failing })} / on (model) group_left () ${sumOfRates('llm_requests_total', { by: ['model'], where: ofModel })}`,
-              '{{model}}: {{error_type}}',
+              `${sumOfRates('llm_requests_total', { by: ['error_type'], where: failing })} / on () group_left () ${sumOfRates('llm_requests_total', { where: ofModel })}`,
+              '{{error_type}}',
             ),
           ],
         }),
@@ -202,7 +202,7 @@ export const modelsBoard: Board = {
           limits: worseAbove({ amber: thresholds.models.limitNearShare }),
           queries: [
             promql(
-              `1 - ${maximum('llm_limit_remaining', { by: ['model', 'kind'], where: ofModel })} / ${maximum('llm_limit_per_minute', { by: ['model', 'kind'], where: ofModel })}`,
+              `1 - ${minimum('llm_limit_remaining', { by: ['model', 'kind'], where: ofModel })} / ${maximum('llm_limit_per_minute', { by: ['model', 'kind'], where: ofModel })}`,
               '{{model}}: {{kind}}',
             ),
           ],

@@ -1,6 +1,6 @@
 import type { Board } from '../board.ts';
 import { boardUids, rowLink } from '../board-links.ts';
-import { stat, timeSeries } from '../charts.ts';
+import { outcomeColours, stat, timeSeries } from '../charts.ts';
 import { worseAbove, worseBelow } from '../colour-limits.ts';
 import { promql } from '../data-queries.ts';
 import { maximum, ofStage, quantile, series, sumOfIncreases, sumOfMaxima, sumOfRates } from '../promql.ts';
@@ -115,7 +115,7 @@ export const overviewBoard: Board = {
           description: 'Every stage as it stands. A click on its name shows why.',
           unit: 'short',
           width: 24,
-          height: 8,
+          height: 7,
           labels: [
             { name: 'stage', title: 'Stage', link: rowLink('Show the stage', 'stage', { stage: 'stage' }) },
             { name: 'owner', title: 'Owner' },
@@ -208,6 +208,7 @@ export const overviewBoard: Board = {
           width: 8,
           draw: 'areas',
           isStacked: true,
+          colours: outcomeColours,
           queries: [
             promql(sumOfRates('stage_messages_total', { by: ['outcome'], where: ofStage }), '{{outcome}}'),
           ],

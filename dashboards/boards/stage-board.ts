@@ -1,6 +1,6 @@
 import type { Board } from '../board.ts';
 import { boardUids } from '../board-links.ts';
-import { heatmap, stateTimeline, timeSeries } from '../charts.ts';
+import { heatmap, outcomeColours, stateTimeline, timeSeries } from '../charts.ts';
 import { worseAbove } from '../colour-limits.ts';
 import { promql, type PromQuery } from '../data-queries.ts';
 import { heat, maximum, ofStage, quantile, sumOfMaxima, sumOfRates, total } from '../promql.ts';
@@ -154,6 +154,7 @@ export const stageBoard: Board = {
           width: 12,
           draw: 'areas',
           isStacked: true,
+          colours: outcomeColours,
           queries: [
             promql(sumOfRates('stage_messages_total', { by: ['outcome'], where: ofStage }), '{{outcome}}'),
           ],

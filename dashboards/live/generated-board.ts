@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { packageRoot } from '../../src/kernel/package-root.ts';
+import type { BoardView } from './grafana-macros.ts';
 
 /* The generated JSON as its readers need it: what is checked and previewed is what Grafana gets, not what it came from. */
 
@@ -110,7 +111,7 @@ export interface GeneratedBoard {
 
 /** Every board as it is committed. */
 export function readGeneratedBoards(): readonly GeneratedBoard[] {
-  const folder = join(packageRoot(), 'dashboards', 'generated', 'grafana', 'boards');
+  const folder = join(packageRoot(), 'dashboards', 'generated', 'grafana', 'dashboards');
   return readdirSync(folder)
     .toSorted()
     .map((name) => JSON.parse(readFileSync(join(folder, name), 'utf8')) as GeneratedBoard);
@@ -119,4 +120,10 @@ export function readGeneratedBoards(): readonly GeneratedBoard[] {
 /** The panels that ask something; rows only carry a heading. */
 export function askingPanels(board: GeneratedBoard): readonly GeneratedPanel[] {
   return board.panels.filter(({ type }) => type !== 'row');
+}
+
+/** The part of a run that a board is shown: the later half where it compares with the period before. */
+export function viewOf(board: GeneratedBoard, run: BoardView): BoardView {
+  const compares = JSON.stringify(board.panels).includes('$__fromTime');
+  return compares ? { ...run, fromSeconds: (run.fromSeconds + run.toSeconds) / 2 } : run;
 }

@@ -30,7 +30,9 @@ export function expandPromql(
     .replaceAll('$__range', `${Math.max(1, Math.round(toSeconds - fromSeconds))}s`)
     .replaceAll(/\$(?!__)(\w+)/g, (_, name: string) => {
       const values = chosen[name];
-      return values === undefined ? '.*' : `(${values.join('|')})`;
+      return values === undefined
+        ? '.*'
+        : `(${values.map((value) => value.replaceAll(/[^\w-]/g, '.')).join('|')})`;
     });
   invariant(!expanded.includes('$'), `every variable is replaced in ${expanded}`);
   return expanded;

@@ -97,7 +97,7 @@ async function readSql(
     type,
     isNumber: /^(?:Nullable\()?(?:U?Int|Float|Decimal)/.test(type),
   }));
-  const answered = await columnStore.query<Record<string, unknown>>(sql);
+  const answered = await columnStore.query<Record<string, string | number | null>>(sql);
   const rows = answered.map((row) =>
     columns.map(({ name, isNumber }): Cell => {
       const value = row[name];

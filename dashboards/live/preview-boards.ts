@@ -2,9 +2,11 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { packageRoot } from '../../src/kernel/package-root.ts';
+import { boardUids } from '../board-links.ts';
 import { boardPage } from '../preview/board-page.ts';
 import { takeScreenshots } from '../preview/screenshots.ts';
-import { readGeneratedBoards } from './generated-board.ts';
+import { readGeneratedBoards, viewOf } from './generated-board.ts';
+import type { BoardView } from './grafana-macros.ts';
 import { liveRun } from './live-run.ts';
 
 /*
@@ -23,6 +25,11 @@ const { values } = parseArgs({
   allowNegative: true,
 });
 
+// What a reader comes with, who followed a link from the overview.
+const choices: Readonly<Record<string, BoardView['chosen']>> = {
+  [boardUids.stage]: { stage: ['answer', 'summarise'] },
+};
+
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 const pages = join(packageRoot(), '.millrace', 'boards');
 const pictures = join(packageRoot(), 'docs', 'images', 'boards');
@@ -33,7 +40,9 @@ const run = await liveRun({ seconds: Number(values.seconds), say });
 try {
   const shots = [];
   for (const board of readGeneratedBoards()) {
-    const { html, empty } = await boardPage(board, run.sources, run.view);
+    const chosen = choices[board.uid];
+    const view = { ...viewOf(board, run.view), ...(chosen === undefined ? {} : { chosen }) };
+    const { html, empty } = await boardPage(board, run.sources, view);
     const htmlFile = join(pages, `${board.uid}.html`);
     writeFileSync(htmlFile, html);
     say(

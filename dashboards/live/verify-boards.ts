@@ -5,6 +5,7 @@ import {
   type GeneratedBoard,
   type GeneratedPanel,
   readGeneratedBoards,
+  viewOf,
 } from './generated-board.ts';
 import { expandPromql, expandSql } from './grafana-macros.ts';
 import { type LiveRun, liveRun } from './live-run.ts';
@@ -26,12 +27,13 @@ export interface Verification {
 }
 
 /** Asks everything. */
-export async function verifyBoards({ sources, view }: LiveRun): Promise<Verification> {
+export async function verifyBoards({ sources, view: wholeRun }: LiveRun): Promise<Verification> {
   const awaited: string[] = [];
   const empty: string[] = [];
   const faults: string[] = [];
   let panels = 0;
   for (const board of readGeneratedBoards()) {
+    const view = viewOf(board, wholeRun);
     await verifyVariables(board, { sources, view }, faults);
     for (const panel of askingPanels(board)) {
       const name = `${board.uid} / ${panel.title}`;

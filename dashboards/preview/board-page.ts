@@ -46,7 +46,10 @@ export async function boardPage(
   const height = headHeight + bottom * (cellHeight + gap) + margin;
   const variables = board.templating.list
     .filter(({ type }) => type === 'query')
-    .map(({ name }) => `<span>${escaped(name)} <b>All</b></span>`);
+    .map(
+      ({ name }) =>
+        `<span>${escaped(name)} <b>${escaped(view.chosen?.[name]?.join(', ') ?? 'All')}</b></span>`,
+    );
   return {
     empty,
     html: `<!doctype html>
@@ -136,9 +139,9 @@ h3 { margin: 0; padding: 0 ${padding}px; line-height: ${titleHeight}px; font-siz
 .stat b { position: relative; font-size: 30px; font-weight: 500; z-index: 1; }
 .stat small { position: relative; color: ${page.muted}; font-size: 12px; z-index: 1; }
 table { border-collapse: collapse; width: 100%; }
-table.data { table-layout: auto; }
+table.data { table-layout: fixed; }
 table.data th { height: 30px; text-align: left; font-weight: 500; color: #6e9fff; white-space: nowrap; padding: 0 8px; border-bottom: 1px solid ${page.border}; }
-table.data td { height: 27px; padding: 0 8px; border-bottom: 1px solid ${page.border}; white-space: nowrap; max-width: 300px; overflow: hidden; text-overflow: ellipsis; }
+table.data td { height: 27px; padding: 0 8px; border-bottom: 1px solid ${page.border}; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
 .number { text-align: right !important; font-variant-numeric: tabular-nums; white-space: nowrap; }
 td.link { color: #6e9fff; }
 .cell-bar div { display: inline-block; width: calc(100% - 60px); min-width: 40px; height: 12px; background: ${page.border}; vertical-align: middle; }

@@ -1,4 +1,4 @@
-import type { GeneratedStep } from '../live/generated-board.ts';
+import type { GeneratedPanel, GeneratedStep } from '../live/generated-board.ts';
 
 /* Grafana's colours in its dark theme. */
 
@@ -45,6 +45,14 @@ export function colourNamed(name: string): string {
 /** The colour of the series at this place. */
 export function seriesColour(index: number): string {
   return palette[index % palette.length] ?? page.text;
+}
+
+/** The colour of a series: the one that the panel gives its name, or the next of the palette. */
+export function colourOf(panel: GeneratedPanel, name: string, index: number): string {
+  const override = panel.fieldConfig?.overrides.find(({ matcher }) => matcher.options === name);
+  const color = override?.properties.find(({ id }) => id === 'color')?.value as
+    { fixedColor: string } | undefined;
+  return color === undefined ? seriesColour(index) : colourNamed(color.fixedColor);
 }
 
 /** The colour that a value has by its panel's steps. */

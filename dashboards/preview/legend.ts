@@ -3,8 +3,9 @@ import { escaped } from './html.ts';
 /* The list of series under a chart. Its height must be known before the chart is drawn. */
 
 const lineHeight = 18;
-const characterWidth = 6.3;
-const entryPadding = 26;
+const characterWidth = 5.8;
+const entryPadding = 30;
+const restWidth = 80;
 const maxLines = 4;
 
 export interface Legend {
@@ -20,14 +21,15 @@ export function legendOf(
   let line = 1;
   let used = 0;
   let shown = 0;
-  for (const { name } of entries) {
+  for (const [index, { name }] of entries.entries()) {
     const needed = name.length * characterWidth + entryPadding;
     if (used + needed > width && used > 0) {
       line += 1;
       used = 0;
     }
     // The last line keeps room for the count of the rest.
-    if (line > maxLines || (line === maxLines && used + needed > width - 80)) break;
+    const room = index === entries.length - 1 ? width : width - restWidth;
+    if (line > maxLines || (line === maxLines && used + needed > room)) break;
     used += needed;
     shown += 1;
   }

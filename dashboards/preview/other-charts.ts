@@ -1,7 +1,7 @@
 import type { GeneratedPanel } from '../live/generated-board.ts';
 import type { DataSeries, DataTable } from '../live/panel-data.ts';
 import { chartSvg } from './chart-svg.ts';
-import { page, seriesColour } from './colours.ts';
+import { colourOf, page, seriesColour } from './colours.ts';
 import { formatValue } from './format-value.ts';
 import { escaped, type Size } from './html.ts';
 import { legendOf } from './legend.ts';
@@ -17,7 +17,7 @@ export function barChart(panel: GeneratedPanel, table: DataTable, { width, heigh
   const nameIndex = table.columns.findIndex(({ name }) => name === panel.options?.xField);
   const values = table.columns.flatMap(({ name, isNumber }, index) => (isNumber ? [{ name, index }] : []));
   const legend = legendOf(
-    values.map(({ name }, index) => ({ name, colour: seriesColour(index) })),
+    values.map(({ name }, index) => ({ name, colour: colourOf(panel, name, index) })),
     width,
   );
   const isStacked = panel.options?.stacking === 'normal';
@@ -42,6 +42,7 @@ export function barChart(panel: GeneratedPanel, table: DataTable, { width, heigh
       min: 0,
       ...(max === undefined ? {} : { max }),
       splitNumber: 4,
+      ...(max === 1 ? { interval: 0.25 } : {}),
       axisLabel: {
         color: page.muted,
         fontSize: 11,
@@ -54,7 +55,7 @@ export function barChart(panel: GeneratedPanel, table: DataTable, { width, heigh
       name,
       ...(isStacked ? { stack: 'all' } : {}),
       data: table.rows.map((row) => row[index] ?? null),
-      itemStyle: { color: seriesColour(place), opacity: 0.85 },
+      itemStyle: { color: colourOf(panel, name, place), opacity: 0.85 },
       barWidth: '60%',
       label: {
         show: !isStacked,

@@ -80,7 +80,7 @@ function cellHtml(
     }
     return `<td class="number" style="color:${colour}">${text}</td>`;
   }
-  const text = unit === 'dateTimeAsIso' ? String(cell ?? '').slice(0, 19) : String(cell ?? '');
+  const text = unit === 'dateTimeAsIso' ? (cell ?? '').slice(0, 19) : (cell ?? '');
   return `<td class="${isLink ? 'link' : ''}">${escaped(text)}</td>`;
 }
 

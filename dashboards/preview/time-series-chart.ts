@@ -3,7 +3,7 @@ import type { GeneratedPanel } from '../live/generated-board.ts';
 import type { BoardView } from '../live/grafana-macros.ts';
 import type { DataSeries } from '../live/panel-data.ts';
 import { chartSvg } from './chart-svg.ts';
-import { colourNamed, page, seriesColour } from './colours.ts';
+import { colourNamed, colourOf, page } from './colours.ts';
 import { formatValue } from './format-value.ts';
 import type { Size } from './html.ts';
 import { legendOf } from './legend.ts';
@@ -19,7 +19,7 @@ export function timeSeriesChart(
 ): string {
   const series = answered.filter(({ points }) => points.some(([, value]) => Number.isFinite(value)));
   const legend = legendOf(
-    series.map(({ name }, index) => ({ name, colour: seriesColour(index) })),
+    series.map(({ name }, index) => ({ name, colour: colourOf(panel, name, index) })),
     width,
   );
   const chartSize = { width, height: height - legend.height };
@@ -48,6 +48,7 @@ function optionOf(panel: GeneratedPanel, series: readonly DataSeries[], view: Bo
       min: min ?? ((extent: { min: number }) => Math.min(0, extent.min)),
       ...(max === undefined ? {} : { max }),
       splitNumber: 4,
+      ...(max === 1 ? { interval: 0.25 } : {}),
       axisLabel: {
         color: page.muted,
         fontSize: 11,
@@ -81,7 +82,7 @@ function seriesOption(
     const value = values.get(seconds);
     return [seconds * 1000, value === undefined || !Number.isFinite(value) ? absent : value];
   });
-  const color = seriesColour(index);
+  const color = colourOf(panel, name, index);
   const stack = isStacked ? { stack: 'all' } : {};
   const opacity = (custom.fillOpacity ?? 0) / 100;
   if (custom.drawStyle === 'bars') {

@@ -126,7 +126,7 @@ describe('the alerts', () => {
 
   it('lead to boards that are there and have the variables', () => {
     for (const { alert, board } of alerts) {
-      const path = join(root, 'dashboards', 'generated', 'grafana', 'boards', `${board.uid}.json`);
+      const path = join(root, 'dashboards', 'generated', 'grafana', 'dashboards', `${board.uid}.json`);
       const json = JSON.parse(readFileSync(path, 'utf8')) as { templating: { list: { name: string }[] } };
       const names = json.templating.list.map(({ name }) => name);
       expect(names, alert).toEqual(expect.arrayContaining([...(board.variables ?? [])]));

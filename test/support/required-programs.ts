@@ -39,6 +39,11 @@ export const chromiumPrograms: () => RequiredProgram = once(() =>
   provide('Chromium', 'chromium', () => directoryWith('chromium', [])),
 );
 
+/** pngquant, which makes pictures small. */
+export const pngquantPrograms: () => RequiredProgram = once(() =>
+  provide('pngquant', 'pngquant', () => directoryWith('pngquant', [])),
+);
+
 /**
  * Whether a suite can run: `describe.skipIf(!canRun(postgresPrograms()))`. Says on standard error what is skipped
  * and why; throws instead where nothing may be skipped.
