@@ -5,10 +5,6 @@ const gauge = { type: 'gauge', unit: '1', help: '' } as const;
 /** Metrics that boards show and that the catalogue does not have yet. A panel of one of them is not verified. */
 export const awaitedMetrics = {
   bound_used_ratio: { ...gauge, labels: { bound: 'open' } },
-  spend_over_baseline_ratio: {
-    ...gauge,
-    labels: { dimension: ['team', 'customer', 'feature'], name: 'open' },
-  },
   calls_unsettled_oldest_seconds: { ...gauge, labels: {} },
   event_loop_lag_seconds: { ...gauge, labels: {} },
   retry_cost_usd_total: { type: 'counter', unit: '1', help: '', labels: { owner: 'open', stage: 'open' } },

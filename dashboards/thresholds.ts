@@ -39,6 +39,8 @@ export const thresholds = {
     /** Share of requests that are retries. */
     retryStormShare: 0.3,
     retryStormForMinutes: 5,
+    /** Requests in five minutes below which no retry storm is called. */
+    retryStormMinimumRequests: 20,
     circuitOpenForMinutes: 1,
     /** Share of requests that fail: amber, red. */
     errorShare: 0.05,
@@ -51,6 +53,8 @@ export const thresholds = {
     burnShare: 0.5,
     burnForMinutes: 15,
     exhaustedShare: 1,
+    /** Work was refused or put aside for want of money within this time: the budget is used up in effect. */
+    refusalWindowMinutes: 60,
     /** Spend of a team, customer or feature as a multiple of its own baseline. */
     spendOverBaselineRatio: 3,
     spendOverBaselineForMinutes: 15,
@@ -64,6 +68,7 @@ export const thresholds = {
     lagForMinutes: 5,
     /** With records waiting, no record flushed for this long. */
     stuckWindowMinutes: 15,
+    stuckForMinutes: 5,
     /** A call of unknown outcome that nobody has reconciled. */
     unsettledAgeSeconds: 3_600,
     unsettledForMinutes: 15,
@@ -76,8 +81,9 @@ export const thresholds = {
     eventLoopLagSeconds: 0.1,
     eventLoopLagOutageSeconds: 1,
     /** How full a bounded queue, buffer or label set is (P7). */
-    boundNearRatio: 0.8,
+    boundNearRatio: 0.9,
     boundReachedRatio: 1,
+    boundNearForMinutes: 5,
     targetDownForMinutes: 3,
     absentForMinutes: 5,
   },

@@ -1,3 +1,4 @@
+import { generatedAlerts } from '../dashboards/alerts/generated-alerts.ts';
 import { generatedBoards } from '../dashboards/generated-boards.ts';
 import { boardsDocument } from './boards-document.ts';
 import { configurationDocument } from './configuration-document.ts';
@@ -19,4 +20,5 @@ export const generatedDocuments: readonly GeneratedDocument[] = [
   { path: 'docs/metrics.md', render: metricsDocument },
   { path: 'docs/boards.md', render: boardsDocument },
   ...generatedBoards,
+  ...generatedAlerts,
 ];

@@ -19,6 +19,10 @@ function setting<Schema extends z.ZodType>(schema: Schema, notes: SettingNotes):
 }
 
 const wholeNumber = (min: number, max: number) => z.coerce.number().int().min(min).max(max);
+const positiveAmount = z
+  .string()
+  .regex(/^\d+(\.\d+)?$/, 'must be a decimal amount')
+  .refine((text) => /[1-9]/.test(text), 'must be above 0');
 const urlOf = (...protocols: readonly string[]) =>
   z
     .string()
@@ -315,6 +319,34 @@ export const configurationSchema = z.strictObject({
         env: 'MILLRACE_EXPORT_BATCH_ROWS',
         help: 'The most usage records in one export batch.',
       }),
+    })
+    .prefault({}),
+  costs: z
+    .strictObject({
+      baseline: z
+        .strictObject({
+          pauseMs: setting(wholeNumber(1000, 86_400_000).default(300_000), {
+            env: 'MILLRACE_SPEND_BASELINE_PAUSE_MS',
+            help: 'Pause between two comparisons of spend with what is usual.',
+          }),
+          days: setting(wholeNumber(1, 31).default(7), {
+            env: 'MILLRACE_SPEND_BASELINE_DAYS',
+            help: 'How many previous days say what is usual.',
+          }),
+          minimumDays: setting(wholeNumber(1, 31).default(2), {
+            env: 'MILLRACE_SPEND_BASELINE_MINIMUM_DAYS',
+            help: 'A team, customer or feature with fewer days of history is not compared.',
+          }),
+          hourFloorUsd: setting(positiveAmount.default('1'), {
+            env: 'MILLRACE_SPEND_BASELINE_HOUR_FLOOR_USD',
+            help: 'The least that counts as usual in an hour, in dollars: spend below it is never too high.',
+          }),
+          dayFloorUsd: setting(positiveAmount.default('5'), {
+            env: 'MILLRACE_SPEND_BASELINE_DAY_FLOOR_USD',
+            help: 'The same for a day so far.',
+          }),
+        })
+        .prefault({}),
     })
     .prefault({}),
   sweeper: z

@@ -21,6 +21,8 @@ export interface PrometheusOptions {
   readonly ruleFiles?: readonly string[];
   /** Where alerts go: "127.0.0.1:9093". */
   readonly alertmanagers?: readonly string[];
+  /** After how long an alert that goes on is sent again. Default: 1m. */
+  readonly resendDelay?: string;
 }
 
 /** One series of an answer: its labels, and [seconds, value] pairs; an instant query has one pair. */
@@ -69,6 +71,7 @@ export async function startPrometheus(options: PrometheusOptions): Promise<Prome
       `--storage.tsdb.path=${join(home, 'data')}`,
       `--web.listen-address=127.0.0.1:${port}`,
       '--web.enable-lifecycle',
+      `--rules.alert.resend-delay=${options.resendDelay ?? '1m'}`,
       '--log.level=warn',
     ],
     logFile,

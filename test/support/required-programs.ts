@@ -29,6 +29,11 @@ export const prometheusPrograms: () => RequiredProgram = once(() =>
   provide('Prometheus', 'prometheus', () => directoryWith('prometheus', [])),
 );
 
+/** prometheus-alertmanager (the package and the program have this name) and amtool. */
+export const alertmanagerPrograms: () => RequiredProgram = once(() =>
+  provide('Alertmanager', 'prometheus-alertmanager', () => directoryWith('prometheus-alertmanager', [])),
+);
+
 /** chromium, which draws pages. */
 export const chromiumPrograms: () => RequiredProgram = once(() =>
   provide('Chromium', 'chromium', () => directoryWith('chromium', [])),

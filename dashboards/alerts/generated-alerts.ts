@@ -1,0 +1,23 @@
+import { alertmanagerFile } from './alertmanager-file.ts';
+import { alertsDocument } from './alerts-document.ts';
+import { readOwners } from './owners.ts';
+import { ruleFile } from './rule-file.ts';
+import { ruleGroups } from './rule-groups.ts';
+
+const groups = ruleGroups();
+
+/** Every generated file about alerts: its path from the root, and what makes it. */
+export const generatedAlerts: readonly {
+  readonly path: string;
+  readonly render: () => string | Promise<string>;
+}[] = [
+  ...groups.map((group) => ({
+    path: `dashboards/generated/prometheus/${group.name}.rules.yml`,
+    render: async () => ruleFile(group, await readOwners()),
+  })),
+  {
+    path: 'dashboards/generated/alertmanager/alertmanager.yml',
+    render: async () => alertmanagerFile(await readOwners(), groups),
+  },
+  { path: 'docs/alerts.md', render: () => alertsDocument(groups) },
+];
