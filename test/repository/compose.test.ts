@@ -78,7 +78,7 @@ describe('docker-compose.yml', () => {
   it.each(services)('pins the image of %s', (name, { image }) => {
     const pinned = image === ownImage ? `\${MILLRACE_IMAGE:-millrace:${version}}` : image;
     expect(image, name).toBe(pinned);
-    expect(image).toMatch(/:\d+\.\d+(?:\.\d+)*(?:-[a-z]+)?\}?$/);
+    expect(image).toMatch(/:v?\d+\.\d+(?:\.\d+)*(?:-[a-z]+)?\}?$/);
   });
 
   it.each(services)('bounds %s: memory, processors, log', (_, { deploy, logging }) => {

@@ -56,6 +56,13 @@ const templated = manifests
     pod: podSchema.parse((manifest['spec'] as { template: { spec: unknown } }).template.spec),
   }));
 
+/** What the secret brings, as deploy/kubernetes/README.md shows it. */
+const secrets = Object.fromEntries(
+  [...readFileSync(join(root, 'README.md'), 'utf8').matchAll(/^ +([A-Z0-9_]+)=(.+)$/gm)].map(
+    ([, name = '', value = '']) => [name, value.replaceAll('…', 'secret')] as const,
+  ),
+);
+
 describe('deploy/kubernetes', () => {
   it('names only files that exist, and every manifest', () => {
     const named = new Set<string>();
@@ -91,7 +98,7 @@ describe('deploy/kubernetes', () => {
     expect(Object.keys(data).filter((name) => !known.has(name))).toEqual([]);
     for (const { pod } of templated) {
       const own = Object.fromEntries(pod.containers[0].env.map(({ name, value }) => [name, value]));
-      const { shutdownGraceMs } = loadConfiguration({ environment: { ...data, ...own } });
+      const { shutdownGraceMs } = loadConfiguration({ environment: { ...data, ...own, ...secrets } });
       const graceSeconds = pod.terminationGracePeriodSeconds;
       if (graceSeconds !== undefined) expect(graceSeconds * 1000).toBeGreaterThan(shutdownGraceMs + 10_000);
     }
