@@ -85,6 +85,32 @@ describe.skipIf(!canRun(prometheusPrograms()) || !canRun(alertmanagerPrograms())
     expect(fixture.receiver.notices.filter(({ receiver }) => receiver === 'support')).toEqual([]);
   });
 
+  it('reminds the team of a stage that stays paused, and not of what waits for it', async () => {
+    const placed = await fixture.operate('POST', '/v1/holds', {
+      scope: 'stage',
+      value: 'classify',
+      reason: 'the vendor is looking into it',
+    });
+    const { hold } = placed as { readonly hold: { readonly id: string } };
+    await fixture.admit(3);
+    await expect.poll(() => fixture.story('search', 'MillraceStagePaused'), soon).toEqual(['firing']);
+    expect(fixture.told('search', 'MillraceStagePaused')[0]).toMatchObject({
+      labels: { severity: 'info', owner: 'search', stage: 'classify' },
+      annotations: {
+        summary: 'classify has been paused for more than 30 minutes',
+        dashboard_url: 'https://grafana.example.org/d/millrace-stage?var-stage=classify',
+        runbook_url: 'https://example.org/runbooks/pause.md#look',
+      },
+    });
+    expect(fixture.told('on-call', 'MillraceBacklogStalled')).toEqual([]);
+
+    await fixture.operate('DELETE', `/v1/holds/${hold.id}?reason=mended`);
+    await expect
+      .poll(() => fixture.story('search', 'MillraceStagePaused'), soon)
+      .toEqual(['firing', 'resolved']);
+    await expect.poll(() => fixture.app.millrace.isIdle(), soon).toBe(true);
+  });
+
   it('tells the platform when ClickHouse is away, wakes on-call when nothing drains, and ends when it is back', async () => {
     // On a busy machine the dead letters themselves may have come late.
     await expect.poll(() => fixture.valueOf('max(millrace_export_pending_records)'), soon).toBe(0);
