@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { generateText } from 'ai';
 import { z } from 'zod';
 import { alertmanagerFile } from '../../dashboards/alerts/alertmanager-file.ts';
 import { type Owners, parseOwners } from '../../dashboards/alerts/owners.ts';
@@ -11,10 +12,12 @@ import {
   createMillraceApp,
   defineMessage,
   defineStage,
+  type MessageOf,
   type MillraceApp,
   Stage,
-  type StageHandler,
+  type StageContext,
 } from '../../src/millrace.ts';
+import { refusal, ScriptedModel } from '../../src/testing.ts';
 import { silentLogger } from '../../src/telemetry/silent-logger.ts';
 import { type AlertmanagerServer, startAlertmanager } from '../support/alertmanager-server.ts';
 import { type AlertNotice, type AlertReceiver, startAlertReceiver } from '../support/alert-receiver.ts';
@@ -43,15 +46,43 @@ const classify = defineStage('classify', {
   concurrency: 16,
 });
 
-/** Whether the stage is broken. */
-export const fault = { isOn: false };
+const QuestionAsked = defineMessage('question.asked').version(1, z.object({ text: z.string() }));
+const answer = defineStage('answer', {
+  consumes: QuestionAsked.upTo(1),
+  pipeline: 'support',
+  owner: 'support',
+  retry: { attempts: 100, backoff: ['200ms'], jitter: 0 },
+});
+
+/** Whether the stage `classify` is broken, and whether the model that `answer` asks is. */
+export const fault = { isOn: false, isModelDown: false };
 
 @Stage(classify)
-class ClassifyStage implements StageHandler {
+class ClassifyStage {
   handle(): void {
     if (fault.isOn) throw new AppError('MILLRACE_STAGE_FAILED', 'the template is gone', { retryable: false });
   }
 }
+
+@Stage(answer)
+class AnswerStage {
+  async handle({ data }: MessageOf<typeof answer>, ctx: StageContext): Promise<void> {
+    await generateText({
+      model: ctx.model('openai/gpt-5-mini', { step: 'answer' }),
+      prompt: data.text,
+      maxOutputTokens: 200,
+      maxRetries: 0,
+    });
+  }
+}
+
+const model = new ScriptedModel(
+  () =>
+    fault.isModelDown
+      ? { error: refusal(503, 'down for maintenance') }
+      : { text: 'yes', usage: { uncachedInput: 100, textOutput: 100 } },
+  'gpt-5-mini',
+);
 
 export class AlertingFixture {
   readonly app: MillraceApp;
@@ -84,13 +115,15 @@ export class AlertingFixture {
     const alertmanager = await startAlertmanager(alertmanagerFile(owners, ruleGroups(), timeScale));
     cleanups.push(() => alertmanager.stop());
     const app = await createMillraceApp({
-      providers: [ClassifyStage],
+      providers: [ClassifyStage, AnswerStage],
+      modelProviders: { openai: { kind: 'custom', model: () => model } },
       environment: {},
       config: {
         dataDirectory: join(home, 'data'),
         http: { port: 0, auth: 'none' },
         columnStore: { url: clickHouse.url, user: serverUser, password: serverPassword },
         exporter: { pauseMs: 100 },
+        models: { breaker: { minRequests: 10, openMs: 500, maxOpenMs: 1000 } },
       },
       logger: silentLogger,
     });
@@ -111,6 +144,16 @@ export class AlertingFixture {
     await Promise.all(
       Array.from({ length: count }, (_, index) =>
         this.app.millrace.admit(TicketOpened.v1, { subject: `${index}` }, { origin }),
+      ),
+    );
+  }
+
+  /** Lets the stage `answer` ask its model so many times, for a team. */
+  async ask(count: number, team: string): Promise<void> {
+    const origin = { team, customer: 'acme', feature: 'help' };
+    await Promise.all(
+      Array.from({ length: count }, (_, index) =>
+        this.app.millrace.admit(QuestionAsked.v1, { text: `${index}` }, { origin }),
       ),
     );
   }

@@ -111,6 +111,29 @@ describe.skipIf(!canRun(prometheusPrograms()) || !canRun(alertmanagerPrograms())
     await expect.poll(() => fixture.app.millrace.isIdle(), soon).toBe(true);
   });
 
+  it('wakes on-call while a model fails and is left alone, and ends when it answers again', async () => {
+    fault.isModelDown = true;
+    await fixture.ask(20, 'search');
+    await expect.poll(() => fixture.story('on-call', 'MillraceCircuitOpen'), soon).toEqual(['firing']);
+    expect(fixture.told('on-call', 'MillraceCircuitOpen')[0]).toMatchObject({
+      labels: { severity: 'critical', provider: 'openai', model: 'gpt-5-mini', incident: 'provider' },
+      annotations: {
+        summary: 'The breaker of openai/gpt-5-mini is open',
+        dashboard_url:
+          'https://grafana.example.org/d/millrace-models?var-provider=openai&var-model=gpt-5-mini',
+        runbook_url: 'https://example.org/runbooks/provider.md#circuit',
+      },
+    });
+    // It belongs to no team.
+    await expect.poll(() => fixture.story('platform', 'MillraceCircuitOpen'), soon).toEqual(['firing']);
+
+    fault.isModelDown = false;
+    await expect
+      .poll(() => fixture.story('on-call', 'MillraceCircuitOpen'), { ...soon, timeout: 40_000 })
+      .toEqual(['firing', 'resolved']);
+    await expect.poll(() => fixture.app.millrace.isIdle(), soon).toBe(true);
+  });
+
   it('tells the platform when ClickHouse is away, wakes on-call when nothing drains, and ends when it is back', async () => {
     // On a busy machine the dead letters themselves may have come late.
     await expect.poll(() => fixture.valueOf('max(millrace_export_pending_records)'), soon).toBe(0);
