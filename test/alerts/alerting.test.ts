@@ -134,6 +134,24 @@ describe.skipIf(!canRun(prometheusPrograms()) || !canRun(alertmanagerPrograms())
     await expect.poll(() => fixture.app.millrace.isIdle(), soon).toBe(true);
   });
 
+  it('wakes on-call and the team that pays when a budget is used up, and ends when nothing is refused any more', async () => {
+    await fixture.ask(8, 'support');
+    await expect.poll(() => fixture.story('on-call', 'MillraceBudgetExhausted'), soon).toEqual(['firing']);
+    await expect.poll(() => fixture.story('support', 'MillraceBudgetExhausted'), soon).toEqual(['firing']);
+    expect(fixture.told('support', 'MillraceBudgetExhausted')[0]).toMatchObject({
+      labels: { severity: 'critical', team: 'support', budget: 'trial' },
+      annotations: {
+        summary: expect.stringMatching(/^Budget trial \(support\) is used up: \S+% spent$/) as string,
+        dashboard_url: 'https://grafana.example.org/d/millrace-budgets',
+        runbook_url: 'https://example.org/runbooks/budget.md#exhausted',
+      },
+    });
+    expect(fixture.told('search', 'MillraceBudgetExhausted')).toEqual([]);
+    await expect
+      .poll(() => fixture.story('support', 'MillraceBudgetExhausted'), { ...soon, timeout: 30_000 })
+      .toEqual(['firing', 'resolved']);
+  });
+
   it('tells the platform when ClickHouse is away, wakes on-call when nothing drains, and ends when it is back', async () => {
     // On a busy machine the dead letters themselves may have come late.
     await expect.poll(() => fixture.valueOf('max(millrace_export_pending_records)'), soon).toBe(0);
