@@ -1,7 +1,7 @@
 import { alertmanagerFile } from './alertmanager-file.ts';
 import { alertsDocument } from './alerts-document.ts';
 import { readOwners } from './owners.ts';
-import { ruleFile } from './rule-file.ts';
+import { prometheusRule, ruleFile } from './rule-file.ts';
 import { ruleGroups } from './rule-groups.ts';
 
 const groups = ruleGroups();
@@ -18,6 +18,10 @@ export const generatedAlerts: readonly {
   {
     path: 'dashboards/generated/alertmanager/alertmanager.yml',
     render: async () => alertmanagerFile(await readOwners(), groups),
+  },
+  {
+    path: 'deploy/kubernetes/monitoring/prometheus-rule.yaml',
+    render: async () => prometheusRule(groups, await readOwners()),
   },
   { path: 'docs/alerts.md', render: () => alertsDocument(groups) },
 ];

@@ -11,9 +11,25 @@ export interface AlertLinks {
 }
 
 const evaluationMinutes = 0.5;
+const generatedNote = '# Generated from dashboards/alerts/ by `npm run boards:generate`. Do not edit.\n';
 
 /** One group as Prometheus reads it. */
 export function ruleFile(group: RuleGroup, links: AlertLinks, timeScale = 1): string {
+  return generatedNote + stringify({ groups: [groupOf(group, links, timeScale)] }, { lineWidth: 0 });
+}
+
+/** All groups as the Prometheus operator reads them. */
+export function prometheusRule(groups: readonly RuleGroup[], links: AlertLinks): string {
+  const manifest = {
+    apiVersion: 'monitoring.coreos.com/v1',
+    kind: 'PrometheusRule',
+    metadata: { name: 'millrace' },
+    spec: { groups: groups.map((group) => groupOf(group, links, 1)) },
+  };
+  return generatedNote + stringify(manifest, { lineWidth: 0 });
+}
+
+function groupOf(group: RuleGroup, links: AlertLinks, timeScale: number): object {
   const terms = new RuleTerms(timeScale);
   const rules = [
     ...(group.recordings ?? []).map(({ record, expr }) => ({ record, expr })),
@@ -25,9 +41,7 @@ export function ruleFile(group: RuleGroup, links: AlertLinks, timeScale = 1): st
       annotations: annotationsOf(alert, links),
     })),
   ];
-  const head = '# Generated from dashboards/alerts/ by `npm run boards:generate`. Do not edit.\n';
-  const groups = [{ name: group.name, interval: terms.minutes(evaluationMinutes), rules }];
-  return head + stringify({ groups }, { lineWidth: 0 });
+  return { name: group.name, interval: terms.minutes(evaluationMinutes), rules };
 }
 
 /** What a receiver shows of an alert, as templates. */
