@@ -3,8 +3,5 @@ export const mayBeEmpty: Readonly<Record<string, string>> = {
   'millrace-overview / Firing alerts': 'Nothing fires on a good day.',
   'millrace-metering / Labels folded into "other"': 'No label is past its cap.',
   'millrace-models / Fallbacks': 'No model has a fallback, or none was needed.',
-  'millrace-overview / Parked by reason': 'Nothing had to be put aside.',
-  'millrace-stage / Parked by reason, per stage': 'Nothing had to be put aside.',
-  'millrace-budgets / Parking by reason': 'Nothing had to be put aside.',
   'millrace-budgets / Spend over its own baseline': 'A baseline takes days to build.',
 };
