@@ -6,6 +6,4 @@ const gauge = { type: 'gauge', unit: '1', help: '' } as const;
 export const awaitedMetrics = {
   bound_used_ratio: { ...gauge, labels: { bound: 'open' } },
   calls_unsettled_oldest_seconds: { ...gauge, labels: {} },
-  event_loop_lag_seconds: { ...gauge, labels: {} },
-  retry_cost_usd_total: { type: 'counter', unit: '1', help: '', labels: { owner: 'open', stage: 'open' } },
 } as const satisfies MetricCatalogue;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { originName } from '../messages/origin.ts';
+import { findingCodes } from './startup-checks.ts';
 
 /*
  * Everything that can be set, with its default, its environment variable and its meaning: the one source for parsing,
@@ -366,6 +367,18 @@ export const configurationSchema = z.strictObject({
       exportedDays: setting(wholeNumber(1, 3650).default(7), {
         env: 'MILLRACE_RETENTION_EXPORT_DAYS',
         help: 'Records of finished exports leave the ledger after this many days.',
+      }),
+    })
+    .prefault({}),
+  startup: z
+    .strictObject({
+      migrate: setting(z.stringbool().or(z.boolean()).default(true), {
+        env: 'MILLRACE_STARTUP_MIGRATE',
+        help: 'Whether a start brings the schemas up to date. `false`: it is refused while migrations are pending.',
+      }),
+      allow: setting(commaList(z.enum(findingCodes)).optional(), {
+        env: 'MILLRACE_STARTUP_ALLOW',
+        help: 'Codes of start-up findings that only warn though they are fatal, separated by commas (docs/deploys.md).',
       }),
     })
     .prefault({}),

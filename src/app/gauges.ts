@@ -102,6 +102,7 @@ export function initialiseSeries(
   metrics.set('origin_coverage_ratio', {}, 1);
   const stages = known.stages.map(({ definition }) => ({ owner: definition.owner, stage: definition.name }));
   metrics.initialise('stage_enqueued_total', stages);
+  metrics.initialise('retry_cost_usd_total', stages);
   for (const outcome of ['success', 'failed', 'dead_lettered', 'skipped'] as const) {
     metrics.initialise(
       'stage_messages_total',

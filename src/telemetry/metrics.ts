@@ -1,3 +1,4 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { invariant } from '../kernel/invariant.ts';
 import { LabelFolding } from './label-folding.ts';
@@ -78,6 +79,12 @@ export interface MetricsOptions {
   readonly seriesCap?: number;
 }
 
+const misnamedDefaults = [
+  'nodejs_active_handles_total',
+  'nodejs_active_requests_total',
+  'nodejs_active_resources_total',
+];
+const nanosecondsASecond = 1e9;
 const separator = '\u0000';
 const maxReplaced = 100;
 
@@ -96,7 +103,13 @@ export function createMetrics<const Catalogue extends MetricCatalogue>(
   for (const [name, definition] of Object.entries<MetricDefinition>(catalogue)) {
     families.set(name, registerFamily(registry, name, definition));
   }
-  if (options.processMetrics === true) collectDefaultMetrics({ register: registry });
+  if (options.processMetrics === true) {
+    collectDefaultMetrics({ register: registry });
+    // Gauges that are named like counters, which promtool refuses; the same numbers come by type under the plain names.
+    for (const name of misnamedDefaults) registry.removeSingleMetric(name);
+  }
+  const eventLoop = options.processMetrics === true ? monitorEventLoopDelay({ resolution: 20 }) : undefined;
+  eventLoop?.enable();
   let seriesCount = 0;
 
   function existingOrNew(family: MetricFamily, key: string, labels: LabelSet): Series {
@@ -184,6 +197,11 @@ export function createMetrics<const Catalogue extends MetricCatalogue>(
     async render() {
       const gauge = families.get('metric_series');
       if (gauge !== undefined) seriesOf(gauge, {})(seriesCount);
+      const lag = families.get('event_loop_lag_seconds');
+      if (eventLoop !== undefined && lag !== undefined && eventLoop.count > 0) {
+        seriesOf(lag, {})(eventLoop.percentile(99) / nanosecondsASecond);
+        eventLoop.reset();
+      }
       return { contentType: registry.contentType, body: await registry.metrics() };
     },
   };
