@@ -57,9 +57,15 @@ describe('docker-compose.yml', () => {
     const names = services.map(([name]) => name);
     expect(names).toEqual(
       expect.arrayContaining([
-        ...['api', 'worker', 'relay'],
-        ...['postgres', 'redis', 'clickhouse'],
-        ...['prometheus', 'alertmanager', 'grafana'],
+        'api',
+        'worker',
+        'relay',
+        'postgres',
+        'redis',
+        'clickhouse',
+        'prometheus',
+        'alertmanager',
+        'grafana',
       ]),
     );
   });
