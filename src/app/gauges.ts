@@ -10,6 +10,7 @@ import {
 import type { StageCount, SweepLedger } from '../ledger/sweep-ledger.ts';
 import { lanes } from '../pipeline/lane.ts';
 import type { RegisteredStage, StageRegistry } from '../pipeline/stage-registry.ts';
+import { metricCatalogue } from '../telemetry/metric-catalogue.ts';
 import type { MillraceMetrics } from '../telemetry/metrics.ts';
 
 export interface GaugeSources {
@@ -106,6 +107,12 @@ export function initialiseSeries(
     metrics.initialise(
       'stage_messages_total',
       stages.map((labels) => ({ ...labels, outcome })),
+    );
+  }
+  for (const reason of metricCatalogue.dlq_messages_total.labels.reason) {
+    metrics.initialise(
+      'dlq_messages_total',
+      stages.map((labels) => ({ ...labels, reason })),
     );
   }
   for (const action of ['replayed', 'discarded'] as const) {

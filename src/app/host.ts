@@ -2,14 +2,14 @@ import { hostname } from 'node:os';
 import { AppError } from '../kernel/app-error.ts';
 import { BackgroundLoop } from '../kernel/background-loop.ts';
 import { type Clock, systemClock } from '../kernel/clock.ts';
-import { CallLedger } from '../ledger/call-ledger.ts';
+import type { CallLedger } from '../ledger/call-ledger.ts';
 import { DeadLetters } from '../ledger/dead-letters.ts';
 import { ExportLedger } from '../ledger/export-ledger.ts';
 import type { FlushObserver } from '../ledger/flush-observer.ts';
 import { MessageLedger } from '../ledger/message-ledger.ts';
 import { StageBacklog } from '../ledger/stage-backlog.ts';
 import { SweepLedger } from '../ledger/sweep-ledger.ts';
-import { ModelGateway } from '../models/model-gateway.ts';
+import type { ModelGateway } from '../models/model-gateway.ts';
 import type { ProviderConfig } from '../models/provider-registry.ts';
 import { DeadLetterOffice } from '../operations/dead-letter-office.ts';
 import { Admissions } from '../pipeline/admissions.ts';
@@ -25,7 +25,7 @@ import type { Logger } from '../telemetry/logger.ts';
 import { metricCatalogue } from '../telemetry/metric-catalogue.ts';
 import { type MillraceMetrics, createMetrics } from '../telemetry/metrics.ts';
 import { type Tracing, startTracing } from '../telemetry/tracing.ts';
-import { BudgetWatch } from './budget-watch.ts';
+import type { BudgetWatch } from './budget-watch.ts';
 import type { Configuration } from './configuration.ts';
 import { EventLoopLag } from './event-loop-lag.ts';
 import { GaugeReader, initialiseSeries } from './gauges.ts';
@@ -231,7 +231,15 @@ export class Host {
       models,
       onFlush,
       stageGates,
-      checkStartup: startupChecks({ ...models, configuration, stores, clock, metrics, logger }),
+      checkStartup: startupChecks({
+        providers: models.providers,
+        pricer: models.pricer,
+        configuration,
+        stores,
+        clock,
+        metrics,
+        logger,
+      }),
     });
   }
 

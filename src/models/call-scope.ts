@@ -284,7 +284,7 @@ export class CallScope implements CallOpener {
   }
 
   #seedOf({ derivesSeed, step }: CallQuestion, ordinal: number, attempt: number): number | undefined {
-    if (derivesSeed !== true) return undefined;
+    if (!derivesSeed) return undefined;
     return derivedSeed(this.#options.message?.id ?? this.#idRoot, step, ordinal, attempt);
   }
 

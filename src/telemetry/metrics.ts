@@ -38,6 +38,14 @@ export interface Metrics<Catalogue extends MetricCatalogue> {
     labels: LabelsOf<Catalogue[Name]>,
     value: number,
   ): void;
+  /**
+   * Gives a gauge exactly these series: others disappear. For the few highest of many names, which change: the caller
+   * bounds their number (at most 100), so that they do not fold; past the cap of series the last are left out.
+   */
+  replace<Name extends NamesOf<Catalogue, 'gauge'>>(
+    name: Name,
+    series: readonly { readonly labels: LabelsOf<Catalogue[Name]>; readonly value: number }[],
+  ): void;
   /** Counts a value into a histogram. */
   observe<Name extends NamesOf<Catalogue, 'histogram'>>(
     name: Name,
@@ -78,6 +86,7 @@ const misnamedDefaults = [
 ];
 const nanosecondsASecond = 1e9;
 const separator = '\u0000';
+const maxReplaced = 100;
 
 /** Registers the catalogue's metrics and returns the accessors. */
 export function createMetrics<const Catalogue extends MetricCatalogue>(
@@ -143,6 +152,26 @@ export function createMetrics<const Catalogue extends MetricCatalogue>(
     return family;
   }
 
+  function replaceSeries(
+    family: MetricFamily,
+    wanted: readonly { readonly labels: LabelSet; readonly value: number }[],
+  ): void {
+    const keys = new Set(wanted.map(({ labels }) => keyOf(family.labelNames, labels)));
+    for (const key of [...family.series.keys()].filter((known) => !keys.has(known))) {
+      family.remove?.(labelsOf(family.labelNames, key));
+      family.series.delete(key);
+      seriesCount -= family.seriesSize;
+    }
+    for (const { labels, value } of wanted) {
+      invariant(Number.isFinite(value), `${family.name} is set to a finite value, not to ${value}`);
+      const key = keyOf(family.labelNames, labels);
+      const known = family.series.get(key);
+      if (known === undefined && seriesCount + family.seriesSize > seriesCap) continue;
+      checkLabels(family, labels);
+      (known ?? newSeries(family, key, labels))(value);
+    }
+  }
+
   return {
     increment(name, labels, by = 1) {
       invariant(by >= 0 && by < Infinity, `${name} increases by a finite amount, not by ${by}`);
@@ -151,6 +180,10 @@ export function createMetrics<const Catalogue extends MetricCatalogue>(
     set(name, labels, value) {
       invariant(Number.isFinite(value), `${name} is set to a finite value, not to ${value}`);
       seriesOf(familyOf(name, 'gauge'), labels)(value);
+    },
+    replace(name, series) {
+      invariant(series.length <= maxReplaced, `${name} has at most ${maxReplaced} series that change`);
+      replaceSeries(familyOf(name, 'gauge'), series);
     },
     observe(name, labels, value) {
       invariant(Number.isFinite(value), `${name} observes a finite value, not ${value}`);
@@ -178,6 +211,12 @@ function keyOf(labelNames: readonly string[], labels: LabelSet): string {
   let key = '';
   for (const name of labelNames) key += (labels[name] ?? '') + separator;
   return key;
+}
+
+/** The labels that a key was made of. */
+function labelsOf(labelNames: readonly string[], key: string): LabelSet {
+  const values = key.split(separator);
+  return Object.fromEntries(labelNames.map((name, index) => [name, values[index] ?? '']));
 }
 
 function checkLabels(family: MetricFamily, labels: LabelSet): void {
