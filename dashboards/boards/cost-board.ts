@@ -247,7 +247,8 @@ export const costBoard: Board = {
         }),
         sqlTable({
           title: 'Models',
-          description: 'Which models were paid, with the price of a million tokens that came out of it. No amount: no price is known.',
+          description:
+            'Which models were paid, with the price of a million tokens that came out of it. No amount: no price is known.',
           unit: 'short',
           width: 12,
           height: 7,
