@@ -247,13 +247,14 @@ export const costBoard: Board = {
         }),
         sqlTable({
           title: 'Models',
-          description: 'Which models were paid, with the price of a million tokens that came out of it.',
+          description:
+            'Which models were paid, with the price of a million tokens that came out of it. No amount: no price is known.',
           unit: 'short',
           width: 12,
           height: 7,
           query: sql(`
-            SELECT model, ${spent} AS spend, ${inputTokens} AS tokens_in, ${outputTokens} AS tokens_out,
-              toFloat64(${spent}) * 1e6 / nullIf(${inputTokens} + ${outputTokens}, 0) AS usd_per_million
+            SELECT model, sum(cost_usd) AS spend, ${inputTokens} AS tokens_in, ${outputTokens} AS tokens_out,
+              toFloat64(sum(cost_usd)) * 1e6 / nullIf(${inputTokens} + ${outputTokens}, 0) AS usd_per_million
             FROM millrace.usage WHERE ${now} GROUP BY model ORDER BY spend DESC LIMIT 50
           `),
           columns: [

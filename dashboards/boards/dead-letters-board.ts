@@ -155,21 +155,22 @@ export const deadLettersBoard: Board = {
           width: 24,
           height: 10,
           query: sql(`
-            SELECT ts AS died, stage, team, customer, feature, error_code, attempts, toString(message_id) AS message, trace_id
+            SELECT ts AS died, stage, team, customer, feature,
+              replaceOne(error_code, 'MILLRACE_', '') AS error, attempts, toString(message_id) AS message, trace_id
             FROM millrace.message_outcomes WHERE ${died} ORDER BY died DESC LIMIT 100
           `),
           columns: [
-            { name: 'died', title: 'Died', unit: 'dateTimeAsIso', width: 160 },
+            { name: 'died', title: 'Died', unit: 'dateTimeAsIso', width: 150 },
             {
               name: 'stage',
               title: 'Stage',
-              width: 100,
+              width: 90,
               link: rowLink('Show the stage', 'stage', { stage: 'stage' }),
             },
-            { name: 'team', title: 'Team', width: 120 },
-            { name: 'customer', title: 'Customer', width: 120 },
-            { name: 'feature', title: 'Feature', width: 140 },
-            { name: 'error_code', title: 'Error' },
+            { name: 'team', title: 'Team', width: 105 },
+            { name: 'customer', title: 'Customer', width: 105 },
+            { name: 'feature', title: 'Feature', width: 120 },
+            { name: 'error', title: 'Error' },
             { name: 'attempts', title: 'Attempts', decimals: 0, width: 80 },
             { name: 'message', title: 'Message', width: 290 },
             { name: 'trace_id', title: 'Trace', width: 260 },
