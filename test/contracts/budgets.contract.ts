@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
 import { newId } from '../../src/kernel/ids.ts';
-import { formatUsd } from '../../src/kernel/money.ts';
+import { formatUsd, usd } from '../../src/kernel/money.ts';
 import { BudgetLedger, parkedForBudget } from '../../src/ledger/budget-ledger.ts';
 import type { CallLedger } from '../../src/ledger/call-ledger.ts';
 import {
@@ -134,6 +134,23 @@ export function budgetsContract(name: string, open: () => Promise<SqlDatabase>):
       expect(await calls.settleLate(settledFor(id, '0.3'))).toBe(true);
       expect(await calls.settleLate(settledFor(id, '0.3'))).toBe(false);
       expect(await figures()).toBe('0.3 spent, 0 reserved');
+      await noFaults();
+    });
+
+    it('counts the cost of an answer that is rejected like any other, once', async () => {
+      await budgets.define([someBudget()]);
+      const { id } = await reserveOf(calls, '0.6');
+      expect(await calls.settle(settledFor(id, '0.25'))).toBe(true);
+      expect((await calls.rejections.findAnswered(id))?.costUsd).toEqual(usd('0.25'));
+      expect(await calls.rejections.reject(id, ['{}'])).toBe(true);
+      expect(await calls.rejections.reject(id, ['{}'])).toBe(false);
+      expect(await figures()).toBe('0.25 spent, 0 reserved');
+      // One that is rejected as it is settled.
+      const { id: other } = await reserveOf(calls, '0.6');
+      const degenerate = settledFor(other, '0.5', { isRejected: true, wasteReason: 'degenerate' });
+      expect(await calls.settle(degenerate)).toBe(true);
+      expect(await calls.rejections.findAnswered(other)).toBeUndefined();
+      expect(await figures()).toBe('0.75 spent, 0 reserved');
       await noFaults();
     });
 

@@ -106,6 +106,24 @@ describe('a model whose circuit refuses', () => {
     expect((await models.usageLines())[0]).toMatchObject({ fallback_from: meant, outcome: 'ok' });
   });
 
+  it('has its fallback’s answer rejected in its name, with the seed that the fallback was asked with', async () => {
+    const { gateway, fallback, open } = outage([], ['of no use']);
+    open.set(meant, breaker());
+    const scope = await scopeOf(gateway);
+    const model = scope.languageModel(meant, { step: 's', seed: 'derived' });
+    await generateText({ model, prompt: 'Hello?' });
+    await scope.given.reject({ step: 's' });
+    const [call] = await models.callRows();
+    expect(JSON.parse(call?.parameters ?? '{}')).toMatchObject({
+      seed: fallback.requests[0]?.seed,
+      isSeedDerived: true,
+    });
+    const lines = await models.usageLines();
+    expect(lines.map((line) => line['fallback_from'])).toEqual([meant, meant, meant]);
+    expect(lines.map((line) => line['provider'])).toEqual(['anthropic', 'anthropic', 'anthropic']);
+    expect(lines[2]).toMatchObject({ record_kind: 'correction', waste_reason: 'degenerate' });
+  });
+
   it('keeps whom a given-up call stood in for', async () => {
     const { gateway, open } = outage([], [{ hang: true }]);
     open.set(meant, breaker());

@@ -56,6 +56,7 @@ export interface CallRow {
   readonly first_chunk_ms: number | null;
   readonly answer: string | null;
   readonly answer_ref: string | null;
+  readonly parameters: string | null;
 }
 
 /** Metered models over a real ledger (PGlite, in memory) and a payload store in a directory of their own. */
@@ -149,7 +150,7 @@ export async function openMeteredModels(): Promise<MeteredModels> {
         name: 'test.calls',
         text: `select id, message_id, step, ordinal, attempt, state, outcome, settlement, error_type, provider, model, tier,
           operation, answered_model, provider_request_id, tokens, raw_usage, cost_usd::text, upper_bound_usd::text,
-          waste_reason, price_reference, first_chunk_ms, answer, answer_ref
+          waste_reason, price_reference, first_chunk_ms, answer, answer_ref, parameters
           from millrace.calls order by reserved_at, step, ordinal, attempt`,
       });
       return rows;
