@@ -44,6 +44,7 @@ export class GaugeReader {
     metrics.set('export_pending_records', {}, backlog.records);
     metrics.set('export_lag_seconds', {}, backlog.oldestSeconds);
     metrics.set('calls_unsettled', {}, open.unsettled);
+    metrics.set('calls_unsettled_oldest_seconds', {}, open.oldestUnsettledSeconds);
     metrics.set('origin_coverage_ratio', {}, open.coverage);
     for (const stage of registry.stages) {
       await this.#readStage(stage, counts);
@@ -122,6 +123,7 @@ export function initialiseSeries(
     );
   }
   metrics.initialise('lease_lost_total', [{}]);
+  metrics.initialise('payloads_removed_total', [{}]);
   for (const reason of ['unpublished', 'expired', 'store_emptied'] as const) {
     metrics.initialise('sweeper_republished_total', [{ reason }]);
   }
