@@ -13,6 +13,7 @@ import type { FlushObserver } from './flush-observer.ts';
 import { RejectionLedger } from './rejection-ledger.ts';
 import type { Reservation, ReserveOutcome } from './reservation.ts';
 import type { CallOutcome, CallSettlement, Settlement } from './settlement.ts';
+import type { Bounds } from '../telemetry/bounds.ts';
 
 export type { CallOutcome, CallSettlement, Reservation, ReserveOutcome, Settlement };
 
@@ -77,6 +78,7 @@ export interface CallLedgerOptions {
   readonly database: SqlDatabase;
   readonly clock: Clock;
   readonly onFlush?: FlushObserver;
+  readonly bounds?: Bounds;
 }
 
 export class CallLedger {
@@ -87,10 +89,10 @@ export class CallLedger {
   readonly #settle: GroupCommit<CallSettlement, boolean>;
   readonly #budgeted: BudgetedCalls;
 
-  constructor({ database, clock, onFlush }: CallLedgerOptions) {
+  constructor({ database, clock, onFlush, bounds }: CallLedgerOptions) {
     this.#database = database;
     this.rejections = new RejectionLedger(database);
-    this.#budgeted = new BudgetedCalls(database, clock, onFlush);
+    this.#budgeted = new BudgetedCalls({ database, clock, onFlush, bounds });
     this.#reserve = new GroupCommit({
       name: 'reserve',
       clock,
@@ -105,6 +107,8 @@ export class CallLedger {
       flush: (items) => this.#writeSettlements(items),
       onFlush: (size, durationMs) => onFlush?.('settle', size, durationMs),
     });
+    bounds?.register('ledger_reserve', this.#reserve);
+    bounds?.register('ledger_settle', this.#settle);
   }
 
   /** Makes the call's row durable, with what it takes of its budgets. Unless it is reserved, it must not be sent. */

@@ -59,6 +59,8 @@ export interface Metrics<Catalogue extends MetricCatalogue> {
   ): void;
   /** Time series made so far, a histogram's buckets counted singly. */
   seriesCount(): number;
+  /** Time series before further label sets fold. */
+  readonly seriesCap: number;
   /** The exposition for a scrape. */
   render(): Promise<{ readonly contentType: string; readonly body: string }>;
 }
@@ -194,6 +196,7 @@ export function createMetrics<const Catalogue extends MetricCatalogue>(
       for (const labels of labelSets) seriesOf(family, labels);
     },
     seriesCount: () => seriesCount,
+    seriesCap,
     async render() {
       const gauge = families.get('metric_series');
       if (gauge !== undefined) seriesOf(gauge, {})(seriesCount);
