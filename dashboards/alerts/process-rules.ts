@@ -1,5 +1,6 @@
 import type { RuleGroup } from './alert-rule.ts';
 import type { RuleTerms } from './rule-terms.ts';
+import { boundsFullUnderLoad } from '../../src/telemetry/bounds.ts';
 
 /** The processes themselves, their bounds, and the alerting. */
 export function processRules(terms: RuleTerms): RuleGroup {
@@ -11,7 +12,7 @@ export function processRules(terms: RuleTerms): RuleGroup {
       {
         alert: 'MillraceBoundNear',
         identity: ['job', 'bound'],
-        expr: `max by (job, bound) (millrace_bound_used_ratio) > ${boundNearRatio}`,
+        expr: `max by (job, bound) (millrace_bound_used_ratio{bound!~"${boundsFullUnderLoad.join('|')}"}) > ${boundNearRatio}`,
         forMinutes: boundNearForMinutes,
         severity: 'warning',
         incident: 'bounds',

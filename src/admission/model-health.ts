@@ -5,6 +5,7 @@ import { type CircuitEvent, type CircuitSettings, nextCircuit, openDurationMs } 
 import type { ChangeCondition, ModelHealthStore, RetryBudgetSettings } from './model-health-store.ts';
 import { showHealth } from './show-health.ts';
 import { type Told, WatchedModel } from './watched-model.ts';
+import type { Bounds } from '../telemetry/bounds.ts';
 
 /*
  * How every model is doing, as far as this process knows. Requests only count in memory; twice a second the counts are
@@ -23,6 +24,7 @@ export interface ModelHealthOptions {
   readonly breaker: (CircuitSettings & { readonly windowMs: number }) | undefined;
   /** Undefined: retries are not limited. */
   readonly retryBudget: RetryBudgetSettings | undefined;
+  readonly bounds?: Bounds;
 }
 
 /** How often a process that asks models tells its counts and learns the others'. */
@@ -47,6 +49,7 @@ export class ModelHealth {
 
   constructor(options: ModelHealthOptions) {
     this.options = options;
+    options.bounds?.register('watched_models', { limit: maxModels, takePeak: () => this.#models.size });
   }
 
   /** What is called when the next look must not wait for its time. */

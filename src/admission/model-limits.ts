@@ -4,6 +4,7 @@ import { GroupCommit } from '../kernel/group-commit.ts';
 import { invariant } from '../kernel/invariant.ts';
 import * as sql from './model-limits-sql.ts';
 import type { Bucket, Buckets, Taken } from './token-bucket.ts';
+import type { Bounds } from '../telemetry/bounds.ts';
 
 /* The buckets of all models in one table, shared by all processes. What many requests want at once is one statement. */
 
@@ -57,6 +58,7 @@ export interface LimitCorrection extends LimitedModel {
 export interface ModelLimitsOptions {
   readonly database: SqlDatabase;
   readonly clock: Clock;
+  readonly bounds?: Bounds;
 }
 
 interface StateRow {
@@ -86,7 +88,7 @@ export class ModelLimits {
   /** The rows that this process has made, with the limits that it wrote. */
   readonly #ensured = new Map<string, ModelLimit>();
 
-  constructor({ database, clock }: ModelLimitsOptions) {
+  constructor({ database, clock, bounds }: ModelLimitsOptions) {
     this.#database = database;
     this.#takes = new GroupCommit({
       name: 'limit',
@@ -100,6 +102,8 @@ export class ModelLimits {
       maxGroup,
       flush: (corrections) => this.#correctAll(corrections),
     });
+    bounds?.register('limit_takes', this.#takes);
+    bounds?.register('limit_corrections', this.#corrections);
   }
 
   /** Takes a request from its model's buckets, perhaps ahead of time, or says how long it would have to wait. */

@@ -10,6 +10,7 @@ import { LimitLane, maxParkMs } from './limit-lane.ts';
 import type { LimitAnswer, LimitCorrection, ModelLimit, ModelLimits } from './model-limits.ts';
 import type { Buckets } from './token-bucket.ts';
 import { WaitingPlaces } from './waiting-places.ts';
+import type { Bounds } from '../telemetry/bounds.ts';
 
 /*
  * Requests and tokens a minute of each model, for all processes together.
@@ -29,6 +30,7 @@ export interface RateGateOptions {
   readonly random: () => number;
   readonly logger: Logger;
   readonly metrics: MillraceMetrics;
+  readonly bounds?: Bounds;
   /** How many messages of a stage this process may work on at once at present; undefined outside of stages. */
   readonly slotsOf: (stage: string) => number | undefined;
   /** Told of every wait that begins and holds a slot of the stage meanwhile. */
@@ -75,6 +77,7 @@ export class RateGate implements CallGate {
   constructor(options: RateGateOptions) {
     this.#options = options;
     this.#places = new WaitingPlaces(options.slotsOf, maxWaitingInProcess);
+    options.bounds?.register('limit_waits', this.#places);
   }
 
   /** Lets the request through when its model's limits allow it. Throws Parked when the wait would be long. */

@@ -166,6 +166,10 @@ export const configurationSchema = z.strictObject({
         env: 'MILLRACE_EXPORT_BATCH_ROWS',
         help: 'The most usage records in one export batch.',
       }),
+      pendingRecordsBound: setting(wholeNumber(1, 1_000_000_000).default(5_000_000), {
+        env: 'MILLRACE_EXPORT_PENDING_BOUND',
+        help: 'Records that may wait in the ledger for ClickHouse before that counts as full. Nothing is refused: they wait on, and an alert says so.',
+      }),
     })
     .prefault({}),
   costs: z

@@ -10,6 +10,7 @@ import {
 import type { StageCount, SweepLedger } from '../ledger/sweep-ledger.ts';
 import { lanes } from '../pipeline/lane.ts';
 import type { RegisteredStage, StageRegistry } from '../pipeline/stage-registry.ts';
+import type { Bounds } from '../telemetry/bounds.ts';
 import { metricCatalogue } from '../telemetry/metric-catalogue.ts';
 import type { MillraceMetrics } from '../telemetry/metrics.ts';
 
@@ -21,14 +22,22 @@ export interface GaugeSources {
   readonly calls: CallLedger;
   readonly queues: QueueDriver;
   readonly registry: StageRegistry;
+  readonly bounds: Bounds;
+  /** How many records may wait for the column store. */
+  readonly pendingRecordsBound: number;
 }
 
 /** Reads what can only be counted now and then, from the stores into gauges. Every process reports the same counts. */
 export class GaugeReader {
   readonly #sources: GaugeSources;
+  #pendingRecords = 0;
 
   constructor(sources: GaugeSources) {
     this.#sources = sources;
+    sources.bounds.register('outbox', {
+      limit: sources.pendingRecordsBound,
+      takePeak: () => this.#pendingRecords,
+    });
   }
 
   /** One reading; there never is more to do at once. */
@@ -44,7 +53,11 @@ export class GaugeReader {
     metrics.set('export_pending_records', {}, backlog.records);
     metrics.set('export_lag_seconds', {}, backlog.oldestSeconds);
     metrics.set('calls_unsettled', {}, open.unsettled);
+    metrics.set('calls_unsettled_oldest_seconds', {}, open.oldestUnsettledSeconds);
     metrics.set('origin_coverage_ratio', {}, open.coverage);
+    this.#pendingRecords = backlog.records;
+    for (const [bound, ratio] of this.#sources.bounds.read())
+      metrics.set('bound_used_ratio', { bound }, ratio);
     for (const stage of registry.stages) {
       await this.#readStage(stage, counts);
       this.#setBacklog(stage, backlogs, rates);
@@ -122,6 +135,7 @@ export function initialiseSeries(
     );
   }
   metrics.initialise('lease_lost_total', [{}]);
+  metrics.initialise('payloads_removed_total', [{}]);
   for (const reason of ['unpublished', 'expired', 'store_emptied'] as const) {
     metrics.initialise('sweeper_republished_total', [{ reason }]);
   }

@@ -9,6 +9,7 @@ import { ModelGateway } from '../models/model-gateway.ts';
 import type { ProviderConfig, ProviderRegistry } from '../models/provider-registry.ts';
 import type { StageGates } from '../pipeline/stage-gates.ts';
 import type { Pricer } from '../pricing/price.ts';
+import type { Bounds } from '../telemetry/bounds.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { MillraceMetrics } from '../telemetry/metrics.ts';
 import type { Tracing } from '../telemetry/tracing.ts';
@@ -30,6 +31,7 @@ export interface HostModelsOptions {
   readonly metrics: MillraceMetrics;
   readonly tracing: Tracing;
   readonly onFlush: FlushObserver;
+  readonly bounds: Bounds;
 }
 
 /** A host's way to its models: metered calls, and everything that they pass and fit before they are made. */
@@ -55,11 +57,15 @@ export class HostModels {
   }
 
   static async compose(options: HostModelsOptions): Promise<HostModels> {
-    const { configuration, database, payloads, clock, logger, metrics, tracing, onFlush } = options;
+    const { configuration, database, payloads, clock, logger, metrics, tracing, onFlush, bounds } = options;
     const { models, tracing: traced } = configuration;
     const { providers, pricer } = await configuredModels(configuration, options.modelProviders);
-    const calls = new CallLedger({ database, clock, onFlush });
-    const health = new SharedModelHealth({ models, database, clock, random: Math.random, logger, metrics });
+    const calls = new CallLedger({ database, clock, onFlush, bounds });
+    const health = new SharedModelHealth({
+      ...options,
+      models,
+      random: Math.random,
+    });
     const limits = await limitsGate(options);
     const budgets = new BudgetWatch({ budgets: configuration.budgets, database, clock, metrics });
     const gateway = new ModelGateway({

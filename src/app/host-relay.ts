@@ -1,9 +1,11 @@
 import type { BackgroundLoop } from '../kernel/background-loop.ts';
 import type { Clock } from '../kernel/clock.ts';
+import { PayloadRemovals } from '../ledger/payload-removals.ts';
 import { prune } from '../ledger/retention.ts';
 import type { SweepLedger } from '../ledger/sweep-ledger.ts';
 import type { AbandonedCalls } from '../models/abandoned-calls.ts';
 import { BudgetReleaser } from '../pipeline/budget-releaser.ts';
+import { PayloadCleaner } from '../pipeline/payload-cleaner.ts';
 import type { Publisher } from '../pipeline/publisher.ts';
 import type { StageRegistry } from '../pipeline/stage-registry.ts';
 import { Sweeper } from '../pipeline/sweeper.ts';
@@ -55,6 +57,11 @@ export class HostRelay {
     const { configuration, stores, exporter, abandoned, budgets, holds } = this.#options;
     const sweeper = new Sweeper({ ...this.#options, ledger: this.#options.sweeps, queues: stores.queues });
     const releaser = new BudgetReleaser({ ...this.#options, ledger: budgets.ledger });
+    const cleaner = new PayloadCleaner({
+      ...this.#options,
+      removals: new PayloadRemovals(stores.database),
+      payloads: stores.payloads,
+    });
     const { finishedDays, exportedDays } = configuration.retention;
     const ages = { finishedMs: finishedDays * dayMs, exportedMs: exportedDays * dayMs };
     const alone = (turn: () => Promise<boolean>) => async (): Promise<boolean> =>
@@ -87,6 +94,11 @@ export class HostRelay {
       loop('abandoned calls', 5000, alone(giveUpSome)),
       loop('spend baseline', configuration.costs.baseline.pauseMs, spendBaseline),
       loop('retention', hourMs, alone(pruneSome)),
+      loop(
+        'payloads',
+        hourMs,
+        alone(() => cleaner.clean()),
+      ),
     ];
   }
 

@@ -21,12 +21,14 @@ import { Publisher } from '../pipeline/publisher.ts';
 import { type RegisteredStage, StageRegistry } from '../pipeline/stage-registry.ts';
 import { StageWorkers } from '../pipeline/stage-workers.ts';
 import { UsageExporter } from '../pipeline/usage-exporter.ts';
+import type { Bounds } from '../telemetry/bounds.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { metricCatalogue } from '../telemetry/metric-catalogue.ts';
 import { type MillraceMetrics, createMetrics } from '../telemetry/metrics.ts';
 import { type Tracing, startTracing } from '../telemetry/tracing.ts';
 import type { BudgetWatch } from './budget-watch.ts';
 import type { Configuration } from './configuration.ts';
+import { boundsOf } from './host-bounds.ts';
 import { EventLoopLag } from './event-loop-lag.ts';
 import { GaugeReader, initialiseSeries } from './gauges.ts';
 import { HostHolds } from './host-holds.ts';
@@ -74,6 +76,7 @@ export class Host {
   readonly #clock: Clock;
   readonly #stageGates: StageGates;
   readonly #checkStartup: HostParts['checkStartup'];
+  readonly #bounds: Bounds;
   readonly #lag = new EventLoopLag();
   #workers: StageWorkers | undefined;
   #loops: readonly BackgroundLoop[] = [];
@@ -83,22 +86,30 @@ export class Host {
   #stopping: Promise<void> | undefined;
 
   private constructor(parts: HostParts) {
-    const { configuration, logger, clock, stores, registry, metrics, tracing, worker, models } = parts;
+    const { configuration, logger, clock, stores, registry, metrics, tracing, worker, models, bounds } =
+      parts;
     const { gateway } = models;
     this.configuration = configuration;
     this.stores = stores;
     this.logger = logger;
     this.metrics = metrics;
+    this.#bounds = bounds;
     this.registry = registry;
     this.gateway = gateway;
     this.calls = models.calls;
     this.#models = models;
     this.#tracing = tracing;
-    this.messages = new MessageLedger({ database: stores.database, clock, worker, onFlush: parts.onFlush });
+    this.messages = new MessageLedger({
+      database: stores.database,
+      clock,
+      worker,
+      onFlush: parts.onFlush,
+      bounds,
+    });
     this.exports = new ExportLedger(stores.database);
     this.sweeps = new SweepLedger(stores.database);
     this.#backlog = new StageBacklog(stores.database);
-    this.#publisher = new Publisher({ queues: stores.queues, clock, logger, metrics });
+    this.#publisher = new Publisher({ queues: stores.queues, clock, logger, metrics, bounds });
     const bodies = new MessageBodies(stores.payloads, configuration.messages);
     const publisher = this.#publisher;
     this.budgets = models.budgets;
@@ -154,6 +165,7 @@ export class Host {
       clock,
       logger,
       metrics,
+      bounds,
       batchRows: configuration.exporter.batchRows,
     });
     this.#clock = clock;
@@ -207,6 +219,7 @@ export class Host {
       metrics.observe('ledger_group_commit_seconds', { operation }, durationMs / 1000);
     };
     const stageGates = new StageGates(clock);
+    const bounds = boundsOf(metrics, stores.database);
     const models = await HostModels.compose({
       configuration,
       modelProviders: options.modelProviders,
@@ -218,6 +231,7 @@ export class Host {
       metrics,
       tracing,
       onFlush,
+      bounds,
     });
     return new Host({
       configuration,
@@ -240,6 +254,7 @@ export class Host {
         metrics,
         logger,
       }),
+      bounds,
     });
   }
 
@@ -278,6 +293,7 @@ export class Host {
       readLagMs: () => this.#lag.readMs(),
       logger,
       metrics,
+      bounds: this.#bounds,
     });
     await this.holds.watcher.look();
     await this.#workers.start(stages);
@@ -324,6 +340,8 @@ export class Host {
       calls: this.calls,
       queues: stores.queues,
       registry,
+      bounds: this.#bounds,
+      pendingRecordsBound: configuration.exporter.pendingRecordsBound,
     });
     return [
       loop('gauges', 2000, () => gauges.read()),
@@ -353,4 +371,5 @@ interface HostParts {
   readonly worker: string;
   readonly onFlush: FlushObserver;
   readonly checkStartup: ReturnType<typeof startupChecks>;
+  readonly bounds: Bounds;
 }

@@ -15,7 +15,7 @@ export function measuredPayloads(store: PayloadStore, metrics: MillraceMetrics):
       metrics.increment('payload_bytes_total', { op: 'get' }, bytes.byteLength);
       return bytes;
     },
-    remove: (reference) => store.remove(reference),
+    remove: (reference, putBefore) => store.remove(reference, putBefore),
     ping: () => store.ping(),
     close: () => store.close(),
   };

@@ -6,6 +6,7 @@ import { RetryBudgetGate } from '../admission/retry-budget-gate.ts';
 import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
 import { BackgroundLoop } from '../kernel/background-loop.ts';
 import type { Clock } from '../kernel/clock.ts';
+import type { Bounds } from '../telemetry/bounds.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { MillraceMetrics } from '../telemetry/metrics.ts';
 import type { Configuration } from './configuration.ts';
@@ -17,6 +18,7 @@ export interface HealthParts {
   readonly random: () => number;
   readonly logger: Logger;
   readonly metrics: MillraceMetrics;
+  readonly bounds: Bounds;
 }
 
 /** Circuit breakers and retry budgets of one process, with the loop that shares them with the others. */
@@ -26,11 +28,11 @@ export class SharedModelHealth {
   readonly #health: ModelHealth;
   readonly #loop: BackgroundLoop | undefined;
 
-  constructor({ models, database, clock, random, logger, metrics }: HealthParts) {
+  constructor({ models, database, clock, random, logger, metrics, bounds }: HealthParts) {
     const breaker = models.breaker.enabled ? models.breaker : undefined;
     const retryBudget = models.retryBudget.enabled ? models.retryBudget : undefined;
     const store = new ModelHealthStore(database);
-    const health = new ModelHealth({ store, clock, logger, metrics, breaker, retryBudget });
+    const health = new ModelHealth({ store, clock, logger, metrics, breaker, retryBudget, bounds });
     this.#health = health;
     const fallbacks = Object.entries(models.fallbacks);
     metrics.initialise(

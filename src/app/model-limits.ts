@@ -4,6 +4,7 @@ import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { warmInputEstimates } from '../models/input-estimate.ts';
 import type { StageGates } from '../pipeline/stage-gates.ts';
+import type { Bounds } from '../telemetry/bounds.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { MillraceMetrics } from '../telemetry/metrics.ts';
 import type { Configuration } from './configuration.ts';
@@ -15,11 +16,12 @@ export interface LimitParts {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: MillraceMetrics;
+  readonly bounds: Bounds;
 }
 
 /** The gate that keeps the configured limits of models, bound to the stages whose slots its waits hold. */
 export async function limitsGate(parts: LimitParts): Promise<RateGate> {
-  const { configuration, database, stageGates, clock, logger, metrics } = parts;
+  const { configuration, database, stageGates, clock, logger, metrics, bounds } = parts;
   const { limits } = configuration.models;
   const models = Object.keys(limits).map((name) => {
     const slash = name.indexOf('/');
@@ -32,11 +34,12 @@ export async function limitsGate(parts: LimitParts): Promise<RateGate> {
   await warmInputEstimates(models.map(({ model }) => model));
   return new RateGate({
     limits,
-    store: new ModelLimits({ database, clock }),
+    store: new ModelLimits({ database, clock, bounds }),
     clock,
     random: Math.random,
     logger,
     metrics,
+    bounds,
     slotsOf: (stage) => stageGates.find(stage)?.concurrency,
     onWait: (stage, waitMs) => stageGates.find(stage)?.waits(waitMs),
     onPark: (stage, slotInMs) => stageGates.find(stage)?.mayGoOnIn(slotInMs),

@@ -92,4 +92,20 @@ describe('GroupCommit', () => {
     hold.open();
     expect(await Promise.all(waiting)).toEqual([1, 2]);
   });
+
+  it('tells the most that waited at once since it was asked last', async () => {
+    const commit = new GroupCommit<number, number>({
+      name: 'test',
+      clock: systemClock,
+      maxWaiting: 3,
+      flush: (items) => Promise.resolve(items),
+    });
+    expect([commit.limit, commit.takePeak()]).toEqual([3, 0]);
+    const refused = { code: 'MILLRACE_LEDGER_BUSY' };
+    const submitted = [1, 2, 3].map((item) => commit.submit(item));
+    await expect(commit.submit(4)).rejects.toMatchObject(refused);
+    await Promise.all(submitted);
+    expect(commit.takePeak()).toBe(3);
+    expect(commit.takePeak()).toBe(0);
+  });
 });

@@ -36,11 +36,24 @@ export class GroupCommit<Item, Result> {
   readonly #options: Required<Omit<GroupCommitOptions<Item, Result>, 'onFlush'>> &
     Pick<GroupCommitOptions<Item, Result>, 'onFlush'>;
   #waiting: Entry<Item, Result>[] = [];
+  #peak = 0;
   #flushing = 0;
   #scheduled = false;
 
   constructor(options: GroupCommitOptions<Item, Result>) {
     this.#options = { maxGroup: 500, maxFlushes: 1, maxWaiting: 50_000, ...options };
+  }
+
+  /** The most items that may wait. */
+  get limit(): number {
+    return this.#options.maxWaiting;
+  }
+
+  /** The most items that waited at once since this was asked last. */
+  takePeak(): number {
+    const peak = this.#peak;
+    this.#peak = this.#waiting.length;
+    return peak;
   }
 
   /** Resolves when the item's group is committed. */
@@ -55,6 +68,7 @@ export class GroupCommit<Item, Result> {
     }
     return new Promise((resolve, reject) => {
       this.#waiting.push({ item, resolve, reject });
+      this.#peak = Math.max(this.#peak, this.#waiting.length);
       this.#schedule();
     });
   }

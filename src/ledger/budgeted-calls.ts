@@ -9,6 +9,14 @@ import { reservationRow, settlementRow } from './call-rows.ts';
 import type { FlushObserver } from './flush-observer.ts';
 import type { Reservation, ReserveOutcome } from './reservation.ts';
 import type { CallSettlement } from './settlement.ts';
+import type { Bounds } from '../telemetry/bounds.ts';
+
+interface BudgetedCallsOptions {
+  readonly database: SqlDatabase;
+  readonly clock: Clock;
+  readonly onFlush: FlushObserver | undefined;
+  readonly bounds: Bounds | undefined;
+}
 
 interface DecidedRow {
   readonly id: Uuid;
@@ -28,7 +36,7 @@ export class BudgetedCalls {
   readonly #reserve: GroupCommit<Reservation, ReserveOutcome>;
   readonly #settle: GroupCommit<CallSettlement, boolean>;
 
-  constructor(database: SqlDatabase, clock: Clock, onFlush: FlushObserver | undefined) {
+  constructor({ database, clock, onFlush, bounds }: BudgetedCallsOptions) {
     this.#database = database;
     this.#reserve = new GroupCommit({
       name: 'reserve',
@@ -44,6 +52,8 @@ export class BudgetedCalls {
       flush: (items) => this.#writeSettlements(items),
       onFlush: (size, durationMs) => onFlush?.('settle', size, durationMs),
     });
+    bounds?.register('ledger_reserve', this.#reserve);
+    bounds?.register('ledger_settle', this.#settle);
   }
 
   reserve(reservation: Reservation): Promise<ReserveOutcome> {

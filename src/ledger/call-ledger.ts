@@ -13,6 +13,7 @@ import type { FlushObserver } from './flush-observer.ts';
 import { RejectionLedger } from './rejection-ledger.ts';
 import type { Reservation, ReserveOutcome } from './reservation.ts';
 import type { CallOutcome, CallSettlement, Settlement } from './settlement.ts';
+import type { Bounds } from '../telemetry/bounds.ts';
 
 export type { CallOutcome, CallSettlement, Reservation, ReserveOutcome, Settlement };
 
@@ -58,6 +59,16 @@ export interface CallTotals {
   readonly openUpperUsd: Usd;
 }
 
+/** What is watched of the calls. */
+export interface CallMeasures {
+  /** Calls whose outcome nobody knows. */
+  readonly unsettled: number;
+  /** Since the oldest of them was reserved; 0 when there is none. */
+  readonly oldestUnsettledSeconds: number;
+  /** Share of the latest 2,000 records with a complete origin. */
+  readonly coverage: number;
+}
+
 /** The id of a call follows from what it is made for: message (or request), step, ordinal and attempt. */
 export function callId(at: Date, messageId: string, step: string, ordinal: number, attempt: number): Uuid {
   return derivedId(at, 'call', messageId, step, String(ordinal), String(attempt));
@@ -67,6 +78,7 @@ export interface CallLedgerOptions {
   readonly database: SqlDatabase;
   readonly clock: Clock;
   readonly onFlush?: FlushObserver;
+  readonly bounds?: Bounds;
 }
 
 export class CallLedger {
@@ -77,10 +89,10 @@ export class CallLedger {
   readonly #settle: GroupCommit<CallSettlement, boolean>;
   readonly #budgeted: BudgetedCalls;
 
-  constructor({ database, clock, onFlush }: CallLedgerOptions) {
+  constructor({ database, clock, onFlush, bounds }: CallLedgerOptions) {
     this.#database = database;
     this.rejections = new RejectionLedger(database);
-    this.#budgeted = new BudgetedCalls(database, clock, onFlush);
+    this.#budgeted = new BudgetedCalls({ database, clock, onFlush, bounds });
     this.#reserve = new GroupCommit({
       name: 'reserve',
       clock,
@@ -95,6 +107,8 @@ export class CallLedger {
       flush: (items) => this.#writeSettlements(items),
       onFlush: (size, durationMs) => onFlush?.('settle', size, durationMs),
     });
+    bounds?.register('ledger_reserve', this.#reserve);
+    bounds?.register('ledger_settle', this.#settle);
   }
 
   /** Makes the call's row durable, with what it takes of its budgets. Unless it is reserved, it must not be sent. */
@@ -158,10 +172,16 @@ export class CallLedger {
     };
   }
 
-  /** How many calls have no known outcome, and the share of the latest 2,000 records with a complete origin. */
-  async measure(): Promise<{ readonly unsettled: number; readonly coverage: number }> {
-    const { rows } = await this.#database.query<{ unsettled: number; coverage: number }>(sql.measureCalls);
-    return rows[0] ?? { unsettled: 0, coverage: 1 };
+  /** What is watched of the calls, measured now. */
+  async measure(): Promise<CallMeasures> {
+    const { rows } = await this.#database.query<CallMeasuresRow>(sql.measureCalls);
+    const [row] = rows;
+    invariant(row !== undefined, 'a select of scalars has one row');
+    return {
+      unsettled: row.unsettled,
+      oldestUnsettledSeconds: row.oldest_unsettled_seconds,
+      coverage: row.coverage,
+    };
   }
 
   async #writeReservations(items: readonly Reservation[]): Promise<ReserveOutcome[]> {
@@ -185,6 +205,12 @@ export class CallLedger {
     const settled = new Set(rows.map((row) => row.id));
     return items.map((item) => settled.delete(item.id));
   }
+}
+
+interface CallMeasuresRow {
+  readonly unsettled: number;
+  readonly oldest_unsettled_seconds: number;
+  readonly coverage: number;
 }
 
 interface RecordedCallRow {

@@ -166,5 +166,7 @@ export const measureCalls = named(
      select message_id is not null or origin is not null as is_covered from millrace.calls order by id desc limit 1000),
    latest as (select * from latest_messages union all select * from latest_calls)
    select (select count(*) from millrace.calls where state = 'unsettled')::int as unsettled,
+     coalesce(extract(epoch from clock_timestamp() - (
+       select min(reserved_at) from millrace.calls where state = 'unsettled')), 0)::float8 as oldest_unsettled_seconds,
      (select coalesce(avg(case when is_covered then 1 else 0 end), 1) from latest)::float8 as coverage`,
 );

@@ -4,9 +4,10 @@ import { GroupCommit } from '../kernel/group-commit.ts';
 import type { Uuid } from '../kernel/ids.ts';
 import type { MessageEnvelope } from '../messages/message.ts';
 import { type ClaimAsk, type ClaimOutcome, Claims } from './claims.ts';
-import type { FlushObserver, LedgerOperation } from './flush-observer.ts';
+import type { FlushObserver } from './flush-observer.ts';
 import * as sql from './message-sql.ts';
 import { type StoredBody, originColumns } from './stored-message.ts';
+import type { Bounds } from '../telemetry/bounds.ts';
 
 /*
  * The ledger's half about messages. Every method may be called by many at once: their wishes share
@@ -96,6 +97,7 @@ export interface MessageLedgerOptions {
   /** This process's name, unique among all that share the ledger. */
   readonly worker: string;
   readonly onFlush?: FlushObserver;
+  readonly bounds?: Bounds;
 }
 
 export class MessageLedger {
@@ -107,19 +109,22 @@ export class MessageLedger {
   readonly #end: GroupCommit<End, boolean>;
   readonly #park: GroupCommit<Park, boolean>;
 
-  constructor({ database, clock, worker, onFlush }: MessageLedgerOptions) {
+  constructor({ database, clock, worker, onFlush, bounds }: MessageLedgerOptions) {
     this.#database = database;
     const group = <Item, Result>(
-      name: LedgerOperation,
+      name: 'admit' | 'lease' | 'finish' | 'fail',
       flush: (items: readonly Item[]) => Promise<readonly Result[]>,
-    ): GroupCommit<Item, Result> =>
-      new GroupCommit({
+    ): GroupCommit<Item, Result> => {
+      const made = new GroupCommit({
         name,
         clock,
         flush,
         maxGroup: 400,
         onFlush: (size, durationMs) => onFlush?.(name, size, durationMs),
       });
+      bounds?.register(`ledger_${name}`, made);
+      return made;
+    };
     this.#admit = group('admit', (items) => this.#writeAdmissions(items));
     const claims = new Claims(database, worker);
     this.#claim = group('lease', (asks) => claims.answer(asks));

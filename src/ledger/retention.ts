@@ -3,7 +3,8 @@ import type { SqlDatabase, SqlStatement } from '../drivers/sql-database/sql-data
 /*
  * Old rows leave the ledger in slices. Nothing leaves that still counts: open messages, dead letters that nobody
  * discarded, calls that are not settled, and calls whose usage record may not have reached the column store stay. What a pruned call cost goes
- * into pruned_totals in the same statement, so that the ledger's total never changes.
+ * into pruned_totals in the same statement, so that the ledger's total never changes; the payloads of pruned rows into
+ * payload_removals, for the payload cleaner.
  */
 
 export interface RetentionAges {
@@ -40,7 +41,10 @@ const pruneCalls = named(
          and (m.id is null or m.state in ('completed', 'cancelled')
            or m.discarded_at < clock_timestamp() - $1::float8 * interval '1 millisecond')
        limit $2)
-     returning settled_at, message_id, origin, cost_usd),
+     returning settled_at, message_id, origin, cost_usd, answer_ref),
+   payloads as (
+     insert into millrace.payload_removals (reference)
+     select distinct answer_ref from gone where answer_ref is not null on conflict do nothing),
    summed as (
      insert into millrace.pruned_totals (day, team, calls, cost_usd)
      select (g.settled_at at time zone 'UTC')::date, coalesce(m.team, g.origin::json ->> 'team', ''), count(*), coalesce(sum(g.cost_usd), 0)
@@ -60,7 +64,10 @@ const pruneMessages = named(
          and coalesce(m.discarded_at, m.finished_at) < clock_timestamp() - $1::float8 * interval '1 millisecond'
          and not exists (select from millrace.calls c where c.message_id = m.id)
        limit $2)
-     returning id),
+     returning id, body_ref),
+   payloads as (
+     insert into millrace.payload_removals (reference)
+     select distinct body_ref from gone where body_ref is not null on conflict do nothing),
    notes as (delete from millrace.failures f using gone g where f.message_id = g.id),
    lives as (delete from millrace.dead_letter_actions a using gone g where a.message_id = g.id)
    select count(*)::int as count from gone`,

@@ -9,6 +9,7 @@ import type { Pricer, Pricing } from '../pricing/price.ts';
 import type { TokenCounts } from '../pricing/token-classes.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { LogOnce } from '../telemetry/log-once.ts';
+import { traceIdOf } from '../telemetry/trace-context.ts';
 import { renderUsageLine, type WasteReason } from '../usage/usage-record.ts';
 import type { AnswerStore } from './answer-store.ts';
 import { type CallReport, measureUsage, reportOfFailure } from './call-report.ts';
@@ -215,7 +216,9 @@ export class MeteredCall {
       if (span !== undefined) describeEnd(span, end);
     } finally {
       pass?.end(gateEndOf(report, tokens, durationMs));
-      services.metrics.requestEnded(labels, { ...ended, tokens, costUsd, isUnpriced });
+      const traceId =
+        facts.owner.message === undefined ? undefined : traceIdOf(facts.owner.message.traceParent);
+      services.metrics.requestEnded(labels, { ...ended, tokens, costUsd, isUnpriced, traceId });
       span?.end();
     }
   }

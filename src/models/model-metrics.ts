@@ -21,6 +21,7 @@ export interface EndedCall {
   readonly tokens: TokenCounts;
   readonly costUsd: Usd | undefined;
   readonly isUnpriced: boolean;
+  readonly traceId: string | undefined;
 }
 
 /** The metrics of model calls. Does nothing when there are none to report to. */
@@ -54,7 +55,12 @@ export class ModelMetrics {
       error_type: call.failure === 'stream_cut' ? 'network' : (call.failure ?? ''),
       attempt,
     });
-    metrics.observe('llm_request_duration_seconds', { provider, model, outcome }, call.durationMs / 1000);
+    metrics.observe(
+      'llm_request_duration_seconds',
+      { provider, model, outcome },
+      call.durationMs / 1000,
+      call.traceId,
+    );
     if (call.firstChunkMs !== undefined) {
       metrics.observe('llm_time_to_first_chunk_seconds', { provider, model }, call.firstChunkMs / 1000);
     }

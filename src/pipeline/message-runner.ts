@@ -7,6 +7,7 @@ import type { LeasedMessage } from '../ledger/stored-message.ts';
 import type { ModelGateway } from '../models/model-gateway.ts';
 import { type Logger, messageFields } from '../telemetry/logger.ts';
 import type { MillraceMetrics } from '../telemetry/metrics.ts';
+import { traceIdOf } from '../telemetry/trace-context.ts';
 import { Emissions } from './emissions.ts';
 import { decideFailure, failureCode } from './failure-policy.ts';
 import type { HeldLease, LeaseKeeper } from './lease-keeper.ts';
@@ -214,7 +215,8 @@ export class MessageRunner {
     run.onDurable();
     const labels = { owner: stage.definition.owner, stage: stage.definition.name };
     metrics.increment('stage_messages_total', { ...labels, outcome: 'success' });
-    metrics.observe('stage_duration_seconds', { ...labels, outcome: 'success' }, durationMs / 1000);
+    const traceId = traceIdOf(message.envelope.traceParent);
+    metrics.observe('stage_duration_seconds', { ...labels, outcome: 'success' }, durationMs / 1000, traceId);
     if (written.every((emission) => emission.stage === '')) {
       metrics.observe(
         'message_age_seconds',
@@ -249,6 +251,7 @@ export class MessageRunner {
         'stage_duration_seconds',
         { owner, stage: name, outcome: 'failure' },
         durationMs / 1000,
+        traceIdOf(message.envelope.traceParent),
       );
     const code = failureCode(error);
     switch (decision.kind) {

@@ -6,6 +6,7 @@ import type { Origin } from '../messages/origin.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { LogOnce } from '../telemetry/log-once.ts';
 import type { MillraceMetrics } from '../telemetry/metrics.ts';
+import type { Bounds } from '../telemetry/bounds.ts';
 
 /** What a wake-up call says about a message. */
 export interface Publishable {
@@ -22,6 +23,7 @@ export interface PublisherOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: MillraceMetrics;
+  readonly bounds?: Bounds;
 }
 
 const maxWaiting = 20_000;
@@ -107,6 +109,7 @@ export class Publisher {
       },
     });
     this.#groups.set(stage, group);
+    this.#options.bounds?.register('publisher', group);
     return group;
   }
 }

@@ -8,6 +8,7 @@ import type { StageDefinition } from './stage-definition.ts';
 import type { StageGate } from './stage-gate.ts';
 import type { RegisteredStage } from './stage-registry.ts';
 import { WorkerSlots } from './worker-slots.ts';
+import type { Bounds } from '../telemetry/bounds.ts';
 
 /*
  * Turns tokens into runs, as many at once as the stage's gate allows. A job of the queue is done as soon as its token
@@ -24,6 +25,7 @@ export interface StageWorkerOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: MillraceMetrics;
+  readonly bounds?: Bounds;
 }
 
 /** Who wants the stage to take nothing: an operator's hold, or a limit. */
@@ -57,6 +59,7 @@ export class StageWorker {
       nowMs: () => options.clock.monotonicMs(),
       onChange: (busy) => options.metrics.set('worker_active', { owner, stage: name }, busy),
     });
+    this.#registerBounds();
   }
 
   get definition(): StageDefinition {
@@ -65,7 +68,7 @@ export class StageWorker {
 
   async start(): Promise<void> {
     const { queues, publisher, metrics } = this.#options;
-    const { name: stage, owner, concurrency } = this.definition;
+    const { name: stage, owner } = this.definition;
     metrics.set('worker_concurrency', { owner, stage }, this.#slots.capacity);
     metrics.set('worker_active', { owner, stage }, 0);
     const isInline = queues.kind === 'inline';
@@ -80,9 +83,27 @@ export class StageWorker {
         else this.#keep(ended);
         return undefined;
       },
-      { concurrency: Math.min(concurrency, maxTokensInHand), onError: (error) => this.#complain(error) },
+      { concurrency: this.#tokensInHand, onError: (error) => this.#complain(error) },
     );
     if (this.#pausedBy.size > 0) await this.#consumer.pause();
+  }
+
+  get #tokensInHand(): number {
+    return Math.min(this.definition.concurrency, maxTokensInHand);
+  }
+
+  #registerBounds(): void {
+    const slots = this.#slots;
+    this.#options.bounds?.register('worker_slots', {
+      get limit() {
+        return slots.capacity;
+      },
+      takePeak: () => slots.takeBusyPeak(),
+    });
+    this.#options.bounds?.register('worker_tokens', {
+      limit: this.#tokensInHand,
+      takePeak: () => slots.takeWaitingPeak(),
+    });
   }
 
   /** Takes no tokens while the stage is held; what is in hand goes on. */

@@ -12,6 +12,7 @@ import type { Logger } from '../telemetry/logger.ts';
 import type { MillraceMetrics } from '../telemetry/metrics.ts';
 import { writeBatch } from '../usage/export-batch-writer.ts';
 import { bindLines } from '../usage/row-text.ts';
+import { type Bounds, Peak } from '../telemetry/bounds.ts';
 
 export interface UsageExporterOptions {
   readonly ledger: ExportLedger;
@@ -19,6 +20,7 @@ export interface UsageExporterOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: MillraceMetrics;
+  readonly bounds?: Bounds;
   /** The most rows in one batch. Default 20,000. */
   readonly batchRows?: number;
 }
@@ -33,9 +35,14 @@ const batchesPerTurn = 20;
  */
 export class UsageExporter {
   readonly #options: UsageExporterOptions;
+  readonly #batchPeak = new Peak();
 
   constructor(options: UsageExporterOptions) {
     this.#options = options;
+    options.bounds?.register('export_batch', {
+      limit: options.batchRows ?? defaultBatchRows,
+      takePeak: () => this.#batchPeak.take(0),
+    });
   }
 
   /** One turn: batches that were bound before, then new ones. True when there is more to do at once. */
@@ -52,6 +59,7 @@ export class UsageExporter {
     let batch = await this.#bind(target);
     for (let written = 0; batch !== undefined; written += 1) {
       metrics.increment('metering_events_total', { result: 'accepted' }, batch.lines.length);
+      this.#batchPeak.note(batch.lines.length);
       const isFull = batch.lines.length === batchRows;
       const mayGoOn = isFull && written + 1 < batchesPerTurn;
       // If this insert fails, what was bound meanwhile is an open batch of the next turn.

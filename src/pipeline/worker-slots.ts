@@ -1,3 +1,5 @@
+import { Peak } from '../telemetry/bounds.ts';
+
 /*
  * The places of a stage in one process: as many runs at once as there are slots. Two kinds of tokens ask for them:
  *
@@ -30,6 +32,8 @@ export class WorkerSlots {
   readonly #patienceMs: number;
   readonly #onChange: ((busy: number) => void) | undefined;
   readonly #waiting: Waiter[] = [];
+  readonly #busyPeak = new Peak();
+  readonly #waitingPeak = new Peak();
   #capacity: number;
   #busy = 0;
   #isClosed = false;
@@ -48,6 +52,16 @@ export class WorkerSlots {
 
   get capacity(): number {
     return this.#capacity;
+  }
+
+  /** The most slots that were busy at once since this was asked last. */
+  takeBusyPeak(): number {
+    return this.#busyPeak.take(this.#busy);
+  }
+
+  /** The same for tokens of the queue that waited. */
+  takeWaitingPeak(): number {
+    return this.#waitingPeak.take(this.#waiting.length);
   }
 
   /** How many runs there may be at once from now on; those under way go on. */
@@ -72,6 +86,7 @@ export class WorkerSlots {
     }
     return new Promise((resolve) => {
       this.#waiting.push({ sinceMs: this.#nowMs(), resolve });
+      this.#waitingPeak.note(this.#waiting.length);
     });
   }
 
@@ -108,6 +123,7 @@ export class WorkerSlots {
 
   #setBusy(busy: number): void {
     this.#busy = busy;
+    this.#busyPeak.note(busy);
     this.#onChange?.(busy);
   }
 }

@@ -10,6 +10,9 @@ interface Caps {
   readonly defaultCap: number;
 }
 
+/** How much room is left: in a crowd stages fold where they are counted by model, too; without room everything folds. */
+export type Room = 'enough' | 'crowded' | 'none';
+
 /** Bounds the values of open labels: the first ones seen stay, those past the cap become `other`. */
 export class LabelFolding {
   readonly #caps: Caps;
@@ -19,17 +22,20 @@ export class LabelFolding {
     this.#caps = caps;
   }
 
-  /** The labels to count under, and which of them folded. With `foldAll`, every open label folds. */
+  /** The labels to count under, and which of them folded. Series by stage and by model stay longest. */
   fold(
     definitions: Readonly<Record<string, LabelValues>>,
     labels: Readonly<Record<string, string>>,
-    foldAll: boolean,
+    room: Room,
   ): { readonly labels: Readonly<Record<string, string>>; readonly foldedNames: readonly string[] } {
     const folded: Record<string, string> = {};
     const foldedNames: string[] = [];
+    const isPair = 'stage' in definitions && 'model' in definitions;
     for (const [name, values] of Object.entries(definitions)) {
       const value = labels[name] ?? '';
-      const stays = values !== 'open' || value === foldedValue || (!foldAll && this.#admit(name, value));
+      const isToFold =
+        room === 'none' || (room === 'crowded' && isPair && (name === 'stage' || name === 'owner'));
+      const stays = values !== 'open' || value === foldedValue || (!isToFold && this.#admit(name, value));
       folded[name] = stays ? value : foldedValue;
       if (!stays) foldedNames.push(name);
     }

@@ -1,4 +1,4 @@
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, type OpenMetricsContentType, type Registry } from 'prom-client';
 import { invariant } from '../kernel/invariant.ts';
 import { type MetricDefinition, metricPrefix } from './metric-catalogue.ts';
 
@@ -9,8 +9,11 @@ import { type MetricDefinition, metricPrefix } from './metric-catalogue.ts';
 
 export type LabelSet = Readonly<Record<string, string>>;
 
-/** One series: a number goes in. */
-export type Series = (value: number) => void;
+/** What a family is registered in. */
+export type MetricRegistry = Registry<OpenMetricsContentType>;
+
+/** One series: a number goes in, of a histogram with exemplars with its trace. */
+export type Series = (value: number, traceId?: string) => void;
 
 export interface MetricFamily {
   readonly name: string;
@@ -27,7 +30,11 @@ export interface MetricFamily {
 }
 
 /** Registers a metric under its prefixed name. Fails when the registry has one of that name. */
-export function registerFamily(registry: Registry, name: string, definition: MetricDefinition): MetricFamily {
+export function registerFamily(
+  registry: MetricRegistry,
+  name: string,
+  definition: MetricDefinition,
+): MetricFamily {
   const labelNames = Object.keys(definition.labels);
   const fullName = metricPrefix + name;
   invariant(registry.getSingleMetric(fullName) === undefined, `${fullName} is registered once`);
@@ -42,7 +49,9 @@ export function registerFamily(registry: Registry, name: string, definition: Met
       const buckets = [...definition.buckets];
       // Its buckets, the one without bound, sum and count.
       const seriesSize = buckets.length + 3;
-      return { ...family, make: histogramSeries({ ...configuration, buckets }), seriesSize };
+      const enableExemplars = definition.hasExemplars === true;
+      const make = histogramSeries({ ...configuration, buckets, enableExemplars });
+      return { ...family, make, seriesSize };
     }
   }
 }
@@ -51,7 +60,7 @@ interface Configuration {
   readonly name: string;
   readonly help: string;
   readonly labelNames: string[];
-  readonly registers: Registry[];
+  readonly registers: MetricRegistry[];
 }
 
 function counterSeries(configuration: Configuration): (labels: LabelSet) => Series {
@@ -92,13 +101,40 @@ function gaugeSeries(configuration: Configuration): Required<Pick<MetricFamily, 
 }
 
 function histogramSeries(
-  configuration: Configuration & { readonly buckets: number[] },
+  configuration: Configuration & { readonly buckets: number[]; readonly enableExemplars: boolean },
 ): (labels: LabelSet) => Series {
   const histogram = new Histogram(configuration);
+  const { buckets, enableExemplars } = configuration;
   return (labels) => {
     histogram.zero(labels);
     const child = histogram.labels(labels);
-    return (value) => child.observe(value);
+    if (!enableExemplars) return (value) => child.observe(value);
+    const isDue = exemplarPace(buckets);
+    return (value, traceId) => {
+      if (traceId !== undefined && isDue(value))
+        histogram.observe({ labels, value, exemplarLabels: { trace_id: traceId } });
+      else child.observe(value);
+    };
+  };
+}
+
+/** One exemplar costs as much as several observations. */
+const observationsPerExemplar = 16;
+
+/**
+ * Whether an observation may leave its trace: a bucket takes one when the series has seen enough others since its last. So the
+ * slow ones, which are few, are nearly all there, and the many quick ones cost little.
+ */
+function exemplarPace(buckets: readonly number[]): (value: number) => boolean {
+  const takenAt = new Map<number, number>();
+  let seen = 0;
+  return (value) => {
+    seen += 1;
+    const bucket = buckets.findIndex((bound) => value <= bound);
+    const last = takenAt.get(bucket);
+    if (last !== undefined && seen - last < observationsPerExemplar) return false;
+    takenAt.set(bucket, seen);
+    return true;
   };
 }
 

@@ -1,9 +1,8 @@
 import { execFile, spawnSync } from 'node:child_process';
 import fc from 'fast-check';
-import { Registry } from 'prom-client';
 import { describe, expect, it } from 'vitest';
 import { metricCatalogue, type MetricCatalogue, type MetricDefinition } from './metric-catalogue.ts';
-import { createMetrics } from './metrics.ts';
+import { createMetrics, openMetricsRegistry } from './metrics.ts';
 
 const small = {
   metric_labels_folded_total: {
@@ -22,6 +21,7 @@ const small = {
   depth: { type: 'gauge', unit: 'messages', labels: { stage: 'open' }, help: 'Depth.' },
   wait_seconds: {
     type: 'histogram',
+    hasExemplars: true,
     unit: 'seconds',
     labels: { stage: 'open' },
     help: 'Wait.',
@@ -154,8 +154,65 @@ describe('metrics', () => {
     expect(() => metrics.increment('nothing' as 'calls_total', labels)).toThrow('Invariant broken');
   });
 
+  it('keep the trace of the slow ones, and of the quick ones now and then, for those who ask for OpenMetrics', async () => {
+    const metrics = createMetrics(small);
+    const trace = (n: number): string => n.toString(16).padStart(32, '0');
+    for (let n = 1; n <= 20; n += 1) metrics.observe('wait_seconds', { stage: 's' }, 0.05, trace(n));
+    metrics.observe('wait_seconds', { stage: 's' }, 0.5, trace(100));
+    metrics.observe('wait_seconds', { stage: 's' }, 0.5);
+    metrics.observe('wait_seconds', { stage: 's' }, 7, trace(101));
+    const { body, contentType } = await metrics.render('openmetrics');
+    expect(contentType).toContain('application/openmetrics-text');
+    expect(body.endsWith('# EOF\n')).toBe(true);
+    const buckets = [...body.matchAll(/_bucket\{le="(.+?)",stage="s"\} (\d+) # \{trace_id="(\w+)"\} (\S+)/g)];
+    expect(buckets.map(([, le, count, traceId, value]) => [le, count, traceId, value])).toEqual([
+      ['0.1', '20', trace(17), '0.05'],
+      ['1', '22', trace(100), '0.5'],
+      ['+Inf', '23', trace(101), '7'],
+    ]);
+    const classic = (await metrics.render()).body;
+    expect(classic).not.toContain('trace_id');
+    expect(valueOf(classic, 'millrace_wait_seconds_bucket{le="+Inf",stage="s"}')).toBe(23);
+  });
+
+  it('name counters as each format wants, however often each is asked for', async () => {
+    const metrics = createMetrics(small);
+    metrics.increment('calls_total', { model: 'm', outcome: 'ok' }, 2);
+    for (let round = 0; round < 2; round += 1) {
+      const { body: classic } = await metrics.render();
+      expect(classic).toContain('# TYPE millrace_calls_total counter\n');
+      expect(valueOf(classic, 'millrace_calls_total{model="m",outcome="ok"}')).toBe(2);
+      const { body } = await metrics.render('openmetrics');
+      expect(body).toContain('# TYPE millrace_calls counter\n');
+      expect(valueOf(body, 'millrace_calls_total{model="m",outcome="ok"}')).toBe(2);
+    }
+  });
+
+  it('fold stages where they are counted by model, too, before anything else', async () => {
+    const pairs = {
+      ...small,
+      cost_total: {
+        type: 'counter',
+        unit: 'dollars',
+        labels: { owner: 'open', stage: 'open', model: 'open' },
+        help: 'Cost.',
+      },
+    } as const satisfies MetricCatalogue;
+    const metrics = createMetrics(pairs, { seriesCap: 100 });
+    for (let n = 0; n < 10; n += 1)
+      for (let m = 0; m < 10; m += 1)
+        metrics.increment('cost_total', { owner: 'o', stage: `s${n}`, model: `m${m}` });
+    for (let n = 0; n < 10; n += 1) metrics.set('depth', { stage: `s${n}` }, n);
+    const { body } = await metrics.render();
+    expect(valueOf(body, 'millrace_cost_total{owner="o",stage="s0",model="m9"}')).toBe(1);
+    expect(valueOf(body, 'millrace_cost_total{owner="other",stage="other",model="m9"}')).toBeGreaterThan(1);
+    expect(valueOf(body, 'millrace_depth{stage="s9"}')).toBe(9);
+    const counted = [...body.matchAll(/^millrace_cost_total\{.*\} (\d+)$/gm)];
+    expect(counted.reduce((sum, line) => sum + Number(line[1]), 0)).toBe(100);
+  });
+
   it('refuse a second registration in one registry', () => {
-    const registry = new Registry();
+    const registry = openMetricsRegistry();
     createMetrics(small, { registry });
     expect(() => createMetrics(small, { registry })).toThrow('registered once');
   });

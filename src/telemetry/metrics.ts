@@ -1,14 +1,22 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { collectDefaultMetrics, Registry } from 'prom-client';
+import { collectDefaultMetrics, type OpenMetricsContentType, Registry } from 'prom-client';
 import { invariant } from '../kernel/invariant.ts';
-import { LabelFolding } from './label-folding.ts';
+import { classicText, type ExpositionFormat } from './exposition.ts';
+import { LabelFolding, type Room } from './label-folding.ts';
 import type { MetricCatalogue, metricCatalogue, MetricDefinition } from './metric-catalogue.ts';
-import { type LabelSet, type MetricFamily, registerFamily, type Series } from './metric-family.ts';
+import {
+  type LabelSet,
+  type MetricFamily,
+  type MetricRegistry,
+  registerFamily,
+  type Series,
+} from './metric-family.ts';
 
 /*
  * Metrics over a catalogue. Names and labels are checked by the compiler, values of closed labels when a
  * series is made. An update costs one key and one map look-up: each series is made once and kept. Memory is
- * bounded: open labels fold past their caps, and past the cap of series every open label folds.
+ * bounded: open labels fold past their caps, stages where they are counted by model in a crowd, and past the cap of series
+ * every open label.
  * Misuse (an unknown value of a closed label, a counter that would fall) fails an invariant.
  */
 
@@ -46,11 +54,12 @@ export interface Metrics<Catalogue extends MetricCatalogue> {
     name: Name,
     series: readonly { readonly labels: LabelsOf<Catalogue[Name]>; readonly value: number }[],
   ): void;
-  /** Counts a value into a histogram. */
+  /** Counts a value into a histogram; one that has exemplars keeps the trace id of some. */
   observe<Name extends NamesOf<Catalogue, 'histogram'>>(
     name: Name,
     labels: LabelsOf<Catalogue[Name]>,
     value: number,
+    traceId?: string,
   ): void;
   /** Makes series at 0, so that their first increase is not lost; series that are there stay as they are. */
   initialise<Name extends keyof Catalogue & string>(
@@ -59,8 +68,10 @@ export interface Metrics<Catalogue extends MetricCatalogue> {
   ): void;
   /** Time series made so far, a histogram's buckets counted singly. */
   seriesCount(): number;
-  /** The exposition for a scrape. */
-  render(): Promise<{ readonly contentType: string; readonly body: string }>;
+  /** Time series before further label sets fold. */
+  readonly seriesCap: number;
+  /** The exposition for a scrape, in the classic text format unless told otherwise. */
+  render(format?: ExpositionFormat): Promise<{ readonly contentType: string; readonly body: string }>;
 }
 
 /** The metrics of the product's own catalogue. */
@@ -68,14 +79,14 @@ export type MillraceMetrics = Metrics<typeof metricCatalogue>;
 
 export interface MetricsOptions {
   /** Where the metrics are registered; a new registry unless given. */
-  readonly registry?: Registry;
+  readonly registry?: MetricRegistry;
   /** Also report the process, its memory and its event loop. Default false. */
   readonly processMetrics?: boolean;
   /** Distinct values of the label `model` before further ones count as `other`. Default 50. */
   readonly modelCap?: number;
   /** The same for every other open label. Default 200. */
   readonly openLabelCap?: number;
-  /** Time series before further label sets fold. Default 5000. */
+  /** Time series before further label sets fold. Default 4600, so that with the folded ones it stays under 5000. */
   readonly seriesCap?: number;
 }
 
@@ -87,18 +98,20 @@ const misnamedDefaults = [
 const nanosecondsASecond = 1e9;
 const separator = '\u0000';
 const maxReplaced = 100;
+/** The share of the cap from which on series by stage and model fold, to leave room for series by stage and by model. */
+const crowdedShare = 0.6;
 
 /** Registers the catalogue's metrics and returns the accessors. */
 export function createMetrics<const Catalogue extends MetricCatalogue>(
   catalogue: Catalogue,
   options: MetricsOptions = {},
 ): Metrics<Catalogue> {
-  const registry = options.registry ?? new Registry();
+  const registry = options.registry ?? openMetricsRegistry();
   const folding = new LabelFolding({
     caps: { model: options.modelCap ?? 50 },
     defaultCap: options.openLabelCap ?? 200,
   });
-  const seriesCap = options.seriesCap ?? 5000;
+  const seriesCap = options.seriesCap ?? 4600;
   const families = new Map<string, MetricFamily>();
   for (const [name, definition] of Object.entries<MetricDefinition>(catalogue)) {
     families.set(name, registerFamily(registry, name, definition));
@@ -116,10 +129,15 @@ export function createMetrics<const Catalogue extends MetricCatalogue>(
     const known = family.series.get(key);
     if (known !== undefined) return known;
     checkLabels(family, labels);
-    const full = seriesCount + family.seriesSize > seriesCap;
-    const { labels: folded, foldedNames } = folding.fold(family.definition.labels, labels, full);
+    const { labels: folded, foldedNames } = folding.fold(family.definition.labels, labels, roomFor(family));
     if (foldedNames.length > 0) return foldedSeries(family, folded, foldedNames);
     return newSeries(family, key, folded);
+  }
+
+  function roomFor(family: MetricFamily): Room {
+    const wanted = seriesCount + family.seriesSize;
+    if (wanted > seriesCap) return 'none';
+    return wanted > seriesCap * crowdedShare ? 'crowded' : 'enough';
   }
 
   function foldedSeries(family: MetricFamily, folded: LabelSet, foldedNames: readonly string[]): Series {
@@ -185,16 +203,17 @@ export function createMetrics<const Catalogue extends MetricCatalogue>(
       invariant(series.length <= maxReplaced, `${name} has at most ${maxReplaced} series that change`);
       replaceSeries(familyOf(name, 'gauge'), series);
     },
-    observe(name, labels, value) {
+    observe(name, labels, value, traceId) {
       invariant(Number.isFinite(value), `${name} observes a finite value, not ${value}`);
-      seriesOf(familyOf(name, 'histogram'), labels)(value);
+      seriesOf(familyOf(name, 'histogram'), labels)(value, traceId);
     },
     initialise(name, labelSets) {
       const family = familyOf(name);
       for (const labels of labelSets) seriesOf(family, labels);
     },
     seriesCount: () => seriesCount,
-    async render() {
+    seriesCap,
+    async render(format = 'text') {
       const gauge = families.get('metric_series');
       if (gauge !== undefined) seriesOf(gauge, {})(seriesCount);
       const lag = families.get('event_loop_lag_seconds');
@@ -202,9 +221,19 @@ export function createMetrics<const Catalogue extends MetricCatalogue>(
         seriesOf(lag, {})(eventLoop.percentile(99) / nanosecondsASecond);
         eventLoop.reset();
       }
-      return { contentType: registry.contentType, body: await registry.metrics() };
+      const body = await registry.metrics();
+      return format === 'openmetrics'
+        ? { contentType: Registry.OPENMETRICS_CONTENT_TYPE, body }
+        : { contentType: Registry.PROMETHEUS_CONTENT_TYPE, body: classicText(body) };
     },
   };
+}
+
+/** A registry that knows exemplars. */
+export function openMetricsRegistry(): MetricRegistry {
+  const registry: MetricRegistry = new Registry<OpenMetricsContentType>();
+  registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE);
+  return registry;
 }
 
 function keyOf(labelNames: readonly string[], labels: LabelSet): string {

@@ -59,6 +59,7 @@ export function databaseWithPoints(database: SqlDatabase, points: FaultPoints): 
     ...executorWithPoints(database, points),
     transaction: (work) =>
       database.transaction((transaction) => work(executorWithPoints(transaction, points))),
+    connections: () => database.connections(),
     ping: () => database.ping(),
     close: () => database.close(),
   };

@@ -24,6 +24,7 @@ export function sabotagedDatabase(database: SqlDatabase, sabotage: Sabotage | un
     kind: database.kind,
     ...executor(database),
     transaction: (work) => database.transaction((transaction) => work(executor(transaction))),
+    connections: () => database.connections(),
     ping: () => database.ping(),
     close: () => database.close(),
   };

@@ -80,6 +80,11 @@ export function ledgerCallsContract(name: string, open: () => Promise<SqlDatabas
       });
       expect(await calls.abandon([{ id: call, line: '{"kind":"unsettled"}' }])).toBe(1);
       expect(await calls.abandon([{ id: call, line: '{"kind":"unsettled"}' }])).toBe(0);
+      await database.execute(`update millrace.calls set reserved_at = reserved_at - interval '1 hour'`);
+      const { unsettled, oldestUnsettledSeconds } = await calls.measure();
+      expect(unsettled).toBe(1);
+      expect(oldestUnsettledSeconds).toBeGreaterThanOrEqual(3600);
+      expect(oldestUnsettledSeconds).toBeLessThan(3700);
       const open = await calls.totals();
       expect(open).toMatchObject({ unsettled: 1, succeeded: 0 });
       expect(formatUsd(open.openUpperUsd)).toBe('0.5');
@@ -88,6 +93,7 @@ export function ledgerCallsContract(name: string, open: () => Promise<SqlDatabas
       expect(await calls.settleLate(settlement)).toBe(true);
       expect(await calls.settleLate(settlement)).toBe(false);
       expect(await harness.outbox('usage')).toEqual(['{"kind":"unsettled"}', '{"kind":"correction"}']);
+      expect(await calls.measure()).toMatchObject({ unsettled: 0, oldestUnsettledSeconds: 0 });
       expect(await calls.callsOf(id)).toMatchObject([
         { state: 'settled', answer: { json: '{"text":"hello"}' } },
       ]);

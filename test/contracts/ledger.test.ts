@@ -8,6 +8,7 @@ import { canRun, postgresPrograms } from '../support/required-programs.ts';
 import { claimsContract } from './claims.contract.ts';
 import { ledgerCallsContract } from './ledger-calls.contract.ts';
 import { ledgerMessagesContract } from './ledger-messages.contract.ts';
+import { payloadCleanerContract } from './payload-cleaner.contract.ts';
 import { stageBacklogContract } from './stage-backlog.contract.ts';
 
 describe('PGlite', () => {
@@ -21,6 +22,7 @@ describe('PGlite', () => {
   ledgerCallsContract('PGlite', () => Promise.resolve(database));
   claimsContract('PGlite', () => Promise.resolve(database));
   stageBacklogContract('PGlite', () => Promise.resolve(database));
+  payloadCleanerContract('PGlite', () => Promise.resolve(database));
 });
 
 describe.skipIf(!canRun(postgresPrograms()))('PostgreSQL', () => {
@@ -44,6 +46,7 @@ describe.skipIf(!canRun(postgresPrograms()))('PostgreSQL', () => {
   ledgerCallsContract('PostgreSQL', () => Promise.resolve(database));
   claimsContract('PostgreSQL', () => Promise.resolve(database));
   stageBacklogContract('PostgreSQL', () => Promise.resolve(database));
+  payloadCleanerContract('PostgreSQL', () => Promise.resolve(database));
 
   it('never compiles a statement of milliseconds for seconds', async () => {
     const { rows } = await database.query({ name: 'test.jit', text: 'show jit' });

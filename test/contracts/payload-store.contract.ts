@@ -27,6 +27,7 @@ export function describePayloadStore(name: string, open: () => Promise<PayloadSt
 
     const missing = { code: 'MILLRACE_PAYLOAD_MISSING', retryable: false };
     const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
+    const inAnHour = (): Date => new Date(Date.now() + 3_600_000);
     const pathOf = (reference: string): string => {
       const digest = reference.split('/')[1] ?? '';
       return `sha256/${digest.slice(0, 2)}/${digest.slice(2, 4)}/${digest}`;
@@ -70,9 +71,15 @@ export function describePayloadStore(name: string, open: () => Promise<PayloadSt
 
     it('removes a payload, and what is not there to no effect', async () => {
       const reference = await store.put(bytesOf('to be removed'));
-      await store.remove(reference);
+      expect(await store.remove(reference, inAnHour())).toBe(true);
       await expect(store.get(reference)).rejects.toMatchObject(missing);
-      await expect(store.remove(reference)).resolves.toBeUndefined();
+      expect(await store.remove(reference, inAnHour())).toBe(true);
+    });
+
+    it('keeps a payload that was put since', async () => {
+      const reference = await store.put(bytesOf('still young'));
+      expect(await store.remove(reference, new Date(Date.now() - 3_600_000))).toBe(false);
+      expect(Buffer.from(await store.get(reference)).toString()).toBe('still young');
     });
 
     it('refuses bytes that are not those that were put', async () => {

@@ -1,5 +1,5 @@
 import { createServer } from 'node:http';
-import { mkdtemp, open, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, open, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -91,6 +91,24 @@ describe('payloads as files', () => {
     await writeFile(join(directory, 'sha256', digest.slice(0, 2), digest.slice(2, 4), digest), '');
     await store.put(bytes);
     expect(Buffer.from(await store.get(reference)).equals(bytes)).toBe(true);
+    await rm(directory, { recursive: true });
+  });
+
+  it('never loses what is put again while it is removed', async () => {
+    const directory = await temporaryDirectory();
+    const store = await new FilesPayloadStore({ directory }).open(now);
+    const bytes = new Uint8Array([8, 9]);
+    const reference = await store.put(bytes);
+    const digest = reference.split('/')[1] ?? '';
+    const path = join(directory, 'sha256', digest.slice(0, 2), digest.slice(2, 4), digest);
+    const aDayAgo = new Date(now.getTime() - 86_400_000);
+    const anHourAgo = new Date(now.getTime() - 3_600_000);
+    for (let round = 0; round < 50; round += 1) {
+      await utimes(path, aDayAgo, aDayAgo);
+      await Promise.all([store.remove(reference, anHourAgo), store.put(bytes)]);
+      expect(Buffer.from(await store.get(reference)).equals(bytes)).toBe(true);
+    }
+    expect(await readdir(join(directory, 'unfinished'))).toEqual([]);
     await rm(directory, { recursive: true });
   });
 

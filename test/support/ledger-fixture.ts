@@ -132,7 +132,7 @@ export class LedgerHarness {
     await database.execute(
       `truncate millrace.messages, millrace.failures, millrace.calls, millrace.outbox, millrace.export_batches,
          millrace.pruned_totals, millrace.role_leases, millrace.holds, millrace.stage_ends, millrace.budgets,
-         millrace.budget_windows`,
+         millrace.budget_windows, millrace.payload_removals`,
     );
     return new LedgerHarness(database);
   }

@@ -1,9 +1,10 @@
-import { Controller, Get, Inject, Res } from '@nestjs/common';
+import { Controller, Get, Headers, Inject, Res } from '@nestjs/common';
 import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { type ExpositionFormat, formatFor } from '../../telemetry/exposition.ts';
 
 /** What can be scraped: the part of Metrics that this controller needs. */
 export interface MetricsSource {
-  render(): Promise<{ readonly contentType: string; readonly body: string }>;
+  render(format?: ExpositionFormat): Promise<{ readonly contentType: string; readonly body: string }>;
 }
 
 /** The injection token of the metrics. */
@@ -26,12 +27,20 @@ export class MetricsController {
   @ApiOperation({ operationId: 'getMetrics', summary: "This process's metrics, for Prometheus" })
   @ApiResponse({
     status: 200,
-    description: 'The text exposition format; docs/metrics.md lists every metric.',
-    content: { 'text/plain': { schema: { type: 'string' } } },
+    description:
+      'The text exposition format, or OpenMetrics with exemplars for those who ask for it; docs/metrics.md lists every metric.',
+    content: {
+      'text/plain': { schema: { type: 'string' } },
+      'application/openmetrics-text': { schema: { type: 'string' } },
+    },
   })
-  async get(@Res({ passthrough: true }) response: HeaderWriter): Promise<string> {
-    const { contentType, body } = await this.#metrics.render();
+  async get(
+    @Headers('accept') accept: string | undefined,
+    @Res({ passthrough: true }) response: HeaderWriter,
+  ): Promise<string> {
+    const { contentType, body } = await this.#metrics.render(formatFor(accept));
     response.header('content-type', contentType);
+    response.header('vary', 'accept');
     response.header('cache-control', 'no-store');
     return body;
   }

@@ -9,9 +9,11 @@ import {
   rename,
   rm,
   stat,
+  utimes,
 } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { AppError } from '../../kernel/app-error.ts';
+import { type Clock, systemClock } from '../../kernel/clock.ts';
 import { checkPayload, parseReference, referenceOf } from './payload-reference.ts';
 import type { PayloadReference, PayloadStore } from './payload-store.ts';
 
@@ -25,6 +27,8 @@ export interface FilesPayloadStoreOptions {
   readonly directory: string;
   /** How files are opened for writing; a test puts a full disk here. */
   readonly open?: (path: string, flags: string) => Promise<FileHandle>;
+  /** Says when a payload was put again; the machine's own unless given. */
+  readonly clock?: Clock;
 }
 
 const abandonedAfterMs = 3_600_000;
@@ -33,9 +37,11 @@ export class FilesPayloadStore implements PayloadStore {
   readonly kind = 'files';
   readonly #directory: string;
   readonly #unfinished: string;
+  readonly #clock: Clock;
   readonly #open: (path: string, flags: string) => Promise<FileHandle>;
 
-  constructor({ directory, open = openFile }: FilesPayloadStoreOptions) {
+  constructor({ directory, open = openFile, clock = systemClock }: FilesPayloadStoreOptions) {
+    this.#clock = clock;
     this.#directory = directory;
     this.#unfinished = join(directory, 'unfinished');
     this.#open = open;
@@ -56,7 +62,7 @@ export class FilesPayloadStore implements PayloadStore {
     const reference = referenceOf(bytes);
     const path = this.#pathOf(reference);
     try {
-      if (await hasSize(path, bytes.byteLength)) {
+      if ((await this.#touch(path)) && (await hasSize(path, bytes.byteLength))) {
         // Another writer may have renamed it just now and not yet synced.
         await syncDirectory(dirname(path));
         return reference;
@@ -83,12 +89,27 @@ export class FilesPayloadStore implements PayloadStore {
     return bytes;
   }
 
-  async remove(reference: PayloadReference): Promise<void> {
+  /**
+   * A file that is old enough is taken away first and looked at again: had it been put between the look and that, it
+   * goes back; had it been put after, the writer found nothing and wrote it anew.
+   */
+  async remove(reference: PayloadReference, putBefore: Date): Promise<boolean> {
+    const path = this.#pathOf(reference);
+    const taken = join(this.#unfinished, randomUUID());
     try {
-      await rm(this.#pathOf(reference), { force: true });
+      const putAtMs = await modifiedAtMs(path);
+      if (putAtMs === undefined) return true;
+      if (putAtMs >= putBefore.getTime()) return false;
+      await rename(path, taken);
+      if (((await modifiedAtMs(taken)) ?? 0) >= putBefore.getTime()) {
+        await rename(taken, path);
+        return false;
+      }
+      await rm(taken, { force: true });
     } catch (error) {
       throw unavailable(`The payload ${reference} could not be removed`, error);
     }
+    return true;
   }
 
   async ping(): Promise<void> {
@@ -114,6 +135,18 @@ export class FilesPayloadStore implements PayloadStore {
 
   #pathOf(reference: PayloadReference): string {
     return join(this.#directory, parseReference(reference).path);
+  }
+
+  /** Says that the file was put now. False when it is not there. */
+  async #touch(path: string): Promise<boolean> {
+    const now = this.#clock.now();
+    try {
+      await utimes(path, now, now);
+      return true;
+    } catch (error) {
+      if (isMissing(error)) return false;
+      throw error;
+    }
   }
 
   async #write(path: string, bytes: Uint8Array): Promise<void> {

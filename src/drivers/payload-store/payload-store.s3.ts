@@ -2,6 +2,7 @@ import {
   DeleteObjectCommand,
   GetObjectCommand,
   HeadBucketCommand,
+  HeadObjectCommand,
   PutObjectCommand,
   S3Client,
   S3ServiceException,
@@ -81,12 +82,16 @@ export class S3PayloadStore implements PayloadStore {
     return bytes ?? new Uint8Array();
   }
 
-  async remove(reference: PayloadReference): Promise<void> {
+  /** Between the look and the removal lies one round trip; S3 offers no way to do both at once. */
+  async remove(reference: PayloadReference, putBefore: Date): Promise<boolean> {
     try {
+      const { LastModified: putAt } = await this.#client.send(new HeadObjectCommand(this.#object(reference)));
+      if (putAt === undefined || putAt.getTime() >= putBefore.getTime()) return false;
       await this.#client.send(new DeleteObjectCommand(this.#object(reference)));
     } catch (error) {
       if (!isMissingObject(error)) throw unavailable(`The payload ${reference} could not be removed`, error);
     }
+    return true;
   }
 
   async ping(): Promise<void> {
@@ -109,7 +114,7 @@ export class S3PayloadStore implements PayloadStore {
 
 // A missing bucket is a wrong configuration or an outage, not a lost payload.
 function isMissingObject(error: unknown): boolean {
-  return error instanceof S3ServiceException && error.name === 'NoSuchKey';
+  return error instanceof S3ServiceException && (error.name === 'NoSuchKey' || error.name === 'NotFound');
 }
 
 function unavailable(what: string, error: unknown): AppError {

@@ -8,8 +8,8 @@ export interface PayloadStore {
   put(bytes: Uint8Array): Promise<PayloadReference>;
   /** The bytes, checked against the reference's digest. */
   get(reference: PayloadReference): Promise<Uint8Array>;
-  /** Removes what is there; removing what is not there is no error. */
-  remove(reference: PayloadReference): Promise<void>;
+  /** Removes what nobody has put since `putBefore`. True when it is gone, or was not there; false when it was put later. */
+  remove(reference: PayloadReference, putBefore: Date): Promise<boolean>;
   ping(): Promise<void>;
   close(): Promise<void>;
 }

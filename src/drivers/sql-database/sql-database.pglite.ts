@@ -79,6 +79,10 @@ export class PgliteSqlDatabase implements SqlDatabase {
     return this.#turn('a transaction', () => this.#transact(work));
   }
 
+  connections(): undefined {
+    return undefined;
+  }
+
   async ping(): Promise<void> {
     await this.query({ name: 'ping', text: 'select 1' });
   }

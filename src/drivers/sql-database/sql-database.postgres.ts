@@ -3,7 +3,7 @@ import pg from 'pg';
 import { invariant } from '../../kernel/invariant.ts';
 import { columnParser } from './column-value.ts';
 import { parameterText } from './parameter-text.ts';
-import type { SqlDatabase, SqlExecutor, SqlResult, SqlStatement } from './sql-database.ts';
+import type { SqlConnections, SqlDatabase, SqlExecutor, SqlResult, SqlStatement } from './sql-database.ts';
 import { closedBefore, isConnectionLoss, rolledBackInstead, sqlError, withSqlErrors } from './sql-error.ts';
 
 /*
@@ -90,6 +90,10 @@ export class PostgresSqlDatabase implements SqlDatabase {
 
   transaction<T>(work: (transaction: SqlExecutor) => Promise<T>): Promise<T> {
     return this.#withClient('a transaction', (client) => this.#transact(client, work));
+  }
+
+  connections(): SqlConnections {
+    return { inUse: this.#pool.totalCount - this.#pool.idleCount, limit: this.#pool.options.max };
   }
 
   async ping(): Promise<void> {

@@ -22,6 +22,12 @@ export interface SqlExecutor {
   execute(script: string): Promise<void>;
 }
 
+/** How full a pool is. */
+export interface SqlConnections {
+  readonly inUse: number;
+  readonly limit: number;
+}
+
 /**
  * The database of the ledger: PostgreSQL, or PGlite in the same process.
  * `bigint` and `numeric` come as strings, `timestamptz` as Date, `json`/`jsonb` parsed, `bool`, `int4`, `float8` native.
@@ -32,6 +38,8 @@ export interface SqlDatabase extends SqlExecutor {
   readonly kind: 'pglite' | 'postgres';
   /** Runs `work` in one READ COMMITTED transaction: committed when it resolves, rolled back when it throws. */
   transaction<T>(work: (transaction: SqlExecutor) => Promise<T>): Promise<T>;
+  /** Connections of this process's pool at present; undefined where all take turns on one session. */
+  connections(): SqlConnections | undefined;
   /** Resolves if the database answers. */
   ping(): Promise<void>;
   /** Resolves after the last running statement; later calls fail. */

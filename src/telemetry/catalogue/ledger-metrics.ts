@@ -28,6 +28,12 @@ export const ledgerMetrics = {
     labels: {},
     help: 'Calls whose outcome is unknown and that carry an upper-bound cost; aggregate with max.',
   },
+  calls_unsettled_oldest_seconds: {
+    type: 'gauge',
+    unit: 'seconds',
+    labels: {},
+    help: 'Time since the oldest call without a known outcome was reserved; 0 when there is none; aggregate with max.',
+  },
   origin_coverage_ratio: {
     type: 'gauge',
     unit: 'ratio',

@@ -13,7 +13,12 @@ export type MetricDefinition = MetricBasics &
   (
     | { readonly type: 'counter' | 'gauge' }
     /** Upper bounds, ascending. */
-    | { readonly type: 'histogram'; readonly buckets: readonly number[] }
+    | {
+        readonly type: 'histogram';
+        readonly buckets: readonly number[];
+        /** Keeps the trace of an observation now and then, for each bucket. */
+        readonly hasExemplars?: true;
+      }
   );
 
 export type MetricCatalogue = Readonly<Record<string, MetricDefinition>>;

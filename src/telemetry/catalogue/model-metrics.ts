@@ -36,6 +36,7 @@ export const modelMetrics = {
     unit: 'seconds',
     labels: { ...ofModel, outcome: ['ok', 'error'] },
     help: 'Time from the request to the end of the answer.',
+    hasExemplars: true,
     buckets: requestBuckets,
   },
   llm_time_to_first_chunk_seconds: {

@@ -20,6 +20,7 @@ export const pipelineMetrics = {
     unit: 'seconds',
     labels: { ...ofStage, outcome: ['success', 'failure'] },
     help: 'Time from lease to finish of one attempt.',
+    hasExemplars: true,
     buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600],
   },
   stage_retries_total: {

@@ -1,3 +1,4 @@
+import { boundNames } from '../bounds.ts';
 import type { MetricCatalogue } from './metric-definition.ts';
 
 /** Fed by the composition root and by the metrics themselves. */
@@ -37,6 +38,12 @@ export const processMetrics = {
     unit: 'series',
     labels: {},
     help: 'Time series of this process; past the cap new ones fold into "other".',
+  },
+  bound_used_ratio: {
+    type: 'gauge',
+    unit: 'ratio',
+    labels: { bound: boundNames },
+    help: 'The most of a bound that was used since the last reading; docs/bounds.md says what happens at each; aggregate with max.',
   },
   metric_labels_folded_total: {
     type: 'counter',

@@ -38,4 +38,10 @@ export const usageMetrics = {
     labels: { op: ['put', 'get'] },
     help: 'Bytes written to and read from the payload store.',
   },
+  payloads_removed_total: {
+    type: 'counter',
+    unit: 'payloads',
+    labels: {},
+    help: 'Payloads removed because the rows that named them were pruned.',
+  },
 } as const satisfies MetricCatalogue;

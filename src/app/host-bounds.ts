@@ -1,0 +1,17 @@
+import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
+import { Bounds } from '../telemetry/bounds.ts';
+import type { MillraceMetrics } from '../telemetry/metrics.ts';
+
+/** The bounds of a host, to begin with those whose owners know nothing of bounds. */
+export function boundsOf(metrics: MillraceMetrics, database: SqlDatabase): Bounds {
+  const bounds = new Bounds();
+  bounds.register('metric_series', { limit: metrics.seriesCap, takePeak: () => metrics.seriesCount() });
+  const pool = database.connections();
+  if (pool !== undefined) {
+    bounds.register('database_connections', {
+      limit: pool.limit,
+      takePeak: () => database.connections()?.inUse ?? 0,
+    });
+  }
+  return bounds;
+}

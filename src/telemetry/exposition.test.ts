@@ -1,0 +1,45 @@
+import { describe, expect, it } from 'vitest';
+import { classicText, formatFor } from './exposition.ts';
+
+describe('formatFor', () => {
+  it.each([
+    [
+      'application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1',
+      'openmetrics',
+    ],
+    ['application/openmetrics-text', 'openmetrics'],
+    ['text/plain, application/openmetrics-text;q=0.2', 'text'],
+    ['application/openmetrics-text;q=0', 'text'],
+    ['text/html,*/*;q=0.8', 'text'],
+    ['*/*', 'text'],
+    [undefined, 'text'],
+  ])('%s', (accept, format) => {
+    expect(formatFor(accept)).toBe(format);
+  });
+});
+
+describe('classicText', () => {
+  it('names counters by their samples, and leaves exemplars and the end out', () => {
+    const openMetrics = [
+      '# HELP calls Calls # {x}.',
+      '# TYPE calls counter',
+      String.raw`calls_total{model="a # {trace_id=\"b\"} 1 2"} 3`,
+      '# HELP wait_seconds Wait.',
+      '# TYPE wait_seconds histogram',
+      'wait_seconds_bucket{le="1",stage="# {s}"} 2 # {trace_id="0af7"} 0.5 1700000000.123',
+      'wait_seconds_bucket{le="+Inf"} 2',
+      '# EOF',
+      '',
+    ].join('\n');
+    expect(classicText(openMetrics).split('\n')).toEqual([
+      '# HELP calls_total Calls # {x}.',
+      '# TYPE calls_total counter',
+      String.raw`calls_total{model="a # {trace_id=\"b\"} 1 2"} 3`,
+      '# HELP wait_seconds Wait.',
+      '# TYPE wait_seconds histogram',
+      'wait_seconds_bucket{le="1",stage="# {s}"} 2',
+      'wait_seconds_bucket{le="+Inf"} 2',
+      '',
+    ]);
+  });
+});
