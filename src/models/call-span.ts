@@ -1,61 +1,40 @@
-import {
-  context,
-  type Span,
-  SpanKind,
-  SpanStatusCode,
-  trace,
-  TraceFlags,
-  type Tracer,
-} from '@opentelemetry/api';
+import { context, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import { formatUsd } from '../kernel/money.ts';
 import { countTokens, inputTokenClasses, outputTokenClasses } from '../pricing/token-classes.ts';
 import { genAi, millraceAttributes } from '../telemetry/genai-attributes.ts';
-import { parseTraceParent } from '../telemetry/trace-context.ts';
+import type { MessageTracer } from '../telemetry/message-tracer.ts';
+import { originAttributes } from '../telemetry/origin-attributes.ts';
+import { messageAttributes, parentContext } from '../telemetry/span-context.ts';
 import type { CallFacts, EndOfCall } from './usage-record-of-call.ts';
 
 /** Starts the client span of a call: under the active span, else in the trace of its message. */
-export function startCallSpan(tracer: Tracer, facts: CallFacts, maxOutputTokens: number | undefined): Span {
+export function startCallSpan(
+  { tracer, originFields }: MessageTracer,
+  facts: CallFacts,
+  maxOutputTokens: number | undefined,
+): Span {
   const { origin, message } = facts.owner;
-  const attributes: Record<string, string | number> = {
-    [genAi.operationName]: facts.operation,
-    [genAi.providerName]: facts.provider,
-    [genAi.requestModel]: facts.model,
-    [millraceAttributes.team]: origin.team,
-    [millraceAttributes.customer]: origin.customer,
-    [millraceAttributes.feature]: origin.feature,
-    [millraceAttributes.callId]: facts.id,
-    [millraceAttributes.step]: facts.step,
-    [millraceAttributes.attempt]: facts.attempt,
-  };
+  // What else is known of the message is on the span of its run.
+  const attributes =
+    message === undefined
+      ? originAttributes(origin, originFields)
+      : messageAttributes({ id: message.id, stage: message.stage, origin }, originFields);
+  attributes[genAi.operationName] = facts.operation;
+  attributes[genAi.providerName] = facts.provider;
+  attributes[genAi.requestModel] = facts.model;
+  attributes[millraceAttributes.callId] = facts.id;
+  attributes[millraceAttributes.step] = facts.step;
+  attributes[millraceAttributes.attempt] = facts.attempt;
   if (maxOutputTokens !== undefined) attributes[genAi.requestMaxTokens] = maxOutputTokens;
   if (facts.fallbackFrom !== undefined) attributes[millraceAttributes.fallbackFrom] = facts.fallbackFrom;
-  if (origin.batch !== undefined) attributes[millraceAttributes.batch] = origin.batch;
-  if (message !== undefined) {
-    attributes[millraceAttributes.pipeline] = message.pipeline;
-    attributes[millraceAttributes.stage] = message.stage;
-    attributes[millraceAttributes.messageId] = message.id;
-    attributes[millraceAttributes.rootId] = message.rootId;
-    attributes[millraceAttributes.item] = message.item;
-  }
-  const name = `${facts.operation} ${facts.model}`;
-  return tracer.startSpan(
-    name,
-    { kind: SpanKind.CLIENT, attributes, startTime: facts.sentAt },
-    parentOf(facts),
-  );
-}
-
-function parentOf({ owner: { message } }: CallFacts): ReturnType<typeof context.active> {
   const active = context.active();
-  if (message === undefined || trace.getSpan(active) !== undefined) return active;
-  const parent = parseTraceParent(message.traceParent);
-  if (parent === undefined) return active;
-  return trace.setSpanContext(active, {
-    traceId: parent.traceId,
-    spanId: parent.spanId,
-    traceFlags: parent.sampled ? TraceFlags.SAMPLED : TraceFlags.NONE,
-    isRemote: true,
-  });
+  return tracer.startSpan(
+    `${facts.operation} ${facts.model}`,
+    { kind: SpanKind.CLIENT, attributes, startTime: facts.sentAt },
+    message === undefined || trace.getSpan(active) !== undefined
+      ? active
+      : parentContext(message.traceParent),
+  );
 }
 
 /** Puts how the call ended onto its span. */
@@ -63,12 +42,10 @@ export function describeEnd(span: Span, end: EndOfCall): void {
   const { tokens } = end;
   span.setAttribute(genAi.inputTokens, countTokens(tokens, inputTokenClasses));
   span.setAttribute(genAi.outputTokens, countTokens(tokens, outputTokenClasses));
-  span.setAttribute(genAi.cacheReadInputTokens, tokens.cache_read ?? 0);
-  span.setAttribute(
-    genAi.cacheCreationInputTokens,
-    (tokens.cache_write_5m ?? 0) + (tokens.cache_write_1h ?? 0),
-  );
-  span.setAttribute(genAi.reasoningOutputTokens, tokens.reasoning ?? 0);
+  const cacheCreation = (tokens.cache_write_5m ?? 0) + (tokens.cache_write_1h ?? 0);
+  if (tokens.cache_read) span.setAttribute(genAi.cacheReadInputTokens, tokens.cache_read);
+  if (cacheCreation > 0) span.setAttribute(genAi.cacheCreationInputTokens, cacheCreation);
+  if (tokens.reasoning) span.setAttribute(genAi.reasoningOutputTokens, tokens.reasoning);
   if (end.answeredModel !== undefined) span.setAttribute(genAi.responseModel, end.answeredModel);
   if (end.providerRequestId !== undefined) span.setAttribute(genAi.responseId, end.providerRequestId);
   if (end.errorType !== undefined) {
