@@ -21,6 +21,11 @@ const inherited = {
   event_id: 'x',
   state: 'completed',
   error_code: null,
+  version: 1,
+  lane: 'standard',
+  parked_for: null,
+  order_key: null,
+  order_place: null,
 } as const;
 const messages: readonly MessageEvidence[] = [
   {
@@ -66,6 +71,9 @@ const change = (
   held_until_ms: null,
   leased_ms: null,
   client: null,
+  available_ms: of.at_ms,
+  parked_for: null,
+  xact: `${of.message_id} ${of.at_ms}`,
   ...of,
 });
 
@@ -124,6 +132,9 @@ const call = (id: string, of: Partial<CallEvidence>): CallEvidence => ({
   id,
   message_id: 'section',
   fence: 2,
+  provider: 'openai',
+  model: 'm',
+  fallback_from: null,
   step: 'write',
   ordinal: 1,
   attempt: 1,
@@ -225,6 +236,16 @@ const sound: Evidence = {
   sent: new Set([report.index]),
   hasClients: true,
   crashes: [],
+  left: { holds: 0, reserved_usd: '0' },
+  holds: [],
+  cuts: [],
+  requests: [],
+  limits: {
+    models: { 'openai/m': { requestsPerMinute: 60, tokensPerMinute: 1000 } },
+    retries: { floor: 1, share: 0.5 },
+    scarceUsd: '1',
+  },
+  budgets: { looks: 3, faults: [] },
 };
 
 function brokenIn(evidence: Evidence): readonly string[] {
@@ -238,6 +259,34 @@ const patched = <Item extends object>(
   at: number,
   patch: Partial<Item>,
 ): readonly Item[] => items.map((item, index) => (index === at ? { ...item, ...patch } : item));
+
+/** A long backlog in two lanes, claimed one by one: which lane is next, and whom it must not be the turn of. */
+function claimsBetweenLanes(isInteractive: (n: number) => boolean, starved?: string): Partial<Evidence> {
+  const rows = Array.from({ length: 800 }, (_, n): MessageEvidence => {
+    const lane = n < 400 ? 'interactive' : 'bulk';
+    return {
+      ...inherited,
+      ...messages[1],
+      id: `m${n}`,
+      lane,
+      customer: `customer-${n % 3}`,
+    } as MessageEvidence;
+  });
+  const added = rows.map(({ id }) =>
+    change({ message_id: id, at_ms: 100, to_state: 'pending', to_fence: 0 }),
+  );
+  const left = { interactive: rows.slice(0, 400), bulk: rows.slice(400) };
+  const leases = Array.from({ length: 240 }, (_, n) => {
+    const lane = left[isInteractive(n) ? 'interactive' : 'bulk'];
+    const at = lane.findIndex(({ customer }) => customer !== starved || n === 239);
+    const [{ id } = { id: '' }] = lane.splice(
+      n === 239 && starved !== undefined ? lane.findIndex(({ customer }) => customer === starved) : at,
+      1,
+    );
+    return lease(id, 1, 200 + n, 'pending');
+  });
+  return { messages: [...messages, ...rows], history: [...history, ...added, ...leases] };
+}
 
 describe('the invariants', () => {
   it('hold for a sound run, one of whose workers died', () => {
@@ -291,11 +340,65 @@ describe('the invariants', () => {
       'a call was reserved under a fence that had passed on',
       { calls: patched(calls, 1, { reserved_ms: 3300 }) },
     ],
+    [
+      'I5',
+      'a request was in the air when a worker that was cut off had lost its message',
+      {
+        cuts: [{ worker: 'worker-1', fromMs: 1500, toMs: 3300 }],
+        requests: [{ callId: 'c2', beganMs: 1600, endedMs: 3001 }],
+      },
+    ],
+    ['I6', 'a budget did not add up', { budgets: { looks: 3, faults: ['reserved 1, its calls 2'] } }],
+    [
+      'I6',
+      'a model was asked again too often',
+      { calls: [...calls, ...[4, 5, 6, 7].map((n) => call(`c${n}`, { attempt: 2 }))] },
+    ],
+    [
+      'I6',
+      'a model was asked more than its limit lets',
+      { bill: Array.from({ length: 130 }, (_, n) => bill(n, 'c1', 'root', 'plan', '0')) },
+    ],
+    [
+      'I8',
+      'a message of a held stage was claimed',
+      { holds: [{ scope: 'stage', value: 'write', aborts: false, askedMs: 2900, fromMs: 2950, toMs: 3050 }] },
+    ],
+    [
+      'I8',
+      'a held model was asked',
+      { holds: [{ scope: 'model', value: 'openai/m', aborts: false, askedMs: 1, fromMs: 2, toMs: 9000 }] },
+    ],
+    [
+      'I8',
+      'a message was asked for in spite of a hold that aborts',
+      { holds: [{ scope: 'stage', value: 'write', aborts: true, askedMs: 3050, fromMs: 3060, toMs: 9000 }] },
+    ],
+    ['I9', 'a lane got more than its share', claimsBetweenLanes((n) => n % 2 === 0)],
+    ['I9', 'a customer was passed by', claimsBetweenLanes((n) => n % 5 !== 0, 'customer-1')],
+    [
+      'I9',
+      'a message of a key was leased before the one before it had ended',
+      {
+        messages: messages.map((message, at) => ({
+          ...message,
+          stage: 's',
+          order_key: 'k',
+          order_place: 3 - at,
+        })),
+      },
+    ],
+    ['I10', 'a hold was left standing', { left: { holds: 1, reserved_usd: '0' } }],
+    ['I10', 'money was left reserved', { left: { holds: 0, reserved_usd: '0.01' } }],
     ['I7', 'a message has another team', { messages: patched(messages, 1, { team: 'nobody' }) }],
     ['I7', 'a usage record has no customer', { usage: patched(usage, 0, { customer: '' }) }],
     ['I10', 'a record was not exported', { unexported: { records: 1, batches: 0 } }],
     ['I10', 'a call was left reserved', { calls: patched(calls, 1, { state: 'reserved' }) }],
   ];
+
+  it('holds lanes to their weights only', () => {
+    expect(brokenIn({ ...sound, ...claimsBetweenLanes((n) => n % 5 !== 0) })).not.toContain('I9');
+  });
 
   it.each(cases)('%s is broken when %s', (name, _what, tampered) => {
     expect(brokenIn({ ...sound, ...tampered })).toContain(name);
