@@ -1,4 +1,5 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
+import { flushCompileCache } from 'node:module';
 import { open as openFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Configuration } from '../../src/app/configuration.ts';
@@ -47,7 +48,7 @@ const options = JSON.parse(process.argv[2] ?? '{}') as HostProcessOptions;
 const { settings, name, roles, clockSkewMs, release, recordsRequests } = options;
 const configuration = configurationOf(settings, roles);
 const points = new FaultPoints();
-if (recordsRequests) globalThis.fetch = fetchWithRecord(globalThis.fetch, settings);
+if (recordsRequests) globalThis.fetch = fetchWithRecord(globalThis.fetch, settings, name);
 globalThis.fetch = fetchWithPoints(globalThis.fetch, settings.simulatorUrl, points);
 
 const clock: Clock = {
@@ -118,4 +119,6 @@ try {
   process.stderr.write(`${name}: the stores went away: ${error.message}\n`);
   process.exit(exitStoresAway);
 }
+// The next process need not compile all this again.
+flushCompileCache();
 send({ kind: 'ready' });

@@ -56,11 +56,11 @@ function checkCuts(
   leases: ReadonlyMap<string, number>,
 ): void {
   const byId = new Map(calls.map((call) => [call.id, call]));
-  for (const { callId, beganMs, endedMs = Number.POSITIVE_INFINITY } of requests) {
+  for (const { worker, callId, endedMs = Number.POSITIVE_INFINITY } of requests) {
     const call = byId.get(callId);
     const nextMs = leases.get(`${call?.message_id}/${(call?.fence ?? 0) + 1}`);
     if (call === undefined || nextMs === undefined) continue;
-    const isCutOff = cuts.some(({ fromMs, toMs }) => nextMs >= fromMs && nextMs <= toMs && beganMs < toMs);
+    const isCutOff = cuts.some((cut) => cut.worker === worker && nextMs >= cut.fromMs && nextMs <= cut.toMs);
     if (!isCutOff) continue;
     check.expect(
       endedMs <= nextMs,

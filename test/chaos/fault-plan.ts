@@ -84,8 +84,8 @@ export function planFaults({ seed, stores, faults }: PlanOptions): readonly Plan
     faults === 0
       ? []
       : [
-          { atShare: 0.2, fault: hold(random) },
-          { atShare: 0.45, fault: { kind: 'deploy' } },
+          { atShare: 0.15, fault: hold(random) },
+          { atShare: 0.25, fault: { kind: 'deploy' } },
           { atShare: 0.65, fault: { kind: 'budget_raised' } },
         ];
   return [...planned, ...always].toSorted((left, right) => left.atShare - right.atShare);

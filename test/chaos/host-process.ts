@@ -1,4 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { HostProcessOptions } from './chaos-host.ts';
 import type { Release } from './handlers.ts';
@@ -23,6 +24,8 @@ interface Waiting {
   readonly reject: (error: Error) => void;
 }
 
+/** Hosts are started again and again: what they compile is kept. */
+const compileCache = join(tmpdir(), 'millrace-chaos-compiled');
 const restartWhenAwayMs = 300;
 const keptErrorCharacters = 4000;
 /** A supervisor starts a crashed process again; past this it is left down, and the run fails. */
@@ -119,6 +122,7 @@ export class HostProcess {
     };
     const child = fork(join(import.meta.dirname, 'chaos-host.ts'), [JSON.stringify(options)], {
       execArgv: [],
+      env: { ...process.env, NODE_COMPILE_CACHE: compileCache },
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });
     this.#child = child;

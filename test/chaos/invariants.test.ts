@@ -345,7 +345,7 @@ describe('the invariants', () => {
       'a request was in the air when a worker that was cut off had lost its message',
       {
         cuts: [{ worker: 'worker-1', fromMs: 1500, toMs: 3300 }],
-        requests: [{ callId: 'c2', beganMs: 1600, endedMs: 3001 }],
+        requests: [{ worker: 'worker-1', callId: 'c2', beganMs: 1600, endedMs: 3001 }],
       },
     ],
     ['I6', 'a budget did not add up', { budgets: { looks: 3, faults: ['reserved 1, its calls 2'] } }],

@@ -8,12 +8,15 @@ const fileName = 'requests.jsonl';
 
 /** A request to the provider. Without an end its process died. */
 export interface RequestRecord {
+  /** The process that made it. */
+  readonly worker: string;
   readonly callId: string;
   readonly beganMs: number;
   readonly endedMs?: number;
 }
 
 interface Line {
+  readonly worker: string;
   readonly callId: string;
   readonly what: 'began' | 'ended';
   readonly atMs: number;
@@ -22,6 +25,7 @@ interface Line {
 export function fetchWithRecord(
   inner: typeof fetch,
   { directory, simulatorUrl }: Pick<ChaosSettings, 'directory' | 'simulatorUrl'>,
+  worker: string,
 ): typeof fetch {
   const path = join(directory, fileName);
   return async (input, init) => {
@@ -29,7 +33,7 @@ export function fetchWithRecord(
     const url = input instanceof Request ? input.url : String(input);
     if (callId === null || !url.startsWith(simulatorUrl)) return await inner(input, init);
     const note = (what: Line['what']): void =>
-      appendFileSync(path, `${JSON.stringify({ callId, what, atMs: Date.now() } satisfies Line)}\n`);
+      appendFileSync(path, `${JSON.stringify({ worker, callId, what, atMs: Date.now() } satisfies Line)}\n`);
     let isOver = false;
     const end = (): void => {
       if (!isOver) note('ended');
@@ -54,9 +58,10 @@ export function readRequestRecords(directory: string): readonly RequestRecord[] 
   const records = new Map<string, RequestRecord>();
   for (const text of readFileSync(path, 'utf8').split('\n')) {
     if (text === '') continue;
-    const { callId, what, atMs } = JSON.parse(text) as Line;
-    if (what === 'began') records.set(callId, { callId, beganMs: atMs });
-    else records.set(callId, { callId, beganMs: records.get(callId)?.beganMs ?? atMs, endedMs: atMs });
+    const { worker, callId, what, atMs } = JSON.parse(text) as Line;
+    if (what === 'began') records.set(callId, { worker, callId, beganMs: atMs });
+    else
+      records.set(callId, { worker, callId, beganMs: records.get(callId)?.beganMs ?? atMs, endedMs: atMs });
   }
   return [...records.values()];
 }

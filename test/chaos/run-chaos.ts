@@ -46,7 +46,9 @@ export interface ChaosRun {
 }
 
 const pollMs = 100;
-const admissionChunk = 20;
+const admissionChunk = 30;
+/** Looking at the progress reads every message: it is given at most this share of the time. */
+const restPerLook = 10;
 
 export async function runChaos(options: ChaosRunOptions): Promise<ChaosRun> {
   const { seed, stores, sabotage, keep = false, onProgress = () => undefined } = options;
@@ -165,11 +167,15 @@ async function work(
   const sent = new Set<number>();
   const due = [...plan];
   let progress: Progress = { ended: 0, open: 0, reserved: 0, unexported: 0 };
+  let lookedMs = 0;
   const look = async (): Promise<void> => {
+    const startedMs = performance.now();
     // While its stores are away the front cannot say.
     progress = await front.ask({ kind: 'progress' }).catch(() => progress);
+    lookedMs = Math.min(100, performance.now() - startedMs);
   };
-  const mostOpen = Math.max(60, Math.round(messages / 3));
+  // Enough that lanes and customers wait for their turn.
+  const mostOpen = Math.max(100, Math.round(messages / 2));
   let admitting: Promise<unknown> | undefined;
   const admitNext = (): void => {
     if (admitting !== undefined || acknowledged.size === messages || progress.open >= mostOpen) return;
@@ -192,7 +198,7 @@ async function work(
   // A host that stays down must end the run, with the evidence against it.
   while (!isOver() && performance.now() - movedMs < patienceMs) {
     admitNext();
-    await pause(pollMs);
+    await pause(Math.max(pollMs, restPerLook * lookedMs));
     await look();
     const share = progress.ended / expected;
     while (due[0] !== undefined && due[0].atShare <= share) {
