@@ -49,14 +49,14 @@ export class DatabasePath {
 
   mend(how: 'resume' | 'reset'): void {
     this.#isCut = false;
-    for (const pair of [...this.#pairs]) {
+    for (const pair of this.#pairs) {
       if (how === 'reset' || pair.client.destroyed || pair.server.destroyed) this.#part(pair);
       else this.#pipe(pair);
     }
   }
 
   async close(): Promise<void> {
-    for (const pair of [...this.#pairs]) this.#part(pair);
+    for (const pair of this.#pairs) this.#part(pair);
     await new Promise((resolve) => {
       this.#server.close(resolve);
     });
