@@ -44,7 +44,7 @@ export interface RunLimits {
 export function limitsOf(messages: number): RunLimits {
   return {
     models: {
-      'openai/gpt-5-nano': { requestsPerMinute: Math.max(60, Math.round(messages / 4)) },
+      'openai/gpt-5-nano': { requestsPerMinute: Math.max(60, Math.round(messages * 0.35)) },
       'openai/gpt-4.1-mini': { tokensPerMinute: Math.max(20_000, messages * 100) },
     },
     retries: { floor: 60 + Math.round(messages / 5), share: 0.2 },
