@@ -3,6 +3,7 @@ import { type HostProcess, pause } from './host-process.ts';
 /** Adding up reads every call: it is given at most this share of the time. */
 const restPerLook = 15;
 const leastPauseMs = 500;
+const mostPauseMs = 5000;
 const lookMs = 20;
 
 /** Adds the budgets up again and again, from a run's beginning to its end. */
@@ -34,7 +35,7 @@ export class BudgetWatcher {
       const startedMs = performance.now();
       await this.#look();
       const tookMs = performance.now() - startedMs;
-      const untilMs = performance.now() + Math.max(leastPauseMs, restPerLook * tookMs);
+      const untilMs = performance.now() + Math.min(mostPauseMs, Math.max(leastPauseMs, restPerLook * tookMs));
       while (!this.#isOver && performance.now() < untilMs) await pause(lookMs);
     }
   }

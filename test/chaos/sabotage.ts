@@ -55,7 +55,7 @@ function isSilenced(statement: string, sabotage: Sabotage): boolean {
   );
 }
 
-/** How the statements look at holds, and at the room of budgets. */
+/** How the statements look at holds, and keep what was spent in budgets. */
 const replaced: Readonly<Record<string, Readonly<Record<string, readonly [string, string]>>>> = {
   holds: {
     'ledger.claim_messages': ['(select exists (select from millrace.holds))', 'false'],
@@ -63,7 +63,7 @@ const replaced: Readonly<Record<string, Readonly<Record<string, readonly [string
     'ledger.reserve_budgeted_calls': ['(select exists (select from millrace.holds))', 'false'],
   },
   budgets: {
-    'ledger.reserve_budgeted_calls': ['d.rooms[u.slot] < q.bound', 'false'],
+    'ledger.settle_budgeted_calls': ['spent_usd = w.spent_usd + m.is_usd', 'spent_usd = w.spent_usd'],
   },
 };
 
