@@ -1,8 +1,11 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
+import { flushCompileCache } from 'node:module';
+import { open as openFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Configuration } from '../../src/app/configuration.ts';
 import { Host } from '../../src/app/host.ts';
 import { type Stores, openStores } from '../../src/app/stores.ts';
+import { FilesPayloadStore } from '../../src/drivers/payload-store/payload-store.files.ts';
 import { AppError } from '../../src/kernel/app-error.ts';
 import { type Clock, systemClock } from '../../src/kernel/clock.ts';
 import { createLogger } from '../../src/telemetry/logging.ts';
@@ -14,10 +17,13 @@ import {
   fetchWithPoints,
   queuesWithPoints,
 } from './fault-points.ts';
-import { chaosStages } from './handlers.ts';
+import { DiskSpace } from './disk-space.ts';
+import { type Release, stagesOf } from './handlers.ts';
 import { installHistory } from './history.ts';
 import { carryOut } from './host-orders.ts';
 import { exitStoresAway, type HostLine, type OrderLine } from './orders.ts';
+import { withPresentBudgets } from './present-budgets.ts';
+import { fetchWithRecord } from './request-record.ts';
 import { sabotagedColumns, sabotagedDatabase } from './sabotage.ts';
 
 /*
@@ -33,12 +39,16 @@ export interface HostProcessOptions {
   readonly name: string;
   readonly roles: Configuration['roles'];
   readonly clockSkewMs: number;
+  readonly release: Release;
+  /** Whether it writes down when each of its requests began and ended. */
+  readonly recordsRequests: boolean;
 }
 
 const options = JSON.parse(process.argv[2] ?? '{}') as HostProcessOptions;
-const { settings, name, roles, clockSkewMs } = options;
+const { settings, name, roles, clockSkewMs, release, recordsRequests } = options;
 const configuration = configurationOf(settings, roles);
 const points = new FaultPoints();
+if (recordsRequests) globalThis.fetch = fetchWithRecord(globalThis.fetch, settings, name);
 globalThis.fetch = fetchWithPoints(globalThis.fetch, settings.simulatorUrl, points);
 
 const clock: Clock = {
@@ -62,6 +72,11 @@ async function open(): Promise<Stores> {
 
 const log = openSync(join(settings.directory, `${name}.log`), 'a');
 const stores = await open();
+const disk = new DiskSpace();
+const payloads = await new FilesPayloadStore({
+  directory: join(configuration.dataDirectory, 'payloads'),
+  open: disk.opening(openFile),
+}).open(new Date());
 const host = await Host.over({
   configuration,
   clock,
@@ -69,7 +84,11 @@ const host = await Host.over({
   logger: createLogger({ level: 'info', destination: { write: (line) => void writeSync(log, line) } }),
   stores: {
     ...stores,
-    database: databaseWithPoints(sabotagedDatabase(stores.database, settings.sabotage), points),
+    payloads,
+    database: databaseWithPoints(
+      withPresentBudgets(sabotagedDatabase(stores.database, settings.sabotage), settings.directory),
+      points,
+    ),
     columns: columnsWithPoints(sabotagedColumns(stores.columns, settings.sabotage), points),
     queues: queuesWithPoints(stores.queues, points),
   },
@@ -85,7 +104,7 @@ process.on('SIGTERM', () => void stop());
 // The run is gone: nothing is left to work for.
 process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
 process.on('message', ({ id, order }: OrderLine) => {
-  carryOut(order, { host, stores, points, seed: settings.seed }).then(
+  carryOut(order, { host, stores, points, disk, release, seed: settings.seed }).then(
     (value) => send({ kind: 'done', id, value }),
     (error: unknown) => send({ kind: 'failed', id, message: String(error) }),
   );
@@ -94,10 +113,12 @@ process.on('message', ({ id, order }: OrderLine) => {
 try {
   // Work is admitted when all processes are up; until then nothing happens that the history would miss.
   if (roles.includes('api')) await installHistory(stores.database);
-  await host.start(chaosStages);
+  await host.start(stagesOf(release));
 } catch (error) {
   if (!(error instanceof AppError) || !error.retryable) throw error;
   process.stderr.write(`${name}: the stores went away: ${error.message}\n`);
   process.exit(exitStoresAway);
 }
+// The next process need not compile all this again.
+flushCompileCache();
 send({ kind: 'ready' });

@@ -9,11 +9,13 @@ const shownViolations = 5;
 
 /** The table of invariants, one a line. */
 export function tableOf(results: readonly InvariantResult[]): string {
-  const rows = results.map(({ name, says, checks, violations, unchecked }) => [
+  const rows = results.map(({ name, says, checks, violations, unchecked, note }) => [
     name,
     says,
     unchecked === undefined ? String(checks) : '-',
-    unchecked === undefined ? String(violations.length) : `not checked: ${unchecked}`,
+    unchecked === undefined
+      ? `${violations.length}${note === undefined ? '' : ` (${note})`}`
+      : `not checked: ${unchecked}`,
   ]);
   const header = ['', 'invariant', 'checks', 'violations'];
   const widths = header.map((title, column) =>
@@ -46,11 +48,44 @@ export function summaryOf(run: ChaosRun): string {
     `${run.struck.filter(({ what }) => !what.startsWith(' ')).length} faults struck, ${run.unstruck} came too late, ${run.deaths.length} processes killed`,
     `ledger ${formatUsd(sums.ledgerUsd)}  ClickHouse ${formatUsd(sums.columnsUsd)}  bill ${formatUsd(sums.billedUsd)}`,
     `difference ${formatUsd(sums.differenceUsd)}, all of it in ${sums.unsettledCalls} unsettled and ${sums.estimatedCalls} estimated calls`,
+    `parked: ${countBy(
+      evidence.history.filter(({ parked_for: name }) => name !== null),
+      ({ parked_for: name }) => (name ?? '').replace(/^hold:.*/, 'hold'),
+    )}; ${calls.filter(({ fallback_from: from }) => from !== null).length} calls to fallbacks; ${messages.filter(({ version }) => version === 2).length} messages of release 2; ${evidence.holds.length} holds; ${evidence.cuts.length} cuts; budgets added up ${evidence.budgets.looks} times`,
     `billed in spite of a fault: ${faults}`,
     times.length === 0
       ? 'no dead worker held a message'
       : `${times.length} messages of dead workers were taken over: median ${seconds(quantile(times, 0.5))}, p95 ${seconds(quantile(times, 0.95))}, longest ${seconds(quantile(times, 1))}`,
   ].join('\n');
+}
+
+/** The head of a table with a row for each seed, in Markdown. */
+export const rowsHeader = [
+  '| seed | admitted | messages | calls | killed | faults | checks | violations | seconds | recovery: median, longest |',
+  '| ---: | -------: | -------: | ----: | -----: | -----: | -----: | ---------: | ------: | -----------------------: |',
+] as const;
+
+export function rowOf(
+  seed: number,
+  admitted: number,
+  run: ChaosRun,
+  results: readonly InvariantResult[],
+): string {
+  const { evidence, deaths, struck } = run;
+  const times = recoveryTimes(evidence.history, deaths);
+  const cells = [
+    seed,
+    admitted,
+    evidence.messages.length,
+    evidence.calls.length,
+    deaths.length,
+    struck.filter(({ what }) => !what.startsWith(' ')).length,
+    results.reduce((sum, { checks }) => sum + checks, 0),
+    results.reduce((sum, { violations }) => sum + violations.length, 0),
+    run.seconds.toFixed(0),
+    times.length === 0 ? '-' : `${seconds(quantile(times, 0.5))}, ${seconds(quantile(times, 1))}`,
+  ];
+  return `| ${cells.join(' | ')} |`;
 }
 
 /** What was wrong, with the history of each message concerned. Empty when nothing was. */

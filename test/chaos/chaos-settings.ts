@@ -2,12 +2,15 @@ import { join } from 'node:path';
 import type { Configuration } from '../../src/app/configuration.ts';
 import { loadConfiguration } from '../../src/app/load-configuration.ts';
 import type { Sabotage } from './sabotage.ts';
+import { scarceCustomer } from './workload.ts';
 
 export type StoresKind = 'embedded' | 'services';
 
 /** What every process of a run is told. */
 export interface ChaosSettings {
   readonly seed: number;
+  /** How many messages are admitted in all: limits grow with them. */
+  readonly messages: number;
   /** Everything of the run lies here: data, logs, the bill. */
   readonly directory: string;
   readonly simulatorUrl: string;
@@ -23,9 +26,42 @@ export interface ChaosSettings {
 /** A provider that says nothing is given up on after this. */
 const providerTimeoutMs = 4000;
 
+/** A provider whose answers may be long in coming. */
+const patientTimeoutMs = 40_000;
+
+/** What a run may use of everything that is limited. */
+export interface RunLimits {
+  /** By "provider/model". */
+  readonly models: Readonly<
+    Record<string, { readonly requestsPerMinute?: number; readonly tokensPerMinute?: number }>
+  >;
+  readonly retries: { readonly floor: number; readonly share: number };
+  /** Of the customer whose money is scarce, until it is raised. */
+  readonly scarceUsd: string;
+}
+
+/** Low enough to be met for a while, and growing with the work, so that a run ends. */
+export function limitsOf(messages: number): RunLimits {
+  return {
+    models: {
+      'openai/gpt-5-nano': { requestsPerMinute: Math.max(60, Math.round(messages * 0.35)) },
+      'openai/gpt-4.1-mini': { tokensPerMinute: Math.max(20_000, messages * 100) },
+    },
+    retries: { floor: 60 + Math.round(messages / 5), share: 0.2 },
+    scarceUsd: Math.max(0.006, messages * 0.000_016).toFixed(6),
+  };
+}
+
+/** The budget that is raised in mid-run, and what it is raised to. */
+export const scarceBudget = 'scarce';
+export const raisedUsd = '1000';
+/** Stands when the budget was raised: whatever starts after that starts with the new limit. */
+export const raisedMark = 'budget-raised';
+
 /** The configuration of a process: the product's defaults, but for addresses, and for limits low enough to be met. */
 export function configurationOf(settings: ChaosSettings, roles: Configuration['roles']): Configuration {
-  const { directory, simulatorUrl, services } = settings;
+  const { directory, simulatorUrl, services, messages } = settings;
+  const { models, retries, scarceUsd } = limitsOf(messages);
   const apiKey = 'simulated';
   const common = { apiKey, identify: true, timeoutMs: providerTimeoutMs };
   const openai = { ...common, kind: 'openai' as const, baseUrl: `${simulatorUrl}/openai/v1` };
@@ -50,9 +86,22 @@ export function configurationOf(settings: ChaosSettings, roles: Configuration['r
         providers: {
           openai,
           chat: { ...openai, api: 'chat', priceProvider: 'openai' },
-          anthropic: { ...common, kind: 'anthropic', baseUrl: `${simulatorUrl}/anthropic/v1` },
+          anthropic: {
+            ...common,
+            kind: 'anthropic',
+            baseUrl: `${simulatorUrl}/anthropic/v1`,
+            timeoutMs: patientTimeoutMs,
+          },
         },
+        limits: models,
+        retryBudget: retries,
+        breaker: { minRequests: 10, windowMs: 10_000, openMs: 1000, maxOpenMs: 4000 },
+        fallbacks: { 'openai/gpt-5-mini': 'anthropic/claude-haiku-4-5' },
       },
+      budgets: [
+        { name: 'support', team: 'support', window: 'month', limitUsd: '1000' },
+        { name: scarceBudget, customer: scarceCustomer, window: 'month', limitUsd: scarceUsd },
+      ],
       // Small, so that a run has many batches.
       exporter: { batchRows: 200, pauseMs: 300 },
       shutdownGraceMs: 10_000,

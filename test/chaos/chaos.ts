@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { describeFault, planFaults } from './fault-plan.ts';
 import { checkInvariants } from './invariants.ts';
 import { runChaos } from './run-chaos.ts';
-import { summaryOf, tableOf, violationsOf } from './chaos-report.ts';
+import { rowOf, rowsHeader, summaryOf, tableOf, violationsOf } from './chaos-report.ts';
 import { sabotages } from './sabotage.ts';
 
 /*
@@ -18,7 +18,8 @@ const usage = `Runs a workload on the simulated provider, lets everything go wro
   --seeds N           how many seeds, from --seed on (default 1)
   --messages M        how many messages are admitted; about four times as many are worked on (default 300)
   --stores KIND       embedded, or services: PostgreSQL, Redis and a ClickHouse of their own (default embedded)
-  --faults N          how many faults strike (default one for 25 messages, at least 12)
+  --faults N          how many faults strike (default 10 and one for 400 messages; on services
+                      16 and one for 125)
   --sabotage KIND     switches a protection off: ${sabotages.join(', ')}; the run must then fail
   --patience S        how many seconds after the last fault all work must be done (default 120)
   --plan              prints what would strike, and does nothing
@@ -76,7 +77,9 @@ if (values.sabotage !== undefined && sabotage === undefined)
   fail(`--sabotage is one of ${sabotages.join(', ')}`);
 const faults =
   values.faults === undefined
-    ? Math.max(12, Math.round(messages / 25))
+    ? stores === 'embedded'
+      ? 10 + Math.round(messages / 400)
+      : 16 + Math.round(messages / 125)
     : wholeNumber('faults', values.faults, 0);
 
 function show(text: string): void {
@@ -91,6 +94,7 @@ function showProgress(text: string): void {
 }
 
 let failed = 0;
+const rows: string[] = [];
 for (let seed = firstSeed; seed < firstSeed + seeds; seed += 1) {
   const plan = planFaults({ seed, stores, faults });
   if (values.plan) {
@@ -114,10 +118,12 @@ for (let seed = firstSeed; seed < firstSeed + seeds; seed += 1) {
   show(`\nseed ${seed}, ${stores}: ${repeat}\n`);
   for (const { atMs, what } of run.struck) show(`${(atMs / 1000).toFixed(1).padStart(7)} s  ${what}`);
   show(`\n${summaryOf(run)}\n\n${tableOf(results)}`);
+  rows.push(rowOf(seed, messages, run, results));
   if (values.keep) show(`\nkept in ${run.directory}`);
   const violations = violationsOf(results, run.evidence);
   if (violations === '') continue;
   failed += 1;
   show(`\nseed ${seed} broke a promise:\n${violations}\n\nagain: ${repeat} --keep`);
 }
+if (rows.length > 1) show(`\n${[...rowsHeader, ...rows].join('\n')}`);
 process.exit(failed === 0 ? 0 : 1);

@@ -9,7 +9,8 @@ const toleranceMs = 250;
  * I5: only who holds the current fence changes a message. By the record of its end, which tells how often the one who
  * ended it knew it to have been leased; by the connection that made each change; and by the fences of its calls.
  */
-export function checkFences({ messages, history, outcomes, calls, hasClients }: Evidence): InvariantResult {
+export function checkFences(evidence: Evidence): InvariantResult {
+  const { messages, history, outcomes, calls, hasClients } = evidence;
   const check = new InvariantCheck('I5', 'only the current fence finished');
   const byId = new Map(messages.map((message) => [message.id, message]));
   for (const { message_id: id, deliveries } of outcomes) {
@@ -44,7 +45,29 @@ export function checkFences({ messages, history, outcomes, calls, hasClients }: 
       () => `call ${call.id} was reserved under fence ${String(call.fence)} when that did not hold`,
     );
   }
+  checkCuts(check, evidence, leases);
   return check.result;
+}
+
+/** A worker that cannot reach the database breaks its requests off before anybody else is given the message. */
+function checkCuts(
+  check: InvariantCheck,
+  { cuts, requests, calls }: Evidence,
+  leases: ReadonlyMap<string, number>,
+): void {
+  const byId = new Map(calls.map((call) => [call.id, call]));
+  for (const { worker, callId, endedMs = Number.POSITIVE_INFINITY } of requests) {
+    const call = byId.get(callId);
+    const nextMs = leases.get(`${call?.message_id}/${(call?.fence ?? 0) + 1}`);
+    if (call === undefined || nextMs === undefined) continue;
+    const isCutOff = cuts.some((cut) => cut.worker === worker && nextMs >= cut.fromMs && nextMs <= cut.toMs);
+    if (!isCutOff) continue;
+    check.expect(
+      endedMs <= nextMs,
+      call.message_id ?? undefined,
+      () => `call ${callId} of a worker that was cut off was in the air when another took its message`,
+    );
+  }
 }
 
 /** A lease raises the fence by one, and is given for what nobody holds. */

@@ -35,8 +35,13 @@ export function checkEnds({
   }
   const changesOf = groupedBy(history, (change) => change.message_id);
   const outcomesOf = groupedBy(outcomes, (outcome) => outcome.message_id);
-  for (const { id, state, stage } of messages) {
+  for (const { id, state, stage, error_code: code } of messages) {
     check.expect(ends.includes(state), id, () => `it is ${state} at the end`);
+    check.expect(
+      code !== 'MILLRACE_MESSAGE_VERSION_UNSUPPORTED',
+      id,
+      () => 'it was sent before whoever consumes it could read it',
+    );
     const changes = changesOf.get(id) ?? [];
     const endings = changes.filter(({ to_state: to }) => ends.includes(to)).length;
     check.expect(endings === 1, id, () => `it came to an end ${endings} times`);
@@ -145,9 +150,16 @@ function shown({ team, customer, feature, batch }: OriginEvidence): string {
 }
 
 /** I10: nothing is left to do, and nothing is left held. */
-export function checkLeftovers({ messages, calls, unexported }: Evidence): InvariantResult {
+export function checkLeftovers({ messages, calls, unexported, left }: Evidence): InvariantResult {
   const check = new InvariantCheck('I10', 'nothing left leased, reserved or unexported');
-  for (const { id, state } of messages) {
+  check.expect(
+    Number(left.reserved_usd) === 0,
+    undefined,
+    () => `${left.reserved_usd} is left reserved in budgets`,
+  );
+  check.expect(left.holds === 0, undefined, () => `${left.holds} holds were left standing`);
+  for (const { id, state, parked_for: parkedFor } of messages) {
+    check.expect(parkedFor === null, id, () => `it was left parked for ${String(parkedFor)}`);
     check.expect(state !== 'leased' && state !== 'pending', id, () => `it was left ${state}`);
   }
   for (const { id, state, message_id: messageId } of calls) {

@@ -1,4 +1,7 @@
 import type { BillEntry } from '../../src/simulator/bill.ts';
+import type { RunLimits } from './chaos-settings.ts';
+import type { OrderedHold } from './orders.ts';
+import type { RequestRecord } from './request-record.ts';
 
 /* All that a run left behind, from four witnesses: ledger, the trigger's history, ClickHouse, the simulator's bill. */
 
@@ -16,6 +19,11 @@ export interface MessageEvidence extends OriginEvidence {
   readonly parent_id: string | null;
   readonly event_id: string;
   readonly type: string;
+  readonly version: number;
+  readonly lane: string;
+  readonly parked_for: string | null;
+  readonly order_key: string | null;
+  readonly order_place: number | null;
   /** Empty for an output. */
   readonly stage: string;
   readonly state: 'pending' | 'leased' | 'completed' | 'dead_lettered' | 'cancelled';
@@ -36,6 +44,9 @@ export interface CallEvidence {
   readonly id: string;
   readonly message_id: string | null;
   readonly fence: number | null;
+  readonly provider: string;
+  readonly model: string;
+  readonly fallback_from: string | null;
   readonly step: string;
   readonly ordinal: number;
   readonly attempt: number;
@@ -61,6 +72,10 @@ export interface HistoryEvidence {
   readonly taken_by: string | null;
   readonly held_until_ms: number | null;
   readonly leased_ms: number | null;
+  readonly available_ms: number;
+  readonly parked_for: string | null;
+  /** The transaction that made the change. */
+  readonly xact: string;
   readonly client: string | null;
 }
 
@@ -93,6 +108,23 @@ export interface StoreEvidence {
   /** What the hourly and the daily rollup of ClickHouse come to. */
   readonly rollups: readonly { readonly table: string; readonly calls: number; readonly cost_usd: string }[];
   readonly unexported: { readonly records: number; readonly batches: number };
+  /** What still stands or is promised. */
+  readonly left: { readonly holds: number; readonly reserved_usd: string };
+}
+
+/** A hold, and between which moments it counted everywhere; times are the machine's, as the database's are. */
+export interface HoldEvidence extends OrderedHold {
+  /** When it was asked for: from then on it may have counted. */
+  readonly askedMs: number;
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+/** A worker that could not reach the database, and nobody told it. */
+export interface CutEvidence {
+  readonly worker: string;
+  readonly fromMs: number;
+  readonly toMs: number;
 }
 
 export interface Evidence extends StoreEvidence {
@@ -105,4 +137,11 @@ export interface Evidence extends StoreEvidence {
   readonly hasClients: boolean;
   /** Processes that ended without having been killed. */
   readonly crashes: readonly string[];
+  readonly holds: readonly HoldEvidence[];
+  readonly cuts: readonly CutEvidence[];
+  /** The requests of the worker that is cut off. */
+  readonly requests: readonly RequestRecord[];
+  readonly limits: RunLimits;
+  /** How often the budgets were added up during the run, and what was found. */
+  readonly budgets: { readonly looks: number; readonly faults: readonly string[] };
 }

@@ -1,5 +1,9 @@
-import { describeFault, type Fault } from './fault-plan.ts';
+import type { FaultRuleInput } from '../../src/simulator/simulator-config.ts';
+import type { CutEvidence, HoldEvidence } from './evidence.ts';
+import { describeFault, type Fault, providerFaults } from './fault-plan.ts';
 import { type HostProcess, pause } from './host-process.ts';
+import { raiseBudget } from './present-budgets.ts';
+import type { SimulatorProcess } from './simulator-process.ts';
 import type { StoreServers } from './store-servers.ts';
 
 /*
@@ -10,10 +14,29 @@ import type { StoreServers } from './store-servers.ts';
 /** How long an armed point may wait to be reached before the process is killed wherever it is. */
 const pointTimeoutMs = 3000;
 const insertTimeoutMs = 8000;
+/** How long an order is given again while its process or its stores are away. */
+const orderTimeoutMs = 60_000;
+/** Requests that are made while the way to PostgreSQL is about to be cut are answered after the lease has run out. */
+const slowStartMs = 400;
+const slowAnswer: FaultRuleInput = {
+  match: { provider: 'anthropic' },
+  fault: 'slow',
+  probability: 0.5,
+  delayMs: 18_000,
+};
 
 export interface StruckFault {
   readonly atMs: number;
   readonly what: string;
+}
+
+export interface Injected {
+  readonly processes: ReadonlyMap<string, HostProcess>;
+  readonly servers: StoreServers | undefined;
+  readonly front: HostProcess;
+  readonly simulator: SimulatorProcess;
+  /** The run's. */
+  readonly directory: string;
 }
 
 export class FaultInjector {
@@ -24,26 +47,32 @@ export class FaultInjector {
   readonly #front: HostProcess;
   readonly #chains = new Map<string, Promise<void>>();
   readonly #failures: unknown[] = [];
+  readonly holds: HoldEvidence[] = [];
+  readonly cuts: CutEvidence[] = [];
+  readonly #simulator: SimulatorProcess;
+  readonly #directory: string;
+  readonly #rules = new Set<FaultRuleInput>();
   readonly #startedMs = Date.now();
 
-  constructor(
-    processes: ReadonlyMap<string, HostProcess>,
-    servers: StoreServers | undefined,
-    front: HostProcess,
-  ) {
+  constructor({ processes, servers, front, simulator, directory }: Injected) {
     this.#processes = processes;
     this.#servers = servers;
     this.#front = front;
+    this.#simulator = simulator;
+    this.#directory = directory;
   }
 
   /** Begins the fault, after those that befall the same thing. */
   strike(fault: Fault): void {
-    const thing = thingOf(fault);
+    void this.#inTurn(thingOf(fault), () => this.#inject(fault));
+  }
+
+  /** Resolves when it is done, or has failed. */
+  #inTurn(thing: string, act: () => Promise<void>): Promise<void> {
     const after = this.#chains.get(thing) ?? Promise.resolve();
-    const struck = after
-      .then(() => this.#inject(fault))
-      .catch((error: unknown) => void this.#failures.push(error));
-    this.#chains.set(thing, struck);
+    const done = after.then(act).catch((error: unknown) => void this.#failures.push(error));
+    this.#chains.set(thing, done);
+    return done;
   }
 
   /** Resolves when everything that was taken away is back. Fails when the suite itself could not bring it back. */
@@ -75,6 +104,29 @@ export class FaultInjector {
       case 'wake_again':
       case 'expire_leases':
         await this.#order(fault.kind === 'wake_again' ? fault : { kind: fault.kind });
+        return;
+      case 'hold':
+        await this.#hold(fault);
+        return;
+      case 'model_down': {
+        const rule = { match: { model: fault.model }, fault: 'server_error', probability: 1 } as const;
+        await this.#withRule(rule, fault.forMs);
+        return;
+      }
+      case 'disk_full':
+        await this.#orderTo(this.#process(fault.target), { kind: 'fill_disk', forMs: fault.forMs });
+        return;
+      case 'budget_raised':
+        await this.raiseBudget();
+        return;
+      case 'deploy':
+        await this.#deploy();
+        return;
+      case 'postgres_cut':
+        await this.#cutOff(fault);
+        return;
+      case 'clickhouse_slow':
+        await this.#services.clickHouseSlow(fault.times, fault.delayMs);
         return;
       case 'redis_emptied':
         await this.#services.redis.flushAll();
@@ -114,10 +166,79 @@ export class FaultInjector {
     await target.kill();
   }
 
+  /** All that starts from now on knows the new limit; who runs hears of it from the ledger. */
+  async raiseBudget(): Promise<void> {
+    raiseBudget(this.#directory);
+    await this.#insist({ kind: 'define_budgets' });
+  }
+
+  async #hold({ hold, forMs }: Fault & { kind: 'hold' }): Promise<void> {
+    const askedMs = Date.now();
+    await this.#insist({ kind: 'hold', hold });
+    const fromMs = Date.now();
+    await pause(forMs);
+    // An answer that is lost may be that of a hold that is lifted already.
+    const toMs = Date.now();
+    await this.#insist({ kind: 'lift', hold });
+    this.holds.push({ ...hold, askedMs, fromMs, toMs });
+  }
+
+  async #withRule(rule: FaultRuleInput, forMs: number): Promise<void> {
+    this.#rules.add(rule);
+    await this.#simulator.follow([...this.#rules, ...providerFaults]);
+    await pause(forMs);
+    this.#rules.delete(rule);
+    await this.#simulator.follow([...this.#rules, ...providerFaults]);
+  }
+
+  /** Workers and relay first: the admitting process sends what only release 2 can read. */
+  async #deploy(): Promise<void> {
+    const names = [...this.#processes.keys()];
+    for (const name of [...names.slice(1), ...names.slice(0, 1)]) {
+      await this.#inTurn(name, async () => {
+        const target = this.#process(name);
+        target.release = 2;
+        await target.terminate();
+        await target.start();
+      });
+    }
+  }
+
+  async #cutOff({ target, forMs, end }: Fault & { kind: 'postgres_cut' }): Promise<void> {
+    const slow = this.#withRule(slowAnswer, 2 * slowStartMs);
+    await pause(slowStartMs);
+    const path = this.#services.path;
+    const worker = this.#process(target).workerName;
+    const fromMs = Date.now();
+    path.cut();
+    await slow;
+    await pause(forMs);
+    path.mend(end);
+    this.cuts.push({ worker, fromMs, toMs: Date.now() });
+  }
+
+  /** Gives the front an order until it is carried out. */
+  async #insist(order: Parameters<HostProcess['ask']>[0]): Promise<void> {
+    const untilMs = performance.now() + orderTimeoutMs;
+    for (;;) {
+      try {
+        await this.#front.ask(order);
+        return;
+      } catch (error) {
+        if (performance.now() > untilMs) throw error;
+        await pause(100);
+      }
+    }
+  }
+
   /** A wish to the ledger or queue that fails because they are away has had its effect. */
   async #order(order: Parameters<HostProcess['ask']>[0]): Promise<void> {
+    await this.#orderTo(this.#front, order);
+  }
+
+  async #orderTo(target: HostProcess, order: Parameters<HostProcess['ask']>[0]): Promise<void> {
     try {
-      await this.#front.ask(order);
+      await target.ask(order);
     } catch (error) {
       this.#note(`  not done: ${error instanceof Error ? error.message : String(error)}`);
     }

@@ -1,6 +1,7 @@
 import type { FaultRuleInput } from '../../src/simulator/simulator-config.ts';
 import type { StoresKind } from './chaos-settings.ts';
 import type { FaultPoint } from './fault-points.ts';
+import type { OrderedHold } from './orders.ts';
 import { SeededRandom } from './seeded-random.ts';
 
 /*
@@ -19,6 +20,22 @@ export type Fault =
   | { readonly kind: 'expire_leases'; readonly target: string }
   | { readonly kind: 'redis_away' | 'postgres_away' | 'clickhouse_away'; readonly awayMs: number }
   | { readonly kind: 'redis_emptied' | 'postgres_disconnects' }
+  /** Nothing goes between the worker and PostgreSQL, for longer than a lease; nobody is told. */
+  | {
+      readonly kind: 'postgres_cut';
+      readonly target: string;
+      readonly forMs: number;
+      readonly end: 'resume' | 'reset';
+    }
+  /** The next inserts take this long. */
+  | { readonly kind: 'clickhouse_slow'; readonly times: number; readonly delayMs: number }
+  | { readonly kind: 'disk_full'; readonly target: string; readonly forMs: number }
+  | { readonly kind: 'hold'; readonly hold: OrderedHold; readonly forMs: number }
+  /** Nothing but errors from one model. */
+  | { readonly kind: 'model_down'; readonly model: string; readonly forMs: number }
+  | { readonly kind: 'budget_raised' }
+  /** All processes are restarted in order as release 2: who consumes first, who sends last. */
+  | { readonly kind: 'deploy' }
   /** The next insert: dies after it was accepted, is cut off before, or is refused. */
   | {
       readonly kind: 'clickhouse_fails';
@@ -47,6 +64,9 @@ export const processRoles = {
 /** Longer than the shortest lease, which is 15 s. */
 const stopMs = 17_000;
 const lastShare = 0.9;
+/** The worker whose way to PostgreSQL can be cut, and for how long: longer than its leases. */
+export const cutWorker = 'worker-1';
+const cutMs = 19_000;
 
 export function planFaults({ seed, stores, faults }: PlanOptions): readonly PlannedFault[] {
   const random = new SeededRandom(`plan/${stores}/${seed}`);
@@ -55,10 +75,46 @@ export function planFaults({ seed, stores, faults }: PlanOptions): readonly Plan
     const deck = stores === 'embedded' ? embeddedDeck(random, deal) : servicesDeck(random, deal);
     dealt.push(...random.shuffle(deck).slice(0, faults - dealt.length));
   }
-  return dealt.map((fault, index) => ({
+  const planned = dealt.map((fault, index) => ({
     atShare: Math.round(((index + random.next()) / faults) * lastShare * 1000) / 1000,
     fault,
   }));
+  // Every run has these, however short it is.
+  const always: PlannedFault[] =
+    faults === 0
+      ? []
+      : [
+          { atShare: 0.15, fault: hold(random) },
+          { atShare: 0.25, fault: { kind: 'deploy' } },
+          { atShare: 0.65, fault: { kind: 'budget_raised' } },
+        ];
+  return [...planned, ...always].toSorted((left, right) => left.atShare - right.atShare);
+}
+
+function hold(random: SeededRandom): Fault {
+  const [scope, value] = random.pick<readonly [OrderedHold['scope'], string]>([
+    ['stage', 'enrich'],
+    ['stage', 'triage'],
+    ['customer', 'customer-1'],
+    ['customer', 'customer-3'],
+    ['model', 'openai/gpt-5-mini'],
+    ['model', 'openai/gpt-4.1-mini'],
+  ]);
+  return {
+    kind: 'hold',
+    hold: { scope, value, aborts: random.next() < 0.5 },
+    forMs: random.whole(1000, 3000),
+  };
+}
+
+/** What befalls both kinds of stores besides deaths. */
+function troubles(random: SeededRandom, target: () => string): Fault[] {
+  return [
+    hold(random),
+    hold(random),
+    { kind: 'model_down', model: 'gpt-5-mini', forMs: random.whole(1500, 3000) },
+    { kind: 'disk_full', target: target(), forMs: random.whole(500, 3000) },
+  ];
 }
 
 const workerPoints = [
@@ -66,6 +122,9 @@ const workerPoints = [
   'ledger.reserve_calls',
   'request',
   'ledger.settle_calls',
+  'ledger.reserve_budgeted_calls',
+  'ledger.settle_budgeted_calls',
+  'ledger.park_messages',
   'ledger.finish_messages',
   'queue.add',
 ];
@@ -101,6 +160,7 @@ function embeddedDeck(random: SeededRandom, deal: number): Fault[] {
     kill(),
     kill(),
     ...killsAt(random, host, workerPoints, 6),
+    ...troubles(random, host),
     ...killsAt(random, host, relayPoints, 2),
     ...killsAt(random, host, ['ledger.admit_messages', 'ledger.retry_messages'], 3),
     { kind: 'restart_in_order', target: 'host' },
@@ -120,6 +180,14 @@ function servicesDeck(random: SeededRandom, deal: number): Fault[] {
       awayMs: awayMs(),
     })),
     ...killsAt(random, worker, workerPoints, 6),
+    ...troubles(random, () => random.pick(['worker-1', 'worker-2', 'api'])),
+    ...(['resume', 'reset'] as const).map((end) => ({
+      kind: 'postgres_cut' as const,
+      target: cutWorker,
+      forMs: cutMs,
+      end,
+    })),
+    { kind: 'clickhouse_slow', times: random.whole(1, 4), delayMs: random.whole(1000, 4000) },
     ...killsAt(random, () => 'relay', [...relayPoints, 'queue.add'], 2),
     ...killsAt(random, () => 'api', ['ledger.admit_messages', 'queue.add'], 2),
     ...['worker-1', 'relay'].map((target) => ({ kind: 'restart_in_order' as const, target })),
@@ -155,8 +223,9 @@ export const providerFaults: readonly FaultRuleInput[] = [
   { fault: 'rate_limit', probability: 0.03, retryAfterMs: 150 },
   { fault: 'server_error', probability: 0.02 },
   { fault: 'overloaded', probability: 0.01 },
-  { fault: 'hang', probability: 0.002 },
-  { fault: 'hang_billed', probability: 0.002 },
+  // Of the other provider clients wait long for an answer.
+  { fault: 'hang', probability: 0.003, match: { provider: 'openai' } },
+  { fault: 'hang_billed', probability: 0.003, match: { provider: 'openai' } },
   { fault: 'cut_stream', probability: 0.02 },
   { fault: 'malformed', probability: 0.005 },
   { fault: 'empty', probability: 0.004 },
@@ -191,6 +260,20 @@ export function describeFault(fault: Fault): string {
       return 'FLUSHALL';
     case 'postgres_disconnects':
       return 'PostgreSQL terminates all connections';
+    case 'postgres_cut':
+      return `${fault.target} cannot reach PostgreSQL for ${fault.forMs} ms (then: ${fault.end})`;
+    case 'clickhouse_slow':
+      return `ClickHouse takes ${fault.delayMs} ms for each of ${fault.times} inserts`;
+    case 'disk_full':
+      return `the disk of ${fault.target} is full for ${fault.forMs} ms`;
+    case 'hold':
+      return `hold on ${fault.hold.scope} ${fault.hold.value} for ${fault.forMs} ms${fault.hold.aborts ? ', aborting' : ''}`;
+    case 'model_down':
+      return `${fault.model} answers with errors for ${fault.forMs} ms`;
+    case 'budget_raised':
+      return 'the scarce budget is raised';
+    case 'deploy':
+      return 'release 2 is deployed';
     case 'clickhouse_fails':
       return `ClickHouse: the next insert: ${fault.how}`;
   }

@@ -124,12 +124,17 @@ async function write({ data }: MessageOf<typeof work.write>, ctx: StageContext):
   return { cause };
 }
 
+/** Which of the workload's releases a host runs: the second one accepts and sends newer tickets. */
+export type Release = 1 | 2;
+
 /** All stages of the workload with their handlers. */
-export const chaosStages = [
-  { definition: work.triage, handler: { handle: triage } },
-  { definition: work.answer, handler: { handle: answer } },
-  { definition: work.indexing, handler: { handle: index } },
-  { definition: work.enrich, handler: { handle: enrich } },
-  { definition: work.outline, handler: { handle: outline } },
-  { definition: work.write, handler: { handle: write } },
-] as unknown as readonly RegisteredStage[];
+export function stagesOf(release: Release): readonly RegisteredStage[] {
+  return [
+    { definition: release === 1 ? work.triage : work.triageOfRelease2, handler: { handle: triage } },
+    { definition: work.answer, handler: { handle: answer } },
+    { definition: work.indexing, handler: { handle: index } },
+    { definition: work.enrich, handler: { handle: enrich } },
+    { definition: work.outline, handler: { handle: outline } },
+    { definition: work.write, handler: { handle: write } },
+  ] as unknown as readonly RegisteredStage[];
+}

@@ -19,19 +19,25 @@ create table chaos.history (
   taken_by    text,
   held_until  timestamptz,
   leased_at   timestamptz,
+  available_at timestamptz not null,
+  parked_for  text,
+  xact        text not null default pg_current_xact_id()::text,
   client      text not null default current_setting('application_name', true)
 );
 create function chaos.note() returns trigger language plpgsql as $$
 begin
   if tg_op = 'INSERT' then
-    insert into chaos.history (message_id, to_state, to_fence) values (new.id, new.state, new.fence);
-  elsif old.state <> new.state or old.fence <> new.fence then
-    insert into chaos.history (message_id, from_state, to_state, from_fence, to_fence, held_by, taken_by, held_until, leased_at)
-    values (new.id, old.state, new.state, old.fence, new.fence, old.lease_owner, new.lease_owner, old.lease_until, new.leased_at);
+    insert into chaos.history (message_id, to_state, to_fence, available_at, parked_for)
+    values (new.id, new.state, new.fence, new.available_at, new.parked_for);
+  elsif old.state <> new.state or old.fence <> new.fence or old.parked_for is distinct from new.parked_for then
+    insert into chaos.history (message_id, from_state, to_state, from_fence, to_fence, held_by, taken_by, held_until, leased_at,
+      available_at, parked_for)
+    values (new.id, old.state, new.state, old.fence, new.fence, old.lease_owner, new.lease_owner, old.lease_until, new.leased_at,
+      new.available_at, new.parked_for);
   end if;
   return null;
 end $$;
-create trigger chaos_note after insert or update of state, fence on millrace.messages
+create trigger chaos_note after insert or update of state, fence, parked_for on millrace.messages
   for each row execute function chaos.note();
 `;
 

@@ -2,16 +2,21 @@ import type { Host } from '../../src/app/host.ts';
 import type { Stores } from '../../src/app/stores.ts';
 import type { WakeUp } from '../../src/drivers/queue/queue.ts';
 import { type OriginColumns, originOfColumns } from '../../src/ledger/stored-message.ts';
+import { AppError } from '../../src/kernel/app-error.ts';
+import type { DiskSpace } from './disk-space.ts';
 import type { FaultPoints } from './fault-points.ts';
-import type { Answers, Order, Progress } from './orders.ts';
+import type { Release } from './handlers.ts';
+import type { Answers, Order, OrderedHold, Progress } from './orders.ts';
 import { SeededRandom } from './seeded-random.ts';
-import { admittedAt, Report, Ticket } from './workload.ts';
+import { admittedAt, Report, Ticket, topicOf } from './workload.ts';
 
 export interface OrderedHost {
   readonly host: Host;
   /** As they were opened, without fault points. */
   readonly stores: Stores;
   readonly points: FaultPoints;
+  readonly disk: DiskSpace;
+  readonly release: Release;
   readonly seed: number;
 }
 
@@ -29,17 +34,57 @@ export async function carryOut(order: Order, ordered: OrderedHost): Promise<Answ
       return { woken: await wakeAgain(order.count, order.salt, ordered.stores) };
     case 'expire_leases':
       return { expired: await expireLeases(ordered.stores) };
+    case 'hold':
+      return await place(order.hold, ordered);
+    case 'lift':
+      return await lift(order.hold, ordered);
+    case 'budget_faults': {
+      const faults = await ordered.host.budgets.ledger.findFaults();
+      return faults.map(({ budget, windowStart, what }) => `${budget} ${windowStart.toISOString()}: ${what}`);
+    }
+    case 'define_budgets':
+      await ordered.host.budgets.begin();
+      return true;
+    case 'fill_disk':
+      ordered.disk.fill(order.forMs);
+      return true;
   }
 }
 
-async function admit(indexes: readonly number[], { host, seed }: OrderedHost): Promise<Answers['admit']> {
+const operator = { actor: 'chaos', reason: 'the plan says so' };
+
+async function place(hold: OrderedHold, { host }: OrderedHost): Promise<true> {
+  // What began before and has not ended yet is waited for once more.
+  while ((await host.holds.holds.place({ ...hold, ...operator })).stragglers > 0);
+  return true;
+}
+
+/** Lifting what does not stand any more is done already. */
+async function lift(hold: OrderedHold, { host }: OrderedHost): Promise<true> {
+  await host.holds.office.lift(hold, operator.reason, operator).catch((error: unknown) => {
+    if (!(error instanceof AppError) || error.code !== 'MILLRACE_NOT_FOUND') throw error;
+  });
+  return true;
+}
+
+async function admit(
+  indexes: readonly number[],
+  { host, seed, release }: OrderedHost,
+): Promise<Answers['admit']> {
   await Promise.all(
     indexes.map((index) => {
-      const { kind, data, eventId, origin } = admittedAt(seed, index);
-      const options = { id: eventId, source: 'chaos', item: data.key, origin };
-      return kind === 'ticket'
+      const { kind, data, eventId, origin, lane } = admittedAt(seed, index);
+      const options = {
+        id: eventId,
+        source: 'chaos',
+        item: data.key,
+        origin,
+        ...(lane === undefined ? {} : { lane }),
+      };
+      if (kind === 'report') return host.admissions.admit(Report.v1, data, options);
+      return release === 1
         ? host.admissions.admit(Ticket.v1, data, options)
-        : host.admissions.admit(Report.v1, data, options);
+        : host.admissions.admit(Ticket.v2, { ...data, topic: topicOf(data.text) }, options);
     }),
   );
   return { admitted: indexes.length };

@@ -1,6 +1,8 @@
 import { type ChildProcess, fork } from 'node:child_process';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { HostProcessOptions } from './chaos-host.ts';
+import type { Release } from './handlers.ts';
 import { type Answers, exitStoresAway, type HostLine, type Order, type OrderLine } from './orders.ts';
 
 /* One host of the run under a supervisor: killed, stopped, and started again under a new name each time. */
@@ -8,7 +10,7 @@ import { type Answers, exitStoresAway, type HostLine, type Order, type OrderLine
 export interface SupervisedOptions {
   /** What it is called in plans; each process adds its generation. */
   readonly name: string;
-  readonly host: Omit<HostProcessOptions, 'name'>;
+  readonly host: Omit<HostProcessOptions, 'name' | 'release'>;
 }
 
 /** A process that was killed: who, and when by the machine's clock. */
@@ -22,6 +24,8 @@ interface Waiting {
   readonly reject: (error: Error) => void;
 }
 
+/** Hosts are started again and again: what they compile is kept. */
+const compileCache = join(tmpdir(), 'millrace-chaos-compiled');
 const restartWhenAwayMs = 300;
 const keptErrorCharacters = 4000;
 /** A supervisor starts a crashed process again; past this it is left down, and the run fails. */
@@ -32,6 +36,8 @@ export class HostProcess {
   readonly deaths: Death[] = [];
   /** Ends that nobody caused: an exit code of its own. */
   readonly crashes: string[] = [];
+  /** What it runs when it is started the next time. */
+  release: Release = 1;
   readonly #options: SupervisedOptions;
   readonly #waiting = new Map<number, Waiting>();
   #child: ChildProcess | undefined;
@@ -78,7 +84,7 @@ export class HostProcess {
     // A process that was stopped hears of it only when it goes on.
     this.#child.kill('SIGCONT');
     if (await this.diesWithin(timeoutMs)) return;
-    this.crashes.push(`${this.#workerName} did not end within ${timeoutMs} ms of SIGTERM`);
+    this.crashes.push(`${this.workerName} did not end within ${timeoutMs} ms of SIGTERM`);
     await this.kill();
   }
 
@@ -99,7 +105,8 @@ export class HostProcess {
     return (await answer) as Answers[Kind];
   }
 
-  get #workerName(): string {
+  /** The process that runs, or ran last. */
+  get workerName(): string {
     return `${this.name}.${this.#generation}`;
   }
 
@@ -108,9 +115,14 @@ export class HostProcess {
     this.#generation += 1;
     this.#isTerminated = false;
     this.#said = '';
-    const options: HostProcessOptions = { ...this.#options.host, name: this.#workerName };
+    const options: HostProcessOptions = {
+      ...this.#options.host,
+      name: this.workerName,
+      release: this.release,
+    };
     const child = fork(join(import.meta.dirname, 'chaos-host.ts'), [JSON.stringify(options)], {
       execArgv: [],
+      env: { ...process.env, NODE_COMPILE_CACHE: compileCache },
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });
     this.#child = child;
@@ -138,12 +150,12 @@ export class HostProcess {
 
   #noteEnd(code: number | null, signal: NodeJS.Signals | null): void {
     if (signal === 'SIGKILL') {
-      this.deaths.push({ worker: this.#workerName, atMs: Date.now() });
+      this.deaths.push({ worker: this.workerName, atMs: Date.now() });
       return;
     }
     if (code === exitStoresAway || (this.#isTerminated && code === 0)) return;
     this.crashes.push(
-      `${this.#workerName} ended by itself with ${String(code ?? signal)}: ${this.#said.trim()}`,
+      `${this.workerName} ended by itself with ${String(code ?? signal)}: ${this.#said.trim()}`,
     );
     if (this.#isWanted && this.crashes.length < maxCrashes) void this.start();
   }

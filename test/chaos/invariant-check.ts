@@ -12,6 +12,8 @@ export interface InvariantResult {
   readonly violations: readonly Violation[];
   /** Why it was not checked; absent when it was. */
   readonly unchecked?: string;
+  /** What part of it could not be judged. */
+  readonly note?: string;
 }
 
 /** Counts what was compared, and keeps what did not hold. */

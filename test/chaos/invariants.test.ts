@@ -1,231 +1,23 @@
 import { describe, expect, it } from 'vitest';
-import type { CallEvidence, Evidence, HistoryEvidence, MessageEvidence } from './evidence.ts';
+import type { Evidence, MessageEvidence } from './evidence.ts';
 import { checkInvariants } from './invariants.ts';
-import { admittedAt } from './workload.ts';
+import {
+  report,
+  inherited,
+  messages,
+  change,
+  lease,
+  done,
+  history,
+  settled,
+  call,
+  calls,
+  bill,
+  usage,
+  sound,
+} from './sound-run.ts';
 
 /* Each invariant over the evidence of one small, sound run, and over the same with one thing out of order. */
-
-const seed = 1;
-const report = Array.from({ length: 100 }, (_, index) => admittedAt(seed, index)).find(
-  ({ kind, data }) => kind === 'report' && data.parts === 1,
-);
-if (report === undefined) throw new Error('The workload has a report of one section');
-const { team, customer, feature, batch = '' } = report.origin;
-const origin = { team, customer, feature, batch };
-const labels = report.origin.labels === undefined ? null : JSON.stringify(report.origin.labels);
-
-const inherited = {
-  ...origin,
-  labels,
-  root_id: 'root',
-  event_id: 'x',
-  state: 'completed',
-  error_code: null,
-} as const;
-const messages: readonly MessageEvidence[] = [
-  {
-    ...inherited,
-    id: 'root',
-    parent_id: null,
-    event_id: report.eventId,
-    type: 'chaos.report',
-    stage: 'outline',
-    fence: 1,
-    result: '{"cause":"a"}',
-    data: { key: 'r', parts: 1 },
-  },
-  {
-    ...inherited,
-    id: 'section',
-    parent_id: 'root',
-    type: 'chaos.section',
-    stage: 'write',
-    fence: 2,
-    result: '{"cause":"b"}',
-    data: { key: 'r/0', index: 0, cause: 'a' },
-  },
-  {
-    ...inherited,
-    id: 'written',
-    parent_id: 'section',
-    type: 'chaos.written',
-    stage: '',
-    fence: 0,
-    result: null,
-    data: { key: 'r/0', index: 0, cause: 'b' },
-  },
-];
-
-const change = (
-  of: Partial<HistoryEvidence> & Pick<HistoryEvidence, 'message_id' | 'at_ms' | 'to_state' | 'to_fence'>,
-): HistoryEvidence => ({
-  from_state: null,
-  from_fence: null,
-  held_by: null,
-  taken_by: null,
-  held_until_ms: null,
-  leased_ms: null,
-  client: null,
-  ...of,
-});
-
-const lease = (id: string, fence: number, at: number, from: string): HistoryEvidence =>
-  change({
-    message_id: id,
-    at_ms: at,
-    from_state: from,
-    to_state: 'leased',
-    from_fence: fence - 1,
-    to_fence: fence,
-    taken_by: `worker-${fence}`,
-    leased_ms: at,
-  });
-
-/** The sweeper takes back what its holder let run out. */
-const takenBack = (id: string, fence: number, at: number): HistoryEvidence =>
-  change({
-    message_id: id,
-    at_ms: at,
-    from_state: 'leased',
-    to_state: 'pending',
-    from_fence: fence,
-    to_fence: fence,
-    held_by: `worker-${fence}`,
-    held_until_ms: at - 50,
-    client: 'millrace relay',
-  });
-
-const done = (id: string, fence: number, at: number): HistoryEvidence =>
-  change({
-    message_id: id,
-    at_ms: at,
-    from_state: 'leased',
-    to_state: 'completed',
-    from_fence: fence,
-    to_fence: fence,
-    held_by: `worker-${fence}`,
-    client: `millrace worker-${fence}`,
-  });
-
-const history: readonly HistoryEvidence[] = [
-  change({ message_id: 'root', at_ms: 1000, to_state: 'pending', to_fence: 0 }),
-  lease('root', 1, 1100, 'pending'),
-  done('root', 1, 1400),
-  change({ message_id: 'section', at_ms: 1400, to_state: 'pending', to_fence: 0 }),
-  lease('section', 1, 1500, 'pending'),
-  takenBack('section', 1, 2950),
-  lease('section', 2, 3000, 'pending'),
-  done('section', 2, 3400),
-  change({ message_id: 'written', at_ms: 3400, to_state: 'completed', to_fence: 0 }),
-];
-
-const settled = { state: 'settled', outcome: 'ok', settlement: 'reported', has_answer: true } as const;
-const call = (id: string, of: Partial<CallEvidence>): CallEvidence => ({
-  id,
-  message_id: 'section',
-  fence: 2,
-  step: 'write',
-  ordinal: 1,
-  attempt: 1,
-  ...settled,
-  reserved_ms: 3100,
-  settled_ms: 3200,
-  cost_usd: '0.002',
-  upper_bound_usd: null,
-  ...of,
-});
-
-const calls: readonly CallEvidence[] = [
-  call('c1', {
-    message_id: 'root',
-    fence: 1,
-    step: 'plan',
-    reserved_ms: 1150,
-    settled_ms: 1250,
-    cost_usd: '0.001',
-  }),
-  call('c2', {
-    fence: 1,
-    state: 'unsettled',
-    settlement: 'unsettled',
-    outcome: 'unknown',
-    has_answer: false,
-    reserved_ms: 1600,
-    settled_ms: 3500,
-    cost_usd: null,
-    upper_bound_usd: '0.01',
-  }),
-  call('c3', {}),
-];
-
-const bill = (
-  n: number,
-  callId: string,
-  messageId: string,
-  step: string,
-  costUsd: string,
-): Evidence['bill'][number] => ({
-  n,
-  requestId: `r${n}`,
-  at: '2026-01-01T00:00:00.000Z',
-  provider: 'openai',
-  endpoint: 'responses',
-  modelAsked: 'm',
-  modelAnswered: 'm',
-  tier: 'default',
-  tokens: {
-    uncached_input: 1,
-    cache_read: 0,
-    cache_write_5m: 0,
-    cache_write_1h: 0,
-    text_output: 1,
-    reasoning: 0,
-  },
-  costUsd,
-  usageReported: true,
-  fault: null,
-  requestHash: step,
-  callId,
-  messageId,
-  step,
-});
-
-const usage = calls.map((made) => ({
-  ...origin,
-  call_id: made.id,
-  message_id: made.message_id ?? '',
-  records: 1,
-  distinct_records: 1,
-  calls: 1,
-  cost_usd: made.cost_usd ?? '0',
-  upper_bound_usd: made.upper_bound_usd ?? '0',
-  unsettled: Number(made.state === 'unsettled'),
-  estimated: 0,
-  unpriced: 0,
-}));
-
-const sound: Evidence = {
-  seed,
-  messages,
-  calls,
-  history,
-  usage,
-  outcomes: [
-    { ...origin, message_id: 'root', outcome: 'completed', deliveries: 1 },
-    { ...origin, message_id: 'section', outcome: 'completed', deliveries: 2 },
-  ],
-  rollups: [{ table: 'usage_hourly', calls: 3, cost_usd: '0.003' }],
-  unexported: { records: 0, batches: 0 },
-  bill: [
-    bill(0, 'c1', 'root', 'plan', '0.001'),
-    bill(1, 'c2', 'section', 'write', '0.0021'),
-    bill(2, 'c3', 'section', 'write', '0.002'),
-  ],
-  acknowledged: new Set([report.index]),
-  sent: new Set([report.index]),
-  hasClients: true,
-  crashes: [],
-};
 
 function brokenIn(evidence: Evidence): readonly string[] {
   return checkInvariants(evidence)
@@ -238,6 +30,34 @@ const patched = <Item extends object>(
   at: number,
   patch: Partial<Item>,
 ): readonly Item[] => items.map((item, index) => (index === at ? { ...item, ...patch } : item));
+
+/** A long backlog in two lanes, claimed one by one: which lane is next, and whom it must not be the turn of. */
+function claimsBetweenLanes(isInteractive: (n: number) => boolean, starved?: string): Partial<Evidence> {
+  const rows = Array.from({ length: 800 }, (_, n): MessageEvidence => {
+    const lane = n < 400 ? 'interactive' : 'bulk';
+    return {
+      ...inherited,
+      ...messages[1],
+      id: `m${n}`,
+      lane,
+      customer: `customer-${n % 3}`,
+    } as MessageEvidence;
+  });
+  const added = rows.map(({ id }) =>
+    change({ message_id: id, at_ms: 100, to_state: 'pending', to_fence: 0 }),
+  );
+  const left = { interactive: rows.slice(0, 400), bulk: rows.slice(400) };
+  const leases = Array.from({ length: 240 }, (_, n) => {
+    const lane = left[isInteractive(n) ? 'interactive' : 'bulk'];
+    const at = lane.findIndex(({ customer }) => customer !== starved || n === 239);
+    const [{ id } = { id: '' }] = lane.splice(
+      n === 239 && starved !== undefined ? lane.findIndex(({ customer }) => customer === starved) : at,
+      1,
+    );
+    return lease(id, 1, 200 + n, 'pending');
+  });
+  return { messages: [...messages, ...rows], history: [...history, ...added, ...leases] };
+}
 
 describe('the invariants', () => {
   it('hold for a sound run, one of whose workers died', () => {
@@ -291,11 +111,65 @@ describe('the invariants', () => {
       'a call was reserved under a fence that had passed on',
       { calls: patched(calls, 1, { reserved_ms: 3300 }) },
     ],
+    [
+      'I5',
+      'a request was in the air when a worker that was cut off had lost its message',
+      {
+        cuts: [{ worker: 'worker-1', fromMs: 1500, toMs: 3300 }],
+        requests: [{ worker: 'worker-1', callId: 'c2', beganMs: 1600, endedMs: 3001 }],
+      },
+    ],
+    ['I6', 'a budget did not add up', { budgets: { looks: 3, faults: ['reserved 1, its calls 2'] } }],
+    [
+      'I6',
+      'a model was asked again too often',
+      { calls: [...calls, ...[4, 5, 6, 7].map((n) => call(`c${n}`, { attempt: 2 }))] },
+    ],
+    [
+      'I6',
+      'a model was asked more than its limit lets',
+      { bill: Array.from({ length: 130 }, (_, n) => bill(n, 'c1', 'root', 'plan', '0')) },
+    ],
+    [
+      'I8',
+      'a message of a held stage was claimed',
+      { holds: [{ scope: 'stage', value: 'write', aborts: false, askedMs: 2900, fromMs: 2950, toMs: 3050 }] },
+    ],
+    [
+      'I8',
+      'a held model was asked',
+      { holds: [{ scope: 'model', value: 'openai/m', aborts: false, askedMs: 1, fromMs: 2, toMs: 9000 }] },
+    ],
+    [
+      'I8',
+      'a message was asked for in spite of a hold that aborts',
+      { holds: [{ scope: 'stage', value: 'write', aborts: true, askedMs: 3050, fromMs: 3060, toMs: 9000 }] },
+    ],
+    ['I9', 'a lane got more than its share', claimsBetweenLanes((n) => n % 2 === 0)],
+    ['I9', 'a customer was passed by', claimsBetweenLanes((n) => n % 5 !== 0, 'customer-1')],
+    [
+      'I9',
+      'a message of a key was leased before the one before it had ended',
+      {
+        messages: messages.map((message, at) => ({
+          ...message,
+          stage: 's',
+          order_key: 'k',
+          order_place: 3 - at,
+        })),
+      },
+    ],
+    ['I10', 'a hold was left standing', { left: { holds: 1, reserved_usd: '0' } }],
+    ['I10', 'money was left reserved', { left: { holds: 0, reserved_usd: '0.01' } }],
     ['I7', 'a message has another team', { messages: patched(messages, 1, { team: 'nobody' }) }],
     ['I7', 'a usage record has no customer', { usage: patched(usage, 0, { customer: '' }) }],
     ['I10', 'a record was not exported', { unexported: { records: 1, batches: 0 } }],
     ['I10', 'a call was left reserved', { calls: patched(calls, 1, { state: 'reserved' }) }],
   ];
+
+  it('holds lanes to their weights only', () => {
+    expect(brokenIn({ ...sound, ...claimsBetweenLanes((n) => n % 5 !== 0) })).not.toContain('I9');
+  });
 
   it.each(cases)('%s is broken when %s', (name, _what, tampered) => {
     expect(brokenIn({ ...sound, ...tampered })).toContain(name);

@@ -1,6 +1,9 @@
 import { checkFences } from './check-fences.ts';
 import { checkEffects, checkEnds, checkLeftovers, checkOrigins } from './check-messages.ts';
 import { checkMoney, checkReuse } from './check-money.ts';
+import { checkHolds } from './check-holds.ts';
+import { checkLimits } from './check-limits.ts';
+import { checkTurns } from './check-turns.ts';
 import type { Evidence } from './evidence.ts';
 import type { InvariantResult } from './invariant-check.ts';
 
@@ -12,18 +15,10 @@ export function checkInvariants(evidence: Evidence): readonly InvariantResult[] 
     checkMoney(evidence),
     checkReuse(evidence),
     checkFences(evidence),
-    unchecked('I6', 'retry caps, request, token and money budgets held', 'the host has no budgets yet'),
+    checkLimits(evidence),
     checkOrigins(evidence),
-    unchecked('I8', 'pauses respected', 'the run pauses nothing yet'),
-    unchecked(
-      'I9',
-      'lane shares within 5 %, no customer starved',
-      'one lane; test/scenarios/fair-shares.test.ts',
-    ),
+    checkHolds(evidence),
+    checkTurns(evidence),
     checkLeftovers(evidence),
   ];
-}
-
-function unchecked(name: string, says: string, reason: string): InvariantResult {
-  return { name, says, checks: 0, violations: [], unchecked: reason };
 }

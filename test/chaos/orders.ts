@@ -10,7 +10,21 @@ export type Order =
   /** Wake messages that nobody asked to be woken, twice each and out of order. */
   | { readonly kind: 'wake_again'; readonly count: number; readonly salt: string }
   /** All leases run out now, as when the database's clock jumps; who holds one does not know. */
-  | { readonly kind: 'expire_leases' };
+  | { readonly kind: 'expire_leases' }
+  /** Answered when the hold counts everywhere. */
+  | { readonly kind: 'hold'; readonly hold: OrderedHold }
+  | { readonly kind: 'lift'; readonly hold: OrderedHold }
+  /** What does not add up in the budgets. */
+  | { readonly kind: 'budget_faults' }
+  /** The configured budgets become those of the ledger again. */
+  | { readonly kind: 'define_budgets' }
+  | { readonly kind: 'fill_disk'; readonly forMs: number };
+
+export interface OrderedHold {
+  readonly scope: 'stage' | 'customer' | 'model';
+  readonly value: string;
+  readonly aborts: boolean;
+}
 
 /** How far the ledger is. */
 export interface Progress {
@@ -26,6 +40,11 @@ export interface Answers {
   readonly arm: true;
   readonly wake_again: { readonly woken: number };
   readonly expire_leases: { readonly expired: number };
+  readonly hold: true;
+  readonly lift: true;
+  readonly budget_faults: readonly string[];
+  readonly define_budgets: true;
+  readonly fill_disk: true;
 }
 
 export interface OrderLine {

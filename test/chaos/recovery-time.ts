@@ -9,7 +9,11 @@ export function recoveryTimes(
 ): readonly number[] {
   const diedAt = new Map(deaths.map(({ worker, atMs }) => [worker, atMs]));
   const times: number[] = [];
-  for (const changes of groupedBy(history, (change) => change.message_id).values()) {
+  const moves = history.filter(
+    ({ from_state: from, to_state: to, from_fence: before, to_fence: after }) =>
+      from !== to || before !== after,
+  );
+  for (const changes of groupedBy(moves, (change) => change.message_id).values()) {
     for (const [at, change] of changes.entries()) {
       if (change.to_state !== 'leased' || change.taken_by === null) continue;
       const next = changes[at + 1];

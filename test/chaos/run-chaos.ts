@@ -4,13 +4,15 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makePgliteTemplate } from '../../src/drivers/sql-database/pglite-template.ts';
-import type { ChaosSettings, StoresKind } from './chaos-settings.ts';
+import { type ChaosSettings, limitsOf, type StoresKind } from './chaos-settings.ts';
 import type { Evidence, StoreEvidence } from './evidence.ts';
 import { FaultInjector, type StruckFault } from './fault-injector.ts';
-import { type PlannedFault, processRoles, providerFaults } from './fault-plan.ts';
+import { BudgetWatcher } from './budget-watcher.ts';
+import { cutWorker, type PlannedFault, processRoles, providerFaults } from './fault-plan.ts';
 import { type Death, HostProcess, pause } from './host-process.ts';
 import type { Progress } from './orders.ts';
 import type { Sabotage } from './sabotage.ts';
+import { readRequestRecords } from './request-record.ts';
 import { SimulatorProcess } from './simulator-process.ts';
 import { StoreServers } from './store-servers.ts';
 import { admittedAt, messagesOf } from './workload.ts';
@@ -44,7 +46,9 @@ export interface ChaosRun {
 }
 
 const pollMs = 100;
-const admissionChunk = 20;
+const admissionChunk = 30;
+/** Looking at the progress reads every message: it is given at most this share of the time. */
+const restPerLook = 10;
 
 export async function runChaos(options: ChaosRunOptions): Promise<ChaosRun> {
   const { seed, stores, sabotage, keep = false, onProgress = () => undefined } = options;
@@ -58,6 +62,7 @@ export async function runChaos(options: ChaosRunOptions): Promise<ChaosRun> {
     if (servers !== undefined) opened.push(servers);
     const settings: ChaosSettings = {
       seed,
+      messages: options.messages,
       directory,
       simulatorUrl: simulator.url,
       ...(servers === undefined ? {} : { services: servers.settings }),
@@ -65,13 +70,19 @@ export async function runChaos(options: ChaosRunOptions): Promise<ChaosRun> {
     };
     // What every embedded database of the run is copied from; else each start would make its own.
     if (stores === 'embedded') await makePgliteTemplate();
-    const processes = makeProcesses(settings, stores);
+    const processes = makeProcesses(settings, stores, servers);
     opened.push({ stop: () => endAll(processes, (host) => host.kill()) });
     await endAll(processes, (host) => host.start());
-    const worked = await work(options, processes, servers);
+    const [front] = processes.values();
+    if (front === undefined) throw new Error('A run has processes');
+    const injector = new FaultInjector({ processes, servers, front, simulator, directory });
+    const budgets = new BudgetWatcher(front);
+    const worked = await work(options, front, injector);
     onProgress(`healing after ${worked.struck.length} lines of faults`);
     await simulator.heal();
+    await injector.raiseBudget();
     await worked.untilQuiet();
+    await budgets.stop();
     await endAll(processes, (host) => host.terminate());
     const file = join(directory, 'evidence.json');
     await inspect(settings, file);
@@ -85,6 +96,11 @@ export async function runChaos(options: ChaosRunOptions): Promise<ChaosRun> {
         sent: worked.sent,
         hasClients: stores === 'services',
         crashes: hosts.flatMap((host) => host.crashes),
+        holds: injector.holds,
+        cuts: injector.cuts,
+        requests: readRequestRecords(directory),
+        limits: limitsOf(options.messages),
+        budgets: budgets.seen,
       },
       struck: worked.struck,
       unstruck: worked.unstruck,
@@ -98,14 +114,27 @@ export async function runChaos(options: ChaosRunOptions): Promise<ChaosRun> {
   }
 }
 
-function makeProcesses(settings: ChaosSettings, stores: StoresKind): ReadonlyMap<string, HostProcess> {
+function makeProcesses(
+  settings: ChaosSettings,
+  stores: StoresKind,
+  servers: StoreServers | undefined,
+): ReadonlyMap<string, HostProcess> {
+  const cuttable: ChaosSettings =
+    settings.services === undefined || servers === undefined
+      ? settings
+      : { ...settings, services: { ...settings.services, postgresUrl: servers.cuttablePostgresUrl } };
   return new Map(
     Object.entries(processRoles[stores]).map(([name, roles]) => [
       name,
       // One worker's clock is two minutes off, whatever the plan.
       new HostProcess({
         name,
-        host: { settings, roles: [...roles], clockSkewMs: name === 'worker-2' ? 120_000 : 0 },
+        host: {
+          settings: name === cutWorker ? cuttable : settings,
+          roles: [...roles],
+          clockSkewMs: name === 'worker-2' ? 120_000 : 0,
+          recordsRequests: name === cutWorker,
+        },
       }),
     ]),
   );
@@ -129,23 +158,24 @@ interface Worked {
 /** Admits everything and lets the faults strike; resolves when all is admitted and everything is back. */
 async function work(
   { seed, messages, plan, patienceMs, onProgress = () => undefined }: ChaosRunOptions,
-  processes: ReadonlyMap<string, HostProcess>,
-  servers: StoreServers | undefined,
+  front: HostProcess,
+  injector: FaultInjector,
 ): Promise<Worked> {
-  const [front] = processes.values();
-  if (front === undefined) throw new Error('A run has processes');
-  const injector = new FaultInjector(processes, servers, front);
   const indexes = Array.from({ length: messages }, (_, index) => index);
   const expected = indexes.reduce((sum, index) => sum + messagesOf(admittedAt(seed, index)), 0);
   const acknowledged = new Set<number>();
   const sent = new Set<number>();
   const due = [...plan];
   let progress: Progress = { ended: 0, open: 0, reserved: 0, unexported: 0 };
+  let lookedMs = 0;
   const look = async (): Promise<void> => {
+    const startedMs = performance.now();
     // While its stores are away the front cannot say.
     progress = await front.ask({ kind: 'progress' }).catch(() => progress);
+    lookedMs = Math.min(100, performance.now() - startedMs);
   };
-  const mostOpen = Math.max(60, Math.round(messages / 3));
+  // Enough that lanes and customers wait for their turn.
+  const mostOpen = Math.max(100, Math.round(messages / 2));
   let admitting: Promise<unknown> | undefined;
   const admitNext = (): void => {
     if (admitting !== undefined || acknowledged.size === messages || progress.open >= mostOpen) return;
@@ -168,7 +198,7 @@ async function work(
   // A host that stays down must end the run, with the evidence against it.
   while (!isOver() && performance.now() - movedMs < patienceMs) {
     admitNext();
-    await pause(pollMs);
+    await pause(Math.max(pollMs, restPerLook * lookedMs));
     await look();
     const share = progress.ended / expected;
     while (due[0] !== undefined && due[0].atShare <= share) {

@@ -49,6 +49,16 @@ describe('the suite notices', { timeout: 120_000 }, () => {
     expect(await brokenBy('deduplication', { messages: 20, plan })).toContain('I3');
   });
 
+  it('a missing look at holds: what is held goes on', async () => {
+    const held = { scope: 'stage', value: 'triage', aborts: false } as const;
+    const plan = [{ atShare: 0.1, fault: { kind: 'hold', hold: held, forMs: 2000 } as const }];
+    expect(await brokenBy('holds', { messages: 40, plan })).toEqual(['I8']);
+  });
+
+  it('a budget that forgets what was spent: its window is not what its calls say', async () => {
+    expect(await brokenBy('budgets', { messages: 20, plan: [] })).toEqual(['I6']);
+  });
+
   it('a missing sweeper: what the queue forgot is never done', async () => {
     const plan = [{ atShare: 0.2, fault: { kind: 'kill', target: 'host', awayMs: 0 } as const }];
     expect(await brokenBy('sweeper', { messages: 20, plan, patienceMs: 4000 })).toEqual(['I1', 'I10']);

@@ -7,7 +7,7 @@ import type { SqlDatabase, SqlExecutor, SqlStatement } from '../../src/drivers/s
  * and fails loudly when a statement no longer looks as it did: a sabotage that does nothing would prove nothing.
  */
 
-export const sabotages = ['fence', 'journal', 'deduplication', 'sweeper'] as const;
+export const sabotages = ['fence', 'journal', 'deduplication', 'sweeper', 'holds', 'budgets'] as const;
 export type Sabotage = (typeof sabotages)[number];
 
 /** The database with one protection taken out. */
@@ -17,7 +17,7 @@ export function sabotagedDatabase(database: SqlDatabase, sabotage: Sabotage | un
     query: (statement, parameters) =>
       isSilenced(statement.name, sabotage)
         ? Promise.resolve({ rows: [], affected: 0 })
-        : inner.query(sabotage === 'fence' ? withoutFence(statement) : statement, parameters),
+        : inner.query(sabotagedStatement(statement, sabotage), parameters),
     execute: (script) => inner.execute(script),
   });
   return {
@@ -54,6 +54,26 @@ function isSilenced(statement: string, sabotage: Sabotage): boolean {
     sabotage === 'sweeper' &&
     (statement === 'ledger.sweep_messages' || statement === 'ledger.list_open_messages')
   );
+}
+
+/** How the statements look at holds, and keep what was spent in budgets. */
+const replaced: Readonly<Record<string, Readonly<Record<string, readonly [string, string]>>>> = {
+  holds: {
+    'ledger.claim_messages': ['(select exists (select from millrace.holds))', 'false'],
+    'ledger.reserve_calls': ['(select exists (select from millrace.holds))', 'false'],
+    'ledger.reserve_budgeted_calls': ['(select exists (select from millrace.holds))', 'false'],
+  },
+  budgets: {
+    'ledger.settle_budgeted_calls': ['spent_usd = w.spent_usd + m.is_usd', 'spent_usd = w.spent_usd'],
+  },
+};
+
+function sabotagedStatement(statement: SqlStatement, sabotage: Sabotage): SqlStatement {
+  if (sabotage === 'fence') return withoutFence(statement);
+  const [from, to] = replaced[sabotage]?.[statement.name] ?? [];
+  if (from === undefined || to === undefined) return statement;
+  if (!statement.text.includes(from)) throw new Error(`${statement.name} no longer says "${from}"`);
+  return { name: statement.name, text: statement.text.replaceAll(from, to) };
 }
 
 /** How each guarded statement asks for the fence. */

@@ -43,7 +43,15 @@ export class SimulatorProcess {
 
   /** From now on every request is answered well. */
   async heal(): Promise<void> {
-    const response = await fetch(`${this.url}/_simulator/rules`, { method: 'PUT', body: '[]' });
+    await this.follow([]);
+  }
+
+  /** From now on these rules hold, and no others. */
+  async follow(rules: readonly FaultRuleInput[]): Promise<void> {
+    const response = await fetch(`${this.url}/_simulator/rules`, {
+      method: 'PUT',
+      body: JSON.stringify(rules),
+    });
     if (!response.ok) throw new Error(`The simulator did not take the rules: ${response.status}`);
   }
 

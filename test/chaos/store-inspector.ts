@@ -31,7 +31,7 @@ async function readMessages(
   const rows = await rowsOf<MessageRow>(
     database,
     'messages',
-    `select id, root_id, parent_id, event_id, type, stage, state, fence, team, customer, feature, coalesce(batch, '') as batch, labels,
+    `select id, root_id, parent_id, event_id, type, version, stage, lane, state, fence, parked_for, order_key, order_place::float8 as order_place, team, customer, feature, coalesce(batch, '') as batch, labels,
        result, error_code, body, body_ref from millrace.messages order by id`,
   );
   return await Promise.all(
@@ -49,12 +49,15 @@ async function readMessages(
   );
 }
 
-const callsSql = `select id, message_id, fence, step, ordinal, attempt, state, outcome, settlement,
+const callsSql = `select id, message_id, fence, provider, model, fallback_from, step, ordinal, attempt, state, outcome, settlement,
   answer is not null or answer_ref is not null as has_answer, ${millis('reserved_at')} as reserved_ms, ${millis('settled_at')} as settled_ms,
   cost_usd::text as cost_usd, upper_bound_usd::text as upper_bound_usd from millrace.calls order by reserved_at`;
 
 const historySql = `select message_id, ${millis('at')} as at_ms, from_state, to_state, from_fence, to_fence, held_by, taken_by,
-  ${millis('held_until')} as held_until_ms, ${millis('leased_at')} as leased_ms, client from chaos.history order by seq`;
+  ${millis('held_until')} as held_until_ms, ${millis('leased_at')} as leased_ms, ${millis('available_at')} as available_ms, parked_for, xact, client from chaos.history order by seq`;
+
+const openSql = `select (select count(*) from millrace.holds)::int as holds,
+  (select coalesce(sum(reserved_usd), 0) from millrace.budget_windows)::text as reserved_usd`;
 
 const backlogSql = `select (select count(*) from millrace.outbox)::int as records,
   (select count(*) from millrace.export_batches where exported_at is null)::int as batches`;
@@ -108,6 +111,11 @@ const [unexported = { records: 0, batches: 0 }] = await rowsOf<{ records: number
   'backlog',
   backlogSql,
 );
+const [left = { holds: 0, reserved_usd: '0' }] = await rowsOf<evidence.StoreEvidence['left']>(
+  database,
+  'left',
+  openSql,
+);
 const collected: evidence.StoreEvidence = {
   messages: await readMessages(database, payloads),
   calls: await rowsOf<evidence.CallEvidence>(database, 'calls', callsSql),
@@ -116,6 +124,7 @@ const collected: evidence.StoreEvidence = {
   outcomes: await readOutcomes(columns),
   rollups: await readRollups(columns),
   unexported,
+  left,
 };
 writeFileSync(output, JSON.stringify(collected));
 await stores.close();

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { ClickHouseHttpServer, serverPassword, serverUser } from '../support/clickhouse-http-server.ts';
 import { PostgresServer } from '../support/postgres-server.ts';
 import { RedisServer } from '../support/redis-server.ts';
+import { DatabasePath } from './database-path.ts';
 import type { ChaosSettings } from './chaos-settings.ts';
 import { isOverWithin, pause } from './host-process.ts';
 
@@ -11,6 +12,8 @@ export class StoreServers {
   readonly postgres: PostgresServer;
   readonly redis: RedisServer;
   readonly clickHouse: ClickHouseHttpServer;
+  /** The way of one worker to PostgreSQL. */
+  readonly path: DatabasePath;
   readonly #postgresUrl: string;
 
   private constructor(
@@ -18,7 +21,9 @@ export class StoreServers {
     redis: RedisServer,
     clickHouse: ClickHouseHttpServer,
     url: string,
+    path: DatabasePath,
   ) {
+    this.path = path;
     this.postgres = postgres;
     this.redis = redis;
     this.clickHouse = clickHouse;
@@ -34,7 +39,8 @@ export class StoreServers {
       RedisServer.start(),
       clickHouse.start(),
     ]);
-    return new StoreServers(postgres, redis, clickHouse, await postgres.createDatabase('chaos'));
+    const url = await postgres.createDatabase('chaos');
+    return new StoreServers(postgres, redis, clickHouse, url, await DatabasePath.open(url));
   }
 
   get settings(): NonNullable<ChaosSettings['services']> {
@@ -43,6 +49,16 @@ export class StoreServers {
       redisUrl: this.redis.url,
       clickHouse: { url: this.clickHouse.url, user: serverUser, password: serverPassword },
     };
+  }
+
+  /** The database by the way that can be cut. */
+  get cuttablePostgresUrl(): string {
+    return this.path.urlOf(this.#postgresUrl);
+  }
+
+  async clickHouseSlow(times: number, delayMs: number): Promise<void> {
+    for (let turn = 0; turn < times; turn += 1)
+      await this.clickHouse.arm({ statement: 'INSERT', kind: 'slow', delayMs });
   }
 
   async redisAway(awayMs: number): Promise<void> {
@@ -89,6 +105,7 @@ export class StoreServers {
   }
 
   async stop(): Promise<void> {
+    await this.path.close();
     await Promise.all([this.postgres.stop(), this.redis.stop(), this.clickHouse.stop()]);
   }
 }

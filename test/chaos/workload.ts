@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { defineMessage } from '../../src/messages/message-type.ts';
 import type { Origin } from '../../src/messages/origin.ts';
+import type { Lane } from '../../src/pipeline/lane.ts';
 import { defineStage } from '../../src/pipeline/stage-definition.ts';
 import { SeededRandom } from './seeded-random.ts';
 
@@ -20,7 +21,13 @@ const emitted = z.object({ key: z.string(), index: z.number(), cause: z.string()
 
 const admitted = z.object({ key: z.string(), parts: z.number(), text: z.string() });
 
-export const Ticket = defineMessage('chaos.ticket').version(1, admitted);
+/** Version 2 is what hosts of the second release send; version 1 becomes it. */
+export const Ticket = defineMessage('chaos.ticket')
+  .version(1, admitted)
+  .version(2, admitted.extend({ topic: z.string() }), (ticket) => ({
+    ...ticket,
+    topic: topicOf(ticket.text),
+  }));
 export const Triaged = defineMessage('chaos.triaged').version(1, emitted);
 export const Part = defineMessage('chaos.part').version(1, emitted);
 export const Answered = defineMessage('chaos.answered').version(1, emitted);
@@ -31,19 +38,37 @@ export const Written = defineMessage('chaos.written').version(1, emitted);
 
 // Short pauses: a run's length is to go into work, and the host's own pauses are fixed.
 const retry = { attempts: 5, backoff: ['50ms', '200ms', '800ms'], jitter: 0.2 } as const;
-const tickets = { pipeline: 'tickets', owner: 'support', retry, concurrency: 12, timeout: '60s' } as const;
-const reports = { pipeline: 'reports', owner: 'research', retry, concurrency: 12, timeout: '60s' } as const;
+const tickets = { pipeline: 'tickets', owner: 'support', retry, concurrency: 24, timeout: '60s' } as const;
+const reports = { pipeline: 'reports', owner: 'research', retry, concurrency: 24, timeout: '60s' } as const;
 
-export const triage = defineStage('triage', {
-  ...tickets,
-  consumes: Ticket.upTo(1),
-  emits: [Triaged.v1, Part.v1],
-});
+// Few at once where work comes in, so that lanes and customers wait there for their turn.
+const entry = { concurrency: 6, shortBelowTokens: 60 } as const;
+const triageOptions = { ...tickets, ...entry, emits: [Triaged.v1, Part.v1] } as const;
+
+export const triage = defineStage('triage', { ...triageOptions, consumes: Ticket.upTo(1) });
+/** As the second release has it. */
+export const triageOfRelease2 = defineStage('triage', { ...triageOptions, consumes: Ticket.upTo(2) });
 export const answer = defineStage('answer', { ...tickets, consumes: Triaged.upTo(1), emits: [Answered.v1] });
 export const indexing = defineStage('index', { ...tickets, consumes: Triaged.upTo(1) });
-export const enrich = defineStage('enrich', { ...tickets, consumes: Part.upTo(1), emits: [Enriched.v1] });
-export const outline = defineStage('outline', { ...reports, consumes: Report.upTo(1), emits: [Section.v1] });
-export const write = defineStage('write', { ...reports, consumes: Section.upTo(1), emits: [Written.v1] });
+export const enrich = defineStage('enrich', {
+  ...tickets,
+  consumes: Part.upTo(1),
+  emits: [Enriched.v1],
+  lane: ({ data }) => laneOfKey(data.key),
+});
+export const outline = defineStage('outline', {
+  ...reports,
+  ...entry,
+  consumes: Report.upTo(1),
+  emits: [Section.v1],
+});
+/** The sections of a report one after another. */
+export const write = defineStage('write', {
+  ...reports,
+  consumes: Section.upTo(1),
+  emits: [Written.v1],
+  orderBy: ({ data }) => data.key.split('/')[0],
+});
 
 /** Something to be admitted. */
 export interface Admitted {
@@ -53,6 +78,8 @@ export interface Admitted {
   readonly kind: 'ticket' | 'report';
   readonly data: { readonly key: string; readonly parts: number; readonly text: string };
   readonly origin: Origin;
+  /** The lane that it is given; the stage decides about the others. */
+  readonly lane?: Lane;
 }
 
 const teams = ['support', 'sales', 'research'] as const;
@@ -69,6 +96,20 @@ const words = [
   'weir',
 ] as const;
 
+/** Who sends more than all others together, and whose money is scarce. */
+const floodCustomer = 'customer-1';
+export const scarceCustomer = 'customer-2';
+
+function laneOfKey(key: string): Lane | undefined {
+  const byte = createHash('sha256').update(`lane ${key}`).digest().readUInt8(0);
+  return byte < 100 ? 'interactive' : byte < 200 ? 'bulk' : undefined;
+}
+
+/** What version 2 of a ticket says more. */
+export function topicOf(text: string): string {
+  return text.split(' ')[1] ?? '';
+}
+
 /** The `index`-th admission of a run. Every text is its own, so that no two messages ask a model the same. */
 export function admittedAt(seed: number, index: number): Admitted {
   const random = new SeededRandom(`workload/${seed}/${index}`);
@@ -78,6 +119,7 @@ export function admittedAt(seed: number, index: number): Admitted {
   const length = random.next() < 1 / 12 ? random.whole(300, 500) : random.whole(8, 60);
   const text = Array.from({ length }, () => random.pick(words)).join(' ');
   const parts = kind === 'ticket' ? random.whole(0, 2) : random.whole(1, 3);
+  const lane = laneOfKey(key);
   return {
     index,
     eventId: `event-${index}`,
@@ -85,11 +127,12 @@ export function admittedAt(seed: number, index: number): Admitted {
     data: { key, parts, text: `${key}: ${text}` },
     origin: {
       team: random.pick(teams),
-      customer: `customer-${random.whole(1, 12)}`,
+      customer: random.next() < 0.6 ? floodCustomer : `customer-${random.whole(2, 12)}`,
       feature: kind === 'ticket' ? 'inbox' : 'insights',
       ...(random.next() < 0.5 ? { batch: `batch-${random.whole(1, 3)}` } : {}),
       ...(random.next() < 0.3 ? { labels: { region: random.pick(['eu', 'us']) } } : {}),
     },
+    ...(lane === undefined ? {} : { lane }),
   };
 }
 

@@ -104,6 +104,11 @@ async function passes(fault: Fault, response: ServerResponse): Promise<boolean> 
     case 'cut':
       response.socket?.destroy();
       return false;
+    case 'slow':
+      await new Promise((resolve) => {
+        setTimeout(resolve, fault.delayMs);
+      });
+      return true;
     case 'die-after':
     case 'hang-after':
       return true;

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 /** Something that goes wrong once, with the next statement that begins with `statement`. */
 export type Fault = { readonly statement: string } & (
   | { readonly kind: 'die-before' | 'die-after' | 'hang-before' | 'hang-after' | 'proxy-page' | 'cut' }
+  | { readonly kind: 'slow'; readonly delayMs: number }
   | { readonly kind: 'refuse'; readonly code: number; readonly name: string; readonly status: number }
 );
 

@@ -1,0 +1,44 @@
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { SqlDatabase, SqlExecutor } from '../../src/drivers/sql-database/sql-database.ts';
+import { raisedMark, raisedUsd, scarceBudget } from './chaos-settings.ts';
+
+/*
+ * Hosts define the budgets of their configuration when they start, and the last one counts. One that read its
+ * configuration before the limit was raised must not lower it again: what counts is read when the definition is written.
+ */
+
+export function raiseBudget(directory: string): void {
+  writeFileSync(join(directory, raisedMark), '');
+}
+
+/** The database to which budgets are told with the limits that are configured at that moment. */
+export function withPresentBudgets(database: SqlDatabase, directory: string): SqlDatabase {
+  const executor = (inner: SqlExecutor): SqlExecutor => ({
+    query: (statement, parameters) =>
+      inner.query(
+        statement,
+        statement.name === 'ledger.define_budgets' ? presentLimits(parameters, directory) : parameters,
+      ),
+    execute: (script) => inner.execute(script),
+  });
+  return {
+    kind: database.kind,
+    ...executor(database),
+    transaction: (work) => database.transaction((transaction) => work(executor(transaction))),
+    ping: () => database.ping(),
+    close: () => database.close(),
+  };
+}
+
+function presentLimits(parameters: readonly unknown[] | undefined, directory: string): readonly unknown[] {
+  const budgets = JSON.parse(String(parameters?.[0])) as { name: string; limit_usd: string }[];
+  const isRaised = existsSync(join(directory, raisedMark));
+  return [
+    JSON.stringify(
+      budgets.map((budget) =>
+        isRaised && budget.name === scarceBudget ? { ...budget, limit_usd: raisedUsd } : budget,
+      ),
+    ),
+  ];
+}

@@ -1,0 +1,248 @@
+import type { CallEvidence, Evidence, HistoryEvidence, MessageEvidence } from './evidence.ts';
+import { admittedAt } from './workload.ts';
+
+/* The evidence of one small, sound run, one of whose workers died: what tests put out of order. */
+
+export const seed = 1;
+const found = Array.from({ length: 100 }, (_, index) => admittedAt(seed, index)).find(
+  ({ kind, data }) => kind === 'report' && data.parts === 1,
+);
+if (found === undefined) throw new Error('The workload has a report of one section');
+export const report = found;
+const { team, customer, feature, batch = '' } = report.origin;
+export const origin = { team, customer, feature, batch };
+export const labels = report.origin.labels === undefined ? null : JSON.stringify(report.origin.labels);
+
+export const inherited = {
+  ...origin,
+  labels,
+  root_id: 'root',
+  event_id: 'x',
+  state: 'completed',
+  error_code: null,
+  version: 1,
+  lane: 'standard',
+  parked_for: null,
+  order_key: null,
+  order_place: null,
+} as const;
+export const messages: readonly MessageEvidence[] = [
+  {
+    ...inherited,
+    id: 'root',
+    parent_id: null,
+    event_id: report.eventId,
+    type: 'chaos.report',
+    stage: 'outline',
+    fence: 1,
+    result: '{"cause":"a"}',
+    data: { key: 'r', parts: 1 },
+  },
+  {
+    ...inherited,
+    id: 'section',
+    parent_id: 'root',
+    type: 'chaos.section',
+    stage: 'write',
+    fence: 2,
+    result: '{"cause":"b"}',
+    data: { key: 'r/0', index: 0, cause: 'a' },
+  },
+  {
+    ...inherited,
+    id: 'written',
+    parent_id: 'section',
+    type: 'chaos.written',
+    stage: '',
+    fence: 0,
+    result: null,
+    data: { key: 'r/0', index: 0, cause: 'b' },
+  },
+];
+
+export const change = (
+  of: Partial<HistoryEvidence> & Pick<HistoryEvidence, 'message_id' | 'at_ms' | 'to_state' | 'to_fence'>,
+): HistoryEvidence => ({
+  from_state: null,
+  from_fence: null,
+  held_by: null,
+  taken_by: null,
+  held_until_ms: null,
+  leased_ms: null,
+  client: null,
+  available_ms: of.at_ms,
+  parked_for: null,
+  xact: `${of.message_id} ${of.at_ms}`,
+  ...of,
+});
+
+export const lease = (id: string, fence: number, at: number, from: string): HistoryEvidence =>
+  change({
+    message_id: id,
+    at_ms: at,
+    from_state: from,
+    to_state: 'leased',
+    from_fence: fence - 1,
+    to_fence: fence,
+    taken_by: `worker-${fence}`,
+    leased_ms: at,
+  });
+
+/** The sweeper takes back what its holder let run out. */
+export const takenBack = (id: string, fence: number, at: number): HistoryEvidence =>
+  change({
+    message_id: id,
+    at_ms: at,
+    from_state: 'leased',
+    to_state: 'pending',
+    from_fence: fence,
+    to_fence: fence,
+    held_by: `worker-${fence}`,
+    held_until_ms: at - 50,
+    client: 'millrace relay',
+  });
+
+export const done = (id: string, fence: number, at: number): HistoryEvidence =>
+  change({
+    message_id: id,
+    at_ms: at,
+    from_state: 'leased',
+    to_state: 'completed',
+    from_fence: fence,
+    to_fence: fence,
+    held_by: `worker-${fence}`,
+    client: `millrace worker-${fence}`,
+  });
+
+export const history: readonly HistoryEvidence[] = [
+  change({ message_id: 'root', at_ms: 1000, to_state: 'pending', to_fence: 0 }),
+  lease('root', 1, 1100, 'pending'),
+  done('root', 1, 1400),
+  change({ message_id: 'section', at_ms: 1400, to_state: 'pending', to_fence: 0 }),
+  lease('section', 1, 1500, 'pending'),
+  takenBack('section', 1, 2950),
+  lease('section', 2, 3000, 'pending'),
+  done('section', 2, 3400),
+  change({ message_id: 'written', at_ms: 3400, to_state: 'completed', to_fence: 0 }),
+];
+
+export const settled = { state: 'settled', outcome: 'ok', settlement: 'reported', has_answer: true } as const;
+export const call = (id: string, of: Partial<CallEvidence>): CallEvidence => ({
+  id,
+  message_id: 'section',
+  fence: 2,
+  provider: 'openai',
+  model: 'm',
+  fallback_from: null,
+  step: 'write',
+  ordinal: 1,
+  attempt: 1,
+  ...settled,
+  reserved_ms: 3100,
+  settled_ms: 3200,
+  cost_usd: '0.002',
+  upper_bound_usd: null,
+  ...of,
+});
+
+export const calls: readonly CallEvidence[] = [
+  call('c1', {
+    message_id: 'root',
+    fence: 1,
+    step: 'plan',
+    reserved_ms: 1150,
+    settled_ms: 1250,
+    cost_usd: '0.001',
+  }),
+  call('c2', {
+    fence: 1,
+    state: 'unsettled',
+    settlement: 'unsettled',
+    outcome: 'unknown',
+    has_answer: false,
+    reserved_ms: 1600,
+    settled_ms: 3500,
+    cost_usd: null,
+    upper_bound_usd: '0.01',
+  }),
+  call('c3', {}),
+];
+
+export const bill = (
+  n: number,
+  callId: string,
+  messageId: string,
+  step: string,
+  costUsd: string,
+): Evidence['bill'][number] => ({
+  n,
+  requestId: `r${n}`,
+  at: '2026-01-01T00:00:00.000Z',
+  provider: 'openai',
+  endpoint: 'responses',
+  modelAsked: 'm',
+  modelAnswered: 'm',
+  tier: 'default',
+  tokens: {
+    uncached_input: 1,
+    cache_read: 0,
+    cache_write_5m: 0,
+    cache_write_1h: 0,
+    text_output: 1,
+    reasoning: 0,
+  },
+  costUsd,
+  usageReported: true,
+  fault: null,
+  requestHash: step,
+  callId,
+  messageId,
+  step,
+});
+
+export const usage = calls.map((made) => ({
+  ...origin,
+  call_id: made.id,
+  message_id: made.message_id ?? '',
+  records: 1,
+  distinct_records: 1,
+  calls: 1,
+  cost_usd: made.cost_usd ?? '0',
+  upper_bound_usd: made.upper_bound_usd ?? '0',
+  unsettled: Number(made.state === 'unsettled'),
+  estimated: 0,
+  unpriced: 0,
+}));
+
+export const sound: Evidence = {
+  seed,
+  messages,
+  calls,
+  history,
+  usage,
+  outcomes: [
+    { ...origin, message_id: 'root', outcome: 'completed', deliveries: 1 },
+    { ...origin, message_id: 'section', outcome: 'completed', deliveries: 2 },
+  ],
+  rollups: [{ table: 'usage_hourly', calls: 3, cost_usd: '0.003' }],
+  unexported: { records: 0, batches: 0 },
+  bill: [
+    bill(0, 'c1', 'root', 'plan', '0.001'),
+    bill(1, 'c2', 'section', 'write', '0.0021'),
+    bill(2, 'c3', 'section', 'write', '0.002'),
+  ],
+  acknowledged: new Set([report.index]),
+  sent: new Set([report.index]),
+  hasClients: true,
+  crashes: [],
+  left: { holds: 0, reserved_usd: '0' },
+  holds: [],
+  cuts: [],
+  requests: [],
+  limits: {
+    models: { 'openai/m': { requestsPerMinute: 60, tokensPerMinute: 1000 } },
+    retries: { floor: 1, share: 0.5 },
+    scarceUsd: '1',
+  },
+  budgets: { looks: 3, faults: [] },
+};
