@@ -8,5 +8,6 @@ export const silentMetrics: MillraceMetrics = {
   replace: () => undefined,
   initialise: () => undefined,
   seriesCount: () => 0,
+  seriesCap: 0,
   render: () => Promise.resolve({ contentType: 'text/plain', body: '' }),
 };

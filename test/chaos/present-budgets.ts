@@ -26,6 +26,7 @@ export function withPresentBudgets(database: SqlDatabase, directory: string): Sq
     kind: database.kind,
     ...executor(database),
     transaction: (work) => database.transaction((transaction) => work(executor(transaction))),
+    connections: () => database.connections(),
     ping: () => database.ping(),
     close: () => database.close(),
   };
