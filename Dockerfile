@@ -7,10 +7,10 @@ WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci
 COPY . .
-# What only the embedded mode needs stays behind: its ClickHouse alone is half a gigabyte.
+# What only the embedded mode or the build needs stays behind: the embedded ClickHouse alone is half a gigabyte.
 RUN npx nest build \
   && npm prune --omit=dev \
-  && rm -rf node_modules/@chdb dist/bench dist/test dist/dashboards \
+  && rm -rf node_modules/@chdb node_modules/typescript dist/bench dist/test dist/dashboards \
   && find dist -name '*.test.*' -delete
 
 FROM node:${NODE_VERSION}-bookworm-slim

@@ -1,3 +1,6 @@
+import { generatedAlerts } from '../dashboards/alerts/generated-alerts.ts';
+import { generatedBoards } from '../dashboards/generated-boards.ts';
+import { boardsDocument } from './boards-document.ts';
 import { configurationDocument } from './configuration-document.ts';
 import { errorsDocument } from './errors-document.ts';
 import { metricsDocument } from './metrics-document.ts';
@@ -15,4 +18,7 @@ export const generatedDocuments: readonly GeneratedDocument[] = [
   { path: 'docs/configuration.md', render: configurationDocument },
   { path: 'docs/errors.md', render: errorsDocument },
   { path: 'docs/metrics.md', render: metricsDocument },
+  { path: 'docs/boards.md', render: boardsDocument },
+  ...generatedBoards,
+  ...generatedAlerts,
 ];

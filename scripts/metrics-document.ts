@@ -18,7 +18,7 @@ export function metricsDocument(): string {
 What \`/metrics\` shows, besides the process and event loop metrics of prom-client (\`process_*\`, \`nodejs_*\`).
 A label with listed values has no others. \`owner\` is the team that owns a stage. A model, provider or other
 open value past its cap is counted as \`other\`. Known series start at 0. Customer, feature and message are
-never labels: they are columns of the usage records.
+never labels: they are columns of the usage records. The one exception, \`name\`, has few values at a time.
 
 ${markdownTable(['Metric', 'Type', 'Unit', 'Labels', 'Meaning', 'Buckets'], rows)}`;
 }

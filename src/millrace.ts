@@ -3,6 +3,7 @@
  */
 export type { Fault } from './kernel/app-error.ts';
 export { AppError } from './kernel/app-error.ts';
+export { DegenerateAnswer, type DegenerateAnswerOptions } from './kernel/degenerate-answer.ts';
 export type { ErrorCode } from './kernel/error-codes.ts';
 export { errorCodes } from './kernel/error-codes.ts';
 export type { Duration } from './kernel/duration.ts';
@@ -17,7 +18,13 @@ export type { DeadLetterOffice } from './operations/dead-letter-office.ts';
 export type { AdmissionReceipt, AdmitOptions } from './pipeline/admissions.ts';
 export type { Lane } from './pipeline/lane.ts';
 export type { DataOf, StageContext, StageHandler, StepOptions } from './pipeline/stage-context.ts';
-export type { MessageOf, RetryOptions, StageDefinition, StageOptions } from './pipeline/stage-definition.ts';
+export type {
+  DegenerateOptions,
+  MessageOf,
+  RetryOptions,
+  StageDefinition,
+  StageOptions,
+} from './pipeline/stage-definition.ts';
 export { defineStage } from './pipeline/stage-definition.ts';
 export { Stage } from './pipeline/stage.decorator.ts';
 export type { Logger } from './telemetry/logger.ts';

@@ -10,6 +10,7 @@ import {
 import type { StageCount, SweepLedger } from '../ledger/sweep-ledger.ts';
 import { lanes } from '../pipeline/lane.ts';
 import type { RegisteredStage, StageRegistry } from '../pipeline/stage-registry.ts';
+import { metricCatalogue } from '../telemetry/metric-catalogue.ts';
 import type { MillraceMetrics } from '../telemetry/metrics.ts';
 
 export interface GaugeSources {
@@ -101,10 +102,17 @@ export function initialiseSeries(
   metrics.set('origin_coverage_ratio', {}, 1);
   const stages = known.stages.map(({ definition }) => ({ owner: definition.owner, stage: definition.name }));
   metrics.initialise('stage_enqueued_total', stages);
+  metrics.initialise('retry_cost_usd_total', stages);
   for (const outcome of ['success', 'failed', 'dead_lettered', 'skipped'] as const) {
     metrics.initialise(
       'stage_messages_total',
       stages.map((labels) => ({ ...labels, outcome })),
+    );
+  }
+  for (const reason of metricCatalogue.dlq_messages_total.labels.reason) {
+    metrics.initialise(
+      'dlq_messages_total',
+      stages.map((labels) => ({ ...labels, reason })),
     );
   }
   for (const action of ['replayed', 'discarded'] as const) {

@@ -6,16 +6,15 @@ import type { FlushObserver } from '../ledger/flush-observer.ts';
 import type { RateGate } from '../admission/rate-gate.ts';
 import { AbandonedCalls } from '../models/abandoned-calls.ts';
 import { ModelGateway } from '../models/model-gateway.ts';
-import { type ProviderConfig, ProviderRegistry } from '../models/provider-registry.ts';
+import type { ProviderConfig, ProviderRegistry } from '../models/provider-registry.ts';
 import type { StageGates } from '../pipeline/stage-gates.ts';
-import { readOverlayFile } from '../pricing/overlay.ts';
-import { packagedPriceBook } from '../pricing/packaged-price-book.ts';
+import type { Pricer } from '../pricing/price.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { MillraceMetrics } from '../telemetry/metrics.ts';
 import type { Tracing } from '../telemetry/tracing.ts';
 import { BudgetWatch } from './budget-watch.ts';
 import type { Configuration } from './configuration.ts';
-import { configuredProviders } from './configured-providers.ts';
+import { configuredModels } from './configured-models.ts';
 import { limitsGate } from './model-limits.ts';
 import { SharedModelHealth } from './model-health.ts';
 
@@ -35,6 +34,8 @@ export interface HostModelsOptions {
 
 /** A host's way to its models: metered calls, and everything that they pass and fit before they are made. */
 export class HostModels {
+  readonly providers: ProviderRegistry;
+  readonly pricer: Pricer;
   readonly calls: CallLedger;
   readonly gateway: ModelGateway;
   readonly budgets: BudgetWatch;
@@ -43,6 +44,8 @@ export class HostModels {
   readonly #limits: RateGate;
 
   private constructor(parts: ModelParts) {
+    this.providers = parts.providers;
+    this.pricer = parts.pricer;
     this.calls = parts.calls;
     this.gateway = parts.gateway;
     this.budgets = parts.budgets;
@@ -54,16 +57,15 @@ export class HostModels {
   static async compose(options: HostModelsOptions): Promise<HostModels> {
     const { configuration, database, payloads, clock, logger, metrics, tracing, onFlush } = options;
     const { models, tracing: traced } = configuration;
+    const { providers, pricer } = await configuredModels(configuration, options.modelProviders);
     const calls = new CallLedger({ database, clock, onFlush });
     const health = new SharedModelHealth({ models, database, clock, random: Math.random, logger, metrics });
     const limits = await limitsGate(options);
     const budgets = new BudgetWatch({ budgets: configuration.budgets, database, clock, metrics });
     const gateway = new ModelGateway({
       ledger: calls,
-      registry: new ProviderRegistry({ ...configuredProviders(configuration), ...options.modelProviders }),
-      pricer: packagedPriceBook(
-        models.priceOverlay === undefined ? {} : { overlay: await readOverlayFile(models.priceOverlay) },
-      ),
+      registry: providers,
+      pricer,
       budgets: budgets.book,
       fallbacks: models.fallbacks,
       // Tokens are taken last: what is refused before need not give them back.
@@ -75,7 +77,7 @@ export class HostModels {
       clock,
       ...(traced.endpoint === undefined ? {} : { tracer: tracing.tracer }),
     });
-    return new HostModels({ calls, gateway, budgets, health, limits, clock });
+    return new HostModels({ providers, pricer, calls, gateway, budgets, health, limits, clock });
   }
 
   start(): void {
@@ -90,6 +92,8 @@ export class HostModels {
 }
 
 interface ModelParts {
+  readonly providers: ProviderRegistry;
+  readonly pricer: Pricer;
   readonly calls: CallLedger;
   readonly gateway: ModelGateway;
   readonly budgets: BudgetWatch;

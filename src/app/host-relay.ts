@@ -13,6 +13,7 @@ import type { MillraceMetrics } from '../telemetry/metrics.ts';
 import type { BudgetWatch } from './budget-watch.ts';
 import type { Configuration } from './configuration.ts';
 import type { HostHolds } from './host-holds.ts';
+import { spendBaselineChore } from './spend-baseline-chore.ts';
 import type { Stores } from './stores.ts';
 
 /** Makes a loop that complains to the host's log. */
@@ -60,6 +61,11 @@ export class HostRelay {
       (await this.#holdsRole()) && (await turn());
     const pruneSome = async (): Promise<boolean> =>
       Object.values(await prune(stores.database, ages, pruneSlice)).includes(pruneSlice);
+    const spendBaseline = spendBaselineChore({
+      ...this.#options,
+      columns: stores.columns,
+      holdsRelay: () => this.#holdsRole(),
+    });
     const giveUpSome = async (): Promise<boolean> => (await abandoned.settleAbandoned()) > 0;
     return [
       loop(
@@ -79,6 +85,7 @@ export class HostRelay {
       ),
       holds.keepLoop(loop, alone),
       loop('abandoned calls', 5000, alone(giveUpSome)),
+      loop('spend baseline', configuration.costs.baseline.pauseMs, spendBaseline),
       loop('retention', hourMs, alone(pruneSome)),
     ];
   }

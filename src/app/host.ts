@@ -2,14 +2,14 @@ import { hostname } from 'node:os';
 import { AppError } from '../kernel/app-error.ts';
 import { BackgroundLoop } from '../kernel/background-loop.ts';
 import { type Clock, systemClock } from '../kernel/clock.ts';
-import { CallLedger } from '../ledger/call-ledger.ts';
+import type { CallLedger } from '../ledger/call-ledger.ts';
 import { DeadLetters } from '../ledger/dead-letters.ts';
 import { ExportLedger } from '../ledger/export-ledger.ts';
 import type { FlushObserver } from '../ledger/flush-observer.ts';
 import { MessageLedger } from '../ledger/message-ledger.ts';
 import { StageBacklog } from '../ledger/stage-backlog.ts';
 import { SweepLedger } from '../ledger/sweep-ledger.ts';
-import { ModelGateway } from '../models/model-gateway.ts';
+import type { ModelGateway } from '../models/model-gateway.ts';
 import type { ProviderConfig } from '../models/provider-registry.ts';
 import { DeadLetterOffice } from '../operations/dead-letter-office.ts';
 import { Admissions } from '../pipeline/admissions.ts';
@@ -25,7 +25,7 @@ import type { Logger } from '../telemetry/logger.ts';
 import { metricCatalogue } from '../telemetry/metric-catalogue.ts';
 import { type MillraceMetrics, createMetrics } from '../telemetry/metrics.ts';
 import { type Tracing, startTracing } from '../telemetry/tracing.ts';
-import { BudgetWatch } from './budget-watch.ts';
+import type { BudgetWatch } from './budget-watch.ts';
 import type { Configuration } from './configuration.ts';
 import { EventLoopLag } from './event-loop-lag.ts';
 import { GaugeReader, initialiseSeries } from './gauges.ts';
@@ -33,6 +33,7 @@ import { HostHolds } from './host-holds.ts';
 import { HostModels } from './host-models.ts';
 import { HostRelay, type MakeLoop } from './host-relay.ts';
 import { measuredPayloads } from './measured-payloads.ts';
+import { startupChecks } from './startup.ts';
 import { type Stores, openStores } from './stores.ts';
 import { version } from './version.ts';
 
@@ -72,6 +73,7 @@ export class Host {
   readonly #runner: MessageRunner;
   readonly #clock: Clock;
   readonly #stageGates: StageGates;
+  readonly #checkStartup: HostParts['checkStartup'];
   readonly #lag = new EventLoopLag();
   #workers: StageWorkers | undefined;
   #loops: readonly BackgroundLoop[] = [];
@@ -156,6 +158,7 @@ export class Host {
     });
     this.#clock = clock;
     this.#stageGates = parts.stageGates;
+    this.#checkStartup = parts.checkStartup;
     this.#relay = new HostRelay({
       configuration,
       stores,
@@ -228,6 +231,15 @@ export class Host {
       models,
       onFlush,
       stageGates,
+      checkStartup: startupChecks({
+        providers: models.providers,
+        pricer: models.pricer,
+        configuration,
+        stores,
+        clock,
+        metrics,
+        logger,
+      }),
     });
   }
 
@@ -237,14 +249,16 @@ export class Host {
     return this.#stopping;
   }
 
-  /** Registers the stages and starts the configured roles. Throws MILLRACE_CONFIG_INVALID with every fault of the stages. */
+  /**
+   * Registers the stages, checks what could break a promise, and starts the configured roles. Throws
+   * MILLRACE_CONFIG_INVALID with every fault of the stages, and MILLRACE_STARTUP_REFUSED.
+   */
   async start(stages: readonly RegisteredStage[]): Promise<void> {
     const { configuration, metrics, logger, stores, sweeps, registry } = this;
     registry.register(stages);
     initialiseSeries(metrics, { version, roles: configuration.roles, stages });
+    await this.#checkStartup(stages.map(({ definition }) => definition));
     await this.budgets.begin();
-    for (const warning of await stores.queues.warnings())
-      logger.warn({ warning }, 'the queue store could break a promise');
     if (stores.isEmbedded) {
       const freed = await sweeps.expireAllLeases();
       if (freed > 0)
@@ -338,4 +352,5 @@ interface HostParts {
   readonly stageGates: StageGates;
   readonly worker: string;
   readonly onFlush: FlushObserver;
+  readonly checkStartup: ReturnType<typeof startupChecks>;
 }

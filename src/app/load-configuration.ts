@@ -2,12 +2,8 @@ import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { AppError, type Fault } from '../kernel/app-error.ts';
-import {
-  type Configuration,
-  type ConfigurationInput,
-  type SettingNotes,
-  configurationSchema,
-} from './configuration.ts';
+import { type Configuration, type ConfigurationInput, configurationSchema } from './configuration.ts';
+import type { SettingNotes } from './setting.ts';
 
 /** One setting, as the documentation shows it. */
 export interface SettingEntry extends SettingNotes {

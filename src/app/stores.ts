@@ -43,10 +43,11 @@ export async function openStores(configuration: Configuration, worker: string): 
   };
   try {
     const database = keep(await openDatabase(configuration, worker));
-    await migrate(database);
+    const { migrate: migrates } = configuration.startup;
+    if (migrates) await migrate(database);
     const payloads = keep(await openPayloads(configuration));
     const columns = keep(await openColumns(configuration));
-    await migrateColumnStore(columns, clusterOf(configuration));
+    if (migrates) await migrateColumnStore(columns, clusterOf(configuration));
     const queues = keep(await openQueues(configuration));
     return {
       database,

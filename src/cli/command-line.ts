@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { version } from '../app/version.ts';
 import { type Bind, type CommandContext, exitCodes } from './command-context.ts';
 import { addBudgetsCommand } from './budgets-command.ts';
+import { addCheckCommand } from './check-command.ts';
 import { addCostsCommand } from './costs-command.ts';
 import { addDeadLettersCommand } from './dead-letters-command.ts';
 import { addDemoCommand } from './demo/demo-command.ts';
@@ -51,6 +52,7 @@ function commandsOf(context: CommandContext, bind: Bind): Command {
     addStartCommand,
     addDemoCommand,
     addMigrateCommand,
+    addCheckCommand,
     addStatusCommand,
     addCostsCommand,
     addBudgetsCommand,

@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { DynamicModule, Provider, Type } from '@nestjs/common';
 import { AppError } from '../kernel/app-error.ts';
+import type { StageDefinition } from '../pipeline/stage-definition.ts';
 import { stageMetadata } from '../pipeline/stage.decorator.ts';
 
 /** What a file of stages exports. */
@@ -32,6 +33,18 @@ export async function loadStages(file: string): Promise<LoadedStages> {
     );
   }
   return { imports, providers };
+}
+
+/** The definitions of the stages: exported classes, and the providers of exported modules themselves. */
+export function definitionsOf({ imports, providers }: LoadedStages): readonly StageDefinition[] {
+  const inModules = imports.flatMap((module): unknown[] =>
+    typeof module === 'function'
+      ? ((Reflect.getMetadata('providers', module) as unknown[] | undefined) ?? [])
+      : (module.providers ?? []),
+  );
+  return [...providers, ...inModules]
+    .filter((value) => isStage(value))
+    .map((stage) => Reflect.getMetadata(stageMetadata, stage) as StageDefinition);
 }
 
 async function importFile(path: string): Promise<Record<string, unknown>> {

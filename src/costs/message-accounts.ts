@@ -24,6 +24,8 @@ const costSchema = z.object({
   ),
 });
 
+const parametersSchema = z.record(z.string(), z.unknown());
+
 const callSchema = z.object({
   id: z.string(),
   step: z.string(),
@@ -40,6 +42,11 @@ const callSchema = z.object({
   costUsd: amount.optional().describe('Absent while it is not known.'),
   upperBoundUsd: amount.optional(),
   wasteReason: z.string().optional(),
+  parameters: parametersSchema
+    .optional()
+    .describe(
+      'What the answer could depend on besides the prompt: seed, temperature, limits, names of tools.',
+    ),
 });
 
 export const messageAccountSchema = z.object({
@@ -65,6 +72,7 @@ export const messageAccountSchema = z.object({
   state: z.enum(messageStates),
   deliveries: z.int().describe('How often a worker took it.'),
   attempts: z.int().describe('Attempts that failed and counted, since it was admitted or last replayed.'),
+  degenerateAttempts: z.int().describe('Those among them that failed by a degenerate answer.'),
   createdAt: z.iso.datetime(),
   admittedAt: z.iso.datetime(),
   finishedAt: z.iso.datetime().optional(),
@@ -99,7 +107,7 @@ const sumMessageCalls = named(
 const listMessageCalls = named(
   'costs.list_message_calls',
   `select id, step, attempt, provider, model, answered_model, state, outcome, settlement, error_type, reserved_at,
-     duration_ms, cost_usd, upper_bound_usd, waste_reason
+     duration_ms, cost_usd, upper_bound_usd, waste_reason, parameters
    from millrace.calls where message_id = $1::uuid order by reserved_at desc, id desc limit 200`,
 );
 
@@ -144,6 +152,7 @@ interface CallRow {
   readonly cost_usd: string | null;
   readonly upper_bound_usd: string | null;
   readonly waste_reason: string | null;
+  readonly parameters: string | null;
 }
 
 interface FailureRow {
@@ -196,7 +205,8 @@ function describeMessage(row: FoundRow): Omit<MessageAccount, 'failures' | 'cost
     origin: { ...origin, ...(origin.labels === undefined ? {} : { labels: { ...origin.labels } }) },
     state: row.state,
     deliveries: row.deliveries,
-    attempts: row.attempts,
+    attempts: row.attempts + row.degenerate_attempts,
+    degenerateAttempts: row.degenerate_attempts,
     createdAt: createdAt.toISOString(),
     admittedAt: admittedAt.toISOString(),
     ...(row.finished_at === null ? {} : { finishedAt: row.finished_at.toISOString() }),
@@ -221,6 +231,7 @@ function describeCall(row: CallRow): MessageAccount['calls'][number] {
     ...(row.cost_usd === null ? {} : { costUsd: plain(row.cost_usd) }),
     ...(row.upper_bound_usd === null ? {} : { upperBoundUsd: plain(row.upper_bound_usd) }),
     ...(row.waste_reason === null ? {} : { wasteReason: row.waste_reason }),
+    ...(row.parameters === null ? {} : { parameters: parametersSchema.parse(JSON.parse(row.parameters)) }),
   };
 }
 

@@ -338,6 +338,24 @@ const table = {
     what: 'What the call may cost at most is above the limit of a budget, so that it can never fit; it was not made.',
     todo: 'Set a lower limit of output tokens, shorten the input, or raise the limit of the budget; then replay the message.',
   },
+  MILLRACE_ANSWER_DEGENERATE: {
+    status: 502,
+    retryable: true,
+    what: "A model's answer is of no use: empty, cut off, or not what the stage needs. It is paid for and counted as waste.",
+    todo: "Nothing: it is asked for again, within the stage's degenerate.attempts. If it lasts, look at prompt, schema and maxOutputTokens.",
+  },
+  MILLRACE_MESSAGE_CANCELLED: {
+    status: 409,
+    retryable: false,
+    what: 'The handler of the message says that its work is not wanted any more.',
+    todo: 'Nothing: the message ends as cancelled, and is no dead letter.',
+  },
+  MILLRACE_STARTUP_REFUSED: {
+    status: 500,
+    retryable: false,
+    what: 'A start-up check found what would break a promise; every finding is listed.',
+    todo: 'Mend each as it says ("millrace check" shows them all), or allow its code in startup.allow.',
+  },
   MILLRACE_SIMULATOR_FAILED: {
     status: 500,
     retryable: false,

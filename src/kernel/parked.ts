@@ -1,7 +1,7 @@
 import { AppError } from './app-error.ts';
 
 /** Why work waits though nothing failed. */
-export const parkReasons = ['hold', 'breaker', 'rate_limit', 'budget', 'retry_budget'] as const;
+export const parkReasons = ['hold', 'breaker', 'rate_limit', 'budget', 'retry_budget', 'version'] as const;
 export type ParkReason = (typeof parkReasons)[number];
 
 export interface ParkedOptions {

@@ -4,15 +4,15 @@ import { GroupCommit } from '../kernel/group-commit.ts';
 import { type Uuid, derivedId } from '../kernel/ids.ts';
 import { invariant } from '../kernel/invariant.ts';
 import { type Usd, usd } from '../kernel/money.ts';
-import type { Origin } from '../messages/origin.ts';
+import { type AbandonedCall, type AbandonedCallRow, abandonedCallOf } from './abandoned-call.ts';
 import { abandonCalls, settleLateCalls } from './budget-sql.ts';
 import { BudgetedCalls } from './budgeted-calls.ts';
 import { reservationRow, settlementRow } from './call-rows.ts';
 import * as sql from './call-sql.ts';
 import type { FlushObserver } from './flush-observer.ts';
+import { RejectionLedger } from './rejection-ledger.ts';
 import type { Reservation, ReserveOutcome } from './reservation.ts';
 import type { CallOutcome, CallSettlement, Settlement } from './settlement.ts';
-import { type OriginColumns, originOfColumns } from './stored-message.ts';
 
 export type { CallOutcome, CallSettlement, Reservation, ReserveOutcome, Settlement };
 
@@ -36,33 +36,8 @@ export interface RecordedCall {
   readonly outcome: CallOutcome | undefined;
   readonly answer: { readonly json: string } | { readonly reference: string } | undefined;
   readonly costUsd: Usd | undefined;
-}
-
-/** A call whose maker is gone; everything that its usage record needs. */
-export interface AbandonedCall {
-  readonly id: Uuid;
-  readonly step: string;
-  readonly attempt: number;
-  readonly provider: string;
-  readonly model: string;
-  readonly operation: string;
-  readonly tier: string;
-  readonly requestKind: 'single' | 'batch';
-  readonly fallbackFrom: string | undefined;
-  readonly reservedAt: Date;
-  readonly upperBoundUsd: Usd | undefined;
-  readonly origin: Origin;
-  readonly message:
-    | {
-        readonly id: Uuid;
-        readonly rootId: Uuid;
-        readonly pipeline: string;
-        readonly stage: string;
-        readonly owner: string;
-        readonly item: string;
-        readonly traceParent: string;
-      }
-    | undefined;
+  /** The answer was found to be of no use. */
+  readonly isRejected: boolean;
 }
 
 /** The ledger's own sums. Amounts are exact. */
@@ -96,12 +71,15 @@ export interface CallLedgerOptions {
 
 export class CallLedger {
   readonly #database: SqlDatabase;
+  /** Answers that turn out to be of no use. */
+  readonly rejections: RejectionLedger;
   readonly #reserve: GroupCommit<Reservation, ReserveOutcome>;
   readonly #settle: GroupCommit<CallSettlement, boolean>;
   readonly #budgeted: BudgetedCalls;
 
   constructor({ database, clock, onFlush }: CallLedgerOptions) {
     this.#database = database;
+    this.rejections = new RejectionLedger(database);
     this.#budgeted = new BudgetedCalls(database, clock, onFlush);
     this.#reserve = new GroupCommit({
       name: 'reserve',
@@ -221,28 +199,7 @@ interface RecordedCallRow {
   readonly answer: string | null;
   readonly answer_ref: string | null;
   readonly cost_usd: string | null;
-}
-
-interface AbandonedCallRow extends OriginColumns {
-  readonly id: Uuid;
-  readonly message_id: Uuid | null;
-  readonly call_origin: string | null;
-  readonly step: string;
-  readonly attempt: number;
-  readonly provider: string;
-  readonly model: string;
-  readonly operation: string;
-  readonly tier: string;
-  readonly request_kind: 'single' | 'batch';
-  readonly fallback_from: string | null;
-  readonly reserved_at: Date;
-  readonly upper_bound_usd: string | null;
-  readonly root_id: Uuid;
-  readonly pipeline: string;
-  readonly stage: string;
-  readonly owner: string;
-  readonly item: string;
-  readonly trace_parent: string;
+  readonly is_rejected: boolean;
 }
 
 interface CallTotalsRow {
@@ -273,39 +230,11 @@ function recordedCallOf(row: RecordedCallRow): RecordedCall {
     outcome: row.outcome ?? undefined,
     answer: answerOf(row),
     costUsd: row.cost_usd === null ? undefined : usd(row.cost_usd),
+    isRejected: row.is_rejected,
   };
 }
 
 function answerOf(row: { answer: string | null; answer_ref: string | null }): RecordedCall['answer'] {
   if (row.answer_ref !== null) return { reference: row.answer_ref };
   return row.answer === null ? undefined : { json: row.answer };
-}
-
-function abandonedCallOf(row: AbandonedCallRow): AbandonedCall {
-  return {
-    id: row.id,
-    step: row.step,
-    attempt: row.attempt,
-    provider: row.provider,
-    model: row.model,
-    operation: row.operation,
-    tier: row.tier,
-    requestKind: row.request_kind,
-    fallbackFrom: row.fallback_from ?? undefined,
-    reservedAt: row.reserved_at,
-    upperBoundUsd: row.upper_bound_usd === null ? undefined : usd(row.upper_bound_usd),
-    origin: row.call_origin === null ? originOfColumns(row) : (JSON.parse(row.call_origin) as Origin),
-    message:
-      row.message_id === null
-        ? undefined
-        : {
-            id: row.message_id,
-            rootId: row.root_id,
-            pipeline: row.pipeline,
-            stage: row.stage,
-            owner: row.owner,
-            item: row.item,
-            traceParent: row.trace_parent,
-          },
-  };
 }

@@ -20,6 +20,7 @@ export function reservationRow(item: Reservation): Record<string, unknown> {
     request_digest: item.requestDigest,
     fallback_from: item.fallbackFrom,
     upper_bound_usd: amount(item.upperBoundUsd),
+    parameters: item.parameters,
   };
 }
 
@@ -45,6 +46,7 @@ export function settlementRow(item: CallSettlement): Record<string, unknown> {
     first_chunk_ms: item.firstChunkMs === undefined ? undefined : Math.round(item.firstChunkMs),
     answer: item.answer !== undefined && 'json' in item.answer ? item.answer.json : undefined,
     answer_ref: item.answer !== undefined && 'reference' in item.answer ? item.answer.reference : undefined,
+    is_rejected: item.isRejected,
     line: item.line,
   };
 }

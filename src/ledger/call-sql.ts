@@ -24,6 +24,7 @@ const reservedTypes = {
   request_digest: 'text',
   fallback_from: 'text',
   upper_bound_usd: 'numeric',
+  parameters: 'text',
 } as const;
 
 /** The columns of calls about to be made, for json_to_recordset. */
@@ -87,14 +88,15 @@ export const reserveCalls = named(
 export const toldSettlements = `select * from json_to_recordset($1::json) as s(id uuid, state text, outcome text, settlement text,
        error_type text, answered_model text, tier text, provider_request_id text, tokens text, raw_usage text, cost_usd numeric,
        upper_bound_usd numeric, price_reference text, price_catalogue text, waste_reason text, duration_ms int,
-       first_chunk_ms int, answer text, answer_ref text, line text)`;
+       first_chunk_ms int, answer text, answer_ref text, is_rejected boolean, line text)`;
 
 /** What a settlement s changes in its call. */
 export const settledColumns = `state = s.state, settled_at = clock_timestamp(), outcome = s.outcome, settlement = s.settlement,
        error_type = s.error_type, answered_model = s.answered_model, tier = s.tier, provider_request_id = s.provider_request_id,
        tokens = s.tokens, raw_usage = s.raw_usage, cost_usd = s.cost_usd, upper_bound_usd = s.upper_bound_usd,
        price_reference = s.price_reference, price_catalogue = s.price_catalogue, waste_reason = s.waste_reason,
-       duration_ms = s.duration_ms, first_chunk_ms = s.first_chunk_ms, answer = s.answer, answer_ref = s.answer_ref`;
+       duration_ms = s.duration_ms, first_chunk_ms = s.first_chunk_ms, answer = s.answer, answer_ref = s.answer_ref,
+       rejected_at = case when s.is_rejected then clock_timestamp() end`;
 
 /** $1 settlements with their rendered usage lines. Only calls that are still reserved; answers their ids. */
 export const settleCalls = named(
@@ -116,7 +118,7 @@ export const settleCalls = named(
 export const listCalls = named(
   'ledger.list_calls',
   `select id, message_id, fence, step, ordinal, attempt, state, outcome, settlement, request_digest, provider, model, operation, tier,
-     request_kind, reserved_at, upper_bound_usd, answer, answer_ref, cost_usd
+     request_kind, reserved_at, upper_bound_usd, answer, answer_ref, cost_usd, rejected_at is not null as is_rejected
    from millrace.calls where message_id = any($1::uuid[]) order by reserved_at, ordinal, attempt`,
 );
 

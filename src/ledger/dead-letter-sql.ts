@@ -33,7 +33,7 @@ const selected = `m.state = 'dead_lettered'
 /** Recorded answers, one for each place in the handler, that a further run of it finds in its journal. */
 const reusable = `select distinct on (c.step, c.ordinal) c.cost_usd
      from millrace.calls c
-     where c.message_id = m.id and c.state = 'settled' and c.outcome = 'ok' and (c.answer is not null or c.answer_ref is not null)
+     where c.message_id = m.id and c.state = 'settled' and c.outcome = 'ok' and c.rejected_at is null and (c.answer is not null or c.answer_ref is not null)
      order by c.step, c.ordinal, c.reserved_at desc`;
 
 const deathColumns = `m.state, m.error_code, m.finished_at, m.discarded_at, m.discarded_by, m.body_bytes,
@@ -75,8 +75,8 @@ export const listDeadLetterCalls = named(
   'ledger.list_dead_letter_calls',
   `select * from (
      select id, fence, step, ordinal, attempt, provider, model, answered_model, tier, state, outcome, settlement, error_type,
-       reserved_at, duration_ms, cost_usd, upper_bound_usd, price_reference, price_catalogue, waste_reason,
-       (state = 'settled' and outcome = 'ok' and (answer is not null or answer_ref is not null)) as is_reusable
+       reserved_at, duration_ms, cost_usd, upper_bound_usd, price_reference, price_catalogue, waste_reason, parameters,
+       (state = 'settled' and outcome = 'ok' and rejected_at is null and (answer is not null or answer_ref is not null)) as is_reusable
      from millrace.calls where message_id = $1::uuid order by reserved_at desc, id desc limit 200) newest
    order by reserved_at, id`,
 );
@@ -129,7 +129,7 @@ export const planReplay = named(
 
 /** One slice of an operation: what is selected and was not yet touched by this operation itself. */
 const chosen = `chosen as (
-     select m.id, m.fence, m.finished_at, m.error_code, m.attempts
+     select m.id, m.fence, m.finished_at, m.error_code, m.attempts + m.degenerate_attempts as attempts
      from millrace.messages m
      where ${selected}
        and not exists (select from millrace.dead_letter_actions a where a.message_id = m.id and a.action_id = $14::uuid)
@@ -156,7 +156,8 @@ export const replayDeadLetters = named(
      select id, $21::float8 + (row_number() over (order by finished_at, id) - 1) * $22::float8 as delay_ms from chosen),
    replayed as (
      update millrace.messages m
-     set state = 'pending', attempts = 0, prior_attempts = m.prior_attempts + m.attempts, finished_at = null, error_code = null,
+     set state = 'pending', attempts = 0, degenerate_attempts = 0,
+       prior_attempts = m.prior_attempts + m.attempts + m.degenerate_attempts, finished_at = null, error_code = null,
        discarded_at = null, discarded_by = null,
        available_at = clock_timestamp() + p.delay_ms * interval '1 millisecond',
        wake_at = clock_timestamp() + p.delay_ms * interval '1 millisecond' + ${unseenGrace}

@@ -96,6 +96,8 @@ export interface DeadLetterCall {
   readonly price_reference: string | null;
   readonly price_catalogue: string | null;
   readonly waste_reason: string | null;
+  /** JSON: seed, temperature and so on. */
+  readonly parameters: string | null;
   /** Whether a replay gives its recorded answer again instead of asking. */
   readonly is_reusable: boolean;
 }

@@ -57,6 +57,8 @@ export interface Finish {
 export interface FailureNote {
   readonly code: string;
   readonly detail: string;
+  /** The answer was of no use: it counts among the degenerate attempts, not among the others. */
+  readonly isDegenerate?: boolean;
 }
 
 export interface Retry extends FailureNote {
@@ -219,10 +221,11 @@ export class MessageLedger {
   async #writeRetries(items: readonly Retry[]): Promise<boolean[]> {
     const { rows } = await this.#database.query<{ id: Uuid }>(sql.retryMessages, [
       JSON.stringify(
-        items.map(({ id, fence, delayMs, code, detail }) => ({
+        items.map(({ id, fence, delayMs, code, detail, isDegenerate }) => ({
           id,
           fence,
           delay_ms: Math.round(delayMs),
+          is_degenerate: isDegenerate,
           code,
           detail,
         })),
@@ -249,7 +252,16 @@ export class MessageLedger {
 
   async #writeEnds(items: readonly End[]): Promise<boolean[]> {
     const { rows } = await this.#database.query<{ id: Uuid }>(sql.endMessages, [
-      JSON.stringify(items.map(({ id, fence, state, code, detail }) => ({ id, fence, state, code, detail }))),
+      JSON.stringify(
+        items.map(({ id, fence, state, code, detail, isDegenerate }) => ({
+          id,
+          fence,
+          state,
+          code,
+          detail,
+          is_degenerate: isDegenerate,
+        })),
+      ),
       JSON.stringify(items.map((item) => ({ message_id: item.id, line: item.outcomeLine }))),
     ]);
     const ended = idsOf(rows);

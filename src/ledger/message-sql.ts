@@ -24,7 +24,7 @@ export const leaseGrace = `interval '1 second'`;
 
 export const envelopeColumns = `m.id, m.root_id, m.parent_id, m.source, m.event_id, m.type, m.version, m.pipeline, m.stage,
   m.owner, m.lane, m.team, m.customer, m.feature, m.batch, m.labels, m.item, m.trace_parent, m.created_at, m.admitted_at,
-  m.body, m.body_ref, m.fence, m.deliveries, m.attempts, m.prior_attempts, m.available_at, m.order_key`;
+  m.body, m.body_ref, m.fence, m.deliveries, m.attempts, m.degenerate_attempts, m.prior_attempts, m.available_at, m.order_key`;
 
 export const admitMessages = named(
   'ledger.admit_messages',
@@ -94,10 +94,12 @@ export const retryMessages = named(
   'ledger.retry_messages',
   `with returned as (
      update millrace.messages m
-     set state = 'pending', attempts = m.attempts + 1, lease_owner = null, lease_until = null,
+     set state = 'pending', attempts = m.attempts + case when f.is_degenerate then 0 else 1 end,
+       degenerate_attempts = m.degenerate_attempts + case when f.is_degenerate then 1 else 0 end,
+       lease_owner = null, lease_until = null,
        available_at = clock_timestamp() + f.delay_ms * interval '1 millisecond',
        wake_at = clock_timestamp() + f.delay_ms * interval '1 millisecond' + ${unseenGrace}
-     from json_to_recordset($1::json) as f(id uuid, fence int, delay_ms int)
+     from json_to_recordset($1::json) as f(id uuid, fence int, delay_ms int, is_degenerate boolean)
      where m.id = f.id and m.fence = f.fence and m.state = 'leased'
      returning m.id, m.fence, m.stage, m.order_key, m.order_place),
    ${releaseEarlier('returned')},
@@ -114,9 +116,11 @@ export const endMessages = named(
   'ledger.end_messages',
   `with ended as (
      update millrace.messages m
-     set state = f.state, finished_at = clock_timestamp(), error_code = f.code, attempts = m.attempts + 1,
+     set state = f.state, finished_at = clock_timestamp(), error_code = f.code,
+       attempts = m.attempts + case when f.is_degenerate then 0 else 1 end,
+       degenerate_attempts = m.degenerate_attempts + case when f.is_degenerate then 1 else 0 end,
        wake_at = null, lease_owner = null, lease_until = null
-     from json_to_recordset($1::json) as f(id uuid, fence int, state text, code text)
+     from json_to_recordset($1::json) as f(id uuid, fence int, state text, code text, is_degenerate boolean)
      where m.id = f.id and m.fence = f.fence and m.state = 'leased'
      returning m.id, m.fence, m.stage, m.order_key),
    ${releaseNext('ended')},

@@ -23,6 +23,8 @@ export interface Reservation {
   readonly fallbackFrom?: string | undefined;
   /** What the call can cost at most; undefined when no price is known. */
   readonly upperBoundUsd: Usd | undefined;
+  /** What the answer can depend on besides the prompt, as JSON. */
+  readonly parameters?: string;
   /** The names of the budgets that it must fit. Default none. */
   readonly budgets?: readonly string[];
 }

@@ -30,6 +30,8 @@ export interface CallSettlement {
   readonly firstChunkMs: number | undefined;
   /** The answer to be reused, as JSON or as a reference into the payload store. */
   readonly answer: { readonly json: string } | { readonly reference: string } | undefined;
+  /** The answer is of no use and is never given again. */
+  readonly isRejected?: boolean;
   /** The rendered usage record. */
   readonly line: string;
   /** Whether it was reserved with budgets. Default false. */

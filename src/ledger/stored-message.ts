@@ -16,6 +16,8 @@ export interface LeasedMessage {
   readonly deliveries: number;
   /** Attempts that failed before and counted, since the message was admitted or last replayed. */
   readonly attempts: number;
+  /** Attempts that failed by a degenerate answer, in the same time; not among `attempts`. */
+  readonly degenerateAttempts: number;
   /** Failed attempts before its last replay. */
   readonly priorAttempts: number;
   /** When it became due: the difference to now is what it waited. */
@@ -51,6 +53,7 @@ export interface MessageRow {
   readonly fence: number;
   readonly deliveries: number;
   readonly attempts: number;
+  readonly degenerate_attempts: number;
   readonly prior_attempts: number;
   readonly available_at: Date;
   readonly order_key: string | null;
@@ -92,6 +95,7 @@ export function leasedMessageOf(row: MessageRow): LeasedMessage {
     fence: row.fence,
     deliveries: row.deliveries,
     attempts: row.attempts,
+    degenerateAttempts: row.degenerate_attempts,
     priorAttempts: row.prior_attempts,
     availableAt: row.available_at,
     orderKey: row.order_key ?? undefined,

@@ -14,6 +14,7 @@ function recorded(parts: Partial<RecordedCall>): RecordedCall {
     outcome: 'ok',
     answer: { json: '"a"' },
     costUsd: undefined,
+    isRejected: false,
     ...parts,
   };
 }
@@ -59,8 +60,9 @@ describe('the journal', () => {
       recorded({ ordinal: 2, outcome: 'error' }),
       recorded({ ordinal: 3, answer: undefined }),
       recorded({ ordinal: 4, state: 'unsettled', outcome: 'unknown' }),
+      recorded({ ordinal: 5, isRejected: true }),
     );
-    for (const ordinal of [1, 2, 3, 4]) {
+    for (const ordinal of [1, 2, 3, 4, 5]) {
       expect(journal.decide('s', ordinal, 'q', 'same_question')).toEqual({
         kind: 'call',
         attempt: 2,

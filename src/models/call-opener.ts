@@ -1,3 +1,4 @@
+import type { Uuid } from '../kernel/ids.ts';
 import type { ReuseRule } from './call-journal.ts';
 import type { MeteredCall } from './metered-call.ts';
 import type { ModelTarget } from './provider-registry.ts';
@@ -8,6 +9,8 @@ export interface FallbackModel {
   readonly target: ModelTarget<unknown>;
   readonly bounds: () => RequestBounds;
   readonly tier: string;
+  /** Whether a seed is to be derived for it. */
+  readonly derivesSeed: boolean;
   /** The model that was meant, as the user wrote it: "provider/model". */
   readonly insteadOf: string;
 }
@@ -22,6 +25,10 @@ export interface CallQuestion {
   readonly digest: string;
   readonly tier: string;
   readonly bounds: () => RequestBounds;
+  /** What the answer can depend on besides the prompt, as JSON, with the seed that was derived for it. */
+  readonly parameters: (seed: number | undefined) => string;
+  /** Whether a seed is to be derived for it. */
+  readonly derivesSeed: boolean;
   readonly maxOutputTokens: number | undefined;
   /** Everything in the request that becomes tokens, as one text. */
   readonly inputText: () => string;
@@ -36,8 +43,10 @@ export type OpenedCall =
       /** Whether the fallback is to be asked. */
       readonly isFallback: boolean;
       readonly headers: Readonly<Record<string, string>> | undefined;
+      /** The seed that was derived for it. */
+      readonly seed: number | undefined;
     }
-  | { readonly kind: 'recorded'; readonly answer: string };
+  | { readonly kind: 'recorded'; readonly id: Uuid; readonly answer: string };
 
 /** What metered models ask before every request. */
 export interface CallOpener {

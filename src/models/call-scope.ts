@@ -7,7 +7,7 @@ import { invariant } from '../kernel/invariant.ts';
 import { callId, type RecordedCall } from '../ledger/call-ledger.ts';
 import type { Origin } from '../messages/origin.ts';
 import { budgetsOfCall, overBudget } from './budget-refusals.ts';
-import { CallJournal, type JournalEntry, type ReuseRule } from './call-journal.ts';
+import { CallJournal, type JournalEntry } from './call-journal.ts';
 import type { CallOpener, CallQuestion, OpenedCall } from './call-opener.ts';
 import { identifyingHeaders } from './identifying-headers.ts';
 import { notReserved } from './not-reserved.ts';
@@ -16,13 +16,16 @@ import { reportOfFailure } from './call-report.ts';
 import { startCallSpan } from './call-span.ts';
 import { abortFailure } from './classify-model-error.ts';
 import { fallbackFor, soonestRefusal } from './fallback.ts';
+import { GivenAnswers } from './given-answers.ts';
 import { type CallServices, MeteredCall } from './metered-call.ts';
 import { meteredEmbeddingModel } from './metered-embedding-model.ts';
 import { MeteredLanguageModel } from './metered-language-model.ts';
 import type { CallLabels } from './model-metrics.ts';
+import { type ModelUse, stepOf } from './model-use.ts';
 import type { ProviderRegistry } from './provider-registry.ts';
 import { estimateInputTokens } from './input-estimate.ts';
 import type { RequestBounds } from './request-bounds.ts';
+import { derivedSeed } from './request-parameters.ts';
 import { type ScopeSpend, SpendCounter } from './scope-spend.ts';
 import type { CallFacts } from './usage-record-of-call.ts';
 
@@ -42,21 +45,11 @@ export interface CallScopeOptions {
   readonly journal?: readonly RecordedCall[];
 }
 
-export interface ModelUse {
-  /** The named place in the handler where the call is made. Default "call". */
-  readonly step?: string;
-  /** Which recorded answers may be given again. Default: to the same question only. */
-  readonly reuse?: ReuseRule;
-  /** Language models: who is asked while the model's circuit is not closed; false for nobody. Default: as configured. */
-  readonly fallback?: string | false;
-}
-
-const defaultStep = 'call';
-const stepPattern = /^[^\p{Cc}\p{Cs}]{1,128}$/u;
-
 export class CallScope implements CallOpener {
   readonly #options: CallScopeOptions;
   readonly #owner: CallOwner;
+  /** What the handler was given so far, and how it is rejected. */
+  readonly given: GivenAnswers;
   /** What the ids of its calls derive from. A lease of its own, so that an older one's late calls never collide. */
   readonly #idRoot: string;
   readonly #journal = new CallJournal();
@@ -71,6 +64,7 @@ export class CallScope implements CallOpener {
     this.#options = options;
     const { message, origin, services, signal } = options;
     this.#owner = { origin, message };
+    this.given = new GivenAnswers(services, this.#owner);
     this.#idRoot = message === undefined ? newId(services.clock.now()) : `${message.id}/${message.fence}`;
     if (options.journal !== undefined) {
       this.#journal.load(options.journal);
@@ -92,7 +86,10 @@ export class CallScope implements CallOpener {
       reference,
       step: stepOf(use),
       reuse: use.reuse ?? 'same_question',
+      rules: use.rules ?? {},
+      derivesSeed: use.seed === 'derived',
       calls: this,
+      given: this.given,
       limitsOf: services.limitsOf,
     });
   }
@@ -131,11 +128,12 @@ export class CallScope implements CallOpener {
     this.#checkOpen(question.userSignal);
     const entry = this.#journal.decide(question.step, ordinal, question.digest, question.reuse);
     if (entry.kind === 'reuse')
-      return { kind: 'recorded', answer: await this.#recordedAnswer(question, entry) };
+      return { kind: 'recorded', id: entry.call.id, answer: await this.#recordedAnswer(question, entry) };
     if (entry.hasDiverged) this.#noteDivergence(question, ordinal);
     const { call, asked } = await this.#admitOrFallBack(question, ordinal, entry.attempt);
     const headers = identifyingHeaders(asked, call.id, entry.attempt, this.#options.message);
-    return { kind: 'call', call, headers, isFallback: asked !== question };
+    const seed = this.#seedOf(asked, ordinal, entry.attempt);
+    return { kind: 'call', call, headers, isFallback: asked !== question, seed };
   }
 
   /**
@@ -245,6 +243,7 @@ export class CallScope implements CallOpener {
       requestDigest: question.digest,
       fallbackFrom,
       upperBoundUsd: facts.upperBoundUsd,
+      parameters: question.parameters(this.#seedOf(question, ordinal, attempt)),
       budgets,
     });
     if (outcome.kind === 'over_budget') throw overBudget(outcome, facts.upperBoundUsd, services.metrics);
@@ -282,6 +281,11 @@ export class CallScope implements CallOpener {
     const failure = { ...abortFailure(call.signal.reason), billing: 'free' as const };
     await call.settle(reportOfFailure(failure));
     throw call.errorOf(failure, call.signal.reason);
+  }
+
+  #seedOf({ derivesSeed, step }: CallQuestion, ordinal: number, attempt: number): number | undefined {
+    if (!derivesSeed) return undefined;
+    return derivedSeed(this.#options.message?.id ?? this.#idRoot, step, ordinal, attempt);
   }
 
   #checkOpen(userSignal: AbortSignal | undefined): void {
@@ -374,15 +378,6 @@ interface AdmittedRequest {
   readonly fallbackFrom: string | undefined;
 }
 
-function stepOf({ step = defaultStep }: ModelUse): string {
-  invariant(
-    stepPattern.test(step),
-    `a step's name is 1 to 128 characters of text, not ${JSON.stringify(step)}`,
-  );
-  return step;
-}
-
-/** Why a call that the ledger did not reserve is not made. */
 function closedError(): AppError {
   return new AppError('MILLRACE_MODEL_ABORTED', 'The work that made this request has ended.');
 }

@@ -9,7 +9,7 @@ import type { Pricer, Pricing } from '../pricing/price.ts';
 import type { TokenCounts } from '../pricing/token-classes.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { LogOnce } from '../telemetry/log-once.ts';
-import { renderUsageLine } from '../usage/usage-record.ts';
+import { renderUsageLine, type WasteReason } from '../usage/usage-record.ts';
 import type { AnswerStore } from './answer-store.ts';
 import { type CallReport, measureUsage, reportOfFailure } from './call-report.ts';
 import {
@@ -251,10 +251,11 @@ export class MeteredCall {
       upperBoundUsd: isOpen && bound !== undefined ? maxUsd(bound, cost?.total ?? zeroUsd) : undefined,
       priceReference: pricing?.kind === 'priced' ? pricing.price.reference : undefined,
       priceCatalogue: pricing?.kind === 'priced' ? pricing.price.catalogue : undefined,
-      wasteReason: isFree || report.failure === undefined ? undefined : wasteOf(report.failure),
+      wasteReason: isFree ? undefined : wasteOf(report),
       durationMs,
       firstChunkMs: this.#firstChunkMs,
       answer,
+      ...(report.isDegenerate === true ? { isRejected: true } : {}),
       cost,
     };
   }
@@ -351,8 +352,9 @@ function outcomeOf(failure: ModelFailure | undefined, isUnsettled: boolean): Cal
   return failure.kind === 'aborted' ? 'cancelled' : 'error';
 }
 
-function wasteOf({ kind }: ModelFailure): 'failed' | 'aborted' {
-  return kind === 'aborted' ? 'aborted' : 'failed';
+function wasteOf({ failure, isDegenerate }: CallReport): WasteReason | undefined {
+  if (failure === undefined) return isDegenerate === true ? 'degenerate' : undefined;
+  return failure.kind === 'aborted' ? 'aborted' : 'failed';
 }
 
 function timeoutReason({ provider, modelId, timeoutMs }: ModelTarget<unknown>): DOMException {

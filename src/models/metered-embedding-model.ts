@@ -8,6 +8,7 @@ import type { ModelTarget } from './provider-registry.ts';
 import { decodeEmbeddingAnswer, encodeEmbeddingAnswer } from './recorded-answer.ts';
 import { embeddingBounds, requestedTier } from './request-bounds.ts';
 import { embeddingDigest } from './request-digest.ts';
+import { embeddingParameters } from './request-parameters.ts';
 import { estimateTokens } from './token-estimate.ts';
 import { type ReportedUsage, splitTotal } from './token-usage.ts';
 import { rawUsageOfBody, usageOf } from './usage-of-answer.ts';
@@ -48,6 +49,8 @@ async function embed(
     digest: embeddingDigest(reference, params),
     tier: requestedTier(params),
     bounds: () => embeddingBounds(params),
+    parameters: () => embeddingParameters(params),
+    derivesSeed: false,
     maxOutputTokens: undefined,
     inputText: () => params.values.join('\n'),
     userSignal: params.abortSignal,

@@ -5,11 +5,15 @@ import type {
   LanguageModelV4StreamPart,
   LanguageModelV4StreamResult,
 } from '@ai-sdk/provider';
+import type { AppError } from '../kernel/app-error.ts';
+import type { Uuid } from '../kernel/ids.ts';
 import type { Pricer } from '../pricing/price.ts';
+import { type AnswerRules, faultOfAnswer, textOfAnswer } from './answer-check.ts';
 import type { ReuseRule } from './call-journal.ts';
 import type { CallOpener, OpenedCall } from './call-opener.ts';
 import { type CallReport, reportOfFailure, requestIdOf, type TokenCounter } from './call-report.ts';
 import type { ModelFailure } from './classify-model-error.ts';
+import type { GivenAnswers } from './given-answers.ts';
 import { meteredStream } from './metered-stream.ts';
 import { contentText, promptText } from './prompt-text.ts';
 import type { ModelTarget } from './provider-registry.ts';
@@ -17,11 +21,13 @@ import {
   answerOfResult,
   decodeLanguageAnswer,
   encodeLanguageAnswer,
+  type LanguageAnswer,
   resultOfAnswer,
   streamPartsOfAnswer,
 } from './recorded-answer.ts';
 import { languageBounds, requestedTier } from './request-bounds.ts';
 import { languageDigest } from './request-digest.ts';
+import { acceptsSeed, languageParameters } from './request-parameters.ts';
 import { estimateTokens } from './token-estimate.ts';
 import { asRecord } from './token-usage.ts';
 import { rawUsageOfBody, tierOfMetadata, usageOf } from './usage-of-answer.ts';
@@ -34,7 +40,10 @@ export interface MeteredLanguageModelOptions {
   readonly reference: string;
   readonly step: string;
   readonly reuse: ReuseRule;
+  readonly rules: AnswerRules;
+  readonly derivesSeed: boolean;
   readonly calls: CallOpener;
+  readonly given: GivenAnswers;
   /** What the catalogue knows about a model's sizes. */
   readonly limitsOf: (target: ModelTarget<unknown>) => ReturnType<Pricer['limits']>;
 }
@@ -63,16 +72,23 @@ export class MeteredLanguageModel implements LanguageModelV4 {
 
   async doGenerate(options: LanguageModelV4CallOptions): Promise<LanguageModelV4GenerateResult> {
     const opened = await this.#open(options);
-    if (opened.kind === 'recorded') return resultOfAnswer(decodeLanguageAnswer(opened.answer));
-    const { call, headers } = opened;
+    if (opened.kind === 'recorded') return resultOfAnswer(await this.#takeRecorded(opened));
+    const { call } = opened;
     const target = this.#targetOf(opened);
     let result: LanguageModelV4GenerateResult;
     try {
-      result = await call.race(target.model.doGenerate(requestOptions(options, call.signal, headers)));
+      result = await call.race(target.model.doGenerate(requestOptions(options, opened)));
     } catch (error) {
       throw await call.fail(error, (failure) => reportOfFailedAnswer(target, failure));
     }
-    await call.settle(reportOfResult(target, options, result));
+    const answer = answerOfResult(result);
+    const fault = this.#faultOf(answer);
+    await call.settle({
+      ...reportOfResult(target, options, result, answer),
+      ...(fault === undefined ? {} : { isDegenerate: true }),
+    });
+    if (fault !== undefined) throw fault;
+    this.#noteGiven(call.id, answer);
     return result;
   }
 
@@ -91,14 +107,14 @@ export class MeteredLanguageModel implements LanguageModelV4 {
   async #stream(options: LanguageModelV4CallOptions): Promise<LanguageModelV4StreamResult> {
     const opened = await this.#open(options);
     if (opened.kind === 'recorded') {
-      return { stream: streamOf(streamPartsOfAnswer(decodeLanguageAnswer(opened.answer))) };
+      return { stream: streamOf(streamPartsOfAnswer(await this.#takeRecorded(opened))) };
     }
-    const { call, headers } = opened;
+    const { call } = opened;
     const target = this.#targetOf(opened);
     const readsRaw = target.kind !== 'custom';
     let result: LanguageModelV4StreamResult;
     try {
-      const request = requestOptions(options, call.signal, headers);
+      const request = requestOptions(options, opened);
       result = await call.race(
         target.model.doStream(readsRaw ? { ...request, includeRawChunks: true } : request),
       );
@@ -112,13 +128,38 @@ export class MeteredLanguageModel implements LanguageModelV4 {
       passRaw: options.includeRawChunks === true || !readsRaw,
       headers: result.response?.headers,
       counterOf: (text) => tokenCounter(target, options, text),
+      faultOf: (answer) => this.#faultOf(answer),
+      onGiven: (answer) => this.#noteGiven(call.id, answer),
     });
     return { ...result, stream };
+  }
+
+  /** The answer of an earlier run, if it still passes: the step's check may be stricter than it was then. */
+  async #takeRecorded({ id, answer: json }: OpenedCall & { kind: 'recorded' }): Promise<LanguageAnswer> {
+    const answer = decodeLanguageAnswer(json);
+    const fault = this.#faultOf(answer);
+    if (fault !== undefined) {
+      await this.#options.given.rejectAnswer(id);
+      throw fault;
+    }
+    this.#noteGiven(id, answer);
+    return answer;
+  }
+
+  #faultOf(answer: LanguageAnswer): AppError | undefined {
+    return faultOfAnswer(answer, this.#options.rules, this.#options.step);
+  }
+
+  #noteGiven(callId: Uuid, answer: LanguageAnswer): void {
+    const { given, step } = this.#options;
+    given.add({ callId, step, text: () => textOfAnswer(answer) });
   }
 
   #open(options: LanguageModelV4CallOptions): Promise<OpenedCall> {
     const { target, fallback, reference, step, reuse, calls, limitsOf } = this.#options;
     const boundsOf = (asked: ModelTarget<unknown>) => () => languageBounds(asked, options, limitsOf(asked));
+    const derivesSeed = (asked: ModelTarget<LanguageModelV4>): boolean =>
+      this.#options.derivesSeed && options.seed === undefined && acceptsSeed(asked);
     return calls.open({
       target,
       fallback:
@@ -129,6 +170,7 @@ export class MeteredLanguageModel implements LanguageModelV4 {
               bounds: boundsOf(fallback),
               // Another vendor does not know what a tier of this one is.
               tier: fallback.kind === target.kind ? requestedTier(options) : 'default',
+              derivesSeed: derivesSeed(fallback),
               insteadOf: reference,
             },
       operation: 'chat',
@@ -137,6 +179,8 @@ export class MeteredLanguageModel implements LanguageModelV4 {
       digest: languageDigest(reference, options),
       tier: requestedTier(options),
       bounds: boundsOf(target),
+      parameters: (seed) => languageParameters(options, seed),
+      derivesSeed: derivesSeed(target),
       maxOutputTokens: options.maxOutputTokens,
       inputText: () => promptText(options),
       userSignal: options.abortSignal,
@@ -153,6 +197,7 @@ function reportOfResult(
   target: ModelTarget<LanguageModelV4>,
   options: LanguageModelV4CallOptions,
   result: LanguageModelV4GenerateResult,
+  answer: LanguageAnswer,
 ): CallReport {
   const body = rawUsageOfBody(result.response?.body);
   const raw = body.usage ?? asRecord(result.usage.raw);
@@ -164,7 +209,7 @@ function reportOfResult(
     tier: body.tier ?? tierOfMetadata(result.providerMetadata),
     providerRequestId: requestIdOf(result.response?.headers) ?? result.response?.id,
     headers: result.response?.headers,
-    answer: encodeLanguageAnswer(answerOfResult(result)),
+    answer: encodeLanguageAnswer(answer),
     count: tokenCounter(target, options, () => contentText(result.content)),
   };
 }
@@ -186,12 +231,14 @@ function tokenCounter(
 
 function requestOptions(
   options: LanguageModelV4CallOptions,
-  abortSignal: AbortSignal,
-  headers: Readonly<Record<string, string>> | undefined,
+  { call, headers, seed }: OpenedCall & { kind: 'call' },
 ): LanguageModelV4CallOptions {
-  return headers === undefined
-    ? { ...options, abortSignal }
-    : { ...options, abortSignal, headers: { ...options.headers, ...headers } };
+  return {
+    ...options,
+    abortSignal: call.signal,
+    ...(headers === undefined ? {} : { headers: { ...options.headers, ...headers } }),
+    ...(seed === undefined ? {} : { seed }),
+  };
 }
 
 function streamOf(parts: readonly LanguageModelV4StreamPart[]): ReadableStream<LanguageModelV4StreamPart> {

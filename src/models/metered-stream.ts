@@ -1,11 +1,12 @@
 import type { ReadableStreamReadResult } from 'node:stream/web';
 import type { LanguageModelV4StreamPart } from '@ai-sdk/provider';
+import type { AppError } from '../kernel/app-error.ts';
 import { type CallReport, requestIdOf, type TokenCounter } from './call-report.ts';
 import { abortFailure, type ModelFailure, streamCutFailure } from './classify-model-error.ts';
 import type { MeteredCall } from './metered-call.ts';
 import { contentText } from './prompt-text.ts';
 import type { ProviderKind } from './provider-registry.ts';
-import { encodeLanguageAnswer } from './recorded-answer.ts';
+import { encodeLanguageAnswer, type LanguageAnswer } from './recorded-answer.ts';
 import type { ResponseHeaders } from './retry-after.ts';
 import { StreamContent } from './stream-content.ts';
 import { asRecord } from './token-usage.ts';
@@ -29,6 +30,10 @@ export interface MeteredStreamOptions {
   /** Whether the consumer asked for raw chunks, too. */
   readonly passRaw: boolean;
   readonly headers: ResponseHeaders | undefined;
+  /** What is wrong with the whole answer, if anything is. */
+  readonly faultOf: (answer: LanguageAnswer) => AppError | undefined;
+  /** The whole answer goes to the consumer. */
+  readonly onGiven: (answer: LanguageAnswer) => void;
   /** Counts the request, and the given text of the answer. */
   readonly counterOf: (answerText: () => string) => TokenCounter;
 }
@@ -130,14 +135,20 @@ class MeteredStream {
       await this.#fail(controller, streamCutFailure(message), undefined);
       return;
     }
+    const { call, faultOf, onGiven } = this.#options;
+    const answer = this.#answerOf(part);
+    const fault = faultOf(answer);
     // A second finish (a turn of several messages) finds the call settled and passes.
     try {
-      await this.#options.call.settle(this.#report(undefined));
+      await call.settle(this.#report(undefined, answer, fault !== undefined));
+      if (fault !== undefined) throw fault;
     } catch (error) {
       this.#hasEnded = true;
+      void this.#reader.cancel().catch(() => undefined);
       controller.error(error);
       return;
     }
+    onGiven(answer);
     if (!this.#hasEnded) controller.enqueue(part);
   }
 
@@ -191,7 +202,7 @@ class MeteredStream {
     }
   }
 
-  #report(failure: ModelFailure | undefined): CallReport {
+  #report(failure: ModelFailure | undefined, answer?: LanguageAnswer, isDegenerate = false): CallReport {
     const { kind, headers, counterOf } = this.#options;
     const raw = this.#usage.raw;
     const block = raw.usage ?? asRecord(this.#finish?.usage.raw);
@@ -207,21 +218,20 @@ class MeteredStream {
       tier: raw.tier ?? tierOfMetadata(this.#finish?.providerMetadata),
       providerRequestId: requestIdOf(headers) ?? response.id,
       headers,
-      answer: failure === undefined ? this.#encodeAnswer() : undefined,
+      answer: answer === undefined ? undefined : encodeLanguageAnswer(answer),
+      ...(isDegenerate ? { isDegenerate } : {}),
       count: counterOf(() => `${contentText(this.#content.content)}${this.#content.unfinishedText}`),
     };
   }
 
-  #encodeAnswer(): string | undefined {
-    if (this.#finish === undefined) return undefined;
-    const { finishReason, usage, providerMetadata } = this.#finish;
-    return encodeLanguageAnswer({
+  #answerOf({ finishReason, usage, providerMetadata }: FinishPart): LanguageAnswer {
+    return {
       content: this.#content.content,
       finishReason,
       usage,
       warnings: this.#content.warnings,
       response: this.#content.response,
       ...(providerMetadata === undefined ? {} : { providerMetadata }),
-    });
+    };
   }
 }

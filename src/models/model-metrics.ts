@@ -64,7 +64,9 @@ export class ModelMetrics {
     }
     if (call.costUsd !== undefined) {
       // A float is good enough for a rate; the money of record is decimal.
-      metrics.increment('cost_usd_total', { owner, stage, provider, model }, Number(formatUsd(call.costUsd)));
+      const cost = Number(formatUsd(call.costUsd));
+      metrics.increment('cost_usd_total', { owner, stage, provider, model }, cost);
+      if (attempt === 'retry') metrics.increment('retry_cost_usd_total', { owner, stage }, cost);
     }
     if (call.isUnpriced) metrics.increment('metering_unpriced_events_total', { provider, model });
   }

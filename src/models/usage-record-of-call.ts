@@ -1,6 +1,8 @@
-import { derivedId, type Uuid } from '../kernel/ids.ts';
+import { derivedId, timeOfId, type Uuid } from '../kernel/ids.ts';
 import { type Usd, zeroUsd } from '../kernel/money.ts';
-import type { AbandonedCall, CallSettlement } from '../ledger/call-ledger.ts';
+import type { AbandonedCall } from '../ledger/abandoned-call.ts';
+import type { CallSettlement } from '../ledger/call-ledger.ts';
+import type { AnsweredCall } from '../ledger/rejection-ledger.ts';
 import type { Cost } from '../pricing/price.ts';
 import { traceIdOf } from '../telemetry/trace-context.ts';
 import {
@@ -12,8 +14,8 @@ import {
 import type { CallOwner } from './call-owner.ts';
 
 /*
- * The usage record about a call, from the three places that can say how it ended: its own settlement, the sweep that
- * finds it abandoned, and the truth that came after that. The lines of one call always add up to what the ledger's
+ * The usage record about a call, from the places that can say how it ended: its own settlement, the sweep that finds it
+ * abandoned, the truth that came after that, and the rejection of its answer. The lines of one call always add up to what the ledger's
  * row says at the end: cost, upper bound, and the counts of calls, unpriced, unsettled and estimated ones.
  */
 
@@ -89,6 +91,57 @@ export function recordOfCorrection(facts: CallFacts, end: EndOfCall, recordedAt:
       ? {}
       : { upperBoundUsd: (end.upperBoundUsd ?? zeroUsd).minus(boundBefore ?? zeroUsd) }),
   };
+}
+
+/**
+ * What makes waste of an answer that was found degenerate after its call had been recorded: one correction takes its
+ * tokens and its cost back, another adds them again as waste. Every sum stays what it was but that of the waste. The
+ * ledger does not keep the cost by class, so both carry the total alone.
+ */
+export function recordsOfRejection(
+  owner: CallOwner,
+  call: AnsweredCall,
+  recordedAt: Date,
+): readonly [UsageRecord, UsageRecord] {
+  // The time that the call's own record has: both belong into its hour.
+  const sentAt = timeOfId(call.id);
+  const facts = {
+    ...call,
+    owner,
+    sentAt,
+    operation: call.operation === 'embeddings' ? ('embeddings' as const) : ('chat' as const),
+    upperBoundUsd: undefined,
+  };
+  const same = {
+    ...recordOfFacts(facts, recordedAt),
+    recordKind: 'correction' as const,
+    tier: call.tier,
+    outcome: 'ok' as const,
+    settlement: call.settlement,
+    counts: { calls: 0, unpricedCalls: 0, unsettledCalls: 0, estimatedCalls: 0 } as const,
+    costByClass: {},
+    durationMs: 0,
+    ...(call.answeredModel === undefined ? {} : { answeredModel: call.answeredModel }),
+    ...(call.providerRequestId === undefined ? {} : { providerRequestId: call.providerRequestId }),
+    ...(call.priceReference === undefined ? {} : { priceReference: call.priceReference }),
+    ...(call.priceCatalogue === undefined ? {} : { priceCatalogue: call.priceCatalogue }),
+  };
+  const taken = Object.entries(call.tokens).map(([name, count]) => [name, -count] as const);
+  return [
+    {
+      ...same,
+      recordId: derivedId(sentAt, 'rejection', call.id, 'back'),
+      tokens: Object.fromEntries(taken),
+      ...(call.costUsd === undefined ? {} : { costUsd: zeroUsd.minus(call.costUsd) }),
+    },
+    {
+      ...same,
+      recordId: derivedId(sentAt, 'rejection', call.id, 'waste'),
+      tokens: call.tokens,
+      wasteReason: 'degenerate',
+      ...(call.costUsd === undefined ? {} : { costUsd: call.costUsd }),
+    },
+  ];
 }
 
 function factsOfAbandoned(call: AbandonedCall): CallFacts {

@@ -81,6 +81,12 @@ const callSchema = z.object({
   priceReference: z.string().optional(),
   priceCatalogue: z.string().optional(),
   wasteReason: z.string().optional(),
+  parameters: z
+    .record(z.string(), z.unknown())
+    .optional()
+    .describe(
+      'What the answer could depend on besides the prompt: seed, temperature, limits, names of tools.',
+    ),
   isReusable: z
     .boolean()
     .describe('Whether a replay that asks the same gets this answer again, without a request.'),
@@ -261,6 +267,7 @@ function describeCall(call: DeadLetterCall, life: number): DeadLetterDocument['c
     ...optional('priceReference', call.price_reference),
     ...optional('priceCatalogue', call.price_catalogue),
     ...optional('wasteReason', call.waste_reason),
+    ...optional('parameters', parsed(call.parameters)),
     isReusable: call.is_reusable,
   };
 }
@@ -311,6 +318,10 @@ function optional<Name extends string, Value>(
   value: Value | null,
 ): { readonly [Key in Name]?: Value } {
   return (value === null ? {} : { [name]: value }) as { readonly [Key in Name]?: Value };
+}
+
+function parsed(json: string | null): Record<string, unknown> | null {
+  return json === null ? null : (JSON.parse(json) as Record<string, unknown>);
 }
 
 function plain(text: string | null): string | null {

@@ -1,19 +1,72 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { AppError } from '../kernel/app-error.ts';
+import { DegenerateAnswer } from '../kernel/degenerate-answer.ts';
 import { type ErrorCode, errorCodes } from '../kernel/error-codes.ts';
 import { InvariantError } from '../kernel/invariant.ts';
-import { decideFailure, failureCode } from './failure-policy.ts';
+import { decideFailure, failureCode, type FailureDecision } from './failure-policy.ts';
+
+function named(name: string, cause?: unknown): Error {
+  const error = new Error('x', { cause });
+  error.name = name;
+  return error;
+}
 
 const policy = { attempts: 3, backoffMs: [1000, 5000, 25_000], jitter: 0.2 };
-const attempt = { attemptsBefore: 0, policy, interrupted: false, random: 0.5 };
+const degeneratePolicy = { attempts: 2, backoffMs: [2000], jitter: 0.2 };
+const attempt = {
+  attemptsBefore: 0,
+  degenerateBefore: 0,
+  policy,
+  degeneratePolicy,
+  interrupted: false,
+  random: 0.5,
+};
+
+/** The codes that are neither tried again nor given up at once, as the table's `retryable` says. */
+const special: Partial<Record<ErrorCode, FailureDecision['kind']>> = {
+  MILLRACE_WORK_PARKED: 'park',
+  MILLRACE_LEASE_LOST: 'hand_back',
+  MILLRACE_MESSAGE_CANCELLED: 'cancel',
+};
 
 describe('decideFailure', () => {
-  it('follows the code table for every code: tried again while attempts are left, or given up at once', () => {
+  it('follows the code table for every code: tried again, given up, put aside, handed back or cancelled', () => {
     for (const code of Object.keys(errorCodes) as ErrorCode[]) {
       const decision = decideFailure({ ...attempt, error: new AppError(code, 'x') });
-      expect(decision.kind, code).toBe(errorCodes[code].retryable ? 'retry' : 'dead_letter');
+      const expected = special[code] ?? (errorCodes[code].retryable ? 'retry' : 'dead_letter');
+      expect(decision.kind, code).toBe(expected);
+      // A thrower that knows better than the table is believed, where it is a matter of trying again.
+      const contrary = decideFailure({
+        ...attempt,
+        error: new AppError(code, 'x', { retryable: !errorCodes[code].retryable }),
+      });
+      if (special[code] === undefined && code !== 'MILLRACE_ANSWER_DEGENERATE') {
+        expect(contrary.kind, code).toBe(errorCodes[code].retryable ? 'dead_letter' : 'retry');
+      }
     }
+  });
+
+  it.each([
+    ['a rejection', new DegenerateAnswer('too short')],
+    ['a rejection that the handler wrapped', new Error('x', { cause: new DegenerateAnswer('too short') })],
+    ['no object in the text', named('AI_NoObjectGeneratedError')],
+    ['text that is no JSON', named('AI_JSONParseError')],
+    ['an object that fails its schema', named('AI_TypeValidationError')],
+  ])('counts %s apart from other failures, until its own budget is used up', (_what, error) => {
+    const used = { ...attempt, attemptsBefore: 99, error };
+    expect([0, 1, 2].map((degenerateBefore) => decideFailure({ ...used, degenerateBefore }))).toEqual([
+      { kind: 'retry', delayMs: 2000, isDegenerate: true },
+      { kind: 'retry', delayMs: 2000, isDegenerate: true },
+      { kind: 'dead_letter', why: 'degenerate' },
+    ]);
+    expect(failureCode(error)).toBe('MILLRACE_ANSWER_DEGENERATE');
+  });
+
+  it('sees the weather behind an output that is missing', () => {
+    const cut = new AppError('MILLRACE_MODEL_NETWORK', 'the stream broke');
+    const error = named('AI_NoOutputGeneratedError', cut);
+    expect(decideFailure({ ...attempt, error })).toMatchObject({ kind: 'retry', isDegenerate: false });
   });
 
   it('waits 1 s, 5 s, 25 s and then gives up', () => {
@@ -22,9 +75,9 @@ describe('decideFailure', () => {
       decideFailure({ ...attempt, attemptsBefore, error }),
     );
     expect(decisions).toEqual([
-      { kind: 'retry', delayMs: 1000 },
-      { kind: 'retry', delayMs: 5000 },
-      { kind: 'retry', delayMs: 25_000 },
+      { kind: 'retry', delayMs: 1000, isDegenerate: false },
+      { kind: 'retry', delayMs: 5000, isDegenerate: false },
+      { kind: 'retry', delayMs: 25_000, isDegenerate: false },
       { kind: 'dead_letter', why: 'attempts_exhausted' },
     ]);
   });

@@ -1,15 +1,18 @@
 import { AppError } from '../kernel/app-error.ts';
 import { findParked, type ParkReason } from '../kernel/parked.ts';
+import { failureKind } from './failure-kind.ts';
 import type { RetryPolicy } from './stage-definition.ts';
 
 /*
  * What becomes of a message whose attempt failed: one pure decision.
  *
- *   the lease was lost, or the host stops  ─► hand back, no attempt counted
- *   it may not go on now (pause, limit)    ─► park, no attempt counted
- *   may pass, attempts left                ─► retry after a pause (the provider's own, when it named one)
- *   may pass, none left                    ─► dead letter
- *   cannot pass (bad input, refusal, bug)  ─► dead letter at once
+ *   interrupted (lease lost, host stops)   ─► hand back, no attempt counted
+ *   parked (pause, limit, budget)          ─► park, no attempt counted
+ *   cancelled (not wanted any more)        ─► cancelled
+ *   transient, attempts left               ─► retry after a pause (the provider's own, when it named one)
+ *   degenerate, degenerate attempts left   ─► retry after a pause, counted apart
+ *   either, none left                      ─► dead letter
+ *   permanent (bad input, refusal, bug)    ─► dead letter at once
  */
 
 export type FailureDecision =
@@ -20,14 +23,20 @@ export type FailureDecision =
       readonly delayMs: number | undefined;
       readonly parkedFor: string | undefined;
     }
-  | { readonly kind: 'retry'; readonly delayMs: number }
-  | { readonly kind: 'dead_letter'; readonly why: 'not_retryable' | 'attempts_exhausted' };
+  | { readonly kind: 'cancel' }
+  | { readonly kind: 'retry'; readonly delayMs: number; readonly isDegenerate: boolean }
+  | { readonly kind: 'dead_letter'; readonly why: GivenUp };
+
+/** Why a message is given up. */
+export type GivenUp = 'not_retryable' | 'attempts_exhausted' | 'degenerate';
 
 export interface FailedAttempt {
   readonly error: unknown;
-  /** Attempts that had failed before this one. */
+  /** Attempts that had failed before this one, degenerate ones not among them. */
   readonly attemptsBefore: number;
+  readonly degenerateBefore: number;
   readonly policy: RetryPolicy;
+  readonly degeneratePolicy: RetryPolicy;
   /** The host is stopping or the lease is gone: the failure is ours, not the message's. */
   readonly interrupted: boolean;
   /** A number from 0 up to 1, for the jitter. */
@@ -36,31 +45,44 @@ export interface FailedAttempt {
 
 export function decideFailure(failed: FailedAttempt): FailureDecision {
   if (failed.interrupted) return { kind: 'hand_back' };
-  const parked = findParked(failed.error);
-  if (parked !== undefined) {
-    const { reason, delayMs, parkedFor } = parked;
-    return { kind: 'park', reason, delayMs, parkedFor };
+  const kind = failureKind(failed.error);
+  switch (kind) {
+    case 'interrupted':
+      return { kind: 'hand_back' };
+    case 'cancelled':
+      return { kind: 'cancel' };
+    case 'permanent':
+      return { kind: 'dead_letter', why: 'not_retryable' };
+    case 'parked': {
+      const parked = findParked(failed.error);
+      // One that says nothing more is tried again as after a failure, uncounted.
+      if (parked === undefined)
+        return { kind: 'park', reason: 'hold', delayMs: retryDelayMs(failed, 0), parkedFor: undefined };
+      const { reason, delayMs, parkedFor } = parked;
+      return { kind: 'park', reason, delayMs, parkedFor };
+    }
+    case 'transient': {
+      const before = failed.attemptsBefore;
+      if (before >= failed.policy.attempts) return { kind: 'dead_letter', why: 'attempts_exhausted' };
+      return { kind: 'retry', delayMs: retryDelayMs(failed, before), isDegenerate: false };
+    }
+    case 'degenerate': {
+      const { degenerateBefore: before, degeneratePolicy: policy } = failed;
+      if (before >= policy.attempts) return { kind: 'dead_letter', why: 'degenerate' };
+      return { kind: 'retry', delayMs: retryDelayMs({ ...failed, policy }, before), isDegenerate: true };
+    }
   }
-  if (!isRetryable(failed.error)) return { kind: 'dead_letter', why: 'not_retryable' };
-  if (failed.attemptsBefore >= failed.policy.attempts)
-    return { kind: 'dead_letter', why: 'attempts_exhausted' };
-  return { kind: 'retry', delayMs: retryDelayMs(failed) };
 }
 
-/** The error's code: an AppError's own, or MILLRACE_STAGE_FAILED for whatever else a handler threw. */
+/** The error's code: an AppError's own; for whatever else a handler threw, what it amounts to. */
 export function failureCode(error: unknown): string {
-  return error instanceof AppError ? error.code : 'MILLRACE_STAGE_FAILED';
+  if (error instanceof AppError) return error.code;
+  return failureKind(error) === 'degenerate' ? 'MILLRACE_ANSWER_DEGENERATE' : 'MILLRACE_STAGE_FAILED';
 }
 
-/** An error that carries no knowledge of its own (a plain throw in a handler) is tried again: it may have been the weather. */
-function isRetryable(error: unknown): boolean {
-  if (error instanceof AppError) return error.retryable;
-  return !(error instanceof Error && error.name === 'InvariantError');
-}
-
-function retryDelayMs({ error, attemptsBefore, policy, random }: FailedAttempt): number {
+function retryDelayMs({ error, policy, random }: FailedAttempt, before: number): number {
   const { backoffMs, jitter } = policy;
-  const planned = backoffMs[Math.min(attemptsBefore, backoffMs.length - 1)] ?? 0;
+  const planned = backoffMs[Math.min(before, backoffMs.length - 1)] ?? 0;
   const jittered = planned * (1 + jitter * (2 * random - 1));
   const asked = error instanceof AppError ? (error.retryAfterMs ?? 0) : 0;
   return Math.round(Math.max(jittered, asked));

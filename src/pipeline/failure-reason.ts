@@ -1,13 +1,20 @@
 import { AppError } from '../kernel/app-error.ts';
 import type { ErrorCode } from '../kernel/error-codes.ts';
+import type { GivenUp } from './failure-policy.ts';
 
 /* The closed label values of the metrics about failures, from the codes of errors. */
 
 export type RetryReason =
-  'rate_limited' | 'timeout' | 'provider_error' | 'network' | 'store_unavailable' | 'lease_lost' | 'error';
+  | 'rate_limited'
+  | 'timeout'
+  | 'provider_error'
+  | 'network'
+  | 'store_unavailable'
+  | 'lease_lost'
+  | 'degenerate'
+  | 'error';
 
-export type DeadLetterReason =
-  'attempts_exhausted' | 'not_retryable' | 'message_invalid' | 'message_unsupported' | 'payload_missing';
+export type DeadLetterReason = GivenUp | 'message_invalid' | 'message_unsupported' | 'payload_missing';
 
 const retryReasons: Readonly<Partial<Record<ErrorCode, RetryReason>>> = {
   MILLRACE_MODEL_RATE_LIMITED: 'rate_limited',
@@ -30,14 +37,12 @@ const deadLetterReasons: Readonly<Partial<Record<ErrorCode, DeadLetterReason>>> 
 };
 
 /** Why an attempt is made again, as the metric names it. */
-export function retryReason(error: unknown): RetryReason {
+export function retryReason(error: unknown, isDegenerate = false): RetryReason {
+  if (isDegenerate) return 'degenerate';
   return (error instanceof AppError ? retryReasons[error.code] : undefined) ?? 'error';
 }
 
 /** Why a message was given up, as the metric names it. */
-export function deadLetterReason(
-  error: unknown,
-  why: 'attempts_exhausted' | 'not_retryable',
-): DeadLetterReason {
+export function deadLetterReason(error: unknown, why: GivenUp): DeadLetterReason {
   return (error instanceof AppError ? deadLetterReasons[error.code] : undefined) ?? why;
 }

@@ -4,7 +4,7 @@ import type { Clock } from '../kernel/clock.ts';
 import type { MessageLedger } from '../ledger/message-ledger.ts';
 import type { StageBacklog } from '../ledger/stage-backlog.ts';
 import type { LeasedMessage } from '../ledger/stored-message.ts';
-import type { CallScope, ModelGateway } from '../models/model-gateway.ts';
+import type { ModelGateway } from '../models/model-gateway.ts';
 import { type Logger, messageFields } from '../telemetry/logger.ts';
 import type { MillraceMetrics } from '../telemetry/metrics.ts';
 import { Emissions } from './emissions.ts';
@@ -12,10 +12,11 @@ import { decideFailure, failureCode } from './failure-policy.ts';
 import type { HeldLease, LeaseKeeper } from './lease-keeper.ts';
 import { LeaseLength } from './lease-length.ts';
 import type { MessageBodies } from './message-bodies.ts';
+import { awaitNewerProcess } from './newer-version.ts';
 import type { Publisher } from './publisher.ts';
 import { retryReason, deadLetterReason } from './failure-reason.ts';
+import { attemptOf, contextOf, rejectDegenerate } from './run-context.ts';
 import { failureDetail, outcomeLine } from './run-outcome.ts';
-import type { StageContext } from './stage-context.ts';
 import type { RegisteredStage, StageRegistry } from './stage-registry.ts';
 
 /*
@@ -156,6 +157,7 @@ export class MessageRunner {
     const { gateway, bodies } = this.#options;
     const { definition, handler } = run.stage;
     const { envelope, fence, deliveries, body } = run.message;
+    awaitNewerProcess(definition.consumes, envelope.version, deliveries);
     const data = definition.consumes.read(envelope.version, await bodies.read(body));
     const timeout = new AbortController();
     const timer = setTimeout(
@@ -176,8 +178,12 @@ export class MessageRunner {
     });
     try {
       const message = { ...envelope, data: data as never };
-      const handled = Promise.resolve(handler.handle(message, contextOf(run, signal, scope, emissions)));
+      const context = contextOf({ ...run, definition, signal, scope, emissions });
+      const handled = Promise.resolve(handler.handle(message, context));
       return await orAbort(handled, signal);
+    } catch (error) {
+      await rejectDegenerate(scope, error);
+      throw error;
     } finally {
       clearTimeout(timer);
       await scope.close();
@@ -232,7 +238,9 @@ export class MessageRunner {
     const decision = decideFailure({
       error,
       attemptsBefore: message.attempts,
+      degenerateBefore: message.degenerateAttempts,
       policy: stage.definition.retry,
+      degeneratePolicy: stage.definition.degenerate,
       interrupted: this.#stopping || run.held.isLost(),
       random: random(),
     });
@@ -259,51 +267,62 @@ export class MessageRunner {
         }
         return;
       }
-      case 'retry':
-        if (
-          !(await ledger.retry({ id, fence, delayMs: decision.delayMs, code, detail: failureDetail(error) }))
-        )
-          break;
-        metrics.increment('stage_retries_total', { owner, stage: name, reason: retryReason(error) });
+      case 'retry': {
+        const { delayMs, isDegenerate } = decision;
+        const detail = failureDetail(error);
+        if (!(await ledger.retry({ id, fence, delayMs, code, detail, isDegenerate }))) break;
+        const reason = retryReason(error, isDegenerate);
+        metrics.increment('stage_retries_total', { owner, stage: name, reason });
         logger().warn(
-          { error, code, attempt: message.attempts + 1, delayMs: decision.delayMs },
+          { error, code, attempt: attemptOf(message), delayMs },
           'the attempt failed; it is made again',
         );
-        publisher.wake(message.envelope, fence, decision.delayMs);
+        publisher.wake(message.envelope, fence, delayMs);
+        return;
+      }
+      case 'cancel':
+        if (!(await this.#end(run, 'cancelled', error, durationMs))) break;
+        metrics.increment('stage_messages_total', { owner, stage: name, outcome: 'skipped' });
+        logger().info({ code }, 'the message is cancelled by its handler');
         return;
       case 'dead_letter': {
-        const line = outcomeLine({
-          message,
-          outcome: 'dead_lettered',
-          errorCode: code,
-          endedAt: clock.now(),
-          leasedAt: run.leasedAt,
-          durationMs,
-        });
-        const end = {
-          id,
-          fence,
-          state: 'dead_lettered',
-          code,
-          detail: failureDetail(error),
-          outcomeLine: line,
-        } as const;
-        if (!(await ledger.end(end))) break;
-        this.#ended(run);
+        const isDegenerate = decision.why === 'degenerate';
+        if (!(await this.#end(run, 'dead_lettered', error, durationMs, isDegenerate))) break;
         metrics.increment('stage_messages_total', { owner, stage: name, outcome: 'dead_lettered' });
         metrics.increment('dlq_messages_total', {
           owner,
           stage: name,
           reason: deadLetterReason(error, decision.why),
         });
-        logger().error(
-          { error, code, attempt: message.attempts + 1 },
-          'the message is given up: dead letter',
-        );
+        logger().error({ error, code, attempt: attemptOf(message) }, 'the message is given up: dead letter');
         return;
       }
     }
     logger().warn({ code }, 'the lease had passed on; another worker decides');
+  }
+
+  /** Ends the message without a result. False: it was not ours any more. */
+  async #end(
+    run: Run,
+    state: 'dead_lettered' | 'cancelled',
+    error: unknown,
+    durationMs: number,
+    isDegenerate = false,
+  ): Promise<boolean> {
+    const { message, leasedAt } = run;
+    const code = failureCode(error);
+    const endedAt = this.#options.clock.now();
+    const isOurs = await this.#options.ledger.end({
+      id: message.envelope.id,
+      fence: message.fence,
+      state,
+      code,
+      detail: failureDetail(error),
+      isDegenerate,
+      outcomeLine: outcomeLine({ message, outcome: state, errorCode: code, endedAt, leasedAt, durationMs }),
+    });
+    if (isOurs) this.#ended(run);
+    return isOurs;
   }
 
   /** The end let the next of the key go. Its own token may be gone; this one cannot be mistaken for any other's. */
@@ -319,19 +338,6 @@ export class MessageRunner {
     this.#leaseLengths.set(stage, length);
     return length;
   }
-}
-
-function contextOf(run: Run, signal: AbortSignal, scope: CallScope, emissions: Emissions): StageContext {
-  return {
-    signal,
-    attempt: run.message.attempts + 1,
-    get logger() {
-      return run.logger();
-    },
-    model: (reference, options) => scope.languageModel(reference, options),
-    embeddingModel: (reference, options) => scope.embeddingModel(reference, options),
-    emit: (version, data) => emissions.add(version, data),
-  };
 }
 
 /** What the handler answers; or, when the signal aborts and the handler does not come back in time, the reason. */

@@ -12,6 +12,18 @@ export interface StepOptions {
    * differ from run to run, whatever was answered at this place ("always").
    */
   readonly reuse?: 'same_question' | 'always';
+  /** Answers that are good here though usually they are degenerate: empty ones, and ones cut off at their longest. */
+  readonly accept?: readonly ('empty' | 'truncated')[];
+  /**
+   * Whether the text of an answer is of use: true, or what is wrong with it. One that is not is rejected (as
+   * `ctx.reject` does it) before the handler sees it.
+   */
+  readonly validate?: (text: string) => true | string;
+  /**
+   * Gives a request without a seed one that follows from message, step and attempt, where the provider's API has seeds
+   * (chat completions). Default: as the stage says.
+   */
+  readonly seed?: 'derived';
 }
 
 /** How a stage names the place where it calls a language model. */
@@ -42,8 +54,14 @@ export interface StageContext {
   /** A metered AI SDK embedding model, by "provider/model". */
   embeddingModel(reference: string, options: StepOptions): EmbeddingModelV4;
   /**
+   * Gives up this attempt because a model's answer is of no use: the latest of the named step, or of the run. It is
+   * asked for again, within the stage's `degenerate.attempts`; what it cost is counted as waste.
+   */
+  reject(reason: string, options?: { readonly step?: string }): never;
+  /**
    * Emits a message of a version that the stage declared. It is written in the same transaction that ends this
-   * message: all of it, once, or nothing. Throws MILLRACE_MESSAGE_INVALID when the data does not fit its schema.
+   * message: all of it, once, or nothing. Throws when the data does not fit its schema: MILLRACE_MESSAGE_INVALID, or,
+   * after a model's answer, MILLRACE_ANSWER_DEGENERATE.
    */
   emit<Version extends MessageVersion>(version: Version, data: DataOf<Version>): void;
 }

@@ -15,6 +15,14 @@ export interface RetryOptions {
   readonly jitter?: number;
 }
 
+/** How a stage answers a model's answer that is of no use. */
+export interface DegenerateOptions {
+  /** How many further attempts such answers have, apart from `retry.attempts`. Default 2. */
+  readonly attempts?: number;
+  /** The pause before each further attempt; the last one holds for all that follow. Default 1s, 5s. */
+  readonly backoff?: readonly Duration[];
+}
+
 /** What a user says about a stage. */
 export interface StageOptions<Data, Emits extends readonly MessageVersion[]> {
   /** The message type it consumes, with the schema versions it accepts: `DocumentFetched.upTo(2)`. */
@@ -26,6 +34,11 @@ export interface StageOptions<Data, Emits extends readonly MessageVersion[]> {
   /** The team that owns it: alerts go there. Default "platform". */
   readonly owner?: string;
   readonly retry?: RetryOptions;
+  readonly degenerate?: DegenerateOptions;
+  /** `derived`: requests of all its steps get a seed that follows from message, step and attempt. Default: none. */
+  readonly seed?: 'derived';
+  /** The models it asks, as "provider/model": checked at start for a provider and a price. */
+  readonly models?: readonly string[];
   /** The lane of a message for this stage. Default "standard", or "short" by `shortBelowTokens`. */
   readonly lane?: (message: { readonly data: Data }) => Lane | undefined;
   /** The lanes' shares while they have work. Default interactive 4, standard 2, bulk 1, short 2. */
@@ -56,6 +69,9 @@ export interface StageDefinition<
   readonly pipeline: string;
   readonly owner: string;
   readonly retry: RetryPolicy;
+  readonly degenerate: RetryPolicy;
+  readonly seed: 'derived' | undefined;
+  readonly models: readonly string[];
   readonly laneOf: ((message: { readonly data: Data }) => Lane | undefined) | undefined;
   readonly laneWeights: LaneWeights;
   readonly shortBelowTokens: number | undefined;
@@ -93,17 +109,10 @@ export function defineStage<Data, const Emits extends readonly MessageVersion[] 
     namePattern.test(name) && name.length <= 64,
     `"${name}" is a stage name (lower case with dashes, at most 64)`,
   );
-  const retry = {
-    attempts: options.retry?.attempts ?? 3,
-    backoffMs: (options.retry?.backoff ?? ['1s', '5s', '25s']).map((pause) => durationMs(pause)),
-    jitter: options.retry?.jitter ?? 0.2,
-  };
-  invariant(
-    Number.isInteger(retry.attempts) && retry.attempts >= 0,
-    `${name}: retry.attempts is a whole number`,
-  );
-  invariant(retry.backoffMs.length > 0, `${name}: retry.backoff names at least one pause`);
-  invariant(retry.jitter >= 0 && retry.jitter <= 1, `${name}: retry.jitter lies between 0 and 1`);
+  const jitter = options.retry?.jitter ?? 0.2;
+  invariant(jitter >= 0 && jitter <= 1, `${name}: retry.jitter lies between 0 and 1`);
+  const retry = retryPolicy(`${name}: retry`, options.retry ?? {}, 3, ['1s', '5s', '25s'], jitter);
+  const degenerate = retryPolicy(`${name}: degenerate`, options.degenerate ?? {}, 2, ['1s', '5s'], jitter);
   const asked = options.concurrency ?? 16;
   const { min, max, start } =
     typeof asked === 'number' ? { min: 1, max: asked, start: asked } : { ...asked, start: asked.min };
@@ -124,6 +133,9 @@ export function defineStage<Data, const Emits extends readonly MessageVersion[] 
     pipeline: options.pipeline ?? 'default',
     owner: options.owner ?? 'platform',
     retry,
+    degenerate,
+    seed: options.seed,
+    models: options.models ?? [],
     laneOf: options.lane,
     laneWeights: laneWeightsOf(name, options.lanes),
     shortBelowTokens,
@@ -152,4 +164,18 @@ export function withConcurrency(
 ): StageDefinition {
   if (concurrency === undefined) return definition;
   return { ...definition, concurrency, minConcurrency: 1, startConcurrency: concurrency };
+}
+
+function retryPolicy(
+  what: string,
+  options: Pick<RetryOptions, 'attempts' | 'backoff'>,
+  defaultAttempts: number,
+  defaultBackoff: readonly Duration[],
+  jitter: number,
+): RetryPolicy {
+  const attempts = options.attempts ?? defaultAttempts;
+  const backoffMs = (options.backoff ?? defaultBackoff).map((pause) => durationMs(pause));
+  invariant(Number.isInteger(attempts) && attempts >= 0, `${what}.attempts is a whole number`);
+  invariant(backoffMs.length > 0, `${what}.backoff names at least one pause`);
+  return { attempts, backoffMs, jitter };
 }

@@ -21,7 +21,7 @@ export class StageRegistry {
 
   /**
    * Registers the stages, once, before the host takes work. Throws MILLRACE_CONFIG_INVALID with every fault: stages that
-   * share a name.
+   * share a name, and emissions that a consumer among them does not accept.
    */
   register(stages: readonly RegisteredStage[]): void {
     invariant(this.#stages.size === 0, 'the stages of a host are registered once');
@@ -35,6 +35,7 @@ export class StageRegistry {
       consumers.push(stage);
       this.#consumers.set(consumes.typeName, consumers);
     }
+    for (const { definition } of stages) faults.push(...this.#emissionFaults(definition));
     if (faults.length > 0) {
       throw new AppError(
         'MILLRACE_CONFIG_INVALID',
@@ -42,6 +43,17 @@ export class StageRegistry {
         { faults },
       );
     }
+  }
+
+  #emissionFaults({ name, emits }: StageDefinition): Fault[] {
+    return emits.flatMap(({ typeName, version }) =>
+      (this.#consumers.get(typeName) ?? [])
+        .filter(({ definition }) => !definition.consumes.versions.includes(version))
+        .map(({ definition }) => ({
+          field: `stages.${name}.emits`,
+          problem: `stage "${definition.name}" does not accept ${typeName} version ${version}`,
+        })),
+    );
   }
 
   get stages(): readonly RegisteredStage[] {

@@ -76,7 +76,9 @@ export class StageWorker {
         const claimed = await this.#claim(wakeUp);
         if (claimed === undefined) return undefined;
         const ended = this.#work(claimed);
-        return isInline ? await ended : this.#keep(ended);
+        if (isInline) await ended;
+        else this.#keep(ended);
+        return undefined;
       },
       { concurrency: Math.min(concurrency, maxTokensInHand), onError: (error) => this.#complain(error) },
     );

@@ -74,14 +74,14 @@ describe('WorkerSlots', () => {
             onChange: (busy) => expect(busy).toBeLessThanOrEqual(capacity),
           });
           let held = 0;
-          let waiting = 0;
+          const left = { waiting: 0 };
           const granted = (): void => {
-            waiting -= 1;
+            left.waiting -= 1;
             held += 1;
           };
           for (const action of steps) {
             if (action === 'take') {
-              waiting += 1;
+              left.waiting += 1;
               void slots.take().then(granted);
             } else if (action === 'tryTake') {
               if (slots.tryTake()) held += 1;
@@ -92,7 +92,7 @@ describe('WorkerSlots', () => {
             await turn();
             expect(slots.busy).toBe(held);
           }
-          while (waiting > 0 || held > 0) {
+          while (left.waiting > 0 || held > 0) {
             expect(held).toBeGreaterThan(0);
             held -= 1;
             slots.release();

@@ -20,6 +20,8 @@ export interface MetricFamily {
   readonly series: Map<string, Series>;
   /** Makes the series at 0. */
   readonly make: (labels: LabelSet) => Series;
+  /** Takes a gauge's series off the exposition; other metrics keep theirs for good. */
+  readonly remove?: (labels: LabelSet) => void;
   /** Lines of the exposition that one series takes. */
   readonly seriesSize: number;
 }
@@ -35,7 +37,7 @@ export function registerFamily(registry: Registry, name: string, definition: Met
     case 'counter':
       return { ...family, make: counterSeries(configuration), seriesSize: 1 };
     case 'gauge':
-      return { ...family, make: gaugeSeries(configuration), seriesSize: 1 };
+      return { ...family, ...gaugeSeries(configuration), seriesSize: 1 };
     case 'histogram': {
       const buckets = [...definition.buckets];
       // Its buckets, the one without bound, sum and count.
@@ -68,16 +70,24 @@ function counterSeries(configuration: Configuration): (labels: LabelSet) => Seri
   };
 }
 
-function gaugeSeries(configuration: Configuration): (labels: LabelSet) => Series {
-  const flushes: (() => void)[] = [];
-  const gauge = new Gauge({ ...configuration, collect: () => flushAll(flushes) });
-  return (labels) => {
-    const child = gauge.labels(labels);
-    let latest = 0;
-    flushes.push(() => child.set(latest));
-    return (value) => {
-      latest = value;
-    };
+function gaugeSeries(configuration: Configuration): Required<Pick<MetricFamily, 'make' | 'remove'>> {
+  const flushes = new Map<string, () => void>();
+  const gauge = new Gauge({ ...configuration, collect: () => flushAll(flushes.values()) });
+  const keyOf = (labels: LabelSet): string =>
+    JSON.stringify(configuration.labelNames.map((name) => labels[name]));
+  return {
+    make(labels) {
+      const child = gauge.labels(labels);
+      let latest = 0;
+      flushes.set(keyOf(labels), () => child.set(latest));
+      return (value) => {
+        latest = value;
+      };
+    },
+    remove(labels) {
+      flushes.delete(keyOf(labels));
+      gauge.remove(labels);
+    },
   };
 }
 
@@ -92,6 +102,6 @@ function histogramSeries(
   };
 }
 
-function flushAll(flushes: readonly (() => void)[]): void {
+function flushAll(flushes: Iterable<() => void>): void {
   for (const flush of flushes) flush();
 }

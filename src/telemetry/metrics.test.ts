@@ -53,6 +53,26 @@ describe('metrics', () => {
     expect(valueOf(body, 'millrace_wait_seconds_sum{stage="s"}')).toBe(5.5);
   });
 
+  it('replace the series of a gauge by others, which do not fold, and forget those that are gone', async () => {
+    const metrics = createMetrics(small, { openLabelCap: 2, seriesCap: 4 });
+    const stages = (...names: string[]) =>
+      names.map((stage, index) => ({ labels: { stage }, value: index + 1 }));
+    metrics.replace('depth', stages('a', 'b', 'c'));
+    metrics.replace('depth', stages('c', 'd'));
+    const { body } = await metrics.render();
+    expect(body.match(/^millrace_depth\{.*$/gm)).toEqual([
+      'millrace_depth{stage="c"} 1',
+      'millrace_depth{stage="d"} 2',
+    ]);
+    metrics.replace('depth', []);
+    expect((await metrics.render()).body).not.toContain('millrace_depth{');
+    expect(metrics.seriesCount()).toBe(1);
+    // One series is the count itself: three more fit.
+    metrics.replace('depth', stages('a', 'b', 'c', 'd', 'e'));
+    expect((await metrics.render()).body.match(/^millrace_depth\{/gm)).toHaveLength(3);
+    expect(() => metrics.replace('depth', stages(...Array.from({ length: 101 }, String)))).toThrow(/at most/);
+  });
+
   it('go on counting after a scrape without losing or repeating', async () => {
     const metrics = createMetrics(small);
     for (let round = 1; round <= 3; round += 1) {

@@ -1,3 +1,4 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { invariant } from '../kernel/invariant.ts';
 import { LabelFolding } from './label-folding.ts';
@@ -37,6 +38,14 @@ export interface Metrics<Catalogue extends MetricCatalogue> {
     labels: LabelsOf<Catalogue[Name]>,
     value: number,
   ): void;
+  /**
+   * Gives a gauge exactly these series: others disappear. For the few highest of many names, which change: the caller
+   * bounds their number (at most 100), so that they do not fold; past the cap of series the last are left out.
+   */
+  replace<Name extends NamesOf<Catalogue, 'gauge'>>(
+    name: Name,
+    series: readonly { readonly labels: LabelsOf<Catalogue[Name]>; readonly value: number }[],
+  ): void;
   /** Counts a value into a histogram. */
   observe<Name extends NamesOf<Catalogue, 'histogram'>>(
     name: Name,
@@ -70,7 +79,14 @@ export interface MetricsOptions {
   readonly seriesCap?: number;
 }
 
+const misnamedDefaults = [
+  'nodejs_active_handles_total',
+  'nodejs_active_requests_total',
+  'nodejs_active_resources_total',
+];
+const nanosecondsASecond = 1e9;
 const separator = '\u0000';
+const maxReplaced = 100;
 
 /** Registers the catalogue's metrics and returns the accessors. */
 export function createMetrics<const Catalogue extends MetricCatalogue>(
@@ -87,7 +103,13 @@ export function createMetrics<const Catalogue extends MetricCatalogue>(
   for (const [name, definition] of Object.entries<MetricDefinition>(catalogue)) {
     families.set(name, registerFamily(registry, name, definition));
   }
-  if (options.processMetrics === true) collectDefaultMetrics({ register: registry });
+  if (options.processMetrics === true) {
+    collectDefaultMetrics({ register: registry });
+    // Gauges that are named like counters, which promtool refuses; the same numbers come by type under the plain names.
+    for (const name of misnamedDefaults) registry.removeSingleMetric(name);
+  }
+  const eventLoop = options.processMetrics === true ? monitorEventLoopDelay({ resolution: 20 }) : undefined;
+  eventLoop?.enable();
   let seriesCount = 0;
 
   function existingOrNew(family: MetricFamily, key: string, labels: LabelSet): Series {
@@ -130,6 +152,26 @@ export function createMetrics<const Catalogue extends MetricCatalogue>(
     return family;
   }
 
+  function replaceSeries(
+    family: MetricFamily,
+    wanted: readonly { readonly labels: LabelSet; readonly value: number }[],
+  ): void {
+    const keys = new Set(wanted.map(({ labels }) => keyOf(family.labelNames, labels)));
+    for (const key of [...family.series.keys()].filter((known) => !keys.has(known))) {
+      family.remove?.(labelsOf(family.labelNames, key));
+      family.series.delete(key);
+      seriesCount -= family.seriesSize;
+    }
+    for (const { labels, value } of wanted) {
+      invariant(Number.isFinite(value), `${family.name} is set to a finite value, not to ${value}`);
+      const key = keyOf(family.labelNames, labels);
+      const known = family.series.get(key);
+      if (known === undefined && seriesCount + family.seriesSize > seriesCap) continue;
+      checkLabels(family, labels);
+      (known ?? newSeries(family, key, labels))(value);
+    }
+  }
+
   return {
     increment(name, labels, by = 1) {
       invariant(by >= 0 && by < Infinity, `${name} increases by a finite amount, not by ${by}`);
@@ -138,6 +180,10 @@ export function createMetrics<const Catalogue extends MetricCatalogue>(
     set(name, labels, value) {
       invariant(Number.isFinite(value), `${name} is set to a finite value, not to ${value}`);
       seriesOf(familyOf(name, 'gauge'), labels)(value);
+    },
+    replace(name, series) {
+      invariant(series.length <= maxReplaced, `${name} has at most ${maxReplaced} series that change`);
+      replaceSeries(familyOf(name, 'gauge'), series);
     },
     observe(name, labels, value) {
       invariant(Number.isFinite(value), `${name} observes a finite value, not ${value}`);
@@ -151,6 +197,11 @@ export function createMetrics<const Catalogue extends MetricCatalogue>(
     async render() {
       const gauge = families.get('metric_series');
       if (gauge !== undefined) seriesOf(gauge, {})(seriesCount);
+      const lag = families.get('event_loop_lag_seconds');
+      if (eventLoop !== undefined && lag !== undefined && eventLoop.count > 0) {
+        seriesOf(lag, {})(eventLoop.percentile(99) / nanosecondsASecond);
+        eventLoop.reset();
+      }
       return { contentType: registry.contentType, body: await registry.metrics() };
     },
   };
@@ -160,6 +211,12 @@ function keyOf(labelNames: readonly string[], labels: LabelSet): string {
   let key = '';
   for (const name of labelNames) key += (labels[name] ?? '') + separator;
   return key;
+}
+
+/** The labels that a key was made of. */
+function labelsOf(labelNames: readonly string[], key: string): LabelSet {
+  const values = key.split(separator);
+  return Object.fromEntries(labelNames.map((name, index) => [name, values[index] ?? '']));
 }
 
 function checkLabels(family: MetricFamily, labels: LabelSet): void {

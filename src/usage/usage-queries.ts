@@ -21,8 +21,11 @@ export const costFilterFields = [
   'model',
 ] as const;
 
-/** What a report can be grouped by. `hour` is "YYYY-MM-DD hh:00:00" and `day` "YYYY-MM-DD", both UTC. */
-export const costGroupFields = [...costFilterFields, 'day', 'hour'] as const;
+/**
+ * What a report can be grouped by. `waste` is why money bought nothing (failed, aborted, duplicate, degenerate), empty
+ * where it did. `hour` is "YYYY-MM-DD hh:00:00" and `day` "YYYY-MM-DD", both UTC.
+ */
+export const costGroupFields = [...costFilterFields, 'waste', 'day', 'hour'] as const;
 
 export type CostFilterField = (typeof costFilterFields)[number];
 export type CostGroupField = (typeof costGroupFields)[number];
@@ -249,7 +252,8 @@ export async function runCostQuery(store: ColumnStore, query: CostQuery): Promis
 
 function fitsHourlyRollup(query: CostQuery): boolean {
   const { groupBy, filters = {}, from, to, countMessages = true } = query;
-  const isInRollup = (field: string): boolean => field !== 'customer' && field !== 'batch';
+  const isInRollup = (field: string): boolean =>
+    field !== 'customer' && field !== 'batch' && field !== 'waste';
   const isWholeHour = (time: Date | undefined): boolean =>
     time === undefined || time.getTime() % hourMs === 0;
   return (
@@ -262,6 +266,7 @@ function fitsHourlyRollup(query: CostQuery): boolean {
 }
 
 function groupColumn(field: CostGroupField, source: Source): string {
+  if (field === 'waste') return 'waste_reason AS waste';
   if (field === 'day') return `toDate(${source.time}, 'UTC') AS day`;
   if (field === 'hour' && source.table === 'usage') return 'toStartOfHour(ts) AS hour';
   return field;

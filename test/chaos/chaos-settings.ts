@@ -77,6 +77,8 @@ export function configurationOf(settings: ChaosSettings, roles: Configuration['r
             queue: { url: services.redisUrl },
             columnStore: services.clickHouse,
           }),
+      // One worker's clock is two minutes off, on purpose.
+      startup: { allow: ['clocks_apart'] },
       // So that some bodies and answers of a run go through the payload store.
       messages: { inlineBytes: 2048 },
       models: {

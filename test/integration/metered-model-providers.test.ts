@@ -160,14 +160,19 @@ describe.each(kinds)('%s', (_name, reference) => {
     },
   );
 
-  it.each(['empty', 'nul_text'] as const)('with a strange answer (%s) is an ordinary call', async (fault) => {
+  it.each(['empty', 'nul_text'] as const)('with a strange answer (%s) is paid for in full', async (fault) => {
     simulator.setRules([{ fault }]);
     const { next } = await simulator.bill();
     const scope = await openScope();
-    const { text } = await generateText({ model: scope.languageModel(reference), prompt });
-    if (fault === 'nul_text') expect(text).toContain('\u0000');
+    const asked = generateText({ model: scope.languageModel(reference), prompt });
+    if (fault === 'empty')
+      expect(await failureOf(asked)).toMatchObject({ code: 'MILLRACE_ANSWER_DEGENERATE' });
+    else expect((await asked).text).toContain('\u0000');
     const rows = await models.callRows();
-    expect(rows).toMatchObject([{ state: 'settled', outcome: 'ok', settlement: 'reported' }]);
+    const waste = fault === 'empty' ? 'degenerate' : null;
+    expect(rows).toMatchObject([
+      { state: 'settled', outcome: 'ok', settlement: 'reported', waste_reason: waste },
+    ]);
     expect(formatUsd(sums(rows).cost)).toBe((await billSince(next)).totalUsd);
   });
 });

@@ -18,7 +18,7 @@ import { TestKit } from '../../src/testing.ts';
 import { silentLogger } from '../../src/telemetry/silent-logger.ts';
 
 const NoteWritten = defineMessage('note.written').version(1, z.object({ text: z.string() }));
-const read = defineStage('read', { consumes: NoteWritten.upTo(1) });
+const read = defineStage('read', { consumes: NoteWritten.upTo(1), concurrency: 1 });
 const origin = { team: 'blue', customer: 'acme', feature: 'notes' };
 
 @Injectable()
@@ -57,8 +57,11 @@ describe("a stage's BullMQ queue", () => {
     });
     cleanups.push(() => app.close());
     const { queue } = app.nest.get(Inspector);
-    const { messageIds } = await app.millrace.admit(NoteWritten.v1, { text: 'hello' }, { origin });
+    await app.millrace.admit(NoteWritten.v1, { text: 'taken at once' }, { origin });
     await handling.promise;
+    // The only slot is busy, so the next message's token goes into the queue, and waits.
+    const { messageIds } = await app.millrace.admit(NoteWritten.v1, { text: 'hello' }, { origin });
+    await expect.poll(() => queue.getActiveCount()).toBe(1);
     const jobs = await queue.getJobs(['active']);
     expect(jobs.map((job) => job.id?.slice(0, 36))).toEqual(messageIds);
     expect(jobs[0]?.data).toMatchObject({ origin });

@@ -61,7 +61,7 @@ function seed(): UsageRecord[] {
         reasoning: 1,
       },
       costByClass: {},
-      ...(index % 6 === 0 ? { wasteReason: 'retried' as const } : {}),
+      ...(index % 6 === 0 ? { wasteReason: 'degenerate' as const } : {}),
       ...(settlement === 'unsettled' || settlement === 'estimated' ? { upperBoundUsd: usd('0.01') } : {}),
       ...messageId,
     });
@@ -100,6 +100,8 @@ function fieldOf(record: UsageRecord, field: CostGroupField): string {
       return record.origin[field];
     case 'batch':
       return record.origin.batch ?? '';
+    case 'waste':
+      return record.wasteReason ?? '';
     case 'day':
       return record.sentAt.toISOString().slice(0, 10);
     case 'hour':

@@ -56,7 +56,17 @@ describe('docker-compose.yml', () => {
   it('has a service for each role and each store', () => {
     const names = services.map(([name]) => name);
     expect(names).toEqual(
-      expect.arrayContaining(['api', 'worker', 'relay', 'postgres', 'redis', 'clickhouse']),
+      expect.arrayContaining([
+        'api',
+        'worker',
+        'relay',
+        'postgres',
+        'redis',
+        'clickhouse',
+        'prometheus',
+        'alertmanager',
+        'grafana',
+      ]),
     );
   });
 
@@ -74,7 +84,7 @@ describe('docker-compose.yml', () => {
   it.each(services)('pins the image of %s', (name, { image }) => {
     const pinned = image === ownImage ? `\${MILLRACE_IMAGE:-millrace:${version}}` : image;
     expect(image, name).toBe(pinned);
-    expect(image).toMatch(/:\d+\.\d+(?:\.\d+)*(?:-[a-z]+)?\}?$/);
+    expect(image).toMatch(/:v?\d+\.\d+(?:\.\d+)*(?:-[a-z]+)?\}?$/);
   });
 
   it.each(services)('bounds %s: memory, processors, log', (_, { deploy, logging }) => {
@@ -101,7 +111,7 @@ describe('docker-compose.yml', () => {
     for (const [name, { environment }] of services) {
       for (const [key, value] of Object.entries(environment)) {
         if (!/PASSWORD|AUTH|_POSTGRES_URL|QUEUE_URL/.test(key)) continue;
-        expect(value, `${name}: ${key}`).toMatch(/\$\{[A-Z]+_PASSWORD:\?[^}]+\}/);
+        expect(value, `${name}: ${key}`).toMatch(/\$\{[A-Z_]+_PASSWORD:\?[^}]+\}/);
       }
     }
   });
@@ -169,8 +179,8 @@ describe('scripts/generate-env.mjs', () => {
     await generate('--output', file);
     const lines = readFileSync(file, 'utf8').split('\n');
     const passwords = lines.flatMap((line) => /^[A-Z_]+_PASSWORD=(.*)$/.exec(line)?.[1] ?? []);
-    expect(passwords).toHaveLength(3);
-    expect(new Set(passwords).size).toBe(3);
+    expect(passwords).toHaveLength(6);
+    expect(new Set(passwords).size).toBe(6);
     for (const password of passwords) expect(password).toMatch(/^[0-9a-f]{48}$/);
     expect(statSync(file).mode & 0o777).toBe(0o600);
     expect(lines).toContain('#COMPOSE_PROFILES=example');

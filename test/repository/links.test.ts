@@ -1,4 +1,5 @@
-import { dirname, posix } from 'node:path';
+import { existsSync } from 'node:fs';
+import { dirname, join, posix } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { listSettings } from '../../src/app/load-configuration.ts';
 import { errorCodes } from '../../src/kernel/error-codes.ts';
@@ -15,6 +16,7 @@ interface Document {
 }
 
 const files = repositoryFiles();
+const root = join(import.meta.dirname, '..', '..');
 const paths = new Set(files.map(({ path }) => path));
 const folders = new Set(files.flatMap(({ path }) => foldersOf(path)));
 const documents = new Map(
@@ -64,7 +66,9 @@ function problemOf(from: string, target: string): string | undefined {
   if (/^(?:https?|mailto):/.test(target)) return undefined;
   const [file = '', anchor] = target.split('#');
   const path = file === '' ? from : posix.join(posix.dirname(from), file).replace(/\/$/, '');
-  if (!paths.has(path) && !folders.has(path)) return `${from}: ${target} does not exist`;
+  const isThere =
+    paths.has(path) || folders.has(path) || (path.endsWith('.png') && existsSync(join(root, path)));
+  if (!isThere) return `${from}: ${target} does not exist`;
   if (anchor === undefined) return undefined;
   return documents.get(path)?.anchors.has(anchor) === true
     ? undefined

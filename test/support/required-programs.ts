@@ -24,6 +24,26 @@ export const redisPrograms: () => RequiredProgram = once(() =>
   provide('Redis', 'redis-server', () => directoryWith('redis-server', [])),
 );
 
+/** prometheus and promtool. */
+export const prometheusPrograms: () => RequiredProgram = once(() =>
+  provide('Prometheus', 'prometheus', () => directoryWith('prometheus', [])),
+);
+
+/** prometheus-alertmanager (the package and the program have this name) and amtool. */
+export const alertmanagerPrograms: () => RequiredProgram = once(() =>
+  provide('Alertmanager', 'prometheus-alertmanager', () => directoryWith('prometheus-alertmanager', [])),
+);
+
+/** chromium, which draws pages. */
+export const chromiumPrograms: () => RequiredProgram = once(() =>
+  provide('Chromium', 'chromium', () => directoryWith('chromium', [])),
+);
+
+/** pngquant, which makes pictures small. */
+export const pngquantPrograms: () => RequiredProgram = once(() =>
+  provide('pngquant', 'pngquant', () => directoryWith('pngquant', [])),
+);
+
 /**
  * Whether a suite can run: `describe.skipIf(!canRun(postgresPrograms()))`. Says on standard error what is skipped
  * and why; throws instead where nothing may be skipped.

@@ -17,6 +17,7 @@ export interface StageReport extends StageOutcome {
   /** Messages that came to it. */
   readonly messages: number;
   readonly usd: Usd;
+  readonly wasteUsd: Usd;
   readonly inputTokens: number;
   readonly outputTokens: number;
 }
@@ -101,6 +102,7 @@ function stageReport(
     ...outcome,
     messages: counts === undefined ? 0 : sumOfCounts(counts),
     usd: spent?.costUsd ?? zeroUsd,
+    wasteUsd: spent?.wasteUsd ?? zeroUsd,
     inputTokens: spent?.inputTokens ?? 0,
     outputTokens: spent?.outputTokens ?? 0,
   };
@@ -157,6 +159,7 @@ export function reportDocument(report: DemoReport): Record<string, unknown> {
       p95Ms: stage.p95Ms,
       p99Ms: stage.p99Ms,
       usdPerSuccess: formatUsd(usdPerSuccess(stage)),
+      wasteUsd: formatUsd(stage.wasteUsd),
     })),
     seconds: report.seconds,
   };

@@ -13,7 +13,7 @@ export function reportText(report: DemoReport): string {
     '',
     'Stages',
     stageTable(report.stages),
-    'in: messages that came; out: messages done; failed: attempts that failed; times of the handler in milliseconds.',
+    'in: messages that came; out: messages done; failed: attempts that failed; times of the handler in milliseconds; waste: what bought nothing.',
     '',
     `The ${report.items.length} most expensive documents`,
     itemTable(report),
@@ -49,7 +49,9 @@ function teamTable({ teams }: DemoReport): string {
 function stageTable(stages: readonly StageReport[]): string {
   const columns = [
     { title: 'stage' },
-    ...['in', 'out', 'failed', 'dead', 'p50', 'p95', 'p99', 'tokens/success', 'USD/success'].map(right),
+    ...['in', 'out', 'failed', 'dead', 'p50', 'p95', 'p99', 'tokens/success', 'USD/success', 'waste USD'].map(
+      right,
+    ),
   ];
   const rows = stages.map((stage) => [
     stage.stage,
@@ -64,6 +66,7 @@ function stageTable(stages: readonly StageReport[]): string {
       ? ''
       : formatCount(Math.round((stage.inputTokens + stage.outputTokens) / stage.succeeded)),
     roundedUsd(usdPerSuccess(stage)),
+    roundedUsd(stage.wasteUsd),
   ]);
   return renderTable(columns, rows);
 }

@@ -39,6 +39,8 @@ export async function migrateColumnStore(
   const migrations = await readMigrations(
     options.directory ?? join(packageRoot(), 'clickhouse', 'migrations'),
   );
+  // A user without the rights to change anything may start too, as long as there is nothing to change.
+  if (isUpToDate(migrations, await knownDigests(store))) return [];
   const render = (text: string): string => renderMigration(text, store.database, options.cluster);
   for (const statement of bookkeeping) await store.command(render(statement));
 
@@ -69,13 +71,22 @@ export async function pendingColumnMigrations(
   store: ColumnStore,
   directory: string = join(packageRoot(), 'clickhouse', 'migrations'),
 ): Promise<readonly string[]> {
+  const applied = await knownDigests(store);
+  const migrations = await readMigrations(directory);
+  return migrations.filter(({ name }) => !applied.has(name)).map(({ name }) => name);
+}
+
+/** What was applied; nothing where no migration ever was. */
+async function knownDigests(store: ColumnStore): Promise<ReadonlyMap<string, string>> {
   const tables = await store.query(
     `SELECT name FROM system.tables WHERE database = {database:String} AND name = 'schema_migrations'`,
     { database: store.database },
   );
-  const applied = tables.length === 0 ? new Map<string, string>() : await appliedDigests(store);
-  const migrations = await readMigrations(directory);
-  return migrations.filter(({ name }) => !applied.has(name)).map(({ name }) => name);
+  return tables.length === 0 ? new Map() : await appliedDigests(store);
+}
+
+function isUpToDate(migrations: readonly Migration[], applied: ReadonlyMap<string, string>): boolean {
+  return migrations.every(({ name, digest }) => applied.get(name) === digest);
 }
 
 const bookkeeping = [

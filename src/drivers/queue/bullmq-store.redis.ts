@@ -98,6 +98,11 @@ export class RedisStore implements BullMqStore {
     return warnings;
   }
 
+  async serverTime(): Promise<Date> {
+    const [seconds = 0, microseconds = 0] = await this.#redis.time();
+    return new Date(seconds * 1000 + Math.floor(microseconds / 1000));
+  }
+
   close(): Promise<void> {
     return end(this.#redis);
   }

@@ -20,6 +20,8 @@ export interface BullMqStore {
   ping(): Promise<void>;
   /** See QueueDriver. */
   warnings(): Promise<readonly string[]>;
+  /** See QueueDriver. */
+  serverTime?(): Promise<Date | undefined>;
   close(): Promise<void>;
 }
 

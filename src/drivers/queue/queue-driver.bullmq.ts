@@ -83,6 +83,10 @@ export class BullMqQueueDriver implements QueueDriver {
     return this.#orUnavailable('warnings', () => this.#store.warnings());
   }
 
+  serverTime(): Promise<Date | undefined> {
+    return this.#orUnavailable('serverTime', () => this.#store.serverTime?.() ?? Promise.resolve(undefined));
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;

@@ -68,6 +68,8 @@ export interface QueueDriver {
   ping(): Promise<void>;
   /** Things about the store that would break a promise, in words (Redis without AOF, wrong eviction policy). */
   warnings(): Promise<readonly string[]>;
+  /** The time at the store; absent for stores in this process. */
+  serverTime?(): Promise<Date | undefined>;
   /** Closes consumers first, then queues, then connections. */
   close(): Promise<void>;
 }

@@ -96,6 +96,12 @@ export const modelMetrics = {
     labels: { ...ofStage, ...ofModel },
     help: 'Cost of priced calls, for rates; the money of record is decimal in the ledger.',
   },
+  retry_cost_usd_total: {
+    type: 'counter',
+    unit: 'dollars',
+    labels: ofStage,
+    help: 'Cost of priced calls that repeat an earlier one at the same place of a step: what failures cost beside the work.',
+  },
   calls_reused_total: {
     type: 'counter',
     unit: 'calls',

@@ -34,6 +34,7 @@ export const pipelineMetrics = {
         'network',
         'store_unavailable',
         'lease_lost',
+        'degenerate',
         'error',
       ],
     },
@@ -42,7 +43,7 @@ export const pipelineMetrics = {
   messages_parked_total: {
     type: 'counter',
     unit: 'messages',
-    labels: { ...ofStage, reason: ['hold', 'breaker', 'rate_limit', 'budget', 'retry_budget'] },
+    labels: { ...ofStage, reason: ['hold', 'breaker', 'rate_limit', 'budget', 'retry_budget', 'version'] },
     help: 'Messages put aside without blame because they might not go on at the time.',
   },
   stage_paused: {
@@ -131,6 +132,7 @@ export const pipelineMetrics = {
       reason: [
         'attempts_exhausted',
         'not_retryable',
+        'degenerate',
         'message_invalid',
         'message_unsupported',
         'payload_missing',

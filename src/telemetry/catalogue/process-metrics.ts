@@ -8,6 +8,30 @@ export const processMetrics = {
     labels: { version: 'open', role: 'open' },
     help: 'Always 1; the version and the role of this process.',
   },
+  startup_findings: {
+    type: 'gauge',
+    unit: 'findings',
+    labels: {
+      code: [
+        'queue_unsafe',
+        'clocks_apart',
+        'migrations_pending',
+        'ledger_unsafe',
+        'usage_deduplication_off',
+        'usage_unreadable',
+        'stage_without_schema',
+        'model_unknown',
+        'model_unpriced',
+      ],
+    },
+    help: 'What the start-up checks of this process found, by code; anything above 0 is in its log.',
+  },
+  event_loop_lag_seconds: {
+    type: 'gauge',
+    unit: 'seconds',
+    labels: {},
+    help: 'How late the event loop came since the last scrape, at its 99th percentile.',
+  },
   metric_series: {
     type: 'gauge',
     unit: 'series',

@@ -1,6 +1,6 @@
 import type { MetricCatalogue } from './metric-definition.ts';
 
-/** Fed by src/usage: the exporter; and by the payload store's wrapper in src/app. */
+/** Fed by src/usage: the exporter; by src/costs: spend over its baseline; and by the payload store's wrapper in src/app. */
 export const usageMetrics = {
   metering_events_total: {
     type: 'counter',
@@ -25,6 +25,12 @@ export const usageMetrics = {
     unit: 'records',
     labels: {},
     help: 'Settled calls that have not reached the column store; aggregate with max.',
+  },
+  spend_over_baseline_ratio: {
+    type: 'gauge',
+    unit: 'ratio',
+    labels: { dimension: ['team', 'customer', 'feature'], name: 'open' },
+    help: 'Spend as a multiple of the usual at this time of day, of the 20 names of each dimension with the highest; set by the relay, aggregate with max.',
   },
   payload_bytes_total: {
     type: 'counter',

@@ -1,0 +1,23 @@
+import type { RuleGroup } from './alert-rule.ts';
+import { costRules } from './cost-rules.ts';
+import { deadLetterRules } from './dead-letter-rules.ts';
+import { meteringRules } from './metering-rules.ts';
+import { modelRules } from './model-rules.ts';
+import { processRules } from './process-rules.ts';
+import { RuleTerms } from './rule-terms.ts';
+import { stageRules } from './stage-rules.ts';
+import { successRules } from './success-rules.ts';
+
+/** Every rule. `timeScale` multiplies their times, for tests. */
+export function ruleGroups(timeScale = 1): readonly RuleGroup[] {
+  const terms = new RuleTerms(timeScale);
+  return [
+    deadLetterRules(terms),
+    stageRules(terms),
+    successRules(terms),
+    modelRules(terms),
+    costRules(terms),
+    meteringRules(terms),
+    processRules(terms),
+  ];
+}

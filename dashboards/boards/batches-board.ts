@@ -1,0 +1,201 @@
+import type { Board } from '../board.ts';
+import { boardUids, rowLink } from '../board-links.ts';
+import { barChart, barGauge, outcomeColours, stat, timeSeries } from '../charts.ts';
+import { worseAbove } from '../colour-limits.ts';
+import { sql } from '../data-queries.ts';
+import { sqlTable } from '../tables.ts';
+import { thresholds } from '../thresholds.ts';
+import { chosen, type UsageDimension, usageVariables } from '../variables.ts';
+
+const dimensions: readonly UsageDimension[] = ['batch', 'team', 'feature'];
+const selected = `$__timeFilter(ts) AND batch != '' AND ${chosen(dimensions)}`;
+const spent = 'sum(ifNull(cost_usd, 0))';
+const itemKey = "if(item = '', toString(root_id), item)";
+
+export const batchesBoard: Board = {
+  uid: boardUids.batches,
+  title: 'Millrace / Batches',
+  question: 'How far is each batch, what came of it, and what does an item of it cost?',
+  range: '7d',
+  refresh: '1m',
+  variables: usageVariables(dimensions),
+  rows: [
+    {
+      title: 'How do the batches stand?',
+      panels: [
+        stat({
+          title: 'Batches with work',
+          description: 'Batches in which something ended in the time range.',
+          unit: 'short',
+          decimals: 0,
+          width: 6,
+          queries: [
+            sql(`SELECT uniqExact(batch) AS batches FROM millrace.message_outcomes WHERE ${selected}`),
+          ],
+        }),
+        stat({
+          title: 'Items',
+          description: 'Distinct items of these batches.',
+          unit: 'short',
+          decimals: 0,
+          width: 6,
+          queries: [
+            sql(
+              `SELECT uniqExact(batch, ${itemKey}) AS items FROM millrace.message_outcomes WHERE ${selected}`,
+            ),
+          ],
+        }),
+        stat({
+          title: 'Spend in batches',
+          description: 'What the calls of these batches cost in the time range.',
+          unit: 'currencyUSD',
+          width: 6,
+          queries: [sql(`SELECT ${spent} AS spend FROM millrace.usage WHERE ${selected}`)],
+        }),
+        stat({
+          title: 'Cost per batch item',
+          description: 'Spend by distinct items, over all chosen batches.',
+          unit: 'currencyUSD',
+          width: 6,
+          queries: [
+            sql(
+              `SELECT toFloat64(${spent}) / nullIf(uniqExact(batch, ${itemKey}), 0) AS per_item FROM millrace.usage WHERE ${selected}`,
+            ),
+          ],
+        }),
+        sqlTable({
+          title: 'Every batch',
+          description:
+            'What each batch cost and what came of its items. Dead letters keep a batch from being whole.',
+          unit: 'short',
+          width: 24,
+          height: 7,
+          query: sql(`
+            SELECT batch, first_end, last_end, items, dead, spend, toFloat64(spend) / nullIf(items, 0) AS per_item,
+              toFloat64(lost) / nullIf(toFloat64(spend), 0) AS waste_share, calls_made, unpriced
+            FROM (
+              SELECT batch, min(ts) AS first_end, max(ts) AS last_end, uniqExact(${itemKey}) AS items, uniqExactIf(${itemKey}, outcome = 'dead_lettered') AS dead
+              FROM millrace.message_outcomes WHERE ${selected} GROUP BY batch
+            ) AS ended
+            LEFT JOIN (
+              SELECT batch, ${spent} AS spend, sumIf(ifNull(cost_usd, 0), is_waste = 1) AS lost, sum(calls) AS calls_made, sum(unpriced_calls) AS unpriced
+              FROM millrace.usage WHERE ${selected} GROUP BY batch
+            ) AS paid USING (batch)
+            ORDER BY last_end DESC LIMIT 100
+          `),
+          columns: [
+            {
+              name: 'batch',
+              title: 'Batch',
+              link: rowLink('Only this batch', 'batches', { batch: 'batch' }),
+            },
+            { name: 'first_end', title: 'First result', unit: 'dateTimeAsIso' },
+            { name: 'last_end', title: 'Last result', unit: 'dateTimeAsIso' },
+            { name: 'items', title: 'Items', decimals: 0 },
+            {
+              name: 'dead',
+              title: 'Dead-lettered',
+              decimals: 0,
+              limits: worseAbove({
+                amber: thresholds.deadLetters.suspiciousPerHour,
+                red: thresholds.deadLetters.outagePerHour,
+              }),
+            },
+            { name: 'spend', title: 'Spend', unit: 'currencyUSD' },
+            { name: 'per_item', title: 'Per item', unit: 'currencyUSD' },
+            {
+              name: 'waste_share',
+              title: 'Waste',
+              unit: 'percentunit',
+              decimals: 1,
+              limits: worseAbove({
+                amber: thresholds.budgets.wasteShare,
+                red: thresholds.budgets.wasteOutageShare,
+              }),
+            },
+            { name: 'calls_made', title: 'Calls', decimals: 0 },
+            { name: 'unpriced', title: 'Unpriced', decimals: 0, limits: worseAbove({ red: 1 }) },
+          ],
+        }),
+      ],
+    },
+    {
+      title: 'How did they go?',
+      panels: [
+        timeSeries({
+          title: 'Messages that ended, by batch',
+          description:
+            'Messages of each batch that ended in each interval. A batch that stops early is stuck, or done.',
+          unit: 'short',
+          width: 12,
+          draw: 'bars',
+          isStacked: true,
+          queries: [
+            sql(
+              `SELECT $__timeInterval(ts) AS time, batch, count() AS messages FROM millrace.message_outcomes WHERE ${selected} GROUP BY time, batch ORDER BY time, batch`,
+            ),
+          ],
+        }),
+        timeSeries({
+          title: 'Spend by batch',
+          description: 'What each batch cost in each interval.',
+          unit: 'currencyUSD',
+          width: 12,
+          draw: 'bars',
+          isStacked: true,
+          queries: [
+            sql(
+              `SELECT $__timeInterval(ts) AS time, batch, ${spent} AS spend FROM millrace.usage WHERE ${selected} GROUP BY time, batch ORDER BY time, batch`,
+            ),
+          ],
+        }),
+        barChart({
+          title: 'Outcomes by batch',
+          description: 'Messages of each batch by how they ended, every stage counted.',
+          unit: 'short',
+          width: 8,
+          isStacked: true,
+          colours: outcomeColours,
+          nameColumn: 'batch',
+          queries: [
+            sql(`
+              SELECT batch, countIf(outcome = 'completed') AS completed, countIf(outcome = 'dead_lettered') AS dead_lettered, countIf(outcome = 'cancelled') AS cancelled
+              FROM millrace.message_outcomes WHERE ${selected} GROUP BY batch ORDER BY max(ts) DESC LIMIT 12
+            `),
+          ],
+        }),
+        barGauge({
+          title: 'Cost per item by batch',
+          description:
+            'Two runs of the same work should cost the same. If not, compare their models and their waste.',
+          unit: 'currencyUSD',
+          width: 8,
+          min: 0,
+          isPerRow: true,
+          queries: [
+            sql(`
+              SELECT batch, toFloat64(${spent}) / nullIf(uniqExact(${itemKey}), 0) AS per_item
+              FROM millrace.usage WHERE ${selected} GROUP BY batch ORDER BY per_item DESC LIMIT 12
+            `),
+          ],
+        }),
+        sqlTable({
+          title: 'Batches by model',
+          description: 'Which models the money of each batch went to.',
+          unit: 'short',
+          width: 8,
+          query: sql(`
+            SELECT batch, model, ${spent} AS spend, sum(calls) AS calls_made
+            FROM millrace.usage WHERE ${selected} GROUP BY batch, model ORDER BY spend DESC LIMIT 50
+          `),
+          columns: [
+            { name: 'batch', title: 'Batch' },
+            { name: 'model', title: 'Model', link: rowLink('Show the model', 'models', { model: 'model' }) },
+            { name: 'spend', title: 'Spend', unit: 'currencyUSD', width: 90 },
+            { name: 'calls_made', title: 'Calls', decimals: 0, width: 70 },
+          ],
+        }),
+      ],
+    },
+  ],
+};

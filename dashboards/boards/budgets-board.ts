@@ -1,0 +1,175 @@
+import type { Board } from '../board.ts';
+import { boardUids, rowLink } from '../board-links.ts';
+import { barGauge, stat, stateTimeline, timeSeries } from '../charts.ts';
+import { worseAbove } from '../colour-limits.ts';
+import { promql } from '../data-queries.ts';
+import { maximum, ofStage, sumOfMaxima, sumOfRates } from '../promql.ts';
+import { promTable } from '../tables.ts';
+import { thresholds } from '../thresholds.ts';
+import { stageVariables } from '../variables.ts';
+
+const perBudget = ['team', 'budget'];
+const spent = maximum('budget_spent_usd', { by: perBudget });
+const reserved = maximum('budget_reserved_usd', { by: perBudget });
+const limit = maximum('budget_limit_usd', { by: perBudget });
+const used = worseAbove({ amber: thresholds.budgets.burnShare, red: thresholds.budgets.exhaustedShare });
+
+export const budgetsBoard: Board = {
+  uid: boardUids.budgets,
+  title: 'Millrace / Budgets and holds',
+  question: 'Whose money runs out, and what is being held back?',
+  range: '24h',
+  refresh: '30s',
+  variables: stageVariables,
+  rows: [
+    {
+      title: 'What is held back?',
+      panels: [
+        stat({
+          title: 'Holds in force',
+          description: 'Kill switches that operators have thrown, of every scope.',
+          unit: 'short',
+          decimals: 0,
+          width: 6,
+          queries: [promql(sumOfMaxima('holds_active', { labels: ['scope'] }), 'Holds')],
+        }),
+        stat({
+          title: 'Oldest hold',
+          description: 'How long the oldest hold has been in force. Holds are easily forgotten.',
+          unit: 's',
+          width: 6,
+          queries: [promql(maximum('hold_age_seconds'), 'Age')],
+        }),
+        stat({
+          title: 'Parked messages',
+          description:
+            'Messages that are put aside until a hold, a budget, a breaker or a limit lets them go on.',
+          unit: 'short',
+          decimals: 0,
+          width: 6,
+          hasCourse: true,
+          queries: [
+            promql(
+              sumOfMaxima('stage_backlog', {
+                labels: ['owner', 'stage', 'lane'],
+                where: `${ofStage},state="parked"`,
+              }),
+              'Parked',
+            ),
+          ],
+        }),
+        stat({
+          title: 'Budgets used up',
+          description: 'Budgets whose limit is reached: their work is parked or refused.',
+          unit: 'short',
+          decimals: 0,
+          width: 6,
+          limits: worseAbove({ red: 1 }),
+          queries: [promql(`sum(${spent} >= bool ${limit})`, 'Used up')],
+        }),
+        timeSeries({
+          title: 'Holds by scope',
+          description: 'Kill switches in force, by what they hold: a stage, a model, an origin.',
+          unit: 'short',
+          width: 8,
+          queries: [promql(maximum('holds_active', { by: ['scope'] }), '{{scope}}')],
+        }),
+        timeSeries({
+          title: 'Parking by reason',
+          description: 'Messages put aside each second, by what they wait for.',
+          unit: 'ops',
+          width: 8,
+          queries: [
+            promql(sumOfRates('messages_parked_total', { by: ['reason'], where: ofStage }), '{{reason}}'),
+          ],
+        }),
+        stateTimeline({
+          title: 'Paused stages',
+          description: 'Stages that an operator has taken out of work.',
+          unit: 'none',
+          width: 8,
+          states: [
+            { value: 0, text: 'working', color: 'green' },
+            { value: 1, text: 'paused', color: 'orange' },
+          ],
+          queries: [promql(maximum('stage_paused', { by: ['stage'], where: ofStage }), '{{stage}}')],
+        }),
+      ],
+    },
+    {
+      title: 'Whose money runs out?',
+      panels: [
+        promTable({
+          title: 'Budgets',
+          description: 'What each budget has spent, has reserved for calls under way, and may spend.',
+          unit: 'short',
+          width: 12,
+          labels: [
+            { name: 'budget', title: 'Budget' },
+            { name: 'team', title: 'Team', link: rowLink('Show its costs', 'cost', { team: 'team' }) },
+          ],
+          values: [
+            { name: 'spent', title: 'Spent', unit: 'currencyUSD', expr: spent },
+            { name: 'reserved', title: 'Reserved', unit: 'currencyUSD', expr: reserved },
+            { name: 'limit', title: 'Limit', unit: 'currencyUSD', expr: limit },
+            {
+              name: 'used',
+              title: 'Used',
+              unit: 'percentunit',
+              decimals: 1,
+              limits: used,
+              expr: `(${spent} + ${reserved}) / ${limit}`,
+            },
+          ],
+        }),
+        barGauge({
+          title: 'Budget used',
+          description: 'Spent and reserved by the limit of each budget.',
+          unit: 'percentunit',
+          width: 12,
+          min: 0,
+          max: 1,
+          limits: used,
+          queries: [promql(`(${spent} + ${reserved}) / ${limit}`, '{{team}} {{budget}}')],
+        }),
+        timeSeries({
+          title: 'Budget used over time',
+          description: 'A line that will cross the limit before its period ends is worth a talk today.',
+          unit: 'percentunit',
+          width: 8,
+          limits: used,
+          queries: [promql(`${spent} / ${limit}`, '{{team}} {{budget}}')],
+        }),
+        timeSeries({
+          title: 'Work refused by a budget',
+          description:
+            'Reservations that a budget did not allow, each second, and what became of their messages.',
+          unit: 'ops',
+          width: 8,
+          queries: [
+            promql(
+              sumOfRates('budget_refusals_total', { by: ['budget', 'action'] }),
+              '{{budget}}: {{action}}',
+            ),
+          ],
+        }),
+        barGauge({
+          title: 'Spend over its own baseline',
+          description:
+            'Today’s spend of a team, customer or feature as a multiple of what is usual for it; the highest twenty.',
+          unit: 'short',
+          decimals: 1,
+          width: 8,
+          min: 0,
+          limits: worseAbove({ red: thresholds.budgets.spendOverBaselineRatio }),
+          queries: [
+            promql(
+              maximum('spend_over_baseline_ratio', { by: ['dimension', 'name'] }),
+              '{{dimension}} {{name}}',
+            ),
+          ],
+        }),
+      ],
+    },
+  ],
+};

@@ -1,0 +1,381 @@
+import type { Board } from '../board.ts';
+import { boardUids, rowLink } from '../board-links.ts';
+import { barChart, pieChart, stat, timeSeries } from '../charts.ts';
+import { worseAbove } from '../colour-limits.ts';
+import { sql } from '../data-queries.ts';
+import { type Column, sqlTable } from '../tables.ts';
+import { thresholds } from '../thresholds.ts';
+import { chosen, type UsageDimension, usageVariables } from '../variables.ts';
+
+const dimensions: readonly UsageDimension[] = ['team', 'customer', 'feature', 'stage', 'model'];
+const selected = chosen(dimensions);
+const now = `$__timeFilter(ts) AND ${selected}`;
+/** The period of the same length that ended when this one began. */
+const before = `ts >= $__fromTime - ($__toTime - $__fromTime) AND ts < $__fromTime`;
+const spent = 'sum(ifNull(cost_usd, 0))';
+const wasted = 'sumIf(ifNull(cost_usd, 0), is_waste = 1)';
+const inputTokens =
+  'sum(tokens_uncached_input + tokens_cache_read + tokens_cache_write_5m + tokens_cache_write_1h + tokens_audio_input + tokens_image_input)';
+const outputTokens = 'sum(tokens_text_output + tokens_reasoning + tokens_audio_output + tokens_image_output)';
+const itemKey = "if(item = '', toString(root_id), item)";
+
+const waste = worseAbove({ amber: thresholds.budgets.wasteShare, red: thresholds.budgets.wasteOutageShare });
+
+const spend: Column = { name: 'spend', title: 'Spend', unit: 'currencyUSD', width: 90 };
+const share: Column = { name: 'share', title: 'Share', unit: 'percentunit', decimals: 1, isBar: true };
+const change: Column = {
+  name: 'change',
+  title: 'Against before',
+  unit: 'percentunit',
+  decimals: 0,
+  width: 110,
+};
+const calls: Column = { name: 'calls_made', title: 'Calls', decimals: 0, width: 70 };
+const wasteShare: Column = {
+  name: 'waste_share',
+  title: 'Waste',
+  unit: 'percentunit',
+  decimals: 1,
+  width: 70,
+  limits: waste,
+};
+
+/** The figures by one column, dearest first: spend, share, change against the period before, calls, waste. */
+function spendBy(dimension: UsageDimension): string {
+  return `
+    SELECT ${dimension}, sumIf(amount, is_now) AS spend,
+      toFloat64(sumIf(amount, is_now)) / nullIf(toFloat64(sum(sumIf(amount, is_now)) OVER ()), 0) AS share,
+      toFloat64(sumIf(amount, is_now)) / nullIf(toFloat64(sumIf(amount, NOT is_now)), 0) - 1 AS change,
+      sumIf(made, is_now) AS calls_made,
+      toFloat64(sumIf(lost, is_now)) / nullIf(toFloat64(sumIf(amount, is_now)), 0) AS waste_share
+    FROM (
+      SELECT ${dimension}, ts >= $__fromTime AS is_now, ${spent} AS amount, sum(calls) AS made, ${wasted} AS lost
+      FROM millrace.usage
+      WHERE ts >= $__fromTime - ($__toTime - $__fromTime) AND ts <= $__toTime AND ${selected}
+      GROUP BY ${dimension}, is_now
+    )
+    GROUP BY ${dimension} ORDER BY spend DESC, ${dimension} LIMIT 100
+  `;
+}
+
+export const costBoard: Board = {
+  uid: boardUids.cost,
+  title: 'Millrace / Costs',
+  question: 'What does it cost, who pays, what is new, and what is wasted?',
+  range: '7d',
+  refresh: '1m',
+  variables: usageVariables(dimensions),
+  rows: [
+    {
+      title: 'How much?',
+      panels: [
+        stat({
+          title: 'Spend',
+          description: 'What all priced calls of the time range cost, to the last decimal of the ledger.',
+          unit: 'currencyUSD',
+          width: 4,
+          queries: [sql(`SELECT ${spent} AS spend FROM millrace.usage WHERE ${now}`)],
+        }),
+        stat({
+          title: 'Against the period before',
+          description:
+            'Spend in the time range by that of the equally long one before it, less one. Empty when nothing was spent then.',
+          unit: 'percentunit',
+          decimals: 0,
+          width: 4,
+          queries: [
+            sql(`
+              SELECT toFloat64(sumIf(ifNull(cost_usd, 0), ts >= $__fromTime)) / nullIf(toFloat64(sumIf(ifNull(cost_usd, 0), ${before})), 0) - 1 AS change
+              FROM millrace.usage WHERE ts >= $__fromTime - ($__toTime - $__fromTime) AND ts <= $__toTime AND ${selected}
+            `),
+          ],
+        }),
+        stat({
+          title: 'Waste',
+          description: 'Share of spend that bought nothing: failed, aborted, repeated calls.',
+          unit: 'percentunit',
+          decimals: 1,
+          width: 4,
+          limits: waste,
+          queries: [
+            sql(
+              `SELECT toFloat64(${wasted}) / nullIf(toFloat64(${spent}), 0) AS waste FROM millrace.usage WHERE ${now}`,
+            ),
+          ],
+        }),
+        stat({
+          title: 'Cost per item',
+          description: 'Spend by the distinct items that it was for.',
+          unit: 'currencyUSD',
+          width: 4,
+          queries: [
+            sql(
+              `SELECT toFloat64(${spent}) / nullIf(uniqExact(${itemKey}), 0) AS per_item FROM millrace.usage WHERE ${now}`,
+            ),
+          ],
+        }),
+        stat({
+          title: 'Calls without a price',
+          description:
+            'Calls whose model has no known price: their cost is missing here until a price is added.',
+          unit: 'short',
+          decimals: 0,
+          width: 4,
+          limits: worseAbove({ red: 1 }),
+          queries: [sql(`SELECT sum(unpriced_calls) AS unpriced FROM millrace.usage WHERE ${now}`)],
+        }),
+        stat({
+          title: 'Open exposure',
+          description:
+            'What calls of unknown outcome can have cost at most. It is in no sum until they are settled.',
+          unit: 'currencyUSD',
+          width: 4,
+          queries: [
+            sql(`SELECT sum(ifNull(upper_bound_usd, 0)) AS exposure FROM millrace.usage WHERE ${now}`),
+          ],
+        }),
+        timeSeries({
+          title: 'Spend by team',
+          description: 'What each team spent in each interval.',
+          unit: 'currencyUSD',
+          width: 12,
+          height: 9,
+          draw: 'bars',
+          isStacked: true,
+          queries: [
+            sql(
+              `SELECT $__timeInterval(ts) AS time, team, ${spent} AS spend FROM millrace.usage WHERE ${now} GROUP BY time, team ORDER BY time, team`,
+            ),
+          ],
+        }),
+        timeSeries({
+          title: 'Spend by feature',
+          description: 'What each feature cost in each interval.',
+          unit: 'currencyUSD',
+          width: 12,
+          height: 9,
+          draw: 'bars',
+          isStacked: true,
+          queries: [
+            sql(
+              `SELECT $__timeInterval(ts) AS time, feature, ${spent} AS spend FROM millrace.usage WHERE ${now} GROUP BY time, feature ORDER BY time, feature`,
+            ),
+          ],
+        }),
+      ],
+    },
+    {
+      title: 'Who pays?',
+      panels: [
+        sqlTable({
+          title: 'Teams',
+          description:
+            'Who pays, with their share, their change against the period before, and their waste. A click narrows the board.',
+          unit: 'short',
+          width: 12,
+          height: 10,
+          query: sql(spendBy('team')),
+          columns: [
+            { name: 'team', title: 'Team', link: rowLink('Only this team', 'cost', { team: 'team' }) },
+            spend,
+            share,
+            change,
+            calls,
+            wasteShare,
+          ],
+        }),
+        sqlTable({
+          title: 'Customers',
+          description: 'For whom it was spent.',
+          unit: 'short',
+          width: 12,
+          height: 10,
+          query: sql(spendBy('customer')),
+          columns: [
+            {
+              name: 'customer',
+              title: 'Customer',
+              link: rowLink('Only this customer', 'cost', { customer: 'customer' }),
+            },
+            spend,
+            share,
+            change,
+            calls,
+            wasteShare,
+          ],
+        }),
+      ],
+    },
+    {
+      title: 'For what?',
+      panels: [
+        sqlTable({
+          title: 'Features',
+          description: 'What it was spent on.',
+          unit: 'short',
+          width: 12,
+          height: 6,
+          query: sql(spendBy('feature')),
+          columns: [
+            {
+              name: 'feature',
+              title: 'Feature',
+              link: rowLink('Only this feature', 'cost', { feature: 'feature' }),
+            },
+            spend,
+            share,
+            change,
+            calls,
+            wasteShare,
+          ],
+        }),
+        sqlTable({
+          title: 'Stages that spend',
+          description: 'Where in the pipelines the money goes.',
+          unit: 'short',
+          width: 12,
+          height: 6,
+          query: sql(spendBy('stage')),
+          columns: [
+            { name: 'stage', title: 'Stage', link: rowLink('Show the stage', 'stage', { stage: 'stage' }) },
+            spend,
+            share,
+            change,
+            calls,
+            wasteShare,
+          ],
+        }),
+        sqlTable({
+          title: 'Models',
+          description:
+            'Which models were paid, with the price of a million tokens that came out of it. No amount: no price is known.',
+          unit: 'short',
+          width: 12,
+          height: 7,
+          query: sql(`
+            SELECT model, sum(cost_usd) AS spend, ${inputTokens} AS tokens_in, ${outputTokens} AS tokens_out,
+              toFloat64(sum(cost_usd)) * 1e6 / nullIf(${inputTokens} + ${outputTokens}, 0) AS usd_per_million
+            FROM millrace.usage WHERE ${now} GROUP BY model ORDER BY spend DESC LIMIT 50
+          `),
+          columns: [
+            { name: 'model', title: 'Model', link: rowLink('Show the model', 'models', { model: 'model' }) },
+            spend,
+            { name: 'tokens_in', title: 'Tokens in', width: 90 },
+            { name: 'tokens_out', title: 'Tokens out', width: 90 },
+            { name: 'usd_per_million', title: 'Per million', unit: 'currencyUSD', width: 95 },
+          ],
+        }),
+        sqlTable({
+          title: 'Batches',
+          description: 'The dearest batches. Their items and outcomes are on the board of batches.',
+          unit: 'short',
+          width: 12,
+          height: 7,
+          query: sql(`
+            SELECT batch, ${spent} AS spend, uniqExact(${itemKey}) AS items, toFloat64(${spent}) / nullIf(uniqExact(${itemKey}), 0) AS per_item
+            FROM millrace.usage WHERE ${now} AND batch != '' GROUP BY batch ORDER BY spend DESC LIMIT 50
+          `),
+          columns: [
+            { name: 'batch', title: 'Batch', link: rowLink('Show the batch', 'batches', { batch: 'batch' }) },
+            spend,
+            { name: 'items', title: 'Items', decimals: 0, width: 70 },
+            { name: 'per_item', title: 'Per item', unit: 'currencyUSD', width: 90 },
+          ],
+        }),
+        barChart({
+          title: 'Concentration',
+          description:
+            'Which share of the items makes which share of the spend. A short first bar is an even load; a long one, a few items to look at.',
+          unit: 'percentunit',
+          width: 12,
+          min: 0,
+          max: 1,
+          nameColumn: 'items',
+          queries: [
+            sql(`
+              SELECT concat('dearest ', toString(percent), ' %') AS items,
+                toFloat64(sumIf(item_spend, place <= ceil(items_total * percent / 100))) / nullIf(toFloat64(any(spend_total)), 0) AS spend_share
+              FROM (
+                SELECT item_spend, row_number() OVER (ORDER BY item_spend DESC) AS place, count() OVER () AS items_total, sum(item_spend) OVER () AS spend_total
+                FROM (SELECT ${itemKey} AS item_key, ${spent} AS item_spend FROM millrace.usage WHERE ${now} GROUP BY item_key)
+              )
+              ARRAY JOIN [1, 5, 10, 20, 50] AS percent
+              GROUP BY percent ORDER BY percent
+            `),
+          ],
+        }),
+        sqlTable({
+          title: 'Dearest items',
+          description: 'The items that cost most, over all their stages and attempts.',
+          unit: 'short',
+          width: 12,
+          query: sql(`
+            SELECT ${itemKey} AS item_key, any(customer) AS of_customer, ${spent} AS spend, sum(calls) AS calls_made
+            FROM millrace.usage WHERE ${now} GROUP BY item_key ORDER BY spend DESC LIMIT 20
+          `),
+          columns: [
+            { name: 'item_key', title: 'Item' },
+            { name: 'of_customer', title: 'Customer', width: 120 },
+            spend,
+            calls,
+          ],
+        }),
+      ],
+    },
+    {
+      title: 'What was paid for, and what is wasted or unknown?',
+      panels: [
+        pieChart({
+          title: 'Spend by kind of token',
+          description: 'What the money was paid for. Cached input is cheap, reasoning is dear and unseen.',
+          unit: 'currencyUSD',
+          width: 8,
+          queries: [
+            sql(`
+              SELECT kind, sum(amount) AS spend
+              FROM millrace.usage
+              ARRAY JOIN
+                ['input', 'cache read', 'cache write', 'media', 'text output', 'reasoning', 'requests'] AS kind,
+                [cost_uncached_input, cost_cache_read, cost_cache_write_5m + cost_cache_write_1h,
+                 cost_audio_input + cost_image_input + cost_audio_output + cost_image_output,
+                 cost_text_output, cost_reasoning, cost_request] AS amount
+              WHERE ${now} GROUP BY kind HAVING spend > 0 ORDER BY spend DESC
+            `),
+          ],
+        }),
+        timeSeries({
+          title: 'Waste by reason',
+          description: 'Spend that bought nothing, in each interval, by why.',
+          unit: 'currencyUSD',
+          width: 8,
+          draw: 'bars',
+          isStacked: true,
+          queries: [
+            sql(
+              `SELECT $__timeInterval(ts) AS time, waste_reason, ${spent} AS spend FROM millrace.usage WHERE ${now} AND is_waste = 1 GROUP BY time, waste_reason ORDER BY time, waste_reason`,
+            ),
+          ],
+        }),
+        sqlTable({
+          title: 'Usage without a price',
+          description:
+            'Models that were called without a known price. `millrace prices` says how to add one; corrections follow by themselves.',
+          unit: 'short',
+          width: 8,
+          query: sql(`
+            SELECT provider, model, sum(unpriced_calls) AS unpriced, ${inputTokens} AS tokens_in, ${outputTokens} AS tokens_out
+            FROM millrace.usage WHERE ${now} AND unpriced_calls != 0
+            GROUP BY provider, model HAVING unpriced > 0 ORDER BY unpriced DESC
+          `),
+          columns: [
+            { name: 'provider', title: 'Provider', width: 75 },
+            { name: 'model', title: 'Model' },
+            { name: 'unpriced', title: 'Calls', decimals: 0, width: 60, limits: worseAbove({ red: 1 }) },
+            { name: 'tokens_in', title: 'Tokens in', width: 75 },
+            { name: 'tokens_out', title: 'Tokens out', width: 80 },
+          ],
+        }),
+      ],
+    },
+  ],
+};

@@ -1,0 +1,239 @@
+import type { Board } from '../board.ts';
+import { boardUids } from '../board-links.ts';
+import { stat, stateTimeline, timeSeries } from '../charts.ts';
+import { worseAbove } from '../colour-limits.ts';
+import { promql, type PromQuery } from '../data-queries.ts';
+import { maximum, minimum, ofModel, quantile, series, sumOfIncreases, sumOfRates, total } from '../promql.ts';
+import { thresholds } from '../thresholds.ts';
+import { modelVariables } from '../variables.ts';
+
+const failing = `${ofModel},outcome="error"`;
+const retried = `${ofModel},attempt="retry"`;
+const input = `${ofModel},class=~"uncached_input|cache_read|cache_write_5m|cache_write_1h|audio_input|image_input"`;
+const cached = `${ofModel},class="cache_read"`;
+const errorShare = worseAbove({
+  amber: thresholds.models.errorShare,
+  red: thresholds.models.errorOutageShare,
+});
+
+export const modelsBoard: Board = {
+  uid: boardUids.models,
+  title: 'Millrace / Models',
+  question: 'Do the providers answer, how fast, at what price, and what do we do when they do not?',
+  range: '6h',
+  refresh: '30s',
+  variables: modelVariables,
+  rows: [
+    {
+      title: 'Do they answer?',
+      panels: [
+        stat({
+          title: 'Requests per second',
+          description: 'Requests to all chosen models.',
+          unit: 'reqps',
+          width: 6,
+          hasCourse: true,
+          queries: [promql(sumOfRates('llm_requests_total', { where: ofModel }), 'Requests')],
+        }),
+        stat({
+          title: 'Failing share',
+          description: 'Share of requests in the time range that failed, whatever became of them afterwards.',
+          unit: 'percentunit',
+          decimals: 1,
+          width: 6,
+          limits: errorShare,
+          queries: [
+            promql(
+              `${sumOfIncreases('llm_requests_total', { where: failing, window: '$__range' })} / ${sumOfIncreases('llm_requests_total', { where: ofModel, window: '$__range' })}`,
+              'Failing',
+            ),
+          ],
+        }),
+        stat({
+          title: 'Spend per hour, all models',
+          description: 'At the rate of the last five minutes.',
+          unit: 'currencyUSD',
+          width: 6,
+          hasCourse: true,
+          queries: [
+            promql(
+              `${sumOfRates('cost_usd_total', { where: ofModel, window: '5m' })} * 3600`,
+              'Spend per hour',
+            ),
+          ],
+        }),
+        stat({
+          title: 'Cached input',
+          description:
+            'Share of input tokens that the provider read from its cache, at a fraction of the price.',
+          unit: 'percentunit',
+          decimals: 1,
+          width: 6,
+          queries: [
+            promql(
+              `${sumOfIncreases('tokens_total', { where: cached, window: '$__range' })} / ${sumOfIncreases('tokens_total', { where: input, window: '$__range' })}`,
+              'Cached',
+            ),
+          ],
+        }),
+        timeSeries({
+          title: 'Requests',
+          description: 'Requests each second by model.',
+          unit: 'reqps',
+          width: 8,
+          queries: [promql(sumOfRates('llm_requests_total', { by: ['model'], where: ofModel }), '{{model}}')],
+        }),
+        timeSeries({
+          title: 'Failing requests',
+          description: 'Share of requests that fail, by kind of error. Choose a model above to see its own.',
+          unit: 'percentunit',
+          width: 8,
+          limits: errorShare,
+          queries: [
+            promql(
+              `${sumOfRates('llm_requests_total', { by: ['error_type'], where: failing })} / on () group_left () ${sumOfRates('llm_requests_total', { where: ofModel })}`,
+              '{{error_type}}',
+            ),
+          ],
+        }),
+        timeSeries({
+          title: 'Retry share',
+          description:
+            'Share of requests that repeat a failed attempt. A provider in trouble is not helped by more of them.',
+          unit: 'percentunit',
+          width: 8,
+          limits: worseAbove({ red: thresholds.models.retryStormShare }),
+          queries: [
+            promql(
+              `${sumOfRates('llm_requests_total', { by: ['model'], where: retried })} / ${sumOfRates('llm_requests_total', { by: ['model'], where: ofModel })}`,
+              '{{model}}',
+            ),
+          ],
+        }),
+      ],
+    },
+    {
+      title: 'How fast?',
+      panels: [
+        timeSeries({
+          title: 'Request latency',
+          description: 'Time from the request to the end of the answer.',
+          unit: 's',
+          width: 8,
+          queries: quantiles('llm_request_duration_seconds'),
+        }),
+        timeSeries({
+          title: 'Time to first chunk',
+          description: 'Time from the request to the first chunk of a streamed answer.',
+          unit: 's',
+          width: 8,
+          queries: quantiles('llm_time_to_first_chunk_seconds'),
+        }),
+        timeSeries({
+          title: 'In flight',
+          description: 'Requests that wait for their answer.',
+          unit: 'short',
+          width: 8,
+          queries: [promql(total('llm_inflight', { by: ['model'], where: ofModel }), '{{model}}')],
+        }),
+        timeSeries({
+          title: 'Tokens per second by class',
+          description: 'What is sent and received. The classes are disjoint.',
+          unit: 'short',
+          width: 12,
+          draw: 'areas',
+          isStacked: true,
+          queries: [
+            promql(`${sumOfRates('tokens_total', { by: ['class'], where: ofModel })} > 0`, '{{class}}'),
+          ],
+        }),
+        timeSeries({
+          title: 'Spend per hour by model',
+          description: 'The rate at which each model costs money.',
+          unit: 'currencyUSD',
+          width: 12,
+          draw: 'areas',
+          isStacked: true,
+          queries: [
+            promql(`${sumOfRates('cost_usd_total', { by: ['model'], where: ofModel })} * 3600`, '{{model}}'),
+          ],
+        }),
+      ],
+    },
+    {
+      title: 'What do we do about it?',
+      panels: [
+        stateTimeline({
+          title: 'Circuit',
+          description:
+            'Breaker of each model: closed lets requests through, open parks their messages, half open tries one.',
+          unit: 'none',
+          width: 12,
+          states: [
+            { value: 0, text: 'closed', color: 'green' },
+            { value: 1, text: 'half open', color: 'orange' },
+            { value: 2, text: 'open', color: 'red' },
+          ],
+          queries: [
+            promql(
+              `max by (provider, model) (${series('llm_circuit_state', `${ofModel},state="half_open"`)}) + 2 * max by (provider, model) (${series('llm_circuit_state', `${ofModel},state="open"`)})`,
+              '{{model}}',
+            ),
+          ],
+        }),
+        timeSeries({
+          title: 'Fallbacks',
+          description: 'Requests that went to another model because the first was not to be had.',
+          unit: 'reqps',
+          width: 12,
+          queries: [
+            promql(
+              sumOfRates('llm_fallbacks_total', { by: ['from_model', 'to_model'] }),
+              '{{from_model}} → {{to_model}}',
+            ),
+          ],
+        }),
+        timeSeries({
+          title: 'Rate limits used',
+          description:
+            'Share of the shared limit of requests and tokens a minute that is used. At 100 % messages wait.',
+          unit: 'percentunit',
+          width: 8,
+          limits: worseAbove({ amber: thresholds.models.limitNearShare }),
+          queries: [
+            promql(
+              `1 - ${minimum('llm_limit_remaining', { by: ['model', 'kind'], where: ofModel })} / ${maximum('llm_limit_per_minute', { by: ['model', 'kind'], where: ofModel })}`,
+              '{{model}}: {{kind}}',
+            ),
+          ],
+        }),
+        timeSeries({
+          title: 'Wait for a rate limit',
+          description: 'How long requests waited for their turn.',
+          unit: 's',
+          width: 8,
+          queries: quantiles('llm_limit_wait_seconds'),
+        }),
+        timeSeries({
+          title: 'Retry budget used',
+          description:
+            'Share of the retries that a model is allowed. At 100 % messages are parked instead of retried.',
+          unit: 'percentunit',
+          width: 8,
+          limits: worseAbove({ amber: thresholds.models.limitNearShare }),
+          queries: [
+            promql(maximum('llm_retry_budget_used_ratio', { by: ['model'], where: ofModel }), '{{model}}'),
+          ],
+        }),
+      ],
+    },
+  ],
+};
+
+function quantiles(
+  name: 'llm_request_duration_seconds' | 'llm_time_to_first_chunk_seconds' | 'llm_limit_wait_seconds',
+): readonly PromQuery[] {
+  return [0.5, 0.95, 0.99].map((share) =>
+    promql(quantile(share, name, { by: ['model'], where: ofModel }), `{{model}} p${share * 100}`),
+  );
+}

@@ -1,0 +1,253 @@
+import type { Board } from '../board.ts';
+import { boardUids } from '../board-links.ts';
+import { heatmap, outcomeColours, stateTimeline, timeSeries } from '../charts.ts';
+import { worseAbove } from '../colour-limits.ts';
+import { promql, type PromQuery } from '../data-queries.ts';
+import { heat, maximum, ofStage, quantile, sumOfMaxima, sumOfRates, total } from '../promql.ts';
+import { thresholds } from '../thresholds.ts';
+import { stageVariables } from '../variables.ts';
+
+const perStage = ['owner', 'stage'];
+const succeeded = `${ofStage},outcome="success"`;
+
+export const stageBoard: Board = {
+  uid: boardUids.stage,
+  title: 'Millrace / Stage',
+  question: 'Is this stage keeping up, and if not, what holds it back?',
+  range: '6h',
+  refresh: '30s',
+  variables: stageVariables,
+  rows: [
+    {
+      title: 'Does it keep up?',
+      panels: [
+        timeSeries({
+          title: 'Enqueued and finished',
+          description:
+            'Messages that came in and that ended, each second. Where the first stays above the second, the backlog grows.',
+          unit: 'ops',
+          width: 8,
+          queries: [
+            promql(sumOfRates('stage_enqueued_total', { by: ['stage'], where: ofStage }), '{{stage}} in'),
+            promql(sumOfRates('stage_messages_total', { by: ['stage'], where: ofStage }), '{{stage}} out'),
+          ],
+        }),
+        timeSeries({
+          title: 'Jobs by state',
+          description: 'Jobs in the queues: waiting for a worker, delayed for a retry, active in one.',
+          unit: 'short',
+          width: 8,
+          draw: 'areas',
+          isStacked: true,
+          queries: [
+            promql(
+              sumOfMaxima('queue_jobs', { labels: [...perStage, 'state'], by: ['state'], where: ofStage }),
+              '{{state}}',
+            ),
+          ],
+        }),
+        timeSeries({
+          title: 'Oldest waiting message',
+          description: 'How long the message that is due longest has waited for a worker.',
+          unit: 's',
+          width: 8,
+          queries: [
+            promql(maximum('queue_oldest_waiting_seconds', { by: ['stage'], where: ofStage }), '{{stage}}'),
+          ],
+        }),
+        timeSeries({
+          title: 'Backlog by lane',
+          description:
+            'Messages of each lane that are ready to run. A lane that grows alone has too small a share.',
+          unit: 'short',
+          width: 8,
+          draw: 'areas',
+          isStacked: true,
+          queries: [
+            promql(
+              sumOfMaxima('stage_backlog', {
+                labels: [...perStage, 'lane'],
+                by: ['lane'],
+                where: `${ofStage},state="ready"`,
+              }),
+              '{{lane}}',
+            ),
+          ],
+        }),
+        timeSeries({
+          title: 'Time to drain and its limit',
+          description:
+            'How long the backlog takes at the present rate, and what the stage promises (drainWithin). Autoscaling reads the first.',
+          unit: 's',
+          width: 8,
+          queries: [
+            promql(maximum('stage_backlog_seconds', { by: ['stage'], where: ofStage }), '{{stage}}'),
+            promql(maximum('stage_drain_slo_seconds', { by: ['stage'], where: ofStage }), '{{stage}} limit'),
+          ],
+        }),
+        timeSeries({
+          title: 'Worker saturation',
+          description:
+            'Share of the slots that are taken. Near 100 % with a growing backlog: more workers help.',
+          unit: 'percentunit',
+          width: 8,
+          min: 0,
+          max: 1,
+          limits: worseAbove({ amber: thresholds.queue.busyShare, red: thresholds.queue.saturatedShare }),
+          queries: [
+            promql(
+              `${total('worker_active', { by: ['stage'], where: ofStage })} / ${total('worker_concurrency', { by: ['stage'], where: ofStage })}`,
+              '{{stage}}',
+            ),
+          ],
+        }),
+        stateTimeline({
+          title: 'Paused',
+          description: 'Stages that an operator has taken out of work.',
+          unit: 'none',
+          width: 24,
+          height: 5,
+          states: [
+            { value: 0, text: 'working', color: 'green' },
+            { value: 1, text: 'paused', color: 'orange' },
+          ],
+          queries: [promql(maximum('stage_paused', { by: ['stage'], where: ofStage }), '{{stage}}')],
+        }),
+      ],
+    },
+    {
+      title: 'How long does it take?',
+      panels: [
+        timeSeries({
+          title: 'Processing latency',
+          description: 'Time from lease to finish of one attempt, failures included.',
+          unit: 's',
+          width: 8,
+          queries: quantiles('stage_duration_seconds'),
+        }),
+        timeSeries({
+          title: 'Queue wait',
+          description: 'Time from when a message was due until a worker leased it.',
+          unit: 's',
+          width: 8,
+          queries: quantiles('queue_wait_seconds'),
+        }),
+        timeSeries({
+          title: 'End-to-end latency',
+          description:
+            'Time from the admission of the first message to the end of the last one, where the pipeline ends.',
+          unit: 's',
+          width: 8,
+          queries: quantiles('message_age_seconds'),
+        }),
+        heatmap({
+          title: 'Latency heatmap',
+          description: 'Attempts by how long they took. Two bands are two kinds of work, or a time-out.',
+          unit: 's',
+          width: 12,
+          queries: [promql(heat('stage_duration_seconds', ofStage), '{{le}}')],
+        }),
+        timeSeries({
+          title: 'Outcomes',
+          description: 'Messages that ended each second, by how.',
+          unit: 'ops',
+          width: 12,
+          draw: 'areas',
+          isStacked: true,
+          colours: outcomeColours,
+          queries: [
+            promql(sumOfRates('stage_messages_total', { by: ['outcome'], where: ofStage }), '{{outcome}}'),
+          ],
+        }),
+      ],
+    },
+    {
+      title: 'What goes wrong, and what does it cost?',
+      panels: [
+        timeSeries({
+          title: 'Retries by reason',
+          description: 'Attempts that failed and are tried again later.',
+          unit: 'ops',
+          width: 8,
+          queries: [
+            promql(sumOfRates('stage_retries_total', { by: ['reason'], where: ofStage }), '{{reason}}'),
+          ],
+        }),
+        timeSeries({
+          title: 'Parked by reason, per stage',
+          description: 'Messages put aside without blame, by what they wait for.',
+          unit: 'ops',
+          width: 8,
+          queries: [
+            promql(
+              sumOfRates('messages_parked_total', { by: ['stage', 'reason'], where: ofStage }),
+              '{{stage}}: {{reason}}',
+            ),
+          ],
+        }),
+        timeSeries({
+          title: 'Cost of repeated attempts per hour',
+          description: 'What calls cost that repeat a failed attempt: money that bought nothing new.',
+          unit: 'currencyUSD',
+          width: 8,
+          queries: [
+            promql(
+              `${sumOfRates('retry_cost_usd_total', { by: ['stage'], where: ofStage })} * 3600`,
+              '{{stage}}',
+            ),
+          ],
+        }),
+        timeSeries({
+          title: 'Cost per success by stage',
+          description: 'What a message that succeeded cost, failed attempts included.',
+          unit: 'currencyUSD',
+          width: 8,
+          queries: [
+            promql(
+              `${sumOfRates('cost_usd_total', { by: ['stage'], where: ofStage })} / ${sumOfRates('stage_messages_total', { by: ['stage'], where: succeeded })}`,
+              '{{stage}}',
+            ),
+          ],
+        }),
+        timeSeries({
+          title: 'Tokens per success',
+          description:
+            'Tokens of each class by the messages that succeeded. A jump is a longer prompt or a talkative model.',
+          unit: 'short',
+          width: 8,
+          queries: [
+            promql(
+              `(${sumOfRates('tokens_total', { by: ['stage', 'class'], where: ofStage })} > 0) / on (stage) group_left () ${sumOfRates('stage_messages_total', { by: ['stage'], where: succeeded })}`,
+              '{{stage}}: {{class}}',
+            ),
+          ],
+        }),
+        timeSeries({
+          title: 'Answers reused',
+          description:
+            'Steps answered from a recorded answer, without a request and without cost; and recorded answers that did not fit any more.',
+          unit: 'ops',
+          width: 8,
+          queries: [
+            promql(
+              sumOfRates('calls_reused_total', { by: ['stage'], where: 'stage=~"$stage"' }),
+              '{{stage}} reused',
+            ),
+            promql(
+              sumOfRates('step_diverged_total', { by: ['stage'], where: 'stage=~"$stage"' }),
+              '{{stage}} diverged',
+            ),
+          ],
+        }),
+      ],
+    },
+  ],
+};
+
+function quantiles(
+  name: 'stage_duration_seconds' | 'queue_wait_seconds' | 'message_age_seconds',
+): readonly PromQuery[] {
+  return [0.5, 0.95, 0.99].map((share) =>
+    promql(quantile(share, name, { by: ['stage'], where: ofStage }), `{{stage}} p${share * 100}`),
+  );
+}
