@@ -53,6 +53,7 @@ export interface CallEvidence {
   readonly state: 'reserved' | 'settled' | 'unsettled';
   readonly outcome: string | null;
   readonly settlement: string | null;
+  /** One that may be given again: it was recorded, and not rejected as degenerate. */
   readonly has_answer: boolean;
   readonly reserved_ms: number;
   readonly settled_ms: number | null;

@@ -20,7 +20,7 @@ async function triage({ data }: MessageOf<typeof work.triage>, ctx: StageContext
   const { text } = await generateText({
     model: ctx.model('openai/gpt-5-mini', { step: 'triage' }),
     prompt: `What is this ticket about?\n${data.text}`,
-    maxOutputTokens: 400,
+    maxOutputTokens: 1500,
     abortSignal: ctx.signal,
   });
   throwInAStorm(data.key, ctx);
@@ -91,7 +91,7 @@ async function outline({ data }: MessageOf<typeof work.outline>, ctx: StageConte
   const plan = await generateText({
     model: ctx.model('openai/gpt-5-nano', { step: 'plan' }),
     prompt: `Plan a report.\n${data.text}`,
-    maxOutputTokens: 400,
+    maxOutputTokens: 1500,
     abortSignal: ctx.signal,
   });
   throwInAStorm(data.key, ctx);

@@ -50,7 +50,7 @@ async function readMessages(
 }
 
 const callsSql = `select id, message_id, fence, provider, model, fallback_from, step, ordinal, attempt, state, outcome, settlement,
-  answer is not null or answer_ref is not null as has_answer, ${millis('reserved_at')} as reserved_ms, ${millis('settled_at')} as settled_ms,
+  (answer is not null or answer_ref is not null) and rejected_at is null as has_answer, ${millis('reserved_at')} as reserved_ms, ${millis('settled_at')} as settled_ms,
   cost_usd::text as cost_usd, upper_bound_usd::text as upper_bound_usd from millrace.calls order by reserved_at`;
 
 const historySql = `select message_id, ${millis('at')} as at_ms, from_state, to_state, from_fence, to_fence, held_by, taken_by,
