@@ -67,7 +67,7 @@ function feed(metrics: MillraceMetrics, modelsPerStage: number): void {
     if (definition.type !== 'histogram') continue;
     for (const labels of sets)
       for (const bucket of definition.buckets)
-        metrics.observe(known as never, labels as never, bucket, traceId);
+        metrics.observe(known as never, labels, bucket, traceId);
   }
 }
 

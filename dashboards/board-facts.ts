@@ -1,5 +1,4 @@
 import { metricCatalogue, type MetricDefinition, metricPrefix } from '../src/telemetry/metric-catalogue.ts';
-import { awaitedMetrics } from './awaited-metrics.ts';
 import { askingPanels, type GeneratedBoard, type GeneratedPanel } from './live/generated-board.ts';
 
 /* What a board says, taken out of its JSON: the parts that rules are about. */
@@ -15,7 +14,7 @@ export interface MetricUse {
   readonly labels: readonly string[];
 }
 
-const known: Readonly<Record<string, MetricDefinition>> = { ...awaitedMetrics, ...metricCatalogue };
+const known: Readonly<Record<string, MetricDefinition>> = metricCatalogue;
 const mention = new RegExp(String.raw`(?:\b(\w+)\()?\b${metricPrefix}(\w+)(?:\{([^}]*)\})?`, 'g');
 
 /** Every metric that an expression mentions. */

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { metricCatalogue } from '../src/telemetry/metric-catalogue.ts';
 import { allBoards } from './all-boards.ts';
-import { awaitedMetrics } from './awaited-metrics.ts';
 import { boardJson } from './board.ts';
 import {
   expressionsOf,
@@ -245,13 +244,6 @@ describe('PromQL', () => {
     expect(Object.keys(unshownMetrics).filter((name) => shown.has(name) || !names.includes(name))).toEqual(
       [],
     );
-  });
-
-  it('awaits no metric that is there, and none that nobody shows', () => {
-    const shown = new Set(expressions.flatMap((expr) => metricUses(expr).map(({ name }) => name)));
-    const awaited = Object.keys(awaitedMetrics);
-    expect(awaited.filter((name) => name in metricCatalogue)).toEqual([]);
-    expect(awaited.filter((name) => !shown.has(name))).toEqual([]);
   });
 });
 

@@ -1,12 +1,11 @@
 import { type metricCatalogue, metricPrefix } from '../src/telemetry/metric-catalogue.ts';
-import type { awaitedMetrics } from './awaited-metrics.ts';
 
 /*
  * PromQL in the few shapes that boards need. Names of metrics are checked by the compiler, their labels by the tests.
  * Counters are only ever seen through rate() or increase().
  */
 
-type MetricName = keyof typeof metricCatalogue | keyof typeof awaitedMetrics;
+type MetricName = keyof typeof metricCatalogue;
 
 export interface Selection {
   /** Labels that stay. */

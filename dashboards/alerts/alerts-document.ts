@@ -1,6 +1,5 @@
 import { markdownTable } from '../../scripts/markdown-table.ts';
 import type { Alert, RuleGroup } from './alert-rule.ts';
-import { awaitedRunbooks } from './awaited-runbooks.ts';
 
 /** docs/alerts.md: every alert, when it fires, and what to read. */
 export function alertsDocument(groups: readonly RuleGroup[]): string {
@@ -43,7 +42,7 @@ Fields that end in \`File\` are absolute paths on Alertmanager's machine; no sec
 
 function runbook({ runbook: target }: Alert): string {
   const file = target.slice(0, target.indexOf('#'));
-  return awaitedRunbooks.includes(file) ? target : `[${target}](runbooks/${target})`;
+  return `[${target}](runbooks/${target})`;
 }
 
 /** A template's text, with the labels' names in place of their values. */

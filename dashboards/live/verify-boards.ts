@@ -1,4 +1,3 @@
-import { awaitedMetrics } from '../awaited-metrics.ts';
 import { mayBeEmpty } from '../may-be-empty.ts';
 import {
   askingPanels,
@@ -21,14 +20,12 @@ import { hasData, readPanel } from './panel-data.ts';
 /** What came of it: panels by how they answered, and what is wrong in words. */
 export interface Verification {
   readonly panels: number;
-  readonly awaited: readonly string[];
   readonly empty: readonly string[];
   readonly faults: readonly string[];
 }
 
 /** Asks everything. */
 export async function verifyBoards({ sources, view: wholeRun }: LiveRun): Promise<Verification> {
-  const awaited: string[] = [];
   const empty: string[] = [];
   const faults: string[] = [];
   let panels = 0;
@@ -41,8 +38,7 @@ export async function verifyBoards({ sources, view: wholeRun }: LiveRun): Promis
       try {
         const answers = await readPanel(panel, sources, view);
         if (answers.some((answer) => hasData(answer))) continue;
-        if (isAwaited(panel)) awaited.push(name);
-        else if (mayBeEmpty[name] === undefined) faults.push(`${name}: no data`);
+        if (mayBeEmpty[name] === undefined) faults.push(`${name}: no data`);
         else empty.push(name);
       } catch (error) {
         faults.push(`${name}: ${error instanceof Error ? error.message : String(error)}`);
@@ -50,7 +46,7 @@ export async function verifyBoards({ sources, view: wholeRun }: LiveRun): Promis
       await verifyChoice(name, panel, { sources, view }, faults);
     }
   }
-  return { panels, awaited, empty, faults };
+  return { panels, empty, faults };
 }
 
 /** The same questions with one value of each variable chosen must at least be understood. */
@@ -92,18 +88,11 @@ async function verifyVariables(
   }
 }
 
-function isAwaited(panel: GeneratedPanel): boolean {
-  return (panel.targets ?? []).some(({ expr = '' }) =>
-    Object.keys(awaitedMetrics).some((name) => expr.includes(`millrace_${name}`)),
-  );
-}
-
 /** The report in words. */
-export function verificationText({ panels, awaited, empty, faults }: Verification): string {
+export function verificationText({ panels, empty, faults }: Verification): string {
   return [
-    `${panels} panels asked; ${faults.length} faults, ${empty.length} rightly empty, ${awaited.length} await their metric.`,
+    `${panels} panels asked; ${faults.length} faults, ${empty.length} rightly empty.`,
     ...empty.map((name) => `  empty    ${name}: ${mayBeEmpty[name] ?? ''}`),
-    ...awaited.map((name) => `  awaited  ${name}`),
     ...faults.map((fault) => `  FAULT    ${fault}`),
   ].join('\n');
 }

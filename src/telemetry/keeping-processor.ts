@@ -113,5 +113,7 @@ export class KeepingProcessor implements SpanProcessor {
 /** The span as exporters take it: they leave out what is not flagged. */
 function asSampled(span: ReadableSpan): ReadableSpan {
   const context: SpanContext = { ...span.spanContext(), traceFlags: TraceFlags.SAMPLED };
-  return Object.create(span, { spanContext: { value: () => context } }) as ReadableSpan;
+  const view: unknown = Object.create(span, { spanContext: { value: () => context } });
+  // Everything else is read through to the span itself.
+  return view as ReadableSpan;
 }

@@ -4,8 +4,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
-import { awaitedMetrics } from '../../dashboards/awaited-metrics.ts';
-import { awaitedRunbooks } from '../../dashboards/alerts/awaited-runbooks.ts';
 import { readOwners } from '../../dashboards/alerts/owners.ts';
 import { type AlertLinks, ruleFile } from '../../dashboards/alerts/rule-file.ts';
 import { ruleGroups } from '../../dashboards/alerts/rule-groups.ts';
@@ -107,7 +105,7 @@ describe('the alerts', () => {
   });
 
   it('are written with metrics and labels of the catalogue', () => {
-    const known: MetricCatalogue = { ...metricCatalogue, ...awaitedMetrics };
+    const known: MetricCatalogue = metricCatalogue;
     const problems = groups.flatMap((group) => {
       const expressions = [...(group.recordings ?? []), ...group.alerts].map(({ expr }) => expr);
       return expressions.flatMap((expression) =>
@@ -135,12 +133,11 @@ describe('the alerts', () => {
     }
   });
 
-  it('name runbooks that are there, or are awaited', () => {
+  it('name runbooks that are there', () => {
     const problems = alerts.flatMap(({ alert, runbook }) => {
       const [file = '', anchor = ''] = runbook.split('#');
       const path = join(root, 'docs', 'runbooks', file);
-      if (!existsSync(path)) return awaitedRunbooks.includes(file) ? [] : [`${alert}: ${file} is not there`];
-      if (awaitedRunbooks.includes(file)) return [`${file} is there: take it off the awaited ones`];
+      if (!existsSync(path)) return [`${alert}: ${file} is not there`];
       return headingsOf(path).includes(anchor) ? [] : [`${alert}: ${runbook} has no such heading`];
     });
     expect(problems).toEqual([]);
@@ -149,7 +146,6 @@ describe('the alerts', () => {
   it('are named in the runbook that they lead to', () => {
     const silent = alerts.filter(({ alert, runbook }) => {
       const file = runbook.split('#', 1)[0] ?? '';
-      if (awaitedRunbooks.includes(file)) return false;
       return !readFileSync(join(root, 'docs', 'runbooks', file), 'utf8').includes(alert);
     });
     expect(silent.map(({ alert }) => alert)).toEqual([]);
