@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { budgetSchema, modelSettings } from './model-settings.ts';
 import { setting, wholeNumber, positiveAmount, urlOf, commaList } from './setting.ts';
 import { findingCodes } from './startup-checks.ts';
+import { tracingSettings } from './tracing-settings.ts';
 
 /*
  * Everything that can be set, with its default, its environment variable and its meaning: the one source for parsing,
@@ -240,18 +241,7 @@ export const configurationSchema = z.strictObject({
       }),
     })
     .prefault({}),
-  tracing: z
-    .strictObject({
-      endpoint: setting(urlOf('http:', 'https:').optional(), {
-        env: 'OTEL_EXPORTER_OTLP_ENDPOINT',
-        help: 'OTLP/HTTP endpoint that spans are sent to. Without it none are recorded.',
-      }),
-      sampleRatio: setting(z.coerce.number().min(0).max(1).default(1), {
-        env: 'MILLRACE_TRACE_SAMPLE_RATIO',
-        help: 'Share of traces that are recorded.',
-      }),
-    })
-    .prefault({}),
+  tracing: tracingSettings,
 });
 
 /** The checked configuration. */

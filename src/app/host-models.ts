@@ -75,7 +75,7 @@ export class HostModels {
       metrics,
       logger,
       clock,
-      ...(traced.endpoint === undefined ? {} : { tracer: tracing.tracer }),
+      ...(traced.endpoint === undefined ? {} : { tracer: tracing }),
     });
     return new HostModels({ providers, pricer, calls, gateway, budgets, health, limits, clock });
   }

@@ -49,6 +49,8 @@ export interface HostOptions {
   readonly clock?: Clock;
   /** Model providers besides the configured ones: models in this process. */
   readonly modelProviders?: Readonly<Record<string, ProviderConfig>>;
+  /** Default those of the catalogue. */
+  readonly metrics?: MillraceMetrics;
 }
 
 export class Host {
@@ -101,6 +103,8 @@ export class Host {
     this.#publisher = new Publisher({ queues: stores.queues, clock, logger, metrics });
     const bodies = new MessageBodies(stores.payloads, configuration.messages);
     const publisher = this.#publisher;
+    const { endpoint, fanOutLinks } = configuration.tracing;
+    const traced = endpoint === undefined ? {} : { tracer: { ...tracing, fanOutLinks } };
     this.budgets = models.budgets;
     this.admissions = new Admissions({
       ledger: this.messages,
@@ -109,6 +113,7 @@ export class Host {
       publisher,
       clock,
       budgets: models.budgets.admission,
+      ...traced,
     });
     this.deadLetters = new DeadLetterOffice({
       ledger: new DeadLetters(stores.database),
@@ -147,6 +152,7 @@ export class Host {
       logger,
       metrics,
       onParked: (stage, delayMs) => parts.stageGates.find(stage)?.parked(delayMs),
+      ...traced,
     });
     this.exporter = new UsageExporter({
       ledger: this.exports,
@@ -193,13 +199,15 @@ export class Host {
     options: HostOptions & { readonly stores: Stores; readonly worker?: string },
   ): Promise<Host> {
     const { configuration, logger, clock = systemClock, stores, worker = workerName() } = options;
-    const metrics = createMetrics(metricCatalogue, { processMetrics: true });
-    const { endpoint, sampleRatio } = configuration.tracing;
+    const metrics = options.metrics ?? createMetrics(metricCatalogue, { processMetrics: true });
+    const { endpoint, sampleRatio, keepAboveUsd, originAttributes } = configuration.tracing;
     const tracing = startTracing({
       ...(endpoint === undefined ? {} : { endpoint: `${endpoint.replace(/\/$/, '')}/v1/traces` }),
       serviceName: 'millrace',
       version,
       sampleRatio,
+      keepAboveUsd,
+      originAttributes,
     });
     const payloads = measuredPayloads(stores.payloads, metrics);
     const onFlush: FlushObserver = (operation, size, durationMs) => {

@@ -1,11 +1,11 @@
 import type { EmbeddingModelV4, LanguageModelV4 } from '@ai-sdk/provider';
-import type { Tracer } from '@opentelemetry/api';
 import { type GatePass, passGates } from '../admission/call-gate.ts';
 import { AppError } from '../kernel/app-error.ts';
 import { newId } from '../kernel/ids.ts';
 import { invariant } from '../kernel/invariant.ts';
 import { callId, type RecordedCall } from '../ledger/call-ledger.ts';
 import type { Origin } from '../messages/origin.ts';
+import type { MessageTracer } from '../telemetry/message-tracer.ts';
 import { budgetsOfCall, overBudget } from './budget-refusals.ts';
 import { CallJournal, type JournalEntry } from './call-journal.ts';
 import type { CallOpener, CallQuestion, OpenedCall } from './call-opener.ts';
@@ -38,7 +38,7 @@ import type { CallFacts } from './usage-record-of-call.ts';
 export interface CallScopeOptions {
   readonly services: CallServices;
   readonly registry: ProviderRegistry;
-  readonly tracer?: Tracer;
+  readonly tracer?: MessageTracer;
   readonly origin: Origin;
   readonly message?: OwningMessage;
   readonly signal: AbortSignal;

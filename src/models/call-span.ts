@@ -1,61 +1,40 @@
-import {
-  context,
-  type Span,
-  SpanKind,
-  SpanStatusCode,
-  trace,
-  TraceFlags,
-  type Tracer,
-} from '@opentelemetry/api';
+import { type Attributes, context, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import { formatUsd } from '../kernel/money.ts';
 import { countTokens, inputTokenClasses, outputTokenClasses } from '../pricing/token-classes.ts';
 import { genAi, millraceAttributes } from '../telemetry/genai-attributes.ts';
-import { parseTraceParent } from '../telemetry/trace-context.ts';
+import type { MessageTracer } from '../telemetry/message-tracer.ts';
+import { originAttributes } from '../telemetry/origin-attributes.ts';
+import { messageAttributes, parentContext } from '../telemetry/span-context.ts';
 import type { CallFacts, EndOfCall } from './usage-record-of-call.ts';
 
 /** Starts the client span of a call: under the active span, else in the trace of its message. */
-export function startCallSpan(tracer: Tracer, facts: CallFacts, maxOutputTokens: number | undefined): Span {
+export function startCallSpan(
+  { tracer, originFields }: MessageTracer,
+  facts: CallFacts,
+  maxOutputTokens: number | undefined,
+): Span {
   const { origin, message } = facts.owner;
-  const attributes: Record<string, string | number> = {
+  const attributes: Attributes = {
+    ...(message === undefined
+      ? originAttributes(origin, originFields)
+      : messageAttributes({ ...message, origin }, originFields)),
     [genAi.operationName]: facts.operation,
     [genAi.providerName]: facts.provider,
     [genAi.requestModel]: facts.model,
-    [millraceAttributes.team]: origin.team,
-    [millraceAttributes.customer]: origin.customer,
-    [millraceAttributes.feature]: origin.feature,
     [millraceAttributes.callId]: facts.id,
     [millraceAttributes.step]: facts.step,
     [millraceAttributes.attempt]: facts.attempt,
   };
   if (maxOutputTokens !== undefined) attributes[genAi.requestMaxTokens] = maxOutputTokens;
   if (facts.fallbackFrom !== undefined) attributes[millraceAttributes.fallbackFrom] = facts.fallbackFrom;
-  if (origin.batch !== undefined) attributes[millraceAttributes.batch] = origin.batch;
-  if (message !== undefined) {
-    attributes[millraceAttributes.pipeline] = message.pipeline;
-    attributes[millraceAttributes.stage] = message.stage;
-    attributes[millraceAttributes.messageId] = message.id;
-    attributes[millraceAttributes.rootId] = message.rootId;
-    attributes[millraceAttributes.item] = message.item;
-  }
-  const name = `${facts.operation} ${facts.model}`;
-  return tracer.startSpan(
-    name,
-    { kind: SpanKind.CLIENT, attributes, startTime: facts.sentAt },
-    parentOf(facts),
-  );
-}
-
-function parentOf({ owner: { message } }: CallFacts): ReturnType<typeof context.active> {
   const active = context.active();
-  if (message === undefined || trace.getSpan(active) !== undefined) return active;
-  const parent = parseTraceParent(message.traceParent);
-  if (parent === undefined) return active;
-  return trace.setSpanContext(active, {
-    traceId: parent.traceId,
-    spanId: parent.spanId,
-    traceFlags: parent.sampled ? TraceFlags.SAMPLED : TraceFlags.NONE,
-    isRemote: true,
-  });
+  return tracer.startSpan(
+    `${facts.operation} ${facts.model}`,
+    { kind: SpanKind.CLIENT, attributes, startTime: facts.sentAt },
+    message === undefined || trace.getSpan(active) !== undefined
+      ? active
+      : parentContext(message.traceParent),
+  );
 }
 
 /** Puts how the call ended onto its span. */

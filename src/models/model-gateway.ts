@@ -1,4 +1,3 @@
-import type { Tracer } from '@opentelemetry/api';
 import { BudgetBook } from '../admission/budget-book.ts';
 import type { CallGate } from '../admission/call-gate.ts';
 import type { PayloadStore } from '../drivers/payload-store/payload-store.ts';
@@ -9,6 +8,7 @@ import type { Origin } from '../messages/origin.ts';
 import type { Pricer } from '../pricing/price.ts';
 import { LogOnce } from '../telemetry/log-once.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import type { MessageTracer } from '../telemetry/message-tracer.ts';
 import type { MillraceMetrics } from '../telemetry/metrics.ts';
 import { AnswerStore } from './answer-store.ts';
 import type { OwningMessage } from './call-owner.ts';
@@ -30,7 +30,7 @@ export interface ModelGatewayOptions {
   /** Answers with more bytes of JSON go to the payload store. Default 256 KiB. */
   readonly maxInlineAnswerBytes?: number;
   readonly metrics?: MillraceMetrics;
-  readonly tracer?: Tracer;
+  readonly tracer?: MessageTracer;
   /** What every request has to fit. Default no budgets. */
   readonly budgets?: BudgetBook;
   /** What every request passes before it is reserved, in order. */
@@ -56,7 +56,7 @@ const defaultMaxInlineAnswerBytes = 256 * 1024;
 export class ModelGateway {
   readonly #services: CallServices;
   readonly #registry: ProviderRegistry;
-  readonly #tracer: Tracer | undefined;
+  readonly #tracer: MessageTracer | undefined;
 
   constructor(options: ModelGatewayOptions) {
     this.#registry = options.registry;

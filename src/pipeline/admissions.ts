@@ -5,11 +5,13 @@ import { type Uuid, derivedId, newId } from '../kernel/ids.ts';
 import type { AdmissionOutcome, MessageLedger } from '../ledger/message-ledger.ts';
 import type { MessageVersion } from '../messages/message-type.ts';
 import { type Origin, parseOrigin } from '../messages/origin.ts';
+import type { MessageTracer } from '../telemetry/message-tracer.ts';
 import { newTraceParent, parseTraceParent } from '../telemetry/trace-context.ts';
 import type { Lane } from './lane.ts';
 import type { MessageBodies } from './message-bodies.ts';
 import { placementOf } from './placement.ts';
 import type { Publisher } from './publisher.ts';
+import { admissionSpan } from './sending-span.ts';
 import type { DataOf } from './stage-context.ts';
 import type { RegisteredStage, StageRegistry } from './stage-registry.ts';
 
@@ -46,6 +48,8 @@ export interface AdmissionsOptions {
   readonly clock: Clock;
   /** Keeps new messages out whose budget is used up. Default none has one. */
   readonly budgets?: BudgetAdmission;
+  /** Makes a span of every admission. Default none. */
+  readonly tracer?: MessageTracer;
 }
 
 const maxTextLength = 512;
@@ -77,7 +81,7 @@ export class Admissions {
     sent: { readonly typeName: string; readonly version: number; readonly data: unknown },
     options: AdmitOptions,
   ): Promise<AdmissionReceipt> {
-    const { ledger, bodies, publisher, budgets } = this.#options;
+    const { budgets, tracer } = this.#options;
     const origin = parseOrigin(options.origin);
     const envelope = this.#commonEnvelope(sent, origin, options);
     const consumers = this.#consumersOf(sent.typeName, sent.version);
@@ -86,15 +90,34 @@ export class Admissions {
       data: consumer.definition.consumes.read(sent.version, sent.data),
     }));
     await budgets?.check(origin);
+    if (tracer === undefined) return await this.#write(sent, envelope, checked, options);
+    const span = admissionSpan(tracer, sent.typeName, origin, options.traceParent);
+    try {
+      const traced = { ...envelope, traceParent: span.traceParent };
+      const receipt = await this.#write(sent, traced, checked, options);
+      span.admitted(receipt.messageIds, receipt.outcome);
+      return receipt;
+    } catch (error) {
+      span.failed(error);
+      throw error;
+    }
+  }
+
+  async #write(
+    sent: { readonly typeName: string; readonly data: unknown },
+    envelope: CommonEnvelope,
+    checked: readonly { readonly consumer: RegisteredStage; readonly data: unknown }[],
+    { lane: asked }: AdmitOptions,
+  ): Promise<AdmissionReceipt> {
+    const { ledger, bodies, publisher } = this.#options;
     const { body, bodyBytes } = await bodies.store(sent.typeName, sent.data);
-    const { lane: asked } = options;
     const admissions = checked.map(({ consumer: { definition }, data }) => {
       const given = { ...(asked === undefined ? {} : { lane: asked }), body, bodyBytes };
       const { lane, orderKey } = placementOf(definition, data, given);
       return {
         envelope: {
           ...envelope,
-          id: consumers.length === 1 ? envelope.id : derivedId(envelope.at, envelope.id, definition.name),
+          id: checked.length === 1 ? envelope.id : derivedId(envelope.at, envelope.id, definition.name),
           pipeline: definition.pipeline,
           stage: definition.name,
           owner: definition.owner,
@@ -119,7 +142,7 @@ export class Admissions {
     sent: { readonly typeName: string; readonly version: number },
     origin: Origin,
     options: AdmitOptions,
-  ) {
+  ): CommonEnvelope {
     const at = this.#options.clock.now();
     const source = boundedText('source', options.source ?? 'millrace');
     const eventId = options.id === undefined ? undefined : boundedText('id', options.id);
@@ -151,6 +174,19 @@ export class Admissions {
     }
     return consumers;
   }
+}
+
+/** What the messages of one admission have in common. */
+interface CommonEnvelope {
+  readonly id: Uuid;
+  readonly at: Date;
+  readonly source: string;
+  readonly eventId: string;
+  readonly type: string;
+  readonly version: number;
+  readonly origin: Origin;
+  readonly item: string;
+  readonly traceParent: string;
 }
 
 /** The sender's trace goes on; what is not a valid trace context begins a new one, as W3C asks. */

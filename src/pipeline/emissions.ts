@@ -6,6 +6,7 @@ import type { MessageEnvelope } from '../messages/message.ts';
 import { childTraceParent } from '../telemetry/trace-context.ts';
 import type { MessageBodies } from './message-bodies.ts';
 import { placementOf } from './placement.ts';
+import type { RunSpan } from './run-span.ts';
 import type { StageDefinition } from './stage-definition.ts';
 import { type StageRegistry, mayEmit } from './stage-registry.ts';
 
@@ -18,6 +19,7 @@ export class Emissions {
   readonly #definition: StageDefinition;
   readonly #registry: StageRegistry;
   readonly #bodies: MessageBodies;
+  readonly #span: RunSpan | undefined;
   readonly #collected: { readonly version: MessageVersion; readonly data: unknown }[] = [];
   #stored = false;
 
@@ -25,11 +27,13 @@ export class Emissions {
     parent: MessageEnvelope,
     definition: StageDefinition,
     { registry, bodies }: { readonly registry: StageRegistry; readonly bodies: MessageBodies },
+    span?: RunSpan,
   ) {
     this.#parent = parent;
     this.#definition = definition;
     this.#registry = registry;
     this.#bodies = bodies;
+    this.#span = span;
   }
 
   /** Takes an emission. Throws MILLRACE_MESSAGE_INVALID; fails when the stage never said that it emits this version. */
@@ -46,20 +50,28 @@ export class Emissions {
   /** The rows to be written: one per emission and consumer, or one complete row for an output. */
   async store(): Promise<readonly Emission[]> {
     this.#stored = true;
+    const traceParents = this.#span?.traceParentsOf(this.#collected.map(({ version }) => version.typeName));
     const perEmission = await Promise.all(
-      this.#collected.map(({ version, data }, index) => this.#rowsOf(version, data, index)),
+      this.#collected.map(({ version, data }, index) =>
+        this.#rowsOf(version, data, index, traceParents?.[index]),
+      ),
     );
     return perEmission.flat();
   }
 
-  async #rowsOf(version: MessageVersion, data: unknown, index: number): Promise<Emission[]> {
+  async #rowsOf(
+    version: MessageVersion,
+    data: unknown,
+    index: number,
+    traceParent: string | undefined,
+  ): Promise<Emission[]> {
     const { body, bodyBytes } = await this.#bodies.store(version.typeName, data);
     const parent = this.#parent;
     const common = {
       source: `millrace/${parent.pipeline}/${parent.stage}`,
       type: version.typeName,
       version: version.version,
-      traceParent: childTraceParent(parent.traceParent),
+      traceParent: traceParent ?? childTraceParent(parent.traceParent),
       body,
       bodyBytes,
     };

@@ -17,6 +17,7 @@ import type { Publisher } from './publisher.ts';
 import { retryReason, deadLetterReason } from './failure-reason.ts';
 import { attemptOf, contextOf, rejectDegenerate } from './run-context.ts';
 import { failureDetail, outcomeLine } from './run-outcome.ts';
+import { RunSpan, type RunTracer } from './run-span.ts';
 import type { RegisteredStage, StageRegistry } from './stage-registry.ts';
 
 /*
@@ -43,6 +44,8 @@ export interface MessageRunnerOptions {
   readonly metrics: MillraceMetrics;
   /** Told of every message that is put aside for a time. */
   readonly onParked?: (stage: string, delayMs: number) => void;
+  /** Makes a span of every run. Default none. */
+  readonly tracer?: RunTracer;
 }
 
 /** How long a handler may take to come back after its signal was aborted before it is left behind. */
@@ -59,6 +62,7 @@ export interface Run {
   readonly leasedAt: Date;
   /** Called once, when nothing of the run has to be kept any more: its slot is free. */
   readonly onDurable: () => void;
+  readonly span: RunSpan | undefined;
 }
 
 export class MessageRunner {
@@ -77,7 +81,7 @@ export class MessageRunner {
 
   /** Claims the message of the stage that is next; undefined when there is none. Whoever claims also works. */
   async claim(stage: RegisteredStage, wakeUp: WakeUp, onDurable: () => void): Promise<Run | undefined> {
-    const { ledger, clock, keeper, logger, publisher } = this.#options;
+    const { ledger, clock, keeper, logger, publisher, tracer } = this.#options;
     const { name, laneWeights, orderBy } = stage.definition;
     const { leaseMs } = this.#leaseLengthOf(name);
     const askedAtMs = clock.monotonicMs();
@@ -115,14 +119,16 @@ export class MessageRunner {
       origin: envelope.origin,
       askedAtMs,
     });
+    const leasedAt = clock.now();
     return {
       stage,
       message,
       held,
       logger: once(() => logger.child(messageFields(envelope))),
       startedMs: clock.monotonicMs(),
-      leasedAt: clock.now(),
+      leasedAt,
       onDurable,
+      span: tracer && RunSpan.begin(tracer, message, leasedAt),
     };
   }
 
@@ -132,6 +138,7 @@ export class MessageRunner {
       await this.#work(run);
     } finally {
       run.held.release();
+      run.span?.end();
       this.#leaseLengthOf(run.stage.definition.name).record(
         this.#options.clock.monotonicMs() - run.startedMs,
       );
@@ -141,12 +148,13 @@ export class MessageRunner {
   async #work(run: Run): Promise<void> {
     const { metrics } = this.#options;
     const { owner, name: stage } = run.stage.definition;
-    const { message, leasedAt } = run;
+    const { message, leasedAt, span } = run;
     const waitedMs = Math.max(0, leasedAt.getTime() - message.availableAt.getTime());
     metrics.observe('queue_wait_seconds', { owner, stage }, waitedMs / 1000);
-    const emissions = new Emissions(message.envelope, run.stage.definition, this.#options);
+    const emissions = new Emissions(message.envelope, run.stage.definition, this.#options, span);
+    const handle = (): Promise<unknown> => this.#handle(run, emissions);
     try {
-      const result = await this.#handle(run, emissions);
+      const result = await (span === undefined ? handle() : span.within(handle));
       await this.#finish(run, emissions, result);
     } catch (error) {
       await this.#fail(run, error);
@@ -187,6 +195,7 @@ export class MessageRunner {
     } finally {
       clearTimeout(timer);
       await scope.close();
+      run.span?.spent(scope.spend());
     }
   }
 
@@ -212,6 +221,7 @@ export class MessageRunner {
     });
     if (!isOurs) throw leaseLost(message.envelope.id);
     run.onDurable();
+    run.span?.completed();
     const labels = { owner: stage.definition.owner, stage: stage.definition.name };
     metrics.increment('stage_messages_total', { ...labels, outcome: 'success' });
     metrics.observe('stage_duration_seconds', { ...labels, outcome: 'success' }, durationMs / 1000);
@@ -251,6 +261,7 @@ export class MessageRunner {
         durationMs / 1000,
       );
     const code = failureCode(error);
+    run.span?.failed(decision, code);
     switch (decision.kind) {
       case 'hand_back':
         logger().warn({ error, code }, 'the message is handed back');
@@ -298,6 +309,7 @@ export class MessageRunner {
         return;
       }
     }
+    run.span?.leaseLost();
     logger().warn({ code }, 'the lease had passed on; another worker decides');
   }
 

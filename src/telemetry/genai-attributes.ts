@@ -32,12 +32,24 @@ export const millraceAttributes = {
   stage: 'millrace.stage',
   messageId: 'millrace.message.id',
   rootId: 'millrace.message.root_id',
+  parentId: 'millrace.message.parent_id',
   item: 'millrace.item',
   attempt: 'millrace.attempt',
+  /** How often the message was handed out, this time included. */
+  deliveries: 'millrace.deliveries',
+  /** Of a run: completed, retry, parked, dead_lettered, handed_back, lease_lost. Of a sending: admitted, duplicate. */
+  outcome: 'millrace.outcome',
+  /** From when the message was due until a worker took it, in seconds. */
+  queueWait: 'millrace.queue_wait_seconds',
+  emissions: 'millrace.emissions',
+  parkReason: 'millrace.park.reason',
+  parkedFor: 'millrace.park.for',
+  delayMs: 'millrace.delay_ms',
+  calls: 'millrace.calls',
   callId: 'millrace.call.id',
   step: 'millrace.step',
   fallbackFrom: 'millrace.fallback_from',
-  /** Decimal text, dollars. Absent when the call is unpriced. */
+  /** Decimal text, dollars: of a call, absent when it is unpriced; of a run, the sum of its priced calls. */
   costUsd: 'millrace.cost_usd',
   priceReference: 'millrace.price.reference',
 } as const;

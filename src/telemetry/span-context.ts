@@ -9,7 +9,8 @@ import {
 } from '@opentelemetry/api';
 import type { MessageEnvelope } from '../messages/message.ts';
 import { millraceAttributes } from './genai-attributes.ts';
-import { parseTraceParent } from './trace-context.ts';
+import { type OriginField, originAttributes } from './origin-attributes.ts';
+import { formatTraceParent, parseTraceParent } from './trace-context.ts';
 
 /** The context in which a span becomes a child of the traceparent; a root context when that is not valid. */
 export function parentContext(traceParent: string): Context {
@@ -23,14 +24,18 @@ export function linksTo(traceParent: string): Link[] {
   return spanContext === undefined ? [] : [{ context: spanContext }];
 }
 
-/** The attributes that every span of a message carries (promise P1). */
-export function messageAttributes(message: MessageEnvelope): Attributes {
-  const { origin } = message;
+/** The traceparent that makes others children of the span. */
+export function traceParentOf({ traceId, spanId, traceFlags }: SpanContext): string {
+  return formatTraceParent({ traceId, spanId, sampled: (traceFlags & TraceFlags.SAMPLED) !== 0 });
+}
+
+/** The attributes that every span of a message carries (promise P1); of its origin, what may be shown. */
+export function messageAttributes(
+  message: Pick<MessageEnvelope, 'id' | 'rootId' | 'origin' | 'pipeline' | 'stage' | 'item'>,
+  fields: readonly OriginField[],
+): Attributes {
   return {
-    [millraceAttributes.team]: origin.team,
-    [millraceAttributes.customer]: origin.customer,
-    [millraceAttributes.feature]: origin.feature,
-    ...(origin.batch === undefined ? {} : { [millraceAttributes.batch]: origin.batch }),
+    ...originAttributes(message.origin, fields),
     [millraceAttributes.pipeline]: message.pipeline,
     [millraceAttributes.stage]: message.stage,
     [millraceAttributes.messageId]: message.id,

@@ -5,6 +5,7 @@ import { context, SpanKind, trace } from '@opentelemetry/api';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { MessageEnvelope } from '../messages/message.ts';
 import { genAi, millraceAttributes } from './genai-attributes.ts';
+import { originFields } from './origin-attributes.ts';
 import { linksTo, messageAttributes, parentContext } from './span-context.ts';
 import { newTraceParent, traceIdOf } from './trace-context.ts';
 import { startTracing, type Tracing } from './tracing.ts';
@@ -108,7 +109,7 @@ describe('tracing', () => {
     const { tracer } = tracing;
     tracer.startActiveSpan(
       'summarise',
-      { kind: SpanKind.CONSUMER, attributes: messageAttributes(message) },
+      { kind: SpanKind.CONSUMER, attributes: messageAttributes(message, originFields) },
       parentContext(message.traceParent),
       (stageSpan) => {
         const call = tracer.startSpan('chat gpt-5-mini', { kind: SpanKind.CLIENT });

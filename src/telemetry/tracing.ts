@@ -1,4 +1,4 @@
-import { context, trace, type Tracer } from '@opentelemetry/api';
+import { context, trace } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { resourceFromAttributes } from '@opentelemetry/resources';
@@ -7,7 +7,12 @@ import {
   ParentBasedSampler,
   TraceIdRatioBasedSampler,
   TracerProvider,
+  createAlwaysRecordSampler,
 } from '@opentelemetry/sdk-trace';
+import { usd } from '../kernel/money.ts';
+import { KeepingProcessor } from './keeping-processor.ts';
+import type { MessageTracer } from './message-tracer.ts';
+import { type OriginField, originFields } from './origin-attributes.ts';
 
 export interface TracingOptions {
   /** Where traces go by OTLP over HTTP, as a whole address ("http://127.0.0.1:4318/v1/traces"). None: not exported. */
@@ -18,10 +23,13 @@ export interface TracingOptions {
   readonly version: string;
   /** Share of traces to export, 0 to 1. Decided from the trace id, so that every process decides alike. */
   readonly sampleRatio: number;
+  /** Traces with a span that cost so many dollars, as decimal text, are always exported. Default "0.10". */
+  readonly keepAboveUsd?: string;
+  /** The parts of the origin that spans and baggage may show. Default all. */
+  readonly originAttributes?: readonly OriginField[];
 }
 
-export interface Tracing {
-  readonly tracer: Tracer;
+export interface Tracing extends MessageTracer {
   /** Exports what is waiting, then stops. Rejects when the last export failed. */
   shutdown(): Promise<void>;
 }
@@ -39,8 +47,13 @@ const exportTimeoutMs = 10_000;
  * OpenTelemetry, and one that does nothing when there is none.
  */
 export function startTracing(options: TracingOptions): Tracing {
+  const { originAttributes = originFields, keepAboveUsd = '0.10' } = options;
   if (options.endpoint === undefined) {
-    return { tracer: trace.getTracer('millrace', options.version), shutdown: () => Promise.resolve() };
+    return {
+      tracer: trace.getTracer('millrace', options.version),
+      originFields: originAttributes,
+      shutdown: () => Promise.resolve(),
+    };
   }
   const sampler = new TraceIdRatioBasedSampler(options.sampleRatio);
   const provider = new TracerProvider({
@@ -48,19 +61,15 @@ export function startTracing(options: TracingOptions): Tracing {
       'service.name': options.serviceName,
       'service.version': options.version,
     }),
-    // Every message carries a traceparent that says "sampled": the ratio has to decide there too.
-    sampler: new ParentBasedSampler({ root: sampler, remoteParentSampled: sampler }),
+    // A message that was admitted without spans carries a traceparent that says "sampled": the ratio has to decide there
+    // too. What it leaves out is recorded all the same, in case that there is a reason to keep it.
+    sampler: createAlwaysRecordSampler(
+      new ParentBasedSampler({ root: sampler, remoteParentSampled: sampler }),
+    ),
     spanProcessors: [
-      new BatchSpanProcessor({
-        exporter: new OTLPTraceExporter({
-          url: options.endpoint,
-          timeoutMillis: exportTimeoutMs,
-          ...(options.headers === undefined ? {} : { headers: { ...options.headers } }),
-        }),
-        maxQueueSize: maxQueuedSpans,
-        maxExportBatchSize: maxSpansPerExport,
-        scheduledDelayMillis: exportDelayMs,
-        exportTimeoutMillis: exportTimeoutMs,
+      new KeepingProcessor({
+        next: batchProcessor(options, options.endpoint),
+        keepFromUsd: usd(keepAboveUsd),
       }),
     ],
   });
@@ -69,6 +78,7 @@ export function startTracing(options: TracingOptions): Tracing {
   const ownsContext = context.setGlobalContextManager(contextManager);
   return {
     tracer: provider.getTracer('millrace', options.version),
+    originFields: originAttributes,
     async shutdown() {
       try {
         await provider.shutdown();
@@ -77,4 +87,18 @@ export function startTracing(options: TracingOptions): Tracing {
       }
     },
   };
+}
+
+function batchProcessor({ headers }: TracingOptions, url: string): BatchSpanProcessor {
+  return new BatchSpanProcessor({
+    exporter: new OTLPTraceExporter({
+      url,
+      timeoutMillis: exportTimeoutMs,
+      ...(headers === undefined ? {} : { headers: { ...headers } }),
+    }),
+    maxQueueSize: maxQueuedSpans,
+    maxExportBatchSize: maxSpansPerExport,
+    scheduledDelayMillis: exportDelayMs,
+    exportTimeoutMillis: exportTimeoutMs,
+  });
 }

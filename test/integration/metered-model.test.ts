@@ -161,7 +161,7 @@ describe('a call', () => {
     );
     const gateway = models.gateway(
       { scripted: { kind: 'custom', model: () => model } },
-      { tracer: provider.getTracer('test') },
+      { tracer: { tracer: provider.getTracer('test'), originFields: ['team'] } },
     );
     const scope = await openScope(gateway);
     await generateText({ model: scope.languageModel(priced, { step: 's' }), prompt: '1' });
@@ -181,6 +181,7 @@ describe('a call', () => {
         'millrace.cost_usd': '0.000045',
       },
     });
+    expect(span?.attributes).not.toHaveProperty('millrace.origin.customer');
     await provider.shutdown();
   });
 

@@ -1,0 +1,117 @@
+import { type Context, type SpanContext, SpanStatusCode, TraceFlags } from '@opentelemetry/api';
+import type { ReadableSpan, Span, SpanProcessor } from '@opentelemetry/sdk-trace';
+import { type Usd, usd } from '../kernel/money.ts';
+import { millraceAttributes } from './genai-attributes.ts';
+
+/*
+ * Which traces leave this process. Those that the ratio chose go on at once. The spans of the others wait, as long as
+ * there is room, for a reason to keep their trace:
+ *
+ *   waiting ─ a span of it fails, or costs as much as is always kept ─► kept: what waits goes on, and all that follows
+ *      └─ room is needed, the oldest first ─► forgotten
+ *
+ * So a failed run leaves with its calls, and with the earlier stages of its message as far as they ran here and lately.
+ * What waits is bounded; past the bound the ratio alone has decided.
+ */
+
+export interface KeepingOptions {
+  /** Takes what is kept. */
+  readonly next: SpanProcessor;
+  /** Spans that cost so much are always kept, with their trace. */
+  readonly keepFromUsd: Usd;
+  /** The most spans that wait. Default 4,096. */
+  readonly maxWaitingSpans?: number;
+  /** The most traces that are remembered. Default 4,096. */
+  readonly maxTraces?: number;
+}
+
+/** The most spans of one trace that wait; further ones are forgotten. */
+const maxWaitingOfTrace = 64;
+
+interface UnsampledTrace {
+  isKept: boolean;
+  waiting: ReadableSpan[];
+}
+
+export class KeepingProcessor implements SpanProcessor {
+  readonly #next: SpanProcessor;
+  readonly #keepFromUsd: Usd;
+  readonly #maxWaitingSpans: number;
+  readonly #maxTraces: number;
+  /** In the order in which they were first seen. */
+  readonly #traces = new Map<string, UnsampledTrace>();
+  #waitingSpans = 0;
+
+  constructor({ next, keepFromUsd, maxWaitingSpans = 4096, maxTraces = 4096 }: KeepingOptions) {
+    this.#next = next;
+    this.#keepFromUsd = keepFromUsd;
+    this.#maxWaitingSpans = maxWaitingSpans;
+    this.#maxTraces = maxTraces;
+  }
+
+  onStart(span: Span, parent: Context): void {
+    this.#next.onStart(span, parent);
+  }
+
+  onEnd(span: ReadableSpan): void {
+    const { traceId, traceFlags } = span.spanContext();
+    if ((traceFlags & TraceFlags.SAMPLED) !== 0) {
+      this.#next.onEnd(span);
+      return;
+    }
+    const trace = this.#traceOf(traceId);
+    if (!trace.isKept && this.#isReasonToKeep(span)) this.#keep(trace);
+    if (trace.isKept) {
+      this.#next.onEnd(asSampled(span));
+    } else if (trace.waiting.length < maxWaitingOfTrace) {
+      trace.waiting.push(span);
+      this.#waitingSpans += 1;
+      this.#makeRoom();
+    }
+  }
+
+  forceFlush(): Promise<void> {
+    return this.#next.forceFlush();
+  }
+
+  shutdown(): Promise<void> {
+    this.#traces.clear();
+    this.#waitingSpans = 0;
+    return this.#next.shutdown();
+  }
+
+  #traceOf(traceId: string): UnsampledTrace {
+    const known = this.#traces.get(traceId);
+    if (known !== undefined) return known;
+    const trace: UnsampledTrace = { isKept: false, waiting: [] };
+    this.#traces.set(traceId, trace);
+    this.#makeRoom();
+    return trace;
+  }
+
+  #isReasonToKeep({ status, attributes }: ReadableSpan): boolean {
+    if (status.code === SpanStatusCode.ERROR) return true;
+    const cost = attributes[millraceAttributes.costUsd];
+    return typeof cost === 'string' && usd(cost).greaterThanOrEqualTo(this.#keepFromUsd);
+  }
+
+  #keep(trace: UnsampledTrace): void {
+    trace.isKept = true;
+    this.#waitingSpans -= trace.waiting.length;
+    for (const span of trace.waiting.splice(0)) this.#next.onEnd(asSampled(span));
+  }
+
+  #makeRoom(): void {
+    for (const [traceId, { waiting }] of this.#traces) {
+      if (this.#waitingSpans <= this.#maxWaitingSpans && this.#traces.size <= this.#maxTraces) return;
+      this.#traces.delete(traceId);
+      this.#waitingSpans -= waiting.length;
+    }
+  }
+}
+
+/** The span as exporters take it: they leave out what is not flagged. */
+function asSampled(span: ReadableSpan): ReadableSpan {
+  const context: SpanContext = { ...span.spanContext(), traceFlags: TraceFlags.SAMPLED };
+  return Object.create(span, { spanContext: { value: () => context } }) as ReadableSpan;
+}
