@@ -1,4 +1,12 @@
-import { context, propagation, ROOT_CONTEXT, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
+import {
+  context,
+  propagation,
+  ROOT_CONTEXT,
+  type Span,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+} from '@opentelemetry/api';
 import { formatUsd } from '../kernel/money.ts';
 import type { LeasedMessage } from '../ledger/stored-message.ts';
 import type { ScopeSpend } from '../models/scope-spend.ts';

@@ -1,8 +1,6 @@
-import { createServer, type Server } from 'node:http';
-import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
 import { context, SpanKind, trace } from '@opentelemetry/api';
 import { afterEach, describe, expect, it } from 'vitest';
+import { OtlpReceiver } from '../../test/support/otlp-receiver.ts';
 import type { MessageEnvelope } from '../messages/message.ts';
 import { genAi, millraceAttributes } from './genai-attributes.ts';
 import { originFields } from './origin-attributes.ts';
@@ -10,71 +8,17 @@ import { linksTo, messageAttributes, parentContext } from './span-context.ts';
 import { newTraceParent, traceIdOf } from './trace-context.ts';
 import { startTracing, type Tracing } from './tracing.ts';
 
-interface ReceivedSpan {
-  readonly name: string;
-  readonly traceId: string;
-  readonly spanId: string;
-  readonly parentSpanId?: string;
-  readonly attributes: { key: string; value: unknown }[];
-  readonly links?: { traceId: string }[];
-}
-
-interface Received {
-  readonly resourceSpans: {
-    resource: { attributes: { key: string; value: unknown }[] };
-    scopeSpans: { spans: ReceivedSpan[] }[];
-  }[];
-}
-
-/** An OTLP receiver on loopback that keeps what it gets. */
-class Receiver {
-  readonly received: Received[] = [];
-  readonly headers: Record<string, unknown>[] = [];
-  status = 200;
-  readonly #server: Server;
-
-  constructor() {
-    this.#server = createServer((request, response) => {
-      const chunks: Buffer[] = [];
-      request.on('data', (chunk: Buffer) => chunks.push(chunk));
-      request.on('end', () => {
-        this.headers.push({ url: request.url, ...request.headers });
-        this.received.push(JSON.parse(Buffer.concat(chunks).toString()) as Received);
-        response.writeHead(this.status, { 'content-type': 'application/json' }).end('{}');
-      });
-    });
-  }
-
-  async start(): Promise<string> {
-    this.#server.listen(0, '127.0.0.1');
-    await once(this.#server, 'listening');
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/v1/traces`;
-  }
-
-  spans(): ReceivedSpan[] {
-    return this.received.flatMap(({ resourceSpans }) =>
-      resourceSpans.flatMap(({ scopeSpans }) => scopeSpans.flatMap(({ spans }) => spans)),
-    );
-  }
-
-  async stop(): Promise<void> {
-    this.#server.closeAllConnections();
-    this.#server.close();
-    await once(this.#server, 'close');
-  }
-}
-
 const closers: (() => Promise<void>)[] = [];
 afterEach(async () => {
   for (const close of closers.splice(0).toReversed()) await close();
 });
 
-async function tracingToReceiver(sampleRatio = 1): Promise<{ tracing: Tracing; receiver: Receiver }> {
-  const receiver = new Receiver();
+async function tracingToReceiver(sampleRatio = 1): Promise<{ tracing: Tracing; receiver: OtlpReceiver }> {
+  const receiver = new OtlpReceiver();
   const endpoint = await receiver.start();
   closers.push(() => receiver.stop());
   const tracing = startTracing({
-    endpoint,
+    endpoint: `${endpoint}/v1/traces`,
     headers: { 'x-tenant': 'one' },
     serviceName: 'millrace',
     version: '1.2.3',

@@ -26,7 +26,8 @@ export interface WorkerHosts {
   close(): Promise<void>;
 }
 
-const absentColumns: ColumnStore = {
+/** For hosts without a relay, which export nothing. */
+export const absentColumns: ColumnStore = {
   kind: 'chdb',
   database: 'absent',
   query: () => Promise.reject(noColumns()),

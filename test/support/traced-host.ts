@@ -1,0 +1,105 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { ConfigurationInput } from '../../src/app/configuration.ts';
+import { Host } from '../../src/app/host.ts';
+import { loadConfiguration } from '../../src/app/load-configuration.ts';
+import { FilesPayloadStore } from '../../src/drivers/payload-store/payload-store.files.ts';
+import { migrate } from '../../src/drivers/sql-database/migrator.ts';
+import { PgliteSqlDatabase } from '../../src/drivers/sql-database/sql-database.pglite.ts';
+import { ScriptedModel, type ScriptedUsage } from '../../src/models/scripted-model.ts';
+import type { RegisteredStage } from '../../src/pipeline/stage-registry.ts';
+import { createLogger } from '../../src/telemetry/logging.ts';
+import { InlineQueueDriver } from '../../src/testing/inline-queue-driver.ts';
+import { OtlpReceiver, type ReceivedSpan } from './otlp-receiver.ts';
+import { absentColumns } from './worker-hosts.ts';
+
+/** A host with a ledger in memory whose spans go to a receiver of its own. */
+export interface TracedHost {
+  readonly host: Host;
+  readonly model: ScriptedModel;
+  /** The log as it is written, a JSON object a line. */
+  readonly log: readonly Record<string, unknown>[];
+  /** Works until nothing is due. */
+  runDue(): Promise<void>;
+  /** Usage records that wait for their export. */
+  usageRecords(): Promise<Record<string, unknown>[]>;
+  /** Stops the host, which exports what waits, and answers what arrived. */
+  spans(): Promise<readonly ReceivedSpan[]>;
+  close(): Promise<void>;
+}
+
+export interface TracedHostOptions {
+  readonly stages: readonly RegisteredStage[];
+  /** False: no endpoint is configured, though a receiver listens. */
+  readonly isTraced?: boolean;
+  readonly tracing?: ConfigurationInput['tracing'];
+  readonly usage?: ScriptedUsage;
+}
+
+export async function startTracedHost(options: TracedHostOptions): Promise<TracedHost> {
+  const { stages, isTraced = true, tracing = {}, usage = { uncachedInput: 1000, textOutput: 100 } } = options;
+  const directory = await mkdtemp(join(tmpdir(), 'millrace-traced-'));
+  const receiver = new OtlpReceiver();
+  const endpoint = await receiver.start();
+  const database = await PgliteSqlDatabase.open();
+  await migrate(database);
+  const queues = new InlineQueueDriver();
+  const log: Record<string, unknown>[] = [];
+  const model = new ScriptedModel(() => ({ text: 'An answer.', usage }), 'gpt-5-mini');
+  const host = await Host.over({
+    configuration: {
+      ...loadConfiguration({
+        environment: {},
+        options: {
+          dataDirectory: directory,
+          models: { breaker: { enabled: false }, retryBudget: { enabled: false } },
+          tracing: { ...tracing, ...(isTraced ? { endpoint } : {}) },
+        },
+      }),
+      roles: ['worker'],
+    },
+    logger: createLogger({
+      level: 'debug',
+      destination: { write: (line) => void log.push(JSON.parse(line) as Record<string, unknown>) },
+    }),
+    stores: {
+      database,
+      payloads: await new FilesPayloadStore({ directory }).open(new Date()),
+      queues,
+      columns: absentColumns,
+      isEmbedded: true,
+      close: () => database.close(),
+    },
+    modelProviders: { openai: { kind: 'custom', model: () => model } },
+  });
+  await host.start(stages);
+  return {
+    host,
+    model,
+    log,
+    async runDue() {
+      do await host.settlePublishing();
+      while (await queues.runNext());
+    },
+    async usageRecords() {
+      const { rows } = await database.query<{ line: string }>(
+        {
+          name: 'test.usage_lines',
+          text: `select line from millrace.outbox where target = 'usage' order by line`,
+        },
+        [],
+      );
+      return rows.map(({ line }) => JSON.parse(line) as Record<string, unknown>);
+    },
+    async spans() {
+      await host.stop();
+      return receiver.spans();
+    },
+    async close() {
+      await host.stop();
+      await receiver.stop();
+      await rm(directory, { recursive: true });
+    },
+  };
+}
