@@ -4,6 +4,9 @@
  * nothing. And the time from admission to the handler on an idle system.
  *
  *   node bench/stage.ts [--stores services|embedded] [--stages 20000] [--concurrency 200] [--rounds 3]
+ *     [--tracing off|on|both]
+ *
+ * `--tracing both` compares spans and metrics with none of them, in turn, on the same stores.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -19,10 +22,13 @@ import type { Message } from '../src/messages/message.ts';
 import { defineStage } from '../src/pipeline/stage-definition.ts';
 import type { StageContext } from '../src/pipeline/stage-context.ts';
 import { ScriptedModel } from '../src/models/scripted-model.ts';
+import type { MillraceMetrics } from '../src/telemetry/metrics.ts';
 import { silentLogger } from '../src/telemetry/silent-logger.ts';
 import { PostgresServer } from '../test/support/postgres-server.ts';
 import { RedisServer } from '../test/support/redis-server.ts';
 import { processCpuMs } from './process-cpu.ts';
+import { startOtlpSink } from './otlp-sink.ts';
+import { silentMetrics } from './silent-metrics.ts';
 import { median, percentile } from './statistics.ts';
 
 const { values: flags } = parseArgs({
@@ -32,6 +38,7 @@ const { values: flags } = parseArgs({
     concurrency: { type: 'string', default: '200' },
     rounds: { type: 'string', default: '3' },
     hops: { type: 'string', default: '10' },
+    tracing: { type: 'string', default: 'off' },
   },
 });
 const stages = Number(flags.stages);
@@ -101,6 +108,7 @@ async function openHost(
   directory: string,
   ledgerUrl?: string,
   queueUrl?: string,
+  watched: { readonly endpoint?: string | undefined; readonly metrics?: MillraceMetrics } = {},
 ): Promise<{ host: Host; handler: Work }> {
   const model = new ScriptedModel(
     () => ({ text: 'An answer of some words.', usage: { uncachedInput: 30, textOutput: 8 } }),
@@ -113,8 +121,10 @@ async function openHost(
         dataDirectory: directory,
         ...(ledgerUrl === undefined ? {} : { ledger: { url: ledgerUrl } }),
         ...(queueUrl === undefined ? {} : { queue: { url: queueUrl } }),
+        tracing: { endpoint: watched.endpoint },
       },
     }),
+    ...(watched.metrics === undefined ? {} : { metrics: watched.metrics }),
     logger: silentLogger,
     modelProviders: { openai: { kind: 'custom', model: () => model } },
   });
@@ -139,12 +149,14 @@ function cpuNow(): CpuOfStage {
   };
 }
 
+interface Throughput {
+  readonly perSecond: number;
+  readonly drainedPerSecond: number;
+  readonly cpu: CpuOfStage;
+}
+
 /** Admits roots whose messages hop through the stage, and waits until all are done and exported. */
-async function throughput(
-  host: Host,
-  handler: Work,
-  count: number,
-): Promise<{ perSecond: number; drainedPerSecond: number; cpu: CpuOfStage }> {
+async function throughput(host: Host, handler: Work, count: number): Promise<Throughput> {
   let left = count;
   const { promise: handled, resolve } = Promise.withResolvers<void>();
   handler.onHandle = () => {
@@ -190,18 +202,55 @@ async function latency(host: Host, handler: Work, count: number): Promise<number
   return measured;
 }
 
+/** What it costs to be watched: rounds with spans and metrics, and without either, in turn. */
+async function compareTracing(ledgerUrl?: string, queueUrl?: string): Promise<void> {
+  const sink = await startOtlpSink();
+  const measured = { off: [] as Throughput[], on: [] as Throughput[] };
+  for (let round = 0; round <= Number(flags.rounds); round += 1) {
+    // Who goes first changes, so that what the tables gather counts for both.
+    for (const kind of round % 2 === 0 ? (['off', 'on'] as const) : (['on', 'off'] as const)) {
+      const watched = kind === 'on' ? { endpoint: sink.endpoint } : { metrics: silentMetrics };
+      const { host, handler } = await openHost(directory, ledgerUrl, queueUrl, watched);
+      await throughput(host, handler, Math.min(1000, stages));
+      const result = await throughput(host, handler, round === 0 ? Math.min(2000, stages) : stages);
+      await host.stop();
+      if (round === 0) continue;
+      measured[kind].push(result);
+      console.log(
+        `round ${round}, spans and metrics ${kind}: ${result.perSecond.toFixed(0)} stages/s; CPU a stage: this process ${result.cpu.node.toFixed(3)} ms, PostgreSQL ${result.cpu.postgres.toFixed(3)} ms`,
+      );
+    }
+  }
+  const bytes = await sink.stop();
+  const [rateOff, rateOn] = [measured.off, measured.on].map((of) => median(of.map((one) => one.perSecond)));
+  const [cpuOff, cpuOn] = [measured.off, measured.on].map((of) => median(of.map((one) => one.cpu.node)));
+  console.log(
+    `spans and metrics on against off, medians: ${((rateOn ?? 0) / (rateOff ?? 1)).toFixed(3)} of the stages/s; CPU of this process ${cpuOff?.toFixed(3)} → ${cpuOn?.toFixed(3)} ms a stage (${((cpuOn ?? 0) / (cpuOff ?? 1)).toFixed(3)}); ${(bytes / 1e6).toFixed(1)} MB of spans sent`,
+  );
+}
+
 const directory = mkdtempSync(join(tmpdir(), 'millrace-bench-'));
 const redis = await RedisServer.start({ appendOnly: 'everysec' });
 const isEmbedded = flags.stores === 'embedded';
 const postgres = isEmbedded
   ? undefined
   : await PostgresServer.start({ settings: { max_wal_size: '4GB', shared_buffers: '512MB' } });
+const sink = flags.tracing === 'on' ? await startOtlpSink() : undefined;
 try {
-  const { host, handler } = await openHost(
-    directory,
-    await postgres?.createDatabase('bench'),
-    isEmbedded ? undefined : redis.url,
-  );
+  const ledgerUrl = await postgres?.createDatabase('bench');
+  const queueUrl = isEmbedded ? undefined : redis.url;
+  if (flags.tracing === 'both') await compareTracing(ledgerUrl, queueUrl);
+  else await measureStages(ledgerUrl, queueUrl);
+} finally {
+  await sink?.stop();
+  await redis.stop();
+  await postgres?.stop();
+  rmSync(directory, { recursive: true, force: true });
+}
+
+/** Full stages beside BullMQ alone, and the time to the handler. */
+async function measureStages(ledgerUrl?: string, queueUrl?: string): Promise<void> {
+  const { host, handler } = await openHost(directory, ledgerUrl, queueUrl, { endpoint: sink?.endpoint });
   const raw: number[] = [];
   const full: number[] = [];
   const drained: number[] = [];
@@ -233,8 +282,4 @@ try {
   const totals = await host.calls.totals();
   console.log(`ledger: ${totals.calls} calls, ${totals.settledUsd.toFixed()} USD`);
   await host.stop();
-} finally {
-  await redis.stop();
-  await postgres?.stop();
-  rmSync(directory, { recursive: true, force: true });
 }

@@ -1,4 +1,4 @@
-import { type Attributes, context, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
+import { context, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import { formatUsd } from '../kernel/money.ts';
 import { countTokens, inputTokenClasses, outputTokenClasses } from '../pricing/token-classes.ts';
 import { genAi, millraceAttributes } from '../telemetry/genai-attributes.ts';
@@ -14,17 +14,17 @@ export function startCallSpan(
   maxOutputTokens: number | undefined,
 ): Span {
   const { origin, message } = facts.owner;
-  const attributes: Attributes = {
-    ...(message === undefined
+  // What else is known of the message is on the span of its run.
+  const attributes =
+    message === undefined
       ? originAttributes(origin, originFields)
-      : messageAttributes({ ...message, origin }, originFields)),
-    [genAi.operationName]: facts.operation,
-    [genAi.providerName]: facts.provider,
-    [genAi.requestModel]: facts.model,
-    [millraceAttributes.callId]: facts.id,
-    [millraceAttributes.step]: facts.step,
-    [millraceAttributes.attempt]: facts.attempt,
-  };
+      : messageAttributes({ id: message.id, stage: message.stage, origin }, originFields);
+  attributes[genAi.operationName] = facts.operation;
+  attributes[genAi.providerName] = facts.provider;
+  attributes[genAi.requestModel] = facts.model;
+  attributes[millraceAttributes.callId] = facts.id;
+  attributes[millraceAttributes.step] = facts.step;
+  attributes[millraceAttributes.attempt] = facts.attempt;
   if (maxOutputTokens !== undefined) attributes[genAi.requestMaxTokens] = maxOutputTokens;
   if (facts.fallbackFrom !== undefined) attributes[millraceAttributes.fallbackFrom] = facts.fallbackFrom;
   const active = context.active();
@@ -42,12 +42,10 @@ export function describeEnd(span: Span, end: EndOfCall): void {
   const { tokens } = end;
   span.setAttribute(genAi.inputTokens, countTokens(tokens, inputTokenClasses));
   span.setAttribute(genAi.outputTokens, countTokens(tokens, outputTokenClasses));
-  span.setAttribute(genAi.cacheReadInputTokens, tokens.cache_read ?? 0);
-  span.setAttribute(
-    genAi.cacheCreationInputTokens,
-    (tokens.cache_write_5m ?? 0) + (tokens.cache_write_1h ?? 0),
-  );
-  span.setAttribute(genAi.reasoningOutputTokens, tokens.reasoning ?? 0);
+  const cacheCreation = (tokens.cache_write_5m ?? 0) + (tokens.cache_write_1h ?? 0);
+  if (tokens.cache_read) span.setAttribute(genAi.cacheReadInputTokens, tokens.cache_read);
+  if (cacheCreation > 0) span.setAttribute(genAi.cacheCreationInputTokens, cacheCreation);
+  if (tokens.reasoning) span.setAttribute(genAi.reasoningOutputTokens, tokens.reasoning);
   if (end.answeredModel !== undefined) span.setAttribute(genAi.responseModel, end.answeredModel);
   if (end.providerRequestId !== undefined) span.setAttribute(genAi.responseId, end.providerRequestId);
   if (end.errorType !== undefined) {

@@ -13,7 +13,7 @@ import type { ScopeSpend } from '../models/scope-spend.ts';
 import { genAi, millraceAttributes } from '../telemetry/genai-attributes.ts';
 import type { MessageTracer } from '../telemetry/message-tracer.ts';
 import { messaging, messagingSystem } from '../telemetry/messaging-attributes.ts';
-import { originBaggage } from '../telemetry/origin-attributes.ts';
+import { type OriginField, originBaggage } from '../telemetry/origin-attributes.ts';
 import { messageAttributes, parentContext, traceParentOf } from '../telemetry/span-context.ts';
 import type { FailureDecision } from './failure-policy.ts';
 import { sendingSpan } from './sending-span.ts';
@@ -59,18 +59,7 @@ export class RunSpan {
       `process ${envelope.stage}`,
       {
         kind: SpanKind.CONSUMER,
-        attributes: {
-          ...messageAttributes(envelope, tracer.originFields),
-          [messaging.system]: messagingSystem,
-          [messaging.operationName]: 'process',
-          [messaging.operationType]: 'process',
-          [messaging.destinationName]: envelope.stage,
-          [messaging.messageId]: envelope.id,
-          [millraceAttributes.attempt]: message.attempts + 1,
-          [millraceAttributes.deliveries]: message.deliveries,
-          [millraceAttributes.queueWait]: waitedMs / 1000,
-          ...(envelope.parentId === undefined ? {} : { [millraceAttributes.parentId]: envelope.parentId }),
-        },
+        attributes: runAttributes(message, tracer.originFields, waitedMs),
       },
       parentContext(envelope.traceParent),
     );
@@ -89,13 +78,11 @@ export class RunSpan {
 
   spent({ calls, costUsd }: ScopeSpend): void {
     if (calls === 0) return;
-    this.#span.setAttribute(millraceAttributes.calls, calls);
     this.#span.setAttribute(millraceAttributes.costUsd, formatUsd(costUsd));
   }
 
   /** The traceparent of each emission, by the names of their types. */
   traceParentsOf(types: readonly string[]): readonly string[] {
-    if (types.length > 0) this.#span.setAttribute(millraceAttributes.emissions, types.length);
     const own = this.#span.spanContext();
     if (types.length <= this.#tracer.fanOutLinks) {
       const traceParent = traceParentOf(own);
@@ -109,6 +96,7 @@ export class RunSpan {
         links: [{ context: own }],
       }),
     );
+    this.#span.setAttribute(millraceAttributes.emissions, types.length);
     this.#span.addLinks(this.#sendings.slice(0, maxLinks).map((span) => ({ context: span.spanContext() })));
     return this.#sendings.map((span) => traceParentOf(span.spanContext()));
   }
@@ -149,4 +137,26 @@ export class RunSpan {
   end(): void {
     this.#span.end();
   }
+}
+
+/** Each costs on every run: what has a usual value is left out when it has that. */
+function runAttributes(
+  { envelope, attempts, deliveries }: LeasedMessage,
+  fields: readonly OriginField[],
+  waitedMs: number,
+): Attributes {
+  const attributes = messageAttributes(envelope, fields);
+  attributes[messaging.system] = messagingSystem;
+  attributes[messaging.operationName] = 'process';
+  attributes[messaging.operationType] = 'process';
+  attributes[messaging.destinationName] = envelope.stage;
+  attributes[messaging.messageId] = envelope.id;
+  attributes[millraceAttributes.pipeline] = envelope.pipeline;
+  attributes[millraceAttributes.rootId] = envelope.rootId;
+  attributes[millraceAttributes.attempt] = attempts + 1;
+  attributes[millraceAttributes.queueWait] = waitedMs / 1000;
+  if (envelope.parentId !== undefined) attributes[millraceAttributes.parentId] = envelope.parentId;
+  if (envelope.item !== envelope.rootId) attributes[millraceAttributes.item] = envelope.item;
+  if (deliveries > 1) attributes[millraceAttributes.deliveries] = deliveries;
+  return attributes;
 }

@@ -1,12 +1,4 @@
-import {
-  type Context,
-  context,
-  type Link,
-  type Span,
-  SpanKind,
-  SpanStatusCode,
-  trace,
-} from '@opentelemetry/api';
+import { type Context, context, type Link, type Span, SpanKind, SpanStatusCode } from '@opentelemetry/api';
 import type { AdmissionOutcome } from '../ledger/message-ledger.ts';
 import type { Origin } from '../messages/origin.ts';
 import { genAi, millraceAttributes } from '../telemetry/genai-attributes.ts';

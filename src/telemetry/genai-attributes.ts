@@ -41,11 +41,11 @@ export const millraceAttributes = {
   outcome: 'millrace.outcome',
   /** From when the message was due until a worker took it, in seconds. */
   queueWait: 'millrace.queue_wait_seconds',
+  /** Of a run with so many that each begins a trace of its own. */
   emissions: 'millrace.emissions',
   parkReason: 'millrace.park.reason',
   parkedFor: 'millrace.park.for',
   delayMs: 'millrace.delay_ms',
-  calls: 'millrace.calls',
   callId: 'millrace.call.id',
   step: 'millrace.step',
   fallbackFrom: 'millrace.fallback_from',

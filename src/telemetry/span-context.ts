@@ -31,17 +31,13 @@ export function traceParentOf({ traceId, spanId, traceFlags }: SpanContext): str
 
 /** The attributes that every span of a message carries (promise P1); of its origin, what may be shown. */
 export function messageAttributes(
-  message: Pick<MessageEnvelope, 'id' | 'rootId' | 'origin' | 'pipeline' | 'stage' | 'item'>,
+  message: Pick<MessageEnvelope, 'id' | 'origin' | 'stage'>,
   fields: readonly OriginField[],
 ): Attributes {
-  return {
-    ...originAttributes(message.origin, fields),
-    [millraceAttributes.pipeline]: message.pipeline,
-    [millraceAttributes.stage]: message.stage,
-    [millraceAttributes.messageId]: message.id,
-    [millraceAttributes.rootId]: message.rootId,
-    [millraceAttributes.item]: message.item,
-  };
+  const attributes = originAttributes(message.origin, fields);
+  attributes[millraceAttributes.stage] = message.stage;
+  attributes[millraceAttributes.messageId] = message.id;
+  return attributes;
 }
 
 function remoteSpanContext(traceParent: string): SpanContext | undefined {

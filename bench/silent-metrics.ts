@@ -1,0 +1,11 @@
+import type { MillraceMetrics } from '../src/telemetry/metrics.ts';
+
+/** Metrics that count nothing: what the counting costs is the difference. */
+export const silentMetrics: MillraceMetrics = {
+  increment: () => undefined,
+  set: () => undefined,
+  observe: () => undefined,
+  initialise: () => undefined,
+  seriesCount: () => 0,
+  render: () => Promise.resolve({ contentType: 'text/plain', body: '' }),
+};
