@@ -5,6 +5,7 @@ export const silentMetrics: MillraceMetrics = {
   increment: () => undefined,
   set: () => undefined,
   observe: () => undefined,
+  replace: () => undefined,
   initialise: () => undefined,
   seriesCount: () => 0,
   render: () => Promise.resolve({ contentType: 'text/plain', body: '' }),

@@ -1,4 +1,5 @@
 import {
+  type Attributes,
   context,
   propagation,
   ROOT_CONTEXT,
@@ -16,6 +17,7 @@ import { messaging, messagingSystem } from '../telemetry/messaging-attributes.ts
 import { type OriginField, originBaggage } from '../telemetry/origin-attributes.ts';
 import { messageAttributes, parentContext, traceParentOf } from '../telemetry/span-context.ts';
 import type { FailureDecision } from './failure-policy.ts';
+import { attemptOf } from './run-context.ts';
 import { sendingSpan } from './sending-span.ts';
 
 /*
@@ -37,6 +39,7 @@ const outcomes = {
   park: 'parked',
   retry: 'retry',
   dead_letter: 'dead_lettered',
+  cancel: 'cancelled',
 } as const satisfies Record<FailureDecision['kind'], string>;
 
 export class RunSpan {
@@ -121,12 +124,14 @@ export class RunSpan {
       case 'retry':
         span.setAttribute(millraceAttributes.delayMs, decision.delayMs);
         break;
+      case 'cancel':
       case 'hand_back':
       case 'dead_letter':
         break;
     }
     span.setAttribute(genAi.errorType, code);
-    if (decision.kind !== 'hand_back') span.setStatus({ code: SpanStatusCode.ERROR, message: code });
+    if (decision.kind === 'retry' || decision.kind === 'dead_letter')
+      span.setStatus({ code: SpanStatusCode.ERROR, message: code });
   }
 
   /** The ledger did not take the end of this run: another worker has the message. */
@@ -140,11 +145,8 @@ export class RunSpan {
 }
 
 /** Each costs on every run: what has a usual value is left out when it has that. */
-function runAttributes(
-  { envelope, attempts, deliveries }: LeasedMessage,
-  fields: readonly OriginField[],
-  waitedMs: number,
-): Attributes {
+function runAttributes(message: LeasedMessage, fields: readonly OriginField[], waitedMs: number): Attributes {
+  const { envelope, deliveries } = message;
   const attributes = messageAttributes(envelope, fields);
   attributes[messaging.system] = messagingSystem;
   attributes[messaging.operationName] = 'process';
@@ -153,7 +155,7 @@ function runAttributes(
   attributes[messaging.messageId] = envelope.id;
   attributes[millraceAttributes.pipeline] = envelope.pipeline;
   attributes[millraceAttributes.rootId] = envelope.rootId;
-  attributes[millraceAttributes.attempt] = attempts + 1;
+  attributes[millraceAttributes.attempt] = attemptOf(message);
   attributes[millraceAttributes.queueWait] = waitedMs / 1000;
   if (envelope.parentId !== undefined) attributes[millraceAttributes.parentId] = envelope.parentId;
   if (envelope.item !== envelope.rootId) attributes[millraceAttributes.item] = envelope.item;
