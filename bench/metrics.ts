@@ -66,8 +66,7 @@ function feed(metrics: MillraceMetrics, modelsPerStage: number): void {
     metrics.initialise(known, sets as never);
     if (definition.type !== 'histogram') continue;
     for (const labels of sets)
-      for (const bucket of definition.buckets)
-        metrics.observe(known as never, labels, bucket, traceId);
+      for (const bucket of definition.buckets) metrics.observe(known as never, labels, bucket, traceId);
   }
 }
 

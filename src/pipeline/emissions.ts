@@ -10,6 +10,12 @@ import type { RunSpan } from './run-span.ts';
 import type { StageDefinition } from './stage-definition.ts';
 import { type StageRegistry, mayEmit } from './stage-registry.ts';
 
+/** Which trace each emission goes on in. */
+export interface EmissionTraces {
+  /** A traceparent for each, by the names of their types. */
+  traceParentsOf(types: readonly string[]): readonly string[];
+}
+
 /**
  * What a run of a handler emits, collected until the message is finished. Ids follow from the parent, the place in
  * the order of emissions and the consumer, so that a second run of the same handler emits the same messages.
@@ -19,7 +25,7 @@ export class Emissions {
   readonly #definition: StageDefinition;
   readonly #registry: StageRegistry;
   readonly #bodies: MessageBodies;
-  readonly #span: RunSpan | undefined;
+  readonly #traces: EmissionTraces | undefined;
   readonly #collected: { readonly version: MessageVersion; readonly data: unknown }[] = [];
   #stored = false;
 
@@ -27,13 +33,13 @@ export class Emissions {
     parent: MessageEnvelope,
     definition: StageDefinition,
     { registry, bodies }: { readonly registry: StageRegistry; readonly bodies: MessageBodies },
-    span?: RunSpan,
+    traces?: EmissionTraces,
   ) {
     this.#parent = parent;
     this.#definition = definition;
     this.#registry = registry;
     this.#bodies = bodies;
-    this.#span = span;
+    this.#traces = traces;
   }
 
   /** Takes an emission. Throws MILLRACE_MESSAGE_INVALID; fails when the stage never said that it emits this version. */
@@ -50,7 +56,7 @@ export class Emissions {
   /** The rows to be written: one per emission and consumer, or one complete row for an output. */
   async store(): Promise<readonly Emission[]> {
     this.#stored = true;
-    const traceParents = this.#span?.traceParentsOf(this.#collected.map(({ version }) => version.typeName));
+    const traceParents = this.#traces?.traceParentsOf(this.#collected.map(({ version }) => version.typeName));
     const perEmission = await Promise.all(
       this.#collected.map(({ version, data }, index) =>
         this.#rowsOf(version, data, index, traceParents?.[index]),

@@ -113,7 +113,23 @@ export class KeepingProcessor implements SpanProcessor {
 /** The span as exporters take it: they leave out what is not flagged. */
 function asSampled(span: ReadableSpan): ReadableSpan {
   const context: SpanContext = { ...span.spanContext(), traceFlags: TraceFlags.SAMPLED };
-  const view: unknown = Object.create(span, { spanContext: { value: () => context } });
-  // Everything else is read through to the span itself.
-  return view as ReadableSpan;
+  return {
+    name: span.name,
+    kind: span.kind,
+    spanContext: () => context,
+    ...(span.parentSpanContext === undefined ? {} : { parentSpanContext: span.parentSpanContext }),
+    startTime: span.startTime,
+    endTime: span.endTime,
+    status: span.status,
+    attributes: span.attributes,
+    links: span.links,
+    events: span.events,
+    duration: span.duration,
+    ended: span.ended,
+    resource: span.resource,
+    instrumentationScope: span.instrumentationScope,
+    droppedAttributesCount: span.droppedAttributesCount,
+    droppedEventsCount: span.droppedEventsCount,
+    droppedLinksCount: span.droppedLinksCount,
+  };
 }
