@@ -41,7 +41,6 @@ Fields that end in \`File\` are absolute paths on Alertmanager's machine; no sec
 }
 
 function runbook({ runbook: target }: Alert): string {
-  const file = target.slice(0, target.indexOf('#'));
   return `[${target}](runbooks/${target})`;
 }
 

@@ -6,7 +6,6 @@ import type { MessageEnvelope } from '../messages/message.ts';
 import { childTraceParent } from '../telemetry/trace-context.ts';
 import type { MessageBodies } from './message-bodies.ts';
 import { placementOf } from './placement.ts';
-import type { RunSpan } from './run-span.ts';
 import type { StageDefinition } from './stage-definition.ts';
 import { type StageRegistry, mayEmit } from './stage-registry.ts';
 

@@ -3,16 +3,16 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { spawnSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { formatFor } from '../../src/telemetry/exposition.ts';
 import { metricCatalogue } from '../../src/telemetry/metric-catalogue.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
+import { canRun, directoryOf, prometheusPrograms } from '../support/required-programs.ts';
 import { freePort, ServerProcess } from '../support/server-process.ts';
 
 const traceId = '0af7651916cd43dd8448eb211c80319c';
 const patience = { timeout: 30_000, interval: 100 };
-const hasPrometheus = spawnSync('prometheus', ['--version']).status === 0;
+const hasPrometheus = canRun(prometheusPrograms());
 
 /* A Prometheus scrapes /metrics as it asks for it, and keeps the exemplars. Skipped where none is installed. */
 describe.skipIf(!hasPrometheus)('a scrape by Prometheus', { timeout: 60_000 }, () => {
@@ -50,7 +50,7 @@ describe.skipIf(!hasPrometheus)('a scrape by Prometheus', { timeout: 60_000 }, (
     const own = await freePort();
     url = `http://127.0.0.1:${own}`;
     prometheus = new ServerProcess({
-      program: 'prometheus',
+      program: join(directoryOf(prometheusPrograms()), 'prometheus'),
       arguments: [
         `--config.file=${join(home, 'prometheus.yml')}`,
         `--storage.tsdb.path=${join(home, 'data')}`,
