@@ -57,7 +57,8 @@ export class PostgresSqlDatabase implements SqlDatabase {
       application_name: options.applicationName,
       statement_timeout: options.statementTimeoutMs,
       // The ledger's statements take milliseconds and read by indexes, whatever their estimates; compiling one takes seconds.
-      options: '-c jit=off',
+      // And each is planned anew: a plan made while the tables were empty reads them whole when they have grown.
+      options: '-c jit=off -c plan_cache_mode=force_custom_plan',
       query_timeout: options.statementTimeoutMs + silenceAfterTimeoutMs,
       connectionTimeoutMillis: options.connectTimeoutMs ?? defaultConnectTimeoutMs,
       keepAlive: true,
