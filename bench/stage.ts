@@ -3,7 +3,7 @@
  * next stage, usage exported to ClickHouse. Beside it, in the same run and on the same Redis, BullMQ alone doing
  * nothing. And the time from admission to the handler on an idle system.
  *
- *   node bench/stage.ts [--stores services|embedded] [--stages 20000] [--concurrency 200] [--rounds 3]
+ *   node bench/stage.ts [--stores services|embedded] [--stages 20000] [--concurrency 800] [--rounds 3]
  *     [--tracing off|on|both]
  *
  * `--tracing both` compares spans and metrics with none of them, in turn, on the same stores.
@@ -35,7 +35,7 @@ const { values: flags } = parseArgs({
   options: {
     stores: { type: 'string', default: 'services' },
     stages: { type: 'string', default: '20000' },
-    concurrency: { type: 'string', default: '200' },
+    concurrency: { type: 'string', default: '800' },
     rounds: { type: 'string', default: '3' },
     hops: { type: 'string', default: '10' },
     tracing: { type: 'string', default: 'off' },
