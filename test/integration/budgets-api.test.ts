@@ -112,8 +112,8 @@ describe('over HTTP', () => {
     expect((await post(ticketEvent())).statusCode).toBe(202);
     const { id } = await reserveOf(calls, '1', ['strict']);
     await calls.settle(settledFor(id, '1'));
-    const before = await fixture.countMessages();
     await expect.poll(async () => (await post(ticketEvent())).statusCode).toBe(429);
+    const before = await fixture.countMessages();
     const refused = await post(ticketEvent());
     expect(problemOf(refused)).toMatchObject({ code: 'MILLRACE_BUDGET_EXHAUSTED', retryable: true });
     const retryAfter = Number(refused.headers['retry-after']);
@@ -124,7 +124,7 @@ describe('over HTTP', () => {
       'application/cloudevents-batch+json',
     );
     expect(batch.statusCode).toBe(207);
-    expect(await fixture.countMessages()).toBeLessThanOrEqual(before + 3);
+    expect(await fixture.countMessages()).toBe(before + 1);
     expect((await post(ticketEvent({ originteam: 'sales' }))).statusCode).toBe(202);
   });
 

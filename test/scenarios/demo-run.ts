@@ -47,6 +47,7 @@ export const reportSchema = z.strictObject({
       p95Ms: z.number(),
       p99Ms: z.number(),
       usdPerSuccess: decimal,
+      wasteUsd: decimal,
     }),
   ),
   seconds: z.number().positive(),
