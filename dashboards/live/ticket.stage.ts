@@ -32,7 +32,7 @@ export class AnswerTicketStage {
     const { text: topic } = await generateText({
       model: ctx.model('openai/gpt-5-nano', { step: 'topic' }),
       prompt: `Name the topic of this ticket:\n${text}`,
-      maxOutputTokens: 100,
+      maxOutputTokens: 1500,
       abortSignal: ctx.signal,
     });
     // When this fails, the next attempt reuses the topic that was paid for.
@@ -41,7 +41,7 @@ export class AnswerTicketStage {
         step: 'answer',
       }),
       prompt: `Answer this ticket about ${topic}:\n${text}`,
-      maxOutputTokens: 300,
+      maxOutputTokens: 1500,
       abortSignal: ctx.signal,
     });
   }

@@ -44,7 +44,8 @@ describe.skipIf(!canRun(prometheusPrograms()) || !canRun(alertmanagerPrograms())
     expect(fixture.told('search', 'MillraceDlqSuspicious')[0]).toMatchObject({
       labels: { severity: 'warning', owner: 'search', stage: 'classify', incident: 'dead-letters' },
       annotations: {
-        summary: 'classify: 6 messages dead-lettered in the last hour',
+        // Prometheus extrapolates an increase to the edges of the window; in one as short as here that can be one more.
+        summary: expect.stringMatching(/^classify: [67] messages dead-lettered in the last hour$/) as string,
         dashboard_url: 'https://grafana.example.org/d/millrace-dlq?var-stage=classify',
         runbook_url: 'https://example.org/runbooks/dead-letters.md#a-dead-letter',
       },
