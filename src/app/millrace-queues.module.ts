@@ -12,7 +12,7 @@ import { Host } from './host.ts';
 @Module({})
 export class MillraceQueuesModule {
   static forStages(...stages: readonly { readonly name: string }[]): DynamicModule {
-    const providers = stages.map(({ name }): FactoryProvider<AnyBullMqQueue> => ({
+    const providers = stages.map(({ name }): FactoryProvider<Promise<AnyBullMqQueue>> => ({
       provide: getQueueToken(name),
       inject: [Host],
       useFactory: (host: Host) => bullMqQueueOf(host, name),
@@ -21,7 +21,7 @@ export class MillraceQueuesModule {
   }
 }
 
-function bullMqQueueOf({ stores }: Host, name: string): AnyBullMqQueue {
+function bullMqQueueOf({ stores }: Host, name: string): Promise<AnyBullMqQueue> {
   invariant(
     stores.queues instanceof BullMqQueueDriver,
     `the queue of "${name}" is BullMQ's; the test kit has queues of its own and none to inject`,

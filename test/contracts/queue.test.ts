@@ -53,6 +53,14 @@ describe.skipIf(!canRun(redisPrograms()))('BullMQ on Redis', () => {
   storeFailures(async () => ({
     url: server.url,
     pause: () => server.kill(),
+    failDuring: async (use) => {
+      // It takes the question, and dies before it answers.
+      process.kill(server.pid, 'SIGSTOP');
+      const used = Promise.allSettled([use()]);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      await server.kill();
+      return (await used)[0];
+    },
     restart: () => server.restart(),
   }));
 });
@@ -80,6 +88,10 @@ describe.skipIf(!canRun(postgresPrograms()))('BullMQ on PostgreSQL', () => {
   storeFailures(async () => ({
     url: server.connectionString,
     pause: () => server.kill(),
+    failDuring: async (use) => {
+      await server.kill();
+      return (await Promise.allSettled([use()]))[0];
+    },
     restart: () => server.restart(),
   }));
 });
@@ -87,6 +99,8 @@ describe.skipIf(!canRun(postgresPrograms()))('BullMQ on PostgreSQL', () => {
 interface FailingStore {
   readonly url: string;
   readonly pause: () => Promise<void>;
+  /** Kills the server so that what is asked of it fails. */
+  readonly failDuring: (use: () => Promise<unknown>) => Promise<PromiseSettledResult<unknown>>;
   readonly restart: () => Promise<void>;
 }
 
@@ -117,6 +131,25 @@ function storeFailures(store: () => Promise<FailingStore>): void {
       );
     await expect.poll(added, { timeout: 20_000 }).toBe(true);
     await expect.poll(() => received.length, { timeout: 20_000 }).toBeGreaterThanOrEqual(2);
+    await driver.close();
+  });
+
+  it.each(['add', 'wasKept'] as const)('gets over an outage during its first %s', async (first) => {
+    const { url, failDuring, restart } = await store();
+    const driver = await BullMqQueueDriver.open({ url, prefix: newPrefix() });
+    const use = (): Promise<unknown> =>
+      first === 'add' ? driver.queue('summarise').add([wakeUp()]) : driver.wasKept();
+    expect(await failDuring(use)).toMatchObject({
+      status: 'rejected',
+      reason: { code: 'MILLRACE_QUEUE_UNAVAILABLE' },
+    });
+    await restart();
+    const works = (): Promise<boolean> =>
+      use().then(
+        () => true,
+        () => false,
+      );
+    await expect.poll(works, { timeout: 20_000 }).toBe(true);
     await driver.close();
   });
 

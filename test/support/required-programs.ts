@@ -44,6 +44,13 @@ export const pngquantPrograms: () => RequiredProgram = once(() =>
   provide('pngquant', 'pngquant', () => directoryWith('pngquant', [])),
 );
 
+/** docker-compose: the plugin of Docker's client (it runs without it), or Debian's package; no engine is needed. */
+export const composePrograms: () => RequiredProgram = once(() =>
+  provide('Docker Compose', 'docker-compose', () =>
+    directoryWith('docker-compose', composePluginDirectories),
+  ),
+);
+
 /**
  * Whether a suite can run: `describe.skipIf(!canRun(postgresPrograms()))`. Says on standard error what is skipped
  * and why; throws instead where nothing may be skipped.
@@ -108,6 +115,11 @@ function install(debianPackage: string): string | undefined {
   const output = `${result.stdout}${result.stderr}`.trim().split('\n').slice(-3).join(' ');
   return `its installation failed: ${result.error?.message ?? output}`;
 }
+
+// Where Docker's client looks for plugins of all users.
+const composePluginDirectories = ['/usr/local/lib', '/usr/local/libexec', '/usr/lib', '/usr/libexec'].map(
+  (directory) => join(directory, 'docker', 'cli-plugins'),
+);
 
 function debianPostgresDirectories(): readonly string[] {
   const base = '/usr/lib/postgresql';

@@ -35,6 +35,9 @@ export type AnyBullMqQueue = BullMqQueue<
 // BullMQ cannot be told not to write events; nobody reads them, so few are kept.
 const keptEvents = 100;
 
+// How long a queue waits for a store that is away before it says so.
+const firstMeetingMs = 10_000;
+
 // A job in a queue that nobody consumes lives exactly as long as the others do.
 const markQueue = 'kept';
 const markId = 'kept';
@@ -61,13 +64,13 @@ export class BullMqQueueDriver implements QueueDriver {
   }
 
   /** BullMQ's own queue of this name, for what the port does not offer. The driver closes it. */
-  bullMqQueue(name: string): AnyBullMqQueue {
-    return this.#open(name).bullMq;
+  bullMqQueue(name: string): Promise<AnyBullMqQueue> {
+    return this.#orUnavailable(`open ${name}`, () => this.#open(name).bullMq());
   }
 
   wasKept(): Promise<boolean> {
     return this.#orUnavailable('wasKept', async () => {
-      const queue = this.bullMqQueue(markQueue);
+      const queue = await this.#open(markQueue).bullMq();
       if ((await queue.getJob(markId)) !== undefined) return true;
       const origin = { team: 'millrace', customer: 'millrace', feature: 'queue' };
       await queue.add(markId, { fence: 0, origin, lane: 'none' }, { jobId: markId });
@@ -95,7 +98,7 @@ export class BullMqQueueDriver implements QueueDriver {
   async #close(): Promise<void> {
     const queues = [...this.#queues.values()];
     await Promise.all(queues.map((queue) => queue.closeConsumers()));
-    await Promise.all(queues.map((queue) => queue.bullMq.close()));
+    await Promise.all(queues.map((queue) => queue.close()));
     await this.#store.close();
   }
 
@@ -119,7 +122,7 @@ type Guard = <T>(what: string, run: () => Promise<T>) => Promise<T>;
 /** One queue, with what was opened for it. */
 class OpenQueue implements Queue {
   readonly name: string;
-  readonly bullMq: AnyBullMqQueue;
+  #opened: Promise<AnyBullMqQueue> | undefined;
   readonly #store: BullMqStore;
   readonly #orUnavailable: Guard;
   readonly #consumers: Promise<BullMqConsumer>[] = [];
@@ -128,24 +131,54 @@ class OpenQueue implements Queue {
     this.name = name;
     this.#store = store;
     this.#orUnavailable = guard;
-    this.bullMq = new BullMqQueue(store.queueName(name), bullMqOptionsOf(store), store.backend);
+  }
+
+  /** BullMQ's queue, once it has met its store. One whose first meeting failed would fail for ever: the next is new. */
+  bullMq(): Promise<AnyBullMqQueue> {
+    this.#opened ??= this.#open().catch((error: unknown) => {
+      this.#opened = undefined;
+      throw error;
+    });
+    return this.#opened;
+  }
+
+  async #open(): Promise<AnyBullMqQueue> {
+    const queue: AnyBullMqQueue = new BullMqQueue(
+      this.#store.queueName(this.name),
+      bullMqOptionsOf(this.#store),
+      this.#store.backend,
+    );
     // Whoever called is told by the call itself.
-    this.bullMq.on('error', () => undefined);
+    queue.on('error', () => undefined);
+    try {
+      await within(firstMeetingMs, queue.waitUntilReady());
+      return queue;
+    } catch (error) {
+      await queue.close();
+      throw error;
+    }
+  }
+
+  /** Ends BullMQ's queue, if there is one. */
+  async close(): Promise<void> {
+    // One that could not be opened has ended already, and told whoever asked for it.
+    const [opened] = await Promise.allSettled([this.#opened]);
+    if (opened.status === 'fulfilled') await opened.value?.close();
   }
 
   async add(wakeUps: readonly WakeUp[]): Promise<void> {
     if (wakeUps.length === 0) return;
     const jobs = wakeUps.map(jobOf);
-    await this.#orUnavailable(`add to ${this.name}`, () =>
-      jobs.length >= this.#store.bulkFrom
-        ? this.bullMq.addBulk(jobs)
-        : Promise.all(jobs.map(({ name, data, opts }) => this.bullMq.add(name, data, opts))),
-    );
+    await this.#orUnavailable(`add to ${this.name}`, async () => {
+      const queue = await this.bullMq();
+      if (jobs.length >= this.#store.bulkFrom) await queue.addBulk(jobs);
+      else await Promise.all(jobs.map(({ name, data, opts }) => queue.add(name, data, opts)));
+    });
   }
 
   async counts(): Promise<QueueCounts> {
-    const counts = await this.#orUnavailable(`counts of ${this.name}`, () =>
-      this.bullMq.getJobCounts('waiting', 'delayed', 'active'),
+    const counts = await this.#orUnavailable(`counts of ${this.name}`, async () =>
+      (await this.bullMq()).getJobCounts('waiting', 'delayed', 'active'),
     );
     return {
       waiting: counts['waiting'] ?? 0,
@@ -166,7 +199,9 @@ class OpenQueue implements Queue {
   }
 
   async clear(): Promise<void> {
-    await this.#orUnavailable(`clear ${this.name}`, () => this.bullMq.obliterate({ force: true }));
+    await this.#orUnavailable(`clear ${this.name}`, async () =>
+      (await this.bullMq()).obliterate({ force: true }),
+    );
   }
 
   async closeConsumers(): Promise<void> {
@@ -199,5 +234,18 @@ async function orUnavailable<T>(what: string, run: () => Promise<T>): Promise<T>
     throw new AppError('MILLRACE_QUEUE_UNAVAILABLE', `The queue store failed (${what}): ${text}`, {
       cause: error,
     });
+  }
+}
+
+/** What a promise gives, if it does so in time. */
+async function within<T>(limitMs: number, promise: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer in ${limitMs} ms`)), limitMs);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }
