@@ -1,6 +1,7 @@
 import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
 import { type Usd, formatUsd, usd } from '../kernel/money.ts';
 import * as sql from './budget-sql.ts';
+import { countParked, listParkedNames } from './parked-sql.ts';
 import { type OverdueMessage, type WakeRow, overdueOf } from './sweep-ledger.ts';
 
 /** A calendar window in UTC; weeks begin on Monday. */
@@ -102,21 +103,21 @@ export class BudgetLedger {
 
   /** The names of budgets that messages wait for, of those that hold no more among them. */
   async waitedFor(): Promise<readonly string[]> {
-    const { rows } = await this.#database.query<{ name: string }>(sql.listParkedFor);
+    const { rows } = await this.#database.query<{ name: string }>(listParkedNames);
     return rows.flatMap(({ name }) => budgetOf(name));
   }
 
   /** How many messages wait for each budget. Reads all that wait: for people, not for loops. */
   async countWaiting(): Promise<ReadonlyMap<string, number>> {
-    const { rows } = await this.#database.query<{ parked_for: string; count: number }>(sql.countParked);
+    const { rows } = await this.#database.query<{ name: string; count: number }>(countParked);
     return new Map(
-      rows.flatMap(({ parked_for: name, count }) => budgetOf(name).map((budget) => [budget, count] as const)),
+      rows.flatMap(({ name, count }) => budgetOf(name).map((budget) => [budget, count] as const)),
     );
   }
 
   /** Lets at most so many of the messages that wait for the budget go on, the longest waiting first. */
   async release(name: string, limit: number): Promise<readonly OverdueMessage[]> {
-    const { rows } = await this.#database.query<WakeRow>(sql.releaseParked, [
+    const { rows } = await this.#database.query<WakeRow>(sql.releaseForBudget, [
       parkedForBudget(name),
       limit,
       name,

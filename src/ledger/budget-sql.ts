@@ -236,28 +236,12 @@ export const readBudgets = named(
    order by e.name`,
 );
 
-/** The names that messages are parked for, by steps through the index, however many messages wait. */
-export const listParkedFor = named(
-  'ledger.list_parked_for',
-  `with recursive names (name) as (
-     select min(m.parked_for) from millrace.messages m where m.parked_for is not null
-     union all
-     select (select min(m.parked_for) from millrace.messages m where m.parked_for > n.name) from names n where n.name is not null)
-   select name from names where name is not null`,
-);
-
-/** How many messages wait for what, by stage. Reads all that wait: for people, not for loops. */
-export const countParked = named(
-  'ledger.count_parked',
-  `select m.parked_for, count(*)::int as count from millrace.messages m where m.parked_for is not null group by m.parked_for`,
-);
-
 /**
  * $1 what messages are parked for, $2 how many, $3 the name of the budget: the ones that have waited longest go on. The
  * budget forgets what did not fit: those that still do not will say so.
  */
-export const releaseParked = named(
-  'ledger.release_parked',
+export const releaseForBudget = named(
+  'ledger.release_for_budget',
   `with freed as materialized (
      select m.id from millrace.messages m where m.parked_for = $1 order by m.available_at limit $2 for update skip locked),
    forgotten as (

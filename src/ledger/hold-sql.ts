@@ -160,27 +160,9 @@ export const parkHeldMessages = named(
    returning m.stage, m.owner`,
 );
 
-/** How many wait for what must be lifted, by its name; the names come from the index, one probe each. */
-export const listParkedNames = named(
-  'ledger.list_parked_names',
-  `with recursive names as (
-     (select parked_for as name from millrace.messages where parked_for is not null order by parked_for limit 1)
-     union all
-     select (select m.parked_for from millrace.messages m where m.parked_for is not null and m.parked_for > n.name
-       order by m.parked_for limit 1)
-     from names n where n.name is not null)
-   select name from names where name is not null`,
-);
-
-export const countParked = named(
-  'ledger.count_parked',
-  `select split_part(parked_for, ':', 1) as reason, count(*)::int as count
-   from millrace.messages where parked_for is not null group by 1 order by 1`,
-);
-
 /** $1 the name they wait for, $2 how many: due now. */
-export const releaseParked = named(
-  'ledger.release_parked',
+export const releaseHeld = named(
+  'ledger.release_held',
   `with freed as (
      select id from millrace.messages where parked_for = $1::text and state = 'pending' limit $2 for update skip locked)
    update millrace.messages m

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -7,7 +7,8 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { packageRoot } from '../../src/kernel/package-root.ts';
-import { canRun, composePrograms, directoryOf } from '../support/required-programs.ts';
+import { composeConfig } from '../support/docker-compose.ts';
+import { canRun, composePrograms } from '../support/required-programs.ts';
 
 /* docker-compose.yml as Docker Compose itself reads it. `config` needs no engine. */
 
@@ -33,35 +34,25 @@ describe.skipIf(!canRun(composePrograms()))('docker compose config', () => {
     for (const directory of directories.splice(0)) rmSync(directory, { recursive: true, force: true });
   });
 
-  /** The stack with all that is not said resolved, for a set of profiles; `environment` is what .env would hold. */
-  const config = async (profiles: readonly string[], environment: Record<string, string>) => {
+  const temporaryDirectory = (): string => {
     const directory = mkdtempSync(join(tmpdir(), 'millrace-compose-'));
     directories.push(directory);
-    const program = join(directoryOf(composePrograms()), 'docker-compose');
-    const { stdout: version } = await execute(program, ['version', '--short']);
-    const text = readFileSync(join(root, 'docker-compose.yml'), 'utf8');
-    const file = join(directory, 'docker-compose.yml');
-    // Compose 1 (Debian 12) is older than the project's name in the file, and reads all the rest.
-    writeFileSync(file, version.startsWith('1.') ? text.replace(/^name: .*\n/m, '') : text);
-    const { stdout } = await execute(program, ['--file', file, '--project-directory', root, 'config'], {
-      env: {
-        PATH: process.env['PATH'],
-        HOME: directory,
-        COMPOSE_PROFILES: profiles.join(','),
-        ...environment,
-      },
-    });
+    return directory;
+  };
+
+  /** The stack of a set of profiles; `environment` is what .env would hold. */
+  const config = async (profiles: readonly string[], environment: Record<string, string>) => {
+    const scratch = temporaryDirectory();
+    const text = await composeConfig({ project: root, scratch, profiles, environment });
     // Compose 1 also prints what no profile asks for.
-    const services = Object.entries(resolvedSchema.parse(parse(stdout)).services).filter(
+    const services = Object.entries(resolvedSchema.parse(parse(text)).services).filter(
       ([, service]) => service.profiles?.some((profile) => profiles.includes(profile)) ?? true,
     );
-    return { text: stdout, services };
+    return { text, services };
   };
 
   const secrets = async (...args: readonly string[]): Promise<Record<string, string>> => {
-    const directory = mkdtempSync(join(tmpdir(), 'millrace-compose-'));
-    directories.push(directory);
-    const file = join(directory, '.env');
+    const file = join(temporaryDirectory(), '.env');
     const script = join(root, 'scripts', 'generate-env.mjs');
     await execute(process.execPath, [script, ...args, '--output', file]);
     const lines = readFileSync(file, 'utf8').matchAll(/^([A-Z_]+)=(.*)$/gm);

@@ -37,6 +37,14 @@ describe('the repository', () => {
     expect(odd).toEqual([]);
   });
 
+  it('gives each SQL statement a name of its own, by which databases prepare it', () => {
+    const names = source.flatMap(({ text }) =>
+      [...text.matchAll(/(?:named\(\s*|name: )'([a-z]+\.[a-z_]+)'/g)].map((match) => match[1]),
+    );
+    expect(names.length).toBeGreaterThan(80);
+    expect(names.filter((name, index) => names.indexOf(name) !== index)).toEqual([]);
+  });
+
   it('reads the environment at its edges only', () => {
     const reads = new RegExp(['process', 'env'].join(String.raw`(?:\.|\?\.|\[['"])`));
     const edge = /^(?:src\/app|bench|test\/support|test\/image|test\/chaos|scripts)\//;
