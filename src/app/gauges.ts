@@ -136,7 +136,7 @@ export function initialiseSeries(
   }
   metrics.initialise('lease_lost_total', [{}]);
   metrics.initialise('payloads_removed_total', [{}]);
-  for (const reason of ['unpublished', 'expired', 'store_emptied'] as const) {
+  for (const reason of ['unpublished', 'expired', 'store_emptied', 'without_token'] as const) {
     metrics.initialise('sweeper_republished_total', [{ reason }]);
   }
   for (const result of ['accepted', 'flushed', 'retried', 'dropped'] as const) {

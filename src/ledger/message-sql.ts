@@ -202,6 +202,20 @@ export const listOpenMessages = named(
    from millrace.messages m where m.wake_at is not null and m.id > $1::uuid order by m.id limit $2`,
 );
 
+/**
+ * $1 stages, $2 for how many milliseconds, $3 how many of each: some that have been due for so long, whoever's turn it is.
+ * Read from the index of what is ready.
+ */
+export const listOverdueMessages = named(
+  'ledger.list_overdue_messages',
+  `select d.* from unnest($1::text[]) s(stage)
+   cross join lateral (
+     select ${wakeColumns('m')}, false as is_parked from millrace.messages m
+     where m.state = 'pending' and m.parked_for is null and m.stage = s.stage
+       and m.available_at < clock_timestamp() - $2::int * interval '1 millisecond'
+     limit $3) d`,
+);
+
 /** Every lease ends now: for a store that one process owns, when that process has just begun. */
 export const expireAllLeases = named(
   'ledger.expire_all_leases',

@@ -6,6 +6,7 @@ import {
   countOpenMessages,
   expireAllLeases,
   listOpenMessages,
+  listOverdueMessages,
   sweepMessages,
 } from './message-sql.ts';
 import type { MessageState } from './message-state.ts';
@@ -80,6 +81,16 @@ export class SweepLedger {
   /** Everything that is open, in slices after an id. */
   async listOpen(afterId: Uuid, limit: number): Promise<readonly OverdueMessage[]> {
     const { rows } = await this.#database.query<WakeRow>(listOpenMessages, [afterId, limit]);
+    return rows.map((row) => overdueOf(row));
+  }
+
+  /** Of each stage up to `limit` messages that have been due for so long, whoever's turn it is. */
+  async listOverdue(
+    stages: readonly string[],
+    forMs: number,
+    limit: number,
+  ): Promise<readonly OverdueMessage[]> {
+    const { rows } = await this.#database.query<WakeRow>(listOverdueMessages, [stages, forMs, limit]);
     return rows.map((row) => overdueOf(row));
   }
 

@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { canRun, postgresPrograms, redisPrograms } from '../support/required-programs.ts';
 import { summaryOf, violationsOf } from './chaos-report.ts';
@@ -17,6 +18,7 @@ async function expectNoViolations(
   for (const { name, checks, unchecked } of results) {
     expect(unchecked !== undefined || checks > 0, `${name} had something to check`).toBe(true);
   }
+  rmSync(run.directory, { recursive: true, force: true });
   expect(run.deaths.length, 'processes were killed').toBeGreaterThan(0);
 }
 

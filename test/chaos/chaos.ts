@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { describeFault, planFaults } from './fault-plan.ts';
 import { checkInvariants } from './invariants.ts';
@@ -23,7 +24,7 @@ const usage = `Runs a workload on the simulated provider, lets everything go wro
   --sabotage KIND     switches a protection off: ${sabotages.join(', ')}; the run must then fail
   --patience S        how many seconds after the last fault all work must be done (default 120)
   --plan              prints what would strike, and does nothing
-  --keep              keeps the run's directory: data, logs, evidence
+  --keep              keeps the run's directory (data, logs, evidence) even if all is well
   --help              prints this`;
 
 function fail(problem: string): never {
@@ -108,7 +109,6 @@ for (let seed = firstSeed; seed < firstSeed + seeds; seed += 1) {
     stores,
     plan,
     patienceMs,
-    keep: values.keep,
     onProgress: showProgress,
     ...(sabotage === undefined ? {} : { sabotage }),
   });
@@ -119,11 +119,12 @@ for (let seed = firstSeed; seed < firstSeed + seeds; seed += 1) {
   for (const { atMs, what } of run.struck) show(`${(atMs / 1000).toFixed(1).padStart(7)} s  ${what}`);
   show(`\n${summaryOf(run)}\n\n${tableOf(results)}`);
   rows.push(rowOf(seed, messages, run, results));
-  if (values.keep) show(`\nkept in ${run.directory}`);
   const violations = violationsOf(results, run.evidence);
+  if (values.keep || violations !== '') show(`\nkept in ${run.directory}`);
+  else rmSync(run.directory, { recursive: true, force: true });
   if (violations === '') continue;
   failed += 1;
-  show(`\nseed ${seed} broke a promise:\n${violations}\n\nagain: ${repeat} --keep`);
+  show(`\nseed ${seed} broke a promise:\n${violations}\n\nagain: ${repeat}`);
 }
 if (rows.length > 1) show(`\n${[...rowsHeader, ...rows].join('\n')}`);
 process.exit(failed === 0 ? 0 : 1);

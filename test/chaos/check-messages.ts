@@ -12,6 +12,7 @@ export function checkEnds({
   acknowledged,
   sent,
   crashes,
+  defects,
 }: Evidence): InvariantResult {
   const check = new InvariantCheck('I1', 'every admitted message ended exactly once');
   const roots = groupedBy(
@@ -57,6 +58,7 @@ export function checkEnds({
   }
   for (const crash of crashes)
     check.expect(false, undefined, () => `a process ended that nobody killed: ${crash}`);
+  for (const defect of defects) check.expect(false, undefined, () => `a process met a defect: ${defect}`);
   return check.result;
 }
 

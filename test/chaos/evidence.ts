@@ -138,6 +138,8 @@ export interface Evidence extends StoreEvidence {
   readonly hasClients: boolean;
   /** Processes that ended without having been killed. */
   readonly crashes: readonly string[];
+  /** What processes logged that no fault can cause. */
+  readonly defects: readonly string[];
   readonly holds: readonly HoldEvidence[];
   readonly cuts: readonly CutEvidence[];
   /** The requests of the worker that is cut off. */

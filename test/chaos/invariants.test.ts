@@ -73,6 +73,7 @@ describe('the invariants', () => {
       { outcomes: [...sound.outcomes, ...sound.outcomes.slice(0, 1)] },
     ],
     ['I1', 'a process ended that nobody killed', { crashes: ['worker-1.1 ended by itself'] }],
+    ['I1', 'a process met a defect', { defects: ['relay.1.log: The database refused it'] }],
     ['I2', 'an emission is missing', { messages: messages.slice(0, 2) }],
     [
       'I2',

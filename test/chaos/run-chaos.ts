@@ -9,6 +9,7 @@ import type { Evidence, StoreEvidence } from './evidence.ts';
 import { FaultInjector, type StruckFault } from './fault-injector.ts';
 import { BudgetWatcher } from './budget-watcher.ts';
 import { cutWorker, type PlannedFault, processRoles, providerFaults } from './fault-plan.ts';
+import { readDefects } from './host-logs.ts';
 import { type Death, HostProcess, pause } from './host-process.ts';
 import type { Progress } from './orders.ts';
 import type { Sabotage } from './sabotage.ts';
@@ -30,8 +31,6 @@ export interface ChaosRunOptions {
   readonly sabotage?: Sabotage;
   /** How long to wait, after healing, until nothing is left to do. */
   readonly patienceMs: number;
-  /** Keeps the run's directory. */
-  readonly keep?: boolean;
   readonly onProgress?: (text: string) => void;
 }
 
@@ -42,6 +41,7 @@ export interface ChaosRun {
   readonly unstruck: number;
   readonly deaths: readonly Death[];
   readonly seconds: number;
+  /** Data, logs and evidence; whoever asked for the run removes it. */
   readonly directory: string;
 }
 
@@ -51,7 +51,7 @@ const admissionChunk = 30;
 const restPerLook = 10;
 
 export async function runChaos(options: ChaosRunOptions): Promise<ChaosRun> {
-  const { seed, stores, sabotage, keep = false, onProgress = () => undefined } = options;
+  const { seed, stores, sabotage, onProgress = () => undefined } = options;
   const startedMs = performance.now();
   const directory = mkdtempSync(join(tmpdir(), `millrace-chaos-${seed}-`));
   const opened: { stop(): Promise<void> }[] = [];
@@ -96,6 +96,7 @@ export async function runChaos(options: ChaosRunOptions): Promise<ChaosRun> {
         sent: worked.sent,
         hasClients: stores === 'services',
         crashes: hosts.flatMap((host) => host.crashes),
+        defects: readDefects(directory),
         holds: injector.holds,
         cuts: injector.cuts,
         requests: readRequestRecords(directory),
@@ -108,9 +109,11 @@ export async function runChaos(options: ChaosRunOptions): Promise<ChaosRun> {
       seconds: (performance.now() - startedMs) / 1000,
       directory,
     };
+  } catch (error) {
+    rmSync(directory, { recursive: true, force: true });
+    throw error;
   } finally {
     for (const one of opened.toReversed()) await one.stop();
-    if (!keep) rmSync(directory, { recursive: true, force: true });
   }
 }
 

@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { Fault, PlannedFault } from './fault-plan.ts';
 import { checkInvariants } from './invariants.ts';
@@ -28,7 +29,15 @@ async function brokenBy(
   sabotage: Sabotage,
   { messages, plan, patienceMs = 20_000 }: SabotagedRun,
 ): Promise<readonly string[]> {
-  const { evidence } = await runChaos({ seed: 11, messages, stores: 'embedded', plan, sabotage, patienceMs });
+  const { evidence, directory } = await runChaos({
+    seed: 11,
+    messages,
+    stores: 'embedded',
+    plan,
+    sabotage,
+    patienceMs,
+  });
+  rmSync(directory, { recursive: true, force: true });
   return checkInvariants(evidence)
     .filter(({ violations }) => violations.length > 0)
     .map(({ name }) => name);

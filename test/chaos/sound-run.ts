@@ -235,6 +235,7 @@ export const sound: Evidence = {
   sent: new Set([report.index]),
   hasClients: true,
   crashes: [],
+  defects: [],
   left: { holds: 0, reserved_usd: '0' },
   holds: [],
   cuts: [],

@@ -168,7 +168,7 @@ export const pipelineMetrics = {
   sweeper_republished_total: {
     type: 'counter',
     unit: 'jobs',
-    labels: { reason: ['unpublished', 'expired', 'store_emptied'] },
-    help: 'Jobs that the sweeper added again: never published, lease expired, or the queue store was emptied.',
+    labels: { reason: ['unpublished', 'expired', 'store_emptied', 'without_token'] },
+    help: 'Jobs that the sweeper added again: never published, lease expired, the queue store was emptied, or a stage with due messages had no job left.',
   },
 } as const satisfies MetricCatalogue;
