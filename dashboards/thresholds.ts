@@ -84,6 +84,8 @@ export const thresholds = {
     boundNearRatio: 0.9,
     boundReachedRatio: 1,
     boundNearForMinutes: 5,
+    /** A background chore that failed over and over for this long, with no success in between. */
+    choreFailingSeconds: 300,
     targetDownForMinutes: 3,
     absentForMinutes: 5,
   },

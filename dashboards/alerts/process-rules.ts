@@ -1,11 +1,20 @@
 import type { RuleGroup } from './alert-rule.ts';
 import type { RuleTerms } from './rule-terms.ts';
 import { boundsFullUnderLoad } from '../../src/telemetry/bounds.ts';
+import { vitalChores } from '../../src/telemetry/chores.ts';
 
-/** The processes themselves, their bounds, and the alerting. */
+/** The processes themselves, their chores and bounds, and the alerting. */
 export function processRules(terms: RuleTerms): RuleGroup {
-  const { boundNearRatio, boundNearForMinutes, targetDownForMinutes, absentForMinutes } =
+  const { boundNearRatio, boundNearForMinutes, choreFailingSeconds, targetDownForMinutes, absentForMinutes } =
     terms.thresholds.process;
+  const vital = vitalChores.join('|');
+  const failing = (chores: string): string =>
+    `max by (job, instance, chore) (millrace_background_failing_seconds{${chores}}) > ${terms.seconds(choreFailingSeconds)}`;
+  const aboutChore = {
+    identity: ['job', 'instance', 'chore'],
+    incident: 'chores',
+    board: { uid: 'millrace-metering' },
+  } as const;
   return {
     name: 'millrace-processes',
     alerts: [
@@ -21,6 +30,27 @@ export function processRules(terms: RuleTerms): RuleGroup {
           'At the bound, work waits, is refused or spills; nothing is lost. The runbook says which.',
         board: { uid: 'millrace-metering' },
         runbook: 'bounds.md#near-a-bound',
+      },
+      {
+        ...aboutChore,
+        alert: 'MillraceVitalChoreFailing',
+        expr: failing(`chore=~"${vital}"`),
+        severity: 'critical',
+        summary:
+          'Messages may stand still: {{ $labels.chore }} of {{ $labels.instance }} has failed for {{ humanizeDuration $value }}',
+        description:
+          'Every turn of this chore failed. Messages that the queue forgot, or that a hold or a budget has let go, wait until it succeeds.',
+        runbook: 'chores.md#messages-stand-still',
+      },
+      {
+        ...aboutChore,
+        alert: 'MillraceChoreFailing',
+        expr: failing(`chore!~"${vital}"`),
+        severity: 'warning',
+        summary:
+          'The chore {{ $labels.chore }} of {{ $labels.instance }} has failed for {{ humanizeDuration $value }}',
+        description: 'Every turn of this chore failed. Messages go on; the runbook says what does not.',
+        runbook: 'chores.md#a-chore-fails',
       },
       {
         alert: 'MillraceTargetDown',

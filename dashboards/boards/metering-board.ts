@@ -11,6 +11,7 @@ const bound = worseAbove({
   amber: thresholds.process.boundNearRatio,
   red: thresholds.process.boundReachedRatio,
 });
+const choreFailing = worseAbove({ red: thresholds.process.choreFailingSeconds });
 const ours = 'job=~"millrace.*"';
 
 export const meteringBoard: Board = {
@@ -166,6 +167,27 @@ export const meteringBoard: Board = {
             promql(sumOfRates('lease_lost_total'), 'lease lost'),
             promql(sumOfRates('sweeper_republished_total', { by: ['reason'] }), 'again: {{reason}}'),
           ],
+        }),
+      ],
+    },
+    {
+      title: 'Do the background chores succeed?',
+      panels: [
+        timeSeries({
+          title: 'Chores failing for',
+          description:
+            'How long a chore has failed with no success in between: sweep, export, releases and the like. 0 when its last turn succeeded.',
+          unit: 's',
+          width: 12,
+          limits: choreFailing,
+          queries: [promql(maximum('background_failing_seconds', { by: ['chore'] }), '{{chore}}')],
+        }),
+        timeSeries({
+          title: 'Failed turns of chores',
+          description: 'Turns that failed each second. A few are the marks of an outage; the log says why.',
+          unit: 'ops',
+          width: 12,
+          queries: [promql(sumOfRates('background_failures_total', { by: ['chore'] }), '{{chore}}')],
         }),
       ],
     },

@@ -76,18 +76,21 @@ export class ModelHealth {
     this.#onUrgent?.();
   }
 
-  /** One look: tells and learns. True when the next must follow at once. Never fails: see the head of this file. */
+  /**
+   * One look: tells and learns. True when the next must follow at once. Throws when the ledger could not be asked; what was
+   * to be told is kept for the next look.
+   */
   async turn(): Promise<boolean> {
     if (!this.#isDue()) return false;
     this.#isUrgent = false;
     try {
       await this.#exchange();
       await this.#turnCircuits();
-      this.#noteBack();
     } catch (error) {
       this.noteAway(error);
-      return false;
+      throw error;
     }
+    this.#noteBack();
     showHealth(this.options.metrics, [...this.#models.values()], this.options.retryBudget);
     return this.#isUrgent;
   }
@@ -136,11 +139,11 @@ export class ModelHealth {
     );
   }
 
-  /** Resolves when nothing is under way any more; tells what was counted last. */
+  /** Resolves when nothing is under way any more; tells what was counted last, if the ledger can be asked. */
   async close(): Promise<void> {
     await Promise.allSettled(this.#pending);
     this.#isUrgent = true;
-    await this.turn();
+    await this.turn().catch((error: unknown) => this.noteAway(error));
   }
 
   #noteBack(): void {
@@ -159,6 +162,8 @@ export class ModelHealth {
 
   #isDue(): boolean {
     const nowMs = this.options.clock.monotonicMs();
+    // A look that failed is repeated by the very next one, so that no idle look stands between failures as a success.
+    if (this.#isAway) return true;
     if (this.#isUrgent || nowMs - this.#lookedMs >= idlePauseMs) return true;
     return [...this.#models.values()].some(({ askedMs }) => nowMs - askedMs < activeMs);
   }

@@ -13,6 +13,7 @@ import type { StageRegistry } from '../pipeline/stage-registry.ts';
 import type { StageWorker } from '../pipeline/stage-worker.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { MillraceMetrics } from '../telemetry/metrics.ts';
+import type { MakeChore } from './chores.ts';
 
 export interface HostHoldsOptions {
   readonly database: SqlDatabase;
@@ -26,8 +27,6 @@ export interface HostHoldsOptions {
   /** The stages that this process works on, by now. */
   readonly workers: () => readonly StageWorker[];
 }
-
-type MakeLoop = (name: string, pauseMs: number, turn: () => Promise<boolean>) => BackgroundLoop;
 
 const watchPauseMs = 200;
 const keepPauseMs = 250;
@@ -50,14 +49,14 @@ export class HostHolds {
   }
 
   /** What every process does all the time. */
-  watchLoop(make: MakeLoop): BackgroundLoop {
-    return make('watch holds', watchPauseMs, () => this.watcher.look());
+  watchLoop(make: MakeChore): BackgroundLoop {
+    return make('watch_holds', watchPauseMs, () => this.watcher.look());
   }
 
   /** What one relay at a time does. */
-  keepLoop(make: MakeLoop, alone: (turn: () => Promise<boolean>) => () => Promise<boolean>): BackgroundLoop {
+  keepLoop(make: MakeChore, alone: (turn: () => Promise<boolean>) => () => Promise<boolean>): BackgroundLoop {
     return make(
-      'keep holds',
+      'keep_holds',
       keepPauseMs,
       alone(() => this.#keeper.keep()),
     );

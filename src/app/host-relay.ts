@@ -13,13 +13,11 @@ import type { UsageExporter } from '../pipeline/usage-exporter.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { MillraceMetrics } from '../telemetry/metrics.ts';
 import type { BudgetWatch } from './budget-watch.ts';
+import type { MakeChore } from './chores.ts';
 import type { Configuration } from './configuration.ts';
 import type { HostHolds } from './host-holds.ts';
 import { spendBaselineChore } from './spend-baseline-chore.ts';
 import type { Stores } from './stores.ts';
-
-/** Makes a loop that complains to the host's log. */
-export type MakeLoop = (name: string, pauseMs: number, turn: () => Promise<boolean>) => BackgroundLoop;
 
 export interface HostRelayOptions {
   readonly configuration: Configuration;
@@ -53,7 +51,7 @@ export class HostRelay {
     this.#options = options;
   }
 
-  loops(loop: MakeLoop): readonly BackgroundLoop[] {
+  loops(chore: MakeChore): readonly BackgroundLoop[] {
     const { configuration, stores, exporter, abandoned, budgets, holds } = this.#options;
     const sweeper = new Sweeper({ ...this.#options, ledger: this.#options.sweeps, queues: stores.queues });
     const releaser = new BudgetReleaser({ ...this.#options, ledger: budgets.ledger });
@@ -75,26 +73,26 @@ export class HostRelay {
     });
     const giveUpSome = async (): Promise<boolean> => (await abandoned.settleAbandoned()) > 0;
     return [
-      loop(
+      chore(
         'sweep',
         configuration.sweeper.pauseMs,
         alone(() => sweeper.sweep()),
       ),
-      loop(
+      chore(
         'export',
         configuration.exporter.pauseMs,
         alone(() => exporter.exportNext()),
       ),
-      loop(
-        'budget releases',
+      chore(
+        'budget_releases',
         1000,
         alone(() => releaser.release()),
       ),
-      holds.keepLoop(loop, alone),
-      loop('abandoned calls', 5000, alone(giveUpSome)),
-      loop('spend baseline', configuration.costs.baseline.pauseMs, spendBaseline),
-      loop('retention', hourMs, alone(pruneSome)),
-      loop(
+      holds.keepLoop(chore, alone),
+      chore('abandoned_calls', 5000, alone(giveUpSome)),
+      chore('spend_baseline', configuration.costs.baseline.pauseMs, spendBaseline),
+      chore('retention', hourMs, alone(pruneSome)),
+      chore(
         'payloads',
         hourMs,
         alone(() => cleaner.clean()),

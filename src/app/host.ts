@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { AppError } from '../kernel/app-error.ts';
-import { BackgroundLoop } from '../kernel/background-loop.ts';
+import type { BackgroundLoop } from '../kernel/background-loop.ts';
 import { type Clock, systemClock } from '../kernel/clock.ts';
 import type { CallLedger } from '../ledger/call-ledger.ts';
 import { DeadLetters } from '../ledger/dead-letters.ts';
@@ -27,13 +27,14 @@ import { metricCatalogue } from '../telemetry/metric-catalogue.ts';
 import { type MillraceMetrics, createMetrics } from '../telemetry/metrics.ts';
 import { type Tracing, startTracing } from '../telemetry/tracing.ts';
 import type { BudgetWatch } from './budget-watch.ts';
+import { choreMaker } from './chores.ts';
 import type { Configuration } from './configuration.ts';
 import { boundsOf } from './host-bounds.ts';
 import { EventLoopLag } from './event-loop-lag.ts';
 import { GaugeReader, initialiseSeries } from './gauges.ts';
 import { HostHolds } from './host-holds.ts';
 import { HostModels } from './host-models.ts';
-import { HostRelay, type MakeLoop } from './host-relay.ts';
+import { HostRelay } from './host-relay.ts';
 import { measuredPayloads } from './measured-payloads.ts';
 import { startupChecks } from './startup.ts';
 import { type Stores, openStores } from './stores.ts';
@@ -335,11 +336,7 @@ export class Host {
 
   #makeLoops(): readonly BackgroundLoop[] {
     const { configuration, stores, sweeps, logger, metrics, registry } = this;
-    const clock = this.#clock;
-    const onError = (error: unknown, name: string): void =>
-      logger.error({ error, loop: name }, 'a background loop failed; it goes on');
-    const loop: MakeLoop = (name, pauseMs, turn) =>
-      new BackgroundLoop({ name, clock, pauseMs, turn, onError });
+    const chore = choreMaker({ clock: this.#clock, logger, metrics });
     const gauges = new GaugeReader({
       metrics,
       sweeps,
@@ -352,11 +349,11 @@ export class Host {
       pendingRecordsBound: configuration.exporter.pendingRecordsBound,
     });
     return [
-      loop('gauges', 2000, () => gauges.read()),
-      loop('budgets', 1000, () => this.budgets.look()),
-      this.holds.watchLoop(loop),
-      loop('concurrency', 250, async () => (await this.#workers?.adapt()) ?? false),
-      ...(configuration.roles.includes('relay') ? this.#relay.loops(loop) : []),
+      chore('gauges', 2000, () => gauges.read()),
+      chore('budgets', 1000, () => this.budgets.look()),
+      this.holds.watchLoop(chore),
+      chore('concurrency', 250, async () => (await this.#workers?.adapt()) ?? false),
+      ...(configuration.roles.includes('relay') ? this.#relay.loops(chore) : []),
     ];
   }
 }

@@ -4,11 +4,12 @@ import { healthPauseMs, ModelHealth } from '../admission/model-health.ts';
 import { ModelHealthStore } from '../admission/model-health-store.ts';
 import { RetryBudgetGate } from '../admission/retry-budget-gate.ts';
 import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
-import { BackgroundLoop } from '../kernel/background-loop.ts';
+import type { BackgroundLoop } from '../kernel/background-loop.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Bounds } from '../telemetry/bounds.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { MillraceMetrics } from '../telemetry/metrics.ts';
+import { choreMaker } from './chores.ts';
 import type { Configuration } from './configuration.ts';
 
 export interface HealthParts {
@@ -46,13 +47,8 @@ export class SharedModelHealth {
       ...(retryBudget === undefined ? [] : [new RetryBudgetGate({ health, settings: retryBudget, random })]),
     ];
     if (this.gates.length === 0) return;
-    const loop = new BackgroundLoop({
-      name: 'model health',
-      clock,
-      pauseMs: healthPauseMs,
-      turn: () => health.turn(),
-      onError: (error, name) => logger.error({ error, loop: name }, 'a background loop failed; it goes on'),
-    });
+    const chore = choreMaker({ clock, logger, metrics });
+    const loop = chore('model_health', healthPauseMs, () => health.turn());
     health.onUrgent = () => loop.nudge();
     this.#loop = loop;
   }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { BackgroundLoop } from './background-loop.ts';
+import { BackgroundLoop, type TurnEnd } from './background-loop.ts';
 import { ManualClock } from './manual-clock.ts';
 
 describe('BackgroundLoop', () => {
@@ -7,10 +7,9 @@ describe('BackgroundLoop', () => {
     const clock = new ManualClock();
     let turns = 0;
     const loop = new BackgroundLoop({
-      name: 'test',
       clock,
       pauseMs: 1000,
-      onError: () => undefined,
+      onTurnEnd: () => undefined,
       turn: () => {
         turns += 1;
         return Promise.resolve(turns < 3);
@@ -28,26 +27,33 @@ describe('BackgroundLoop', () => {
     expect(clock.sleepers).toBe(0);
   });
 
-  it('reports a failure and goes on', async () => {
+  it('reports how each turn ended, failures with how long they have lasted, and goes on', async () => {
     const clock = new ManualClock();
-    const failures: string[] = [];
-    let turns = 0;
+    const ends: TurnEnd[] = [];
+    const failures = [undefined, new Error('one'), new Error('two'), undefined, new Error('three')];
     const loop = new BackgroundLoop({
-      name: 'chore',
       clock,
       pauseMs: 10,
-      onError: (error, name) => failures.push(`${name}: ${String(error)}`),
+      onTurnEnd: (end) => ends.push(end),
       turn: () => {
-        turns += 1;
-        return turns === 1 ? Promise.reject(new Error('no')) : Promise.resolve(false);
+        const error = failures[ends.length];
+        return error === undefined ? Promise.resolve(false) : Promise.reject(error);
       },
     });
     loop.start();
-    await expect.poll(() => clock.sleepers).toBe(1);
-    clock.advance(10);
-    await expect.poll(() => turns).toBe(2);
-    expect(failures).toEqual(['chore: Error: no']);
+    for (let count = 1; count <= failures.length; count += 1) {
+      await expect.poll(() => ends.length).toBe(count);
+      await expect.poll(() => clock.sleepers).toBe(1);
+      clock.advance(10);
+    }
     await loop.stop();
+    expect(ends.slice(0, failures.length)).toEqual([
+      { kind: 'succeeded' },
+      { kind: 'failed', error: new Error('one'), failingMs: 0 },
+      { kind: 'failed', error: new Error('two'), failingMs: 10 },
+      { kind: 'succeeded' },
+      { kind: 'failed', error: new Error('three'), failingMs: 0 },
+    ]);
   });
 
   it('stops after the turn that is under way', async () => {
@@ -55,10 +61,9 @@ describe('BackgroundLoop', () => {
     const { promise, resolve } = Promise.withResolvers<boolean>();
     let isOver = false;
     const loop = new BackgroundLoop({
-      name: 'test',
       clock,
       pauseMs: 10,
-      onError: () => undefined,
+      onTurnEnd: () => undefined,
       turn: () => promise.finally(() => (isOver = true)),
     });
     loop.start();

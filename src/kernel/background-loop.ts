@@ -1,18 +1,24 @@
 import type { Clock } from './clock.ts';
 
 /*
- * A named chore that is done over and over: never twice at once, at once again while there is more to do, otherwise
- * after a pause. A failure is reported and the chore goes on after its pause. `stop` resolves after the last effect.
+ * A chore that is done over and over: never twice at once, at once again while there is more to do, otherwise after a
+ * pause. How each turn ends is reported; after a failure the chore goes on after its pause. `stop` resolves after the
+ * last effect.
  */
 
+/** How a turn ended. */
+export type TurnEnd =
+  | { readonly kind: 'succeeded' }
+  /** `failingMs`: from the first failure since the last success until now, so 0 at the first. */
+  | { readonly kind: 'failed'; readonly error: unknown; readonly failingMs: number };
+
 export interface BackgroundLoopOptions {
-  readonly name: string;
   readonly clock: Clock;
   /** The pause after a turn that found nothing more to do. */
   readonly pauseMs: number;
   /** One turn; true when there is more to do at once. */
   readonly turn: (signal: AbortSignal) => Promise<boolean>;
-  readonly onError: (error: unknown, name: string) => void;
+  readonly onTurnEnd: (end: TurnEnd) => void;
 }
 
 export class BackgroundLoop {
@@ -20,6 +26,7 @@ export class BackgroundLoop {
   readonly #stopping = new AbortController();
   #running: Promise<void> | undefined;
   #wake: (() => void) | undefined;
+  #failingSinceMs: number | undefined;
 
   constructor(options: BackgroundLoopOptions) {
     this.#options = options;
@@ -50,10 +57,16 @@ export class BackgroundLoop {
   }
 
   async #turn(signal: AbortSignal): Promise<boolean> {
+    const { turn, clock, onTurnEnd } = this.#options;
     try {
-      return await this.#options.turn(signal);
+      const hasMore = await turn(signal);
+      this.#failingSinceMs = undefined;
+      onTurnEnd({ kind: 'succeeded' });
+      return hasMore;
     } catch (error) {
-      this.#options.onError(error, this.#options.name);
+      const nowMs = clock.monotonicMs();
+      this.#failingSinceMs ??= nowMs;
+      onTurnEnd({ kind: 'failed', error, failingMs: nowMs - this.#failingSinceMs });
       return false;
     }
   }

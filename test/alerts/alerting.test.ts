@@ -24,6 +24,11 @@ describe.skipIf(!canRun(prometheusPrograms()) || !canRun(alertmanagerPrograms())
   });
 
   const deaths = 'sum(millrace_dlq_messages_total)';
+  const choresTold = (receiver: string, state = 'firing'): readonly (string | undefined)[] =>
+    fixture
+      .told(receiver, 'MillraceChoreFailing')
+      .filter(({ status }) => status === state)
+      .map(({ labels }) => labels['chore']);
 
   it('gives the dead man a sign of life, and nobody else', async () => {
     await expect.poll(() => fixture.told('dead-man', 'Watchdog').length, soon).toBeGreaterThan(0);
@@ -173,6 +178,10 @@ describe.skipIf(!canRun(prometheusPrograms()) || !canRun(alertmanagerPrograms())
         annotations: { runbook_url: 'https://example.org/runbooks/metering.md#stuck' },
       });
     await expect.poll(() => fixture.inhibited('MillraceMeteringLag'), soon).toBe(1);
+    // The chore that cannot export says why nothing drains; it is nothing to wake anybody for.
+    await expect.poll(() => choresTold('platform'), soon).toContain('export');
+    expect(fixture.told('on-call', 'MillraceChoreFailing')).toEqual([]);
+    expect(fixture.told('on-call', 'MillraceVitalChoreFailing')).toEqual([]);
 
     await fixture.clickHouse.start();
     await expect
@@ -181,6 +190,7 @@ describe.skipIf(!canRun(prometheusPrograms()) || !canRun(alertmanagerPrograms())
     await expect
       .poll(() => fixture.story('platform', 'MillraceMeteringLag'), soon)
       .toEqual(['firing', 'resolved']);
+    await expect.poll(() => choresTold('platform', 'resolved'), soon).toContain('export');
   });
 
   it('gave the dead man further signs of life all the while', () => {

@@ -285,8 +285,8 @@ export function modelHealthContract(engine: string, open: () => Promise<SqlDatab
       const one = process({ store });
       isAway = true;
       await ask(one, sent('server_error'), 25);
-      expect(await one.health.turn()).toBe(false);
-      expect(await one.health.turn()).toBe(false);
+      await expect(one.health.turn()).rejects.toThrow('away');
+      await expect(one.health.turn()).rejects.toThrow('away');
       expect(passesOf(await attempts(one.circuit, 1))).toHaveLength(1);
       expect(passesOf(await attempts(one.retries, 3, { ...question, attempt: 2 }))).toHaveLength(0);
       expect(one.lines.filter(({ level }) => level === 'warn')).toHaveLength(1);

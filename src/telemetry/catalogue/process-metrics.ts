@@ -1,4 +1,5 @@
 import { boundNames } from '../bounds.ts';
+import { choreNames } from '../chores.ts';
 import type { MetricCatalogue } from './metric-definition.ts';
 
 /** Fed by the composition root and by the metrics themselves. */
@@ -26,6 +27,18 @@ export const processMetrics = {
       ],
     },
     help: 'What the start-up checks of this process found, by code; anything above 0 is in its log.',
+  },
+  background_failures_total: {
+    type: 'counter',
+    unit: 'turns',
+    labels: { chore: choreNames },
+    help: 'Turns of a background chore that failed; a process counts the chores of its own roles.',
+  },
+  background_failing_seconds: {
+    type: 'gauge',
+    unit: 'seconds',
+    labels: { chore: choreNames },
+    help: 'From the first failed turn of a background chore to the latest, with no success in between; 0 when its last turn succeeded.',
   },
   event_loop_lag_seconds: {
     type: 'gauge',

@@ -1,0 +1,20 @@
+/** What every process does over and over beside its work; docs/runbooks/chores.md says what stands still without each. */
+export const choreNames = [
+  'sweep',
+  'export',
+  'budget_releases',
+  'keep_holds',
+  'abandoned_calls',
+  'spend_baseline',
+  'retention',
+  'payloads',
+  'gauges',
+  'budgets',
+  'watch_holds',
+  'concurrency',
+  'model_health',
+] as const;
+export type ChoreName = (typeof choreNames)[number];
+
+/** Chores without which messages stand still that nothing else moves. */
+export const vitalChores: readonly ChoreName[] = ['sweep', 'budget_releases', 'keep_holds'];
