@@ -57,17 +57,9 @@ export interface TimeSeriesOptions extends PanelBasics {
   readonly isStacked?: boolean;
   /** Colours of series whose name has a meaning. */
   readonly colours?: Readonly<Record<string, string>>;
+  /** What the names of series end with that are limits: dashed, and nothing below them. */
+  readonly limitSuffix?: string;
 }
-
-/** Ends of messages, in the colours of good and bad. */
-export const outcomeColours = {
-  success: 'green',
-  completed: 'green',
-  failed: 'orange',
-  dead_lettered: 'red',
-  skipped: 'text',
-  cancelled: 'text',
-} as const;
 
 /** Values over time. */
 export function timeSeries(options: TimeSeriesOptions): BoardPanel {
@@ -93,6 +85,7 @@ export function timeSeries(options: TimeSeriesOptions): BoardPanel {
   for (const [name, color] of Object.entries(options.colours ?? {})) {
     builder.overrideByName(name, fixedColour(color));
   }
+  if (options.limitSuffix !== undefined) builder.overrideByRegexp(`/ ${options.limitSuffix}$/`, dashedLine());
   return boardPanel(builder, options, 'series');
 }
 
@@ -116,11 +109,13 @@ export function stat(options: StatOptions): BoardPanel {
 export interface BarGaugeOptions extends PanelBasics {
   /** Whether every row of an SQL answer is a bar: its text is the name, its number the length. */
   readonly isPerRow?: boolean;
+  /** Names whose bars the limits do not judge. */
+  readonly unjudged?: readonly string[];
 }
 
 /** One bar a series, with its value beside it. */
 export function barGauge(options: BarGaugeOptions): BoardPanel {
-  const { isPerRow = false, limits } = options;
+  const { isPerRow = false, unjudged = [], limits } = options;
   const builder = new BarGauge()
     .orientation(VizOrientation.Horizontal)
     .displayMode(BarGaugeDisplayMode.Basic)
@@ -129,10 +124,12 @@ export function barGauge(options: BarGaugeOptions): BoardPanel {
     .showUnfilled(true)
     .reduceOptions(isPerRow ? everyRow() : latest())
     .colorScheme(
-      new FieldColorBuilder().mode(
-        limits === undefined ? FieldColorModeId.PaletteClassic : FieldColorModeId.Thresholds,
-      ),
+      // Colours of a palette would say that one bar is good and another bad.
+      limits === undefined
+        ? new FieldColorBuilder().mode(FieldColorModeId.Fixed).fixedColor('blue')
+        : new FieldColorBuilder().mode(FieldColorModeId.Thresholds),
     );
+  for (const name of unjudged) builder.overrideByName(name, fixedColour('blue'));
   return boardPanel(builder, options, isPerRow ? 'table' : 'latest');
 }
 
@@ -231,6 +228,13 @@ function tooltip(): VizTooltipOptionsBuilder {
 
 function fixedColour(fixedColor: string): DynamicConfigValue[] {
   return [{ id: 'color', value: { mode: 'fixed', fixedColor } }];
+}
+
+function dashedLine(): DynamicConfigValue[] {
+  return [
+    { id: 'custom.lineStyle', value: { fill: 'dash', dash: [8, 6] } },
+    { id: 'custom.fillOpacity', value: 0 },
+  ];
 }
 
 function latest(): ReduceDataOptionsBuilder {

@@ -16,6 +16,7 @@ import {
 export type Unit =
   | 'short'
   | 'none'
+  | 'locale'
   | 'string'
   | 's'
   | 'ms'
@@ -23,9 +24,12 @@ export type Unit =
   | 'Bps'
   | 'ops'
   | 'reqps'
+  | 'mps'
+  | 'recps'
   | 'percentunit'
   | 'currencyUSD'
-  | 'dateTimeAsIso';
+  | 'dateTimeAsIso'
+  | 'suffix:×';
 
 /** Title, meaning, size and questions of a panel. */
 export interface PanelBasics {

@@ -1,8 +1,9 @@
 import type { Board } from '../board.ts';
 import { boardUids, rowLink } from '../board-links.ts';
-import { barChart, barGauge, outcomeColours, stat, timeSeries } from '../charts.ts';
+import { barChart, barGauge, stat, timeSeries } from '../charts.ts';
 import { worseAbove } from '../colour-limits.ts';
 import { sql } from '../data-queries.ts';
+import { outcomeColours } from '../series-colours.ts';
 import { sqlTable } from '../tables.ts';
 import { thresholds } from '../thresholds.ts';
 import { chosen, type UsageDimension, usageVariables } from '../variables.ts';
@@ -15,7 +16,7 @@ const itemKey = "if(item = '', toString(root_id), item)";
 export const batchesBoard: Board = {
   uid: boardUids.batches,
   title: 'Millrace / Batches',
-  question: 'How far is each batch, what came of it, and what does an item of it cost?',
+  question: 'When did each batch run, what came of it, and what does an item of it cost?',
   range: '7d',
   refresh: '1m',
   variables: usageVariables(dimensions),
@@ -26,7 +27,7 @@ export const batchesBoard: Board = {
         stat({
           title: 'Batches with work',
           description: 'Batches in which something ended in the time range.',
-          unit: 'short',
+          unit: 'locale',
           decimals: 0,
           width: 6,
           queries: [
@@ -36,7 +37,7 @@ export const batchesBoard: Board = {
         stat({
           title: 'Items',
           description: 'Distinct items of these batches.',
-          unit: 'short',
+          unit: 'locale',
           decimals: 0,
           width: 6,
           queries: [
@@ -54,7 +55,7 @@ export const batchesBoard: Board = {
         }),
         stat({
           title: 'Cost per batch item',
-          description: 'Spend by distinct items, over all chosen batches.',
+          description: 'Spend by the distinct items that it was for, over all chosen batches.',
           unit: 'currencyUSD',
           width: 6,
           queries: [
@@ -66,19 +67,19 @@ export const batchesBoard: Board = {
         sqlTable({
           title: 'Every batch',
           description:
-            'What each batch cost and what came of its items. Dead letters keep a batch from being whole.',
+            'What each batch cost and what came of its items. Dead letters keep a batch from being whole. The cost per item is of the items that were paid for.',
           unit: 'short',
           width: 24,
-          height: 7,
+          height: 6,
           query: sql(`
-            SELECT batch, first_end, last_end, items, dead, spend, toFloat64(spend) / nullIf(items, 0) AS per_item,
+            SELECT batch, first_end, last_end, items, dead, spend, toFloat64(spend) / nullIf(paid_items, 0) AS per_item,
               toFloat64(lost) / nullIf(toFloat64(spend), 0) AS waste_share, calls_made, unpriced
             FROM (
               SELECT batch, min(ts) AS first_end, max(ts) AS last_end, uniqExact(${itemKey}) AS items, uniqExactIf(${itemKey}, outcome = 'dead_lettered') AS dead
               FROM millrace.message_outcomes WHERE ${selected} GROUP BY batch
             ) AS ended
             LEFT JOIN (
-              SELECT batch, ${spent} AS spend, sumIf(ifNull(cost_usd, 0), is_waste = 1) AS lost, sum(calls) AS calls_made, sum(unpriced_calls) AS unpriced
+              SELECT batch, ${spent} AS spend, uniqExact(${itemKey}) AS paid_items, sumIf(ifNull(cost_usd, 0), is_waste = 1) AS lost, sum(calls) AS calls_made, sum(unpriced_calls) AS unpriced
               FROM millrace.usage WHERE ${selected} GROUP BY batch
             ) AS paid USING (batch)
             ORDER BY last_end DESC LIMIT 100
@@ -91,10 +92,11 @@ export const batchesBoard: Board = {
             },
             { name: 'first_end', title: 'First result', unit: 'dateTimeAsIso' },
             { name: 'last_end', title: 'Last result', unit: 'dateTimeAsIso' },
-            { name: 'items', title: 'Items', decimals: 0 },
+            { name: 'items', title: 'Items', unit: 'locale', decimals: 0 },
             {
               name: 'dead',
               title: 'Dead-lettered',
+              unit: 'locale',
               decimals: 0,
               limits: worseAbove({
                 amber: thresholds.deadLetters.suspiciousPerHour,
@@ -113,8 +115,14 @@ export const batchesBoard: Board = {
                 red: thresholds.budgets.wasteOutageShare,
               }),
             },
-            { name: 'calls_made', title: 'Calls', decimals: 0 },
-            { name: 'unpriced', title: 'Unpriced', decimals: 0, limits: worseAbove({ red: 1 }) },
+            { name: 'calls_made', title: 'Calls', unit: 'locale', decimals: 0 },
+            {
+              name: 'unpriced',
+              title: 'Unpriced',
+              unit: 'locale',
+              decimals: 0,
+              limits: worseAbove({ red: 1 }),
+            },
           ],
         }),
       ],
@@ -192,7 +200,7 @@ export const batchesBoard: Board = {
             { name: 'batch', title: 'Batch' },
             { name: 'model', title: 'Model', link: rowLink('Show the model', 'models', { model: 'model' }) },
             { name: 'spend', title: 'Spend', unit: 'currencyUSD', width: 90 },
-            { name: 'calls_made', title: 'Calls', decimals: 0, width: 70 },
+            { name: 'calls_made', title: 'Calls', unit: 'locale', decimals: 0, width: 70 },
           ],
         }),
       ],

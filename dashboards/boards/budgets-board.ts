@@ -3,7 +3,8 @@ import { boardUids, rowLink } from '../board-links.ts';
 import { barGauge, stat, stateTimeline, timeSeries } from '../charts.ts';
 import { worseAbove } from '../colour-limits.ts';
 import { promql } from '../data-queries.ts';
-import { maximum, ofStage, sumOfMaxima, sumOfRates } from '../promql.ts';
+import { maximum, ofStage, sumOfIncreases, sumOfMaxima, sumOfRates } from '../promql.ts';
+import { parkingColours } from '../series-colours.ts';
 import { promTable } from '../tables.ts';
 import { thresholds } from '../thresholds.ts';
 import { stageVariables } from '../variables.ts';
@@ -12,6 +13,11 @@ const perBudget = ['team', 'budget'];
 const spent = maximum('budget_spent_usd', { by: perBudget });
 const reserved = maximum('budget_reserved_usd', { by: perBudget });
 const limit = maximum('budget_limit_usd', { by: perBudget });
+/** A budget of all teams leads to the costs of all of them. */
+const forRow = (expr: string): string => `label_replace(${expr}, "team", "All", "team", "all")`;
+const usedShare = `${spent} / ${limit}`;
+/** As the alert has it: a budget reserves before it spends, so what is used up refuses rather than reaches its limit. */
+const usedUp = `(${usedShare} >= ${thresholds.budgets.exhaustedShare}) or (${usedShare} and on (budget) (${sumOfIncreases('budget_refusals_total', { by: ['budget'], window: '1h' })} > 0))`;
 const used = worseAbove({ amber: thresholds.budgets.burnShare, red: thresholds.budgets.exhaustedShare });
 
 export const budgetsBoard: Board = {
@@ -28,7 +34,7 @@ export const budgetsBoard: Board = {
         stat({
           title: 'Holds in force',
           description: 'Kill switches that operators have thrown, of every scope.',
-          unit: 'short',
+          unit: 'locale',
           decimals: 0,
           width: 6,
           queries: [promql(sumOfMaxima('holds_active', { labels: ['scope'] }), 'Holds')],
@@ -44,7 +50,7 @@ export const budgetsBoard: Board = {
           title: 'Parked messages',
           description:
             'Messages that are put aside until a hold, a budget, a breaker or a limit lets them go on.',
-          unit: 'short',
+          unit: 'locale',
           decimals: 0,
           width: 6,
           hasCourse: true,
@@ -60,25 +66,28 @@ export const budgetsBoard: Board = {
         }),
         stat({
           title: 'Budgets used up',
-          description: 'Budgets whose limit is reached: their work is parked or refused.',
-          unit: 'short',
+          description:
+            'Budgets whose limit is reached, or that parked or refused work in the last hour for want of room.',
+          unit: 'locale',
           decimals: 0,
           width: 6,
           limits: worseAbove({ red: 1 }),
-          queries: [promql(`sum(${spent} >= bool ${limit})`, 'Used up')],
+          queries: [promql(`count(${usedUp}) or vector(0)`, 'Used up')],
         }),
         timeSeries({
           title: 'Holds by scope',
           description: 'Kill switches in force, by what they hold: a stage, a model, an origin.',
           unit: 'short',
+          decimals: 0,
           width: 8,
           queries: [promql(maximum('holds_active', { by: ['scope'] }), '{{scope}}')],
         }),
         timeSeries({
           title: 'Parking by reason',
           description: 'Messages put aside each second, by what they wait for.',
-          unit: 'ops',
+          unit: 'mps',
           width: 8,
+          colours: parkingColours,
           queries: [
             promql(sumOfRates('messages_parked_total', { by: ['reason'], where: ofStage }), '{{reason}}'),
           ],
@@ -109,28 +118,45 @@ export const budgetsBoard: Board = {
             { name: 'team', title: 'Team', link: rowLink('Show its costs', 'cost', { team: 'team' }) },
           ],
           values: [
-            { name: 'spent', title: 'Spent', unit: 'currencyUSD', expr: spent },
-            { name: 'reserved', title: 'Reserved', unit: 'currencyUSD', expr: reserved },
-            { name: 'limit', title: 'Limit', unit: 'currencyUSD', expr: limit },
+            { name: 'spent', title: 'Spent', unit: 'currencyUSD', expr: forRow(spent) },
+            { name: 'reserved', title: 'Reserved', unit: 'currencyUSD', expr: forRow(reserved) },
+            { name: 'limit', title: 'Limit', unit: 'currencyUSD', expr: forRow(limit) },
             {
               name: 'used',
               title: 'Used',
               unit: 'percentunit',
               decimals: 1,
               limits: used,
-              expr: `(${spent} + ${reserved}) / ${limit}`,
+              expr: forRow(`(${spent} + ${reserved}) / ${limit}`),
             },
+          ],
+        }),
+        barGauge({
+          title: 'Spend over its own baseline',
+          description:
+            'Spend of a team, customer or feature as a multiple of what is usual for it at this time of day; the highest four of each.',
+          unit: 'suffix:×',
+          decimals: 1,
+          width: 12,
+          min: 0,
+          limits: worseAbove({ red: thresholds.budgets.spendOverBaselineRatio }),
+          queries: [
+            promql(
+              `sort_desc(topk by (dimension) (4, ${maximum('spend_over_baseline_ratio', { by: ['dimension', 'name'] })}))`,
+              '{{dimension}} {{name}}',
+            ),
           ],
         }),
         barGauge({
           title: 'Budget used',
           description: 'Spent and reserved by the limit of each budget.',
           unit: 'percentunit',
-          width: 12,
+          decimals: 1,
+          width: 8,
           min: 0,
           max: 1,
           limits: used,
-          queries: [promql(`(${spent} + ${reserved}) / ${limit}`, '{{team}} {{budget}}')],
+          queries: [promql(`sort_desc((${spent} + ${reserved}) / ${limit})`, '{{budget}}')],
         }),
         timeSeries({
           title: 'Budget used over time',
@@ -138,36 +164,15 @@ export const budgetsBoard: Board = {
           unit: 'percentunit',
           width: 8,
           limits: used,
-          queries: [promql(`${spent} / ${limit}`, '{{team}} {{budget}}')],
+          queries: [promql(usedShare, '{{budget}}')],
         }),
         timeSeries({
           title: 'Work refused by a budget',
           description:
-            'Reservations that a budget did not allow, each second, and what became of their messages.',
-          unit: 'ops',
+            'Messages and calls that a budget had no room for, each second. They wait, or are refused, as the budget says.',
+          unit: 'mps',
           width: 8,
-          queries: [
-            promql(
-              sumOfRates('budget_refusals_total', { by: ['budget', 'action'] }),
-              '{{budget}}: {{action}}',
-            ),
-          ],
-        }),
-        barGauge({
-          title: 'Spend over its own baseline',
-          description:
-            'Today’s spend of a team, customer or feature as a multiple of what is usual for it; the highest twenty.',
-          unit: 'short',
-          decimals: 1,
-          width: 8,
-          min: 0,
-          limits: worseAbove({ red: thresholds.budgets.spendOverBaselineRatio }),
-          queries: [
-            promql(
-              maximum('spend_over_baseline_ratio', { by: ['dimension', 'name'] }),
-              '{{dimension}} {{name}}',
-            ),
-          ],
+          queries: [promql(sumOfRates('budget_refusals_total', { by: ['budget'] }), '{{budget}}')],
         }),
       ],
     },

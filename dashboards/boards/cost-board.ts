@@ -3,6 +3,7 @@ import { boardUids, rowLink } from '../board-links.ts';
 import { barChart, pieChart, stat, timeSeries } from '../charts.ts';
 import { worseAbove } from '../colour-limits.ts';
 import { sql } from '../data-queries.ts';
+import { wasteColours } from '../series-colours.ts';
 import { type Column, sqlTable } from '../tables.ts';
 import { thresholds } from '../thresholds.ts';
 import { chosen, type UsageDimension, usageVariables } from '../variables.ts';
@@ -13,6 +14,8 @@ const now = `$__timeFilter(ts) AND ${selected}`;
 /** The period of the same length that ended when this one began. */
 const before = `ts >= $__fromTime - ($__toTime - $__fromTime) AND ts < $__fromTime`;
 const spent = 'sum(ifNull(cost_usd, 0))';
+/** None where calls were made without a price and nothing else cost anything: refused calls cost nothing, and are priced. */
+const knownSpend = `if(${spent} = 0 AND sum(unpriced_calls) > 0, NULL, ${spent})`;
 const wasted = 'sumIf(ifNull(cost_usd, 0), is_waste = 1)';
 const inputTokens =
   'sum(tokens_uncached_input + tokens_cache_read + tokens_cache_write_5m + tokens_cache_write_1h + tokens_audio_input + tokens_image_input)';
@@ -30,7 +33,7 @@ const change: Column = {
   decimals: 0,
   width: 110,
 };
-const calls: Column = { name: 'calls_made', title: 'Calls', decimals: 0, width: 70 };
+const calls: Column = { name: 'calls_made', title: 'Calls', unit: 'locale', decimals: 0, width: 70 };
 const wasteShare: Column = {
   name: 'waste_share',
   title: 'Waste',
@@ -118,7 +121,7 @@ export const costBoard: Board = {
           title: 'Calls without a price',
           description:
             'Calls whose model has no known price: their cost is missing here until a price is added.',
-          unit: 'short',
+          unit: 'locale',
           decimals: 0,
           width: 4,
           limits: worseAbove({ red: 1 }),
@@ -253,8 +256,8 @@ export const costBoard: Board = {
           width: 12,
           height: 7,
           query: sql(`
-            SELECT model, sum(cost_usd) AS spend, ${inputTokens} AS tokens_in, ${outputTokens} AS tokens_out,
-              toFloat64(sum(cost_usd)) * 1e6 / nullIf(${inputTokens} + ${outputTokens}, 0) AS usd_per_million
+            SELECT model, ${knownSpend} AS spend, ${inputTokens} AS tokens_in, ${outputTokens} AS tokens_out,
+              toFloat64(${knownSpend}) * 1e6 / nullIf(${inputTokens} + ${outputTokens}, 0) AS usd_per_million
             FROM millrace.usage WHERE ${now} GROUP BY model ORDER BY spend DESC LIMIT 50
           `),
           columns: [
@@ -278,7 +281,7 @@ export const costBoard: Board = {
           columns: [
             { name: 'batch', title: 'Batch', link: rowLink('Show the batch', 'batches', { batch: 'batch' }) },
             spend,
-            { name: 'items', title: 'Items', decimals: 0, width: 70 },
+            { name: 'items', title: 'Items', unit: 'locale', decimals: 0, width: 70 },
             { name: 'per_item', title: 'Per item', unit: 'currencyUSD', width: 90 },
           ],
         }),
@@ -290,11 +293,12 @@ export const costBoard: Board = {
           width: 12,
           min: 0,
           max: 1,
+          colours: { 'share of spend': 'blue' },
           nameColumn: 'items',
           queries: [
             sql(`
               SELECT concat('dearest ', toString(percent), ' %') AS items,
-                toFloat64(sumIf(item_spend, place <= ceil(items_total * percent / 100))) / nullIf(toFloat64(any(spend_total)), 0) AS spend_share
+                toFloat64(sumIf(item_spend, place <= ceil(items_total * percent / 100))) / nullIf(toFloat64(any(spend_total)), 0) AS "share of spend"
               FROM (
                 SELECT item_spend, row_number() OVER (ORDER BY item_spend DESC) AS place, count() OVER () AS items_total, sum(item_spend) OVER () AS spend_total
                 FROM (SELECT ${itemKey} AS item_key, ${spent} AS item_spend FROM millrace.usage WHERE ${now} GROUP BY item_key)
@@ -348,6 +352,7 @@ export const costBoard: Board = {
           description: 'Spend that bought nothing, in each interval, by why.',
           unit: 'currencyUSD',
           width: 8,
+          colours: wasteColours,
           draw: 'bars',
           isStacked: true,
           queries: [
@@ -370,7 +375,14 @@ export const costBoard: Board = {
           columns: [
             { name: 'provider', title: 'Provider', width: 75 },
             { name: 'model', title: 'Model' },
-            { name: 'unpriced', title: 'Calls', decimals: 0, width: 60, limits: worseAbove({ red: 1 }) },
+            {
+              name: 'unpriced',
+              title: 'Calls',
+              unit: 'locale',
+              decimals: 0,
+              width: 60,
+              limits: worseAbove({ red: 1 }),
+            },
             { name: 'tokens_in', title: 'Tokens in', width: 75 },
             { name: 'tokens_out', title: 'Tokens out', width: 80 },
           ],

@@ -3,8 +3,9 @@ import { boardUids, rowLink } from '../board-links.ts';
 import { barGauge, stat, timeSeries } from '../charts.ts';
 import { worseAbove } from '../colour-limits.ts';
 import { promql, sql } from '../data-queries.ts';
-import { maximum, ofStage, sumOfIncreases, sumOfMaxima, sumOfRates } from '../promql.ts';
+import { maximum, ofStage, sumOfIncreases, sumOfMaxima } from '../promql.ts';
 import { sqlTable } from '../tables.ts';
+import { actionColours, deathColours } from '../series-colours.ts';
 import { thresholds } from '../thresholds.ts';
 import { chosen, stageVariables } from '../variables.ts';
 
@@ -28,7 +29,7 @@ export const deadLettersBoard: Board = {
         stat({
           title: 'Dead letters now',
           description: 'Dead letters that nobody has replayed or discarded.',
-          unit: 'short',
+          unit: 'locale',
           decimals: 0,
           width: 6,
           hasCourse: true,
@@ -39,7 +40,7 @@ export const deadLettersBoard: Board = {
         stat({
           title: 'Died in the last hour',
           description: 'More than a few an hour is suspicious, hundreds are an outage.',
-          unit: 'short',
+          unit: 'locale',
           decimals: 0,
           width: 6,
           limits: perHour,
@@ -70,6 +71,7 @@ export const deadLettersBoard: Board = {
           title: 'Dead letters by stage',
           description: 'Dead letters that wait for a decision.',
           unit: 'short',
+          decimals: 0,
           width: 8,
           queries: [promql(maximum('dlq_depth', { by: ['stage'], where: ofStage }), '{{stage}}')],
         }),
@@ -77,6 +79,7 @@ export const deadLettersBoard: Board = {
           title: 'Died within an hour',
           description: 'Arrivals of the last hour at each moment, with the limits of the alerts.',
           unit: 'short',
+          decimals: 0,
           width: 8,
           limits: perHour,
           queries: [
@@ -88,11 +91,17 @@ export const deadLettersBoard: Board = {
         }),
         timeSeries({
           title: 'Replayed and discarded',
-          description: 'What operators did through the API. Commands are in the audit only.',
-          unit: 'ops',
+          description:
+            'What operators did through the API, within the hour before each moment. Commands are in the audit only.',
+          unit: 'short',
+          decimals: 0,
           width: 8,
+          colours: actionColours,
           queries: [
-            promql(sumOfRates('dlq_actions_total', { by: ['action'], where: ofStage }), '{{action}}'),
+            promql(
+              sumOfIncreases('dlq_actions_total', { by: ['action'], where: ofStage, window: '1h' }),
+              '{{action}}',
+            ),
           ],
         }),
       ],
@@ -101,50 +110,63 @@ export const deadLettersBoard: Board = {
       title: 'Why did they die, and whose are they?',
       panels: [
         timeSeries({
-          title: 'Arrivals by reason',
-          description: 'Messages given up on each second, by why.',
-          unit: 'ops',
+          title: 'Died within an hour, by reason',
+          description: 'Messages given up on in the hour before each moment, by why.',
+          unit: 'short',
+          decimals: 0,
           width: 8,
           draw: 'areas',
           isStacked: true,
+          colours: deathColours,
           queries: [
-            promql(sumOfRates('dlq_messages_total', { by: ['reason'], where: ofStage }), '{{reason}}'),
+            promql(
+              `${sumOfIncreases('dlq_messages_total', { by: ['reason'], where: ofStage, window: '1h' })} > 0`,
+              '{{reason}}',
+            ),
           ],
         }),
         barGauge({
           title: 'By error',
-          description: 'The error that ended them, by how often. Each code is explained in docs/errors.md.',
+          description:
+            'The error that ended them, by how often. Each code is explained in docs/errors.md, with MILLRACE_ in front.',
           unit: 'short',
-          width: 8,
+          decimals: 0,
+          width: 7,
           min: 0,
           isPerRow: true,
           queries: [
             sql(`
-              SELECT error_code, count() AS dead_letters FROM millrace.message_outcomes
-              WHERE ${died} GROUP BY error_code ORDER BY dead_letters DESC LIMIT 10
+              SELECT replaceOne(error_code, 'MILLRACE_', '') AS error, count() AS dead_letters FROM millrace.message_outcomes
+              WHERE ${died} GROUP BY error ORDER BY dead_letters DESC, error LIMIT 10
             `),
           ],
         }),
         sqlTable({
           title: 'Who is hit',
-          description: 'Whose work died, by team, customer and feature.',
+          description: 'Whose work died, by team, customer and feature, and when last.',
           unit: 'short',
-          width: 8,
+          width: 9,
           query: sql(`
-            SELECT team, customer, feature, count() AS dead_letters, uniqExact(error_code) AS errors
+            SELECT team, customer, feature, count() AS dead_letters, max(ts) AS latest
             FROM millrace.message_outcomes WHERE ${died}
-            GROUP BY team, customer, feature ORDER BY dead_letters DESC, team, customer LIMIT 50
+            GROUP BY team, customer, feature ORDER BY dead_letters DESC, latest DESC LIMIT 50
           `),
           columns: [
-            { name: 'team', title: 'Team', link: rowLink('Show its costs', 'cost', { team: 'team' }) },
+            {
+              name: 'team',
+              title: 'Team',
+              width: 100,
+              link: rowLink('Show its costs', 'cost', { team: 'team' }),
+            },
             {
               name: 'customer',
               title: 'Customer',
+              width: 100,
               link: rowLink('Show its costs', 'cost', { customer: 'customer' }),
             },
             { name: 'feature', title: 'Feature' },
-            { name: 'dead_letters', title: 'Dead letters', decimals: 0, width: 90 },
-            { name: 'errors', title: 'Errors', decimals: 0, width: 60 },
+            { name: 'dead_letters', title: 'Died', unit: 'locale', decimals: 0, width: 50 },
+            { name: 'latest', title: 'Last', unit: 'dateTimeAsIso', width: 140 },
           ],
         }),
         sqlTable({
@@ -171,7 +193,7 @@ export const deadLettersBoard: Board = {
             { name: 'customer', title: 'Customer', width: 105 },
             { name: 'feature', title: 'Feature', width: 120 },
             { name: 'error', title: 'Error' },
-            { name: 'attempts', title: 'Attempts', decimals: 0, width: 80 },
+            { name: 'attempts', title: 'Attempts', unit: 'locale', decimals: 0, width: 80 },
             { name: 'message', title: 'Message', width: 290 },
             { name: 'trace_id', title: 'Trace', width: 260 },
           ],

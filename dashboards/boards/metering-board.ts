@@ -1,9 +1,11 @@
+import { boundsFullUnderLoad } from '../../src/telemetry/bounds.ts';
 import type { Board } from '../board.ts';
 import { boardUids } from '../board-links.ts';
 import { barGauge, stat, timeSeries } from '../charts.ts';
 import { worseAbove, worseBelow } from '../colour-limits.ts';
 import { promql, sql } from '../data-queries.ts';
 import { maximum, minimum, quantile, sumOfIncreases, sumOfRates } from '../promql.ts';
+import { meteringColours, payloadColours, settlementColours, sweepColours } from '../series-colours.ts';
 import { thresholds } from '../thresholds.ts';
 
 const lag = worseAbove({ red: thresholds.metering.lagSeconds });
@@ -54,7 +56,7 @@ export const meteringBoard: Board = {
         stat({
           title: 'Unsettled calls',
           description: 'Calls whose outcome is unknown. They carry an upper bound until they are reconciled.',
-          unit: 'short',
+          unit: 'locale',
           decimals: 0,
           width: 4,
           queries: [promql(maximum('calls_unsettled'), 'Unsettled')],
@@ -70,7 +72,7 @@ export const meteringBoard: Board = {
         stat({
           title: 'Records lost',
           description: 'Usage records that were dropped in the time range. There must be none.',
-          unit: 'short',
+          unit: 'locale',
           decimals: 0,
           width: 4,
           limits: worseAbove({ red: 1 }),
@@ -86,14 +88,16 @@ export const meteringBoard: Board = {
           description:
             'Settled calls that wait in the ledger for ClickHouse. While it is away they wait; none is lost.',
           unit: 'short',
+          decimals: 0,
           width: 8,
           queries: [promql(maximum('export_pending_records'), 'pending')],
         }),
         timeSeries({
           title: 'Usage records by result',
           description: 'Records taken up, acknowledged, tried again and lost, each second.',
-          unit: 'ops',
+          unit: 'recps',
           width: 8,
+          colours: meteringColours,
           queries: [promql(sumOfRates('metering_events_total', { by: ['result'] }), '{{result}}')],
         }),
         timeSeries({
@@ -110,7 +114,7 @@ export const meteringBoard: Board = {
           title: 'Unpriced calls by model',
           description:
             'Settled calls without a known price, each second. Add the price; the records are corrected.',
-          unit: 'ops',
+          unit: 'reqps',
           width: 12,
           queries: [
             promql(sumOfRates('metering_unpriced_events_total', { by: ['provider', 'model'] }), '{{model}}'),
@@ -124,6 +128,7 @@ export const meteringBoard: Board = {
           width: 12,
           draw: 'bars',
           isStacked: true,
+          colours: settlementColours,
           queries: [
             sql(
               `SELECT $__timeInterval(ts) AS time, toString(settlement) AS known_as, sum(calls) AS calls_made FROM millrace.usage WHERE $__timeFilter(ts) GROUP BY time, known_as ORDER BY time, known_as`,
@@ -163,6 +168,7 @@ export const meteringBoard: Board = {
             'Leases that passed on while a handler ran, and jobs that the sweeper added again, by why.',
           unit: 'ops',
           width: 8,
+          colours: sweepColours,
           queries: [
             promql(sumOfRates('lease_lost_total'), 'lease lost'),
             promql(sumOfRates('sweeper_republished_total', { by: ['reason'] }), 'again: {{reason}}'),
@@ -180,14 +186,20 @@ export const meteringBoard: Board = {
           unit: 's',
           width: 12,
           limits: choreFailing,
-          queries: [promql(maximum('background_failing_seconds', { by: ['chore'] }), '{{chore}}')],
+          queries: [
+            promql(maximum('background_failing_seconds'), 'the longest'),
+            promql(`${maximum('background_failing_seconds', { by: ['chore'] })} > 0`, '{{chore}}'),
+          ],
         }),
         timeSeries({
           title: 'Failed turns of chores',
           description: 'Turns that failed each second. A few are the marks of an outage; the log says why.',
           unit: 'ops',
           width: 12,
-          queries: [promql(sumOfRates('background_failures_total', { by: ['chore'] }), '{{chore}}')],
+          queries: [
+            promql(sumOfRates('background_failures_total'), 'all chores'),
+            promql(`${sumOfRates('background_failures_total', { by: ['chore'] })} > 0`, '{{chore}}'),
+          ],
         }),
       ],
     },
@@ -197,28 +209,36 @@ export const meteringBoard: Board = {
         barGauge({
           title: 'Bounds used',
           description:
-            'Every bounded queue, buffer and label set by how full it is. What happens at the bound is in docs/reliability.md.',
+            'Every bounded queue, buffer and label set by how full it is; blue ones are there to be full under load. What happens at each is in docs/bounds.md.',
           unit: 'percentunit',
           decimals: 1,
           width: 8,
+          height: 10,
           min: 0,
           max: 1,
           limits: bound,
-          queries: [promql(maximum('bound_used_ratio', { by: ['bound'] }), '{{bound}}')],
+          unjudged: boundsFullUnderLoad,
+          queries: [promql(`sort_desc(${maximum('bound_used_ratio', { by: ['bound'] })})`, '{{bound}}')],
         }),
         timeSeries({
           title: 'Time series',
           description: 'Series that each process exposes. Past its cap, new label values count as "other".',
           unit: 'short',
           width: 8,
+          height: 10,
           queries: [promql(maximum('metric_series', { by: ['instance'] }), '{{instance}}')],
         }),
         timeSeries({
           title: 'Labels folded into "other"',
-          description: 'Updates each second whose label value was past its cap.',
+          description:
+            'Updates each second whose label value was past its cap, and the labels that it happens to. Normal is none.',
           unit: 'ops',
           width: 8,
-          queries: [promql(sumOfRates('metric_labels_folded_total', { by: ['label'] }), '{{label}}')],
+          height: 10,
+          queries: [
+            promql(sumOfRates('metric_labels_folded_total'), 'all labels'),
+            promql(`${sumOfRates('metric_labels_folded_total', { by: ['label'] })} > 0`, '{{label}}'),
+          ],
         }),
         timeSeries({
           title: 'Event loop lag',
@@ -234,8 +254,8 @@ export const meteringBoard: Board = {
         }),
         timeSeries({
           title: 'Processor',
-          description: 'Processor time that each process takes, in cores.',
-          unit: 'short',
+          description: 'Processor time that each process takes; 100 % is one core.',
+          unit: 'percentunit',
           width: 6,
           queries: [
             promql(
@@ -256,6 +276,7 @@ export const meteringBoard: Board = {
           description: 'Bytes written to and read from the payload store, each second.',
           unit: 'Bps',
           width: 6,
+          colours: payloadColours,
           queries: [promql(sumOfRates('payload_bytes_total', { by: ['op'] }), '{{op}}')],
         }),
       ],

@@ -4,6 +4,7 @@ import { stat, stateTimeline, timeSeries } from '../charts.ts';
 import { worseAbove } from '../colour-limits.ts';
 import { promql, type PromQuery } from '../data-queries.ts';
 import { maximum, minimum, ofModel, quantile, series, sumOfIncreases, sumOfRates, total } from '../promql.ts';
+import { errorColours, tokenColours } from '../series-colours.ts';
 import { thresholds } from '../thresholds.ts';
 import { modelVariables } from '../variables.ts';
 
@@ -89,6 +90,7 @@ export const modelsBoard: Board = {
           unit: 'percentunit',
           width: 8,
           limits: errorShare,
+          colours: errorColours,
           queries: [
             promql(
               `${sumOfRates('llm_requests_total', { by: ['error_type'], where: failing })} / on () group_left () ${sumOfRates('llm_requests_total', { where: ofModel })}`,
@@ -116,23 +118,32 @@ export const modelsBoard: Board = {
       title: 'How fast?',
       panels: [
         timeSeries({
-          title: 'Request latency',
-          description: 'Time from the request to the end of the answer.',
+          title: 'Request latency, median',
+          description: 'Time from the request to the end of the answer: half of the requests take less.',
           unit: 's',
           width: 8,
-          queries: quantiles('llm_request_duration_seconds'),
+          queries: ofEachModel(0.5, 'llm_request_duration_seconds'),
         }),
         timeSeries({
-          title: 'Time to first chunk',
-          description: 'Time from the request to the first chunk of a streamed answer.',
+          title: 'Request latency, p95',
+          description: 'The same for the slowest: one in twenty requests takes longer.',
           unit: 's',
           width: 8,
-          queries: quantiles('llm_time_to_first_chunk_seconds'),
+          queries: ofEachModel(0.95, 'llm_request_duration_seconds'),
+        }),
+        timeSeries({
+          title: 'Time to first chunk, p95',
+          description:
+            'Time from the request to the first chunk of a streamed answer; one in twenty takes longer.',
+          unit: 's',
+          width: 8,
+          queries: ofEachModel(0.95, 'llm_time_to_first_chunk_seconds'),
         }),
         timeSeries({
           title: 'In flight',
           description: 'Requests that wait for their answer.',
           unit: 'short',
+          decimals: 0,
           width: 8,
           queries: [promql(total('llm_inflight', { by: ['model'], where: ofModel }), '{{model}}')],
         }),
@@ -140,7 +151,8 @@ export const modelsBoard: Board = {
           title: 'Tokens per second by class',
           description: 'What is sent and received. The classes are disjoint.',
           unit: 'short',
-          width: 12,
+          width: 8,
+          colours: tokenColours,
           draw: 'areas',
           isStacked: true,
           queries: [
@@ -151,11 +163,14 @@ export const modelsBoard: Board = {
           title: 'Spend per hour by model',
           description: 'The rate at which each model costs money.',
           unit: 'currencyUSD',
-          width: 12,
+          width: 8,
           draw: 'areas',
           isStacked: true,
           queries: [
-            promql(`${sumOfRates('cost_usd_total', { by: ['model'], where: ofModel })} * 3600`, '{{model}}'),
+            promql(
+              `${sumOfRates('cost_usd_total', { by: ['model'], where: ofModel })} * 3600 > 0`,
+              '{{model}}',
+            ),
           ],
         }),
       ],
@@ -208,11 +223,11 @@ export const modelsBoard: Board = {
           ],
         }),
         timeSeries({
-          title: 'Wait for a rate limit',
-          description: 'How long requests waited for their turn.',
+          title: 'Wait for a rate limit, p95',
+          description: 'How long requests waited for their turn; one in twenty waited longer.',
           unit: 's',
           width: 8,
-          queries: quantiles('llm_limit_wait_seconds'),
+          queries: ofEachModel(0.95, 'llm_limit_wait_seconds'),
         }),
         timeSeries({
           title: 'Retry budget used',
@@ -230,10 +245,10 @@ export const modelsBoard: Board = {
   ],
 };
 
-function quantiles(
+/** One quantile of every model: several of each at once are lines that nobody can tell apart. */
+function ofEachModel(
+  share: number,
   name: 'llm_request_duration_seconds' | 'llm_time_to_first_chunk_seconds' | 'llm_limit_wait_seconds',
 ): readonly PromQuery[] {
-  return [0.5, 0.95, 0.99].map((share) =>
-    promql(quantile(share, name, { by: ['model'], where: ofModel }), `{{model}} p${share * 100}`),
-  );
+  return [promql(quantile(share, name, { by: ['model'], where: ofModel }), '{{model}}')];
 }

@@ -1,9 +1,10 @@
 import type { Board } from '../board.ts';
 import { boardUids, rowLink } from '../board-links.ts';
-import { outcomeColours, stat, timeSeries } from '../charts.ts';
+import { stat, timeSeries } from '../charts.ts';
 import { worseAbove, worseBelow } from '../colour-limits.ts';
 import { promql } from '../data-queries.ts';
 import { maximum, ofStage, quantile, series, sumOfIncreases, sumOfMaxima, sumOfRates } from '../promql.ts';
+import { errorColours, outcomeColours, parkingColours } from '../series-colours.ts';
 import { promTable } from '../tables.ts';
 import { thresholds } from '../thresholds.ts';
 import { stageVariables } from '../variables.ts';
@@ -13,6 +14,15 @@ const succeeded = `${ofStage},outcome="success"`;
 const failed = `${ofStage},outcome=~"failed|dead_lettered"`;
 const recently = '5m';
 const perStage = ['owner', 'stage'];
+/** Messages that want to run, now or soon. */
+const waiting = (by: readonly string[]): string =>
+  sumOfMaxima('stage_backlog', {
+    labels: [...perStage, 'lane', 'state'],
+    by,
+    where: `${ofStage},state=~"ready|delayed"`,
+  });
+/** What an alert is about, in the one label that it has for it. */
+const firing = `label_join((time() - ALERTS_FOR_STATE{alertname=~"Millrace.*"}) and ignoring (alertstate) ALERTS{alertstate="firing"}, "about", "", "stage", "model", "budget", "name", "bound")`;
 
 export const overviewBoard: Board = {
   uid: boardUids.overview,
@@ -42,19 +52,13 @@ export const overviewBoard: Board = {
         }),
         stat({
           title: 'Waiting now',
-          description: 'Messages that are due or wait for a retry, over all stages.',
-          unit: 'short',
+          description:
+            'Messages that are due or wait for a retry, over all stages. What is parked waits apart.',
+          unit: 'locale',
+          decimals: 0,
           width: 4,
           hasCourse: true,
-          queries: [
-            promql(
-              sumOfMaxima('queue_jobs', {
-                labels: [...perStage, 'state'],
-                where: `${ofStage},state!="active"`,
-              }),
-              'Waiting',
-            ),
-          ],
+          queries: [promql(waiting([]), 'Waiting')],
         }),
         stat({
           title: 'Slowest backlog',
@@ -68,7 +72,7 @@ export const overviewBoard: Board = {
         stat({
           title: 'Dead letters, last hour',
           description: 'Messages that were given up on. Normal is none.',
-          unit: 'short',
+          unit: 'locale',
           decimals: 0,
           width: 4,
           queries: [
@@ -124,12 +128,9 @@ export const overviewBoard: Board = {
             {
               name: 'waiting',
               title: 'Waiting',
+              unit: 'locale',
               decimals: 0,
-              expr: sumOfMaxima('queue_jobs', {
-                labels: [...perStage, 'state'],
-                by: perStage,
-                where: `${ofStage},state!="active"`,
-              }),
+              expr: waiting(perStage),
             },
             {
               name: 'oldest',
@@ -140,7 +141,7 @@ export const overviewBoard: Board = {
             {
               name: 'finished',
               title: 'Finished',
-              unit: 'ops',
+              unit: 'mps',
               expr: sumOfRates('stage_messages_total', { by: perStage, where: ofStage, window: recently }),
             },
             {
@@ -164,6 +165,7 @@ export const overviewBoard: Board = {
             {
               name: 'dead',
               title: 'Dead letters',
+              unit: 'locale',
               decimals: 0,
               link: rowLink('Show the dead letters', 'deadLetters', { stage: 'stage' }),
               limits: worseAbove({
@@ -182,29 +184,30 @@ export const overviewBoard: Board = {
         }),
         promTable({
           title: 'Firing alerts',
-          description: 'What has woken somebody or is about to. Each alert has a runbook.',
+          description:
+            'What has woken somebody, what it is about, and for how long. Each alert has a runbook.',
           unit: 'string',
           width: 8,
           labels: [
             { name: 'alertname', title: 'Alert' },
-            { name: 'severity', title: 'Severity', width: 80 },
-            { name: 'stage', title: 'Stage', width: 100 },
+            { name: 'severity', title: 'Severity', width: 68 },
+            { name: 'about', title: 'About', width: 150 },
           ],
           values: [
             {
-              name: 'firing',
-              title: 'Firing',
-              width: 60,
-              decimals: 0,
-              unit: 'none',
-              expr: 'max by (alertname, severity, stage) (ALERTS{alertstate="firing",alertname=~"Millrace.*"})',
+              name: 'for',
+              title: 'For',
+              width: 68,
+              decimals: 1,
+              unit: 's',
+              expr: `sort(max by (alertname, severity, about) (${firing}))`,
             },
           ],
         }),
         timeSeries({
           title: 'Ended by outcome',
           description: 'Messages that ended in a stage each second, by how they ended.',
-          unit: 'ops',
+          unit: 'mps',
           width: 8,
           draw: 'areas',
           isStacked: true,
@@ -219,16 +222,7 @@ export const overviewBoard: Board = {
             'Messages that are due or wait for a retry. A curve that only rises needs workers, or a provider that answers.',
           unit: 'short',
           width: 8,
-          queries: [
-            promql(
-              sumOfMaxima('queue_jobs', {
-                labels: [...perStage, 'state'],
-                by: ['stage'],
-                where: `${ofStage},state!="active"`,
-              }),
-              '{{stage}}',
-            ),
-          ],
+          queries: [promql(waiting(['stage']), '{{stage}}')],
         }),
       ],
     },
@@ -252,6 +246,7 @@ export const overviewBoard: Board = {
             'Requests to providers that failed each second. Retries may hide them from the outcome, never from the bill.',
           unit: 'reqps',
           width: 8,
+          colours: errorColours,
           queries: [
             promql(
               sumOfRates('llm_requests_total', {
@@ -266,8 +261,9 @@ export const overviewBoard: Board = {
           title: 'Parked by reason',
           description:
             'Messages put aside without blame: by a hold, an open breaker, a rate limit or a budget.',
-          unit: 'ops',
+          unit: 'mps',
           width: 8,
+          colours: parkingColours,
           queries: [
             promql(sumOfRates('messages_parked_total', { by: ['reason'], where: ofStage }), '{{reason}}'),
           ],
@@ -275,7 +271,7 @@ export const overviewBoard: Board = {
         stat({
           title: 'Processes',
           description: 'Processes of Millrace that answer the scrape, by role.',
-          unit: 'short',
+          unit: 'locale',
           width: 8,
           queries: [promql(`count by (role) (${series('build_info')})`, '{{role}}')],
         }),
@@ -283,7 +279,7 @@ export const overviewBoard: Board = {
           title: 'Unpriced calls',
           description:
             'Calls in the time range whose model has no known price. Their spend is missing in every sum.',
-          unit: 'short',
+          unit: 'locale',
           decimals: 0,
           width: 8,
           limits: worseAbove({ red: 1 }),

@@ -1,9 +1,17 @@
 import type { Board } from '../board.ts';
 import { boardUids } from '../board-links.ts';
-import { heatmap, outcomeColours, stateTimeline, timeSeries } from '../charts.ts';
+import { heatmap, stateTimeline, timeSeries } from '../charts.ts';
 import { worseAbove } from '../colour-limits.ts';
 import { promql, type PromQuery } from '../data-queries.ts';
 import { heat, maximum, ofStage, quantile, sumOfMaxima, sumOfRates, total } from '../promql.ts';
+import {
+  backlogColours,
+  jobColours,
+  laneColours,
+  outcomeColours,
+  retryColours,
+  tokenColours,
+} from '../series-colours.ts';
 import { thresholds } from '../thresholds.ts';
 import { stageVariables } from '../variables.ts';
 
@@ -25,7 +33,7 @@ export const stageBoard: Board = {
           title: 'Enqueued and finished',
           description:
             'Messages that came in and that ended, each second. Where the first stays above the second, the backlog grows.',
-          unit: 'ops',
+          unit: 'mps',
           width: 8,
           queries: [
             promql(sumOfRates('stage_enqueued_total', { by: ['stage'], where: ofStage }), '{{stage}} in'),
@@ -33,15 +41,22 @@ export const stageBoard: Board = {
           ],
         }),
         timeSeries({
-          title: 'Jobs by state',
-          description: 'Jobs in the queues: waiting for a worker, delayed for a retry, active in one.',
+          title: 'Messages by state',
+          description:
+            'Open messages: ready to run, delayed for a retry, parked until something is lifted, leased by a worker.',
           unit: 'short',
+          decimals: 0,
           width: 8,
           draw: 'areas',
           isStacked: true,
+          colours: backlogColours,
           queries: [
             promql(
-              sumOfMaxima('queue_jobs', { labels: [...perStage, 'state'], by: ['state'], where: ofStage }),
+              sumOfMaxima('stage_backlog', {
+                labels: [...perStage, 'lane', 'state'],
+                by: ['state'],
+                where: ofStage,
+              }),
               '{{state}}',
             ),
           ],
@@ -60,9 +75,9 @@ export const stageBoard: Board = {
           description:
             'Messages of each lane that are ready to run. A lane that grows alone has too small a share.',
           unit: 'short',
+          decimals: 0,
           width: 8,
-          draw: 'areas',
-          isStacked: true,
+          colours: laneColours,
           queries: [
             promql(
               sumOfMaxima('stage_backlog', {
@@ -77,9 +92,10 @@ export const stageBoard: Board = {
         timeSeries({
           title: 'Time to drain and its limit',
           description:
-            'How long the backlog takes at the present rate, and what the stage promises (drainWithin). Autoscaling reads the first.',
+            'How long the backlog takes at the present rate, and, dashed, what the stage promises (drainWithin). Autoscaling reads the first.',
           unit: 's',
           width: 8,
+          limitSuffix: 'limit',
           queries: [
             promql(maximum('stage_backlog_seconds', { by: ['stage'], where: ofStage }), '{{stage}}'),
             promql(maximum('stage_drain_slo_seconds', { by: ['stage'], where: ofStage }), '{{stage}} limit'),
@@ -88,7 +104,7 @@ export const stageBoard: Board = {
         timeSeries({
           title: 'Worker saturation',
           description:
-            'Share of the slots that are taken. Near 100 % with a growing backlog: more workers help.',
+            'Share of the slots that are taken; there are fewer while a provider is in trouble. Near 100 % with a growing backlog: more workers help.',
           unit: 'percentunit',
           width: 8,
           min: 0,
@@ -96,7 +112,7 @@ export const stageBoard: Board = {
           limits: worseAbove({ amber: thresholds.queue.busyShare, red: thresholds.queue.saturatedShare }),
           queries: [
             promql(
-              `${total('worker_active', { by: ['stage'], where: ofStage })} / ${total('worker_concurrency', { by: ['stage'], where: ofStage })}`,
+              `clamp_max(${total('worker_active', { by: ['stage'], where: ofStage })} / ${total('worker_concurrency', { by: ['stage'], where: ofStage })}, 1)`,
               '{{stage}}',
             ),
           ],
@@ -105,13 +121,31 @@ export const stageBoard: Board = {
           title: 'Paused',
           description: 'Stages that an operator has taken out of work.',
           unit: 'none',
-          width: 24,
-          height: 5,
+          width: 16,
+          height: 6,
           states: [
             { value: 0, text: 'working', color: 'green' },
             { value: 1, text: 'paused', color: 'orange' },
           ],
           queries: [promql(maximum('stage_paused', { by: ['stage'], where: ofStage }), '{{stage}}')],
+        }),
+        timeSeries({
+          title: 'Jobs in the queue',
+          description:
+            'Wake-up calls for workers. A worker that wrote a message itself runs it without one, so these are fewer than the messages.',
+          unit: 'short',
+          decimals: 0,
+          width: 8,
+          height: 6,
+          draw: 'areas',
+          isStacked: true,
+          colours: jobColours,
+          queries: [
+            promql(
+              sumOfMaxima('queue_jobs', { labels: [...perStage, 'state'], by: ['state'], where: ofStage }),
+              '{{state}}',
+            ),
+          ],
         }),
       ],
     },
@@ -150,7 +184,7 @@ export const stageBoard: Board = {
         timeSeries({
           title: 'Outcomes',
           description: 'Messages that ended each second, by how.',
-          unit: 'ops',
+          unit: 'mps',
           width: 12,
           draw: 'areas',
           isStacked: true,
@@ -167,8 +201,9 @@ export const stageBoard: Board = {
         timeSeries({
           title: 'Retries by reason',
           description: 'Attempts that failed and are tried again later.',
-          unit: 'ops',
+          unit: 'mps',
           width: 8,
+          colours: retryColours,
           queries: [
             promql(sumOfRates('stage_retries_total', { by: ['reason'], where: ofStage }), '{{reason}}'),
           ],
@@ -176,7 +211,7 @@ export const stageBoard: Board = {
         timeSeries({
           title: 'Parked by reason, per stage',
           description: 'Messages put aside without blame, by what they wait for.',
-          unit: 'ops',
+          unit: 'mps',
           width: 8,
           queries: [
             promql(
@@ -215,10 +250,11 @@ export const stageBoard: Board = {
             'Tokens of each class by the messages that succeeded. A jump is a longer prompt or a talkative model.',
           unit: 'short',
           width: 8,
+          colours: tokenColours,
           queries: [
             promql(
-              `(${sumOfRates('tokens_total', { by: ['stage', 'class'], where: ofStage })} > 0) / on (stage) group_left () ${sumOfRates('stage_messages_total', { by: ['stage'], where: succeeded })}`,
-              '{{stage}}: {{class}}',
+              `(${sumOfRates('tokens_total', { by: ['class'], where: ofStage })} > 0) / on () group_left () ${sumOfRates('stage_messages_total', { where: succeeded })}`,
+              '{{class}}',
             ),
           ],
         }),

@@ -35,7 +35,7 @@ export interface GeneratedFieldDefaults {
   readonly max?: number;
   readonly noValue?: string;
   readonly thresholds?: { readonly steps: readonly GeneratedStep[] };
-  readonly color?: { readonly mode: string };
+  readonly color?: { readonly mode: string; readonly fixedColor?: string };
   readonly mappings?: readonly {
     readonly options: Readonly<Record<string, { readonly text: string; readonly color: string }>>;
   }[];
@@ -103,11 +103,17 @@ export interface GeneratedBoard {
     readonly list: readonly {
       readonly name: string;
       readonly expr: string;
+      readonly iconColor: string;
+      /** Whether the value is the time, in milliseconds. */
+      readonly useValueForTime?: boolean;
       readonly datasource: { readonly type: string; readonly uid: string };
     }[];
   };
   readonly links: readonly { readonly keepTime: boolean; readonly includeVars: boolean }[];
 }
+
+const weekSeconds = 7 * 86_400;
+const shortestStepOfWeekSeconds = 7200;
 
 /** Every board as it is committed. */
 export function readGeneratedBoards(): readonly GeneratedBoard[] {
@@ -122,8 +128,13 @@ export function askingPanels(board: GeneratedBoard): readonly GeneratedPanel[] {
   return board.panels.filter(({ type }) => type !== 'row');
 }
 
-/** The part of a run that a board is shown: the later half where it compares with the period before. */
+/** What a board is shown: the run, or a week, with as many points, where it compares with the period before. */
 export function viewOf(board: GeneratedBoard, run: BoardView): BoardView {
-  const compares = JSON.stringify(board.panels).includes('$__fromTime');
-  return compares ? { ...run, fromSeconds: (run.fromSeconds + run.toSeconds) / 2 } : run;
+  if (!JSON.stringify(board.panels).includes('$__fromTime')) return run;
+  const points = (run.toSeconds - run.fromSeconds) / run.stepSeconds;
+  return {
+    ...run,
+    fromSeconds: run.toSeconds - weekSeconds,
+    stepSeconds: Math.max(weekSeconds / points, shortestStepOfWeekSeconds),
+  };
 }

@@ -1,22 +1,26 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DocumentsModule } from '../../examples/documents/documents.module.ts';
 import { createMillraceApp, type MillraceApp } from '../../src/app/create-millrace-app.ts';
 import { Host } from '../../src/app/host.ts';
 import { packageRoot } from '../../src/kernel/package-root.ts';
+import { packagedPriceBook } from '../../src/pricing/packaged-price-book.ts';
 import { type Simulator, startSimulator } from '../../src/simulator/simulator.ts';
 import { silentLogger } from '../../src/telemetry/silent-logger.ts';
 import { type PrometheusServer, startPrometheus } from '../../test/support/prometheus-server.ts';
 import type { BoardView } from './grafana-macros.ts';
 import { usualFaults, workThrough } from './live-workload.ts';
 import type { DataSources } from './panel-data.ts';
+import { writePastUsage } from './past-usage.ts';
 import { AnswerTicketStage } from './ticket.stage.ts';
 
 /*
  * A day in the life of a host in a few minutes: the example pipeline and a second one, embedded, over a simulated
  * provider that has a bad spell, while a real Prometheus scrapes. Work comes in waves; some of it dies, some of that is
- * replayed. What the boards show of it is read from the same stores that it was written to.
+ * replayed, some is held or has no money left. Before it lie two weeks of usage that are made up, so that there is a usual
+ * amount and a period before. What the boards show is read from the same stores that it was written to, in the midst
+ * of work: at its end every rate would be 0.
  */
 
 export interface LiveRunOptions {
@@ -26,7 +30,7 @@ export interface LiveRunOptions {
   readonly say: (line: string) => void;
 }
 
-/** A run whose work has come to its end; the stores and Prometheus are up until it is stopped. */
+/** A run in which everything has happened, with work still under way; stores and Prometheus are up until it is stopped. */
 export interface LiveRun {
   readonly sources: DataSources;
   /** The time range in which it all happened. */
@@ -35,11 +39,11 @@ export interface LiveRun {
 }
 
 const scrapeInterval = '2s';
+const ruleInterval = '4s';
 const warmUpMs = 5000;
-const settleMs = 6000;
 const chartPoints = 90;
 
-/** Runs the work and answers when all of it has ended. */
+/** Runs the work and answers when no more comes in. */
 export async function liveRun({ seconds, say }: LiveRunOptions): Promise<LiveRun> {
   const directory = mkdtempSync(join(tmpdir(), 'millrace-boards-'));
   const simulator = await startSimulator({
@@ -57,22 +61,24 @@ export async function liveRun({ seconds, say }: LiveRunOptions): Promise<LiveRun
   };
   try {
     app = await startApp(directory, simulator);
+    const { columns } = app.nest.get(Host).stores;
+    const calls = await writePastUsage(columns, packagedPriceBook(), new Date());
+    say(`two weeks before: ${calls} calls`);
     const target = new URL(app.url ?? '').host;
     prometheus = await startPrometheus({
       scrape: [{ job: 'millrace', targets: [target] }],
       interval: scrapeInterval,
-      ruleFiles: alertRules(),
+      ruleFiles: alertRules(directory),
     });
     const startedMs = Date.now();
     await pause(warmUpMs);
     await workThrough({ millrace: app.millrace, simulator, seconds, say });
-    await pause(settleMs);
     await app.millrace.flushUsage();
     const toSeconds = Date.now() / 1000;
     const fromSeconds = startedMs / 1000;
     const stepSeconds = Math.max(2, Math.round((toSeconds - fromSeconds) / chartPoints));
     return {
-      sources: { prometheus, columns: app.nest.get(Host).stores.columns },
+      sources: { prometheus, columns },
       view: { fromSeconds, toSeconds, stepSeconds },
       stop,
     };
@@ -92,11 +98,27 @@ function startApp(directory: string, simulator: Simulator): Promise<MillraceApp>
     config: {
       dataDirectory: directory,
       http: { port: 0 },
-      // One that is nearly used up at the end, one with room.
+      // One that is used up, others with room.
       budgets: [
         { name: 'help-desk', team: 'help-centre', window: 'day', limitUsd: '0.05', unpriced: 'allow' },
-        { name: 'checkout', team: 'checkout', window: 'day', limitUsd: '5', unpriced: 'allow' },
+        { name: 'checkout', team: 'checkout', window: 'day', limitUsd: '0.5', unpriced: 'allow' },
+        {
+          name: 'licence-audit',
+          feature: 'licence-audit',
+          window: 'week',
+          limitUsd: '0.8',
+          unpriced: 'allow',
+        },
+        {
+          name: 'one-customer',
+          customer: 'customer-106',
+          window: 'hour',
+          limitUsd: '0.2',
+          unpriced: 'allow',
+        },
       ],
+      // Cents count in a run of minutes.
+      costs: { baseline: { pauseMs: 5000, hourFloorUsd: '0.01', dayFloorUsd: '0.05' } },
       models: {
         limits: {
           'openai/gpt-5-mini': { requestsPerMinute: 240, tokensPerMinute: 400_000 },
@@ -113,13 +135,17 @@ function startApp(directory: string, simulator: Simulator): Promise<MillraceApp>
   });
 }
 
-/** The alert rules, where they have been generated. */
-function alertRules(): readonly string[] {
+/** The alert rules as they are, but looked at more often: Prometheus shows no alert before the third time. */
+function alertRules(directory: string): readonly string[] {
   const folder = join(packageRoot(), 'dashboards', 'generated', 'prometheus');
-  if (!existsSync(folder)) return [];
   return readdirSync(folder)
-    .filter((name) => name.includes('rules') && /\.ya?ml$/.test(name))
-    .map((name) => join(folder, name));
+    .filter((name) => name.endsWith('.rules.yml'))
+    .map((name) => {
+      const file = join(directory, name);
+      const rules = readFileSync(join(folder, name), 'utf8');
+      writeFileSync(file, rules.replaceAll(/^( +interval:) .*$/gm, `$1 ${ruleInterval}`));
+      return file;
+    });
 }
 
 function pause(milliseconds: number): Promise<void> {

@@ -7,9 +7,9 @@ import type { Simulator } from '../../src/simulator/simulator.ts';
 import { originOfTicket, TicketReceived } from './ticket.stage.ts';
 
 /*
- * What happens in a live run, by shares of its time: documents in two waves, tickets at an even pace, a provider that
- * limits requests, another that is overloaded, operators who replay and discard. It goes by the clock and not by
- * turns, so that a slow machine does less instead of taking longer.
+ * What happens in a live run, by shares of its time: documents in waves, the last of which is at its height in the end,
+ * tickets at an even pace, a provider that limits requests, another that is overloaded, operators who hold, replay and
+ * discard. It goes by the clock and not by turns, so that a slow machine does less instead of taking longer.
  */
 
 export interface LiveWorkload {
@@ -21,9 +21,9 @@ export interface LiveWorkload {
 
 const turnMs = 500;
 const longestTurnSeconds = 1;
-const longestRestMs = 30_000;
 const documentsPerSecond = 4;
 const ticketsPerSecond = 2;
+const waves = 2.5;
 const admissionConcurrency = 8;
 const refusedWord = 'xyzzy';
 // Too large for the ledger, so that it goes through the payload store.
@@ -39,7 +39,7 @@ export const usualFaults: FaultRuleInput[] = [
   { fault: 'missing_usage', probability: 0.01 },
 ];
 
-type Decision = 'replay' | 'discard' | 'hold' | 'lift';
+type Decision = 'replay' | 'discard' | 'hold' | 'lift' | 'hold a team';
 
 interface LiveEvent {
   /** Share of the time that has passed. */
@@ -51,16 +51,18 @@ interface LiveEvent {
 
 const events: readonly LiveEvent[] = [
   {
-    at: 0.3,
+    at: 0.14,
     what: 'one provider limits requests',
     rules: [
       { fault: 'rate_limit', match: { provider: 'openai' }, probability: 0.35, retryAfterMs: 800 },
       ...usualFaults,
     ],
   },
-  { at: 0.45, what: 'it recovers', rules: usualFaults },
+  { at: 0.26, what: 'it recovers', rules: usualFaults },
+  { at: 0.36, what: 'a stage is held', act: 'hold' },
+  { at: 0.48, what: 'it goes on', act: 'lift' },
   {
-    at: 0.55,
+    at: 0.54,
     what: 'the other is overloaded and slow',
     rules: [
       { fault: 'overloaded', match: { provider: 'anthropic' }, probability: 0.5 },
@@ -68,14 +70,13 @@ const events: readonly LiveEvent[] = [
       ...usualFaults,
     ],
   },
-  { at: 0.6, what: 'a stage is held', act: 'hold' },
   { at: 0.68, what: 'it recovers', rules: usualFaults },
-  { at: 0.72, what: 'it goes on', act: 'lift' },
-  { at: 0.75, what: 'dead letters are replayed', act: 'replay' },
-  { at: 0.85, what: 'dead letters are discarded', act: 'discard' },
+  { at: 0.74, what: 'dead letters are replayed', act: 'replay' },
+  { at: 0.82, what: 'dead letters are discarded', act: 'discard' },
+  { at: 0.9, what: 'a team is held, and stays so', act: 'hold a team' },
 ];
 
-/** Lets it all happen; resolves when all work has ended. */
+/** Lets it all happen; resolves when the time is over, in the midst of work. */
 export async function workThrough({ millrace, simulator, seconds, say }: LiveWorkload): Promise<void> {
   const found = await findPackageTexts(packageRoot());
   if (found.kind !== 'found') throw new Error(`There are no documents in ${found.folder}.`);
@@ -98,10 +99,6 @@ export async function workThrough({ millrace, simulator, seconds, say }: LiveWor
     lastSeconds = elapsedSeconds;
     await pause(turnMs);
   }
-  say('waiting for the rest');
-  // What waits for a budget does so until its window ends.
-  const untilMs = performance.now() + longestRestMs;
-  while (performance.now() < untilMs && !(await millrace.isIdle())) await pause(turnMs);
 }
 
 /** What comes in. */
@@ -120,7 +117,7 @@ class Arrivals {
 
   /** Admits what has come due in a turn. */
   async arrive(share: number, turnSeconds: number): Promise<void> {
-    this.#documentsDue += (1.1 - Math.cos(share * 4 * Math.PI)) * documentsPerSecond * turnSeconds;
+    this.#documentsDue += (1.1 - Math.cos(share * 2 * waves * Math.PI)) * documentsPerSecond * turnSeconds;
     this.#ticketsDue += ticketsPerSecond * turnSeconds;
     const batch = share < 0.45 ? 'nightly-monday' : share < 0.8 ? 'nightly-tuesday' : 'backfill-2025';
     const due = Math.floor(this.#documentsDue);
@@ -152,7 +149,8 @@ class Arrivals {
 async function decide(millrace: Millrace, what: Decision): Promise<void> {
   const reason = 'live run';
   const operator = { actor: 'live-run' };
-  const heldStage = { scope: 'stage', value: 'store' } as const;
+  const heldStage = { scope: 'stage', value: 'answer' } as const;
+  const heldTeam = { scope: 'team', value: 'security' } as const;
   switch (what) {
     case 'replay':
       await millrace.deadLetters.replay({ filter: {}, max: 3, reason }, operator);
@@ -162,6 +160,9 @@ async function decide(millrace: Millrace, what: Decision): Promise<void> {
       return;
     case 'hold':
       await millrace.holds.place({ ...heldStage, aborts: false, reason }, operator);
+      return;
+    case 'hold a team':
+      await millrace.holds.place({ ...heldTeam, aborts: false, reason }, operator);
       return;
     case 'lift':
       await millrace.holds.lift(heldStage, reason, operator);

@@ -27,7 +27,7 @@ const { values } = parseArgs({
 
 // What a reader comes with, who followed a link from the overview.
 const choices: Readonly<Record<string, BoardView['chosen']>> = {
-  [boardUids.stage]: { stage: ['answer', 'summarise'] },
+  [boardUids.stage]: { stage: ['answer'] },
 };
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);

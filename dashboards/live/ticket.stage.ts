@@ -22,6 +22,7 @@ export const answerTicket = defineStage('answer', {
   consumes: TicketReceived.upTo(1),
   emits: [],
   retry: { attempts: 4, backoff: ['500ms', '1s', '2s'], jitter: 0.2 },
+  drainWithin: '30s',
   lane: () => 'interactive',
 });
 

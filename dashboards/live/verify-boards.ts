@@ -32,6 +32,7 @@ export async function verifyBoards({ sources, view: wholeRun }: LiveRun): Promis
   for (const board of readGeneratedBoards()) {
     const view = viewOf(board, wholeRun);
     await verifyVariables(board, { sources, view }, faults);
+    await verifyAnnotations(board, { sources, view: wholeRun }, faults);
     for (const panel of askingPanels(board)) {
       const name = `${board.uid} / ${panel.title}`;
       panels += 1;
@@ -65,7 +66,7 @@ async function verifyChoice(
   }
 }
 
-/** Variables must offer values, and annotations be understood. */
+/** Variables must offer values. */
 async function verifyVariables(
   board: GeneratedBoard,
   { sources, view }: Pick<LiveRun, 'sources' | 'view'>,
@@ -82,6 +83,14 @@ async function verifyVariables(
         : (await prometheus.query(`count by (${label}) (${expandPromql(metric, view)})`)).length;
     if (found === 0) faults.push(`${board.uid}: the variable ${name} offers nothing`);
   }
+}
+
+/** Annotations must be understood, and the start of the run be among them. */
+async function verifyAnnotations(
+  board: GeneratedBoard,
+  { sources: { prometheus }, view }: Pick<LiveRun, 'sources' | 'view'>,
+  faults: string[],
+): Promise<void> {
   for (const { expr, name } of board.annotations.list) {
     const answered = await prometheus.queryRange(expr, view);
     if (name === 'Deploys' && answered.length === 0) faults.push(`${board.uid}: no start is annotated`);

@@ -1,9 +1,10 @@
 import type { GeneratedBoard, GeneratedPanel } from '../live/generated-board.ts';
 import type { BoardView } from '../live/grafana-macros.ts';
 import { type DataSources, hasData, readPanel, type TargetData } from '../live/panel-data.ts';
-import { page } from './colours.ts';
+import { colourNamed, page } from './colours.ts';
 import { escaped, type Size } from './html.ts';
 import { barGaugePanel, stateTimelinePanel, statPanel } from './html-panels.ts';
+import { type Mark, marksOf } from './marks.ts';
 import { barChart, heatmapChart, pieChart } from './other-charts.ts';
 import { tablePanel } from './table-panel.ts';
 import { timeSeriesChart } from './time-series-chart.ts';
@@ -29,6 +30,7 @@ export async function boardPage(
 ): Promise<{ readonly html: string; readonly empty: readonly string[] }> {
   const empty: string[] = [];
   const panels: string[] = [];
+  const marks = await marksOf(board, sources, view);
   for (const panel of board.panels) {
     if (panel.type === 'row') {
       panels.push(`<h2 style="${placeOf(panel)}">${escaped(panel.title)}</h2>`);
@@ -37,7 +39,7 @@ export async function boardPage(
     const data = await readPanel(panel, sources, view);
     const isEmpty = !data.some((answer) => hasData(answer));
     if (isEmpty) empty.push(panel.title);
-    const body = isEmpty ? emptyHtml(panel) : drawn(panel, data, view);
+    const body = isEmpty ? emptyHtml(panel) : drawn(panel, data, { view, marks });
     panels.push(
       `<section style="${placeOf(panel)}" title="${escaped(panel.description ?? '')}"><h3>${escaped(panel.title)}</h3><div class="body">${body}</div></section>`,
     );
@@ -50,25 +52,33 @@ export async function boardPage(
       ({ name }) =>
         `<span>${escaped(name)} <b>${escaped(view.chosen?.[name]?.join(', ') ?? 'All')}</b></span>`,
     );
+  const kinds = board.annotations.list.map(
+    ({ name, iconColor }) =>
+      `<em><i style="border-color:${colourNamed(iconColor)}"></i>${escaped(name)}</em>`,
+  );
   return {
     empty,
     html: `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>${escaped(board.title)}</title><style>${style}</style></head>
 <body style="width:${pageWidth}px;height:${height}px">
-<header><h1>${escaped(board.title)}</h1><p>${escaped(board.description)}</p><div class="variables">${variables.join('')}</div></header>
+<header><h1>${escaped(board.title)}</h1><p>${escaped(board.description)}</p><div class="variables">${kinds.join('')}${variables.join('')}</div></header>
 ${panels.join('\n')}
 </body></html>
 `,
   };
 }
 
-function drawn(panel: GeneratedPanel, data: readonly TargetData[], view: BoardView): string {
+function drawn(
+  panel: GeneratedPanel,
+  data: readonly TargetData[],
+  { view, marks }: { readonly view: BoardView; readonly marks: readonly Mark[] },
+): string {
   const size = bodySize(panel);
   const series = data.flatMap((answer) => (answer.kind === 'series' ? answer.series : []));
   const table = data.find((answer) => answer.kind === 'table')?.table ?? { columns: [], rows: [] };
   switch (panel.type) {
     case 'timeseries':
-      return timeSeriesChart(panel, series, view, size);
+      return timeSeriesChart(panel, series, { view, marks }, size);
     case 'stat':
       return statPanel(panel, data, size);
     case 'table':
@@ -80,9 +90,9 @@ function drawn(panel: GeneratedPanel, data: readonly TargetData[], view: BoardVi
     case 'piechart':
       return pieChart(panel, table, size);
     case 'heatmap':
-      return heatmapChart(panel, series, size);
+      return heatmapChart(panel, series, view, size);
     case 'state-timeline':
-      return stateTimelinePanel(panel, data, view);
+      return stateTimelinePanel(panel, data, view, size);
     default:
       throw new Error(`The preview cannot draw a panel of the kind "${panel.type}".`);
   }
@@ -120,6 +130,8 @@ h1 { font-size: 18px; margin: 0; font-weight: 600; }
 header p { margin: 4px 0 0; color: ${page.muted}; font-size: 13px; }
 .variables { position: absolute; right: 0; top: 2px; display: flex; gap: 8px; }
 .variables span { background: ${page.panel}; border: 1px solid ${page.border}; border-radius: 2px; padding: 5px 9px; color: ${page.muted}; }
+.variables em { font-style: normal; color: ${page.muted}; padding: 5px 4px; }
+.variables em i { display: inline-block; height: 12px; border-left: 1px dashed; margin-right: 6px; vertical-align: middle; }
 .variables b { color: ${page.text}; font-weight: 500; }
 h2 { position: absolute; margin: 0; font-size: 14px; font-weight: 600; line-height: 30px; }
 section { position: absolute; background: ${page.panel}; border: 1px solid ${page.border}; border-radius: 2px; overflow: hidden; }
@@ -135,6 +147,7 @@ h3 { margin: 0; padding: 0 ${padding}px; line-height: ${titleHeight}px; font-siz
 .stats { display: flex; gap: 12px; height: 106px; }
 .stat { flex: 1; position: relative; display: flex; flex-direction: column; align-items: center; justify-content: center; overflow: hidden; }
 .stat svg { position: absolute; left: 0; top: 0; }
+.stat.with-course { justify-content: flex-start; padding-top: 10px; }
 .stat > div, .stat svg { z-index: 0; }
 .stat b { position: relative; font-size: 30px; font-weight: 500; z-index: 1; }
 .stat small { position: relative; color: ${page.muted}; font-size: 12px; z-index: 1; }
@@ -155,7 +168,7 @@ td.link { color: #6e9fff; }
 .pie { display: flex; align-items: center; }
 .pie-legend td { padding: 4px 6px; }
 .state { display: flex; align-items: center; height: 26px; }
-.state > span { width: 130px; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; padding-right: 8px; text-align: right; }
+.state > span { flex: none; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; padding-right: 8px; text-align: right; }
 .state > div { position: relative; flex: 1; height: 20px; }
 .state i { position: absolute; height: 20px; line-height: 20px; font-style: normal; color: #111; padding-left: 6px; overflow: hidden; white-space: nowrap; opacity: .85; }
 .scale { display: flex; align-items: center; justify-content: center; gap: 8px; color: ${page.muted}; font-size: 11px; }

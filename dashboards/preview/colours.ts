@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { GeneratedPanel, GeneratedStep } from '../live/generated-board.ts';
 
 /* Grafana's colours in its dark theme. */
@@ -11,48 +12,96 @@ export const page = {
 } as const;
 
 const named: Readonly<Record<string, string>> = {
-  green: '#73BF69',
-  orange: '#FF9830',
+  'dark-red': '#C4162A',
   red: '#F2495C',
+  'light-red': '#FF7383',
+  'dark-orange': '#FA6400',
+  orange: '#FF9830',
+  'light-orange': '#FFB357',
+  'dark-yellow': '#E0B400',
+  yellow: '#FADE2A',
+  'light-yellow': '#FFEE52',
+  green: '#73BF69',
+  'dark-blue': '#1F60C4',
   blue: '#5794F2',
+  'light-blue': '#8AB8FF',
+  'super-light-blue': '#C0D8FF',
+  'dark-purple': '#8F3BB8',
+  purple: '#B877D9',
+  'light-purple': '#CA95E5',
   text: page.text,
 };
 
+/** For names without a meaning: none that says good or bad louder than the others, none that is lost on the ground. */
 const palette = [
   '#73BF69',
-  '#F2CC0C',
+  '#FADE2A',
   '#8AB8FF',
   '#FF780A',
-  '#F2495C',
-  '#5794F2',
   '#B877D9',
-  '#705DA0',
+  '#3274D9',
+  '#FFA6B0',
   '#37872D',
-  '#FADE2A',
-  '#447EBC',
-  '#C15C17',
-  '#890F02',
-  '#0A437C',
-  '#6D1F62',
-  '#96D98D',
+  '#6ED0E0',
+  '#BA43A9',
+  '#C8F2C2',
+  '#967302',
 ] as const;
 
-/** A colour by Grafana's name for it. */
+/** A colour by Grafana's name for it. Fails at one that is not known here. */
 export function colourNamed(name: string): string {
-  return named[name] ?? name;
+  const colour = named[name];
+  if (colour === undefined) throw new Error(`The preview does not know the colour "${name}".`);
+  return colour;
 }
 
 /** The colour of the series at this place. */
-export function seriesColour(index: number): string {
+function seriesColour(index: number): string {
   return palette[index % palette.length] ?? page.text;
 }
 
-/** The colour of a series: the one that the panel gives its name, or the next of the palette. */
-export function colourOf(panel: GeneratedPanel, name: string, index: number): string {
-  const override = panel.fieldConfig?.overrides.find(({ matcher }) => matcher.options === name);
-  const color = override?.properties.find(({ id }) => id === 'color')?.value as
-    { fixedColor: string } | undefined;
-  return color === undefined ? seriesColour(index) : colourNamed(color.fixedColor);
+/**
+ * The colour of each name: the one that the panel gives it, or one that follows from the name, so that a stage or a
+ * model looks the same on every panel. Two names of a panel never share one while there are others.
+ */
+export function coloursOf(panel: GeneratedPanel, names: readonly string[]): ReadonlyMap<string, string> {
+  const colours = new Map<string, string>();
+  const taken = new Set<number>();
+  for (const name of new Set(names)) {
+    const given = fixedColour(panel, name);
+    if (given !== undefined) {
+      colours.set(name, colourNamed(given));
+      continue;
+    }
+    let place = numberOf(name) % palette.length;
+    while (taken.has(place) && taken.size < palette.length) place = (place + 1) % palette.length;
+    taken.add(place);
+    colours.set(name, seriesColour(place));
+  }
+  return colours;
+}
+
+/** What a panel sets for a name, in this property. */
+export function propertyOf(panel: GeneratedPanel, name: string, id: string): unknown {
+  return panel.fieldConfig?.overrides
+    .filter(({ matcher }) => matches(matcher, name))
+    .flatMap(({ properties }) => properties)
+    .find((property) => property.id === id)?.value;
+}
+
+/** Grafana's name of the colour that a panel gives a name. */
+export function fixedColour(panel: GeneratedPanel, name: string): string | undefined {
+  const color = propertyOf(panel, name, 'color') as { readonly fixedColor: string } | undefined;
+  return color?.fixedColor;
+}
+
+function matches({ id, options }: { readonly id: string; readonly options: unknown }, name: string): boolean {
+  return id === 'byRegexp' ? new RegExp(String(options).slice(1, -1)).test(name) : options === name;
+}
+
+/** A number that follows from a text. */
+function numberOf(text: string): number {
+  return createHash('sha256').update(text).digest().readUInt32BE(0);
 }
 
 /** The colour that a value has by its panel's steps. */

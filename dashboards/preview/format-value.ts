@@ -1,10 +1,13 @@
 /* Numbers as Grafana writes them, for the units that the boards use. */
 
 const none = '–';
+const suffixMark = 'suffix:';
 
 /** A value with its unit. */
 export function formatValue(value: number | null, unit: string | undefined, decimals?: number): string {
   if (value === null || !Number.isFinite(value)) return none;
+  if (unit?.startsWith(suffixMark) === true)
+    return `${fixed(value, decimals ?? significant(value))}${unit.slice(suffixMark.length)}`;
   switch (unit) {
     case 's':
       return formatSeconds(value, decimals);
@@ -22,6 +25,12 @@ export function formatValue(value: number | null, unit: string | undefined, deci
       return scaled(value, 1000, ['ops/s', 'Kops/s', 'Mops/s'], decimals);
     case 'reqps':
       return scaled(value, 1000, ['req/s', 'Kreq/s', 'Mreq/s'], decimals);
+    case 'mps':
+      return scaled(value, 1000, ['msg/s', 'Kmsg/s', 'Mmsg/s'], decimals);
+    case 'recps':
+      return scaled(value, 1000, ['rec/s', 'Krec/s', 'Mrec/s'], decimals);
+    case 'locale':
+      return value.toLocaleString('en-US', { maximumFractionDigits: decimals ?? significant(value) });
     case 'none':
       return fixed(value, decimals ?? significant(value));
     default:
@@ -33,7 +42,9 @@ function formatUsd(value: number, decimals: number | undefined): string {
   const size = Math.abs(value);
   const sign = value < 0 ? '-' : '';
   if (size >= 1000) return `${sign}$${scaled(size, 1000, ['', 'K', 'M', 'B'], decimals)}`;
-  return `${sign}$${fixed(size, decimals ?? (size === 0 ? 0 : size >= 1 ? 2 : Math.min(6, 2 - Math.floor(Math.log10(size)))))}`;
+  if (decimals !== undefined || size === 0) return `${sign}$${fixed(size, decimals ?? 0)}`;
+  if (size >= 1) return `${sign}$${Number.isInteger(size) ? size : size.toFixed(2)}`;
+  return `${sign}$${fixed(size, Math.min(6, 2 - Math.floor(Math.log10(size))))}`;
 }
 
 function formatSeconds(value: number, decimals: number | undefined): string {
@@ -66,8 +77,8 @@ function significant(value: number): number {
   return Math.min(5, 1 - Math.floor(Math.log10(size)) + 1);
 }
 
-/** Rounded, without zeros at the end. */
+/** Rounded, without zeros at the end, and without the sign of what is rounded to nothing. */
 function fixed(value: number, decimals: number): string {
   const text = value.toFixed(decimals);
-  return decimals > 0 ? text.replace(/\.?0+$/, '') : text;
+  return (decimals > 0 ? text.replace(/\.?0+$/, '') : text).replace(/^-0$/, '0');
 }

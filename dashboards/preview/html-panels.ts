@@ -2,12 +2,15 @@ import type { GeneratedPanel } from '../live/generated-board.ts';
 import type { BoardView } from '../live/grafana-macros.ts';
 import type { Cell, DataSeries, TargetData } from '../live/panel-data.ts';
 import { chartSvg } from './chart-svg.ts';
-import { colourNamed, page, seriesColour, stepColour } from './colours.ts';
+import { colourNamed, fixedColour, page, stepColour } from './colours.ts';
 import { formatValue } from './format-value.ts';
 import { escaped, type Size } from './html.ts';
-import { timeText } from './time-series-chart.ts';
+import { timeText } from './time-text.ts';
 
 /* Panels that are text and boxes rather than curves: single numbers, bars beside names, states over time. */
+
+const characterWidth = 6.8;
+const namePadding = 16;
 
 interface NamedValue {
   readonly name: string;
@@ -21,13 +24,13 @@ export function statPanel(panel: GeneratedPanel, data: readonly TargetData[], si
   const values = namedValues(data);
   const shown = values.length === 0 ? [{ name: '', value: null, points: [] }] : values;
   const isColoured = panel.options?.colorMode !== 'none';
+  const hasCourse = panel.options?.graphMode === 'area';
   const cells = shown.map(({ name, value, points }) => {
     const colour = isColoured ? stepColour(value, thresholds?.steps ?? []) : page.text;
     const text = value === null ? noValue : formatValue(value, unit, decimals);
     const label = shown.length > 1 ? `<small>${escaped(name)}</small>` : '';
-    const course =
-      panel.options?.graphMode === 'area' ? courseSvg(points, size, isColoured ? colour : '#5794F2') : '';
-    return `<div class="stat">${course}${label}<b style="color:${colour}">${escaped(text)}</b></div>`;
+    const course = hasCourse ? courseSvg(points, size, isColoured ? colour : colourNamed('blue')) : '';
+    return `<div class="stat${hasCourse ? ' with-course' : ''}">${course}${label}<b style="color:${colour}">${escaped(text)}</b></div>`;
   });
   return `<div class="stats">${cells.join('')}</div>`;
 }
@@ -38,10 +41,10 @@ export function barGaugePanel(panel: GeneratedPanel, data: readonly TargetData[]
   const values = namedValues(data);
   const longest = max ?? Math.max(1e-12, ...values.map(({ value }) => value ?? 0));
   const rowHeight = Math.min(34, Math.max(18, height / Math.max(1, values.length)));
-  const rows = values.slice(0, Math.floor(height / rowHeight)).map(({ name, value }, index) => {
+  const rows = values.slice(0, Math.floor(height / rowHeight)).map(({ name, value }) => {
     const share = Math.min(1, Math.max(0, ((value ?? 0) - min) / (longest - min)));
-    const colour =
-      color?.mode === 'thresholds' ? stepColour(value, thresholds?.steps ?? []) : seriesColour(index);
+    const own = fixedColour(panel, name) ?? color?.fixedColor;
+    const colour = own === undefined ? stepColour(value, thresholds?.steps ?? []) : colourNamed(own);
     return `<tr style="height:${rowHeight}px"><td class="name">${escaped(name)}</td><td class="bar"><div><i style="width:${(share * 100).toFixed(1)}%;background:${colour}"></i></div></td><td class="number" style="color:${colour}">${formatValue(value, unit, decimals)}</td></tr>`;
   });
   return `<table class="gauge">${rows.join('')}</table>`;
@@ -52,27 +55,33 @@ export function stateTimelinePanel(
   panel: GeneratedPanel,
   data: readonly TargetData[],
   view: BoardView,
+  { width }: Size,
 ): string {
   const mapping = panel.fieldConfig?.defaults.mappings?.[0]?.options ?? {};
   const length = view.toSeconds - view.fromSeconds;
-  const rows = data
-    .flatMap((answer) => (answer.kind === 'series' ? answer.series : []))
-    .map(({ name, points }) => {
-      const stretches = stretchesOf(points, view).map(({ value, from, to }) => {
-        const { text, color } = mapping[String(value)] ?? { text: String(value), color: 'text' };
-        const left = ((from - view.fromSeconds) / length) * 100;
-        const width = ((to - from) / length) * 100;
-        return `<i style="left:${left.toFixed(2)}%;width:${width.toFixed(2)}%;background:${colourNamed(color)}">${width > 8 ? escaped(text) : ''}</i>`;
-      });
-      return `<div class="state"><span>${escaped(name)}</span><div>${stretches.join('')}</div></div>`;
+  const series = data.flatMap((answer) => (answer.kind === 'series' ? answer.series : []));
+  const nameWidth = Math.min(
+    width / 2,
+    Math.max(0, ...series.map(({ name }) => name.length)) * characterWidth + namePadding,
+  );
+  const barWidth = width - nameWidth;
+  const rows = series.map(({ name, points }) => {
+    const stretches = stretchesOf(points, view).map(({ value, from, to }) => {
+      const { text, color } = mapping[String(value)] ?? { text: String(value), color: 'text' };
+      const left = ((from - view.fromSeconds) / length) * 100;
+      const share = (to - from) / length;
+      const isRoomy = share * barWidth > text.length * characterWidth + namePadding;
+      return `<i style="left:${left.toFixed(2)}%;width:${(share * 100).toFixed(2)}%;background:${colourNamed(color)}">${isRoomy ? escaped(text) : ''}</i>`;
     });
+    return `<div class="state"><span style="width:${nameWidth}px">${escaped(name)}</span><div>${stretches.join('')}</div></div>`;
+  });
   const legend = Object.values(mapping).map(
     ({ text, color }) => `<span><i style="background:${colourNamed(color)}"></i>${escaped(text)}</span>`,
   );
   const ticks = [0, 0.25, 0.5, 0.75, 1].map(
-    (share) => `<span>${timeText(Math.round(view.fromSeconds + share * length) * 1000)}</span>`,
+    (share) => `<span>${timeText(Math.round(view.fromSeconds + share * length) * 1000, view)}</span>`,
   );
-  return `<div class="states">${rows.join('')}<div class="state ticks"><span></span><div>${ticks.join('')}</div></div><div class="legend">${legend.join('')}</div></div>`;
+  return `<div class="states">${rows.join('')}<div class="state ticks"><span style="width:${nameWidth}px"></span><div>${ticks.join('')}</div></div><div class="legend">${legend.join('')}</div></div>`;
 }
 
 function stretchesOf(
@@ -120,7 +129,7 @@ function courseSvg(points: DataSeries['points'], { width, height }: Size, color:
     .map(([seconds, value]) => [seconds, value]);
   return chartSvg(
     {
-      grid: { left: 0, right: 0, top: height * 0.45, bottom: 0 },
+      grid: { left: 0, right: 0, top: height * 0.55, bottom: 0 },
       xAxis: { type: 'value', show: false, min: 'dataMin', max: 'dataMax' },
       yAxis: { type: 'value', show: false, min: 0 },
       series: [

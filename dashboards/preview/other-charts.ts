@@ -1,11 +1,13 @@
 import type { GeneratedPanel } from '../live/generated-board.ts';
+import type { BoardView } from '../live/grafana-macros.ts';
 import type { DataSeries, DataTable } from '../live/panel-data.ts';
+import { valueAxis } from './axis.ts';
 import { chartSvg } from './chart-svg.ts';
-import { colourOf, page, seriesColour } from './colours.ts';
+import { coloursOf, page } from './colours.ts';
 import { formatValue } from './format-value.ts';
 import { escaped, type Size } from './html.ts';
 import { legendOf } from './legend.ts';
-import { timeText } from './time-series-chart.ts';
+import { timeText } from './time-text.ts';
 
 /* Charts that are not lines over time: bars by name, slices, buckets over time. */
 
@@ -18,8 +20,13 @@ export function barChart(panel: GeneratedPanel, table: DataTable, { width, heigh
   const { unit, decimals, max } = panel.fieldConfig?.defaults ?? {};
   const nameIndex = table.columns.findIndex(({ name }) => name === panel.options?.xField);
   const values = table.columns.flatMap(({ name, isNumber }, index) => (isNumber ? [{ name, index }] : []));
+  const colours = coloursOf(
+    panel,
+    values.map(({ name }) => name),
+  );
+  const colourOf = (name: string): string => colours.get(name) ?? page.text;
   const legend = legendOf(
-    values.map(({ name }, index) => ({ name, colour: colourOf(panel, name, index) })),
+    values.map(({ name }) => ({ name, colour: colourOf(name) })),
     width,
   );
   const isStacked = panel.options?.stacking === 'normal';
@@ -39,25 +46,13 @@ export function barChart(panel: GeneratedPanel, table: DataTable, { width, heigh
       },
       axisLine: { lineStyle: { color: page.border } },
     },
-    yAxis: {
-      type: 'value' as const,
-      min: 0,
-      ...(max === undefined ? {} : { max }),
-      splitNumber: 4,
-      ...(max === 1 ? { interval: 0.25 } : {}),
-      axisLabel: {
-        color: page.muted,
-        fontSize: 11,
-        formatter: (value: number) => formatValue(value, unit, decimals),
-      },
-      splitLine: { lineStyle: { color: page.border } },
-    },
-    series: values.map(({ name, index }, place) => ({
+    yAxis: valueAxis({ unit, decimals, min: 0, max, highest: 0 }),
+    series: values.map(({ name, index }) => ({
       type: 'bar' as const,
       name,
       ...(isStacked ? { stack: 'all' } : {}),
       data: table.rows.map((row) => row[index] ?? null),
-      itemStyle: { color: colourOf(panel, name, place), opacity: 0.85 },
+      itemStyle: { color: colourOf(name), opacity: 0.85 },
       barWidth: '60%',
       label: {
         show: !isStacked,
@@ -76,10 +71,14 @@ export function pieChart(panel: GeneratedPanel, table: DataTable, { width, heigh
   const { unit, decimals } = panel.fieldConfig?.defaults ?? {};
   const numberIndex = table.columns.findIndex(({ isNumber }) => isNumber);
   const textIndex = table.columns.findIndex(({ isNumber }) => !isNumber);
-  const slices = table.rows.map((row, index) => ({
+  const colours = coloursOf(
+    panel,
+    table.rows.map((row) => String(row[textIndex] ?? '')),
+  );
+  const slices = table.rows.map((row) => ({
     name: String(row[textIndex] ?? ''),
     value: Number(row[numberIndex] ?? 0),
-    itemStyle: { color: seriesColour(index) },
+    itemStyle: { color: colours.get(String(row[textIndex] ?? '')) ?? page.text },
   }));
   const whole = slices.reduce((sum, { value }) => sum + value, 0);
   const svgWidth = Math.round(width * 0.42);
@@ -95,7 +94,12 @@ export function pieChart(panel: GeneratedPanel, table: DataTable, { width, heigh
 }
 
 /** How many observations fell into each bucket in each step; buckets come as Prometheus has them, cumulative. */
-export function heatmapChart(panel: GeneratedPanel, series: readonly DataSeries[], size: Size): string {
+export function heatmapChart(
+  panel: GeneratedPanel,
+  series: readonly DataSeries[],
+  view: BoardView,
+  size: Size,
+): string {
   const unit = panel.fieldConfig?.defaults.unit;
   const bounded = series
     .map(({ name, points }) => ({
@@ -103,9 +107,10 @@ export function heatmapChart(panel: GeneratedPanel, series: readonly DataSeries[
       values: new Map(points),
     }))
     .toSorted((left, right) => left.bound - right.bound);
-  const times = [...new Set(series.flatMap(({ points }) => points.map(([seconds]) => seconds)))].toSorted(
+  const known = [...new Set(series.flatMap(({ points }) => points.map(([seconds]) => seconds)))].toSorted(
     (left, right) => left - right,
   );
+  const times = wholeRange(known, view);
   const cells = bounded.flatMap(({ values }, row) =>
     times.flatMap((seconds, column) => {
       const below = row === 0 ? 0 : (bounded[row - 1]?.values.get(seconds) ?? 0);
@@ -121,8 +126,10 @@ export function heatmapChart(panel: GeneratedPanel, series: readonly DataSeries[
       grid: { left: 8, right: 14, top: 10, bottom: 4, containLabel: true },
       xAxis: {
         type: 'category',
-        data: times.map((seconds) => timeText(seconds * 1000)),
+        data: times.map((seconds) => timeText(seconds * 1000, view)),
         axisLabel: { color: page.muted, fontSize: 11, hideOverlap: true },
+        axisLine: { lineStyle: { color: page.border } },
+        axisTick: { show: false },
       },
       yAxis: {
         type: 'category',
@@ -130,6 +137,8 @@ export function heatmapChart(panel: GeneratedPanel, series: readonly DataSeries[
           .slice(0, highest + 1)
           .map(({ bound }) => (bound === Infinity ? '+Inf' : formatValue(bound, unit))),
         axisLabel: { color: page.muted, fontSize: 11 },
+        axisLine: { lineStyle: { color: page.border } },
+        axisTick: { show: false },
       },
       // Its own scale would be a gradient, which the SVG cannot name.
       visualMap: { show: false, min: 0, max: most, inRange: { color: [...heatColours] } },
@@ -144,4 +153,12 @@ export function heatmapChart(panel: GeneratedPanel, series: readonly DataSeries[
     { width: size.width, height: size.height - scaleHeight },
   );
   return `${svg}<div class="scale" style="height:${scaleHeight}px"><span>0</span><i style="background:linear-gradient(to right, ${heatColours.join(', ')})"></i><span>${formatValue(most, 'short', 0)}</span></div>`;
+}
+
+/** The times with those before and after them, so that the chart spans what its neighbours span. */
+function wholeRange(known: readonly number[], { fromSeconds, toSeconds, stepSeconds }: BoardView): number[] {
+  const [first = fromSeconds] = known;
+  const start = first - Math.floor((first - fromSeconds) / stepSeconds) * stepSeconds;
+  const steps = Math.floor((toSeconds - start) / stepSeconds) + 1;
+  return Array.from({ length: steps }, (_, step) => start + step * stepSeconds);
 }

@@ -21,11 +21,11 @@ export interface ShotFault {
 const texts = z.array(z.string());
 
 /** Runs in the page, whose types are not ours. */
-const findCutTexts = `[...document.querySelectorAll('h3, th, .legend, .stat b')]
+const findCutTexts = `[...document.querySelectorAll('h3, th, td, .legend, .stat b, .state > span, .state i')]
   .filter((element) => element.scrollWidth > element.clientWidth + 1)
   .map((element) => element.textContent)`;
 
-/** Takes the whole of each page, in a headless Chromium without network. Answers titles that are cut. */
+/** Takes the whole of each page, in a headless Chromium without network. Answers texts that are cut. */
 export async function takeScreenshots(shots: readonly Shot[]): Promise<readonly ShotFault[]> {
   const browser = await chromium.launch({
     executablePath: join(directoryOf(chromiumPrograms()), 'chromium'),

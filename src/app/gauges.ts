@@ -11,7 +11,7 @@ import type { StageCount, SweepLedger } from '../ledger/sweep-ledger.ts';
 import { lanes } from '../pipeline/lane.ts';
 import type { RegisteredStage, StageRegistry } from '../pipeline/stage-registry.ts';
 import type { Bounds } from '../telemetry/bounds.ts';
-import { metricCatalogue } from '../telemetry/metric-catalogue.ts';
+import { metricCatalogue, type MetricDefinition } from '../telemetry/metric-catalogue.ts';
 import type { MillraceMetrics } from '../telemetry/metrics.ts';
 
 export interface GaugeSources {
@@ -139,7 +139,17 @@ export function initialiseSeries(
   for (const reason of ['unpublished', 'expired', 'store_emptied', 'without_token'] as const) {
     metrics.initialise('sweeper_republished_total', [{ reason }]);
   }
+  for (const label of openLabels()) metrics.initialise('metric_labels_folded_total', [{ label }]);
   for (const result of ['accepted', 'flushed', 'retried', 'dropped'] as const) {
     metrics.initialise('metering_events_total', [{ result }]);
   }
+}
+
+/** The labels that can fold into "other". */
+function openLabels(): ReadonlySet<string> {
+  const { metric_labels_folded_total: _, ...others } = metricCatalogue;
+  const open = Object.values<MetricDefinition>(others).flatMap(({ labels }) =>
+    Object.entries(labels).flatMap(([label, values]) => (values === 'open' ? [label] : [])),
+  );
+  return new Set(open);
 }
