@@ -178,33 +178,19 @@ interface ReplayedRow extends OriginColumns {
 
 /** The thirteen parameters that every selection begins with. */
 function selectionOf(filter: DeadLetterFilter, viewer: DeadLetterViewer): readonly unknown[] {
-  const {
-    ids,
-    stage,
-    pipeline,
-    owner,
-    team,
-    customer,
-    feature,
-    batch,
-    errorCode,
-    from,
-    to,
-    discarded = 'no',
-  } = filter;
   return [
-    ids,
-    stage,
-    pipeline,
-    owner,
-    team,
-    customer,
-    feature,
-    batch,
-    errorCode,
-    from,
-    to,
-    discarded,
+    filter.ids,
+    filter.stage,
+    filter.pipeline,
+    filter.owner,
+    filter.team,
+    filter.customer,
+    filter.feature,
+    filter.batch,
+    filter.errorCode,
+    filter.from,
+    filter.to,
+    filter.discarded ?? 'no',
     viewer.team,
   ];
 }
