@@ -82,8 +82,8 @@ export const listDeadLetterFailures = named(
 export const listDeadLetterCalls = named(
   'ledger.list_dead_letter_calls',
   `select * from (
-     select id, fence, step, ordinal, attempt, provider, model, answered_model, tier, state, outcome, settlement, error_type,
-       reserved_at, duration_ms, cost_usd, upper_bound_usd, price_reference, price_catalogue, waste_reason, parameters,
+     select id, fence, step, ordinal, attempt, provider, model, answered_model, fallback_from, tier, state, outcome, settlement,
+       error_type, reserved_at, duration_ms, cost_usd, upper_bound_usd, price_reference, price_catalogue, waste_reason, parameters,
        (state = 'settled' and outcome = 'ok' and rejected_at is null and (answer is not null or answer_ref is not null)) as is_reusable
      from millrace.calls where message_id = $1::uuid order by reserved_at desc, id desc limit 200) newest
    order by reserved_at, id`,

@@ -92,6 +92,8 @@ export interface DeadLetterCall {
   readonly provider: string;
   readonly model: string;
   readonly answered_model: string | null;
+  /** The model ("provider/model") that this one stood in for. */
+  readonly fallback_from: string | null;
   readonly tier: string;
   readonly state: 'reserved' | 'settled' | 'unsettled';
   readonly outcome: string | null;

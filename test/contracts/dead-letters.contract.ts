@@ -164,6 +164,7 @@ export function deadLettersContract(name: string, open: () => Promise<SqlDatabas
       const third = await fixture.lease(id);
       await fixture.pay(id, third.fence, 'check', '0.5', false);
       await fixture.end(id, third.fence, 'SECOND');
+      await database.execute(`update millrace.calls set fallback_from = 'a/meant' where step = 'check'`);
       const history = await letters.find(id, everyone);
       expect(history?.letter).toMatchObject({
         state: 'dead_lettered',
@@ -179,9 +180,9 @@ export function deadLettersContract(name: string, open: () => Promise<SqlDatabas
         [2, 'FIRST'],
         [3, 'SECOND'],
       ]);
-      expect(history?.calls.map(({ step, fence, is_reusable }) => [step, fence, is_reusable])).toEqual([
-        ['draft', 1, true],
-        ['check', 3, false],
+      expect(history?.calls).toMatchObject([
+        { step: 'draft', fence: 1, is_reusable: true, fallback_from: null },
+        { step: 'check', fence: 3, is_reusable: false, fallback_from: 'a/meant' },
       ]);
       expect(history?.actions).toMatchObject([
         {
