@@ -108,7 +108,7 @@ export class MessageLedger {
     this.#database = database;
     this.#admit = ledgerGroup('admit', groups, (items) => this.#writeAdmissions(items));
     const claims = new Claims(database, worker);
-    this.#claim = ledgerGroup('lease', groups, (asks) => claims.answer(asks));
+    this.#claim = ledgerGroup('claim', groups, (asks) => claims.answer(asks));
     this.#finish = ledgerGroup('finish', groups, (items) => this.#writeFinishes(items));
     this.#retry = ledgerGroup('fail', groups, (items) => this.#writeRetries(items));
     this.#end = ledgerGroup('fail', groups, (items) => this.#writeEnds(items));
