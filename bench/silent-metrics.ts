@@ -6,6 +6,7 @@ export const silentMetrics: MillraceMetrics = {
   set: () => undefined,
   observe: () => undefined,
   replace: () => undefined,
+  beforeRender: () => () => undefined,
   initialise: () => undefined,
   seriesCount: () => 0,
   seriesCap: 0,

@@ -17,6 +17,7 @@ import { Queue, Worker } from 'bullmq';
 import { z } from 'zod';
 import { Host } from '../src/app/host.ts';
 import { loadConfiguration } from '../src/app/load-configuration.ts';
+import { Millrace } from '../src/app/millrace.ts';
 import { defineMessage } from '../src/messages/message-type.ts';
 import type { Message } from '../src/messages/message.ts';
 import { defineStage } from '../src/pipeline/stage-definition.ts';
@@ -172,8 +173,8 @@ async function throughput(host: Host, handler: Work, count: number): Promise<Thr
   );
   await handled;
   const handledMs = performance.now();
-  while ((await host.sweeps.count({ all: false })).length > 0)
-    await new Promise((next) => setTimeout(next, 5));
+  const millrace = new Millrace(host);
+  while (!(await millrace.isIdle())) await new Promise((next) => setTimeout(next, 5));
   await host.exporter.drain();
   const drainedMs = performance.now();
   const cpuAfter = cpuNow();

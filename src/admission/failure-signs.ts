@@ -1,6 +1,5 @@
 /*
- * What a failed request says about its provider. The kinds are those that the metrics name; a test holds this list
- * and the one of src/models together.
+ * What a failed request says about its provider. The kinds are those that the metrics name.
  */
 
 /** Every kind of failure of a request. */

@@ -1,5 +1,9 @@
 import type { QueueDriver } from '../drivers/queue/queue.ts';
+import type { TurnEnd } from '../kernel/background-loop.ts';
+import type { Clock } from '../kernel/clock.ts';
 import type { CallLedger } from '../ledger/call-ledger.ts';
+import type { DeadLetterCount } from '../ledger/dead-letter.ts';
+import type { DeadLetters } from '../ledger/dead-letters.ts';
 import type { ExportLedger } from '../ledger/export-ledger.ts';
 import {
   type BacklogCount,
@@ -7,16 +11,16 @@ import {
   backlogStates,
   drainSeconds,
 } from '../ledger/stage-backlog.ts';
-import type { StageCount, SweepLedger } from '../ledger/sweep-ledger.ts';
 import { lanes } from '../pipeline/lane.ts';
 import type { RegisteredStage, StageRegistry } from '../pipeline/stage-registry.ts';
 import type { Bounds } from '../telemetry/bounds.ts';
 import { metricCatalogue, type MetricDefinition } from '../telemetry/metric-catalogue.ts';
 import type { MillraceMetrics } from '../telemetry/metrics.ts';
+import { ReadingOnDemand } from './reading-on-demand.ts';
 
 export interface GaugeSources {
   readonly metrics: MillraceMetrics;
-  readonly sweeps: SweepLedger;
+  readonly deadLetters: DeadLetters;
   readonly backlog: StageBacklog;
   readonly exports: ExportLedger;
   readonly calls: CallLedger;
@@ -25,26 +29,59 @@ export interface GaugeSources {
   readonly bounds: Bounds;
   /** How many records may wait for the column store. */
   readonly pendingRecordsBound: number;
+  readonly clock: Clock;
+  readonly onReadingEnd: (end: TurnEnd) => void;
 }
 
-/** Reads what can only be counted now and then, from the stores into gauges. Every process reports the same counts. */
+/** Ten thousand open messages take the database about ten milliseconds: never more often than every two seconds. */
+const timing = { freshMs: 2000, staleMs: 60_000, patienceMs: { usual: 25, stale: 1000 } };
+
+/**
+ * Reads what can only be counted now and then, from the stores into gauges, when somebody scrapes. Every process reports
+ * the same counts. A store that is away leaves the gauges that need it as they were.
+ */
 export class GaugeReader {
   readonly #sources: GaugeSources;
+  readonly #reading: ReadingOnDemand;
   #pendingRecords = 0;
+  #detach: (() => void) | undefined;
 
   constructor(sources: GaugeSources) {
     this.#sources = sources;
+    const { clock, onReadingEnd: onEnd } = sources;
+    this.#reading = new ReadingOnDemand({ ...timing, clock, onEnd, read: () => this.#read() });
     sources.bounds.register('outbox', {
       limit: sources.pendingRecordsBound,
       takePeak: () => this.#pendingRecords,
     });
   }
 
-  /** One reading; there never is more to do at once. */
-  async read(): Promise<false> {
-    const { metrics, sweeps, exports, calls, registry } = this.#sources;
-    const [counts, backlogs, rates, backlog, open] = await Promise.all([
-      sweeps.count({ all: false }),
+  /** From here on, gauges are up to date when they are scraped. */
+  start(): void {
+    this.#detach ??= this.#sources.metrics.beforeRender(async () => {
+      await this.#reading.refresh();
+      this.#showBounds();
+    });
+  }
+
+  /** Resolves when no store is read any more. */
+  async stop(): Promise<void> {
+    this.#detach?.();
+    await this.#reading.stop();
+  }
+
+  async #read(): Promise<void> {
+    const ended = await Promise.allSettled([
+      this.#readLedger(),
+      ...this.#sources.registry.stages.map((stage) => this.#readQueue(stage)),
+    ]);
+    for (const one of ended) if (one.status === 'rejected') throw one.reason;
+  }
+
+  async #readLedger(): Promise<void> {
+    const { metrics, deadLetters, exports, calls, registry } = this.#sources;
+    const [dead, backlogs, rates, backlog, open] = await Promise.all([
+      deadLetters.counts(),
       this.#sources.backlog.count(),
       this.#sources.backlog.endRates(),
       exports.backlog(),
@@ -56,26 +93,32 @@ export class GaugeReader {
     metrics.set('calls_unsettled_oldest_seconds', {}, open.oldestUnsettledSeconds);
     metrics.set('origin_coverage_ratio', {}, open.coverage);
     this.#pendingRecords = backlog.records;
-    for (const [bound, ratio] of this.#sources.bounds.read())
-      metrics.set('bound_used_ratio', { bound }, ratio);
     for (const stage of registry.stages) {
-      await this.#readStage(stage, counts);
+      this.#setDead(stage, dead);
       this.#setBacklog(stage, backlogs, rates);
     }
-    return false;
   }
 
-  async #readStage({ definition }: RegisteredStage, counts: readonly StageCount[]): Promise<void> {
+  #showBounds(): void {
+    const { metrics, bounds } = this.#sources;
+    for (const [bound, ratio] of bounds.read()) metrics.set('bound_used_ratio', { bound }, ratio);
+  }
+
+  async #readQueue({ definition }: RegisteredStage): Promise<void> {
     const { metrics, queues } = this.#sources;
     const labels = { owner: definition.owner, stage: definition.name };
     const jobs = await queues.queue(definition.name).counts();
     metrics.set('queue_jobs', { ...labels, state: 'waiting' }, jobs.waiting);
     metrics.set('queue_jobs', { ...labels, state: 'delayed' }, jobs.delayed);
     metrics.set('queue_jobs', { ...labels, state: 'active' }, jobs.active);
-    const ofStage = counts.filter((count) => count.stage === definition.name);
-    const dead = ofStage.find((count) => count.state === 'dead_lettered');
+  }
+
+  #setDead({ definition }: RegisteredStage, counts: readonly DeadLetterCount[]): void {
+    const { metrics } = this.#sources;
+    const labels = { owner: definition.owner, stage: definition.name };
+    const dead = counts.find((count) => count.stage === definition.name);
     metrics.set('dlq_depth', labels, dead?.count ?? 0);
-    metrics.set('dlq_oldest_age_seconds', labels, Math.max(0, dead?.oldestSeconds ?? 0));
+    metrics.set('dlq_oldest_age_seconds', labels, dead?.oldestSeconds ?? 0);
   }
 
   #setBacklog(

@@ -46,7 +46,7 @@ export async function readHostStatus({
   parked,
 }: StatusSources): Promise<HostStatus> {
   const [counts, totals, backlog, standing, waiting] = await Promise.all([
-    sweeps.count({ all: true }),
+    sweeps.count(),
     calls.totals(),
     exports.backlog(),
     holds.list(),

@@ -27,7 +27,7 @@ import { metricCatalogue } from '../telemetry/metric-catalogue.ts';
 import { type MillraceMetrics, createMetrics } from '../telemetry/metrics.ts';
 import { type Tracing, startTracing } from '../telemetry/tracing.ts';
 import type { BudgetWatch } from './budget-watch.ts';
-import { choreMaker } from './chores.ts';
+import { choreMaker, choreTeller } from './chores.ts';
 import type { Configuration } from './configuration.ts';
 import { boundsOf } from './host-bounds.ts';
 import { EventLoopLag } from './event-loop-lag.ts';
@@ -83,6 +83,7 @@ export class Host {
   readonly #lag = new EventLoopLag();
   #workers: StageWorkers | undefined;
   #loops: readonly BackgroundLoop[] = [];
+  #gauges: GaugeReader | undefined;
   readonly #tracing: Tracing;
   readonly #models: HostModels;
   readonly #relay: HostRelay;
@@ -290,6 +291,8 @@ export class Host {
     }
     this.#loops = this.#makeLoops();
     for (const loop of this.#loops) loop.start();
+    this.#gauges = this.#openGauges();
+    this.#gauges.start();
     this.#models.start();
     if (!configuration.roles.includes('worker')) return;
     this.#workers = new StageWorkers({
@@ -323,6 +326,7 @@ export class Host {
     await this.#workers?.stop();
     clearTimeout(grace);
     for (const loop of this.#loops) await loop.stop();
+    await this.#gauges?.stop();
     this.#lag.stop();
     await this.#keeper.close();
     await this.#models.stop();
@@ -334,22 +338,28 @@ export class Host {
     await this.stores.close();
   }
 
-  #makeLoops(): readonly BackgroundLoop[] {
-    const { configuration, stores, sweeps, logger, metrics, registry } = this;
-    const chore = choreMaker({ clock: this.#clock, logger, metrics });
-    const gauges = new GaugeReader({
+  #openGauges(): GaugeReader {
+    const { configuration, stores, exports, calls, registry, logger, metrics } = this;
+    return new GaugeReader({
       metrics,
-      sweeps,
+      deadLetters: new DeadLetters(stores.database),
       backlog: this.#backlog,
-      exports: this.exports,
-      calls: this.calls,
+      exports,
+      calls,
       queues: stores.queues,
       registry,
       bounds: this.#bounds,
       pendingRecordsBound: configuration.exporter.pendingRecordsBound,
+      clock: this.#clock,
+      onReadingEnd: choreTeller('gauges', { logger, metrics }),
     });
+  }
+
+  #makeLoops(): readonly BackgroundLoop[] {
+    const { configuration, logger, metrics } = this;
+    const chore = choreMaker({ clock: this.#clock, logger, metrics });
     return [
-      chore('gauges', 2000, () => gauges.read()),
+      chore('stage_ends', 2000, () => this.#backlog.noteEnds()),
       chore('budgets', 1000, () => this.budgets.look()),
       this.holds.watchLoop(chore),
       chore('concurrency', 250, async () => (await this.#workers?.adapt()) ?? false),

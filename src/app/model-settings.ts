@@ -46,6 +46,13 @@ const modelLimitSchema = z
     'names requestsPerMinute, tokensPerMinute or both',
   );
 
+/** Requests are counted in the ledger, in rows of ten seconds. */
+const countingWindow = (what: string, defaultMs: number, env: string) =>
+  setting(wholeNumber(10_000, 3_600_000).default(defaultMs), {
+    env,
+    help: `The window that ${what} are counted in, in steps of ten seconds.`,
+  });
+
 /** Providers, prices, limits and what happens when a model is not well. */
 export const modelSettings = z
   .strictObject({
@@ -87,10 +94,7 @@ export const modelSettings = z
           env: 'MILLRACE_BREAKER_MIN_REQUESTS',
           help: 'Requests of all processes in the window before that share is judged.',
         }),
-        windowMs: setting(wholeNumber(10_000, 3_600_000).default(30_000), {
-          env: 'MILLRACE_BREAKER_WINDOW_MS',
-          help: 'The window that failures are counted in, in steps of ten seconds.',
-        }),
+        windowMs: countingWindow('failures', 30_000, 'MILLRACE_BREAKER_WINDOW_MS'),
         openMs: setting(wholeNumber(100, 3_600_000).default(15_000), {
           env: 'MILLRACE_BREAKER_OPEN_MS',
           help: 'How long a circuit stays open before probes are sent. Doubles with every failed probe.',
@@ -119,10 +123,7 @@ export const modelSettings = z
           env: 'MILLRACE_RETRY_BUDGET_FLOOR',
           help: 'Retries of a model in the window that are permitted besides.',
         }),
-        windowMs: setting(wholeNumber(10_000, 3_600_000).default(60_000), {
-          env: 'MILLRACE_RETRY_BUDGET_WINDOW_MS',
-          help: 'The window that attempts are counted in, in steps of ten seconds.',
-        }),
+        windowMs: countingWindow('attempts', 60_000, 'MILLRACE_RETRY_BUDGET_WINDOW_MS'),
       })
       .prefault({}),
     fallbacks: setting(z.record(modelReference, modelReference).default({}), {

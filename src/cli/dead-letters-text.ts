@@ -118,7 +118,7 @@ function callRows({ calls }: DeadLetterDocument): string | undefined {
   const rows = calls.map((call) => [
     formatCount(call.life),
     `${call.step} ${call.ordinal}.${call.attempt}`,
-    `${call.provider}/${call.model}`,
+    `${call.provider}/${call.model}${call.fallbackFrom === undefined ? '' : ` for ${call.fallbackFrom}`}`,
     call.reservedAt,
     [call.state, call.outcome ?? '', call.errorType ?? ''].filter((part) => part !== '').join(' '),
     call.isReusable ? 'yes' : 'no',

@@ -33,6 +33,12 @@ const callSchema = z.object({
   provider: z.string(),
   model: z.string(),
   answeredModel: z.string().optional(),
+  fallbackFrom: z
+    .string()
+    .optional()
+    .describe(
+      'The model ("provider/model") that was meant; its circuit was not closed, and this one stood in.',
+    ),
   state: z.string().describe('reserved, settled or unsettled'),
   outcome: z.string().optional(),
   settlement: z.string().optional().describe('How the usage is known.'),
@@ -106,7 +112,7 @@ const sumMessageCalls = named(
 
 const listMessageCalls = named(
   'costs.list_message_calls',
-  `select id, step, attempt, provider, model, answered_model, state, outcome, settlement, error_type, reserved_at,
+  `select id, step, attempt, provider, model, answered_model, fallback_from, state, outcome, settlement, error_type, reserved_at,
      duration_ms, cost_usd, upper_bound_usd, waste_reason, parameters
    from millrace.calls where message_id = $1::uuid order by reserved_at desc, id desc limit 200`,
 );
@@ -143,6 +149,7 @@ interface CallRow {
   readonly provider: string;
   readonly model: string;
   readonly answered_model: string | null;
+  readonly fallback_from: string | null;
   readonly state: string;
   readonly outcome: string | null;
   readonly settlement: string | null;
@@ -222,6 +229,7 @@ function describeCall(row: CallRow): MessageAccount['calls'][number] {
     provider: row.provider,
     model: row.model,
     ...(row.answered_model === null ? {} : { answeredModel: row.answered_model }),
+    ...(row.fallback_from === null ? {} : { fallbackFrom: row.fallback_from }),
     state: row.state,
     ...(row.outcome === null ? {} : { outcome: row.outcome }),
     ...(row.settlement === null ? {} : { settlement: row.settlement }),

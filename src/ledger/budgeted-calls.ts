@@ -1,21 +1,16 @@
 import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
-import type { Clock } from '../kernel/clock.ts';
-import { GroupCommit } from '../kernel/group-commit.ts';
+import type { GroupCommit } from '../kernel/group-commit.ts';
 import type { Uuid } from '../kernel/ids.ts';
 import { invariant } from '../kernel/invariant.ts';
 import { usd } from '../kernel/money.ts';
 import { openBudgetWindows, reserveBudgetedCalls, settleBudgetedCalls } from './budget-sql.ts';
 import { reservationRow, settlementRow } from './call-rows.ts';
-import type { FlushObserver } from './flush-observer.ts';
+import { ledgerGroup, type LedgerGroupOptions } from './ledger-group.ts';
 import type { Reservation, ReserveOutcome } from './reservation.ts';
 import type { CallSettlement } from './settlement.ts';
-import type { Bounds } from '../telemetry/bounds.ts';
 
-interface BudgetedCallsOptions {
+interface BudgetedCallsOptions extends LedgerGroupOptions {
   readonly database: SqlDatabase;
-  readonly clock: Clock;
-  readonly onFlush: FlushObserver | undefined;
-  readonly bounds: Bounds | undefined;
 }
 
 interface DecidedRow {
@@ -36,24 +31,10 @@ export class BudgetedCalls {
   readonly #reserve: GroupCommit<Reservation, ReserveOutcome>;
   readonly #settle: GroupCommit<CallSettlement, boolean>;
 
-  constructor({ database, clock, onFlush, bounds }: BudgetedCallsOptions) {
+  constructor({ database, ...groups }: BudgetedCallsOptions) {
     this.#database = database;
-    this.#reserve = new GroupCommit({
-      name: 'reserve',
-      clock,
-      maxGroup: 400,
-      flush: (items) => this.#writeReservations(items),
-      onFlush: (size, durationMs) => onFlush?.('reserve', size, durationMs),
-    });
-    this.#settle = new GroupCommit({
-      name: 'settle',
-      clock,
-      maxGroup: 400,
-      flush: (items) => this.#writeSettlements(items),
-      onFlush: (size, durationMs) => onFlush?.('settle', size, durationMs),
-    });
-    bounds?.register('ledger_reserve', this.#reserve);
-    bounds?.register('ledger_settle', this.#settle);
+    this.#reserve = ledgerGroup('reserve', groups, (items) => this.#writeReservations(items));
+    this.#settle = ledgerGroup('settle', groups, (items) => this.#writeSettlements(items));
   }
 
   reserve(reservation: Reservation): Promise<ReserveOutcome> {

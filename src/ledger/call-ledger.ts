@@ -1,6 +1,5 @@
 import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
-import type { Clock } from '../kernel/clock.ts';
-import { GroupCommit } from '../kernel/group-commit.ts';
+import type { GroupCommit } from '../kernel/group-commit.ts';
 import { type Uuid, derivedId } from '../kernel/ids.ts';
 import { invariant } from '../kernel/invariant.ts';
 import { type Usd, usd } from '../kernel/money.ts';
@@ -9,11 +8,10 @@ import { abandonCalls, settleLateCalls } from './budget-sql.ts';
 import { BudgetedCalls } from './budgeted-calls.ts';
 import { reservationRow, settlementRow } from './call-rows.ts';
 import * as sql from './call-sql.ts';
-import type { FlushObserver } from './flush-observer.ts';
+import { ledgerGroup, type LedgerGroupOptions } from './ledger-group.ts';
 import { RejectionLedger } from './rejection-ledger.ts';
 import type { Reservation, ReserveOutcome } from './reservation.ts';
 import type { CallOutcome, CallSettlement, Settlement } from './settlement.ts';
-import type { Bounds } from '../telemetry/bounds.ts';
 
 export type { CallOutcome, CallSettlement, Reservation, ReserveOutcome, Settlement };
 
@@ -74,11 +72,8 @@ export function callId(at: Date, messageId: string, step: string, ordinal: numbe
   return derivedId(at, 'call', messageId, step, String(ordinal), String(attempt));
 }
 
-export interface CallLedgerOptions {
+export interface CallLedgerOptions extends LedgerGroupOptions {
   readonly database: SqlDatabase;
-  readonly clock: Clock;
-  readonly onFlush?: FlushObserver;
-  readonly bounds?: Bounds;
 }
 
 export class CallLedger {
@@ -89,26 +84,12 @@ export class CallLedger {
   readonly #settle: GroupCommit<CallSettlement, boolean>;
   readonly #budgeted: BudgetedCalls;
 
-  constructor({ database, clock, onFlush, bounds }: CallLedgerOptions) {
+  constructor({ database, ...groups }: CallLedgerOptions) {
     this.#database = database;
     this.rejections = new RejectionLedger(database);
-    this.#budgeted = new BudgetedCalls({ database, clock, onFlush, bounds });
-    this.#reserve = new GroupCommit({
-      name: 'reserve',
-      clock,
-      maxGroup: 400,
-      flush: (items) => this.#writeReservations(items),
-      onFlush: (size, durationMs) => onFlush?.('reserve', size, durationMs),
-    });
-    this.#settle = new GroupCommit({
-      name: 'settle',
-      clock,
-      maxGroup: 400,
-      flush: (items) => this.#writeSettlements(items),
-      onFlush: (size, durationMs) => onFlush?.('settle', size, durationMs),
-    });
-    bounds?.register('ledger_reserve', this.#reserve);
-    bounds?.register('ledger_settle', this.#settle);
+    this.#budgeted = new BudgetedCalls({ database, ...groups });
+    this.#reserve = ledgerGroup('reserve', groups, (items) => this.#writeReservations(items));
+    this.#settle = ledgerGroup('settle', groups, (items) => this.#writeSettlements(items));
   }
 
   /** Makes the call's row durable, with what it takes of its budgets. Unless it is reserved, it must not be sent. */

@@ -51,6 +51,14 @@ export interface DeadLetter {
   readonly discarded: { readonly at: Date; readonly by: string } | undefined;
 }
 
+/** How many dead letters of a stage nobody has discarded. */
+export interface DeadLetterCount {
+  readonly stage: string;
+  readonly count: number;
+  /** How long the oldest has lain there. */
+  readonly oldestSeconds: number;
+}
+
 /** A page of the list, newest death first. */
 export interface DeadLetterPage {
   readonly letters: readonly DeadLetter[];
@@ -84,6 +92,8 @@ export interface DeadLetterCall {
   readonly provider: string;
   readonly model: string;
   readonly answered_model: string | null;
+  /** The model ("provider/model") that this one stood in for. */
+  readonly fallback_from: string | null;
   readonly tier: string;
   readonly state: 'reserved' | 'settled' | 'unsettled';
   readonly outcome: string | null;

@@ -5,6 +5,7 @@ import type {
   DeadLetter,
   DeadLetterAction,
   DeadLetterCall,
+  DeadLetterCount,
   DeadLetterFailure,
   DeadLetterFilter,
   DeadLetterHistory,
@@ -60,6 +61,14 @@ export class DeadLetters {
       next:
         rows.length > page.limit && last !== undefined ? { diedUs: last.died_us, id: last.id } : undefined,
     };
+  }
+
+  /** What boards show: dead letters by stage, without the discarded ones. */
+  async counts(): Promise<readonly DeadLetterCount[]> {
+    const { rows } = await this.#database.query<
+      Omit<DeadLetterCount, 'oldestSeconds'> & { oldest_seconds: number }
+    >(sql.countDeadLetters);
+    return rows.map(({ oldest_seconds: oldestSeconds, ...row }) => ({ ...row, oldestSeconds }));
   }
 
   /** A message that is dead or was once, with everything that is known; undefined when there is none for the viewer. */
@@ -169,33 +178,19 @@ interface ReplayedRow extends OriginColumns {
 
 /** The thirteen parameters that every selection begins with. */
 function selectionOf(filter: DeadLetterFilter, viewer: DeadLetterViewer): readonly unknown[] {
-  const {
-    ids,
-    stage,
-    pipeline,
-    owner,
-    team,
-    customer,
-    feature,
-    batch,
-    errorCode,
-    from,
-    to,
-    discarded = 'no',
-  } = filter;
   return [
-    ids,
-    stage,
-    pipeline,
-    owner,
-    team,
-    customer,
-    feature,
-    batch,
-    errorCode,
-    from,
-    to,
-    discarded,
+    filter.ids,
+    filter.stage,
+    filter.pipeline,
+    filter.owner,
+    filter.team,
+    filter.customer,
+    filter.feature,
+    filter.batch,
+    filter.errorCode,
+    filter.from,
+    filter.to,
+    filter.discarded ?? 'no',
     viewer.team,
   ];
 }

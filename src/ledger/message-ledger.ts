@@ -1,13 +1,11 @@
 import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
-import type { Clock } from '../kernel/clock.ts';
-import { GroupCommit } from '../kernel/group-commit.ts';
+import type { GroupCommit } from '../kernel/group-commit.ts';
 import type { Uuid } from '../kernel/ids.ts';
 import type { MessageEnvelope } from '../messages/message.ts';
 import { type ClaimAsk, type ClaimOutcome, Claims } from './claims.ts';
-import type { FlushObserver } from './flush-observer.ts';
+import { ledgerGroup, type LedgerGroupOptions } from './ledger-group.ts';
 import * as sql from './message-sql.ts';
 import { type StoredBody, originColumns } from './stored-message.ts';
-import type { Bounds } from '../telemetry/bounds.ts';
 
 /*
  * The ledger's half about messages. Every method may be called by many at once: their wishes share
@@ -91,13 +89,10 @@ export interface Held {
   readonly leaseMs: number;
 }
 
-export interface MessageLedgerOptions {
+export interface MessageLedgerOptions extends LedgerGroupOptions {
   readonly database: SqlDatabase;
-  readonly clock: Clock;
   /** This process's name, unique among all that share the ledger. */
   readonly worker: string;
-  readonly onFlush?: FlushObserver;
-  readonly bounds?: Bounds;
 }
 
 export class MessageLedger {
@@ -109,29 +104,15 @@ export class MessageLedger {
   readonly #end: GroupCommit<End, boolean>;
   readonly #park: GroupCommit<Park, boolean>;
 
-  constructor({ database, clock, worker, onFlush, bounds }: MessageLedgerOptions) {
+  constructor({ database, worker, ...groups }: MessageLedgerOptions) {
     this.#database = database;
-    const group = <Item, Result>(
-      name: 'admit' | 'lease' | 'finish' | 'fail',
-      flush: (items: readonly Item[]) => Promise<readonly Result[]>,
-    ): GroupCommit<Item, Result> => {
-      const made = new GroupCommit({
-        name,
-        clock,
-        flush,
-        maxGroup: 400,
-        onFlush: (size, durationMs) => onFlush?.(name, size, durationMs),
-      });
-      bounds?.register(`ledger_${name}`, made);
-      return made;
-    };
-    this.#admit = group('admit', (items) => this.#writeAdmissions(items));
+    this.#admit = ledgerGroup('admit', groups, (items) => this.#writeAdmissions(items));
     const claims = new Claims(database, worker);
-    this.#claim = group('lease', (asks) => claims.answer(asks));
-    this.#finish = group('finish', (items) => this.#writeFinishes(items));
-    this.#retry = group('fail', (items) => this.#writeRetries(items));
-    this.#end = group('fail', (items) => this.#writeEnds(items));
-    this.#park = group('fail', (items) => this.#writeParks(items));
+    this.#claim = ledgerGroup('claim', groups, (asks) => claims.answer(asks));
+    this.#finish = ledgerGroup('finish', groups, (items) => this.#writeFinishes(items));
+    this.#retry = ledgerGroup('fail', groups, (items) => this.#writeRetries(items));
+    this.#end = ledgerGroup('fail', groups, (items) => this.#writeEnds(items));
+    this.#park = ledgerGroup('fail', groups, (items) => this.#writeParks(items));
   }
 
   /** Writes the message if its id is new. A duplicate is the same cause told twice: nothing changes. */

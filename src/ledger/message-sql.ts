@@ -224,22 +224,13 @@ export const expireAllLeases = named(
    where state = 'leased' returning id`,
 );
 
-const countColumns = `stage, owner, state, count(*)::int as count,
-  coalesce(extract(epoch from clock_timestamp() - case
-    when state = 'pending' then min(available_at) when state = 'dead_lettered' then min(finished_at) end), 0)::float8 as oldest_seconds`;
-
-/** What is open, and the dead letters that nobody discarded; each by its own small index. */
-export const countOpenMessages = named(
-  'ledger.count_open_messages',
-  `select ${countColumns} from millrace.messages where wake_at is not null group by stage, owner, state
-   union all
-   select ${countColumns} from millrace.messages where state = 'dead_lettered' and discarded_at is null group by stage, owner, state`,
-);
-
 /** Every message there is: reads the whole table. */
 export const countAllMessages = named(
   'ledger.count_all_messages',
-  `select ${countColumns} from millrace.messages group by stage, owner, state`,
+  `select stage, owner, state, count(*)::int as count,
+     coalesce(extract(epoch from clock_timestamp() - case
+       when state = 'pending' then min(available_at) when state = 'dead_lettered' then min(finished_at) end), 0)::float8 as oldest_seconds
+   from millrace.messages group by stage, owner, state`,
 );
 
 export const findMessage = named(

@@ -2,7 +2,7 @@ import type { SqlDatabase, SqlStatement } from '../drivers/sql-database/sql-data
 
 /*
  * How much waits before each stage, and how fast it goes away: what boards show and autoscalers act on. Every process
- * adds the messages that it ended to buckets of ten seconds in the ledger; so each knows the rate of all of them.
+ * adds the messages that it ended to buckets of ten seconds in the ledger, so that each can tell the rate of all of them.
  */
 
 /** How messages of a stage wait: due, not yet due, put aside until something is lifted, or under way. */
@@ -30,20 +30,22 @@ const countBacklog: SqlStatement = {
    group by stage, lane, state`,
 };
 
-/** $1 stages, $2 how many messages of each ended here since the last time. Answers messages a second by stage. */
+/** $1 stages in order, $2 how many messages of each ended here since the last time. */
 const noteEnds: SqlStatement = {
   name: 'ledger.note_ends',
-  text: `with bucket as (select to_timestamp(floor(extract(epoch from clock_timestamp()) / 10) * 10) as at),
-   noted as (
-     insert into millrace.stage_ends as e (stage, bucket, ended)
-     select u.stage, bucket.at, u.ended from unnest($1::text[], $2::int[]) as u(stage, ended), bucket
-     on conflict (stage, bucket) do update set ended = e.ended + excluded.ended),
-   forgotten as (delete from millrace.stage_ends where bucket < clock_timestamp() - interval '15 minutes')
-   select stage, sum(ended)::float8
+  text: `with forgotten as (delete from millrace.stage_ends where bucket < clock_timestamp() - interval '15 minutes')
+   insert into millrace.stage_ends as e (stage, bucket, ended)
+   select u.stage, to_timestamp(floor(extract(epoch from clock_timestamp()) / 10) * 10), u.ended
+   from unnest($1::text[], $2::int[]) as u(stage, ended)
+   on conflict (stage, bucket) do update set ended = e.ended + excluded.ended`,
+};
+
+/** Messages a second by stage. */
+const readEndRates: SqlStatement = {
+  name: 'ledger.read_end_rates',
+  text: `select stage, sum(ended)::float8
      / greatest(10, extract(epoch from clock_timestamp() - min(bucket)))::float8 as per_second
-   from (select stage, bucket, ended from millrace.stage_ends where bucket > clock_timestamp() - interval '3 minutes'
-         union all
-         select u.stage, bucket.at, u.ended from unnest($1::text[], $2::int[]) as u(stage, ended), bucket) recent
+   from millrace.stage_ends where bucket > clock_timestamp() - interval '3 minutes'
    group by stage`,
 };
 
@@ -70,14 +72,20 @@ export class StageBacklog {
 
   /** How many messages of each stage end in a second, over the last three minutes and all processes. */
   async endRates(): Promise<ReadonlyMap<string, number>> {
+    const { rows } = await this.#database.query<{ stage: string; per_second: number }>(readEndRates);
+    return new Map(rows.map((row) => [row.stage, row.per_second]));
+  }
+
+  /** Tells all processes what ended here since the last time: never more to do at once, and nothing when nothing ended. */
+  async noteEnds(): Promise<false> {
+    if (this.#ended.size === 0) return false;
     const ended = this.#ended;
     this.#ended = new Map();
+    // In one order, so that two processes never wait for each other's rows.
+    const stages = [...ended.keys()].toSorted();
     try {
-      const { rows } = await this.#database.query<{ stage: string; per_second: number }>(noteEnds, [
-        [...ended.keys()],
-        [...ended.values()],
-      ]);
-      return new Map(rows.map((row) => [row.stage, row.per_second]));
+      await this.#database.query(noteEnds, [stages, stages.map((stage) => ended.get(stage) ?? 0)]);
+      return false;
     } catch (error) {
       // Not lost for the next reading.
       for (const [stage, count] of ended) this.#ended.set(stage, (this.#ended.get(stage) ?? 0) + count);

@@ -1,4 +1,5 @@
 import { AISDKError, APICallError } from '@ai-sdk/provider';
+import type { FailureKind } from '../admission/failure-signs.ts';
 import { AppError } from '../kernel/app-error.ts';
 import type { ErrorCode } from '../kernel/error-codes.ts';
 import { columnText } from './column-text.ts';
@@ -12,29 +13,9 @@ import { asRecord, type JsonRecord } from './token-usage.ts';
  * been billed: the call stays unsettled with its upper bound, unless the failing answer itself brought a usage block.
  */
 
-export const modelErrorKinds = [
-  'rate_limited',
-  'overloaded',
-  'server_error',
-  'timeout',
-  'network',
-  'stream_cut',
-  'conflict',
-  'bad_request',
-  'content_policy',
-  'context_too_long',
-  'authentication',
-  'not_found',
-  'malformed_answer',
-  'aborted',
-  'failed',
-] as const;
-
-export type ModelErrorKind = (typeof modelErrorKinds)[number];
-
 /** A failed request, understood. */
 export interface ModelFailure {
-  readonly kind: ModelErrorKind;
+  readonly kind: FailureKind;
   /** `free`: nothing was billed for certain. `unknown`: it may have been. */
   readonly billing: 'free' | 'unknown';
   readonly message: string;
@@ -48,7 +29,7 @@ export interface ModelFailure {
 const maxMessageCharacters = 1000;
 const maxStackCharacters = 4000;
 
-const codes: Readonly<Record<ModelErrorKind, ErrorCode>> = {
+const codes: Readonly<Record<FailureKind, ErrorCode>> = {
   rate_limited: 'MILLRACE_MODEL_RATE_LIMITED',
   overloaded: 'MILLRACE_MODEL_OVERLOADED',
   server_error: 'MILLRACE_MODEL_SERVER_ERROR',
@@ -118,7 +99,7 @@ function causeOf(error: unknown): Error | undefined {
 }
 
 function failure(
-  kind: ModelErrorKind,
+  kind: FailureKind,
   billing: ModelFailure['billing'],
   message: string,
   rest: Partial<ModelFailure> = {},
@@ -187,7 +168,7 @@ function kindOfRefusal(
   answer: JsonRecord | undefined,
   message: string,
   isInside: boolean,
-): ModelErrorKind {
+): FailureKind {
   const detail = asRecord(answer?.['error']) ?? asRecord(asRecord(answer?.['response'])?.['error']) ?? answer;
   const words = [detail?.['code'], detail?.['type'], message]
     .filter((word) => typeof word === 'string')
@@ -201,7 +182,7 @@ function kindOfRefusal(
   return kindOfStatus(status);
 }
 
-function kindOfStatus(status: number): ModelErrorKind {
+function kindOfStatus(status: number): FailureKind {
   switch (status) {
     case 401:
     case 402:

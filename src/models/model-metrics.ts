@@ -1,7 +1,7 @@
 import { formatUsd, type Usd } from '../kernel/money.ts';
 import { type TokenCounts, tokenClasses } from '../pricing/token-classes.ts';
 import type { MillraceMetrics } from '../telemetry/metrics.ts';
-import type { ModelErrorKind } from './classify-model-error.ts';
+import type { FailureKind } from '../admission/failure-signs.ts';
 
 /** Which series a call counts into. */
 export interface CallLabels {
@@ -14,7 +14,7 @@ export interface CallLabels {
 
 /** A call that ended, as the metrics see it. */
 export interface EndedCall {
-  readonly failure: ModelErrorKind | undefined;
+  readonly failure: FailureKind | undefined;
   readonly attempt: number;
   readonly durationMs: number;
   readonly firstChunkMs: number | undefined;

@@ -69,6 +69,12 @@ const callSchema = z.object({
   provider: z.string(),
   model: z.string(),
   answeredModel: z.string().optional(),
+  fallbackFrom: z
+    .string()
+    .optional()
+    .describe(
+      'The model ("provider/model") that was meant; its circuit was not closed, and this one stood in.',
+    ),
   tier: z.string(),
   state: z.enum(['reserved', 'settled', 'unsettled']),
   outcome: z.string().optional(),
@@ -255,6 +261,7 @@ function describeCall(call: DeadLetterCall, life: number): DeadLetterDocument['c
     provider: call.provider,
     model: call.model,
     ...optional('answeredModel', call.answered_model),
+    ...optional('fallbackFrom', call.fallback_from),
     tier: call.tier,
     state: call.state,
     ...optional('outcome', call.outcome),

@@ -1,9 +1,8 @@
 import { z } from 'zod';
 import { Draws, drawInteger } from './draws.ts';
 import type { Answer, Endpoint } from './endpoint.ts';
-import { refusalsOf } from './provider-errors.ts';
+import { openaiRefusal } from './openai-terms.ts';
 import { vocabularyOf } from './prose.ts';
-import { faultsOf } from './simulator-config.ts';
 import { optionalField } from './optional-field.ts';
 import { PromptMeter } from './token-counts.ts';
 
@@ -24,16 +23,7 @@ export const openaiEmbeddings: Endpoint = {
 
   parse(body, charactersPerToken) {
     const parsed = embeddingsSchema.safeParse(body);
-    if (!parsed.success) {
-      const [fault] = faultsOf(parsed.error);
-      return {
-        kind: 'refused',
-        refusal: refusalsOf.openai.invalidRequest(
-          `Invalid '${fault?.field}': ${fault?.problem}.`,
-          fault?.field,
-        ),
-      };
-    }
+    if (!parsed.success) return openaiRefusal(parsed.error);
     const { model, input, encoding_format, dimensions } = parsed.data;
     const inputs = typeof input === 'string' ? [input] : input;
     const meter = new PromptMeter(charactersPerToken);

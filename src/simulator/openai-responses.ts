@@ -1,8 +1,6 @@
 import { z } from 'zod';
 import type { Answer, Endpoint, ModelRequest, ToolChoice } from './endpoint.ts';
-import { effortSchema, openaiUsageParts, toolChoiceSchema } from './openai-terms.ts';
-import { refusalsOf } from './provider-errors.ts';
-import { faultsOf } from './simulator-config.ts';
+import { effortSchema, openaiRefusal, openaiUsageParts, toolChoiceSchema } from './openai-terms.ts';
 import { sseFrame, textPieces } from './sse.ts';
 import { optionalField } from './optional-field.ts';
 import { PromptMeter } from './token-counts.ts';
@@ -73,15 +71,8 @@ export const openaiResponses: Endpoint = {
 
   parse(body, charactersPerToken) {
     const parsed = responsesSchema.safeParse(body);
-    if (parsed.success) return { kind: 'request', request: requestOf(parsed.data, charactersPerToken) };
-    const [fault] = faultsOf(parsed.error);
-    return {
-      kind: 'refused',
-      refusal: refusalsOf.openai.invalidRequest(
-        `Invalid '${fault?.field}': ${fault?.problem}.`,
-        fault?.field,
-      ),
-    };
+    if (!parsed.success) return openaiRefusal(parsed.error);
+    return { kind: 'request', request: requestOf(parsed.data, charactersPerToken) };
   },
 
   body(answer) {

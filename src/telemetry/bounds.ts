@@ -1,7 +1,7 @@
 /** Everything bounded whose level can be read; docs/bounds.md says where each limit is set and what happens at it. */
 export const boundNames = [
   'ledger_admit',
-  'ledger_lease',
+  'ledger_claim',
   'ledger_finish',
   'ledger_fail',
   'ledger_reserve',

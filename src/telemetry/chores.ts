@@ -9,6 +9,7 @@ export const choreNames = [
   'retention',
   'payloads',
   'gauges',
+  'stage_ends',
   'budgets',
   'watch_holds',
   'concurrency',

@@ -53,6 +53,18 @@ describe('metrics', () => {
     expect(valueOf(body, 'millrace_wait_seconds_sum{stage="s"}')).toBe(5.5);
   });
 
+  it('are brought up to date before they are shown, until that is taken back', async () => {
+    const metrics = createMetrics(small);
+    let depth = 0;
+    const detach = metrics.beforeRender(async () => {
+      await Promise.resolve();
+      metrics.set('depth', { stage: 's' }, (depth += 1));
+    });
+    expect((await metrics.render()).body).toContain('millrace_depth{stage="s"} 1');
+    detach();
+    expect((await metrics.render()).body).toContain('millrace_depth{stage="s"} 1');
+  });
+
   it('replace the series of a gauge by others, which do not fold, and forget those that are gone', async () => {
     const metrics = createMetrics(small, { openLabelCap: 2, seriesCap: 4 });
     const stages = (...names: string[]) =>

@@ -66,6 +66,11 @@ export interface Metrics<Catalogue extends MetricCatalogue> {
     name: Name,
     labelSets: Iterable<LabelsOf<Catalogue[Name]>>,
   ): void;
+  /**
+   * What brings gauges up to date before each exposition, which waits for it; it must not reject, and must end soon.
+   * Answers how to take it back.
+   */
+  beforeRender(refresh: () => Promise<void>): () => void;
   /** Time series made so far, a histogram's buckets counted singly. */
   seriesCount(): number;
   /** Time series before further label sets fold. */
@@ -121,6 +126,7 @@ export function createMetrics<const Catalogue extends MetricCatalogue>(
     // Gauges that are named like counters, which promtool refuses; the same numbers come by type under the plain names.
     for (const name of misnamedDefaults) registry.removeSingleMetric(name);
   }
+  const refreshers = new Set<() => Promise<void>>();
   const eventLoop = options.processMetrics === true ? monitorEventLoopDelay({ resolution: 20 }) : undefined;
   eventLoop?.enable();
   let seriesCount = 0;
@@ -211,9 +217,14 @@ export function createMetrics<const Catalogue extends MetricCatalogue>(
       const family = familyOf(name);
       for (const labels of labelSets) seriesOf(family, labels);
     },
+    beforeRender(refresh) {
+      refreshers.add(refresh);
+      return () => void refreshers.delete(refresh);
+    },
     seriesCount: () => seriesCount,
     seriesCap,
     async render(format = 'text') {
+      await Promise.all([...refreshers].map((refresh) => refresh()));
       const gauge = families.get('metric_series');
       if (gauge !== undefined) seriesOf(gauge, {})(seriesCount);
       const lag = families.get('event_loop_lag_seconds');

@@ -3,7 +3,7 @@ import type { CutEvidence, HoldEvidence } from './evidence.ts';
 import { describeFault, type Fault, providerFaults } from './fault-plan.ts';
 import { type HostProcess, pause } from './host-process.ts';
 import { raiseBudget } from './present-budgets.ts';
-import type { SimulatorProcess } from './simulator-process.ts';
+import type { SimulatorServer } from '../support/simulator-server.ts';
 import type { StoreServers } from './store-servers.ts';
 
 /*
@@ -34,7 +34,7 @@ export interface Injected {
   readonly processes: ReadonlyMap<string, HostProcess>;
   readonly servers: StoreServers | undefined;
   readonly front: HostProcess;
-  readonly simulator: SimulatorProcess;
+  readonly simulator: SimulatorServer;
   /** The run's. */
   readonly directory: string;
 }
@@ -49,7 +49,7 @@ export class FaultInjector {
   readonly #failures: unknown[] = [];
   readonly holds: HoldEvidence[] = [];
   readonly cuts: CutEvidence[] = [];
-  readonly #simulator: SimulatorProcess;
+  readonly #simulator: SimulatorServer;
   readonly #directory: string;
   readonly #rules = new Set<FaultRuleInput>();
   readonly #startedMs = Date.now();

@@ -1,6 +1,6 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makePgliteTemplate } from '../../src/drivers/sql-database/pglite-template.ts';
@@ -14,7 +14,7 @@ import { type Death, HostProcess, pause } from './host-process.ts';
 import type { Progress } from './orders.ts';
 import type { Sabotage } from './sabotage.ts';
 import { readRequestRecords } from './request-record.ts';
-import { SimulatorProcess } from './simulator-process.ts';
+import { SimulatorServer } from '../support/simulator-server.ts';
 import { StoreServers } from './store-servers.ts';
 import { admittedAt, messagesOf } from './workload.ts';
 
@@ -50,13 +50,25 @@ const admissionChunk = 30;
 /** Looking at the progress reads every message: it is given at most this share of the time. */
 const restPerLook = 10;
 
+/** The provider of a run, with its own bill. */
+async function startSimulator(directory: string, seed: number): Promise<SimulatorServer> {
+  const data = join(directory, 'simulator');
+  mkdirSync(data);
+  return await SimulatorServer.start(data, {
+    seed,
+    rules: [...providerFaults],
+    latency: { medianMs: 20, p99Ms: 120 },
+    dataDirectory: data,
+  });
+}
+
 export async function runChaos(options: ChaosRunOptions): Promise<ChaosRun> {
   const { seed, stores, sabotage, onProgress = () => undefined } = options;
   const startedMs = performance.now();
   const directory = mkdtempSync(join(tmpdir(), `millrace-chaos-${seed}-`));
   const opened: { stop(): Promise<void> }[] = [];
   try {
-    const simulator = await SimulatorProcess.start(directory, seed, providerFaults);
+    const simulator = await startSimulator(directory, seed);
     opened.push(simulator);
     const servers = stores === 'services' ? await StoreServers.start(directory) : undefined;
     if (servers !== undefined) opened.push(servers);

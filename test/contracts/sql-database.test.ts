@@ -40,6 +40,16 @@ describe.skipIf(!canRun(postgresPrograms()))('PostgreSQL', () => {
     });
   });
 
+  it('never compiles a statement of milliseconds for seconds', async () => {
+    const database = await PostgresSqlDatabase.open({
+      ...options,
+      connectionString: server.connectionString,
+    });
+    const { rows } = await database.query({ name: 'test.jit', text: 'show jit' });
+    await database.close();
+    expect(rows).toEqual([{ jit: 'off' }]);
+  });
+
   describe('failures', () => {
     let database: PostgresSqlDatabase;
     const one = { name: 'test.one', text: 'select 1 as one' };

@@ -74,7 +74,7 @@ describe.skipIf(![postgresPrograms(), redisPrograms()].every((program) => canRun
     }
 
     async function countOf(host: Host, state: string): Promise<number> {
-      const counts = await host.sweeps.count({ all: true });
+      const counts = await host.sweeps.count();
       return counts.find((count) => count.state === state)?.count ?? 0;
     }
 

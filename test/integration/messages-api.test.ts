@@ -293,7 +293,7 @@ describe('a message', () => {
     const leased = await claimOf(fixture.database, fixture.messages, id, 60_000);
     if (leased.kind !== 'leased') throw new Error(leased.kind);
     const calls = new CallLedger({ database: fixture.database, clock: systemClock });
-    const reserve = (ordinal: number) =>
+    const reserve = (ordinal: number, fallbackFrom?: string) =>
       calls.reserve({
         id: callId(new Date(), id, 'answer', ordinal, 1),
         message: { id, fence: leased.message.fence },
@@ -307,10 +307,15 @@ describe('a message', () => {
         tier: 'standard',
         requestKind: 'single',
         requestDigest: 'digest',
+        fallbackFrom,
         upperBoundUsd: usd('0.25'),
       });
-    expect(await Promise.all([reserve(1), reserve(2)])).toEqual([{ kind: 'reserved' }, { kind: 'reserved' }]);
-    const [first] = await calls.callsOf(id);
+    const meant = 'anthropic/claude-haiku-4-5';
+    expect(await Promise.all([reserve(1), reserve(2, meant)])).toEqual([
+      { kind: 'reserved' },
+      { kind: 'reserved' },
+    ]);
+    const first = (await calls.callsOf(id)).find(({ ordinal }) => ordinal === 1);
     expect(await calls.settle(settlement(first?.id ?? ''))).toBe(true);
 
     const response = await getMessage(id);
@@ -328,10 +333,14 @@ describe('a message', () => {
       cost,
       tree: { messages: { leased: 1 }, cost },
     });
-    expect(account.calls.map(({ state, costUsd }) => `${state} ${costUsd}`).toSorted()).toEqual([
-      'reserved undefined',
-      'settled 0.000000000000000123',
-    ]);
+    expect(account.calls).toHaveLength(2);
+    expect(account.calls.find(({ state }) => state === 'settled')).toMatchObject({
+      model: 'gpt-5-mini',
+      costUsd: '0.000000000000000123',
+    });
+    const open = account.calls.find(({ state }) => state === 'reserved');
+    expect([open?.costUsd, open?.fallbackFrom]).toEqual([undefined, meant]);
+    expect(account.calls.filter((call) => 'fallbackFrom' in call)).toEqual([open]);
     expect(response.body).not.toMatch(/secret answer|confidential/);
     expect(response.headers['cache-control']).toBe('no-store');
   });

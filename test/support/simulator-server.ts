@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { BillEntry } from '../../src/simulator/bill.ts';
-import type { SimulatorConfigInput } from '../../src/simulator/simulator-config.ts';
+import type { FaultRuleInput, SimulatorConfigInput } from '../../src/simulator/simulator-config.ts';
 import type { SimulatorStats } from '../../src/simulator/simulator-stats.ts';
 
 /** The simulated provider in a process of its own, which ends with this one. */
@@ -37,6 +37,20 @@ export class SimulatorServer {
   async readBill(): Promise<readonly BillEntry[]> {
     const response = await fetch(`${this.url}/_simulator/bill?entries=1`);
     return ((await response.json()) as { entries: BillEntry[] }).entries;
+  }
+
+  /** From now on every request is answered well. */
+  async heal(): Promise<void> {
+    await this.follow([]);
+  }
+
+  /** From now on these rules hold, and no others. */
+  async follow(rules: readonly FaultRuleInput[]): Promise<void> {
+    const response = await fetch(`${this.url}/_simulator/rules`, {
+      method: 'PUT',
+      body: JSON.stringify(rules),
+    });
+    if (!response.ok) throw new Error(`The simulator did not take the rules: ${response.status}`);
   }
 
   async readStats(): Promise<SimulatorStats> {

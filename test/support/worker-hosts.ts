@@ -23,6 +23,8 @@ export interface WorkerHosts {
   readonly lines: RecordedLine[];
   /** For looking at the ledger. */
   readonly database: SqlDatabase;
+  /** For taking the ledger away from them. */
+  readonly postgres: PostgresServer;
   close(): Promise<void>;
 }
 
@@ -99,7 +101,7 @@ export async function startWorkerHosts(
       await host.start(stages);
       hosts.push(host);
     }
-    return { hosts, lines, database, close };
+    return { hosts, lines, database, postgres: server, close };
   } catch (error) {
     await close();
     throw error;

@@ -5,14 +5,14 @@ export const ledgerMetrics = {
   ledger_group_commit_size: {
     type: 'histogram',
     unit: 'entries',
-    labels: { operation: ['admit', 'lease', 'renew', 'reserve', 'settle', 'finish', 'fail'] },
+    labels: { operation: ['admit', 'claim', 'reserve', 'settle', 'finish', 'fail'] },
     help: 'Entries that shared one transaction.',
     buckets: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000],
   },
   ledger_group_commit_seconds: {
     type: 'histogram',
     unit: 'seconds',
-    labels: { operation: ['admit', 'lease', 'renew', 'reserve', 'settle', 'finish', 'fail'] },
+    labels: { operation: ['admit', 'claim', 'reserve', 'settle', 'finish', 'fail'] },
     help: 'Time of one shared transaction.',
     buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
   },
