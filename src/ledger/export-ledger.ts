@@ -56,10 +56,12 @@ const listOpenBatches = named(
   `select id, target from millrace.export_batches where exported_at is null order by bound_at limit $1`,
 );
 
+/** No row when the batch is not open any more. */
 const readBatch = named(
   'ledger.read_export_batch',
-  `select o.line from millrace.export_batches b, unnest(b.seqs) as s(seq), millrace.outbox o
-   where b.id = $1::uuid and o.target = b.target and o.seq = s.seq order by o.seq`,
+  `select (select array_agg(o.line order by o.seq) from unnest(b.seqs) as s(seq)
+     join millrace.outbox o on o.target = b.target and o.seq = s.seq) as lines
+   from millrace.export_batches b where b.id = $1::uuid and b.exported_at is null`,
 );
 
 const markExported = named(
@@ -111,10 +113,17 @@ export class ExportLedger {
     return rows;
   }
 
-  /** The lines of an open batch. */
-  async read({ id, target }: { readonly id: Uuid; readonly target: ExportTarget }): Promise<ExportBatch> {
-    const { rows } = await this.#database.query<LineRow>(readBatch, [id]);
-    return { id, target, lines: rows.map((row) => row.line) };
+  /** The lines of a batch; undefined when it is open no more: another relay has exported it meanwhile. */
+  async read({
+    id,
+    target,
+  }: {
+    readonly id: Uuid;
+    readonly target: ExportTarget;
+  }): Promise<ExportBatch | undefined> {
+    const { rows } = await this.#database.query<{ lines: string[] | null }>(readBatch, [id]);
+    const [row] = rows;
+    return row === undefined ? undefined : { id, target, lines: row.lines ?? [] };
   }
 
   /** The column store has the batch: its lines leave the outbox. */

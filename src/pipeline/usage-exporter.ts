@@ -80,7 +80,8 @@ export class UsageExporter {
     const { ledger, logger } = this.#options;
     for (const open of await ledger.listOpen(100)) {
       try {
-        await this.#write(await ledger.read(open), true);
+        const batch = await ledger.read(open);
+        if (batch !== undefined) await this.#write(batch, true);
       } catch (error) {
         if (!(error instanceof AppError) || error.retryable) throw error;
         logger.error(

@@ -167,12 +167,14 @@ export function ledgerCallsContract(name: string, open: () => Promise<SqlDatabas
       expect(await exports.bind(newId(new Date()), 'usage', 10)).toBeUndefined();
       const open = await exports.listOpen(10);
       const read = await Promise.all(open.map((batch) => exports.read(batch)));
-      expect(read.toSorted((a, b) => (a.id < b.id ? -1 : 1))).toEqual(
+      expect(read.toSorted((a, b) => ((a?.id ?? '') < (b?.id ?? '') ? -1 : 1))).toEqual(
         bound.toSorted((a, b) => ((a?.id ?? '') < (b?.id ?? '') ? -1 : 1)),
       );
       expect(await exports.backlog()).toMatchObject({ records: 25, openBatches: 3 });
       for (const batch of bound) if (batch !== undefined) await exports.markExported(batch.id);
       expect(await exports.backlog()).toEqual({ records: 0, openBatches: 0, oldestSeconds: 0 });
+      // Another relay listed them before, and reads them now.
+      for (const batch of open) expect(await exports.read(batch)).toBeUndefined();
     });
 
     it('prunes what is over and exported, keeps what still counts, and never changes the total', async () => {
