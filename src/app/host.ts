@@ -25,7 +25,7 @@ import type { Bounds } from '../telemetry/bounds.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { metricCatalogue } from '../telemetry/metric-catalogue.ts';
 import { type MillraceMetrics, createMetrics } from '../telemetry/metrics.ts';
-import { type Tracing, startTracing } from '../telemetry/tracing.ts';
+import type { Tracing } from '../telemetry/tracing.ts';
 import type { BudgetWatch } from './budget-watch.ts';
 import { choreMaker, choreTeller } from './chores.ts';
 import type { Configuration } from './configuration.ts';
@@ -35,6 +35,7 @@ import { GaugeReader, initialiseSeries } from './gauges.ts';
 import { HostHolds } from './host-holds.ts';
 import { HostModels } from './host-models.ts';
 import { HostRelay } from './host-relay.ts';
+import { startHostTracing } from './host-tracing.ts';
 import { measuredPayloads } from './measured-payloads.ts';
 import { startupChecks } from './startup.ts';
 import { type Stores, openStores } from './stores.ts';
@@ -214,15 +215,6 @@ export class Host {
   ): Promise<Host> {
     const { configuration, logger, clock = systemClock, stores, worker = workerName() } = options;
     const metrics = options.metrics ?? createMetrics(metricCatalogue, { processMetrics: true });
-    const { endpoint, sampleRatio, keepAboveUsd, originAttributes } = configuration.tracing;
-    const tracing = startTracing({
-      ...(endpoint === undefined ? {} : { endpoint: `${endpoint.replace(/\/$/, '')}/v1/traces` }),
-      serviceName: 'millrace',
-      version,
-      sampleRatio,
-      keepAboveUsd,
-      originAttributes,
-    });
     const payloads = measuredPayloads(stores.payloads, metrics);
     const onFlush: FlushObserver = (operation, size, durationMs) => {
       metrics.observe('ledger_group_commit_size', { operation }, size);
@@ -230,6 +222,7 @@ export class Host {
     };
     const stageGates = new StageGates(clock);
     const bounds = boundsOf(metrics, stores.database);
+    const tracing = startHostTracing(configuration.tracing, { metrics, bounds, logger });
     const models = await HostModels.compose({
       configuration,
       modelProviders: options.modelProviders,

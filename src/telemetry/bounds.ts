@@ -17,6 +17,7 @@ export const boundNames = [
   'worker_slots',
   'worker_tokens',
   'metric_series',
+  'trace_spans',
 ] as const;
 export type BoundName = (typeof boundNames)[number];
 

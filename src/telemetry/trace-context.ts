@@ -16,16 +16,20 @@ export interface TraceContext {
 
 const traceParentPattern = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
 
+// All zero means "no id" in the format.
+const noTraceId = '0'.repeat(32);
+const noSpanId = '0'.repeat(16);
+
 /** The traceparent of a new trace. */
 export function newTraceParent(): string {
-  return `00-${randomHex(16)}-${randomHex(8)}-01`;
+  return `00-${randomTraceId()}-${randomSpanId()}-01`;
 }
 
 /** A traceparent in the same trace, with a span id of its own. Begins a new trace when the given one is not valid. */
 export function childTraceParent(traceParent: string): string {
   const parent = parseTraceParent(traceParent);
   if (parent === undefined) return newTraceParent();
-  return formatTraceParent({ ...parent, spanId: randomHex(8) });
+  return formatTraceParent({ ...parent, spanId: randomSpanId() });
 }
 
 /** The parts of a traceparent from anywhere, or undefined when it is not valid. A later version is read as this one. */
@@ -34,7 +38,7 @@ export function parseTraceParent(traceParent: string): TraceContext | undefined 
   if (match === null) return undefined;
   const [, version, traceId = '', spanId = '', flags = '', rest] = match;
   if (version === 'ff' || (version === '00' && rest !== undefined)) return undefined;
-  if (/^0+$/.test(traceId) || /^0+$/.test(spanId)) return undefined;
+  if (traceId === noTraceId || spanId === noSpanId) return undefined;
   return { traceId, spanId, sampled: (Number.parseInt(flags, 16) & 1) === 1 };
 }
 
@@ -47,6 +51,16 @@ export function formatTraceParent(context: TraceContext): string {
   return `00-${context.traceId}-${context.spanId}-${context.sampled ? '01' : '00'}`;
 }
 
+/** 32 hex digits. */
+export function randomTraceId(): string {
+  return randomHex(16);
+}
+
+/** 16 hex digits. */
+export function randomSpanId(): string {
+  return randomHex(8);
+}
+
 const pool = Buffer.alloc(4096);
 let poolOffset = pool.length;
 
@@ -56,6 +70,5 @@ function randomHex(bytes: number): string {
     poolOffset = 0;
   }
   const hex = pool.toString('hex', poolOffset, (poolOffset += bytes));
-  // All zero means "no id" in the format.
-  return /^0+$/.test(hex) ? randomHex(bytes) : hex;
+  return hex === noTraceId || hex === noSpanId ? randomHex(bytes) : hex;
 }

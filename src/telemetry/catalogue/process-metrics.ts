@@ -58,6 +58,12 @@ export const processMetrics = {
     labels: { bound: boundNames },
     help: 'The most of a bound that was used since the last reading; docs/bounds.md says what happens at each; aggregate with max.',
   },
+  trace_spans_dropped_total: {
+    type: 'counter',
+    unit: 'spans',
+    labels: { reason: ['no_room', 'not_taken'] },
+    help: 'Spans that no receiver of traces will show: too many waited, or the receiver was away or refused them.',
+  },
   metric_labels_folded_total: {
     type: 'counter',
     unit: 'updates',

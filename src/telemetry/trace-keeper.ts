@@ -1,7 +1,7 @@
-import { type Context, type SpanContext, SpanStatusCode, TraceFlags } from '@opentelemetry/api';
-import type { ReadableSpan, Span, SpanProcessor } from '@opentelemetry/sdk-trace';
+import { SpanStatusCode, TraceFlags } from '@opentelemetry/api';
 import { type Usd, usd } from '../kernel/money.ts';
 import { millraceAttributes } from './genai-attributes.ts';
+import type { RecordedSpan } from './recorded-span.ts';
 
 /*
  * Which traces leave this process. Those that the ratio chose go on at once. The spans of the others wait, as long as
@@ -14,9 +14,9 @@ import { millraceAttributes } from './genai-attributes.ts';
  * What waits is bounded; past the bound the ratio alone has decided.
  */
 
-export interface KeepingOptions {
+export interface TraceKeeperOptions {
   /** Takes what is kept. */
-  readonly next: SpanProcessor;
+  readonly next: (span: RecordedSpan) => void;
   /** Spans that cost so much are always kept, with their trace. */
   readonly keepFromUsd: Usd;
   /** The most spans that wait. Default 4,096. */
@@ -30,11 +30,11 @@ const maxWaitingOfTrace = 64;
 
 interface UnsampledTrace {
   isKept: boolean;
-  waiting: ReadableSpan[];
+  waiting: RecordedSpan[];
 }
 
-export class KeepingProcessor implements SpanProcessor {
-  readonly #next: SpanProcessor;
+export class TraceKeeper {
+  readonly #next: (span: RecordedSpan) => void;
   readonly #keepFromUsd: Usd;
   readonly #maxWaitingSpans: number;
   readonly #maxTraces: number;
@@ -42,42 +42,29 @@ export class KeepingProcessor implements SpanProcessor {
   readonly #traces = new Map<string, UnsampledTrace>();
   #waitingSpans = 0;
 
-  constructor({ next, keepFromUsd, maxWaitingSpans = 4096, maxTraces = 4096 }: KeepingOptions) {
+  constructor({ next, keepFromUsd, maxWaitingSpans = 4096, maxTraces = 4096 }: TraceKeeperOptions) {
     this.#next = next;
     this.#keepFromUsd = keepFromUsd;
     this.#maxWaitingSpans = maxWaitingSpans;
     this.#maxTraces = maxTraces;
   }
 
-  onStart(span: Span, parent: Context): void {
-    this.#next.onStart(span, parent);
-  }
-
-  onEnd(span: ReadableSpan): void {
+  /** Takes a span that has ended. */
+  take(span: RecordedSpan): void {
     const { traceId, traceFlags } = span.spanContext();
     if ((traceFlags & TraceFlags.SAMPLED) !== 0) {
-      this.#next.onEnd(span);
+      this.#next(span);
       return;
     }
     const trace = this.#traceOf(traceId);
     if (!trace.isKept && this.#isReasonToKeep(span)) this.#keep(trace);
     if (trace.isKept) {
-      this.#next.onEnd(asSampled(span));
+      this.#next(span);
     } else if (trace.waiting.length < maxWaitingOfTrace) {
       trace.waiting.push(span);
       this.#waitingSpans += 1;
       this.#makeRoom();
     }
-  }
-
-  forceFlush(): Promise<void> {
-    return this.#next.forceFlush();
-  }
-
-  shutdown(): Promise<void> {
-    this.#traces.clear();
-    this.#waitingSpans = 0;
-    return this.#next.shutdown();
   }
 
   #traceOf(traceId: string): UnsampledTrace {
@@ -89,7 +76,7 @@ export class KeepingProcessor implements SpanProcessor {
     return trace;
   }
 
-  #isReasonToKeep({ status, attributes }: ReadableSpan): boolean {
+  #isReasonToKeep({ status, attributes }: RecordedSpan): boolean {
     if (status.code === SpanStatusCode.ERROR) return true;
     const cost = attributes[millraceAttributes.costUsd];
     return typeof cost === 'string' && usd(cost).greaterThanOrEqualTo(this.#keepFromUsd);
@@ -98,7 +85,7 @@ export class KeepingProcessor implements SpanProcessor {
   #keep(trace: UnsampledTrace): void {
     trace.isKept = true;
     this.#waitingSpans -= trace.waiting.length;
-    for (const span of trace.waiting.splice(0)) this.#next.onEnd(asSampled(span));
+    for (const span of trace.waiting.splice(0)) this.#next(span);
   }
 
   #makeRoom(): void {
@@ -108,28 +95,4 @@ export class KeepingProcessor implements SpanProcessor {
       this.#waitingSpans -= waiting.length;
     }
   }
-}
-
-/** The span as exporters take it: they leave out what is not flagged. */
-function asSampled(span: ReadableSpan): ReadableSpan {
-  const context: SpanContext = { ...span.spanContext(), traceFlags: TraceFlags.SAMPLED };
-  return {
-    name: span.name,
-    kind: span.kind,
-    spanContext: () => context,
-    ...(span.parentSpanContext === undefined ? {} : { parentSpanContext: span.parentSpanContext }),
-    startTime: span.startTime,
-    endTime: span.endTime,
-    status: span.status,
-    attributes: span.attributes,
-    links: span.links,
-    events: span.events,
-    duration: span.duration,
-    ended: span.ended,
-    resource: span.resource,
-    instrumentationScope: span.instrumentationScope,
-    droppedAttributesCount: span.droppedAttributesCount,
-    droppedEventsCount: span.droppedEventsCount,
-    droppedLinksCount: span.droppedLinksCount,
-  };
 }

@@ -1,35 +1,25 @@
-import { SpanKind, SpanStatusCode, TraceFlags } from '@opentelemetry/api';
-import {
-  AlwaysOffSampler,
-  createAlwaysRecordSampler,
-  InMemorySpanExporter,
-  SimpleSpanProcessor,
-  TracerProvider,
-} from '@opentelemetry/sdk-trace';
+import { SpanKind, SpanStatusCode } from '@opentelemetry/api';
 import { describe, expect, it } from 'vitest';
 import { usd } from '../kernel/money.ts';
 import { millraceAttributes } from './genai-attributes.ts';
-import { KeepingProcessor } from './keeping-processor.ts';
+import type { RecordedSpan } from './recorded-span.ts';
 import { parentContext } from './span-context.ts';
+import { SpanTracer } from './span-tracer.ts';
 import { newTraceParent, traceIdOf } from './trace-context.ts';
+import { TraceKeeper } from './trace-keeper.ts';
 
-/** A tracer that samples nothing, so that only reasons to keep count; and what left it. */
+/** A tracer that chooses nothing, so that only reasons to keep count; and what left it. */
 function unsampling(bounds: { maxWaitingSpans?: number; maxTraces?: number } = {}) {
-  const exporter = new InMemorySpanExporter();
-  const provider = new TracerProvider({
-    sampler: createAlwaysRecordSampler(new AlwaysOffSampler()),
-    spanProcessors: [
-      new KeepingProcessor({
-        next: new SimpleSpanProcessor({ exporter }),
-        keepFromUsd: usd('0.10'),
-        ...bounds,
-      }),
-    ],
+  const kept: RecordedSpan[] = [];
+  const keeper = new TraceKeeper({
+    next: (span) => void kept.push(span),
+    keepFromUsd: usd('0.10'),
+    ...bounds,
   });
-  const tracer = provider.getTracer('test');
+  const tracer = new SpanTracer({ sampleRatio: 0, onEnd: (span) => keeper.take(span) });
   return {
-    exporter,
-    names: () => exporter.getFinishedSpans().map((span) => span.name),
+    kept,
+    names: () => kept.map((span) => span.name),
     span: (name: string, traceParent: string, end: { isError?: boolean; costUsd?: string } = {}) => {
       const span = tracer.startSpan(name, { kind: SpanKind.CONSUMER }, parentContext(traceParent));
       if (end.isError === true) span.setStatus({ code: SpanStatusCode.ERROR });
@@ -39,21 +29,16 @@ function unsampling(bounds: { maxWaitingSpans?: number; maxTraces?: number } = {
   };
 }
 
-describe('KeepingProcessor', () => {
+describe('TraceKeeper', () => {
   it('lets a trace go with all that waited, and with what follows, once a span of it fails', () => {
-    const { span, names, exporter } = unsampling();
+    const { span, names, kept } = unsampling();
     const [failing, fine] = [newTraceParent(), newTraceParent()];
     span('first', failing);
     span('fine', fine);
     span('second', failing, { isError: true });
     span('third', failing);
     expect(names()).toEqual(['first', 'second', 'third']);
-    for (const { spanContext } of exporter
-      .getFinishedSpans()
-      .map((kept) => ({ spanContext: kept.spanContext() }))) {
-      expect(spanContext.traceId).toBe(traceIdOf(failing));
-      expect(spanContext.traceFlags).toBe(TraceFlags.SAMPLED);
-    }
+    for (const one of kept) expect(one.spanContext().traceId).toBe(traceIdOf(failing));
   });
 
   it('compares costs as decimals: exactly the limit is kept, the last digit below is not', () => {
