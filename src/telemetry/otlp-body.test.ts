@@ -29,6 +29,8 @@ function exported(spans: readonly RecordedSpan[]): {
   return JSON.parse(exportBody({ serviceName: 'mill "race"', version: '1.2.3' }, spans).toString());
 }
 
+const listOf = (value: object) => ({ arrayValue: { values: [value] } });
+
 describe('an export', () => {
   it('keeps every text as it is, whatever is in it', () => {
     fc.assert(
@@ -44,8 +46,7 @@ describe('an export', () => {
     );
   });
 
-  it('gives each value its kind, and leaves out what has none', () => {
-    const odd = { none: undefined, object: { a: 1 }, nothing: null } as unknown as Attributes;
+  it('gives each value its kind, follows lists and objects so far, and leaves out what is undefined', () => {
     expect(
       attributesOf({
         text: 'a',
@@ -55,7 +56,10 @@ describe('an export', () => {
         nan: Number.NaN,
         yes: true,
         list: ['a', 1],
-        ...odd,
+        none: undefined,
+        nothing: null,
+        bytes: new Uint8Array([1, 2]),
+        object: { a: [[[[1]]]] },
       }),
     ).toEqual([
       { key: 'text', value: { stringValue: 'a' } },
@@ -65,6 +69,12 @@ describe('an export', () => {
       { key: 'nan', value: { doubleValue: 'NaN' } },
       { key: 'yes', value: { boolValue: true } },
       { key: 'list', value: { arrayValue: { values: [{ stringValue: 'a' }, { intValue: 1 }] } } },
+      { key: 'nothing', value: {} },
+      { key: 'bytes', value: { bytesValue: 'AQI=' } },
+      {
+        key: 'object',
+        value: { kvlistValue: { values: [{ key: 'a', value: listOf(listOf(listOf({}))) }] } },
+      },
     ]);
   });
 

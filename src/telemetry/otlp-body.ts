@@ -1,4 +1,4 @@
-import type { Attributes, AttributeValue, Link } from '@opentelemetry/api';
+import type { Attributes, Link } from '@opentelemetry/api';
 import type { RecordedSpan, SpanEvent } from './recorded-span.ts';
 
 /*
@@ -22,6 +22,8 @@ export function exportBody({ serviceName, version }: SpanSource, spans: readonly
   return body.end();
 }
 
+/** How deep lists and objects within attributes are followed. */
+const maxDepth = 4;
 /** The most attributes of one span, event or link. The number of the specification. */
 const maxAttributes = 128;
 
@@ -103,7 +105,7 @@ class ExportText {
     let count = 0;
     for (const key in attributes) {
       const value = attributes[key];
-      if (!hasKind(value)) continue;
+      if (value === undefined) continue;
       if (count === maxAttributes) return;
       if (count > 0) this.#text += ',';
       count += 1;
@@ -113,7 +115,7 @@ class ExportText {
     }
   }
 
-  #addValue(value: AttributeValue | null | undefined): void {
+  #addValue(value: unknown, depth = 0): void {
     switch (typeof value) {
       case 'string':
         this.#text += '{"stringValue":';
@@ -129,29 +131,33 @@ class ExportText {
         break;
       default:
         this.#text += '{';
-        if (Array.isArray(value)) this.#addArray(value);
+        // What is deeper, or of no kind that the format knows, is a value that says nothing.
+        if (depth < maxDepth) this.#addNested(value, depth + 1);
     }
     this.#text += '}';
   }
 
-  #addArray(values: readonly (AttributeValue | null | undefined)[]): void {
-    this.#text += '"arrayValue":{"values":[';
-    for (const [index, value] of values.entries()) {
-      if (index > 0) this.#text += ',';
-      this.#addValue(value);
+  #addNested(value: unknown, depth: number): void {
+    if (Array.isArray(value)) {
+      this.#text += '"arrayValue":{"values":[';
+      for (const [index, item] of value.entries()) {
+        if (index > 0) this.#text += ',';
+        this.#addValue(item, depth);
+      }
+      this.#text += ']}';
+    } else if (value instanceof Uint8Array) {
+      this.#text += `"bytesValue":"${Buffer.from(value).toString('base64')}"`;
+    } else if (typeof value === 'object' && value !== null) {
+      this.#text += '"kvlistValue":{"values":[';
+      for (const [index, [key, item]] of Object.entries(value).entries()) {
+        if (index > 0) this.#text += ',';
+        this.#text += `{"key":${quoted(key)},"value":`;
+        this.#addValue(item, depth);
+        this.#text += '}';
+      }
+      this.#text += ']}';
     }
-    this.#text += ']}';
   }
-}
-
-/** Whether OpenTelemetry has a value for it. Handlers may have set anything. */
-function hasKind(value: unknown): value is AttributeValue {
-  return (
-    typeof value === 'string' ||
-    typeof value === 'number' ||
-    typeof value === 'boolean' ||
-    Array.isArray(value)
-  );
 }
 
 function beginningOf(key: string): string {

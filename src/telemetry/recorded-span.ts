@@ -1,11 +1,11 @@
 import {
+  type AnyValue,
   type Attributes,
-  type AttributeValue,
   type Exception,
   type Link,
   type Span,
   type SpanContext,
-  SpanKind,
+  type SpanKind,
   type SpanStatus,
   SpanStatusCode,
   type TimeInput,
@@ -92,7 +92,7 @@ export class RecordedSpan implements Span {
     return this.#endMs === undefined;
   }
 
-  setAttribute(key: string, value: AttributeValue): this {
+  setAttribute(key: string, value: AnyValue): this {
     if (this.isRecording()) this.attributes[key] = value;
     return this;
   }

@@ -48,7 +48,7 @@ export class SpanSender {
   #sending: Promise<void> | undefined;
   #isClosed = false;
   /** The latest failure since the last export that succeeded. */
-  #failure: unknown;
+  #failure: Error | undefined;
 
   constructor(options: SpanSenderOptions) {
     this.#options = options;
@@ -104,7 +104,7 @@ export class SpanSender {
       this.#drop(rejected);
     } catch (error) {
       if (this.#failure === undefined) this.#options.onFailing(error);
-      this.#failure = error;
+      this.#failure = error instanceof Error ? error : new Error(String(error));
       this.#drop(batch.length);
     }
   }

@@ -8,8 +8,8 @@ import {
   type SpanOptions,
   trace,
   TraceFlags,
-  type Tracer,
 } from '@opentelemetry/api';
+import type { SpanMaker } from './message-tracer.ts';
 import { RecordedSpan } from './recorded-span.ts';
 import { randomSpanId, randomTraceId } from './trace-context.ts';
 
@@ -24,7 +24,7 @@ export interface SpanTracerOptions {
  * Makes spans, and decides which traces are chosen: a trace that begins here, or that a caller chose in another process, by
  * its id and the ratio, so that every process decides alike; under a span of this process as that one was.
  */
-export class SpanTracer implements Tracer {
+export class SpanTracer implements SpanMaker {
   readonly #sampleRatio: number;
   readonly #onEnd: (span: RecordedSpan) => void;
 
@@ -55,29 +55,6 @@ export class SpanTracer implements Tracer {
       startTime,
       onEnd: this.#onEnd,
     });
-  }
-
-  startActiveSpan<F extends (span: Span) => unknown>(name: string, work: F): ReturnType<F>;
-  startActiveSpan<F extends (span: Span) => unknown>(
-    name: string,
-    options: SpanOptions,
-    work: F,
-  ): ReturnType<F>;
-  startActiveSpan<F extends (span: Span) => unknown>(
-    name: string,
-    options: SpanOptions,
-    parentContext: Context,
-    work: F,
-  ): ReturnType<F>;
-  startActiveSpan<F extends (span: Span) => unknown>(
-    name: string,
-    ...rest: [F] | [SpanOptions, F] | [SpanOptions, Context, F]
-  ): ReturnType<F> {
-    const work = rest.at(-1) as F;
-    const options = rest.length > 1 ? (rest[0] as SpanOptions) : {};
-    const parentContext = rest.length === 3 ? rest[1] : context.active();
-    const span = this.startSpan(name, options, parentContext);
-    return context.with(trace.setSpan(parentContext, span), () => work(span) as ReturnType<F>);
   }
 
   #isChosen(traceId: string, parent: SpanContext | undefined): boolean {

@@ -1,4 +1,4 @@
-import { context, SpanKind, trace } from '@opentelemetry/api';
+import { context, ROOT_CONTEXT, SpanKind, trace } from '@opentelemetry/api';
 import { afterEach, describe, expect, it } from 'vitest';
 import { OtlpReceiver } from '../../test/support/otlp-receiver.ts';
 import type { MessageEnvelope } from '../messages/message.ts';
@@ -51,22 +51,22 @@ describe('tracing', () => {
   it('exports spans with GenAI attributes and the origin, in the trace of the message', async () => {
     const { tracing, receiver } = await tracingToReceiver();
     const { tracer } = tracing;
-    tracer.startActiveSpan(
+    const stageSpan = tracer.startSpan(
       'summarise',
       { kind: SpanKind.CONSUMER, attributes: messageAttributes(message, originFields) },
       parentContext(message.traceParent),
-      (stageSpan) => {
-        const call = tracer.startSpan('chat gpt-5-mini', { kind: SpanKind.CLIENT });
-        call.setAttributes({
-          [genAi.operationName]: 'chat',
-          [genAi.requestModel]: 'gpt-5-mini',
-          [genAi.inputTokens]: 120,
-          [millraceAttributes.costUsd]: '0.000123',
-        });
-        call.end();
-        stageSpan.end();
-      },
     );
+    context.with(trace.setSpan(ROOT_CONTEXT, stageSpan), () => {
+      const call = tracer.startSpan('chat gpt-5-mini', { kind: SpanKind.CLIENT });
+      call.setAttributes({
+        [genAi.operationName]: 'chat',
+        [genAi.requestModel]: 'gpt-5-mini',
+        [genAi.inputTokens]: 120,
+        [millraceAttributes.costUsd]: '0.000123',
+      });
+      call.end();
+      stageSpan.end();
+    });
     await tracing.shutdown();
 
     const [call, stage] = receiver.spans();
@@ -108,7 +108,8 @@ describe('tracing', () => {
 
   it('keeps the active span across awaits', async () => {
     const { tracing } = await tracingToReceiver();
-    await tracing.tracer.startActiveSpan('outer', async (span) => {
+    const span = tracing.tracer.startSpan('outer');
+    await context.with(trace.setSpan(ROOT_CONTEXT, span), async () => {
       await Promise.resolve();
       expect(trace.getSpan(context.active())).toBe(span);
       span.end();
