@@ -23,13 +23,13 @@ async function expectNoViolations(
 }
 
 describe('a run in which everything goes wrong', () => {
-  it('keeps its promises on embedded stores', { timeout: 120_000 }, async () => {
+  it('keeps its promises on embedded stores', { timeout: 300_000 }, async () => {
     await expectNoViolations({ seed: 3, messages: 30, stores: 'embedded', faults: 4 });
   });
 
   it.skipIf(!canRun(postgresPrograms()) || !canRun(redisPrograms()))(
     'keeps its promises on PostgreSQL, Redis and ClickHouse',
-    { timeout: 120_000 },
+    { timeout: 300_000 },
     async () => {
       await expectNoViolations({ seed: 1, messages: 60, stores: 'services', faults: 8 });
     },

@@ -27,7 +27,7 @@ interface SabotagedRun {
 /** The invariants that the run broke, by name. */
 async function brokenBy(
   sabotage: Sabotage,
-  { messages, plan, patienceMs = 20_000 }: SabotagedRun,
+  { messages, plan, patienceMs = 40_000 }: SabotagedRun,
 ): Promise<readonly string[]> {
   const { evidence, directory } = await runChaos({
     seed: 11,
@@ -43,7 +43,7 @@ async function brokenBy(
     .map(({ name }) => name);
 }
 
-describe('the suite notices', { timeout: 120_000 }, () => {
+describe('the suite notices', { timeout: 300_000 }, () => {
   it('a missing fence: who lost a lease finishes all the same', async () => {
     const plan = [0.05, 0.15, 0.25, 0.35, 0.45, 0.55].map((atShare) => ({ atShare, fault: leasesRunOut }));
     expect(await brokenBy('fence', { messages: 40, plan })).toContain('I5');

@@ -27,7 +27,8 @@ function readmeFile(name: string): string {
   );
 }
 
-const timeoutMs = 300_000;
+// Packing, installing and compiling, on a machine that others load.
+const timeoutMs = 600_000;
 const commandLine = join('node_modules', 'millrace', 'dist', 'src', 'cli', 'millrace-command.js');
 
 let installed: InstalledPackage;
