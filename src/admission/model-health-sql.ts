@@ -1,10 +1,6 @@
-import type { SqlStatement } from '../drivers/sql-database/sql-database.ts';
+import { named } from '../drivers/sql-database/sql-statement.ts';
 
 /* Every statement about how models are doing. Windows are ten seconds long and begin on the database's clock. */
-
-function named(name: string, text: string): SqlStatement {
-  return { name, text };
-}
 
 const presentWindow = `date_bin('10 seconds', clock_timestamp(), timestamptz 'epoch')`;
 const remaining = (openUntil: string): string =>

@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { z } from 'zod';
-import type { SqlDatabase, SqlStatement } from '../drivers/sql-database/sql-database.ts';
+import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
+import { named } from '../drivers/sql-database/sql-statement.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { isUuid, newId, type Uuid } from '../kernel/ids.ts';
 import { parseRequest } from './request-faults.ts';
@@ -71,10 +72,6 @@ const newKeySchema = z.strictObject({
     .refine((scopes) => new Set(scopes).size === scopes.length, 'must not repeat a scope'),
   team: shortText.optional(),
 });
-
-function named(name: string, text: string): SqlStatement {
-  return { name, text };
-}
 
 const insertKey = named(
   'costs.insert_api_key',

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import type { SqlDatabase, SqlStatement } from '../drivers/sql-database/sql-database.ts';
+import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
+import { named } from '../drivers/sql-database/sql-statement.ts';
 import { isUuid, type Uuid } from '../kernel/ids.ts';
 import { formatUsd, usd } from '../kernel/money.ts';
 import { findMessage, listFailures } from '../ledger/message-sql.ts';
@@ -94,10 +95,6 @@ export const messageAccountSchema = z.object({
 
 export type MessageAccount = z.output<typeof messageAccountSchema>;
 type MessageCost = z.output<typeof costSchema>;
-
-function named(name: string, text: string): SqlStatement {
-  return { name, text };
-}
 
 const costColumns = `count(c.id)::int as calls,
   coalesce(sum(c.cost_usd) filter (where c.state = 'settled'), 0)::text as cost_usd,

@@ -1,4 +1,5 @@
 import type { SqlStatement } from '../drivers/sql-database/sql-database.ts';
+import { named } from '../drivers/sql-database/sql-statement.ts';
 import {
   holdOfCall,
   reservedColumns,
@@ -19,10 +20,6 @@ import { unseenGrace } from './order-sql.ts';
  * Rows are locked in one order: calls by id, then windows by budget and start. Windows are calendar windows in UTC,
  * told by the database's clock.
  */
-
-function named(name: string, text: string): SqlStatement {
-  return { name, text };
-}
 
 function startOfWindow(unit: string, at: string): string {
   return `date_trunc(${unit}, ${at}, 'UTC')`;

@@ -1,11 +1,7 @@
-import type { SqlStatement } from '../drivers/sql-database/sql-database.ts';
+import { named } from '../drivers/sql-database/sql-statement.ts';
 import { holdsWork } from './hold-sql.ts';
 
 /* Every statement about calls and about what leaves the ledger for the column store. */
-
-function named(name: string, text: string): SqlStatement {
-  return { name, text };
-}
 
 /** What is told of a call about to be made, and its type; every one of them is a column of the call, too. */
 const reservedTypes = {

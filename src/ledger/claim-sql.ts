@@ -1,4 +1,4 @@
-import type { SqlStatement } from '../drivers/sql-database/sql-database.ts';
+import { named } from '../drivers/sql-database/sql-statement.ts';
 import { envelopeColumns, leaseGrace } from './message-sql.ts';
 import { isBehindItsKey, setAside, unseenGrace } from './order-sql.ts';
 
@@ -14,10 +14,6 @@ import { isBehindItsKey, setAside, unseenGrace } from './order-sql.ts';
  *
  * Ids are handed on as arrays and customers by lateral joins, so that no stale statistics can make a plan read the table.
  */
-
-function named(name: string, text: string): SqlStatement {
-  return { name, text };
-}
 
 const isReady = `m.state = 'pending' and m.parked_for is null`;
 

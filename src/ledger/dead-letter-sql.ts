@@ -1,4 +1,4 @@
-import type { SqlStatement } from '../drivers/sql-database/sql-database.ts';
+import { named } from '../drivers/sql-database/sql-statement.ts';
 import { envelopeColumns } from './message-sql.ts';
 import { unseenGrace } from './order-sql.ts';
 
@@ -6,10 +6,6 @@ import { unseenGrace } from './order-sql.ts';
  * Every statement about dead letters. The first thirteen parameters of most are one selection (see `selected`); an
  * absent part selects everything. What an operation changes and the record of it stand or fall together.
  */
-
-function named(name: string, text: string): SqlStatement {
-  return { name, text };
-}
 
 /**
  * $1 ids, $2 stages, $3 pipelines, $4 owners, $5 teams, $6 customers, $7 features, $8 batches, $9 error codes,

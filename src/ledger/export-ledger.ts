@@ -1,4 +1,5 @@
-import type { SqlDatabase, SqlStatement } from '../drivers/sql-database/sql-database.ts';
+import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
+import { named } from '../drivers/sql-database/sql-statement.ts';
 import type { Uuid } from '../kernel/ids.ts';
 import { invariant } from '../kernel/invariant.ts';
 
@@ -24,10 +25,6 @@ export interface ExportBacklog {
   readonly openBatches: number;
   /** Age of the oldest record that is not in the column store yet, in seconds. */
   readonly oldestSeconds: number;
-}
-
-function named(name: string, text: string): SqlStatement {
-  return { name, text };
 }
 
 /**

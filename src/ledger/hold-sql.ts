@@ -1,12 +1,8 @@
-import type { SqlStatement } from '../drivers/sql-database/sql-database.ts';
+import { named } from '../drivers/sql-database/sql-statement.ts';
 import { wakeColumns } from './message-sql.ts';
 import { unseenGrace } from './order-sql.ts';
 
 /* Every statement about holds, and about messages that wait for one. */
-
-function named(name: string, text: string): SqlStatement {
-  return { name, text };
-}
 
 /** Expressions of the work that a hold may stop. */
 export interface WorkColumns {

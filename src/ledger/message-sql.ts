@@ -1,4 +1,4 @@
-import type { SqlStatement } from '../drivers/sql-database/sql-database.ts';
+import { named } from '../drivers/sql-database/sql-statement.ts';
 import {
   dueInTurn,
   isBehindItsKey,
@@ -14,10 +14,6 @@ import {
  * one statement, one transaction, one round trip for any number of messages.
  * Time is the database's (clock_timestamp()), never a worker's.
  */
-
-function named(name: string, text: string): SqlStatement {
-  return { name, text };
-}
 
 /** How long after a lease ran out the sweeper looks. */
 export const leaseGrace = `interval '1 second'`;

@@ -1,4 +1,5 @@
-import type { SqlDatabase, SqlStatement } from '../drivers/sql-database/sql-database.ts';
+import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
+import { named } from '../drivers/sql-database/sql-statement.ts';
 
 /*
  * Payloads that pruning left without a row. Their references are noted in the transaction that deletes the rows, so
@@ -9,10 +10,6 @@ export interface PayloadRemoval {
   readonly reference: string;
   /** Another row has the same content; whoever prunes that one notes it again. */
   readonly isNeeded: boolean;
-}
-
-function named(name: string, text: string): SqlStatement {
-  return { name, text };
 }
 
 /** $1 how many. */

@@ -1,4 +1,5 @@
 import type { SqlDatabase, SqlStatement } from '../drivers/sql-database/sql-database.ts';
+import { named } from '../drivers/sql-database/sql-statement.ts';
 
 /*
  * Old rows leave the ledger in slices. Nothing leaves that still counts: open messages, dead letters that nobody
@@ -20,10 +21,6 @@ export interface Pruned {
   readonly batches: number;
   /** Windows of budgets, long over. */
   readonly windows: number;
-}
-
-function named(name: string, text: string): SqlStatement {
-  return { name, text };
 }
 
 /** $1 age, $2 how many. A call settled before the oldest unexported record was written has been exported itself. */

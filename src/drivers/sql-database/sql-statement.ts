@@ -1,0 +1,6 @@
+import type { SqlStatement } from './sql-database.ts';
+
+/** A statement and its name, by which databases prepare it: no other statement of the program has that name. */
+export function named(name: string, text: string): SqlStatement {
+  return { name, text };
+}
