@@ -229,15 +229,16 @@ export const meteringBoard: Board = {
           queries: [promql(maximum('metric_series', { by: ['instance'] }), '{{instance}}')],
         }),
         timeSeries({
-          title: 'Labels folded into "other"',
+          title: 'Labels folded, spans dropped',
           description:
-            'Updates each second whose label value was past its cap, and the labels that it happens to. Normal is none.',
+            'Updates each second whose label value was past its cap and counts as "other", with the labels that it happens to; and spans that no receiver of traces took. Normal is none.',
           unit: 'ops',
           width: 8,
           height: 10,
           queries: [
             promql(sumOfRates('metric_labels_folded_total'), 'all labels'),
             promql(`${sumOfRates('metric_labels_folded_total', { by: ['label'] })} > 0`, '{{label}}'),
+            promql(sumOfRates('trace_spans_dropped_total'), 'spans'),
           ],
         }),
         timeSeries({
