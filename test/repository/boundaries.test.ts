@@ -60,7 +60,7 @@ const broken: readonly (readonly [file: string, imported: string, rule: string])
   ['src/pipeline/count.ts', 'tiktoken', 'package-tokens'],
   ['src/pipeline/generate.ts', 'ai', 'package-ai'],
   ['src/ledger/metric.ts', 'prom-client', 'package-telemetry'],
-  ['src/models/sdk.ts', '@opentelemetry/sdk-trace', 'package-opentelemetry-sdk'],
+  ['src/models/sdk.ts', '@opentelemetry/context-async-hooks', 'package-opentelemetry-sdk'],
   ['src/ledger/span.ts', '@opentelemetry/api', 'package-opentelemetry-api'],
   ['src/app/command.ts', 'commander', 'package-commander'],
   ['src/pipeline/http.ts', 'fastify', 'package-http'],
