@@ -152,7 +152,7 @@ export class SpanSender {
       agent: this.#agent,
       signal: AbortSignal.timeout(Math.max(1, Math.ceil(timeoutMs))),
     });
-    request.once('response', resolve).once('error', reject).end(body);
+    request.once('response', resolve).on('error', reject).end(body);
     const response = await promise;
     const { statusCode: status = 0, headers } = response;
     return { status, text: await textOf(response), retryAfter: headers['retry-after'] };
