@@ -1,6 +1,7 @@
 import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts';
 import type { Queue, QueueDriver } from '../../src/drivers/queue/queue.ts';
 import type { SqlDatabase, SqlExecutor } from '../../src/drivers/sql-database/sql-database.ts';
+import { wrappedDatabase } from './wrapped-database.ts';
 
 /*
  * The named points at which a process can be killed. They lie in wrappers around its drivers and its HTTP client, so
@@ -54,15 +55,7 @@ export class FaultPoints {
 }
 
 export function databaseWithPoints(database: SqlDatabase, points: FaultPoints): SqlDatabase {
-  return {
-    kind: database.kind,
-    ...executorWithPoints(database, points),
-    transaction: (work) =>
-      database.transaction((transaction) => work(executorWithPoints(transaction, points))),
-    connections: () => database.connections(),
-    ping: () => database.ping(),
-    close: () => database.close(),
-  };
+  return wrappedDatabase(database, (executor) => executorWithPoints(executor, points));
 }
 
 function executorWithPoints(executor: SqlExecutor, points: FaultPoints): SqlExecutor {

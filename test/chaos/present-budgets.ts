@@ -1,7 +1,8 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { SqlDatabase, SqlExecutor } from '../../src/drivers/sql-database/sql-database.ts';
+import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
 import { raisedMark, raisedUsd, scarceBudget } from './chaos-settings.ts';
+import { wrappedDatabase } from './wrapped-database.ts';
 
 /*
  * Hosts define the budgets of their configuration when they start, and the last one counts. One that read its
@@ -14,22 +15,14 @@ export function raiseBudget(directory: string): void {
 
 /** The database to which budgets are told with the limits that are configured at that moment. */
 export function withPresentBudgets(database: SqlDatabase, directory: string): SqlDatabase {
-  const executor = (inner: SqlExecutor): SqlExecutor => ({
+  return wrappedDatabase(database, (inner) => ({
     query: (statement, parameters) =>
       inner.query(
         statement,
         statement.name === 'ledger.define_budgets' ? presentLimits(parameters, directory) : parameters,
       ),
     execute: (script) => inner.execute(script),
-  });
-  return {
-    kind: database.kind,
-    ...executor(database),
-    transaction: (work) => database.transaction((transaction) => work(executor(transaction))),
-    connections: () => database.connections(),
-    ping: () => database.ping(),
-    close: () => database.close(),
-  };
+  }));
 }
 
 function presentLimits(parameters: readonly unknown[] | undefined, directory: string): readonly unknown[] {

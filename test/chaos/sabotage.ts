@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts';
-import type { SqlDatabase, SqlExecutor, SqlStatement } from '../../src/drivers/sql-database/sql-database.ts';
+import type { SqlDatabase, SqlStatement } from '../../src/drivers/sql-database/sql-database.ts';
+import { wrappedDatabase } from './wrapped-database.ts';
 
 /*
  * What can be switched off, to see whether the checks notice. Each works on the drivers, by the names of the statements,
@@ -13,21 +14,13 @@ export type Sabotage = (typeof sabotages)[number];
 /** The database with one protection taken out. */
 export function sabotagedDatabase(database: SqlDatabase, sabotage: Sabotage | undefined): SqlDatabase {
   if (sabotage === undefined || sabotage === 'deduplication') return database;
-  const executor = (inner: SqlExecutor): SqlExecutor => ({
+  return wrappedDatabase(database, (inner) => ({
     query: (statement, parameters) =>
       isSilenced(statement.name, sabotage)
         ? Promise.resolve({ rows: [], affected: 0 })
         : inner.query(sabotagedStatement(statement, sabotage), parameters),
     execute: (script) => inner.execute(script),
-  });
-  return {
-    kind: database.kind,
-    ...executor(database),
-    transaction: (work) => database.transaction((transaction) => work(executor(transaction))),
-    connections: () => database.connections(),
-    ping: () => database.ping(),
-    close: () => database.close(),
-  };
+  }));
 }
 
 /** The column store without its memory: every insert is a new one, and looking finds nothing. */
