@@ -53,14 +53,12 @@ describe.skipIf(!canRun(redisPrograms()))('BullMQ on Redis', () => {
   storeFailures(async () => ({
     url: server.url,
     pause: () => server.kill(),
-    failDuring: async (use) => {
-      // It takes the question, and dies before it answers.
-      process.kill(server.pid, 'SIGSTOP');
-      const used = Promise.allSettled([use()]);
-      await new Promise((resolve) => setTimeout(resolve, 100));
-      await server.kill();
-      return (await used)[0];
-    },
+    failDuring: (use) =>
+      failUnanswered(
+        use,
+        () => process.kill(server.pid, 'SIGSTOP'),
+        () => server.kill(),
+      ),
     restart: () => server.restart(),
   }));
 });
@@ -88,13 +86,28 @@ describe.skipIf(!canRun(postgresPrograms()))('BullMQ on PostgreSQL', () => {
   storeFailures(async () => ({
     url: server.connectionString,
     pause: () => server.kill(),
-    failDuring: async (use) => {
-      await server.kill();
-      return (await Promise.allSettled([use()]))[0];
-    },
+    failDuring: (use) =>
+      failUnanswered(
+        use,
+        () => server.freeze(),
+        () => server.kill(),
+      ),
     restart: () => server.restart(),
   }));
 });
+
+/** The server takes the question, and dies before it answers, so that the connection is reset. */
+async function failUnanswered(
+  use: () => Promise<unknown>,
+  freeze: () => void,
+  kill: () => Promise<void>,
+): Promise<PromiseSettledResult<unknown>> {
+  freeze();
+  const used = Promise.allSettled([use()]);
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  await kill();
+  return (await used)[0];
+}
 
 interface FailingStore {
   readonly url: string;

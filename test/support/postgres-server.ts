@@ -56,6 +56,11 @@ export class PostgresServer {
     );
   }
 
+  /** Stands still, with all its backends: it takes what is asked and does not answer, until it is killed. */
+  freeze(): void {
+    for (const pid of [this.pid, ...childrenOf(this.pid)]) process.kill(pid, 'SIGSTOP');
+  }
+
   /** Stops the server at once, without its own clean-up. */
   async kill(): Promise<void> {
     // Its backends are processes of their own, and would answer for a moment yet.

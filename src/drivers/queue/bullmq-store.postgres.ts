@@ -1,5 +1,6 @@
 import { createPostgresBackend, type PgPool, runMigrations } from 'bullmq';
 import pg from 'pg';
+import { hearLosses } from '../sql-database/hear-losses.ts';
 import { bullMqSchema, postgresBulkFrom } from './bullmq-schema.ts';
 import type { BullMqBackend, BullMqStore, ConsumerConnection } from './bullmq-store.ts';
 
@@ -88,7 +89,7 @@ function poolOf(connectionString: string, max: number): pg.Pool {
     keepAliveInitialDelayMillis: 10_000,
     options: `-c search_path=${bullMqSchema}`,
   });
-  pool.on('error', () => undefined);
+  hearLosses(pool);
   pool.setMaxListeners(0);
   return pool;
 }

@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import pg from 'pg';
 import { invariant } from '../../kernel/invariant.ts';
 import { columnParser } from './column-value.ts';
+import { hearLosses } from './hear-losses.ts';
 import { parameterText } from './parameter-text.ts';
 import type { SqlConnections, SqlDatabase, SqlExecutor, SqlResult, SqlStatement } from './sql-database.ts';
 import { closedBefore, isConnectionLoss, rolledBackInstead, sqlError, withSqlErrors } from './sql-error.ts';
@@ -66,8 +67,7 @@ export class PostgresSqlDatabase implements SqlDatabase {
       idleTimeoutMillis: 60_000,
       types: columnTypes,
     });
-    // An idle connection that is lost leaves the pool by itself; nobody waits for it.
-    pool.on('error', () => undefined);
+    hearLosses(pool);
     const database = new PostgresSqlDatabase(pool);
     try {
       await database.ping();
@@ -158,7 +158,6 @@ class LentClient {
 
   constructor(client: pg.PoolClient) {
     this.#client = client;
-    // The pool listens only to idle clients; an error event that nobody hears would end the process.
     client.on('error', this.#onError);
   }
 
