@@ -91,6 +91,7 @@ export const deathColours: Colours<typeof death.reason> = {
   message_invalid: 'purple',
   message_unsupported: 'light-purple',
   payload_missing: 'yellow',
+  runs_lost: 'dark-red',
 };
 
 export const actionColours: Colours<typeof action.action> = { replayed: 'green', discarded: 'orange' };

@@ -140,6 +140,12 @@ const table = {
     what: 'The lease on the message could not be kept, so its work was stopped before another worker may take it.',
     todo: 'Nothing: the message is taken up again. If it is frequent, look at the database and the event loop lag.',
   },
+  MILLRACE_RUNS_LOST: {
+    status: 500,
+    retryable: false,
+    what: 'Run after run of the message was lost with its worker: it may be what kills them, so it is not given to a further one.',
+    todo: "Look how the workers ended (out of memory, a crash, an event loop that is blocked for longer than a lease), mend that, then replay. See docs/runbooks/dead-letters.md; the stage's maxLostRuns is the limit.",
+  },
   MILLRACE_SIMULATOR_BILL_UNREADABLE: {
     status: 500,
     retryable: false,

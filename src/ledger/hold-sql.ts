@@ -1,5 +1,5 @@
 import { named } from '../drivers/sql-database/sql-statement.ts';
-import { wakeColumns } from './message-sql.ts';
+import { wakeColumns } from './sweep-sql.ts';
 import { unseenGrace } from './order-sql.ts';
 
 /* Every statement about holds, and about messages that wait for one. */

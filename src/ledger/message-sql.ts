@@ -1,13 +1,5 @@
 import { named } from '../drivers/sql-database/sql-statement.ts';
-import {
-  dueInTurn,
-  isBehindItsKey,
-  newPlace,
-  releaseEarlier,
-  releaseNext,
-  setAside,
-  unseenGrace,
-} from './order-sql.ts';
+import { dueInTurn, newPlace, releaseEarlier, releaseNext, unseenGrace } from './order-sql.ts';
 
 /*
  * Every statement about messages. Groups come in as one JSON array and are taken apart by the database:
@@ -20,7 +12,7 @@ export const leaseGrace = `interval '1 second'`;
 
 export const envelopeColumns = `m.id, m.root_id, m.parent_id, m.source, m.event_id, m.type, m.version, m.pipeline, m.stage,
   m.owner, m.lane, m.team, m.customer, m.feature, m.batch, m.labels, m.item, m.trace_parent, m.created_at, m.admitted_at,
-  m.body, m.body_ref, m.fence, m.deliveries, m.attempts, m.degenerate_attempts, m.prior_attempts, m.available_at, m.order_key`;
+  m.body, m.body_ref, m.fence, m.deliveries, m.attempts, m.degenerate_attempts, m.prior_attempts, m.lost_runs, m.available_at, m.order_key`;
 
 export const admitMessages = named(
   'ledger.admit_messages',
@@ -92,7 +84,7 @@ export const retryMessages = named(
      update millrace.messages m
      set state = 'pending', attempts = m.attempts + case when f.is_degenerate then 0 else 1 end,
        degenerate_attempts = m.degenerate_attempts + case when f.is_degenerate then 1 else 0 end,
-       lease_owner = null, lease_until = null,
+       lost_runs = 0, lease_owner = null, lease_until = null,
        available_at = clock_timestamp() + f.delay_ms * interval '1 millisecond',
        wake_at = clock_timestamp() + f.delay_ms * interval '1 millisecond' + ${unseenGrace}
      from json_to_recordset($1::json) as f(id uuid, fence int, delay_ms int, is_degenerate boolean)
@@ -132,12 +124,12 @@ export const endMessages = named(
    select id from ended`,
 );
 
-/** $1 ids, $2 fences: handed back without blame (shutdown), to be taken by anyone at once. */
+/** $1 ids, $2 fences: handed back without blame (shutdown), to be taken by anyone at once, in their old places. */
 export const handBackMessages = named(
   'ledger.hand_back_messages',
   `with returned as (
      update millrace.messages m
-     set state = 'pending', lease_owner = null, lease_until = null, available_at = clock_timestamp(), wake_at = clock_timestamp()
+     set state = 'pending', lease_owner = null, lease_until = null, wake_at = clock_timestamp()
      from unnest($1::uuid[], $2::int[]) as u(id, fence)
      where m.id = u.id and m.fence = u.fence and m.state = 'leased'
      returning m.id, m.stage, m.order_key, m.order_place),
@@ -162,71 +154,6 @@ export const parkMessages = named(
      returning m.id, m.stage, m.order_key, m.order_place),
    ${releaseEarlier('returned')}
    select id from returned`,
-);
-
-/** What it takes to wake a stage for a message `m`; its state is that of the row with the given name. */
-export function wakeColumns(stateOf: string): string {
-  return `m.id, m.stage, m.fence, m.lane, m.team, m.customer, m.feature, m.batch, m.labels, m.trace_parent, ${stateOf}.state`;
-}
-
-/**
- * $1 how many: what should have been seen by now. A message whose lease ran out is pending again, its fence unchanged:
- * claims look at pending ones only, and its old holder can end nothing that is not leased. The next look moves away with
- * how long a message has been due, so that a long backlog is not woken over and over. `state` is what it was.
- */
-export const sweepMessages = named(
-  'ledger.sweep_messages',
-  `with overdue as (
-     select m.id, m.state from millrace.messages m
-     where m.wake_at < clock_timestamp() and (m.state <> 'leased' or m.lease_until < clock_timestamp())
-     order by m.wake_at limit $1 for update skip locked)
-   update millrace.messages m
-   set state = 'pending', lease_owner = null, lease_until = null,
-     available_at = case when o.state = 'leased' then clock_timestamp() else m.available_at end,
-     parked_for = case when m.parked_for = '${setAside}' and not ${isBehindItsKey('m')} then null else m.parked_for end,
-     wake_at = clock_timestamp() + case when o.state = 'leased' then ${unseenGrace}
-       else least(interval '5 minutes', greatest(${unseenGrace}, clock_timestamp() - m.available_at)) end
-   from overdue o where m.id = o.id
-   returning ${wakeColumns('o')}, m.parked_for is not null as is_parked`,
-);
-
-/** $1 the last id seen, $2 how many: everything that is open, in slices (the queue's store was emptied). */
-export const listOpenMessages = named(
-  'ledger.list_open_messages',
-  `select ${wakeColumns('m')}, m.parked_for is not null as is_parked,
-     greatest(0, extract(epoch from (m.available_at - clock_timestamp())) * 1000)::int as due_in_ms
-   from millrace.messages m where m.wake_at is not null and m.id > $1::uuid order by m.id limit $2`,
-);
-
-/**
- * $1 stages, $2 for how many milliseconds, $3 how many of each: some that have been due for so long, whoever's turn it is.
- * Read from the index of what is ready.
- */
-export const listOverdueMessages = named(
-  'ledger.list_overdue_messages',
-  `select d.* from unnest($1::text[]) s(stage)
-   cross join lateral (
-     select ${wakeColumns('m')}, false as is_parked from millrace.messages m
-     where m.state = 'pending' and m.parked_for is null and m.stage = s.stage
-       and m.available_at < clock_timestamp() - $2::int * interval '1 millisecond'
-     limit $3) d`,
-);
-
-/** Every lease ends now: for a store that one process owns, when that process has just begun. */
-export const expireAllLeases = named(
-  'ledger.expire_all_leases',
-  `update millrace.messages
-   set state = 'pending', lease_owner = null, lease_until = null, available_at = clock_timestamp(), wake_at = clock_timestamp()
-   where state = 'leased' returning id`,
-);
-
-/** Every message there is: reads the whole table. */
-export const countAllMessages = named(
-  'ledger.count_all_messages',
-  `select stage, owner, state, count(*)::int as count,
-     coalesce(extract(epoch from clock_timestamp() - case
-       when state = 'pending' then min(available_at) when state = 'dead_lettered' then min(finished_at) end), 0)::float8 as oldest_seconds
-   from millrace.messages group by stage, owner, state`,
 );
 
 export const findMessage = named(

@@ -20,6 +20,8 @@ export interface LeasedMessage {
   readonly degenerateAttempts: number;
   /** Failed attempts before its last replay. */
   readonly priorAttempts: number;
+  /** How many of its latest runs in a row were lost: their workers let the lease end. */
+  readonly lostRuns: number;
   /** When it became due: the difference to now is what it waited. */
   readonly availableAt: Date;
   /** Messages of its stage with the same key go one after another; undefined when it has none. */
@@ -55,6 +57,7 @@ export interface MessageRow {
   readonly attempts: number;
   readonly degenerate_attempts: number;
   readonly prior_attempts: number;
+  readonly lost_runs: number;
   readonly available_at: Date;
   readonly order_key: string | null;
 }
@@ -97,6 +100,7 @@ export function leasedMessageOf(row: MessageRow): LeasedMessage {
     attempts: row.attempts,
     degenerateAttempts: row.degenerate_attempts,
     priorAttempts: row.prior_attempts,
+    lostRuns: row.lost_runs,
     availableAt: row.available_at,
     orderKey: row.order_key ?? undefined,
   };

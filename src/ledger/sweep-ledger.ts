@@ -7,7 +7,7 @@ import {
   listOpenMessages,
   listOverdueMessages,
   sweepMessages,
-} from './message-sql.ts';
+} from './sweep-sql.ts';
 import type { MessageState } from './message-state.ts';
 import { type OriginColumns, originOfColumns } from './stored-message.ts';
 

@@ -12,7 +12,8 @@ import type { RetryPolicy } from './stage-definition.ts';
  *   transient, attempts left               ─► retry after a pause (the provider's own, when it named one)
  *   degenerate, degenerate attempts left   ─► retry after a pause, counted apart
  *   either, none left                      ─► dead letter
- *   permanent (bad input, refusal, bug)    ─► dead letter at once
+ *   permanent (bad input, refusal, bug,
+ *     too many runs lost)                  ─► dead letter at once
  */
 
 export type FailureDecision =

@@ -14,7 +14,8 @@ export type RetryReason =
   | 'degenerate'
   | 'error';
 
-export type DeadLetterReason = GivenUp | 'message_invalid' | 'message_unsupported' | 'payload_missing';
+export type DeadLetterReason =
+  GivenUp | 'message_invalid' | 'message_unsupported' | 'payload_missing' | 'runs_lost';
 
 const retryReasons: Readonly<Partial<Record<ErrorCode, RetryReason>>> = {
   MILLRACE_MODEL_RATE_LIMITED: 'rate_limited',
@@ -34,6 +35,7 @@ const deadLetterReasons: Readonly<Partial<Record<ErrorCode, DeadLetterReason>>> 
   MILLRACE_MESSAGE_INVALID: 'message_invalid',
   MILLRACE_MESSAGE_VERSION_UNSUPPORTED: 'message_unsupported',
   MILLRACE_PAYLOAD_MISSING: 'payload_missing',
+  MILLRACE_RUNS_LOST: 'runs_lost',
 };
 
 /** Why an attempt is made again, as the metric names it. */

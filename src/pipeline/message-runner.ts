@@ -13,6 +13,7 @@ import { decideFailure, failureCode } from './failure-policy.ts';
 import type { HeldLease, LeaseKeeper } from './lease-keeper.ts';
 import { LeaseLength } from './lease-length.ts';
 import type { MessageBodies } from './message-bodies.ts';
+import { refuseAfterLosses } from './lost-runs.ts';
 import { awaitNewerProcess } from './newer-version.ts';
 import type { Publisher } from './publisher.ts';
 import { retryReason, deadLetterReason } from './failure-reason.ts';
@@ -165,7 +166,8 @@ export class MessageRunner {
   async #handle(run: Run, emissions: Emissions): Promise<unknown> {
     const { gateway, bodies } = this.#options;
     const { definition, handler } = run.stage;
-    const { envelope, fence, deliveries, body } = run.message;
+    const { envelope, fence, deliveries, lostRuns, body } = run.message;
+    refuseAfterLosses(lostRuns, definition.maxLostRuns);
     awaitNewerProcess(definition.consumes, envelope.version, deliveries);
     const data = definition.consumes.read(envelope.version, await bodies.read(body));
     const timeout = new AbortController();

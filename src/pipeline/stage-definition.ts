@@ -35,6 +35,11 @@ export interface StageOptions<Data, Emits extends readonly MessageVersion[]> {
   readonly owner?: string;
   readonly retry?: RetryOptions;
   readonly degenerate?: DegenerateOptions;
+  /**
+   * How many runs in a row may be lost before the message is given up. A run is lost when its worker dies, stands still or
+   * is cut off for longer than its lease: a message that loses one after the other may be what kills them. Default 5.
+   */
+  readonly maxLostRuns?: number;
   /** `derived`: requests of all its steps get a seed that follows from message, step and attempt. Default: none. */
   readonly seed?: 'derived';
   /** The models it asks, as "provider/model": checked at start for a provider and a price. */
@@ -70,6 +75,7 @@ export interface StageDefinition<
   readonly owner: string;
   readonly retry: RetryPolicy;
   readonly degenerate: RetryPolicy;
+  readonly maxLostRuns: number;
   readonly seed: 'derived' | undefined;
   readonly models: readonly string[];
   readonly laneOf: ((message: { readonly data: Data }) => Lane | undefined) | undefined;
@@ -113,6 +119,11 @@ export function defineStage<Data, const Emits extends readonly MessageVersion[] 
   invariant(jitter >= 0 && jitter <= 1, `${name}: retry.jitter lies between 0 and 1`);
   const retry = retryPolicy(`${name}: retry`, options.retry ?? {}, 3, ['1s', '5s', '25s'], jitter);
   const degenerate = retryPolicy(`${name}: degenerate`, options.degenerate ?? {}, 2, ['1s', '5s'], jitter);
+  const maxLostRuns = options.maxLostRuns ?? 5;
+  invariant(
+    Number.isInteger(maxLostRuns) && maxLostRuns >= 1,
+    `${name}: maxLostRuns is a whole number above 0`,
+  );
   const asked = options.concurrency ?? 16;
   const { min, max, start } =
     typeof asked === 'number' ? { min: 1, max: asked, start: asked } : { ...asked, start: asked.min };
@@ -134,6 +145,7 @@ export function defineStage<Data, const Emits extends readonly MessageVersion[] 
     owner: options.owner ?? 'platform',
     retry,
     degenerate,
+    maxLostRuns,
     seed: options.seed,
     models: options.models ?? [],
     laneOf: options.lane,

@@ -131,8 +131,6 @@ export function ledgerCallsContract(name: string, open: () => Promise<SqlDatabas
         `update millrace.messages set available_at = clock_timestamp() - interval '4 minutes'`,
       );
       await harness.expireLeases();
-      await database.execute(`update millrace.messages set wake_at = clock_timestamp() - interval '1 s'`);
-      expect(await new SweepLedger(database).sweep(10)).toHaveLength(1);
       const { rows } = await database.query<{ seconds: number }>(
         {
           name: 'test.next_look',

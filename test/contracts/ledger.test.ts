@@ -2,6 +2,7 @@ import { onEachLedger } from '../support/each-ledger.ts';
 import { claimsContract } from './claims.contract.ts';
 import { ledgerCallsContract } from './ledger-calls.contract.ts';
 import { ledgerMessagesContract } from './ledger-messages.contract.ts';
+import { lostRunsContract } from './lost-runs.contract.ts';
 import { payloadCleanerContract } from './payload-cleaner.contract.ts';
 import { stageBacklogContract } from './stage-backlog.contract.ts';
 
@@ -10,5 +11,6 @@ onEachLedger(
   ledgerCallsContract,
   claimsContract,
   stageBacklogContract,
+  lostRunsContract,
   payloadCleanerContract,
 );

@@ -1,0 +1,99 @@
+import { named } from '../drivers/sql-database/sql-statement.ts';
+import { isBehindItsKey, setAside, unseenGrace } from './order-sql.ts';
+
+/*
+ * What was forgotten, and runs that were lost: their leases ended by themselves, because the worker died, stood still or
+ * was cut off. The message goes back to its old place, at the head of its customer's. After a second loss in a row it may
+ * be the message that kills: it waits for a while by chance, so that those that were lost with it run apart from it. How
+ * many losses are too many is the stage's to say (maxLostRuns).
+ */
+
+/** What it takes to wake a stage for a message `m`; its state is that of the row with the given name. */
+export function wakeColumns(stateOf: string): string {
+  return `m.id, m.stage, m.fence, m.lane, m.team, m.customer, m.feature, m.batch, m.labels, m.trace_parent, ${stateOf}.state`;
+}
+
+const dueInMs = `greatest(0, extract(epoch from (m.available_at - clock_timestamp())) * 1000)::int`;
+
+/** How long a message `m` waits after a lost run. */
+const pauseAfterLoss = `case when m.lost_runs > 0
+       then random() * power(3, least(m.lost_runs, 5)) * interval '1 second' else interval '0' end`;
+
+/** A message `m` after a lost run `l`. */
+const takenBack = `state = 'pending', lease_owner = null, lease_until = null, lost_runs = m.lost_runs + 1,
+     available_at = case when m.lost_runs = 0 then m.available_at else clock_timestamp() + l.pause end`;
+
+/** The lost runs go into the account of what failed. */
+const noted = `noted as (
+     insert into millrace.failures (message_id, fence, at, code, retryable, detail)
+     select l.id, l.fence, clock_timestamp(), 'MILLRACE_LEASE_LOST', true,
+       json_build_object('chain', json_build_array(json_build_object('code', 'MILLRACE_LEASE_LOST', 'message',
+         'The run was lost: worker ' || l.lease_owner || ' let its lease end. It died, stood still, or was cut off from the ledger.')))
+     from lost l on conflict do nothing)`;
+
+/**
+ * $1 how many: what should have been seen by now. A message whose lease ran out is pending again, its fence unchanged:
+ * claims look at pending ones only, and its old holder can end nothing that is not leased. The next look moves away with
+ * how long a message has been due, so that a long backlog is not woken over and over. `state` is what it was.
+ */
+export const sweepMessages = named(
+  'ledger.sweep_messages',
+  `with overdue as (
+     select m.id, m.state, m.fence, m.lease_owner, ${pauseAfterLoss} as pause from millrace.messages m
+     where m.wake_at < clock_timestamp() and (m.state <> 'leased' or m.lease_until < clock_timestamp())
+     order by m.wake_at limit $1 for update skip locked),
+   lost as (select * from overdue where state = 'leased'),
+   ${noted},
+   taken_back as (
+     update millrace.messages m set ${takenBack}, wake_at = clock_timestamp() + l.pause + ${unseenGrace}
+     from lost l where m.id = l.id
+     returning ${wakeColumns('l')}, false as is_parked, ${dueInMs} as due_in_ms),
+   unseen as (
+     update millrace.messages m set
+       parked_for = case when m.parked_for = '${setAside}' and not ${isBehindItsKey('m')} then null else m.parked_for end,
+       wake_at = clock_timestamp() + least(interval '5 minutes', greatest(${unseenGrace}, clock_timestamp() - m.available_at))
+     from overdue l where m.id = l.id and l.state <> 'leased'
+     returning ${wakeColumns('l')}, m.parked_for is not null as is_parked, ${dueInMs} as due_in_ms)
+   select * from taken_back union all select * from unseen`,
+);
+
+/** $1 the last id seen, $2 how many: everything that is open, in slices (the queue's store was emptied). */
+export const listOpenMessages = named(
+  'ledger.list_open_messages',
+  `select ${wakeColumns('m')}, m.parked_for is not null as is_parked,
+     ${dueInMs} as due_in_ms
+   from millrace.messages m where m.wake_at is not null and m.id > $1::uuid order by m.id limit $2`,
+);
+
+/**
+ * $1 stages, $2 for how many milliseconds, $3 how many of each: some that have been due for so long, whoever's turn it is.
+ * Read from the index of what is ready.
+ */
+export const listOverdueMessages = named(
+  'ledger.list_overdue_messages',
+  `select d.* from unnest($1::text[]) s(stage)
+   cross join lateral (
+     select ${wakeColumns('m')}, false as is_parked from millrace.messages m
+     where m.state = 'pending' and m.parked_for is null and m.stage = s.stage
+       and m.available_at < clock_timestamp() - $2::int * interval '1 millisecond'
+     limit $3) d`,
+);
+
+/** Every lease ends now: for a store that one process owns, when that process has just begun. */
+export const expireAllLeases = named(
+  'ledger.expire_all_leases',
+  `with lost as (
+     select m.id, m.fence, m.lease_owner, ${pauseAfterLoss} as pause from millrace.messages m where m.state = 'leased' for update),
+   ${noted}
+   update millrace.messages m set ${takenBack}, wake_at = clock_timestamp() + l.pause
+   from lost l where m.id = l.id returning m.id`,
+);
+
+/** Every message there is: reads the whole table. */
+export const countAllMessages = named(
+  'ledger.count_all_messages',
+  `select stage, owner, state, count(*)::int as count,
+     coalesce(extract(epoch from clock_timestamp() - case
+       when state = 'pending' then min(available_at) when state = 'dead_lettered' then min(finished_at) end), 0)::float8 as oldest_seconds
+   from millrace.messages group by stage, owner, state`,
+);

@@ -1,0 +1,43 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, it } from 'vitest';
+
+const program = fileURLToPath(new URL('../support/fragile-host-process.ts', import.meta.url));
+
+interface Ended {
+  readonly event_id: string;
+  readonly state: string;
+  readonly error_code: string | null;
+  readonly deliveries: number;
+}
+
+/** One life of the host: what it printed, or the signal that ended it. */
+function live(dataDirectory: string): Promise<{ readonly signal: string | null; readonly printed: string }> {
+  return new Promise((resolve, reject) => {
+    const child = execFile(process.execPath, [program, dataDirectory], (error, stdout, stderr) => {
+      if (error !== null && child.signalCode === null) reject(new Error(stderr, { cause: error }));
+      else resolve({ signal: child.signalCode, printed: stdout });
+    });
+  });
+}
+
+it('gives up the message that kills its worker time after time, and completes all others', async () => {
+  const dataDirectory = mkdtempSync(join(tmpdir(), 'millrace-fragile-'));
+  const signals: (string | null)[] = [];
+  let rows: Ended[] = [];
+  while (rows.length === 0 && signals.length < 6) {
+    const { signal, printed } = await live(dataDirectory);
+    signals.push(signal);
+    if (signal === null) rows = JSON.parse(printed) as Ended[];
+  }
+  expect(signals).toEqual(['SIGKILL', 'SIGKILL', 'SIGKILL', null]);
+  const [killing] = rows.filter(({ event_id: id }) => id === 'work-3');
+  expect(killing).toMatchObject({ state: 'dead_lettered', error_code: 'MILLRACE_RUNS_LOST', deliveries: 4 });
+  const others = rows.filter(({ event_id: id }) => id !== 'work-3');
+  expect(others.filter(({ state }) => state !== 'completed')).toEqual([]);
+  expect(others).toHaveLength(20);
+  rmSync(dataDirectory, { recursive: true, force: true });
+});
