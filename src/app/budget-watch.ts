@@ -3,7 +3,8 @@ import { BudgetBook } from '../admission/budget-book.ts';
 import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { formatUsd, usd, zeroUsd } from '../kernel/money.ts';
-import { type BudgetDefinition, BudgetLedger, type BudgetState } from '../ledger/budget-ledger.ts';
+import type { BudgetDefinition } from '../ledger/budget-definition.ts';
+import { BudgetLedger, type BudgetState } from '../ledger/budget-ledger.ts';
 import type { MillraceMetrics } from '../telemetry/metrics.ts';
 import type { Configuration } from './configuration.ts';
 
@@ -29,7 +30,7 @@ export class BudgetWatch {
   #shown = new Map<string, BudgetState>();
 
   constructor({ budgets, database, clock, metrics }: BudgetWatchOptions) {
-    this.#definitions = budgets.map((budget) => definitionOf(budget));
+    this.#definitions = budgetDefinitions(budgets);
     this.#metrics = metrics;
     this.ledger = new BudgetLedger(database);
     this.book = new BudgetBook(this.#definitions);
@@ -76,6 +77,11 @@ export class BudgetWatch {
     this.#metrics.set('budget_spent_usd', labels, Number(formatUsd(state.spentUsd)));
     this.#metrics.set('budget_reserved_usd', labels, Number(formatUsd(state.reservedUsd)));
   }
+}
+
+/** The budgets of a configuration, as the ledger has them. */
+export function budgetDefinitions(budgets: Configuration['budgets']): readonly BudgetDefinition[] {
+  return budgets.map((budget) => definitionOf(budget));
 }
 
 function definitionOf(budget: Configuration['budgets'][number]): BudgetDefinition {

@@ -1,6 +1,9 @@
 import type { Command } from 'commander';
+import type { BudgetOrder } from '../app/operator-budgets.ts';
 import { type BudgetReport, BudgetReports } from '../costs/budget-reports.ts';
+import { AppError } from '../kernel/app-error.ts';
 import { usd } from '../kernel/money.ts';
+import type { BudgetChange } from '../ledger/budget-definition.ts';
 import { BudgetLedger } from '../ledger/budget-ledger.ts';
 import {
   type Bind,
@@ -9,20 +12,38 @@ import {
   exitCodes,
   print,
   type StoreOptions,
+  tell,
   withStoreOptions,
 } from './command-context.ts';
+import { operatorName } from './operator-name.ts';
 import { formatCount, renderTable, roundedUsd, type TableColumn, tableDigits } from './text-table.ts';
 
 interface BudgetsOptions extends StoreOptions {
   readonly json?: boolean;
 }
 
-/** `millrace budgets`: the report of GET /v1/budgets at the terminal. */
+interface ApplyOptions extends BudgetsOptions {
+  readonly dryRun?: boolean;
+  readonly remove?: boolean;
+  readonly reason?: string;
+  readonly actor?: string;
+}
+
+/** `millrace budgets`: the report of GET /v1/budgets at the terminal; `apply` makes those of the configuration hold at once. */
 export function addBudgetsCommand(program: Command, context: CommandContext, bind: Bind): void {
-  withStoreOptions(program.command('budgets'))
+  const budgets = withStoreOptions(program.command('budgets'))
     .description('limits in money: what is spent, reserved and left, and how many messages wait')
     .option('--json', 'one JSON object, as the API answers')
     .action(bind((options: BudgetsOptions) => showBudgets(context, options)));
+  withStoreOptions(budgets.command('apply'))
+    .description('make the budgets of the configuration those that hold, in all running processes')
+    .option('--dry-run', 'only say what would change')
+    .option('--remove', 'let budgets go that the configuration does not name')
+    .option('--reason <text>', 'why; it stands in the audit')
+    .option('--actor <name>', 'who, for the audit; the account at this machine without it')
+    .option('--json', 'one JSON object')
+    // --config, --data and --json are the outer command's too, which takes them wherever they stand.
+    .action(bind((_: unknown, command: Command) => apply(context, command.optsWithGlobals<ApplyOptions>())));
 }
 
 async function showBudgets(context: CommandContext, options: BudgetsOptions): Promise<number> {
@@ -32,6 +53,40 @@ async function showBudgets(context: CommandContext, options: BudgetsOptions): Pr
   );
   print(context, options.json === true ? JSON.stringify(report, undefined, 2) : budgetsText(report));
   return exitCodes.ok;
+}
+
+async function apply(context: CommandContext, options: ApplyOptions): Promise<number> {
+  const { applyBudgets } = await import('../app/operator-budgets.ts');
+  const { json = false, dryRun = false, remove: mayRemove = false } = options;
+  const operation = dryRun ? undefined : operationOf(options);
+  const changes = await applyBudgets(configurationOf(context, options), { operation, mayRemove });
+  const isApplied = !dryRun && changes.length > 0;
+  if (json) print(context, JSON.stringify({ changes, applied: isApplied }, undefined, 2));
+  else if (changes.length === 0)
+    print(context, 'Nothing to change: the budgets of the configuration hold already.');
+  else print(context, changes.map((change) => changeText(change)).join('\n'));
+  if (isApplied) {
+    tell(
+      context,
+      'Applied: running processes follow within two seconds. One that starts later brings the budgets of its own configuration.',
+    );
+  } else if (changes.length > 0) tell(context, 'Nothing was changed (--dry-run).');
+  return exitCodes.ok;
+}
+
+function operationOf({ actor, reason }: ApplyOptions): BudgetOrder['operation'] {
+  if (reason !== undefined && reason.trim() !== '') return { actor: operatorName(actor), reason };
+  throw new AppError(
+    'MILLRACE_REQUEST_INVALID',
+    'Say why, for the audit: --reason "…". --dry-run needs none.',
+  );
+}
+
+function changeText({ budget, change, fields }: BudgetChange): string {
+  const parts = Object.entries(fields).map(([field, { from, to }]) =>
+    change === 'changed' ? `${field} ${from ?? 'any'} → ${to ?? 'any'}` : `${field} ${to ?? from ?? ''}`,
+  );
+  return `${change} ${budget}: ${parts.join(', ')}`;
 }
 
 const columns: readonly TableColumn[] = [

@@ -1,26 +1,15 @@
-import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
+import type { SqlDatabase, SqlExecutor } from '../drivers/sql-database/sql-database.ts';
+import type { Uuid } from '../kernel/ids.ts';
 import { type Usd, formatUsd, usd } from '../kernel/money.ts';
+import {
+  type BudgetChange,
+  budgetChanges,
+  type BudgetDefinition,
+  type BudgetWindowUnit,
+} from './budget-definition.ts';
 import * as sql from './budget-sql.ts';
 import { countParked, listParkedNames } from './parked-sql.ts';
 import { type OverdueMessage, type WakeRow, overdueOf } from './sweep-ledger.ts';
-
-/** A calendar window in UTC; weeks begin on Monday. */
-export type BudgetWindowUnit = 'hour' | 'day' | 'week' | 'month';
-
-/** A limit in money over what some origins may spend in a window. */
-export interface BudgetDefinition {
-  readonly name: string;
-  /** Undefined: any. */
-  readonly team: string | undefined;
-  readonly customer: string | undefined;
-  readonly feature: string | undefined;
-  readonly window: BudgetWindowUnit;
-  readonly limitUsd: Usd;
-  /** What becomes of new messages when it is used up: they are admitted and wait, or are refused. */
-  readonly atLimit: 'park' | 'refuse';
-  /** What becomes of calls without a known price. */
-  readonly unpriced: 'refuse' | 'allow';
-}
 
 /** A budget that holds, with the figures of its present window. */
 export interface BudgetState extends BudgetDefinition {
@@ -35,6 +24,13 @@ export interface BudgetState extends BudgetDefinition {
   readonly leastUsd: Usd | undefined;
   /** The smallest upper bound that did not fit since messages were last released. */
   readonly refusedUsd: Usd | undefined;
+}
+
+/** Who changes budgets, and why, for the audit. */
+export interface BudgetOperation {
+  readonly id: Uuid;
+  readonly actor: string;
+  readonly reason: string;
 }
 
 /** Something about budgets that does not add up. */
@@ -79,19 +75,32 @@ export class BudgetLedger {
 
   /** Makes these the budgets that hold, for every process. What was spent under a name stays with it. */
   async define(budgets: readonly BudgetDefinition[]): Promise<void> {
-    const rows = budgets.map((budget) => ({
-      name: budget.name,
-      team: budget.team,
-      customer: budget.customer,
-      feature: budget.feature,
-      window_unit: budget.window,
-      limit_usd: formatUsd(budget.limitUsd),
-      at_limit: budget.atLimit,
-      unpriced: budget.unpriced,
-    }));
     await this.#database.transaction(async (transaction) => {
       await transaction.query(sql.lockBudgets);
-      await transaction.query(sql.defineBudgets, [JSON.stringify(rows)]);
+      await writeDefinitions(transaction, budgets);
+    });
+  }
+
+  /**
+   * The same by an operator's order. `decide` sees what would change, if anything does, and answers the entry of the audit; or
+   * undefined, and nothing is done. What it throws undoes everything. Answers the changes.
+   */
+  async change(
+    budgets: readonly BudgetDefinition[],
+    decide: (changes: readonly BudgetChange[]) => BudgetOperation | undefined,
+  ): Promise<readonly BudgetChange[]> {
+    return await this.#database.transaction(async (transaction) => {
+      await transaction.query(sql.lockBudgets);
+      const { rows } = await transaction.query<BudgetRow>(sql.readBudgets);
+      const present = rows.map((row) => stateOf(row));
+      const changes = budgetChanges(present, budgets);
+      const operation = changes.length === 0 ? undefined : decide(changes);
+      if (operation === undefined) return changes;
+      const { id, actor, reason } = operation;
+      await writeDefinitions(transaction, budgets);
+      const detail = JSON.stringify({ changes });
+      await transaction.query(sql.recordBudgetChange, [id, actor, changes.length, detail, reason]);
+      return changes;
     });
   }
 
@@ -137,6 +146,23 @@ export class BudgetLedger {
     );
     return rows.map(({ budget, window_start: windowStart, what }) => ({ budget, windowStart, what }));
   }
+}
+
+async function writeDefinitions(
+  transaction: SqlExecutor,
+  budgets: readonly BudgetDefinition[],
+): Promise<void> {
+  const rows = budgets.map((budget) => ({
+    name: budget.name,
+    team: budget.team,
+    customer: budget.customer,
+    feature: budget.feature,
+    window_unit: budget.window,
+    limit_usd: formatUsd(budget.limitUsd),
+    at_limit: budget.atLimit,
+    unpriced: budget.unpriced,
+  }));
+  await transaction.query(sql.defineBudgets, [JSON.stringify(rows)]);
 }
 
 function budgetOf(parkedFor: string): readonly string[] {

@@ -217,6 +217,13 @@ export const defineBudgets = named(
      limit_usd = excluded.limit_usd, at_limit = excluded.at_limit, unpriced = excluded.unpriced, retired_at = null`,
 );
 
+/** $1 the audit's id, $2 the actor, $3 how many budgets, $4 what changed, $5 the reason. */
+export const recordBudgetChange = named(
+  'ledger.record_budget_change',
+  `insert into millrace.operator_actions (id, at, actor, action, target, affected, detail, reason)
+   values ($1::uuid, clock_timestamp(), $2, 'budgets.apply', 'budgets', $3::int, $4::json, $5)`,
+);
+
 /** The budgets that hold, with what they say in their present window. */
 export const readBudgets = named(
   'ledger.read_budgets',

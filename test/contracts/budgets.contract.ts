@@ -64,6 +64,54 @@ export function budgetsContract(name: string, open: () => Promise<SqlDatabase>):
       await noFaults();
     });
 
+    it('changes what holds by an order, with an entry in the audit; a look or a refusal changes nothing', async () => {
+      await budgets.define([someBudget({ limitUsd: '1' }), someBudget({ name: 'old' })]);
+      const wanted = [someBudget({ limitUsd: '2.50' }), someBudget({ name: 'new', team: undefined })];
+      const changes = [
+        { budget: 'new', change: 'added' },
+        { budget: 'old', change: 'removed' },
+        { budget: 'search', change: 'changed', fields: { limitUsd: { from: '1', to: '2.5' } } },
+      ];
+      const present = async () =>
+        (await budgets.read()).map(({ name: budget, limitUsd }) => `${budget} ${formatUsd(limitUsd)}`);
+      const audit = async () => {
+        const { rows } = await database.query({
+          name: 'test.audit',
+          text: `select actor, action, target, affected, detail, reason from millrace.operator_actions where action = 'budgets.apply'`,
+        });
+        return rows;
+      };
+      await database.execute('truncate millrace.operator_actions');
+      expect(await budgets.change(wanted, () => undefined)).toMatchObject(changes);
+      const refusal = new Error('not these');
+      await expect(
+        budgets.change(wanted, () => {
+          throw refusal;
+        }),
+      ).rejects.toBe(refusal);
+      expect(await present()).toEqual(['old 1', 'search 1']);
+      expect(await audit()).toEqual([]);
+      const done = await budgets.change(wanted, () => ({
+        id: newId(new Date()),
+        actor: 'ann',
+        reason: 'a new year',
+      }));
+      expect(done).toMatchObject(changes);
+      expect(await present()).toEqual(['new 1', 'search 2.5']);
+      const [entry] = await audit();
+      expect(entry).toEqual({
+        actor: 'ann',
+        action: 'budgets.apply',
+        target: 'budgets',
+        affected: 3,
+        detail: { changes: done },
+        reason: 'a new year',
+      });
+      const isAsked: string[] = [];
+      expect(await budgets.change(wanted, () => void isAsked.push('asked'))).toEqual([]);
+      expect(isAsked).toEqual([]);
+    });
+
     it('takes all budgets of a call or none', async () => {
       await budgets.define([
         someBudget({ name: 'wide', limitUsd: '10', team: undefined }),

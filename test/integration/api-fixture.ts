@@ -18,7 +18,8 @@ import { FilesPayloadStore } from '../../src/drivers/payload-store/payload-store
 import { migrate } from '../../src/drivers/sql-database/migrator.ts';
 import { PgliteSqlDatabase } from '../../src/drivers/sql-database/sql-database.pglite.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
-import { type BudgetDefinition, BudgetLedger } from '../../src/ledger/budget-ledger.ts';
+import type { BudgetDefinition } from '../../src/ledger/budget-definition.ts';
+import { BudgetLedger } from '../../src/ledger/budget-ledger.ts';
 import { DeadLetters } from '../../src/ledger/dead-letters.ts';
 import { Holds } from '../../src/ledger/holds.ts';
 import { MessageLedger } from '../../src/ledger/message-ledger.ts';

@@ -3,6 +3,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import type { ConfigurationInput } from '../../src/app/configuration.ts';
 import type { Host } from '../../src/app/host.ts';
+import { loadConfiguration } from '../../src/app/load-configuration.ts';
+import { applyBudgets } from '../../src/app/operator-budgets.ts';
 import { newId } from '../../src/kernel/ids.ts';
 import { formatUsd, usd } from '../../src/kernel/money.ts';
 import type { BudgetFault } from '../../src/ledger/budget-ledger.ts';
@@ -113,7 +115,11 @@ describe.skipIf(![postgresPrograms(), redisPrograms()].every((program) => canRun
       expect(costUsd.times(completed).greaterThan(usd(limitUsd).times('0.75'))).toBe(true);
       expect(completed).toBeLessThan(messages);
 
-      await startHost(ledgerUrl, model, '1');
+      const { budgets } = loadConfiguration({ environment: {}, options: { budgets: budget('1') } });
+      await applyBudgets(
+        { ...first.configuration, budgets },
+        { operation: { actor: 'ann', reason: 'the quarter is planned anew' }, mayRemove: false },
+      );
       await expect.poll(() => countOf(first, 'completed'), { timeout: 30_000, interval: 50 }).toBe(messages);
       watching.abort();
       await watch;

@@ -1,14 +1,11 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Writable } from 'node:stream';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { runCommandLine } from '../../src/cli/command-line.ts';
 import { BullMqQueueDriver } from '../../src/drivers/queue/queue-driver.bullmq.ts';
 import { PgliteSqlDatabase } from '../../src/drivers/sql-database/sql-database.pglite.ts';
 import { PostgresSqlDatabase } from '../../src/drivers/sql-database/sql-database.postgres.ts';
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
-import { systemClock } from '../../src/kernel/clock.ts';
 import { newId } from '../../src/kernel/ids.ts';
 import {
   deadLetterListSchema,
@@ -20,16 +17,9 @@ import { DeadLetterFixture } from '../support/dead-letter-fixture.ts';
 import { PostgresServer } from '../support/postgres-server.ts';
 import { RedisServer } from '../support/redis-server.ts';
 import { canRun, postgresPrograms, redisPrograms } from '../support/required-programs.ts';
+import { runCommand } from '../support/run-command.ts';
 
 /* `millrace dead-letters` on the stores of an installation, embedded and on servers. */
-
-class Collected extends Writable {
-  text = '';
-  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
-    this.text += chunk.toString();
-    done();
-  }
-}
 
 let directory: string;
 let environment: Record<string, string> = {};
@@ -40,13 +30,7 @@ beforeAll(async () => {
 
 afterAll(() => rm(directory, { recursive: true, force: true }));
 
-const run = async (...args: readonly string[]) => {
-  const stdout = new Collected();
-  const stderr = new Collected();
-  const context = { environment, stdout, stderr, clock: systemClock };
-  const code = await runCommandLine([...args, '--data', directory], context);
-  return { code, stdout: stdout.text, stderr: stderr.text };
-};
+const run = (...args: readonly string[]) => runCommand([...args, '--data', directory], environment);
 
 const letters = async (...args: readonly string[]): Promise<string> => {
   const { code, stdout, stderr } = await run('dead-letters', ...args);

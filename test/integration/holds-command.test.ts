@@ -1,37 +1,17 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Writable } from 'node:stream';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { runCommandLine } from '../../src/cli/command-line.ts';
 import { PgliteSqlDatabase } from '../../src/drivers/sql-database/sql-database.pglite.ts';
-import { systemClock } from '../../src/kernel/clock.ts';
 import { holdListSchema, liftedHoldSchema, placedHoldSchema } from '../../src/operations/hold-documents.ts';
 import { LedgerHarness } from '../support/ledger-fixture.ts';
+import { runCommand } from '../support/run-command.ts';
 
 /* `millrace pause`, `resume` and `status` on the stores of an installation. */
 
-class Collected extends Writable {
-  text = '';
-  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
-    this.text += chunk.toString();
-    done();
-  }
-}
-
 let directory: string;
 
-const run = async (...args: readonly string[]) => {
-  const stdout = new Collected();
-  const stderr = new Collected();
-  const code = await runCommandLine([...args, '--data', directory], {
-    environment: {},
-    stdout,
-    stderr,
-    clock: systemClock,
-  });
-  return { code, stdout: stdout.text, stderr: stderr.text };
-};
+const run = (...args: readonly string[]) => runCommand([...args, '--data', directory]);
 const succeed = async (...args: readonly string[]) => {
   const ended = await run(...args);
   expect(ended.code, ended.stderr).toBe(0);

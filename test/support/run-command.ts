@@ -1,0 +1,29 @@
+import { Writable } from 'node:stream';
+import { runCommandLine } from '../../src/cli/command-line.ts';
+import { systemClock } from '../../src/kernel/clock.ts';
+
+class Collected extends Writable {
+  text = '';
+  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
+    this.text += chunk.toString();
+    done();
+  }
+}
+
+/** What a command printed, and its exit code. */
+export interface CommandOutput {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs `millrace …` in the test's own process, with no environment but the given one. */
+export async function runCommand(
+  args: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): Promise<CommandOutput> {
+  const stdout = new Collected();
+  const stderr = new Collected();
+  const code = await runCommandLine([...args], { environment, stdout, stderr, clock: systemClock });
+  return { code, stdout: stdout.text, stderr: stderr.text };
+}
