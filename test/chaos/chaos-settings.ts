@@ -17,7 +17,7 @@ export interface ChaosSettings {
   /** Absent: the stores are embedded, in the directory. */
   readonly services?: {
     readonly postgresUrl: string;
-    readonly redisUrl: string;
+    readonly queueUrl: string;
     readonly clickHouse: { readonly url: string; readonly user: string; readonly password: string };
   };
   readonly sabotage?: Sabotage;
@@ -74,7 +74,7 @@ export function configurationOf(settings: ChaosSettings, roles: Configuration['r
         ? {}
         : {
             ledger: { url: services.postgresUrl },
-            queue: { url: services.redisUrl },
+            queue: { url: services.queueUrl },
             columnStore: services.clickHouse,
           }),
       // One worker's clock is two minutes off, on purpose.

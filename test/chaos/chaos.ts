@@ -4,6 +4,7 @@ import { describeFault, planFaults } from './fault-plan.ts';
 import { checkInvariants } from './invariants.ts';
 import { runChaos } from './run-chaos.ts';
 import { rowOf, rowsHeader, summaryOf, tableOf, violationsOf } from './chaos-report.ts';
+import { queueKinds } from './queue-server.ts';
 import { sabotages } from './sabotage.ts';
 
 /*
@@ -19,6 +20,7 @@ const usage = `Runs a workload on the simulated provider, lets everything go wro
   --seeds N           how many seeds, from --seed on (default 1)
   --messages M        how many messages are admitted; about four times as many are worked on (default 300)
   --stores KIND       embedded, or services: PostgreSQL, Redis and a ClickHouse of their own (default embedded)
+  --queue KIND        on services, what the queue lies on: redis, or postgres, a second one (default redis)
   --faults N          how many faults strike (default 10 and one for 400 messages; on services
                       16 and one for 125)
   --sabotage KIND     switches a protection off: ${sabotages.join(', ')}; the run must then fail
@@ -40,6 +42,7 @@ function readOptions() {
         seeds: { type: 'string', default: '1' },
         messages: { type: 'string', default: '300' },
         stores: { type: 'string', default: 'embedded' },
+        queue: { type: 'string' },
         faults: { type: 'string' },
         sabotage: { type: 'string' },
         patience: { type: 'string', default: '120' },
@@ -73,6 +76,9 @@ const stores =
   values.stores === 'embedded' || values.stores === 'services'
     ? values.stores
     : fail('--stores is embedded or services');
+const queue = queueKinds.find((known) => known === (values.queue ?? 'redis'));
+if (queue === undefined) fail(`--queue is one of ${queueKinds.join(', ')}`);
+if (values.queue !== undefined && stores === 'embedded') fail('--queue is for --stores services');
 const sabotage = sabotages.find((known) => known === values.sabotage);
 if (values.sabotage !== undefined && sabotage === undefined)
   fail(`--sabotage is one of ${sabotages.join(', ')}`);
@@ -107,6 +113,7 @@ for (let seed = firstSeed; seed < firstSeed + seeds; seed += 1) {
     seed,
     messages,
     stores,
+    queue,
     plan,
     patienceMs,
     onProgress: showProgress,
@@ -114,7 +121,7 @@ for (let seed = firstSeed; seed < firstSeed + seeds; seed += 1) {
   });
   if (process.stderr.isTTY) process.stderr.write('\r\u001b[K');
   const results = checkInvariants(run.evidence);
-  const repeat = `npm run chaos -- --seed ${seed} --messages ${messages} --stores ${stores} --faults ${faults}${sabotage === undefined ? '' : ` --sabotage ${sabotage}`}`;
+  const repeat = `npm run chaos -- --seed ${seed} --messages ${messages} --stores ${stores}${queue === 'redis' ? '' : ` --queue ${queue}`} --faults ${faults}${sabotage === undefined ? '' : ` --sabotage ${sabotage}`}`;
   show(`\nseed ${seed}, ${stores}: ${repeat}\n`);
   for (const { atMs, what } of run.struck) show(`${(atMs / 1000).toFixed(1).padStart(7)} s  ${what}`);
   show(`\n${summaryOf(run)}\n\n${tableOf(results)}`);

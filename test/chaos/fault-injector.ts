@@ -128,11 +128,11 @@ export class FaultInjector {
       case 'clickhouse_slow':
         await this.#services.clickHouseSlow(fault.times, fault.delayMs);
         return;
-      case 'redis_emptied':
-        await this.#services.redis.flushAll();
+      case 'queue_emptied':
+        await this.#services.queue.empty();
         return;
-      case 'redis_away':
-        await this.#services.redisAway(fault.awayMs);
+      case 'queue_away':
+        await this.#services.queueAway(fault.awayMs);
         return;
       case 'postgres_away':
         await this.#services.postgresAway(fault.awayMs);

@@ -18,8 +18,8 @@ export type Fault =
   | { readonly kind: 'stop'; readonly target: string; readonly forMs: number }
   | { readonly kind: 'wake_again'; readonly count: number; readonly salt: string }
   | { readonly kind: 'expire_leases'; readonly target: string }
-  | { readonly kind: 'redis_away' | 'postgres_away' | 'clickhouse_away'; readonly awayMs: number }
-  | { readonly kind: 'redis_emptied' | 'postgres_disconnects' }
+  | { readonly kind: 'queue_away' | 'postgres_away' | 'clickhouse_away'; readonly awayMs: number }
+  | { readonly kind: 'queue_emptied' | 'postgres_disconnects' }
   /** Nothing goes between the worker and PostgreSQL, for longer than a lease; nobody is told. */
   | {
       readonly kind: 'postgres_cut';
@@ -195,9 +195,9 @@ function servicesDeck(random: SeededRandom, deal: number): Fault[] {
     { kind: 'stop', target: 'relay', forMs: stopMs },
     ...wakeAgain(random, deal),
     { kind: 'expire_leases', target: 'api' },
-    { kind: 'redis_away', awayMs: awayMs() },
-    { kind: 'redis_emptied' },
-    { kind: 'redis_emptied' },
+    { kind: 'queue_away', awayMs: awayMs() },
+    { kind: 'queue_emptied' },
+    { kind: 'queue_emptied' },
     { kind: 'postgres_away', awayMs: awayMs() },
     { kind: 'postgres_disconnects' },
     { kind: 'postgres_disconnects' },
@@ -252,12 +252,12 @@ export function describeFault(fault: Fault): string {
       return `wake ${fault.count} messages twice, out of order`;
     case 'expire_leases':
       return 'all leases run out';
-    case 'redis_away':
+    case 'queue_away':
     case 'postgres_away':
     case 'clickhouse_away':
       return `${fault.kind.replace('_', ' ')} for ${fault.awayMs} ms`;
-    case 'redis_emptied':
-      return 'FLUSHALL';
+    case 'queue_emptied':
+      return 'the queue is emptied';
     case 'postgres_disconnects':
       return 'PostgreSQL terminates all connections';
     case 'postgres_cut':

@@ -12,6 +12,7 @@ import { cutWorker, type PlannedFault, processRoles, providerFaults } from './fa
 import { readDefects } from './host-logs.ts';
 import { type Death, HostProcess, pause } from './host-process.ts';
 import type { Progress } from './orders.ts';
+import type { QueueKind } from './queue-server.ts';
 import type { Sabotage } from './sabotage.ts';
 import { readRequestRecords } from './request-record.ts';
 import { SimulatorServer } from '../support/simulator-server.ts';
@@ -27,6 +28,8 @@ export interface ChaosRunOptions {
   readonly seed: number;
   readonly messages: number;
   readonly stores: StoresKind;
+  /** What the queue lies on, on services. Default Redis. */
+  readonly queue?: QueueKind;
   readonly plan: readonly PlannedFault[];
   readonly sabotage?: Sabotage;
   /** How long to wait, after healing, until nothing is left to do. */
@@ -70,7 +73,8 @@ export async function runChaos(options: ChaosRunOptions): Promise<ChaosRun> {
   try {
     const simulator = await startSimulator(directory, seed);
     opened.push(simulator);
-    const servers = stores === 'services' ? await StoreServers.start(directory) : undefined;
+    const servers =
+      stores === 'services' ? await StoreServers.start(directory, options.queue ?? 'redis') : undefined;
     if (servers !== undefined) opened.push(servers);
     const settings: ChaosSettings = {
       seed,

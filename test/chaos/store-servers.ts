@@ -2,15 +2,15 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { ClickHouseHttpServer, serverPassword, serverUser } from '../support/clickhouse-http-server.ts';
 import { PostgresServer } from '../support/postgres-server.ts';
-import { RedisServer } from '../support/redis-server.ts';
 import { DatabasePath } from './database-path.ts';
 import type { ChaosSettings } from './chaos-settings.ts';
 import { isOverWithin, pause } from './host-process.ts';
+import { type QueueKind, type QueueServer, startQueueServer } from './queue-server.ts';
 
-/** PostgreSQL, Redis and ClickHouse of a run, which can be taken away and come back. */
+/** PostgreSQL, the queue's server and ClickHouse of a run, which can be taken away and come back. */
 export class StoreServers {
   readonly postgres: PostgresServer;
-  readonly redis: RedisServer;
+  readonly queue: QueueServer;
   readonly clickHouse: ClickHouseHttpServer;
   /** The way of one worker to PostgreSQL. */
   readonly path: DatabasePath;
@@ -18,35 +18,35 @@ export class StoreServers {
 
   private constructor(
     postgres: PostgresServer,
-    redis: RedisServer,
+    queue: QueueServer,
     clickHouse: ClickHouseHttpServer,
     url: string,
     path: DatabasePath,
   ) {
     this.path = path;
     this.postgres = postgres;
-    this.redis = redis;
+    this.queue = queue;
     this.clickHouse = clickHouse;
     this.#postgresUrl = url;
   }
 
-  static async start(directory: string): Promise<StoreServers> {
+  static async start(directory: string, queueKind: QueueKind): Promise<StoreServers> {
     const columns = join(directory, 'clickhouse');
     mkdirSync(columns, { recursive: true });
     const clickHouse = new ClickHouseHttpServer(columns);
-    const [postgres, redis] = await Promise.all([
+    const [postgres, queue] = await Promise.all([
       PostgresServer.start({ settings: { max_connections: '60' } }),
-      RedisServer.start(),
+      startQueueServer(queueKind),
       clickHouse.start(),
     ]);
     const url = await postgres.createDatabase('chaos');
-    return new StoreServers(postgres, redis, clickHouse, url, await DatabasePath.open(url));
+    return new StoreServers(postgres, queue, clickHouse, url, await DatabasePath.open(url));
   }
 
   get settings(): NonNullable<ChaosSettings['services']> {
     return {
       postgresUrl: this.#postgresUrl,
-      redisUrl: this.redis.url,
+      queueUrl: this.queue.url,
       clickHouse: { url: this.clickHouse.url, user: serverUser, password: serverPassword },
     };
   }
@@ -61,10 +61,10 @@ export class StoreServers {
       await this.clickHouse.arm({ statement: 'INSERT', kind: 'slow', delayMs });
   }
 
-  async redisAway(awayMs: number): Promise<void> {
-    await this.redis.kill();
+  async queueAway(awayMs: number): Promise<void> {
+    await this.queue.kill();
     await pause(awayMs);
-    await this.redis.restart();
+    await this.queue.restart();
   }
 
   async postgresAway(awayMs: number): Promise<void> {
@@ -106,6 +106,6 @@ export class StoreServers {
 
   async stop(): Promise<void> {
     await this.path.close();
-    await Promise.all([this.postgres.stop(), this.redis.stop(), this.clickHouse.stop()]);
+    await Promise.all([this.postgres.stop(), this.queue.stop(), this.clickHouse.stop()]);
   }
 }

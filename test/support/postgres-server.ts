@@ -48,6 +48,17 @@ export class PostgresServer {
     return connectionStringOf(this.#port, name);
   }
 
+  /** Empties all tables of a schema but these, as an operator's mistake would. */
+  async emptySchema(schema: string, kept: readonly string[]): Promise<void> {
+    await this.#administer(
+      `do $$ declare names text; begin
+         select string_agg(format('%I.%I', schemaname, tablename), ', ') into names from pg_tables
+         where schemaname = ${pg.escapeLiteral(schema)} and tablename <> all(array[${kept.map((name) => pg.escapeLiteral(name)).join(', ')}]::text[]);
+         execute 'truncate ' || names;
+       end $$`,
+    );
+  }
+
   /** Breaks every client's connection. */
   async terminateConnections(): Promise<void> {
     await this.#administer(

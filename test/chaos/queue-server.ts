@@ -1,0 +1,39 @@
+import { PostgresServer } from '../support/postgres-server.ts';
+import { RedisServer } from '../support/redis-server.ts';
+
+/** What BullMQ lies on in a run over servers. */
+export const queueKinds = ['redis', 'postgres'] as const;
+export type QueueKind = (typeof queueKinds)[number];
+
+/** The queue's own server, which can be taken away, come back, and lose all that it holds. */
+export interface QueueServer {
+  readonly url: string;
+  kill(): Promise<void>;
+  restart(): Promise<void>;
+  empty(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export async function startQueueServer(kind: QueueKind): Promise<QueueServer> {
+  if (kind === 'postgres') return await startPostgres();
+  const redis = await RedisServer.start();
+  return {
+    url: redis.url,
+    kill: () => redis.kill(),
+    restart: () => redis.restart(),
+    empty: () => redis.flushAll(),
+    stop: () => redis.stop(),
+  };
+}
+
+/** A PostgreSQL beside that of the ledger, so that each has faults of its own. */
+async function startPostgres(): Promise<QueueServer> {
+  const server = await PostgresServer.start({ settings: { max_connections: '200' } });
+  return {
+    url: server.connectionString,
+    kill: () => server.kill(),
+    restart: () => server.restart(),
+    empty: () => server.emptySchema('bullmq', ['migration']),
+    stop: () => server.stop(),
+  };
+}
