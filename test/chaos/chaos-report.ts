@@ -51,7 +51,7 @@ export function summaryOf(run: ChaosRun): string {
     `parked: ${countBy(
       evidence.history.filter(({ parked_for: name }) => name !== null),
       ({ parked_for: name }) => (name ?? '').replace(/^hold:.*/, 'hold'),
-    )}; ${calls.filter(({ fallback_from: from }) => from !== null).length} calls to fallbacks; ${messages.filter(({ version }) => version === 2).length} messages of release 2; ${evidence.holds.length} holds; ${evidence.cuts.length} cuts; budgets added up ${evidence.budgets.looks} times`,
+    )}; ${calls.filter(({ fallback_from: from }) => from !== null).length} calls to fallbacks; ${messages.filter(({ version }) => version === 2).length} messages of release 2; ${evidence.holds.length} holds; ${evidence.replays.length} replays; ${evidence.cuts.length} cuts; budgets added up ${evidence.budgets.looks} times`,
     `billed in spite of a fault: ${faults}`,
     times.length === 0
       ? 'no dead worker held a message'

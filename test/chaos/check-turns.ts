@@ -118,7 +118,9 @@ function checkOrder(check: InvariantCheck, { messages, history }: Evidence): voi
   const ended = new Map<string, number>();
   for (const { message_id: id, to_state: to, at_ms: atMs } of history) {
     if (to === 'leased' && !firstLease.has(id)) firstLease.set(id, atMs);
-    if (to === 'completed' || to === 'dead_lettered' || to === 'cancelled') ended.set(id, atMs);
+    const isEnd = to === 'completed' || to === 'dead_lettered' || to === 'cancelled';
+    // One that is replayed has let the next of its key go at its first end.
+    if (isEnd && !ended.has(id)) ended.set(id, atMs);
   }
   const ofKey = groupedBy(messages, ({ stage, order_key: key }) => (key === null ? null : `${stage} ${key}`));
   for (const group of ofKey.values()) {

@@ -106,11 +106,20 @@ export interface StoreEvidence {
   readonly history: readonly HistoryEvidence[];
   readonly usage: readonly UsageEvidence[];
   readonly outcomes: readonly OutcomeEvidence[];
+  /** By the audit of what operators do. */
+  readonly replays: readonly ReplayEvidence[];
   /** What the hourly and the daily rollup of ClickHouse come to. */
   readonly rollups: readonly { readonly table: string; readonly calls: number; readonly cost_usd: string }[];
   readonly unexported: { readonly records: number; readonly batches: number };
   /** What still stands or is promised. */
   readonly left: { readonly holds: number; readonly reserved_usd: string };
+}
+
+/** One end of a message that a replay opened again. */
+export interface ReplayEvidence {
+  readonly message_id: string;
+  /** The last fence of the life that had ended. */
+  readonly fence: number;
 }
 
 /** A hold, and between which moments it counted everywhere; times are the machine's, as the database's are. */

@@ -119,6 +119,9 @@ export class FaultInjector {
       case 'budget_raised':
         await this.raiseBudget();
         return;
+      case 'replay':
+        await this.#insist({ kind: 'replay' });
+        return;
       case 'deploy':
         await this.#deploy();
         return;

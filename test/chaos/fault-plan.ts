@@ -34,6 +34,8 @@ export type Fault =
   /** Nothing but errors from one model. */
   | { readonly kind: 'model_down'; readonly model: string; readonly forMs: number }
   | { readonly kind: 'budget_raised' }
+  /** An operator lets all dead letters live again. */
+  | { readonly kind: 'replay' }
   /** All processes are restarted in order as release 2: who consumes first, who sends last. */
   | { readonly kind: 'deploy' }
   /** The next insert: dies after it was accepted, is cut off before, or is refused. */
@@ -86,7 +88,9 @@ export function planFaults({ seed, stores, faults }: PlanOptions): readonly Plan
       : [
           { atShare: 0.15, fault: hold(random) },
           { atShare: 0.25, fault: { kind: 'deploy' } },
+          { atShare: 0.45, fault: { kind: 'replay' } },
           { atShare: 0.65, fault: { kind: 'budget_raised' } },
+          { atShare: 0.8, fault: { kind: 'replay' } },
         ];
   return [...planned, ...always].toSorted((left, right) => left.atShare - right.atShare);
 }
@@ -272,6 +276,8 @@ export function describeFault(fault: Fault): string {
       return `${fault.model} answers with errors for ${fault.forMs} ms`;
     case 'budget_raised':
       return 'the scarce budget is raised';
+    case 'replay':
+      return 'all dead letters are replayed';
     case 'deploy':
       return 'release 2 is deployed';
     case 'clickhouse_fails':

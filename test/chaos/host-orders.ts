@@ -45,6 +45,8 @@ export async function carryOut(order: Order, ordered: OrderedHost): Promise<Answ
     case 'define_budgets':
       await ordered.host.budgets.begin();
       return true;
+    case 'replay':
+      return await replay(ordered);
     case 'fill_disk':
       ordered.disk.fill(order.forMs);
       return true;
@@ -52,6 +54,14 @@ export async function carryOut(order: Order, ordered: OrderedHost): Promise<Answ
 }
 
 const operator = { actor: 'chaos', reason: 'the plan says so' };
+
+async function replay({ host }: OrderedHost): Promise<Answers['replay']> {
+  const { count } = await host.deadLetters.replay(
+    { filter: {}, max: 10_000, reason: operator.reason },
+    operator,
+  );
+  return { replayed: count };
+}
 
 async function place(hold: OrderedHold, { host }: OrderedHost): Promise<true> {
   // What began before and has not ended yet is waited for once more.

@@ -4,6 +4,7 @@ import { checkInvariants } from './invariants.ts';
 import {
   report,
   inherited,
+  origin,
   messages,
   change,
   lease,
@@ -59,9 +60,41 @@ function claimsBetweenLanes(isInteractive: (n: number) => boolean, starved?: str
   return { messages: [...messages, ...rows], history: [...history, ...added, ...leases] };
 }
 
+/** The section died under its second fence, lived again, and was done under its third. */
+function replayedSection(replays: Evidence['replays']): Partial<Evidence> {
+  const died = { ...done('section', 2, 3300), to_state: 'dead_lettered' };
+  const again = change({
+    message_id: 'section',
+    at_ms: 3310,
+    from_state: 'dead_lettered',
+    to_state: 'pending',
+    to_fence: 2,
+  });
+  return {
+    replays,
+    messages: patched(messages, 1, { fence: 3 }),
+    history: [
+      ...history.slice(0, 7),
+      died,
+      again,
+      lease('section', 3, 3320, 'pending'),
+      done('section', 3, 3400),
+      ...history.slice(8),
+    ],
+    outcomes: [
+      ...patched(sound.outcomes, 1, { outcome: 'dead_lettered' }),
+      { ...origin, message_id: 'section', outcome: 'completed', deliveries: 3 },
+    ],
+  };
+}
+
 describe('the invariants', () => {
   it('hold for a sound run, one of whose workers died', () => {
     expect(brokenIn(sound)).toEqual([]);
+  });
+
+  it('hold when an operator replayed a dead letter', () => {
+    expect(brokenIn({ ...sound, ...replayedSection([{ message_id: 'section', fence: 2 }]) })).toEqual([]);
   });
 
   const cases: readonly (readonly [string, string, Partial<Evidence>])[] = [
@@ -72,6 +105,7 @@ describe('the invariants', () => {
       'an ended message has two outcomes',
       { outcomes: [...sound.outcomes, ...sound.outcomes.slice(0, 1)] },
     ],
+    ['I1', 'an ended message lives again, and nobody replayed it', replayedSection([])],
     ['I1', 'a process ended that nobody killed', { crashes: ['worker-1.1 ended by itself'] }],
     ['I1', 'a process met a defect', { defects: ['relay.1.log: The database refused it'] }],
     ['I2', 'an emission is missing', { messages: messages.slice(0, 2) }],

@@ -18,6 +18,8 @@ export type Order =
   | { readonly kind: 'budget_faults' }
   /** The configured budgets become those of the ledger again. */
   | { readonly kind: 'define_budgets' }
+  /** Every dead letter that there is lives again. */
+  | { readonly kind: 'replay' }
   | { readonly kind: 'fill_disk'; readonly forMs: number };
 
 export interface OrderedHold {
@@ -44,6 +46,7 @@ export interface Answers {
   readonly lift: true;
   readonly budget_faults: readonly string[];
   readonly define_budgets: true;
+  readonly replay: { readonly replayed: number };
   readonly fill_disk: true;
 }
 

@@ -224,6 +224,7 @@ export const sound: Evidence = {
     { ...origin, message_id: 'root', outcome: 'completed', deliveries: 1 },
     { ...origin, message_id: 'section', outcome: 'completed', deliveries: 2 },
   ],
+  replays: [],
   rollups: [{ table: 'usage_hourly', calls: 3, cost_usd: '0.003' }],
   unexported: { records: 0, batches: 0 },
   bill: [

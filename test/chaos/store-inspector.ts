@@ -56,6 +56,9 @@ const callsSql = `select id, message_id, fence, provider, model, fallback_from, 
 const historySql = `select message_id, ${millis('at')} as at_ms, from_state, to_state, from_fence, to_fence, held_by, taken_by,
   ${millis('held_until')} as held_until_ms, ${millis('leased_at')} as leased_ms, ${millis('available_at')} as available_ms, parked_for, xact, client from chaos.history order by seq`;
 
+const replaysSql = `select a.message_id, a.fence from millrace.dead_letter_actions a join millrace.operator_actions o on o.id = a.action_id
+  where o.action = 'dead_letters.replay'`;
+
 const openSql = `select (select count(*) from millrace.holds)::int as holds,
   (select coalesce(sum(reserved_usd), 0) from millrace.budget_windows)::text as reserved_usd`;
 
@@ -122,6 +125,7 @@ const collected: evidence.StoreEvidence = {
   history: await rowsOf<evidence.HistoryEvidence>(database, 'history', historySql),
   usage: await readUsage(columns),
   outcomes: await readOutcomes(columns),
+  replays: await rowsOf<evidence.ReplayEvidence>(database, 'replays', replaysSql),
   rollups: await readRollups(columns),
   unexported,
   left,
