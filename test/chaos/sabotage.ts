@@ -40,13 +40,16 @@ export function sabotagedColumns(columns: ColumnStore, sabotage: Sabotage | unde
   };
 }
 
+const sweeps: ReadonlySet<string> = new Set([
+  'ledger.sweep_messages',
+  'ledger.list_open_messages',
+  'ledger.list_overdue_messages',
+]);
+
 /** No recorded calls are found; nothing forgotten is found. */
 function isSilenced(statement: string, sabotage: Sabotage): boolean {
   if (sabotage === 'journal') return statement === 'ledger.list_calls';
-  return (
-    sabotage === 'sweeper' &&
-    (statement === 'ledger.sweep_messages' || statement === 'ledger.list_open_messages')
-  );
+  return sabotage === 'sweeper' && sweeps.has(statement);
 }
 
 /** How the statements look at holds, and keep what was spent in budgets. */
