@@ -191,21 +191,20 @@ export class MessageLedger {
   }
 
   async #writeFinishes(items: readonly Finish[]): Promise<boolean[]> {
-    const { rows } = await this.#database.query<{ id: Uuid }>(sql.finishMessages, [
+    const { rows } = await this.#database.query<RunRow>(sql.finishMessages, [
       JSON.stringify(items.map(({ id, fence, result }) => ({ id, fence, result }))),
       JSON.stringify(
         items
-          .flatMap((item) => item.emissions.map((emission) => emissionRow(item.id, emission)))
+          .flatMap((item) => item.emissions.map((emission) => emissionRow(item, emission)))
           .map((row, index, rows) => ({ ...row, place: index - rows.length })),
       ),
-      JSON.stringify(items.map((item) => ({ message_id: item.id, line: item.outcomeLine }))),
+      JSON.stringify(items.map((item) => outcomeRow(item))),
     ]);
-    const ended = idsOf(rows);
-    return items.map((item) => takeFirst(ended, item.id));
+    return oursAmong(items, rows);
   }
 
   async #writeRetries(items: readonly Retry[]): Promise<boolean[]> {
-    const { rows } = await this.#database.query<{ id: Uuid }>(sql.retryMessages, [
+    const { rows } = await this.#database.query<RunRow>(sql.retryMessages, [
       JSON.stringify(
         items.map(({ id, fence, delayMs, code, detail, isDegenerate }) => ({
           id,
@@ -217,12 +216,11 @@ export class MessageLedger {
         })),
       ),
     ]);
-    const returned = idsOf(rows);
-    return items.map((item) => takeFirst(returned, item.id));
+    return oursAmong(items, rows);
   }
 
   async #writeParks(items: readonly Park[]): Promise<boolean[]> {
-    const { rows } = await this.#database.query<{ id: Uuid }>(sql.parkMessages, [
+    const { rows } = await this.#database.query<RunRow>(sql.parkMessages, [
       JSON.stringify(
         items.map(({ id, fence, delayMs, parkedFor }) => ({
           id,
@@ -232,12 +230,11 @@ export class MessageLedger {
         })),
       ),
     ]);
-    const parked = idsOf(rows);
-    return items.map((item) => takeFirst(parked, item.id));
+    return oursAmong(items, rows);
   }
 
   async #writeEnds(items: readonly End[]): Promise<boolean[]> {
-    const { rows } = await this.#database.query<{ id: Uuid }>(sql.endMessages, [
+    const { rows } = await this.#database.query<RunRow>(sql.endMessages, [
       JSON.stringify(
         items.map(({ id, fence, state, code, detail, isDegenerate }) => ({
           id,
@@ -248,17 +245,37 @@ export class MessageLedger {
           is_degenerate: isDegenerate,
         })),
       ),
-      JSON.stringify(items.map((item) => ({ message_id: item.id, line: item.outcomeLine }))),
+      JSON.stringify(items.map((item) => outcomeRow(item))),
     ]);
-    const ended = idsOf(rows);
-    return items.map((item) => takeFirst(ended, item.id));
+    return oursAmong(items, rows);
   }
 }
 
-function emissionRow(parentId: Uuid, emission: Emission): Record<string, unknown> {
+/** One run of a message, as the statements answer it. */
+interface RunRow {
+  readonly id: Uuid;
+  readonly fence: number;
+}
+
+/** For each run whether it was the one whose word counted: a group may hold what two runs of one message say. */
+function oursAmong(items: readonly RunRow[], rows: readonly RunRow[]): boolean[] {
+  const taken = new Set(rows.map((row) => runOf(row)));
+  return items.map((item) => taken.delete(runOf(item)));
+}
+
+function runOf({ id, fence }: RunRow): string {
+  return `${id} ${fence}`;
+}
+
+function outcomeRow({ id, fence, outcomeLine }: Finish | End): Record<string, unknown> {
+  return { message_id: id, fence, line: outcomeLine };
+}
+
+function emissionRow(parent: RunRow, emission: Emission): Record<string, unknown> {
   return {
     id: emission.id,
-    parent_id: parentId,
+    parent_id: parent.id,
+    parent_fence: parent.fence,
     source: emission.source,
     type: emission.type,
     version: emission.version,

@@ -3,7 +3,8 @@ import { dueInTurn, newPlace, releaseEarlier, releaseNext, unseenGrace } from '.
 
 /*
  * Every statement about messages. Groups come in as one JSON array and are taken apart by the database:
- * one statement, one transaction, one round trip for any number of messages.
+ * one statement, one transaction, one round trip for any number of messages. A group may hold what two runs of one message
+ * say, of which one has lost its lease: everything that belongs to a run is joined by id and fence.
  * Time is the database's (clock_timestamp()), never a worker's.
  */
 
@@ -52,7 +53,7 @@ export const finishMessages = named(
        wake_at = null, lease_owner = null, lease_until = null
      from json_to_recordset($1::json) as f(id uuid, fence int, result text)
      where m.id = f.id and m.fence = f.fence and m.state = 'leased'
-     returning m.id, m.root_id, m.source, m.team, m.customer, m.feature, m.batch, m.labels, m.item, m.admitted_at,
+     returning m.id, f.fence, m.root_id, m.source, m.team, m.customer, m.feature, m.batch, m.labels, m.item, m.admitted_at,
        m.stage, m.order_key),
    emitted as (
      insert into millrace.messages (id, root_id, parent_id, source, event_id, type, version, pipeline, stage, owner, lane,
@@ -64,17 +65,18 @@ export const finishMessages = named(
        ${dueInTurn('e')}, case when e.stage <> '' then clock_timestamp() + ${unseenGrace} end,
        clock_timestamp(), d.admitted_at,
        case when e.stage = '' then clock_timestamp() end
-     from json_to_recordset($2::json) as e(id uuid, parent_id uuid, source text, type text, version int, pipeline text,
+     from json_to_recordset($2::json) as e(id uuid, parent_id uuid, parent_fence int, source text, type text, version int, pipeline text,
        stage text, owner text, lane text, trace_parent text, body text, body_ref text, body_bytes int,
        order_key text, place int)
-     join done d on d.id = e.parent_id
+     join done d on d.id = e.parent_id and d.fence = e.parent_fence
      on conflict (id) do nothing),
    recorded as (
      insert into millrace.outbox (target, line)
      select 'message_outcomes', o.line
-     from json_to_recordset($3::json) as o(message_id uuid, line text) join done d on d.id = o.message_id),
+     from json_to_recordset($3::json) as o(message_id uuid, fence int, line text)
+     join done d on d.id = o.message_id and d.fence = o.fence),
    ${releaseNext('done')}
-   select id from done`,
+   select id, fence from done`,
 );
 
 /** $1 failed attempts that are to be made again after a delay. */
@@ -89,14 +91,15 @@ export const retryMessages = named(
        wake_at = clock_timestamp() + f.delay_ms * interval '1 millisecond' + ${unseenGrace}
      from json_to_recordset($1::json) as f(id uuid, fence int, delay_ms int, is_degenerate boolean)
      where m.id = f.id and m.fence = f.fence and m.state = 'leased'
-     returning m.id, m.fence, m.stage, m.order_key, m.order_place),
+     returning m.id, f.fence, m.stage, m.order_key, m.order_place),
    ${releaseEarlier('returned')},
    noted as (
      insert into millrace.failures (message_id, fence, at, code, retryable, detail)
      select r.id, r.fence, clock_timestamp(), f.code, true, f.detail
-     from returned r join json_to_recordset($1::json) as f(id uuid, code text, detail text) on f.id = r.id
+     from returned r
+     join json_to_recordset($1::json) as f(id uuid, fence int, code text, detail text) on f.id = r.id and f.fence = r.fence
      on conflict do nothing)
-   select id from returned`,
+   select id, fence from returned`,
 );
 
 /** $1 messages that are given up on, or cancelled, with their last failure; $2 their outcome records. */
@@ -110,18 +113,20 @@ export const endMessages = named(
        wake_at = null, lease_owner = null, lease_until = null
      from json_to_recordset($1::json) as f(id uuid, fence int, state text, code text, is_degenerate boolean)
      where m.id = f.id and m.fence = f.fence and m.state = 'leased'
-     returning m.id, m.fence, m.stage, m.order_key),
+     returning m.id, f.fence, m.stage, m.order_key),
    ${releaseNext('ended')},
    noted as (
      insert into millrace.failures (message_id, fence, at, code, retryable, detail)
      select e.id, e.fence, clock_timestamp(), f.code, false, f.detail
-     from ended e join json_to_recordset($1::json) as f(id uuid, code text, detail text) on f.id = e.id
+     from ended e
+     join json_to_recordset($1::json) as f(id uuid, fence int, code text, detail text) on f.id = e.id and f.fence = e.fence
      on conflict do nothing),
    recorded as (
      insert into millrace.outbox (target, line)
      select 'message_outcomes', o.line
-     from json_to_recordset($2::json) as o(message_id uuid, line text) join ended e on e.id = o.message_id)
-   select id from ended`,
+     from json_to_recordset($2::json) as o(message_id uuid, fence int, line text)
+     join ended e on e.id = o.message_id and e.fence = o.fence)
+   select id, fence from ended`,
 );
 
 /** $1 ids, $2 fences: handed back without blame (shutdown), to be taken by anyone at once, in their old places. */
@@ -151,9 +156,9 @@ export const parkMessages = named(
          then clock_timestamp() + coalesce(p.delay_ms, 0) * interval '1 millisecond' + ${unseenGrace} else 'infinity' end
      from json_to_recordset($1::json) as p(id uuid, fence int, delay_ms int, parked_for text)
      where m.id = p.id and m.fence = p.fence and m.state = 'leased'
-     returning m.id, m.stage, m.order_key, m.order_place),
+     returning m.id, p.fence, m.stage, m.order_key, m.order_place),
    ${releaseEarlier('returned')}
-   select id from returned`,
+   select id, fence from returned`,
 );
 
 export const findMessage = named(

@@ -41,7 +41,7 @@ describe('LeaseKeeper', () => {
       clock.advance(ms);
       await vi.advanceTimersByTimeAsync(100);
     };
-    return { held, lost, pass, keeper };
+    return { held, lost, pass, keeper, clock };
   }
 
   it('renews from a third of the length on, and keeps the lease as long as that succeeds', async () => {
@@ -53,6 +53,27 @@ describe('LeaseKeeper', () => {
     expect(renew.mock.calls.length).toBeGreaterThanOrEqual(9);
     expect(renew.mock.calls[0]?.[0]).toMatchObject([{ id: 'm1', fence: 3, leaseMs }]);
     expect(held.signal.aborted).toBe(false);
+  });
+
+  it('aborts work whose message this process was given again: its lease had ended', async () => {
+    const { held, lost, pass, keeper, clock } = begin((due) =>
+      Promise.resolve(new Set(due.map((one) => one.id))),
+    );
+    const again = keeper.hold({
+      id: 'm1',
+      fence: 4,
+      leaseMs,
+      stage: 'first',
+      origin: { team: 'blue', customer: 'acme', feature: 'search' },
+      askedAtMs: clock.monotonicMs(),
+    });
+    expect(held.isLost()).toBe(true);
+    expect(held.signal.reason).toMatchObject({ code: 'MILLRACE_LEASE_LOST' });
+    expect(lost).toEqual(['first']);
+    held.release();
+    expect(keeper.size).toBe(1);
+    await pass(6000);
+    expect(again.isLost()).toBe(false);
   });
 
   it('aborts the work before the lease can pass on when no renewal comes back', async () => {

@@ -67,6 +67,9 @@ export class LeaseKeeper {
       deadlineMs: lease.askedAtMs + lease.leaseMs,
       lost: false,
     };
+    // Whoever gets a message while it is still at work on it has lost it meanwhile.
+    const before = this.#held.get(lease.id);
+    if (before !== undefined && !before.lost) this.#lose(before, 'it has passed on, to this process');
     this.#held.set(lease.id, entry);
     return {
       signal: entry.controller.signal,

@@ -92,6 +92,93 @@ export function ledgerMessagesContract(name: string, open: () => Promise<SqlData
       expect(await claimOf(database, ledger, id, leaseMs)).toEqual({ kind: 'ended' });
     });
 
+    describe('when one that lost its lease and its successor tell of the same message at once', () => {
+      /** The message under its second fence; both runs are in this process, so what they say is written together. */
+      const twice = async () => {
+        const id = await harness.admitted();
+        const lost = await harness.leased(id);
+        await harness.expireLeases();
+        const held = await harness.leased(id);
+        return { id, fences: [lost.fence, held.fence] };
+      };
+      const failures = async () => {
+        const { rows } = await database.query<{ fence: number; code: string }>({
+          name: 'test.own_failures',
+          text: `select fence, code from millrace.failures where code <> 'MILLRACE_LEASE_LOST' order by fence`,
+        });
+        return rows;
+      };
+
+      it.each(['before', 'after'])(
+        'ends it by the successor alone, with its emissions: the other %s it',
+        async (when) => {
+          const { id, fences } = await twice();
+          const emitted = newId(new Date());
+          const order = when === 'before' ? fences : fences.toReversed();
+          const ours = await Promise.all(
+            order.map((fence) =>
+              ledger.finish({
+                id,
+                fence,
+                result: String(fence),
+                // Its id follows from parent and place: both runs give it the same one.
+                emissions: [
+                  { ...harness.emission(emitted), body: { kind: 'inline', json: String(fence) } },
+                  ...(fence === 1 ? [harness.emission(newId(new Date()))] : []),
+                ],
+                outcomeLine: `{"fence":${fence}}`,
+              }),
+            ),
+          );
+          expect(ours).toEqual(order.map((fence) => fence === 2));
+          expect(await harness.outbox('message_outcomes')).toEqual(['{"fence":2}']);
+          expect(await harness.stateOf(id)).toMatchObject({ state: 'completed', result: '2' });
+          const { rows } = await database.query<{ body: string }>(
+            { name: 'test.children', text: 'select body from millrace.messages where parent_id = $1' },
+            [id],
+          );
+          expect(rows).toEqual([{ body: '2' }]);
+        },
+      );
+
+      it('gives it up for the reason of the successor', async () => {
+        const { id, fences } = await twice();
+        const ours = await Promise.all(
+          fences.map((fence) =>
+            ledger.end({
+              id,
+              fence,
+              state: 'dead_lettered',
+              code: `CODE_${fence}`,
+              detail: '{}',
+              isDegenerate: false,
+              outcomeLine: `{"fence":${fence}}`,
+            }),
+          ),
+        );
+        expect(ours).toEqual([false, true]);
+        expect(await harness.outbox('message_outcomes')).toEqual(['{"fence":2}']);
+        expect(await failures()).toEqual([{ fence: 2, code: 'CODE_2' }]);
+      });
+
+      it('returns it after the failure of the successor', async () => {
+        const { id, fences } = await twice();
+        const ours = await Promise.all(
+          fences.map((fence) => ledger.retry({ id, fence, delayMs: 0, code: `CODE_${fence}`, detail: '{}' })),
+        );
+        expect(ours).toEqual([false, true]);
+        expect(await failures()).toEqual([{ fence: 2, code: 'CODE_2' }]);
+      });
+
+      it('puts it aside for what the successor waits for', async () => {
+        const { id, fences } = await twice();
+        const ours = await Promise.all(
+          fences.map((fence) => ledger.park({ id, fence, delayMs: undefined, parkedFor: `hold:${fence}` })),
+        );
+        expect(ours).toEqual([false, true]);
+      });
+    });
+
     it('hands root, item and origin down to what is emitted, and completes an output at once', async () => {
       const admission = someAdmission({
         item: 'readme.md',

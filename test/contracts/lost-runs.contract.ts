@@ -126,7 +126,7 @@ export function lostRunsContract(name: string, open: () => Promise<SqlDatabase>)
         retryable: boolean;
         detail: string;
       }>({
-        name: 'test.failures',
+        name: 'test.lost_runs',
         text: 'select fence, code, retryable, detail from millrace.failures order by fence',
       });
       expect(rows.map(({ fence, code, retryable }) => [fence, code, retryable])).toEqual([
