@@ -147,7 +147,7 @@ export const configurationSchema = z.strictObject({
     .prefault({}),
   models: modelSettings,
   budgets: setting(z.array(budgetSchema).max(200).default([]), {
-    help: 'Limits in US dollars over what teams, customers, features or any combination of them spend in a calendar window (UTC): `{name, team?, customer?, feature?, window: hour | day | week | month, limitUsd: "50.00", atLimit: park | refuse, unpriced: refuse | allow}` (docs/budgets.md). Give all processes the same: those of the process that started last hold.',
+    help: 'Limits in US dollars over what teams, customers, features or any combination of them spend in a calendar window (UTC): `{name, team?, customer?, feature?, window: hour | day | week | month, limitUsd: "50.00", atLimit: park | refuse, unpriced: refuse | allow}` (docs/budgets.md). Give all processes the same: those of the process that started last hold, or of the last `millrace budgets apply`.',
   }),
   worker: z
     .strictObject({

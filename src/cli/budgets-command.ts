@@ -70,7 +70,10 @@ async function apply(context: CommandContext, options: ApplyOptions): Promise<nu
       context,
       'Applied: running processes follow within two seconds. One that starts later brings the budgets of its own configuration.',
     );
-  } else if (changes.length > 0) tell(context, 'Nothing was changed (--dry-run).');
+  } else if (changes.length > 0) {
+    const isGuarded = !mayRemove && changes.some(({ change }) => change === 'removed');
+    tell(context, `Nothing was changed (--dry-run).${isGuarded ? ' Removing takes --remove.' : ''}`);
+  }
   return exitCodes.ok;
 }
 

@@ -69,7 +69,7 @@ export function addDeadLettersCommand(program: Command, context: CommandContext,
     .action(bind((options: ListOptions) => listLetters(context, options)));
   withStoreOptions(letters.command('show'))
     .description(
-      'everything about one: event, data, failed attempts, calls and their cost, what operators did',
+      'everything about one: event, data, failed attempts and lost runs, calls and their cost, what operators did',
     )
     .argument('<id>', 'the id of the message')
     .option('--json', 'one JSON object, as the API answers')

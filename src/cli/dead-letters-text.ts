@@ -69,7 +69,7 @@ export function deadLetterText(letter: DeadLetterDocument): string {
       : `${letter.dataProblem.code}: ${letter.dataProblem.message}`;
   return [
     ...facts.map(([name = '', value = '']) => `${name.padEnd(11)}${value}`),
-    ...section('Failed attempts', failureRows(letter)),
+    ...section('Failed attempts and lost runs', failureRows(letter)),
     ...section('Calls', callRows(letter)),
     ...section('What operators did', actionRows(letter)),
     '',

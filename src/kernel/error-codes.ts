@@ -138,7 +138,7 @@ const table = {
     status: 500,
     retryable: true,
     what: 'The lease on the message could not be kept, so its work was stopped before another worker may take it.',
-    todo: 'Nothing: the message is taken up again. If it is frequent, look at the database and the event loop lag.',
+    todo: 'Nothing: the message is taken up again; after maxLostRuns of the stage it is given up. If it is frequent, look at the database and the event loop lag.',
   },
   MILLRACE_RUNS_LOST: {
     status: 500,

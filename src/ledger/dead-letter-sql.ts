@@ -66,7 +66,7 @@ export const findDeadLetter = named(
      and (m.state = 'dead_lettered' or exists (select from millrace.dead_letter_actions a where a.message_id = m.id))`,
 );
 
-/** $1 the id: its newest 200 failed attempts, oldest first. */
+/** $1 the id: its newest 200 failed attempts and lost runs, oldest first. */
 export const listDeadLetterFailures = named(
   'ledger.list_dead_letter_failures',
   `select * from (

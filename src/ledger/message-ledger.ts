@@ -5,6 +5,7 @@ import type { MessageEnvelope } from '../messages/message.ts';
 import { type ClaimAsk, type ClaimOutcome, Claims } from './claims.ts';
 import { ledgerGroup, type LedgerGroupOptions } from './ledger-group.ts';
 import * as sql from './message-sql.ts';
+import { loseMessages } from './sweep-sql.ts';
 import { type StoredBody, originColumns } from './stored-message.ts';
 
 /*
@@ -161,6 +162,11 @@ export class MessageLedger {
       held.map((one) => one.id),
       held.map((one) => one.fence),
     ]);
+  }
+
+  /** Gives up runs whose lease ended before they did: lost, as when their worker had died. */
+  async lose(held: readonly Pick<Held, 'id' | 'fence'>[]): Promise<void> {
+    await this.#database.query(loseMessages, [held.map(({ id }) => id), held.map(({ fence }) => fence)]);
   }
 
   async #writeAdmissions(items: readonly Admission[]): Promise<AdmissionOutcome[]> {

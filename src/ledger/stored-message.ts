@@ -20,7 +20,7 @@ export interface LeasedMessage {
   readonly degenerateAttempts: number;
   /** Failed attempts before its last replay. */
   readonly priorAttempts: number;
-  /** How many of its latest runs in a row were lost: their workers let the lease end. */
+  /** How many runs were lost since it last failed by itself or was replayed: their workers let the lease end. */
   readonly lostRuns: number;
   /** When it became due: the difference to now is what it waited. */
   readonly availableAt: Date;

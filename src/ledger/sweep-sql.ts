@@ -3,9 +3,9 @@ import { isBehindItsKey, setAside, unseenGrace } from './order-sql.ts';
 
 /*
  * What was forgotten, and runs that were lost: their leases ended by themselves, because the worker died, stood still or
- * was cut off. The message goes back to its old place, at the head of its customer's. After a second loss in a row it may
- * be the message that kills: it waits for a while by chance, so that those that were lost with it run apart from it. How
- * many losses are too many is the stage's to say (maxLostRuns).
+ * was cut off. The message goes back to its old place, at the head of its customer's. From the second loss on it may be
+ * the message that kills: it waits for a while by chance, several times as long as its run took, so that those that were
+ * lost with it run apart from it. How many losses are too many is the stage's to say (maxLostRuns).
  */
 
 /** What it takes to wake a stage for a message `m`; its state is that of the row with the given name. */
@@ -15,9 +15,10 @@ export function wakeColumns(stateOf: string): string {
 
 const dueInMs = `greatest(0, extract(epoch from (m.available_at - clock_timestamp())) * 1000)::int`;
 
-/** How long a message `m` waits after a lost run. */
-const pauseAfterLoss = `case when m.lost_runs > 0
-       then random() * power(3, least(m.lost_runs, 5)) * interval '1 second' else interval '0' end`;
+/** How long a message `m` waits after a lost run: a part, by chance, of a time that grows with losses and the run's length. */
+const pauseAfterLoss = `case when m.lost_runs > 0 then random() * least(interval '15 minutes', greatest(
+       power(3, least(m.lost_runs, 5)) * interval '1 second',
+       2 * (m.lost_runs + 1) * (least(m.lease_until, clock_timestamp()) - m.leased_at))) else interval '0' end`;
 
 /** A message `m` after a lost run `l`. */
 const takenBack = `state = 'pending', lease_owner = null, lease_until = null, lost_runs = m.lost_runs + 1,
@@ -77,6 +78,18 @@ export const listOverdueMessages = named(
      where m.state = 'pending' and m.parked_for is null and m.stage = s.stage
        and m.available_at < clock_timestamp() - $2::int * interval '1 millisecond'
      limit $3) d`,
+);
+
+/** $1 ids, $2 fences: runs whose own worker says that their lease ended before they did. */
+export const loseMessages = named(
+  'ledger.lose_messages',
+  `with lost as (
+     select m.id, m.fence, m.lease_owner, ${pauseAfterLoss} as pause
+     from millrace.messages m join unnest($1::uuid[], $2::int[]) as u(id, fence) on m.id = u.id and m.fence = u.fence
+     where m.state = 'leased' for update of m),
+   ${noted}
+   update millrace.messages m set ${takenBack}, wake_at = clock_timestamp() + l.pause
+   from lost l where m.id = l.id returning m.id`,
 );
 
 /** Every lease ends now: for a store that one process owns, when that process has just begun. */

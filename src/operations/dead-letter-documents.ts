@@ -116,7 +116,7 @@ export const deadLetterSchema = z.object({
     .object({ code: z.string(), message: z.string() })
     .optional()
     .describe('Why the data cannot be read from the payload store.'),
-  failures: z.array(failureSchema).describe('The newest 200 failed attempts, oldest first.'),
+  failures: z.array(failureSchema).describe('The newest 200 failed attempts and lost runs, oldest first.'),
   calls: z.array(callSchema).describe('The newest 200 calls, oldest first.'),
   actions: z.array(actionSchema).describe('What operators did to it, oldest first.'),
 });

@@ -269,8 +269,14 @@ export class MessageRunner {
     run.span?.failed(decision, code);
     switch (decision.kind) {
       case 'hand_back':
-        logger().warn({ error, code }, 'the message is handed back');
-        await ledger.handBack([{ id, fence, leaseMs: 0 }]);
+        if (this.#stopping) {
+          logger().warn({ error, code }, 'the message is handed back');
+          await ledger.handBack([{ id, fence, leaseMs: 0 }]);
+        } else {
+          // It may be the message that kept the process from renewing its lease.
+          logger().warn({ error, code }, 'the run is lost; the message goes back');
+          await ledger.lose([{ id, fence }]);
+        }
         return;
       case 'park': {
         const { delayMs, parkedFor, reason } = decision;

@@ -36,8 +36,8 @@ export interface StageOptions<Data, Emits extends readonly MessageVersion[]> {
   readonly retry?: RetryOptions;
   readonly degenerate?: DegenerateOptions;
   /**
-   * How many runs in a row may be lost before the message is given up. A run is lost when its worker dies, stands still or
-   * is cut off for longer than its lease: a message that loses one after the other may be what kills them. Default 5.
+   * How many runs may be lost, without a failure of the message's own between them, before it is given up. A run is lost
+   * when its worker dies, stands still or is cut off for longer than its lease: the message may be what causes that. Default 5.
    */
   readonly maxLostRuns?: number;
   /** `derived`: requests of all its steps get a seed that follows from message, step and attempt. Default: none. */

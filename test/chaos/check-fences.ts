@@ -14,14 +14,16 @@ export function checkFences(evidence: Evidence): InvariantResult {
   const check = new InvariantCheck('I5', 'only the current fence finished');
   const byId = new Map(messages.map((message) => [message.id, message]));
   const replaysOf = groupedBy(replays, (replay) => replay.message_id);
-  for (const { message_id: id, deliveries } of outcomes) {
+  for (const [id, told] of groupedBy(outcomes, (outcome) => outcome.message_id)) {
+    const enders = told.map(({ deliveries }) => deliveries).toSorted(byNumber);
     // The last of each of its lives.
-    const fences = [...(replaysOf.get(id) ?? []).map(({ fence }) => fence), byId.get(id)?.fence];
+    const replayed = (replaysOf.get(id) ?? []).map(({ fence }) => fence);
+    const fences = [...replayed, byId.get(id)?.fence ?? 0].toSorted(byNumber);
     check.expect(
-      fences.includes(deliveries),
+      enders.join() === fences.join(),
       id,
       () =>
-        `it was ended by the holder of fence ${deliveries}; the last lease had fence ${fences.join(', ')}`,
+        `it was ended by the holders of fences [${enders.join()}]; the last leases had [${fences.join()}]`,
     );
   }
   for (const change of history) {
@@ -71,6 +73,10 @@ function checkCuts(
       () => `call ${callId} of a worker that was cut off was in the air when another took its message`,
     );
   }
+}
+
+function byNumber(left: number, right: number): number {
+  return left - right;
 }
 
 /** A lease raises the fence by one, and is given for what nobody holds. */

@@ -2,6 +2,7 @@ import type { Evidence, MessageEvidence, OriginEvidence } from './evidence.ts';
 import { groupedBy, InvariantCheck, type InvariantResult } from './invariant-check.ts';
 import { admittedAt, expectedEmissions } from './workload.ts';
 
+const defaultMaxLostRuns = 5;
 const ends: readonly string[] = ['completed', 'dead_lettered', 'cancelled'];
 
 /** I1: nothing lost, nothing ended twice: by the ledger, by the trigger's history, and by the outcomes in ClickHouse. */
@@ -47,6 +48,14 @@ export function checkEnds({
     );
     const changes = changesOf.get(id) ?? [];
     const endings = changes.filter(({ to_state: to }) => ends.includes(to)).length;
+    const losses = changes.filter(
+      ({ from_state: from, to_state: to }) => from === 'leased' && to === 'pending',
+    );
+    check.expect(
+      code !== 'MILLRACE_RUNS_LOST' || losses.length >= defaultMaxLostRuns,
+      id,
+      () => `it was given up for lost runs after ${losses.length} of them`,
+    );
     // An operator's replay, and nothing else, opens the end of a dead letter; then it comes to one more.
     const replayed = replaysOf.get(id)?.length ?? 0;
     check.expect(

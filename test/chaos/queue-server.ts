@@ -26,6 +26,19 @@ export async function startQueueServer(kind: QueueKind): Promise<QueueServer> {
   };
 }
 
+/** Tables are locked one after the other, while BullMQ's functions use them in an order of their own. */
+async function emptied(server: PostgresServer): Promise<void> {
+  for (;;) {
+    try {
+      await server.emptySchema('bullmq', ['migration']);
+      return;
+    } catch (error) {
+      const isDeadlock = error instanceof Error && 'code' in error && error.code === '40P01';
+      if (!isDeadlock) throw error;
+    }
+  }
+}
+
 /** A PostgreSQL beside that of the ledger, so that each has faults of its own. */
 async function startPostgres(): Promise<QueueServer> {
   const server = await PostgresServer.start({ settings: { max_connections: '200' } });
@@ -33,7 +46,7 @@ async function startPostgres(): Promise<QueueServer> {
     url: server.connectionString,
     kill: () => server.kill(),
     restart: () => server.restart(),
-    empty: () => server.emptySchema('bullmq', ['migration']),
+    empty: () => emptied(server),
     stop: () => server.stop(),
   };
 }

@@ -43,13 +43,14 @@ export function lostRunsContract(name: string, open: () => Promise<SqlDatabase>)
       }
     };
 
-    it.each(['a lease ran out', 'its host stops', 'the only process begins anew'])(
+    it.each(['a lease ran out', 'its worker gives it up', 'its host stops', 'the only process begins anew'])(
       'leave the message its place before those that came after it, when %s',
       async (how) => {
         const [early, late] = [await harness.admitted(), await harness.admitted()];
         const taken = await claimed(early);
         expect(taken.envelope.id).toBe(early);
         if (how === 'a lease ran out') await harness.expireLeases();
+        else if (how === 'its worker gives it up') await ledger.lose([{ id: early, fence: taken.fence }]);
         else if (how === 'its host stops')
           await ledger.handBack([{ id: early, fence: taken.fence, leaseMs: 0 }]);
         else await sweeps.expireAllLeases();
@@ -93,7 +94,34 @@ export function lostRunsContract(name: string, open: () => Promise<SqlDatabase>)
       expect(after.at(-1)).toBeGreaterThan(5000);
       expect(after.at(-1)).toBeLessThanOrEqual(81_000);
       expect(new Set(after.map((ms) => Math.round(ms / 100))).size).toBeGreaterThan(6);
+      await database.execute(
+        `update millrace.messages set available_at = available_at + interval '1 minute'`,
+      );
       expect(await claim(ids[0] ?? '')).toMatchObject({ kind: 'not_due' });
+    });
+
+    it('pause longer after a longer run, up to a quarter of an hour', async () => {
+      const longest = async (lostRuns: number, runFor: string): Promise<number> => {
+        for (let n = 0; n < 12; n += 1) await claimed(await harness.admitted());
+        await database.execute(
+          `update millrace.messages set lost_runs = ${lostRuns}, leased_at = clock_timestamp() - interval '${runFor}'`,
+        );
+        await harness.expireLeases();
+        const { rows } = await database.query<{ seconds: number }>({
+          name: 'test.longest_pause',
+          text: `select max(extract(epoch from available_at - clock_timestamp()))::float8 as seconds from millrace.messages`,
+        });
+        await database.execute('delete from millrace.messages');
+        return rows[0]?.seconds ?? 0;
+      };
+      expect(await longest(0, '10 minutes')).toBeLessThan(1);
+      // Of 12 parts by chance of 240 s, and of 900 s: all below a tenth once in a million million times.
+      const afterTwo = await longest(1, '1 minute');
+      expect(afterTwo).toBeGreaterThan(24);
+      expect(afterTwo).toBeLessThanOrEqual(241);
+      const afterFive = await longest(4, '1 day');
+      expect(afterFive).toBeGreaterThan(90);
+      expect(afterFive).toBeLessThanOrEqual(900);
     });
 
     it('tell the queue to come when the pause is over', async () => {
@@ -120,6 +148,10 @@ export function lostRunsContract(name: string, open: () => Promise<SqlDatabase>)
       await lose(id, 1);
       await harness.leased(id);
       await sweeps.expireAllLeases();
+      await isOverdue();
+      const { fence } = await harness.leased(id);
+      await ledger.lose([{ id, fence: fence - 1 }]);
+      await ledger.lose([{ id, fence }]);
       const { rows } = await database.query<{
         fence: number;
         code: string;
@@ -132,6 +164,7 @@ export function lostRunsContract(name: string, open: () => Promise<SqlDatabase>)
       expect(rows.map(({ fence, code, retryable }) => [fence, code, retryable])).toEqual([
         [1, 'MILLRACE_LEASE_LOST', true],
         [2, 'MILLRACE_LEASE_LOST', true],
+        [3, 'MILLRACE_LEASE_LOST', true],
       ]);
       for (const { detail } of rows) {
         expect(JSON.parse(detail)).toEqual({

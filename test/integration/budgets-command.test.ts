@@ -58,6 +58,9 @@ it('refuses to forget budgets unless it is told to, and to act without a reason'
   const careless = await apply([], '--reason', 'a file that names none');
   expect(careless.code).toBe(1);
   expect(careless.stderr).toMatch(/does not name drafts, search\. Nothing was changed.*--remove/);
+  const look = await apply([], '--dry-run');
+  expect(look.code).toBe(0);
+  expect(look.stderr).toContain('takes --remove');
   const wordless = await apply([search]);
   expect(wordless.code).toBe(1);
   expect(wordless.stderr).toContain('--reason');

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { expect, it } from 'vitest';
+import { afterAll, expect, it } from 'vitest';
 
 const program = fileURLToPath(new URL('../support/fragile-host-process.ts', import.meta.url));
 
@@ -15,29 +15,47 @@ interface Ended {
 }
 
 /** One life of the host: what it printed, or the signal that ended it. */
-function live(dataDirectory: string): Promise<{ readonly signal: string | null; readonly printed: string }> {
+function live(): Promise<{ readonly signal: string | null; readonly printed: string }> {
   return new Promise((resolve, reject) => {
-    const child = execFile(process.execPath, [program, dataDirectory], (error, stdout, stderr) => {
-      if (error !== null && child.signalCode === null) reject(new Error(stderr, { cause: error }));
-      else resolve({ signal: child.signalCode, printed: stdout });
-    });
+    const child = execFile(
+      process.execPath,
+      [program, dataDirectory],
+      { signal: lives.signal },
+      (error, stdout, stderr) => {
+        if (error !== null && child.signalCode === null) reject(new Error(stderr, { cause: error }));
+        else resolve({ signal: child.signalCode, printed: stdout });
+      },
+    );
   });
 }
 
-it('gives up the message that kills its worker time after time, and completes all others', async () => {
-  const dataDirectory = mkdtempSync(join(tmpdir(), 'millrace-fragile-'));
-  const signals: (string | null)[] = [];
-  let rows: Ended[] = [];
-  while (rows.length === 0 && signals.length < 6) {
-    const { signal, printed } = await live(dataDirectory);
-    signals.push(signal);
-    if (signal === null) rows = JSON.parse(printed) as Ended[];
-  }
-  expect(signals).toEqual(['SIGKILL', 'SIGKILL', 'SIGKILL', null]);
-  const [killing] = rows.filter(({ event_id: id }) => id === 'work-3');
-  expect(killing).toMatchObject({ state: 'dead_lettered', error_code: 'MILLRACE_RUNS_LOST', deliveries: 4 });
-  const others = rows.filter(({ event_id: id }) => id !== 'work-3');
-  expect(others.filter(({ state }) => state !== 'completed')).toEqual([]);
-  expect(others).toHaveLength(20);
+const dataDirectory = mkdtempSync(join(tmpdir(), 'millrace-fragile-'));
+const lives = new AbortController();
+afterAll(() => {
+  lives.abort();
   rmSync(dataDirectory, { recursive: true, force: true });
 });
+
+it(
+  'gives up the message that kills its worker time after time, and completes all others',
+  { timeout: 240_000 },
+  async () => {
+    const signals: (string | null)[] = [];
+    let rows: Ended[] = [];
+    while (rows.length === 0 && signals.length < 6) {
+      const { signal, printed } = await live();
+      signals.push(signal);
+      if (signal === null) rows = JSON.parse(printed) as Ended[];
+    }
+    expect(signals).toEqual(['SIGKILL', 'SIGKILL', 'SIGKILL', null]);
+    const [killing] = rows.filter(({ event_id: id }) => id === 'work-3');
+    expect(killing).toMatchObject({
+      state: 'dead_lettered',
+      error_code: 'MILLRACE_RUNS_LOST',
+      deliveries: 4,
+    });
+    const others = rows.filter(({ event_id: id }) => id !== 'work-3');
+    expect(others.filter(({ state }) => state !== 'completed')).toEqual([]);
+    expect(others).toHaveLength(20);
+  },
+);

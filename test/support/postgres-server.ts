@@ -69,7 +69,8 @@ export class PostgresServer {
 
   /** Stands still, with all its backends: it takes what is asked and does not answer, until it is killed. */
   freeze(): void {
-    for (const pid of [this.pid, ...childrenOf(this.pid)]) process.kill(pid, 'SIGSTOP');
+    process.kill(this.pid, 'SIGSTOP');
+    for (const backend of childrenOf(this.pid)) signalIfAlive(backend, 'SIGSTOP');
   }
 
   /** Stops the server at once, without its own clean-up. */
@@ -77,7 +78,7 @@ export class PostgresServer {
     // Its backends are processes of their own, and would answer for a moment yet.
     const backends = childrenOf(this.pid);
     await this.#process.end('SIGKILL');
-    for (const backend of backends) killIfAlive(backend);
+    for (const backend of backends) signalIfAlive(backend, 'SIGKILL');
   }
 
   /** Stops it if it runs, and starts it again on the same port and data. */
@@ -243,9 +244,9 @@ function parentOf(pid: number): number | undefined {
   }
 }
 
-function killIfAlive(pid: number): void {
+function signalIfAlive(pid: number, signal: NodeJS.Signals): void {
   try {
-    process.kill(pid, 'SIGKILL');
+    process.kill(pid, signal);
   } catch (error) {
     // It ended by itself meanwhile.
     if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;

@@ -69,7 +69,7 @@ export const pipelineMetrics = {
     type: 'histogram',
     unit: 'seconds',
     labels: ofStage,
-    help: 'Time from when a message was due until a worker leased it; after a lost run, until the next one did.',
+    help: 'Time from when a message was due until a worker leased it; after a lost run or a hand-back, from the first time.',
     buckets: [0.01, 0.1, 0.5, 1, 5, 15, 30, 60, 300, 900, 3600, 14400, 86400],
   },
   message_age_seconds: {
