@@ -15,10 +15,12 @@ export function wakeColumns(stateOf: string): string {
 
 const dueInMs = `greatest(0, extract(epoch from (m.available_at - clock_timestamp())) * 1000)::int`;
 
+/** How long the run of a message `m` surely took: its lease ends one length after it was last renewed, 15 s at least. */
+const runLength = `(least(m.lease_until, clock_timestamp()) - m.leased_at - interval '15 seconds')`;
+
 /** How long a message `m` waits after a lost run: a part, by chance, of a time that grows with losses and the run's length. */
 const pauseAfterLoss = `case when m.lost_runs > 0 then random() * least(interval '15 minutes', greatest(
-       power(3, least(m.lost_runs, 5)) * interval '1 second',
-       2 * (m.lost_runs + 1) * (least(m.lease_until, clock_timestamp()) - m.leased_at))) else interval '0' end`;
+       2 * power(3, least(m.lost_runs, 5)) * interval '1 second', 2 * (m.lost_runs + 1) * ${runLength})) else interval '0' end`;
 
 /** A message `m` after a lost run `l`. */
 const takenBack = `state = 'pending', lease_owner = null, lease_until = null, lost_runs = m.lost_runs + 1,
