@@ -3,7 +3,7 @@ import { BudgetBook } from '../admission/budget-book.ts';
 import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { formatUsd, usd, zeroUsd } from '../kernel/money.ts';
-import type { BudgetDefinition } from '../ledger/budget-definition.ts';
+import { type BudgetChange, budgetChanges, type BudgetDefinition } from '../ledger/budget-definition.ts';
 import { BudgetLedger, type BudgetState } from '../ledger/budget-ledger.ts';
 import type { MillraceMetrics } from '../telemetry/metrics.ts';
 import type { Configuration } from './configuration.ts';
@@ -42,10 +42,12 @@ export class BudgetWatch {
     });
   }
 
-  /** Makes the configured budgets those of the ledger. */
-  async begin(): Promise<void> {
+  /** Makes the configured budgets those of the ledger; answers what that changed for all processes. */
+  async begin(): Promise<readonly BudgetChange[]> {
+    const before = await this.ledger.read();
     await this.ledger.define(this.#definitions);
     await this.look();
+    return budgetChanges(before, this.#definitions);
   }
 
   /** One look at the ledger; there never is more to do at once. */

@@ -276,7 +276,9 @@ export class Host {
     registry.register(stages);
     initialiseSeries(metrics, { version, roles: configuration.roles, stages });
     await this.#checkStartup(stages.map(({ definition }) => definition));
-    await this.budgets.begin();
+    const changes = await this.budgets.begin();
+    if (changes.length > 0)
+      this.logger.info({ changes }, 'the budgets of this configuration hold now, for all processes');
     if (stores.isEmbedded) {
       const freed = await sweeps.expireAllLeases();
       if (freed > 0)

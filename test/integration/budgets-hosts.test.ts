@@ -154,6 +154,9 @@ describe.skipIf(![postgresPrograms(), redisPrograms()].every((program) => canRun
       });
       await expect.poll(() => countOf(host, 'completed'), { timeout: 20_000 }).toBe(6);
       expect(await isWaiting()).toBe(0);
+      // What the other start removed, the first host would bring back.
+      expect(await host.budgets.begin()).toMatchObject([{ budget: 'blue', change: 'added' }]);
+      expect(await host.budgets.begin()).toEqual([]);
     });
 
     it('gives up what a dead worker had reserved, counts its bound, and does the work', async () => {
