@@ -12,7 +12,7 @@ async function expectNoViolations(
   options: Omit<ChaosRunOptions, 'plan' | 'patienceMs'> & { readonly faults: number },
 ): Promise<void> {
   const { seed, stores, faults } = options;
-  const run = await runChaos({ ...options, plan: planFaults({ seed, stores, faults }), patienceMs: 60_000 });
+  const run = await runChaos({ ...options, plan: planFaults({ seed, stores, faults }), patienceMs: 120_000 });
   const results = checkInvariants(run.evidence);
   expect(violationsOf(results, run.evidence), `seed ${seed}\n${summaryOf(run)}`).toBe('');
   for (const { name, checks, unchecked } of results) {
@@ -32,6 +32,14 @@ describe('a run in which everything goes wrong', () => {
     { timeout: 300_000 },
     async () => {
       await expectNoViolations({ seed: 1, messages: 60, stores: 'services', faults: 8 });
+    },
+  );
+
+  it.skipIf(!canRun(postgresPrograms()))(
+    'keeps its promises with the queue on PostgreSQL, which is emptied twice',
+    { timeout: 300_000 },
+    async () => {
+      await expectNoViolations({ seed: 6, messages: 40, stores: 'services', queue: 'postgres', faults: 6 });
     },
   );
 });
