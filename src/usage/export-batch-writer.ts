@@ -3,15 +3,17 @@ import { deduplicationWindowBlocks } from '../drivers/column-store/column-migrat
 import { AppError } from '../kernel/app-error.ts';
 import type { Uuid } from '../kernel/ids.ts';
 import { invariant } from '../kernel/invariant.ts';
+import { repairRollups } from './rollup-repair.ts';
 
 /*
  * Exactly once into ClickHouse. A batch never changes, is inserted with its id as the deduplication token, and carries
  * the id in every row. Whoever cannot rule out an earlier try looks first:
  *
- *   no row there                   insert
+ *   no row there                   insert, and look again
  *   rows there, tokens remembered  insert again: every table drops the blocks it has and takes those it lacks. A death
  *                                  in mid-insert can leave a view, or a month of the batch, without its block; only
- *                                  repeating the insert brings it there
+ *                                  repeating the insert brings it there. What a rollup drops all the same, because its
+ *                                  token is there without its rows, is added (rollup-repair.ts)
  *   all rows there, long ago       done: the tokens may be forgotten, so repeating could count twice
  *   anything else                  MILLRACE_EXPORT_INCONSISTENT, loud, for a person to judge
  */
@@ -51,6 +53,7 @@ export async function writeBatch(
   if (found > batch.rows) throw inconsistent(batch, found);
   if (found === 0) {
     await insert(store, batch);
+    await requireAll(store, batch);
     return 'written';
   }
   if ((await countBatchesSince(store, batch)) > maxBatchesToRepeatAfter) {
@@ -58,9 +61,15 @@ export async function writeBatch(
     return 'found';
   }
   await insert(store, batch);
-  const foundAfter = await countRows(store, batch);
-  if (foundAfter !== batch.rows) throw inconsistent(batch, foundAfter);
+  await requireAll(store, batch);
+  if (batch.table === 'usage') await repairRollups(store, batch.id);
   return 'repeated';
+}
+
+/** A table that remembers the token of a try that died before its rows were there drops them: that must not go unseen. */
+async function requireAll(store: ColumnStore, batch: ExportBatch): Promise<void> {
+  const found = await countRows(store, batch);
+  if (found !== batch.rows) throw inconsistent(batch, found);
 }
 
 function insert(store: ColumnStore, batch: ExportBatch): Promise<void> {
