@@ -9,12 +9,14 @@ import { repairRollups } from './rollup-repair.ts';
  * Exactly once into ClickHouse. A batch never changes, is inserted with its id as the deduplication token, and carries
  * the id in every row. Whoever cannot rule out an earlier try looks first:
  *
- *   no row there                   insert, and look again
+ *   no row there                   insert
  *   rows there, tokens remembered  insert again: every table drops the blocks it has and takes those it lacks. A death
  *                                  in mid-insert can leave a view, or a month of the batch, without its block; only
- *                                  repeating the insert brings it there. What a rollup drops all the same, because its
- *                                  token is there without its rows, is added (rollup-repair.ts)
- *   all rows there, long ago       done: the tokens may be forgotten, so repeating could count twice
+ *                                  repeating the insert brings it there
+ *   all rows there, long ago       no insert: the tokens may be forgotten, so repeating could count twice
+ *
+ * In each of these cases all rows must be there afterwards, and what a rollup still lacks is added (rollup-repair.ts).
+ *
  *   anything else                  MILLRACE_EXPORT_INCONSISTENT, loud, for a person to judge
  */
 
@@ -34,6 +36,12 @@ export type ExportResult = 'written' | 'repeated' | 'found';
 // token, even if each of them spanned ten months.
 const maxBatchesToRepeatAfter = deduplicationWindowBlocks / 10;
 
+export interface WriteOptions {
+  readonly mayHaveBeenTried: boolean;
+  /** Told of the rollups that lacked the batch, and have it now. */
+  readonly onRepaired?: (rollups: readonly string[]) => void;
+}
+
 /**
  * Brings the batch into ClickHouse once. `mayHaveBeenTried` says that an earlier try, of any process, could have
  * reached the server: it must be recorded before a first try is made. Throws MILLRACE_COLUMN_STORE_UNAVAILABLE (try again,
@@ -42,7 +50,7 @@ const maxBatchesToRepeatAfter = deduplicationWindowBlocks / 10;
 export async function writeBatch(
   store: ColumnStore,
   batch: ExportBatch,
-  { mayHaveBeenTried }: { readonly mayHaveBeenTried: boolean },
+  { mayHaveBeenTried, onRepaired }: WriteOptions,
 ): Promise<ExportResult> {
   invariant(batch.rows > 0, `export batch ${batch.id} has rows`);
   if (!mayHaveBeenTried) {
@@ -51,22 +59,18 @@ export async function writeBatch(
   }
   const found = await countRows(store, batch);
   if (found > batch.rows) throw inconsistent(batch, found);
-  if (found === 0) {
-    await insert(store, batch);
-    await requireAll(store, batch);
-    return 'written';
-  }
-  if ((await countBatchesSince(store, batch)) > maxBatchesToRepeatAfter) {
-    if (found < batch.rows) throw inconsistent(batch, found);
-    return 'found';
-  }
-  await insert(store, batch);
+  const isForgotten = found > 0 && (await countBatchesSince(store, batch)) > maxBatchesToRepeatAfter;
+  if (!isForgotten) await insert(store, batch);
   await requireAll(store, batch);
-  if (batch.table === 'usage') await repairRollups(store, batch.id);
-  return 'repeated';
+  if (batch.table === 'usage') {
+    const repaired = await repairRollups(store, batch.id);
+    if (repaired.length > 0) onRepaired?.(repaired);
+  }
+  if (found === 0) return 'written';
+  return isForgotten ? 'found' : 'repeated';
 }
 
-/** A table that remembers the token of a try that died before its rows were there drops them: that must not go unseen. */
+/** A table that remembers the token of a try that died before its rows were there drops the repeat: that must not go unseen. */
 async function requireAll(store: ColumnStore, batch: ExportBatch): Promise<void> {
   const found = await countRows(store, batch);
   if (found !== batch.rows) throw inconsistent(batch, found);

@@ -207,6 +207,33 @@ describe('usage rows in chDB', () => {
     },
   );
 
+  it('gives a rollup what it takes for known when the batch itself was not there yet', async () => {
+    await emptyTables(store);
+    const [before, batch] = [usageBatch(callsOverMonths(4)), usageBatch(callsOverMonths(5))];
+    await writeBatch(store, batch, { mayHaveBeenTried: false });
+    // Emptying a table forgets its tokens; deleting its rows does not.
+    await store.command(`TRUNCATE TABLE ${store.database}.usage`);
+    await store.command(
+      `ALTER TABLE ${store.database}.usage_hourly DELETE WHERE 1 SETTINGS mutations_sync = 2`,
+    );
+    await writeBatch(store, before, { mayHaveBeenTried: false });
+    const repaired: unknown[] = [];
+    const onRepaired = (rollups: readonly string[]): void => void repaired.push(rollups);
+    expect(await writeBatch(store, batch, { mayHaveBeenTried: true, onRepaired })).toBe('written');
+    expect(await totals(store)).toEqual(everywhere(9));
+    expect(repaired).toEqual([['usage_hourly']]);
+  });
+
+  it('is loud when the table takes rows for known that it does not have', async () => {
+    await emptyTables(store);
+    const batch = usageBatch(callsOverMonths(5));
+    await writeBatch(store, batch, { mayHaveBeenTried: false });
+    await store.command(`ALTER TABLE ${store.database}.usage DELETE WHERE 1 SETTINGS mutations_sync = 2`);
+    await expect(writeBatch(store, batch, { mayHaveBeenTried: true })).rejects.toMatchObject({
+      code: 'MILLRACE_EXPORT_INCONSISTENT',
+    });
+  });
+
   it('completes a batch of which a death stored only some months', async () => {
     await emptyTables(store);
     const records = callsOverMonths(9);
