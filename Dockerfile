@@ -8,9 +8,9 @@ COPY package.json package-lock.json .npmrc ./
 RUN npm ci
 COPY . .
 # What only the embedded mode or the build needs stays behind: the embedded ClickHouse alone is half a gigabyte.
-RUN npx nest build \
+RUN node node_modules/typescript-native/bin/tsc -p tsconfig.build.json --noCheck \
   && npm prune --omit=dev \
-  && rm -rf node_modules/@chdb node_modules/typescript dist/bench dist/test dist/dashboards \
+  && rm -rf node_modules/@chdb node_modules/typescript node_modules/typescript-native dist/bench dist/test dist/dashboards \
   && find dist -name '*.test.*' -delete
 
 FROM node:${NODE_VERSION}-bookworm-slim

@@ -19,7 +19,7 @@ const cruised = ['src', 'test', 'bench', 'examples', 'dashboards', 'scripts'].fi
 const checks = [
   { name: 'format', command: 'prettier', args: ['--check', '--log-level', 'warn', '.'] },
   { name: 'lint', command: 'oxlint', args: ['--type-aware', '--deny-warnings'] },
-  { name: 'types', command: 'tsc', args: ['-p', 'tsconfig.json'] },
+  { name: 'types', command: 'node', args: ['node_modules/typescript-native/bin/tsc', '-p', 'tsconfig.json'] },
   { name: 'boundaries', command: 'depcruise', args: ['--config', '.dependency-cruiser.mjs', ...cruised] },
   { name: 'dead-code', command: 'knip', args: ['--no-progress'] },
   { name: 'generated', command: 'node', args: ['scripts/generate.ts', '--check'] },

@@ -2,5 +2,4 @@
 import { makeQueueTemplate } from '../src/drivers/queue/bullmq-store.pglite.ts';
 import { makePgliteTemplate } from '../src/drivers/sql-database/pglite-template.ts';
 
-await makePgliteTemplate();
-await makeQueueTemplate();
+await Promise.all([makePgliteTemplate(), makeQueueTemplate()]);

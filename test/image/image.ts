@@ -39,7 +39,7 @@ function checkContents({ root, user, entrypoint }: FollowedImage): void {
   expect(user === 'node', `the user is ${user}, not node`);
   expect(entrypoint[0] === 'node', 'the entry point is not node');
   const packages = readdirSync(join(root, 'app', 'node_modules'));
-  for (const name of ['vitest', 'typescript', 'oxlint', 'echarts', 'playwright-core']) {
+  for (const name of ['vitest', 'typescript', 'typescript-native', 'oxlint', 'echarts', 'playwright-core']) {
     expect(!packages.includes(name), `${name} was not pruned`);
   }
   for (const path of readdirSync(join(root, 'app', 'dist'), { recursive: true, encoding: 'utf8' })) {
