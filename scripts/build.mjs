@@ -1,5 +1,5 @@
 /*
- * Makes dist/: the compiled sources, and beside them the databases that embedded ones are copied from. The two do not
+ * Makes dist/: the compiled sources, and beside them the database that embedded ones are copied from. The two do not
  * depend on each other, so they are made at the same time. Types are checked by `npm run check`, not here: the native
  * compiler writes all files in a second or two, and only what changed after that.
  */

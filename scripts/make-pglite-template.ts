@@ -1,5 +1,4 @@
-/* Part of the build: the databases that embedded ones are copied from, an empty one and one with the queue's schema. */
-import { makeQueueTemplate } from '../src/drivers/queue/bullmq-store.pglite.ts';
+/* Part of the build: the empty database that embedded ones are copied from. */
 import { makePgliteTemplate } from '../src/drivers/sql-database/pglite-template.ts';
 
-await Promise.all([makePgliteTemplate(), makeQueueTemplate()]);
+await makePgliteTemplate();

@@ -58,7 +58,7 @@ export const configurationSchema = z.strictObject({
     .strictObject({
       url: setting(urlOf('redis:', 'rediss:', 'postgres:', 'postgresql:').optional(), {
         env: 'MILLRACE_QUEUE_URL',
-        help: 'Redis (or PostgreSQL) for the queues. Without it they are embedded.',
+        help: 'Redis (or PostgreSQL) for the queues. Without it they are in the memory of the process.',
         secret: true,
       }),
       prefix: setting(

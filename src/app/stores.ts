@@ -7,11 +7,13 @@ import { FilesPayloadStore } from '../drivers/payload-store/payload-store.files.
 import { S3PayloadStore } from '../drivers/payload-store/payload-store.s3.ts';
 import type { PayloadStore } from '../drivers/payload-store/payload-store.ts';
 import { BullMqQueueDriver } from '../drivers/queue/queue-driver.bullmq.ts';
+import { MemoryQueueDriver } from '../drivers/queue/queue-driver.memory.ts';
 import type { QueueDriver } from '../drivers/queue/queue.ts';
 import { migrate } from '../drivers/sql-database/migrator.ts';
 import { PgliteSqlDatabase } from '../drivers/sql-database/sql-database.pglite.ts';
 import { PostgresSqlDatabase } from '../drivers/sql-database/sql-database.postgres.ts';
 import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
+import { systemClock } from '../kernel/clock.ts';
 import type { Configuration } from './configuration.ts';
 
 /** The four stores, whichever technology is behind them. */
@@ -107,13 +109,12 @@ export function openPayloads({ payloads, dataDirectory }: Configuration): Promis
   );
 }
 
-/** The queues. */
-export function openQueues({ queue, dataDirectory }: Configuration): Promise<QueueDriver> {
+/** The queues. Embedded ones are in memory and begin empty each time: the ledger fills them again. */
+export async function openQueues({ queue }: Configuration): Promise<QueueDriver> {
   const { prefix, url } = queue;
-  // Embedded queues begin empty each time: the ledger fills them again.
-  return BullMqQueueDriver.open(
-    url === undefined ? { prefix, scratchDirectory: join(resolve(dataDirectory), 'queue') } : { prefix, url },
-  );
+  return url === undefined
+    ? new MemoryQueueDriver({ clock: systemClock })
+    : await BullMqQueueDriver.open({ prefix, url });
 }
 
 /** What the column store's migrations need to know of a cluster. */

@@ -104,6 +104,12 @@ const table = {
     what: 'The queue store (Redis or PostgreSQL) cannot be reached or did not answer in time.',
     todo: 'Check that it runs; admitted messages are safe in the ledger and are published afterwards.',
   },
+  MILLRACE_QUEUE_NOT_BULLMQ: {
+    status: 500,
+    retryable: false,
+    what: 'An application injects the BullMQ queue of a stage, and this host has no BullMQ.',
+    todo: 'Set queue.url to a Redis (or PostgreSQL), or import MillraceQueuesModule only where it is set.',
+  },
   MILLRACE_PAYLOAD_UNAVAILABLE: {
     status: 503,
     retryable: true,

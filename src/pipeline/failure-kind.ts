@@ -98,6 +98,7 @@ function kindOfCode(code: ErrorCode): FailureKind {
     case 'MILLRACE_NOT_ACCEPTABLE':
     case 'MILLRACE_NOT_FOUND':
     case 'MILLRACE_PRICE_OVERLAY_INVALID':
+    case 'MILLRACE_QUEUE_NOT_BULLMQ':
     case 'MILLRACE_REQUEST_INVALID':
     case 'MILLRACE_REQUEST_TOO_LARGE':
     case 'MILLRACE_SCHEMA_OUTDATED':

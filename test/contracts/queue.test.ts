@@ -1,6 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BullMqQueueDriver } from '../../src/drivers/queue/queue-driver.bullmq.ts';
+import { MemoryQueueDriver } from '../../src/drivers/queue/queue-driver.memory.ts';
 import type { WakeUp } from '../../src/drivers/queue/queue.ts';
+import { systemClock } from '../../src/kernel/clock.ts';
+import { ManualClock } from '../../src/kernel/manual-clock.ts';
 import { PostgresServer } from '../support/postgres-server.ts';
 import { RedisServer } from '../support/redis-server.ts';
 import { canRun, postgresPrograms, redisPrograms } from '../support/required-programs.ts';
@@ -9,12 +12,54 @@ import { queueContract, wakeUp } from './queue.contract.ts';
 let opened = 0;
 const newPrefix = (): string => `contract-${(opened += 1)}`;
 
-describe('BullMQ on PGlite', () => {
-  queueContract(() => BullMqQueueDriver.open({ prefix: newPrefix() }));
+describe('queues in memory', () => {
+  queueContract(() => Promise.resolve(new MemoryQueueDriver({ clock: systemClock })));
 
-  it('has nothing to warn of', async () => {
-    const driver = await BullMqQueueDriver.open({ prefix: newPrefix() });
+  it('keep one by one no more jobs than they may, and let as many runs go as were asked for', async () => {
+    const driver = new MemoryQueueDriver({ clock: systemClock, maxJobs: 10 });
+    const queue = driver.queue('summarise');
+    const calls = Array.from({ length: 25 }, () => wakeUp());
+    await queue.add(calls);
+    expect(await queue.counts()).toEqual({ waiting: 25, delayed: 0, active: 0 });
+    const received: WakeUp[] = [];
+    await queue.consume(async (call) => void received.push(call), {
+      concurrency: 4,
+      onError: () => undefined,
+    });
+    await expect.poll(() => received).toHaveLength(25);
+    expect(await queue.counts()).toEqual({ waiting: 0, delayed: 0, active: 0 });
+    await driver.close();
+  });
+
+  it('leave delayed jobs past the limit to the sweeper', async () => {
+    const clock = new ManualClock();
+    const driver = new MemoryQueueDriver({ clock, maxJobs: 3 });
+    const queue = driver.queue('summarise');
+    await queue.add(Array.from({ length: 5 }, (_, index) => wakeUp({ delayMs: 1000 * (index + 1) })));
+    expect(await queue.counts()).toEqual({ waiting: 0, delayed: 3, active: 0 });
+    clock.advance(1000);
+    await expect.poll(() => queue.counts()).toEqual({ waiting: 1, delayed: 2, active: 0 });
+    clock.advance(5000);
+    await expect.poll(() => queue.counts()).toEqual({ waiting: 3, delayed: 0, active: 0 });
+    await driver.close();
+  });
+
+  it('have nothing to warn of, and give back what their consumer had no room for', async () => {
+    const driver = new MemoryQueueDriver({ clock: systemClock });
     expect(await driver.warnings()).toEqual([]);
+    const queue = driver.queue('summarise');
+    let asked = 0;
+    await queue.add([wakeUp()]);
+    const consumer = await queue.consume(
+      async () => {
+        asked += 1;
+        return asked === 1 ? 'return' : undefined;
+      },
+      { concurrency: 1, onError: () => undefined },
+    );
+    await expect.poll(() => asked).toBe(2);
+    await consumer.close();
+    expect(await queue.counts()).toEqual({ waiting: 0, delayed: 0, active: 0 });
     await driver.close();
   });
 });

@@ -16,6 +16,9 @@ import {
 } from '../../src/millrace.ts';
 import { TestKit } from '../../src/testing.ts';
 import { silentLogger } from '../../src/telemetry/silent-logger.ts';
+import { PostgresServer } from '../support/postgres-server.ts';
+import { RedisServer } from '../support/redis-server.ts';
+import { canRun, postgresPrograms, redisPrograms } from '../support/required-programs.ts';
 
 const NoteWritten = defineMessage('note.written').version(1, z.object({ text: z.string() }));
 const read = defineStage('read', { consumes: NoteWritten.upTo(1), concurrency: 1 });
@@ -35,19 +38,60 @@ describe("a stage's BullMQ queue", () => {
     for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
   });
 
-  it("is injected under the token of Nest's own BullMQ module, and shows the stage's jobs", async () => {
-    const handling = Promise.withResolvers<void>();
-    const mayEnd = Promise.withResolvers<void>();
+  it.skipIf(!canRun(postgresPrograms()) || !canRun(redisPrograms()))(
+    "is injected under the token of Nest's own BullMQ module, and shows the stage's jobs",
+    async () => {
+      const postgres = await PostgresServer.start();
+      cleanups.push(() => postgres.stop());
+      const redis = await RedisServer.start();
+      cleanups.push(() => redis.stop());
+      const handling = Promise.withResolvers<void>();
+      const mayEnd = Promise.withResolvers<void>();
+      @Stage(read)
+      class ReadStage implements StageHandler {
+        async handle(): Promise<void> {
+          handling.resolve();
+          await mayEnd.promise;
+        }
+      }
+      const dataDirectory = mkdtempSync(join(tmpdir(), 'millrace-queues-'));
+      cleanups.push(() => rmSync(dataDirectory, { recursive: true, force: true }));
+      const app = await createMillraceApp({
+        imports: [MillraceQueuesModule.forStages(read)],
+        providers: [ReadStage, Inspector],
+        http: false,
+        environment: {},
+        config: {
+          dataDirectory,
+          ledger: { url: postgres.connectionString },
+          queue: { url: redis.url },
+        },
+        logger: silentLogger,
+      });
+      cleanups.push(() => app.close());
+      const { queue } = app.nest.get(Inspector);
+      await app.millrace.admit(NoteWritten.v1, { text: 'taken at once' }, { origin });
+      await handling.promise;
+      // The only slot is busy, so the next message's token goes into the queue, and waits.
+      const { messageIds } = await app.millrace.admit(NoteWritten.v1, { text: 'hello' }, { origin });
+      await expect.poll(() => queue.getActiveCount()).toBe(1);
+      const jobs = await queue.getJobs(['active']);
+      expect(jobs.map((job) => job.id?.slice(0, 36))).toEqual(messageIds);
+      expect(jobs[0]?.data).toMatchObject({ origin });
+      mayEnd.resolve();
+      await expect.poll(() => app.millrace.isIdle()).toBe(true);
+      await expect.poll(() => queue.getActiveCount()).toBe(0);
+    },
+  );
+
+  it('says why there is none in an embedded host', async () => {
     @Stage(read)
     class ReadStage implements StageHandler {
-      async handle(): Promise<void> {
-        handling.resolve();
-        await mayEnd.promise;
-      }
+      handle(): void {}
     }
     const dataDirectory = mkdtempSync(join(tmpdir(), 'millrace-queues-'));
     cleanups.push(() => rmSync(dataDirectory, { recursive: true, force: true }));
-    const app = await createMillraceApp({
+    const created = createMillraceApp({
       imports: [MillraceQueuesModule.forStages(read)],
       providers: [ReadStage, Inspector],
       http: false,
@@ -55,19 +99,7 @@ describe("a stage's BullMQ queue", () => {
       config: { dataDirectory },
       logger: silentLogger,
     });
-    cleanups.push(() => app.close());
-    const { queue } = app.nest.get(Inspector);
-    await app.millrace.admit(NoteWritten.v1, { text: 'taken at once' }, { origin });
-    await handling.promise;
-    // The only slot is busy, so the next message's token goes into the queue, and waits.
-    const { messageIds } = await app.millrace.admit(NoteWritten.v1, { text: 'hello' }, { origin });
-    await expect.poll(() => queue.getActiveCount()).toBe(1);
-    const jobs = await queue.getJobs(['active']);
-    expect(jobs.map((job) => job.id?.slice(0, 36))).toEqual(messageIds);
-    expect(jobs[0]?.data).toMatchObject({ origin });
-    mayEnd.resolve();
-    await expect.poll(() => app.millrace.isIdle()).toBe(true);
-    await expect.poll(() => queue.getActiveCount()).toBe(0);
+    await expect(created).rejects.toMatchObject({ code: 'MILLRACE_QUEUE_NOT_BULLMQ' });
   });
 
   it('says why there is none in the test kit', async () => {
@@ -79,8 +111,6 @@ describe("a stage's BullMQ queue", () => {
       imports: [MillraceQueuesModule.forStages(read)],
       providers: [ReadStage, Inspector],
     });
-    await expect(create).rejects.toThrow(
-      'the queue of "read" is BullMQ\'s; the test kit has queues of its own',
-    );
+    await expect(create).rejects.toMatchObject({ code: 'MILLRACE_QUEUE_NOT_BULLMQ' });
   });
 });

@@ -1,21 +1,13 @@
 /* What a user of the package writes, as far as the README does not show it. */
 
-/** A Nest application around the README's module, on its own routes, with a look into the stage's queue. */
+/** A Nest application around the README's module, on its own routes. */
 export const nestApplication = `
 import 'reflect-metadata';
-import { InjectQueue } from '@nestjs/bullmq';
-import { Body, Controller, HttpCode, Injectable, Module, Post } from '@nestjs/common';
+import { Body, Controller, HttpCode, Module, Post } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import type { Queue } from 'bullmq';
-import { Millrace, MillraceQueuesModule } from 'millrace';
+import { Millrace } from 'millrace';
 import { ApplicationModule, Documents } from './application.module.js';
-import { summarise } from './summarise.stage.js';
-
-@Injectable()
-class Inspector {
-  constructor(@InjectQueue('summarise') readonly queue: Queue) {}
-}
 
 @Controller('documents')
 class DocumentsController {
@@ -30,9 +22,9 @@ class DocumentsController {
 }
 
 @Module({
-  imports: [ApplicationModule, MillraceQueuesModule.forStages(summarise)],
+  imports: [ApplicationModule],
   controllers: [DocumentsController],
-  providers: [Inspector, Documents],
+  providers: [Documents],
 })
 class Root {}
 
@@ -48,7 +40,6 @@ const millrace = app.get(Millrace, { strict: false });
 while (!(await millrace.isIdle())) await new Promise((resolve) => setTimeout(resolve, 20));
 const { messages, calls } = await millrace.status();
 const metrics = await (await fetch(url + '/metrics')).text();
-const { queue } = app.get(Inspector);
 const answer = {
   added: added.status,
   ready: ((await (await fetch(url + '/health/ready')).json()) as { status: string }).status,
@@ -56,7 +47,6 @@ const answer = {
   isCounted: /^millrace_cost_usd_total\\{.*stage="summarise".*\\} [0-9.e-]*[1-9]/m.test(metrics),
   messages,
   settledUsd: calls.settledUsd.toFixed(),
-  queue: { name: queue.name, waiting: await queue.getWaitingCount() },
 };
 await app.close();
 console.log(JSON.stringify(answer));

@@ -1,7 +1,6 @@
 import { type IQueueBackend, Queue as BullMqQueue, type QueueOptions } from 'bullmq';
 import { AppError } from '../../kernel/app-error.ts';
 import { BullMqConsumer, type ConsumeOptions } from './bullmq-consumer.ts';
-import { PgliteStore } from './bullmq-store.pglite.ts';
 import { PostgresStore } from './bullmq-store.postgres.ts';
 import { RedisStore } from './bullmq-store.redis.ts';
 import type { BullMqStore } from './bullmq-store.ts';
@@ -9,13 +8,8 @@ import type { Queue, QueueConsumer, QueueCounts, QueueDriver, WakeUp } from './q
 import { jobOf, type WakeUpData } from './wake-up-job.ts';
 
 export interface BullMqOptions {
-  /** redis:, rediss:, postgres: or postgresql:. Absent: in the process, beginning empty. */
-  readonly url?: string;
-  /**
-   * Without a url: a directory for the queue to lie in while the process lives. What is in it is removed. Absent: in
-   * memory, which takes some hundred megabytes more.
-   */
-  readonly scratchDirectory?: string;
+  /** redis:, rediss:, postgres: or postgresql:. */
+  readonly url: string;
   /** Distinguishes installations that share a store. */
   readonly prefix: string;
 }
@@ -42,7 +36,7 @@ const firstMeetingMs = 10_000;
 const markQueue = 'kept';
 const markId = 'kept';
 
-/** Queues by BullMQ: on Redis, on PostgreSQL, or on PGlite in the process. */
+/** Queues by BullMQ, on Redis or on PostgreSQL. */
 export class BullMqQueueDriver implements QueueDriver {
   readonly kind: QueueDriver['kind'];
   readonly #store: BullMqStore;
@@ -219,8 +213,7 @@ function bullMqOptionsOf(store: BullMqStore): QueueOptions<object> {
   };
 }
 
-async function openStore({ url, prefix, scratchDirectory }: BullMqOptions): Promise<BullMqStore> {
-  if (url === undefined) return await PgliteStore.open(scratchDirectory);
+async function openStore({ url, prefix }: BullMqOptions): Promise<BullMqStore> {
   const scheme = new URL(url).protocol;
   if (scheme === 'redis:' || scheme === 'rediss:') return await RedisStore.open({ url, prefix });
   return await PostgresStore.open({ url, prefix });

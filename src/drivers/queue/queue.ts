@@ -54,10 +54,10 @@ export interface Queue {
   clear(): Promise<void>;
 }
 
-/** A way to reach queues: BullMQ on Redis, on PostgreSQL, or on PGlite in the process. */
+/** A way to reach queues: BullMQ on Redis or on PostgreSQL, or this process's memory. */
 export interface QueueDriver {
   /** 'inline' runs one job after another, each to its end (the test kit). */
-  readonly kind: 'redis' | 'postgres' | 'pglite' | 'inline';
+  readonly kind: 'redis' | 'postgres' | 'memory' | 'inline';
   /** The queue of this name, made when first asked for. */
   queue(name: string): Queue;
   /**

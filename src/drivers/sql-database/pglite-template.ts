@@ -18,52 +18,39 @@ import { packageRoot } from '../../kernel/package-root.ts';
 
 const blockBytes = 512;
 
-/** What a new database holds. */
-export interface PgliteTemplate {
-  /** Names the file. It must change when what prepare() makes does. */
-  readonly name: string;
-  /** Brings an empty database to where a new one begins. Absent: it begins empty. */
-  readonly prepare?: (pglite: PGlite) => Promise<void>;
-}
-
-const emptyDatabase: PgliteTemplate = { name: 'empty' };
-
 /** Opens PGlite on `dataDirectory`, which is made when it does not exist, or in memory. */
-export async function openPglite(
-  dataDirectory: string | undefined,
-  template: PgliteTemplate = emptyDatabase,
-): Promise<PGlite> {
+export async function openPglite(dataDirectory: string | undefined): Promise<PGlite> {
   const options = {
     relaxedDurability: false,
     // PostgreSQL's own default of 128 MB is taken at once, beside the engine's 128 MB; the rest is the file cache's.
     startParams: [...PGlite.defaultStartParams, '-c', 'shared_buffers=16MB'],
   };
   if (dataDirectory === undefined) {
-    return await PGlite.create({ ...options, loadDataDir: new Blob([await archiveOf(template)]) });
+    return await PGlite.create({ ...options, loadDataDir: new Blob([await templateArchive()]) });
   }
   if (!existsSync(dataDirectory)) {
     const draft = `${dataDirectory}.draft`;
     rmSync(draft, { recursive: true, force: true });
-    unpack(await archiveOf(template), draft);
+    unpack(await templateArchive(), draft);
     renameSync(draft, dataDirectory);
   }
   return await PGlite.create({ ...options, dataDir: dataDirectory });
 }
 
-/** Makes a template's file for the installed PGlite, if it is not there yet, and answers its path. Part of the build. */
-export async function makePgliteTemplate(template: PgliteTemplate = emptyDatabase): Promise<string> {
-  const path = pathOf(template);
+/** Makes the template's file for the installed PGlite, if it is not there yet, and answers its path. Part of the build. */
+export async function makePgliteTemplate(): Promise<string> {
+  const path = templatePath();
   if (existsSync(path)) return path;
   mkdirSync(dirname(path), { recursive: true });
   const draft = `${path}.${process.pid}`;
   // The highest level takes three seconds for a seventh less.
-  writeFileSync(draft, await promisify(gzip)(await newDatabase(template), { level: 1 }));
+  writeFileSync(draft, await promisify(gzip)(await newDatabase(), { level: 1 }));
   renameSync(draft, path);
   return path;
 }
 
-function pathOf({ name }: PgliteTemplate): string {
-  return join(packageRoot(), 'dist', 'pglite', `${pgliteVersion()}-${name}.tar.gz`);
+function templatePath(): string {
+  return join(packageRoot(), 'dist', 'pglite', `${pgliteVersion()}-empty.tar.gz`);
 }
 
 function pgliteVersion(): string {
@@ -77,19 +64,18 @@ function pgliteVersion(): string {
 }
 
 /** A new database as a tar archive. */
-async function archiveOf(template: PgliteTemplate): Promise<Buffer<ArrayBuffer>> {
-  const path = pathOf(template);
-  if (!existsSync(path)) return await newDatabase(template);
+async function templateArchive(): Promise<Buffer<ArrayBuffer>> {
+  const path = templatePath();
+  if (!existsSync(path)) return await newDatabase();
   return Buffer.from(await promisify(gunzip)(readFileSync(path)));
 }
 
-async function newDatabase({ prepare }: PgliteTemplate): Promise<Buffer<ArrayBuffer>> {
+async function newDatabase(): Promise<Buffer<ArrayBuffer>> {
   const pglite = await PGlite.create();
   try {
-    await prepare?.(pglite);
     await pglite.exec('CHECKPOINT');
-    const archive = await pglite.dumpDataDir('none');
-    return Buffer.from(await archive.arrayBuffer());
+    const dump = await pglite.dumpDataDir('none');
+    return Buffer.from(await dump.arrayBuffer());
   } finally {
     await pglite.close();
   }
