@@ -30,10 +30,11 @@ const model = new ScriptedModel(() => {
 }, 'gpt-5-mini');
 
 // A ledger that says yes: what is measured is the metered model itself, with the record it writes.
-const ledger = {
-  reserve: () => Promise.resolve(true),
+const answers: Pick<CallLedger, 'reserve' | 'settle'> = {
+  reserve: () => Promise.resolve({ kind: 'reserved' }),
   settle: () => Promise.resolve(true),
-} as unknown as CallLedger;
+};
+const ledger = answers as CallLedger;
 
 const gateway = new ModelGateway({
   ledger,
