@@ -75,7 +75,7 @@ try {
   const claim = (): Promise<unknown> =>
     Promise.all(
       Array.from({ length: wanted }, () =>
-        ledger.claim({ stage: 'work', leaseMs: 60_000, token: newId(new Date()) }),
+        ledger.claim({ stage: 'work', leaseMs: 60_000, about: newId(new Date()) }),
       ),
     );
   if (flags.explain) {

@@ -145,7 +145,7 @@ export const sweepColours: Readonly<Record<string, string>> = {
     unpublished: 'blue',
     expired: 'orange',
     store_emptied: 'purple',
-    without_token: 'yellow',
+    overdue: 'yellow',
   } satisfies Colours<typeof sweep.reason>),
 };
 

@@ -179,7 +179,7 @@ export function initialiseSeries(
   }
   metrics.initialise('lease_lost_total', [{}]);
   metrics.initialise('payloads_removed_total', [{}]);
-  for (const reason of ['unpublished', 'expired', 'store_emptied', 'without_token'] as const) {
+  for (const reason of ['unpublished', 'expired', 'store_emptied', 'overdue'] as const) {
     metrics.initialise('sweeper_republished_total', [{ reason }]);
   }
   for (const label of openLabels()) metrics.initialise('metric_labels_folded_total', [{ label }]);

@@ -114,7 +114,7 @@ export class Host {
     this.exports = new ExportLedger(stores.database);
     this.sweeps = new SweepLedger(stores.database);
     this.#backlog = new StageBacklog(stores.database);
-    this.#publisher = new Publisher({ queues: stores.queues, clock, logger, metrics, bounds });
+    this.#publisher = new Publisher({ queues: stores.queues, clock, logger, metrics });
     const bodies = new MessageBodies(stores.payloads, configuration.messages);
     const publisher = this.#publisher;
     const { endpoint, fanOutLinks } = configuration.tracing;

@@ -113,7 +113,7 @@ export function openPayloads({ payloads, dataDirectory }: Configuration): Promis
 export async function openQueues({ queue }: Configuration): Promise<QueueDriver> {
   const { prefix, url } = queue;
   return url === undefined
-    ? new MemoryQueueDriver({ clock: systemClock })
+    ? new MemoryQueueDriver(systemClock)
     : await BullMqQueueDriver.open({ prefix, url });
 }
 

@@ -15,34 +15,35 @@ import { releaseHeads } from './order-sql.ts';
 import { type LeasedMessage, type MessageRow, leasedMessageOf } from './stored-message.ts';
 
 /*
- * Late binding. A job is a token: leave to run one message of its stage. Which one is decided here, when there is
- * somebody to run it, in one statement for all tokens that wait: by the lanes' weights, then in turn by customer, then
- * by age. There are at least as many tokens under way as messages due, and a token is given up only when the claim saw
- * all there is; so nothing that is due is left without one. What is lost all the same, the sweeper finds.
+ * Late binding. A process asks for as many messages of a stage as it has slots free. Which ones it gets is decided here,
+ * in one statement for all that is asked for at the same time: by the lanes' weights, then in turn by customer, then by
+ * age. Whoever gets fewer than asked for has seen that nothing else is due, and asks again when it is told of more.
  */
 
-/** A token that asks for a message of its stage. */
+/** A slot that asks for a message of its stage. */
 export interface ClaimAsk {
   readonly stage: string;
   readonly leaseMs: number;
-  /** The message that the token was made for; it need not be the one that is got. */
-  readonly token: Uuid;
+  /** A message that was said to be due; it need not be the one that is got. Nothing got: why this one was not. */
+  readonly about?: Uuid;
   /** The lanes with their shares. Default interactive 4, standard 2, bulk 1, short 2. */
   readonly weights?: LaneWeights;
   /** Whether messages of the stage may have keys that order them. */
   readonly isOrdered?: boolean;
 }
 
-/** What a token came to. */
+/** What came of it. */
 export type ClaimOutcome =
   | { readonly kind: 'leased'; readonly message: LeasedMessage }
-  /** Nothing now; the token's own message, or another, is worth asking for again then. */
+  /** Nothing now; the message asked about, or another, is worth asking for again then. */
   | { readonly kind: 'not_due'; readonly delayMs: number }
   | { readonly kind: 'held_by_another' }
-  /** The token's own message is parked, held, or behind another of its key; whoever lets it go wakes it. */
+  /** The message asked about is parked, held, or behind another of its key; whoever releases it tells its stage. */
   | { readonly kind: 'waits' }
   | { readonly kind: 'ended' }
-  | { readonly kind: 'unknown' };
+  | { readonly kind: 'unknown' }
+  /** Nothing of the stage is due that could be had. */
+  | { readonly kind: 'none' };
 
 /** A row of the claim: a lane, with one of the messages taken from it or none. */
 interface ClaimRow extends MessageRow {
@@ -69,13 +70,13 @@ interface LaneAsk {
 }
 
 const maxReach = 8;
-/** One claim looks this often before it leaves the rest to a later token. */
+/** One claim looks this often before it leaves the rest to a later one. */
 const maxLooks = 6;
 const minHops = 64;
-/** Each further look goes further, so that many customers of whom none is due yet do not keep tokens coming back. */
+/** Each further look goes further, so that many customers of whom none is due yet do not make claims come back. */
 const hopGrowth = 8;
 const maxHops = 50_000;
-/** When a token comes back that found its stage too busy to be told that there is nothing. */
+/** When to ask again where a stage was too busy to be told that there is nothing. */
 const againMs = 50;
 
 export class Claims {
@@ -88,7 +89,7 @@ export class Claims {
     this.#worker = worker;
   }
 
-  /** Answers all tokens of a group, whichever their stages. One group at a time: the turns are this process's. */
+  /** Answers all that is asked in a group, whichever the stages. One group at a time: the turns are this process's. */
   async answer(asks: readonly ClaimAsk[]): Promise<ClaimOutcome[]> {
     const byStage = Map.groupBy(asks, (ask) => ask.stage);
     const leased = new Map<string, LeasedMessage[]>([...byStage.keys()].map((stage) => [stage, []]));
@@ -99,7 +100,7 @@ export class Claims {
         return { ofStage, count: ofStage.length - (leased.get(stage)?.length ?? 0) };
       });
       const found = await this.#look(wanted, minHops * hopGrowth ** (look - 1)).catch((error: unknown) => {
-        // What was leased before must reach its worker: the tokens that are left ask again.
+        // What was leased before must reach its worker: the slots that are left ask again.
         if (look === 1) throw error;
         return undefined;
       });
@@ -216,14 +217,17 @@ export class Claims {
     busy: ReadonlySet<string>,
   ): Promise<ClaimOutcome[]> {
     const given = new Map<string, number>();
-    const outcomes = asks.map(({ stage }): ClaimOutcome | undefined => {
+    const outcomes = asks.map(({ stage, about }): ClaimOutcome | undefined => {
       const next = given.get(stage) ?? 0;
       given.set(stage, next + 1);
       const message = leased.get(stage)?.[next];
       if (message !== undefined) return { kind: 'leased', message };
-      return busy.has(stage) ? { kind: 'not_due', delayMs: againMs } : undefined;
+      if (busy.has(stage)) return { kind: 'not_due', delayMs: againMs };
+      return about === undefined ? { kind: 'none' } : undefined;
     });
-    const left = asks.filter((_, index) => outcomes[index] === undefined).map((ask) => ask.token);
+    const left = asks.flatMap(({ about }, index) =>
+      outcomes[index] === undefined && about !== undefined ? [about] : [],
+    );
     if (left.length === 0) return outcomes.filter((outcome) => outcome !== undefined);
     const reasons = await this.#explain(left).catch((error: unknown) => {
       if (left.length === asks.length) throw error;
@@ -231,7 +235,7 @@ export class Claims {
     });
     const unexplained: ClaimOutcome =
       reasons === undefined ? { kind: 'not_due', delayMs: againMs } : { kind: 'unknown' };
-    return asks.map(({ token }, index) => outcomes[index] ?? reasons?.get(token) ?? unexplained);
+    return asks.map(({ about = '' }, index) => outcomes[index] ?? reasons?.get(about) ?? unexplained);
   }
 
   async #explain(ids: readonly Uuid[]): Promise<Map<Uuid, ClaimOutcome>> {

@@ -1,13 +1,7 @@
 import type { SqlDatabase, SqlStatement } from '../drivers/sql-database/sql-database.ts';
 import type { Uuid } from '../kernel/ids.ts';
 import type { Origin } from '../messages/origin.ts';
-import {
-  countAllMessages,
-  expireAllLeases,
-  listOpenMessages,
-  listOverdueMessages,
-  sweepMessages,
-} from './sweep-sql.ts';
+import { countAllMessages, expireAllLeases, listOverdueStages, sweepMessages } from './sweep-sql.ts';
 import type { MessageState } from './message-state.ts';
 import { type OriginColumns, originOfColumns } from './stored-message.ts';
 
@@ -77,20 +71,10 @@ export class SweepLedger {
     return rows.map((row) => overdueOf(row));
   }
 
-  /** Everything that is open, in slices after an id. */
-  async listOpen(afterId: Uuid, limit: number): Promise<readonly OverdueMessage[]> {
-    const { rows } = await this.#database.query<WakeRow>(listOpenMessages, [afterId, limit]);
-    return rows.map((row) => overdueOf(row));
-  }
-
-  /** Of each stage up to `limit` messages that have been due for so long, whoever's turn it is. */
-  async listOverdue(
-    stages: readonly string[],
-    forMs: number,
-    limit: number,
-  ): Promise<readonly OverdueMessage[]> {
-    const { rows } = await this.#database.query<WakeRow>(listOverdueMessages, [stages, forMs, limit]);
-    return rows.map((row) => overdueOf(row));
+  /** Those of the stages that have had a due message for so long. */
+  async listOverdueStages(stages: readonly string[], forMs: number): Promise<readonly string[]> {
+    const { rows } = await this.#database.query<{ stage: string }>(listOverdueStages, [stages, forMs]);
+    return rows.map((row) => row.stage);
   }
 
   /** Ends every lease. Only for a store that this process alone owns, before it takes work. */

@@ -60,26 +60,13 @@ export const sweepMessages = named(
    select * from taken_back union all select * from unseen`,
 );
 
-/** $1 the last id seen, $2 how many: everything that is open, in slices (the queue's store was emptied). */
-export const listOpenMessages = named(
-  'ledger.list_open_messages',
-  `select ${wakeColumns('m')}, m.parked_for is not null as is_parked,
-     ${dueInMs} as due_in_ms
-   from millrace.messages m where m.wake_at is not null and m.id > $1::uuid order by m.id limit $2`,
-);
-
-/**
- * $1 stages, $2 for how many milliseconds, $3 how many of each: some that have been due for so long, whoever's turn it is.
- * Read from the index of what is ready.
- */
-export const listOverdueMessages = named(
-  'ledger.list_overdue_messages',
-  `select d.* from unnest($1::text[]) s(stage)
-   cross join lateral (
-     select ${wakeColumns('m')}, false as is_parked from millrace.messages m
+/** $1 stages, $2 for how many milliseconds: those with a message that has been due for so long. One probe of the index each. */
+export const listOverdueStages = named(
+  'ledger.list_overdue_stages',
+  `select s.stage from unnest($1::text[]) s(stage)
+   where exists (select from millrace.messages m
      where m.state = 'pending' and m.parked_for is null and m.stage = s.stage
-       and m.available_at < clock_timestamp() - $2::int * interval '1 millisecond'
-     limit $3) d`,
+       and m.available_at < statement_timestamp() - $2::int * interval '1 millisecond')`,
 );
 
 /** $1 ids, $2 fences: runs whose own worker says that their lease ended before they did. */

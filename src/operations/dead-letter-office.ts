@@ -39,7 +39,7 @@ export interface DeadLetterOfficeOptions {
   readonly ledger: DeadLetters;
   readonly bodies: Pick<MessageBodies, 'read'>;
   /** Wakes the stages; without one the sweeper does, some seconds later. */
-  readonly publisher?: Pick<Publisher, 'wake'>;
+  readonly publisher?: Pick<Publisher, 'notify'>;
   readonly metrics: MillraceMetrics;
   readonly clock: Clock;
 }
@@ -108,7 +108,7 @@ export class DeadLetterOffice {
     const result = await this.#inSlices('replayed', request, operator, async (record, limit, done) => {
       const firstMs = Math.max(0, done * stepMs - (clock.monotonicMs() - startedMs));
       const replayed = await ledger.replaySlice(filter, operator, { ...record, limit, firstMs, stepMs });
-      for (const message of replayed) publisher?.wake(message, message.fence, message.delayMs);
+      for (const message of replayed) publisher?.notify(message.stage, message.id, message.delayMs);
       return replayed;
     });
     return { dryRun: false, ...result };

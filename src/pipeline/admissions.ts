@@ -130,7 +130,7 @@ export class Admissions {
     });
     const outcomes = await Promise.all(admissions.map((admission) => ledger.admit(admission)));
     admissions.forEach((admission, index) => {
-      if (outcomes[index] === 'admitted') publisher.enqueued(admission.envelope, 0);
+      if (outcomes[index] === 'admitted') publisher.enqueued(admission.envelope);
     });
     return {
       outcome: outcomes.every((outcome) => outcome === 'duplicate') ? 'duplicate' : 'admitted',

@@ -55,7 +55,7 @@ export class BudgetReleaser {
     logger.debug({ budget: name, messages: messages.length }, 'messages that waited for a budget go on');
     for (const message of messages) {
       // As the sweeper does: a relay wakes the stages that it was given.
-      if (registry.find(message.stage) !== undefined) publisher.wake(message, message.fence, 0);
+      if (registry.find(message.stage) !== undefined) publisher.notify(message.stage, message.id);
     }
     return messages.length;
   }

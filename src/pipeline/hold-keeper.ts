@@ -13,7 +13,7 @@ import type { Publisher } from './publisher.ts';
 export interface HoldKeeperOptions {
   readonly holds: Pick<Holds, 'read'>;
   readonly parked: ParkedMessages;
-  readonly publisher: Pick<Publisher, 'wake' | 'drain'>;
+  readonly publisher: Pick<Publisher, 'notify' | 'drain'>;
   readonly metrics: MillraceMetrics;
 }
 
@@ -43,7 +43,7 @@ export class HoldKeeper {
   async #release(name: string): Promise<boolean> {
     const { parked, publisher } = this.#options;
     const released = await parked.release(name, sliceSize);
-    for (const message of released) publisher.wake(message, message.fence, 0);
+    for (const message of released) publisher.notify(message.stage, message.id);
     await publisher.drain();
     return released.length === sliceSize;
   }

@@ -1,4 +1,4 @@
-import type { WakeUp } from '../drivers/queue/queue.ts';
+import type { Uuid } from '../kernel/ids.ts';
 import { AppError } from '../kernel/app-error.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { MessageLedger } from '../ledger/message-ledger.ts';
@@ -23,7 +23,7 @@ import { RunSpan, type RunTracer } from './run-span.ts';
 import type { RegisteredStage, StageRegistry } from './stage-registry.ts';
 
 /*
- * One token, from claim to end. The wake-up call names a message, but which one is worked on is the ledger's choice:
+ * One run, from claim to end. Which message it works on is the ledger's choice:
  *
  *   claim ─► read and check the data ─► handler ─► calls settled ─► finish (result, emissions, done)
  *                                          └─ error ─► decide: hand back, retry later, dead letter
@@ -81,8 +81,15 @@ export class MessageRunner {
     this.#stopping = true;
   }
 
-  /** Claims the message of the stage that is next; undefined when there is none. Whoever claims also works. */
-  async claim(stage: RegisteredStage, wakeUp: WakeUp, onDurable: () => void): Promise<Run | undefined> {
+  /**
+   * Claims the message of the stage that is next; undefined when there is none. Whoever claims also works. `about`: a
+   * message that was said to be due; if it is not yet, its stage is told again when it is.
+   */
+  async claim(
+    stage: RegisteredStage,
+    about: Uuid | undefined,
+    onDurable: () => void,
+  ): Promise<Run | undefined> {
     const { ledger, clock, keeper, logger, publisher, tracer } = this.#options;
     const { name, laneWeights, orderBy } = stage.definition;
     const { leaseMs } = this.#leaseLengthOf(name);
@@ -90,7 +97,7 @@ export class MessageRunner {
     const outcome = await ledger.claim({
       stage: name,
       leaseMs,
-      token: wakeUp.messageId,
+      ...(about === undefined ? {} : { about }),
       weights: laneWeights,
       isOrdered: orderBy !== undefined,
     });
@@ -98,17 +105,15 @@ export class MessageRunner {
       case 'leased':
         break;
       case 'not_due':
-        publisher.wakeLater(name, wakeUp, outcome.delayMs);
+        publisher.notifyLater(name, outcome.delayMs, about);
         return undefined;
+      case 'none':
       case 'held_by_another':
       case 'waits':
       case 'ended':
         return undefined;
       case 'unknown':
-        logger.warn(
-          { messageId: wakeUp.messageId, stage: name },
-          'woken for a message that the ledger does not hold',
-        );
+        logger.warn({ messageId: about, stage: name }, 'told of a message that the ledger does not hold');
         return undefined;
     }
     const { message } = outcome;
@@ -238,7 +243,7 @@ export class MessageRunner {
     }
     this.#ended(run);
     for (const emission of written) {
-      if (emission.stage !== '') publisher.enqueued({ ...emission, origin: message.envelope.origin }, 0);
+      if (emission.stage !== '') publisher.enqueued(emission);
     }
   }
 
@@ -285,7 +290,7 @@ export class MessageRunner {
         logger().debug({ reason, delayMs, parkedFor }, 'the message waits; no attempt is counted');
         if (parkedFor === undefined) {
           this.#options.onParked?.(name, delayMs ?? 0);
-          publisher.wake(message.envelope, fence, delayMs ?? 0);
+          publisher.notify(name, id, delayMs ?? 0);
         }
         return;
       }
@@ -299,7 +304,7 @@ export class MessageRunner {
           { error, code, attempt: attemptOf(message), delayMs },
           'the attempt failed; it is made again',
         );
-        publisher.wake(message.envelope, fence, delayMs);
+        publisher.notify(name, id, delayMs);
         return;
       }
       case 'cancel':
@@ -348,10 +353,10 @@ export class MessageRunner {
     return isOurs;
   }
 
-  /** The end let the next of the key go. Its own token may be gone; this one cannot be mistaken for any other's. */
-  #ended({ message: { envelope, fence, orderKey } }: Run): void {
+  /** The end let the next of the key go. */
+  #ended({ message: { envelope, orderKey } }: Run): void {
     this.#options.backlog.ended(envelope.stage);
-    if (orderKey !== undefined) this.#options.publisher.wake(envelope, fence, 0);
+    if (orderKey !== undefined) this.#options.publisher.notify(envelope.stage, envelope.id);
   }
 
   #leaseLengthOf(stage: string): LeaseLength {

@@ -1,21 +1,16 @@
-import type { Queue, QueueDriver, WakeUp } from '../drivers/queue/queue.ts';
+import { type JobNotification, slotOf } from '../drivers/queue/job-notification.ts';
+import type { Queue, QueueDriver } from '../drivers/queue/queue.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Uuid } from '../kernel/ids.ts';
-import { GroupCommit } from '../kernel/group-commit.ts';
-import type { Origin } from '../messages/origin.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { LogOnce } from '../telemetry/log-once.ts';
 import type { MillraceMetrics } from '../telemetry/metrics.ts';
-import type { Bounds } from '../telemetry/bounds.ts';
 
-/** What a wake-up call says about a message. */
+/** A message that was written for its stage. */
 export interface Publishable {
   readonly id: Uuid;
   readonly stage: string;
   readonly owner: string;
-  readonly lane: string;
-  readonly origin: Origin;
-  readonly traceParent: string;
 }
 
 export interface PublisherOptions {
@@ -23,93 +18,128 @@ export interface PublisherOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: MillraceMetrics;
-  readonly bounds?: Bounds;
 }
 
-const maxWaiting = 20_000;
+/** How long after one round trip to a shared store the next begins at the earliest; what comes meanwhile shares it. */
+const sharedIntervalMs = 20;
 
 /**
- * Wakes stages after a commit. Nobody waits for it and nothing depends on it: what it could not tell the queue, the
- * sweeper tells later. Wake-ups of a queue share round trips, and at most 20,000 wait per queue; past that they are
- * left to the sweeper.
+ * Tells stages of work after a commit. Nobody waits for it and nothing depends on it: what it could not tell the queue,
+ * the sweeper tells later. Notifications of one time are one, so what waits here is bounded by the number of stages and
+ * of the times at which their messages become due.
  */
 export class Publisher {
   readonly #options: PublisherOptions;
-  readonly #groups = new Map<string, GroupCommit<WakeUp, true>>();
-  readonly #underWay = new Set<Promise<unknown>>();
-  readonly #complaints = new LogOnce();
-  readonly #takers = new Map<string, (wakeUp: WakeUp) => boolean>();
+  readonly #outboxes = new Map<string, Outbox>();
+  readonly #takers = new Map<string, () => boolean>();
 
   constructor(options: PublisherOptions) {
     this.#options = options;
   }
 
   /**
-   * From now on this process is asked first whether it takes a stage's wake-up calls itself: what it takes need not go
-   * through the queue. Should it die on it, the sweeper finds the message as it finds every other.
+   * From now on this process is asked first whether it claims a stage's new messages itself: then nothing need go
+   * through the queue. Should it die on it, the sweeper finds the messages as it finds every other.
    */
-  takeLocally(stage: string, taker: (wakeUp: WakeUp) => boolean): void {
+  takeLocally(stage: string, taker: () => boolean): void {
     this.#takers.set(stage, taker);
   }
 
   /** A message that was just written for its stage. */
-  enqueued(message: Publishable, fence: number): void {
-    const { owner, stage } = message;
+  enqueued({ id, owner, stage }: Publishable): void {
     this.#options.metrics.increment('stage_enqueued_total', { owner, stage });
-    this.wake(message, fence, 0);
+    this.notify(stage, id);
   }
 
-  /** Wakes the stage for a message, now or after a delay. `fence` tells calls for different leases apart. */
-  wake(message: Omit<Publishable, 'owner'>, fence: number, delayMs: number): void {
-    const { id, lane, origin, traceParent, stage } = message;
-    const wakeUp = { messageId: id, fence, lane, origin, traceParent, delayMs };
-    if (delayMs <= 0 && this.#takers.get(stage)?.(wakeUp) === true) return;
-    this.#submit(stage, wakeUp);
+  /** Tells a stage of a message that is due now, or after a delay. */
+  notify(stage: string, messageId: Uuid, delayMs = 0): void {
+    if (delayMs > 0) this.notifyLater(stage, delayMs, messageId);
+    else if (this.#takers.get(stage)?.() !== true) this.notifyOthers(stage);
   }
 
-  /** Answers a wake-up call that came too early with another one, when the message is due. */
-  wakeLater(stage: string, wakeUp: WakeUp, delayMs: number): void {
-    // The job in hand still has the present id; the next one needs another.
-    this.#submit(stage, { ...wakeUp, fence: wakeUp.fence + 1, delayMs });
+  /** Tells a stage after a delay, of a message if there is one to ask about. */
+  notifyLater(stage: string, delayMs: number, messageId: Uuid | undefined): void {
+    this.#outboxOf(stage).submit({ ...(messageId === undefined ? {} : { messageId }), delayMs });
   }
 
-  #submit(stage: string, wakeUp: WakeUp): void {
-    const published = this.#groupOf(stage)
-      .submit(wakeUp)
-      .catch((error: unknown) => {
-        // The message is safe in the ledger; the sweeper will find it unseen.
-        if (this.#complaints.isNew(stage)) {
-          this.#options.logger.warn(
-            { error, stage },
-            'the queue cannot be told of messages; the sweeper will',
-          );
-        }
-      })
-      .finally(() => this.#underWay.delete(published));
-    this.#underWay.add(published);
+  /** Tells the queue of a stage that there is work now, whether or not this process could do it too. */
+  notifyOthers(stage: string): void {
+    this.#outboxOf(stage).submit({});
   }
 
   /** Resolves when all that was to be told has been told, or has failed. */
   async drain(): Promise<void> {
-    while (this.#underWay.size > 0) await Promise.all(this.#underWay);
+    await Promise.all([...this.#outboxes.values()].map((outbox) => outbox.drain()));
   }
 
-  #groupOf(stage: string): GroupCommit<WakeUp, true> {
-    const known = this.#groups.get(stage);
+  #outboxOf(stage: string): Outbox {
+    const known = this.#outboxes.get(stage);
     if (known !== undefined) return known;
-    const queue: Queue = this.#options.queues.queue(stage);
-    const group = new GroupCommit<WakeUp, true>({
-      name: `publish ${stage}`,
-      clock: this.#options.clock,
-      maxGroup: 500,
-      maxWaiting,
-      flush: async (wakeUps) => {
-        await queue.add(wakeUps);
-        return wakeUps.map(() => true as const);
-      },
+    const { queues, clock, logger } = this.#options;
+    const complaints = new LogOnce();
+    const intervalMs = queues.kind === 'memory' || queues.kind === 'inline' ? 0 : sharedIntervalMs;
+    const outbox = new Outbox(queues.queue(stage), { clock, intervalMs }, (error) => {
+      // The messages are safe in the ledger; the sweeper will find them unseen.
+      if (complaints.isNew(stage)) {
+        logger.warn({ error, stage }, 'the queue cannot be told of messages; the sweeper will');
+      }
     });
-    this.#groups.set(stage, group);
-    this.#options.bounds?.register('publisher', group);
-    return group;
+    this.#outboxes.set(stage, outbox);
+    return outbox;
+  }
+}
+
+/** What is to be told to one queue, one round trip after another. */
+class Outbox {
+  readonly #queue: Queue;
+  readonly #clock: Clock;
+  readonly #intervalMs: number;
+  readonly #onFailed: (error: unknown) => void;
+  readonly #waiting = new Map<string, JobNotification & { readonly dueMs: number }>();
+  #flushing: Promise<void> | undefined;
+  #lastMs = -Infinity;
+
+  constructor(
+    queue: Queue,
+    { clock, intervalMs }: { readonly clock: Clock; readonly intervalMs: number },
+    onFailed: (error: unknown) => void,
+  ) {
+    this.#queue = queue;
+    this.#clock = clock;
+    this.#intervalMs = intervalMs;
+    this.#onFailed = onFailed;
+  }
+
+  submit(notification: JobNotification): void {
+    const nowMs = this.#clock.monotonicMs();
+    const { id, delayMs } = slotOf(notification, nowMs);
+    if (!this.#waiting.has(id)) this.#waiting.set(id, { ...notification, dueMs: nowMs + delayMs });
+    this.#flushing ??= this.#flush().finally(() => {
+      this.#flushing = undefined;
+    });
+  }
+
+  async drain(): Promise<void> {
+    while (this.#flushing !== undefined) await this.#flushing;
+  }
+
+  async #flush(): Promise<void> {
+    while (this.#waiting.size > 0) {
+      const restMs = this.#lastMs + this.#intervalMs - this.#clock.monotonicMs();
+      // At least to the end of this turn of the event loop: what is committed together is told together.
+      await (restMs > 0 ? this.#clock.sleep(restMs) : new Promise((resolve) => setImmediate(resolve)));
+      const nowMs = this.#clock.monotonicMs();
+      this.#lastMs = nowMs;
+      const told = [...this.#waiting.values()].map(({ messageId, delayMs = 0, dueMs }) => ({
+        ...(messageId === undefined ? {} : { messageId }),
+        delayMs: delayMs > 0 ? Math.max(0, dueMs - nowMs) : 0,
+      }));
+      this.#waiting.clear();
+      try {
+        await this.#queue.add(told);
+      } catch (error) {
+        this.#onFailed(error);
+      }
+    }
   }
 }

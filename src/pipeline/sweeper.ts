@@ -7,13 +7,13 @@ import type { Publisher } from './publisher.ts';
 import type { StageRegistry } from './stage-registry.ts';
 
 /*
- * Finds what the queue forgot: messages that were never published (the process died after its commit), whose worker
- * died (the lease ran out), or whose jobs went with the queue's store (FLUSHALL, a new Redis). The ledger alone says
+ * Finds what the queue forgot: messages that nobody was told of (the process died after its commit), whose worker died
+ * (the lease ran out), or whose notifications went with the queue's store (FLUSHALL, a new Redis). The ledger alone says
  * what is open; telling the queue twice does no harm.
  *
- * A message that goes unseen is looked at less and less often, since a long backlog is no loss. But tokens are alike: as
- * long as a stage's queue has some, all of its messages are served in their turn. So a stage that has due messages and an
- * empty queue has lost tokens, however long those messages have been waiting, and gets new ones soon.
+ * A message that goes unseen is looked at less and less often, since a long backlog is no loss. But whoever is told of one
+ * message takes all that are due. So a stage that has had due messages for a while and nothing in its queue is told anew:
+ * a notification may have died with the process that took it.
  */
 
 export interface SweeperOptions {
@@ -27,17 +27,13 @@ export interface SweeperOptions {
 }
 
 const sliceSize = 500;
-/** How often stages without tokens are looked for, and how long their messages must have been due: a token takes a moment. */
-const topUpEveryMs = 2000;
-const topUpAfterMs = 5000;
-/** The most tokens that one stage gets at a time; when they are used up it gets more. */
-const topUpSize = 1000;
-const firstId = '00000000-0000-0000-0000-000000000000';
+/** How often stages are looked for that nobody works on, and how long their messages must have been due. */
+const overdueEveryMs = 2000;
+const overdueAfterMs = 5000;
 
 export class Sweeper {
   readonly #options: SweeperOptions;
-  #toppedUpMs = -Infinity;
-  #topUps = 0;
+  #lookedForOverdueMs = -Infinity;
 
   constructor(options: SweeperOptions) {
     this.#options = options;
@@ -45,49 +41,42 @@ export class Sweeper {
 
   /** One look. True when there is more to find at once. */
   async sweep(): Promise<boolean> {
-    if (!(await this.#options.queues.wasKept())) await this.#republishAll();
-    const overdue = await this.#options.ledger.sweep(sliceSize);
-    for (const message of overdue) {
-      this.#wake(message, message.state === 'leased' ? 'expired' : 'unpublished');
-    }
-    await this.#topUp();
-    return overdue.length === sliceSize;
+    if (!(await this.#options.queues.wasKept())) this.#tellAll();
+    const unseen = await this.#options.ledger.sweep(sliceSize);
+    for (const message of unseen) this.#tell(message, message.state === 'leased' ? 'expired' : 'unpublished');
+    await this.#tellOverdue();
+    return unseen.length === sliceSize;
   }
 
-  /** New tokens for stages that have due messages and none. */
-  async #topUp(): Promise<void> {
+  /** Stages that have overdue messages and nothing in their queue. */
+  async #tellOverdue(): Promise<void> {
     const { ledger, queues, publisher, registry, metrics, clock } = this.#options;
     const nowMs = clock.monotonicMs();
-    if (nowMs < this.#toppedUpMs + topUpEveryMs) return;
-    this.#toppedUpMs = nowMs;
-    // A delayed job of the same id would swallow the new one: the number in the id is another each time.
-    this.#topUps += 1;
+    if (nowMs < this.#lookedForOverdueMs + overdueEveryMs) return;
+    this.#lookedForOverdueMs = nowMs;
     const names = registry.stages.map(({ definition }) => definition.name);
-    const overdue = await ledger.listOverdue(names, topUpAfterMs, topUpSize);
-    for (const [stage, messages] of Map.groupBy(overdue, (message) => message.stage)) {
+    for (const stage of await ledger.listOverdueStages(names, overdueAfterMs)) {
       const { waiting, active } = await queues.queue(stage).counts();
       if (waiting + active > 0) continue;
-      metrics.increment('sweeper_republished_total', { reason: 'without_token' }, messages.length);
-      for (const message of messages) publisher.wake(message, message.fence + this.#topUps, 0);
+      metrics.increment('sweeper_republished_total', { reason: 'overdue' });
+      publisher.notifyOthers(stage);
     }
   }
 
-  async #republishAll(): Promise<void> {
-    const { ledger, publisher, logger } = this.#options;
-    let count = 0;
-    for (let after = firstId; ;) {
-      const slice = await ledger.listOpen(after, sliceSize);
-      for (const message of slice) if (message.state === 'pending') this.#wake(message, 'store_emptied');
-      count += slice.length;
-      await publisher.drain();
-      const last = slice.at(-1);
-      if (last === undefined || slice.length < sliceSize) break;
-      after = last.id;
+  /** The store was emptied, or is new. Delayed notifications come again when the messages are due and unseen. */
+  #tellAll(): void {
+    const { publisher, registry, metrics, logger } = this.#options;
+    for (const { definition } of registry.stages) {
+      metrics.increment('sweeper_republished_total', { reason: 'store_emptied' });
+      publisher.notifyOthers(definition.name);
     }
-    if (count > 0) logger.info({ messages: count }, 'the queue was empty: open messages are published again');
+    logger.info(
+      { stages: registry.stages.length },
+      'the queue was empty: every stage is told of its messages again',
+    );
   }
 
-  #wake(message: OverdueMessage, reason: 'unpublished' | 'expired' | 'store_emptied'): void {
+  #tell(message: OverdueMessage, reason: 'unpublished' | 'expired'): void {
     if (message.isParked) return;
     const { registry, publisher, metrics, logger } = this.#options;
     if (registry.find(message.stage) === undefined) {
@@ -98,6 +87,6 @@ export class Sweeper {
       return;
     }
     metrics.increment('sweeper_republished_total', { reason });
-    publisher.wake(message, message.fence, message.dueInMs);
+    publisher.notify(message.stage, message.id, message.dueInMs);
   }
 }

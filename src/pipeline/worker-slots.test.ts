@@ -3,104 +3,71 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { WorkerSlots } from './worker-slots.ts';
 
+const never = new AbortController().signal;
+
 describe('WorkerSlots', () => {
-  it('gives a free slot at once, and none beyond its capacity', async () => {
-    const slots = new WorkerSlots({ capacity: 2, nowMs: () => 0 });
-    expect(await slots.take()).toBe(true);
-    expect(slots.tryTake()).toBe(true);
-    expect(slots.tryTake()).toBe(false);
-    expect(slots.busy).toBe(2);
+  it('gives what is free, no more than asked for and none beyond its capacity', () => {
+    const slots = new WorkerSlots(5);
+    expect(slots.takeFree(2)).toBe(2);
+    expect(slots.takeFree(10)).toBe(3);
+    expect(slots.takeFree(1)).toBe(0);
+    expect(slots.busy).toBe(5);
   });
 
-  it("lets the process's own token have a slot that was just given back", async () => {
-    const slots = new WorkerSlots({ capacity: 1, nowMs: () => 0 });
-    await slots.take();
-    let hasSlot = false;
-    void slots.take().then((granted) => (hasSlot = granted));
-    slots.release();
-    expect(slots.tryTake()).toBe(true);
+  it('tells who waits for a free slot when one is given back', async () => {
+    const slots = new WorkerSlots(1);
+    slots.takeFree(1);
+    let isFree = false;
+    void slots.untilFree(never).then(() => (isFree = true));
     await turn();
-    expect(hasSlot).toBe(false);
+    expect(isFree).toBe(false);
     slots.release();
     await turn();
-    expect(hasSlot).toBe(true);
+    expect(isFree).toBe(true);
   });
 
-  it('puts a token of the queue first once it has waited long enough', async () => {
-    let now = 0;
-    const slots = new WorkerSlots({ capacity: 1, nowMs: () => now, patienceMs: 50 });
-    await slots.take();
-    const waiting = slots.take();
-    now = 50;
-    slots.release();
-    expect(slots.tryTake()).toBe(false);
-    expect(await waiting).toBe(true);
-  });
-
-  it('grants more when the capacity grows, and no new one while it has shrunk', async () => {
-    const slots = new WorkerSlots({ capacity: 1, nowMs: () => 0 });
-    await slots.take();
-    const waiting = slots.take();
+  it('tells who waits for a free slot when the capacity grows, and when they give up', async () => {
+    const slots = new WorkerSlots(1);
+    slots.takeFree(1);
+    const grown = slots.untilFree(never);
     slots.setCapacity(2);
-    expect(await waiting).toBe(true);
+    await grown;
+    slots.takeFree(1);
+    const leaving = new AbortController();
+    const left = slots.untilFree(leaving.signal);
+    leaving.abort();
+    await left;
+    expect(slots.free).toBe(0);
+  });
+
+  it('lets runs go on that a smaller capacity has no room for, and gives none until they have ended', () => {
+    const slots = new WorkerSlots(3);
+    slots.takeFree(3);
     slots.setCapacity(1);
+    expect(slots.free).toBe(0);
+    slots.release(2);
+    expect(slots.takeFree(1)).toBe(0);
     slots.release();
-    expect(slots.tryTake()).toBe(false);
-    slots.release();
-    expect(slots.tryTake()).toBe(true);
+    expect(slots.takeFree(1)).toBe(1);
   });
 
-  it('tells everybody who waits when it closes', async () => {
-    const slots = new WorkerSlots({ capacity: 1, nowMs: () => 0 });
-    await slots.take();
-    const waiting = slots.take();
-    slots.close();
-    expect(await waiting).toBe(false);
-    expect(await slots.take()).toBe(false);
-    slots.release();
-    expect(slots.tryTake()).toBe(false);
-  });
-
-  it('never has more busy slots than the capacity, and lets everybody through in the end', async () => {
-    const step = fc.constantFrom('take' as const, 'tryTake' as const, 'release' as const);
-    await fc.assert(
-      fc.asyncProperty(
-        fc.integer({ min: 1, max: 4 }),
-        fc.array(step, { maxLength: 60 }),
-        async (capacity, steps) => {
-          const slots = new WorkerSlots({
-            capacity,
-            nowMs: () => 0,
-            onChange: (busy) => expect(busy).toBeLessThanOrEqual(capacity),
-          });
-          let held = 0;
-          const left = { waiting: 0 };
-          const granted = (): void => {
-            left.waiting -= 1;
-            held += 1;
-          };
-          for (const action of steps) {
-            if (action === 'take') {
-              left.waiting += 1;
-              void slots.take().then(granted);
-            } else if (action === 'tryTake') {
-              if (slots.tryTake()) held += 1;
-            } else if (held > 0) {
-              held -= 1;
-              slots.release();
-            }
-            await turn();
-            expect(slots.busy).toBe(held);
-          }
-          while (left.waiting > 0 || held > 0) {
-            expect(held).toBeGreaterThan(0);
-            held -= 1;
+  it('never counts more busy slots than were taken and not given back', () => {
+    fc.assert(
+      fc.property(fc.array(fc.oneof(fc.nat({ max: 5 }), fc.constant('release'))), (steps) => {
+        const seen: number[] = [];
+        const slots = new WorkerSlots(4, (busy) => seen.push(busy));
+        let taken = 0;
+        for (const step of steps) {
+          if (typeof step === 'number') taken += slots.takeFree(step);
+          else if (taken > 0) {
             slots.release();
-            await turn();
+            taken -= 1;
           }
-          expect(slots.busy).toBe(0);
-        },
-      ),
+          expect(slots.busy).toBe(taken);
+          expect(slots.busy).toBeLessThanOrEqual(4);
+        }
+        expect(seen.every((busy) => busy >= 0 && busy <= 4)).toBe(true);
+      }),
     );
   });
 });

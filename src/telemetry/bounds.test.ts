@@ -5,12 +5,12 @@ import { Bounds, Peak } from './bounds.ts';
 describe('bounds', () => {
   it('show the fullest of those that share a name', () => {
     const bounds = new Bounds();
-    bounds.register('publisher', { limit: 10, takePeak: () => 1 });
-    bounds.register('publisher', { limit: 4, takePeak: () => 3 });
+    bounds.register('ledger_admit', { limit: 10, takePeak: () => 1 });
+    bounds.register('ledger_admit', { limit: 4, takePeak: () => 3 });
     bounds.register('outbox', { limit: 4, takePeak: () => 1 });
     expect(bounds.read()).toEqual(
       new Map([
-        ['publisher', 0.75],
+        ['ledger_admit', 0.75],
         ['outbox', 0.25],
       ]),
     );

@@ -10,19 +10,17 @@ export const boundNames = [
   'limit_corrections',
   'limit_waits',
   'watched_models',
-  'publisher',
   'outbox',
   'export_batch',
   'database_connections',
   'worker_slots',
-  'worker_tokens',
   'metric_series',
   'trace_spans',
 ] as const;
 export type BoundName = (typeof boundNames)[number];
 
 /** Bounds that are there to be used up: full, they only say that there is work. Alerts leave them out. */
-export const boundsFullUnderLoad: readonly BoundName[] = ['export_batch', 'worker_slots', 'worker_tokens'];
+export const boundsFullUnderLoad: readonly BoundName[] = ['export_batch', 'worker_slots'];
 
 /** One thing that is bounded. */
 export interface BoundLevel {

@@ -1,65 +1,66 @@
-import type { Queue, QueueConsumer, QueueCounts, QueueDriver, WakeUp } from '../drivers/queue/queue.ts';
-
-/** A job that waits, or that is not due yet. */
-interface Job {
-  readonly wakeUp: WakeUp;
-  readonly dueMs: number;
-}
+import type { JobNotification } from '../drivers/queue/job-notification.ts';
+import type {
+  NotificationHandler,
+  Queue,
+  QueueConsumer,
+  QueueCounts,
+  QueueDriver,
+} from '../drivers/queue/queue.ts';
 
 /**
- * A queue in this process without a store, for the test kit: jobs run one after another in the order in which they were
- * added, when `runAll` is called, so that a test sees the same order every time.
+ * A queue in this process without a store, for the test kit: notifications are delivered one after another when `runNext`
+ * is called, so that a test sees the same order every time.
  */
 class InlineQueue implements Queue {
   readonly name: string;
   readonly #driver: InlineQueueDriver;
-  readonly #jobs = new Map<string, Job>();
-  #work: ((wakeUp: WakeUp) => Promise<void | 'return'>) | undefined;
+  /** By when they are due. */
+  readonly #notifications = new Map<number, JobNotification>();
+  #handler: NotificationHandler | undefined;
 
   constructor(name: string, driver: InlineQueueDriver) {
     this.name = name;
     this.#driver = driver;
   }
 
-  add(wakeUps: readonly WakeUp[]): Promise<void> {
-    for (const wakeUp of wakeUps) {
-      const id = `${wakeUp.messageId}-${wakeUp.fence}`;
-      if (!this.#jobs.has(id))
-        this.#jobs.set(id, { wakeUp, dueMs: this.#driver.nowMs + (wakeUp.delayMs ?? 0) });
+  add(notifications: readonly JobNotification[]): Promise<void> {
+    for (const notification of notifications) {
+      const dueMs = this.#driver.nowMs + (notification.delayMs ?? 0);
+      if (!this.#notifications.has(dueMs)) this.#notifications.set(dueMs, notification);
     }
     return Promise.resolve();
   }
 
   counts(): Promise<QueueCounts> {
-    const delayed = [...this.#jobs.values()].filter((job) => job.dueMs > this.#driver.nowMs).length;
-    return Promise.resolve({ waiting: this.#jobs.size - delayed, delayed, active: 0 });
+    const delayed = [...this.#notifications.keys()].filter((dueMs) => dueMs > this.#driver.nowMs).length;
+    return Promise.resolve({ waiting: this.#notifications.size - delayed, delayed, active: 0 });
   }
 
-  consume(work: (wakeUp: WakeUp) => Promise<void | 'return'>): Promise<QueueConsumer> {
-    this.#work = work;
+  consume(handler: NotificationHandler): Promise<QueueConsumer> {
+    this.#handler = handler;
     return Promise.resolve({
       pause: () => Promise.resolve(),
       resume: () => Promise.resolve(),
-      setConcurrency: () => undefined,
       close: () => {
-        this.#work = undefined;
+        this.#handler = undefined;
         return Promise.resolve();
       },
     });
   }
 
   clear(): Promise<void> {
-    this.#jobs.clear();
+    this.#notifications.clear();
     return Promise.resolve();
   }
 
-  /** Runs the next job that is due; false when there is none. */
+  /** Delivers the next one that is due, to its end; false when there is none. */
   async runNext(): Promise<boolean> {
-    const work = this.#work;
-    const next = [...this.#jobs].find(([, job]) => job.dueMs <= this.#driver.nowMs);
-    if (next === undefined || work === undefined) return false;
-    this.#jobs.delete(next[0]);
-    await work(next[1].wakeUp);
+    const handler = this.#handler;
+    const next = [...this.#notifications].find(([dueMs]) => dueMs <= this.#driver.nowMs);
+    if (next === undefined || handler === undefined) return false;
+    const [dueMs, notification] = next;
+    this.#notifications.delete(dueMs);
+    await handler.onTaken(notification);
     return true;
   }
 }
@@ -78,7 +79,7 @@ export class InlineQueueDriver implements QueueDriver {
     return queue;
   }
 
-  /** Runs one job that is due, of whichever queue; false when there is none. */
+  /** Delivers one notification that is due, of whichever queue; false when there is none. */
   async runNext(): Promise<boolean> {
     for (const queue of this.#queues.values()) if (await queue.runNext()) return true;
     return false;

@@ -88,9 +88,9 @@ export function queuesWithPoints(queues: QueueDriver, points: FaultPoints): Queu
       const inner = queues.queue(name);
       const outer: Queue = {
         name: inner.name,
-        add: (wakeUps) => points.pass('queue.add', () => inner.add(wakeUps)),
+        add: (notifications) => points.pass('queue.add', () => inner.add(notifications)),
         counts: () => inner.counts(),
-        consume: (work, options) => inner.consume(work, options),
+        consume: (handler) => inner.consume(handler),
         clear: () => inner.clear(),
       };
       wrapped.set(name, outer);

@@ -1,7 +1,5 @@
 import type { Host } from '../../src/app/host.ts';
 import type { Stores } from '../../src/app/stores.ts';
-import type { WakeUp } from '../../src/drivers/queue/queue.ts';
-import { type OriginColumns, originOfColumns } from '../../src/ledger/stored-message.ts';
 import { AppError } from '../../src/kernel/app-error.ts';
 import type { DiskSpace } from './disk-space.ts';
 import type { FaultPoints } from './fault-points.ts';
@@ -113,56 +111,42 @@ async function readProgress({ database }: Stores): Promise<Progress> {
   return rows[0] ?? { ended: 0, open: 0, reserved: 0, unexported: 0 };
 }
 
-interface WakeRow extends OriginColumns {
+interface MessageRow {
   readonly id: string;
   readonly stage: string;
-  readonly fence: number;
-  readonly lane: string;
-  readonly trace_parent: string;
 }
-
-const wakeColumns = `id, stage, fence, lane, trace_parent, team, customer, feature, batch, labels`;
 
 const someMessages = {
   name: 'chaos.some_messages',
-  text: `select ${wakeColumns} from millrace.messages where stage <> '' order by md5(id::text || $1) limit $2`,
+  text: `select id, stage from millrace.messages where stage <> '' order by md5(id::text || $1) limit $2`,
 };
 
 async function wakeAgain(count: number, salt: string, stores: Stores): Promise<number> {
-  const { rows } = await stores.database.query<WakeRow>(someMessages, [salt, count]);
+  const { rows } = await stores.database.query<MessageRow>(someMessages, [salt, count]);
   const random = new SeededRandom(salt);
-  // Jobs of their own, whatever else is queued for the message: no id that the host would ever give.
-  const wakeUps = rows.flatMap((row) =>
-    [1_000_000, 2_000_000].map((above) => ({
-      row,
-      wakeUp: wakeUpOf(row, above + random.whole(1, 900_000), random.whole(0, 300)),
+  // Told again, now and after a while, whatever else is queued.
+  const notifications = rows.flatMap((row) =>
+    [0, random.whole(1, 300)].map((delayMs) => ({
+      stage: row.stage,
+      notification: { messageId: row.id, delayMs },
     })),
   );
-  for (const { row, wakeUp } of random.shuffle(wakeUps)) await stores.queues.queue(row.stage).add([wakeUp]);
-  return wakeUps.length;
+  for (const { stage, notification } of random.shuffle(notifications)) {
+    await stores.queues.queue(stage).add([notification]);
+  }
+  return notifications.length;
 }
 
 const expire = {
   name: 'chaos.expire_leases',
   text: `update millrace.messages set lease_until = clock_timestamp() - interval '1 millisecond', wake_at = clock_timestamp()
-   where state = 'leased' returning ${wakeColumns}`,
+   where state = 'leased' returning id, stage`,
 };
 
 async function expireLeases(stores: Stores): Promise<number> {
-  const { rows } = await stores.database.query<WakeRow>(expire);
+  const { rows } = await stores.database.query<MessageRow>(expire);
   await Promise.all(
-    rows.map((row) => stores.queues.queue(row.stage).add([wakeUpOf(row, 3_000_000 + row.fence, 0)])),
+    [...new Set(rows.map((row) => row.stage))].map((stage) => stores.queues.queue(stage).add([{}])),
   );
   return rows.length;
-}
-
-function wakeUpOf(row: WakeRow, fence: number, delayMs: number): WakeUp {
-  return {
-    messageId: row.id,
-    fence,
-    lane: row.lane,
-    origin: originOfColumns(row),
-    traceParent: row.trace_parent,
-    delayMs,
-  };
 }

@@ -46,7 +46,7 @@ export function claimsContract(name: string, open: () => Promise<SqlDatabase>): 
       const ask = { stage: 'first', leaseMs, ...parts };
       return await Promise.all(
         Array.from({ length: count }, (_, at) =>
-          by.claim({ ...ask, token: tokens[at] ?? newId(new Date()) }),
+          by.claim({ ...ask, about: tokens[at] ?? newId(new Date()) }),
         ),
       );
     }

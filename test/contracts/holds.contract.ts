@@ -229,7 +229,6 @@ export function holdsContract(name: string, open: () => Promise<SqlDatabase>): v
             const { kind } = await ledger.claim({
               stage: 'first',
               leaseMs: 60_000,
-              token: newId(new Date()),
             });
             if (isLast) claimedAfter.push(kind);
           }

@@ -58,8 +58,8 @@ export function ledgerMessagesContract(name: string, open: () => Promise<SqlData
       const id = await harness.admitted();
       const other = someLedger(database, 'worker-2');
       const outcomes = await Promise.all([
-        ...Array.from({ length: 5 }, () => ledger.claim({ stage: 'first', leaseMs, token: id })),
-        ...Array.from({ length: 5 }, () => other.claim({ stage: 'first', leaseMs, token: id })),
+        ...Array.from({ length: 5 }, () => ledger.claim({ stage: 'first', leaseMs, about: id })),
+        ...Array.from({ length: 5 }, () => other.claim({ stage: 'first', leaseMs, about: id })),
       ]);
       expect(outcomes.filter((outcome) => outcome.kind === 'leased')).toHaveLength(1);
       expect(await claimOf(database, ledger, id, leaseMs)).toEqual({ kind: 'held_by_another' });

@@ -21,7 +21,8 @@ export function lostRunsContract(name: string, open: () => Promise<SqlDatabase>)
     });
 
     /** The next message of the stage, whichever it is. */
-    const claim = (token: string): Promise<ClaimOutcome> => ledger.claim({ stage: 'first', leaseMs, token });
+    const claim = (token: string): Promise<ClaimOutcome> =>
+      ledger.claim({ stage: 'first', leaseMs, about: token });
 
     const claimed = async (token: string): Promise<LeasedMessage> => {
       const outcome = await claim(token);

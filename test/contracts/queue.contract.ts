@@ -1,118 +1,87 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Queue, QueueConsumer, QueueDriver, WakeUp } from '../../src/drivers/queue/queue.ts';
+import type { JobNotification } from '../../src/drivers/queue/job-notification.ts';
+import type { Queue, QueueConsumer, QueueDriver } from '../../src/drivers/queue/queue.ts';
 import { newId } from '../../src/kernel/ids.ts';
-
-/** A wake-up call for a new message, with what the test cares about. */
-export function wakeUp(parts: Partial<WakeUp> = {}): WakeUp {
-  return {
-    messageId: newId(new Date()),
-    fence: 0,
-    origin: {
-      team: 'platform',
-      customer: 'Küche & Söhne "42"',
-      feature: 'summaries',
-      labels: { tier: 'gold' },
-    },
-    lane: 'standard',
-    ...parts,
-  };
-}
 
 /** What every QueueDriver keeps. `open` gives a driver whose queues nobody else uses. */
 export function queueContract(open: () => Promise<QueueDriver>): void {
   let driver: QueueDriver;
   let queue: Queue;
-  let consumers: QueueConsumer[];
 
   beforeEach(async () => {
     driver = await open();
     queue = driver.queue('summarise');
-    consumers = [];
   });
   afterEach(async () => {
     await driver.close();
   });
 
-  const consume = async (
-    work: (wakeUp: WakeUp) => Promise<void>,
-    { concurrency = 10, onError = (error: Error): void => expect.fail(String(error)) } = {},
-  ): Promise<QueueConsumer> => {
-    const consumer = await queue.consume(work, { concurrency, onError });
-    consumers.push(consumer);
-    return consumer;
-  };
-  const collect = async (options = {}): Promise<WakeUp[]> => {
-    const received: WakeUp[] = [];
-    await consume(async (call) => void received.push(call), options);
+  const consume = (
+    onTaken: (notification: JobNotification) => void,
+    { mayTake = (): Promise<boolean> => Promise.resolve(true), from = queue } = {},
+  ): Promise<QueueConsumer> =>
+    from.consume({ mayTake, onTaken, onError: (error) => expect.fail(String(error)) });
+  const collect = async (): Promise<JobNotification[]> => {
+    const received: JobNotification[] = [];
+    await consume((notification) => void received.push(notification));
     return received;
   };
+  const empty = { waiting: 0, delayed: 0, active: 0 };
 
   describe('adding', () => {
-    it('hands on what it was given', async () => {
-      const first = wakeUp({ traceParent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' });
-      const second = wakeUp({ fence: 7, lane: 'bulk', origin: { ...first.origin, batch: 'run-1' } });
-      const received = await collect();
-      await queue.add([first, second]);
-      await expect.poll(() => received).toHaveLength(2);
-      expect(received.toSorted((left, right) => left.fence - right.fence)).toEqual([first, second]);
-    });
-
-    it('takes one and many in one call, and none', async () => {
-      const calls = Array.from({ length: 300 }, () => wakeUp());
+    it('makes one of many that are due now, and takes none at all', async () => {
       await queue.add([]);
-      await queue.add(calls.slice(0, 1));
-      await queue.add(calls.slice(1));
-      expect(await queue.counts()).toEqual({ waiting: 300, delayed: 0, active: 0 });
-      const received = await collect();
-      await expect.poll(() => received, { timeout: 10_000 }).toHaveLength(300);
-      expect(new Set(received.map((call) => call.messageId))).toEqual(
-        new Set(calls.map((call) => call.messageId)),
-      );
-    });
-
-    it('leaves a job that is already there as it is', async () => {
-      const call = wakeUp();
-      await queue.add([call, call]);
-      await queue.add([{ ...call, lane: 'bulk' }]);
-      expect((await queue.counts()).waiting).toBe(1);
+      expect(await queue.counts()).toEqual(empty);
+      await queue.add([{}, {}, { messageId: newId(new Date()) }]);
+      await queue.add([{}]);
+      expect(await queue.counts()).toEqual({ waiting: 1, delayed: 0, active: 0 });
       const received = await collect();
       await expect.poll(() => received).toHaveLength(1);
-      expect(received[0]?.lane).toBe('standard');
+      await expect.poll(() => queue.counts()).toEqual(empty);
     });
 
-    it('tells the same message with another fence apart', async () => {
-      const call = wakeUp();
-      await queue.add([call, { ...call, fence: 1 }, { ...call, fence: 2 }]);
-      expect((await queue.counts()).waiting).toBe(3);
-    });
-
-    it('takes a message again after its job has ended', async () => {
-      const call = wakeUp();
+    it('tells again of what was added after one was taken', async () => {
       const received = await collect();
-      await queue.add([call]);
+      await queue.add([{}]);
       await expect.poll(() => received).toHaveLength(1);
-      await expect.poll(() => queue.counts()).toEqual({ waiting: 0, delayed: 0, active: 0 });
-      await queue.add([call]);
+      await queue.add([{}]);
       await expect.poll(() => received).toHaveLength(2);
     });
 
-    it('holds a delayed job back until its time', async () => {
-      const received: { readonly call: WakeUp; readonly at: number }[] = [];
-      await consume(async (call) => void received.push({ call, at: performance.now() }));
-      const late = wakeUp({ delayMs: 300 });
+    it('hands one on only when it has left the queue, so that none added meanwhile is lost', async () => {
+      const waitingWhenTaken: Promise<number>[] = [];
+      await consume(() => {
+        if (waitingWhenTaken.length === 0)
+          waitingWhenTaken.push(queue.add([{}]).then(async () => (await queue.counts()).waiting));
+        else waitingWhenTaken.push(Promise.resolve(0));
+      });
+      await queue.add([{}]);
+      await expect.poll(() => waitingWhenTaken).toHaveLength(2);
+    });
+
+    it('holds a delayed one back until its time, with the message it is about', async () => {
+      const received: { readonly notification: JobNotification; readonly at: number }[] = [];
+      await consume((notification) => void received.push({ notification, at: performance.now() }));
+      const messageId = newId(new Date());
       const addedAt = performance.now();
-      await queue.add([late]);
+      await queue.add([{ messageId, delayMs: 300 }]);
       expect((await queue.counts()).delayed).toBe(1);
-      const soon = wakeUp();
-      await queue.add([soon]);
+      await queue.add([{}]);
       await expect.poll(() => received, { timeout: 5000 }).toHaveLength(2);
-      expect(received.map(({ call }) => call.messageId)).toEqual([soon.messageId, late.messageId]);
+      expect(received.map(({ notification }) => notification.messageId)).toEqual([undefined, messageId]);
       // The due time is on the wall clock, in whole milliseconds.
       expect((received[1]?.at ?? 0) - addedAt).toBeGreaterThanOrEqual(298);
     });
 
+    it('makes few of many delayed ones', async () => {
+      await queue.add(Array.from({ length: 500 }, (_, index) => ({ delayMs: 60_000 + index })));
+      const { delayed } = await queue.counts();
+      expect(delayed).toBeGreaterThanOrEqual(1);
+      expect(delayed).toBeLessThanOrEqual(3);
+    });
+
     it('keeps queues apart', async () => {
-      await driver.queue('classify').add([wakeUp()]);
+      await driver.queue('classify').add([{}]);
       expect((await queue.counts()).waiting).toBe(0);
       expect((await driver.queue('classify').counts()).waiting).toBe(1);
       expect(driver.queue('classify')).toBe(driver.queue('classify'));
@@ -120,119 +89,78 @@ export function queueContract(open: () => Promise<QueueDriver>): void {
   });
 
   describe('consuming', () => {
-    it('has at most `concurrency` in hand, and as many as that', async () => {
-      let active = 0;
-      let most = 0;
-      let ended = 0;
-      await queue.add(Array.from({ length: 40 }, () => wakeUp()));
-      await consume(
-        async () => {
-          active += 1;
-          most = Math.max(most, active);
-          await expect.poll(() => most, { interval: 5 }).toBeGreaterThanOrEqual(4);
-          active -= 1;
-          ended += 1;
+    it('leaves what one consumer may not take to another', async () => {
+      const taken: string[] = [];
+      let refusals = 0;
+      const saturated: { consumer?: QueueConsumer } = {};
+      saturated.consumer = await consume(() => void taken.push('saturated'), {
+        mayTake: async () => {
+          refusals += 1;
+          await saturated.consumer?.pause();
+          return false;
         },
-        { concurrency: 4 },
-      );
-      await expect.poll(() => ended, { timeout: 10_000 }).toBe(40);
-      expect(most).toBe(4);
-    });
-
-    it('reports an error of the work, gives the job up, and goes on', async () => {
-      const errors: string[] = [];
-      const received: string[] = [];
-      const bad = wakeUp();
-      const good = wakeUp();
-      await consume(
-        async (call) => {
-          received.push(call.messageId);
-          if (call.messageId === bad.messageId) throw new Error('work failed');
-        },
-        { concurrency: 1, onError: (error: Error) => void errors.push(error.message) },
-      );
-      // One after the other: jobs that are added together have no order.
-      await queue.add([bad]);
-      await queue.add([good]);
-      await expect.poll(() => received).toEqual([bad.messageId, good.messageId]);
-      await expect.poll(() => queue.counts()).toEqual({ waiting: 0, delayed: 0, active: 0 });
-      expect(errors).toEqual(['work failed']);
+      });
+      await queue.add([{}]);
+      await expect.poll(() => refusals).toBe(1);
+      expect(taken).toEqual([]);
+      await consume(() => void taken.push('free'));
+      await expect.poll(() => taken, { timeout: 5000 }).toEqual(['free']);
+      expect(await queue.counts()).toEqual(empty);
     });
 
     it('takes nothing while paused, and what came meanwhile after it resumes', async () => {
-      const received: WakeUp[] = [];
-      const consumer = await consume(async (call) => void received.push(call));
-      await queue.add([wakeUp()]);
-      await expect.poll(() => received).toHaveLength(1);
+      let received = 0;
+      const consumer = await consume(() => void (received += 1));
+      await queue.add([{}]);
+      await expect.poll(() => received).toBe(1);
       await consumer.pause();
-      await queue.add(Array.from({ length: 5 }, () => wakeUp()));
+      await queue.add([{}]);
       const other = driver.queue('other');
       let otherReceived = 0;
-      await other.consume(async () => void (otherReceived += 1), {
-        concurrency: 1,
-        onError: () => undefined,
-      });
-      await other.add([wakeUp()]);
+      await consume(() => void (otherReceived += 1), { from: other });
+      await other.add([{}]);
       await expect.poll(() => otherReceived).toBe(1);
-      expect(received).toHaveLength(1);
+      expect(received).toBe(1);
       await consumer.resume();
-      await expect.poll(() => received, { timeout: 10_000 }).toHaveLength(6);
+      await expect.poll(() => received, { timeout: 10_000 }).toBe(2);
     });
 
-    it('takes a new concurrency while it runs', async () => {
-      let active = 0;
-      let release: () => void = () => undefined;
-      const gate = new Promise<void>((resolve) => (release = resolve));
-      const consumer = await consume(
-        async () => {
-          active += 1;
-          await gate;
+    it('ends what is being asked before close() resolves, and takes nothing after', async () => {
+      const asking = Promise.withResolvers<boolean>();
+      let asked = 0;
+      let taken = 0;
+      const consumer = await consume(() => void (taken += 1), {
+        mayTake: () => {
+          asked += 1;
+          return asking.promise;
         },
-        { concurrency: 1 },
-      );
-      consumer.setConcurrency(3);
-      await queue.add(Array.from({ length: 5 }, () => wakeUp()));
-      await expect.poll(() => active, { timeout: 10_000 }).toBe(3);
-      release();
-      await expect.poll(() => active, { timeout: 10_000 }).toBe(5);
-    });
-
-    it('ends what is in hand before close() resolves, and leaves the rest', async () => {
-      let release: () => void = () => undefined;
-      const gate = new Promise<void>((resolve) => (release = resolve));
-      let started = 0;
-      let ended = 0;
-      const consumer = await consume(
-        async () => {
-          started += 1;
-          await gate;
-          ended += 1;
-        },
-        { concurrency: 2 },
-      );
-      await queue.add(Array.from({ length: 5 }, () => wakeUp()));
-      await expect.poll(() => started).toBe(2);
+      });
+      await queue.add([{}]);
+      await expect.poll(() => asked).toBe(1);
       let isClosed = false;
       const closed = consumer.close().then(() => (isClosed = true));
-      await expect.poll(() => queue.counts()).toMatchObject({ waiting: 3, active: 2 });
+      await queue.add([{ delayMs: 60_000 }]);
       expect(isClosed).toBe(false);
-      release();
+      asking.resolve(false);
       await closed;
-      expect({ started, ended }).toEqual({ started: 2, ended: 2 });
-      expect(await queue.counts()).toEqual({ waiting: 3, delayed: 0, active: 0 });
+      expect(taken).toBe(0);
+      expect(await queue.counts()).toEqual({ waiting: 1, delayed: 1, active: 0 });
     });
 
-    it('shares a queue among consumers, each job to one of them', async () => {
-      const first = await collect();
-      const second = await collect();
-      const calls = Array.from({ length: 200 }, () => wakeUp());
-      await queue.add(calls);
-      await expect.poll(() => first.length + second.length, { timeout: 10_000 }).toBe(200);
-      expect(new Set([...first, ...second].map((call) => call.messageId)).size).toBe(200);
+    it('gives each to one of several consumers', async () => {
+      const received: string[] = [];
+      await consume(() => void received.push('first'));
+      await consume(() => void received.push('second'));
+      for (let round = 1; round <= 20; round += 1) {
+        await queue.add([{}]);
+        await expect.poll(() => received).toHaveLength(round);
+      }
+      await expect.poll(() => queue.counts()).toEqual(empty);
+      expect(received).toHaveLength(20);
     });
 
     it('closes at once when it is idle', async () => {
-      const consumer = await consume(async () => undefined);
+      const consumer = await consume(() => undefined);
       const begin = performance.now();
       await consumer.close();
       expect(performance.now() - begin).toBeLessThan(1000);
@@ -245,12 +173,12 @@ export function queueContract(open: () => Promise<QueueDriver>): void {
       expect(await driver.wasKept()).toBe(true);
     });
 
-    it('loses every job on clear(), and works on', async () => {
-      await queue.add([wakeUp(), wakeUp({ delayMs: 60_000 })]);
+    it('loses everything on clear(), and works on', async () => {
+      await queue.add([{}, { delayMs: 60_000 }]);
       await queue.clear();
-      expect(await queue.counts()).toEqual({ waiting: 0, delayed: 0, active: 0 });
+      expect(await queue.counts()).toEqual(empty);
       const received = await collect();
-      await queue.add([wakeUp()]);
+      await queue.add([{}]);
       await expect.poll(() => received).toHaveLength(1);
     });
 
@@ -258,7 +186,7 @@ export function queueContract(open: () => Promise<QueueDriver>): void {
       await driver.ping();
       await Promise.all([driver.close(), driver.close()]);
       await expect(driver.ping()).rejects.toMatchObject({ code: 'MILLRACE_QUEUE_UNAVAILABLE' });
-      await expect(queue.add([wakeUp()])).rejects.toMatchObject({ code: 'MILLRACE_QUEUE_UNAVAILABLE' });
+      await expect(queue.add([{}])).rejects.toMatchObject({ code: 'MILLRACE_QUEUE_UNAVAILABLE' });
     });
   });
 }

@@ -1,66 +1,41 @@
+import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BullMqQueueDriver } from '../../src/drivers/queue/queue-driver.bullmq.ts';
 import { MemoryQueueDriver } from '../../src/drivers/queue/queue-driver.memory.ts';
-import type { WakeUp } from '../../src/drivers/queue/queue.ts';
+import { slotOf } from '../../src/drivers/queue/job-notification.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
-import { ManualClock } from '../../src/kernel/manual-clock.ts';
 import { PostgresServer } from '../support/postgres-server.ts';
 import { RedisServer } from '../support/redis-server.ts';
 import { canRun, postgresPrograms, redisPrograms } from '../support/required-programs.ts';
-import { queueContract, wakeUp } from './queue.contract.ts';
+import { queueContract } from './queue.contract.ts';
 
 let opened = 0;
 const newPrefix = (): string => `contract-${(opened += 1)}`;
 
 describe('queues in memory', () => {
-  queueContract(() => Promise.resolve(new MemoryQueueDriver({ clock: systemClock })));
+  queueContract(() => Promise.resolve(new MemoryQueueDriver(systemClock)));
 
-  it('keep one by one no more jobs than they may, and let as many runs go as were asked for', async () => {
-    const driver = new MemoryQueueDriver({ clock: systemClock, maxJobs: 10 });
-    const queue = driver.queue('summarise');
-    const calls = Array.from({ length: 25 }, () => wakeUp());
-    await queue.add(calls);
-    expect(await queue.counts()).toEqual({ waiting: 25, delayed: 0, active: 0 });
-    const received: WakeUp[] = [];
-    await queue.consume(async (call) => void received.push(call), {
-      concurrency: 4,
-      onError: () => undefined,
-    });
-    await expect.poll(() => received).toHaveLength(25);
-    expect(await queue.counts()).toEqual({ waiting: 0, delayed: 0, active: 0 });
-    await driver.close();
-  });
-
-  it('leave delayed jobs past the limit to the sweeper', async () => {
-    const clock = new ManualClock();
-    const driver = new MemoryQueueDriver({ clock, maxJobs: 3 });
-    const queue = driver.queue('summarise');
-    await queue.add(Array.from({ length: 5 }, (_, index) => wakeUp({ delayMs: 1000 * (index + 1) })));
-    expect(await queue.counts()).toEqual({ waiting: 0, delayed: 3, active: 0 });
-    clock.advance(1000);
-    await expect.poll(() => queue.counts()).toEqual({ waiting: 1, delayed: 2, active: 0 });
-    clock.advance(5000);
-    await expect.poll(() => queue.counts()).toEqual({ waiting: 3, delayed: 0, active: 0 });
-    await driver.close();
-  });
-
-  it('have nothing to warn of, and give back what their consumer had no room for', async () => {
-    const driver = new MemoryQueueDriver({ clock: systemClock });
+  it('have nothing to warn of', async () => {
+    const driver = new MemoryQueueDriver(systemClock);
     expect(await driver.warnings()).toEqual([]);
-    const queue = driver.queue('summarise');
-    let asked = 0;
-    await queue.add([wakeUp()]);
-    const consumer = await queue.consume(
-      async () => {
-        asked += 1;
-        return asked === 1 ? 'return' : undefined;
-      },
-      { concurrency: 1, onError: () => undefined },
-    );
-    await expect.poll(() => asked).toBe(2);
-    await consumer.close();
-    expect(await queue.counts()).toEqual({ waiting: 0, delayed: 0, active: 0 });
     await driver.close();
+  });
+});
+
+describe('the slot of a notification', () => {
+  it('is never early, and late by a sixteenth of the delay or 50 ms at most', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 30 * 86_400_000 }), fc.nat(2 ** 40), (delayMs, nowMs) => {
+        const slot = slotOf({ delayMs }, nowMs);
+        expect(slot.delayMs).toBeGreaterThanOrEqual(delayMs);
+        expect(slot.delayMs).toBeLessThanOrEqual(delayMs + Math.max(50, delayMs / 16));
+        expect(slot.id).toBe(`at-${nowMs + slot.delayMs}`);
+      }),
+    );
+  });
+
+  it('is one for all that are due now', () => {
+    expect(slotOf({}, 5)).toEqual(slotOf({ messageId: 'any', delayMs: -3 }, 9));
   });
 });
 
@@ -167,28 +142,29 @@ function storeFailures(store: () => Promise<FailingStore>): void {
     const { url, pause, restart } = await store();
     const driver = await BullMqQueueDriver.open({ url, prefix: newPrefix() });
     const queue = driver.queue('summarise');
-    const received: WakeUp[] = [];
-    await queue.consume(async (call) => void received.push(call), {
-      concurrency: 2,
+    let received = 0;
+    await queue.consume({
+      mayTake: () => Promise.resolve(true),
+      onTaken: () => void (received += 1),
       onError: () => undefined,
     });
-    await queue.add([wakeUp()]);
-    await expect.poll(() => received).toHaveLength(1);
+    await queue.add([{}]);
+    await expect.poll(() => received).toBe(1);
     await pause();
     const begin = performance.now();
-    await expect(queue.add([wakeUp()])).rejects.toMatchObject({
+    await expect(queue.add([{}])).rejects.toMatchObject({
       code: 'MILLRACE_QUEUE_UNAVAILABLE',
       retryable: true,
     });
     expect(performance.now() - begin).toBeLessThan(12_000);
     await restart();
     const added = async (): Promise<boolean> =>
-      queue.add([wakeUp()]).then(
+      queue.add([{}]).then(
         () => true,
         () => false,
       );
     await expect.poll(added, { timeout: 20_000 }).toBe(true);
-    await expect.poll(() => received.length, { timeout: 20_000 }).toBeGreaterThanOrEqual(2);
+    await expect.poll(() => received, { timeout: 20_000 }).toBeGreaterThanOrEqual(2);
     await driver.close();
   });
 
@@ -196,7 +172,7 @@ function storeFailures(store: () => Promise<FailingStore>): void {
     const { url, failDuring, restart } = await store();
     const driver = await BullMqQueueDriver.open({ url, prefix: newPrefix() });
     const use = (): Promise<unknown> =>
-      first === 'add' ? driver.queue('summarise').add([wakeUp()]) : driver.wasKept();
+      first === 'add' ? driver.queue('summarise').add([{}]) : driver.wasKept();
     expect(await failDuring(use)).toMatchObject({
       status: 'rejected',
       reason: { code: 'MILLRACE_QUEUE_UNAVAILABLE' },
@@ -219,15 +195,17 @@ function storeFailures(store: () => Promise<FailingStore>): void {
     const gate = new Promise<void>((resolve) => (release = resolve));
     let started = 0;
     let ended = 0;
-    await queue.consume(
-      async () => {
+    await queue.consume({
+      mayTake: async () => {
         started += 1;
         await gate;
         ended += 1;
+        return true;
       },
-      { concurrency: 2, onError: () => undefined },
-    );
-    await queue.add([wakeUp()]);
+      onTaken: () => undefined,
+      onError: () => undefined,
+    });
+    await queue.add([{}]);
     await expect.poll(() => started).toBe(1);
     await pause();
     const closed = driver.close();

@@ -64,7 +64,7 @@ describe('over HTTP', () => {
     await calls.settle(settledFor(id, '1.000000000000000001'));
     await reserveOf(calls, '3', ['triage']);
     const [messageId] = (await post(ticketEvent())).json().messageIds as [string];
-    const leased = await fixture.messages.claim({ stage: 'triage', leaseMs: 60_000, token: messageId });
+    const leased = await fixture.messages.claim({ stage: 'triage', leaseMs: 60_000, about: messageId });
     if (leased.kind !== 'leased') throw new Error(leased.kind);
     const { fence } = leased.message;
     await fixture.messages.park({

@@ -111,7 +111,7 @@ async function claimAlone(
     },
     [id],
   );
-  const outcome = await ledger.claim({ stage: rows[0]?.stage ?? 'first', leaseMs, token: id });
+  const outcome = await ledger.claim({ stage: rows[0]?.stage ?? 'first', leaseMs, about: id });
   await database.execute(`update millrace.messages set parked_for = null where parked_for = 'test'`);
   return outcome;
 }

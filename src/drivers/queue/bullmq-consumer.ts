@@ -1,49 +1,43 @@
 import { type IQueueBackend, type Job, type JobProgress, WaitingError, Worker } from 'bullmq';
 import type { BullMqStore, ConsumerConnection } from './bullmq-store.ts';
-import type { QueueConsumer, WakeUp } from './queue.ts';
-import { type WakeUpData, wakeUpOf } from './wake-up-job.ts';
+import type { JobNotification } from './job-notification.ts';
+import type { NotificationHandler, QueueConsumer } from './queue.ts';
 
-export interface ConsumeOptions {
-  readonly concurrency: number;
-  readonly onError: (error: Error) => void;
-}
-
-type WakeUpWorker = Worker<WakeUpData, void, string, IQueueBackend, JobProgress, object>;
+type NotificationWorker = Worker<JobNotification, void, string, IQueueBackend, JobProgress, object>;
 
 // A dead worker's job is free again after at most the lock and one check; that is only a second net under the sweeper.
 const lockMs = 10_000;
 const stalledCheckMs = 5_000;
-// A wake-up call is never given up for having been interrupted. PostgreSQL keeps the count in 32 bits.
+// A notification is never given up for having been interrupted. PostgreSQL keeps the count in 32 bits.
 const maxInterruptions = 1_000_000_000;
 // How soon a worker tries again after its store was away.
 const retryMs = 1000;
-// How long a store that is away may hold up the end of a consumer whose work has ended.
+// How long a store that is away may hold up the end of a consumer.
 const closeGraceMs = 2000;
 
-/** Takes jobs of one queue with a BullMQ worker. */
+/**
+ * Takes notifications of one queue with a BullMQ worker. A job is done at once and leaves the queue; only then is its
+ * notification handed on. While it is there, another of its id is refused as a repeat, so whoever looks for work before
+ * the job is gone could miss what that other was about.
+ */
 export class BullMqConsumer implements QueueConsumer {
-  readonly #worker: WakeUpWorker;
+  readonly #worker: NotificationWorker;
   readonly #connection: ConsumerConnection;
-  readonly #work: (wakeUp: WakeUp) => Promise<void | 'return'>;
-  readonly #inHand = new Set<Promise<unknown>>();
+  readonly #handler: NotificationHandler;
+  readonly #asking = new Set<Promise<unknown>>();
   #isPaused = false;
   #closing: Promise<void> | undefined;
 
-  private constructor(
-    name: string,
-    store: BullMqStore,
-    work: (wakeUp: WakeUp) => Promise<void | 'return'>,
-    options: ConsumeOptions,
-  ) {
-    this.#work = work;
+  private constructor(name: string, store: BullMqStore, handler: NotificationHandler) {
+    this.#handler = handler;
     this.#connection = store.connectConsumer();
-    this.#worker = new Worker<WakeUpData, void, string, IQueueBackend, JobProgress, object>(
+    this.#worker = new Worker<JobNotification, void, string, IQueueBackend, JobProgress, object>(
       store.queueName(name),
-      (job: Job<WakeUpData>, token?: string) => this.#process(job, token),
+      (job: Job<JobNotification>, token?: string) => this.#process(job, token),
       {
         connection: {},
         ...(store.keyPrefix === undefined ? {} : { prefix: store.keyPrefix }),
-        concurrency: options.concurrency,
+        concurrency: 1,
         lockDuration: lockMs,
         stalledInterval: stalledCheckMs,
         maxStalledCount: maxInterruptions,
@@ -53,18 +47,18 @@ export class BullMqConsumer implements QueueConsumer {
       },
       this.#connection.backend,
     );
-    this.#worker.on('error', options.onError);
-    this.#worker.on('failed', (_job, error) => options.onError(error));
+    this.#worker.on('error', handler.onError);
+    this.#worker.on('failed', (_job, error) => handler.onError(error));
+    this.#worker.on('completed', (job) => void handler.onTaken(job.data));
   }
 
-  /** Begins to take jobs; resolves when the store has answered. */
+  /** Begins to take notifications; resolves when the store has answered. */
   static async start(
     name: string,
     store: BullMqStore,
-    work: (wakeUp: WakeUp) => Promise<void | 'return'>,
-    options: ConsumeOptions,
+    handler: NotificationHandler,
   ): Promise<BullMqConsumer> {
-    const consumer = new BullMqConsumer(name, store, work, options);
+    const consumer = new BullMqConsumer(name, store, handler);
     await consumer.#worker.waitUntilReady();
     return consumer;
   }
@@ -79,10 +73,6 @@ export class BullMqConsumer implements QueueConsumer {
     await this.#worker.resume();
   }
 
-  setConcurrency(concurrency: number): void {
-    this.#worker.concurrency = concurrency;
-  }
-
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -90,7 +80,7 @@ export class BullMqConsumer implements QueueConsumer {
 
   async #close(): Promise<void> {
     await this.pause();
-    await Promise.allSettled(this.#inHand);
+    await Promise.allSettled(this.#asking);
     // What remains is BullMQ's own book-keeping, for which it waits as long as its store is away: then it is left
     // undone, and the jobs come again when their locks have run out.
     const closed = this.#worker.close(!this.#connection.isUp());
@@ -98,23 +88,21 @@ export class BullMqConsumer implements QueueConsumer {
     await Promise.race([this.#connection.close().then(() => closed), later(closeGraceMs)]);
   }
 
-  async #process(job: Job<WakeUpData>, token: string | undefined): Promise<void> {
-    if (this.#isPaused) {
-      // It was fetched while pause() was called.
-      return await putBack(job, token);
-    }
-    const work = this.#work(wakeUpOf(job));
-    this.#inHand.add(work);
+  async #process(job: Job<JobNotification>, token: string | undefined): Promise<void> {
+    // One that was fetched while pause() was called goes back too.
+    if (this.#isPaused) return await putBack(job, token);
+    const asking = this.#handler.mayTake();
+    this.#asking.add(asking);
     try {
-      if ((await work) === 'return') await putBack(job, token);
+      if (!(await asking)) await putBack(job, token);
     } finally {
-      this.#inHand.delete(work);
+      this.#asking.delete(asking);
     }
   }
 }
 
 /** Back to the head of the queue. */
-async function putBack(job: Job<WakeUpData>, token: string | undefined): Promise<never> {
+async function putBack(job: Job<JobNotification>, token: string | undefined): Promise<never> {
   await job.moveToWait(token);
   throw new WaitingError();
 }

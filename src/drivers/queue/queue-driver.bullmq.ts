@@ -1,11 +1,11 @@
-import { type IQueueBackend, Queue as BullMqQueue, type QueueOptions } from 'bullmq';
+import { type IQueueBackend, type JobsOptions, Queue as BullMqQueue, type QueueOptions } from 'bullmq';
 import { AppError } from '../../kernel/app-error.ts';
-import { BullMqConsumer, type ConsumeOptions } from './bullmq-consumer.ts';
+import { BullMqConsumer } from './bullmq-consumer.ts';
 import { PostgresStore } from './bullmq-store.postgres.ts';
 import { RedisStore } from './bullmq-store.redis.ts';
 import type { BullMqStore } from './bullmq-store.ts';
-import type { Queue, QueueConsumer, QueueCounts, QueueDriver, WakeUp } from './queue.ts';
-import { jobOf, type WakeUpData } from './wake-up-job.ts';
+import { type JobNotification, slotOf } from './job-notification.ts';
+import type { NotificationHandler, Queue, QueueConsumer, QueueCounts, QueueDriver } from './queue.ts';
 
 export interface BullMqOptions {
   /** redis:, rediss:, postgres: or postgresql:. */
@@ -16,10 +16,10 @@ export interface BullMqOptions {
 
 /** BullMQ's own class for a queue, on any store. */
 export type AnyBullMqQueue = BullMqQueue<
-  WakeUpData,
+  JobNotification,
   void,
   string,
-  WakeUpData,
+  JobNotification,
   void,
   string,
   IQueueBackend,
@@ -66,8 +66,7 @@ export class BullMqQueueDriver implements QueueDriver {
     return this.#orUnavailable('wasKept', async () => {
       const queue = await this.#open(markQueue).bullMq();
       if ((await queue.getJob(markId)) !== undefined) return true;
-      const origin = { team: 'millrace', customer: 'millrace', feature: 'queue' };
-      await queue.add(markId, { fence: 0, origin, lane: 'none' }, { jobId: markId });
+      await queue.add(markId, {}, { jobId: markId });
       return false;
     });
   }
@@ -160,9 +159,9 @@ class OpenQueue implements Queue {
     if (opened.status === 'fulfilled') await opened.value?.close();
   }
 
-  async add(wakeUps: readonly WakeUp[]): Promise<void> {
-    if (wakeUps.length === 0) return;
-    const jobs = wakeUps.map(jobOf);
+  async add(notifications: readonly JobNotification[]): Promise<void> {
+    if (notifications.length === 0) return;
+    const jobs = notifications.map(jobOf);
     await this.#orUnavailable(`add to ${this.name}`, async () => {
       const queue = await this.bullMq();
       if (jobs.length >= this.#store.bulkFrom) await queue.addBulk(jobs);
@@ -181,12 +180,9 @@ class OpenQueue implements Queue {
     };
   }
 
-  consume(
-    work: (wakeUp: WakeUp) => Promise<void | 'return'>,
-    options: ConsumeOptions,
-  ): Promise<QueueConsumer> {
+  consume(handler: NotificationHandler): Promise<QueueConsumer> {
     return this.#orUnavailable(`consume ${this.name}`, () => {
-      const consumer = BullMqConsumer.start(this.name, this.#store, work, options);
+      const consumer = BullMqConsumer.start(this.name, this.#store, handler);
       this.#consumers.push(consumer);
       return consumer;
     });
@@ -203,6 +199,23 @@ class OpenQueue implements Queue {
       if (started.status === 'fulfilled') await started.value.close();
     }
   }
+}
+
+/** A job as BullMQ's addBulk takes it. */
+interface NewJob {
+  readonly name: string;
+  readonly data: JobNotification;
+  readonly opts: JobsOptions & { readonly jobId: string };
+}
+
+function jobOf(notification: JobNotification): NewJob {
+  const { id, delayMs } = slotOf(notification, Date.now());
+  const { messageId } = notification;
+  return {
+    name: 'work',
+    data: delayMs > 0 && messageId !== undefined ? { messageId } : {},
+    opts: { jobId: id, ...(delayMs > 0 ? { delay: Math.ceil(delayMs) } : {}) },
+  };
 }
 
 function bullMqOptionsOf(store: BullMqStore): QueueOptions<object> {

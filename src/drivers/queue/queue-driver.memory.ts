@@ -1,50 +1,29 @@
 import { AppError } from '../../kernel/app-error.ts';
 import type { Clock } from '../../kernel/clock.ts';
-import type { Queue, QueueConsumer, QueueCounts, QueueDriver, WakeUp } from './queue.ts';
+import { type JobNotification, slotOf } from './job-notification.ts';
+import type { NotificationHandler, Queue, QueueConsumer, QueueCounts, QueueDriver } from './queue.ts';
 
 /*
  * Queues in the memory of this process, for the embedded mode. They begin empty and end with the process: the ledger is
- * the truth, and the sweeper makes them anew at the next start. What is in a queue is bounded. Past `maxJobs` a queue
- * keeps only the number of jobs: any job lets the stage run whichever message is next, so one message's serves for all.
- * Delayed ones past it are left to the sweeper, which finds their messages when they are due.
+ * the truth, and the sweeper tells the stages anew at the next start. A queue holds one notification that is due and a
+ * bounded number of delayed ones (see slotOf).
  */
-
-/** How many jobs of one queue are kept one by one. */
-const defaultMaxJobs = 20_000;
-
-export interface MemoryQueueOptions {
-  readonly clock: Clock;
-  readonly maxJobs?: number;
-}
-
-type Work = (wakeUp: WakeUp) => Promise<void | 'return'>;
-
-interface ConsumeOptions {
-  readonly concurrency: number;
-  readonly onError: (error: Error) => void;
-}
-
-interface DelayedJob {
-  readonly id: string;
-  readonly wakeUp: WakeUp;
-  readonly dueMs: number;
-}
 
 export class MemoryQueueDriver implements QueueDriver {
   readonly kind = 'memory';
-  readonly #options: Required<MemoryQueueOptions>;
+  readonly #clock: Clock;
   readonly #queues = new Map<string, MemoryQueue>();
   #wasMarked = false;
   #closing: Promise<void> | undefined;
 
-  constructor({ clock, maxJobs = defaultMaxJobs }: MemoryQueueOptions) {
-    this.#options = { clock, maxJobs };
+  constructor(clock: Clock) {
+    this.#clock = clock;
   }
 
   queue(name: string): Queue {
     const known = this.#queues.get(name);
     if (known !== undefined) return known;
-    const queue = new MemoryQueue(name, this.#options, () => this.#requireOpen(`add to ${name}`));
+    const queue = new MemoryQueue(name, this.#clock, () => this.#requireOpen(`add to ${name}`));
     this.#queues.set(name, queue);
     return queue;
   }
@@ -82,194 +61,122 @@ export class MemoryQueueDriver implements QueueDriver {
 
 class MemoryQueue implements Queue {
   readonly name: string;
-  readonly #options: Required<MemoryQueueOptions>;
+  readonly #clock: Clock;
   readonly #requireOpen: () => void;
-  readonly #waiting = new Map<string, WakeUp>();
-  readonly #consumers = new Set<MemoryConsumer>();
-  readonly #delayed = new Map<string, DelayedJob>();
-  /** How many more jobs wait than are kept one by one, and one of them. */
-  #surplus = 0;
-  #sample: WakeUp | undefined;
-  #isDispatching = false;
-  #alarm: { readonly dueMs: number; readonly cancel: () => void } | undefined;
+  readonly #consumers: MemoryConsumer[] = [];
+  readonly #waiting = new Map<string, JobNotification>();
+  readonly #delayed = new Map<string, { readonly notification: JobNotification; readonly dueMs: number }>();
+  readonly #closed = new AbortController();
+  #isDelivering = false;
 
-  constructor(name: string, options: Required<MemoryQueueOptions>, requireOpen: () => void) {
+  constructor(name: string, clock: Clock, requireOpen: () => void) {
     this.name = name;
-    this.#options = options;
+    this.#clock = clock;
     this.#requireOpen = requireOpen;
   }
 
-  async add(wakeUps: readonly WakeUp[]): Promise<void> {
+  async add(notifications: readonly JobNotification[]): Promise<void> {
     this.#requireOpen();
-    for (const wakeUp of wakeUps) this.#put(wakeUp);
-    this.#setAlarm();
-    this.#dispatchSoon();
+    for (const notification of notifications) this.#put(notification);
     await Promise.resolve();
   }
 
   counts(): Promise<QueueCounts> {
-    const active = [...this.#consumers].reduce((sum, consumer) => sum + consumer.active, 0);
-    return Promise.resolve({
-      waiting: this.#waiting.size + this.#surplus,
-      delayed: this.#delayed.size,
-      active,
-    });
+    const active = this.#consumers.filter((consumer) => consumer.isAsking).length;
+    return Promise.resolve({ waiting: this.#waiting.size, delayed: this.#delayed.size, active });
   }
 
-  async consume(work: Work, options: ConsumeOptions): Promise<QueueConsumer> {
+  async consume(handler: NotificationHandler): Promise<QueueConsumer> {
     this.#requireOpen();
-    const consumer = new MemoryConsumer(work, options, {
-      onFree: () => this.#dispatchSoon(),
-      onReturned: (wakeUp) => this.#putBack(wakeUp),
-      onClosed: () => this.#consumers.delete(consumer),
-    });
-    this.#consumers.add(consumer);
-    this.#dispatchSoon();
+    const consumer = new MemoryConsumer(handler, () => this.#deliverSoon());
+    this.#consumers.push(consumer);
+    this.#deliverSoon();
     return await Promise.resolve(consumer);
   }
 
   clear(): Promise<void> {
     this.#waiting.clear();
     this.#delayed.clear();
-    this.#surplus = 0;
-    this.#setAlarm();
     return Promise.resolve();
   }
 
   async close(): Promise<void> {
-    this.#alarm?.cancel();
-    this.#alarm = undefined;
-    await Promise.all([...this.#consumers].map((consumer) => consumer.close()));
+    this.#closed.abort();
+    await Promise.all(this.#consumers.map((consumer) => consumer.close()));
   }
 
-  #put(wakeUp: WakeUp): void {
-    const id = idOf(wakeUp);
-    if (this.#waiting.has(id) || this.#delayed.has(id)) return;
-    const { clock, maxJobs } = this.#options;
-    const { delayMs = 0, ...job } = wakeUp;
-    if (delayMs > 0) {
-      if (this.#delayed.size < maxJobs) {
-        this.#delayed.set(id, { id, wakeUp: job, dueMs: clock.monotonicMs() + delayMs });
-      }
+  #put(notification: JobNotification): void {
+    const nowMs = this.#clock.monotonicMs();
+    const { id, delayMs } = slotOf(notification, nowMs);
+    if (delayMs === 0) {
+      if (!this.#waiting.has(id)) this.#waiting.set(id, notification);
+      this.#deliverSoon();
       return;
     }
-    if (this.#waiting.size < maxJobs) {
-      this.#waiting.set(id, job);
-      return;
-    }
-    this.#surplus += 1;
-    this.#sample = job;
-  }
-
-  #putBack(wakeUp: WakeUp): void {
-    this.#put(wakeUp);
-    this.#dispatchSoon();
-  }
-
-  #take(): WakeUp | undefined {
-    for (const [id, wakeUp] of this.#waiting) {
-      this.#waiting.delete(id);
-      return wakeUp;
-    }
-    if (this.#surplus === 0) return undefined;
-    this.#surplus -= 1;
-    return this.#sample;
-  }
-
-  /** In the next turn of the event loop, so that what is added together is handed out together. */
-  #dispatchSoon(): void {
-    if (this.#isDispatching) return;
-    this.#isDispatching = true;
-    setImmediate(() => {
-      this.#isDispatching = false;
-      for (let consumer = this.#freest(); consumer !== undefined; consumer = this.#freest()) {
-        const next = this.#take();
-        if (next === undefined) return;
-        consumer.give(next);
-      }
-    });
-  }
-
-  #freest(): MemoryConsumer | undefined {
-    let freest: MemoryConsumer | undefined;
-    for (const consumer of this.#consumers) {
-      if (consumer.free > (freest?.free ?? 0)) freest = consumer;
-    }
-    return freest;
-  }
-
-  /** Sleeps until the first delayed job is due. */
-  #setAlarm(): void {
-    const first = this.#firstDueMs();
-    if (first === this.#alarm?.dueMs) return;
-    this.#alarm?.cancel();
-    this.#alarm = undefined;
-    if (first === undefined) return;
-    const { clock } = this.#options;
-    const cancelled = new AbortController();
-    this.#alarm = { dueMs: first, cancel: () => cancelled.abort() };
-    clock.sleep(Math.max(0, first - clock.monotonicMs()), cancelled.signal).then(
-      () => this.#ring(),
+    if (this.#delayed.has(id)) return;
+    this.#delayed.set(id, { notification, dueMs: nowMs + delayMs });
+    this.#clock.sleep(delayMs, this.#closed.signal).then(
+      () => this.#become(id),
       () => undefined,
     );
   }
 
-  #ring(): void {
-    this.#alarm = undefined;
-    const nowMs = this.#options.clock.monotonicMs();
-    const due = [...this.#delayed.values()].filter((job) => job.dueMs <= nowMs);
-    for (const { id, wakeUp } of due.toSorted((left, right) => left.dueMs - right.dueMs)) {
-      this.#delayed.delete(id);
-      this.#put(wakeUp);
-    }
-    this.#setAlarm();
-    this.#dispatchSoon();
+  /** A delayed one is due, unless the queue was cleared meanwhile. */
+  #become(id: string): void {
+    const due = this.#delayed.get(id);
+    if (due === undefined) return;
+    this.#delayed.delete(id);
+    this.#waiting.set(id, due.notification);
+    this.#deliverSoon();
   }
 
-  #firstDueMs(): number | undefined {
-    let first: number | undefined;
-    for (const { dueMs } of this.#delayed.values()) if (first === undefined || dueMs < first) first = dueMs;
-    return first;
+  #deliverSoon(): void {
+    if (this.#isDelivering || this.#closed.signal.aborted) return;
+    this.#isDelivering = true;
+    setImmediate(() => {
+      this.#isDelivering = false;
+      for (const consumer of this.#consumers) {
+        if (!consumer.isReady) continue;
+        const [next] = this.#waiting;
+        if (next === undefined) return;
+        const [id, notification] = next;
+        this.#waiting.delete(id);
+        void consumer.offer(notification).then((isTaken) => {
+          if (!isTaken && !this.#waiting.has(id)) this.#waiting.set(id, notification);
+          this.#deliverSoon();
+        });
+      }
+    });
   }
-}
-
-interface ConsumerEvents {
-  readonly onFree: () => void;
-  readonly onReturned: (wakeUp: WakeUp) => void;
-  readonly onClosed: () => void;
 }
 
 class MemoryConsumer implements QueueConsumer {
-  readonly #work: Work;
-  readonly #onError: (error: Error) => void;
-  readonly #events: ConsumerEvents;
-  readonly #inHand = new Set<Promise<void>>();
-  #concurrency: number;
+  readonly #handler: NotificationHandler;
+  readonly #onReady: () => void;
+  #asking: Promise<boolean> | undefined;
   #isPaused = false;
   #isClosed = false;
 
-  constructor(work: Work, { concurrency, onError }: ConsumeOptions, events: ConsumerEvents) {
-    this.#work = work;
-    this.#onError = onError;
-    this.#events = events;
-    this.#concurrency = concurrency;
+  constructor(handler: NotificationHandler, onReady: () => void) {
+    this.#handler = handler;
+    this.#onReady = onReady;
   }
 
-  get active(): number {
-    return this.#inHand.size;
+  get isAsking(): boolean {
+    return this.#asking !== undefined;
   }
 
-  /** How many jobs it would take at this moment. */
-  get free(): number {
-    return this.#isPaused || this.#isClosed ? 0 : Math.max(0, this.#concurrency - this.#inHand.size);
+  get isReady(): boolean {
+    return !this.#isPaused && !this.#isClosed && this.#asking === undefined;
   }
 
-  give(wakeUp: WakeUp): void {
-    const run = this.#run(wakeUp).finally(() => {
-      this.#inHand.delete(run);
-      this.#events.onFree();
+  /** False: it goes back into the queue. */
+  offer(notification: JobNotification): Promise<boolean> {
+    const asking = this.#offer(notification).finally(() => {
+      this.#asking = undefined;
     });
-    this.#inHand.add(run);
+    this.#asking = asking;
+    return asking;
   }
 
   pause(): Promise<void> {
@@ -279,30 +186,22 @@ class MemoryConsumer implements QueueConsumer {
 
   resume(): Promise<void> {
     this.#isPaused = false;
-    this.#events.onFree();
+    this.#onReady();
     return Promise.resolve();
-  }
-
-  setConcurrency(concurrency: number): void {
-    this.#concurrency = concurrency;
-    this.#events.onFree();
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    await Promise.all(this.#inHand);
-    this.#events.onClosed();
+    await this.#asking;
   }
 
-  async #run(wakeUp: WakeUp): Promise<void> {
+  async #offer(notification: JobNotification): Promise<boolean> {
     try {
-      if ((await this.#work(wakeUp)) === 'return') this.#events.onReturned(wakeUp);
+      if (!(await this.#handler.mayTake())) return false;
+      await this.#handler.onTaken(notification);
     } catch (error) {
-      this.#onError(error instanceof Error ? error : new Error(String(error)));
+      this.#handler.onError(error instanceof Error ? error : new Error(String(error)));
     }
+    return true;
   }
-}
-
-function idOf({ messageId, fence }: WakeUp): string {
-  return `${messageId}-${fence}`;
 }

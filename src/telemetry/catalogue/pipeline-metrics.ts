@@ -169,7 +169,7 @@ export const pipelineMetrics = {
   sweeper_republished_total: {
     type: 'counter',
     unit: 'jobs',
-    labels: { reason: ['unpublished', 'expired', 'store_emptied', 'without_token'] },
-    help: 'Jobs that the sweeper added again: never published, lease expired, the queue store was emptied, or a stage with due messages had no job left.',
+    labels: { reason: ['unpublished', 'expired', 'store_emptied', 'overdue'] },
+    help: 'Notifications of work that the sweeper made up for: of a message that nobody was told of or whose lease expired, of every stage when the queue store was emptied, or of a stage whose messages have been due for seconds with none in its queue.',
   },
 } as const satisfies MetricCatalogue;

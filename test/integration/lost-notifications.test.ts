@@ -11,12 +11,14 @@ import { defineStage } from '../../src/pipeline/stage-definition.ts';
 import { StageRegistry } from '../../src/pipeline/stage-registry.ts';
 import { Sweeper } from '../../src/pipeline/sweeper.ts';
 import { metricCatalogue } from '../../src/telemetry/metric-catalogue.ts';
-import { createMetrics } from '../../src/telemetry/metrics.ts';
+import { type MillraceMetrics, createMetrics } from '../../src/telemetry/metrics.ts';
 import { silentLogger } from '../../src/telemetry/silent-logger.ts';
 import { InlineQueueDriver } from '../../src/testing/inline-queue-driver.ts';
 import { someAdmission, someLedger } from '../support/ledger-fixture.ts';
 
-/* Messages whose tokens died with a process long ago, and whose next look by the sweeper is minutes away. */
+/*
+ * A stage whose notifications died with a process long ago, and whose messages' next look by the sweeper is minutes away.
+ */
 
 const definition = defineStage('first', {
   consumes: defineMessage('thing.happened').version(1, z.unknown()).upTo(1),
@@ -26,6 +28,7 @@ let database: SqlDatabase;
 let queues: InlineQueueDriver;
 let publisher: Publisher;
 let sweeper: Sweeper;
+let metrics: MillraceMetrics;
 let nowMs = 0;
 beforeAll(async () => {
   database = await PgliteSqlDatabase.open();
@@ -37,7 +40,7 @@ beforeEach(async () => {
   queues = new InlineQueueDriver();
   const registry = new StageRegistry();
   registry.register([{ definition, handler: { handle: () => undefined } }]);
-  const metrics = createMetrics(metricCatalogue);
+  metrics = createMetrics(metricCatalogue);
   const clock = { ...systemClock, monotonicMs: () => nowMs };
   const common = { queues, clock, logger: silentLogger, metrics };
   publisher = new Publisher(common);
@@ -55,37 +58,37 @@ async function admit(count: number, dueFor: string): Promise<void> {
   );
 }
 
-/** Tokens in the stage's queue after one more look, some seconds later. */
-async function tokensAfterLook(): Promise<number> {
+/** Whether something is in the stage's queue after one more look, some seconds later. */
+async function isToldAfterLook(): Promise<boolean> {
   nowMs += 2000;
   await sweeper.sweep();
   await publisher.drain();
-  return (await queues.queue('first').counts()).waiting;
+  return (await queues.queue('first').counts()).waiting > 0;
 }
 
-it('get new ones once the queue of their stage is empty', async () => {
+it('is told again once its queue is empty', async () => {
   await admit(3, '4 minutes');
-  expect(await tokensAfterLook()).toBe(3);
+  expect(await isToldAfterLook()).toBe(true);
 });
 
-it('get none as long as there are tokens: these serve all messages in their turn', async () => {
+it('is left alone as long as a notification waits: whoever takes it takes all that are due', async () => {
   await admit(3, '4 minutes');
-  await queues
-    .queue('first')
-    .add([{ messageId: 'any', fence: 0, origin: someAdmission().envelope.origin, lane: 'bulk' }]);
-  expect(await tokensAfterLook()).toBe(1);
+  await queues.queue('first').add([{}]);
+  const metric = 'millrace_sweeper_republished_total{reason="overdue"}';
+  expect(await isToldAfterLook()).toBe(true);
+  expect((await metrics.render()).body).not.toContain(metric);
 });
 
-it('get none while their first token may still be under way, or before they are due', async () => {
+it('is left alone while its first notification may still be under way, or before messages are due', async () => {
   await admit(3, '2 seconds');
-  expect(await tokensAfterLook()).toBe(0);
+  expect(await isToldAfterLook()).toBe(false);
   await run("update millrace.messages set available_at = now() + interval '1 minute'");
-  expect(await tokensAfterLook()).toBe(0);
+  expect(await isToldAfterLook()).toBe(false);
 });
 
-it('get new ones again when those are used up without any effect', async () => {
+it('is told again when that went without any effect', async () => {
   await admit(2, '4 minutes');
-  expect(await tokensAfterLook()).toBe(2);
+  expect(await isToldAfterLook()).toBe(true);
   await queues.queue('first').clear();
-  expect(await tokensAfterLook()).toBe(2);
+  expect(await isToldAfterLook()).toBe(true);
 });
