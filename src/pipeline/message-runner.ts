@@ -13,6 +13,7 @@ import { decideFailure, failureCode } from './failure-policy.ts';
 import type { HeldLease, LeaseKeeper } from './lease-keeper.ts';
 import { LeaseLength } from './lease-length.ts';
 import type { MessageBodies } from './message-bodies.ts';
+import { orAbort } from './or-abort.ts';
 import { refuseAfterLosses } from './lost-runs.ts';
 import { awaitNewerProcess } from './newer-version.ts';
 import type { Publisher } from './publisher.ts';
@@ -50,9 +51,6 @@ export interface MessageRunnerOptions {
   readonly tracer?: RunTracer;
 }
 
-/** How long a handler may take to come back after its signal was aborted before it is left behind. */
-const abortGraceMs = 5000;
-
 /** A message that was claimed, and what is known of its run. */
 export interface Run {
   readonly stage: RegisteredStage;
@@ -65,6 +63,8 @@ export interface Run {
   /** Called once, when nothing of the run has to be kept any more: its slot is free. */
   readonly onDurable: () => void;
   readonly span: RunSpan | undefined;
+  /** Whether its handler was called. */
+  hasBegun: boolean;
 }
 
 export class MessageRunner {
@@ -136,6 +136,7 @@ export class MessageRunner {
       leasedAt,
       onDurable,
       span: tracer && RunSpan.begin(tracer, message, leasedAt),
+      hasBegun: false,
     };
   }
 
@@ -195,6 +196,9 @@ export class MessageRunner {
     try {
       const message = { ...envelope, data: data as never };
       const context = contextOf({ ...run, definition, signal, scope, emissions });
+      // Another run that was claimed with it may have kept the process from everything until its lease was over.
+      if (run.held.isLost()) throw leaseLost(envelope.id);
+      run.hasBegun = true;
       const handled = Promise.resolve(handler.handle(message, context));
       return await orAbort(handled, signal);
     } catch (error) {
@@ -274,9 +278,10 @@ export class MessageRunner {
     run.span?.failed(decision, code);
     switch (decision.kind) {
       case 'hand_back':
-        if (this.#stopping) {
+        if (this.#stopping || !run.hasBegun) {
           logger().warn({ error, code }, 'the message is handed back');
           await ledger.handBack([{ id, fence, leaseMs: 0 }]);
+          if (!this.#stopping) publisher.notify(name, id);
         } else {
           // It may be the message that kept the process from renewing its lease.
           logger().warn({ error, code }, 'the run is lost; the message goes back');
@@ -365,25 +370,6 @@ export class MessageRunner {
     const length = new LeaseLength();
     this.#leaseLengths.set(stage, length);
     return length;
-  }
-}
-
-/** What the handler answers; or, when the signal aborts and the handler does not come back in time, the reason. */
-async function orAbort<T>(handled: Promise<T>, signal: AbortSignal): Promise<T> {
-  const { promise: abandoned, reject } = Promise.withResolvers<never>();
-  let timer: NodeJS.Timeout | undefined;
-  const onAbort = (): void => {
-    timer = setTimeout(() => reject(signal.reason as Error), abortGraceMs);
-  };
-  signal.addEventListener('abort', onAbort, { once: true });
-  try {
-    return await Promise.race([handled, abandoned]);
-  } catch (error) {
-    // Whatever an aborted handler throws, the abort is why.
-    throw signal.aborted ? (signal.reason as Error) : error;
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-    clearTimeout(timer);
   }
 }
 

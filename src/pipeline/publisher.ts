@@ -77,8 +77,9 @@ export class Publisher {
     if (known !== undefined) return known;
     const { queues, clock, logger } = this.#options;
     const complaints = new LogOnce();
-    const intervalMs = queues.kind === 'memory' || queues.kind === 'inline' ? 0 : sharedIntervalMs;
-    const outbox = new Outbox(queues.queue(stage), { clock, intervalMs }, (error) => {
+    const isShared = queues.kind !== 'memory' && queues.kind !== 'inline';
+    const timing = { clock, intervalMs: isShared ? sharedIntervalMs : 0, isExact: queues.kind === 'inline' };
+    const outbox = new Outbox(queues.queue(stage), timing, (error) => {
       // The messages are safe in the ledger; the sweeper will find them unseen.
       if (complaints.isNew(stage)) {
         logger.warn({ error, stage }, 'the queue cannot be told of messages; the sweeper will');
@@ -89,31 +90,36 @@ export class Publisher {
   }
 }
 
+interface Timing {
+  readonly clock: Clock;
+  readonly intervalMs: number;
+  /** Whether every time is kept as it is (the test kit, whose time stands). */
+  readonly isExact: boolean;
+}
+
 /** What is to be told to one queue, one round trip after another. */
 class Outbox {
   readonly #queue: Queue;
-  readonly #clock: Clock;
-  readonly #intervalMs: number;
+  readonly #timing: Timing;
   readonly #onFailed: (error: unknown) => void;
   readonly #waiting = new Map<string, JobNotification & { readonly dueMs: number }>();
   #flushing: Promise<void> | undefined;
   #lastMs = -Infinity;
 
-  constructor(
-    queue: Queue,
-    { clock, intervalMs }: { readonly clock: Clock; readonly intervalMs: number },
-    onFailed: (error: unknown) => void,
-  ) {
+  constructor(queue: Queue, timing: Timing, onFailed: (error: unknown) => void) {
     this.#queue = queue;
-    this.#clock = clock;
-    this.#intervalMs = intervalMs;
+    this.#timing = timing;
     this.#onFailed = onFailed;
   }
 
   submit(notification: JobNotification): void {
-    const nowMs = this.#clock.monotonicMs();
-    const { id, delayMs } = slotOf(notification, nowMs);
-    if (!this.#waiting.has(id)) this.#waiting.set(id, { ...notification, dueMs: nowMs + delayMs });
+    const { clock, isExact } = this.#timing;
+    const nowMs = clock.monotonicMs();
+    const { delayMs = 0 } = notification;
+    const id = isExact ? String(delayMs) : slotOf(notification, nowMs).id;
+    // Of those that become one, the last says when.
+    const dueMs = Math.max(nowMs + delayMs, this.#waiting.get(id)?.dueMs ?? 0);
+    this.#waiting.set(id, { ...notification, dueMs });
     this.#flushing ??= this.#flush().finally(() => {
       this.#flushing = undefined;
     });
@@ -124,15 +130,16 @@ class Outbox {
   }
 
   async #flush(): Promise<void> {
+    const { clock, intervalMs, isExact } = this.#timing;
     while (this.#waiting.size > 0) {
-      const restMs = this.#lastMs + this.#intervalMs - this.#clock.monotonicMs();
+      const restMs = this.#lastMs + intervalMs - clock.monotonicMs();
       // At least to the end of this turn of the event loop: what is committed together is told together.
-      await (restMs > 0 ? this.#clock.sleep(restMs) : new Promise((resolve) => setImmediate(resolve)));
-      const nowMs = this.#clock.monotonicMs();
+      await (restMs > 0 ? clock.sleep(restMs) : new Promise((resolve) => setImmediate(resolve)));
+      const nowMs = clock.monotonicMs();
       this.#lastMs = nowMs;
       const told = [...this.#waiting.values()].map(({ messageId, delayMs = 0, dueMs }) => ({
         ...(messageId === undefined ? {} : { messageId }),
-        delayMs: delayMs > 0 ? Math.max(0, dueMs - nowMs) : 0,
+        delayMs: isExact || delayMs <= 0 ? delayMs : Math.max(0, dueMs - nowMs),
       }));
       this.#waiting.clear();
       try {
