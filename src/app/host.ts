@@ -13,6 +13,7 @@ import type { ModelGateway } from '../models/model-gateway.ts';
 import type { ProviderConfig } from '../models/provider-registry.ts';
 import { DeadLetterOffice } from '../operations/dead-letter-office.ts';
 import { Admissions } from '../pipeline/admissions.ts';
+import { EndedMessages } from '../pipeline/ended-messages.ts';
 import { StageGates } from '../pipeline/stage-gates.ts';
 import { LeaseKeeper } from '../pipeline/lease-keeper.ts';
 import { MessageBodies } from '../pipeline/message-bodies.ts';
@@ -33,6 +34,7 @@ import { boundsOf } from './host-bounds.ts';
 import { EventLoopLag } from './event-loop-lag.ts';
 import { GaugeReader, initialiseSeries } from './gauges.ts';
 import { HostHolds } from './host-holds.ts';
+import { HostMessages } from './host-messages.ts';
 import { HostModels } from './host-models.ts';
 import { HostRelay } from './host-relay.ts';
 import { startHostTracing } from './host-tracing.ts';
@@ -74,6 +76,8 @@ export class Host {
   readonly deadLetters: DeadLetterOffice;
   readonly budgets: BudgetWatch;
   readonly holds: HostHolds;
+  /** Finding, steering and waiting for messages. */
+  readonly steering: HostMessages;
   readonly #publisher: Publisher;
   readonly #keeper: LeaseKeeper;
   readonly #runner: MessageRunner;
@@ -142,6 +146,16 @@ export class Host {
       renew: (held) => this.messages.renew(held),
       onLost: () => metrics.increment('lease_lost_total', {}),
     });
+    const ends = new EndedMessages();
+    this.steering = new HostMessages({
+      database: stores.database,
+      bodies,
+      publisher,
+      leases: this.#keeper,
+      ends,
+      metrics,
+      clock,
+    });
     this.holds = new HostHolds({
       database: stores.database,
       clock,
@@ -160,6 +174,7 @@ export class Host {
       keeper: this.#keeper,
       bodies,
       publisher,
+      ends,
       registry,
       clock,
       random: Math.random,
@@ -357,6 +372,7 @@ export class Host {
       chore('stage_ends', 2000, () => this.#backlog.noteEnds()),
       chore('budgets', 1000, () => this.budgets.look()),
       this.holds.watchLoop(chore),
+      this.steering.watchLoop(chore),
       chore('concurrency', 250, async () => (await this.#workers?.adapt()) ?? false),
       ...(configuration.roles.includes('relay') ? this.#relay.loops(chore) : []),
     ];

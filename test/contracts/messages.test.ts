@@ -1,0 +1,4 @@
+import { onEachLedger } from '../support/each-ledger.ts';
+import { messagesContract } from './messages.contract.ts';
+
+onEachLedger(messagesContract);
