@@ -39,6 +39,7 @@ import { HostModels } from './host-models.ts';
 import { HostRelay } from './host-relay.ts';
 import { startHostTracing } from './host-tracing.ts';
 import { measuredPayloads } from './measured-payloads.ts';
+import { lendStores } from './operator-lending.ts';
 import { startupChecks } from './startup.ts';
 import { type Stores, openStores } from './stores.ts';
 import { version } from './version.ts';
@@ -93,6 +94,7 @@ export class Host {
   readonly #models: HostModels;
   readonly #relay: HostRelay;
   #stopping: Promise<void> | undefined;
+  #stopLending: () => Promise<void> = () => Promise.resolve();
 
   private constructor(parts: HostParts) {
     const { configuration, logger, clock, stores, registry, metrics, tracing, worker, models, bounds } =
@@ -217,7 +219,9 @@ export class Host {
     const worker = workerName();
     const stores = await openStores(options.configuration, worker);
     try {
-      return await Host.over({ ...options, stores, worker });
+      const host = await Host.over({ ...options, stores, worker });
+      host.#stopLending = await lendStores(options, stores);
+      return host;
     } catch (error) {
       await stores.close();
       throw error;
@@ -345,6 +349,7 @@ export class Host {
     await this.#tracing
       .shutdown()
       .catch((error: unknown) => logger.warn({ error }, 'the last spans were not exported'));
+    await this.#stopLending();
     await this.stores.close();
   }
 

@@ -1,4 +1,4 @@
-import type { Queue, QueueDriver, WakeUp } from '../drivers/queue/queue.ts';
+import type { Queue, WakeUp } from '../drivers/queue/queue.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Uuid } from '../kernel/ids.ts';
 import { GroupCommit } from '../kernel/group-commit.ts';
@@ -19,7 +19,7 @@ export interface Publishable {
 }
 
 export interface PublisherOptions {
-  readonly queues: QueueDriver;
+  readonly queues: { queue(name: string): Pick<Queue, 'add'> };
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: MillraceMetrics;
@@ -97,7 +97,7 @@ export class Publisher {
   #groupOf(stage: string): GroupCommit<WakeUp, true> {
     const known = this.#groups.get(stage);
     if (known !== undefined) return known;
-    const queue: Queue = this.#options.queues.queue(stage);
+    const queue = this.#options.queues.queue(stage);
     const group = new GroupCommit<WakeUp, true>({
       name: `publish ${stage}`,
       clock: this.#options.clock,
