@@ -18,8 +18,6 @@ export interface HostMessagesOptions {
   readonly bodies: MessageBodies;
   readonly publisher: Publisher;
   readonly leases: LeaseKeeper;
-  /** Told of every message that ends in this process. */
-  readonly ends: EndedMessages;
   readonly metrics: MillraceMetrics;
   readonly clock: Clock;
 }
@@ -30,13 +28,15 @@ const watchPauseMs = 250;
 export class HostMessages {
   readonly office: MessageOffice;
   readonly waiter: MessageWaiter;
+  /** To be told of every message that ends in this process. */
+  readonly ends = new EndedMessages();
   readonly #watcher: CancelWatcher;
 
-  constructor({ database, leases, ends, ...options }: HostMessagesOptions) {
+  constructor({ database, leases, ...options }: HostMessagesOptions) {
     const search = new MessageSearch(database);
     const operations = new MessageOperations(database);
     this.office = new MessageOffice({ ...options, search, operations });
-    this.waiter = new MessageWaiter({ search, ends });
+    this.waiter = new MessageWaiter({ search, ends: this.ends });
     this.#watcher = new CancelWatcher({ operations, leases });
   }
 

@@ -1,4 +1,3 @@
-import { hostname } from 'node:os';
 import { AppError } from '../kernel/app-error.ts';
 import type { BackgroundLoop } from '../kernel/background-loop.ts';
 import { type Clock, systemClock } from '../kernel/clock.ts';
@@ -13,7 +12,6 @@ import type { ModelGateway } from '../models/model-gateway.ts';
 import type { ProviderConfig } from '../models/provider-registry.ts';
 import { DeadLetterOffice } from '../operations/dead-letter-office.ts';
 import { Admissions } from '../pipeline/admissions.ts';
-import { EndedMessages } from '../pipeline/ended-messages.ts';
 import { StageGates } from '../pipeline/stage-gates.ts';
 import { LeaseKeeper } from '../pipeline/lease-keeper.ts';
 import { MessageBodies } from '../pipeline/message-bodies.ts';
@@ -43,6 +41,7 @@ import { lendStores } from './operator-lending.ts';
 import { startupChecks } from './startup.ts';
 import { type Stores, openStores } from './stores.ts';
 import { version } from './version.ts';
+import { workerName } from './worker-name.ts';
 
 /*
  * A host: the stores, the services over them, and the loops of its roles, composed in one place and independent of
@@ -148,13 +147,11 @@ export class Host {
       renew: (held) => this.messages.renew(held),
       onLost: () => metrics.increment('lease_lost_total', {}),
     });
-    const ends = new EndedMessages();
     this.steering = new HostMessages({
       database: stores.database,
       bodies,
       publisher,
       leases: this.#keeper,
-      ends,
       metrics,
       clock,
     });
@@ -176,7 +173,7 @@ export class Host {
       keeper: this.#keeper,
       bodies,
       publisher,
-      ends,
+      ends: this.steering.ends,
       registry,
       clock,
       random: Math.random,
@@ -382,11 +379,6 @@ export class Host {
       ...(configuration.roles.includes('relay') ? this.#relay.loops(chore) : []),
     ];
   }
-}
-
-/** Unique among all processes that share a ledger, and readable in its rows. */
-function workerName(): string {
-  return `${hostname()}-${process.pid}-${Math.random().toString(36).slice(2, 8)}`;
 }
 
 interface HostParts {

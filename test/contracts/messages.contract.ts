@@ -7,8 +7,6 @@ import { MessageOperations } from '../../src/ledger/message-operations.ts';
 import { MessageSearch } from '../../src/ledger/message-search.ts';
 import type { MessageFilter, MessagePlace, MessageViewer } from '../../src/ledger/message-selection.ts';
 import { MessageOffice } from '../../src/operations/message-office.ts';
-import { MessageWaiter } from '../../src/operations/message-waiter.ts';
-import type { Publisher } from '../../src/pipeline/publisher.ts';
 import { metricCatalogue } from '../../src/telemetry/metric-catalogue.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { LedgerHarness, someAdmission, someReservation, someSettlement } from '../support/ledger-fixture.ts';
@@ -39,7 +37,7 @@ export function messagesContract(name: string, open: () => Promise<SqlDatabase>)
         search,
         operations,
         bodies: { read: () => Promise.resolve(undefined) },
-        publisher: { wake } as unknown as Publisher,
+        publisher: { wake },
         metrics: createMetrics(metricCatalogue),
         clock: systemClock,
       });
@@ -54,7 +52,7 @@ export function messagesContract(name: string, open: () => Promise<SqlDatabase>)
       (await search.list(filter, viewer, { limit: 200 })).messages.map(({ id }) => id);
     const rowOf = async (id: Uuid) =>
       (
-        await database.query<Record<string, unknown>>(
+        await database.query(
           {
             name: 'test.row',
             text: `select state, fence, error_code, parked_for, available_at <= clock_timestamp() as is_due
@@ -383,43 +381,6 @@ export function messagesContract(name: string, open: () => Promise<SqlDatabase>)
         { actor: 'ann', action: 'messages.retry', affected: 1, reason: asked.reason },
       ]);
       expect((await harness.leased(later)).fence).toBe(2);
-    });
-
-    it('are waited for: alone or with all that followed, for a time, until a signal, and not when unknown', async () => {
-      const waiter = new MessageWaiter({ search });
-      const root = await admit();
-      await expect(waiter.wait(root, { timeoutMs: 1 })).rejects.toMatchObject({
-        code: 'MILLRACE_WAIT_TIMEOUT',
-      });
-      const reason = new Error('no more');
-      await expect(waiter.wait(root, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
-      await expect(waiter.wait(newId(new Date()))).rejects.toMatchObject({ code: 'MILLRACE_NOT_FOUND' });
-      await expect(waiter.wait('x')).rejects.toMatchObject({ code: 'MILLRACE_NOT_FOUND' });
-      const { fence } = await harness.leased(root);
-      const child = newId(new Date());
-      const alone = waiter.wait(root);
-      const all = waiter.wait(root, { includeChildren: true });
-      await harness.ledger.finish({
-        id: root,
-        fence,
-        result: '{"answer":42}',
-        emissions: [harness.emission(child)],
-        outcomeLine: '{}',
-      });
-      expect(await alone).toEqual({
-        id: root,
-        state: 'completed',
-        result: { answer: 42 },
-        errorCode: undefined,
-        messages: 1,
-        failed: 0,
-      });
-      await office.cancel({ ...asked, filter: { ids: [child] } }, operator);
-      expect(await all).toMatchObject({ id: root, state: 'completed', messages: 2, failed: 1 });
-      expect(await waiter.wait(child)).toMatchObject({
-        state: 'cancelled',
-        errorCode: 'MILLRACE_MESSAGE_CANCELLED',
-      });
     });
   });
 }
