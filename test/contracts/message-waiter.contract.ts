@@ -45,18 +45,16 @@ export function messageWaiterContract(name: string, open: () => Promise<SqlDatab
         messages: 1,
         failed: 0,
       });
-      await harness
-        .leased(child)
-        .then((lease) =>
-          harness.ledger.end({
-            id: child,
-            fence: lease.fence,
-            state: 'cancelled',
-            code: 'MILLRACE_MESSAGE_CANCELLED',
-            detail: '{}',
-            outcomeLine: '{}',
-          }),
-        );
+      await harness.leased(child).then((lease) =>
+        harness.ledger.end({
+          id: child,
+          fence: lease.fence,
+          state: 'cancelled',
+          code: 'MILLRACE_MESSAGE_CANCELLED',
+          detail: '{}',
+          outcomeLine: '{}',
+        }),
+      );
       expect(await all).toMatchObject({ id: root, state: 'completed', messages: 2, failed: 1 });
       expect(await waiter.wait(child)).toMatchObject({
         state: 'cancelled',
