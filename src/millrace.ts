@@ -15,6 +15,8 @@ export type { Origin } from './messages/origin.ts';
 export type { StandardSchema } from './messages/standard-schema.ts';
 export type { ProviderConfig } from './models/provider-registry.ts';
 export type { DeadLetterOffice } from './operations/dead-letter-office.ts';
+export type { MessageOffice } from './operations/message-office.ts';
+export type { MessageEnd, WaitOptions } from './operations/message-waiter.ts';
 export type { AdmissionReceipt, AdmitOptions } from './pipeline/admissions.ts';
 export type { Lane } from './pipeline/lane.ts';
 export type { DataOf, StageContext, StageHandler, StepOptions } from './pipeline/stage-context.ts';

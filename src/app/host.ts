@@ -1,4 +1,3 @@
-import { hostname } from 'node:os';
 import { AppError } from '../kernel/app-error.ts';
 import type { BackgroundLoop } from '../kernel/background-loop.ts';
 import { type Clock, systemClock } from '../kernel/clock.ts';
@@ -33,13 +32,16 @@ import { boundsOf } from './host-bounds.ts';
 import { EventLoopLag } from './event-loop-lag.ts';
 import { GaugeReader, initialiseSeries } from './gauges.ts';
 import { HostHolds } from './host-holds.ts';
+import { HostMessages } from './host-messages.ts';
 import { HostModels } from './host-models.ts';
 import { HostRelay } from './host-relay.ts';
 import { startHostTracing } from './host-tracing.ts';
 import { measuredPayloads } from './measured-payloads.ts';
+import { lendStores } from './operator-lending.ts';
 import { startupChecks } from './startup.ts';
 import { type Stores, openStores } from './stores.ts';
 import { version } from './version.ts';
+import { workerName } from './worker-name.ts';
 
 /*
  * A host: the stores, the services over them, and the loops of its roles, composed in one place and independent of
@@ -74,6 +76,8 @@ export class Host {
   readonly deadLetters: DeadLetterOffice;
   readonly budgets: BudgetWatch;
   readonly holds: HostHolds;
+  /** Finding, steering and waiting for messages. */
+  readonly steering: HostMessages;
   readonly #publisher: Publisher;
   readonly #keeper: LeaseKeeper;
   readonly #runner: MessageRunner;
@@ -89,6 +93,7 @@ export class Host {
   readonly #models: HostModels;
   readonly #relay: HostRelay;
   #stopping: Promise<void> | undefined;
+  #stopLending: () => Promise<void> = () => Promise.resolve();
 
   private constructor(parts: HostParts) {
     const { configuration, logger, clock, stores, registry, metrics, tracing, worker, models, bounds } =
@@ -142,6 +147,14 @@ export class Host {
       renew: (held) => this.messages.renew(held),
       onLost: () => metrics.increment('lease_lost_total', {}),
     });
+    this.steering = new HostMessages({
+      database: stores.database,
+      bodies,
+      publisher,
+      leases: this.#keeper,
+      metrics,
+      clock,
+    });
     this.holds = new HostHolds({
       database: stores.database,
       clock,
@@ -160,6 +173,7 @@ export class Host {
       keeper: this.#keeper,
       bodies,
       publisher,
+      ends: this.steering.ends,
       registry,
       clock,
       random: Math.random,
@@ -202,7 +216,9 @@ export class Host {
     const worker = workerName();
     const stores = await openStores(options.configuration, worker);
     try {
-      return await Host.over({ ...options, stores, worker });
+      const host = await Host.over({ ...options, stores, worker });
+      host.#stopLending = await lendStores(options, stores);
+      return host;
     } catch (error) {
       await stores.close();
       throw error;
@@ -330,6 +346,7 @@ export class Host {
     await this.#tracing
       .shutdown()
       .catch((error: unknown) => logger.warn({ error }, 'the last spans were not exported'));
+    await this.#stopLending();
     await this.stores.close();
   }
 
@@ -357,15 +374,11 @@ export class Host {
       chore('stage_ends', 2000, () => this.#backlog.noteEnds()),
       chore('budgets', 1000, () => this.budgets.look()),
       this.holds.watchLoop(chore),
+      this.steering.watchLoop(chore),
       chore('concurrency', 250, async () => (await this.#workers?.adapt()) ?? false),
       ...(configuration.roles.includes('relay') ? this.#relay.loops(chore) : []),
     ];
   }
-}
-
-/** Unique among all processes that share a ledger, and readable in its rows. */
-function workerName(): string {
-  return `${hostname()}-${process.pid}-${Math.random().toString(36).slice(2, 8)}`;
 }
 
 interface HostParts {

@@ -47,6 +47,7 @@ function servicesOf(host: Host): HttpServices {
     eventIntake: new EventIntake(host.admissions),
     deadLetters: host.deadLetters,
     holds: host.holds.office,
+    messages: host.steering.office,
     readiness: new Readiness({
       clock,
       checks: [

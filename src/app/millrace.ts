@@ -2,6 +2,8 @@ import type { SqlStatement } from '../drivers/sql-database/sql-database.ts';
 import type { MessageVersion } from '../messages/message-type.ts';
 import type { AdmissionReceipt, AdmitOptions } from '../pipeline/admissions.ts';
 import type { DeadLetterOffice } from '../operations/dead-letter-office.ts';
+import type { MessageOffice } from '../operations/message-office.ts';
+import type { MessageEnd, WaitOptions } from '../operations/message-waiter.ts';
 import type { DataOf } from '../pipeline/stage-context.ts';
 import type { HoldOffice } from '../operations/hold-office.ts';
 import type { Host } from './host.ts';
@@ -31,6 +33,19 @@ export class Millrace {
     options: AdmitOptions,
   ): Promise<AdmissionReceipt> {
     return this.#host.admissions.admit(version, data, options);
+  }
+
+  /**
+   * Waits for a message to end, and on request for everything that followed from it; how it ended is what is answered, so
+   * that a dead letter does not throw. Throws MILLRACE_NOT_FOUND, MILLRACE_WAIT_TIMEOUT, or the reason of the signal.
+   */
+  waitFor(id: string, options: WaitOptions = {}): Promise<MessageEnd> {
+    return this.#host.steering.waiter.wait(id, options);
+  }
+
+  /** Messages: to be listed, shown with all that followed, cancelled, or made due now. */
+  get messages(): MessageOffice {
+    return this.#host.steering.office;
   }
 
   /** Messages that were given up on: to be looked at, replayed, discarded. */

@@ -7,8 +7,8 @@ import type { Logger } from '../telemetry/logger.ts';
 import { metricCatalogue } from '../telemetry/metric-catalogue.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
 import type { Configuration } from './configuration.ts';
-import { withExistingStores } from './operator-stores.ts';
-import { openPayloads, openQueues } from './stores.ts';
+import { withExistingLedger } from './operator-ledger.ts';
+import { openPayloads } from './stores.ts';
 
 export interface DeadLetterCommandOptions {
   /** Told when the queue cannot be. */
@@ -19,18 +19,18 @@ export interface DeadLetterCommandOptions {
 
 /**
  * Dead letters in an operator's command, on the stores that the configuration names. Replayed messages wake their
- * stages through the queue when it is a server; embedded queues are filled from the ledger when the host starts.
- * Throws what withExistingStores throws, and MILLRACE_QUEUE_UNAVAILABLE before anything is changed.
+ * stages through the queue when it is a server or a host runs beside the command; without a host, embedded queues are
+ * filled from the ledger when one starts. Throws what withExistingLedger throws, and MILLRACE_QUEUE_UNAVAILABLE before
+ * anything is changed.
  */
 export async function withDeadLetterOffice<Result>(
   configuration: Configuration,
   { logger, replays }: DeadLetterCommandOptions,
   work: (office: DeadLetterOffice) => Promise<Result>,
 ): Promise<Result> {
-  return withExistingStores(configuration, async ({ database }) => {
+  return withExistingLedger(configuration, async (database, access) => {
     const payloads = await openPayloads(configuration);
-    const queues =
-      replays && configuration.queue.url !== undefined ? await openQueues(configuration) : undefined;
+    const queues = replays ? await access.notifications() : undefined;
     try {
       // Nobody scrapes a command: what it did stands in the audit.
       const metrics = createMetrics(metricCatalogue);
@@ -47,7 +47,6 @@ export async function withDeadLetterOffice<Result>(
       await publisher?.drain();
       return result;
     } finally {
-      await queues?.close();
       await payloads.close();
     }
   });

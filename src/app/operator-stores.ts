@@ -6,33 +6,26 @@ import { migrate, pendingMigrations } from '../drivers/sql-database/migrator.ts'
 import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
 import { AppError } from '../kernel/app-error.ts';
 import type { Configuration } from './configuration.ts';
-import { clusterOf, openColumns, openDatabase } from './stores.ts';
+import { OperatorAccess } from './operator-access.ts';
+import { clusterOf } from './stores.ts';
 
-/** What an operator's command looks at while no host runs in its process. */
+/** What an operator's command looks at. */
 export interface OperatorStores {
   readonly database: SqlDatabase;
   readonly columns: ColumnStore;
 }
 
 /**
- * Opens ledger and column store for one piece of work and closes them after it. The ledger comes first: embedded, its
- * lock keeps two processes from the same data. Throws what opening throws, MILLRACE_DATA_IN_USE among it.
+ * Ledger and column store for one piece of work: opened for it, or lent by the host that has them open. Throws what
+ * opening throws, MILLRACE_DATA_IN_USE among it.
  */
-export async function withOperatorStores<Result>(
+export function withOperatorStores<Result>(
   configuration: Configuration,
   work: (stores: OperatorStores) => Promise<Result>,
 ): Promise<Result> {
-  const database = await openDatabase(configuration, 'command');
-  try {
-    const columns = await openColumns(configuration);
-    try {
-      return await work({ database, columns });
-    } finally {
-      await columns.close();
-    }
-  } finally {
-    await database.close();
-  }
+  return OperatorAccess.during(configuration, async (access) =>
+    work({ database: access.database, columns: await access.columns() }),
+  );
 }
 
 /**

@@ -47,8 +47,8 @@ export function addBudgetsCommand(program: Command, context: CommandContext, bin
 }
 
 async function showBudgets(context: CommandContext, options: BudgetsOptions): Promise<number> {
-  const { withExistingStores } = await import('../app/operator-stores.ts');
-  const report = await withExistingStores(configurationOf(context, options), ({ database }) =>
+  const { withExistingLedger } = await import('../app/operator-ledger.ts');
+  const report = await withExistingLedger(configurationOf(context, options), (database) =>
     new BudgetReports(new BudgetLedger(database)).report({}),
   );
   print(context, options.json === true ? JSON.stringify(report, undefined, 2) : budgetsText(report));

@@ -9,11 +9,13 @@ import { addDemoCommand } from './demo/demo-command.ts';
 import { describeError } from './describe-error.ts';
 import { addHoldsCommands } from './holds-commands.ts';
 import { addKeysCommand } from './keys-command.ts';
+import { addMessagesCommand } from './messages-command.ts';
 import { addMigrateCommand } from './migrate-command.ts';
 import { addPricesCommand } from './prices-command.ts';
 import { addSimulatorCommand } from './simulator-command.ts';
 import { addStartCommand } from './start-command.ts';
 import { addStatusCommand } from './status-command.ts';
+import { addTailCommand } from './tail-command.ts';
 
 /** Runs one command line, without the program's name. Resolves with the exit code after the last effect. */
 export async function runCommandLine(args: readonly string[], context: CommandContext): Promise<number> {
@@ -57,6 +59,8 @@ function commandsOf(context: CommandContext, bind: Bind): Command {
     addCostsCommand,
     addBudgetsCommand,
     addDeadLettersCommand,
+    addMessagesCommand,
+    addTailCommand,
     addHoldsCommands,
     addPricesCommand,
     addKeysCommand,

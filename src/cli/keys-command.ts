@@ -46,8 +46,8 @@ async function withKeys<Result>(
   options: StoreOptions,
   work: (keys: ApiKeys) => Promise<Result>,
 ): Promise<Result> {
-  const { withExistingStores } = await import('../app/operator-stores.ts');
-  return withExistingStores(configurationOf(context, options), ({ database }) =>
+  const { withExistingLedger } = await import('../app/operator-ledger.ts');
+  return withExistingLedger(configurationOf(context, options), (database) =>
     work(new ApiKeys({ database, clock: context.clock })),
   );
 }

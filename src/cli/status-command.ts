@@ -34,8 +34,8 @@ export function addStatusCommand(program: Command, context: CommandContext, bind
 }
 
 async function showStatus(context: CommandContext, options: StatusOptions): Promise<number> {
-  const { withExistingStores } = await import('../app/operator-stores.ts');
-  const [status, circuits] = await withExistingStores(configurationOf(context, options), ({ database }) =>
+  const { withExistingLedger } = await import('../app/operator-ledger.ts');
+  const [status, circuits] = await withExistingLedger(configurationOf(context, options), (database) =>
     Promise.all([
       readHostStatus({
         sweeps: new SweepLedger(database),

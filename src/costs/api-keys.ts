@@ -16,6 +16,7 @@ import { parseRequest } from './request-faults.ts';
 export const apiScopes = [
   'costs:read',
   'messages:read',
+  'messages:data',
   'messages:write',
   'operations:write',
   'admin',

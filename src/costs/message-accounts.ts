@@ -25,6 +25,7 @@ const costSchema = z.object({
   ),
 });
 
+const tokensSchema = z.record(z.string(), z.int());
 const parametersSchema = z.record(z.string(), z.unknown());
 
 const callSchema = z.object({
@@ -46,6 +47,9 @@ const callSchema = z.object({
   errorType: z.string().optional(),
   reservedAt: z.iso.datetime(),
   durationMs: z.int().optional(),
+  tokens: tokensSchema
+    .optional()
+    .describe('Counts by class of token, which do not overlap; absent while they are not known.'),
   costUsd: amount.optional().describe('Absent while it is not known.'),
   upperBoundUsd: amount.optional(),
   wasteReason: z.string().optional(),
@@ -110,7 +114,7 @@ const sumMessageCalls = named(
 const listMessageCalls = named(
   'costs.list_message_calls',
   `select id, step, attempt, provider, model, answered_model, fallback_from, state, outcome, settlement, error_type, reserved_at,
-     duration_ms, cost_usd, upper_bound_usd, waste_reason, parameters
+     duration_ms, tokens, cost_usd, upper_bound_usd, waste_reason, parameters
    from millrace.calls where message_id = $1::uuid order by reserved_at desc, id desc limit 200`,
 );
 
@@ -153,6 +157,7 @@ interface CallRow {
   readonly error_type: string | null;
   readonly reserved_at: Date;
   readonly duration_ms: number | null;
+  readonly tokens: string | null;
   readonly cost_usd: string | null;
   readonly upper_bound_usd: string | null;
   readonly waste_reason: string | null;
@@ -233,6 +238,7 @@ function describeCall(row: CallRow): MessageAccount['calls'][number] {
     ...(row.error_type === null ? {} : { errorType: row.error_type }),
     reservedAt: row.reserved_at.toISOString(),
     ...(row.duration_ms === null ? {} : { durationMs: row.duration_ms }),
+    ...(row.tokens === null ? {} : { tokens: tokensSchema.parse(JSON.parse(row.tokens)) }),
     ...(row.cost_usd === null ? {} : { costUsd: plain(row.cost_usd) }),
     ...(row.upper_bound_usd === null ? {} : { upperBoundUsd: plain(row.upper_bound_usd) }),
     ...(row.waste_reason === null ? {} : { wasteReason: row.waste_reason }),

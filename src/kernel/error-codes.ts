@@ -359,8 +359,14 @@ const table = {
   MILLRACE_MESSAGE_CANCELLED: {
     status: 409,
     retryable: false,
-    what: 'The handler of the message says that its work is not wanted any more.',
+    what: 'The handler of the message, or an operator, says that its work is not wanted any more.',
     todo: 'Nothing: the message ends as cancelled, and is no dead letter.',
+  },
+  MILLRACE_WAIT_TIMEOUT: {
+    status: 504,
+    retryable: true,
+    what: 'The message that was waited for had not ended in the given time. It goes on.',
+    todo: 'Wait again, or longer; "millrace messages show ID" says where it stands.',
   },
   MILLRACE_STARTUP_REFUSED: {
     status: 500,

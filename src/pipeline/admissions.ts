@@ -1,7 +1,7 @@
 import type { BudgetAdmission } from '../admission/budget-admission.ts';
 import { AppError } from '../kernel/app-error.ts';
 import type { Clock } from '../kernel/clock.ts';
-import { type Uuid, derivedId, newId } from '../kernel/ids.ts';
+import { type Uuid, derivedId, newId, timeOfId } from '../kernel/ids.ts';
 import type { AdmissionOutcome, MessageLedger } from '../ledger/message-ledger.ts';
 import type { MessageVersion } from '../messages/message-type.ts';
 import { type Origin, parseOrigin } from '../messages/origin.ts';
@@ -117,7 +117,11 @@ export class Admissions {
       return {
         envelope: {
           ...envelope,
-          id: checked.length === 1 ? envelope.id : derivedId(envelope.at, envelope.id, definition.name),
+          // At the time of the event's id, which is none when the sender chose it: a repeat must lead to the same rows.
+          id:
+            checked.length === 1
+              ? envelope.id
+              : derivedId(timeOfId(envelope.id), envelope.id, definition.name),
           pipeline: definition.pipeline,
           stage: definition.name,
           owner: definition.owner,
@@ -152,7 +156,6 @@ export class Admissions {
       eventId === undefined ? newId(at) : derivedId(new Date(0), 'event', origin.team, source, eventId);
     return {
       id,
-      at,
       source,
       eventId: eventId ?? id,
       type: sent.typeName,
@@ -179,7 +182,6 @@ export class Admissions {
 /** What the messages of one admission have in common. */
 interface CommonEnvelope {
   readonly id: Uuid;
-  readonly at: Date;
   readonly source: string;
   readonly eventId: string;
   readonly type: string;

@@ -107,6 +107,7 @@ function kindOfCode(code: ErrorCode): FailureKind {
     case 'MILLRACE_STAGES_UNUSABLE':
     case 'MILLRACE_STARTUP_REFUSED':
     case 'MILLRACE_UNAUTHENTICATED':
+    case 'MILLRACE_WAIT_TIMEOUT':
       return 'permanent';
   }
 }

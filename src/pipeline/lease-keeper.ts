@@ -89,6 +89,19 @@ export class LeaseKeeper {
     }
   }
 
+  /** What this process works on, with the fences of its leases. */
+  inHand(): readonly Held[] {
+    return [...this.#held.values()].filter(({ lost }) => !lost);
+  }
+
+  /** The message has ended without its run: aborts that run, whose lease nobody can renew any more. */
+  cancel({ id, fence }: Pick<Held, 'id' | 'fence'>, reason: Error): void {
+    const entry = this.#held.get(id);
+    if (entry === undefined || entry.fence !== fence) return;
+    this.#held.delete(id);
+    entry.controller.abort(reason);
+  }
+
   /** Aborts everything in hand (the host's grace time is over). */
   abortAll(reason: Error): void {
     for (const entry of this.#held.values()) entry.controller.abort(reason);

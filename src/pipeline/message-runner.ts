@@ -9,6 +9,7 @@ import { type Logger, messageFields } from '../telemetry/logger.ts';
 import type { MillraceMetrics } from '../telemetry/metrics.ts';
 import { traceIdOf } from '../telemetry/trace-context.ts';
 import { Emissions } from './emissions.ts';
+import type { EndedMessages } from './ended-messages.ts';
 import { decideFailure, failureCode } from './failure-policy.ts';
 import type { HeldLease, LeaseKeeper } from './lease-keeper.ts';
 import { LeaseLength } from './lease-length.ts';
@@ -47,6 +48,8 @@ export interface MessageRunnerOptions {
   readonly metrics: MillraceMetrics;
   /** Told of every message that is put aside for a time. */
   readonly onParked?: (stage: string, delayMs: number) => void;
+  /** Told of every message that has ended here. */
+  readonly ends?: EndedMessages;
   /** Makes a span of every run. Default none. */
   readonly tracer?: RunTracer;
 }
@@ -331,7 +334,7 @@ export class MessageRunner {
       }
     }
     run.span?.leaseLost();
-    logger().warn({ code }, 'the lease had passed on; another worker decides');
+    logger().warn({ code }, 'the message is not ours any more: another worker has it, or it was cancelled');
   }
 
   /** Ends the message without a result. False: it was not ours any more. */
@@ -361,6 +364,7 @@ export class MessageRunner {
   /** The end let the next of the key go. */
   #ended({ message: { envelope, orderKey } }: Run): void {
     this.#options.backlog.ended(envelope.stage);
+    this.#options.ends?.tell(envelope);
     if (orderKey !== undefined) this.#options.publisher.notify(envelope.stage, envelope.id);
   }
 

@@ -14,7 +14,7 @@ export interface Publishable {
 }
 
 export interface PublisherOptions {
-  readonly queues: QueueDriver;
+  readonly queues: { readonly kind: QueueDriver['kind']; queue(name: string): Pick<Queue, 'add'> };
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: MillraceMetrics;
@@ -99,14 +99,14 @@ interface Timing {
 
 /** What is to be told to one queue, one round trip after another. */
 class Outbox {
-  readonly #queue: Queue;
+  readonly #queue: Pick<Queue, 'add'>;
   readonly #timing: Timing;
   readonly #onFailed: (error: unknown) => void;
   readonly #waiting = new Map<string, JobNotification & { readonly dueMs: number }>();
   #flushing: Promise<void> | undefined;
   #lastMs = -Infinity;
 
-  constructor(queue: Queue, timing: Timing, onFailed: (error: unknown) => void) {
+  constructor(queue: Pick<Queue, 'add'>, timing: Timing, onFailed: (error: unknown) => void) {
     this.#queue = queue;
     this.#timing = timing;
     this.#onFailed = onFailed;

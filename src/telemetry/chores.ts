@@ -12,6 +12,7 @@ export const choreNames = [
   'stage_ends',
   'budgets',
   'watch_holds',
+  'watch_cancels',
   'concurrency',
   'model_health',
 ] as const;

@@ -23,9 +23,12 @@ import { BudgetLedger } from '../../src/ledger/budget-ledger.ts';
 import { DeadLetters } from '../../src/ledger/dead-letters.ts';
 import { Holds } from '../../src/ledger/holds.ts';
 import { MessageLedger } from '../../src/ledger/message-ledger.ts';
+import { MessageOperations } from '../../src/ledger/message-operations.ts';
+import { MessageSearch } from '../../src/ledger/message-search.ts';
 import { defineMessage } from '../../src/messages/message-type.ts';
 import { DeadLetterOffice } from '../../src/operations/dead-letter-office.ts';
 import { HoldOffice } from '../../src/operations/hold-office.ts';
+import { MessageOffice } from '../../src/operations/message-office.ts';
 import { Admissions } from '../../src/pipeline/admissions.ts';
 import { MessageBodies } from '../../src/pipeline/message-bodies.ts';
 import type { Publisher } from '../../src/pipeline/publisher.ts';
@@ -113,6 +116,14 @@ export async function openApiFixture(): Promise<ApiFixture> {
       messageAccounts: new MessageAccounts(database),
       eventIntake: new EventIntake(admissions),
       deadLetters,
+      messages: new MessageOffice({
+        search: new MessageSearch(database),
+        operations: new MessageOperations(database),
+        bodies,
+        publisher,
+        metrics: createMetrics(metricCatalogue),
+        clock: systemClock,
+      }),
       holds: new HoldOffice(new Holds({ database, clock: systemClock })),
       readiness: new Readiness({ checks: [], clock: systemClock }),
       metrics: { render: () => Promise.resolve({ contentType: 'text/plain', body: '' }) },

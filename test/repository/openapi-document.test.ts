@@ -12,6 +12,7 @@ import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts
 import type { DeadLetterOffice } from '../../src/operations/dead-letter-office.ts';
 import { BudgetLedger } from '../../src/ledger/budget-ledger.ts';
 import type { HoldOffice } from '../../src/operations/hold-office.ts';
+import type { MessageOffice } from '../../src/operations/message-office.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import type { Admissions } from '../../src/pipeline/admissions.ts';
 import { startApi } from '../integration/api-application.ts';
@@ -31,6 +32,7 @@ const services = (logger: HttpServices['logger']): HttpServices => ({
   eventIntake: new EventIntake({} as Admissions),
   deadLetters: {} as DeadLetterOffice,
   holds: {} as HoldOffice,
+  messages: {} as MessageOffice,
   readiness: new Readiness({ checks: [], clock: systemClock }),
   metrics: { render: () => Promise.resolve({ contentType: 'text/plain', body: '' }) },
   logger,

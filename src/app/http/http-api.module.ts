@@ -9,6 +9,7 @@ import { MessageAccounts } from '../../costs/message-accounts.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { DeadLetterOffice } from '../../operations/dead-letter-office.ts';
 import { HoldOffice } from '../../operations/hold-office.ts';
+import { MessageOffice } from '../../operations/message-office.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import {
   AuthenticationGuard,
@@ -19,6 +20,7 @@ import { DeadLettersController } from './dead-letters.controller.ts';
 import { EventIntake } from './event-intake.ts';
 import { HealthController } from './health.controller.ts';
 import { HoldsController } from './holds.controller.ts';
+import { MessageOperationsController } from './message-operations.controller.ts';
 import { MessagesController } from './messages.controller.ts';
 import { MetricsController, type MetricsSource, metricsToken } from './metrics.controller.ts';
 import { AppErrorFilter, ProblemFilter } from './problem.filter.ts';
@@ -34,6 +36,7 @@ export interface HttpServices {
   readonly eventIntake: EventIntake;
   readonly deadLetters: DeadLetterOffice;
   readonly holds: HoldOffice;
+  readonly messages: MessageOffice;
   readonly readiness: Readiness;
   readonly metrics: MetricsSource;
   readonly logger: Logger;
@@ -72,7 +75,14 @@ export class HttpApiModule {
         HealthController,
         MetricsController,
         ...(surface === 'everything'
-          ? [CostsController, BudgetsController, MessagesController, DeadLettersController, HoldsController]
+          ? [
+              CostsController,
+              BudgetsController,
+              MessagesController,
+              MessageOperationsController,
+              DeadLettersController,
+              HoldsController,
+            ]
           : []),
       ],
       providers: [
@@ -84,6 +94,7 @@ export class HttpApiModule {
         one(EventIntake, (services) => services.eventIntake),
         one(DeadLetterOffice, (services) => services.deadLetters),
         one(HoldOffice, (services) => services.holds),
+        one(MessageOffice, (services) => services.messages),
         one(Readiness, (services) => services.readiness),
         one(Problems, (services) => new Problems(services.logger)),
         one(metricsToken, (services) => services.metrics),

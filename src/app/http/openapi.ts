@@ -13,6 +13,13 @@ import {
 import { discardRequestSchema, replayRequestSchema } from '../../operations/dead-letter-requests.ts';
 import { holdListSchema, liftedHoldSchema, placedHoldSchema } from '../../operations/hold-documents.ts';
 import { placeHoldSchema } from '../../operations/hold-requests.ts';
+import {
+  messageDataSchema,
+  messageListSchema,
+  messageTreeSchema,
+  steeredSchema,
+} from '../../operations/message-documents.ts';
+import { steerRequestSchema } from '../../operations/message-requests.ts';
 import { lanes } from '../../pipeline/lane.ts';
 import { eventReceiptSchema } from './event-intake.ts';
 import { batchMediaType, batchReceiptSchema, eventMediaType } from './messages.controller.ts';
@@ -101,6 +108,10 @@ function schemas(): Schemas {
   registry.add(holdListSchema, { id: 'HoldList' });
   registry.add(placedHoldSchema, { id: 'PlacedHold' });
   registry.add(liftedHoldSchema, { id: 'LiftedHold' });
+  registry.add(messageListSchema, { id: 'MessageList' });
+  registry.add(messageTreeSchema, { id: 'MessageTree' });
+  registry.add(messageDataSchema, { id: 'MessageData' });
+  registry.add(steeredSchema, { id: 'SteeredMessages' });
   registry.add(problemSchema, { id: 'Problem' });
   registry.add(readinessSchema, { id: 'Readiness' });
   const converted = z.toJSONSchema(registry, { uri: (id) => `#/components/schemas/${id}` });
@@ -109,6 +120,7 @@ function schemas(): Schemas {
     ['DeadLetterReplayRequest', replayRequestSchema],
     ['DeadLetterDiscardRequest', discardRequestSchema],
     ['HoldRequest', placeHoldSchema],
+    ['SteerRequest', steerRequestSchema],
   ] as const;
   // What comes in is described as it is sent, before it is read into dates and defaults.
   const sent = requests.map(([name, schema]) => [

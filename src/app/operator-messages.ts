@@ -1,0 +1,66 @@
+import { MessageAccounts } from '../costs/message-accounts.ts';
+import { systemClock } from '../kernel/clock.ts';
+import { MessageOperations } from '../ledger/message-operations.ts';
+import { MessageSearch } from '../ledger/message-search.ts';
+import { MessageTail } from '../ledger/message-tail.ts';
+import { MessageOffice } from '../operations/message-office.ts';
+import { MessageWaiter } from '../operations/message-waiter.ts';
+import { MessageBodies } from '../pipeline/message-bodies.ts';
+import { Publisher } from '../pipeline/publisher.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import { metricCatalogue } from '../telemetry/metric-catalogue.ts';
+import { createMetrics } from '../telemetry/metrics.ts';
+import type { Configuration } from './configuration.ts';
+import { withExistingLedger } from './operator-ledger.ts';
+import { openPayloads } from './stores.ts';
+
+export interface MessageCommandOptions {
+  /** Told when the queue cannot be. */
+  readonly logger: Logger;
+  /** Whether the work may make messages due, so that stages have to be woken. */
+  readonly wakes: boolean;
+}
+
+/** What an operator's command does about messages with. */
+export interface OperatorMessages {
+  readonly office: MessageOffice;
+  readonly accounts: MessageAccounts;
+  readonly waiter: MessageWaiter;
+  readonly tail: MessageTail;
+}
+
+/** Messages in an operator's command, beside a running host too. Throws what withExistingLedger throws. */
+export async function withOperatorMessages<Result>(
+  configuration: Configuration,
+  { logger, wakes }: MessageCommandOptions,
+  work: (messages: OperatorMessages) => Promise<Result>,
+): Promise<Result> {
+  return withExistingLedger(configuration, async (database, access) => {
+    const payloads = await openPayloads(configuration);
+    const queues = wakes ? await access.notifications() : undefined;
+    try {
+      // Nobody scrapes a command: what it did stands in the audit.
+      const metrics = createMetrics(metricCatalogue);
+      const clock = systemClock;
+      const publisher = queues === undefined ? undefined : new Publisher({ queues, clock, logger, metrics });
+      const search = new MessageSearch(database);
+      const result = await work({
+        office: new MessageOffice({
+          search,
+          operations: new MessageOperations(database),
+          bodies: new MessageBodies(payloads, configuration.messages),
+          ...(publisher === undefined ? {} : { publisher }),
+          metrics,
+          clock,
+        }),
+        accounts: new MessageAccounts(database),
+        waiter: new MessageWaiter({ search }),
+        tail: new MessageTail(database),
+      });
+      await publisher?.drain();
+      return result;
+    } finally {
+      await payloads.close();
+    }
+  });
+}

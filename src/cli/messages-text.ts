@@ -1,0 +1,164 @@
+import type { MessageAccount } from '../costs/message-accounts.ts';
+import { usd } from '../kernel/money.ts';
+import type {
+  MessageData,
+  MessageList,
+  MessageSummaryDocument,
+  MessageTree,
+  Steered,
+} from '../operations/message-documents.ts';
+import { formatCount, renderTable, roundedUsd, type TableColumn } from './text-table.ts';
+
+/* Messages for the terminal. */
+
+const right = (title: string): TableColumn => ({ title, align: 'right' });
+const left = (title: string): TableColumn => ({ title });
+
+export function messageListText({ messages, next }: MessageList): string {
+  const more = next === undefined ? [] : ['', `There are more: --after ${next}`];
+  if (messages.length === 0) return ['There are no such messages.', ...more].join('\n');
+  const columns = [
+    ...['id', 'written', 'stage', 'state', 'team', 'customer', 'event'].map(left),
+    ...['attempts', 'calls', 'USD'].map(right),
+  ];
+  const rows = messages.map((message) => [
+    message.id,
+    message.createdAt,
+    stageOf(message),
+    stateOf(message),
+    message.origin.team,
+    message.origin.customer,
+    message.eventId,
+    formatCount(message.attempts),
+    formatCount(message.calls),
+    roundedUsd(usd(message.costUsd)),
+  ]);
+  return [renderTable(columns, rows), ...more].join('\n');
+}
+
+/** Everything about one message. */
+export interface MessageStory {
+  readonly account: MessageAccount;
+  readonly content: MessageData;
+  readonly tree: MessageTree;
+}
+
+export function messageText({ account, content, tree }: MessageStory): string {
+  const { origin, cost } = account;
+  const facts = [
+    ['message', account.id],
+    ['state', account.errorCode === undefined ? account.state : `${account.state} by ${account.errorCode}`],
+    ['stage', account.stage === '' ? '(output)' : `${account.stage} of ${account.pipeline}`],
+    [
+      'origin',
+      [
+        `team ${origin.team}`,
+        `customer ${origin.customer}`,
+        `feature ${origin.feature}`,
+        ...(origin.batch === undefined ? [] : [`batch ${origin.batch}`]),
+      ].join(', '),
+    ],
+    ['event', `${account.eventId} from ${account.source}, ${account.type} version ${account.version}`],
+    ['item', account.item],
+    ['trace', account.traceParent],
+    ['written', account.createdAt],
+    ['ended', account.finishedAt ?? ''],
+    ['attempts', `${account.attempts} failed, ${account.deliveries} deliveries`],
+    ['cost', `${cost.costUsd} USD in ${cost.calls} calls${openText(cost)}`],
+  ].filter(([, value]) => value !== '');
+  return [
+    ...facts.map(([name = '', value = '']) => `${name.padEnd(11)}${value}`),
+    ...failureSection(account),
+    ...callSection(account),
+    '',
+    'Tree: what it followed from, and what followed',
+    treeText(tree, account.id),
+    '',
+    'Data',
+    content.dataProblem === undefined
+      ? JSON.stringify(content.data, undefined, 2)
+      : `${content.dataProblem.code}: ${content.dataProblem.message}`,
+    ...(content.result === undefined ? [] : ['', 'Result', JSON.stringify(content.result, undefined, 2)]),
+  ].join('\n');
+}
+
+function openText({ unsettledCalls, openUpperBoundUsd }: MessageAccount['cost']): string {
+  return unsettledCalls === 0 ? '' : `; ${unsettledCalls} not settled, at most ${openUpperBoundUsd} USD`;
+}
+
+function failureSection({ failures }: MessageAccount): readonly string[] {
+  if (failures.length === 0) return [];
+  const rows = failures.map(({ at, code, retryable }) => [at, code, retryable ? 'yes' : 'no']);
+  return ['', 'Failed attempts and lost runs', renderTable(['at', 'code', 'again'].map(left), rows)];
+}
+
+function callSection({ calls }: MessageAccount): readonly string[] {
+  if (calls.length === 0) return [];
+  const rows = calls.map((call) => [
+    call.reservedAt,
+    `${call.step} ${call.attempt}`,
+    `${call.provider}/${call.model}`,
+    [call.state, call.outcome ?? '', call.errorType ?? ''].filter((part) => part !== '').join(' '),
+    Object.entries(call.tokens ?? {})
+      .map(([kind, count]) => `${kind} ${formatCount(count)}`)
+      .join(', '),
+    call.durationMs === undefined ? '' : formatCount(call.durationMs),
+    call.costUsd ?? '',
+  ]);
+  const columns = [...['at', 'step', 'model', 'state', 'tokens'].map(left), right('ms'), right('USD')];
+  return ['', 'Calls, newest first', renderTable(columns, rows)];
+}
+
+/** The tree by indents; the message that was asked for is marked. */
+function treeText({ messages, isCut }: MessageTree, asked: string): string {
+  const children = Map.groupBy(messages, ({ parentId }) => parentId);
+  const known = new Set(messages.map(({ id }) => id));
+  const rows: string[][] = [];
+  // By a stack of its own: a chain may be longer than calls may be nested.
+  const open = messages
+    .filter(({ parentId }) => parentId === undefined || !known.has(parentId))
+    .map((message) => ({ message, depth: 0 }))
+    .toReversed();
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    const { message, depth } = next;
+    rows.push([
+      `${'  '.repeat(Math.min(depth, 20))}${stageOf(message)}${message.id === asked ? ' *' : ''}`,
+      message.id,
+      stateOf(message),
+      message.createdAt,
+      message.waitMs === undefined ? '' : formatCount(message.waitMs),
+      message.runMs === undefined ? '' : formatCount(message.runMs),
+      formatCount(message.calls),
+      roundedUsd(usd(message.costUsd)),
+    ]);
+    const below = (children.get(message.id) ?? []).map((child) => ({ message: child, depth: depth + 1 }));
+    open.push(...below.toReversed());
+  }
+  const columns = [
+    ...['stage', 'id', 'state', 'written'].map(left),
+    ...['waited ms', 'ran ms', 'calls', 'USD'].map(right),
+  ];
+  return `${renderTable(columns, rows)}${isCut ? `\nThere are more than these ${messages.length}.` : ''}`;
+}
+
+function stageOf({ stage, type }: MessageSummaryDocument): string {
+  return stage === '' ? `(output ${type})` : stage;
+}
+
+function stateOf({ state, errorCode, waitsFor }: MessageSummaryDocument): string {
+  const why = errorCode ?? waitsFor;
+  return why === undefined ? state : `${state} (${why})`;
+}
+
+export function steeredText(
+  done: 'cancelled' | 'made due now',
+  { dryRun, count, stages, hasMore, actionId, skipped }: Steered,
+): string {
+  const rows = stages.map((stage) => [stage.stage, stage.owner, formatCount(stage.count)]);
+  const were = dryRun ? 'would be' : 'were';
+  return [
+    ...(rows.length === 0 ? [] : [renderTable([left('stage'), left('owner'), right('messages')], rows), '']),
+    `${formatCount(count)} messages ${were} ${done}${hasMore ? ', and there are more (--max)' : ''}${dryRun ? '; nothing was changed' : ''}.${actionId === undefined ? '' : ` Audit record: ${actionId}`}`,
+    ...skipped.map(({ id, reason, todo }) => `${id} was left as it is (${reason}): ${todo}`),
+  ].join('\n');
+}

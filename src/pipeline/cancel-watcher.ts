@@ -1,0 +1,33 @@
+import { AppError } from '../kernel/app-error.ts';
+import type { MessageOperations } from '../ledger/message-operations.ts';
+import type { LeaseKeeper } from './lease-keeper.ts';
+
+export interface CancelWatcherOptions {
+  readonly operations: Pick<MessageOperations, 'cancelledAmong'>;
+  readonly leases: Pick<LeaseKeeper, 'inHand' | 'cancel'>;
+}
+
+/**
+ * Ends the runs of this process whose messages an operator has cancelled, in whichever process that was. The ledger has ended
+ * the message by then and takes nothing more from the run; this only keeps it from going on in vain.
+ */
+export class CancelWatcher {
+  readonly #options: CancelWatcherOptions;
+
+  constructor(options: CancelWatcherOptions) {
+    this.#options = options;
+  }
+
+  /** One look; there never is more to do at once. */
+  async look(): Promise<false> {
+    const { operations, leases } = this.#options;
+    const inHand = leases.inHand();
+    const cancelled = await operations.cancelledAmong(inHand);
+    for (const held of inHand) {
+      if (!cancelled.has(held.id)) continue;
+      const reason = new AppError('MILLRACE_MESSAGE_CANCELLED', 'An operator has cancelled the message.');
+      leases.cancel(held, reason);
+    }
+    return false;
+  }
+}
