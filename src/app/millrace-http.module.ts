@@ -5,6 +5,7 @@ import { CostReports } from '../costs/cost-reports.ts';
 import { MessageAccounts } from '../costs/message-accounts.ts';
 import { systemClock } from '../kernel/clock.ts';
 import { Host } from './host.ts';
+import { readHostStatus } from './host-status.ts';
 import { EventIntake } from './http/event-intake.ts';
 import { HttpApiModule, type HttpServices, type HttpSurface } from './http/http-api.module.ts';
 import { Readiness } from './http/readiness.ts';
@@ -47,6 +48,7 @@ function servicesOf(host: Host): HttpServices {
     eventIntake: new EventIntake(host.admissions),
     deadLetters: host.deadLetters,
     holds: host.holds.office,
+    status: () => readHostStatus({ database, clock }),
     readiness: new Readiness({
       clock,
       checks: [

@@ -31,6 +31,7 @@ const services = (logger: HttpServices['logger']): HttpServices => ({
   eventIntake: new EventIntake({} as Admissions),
   deadLetters: {} as DeadLetterOffice,
   holds: {} as HoldOffice,
+  status: () => Promise.reject(new Error('no status is asked for here')),
   readiness: new Readiness({ checks: [], clock: systemClock }),
   metrics: { render: () => Promise.resolve({ contentType: 'text/plain', body: '' }) },
   logger,

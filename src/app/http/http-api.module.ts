@@ -19,11 +19,13 @@ import { DeadLettersController } from './dead-letters.controller.ts';
 import { EventIntake } from './event-intake.ts';
 import { HealthController } from './health.controller.ts';
 import { HoldsController } from './holds.controller.ts';
+import { KeysController } from './keys.controller.ts';
 import { MessagesController } from './messages.controller.ts';
 import { MetricsController, type MetricsSource, metricsToken } from './metrics.controller.ts';
 import { AppErrorFilter, ProblemFilter } from './problem.filter.ts';
 import { Problems } from './problems.ts';
 import { Readiness } from './readiness.ts';
+import { StatusController, type StatusSource, statusToken } from './status.controller.ts';
 
 /** What the HTTP API works with, made by the composition root. */
 export interface HttpServices {
@@ -34,6 +36,7 @@ export interface HttpServices {
   readonly eventIntake: EventIntake;
   readonly deadLetters: DeadLetterOffice;
   readonly holds: HoldOffice;
+  readonly status: StatusSource;
   readonly readiness: Readiness;
   readonly metrics: MetricsSource;
   readonly logger: Logger;
@@ -72,7 +75,15 @@ export class HttpApiModule {
         HealthController,
         MetricsController,
         ...(surface === 'everything'
-          ? [CostsController, BudgetsController, MessagesController, DeadLettersController, HoldsController]
+          ? [
+              CostsController,
+              BudgetsController,
+              MessagesController,
+              DeadLettersController,
+              HoldsController,
+              StatusController,
+              KeysController,
+            ]
           : []),
       ],
       providers: [
@@ -84,6 +95,7 @@ export class HttpApiModule {
         one(EventIntake, (services) => services.eventIntake),
         one(DeadLetterOffice, (services) => services.deadLetters),
         one(HoldOffice, (services) => services.holds),
+        one(statusToken, (services) => services.status),
         one(Readiness, (services) => services.readiness),
         one(Problems, (services) => new Problems(services.logger)),
         one(metricsToken, (services) => services.metrics),

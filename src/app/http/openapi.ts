@@ -3,6 +3,12 @@ import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swag
 import { z } from 'zod';
 import { budgetReportSchema } from '../../costs/budget-reports.ts';
 import { costReportSchema } from '../../costs/cost-report-document.ts';
+import {
+  keyListSchema,
+  keyRequestSchema,
+  newKeySchema,
+  revokedKeySchema,
+} from '../../costs/key-administration.ts';
 import { messageAccountSchema } from '../../costs/message-accounts.ts';
 import {
   deadLetterListSchema,
@@ -14,6 +20,7 @@ import { discardRequestSchema, replayRequestSchema } from '../../operations/dead
 import { holdListSchema, liftedHoldSchema, placedHoldSchema } from '../../operations/hold-documents.ts';
 import { placeHoldSchema } from '../../operations/hold-requests.ts';
 import { lanes } from '../../pipeline/lane.ts';
+import { statusSchema } from '../status-document.ts';
 import { eventReceiptSchema } from './event-intake.ts';
 import { batchMediaType, batchReceiptSchema, eventMediaType } from './messages.controller.ts';
 import { problemMediaType, problemSchema } from './problem.ts';
@@ -101,6 +108,10 @@ function schemas(): Schemas {
   registry.add(holdListSchema, { id: 'HoldList' });
   registry.add(placedHoldSchema, { id: 'PlacedHold' });
   registry.add(liftedHoldSchema, { id: 'LiftedHold' });
+  registry.add(statusSchema, { id: 'Status' });
+  registry.add(newKeySchema, { id: 'NewKey' });
+  registry.add(keyListSchema, { id: 'KeyList' });
+  registry.add(revokedKeySchema, { id: 'RevokedKey' });
   registry.add(problemSchema, { id: 'Problem' });
   registry.add(readinessSchema, { id: 'Readiness' });
   const converted = z.toJSONSchema(registry, { uri: (id) => `#/components/schemas/${id}` });
@@ -109,6 +120,7 @@ function schemas(): Schemas {
     ['DeadLetterReplayRequest', replayRequestSchema],
     ['DeadLetterDiscardRequest', discardRequestSchema],
     ['HoldRequest', placeHoldSchema],
+    ['KeyRequest', keyRequestSchema],
   ] as const;
   // What comes in is described as it is sent, before it is read into dates and defaults.
   const sent = requests.map(([name, schema]) => [
