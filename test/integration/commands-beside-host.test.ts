@@ -56,3 +56,4 @@ describe('beside a running host', () => {
     expect(await run('resume', 'all', '--reason', 'seen')).toMatchObject({ code: 0 });
   });
 });
+
