@@ -56,4 +56,3 @@ describe('beside a running host', () => {
     expect(await run('resume', 'all', '--reason', 'seen')).toMatchObject({ code: 0 });
   });
 });
-
