@@ -54,12 +54,12 @@ function collected(value: string, before: readonly string[] = []): readonly stri
 
 async function showCosts(context: CommandContext, options: CostsOptions): Promise<number> {
   const { groupBy, from, to, order, limit } = options;
-  const filters = costFilterFields.flatMap((field) => {
+  const filters = costFilterFields.flatMap((field): readonly (readonly [string, unknown])[] => {
     const values = options[field];
     return values === undefined ? [] : [[field, values]];
   });
-  const parameters = {
-    ...Object.fromEntries(filters),
+  const parameters: Readonly<Record<string, unknown>> = {
+    ...Object.fromEntries<unknown>(filters),
     ...(order === undefined ? {} : { order }),
     ...(groupBy === undefined ? {} : { group_by: groupBy }),
     ...(from === undefined ? {} : { from }),
