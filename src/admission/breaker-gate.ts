@@ -106,6 +106,7 @@ export class BreakerGate implements CallGate {
     const state = circuit.state === 'open' ? 'open' : 'half open';
     return new Parked(`${provider}/${model}: its circuit is ${state}, it is tried again later.`, {
       reason: 'breaker',
+      about: `${provider}/${model}`,
       delayMs,
     });
   }

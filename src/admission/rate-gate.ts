@@ -236,6 +236,7 @@ export class RateGate implements CallGate {
       inTurnMs < maxParkMs ? inTurnMs * (1 + 0.2 * random()) : maxParkMs * (0.5 + 0.5 * random());
     return new Parked(`${lane.provider}/${lane.model} is at its limit for another ${Math.ceil(waitMs)} ms`, {
       reason: 'rate_limit',
+      about: `${lane.provider}/${lane.model}`,
       delayMs: Math.round(Math.max(minParkMs, delayMs)),
     });
   }

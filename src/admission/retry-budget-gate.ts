@@ -99,6 +99,7 @@ export class RetryBudgetGate implements CallGate {
     const stepMs = this.#settings.windowMs / 6;
     return new Parked(`${provider}/${model}: its retries have used up their share, this one waits.`, {
       reason: 'retry_budget',
+      about: `${provider}/${model}`,
       delayMs: Math.round(stepMs * (1 + this.#random() * 0.5)),
     });
   }

@@ -1,9 +1,16 @@
-import type { CallLedger, CallTotals } from '../ledger/call-ledger.ts';
-import type { ExportLedger } from '../ledger/export-ledger.ts';
-import type { Holds, ListedHold } from '../ledger/holds.ts';
+import { readBlockedModels } from '../admission/blocked-models.ts';
+import { ModelHealthStore, type TroubledModel } from '../admission/model-health-store.ts';
+import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { BudgetLedger } from '../ledger/budget-ledger.ts';
+import { CallLedger, type CallTotals } from '../ledger/call-ledger.ts';
+import { ExportLedger } from '../ledger/export-ledger.ts';
+import { Holds, type ListedHold } from '../ledger/holds.ts';
 import type { MessageState } from '../ledger/message-state.ts';
-import type { ParkedMessages } from '../ledger/parked-messages.ts';
-import type { SweepLedger } from '../ledger/sweep-ledger.ts';
+import { ParkedMessages } from '../ledger/parked-messages.ts';
+import { SweepLedger } from '../ledger/sweep-ledger.ts';
+import { Waits } from '../ledger/waits.ts';
+import { explainWaits, type WaitReport } from '../operations/wait-reports.ts';
 
 /** How many messages are in which state, over all stages. */
 export type MessageCounts = Readonly<Record<MessageState, number>>;
@@ -27,32 +34,33 @@ export interface HostStatus {
   readonly holds: readonly ListedHold[];
   /** Pending messages that wait for something to be lifted, by its kind ("hold", "budget"). */
   readonly parked: Readonly<Record<string, number>>;
+  /** Models whose circuit is not closed. */
+  readonly circuits: readonly TroubledModel[];
+  /** Why work waits, for every reason: since when, until when, what would change it. */
+  readonly waits: readonly WaitReport[];
 }
 
 export interface StatusSources {
-  readonly sweeps: SweepLedger;
-  readonly calls: CallLedger;
-  readonly exports: ExportLedger;
-  readonly holds: Holds;
-  readonly parked: ParkedMessages;
+  readonly database: SqlDatabase;
+  readonly clock: Clock;
 }
 
 /** Counts and sums as they stand. Reads the whole ledger: for people, not for loops. */
-export async function readHostStatus({
-  sweeps,
-  calls,
-  exports,
-  holds,
-  parked,
-}: StatusSources): Promise<HostStatus> {
-  const [counts, totals, backlog, standing, waiting] = await Promise.all([
-    sweeps.count(),
-    calls.totals(),
-    exports.backlog(),
-    holds.list(),
-    parked.counts(),
+export async function readHostStatus({ database, clock }: StatusSources): Promise<HostStatus> {
+  const waits = new Waits(database);
+  const [counts, totals, backlog, standing, parked, waiting, budgets, circuits, blocked] = await Promise.all([
+    new SweepLedger(database).count(),
+    new CallLedger({ database, clock }).totals(),
+    new ExportLedger(database).backlog(),
+    new Holds({ database, clock }).list(),
+    new ParkedMessages(database).counts(),
+    waits.list(),
+    new BudgetLedger(database).read(),
+    new ModelHealthStore(database).troubled(),
+    readBlockedModels(database),
   ]);
   const names = [...new Set(counts.map((count) => count.stage))].toSorted();
+  const due = await waits.listDue(namesOfPending(counts, standing));
   return {
     messages: countsOf(counts),
     stages: names.map((stage) => {
@@ -67,7 +75,16 @@ export async function readHostStatus({
     calls: totals,
     unexportedRecords: backlog.records,
     holds: standing,
-    parked: waiting,
+    parked,
+    circuits,
+    waits: explainWaits({
+      waits: [...waiting, ...due],
+      holds: standing,
+      budgets,
+      circuits,
+      blocked,
+      now: clock.now(),
+    }),
   };
 }
 
@@ -77,4 +94,14 @@ function countsOf(
   const sums = { pending: 0, leased: 0, completed: 0, dead_lettered: 0, cancelled: 0 };
   for (const { state, count } of counts) sums[state] += count;
   return sums;
+}
+
+/** Stages with pending messages that no operator has stopped. */
+function namesOfPending(
+  counts: readonly { readonly stage: string; readonly state: MessageState }[],
+  holds: readonly ListedHold[],
+): readonly string[] {
+  if (holds.some(({ scope }) => scope === 'all')) return [];
+  const held = new Set(holds.flatMap(({ scope, value }) => (scope === 'stage' ? [value] : [])));
+  return counts.flatMap(({ stage, state }) => (state === 'pending' && !held.has(stage) ? [stage] : []));
 }

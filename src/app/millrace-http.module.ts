@@ -5,6 +5,7 @@ import { CostReports } from '../costs/cost-reports.ts';
 import { MessageAccounts } from '../costs/message-accounts.ts';
 import { systemClock } from '../kernel/clock.ts';
 import { Host } from './host.ts';
+import { readHostStatus } from './host-status.ts';
 import { EventIntake } from './http/event-intake.ts';
 import { HttpApiModule, type HttpServices, type HttpSurface } from './http/http-api.module.ts';
 import { Readiness } from './http/readiness.ts';
@@ -48,6 +49,7 @@ function servicesOf(host: Host): HttpServices {
     deadLetters: host.deadLetters,
     holds: host.holds.office,
     messages: host.steering.office,
+    status: () => readHostStatus({ database, clock }),
     readiness: new Readiness({
       clock,
       checks: [

@@ -1,3 +1,4 @@
+import { systemClock } from '../kernel/clock.ts';
 import type { SqlStatement } from '../drivers/sql-database/sql-database.ts';
 import type { MessageVersion } from '../messages/message-type.ts';
 import type { AdmissionReceipt, AdmitOptions } from '../pipeline/admissions.ts';
@@ -71,7 +72,6 @@ export class Millrace {
 
   /** Counts and sums as they stand. Reads the whole ledger: for people, not for loops. */
   status(): Promise<HostStatus> {
-    const { sweeps, calls, exports, holds } = this.#host;
-    return readHostStatus({ sweeps, calls, exports, holds: holds.holds, parked: holds.parked });
+    return readHostStatus({ database: this.#host.stores.database, clock: systemClock });
   }
 }

@@ -1,10 +1,10 @@
 import { type Command, Option } from 'commander';
 import { renderCostCsv } from '../costs/cost-csv.ts';
-import { parseCostParameters } from '../costs/cost-parameters.ts';
+import { costOrders, parseCostParameters } from '../costs/cost-parameters.ts';
 import type { CostReportDocument } from '../costs/cost-report-document.ts';
 import { CostReports } from '../costs/cost-reports.ts';
 import { usd } from '../kernel/money.ts';
-import { costGroupFields } from '../usage/usage-queries.ts';
+import { type CostFilterField, costFilterFields, costGroupFields } from '../usage/usage-queries.ts';
 import {
   type Bind,
   type CommandContext,
@@ -16,10 +16,13 @@ import {
 } from './command-context.ts';
 import { formatCount, renderTable, roundedUsd, type TableColumn, tableDigits } from './text-table.ts';
 
-interface CostsOptions extends StoreOptions {
+type CostFilters = Readonly<Partial<Record<CostFilterField, readonly string[]>>>;
+
+interface CostsOptions extends StoreOptions, CostFilters {
   readonly groupBy?: string;
   readonly from?: string;
   readonly to?: string;
+  readonly order?: string;
   readonly limit?: string;
   readonly json?: boolean;
   readonly csv?: boolean;
@@ -27,20 +30,37 @@ interface CostsOptions extends StoreOptions {
 
 /** `millrace costs`: the report of GET /v1/costs at the terminal. */
 export function addCostsCommand(program: Command, context: CommandContext, bind: Bind): void {
-  withStoreOptions(program.command('costs'))
-    .description('what was spent, by any fields')
+  const command = withStoreOptions(program.command('costs')).description('what was spent, by any fields');
+  for (const field of costFilterFields) {
+    command.option(`--${field} <${field}>`, `only of this ${field}; repeat it for more`, collected);
+  }
+  command
     .option('--group-by <fields>', `one or more of ${costGroupFields.join(', ')}, separated by commas`)
     .option('--from <time>', 'first moment: 2026-03-01 or 2026-03-01T12:00:00Z; 30 days ago without it')
     .option('--to <time>', 'last moment, excluded; now without it')
-    .option('--limit <n>', 'the dearest groups only')
+    .option(
+      '--order <field>',
+      `one of ${costOrders.join(', ')}; a minus puts the greatest first; -cost without it`,
+    )
+    .option('--limit <n>', 'the most groups that are shown')
     .addOption(new Option('--json', 'one JSON object, as the API answers').conflicts('csv'))
     .addOption(new Option('--csv', 'CSV, as the API answers').conflicts('json'))
     .action(bind((options: CostsOptions) => showCosts(context, options)));
 }
 
+function collected(value: string, before: readonly string[] = []): readonly string[] {
+  return [...before, value];
+}
+
 async function showCosts(context: CommandContext, options: CostsOptions): Promise<number> {
-  const { groupBy, from, to, limit } = options;
-  const parameters = {
+  const { groupBy, from, to, order, limit } = options;
+  const filters = costFilterFields.flatMap((field): readonly (readonly [string, unknown])[] => {
+    const values = options[field];
+    return values === undefined ? [] : [[field, values]];
+  });
+  const parameters: Readonly<Record<string, unknown>> = {
+    ...Object.fromEntries<unknown>(filters),
+    ...(order === undefined ? {} : { order }),
     ...(groupBy === undefined ? {} : { group_by: groupBy }),
     ...(from === undefined ? {} : { from }),
     ...(to === undefined ? {} : { to }),

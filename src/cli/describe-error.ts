@@ -18,12 +18,13 @@ const maxCauses = 4;
 
 function causesOf(error: unknown): string[] {
   const lines: string[] = [];
-  for (
-    let cause = causeOf(error);
-    cause instanceof Error && lines.length < maxCauses;
-    cause = causeOf(cause)
-  ) {
-    lines.push(`  because: ${cause.message}`);
+  let told = error instanceof Error ? error.message : '';
+  let cause = causeOf(error);
+  for (let depth = 0; cause instanceof Error && depth < maxCauses; depth += 1) {
+    // A cause that was quoted already adds nothing.
+    if (!told.includes(cause.message)) lines.push(`  because: ${cause.message}`);
+    told = `${told}\n${cause.message}`;
+    cause = causeOf(cause);
   }
   return lines;
 }

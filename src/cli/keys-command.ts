@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { ApiKeys, type ApiScope, apiScopes } from '../costs/api-keys.ts';
+import { ApiKeys, type ApiScope, apiScopes, type KeyOperator } from '../costs/api-keys.ts';
 import {
   type Bind,
   type CommandContext,
@@ -10,9 +10,15 @@ import {
   tell,
   withStoreOptions,
 } from './command-context.ts';
+import { operatorName } from './operator-name.ts';
 import { renderTable } from './text-table.ts';
 
-interface CreateOptions extends StoreOptions {
+interface AuditOptions extends StoreOptions {
+  readonly reason?: string;
+  readonly actor?: string;
+}
+
+interface CreateOptions extends AuditOptions {
   readonly name: string;
   readonly scope: readonly string[];
   readonly team?: string;
@@ -25,7 +31,7 @@ interface ListOptions extends StoreOptions {
 /** `millrace keys`: who may use the API. */
 export function addKeysCommand(program: Command, context: CommandContext, bind: Bind): void {
   const keys = program.command('keys').description('API keys: create, list, revoke');
-  withStoreOptions(keys.command('create'))
+  withAuditOptions(keys.command('create'))
     .description('make a key; it is printed once and cannot be read again')
     .requiredOption('--name <name>', 'what the key is for')
     .requiredOption('--scope <scope...>', `one or more of ${apiScopes.join(', ')}`)
@@ -35,10 +41,20 @@ export function addKeysCommand(program: Command, context: CommandContext, bind: 
     .description('every key ever made')
     .option('--json', 'one JSON list')
     .action(bind((options: ListOptions) => listKeys(context, options)));
-  withStoreOptions(keys.command('revoke'))
+  withAuditOptions(keys.command('revoke'))
     .description('end a key')
     .argument('<id>', 'the id of the key, as list shows it')
-    .action(bind((id: string, options: StoreOptions) => revokeKey(context, id, options)));
+    .action(bind((id: string, options: AuditOptions) => revokeKey(context, id, options)));
+}
+
+function withAuditOptions(command: Command): Command {
+  return withStoreOptions(command)
+    .option('--reason <text>', 'why; it stands in the audit')
+    .option('--actor <name>', 'who, for the audit; the account at this machine without it');
+}
+
+function keyOperator({ actor, reason = '' }: AuditOptions): KeyOperator {
+  return { actor: operatorName(actor), reason };
 }
 
 async function withKeys<Result>(
@@ -56,7 +72,10 @@ async function createKey(context: CommandContext, options: CreateOptions): Promi
   const { name, scope, team } = options;
   const { id, key } = await withKeys(context, options, (keys) =>
     // What is no scope is refused by the keys themselves, with every fault.
-    keys.create({ name, scopes: scope as readonly ApiScope[], ...(team === undefined ? {} : { team }) }),
+    keys.create(
+      { name, scopes: scope as readonly ApiScope[], ...(team === undefined ? {} : { team }) },
+      keyOperator(options),
+    ),
   );
   print(context, key);
   tell(context, `The key's id is ${id}. It is not shown again.`);
@@ -90,8 +109,8 @@ async function listKeys(context: CommandContext, options: ListOptions): Promise<
   return exitCodes.ok;
 }
 
-async function revokeKey(context: CommandContext, id: string, options: StoreOptions): Promise<number> {
-  const isRevoked = await withKeys(context, options, (keys) => keys.revoke(id));
+async function revokeKey(context: CommandContext, id: string, options: AuditOptions): Promise<number> {
+  const isRevoked = await withKeys(context, options, (keys) => keys.revoke(id, keyOperator(options)));
   tell(context, isRevoked ? `The key ${id} is revoked.` : `There is no key ${id} that could be revoked.`);
   return isRevoked ? exitCodes.ok : exitCodes.failed;
 }

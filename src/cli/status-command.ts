@@ -1,14 +1,8 @@
 import type { Command } from 'commander';
-import { ModelHealthStore, type TroubledModel } from '../admission/model-health-store.ts';
 import { type HostStatus, readHostStatus } from '../app/host-status.ts';
+import { statusDocument } from '../app/status-document.ts';
 import { formatUsd } from '../kernel/money.ts';
-import { CallLedger } from '../ledger/call-ledger.ts';
-import { ExportLedger } from '../ledger/export-ledger.ts';
-import { Holds } from '../ledger/holds.ts';
-import { ParkedMessages } from '../ledger/parked-messages.ts';
-import { SweepLedger } from '../ledger/sweep-ledger.ts';
 import { circuitsText } from './circuits-text.ts';
-import { holdListDocument } from '../operations/hold-documents.ts';
 import {
   type Bind,
   type CommandContext,
@@ -19,6 +13,7 @@ import {
   withStoreOptions,
 } from './command-context.ts';
 import { holdLines } from './holds-text.ts';
+import { waitLines } from './waits-text.ts';
 import { formatCount, renderTable, type TableColumn } from './text-table.ts';
 
 interface StatusOptions extends StoreOptions {
@@ -35,44 +30,14 @@ export function addStatusCommand(program: Command, context: CommandContext, bind
 
 async function showStatus(context: CommandContext, options: StatusOptions): Promise<number> {
   const { withExistingLedger } = await import('../app/operator-ledger.ts');
-  const [status, circuits] = await withExistingLedger(configurationOf(context, options), (database) =>
-    Promise.all([
-      readHostStatus({
-        sweeps: new SweepLedger(database),
-        calls: new CallLedger({ database, clock: context.clock }),
-        exports: new ExportLedger(database),
-        holds: new Holds({ database, clock: context.clock }),
-        parked: new ParkedMessages(database),
-      }),
-      new ModelHealthStore(database).troubled(),
-    ]),
+  const status = await withExistingLedger(configurationOf(context, options), (database) =>
+    readHostStatus({ database, clock: context.clock }),
   );
   print(
     context,
-    options.json === true
-      ? JSON.stringify({ ...statusDocument(status), circuits }, undefined, 2)
-      : statusText(status, circuits),
+    options.json === true ? JSON.stringify(statusDocument(status), undefined, 2) : statusText(status),
   );
   return exitCodes.ok;
-}
-
-function statusDocument(status: HostStatus): Record<string, unknown> {
-  const { messages, stages, calls, unexportedRecords, holds, parked } = status;
-  const { settledUsd, estimatedUsd, estimatedUpperUsd, openUpperUsd, ...counts } = calls;
-  return {
-    messages,
-    stages,
-    calls: {
-      ...counts,
-      settledUsd: formatUsd(settledUsd),
-      estimatedUsd: formatUsd(estimatedUsd),
-      estimatedUpperUsd: formatUsd(estimatedUpperUsd),
-      openUpperUsd: formatUsd(openUpperUsd),
-    },
-    unexportedRecords,
-    ...holdListDocument(holds),
-    parked,
-  };
 }
 
 const columns: readonly TableColumn[] = [
@@ -86,8 +51,8 @@ const columns: readonly TableColumn[] = [
   { title: 'oldest due (s)', align: 'right' },
 ];
 
-function statusText(status: HostStatus, circuits: readonly TroubledModel[]): string {
-  const { stages, calls, unexportedRecords } = status;
+function statusText(status: HostStatus): string {
+  const { stages, calls, unexportedRecords, circuits, waits } = status;
   const rows = stages.map(({ stage, owner, messages, oldestSeconds }) => [
     stage === '' ? '(outputs)' : stage,
     owner,
@@ -107,5 +72,6 @@ function statusText(status: HostStatus, circuits: readonly TroubledModel[]): str
     `Not exported yet: ${formatCount(unexportedRecords)} records`,
     ...(circuits.length === 0 ? [] : [circuitsText(circuits)]),
     ...holdLines(status),
+    ...waitLines(waits),
   ].join('\n');
 }

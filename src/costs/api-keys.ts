@@ -18,7 +18,9 @@ export const apiScopes = [
   'messages:read',
   'messages:data',
   'messages:write',
+  'operations:read',
   'operations:write',
+  'keys:write',
   'admin',
 ] as const;
 export type ApiScope = (typeof apiScopes)[number];
@@ -43,6 +45,16 @@ export interface NewApiKey {
   readonly scopes: readonly ApiScope[];
   readonly team?: string;
 }
+
+/** Who makes or revokes a key, and why, for the audit. */
+export interface KeyOperator {
+  readonly actor: string;
+  /** Empty when nobody said. */
+  readonly reason: string;
+}
+
+/** A key that is made by a program. */
+const inCode: KeyOperator = { actor: 'code', reason: '' };
 
 export interface ApiKeysOptions {
   readonly database: SqlDatabase;
@@ -74,22 +86,39 @@ const newKeySchema = z.strictObject({
   team: shortText.optional(),
 });
 
+const recorded =
+  'insert into millrace.operator_actions (id, at, actor, action, target, affected, detail, reason)';
+
+/** $1 id, $2 name, $3 hash, $4 scopes, $5 team; $6 the audit's id, $7 actor, $8 reason. */
 const insertKey = named(
   'costs.insert_api_key',
-  `insert into millrace.api_keys (id, name, key_hash, scopes, team) values ($1::uuid, $2, $3, $4::text[], $5)`,
+  `with made as (
+     insert into millrace.api_keys (id, name, key_hash, scopes, team) values ($1::uuid, $2, $3, $4::text[], $5)
+     returning id, name, scopes, team)
+   ${recorded}
+   select $6::uuid, clock_timestamp(), $7, 'keys.create', 'key ' || name, 1, json_build_object('key', id, 'scopes', scopes, 'team', team), $8
+   from made`,
 );
 const findKey = named(
   'costs.find_api_key',
   `select id, name, scopes, team, created_at, revoked_at from millrace.api_keys
    where key_hash = $1 and revoked_at is null`,
 );
+/** $1 an id, or null for all; $2 the only team that is shown, or null. */
 const listKeys = named(
   'costs.list_api_keys',
-  `select id, name, scopes, team, created_at, revoked_at from millrace.api_keys order by created_at, id`,
+  `select id, name, scopes, team, created_at, revoked_at from millrace.api_keys
+   where ($1::uuid is null or id = $1::uuid) and ($2::text is null or team = $2::text) order by created_at, id`,
 );
+/** $1 id; $2 the audit's id, $3 actor, $4 reason. */
 const revokeKey = named(
   'costs.revoke_api_key',
-  `update millrace.api_keys set revoked_at = clock_timestamp() where id = $1::uuid and revoked_at is null`,
+  `with revoked as (
+     update millrace.api_keys set revoked_at = clock_timestamp() where id = $1::uuid and revoked_at is null
+     returning id, name, scopes, team)
+   ${recorded}
+   select $2::uuid, clock_timestamp(), $3, 'keys.revoke', 'key ' || name, 1, json_build_object('key', id, 'scopes', scopes, 'team', team), $4
+   from revoked`,
 );
 
 interface ApiKeyRow {
@@ -106,9 +135,10 @@ interface CachedKey {
   readonly untilMs: number;
 }
 
-/** Whether the scopes of a caller allow what needs the given one. */
-export function hasScope(identity: ApiKeyIdentity, scope: ApiScope): boolean {
-  return identity.scopes.includes(scope) || identity.scopes.includes('admin');
+/** Whether the scopes of a caller allow what needs the given one. Whoever may operate may look. */
+export function hasScope({ scopes }: Pick<ApiKeyIdentity, 'scopes'>, scope: ApiScope): boolean {
+  if (scopes.includes(scope) || scopes.includes('admin')) return true;
+  return scope === 'operations:read' && scopes.includes('operations:write');
 }
 
 export class ApiKeys {
@@ -126,11 +156,24 @@ export class ApiKeys {
   }
 
   /** Makes a key. The answer is the only place where it can ever be read. Throws MILLRACE_REQUEST_INVALID. */
-  async create(wanted: NewApiKey): Promise<{ readonly id: Uuid; readonly key: string }> {
+  async create(
+    wanted: NewApiKey,
+    by: KeyOperator = inCode,
+  ): Promise<{ readonly id: Uuid; readonly key: string }> {
     const { name, scopes, team } = parseRequest(newKeySchema, wanted);
-    const id = newId(this.#clock.now());
+    const now = this.#clock.now();
+    const id = newId(now);
     const key = `mr_${randomText(this.#random, secretLength)}`;
-    await this.#database.query(insertKey, [id, name, digestOf(key), scopes, team]);
+    await this.#database.query(insertKey, [
+      id,
+      name,
+      digestOf(key),
+      scopes,
+      team,
+      newId(now),
+      by.actor,
+      by.reason,
+    ]);
     return { id, key };
   }
 
@@ -151,24 +194,38 @@ export class ApiKeys {
     return identity;
   }
 
-  /** Every key ever made, oldest first. */
-  async list(): Promise<readonly ApiKeyEntry[]> {
-    const { rows } = await this.#database.query<ApiKeyRow>(listKeys);
+  /** Every key ever made, oldest first; of one team only for a viewer who is bound to it. */
+  list({ team }: { readonly team?: string | undefined } = {}): Promise<readonly ApiKeyEntry[]> {
+    return this.#entries(undefined, team);
+  }
+
+  /** One key as it is listed. */
+  async find(id: Uuid): Promise<ApiKeyEntry | undefined> {
+    return isUuid(id) ? (await this.#entries(id, undefined))[0] : undefined;
+  }
+
+  /** Ends a key: at once in this process, within the cache time in others. False when there is none to end. */
+  async revoke(id: Uuid, by: KeyOperator = inCode): Promise<boolean> {
+    if (!isUuid(id)) return false;
+    const { affected } = await this.#database.query(revokeKey, [
+      id,
+      newId(this.#clock.now()),
+      by.actor,
+      by.reason,
+    ]);
+    for (const [digest, { identity }] of this.#cache) {
+      if (identity.id === id) this.#cache.delete(digest);
+    }
+    return affected > 0;
+  }
+
+  async #entries(id: Uuid | undefined, team: string | undefined): Promise<readonly ApiKeyEntry[]> {
+    const { rows } = await this.#database.query<ApiKeyRow>(listKeys, [id, team]);
     return rows.map((row) => ({
       ...identityOf(row),
       createdAt: row.created_at,
       ...(row.revoked_at === null ? {} : { revokedAt: row.revoked_at }),
     }));
-  }
-
-  /** Ends a key: at once in this process, within the cache time in others. False when there is none to end. */
-  async revoke(id: Uuid): Promise<boolean> {
-    if (!isUuid(id)) return false;
-    const { affected } = await this.#database.query(revokeKey, [id]);
-    for (const [digest, { identity }] of this.#cache) {
-      if (identity.id === id) this.#cache.delete(digest);
-    }
-    return affected > 0;
   }
 
   #remember(digest: string, entry: CachedKey): void {

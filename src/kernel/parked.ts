@@ -6,6 +6,8 @@ export type ParkReason = (typeof parkReasons)[number];
 
 export interface ParkedOptions {
   readonly reason: ParkReason;
+  /** What is short or away, for people: "provider/model", a message type. */
+  readonly about?: string;
   /** When it is worth another try; absent when only `parkedFor` can end the wait. */
   readonly delayMs?: number;
   /** What must be lifted first: "hold:<id>", "budget:<name>". The message then waits until it is released by that name. */
@@ -18,12 +20,14 @@ export interface ParkedOptions {
  */
 export class Parked extends AppError {
   readonly reason: ParkReason;
+  readonly about: string | undefined;
   readonly delayMs: number | undefined;
   readonly parkedFor: string | undefined;
 
-  constructor(message: string, { reason, delayMs, parkedFor }: ParkedOptions) {
+  constructor(message: string, { reason, about, delayMs, parkedFor }: ParkedOptions) {
     super('MILLRACE_WORK_PARKED', message, { retryable: true });
     this.reason = reason;
+    this.about = about;
     this.delayMs = delayMs;
     this.parkedFor = parkedFor;
   }

@@ -160,7 +160,7 @@ export const replayDeadLetters = named(
      select id, $21::float8 + (row_number() over (order by finished_at, id) - 1) * $22::float8 as delay_ms from chosen),
    replayed as (
      update millrace.messages m
-     set state = 'pending', attempts = 0, degenerate_attempts = 0, lost_runs = 0,
+     set state = 'pending', waits_for = 'replay', waits_since = clock_timestamp(), attempts = 0, degenerate_attempts = 0, lost_runs = 0,
        prior_attempts = m.prior_attempts + m.attempts + m.degenerate_attempts, finished_at = null, error_code = null,
        discarded_at = null, discarded_by = null,
        available_at = clock_timestamp() + p.delay_ms * interval '1 millisecond',

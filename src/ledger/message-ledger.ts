@@ -65,6 +65,8 @@ export interface Retry extends FailureNote {
   readonly id: Uuid;
   readonly fence: number;
   readonly delayMs: number;
+  /** Why it is put off, for people (see waitName). */
+  readonly waitsFor?: string;
 }
 
 /** A message that may not go on now. */
@@ -75,6 +77,8 @@ export interface Park {
   readonly delayMs: number | undefined;
   /** What must be lifted first ("hold:…", "budget:…"). */
   readonly parkedFor: string | undefined;
+  /** Why, for people (see waitName). */
+  readonly waitsFor?: string;
 }
 
 export interface End extends FailureNote {
@@ -212,9 +216,10 @@ export class MessageLedger {
   async #writeRetries(items: readonly Retry[]): Promise<boolean[]> {
     const { rows } = await this.#database.query<RunRow>(sql.retryMessages, [
       JSON.stringify(
-        items.map(({ id, fence, delayMs, code, detail, isDegenerate }) => ({
+        items.map(({ id, fence, delayMs, code, detail, isDegenerate, waitsFor }) => ({
           id,
           fence,
+          waits_for: waitsFor,
           delay_ms: Math.round(delayMs),
           is_degenerate: isDegenerate,
           code,
@@ -228,11 +233,12 @@ export class MessageLedger {
   async #writeParks(items: readonly Park[]): Promise<boolean[]> {
     const { rows } = await this.#database.query<RunRow>(sql.parkMessages, [
       JSON.stringify(
-        items.map(({ id, fence, delayMs, parkedFor }) => ({
+        items.map(({ id, fence, delayMs, parkedFor, waitsFor }) => ({
           id,
           fence,
           delay_ms: delayMs === undefined ? undefined : Math.round(delayMs),
           parked_for: parkedFor,
+          waits_for: waitsFor,
         })),
       ),
     ]);

@@ -79,6 +79,10 @@ export const finishMessages = named(
    select id, fence from done`,
 );
 
+/** Notes what a message is put off for, by the alias of what says so; it has waited since it first did for the same. */
+const putOffFor = (item: string): string => `waits_for = ${item}.waits_for,
+       waits_since = case when m.waits_for = ${item}.waits_for then m.waits_since else clock_timestamp() end`;
+
 /** $1 failed attempts that are to be made again after a delay. */
 export const retryMessages = named(
   'ledger.retry_messages',
@@ -86,10 +90,10 @@ export const retryMessages = named(
      update millrace.messages m
      set state = 'pending', attempts = m.attempts + case when f.is_degenerate then 0 else 1 end,
        degenerate_attempts = m.degenerate_attempts + case when f.is_degenerate then 1 else 0 end,
-       lost_runs = 0, lease_owner = null, lease_until = null,
+       lost_runs = 0, lease_owner = null, lease_until = null, ${putOffFor('f')},
        available_at = clock_timestamp() + f.delay_ms * interval '1 millisecond',
        wake_at = clock_timestamp() + f.delay_ms * interval '1 millisecond' + ${unseenGrace}
-     from json_to_recordset($1::json) as f(id uuid, fence int, delay_ms int, is_degenerate boolean)
+     from json_to_recordset($1::json) as f(id uuid, fence int, delay_ms int, is_degenerate boolean, waits_for text)
      where m.id = f.id and m.fence = f.fence and m.state = 'leased'
      returning m.id, f.fence, m.stage, m.order_key, m.order_place),
    ${releaseEarlier('returned')},
@@ -150,11 +154,11 @@ export const parkMessages = named(
   'ledger.park_messages',
   `with returned as (
      update millrace.messages m
-     set state = 'pending', lease_owner = null, lease_until = null, parked_for = p.parked_for,
+     set state = 'pending', lease_owner = null, lease_until = null, parked_for = p.parked_for, ${putOffFor('p')},
        available_at = coalesce(clock_timestamp() + p.delay_ms * interval '1 millisecond', clock_timestamp()),
        wake_at = case when p.parked_for is null
          then clock_timestamp() + coalesce(p.delay_ms, 0) * interval '1 millisecond' + ${unseenGrace} else 'infinity' end
-     from json_to_recordset($1::json) as p(id uuid, fence int, delay_ms int, parked_for text)
+     from json_to_recordset($1::json) as p(id uuid, fence int, delay_ms int, parked_for text, waits_for text)
      where m.id = p.id and m.fence = p.fence and m.state = 'leased'
      returning m.id, p.fence, m.stage, m.order_key, m.order_place),
    ${releaseEarlier('returned')}

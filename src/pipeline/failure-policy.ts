@@ -21,6 +21,8 @@ export type FailureDecision =
   | {
       readonly kind: 'park';
       readonly reason: ParkReason;
+      /** What is short or away, for people. */
+      readonly about: string | undefined;
       readonly delayMs: number | undefined;
       readonly parkedFor: string | undefined;
     }
@@ -58,9 +60,15 @@ export function decideFailure(failed: FailedAttempt): FailureDecision {
       const parked = findParked(failed.error);
       // One that says nothing more is tried again as after a failure, uncounted.
       if (parked === undefined)
-        return { kind: 'park', reason: 'hold', delayMs: retryDelayMs(failed, 0), parkedFor: undefined };
-      const { reason, delayMs, parkedFor } = parked;
-      return { kind: 'park', reason, delayMs, parkedFor };
+        return {
+          kind: 'park',
+          reason: 'hold',
+          about: undefined,
+          delayMs: retryDelayMs(failed, 0),
+          parkedFor: undefined,
+        };
+      const { reason, about, delayMs, parkedFor } = parked;
+      return { kind: 'park', reason, about, delayMs, parkedFor };
     }
     case 'transient': {
       const before = failed.attemptsBefore;

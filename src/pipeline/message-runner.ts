@@ -21,6 +21,7 @@ import type { Publisher } from './publisher.ts';
 import { retryReason, deadLetterReason } from './failure-reason.ts';
 import { attemptOf, contextOf, rejectDegenerate } from './run-context.ts';
 import { failureDetail, outcomeLine } from './run-outcome.ts';
+import { waitNameOf } from './wait-name.ts';
 import { RunSpan, type RunTracer } from './run-span.ts';
 import type { RegisteredStage, StageRegistry } from './stage-registry.ts';
 
@@ -293,7 +294,8 @@ export class MessageRunner {
         return;
       case 'park': {
         const { delayMs, parkedFor, reason } = decision;
-        if (!(await ledger.park({ id, fence, delayMs, parkedFor }))) break;
+        if (!(await ledger.park({ id, fence, delayMs, parkedFor, waitsFor: waitNameOf(decision, error) })))
+          break;
         metrics.increment('messages_parked_total', { owner, stage: name, reason });
         logger().debug({ reason, delayMs, parkedFor }, 'the message waits; no attempt is counted');
         if (parkedFor === undefined) {
@@ -305,7 +307,8 @@ export class MessageRunner {
       case 'retry': {
         const { delayMs, isDegenerate } = decision;
         const detail = failureDetail(error);
-        if (!(await ledger.retry({ id, fence, delayMs, code, detail, isDegenerate }))) break;
+        const waitsFor = waitNameOf(decision, error);
+        if (!(await ledger.retry({ id, fence, delayMs, code, detail, isDegenerate, waitsFor }))) break;
         const reason = retryReason(error, isDegenerate);
         metrics.increment('stage_retries_total', { owner, stage: name, reason });
         logger().warn(

@@ -20,6 +20,6 @@ export function awaitNewerProcess(
   if (version <= newest || deliveries > maxDeliveries) return;
   throw new Parked(
     `"${typeName}" version ${version} is newer than version ${newest}, the newest that this process knows: it waits for a newer one`,
-    { reason: 'version', delayMs: pauseMs },
+    { reason: 'version', about: `${typeName}.v${version}`, delayMs: pauseMs },
   );
 }

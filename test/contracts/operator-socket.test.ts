@@ -11,7 +11,6 @@ import { OperatorConnection } from '../../src/drivers/operator-socket/operator-c
 import { OperatorServer } from '../../src/drivers/operator-socket/operator-server.ts';
 import { operatorSocketPath } from '../../src/drivers/operator-socket/operator-socket-place.ts';
 import { SocketSqlDatabase } from '../../src/drivers/operator-socket/sql-database.socket.ts';
-import type { QueueDriver } from '../../src/drivers/queue/queue.ts';
 import { PgliteSqlDatabase } from '../../src/drivers/sql-database/sql-database.pglite.ts';
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
 import { describeColumnStore } from './column-store.contract.ts';
@@ -37,7 +36,7 @@ const listen = (dataDirectory: string, database: SqlDatabase, columns: ColumnSto
   OperatorServer.listen({
     dataDirectory,
     version,
-    stores: { database, columns, queues: absent as QueueDriver },
+    stores: { database, columns, queues: absent },
     bounds: { idleMs: 300, totalMs: 20_000 },
   });
 const noColumns = { kind: 'chdb', database: 'millrace' } as ColumnStore;

@@ -5,6 +5,7 @@ import { expect } from 'vitest';
 import { z } from 'zod';
 import { BudgetAdmission } from '../../src/admission/budget-admission.ts';
 import { BudgetBook } from '../../src/admission/budget-book.ts';
+import { readHostStatus } from '../../src/app/host-status.ts';
 import { EventIntake } from '../../src/app/http/event-intake.ts';
 import type { HttpServices } from '../../src/app/http/http-api.module.ts';
 import { type Problem, problemSchema } from '../../src/app/http/problem.ts';
@@ -125,6 +126,7 @@ export async function openApiFixture(): Promise<ApiFixture> {
         clock: systemClock,
       }),
       holds: new HoldOffice(new Holds({ database, clock: systemClock })),
+      status: () => readHostStatus({ database, clock: systemClock }),
       readiness: new Readiness({ checks: [], clock: systemClock }),
       metrics: { render: () => Promise.resolve({ contentType: 'text/plain', body: '' }) },
       logger,

@@ -64,6 +64,7 @@ beforeAll(async () => {
     deadLetters: {} as DeadLetterOffice,
     holds: {} as HoldOffice,
     messages: {} as MessageOffice,
+    status: () => Promise.reject(new Error('no status is asked for here')),
     readiness: new Readiness({ checks: [], clock: systemClock }),
     metrics: { render: () => Promise.resolve({ contentType: 'text/plain', body: '' }) },
     logger,

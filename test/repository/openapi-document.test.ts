@@ -33,6 +33,7 @@ const services = (logger: HttpServices['logger']): HttpServices => ({
   deadLetters: {} as DeadLetterOffice,
   holds: {} as HoldOffice,
   messages: {} as MessageOffice,
+  status: () => Promise.reject(new Error('no status is asked for here')),
   readiness: new Readiness({ checks: [], clock: systemClock }),
   metrics: { render: () => Promise.resolve({ contentType: 'text/plain', body: '' }) },
   logger,

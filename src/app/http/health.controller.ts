@@ -38,6 +38,18 @@ export class HealthController {
     return { status: 'live' };
   }
 
+  @Get()
+  @Header('cache-control', 'no-store')
+  @ApiOperation({
+    operationId: 'getHealth',
+    summary: 'The same as /health/ready, for whoever tries the shorter path',
+  })
+  @ApiResponse({ status: 200, description: 'Ready, or degraded.', content: report })
+  @ApiResponse({ status: 503, description: 'Not ready.', content: report })
+  async health(@Res({ passthrough: true }) response: StatusWriter): Promise<ReadinessReport> {
+    return await this.ready(response);
+  }
+
   @Get('ready')
   @Header('cache-control', 'no-store')
   @ApiOperation({

@@ -21,11 +21,13 @@ import { EventIntake } from './event-intake.ts';
 import { HealthController } from './health.controller.ts';
 import { HoldsController } from './holds.controller.ts';
 import { MessageOperationsController } from './message-operations.controller.ts';
+import { KeysController } from './keys.controller.ts';
 import { MessagesController } from './messages.controller.ts';
 import { MetricsController, type MetricsSource, metricsToken } from './metrics.controller.ts';
 import { AppErrorFilter, ProblemFilter } from './problem.filter.ts';
 import { Problems } from './problems.ts';
 import { Readiness } from './readiness.ts';
+import { StatusController, type StatusSource, statusToken } from './status.controller.ts';
 
 /** What the HTTP API works with, made by the composition root. */
 export interface HttpServices {
@@ -37,6 +39,7 @@ export interface HttpServices {
   readonly deadLetters: DeadLetterOffice;
   readonly holds: HoldOffice;
   readonly messages: MessageOffice;
+  readonly status: StatusSource;
   readonly readiness: Readiness;
   readonly metrics: MetricsSource;
   readonly logger: Logger;
@@ -82,6 +85,8 @@ export class HttpApiModule {
               MessageOperationsController,
               DeadLettersController,
               HoldsController,
+              StatusController,
+              KeysController,
             ]
           : []),
       ],
@@ -95,6 +100,7 @@ export class HttpApiModule {
         one(DeadLetterOffice, (services) => services.deadLetters),
         one(HoldOffice, (services) => services.holds),
         one(MessageOffice, (services) => services.messages),
+        one(statusToken, (services) => services.status),
         one(Readiness, (services) => services.readiness),
         one(Problems, (services) => new Problems(services.logger)),
         one(metricsToken, (services) => services.metrics),

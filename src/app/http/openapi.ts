@@ -3,6 +3,12 @@ import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swag
 import { z } from 'zod';
 import { budgetReportSchema } from '../../costs/budget-reports.ts';
 import { costReportSchema } from '../../costs/cost-report-document.ts';
+import {
+  keyListSchema,
+  keyRequestSchema,
+  newKeySchema,
+  revokedKeySchema,
+} from '../../costs/key-administration.ts';
 import { messageAccountSchema } from '../../costs/message-accounts.ts';
 import {
   deadLetterListSchema,
@@ -21,6 +27,7 @@ import {
 } from '../../operations/message-documents.ts';
 import { steerRequestSchema } from '../../operations/message-requests.ts';
 import { lanes } from '../../pipeline/lane.ts';
+import { statusSchema } from '../status-document.ts';
 import { eventReceiptSchema } from './event-intake.ts';
 import { batchMediaType, batchReceiptSchema, eventMediaType } from './messages.controller.ts';
 import { problemMediaType, problemSchema } from './problem.ts';
@@ -112,6 +119,10 @@ function schemas(): Schemas {
   registry.add(messageTreeSchema, { id: 'MessageTree' });
   registry.add(messageDataSchema, { id: 'MessageData' });
   registry.add(steeredSchema, { id: 'SteeredMessages' });
+  registry.add(statusSchema, { id: 'Status' });
+  registry.add(newKeySchema, { id: 'NewKey' });
+  registry.add(keyListSchema, { id: 'KeyList' });
+  registry.add(revokedKeySchema, { id: 'RevokedKey' });
   registry.add(problemSchema, { id: 'Problem' });
   registry.add(readinessSchema, { id: 'Readiness' });
   const converted = z.toJSONSchema(registry, { uri: (id) => `#/components/schemas/${id}` });
@@ -121,6 +132,7 @@ function schemas(): Schemas {
     ['DeadLetterDiscardRequest', discardRequestSchema],
     ['HoldRequest', placeHoldSchema],
     ['SteerRequest', steerRequestSchema],
+    ['KeyRequest', keyRequestSchema],
   ] as const;
   // What comes in is described as it is sent, before it is read into dates and defaults.
   const sent = requests.map(([name, schema]) => [

@@ -9,7 +9,7 @@ import { pathOf } from './request-facts.ts';
  * hold keys, the others customers' names and payloads. Probes and scrapes, every few seconds, are not logged.
  */
 
-const quietPaths = new Set(['/health/live', '/health/ready', '/metrics']);
+const quietPaths = new Set(['/health', '/health/live', '/health/ready', '/metrics']);
 
 /** Nest's own log lines and the requests', written by the process's logger. */
 export function requestLogging(logger: PinoLogger): DynamicModule {
@@ -49,6 +49,9 @@ const frameworkContexts = new Set<unknown>([
   'NestApplication',
 ]);
 
+/** Where the framework tells that a start has failed; errors of requests come from elsewhere. */
+const startContexts = new Set<unknown>([...frameworkContexts, 'ExceptionHandler']);
+
 /** What Nest logs to: as it is, except that the framework's own chatter is for someone who looks for a fault. */
 export function nestLogger(logger: NestPinoLogger): LoggerService {
   return {
@@ -57,7 +60,11 @@ export function nestLogger(logger: NestPinoLogger): LoggerService {
       else logger.log(message, ...details);
     },
     warn: (message: unknown, ...details: unknown[]) => logger.warn(message, ...details),
-    error: (message: unknown, ...details: unknown[]) => logger.error(message, ...details),
+    error: (message: unknown, ...details: unknown[]) => {
+      // A start that fails throws its error to whoever started it, who tells it once.
+      if (startContexts.has(details.at(-1))) logger.debug(message, ...details);
+      else logger.error(message, ...details);
+    },
     fatal: (message: unknown, ...details: unknown[]) => logger.fatal(message, ...details),
     debug: (message: unknown, ...details: unknown[]) => logger.debug(message, ...details),
     verbose: (message: unknown, ...details: unknown[]) => logger.verbose(message, ...details),

@@ -49,6 +49,8 @@ function report(changes: Partial<Sums> = {}, pending = 0): DemoReport {
       unexportedRecords: 0,
       holds: [],
       parked: {},
+      circuits: [],
+      waits: [],
     },
     billedUsd: sums.billed,
     ledgerUsd: sums.ledger,

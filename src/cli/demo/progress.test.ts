@@ -30,6 +30,8 @@ function statusOf(stages: Readonly<Record<string, Partial<MessageCounts>>>): Hos
     unexportedRecords: 0,
     holds: [],
     parked: {},
+    circuits: [],
+    waits: [],
   };
 }
 

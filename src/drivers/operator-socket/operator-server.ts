@@ -136,24 +136,31 @@ export class OperatorServer {
       case 'sql.query':
         return await executorOf(request.transaction).query(request.statement, request.parameters);
       case 'sql.execute':
-        return await executorOf(request.transaction).execute(request.script);
+        await executorOf(request.transaction).execute(request.script);
+        return undefined;
       case 'sql.begin':
         return await transactions.begin();
       case 'sql.end':
-        return await transactions.end(request.transaction, request.commits);
+        await transactions.end(request.transaction, request.commits);
+        return undefined;
       case 'sql.ping':
-        return await database.ping();
+        await database.ping();
+        return undefined;
       case 'columns.query':
         return await columns.query(request.sql, request.parameters);
       case 'columns.command':
-        return await columns.command(request.sql);
+        await columns.command(request.sql);
+        return undefined;
       case 'columns.insert':
-        return await columns.insert(request.insert);
+        await columns.insert(request.insert);
+        return undefined;
       case 'columns.ping':
-        return await columns.ping();
+        await columns.ping();
+        return undefined;
       case 'queue.add':
         // Both ends are the same version: what is sent is what the port takes.
-        return await queues.queue(request.queue).add(request.notifications as readonly JobNotification[]);
+        await queues.queue(request.queue).add(request.notifications as readonly JobNotification[]);
+        return undefined;
     }
   }
 

@@ -1,0 +1,60 @@
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { createMillraceApp } from '../../src/app/create-millrace-app.ts';
+import { describeError } from '../../src/cli/describe-error.ts';
+import { PgliteSqlDatabase } from '../../src/drivers/sql-database/sql-database.pglite.ts';
+import { createLogger } from '../../src/telemetry/logging.ts';
+import { LogLines } from './api-application.ts';
+
+/* A start that fails says so once: to whoever started it. */
+
+let directory: string;
+let held: string;
+let holder: PgliteSqlDatabase;
+const taken = createServer();
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'mr-failed-'));
+  held = join(directory, 'held');
+  holder = await PgliteSqlDatabase.open({ dataDirectory: join(held, 'ledger') });
+  taken.listen(0, '127.0.0.1');
+  await once(taken, 'listening');
+});
+afterAll(async () => {
+  taken.close();
+  await holder.close();
+  await rm(directory, { recursive: true });
+});
+
+describe('a start that fails', () => {
+  it.each([
+    ['MILLRACE_HTTP_ADDRESS_UNAVAILABLE', () => ({ http: { port: (taken.address() as AddressInfo).port } })],
+    ['MILLRACE_DATA_IN_USE', () => ({ http: { port: 0 }, dataDirectory: held })],
+  ])('throws %s, and prints nothing beside it', async (code, config) => {
+    const lines = new LogLines();
+    const printed: string[] = [];
+    const note = (text: unknown): boolean => {
+      printed.push(String(text));
+      return true;
+    };
+    const spies = [
+      vi.spyOn(process.stdout, 'write').mockImplementation(note),
+      vi.spyOn(process.stderr, 'write').mockImplementation(note),
+    ];
+    const error: unknown = await createMillraceApp({
+      environment: {},
+      config: { dataDirectory: directory, ...config() },
+      logger: createLogger({ level: 'info', destination: lines }),
+    }).catch((thrown: unknown) => thrown);
+    for (const spy of spies) spy.mockRestore();
+    expect(error).toMatchObject({ code });
+    expect(printed.filter((text) => /error|Error/.test(text))).toEqual([]);
+    expect(lines.parsed.filter(({ level }) => level === 'error')).toEqual([]);
+    const told = describeError(error, { verbose: false });
+    expect(told).not.toContain('because:');
+  });
+});

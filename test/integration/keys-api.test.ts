@@ -1,0 +1,132 @@
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { newId } from '../../src/kernel/ids.ts';
+import { keyListSchema, newKeySchema, revokedKeySchema } from '../../src/costs/key-administration.ts';
+import { startApi } from './api-application.ts';
+import { type ApiFixture, openApiFixture, problemOf } from './api-fixture.ts';
+
+/* Keys over HTTP: who may make and revoke which. */
+
+let fixture: ApiFixture;
+let app: NestFastifyApplication;
+let admin: string;
+let maker: string;
+let bound: string;
+
+beforeAll(async () => {
+  fixture = await openApiFixture();
+  admin = await fixture.newKey(['admin']);
+  maker = await fixture.newKey(['keys:write', 'costs:read']);
+  bound = await fixture.newKey(['keys:write', 'costs:read'], 'support');
+  app = await startApi(fixture.services());
+});
+afterAll(async () => {
+  await app.close();
+  await fixture.close();
+});
+
+const send = (method: 'GET' | 'POST' | 'DELETE', path: string, key: string | undefined, body?: unknown) =>
+  app.inject({
+    method,
+    url: `/v1/keys${path}`,
+    headers: {
+      ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+    },
+    ...(body === undefined ? {} : { payload: JSON.stringify(body) }),
+  });
+const make = async (key: string, body: Record<string, unknown>) => {
+  const response = await send('POST', '', key, { name: 'made', scopes: ['costs:read'], ...body });
+  expect(response.statusCode, response.body).toBe(201);
+  expect(response.headers['cache-control']).toBe('no-store');
+  return newKeySchema.strict().parse(response.json());
+};
+const list = async (key: string) => {
+  const response = await send('GET', '', key);
+  expect(response.statusCode, response.body).toBe(200);
+  return { text: response.body, keys: keyListSchema.strict().parse(response.json()).keys };
+};
+
+describe('a key over HTTP', () => {
+  it('is shown once, works, is listed without itself, is revoked at once, and leaves an audit', async () => {
+    const { id, key } = await make(admin, { name: 'boards', team: 'support', reason: 'for the boards' });
+    const { keys, text } = await list(admin);
+    expect(text).not.toContain(key.slice(3));
+    expect(keys.find((one) => one.id === id)).toMatchObject({ name: 'boards', team: 'support' });
+    expect((await send('GET', '', key)).statusCode).toBe(403);
+    const revoked = await send('DELETE', `/${id}?reason=leaked`, admin);
+    expect(revoked.statusCode, revoked.body).toBe(200);
+    expect(revokedKeySchema.strict().parse(revoked.json())).toMatchObject({ id, revoked: true });
+    expect((await send('GET', '', key)).statusCode).toBe(401);
+    expect((await send('DELETE', `/${id}`, admin)).statusCode).toBe(404);
+    const { rows } = await fixture.database.query({
+      name: 'test.audit',
+      text: `select actor, action, target, reason from millrace.operator_actions
+        where actor like 'key:%' and detail->>'key' = '${id}' order by at, id`,
+    });
+    const actor = expect.stringMatching(/^key:test:[0-9a-f-]{36}$/);
+    expect(rows).toEqual([
+      { actor, action: 'keys.create', target: 'key boards', reason: 'for the boards' },
+      { actor, action: 'keys.revoke', target: 'key boards', reason: 'leaked' },
+    ]);
+  });
+
+  it.each([
+    [{ scopes: ['admin'] }],
+    [{ scopes: ['costs:read', 'messages:read'] }],
+    [{ scopes: ['operations:read'] }],
+  ])('gives no right that its maker has not: %j', async (body) => {
+    const response = await send('POST', '', maker, { name: 'x', ...body });
+    expect(problemOf(response)).toMatchObject({ status: 403, code: 'MILLRACE_FORBIDDEN' });
+  });
+
+  it('of a team makes, sees and revokes keys of that team alone', async () => {
+    for (const team of [undefined, 'sales']) {
+      const body = { name: 'x', scopes: ['costs:read'], ...(team === undefined ? {} : { team }) };
+      expect(problemOf(await send('POST', '', bound, body))).toMatchObject({ status: 403 });
+    }
+    const own = await make(bound, { team: 'support' });
+    const other = await make(admin, { team: 'sales' });
+    const seen = await list(bound);
+    expect(new Set(seen.keys.map(({ team }) => team))).toEqual(new Set(['support']));
+    expect(problemOf(await send('DELETE', `/${other.id}`, bound))).toMatchObject({ status: 404 });
+    expect((await send('DELETE', `/${own.id}`, bound)).statusCode).toBe(200);
+  });
+
+  it('does not revoke one with wider rights', async () => {
+    const wide = await make(admin, { scopes: ['admin'] });
+    expect(problemOf(await send('DELETE', `/${wide.id}`, maker))).toMatchObject({ status: 403 });
+    expect((await send('GET', '', wide.key)).statusCode).toBe(200);
+  });
+
+  it.each([
+    [undefined],
+    [{}],
+    [{ name: '', scopes: ['costs:read'] }],
+    [{ name: 'x', scopes: [] }],
+    [{ name: 'x', scopes: ['root'] }],
+    [{ name: 'x', scopes: ['costs:read', 'costs:read'] }],
+    [{ name: 'x\u0000', scopes: ['costs:read'] }],
+    [{ name: 'x', scopes: 'costs:read' }],
+    [{ name: 'x', scopes: ['costs:read'], key: 'mr_mine' }],
+    [[]],
+  ])('is refused as %j', async (body) => {
+    expect(problemOf(await send('POST', '', admin, body)).status).toBe(400);
+  });
+
+  it('is for those with the scope alone, and unknown ids are not found', async () => {
+    const without = await fixture.newKey(['costs:read', 'operations:write']);
+    for (const [method, path] of [
+      ['GET', ''],
+      ['POST', ''],
+      ['DELETE', `/${newId(new Date())}`],
+    ] as const) {
+      expect((await send(method, path, undefined)).statusCode).toBe(401);
+      expect((await send(method, path, without)).statusCode).toBe(403);
+    }
+    for (const id of [newId(new Date()), 'nonsense', '%00', "'--"]) {
+      expect((await send('DELETE', `/${id}`, admin)).statusCode).toBeLessThan(500);
+    }
+    expect(problemOf(await send('DELETE', '/nonsense', admin))).toMatchObject({ status: 404 });
+  });
+});
