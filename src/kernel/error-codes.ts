@@ -68,6 +68,12 @@ const table = {
     what: 'The ledger database refused a statement.',
     todo: 'Read the cause in the log; check that all migrations are applied (millrace migrate).',
   },
+  MILLRACE_DATA_REFUSED: {
+    status: 422,
+    retryable: false,
+    what: 'The ledger database cannot hold a value: a malformed text, a number out of range, or a key too long.',
+    todo: 'Correct the value that the cause names; the same data is refused again. Nothing of it was written.',
+  },
   MILLRACE_DATA_IN_USE: {
     status: 500,
     retryable: false,

@@ -81,6 +81,7 @@ function kindOfCode(code: ErrorCode): FailureKind {
     case 'MILLRACE_PAYLOAD_MISSING':
     case 'MILLRACE_RUNS_LOST':
     case 'MILLRACE_DATABASE_FAILED':
+    case 'MILLRACE_DATA_REFUSED':
     case 'MILLRACE_COLUMN_STORE_FAILED':
     case 'MILLRACE_EXPORT_INCONSISTENT':
     case 'MILLRACE_INTERNAL':
