@@ -1,5 +1,6 @@
 import type { WakeUp } from '../drivers/queue/queue.ts';
 import { AppError } from '../kernel/app-error.ts';
+import { readableError } from '../kernel/readable-error.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { MessageLedger } from '../ledger/message-ledger.ts';
 import type { StageBacklog } from '../ledger/stage-backlog.ts';
@@ -159,7 +160,7 @@ export class MessageRunner {
       const result = await (span === undefined ? handle() : span.within(handle));
       await this.#finish(run, emissions, result);
     } catch (error) {
-      await this.#fail(run, error);
+      await this.#fail(run, readableError(error));
     }
   }
 
@@ -192,7 +193,8 @@ export class MessageRunner {
       const context = contextOf({ ...run, definition, signal, scope, emissions });
       const handled = Promise.resolve(handler.handle(message, context));
       return await orAbort(handled, signal);
-    } catch (error) {
+    } catch (thrown) {
+      const error = readableError(thrown);
       await rejectDegenerate(scope, error);
       throw error;
     } finally {
