@@ -127,6 +127,7 @@ export class Host {
       publisher,
       clock,
       budgets: models.budgets.admission,
+      maxDepth: configuration.messages.maxDepth,
       ...traced,
     });
     this.deadLetters = new DeadLetterOffice({
@@ -163,6 +164,8 @@ export class Host {
       registry,
       clock,
       random: Math.random,
+      maxDepth: configuration.messages.maxDepth,
+      maxHops: configuration.messages.maxHops,
       logger,
       metrics,
       onParked: (stage, delayMs) => parts.stageGates.find(stage)?.parked(delayMs),

@@ -90,6 +90,14 @@ export class Admissions {
     return await this.#admitStored({ ...sent, data }, options);
   }
 
+  /** Checks the data alone, with nothing written. Throws what `admitUnchecked` throws about type, version and data. */
+  checkData(sent: { readonly typeName: string; readonly version: number; readonly data: unknown }): void {
+    const data = storedForm(sent.typeName, sent.data, this.#options.maxDepth);
+    for (const { definition } of this.#consumersOf(sent.typeName, sent.version)) {
+      definition.consumes.read(sent.version, data);
+    }
+  }
+
   async #admitStored(
     sent: { readonly typeName: string; readonly version: number; readonly data: unknown },
     options: AdmitOptions,

@@ -14,6 +14,8 @@ import { decideFailure, failureCode } from './failure-policy.ts';
 import type { HeldLease, LeaseKeeper } from './lease-keeper.ts';
 import { LeaseLength } from './lease-length.ts';
 import type { MessageBodies } from './message-bodies.ts';
+import { defaultMaxHops, refuseBeyondHops } from './hop-bound.ts';
+import { orAbort } from './or-abort.ts';
 import { refuseAfterLosses } from './lost-runs.ts';
 import { awaitNewerProcess } from './newer-version.ts';
 import type { Publisher } from './publisher.ts';
@@ -47,12 +49,13 @@ export interface MessageRunnerOptions {
   readonly metrics: MillraceMetrics;
   /** Told of every message that is put aside for a time. */
   readonly onParked?: (stage: string, delayMs: number) => void;
+  /** The most levels of arrays and objects in what is emitted. Default 128. */
+  readonly maxDepth?: number;
+  /** The most emissions between an admitted message and one that follows from it. Default 100. */
+  readonly maxHops?: number;
   /** Makes a span of every run. Default none. */
   readonly tracer?: RunTracer;
 }
-
-/** How long a handler may take to come back after its signal was aborted before it is left behind. */
-const abortGraceMs = 5000;
 
 /** A message that was claimed, and what is known of its run. */
 export interface Run {
@@ -165,10 +168,13 @@ export class MessageRunner {
   }
 
   async #handle(run: Run, emissions: Emissions): Promise<unknown> {
-    const { gateway, bodies } = this.#options;
+    const { gateway, bodies, ledger } = this.#options;
     const { definition, handler } = run.stage;
     const { envelope, fence, deliveries, lostRuns, body } = run.message;
     refuseAfterLosses(lostRuns, definition.maxLostRuns);
+    await refuseBeyondHops(run.message, this.#options.maxHops ?? defaultMaxHops, (id, maxStages) =>
+      ledger.pathTo(id, maxStages),
+    );
     awaitNewerProcess(definition.consumes, envelope.version, deliveries);
     const data = definition.consumes.read(envelope.version, await bodies.read(body));
     const timeout = new AbortController();
@@ -362,25 +368,6 @@ export class MessageRunner {
     const length = new LeaseLength();
     this.#leaseLengths.set(stage, length);
     return length;
-  }
-}
-
-/** What the handler answers; or, when the signal aborts and the handler does not come back in time, the reason. */
-async function orAbort<T>(handled: Promise<T>, signal: AbortSignal): Promise<T> {
-  const { promise: abandoned, reject } = Promise.withResolvers<never>();
-  let timer: NodeJS.Timeout | undefined;
-  const onAbort = (): void => {
-    timer = setTimeout(() => reject(signal.reason as Error), abortGraceMs);
-  };
-  signal.addEventListener('abort', onAbort, { once: true });
-  try {
-    return await Promise.race([handled, abandoned]);
-  } catch (error) {
-    // Whatever an aborted handler throws, the abort is why.
-    throw signal.aborted ? (signal.reason as Error) : error;
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-    clearTimeout(timer);
   }
 }
 
