@@ -143,6 +143,14 @@ export const configurationSchema = z.strictObject({
         env: 'MILLRACE_MESSAGE_MAX_BYTES',
         help: 'Message data above this size is refused.',
       }),
+      maxDepth: setting(wholeNumber(8, 1000).default(128), {
+        env: 'MILLRACE_MESSAGE_MAX_DEPTH',
+        help: 'Message data with more levels of arrays and objects is refused.',
+      }),
+      maxHops: setting(wholeNumber(1, 10_000).default(100), {
+        env: 'MILLRACE_MESSAGE_MAX_HOPS',
+        help: 'A message that follows from its admitted one over more emissions is a dead letter: stages that emit to each other in a circle are stopped.',
+      }),
     })
     .prefault({}),
   models: modelSettings,

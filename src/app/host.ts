@@ -132,6 +132,7 @@ export class Host {
       publisher,
       clock,
       budgets: models.budgets.admission,
+      maxDepth: configuration.messages.maxDepth,
       ...traced,
     });
     this.deadLetters = new DeadLetterOffice({
@@ -177,6 +178,8 @@ export class Host {
       registry,
       clock,
       random: Math.random,
+      maxDepth: configuration.messages.maxDepth,
+      maxHops: configuration.messages.maxHops,
       logger,
       metrics,
       onParked: (stage, delayMs) => parts.stageGates.find(stage)?.parked(delayMs),

@@ -1,3 +1,4 @@
+import { isStorableText, storableProblem } from '../kernel/storable-text.ts';
 import { createHash, randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
@@ -75,6 +76,7 @@ const shortText = z
   .min(1)
   .max(128)
   .regex(/^\P{Cc}+$/u, 'must not contain control characters')
+  .refine(isStorableText, storableProblem)
   .refine((text) => text.trim() === text, 'must not begin or end with white space');
 
 const newKeySchema = z.strictObject({

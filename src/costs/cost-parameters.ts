@@ -1,3 +1,4 @@
+import { isStorableText, storableProblem } from '../kernel/storable-text.ts';
 import { z } from 'zod';
 import type { Fault } from '../kernel/app-error.ts';
 import {
@@ -49,7 +50,7 @@ const moment = once
 const filterValue = z
   .string()
   .max(maxFilterLength, `has at most ${maxFilterLength} characters`)
-  .refine((value) => !value.includes('\u0000'), 'holds no U+0000');
+  .refine(isStorableText, storableProblem);
 const filter = z.preprocess(
   asList,
   z.array(filterValue).max(maxFilterValues, `has at most ${maxFilterValues} values`),

@@ -44,6 +44,12 @@ const table = {
     what: 'The message data does not fit the schema of its type and version.',
     todo: 'Correct the fields that the error lists.',
   },
+  MILLRACE_MESSAGE_HOPS_EXCEEDED: {
+    status: 500,
+    retryable: false,
+    what: 'The message follows from its admitted one over more emissions than are allowed; the path is listed.',
+    todo: 'Let the stages of the path stop emitting to each other; or raise messages.maxHops and replay the dead letter.',
+  },
   MILLRACE_MESSAGE_TOO_LARGE: {
     status: 413,
     retryable: false,
@@ -67,6 +73,12 @@ const table = {
     retryable: false,
     what: 'The ledger database refused a statement.',
     todo: 'Read the cause in the log; check that all migrations are applied (millrace migrate).',
+  },
+  MILLRACE_DATA_REFUSED: {
+    status: 422,
+    retryable: false,
+    what: 'The ledger database cannot hold a value: a malformed text, a number out of range, or a key too long.',
+    todo: 'Correct the value that the cause names; the same data is refused again. Nothing of it was written.',
   },
   MILLRACE_DATA_IN_USE: {
     status: 500,

@@ -61,6 +61,26 @@ describe('GroupCommit', () => {
     expect(await commit.submit(3)).toBe(3);
   });
 
+  it('halves a group that is refused for its data until the refused item stands alone, in order', async () => {
+    const written: number[] = [];
+    let flushes = 0;
+    const commit = new GroupCommit<number, number>({
+      name: 'test',
+      clock: systemClock,
+      flush: (items) => {
+        flushes += 1;
+        if (items.includes(37)) return Promise.reject(new AppError('MILLRACE_DATA_REFUSED', 'no'));
+        written.push(...items);
+        return Promise.resolve(items);
+      },
+    });
+    const numbers = Array.from({ length: 100 }, (_, index) => index);
+    const outcomes = await Promise.allSettled(numbers.map((item) => commit.submit(item)));
+    expect(outcomes.flatMap(({ status }, index) => (status === 'rejected' ? [index] : []))).toEqual([37]);
+    expect(written).toEqual(numbers.filter((item) => item !== 37));
+    expect(flushes).toBeLessThanOrEqual(1 + 2 * Math.ceil(Math.log2(100)));
+  });
+
   it('writes a deadlock victim again', async () => {
     let turn = 0;
     const commit = new GroupCommit<number, number>({

@@ -6,7 +6,9 @@ import { invariant } from './invariant.ts';
  * Group commit: what many callers want at the same time becomes one statement in one transaction.
  * While a flush is under way, new items collect; the next flush takes all of them. Under no load an item
  * waits for nothing but the end of the current turn of the event loop; under load the groups grow by themselves.
- * A failed flush fails every item of its group alike, since none of it was committed.
+ * A failed flush fails every item of its group alike, since none of it was committed. The one exception is a flush
+ * that the store refuses for what an item holds (MILLRACE_DATA_REFUSED): the group is halved, each half written in
+ * order, until the refused item is alone and fails alone. One such item among n costs at most 2·log2(n) more flushes.
  */
 
 export interface GroupCommitOptions<Item, Result> {
@@ -91,14 +93,29 @@ export class GroupCommit<Item, Result> {
     this.#schedule();
     const startedMs = clock.monotonicMs();
     try {
-      const results = await this.#write(group.map((entry) => entry.item));
-      onFlush?.(group.length, clock.monotonicMs() - startedMs);
-      group.forEach((entry, index) => entry.resolve(results[index] as Result));
-    } catch (error) {
-      for (const entry of group) entry.reject(error);
+      const isWhole = await this.#settle(group);
+      if (isWhole) onFlush?.(group.length, clock.monotonicMs() - startedMs);
     } finally {
       this.#flushing -= 1;
       this.#schedule();
+    }
+  }
+
+  /** Writes the entries and answers each; true when all were written by one flush. */
+  async #settle(entries: readonly Entry<Item, Result>[]): Promise<boolean> {
+    try {
+      const results = await this.#write(entries.map((entry) => entry.item));
+      entries.forEach((entry, index) => entry.resolve(results[index] as Result));
+      return true;
+    } catch (error) {
+      if (entries.length > 1 && isRefusedData(error)) {
+        const middle = Math.ceil(entries.length / 2);
+        await this.#settle(entries.slice(0, middle));
+        await this.#settle(entries.slice(middle));
+      } else {
+        for (const entry of entries) entry.reject(error);
+      }
+      return false;
     }
   }
 
@@ -118,4 +135,8 @@ export class GroupCommit<Item, Result> {
       }
     }
   }
+}
+
+function isRefusedData(error: unknown): boolean {
+  return error instanceof AppError && error.code === 'MILLRACE_DATA_REFUSED';
 }

@@ -22,39 +22,43 @@ interface DecidedRow {
   readonly hold: Uuid | null;
 }
 
+/** What a round of deciding says; without a window the call is asked for again once there is one. */
+type Decided = ReserveOutcome | { readonly kind: 'no_window' };
+
 /** A window may turn between the statement that makes its row and the one that needs it. */
 const maxRounds = 4;
 
 /** Calls under budgets: groups of their own, so that calls under none keep their shorter statements. */
 export class BudgetedCalls {
   readonly #database: SqlDatabase;
-  readonly #reserve: GroupCommit<Reservation, ReserveOutcome>;
+  readonly #reserve: GroupCommit<Reservation, Decided>;
+  readonly #open: GroupCommit<Reservation, true>;
   readonly #settle: GroupCommit<CallSettlement, boolean>;
 
   constructor({ database, ...groups }: BudgetedCallsOptions) {
     this.#database = database;
     this.#reserve = ledgerGroup('reserve', groups, (items) => this.#writeReservations(items));
+    this.#open = ledgerGroup('reserve', groups, (items) => this.#openWindows(items));
     this.#settle = ledgerGroup('settle', groups, (items) => this.#writeSettlements(items));
   }
 
-  reserve(reservation: Reservation): Promise<ReserveOutcome> {
-    return this.#reserve.submit(reservation);
+  async reserve(reservation: Reservation): Promise<ReserveOutcome> {
+    // A round is one statement: a group that is refused has written nothing, and may be halved (see GroupCommit).
+    for (let round = 1; ; round += 1) {
+      invariant(round <= maxRounds, 'the windows of budgets stay open while calls are reserved');
+      const decided = await this.#reserve.submit(reservation);
+      if (decided.kind !== 'no_window') return decided;
+      await this.#open.submit(reservation);
+    }
   }
 
   settle(settlement: CallSettlement): Promise<boolean> {
     return this.#settle.submit(settlement);
   }
 
-  async #writeReservations(items: readonly Reservation[]): Promise<readonly ReserveOutcome[]> {
-    const outcomes = new Map<Uuid, ReserveOutcome>();
-    let open = items;
-    for (let round = 1; open.length > 0; round += 1) {
-      invariant(round <= maxRounds, 'the windows of budgets stay open while calls are reserved');
-      const decided = await this.#decide(open);
-      for (const row of decided.values()) if (row.kind !== 'no_window') outcomes.set(row.id, outcomeOf(row));
-      open = open.filter(({ id }) => decided.get(id)?.kind === 'no_window');
-      if (open.length > 0) await this.#openWindows(open);
-    }
+  async #writeReservations(items: readonly Reservation[]): Promise<readonly Decided[]> {
+    const decided = await this.#decide(items);
+    const outcomes = new Map([...decided].map(([id, row]) => [id, outcomeOf(row)]));
     return items.map(({ id }) => {
       const outcome = outcomes.get(id) ?? { kind: 'lease_lost' };
       outcomes.delete(id); // the same call twice in one group: the second is not to be sent
@@ -71,9 +75,10 @@ export class BudgetedCalls {
     return new Map(rows.map((row) => [row.id, row]));
   }
 
-  async #openWindows(items: readonly Reservation[]): Promise<void> {
+  async #openWindows(items: readonly Reservation[]): Promise<readonly true[]> {
     const names = new Set(items.flatMap((item) => item.budgets ?? []));
     await this.#database.query(openBudgetWindows, [[...names]]);
+    return items.map(() => true);
   }
 
   async #writeSettlements(items: readonly CallSettlement[]): Promise<readonly boolean[]> {
@@ -91,7 +96,8 @@ function outcomeOf({
   limit_usd: limitUsd,
   window_ends_at: windowEndsAt,
   hold,
-}: DecidedRow): ReserveOutcome {
+}: DecidedRow): Decided {
+  if (kind === 'no_window') return { kind: 'no_window' };
   if (kind === 'reserved') return { kind: 'reserved' };
   if (kind === 'lost') return { kind: 'lease_lost' };
   if (hold !== null) return { kind: 'held', hold };

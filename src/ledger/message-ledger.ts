@@ -173,6 +173,12 @@ export class MessageLedger {
     await this.#database.query(loseMessages, [held.map(({ id }) => id), held.map(({ fence }) => fence)]);
   }
 
+  /** The stages from the admitted message to this one, in order; the last `maxStages` of them. */
+  async pathTo(id: Uuid, maxStages: number): Promise<readonly string[]> {
+    const { rows } = await this.#database.query<{ stage: string }>(sql.listPath, [id, maxStages]);
+    return rows.map(({ stage }) => stage);
+  }
+
   async #writeAdmissions(items: readonly Admission[]): Promise<AdmissionOutcome[]> {
     const { rows } = await this.#database.query<{ id: Uuid }>(sql.admitMessages, [
       JSON.stringify(

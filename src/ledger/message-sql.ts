@@ -13,7 +13,7 @@ export const leaseGrace = `interval '1 second'`;
 
 export const envelopeColumns = `m.id, m.root_id, m.parent_id, m.source, m.event_id, m.type, m.version, m.pipeline, m.stage,
   m.owner, m.lane, m.team, m.customer, m.feature, m.batch, m.labels, m.item, m.trace_parent, m.created_at, m.admitted_at,
-  m.body, m.body_ref, m.fence, m.deliveries, m.attempts, m.degenerate_attempts, m.prior_attempts, m.lost_runs, m.available_at, m.order_key`;
+  m.body, m.body_ref, m.fence, m.deliveries, m.attempts, m.degenerate_attempts, m.prior_attempts, m.lost_runs, m.available_at, m.order_key, m.hops`;
 
 export const admitMessages = named(
   'ledger.admit_messages',
@@ -54,17 +54,17 @@ export const finishMessages = named(
      from json_to_recordset($1::json) as f(id uuid, fence int, result text)
      where m.id = f.id and m.fence = f.fence and m.state = 'leased'
      returning m.id, f.fence, m.root_id, m.source, m.team, m.customer, m.feature, m.batch, m.labels, m.item, m.admitted_at,
-       m.stage, m.order_key),
+       m.stage, m.order_key, m.hops),
    emitted as (
      insert into millrace.messages (id, root_id, parent_id, source, event_id, type, version, pipeline, stage, owner, lane,
        team, customer, feature, batch, labels, item, trace_parent, body, body_ref, body_bytes, order_key, order_place, state,
-       available_at, wake_at, created_at, admitted_at, finished_at)
+       available_at, wake_at, created_at, admitted_at, finished_at, hops)
      select e.id, d.root_id, d.id, e.source, e.id::text, e.type, e.version, e.pipeline, e.stage, e.owner, e.lane,
        d.team, d.customer, d.feature, d.batch, d.labels, d.item, e.trace_parent, e.body, e.body_ref, e.body_bytes, e.order_key, ${newPlace('e')},
        case when e.stage = '' then 'completed' else 'pending' end,
        ${dueInTurn('e')}, case when e.stage <> '' then clock_timestamp() + ${unseenGrace} end,
        clock_timestamp(), d.admitted_at,
-       case when e.stage = '' then clock_timestamp() end
+       case when e.stage = '' then clock_timestamp() end, d.hops + 1
      from json_to_recordset($2::json) as e(id uuid, parent_id uuid, parent_fence int, source text, type text, version int, pipeline text,
        stage text, owner text, lane text, trace_parent text, body text, body_ref text, body_bytes int,
        order_key text, place int)
@@ -169,6 +169,18 @@ export const findMessage = named(
   'ledger.find_message',
   `select ${envelopeColumns}, m.state, m.result, m.error_code, m.finished_at, m.body_bytes
    from millrace.messages m where m.id = $1::uuid`,
+);
+
+/** $1 a message, $2 how many stages at most: the stages from the admitted message to it, in order. */
+export const listPath = named(
+  'ledger.list_path',
+  `with recursive path as (
+     select m.parent_id, m.stage, 1 as place from millrace.messages m where m.id = $1::uuid
+     union all
+     select p.parent_id, p.stage, path.place + 1
+     from path join millrace.messages p on p.id = path.parent_id
+     where path.place < $2::int)
+   select stage from path order by place desc`,
 );
 
 export const listFailures = named(

@@ -26,6 +26,8 @@ export interface LeasedMessage {
   readonly availableAt: Date;
   /** Messages of its stage with the same key go one after another; undefined when it has none. */
   readonly orderKey: string | undefined;
+  /** How many emissions lie between the admitted message and this one. */
+  readonly hops: number;
 }
 
 /** One row of the messages table as the statements return it. */
@@ -60,6 +62,7 @@ export interface MessageRow {
   readonly lost_runs: number;
   readonly available_at: Date;
   readonly order_key: string | null;
+  readonly hops: number;
 }
 
 /** The columns that an origin is kept in. */
@@ -103,6 +106,7 @@ export function leasedMessageOf(row: MessageRow): LeasedMessage {
     lostRuns: row.lost_runs,
     availableAt: row.available_at,
     orderKey: row.order_key ?? undefined,
+    hops: row.hops,
   };
 }
 

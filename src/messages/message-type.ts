@@ -1,5 +1,6 @@
 import { AppError, type Fault } from '../kernel/app-error.ts';
 import { invariant } from '../kernel/invariant.ts';
+import { jsonForm } from './json-form.ts';
 import type { InputOf, OutputOf, StandardIssue, StandardSchema } from './standard-schema.ts';
 
 /*
@@ -122,11 +123,22 @@ function validate(typeName: string, version: number, schema: StandardSchema, dat
   );
   if (result.issues === undefined) return result.value;
   const faults = result.issues.map((issue) => faultOf(issue));
-  throw new AppError(
-    'MILLRACE_MESSAGE_INVALID',
-    `The data of "${typeName}" version ${version} is not valid: ${faults.map((fault) => `${fault.field}: ${fault.problem}`).join('; ')}`,
-    { faults },
-  );
+  throw invalidData(`The data of "${typeName}" version ${version} is not valid`, faults);
+}
+
+/**
+ * The data as a consumer will read it from its JSON. Throws MILLRACE_MESSAGE_INVALID, with paths, for what JSON does not
+ * carry: a BigInt, a Map, undefined in an array, a cycle, more than `maxDepth` levels.
+ */
+export function storedForm(typeName: string, data: unknown, maxDepth?: number): unknown {
+  const form = jsonForm(data, maxDepth);
+  if (form.kind === 'json') return form.value;
+  throw invalidData(`The data of "${typeName}" cannot be stored as JSON`, form.faults);
+}
+
+function invalidData(what: string, faults: readonly Fault[]): AppError {
+  const told = faults.map((fault) => `${fault.field}: ${fault.problem}`).join('; ');
+  return new AppError('MILLRACE_MESSAGE_INVALID', `${what}: ${told}`, { faults });
 }
 
 function faultOf(issue: StandardIssue): Fault {

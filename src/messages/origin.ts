@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { AppError, type Fault } from '../kernel/app-error.ts';
+import { isStorableText, storableProblem } from '../kernel/storable-text.ts';
 
 /*
  * Origin: who caused the work. Set once at admission, inherited by every message and call that
@@ -16,6 +17,7 @@ export const originName = z
   .max(maxNameLength)
   // eslint-disable-next-line no-control-regex -- the point is to refuse them
   .regex(/^[^\u0000-\u001f\u007f]+$/, 'must not contain control characters')
+  .refine(isStorableText, storableProblem)
   .refine((text) => text.trim() === text, 'must not begin or end with white space');
 
 const originSchema = z.strictObject({

@@ -1,3 +1,4 @@
+import { isStorableText, storableProblem } from '../kernel/storable-text.ts';
 import { z } from 'zod';
 import type { DeadLetterFilter, DeadLetterPlace } from '../ledger/dead-letter.ts';
 
@@ -30,10 +31,7 @@ export const deadLetterFilterFields = [
 export const discardedChoices = ['no', 'only', 'any'] as const;
 
 const text = (max: number) =>
-  z
-    .string()
-    .max(max, `has at most ${max} characters`)
-    .refine((value) => !value.includes('\u0000'), 'holds no U+0000');
+  z.string().max(max, `has at most ${max} characters`).refine(isStorableText, storableProblem);
 const values = z.preprocess(
   (value) => (Array.isArray(value) ? (value as readonly unknown[]) : [value]),
   z.array(text(512)).min(1, 'has a value').max(maxFilterValues, `has at most ${maxFilterValues} values`),

@@ -1,13 +1,11 @@
+import { isStorableText, storableProblem } from '../kernel/storable-text.ts';
 import { z } from 'zod';
 import { holdScopes } from '../ledger/hold.ts';
 
 /* What may be asked for about holds, by request or on the command line. */
 
 const text = (max: number) =>
-  z
-    .string()
-    .max(max, `has at most ${max} characters`)
-    .refine((value) => !value.includes('\u0000'), 'holds no U+0000');
+  z.string().max(max, `has at most ${max} characters`).refine(isStorableText, storableProblem);
 
 const reason = text(500).refine((value) => value.trim() !== '', 'says why');
 const scope = z.enum(holdScopes, { error: `is any of ${holdScopes.join(', ')}` });

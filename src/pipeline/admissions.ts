@@ -3,7 +3,8 @@ import { AppError } from '../kernel/app-error.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { type Uuid, derivedId, newId, timeOfId } from '../kernel/ids.ts';
 import type { AdmissionOutcome, MessageLedger } from '../ledger/message-ledger.ts';
-import type { MessageVersion } from '../messages/message-type.ts';
+import { isStorableText } from '../kernel/storable-text.ts';
+import { type MessageVersion, storedForm } from '../messages/message-type.ts';
 import { type Origin, parseOrigin } from '../messages/origin.ts';
 import type { MessageTracer } from '../telemetry/message-tracer.ts';
 import { newTraceParent, parseTraceParent } from '../telemetry/trace-context.ts';
@@ -48,6 +49,8 @@ export interface AdmissionsOptions {
   readonly clock: Clock;
   /** Keeps new messages out whose budget is used up. Default none has one. */
   readonly budgets?: BudgetAdmission;
+  /** The most levels of arrays and objects in data. Default 128. */
+  readonly maxDepth?: number;
   /** Makes a span of every admission. Default none. */
   readonly tracer?: MessageTracer;
 }
@@ -72,12 +75,30 @@ export class Admissions {
     data: DataOf<Version>,
     options: AdmitOptions,
   ): Promise<AdmissionReceipt> {
-    version.validate(data);
-    return await this.admitUnchecked({ typeName: version.typeName, version: version.version, data }, options);
+    const { typeName } = version;
+    const stored = storedForm(typeName, data, this.#options.maxDepth);
+    version.validate(stored);
+    return await this.#admitStored({ typeName, version: version.version, data: stored }, options);
   }
 
   /** As `admit`, for data that came from outside with the name of its type; the consumers' schemas check it. */
   async admitUnchecked(
+    sent: { readonly typeName: string; readonly version: number; readonly data: unknown },
+    options: AdmitOptions,
+  ): Promise<AdmissionReceipt> {
+    const data = storedForm(sent.typeName, sent.data, this.#options.maxDepth);
+    return await this.#admitStored({ ...sent, data }, options);
+  }
+
+  /** Checks the data alone, with nothing written. Throws what `admitUnchecked` throws about type, version and data. */
+  checkData(sent: { readonly typeName: string; readonly version: number; readonly data: unknown }): void {
+    const data = storedForm(sent.typeName, sent.data, this.#options.maxDepth);
+    for (const { definition } of this.#consumersOf(sent.typeName, sent.version)) {
+      definition.consumes.read(sent.version, data);
+    }
+  }
+
+  async #admitStored(
     sent: { readonly typeName: string; readonly version: number; readonly data: unknown },
     options: AdmitOptions,
   ): Promise<AdmissionReceipt> {
@@ -199,7 +220,7 @@ function continuedTrace(traceParent: string | undefined): string {
 }
 
 function boundedText(field: string, text: string): string {
-  if (text.length > 0 && text.length <= maxTextLength && !text.includes('\u0000')) return text;
-  const problem = `must have 1 to ${maxTextLength} characters and no U+0000`;
+  if (text.length > 0 && text.length <= maxTextLength && isStorableText(text)) return text;
+  const problem = `must have 1 to ${maxTextLength} characters of well-formed Unicode and no U+0000`;
   throw new AppError('MILLRACE_MESSAGE_INVALID', `${field} ${problem}`, { faults: [{ field, problem }] });
 }

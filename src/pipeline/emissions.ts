@@ -1,7 +1,7 @@
 import { invariant } from '../kernel/invariant.ts';
 import { derivedId } from '../kernel/ids.ts';
 import type { Emission } from '../ledger/message-ledger.ts';
-import type { MessageVersion } from '../messages/message-type.ts';
+import { type MessageVersion, storedForm } from '../messages/message-type.ts';
 import type { MessageEnvelope } from '../messages/message.ts';
 import { childTraceParent } from '../telemetry/trace-context.ts';
 import type { MessageBodies } from './message-bodies.ts';
@@ -26,12 +26,21 @@ export class Emissions {
   readonly #bodies: MessageBodies;
   readonly #traces: EmissionTraces | undefined;
   readonly #collected: { readonly version: MessageVersion; readonly data: unknown }[] = [];
+  readonly #maxDepth: number | undefined;
   #stored = false;
 
   constructor(
     parent: MessageEnvelope,
     definition: StageDefinition,
-    { registry, bodies }: { readonly registry: StageRegistry; readonly bodies: MessageBodies },
+    {
+      registry,
+      bodies,
+      maxDepth,
+    }: {
+      readonly registry: StageRegistry;
+      readonly bodies: MessageBodies;
+      readonly maxDepth?: number;
+    },
     traces?: EmissionTraces,
   ) {
     this.#parent = parent;
@@ -39,6 +48,7 @@ export class Emissions {
     this.#registry = registry;
     this.#bodies = bodies;
     this.#traces = traces;
+    this.#maxDepth = maxDepth;
   }
 
   /** Takes an emission. Throws MILLRACE_MESSAGE_INVALID; fails when the stage never said that it emits this version. */
@@ -48,8 +58,9 @@ export class Emissions {
       mayEmit(this.#definition, version),
       `stage "${this.#definition.name}" declares in \`emits\` that it emits ${version.typeName} version ${version.version}`,
     );
-    version.validate(data);
-    this.#collected.push({ version, data });
+    const stored = storedForm(version.typeName, data, this.#maxDepth);
+    version.validate(stored);
+    this.#collected.push({ version, data: stored });
   }
 
   /** The rows to be written: one per emission and consumer, or one complete row for an output. */

@@ -1,5 +1,6 @@
 import type { Uuid } from '../kernel/ids.ts';
 import { AppError } from '../kernel/app-error.ts';
+import { readableError } from '../kernel/readable-error.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { MessageLedger } from '../ledger/message-ledger.ts';
 import type { StageBacklog } from '../ledger/stage-backlog.ts';
@@ -14,6 +15,7 @@ import { decideFailure, failureCode } from './failure-policy.ts';
 import type { HeldLease, LeaseKeeper } from './lease-keeper.ts';
 import { LeaseLength } from './lease-length.ts';
 import type { MessageBodies } from './message-bodies.ts';
+import { defaultMaxHops, refuseBeyondHops } from './hop-bound.ts';
 import { orAbort } from './or-abort.ts';
 import { refuseAfterLosses } from './lost-runs.ts';
 import { awaitNewerProcess } from './newer-version.ts';
@@ -51,6 +53,10 @@ export interface MessageRunnerOptions {
   readonly onParked?: (stage: string, delayMs: number) => void;
   /** Told of every message that has ended here. */
   readonly ends?: EndedMessages;
+  /** The most levels of arrays and objects in what is emitted. Default 128. */
+  readonly maxDepth?: number;
+  /** The most emissions between an admitted message and one that follows from it. Default 100. */
+  readonly maxHops?: number;
   /** Makes a span of every run. Default none. */
   readonly tracer?: RunTracer;
 }
@@ -169,15 +175,18 @@ export class MessageRunner {
       const result = await (span === undefined ? handle() : span.within(handle));
       await this.#finish(run, emissions, result);
     } catch (error) {
-      await this.#fail(run, error);
+      await this.#fail(run, readableError(error));
     }
   }
 
   async #handle(run: Run, emissions: Emissions): Promise<unknown> {
-    const { gateway, bodies } = this.#options;
+    const { gateway, bodies, ledger } = this.#options;
     const { definition, handler } = run.stage;
     const { envelope, fence, deliveries, lostRuns, body } = run.message;
     refuseAfterLosses(lostRuns, definition.maxLostRuns);
+    await refuseBeyondHops(run.message, this.#options.maxHops ?? defaultMaxHops, (id, maxStages) =>
+      ledger.pathTo(id, maxStages),
+    );
     awaitNewerProcess(definition.consumes, envelope.version, deliveries);
     const data = definition.consumes.read(envelope.version, await bodies.read(body));
     const timeout = new AbortController();
@@ -205,7 +214,8 @@ export class MessageRunner {
       run.hasBegun = true;
       const handled = Promise.resolve(handler.handle(message, context));
       return await orAbort(handled, signal);
-    } catch (error) {
+    } catch (thrown) {
+      const error = readableError(thrown);
       await rejectDegenerate(scope, error);
       throw error;
     } finally {

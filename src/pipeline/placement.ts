@@ -1,4 +1,5 @@
 import { AppError } from '../kernel/app-error.ts';
+import { isStorableText } from '../kernel/storable-text.ts';
 import type { StoredBody } from '../ledger/stored-message.ts';
 import { type Lane, defaultLane, lanes } from './lane.ts';
 import type { StageDefinition } from './stage-definition.ts';
@@ -29,9 +30,15 @@ export function placementOf(
   const orderKey = definition.orderBy?.({ data });
   if (
     orderKey !== undefined &&
-    (orderKey === '' || orderKey.length > maxKeyLength || orderKey.includes('\u0000'))
+    (typeof orderKey !== 'string' ||
+      orderKey === '' ||
+      orderKey.length > maxKeyLength ||
+      !isStorableText(orderKey))
   ) {
-    throw invalid('orderBy', `must have 1 to ${maxKeyLength} characters and no U+0000`);
+    throw invalid(
+      'orderBy',
+      `must have 1 to ${maxKeyLength} characters of well-formed Unicode and no U+0000`,
+    );
   }
   return { lane: chosen, orderKey };
 }

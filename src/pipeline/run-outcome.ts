@@ -1,7 +1,11 @@
 import { AppError } from '../kernel/app-error.ts';
+import { readableError } from '../kernel/readable-error.ts';
 import type { LeasedMessage } from '../ledger/stored-message.ts';
 import { traceIdOf } from '../telemetry/trace-context.ts';
 import { renderOutcomeLine } from '../usage/message-outcome.ts';
+
+const maxCauses = 5;
+const maxFaults = 50;
 
 /** How a message ended, for its record in the column store. */
 export interface RunEnd {
@@ -37,38 +41,68 @@ export function outcomeLine({ message, outcome, errorCode, endedAt, leasedAt, du
   });
 }
 
-/** What a reader of a dead letter gets to know of an error: its chain of causes, with codes and faults, no payloads. */
+/**
+ * What a reader of a dead letter gets to know of an error: its chain of causes, with codes and faults, no payloads. Any
+ * thrown value gives a detail, as well as can be: a failure that cannot be recorded would be made again for ever.
+ */
 export function failureDetail(error: unknown): string {
   const chain: Record<string, unknown>[] = [];
-  for (let current: unknown = error; current !== undefined && chain.length < 5;) {
+  const seen = new Set<unknown>();
+  for (let current = readableError(error); chain.length < maxCauses;) {
+    if (seen.has(current)) {
+      chain.push({ message: 'The cause is an error that is told of above.' });
+      break;
+    }
+    seen.add(current);
     if (current instanceof AppError) {
       chain.push({
         code: current.code,
         message: bounded(current.message),
         todo: current.todo,
-        faults: current.faults,
+        faults: current.faults.slice(0, maxFaults).map(({ field, problem }) => ({
+          field: bounded(String(field)),
+          problem: bounded(String(problem)),
+        })),
       });
-      current = current.cause;
     } else if (current instanceof Error) {
       chain.push({
-        name: current.name,
+        name: bounded(current.name),
         message: bounded(current.message),
         stack: bounded(current.stack ?? ''),
+        ...(current instanceof AggregateError ? { errors: messagesOf(current.errors) } : {}),
       });
-      current = current.cause;
     } else {
       // Whatever was thrown, a string mostly.
-      chain.push({
-        message: bounded(typeof current === 'string' ? current : (JSON.stringify(current) ?? typeof current)),
-      });
-      current = undefined;
+      chain.push({ message: bounded(textOfThrown(current)) });
+      break;
     }
+    if (current.cause === undefined) break;
+    current = current.cause;
   }
   return JSON.stringify({ chain });
 }
 
+function messagesOf(errors: unknown): string[] {
+  if (!Array.isArray(errors)) return [];
+  return errors.slice(0, maxCauses).map((one: unknown) => {
+    const readable = readableError(one);
+    return bounded(readable instanceof Error ? readable.message : textOfThrown(readable));
+  });
+}
+
+/** A thrown value that is no error, as text: its JSON where it has one. */
+function textOfThrown(value: unknown): string {
+  if (typeof value === 'string') return value;
+  if (typeof value === 'bigint' || typeof value === 'symbol') return value.toString();
+  try {
+    return JSON.stringify(value) ?? typeof value;
+  } catch {
+    return `a value of type ${typeof value} was thrown that cannot be written as JSON`;
+  }
+}
+
 function bounded(text: string): string {
-  return text.toWellFormed().replaceAll('\u0000', '\uFFFD').slice(0, 2000);
+  return text.slice(0, 2000).toWellFormed().replaceAll('\u0000', '\uFFFD');
 }
 
 function millisecondsBetween(from: Date, to: Date): number {

@@ -72,10 +72,20 @@ function redactNamed(name: string, value: unknown, depth: number): unknown {
 }
 
 function redactValue(value: unknown, depth: number): unknown {
+  try {
+    return redactReadable(value, depth);
+  } catch {
+    // A getter, a Proxy or a toJSON that throws: the rest of the line is worth having.
+    return '[unreadable]';
+  }
+}
+
+function redactReadable(value: unknown, depth: number): unknown {
   if (typeof value === 'string') return redactText(value);
   if (typeof value === 'bigint') return value.toString();
-  if (typeof value !== 'object' || value === null) return typeof value === 'function' ? undefined : value;
-  if (value instanceof Date) return value;
+  if (typeof value !== 'object' || value === null)
+    return typeof value === 'function' || typeof value === 'symbol' ? undefined : value;
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? '[invalid date]' : value;
   if (value instanceof Error) return describeError(value, depth);
   if (value instanceof Uint8Array) return `[${value.byteLength} bytes]`;
   if (depth > maxDepth) return '[too deep]';

@@ -60,6 +60,7 @@ beforeAll(async () => {
     messageAccounts: new MessageAccounts(database),
     eventIntake: new EventIntake({
       admitUnchecked: () => Promise.reject(new Error('no message is admitted here')),
+      checkData: () => undefined,
     }),
     deadLetters: {} as DeadLetterOffice,
     holds: {} as HoldOffice,

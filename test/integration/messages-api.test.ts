@@ -131,6 +131,54 @@ describe('admitting an event', () => {
     expect(await fixture.countMessages()).toBe(rows);
   });
 
+  it('names the faults of envelope, origin, lane and data at once', async () => {
+    const response = await post(
+      ticketEvent({ item: 'caf\ud83d', origincustomer: '\ud83d', lane: 'fast', data: { subject: '' } }),
+    );
+    expect(response.statusCode, response.body).toBe(400);
+    expect(problemOf(response).faults?.map(({ field }) => field)).toEqual([
+      'item',
+      'origincustomer',
+      'lane',
+      'data.subject',
+    ]);
+  });
+
+  it.each(['id', 'source', 'item', 'originteam', 'originbatch'])(
+    'refuses half an emoji in "%s" and admits the other events of the batch',
+    async (attribute) => {
+      const response = await postBatch([
+        ticketEvent(),
+        ticketEvent({ [attribute]: 'caf\ud83d' }),
+        ticketEvent({ data: { subject: 'caf\ud83d' } }),
+      ]);
+      expect(response.statusCode, response.body).toBe(207);
+      const { results } = response.json();
+      expect(results.map((result: { outcome: string }) => result.outcome)).toEqual([
+        'admitted',
+        'refused',
+        'admitted',
+      ]);
+      expect(results[1].problem.faults[0].field).toBe(attribute);
+    },
+  );
+
+  it('refuses __proto__ and too deep data by the event, with a path', async () => {
+    const deep = `${'['.repeat(5000)}${']'.repeat(5000)}`;
+    const withData = (data: string) => JSON.stringify(ticketEvent({ data: 'DATA' })).replace('"DATA"', data);
+    const events = [withData('{"subject":"a"}'), withData('{"__proto__":{"a":1}}'), withData(deep)];
+    const response = await post(`[${events.join(',')}]`, 'application/cloudevents-batch+json');
+    expect(response.statusCode, response.body).toBe(207);
+    const { results } = response.json();
+    expect(results[0].outcome).toBe('admitted');
+    expect(results[1].problem).toMatchObject({
+      status: 422,
+      faults: [{ field: 'data.__proto__', problem: expect.any(String) }],
+    });
+    expect(results[2].problem).toMatchObject({ status: 422, code: 'MILLRACE_MESSAGE_INVALID' });
+    expect(results[2].problem.faults[0].problem).toMatch(/deeper than 128/);
+  });
+
   it('names every fault of the envelope and the origin at once', async () => {
     const rows = await fixture.countMessages();
     const response = await post(

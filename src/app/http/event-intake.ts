@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { ApiKeyIdentity } from '../../costs/api-keys.ts';
 import { assertTeamAllowed } from '../../costs/caller.ts';
 import { AppError } from '../../kernel/app-error.ts';
+import { invariant } from '../../kernel/invariant.ts';
 import { parseCloudEvent, type ReceivedEvent } from '../../messages/cloud-event.ts';
 import type { Admissions } from '../../pipeline/admissions.ts';
 import { type Lane, lanes } from '../../pipeline/lane.ts';
@@ -24,9 +25,9 @@ export type EventReceipt = z.output<typeof eventReceiptSchema>;
 const laneSchema = z.enum(lanes).optional();
 
 export class EventIntake {
-  readonly #admissions: Pick<Admissions, 'admitUnchecked'>;
+  readonly #admissions: Pick<Admissions, 'admitUnchecked' | 'checkData'>;
 
-  constructor(admissions: Pick<Admissions, 'admitUnchecked'>) {
+  constructor(admissions: Pick<Admissions, 'admitUnchecked' | 'checkData'>) {
     this.#admissions = admissions;
   }
 
@@ -35,9 +36,8 @@ export class EventIntake {
    * for an origin of another team than the caller's, and what Admissions throws.
    */
   async admit(value: unknown, caller: ApiKeyIdentity): Promise<EventReceipt> {
-    const event = parseCloudEvent(value);
+    const { event, lane } = this.#read(value);
     assertTeamAllowed(caller, event.origin.team);
-    const lane = laneOf(event);
     const { outcome, messageIds } = await this.#admissions.admitUnchecked(
       { typeName: event.type, version: event.version, data: event.data },
       {
@@ -51,13 +51,56 @@ export class EventIntake {
     );
     return { source: event.source, id: event.id, outcome, messageIds: [...messageIds] };
   }
+
+  /** The event, or all that is wrong with it at once: envelope, lane and data. */
+  #read(value: unknown): { readonly event: ReceivedEvent; readonly lane: Lane | undefined } {
+    const event = attempt(() => parseCloudEvent(value));
+    const lane = attempt(() => laneOf(value));
+    if ('value' in event && 'value' in lane) return { event: event.value, lane: lane.value };
+    const sent = sentSchema.safeParse(value);
+    const data = sent.success ? attempt(() => this.#admissions.checkData(sent.data)) : undefined;
+    const errors = [event, lane, data].flatMap((one) =>
+      one !== undefined && 'error' in one ? [one.error] : [],
+    );
+    const [first, ...others] = errors;
+    invariant(first !== undefined, 'what cannot be read has a fault');
+    throw together([first, ...others]);
+  }
 }
 
-function laneOf(event: ReceivedEvent): Lane | undefined {
-  const lane = laneSchema.safeParse(event.lane);
+function laneOf(value: unknown): Lane | undefined {
+  const given: unknown = typeof value === 'object' && value !== null ? Reflect.get(value, 'lane') : undefined;
+  const lane = laneSchema.safeParse(given);
   if (lane.success) return lane.data;
   const problem = `must be any of ${lanes.join(', ')}`;
   throw new AppError('MILLRACE_REQUEST_INVALID', `The CloudEvent is not valid: lane: ${problem}`, {
     faults: [{ field: 'lane', problem }],
   });
+}
+
+/** The type and data of an event whose envelope may be at fault, as far as they can be told. */
+const sentSchema = z
+  .object({ type: z.string(), schemaversion: z.coerce.number().int().default(1), data: z.unknown() })
+  .transform(({ type, schemaversion, data }) => ({ typeName: type, version: schemaversion, data }));
+
+type Attempt<Value> = { readonly value: Value } | { readonly error: AppError };
+
+function attempt<Value>(read: () => Value): Attempt<Value> {
+  try {
+    return { value: read() };
+  } catch (error) {
+    if (error instanceof AppError) return { error };
+    throw error;
+  }
+}
+
+/** One refusal that lists the faults of all, each field once, under the first one's code. */
+function together([first, ...others]: readonly [AppError, ...(readonly AppError[])]): AppError {
+  if (others.length === 0) return first;
+  const faults = [first, ...others].flatMap((error) =>
+    error.faults.length > 0 ? error.faults : [{ field: 'type', problem: error.message }],
+  );
+  const distinct = [...new Map(faults.map((fault) => [fault.field, fault])).values()];
+  const told = distinct.map(({ field, problem }) => `${field}: ${problem}`).join('; ');
+  return new AppError(first.code, `The CloudEvent is not valid: ${told}`, { faults: distinct });
 }

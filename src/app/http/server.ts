@@ -63,7 +63,8 @@ export async function createHttpApplication(
   fastify.addContentTypeParser(
     [eventMediaType, batchMediaType],
     { parseAs: 'string' },
-    fastify.getDefaultJsonParser('error', 'error'),
+    // Names such as __proto__ are refused event by event, with a path, and not with the whole batch.
+    fastify.getDefaultJsonParser('ignore', 'ignore'),
   );
   serveOpenApi(app, version);
   return app;

@@ -34,6 +34,17 @@ const conflictStates = new Set([
   '40P01', // deadlock_detected
   '55P03', // lock_not_available
 ]);
+// What a row holds is at fault, not the statement or the server: data exceptions, integrity constraints, limits.
+const dataClasses = new Set(['22', '23', '54']);
+const dataStates = new Set([
+  '21000', // cardinality_violation: one statement was to change a row twice
+]);
+/** Of these classes, but no fault of one row: how the statement was written, not what it was given. */
+const statementStates = new Set([
+  '54001', // statement_too_complex
+  '54011', // too_many_columns
+  '54023', // too_many_arguments
+]);
 const uniqueViolation = '23505';
 /** Indexes that make two transactions which did not see each other into a conflict; the next look sees both. */
 const conflictIndexes = new Set(['messages_order_held']);
@@ -67,6 +78,16 @@ export function sqlError(error: unknown, statementName: string): AppError {
       'MILLRACE_DATABASE_CONFLICT',
       `The database gave up ${statementName}${label(code)}: ${text}`,
       options,
+    );
+  }
+  if (isRefusedData(code)) {
+    const column = textOf(error, 'column');
+    const constraint = constraintOf(error);
+    const field = column === '' ? constraint : column;
+    return new AppError(
+      'MILLRACE_DATA_REFUSED',
+      `The database refused the data of ${statementName}${label(code)}: ${text}`,
+      { ...options, faults: field === '' ? [] : [{ field, problem: text }] },
     );
   }
   return new AppError(
@@ -111,9 +132,19 @@ function isConflict(error: unknown, code: string | undefined): boolean {
   return conflictStates.has(code) || (code === uniqueViolation && conflictIndexes.has(constraintOf(error)));
 }
 
+function isRefusedData(code: string | undefined): boolean {
+  if (code === undefined || statementStates.has(code)) return false;
+  return dataStates.has(code) || (/^[0-9A-Z]{5}$/.test(code) && dataClasses.has(code.slice(0, 2)));
+}
+
 function constraintOf(error: unknown): string {
-  if (typeof error !== 'object' || error === null || !('constraint' in error)) return '';
-  return typeof error.constraint === 'string' ? error.constraint : '';
+  return textOf(error, 'constraint');
+}
+
+function textOf(error: unknown, field: 'column' | 'constraint'): string {
+  if (typeof error !== 'object' || error === null) return '';
+  const value: unknown = Reflect.get(error, field);
+  return typeof value === 'string' ? value : '';
 }
 
 function label(code: string | undefined): string {

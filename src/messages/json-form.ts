@@ -1,0 +1,114 @@
+import type { Fault } from '../kernel/app-error.ts';
+
+/*
+ * Data is stored as JSON, and consumers read it from there: what JSON does not carry must be refused at admission,
+ * not found out by the consumer. A value with `toJSON` (a Date) is carried as what that answers.
+ */
+
+export type JsonForm =
+  /** What a consumer will read; `isSame` when that is what was given. */
+  | { readonly kind: 'json'; readonly value: unknown; readonly isSame: boolean }
+  | { readonly kind: 'faults'; readonly faults: readonly Fault[] };
+
+/** The most levels of arrays and objects in data, unless configured otherwise. */
+export const defaultMaxDepth = 128;
+
+const maxFaults = 20;
+const maxPathCharacters = 200;
+
+interface Walk {
+  readonly maxDepth: number;
+  readonly faults: Fault[];
+  /** The objects that the walk is inside of. */
+  readonly above: Set<object>;
+  hasOwnForm: boolean;
+}
+
+/** The data as JSON carries it, or every place where it does not, by its path. */
+export function jsonForm(data: unknown, maxDepth = defaultMaxDepth): JsonForm {
+  // An absent body is stored as null.
+  if (data === undefined) return { kind: 'json', value: null, isSame: false };
+  const walk: Walk = { maxDepth, faults: [], above: new Set(), hasOwnForm: false };
+  try {
+    visit(data, 'data', walk);
+    if (walk.faults.length > 0) return { kind: 'faults', faults: walk.faults };
+    if (!walk.hasOwnForm) return { kind: 'json', value: data, isSame: true };
+    const value = JSON.parse(JSON.stringify(data) ?? 'null') as unknown;
+    return { kind: 'json', value, isSame: false };
+  } catch {
+    // A getter, a Proxy or a toJSON that throws.
+    return {
+      kind: 'faults',
+      faults: [{ field: 'data', problem: 'cannot be read: reading it throws an error' }],
+    };
+  }
+}
+
+function visit(value: unknown, path: string, walk: Walk): void {
+  if (walk.faults.length >= maxFaults) return;
+  switch (typeof value) {
+    case 'string':
+    case 'boolean':
+      return;
+    case 'number':
+      if (!Number.isFinite(value)) refuse(walk, path, `${value} is not a JSON number`);
+      return;
+    case 'undefined':
+      refuse(walk, path, 'undefined is no JSON value; leave it out or send null');
+      return;
+    case 'bigint':
+      refuse(walk, path, 'a BigInt is no JSON value; send it as text');
+      return;
+    case 'function':
+    case 'symbol':
+      refuse(walk, path, `a ${typeof value} is no JSON value`);
+      return;
+    case 'object':
+      if (value !== null) visitObject(value, path, walk);
+  }
+}
+
+function visitObject(value: object, path: string, walk: Walk): void {
+  if (walk.above.has(value)) return refuse(walk, path, 'refers to itself');
+  if (walk.above.size >= walk.maxDepth) {
+    return refuse(walk, path, `is nested deeper than ${walk.maxDepth} levels`);
+  }
+  walk.above.add(value);
+  if (hasJsonForm(value)) {
+    walk.hasOwnForm = true;
+    if (value instanceof Date && Number.isNaN(value.getTime())) refuse(walk, path, 'is an invalid date');
+    else visit(value.toJSON(), path, walk);
+  } else if (Array.isArray(value)) {
+    for (let index = 0; index < value.length; index += 1) visit(value[index], `${path}.${index}`, walk);
+  } else if (isPlain(value)) {
+    for (const name of Object.keys(value)) {
+      const member: unknown = Reflect.get(value, name);
+      // JSON leaves an absent member out, and so does a schema.
+      if (name === '__proto__') refuse(walk, `${path}.__proto__`, 'must not be named "__proto__"');
+      else if (member !== undefined) visit(member, `${path}.${name}`, walk);
+    }
+  } else {
+    const name = (value.constructor as { readonly name?: unknown } | undefined)?.name;
+    refuse(
+      walk,
+      path,
+      `a ${typeof name === 'string' && name !== '' ? name : 'class instance'} is no JSON value`,
+    );
+  }
+  walk.above.delete(value);
+}
+
+function isPlain(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  // An object of another realm has another Object.prototype, which has no prototype itself.
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
+function hasJsonForm(value: object): value is { toJSON(): unknown } {
+  return 'toJSON' in value && typeof value.toJSON === 'function';
+}
+
+function refuse(walk: Walk, path: string, problem: string): void {
+  const field = path.length > maxPathCharacters ? `${path.slice(0, maxPathCharacters)}…` : path;
+  walk.faults.push({ field: field.toWellFormed(), problem });
+}
