@@ -1,5 +1,6 @@
 import { AppError } from '../kernel/app-error.ts';
 import type { LeasedMessage } from '../ledger/stored-message.ts';
+import { removeSecrets } from '../telemetry/known-secrets.ts';
 import { traceIdOf } from '../telemetry/trace-context.ts';
 import { renderOutcomeLine } from '../usage/message-outcome.ts';
 
@@ -68,7 +69,7 @@ export function failureDetail(error: unknown): string {
 }
 
 function bounded(text: string): string {
-  return text.toWellFormed().replaceAll('\u0000', '\uFFFD').slice(0, 2000);
+  return removeSecrets(text).toWellFormed().replaceAll('\u0000', '\uFFFD').slice(0, 2000);
 }
 
 function millisecondsBetween(from: Date, to: Date): number {
