@@ -1,7 +1,7 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
-import { generateText, streamText } from 'ai';
+import { generateText } from 'ai';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { ProviderConfig } from '../../src/models/provider-registry.ts';
 import { failureOf, type MeteredModels, openMeteredModels } from '../support/metered-models.ts';
@@ -36,25 +36,14 @@ const kinds = [
 ] as const;
 
 /** Asks one model of the provider, and gives the error and the row of the call. */
-async function ask(provider: Pick<ProviderConfig, 'kind'>, isStreamed: boolean) {
+async function ask(provider: Pick<ProviderConfig, 'kind'>) {
   const gateway = models.gateway({
     p: { maxAnswerBytes: 1_000_000, ...provider, baseUrl: url, apiKey } as ProviderConfig,
   });
   const scope = models.openScope(gateway, await models.leasedMessage());
   try {
-    const model = scope.model('p/some-model');
-    const question = { model, prompt: 'hello', maxRetries: 0 };
-    const error = await failureOf(
-      isStreamed
-        ? Promise.resolve(
-            streamText({ ...question, onError: () => undefined }).consumeStream({
-              onError: (e) => {
-                throw e;
-              },
-            }),
-          )
-        : generateText(question),
-    );
+    const model = scope.languageModel('p/some-model', { step: 's' });
+    const error = await failureOf(generateText({ model, prompt: 'hello', maxRetries: 0 }));
     return { error, row: (await models.callRows())[0] };
   } finally {
     await scope.close();
@@ -64,7 +53,7 @@ async function ask(provider: Pick<ProviderConfig, 'kind'>, isStreamed: boolean) 
 describe.each(kinds)('%s', (_name, provider) => {
   it('a redirect is a dead letter, free, and seen by nobody', async () => {
     answer = (_request, response) => response.writeHead(307, { location: `${url}/elsewhere` }).end();
-    const { error, row } = await ask(provider, false);
+    const { error, row } = await ask(provider);
     expect(error).toMatchObject({ code: 'MILLRACE_MODEL_REDIRECTED', retryable: false });
     expect(row).toMatchObject({ settlement: 'free', error_type: 'redirected' });
   });
@@ -73,7 +62,7 @@ describe.each(kinds)('%s', (_name, provider) => {
     const bomb = gzipSync(Buffer.alloc(30_000_000, 32));
     answer = (_request, response) =>
       response.writeHead(200, { 'content-type': 'application/json', 'content-encoding': 'gzip' }).end(bomb);
-    const { error, row } = await ask(provider, false);
+    const { error, row } = await ask(provider);
     expect(error).toMatchObject({ code: 'MILLRACE_MODEL_ANSWER_TOO_LARGE' });
     expect(row).toMatchObject({ state: 'unsettled', error_type: 'answer_too_large' });
   });
@@ -86,7 +75,7 @@ describe.each(kinds)('%s', (_name, provider) => {
       response
         .writeHead(200, { 'content-type': 'application/json' })
         .end(JSON.stringify({ error: { code, message: `refused for ${apiKey}` } }));
-    const { error, row } = await ask(provider, false);
+    const { error, row } = await ask(provider);
     expect(error).toMatchObject({ code: expected });
     expect(row).toMatchObject({ settlement: 'free' });
     expect((error as Error).message).toContain('refused for [redacted]');
