@@ -1,9 +1,12 @@
 import { keepSecret } from '../telemetry/known-secrets.ts';
 import type { Configuration } from './configuration.ts';
-import type { SettingEntry } from './load-configuration.ts';
+import type { SettingNotes } from './setting.ts';
 
 /** Has every configured secret taken out of what this process stores, logs, traces and shows. */
-export function keepConfiguredSecrets(configuration: Configuration, settings: readonly SettingEntry[]): void {
+export function keepConfiguredSecrets(
+  configuration: Configuration,
+  settings: readonly (SettingNotes & { readonly path: string })[],
+): void {
   for (const { path, secret } of settings) {
     if (secret !== true) continue;
     const value = valueAt(configuration, path);

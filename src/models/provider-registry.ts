@@ -177,8 +177,11 @@ function modelsOf(name: string, config: ProviderConfig): ProviderModels {
     maxAnswerBytes: config.maxAnswerBytes ?? defaultAnswerBounds.maxAnswerBytes,
     idleTimeoutMs: config.idleTimeoutMs ?? defaultAnswerBounds.idleTimeoutMs,
   });
-  // Providers echo what they were sent; headers may carry keys of gateways.
-  for (const secret of [apiKey, ...Object.values(headers)]) keepSecret(secret);
+  // Providers echo what they were sent; headers may carry keys of gateways, others are ordinary words.
+  keepSecret(apiKey);
+  for (const [header, value] of Object.entries(headers)) {
+    if (/auth|key|token|secret|cookie/i.test(header)) keepSecret(value.replace(/^(?:bearer|basic)\s+/i, ''));
+  }
   if (config.kind === 'openai') {
     const openai = createOpenAI({ baseURL: config.baseUrl ?? openAiBaseUrl, apiKey, headers, fetch });
     return {
