@@ -111,6 +111,9 @@ export const errorColours: Readonly<Record<RequestErrors, string>> = {
   authentication: 'dark-red',
   not_found: 'dark-yellow',
   malformed_answer: 'light-red',
+  redirected: 'super-light-red',
+  answer_too_large: 'light-purple',
+  stalled: 'light-orange',
   aborted: 'text',
   failed: 'dark-orange',
 };

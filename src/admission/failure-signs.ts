@@ -17,6 +17,9 @@ export const failureKinds = [
   'authentication',
   'not_found',
   'malformed_answer',
+  'redirected',
+  'answer_too_large',
+  'stalled',
   'aborted',
   'failed',
 ] as const;
@@ -40,6 +43,7 @@ function signOfKind(kind: FailureKind): ProviderSign {
     case 'stream_cut':
       return 'failure';
     case 'timeout':
+    case 'stalled':
       return 'timeout';
     // The provider works; it wants less, or something else.
     case 'rate_limited':
@@ -52,6 +56,8 @@ function signOfKind(kind: FailureKind): ProviderSign {
       return 'none';
     // It was ours, or belongs to this one question.
     case 'malformed_answer':
+    case 'redirected':
+    case 'answer_too_large':
     case 'aborted':
     case 'failed':
       return 'none';

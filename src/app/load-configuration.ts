@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import { z } from 'zod';
 import { AppError, type Fault } from '../kernel/app-error.ts';
 import { type Configuration, type ConfigurationInput, configurationSchema } from './configuration.ts';
+import { keepConfiguredSecrets } from './keep-configured-secrets.ts';
 import type { SettingNotes } from './setting.ts';
 
 /** One setting, as the documentation shows it. */
@@ -39,6 +40,7 @@ export function loadConfiguration({ environment, file, options }: ConfigurationS
       { faults },
     );
   }
+  keepConfiguredSecrets(parsed.data, listSettings());
   return parsed.data;
 }
 

@@ -14,6 +14,10 @@ const providerSchema = z.strictObject({
   priceProvider: z.string().min(1).optional(),
   headers: z.record(z.string(), z.string()).optional(),
   timeoutMs: wholeNumber(100, 3_600_000).optional(),
+  /** How large an answer may be, decompressed. */
+  maxAnswerBytes: wholeNumber(1024, 2_147_483_647).optional(),
+  /** How long an answer that has begun may be silent. */
+  idleTimeoutMs: wholeNumber(100, 3_600_000).optional(),
   /** Sends the call's and message's ids as request headers: for a provider of one's own, such as the simulator. */
   identify: z.boolean().optional(),
 });

@@ -254,6 +254,24 @@ const table = {
     what: 'The model provider answered with something that cannot be read; the call may have been billed.',
     todo: 'Nothing: it is tried again. If it lasts, check the kind and the base URL of the provider.',
   },
+  MILLRACE_MODEL_REDIRECTED: {
+    status: 502,
+    retryable: false,
+    what: 'The model provider answered with a redirect, which is never followed: the key and the prompt would go elsewhere.',
+    todo: 'Set the base URL of the provider to the address that answers itself.',
+  },
+  MILLRACE_MODEL_ANSWER_TOO_LARGE: {
+    status: 502,
+    retryable: false,
+    what: 'The answer of the model provider, decompressed, was larger than an answer may be; the call may have been billed.',
+    todo: 'Ask for less, or raise maxAnswerBytes of the provider if its answers are that large.',
+  },
+  MILLRACE_MODEL_STALLED: {
+    status: 504,
+    retryable: true,
+    what: 'The answer of the model provider had begun and then was silent for too long; the call may have been billed.',
+    todo: 'Nothing: it is tried again. If it lasts, raise idleTimeoutMs of the provider.',
+  },
   MILLRACE_MODEL_ABORTED: {
     status: 503,
     retryable: true,

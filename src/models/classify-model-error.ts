@@ -2,8 +2,11 @@ import { AISDKError, APICallError } from '@ai-sdk/provider';
 import type { FailureKind } from '../admission/failure-signs.ts';
 import { AppError } from '../kernel/app-error.ts';
 import type { ErrorCode } from '../kernel/error-codes.ts';
+import { removeSecrets } from '../telemetry/known-secrets.ts';
+import { answerFaultOf } from './answer-fault.ts';
 import { columnText } from './column-text.ts';
 import { type ResponseHeaders, retryAfterMs } from './retry-after.ts';
+import { type ReportedError, reportedError } from './reported-error.ts';
 import { asRecord, type JsonRecord } from './token-usage.ts';
 
 /*
@@ -43,12 +46,19 @@ const codes: Readonly<Record<FailureKind, ErrorCode>> = {
   authentication: 'MILLRACE_MODEL_AUTHENTICATION',
   not_found: 'MILLRACE_MODEL_NOT_FOUND',
   malformed_answer: 'MILLRACE_MODEL_MALFORMED_ANSWER',
+  redirected: 'MILLRACE_MODEL_REDIRECTED',
+  answer_too_large: 'MILLRACE_MODEL_ANSWER_TOO_LARGE',
+  stalled: 'MILLRACE_MODEL_STALLED',
   aborted: 'MILLRACE_MODEL_ABORTED',
   failed: 'MILLRACE_MODEL_FAILED',
 };
 
 /** Understands what a model threw, or why its signal was aborted. */
 export function classifyModelError(error: unknown, now: Date): ModelFailure {
+  const fault = answerFaultOf(error);
+  if (fault !== undefined) {
+    return failure(fault.kind, fault.kind === 'redirected' ? 'free' : 'unknown', fault.message);
+  }
   if (APICallError.isInstance(error)) return classifyCall(error, now);
   if (isNamed(error, 'TimeoutError')) return failure('timeout', 'unknown', messageOf(error));
   if (isNamed(error, 'AbortError') || isNamed(error, 'ResponseAborted')) {
@@ -81,20 +91,26 @@ export function isRefusal({ billing, headers }: ModelFailure): boolean {
 
 /** The failure as what a handler sees; its retryability is decided by the table of codes. */
 export function modelError(failed: ModelFailure, model: string, cause: unknown): AppError {
-  return new AppError(codes[failed.kind], `${model}: ${columnText(failed.message, maxMessageCharacters)}`, {
-    cause: cause instanceof AppError ? cause : causeOf(cause),
-    // A stage whose work was stopped for a reason of its own keeps what that reason says about trying again.
-    ...(failed.kind === 'aborted' && cause instanceof AppError ? { retryable: cause.retryable } : {}),
-    ...(failed.retryAfterMs === undefined ? {} : { retryAfterMs: failed.retryAfterMs }),
-  });
+  return new AppError(
+    codes[failed.kind],
+    `${model}: ${columnText(removeSecrets(failed.message), maxMessageCharacters)}`,
+    {
+      cause: cause instanceof AppError ? cause : causeOf(cause),
+      // A stage whose work was stopped for a reason of its own keeps what that reason says about trying again.
+      ...(failed.kind === 'aborted' && cause instanceof AppError ? { retryable: cause.retryable } : {}),
+      ...(failed.retryAfterMs === undefined ? {} : { retryAfterMs: failed.retryAfterMs }),
+    },
+  );
 }
 
 /** The cause without what was asked and answered: errors are logged and stored, payloads never. */
 function causeOf(error: unknown): Error | undefined {
   if (!(error instanceof Error)) return undefined;
-  const cause = new Error(columnText(error.message, maxMessageCharacters), { cause: causeOf(error.cause) });
+  const cause = new Error(columnText(removeSecrets(error.message), maxMessageCharacters), {
+    cause: causeOf(error.cause),
+  });
   cause.name = error.name;
-  if (error.stack !== undefined) cause.stack = columnText(error.stack, maxStackCharacters);
+  if (error.stack !== undefined) cause.stack = columnText(removeSecrets(error.stack), maxStackCharacters);
   return cause;
 }
 
@@ -115,13 +131,18 @@ function classifyCall(error: APICallError, now: Date): ModelFailure {
   const answer = answerOf(error);
   const usage = asRecord(answer?.['usage']) ?? asRecord(asRecord(answer?.['response'])?.['usage']);
   if (statusCode < 400) {
+    const told = reportedError(answer);
+    if (told !== undefined) {
+      return classifyReported(told, { headers, usage, retryAfterMs: retryAfterMs(headers, now) });
+    }
     const isBroken = networkCodeOf(error.cause) !== undefined;
     return failure(isBroken ? 'stream_cut' : 'malformed_answer', 'unknown', message, { headers, usage });
   }
   const isInside = isInsideAnswer(error);
   const kind = kindOfRefusal(statusCode, answer, message, isInside);
   const mayWait = kind === 'rate_limited' || kind === 'overloaded' || kind === 'server_error';
-  return failure(kind, isInside ? 'unknown' : 'free', message, {
+  const isUnbilled = isInside ? usage === undefined && isRefusedBeforeWork(kind) : true;
+  return failure(kind, isUnbilled ? 'free' : 'unknown', message, {
     headers,
     usage,
     retryAfterMs: mayWait ? retryAfterMs(headers, now) : undefined,
@@ -143,23 +164,47 @@ function answerOf({ responseBody }: APICallError): JsonRecord | undefined {
   const body: unknown = responseBody;
   if (typeof body !== 'string') return asRecord(body);
   try {
-    return asRecord(JSON.parse(body));
+    const read: unknown = JSON.parse(body);
+    // Gemini's compatible endpoint puts its error into an array.
+    return asRecord(Array.isArray(read) ? read[0] : read);
   } catch {
     // Not JSON: the status alone decides.
     return undefined;
   }
 }
 
+/** An answer that HTTP called a success and that holds an error: the provider's own words decide. */
+function classifyReported(told: ReportedError, rest: Partial<ModelFailure>): ModelFailure {
+  const kind = kindOfRefusal(told.status ?? 500, told.detail, told.message, told.status === undefined);
+  const isFree = rest.usage === undefined && isRefusedBeforeWork(kind);
+  const mayWait = kind === 'rate_limited' || kind === 'overloaded' || kind === 'server_error';
+  const { retryAfterMs: asked, ...known } = rest;
+  return failure(kind, isFree ? 'free' : 'unknown', told.message, {
+    ...known,
+    ...(mayWait ? { retryAfterMs: asked } : {}),
+  });
+}
+
+/** Refusals that providers give before any token is made. */
+function isRefusedBeforeWork(kind: FailureKind): boolean {
+  return (
+    kind === 'rate_limited' ||
+    kind === 'authentication' ||
+    kind === 'not_found' ||
+    kind === 'context_too_long'
+  );
+}
+
 /** An error that came as a part of a stream, as the SDK hands it on: never free, since the answer had begun. */
 function classifyStreamError(error: JsonRecord): ModelFailure {
+  const told = reportedError(asRecord(error['data'])) ?? reportedError({ error });
+  const message =
+    typeof error['message'] === 'string'
+      ? error['message']
+      : (told?.message ?? 'the stream reported an error');
   const status = error['statusCode'];
-  const message = typeof error['message'] === 'string' ? error['message'] : 'the stream reported an error';
-  const kind = kindOfRefusal(
-    typeof status === 'number' ? status : 500,
-    asRecord(error['data']),
-    message,
-    true,
-  );
+  const known = told?.status ?? (typeof status === 'number' ? status : undefined);
+  const kind = kindOfRefusal(known ?? 500, told?.detail, message, true);
   return failure(kind, 'unknown', message);
 }
 
@@ -170,16 +215,29 @@ function kindOfRefusal(
   isInside: boolean,
 ): FailureKind {
   const detail = asRecord(answer?.['error']) ?? asRecord(asRecord(answer?.['response'])?.['error']) ?? answer;
-  const words = [detail?.['code'], detail?.['type'], message]
+  const words = [detail?.['code'], detail?.['type'], detail?.['status'], message]
     .filter((word) => typeof word === 'string')
     .join(' ');
   if (isContentPolicy(words)) return 'content_policy';
   if (isContextTooLong(words)) return 'context_too_long';
   if (/overloaded_error/i.test(words)) return 'overloaded';
   // Inside an answer the status is the SDK's guess; the provider's own words know better.
-  if (isInside && /rate_limit/i.test(words)) return 'rate_limited';
-  if (isInside && /server_error|api_error/i.test(words)) return 'server_error';
+  if (isInside) return kindOfWords(words) ?? kindOfStatus(status);
   return kindOfStatus(status);
+}
+
+function kindOfWords(words: string): FailureKind | undefined {
+  if (/rate[_ ]limit|resource_exhausted|too many requests|insufficient_quota/i.test(words)) {
+    return 'rate_limited';
+  }
+  if (/invalid_api_key|(incorrect|invalid) api key|authentication_error|unauthenticated/i.test(words)) {
+    return 'authentication';
+  }
+  if (/permission_error|permission_denied|billing_error/i.test(words)) return 'authentication';
+  if (/model_not_found|not_found_error/i.test(words)) return 'not_found';
+  if (/overloaded|unavailable/i.test(words)) return 'overloaded';
+  if (/server_error|api_error/i.test(words)) return 'server_error';
+  return undefined;
 }
 
 function kindOfStatus(status: number): FailureKind {
@@ -233,8 +291,14 @@ function classifySdkError(error: AISDKError): ModelFailure {
     case 'AI_TooManyEmbeddingValuesForCallError':
     case 'AI_UnsupportedFunctionalityError':
       return failure('bad_request', 'free', error.message);
-    default:
+    default: {
+      // A chunk that the SDK could not read is, with some providers, an error in a form of their own.
+      const told = 'value' in error ? reportedError(error.value) : undefined;
+      if (told !== undefined) {
+        return { ...classifyReported(told, { usage: usageInError(error) }), billing: 'unknown' };
+      }
       return failure('malformed_answer', 'unknown', error.message, { usage: usageInError(error) });
+    }
   }
 }
 

@@ -3,6 +3,8 @@ import { createOpenAI } from '@ai-sdk/openai';
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
 import type { EmbeddingModelV4, LanguageModelV4 } from '@ai-sdk/provider';
 import { AppError } from '../kernel/app-error.ts';
+import { keepSecret } from '../telemetry/known-secrets.ts';
+import { defaultAnswerBounds, providerFetch } from './provider-fetch.ts';
 
 /** A provider that is reached over HTTP. */
 export interface HttpProviderConfig {
@@ -18,6 +20,10 @@ export interface HttpProviderConfig {
   readonly headers?: Readonly<Record<string, string>>;
   /** How long one request may take, its whole stream included. Default ten minutes. */
   readonly timeoutMs?: number;
+  /** How large an answer may be, decompressed. Default 64 MiB. */
+  readonly maxAnswerBytes?: number;
+  /** How long an answer that has begun may be silent. Default two minutes. */
+  readonly idleTimeoutMs?: number;
   /** Tell the provider which call, message and step a request is for. Only for providers of one's own. */
   readonly identify?: boolean;
 }
@@ -142,6 +148,7 @@ function checkProviders(providers: Readonly<Record<string, ProviderConfig>>): vo
     if (config.kind !== 'custom' && config.baseUrl !== undefined && !URL.canParse(config.baseUrl)) {
       faults.push({ field: `${field}.baseUrl`, problem: 'is not an address' });
     }
+    if (config.kind !== 'custom') faults.push(...boundFaults(field, config));
     if (config.timeoutMs !== undefined && !(config.timeoutMs > 0 && config.timeoutMs <= 2 ** 31 - 1)) {
       faults.push({ field: `${field}.timeoutMs`, problem: 'is a positive number of milliseconds' });
     }
@@ -151,26 +158,51 @@ function checkProviders(providers: Readonly<Record<string, ProviderConfig>>): vo
   throw new AppError('MILLRACE_CONFIG_INVALID', `The model providers are not valid: ${listed}`, { faults });
 }
 
+function boundFaults(field: string, { maxAnswerBytes, idleTimeoutMs }: HttpProviderConfig) {
+  const isWrong = (value: number | undefined): boolean =>
+    value !== undefined && !(Number.isInteger(value) && value > 0 && value <= 2 ** 31 - 1);
+  const problem = 'is a whole number from 1 to 2147483647';
+  return [
+    ...(isWrong(maxAnswerBytes) ? [{ field: `${field}.maxAnswerBytes`, problem }] : []),
+    ...(isWrong(idleTimeoutMs) ? [{ field: `${field}.idleTimeoutMs`, problem }] : []),
+  ];
+}
+
 // Keys and addresses are always given, so that the SDK never looks into the environment by itself.
 function modelsOf(name: string, config: ProviderConfig): ProviderModels {
   if (config.kind === 'custom') return customModels(config);
   const apiKey = config.apiKey ?? '';
   const headers = { ...config.headers };
+  const fetch = providerFetch({
+    maxAnswerBytes: config.maxAnswerBytes ?? defaultAnswerBounds.maxAnswerBytes,
+    idleTimeoutMs: config.idleTimeoutMs ?? defaultAnswerBounds.idleTimeoutMs,
+  });
+  // Providers echo what they were sent; headers may carry keys of gateways, others are ordinary words.
+  keepSecret(apiKey);
+  for (const [header, value] of Object.entries(headers)) {
+    if (/auth|key|token|secret|cookie/i.test(header)) keepSecret(value.replace(/^(?:bearer|basic)\s+/i, ''));
+  }
   if (config.kind === 'openai') {
-    const openai = createOpenAI({ baseURL: config.baseUrl ?? openAiBaseUrl, apiKey, headers });
+    const openai = createOpenAI({ baseURL: config.baseUrl ?? openAiBaseUrl, apiKey, headers, fetch });
     return {
       language: (modelId) => (config.api === 'chat' ? openai.chat(modelId) : openai.responses(modelId)),
       embedding: (modelId) => openai.embeddingModel(modelId),
     };
   }
   if (config.kind === 'anthropic') {
-    const anthropic = createAnthropic({ baseURL: config.baseUrl ?? anthropicBaseUrl, apiKey, headers });
+    const anthropic = createAnthropic({
+      baseURL: config.baseUrl ?? anthropicBaseUrl,
+      apiKey,
+      headers,
+      fetch,
+    });
     return { language: (modelId) => anthropic.languageModel(modelId), embedding: () => undefined };
   }
   const compatible = createOpenAICompatible({
     name,
     baseURL: config.baseUrl ?? '',
     headers,
+    fetch,
     includeUsage: true,
     supportsStructuredOutputs: true,
     ...(apiKey === '' ? {} : { apiKey }),

@@ -1,6 +1,7 @@
 import { AppError } from '../kernel/app-error.ts';
 import { readableError } from '../kernel/readable-error.ts';
 import type { LeasedMessage } from '../ledger/stored-message.ts';
+import { removeSecrets } from '../telemetry/known-secrets.ts';
 import { traceIdOf } from '../telemetry/trace-context.ts';
 import { renderOutcomeLine } from '../usage/message-outcome.ts';
 
@@ -102,7 +103,7 @@ function textOfThrown(value: unknown): string {
 }
 
 function bounded(text: string): string {
-  return text.slice(0, 2000).toWellFormed().replaceAll('\u0000', '\uFFFD');
+  return removeSecrets(text.slice(0, 8000)).slice(0, 2000).toWellFormed().replaceAll('\u0000', '\uFFFD');
 }
 
 function millisecondsBetween(from: Date, to: Date): number {

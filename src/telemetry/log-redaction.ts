@@ -1,4 +1,5 @@
 import { AppError } from '../kernel/app-error.ts';
+import { removeSecrets } from './known-secrets.ts';
 
 /*
  * What may not be in a log line is taken out here, at the last step before it is written: values under names
@@ -37,8 +38,10 @@ const secretsInText: readonly (readonly [RegExp, string])[] = [
 
 /** The text without secrets, cut to a bounded length. */
 export function redactText(text: string): string {
+  // Known secrets go first: cut in half they would not be found.
+  const known = removeSecrets(text);
   let clean =
-    text.length > maxTextLength ? `${text.slice(0, maxTextLength)}… (${text.length} characters)` : text;
+    known.length > maxTextLength ? `${known.slice(0, maxTextLength)}… (${text.length} characters)` : known;
   for (const [pattern, replacement] of secretsInText) clean = clean.replace(pattern, replacement);
   return clean;
 }

@@ -1,3 +1,4 @@
+import { removeSecrets } from './known-secrets.ts';
 import type { Attributes, Link } from '@opentelemetry/api';
 import type { RecordedSpan, SpanEvent } from './recorded-span.ts';
 
@@ -168,7 +169,8 @@ function beginningOf(key: string): string {
   return beginning;
 }
 
-function quoted(value: string): string {
+function quoted(text: string): string {
+  const value = removeSecrets(text);
   return plainPattern.test(value) ? `"${value}"` : JSON.stringify(value);
 }
 

@@ -2,6 +2,7 @@ import { HttpException } from '@nestjs/common';
 import { z } from 'zod';
 import { AppError, type Fault } from '../../kernel/app-error.ts';
 import { type ErrorCode, errorCodes } from '../../kernel/error-codes.ts';
+import { removeSecrets } from '../../telemetry/known-secrets.ts';
 
 /*
  * Errors as RFC 9457 problem documents. Users get the code, what happened and what to do; what went wrong inside
@@ -43,7 +44,7 @@ function ofAppError(error: AppError, path: string): DescribedProblem {
   const isInside = error.status >= 500;
   return {
     problem: build(error.code, path, {
-      ...(isInside ? {} : { detail: error.message }),
+      ...(isInside ? {} : { detail: removeSecrets(error.message) }),
       ...(isInside || error.faults.length === 0 ? {} : { faults: error.faults }),
       retryable: error.retryable,
     }),

@@ -1,0 +1,84 @@
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { gzipSync } from 'node:zlib';
+import { generateText } from 'ai';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { ProviderConfig } from '../../src/models/provider-registry.ts';
+import { failureOf, type MeteredModels, openMeteredModels } from '../support/metered-models.ts';
+
+const apiKey = 'a-key-that-has-no-usual-form-0123456789';
+
+let models: MeteredModels;
+let server: Server;
+let url: string;
+let answer: RequestListener;
+
+beforeAll(async () => {
+  models = await openMeteredModels();
+  server = createServer((request, response) => {
+    request.resume().on('end', () => answer(request, response));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+});
+beforeEach(() => models.clear());
+afterEach(() => server.closeAllConnections());
+afterAll(async () => {
+  await new Promise((resolve) => server.close(resolve));
+  await models.close();
+});
+
+const kinds = [
+  ['chat', { kind: 'openai', api: 'chat' }],
+  ['responses', { kind: 'openai' }],
+  ['anthropic', { kind: 'anthropic' }],
+  ['compatible', { kind: 'openai-compatible' }],
+] as const;
+
+/** Asks one model of the provider, and gives the error and the row of the call. */
+async function ask(provider: Pick<ProviderConfig, 'kind'>) {
+  const gateway = models.gateway({
+    p: { maxAnswerBytes: 1_000_000, ...provider, baseUrl: url, apiKey } as ProviderConfig,
+  });
+  const scope = models.openScope(gateway, await models.leasedMessage());
+  try {
+    const model = scope.languageModel('p/some-model', { step: 's' });
+    const error = await failureOf(generateText({ model, prompt: 'hello', maxRetries: 0 }));
+    return { error, row: (await models.callRows())[0] };
+  } finally {
+    await scope.close();
+  }
+}
+
+describe.each(kinds)('%s', (_name, provider) => {
+  it('a redirect is a dead letter, free, and seen by nobody', async () => {
+    answer = (_request, response) => response.writeHead(307, { location: `${url}/elsewhere` }).end();
+    const { error, row } = await ask(provider);
+    expect(error).toMatchObject({ code: 'MILLRACE_MODEL_REDIRECTED', retryable: false });
+    expect(row).toMatchObject({ settlement: 'free', error_type: 'redirected' });
+  });
+
+  it('a bomb of gzip is cut off and stays unsettled', async () => {
+    const bomb = gzipSync(Buffer.alloc(30_000_000, 32));
+    answer = (_request, response) =>
+      response.writeHead(200, { 'content-type': 'application/json', 'content-encoding': 'gzip' }).end(bomb);
+    const { error, row } = await ask(provider);
+    expect(error).toMatchObject({ code: 'MILLRACE_MODEL_ANSWER_TOO_LARGE' });
+    expect(row).toMatchObject({ state: 'unsettled', error_type: 'answer_too_large' });
+  });
+
+  it.each([
+    [401, 'MILLRACE_MODEL_AUTHENTICATION'],
+    [429, 'MILLRACE_MODEL_RATE_LIMITED'],
+  ])('an error %i under status 200 is %s, free, and without the echoed key', async (code, expected) => {
+    answer = (_request, response) =>
+      response
+        .writeHead(200, { 'content-type': 'application/json' })
+        .end(JSON.stringify({ error: { code, message: `refused for ${apiKey}` } }));
+    const { error, row } = await ask(provider);
+    expect(error).toMatchObject({ code: expected });
+    expect(row).toMatchObject({ settlement: 'free' });
+    expect((error as Error).message).toContain('refused for [redacted]');
+    expect(JSON.stringify([row, await models.usageLines(), models.logged])).not.toContain(apiKey);
+  });
+});
