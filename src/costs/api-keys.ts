@@ -4,6 +4,7 @@ import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
 import { named } from '../drivers/sql-database/sql-statement.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { isUuid, newId, type Uuid } from '../kernel/ids.ts';
+import { isPrintableName, notPrintable } from '../kernel/printable-name.ts';
 import { parseRequest } from './request-faults.ts';
 
 /*
@@ -61,7 +62,7 @@ const shortText = z
   .string()
   .min(1)
   .max(128)
-  .regex(/^\P{Cc}+$/u, 'must not contain control characters')
+  .refine(isPrintableName, notPrintable)
   .refine((text) => text.trim() === text, 'must not begin or end with white space');
 
 const newKeySchema = z.strictObject({

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { AppError, type Fault } from '../kernel/app-error.ts';
+import { isPrintableName, notPrintable } from '../kernel/printable-name.ts';
 import type { Message } from './message.ts';
 import { type Origin, parseOrigin } from './origin.ts';
 
@@ -45,7 +46,7 @@ const text = z
   .string()
   .min(1)
   .max(maxTextLength)
-  .refine((value) => !value.includes('\u0000'), 'must not contain U+0000');
+  .refine(isPrintableName, notPrintable);
 // RFC 3986's characters: a URI-reference has no white space, controls, or unescaped delimiters.
 const uriReference = text.regex(/^[^\s<>"{}|\\^`\p{Cc}]+$/u, 'must be a URI-reference');
 const jsonMediaType = /^(?:application\/json|[\w.+-]+\/[\w.+-]+\+json)\s*(?:;.*)?$/i;
