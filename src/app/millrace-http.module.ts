@@ -4,10 +4,15 @@ import { BudgetReports } from '../costs/budget-reports.ts';
 import { CostReports } from '../costs/cost-reports.ts';
 import { MessageAccounts } from '../costs/message-accounts.ts';
 import { systemClock } from '../kernel/clock.ts';
+import { ConcurrencyLimiter } from '../kernel/concurrency-limiter.ts';
 import { Host } from './host.ts';
 import { EventIntake } from './http/event-intake.ts';
 import { HttpApiModule, type HttpServices, type HttpSurface } from './http/http-api.module.ts';
 import { Readiness } from './http/readiness.ts';
+
+const maxWaitingReports = 100;
+/** With the report itself this stays within what a caller waits for. */
+const reportWaitMs = 1_500;
 
 /** Millrace's API, /metrics and /health over the host that MillraceModule brought into the application. */
 @Module({})
@@ -36,9 +41,18 @@ export class MillraceHttpModule implements OnModuleDestroy {
 function servicesOf(host: Host): HttpServices {
   const { database, queues, columns } = host.stores;
   const clock = systemClock;
+  const reports = new ConcurrencyLimiter({
+    what: 'Cost reports',
+    limit: host.configuration.http.limits.concurrentReports,
+    maxWaiting: maxWaitingReports,
+    maxWaitMs: reportWaitMs,
+    clock,
+  });
+  host.bounds.register('cost_reports', reports);
   return {
     costReports: new CostReports({
       store: columns,
+      limiter: reports,
       exportLagSeconds: async () => (await host.exports.backlog()).oldestSeconds,
     }),
     budgetReports: new BudgetReports(host.budgets.ledger),
@@ -51,6 +65,8 @@ function servicesOf(host: Host): HttpServices {
       clock,
       checks: [
         { name: 'ledger', isRequired: true, ping: () => database.ping() },
+        // A full disk answers a ping.
+        { name: 'ledgerWrites', isRequired: true, ping: () => host.writes.check() },
         { name: 'queue', isRequired: true, ping: () => queues.ping() },
         // Without it work goes on: usage waits in the ledger.
         { name: 'columnStore', isRequired: false, ping: () => columns.ping() },

@@ -18,6 +18,9 @@ export const boundNames = [
   'worker_tokens',
   'metric_series',
   'trace_spans',
+  'http_requests',
+  'http_body_bytes',
+  'cost_reports',
 ] as const;
 export type BoundName = (typeof boundNames)[number];
 

@@ -10,11 +10,7 @@ import type { Clock } from '../../kernel/clock.ts';
 import { DeadLetterOffice } from '../../operations/dead-letter-office.ts';
 import { HoldOffice } from '../../operations/hold-office.ts';
 import type { Logger } from '../../telemetry/logger.ts';
-import {
-  AuthenticationGuard,
-  type AuthenticationMode,
-  authenticationModeToken,
-} from './authentication.guard.ts';
+import { AuthenticationGuard } from './authentication.guard.ts';
 import { DeadLettersController } from './dead-letters.controller.ts';
 import { EventIntake } from './event-intake.ts';
 import { HealthController } from './health.controller.ts';
@@ -24,6 +20,11 @@ import { MetricsController, type MetricsSource, metricsToken } from './metrics.c
 import { AppErrorFilter, ProblemFilter } from './problem.filter.ts';
 import { Problems } from './problems.ts';
 import { Readiness } from './readiness.ts';
+import {
+  type AuthenticationMode,
+  authenticationModeToken,
+  RequestAuthentication,
+} from './request-authentication.ts';
 
 /** What the HTTP API works with, made by the composition root. */
 export interface HttpServices {
@@ -89,6 +90,10 @@ export class HttpApiModule {
         one(metricsToken, (services) => services.metrics),
         one(clockToken, (services) => services.clock),
         one(authenticationModeToken, (services) => services.authentication),
+        one(
+          RequestAuthentication,
+          ({ apiKeys, authentication }) => new RequestAuthentication(apiKeys, authentication),
+        ),
         ProblemFilter,
         { provide: APP_GUARD, useClass: AuthenticationGuard },
         { provide: APP_FILTER, useClass: AppErrorFilter },

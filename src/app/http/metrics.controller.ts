@@ -18,6 +18,7 @@ interface HeaderWriter {
 @Controller('metrics')
 export class MetricsController {
   readonly #metrics: MetricsSource;
+  readonly #rendering = new Map<ExpositionFormat, ReturnType<MetricsSource['render']>>();
 
   constructor(@Inject(metricsToken) metrics: MetricsSource) {
     this.#metrics = metrics;
@@ -38,10 +39,19 @@ export class MetricsController {
     @Headers('accept') accept: string | undefined,
     @Res({ passthrough: true }) response: HeaderWriter,
   ): Promise<string> {
-    const { contentType, body } = await this.#metrics.render(formatFor(accept));
+    const { contentType, body } = await this.#render(formatFor(accept));
     response.header('content-type', contentType);
     response.header('vary', 'accept');
     response.header('cache-control', 'no-store');
     return body;
+  }
+
+  /** Scrapes that come together share one exposition. */
+  #render(format: ExpositionFormat): ReturnType<MetricsSource['render']> {
+    const running = this.#rendering.get(format);
+    if (running !== undefined) return running;
+    const started = this.#metrics.render(format).finally(() => this.#rendering.delete(format));
+    this.#rendering.set(format, started);
+    return started;
   }
 }
