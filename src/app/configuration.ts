@@ -37,7 +37,7 @@ export const configurationSchema = z.strictObject({
       }),
       metricsPort: setting(wholeNumber(0, 65_535).optional(), {
         env: 'MILLRACE_HTTP_METRICS_PORT',
-        help: 'A port of its own for `/metrics` (and `/health`), which then are not both on the first: there `/metrics` is gone. 0 for any free one.',
+        help: 'A port of its own for `/metrics` and `/health`; `/metrics` is then not served on the first. 0 for any free one.',
       }),
       limits: z
         .strictObject({

@@ -52,7 +52,14 @@ export async function createMillraceApp(options: MillraceAppOptions = {}): Promi
     module: MillraceApplication,
     imports: [
       MillraceModule.forRoot(moduleOptions),
-      ...(http ? [MillraceHttpModule.forRoot({ surface })] : []),
+      ...(http
+        ? [
+            MillraceHttpModule.forRoot({
+              surface,
+              showsMetrics: configuration.http.metricsPort === undefined,
+            }),
+          ]
+        : []),
       ...imports,
     ],
     providers: [...providers],

@@ -26,7 +26,7 @@ describe.skipIf(!canRun(postgresPrograms()) || !canRun(redisPrograms()))('a star
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'millrace-away-'));
     postgres = await PostgresServer.start();
-    redis = await RedisServer.start({ appendOnly: 'yes' });
+    redis = await RedisServer.start({ appendOnly: 'always' });
   });
   afterAll(async () => {
     await postgres.stop();

@@ -16,7 +16,8 @@ import { EventIntake } from './event-intake.ts';
 import { HealthController } from './health.controller.ts';
 import { HoldsController } from './holds.controller.ts';
 import { MessagesController } from './messages.controller.ts';
-import { MetricsController, type MetricsSource, metricsToken } from './metrics.controller.ts';
+import { MetricsController, metricsToken } from './metrics.controller.ts';
+import type { MetricsSource } from './shared-metrics.ts';
 import { AppErrorFilter, ProblemFilter } from './problem.filter.ts';
 import { Problems } from './problems.ts';
 import { Readiness } from './readiness.ts';
@@ -48,6 +49,8 @@ export interface HttpApiModuleOptions {
   readonly useFactory: FactoryProvider<HttpServices>['useFactory'];
   /** What is served: everything, or only what every process must show (health and metrics). Default everything. */
   readonly surface?: HttpSurface;
+  /** False where they have a port of their own. Default true. */
+  readonly showsMetrics?: boolean;
 }
 
 export type HttpSurface = 'everything' | 'health_and_metrics';
@@ -65,13 +68,14 @@ export class HttpApiModule {
     inject = [],
     useFactory,
     surface = 'everything',
+    showsMetrics = true,
   }: HttpApiModuleOptions): DynamicModule {
     return {
       module: HttpApiModule,
       imports,
       controllers: [
         HealthController,
-        MetricsController,
+        ...(showsMetrics ? [MetricsController] : []),
         ...(surface === 'everything'
           ? [CostsController, BudgetsController, MessagesController, DeadLettersController, HoldsController]
           : []),

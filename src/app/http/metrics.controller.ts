@@ -1,11 +1,7 @@
 import { Controller, Get, Headers, Inject, Res } from '@nestjs/common';
 import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
-import { type ExpositionFormat, formatFor } from '../../telemetry/exposition.ts';
-
-/** What can be scraped: the part of Metrics that this controller needs. */
-export interface MetricsSource {
-  render(format?: ExpositionFormat): Promise<{ readonly contentType: string; readonly body: string }>;
-}
+import { formatFor } from '../../telemetry/exposition.ts';
+import { type MetricsSource, SharedMetrics } from './shared-metrics.ts';
 
 /** The injection token of the metrics. */
 export const metricsToken = Symbol('millrace:metrics');
@@ -17,11 +13,10 @@ interface HeaderWriter {
 @ApiTags('operation')
 @Controller('metrics')
 export class MetricsController {
-  readonly #metrics: MetricsSource;
-  readonly #rendering = new Map<ExpositionFormat, ReturnType<MetricsSource['render']>>();
+  readonly #metrics: SharedMetrics;
 
   constructor(@Inject(metricsToken) metrics: MetricsSource) {
-    this.#metrics = metrics;
+    this.#metrics = new SharedMetrics(metrics);
   }
 
   @Get()
@@ -39,19 +34,10 @@ export class MetricsController {
     @Headers('accept') accept: string | undefined,
     @Res({ passthrough: true }) response: HeaderWriter,
   ): Promise<string> {
-    const { contentType, body } = await this.#render(formatFor(accept));
+    const { contentType, body } = await this.#metrics.render(formatFor(accept));
     response.header('content-type', contentType);
     response.header('vary', 'accept');
     response.header('cache-control', 'no-store');
     return body;
-  }
-
-  /** Scrapes that come together share one exposition. */
-  #render(format: ExpositionFormat): ReturnType<MetricsSource['render']> {
-    const running = this.#rendering.get(format);
-    if (running !== undefined) return running;
-    const started = this.#metrics.render(format).finally(() => this.#rendering.delete(format));
-    this.#rendering.set(format, started);
-    return started;
   }
 }

@@ -44,7 +44,7 @@ export function guardRequests(fastify: FastifyInstance, options: RequestDoorOpti
   const parse = jsonParser(fastify);
   fastify.removeAllContentTypeParsers();
   for (const mediaType of ['application/json', eventMediaType, batchMediaType]) {
-    fastify.addContentTypeParser(mediaType, async (request, payload) => {
+    fastify.addContentTypeParser(mediaType, async (request: FastifyRequest, payload: RequestPayload) => {
       const taken = await readBytes(request, asReadable(payload), options);
       return await readJsonBody(taken, {
         parse,
