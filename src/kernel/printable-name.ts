@@ -5,7 +5,6 @@
  */
 
 const hidden =
-  // eslint-disable-next-line no-misleading-character-class -- code points, not what they combine to
   /[\p{Cc}\p{Cs}\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/u;
 
 /** What is told of a name that is not printable. */

@@ -56,13 +56,20 @@ async function answer(
   request.resume();
   const { method = 'GET', url = '/' } = request;
   const path = pathOf(url);
-  if (method !== 'GET' && method !== 'HEAD') return respond(response, { status: 405, body: '' });
+  if (method !== 'GET' && method !== 'HEAD') {
+    respond(response, { status: 405, body: '' });
+    return;
+  }
   if (path === '/metrics') {
     const { contentType, body } = await metrics.render(formatFor(request.headers.accept));
-    return respond(response, { status: 200, body, contentType });
+    respond(response, { status: 200, body, contentType });
+    return;
   }
-  if (path === '/health/live') return respond(response, { status: 200, body: '{"status":"live"}' });
-  if (path !== '/health/ready') return respond(response, { status: 404, body: '' });
+  if (path !== '/health/ready') {
+    const isLive = path === '/health/live';
+    respond(response, isLive ? { status: 200, body: '{"status":"live"}' } : { status: 404, body: '' });
+    return;
+  }
   const report = await readiness.report();
   const mayWork = report.status === 'ready' || report.status === 'degraded';
   respond(response, { status: mayWork ? 200 : 503, body: JSON.stringify(report) });
