@@ -119,7 +119,7 @@ export class JsonOutline {
 
   #endArray(at: number, byte: number): void {
     const isEmpty =
-      this.#parts.length === 0 && this.#bytes.subarray(this.#start, at).every((byte) => spaces.has(byte));
+      this.#parts.length === 0 && this.#bytes.subarray(this.#start, at).every((other) => spaces.has(other));
     if (!isEmpty) this.#endPart(at);
     this.#hasEnded = byte === closeArray;
   }

@@ -1,4 +1,4 @@
-import { ApiKeys, apiScopes, type ApiKeyIdentity } from '../../costs/api-keys.ts';
+import { type ApiKeys, apiScopes, type ApiKeyIdentity } from '../../costs/api-keys.ts';
 import { AppError } from '../../kernel/app-error.ts';
 import { isLoopbackAddress, isLoopbackHost } from './loopback.ts';
 import { headerOf, remoteAddressOf } from './request-facts.ts';

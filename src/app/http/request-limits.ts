@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import { AppError } from '../../kernel/app-error.ts';
 import type { Clock } from '../../kernel/clock.ts';
+import type { BoundLevel } from '../../telemetry/bounds.ts';
 
 /*
  * How much of the API there is for whom: requests in hand in all, bytes of bodies in hand in all, and requests in a
@@ -55,7 +56,7 @@ export class RequestLimits {
   }
 
   /** The bounds, as they are read for metrics. */
-  get levels() {
+  get levels(): Readonly<Record<'requests' | 'bodyBytes', BoundLevel>> {
     return {
       requests: {
         limit: this.settings.concurrentRequests,
