@@ -35,6 +35,38 @@ export const configurationSchema = z.strictObject({
         env: 'MILLRACE_HTTP_AUTH',
         help: '`keys`: every API call needs an API key. `none`: open, only on a loopback address.',
       }),
+      metricsPort: setting(wholeNumber(0, 65_535).optional(), {
+        env: 'MILLRACE_HTTP_METRICS_PORT',
+        help: 'A port of its own for `/metrics` and `/health`; `/metrics` is then not served on the first. 0 for any free one.',
+      }),
+      limits: z
+        .strictObject({
+          concurrentRequests: setting(wholeNumber(1, 100_000).default(500), {
+            env: 'MILLRACE_HTTP_CONCURRENT_REQUESTS',
+            help: 'API requests in hand at once; one more is answered 503 with Retry-After.',
+          }),
+          bodyBytesInFlight: setting(wholeNumber(65_536, 68_719_476_736).default(268_435_456), {
+            env: 'MILLRACE_HTTP_BODY_BYTES_IN_FLIGHT',
+            help: 'Bytes of request bodies in hand at once; what goes beyond is answered 503 with Retry-After.',
+          }),
+          bodyBytes: setting(wholeNumber(1024, 1_073_741_824).default(16_777_216), {
+            env: 'MILLRACE_HTTP_BODY_BYTES',
+            help: 'The largest body of a request with messages: one event, or a whole batch.',
+          }),
+          jsonValues: setting(wholeNumber(100, 10_000_000).default(100_000), {
+            env: 'MILLRACE_HTTP_JSON_VALUES',
+            help: 'JSON values in one event. JSON cannot be parsed in pieces: a million holds the event loop for half a second.',
+          }),
+          requestsPerMinute: setting(wholeNumber(1, 100_000_000).default(60_000), {
+            env: 'MILLRACE_HTTP_REQUESTS_PER_MINUTE',
+            help: 'Requests of one API key to one route in a minute, by process; one more is answered 429 with Retry-After.',
+          }),
+          concurrentReports: setting(wholeNumber(1, 1_000).default(4), {
+            env: 'MILLRACE_HTTP_CONCURRENT_REPORTS',
+            help: 'Cost reports that are made at once; others wait, and are answered 503 when too many do.',
+          }),
+        })
+        .prefault({}),
     })
     .prefault({}),
   ledger: z

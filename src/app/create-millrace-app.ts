@@ -9,6 +9,9 @@ import {
 import { NestFactory } from '@nestjs/core';
 import type { Logger } from '../telemetry/logger.ts';
 import { createLogger, type PinoLogger } from '../telemetry/logging.ts';
+import { systemClock } from '../kernel/clock.ts';
+import { Host } from './host.ts';
+import { refusalReasons, RequestLimits } from './http/request-limits.ts';
 import { createHttpApplication, listenHttp } from './http/server.ts';
 import { MillraceHttpModule } from './millrace-http.module.ts';
 import { Millrace } from './millrace.ts';
@@ -36,9 +39,6 @@ export interface MillraceApp {
   close(): Promise<void>;
 }
 
-/** A batch of events may hold many messages of the largest size; this many bytes in all. */
-const bodyLimitFactor = 4;
-
 /**
  * Starts an application with Millrace and the given stages: embedded, unless the configuration names servers. Throws
  * MILLRACE_CONFIG_INVALID with every fault, MILLRACE_DATA_IN_USE, or what keeps a store from opening.
@@ -52,7 +52,14 @@ export async function createMillraceApp(options: MillraceAppOptions = {}): Promi
     module: MillraceApplication,
     imports: [
       MillraceModule.forRoot(moduleOptions),
-      ...(http ? [MillraceHttpModule.forRoot({ surface })] : []),
+      ...(http
+        ? [
+            MillraceHttpModule.forRoot({
+              surface,
+              showsMetrics: configuration.http.metricsPort === undefined,
+            }),
+          ]
+        : []),
       ...imports,
     ],
     providers: [...providers],
@@ -61,17 +68,30 @@ export async function createMillraceApp(options: MillraceAppOptions = {}): Promi
     const context = await NestFactory.createApplicationContext(root, { logger: false, abortOnError: false });
     return appOf(context, undefined);
   }
+  const limits = new RequestLimits(configuration.http.limits, systemClock);
   const application = await createHttpApplication(root, {
     logger: isPino(options.logger) ? options.logger : createLogger({ level: configuration.logging.level }),
     version,
-    bodyLimitBytes: configuration.messages.maxBytes * bodyLimitFactor,
+    bodyLimitBytes: configuration.http.limits.bodyBytes,
+    limits,
+    onRefused: (reason) => application.get(Host).metrics.increment('http_refused_total', { reason }),
   });
+  boundRequests(application.get(Host), limits);
   try {
     return appOf(application, await listenHttp(application, { host, port }));
   } catch (error) {
     await application.close();
     throw error;
   }
+}
+
+function boundRequests({ bounds, metrics }: Host, { levels }: RequestLimits): void {
+  bounds.register('http_requests', levels.requests);
+  bounds.register('http_body_bytes', levels.bodyBytes);
+  metrics.initialise(
+    'http_refused_total',
+    refusalReasons.map((reason) => ({ reason })),
+  );
 }
 
 @Module({})

@@ -36,6 +36,7 @@ import { HostMessages } from './host-messages.ts';
 import { HostModels } from './host-models.ts';
 import { HostRelay } from './host-relay.ts';
 import { startHostTracing } from './host-tracing.ts';
+import { LedgerWrites } from './ledger-writes.ts';
 import { measuredPayloads } from './measured-payloads.ts';
 import { lendStores } from './operator-lending.ts';
 import { startupChecks } from './startup.ts';
@@ -84,7 +85,9 @@ export class Host {
   readonly #clock: Clock;
   readonly #stageGates: StageGates;
   readonly #checkStartup: HostParts['checkStartup'];
-  readonly #bounds: Bounds;
+  readonly bounds: Bounds;
+  /** Whether the ledger takes writes. */
+  readonly writes: LedgerWrites;
   readonly #lag = new EventLoopLag();
   #workers: StageWorkers | undefined;
   #loops: readonly BackgroundLoop[] = [];
@@ -103,7 +106,8 @@ export class Host {
     this.stores = stores;
     this.logger = logger;
     this.metrics = metrics;
-    this.#bounds = bounds;
+    this.bounds = bounds;
+    this.writes = parts.writes;
     this.registry = registry;
     this.gateway = gateway;
     this.calls = models.calls;
@@ -232,7 +236,9 @@ export class Host {
   static async over(
     options: HostOptions & { readonly stores: Stores; readonly worker?: string },
   ): Promise<Host> {
-    const { configuration, logger, clock = systemClock, stores, worker = workerName() } = options;
+    const { configuration, logger, clock = systemClock, worker = workerName() } = options;
+    const writes = new LedgerWrites(clock);
+    const stores = { ...options.stores, database: writes.watch(options.stores.database) };
     const metrics = options.metrics ?? createMetrics(metricCatalogue, { processMetrics: true });
     const payloads = measuredPayloads(stores.payloads, metrics);
     const onFlush: FlushObserver = (operation, size, durationMs) => {
@@ -260,6 +266,7 @@ export class Host {
       logger,
       clock,
       stores: { ...stores, payloads },
+      writes,
       registry: new StageRegistry(),
       metrics,
       tracing,
@@ -319,7 +326,7 @@ export class Host {
       readLagMs: () => this.#lag.readMs(),
       logger,
       metrics,
-      bounds: this.#bounds,
+      bounds: this.bounds,
     });
     await this.holds.watcher.look();
     await this.#workers.start(stages);
@@ -363,7 +370,7 @@ export class Host {
       calls,
       queues: stores.queues,
       registry,
-      bounds: this.#bounds,
+      bounds: this.bounds,
       pendingRecordsBound: configuration.exporter.pendingRecordsBound,
       clock: this.#clock,
       onReadingEnd: choreTeller('gauges', { logger, metrics }),
@@ -397,5 +404,6 @@ interface HostParts {
   readonly worker: string;
   readonly onFlush: FlushObserver;
   readonly checkStartup: ReturnType<typeof startupChecks>;
+  readonly writes: LedgerWrites;
   readonly bounds: Bounds;
 }

@@ -1,31 +1,71 @@
-import { type DynamicModule, Inject, Module, type OnModuleDestroy } from '@nestjs/common';
+import {
+  type DynamicModule,
+  Inject,
+  Module,
+  type OnApplicationBootstrap,
+  type OnApplicationShutdown,
+  type OnModuleDestroy,
+} from '@nestjs/common';
 import { ApiKeys } from '../costs/api-keys.ts';
 import { BudgetReports } from '../costs/budget-reports.ts';
 import { CostReports } from '../costs/cost-reports.ts';
 import { MessageAccounts } from '../costs/message-accounts.ts';
 import { systemClock } from '../kernel/clock.ts';
+import { ConcurrencyLimiter } from '../kernel/concurrency-limiter.ts';
 import { Host } from './host.ts';
 import { readHostStatus } from './host-status.ts';
 import { EventIntake } from './http/event-intake.ts';
 import { HttpApiModule, type HttpServices, type HttpSurface } from './http/http-api.module.ts';
+import { listenForMetrics } from './http/metrics-server.ts';
 import { Readiness } from './http/readiness.ts';
+
+const maxWaitingReports = 100;
+/** With the report itself this stays within what a caller waits for. */
+const reportWaitMs = 1_500;
 
 /** Millrace's API, /metrics and /health over the host that MillraceModule brought into the application. */
 @Module({})
-export class MillraceHttpModule implements OnModuleDestroy {
+export class MillraceHttpModule implements OnModuleDestroy, OnApplicationBootstrap, OnApplicationShutdown {
   readonly #readiness: Readiness;
+  readonly #host: Host;
+  #metricsServer: Awaited<ReturnType<typeof listenForMetrics>> | undefined;
 
-  constructor(@Inject(Readiness) readiness: Readiness) {
+  constructor(@Inject(Readiness) readiness: Readiness, @Inject(Host) host: Host) {
     this.#readiness = readiness;
+    this.#host = host;
   }
 
-  static forRoot({ surface = 'everything' }: { readonly surface?: HttpSurface } = {}): DynamicModule {
+  /** Where metrics are served by themselves; undefined when they are not. */
+  get metricsPort(): number | undefined {
+    return this.#metricsServer?.port;
+  }
+
+  static forRoot({
+    surface = 'everything',
+    showsMetrics = true,
+  }: { readonly surface?: HttpSurface; readonly showsMetrics?: boolean } = {}): DynamicModule {
     return {
       module: MillraceHttpModule,
       imports: [
-        HttpApiModule.forRootAsync({ inject: [Host], useFactory: (host: Host) => servicesOf(host), surface }),
+        HttpApiModule.forRootAsync({
+          inject: [Host],
+          useFactory: (host: Host) => servicesOf(host),
+          surface,
+          showsMetrics,
+        }),
       ],
     };
+  }
+
+  async onApplicationBootstrap(): Promise<void> {
+    const { configuration, metrics } = this.#host;
+    const { host, metricsPort: port } = configuration.http;
+    if (port === undefined) return;
+    this.#metricsServer = await listenForMetrics({ host, port, metrics, readiness: this.#readiness });
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.#metricsServer?.close();
   }
 
   /** Before anything closes, no new traffic is to come. */
@@ -37,9 +77,18 @@ export class MillraceHttpModule implements OnModuleDestroy {
 function servicesOf(host: Host): HttpServices {
   const { database, queues, columns } = host.stores;
   const clock = systemClock;
+  const reports = new ConcurrencyLimiter({
+    what: 'Cost reports',
+    limit: host.configuration.http.limits.concurrentReports,
+    maxWaiting: maxWaitingReports,
+    maxWaitMs: reportWaitMs,
+    clock,
+  });
+  host.bounds.register('cost_reports', reports);
   return {
     costReports: new CostReports({
       store: columns,
+      limiter: reports,
       exportLagSeconds: async () => (await host.exports.backlog()).oldestSeconds,
     }),
     budgetReports: new BudgetReports(host.budgets.ledger),
@@ -54,6 +103,8 @@ function servicesOf(host: Host): HttpServices {
       clock,
       checks: [
         { name: 'ledger', isRequired: true, ping: () => database.ping() },
+        // A full disk answers a ping.
+        { name: 'ledgerWrites', isRequired: true, ping: () => host.writes.check() },
         { name: 'queue', isRequired: true, ping: () => queues.ping() },
         // Without it work goes on: usage waits in the ledger.
         { name: 'columnStore', isRequired: false, ping: () => columns.ping() },

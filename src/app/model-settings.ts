@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { originName } from '../messages/origin.ts';
-import { setting, wholeNumber, urlOf, onOff, modelReference } from './setting.ts';
+import { decimalNumber, setting, wholeNumber, urlOf, onOff, modelReference } from './setting.ts';
 
 /* The settings about models, and about the money that they may cost. */
 
@@ -90,7 +90,7 @@ export const modelSettings = z
           env: 'MILLRACE_BREAKER',
           help: 'Whether a model that fails is left alone for a while (docs/runbooks/provider.md#circuit).',
         }),
-        errorShare: setting(z.coerce.number().gt(0).max(1).default(0.5), {
+        errorShare: setting(decimalNumber(0.0001, 1).default(0.5), {
           env: 'MILLRACE_BREAKER_ERROR_SHARE',
           help: "The share of failures and time-outs at which a model's circuit opens.",
         }),
@@ -119,7 +119,7 @@ export const modelSettings = z
           env: 'MILLRACE_RETRY_BUDGET',
           help: 'Whether the retries of a model are limited (docs/runbooks/provider.md#retries).',
         }),
-        share: setting(z.coerce.number().min(0).max(10).default(0.2), {
+        share: setting(decimalNumber(0, 10).default(0.2), {
           env: 'MILLRACE_RETRY_BUDGET_SHARE',
           help: 'Retries that are permitted for each first attempt in the window, over all processes.',
         }),

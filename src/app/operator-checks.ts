@@ -25,6 +25,7 @@ export async function findStartupFaults(
         clock,
         isEmbedded,
         checksMigrations: true,
+        needsUsage: true,
         definitions,
       });
       return allowing(findFaults(facts), configuration.startup.allow ?? []);

@@ -61,6 +61,11 @@ export async function listPendingMigrations({
   return migrationNames(await pendingMigrations(database), await pendingColumnMigrations(columns));
 }
 
+/** The ledger's alone, as "postgres/…": for when the column store is away or not needed. */
+export async function listPendingLedgerMigrations(database: SqlDatabase): Promise<readonly string[]> {
+  return migrationNames(await pendingMigrations(database), []);
+}
+
 /** Applies what is not applied yet, and answers the names. */
 export async function applyMigrations(
   { database, columns }: OperatorStores,

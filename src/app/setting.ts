@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { decimalOrText, wholeNumberOrText } from '../kernel/written-number.ts';
 
 /* What settings are made of: their notes, and the kinds of values that several of them have. */
 
@@ -15,8 +16,15 @@ export function setting<Schema extends z.ZodType>(schema: Schema, notes: Setting
 }
 
 /** A whole number within bounds, also as text. */
-export function wholeNumber(min: number, max: number): z.ZodCoercedNumber {
-  return z.coerce.number().int().min(min).max(max);
+export function wholeNumber(min: number, max: number) {
+  const bounds = `must be a whole number from ${min} to ${max}`;
+  return wholeNumberOrText(bounds).refine((value) => value >= min && value <= max, bounds);
+}
+
+/** A share: a number within bounds, also as text. */
+export function decimalNumber(min: number, max: number) {
+  const bounds = `must be a number from ${min} to ${max}`;
+  return decimalOrText().refine((value) => value >= min && value <= max, bounds);
 }
 
 /** An amount above 0 as decimal text. */

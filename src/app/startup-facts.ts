@@ -5,7 +5,7 @@ import type { Clock } from '../kernel/clock.ts';
 import type { ProviderRegistry } from '../models/provider-registry.ts';
 import type { StageDefinition } from '../pipeline/stage-definition.ts';
 import type { Pricer } from '../pricing/price.ts';
-import { listPendingMigrations } from './operator-stores.ts';
+import { listPendingLedgerMigrations, listPendingMigrations } from './operator-stores.ts';
 import type { StartupFacts } from './startup-checks.ts';
 
 /* Reads what the start-up checks judge. Embedded stores share this process's clock and have no settings of their own. */
@@ -20,6 +20,8 @@ export interface FactSources {
   readonly isEmbedded: boolean;
   /** False: the schemas were brought up to date just now. */
   readonly checksMigrations: boolean;
+  /** False: this process neither exports usage records nor reports them. */
+  readonly needsUsage: boolean;
   readonly definitions: readonly StageDefinition[];
   readonly pricer: Pricer;
   readonly providers: ProviderRegistry;
@@ -34,14 +36,18 @@ const readSettings: SqlStatement = {
 
 export async function readStartupFacts(sources: FactSources): Promise<StartupFacts> {
   const { database, columns, queues, isEmbedded, checksMigrations, definitions } = sources;
-  const usage = columns.kind === 'clickhouse' ? await readUsage(sources) : noUsage;
+  const asksUsage = columns.kind === 'clickhouse' && sources.needsUsage;
+  const usage = asksUsage ? await readUsage(sources) : noUsage;
+  const usageIsAway = columns.kind === 'clickhouse' && (!asksUsage || usage.problem !== undefined);
   const settings = isEmbedded
     ? []
     : (await database.query<{ name: string; setting: string }>(readSettings)).rows;
   return {
     queueWarnings: (await queues?.warnings()) ?? [],
     clocks: [...(await readClocks(sources)), ...usage.clocks],
-    pendingMigrations: checksMigrations ? await listPendingMigrations(sources) : [],
+    pendingMigrations: checksMigrations
+      ? await (usageIsAway ? listPendingLedgerMigrations(database) : listPendingMigrations(sources))
+      : [],
     ledgerSettings: Object.fromEntries(settings.map(({ name, setting }) => [name, setting])),
     usageTables: usage.tables,
     usageProblem: usage.problem,

@@ -26,7 +26,13 @@ export function startupChecks(
   const { configuration, stores, metrics, logger } = parts;
   return async (definitions) => {
     const { migrate, allow = [] } = configuration.startup;
-    const facts = await readStartupFacts({ ...parts, ...stores, checksMigrations: !migrate, definitions });
+    const facts = await readStartupFacts({
+      ...parts,
+      ...stores,
+      checksMigrations: !migrate,
+      needsUsage: configuration.roles.some((role) => role !== 'worker'),
+      definitions,
+    });
     const findings = allowing(findFaults(facts), allow);
     for (const code of findingCodes) {
       metrics.set('startup_findings', { code }, findings.filter((finding) => finding.code === code).length);

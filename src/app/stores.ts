@@ -15,6 +15,7 @@ import { PostgresSqlDatabase } from '../drivers/sql-database/sql-database.postgr
 import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
 import { systemClock } from '../kernel/clock.ts';
 import type { Configuration } from './configuration.ts';
+import { LateColumnStore } from './late-column-store.ts';
 
 /** The four stores, whichever technology is behind them. */
 export interface Stores {
@@ -48,8 +49,7 @@ export async function openStores(configuration: Configuration, worker: string): 
     const { migrate: migrates } = configuration.startup;
     if (migrates) await migrate(database);
     const payloads = keep(await openPayloads(configuration));
-    const columns = keep(await openColumns(configuration));
-    if (migrates) await migrateColumnStore(columns, clusterOf(configuration));
+    const columns = keep(await openMigratedColumns(configuration));
     const queues = keep(await openQueues(configuration));
     return {
       database,
@@ -75,6 +75,21 @@ export function openDatabase({ ledger, dataDirectory }: Configuration, worker: s
     statementTimeoutMs: ledger.statementTimeoutMs,
     applicationName: `millrace ${worker}`,
   });
+}
+
+/** A process that neither exports nor reports does not even ask for ClickHouse at its start. */
+async function openMigratedColumns(configuration: Configuration): Promise<ColumnStore> {
+  const columns = await openColumns(configuration);
+  if (!configuration.startup.migrate) return columns;
+  const late = new LateColumnStore(columns, (store) => migrateColumnStore(store, clusterOf(configuration)));
+  const isNeeded = columns.kind === 'chdb' || configuration.roles.some((role) => role !== 'worker');
+  try {
+    if (isNeeded) await late.tryToMigrate();
+  } catch (error) {
+    await late.close();
+    throw error;
+  }
+  return late;
 }
 
 /** The column store, as it is: nothing is migrated. */

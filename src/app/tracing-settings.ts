@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { originFields } from '../telemetry/origin-attributes.ts';
-import { positiveAmount, setting, urlOf, wholeNumber } from './setting.ts';
+import { positiveAmount, decimalNumber, setting, urlOf, wholeNumber } from './setting.ts';
 
 /** Whether spans are made, where they go, which are kept, and what they show. */
 export const tracingSettings = z
@@ -9,7 +9,7 @@ export const tracingSettings = z
       env: 'OTEL_EXPORTER_OTLP_ENDPOINT',
       help: 'OTLP/HTTP endpoint that spans are sent to. Without it none are recorded.',
     }),
-    sampleRatio: setting(z.coerce.number().min(0).max(1).default(1), {
+    sampleRatio: setting(decimalNumber(0, 1).default(1), {
       env: 'MILLRACE_TRACE_SAMPLE_RATIO',
       help: 'Share of traces that are exported, 0 to 1. Traces with an error, a dead letter or an expensive run are exported besides.',
     }),

@@ -22,6 +22,7 @@ import {
   tell,
   withStoreOptions,
 } from './command-context.ts';
+import { decimalNumber, wholeNumber } from './option-values.ts';
 import { deadLetterText, listText, operatedText, planText } from './dead-letters-text.ts';
 import { operatorName } from './operator-name.ts';
 
@@ -47,14 +48,14 @@ interface ListOptions extends FilterOptions {
 
 interface OperateOptions extends FilterOptions {
   readonly all?: boolean;
-  readonly max?: string;
+  readonly max?: number;
   readonly reason?: string;
   readonly actor?: string;
 }
 
 interface ReplayOptions extends OperateOptions {
   readonly dryRun?: boolean;
-  readonly rate?: string;
+  readonly rate?: number;
 }
 
 /** `millrace dead-letters`: what was given up on, why, and what is to become of it. */
@@ -77,7 +78,7 @@ export function addDeadLettersCommand(program: Command, context: CommandContext,
   withSelection(letters.command('replay'))
     .description('let dead letters live again; steps that are paid are not paid again')
     .option('--dry-run', 'change nothing; say how many, of which stages, and what it may cost')
-    .option('--rate <n>', 'how many become due in a second; all at once without it')
+    .option('--rate <n>', 'how many become due in a second; all at once without it', decimalNumber)
     .action(bind((ids: readonly string[], options: ReplayOptions) => replayLetters(context, ids, options)));
   withSelection(letters.command('discard'))
     .description('let dead letters lie for good; they are counted no more')
@@ -107,6 +108,7 @@ function withSelection(command: Command): Command {
     .option(
       '--max <n>',
       `the most that are touched, oldest death first, up to ${maxOperated}; 1000 without it`,
+      wholeNumber(1, maxOperated),
     )
     .option('--reason <text>', 'why; it stands in the audit')
     .option('--actor <name>', 'who, for the audit; the account at this machine without it');
@@ -142,7 +144,7 @@ async function replayLetters(
   const { dryRun: isDryRun, rate } = options;
   const { dryRun, ...request } = parseRequest(replayRequestSchema, {
     ...selectionOf(ids, options),
-    ...given({ dryRun: isDryRun, ratePerSecond: rate === undefined ? undefined : Number(rate) }),
+    ...given({ dryRun: isDryRun, ratePerSecond: rate }),
   });
   if (dryRun) {
     const plan = await withOffice(context, options, false, (office) => office.plan(request, {}));
@@ -208,7 +210,7 @@ function selectionOf(ids: readonly string[], options: OperateOptions): Readonly<
   const filter = filterOf(options);
   const isFiltered = all === true || Object.keys(filter).length > 0;
   return {
-    ...given({ max: max === undefined ? undefined : Number(max), reason }),
+    ...given({ max: max, reason }),
     ...(ids.length === 0 ? {} : { ids }),
     ...(isFiltered ? { filter } : {}),
   };

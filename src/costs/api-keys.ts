@@ -1,10 +1,10 @@
-import { isStorableText, storableProblem } from '../kernel/storable-text.ts';
 import { createHash, randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
 import { named } from '../drivers/sql-database/sql-statement.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { isUuid, newId, type Uuid } from '../kernel/ids.ts';
+import { isPrintableName, notPrintable } from '../kernel/printable-name.ts';
 import { parseRequest } from './request-faults.ts';
 
 /*
@@ -75,8 +75,7 @@ const shortText = z
   .string()
   .min(1)
   .max(128)
-  .regex(/^\P{Cc}+$/u, 'must not contain control characters')
-  .refine(isStorableText, storableProblem)
+  .refine(isPrintableName, notPrintable)
   .refine((text) => text.trim() === text, 'must not begin or end with white space');
 
 const newKeySchema = z.strictObject({

@@ -1,6 +1,7 @@
 import { isStorableText, storableProblem } from '../kernel/storable-text.ts';
 import { z } from 'zod';
 import type { Fault } from '../kernel/app-error.ts';
+import { isReportable, reportableYears } from '../kernel/reportable-time.ts';
 import {
   type CostFilterField,
   costFilterFields,
@@ -34,8 +35,6 @@ const defaultLimit = 1_000;
 const maxFilterValues = 200;
 const maxFilterLength = 512;
 const dayMs = 86_400_000;
-const earliest = new Date('2000-01-01T00:00:00Z');
-const latest = new Date('2200-01-01T00:00:00Z');
 
 const once = z.string({ error: 'is given once' });
 
@@ -45,7 +44,7 @@ const moment = once
     abort: true,
   })
   .transform((text) => new Date(text))
-  .refine((time) => time >= earliest && time < latest, 'lies between the years 2000 and 2199');
+  .refine(isReportable, reportableYears);
 
 const filterValue = z
   .string()

@@ -1,5 +1,6 @@
 import type { ColumnStore } from '../drivers/column-store/column-store.ts';
 import { AppError } from '../kernel/app-error.ts';
+import type { ConcurrencyLimiter } from '../kernel/concurrency-limiter.ts';
 import { formatUsd } from '../kernel/money.ts';
 import { type CostFigures, type CostGroup, runCostQuery } from '../usage/usage-queries.ts';
 import type { CostReportRequest } from './cost-parameters.ts';
@@ -14,6 +15,8 @@ export interface CostReportsOptions {
   readonly store: ColumnStore;
   /** The age of the oldest usage record that is not in the store yet, in seconds. Absent: reports do not tell. */
   readonly exportLagSeconds?: () => Promise<number>;
+  /** Absent: as many at once as are asked for. */
+  readonly limiter?: Pick<ConcurrencyLimiter, 'run'>;
 }
 
 /** Cost reports over the usage records. */
@@ -29,9 +32,15 @@ export class CostReports {
    * MILLRACE_FORBIDDEN when a viewer bound to a team asks for another, and the column store's failures.
    */
   async report(request: CostReportRequest, viewer: CostViewer): Promise<CostReportDocument> {
-    const { store, exportLagSeconds } = this.#options;
-    const { from, to, groupBy, order, limit } = request;
     const filters = visibleFilters(request.filters, viewer);
+    const { limiter } = this.#options;
+    const make = (): Promise<CostReportDocument> => this.#make({ ...request, filters });
+    return limiter === undefined ? make() : limiter.run(make);
+  }
+
+  async #make(request: CostReportRequest): Promise<CostReportDocument> {
+    const { store, exportLagSeconds } = this.#options;
+    const { from, to, groupBy, filters, order, limit } = request;
     // Measured first: what is exported in between makes the report fresher than it says, never staler.
     const lag = await exportLagSeconds?.();
     const report = await runCostQuery(store, { from, to, groupBy, filters, order, limit });

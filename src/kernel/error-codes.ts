@@ -320,6 +320,18 @@ const table = {
     what: 'The body of the request is larger than the API accepts.',
     todo: 'Send fewer events in one request, or raise messages.maxBytes.',
   },
+  MILLRACE_OVERLOADED: {
+    status: 503,
+    retryable: true,
+    what: 'More is asked of the API at once than it takes on.',
+    todo: 'Ask again after Retry-After with fewer requests at once, or raise the limit under http.limits.',
+  },
+  MILLRACE_RATE_LIMITED: {
+    status: 429,
+    retryable: true,
+    what: 'This API key has made more requests than it may make in a minute.',
+    todo: 'Ask again after Retry-After, or raise http.limits.requestsPerMinute.',
+  },
   MILLRACE_MEDIA_TYPE_UNSUPPORTED: {
     status: 415,
     retryable: false,

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { AppError, type Fault } from '../kernel/app-error.ts';
-import { isStorableText, storableProblem } from '../kernel/storable-text.ts';
+import { isPrintableName, notPrintable } from '../kernel/printable-name.ts';
 import type { Message } from './message.ts';
 import { type Origin, parseOrigin } from './origin.ts';
 
@@ -42,7 +42,11 @@ const maxTextLength = 512;
 const maxAttributes = 64;
 const maxLabelsLength = 8_192;
 
-const text = z.string().min(1).max(maxTextLength).refine(isStorableText, storableProblem);
+const text = z
+  .string()
+  .min(1)
+  .max(maxTextLength)
+  .refine(isPrintableName, notPrintable);
 // RFC 3986's characters: a URI-reference has no white space, controls, or unescaped delimiters.
 const uriReference = text.regex(/^[^\s<>"{}|\\^`\p{Cc}]+$/u, 'must be a URI-reference');
 const jsonMediaType = /^(?:application\/json|[\w.+-]+\/[\w.+-]+\+json)\s*(?:;.*)?$/i;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { AppError, type Fault } from '../kernel/app-error.ts';
-import { isStorableText, storableProblem } from '../kernel/storable-text.ts';
+import { isPrintableName, notPrintable } from '../kernel/printable-name.ts';
 
 /*
  * Origin: who caused the work. Set once at admission, inherited by every message and call that
@@ -10,14 +10,12 @@ import { isStorableText, storableProblem } from '../kernel/storable-text.ts';
 const maxNameLength = 128;
 const maxLabels = 16;
 
-/** A name in an origin. Printable text without control characters: it becomes SQL, log and header values. */
+/** A name in an origin. Printable text: it becomes SQL, log and header values. */
 export const originName = z
   .string()
   .min(1)
   .max(maxNameLength)
-  // eslint-disable-next-line no-control-regex -- the point is to refuse them
-  .regex(/^[^\u0000-\u001f\u007f]+$/, 'must not contain control characters')
-  .refine(isStorableText, storableProblem)
+  .refine(isPrintableName, notPrintable)
   .refine((text) => text.trim() === text, 'must not begin or end with white space');
 
 const originSchema = z.strictObject({

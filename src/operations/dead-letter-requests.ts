@@ -1,5 +1,7 @@
 import { isStorableText, storableProblem } from '../kernel/storable-text.ts';
 import { z } from 'zod';
+import { isReportable, reportableYears } from '../kernel/reportable-time.ts';
+import { wholeNumberOrText } from '../kernel/written-number.ts';
 import type { DeadLetterFilter, DeadLetterPlace } from '../ledger/dead-letter.ts';
 
 /*
@@ -41,7 +43,8 @@ const moment = z
     error:
       'is a date ("2026-03-01") or a time with its zone ("2026-03-01T12:00:00Z", a "+" in a URL written as %2B)',
   })
-  .transform((value) => new Date(value));
+  .transform((value) => new Date(value))
+  .refine(isReportable, reportableYears);
 const id = z.uuid('is the id of a message').transform((value) => value.toLowerCase());
 
 const filterShape = {
@@ -62,12 +65,10 @@ const filterSchema = z.strictObject(filterShape);
 
 /** A query string's number. */
 const count = (max: number) =>
-  z.coerce
-    .number({ error: `is a whole number from 1 to ${max}` })
-    .refine(
-      (value) => Number.isInteger(value) && value >= 1 && value <= max,
-      `is a whole number from 1 to ${max}`,
-    );
+  wholeNumberOrText(`is a whole number from 1 to ${max}`).refine(
+    (value) => value >= 1 && value <= max,
+    `is a whole number from 1 to ${max}`,
+  );
 
 const cursor = z.string().transform((value, context) => {
   const [, diedUs, lastId] = /^(\d{1,18})~([0-9a-f-]{36})$/.exec(value) ?? [];

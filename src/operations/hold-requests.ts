@@ -1,5 +1,6 @@
 import { isStorableText, storableProblem } from '../kernel/storable-text.ts';
 import { z } from 'zod';
+import { isPrintableName, notPrintable } from '../kernel/printable-name.ts';
 import { holdScopes } from '../ledger/hold.ts';
 
 /* What may be asked for about holds, by request or on the command line. */
@@ -11,7 +12,7 @@ const reason = text(500).refine((value) => value.trim() !== '', 'says why');
 const scope = z.enum(holdScopes, { error: `is any of ${holdScopes.join(', ')}` });
 const modelPattern = /^[^/]+\/.+$/s;
 
-const whatShape = { scope, value: text(512).optional() };
+const whatShape = { scope, value: text(512).refine(isPrintableName, notPrintable).optional() };
 
 /** Every scope but "all" has a value. */
 function checkValue(

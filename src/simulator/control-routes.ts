@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { readWholeNumber } from '../kernel/written-number.ts';
 import type { Bill } from './bill.ts';
 import type { FaultRules } from './faults.ts';
 import { readBody } from './request-body.ts';
@@ -67,8 +68,8 @@ async function controlAnswer(
 }
 
 async function billAnswer(bill: Bill, parameters: URLSearchParams): Promise<ControlAnswer> {
-  const since = Number(parameters.get('since') ?? '0');
-  if (!Number.isSafeInteger(since) || since < 0)
+  const since = readWholeNumber(parameters.get('since') ?? '0');
+  if (since === undefined)
     return { status: 422, body: { error: 'since is a whole number from 0' } };
   return { status: 200, body: await bill.read({ since, entries: parameters.get('entries') === '1' }) };
 }

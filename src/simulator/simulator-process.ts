@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
+import { readWholeNumber } from '../kernel/written-number.ts';
 import { parseSimulatorConfig, type SimulatorConfig } from './simulator-config.ts';
 import { startSimulator } from './simulator.ts';
 
@@ -31,8 +32,8 @@ async function configured(): Promise<SimulatorConfig> {
       : configFileSchema.parse(JSON.parse(await readFile(values.config, 'utf8')));
   return parseSimulatorConfig({
     ...file,
-    ...(values.port !== undefined && { port: Number(values.port) }),
-    ...(values.seed !== undefined && { seed: Number(values.seed) }),
+    ...(values.port !== undefined && { port: readWholeNumber(values.port) }),
+    ...(values.seed !== undefined && { seed: readWholeNumber(values.seed) }),
     ...(values.data !== undefined && { dataDirectory: values.data }),
   });
 }

@@ -16,6 +16,9 @@ export const boundNames = [
   'worker_slots',
   'metric_series',
   'trace_spans',
+  'http_requests',
+  'http_body_bytes',
+  'cost_reports',
 ] as const;
 export type BoundName = (typeof boundNames)[number];
 

@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { HttpApiModule, type HttpServices } from '../../src/app/http/http-api.module.ts';
+import type { RefusalReason, RequestLimits } from '../../src/app/http/request-limits.ts';
 import { createHttpApplication } from '../../src/app/http/server.ts';
 import { createLogger, type PinoLogger } from '../../src/telemetry/logging.ts';
 
@@ -29,6 +30,8 @@ export async function startApi(
     readonly bodyLimitBytes?: number;
     readonly closeGraceMs?: number;
     readonly version?: string;
+    readonly limits?: RequestLimits;
+    readonly onRefused?: (reason: RefusalReason) => void;
   } = {},
 ): Promise<NestFastifyApplication> {
   const lines = options.lines ?? new LogLines();
@@ -41,6 +44,8 @@ export async function startApi(
     logger,
     version: options.version ?? '1.2.3',
     bodyLimitBytes: options.bodyLimitBytes ?? 100_000,
+    ...(options.limits === undefined ? {} : { limits: options.limits }),
+    ...(options.onRefused === undefined ? {} : { onRefused: options.onRefused }),
     ...(options.closeGraceMs === undefined ? {} : { closeGraceMs: options.closeGraceMs }),
   });
   await app.init();

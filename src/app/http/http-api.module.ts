@@ -11,11 +11,7 @@ import { DeadLetterOffice } from '../../operations/dead-letter-office.ts';
 import { HoldOffice } from '../../operations/hold-office.ts';
 import { MessageOffice } from '../../operations/message-office.ts';
 import type { Logger } from '../../telemetry/logger.ts';
-import {
-  AuthenticationGuard,
-  type AuthenticationMode,
-  authenticationModeToken,
-} from './authentication.guard.ts';
+import { AuthenticationGuard } from './authentication.guard.ts';
 import { DeadLettersController } from './dead-letters.controller.ts';
 import { EventIntake } from './event-intake.ts';
 import { HealthController } from './health.controller.ts';
@@ -23,11 +19,17 @@ import { HoldsController } from './holds.controller.ts';
 import { MessageOperationsController } from './message-operations.controller.ts';
 import { KeysController } from './keys.controller.ts';
 import { MessagesController } from './messages.controller.ts';
-import { MetricsController, type MetricsSource, metricsToken } from './metrics.controller.ts';
+import { MetricsController, metricsToken } from './metrics.controller.ts';
+import type { MetricsSource } from './shared-metrics.ts';
 import { AppErrorFilter, ProblemFilter } from './problem.filter.ts';
 import { Problems } from './problems.ts';
 import { Readiness } from './readiness.ts';
 import { StatusController, type StatusSource, statusToken } from './status.controller.ts';
+import {
+  type AuthenticationMode,
+  authenticationModeToken,
+  RequestAuthentication,
+} from './request-authentication.ts';
 
 /** What the HTTP API works with, made by the composition root. */
 export interface HttpServices {
@@ -53,6 +55,8 @@ export interface HttpApiModuleOptions {
   readonly useFactory: FactoryProvider<HttpServices>['useFactory'];
   /** What is served: everything, or only what every process must show (health and metrics). Default everything. */
   readonly surface?: HttpSurface;
+  /** False where they have a port of their own. Default true. */
+  readonly showsMetrics?: boolean;
 }
 
 export type HttpSurface = 'everything' | 'health_and_metrics';
@@ -70,13 +74,14 @@ export class HttpApiModule {
     inject = [],
     useFactory,
     surface = 'everything',
+    showsMetrics = true,
   }: HttpApiModuleOptions): DynamicModule {
     return {
       module: HttpApiModule,
       imports,
       controllers: [
         HealthController,
-        MetricsController,
+        ...(showsMetrics ? [MetricsController] : []),
         ...(surface === 'everything'
           ? [
               CostsController,
@@ -106,6 +111,10 @@ export class HttpApiModule {
         one(metricsToken, (services) => services.metrics),
         one(clockToken, (services) => services.clock),
         one(authenticationModeToken, (services) => services.authentication),
+        one(
+          RequestAuthentication,
+          ({ apiKeys, authentication }) => new RequestAuthentication(apiKeys, authentication),
+        ),
         ProblemFilter,
         { provide: APP_GUARD, useClass: AuthenticationGuard },
         { provide: APP_FILTER, useClass: AppErrorFilter },

@@ -20,13 +20,14 @@ import { MessageAccounts, type MessageAccount } from '../../costs/message-accoun
 import { invalidRequest } from '../../costs/request-faults.ts';
 import { AppError } from '../../kernel/app-error.ts';
 import { EventIntake, eventReceiptSchema, type EventReceipt } from './event-intake.ts';
+import { UnreadablePart } from './json-body.ts';
 import { problemSchema } from './problem.ts';
 import { Problems } from './problems.ts';
 import { requestIdOf } from './request-facts.ts';
 
 export const eventMediaType = 'application/cloudevents+json';
 export const batchMediaType = 'application/cloudevents-batch+json';
-const maxBatchEvents = 1_000;
+export const maxBatchEvents = 1_000;
 
 export const batchReceiptSchema = z.object({
   admitted: z.int(),
@@ -162,6 +163,7 @@ export class MessagesController {
     request: { readonly path: string; readonly id: string | undefined },
   ): Promise<EventResult> {
     try {
+      if (event instanceof UnreadablePart) throw event.error;
       return await this.#intake.admit(event, caller);
     } catch (error) {
       return { outcome: 'refused', problem: this.#problems.describe(error, request).problem };

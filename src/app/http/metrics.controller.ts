@@ -1,11 +1,7 @@
 import { Controller, Get, Headers, Inject, Res } from '@nestjs/common';
 import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
-import { type ExpositionFormat, formatFor } from '../../telemetry/exposition.ts';
-
-/** What can be scraped: the part of Metrics that this controller needs. */
-export interface MetricsSource {
-  render(format?: ExpositionFormat): Promise<{ readonly contentType: string; readonly body: string }>;
-}
+import { formatFor } from '../../telemetry/exposition.ts';
+import { type MetricsSource, SharedMetrics } from './shared-metrics.ts';
 
 /** The injection token of the metrics. */
 export const metricsToken = Symbol('millrace:metrics');
@@ -17,10 +13,10 @@ interface HeaderWriter {
 @ApiTags('operation')
 @Controller('metrics')
 export class MetricsController {
-  readonly #metrics: MetricsSource;
+  readonly #metrics: SharedMetrics;
 
   constructor(@Inject(metricsToken) metrics: MetricsSource) {
-    this.#metrics = metrics;
+    this.#metrics = new SharedMetrics(metrics);
   }
 
   @Get()

@@ -6,13 +6,18 @@ import { Logger as NestPinoLogger } from 'nestjs-pino';
 import { AppError } from '../../kernel/app-error.ts';
 import { type Clock, systemClock } from '../../kernel/clock.ts';
 import type { PinoLogger } from '../../telemetry/logging.ts';
-import { type AuthenticationMode, authenticationModeToken } from './authentication.guard.ts';
 import { closeGracefully } from './graceful-close.ts';
 import { isLoopbackHost } from './loopback.ts';
-import { batchMediaType, eventMediaType } from './messages.controller.ts';
 import { serveOpenApi } from './openapi.ts';
 import { ProblemFilter } from './problem.filter.ts';
+import {
+  type AuthenticationMode,
+  authenticationModeToken,
+  RequestAuthentication,
+} from './request-authentication.ts';
+import { guardRequests } from './request-door.ts';
 import { nestLogger, requestLogging } from './request-logging.ts';
+import { defaultRequestLimits, type RefusalReason, RequestLimits } from './request-limits.ts';
 import { addResponseHeaders, answerRouterError, requestIds } from './response-headers.ts';
 
 /*
@@ -27,12 +32,18 @@ export interface HttpApplicationOptions {
   /** The largest body of a request: a whole batch of events. */
   readonly bodyLimitBytes: number;
   readonly clock?: Clock;
+  /** Default those of the configuration's defaults. */
+  readonly limits?: RequestLimits;
+  /** Told of every request that is refused before it is read. */
+  readonly onRefused?: (reason: RefusalReason) => void;
   /** How long requests in hand may go on when the server closes. Default 10 seconds. */
   readonly closeGraceMs?: number;
 }
 
 /** How long a client may take to send a request. */
 const requestTimeoutMs = 60_000;
+/** How long for its headers. */
+const headersTimeoutMs = 15_000;
 
 /**
  * Makes the application of a root module that imports HttpApiModule. Nothing listens yet and no hook has run: that is
@@ -40,13 +51,15 @@ const requestTimeoutMs = 60_000;
  */
 export async function createHttpApplication(
   rootModule: Type | DynamicModule,
-  { logger, version, bodyLimitBytes, clock = systemClock, closeGraceMs = 10_000 }: HttpApplicationOptions,
+  options: HttpApplicationOptions,
 ): Promise<NestFastifyApplication> {
+  const { logger, version, bodyLimitBytes, clock = systemClock, closeGraceMs = 10_000 } = options;
   const adapter = new FastifyAdapter({
     bodyLimit: bodyLimitBytes,
     genReqId: requestIds(clock),
     requestIdHeader: false,
     requestTimeout: requestTimeoutMs,
+    http: { headersTimeout: headersTimeoutMs, connectionsCheckingInterval: 5_000 },
     frameworkErrors: answerRouterError,
   });
   const fastify: FastifyInstance = adapter.getInstance();
@@ -56,16 +69,16 @@ export async function createHttpApplication(
   const app = await NestFactory.create<NestFastifyApplication>(
     { module: HttpApplication, imports: [requestLogging(logger), rootModule] },
     adapter,
-    { bufferLogs: true, abortOnError: false, return503OnClosing: true },
+    { bufferLogs: true, abortOnError: false, return503OnClosing: true, bodyParser: false },
   );
   app.useLogger(nestLogger(app.get(NestPinoLogger)));
   app.useGlobalFilters(app.get(ProblemFilter, { strict: false }));
-  fastify.addContentTypeParser(
-    [eventMediaType, batchMediaType],
-    { parseAs: 'string' },
-    // Names such as __proto__ are refused event by event, with a path, and not with the whole batch.
-    fastify.getDefaultJsonParser('ignore', 'ignore'),
-  );
+  guardRequests(fastify, {
+    limits: options.limits ?? new RequestLimits(defaultRequestLimits, clock),
+    authentication: () => app.get(RequestAuthentication, { strict: false }),
+    bodyLimitBytes,
+    onRefused: options.onRefused ?? (() => undefined),
+  });
   serveOpenApi(app, version);
   return app;
 }

@@ -58,6 +58,12 @@ export const processMetrics = {
     labels: { bound: boundNames },
     help: 'The most of a bound that was used since the last reading; docs/bounds.md says what happens at each; aggregate with max.',
   },
+  http_refused_total: {
+    type: 'counter',
+    unit: 'requests',
+    labels: { reason: ['concurrency', 'body_bytes', 'rate', 'unauthenticated'] },
+    help: 'Requests that were refused before they were read: too many in hand, too many bytes in hand, too many of one key in a minute, or no valid key.',
+  },
   trace_spans_dropped_total: {
     type: 'counter',
     unit: 'spans',

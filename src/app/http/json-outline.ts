@@ -1,0 +1,133 @@
+/*
+ * Looks through the bytes of a JSON text before it is parsed: how deep it is nested, how many values it holds, and
+ * where the elements of an outermost array lie. JSON.parse cannot be interrupted, and takes seconds and gigabytes for
+ * some tens of megabytes of "[[],[],…]"; this look can be taken in slices, and what passes it is parsed within bounds.
+ * It does not check the syntax, which the parser does.
+ */
+
+export interface JsonBounds {
+  readonly maxDepth: number;
+  /** Values in one element of an outermost array, or in the whole text. */
+  readonly maxValues: number;
+}
+
+/** A part of the text that is parsed by itself. */
+export interface JsonPart {
+  readonly start: number;
+  readonly end: number;
+  /** Why it is not to be parsed. */
+  readonly fault: 'depth' | 'values' | undefined;
+}
+
+const quote = 0x22;
+const backslash = 0x5c;
+const comma = 0x2c;
+const openArray = 0x5b;
+const closeArray = 0x5d;
+const openObject = 0x7b;
+const closeObject = 0x7d;
+const spaces = new Set([0x20, 0x09, 0x0a, 0x0d]);
+
+export class JsonOutline {
+  readonly #bytes: Uint8Array;
+  readonly #bounds: JsonBounds;
+  /** Whether the elements of an outermost array are parts by themselves. */
+  readonly #splits: boolean;
+  readonly #parts: JsonPart[] = [];
+  #at = 0;
+  #start = 0;
+  #depth = 0;
+  #values = 1;
+  #fault: JsonPart['fault'];
+  #isInString = false;
+  #hasEnded = false;
+
+  constructor(bytes: Uint8Array, bounds: JsonBounds, isBatch: boolean) {
+    this.#bytes = bytes;
+    this.#bounds = bounds;
+    const first = bytes.findIndex((byte) => !spaces.has(byte));
+    this.#splits = isBatch && bytes[first] === openArray;
+    this.#at = this.#splits ? first + 1 : 0;
+    this.#start = this.#at;
+    this.#depth = this.#splits ? 1 : 0;
+  }
+
+  /** Whether the outermost value is an array whose elements are the parts. */
+  get isSplit(): boolean {
+    return this.#splits;
+  }
+
+  /** Whether the array that is split came to its end with nothing behind it. */
+  get isWhole(): boolean {
+    return this.#hasEnded || !this.#splits;
+  }
+
+  /** The parts that were found so far. */
+  get parts(): readonly JsonPart[] {
+    return this.#parts;
+  }
+
+  /** Looks at so many bytes more; true when there are none left. */
+  advance(byteCount: number): boolean {
+    const end = Math.min(this.#bytes.length, this.#at + byteCount);
+    while (this.#at < end) this.#step(this.#bytes[this.#at] ?? 0);
+    if (this.#at < this.#bytes.length) return false;
+    if (!this.#splits && this.#parts.length === 0) this.#endPart();
+    return true;
+  }
+
+  #step(byte: number): void {
+    const at = this.#at;
+    this.#at += 1;
+    if (this.#hasEnded) {
+      // Anything behind the end makes the text invalid.
+      if (!spaces.has(byte)) this.#hasEnded = false;
+      return;
+    }
+    if (this.#isInString) {
+      if (byte === backslash) this.#at += 1;
+      else if (byte === quote) this.#isInString = false;
+      return;
+    }
+    switch (byte) {
+      case quote:
+        this.#isInString = true;
+        return;
+      case openArray:
+      case openObject:
+        this.#depth += 1;
+        this.#countValue();
+        if (this.#depth > this.#bounds.maxDepth) this.#fault ??= 'depth';
+        return;
+      case closeArray:
+      case closeObject:
+        this.#depth -= 1;
+        if (this.#splits && this.#depth === 0) this.#endArray(at, byte);
+        return;
+      case comma:
+        if (this.#splits && this.#depth === 1) this.#endPart(at);
+        else this.#countValue();
+        return;
+      default:
+    }
+  }
+
+  #countValue(): void {
+    this.#values += 1;
+    if (this.#values > this.#bounds.maxValues) this.#fault ??= 'values';
+  }
+
+  #endArray(at: number, byte: number): void {
+    const isEmpty =
+      this.#parts.length === 0 && this.#bytes.subarray(this.#start, at).every((other) => spaces.has(other));
+    if (!isEmpty) this.#endPart(at);
+    this.#hasEnded = byte === closeArray;
+  }
+
+  #endPart(end = this.#bytes.length): void {
+    this.#parts.push({ start: this.#start, end, fault: this.#fault });
+    this.#start = end + 1;
+    this.#values = 1;
+    this.#fault = undefined;
+  }
+}

@@ -1,0 +1,181 @@
+import type { ServerResponse } from 'node:http';
+import { Readable } from 'node:stream';
+import { HttpException } from '@nestjs/common';
+import type { FastifyInstance, FastifyReply, FastifyRequest, RequestPayload } from 'fastify';
+import { AppError } from '../../kernel/app-error.ts';
+import { invariant } from '../../kernel/invariant.ts';
+import { type ParseJson, readJsonBody } from './json-body.ts';
+import { batchMediaType, eventMediaType, maxBatchEvents } from './messages.controller.ts';
+import type { RequestAuthentication } from './request-authentication.ts';
+import { type RateState, type RefusalReason, type RequestLimits, routeOf } from './request-limits.ts';
+
+/*
+ * What a request passes before anything of it is read: is there such a route, is there a place for it, whose key is it,
+ * has the key requests left. Then its body is read within the bounds of its route and of all bodies in hand. Health
+ * and metrics pass freely, so that they answer while the rest is refused.
+ */
+
+export interface RequestDoorOptions {
+  readonly limits: RequestLimits;
+  /** Found when it is first needed: the application is made after the hooks. */
+  readonly authentication: () => RequestAuthentication;
+  /** The largest body of a request with messages. */
+  readonly bodyLimitBytes: number;
+  readonly onRefused: (reason: RefusalReason) => void;
+}
+
+/** Bodies that are no messages: filters, ids, reasons. */
+const orderLimitBytes = 262_144;
+const maxDepth = 128;
+const openPath = /^\/(?:health|metrics|docs|openapi\.json)(?:[/?]|$)/;
+const messagesRoute = '/v1/messages';
+
+/** Puts the door before all routes, and reads bodies as JSON. */
+export function guardRequests(fastify: FastifyInstance, options: RequestDoorOptions): void {
+  fastify.addHook(
+    'preParsing',
+    async (request: FastifyRequest, reply: FastifyReply, payload: RequestPayload) => {
+      if (request.is404) throw closing(reply, new HttpException('Not Found', 404));
+      if (openPath.test(request.url)) return payload;
+      await passDoor(request, reply, options);
+      return payload;
+    },
+  );
+  const parse = jsonParser(fastify);
+  fastify.removeAllContentTypeParsers();
+  for (const mediaType of ['application/json', eventMediaType, batchMediaType]) {
+    fastify.addContentTypeParser(mediaType, async (request: FastifyRequest, payload: RequestPayload) => {
+      const taken = await readBytes(request, asReadable(payload), options);
+      return await readJsonBody(taken, {
+        parse,
+        maxDepth,
+        maxValues: options.limits.settings.jsonValues,
+        ...(mediaType === batchMediaType ? { batch: { maxParts: maxBatchEvents } } : {}),
+      });
+    });
+  }
+}
+
+async function passDoor(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { limits, authentication, onRefused }: RequestDoorOptions,
+): Promise<void> {
+  const leave = refusing('concurrency', onRefused, () => limits.enter());
+  answers.set(request, reply.raw);
+  whenAnswered(reply.raw, leave);
+  const identity = await authentication()
+    .identify(request)
+    .catch((error: unknown) => {
+      onRefused('unauthenticated');
+      throw closing(reply, error);
+    });
+  const rate = limits.countRequest(identity.id, routeOf(request));
+  void reply.headers(rateHeaders(rate));
+  if (rate.remaining >= 0) return;
+  onRefused('rate');
+  throw closing(
+    reply,
+    new AppError('MILLRACE_RATE_LIMITED', `This API key has made ${rate.limit} requests in this minute.`, {
+      retryAfterMs: rate.resetSeconds * 1000,
+    }),
+  );
+}
+
+function rateHeaders({ limit, remaining, resetSeconds }: RateState): Record<string, string> {
+  return {
+    'ratelimit-policy': `"key";q=${limit};w=60`,
+    ratelimit: `"key";r=${Math.max(0, remaining)};t=${resetSeconds}`,
+  };
+}
+
+/** A body that nobody will read must not keep its connection busy. */
+function closing(reply: FastifyReply, error: unknown): unknown {
+  const { headers } = reply.request;
+  const hasBody = headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+  if (hasBody) void reply.header('connection', 'close');
+  return error;
+}
+
+function refusing<Result>(
+  reason: RefusalReason,
+  onRefused: RequestDoorOptions['onRefused'],
+  work: () => Result,
+): Result {
+  try {
+    return work();
+  } catch (error) {
+    onRefused(reason);
+    throw error;
+  }
+}
+
+/** The bytes of a body, which count among those in hand until its answer is sent. */
+async function readBytes(
+  request: FastifyRequest,
+  payload: Readable,
+  { limits, bodyLimitBytes, onRefused }: RequestDoorOptions,
+): Promise<Buffer> {
+  const encoding = request.headers['content-encoding'];
+  if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
+    throw new AppError('MILLRACE_MEDIA_TYPE_UNSUPPORTED', 'Bodies are accepted without a content encoding.');
+  }
+  const limit = request.routeOptions.url === messagesRoute ? bodyLimitBytes : orderLimitBytes;
+  if (Number(request.headers['content-length'] ?? 0) > limit) throw tooLarge(limit);
+  let size = 0;
+  const chunks: Buffer[] = [];
+  const answer = answers.get(request);
+  if (answer !== undefined) whenAnswered(answer, () => limits.giveBytes(size));
+  // The connection must outlive a refusal, which is still to be sent.
+  for await (const chunk of payload.iterator({ destroyOnReturn: false })) {
+    const bytes = Buffer.isBuffer(chunk) ? chunk : Buffer.from(String(chunk));
+    refusing('body_bytes', onRefused, () => limits.takeBytes(bytes.length));
+    size += bytes.length;
+    if (size > limit) throw tooLarge(limit);
+    chunks.push(bytes);
+  }
+  return Buffer.concat(chunks, size);
+}
+
+/** Where a request is answered; its body is given back then. */
+const answers = new WeakMap<object, ServerResponse>();
+
+/** Does the work once, when the answer is sent or its connection is gone. */
+function whenAnswered(answer: ServerResponse, work: () => void): void {
+  let isDone = false;
+  const once = (): void => {
+    if (isDone) return;
+    isDone = true;
+    work();
+  };
+  answer.once('finish', once);
+  answer.once('close', once);
+}
+
+/** What hooks passed on: the request itself, which is a stream. */
+function asReadable(payload: unknown): Readable {
+  invariant(payload instanceof Readable, 'the body of a request is a stream');
+  return payload;
+}
+
+function tooLarge(limit: number): AppError {
+  return new AppError('MILLRACE_REQUEST_TOO_LARGE', `The body is larger than ${limit} bytes.`);
+}
+
+/** Fastify's own parser: it refuses what would change an object's prototype. */
+function jsonParser(fastify: FastifyInstance): ParseJson {
+  const parser = fastify.getDefaultJsonParser('error', 'error');
+  return (text) => {
+    let result: { readonly error: Error | null; readonly value?: unknown } = { error: null };
+    // The request is not looked at, and the answer comes before the call returns.
+    void parser({} as FastifyRequest, text, (error, value) => {
+      result = { error, value };
+    });
+    if (result.error !== null) {
+      // Its own message says "not valid JSON" of either fault.
+      JSON.parse(text);
+      throw new Error('it has a key "__proto__" or "constructor.prototype", which no message may have');
+    }
+    return result.value;
+  };
+}

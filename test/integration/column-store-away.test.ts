@@ -1,0 +1,77 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { Host } from '../../src/app/host.ts';
+import { loadConfiguration } from '../../src/app/load-configuration.ts';
+import { CostReports } from '../../src/costs/cost-reports.ts';
+import { parseCostParameters } from '../../src/costs/cost-parameters.ts';
+import { defineMessage, defineStage } from '../../src/millrace.ts';
+import { silentLogger } from '../../src/telemetry/silent-logger.ts';
+import { PostgresServer } from '../support/postgres-server.ts';
+import { RedisServer } from '../support/redis-server.ts';
+import { canRun, postgresPrograms, redisPrograms } from '../support/required-programs.ts';
+
+/* ClickHouse is away when processes start: nothing listens on its port. */
+
+const Ticket = defineMessage('ticket').version(1, z.strictObject({ subject: z.string() }));
+const origin = { team: 'support', customer: 'acme', feature: 'triage' };
+
+describe.skipIf(!canRun(postgresPrograms()) || !canRun(redisPrograms()))('a start without ClickHouse', () => {
+  let postgres: PostgresServer;
+  let redis: RedisServer;
+  let directory: string;
+
+  beforeAll(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'millrace-away-'));
+    postgres = await PostgresServer.start();
+    redis = await RedisServer.start({ appendOnly: 'always' });
+  });
+  afterAll(async () => {
+    await postgres.stop();
+    await redis.stop();
+    await rm(directory, { recursive: true, force: true });
+  });
+
+  const start = async (roles: ('api' | 'worker' | 'relay')[], handle: () => void, migrate = true) => {
+    const host = await Host.open({
+      configuration: loadConfiguration({
+        environment: {},
+        options: {
+          roles,
+          dataDirectory: directory,
+          ledger: { url: postgres.connectionString },
+          queue: { url: redis.url },
+          // Port 9 is "discard": nobody listens there.
+          columnStore: { url: 'http://127.0.0.1:9' },
+          startup: { migrate, allow: ['ledger_unsafe', 'queue_unsafe'] },
+        },
+      }),
+      logger: silentLogger,
+    });
+    const definition = defineStage('triage', { consumes: Ticket.upTo(1) });
+    await host.start([{ definition, handler: { handle } } as never]);
+    return host;
+  };
+
+  it.each([true, false])('keeps no role from its other work (migrating at start: %s)', async (migrate) => {
+    const handled = Promise.withResolvers<void>();
+    const relay = await start(['relay'], () => undefined, migrate);
+    const worker = await start(['worker'], () => handled.resolve(), migrate);
+    const api = await start(['api'], () => undefined, migrate);
+    try {
+      await api.admissions.admit(Ticket.v1, { subject: 'help' }, { origin });
+      await handled.promise;
+      const reports = new CostReports({ store: api.stores.columns });
+      const asked = reports.report(parseCostParameters({}, new Date()), {});
+      await expect(asked).rejects.toMatchObject({
+        code: 'MILLRACE_COLUMN_STORE_UNAVAILABLE',
+        status: 503,
+        retryable: true,
+      });
+    } finally {
+      for (const host of [api, worker, relay]) await host.stop();
+    }
+  });
+});

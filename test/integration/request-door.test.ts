@@ -1,0 +1,221 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { gzipSync } from 'node:zlib';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readJsonBody } from '../../src/app/http/json-body.ts';
+import {
+  defaultRequestLimits,
+  type RefusalReason,
+  RequestLimits,
+} from '../../src/app/http/request-limits.ts';
+import { listenHttp } from '../../src/app/http/server.ts';
+import { systemClock } from '../../src/kernel/clock.ts';
+import { startApi } from './api-application.ts';
+import { type ApiFixture, openApiFixture, problemOf, ticketEvent } from './api-fixture.ts';
+
+/* What a request meets before anything of it is believed: key, place, rate, size and form of its body. */
+
+const event = 'application/cloudevents+json';
+const batch = 'application/cloudevents-batch+json';
+
+let fixture: ApiFixture;
+let app: NestFastifyApplication;
+let key: string;
+const refused: RefusalReason[] = [];
+
+beforeAll(async () => {
+  fixture = await openApiFixture();
+  key = await fixture.newKey(['admin']);
+  app = await startApi(fixture.services(), {
+    bodyLimitBytes: 2_000_000,
+    onRefused: (reason) => refused.push(reason),
+  });
+});
+
+afterAll(async () => {
+  await app.close();
+  await fixture.close();
+});
+
+const post = (payload: string | Buffer, contentType = event, headers: Record<string, string> = {}) =>
+  app.inject({
+    method: 'POST',
+    url: '/v1/messages',
+    headers: { 'content-type': contentType, authorization: `Bearer ${key}`, ...headers },
+    payload,
+  });
+
+describe('the key', () => {
+  it.each([
+    ['/v1/messages', 401, 'MILLRACE_UNAUTHENTICATED'],
+    ['/v1/nowhere', 404, 'MILLRACE_NOT_FOUND'],
+  ] as const)('is looked at before the body is read: %s', async (path, status, code) => {
+    const url = new URL(await listenHttp(app, { host: '127.0.0.1', port: 0 }).catch(() => app.getUrl()));
+    const socket = connect(Number(url.port), '127.0.0.1');
+    // Ten bytes of a body that is said to have a gigabyte: nothing more ever comes.
+    socket.write(
+      `POST ${path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: ${event}\r\ncontent-length: 1000000000\r\n\r\n{"data":[[`,
+    );
+    let answer = '';
+    socket.setEncoding('utf8').on('data', (text: string) => (answer += text));
+    await once(socket, 'close');
+    expect(answer).toContain(`HTTP/1.1 ${status}`);
+    expect(answer).toContain(code);
+    expect(answer.toLowerCase()).toContain('connection: close');
+  });
+});
+
+describe('a body', () => {
+  it.each([
+    ['too deep', `${'['.repeat(5_000)}${']'.repeat(5_000)}`, /nested deeper than 128/],
+    ['of too many values', `[${'[],'.repeat(200_000)}[]]`, /more than 100000 values/],
+    ['cut off', '{"specversion":"1.0"', /cannot be read as JSON/],
+    ['that would change a prototype', '{"__proto__":{"a":1}}', /has a key "__proto__"/],
+    ['that is not UTF-8', Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x7d]), /not UTF-8/],
+    ['that is empty', '', /cannot be read as JSON: it is empty/],
+  ])('%s is refused with its reason', async (_, payload, reason) => {
+    const response = await post(payload);
+    expect(response.statusCode, response.body).toBe(400);
+    expect(problemOf(response).detail).toMatch(reason);
+  });
+
+  it('in a content encoding is refused, however little it is', async () => {
+    const response = await post(gzipSync(JSON.stringify(ticketEvent())), event, {
+      'content-encoding': 'gzip',
+    });
+    expect([response.statusCode, problemOf(response).code]).toEqual([415, 'MILLRACE_MEDIA_TYPE_UNSUPPORTED']);
+  });
+
+  it('that is no message is small', async () => {
+    const response = await app.inject({
+      method: 'POST',
+      url: '/v1/dead-letters/discard',
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${key}` },
+      payload: JSON.stringify({ reason: 'x'.repeat(300_000), filter: {} }),
+    });
+    expect([response.statusCode, problemOf(response).code]).toEqual([413, 'MILLRACE_REQUEST_TOO_LARGE']);
+  });
+
+  it('is a batch whose unreadable events leave the others alone', async () => {
+    const good = (): string => JSON.stringify(ticketEvent());
+    const bad = ['{"__proto__":{}}', '{"a":}', '['.repeat(200) + ']'.repeat(200), ''];
+    const response = await post(`[${good()},${bad.join(',')} , ${good()}]`, batch);
+    expect(response.statusCode, response.body).toBe(207);
+    expect(response.json()).toMatchObject({ admitted: 2, refused: 4 });
+    expect(response.json().results.map(({ outcome }: { outcome: string }) => outcome)).toEqual([
+      'admitted',
+      'refused',
+      'refused',
+      'refused',
+      'refused',
+      'admitted',
+    ]);
+  });
+
+  it.each(['[{"a":1}}', '[{"a":1}', '[{"a":1}] x', '[{"a":1}][]'])(
+    'is no batch when its array does not end: %s',
+    async (text) => {
+      expect((await post(text, batch)).statusCode).toBe(400);
+    },
+  );
+
+  it('lets others have their turn while it is read', async () => {
+    let turns = 0;
+    let isDone = false;
+    const turn = (): void => {
+      turns += 1;
+      if (!isDone) setImmediate(turn);
+    };
+    setImmediate(turn);
+    const bytes = Buffer.from(`[${'[[],[]],'.repeat(500_000)}[]]`);
+    const reading = readJsonBody(bytes, { parse: JSON.parse, maxDepth: 128, maxValues: 100_000 });
+    await expect(reading).rejects.toMatchObject({ code: 'MILLRACE_REQUEST_INVALID' });
+    isDone = true;
+    expect(turns).toBeGreaterThan(10);
+  });
+});
+
+describe('what there is of the API', () => {
+  it('is so many requests of a key in a minute, and the answers say what is left', async () => {
+    const limits = new RequestLimits({ ...defaultRequestLimits, requestsPerMinute: 2 }, systemClock);
+    const limited = await startApi(fixture.services(), { limits });
+    const ask = (holder: string) =>
+      limited.inject({ url: '/v1/budgets', headers: { authorization: `Bearer ${holder}` } });
+    const answers = [await ask(key), await ask(key), await ask(key)];
+    expect(answers.map(({ statusCode }) => statusCode)).toEqual([200, 200, 429]);
+    expect(answers[0]?.headers).toMatchObject({
+      'ratelimit-policy': '"key";q=2;w=60',
+      ratelimit: expect.stringMatching(/^"key";r=1;t=\d+$/),
+    });
+    expect(problemOf(answers[2] ?? (await ask(key)))).toMatchObject({
+      code: 'MILLRACE_RATE_LIMITED',
+      retryable: true,
+    });
+    expect(Number(answers[2]?.headers['retry-after'])).toBeGreaterThan(0);
+    expect((await ask(await fixture.newKey(['costs:read']))).statusCode).toBe(200);
+    await limited.close();
+  });
+
+  it('is so many requests at once; health and metrics answer all the same', async () => {
+    const reasons: RefusalReason[] = [];
+    const limits = new RequestLimits({ ...defaultRequestLimits, concurrentRequests: 1 }, systemClock);
+    const limited = await startApi(fixture.services(), {
+      limits,
+      onRefused: (reason) => reasons.push(reason),
+    });
+    const leave = limits.enter();
+    const full = await limited.inject({ url: '/v1/budgets', headers: { authorization: `Bearer ${key}` } });
+    expect([full.statusCode, full.headers['retry-after'], problemOf(full).code]).toEqual([
+      503,
+      '1',
+      'MILLRACE_OVERLOADED',
+    ]);
+    expect((await limited.inject({ url: '/health/live' })).statusCode).toBe(200);
+    expect((await limited.inject({ url: '/metrics' })).statusCode).toBe(200);
+    leave();
+    for (const _ of [1, 2, 3]) {
+      const free = await limited.inject({ url: '/v1/budgets', headers: { authorization: `Bearer ${key}` } });
+      expect(free.statusCode).toBe(200);
+    }
+    expect(reasons).toEqual(['concurrency']);
+    await limited.close();
+  });
+
+  it('is so many bytes of bodies at once, which are given back with the answers', async () => {
+    const limits = new RequestLimits({ ...defaultRequestLimits, bodyBytesInFlight: 1_000 }, systemClock);
+    const limited = await startApi(fixture.services(), { limits });
+    const send = (size: number) =>
+      limited.inject({
+        method: 'POST',
+        url: '/v1/messages',
+        headers: { 'content-type': event, authorization: `Bearer ${key}` },
+        payload: JSON.stringify(ticketEvent({ data: { subject: 'x'.repeat(size) } })),
+      });
+    const tooMuch = await send(1_000);
+    expect([tooMuch.statusCode, problemOf(tooMuch).code]).toEqual([503, 'MILLRACE_OVERLOADED']);
+    for (const _ of [1, 2, 3, 4]) expect((await send(300)).statusCode).toBe(202);
+    await limited.close();
+  });
+
+  it('is one exposition for all scrapes that come together', async () => {
+    let renderings = 0;
+    const rendered = Promise.withResolvers<{ contentType: string; body: string }>();
+    const render = () => {
+      renderings += 1;
+      return rendered.promise;
+    };
+    const scraped = await startApi(fixture.services({ metrics: { render } }));
+    const scrapes = Array.from({ length: 50 }, () => scraped.inject({ url: '/metrics' }));
+    const all = Promise.all(scrapes);
+    await scraped.inject({ url: '/health/live' });
+    rendered.resolve({ contentType: 'text/plain', body: 'up 1\n' });
+    expect((await all).map(({ body }) => body)).toEqual(Array(50).fill('up 1\n'));
+    expect(renderings).toBe(1);
+    await scraped.close();
+  });
+});
+
+it('tells what was refused', () => {
+  expect(refused).toContain('unauthenticated');
+});
