@@ -129,6 +129,12 @@ describe('docker-compose.yml', () => {
     expect(compiled.filter((path) => !existsSync(join(root, path)))).toEqual([]);
   });
 
+  it('starts nothing for the network that nobody asked for: no stages but those that .env names', () => {
+    const commands = ownServices.map(([, service]) => JSON.stringify(service['command'] ?? []));
+    expect(commands.filter((command) => command.includes('--stages')).length).toBeGreaterThan(2);
+    for (const command of commands) expect(command).not.toContain('documents.module');
+  });
+
   it("has the example's providers in a valid configuration file", () => {
     const { models } = loadConfiguration({ environment: {}, file: join(root, 'docker', 'example.json') });
     const { command } = z.object({ command: z.array(z.string()) }).parse(compose.services['simulator']);
@@ -191,7 +197,11 @@ describe('scripts/generate-env.mjs', () => {
     await generate('--example', '--output', file);
     const lines = readFileSync(file, 'utf8').split('\n');
     expect(lines).toEqual(
-      expect.arrayContaining(['COMPOSE_PROFILES=example', 'MILLRACE_CONFIG=/app/docker/example.json']),
+      expect.arrayContaining([
+        'COMPOSE_PROFILES=example',
+        'MILLRACE_CONFIG=/app/docker/example.json',
+        'MILLRACE_STAGES=/app/dist/examples/documents/documents.module.js',
+      ]),
     );
   });
 

@@ -111,6 +111,10 @@ describe('deploy/kubernetes', () => {
     expect(text).not.toMatch(/:\/\/[^\s/]*:[^\s/@]+@/);
   });
 
+  it('starts no example: its stages are those of the user', () => {
+    for (const { pod } of templated) expect(pod.containers[0].args.join(' ')).not.toContain('/examples/');
+  });
+
   it('scales and alerts by metrics that exist', () => {
     const scaler = manifests.filter(({ kind }) => kind === 'ScaledObject');
     expect(scaler).toHaveLength(1);
