@@ -84,7 +84,7 @@ describe('docker-compose.yml', () => {
   it.each(services)('pins the image of %s', (name, { image }) => {
     const pinned = image === ownImage ? `\${MILLRACE_IMAGE:-millrace:${version}}` : image;
     expect(image, name).toBe(pinned);
-    expect(image).toMatch(/:v?\d+\.\d+(?:\.\d+)*(?:-[a-z]+)?\}?$/);
+    expect(image).toMatch(/:v?\d+\.\d+(?:\.\d+)*(?:-[a-z]+)?\}?(?:@sha256:[0-9a-f]{64})?$/);
   });
 
   it.each(services)('bounds %s: memory, processors, log', (_, { deploy, logging }) => {
