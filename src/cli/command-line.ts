@@ -7,6 +7,7 @@ import { addCostsCommand } from './costs-command.ts';
 import { addDeadLettersCommand } from './dead-letters-command.ts';
 import { addDemoCommand } from './demo/demo-command.ts';
 import { describeError } from './describe-error.ts';
+import { addEraseCommand } from './erase-command.ts';
 import { addHoldsCommands } from './holds-commands.ts';
 import { addKeysCommand } from './keys-command.ts';
 import { addMigrateCommand } from './migrate-command.ts';
@@ -58,6 +59,7 @@ function commandsOf(context: CommandContext, bind: Bind): Command {
     addBudgetsCommand,
     addDeadLettersCommand,
     addHoldsCommands,
+    addEraseCommand,
     addPricesCommand,
     addKeysCommand,
     addSimulatorCommand,

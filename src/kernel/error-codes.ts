@@ -356,6 +356,12 @@ const table = {
     what: 'The handler of the message says that its work is not wanted any more.',
     todo: 'Nothing: the message ends as cancelled, and is no dead letter.',
   },
+  MILLRACE_ERASURE_BLOCKED: {
+    status: 409,
+    retryable: true,
+    what: 'An erasure cannot begin: work of it is open, another erasure has not ended, or records are on their way.',
+    todo: 'Do what the error says, and give the command again; an erasure that has begun goes on where it was.',
+  },
   MILLRACE_STARTUP_REFUSED: {
     status: 500,
     retryable: false,
