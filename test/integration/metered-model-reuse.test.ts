@@ -45,30 +45,6 @@ async function openScope(gateway: ModelGateway, signal?: AbortSignal): Promise<C
   return scope;
 }
 
-describe('without recorded answers', () => {
-  it('keeps no answer, and pays again for a further run', async () => {
-    const answer: ScriptedAnswer = { content: [{ type: 'text', text: 'hello' }] };
-    const model = new ScriptedModel([answer, answer], 'gpt-5-mini');
-    const gateway = models.gateway(
-      { scripted: { kind: 'custom', model: () => model } },
-      { keepsAnswers: false },
-    );
-    const message = await models.leasedMessage();
-    const ask = (scope: CallScope) => scope.languageModel(priced, { step: 's' }).doGenerate({ prompt: [] });
-    const first = models.openScope(gateway, message);
-    scopes.push(first);
-    await ask(first);
-    const second = models.openScope(gateway, await models.redeliver(message));
-    scopes.push(second);
-    await ask(second);
-    const rows = await models.callRows();
-    expect(rows.map(({ state, answer: kept, answer_ref }) => [state, kept, answer_ref])).toEqual([
-      ['settled', null, null],
-      ['settled', null, null],
-    ]);
-  });
-});
-
 describe('an answer of an earlier run', () => {
   it('is given again without a request, as it was', async () => {
     const { model, gateway } = models.scripted([
