@@ -71,13 +71,13 @@ async function renameRollup(
   );
   let states: MonthStates = months;
   const copies = `customer = ${literal(pseudonym)}`;
+  const enter = async (month: string, state: 'copied' | 'renamed'): Promise<void> => {
+    states = { ...states, [month]: state };
+    await note(states);
+  };
   for (const month of new Set([...Object.keys(months), ...found.map((row) => String(row.month))])) {
     invariant(/^\d{6}$/.test(month), `${month} is a month`);
     const within = `toYYYYMM(day) = ${month}`;
-    const enter = async (state: 'copied' | 'renamed'): Promise<void> => {
-      states = { ...states, [month]: state };
-      await note(states);
-    };
     if (states[month] === undefined) {
       await mutate(store, table, 'DELETE', `${copies} AND ${within}`);
       await store.command(
@@ -87,11 +87,11 @@ async function renameRollup(
       const before = await sumsOf(store, `${condition} AND ${within}`);
       const after = await sumsOf(store, `${copies} AND ${within}`);
       invariant(before === after, `the copies of ${month} sum up to ${before}, not ${after}`);
-      await enter('copied');
+      await enter(month, 'copied');
     }
     if (states[month] === 'copied') {
       await mutate(store, table, 'DELETE', `${condition} AND ${within}`);
-      await enter('renamed');
+      await enter(month, 'renamed');
     }
   }
 }
