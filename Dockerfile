@@ -1,8 +1,10 @@
 # Millrace as an image: the command line, on Node, as a user without rights. Roles come from MILLRACE_ROLES.
 # Your own stages: FROM this image, and COPY the compiled files to /app/stages; there they find millrace, ai and zod.
 ARG NODE_VERSION=24.21.0
+# "@sha256:…" of that image: node scripts/pin-images.mjs writes it where a registry can be asked.
+ARG NODE_DIGEST=
 
-FROM node:${NODE_VERSION}-bookworm-slim AS build
+FROM node:${NODE_VERSION}-bookworm-slim${NODE_DIGEST} AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci
@@ -13,7 +15,7 @@ RUN node node_modules/typescript-native/bin/tsc -p tsconfig.build.json --noCheck
   && rm -rf node_modules/@chdb node_modules/typescript node_modules/typescript-native dist/bench dist/test dist/dashboards \
   && find dist -name '*.test.*' -delete
 
-FROM node:${NODE_VERSION}-bookworm-slim
+FROM node:${NODE_VERSION}-bookworm-slim${NODE_DIGEST}
 ENV NODE_ENV=production
 WORKDIR /app
 COPY --from=build /app/package.json /app/LICENSE ./

@@ -1,7 +1,10 @@
 /*
  * Puts optional packages of other platforms into package-lock.json that npm left out, because the registry it asked
- * did not have them: without them `npm ci` refuses the lock file. They carry no digest; npm fetches them only on their
- * own platform, from whatever registry is used there. Run it after every `npm install`.
+ * did not have them: without them `npm ci` refuses the lock file. Run it after every `npm install`.
+ *
+ * Every entry must have its integrity, or npm would install whatever it is given. Those that a registry did not have when they
+ * were added get it by `npm install --package-lock-only` from one that has them, after their entries were deleted. The few that
+ * no registry here offers are named below; they are fetched on their own platform only.
  *
  *   node scripts/complete-lockfile.mjs [--check]
  */
@@ -35,6 +38,10 @@ const processors = [
   'wasm32',
 ];
 
+const withoutIntegrity = new Set(
+  ['darwin-arm64', 'darwin-x64', 'linux-arm64-gnu'].map((platform) => `node_modules/@chdb/lib-${platform}`),
+);
+
 /** Whether the lock file has the package where Node would look for it from a place in the tree. */
 function isLocked(place, name) {
   for (let folder = place; ; folder = folder.slice(0, Math.max(0, folder.lastIndexOf('/node_modules/')))) {
@@ -67,6 +74,16 @@ for (const [place, entry] of Object.entries(lock.packages)) {
   }
 }
 
+const unproven = Object.entries(lock.packages)
+  .filter(([place, entry]) => place !== '' && entry.link !== true && !withoutIntegrity.has(place))
+  .filter(([, { integrity }]) => !/^sha512-[A-Za-z0-9+/]{86}==/.test(integrity ?? ''))
+  .map(([place]) => place);
+if (unproven.length > 0) {
+  console.error(
+    `No integrity in the lock file: ${unproven.join(', ')}. The head of this script says what to do.`,
+  );
+  process.exitCode = 1;
+}
 if (added.length === 0) {
   console.log('The lock file names every platform.');
 } else if (process.argv.includes('--check')) {

@@ -15,7 +15,7 @@ const usage = `Writes .env for docker-compose.yml, with a random password for ea
 
 A file that exists is left alone.`;
 
-const exampleSettings = /^#(?=(?:COMPOSE_PROFILES|MILLRACE_CONFIG)=)/gm;
+const exampleSettings = /^#(?=(?:COMPOSE_PROFILES|MILLRACE_CONFIG|MILLRACE_STAGES=\/app\/dist\/examples))/gm;
 
 const values = readOptions();
 if (values.help) {

@@ -1,6 +1,8 @@
 /** What the stages of this pipeline can be told. */
 export interface DocumentsSettings {
-  /** Where the results go, one file a document. */
+  /** The only folder whose files are read. Without it: the installed packages around the example. */
+  readonly documentsDirectory?: string;
+  /** Where the results go: a folder for each team, in it one file a document. */
   readonly resultsDirectory: string;
   /** "provider/model" of the summaries. */
   readonly summaryModel: string;

@@ -37,6 +37,11 @@ export async function findPackageTexts(from: string): Promise<FindOutcome> {
   return outcomeOf(modules, packageTextsIn);
 }
 
+/** The `node_modules` that is nearest upwards from a folder. */
+export async function packagesFolder(from: string): Promise<string> {
+  return (await nearestModules(resolve(from))) ?? join(resolve(from), 'node_modules');
+}
+
 async function outcomeOf(
   folder: string,
   filesIn: (folder: string) => AsyncGenerator<string>,

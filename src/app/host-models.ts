@@ -78,6 +78,7 @@ export class HostModels {
       gates: [...health.gates, limits],
       payloads,
       maxInlineAnswerBytes: models.inlineAnswerBytes,
+      keepsAnswers: models.keepAnswers,
       metrics,
       logger,
       clock,

@@ -80,6 +80,10 @@ export const modelSettings = z
       env: 'MILLRACE_PRICE_OVERLAY',
       help: 'Path of a price overlay file (docs/prices.md).',
     }),
+    keepAnswers: setting(onOff.default(true), {
+      env: 'MILLRACE_MODEL_KEEP_ANSWERS',
+      help: 'Whether the answers of models are recorded. Without them a message that runs again after a crash, a retry or a replay asks and pays again for every step.',
+    }),
     inlineAnswerBytes: setting(wholeNumber(0, 8_388_608).default(262_144), {
       env: 'MILLRACE_ANSWER_INLINE_BYTES',
       help: 'Recorded answers up to this size lie in the ledger, larger ones in the payload store.',

@@ -410,6 +410,12 @@ const table = {
     what: 'The message that was waited for had not ended in the given time. It goes on.',
     todo: 'Wait again, or longer; "millrace messages show ID" says where it stands.',
   },
+  MILLRACE_ERASURE_BLOCKED: {
+    status: 409,
+    retryable: true,
+    what: 'An erasure cannot begin: work of it is open, another erasure has not ended, or records are on their way.',
+    todo: 'Do what the error says, and give the command again; an erasure that has begun goes on where it was.',
+  },
   MILLRACE_STARTUP_REFUSED: {
     status: 500,
     retryable: false,

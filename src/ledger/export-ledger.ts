@@ -33,7 +33,10 @@ export interface ExportBacklog {
  */
 const lockBinding = named('ledger.lock_export_binding', `select pg_advisory_xact_lock(7163081)`);
 
-/** Takes the oldest lines that are in no batch. Writers of lower numbers that commit later are taken by a later batch. */
+/**
+ * Takes the oldest lines that are in no batch. Writers of lower numbers that commit later are taken by a later batch. None
+ * while an erasure is at work: it rewrites lines that are in no batch, and renames rows that no insert may join.
+ */
 const bindBatch = named(
   'ledger.bind_export_batch',
   `with bound as materialized (
@@ -41,6 +44,7 @@ const bindBatch = named(
    chosen as materialized (
      select o.seq, o.line, o.created_at from millrace.outbox o
      where o.target = $2::text and not exists (select from bound b where b.seq = o.seq)
+       and not exists (select from millrace.erasures e where e.ended_at is null)
      order by o.seq limit $3),
    batch as (
      insert into millrace.export_batches (id, target, rows, seqs, oldest_at)

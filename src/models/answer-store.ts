@@ -9,6 +9,8 @@ export interface AnswerStoreOptions {
   readonly payloads: PayloadStore;
   /** Larger answers go to the payload store. */
   readonly maxInlineAnswerBytes: number;
+  /** False: no answer is kept, and a further run of a message asks and pays again. Default true. */
+  readonly keeps?: boolean;
   readonly logger: Logger;
 }
 
@@ -25,10 +27,11 @@ export class AnswerStore {
 
   /**
    * Makes the answer durable, or says where it goes with the call's row. An answer is paid for: when the payload store
-   * fails, it is kept in the ledger rather than lost. Undefined only for one that is far too large for that, too.
+   * fails, it is kept in the ledger rather than lost. Undefined for one that is far too large for that, too, and where none is to be kept.
    */
   async keep(json: string, callId: string): Promise<KeptAnswer | undefined> {
-    const { payloads, maxInlineAnswerBytes, logger } = this.#options;
+    const { payloads, maxInlineAnswerBytes, logger, keeps = true } = this.#options;
+    if (!keeps) return undefined;
     // A character is at most three bytes: most answers need no exact count.
     if (json.length * 3 <= maxInlineAnswerBytes) return { json };
     const bytes = Buffer.from(json);

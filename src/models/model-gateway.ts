@@ -29,6 +29,8 @@ export interface ModelGatewayOptions {
   readonly clock: Clock;
   /** Answers with more bytes of JSON go to the payload store. Default 256 KiB. */
   readonly maxInlineAnswerBytes?: number;
+  /** False: answers are not kept, and a further run of a message pays again. Default true. */
+  readonly keepsAnswers?: boolean;
   readonly metrics?: MillraceMetrics;
   readonly tracer?: MessageTracer;
   /** What every request has to fit. Default no budgets. */
@@ -71,6 +73,7 @@ export class ModelGateway {
       answers: new AnswerStore({
         payloads: options.payloads,
         maxInlineAnswerBytes: options.maxInlineAnswerBytes ?? defaultMaxInlineAnswerBytes,
+        keeps: options.keepsAnswers ?? true,
         logger: options.logger,
       }),
       inAir: new Set(),

@@ -62,6 +62,7 @@ function kindOfCode(code: ErrorCode): FailureKind {
     case 'MILLRACE_QUEUE_UNAVAILABLE':
     case 'MILLRACE_PAYLOAD_UNAVAILABLE':
     case 'MILLRACE_LEDGER_BUSY':
+    case 'MILLRACE_ERASURE_BLOCKED':
     case 'MILLRACE_BUDGET_EXHAUSTED':
     case 'MILLRACE_STAGE_FAILED':
     case 'MILLRACE_STAGE_TIMEOUT':

@@ -14,9 +14,11 @@ export interface PayloadCleanerOptions {
   readonly payloads: PayloadStore;
   readonly clock: Clock;
   readonly metrics: MillraceMetrics;
+  /** How long nobody may have put a payload that goes. Default: a day. */
+  readonly untouchedMs?: number;
 }
 
-export const untouchedMs = 24 * 3_600_000;
+export const defaultUntouchedMs = 24 * 3_600_000;
 const sliceSize = 200;
 
 export class PayloadCleaner {
@@ -28,7 +30,7 @@ export class PayloadCleaner {
 
   /** One slice. True when there may be more at once. */
   async clean(): Promise<boolean> {
-    const { removals, payloads, clock, metrics } = this.#options;
+    const { removals, payloads, clock, metrics, untouchedMs = defaultUntouchedMs } = this.#options;
     const putBefore = new Date(clock.now().getTime() - untouchedMs);
     const due = await removals.listDue(sliceSize);
     const removed: string[] = [];

@@ -10,7 +10,7 @@ import { systemClock } from '../../src/kernel/clock.ts';
 import { newId } from '../../src/kernel/ids.ts';
 import { PayloadRemovals } from '../../src/ledger/payload-removals.ts';
 import { prune } from '../../src/ledger/retention.ts';
-import { PayloadCleaner, untouchedMs } from '../../src/pipeline/payload-cleaner.ts';
+import { PayloadCleaner, defaultUntouchedMs } from '../../src/pipeline/payload-cleaner.ts';
 import { metricCatalogue } from '../../src/telemetry/metric-catalogue.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { LedgerHarness, someAdmission, someReservation, someSettlement } from '../support/ledger-fixture.ts';
@@ -82,7 +82,7 @@ export function payloadCleanerContract(name: string, open: () => Promise<SqlData
     it('removes the body and the answer of a pruned message', async () => {
       await finishAndPrune(await message('a body', 'an answer'));
       expect(await waiting()).toBe(2);
-      expect(await cleaner(2 * untouchedMs).clean()).toBe(false);
+      expect(await cleaner(2 * defaultUntouchedMs).clean()).toBe(false);
       await expect(bytesOf('a body')).rejects.toMatchObject(missing);
       await expect(bytesOf('an answer')).rejects.toMatchObject(missing);
       expect(await waiting()).toBe(0);
@@ -91,12 +91,12 @@ export function payloadCleanerContract(name: string, open: () => Promise<SqlData
     it('keeps what another message or call names, until that is pruned too', async () => {
       const [first, second] = [await message('shared', 'one'), await message('other', 'shared')];
       await finishAndPrune(first);
-      await cleaner(2 * untouchedMs).clean();
+      await cleaner(2 * defaultUntouchedMs).clean();
       expect(await bytesOf('shared')).toBe('shared');
       await expect(bytesOf('one')).rejects.toMatchObject(missing);
       expect(await waiting()).toBe(0);
       await finishAndPrune(second);
-      await cleaner(2 * untouchedMs).clean();
+      await cleaner(2 * defaultUntouchedMs).clean();
       await expect(bytesOf('shared')).rejects.toMatchObject(missing);
     });
 
@@ -106,19 +106,19 @@ export function payloadCleanerContract(name: string, open: () => Promise<SqlData
       await cleaner(0).clean();
       expect(await bytesOf('again')).toBe('again');
       expect(await waiting()).toBe(2);
-      expect(await cleaner(2 * untouchedMs).clean()).toBe(false);
+      expect(await cleaner(2 * defaultUntouchedMs).clean()).toBe(false);
       expect(await waiting()).toBe(2);
       await database.execute(`update millrace.payload_removals set due_at = clock_timestamp()`);
-      await cleaner(2 * untouchedMs).clean();
+      await cleaner(2 * defaultUntouchedMs).clean();
       expect(await waiting()).toBe(0);
     });
 
     it('forgets nothing when the payload store is away', async () => {
       await finishAndPrune(await message('a body', 'an answer'));
       const away = { ...payloads, remove: () => Promise.reject(new Error('away')) } as PayloadStore;
-      await expect(cleaner(2 * untouchedMs, away).clean()).rejects.toThrow('away');
+      await expect(cleaner(2 * defaultUntouchedMs, away).clean()).rejects.toThrow('away');
       expect(await waiting()).toBe(2);
-      await cleaner(2 * untouchedMs).clean();
+      await cleaner(2 * defaultUntouchedMs).clean();
       expect(await waiting()).toBe(0);
     });
   });

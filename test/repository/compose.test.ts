@@ -84,7 +84,7 @@ describe('docker-compose.yml', () => {
   it.each(services)('pins the image of %s', (name, { image }) => {
     const pinned = image === ownImage ? `\${MILLRACE_IMAGE:-millrace:${version}}` : image;
     expect(image, name).toBe(pinned);
-    expect(image).toMatch(/:v?\d+\.\d+(?:\.\d+)*(?:-[a-z]+)?\}?$/);
+    expect(image).toMatch(/:v?\d+\.\d+(?:\.\d+)*(?:-[a-z]+)?\}?(?:@sha256:[0-9a-f]{64})?$/);
   });
 
   it.each(services)('bounds %s: memory, processors, log', (_, { deploy, logging }) => {
@@ -127,6 +127,12 @@ describe('docker-compose.yml', () => {
     const compiled = [...text.matchAll(/\/app\/dist\/(\S+?)\.js\b/g)].map((match) => `${match[1]}.ts`);
     expect(compiled.length).toBeGreaterThan(1);
     expect(compiled.filter((path) => !existsSync(join(root, path)))).toEqual([]);
+  });
+
+  it('starts nothing for the network that nobody asked for: no stages but those that .env names', () => {
+    const commands = ownServices.map(([, service]) => JSON.stringify(service['command'] ?? []));
+    expect(commands.filter((command) => command.includes('--stages')).length).toBeGreaterThan(2);
+    for (const command of commands) expect(command).not.toContain('documents.module');
   });
 
   it("has the example's providers in a valid configuration file", () => {
@@ -191,7 +197,11 @@ describe('scripts/generate-env.mjs', () => {
     await generate('--example', '--output', file);
     const lines = readFileSync(file, 'utf8').split('\n');
     expect(lines).toEqual(
-      expect.arrayContaining(['COMPOSE_PROFILES=example', 'MILLRACE_CONFIG=/app/docker/example.json']),
+      expect.arrayContaining([
+        'COMPOSE_PROFILES=example',
+        'MILLRACE_CONFIG=/app/docker/example.json',
+        'MILLRACE_STAGES=/app/dist/examples/documents/documents.module.js',
+      ]),
     );
   });
 

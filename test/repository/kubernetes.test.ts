@@ -111,6 +111,23 @@ describe('deploy/kubernetes', () => {
     expect(text).not.toMatch(/:\/\/[^\s/]*:[^\s/@]+@/);
   });
 
+  it('lets nothing talk to the pods, or they to anything, but what a policy names', () => {
+    const policies = manifests.filter(({ kind }) => kind === 'NetworkPolicy');
+    expect(policies.map(({ metadata }) => metadata?.name)).toEqual(['millrace-default', 'millrace-api']);
+    const selected = { 'app.kubernetes.io/name': 'millrace' };
+    expect(policies[0]).toMatchObject({
+      spec: { podSelector: { matchLabels: selected }, policyTypes: ['Ingress', 'Egress'] },
+    });
+    for (const { kind, spec } of manifests) {
+      if (kind !== 'Deployment' && kind !== 'Job') continue;
+      expect(spec).toMatchObject({ template: { metadata: { labels: selected } } });
+    }
+  });
+
+  it('starts no example: its stages are those of the user', () => {
+    for (const { pod } of templated) expect(pod.containers[0].args.join(' ')).not.toContain('/examples/');
+  });
+
   it('scales and alerts by metrics that exist', () => {
     const scaler = manifests.filter(({ kind }) => kind === 'ScaledObject');
     expect(scaler).toHaveLength(1);

@@ -158,7 +158,9 @@ async function untilBilled(data: string, lines: number, ended: Promise<unknown>)
 
 /** Document ids of the results, each of which must have one file. */
 function resultsIn(data: string): ReadonlySet<unknown> {
-  const files = readdirSync(join(data, 'results')).filter((name) => !name.startsWith('.'));
+  const files = readdirSync(join(data, 'results'), { recursive: true, encoding: 'utf8' }).filter((name) =>
+    name.endsWith('.json'),
+  );
   const ids = new Set(files.map((file) => readResult(data, file)['documentId']));
   expect(ids.size).toBe(files.length);
   return ids;

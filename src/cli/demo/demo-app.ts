@@ -13,6 +13,8 @@ export interface DemoAppOptions {
   readonly context: CommandContext;
   readonly folder: DemoFolder;
   readonly example: ExamplePipeline;
+  /** The only folder that its stages read. */
+  readonly documentsDirectory: string;
   readonly models: ExampleModels;
   /** Plays the providers; absent when they are real. */
   readonly simulator: SimulatorChild | undefined;
@@ -33,7 +35,7 @@ const foreignSettings = /^MILLRACE_(?:CONFIG|ROLES|DATA_DIRECTORY|POSTGRES|QUEUE
 
 /** Starts the application, embedded in the folder. Its log goes to demo.log there. */
 export async function startDemoApp(options: DemoAppOptions): Promise<DemoApp> {
-  const { context, folder, example, models, simulator, http, concurrency } = options;
+  const { context, folder, example, documentsDirectory, models, simulator, http, concurrency } = options;
   const { directory } = folder;
   const { summaryModel, classificationModel } = models;
   const resultsDirectory = join(directory, 'results');
@@ -43,7 +45,14 @@ export async function startDemoApp(options: DemoAppOptions): Promise<DemoApp> {
   const log = openSync(join(directory, 'demo.log'), 'a');
   try {
     const app = await createMillraceApp({
-      imports: [example.DocumentsModule.with({ resultsDirectory, summaryModel, classificationModel })],
+      imports: [
+        example.DocumentsModule.with({
+          documentsDirectory,
+          resultsDirectory,
+          summaryModel,
+          classificationModel,
+        }),
+      ],
       http,
       environment,
       logger: createLogger({ level: 'info', destination: { write: (line) => void writeSync(log, line) } }),

@@ -46,6 +46,7 @@ export interface ExamplePipeline {
   ): Promise<number>;
   readonly DocumentsModule: {
     with(settings: {
+      readonly documentsDirectory: string;
       readonly resultsDirectory: string;
       readonly summaryModel: string;
       readonly classificationModel: string;

@@ -55,12 +55,13 @@ export async function runDemo(context: CommandContext, options: DemoOptions): Pr
     const simulator = models.isSimulated ? await startSimulator(context, folder) : undefined;
     try {
       const [example, { startDemoApp }] = await loading;
-      const documents = await documentsOf(example, folder);
+      const { documents, folder: documentsDirectory } = await documentsOf(example, folder);
       const http = options.stay === true;
       const demo = await startDemoApp({
         context,
         folder,
         example,
+        documentsDirectory,
         models,
         simulator,
         http,
@@ -197,10 +198,10 @@ async function untilIdle(work: Work, stopping: AbortSignal, seconds: () => numbe
 async function documentsOf(
   example: ExamplePipeline,
   { run }: DemoFolder,
-): Promise<readonly ExampleDocument[]> {
+): Promise<{ readonly folder: string; readonly documents: readonly ExampleDocument[] }> {
   const outcome =
     run.documents === undefined ? await packageTexts(example) : await example.findDocuments(run.documents);
-  if (outcome.kind === 'found') return outcome.documents.slice(0, run.limit);
+  if (outcome.kind === 'found') return { ...outcome, documents: outcome.documents.slice(0, run.limit) };
   const problem =
     outcome.kind === 'missing' ? 'There is no folder' : 'There is no text that could be used in';
   throw new AppError('MILLRACE_DEMO_DOCUMENTS_MISSING', `${problem} ${outcome.folder}.`);

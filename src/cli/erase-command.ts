@@ -1,0 +1,70 @@
+import type { Command } from 'commander';
+import { AppError } from '../kernel/app-error.ts';
+import type { ErasureReport } from '../operations/erasure-office.ts';
+import { silentLogger } from '../telemetry/silent-logger.ts';
+import {
+  type Bind,
+  type CommandContext,
+  configurationOf,
+  exitCodes,
+  print,
+  type StoreOptions,
+  withStoreOptions,
+} from './command-context.ts';
+import { operatorName } from './operator-name.ts';
+
+interface EraseOptions extends StoreOptions {
+  readonly customer?: string;
+  readonly team?: string;
+  readonly message?: string;
+  readonly reason?: string;
+  readonly actor?: string;
+  readonly dryRun?: boolean;
+  readonly json?: boolean;
+}
+
+/** `millrace erase`: what is known of somebody goes; what was spent stays, under a pseudonym. */
+export function addEraseCommand(program: Command, context: CommandContext, bind: Bind): void {
+  withStoreOptions(program.command('erase'))
+    .description(
+      'erase data, answers, names and labels of a customer, of all customers of a team, or of one message and its tree; ' +
+        'what was spent stays, under a pseudonym. Given again after it was stopped, it goes on',
+    )
+    .option('--customer <name>', 'this customer, of all teams or of --team')
+    .option('--team <name>', 'all customers of this team')
+    .option('--message <id>', 'this message, and all that belongs to its root')
+    .option('--dry-run', 'only say what there is')
+    .option('--reason <text>', 'why; it stands in the audit, so without the name')
+    .option('--actor <name>', 'who, for the audit; the account at this machine without it')
+    .option('--json', 'one JSON object')
+    .action(bind((options: EraseOptions) => erase(context, options)));
+}
+
+async function erase(context: CommandContext, options: EraseOptions): Promise<number> {
+  const { customer, team, message, reason = '', actor, dryRun = false, json = false } = options;
+  if (!dryRun && reason.trim() === '')
+    throw new AppError('MILLRACE_REQUEST_INVALID', 'Say why with --reason, or look first with --dry-run.');
+  const { withErasureOffice } = await import('../app/operator-erasures.ts');
+  const request = { customer, team, message };
+  const order = { actor: operatorName(actor), reason };
+  const report = await withErasureOffice(configurationOf(context, options), silentLogger, (office) =>
+    dryRun ? office.preview(request) : office.erase(request, order),
+  );
+  print(context, json ? JSON.stringify(report, undefined, 2) : textOf(report));
+  return exitCodes.ok;
+}
+
+function textOf({
+  isDryRun,
+  messages,
+  deadLetters,
+  calls,
+  open,
+  usageRows,
+  pseudonym,
+}: ErasureReport): string {
+  const counts = `${messages} messages (${deadLetters} dead letters), ${calls} calls, ${usageRows} rows in the column store`;
+  if (!isDryRun)
+    return `Erased: ${counts}.${pseudonym === undefined ? '' : ` The name is now ${pseudonym}.`}`;
+  return `Would erase: ${counts}.${open === 0 ? '' : ` ${open} messages or calls are not at their end: nothing is erased until they are.`}`;
+}

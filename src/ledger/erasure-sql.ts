@@ -1,0 +1,147 @@
+import { named } from '../drivers/sql-database/sql-statement.ts';
+
+/*
+ * Every statement about erasures. The first four parameters of most are one selection: $1 customer, $2 team, $3 the root of
+ * a tree of messages (an absent part selects everything), $4 the pseudonym. Each may run any number of times.
+ */
+
+const selected = `($1::text is null or m.customer = $1::text) and ($2::text is null or m.team = $2::text)
+     and ($3::uuid is null or m.root_id = $3::uuid)`;
+const selectedLoose = `c.message_id is null and c.origin is not null and $3::uuid is null
+     and ($1::text is null or c.origin::json ->> 'customer' = $1::text) and ($2::text is null or c.origin::json ->> 'team' = $2::text)
+     and c.origin::json ->> 'customer' is distinct from $4::text`;
+
+/** $1 any message of the tree. */
+export const findRoot = named(
+  'ledger.find_root_of_message',
+  `select root_id from millrace.messages where id = $1::uuid`,
+);
+
+/** $1 to $4 the selection. */
+export const measureErasure = named(
+  'ledger.measure_erasure',
+  `select count(*)::int as messages, count(*) filter (where m.wake_at is not null)::int as open,
+     count(*) filter (where m.state = 'dead_lettered')::int as dead_letters,
+     coalesce(sum((select count(*) from millrace.calls c where c.message_id = m.id)), 0)::int as calls,
+     coalesce(sum((select count(*) from millrace.calls c where c.message_id = m.id and c.state = 'reserved')), 0)::int
+       + (select count(*) from millrace.calls c where c.state = 'reserved' and ${selectedLoose})::int as calls_open,
+     (select count(*) from millrace.calls c where ${selectedLoose})::int as loose_calls
+   from millrace.messages m where ${selected} and ($3::uuid is not null or m.customer is distinct from $4::text)`,
+);
+
+/** $1 the lock that binding takes (see ExportLedger): nothing is bound until this transaction ends. */
+export const lockBinding = named('ledger.lock_binding_to_erase', `select pg_advisory_xact_lock(7163081)`);
+
+export const countOpenBatches = named(
+  'ledger.count_open_batches_to_erase',
+  `select count(*)::int as count from millrace.export_batches where exported_at is null`,
+);
+
+export const findOpenErasures = named(
+  'ledger.find_open_erasures',
+  `select id, kind, selection_hash, pseudonym, months from millrace.erasures where ended_at is null`,
+);
+
+/** $1 id, $2 kind, $3 hash, $4 pseudonym, $5 actor, $6 reason. */
+export const beginErasure = named(
+  'ledger.begin_erasure',
+  `insert into millrace.erasures (id, kind, selection_hash, pseudonym, actor, reason) values ($1::uuid, $2, $3, $4, $5, $6)`,
+);
+
+/** $1 id, $2 months. */
+export const noteMonths = named(
+  'ledger.note_erasure_months',
+  `update millrace.erasures set months = $2::json where id = $1::uuid`,
+);
+
+/** $1 a text that the lines hold, $2 target and $3 number of the last line seen, $4 how many. */
+export const listOutboxLines = named(
+  'ledger.list_outbox_lines_to_erase',
+  `select target, seq, line from millrace.outbox where strpos(line, $1::text) > 0 and (target, seq) > ($2::text, $3::bigint)
+   order by target, seq limit $4`,
+);
+
+/** $1 target, $2 number, $3 line. */
+export const rewriteOutboxLine = named(
+  'ledger.rewrite_outbox_line',
+  `update millrace.outbox set line = $3 where target = $1 and seq = $2::bigint`,
+);
+
+/** $1 to $4 the selection, $5 the last message seen, $6 how many. Only what has ended. Amounts, tokens and times stay. */
+export const eraseMessages = named(
+  'ledger.erase_messages',
+  `with chosen as materialized (
+     select m.id, m.body_ref from millrace.messages m
+     where m.id > $5::uuid and m.wake_at is null and ${selected} and ($3::uuid is not null or m.customer is distinct from $4::text)
+     order by m.id limit $6 for update),
+   payloads as (
+     insert into millrace.payload_removals (reference)
+     select distinct reference from (
+       select body_ref as reference from chosen
+       union all select c.answer_ref from millrace.calls c join chosen m on m.id = c.message_id) r
+     where reference is not null
+     on conflict (reference) do update set due_at = clock_timestamp()),
+   answers as (
+     update millrace.calls c set answer = null, answer_ref = null, parameters = null, raw_usage = null, request_digest = 'erased'
+     from chosen m where m.id = c.message_id),
+   notes as (
+     update millrace.failures f set detail = '{"erased":true}' from chosen m where m.id = f.message_id),
+   erased as (
+     update millrace.messages m
+     set customer = case when $3::uuid is null then $4::text else m.customer end, labels = null, item = m.id::text,
+       source = 'erased', event_id = m.id::text, body = 'null', body_ref = null, body_bytes = 4, result = null, order_key = null,
+       trace_parent = '00-' || repeat('0', 31) || '1-' || repeat('0', 15) || '1-00',
+       discarded_at = case when m.state = 'dead_lettered' then coalesce(m.discarded_at, clock_timestamp()) end,
+       discarded_by = case when m.state = 'dead_lettered' then coalesce(m.discarded_by, 'erasure') end
+     from chosen where chosen.id = m.id)
+   select count(*)::int as count, (select id from chosen order by id desc limit 1) as last from chosen`,
+);
+
+/** $1 to $4 the selection: calls outside of messages. */
+export const eraseLooseCalls = named(
+  'ledger.erase_loose_calls',
+  `with chosen as materialized (select c.id, c.answer_ref from millrace.calls c where c.state <> 'reserved' and ${selectedLoose}),
+   payloads as (
+     insert into millrace.payload_removals (reference)
+     select distinct answer_ref from chosen where answer_ref is not null
+     on conflict (reference) do update set due_at = clock_timestamp()),
+   erased as (
+     update millrace.calls c
+     set answer = null, answer_ref = null, parameters = null, raw_usage = null, request_digest = 'erased',
+       origin = json_strip_nulls(json_build_object('team', c.origin::json ->> 'team', 'customer', $4::text,
+         'feature', c.origin::json ->> 'feature', 'batch', c.origin::json ->> 'batch'))::text
+     from chosen where chosen.id = c.id)
+   select count(*)::int as count from chosen`,
+);
+
+/** $1 customer, $2 team or null, $3 pseudonym. A budget that the configuration still names comes back with the next start. */
+export const eraseBudgets = named(
+  'ledger.erase_budgets',
+  `update millrace.budgets set customer = $3, retired_at = coalesce(retired_at, clock_timestamp())
+   where customer = $1 and ($2::text is null or team is null or team = $2::text)`,
+);
+
+/** $1 customer, $2 pseudonym. */
+export const eraseHolds = named(
+  'ledger.erase_holds',
+  `update millrace.holds
+   set value = case when scope = 'customer' and value = $1 then $2 else value end, reason = replace(reason, $1, $2)
+   where (scope = 'customer' and value = $1) or strpos(reason, $1) > 0`,
+);
+
+/** $1 customer, $2 pseudonym, $3 and $4 the same as parts of JSON: in the texts of the audit. */
+export const eraseActions = named(
+  'ledger.erase_actions',
+  `update millrace.operator_actions
+   set target = replace(target, $1, $2), reason = replace(reason, $1, $2), detail = replace(detail::text, $3, $4)::json
+   where strpos(target, $1) > 0 or strpos(reason, $1) > 0 or strpos(detail::text, $3) > 0`,
+);
+
+/** $1 id, $2 the audit's id, $3 target, $4 how many messages, $5 detail. */
+export const endErasure = named(
+  'ledger.end_erasure',
+  `with ended as (
+     update millrace.erasures set ended_at = clock_timestamp() where id = $1::uuid and ended_at is null returning actor, reason)
+   insert into millrace.operator_actions (id, at, actor, action, target, affected, detail, reason)
+   select $2::uuid, clock_timestamp(), actor, 'erasures.erase', $3, $4::int, $5::json, reason from ended`,
+);

@@ -1,0 +1,375 @@
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { migrateColumnStore } from '../../src/drivers/column-store/column-migrator.ts';
+import { openChdb } from '../../src/drivers/column-store/column-store.clickhouse.ts';
+import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts';
+import { FilesPayloadStore } from '../../src/drivers/payload-store/payload-store.files.ts';
+import type { PayloadStore } from '../../src/drivers/payload-store/payload-store.ts';
+import { migrate } from '../../src/drivers/sql-database/migrator.ts';
+import { PgliteSqlDatabase } from '../../src/drivers/sql-database/sql-database.pglite.ts';
+import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
+import { systemClock } from '../../src/kernel/clock.ts';
+import { newId } from '../../src/kernel/ids.ts';
+import { usd } from '../../src/kernel/money.ts';
+import { CallLedger } from '../../src/ledger/call-ledger.ts';
+import { ErasureLedger } from '../../src/ledger/erasure-ledger.ts';
+import { ExportLedger } from '../../src/ledger/export-ledger.ts';
+import { Holds } from '../../src/ledger/holds.ts';
+import { PayloadRemovals } from '../../src/ledger/payload-removals.ts';
+import { ErasureOffice } from '../../src/operations/erasure-office.ts';
+import { PayloadCleaner } from '../../src/pipeline/payload-cleaner.ts';
+import { UsageExporter } from '../../src/pipeline/usage-exporter.ts';
+import { metricCatalogue } from '../../src/telemetry/metric-catalogue.ts';
+import { createMetrics } from '../../src/telemetry/metrics.ts';
+import { silentLogger } from '../../src/telemetry/silent-logger.ts';
+import { renderOutcomeLine } from '../../src/usage/message-outcome.ts';
+import { renderUsageLine } from '../../src/usage/usage-record.ts';
+import {
+  claimOf,
+  someAdmission,
+  someLedger,
+  someReservation,
+  someSettlement,
+} from '../support/ledger-fixture.ts';
+import { usageRecord } from '../support/usage-records.ts';
+
+/* Erasure over real stores: afterwards the name and the texts are nowhere, and every sum is what it was. */
+
+const metrics = createMetrics(metricCatalogue);
+const order = { actor: 'ann', reason: 'asked for' };
+
+let directory: string;
+let database: SqlDatabase;
+let columns: ColumnStore;
+let payloads: PayloadStore;
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'millrace-erase-'));
+  database = await PgliteSqlDatabase.open();
+  await migrate(database);
+  columns = await openChdb({ directory: join(directory, 'usage'), database: 'millrace' });
+  await migrateColumnStore(columns);
+  payloads = await new FilesPayloadStore({ directory: join(directory, 'payloads') }).open(new Date());
+});
+
+afterAll(async () => {
+  await columns.close();
+  await database.close();
+  await rm(directory, { recursive: true, force: true });
+});
+
+const exporter = () =>
+  new UsageExporter({
+    ledger: new ExportLedger(database),
+    store: columns,
+    clock: systemClock,
+    logger: silentLogger,
+    metrics,
+  });
+
+const office = (store: ColumnStore = columns) =>
+  new ErasureOffice({
+    ledger: new ErasureLedger({ database, clock: { ...systemClock, sleep: () => Promise.resolve() } }),
+    store,
+    cleaner: new PayloadCleaner({
+      removals: new PayloadRemovals(database),
+      payloads,
+      clock: { ...systemClock, now: () => new Date(Date.now() + 3_600_000) },
+      metrics,
+      untouchedMs: 600_000,
+    }),
+  });
+
+interface Work {
+  readonly team: string;
+  readonly customer: string;
+  readonly secret: string;
+  readonly cost: string;
+  readonly day: string;
+}
+
+/** One message of the work, dead or completed, with a paid answer, its failure, its records; and a call outside of messages. */
+async function work({ team, customer, secret, cost, day }: Work, isDead: boolean): Promise<string> {
+  const messages = someLedger(database);
+  const calls = new CallLedger({ database, clock: systemClock });
+  const id = newId(new Date());
+  const labels = { person: secret };
+  const origin = { team, customer, feature: 'search', batch: 'nightly', labels };
+  const large = Buffer.from(JSON.stringify({ text: `large ${secret} ${id}` }));
+  const parts = { id, eventId: `${secret}-1-${id}`, item: `${secret}-item`, orderKey: secret, origin };
+  const admission = someAdmission(parts, JSON.stringify({ text: secret }));
+  await messages.admit(
+    isDead ? { ...admission, body: { kind: 'payload', reference: await payloads.put(large) } } : admission,
+  );
+  const leased = await claimOf(database, messages, id, 60_000);
+  if (leased.kind !== 'leased') throw new Error(leased.kind);
+  const { fence } = leased.message;
+  for (const message of [{ id, fence }, undefined]) {
+    const call = newId(new Date());
+    const record = usageRecord({
+      recordId: call,
+      callId: call,
+      origin,
+      sentAt: new Date(day),
+      costUsd: usd(cost),
+      item: `${secret}-item`,
+      rawUsage: `{"user":"${secret}"}`,
+      ...(message === undefined ? {} : { messageId: id, rootId: id }),
+    });
+    const reservation = someReservation({ id: call, message: message ?? undefined });
+    await calls.reserve({
+      ...reservation,
+      ...(message === undefined ? { origin } : {}),
+      parameters: `{"seed":"${secret}"}`,
+    });
+    const answer =
+      message === undefined
+        ? { reference: await payloads.put(Buffer.from(`answer ${secret} ${call}`)) }
+        : { json: JSON.stringify({ text: `answer ${secret}` }) };
+    await calls.settle(
+      someSettlement({
+        id: call,
+        costUsd: usd(cost),
+        answer,
+        rawUsage: `{"user":"${secret}"}`,
+        line: renderUsageLine(record),
+      }),
+    );
+  }
+  const outcomeLine = renderOutcomeLine({
+    messageId: id,
+    rootId: id,
+    endedAt: new Date(day),
+    origin,
+    pipeline: 'default',
+    stage: 'first',
+    owner: 'platform',
+    item: `${secret}-item`,
+    outcome: isDead ? 'dead_lettered' : 'completed',
+    attempts: 1,
+    deliveries: 1,
+    durationMs: 1,
+    waitMs: 1,
+    ageMs: 1,
+  });
+  if (isDead) {
+    const detail = JSON.stringify({ message: `could not read ${secret}` });
+    await messages.end({
+      id,
+      fence,
+      state: 'dead_lettered',
+      code: 'MILLRACE_STAGE_FAILED',
+      detail,
+      outcomeLine,
+    });
+  } else {
+    await messages.finish({ id, fence, result: JSON.stringify({ of: secret }), emissions: [], outcomeLine });
+  }
+  return id;
+}
+
+/** Everything that stands anywhere, as text. */
+async function everything(): Promise<string> {
+  const parts: string[] = [];
+  const { rows: tables } = await database.query<{ name: string }>({
+    name: 'test.tables',
+    text: `select table_name as name from information_schema.tables where table_schema = 'millrace' order by 1`,
+  });
+  expect(tables.length).toBeGreaterThan(10);
+  for (const { name } of tables) {
+    const { rows } = await database.query({
+      name: `test.all_${name}`,
+      text: `select * from millrace.${name}`,
+    });
+    parts.push(JSON.stringify(rows));
+  }
+  const views = await columns.query<{ name: string }>(
+    `SELECT name FROM system.tables WHERE database = 'millrace' AND engine LIKE '%MergeTree'`,
+  );
+  expect(views.length).toBeGreaterThan(4);
+  for (const { name } of views) {
+    const rows = await columns.query(
+      name === 'usage_hourly'
+        ? 'SELECT * EXCEPT duration_ms_state FROM millrace.usage_hourly'
+        : `SELECT * FROM millrace.${name}`,
+    );
+    parts.push(JSON.stringify(rows));
+  }
+  for (const file of await readdir(join(directory, 'payloads'), { recursive: true, withFileTypes: true })) {
+    if (file.isFile()) parts.push(await readFile(join(file.parentPath, file.name), 'utf8'));
+  }
+  return parts.join('\n');
+}
+
+/** Every sum that a report can ask for, the ledger's and the column store's. */
+async function sums(): Promise<Readonly<Record<string, unknown>>> {
+  const ledger = await database.query({
+    name: 'test.sums',
+    text: `select count(*)::text as calls, trim_scale(sum(cost_usd))::text as usd from millrace.calls`,
+  });
+  const usage = await columns.query(
+    'SELECT toString(sum(calls)) AS calls, toString(sum(cost_usd)) AS usd FROM millrace.usage',
+  );
+  const daily = await columns.query(
+    'SELECT team, day, feature, sum(calls_sum) AS c, sum(cost_usd_sum) AS u, sum(upper_bound_usd_sum) AS b, sum(waste_usd_sum) AS w, sum(tokens_input_sum) AS i, sum(tokens_output_sum) AS o FROM millrace.usage_daily_customer GROUP BY team, day, feature ORDER BY team, day, feature',
+  );
+  const hourly = await columns.query(
+    'SELECT team, sum(calls_sum) AS c, sum(cost_usd_sum) AS u FROM millrace.usage_hourly GROUP BY team ORDER BY team',
+  );
+  const outcomes = await columns.query(
+    'SELECT team, count() AS n FROM millrace.message_outcomes GROUP BY team ORDER BY team',
+  );
+  return { ledger: ledger.rows, usage, daily, hourly, outcomes };
+}
+
+const costs = ['0.000000000000000001', '1.234567890123456789', '0.1', '99999.999999999999999999'];
+const days = ['2025-01-31T23:59:59.999Z', '2025-02-01T00:00:00Z', '2025-03-15T12:00:00Z'];
+
+async function fill(team: string, customer: string, secret: string): Promise<string[]> {
+  const ids: string[] = [];
+  for (const [index, cost] of costs.entries()) {
+    ids.push(
+      await work({ team, customer, secret, cost, day: days[index % days.length] ?? '' }, index % 2 === 0),
+    );
+  }
+  return ids;
+}
+
+describe('erase', () => {
+  it('leaves neither the name nor any text of a customer anywhere, and every sum as it was', async () => {
+    const customer = `Zoë O'Neil "\\ 1"`;
+    await fill('blue', customer, 'sekrit-a');
+    await exporter().drain();
+    // These wait in the outbox.
+    await fill('blue', customer, 'sekrit-a');
+    await fill('blue', 'neighbour', 'kept-b');
+    await new Holds({ database, clock: systemClock }).place({
+      scope: 'customer',
+      value: customer,
+      aborts: false,
+      actor: 'bob',
+      reason: `${customer} asked`,
+    });
+    const preview = await office().preview({ customer });
+    expect(preview).toMatchObject({ isDryRun: true, messages: 8, deadLetters: 4, calls: 16, open: 0 });
+    const before = await everything();
+    expect(before).toContain('sekrit-a');
+    const report = await office().erase({ customer }, order);
+    expect(report).toMatchObject({
+      isDryRun: false,
+      messages: 8,
+      pseudonym: expect.stringMatching(/^erased-/),
+    });
+    await exporter().drain();
+    const after = await everything();
+    expect(after.match(/.{0,80}sekrit-a/g)).toBeNull();
+    expect(after.match(/.{0,80}(?:Zoë|O'Neil)/g)).toBeNull();
+    expect(after).toContain('kept-b');
+    expect(after).toContain(report.pseudonym);
+    const { ledger, usage } = await sums();
+    expect(ledger).toEqual(usage);
+    expect(await office().preview({ customer })).toMatchObject({ messages: 0, calls: 0, usageRows: 0 });
+  });
+
+  it.each([
+    ['before', 'red'],
+    ['after', 'pink'],
+  ])(
+    'goes on after a death %s any change of the column store, and counts nothing twice',
+    async (when, team) => {
+      await fill(team, 'acme', `sekrit-${team}`);
+      await fill('green', 'acme', 'kept-d');
+      await exporter().drain();
+      const before = await sums();
+      const selection = { customer: 'acme', team };
+      let deaths = 0;
+      for (let step = 1; step <= 8; step += 1) {
+        const died = await office(dyingAt(step, when === 'after'))
+          .erase(selection, order)
+          .then(
+            () => false,
+            () => true,
+          );
+        if (!died) break;
+        deaths += 1;
+        // Nothing is exported beside it.
+        expect(await exporter().exportNext()).toBe(false);
+      }
+      expect(deaths).toBeGreaterThan(2);
+      await office().erase(selection, order);
+      expect(await sums()).toEqual(before);
+      const after = await everything();
+      expect(after.match(new RegExp(`.{0,80}sekrit-${team}`, 'g'))).toBeNull();
+      expect(after).toContain('kept-d');
+      const left = await columns.query(
+        "SELECT DISTINCT team FROM millrace.usage_daily_customer WHERE customer = 'acme'",
+      );
+      expect(left).toEqual([{ team: 'green' }]);
+    },
+  );
+
+  it('refuses while work of it is open, and says how much', async () => {
+    await someLedger(database).admit(
+      someAdmission({ origin: { team: 't', customer: 'busy', feature: 'f' } }),
+    );
+    await expect(office().erase({ customer: 'busy' }, order)).rejects.toMatchObject({
+      code: 'MILLRACE_ERASURE_BLOCKED',
+      message: expect.stringContaining('1 messages or calls') as string,
+    });
+  });
+
+  it('erases one message with its tree, and all customers of a team, which keeps its name', async () => {
+    const [id = '', other = ''] = await fill('white', 'lonely', 'sekrit-e');
+    await exporter().drain();
+    const before = await sums();
+    expect(await office().erase({ message: id }, order)).toMatchObject({ messages: 1, calls: 1 });
+    const { rows } = await database.query<{ id: string; body: string | null; customer: string }>({
+      name: 'test.two',
+      text: `select id, body, customer from millrace.messages where id = '${id}' or id = '${other}'`,
+    });
+    expect(rows.find((row) => row.id === id)).toEqual({ id, body: 'null', customer: 'lonely' });
+    expect(rows.find((row) => row.id === other)?.body).toContain('sekrit-e');
+    await office().erase({ team: 'white' }, order);
+    const after = await everything();
+    expect(after.match(/.{0,80}sekrit-e/g)).toBeNull();
+    expect(after.match(/.{0,80}"lonely"/g)).toBeNull();
+    expect(await sums()).toEqual(before);
+  });
+
+  it.each([{}, { customer: '' }, { customer: 'a', message: 'b' }])(
+    'needs one selection: %j',
+    async (request) => {
+      await expect(office().preview(request)).rejects.toMatchObject({ code: 'MILLRACE_REQUEST_INVALID' });
+    },
+  );
+
+  it('leaves an audit without the name', async () => {
+    const { rows } = await database.query<{ target: string; reason: string }>({
+      name: 'test.audit',
+      text: `select target, reason from millrace.operator_actions where action = 'erasures.erase' order by at`,
+    });
+    expect(rows.length).toBeGreaterThan(3);
+    expect(rows[0]?.target).toMatch(/^customer sha256:[0-9a-f]{64}$/);
+  });
+});
+
+/** A column store that dies at its n-th change, before or after the change is made. */
+function dyingAt(step: number, isDone: boolean): ColumnStore {
+  let changes = 0;
+  return {
+    kind: columns.kind,
+    database: columns.database,
+    query: (sql, parameters) => columns.query(sql, parameters),
+    insert: (insert) => columns.insert(insert),
+    ping: () => columns.ping(),
+    close: () => Promise.resolve(),
+    command: async (sql) => {
+      changes += 1;
+      if (changes === step && !isDone) throw new Error('died');
+      await columns.command(sql);
+      if (changes === step) throw new Error('died');
+    },
+  };
+}
