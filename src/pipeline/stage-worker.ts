@@ -1,5 +1,6 @@
 import type { QueueConsumer, QueueDriver, WakeUp } from '../drivers/queue/queue.ts';
 import type { Clock } from '../kernel/clock.ts';
+import { kindOfError, LogPace } from '../telemetry/log-pace.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { MillraceMetrics } from '../telemetry/metrics.ts';
 import type { MessageRunner, Run } from './message-runner.ts';
@@ -45,6 +46,7 @@ export class StageWorker {
   readonly #options: StageWorkerOptions;
   readonly #slots: WorkerSlots;
   readonly #running = new Set<Promise<void>>();
+  readonly #pace: LogPace;
   readonly #pausedBy = new Set<PauseReason>();
   #consumer: QueueConsumer | undefined;
   #isStopping = false;
@@ -53,6 +55,7 @@ export class StageWorker {
   constructor(stage: RegisteredStage, options: StageWorkerOptions) {
     this.#stage = stage;
     this.#options = options;
+    this.#pace = new LogPace(options.clock);
     const { owner, name } = stage.definition;
     this.#slots = new WorkerSlots({
       capacity: options.gate.concurrency,
@@ -195,8 +198,10 @@ export class StageWorker {
 
   #complain(error: unknown): void {
     // The message keeps its lease until that runs out; then the sweeper wakes it again.
+    const suppressed = this.#pace.suppressedBefore(kindOfError(error));
+    if (suppressed === undefined) return;
     this.#options.logger.error(
-      { error, stage: this.definition.name },
+      { error, stage: this.definition.name, suppressed },
       'a wake-up call failed; the sweeper brings the message back',
     );
   }

@@ -17,6 +17,9 @@ const stalledCheckMs = 5_000;
 const maxInterruptions = 1_000_000_000;
 // How soon a worker tries again after its store was away.
 const retryMs = 1000;
+// BullMQ asks again at once when its store answers with a refusal, thousands of times a second: a replica, a store that
+// is full, that cannot write to its disk, that loads its data, or that lost its replicas.
+const refusal = /^(?:READONLY|OOM|MISCONF|LOADING|NOREPLICAS|MASTERDOWN|CLUSTERDOWN)\b/;
 // How long a store that is away may hold up the end of a consumer whose work has ended.
 const closeGraceMs = 2000;
 
@@ -25,8 +28,10 @@ export class BullMqConsumer implements QueueConsumer {
   readonly #worker: WakeUpWorker;
   readonly #connection: ConsumerConnection;
   readonly #work: (wakeUp: WakeUp) => Promise<void | 'return'>;
+  readonly #onError: (error: Error) => void;
   readonly #inHand = new Set<Promise<unknown>>();
   #isPaused = false;
+  #isResting = false;
   #closing: Promise<void> | undefined;
 
   private constructor(
@@ -36,6 +41,7 @@ export class BullMqConsumer implements QueueConsumer {
     options: ConsumeOptions,
   ) {
     this.#work = work;
+    this.#onError = options.onError;
     this.#connection = store.connectConsumer();
     this.#worker = new Worker<WakeUpData, void, string, IQueueBackend, JobProgress, object>(
       store.queueName(name),
@@ -53,7 +59,10 @@ export class BullMqConsumer implements QueueConsumer {
       },
       this.#connection.backend,
     );
-    this.#worker.on('error', options.onError);
+    this.#worker.on('error', (error) => {
+      options.onError(error);
+      if (refusal.test(error.message)) this.#rest();
+    });
     this.#worker.on('failed', (_job, error) => options.onError(error));
   }
 
@@ -86,6 +95,19 @@ export class BullMqConsumer implements QueueConsumer {
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
+  }
+
+  /** Asks for nothing for a moment. A pause that others asked for goes on after it. */
+  #rest(): void {
+    if (this.#isResting) return;
+    this.#isResting = true;
+    const rested = this.#worker.pause(true).then(() => later(retryMs));
+    rested
+      .then(() => {
+        this.#isResting = false;
+        if (!this.#isPaused) this.#worker.resume();
+      })
+      .catch((error: unknown) => this.#onError(error instanceof Error ? error : new Error(String(error))));
   }
 
   async #close(): Promise<void> {
