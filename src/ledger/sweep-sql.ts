@@ -38,12 +38,13 @@ const noted = `noted as (
  * $1 how many: what should have been seen by now. A message whose lease ran out is pending again, its fence unchanged:
  * claims look at pending ones only, and its old holder can end nothing that is not leased. The next look moves away with
  * how long a message has been due, so that a long backlog is not woken over and over. `state` is what it was.
+ * The bound is the statement's beginning: clock_timestamp() is volatile, which no index scan can end at.
  */
 export const sweepMessages = named(
   'ledger.sweep_messages',
   `with overdue as (
      select m.id, m.state, m.fence, m.lease_owner, ${pauseAfterLoss} as pause from millrace.messages m
-     where m.wake_at < clock_timestamp() and (m.state <> 'leased' or m.lease_until < clock_timestamp())
+     where m.wake_at < statement_timestamp() and (m.state <> 'leased' or m.lease_until < statement_timestamp())
      order by m.wake_at limit $1 for update skip locked),
    lost as (select * from overdue where state = 'leased'),
    ${noted},
@@ -68,17 +69,30 @@ export const listOpenMessages = named(
    from millrace.messages m where m.wake_at is not null and m.id > $1::uuid order by m.id limit $2`,
 );
 
+const isReady = `m.state = 'pending' and m.parked_for is null and m.stage = s.stage`;
+
 /**
  * $1 stages, $2 for how many milliseconds, $3 how many of each: some that have been due for so long, whoever's turn it is.
- * Read from the index of what is ready.
+ * Goes from customer to customer in the index of what is ready, whose oldest comes first: grows with the customers that
+ * have something ready, not with the backlog.
  */
 export const listOverdueMessages = named(
   'ledger.list_overdue_messages',
   `select d.* from unnest($1::text[]) s(stage)
    cross join lateral (
-     select ${wakeColumns('m')}, false as is_parked from millrace.messages m
-     where m.state = 'pending' and m.parked_for is null and m.stage = s.stage
-       and m.available_at < clock_timestamp() - $2::int * interval '1 millisecond'
+     with recursive visit as (
+       (select m.lane, m.customer collate "C" as customer from millrace.messages m where ${isReady}
+        order by m.lane, m.customer collate "C" limit 1)
+       union all
+       select n.lane, n.customer from visit v cross join lateral (
+         select m.lane, m.customer collate "C" as customer from millrace.messages m
+         where ${isReady} and (m.lane, m.customer collate "C") > (v.lane, v.customer)
+         order by m.lane, m.customer collate "C" limit 1) n)
+     select o.* from visit v cross join lateral (
+       select ${wakeColumns('m')}, false as is_parked from millrace.messages m
+       where ${isReady} and m.lane = v.lane and m.customer collate "C" = v.customer
+         and m.available_at < statement_timestamp() - $2::int * interval '1 millisecond'
+       order by m.available_at, m.id limit $3) o
      limit $3) d`,
 );
 
