@@ -45,6 +45,7 @@ export async function startDemoApp(options: DemoAppOptions): Promise<DemoApp> {
     const app = await createMillraceApp({
       imports: [example.DocumentsModule.with({ resultsDirectory, summaryModel, classificationModel })],
       http,
+      signals: false,
       environment,
       logger: createLogger({ level: 'info', destination: { write: (line) => void writeSync(log, line) } }),
       config: {

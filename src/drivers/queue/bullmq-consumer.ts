@@ -103,9 +103,9 @@ export class BullMqConsumer implements QueueConsumer {
     this.#isResting = true;
     const rested = this.#worker.pause(true).then(() => later(retryMs));
     rested
-      .then(() => {
+      .then(async () => {
         this.#isResting = false;
-        if (!this.#isPaused) this.#worker.resume();
+        if (!this.#isPaused) await this.#worker.resume();
       })
       .catch((error: unknown) => this.#onError(error instanceof Error ? error : new Error(String(error))));
   }
