@@ -100,7 +100,7 @@ export const configurationSchema = z.strictObject({
           .default('millrace'),
         {
           env: 'MILLRACE_QUEUE_PREFIX',
-          help: 'Distinguishes installations that share a Redis.',
+          help: 'Distinguishes installations that share a Redis. Redis Cluster is not supported.',
         },
       ),
     })

@@ -16,6 +16,7 @@ import { createHttpApplication, listenHttp } from './http/server.ts';
 import { MillraceHttpModule } from './millrace-http.module.ts';
 import { Millrace } from './millrace.ts';
 import { MillraceModule, type MillraceModuleOptions, configurationOf } from './millrace.module.ts';
+import { watchShutdownSignals } from './shutdown-signals.ts';
 import { version } from './version.ts';
 
 /** An application for those who have none: stages, and what they need. */
@@ -26,6 +27,11 @@ export interface MillraceAppOptions extends MillraceModuleOptions {
   readonly providers?: readonly Provider[];
   /** Whether to listen for HTTP: /metrics and /health, and with the role `api` the API. Default true. */
   readonly http?: boolean;
+  /**
+   * Whether SIGTERM and SIGINT stop the application in order and end the process; a second one ends it at once. Default
+   * true. False for those who listen to signals themselves and call `close()`.
+   */
+  readonly signals?: boolean;
 }
 
 /** A running application. */
@@ -44,10 +50,15 @@ export interface MillraceApp {
  * MILLRACE_CONFIG_INVALID with every fault, MILLRACE_DATA_IN_USE, or what keeps a store from opening.
  */
 export async function createMillraceApp(options: MillraceAppOptions = {}): Promise<MillraceApp> {
-  const { imports = [], providers = [], http = true, ...moduleOptions } = options;
+  const { imports = [], providers = [], http = true, signals = true, ...moduleOptions } = options;
   const configuration = configurationOf(moduleOptions);
   const { host, port } = configuration.http;
   const surface = configuration.roles.includes('api') ? 'everything' : 'health_and_metrics';
+  const logger = options.logger ?? createLogger({ level: configuration.logging.level });
+  const finish = (nest: INestApplicationContext, url: string | undefined): MillraceApp => {
+    const app = appOf(nest, url);
+    return signals ? endOnSignals(app, logger) : app;
+  };
   const root: DynamicModule = {
     module: MillraceApplication,
     imports: [
@@ -66,7 +77,7 @@ export async function createMillraceApp(options: MillraceAppOptions = {}): Promi
   };
   if (!http) {
     const context = await NestFactory.createApplicationContext(root, { logger: false, abortOnError: false });
-    return appOf(context, undefined);
+    return finish(context, undefined);
   }
   const limits = new RequestLimits(configuration.http.limits, systemClock);
   const application = await createHttpApplication(root, {
@@ -78,7 +89,7 @@ export async function createMillraceApp(options: MillraceAppOptions = {}): Promi
   });
   boundRequests(application.get(Host), limits);
   try {
-    return appOf(application, await listenHttp(application, { host, port }));
+    return finish(application, await listenHttp(application, { host, port }));
   } catch (error) {
     await application.close();
     throw error;
@@ -100,6 +111,34 @@ class MillraceApplication {}
 /** Requests are logged by pino alone: by the given logger when it is one. */
 function isPino(logger: Logger | undefined): logger is PinoLogger {
   return logger !== undefined && 'pino' in logger;
+}
+
+/** How long what still holds the process open may do so after an orderly end. */
+const exitPatienceMs = 1000;
+
+function endOnSignals(app: MillraceApp, logger: Logger): MillraceApp {
+  let closing: Promise<void> | undefined;
+  const close = (): Promise<void> => {
+    closing ??= app.close();
+    return closing;
+  };
+  const watched = watchShutdownSignals((name) => {
+    logger.info({ signal: name }, 'stopping in order; a second signal ends the process at once');
+    close().then(
+      () => leave(0),
+      (error: unknown) => {
+        logger.error({ error }, 'the application did not stop in order');
+        leave(1);
+      },
+    );
+  });
+  return { ...app, close: () => close().finally(() => watched.release()) };
+}
+
+/** The process ends by itself, so that what it wrote is flushed, unless something that is not ours holds it. */
+function leave(code: number): void {
+  process.exitCode = code;
+  setTimeout(() => process.exit(code), exitPatienceMs).unref();
 }
 
 function appOf(nest: INestApplicationContext, url: string | undefined): MillraceApp {

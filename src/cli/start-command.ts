@@ -7,7 +7,7 @@ import {
   tell,
   withStoreOptions,
 } from './command-context.ts';
-import { aborted, watchShutdownSignals } from './shutdown-signals.ts';
+import { aborted, watchShutdownSignals } from '../app/shutdown-signals.ts';
 
 interface StartOptions extends StoreOptions {
   readonly stages: string;
@@ -33,6 +33,7 @@ async function start(context: CommandContext, { stages, config, data }: StartOpt
   try {
     const app = await createMillraceApp({
       ...loaded,
+      signals: false,
       environment: context.environment,
       ...(config === undefined ? {} : { configFile: config }),
       ...(data === undefined ? {} : { config: { dataDirectory: data } }),

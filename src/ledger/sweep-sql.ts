@@ -38,12 +38,13 @@ const noted = `noted as (
  * $1 how many: what should have been seen by now. A message whose lease ran out is pending again, its fence unchanged:
  * claims look at pending ones only, and its old holder can end nothing that is not leased. The next look moves away with
  * how long a message has been due, so that a long backlog is not woken over and over. `state` is what it was.
+ * The bound is the statement's beginning: clock_timestamp() is volatile, which no index scan can end at.
  */
 export const sweepMessages = named(
   'ledger.sweep_messages',
   `with overdue as (
      select m.id, m.state, m.fence, m.lease_owner, ${pauseAfterLoss} as pause from millrace.messages m
-     where m.wake_at < clock_timestamp() and (m.state <> 'leased' or m.lease_until < clock_timestamp())
+     where m.wake_at < statement_timestamp() and (m.state <> 'leased' or m.lease_until < statement_timestamp())
      order by m.wake_at limit $1 for update skip locked),
    lost as (select * from overdue where state = 'leased'),
    ${noted},
@@ -60,13 +61,30 @@ export const sweepMessages = named(
    select * from taken_back union all select * from unseen`,
 );
 
-/** $1 stages, $2 for how many milliseconds: those with a message that has been due for so long. One probe of the index each. */
+const isReady = `m.state = 'pending' and m.parked_for is null and m.stage = s.stage`;
+
+/**
+ * $1 stages, $2 for how many milliseconds: those with a message that has been due for so long. Goes from customer to
+ * customer in the index of what is ready, whose oldest comes first, until it finds one: grows with the customers that
+ * have something ready, not with the backlog.
+ */
 export const listOverdueStages = named(
   'ledger.list_overdue_stages',
   `select s.stage from unnest($1::text[]) s(stage)
-   where exists (select from millrace.messages m
-     where m.state = 'pending' and m.parked_for is null and m.stage = s.stage
-       and m.available_at < statement_timestamp() - $2::int * interval '1 millisecond')`,
+   where exists (
+     with recursive visit as (
+       (select m.lane, m.customer collate "C" as customer from millrace.messages m where ${isReady}
+        order by m.lane, m.customer collate "C" limit 1)
+       union all
+       select n.lane, n.customer from visit v cross join lateral (
+         select m.lane, m.customer collate "C" as customer from millrace.messages m
+         where ${isReady} and (m.lane, m.customer collate "C") > (v.lane, v.customer)
+         order by m.lane, m.customer collate "C" limit 1) n)
+     select from visit v cross join lateral (
+       select m.available_at from millrace.messages m
+       where ${isReady} and m.lane = v.lane and m.customer collate "C" = v.customer
+       order by m.available_at limit 1) o
+     where o.available_at < statement_timestamp() - $2::int * interval '1 millisecond')`,
 );
 
 /** $1 ids, $2 fences: runs whose own worker says that their lease ended before they did. */

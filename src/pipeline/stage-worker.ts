@@ -2,6 +2,7 @@ import type { JobNotification } from '../drivers/queue/job-notification.ts';
 import type { QueueConsumer, QueueDriver } from '../drivers/queue/queue.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Uuid } from '../kernel/ids.ts';
+import { kindOfError, LogPace } from '../telemetry/log-pace.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { MillraceMetrics } from '../telemetry/metrics.ts';
 import type { MessageRunner, Run } from './message-runner.ts';
@@ -53,6 +54,7 @@ export class StageWorker {
   readonly #options: StageWorkerOptions;
   readonly #slots: WorkerSlots;
   readonly #running = new Set<Promise<void>>();
+  readonly #pace: LogPace;
   readonly #pausedBy = new Set<PauseReason>();
   readonly #stopping = new AbortController();
   #consumer: QueueConsumer | undefined;
@@ -70,6 +72,7 @@ export class StageWorker {
   constructor(stage: RegisteredStage, options: StageWorkerOptions) {
     this.#stage = stage;
     this.#options = options;
+    this.#pace = new LogPace(options.clock);
     const { owner, name } = stage.definition;
     this.#slots = new WorkerSlots(options.gate.concurrency, (busy) =>
       options.metrics.set('worker_active', { owner, stage: name }, busy),
@@ -306,8 +309,10 @@ export class StageWorker {
 
   #complain(error: unknown): void {
     // A message that was claimed keeps its lease until that runs out; then the sweeper brings it back.
+    const suppressed = this.#pace.suppressedBefore(kindOfError(error));
+    if (suppressed === undefined) return;
     this.#options.logger.error(
-      { error, stage: this.definition.name },
+      { error, stage: this.definition.name, suppressed },
       'messages could not be claimed or a run was given up; the sweeper brings them back',
     );
   }

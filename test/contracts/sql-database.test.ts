@@ -50,6 +50,69 @@ describe.skipIf(!canRun(postgresPrograms()))('PostgreSQL', () => {
     expect(rows).toEqual([{ jit: 'off' }]);
   });
 
+  it('sets what it relies on in the session, whatever the role says', async () => {
+    const connectionString = await server.createDatabase('odd_settings');
+    const plain = await PostgresSqlDatabase.open({ ...options, connectionString });
+    await plain.execute(`
+      alter database odd_settings set datestyle = 'German, DMY';
+      alter database odd_settings set timezone = 'Asia/Kathmandu';
+      alter database odd_settings set search_path = 'nowhere';
+      alter database odd_settings set intervalstyle = 'iso_8601';
+      alter database odd_settings set bytea_output = 'escape';
+      alter database odd_settings set standard_conforming_strings = off;
+      alter database odd_settings set extra_float_digits = -10;
+      alter database odd_settings set plan_cache_mode = force_generic_plan`);
+    await plain.close();
+    const database = await PostgresSqlDatabase.open({ ...options, connectionString });
+    const { rows } = await database.query({
+      name: 'test.settings',
+      text: `select '2026-03-04T05:06:07Z'::timestamptz as at, (1 / 3::float8)::text as third, '\\x' as text,
+        current_setting('search_path') as path, '1 day'::interval::text as day, '\\xff'::bytea::text as bytes`,
+    });
+    await database.close();
+    expect(rows).toEqual([
+      {
+        at: new Date('2026-03-04T05:06:07Z'),
+        third: '0.3333333333333333',
+        text: '\\x',
+        path: 'public',
+        day: '1 day',
+        bytes: '\\xff',
+      },
+    ]);
+  });
+
+  it('refuses a way to the server on which the settings of the session are lost', async () => {
+    const url = `${server.connectionString}?options=${encodeURIComponent('-c jit=on')}`;
+    await expect(PostgresSqlDatabase.open({ ...options, connectionString: url })).rejects.toThrow(
+      /did not take these settings.*pgbouncer/,
+    );
+  });
+
+  it('lets go of every connection to a server that takes no writes, once one has met it', async () => {
+    const connectionString = await server.createDatabase('failed_over');
+    const administrator = await PostgresSqlDatabase.open({ ...options, connectionString });
+    await administrator.execute(
+      'create table kept (id int); alter database failed_over set default_transaction_read_only = on',
+    );
+    const database = await PostgresSqlDatabase.open({ ...options, connectionString });
+    const nap = { name: 'test.nap', text: 'select pg_sleep(0.2)::text' };
+    await Promise.all([1, 2, 3, 4].map(() => database.query(nap)));
+    expect(database.connections().inUse).toBe(0);
+    await administrator.execute(
+      'set transaction_read_only = off; alter database failed_over reset default_transaction_read_only',
+    );
+    await administrator.close();
+    const keep = { name: 'test.keep-one', text: 'insert into kept values ($1)' };
+    // The one that meets it fails; those behind it get connections that were made since.
+    await expect(database.query(keep, [1])).rejects.toMatchObject({
+      code: 'MILLRACE_DATABASE_UNAVAILABLE',
+      retryable: true,
+    });
+    await Promise.all([2, 3, 4, 5, 6].map((id) => database.query(keep, [id])));
+    await database.close();
+  });
+
   describe('failures', () => {
     let database: PostgresSqlDatabase;
     const one = { name: 'test.one', text: 'select 1 as one' };

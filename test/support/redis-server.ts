@@ -39,6 +39,13 @@ export class RedisServer {
     return server;
   }
 
+  /** A replica of a primary that is not there refuses writes with READONLY; it keeps its data. */
+  async setReadOnly(isReadOnly: boolean): Promise<void> {
+    await this.#administer((redis) =>
+      isReadOnly ? redis.replicaof('127.0.0.1', 1) : redis.replicaof('NO', 'ONE'),
+    );
+  }
+
   /** Empties it, as an operator's mistake would. */
   async flushAll(): Promise<void> {
     await this.#administer((redis) => redis.flushall());

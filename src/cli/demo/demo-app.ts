@@ -54,6 +54,7 @@ export async function startDemoApp(options: DemoAppOptions): Promise<DemoApp> {
         }),
       ],
       http,
+      signals: false,
       environment,
       logger: createLogger({ level: 'info', destination: { write: (line) => void writeSync(log, line) } }),
       config: {

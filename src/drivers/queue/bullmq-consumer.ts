@@ -12,6 +12,9 @@ const stalledCheckMs = 5_000;
 const maxInterruptions = 1_000_000_000;
 // How soon a worker tries again after its store was away.
 const retryMs = 1000;
+// BullMQ asks again at once when its store answers with a refusal, thousands of times a second: a replica, a store that
+// is full, that cannot write to its disk, that loads its data, or that lost its replicas.
+const refusal = /^(?:READONLY|OOM|MISCONF|LOADING|NOREPLICAS|MASTERDOWN|CLUSTERDOWN)\b/;
 // How long a store that is away may hold up the end of a consumer.
 const closeGraceMs = 2000;
 
@@ -26,6 +29,7 @@ export class BullMqConsumer implements QueueConsumer {
   readonly #handler: NotificationHandler;
   readonly #asking = new Set<Promise<unknown>>();
   #isPaused = false;
+  #isResting = false;
   #closing: Promise<void> | undefined;
 
   private constructor(name: string, store: BullMqStore, handler: NotificationHandler) {
@@ -47,7 +51,10 @@ export class BullMqConsumer implements QueueConsumer {
       },
       this.#connection.backend,
     );
-    this.#worker.on('error', handler.onError);
+    this.#worker.on('error', (error) => {
+      handler.onError(error);
+      if (refusal.test(error.message)) this.#rest();
+    });
     this.#worker.on('failed', (_job, error) => handler.onError(error));
     this.#worker.on('completed', (job) => void handler.onTaken(job.data));
   }
@@ -76,6 +83,19 @@ export class BullMqConsumer implements QueueConsumer {
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
+  }
+
+  /** Asks for nothing for a moment. A pause that others asked for goes on after it. */
+  #rest(): void {
+    if (this.#isResting) return;
+    this.#isResting = true;
+    const rested = this.#worker.pause(true).then(() => later(retryMs));
+    rested
+      .then(async () => {
+        this.#isResting = false;
+        if (!this.#isPaused) await this.#worker.resume();
+      })
+      .catch((error: unknown) => this.#handler.onError(error instanceof Error ? error : new Error(String(error))));
   }
 
   async #close(): Promise<void> {

@@ -5,11 +5,20 @@ import { columnParser } from './column-value.ts';
 import { hearLosses } from './hear-losses.ts';
 import { parameterText } from './parameter-text.ts';
 import type { SqlConnections, SqlDatabase, SqlExecutor, SqlResult, SqlStatement } from './sql-database.ts';
-import { closedBefore, isConnectionLoss, rolledBackInstead, sqlError, withSqlErrors } from './sql-error.ts';
+import { requireSessionSettings, sessionOptions } from './session-settings.ts';
+import {
+  closedBefore,
+  isConnectionLoss,
+  isReadOnlyServer,
+  rolledBackInstead,
+  sqlError,
+  withSqlErrors,
+} from './sql-error.ts';
 
 /*
  * PostgreSQL by a pool of connections. Statements are prepared once a connection under their names. A connection
- * that was lost, or whose statement got no answer in time, leaves the pool; the failed statement may or may not
+ * that was lost, or whose statement got no answer in time, leaves the pool, and when one meets a server that takes no writes
+ * all that are open do; the failed statement may or may not
  * have taken effect, as always when an answer is missing.
  */
 
@@ -44,10 +53,15 @@ export class PostgresSqlDatabase implements SqlDatabase {
   readonly #pool: pg.Pool;
   readonly #inside = new AsyncLocalStorage<RunningTransaction>();
   readonly #running = new Set<Promise<unknown>>();
+  /** Connections made before a server was found to take no writes are not trusted any more. */
+  readonly #outdated = new WeakSet<pg.PoolClient>();
+  readonly #open = new Set<pg.PoolClient>();
   #closing: Promise<void> | undefined;
 
   private constructor(pool: pg.Pool) {
     this.#pool = pool;
+    pool.on('connect', (client) => void this.#open.add(client));
+    pool.on('remove', (client) => void this.#open.delete(client));
   }
 
   /** Opens the pool and waits for the server's first answer. */
@@ -57,9 +71,7 @@ export class PostgresSqlDatabase implements SqlDatabase {
       max: options.poolSize,
       application_name: options.applicationName,
       statement_timeout: options.statementTimeoutMs,
-      // The ledger's statements take milliseconds and read by indexes, whatever their estimates; compiling one takes seconds.
-      // And each is planned anew: a plan made while the tables were empty reads them whole when they have grown.
-      options: '-c jit=off -c plan_cache_mode=force_custom_plan',
+      options: sessionOptions,
       query_timeout: options.statementTimeoutMs + silenceAfterTimeoutMs,
       connectionTimeoutMillis: options.connectTimeoutMs ?? defaultConnectTimeoutMs,
       keepAlive: true,
@@ -70,7 +82,7 @@ export class PostgresSqlDatabase implements SqlDatabase {
     hearLosses(pool);
     const database = new PostgresSqlDatabase(pool);
     try {
-      await database.ping();
+      await requireSessionSettings(database);
     } catch (error) {
       await database.close();
       throw error;
@@ -139,11 +151,22 @@ export class PostgresSqlDatabase implements SqlDatabase {
   }
 
   async #lend<T>(name: string, work: (client: LentClient) => Promise<T>): Promise<T> {
-    const client = new LentClient(await withSqlErrors(name, () => this.#pool.connect()));
+    const connection = await withSqlErrors(name, () => this.#connect());
+    const client = new LentClient(connection);
     try {
       return await work(client);
     } finally {
-      client.giveBack();
+      if (client.metReadOnlyServer()) for (const one of this.#open) this.#outdated.add(one);
+      client.giveBack(this.#outdated.has(connection));
+    }
+  }
+
+  /** A connection that may be trusted: at most as many are thrown away before as were open when one met a read-only server. */
+  async #connect(): Promise<pg.PoolClient> {
+    for (;;) {
+      const client = await this.#pool.connect();
+      if (!this.#outdated.has(client)) return client;
+      client.release(true);
     }
   }
 }
@@ -152,6 +175,7 @@ export class PostgresSqlDatabase implements SqlDatabase {
 class LentClient {
   readonly #client: pg.PoolClient;
   #loss: unknown;
+  #metReadOnly = false;
   readonly #onError = (error: unknown): void => {
     this.#loss = error;
   };
@@ -174,13 +198,18 @@ class LentClient {
       return await this.#client.query<Row>(query);
     } catch (error) {
       if (isConnectionLoss(error)) this.#loss ??= error;
+      if (isReadOnlyServer(error)) this.#metReadOnly = true;
       throw sqlError(error, name);
     }
   }
 
-  giveBack(): void {
+  metReadOnlyServer(): boolean {
+    return this.#metReadOnly;
+  }
+
+  giveBack(isOutdated: boolean): void {
     this.#client.removeListener('error', this.#onError);
-    this.#client.release(this.isLost());
+    this.#client.release(isOutdated || this.isLost());
   }
 }
 

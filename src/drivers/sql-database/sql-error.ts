@@ -18,6 +18,8 @@ const systemCodes = new Set([
   'EAI_AGAIN',
 ]);
 
+// read_only_sql_transaction: the primary has become a standby.
+const readOnlyState = '25006';
 // Connection exceptions; insufficient resources (too many connections, disk full).
 const unavailableClasses = new Set(['08', '53']);
 const unavailableStates = new Set([
@@ -27,7 +29,7 @@ const unavailableStates = new Set([
   '57P03', // cannot_connect_now
   '57P05', // idle_session_timeout
   '25P03', // idle_in_transaction_session_timeout
-  '25006', // read_only_sql_transaction: the primary has become a standby
+  readOnlyState,
 ]);
 const conflictStates = new Set([
   '40001', // serialization_failure
@@ -58,6 +60,14 @@ export function isConnectionLoss(error: unknown): boolean {
   const code = codeOf(error);
   if (code === undefined) return error instanceof Error && clientMessages.test(error.message);
   return systemCodes.has(code) || code.startsWith('08') || (code.startsWith('57P') && code !== '57P04');
+}
+
+/**
+ * Whether the server takes no writes: a primary that has become a standby, or one set to read only. Its connections go
+ * on answering like that after another server, or another mode, has taken over.
+ */
+export function isReadOnlyServer(error: unknown): boolean {
+  return codeOf(error) === readOnlyState;
 }
 
 /** The AppError for what a driver threw while it ran the named statement. */

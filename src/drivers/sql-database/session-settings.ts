@@ -1,0 +1,50 @@
+import { AppError } from '../../kernel/app-error.ts';
+import type { SqlDatabase, SqlStatement } from './sql-database.ts';
+
+/*
+ * What a session must be set to for the ledger's statements to mean and cost what they should, whatever ALTER ROLE, ALTER
+ * DATABASE or the server's own configuration say.
+ */
+
+const settings: ReadonlyMap<string, string> = new Map([
+  // Dates and intervals are read as text.
+  ['DateStyle', 'ISO'],
+  ['IntervalStyle', 'postgres'],
+  ['TimeZone', 'UTC'],
+  ['bytea_output', 'hex'],
+  ['extra_float_digits', '1'],
+  ['standard_conforming_strings', 'on'],
+  // The ledger's tables are named with their schema; nothing else may shadow a function.
+  ['search_path', 'public'],
+  // The ledger's statements take milliseconds and read by indexes, whatever their estimates; compiling one takes seconds.
+  ['jit', 'off'],
+  // And each is planned anew: a plan made while the tables were empty reads them whole when they have grown.
+  ['plan_cache_mode', 'force_custom_plan'],
+]);
+
+/** The settings as the start-up packet carries them, which goes before those of the role and the database. */
+export const sessionOptions = [...settings].map(([name, value]) => `-c ${name}=${value}`).join(' ');
+
+const readSettings: SqlStatement = {
+  name: 'session.read_settings',
+  text: 'select name, setting from pg_settings where name = any($1::text[])',
+};
+
+/** Refuses a server, or a pooler before it, that did not take the settings. */
+export async function requireSessionSettings(database: SqlDatabase): Promise<void> {
+  const { rows } = await database.query<{ name: string; setting: string }>(readSettings, [
+    [...settings.keys()],
+  ]);
+  const wrong = rows.filter(({ name, setting }) => !holds(name, setting)).map(({ name }) => name);
+  if (wrong.length === 0) return;
+  throw new AppError(
+    'MILLRACE_DATABASE_FAILED',
+    `The database did not take these settings of the session: ${wrong.join(', ')}. A pooler such as pgbouncer drops them, ` +
+      'or the URL has options of its own. Connect to PostgreSQL directly, without options in the URL.',
+  );
+}
+
+/** DateStyle is answered with the order of day and month, which ISO does not use for what it shows. */
+function holds(name: string, setting: string): boolean {
+  return setting.split(',')[0] === settings.get(name);
+}
