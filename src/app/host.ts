@@ -33,6 +33,7 @@ import { EventLoopLag } from './event-loop-lag.ts';
 import { GaugeReader, initialiseSeries } from './gauges.ts';
 import { HostHolds } from './host-holds.ts';
 import { HostMessages } from './host-messages.ts';
+import type { HostParts } from './host-parts.ts';
 import { HostModels } from './host-models.ts';
 import { HostRelay } from './host-relay.ts';
 import { startHostTracing } from './host-tracing.ts';
@@ -389,21 +390,4 @@ export class Host {
       ...(configuration.roles.includes('relay') ? this.#relay.loops(chore) : []),
     ];
   }
-}
-
-interface HostParts {
-  readonly configuration: Configuration;
-  readonly logger: Logger;
-  readonly clock: Clock;
-  readonly stores: Stores;
-  readonly registry: StageRegistry;
-  readonly metrics: MillraceMetrics;
-  readonly tracing: Tracing;
-  readonly models: HostModels;
-  readonly stageGates: StageGates;
-  readonly worker: string;
-  readonly onFlush: FlushObserver;
-  readonly checkStartup: ReturnType<typeof startupChecks>;
-  readonly writes: LedgerWrites;
-  readonly bounds: Bounds;
 }

@@ -16,13 +16,13 @@ export function setting<Schema extends z.ZodType>(schema: Schema, notes: Setting
 }
 
 /** A whole number within bounds, also as text. */
-export function wholeNumber(min: number, max: number) {
+export function wholeNumber(min: number, max: number): z.ZodType<number, number | string> {
   const bounds = `must be a whole number from ${min} to ${max}`;
   return wholeNumberOrText(bounds).refine((value) => value >= min && value <= max, bounds);
 }
 
 /** A share: a number within bounds, also as text. */
-export function decimalNumber(min: number, max: number) {
+export function decimalNumber(min: number, max: number): z.ZodType<number, number | string> {
   const bounds = `must be a number from ${min} to ${max}`;
   return decimalOrText().refine((value) => value >= min && value <= max, bounds);
 }

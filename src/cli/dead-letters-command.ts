@@ -210,7 +210,7 @@ function selectionOf(ids: readonly string[], options: OperateOptions): Readonly<
   const filter = filterOf(options);
   const isFiltered = all === true || Object.keys(filter).length > 0;
   return {
-    ...given({ max: max, reason }),
+    ...given({ max, reason }),
     ...(ids.length === 0 ? {} : { ids }),
     ...(isFiltered ? { filter } : {}),
   };

@@ -1,17 +1,10 @@
+import type { ErrorCodeEntry } from './error-code-entry.ts';
+import { modelErrorCodes } from './model-error-codes.ts';
+import { storeErrorCodes } from './store-error-codes.ts';
+
 /*
  * The one table of error codes. docs/errors.md is generated from it; a test compares the two.
- * `status` is the HTTP status when the error reaches an API caller; `retryable` says whether the same
- * attempt may succeed later.
  */
-
-interface ErrorCodeEntry {
-  readonly status: number;
-  readonly retryable: boolean;
-  /** What happened, in one sentence. */
-  readonly what: string;
-  /** What the reader can do about it. */
-  readonly todo: string;
-}
 
 const table = {
   MILLRACE_CONFIG_INVALID: {
@@ -56,101 +49,11 @@ const table = {
     what: 'The message data is larger than the configured limit.',
     todo: 'Send a reference instead of the data, or raise messages.maxBytes.',
   },
-  MILLRACE_DATABASE_UNAVAILABLE: {
-    status: 503,
-    retryable: true,
-    what: 'The ledger database cannot be reached or did not answer in time.',
-    todo: 'Check that PostgreSQL runs and accepts connections; work resumes by itself when it does.',
-  },
-  MILLRACE_DATABASE_CONFLICT: {
-    status: 503,
-    retryable: true,
-    what: 'The ledger database gave up a transaction for the sake of another (deadlock or serialisation).',
-    todo: 'Nothing: it is tried again. If it is frequent, look at docs/runbooks/ledger.md.',
-  },
-  MILLRACE_DATABASE_FAILED: {
-    status: 500,
-    retryable: false,
-    what: 'The ledger database refused a statement.',
-    todo: 'Read the cause in the log; check that all migrations are applied (millrace migrate).',
-  },
-  MILLRACE_DATA_REFUSED: {
-    status: 422,
-    retryable: false,
-    what: 'The ledger database cannot hold a value: a malformed text, a number out of range, or a key too long.',
-    todo: 'Correct the value that the cause names; the same data is refused again. Nothing of it was written.',
-  },
-  MILLRACE_DATA_IN_USE: {
-    status: 500,
-    retryable: false,
-    what: 'The data directory is in use by another process (or twice by this one).',
-    todo: 'Stop the process that the error names, or choose another data directory.',
-  },
-  MILLRACE_MIGRATION_CHANGED: {
-    status: 500,
-    retryable: false,
-    what: 'A migration that was already applied has changed.',
-    todo: 'Restore the migration as it was, and write the change as a new migration.',
-  },
-  MILLRACE_COLUMN_STORE_UNAVAILABLE: {
-    status: 503,
-    retryable: true,
-    what: 'ClickHouse cannot be reached or did not answer in time.',
-    todo: 'Check that ClickHouse runs; usage waits in the ledger and drains by itself.',
-  },
-  MILLRACE_COLUMN_STORE_FAILED: {
-    status: 500,
-    retryable: false,
-    what: 'ClickHouse refused a statement.',
-    todo: 'Read the cause in the log; check that all migrations are applied (millrace migrate).',
-  },
-  MILLRACE_EXPORT_INCONSISTENT: {
-    status: 500,
-    retryable: false,
-    what: 'ClickHouse holds a part of an export batch, or more than the batch, and repeating it cannot mend that.',
-    todo: 'Compare the batch that the error names with its rows in ClickHouse; docs/runbooks/metering.md shows how.',
-  },
-  MILLRACE_QUEUE_UNAVAILABLE: {
-    status: 503,
-    retryable: true,
-    what: 'The queue store (Redis or PostgreSQL) cannot be reached or did not answer in time.',
-    todo: 'Check that it runs; admitted messages are safe in the ledger and are published afterwards.',
-  },
-  MILLRACE_QUEUE_NOT_BULLMQ: {
-    status: 500,
-    retryable: false,
-    what: 'An application injects the BullMQ queue of a stage, and this host has no BullMQ.',
-    todo: 'Set queue.url to a Redis (or PostgreSQL), or import MillraceQueuesModule only where it is set.',
-  },
-  MILLRACE_PAYLOAD_UNAVAILABLE: {
-    status: 503,
-    retryable: true,
-    what: 'The payload store cannot be reached, is full, or did not answer in time.',
-    todo: 'Check disk space or the bucket; the message is tried again.',
-  },
-  MILLRACE_PAYLOAD_MISSING: {
-    status: 500,
-    retryable: false,
-    what: 'A stored payload is missing or its bytes do not match its digest.',
-    todo: 'Restore the payload store from its backup, then replay the message.',
-  },
   MILLRACE_PRICE_OVERLAY_INVALID: {
     status: 500,
     retryable: false,
     what: 'The price overlay file cannot be used; every fault is listed.',
     todo: 'Correct each named entry; docs/prices.md shows the format.',
-  },
-  MILLRACE_MODEL_UNKNOWN: {
-    status: 500,
-    retryable: false,
-    what: 'The model reference does not name a configured provider.',
-    todo: 'Write it as provider/model and configure the provider under models.providers.',
-  },
-  MILLRACE_LEDGER_BUSY: {
-    status: 503,
-    retryable: true,
-    what: 'Too many operations wait for the ledger.',
-    todo: 'Slow down and try again; if it lasts, give the database more room (docs/runbooks/ledger.md).',
   },
   MILLRACE_LEASE_LOST: {
     status: 500,
@@ -181,108 +84,6 @@ const table = {
     retryable: true,
     what: 'A stage handler took longer than its time-out for one message.',
     todo: "Raise the stage's timeout, or look at what it waits for; it is tried again.",
-  },
-  MILLRACE_MODEL_RATE_LIMITED: {
-    status: 429,
-    retryable: true,
-    what: 'The model provider refused the request because too many were sent, or because its quota is used up.',
-    todo: 'Nothing: it is tried again when the provider allows. If it lasts, raise the limits at the provider.',
-  },
-  MILLRACE_MODEL_OVERLOADED: {
-    status: 503,
-    retryable: true,
-    what: 'The model provider has no capacity at the moment.',
-    todo: 'Nothing: it is tried again. If it lasts, use another model or service tier.',
-  },
-  MILLRACE_MODEL_SERVER_ERROR: {
-    status: 502,
-    retryable: true,
-    what: 'The model provider failed while it worked on the request.',
-    todo: "Nothing: it is tried again. If it lasts, look at the provider's status page.",
-  },
-  MILLRACE_MODEL_TIMEOUT: {
-    status: 504,
-    retryable: true,
-    what: 'The model provider did not answer in time; the call may have been billed and is kept as unsettled.',
-    todo: 'Raise timeoutMs of the provider if its answers take that long.',
-  },
-  MILLRACE_MODEL_NETWORK: {
-    status: 502,
-    retryable: true,
-    what: 'The connection to the model provider could not be made, or broke before the answer was complete.',
-    todo: 'Check the network and the base URL of the provider; the call is tried again.',
-  },
-  MILLRACE_MODEL_CONFLICT: {
-    status: 502,
-    retryable: true,
-    what: 'The model provider refused the request because of another one in progress.',
-    todo: 'Nothing: it is tried again.',
-  },
-  MILLRACE_MODEL_BAD_REQUEST: {
-    status: 422,
-    retryable: false,
-    what: 'The model provider, or the client of it, did not accept the request.',
-    todo: 'Correct the request as the message says; the same request will be refused again.',
-  },
-  MILLRACE_MODEL_CONTENT_POLICY: {
-    status: 422,
-    retryable: false,
-    what: "The request or its answer was refused by the model provider's content policy.",
-    todo: 'Change the input, or take the item out of the pipeline.',
-  },
-  MILLRACE_MODEL_CONTEXT_TOO_LONG: {
-    status: 422,
-    retryable: false,
-    what: 'The request is longer than the model can take.',
-    todo: 'Shorten or split the input, or use a model with a larger context.',
-  },
-  MILLRACE_MODEL_AUTHENTICATION: {
-    status: 502,
-    retryable: false,
-    what: 'The model provider did not accept the key, or the key may not use this model.',
-    todo: 'Correct apiKey of the provider, or its rights and billing at the provider.',
-  },
-  MILLRACE_MODEL_NOT_FOUND: {
-    status: 502,
-    retryable: false,
-    what: 'The model provider does not know the model or the address.',
-    todo: 'Check the model name and the base URL of the provider.',
-  },
-  MILLRACE_MODEL_MALFORMED_ANSWER: {
-    status: 502,
-    retryable: true,
-    what: 'The model provider answered with something that cannot be read; the call may have been billed.',
-    todo: 'Nothing: it is tried again. If it lasts, check the kind and the base URL of the provider.',
-  },
-  MILLRACE_MODEL_REDIRECTED: {
-    status: 502,
-    retryable: false,
-    what: 'The model provider answered with a redirect, which is never followed: the key and the prompt would go elsewhere.',
-    todo: 'Set the base URL of the provider to the address that answers itself.',
-  },
-  MILLRACE_MODEL_ANSWER_TOO_LARGE: {
-    status: 502,
-    retryable: false,
-    what: 'The answer of the model provider, decompressed, was larger than an answer may be; the call may have been billed.',
-    todo: 'Ask for less, or raise maxAnswerBytes of the provider if its answers are that large.',
-  },
-  MILLRACE_MODEL_STALLED: {
-    status: 504,
-    retryable: true,
-    what: 'The answer of the model provider had begun and then was silent for too long; the call may have been billed.',
-    todo: 'Nothing: it is tried again. If it lasts, raise idleTimeoutMs of the provider.',
-  },
-  MILLRACE_MODEL_ABORTED: {
-    status: 503,
-    retryable: true,
-    what: 'The request was aborted before its answer was complete; what it may have cost is kept.',
-    todo: 'Nothing: the work was stopped on purpose and is taken up again where it should be.',
-  },
-  MILLRACE_MODEL_FAILED: {
-    status: 502,
-    retryable: true,
-    what: 'The request to the model failed in a way that is not known.',
-    todo: 'Read the cause in the log.',
   },
   MILLRACE_REQUEST_INVALID: {
     status: 400,
@@ -356,18 +157,6 @@ const table = {
     what: 'The file given as --stages cannot be loaded, or exports neither a Nest module nor a class marked @Stage.',
     todo: 'Give the compiled JavaScript file that exports your module or stages; the error names what is wrong with it.',
   },
-  MILLRACE_DATA_NOT_FOUND: {
-    status: 404,
-    retryable: false,
-    what: 'The data directory holds no ledger.',
-    todo: 'Name the directory that the run used (--data), or the servers (MILLRACE_POSTGRES_URL, MILLRACE_CLICKHOUSE_URL).',
-  },
-  MILLRACE_SCHEMA_OUTDATED: {
-    status: 500,
-    retryable: false,
-    what: 'The stores do not have the schema of this version yet.',
-    todo: 'Run "millrace migrate", or start the application, which does it too.',
-  },
   MILLRACE_WORK_PARKED: {
     status: 503,
     retryable: true,
@@ -391,12 +180,6 @@ const table = {
     retryable: false,
     what: 'What the call may cost at most is above the limit of a budget, so that it can never fit; it was not made.',
     todo: 'Set a lower limit of output tokens, shorten the input, or raise the limit of the budget; then replay the message.',
-  },
-  MILLRACE_ANSWER_DEGENERATE: {
-    status: 502,
-    retryable: true,
-    what: "A model's answer is of no use: empty, cut off, or not what the stage needs. It is paid for and counted as waste.",
-    todo: "Nothing: it is asked for again, within the stage's degenerate.attempts. If it lasts, look at prompt, schema and maxOutputTokens.",
   },
   MILLRACE_MESSAGE_CANCELLED: {
     status: 409,
@@ -440,6 +223,8 @@ const table = {
     what: 'The data folder of the demo holds something else than a run of the demo.',
     todo: 'Give a new or empty folder as --data, or the folder of an earlier run of the demo.',
   },
+  ...storeErrorCodes,
+  ...modelErrorCodes,
 } as const satisfies Record<string, ErrorCodeEntry>;
 
 export type ErrorCode = keyof typeof table;

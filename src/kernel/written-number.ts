@@ -20,7 +20,7 @@ export function readDecimalNumber(text: string): number | undefined {
 }
 
 /** A schema of whole numbers, as numbers or in digits. */
-export function wholeNumberOrText(error?: string) {
+export function wholeNumberOrText(error?: string): z.ZodType<number, number | string> {
   return z
     .union([z.int(), z.string().regex(wholePattern).transform(Number)], {
       error: error ?? 'must be a whole number in decimal digits',
@@ -29,7 +29,7 @@ export function wholeNumberOrText(error?: string) {
 }
 
 /** A schema of numbers, as numbers or in decimal digits. */
-export function decimalOrText() {
+export function decimalOrText(): z.ZodType<number, number | string> {
   return z
     .union([z.number(), z.string().regex(decimalPattern).transform(Number)], {
       error: 'must be a number in decimal digits',

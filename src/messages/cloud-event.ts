@@ -42,11 +42,7 @@ const maxTextLength = 512;
 const maxAttributes = 64;
 const maxLabelsLength = 8_192;
 
-const text = z
-  .string()
-  .min(1)
-  .max(maxTextLength)
-  .refine(isPrintableName, notPrintable);
+const text = z.string().min(1).max(maxTextLength).refine(isPrintableName, notPrintable);
 // RFC 3986's characters: a URI-reference has no white space, controls, or unescaped delimiters.
 const uriReference = text.regex(/^[^\s<>"{}|\\^`\p{Cc}]+$/u, 'must be a URI-reference');
 const jsonMediaType = /^(?:application\/json|[\w.+-]+\/[\w.+-]+\+json)\s*(?:;.*)?$/i;

@@ -11,7 +11,7 @@ export type JsonForm =
   | { readonly kind: 'faults'; readonly faults: readonly Fault[] };
 
 /** The most levels of arrays and objects in data, unless configured otherwise. */
-export const defaultMaxDepth = 128;
+const defaultMaxDepth = 128;
 
 const maxFaults = 20;
 const maxPathCharacters = 200;
@@ -69,9 +69,13 @@ function visit(value: unknown, path: string, walk: Walk): void {
 }
 
 function visitObject(value: object, path: string, walk: Walk): void {
-  if (walk.above.has(value)) return refuse(walk, path, 'refers to itself');
+  if (walk.above.has(value)) {
+    refuse(walk, path, 'refers to itself');
+    return;
+  }
   if (walk.above.size >= walk.maxDepth) {
-    return refuse(walk, path, `is nested deeper than ${walk.maxDepth} levels`);
+    refuse(walk, path, `is nested deeper than ${walk.maxDepth} levels`);
+    return;
   }
   walk.above.add(value);
   if (hasJsonForm(value)) {

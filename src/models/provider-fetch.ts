@@ -18,7 +18,7 @@ export interface AnswerBounds {
 export const defaultAnswerBounds: AnswerBounds = { maxAnswerBytes: 67_108_864, idleTimeoutMs: 120_000 };
 
 /** One line of an event stream: it is held in memory until its end has come. */
-export const maxLineBytes = 16_777_216;
+const maxLineBytes = 16_777_216;
 
 /** Of a refusal only the beginning is read: its status has said what matters. */
 export const maxRefusalBytes = 1_048_576;

@@ -32,3 +32,16 @@ export class LeaseLength {
     this.#leaseMs = Math.round(Math.min(Math.max(3 * p99, minLeaseMs), maxLeaseMs));
   }
 }
+
+/** The lease lengths of all stages of a process. */
+export class LeaseLengths {
+  readonly #lengths = new Map<string, LeaseLength>();
+
+  of(stage: string): LeaseLength {
+    const known = this.#lengths.get(stage);
+    if (known !== undefined) return known;
+    const length = new LeaseLength();
+    this.#lengths.set(stage, length);
+    return length;
+  }
+}

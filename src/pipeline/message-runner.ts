@@ -13,7 +13,7 @@ import { Emissions } from './emissions.ts';
 import type { EndedMessages } from './ended-messages.ts';
 import { decideFailure, failureCode } from './failure-policy.ts';
 import type { HeldLease, LeaseKeeper } from './lease-keeper.ts';
-import { LeaseLength } from './lease-length.ts';
+import { LeaseLengths } from './lease-length.ts';
 import type { MessageBodies } from './message-bodies.ts';
 import { defaultMaxHops, refuseBeyondHops } from './hop-bound.ts';
 import { orAbort } from './or-abort.ts';
@@ -79,7 +79,7 @@ export interface Run {
 
 export class MessageRunner {
   readonly #options: MessageRunnerOptions;
-  readonly #leaseLengths = new Map<string, LeaseLength>();
+  readonly #leaseLengths = new LeaseLengths();
   #stopping = false;
 
   constructor(options: MessageRunnerOptions) {
@@ -102,7 +102,7 @@ export class MessageRunner {
   ): Promise<Run | undefined> {
     const { ledger, clock, keeper, logger, publisher, tracer } = this.#options;
     const { name, laneWeights, orderBy } = stage.definition;
-    const { leaseMs } = this.#leaseLengthOf(name);
+    const { leaseMs } = this.#leaseLengths.of(name);
     const askedAtMs = clock.monotonicMs();
     const outcome = await ledger.claim({
       stage: name,
@@ -157,9 +157,9 @@ export class MessageRunner {
     } finally {
       run.held.release();
       run.span?.end();
-      this.#leaseLengthOf(run.stage.definition.name).record(
-        this.#options.clock.monotonicMs() - run.startedMs,
-      );
+      this.#leaseLengths
+        .of(run.stage.definition.name)
+        .record(this.#options.clock.monotonicMs() - run.startedMs);
     }
   }
 
@@ -379,14 +379,6 @@ export class MessageRunner {
     this.#options.backlog.ended(envelope.stage);
     this.#options.ends?.tell(envelope);
     if (orderKey !== undefined) this.#options.publisher.notify(envelope.stage, envelope.id);
-  }
-
-  #leaseLengthOf(stage: string): LeaseLength {
-    const known = this.#leaseLengths.get(stage);
-    if (known !== undefined) return known;
-    const length = new LeaseLength();
-    this.#leaseLengths.set(stage, length);
-    return length;
   }
 }
 

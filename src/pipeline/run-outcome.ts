@@ -61,8 +61,8 @@ export function failureDetail(error: unknown): string {
         message: bounded(current.message),
         todo: current.todo,
         faults: current.faults.slice(0, maxFaults).map(({ field, problem }) => ({
-          field: bounded(String(field)),
-          problem: bounded(String(problem)),
+          field: bounded(field),
+          problem: bounded(problem),
         })),
       });
     } else if (current instanceof Error) {

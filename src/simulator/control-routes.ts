@@ -69,8 +69,7 @@ async function controlAnswer(
 
 async function billAnswer(bill: Bill, parameters: URLSearchParams): Promise<ControlAnswer> {
   const since = readWholeNumber(parameters.get('since') ?? '0');
-  if (since === undefined)
-    return { status: 422, body: { error: 'since is a whole number from 0' } };
+  if (since === undefined) return { status: 422, body: { error: 'since is a whole number from 0' } };
   return { status: 200, body: await bill.read({ since, entries: parameters.get('entries') === '1' }) };
 }
 

@@ -2,6 +2,8 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
 import type { ApiKeys } from '../../src/costs/api-keys.ts';
+import type * as keysSource from '../../src/costs/api-keys.ts';
+import type * as faceSource from '../../src/millrace.ts';
 import { packageRoot } from '../../src/kernel/package-root.ts';
 
 /* An embedded application from the built package, for `npm run fuzz`: one stage, and keys that are told on stdout. */
@@ -9,8 +11,8 @@ import { packageRoot } from '../../src/kernel/package-root.ts';
 const built = <Module>(path: string): Promise<Module> =>
   import(pathToFileURL(join(packageRoot(), 'dist/src', path)).href) as Promise<Module>;
 const { createMillraceApp, defineMessage, defineStage, Stage } =
-  await built<typeof import('../../src/millrace.ts')>('millrace.js');
-const keysModule = await built<typeof import('../../src/costs/api-keys.ts')>('costs/api-keys.js');
+  await built<typeof faceSource>('millrace.js');
+const keysModule = await built<typeof keysSource>('costs/api-keys.js');
 
 const Ticket = defineMessage('triage').version(1, z.unknown());
 const definition = defineStage('triage', { consumes: Ticket.upTo(1) });

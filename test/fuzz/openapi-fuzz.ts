@@ -43,6 +43,7 @@ try {
   const found = await run(url, requests, total, values.seed);
   const rssPeak = rssMb(host);
   const told = once(probe, 'message') as Promise<[number[]]>;
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
   probe.postMessage('end');
   const [live] = await told;
   await pause(10_000);

@@ -36,7 +36,7 @@ it('answers whatever the OpenAPI document lets one ask with what it declares', a
     statuses.set(answer.statusCode, (statuses.get(answer.statusCode) ?? 0) + 1);
     const fault = answerFault({
       status: answer.statusCode,
-      contentType: String(answer.headers['content-type'] ?? ''),
+      contentType: answer.headers['content-type']?.toString() ?? '',
       retryAfter: answer.headers['retry-after']?.toString(),
       url,
     });

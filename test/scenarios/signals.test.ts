@@ -55,11 +55,11 @@ function start(name: string, handlerMs: number) {
   if (pid === undefined) throw new Error('the program did not start');
   children.add(pid);
   let said = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding('utf8').on('data', (text: string) => {
-      said += text;
-    });
-  }
+  const hear = (text: string): void => {
+    said += text;
+  };
+  child.stdout.setEncoding('utf8').on('data', hear);
+  child.stderr.setEncoding('utf8').on('data', hear);
   const ended = once(child, 'exit').then(() => {
     children.delete(pid);
     return { code: child.exitCode, signal: child.signalCode };

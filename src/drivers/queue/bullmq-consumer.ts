@@ -95,7 +95,9 @@ export class BullMqConsumer implements QueueConsumer {
         this.#isResting = false;
         if (!this.#isPaused) await this.#worker.resume();
       })
-      .catch((error: unknown) => this.#handler.onError(error instanceof Error ? error : new Error(String(error))));
+      .catch((error: unknown) =>
+        this.#handler.onError(error instanceof Error ? error : new Error(String(error))),
+      );
   }
 
   async #close(): Promise<void> {

@@ -1,0 +1,31 @@
+import type { Clock } from '../kernel/clock.ts';
+import type { FlushObserver } from '../ledger/flush-observer.ts';
+import type { StageGates } from '../pipeline/stage-gates.ts';
+import type { StageRegistry } from '../pipeline/stage-registry.ts';
+import type { Bounds } from '../telemetry/bounds.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import type { MillraceMetrics } from '../telemetry/metrics.ts';
+import type { Tracing } from '../telemetry/tracing.ts';
+import type { Configuration } from './configuration.ts';
+import type { HostModels } from './host-models.ts';
+import type { LedgerWrites } from './ledger-writes.ts';
+import type { startupChecks } from './startup.ts';
+import type { Stores } from './stores.ts';
+
+/** What a host is made of before it is a host. */
+export interface HostParts {
+  readonly configuration: Configuration;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly stores: Stores;
+  readonly registry: StageRegistry;
+  readonly metrics: MillraceMetrics;
+  readonly tracing: Tracing;
+  readonly models: HostModels;
+  readonly stageGates: StageGates;
+  readonly worker: string;
+  readonly onFlush: FlushObserver;
+  readonly checkStartup: ReturnType<typeof startupChecks>;
+  readonly writes: LedgerWrites;
+  readonly bounds: Bounds;
+}

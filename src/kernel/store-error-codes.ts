@@ -1,0 +1,101 @@
+import type { ErrorCodeEntry } from './error-code-entry.ts';
+
+/** What can go wrong with the stores. */
+export const storeErrorCodes = {
+  MILLRACE_DATABASE_UNAVAILABLE: {
+    status: 503,
+    retryable: true,
+    what: 'The ledger database cannot be reached or did not answer in time.',
+    todo: 'Check that PostgreSQL runs and accepts connections; work resumes by itself when it does.',
+  },
+  MILLRACE_DATABASE_CONFLICT: {
+    status: 503,
+    retryable: true,
+    what: 'The ledger database gave up a transaction for the sake of another (deadlock or serialisation).',
+    todo: 'Nothing: it is tried again. If it is frequent, look at docs/runbooks/ledger.md.',
+  },
+  MILLRACE_DATABASE_FAILED: {
+    status: 500,
+    retryable: false,
+    what: 'The ledger database refused a statement.',
+    todo: 'Read the cause in the log; check that all migrations are applied (millrace migrate).',
+  },
+  MILLRACE_DATA_REFUSED: {
+    status: 422,
+    retryable: false,
+    what: 'The ledger database cannot hold a value: a malformed text, a number out of range, or a key too long.',
+    todo: 'Correct the value that the cause names; the same data is refused again. Nothing of it was written.',
+  },
+  MILLRACE_DATA_IN_USE: {
+    status: 500,
+    retryable: false,
+    what: 'The data directory is in use by another process (or twice by this one).',
+    todo: 'Stop the process that the error names, or choose another data directory.',
+  },
+  MILLRACE_MIGRATION_CHANGED: {
+    status: 500,
+    retryable: false,
+    what: 'A migration that was already applied has changed.',
+    todo: 'Restore the migration as it was, and write the change as a new migration.',
+  },
+  MILLRACE_COLUMN_STORE_UNAVAILABLE: {
+    status: 503,
+    retryable: true,
+    what: 'ClickHouse cannot be reached or did not answer in time.',
+    todo: 'Check that ClickHouse runs; usage waits in the ledger and drains by itself.',
+  },
+  MILLRACE_COLUMN_STORE_FAILED: {
+    status: 500,
+    retryable: false,
+    what: 'ClickHouse refused a statement.',
+    todo: 'Read the cause in the log; check that all migrations are applied (millrace migrate).',
+  },
+  MILLRACE_EXPORT_INCONSISTENT: {
+    status: 500,
+    retryable: false,
+    what: 'ClickHouse holds a part of an export batch, or more than the batch, and repeating it cannot mend that.',
+    todo: 'Compare the batch that the error names with its rows in ClickHouse; docs/runbooks/metering.md shows how.',
+  },
+  MILLRACE_QUEUE_UNAVAILABLE: {
+    status: 503,
+    retryable: true,
+    what: 'The queue store (Redis or PostgreSQL) cannot be reached or did not answer in time.',
+    todo: 'Check that it runs; admitted messages are safe in the ledger and are published afterwards.',
+  },
+  MILLRACE_QUEUE_NOT_BULLMQ: {
+    status: 500,
+    retryable: false,
+    what: 'An application injects the BullMQ queue of a stage, and this host has no BullMQ.',
+    todo: 'Set queue.url to a Redis (or PostgreSQL), or import MillraceQueuesModule only where it is set.',
+  },
+  MILLRACE_PAYLOAD_UNAVAILABLE: {
+    status: 503,
+    retryable: true,
+    what: 'The payload store cannot be reached, is full, or did not answer in time.',
+    todo: 'Check disk space or the bucket; the message is tried again.',
+  },
+  MILLRACE_PAYLOAD_MISSING: {
+    status: 500,
+    retryable: false,
+    what: 'A stored payload is missing or its bytes do not match its digest.',
+    todo: 'Restore the payload store from its backup, then replay the message.',
+  },
+  MILLRACE_LEDGER_BUSY: {
+    status: 503,
+    retryable: true,
+    what: 'Too many operations wait for the ledger.',
+    todo: 'Slow down and try again; if it lasts, give the database more room (docs/runbooks/ledger.md).',
+  },
+  MILLRACE_DATA_NOT_FOUND: {
+    status: 404,
+    retryable: false,
+    what: 'The data directory holds no ledger.',
+    todo: 'Name the directory that the run used (--data), or the servers (MILLRACE_POSTGRES_URL, MILLRACE_CLICKHOUSE_URL).',
+  },
+  MILLRACE_SCHEMA_OUTDATED: {
+    status: 500,
+    retryable: false,
+    what: 'The stores do not have the schema of this version yet.',
+    todo: 'Run "millrace migrate", or start the application, which does it too.',
+  },
+} as const satisfies Record<string, ErrorCodeEntry>;
