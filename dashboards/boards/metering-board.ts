@@ -242,6 +242,14 @@ export const meteringBoard: Board = {
           ],
         }),
         timeSeries({
+          title: 'Requests refused at the API',
+          description:
+            'Requests each second that were refused before they were read: too many or too large at once, too many of one key, or without a valid key. Normal is none.',
+          unit: 'ops',
+          width: 24,
+          queries: [promql(sumOfRates('http_refused_total', { by: ['reason'] }), '{{reason}}')],
+        }),
+        timeSeries({
           title: 'Event loop lag',
           description:
             'How long the event loop of each process keeps others waiting. Leases are renewed on it.',

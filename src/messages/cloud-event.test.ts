@@ -1,12 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { isPrintableName } from '../kernel/printable-name.ts';
 import { AppError } from '../kernel/app-error.ts';
 import { parseCloudEvent, toCloudEvent } from './cloud-event.ts';
 import type { Message } from './message.ts';
 
 const name = fc
   .string({ unit: 'grapheme', minLength: 1, maxLength: 40 })
-  .filter((text) => /^\P{Cc}{1,128}$/u.test(text) && text.trim() === text && text.length <= 128);
+  .filter((text) => isPrintableName(text) && text.trim() === text && text.length <= 128);
 const source = fc.webUrl().map((url) => url.slice(0, 500));
 const origin = fc.record(
   {

@@ -187,7 +187,7 @@ export function sqlDatabaseContract(open: () => Promise<SqlDatabase>): void {
     it('refuses U+0000 in a text', async () => {
       await expect(
         database.query({ name: 'test.nul', text: 'select $1::text as value' }, ['a\u0000b']),
-      ).rejects.toMatchObject({ code: 'MILLRACE_DATABASE_FAILED' });
+      ).rejects.toMatchObject({ code: 'MILLRACE_DATA_REFUSED' });
     });
   });
 
@@ -223,7 +223,7 @@ export function sqlDatabaseContract(open: () => Promise<SqlDatabase>): void {
       await database.query(insert, [[1], ['a']]);
       const error: unknown = await database.query(insert, [[1], ['b']]).catch((thrown: unknown) => thrown);
       expect(error).toBeInstanceOf(AppError);
-      expect(error).toMatchObject({ code: 'MILLRACE_DATABASE_FAILED', retryable: false });
+      expect(error).toMatchObject({ code: 'MILLRACE_DATA_REFUSED', retryable: false });
       expect(String(error)).toContain('test.insert');
       expect(String(error)).toContain('23505');
       expect(await names()).toEqual(['a']);

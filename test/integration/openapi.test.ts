@@ -53,6 +53,8 @@ describe('the OpenAPI document', () => {
     );
     expect(listed.toSorted()).toEqual([
       'delete /v1/holds/{id}',
+      'delete /v1/keys/{id}',
+      'get /health',
       'get /health/live',
       'get /health/ready',
       'get /metrics',
@@ -61,11 +63,19 @@ describe('the OpenAPI document', () => {
       'get /v1/dead-letters',
       'get /v1/dead-letters/{id}',
       'get /v1/holds',
+      'get /v1/keys',
+      'get /v1/messages',
       'get /v1/messages/{id}',
+      'get /v1/messages/{id}/data',
+      'get /v1/messages/{id}/tree',
+      'get /v1/status',
       'post /v1/dead-letters/discard',
       'post /v1/dead-letters/replay',
       'post /v1/holds',
+      'post /v1/keys',
       'post /v1/messages',
+      'post /v1/messages/cancel',
+      'post /v1/messages/retry',
     ]);
   });
 
