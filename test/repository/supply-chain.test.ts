@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, describe, expect, it } from 'vitest';
+import { environment } from '../../src/app/environment.ts';
 import { z } from 'zod';
 import { packageRoot } from '../../src/kernel/package-root.ts';
 
@@ -51,7 +52,7 @@ describe('scripts/pin-images.mjs', () => {
     const digest = `sha256:${'0123456789abcdef'.repeat(4)}`;
     writeFileSync(join(folder, 'docker'), `#!/bin/sh\necho ${digest}\n`);
     chmodSync(join(folder, 'docker'), 0o755);
-    const env = { ...process.env, PATH: `${folder}${delimiter}${process.env['PATH'] ?? ''}` };
+    const env = { ...environment, PATH: `${folder}${delimiter}${environment['PATH'] ?? ''}` };
     const run = (...args: readonly string[]) =>
       promisify(execFile)(process.execPath, [script, '--folder', folder, ...args], { env });
     await run();
