@@ -5,7 +5,7 @@ describe('what a failure says about its provider', () => {
   it('is bad only where the provider itself is sick', () => {
     const kinds = (sign: string) => failureKinds.filter((kind) => signOf(kind) === sign);
     expect(kinds('failure')).toEqual(['overloaded', 'server_error', 'network', 'stream_cut']);
-    expect(kinds('timeout')).toEqual(['timeout']);
+    expect(kinds('timeout')).toEqual(['timeout', 'stalled']);
     expect(kinds('success')).toEqual([]);
     expect(signOf(undefined)).toBe('success');
     expect(signOf('something new')).toBe('none');
