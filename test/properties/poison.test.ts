@@ -97,12 +97,12 @@ function poisonContract(name: string, open: () => Promise<SqlDatabase>): void {
       'claim',
       draws(30, seed + 1),
       ({ isGuilty, text, choice }, index) => {
-        const ask = { stage: `none-${index % 3}`, leaseMs: 1000, token: newId(new Date()) };
+        const ask = { stage: `none-${index % 3}`, leaseMs: 1000, about: newId(new Date()) };
         if (!isGuilty) return ledger.claim(ask);
         return ledger.claim(
           pick(
             [
-              { ...ask, token: 'no uuid' },
+              { ...ask, about: 'no uuid' },
               { ...ask, stage: `bad-${index}${text}` },
               { ...ask, stage: `bad-${index}`, leaseMs: tooLarge },
             ],
