@@ -25,7 +25,7 @@ const SummaryStored = defineMessage('summary.stored').version(1, z.object({ docu
 const summarise = defineStage('summarise', {
   consumes: DocumentFetched.upTo(1),
   emits: [SummaryReady.v1],
-  retry: { attempts: 2, backoff: ['10s'], jitter: 0 },
+  retry: { maxAttempts: 3, backoff: ['10s'], jitter: 0 },
 });
 
 @Stage(summarise)
@@ -50,7 +50,7 @@ class Shelf {
 const store = defineStage('store', {
   consumes: SummaryReady.upTo(1),
   emits: [SummaryStored.v1],
-  retry: { attempts: 1, backoff: ['5s'], jitter: 0 },
+  retry: { maxAttempts: 2, backoff: ['5s'], jitter: 0 },
 });
 
 @Stage(store)
@@ -126,7 +126,7 @@ describe('a stage in the test kit', () => {
   it('does not pay again for a step whose answer is recorded when a later line of the handler fails', async () => {
     const failing = defineStage('failing', {
       consumes: DocumentFetched.upTo(1),
-      retry: { attempts: 1, backoff: ['1s'] },
+      retry: { maxAttempts: 2, backoff: ['1s'] },
     });
     let runs = 0;
     @Stage(failing)
