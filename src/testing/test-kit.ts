@@ -13,8 +13,7 @@ import {
 import { NestFactory } from '@nestjs/core';
 import type { ColumnStore } from '../drivers/column-store/column-store.ts';
 import { FilesPayloadStore } from '../drivers/payload-store/payload-store.files.ts';
-import { migrate } from '../drivers/sql-database/migrator.ts';
-import { PgliteSqlDatabase } from '../drivers/sql-database/sql-database.pglite.ts';
+import { openMigratedPglite } from '../drivers/sql-database/migrated-pglite.ts';
 import type { SqlStatement } from '../drivers/sql-database/sql-database.ts';
 import { AppError } from '../kernel/app-error.ts';
 import { formatUsd, sumUsd, usd } from '../kernel/money.ts';
@@ -230,8 +229,7 @@ async function openHost(
   directory: string,
   queues: InlineQueueDriver,
 ): Promise<Host> {
-  const database = await PgliteSqlDatabase.open();
-  await migrate(database);
+  const database = await openMigratedPglite();
   const payloads = await new FilesPayloadStore({ directory: join(directory, 'payloads') }).open(new Date());
   const byProvider = Map.groupBy(
     Object.entries(options.models ?? {}),

@@ -89,7 +89,8 @@ describe('the tarball', () => {
         'dist/examples/documents/documents.module.js',
         'postgres/migrations/0001-ledger.sql',
         'clickhouse/migrations/0001-usage.sql',
-        expect.stringMatching(/^dist\/pglite\/.+\.tar\.gz$/),
+        expect.stringMatching(/^dist\/pglite\/.+-empty\.tar\.zst$/),
+        expect.stringMatching(/^dist\/pglite\/.+-migrated-[0-9a-f]+\.tar\.zst$/),
       ]),
     );
     const foreign =
