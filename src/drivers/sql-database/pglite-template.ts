@@ -20,6 +20,8 @@ import { packageRoot } from '../../kernel/package-root.ts';
  */
 
 const blockBytes = 512;
+/** A little more than an archive has. */
+const archiveBytes = 48 * 1024 * 1024;
 
 /** An archive as PGlite takes it, without the copies that a Blob would make of its parts. */
 class ArchiveBlob extends Blob {
@@ -95,7 +97,8 @@ async function writeTemplate(path: string, archive: Buffer): Promise<void> {
 }
 
 async function readTemplate(path: string): Promise<Buffer<ArrayBuffer>> {
-  return Buffer.from(await promisify(zstdDecompress)(readFileSync(path)));
+  // One piece where it fits: pieces are allocated, filled and joined one by one.
+  return await promisify(zstdDecompress)(readFileSync(path), { chunkSize: archiveBytes });
 }
 
 function templatePath(content: string): string {
