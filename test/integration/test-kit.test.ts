@@ -157,6 +157,46 @@ describe('a stage in the test kit', () => {
     expect(run.spend()).toEqual({ calls: 1, usd: bill });
   });
 
+  it('shows errors, calls and prompts, and prints them where a run is not what was expected', async () => {
+    const shelf = new Shelf();
+    shelf.failures = 1;
+    const model = new ScriptedModel([{ error: refusal(500, 'oh') }, { text: 'short', usage }]);
+    await create(model, shelf);
+    const { messageIds } = await kit.millrace.admit(
+      DocumentFetched.v1,
+      { documentId: 'd1', text: 'long' },
+      { origin },
+    );
+    await kit.runDue();
+    const failed = await kit.look(messageIds);
+    // It waits for its next attempt, and the reason is there already.
+    expect(failed.error).toMatch(/^MILLRACE_MODEL_SERVER_ERROR: .*oh/);
+    expect(failed.calls).toEqual([
+      {
+        stage: 'summarise',
+        step: 'summary',
+        model: 'openai/gpt-5-mini',
+        outcome: 'error',
+        usd: '0',
+        prompt: 'Summarise:\nlong',
+      },
+    ]);
+    await kit.advance(10_000);
+    const stuck = await kit.look(messageIds);
+    expect(() => stuck.assertCompleted()).toThrow(
+      /document\.fetched → summarise: completed, 1 failed attempts\n[^]*summary\.ready → store: pending, 1 failed attempts\n {2}Error: the shelf is full\n[^]*asked: Summarise: long/,
+    );
+    await kit.advance(5000);
+    const done = await kit.look(messageIds);
+    done.assertCompleted();
+    expect(done.error).toBeUndefined();
+    expect(done.report()).toContain('summary.stored → (output): completed');
+    // The model sees the request as in production.
+    expect(model.requests.flatMap(({ headers }) => Object.keys(headers ?? {}))).not.toContain(
+      'x-millrace-call-id',
+    );
+  });
+
   it('gives a message up at once when its error cannot pass', async () => {
     await create(new ScriptedModel([{ error: refusal(400, 'bad') }]));
     const run = await kit.run(DocumentFetched.v1, { documentId: 'd1', text: 'long' }, { origin });
