@@ -44,6 +44,8 @@ export interface TestKitOptions {
   readonly imports?: readonly (Type | DynamicModule)[];
   /** Models by "provider/model": a ScriptedModel, or any AI SDK model. Priced as the real one of that name. */
   readonly models?: Readonly<Record<string, LanguageModelV4 | EmbeddingModelV4>>;
+  /** Whose price list applies to a provider of one's own: `{ eu: 'openai' }`, as `priceProvider` in the configuration. */
+  readonly priceProviders?: Readonly<Record<string, string>>;
   readonly logger?: Logger;
 }
 
@@ -273,7 +275,8 @@ async function openHost(
             throw new Error(`the test kit was given no model "${provider}/${modelId}"`);
           return prompts.watch(found);
         };
-        return [provider, { kind: 'custom' as const, identify: true, model }];
+        const priceProvider = options.priceProviders?.[provider] ?? provider;
+        return [provider, { kind: 'custom' as const, identify: true, priceProvider, model }];
       }),
     ),
   });

@@ -91,7 +91,7 @@ export class TestRun {
       ...(error === undefined ? [] : [`  ${error}`]),
     ]);
     const calls = this.calls.flatMap(({ stage, step, model, outcome, usd: cost, prompt }) => [
-      `call of ${stage}, step "${step}", ${model}: ${outcome ?? 'open'}, ${cost ?? 'unknown'} USD`,
+      `call of ${stage}, step "${step}", ${model}: ${outcome ?? 'open'}, ${cost === undefined ? 'no price or still open' : `${cost} USD`}`,
       ...(prompt === undefined ? [] : [`  asked: ${shortened(prompt)}`]),
     ]);
     return [...messages, ...calls].join('\n');

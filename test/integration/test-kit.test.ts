@@ -197,6 +197,24 @@ describe('a stage in the test kit', () => {
     );
   });
 
+  it("prices a provider of one's own by the list that it is told", async () => {
+    const own = defineStage('own', { consumes: DocumentFetched.v1 });
+    @Stage(own)
+    class OwnStage {
+      async handle(message: MessageOf<typeof own>, ctx: StageContext) {
+        const model = ctx.model('eu/gpt-5-mini', { step: 'summary' });
+        return (await generateText({ model, prompt: message.data.text })).text;
+      }
+    }
+    kit = await TestKit.create({
+      providers: [OwnStage],
+      models: { 'eu/gpt-5-mini': new ScriptedModel([{ text: 'short', usage }]) },
+      priceProviders: { eu: 'openai' },
+    });
+    const run = await kit.run(DocumentFetched.v1, { documentId: 'd1', text: 'long' }, { origin });
+    expect(run.spend()).toEqual({ calls: 1, usd: bill });
+  });
+
   it('gives a message up at once when its error cannot pass', async () => {
     await create(new ScriptedModel([{ error: refusal(400, 'bad') }]));
     const run = await kit.run(DocumentFetched.v1, { documentId: 'd1', text: 'long' }, { origin });

@@ -79,7 +79,10 @@ export class InstalledPackage {
   /** Compiles the project by its tsconfig.json, with the repository's TypeScript and types of Node, into out/. */
   compile(): Promise<Output> {
     const compilerOptions = { typeRoots: [join(root, 'node_modules', '@types')], outDir: 'out' };
-    this.write('tsconfig.test.json', JSON.stringify({ extends: './tsconfig.json', compilerOptions }));
+    this.write(
+      'tsconfig.test.json',
+      JSON.stringify({ extends: './tsconfig.json', exclude: ['node_modules', 'out'], compilerOptions }),
+    );
     return this.run(process.execPath, [
       join(root, 'node_modules', 'typescript', 'bin', 'tsc'),
       '-p',
