@@ -62,7 +62,7 @@ export async function createMillraceApp(options: MillraceAppOptions = {}): Promi
   const surface = configuration.roles.includes('api') ? 'everything' : 'health_and_metrics';
   const logger = options.logger ?? createLogger({ level: configuration.logging.level });
   const finish = (nest: INestApplicationContext, url: string | undefined): MillraceApp => {
-    const isShown = progress ?? (process.stderr.isTTY === true && configuration.logging.level !== 'silent');
+    const isShown = progress ?? (process.stderr.isTTY && configuration.logging.level !== 'silent');
     const app = isShown ? withProgress(appOf(nest, url)) : appOf(nest, url);
     return signals ? endOnSignals(app, logger) : app;
   };

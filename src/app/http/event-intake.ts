@@ -97,12 +97,10 @@ function laneOf(value: unknown, noun: string): Lane | undefined {
 /** The type and data of an event whose envelope may be at fault, as far as they can be told. */
 function sentOf(value: unknown, versionField: string) {
   if (typeof value !== 'object' || value === null) return undefined;
+  const typeName: unknown = Reflect.get(value, 'type');
   const version: unknown = Reflect.get(value, versionField);
-  return sentSchema.safeParse({
-    typeName: Reflect.get(value, 'type'),
-    version,
-    data: Reflect.get(value, 'data'),
-  }).data;
+  const data: unknown = Reflect.get(value, 'data');
+  return sentSchema.safeParse({ typeName, version, data }).data;
 }
 
 const sentSchema = z.object({
