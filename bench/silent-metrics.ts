@@ -8,6 +8,7 @@ export const silentMetrics: MillraceMetrics = {
   replace: () => undefined,
   beforeRender: () => () => undefined,
   initialise: () => undefined,
+  readCounter: () => Promise.resolve([]),
   seriesCount: () => 0,
   seriesCap: 0,
   render: () => Promise.resolve({ contentType: 'text/plain', body: '' }),

@@ -9,7 +9,12 @@ export { errorCodes } from './kernel/error-codes.ts';
 export type { Duration } from './kernel/duration.ts';
 export { addUsd, formatUsd, sumUsd, type Usd, usd } from './kernel/money.ts';
 export type { Message, MessageEnvelope } from './messages/message.ts';
-export type { AcceptedVersions, MessageType, MessageVersion } from './messages/message-type.ts';
+export type {
+  AcceptedVersions,
+  DefinedVersion,
+  MessageType,
+  MessageVersion,
+} from './messages/message-type.ts';
 export { defineMessage } from './messages/message-type.ts';
 export type { Origin } from './messages/origin.ts';
 export type { StandardSchema } from './messages/standard-schema.ts';

@@ -9,4 +9,5 @@ export {
   ScriptedModel,
   type ScriptedUsage,
 } from './models/scripted-model.ts';
-export { type RunMessage, type RunSpend, TestKit, type TestKitOptions, TestRun } from './testing/test-kit.ts';
+export { TestKit, type TestKitOptions } from './testing/test-kit.ts';
+export { type RunCall, type RunMessage, type RunSpend, TestRun } from './testing/test-run.ts';

@@ -19,9 +19,9 @@ export const TicketReceived = defineMessage('ticket.received').version(
 export const answerTicket = defineStage('answer', {
   pipeline: 'tickets',
   owner: 'support',
-  consumes: TicketReceived.upTo(1),
+  consumes: TicketReceived.v1,
   emits: [],
-  retry: { attempts: 4, backoff: ['500ms', '1s', '2s'], jitter: 0.2 },
+  retry: { maxAttempts: 5, backoff: ['500ms', '1s', '2s'], jitter: 0.2 },
   drainWithin: '30s',
   lane: () => 'interactive',
 });

@@ -10,9 +10,9 @@ const maxKeywords = 5;
 export const classify = defineStage('classify', {
   pipeline: 'documents',
   owner: 'search',
-  consumes: DocumentSummarised.upTo(1),
+  consumes: DocumentSummarised.v1,
   emits: [DocumentClassified.v1],
-  retry: { attempts: 6, backoff: ['500ms', '1s', '2s', '5s'], jitter: 0.2 },
+  retry: { maxAttempts: 7, backoff: ['500ms', '1s', '2s', '5s'], jitter: 0.2 },
 });
 
 @Stage(classify)

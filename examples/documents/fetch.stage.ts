@@ -11,9 +11,9 @@ const maxCharacters = 40_000;
 export const fetchDocument = defineStage('fetch', {
   pipeline: 'documents',
   owner: 'knowledge',
-  consumes: DocumentListed.upTo(1),
+  consumes: DocumentListed.v1,
   emits: [DocumentFetched.v2],
-  retry: { attempts: 2, backoff: ['250ms'] },
+  retry: { maxAttempts: 3, backoff: ['250ms'] },
 });
 
 @Stage(fetchDocument)

@@ -9,9 +9,9 @@ import { DocumentClassified, DocumentStored } from './messages.ts';
 export const store = defineStage('store', {
   pipeline: 'documents',
   owner: 'search',
-  consumes: DocumentClassified.upTo(1),
+  consumes: DocumentClassified.v1,
   emits: [DocumentStored.v1],
-  retry: { attempts: 4, backoff: ['500ms', '2s'] },
+  retry: { maxAttempts: 5, backoff: ['500ms', '2s'] },
 });
 
 /**

@@ -9,9 +9,9 @@ const maxPromptCharacters = 6000;
 export const summarise = defineStage('summarise', {
   pipeline: 'documents',
   owner: 'knowledge',
-  consumes: DocumentFetched.upTo(2),
+  consumes: DocumentFetched.v2,
   emits: [DocumentSummarised.v1],
-  retry: { attempts: 6, backoff: ['500ms', '1s', '2s', '5s'], jitter: 0.2 },
+  retry: { maxAttempts: 7, backoff: ['500ms', '1s', '2s', '5s'], jitter: 0.2 },
 });
 
 @Stage(summarise)

@@ -15,6 +15,7 @@ import { refusalReasons, RequestLimits } from './http/request-limits.ts';
 import { createHttpApplication, listenHttp } from './http/server.ts';
 import { MillraceHttpModule } from './millrace-http.module.ts';
 import { Millrace } from './millrace.ts';
+import { progressLine, progressLines } from './progress-lines.ts';
 import { MillraceModule, type MillraceModuleOptions, configurationOf } from './millrace.module.ts';
 import { watchShutdownSignals } from './shutdown-signals.ts';
 import { version } from './version.ts';
@@ -32,6 +33,11 @@ export interface MillraceAppOptions extends MillraceModuleOptions {
    * true. False for those who listen to signals themselves and call `close()`.
    */
   readonly signals?: boolean;
+  /**
+   * Whether to write to standard error what this process has done and spent, a line at most every two seconds. Default:
+   * where standard error is a terminal, unless logging is silent.
+   */
+  readonly progress?: boolean;
 }
 
 /** A running application. */
@@ -50,13 +56,14 @@ export interface MillraceApp {
  * MILLRACE_CONFIG_INVALID with every fault, MILLRACE_DATA_IN_USE, or what keeps a store from opening.
  */
 export async function createMillraceApp(options: MillraceAppOptions = {}): Promise<MillraceApp> {
-  const { imports = [], providers = [], http = true, signals = true, ...moduleOptions } = options;
+  const { imports = [], providers = [], http = true, signals = true, progress, ...moduleOptions } = options;
   const configuration = configurationOf(moduleOptions);
   const { host, port } = configuration.http;
   const surface = configuration.roles.includes('api') ? 'everything' : 'health_and_metrics';
   const logger = options.logger ?? createLogger({ level: configuration.logging.level });
   const finish = (nest: INestApplicationContext, url: string | undefined): MillraceApp => {
-    const app = appOf(nest, url);
+    const isShown = progress ?? (process.stderr.isTTY && configuration.logging.level !== 'silent');
+    const app = isShown ? withProgress(appOf(nest, url)) : appOf(nest, url);
     return signals ? endOnSignals(app, logger) : app;
   };
   const root: DynamicModule = {
@@ -139,6 +146,22 @@ function endOnSignals(app: MillraceApp, logger: Logger): MillraceApp {
 function leave(code: number): void {
   process.exitCode = code;
   setTimeout(() => process.exit(code), exitPatienceMs).unref();
+}
+
+function withProgress(app: MillraceApp): MillraceApp {
+  const { metrics } = app.nest.get(Host);
+  const write = (line: string): void => void process.stderr.write(`${line}\n`);
+  const lines = progressLines(metrics, systemClock, write);
+  lines.start();
+  return {
+    ...app,
+    async close() {
+      await lines.stop();
+      await app.close();
+      const line = await progressLine(metrics);
+      if (line !== '') write(line);
+    },
+  };
 }
 
 function appOf(nest: INestApplicationContext, url: string | undefined): MillraceApp {

@@ -137,7 +137,7 @@ const table = {
     status: 415,
     retryable: false,
     what: 'The body of the request is of a type that is not accepted here.',
-    todo: 'Send a content type that /openapi.json lists for this path.',
+    todo: 'Send JSON with the header "content-type: application/json", or another type that /openapi.json lists for this path.',
   },
   MILLRACE_INTERNAL: {
     status: 500,

@@ -114,6 +114,6 @@ export const modelErrorCodes = {
     status: 502,
     retryable: true,
     what: "A model's answer is of no use: empty, cut off, or not what the stage needs. It is paid for and counted as waste.",
-    todo: "Nothing: it is asked for again, within the stage's degenerate.attempts. If it lasts, look at prompt, schema and maxOutputTokens.",
+    todo: "Nothing: it is asked for again, within the stage's degenerate.maxAttempts. If it lasts, look at prompt, schema and maxOutputTokens.",
   },
 } as const satisfies Record<string, ErrorCodeEntry>;

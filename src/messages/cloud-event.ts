@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { AppError, type Fault } from '../kernel/app-error.ts';
-import { isPrintableName, notPrintable } from '../kernel/printable-name.ts';
+import { eventFields } from './event-fields.ts';
 import type { Message } from './message.ts';
 import { type Origin, parseOrigin } from './origin.ts';
 
@@ -16,7 +16,7 @@ import { type Origin, parseOrigin } from './origin.ts';
  *   rootid, parentid  where a message stands in its tree; written, and not believed when they come from outside
  */
 
-/** A CloudEvent from outside, checked; its data is not, that is for the type's schema. */
+/** A message from outside, checked; its data is not, that is for the type's schema. */
 export interface ReceivedEvent {
   readonly id: string;
   readonly source: string;
@@ -38,27 +38,11 @@ export type CloudEvent = Readonly<Record<string, unknown>> & {
   readonly type: string;
 };
 
-const maxTextLength = 512;
 const maxAttributes = 64;
 const maxLabelsLength = 8_192;
 
-const text = z.string().min(1).max(maxTextLength).refine(isPrintableName, notPrintable);
-// RFC 3986's characters: a URI-reference has no white space, controls, or unescaped delimiters.
-const uriReference = text.regex(/^[^\s<>"{}|\\^`\p{Cc}]+$/u, 'must be a URI-reference');
+const { text, uriReference, schemaVersion } = eventFields;
 const jsonMediaType = /^(?:application\/json|[\w.+-]+\/[\w.+-]+\+json)\s*(?:;.*)?$/i;
-
-const schemaVersion = z
-  .union(
-    [
-      z.int(),
-      z
-        .string()
-        .regex(/^\d{1,9}$/)
-        .transform(Number),
-    ],
-    'must be a whole number',
-  )
-  .refine((version) => version >= 1 && version <= 2_147_483_647, 'must be a whole number from 1');
 
 const labels = z
   .string()

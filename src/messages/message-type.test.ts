@@ -32,6 +32,19 @@ describe('message types', () => {
     }
   });
 
+  it('are consumed by the version that is emitted, as up to that version', () => {
+    expect(Fetched.v2.versions).toEqual([1, 2]);
+    expect(Fetched.v2.read(1, { text: 'a' })).toEqual({ text: 'a', isUrgent: false });
+    expect(() => Fetched.v2.read(3, {})).toThrow('accepted: 1, 2');
+    expectTypeOf<ReturnType<typeof Fetched.v2.read>>().toEqualTypeOf<{ text: string; isUrgent: boolean }>();
+    expectTypeOf<ReturnType<typeof Fetched.v3.read>>().toEqualTypeOf<{ body: string; isUrgent: boolean }>();
+    // An older version still takes data without its defaults.
+    expectTypeOf<NonNullable<(typeof Fetched.v2)['~data']>>().toEqualTypeOf<{
+      text: string;
+      isUrgent?: boolean | undefined;
+    }>();
+  });
+
   it('refuse data that does not fit, with every fault', () => {
     expect(() => Fetched.upTo(3).read(3, { body: 1 })).toThrow(
       expect.objectContaining({

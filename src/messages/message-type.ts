@@ -26,6 +26,14 @@ export interface AcceptedVersions<Data = unknown> {
   read(version: number, data: unknown): Data;
 }
 
+/**
+ * A version of a message type, as `defineMessage` makes it: what a producer emits, and what a consumer of this version
+ * accepts (`consumes: Type.v2` is `Type.upTo(2)`: older versions are brought up to it). `Input` is the data before the
+ * schema's defaults, `Output` after them.
+ */
+export interface DefinedVersion<Input = unknown, Output = unknown>
+  extends MessageVersion<Input>, AcceptedVersions<Output> {}
+
 interface VersionEntry {
   readonly schema: StandardSchema;
   readonly upcast: ((previous: unknown) => unknown) | undefined;
@@ -33,22 +41,34 @@ interface VersionEntry {
 
 /**
  * A message type under construction: `.version(1, schema).version(2, schema, upcastFrom1)`. Every version appears as
- * a property (`Type.v1`); `Type.upTo(2)` is what a consumer of version 2 accepts.
+ * a property (`Type.v1`), to be emitted and consumed; `Type.upTo(2)` is another way to say what a consumer of version 2
+ * accepts.
  */
-export type MessageType<Outputs extends Record<number, unknown>, Latest> = {
+export type MessageType<
+  Outputs extends Record<number, unknown>,
+  Latest,
+  Inputs extends Record<number, unknown> = Record<never, never>,
+> = {
   readonly name: string;
   version<Number extends number, Schema extends StandardSchema>(
     number: Number,
     schema: Schema,
     ...upcast: [Latest] extends [never] ? [] : [upcast: (previous: Latest) => InputOf<Schema>]
-  ): MessageType<Outputs & Record<Number, OutputOf<Schema>>, OutputOf<Schema>> &
-    VersionProperties<Outputs> &
-    Record<`v${Number}`, MessageVersion<InputOf<Schema>>>;
+  ): MessageType<
+    Outputs & Record<Number, OutputOf<Schema>>,
+    OutputOf<Schema>,
+    Inputs & Record<Number, InputOf<Schema>>
+  > &
+    VersionProperties<Inputs, Outputs> &
+    Record<`v${Number}`, DefinedVersion<InputOf<Schema>, OutputOf<Schema>>>;
   upTo<Number extends keyof Outputs & number>(number: Number): AcceptedVersions<Outputs[Number]>;
 };
 
-type VersionProperties<Outputs extends Record<number, unknown>> = {
-  readonly [Number in keyof Outputs & number as `v${Number}`]: MessageVersion<Outputs[Number]>;
+type VersionProperties<Inputs extends Record<number, unknown>, Outputs extends Record<number, unknown>> = {
+  readonly [Number in keyof Inputs & keyof Outputs & number as `v${Number}`]: DefinedVersion<
+    Inputs[Number],
+    Outputs[Number]
+  >;
 };
 
 const namePattern = /^[a-z][a-z0-9]*([._-][a-z0-9]+)*$/;
@@ -62,7 +82,7 @@ export function defineMessage(name: string): MessageType<Record<never, never>, n
 
 function buildType(name: string, entries: ReadonlyMap<number, VersionEntry>): Record<string, unknown> {
   const versions = Object.fromEntries(
-    [...entries].map(([version, entry]) => [`v${version}`, messageVersion(name, version, entry)]),
+    [...entries.keys()].map((version) => [`v${version}`, definedVersion(name, entries, version)]),
   );
   return {
     ...versions,
@@ -79,8 +99,18 @@ function buildType(name: string, entries: ReadonlyMap<number, VersionEntry>): Re
   };
 }
 
-function messageVersion(typeName: string, version: number, entry: VersionEntry): MessageVersion {
-  return { typeName, version, validate: (data) => validate(typeName, version, entry.schema, data) };
+function definedVersion(
+  typeName: string,
+  entries: ReadonlyMap<number, VersionEntry>,
+  version: number,
+): DefinedVersion {
+  const entry = entries.get(version);
+  invariant(entry !== undefined, `${typeName} has a version ${version}`);
+  return {
+    ...acceptedVersions(typeName, entries, version),
+    version,
+    validate: (data) => validate(typeName, version, entry.schema, data),
+  };
 }
 
 function acceptedVersions(

@@ -12,8 +12,8 @@ function named(name: string, cause?: unknown): Error {
   return error;
 }
 
-const policy = { attempts: 3, backoffMs: [1000, 5000, 25_000], jitter: 0.2 };
-const degeneratePolicy = { attempts: 2, backoffMs: [2000], jitter: 0.2 };
+const policy = { maxAttempts: 4, backoffMs: [1000, 5000, 25_000], jitter: 0.2 };
+const degeneratePolicy = { maxAttempts: 3, backoffMs: [2000], jitter: 0.2 };
 const attempt = {
   attemptsBefore: 0,
   degenerateBefore: 0,

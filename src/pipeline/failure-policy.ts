@@ -72,12 +72,12 @@ export function decideFailure(failed: FailedAttempt): FailureDecision {
     }
     case 'transient': {
       const before = failed.attemptsBefore;
-      if (before >= failed.policy.attempts) return { kind: 'dead_letter', why: 'attempts_exhausted' };
+      if (before + 1 >= failed.policy.maxAttempts) return { kind: 'dead_letter', why: 'attempts_exhausted' };
       return { kind: 'retry', delayMs: retryDelayMs(failed, before), isDegenerate: false };
     }
     case 'degenerate': {
       const { degenerateBefore: before, degeneratePolicy: policy } = failed;
-      if (before >= policy.attempts) return { kind: 'dead_letter', why: 'degenerate' };
+      if (before + 1 >= policy.maxAttempts) return { kind: 'dead_letter', why: 'degenerate' };
       return { kind: 'retry', delayMs: retryDelayMs({ ...failed, policy }, before), isDegenerate: true };
     }
   }

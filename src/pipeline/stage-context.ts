@@ -55,7 +55,7 @@ export interface StageContext {
   embeddingModel(reference: string, options: StepOptions): EmbeddingModelV4;
   /**
    * Gives up this attempt because a model's answer is of no use: the latest of the named step, or of the run. It is
-   * asked for again, within the stage's `degenerate.attempts`; what it cost is counted as waste.
+   * asked for again, within the stage's `degenerate.maxAttempts`; what it cost is counted as waste.
    */
   reject(reason: string, options?: { readonly step?: string }): never;
   /**

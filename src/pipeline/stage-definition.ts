@@ -7,9 +7,9 @@ import type { Lane } from './lane.ts';
 
 /** How a stage answers a failure that may pass. */
 export interface RetryOptions {
-  /** How many further attempts follow the first. Default 3. */
-  readonly attempts?: number;
-  /** The pause before each further attempt; the last one holds for all that follow. Default 1s, 5s, 25s. */
+  /** How many attempts a message has in all, the first one included. Default 4; 1 for no retries. */
+  readonly maxAttempts?: number;
+  /** The pause before the second attempt, the third, …; the last one holds for all that follow. Default 1s, 5s, 25s. */
   readonly backoff?: readonly Duration[];
   /** Each pause is made longer or shorter by up to this share, by chance. Default 0.2. */
   readonly jitter?: number;
@@ -17,15 +17,18 @@ export interface RetryOptions {
 
 /** How a stage answers a model's answer that is of no use. */
 export interface DegenerateOptions {
-  /** How many further attempts such answers have, apart from `retry.attempts`. Default 2. */
-  readonly attempts?: number;
-  /** The pause before each further attempt; the last one holds for all that follow. Default 1s, 5s. */
+  /**
+   * How many attempts of a message may end with such an answer, counted apart from `retry.maxAttempts`: at the last of
+   * them it is given up. Default 3; 1 for no retries.
+   */
+  readonly maxAttempts?: number;
+  /** The pause before the second attempt, the third, …; the last one holds for all that follow. Default 1s, 5s. */
   readonly backoff?: readonly Duration[];
 }
 
 /** What a user says about a stage. */
 export interface StageOptions<Data, Emits extends readonly MessageVersion[]> {
-  /** The message type it consumes, with the schema versions it accepts: `DocumentFetched.upTo(2)`. */
+  /** The message type it consumes, at its version: `DocumentFetched.v2`. Older versions are brought up to it. */
   readonly consumes: AcceptedVersions<Data>;
   /** The message versions it may emit. */
   readonly emits?: Emits;
@@ -92,7 +95,8 @@ export interface StageDefinition<
 }
 
 export interface RetryPolicy {
-  readonly attempts: number;
+  /** In all, the first one included. */
+  readonly maxAttempts: number;
   readonly backoffMs: readonly number[];
   readonly jitter: number;
 }
@@ -115,10 +119,11 @@ export function defineStage<Data, const Emits extends readonly MessageVersion[] 
     namePattern.test(name) && name.length <= 64,
     `"${name}" is a stage name (lower case with dashes, at most 64)`,
   );
+  refuseUnknownOptions(name, options);
   const jitter = options.retry?.jitter ?? 0.2;
   invariant(jitter >= 0 && jitter <= 1, `${name}: retry.jitter lies between 0 and 1`);
-  const retry = retryPolicy(`${name}: retry`, options.retry ?? {}, 3, ['1s', '5s', '25s'], jitter);
-  const degenerate = retryPolicy(`${name}: degenerate`, options.degenerate ?? {}, 2, ['1s', '5s'], jitter);
+  const retry = retryPolicy(`${name}: retry`, options.retry ?? {}, 4, ['1s', '5s', '25s'], jitter);
+  const degenerate = retryPolicy(`${name}: degenerate`, options.degenerate ?? {}, 3, ['1s', '5s'], jitter);
   const maxLostRuns = options.maxLostRuns ?? 5;
   invariant(
     Number.isInteger(maxLostRuns) && maxLostRuns >= 1,
@@ -160,6 +165,45 @@ export function defineStage<Data, const Emits extends readonly MessageVersion[] 
   };
 }
 
+const stageOptions: Record<keyof StageOptions<unknown, []>, true> = {
+  consumes: true,
+  emits: true,
+  pipeline: true,
+  owner: true,
+  retry: true,
+  degenerate: true,
+  maxLostRuns: true,
+  seed: true,
+  models: true,
+  lane: true,
+  lanes: true,
+  shortBelowTokens: true,
+  orderBy: true,
+  concurrency: true,
+  timeout: true,
+  drainWithin: true,
+};
+const retryOptions: Record<keyof RetryOptions, true> = { maxAttempts: true, backoff: true, jitter: true };
+const degenerateOptions: Record<keyof DegenerateOptions, true> = { maxAttempts: true, backoff: true };
+
+/** Types do not reach callers in JavaScript: an option that is not known would be passed over in silence. */
+function refuseUnknownOptions(
+  name: string,
+  options: Pick<StageOptions<never, []>, 'retry' | 'degenerate'>,
+): void {
+  const lists = [
+    { what: name, given: options, known: stageOptions },
+    { what: `${name}: retry`, given: options.retry, known: retryOptions },
+    { what: `${name}: degenerate`, given: options.degenerate, known: degenerateOptions },
+  ];
+  for (const { what, given = {}, known } of lists)
+    for (const option of Object.keys(given))
+      invariant(
+        Object.hasOwn(known, option),
+        `${what} has no option "${option}"; its options are ${Object.keys(known).join(', ')}`,
+      );
+}
+
 function laneWeightsOf(name: string, given: Readonly<Partial<Record<Lane, number>>> = {}): LaneWeights {
   for (const [lane, weight] of Object.entries(given)) {
     invariant(lane in defaultLaneWeights, `${name}: lanes: "${lane}" is a lane`);
@@ -180,14 +224,17 @@ export function withConcurrency(
 
 function retryPolicy(
   what: string,
-  options: Pick<RetryOptions, 'attempts' | 'backoff'>,
-  defaultAttempts: number,
+  options: Pick<RetryOptions, 'maxAttempts' | 'backoff'>,
+  defaultMaxAttempts: number,
   defaultBackoff: readonly Duration[],
   jitter: number,
 ): RetryPolicy {
-  const attempts = options.attempts ?? defaultAttempts;
+  const maxAttempts = options.maxAttempts ?? defaultMaxAttempts;
   const backoffMs = (options.backoff ?? defaultBackoff).map((pause) => durationMs(pause));
-  invariant(Number.isInteger(attempts) && attempts >= 0, `${what}.attempts is a whole number`);
+  invariant(
+    Number.isInteger(maxAttempts) && maxAttempts >= 1,
+    `${what}.maxAttempts is a whole number above 0; it counts the first attempt too`,
+  );
   invariant(backoffMs.length > 0, `${what}.backoff names at least one pause`);
-  return { attempts, backoffMs, jitter };
+  return { maxAttempts, backoffMs, jitter };
 }

@@ -3,7 +3,12 @@ import { collectDefaultMetrics, type OpenMetricsContentType, Registry } from 'pr
 import { invariant } from '../kernel/invariant.ts';
 import { classicText, type ExpositionFormat } from './exposition.ts';
 import { LabelFolding, type Room } from './label-folding.ts';
-import type { MetricCatalogue, metricCatalogue, MetricDefinition } from './metric-catalogue.ts';
+import {
+  type MetricCatalogue,
+  type metricCatalogue,
+  type MetricDefinition,
+  metricPrefix,
+} from './metric-catalogue.ts';
 import {
   type LabelSet,
   type MetricFamily,
@@ -71,6 +76,10 @@ export interface Metrics<Catalogue extends MetricCatalogue> {
    * Answers how to take it back.
    */
   beforeRender(refresh: () => Promise<void>): () => void;
+  /** The series of a counter as they stand, without bringing any gauge up to date. */
+  readCounter(
+    name: NamesOf<Catalogue, 'counter'>,
+  ): Promise<readonly { readonly labels: LabelSet; readonly value: number }[]>;
   /** Time series made so far, a histogram's buckets counted singly. */
   seriesCount(): number;
   /** Time series before further label sets fold. */
@@ -220,6 +229,14 @@ export function createMetrics<const Catalogue extends MetricCatalogue>(
     beforeRender(refresh) {
       refreshers.add(refresh);
       return () => void refreshers.delete(refresh);
+    },
+    async readCounter(name) {
+      const counter = registry.getSingleMetric(metricPrefix + familyOf(name, 'counter').name);
+      const { values } = (await counter?.get()) ?? { values: [] };
+      return values.map(({ labels, value }) => ({
+        labels: Object.fromEntries(Object.entries(labels).map(([label, text]) => [label, String(text)])),
+        value,
+      }));
     },
     seriesCount: () => seriesCount,
     seriesCap,

@@ -11,13 +11,13 @@ import {
   type Type,
 } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+import { z } from 'zod';
 import type { ColumnStore } from '../drivers/column-store/column-store.ts';
 import { FilesPayloadStore } from '../drivers/payload-store/payload-store.files.ts';
-import { migrate } from '../drivers/sql-database/migrator.ts';
-import { PgliteSqlDatabase } from '../drivers/sql-database/sql-database.pglite.ts';
+import { openMigratedPglite } from '../drivers/sql-database/migrated-pglite.ts';
 import type { SqlStatement } from '../drivers/sql-database/sql-database.ts';
 import { AppError } from '../kernel/app-error.ts';
-import { formatUsd, sumUsd, usd } from '../kernel/money.ts';
+import { formatUsd, usd } from '../kernel/money.ts';
 import type { MessageState } from '../ledger/message-state.ts';
 import type { MessageVersion } from '../messages/message-type.ts';
 import type { AdmitOptions } from '../pipeline/admissions.ts';
@@ -29,6 +29,8 @@ import { loadConfiguration } from '../app/load-configuration.ts';
 import { Millrace } from '../app/millrace.ts';
 import { MillraceModule } from '../app/millrace.module.ts';
 import { InlineQueueDriver } from './inline-queue-driver.ts';
+import { RecordedPrompts } from './recorded-prompts.ts';
+import { type RunMessage, TestRun } from './test-run.ts';
 
 /*
  * The test kit: a whole Millrace in the test's own process. The ledger is the real one, in memory; messages run one
@@ -42,39 +44,35 @@ export interface TestKitOptions {
   readonly imports?: readonly (Type | DynamicModule)[];
   /** Models by "provider/model": a ScriptedModel, or any AI SDK model. Priced as the real one of that name. */
   readonly models?: Readonly<Record<string, LanguageModelV4 | EmbeddingModelV4>>;
+  /** Whose price list applies to a provider of one's own: `{ eu: 'openai' }`, as `priceProvider` in the configuration. */
+  readonly priceProviders?: Readonly<Record<string, string>>;
   readonly logger?: Logger;
 }
 
-/** One message that exists after a run. */
-export interface RunMessage {
-  readonly type: string;
-  readonly stage: string;
-  readonly state: MessageState;
-  readonly data: unknown;
-  /** What the handler returned. */
-  readonly result: unknown;
-  readonly attempts: number;
-  readonly errorCode: string | undefined;
-}
-
-/** What calls cost, for `expect(run.spend()).toEqual(…)`. */
-export interface RunSpend {
-  /** Requests that reached a model. */
-  readonly calls: number;
-  /** The exact cost of the priced ones, as a decimal text. */
-  readonly usd: string;
+/** What a kit has beside its host. */
+interface Surroundings {
+  readonly directory: string;
+  readonly queues: InlineQueueDriver;
+  readonly prompts: RecordedPrompts;
 }
 
 const listMessages: SqlStatement = {
   name: 'testing.list_messages',
-  text: `select type, stage, state, body, body_ref, result, attempts, error_code from millrace.messages
+  text: `select id, type, stage, state, body, body_ref, result, attempts, error_code from millrace.messages
    where root_id = any($1::uuid[]) order by created_at, id`,
 };
 
-const listCosts: SqlStatement = {
-  name: 'testing.list_costs',
-  text: `select coalesce(c.cost_usd, 0)::text as cost_usd from millrace.calls c join millrace.messages m on m.id = c.message_id
-   where m.root_id = any($1::uuid[])`,
+const listFailures: SqlStatement = {
+  name: 'testing.list_failures',
+  text: `select distinct on (f.message_id) f.message_id, f.detail from millrace.failures f
+   join millrace.messages m on m.id = f.message_id where m.root_id = any($1::uuid[]) order by f.message_id, f.fence desc`,
+};
+
+const listCalls: SqlStatement = {
+  name: 'testing.list_calls',
+  text: `select c.id, m.stage, c.step, c.provider, c.model, c.outcome, c.cost_usd::text as cost_usd
+   from millrace.calls c join millrace.messages m on m.id = c.message_id
+   where m.root_id = any($1::uuid[]) order by c.reserved_at, c.id`,
 };
 
 const letTimePass: SqlStatement = {
@@ -83,6 +81,7 @@ const letTimePass: SqlStatement = {
 };
 
 interface ListedMessage {
+  readonly id: string;
   readonly type: string;
   readonly stage: string;
   readonly state: MessageState;
@@ -93,33 +92,31 @@ interface ListedMessage {
   readonly error_code: string | null;
 }
 
-/** What came of an admitted message and of all that followed from it, as of now. */
-export class TestRun {
-  readonly messages: readonly RunMessage[];
-  readonly #costs: readonly string[];
+interface ListedFailure {
+  readonly message_id: string;
+  readonly detail: string;
+}
 
-  constructor(messages: readonly RunMessage[], costs: readonly string[]) {
-    this.messages = messages;
-    this.#costs = costs;
-  }
+interface ListedCall {
+  readonly id: string;
+  readonly stage: string;
+  readonly step: string;
+  readonly provider: string;
+  readonly model: string;
+  readonly outcome: string | null;
+  readonly cost_usd: string | null;
+}
 
-  /** The state of the admitted message itself. */
-  get state(): MessageState | undefined {
-    return this.messages[0]?.state;
-  }
+const failureSchema = z.object({
+  chain: z.array(z.object({ code: z.string().optional(), name: z.string().optional(), message: z.string() })),
+});
 
-  /** The data of all messages of this version's type that were emitted, in order. */
-  emitted<Version extends MessageVersion>(version: Version): readonly DataOf<Version>[] {
-    return this.messages
-      .slice(1)
-      .filter((message) => message.type === version.typeName)
-      .map((message) => message.data as DataOf<Version>);
-  }
-
-  /** What all calls of this message and its followers cost. */
-  spend(): RunSpend {
-    return { calls: this.#costs.length, usd: formatUsd(sumUsd(this.#costs.map((cost) => usd(cost)))) };
-  }
+/** "MILLRACE_MODEL_BAD_REQUEST: the model refused …; caused by AI_APICallError: bad" */
+function errorText(detail: string): string {
+  return failureSchema
+    .parse(JSON.parse(detail))
+    .chain.map(({ code, name, message }) => `${code ?? name ?? 'thrown'}: ${message}`)
+    .join('; caused by ');
 }
 
 /** A Millrace in the hands of a test. Close it at the end. */
@@ -129,26 +126,28 @@ export class TestKit {
   readonly #nest: INestApplicationContext;
   readonly #queues: InlineQueueDriver;
   readonly #directory: string;
+  readonly #prompts: RecordedPrompts;
 
-  private constructor(nest: INestApplicationContext, queues: InlineQueueDriver, directory: string) {
+  private constructor(nest: INestApplicationContext, { queues, directory, prompts }: Surroundings) {
     this.#nest = nest;
     this.#queues = queues;
     this.#directory = directory;
+    this.#prompts = prompts;
     this.#host = nest.get(Host);
     this.millrace = nest.get(Millrace);
   }
 
   static async create(options: TestKitOptions = {}): Promise<TestKit> {
     const directory = mkdtempSync(join(tmpdir(), 'millrace-test-kit-'));
-    const queues = new InlineQueueDriver();
-    const host = await openHost(options, directory, queues);
+    const surroundings = { directory, queues: new InlineQueueDriver(), prompts: new RecordedPrompts() };
+    const host = await openHost(options, surroundings);
     const root: DynamicModule = {
       module: TestApplication,
       imports: [MillraceModule.forHost(host), ...(options.imports ?? [])],
       providers: [...(options.providers ?? [])],
     };
     const nest = await NestFactory.createApplicationContext(root, { logger: false, abortOnError: false });
-    return new TestKit(nest, queues, directory);
+    return new TestKit(nest, surroundings);
   }
 
   /** Admits a message and runs everything that is due, until nothing is. */
@@ -179,7 +178,9 @@ export class TestKit {
   async look(rootIds: readonly string[]): Promise<TestRun> {
     const { database, payloads } = this.#host.stores;
     const { rows } = await database.query<ListedMessage>(listMessages, [rootIds]);
-    const { rows: costs } = await database.query<{ cost_usd: string }>(listCosts, [rootIds]);
+    const { rows: failures } = await database.query<ListedFailure>(listFailures, [rootIds]);
+    const { rows: calls } = await database.query<ListedCall>(listCalls, [rootIds]);
+    const errors = new Map(failures.map((failure) => [failure.message_id, errorText(failure.detail)]));
     const messages = rows.map(async (row): Promise<RunMessage> => {
       const json = row.body ?? Buffer.from(await payloads.get(row.body_ref ?? '')).toString();
       return {
@@ -190,11 +191,19 @@ export class TestKit {
         result: row.result === null ? undefined : (JSON.parse(row.result) as unknown),
         attempts: row.attempts,
         errorCode: row.error_code ?? undefined,
+        error: errors.get(row.id),
       };
     });
     return new TestRun(
       await Promise.all(messages),
-      costs.map((cost) => cost.cost_usd),
+      calls.map((call) => ({
+        stage: call.stage,
+        step: call.step,
+        model: `${call.provider}/${call.model}`,
+        outcome: call.outcome ?? undefined,
+        usd: call.cost_usd === null ? undefined : formatUsd(usd(call.cost_usd)),
+        prompt: this.#prompts.ofCall(call.id),
+      })),
     );
   }
 
@@ -227,11 +236,9 @@ class TestApplication {}
 
 async function openHost(
   options: TestKitOptions,
-  directory: string,
-  queues: InlineQueueDriver,
+  { directory, queues, prompts }: Surroundings,
 ): Promise<Host> {
-  const database = await PgliteSqlDatabase.open();
-  await migrate(database);
+  const database = await openMigratedPglite();
   const payloads = await new FilesPayloadStore({ directory: join(directory, 'payloads') }).open(new Date());
   const byProvider = Map.groupBy(
     Object.entries(options.models ?? {}),
@@ -266,9 +273,10 @@ async function openHost(
           const found = byReference.get(`${provider}/${modelId}`);
           if (found === undefined)
             throw new Error(`the test kit was given no model "${provider}/${modelId}"`);
-          return found;
+          return prompts.watch(found);
         };
-        return [provider, { kind: 'custom' as const, model }];
+        const priceProvider = options.priceProviders?.[provider] ?? provider;
+        return [provider, { kind: 'custom' as const, identify: true, priceProvider, model }];
       }),
     ),
   });

@@ -52,7 +52,7 @@ const answer = defineStage('answer', {
   consumes: QuestionAsked.upTo(1),
   pipeline: 'support',
   owner: 'support',
-  retry: { attempts: 100, backoff: ['200ms'], jitter: 0 },
+  retry: { maxAttempts: 101, backoff: ['200ms'], jitter: 0 },
 });
 
 /** Whether the stage `classify` is broken, and whether the model that `answer` asks is. */

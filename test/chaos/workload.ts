@@ -37,7 +37,7 @@ export const Section = defineMessage('chaos.section').version(1, emitted);
 export const Written = defineMessage('chaos.written').version(1, emitted);
 
 // Short pauses: a run's length is to go into work, and the host's own pauses are fixed.
-const retry = { attempts: 5, backoff: ['50ms', '200ms', '800ms'], jitter: 0.2 } as const;
+const retry = { maxAttempts: 6, backoff: ['50ms', '200ms', '800ms'], jitter: 0.2 } as const;
 const tickets = { pipeline: 'tickets', owner: 'support', retry, concurrency: 24, timeout: '60s' } as const;
 const reports = { pipeline: 'reports', owner: 'research', retry, concurrency: 24, timeout: '60s' } as const;
 

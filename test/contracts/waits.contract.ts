@@ -32,7 +32,7 @@ export function waitsContract(kind: string, open: () => Promise<SqlDatabase>): v
     const putOff = async (error: AppError, stage = 'first'): Promise<string> => {
       const id = await harness.admitted(stage);
       const { fence } = await harness.leased(id);
-      const policy = { attempts: 3, backoffMs: [60_000], jitter: 0 };
+      const policy = { maxAttempts: 4, backoffMs: [60_000], jitter: 0 };
       const decision = decideFailure({
         error,
         attemptsBefore: 0,

@@ -13,7 +13,7 @@ const answer = defineStage('answer', {
   emits: [TicketAnswered.v1],
   pipeline: 'support',
   owner: 'platform',
-  retry: { attempts: 1, backoff: ['1s'], jitter: 0 },
+  retry: { maxAttempts: 2, backoff: ['1s'], jitter: 0 },
 });
 
 @Injectable()

@@ -15,8 +15,8 @@ const Answered = defineMessage('answered').version(1, z.object({ answer: z.strin
 const answer = defineStage('answer', {
   consumes: Asked.upTo(1),
   emits: [Answered.v1],
-  retry: { attempts: 1, backoff: ['1s'], jitter: 0 },
-  degenerate: { attempts: 2, backoff: ['10s'] },
+  retry: { maxAttempts: 2, backoff: ['1s'], jitter: 0 },
+  degenerate: { maxAttempts: 3, backoff: ['10s'] },
 });
 
 type Work = (question: string, ctx: StageContext) => Promise<string>;

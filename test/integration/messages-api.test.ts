@@ -190,7 +190,6 @@ describe('admitting an event', () => {
   });
 
   it.each([
-    ['plain JSON', '{}', 'application/json', 415, 'MILLRACE_MEDIA_TYPE_UNSUPPORTED'],
     ['another type', 'x', 'text/xml', 415, 'MILLRACE_MEDIA_TYPE_UNSUPPORTED'],
     ['what is not JSON', '{"specversion":', 'application/cloudevents+json', 400, 'MILLRACE_REQUEST_INVALID'],
     ['nothing', '', 'application/cloudevents+json', 400, 'MILLRACE_REQUEST_INVALID'],

@@ -24,7 +24,7 @@ const Answer = defineMessage('answer').version(1, z.object({ text: z.string() })
 const first = defineStage('first', {
   consumes: Ticket.upTo(1),
   emits: [Answer.v1],
-  retry: { attempts: 3, backoff: [3_600_000], jitter: 0 },
+  retry: { maxAttempts: 4, backoff: [3_600_000], jitter: 0 },
 });
 const second = defineStage('second', { consumes: Answer.upTo(1) });
 const origin = { team: 'blue', customer: 'acme', feature: 'shop' };

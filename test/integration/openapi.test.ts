@@ -113,6 +113,7 @@ describe('the OpenAPI document', () => {
   it('says which bodies are accepted, and how errors look', async () => {
     const { raw } = await load();
     expect(Object.keys(raw.paths['/v1/messages'].post.requestBody.content)).toEqual([
+      'application/json',
       'application/cloudevents+json',
       'application/cloudevents-batch+json',
     ]);

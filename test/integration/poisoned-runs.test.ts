@@ -18,7 +18,7 @@ const origin = { team: 'blue', customer: 'acme', feature: 'search' };
 const Thrown = defineMessage('thrown').version(1, z.object({ what: z.string() }));
 const thrower = defineStage('thrower', {
   consumes: Thrown.upTo(1),
-  retry: { attempts: 1, backoff: ['1s'], jitter: 0 },
+  retry: { maxAttempts: 2, backoff: ['1s'], jitter: 0 },
 });
 
 const thrown: Readonly<Record<string, () => unknown>> = {

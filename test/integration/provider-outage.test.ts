@@ -17,7 +17,7 @@ const well = 'anthropic/claude-haiku-4-5';
 const Asked = defineMessage('question.asked').version(1, z.object({ model: z.string(), text: z.string() }));
 const definition = defineStage('ask', {
   consumes: Asked.upTo(1),
-  retry: { attempts: 3, backoff: ['1s'], jitter: 0.2 },
+  retry: { maxAttempts: 4, backoff: ['1s'], jitter: 0.2 },
   concurrency: 5,
 });
 

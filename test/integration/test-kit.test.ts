@@ -25,7 +25,7 @@ const SummaryStored = defineMessage('summary.stored').version(1, z.object({ docu
 const summarise = defineStage('summarise', {
   consumes: DocumentFetched.upTo(1),
   emits: [SummaryReady.v1],
-  retry: { attempts: 2, backoff: ['10s'], jitter: 0 },
+  retry: { maxAttempts: 3, backoff: ['10s'], jitter: 0 },
 });
 
 @Stage(summarise)
@@ -50,7 +50,7 @@ class Shelf {
 const store = defineStage('store', {
   consumes: SummaryReady.upTo(1),
   emits: [SummaryStored.v1],
-  retry: { attempts: 1, backoff: ['5s'], jitter: 0 },
+  retry: { maxAttempts: 2, backoff: ['5s'], jitter: 0 },
 });
 
 @Stage(store)
@@ -126,7 +126,7 @@ describe('a stage in the test kit', () => {
   it('does not pay again for a step whose answer is recorded when a later line of the handler fails', async () => {
     const failing = defineStage('failing', {
       consumes: DocumentFetched.upTo(1),
-      retry: { attempts: 1, backoff: ['1s'] },
+      retry: { maxAttempts: 2, backoff: ['1s'] },
     });
     let runs = 0;
     @Stage(failing)
@@ -154,6 +154,64 @@ describe('a stage in the test kit', () => {
     expect(run.messages).toMatchObject([{ state: 'completed', result: 'once', attempts: 1 }]);
     expect(runs).toBe(2);
     expect(model.requests).toHaveLength(1);
+    expect(run.spend()).toEqual({ calls: 1, usd: bill });
+  });
+
+  it('shows errors, calls and prompts, and prints them where a run is not what was expected', async () => {
+    const shelf = new Shelf();
+    shelf.failures = 1;
+    const model = new ScriptedModel([{ error: refusal(500, 'oh') }, { text: 'short', usage }]);
+    await create(model, shelf);
+    const { messageIds } = await kit.millrace.admit(
+      DocumentFetched.v1,
+      { documentId: 'd1', text: 'long' },
+      { origin },
+    );
+    await kit.runDue();
+    const failed = await kit.look(messageIds);
+    // It waits for its next attempt, and the reason is there already.
+    expect(failed.error).toMatch(/^MILLRACE_MODEL_SERVER_ERROR: .*oh/);
+    expect(failed.calls).toEqual([
+      {
+        stage: 'summarise',
+        step: 'summary',
+        model: 'openai/gpt-5-mini',
+        outcome: 'error',
+        usd: '0',
+        prompt: 'Summarise:\nlong',
+      },
+    ]);
+    await kit.advance(10_000);
+    const stuck = await kit.look(messageIds);
+    expect(() => stuck.assertCompleted()).toThrow(
+      /document\.fetched → summarise: completed, 1 failed attempts\n[^]*summary\.ready → store: pending, 1 failed attempts\n {2}Error: the shelf is full\n[^]*asked: Summarise: long/,
+    );
+    await kit.advance(5000);
+    const done = await kit.look(messageIds);
+    done.assertCompleted();
+    expect(done.error).toBeUndefined();
+    expect(done.report()).toContain('summary.stored → (output): completed');
+    // The model sees the request as in production.
+    expect(model.requests.flatMap(({ headers }) => Object.keys(headers ?? {}))).not.toContain(
+      'x-millrace-call-id',
+    );
+  });
+
+  it("prices a provider of one's own by the list that it is told", async () => {
+    const own = defineStage('own', { consumes: DocumentFetched.v1 });
+    @Stage(own)
+    class OwnStage {
+      async handle(message: MessageOf<typeof own>, ctx: StageContext) {
+        const model = ctx.model('eu/gpt-5-mini', { step: 'summary' });
+        return (await generateText({ model, prompt: message.data.text })).text;
+      }
+    }
+    kit = await TestKit.create({
+      providers: [OwnStage],
+      models: { 'eu/gpt-5-mini': new ScriptedModel([{ text: 'short', usage }]) },
+      priceProviders: { eu: 'openai' },
+    });
+    const run = await kit.run(DocumentFetched.v1, { documentId: 'd1', text: 'long' }, { origin });
     expect(run.spend()).toEqual({ calls: 1, usd: bill });
   });
 

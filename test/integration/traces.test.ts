@@ -17,7 +17,7 @@ const Document = defineMessage('document').version(1, z.object({ parts: z.number
 const Part = defineMessage('part').version(1, z.object({ index: z.number() }));
 const Answer = defineMessage('answer').version(1, z.object({ text: z.string() }));
 
-const retry = { attempts: 0, backoff: ['1s'], jitter: 0 } as const;
+const retry = { maxAttempts: 1, backoff: ['1s'], jitter: 0 } as const;
 const split = defineStage('split', { consumes: Document.upTo(1), emits: [Part.v1] });
 const ask = defineStage('ask', { consumes: Part.upTo(1), emits: [Answer.v1], pipeline: 'documents' });
 const store = defineStage('store', { consumes: Answer.upTo(1), retry });

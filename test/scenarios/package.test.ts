@@ -22,7 +22,7 @@ function fromReadme(pattern: RegExp, what: string): string {
 /** The README's block of code whose first line names this file. */
 function readmeFile(name: string): string {
   return fromReadme(
-    new RegExp(`^\`\`\`ts\\n(// ${name.replaceAll('.', String.raw`\.`)}\\n.*?)^\`\`\`$`, 'ms'),
+    new RegExp(`^\`\`\`(?:ts|jsonc)\\n(// ${name.replaceAll('.', String.raw`\.`)}\\n.*?)^\`\`\`$`, 'ms'),
     `file ${name}`,
   );
 }
@@ -52,6 +52,7 @@ beforeAll(async () => {
   installed.write('summarise.test.ts', readmeFile('summarise.test.ts'));
   installed.write('application.module.ts', readmeFile('application.module.ts'));
   installed.write('nest-application.ts', nestApplication);
+  installed.write('tsconfig.json', readmeFile('tsconfig.json'));
   installed.link('vitest');
   await installed.compile();
 }, timeoutMs);
@@ -89,7 +90,8 @@ describe('the tarball', () => {
         'dist/examples/documents/documents.module.js',
         'postgres/migrations/0001-ledger.sql',
         'clickhouse/migrations/0001-usage.sql',
-        expect.stringMatching(/^dist\/pglite\/.+\.tar\.gz$/),
+        expect.stringMatching(/^dist\/pglite\/.+-empty\.tar\.zst$/),
+        expect.stringMatching(/^dist\/pglite\/.+-migrated-[0-9a-f]+\.tar\.zst$/),
       ]),
     );
     const foreign =
@@ -103,6 +105,10 @@ describe('the tarball', () => {
 });
 
 describe('an empty project that installed it', () => {
+  it('is compiled with all declarations checked', () => {
+    expect(readmeFile('tsconfig.json')).not.toContain('skipLibCheck');
+  });
+
   it('has one copy of what it shares with Millrace', () => {
     for (const name of ['@nestjs/common', '@nestjs/core', 'reflect-metadata', 'rxjs', 'ai', 'zod']) {
       expect(existsSync(join(installed.directory, 'node_modules', name, 'package.json')), name).toBe(true);

@@ -76,22 +76,18 @@ export class InstalledPackage {
     return runIn(this.directory, program, args, environment);
   }
 
-  /** Compiles all .ts files of the project with the repository's TypeScript, strictly, into out/. */
+  /** Compiles the project by its tsconfig.json, with the repository's TypeScript and types of Node, into out/. */
   compile(): Promise<Output> {
-    const compilerOptions = {
-      target: 'ES2024',
-      lib: ['ES2024', 'ESNext.Disposable', 'DOM', 'DOM.AsyncIterable'],
-      module: 'NodeNext',
-      strict: true,
-      experimentalDecorators: true,
-      emitDecoratorMetadata: true,
-      skipLibCheck: true,
-      types: ['node'],
-      typeRoots: [join(root, 'node_modules', '@types')],
-      outDir: 'out',
-    };
-    this.write('tsconfig.json', JSON.stringify({ compilerOptions, include: ['*.ts'] }));
-    return this.run(process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', '.']);
+    const compilerOptions = { typeRoots: [join(root, 'node_modules', '@types')], outDir: 'out' };
+    this.write(
+      'tsconfig.test.json',
+      JSON.stringify({ extends: './tsconfig.json', exclude: ['node_modules', 'out'], compilerOptions }),
+    );
+    return this.run(process.execPath, [
+      join(root, 'node_modules', 'typescript', 'bin', 'tsc'),
+      '-p',
+      'tsconfig.test.json',
+    ]);
   }
 
   /** Starts a program that goes on, and resolves with its first line that matches. `close` ends it. */

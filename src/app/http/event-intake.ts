@@ -2,13 +2,16 @@ import { z } from 'zod';
 import type { ApiKeyIdentity } from '../../costs/api-keys.ts';
 import { assertTeamAllowed } from '../../costs/caller.ts';
 import { AppError } from '../../kernel/app-error.ts';
+import { systemClock } from '../../kernel/clock.ts';
+import { newId } from '../../kernel/ids.ts';
 import { invariant } from '../../kernel/invariant.ts';
 import { parseCloudEvent, type ReceivedEvent } from '../../messages/cloud-event.ts';
+import { parsePlainMessage } from '../../messages/plain-message.ts';
 import type { Admissions } from '../../pipeline/admissions.ts';
 import { type Lane, lanes } from '../../pipeline/lane.ts';
 
 /*
- * CloudEvents from outside on their way into the pipeline. An event is admitted completely or not at all: everything
+ * Messages from outside on their way into the pipeline, as CloudEvents or in plain JSON. An event is admitted completely or not at all: everything
  * about it is checked before the first row is written. Events of one request stand alone; a repeat with the same
  * source and id changes nothing, so a request whose answer got lost can simply be made again.
  */
@@ -21,6 +24,18 @@ export const eventReceiptSchema = z.object({
 });
 
 export type EventReceipt = z.output<typeof eventReceiptSchema>;
+
+/** How one message is written in a body. */
+export type BodyForm = 'cloud_event' | 'plain';
+
+const forms = {
+  cloud_event: { noun: 'CloudEvent', parse: parseCloudEvent, versionField: 'schemaversion' },
+  plain: {
+    noun: 'message',
+    parse: (value: unknown) => parsePlainMessage(value, () => newId(systemClock.now())),
+    versionField: 'schemaVersion',
+  },
+} as const;
 
 const laneSchema = z.enum(lanes).optional();
 
@@ -35,8 +50,8 @@ export class EventIntake {
    * Admits one event for the caller; durable when it resolves. Throws MILLRACE_REQUEST_INVALID, MILLRACE_FORBIDDEN
    * for an origin of another team than the caller's, and what Admissions throws.
    */
-  async admit(value: unknown, caller: ApiKeyIdentity): Promise<EventReceipt> {
-    const { event, lane } = this.#read(value);
+  async admit(value: unknown, caller: ApiKeyIdentity, form: BodyForm = 'cloud_event'): Promise<EventReceipt> {
+    const { event, lane } = this.#read(value, form);
     assertTeamAllowed(caller, event.origin.team);
     const { outcome, messageIds } = await this.#admissions.admitUnchecked(
       { typeName: event.type, version: event.version, data: event.data },
@@ -53,35 +68,46 @@ export class EventIntake {
   }
 
   /** The event, or all that is wrong with it at once: envelope, lane and data. */
-  #read(value: unknown): { readonly event: ReceivedEvent; readonly lane: Lane | undefined } {
-    const event = attempt(() => parseCloudEvent(value));
-    const lane = attempt(() => laneOf(value));
+  #read(value: unknown, form: BodyForm): { readonly event: ReceivedEvent; readonly lane: Lane | undefined } {
+    const { noun, parse, versionField } = forms[form];
+    const event = attempt(() => parse(value));
+    const lane = attempt(() => laneOf(value, noun));
     if ('value' in event && 'value' in lane) return { event: event.value, lane: lane.value };
-    const sent = sentSchema.safeParse(value);
-    const data = sent.success ? attempt(() => this.#admissions.checkData(sent.data)) : undefined;
+    const sent = sentOf(value, versionField);
+    const data = sent === undefined ? undefined : attempt(() => this.#admissions.checkData(sent));
     const errors = [event, lane, data].flatMap((one) =>
       one !== undefined && 'error' in one ? [one.error] : [],
     );
     const [first, ...others] = errors;
     invariant(first !== undefined, 'what cannot be read has a fault');
-    throw together([first, ...others]);
+    throw together([first, ...others], noun);
   }
 }
 
-function laneOf(value: unknown): Lane | undefined {
+function laneOf(value: unknown, noun: string): Lane | undefined {
   const given: unknown = typeof value === 'object' && value !== null ? Reflect.get(value, 'lane') : undefined;
   const lane = laneSchema.safeParse(given);
   if (lane.success) return lane.data;
   const problem = `must be any of ${lanes.join(', ')}`;
-  throw new AppError('MILLRACE_REQUEST_INVALID', `The CloudEvent is not valid: lane: ${problem}`, {
+  throw new AppError('MILLRACE_REQUEST_INVALID', `The ${noun} is not valid: lane: ${problem}`, {
     faults: [{ field: 'lane', problem }],
   });
 }
 
 /** The type and data of an event whose envelope may be at fault, as far as they can be told. */
-const sentSchema = z
-  .object({ type: z.string(), schemaversion: z.coerce.number().int().default(1), data: z.unknown() })
-  .transform(({ type, schemaversion, data }) => ({ typeName: type, version: schemaversion, data }));
+function sentOf(value: unknown, versionField: string) {
+  if (typeof value !== 'object' || value === null) return undefined;
+  const typeName: unknown = Reflect.get(value, 'type');
+  const version: unknown = Reflect.get(value, versionField);
+  const data: unknown = Reflect.get(value, 'data');
+  return sentSchema.safeParse({ typeName, version, data }).data;
+}
+
+const sentSchema = z.object({
+  typeName: z.string(),
+  version: z.coerce.number().int().default(1),
+  data: z.unknown(),
+});
 
 type Attempt<Value> = { readonly value: Value } | { readonly error: AppError };
 
@@ -95,12 +121,12 @@ function attempt<Value>(read: () => Value): Attempt<Value> {
 }
 
 /** One refusal that lists the faults of all, each field once, under the first one's code. */
-function together([first, ...others]: readonly [AppError, ...(readonly AppError[])]): AppError {
+function together([first, ...others]: readonly [AppError, ...(readonly AppError[])], noun: string): AppError {
   if (others.length === 0) return first;
   const faults = [first, ...others].flatMap((error) =>
     error.faults.length > 0 ? error.faults : [{ field: 'type', problem: error.message }],
   );
   const distinct = [...new Map(faults.map((fault) => [fault.field, fault])).values()];
   const told = distinct.map(({ field, problem }) => `${field}: ${problem}`).join('; ');
-  return new AppError(first.code, `The CloudEvent is not valid: ${told}`, { faults: distinct });
+  return new AppError(first.code, `The ${noun} is not valid: ${told}`, { faults: distinct });
 }

@@ -25,6 +25,7 @@ import { problemSchema } from './problem.ts';
 import { Problems } from './problems.ts';
 import { requestIdOf } from './request-facts.ts';
 
+export const plainMediaType = 'application/json';
 export const eventMediaType = 'application/cloudevents+json';
 export const batchMediaType = 'application/cloudevents-batch+json';
 export const maxBatchEvents = 1_000;
@@ -49,7 +50,7 @@ const jsonOf = (schema: string) => ({
   'application/json': { schema: { $ref: `#/components/schemas/${schema}` } },
 });
 
-/** The way in for messages from outside, as CloudEvents; and the account of one message: its state, calls and cost. */
+/** The way in for messages from outside; and the account of one message: its state, calls and cost. */
 @ApiTags('messages')
 @ApiBearerAuth()
 @Controller('v1/messages')
@@ -73,10 +74,10 @@ export class MessagesController {
   @HttpCode(HttpStatus.ACCEPTED)
   @ApiOperation({
     operationId: 'admitMessages',
-    summary: 'Admit a message, or a batch of them, as CloudEvents 1.0',
+    summary: 'Admit a message in plain JSON or as a CloudEvent 1.0, or a batch of CloudEvents',
     description:
-      'Structured JSON only. An accepted event is durable. The same source and id again is a duplicate and changes ' +
-      `nothing. A batch holds at most ${maxBatchEvents} events, each of which is admitted or refused by itself.`,
+      'CloudEvents in structured JSON only. What is accepted is durable. The same source and id again is a duplicate and ' +
+      `changes nothing; plain JSON without an id is a new message each time. A batch holds at most ${maxBatchEvents} events, each of which is admitted or refused by itself.`,
   })
   @ApiBody({ required: true, schema: { $ref: '#/components/schemas/CloudEvent' } })
   @ApiResponse({
@@ -106,6 +107,8 @@ export class MessagesController {
     @Res({ passthrough: true }) response: StatusWriter,
   ): Promise<EventReceipt | BatchReceipt> {
     switch (contentType?.split(';')[0]?.trim().toLowerCase()) {
+      case plainMediaType:
+        return await this.#intake.admit(body, caller, 'plain');
       case eventMediaType:
         return await this.#intake.admit(body, caller);
       case batchMediaType: {
@@ -116,7 +119,7 @@ export class MessagesController {
       default:
         throw new AppError(
           'MILLRACE_MEDIA_TYPE_UNSUPPORTED',
-          `Messages are accepted as ${eventMediaType} or ${batchMediaType}.`,
+          `Messages are accepted as ${plainMediaType}, ${eventMediaType} or ${batchMediaType}.`,
         );
     }
   }

@@ -29,7 +29,7 @@ import { steerRequestSchema } from '../../operations/message-requests.ts';
 import { lanes } from '../../pipeline/lane.ts';
 import { statusSchema } from '../status-document.ts';
 import { eventReceiptSchema } from './event-intake.ts';
-import { batchMediaType, batchReceiptSchema, eventMediaType } from './messages.controller.ts';
+import { batchMediaType, batchReceiptSchema, eventMediaType, plainMediaType } from './messages.controller.ts';
 import { problemMediaType, problemSchema } from './problem.ts';
 import { readinessSchema } from './readiness.ts';
 
@@ -94,6 +94,7 @@ function complete(path: string, operation: Operation): void {
   const { requestBody } = operation;
   if (operation.operationId !== 'admitMessages' || requestBody === undefined || '$ref' in requestBody) return;
   requestBody.content = {
+    [plainMediaType]: { schema: { $ref: '#/components/schemas/PlainMessage' } },
     [eventMediaType]: { schema: { $ref: '#/components/schemas/CloudEvent' } },
     [batchMediaType]: {
       schema: { type: 'array', maxItems: 1000, items: { $ref: '#/components/schemas/CloudEvent' } },
@@ -140,7 +141,11 @@ function schemas(): Schemas {
     withoutIdentity(z.toJSONSchema(schema, { io: 'input' })),
   ]);
   // OpenAPI 3.1's schemas are JSON Schema; the two packages type the same thing apart.
-  return { ...(Object.fromEntries([...entries, ...sent]) as Schemas), CloudEvent: cloudEventSchema };
+  return {
+    ...(Object.fromEntries([...entries, ...sent]) as Schemas),
+    CloudEvent: cloudEventSchema,
+    PlainMessage: plainMessageSchema,
+  };
 }
 
 /** The document says once which dialect its schemas are in, and where they lie. */
@@ -149,6 +154,46 @@ function withoutIdentity(schema: object): object {
 }
 
 const text = (description: string) => ({ type: 'string', minLength: 1, description });
+
+const plainMessageSchema: Schemas[string] = {
+  type: 'object',
+  description: 'A message in plain JSON.',
+  required: ['type', 'data', 'origin'],
+  properties: {
+    type: text('The message type, as a stage consumes it.'),
+    schemaVersion: { type: 'integer', minimum: 1, default: 1, description: "Version of the data's schema." },
+    data: { description: "The message data, as the type's schema wants it." },
+    origin: {
+      type: 'object',
+      description: 'Who caused the work.',
+      required: ['team', 'customer', 'feature'],
+      properties: {
+        team: text('The team that pays.'),
+        customer: text('The customer on whose behalf the work is done.'),
+        feature: text('The product feature that asked for it.'),
+        batch: text('One run of many items, when the work belongs to one.'),
+        labels: { type: 'object', maxProperties: 16, additionalProperties: text('A free label.') },
+      },
+      additionalProperties: false,
+    },
+    id: text(
+      'Names the message together with its source; a repeat is a duplicate. Default: a new id each time.',
+    ),
+    source: { ...text('Who sends it, a URI-reference.'), default: 'millrace' },
+    item: text('The thing worked on; costs are shown by it.'),
+    lane: { type: 'string', enum: [...lanes] },
+    traceParent: text('W3C trace context to go on with.'),
+  },
+  additionalProperties: false,
+  examples: [
+    {
+      type: 'document.fetched',
+      data: { documentId: 'tides', text: 'The tide rises twice a day.' },
+      origin: { team: 'knowledge', customer: 'acme', feature: 'search' },
+      id: 'tides',
+    },
+  ],
+};
 
 const cloudEventSchema: Schemas[string] = {
   type: 'object',

@@ -45,6 +45,8 @@ export async function startDemoApp(options: DemoAppOptions): Promise<DemoApp> {
   const log = openSync(join(directory, 'demo.log'), 'a');
   try {
     const app = await createMillraceApp({
+      // The demo has a display of its own.
+      progress: false,
       imports: [
         example.DocumentsModule.with({
           documentsDirectory,

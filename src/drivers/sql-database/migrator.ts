@@ -14,7 +14,8 @@ import type { SqlDatabase, SqlExecutor } from './sql-database.ts';
 
 const fileName = /^\d{4}-[a-z0-9-]+\.sql$/;
 
-interface Migration {
+/** A migration's file. */
+export interface Migration {
   readonly name: string;
   readonly script: string;
   readonly digest: string;
@@ -47,6 +48,11 @@ const createTable = `
 /** Where the package keeps its PostgreSQL migrations. */
 function postgresMigrationsDirectory(): string {
   return join(packageRoot(), 'postgres', 'migrations');
+}
+
+/** The migrations of the ledger's database, in order. */
+export async function postgresMigrations(): Promise<readonly Migration[]> {
+  return await readMigrations(postgresMigrationsDirectory());
 }
 
 /**

@@ -1,8 +1,8 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { gunzip, gzip } from 'node:zlib';
+import { constants, zstdCompress, zstdDecompress } from 'node:zlib';
 import { PGlite } from '@electric-sql/pglite';
 import { invariant } from '../../kernel/invariant.ts';
 import { packageRoot } from '../../kernel/package-root.ts';
@@ -12,21 +12,48 @@ import { packageRoot } from '../../kernel/package-root.ts';
  * close to a gigabyte of memory. The template is an archive of an empty database, made once when the package is
  * built. Without it the database is still made, the slow way.
  *
+ * A second template has the migrations applied, for tests that open a database each. It is named by what it was made of,
+ * so that one of another time is passed over.
+ *
  * On disk the copy is made beside and renamed into place when it is whole: a process killed meanwhile leaves no
  * half-made database behind that looks like a whole one.
  */
 
 const blockBytes = 512;
+/** A little more than an archive has. */
+const archiveBytes = 48 * 1024 * 1024;
 
-/** Opens PGlite on `dataDirectory`, which is made when it does not exist, or in memory. */
-export async function openPglite(dataDirectory: string | undefined): Promise<PGlite> {
+/** An archive as PGlite takes it, without the copies that a Blob would make of its parts. */
+class ArchiveBlob extends Blob {
+  readonly #archive: Buffer<ArrayBuffer>;
+
+  constructor(archive: Buffer<ArrayBuffer>) {
+    super([]);
+    this.#archive = archive;
+  }
+
+  override arrayBuffer(): Promise<ArrayBuffer> {
+    const { buffer, byteOffset, byteLength } = this.#archive;
+    const isWhole = byteOffset === 0 && byteLength === buffer.byteLength;
+    return Promise.resolve(isWhole ? buffer : buffer.slice(byteOffset, byteOffset + byteLength));
+  }
+}
+
+/** Opens PGlite on `dataDirectory`, which is made when it does not exist, or in memory, there as a copy of `archive`. */
+export async function openPglite(
+  dataDirectory: string | undefined,
+  archive?: Buffer<ArrayBuffer>,
+): Promise<PGlite> {
   const options = {
     relaxedDurability: false,
     // PostgreSQL's own default of 128 MB is taken at once, beside the engine's 128 MB; the rest is the file cache's.
     startParams: [...PGlite.defaultStartParams, '-c', 'shared_buffers=16MB'],
   };
   if (dataDirectory === undefined) {
-    return await PGlite.create({ ...options, loadDataDir: new Blob([await templateArchive()]) });
+    return await PGlite.create({
+      ...options,
+      loadDataDir: new ArchiveBlob(archive ?? (await templateArchive())),
+    });
   }
   if (!existsSync(dataDirectory)) {
     const draft = `${dataDirectory}.draft`;
@@ -37,20 +64,45 @@ export async function openPglite(dataDirectory: string | undefined): Promise<PGl
   return await PGlite.create({ ...options, dataDir: dataDirectory });
 }
 
-/** Makes the template's file for the installed PGlite, if it is not there yet, and answers its path. Part of the build. */
-export async function makePgliteTemplate(): Promise<string> {
-  const path = templatePath();
-  if (existsSync(path)) return path;
-  mkdirSync(dirname(path), { recursive: true });
-  const draft = `${path}.${process.pid}`;
-  // The highest level takes three seconds for a seventh less.
-  writeFileSync(draft, await promisify(gzip)(await newDatabase(), { level: 1 }));
-  renameSync(draft, path);
-  return path;
+/** Makes the template's file for the installed PGlite, if it is not there yet. Part of the build. */
+export async function makePgliteTemplate(): Promise<void> {
+  const path = templatePath('empty');
+  if (!existsSync(path)) await writeTemplate(path, await newDatabase());
 }
 
-function templatePath(): string {
-  return join(packageRoot(), 'dist', 'pglite', `${pgliteVersion()}-empty.tar.gz`);
+/** Makes the template that has the migrations of this digest, if it is not there yet, in the place of older ones. */
+export async function makeMigratedTemplate(
+  digest: string,
+  migrated: () => Promise<Buffer<ArrayBuffer>>,
+): Promise<void> {
+  const path = templatePath(`migrated-${digest}`);
+  if (existsSync(path)) return;
+  await writeTemplate(path, await migrated());
+  const others = readdirSync(dirname(path)).filter((name) => name.includes('-migrated-'));
+  for (const name of others) if (name !== basename(path)) rmSync(join(dirname(path), name), { force: true });
+}
+
+/** The archive of a database that has the migrations of this digest; undefined when the build made none. */
+export async function migratedArchive(digest: string): Promise<Buffer<ArrayBuffer> | undefined> {
+  const path = templatePath(`migrated-${digest}`);
+  return existsSync(path) ? await readTemplate(path) : undefined;
+}
+
+async function writeTemplate(path: string, archive: Buffer): Promise<void> {
+  mkdirSync(dirname(path), { recursive: true });
+  const draft = `${path}.${process.pid}`;
+  const params = { [constants.ZSTD_c_compressionLevel]: 9 };
+  writeFileSync(draft, await promisify(zstdCompress)(archive, { params }));
+  renameSync(draft, path);
+}
+
+async function readTemplate(path: string): Promise<Buffer<ArrayBuffer>> {
+  // One piece where it fits: pieces are allocated, filled and joined one by one.
+  return await promisify(zstdDecompress)(readFileSync(path), { chunkSize: archiveBytes });
+}
+
+function templatePath(content: string): string {
+  return join(packageRoot(), 'dist', 'pglite', `${pgliteVersion()}-${content}.tar.zst`);
 }
 
 function pgliteVersion(): string {
@@ -65,9 +117,8 @@ function pgliteVersion(): string {
 
 /** A new database as a tar archive. */
 async function templateArchive(): Promise<Buffer<ArrayBuffer>> {
-  const path = templatePath();
-  if (!existsSync(path)) return await newDatabase();
-  return Buffer.from(await promisify(gunzip)(readFileSync(path)));
+  const path = templatePath('empty');
+  return existsSync(path) ? await readTemplate(path) : await newDatabase();
 }
 
 async function newDatabase(): Promise<Buffer<ArrayBuffer>> {

@@ -23,6 +23,8 @@ import { Turns } from './turns.ts';
 export interface PgliteOptions {
   /** Where the database lies; made with its parents when missing. Absent: in memory. */
   readonly dataDirectory?: string;
+  /** For a database in memory: what it is a copy of, as `dump` answers it. Absent: an empty one. */
+  readonly archive?: Buffer<ArrayBuffer>;
 }
 
 /** A transaction that is running, to tell whether a call comes from inside it. */
@@ -51,7 +53,7 @@ export class PgliteSqlDatabase implements SqlDatabase {
   /** Opens the database, and makes it when there is none. Throws MILLRACE_DATA_IN_USE when another process has it. */
   static async open(options: PgliteOptions = {}): Promise<PgliteSqlDatabase> {
     if (options.dataDirectory === undefined) {
-      return new PgliteSqlDatabase(await openPglite(undefined), () => undefined);
+      return new PgliteSqlDatabase(await openPglite(undefined, options.archive), () => undefined);
     }
     const directory = resolve(options.dataDirectory);
     mkdirSync(directory, { recursive: true });
@@ -77,6 +79,14 @@ export class PgliteSqlDatabase implements SqlDatabase {
 
   transaction<T>(work: (transaction: SqlExecutor) => Promise<T>): Promise<T> {
     return this.#turn('a transaction', () => this.#transact(work));
+  }
+
+  /** The whole database as an archive that others can be opened from. */
+  dump(): Promise<Buffer<ArrayBuffer>> {
+    return this.#turn('a dump', async () => {
+      await this.#runScript('CHECKPOINT');
+      return Buffer.from(await (await this.#pglite.dumpDataDir('none')).arrayBuffer());
+    });
   }
 
   connections(): undefined {

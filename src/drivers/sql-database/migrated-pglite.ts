@@ -1,0 +1,32 @@
+import { createHash } from 'node:crypto';
+import { migrate, postgresMigrations } from './migrator.ts';
+import { makeMigratedTemplate, migratedArchive } from './pglite-template.ts';
+import { PgliteSqlDatabase } from './sql-database.pglite.ts';
+
+/** Opens a new ledger database in memory, with all migrations: a copy of the template where the build made one. */
+export async function openMigratedPglite(): Promise<PgliteSqlDatabase> {
+  const archive = await migratedArchive(await migrationsDigest());
+  const database = await PgliteSqlDatabase.open(archive === undefined ? {} : { archive });
+  if (archive === undefined) await migrate(database);
+  return database;
+}
+
+/** Makes that template. Part of the build. */
+export async function makeMigratedPglite(): Promise<void> {
+  await makeMigratedTemplate(await migrationsDigest(), async () => {
+    const database = await PgliteSqlDatabase.open();
+    try {
+      await migrate(database);
+      return await database.dump();
+    } finally {
+      await database.close();
+    }
+  });
+}
+
+async function migrationsDigest(): Promise<string> {
+  const migrations = await postgresMigrations();
+  const hash = createHash('sha256');
+  for (const { name, digest } of migrations) hash.update(`${name} ${digest}\n`);
+  return hash.digest('hex').slice(0, 16);
+}

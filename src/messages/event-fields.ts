@@ -1,0 +1,25 @@
+import { z } from 'zod';
+import { isPrintableName, notPrintable } from '../kernel/printable-name.ts';
+
+const maxTextLength = 512;
+
+const text = z.string().min(1).max(maxTextLength).refine(isPrintableName, notPrintable);
+
+/** The fields that every form of a message from outside has, however it names them. */
+export const eventFields = {
+  text,
+  // RFC 3986's characters: a URI-reference has no white space, controls, or unescaped delimiters.
+  uriReference: text.regex(/^[^\s<>"{}|\\^`\p{Cc}]+$/u, 'must be a URI-reference'),
+  schemaVersion: z
+    .union(
+      [
+        z.int(),
+        z
+          .string()
+          .regex(/^\d{1,9}$/)
+          .transform(Number),
+      ],
+      'must be a whole number',
+    )
+    .refine((version) => version >= 1 && version <= 2_147_483_647, 'must be a whole number from 1'),
+};

@@ -1,0 +1,118 @@
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startApi } from './api-application.ts';
+import { type ApiFixture, openApiFixture, problemOf } from './api-fixture.ts';
+
+/* Messages over HTTP in plain JSON, beside CloudEvents. */
+
+let fixture: ApiFixture;
+let app: NestFastifyApplication;
+let writeKey: string;
+let readKey: string;
+
+beforeAll(async () => {
+  fixture = await openApiFixture();
+  writeKey = await fixture.newKey(['messages:write']);
+  readKey = await fixture.newKey(['messages:read']);
+  app = await startApi(fixture.services());
+});
+
+afterAll(async () => {
+  await app.close();
+  await fixture.close();
+});
+
+const origin = { team: 'support', customer: 'acme', feature: 'triage' };
+const ticket = { type: 'ticket.opened', data: { subject: 'confidential-subject' }, origin };
+const post = (body: unknown, key = writeKey) =>
+  app.inject({
+    method: 'POST',
+    url: '/v1/messages',
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${key}` },
+    payload: JSON.stringify(body),
+  });
+
+describe('admitting a message in plain JSON', () => {
+  it('takes type, data and origin alone; each is a new message with an id of its own', async () => {
+    const first = await post(ticket);
+    expect(first.statusCode, first.body).toBe(202);
+    expect(first.json()).toEqual({
+      source: 'millrace',
+      id: expect.any(String),
+      outcome: 'admitted',
+      messageIds: [expect.any(String)],
+    });
+    expect((await post(ticket)).json()).toMatchObject({ outcome: 'admitted' });
+  });
+
+  it('takes every field that code may give, and knows a repeat by its id', async () => {
+    const sent = {
+      ...ticket,
+      schemaVersion: 1,
+      id: 'ticket-7',
+      source: '/helpdesk',
+      item: 'ticket-7',
+      lane: 'bulk',
+      traceParent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01',
+      origin: { ...origin, batch: 'b1', labels: { region: 'eu' } },
+    };
+    const admitted = await post(sent);
+    expect(admitted.statusCode, admitted.body).toBe(202);
+    const { messageIds } = admitted.json();
+    expect((await post(sent)).json()).toEqual({ ...admitted.json(), outcome: 'duplicate' });
+    const found = await app.inject({
+      url: `/v1/messages/${messageIds[0]}`,
+      headers: { authorization: `Bearer ${readKey}` },
+    });
+    expect(found.json()).toMatchObject({
+      eventId: 'ticket-7',
+      stage: 'triage',
+      lane: 'bulk',
+      item: 'ticket-7',
+      origin: { ...origin, batch: 'b1', labels: { region: 'eu' } },
+    });
+  });
+
+  it('tells all faults at once, by the names that were sent', async () => {
+    const rows = await fixture.countMessages();
+    const response = await post({
+      ...ticket,
+      data: { subject: 7 },
+      origin: { team: '', customer: 'acme' },
+      lane: 'fast',
+      customer: 'acme',
+    });
+    expect(response.statusCode, response.body).toBe(400);
+    const { code, faults } = problemOf(response);
+    expect(code).toBe('MILLRACE_REQUEST_INVALID');
+    expect(faults?.map(({ field }) => field).toSorted()).toEqual([
+      'customer',
+      'data.subject',
+      'lane',
+      'origin.feature',
+      'origin.team',
+    ]);
+    expect(await fixture.countMessages()).toBe(rows);
+  });
+
+  it.each([
+    ['a missing origin', { ...ticket, origin: undefined }, 'MILLRACE_ORIGIN_INVALID', 'origin'],
+    [
+      'a CloudEvent, saying how it is sent',
+      { ...ticket, specversion: '1.0' },
+      'MILLRACE_REQUEST_INVALID',
+      'specversion',
+    ],
+    ['an array', [ticket], 'MILLRACE_REQUEST_INVALID', 'body'],
+    ['nothing that it is', null, 'MILLRACE_REQUEST_INVALID', 'body'],
+  ])('refuses %s', async (_, body, code, field) => {
+    const response = await post(body);
+    expect(problemOf(response)).toMatchObject({ code, faults: [{ field }] });
+  });
+
+  it('admits for the team of the key only', async () => {
+    const salesKey = await fixture.newKey(['messages:write'], 'sales');
+    expect((await post(ticket, salesKey)).statusCode).toBe(403);
+    expect((await post({ ...ticket, origin: { ...origin, team: 'sales' } }, salesKey)).statusCode).toBe(202);
+  });
+});
