@@ -256,6 +256,7 @@ export class CallScope implements CallOpener {
       target,
       labels,
       tier,
+      usageLimits: bounds.usageLimits,
       userSignal: question.userSignal,
       isBudgeted: budgets.length > 0,
       pass,

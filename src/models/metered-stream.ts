@@ -206,7 +206,8 @@ class MeteredStream {
     const { kind, headers, counterOf } = this.#options;
     const raw = this.#usage.raw;
     const block = raw.usage ?? asRecord(this.#finish?.usage.raw);
-    const usage = usageOf(kind, block, this.#finish?.usage);
+    const reported = usageOf(kind, block, this.#finish?.usage);
+    const usage = { ...reported, faults: [...reported.faults, ...this.#usage.faults] };
     const { response } = this.#content;
     // What a stream says before its end about the output is not the last word.
     const isFinal = failure === undefined || kind === 'custom' || this.#usage.isFinal;

@@ -50,7 +50,7 @@ export function recordOfCall(facts: CallFacts, end: EndOfCall, recordedAt: Date)
     recordId: facts.id,
     recordKind: 'call',
     ...endFields(end),
-    counts: countsOfCall(end.settlement, isPriced),
+    counts: countsOfCall(end.settlement, isPriced, end.isSuspect),
     ...(isUnsettled && isPriced ? { costUsd: zeroUsd } : {}),
     ...(end.upperBoundUsd === undefined ? {} : { upperBoundUsd: end.upperBoundUsd }),
   };
@@ -85,7 +85,7 @@ export function recordOfCorrection(facts: CallFacts, end: EndOfCall, recordedAt:
     ...endFields(end),
     counts: countsOfCorrection(
       { settlement: 'unsettled', isPriced: boundBefore !== undefined },
-      { settlement: end.settlement, isPriced: end.costUsd !== undefined },
+      { settlement: end.settlement, isPriced: end.costUsd !== undefined, isSuspect: end.isSuspect },
     ),
     ...(boundBefore === undefined && end.upperBoundUsd === undefined
       ? {}
@@ -118,7 +118,7 @@ export function recordsOfRejection(
     tier: call.tier,
     outcome: 'ok' as const,
     settlement: call.settlement,
-    counts: { calls: 0, unpricedCalls: 0, unsettledCalls: 0, estimatedCalls: 0 } as const,
+    counts: { calls: 0, unpricedCalls: 0, unsettledCalls: 0, estimatedCalls: 0, suspectCalls: 0 } as const,
     costByClass: {},
     durationMs: 0,
     ...(call.answeredModel === undefined ? {} : { answeredModel: call.answeredModel }),
