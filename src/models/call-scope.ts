@@ -102,6 +102,7 @@ export class CallScope implements CallOpener {
       step: stepOf(use),
       reuse: use.reuse ?? 'same_question',
       calls: this,
+      given: this.given,
     });
   }
 
