@@ -59,7 +59,7 @@ async function sums() {
   const lines = await models.usageLines();
   const total = (column: string) => lines.reduce((sum, line) => sum + Number(line[column] ?? 0), 0);
   const money = (column: string) =>
-    formatUsd(sumUsd(lines.map((line) => usd(String((line[column] as string | undefined) ?? '0')))));
+    formatUsd(sumUsd(lines.map((line) => usd((line[column] as string | undefined) ?? '0'))));
   const { rows } = await models.database.query<{ count: number }>({
     name: 'test.actions',
     text: `select count(*)::int as count from millrace.operator_actions where action = 'calls.correct'`,

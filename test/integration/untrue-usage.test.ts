@@ -174,7 +174,7 @@ describe('the usage of embeddings', () => {
         .end(
           `{"object":"list","model":"text-embedding-3-small","data":[{"index":0,"embedding":[0.1,0.2]}],"usage":{"prompt_tokens":${count},"total_tokens":${count}}}`,
         );
-    const gateway = models.gateway({ p: { kind: 'openai', baseUrl: url, apiKey: 'k' } as ProviderConfig });
+    const gateway = models.gateway({ p: { kind: 'openai', baseUrl: url, apiKey: 'k' } });
     const scope = models.openScope(gateway, await models.leasedMessage());
     await embedMany({
       model: scope.embeddingModel('p/text-embedding-3-small', { step: 's' }),
