@@ -49,7 +49,7 @@ async function correct(context: CommandContext, id: string, options: CorrectOpti
   const { withCorrectionOffice } = await import('../app/operator-corrections.ts');
   const request = { id, tokens, dryRun, reason, ...(cost === undefined ? {} : { costUsd: cost }) };
   const report = await withCorrectionOffice(configurationOf(context, options), (office) =>
-    office.correct(request, operatorName(actor)),
+    office.correct(request, { actor: operatorName(actor) }),
   );
   print(context, json ? JSON.stringify(report, undefined, 2) : textOf(report));
   return exitCodes.ok;

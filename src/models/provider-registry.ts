@@ -90,6 +90,11 @@ export class ProviderRegistry {
     return [...this.#providers.keys()];
   }
 
+  /** Whose prices the provider follows; its own name's when it is not configured (any more). */
+  priceProviderOf(name: string): string {
+    return this.#providers.get(name)?.config.priceProvider ?? name;
+  }
+
   /** The language model of "provider/model". Throws MILLRACE_MODEL_UNKNOWN. */
   languageModel(reference: string): ModelTarget<LanguageModelV4> {
     return this.#find(reference, this.#language, (models, modelId) => models.language(modelId));

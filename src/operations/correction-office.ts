@@ -19,6 +19,12 @@ export interface CorrectionRequest {
   readonly reason: string;
 }
 
+/** Who acts: the name for the audit, and the only team whose calls may be touched, if there is one. */
+export interface CorrectionOperator {
+  readonly actor: string;
+  readonly team?: string | undefined;
+}
+
 /** What a correction did, or would do. */
 export interface CorrectionReport {
   readonly id: string;
@@ -53,11 +59,11 @@ export class CorrectionOffice {
   }
 
   /** Throws MILLRACE_NOT_FOUND without such a call, and MILLRACE_REQUEST_INVALID when it cannot be priced. */
-  async correct(request: CorrectionRequest, actor: string): Promise<CorrectionReport> {
+  async correct(request: CorrectionRequest, { actor, team }: CorrectionOperator): Promise<CorrectionReport> {
     const { ledger, clock } = this.#options;
     const { id, dryRun, reason } = request;
     const call = isUuid(id) ? await ledger.find(id) : undefined;
-    if (call === undefined)
+    if (call === undefined || (team !== undefined && call.origin.team !== team))
       throw new AppError(
         'MILLRACE_NOT_FOUND',
         `There is no call ${id} that has ended. Calls leave the ledger after the retention time.`,

@@ -13,6 +13,8 @@ import { failureOf, type MeteredModels, openMeteredModels } from '../support/met
 
 /* An operator says what a call truly used. */
 
+const ada = { actor: 'ada' };
+
 let models: MeteredModels;
 let budgets: BudgetLedger;
 let office: CorrectionOffice;
@@ -106,12 +108,12 @@ describe('the usage of a call is corrected', () => {
     const id = await called(script);
     const before = await sums();
     const request = { id, tokens: truth, dryRun: true, reason: 'the bill' };
-    expect(await office.correct(request, 'ada')).toMatchObject({
+    expect(await office.correct(request, ada)).toMatchObject({
       isChanged: true,
       after: { costUsd: price },
     });
     expect(await sums()).toEqual(before);
-    expect(await office.correct({ ...request, dryRun: false }, 'ada')).toMatchObject({ isChanged: true });
+    expect(await office.correct({ ...request, dryRun: false }, ada)).toMatchObject({ isChanged: true });
     expect(await sums()).toEqual(corrected);
     expect(await models.callRows()).toMatchObject([
       { state: 'settled', settlement: 'reported', is_suspect: false, cost_usd: price },
@@ -121,17 +123,22 @@ describe('the usage of a call is corrected', () => {
   it('twice changes nothing more, and again by what was billed', async () => {
     const id = await called([{ text: 'yes', usage: { uncachedInput: 4, textOutput: 190 } }]);
     const request = { id, tokens: truth, dryRun: false, reason: 'the bill' };
-    await office.correct(request, 'ada');
-    expect(await office.correct(request, 'ada')).toMatchObject({ isChanged: false });
+    await office.correct(request, ada);
+    expect(await office.correct(request, ada)).toMatchObject({ isChanged: false });
     expect(await sums()).toEqual(corrected);
-    await office.correct({ ...request, costUsd: usd('0.0002') }, 'ada');
+    await office.correct({ ...request, costUsd: usd('0.0002') }, ada);
     expect(await sums()).toEqual({ ...corrected, cost: '0.0002', spent: '0.0002', audited: 2 });
   });
 
-  it('only where there is such a call', async () => {
+  it('only where there is such a call, of the operator’s team', async () => {
     for (const id of ['no-id', '01890a5d-ac96-774b-bcce-b302099a8057']) {
       const request = { id, tokens: truth, dryRun: false, reason: 'the bill' };
-      expect(await failureOf(office.correct(request, 'ada'))).toMatchObject({ code: 'MILLRACE_NOT_FOUND' });
+      expect(await failureOf(office.correct(request, ada))).toMatchObject({ code: 'MILLRACE_NOT_FOUND' });
     }
+    const id = await called(['yes']);
+    const request = { id, tokens: truth, dryRun: false, reason: 'the bill' };
+    expect(await failureOf(office.correct(request, { ...ada, team: 'another' }))).toMatchObject({
+      code: 'MILLRACE_NOT_FOUND',
+    });
   });
 });
