@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { usd } from '../kernel/money.ts';
 import { tokenClasses } from '../pricing/token-classes.ts';
+import type { CorrectionRequest } from './correction-office.ts';
 
 const maxTokens = 9_999_999_999;
 
@@ -19,7 +20,7 @@ export const correctionRequestSchema = z.strictObject({
 });
 
 /** The correction as it is asked for by HTTP. */
-export function correctionOf(id: string, body: z.output<typeof correctionRequestSchema>) {
+export function correctionOf(id: string, body: z.output<typeof correctionRequestSchema>): CorrectionRequest {
   const { costUsd, tokens, ...request } = body;
   const counts = Object.fromEntries(Object.entries(tokens).filter(([, count]) => count !== undefined));
   return { id, ...request, tokens: counts, ...(costUsd === undefined ? {} : { costUsd: usd(costUsd) }) };

@@ -199,10 +199,7 @@ describe('a cost report', () => {
       (await report(`${period}&group_by=model,day&order=${text}`)).groups.map((group) =>
         order === 'cost'
           ? usd(group.costUsd)
-          : usd(
-              String(
-                order === 'calls' ? group.calls : Number(group.inputTokens) + Number(group.outputTokens),
-              ),
+          : usd(String(order === 'calls' ? group.calls : +group.inputTokens + +group.outputTokens)),
             ),
       );
     const ascending = await keysOf(order);
