@@ -200,7 +200,6 @@ describe('a cost report', () => {
         order === 'cost'
           ? usd(group.costUsd)
           : usd(String(order === 'calls' ? group.calls : +group.inputTokens + +group.outputTokens)),
-            ),
       );
     const ascending = await keysOf(order);
     const descending = await keysOf(`-${order}`);
