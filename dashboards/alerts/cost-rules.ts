@@ -86,6 +86,22 @@ export function costRules(terms: RuleTerms): RuleGroup {
         board: { uid: 'millrace-metering' },
         runbook: 'prices.md#calls-without-a-price',
       },
+      {
+        alert: 'MillraceSuspectUsage',
+        identity: ['provider', 'model'],
+        expr: sinceUnseen(
+          'sum by (provider, model)',
+          'millrace_metering_suspect_usage_total',
+          terms.minutes(unpricedWindowMinutes),
+        ),
+        severity: 'warning',
+        incident: 'prices',
+        summary:
+          '{{ $labels.provider }}/{{ $labels.model }} reported more tokens than its requests can have caused',
+        description: 'The report was not booked; these calls are counted from their texts and are estimated.',
+        board: { uid: 'millrace-metering' },
+        runbook: 'metering.md#suspect-usage',
+      },
     ],
   };
 }

@@ -111,13 +111,17 @@ export const meteringBoard: Board = {
           ],
         }),
         timeSeries({
-          title: 'Unpriced calls by model',
+          title: 'Unpriced and suspect calls by model',
           description:
-            'Settled calls without a known price, each second. Add the price; the records are corrected.',
+            'Calls each second without a known price, and those whose reported usage cannot be true.',
           unit: 'reqps',
           width: 12,
           queries: [
             promql(sumOfRates('metering_unpriced_events_total', { by: ['provider', 'model'] }), '{{model}}'),
+            promql(
+              sumOfRates('metering_suspect_usage_total', { by: ['provider', 'model'] }),
+              '{{model}}: suspect',
+            ),
           ],
         }),
         timeSeries({

@@ -1,6 +1,7 @@
 import type { PayloadStore } from '../drivers/payload-store/payload-store.ts';
 import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
 import type { Clock } from '../kernel/clock.ts';
+import { CorrectionLedger } from '../ledger/correction-ledger.ts';
 import { CallLedger } from '../ledger/call-ledger.ts';
 import type { FlushObserver } from '../ledger/flush-observer.ts';
 import type { RateGate } from '../admission/rate-gate.ts';
@@ -8,6 +9,7 @@ import { AbandonedCalls } from '../models/abandoned-calls.ts';
 import { ModelGateway } from '../models/model-gateway.ts';
 import type { ProviderConfig, ProviderRegistry } from '../models/provider-registry.ts';
 import type { StageGates } from '../pipeline/stage-gates.ts';
+import { CorrectionOffice } from '../operations/correction-office.ts';
 import type { Pricer } from '../pricing/price.ts';
 import type { Bounds } from '../telemetry/bounds.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -42,6 +44,7 @@ export class HostModels {
   readonly gateway: ModelGateway;
   readonly budgets: BudgetWatch;
   readonly abandoned: AbandonedCalls;
+  readonly corrections: CorrectionOffice;
   readonly #health: SharedModelHealth;
   readonly #limits: RateGate;
 
@@ -52,6 +55,12 @@ export class HostModels {
     this.gateway = parts.gateway;
     this.budgets = parts.budgets;
     this.abandoned = new AbandonedCalls({ ledger: parts.calls, clock: parts.clock });
+    this.corrections = new CorrectionOffice({
+      ledger: new CorrectionLedger(parts.database),
+      pricer: parts.pricer,
+      priceProviderOf: (provider) => parts.providers.priceProviderOf(provider),
+      clock: parts.clock,
+    });
     this.#health = parts.health;
     this.#limits = parts.limits;
   }
@@ -84,7 +93,7 @@ export class HostModels {
       clock,
       ...(traced.endpoint === undefined ? {} : { tracer: tracing }),
     });
-    return new HostModels({ providers, pricer, calls, gateway, budgets, health, limits, clock });
+    return new HostModels({ database, providers, pricer, calls, gateway, budgets, health, limits, clock });
   }
 
   start(): void {
@@ -99,6 +108,7 @@ export class HostModels {
 }
 
 interface ModelParts {
+  readonly database: SqlDatabase;
   readonly providers: ProviderRegistry;
   readonly pricer: Pricer;
   readonly calls: CallLedger;

@@ -94,6 +94,8 @@ export class Host {
   #loops: readonly BackgroundLoop[] = [];
   #gauges: GaugeReader | undefined;
   readonly #tracing: Tracing;
+  /** What calls truly used, set by operators. */
+  readonly corrections: HostModels['corrections'];
   readonly #models: HostModels;
   readonly #relay: HostRelay;
   #stopping: Promise<void> | undefined;
@@ -113,6 +115,7 @@ export class Host {
     this.gateway = gateway;
     this.calls = models.calls;
     this.#models = models;
+    this.corrections = models.corrections;
     this.#tracing = tracing;
     this.messages = new MessageLedger({
       database: stores.database,

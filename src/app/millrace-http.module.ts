@@ -98,6 +98,7 @@ function servicesOf(host: Host): HttpServices {
     deadLetters: host.deadLetters,
     holds: host.holds.office,
     messages: host.steering.office,
+    corrections: host.corrections,
     status: () => readHostStatus({ database, clock }),
     readiness: new Readiness({
       clock,

@@ -7,6 +7,7 @@ import { addCostsCommand } from './costs-command.ts';
 import { addDeadLettersCommand } from './dead-letters-command.ts';
 import { addDemoCommand } from './demo/demo-command.ts';
 import { describeError } from './describe-error.ts';
+import { addCallsCommand } from './calls-command.ts';
 import { addEraseCommand } from './erase-command.ts';
 import { addHoldsCommands } from './holds-commands.ts';
 import { addKeysCommand } from './keys-command.ts';
@@ -58,6 +59,7 @@ function commandsOf(context: CommandContext, bind: Bind): Command {
     addCheckCommand,
     addStatusCommand,
     addCostsCommand,
+    addCallsCommand,
     addBudgetsCommand,
     addDeadLettersCommand,
     addMessagesCommand,

@@ -104,7 +104,7 @@ function costText(report: CostReportDocument): string {
 }
 
 function openLines(totals: CostReportDocument['totals']): string[] {
-  const { unpricedCalls, unsettledCalls, estimatedCalls, openUpperBoundUsd } = totals;
+  const { unpricedCalls, unsettledCalls, estimatedCalls, suspectCalls, openUpperBoundUsd } = totals;
   return [
     ...(unpricedCalls === 0
       ? []
@@ -113,6 +113,11 @@ function openLines(totals: CostReportDocument['totals']): string[] {
       ? []
       : [
           `${formatCount(unsettledCalls)} calls are unsettled and ${formatCount(estimatedCalls)} estimated: at most ${openUpperBoundUsd} USD in all.`,
+        ]),
+    ...(suspectCalls === 0
+      ? []
+      : [
+          `${formatCount(suspectCalls)} of the estimated calls are suspect: their providers reported more tokens than the requests can have caused.`,
         ]),
   ];
 }

@@ -31,8 +31,8 @@ export function renderTable(columns: readonly TableColumn[], rows: readonly (rea
 }
 
 /** "1,234,567" */
-export function formatCount(count: number): string {
-  return count.toLocaleString('en-US');
+export function formatCount(count: number | bigint | string): string {
+  return (typeof count === 'string' ? BigInt(count) : count).toLocaleString('en-US');
 }
 
 /** An amount rounded half up for a table; whoever shows it says that it is rounded. */

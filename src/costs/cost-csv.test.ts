@@ -14,6 +14,7 @@ const figures = {
   unsettledCalls: 0,
   estimatedCalls: 0,
   openUpperBoundUsd: '0',
+  suspectCalls: 0,
 };
 
 const reportOf = (customers: readonly string[]): CostReportDocument => ({

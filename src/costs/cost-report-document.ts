@@ -7,6 +7,9 @@ import { costGroupFields } from '../usage/usage-queries.ts';
  */
 
 const amount = z.string().regex(/^-?\d+(\.\d+)?$/);
+const tokenCount = z
+  .union([z.int(), z.string().regex(/^-?\d+$/)])
+  .describe('Exact: a number, or a decimal string where a number would not hold it (above 2^53 - 1).');
 
 /** The figures of one group, or of all together. Amounts are exact US dollars as decimal strings. */
 export const costFiguresSchema = z.object({
@@ -15,8 +18,8 @@ export const costFiguresSchema = z.object({
   messages: z
     .int()
     .describe('Distinct messages; one with calls in two groups counts in both, and once in the totals.'),
-  inputTokens: z.int(),
-  outputTokens: z.int(),
+  inputTokens: tokenCount,
+  outputTokens: tokenCount,
   wasteUsd: amount.describe(
     'The part of costUsd that bought nothing: failed, aborted, duplicate and degenerate calls; group by waste to see why.',
   ),
@@ -26,6 +29,11 @@ export const costFiguresSchema = z.object({
     .int()
     .describe('Calls whose usage was counted by Millrace because the provider did not report it.'),
   openUpperBoundUsd: amount.describe('What the unsettled and estimated calls can have cost at most.'),
+  suspectCalls: z
+    .int()
+    .describe(
+      'Estimated calls for which the provider reported more tokens than the request can have caused.',
+    ),
 });
 
 export const costReportSchema = z.object({

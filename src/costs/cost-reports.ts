@@ -79,12 +79,18 @@ function figuresOf(figures: CostFigures): CostFiguresDocument {
     costUsd: formatUsd(figures.costUsd),
     calls: figures.calls,
     messages: figures.messages ?? 0,
-    inputTokens: figures.inputTokens,
-    outputTokens: figures.outputTokens,
+    inputTokens: countOf(figures.inputTokens),
+    outputTokens: countOf(figures.outputTokens),
     wasteUsd: formatUsd(figures.wasteUsd),
     unpricedCalls: figures.unpricedCalls,
     unsettledCalls: figures.unsettledCalls,
     estimatedCalls: figures.estimatedCalls,
+    suspectCalls: figures.suspectCalls ?? 0,
     openUpperBoundUsd: formatUsd(figures.upperBoundUsd),
   };
+}
+
+function countOf(tokens: bigint): number | string {
+  const count = Number(tokens);
+  return Number.isSafeInteger(count) ? count : tokens.toString();
 }

@@ -44,6 +44,10 @@ const callSchema = z.object({
   state: z.string().describe('reserved, settled or unsettled'),
   outcome: z.string().optional(),
   settlement: z.string().optional().describe('How the usage is known.'),
+  isSuspect: z
+    .boolean()
+    .optional()
+    .describe('The provider reported more tokens than the request can have caused: they were counted.'),
   errorType: z.string().optional(),
   reservedAt: z.iso.datetime(),
   durationMs: z.int().optional(),
@@ -113,7 +117,7 @@ const sumMessageCalls = named(
 
 const listMessageCalls = named(
   'costs.list_message_calls',
-  `select id, step, attempt, provider, model, answered_model, fallback_from, state, outcome, settlement, error_type, reserved_at,
+  `select id, step, attempt, provider, model, answered_model, fallback_from, state, outcome, settlement, is_suspect, error_type, reserved_at,
      duration_ms, tokens, cost_usd, upper_bound_usd, waste_reason, parameters
    from millrace.calls where message_id = $1::uuid order by reserved_at desc, id desc limit 200`,
 );
@@ -154,6 +158,7 @@ interface CallRow {
   readonly state: string;
   readonly outcome: string | null;
   readonly settlement: string | null;
+  readonly is_suspect: boolean;
   readonly error_type: string | null;
   readonly reserved_at: Date;
   readonly duration_ms: number | null;
@@ -235,6 +240,7 @@ function describeCall(row: CallRow): MessageAccount['calls'][number] {
     state: row.state,
     ...(row.outcome === null ? {} : { outcome: row.outcome }),
     ...(row.settlement === null ? {} : { settlement: row.settlement }),
+    ...(row.is_suspect ? { isSuspect: true } : {}),
     ...(row.error_type === null ? {} : { errorType: row.error_type }),
     reservedAt: row.reserved_at.toISOString(),
     ...(row.duration_ms === null ? {} : { durationMs: row.duration_ms }),

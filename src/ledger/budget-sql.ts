@@ -122,7 +122,7 @@ export const openBudgetWindows = named(
  * After a statement part `moved_calls` (budgets, was_usd, is_usd): locks the windows of these calls in order and takes
  * what they were worth from one side to the other.
  */
-const moveMoney = (change: string): string => `
+export const moveMoney = (change: string): string => `
    moved as materialized (
      select b.budget, b.window_start, sum(m.was_usd) as was_usd, sum(m.is_usd) as is_usd
      from moved_calls m cross join lateral json_to_recordset(m.budgets) as b(budget text, window_start timestamptz)
@@ -137,7 +137,8 @@ const moveMoney = (change: string): string => `
      where w.budget = k.budget and w.window_start = k.window_start)`;
 
 const fromReserved = 'reserved_usd = w.reserved_usd - m.was_usd, spent_usd = w.spent_usd + m.is_usd';
-const fromSpent = 'spent_usd = w.spent_usd + m.is_usd - m.was_usd';
+/** For calls that counted as spent before. */
+export const fromSpent = 'spent_usd = w.spent_usd + m.is_usd - m.was_usd';
 
 function settlement(name: string, condition: string, change: string): SqlStatement {
   return named(

@@ -47,6 +47,7 @@ export function settlementRow(item: CallSettlement): Record<string, unknown> {
     answer: item.answer !== undefined && 'json' in item.answer ? item.answer.json : undefined,
     answer_ref: item.answer !== undefined && 'reference' in item.answer ? item.answer.reference : undefined,
     is_rejected: item.isRejected,
+    is_suspect: item.isSuspect,
     line: item.line,
   };
 }

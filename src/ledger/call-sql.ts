@@ -84,7 +84,7 @@ export const reserveCalls = named(
 export const toldSettlements = `select * from json_to_recordset($1::json) as s(id uuid, state text, outcome text, settlement text,
        error_type text, answered_model text, tier text, provider_request_id text, tokens text, raw_usage text, cost_usd numeric,
        upper_bound_usd numeric, price_reference text, price_catalogue text, waste_reason text, duration_ms int,
-       first_chunk_ms int, answer text, answer_ref text, is_rejected boolean, line text)`;
+       first_chunk_ms int, answer text, answer_ref text, is_rejected boolean, is_suspect boolean, line text)`;
 
 /** What a settlement s changes in its call. */
 export const settledColumns = `state = s.state, settled_at = clock_timestamp(), outcome = s.outcome, settlement = s.settlement,
@@ -92,7 +92,7 @@ export const settledColumns = `state = s.state, settled_at = clock_timestamp(), 
        tokens = s.tokens, raw_usage = s.raw_usage, cost_usd = s.cost_usd, upper_bound_usd = s.upper_bound_usd,
        price_reference = s.price_reference, price_catalogue = s.price_catalogue, waste_reason = s.waste_reason,
        duration_ms = s.duration_ms, first_chunk_ms = s.first_chunk_ms, answer = s.answer, answer_ref = s.answer_ref,
-       rejected_at = case when s.is_rejected then clock_timestamp() end`;
+       rejected_at = case when s.is_rejected then clock_timestamp() end, is_suspect = coalesce(s.is_suspect, false)`;
 
 /** $1 settlements with their rendered usage lines. Only calls that are still reserved; answers their ids. */
 export const settleCalls = named(

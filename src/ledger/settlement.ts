@@ -32,6 +32,8 @@ export interface CallSettlement {
   readonly answer: { readonly json: string } | { readonly reference: string } | undefined;
   /** The answer is of no use and is never given again. */
   readonly isRejected?: boolean;
+  /** The provider reported more usage than the request can have caused, which was not believed. */
+  readonly isSuspect?: boolean;
   /** The rendered usage record. */
   readonly line: string;
   /** Whether it was reserved with budgets. Default false. */

@@ -32,9 +32,23 @@ describe('an answer', () => {
     expect(degeneracyOf(answer([text('Ye')], 'length'))).toBe('truncated');
   });
 
-  it('is a matter of the content policy when the filter left nothing', () => {
+  it('is a matter of the content policy when it was refused or filtered, also with some text', () => {
     expect(degeneracyOf(answer([], 'content-filter'))).toBe('MILLRACE_MODEL_CONTENT_POLICY');
-    expect(degeneracyOf(answer([text('Yes')], 'content-filter'))).toBeUndefined();
+    expect(degeneracyOf(answer([text('I cannot')], 'content-filter'))).toBe('MILLRACE_MODEL_CONTENT_POLICY');
+  });
+
+  it('is cut off when the provider paused the turn', () => {
+    const paused = {
+      ...answer([text('I looked, and')]),
+      finishReason: { unified: 'stop', raw: 'pause_turn' } as const,
+    };
+    expect(degeneracyOf(paused)).toBe('truncated');
+    expect(degeneracyOf(paused, { accept: ['truncated'] })).toBeUndefined();
+  });
+
+  it('is empty when a provider only marks something in it', () => {
+    expect(degeneracyOf(answer([{ type: 'custom', kind: 'anthropic.compaction' }]))).toBe('empty');
+    expect(degeneracyOf(answer([{ type: 'custom', kind: 'anthropic.container_upload' }]))).toBeUndefined();
   });
 
   it('is taken as the step says', () => {

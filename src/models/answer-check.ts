@@ -4,7 +4,8 @@ import type { LanguageAnswer } from './recorded-answer.ts';
 
 /*
  * Whether an answer that came whole is of any use. Empty and cut-off answers are not, unless the step says that it
- * takes them; a step may have a check of its own. One that the provider's filter left empty is not asked for again.
+ * takes them; a step may have a check of its own. One that was refused or filtered is not asked for again, whatever
+ * text came with it: that text is an apology, or half an answer.
  */
 
 /** What a step takes for an answer. */
@@ -23,13 +24,19 @@ export function faultOfAnswer(
   { accept = [], validate }: AnswerRules,
   step: string,
 ): AppError | undefined {
-  const { unified } = answer.finishReason;
+  const { unified, raw } = answer.finishReason;
   const isEmpty = !hasSubstance(answer);
-  if (isEmpty && unified === 'content-filter') {
+  if (unified === 'content-filter') {
     return new AppError(
       'MILLRACE_MODEL_CONTENT_POLICY',
-      `The provider's filter left nothing of the answer of step "${step}"`,
+      isEmpty
+        ? `The provider's filter left nothing of the answer of step "${step}"`
+        : `The answer of step "${step}" was refused, or cut by the provider's filter`,
     );
+  }
+  // Anthropic pauses a long turn of its own tools, to be continued by another request; the SDK calls that a stop.
+  if (raw === 'pause_turn' && !accept.includes('truncated')) {
+    return degenerate('truncated', `The provider paused in the middle of the answer of step "${step}"`, step);
   }
   if (unified === 'length' && !accept.includes('truncated')) {
     return degenerate('truncated', `The answer of step "${step}" was cut off at its longest`, step);
@@ -66,11 +73,13 @@ function isSubstance(part: CheckedAnswer['content'][number]): boolean {
     case 'reasoning-file':
     case 'source':
       return false;
+    case 'custom':
+      // Marks of a provider about its answer (a compaction, a fallback); only a file that it made is an answer.
+      return part.kind.endsWith('.container_upload');
     case 'tool-call':
     case 'tool-result':
     case 'tool-approval-request':
     case 'file':
-    case 'custom':
       return true;
   }
 }

@@ -1,8 +1,9 @@
 import type { Settlement } from '../ledger/call-ledger.ts';
-import type { TokenCounts } from '../pricing/token-classes.ts';
+import { countTokens, type TokenCounts } from '../pricing/token-classes.ts';
 import type { ModelFailure } from './classify-model-error.ts';
 import type { ResponseHeaders } from './retry-after.ts';
 import { type JsonRecord, noUsage, type ReportedUsage } from './token-usage.ts';
+import { type UsageLimits, withinLimits } from './usage-limits.ts';
 
 /** Everything that came back about a call. */
 export interface CallReport {
@@ -35,20 +36,33 @@ export interface TokenCounter {
 export interface MeasuredUsage {
   readonly settlement: Settlement;
   readonly tokens: TokenCounts;
+  /** The provider reported more than the request can have caused. */
+  readonly isSuspect: boolean;
+  /** What is wrong with the report. */
+  readonly faults: readonly string[];
 }
 
 /**
- * The usage to charge: as the provider reported it, else counted, else none. Free when the request was refused or
- * never left; unsettled when it may have been billed and there is nothing to count.
+ * The usage to charge: as the provider reported it, else counted, else none. What is reported beyond the limits is
+ * suspect and as if missing, and so is a report of nothing at all for an answer that came. Free when the request was
+ * refused or never left; unsettled when it may have been billed and there is nothing to count.
  */
-export async function measureUsage({ failure, usage, count }: CallReport): Promise<MeasuredUsage> {
-  const { input, output, faults } = usage;
+export async function measureUsage(
+  { failure, usage, count }: CallReport,
+  limits: UsageLimits,
+): Promise<MeasuredUsage> {
+  const plausible = withinLimits(usage, limits);
+  const isSuspect = plausible !== usage;
+  const known = { isSuspect, faults: plausible.faults };
+  const { input, output } =
+    isOfNothing(plausible, count) || (isSuspect && count === undefined) ? noUsage : plausible;
   if (input === undefined && output === undefined) {
-    if (failure?.billing === 'free') return { settlement: 'free', tokens: {} };
-    if (count === undefined) return { settlement: 'unsettled', tokens: {} };
+    if (failure?.billing === 'free') return { settlement: 'free', tokens: {}, ...known };
+    if (count === undefined) return { settlement: 'unsettled', tokens: {}, ...known };
   }
   if (input !== undefined && output !== undefined) {
-    return { settlement: faults.length === 0 ? 'reported' : 'estimated', tokens: { ...input, ...output } };
+    const settlement = plausible.faults.length === 0 ? 'reported' : 'estimated';
+    return { settlement, tokens: { ...input, ...output }, ...known };
   }
   return {
     settlement: 'estimated',
@@ -56,7 +70,13 @@ export async function measureUsage({ failure, usage, count }: CallReport): Promi
       ...(input ?? { uncached_input: (await count?.countInput()) ?? 0 }),
       ...(output ?? { text_output: (await count?.countOutput()) ?? 0 }),
     },
+    ...known,
   };
+}
+
+/** A report of 0 tokens for an answer that has something to count. */
+function isOfNothing({ input, output }: ReportedUsage, count: TokenCounter | undefined): boolean {
+  return count !== undefined && countTokens({ ...input, ...output }) === 0;
 }
 
 /** The report of a call that failed before any part of an answer could be read. */

@@ -102,6 +102,7 @@ export class CallScope implements CallOpener {
       step: stepOf(use),
       reuse: use.reuse ?? 'same_question',
       calls: this,
+      given: this.given,
     });
   }
 
@@ -256,6 +257,7 @@ export class CallScope implements CallOpener {
       target,
       labels,
       tier,
+      usageLimits: bounds.usageLimits,
       userSignal: question.userSignal,
       isBudgeted: budgets.length > 0,
       pass,

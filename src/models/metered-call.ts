@@ -25,6 +25,7 @@ import { columnText } from './column-text.ts';
 import type { CallLabels, ModelMetrics } from './model-metrics.ts';
 import type { ModelTarget } from './provider-registry.ts';
 import { normalisedTier } from './request-bounds.ts';
+import type { UsageLimits } from './usage-limits.ts';
 import { type CallFacts, type EndOfCall, recordOfCall, recordOfCorrection } from './usage-record-of-call.ts';
 
 /*
@@ -74,6 +75,8 @@ export interface MeteredCallOptions {
   readonly target: ModelTarget<unknown>;
   readonly labels: CallLabels;
   readonly tier: string;
+  /** The most that the provider can truly report. */
+  readonly usageLimits: UsageLimits;
   readonly userSignal: AbortSignal | undefined;
   /** Whether it was reserved with budgets. */
   readonly isBudgeted: boolean;
@@ -201,10 +204,11 @@ export class MeteredCall {
     let tokens: TokenCounts = {};
     let costUsd: Usd | undefined;
     let isUnpriced = false;
+    let isSuspect = false;
     try {
       const end = await this.#endOf(report, durationMs);
       await this.#write(end);
-      ({ tokens, costUsd } = end);
+      ({ tokens, costUsd, isSuspect = false } = end);
       isUnpriced = end.state === 'settled' && costUsd === undefined;
       onSettled({
         id: facts.id,
@@ -218,15 +222,15 @@ export class MeteredCall {
       pass?.end(gateEndOf(report, tokens, durationMs));
       const traceId =
         facts.owner.message === undefined ? undefined : traceIdOf(facts.owner.message.traceParent);
-      services.metrics.requestEnded(labels, { ...ended, tokens, costUsd, isUnpriced, traceId });
+      services.metrics.requestEnded(labels, { ...ended, tokens, costUsd, isUnpriced, isSuspect, traceId });
       span?.end();
     }
   }
 
   async #endOf(report: CallReport, durationMs: number): Promise<EndOfCall> {
     const { facts } = this.#options;
-    const { settlement, tokens } = await measureUsage(report);
-    this.#logFaults(report);
+    const { settlement, tokens, isSuspect, faults } = await measureUsage(report, this.#options.usageLimits);
+    this.#logFaults(report, faults);
     const tier = columnText(normalisedTier(report.tier ?? this.#options.tier));
     const isFree = settlement === 'free';
     const isUnsettled = settlement === 'unsettled';
@@ -259,6 +263,7 @@ export class MeteredCall {
       firstChunkMs: this.#firstChunkMs,
       answer,
       ...(report.isDegenerate === true ? { isRejected: true } : {}),
+      ...(isSuspect ? { isSuspect } : {}),
       cost,
     };
   }
@@ -326,13 +331,13 @@ export class MeteredCall {
     return write();
   }
 
-  #logFaults({ usage, rawUsage }: CallReport): void {
-    if (usage.faults.length === 0) return;
+  #logFaults({ rawUsage }: CallReport, faults: readonly string[]): void {
+    if (faults.length === 0) return;
     const { services, target } = this.#options;
     if (!services.logOnce.isNew(`usage ${target.provider}/${target.modelId}`)) return;
     services.logger.warn(
-      { callId: this.id, provider: target.provider, model: target.modelId, faults: usage.faults, rawUsage },
-      'the usage that the provider reported contradicts itself: the call is kept as estimated',
+      { callId: this.id, provider: target.provider, model: target.modelId, faults, rawUsage },
+      'the usage that the provider reported cannot be true: the call is kept as estimated',
     );
   }
 }

@@ -4,6 +4,8 @@ import type { ReuseRule } from './call-journal.ts';
 import type { CallOpener } from './call-opener.ts';
 import { type CallReport, reportOfFailure, requestIdOf } from './call-report.ts';
 import type { ModelFailure } from './classify-model-error.ts';
+import { faultOfEmbeddings, inAskedOrder } from './embedding-check.ts';
+import type { GivenAnswers } from './given-answers.ts';
 import type { ModelTarget } from './provider-registry.ts';
 import { decodeEmbeddingAnswer, encodeEmbeddingAnswer } from './recorded-answer.ts';
 import { embeddingBounds, requestedTier } from './request-bounds.ts';
@@ -20,6 +22,7 @@ export interface MeteredEmbeddingModelOptions {
   readonly step: string;
   readonly reuse: ReuseRule;
   readonly calls: CallOpener;
+  readonly given: Pick<GivenAnswers, 'rejectAnswer'>;
 }
 
 /**
@@ -55,7 +58,13 @@ async function embed(
     inputText: () => params.values.join('\n'),
     userSignal: params.abortSignal,
   });
-  if (opened.kind === 'recorded') return decodeEmbeddingAnswer(opened.answer);
+  if (opened.kind === 'recorded') {
+    const recorded = decodeEmbeddingAnswer(opened.answer);
+    const recordedFault = faultOfEmbeddings(recorded.embeddings, params.values.length, step);
+    if (recordedFault === undefined) return recorded;
+    await options.given.rejectAnswer(opened.id);
+    throw recordedFault;
+  }
   const { call, headers } = opened;
   let result: EmbeddingModelV4Result;
   try {
@@ -69,8 +78,15 @@ async function embed(
   } catch (error) {
     throw await call.fail(error, (failure) => reportOfFailedEmbedding(target, failure));
   }
-  await call.settle(reportOfResult(target, params, result));
-  return result;
+  const ordered = inAskedOrder(result.embeddings, result.response?.body);
+  const fault = faultOfEmbeddings(ordered ?? [], params.values.length, step);
+  const answered = ordered === undefined ? result : { ...result, embeddings: [...ordered] };
+  await call.settle({
+    ...reportOfResult(target, params, answered),
+    ...(fault === undefined ? {} : { isDegenerate: true }),
+  });
+  if (fault !== undefined) throw fault;
+  return answered;
 }
 
 function reportOfResult(

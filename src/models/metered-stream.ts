@@ -1,5 +1,5 @@
 import type { ReadableStreamReadResult } from 'node:stream/web';
-import type { LanguageModelV4StreamPart } from '@ai-sdk/provider';
+import { InvalidResponseDataError, type LanguageModelV4StreamPart } from '@ai-sdk/provider';
 import type { AppError } from '../kernel/app-error.ts';
 import { type CallReport, requestIdOf, type TokenCounter } from './call-report.ts';
 import { abortFailure, type ModelFailure, streamCutFailure } from './classify-model-error.ts';
@@ -114,6 +114,7 @@ class MeteredStream {
       return passRaw;
     }
     if (part.type === 'error') {
+      if (this.#isWholeWithoutReason && isMissingReason(part.error)) return false;
       await this.#failAfterDrain(controller, part.error);
       return true;
     }
@@ -126,7 +127,18 @@ class MeteredStream {
     return true;
   }
 
-  async #takeFinish(controller: ReadableStreamDefaultController<Part>, part: FinishPart): Promise<void> {
+  /** The closing usage came, so that the answer is whole, whether or not the provider says why it ended. */
+  get #isWholeWithoutReason(): boolean {
+    return this.#usage.isFinal && this.#options.kind !== 'anthropic';
+  }
+
+  async #takeFinish(controller: ReadableStreamDefaultController<Part>, told: FinishPart): Promise<void> {
+    const { finishReason } = told;
+    const isUnknown = this.#isWholeWithoutReason && finishReason.raw === undefined;
+    const part: FinishPart =
+      isUnknown && (finishReason.unified === 'interrupted' || finishReason.unified === 'error')
+        ? { ...told, finishReason: { unified: 'other', raw: undefined } }
+        : told;
     this.#finish = part;
     const { unified } = part.finishReason;
     if (unified === 'interrupted' || unified === 'error') {
@@ -206,7 +218,8 @@ class MeteredStream {
     const { kind, headers, counterOf } = this.#options;
     const raw = this.#usage.raw;
     const block = raw.usage ?? asRecord(this.#finish?.usage.raw);
-    const usage = usageOf(kind, block, this.#finish?.usage);
+    const reported = usageOf(kind, block, this.#finish?.usage);
+    const usage = { ...reported, faults: [...reported.faults, ...this.#usage.faults] };
     const { response } = this.#content;
     // What a stream says before its end about the output is not the last word.
     const isFinal = failure === undefined || kind === 'custom' || this.#usage.isFinal;
@@ -234,4 +247,9 @@ class MeteredStream {
       ...(providerMetadata === undefined ? {} : { providerMetadata }),
     };
   }
+}
+
+/** How the SDK says that a stream had no finish reason. */
+function isMissingReason(error: unknown): boolean {
+  return InvalidResponseDataError.isInstance(error) && /without a finish reason/.test(error.message);
 }

@@ -21,6 +21,8 @@ export interface EndedCall {
   readonly tokens: TokenCounts;
   readonly costUsd: Usd | undefined;
   readonly isUnpriced: boolean;
+  /** The provider reported more usage than the request can have caused. */
+  readonly isSuspect: boolean;
   readonly traceId: string | undefined;
 }
 
@@ -74,6 +76,7 @@ export class ModelMetrics {
       metrics.increment('cost_usd_total', { owner, stage, provider, model }, cost);
       if (attempt === 'retry') metrics.increment('retry_cost_usd_total', { owner, stage }, cost);
     }
+    if (call.isSuspect) metrics.increment('metering_suspect_usage_total', { provider, model });
     if (call.isUnpriced) metrics.increment('metering_unpriced_events_total', { provider, model });
   }
 

@@ -5,6 +5,7 @@ import type { EmbeddingModelV4, LanguageModelV4 } from '@ai-sdk/provider';
 import { AppError } from '../kernel/app-error.ts';
 import { keepSecret } from '../telemetry/known-secrets.ts';
 import { defaultAnswerBounds, providerFetch } from './provider-fetch.ts';
+import { readableUsage } from './readable-usage.ts';
 
 /** A provider that is reached over HTTP. */
 export interface HttpProviderConfig {
@@ -87,6 +88,11 @@ export class ProviderRegistry {
   /** The configured names. */
   get names(): readonly string[] {
     return [...this.#providers.keys()];
+  }
+
+  /** Whose prices the provider follows; its own name's when it is not configured (any more). */
+  priceProviderOf(name: string): string {
+    return this.#providers.get(name)?.config.priceProvider ?? name;
   }
 
   /** The language model of "provider/model". Throws MILLRACE_MODEL_UNKNOWN. */
@@ -173,10 +179,12 @@ function modelsOf(name: string, config: ProviderConfig): ProviderModels {
   if (config.kind === 'custom') return customModels(config);
   const apiKey = config.apiKey ?? '';
   const headers = { ...config.headers };
-  const fetch = providerFetch({
-    maxAnswerBytes: config.maxAnswerBytes ?? defaultAnswerBounds.maxAnswerBytes,
-    idleTimeoutMs: config.idleTimeoutMs ?? defaultAnswerBounds.idleTimeoutMs,
-  });
+  const fetch = readableUsage(
+    providerFetch({
+      maxAnswerBytes: config.maxAnswerBytes ?? defaultAnswerBounds.maxAnswerBytes,
+      idleTimeoutMs: config.idleTimeoutMs ?? defaultAnswerBounds.idleTimeoutMs,
+    }),
+  );
   // Providers echo what they were sent; headers may carry keys of gateways, others are ordinary words.
   keepSecret(apiKey);
   for (const [header, value] of Object.entries(headers)) {

@@ -7,6 +7,7 @@ import type {
 } from '@ai-sdk/provider';
 import type { Pricer } from '../pricing/price.ts';
 import type { ModelTarget } from './provider-registry.ts';
+import { embeddingUsageLimits, languageUsageLimits, type UsageLimits } from './usage-limits.ts';
 
 /*
  * What a request can use at most, before anyone has seen it: never too low, so that the reserved amount is a true
@@ -17,6 +18,8 @@ import type { ModelTarget } from './provider-registry.ts';
 export interface RequestBounds {
   readonly maxInputTokens: number;
   readonly maxOutputTokens: number;
+  /** What a provider may report of it. */
+  readonly usageLimits: UsageLimits;
 }
 
 /** Role and separators of one message. */
@@ -46,18 +49,20 @@ export function languageBounds(
   }
   const modelMaxTokens = limits.maxOutputTokens ?? defaultMaxOutputTokens;
   const asked = options.maxOutputTokens;
-  return {
+  const bounds = {
     maxInputTokens: tokens,
     maxOutputTokens:
       asked === undefined || thinksOnTop(target, options) ? Math.max(modelMaxTokens, asked ?? 0) : asked,
   };
+  return { ...bounds, usageLimits: languageUsageLimits(target, options, limits, bounds) };
 }
 
 /** The bounds of a request to an embedding model: nothing comes out that is billed. */
 export function embeddingBounds(options: EmbeddingModelV4CallOptions): RequestBounds {
   let tokens = 0;
   for (const value of options.values) tokens += Buffer.byteLength(value) + messageOverheadTokens;
-  return { maxInputTokens: tokens, maxOutputTokens: 0 };
+  const bounds = { maxInputTokens: tokens, maxOutputTokens: 0 };
+  return { ...bounds, usageLimits: embeddingUsageLimits(bounds) };
 }
 
 /** The service tier that a request asks for; "default" when it does not. */

@@ -1,3 +1,4 @@
+import { inputTokenClasses, type TokenClass, type TokenCounts } from '../pricing/token-classes.ts';
 import {
   asRecord,
   type JsonRecord,
@@ -18,18 +19,14 @@ import {
 /** The disjoint classes of a usage block of the messages API. */
 export function anthropicUsage(raw: JsonRecord): ReportedUsage {
   const faults: string[] = [];
-  const iterations = ownIterations(raw, faults);
-  const sum = (name: string): number | undefined =>
-    iterations === undefined
-      ? numberIn(raw, name)
-      : iterations.reduce((total, iteration) => total + (numberIn(iteration, name) ?? 0), 0);
-  const uncached = sum('input_tokens');
-  const output = sum('output_tokens');
+  const iterations = ownIterations(raw, faults) ?? [raw];
+  const outputs = known(iterations.map((iteration) => numberIn(iteration, 'output_tokens')));
   return {
-    input: uncached === undefined ? undefined : inputCounts(raw, uncached, faults),
+    input: sumOfInputs(iterations.map((iteration) => inputCounts(iteration, faults))),
     output: splitTotal(
       'output',
-      output,
+      // A negative part makes nonsense of the sum, not a smaller sum.
+      outputs?.reduce((total, count) => (count < 0 ? Number.NaN : total + count), 0),
       { reasoning: numberIn(recordIn(raw, 'output_tokens_details'), 'thinking_tokens') },
       'text_output',
       faults,
@@ -38,13 +35,14 @@ export function anthropicUsage(raw: JsonRecord): ReportedUsage {
   };
 }
 
-function inputCounts(raw: JsonRecord, uncached: number, faults: string[]): ReportedUsage['input'] {
-  const read = wholeCount('cache_read_input_tokens', numberIn(raw, 'cache_read_input_tokens') ?? 0, faults);
-  const written = wholeCount(
-    'cache_creation_input_tokens',
-    numberIn(raw, 'cache_creation_input_tokens') ?? 0,
-    faults,
-  );
+/** The input of one sampling; undefined when it was not reported. */
+function inputCounts(raw: JsonRecord, faults: string[]): TokenCounts | undefined {
+  const uncached = numberIn(raw, 'input_tokens');
+  if (uncached === undefined) return undefined;
+  if (!(uncached >= 0)) {
+    faults.push(`input_tokens is ${uncached}, which is no count of tokens`);
+    return undefined;
+  }
   const lifetimes = recordIn(raw, 'cache_creation');
   const long = wholeCount(
     'ephemeral_1h_input_tokens',
@@ -52,18 +50,41 @@ function inputCounts(raw: JsonRecord, uncached: number, faults: string[]): Repor
     faults,
   );
   const short = numberIn(lifetimes, 'ephemeral_5m_input_tokens');
+  // Samplings of a turn tell the lifetimes alone.
+  const written = wholeCount(
+    'cache_creation_input_tokens',
+    numberIn(raw, 'cache_creation_input_tokens') ?? Math.max(0, short ?? 0) + long,
+    faults,
+  );
   if (short !== undefined && short + long !== written) {
     faults.push(
       `cache writes by lifetime (${short} + ${long}) are not the cache writes in total (${written})`,
     );
   }
-  const counts = {
+  return {
     uncached_input: wholeCount('input_tokens', uncached, faults),
-    cache_read: read,
+    cache_read: wholeCount('cache_read_input_tokens', numberIn(raw, 'cache_read_input_tokens') ?? 0, faults),
     cache_write_5m: Math.max(0, written - long),
     cache_write_1h: Math.min(long, written),
   };
-  return Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0));
+}
+
+/** The inputs together, without what is 0; undefined when one of them is not known, for then the sum is not. */
+function sumOfInputs(inputs: readonly (TokenCounts | undefined)[]): TokenCounts | undefined {
+  const sum: Partial<Record<TokenClass, number>> = {};
+  for (const input of inputs) {
+    if (input === undefined) return undefined;
+    for (const name of inputTokenClasses) {
+      const count = input[name] ?? 0;
+      if (count > 0) sum[name] = (sum[name] ?? 0) + count;
+    }
+  }
+  return sum;
+}
+
+function known(counts: readonly (number | undefined)[]): readonly number[] | undefined {
+  const found = counts.filter((count) => count !== undefined);
+  return found.length === 0 ? undefined : found;
 }
 
 /** The samplings that are billed at the asked model's price; undefined when the top level says it all. */

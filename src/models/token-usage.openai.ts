@@ -24,7 +24,7 @@ export function openAiUsage(raw: JsonRecord): ReportedUsage {
     input: splitTotal('input', inputTotal, inputParts(raw, inputDetails), 'uncached_input', faults),
     output: splitTotal(
       'output',
-      outputTotal === undefined ? undefined : outputTotal + beside,
+      outputTotal === undefined || outputTotal < 0 ? outputTotal : outputTotal + beside,
       { ...outputParts, reasoning: Math.max(outputParts.reasoning ?? 0, beside) },
       'text_output',
       faults,

@@ -95,7 +95,7 @@ describe('usage of OpenAI', () => {
     expect(cached.input).toEqual({ cache_read: 10 });
     expect(cached.faults).toHaveLength(1);
     const negative = openAiUsage({ prompt_tokens: -5, completion_tokens: 2.5 });
-    expect(negative).toMatchObject({ input: {}, output: { text_output: 3 } });
+    expect(negative).toMatchObject({ input: undefined, output: { text_output: 3 } });
     expect(negative.faults).toHaveLength(2);
     const total = openAiUsage({ prompt_tokens: 10, completion_tokens: 10, total_tokens: 50 });
     expect(total.output).toEqual({ reasoning: 30, text_output: 10 });
@@ -214,6 +214,37 @@ describe('usage of Anthropic', () => {
       iterations: [...iterations, { type: 'advisor_message', input_tokens: 9, output_tokens: 9 }],
     };
     expect(anthropicUsage(advised).faults).toHaveLength(1);
+  });
+
+  it('sums the cache classes of the samplings, too', () => {
+    const raw = {
+      input_tokens: 210,
+      output_tokens: 12,
+      cache_creation_input_tokens: 0,
+      cache_read_input_tokens: 0,
+      iterations: [
+        {
+          type: 'compaction',
+          input_tokens: 120,
+          output_tokens: 90,
+          cache_creation: { ephemeral_5m_input_tokens: 40_000 },
+        },
+        { type: 'message', input_tokens: 210, output_tokens: 12, cache_read_input_tokens: 7 },
+      ],
+    };
+    expect(anthropicUsage(raw)).toEqual({
+      input: { uncached_input: 330, cache_write_5m: 40_000, cache_read: 7 },
+      output: { text_output: 102 },
+      faults: [],
+    });
+  });
+
+  it('below zero is missing for that half', () => {
+    expect(anthropicUsage({ input_tokens: -1, output_tokens: 5 })).toMatchObject({
+      input: undefined,
+      output: { text_output: 5 },
+    });
+    expect(anthropicUsage({ input_tokens: 5, output_tokens: -1 }).output).toBeUndefined();
   });
 
   it('with lifetimes that do not add up is a fault', () => {

@@ -46,7 +46,7 @@ export function genericUsage({ inputTokens, outputTokens }: LanguageModelV4Usage
 
 /**
  * A total and the parts inside it, as disjoint classes: the rest of the total goes to `rest`. Parts that exceed the
- * total are cut to it, in order, and noted as a fault. Undefined without a total.
+ * total are cut to it, in order, and noted as a fault. Undefined without a total, or with one that is no count at all.
  */
 export function splitTotal(
   half: string,
@@ -56,6 +56,10 @@ export function splitTotal(
   faults: string[],
 ): TokenCounts | undefined {
   if (total === undefined) return undefined;
+  if (!(total >= 0)) {
+    faults.push(`total ${half} is ${total}, which is no count of tokens`);
+    return undefined;
+  }
   const counts: Partial<Record<TokenClass, number>> = {};
   let left = wholeCount(`total ${half}`, total, faults);
   for (const [name, part] of Object.entries(parts) as [TokenClass, number | undefined][]) {
@@ -75,13 +79,20 @@ export function splitTotal(
 export function wholeCount(name: string, value: number, faults: string[]): number {
   if (Number.isSafeInteger(value) && value >= 0) return value;
   faults.push(`${name} is ${value}, which is no count of tokens`);
-  return Number.isFinite(value) ? Math.min(Math.max(0, Math.ceil(value)), Number.MAX_SAFE_INTEGER) : 0;
+  return value > 0 ? Math.min(Math.ceil(value), Number.MAX_SAFE_INTEGER) : 0;
 }
 
-/** A number in a record of unknown shape; undefined when there is none. */
+const numberText = /^-?\d{1,400}(\.\d{1,400})?$/;
+
+/** A number in a record of unknown shape, also when it is written as text; undefined when there is none. */
 export function numberIn(record: JsonRecord | undefined, name: string): number | undefined {
-  const value = record?.[name];
-  return typeof value === 'number' ? value : undefined;
+  return numberOf(record?.[name]);
+}
+
+/** The value as a number: some gateways write counts as text ("120"). */
+export function numberOf(value: unknown): number | undefined {
+  if (typeof value === 'number') return value;
+  return typeof value === 'string' && numberText.test(value) ? Number(value) : undefined;
 }
 
 /** A record in a record of unknown shape; undefined when there is none. */

@@ -7,6 +7,7 @@ import {
   genericUsage,
   type JsonRecord,
   noUsage,
+  numberOf,
   recordIn,
   type ReportedUsage,
 } from './token-usage.ts';
@@ -44,6 +45,9 @@ export function tierOfMetadata(metadata: SharedV4ProviderMetadata | undefined): 
   return undefined;
 }
 
+/** Usage blocks nest two deep; what lies deeper is taken as it comes. */
+const maxDepth = 4;
+
 /**
  * Reads usage from the raw chunks of a stream, so that it is known even when the stream breaks off: OpenAI's last
  * chunk or closing event, Anthropic's first event (the input) and its deltas. Until the closing one came the output is
@@ -53,9 +57,15 @@ export class StreamUsage {
   #usage: JsonRecord | undefined;
   #tier: string | undefined;
   #isFinal = false;
+  readonly #faults: string[] = [];
 
   get raw(): RawUsage {
     return { usage: this.#usage, tier: this.#tier };
+  }
+
+  /** What contradicts itself between the chunks: counts that became smaller. */
+  get faults(): readonly string[] {
+    return this.#faults;
   }
 
   /** Whether the provider had said how much the whole answer took. */
@@ -71,9 +81,38 @@ export class StreamUsage {
     const usage = recordIn(record, 'usage') ?? recordIn(inner, 'usage');
     this.#tier = tierOf(record, usage) ?? tierOf(inner, usage) ?? this.#tier;
     if (usage === undefined) return;
-    this.#usage = { ...this.#usage, ...usage };
-    this.#isFinal = isClosing(record);
+    this.#usage = accumulated(this.#usage, usage, this.#faults);
+    this.#isFinal ||= isClosing(record);
   }
+}
+
+/**
+ * Two usage blocks of one stream, of which the later one continues the earlier. Counts only grow: a later null or 0
+ * says nothing, a later number that is smaller is a fault, and the larger one stays.
+ */
+function accumulated(
+  before: JsonRecord | undefined,
+  after: JsonRecord,
+  faults: string[],
+  depth = 0,
+): JsonRecord {
+  if (before === undefined) return after;
+  const merged: Record<string, unknown> = { ...before };
+  for (const [name, value] of Object.entries(after)) {
+    const known = before[name];
+    const [was, is] = [numberOf(known), numberOf(value)];
+    const inner = asRecord(value);
+    if (value === null || value === undefined) continue;
+    if (was !== undefined && is !== undefined) {
+      if (is >= was) merged[name] = value;
+      else if (is !== 0) faults.push(`${name} fell from ${was} to ${is} within the stream`);
+    } else if (inner !== undefined && depth < maxDepth) {
+      merged[name] = accumulated(asRecord(known), inner, faults, depth + 1);
+    } else if (!Array.isArray(value) || value.length > 0) {
+      merged[name] = value;
+    }
+  }
+  return merged;
 }
 
 function isClosing({ type, choices, delta }: JsonRecord): boolean {

@@ -2,8 +2,10 @@ import { derivedId, timeOfId, type Uuid } from '../kernel/ids.ts';
 import { type Usd, zeroUsd } from '../kernel/money.ts';
 import type { AbandonedCall } from '../ledger/abandoned-call.ts';
 import type { CallSettlement } from '../ledger/call-ledger.ts';
+import type { CorrectableCall } from '../ledger/correction-ledger.ts';
 import type { AnsweredCall } from '../ledger/rejection-ledger.ts';
 import type { Cost } from '../pricing/price.ts';
+import { type TokenCounts, tokenClasses } from '../pricing/token-classes.ts';
 import { traceIdOf } from '../telemetry/trace-context.ts';
 import {
   countsOfCall,
@@ -50,7 +52,7 @@ export function recordOfCall(facts: CallFacts, end: EndOfCall, recordedAt: Date)
     recordId: facts.id,
     recordKind: 'call',
     ...endFields(end),
-    counts: countsOfCall(end.settlement, isPriced),
+    counts: countsOfCall(end.settlement, isPriced, end.isSuspect),
     ...(isUnsettled && isPriced ? { costUsd: zeroUsd } : {}),
     ...(end.upperBoundUsd === undefined ? {} : { upperBoundUsd: end.upperBoundUsd }),
   };
@@ -85,7 +87,7 @@ export function recordOfCorrection(facts: CallFacts, end: EndOfCall, recordedAt:
     ...endFields(end),
     counts: countsOfCorrection(
       { settlement: 'unsettled', isPriced: boundBefore !== undefined },
-      { settlement: end.settlement, isPriced: end.costUsd !== undefined },
+      { settlement: end.settlement, isPriced: end.costUsd !== undefined, isSuspect: end.isSuspect },
     ),
     ...(boundBefore === undefined && end.upperBoundUsd === undefined
       ? {}
@@ -118,7 +120,7 @@ export function recordsOfRejection(
     tier: call.tier,
     outcome: 'ok' as const,
     settlement: call.settlement,
-    counts: { calls: 0, unpricedCalls: 0, unsettledCalls: 0, estimatedCalls: 0 } as const,
+    counts: { calls: 0, unpricedCalls: 0, unsettledCalls: 0, estimatedCalls: 0, suspectCalls: 0 } as const,
     costByClass: {},
     durationMs: 0,
     ...(call.answeredModel === undefined ? {} : { answeredModel: call.answeredModel }),
@@ -142,6 +144,51 @@ export function recordsOfRejection(
       ...(call.costUsd === undefined ? {} : { costUsd: call.costUsd }),
     },
   ];
+}
+
+/** What an operator says that a call truly used. */
+export interface CorrectedUsage {
+  /** The operation in the audit. */
+  readonly id: Uuid;
+  readonly tokens: TokenCounts;
+  readonly costUsd: Usd;
+  readonly priceReference: string | undefined;
+  readonly priceCatalogue: string | undefined;
+}
+
+/** The record of an operator's correction: what the call truly used, less what was booked. */
+export function recordOfUsageCorrection(
+  call: CorrectableCall,
+  truth: CorrectedUsage,
+  recordedAt: Date,
+): UsageRecord {
+  const sentAt = timeOfId(call.id);
+  const { priceReference, priceCatalogue } = truth;
+  const differences = tokenClasses
+    .map((name) => [name, (truth.tokens[name] ?? 0) - (call.tokens[name] ?? 0)] as const)
+    .filter(([, difference]) => difference !== 0);
+  const wasPriced = (call.state === 'unsettled' ? call.upperBoundUsd : call.costUsd) !== undefined;
+  return {
+    ...recordOfFacts({ ...factsOfAbandoned(call), sentAt }, recordedAt),
+    recordId: derivedId(sentAt, 'usage-correction', call.id, truth.id),
+    recordKind: 'correction',
+    tier: call.tier,
+    outcome: call.outcome === 'unknown' ? 'unsettled' : call.outcome,
+    settlement: 'reported',
+    counts: countsOfCorrection(
+      { settlement: call.settlement, isPriced: wasPriced, isSuspect: call.isSuspect },
+      { settlement: 'reported', isPriced: true },
+    ),
+    tokens: Object.fromEntries(differences),
+    costByClass: {},
+    costUsd: truth.costUsd.minus(call.costUsd ?? zeroUsd),
+    durationMs: 0,
+    ...(call.upperBoundUsd === undefined ? {} : { upperBoundUsd: zeroUsd.minus(call.upperBoundUsd) }),
+    ...(call.wasteReason === undefined ? {} : { wasteReason: call.wasteReason as WasteReason }),
+    ...(call.answeredModel === undefined ? {} : { answeredModel: call.answeredModel }),
+    ...(priceReference === undefined ? {} : { priceReference }),
+    ...(priceCatalogue === undefined ? {} : { priceCatalogue }),
+  };
 }
 
 function factsOfAbandoned(call: AbandonedCall): CallFacts {

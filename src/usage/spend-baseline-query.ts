@@ -54,7 +54,7 @@ function spendHistorySql(question: SpendHistoryQuestion, database: string): Boun
   least(intDiv(max(age), {day_ms:Int64}), {days:Int64}) AS known_days
 FROM (
   SELECT arrayJoin([('team', toString(team)), ('customer', customer), ('feature', toString(feature))]) AS pair,
-    ifNull(cost_usd, 0) AS cost,
+    toDecimal256(ifNull(cost_usd, 0), 18) AS cost,
     dateDiff('millisecond', ts, {now:DateTime64(3, 'UTC')}) - 1 AS age,
     intDiv(age, {day_ms:Int64}) AS day_number,
     age % {day_ms:Int64} AS day_age

@@ -63,9 +63,11 @@ export interface CostFigures {
   readonly unpricedCalls: number;
   readonly unsettledCalls: number;
   readonly estimatedCalls: number;
-  readonly inputTokens: number;
-  readonly outputTokens: number;
-  readonly cachedInputTokens: number;
+  /** Estimated ones whose reported usage was not believed; absent where only the rollup was asked. */
+  readonly suspectCalls?: number;
+  readonly inputTokens: bigint;
+  readonly outputTokens: bigint;
+  readonly cachedInputTokens: bigint;
   /** Cached input by all input, 0 to 1; 0 without input. */
   readonly cachedShare: number;
   /** Distinct messages, when they were asked for. */
@@ -96,22 +98,28 @@ interface Source {
   readonly measures: readonly string[];
 }
 
-const sumOf = (classes: readonly TokenClass[]): string => classes.map((name) => `tokens_${name}`).join(' + ');
+/** Sums are wider than what they sum: no row, however absurd, makes one overflow. */
+const wideSum = (classes: readonly TokenClass[]): string =>
+  classes.map((name) => `sum(toInt128(tokens_${name}))`).join(' + ');
+const amountSum = (column: string): string => `sum(toDecimal256(ifNull(${column}, 0), 18))`;
+const rollupSum = (names: readonly string[]): string =>
+  names.map((name) => `sum(toInt128(tokens_${name}_sum))`).join(' + ');
 
 const records: Source = {
   table: 'usage',
   time: 'ts',
   measures: [
-    'sum(ifNull(cost_usd, 0)) AS total_cost',
-    'sumIf(ifNull(cost_usd, 0), is_waste = 1) AS total_waste',
-    'sum(ifNull(upper_bound_usd, 0)) AS total_bound',
+    `${amountSum('cost_usd')} AS total_cost`,
+    'sumIf(toDecimal256(ifNull(cost_usd, 0), 18), is_waste = 1) AS total_waste',
+    `${amountSum('upper_bound_usd')} AS total_bound`,
     'sum(calls) AS total_calls',
     'sum(unpriced_calls) AS total_unpriced',
     'sum(unsettled_calls) AS total_unsettled',
     'sum(estimated_calls) AS total_estimated',
-    `sum(${sumOf(inputTokenClasses)}) AS total_input`,
-    `sum(${sumOf(outputTokenClasses)}) AS total_output`,
-    'sum(tokens_cache_read) AS total_cached',
+    'sum(suspect_calls) AS total_suspect',
+    `${wideSum(inputTokenClasses)} AS total_input`,
+    `${wideSum(outputTokenClasses)} AS total_output`,
+    `${wideSum(['cache_read'])} AS total_cached`,
   ],
 };
 
@@ -119,16 +127,16 @@ const hourly: Source = {
   table: 'usage_hourly',
   time: 'hour',
   measures: [
-    'sum(cost_usd_sum) AS total_cost',
-    'sum(waste_usd_sum) AS total_waste',
-    'sum(upper_bound_usd_sum) AS total_bound',
+    `${amountSum('cost_usd_sum')} AS total_cost`,
+    `${amountSum('waste_usd_sum')} AS total_waste`,
+    `${amountSum('upper_bound_usd_sum')} AS total_bound`,
     'sum(calls_sum) AS total_calls',
     'sum(unpriced_calls_sum) AS total_unpriced',
     'sum(unsettled_calls_sum) AS total_unsettled',
     'sum(estimated_calls_sum) AS total_estimated',
-    'sum(tokens_uncached_input_sum + tokens_cache_read_sum + tokens_cache_write_sum + tokens_media_input_sum) AS total_input',
-    'sum(tokens_text_output_sum + tokens_reasoning_sum + tokens_media_output_sum) AS total_output',
-    'sum(tokens_cache_read_sum) AS total_cached',
+    `${rollupSum(['uncached_input', 'cache_read', 'cache_write', 'media_input'])} AS total_input`,
+    `${rollupSum(['text_output', 'reasoning', 'media_output'])} AS total_output`,
+    `${rollupSum(['cache_read'])} AS total_cached`,
   ],
 };
 
@@ -277,8 +285,8 @@ function engineTime(time: Date): string {
 }
 
 function readFigures(row: Readonly<Record<string, unknown>>, countsMessages: boolean): CostFigures {
-  const inputTokens = readCount(row, 'total_input');
-  const cachedInputTokens = readCount(row, 'total_cached');
+  const inputTokens = readTokens(row, 'total_input');
+  const cachedInputTokens = readTokens(row, 'total_cached');
   return {
     costUsd: readAmount(row, 'total_cost'),
     wasteUsd: readAmount(row, 'total_waste'),
@@ -287,10 +295,11 @@ function readFigures(row: Readonly<Record<string, unknown>>, countsMessages: boo
     unpricedCalls: readCount(row, 'total_unpriced'),
     unsettledCalls: readCount(row, 'total_unsettled'),
     estimatedCalls: readCount(row, 'total_estimated'),
+    ...('total_suspect' in row ? { suspectCalls: readCount(row, 'total_suspect') } : {}),
     inputTokens,
-    outputTokens: readCount(row, 'total_output'),
+    outputTokens: readTokens(row, 'total_output'),
     cachedInputTokens,
-    cachedShare: inputTokens > 0 ? cachedInputTokens / inputTokens : 0,
+    cachedShare: inputTokens > 0n ? Number(cachedInputTokens) / Number(inputTokens) : 0,
     ...(countsMessages ? { messages: readCount(row, 'total_messages') } : {}),
   };
 }
@@ -306,4 +315,11 @@ function readCount(row: Readonly<Record<string, unknown>>, column: string): numb
   const count = Number(row[column] ?? 0);
   invariant(Number.isSafeInteger(count), `${column} is a whole number`);
   return count;
+}
+
+/** Sums of tokens can be above what a number holds exactly. The engine gives them as text. */
+function readTokens(row: Readonly<Record<string, unknown>>, column: string): bigint {
+  const value = row[column] ?? '0';
+  invariant(typeof value === 'string' || typeof value === 'number', `${column} is a count`);
+  return BigInt(value);
 }

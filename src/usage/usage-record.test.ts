@@ -105,18 +105,20 @@ describe('counts', () => {
       unpricedCalls: 0,
       unsettledCalls: 1,
       estimatedCalls: 0,
+      suspectCalls: 0,
     });
     expect(countsOfCall('estimated', false)).toEqual({
       calls: 1,
       unpricedCalls: 1,
       unsettledCalls: 0,
       estimatedCalls: 1,
+      suspectCalls: 0,
     });
   });
 
   it('of a call and its correction add up to the call as it is now', () => {
     const before = { settlement: 'unsettled', isPriced: false } as const;
-    const after = { settlement: 'estimated', isPriced: true } as const;
+    const after = { settlement: 'estimated', isPriced: true, isSuspect: true } as const;
     const was = countsOfCall(before.settlement, before.isPriced);
     const correction = countsOfCorrection(before, after);
     expect({
@@ -124,6 +126,7 @@ describe('counts', () => {
       unpricedCalls: was.unpricedCalls + correction.unpricedCalls,
       unsettledCalls: was.unsettledCalls + correction.unsettledCalls,
       estimatedCalls: was.estimatedCalls + correction.estimatedCalls,
-    }).toEqual(countsOfCall(after.settlement, after.isPriced));
+      suspectCalls: was.suspectCalls + correction.suspectCalls,
+    }).toEqual(countsOfCall(after.settlement, after.isPriced, after.isSuspect));
   });
 });

@@ -19,6 +19,15 @@ export interface CallCounts {
   readonly unpricedCalls: -1 | 0 | 1;
   readonly unsettledCalls: -1 | 0 | 1;
   readonly estimatedCalls: -1 | 0 | 1;
+  /** Estimated ones whose reported usage was not believed. */
+  readonly suspectCalls: -1 | 0 | 1;
+}
+
+/** What decides into which counts a call goes. */
+interface CountedCall {
+  readonly settlement: Settlement;
+  readonly isPriced: boolean;
+  readonly isSuspect?: boolean | undefined;
 }
 
 /**
@@ -81,27 +90,26 @@ export interface UsageRecord {
 }
 
 /** The counts of a call's own record. */
-export function countsOfCall(settlement: Settlement, isPriced: boolean): CallCounts {
+export function countsOfCall(settlement: Settlement, isPriced: boolean, isSuspect = false): CallCounts {
   return {
     calls: 1,
     unpricedCalls: isPriced ? 0 : 1,
     unsettledCalls: settlement === 'unsettled' ? 1 : 0,
     estimatedCalls: settlement === 'estimated' ? 1 : 0,
+    suspectCalls: isSuspect ? 1 : 0,
   };
 }
 
 /** The counts of a correction: what the call is now, less what it was. */
-export function countsOfCorrection(
-  before: { readonly settlement: Settlement; readonly isPriced: boolean },
-  after: { readonly settlement: Settlement; readonly isPriced: boolean },
-): CallCounts {
-  const was = countsOfCall(before.settlement, before.isPriced);
-  const is = countsOfCall(after.settlement, after.isPriced);
+export function countsOfCorrection(before: CountedCall, after: CountedCall): CallCounts {
+  const was = countsOfCall(before.settlement, before.isPriced, before.isSuspect);
+  const is = countsOfCall(after.settlement, after.isPriced, after.isSuspect);
   return {
     calls: 0,
     unpricedCalls: difference(is.unpricedCalls, was.unpricedCalls),
     unsettledCalls: difference(is.unsettledCalls, was.unsettledCalls),
     estimatedCalls: difference(is.estimatedCalls, was.estimatedCalls),
+    suspectCalls: difference(is.suspectCalls, was.suspectCalls),
   };
 }
 
@@ -131,6 +139,7 @@ export function renderUsageLine(record: UsageRecord): string {
     `,"calls":${counts.calls},"unpriced_calls":${counts.unpricedCalls}` +
     `,"unsettled_calls":${counts.unsettledCalls},"estimated_calls":${counts.estimatedCalls}` +
     `,"duration_ms":${integerOf('durationMs', record.durationMs, 0, maxUInt32)}`;
+  if (counts.suspectCalls !== 0) line += `,"suspect_calls":${counts.suspectCalls}`;
   if (origin.batch !== undefined) line += `,"batch":${textOf(origin.batch)}`;
   if (origin.labels !== undefined) line += `,"labels":${renderLabels(origin.labels)}`;
   if (record.messageId !== undefined) line += `,"message_id":"${record.messageId}"`;

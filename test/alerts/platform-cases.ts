@@ -20,6 +20,7 @@ const process = { ...job, instance: '10.0.0.7:8080' };
 const failing = (chore: string, instance = process.instance): string =>
   `millrace_background_failing_seconds{job="millrace",instance="${instance}",chore="${chore}"}`;
 const unpriced = ofModel('metering_unpriced_events_total', '');
+const suspect = ofModel('metering_suspect_usage_total', '');
 const priceMissing = {
   labels: model,
   summary: 'No price for openai/gpt-5-mini: its calls are recorded without a cost',
@@ -159,6 +160,23 @@ export const platformCases: Readonly<Record<string, readonly RuleCase[]>> = {
       at: { '29m': [], '31m': [priceMissing], '50m': [] },
     },
     { name: 'none lately', series: { [unpriced]: '7x60' }, at: { '30m': [] } },
+  ],
+  MillraceSuspectUsage: [
+    {
+      name: 'one call',
+      series: { [suspect]: '_x10 1x60' },
+      at: {
+        '9m': [],
+        '10m': [
+          {
+            labels: model,
+            summary: 'openai/gpt-5-mini reported more tokens than its requests can have caused',
+          },
+        ],
+        '30m': [],
+      },
+    },
+    { name: 'none lately', series: { [suspect]: '3x60' }, at: { '30m': [] } },
   ],
   MillraceMeteringLag: [
     {

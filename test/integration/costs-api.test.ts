@@ -112,6 +112,7 @@ describe('a cost report', () => {
       unpricedCalls: 18,
       unsettledCalls: 27,
       estimatedCalls: 27,
+      suspectCalls: 0,
       openUpperBoundUsd: sumOfBounds(() => true),
     });
     expect({ groups, groupBy, currency, truncated, exportLagSeconds }).toEqual({
@@ -144,7 +145,7 @@ describe('a cost report', () => {
     }
     for (const name of ['calls', 'inputTokens', 'outputTokens', 'unpricedCalls', 'unsettledCalls'] as const) {
       expect(
-        groups.reduce((sum, group) => sum + group[name], 0),
+        groups.reduce((sum, group) => sum + Number(group[name]), 0),
         name,
       ).toBe(totals[name]);
     }
@@ -198,7 +199,7 @@ describe('a cost report', () => {
       (await report(`${period}&group_by=model,day&order=${text}`)).groups.map((group) =>
         order === 'cost'
           ? usd(group.costUsd)
-          : usd(String(order === 'calls' ? group.calls : group.inputTokens + group.outputTokens)),
+          : usd(String(order === 'calls' ? group.calls : +group.inputTokens + +group.outputTokens)),
       );
     const ascending = await keysOf(order);
     const descending = await keysOf(`-${order}`);
@@ -276,7 +277,7 @@ describe('CSV', () => {
     expect(response.headers['content-type']).toBe('text/csv; charset=utf-8; header=present');
     const lines = response.body.split('\r\n');
     expect(lines[0]).toBe(
-      'team,model,customer,costUsd,calls,messages,inputTokens,outputTokens,wasteUsd,unpricedCalls,unsettledCalls,estimatedCalls,openUpperBoundUsd',
+      'team,model,customer,costUsd,calls,messages,inputTokens,outputTokens,wasteUsd,unpricedCalls,unsettledCalls,estimatedCalls,openUpperBoundUsd,suspectCalls',
     );
     expect(lines).toHaveLength(1 + 9 + 1);
     const hostile = lines.filter((line) => line.includes('cmd'));

@@ -69,6 +69,7 @@ describe('the OpenAPI document', () => {
       'get /v1/messages/{id}/data',
       'get /v1/messages/{id}/tree',
       'get /v1/status',
+      'post /v1/calls/{id}/correct',
       'post /v1/dead-letters/discard',
       'post /v1/dead-letters/replay',
       'post /v1/holds',

@@ -145,7 +145,7 @@ describe('usage rows in chDB', () => {
     const correction = usageRecord({
       recordId: newUuid(),
       recordKind: 'correction',
-      counts: { calls: 0, unpricedCalls: 0, unsettledCalls: 0, estimatedCalls: 0 },
+      counts: { calls: 0, unpricedCalls: 0, unsettledCalls: 0, estimatedCalls: 0, suspectCalls: 0 },
       durationMs: 1_000_000,
     });
     await writeBatch(store, usageBatch([...calls, correction]), { mayHaveBeenTried: false });

@@ -133,11 +133,11 @@ function figuresOf(records: readonly UsageRecord[], countsMessages: boolean): Co
     unpricedCalls: sum((record) => record.counts.unpricedCalls),
     unsettledCalls: sum((record) => record.counts.unsettledCalls),
     estimatedCalls: sum((record) => record.counts.estimatedCalls),
-    inputTokens,
-    outputTokens: sum((record) =>
-      outputTokenClasses.reduce((total, name) => total + (record.tokens[name] ?? 0), 0),
+    inputTokens: BigInt(inputTokens),
+    outputTokens: BigInt(
+      sum((record) => outputTokenClasses.reduce((total, name) => total + (record.tokens[name] ?? 0), 0)),
     ),
-    cachedInputTokens,
+    cachedInputTokens: BigInt(cachedInputTokens),
     cachedShare: inputTokens > 0 ? cachedInputTokens / inputTokens : 0,
     ...(countsMessages ? { messages: messages.size } : {}),
   };
@@ -147,6 +147,8 @@ function figuresOf(records: readonly UsageRecord[], countsMessages: boolean): Co
 const plain = (figures: CostFigures & { readonly group?: unknown }): Record<string, unknown> => ({
   ...figures,
   group: undefined,
+  // The rollup does not have it.
+  suspectCalls: undefined,
   costUsd: formatUsd(figures.costUsd),
   wasteUsd: formatUsd(figures.wasteUsd),
   upperBoundUsd: formatUsd(figures.upperBoundUsd),

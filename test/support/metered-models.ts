@@ -32,6 +32,7 @@ export interface LoggedLine {
 
 /** One row of the calls table, as far as the tests of models look at it. */
 export interface CallRow {
+  readonly is_suspect: boolean;
   readonly id: string;
   readonly message_id: string | null;
   readonly step: string;
@@ -150,7 +151,7 @@ export async function openMeteredModels(): Promise<MeteredModels> {
         name: 'test.calls',
         text: `select id, message_id, step, ordinal, attempt, state, outcome, settlement, error_type, provider, model, tier,
           operation, answered_model, provider_request_id, tokens, raw_usage, cost_usd::text, upper_bound_usd::text,
-          waste_reason, price_reference, first_chunk_ms, answer, answer_ref, parameters
+          waste_reason, price_reference, first_chunk_ms, answer, answer_ref, parameters, is_suspect
           from millrace.calls order by reserved_at, step, ordinal, attempt`,
       });
       return rows;

@@ -9,9 +9,11 @@ import { MessageAccounts } from '../../costs/message-accounts.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { DeadLetterOffice } from '../../operations/dead-letter-office.ts';
 import { HoldOffice } from '../../operations/hold-office.ts';
+import { CorrectionOffice } from '../../operations/correction-office.ts';
 import { MessageOffice } from '../../operations/message-office.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import { AuthenticationGuard } from './authentication.guard.ts';
+import { CallsController } from './calls.controller.ts';
 import { DeadLettersController } from './dead-letters.controller.ts';
 import { EventIntake } from './event-intake.ts';
 import { HealthController } from './health.controller.ts';
@@ -41,6 +43,8 @@ export interface HttpServices {
   readonly deadLetters: DeadLetterOffice;
   readonly holds: HoldOffice;
   readonly messages: MessageOffice;
+  /** Absent in an application that corrects nothing. */
+  readonly corrections?: CorrectionOffice;
   readonly status: StatusSource;
   readonly readiness: Readiness;
   readonly metrics: MetricsSource;
@@ -92,6 +96,7 @@ export class HttpApiModule {
               HoldsController,
               StatusController,
               KeysController,
+              CallsController,
             ]
           : []),
       ],
@@ -105,6 +110,7 @@ export class HttpApiModule {
         one(DeadLetterOffice, (services) => services.deadLetters),
         one(HoldOffice, (services) => services.holds),
         one(MessageOffice, (services) => services.messages),
+        one(CorrectionOffice, (services) => services.corrections),
         one(statusToken, (services) => services.status),
         one(Readiness, (services) => services.readiness),
         one(Problems, (services) => new Problems(services.logger)),

@@ -25,6 +25,7 @@ import {
   messageTreeSchema,
   steeredSchema,
 } from '../../operations/message-documents.ts';
+import { correctionReportSchema, correctionRequestSchema } from '../../operations/correction-requests.ts';
 import { steerRequestSchema } from '../../operations/message-requests.ts';
 import { lanes } from '../../pipeline/lane.ts';
 import { statusSchema } from '../status-document.ts';
@@ -120,6 +121,7 @@ function schemas(): Schemas {
   registry.add(messageTreeSchema, { id: 'MessageTree' });
   registry.add(messageDataSchema, { id: 'MessageData' });
   registry.add(steeredSchema, { id: 'SteeredMessages' });
+  registry.add(correctionReportSchema, { id: 'CorrectionReport' });
   registry.add(statusSchema, { id: 'Status' });
   registry.add(newKeySchema, { id: 'NewKey' });
   registry.add(keyListSchema, { id: 'KeyList' });
@@ -133,6 +135,7 @@ function schemas(): Schemas {
     ['DeadLetterDiscardRequest', discardRequestSchema],
     ['HoldRequest', placeHoldSchema],
     ['SteerRequest', steerRequestSchema],
+    ['CorrectionRequest', correctionRequestSchema],
     ['KeyRequest', keyRequestSchema],
   ] as const;
   // What comes in is described as it is sent, before it is read into dates and defaults.

@@ -18,8 +18,8 @@ export interface StageReport extends StageOutcome {
   readonly messages: number;
   readonly usd: Usd;
   readonly wasteUsd: Usd;
-  readonly inputTokens: number;
-  readonly outputTokens: number;
+  readonly inputTokens: bigint;
+  readonly outputTokens: bigint;
 }
 
 export interface DemoReport {
@@ -103,8 +103,8 @@ function stageReport(
     messages: counts === undefined ? 0 : sumOfCounts(counts),
     usd: spent?.costUsd ?? zeroUsd,
     wasteUsd: spent?.wasteUsd ?? zeroUsd,
-    inputTokens: spent?.inputTokens ?? 0,
-    outputTokens: spent?.outputTokens ?? 0,
+    inputTokens: spent?.inputTokens ?? 0n,
+    outputTokens: spent?.outputTokens ?? 0n,
   };
 }
 
@@ -145,8 +145,8 @@ export function reportDocument(report: DemoReport): Record<string, unknown> {
         team: group.team,
         usd: formatUsd(costUsd),
         calls: count,
-        inputTokens,
-        outputTokens,
+        inputTokens: Number(inputTokens),
+        outputTokens: Number(outputTokens),
         messages: ofTeam ?? 0,
       }),
     ),

@@ -64,7 +64,7 @@ function stageTable(stages: readonly StageReport[]): string {
     formatCount(stage.p99Ms),
     stage.succeeded === 0
       ? ''
-      : formatCount(Math.round((stage.inputTokens + stage.outputTokens) / stage.succeeded)),
+      : formatCount(Math.round(Number(stage.inputTokens + stage.outputTokens) / stage.succeeded)),
     roundedUsd(usdPerSuccess(stage)),
     roundedUsd(stage.wasteUsd),
   ]);

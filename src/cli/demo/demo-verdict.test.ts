@@ -23,9 +23,9 @@ function report(changes: Partial<Sums> = {}, pending = 0): DemoReport {
     unpricedCalls: 0,
     unsettledCalls: 0,
     estimatedCalls: 0,
-    inputTokens: 1,
-    outputTokens: 1,
-    cachedInputTokens: 0,
+    inputTokens: 1n,
+    outputTokens: 1n,
+    cachedInputTokens: 0n,
     cachedShare: 0,
   };
   return {

@@ -137,4 +137,10 @@ export const modelMetrics = {
     labels: ofModel,
     help: 'Settled calls for which no price is known.',
   },
+  metering_suspect_usage_total: {
+    type: 'counter',
+    unit: 'calls',
+    labels: ofModel,
+    help: 'Calls for which the provider reported more tokens than the request can have caused; they were counted instead.',
+  },
 } as const satisfies MetricCatalogue;

@@ -1,0 +1,80 @@
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/kernel/clock.ts';
+import { CorrectionLedger } from '../../src/ledger/correction-ledger.ts';
+import { CorrectionOffice } from '../../src/operations/correction-office.ts';
+import { packagedPriceBook } from '../../src/pricing/packaged-price-book.ts';
+import { startApi } from './api-application.ts';
+import { type ApiFixture, openApiFixture } from './api-fixture.ts';
+
+const id = '01890a5d-ac96-774b-bcce-b302099a8057';
+
+let fixture: ApiFixture;
+let app: NestFastifyApplication;
+
+beforeAll(async () => {
+  fixture = await openApiFixture();
+  const { database } = fixture;
+  const corrections = new CorrectionOffice({
+    ledger: new CorrectionLedger(database),
+    pricer: packagedPriceBook(),
+    priceProviderOf: (provider) => provider,
+    clock: systemClock,
+  });
+  app = await startApi(fixture.services({ corrections }));
+  await database.execute(
+    `insert into millrace.calls (id, origin, step, ordinal, attempt, state, provider, model, operation, tier, request_kind,
+       request_digest, reserved_at, settled_at, outcome, settlement, tokens, cost_usd, is_suspect)
+     values ('${id}', '{"team":"blue","customer":"acme","feature":"search"}', 's', 1, 1, 'settled', 'openai', 'gpt-5-mini', 'chat',
+       'default', 'single', 'd', clock_timestamp(), clock_timestamp(), 'ok', 'estimated', '{"uncached_input":4}', 1, true)`,
+  );
+});
+afterAll(async () => {
+  await app.close();
+  await fixture.close();
+});
+
+const correct = async (key: string, body: object) =>
+  app.inject({
+    method: 'POST',
+    url: `/v1/calls/${id}/correct`,
+    headers: { authorization: `Bearer ${key}` },
+    payload: body,
+  });
+
+describe('POST /v1/calls/{id}/correct', () => {
+  const body = { tokens: { uncached_input: 8, text_output: 50 }, reason: 'the bill' };
+
+  it('needs the scope, a sound body, and a call of the key’s team', async () => {
+    expect((await correct(await fixture.newKey(['costs:read']), body)).statusCode).toBe(403);
+    const key = await fixture.newKey(['operations:write']);
+    for (const wrong of [
+      { ...body, tokens: { bogus: 1 } },
+      { ...body, tokens: { text_output: -1 } },
+      { ...body, costUsd: '1e9' },
+      { ...body, reason: ' ' },
+      { ...body, more: 1 },
+      {},
+    ]) {
+      expect((await correct(key, wrong)).statusCode, JSON.stringify(wrong)).toBe(400);
+    }
+    expect((await correct(await fixture.newKey(['operations:write'], 'red'), body)).statusCode).toBe(404);
+  });
+
+  it('says what it would do, does it, and does it once', async () => {
+    const key = await fixture.newKey(['operations:write'], 'blue');
+    const changed = { isChanged: true, before: { costUsd: '1' }, after: { costUsd: '0.000102' } };
+    expect((await correct(key, { ...body, dryRun: true })).json()).toMatchObject({
+      dryRun: true,
+      ...changed,
+    });
+    expect((await correct(key, body)).json()).toMatchObject({ dryRun: false, ...changed });
+    expect((await correct(key, body)).json()).toMatchObject({ isChanged: false });
+    const { rows } = await fixture.database.query<{ actor: string }>({
+      name: 'test.actions',
+      text: `select actor from millrace.operator_actions where action = 'calls.correct'`,
+    });
+    expect(rows).toHaveLength(1);
+    expect(rows[0]?.actor).toMatch(/^key:/);
+  });
+});

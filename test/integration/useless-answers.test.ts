@@ -1,0 +1,259 @@
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { embedMany, generateText, streamText } from 'ai';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { ProviderConfig } from '../../src/models/provider-registry.ts';
+import { failureOf, type MeteredModels, openMeteredModels } from '../support/metered-models.ts';
+
+/* Answers that came with status 200 and are none, and answers that look broken and are good. */
+
+let models: MeteredModels;
+let server: Server;
+let url: string;
+let answer: RequestListener;
+
+beforeAll(async () => {
+  models = await openMeteredModels();
+  server = createServer((request, response) => {
+    request.resume().on('end', () => answer(request, response));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+});
+beforeEach(() => models.clear());
+afterEach(() => server.closeAllConnections());
+afterAll(async () => {
+  await new Promise((resolve) => server.close(resolve));
+  await models.close();
+});
+
+function json(body: unknown): RequestListener {
+  return (_request, response) =>
+    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+}
+
+function events(...data: readonly unknown[]): RequestListener {
+  return (_request, response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    const lines = data.map((item) => `data: ${typeof item === 'string' ? item : JSON.stringify(item)}\n\n`);
+    response.end(lines.join(''));
+  };
+}
+
+async function ask(config: object, how: 'whole' | 'streamed') {
+  const gateway = models.gateway({ p: { ...config, baseUrl: url, apiKey: 'k' } as ProviderConfig });
+  const scope = models.openScope(gateway, await models.leasedMessage());
+  const request = {
+    model: scope.languageModel('p/some-model', { step: 's' }),
+    prompt: 'hello',
+    maxRetries: 0,
+  };
+  try {
+    if (how === 'whole') return (await generateText(request)).text;
+    let failure: unknown;
+    const { textStream } = streamText({
+      ...request,
+      onError: ({ error }) => {
+        failure = error;
+      },
+    });
+    let text = '';
+    for await (const part of textStream) text += part;
+    if (failure !== undefined) throw failure as Error;
+    return text;
+  } finally {
+    await scope.close();
+  }
+}
+
+const anthropicUsage = { input_tokens: 9, output_tokens: 4 };
+const message = (content: readonly unknown[], stopReason: string) =>
+  json({
+    type: 'message',
+    id: 'a',
+    role: 'assistant',
+    model: 'm',
+    content,
+    stop_reason: stopReason,
+    stop_sequence: null,
+    usage: anthropicUsage,
+  });
+const messageEvents = (text: string | undefined, stopReason: string) =>
+  events(
+    {
+      type: 'message_start',
+      message: {
+        type: 'message',
+        id: 'a',
+        role: 'assistant',
+        model: 'm',
+        content: [],
+        usage: anthropicUsage,
+      },
+    },
+    ...(text === undefined
+      ? []
+      : [
+          { type: 'content_block_start', index: 0, content_block: { type: 'text', text: '' } },
+          { type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text } },
+          { type: 'content_block_stop', index: 0 },
+        ]),
+    { type: 'message_delta', delta: { stop_reason: stopReason }, usage: { output_tokens: 4 } },
+    { type: 'message_stop' },
+  );
+const chat = { kind: 'openai', api: 'chat' };
+const choice = (delta: object, finish: string | null = null) => ({
+  id: 'c',
+  created: 1,
+  model: 'm',
+  choices: [{ index: 0, delta, finish_reason: finish }],
+});
+const chatUsage = { prompt_tokens: 9, completion_tokens: 4, total_tokens: 13 };
+
+describe('an answer that is none', () => {
+  it.each([
+    [
+      'Anthropic, empty',
+      'whole',
+      { kind: 'anthropic' },
+      message([], 'end_turn'),
+      'MILLRACE_ANSWER_DEGENERATE',
+    ],
+    [
+      'Anthropic, empty',
+      'streamed',
+      { kind: 'anthropic' },
+      messageEvents(undefined, 'end_turn'),
+      'MILLRACE_ANSWER_DEGENERATE',
+    ],
+    [
+      'Anthropic, refused with text',
+      'whole',
+      { kind: 'anthropic' },
+      message([{ type: 'text', text: 'I' }], 'refusal'),
+      'MILLRACE_MODEL_CONTENT_POLICY',
+    ],
+    [
+      'Anthropic, refused with text',
+      'streamed',
+      { kind: 'anthropic' },
+      messageEvents('I', 'refusal'),
+      'MILLRACE_MODEL_CONTENT_POLICY',
+    ],
+    [
+      'Anthropic, paused',
+      'whole',
+      { kind: 'anthropic' },
+      message([{ type: 'text', text: 'I' }], 'pause_turn'),
+      'MILLRACE_ANSWER_DEGENERATE',
+    ],
+    [
+      'Anthropic, paused',
+      'streamed',
+      { kind: 'anthropic' },
+      messageEvents('I', 'pause_turn'),
+      'MILLRACE_ANSWER_DEGENERATE',
+    ],
+    [
+      'OpenAI, filtered with text',
+      'whole',
+      chat,
+      json({
+        id: 'c',
+        created: 1,
+        model: 'm',
+        choices: [
+          { index: 0, message: { role: 'assistant', content: 'I' }, finish_reason: 'content_filter' },
+        ],
+        usage: chatUsage,
+      }),
+      'MILLRACE_MODEL_CONTENT_POLICY',
+    ],
+    [
+      'OpenAI, filtered with text',
+      'streamed',
+      chat,
+      events(
+        choice({ content: 'I' }),
+        choice({}, 'content_filter'),
+        { ...choice({}), choices: [], usage: chatUsage },
+        '[DONE]',
+      ),
+      'MILLRACE_MODEL_CONTENT_POLICY',
+    ],
+  ] as const)(
+    '%s, %s, fails by its kind and is never given again',
+    async (_what, how, config, listener, code) => {
+      answer = listener;
+      expect(await failureOf(ask(config, how))).toMatchObject({ code });
+      const [row] = await models.callRows();
+      expect(row).toMatchObject({ state: 'settled', settlement: 'reported', waste_reason: 'degenerate' });
+    },
+  );
+});
+
+describe('a stream with text, usage and [DONE] but no finish reason', () => {
+  it.each([
+    ['OpenAI', chat],
+    ['compatible', { kind: 'openai-compatible' }],
+  ])('of %s is an answer', async (_name, config) => {
+    answer = events(
+      choice({ role: 'assistant', content: 'Hi ' }),
+      choice({ content: 'there.' }),
+      { ...choice({}), choices: [], usage: chatUsage },
+      '[DONE]',
+    );
+    expect(await ask(config, 'streamed')).toBe('Hi there.');
+    expect(await models.callRows()).toMatchObject([{ outcome: 'ok', settlement: 'reported' }]);
+  });
+
+  it.each([
+    ['OpenAI', chat],
+    ['compatible', { kind: 'openai-compatible' }],
+  ])('of %s is none without the usage', async (_name, config) => {
+    answer = events(choice({ role: 'assistant', content: 'Hi ' }));
+    expect(await failureOf(ask(config, 'streamed'))).toBeDefined();
+    expect((await models.callRows())[0]).not.toMatchObject({ outcome: 'ok' });
+  });
+});
+
+describe('vectors', () => {
+  const vectors = (data: readonly unknown[]) =>
+    json({ object: 'list', model: 'm', data, usage: { prompt_tokens: 3, total_tokens: 3 } });
+  const embed = async () => {
+    const gateway = models.gateway({ p: { kind: 'openai', baseUrl: url, apiKey: 'k' } });
+    const scope = models.openScope(gateway, await models.leasedMessage());
+    const model = scope.embeddingModel('p/text-embedding-3-small', { step: 's' });
+    try {
+      return (await embedMany({ model, values: ['a', 'b', 'c'], maxRetries: 0 })).embeddings;
+    } finally {
+      await scope.close();
+    }
+  };
+
+  it.each([
+    ['fewer than asked for', [[1], [2]], undefined],
+    ['more than asked for', [[1], [2], [3], [4]], undefined],
+    ['with an empty one', [[1], [], [3]], undefined],
+    ['of several lengths', [[1], [2, 2], [3]], undefined],
+    ['whose indices contradict each other', [[1], [2], [3]], [0, 1, 1]],
+  ])('%s are degenerate and never given again', async (_what, embeddings, indices) => {
+    answer = vectors(embeddings.map((embedding, index) => ({ embedding, index: indices?.[index] ?? index })));
+    expect(await failureOf(embed())).toMatchObject({ code: 'MILLRACE_ANSWER_DEGENERATE' });
+    expect(await models.callRows()).toMatchObject([{ waste_reason: 'degenerate', settlement: 'reported' }]);
+  });
+
+  it('in another order are put in that of the values', async () => {
+    answer = vectors([
+      { embedding: [3], index: 2 },
+      { embedding: [1], index: 0 },
+      { embedding: [2], index: 1 },
+    ]);
+    expect(await embed()).toEqual([[1], [2], [3]]);
+  });
+
+  it('that all have the same index are taken as they come', async () => {
+    answer = vectors([1, 2, 3].map((value) => ({ embedding: [value], index: 0 })));
+    expect(await embed()).toEqual([[1], [2], [3]]);
+  });
+});
