@@ -66,6 +66,33 @@ describe('the key', () => {
   });
 });
 
+describe('what is no request yet', () => {
+  it.each([
+    [
+      'headers that are too large',
+      `GET /health/live HTTP/1.1\r\nhost: localhost\r\nx-a: ${'a'.repeat(70_000)}\r\n\r\n`,
+      431,
+    ],
+    [
+      'a URL that is too large',
+      `GET /v1/costs?team=${'a'.repeat(70_000)} HTTP/1.1\r\nhost: localhost\r\n\r\n`,
+      431,
+    ],
+    ['no HTTP', 'hello\r\n\r\n', 400],
+  ] as const)('%s: gets a problem document too', async (_, text, status) => {
+    const url = new URL(await listenHttp(app, { host: '127.0.0.1', port: 0 }).catch(() => app.getUrl()));
+    const socket = connect(Number(url.port), '127.0.0.1');
+    socket.write(text);
+    let answer = '';
+    socket.setEncoding('utf8').on('data', (part: string) => (answer += part));
+    await once(socket, 'close');
+    expect(answer).toContain(`HTTP/1.1 ${status}`);
+    expect(answer).toContain('content-type: application/problem+json');
+    const [, body = ''] = answer.split('\r\n\r\n');
+    expect(JSON.parse(body)).toMatchObject({ status, code: 'MILLRACE_REQUEST_INVALID' });
+  });
+});
+
 describe('a body', () => {
   it.each([
     ['too deep', `${'['.repeat(5_000)}${']'.repeat(5_000)}`, /nested deeper than 128/],

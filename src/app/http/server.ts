@@ -18,6 +18,7 @@ import {
 import { guardRequests } from './request-door.ts';
 import { nestLogger, requestLogging } from './request-logging.ts';
 import { defaultRequestLimits, type RefusalReason, RequestLimits } from './request-limits.ts';
+import { answerClientError } from './client-errors.ts';
 import { addResponseHeaders, answerRouterError, requestIds } from './response-headers.ts';
 
 /*
@@ -61,6 +62,7 @@ export async function createHttpApplication(
     requestTimeout: requestTimeoutMs,
     http: { headersTimeout: headersTimeoutMs, connectionsCheckingInterval: 5_000 },
     frameworkErrors: answerRouterError,
+    clientErrorHandler: answerClientError,
   });
   const fastify: FastifyInstance = adapter.getInstance();
   // First of all hooks, so that no answer goes without them.
