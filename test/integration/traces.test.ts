@@ -218,19 +218,19 @@ describe('sampling', () => {
 
   it('keeps a message at ratio 0 whose run cost as much as the limit, and what follows from it', async () => {
     await start({
-      tracing: { sampleRatio: 0, keepAboveUsd: '0.10' },
-      usage: { uncachedInput: 400_000, textOutput: 0 },
+      tracing: { sampleRatio: 0, keepAboveUsd: '0.010' },
+      usage: { uncachedInput: 40_000, textOutput: 0 },
     });
     await run();
     const spans = await traced.spans();
-    expect(attributesOf(named(spans, 'process ask'))).toMatchObject({ 'millrace.cost_usd': '0.1' });
+    expect(attributesOf(named(spans, 'process ask'))).toMatchObject({ 'millrace.cost_usd': '0.01' });
     expect(spans).toHaveLength(5);
   });
 
   it('drops a message at ratio 0 whose run cost less than the limit', async () => {
     await start({
-      tracing: { sampleRatio: 0, keepAboveUsd: '0.10' },
-      usage: { uncachedInput: 399_999, textOutput: 0 },
+      tracing: { sampleRatio: 0, keepAboveUsd: '0.010' },
+      usage: { uncachedInput: 39_999, textOutput: 0 },
     });
     await run();
     expect(await traced.spans()).toEqual([]);
