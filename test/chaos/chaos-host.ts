@@ -7,7 +7,6 @@ import { Host } from '../../src/app/host.ts';
 import { type Stores, openStores } from '../../src/app/stores.ts';
 import { FilesPayloadStore } from '../../src/drivers/payload-store/payload-store.files.ts';
 import { AppError } from '../../src/kernel/app-error.ts';
-import { type Clock, systemClock } from '../../src/kernel/clock.ts';
 import { createLogger } from '../../src/telemetry/logging.ts';
 import { type ChaosSettings, configurationOf } from './chaos-settings.ts';
 import {
@@ -17,6 +16,7 @@ import {
   fetchWithPoints,
   queuesWithPoints,
 } from './fault-points.ts';
+import { SettableClock } from './settable-clock.ts';
 import { DiskSpace } from './disk-space.ts';
 import { type Release, stagesOf } from './handlers.ts';
 import { installHistory } from './history.ts';
@@ -51,10 +51,7 @@ const points = new FaultPoints();
 if (recordsRequests) globalThis.fetch = fetchWithRecord(globalThis.fetch, settings, name);
 globalThis.fetch = fetchWithPoints(globalThis.fetch, settings.simulatorUrl, points);
 
-const clock: Clock = {
-  ...systemClock,
-  now: () => new Date(Date.now() + clockSkewMs),
-};
+const clock = new SettableClock(clockSkewMs);
 
 function send(line: HostLine): void {
   process.send?.(line);
@@ -79,7 +76,7 @@ const payloads = await new FilesPayloadStore({
 }).open(new Date());
 const host = await Host.over({
   configuration,
-  clock,
+  clock: clock.clock,
   worker: name,
   logger: createLogger({ level: 'info', destination: { write: (line) => void writeSync(log, line) } }),
   stores: {
@@ -104,7 +101,7 @@ process.on('SIGTERM', () => void stop());
 // The run is gone: nothing is left to work for.
 process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
 process.on('message', ({ id, order }: OrderLine) => {
-  carryOut(order, { host, stores, points, disk, release, seed: settings.seed }).then(
+  carryOut(order, { host, stores, points, disk, clock, release, seed: settings.seed }).then(
     (value) => send({ kind: 'done', id, value }),
     (error: unknown) => send({ kind: 'failed', id, message: String(error) }),
   );

@@ -143,6 +143,21 @@ export class FaultInjector {
       case 'postgres_disconnects':
         await this.#services.postgres.terminateConnections();
         return;
+      case 'postgres_read_only':
+        await this.#services.postgresReadOnly(fault.forMs);
+        return;
+      case 'queue_read_only':
+        await this.#services.queueReadOnly(fault.forMs);
+        return;
+      case 'queue_full':
+        await this.#services.queueFull(fault.forMs);
+        return;
+      case 'clock_set':
+        await this.#setClock(fault);
+        return;
+      case 'clickhouse_away_at_start':
+        await this.#startWithoutClickHouse(fault);
+        return;
       case 'clickhouse_away':
         await this.#services.clickHouseAway(fault.awayMs);
         return;
@@ -192,6 +207,24 @@ export class FaultInjector {
     await pause(forMs);
     this.#rules.delete(rule);
     await this.#simulator.follow([...this.#rules, ...providerFaults]);
+  }
+
+  /** A process that is killed meanwhile comes back with its clock right. */
+  async #setClock({ target, byMs, forMs }: Fault & { kind: 'clock_set' }): Promise<void> {
+    const host = this.#process(target);
+    await this.#orderTo(host, { kind: 'set_clock', byMs });
+    await pause(forMs);
+    await this.#orderTo(host, { kind: 'set_clock', byMs: 0 });
+  }
+
+  async #startWithoutClickHouse(fault: Fault & { kind: 'clickhouse_away_at_start' }): Promise<void> {
+    await this.#services.clickHouse.kill();
+    const turn = this.#inTurn(fault.target, () =>
+      this.#restart(fault.target, (target) => target.terminate(), 0),
+    );
+    await pause(fault.awayMs);
+    await this.#services.clickHouse.start();
+    await turn;
   }
 
   /** Workers and relay first: the admitting process sends what only release 2 can read. */
@@ -265,6 +298,7 @@ export class FaultInjector {
 
 /** What a fault befalls: faults of the same thing wait for each other. */
 function thingOf(fault: Fault): string {
+  if (fault.kind === 'clickhouse_away_at_start') return 'clickhouse';
   if ('target' in fault) return fault.target;
   return fault.kind.split('_')[0] ?? fault.kind;
 }

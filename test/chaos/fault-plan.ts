@@ -27,6 +27,11 @@ export type Fault =
       readonly forMs: number;
       readonly end: 'resume' | 'reset';
     }
+  /** The server answers, and refuses every write: READONLY, or over its memory (`queue_full`). */
+  | { readonly kind: 'postgres_read_only' | 'queue_read_only' | 'queue_full'; readonly forMs: number }
+  /** ClickHouse is away, under load, and a process starts without it. */
+  | { readonly kind: 'clickhouse_away_at_start'; readonly target: string; readonly awayMs: number }
+  | { readonly kind: 'clock_set'; readonly target: string; readonly byMs: number; readonly forMs: number }
   /** The next inserts take this long. */
   | { readonly kind: 'clickhouse_slow'; readonly times: number; readonly delayMs: number }
   | { readonly kind: 'disk_full'; readonly target: string; readonly forMs: number }
@@ -69,6 +74,8 @@ const lastShare = 0.9;
 /** The worker whose way to PostgreSQL can be cut, and for how long: longer than its leases. */
 export const cutWorker = 'worker-1';
 const cutMs = 19_000;
+/** Many times the exporter's pause, as ten minutes are many times that of production. */
+const longAwayMs = 20_000;
 
 export function planFaults({ seed, stores, faults }: PlanOptions): readonly PlannedFault[] {
   const random = new SeededRandom(`plan/${stores}/${seed}`);
@@ -111,6 +118,12 @@ function hold(random: SeededRandom): Fault {
   };
 }
 
+const hourMs = 3_600_000;
+
+function clockSet(random: SeededRandom, target: string, byMs: number): Fault {
+  return { kind: 'clock_set', target, byMs, forMs: random.whole(2000, 6000) };
+}
+
 /** What befalls both kinds of stores besides deaths. */
 function troubles(random: SeededRandom, target: () => string): Fault[] {
   return [
@@ -118,6 +131,8 @@ function troubles(random: SeededRandom, target: () => string): Fault[] {
     hold(random),
     { kind: 'model_down', model: 'gpt-5-mini', forMs: random.whole(1500, 3000) },
     { kind: 'disk_full', target: target(), forMs: random.whole(500, 3000) },
+    clockSet(random, target(), hourMs),
+    clockSet(random, target(), -hourMs),
   ];
 }
 
@@ -206,6 +221,11 @@ function servicesDeck(random: SeededRandom, deal: number): Fault[] {
     { kind: 'postgres_disconnects' },
     { kind: 'postgres_disconnects' },
     { kind: 'clickhouse_away', awayMs: awayMs() },
+    { kind: 'clickhouse_away', awayMs: longAwayMs },
+    { kind: 'clickhouse_away_at_start', target: random.pick(['worker-1', 'relay']), awayMs: 6000 },
+    { kind: 'postgres_read_only', forMs: random.whole(1000, 4000) },
+    { kind: 'queue_read_only', forMs: random.whole(1000, 4000) },
+    { kind: 'queue_full', forMs: random.whole(1000, 4000) },
     ...(['die-after', 'cut', 'refuse'] as const).map((how) => ({
       kind: 'clickhouse_fails' as const,
       how,
@@ -260,6 +280,14 @@ export function describeFault(fault: Fault): string {
     case 'postgres_away':
     case 'clickhouse_away':
       return `${fault.kind.replace('_', ' ')} for ${fault.awayMs} ms`;
+    case 'clickhouse_away_at_start':
+      return `clickhouse away for ${fault.awayMs} ms, and ${fault.target} starts without it`;
+    case 'postgres_read_only':
+    case 'queue_read_only':
+    case 'queue_full':
+      return `${fault.kind.replace('_', ' ').replace('_', '-')} for ${fault.forMs} ms`;
+    case 'clock_set':
+      return `the clock of ${fault.target} is set by ${fault.byMs / 60_000} min for ${fault.forMs} ms`;
     case 'queue_emptied':
       return 'the queue is emptied';
     case 'postgres_disconnects':

@@ -3,6 +3,7 @@ import type { Stores } from '../../src/app/stores.ts';
 import { AppError } from '../../src/kernel/app-error.ts';
 import type { DiskSpace } from './disk-space.ts';
 import type { FaultPoints } from './fault-points.ts';
+import type { SettableClock } from './settable-clock.ts';
 import type { Release } from './handlers.ts';
 import type { Answers, Order, OrderedHold, Progress } from './orders.ts';
 import { SeededRandom } from './seeded-random.ts';
@@ -14,6 +15,7 @@ export interface OrderedHost {
   readonly stores: Stores;
   readonly points: FaultPoints;
   readonly disk: DiskSpace;
+  readonly clock: SettableClock;
   readonly release: Release;
   readonly seed: number;
 }
@@ -47,6 +49,9 @@ export async function carryOut(order: Order, ordered: OrderedHost): Promise<Answ
       return await replay(ordered);
     case 'fill_disk':
       ordered.disk.fill(order.forMs);
+      return true;
+    case 'set_clock':
+      ordered.clock.setBy(order.byMs);
       return true;
   }
 }

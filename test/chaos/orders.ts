@@ -20,7 +20,9 @@ export type Order =
   | { readonly kind: 'define_budgets' }
   /** Every dead letter that there is lives again. */
   | { readonly kind: 'replay' }
-  | { readonly kind: 'fill_disk'; readonly forMs: number };
+  | { readonly kind: 'fill_disk'; readonly forMs: number }
+  /** The clock of the process is set by this from what it was at start; 0 sets it right again. */
+  | { readonly kind: 'set_clock'; readonly byMs: number };
 
 export interface OrderedHold {
   readonly scope: 'stage' | 'customer' | 'model';
@@ -48,6 +50,7 @@ export interface Answers {
   readonly define_budgets: true;
   readonly replay: { readonly replayed: number };
   readonly fill_disk: true;
+  readonly set_clock: true;
 }
 
 export interface OrderLine {

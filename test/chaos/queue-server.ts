@@ -11,6 +11,9 @@ export interface QueueServer {
   kill(): Promise<void>;
   restart(): Promise<void>;
   empty(): Promise<void>;
+  setReadOnly(isReadOnly: boolean): Promise<void>;
+  /** Whether it has no memory left for writes. A PostgreSQL that has no room is one that cannot be written to. */
+  setFull(isFull: boolean): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -22,6 +25,8 @@ export async function startQueueServer(kind: QueueKind): Promise<QueueServer> {
     kill: () => redis.kill(),
     restart: () => redis.restart(),
     empty: () => redis.flushAll(),
+    setReadOnly: (isReadOnly) => redis.setReadOnly(isReadOnly),
+    setFull: (isFull) => redis.setFull(isFull),
     stop: () => redis.stop(),
   };
 }
@@ -47,6 +52,8 @@ async function startPostgres(): Promise<QueueServer> {
     kill: () => server.kill(),
     restart: () => server.restart(),
     empty: () => emptied(server),
+    setReadOnly: (isReadOnly) => server.setReadOnly(isReadOnly),
+    setFull: (isFull) => server.setReadOnly(isFull),
     stop: () => server.stop(),
   };
 }

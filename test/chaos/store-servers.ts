@@ -67,6 +67,24 @@ export class StoreServers {
     await this.queue.restart();
   }
 
+  async queueReadOnly(forMs: number): Promise<void> {
+    await this.queue.setReadOnly(true);
+    await pause(forMs);
+    await this.queue.setReadOnly(false);
+  }
+
+  async queueFull(forMs: number): Promise<void> {
+    await this.queue.setFull(true);
+    await pause(forMs);
+    await this.queue.setFull(false);
+  }
+
+  async postgresReadOnly(forMs: number): Promise<void> {
+    await this.postgres.setReadOnly(true);
+    await pause(forMs);
+    await this.postgres.setReadOnly(false);
+  }
+
   async postgresAway(awayMs: number): Promise<void> {
     await this.postgres.kill();
     await pause(awayMs);

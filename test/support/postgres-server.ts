@@ -59,6 +59,15 @@ export class PostgresServer {
     );
   }
 
+  /** Refuses writes in every transaction that begins from now on, as a server does that was demoted. */
+  async setReadOnly(isReadOnly: boolean): Promise<void> {
+    await this.#administer(
+      `set default_transaction_read_only = off`,
+      `alter system set default_transaction_read_only = ${isReadOnly ? 'on' : 'off'}`,
+      `select pg_reload_conf()`,
+    );
+  }
+
   /** Breaks every client's connection. */
   async terminateConnections(): Promise<void> {
     await this.#administer(
@@ -141,13 +150,14 @@ export class PostgresServer {
     await this.#process.waitUntil(() => answers(this.connectionString));
   }
 
-  async #administer(sql: string): Promise<void> {
+  async #administer(...statements: readonly string[]): Promise<void> {
     const client = new pg.Client({ connectionString: this.connectionString });
     // A connection that breaks fails the statement; its event must not end the tests.
     client.on('error', () => undefined);
     await client.connect();
     try {
-      await client.query(sql);
+      // One by one: ALTER SYSTEM is refused in the transaction that several in one text would be.
+      for (const statement of statements) await client.query(statement);
     } finally {
       await client.end();
     }

@@ -46,6 +46,11 @@ export class RedisServer {
     );
   }
 
+  /** Without room it refuses whatever would take memory, and reads on. */
+  async setFull(isFull: boolean): Promise<void> {
+    await this.#administer((redis) => redis.config('SET', 'maxmemory', isFull ? '1' : '0'));
+  }
+
   /** Empties it, as an operator's mistake would. */
   async flushAll(): Promise<void> {
     await this.#administer((redis) => redis.flushall());
