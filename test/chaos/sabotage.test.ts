@@ -75,8 +75,21 @@ describe('the suite notices', { timeout: 300_000 }, () => {
     expect(await brokenBy('budgets', { messages: 20, plan: [] })).toEqual(['I6']);
   });
 
-  it('a missing sweeper: what the queue forgot is never done', async () => {
-    const plan = [{ atShare: 0.2, fault: { kind: 'kill', target: 'host', awayMs: 0 } as const }];
-    expect(await brokenBy('sweeper', { messages: 20, plan, patienceMs: 4000 })).toEqual(['I1', 'I10']);
-  });
+  // An embedded host ends all leases itself when it starts, and its workers claim what is due without being told.
+  it.skipIf(!canRun(postgresPrograms()) || !canRun(redisPrograms()))(
+    'a missing sweeper: what a dead worker had is never done',
+    async () => {
+      const plan = ['worker-1', 'worker-2'].map((target) => ({
+        atShare: 0.2,
+        fault: { ...killAfter('ledger.claim_messages'), target } as Fault,
+      }));
+      const broken = await brokenBy('sweeper', {
+        stores: 'services',
+        messages: 40,
+        plan,
+        patienceMs: 20_000,
+      });
+      expect(broken).toEqual(expect.arrayContaining(['I1', 'I10']));
+    },
+  );
 });

@@ -1,3 +1,6 @@
+import { CorrectionLedger } from '../../src/ledger/correction-ledger.ts';
+import { CorrectionOffice } from '../../src/operations/correction-office.ts';
+import { packagedPriceBook } from '../../src/pricing/packaged-price-book.ts';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -123,6 +126,12 @@ export async function openApiFixture(): Promise<ApiFixture> {
         bodies,
         publisher,
         metrics: createMetrics(metricCatalogue),
+        clock: systemClock,
+      }),
+      corrections: new CorrectionOffice({
+        ledger: new CorrectionLedger(database),
+        pricer: packagedPriceBook(),
+        priceProviderOf: (provider) => provider,
         clock: systemClock,
       }),
       holds: new HoldOffice(new Holds({ database, clock: systemClock })),

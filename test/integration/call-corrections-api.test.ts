@@ -1,9 +1,5 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { systemClock } from '../../src/kernel/clock.ts';
-import { CorrectionLedger } from '../../src/ledger/correction-ledger.ts';
-import { CorrectionOffice } from '../../src/operations/correction-office.ts';
-import { packagedPriceBook } from '../../src/pricing/packaged-price-book.ts';
 import { startApi } from './api-application.ts';
 import { type ApiFixture, openApiFixture } from './api-fixture.ts';
 
@@ -15,13 +11,7 @@ let app: NestFastifyApplication;
 beforeAll(async () => {
   fixture = await openApiFixture();
   const { database } = fixture;
-  const corrections = new CorrectionOffice({
-    ledger: new CorrectionLedger(database),
-    pricer: packagedPriceBook(),
-    priceProviderOf: (provider) => provider,
-    clock: systemClock,
-  });
-  app = await startApi(fixture.services({ corrections }));
+  app = await startApi(fixture.services());
   await database.execute(
     `insert into millrace.calls (id, origin, step, ordinal, attempt, state, provider, model, operation, tier, request_kind,
        request_digest, reserved_at, settled_at, outcome, settlement, tokens, cost_usd, is_suspect)

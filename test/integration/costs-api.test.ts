@@ -13,6 +13,7 @@ import { type CostReportDocument, costReportSchema } from '../../src/costs/cost-
 import { CostReports } from '../../src/costs/cost-reports.ts';
 import type { DeadLetterOffice } from '../../src/operations/dead-letter-office.ts';
 import type { HoldOffice } from '../../src/operations/hold-office.ts';
+import type { CorrectionOffice } from '../../src/operations/correction-office.ts';
 import type { MessageOffice } from '../../src/operations/message-office.ts';
 import { MessageAccounts } from '../../src/costs/message-accounts.ts';
 import { openChdb } from '../../src/drivers/column-store/column-store.clickhouse.ts';
@@ -65,6 +66,7 @@ beforeAll(async () => {
     deadLetters: {} as DeadLetterOffice,
     holds: {} as HoldOffice,
     messages: {} as MessageOffice,
+    corrections: {} as CorrectionOffice,
     status: () => Promise.reject(new Error('no status is asked for here')),
     readiness: new Readiness({ checks: [], clock: systemClock }),
     metrics: { render: () => Promise.resolve({ contentType: 'text/plain', body: '' }) },

@@ -12,6 +12,7 @@ import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts
 import type { DeadLetterOffice } from '../../src/operations/dead-letter-office.ts';
 import { BudgetLedger } from '../../src/ledger/budget-ledger.ts';
 import type { HoldOffice } from '../../src/operations/hold-office.ts';
+import type { CorrectionOffice } from '../../src/operations/correction-office.ts';
 import type { MessageOffice } from '../../src/operations/message-office.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import type { Admissions } from '../../src/pipeline/admissions.ts';
@@ -33,6 +34,7 @@ const services = (logger: HttpServices['logger']): HttpServices => ({
   deadLetters: {} as DeadLetterOffice,
   holds: {} as HoldOffice,
   messages: {} as MessageOffice,
+  corrections: {} as CorrectionOffice,
   status: () => Promise.reject(new Error('no status is asked for here')),
   readiness: new Readiness({ checks: [], clock: systemClock }),
   metrics: { render: () => Promise.resolve({ contentType: 'text/plain', body: '' }) },

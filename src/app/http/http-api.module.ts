@@ -44,7 +44,7 @@ export interface HttpServices {
   readonly holds: HoldOffice;
   readonly messages: MessageOffice;
   /** Absent in an application that corrects nothing. */
-  readonly corrections?: CorrectionOffice;
+  readonly corrections: CorrectionOffice;
   readonly status: StatusSource;
   readonly readiness: Readiness;
   readonly metrics: MetricsSource;
