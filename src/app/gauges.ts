@@ -2,15 +2,14 @@ import type { QueueDriver } from '../drivers/queue/queue.ts';
 import type { TurnEnd } from '../kernel/background-loop.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { CallLedger } from '../ledger/call-ledger.ts';
-import type { DeadLetterCount } from '../ledger/dead-letter.ts';
-import type { DeadLetters } from '../ledger/dead-letters.ts';
 import type { ExportLedger } from '../ledger/export-ledger.ts';
 import {
-  type BacklogCount,
-  type StageBacklog,
+  type CountedKind,
+  type LedgerCount,
+  type LedgerCounts,
   backlogStates,
-  drainSeconds,
-} from '../ledger/stage-backlog.ts';
+} from '../ledger/ledger-counts.ts';
+import { type StageBacklog, drainSeconds } from '../ledger/stage-backlog.ts';
 import { lanes } from '../pipeline/lane.ts';
 import type { RegisteredStage, StageRegistry } from '../pipeline/stage-registry.ts';
 import type { Bounds } from '../telemetry/bounds.ts';
@@ -20,7 +19,7 @@ import { ReadingOnDemand } from './reading-on-demand.ts';
 
 export interface GaugeSources {
   readonly metrics: MillraceMetrics;
-  readonly deadLetters: DeadLetters;
+  readonly counts: LedgerCounts;
   readonly backlog: StageBacklog;
   readonly exports: ExportLedger;
   readonly calls: CallLedger;
@@ -33,7 +32,6 @@ export interface GaugeSources {
   readonly onReadingEnd: (end: TurnEnd) => void;
 }
 
-/** Ten thousand open messages take the database about ten milliseconds: never more often than every two seconds. */
 const timing = { freshMs: 2000, staleMs: 60_000, patienceMs: { usual: 25, stale: 1000 } };
 
 /**
@@ -79,23 +77,22 @@ export class GaugeReader {
   }
 
   async #readLedger(): Promise<void> {
-    const { metrics, deadLetters, exports, calls, registry } = this.#sources;
-    const [dead, backlogs, rates, backlog, open] = await Promise.all([
-      deadLetters.counts(),
-      this.#sources.backlog.count(),
+    const { metrics, exports, calls, registry } = this.#sources;
+    const [counts, rates, backlog, coverage] = await Promise.all([
+      this.#sources.counts.read(),
       this.#sources.backlog.endRates(),
       exports.backlog(),
-      calls.measure(),
+      calls.measureCoverage(),
     ]);
+    const unsettled = counts.filter(({ kind }) => kind === 'unsettled');
     metrics.set('export_pending_records', {}, backlog.records);
     metrics.set('export_lag_seconds', {}, backlog.oldestSeconds);
-    metrics.set('calls_unsettled', {}, open.unsettled);
-    metrics.set('calls_unsettled_oldest_seconds', {}, open.oldestUnsettledSeconds);
-    metrics.set('origin_coverage_ratio', {}, open.coverage);
+    metrics.set('calls_unsettled', {}, sumOf(unsettled));
+    metrics.set('calls_unsettled_oldest_seconds', {}, oldestOf(unsettled));
+    metrics.set('origin_coverage_ratio', {}, coverage);
     this.#pendingRecords = backlog.records;
     for (const stage of registry.stages) {
-      this.#setDead(stage, dead);
-      this.#setBacklog(stage, backlogs, rates);
+      this.#setCounts(stage, counts, rates);
     }
   }
 
@@ -113,36 +110,40 @@ export class GaugeReader {
     metrics.set('queue_jobs', { ...labels, state: 'active' }, jobs.active);
   }
 
-  #setDead({ definition }: RegisteredStage, counts: readonly DeadLetterCount[]): void {
-    const { metrics } = this.#sources;
-    const labels = { owner: definition.owner, stage: definition.name };
-    const dead = counts.find((count) => count.stage === definition.name);
-    metrics.set('dlq_depth', labels, dead?.count ?? 0);
-    metrics.set('dlq_oldest_age_seconds', labels, dead?.oldestSeconds ?? 0);
-  }
-
-  #setBacklog(
+  #setCounts(
     { definition }: RegisteredStage,
-    counts: readonly BacklogCount[],
+    counts: readonly LedgerCount[],
     rates: ReadonlyMap<string, number>,
   ): void {
     const { metrics } = this.#sources;
     const labels = { owner: definition.owner, stage: definition.name };
-    const ofStage = counts.filter((count) => count.stage === definition.name);
-    for (const lane of lanes) {
-      for (const state of backlogStates) {
-        const found = ofStage.find((count) => count.lane === lane && count.state === state);
-        metrics.set('stage_backlog', { ...labels, lane, state }, found?.count ?? 0);
+    const ofStage = counts.filter(({ stage }) => stage === definition.name);
+    const ofKind = (wanted: CountedKind): readonly LedgerCount[] =>
+      ofStage.filter(({ kind }) => kind === wanted);
+    metrics.set('dlq_depth', labels, sumOf(ofKind('dead')));
+    metrics.set('dlq_oldest_age_seconds', labels, oldestOf(ofKind('dead')));
+    for (const state of backlogStates) {
+      const ofState = ofKind(state);
+      for (const lane of lanes) {
+        const ofLane = ofState.filter((count) => count.lane === lane);
+        metrics.set('stage_backlog', { ...labels, lane, state }, sumOf(ofLane));
       }
     }
-    const due = ofStage.filter((count) => count.state === 'ready');
-    const ready = due.reduce((sum, { count }) => sum + count, 0);
-    const oldestSeconds = Math.max(0, ...due.map((count) => count.oldestSeconds));
+    const ready = sumOf(ofKind('ready'));
+    const oldestSeconds = oldestOf(ofKind('ready'));
     const endsPerSecond = rates.get(definition.name) ?? 0;
     metrics.set('queue_oldest_waiting_seconds', labels, oldestSeconds);
     metrics.set('stage_backlog_seconds', labels, drainSeconds({ ready, endsPerSecond, oldestSeconds }));
     metrics.set('stage_drain_slo_seconds', labels, definition.drainWithinMs / 1000);
   }
+}
+
+function sumOf(counts: readonly LedgerCount[]): number {
+  return counts.reduce((sum, { count }) => sum + count, 0);
+}
+
+function oldestOf(counts: readonly LedgerCount[]): number {
+  return Math.max(0, ...counts.map(({ oldestSeconds }) => oldestSeconds));
 }
 
 /** Makes every series that is known at start, so that no first increase is lost. */

@@ -45,7 +45,8 @@ export class HostHolds {
     this.office = new HoldOffice(this.holds);
     this.watcher = new HoldWatcher({ ...options, holds: this.holds });
     const { holds, parked } = this;
-    this.#keeper = new HoldKeeper({ holds, parked, publisher, metrics: options.metrics });
+    const { metrics, registry } = options;
+    this.#keeper = new HoldKeeper({ holds, parked, publisher, registry, metrics });
   }
 
   /** What every process does all the time. */

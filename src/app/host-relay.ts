@@ -1,7 +1,8 @@
 import type { BackgroundLoop } from '../kernel/background-loop.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { PayloadRemovals } from '../ledger/payload-removals.ts';
-import { prune } from '../ledger/retention.ts';
+import { LedgerCounts } from '../ledger/ledger-counts.ts';
+import { Retention } from '../ledger/retention.ts';
 import type { SweepLedger } from '../ledger/sweep-ledger.ts';
 import type { AbandonedCalls } from '../models/abandoned-calls.ts';
 import { BudgetReleaser } from '../pipeline/budget-releaser.ts';
@@ -42,6 +43,7 @@ const roleLeaseMs = 5000;
 const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
 const pruneSlice = 1000;
+const sumSlice = 20_000;
 
 /** The chores of the role "relay", which one process at a time does: two would only get in each other's way. */
 export class HostRelay {
@@ -53,7 +55,13 @@ export class HostRelay {
 
   loops(chore: MakeChore): readonly BackgroundLoop[] {
     const { configuration, stores, exporter, abandoned, budgets, holds } = this.#options;
-    const sweeper = new Sweeper({ ...this.#options, ledger: this.#options.sweeps, queues: stores.queues });
+    const counts = new LedgerCounts(stores.database);
+    const sweeper = new Sweeper({
+      ...this.#options,
+      ledger: this.#options.sweeps,
+      counts,
+      queues: stores.queues,
+    });
     const releaser = new BudgetReleaser({ ...this.#options, ledger: budgets.ledger });
     const cleaner = new PayloadCleaner({
       ...this.#options,
@@ -61,11 +69,13 @@ export class HostRelay {
       payloads: stores.payloads,
     });
     const { finishedDays, exportedDays } = configuration.retention;
-    const ages = { finishedMs: finishedDays * dayMs, exportedMs: exportedDays * dayMs };
+    const retention = new Retention(stores.database, {
+      finishedMs: finishedDays * dayMs,
+      exportedMs: exportedDays * dayMs,
+    });
     const alone = (turn: () => Promise<boolean>) => async (): Promise<boolean> =>
       (await this.#holdsRole()) && (await turn());
-    const pruneSome = async (): Promise<boolean> =>
-      Object.values(await prune(stores.database, ages, pruneSlice)).includes(pruneSlice);
+    const pruneSome = async (): Promise<boolean> => (await retention.prune(pruneSlice)).hasMore;
     const spendBaseline = spendBaselineChore({
       ...this.#options,
       columns: stores.columns,
@@ -89,6 +99,11 @@ export class HostRelay {
         alone(() => releaser.release()),
       ),
       holds.keepLoop(chore, alone),
+      chore(
+        'ledger_counts',
+        2000,
+        alone(() => counts.sumUp(sumSlice)),
+      ),
       chore('abandoned_calls', 5000, alone(giveUpSome)),
       chore('spend_baseline', configuration.costs.baseline.pauseMs, spendBaseline),
       chore('retention', hourMs, alone(pruneSome)),

@@ -6,9 +6,9 @@ import { BudgetLedger } from '../ledger/budget-ledger.ts';
 import { CallLedger, type CallTotals } from '../ledger/call-ledger.ts';
 import { ExportLedger } from '../ledger/export-ledger.ts';
 import { Holds, type ListedHold } from '../ledger/holds.ts';
+import { type CountedKind, type LedgerCount, LedgerCounts } from '../ledger/ledger-counts.ts';
 import type { MessageState } from '../ledger/message-state.ts';
 import { ParkedMessages } from '../ledger/parked-messages.ts';
-import { SweepLedger } from '../ledger/sweep-ledger.ts';
 import { Waits } from '../ledger/waits.ts';
 import { explainWaits, type WaitReport } from '../operations/wait-reports.ts';
 
@@ -45,20 +45,23 @@ export interface StatusSources {
   readonly clock: Clock;
 }
 
-/** Counts and sums as they stand. Reads the whole ledger: for people, not for loops. */
+/** Counts and sums as they stand. Sums the ledger's calls: for people, not for loops. */
 export async function readHostStatus({ database, clock }: StatusSources): Promise<HostStatus> {
   const waits = new Waits(database);
-  const [counts, totals, backlog, standing, parked, waiting, budgets, circuits, blocked] = await Promise.all([
-    new SweepLedger(database).count(),
-    new CallLedger({ database, clock }).totals(),
-    new ExportLedger(database).backlog(),
-    new Holds({ database, clock }).list(),
-    new ParkedMessages(database).counts(),
-    waits.list(),
-    new BudgetLedger(database).read(),
-    new ModelHealthStore(database).troubled(),
-    readBlockedModels(database),
-  ]);
+  const [counted, totals, backlog, standing, parked, waiting, budgets, circuits, blocked] = await Promise.all(
+    [
+      new LedgerCounts(database).read(),
+      new CallLedger({ database, clock }).totals(),
+      new ExportLedger(database).backlog(),
+      new Holds({ database, clock }).list(),
+      new ParkedMessages(database).counts(),
+      waits.list(),
+      new BudgetLedger(database).read(),
+      new ModelHealthStore(database).troubled(),
+      readBlockedModels(database),
+    ],
+  );
+  const counts = counted.filter(({ kind }) => kind !== 'unsettled');
   const names = [...new Set(counts.map((count) => count.stage))].toSorted();
   const due = await waits.listDue(namesOfPending(counts, standing));
   return {
@@ -69,7 +72,7 @@ export async function readHostStatus({ database, clock }: StatusSources): Promis
         stage,
         owner: ofStage[0]?.owner ?? '',
         messages: countsOf(ofStage),
-        oldestSeconds: ofStage.find((count) => count.state === 'pending')?.oldestSeconds ?? 0,
+        oldestSeconds: Math.max(0, ...ofStage.filter(isPending).map((count) => count.oldestSeconds)),
       };
     }),
     calls: totals,
@@ -88,20 +91,35 @@ export async function readHostStatus({ database, clock }: StatusSources): Promis
   };
 }
 
-function countsOf(
-  counts: readonly { readonly state: MessageState; readonly count: number }[],
-): MessageCounts {
+const stateOf: Readonly<Record<CountedKind, MessageState | undefined>> = {
+  ready: 'pending',
+  delayed: 'pending',
+  parked: 'pending',
+  leased: 'leased',
+  completed: 'completed',
+  cancelled: 'cancelled',
+  dead: 'dead_lettered',
+  discarded: 'dead_lettered',
+  unsettled: undefined,
+};
+
+function isPending({ kind }: LedgerCount): boolean {
+  return stateOf[kind] === 'pending';
+}
+
+function countsOf(counts: readonly LedgerCount[]): MessageCounts {
   const sums = { pending: 0, leased: 0, completed: 0, dead_lettered: 0, cancelled: 0 };
-  for (const { state, count } of counts) sums[state] += count;
+  for (const { kind, count } of counts) {
+    const state = stateOf[kind];
+    if (state !== undefined) sums[state] += count;
+  }
   return sums;
 }
 
 /** Stages with pending messages that no operator has stopped. */
-function namesOfPending(
-  counts: readonly { readonly stage: string; readonly state: MessageState }[],
-  holds: readonly ListedHold[],
-): readonly string[] {
+function namesOfPending(counts: readonly LedgerCount[], holds: readonly ListedHold[]): readonly string[] {
   if (holds.some(({ scope }) => scope === 'all')) return [];
   const held = new Set(holds.flatMap(({ scope, value }) => (scope === 'stage' ? [value] : [])));
-  return counts.flatMap(({ stage, state }) => (state === 'pending' && !held.has(stage) ? [stage] : []));
+  const names = counts.flatMap((count) => (isPending(count) && !held.has(count.stage) ? [count.stage] : []));
+  return [...new Set(names)];
 }

@@ -6,6 +6,7 @@ import { DeadLetters } from '../ledger/dead-letters.ts';
 import { ExportLedger } from '../ledger/export-ledger.ts';
 import type { FlushObserver } from '../ledger/flush-observer.ts';
 import { MessageLedger } from '../ledger/message-ledger.ts';
+import { LedgerCounts } from '../ledger/ledger-counts.ts';
 import { StageBacklog } from '../ledger/stage-backlog.ts';
 import { SweepLedger } from '../ledger/sweep-ledger.ts';
 import type { ModelGateway } from '../models/model-gateway.ts';
@@ -368,7 +369,7 @@ export class Host {
     const { configuration, stores, exports, calls, registry, logger, metrics } = this;
     return new GaugeReader({
       metrics,
-      deadLetters: new DeadLetters(stores.database),
+      counts: new LedgerCounts(stores.database),
       backlog: this.#backlog,
       exports,
       calls,

@@ -8,7 +8,6 @@ import {
   toldReservations,
   toldSettlements,
 } from './call-sql.ts';
-import { unseenGrace } from './order-sql.ts';
 
 /*
  * Every statement that moves money in budgets. What a call reserves, spends and gives back is written in the statement
@@ -253,7 +252,7 @@ export const releaseForBudget = named(
      update millrace.budget_windows w set refused_usd = null
      where w.budget = $3 and w.refused_usd is not null and exists (select from freed))
    update millrace.messages m
-   set parked_for = null, available_at = clock_timestamp(), wake_at = clock_timestamp() + ${unseenGrace}
+   set parked_for = null, available_at = clock_timestamp(), wake_at = 'infinity'
    from freed f where m.id = f.id
    returning m.id, m.stage, m.fence, m.lane, m.team, m.customer, m.feature, m.batch, m.labels, m.trace_parent, m.state`,
 );

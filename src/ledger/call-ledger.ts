@@ -57,16 +57,6 @@ export interface CallTotals {
   readonly openUpperUsd: Usd;
 }
 
-/** What is watched of the calls. */
-export interface CallMeasures {
-  /** Calls whose outcome nobody knows. */
-  readonly unsettled: number;
-  /** Since the oldest of them was reserved; 0 when there is none. */
-  readonly oldestUnsettledSeconds: number;
-  /** Share of the latest 2,000 records with a complete origin. */
-  readonly coverage: number;
-}
-
 /** The id of a call follows from what it is made for: message (or request), step, ordinal and attempt. */
 export function callId(at: Date, messageId: string, step: string, ordinal: number, attempt: number): Uuid {
   return derivedId(at, 'call', messageId, step, String(ordinal), String(attempt));
@@ -153,16 +143,12 @@ export class CallLedger {
     };
   }
 
-  /** What is watched of the calls, measured now. */
-  async measure(): Promise<CallMeasures> {
-    const { rows } = await this.#database.query<CallMeasuresRow>(sql.measureCalls);
+  /** Which share of the latest 2,000 messages and calls has a complete origin, 0 to 1. */
+  async measureCoverage(): Promise<number> {
+    const { rows } = await this.#database.query<{ coverage: number }>(sql.measureCoverage);
     const [row] = rows;
     invariant(row !== undefined, 'a select of scalars has one row');
-    return {
-      unsettled: row.unsettled,
-      oldestUnsettledSeconds: row.oldest_unsettled_seconds,
-      coverage: row.coverage,
-    };
+    return row.coverage;
   }
 
   async #writeReservations(items: readonly Reservation[]): Promise<ReserveOutcome[]> {
@@ -186,12 +172,6 @@ export class CallLedger {
     const settled = new Set(rows.map((row) => row.id));
     return items.map((item) => settled.delete(item.id));
   }
-}
-
-interface CallMeasuresRow {
-  readonly unsettled: number;
-  readonly oldest_unsettled_seconds: number;
-  readonly coverage: number;
 }
 
 interface RecordedCallRow {

@@ -128,9 +128,9 @@ export const listAbandonedCalls = named(
      c.fallback_from, c.reserved_at, c.upper_bound_usd, m.root_id, m.pipeline, m.stage, m.owner, m.team, m.customer, m.feature, m.batch, m.labels,
      m.item, m.trace_parent
    from millrace.calls c left join millrace.messages m on m.id = c.message_id
-   where c.state = 'reserved' and c.reserved_at < clock_timestamp() - $1::int * interval '1 millisecond'
-     and ((c.message_id is null and c.reserved_at < clock_timestamp() - interval '1 hour')
-       or m.fence <> c.fence or m.state <> 'leased' or m.lease_until < clock_timestamp())
+   where c.state = 'reserved' and c.reserved_at < statement_timestamp() - $1::int * interval '1 millisecond'
+     and ((c.message_id is null and c.reserved_at < statement_timestamp() - interval '1 hour')
+       or m.fence <> c.fence or m.state <> 'leased' or m.lease_until < statement_timestamp())
    order by c.reserved_at limit $2`,
 );
 
@@ -153,16 +153,13 @@ export const totalCalls = named(
    from millrace.calls`,
 );
 
-/** Calls without a known outcome, and which share of the latest messages and calls has a complete origin. */
-export const measureCalls = named(
-  'ledger.measure_calls',
+/** Which share of the latest messages and calls has a complete origin. */
+export const measureCoverage = named(
+  'ledger.measure_coverage',
   `with latest_messages as (
      select team <> '' and customer <> '' and feature <> '' as is_covered from millrace.messages order by id desc limit 1000),
    latest_calls as (
      select message_id is not null or origin is not null as is_covered from millrace.calls order by id desc limit 1000),
    latest as (select * from latest_messages union all select * from latest_calls)
-   select (select count(*) from millrace.calls where state = 'unsettled')::int as unsettled,
-     coalesce(extract(epoch from clock_timestamp() - (
-       select min(reserved_at) from millrace.calls where state = 'unsettled')), 0)::float8 as oldest_unsettled_seconds,
-     (select coalesce(avg(case when is_covered then 1 else 0 end), 1) from latest)::float8 as coverage`,
+   select coalesce(avg(case when is_covered then 1 else 0 end), 1)::float8 as coverage from latest`,
 );

@@ -1,6 +1,6 @@
 import { named } from '../drivers/sql-database/sql-statement.ts';
 import { envelopeColumns, leaseGrace } from './message-sql.ts';
-import { isBehindItsKey, setAside, unseenGrace } from './order-sql.ts';
+import { isBehindItsKey, setAside, asideGrace } from './order-sql.ts';
 
 /*
  * Which messages are next, in one statement for all stages of a process:
@@ -100,7 +100,7 @@ export const claimMessages = named(
        select m.id from millrace.messages m where m.id = c.id and ${isStillReady} for update skip locked) m
      where c.is_behind),
    aside as (
-     update millrace.messages m set parked_for = '${setAside}', wake_at = clock_timestamp() + ${unseenGrace}
+     update millrace.messages m set parked_for = '${setAside}', wake_at = clock_timestamp() + ${asideGrace}
      where m.id = any(array(select b.id from behind b))
      returning m.stage, m.order_key),
    taken as (

@@ -1,6 +1,5 @@
 import { named } from '../drivers/sql-database/sql-statement.ts';
 import { envelopeColumns } from './message-sql.ts';
-import { unseenGrace } from './order-sql.ts';
 
 /*
  * Every statement about dead letters. The first thirteen parameters of most are one selection (see `selected`); an
@@ -25,14 +24,6 @@ const selected = `m.state = 'dead_lettered'
      and ($11::timestamptz is null or m.finished_at < $11::timestamptz)
      and ($12::text = 'any' or (m.discarded_at is not null) = ($12::text = 'only'))
      and ($13::text is null or m.team = $13::text)`;
-
-/** Those that nobody discarded, by stage: read from their own small index. */
-export const countDeadLetters = named(
-  'ledger.count_dead_letters',
-  `select stage, count(*)::int as count,
-     greatest(0, extract(epoch from clock_timestamp() - min(finished_at)))::float8 as oldest_seconds
-   from millrace.messages where state = 'dead_lettered' and discarded_at is null group by stage`,
-);
 
 /** Recorded answers, one for each place in the handler, that a further run of it finds in its journal. */
 const reusable = `select distinct on (c.step, c.ordinal) c.cost_usd
@@ -164,7 +155,7 @@ export const replayDeadLetters = named(
        prior_attempts = m.prior_attempts + m.attempts + m.degenerate_attempts, finished_at = null, error_code = null,
        discarded_at = null, discarded_by = null,
        available_at = clock_timestamp() + p.delay_ms * interval '1 millisecond',
-       wake_at = clock_timestamp() + p.delay_ms * interval '1 millisecond' + ${unseenGrace}
+       wake_at = 'infinity'
      from placed p where m.id = p.id
      returning m.id, m.stage, m.owner, m.lane, m.team, m.customer, m.feature, m.batch, m.labels, m.trace_parent, m.fence, p.delay_ms),
    ${recorded('replayed')}

@@ -51,14 +51,6 @@ export interface DeadLetter {
   readonly discarded: { readonly at: Date; readonly by: string } | undefined;
 }
 
-/** How many dead letters of a stage nobody has discarded. */
-export interface DeadLetterCount {
-  readonly stage: string;
-  readonly count: number;
-  /** How long the oldest has lain there. */
-  readonly oldestSeconds: number;
-}
-
 /** A page of the list, newest death first. */
 export interface DeadLetterPage {
   readonly letters: readonly DeadLetter[];

@@ -5,7 +5,6 @@ import type {
   DeadLetter,
   DeadLetterAction,
   DeadLetterCall,
-  DeadLetterCount,
   DeadLetterFailure,
   DeadLetterFilter,
   DeadLetterHistory,
@@ -61,14 +60,6 @@ export class DeadLetters {
       next:
         rows.length > page.limit && last !== undefined ? { diedUs: last.died_us, id: last.id } : undefined,
     };
-  }
-
-  /** What boards show: dead letters by stage, without the discarded ones. */
-  async counts(): Promise<readonly DeadLetterCount[]> {
-    const { rows } = await this.#database.query<
-      Omit<DeadLetterCount, 'oldestSeconds'> & { oldest_seconds: number }
-    >(sql.countDeadLetters);
-    return rows.map(({ oldest_seconds: oldestSeconds, ...row }) => ({ ...row, oldestSeconds }));
   }
 
   /** A message that is dead or was once, with everything that is known; undefined when there is none for the viewer. */

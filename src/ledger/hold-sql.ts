@@ -1,6 +1,5 @@
 import { named } from '../drivers/sql-database/sql-statement.ts';
 import { wakeColumns } from './sweep-sql.ts';
-import { unseenGrace } from './order-sql.ts';
 
 /* Every statement about holds, and about messages that wait for one. */
 
@@ -48,12 +47,8 @@ export const placeHold = named(
    select * from placed`,
 );
 
-/** How many messages that nobody put aside are woken at once when their hold is lifted. */
-const hurriedAtOnce = 5000;
-
 /**
- * $1 id, $2 scope, $3 value: by id, or by what it holds; $4 actor, $5 reason, $6 the audit's id. Tokens of held messages that
- * came to a worker were given up: the sweeper is told to look at once at those that have been due longest.
+ * $1 id, $2 scope, $3 value: by id, or by what it holds; $4 actor, $5 reason, $6 the audit's id.
  */
 export const liftHold = named(
   'ledger.lift_hold',
@@ -65,14 +60,7 @@ export const liftHold = named(
    audited as (
      ${recorded}
      select $6::uuid, clock_timestamp(), $4, 'holds.lift', case scope when 'all' then 'everything' else scope || ' ' || value end, 1,
-       json_build_object('hold', id, 'placedBy', actor, 'placedAt', created_at, 'placedFor', reason), $5 from lifted),
-   hurried as (
-     update millrace.messages m set wake_at = clock_timestamp()
-     where m.state = 'pending' and m.parked_for is null and m.id = any(array(
-       select w.id from lifted h cross join lateral (
-         select m.id from millrace.messages m
-         where m.state = 'pending' and m.parked_for is null and m.available_at <= clock_timestamp() and ${holdsMessage('h', 'm')}
-         order by m.available_at, m.id limit ${hurriedAtOnce}) w)))
+       json_build_object('hold', id, 'placedBy', actor, 'placedAt', created_at, 'placedFor', reason), $5 from lifted)
    select * from lifted`,
 );
 
@@ -137,23 +125,40 @@ export const findHeldKind = named(
 );
 
 /**
- * $1 how many: due messages of a held team, customer, feature or batch are taken out of the way of the others. Those
- * of a held stage, or of everything, stand in nobody's way.
+ * $1 how many to look at, $2 to $6 after which (stage, lane, customer, when it was due, id), in the order of the index of what is
+ * ready: due messages of a held team, customer, feature or batch are taken out of the way of the others. Those of a held
+ * stage, or of everything, stand in nobody's way. Answers those that it parked, and last where the next look begins: no row when
+ * the walk is at its end.
  */
 export const parkHeldMessages = named(
   'ledger.park_held_messages',
-  `with due as (
-     select m.id, h.id as hold
+  `with looked as materialized (
+     select m.id, m.stage, m.lane, m.customer collate "C" as customer, m.available_at, m.team, m.feature, m.batch
      from millrace.messages m
+     where m.state = 'pending' and m.parked_for is null
+       and (m.stage, m.lane, m.customer collate "C", m.available_at, m.id) > ($2::text, $3::text, $4::text collate "C", $5::timestamptz, $6::uuid)
+     order by m.stage, m.lane, m.customer collate "C", m.available_at, m.id limit $1),
+   held as materialized (
+     select l.id, h.id as hold from looked l
      cross join lateral (
        select h.id from millrace.holds h
-       where h.scope in ('team', 'customer', 'feature', 'batch') and ${holdsMessage('h', 'm')}
+       where h.scope in ('team', 'customer', 'feature', 'batch') and ${holdsMessage('h', 'l')}
        order by h.created_at, h.id limit 1) h
-     where m.state = 'pending' and m.parked_for is null and m.available_at <= clock_timestamp()
-     limit $1 for update of m skip locked)
-   update millrace.messages m set parked_for = 'hold:' || due.hold, wake_at = 'infinity'
-   from due where m.id = due.id
-   returning m.stage, m.owner`,
+     where l.available_at <= statement_timestamp()),
+   locked as materialized (
+     select c.id, h.hold from held h cross join lateral (
+       select m.id from millrace.messages m where m.id = h.id and case when m.state = 'pending' then m.parked_for is null end
+       for update skip locked) c),
+   parked as (
+     update millrace.messages m set parked_for = 'hold:' || l.hold, wake_at = 'infinity'
+     from locked l where m.id = l.id
+     returning m.stage, m.owner)
+   select stage, owner, null as lane, null as customer, null as at, null::uuid as id from parked
+   union all
+   select * from (
+     select stage, null, lane, customer, available_at::text, id from looked
+     order by stage desc, lane desc, customer desc, available_at desc, id desc limit 1) e
+   where (select count(*) from looked) = $1`,
 );
 
 /** $1 the name they wait for, $2 how many: due now. */
@@ -162,7 +167,7 @@ export const releaseHeld = named(
   `with freed as (
      select id from millrace.messages where parked_for = $1::text and state = 'pending' limit $2 for update skip locked)
    update millrace.messages m
-   set parked_for = null, available_at = clock_timestamp(), wake_at = clock_timestamp() + ${unseenGrace}
+   set parked_for = null, available_at = clock_timestamp(), wake_at = 'infinity'
    from freed f where m.id = f.id
    returning ${wakeColumns('m')}, false as is_parked`,
 );

@@ -1,7 +1,6 @@
 import { named } from '../drivers/sql-database/sql-statement.ts';
 import { envelopeColumns } from './message-sql.ts';
 import { selectedMessages } from './message-selection.ts';
-import { unseenGrace } from './order-sql.ts';
 
 /*
  * Every statement by which operators steer messages that have not ended. What an operation changes and the record of
@@ -80,7 +79,7 @@ export const hurryMessages = named(
      order by m.id for update skip locked),
    hurried as (
      update millrace.messages m
-     set fence = m.fence + 1, available_at = clock_timestamp(), wake_at = clock_timestamp() + ${unseenGrace}
+     set fence = m.fence + 1, available_at = clock_timestamp(), wake_at = 'infinity'
      from chosen c where m.id = c.id
      returning ${touchedColumns}),
    ${audited('hurried')}
@@ -95,7 +94,7 @@ export const findCancelledRuns = named(
   'ledger.find_cancelled_runs',
   `select u.id from unnest($1::uuid[], $2::int[]) as u(id, fence)
    where case when (select exists (select from millrace.operator_actions a
-       where a.at > clock_timestamp() - interval '2 minutes' and a.action = 'messages.cancel'))
+       where a.at > statement_timestamp() - interval '2 minutes' and a.action = 'messages.cancel'))
      then exists (select from millrace.messages m where m.id = u.id and m.fence > u.fence and m.state = 'cancelled')
      else false end`,
 );

@@ -1,5 +1,5 @@
 import { named } from '../drivers/sql-database/sql-statement.ts';
-import { dueInTurn, newPlace, releaseEarlier, releaseNext, unseenGrace } from './order-sql.ts';
+import { dueInTurn, newPlace, releaseEarlier, releaseNext } from './order-sql.ts';
 
 /*
  * Every statement about messages. Groups come in as one JSON array and are taken apart by the database:
@@ -22,7 +22,7 @@ export const admitMessages = named(
      available_at, wake_at, created_at, admitted_at, finished_at)
    select id, id, null, source, event_id, type, version, pipeline, stage, owner, lane,
      team, customer, feature, batch, labels, item, trace_parent, body, body_ref, body_bytes, order_key, ${newPlace('r')}, 'pending',
-     ${dueInTurn('r')}, clock_timestamp() + ${unseenGrace}, clock_timestamp(), clock_timestamp(), null
+     ${dueInTurn('r')}, 'infinity', clock_timestamp(), clock_timestamp(), null
    from json_to_recordset($1::json) as r(id uuid, source text, event_id text, type text, version int, pipeline text,
      stage text, owner text, lane text, team text, customer text, feature text, batch text, labels text, item text,
      trace_parent text, body text, body_ref text, body_bytes int, order_key text, place int)
@@ -62,7 +62,7 @@ export const finishMessages = named(
      select e.id, d.root_id, d.id, e.source, e.id::text, e.type, e.version, e.pipeline, e.stage, e.owner, e.lane,
        d.team, d.customer, d.feature, d.batch, d.labels, d.item, e.trace_parent, e.body, e.body_ref, e.body_bytes, e.order_key, ${newPlace('e')},
        case when e.stage = '' then 'completed' else 'pending' end,
-       ${dueInTurn('e')}, case when e.stage <> '' then clock_timestamp() + ${unseenGrace} end,
+       ${dueInTurn('e')}, case when e.stage <> '' then timestamptz 'infinity' end,
        clock_timestamp(), d.admitted_at,
        case when e.stage = '' then clock_timestamp() end, d.hops + 1
      from json_to_recordset($2::json) as e(id uuid, parent_id uuid, parent_fence int, source text, type text, version int, pipeline text,
@@ -92,7 +92,7 @@ export const retryMessages = named(
        degenerate_attempts = m.degenerate_attempts + case when f.is_degenerate then 1 else 0 end,
        lost_runs = 0, lease_owner = null, lease_until = null, ${putOffFor('f')},
        available_at = clock_timestamp() + f.delay_ms * interval '1 millisecond',
-       wake_at = clock_timestamp() + f.delay_ms * interval '1 millisecond' + ${unseenGrace}
+       wake_at = 'infinity'
      from json_to_recordset($1::json) as f(id uuid, fence int, delay_ms int, is_degenerate boolean, waits_for text)
      where m.id = f.id and m.fence = f.fence and m.state = 'leased'
      returning m.id, f.fence, m.stage, m.order_key, m.order_place),
@@ -156,8 +156,7 @@ export const parkMessages = named(
      update millrace.messages m
      set state = 'pending', lease_owner = null, lease_until = null, parked_for = p.parked_for, ${putOffFor('p')},
        available_at = coalesce(clock_timestamp() + p.delay_ms * interval '1 millisecond', clock_timestamp()),
-       wake_at = case when p.parked_for is null
-         then clock_timestamp() + coalesce(p.delay_ms, 0) * interval '1 millisecond' + ${unseenGrace} else 'infinity' end
+       wake_at = 'infinity'
      from json_to_recordset($1::json) as p(id uuid, fence int, delay_ms int, parked_for text, waits_for text)
      where m.id = p.id and m.fence = p.fence and m.state = 'leased'
      returning m.id, p.fence, m.stage, m.order_key, m.order_place),

@@ -12,8 +12,8 @@ import type { SqlStatement } from '../drivers/sql-database/sql-database.ts';
 /** What a message that waits for an earlier one of its key is parked for. */
 export const setAside = 'order';
 
-/** How long after it was due a message may go unseen before the sweeper wakes it again. */
-export const unseenGrace = `interval '10 seconds'`;
+/** How long after it was set aside the sweeper looks whether a message is behind its key indeed. */
+export const asideGrace = `interval '10 seconds'`;
 
 /** The place of a new row, given by its name: one step of the sequence for the statement, and the row's own before it. */
 export function newPlace(row: string): string {
@@ -37,7 +37,7 @@ export function isBehindItsKey(row: string): string {
       and o.order_place < ${row}.order_place limit 1), false) end`;
 }
 
-const letGo = `parked_for = null, wake_at = clock_timestamp() + ${unseenGrace}`;
+const letGo = `parked_for = null, wake_at = 'infinity'`;
 
 /** The part of a statement that lets go who is next after each of `ended`: rows with id, stage and order_key. */
 export function releaseNext(ended: string): string {

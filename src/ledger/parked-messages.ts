@@ -1,7 +1,31 @@
 import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
+import type { Uuid } from '../kernel/ids.ts';
 import { parkHeldMessages, releaseHeld } from './hold-sql.ts';
 import { countParked, listParkedNames } from './parked-sql.ts';
 import { type OverdueMessage, overdueOf, type WakeRow } from './sweep-ledger.ts';
+
+/** A place in the order of what is ready: by stage, lane, customer and age. */
+export interface ReadyPlace {
+  readonly stage: string;
+  readonly lane: string;
+  readonly customer: string;
+  readonly at: string;
+  readonly id: Uuid;
+}
+
+const firstPlace: ReadyPlace = {
+  stage: '',
+  lane: '',
+  customer: '',
+  at: '-infinity',
+  id: '00000000-0000-0000-0000-000000000000',
+};
+
+/** What one look put aside, and where the next begins; undefined when the walk has come to its end. */
+export interface ParkedHeld {
+  readonly parked: readonly { readonly stage: string; readonly owner: string }[];
+  readonly next: ReadyPlace | undefined;
+}
 
 /** Messages that wait until something is lifted. */
 export class ParkedMessages {
@@ -34,9 +58,26 @@ export class ParkedMessages {
     return rows.map((row) => overdueOf(row));
   }
 
-  /** Puts up to `limit` due messages of held origins aside, without blame. */
-  async parkHeld(limit: number): Promise<readonly { readonly stage: string; readonly owner: string }[]> {
-    const { rows } = await this.#database.query<{ stage: string; owner: string }>(parkHeldMessages, [limit]);
-    return rows;
+  /** Looks at up to `limit` messages that are ready, after a place, and puts those of held origins aside, without blame. */
+  async parkHeld(limit: number, after: ReadyPlace = firstPlace): Promise<ParkedHeld> {
+    const { rows } = await this.#database.query<ParkedRow>(parkHeldMessages, [
+      limit,
+      after.stage,
+      after.lane,
+      after.customer,
+      after.at,
+      after.id,
+    ]);
+    const parked: { readonly stage: string; readonly owner: string }[] = [];
+    let next: ReadyPlace | undefined;
+    for (const row of rows) {
+      if (row.id === null) parked.push({ stage: row.stage, owner: row.owner });
+      else next = { stage: row.stage, lane: row.lane, customer: row.customer, at: row.at, id: row.id };
+    }
+    return { parked, next };
   }
 }
+
+type ParkedRow =
+  | { readonly owner: string; readonly stage: string; readonly id: null }
+  | (ReadyPlace & { readonly owner: null });

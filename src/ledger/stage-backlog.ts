@@ -1,39 +1,15 @@
 import type { SqlDatabase, SqlStatement } from '../drivers/sql-database/sql-database.ts';
 
 /*
- * How much waits before each stage, and how fast it goes away: what boards show and autoscalers act on. Every process
- * adds the messages that it ended to buckets of ten seconds in the ledger, so that each can tell the rate of all of them.
+ * How fast the backlog of each stage goes away: what boards show and autoscalers act on, beside how much waits
+ * (ledger-counts.ts). Every process adds the messages that it ended to buckets of ten seconds in the ledger, so that
+ * each can tell the rate of all of them.
  */
-
-/** How messages of a stage wait: due, not yet due, put aside until something is lifted, or under way. */
-export const backlogStates = ['ready', 'delayed', 'parked', 'leased'] as const;
-export type BacklogState = (typeof backlogStates)[number];
-
-/** How many messages of a stage and lane are in a state. */
-export interface BacklogCount {
-  readonly stage: string;
-  readonly lane: string;
-  readonly state: BacklogState;
-  readonly count: number;
-  /** How long the oldest has been due. */
-  readonly oldestSeconds: number;
-}
-
-const countBacklog: SqlStatement = {
-  name: 'ledger.count_backlog',
-  text: `select stage, lane, state, count(*)::int as count,
-     greatest(0, extract(epoch from clock_timestamp() - min(available_at)))::float8 as oldest_seconds
-   from (select stage, lane, available_at,
-           case when state = 'leased' then 'leased' when parked_for is not null then 'parked'
-             when available_at > clock_timestamp() then 'delayed' else 'ready' end as state
-         from millrace.messages where wake_at is not null) open
-   group by stage, lane, state`,
-};
 
 /** $1 stages in order, $2 how many messages of each ended here since the last time. */
 const noteEnds: SqlStatement = {
   name: 'ledger.note_ends',
-  text: `with forgotten as (delete from millrace.stage_ends where bucket < clock_timestamp() - interval '15 minutes')
+  text: `with forgotten as (delete from millrace.stage_ends where bucket < statement_timestamp() - interval '15 minutes')
    insert into millrace.stage_ends as e (stage, bucket, ended)
    select u.stage, to_timestamp(floor(extract(epoch from clock_timestamp()) / 10) * 10), u.ended
    from unnest($1::text[], $2::int[]) as u(stage, ended)
@@ -45,11 +21,11 @@ const readEndRates: SqlStatement = {
   name: 'ledger.read_end_rates',
   text: `select stage, sum(ended)::float8
      / greatest(10, extract(epoch from clock_timestamp() - min(bucket)))::float8 as per_second
-   from millrace.stage_ends where bucket > clock_timestamp() - interval '3 minutes'
+   from millrace.stage_ends where bucket > statement_timestamp() - interval '3 minutes'
    group by stage`,
 };
 
-/** Reads the backlog, and keeps count of what this process ended. */
+/** Keeps count of what this process ended, and reads what all of them did. */
 export class StageBacklog {
   readonly #database: SqlDatabase;
   #ended = new Map<string, number>();
@@ -61,13 +37,6 @@ export class StageBacklog {
   /** A message of the stage came to its end here. */
   ended(stage: string): void {
     this.#ended.set(stage, (this.#ended.get(stage) ?? 0) + 1);
-  }
-
-  async count(): Promise<readonly BacklogCount[]> {
-    const { rows } = await this.#database.query<
-      Omit<BacklogCount, 'oldestSeconds'> & { oldest_seconds: number }
-    >(countBacklog);
-    return rows.map(({ oldest_seconds: oldestSeconds, ...row }) => ({ ...row, oldestSeconds }));
   }
 
   /** How many messages of each stage end in a second, over the last three minutes and all processes. */

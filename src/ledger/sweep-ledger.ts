@@ -1,7 +1,7 @@
 import type { SqlDatabase, SqlStatement } from '../drivers/sql-database/sql-database.ts';
 import type { Uuid } from '../kernel/ids.ts';
 import type { Origin } from '../messages/origin.ts';
-import { countAllMessages, expireAllLeases, listOverdueStages, sweepMessages } from './sweep-sql.ts';
+import { expireAllLeases, sweepMessages } from './sweep-sql.ts';
 import type { MessageState } from './message-state.ts';
 import { type OriginColumns, originOfColumns } from './stored-message.ts';
 
@@ -19,16 +19,6 @@ export interface OverdueMessage {
   readonly isParked: boolean;
   /** How long until it is due; 0 when it is. */
   readonly dueInMs: number;
-}
-
-/** How many messages of a stage are in a state. */
-export interface StageCount {
-  readonly stage: string;
-  readonly owner: string;
-  readonly state: MessageState;
-  readonly count: number;
-  /** For pending ones: how long the oldest has been due; for dead letters: how long the oldest has lain there. */
-  readonly oldestSeconds: number;
 }
 
 const holdRole: SqlStatement = {
@@ -71,28 +61,10 @@ export class SweepLedger {
     return rows.map((row) => overdueOf(row));
   }
 
-  /** Those of the stages that have had a due message for so long. */
-  async listOverdueStages(stages: readonly string[], forMs: number): Promise<readonly string[]> {
-    const { rows } = await this.#database.query<{ stage: string }>(listOverdueStages, [stages, forMs]);
-    return rows.map((row) => row.stage);
-  }
-
   /** Ends every lease. Only for a store that this process alone owns, before it takes work. */
   async expireAllLeases(): Promise<number> {
     const { rows } = await this.#database.query(expireAllLeases);
     return rows.length;
-  }
-
-  /** Every message by stage and state. Reads the whole table: for people, not for loops. */
-  async count(): Promise<readonly StageCount[]> {
-    const { rows } = await this.#database.query<{
-      stage: string;
-      owner: string;
-      state: MessageState;
-      count: number;
-      oldest_seconds: number;
-    }>(countAllMessages);
-    return rows.map(({ oldest_seconds: oldestSeconds, ...row }) => ({ ...row, oldestSeconds }));
   }
 
   /** Takes or renews a chore that one process at a time may do; false while another holds it. */

@@ -1,5 +1,5 @@
 import { named } from '../drivers/sql-database/sql-statement.ts';
-import { isBehindItsKey, setAside, unseenGrace } from './order-sql.ts';
+import { isBehindItsKey, setAside } from './order-sql.ts';
 
 /*
  * What was forgotten, and runs that were lost: their leases ended by themselves, because the worker died, stood still or
@@ -35,56 +35,31 @@ const noted = `noted as (
      from lost l on conflict do nothing)`;
 
 /**
- * $1 how many: what should have been seen by now. A message whose lease ran out is pending again, its fence unchanged:
- * claims look at pending ones only, and its old holder can end nothing that is not leased. The next look moves away with
- * how long a message has been due, so that a long backlog is not woken over and over. `state` is what it was.
+ * $1 how many: what should have been looked at by now. A message whose lease ran out is pending again, its fence unchanged:
+ * claims look at pending ones only, and its old holder can end nothing that is not leased. A pending one that was handed back
+ * or set aside is told of once, and no more: a set-aside one that is behind its key is let go by whoever ends the one
+ * before it, the others are found by their stage. `state` is what it was.
  * The bound is the statement's beginning: clock_timestamp() is volatile, which no index scan can end at.
  */
 export const sweepMessages = named(
   'ledger.sweep_messages',
   `with overdue as (
      select m.id, m.state, m.fence, m.lease_owner, ${pauseAfterLoss} as pause from millrace.messages m
-     where m.wake_at < statement_timestamp() and (m.state <> 'leased' or m.lease_until < statement_timestamp())
+     where m.wake_at < 'infinity' and m.wake_at < statement_timestamp() and (m.state <> 'leased' or m.lease_until < statement_timestamp())
      order by m.wake_at limit $1 for update skip locked),
    lost as (select * from overdue where state = 'leased'),
    ${noted},
    taken_back as (
-     update millrace.messages m set ${takenBack}, wake_at = clock_timestamp() + l.pause + ${unseenGrace}
+     update millrace.messages m set ${takenBack}, wake_at = 'infinity'
      from lost l where m.id = l.id
      returning ${wakeColumns('l')}, false as is_parked, ${dueInMs} as due_in_ms),
    unseen as (
      update millrace.messages m set
        parked_for = case when m.parked_for = '${setAside}' and not ${isBehindItsKey('m')} then null else m.parked_for end,
-       wake_at = clock_timestamp() + least(interval '5 minutes', greatest(${unseenGrace}, clock_timestamp() - m.available_at))
+       wake_at = 'infinity'
      from overdue l where m.id = l.id and l.state <> 'leased'
      returning ${wakeColumns('l')}, m.parked_for is not null as is_parked, ${dueInMs} as due_in_ms)
    select * from taken_back union all select * from unseen`,
-);
-
-const isReady = `m.state = 'pending' and m.parked_for is null and m.stage = s.stage`;
-
-/**
- * $1 stages, $2 for how many milliseconds: those with a message that has been due for so long. Goes from customer to
- * customer in the index of what is ready, whose oldest comes first, until it finds one: grows with the customers that
- * have something ready, not with the backlog.
- */
-export const listOverdueStages = named(
-  'ledger.list_overdue_stages',
-  `select s.stage from unnest($1::text[]) s(stage)
-   where exists (
-     with recursive visit as (
-       (select m.lane, m.customer collate "C" as customer from millrace.messages m where ${isReady}
-        order by m.lane, m.customer collate "C" limit 1)
-       union all
-       select n.lane, n.customer from visit v cross join lateral (
-         select m.lane, m.customer collate "C" as customer from millrace.messages m
-         where ${isReady} and (m.lane, m.customer collate "C") > (v.lane, v.customer)
-         order by m.lane, m.customer collate "C" limit 1) n)
-     select from visit v cross join lateral (
-       select m.available_at from millrace.messages m
-       where ${isReady} and m.lane = v.lane and m.customer collate "C" = v.customer
-       order by m.available_at limit 1) o
-     where o.available_at < statement_timestamp() - $2::int * interval '1 millisecond')`,
 );
 
 /** $1 ids, $2 fences: runs whose own worker says that their lease ended before they did. */
@@ -107,13 +82,4 @@ export const expireAllLeases = named(
    ${noted}
    update millrace.messages m set ${takenBack}, wake_at = clock_timestamp() + l.pause
    from lost l where m.id = l.id returning m.id`,
-);
-
-/** Every message there is: reads the whole table. */
-export const countAllMessages = named(
-  'ledger.count_all_messages',
-  `select stage, owner, state, count(*)::int as count,
-     coalesce(extract(epoch from clock_timestamp() - case
-       when state = 'pending' then min(available_at) when state = 'dead_lettered' then min(finished_at) end), 0)::float8 as oldest_seconds
-   from millrace.messages group by stage, owner, state`,
 );

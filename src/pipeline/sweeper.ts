@@ -1,5 +1,6 @@
 import type { QueueDriver } from '../drivers/queue/queue.ts';
 import type { Clock } from '../kernel/clock.ts';
+import type { LedgerCounts } from '../ledger/ledger-counts.ts';
 import type { OverdueMessage, SweepLedger } from '../ledger/sweep-ledger.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { MillraceMetrics } from '../telemetry/metrics.ts';
@@ -7,17 +8,17 @@ import type { Publisher } from './publisher.ts';
 import type { StageRegistry } from './stage-registry.ts';
 
 /*
- * Finds what the queue forgot: messages that nobody was told of (the process died after its commit), whose worker died
- * (the lease ran out), or whose notifications went with the queue's store (FLUSHALL, a new Redis). The ledger alone says
+ * Finds what the queue forgot: messages whose worker died (the lease ran out), that nobody was told of (the process died
+ * after its commit), or whose notifications went with the queue's store (FLUSHALL, a new Redis). The ledger alone says
  * what is open; telling the queue twice does no harm.
  *
- * A message that goes unseen is looked at less and less often, since a long backlog is no loss. But whoever is told of one
- * message takes all that are due. So a stage that has had due messages for a while and nothing in its queue is told anew:
- * a notification may have died with the process that took it.
+ * Whoever is told of one message takes all that are due. So nobody looks at each that waits: a stage that has had due
+ * messages for a while and nothing in its queue is told anew. What is counted of stages says so, however many wait.
  */
 
 export interface SweeperOptions {
   readonly ledger: SweepLedger;
+  readonly counts: Pick<LedgerCounts, 'listWaitingStages'>;
   readonly queues: QueueDriver;
   readonly publisher: Publisher;
   readonly registry: StageRegistry;
@@ -29,7 +30,9 @@ export interface SweeperOptions {
 const sliceSize = 500;
 /** How often stages are looked for that nobody works on, and how long their messages must have been due. */
 const overdueEveryMs = 2000;
-const overdueAfterMs = 5000;
+const overdueAfterSeconds = 5;
+/** How long they must have been due when somebody took a notification and has not come back: it may have died with it. */
+const takenAfterSeconds = 10;
 
 export class Sweeper {
   readonly #options: SweeperOptions;
@@ -50,14 +53,15 @@ export class Sweeper {
 
   /** Stages that have overdue messages and nothing in their queue. */
   async #tellOverdue(): Promise<void> {
-    const { ledger, queues, publisher, registry, metrics, clock } = this.#options;
+    const { counts, queues, publisher, registry, metrics, clock } = this.#options;
     const nowMs = clock.monotonicMs();
     if (nowMs < this.#lookedForOverdueMs + overdueEveryMs) return;
     this.#lookedForOverdueMs = nowMs;
     const names = registry.stages.map(({ definition }) => definition.name);
-    for (const stage of await ledger.listOverdueStages(names, overdueAfterMs)) {
+    for (const { stage, seconds } of await counts.listWaitingStages(names)) {
+      if (seconds < overdueAfterSeconds) continue;
       const { waiting, active } = await queues.queue(stage).counts();
-      if (waiting + active > 0) continue;
+      if (waiting > 0 || (active > 0 && seconds < takenAfterSeconds)) continue;
       metrics.increment('sweeper_republished_total', { reason: 'overdue' });
       publisher.notifyOthers(stage);
     }

@@ -4,6 +4,7 @@ export const choreNames = [
   'export',
   'budget_releases',
   'keep_holds',
+  'ledger_counts',
   'abandoned_calls',
   'spend_baseline',
   'retention',

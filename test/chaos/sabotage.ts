@@ -40,7 +40,7 @@ export function sabotagedColumns(columns: ColumnStore, sabotage: Sabotage | unde
   };
 }
 
-const sweeps: ReadonlySet<string> = new Set(['ledger.sweep_messages', 'ledger.list_overdue_stages']);
+const sweeps: ReadonlySet<string> = new Set(['ledger.sweep_messages', 'ledger.list_waiting_stages']);
 
 /** No recorded calls are found; nothing forgotten is found. */
 function isSilenced(statement: string, sabotage: Sabotage): boolean {

@@ -3,10 +3,10 @@ import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts
 import { formatUsd, usd } from '../../src/kernel/money.ts';
 import type { DeadLetterFilter } from '../../src/ledger/dead-letter.ts';
 import { DeadLetters } from '../../src/ledger/dead-letters.ts';
-import { prune } from '../../src/ledger/retention.ts';
-import { SweepLedger } from '../../src/ledger/sweep-ledger.ts';
+import { LedgerCounts } from '../../src/ledger/ledger-counts.ts';
 import { DeadLetterFixture } from '../support/dead-letter-fixture.ts';
 import { claimOf } from '../support/ledger-fixture.ts';
+import { pruneAll } from '../support/prune-all.ts';
 
 const everyone = {};
 
@@ -238,7 +238,7 @@ export function deadLettersContract(name: string, open: () => Promise<SqlDatabas
       expect((await replay({})).map(({ id }) => id)).toEqual(ids.slice(0, 2));
     });
 
-    it('spreads a replay over time when a rate is given, and the sweeper finds them when they are due', async () => {
+    it('spreads a replay over time when a rate is given, and each is found waiting when it is due', async () => {
       const ids = [await fixture.dead(), await fixture.dead(), await fixture.dead()];
       const replayed = await replay({}, fixture.operation(), 10, { firstMs: 1000, stepMs: 20_000 });
       expect(replayed.map(({ id, delayMs }) => [id, delayMs])).toEqual(
@@ -247,12 +247,17 @@ export function deadLettersContract(name: string, open: () => Promise<SqlDatabas
       expect(await claimOf(database, fixture.messages, ids[2] ?? '', 60_000)).toMatchObject({
         kind: 'not_due',
       });
-      const sweeps = new SweepLedger(database);
-      expect(await sweeps.sweep(10)).toEqual([]);
+      const counts = new LedgerCounts(database);
+      const ready = async (): Promise<number> =>
+        (await counts.read()).find(({ kind }) => kind === 'ready')?.count ?? 0;
+      expect(await ready()).toBe(0);
       await database.execute(
-        "update millrace.messages set wake_at = wake_at - interval '15 seconds', available_at = available_at - interval '15 seconds'",
+        "update millrace.messages set available_at = available_at - interval '15 seconds'",
       );
-      expect((await sweeps.sweep(10)).map(({ id }) => id)).toEqual([ids[0]]);
+      expect(await ready()).toBe(1);
+      expect(await counts.listWaitingStages(['first'])).toEqual([
+        { stage: 'first', seconds: expect.any(Number) },
+      ]);
     });
 
     it('takes a discarded one out of the counts, keeps its end, and replays it only when that is asked for', async () => {
@@ -265,11 +270,13 @@ export function deadLettersContract(name: string, open: () => Promise<SqlDatabas
       expect(
         await letters.discardSlice({ ids: [id] }, everyone, { ...fixture.operation(), limit: 10 }),
       ).toEqual([]);
-      expect(await letters.counts()).toEqual([
-        { stage: 'first', count: 1, oldestSeconds: expect.any(Number) },
-      ]);
-      const all = await new SweepLedger(database).count();
-      expect(all.find(({ state }) => state === 'dead_lettered')?.count).toBe(2);
+      const counts = await new LedgerCounts(database).read();
+      expect(new Map(counts.map(({ kind, count }) => [kind, count]))).toEqual(
+        new Map([
+          ['dead', 1],
+          ['discarded', 1],
+        ]),
+      );
       expect(await idsOf({})).toEqual([kept]);
       expect(await idsOf({ discarded: 'only' })).toEqual([id]);
       expect(await idsOf({ discarded: 'any' })).toEqual([kept, id]);
@@ -296,12 +303,12 @@ export function deadLettersContract(name: string, open: () => Promise<SqlDatabas
       const ages = { finishedMs: 86_400_000, exportedMs: 86_400_000 };
       await database.execute(`truncate millrace.outbox;
         update millrace.calls set settled_at = settled_at - interval '9 days';
-        update millrace.messages set finished_at = finished_at - interval '9 days'`);
-      expect(await prune(database, ages, 10)).toEqual({ calls: 0, messages: 0, batches: 0, windows: 0 });
+        update millrace.messages set created_at = created_at - interval '9 days', finished_at = finished_at - interval '9 days'`);
+      expect(await pruneAll(database, ages, 10)).toEqual({ calls: 0, messages: 0, batches: 0, windows: 0 });
       await letters.discardSlice({}, everyone, { ...fixture.operation(), limit: 10 });
-      expect(await prune(database, ages, 10)).toEqual({ calls: 0, messages: 0, batches: 0, windows: 0 });
+      expect(await pruneAll(database, ages, 10)).toEqual({ calls: 0, messages: 0, batches: 0, windows: 0 });
       await database.execute("update millrace.messages set discarded_at = discarded_at - interval '2 days'");
-      expect(await prune(database, ages, 10)).toEqual({ calls: 1, messages: 1, batches: 0, windows: 0 });
+      expect(await pruneAll(database, ages, 10)).toEqual({ calls: 1, messages: 1, batches: 0, windows: 0 });
       expect(formatUsd((await fixture.calls.totals()).settledUsd)).toBe('0.25');
       expect(await letters.find(id, everyone)).toBeUndefined();
       expect(await fixture.audit()).toHaveLength(1);

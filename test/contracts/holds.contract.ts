@@ -293,14 +293,15 @@ export function holdsContract(name: string, open: () => Promise<SqlDatabase>): v
       const other = someAdmission({ origin: { ...someOrigin, customer: 'initech' } });
       await harness.ledger.admit(other);
       const { hold: held } = await hold('customer', 'acme');
-      expect(await parked.parkHeld(3)).toEqual(
-        Array.from({ length: 3 }, () => ({ stage: 'first', owner: 'platform' })),
-      );
-      expect(await parked.parkHeld(3)).toHaveLength(2);
-      expect(await parked.parkHeld(3)).toEqual([]);
+      const first = await parked.parkHeld(3);
+      expect(first.parked).toEqual(Array.from({ length: 3 }, () => ({ stage: 'first', owner: 'platform' })));
+      const second = await parked.parkHeld(3, first.next);
+      expect(second.parked).toHaveLength(2);
+      const third = await parked.parkHeld(3, second.next);
+      expect(third).toEqual({ parked: [], next: undefined });
       const late = someAdmission();
       await harness.ledger.admit(late);
-      expect(await parked.parkHeld(3)).toHaveLength(1);
+      expect((await parked.parkHeld(3)).parked).toHaveLength(1);
       acme.push(late.envelope.id);
       expect(await parkedFor(other.envelope.id)).toBeNull();
       expect(await parkedFor(acme[0] ?? '')).toBe(parkedForHold(held.id));
@@ -316,9 +317,9 @@ export function holdsContract(name: string, open: () => Promise<SqlDatabase>): v
       expect(released.map(({ id }) => id).toSorted()).toEqual(acme.toSorted());
       expect(released[0]).toMatchObject({ stage: 'first', state: 'pending', origin: someOrigin });
       expect(await parked.names()).toEqual([]);
-      const [first = ''] = acme;
-      expect(await harness.stateOf(first)).toMatchObject({ state: 'pending', attempts: 0 });
-      expect((await harness.leased(first)).attempts).toBe(0);
+      const [oldest = ''] = acme;
+      expect(await harness.stateOf(oldest)).toMatchObject({ state: 'pending', attempts: 0 });
+      expect((await harness.leased(oldest)).attempts).toBe(0);
     });
 
     it('leave alone what is not due, ended or in hand, and what stands in nobody’s way', async () => {
@@ -333,12 +334,12 @@ export function holdsContract(name: string, open: () => Promise<SqlDatabase>): v
         [later.envelope.id],
       );
       await hold('team', 'blue');
-      expect(await parked.parkHeld(10)).toEqual([]);
+      expect(await parked.parkHeld(10)).toEqual({ parked: [], next: undefined });
       await database.execute('truncate millrace.holds');
       await database.execute('update millrace.messages set available_at = clock_timestamp()');
       await hold('all');
       await hold('stage', 'first');
-      expect(await parked.parkHeld(10)).toEqual([]);
+      expect(await parked.parkHeld(10)).toEqual({ parked: [], next: undefined });
       expect((await holds.list()).map(({ waiting }) => waiting)).toEqual([1, 1]);
     });
 

@@ -1,6 +1,7 @@
 import { onEachLedger } from '../support/each-ledger.ts';
 import { claimsContract } from './claims.contract.ts';
 import { ledgerCallsContract } from './ledger-calls.contract.ts';
+import { ledgerCountsContract } from './ledger-counts.contract.ts';
 import { ledgerMessagesContract } from './ledger-messages.contract.ts';
 import { lostRunsContract } from './lost-runs.contract.ts';
 import { payloadCleanerContract } from './payload-cleaner.contract.ts';
@@ -11,6 +12,7 @@ onEachLedger(
   ledgerCallsContract,
   claimsContract,
   stageBacklogContract,
+  ledgerCountsContract,
   lostRunsContract,
   payloadCleanerContract,
 );

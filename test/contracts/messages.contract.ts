@@ -42,10 +42,23 @@ export function messagesContract(name: string, open: () => Promise<SqlDatabase>)
       });
     });
 
+    const tickedSince = async (id: Uuid): Promise<boolean> => {
+      const { rows } = await database.query<{ ticked: boolean }>(
+        {
+          name: 'test.ticked',
+          text: 'select clock_timestamp() > created_at as ticked from millrace.messages where id = $1::uuid',
+        },
+        [id],
+      );
+      return rows[0]?.ticked ?? true;
+    };
     const admit = async (parts: Partial<Admission['envelope']> = {}, orderKey?: string): Promise<Uuid> => {
       const admission = someAdmission(parts);
       await harness.ledger.admit({ ...admission, orderKey });
-      return admission.envelope.id;
+      // PGlite's clock ticks once a millisecond: what comes in the same tick has no order.
+      const { id } = admission.envelope;
+      await expect.poll(() => tickedSince(id), { interval: 1 }).toBe(true);
+      return id;
     };
     const idsOf = async (filter: MessageFilter, viewer: MessageViewer = {}) =>
       (await search.list(filter, viewer, { limit: 200 })).messages.map(({ id }) => id);

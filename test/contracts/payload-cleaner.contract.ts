@@ -9,11 +9,11 @@ import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts
 import { systemClock } from '../../src/kernel/clock.ts';
 import { newId } from '../../src/kernel/ids.ts';
 import { PayloadRemovals } from '../../src/ledger/payload-removals.ts';
-import { prune } from '../../src/ledger/retention.ts';
 import { PayloadCleaner, defaultUntouchedMs } from '../../src/pipeline/payload-cleaner.ts';
 import { metricCatalogue } from '../../src/telemetry/metric-catalogue.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { LedgerHarness, someAdmission, someReservation, someSettlement } from '../support/ledger-fixture.ts';
+import { pruneAll } from '../support/prune-all.ts';
 
 const dayMs = 86_400_000;
 const missing = { code: 'MILLRACE_PAYLOAD_MISSING' };
@@ -63,8 +63,8 @@ export function payloadCleanerContract(name: string, open: () => Promise<SqlData
         await harness.ledger.finish({ id, fence, result: undefined, emissions: [], outcomeLine: '{}' });
       await database.execute(`delete from millrace.outbox;
         update millrace.calls set settled_at = settled_at - interval '2 days';
-        update millrace.messages set finished_at = finished_at - interval '2 days'`);
-      const pruned = await prune(database, { finishedMs: dayMs, exportedMs: dayMs }, 100);
+        update millrace.messages set created_at = created_at - interval '2 days', finished_at = finished_at - interval '2 days'`);
+      const pruned = await pruneAll(database, { finishedMs: dayMs, exportedMs: dayMs }, 100);
       expect(pruned.messages).toBe(messages.length);
     }
 

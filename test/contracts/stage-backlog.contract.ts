@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
+import { LedgerCounts } from '../../src/ledger/ledger-counts.ts';
 import { StageBacklog } from '../../src/ledger/stage-backlog.ts';
 import { LedgerHarness, someAdmission } from '../support/ledger-fixture.ts';
 
@@ -29,8 +30,8 @@ export function stageBacklogContract(name: string, open: () => Promise<SqlDataba
       await database.execute(
         `update millrace.messages set available_at = available_at - interval '90 s' where lane = 'interactive'`,
       );
-      const counts = await new StageBacklog(database).count();
-      expect(new Map(counts.map(({ lane, state, count }) => [`${lane} ${state}`, count]))).toEqual(
+      const counts = await new LedgerCounts(database).read();
+      expect(new Map(counts.map(({ lane, kind, count }) => [`${lane} ${kind}`, count]))).toEqual(
         new Map([
           ['bulk delayed', 1],
           ['bulk parked', 1],
@@ -39,7 +40,7 @@ export function stageBacklogContract(name: string, open: () => Promise<SqlDataba
           ['interactive ready', 1],
         ]),
       );
-      const waiting = counts.find(({ lane, state }) => lane === 'interactive' && state === 'ready');
+      const waiting = counts.find(({ lane, kind }) => lane === 'interactive' && kind === 'ready');
       expect(waiting?.oldestSeconds).toBeGreaterThanOrEqual(90);
     });
 

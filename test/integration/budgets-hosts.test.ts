@@ -8,6 +8,7 @@ import { applyBudgets } from '../../src/app/operator-budgets.ts';
 import { newId } from '../../src/kernel/ids.ts';
 import { formatUsd, usd } from '../../src/kernel/money.ts';
 import type { BudgetFault } from '../../src/ledger/budget-ledger.ts';
+import { type CountedKind, LedgerCounts } from '../../src/ledger/ledger-counts.ts';
 import { defineMessage } from '../../src/messages/message-type.ts';
 import { ScriptedModel } from '../../src/models/scripted-model.ts';
 import { defineStage } from '../../src/pipeline/stage-definition.ts';
@@ -75,9 +76,9 @@ describe.skipIf(![postgresPrograms(), redisPrograms()].every((program) => canRun
       );
     }
 
-    async function countOf(host: Host, state: string): Promise<number> {
-      const counts = await host.sweeps.count();
-      return counts.find((count) => count.state === state)?.count ?? 0;
+    async function countOf(host: Host, kind: CountedKind): Promise<number> {
+      const counts = await new LedgerCounts(host.stores.database).read();
+      return counts.find((count) => count.kind === kind)?.count ?? 0;
     }
 
     it('8 workers at once never spend more than the limit; work waits, and goes on when the limit is raised', async () => {

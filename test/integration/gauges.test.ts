@@ -48,12 +48,12 @@ describe.skipIf(!canRunHere)('gauges over the stores', { timeout: 90_000 }, () =
     await admit(5);
     // The budgets are looked at every second; meanwhile nobody scrapes.
     await expect.poll(() => timesAsked('ledger.read_budgets'), patience).toBeGreaterThanOrEqual(4);
-    expect(timesAsked('ledger.count_backlog')).toBe(0);
+    expect(timesAsked('ledger.read_counts')).toBe(0);
     await expect.poll(() => backlog('ready'), patience).toBe(3);
-    const before = timesAsked('ledger.count_backlog');
+    const before = timesAsked('ledger.read_counts');
     expect(before).toBeGreaterThan(0);
     expect(await Promise.all([backlog('ready'), backlog('leased'), backlog('ready')])).toEqual([3, 2, 3]);
-    expect(timesAsked('ledger.count_backlog') - before).toBeLessThanOrEqual(1);
+    expect(timesAsked('ledger.read_counts') - before).toBeLessThanOrEqual(1);
   });
 
   it('show what was read last while the ledger is away, and the truth again when it is back', async () => {

@@ -4,6 +4,7 @@ import { migrate } from '../../src/drivers/sql-database/migrator.ts';
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
 import { PgliteSqlDatabase } from '../../src/drivers/sql-database/sql-database.pglite.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
+import { LedgerCounts } from '../../src/ledger/ledger-counts.ts';
 import { SweepLedger } from '../../src/ledger/sweep-ledger.ts';
 import { defineMessage } from '../../src/messages/message-type.ts';
 import { Publisher } from '../../src/pipeline/publisher.ts';
@@ -17,7 +18,7 @@ import { InlineQueueDriver } from '../../src/testing/inline-queue-driver.ts';
 import { someAdmission, someLedger } from '../support/ledger-fixture.ts';
 
 /*
- * A stage whose notifications died with a process long ago, and whose messages' next look by the sweeper is minutes away.
+ * A stage whose notifications died with a process long ago: nobody looks at its messages one by one.
  */
 
 const definition = defineStage('first', {
@@ -44,7 +45,13 @@ beforeEach(async () => {
   const clock = { ...systemClock, monotonicMs: () => nowMs };
   const common = { queues, clock, logger: silentLogger, metrics };
   publisher = new Publisher(common);
-  sweeper = new Sweeper({ ...common, registry, publisher, ledger: new SweepLedger(database) });
+  sweeper = new Sweeper({
+    ...common,
+    registry,
+    publisher,
+    ledger: new SweepLedger(database),
+    counts: new LedgerCounts(database),
+  });
 });
 
 let statements = 0;
@@ -53,9 +60,7 @@ const run = (text: string) => database.query({ name: `test.${(statements += 1)}`
 async function admit(count: number, dueFor: string): Promise<void> {
   const ledger = someLedger(database);
   await Promise.all(Array.from({ length: count }, () => ledger.admit(someAdmission())));
-  await run(
-    `update millrace.messages set available_at = now() - interval '${dueFor}', wake_at = now() + interval '5 minutes'`,
-  );
+  await run(`update millrace.messages set available_at = now() - interval '${dueFor}'`);
 }
 
 /** Whether something is in the stage's queue after one more look, some seconds later. */

@@ -7,11 +7,11 @@ import { packageRoot } from '../../src/kernel/package-root.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { Holds } from '../../src/ledger/holds.ts';
 import { ExportLedger } from '../../src/ledger/export-ledger.ts';
-import { prune } from '../../src/ledger/retention.ts';
 import { newId } from '../../src/kernel/ids.ts';
 import { DeadLetterFixture } from '../support/dead-letter-fixture.ts';
 import { PostgresServer } from '../support/postgres-server.ts';
 import { canRun, postgresPrograms } from '../support/required-programs.ts';
+import { pruneAll } from '../support/prune-all.ts';
 
 /* postgres/roles.sql: the ledger at work under a role that owns nothing. */
 
@@ -59,7 +59,7 @@ describe.skipIf(!canRun(postgresPrograms()))('the running role', () => {
     const batch = await ledger.bind(newId(new Date()), 'usage', 10);
     expect(batch?.lines).toHaveLength(1);
     if (batch !== undefined) await ledger.markExported(batch.id);
-    await prune(database, { finishedMs: 0, exportedMs: 0 }, 10);
+    await pruneAll(database, { finishedMs: 0, exportedMs: 0 }, 10);
   });
 
   it.each([

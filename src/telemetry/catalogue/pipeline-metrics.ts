@@ -170,6 +170,6 @@ export const pipelineMetrics = {
     type: 'counter',
     unit: 'jobs',
     labels: { reason: ['unpublished', 'expired', 'store_emptied', 'overdue'] },
-    help: 'Notifications of work that the sweeper made up for: of a message that nobody was told of or whose lease expired, of every stage when the queue store was emptied, or of a stage whose messages have been due for seconds with none in its queue.',
+    help: 'Notifications of work that the sweeper made up for: of a message that was handed back or set aside (unpublished) or whose lease expired, of every stage when the queue store was emptied, or of a stage whose messages have been due for seconds with none in its queue.',
   },
 } as const satisfies MetricCatalogue;

@@ -1,0 +1,189 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { Host } from '../../src/app/host.ts';
+import { loadConfiguration } from '../../src/app/load-configuration.ts';
+import { openPayloads, openQueues } from '../../src/app/stores.ts';
+import { connectClickHouse } from '../../src/drivers/column-store/column-store.clickhouse.ts';
+import { migrate } from '../../src/drivers/sql-database/migrator.ts';
+import { PostgresSqlDatabase } from '../../src/drivers/sql-database/sql-database.postgres.ts';
+import { LedgerCounts } from '../../src/ledger/ledger-counts.ts';
+import { defineMessage, defineStage } from '../../src/millrace.ts';
+import type { RegisteredStage } from '../../src/pipeline/stage-registry.ts';
+import { silentLogger } from '../../src/telemetry/silent-logger.ts';
+import { ExplainingDatabase } from '../support/explaining-database.ts';
+import { PostgresServer } from '../support/postgres-server.ts';
+import { RedisServer } from '../support/redis-server.ts';
+import { canRun, postgresPrograms, redisPrograms } from '../support/required-programs.ts';
+
+/*
+ * Nothing that a host does over and over may cost more because more is waiting, or has been. A host runs, with every
+ * background job and with somebody who scrapes it, on a small ledger and on one that is thirty times as large. Each
+ * statement that it makes is explained: on the large one none may read more rows than on the small one, beyond what chance
+ * in plans and times explains. Both are larger than any slice that a job works off at once.
+ */
+
+const sizes = { small: 10_000, large: 300_000 };
+
+const kinds = `(values ('ready', 'pending', null), ('later', 'pending', null), ('set aside', 'pending', 'order'),
+    ('held', 'pending', 'hold:00000000-0000-0000-0000-000000000001'), ('unpaid', 'pending', 'budget:blue'),
+    ('done', 'completed', null), ('dead', 'dead_lettered', null), ('discarded', 'dead_lettered', null))`;
+
+/** $1 how many rows of each kind: messages as they wait and as they ended, half of them long ago; failures and unsettled calls. */
+const fillMessages = `insert into millrace.messages (id, root_id, source, event_id, type, version, pipeline, stage, owner, lane, team,
+     customer, feature, item, trace_parent, body, body_bytes, state, parked_for, order_key, order_place, available_at, wake_at, created_at,
+     admitted_at, finished_at, error_code, discarded_at, waits_for)
+   select id, id, 'test', n::text, 'work', 1, 'default', 'work', 'platform', (array['interactive', 'standard', 'bulk'])[1 + n % 3],
+     (array['blue', 'green'])[1 + n % 2], 'customer-' || n % 50, (array['shop', 'search', 'stopped'])[1 + n % 3], n::text, '', '{}', 2,
+     k.state, k.parked_for, case when k.kind = 'set aside' then 'key-' || n % 100 end, n,
+     case when k.kind = 'later' then now() + (1 + n % 600) * interval '1 minute' else now() - n % 10000 * interval '1 second' end,
+     case when k.state = 'pending' then timestamptz 'infinity' end, t.at, t.at,
+     case when k.state <> 'pending' then t.at + interval '1 minute' end,
+     case when k.state = 'dead_lettered' then 'MILLRACE_MODEL_NETWORK' end, case when k.kind = 'discarded' then now() end,
+     case when k.kind = 'later' then 'retry:MILLRACE_MODEL_NETWORK' end
+   from ${kinds} k(kind, state, parked_for)
+   cross join lateral (select n, gen_random_uuid() as id from generate_series(1, case when k.kind = 'ready' then $1::int else $2::int end) n) made
+   cross join lateral (select now() - case when n % 2 = 0 then interval '60 days' else interval '1 day' end as at) t`;
+
+const fillCalls = `insert into millrace.calls (id, message_id, fence, origin, step, ordinal, attempt, state, provider, model, operation, tier, request_kind,
+     request_digest, reserved_at, upper_bound_usd, settled_at, outcome, settlement, cost_usd)
+   select gen_random_uuid(), case when k.kind <> 'outside' then m.id end, 1, case when k.kind = 'outside' then '{"team":"blue"}' end,
+     'answer', 0, 1, case when k.kind = 'unsettled' then 'unsettled' else 'settled' end, 'openai', 'gpt-5-mini', 'chat', 'default', 'single',
+     'digest', m.created_at, 0.1, m.finished_at, 'ok', 'reported', 0.01
+   from (values ('settled'), ('unsettled'), ('outside')) k(kind)
+   cross join (select id, created_at, finished_at from millrace.messages where state = 'completed') m`;
+
+/** Nobody listens there: what waits for export goes on to wait. */
+const nobody = 'http://127.0.0.1:9';
+
+const definition = defineStage('work', {
+  consumes: defineMessage('work').version(1, z.unknown()).upTo(1),
+});
+const stages = [{ definition, handler: { handle: () => undefined } }] as readonly RegisteredStage[];
+
+const canRunHere = [postgresPrograms(), redisPrograms()].every((programs) => canRun(programs));
+
+describe.skipIf(!canRunHere)('what a host does over and over', { timeout: 300_000 }, () => {
+  let postgres: PostgresServer;
+  let redis: RedisServer;
+  let directory: string;
+  beforeAll(async () => {
+    postgres = await PostgresServer.start({
+      settings: { max_wal_size: '4GB', autovacuum: 'off' },
+    });
+    redis = await RedisServer.start();
+    directory = await mkdtemp(join(tmpdir(), 'millrace-periodic-'));
+  }, 120_000);
+  afterAll(async () => {
+    await redis.stop();
+    await postgres.stop();
+    await rm(directory, { recursive: true, force: true });
+  });
+
+  /** The most rows that each statement of a host read, by its name. */
+  async function readsWith(size: keyof typeof sizes): Promise<ReadonlyMap<string, number>> {
+    const url = await postgres.createDatabase(size);
+    const database = await PostgresSqlDatabase.open({
+      connectionString: url,
+      poolSize: 8,
+      statementTimeoutMs: 240_000,
+      applicationName: 'periodic',
+    });
+    await migrate(database);
+    const waiting = sizes[size];
+    const others = Math.max(waiting / 10, 5000);
+    await database.query({ name: 'test.messages', text: fillMessages }, [waiting, others]);
+    await database.execute(`
+      ${fillCalls};
+      insert into millrace.failures (message_id, fence, at, code, retryable, detail)
+        select id, 1, now(), 'MILLRACE_MODEL_NETWORK', true, '{}' from millrace.messages where state = 'dead_lettered';
+      insert into millrace.outbox (target, line)
+        select t, '{}' from (values ('usage'), ('message_outcomes')) v(t), generate_series(1, ${waiting / 5}) n;
+      insert into millrace.export_batches (id, target, rows, oldest_at, exported_at)
+        select gen_random_uuid(), 'usage', 10, now(), now() - interval '1 day' from generate_series(1, ${waiting / 10}) n;
+      insert into millrace.payload_removals (reference, due_at)
+        select 'gone-' || n, now() + interval '1 hour' from generate_series(1, ${waiting / 10}) n;
+      insert into millrace.operator_actions (id, at, actor, action, target, affected, detail, reason)
+        select gen_random_uuid(), now() - interval '1 day', 'ann', 'messages.cancel', 'x', 1, '{}', 'r' from generate_series(1, ${waiting / 10}) n;
+      insert into millrace.holds (id, scope, value, aborts, actor, reason)
+        values ('00000000-0000-0000-0000-000000000001', 'feature', 'nobody', false, 'ann', 'r');
+      analyze;`);
+    while (await new LedgerCounts(database).sumUp(100_000));
+    const explaining = new ExplainingDatabase(database, 5);
+    const configuration = loadConfiguration({
+      environment: {},
+      options: {
+        dataDirectory: join(directory, size),
+        roles: ['api', 'relay'],
+        ledger: { url },
+        queue: { url: redis.url, prefix: size },
+        columnStore: { url: nobody },
+        exporter: { batchRows: 1000 },
+        budgets: [{ name: 'blue', team: 'blue', window: 'month', limitUsd: '10' }],
+      },
+    });
+    const queues = await openQueues(configuration);
+    const payloads = await openPayloads(configuration);
+    const columns = connectClickHouse({
+      ...configuration.columnStore,
+      url: nobody,
+      requestTimeoutMs: 1000,
+      maxConnections: 2,
+    });
+    const host = await Host.over({
+      configuration,
+      logger: silentLogger,
+      stores: { database: explaining, queues, payloads, columns, isEmbedded: false, close: async () => {} },
+    });
+    await host.start(stages);
+    try {
+      // Every job has had several turns when the slowest one, of 5 s, has had two.
+      await expect
+        .poll(() => explaining.timesExplained.get('ledger.list_abandoned_calls') ?? 0, {
+          timeout: 120_000,
+          interval: 500,
+        })
+        .toBeGreaterThanOrEqual(2);
+      const ready = /^millrace_stage_backlog\{.*state="ready"\} [1-9]/m;
+      await expect.poll(async () => (await host.metrics.render()).body, { timeout: 60_000 }).toMatch(ready);
+    } finally {
+      await host.stop();
+      await queues.close();
+      await payloads.close();
+      await columns.close();
+      await database.close();
+    }
+    return explaining.mostRead;
+  }
+
+  it('reads no more rows when thirty times as much is waiting or has been', async () => {
+    const small = await readsWith('small');
+    const large = await readsWith('large');
+    const growing = [...large]
+      .filter(([name, rows]) => rows > 1.5 * (small.get(name) ?? 0) + 200)
+      .map(([name, rows]) => `${name}: ${small.get(name) ?? 0} rows, and ${rows} of the large one`);
+    expect(growing).toEqual([]);
+    // The jobs ran: each of these is made by another one.
+    for (const name of [
+      'ledger.sweep_messages',
+      'ledger.list_waiting_stages',
+      'ledger.sum_up_counts',
+      'ledger.read_counts',
+      'ledger.measure_export_backlog',
+      'ledger.bind_export_batch',
+      'ledger.list_parked_names',
+      'ledger.park_held_messages',
+      'ledger.read_budgets',
+      'ledger.read_holds',
+      'ledger.list_abandoned_calls',
+      'ledger.list_old_messages',
+      'ledger.prune_calls',
+      'ledger.list_payload_removals',
+      'ledger.measure_coverage',
+      'admission.count_models',
+    ])
+      expect([...large.keys()]).toContain(name);
+  });
+});
