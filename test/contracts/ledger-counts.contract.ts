@@ -53,6 +53,12 @@ export function ledgerCountsContract(name: string, open: () => Promise<SqlDataba
       counts = new LedgerCounts(harness.database);
     });
 
+    const admit = (count: number, lane: string, stages: readonly string[] = ['first', 'second']) =>
+      Promise.all(
+        Array.from({ length: count }, (_, n) =>
+          harness.ledger.admit(someAdmission({ lane, stage: stages[n % stages.length] ?? '' })),
+        ),
+      );
     const counted = async () =>
       (await counts.read())
         .map(({ stage, lane, kind, count }) => `${stage} ${lane} ${kind} ${count}`)
@@ -71,11 +77,7 @@ export function ledgerCountsContract(name: string, open: () => Promise<SqlDataba
       const random = drawsOf(7);
       for (let round = 0; round < 60; round += 1) {
         const lane = random() < 0.5 ? 'bulk' : 'standard';
-        await Promise.all(
-          Array.from({ length: 8 }, (_, n) =>
-            harness.ledger.admit(someAdmission({ lane, stage: n % 2 === 0 ? 'first' : 'second' })),
-          ),
-        );
+        await admit(8, lane);
         const text = changes[Math.floor(random() * changes.length)] ?? '';
         await harness.database.query({ name: `test.change_${changes.indexOf(text)}`, text }, [random()]);
         if (random() < 0.3) await counts.sumUp(random() < 0.5 ? 3 : 1000);
@@ -107,7 +109,7 @@ export function ledgerCountsContract(name: string, open: () => Promise<SqlDataba
     it('keep few rows of a long backlog, and say within a tenth since when it waits', async () => {
       for (const minutes of [1, 5, 50, 500, 5000]) {
         await harness.database.execute(`truncate millrace.messages`);
-        await Promise.all(Array.from({ length: 100 }, () => harness.ledger.admit(someAdmission())));
+        await admit(100, 'standard', ['first']);
         await harness.database.execute(
           `update millrace.messages set available_at = clock_timestamp() - random() * ${minutes} * interval '1 minute';
            update millrace.messages set available_at = clock_timestamp() - ${minutes} * interval '1 minute'
