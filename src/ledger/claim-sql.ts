@@ -1,4 +1,4 @@
-import { named } from '../drivers/sql-database/sql-statement.ts';
+import { named, plannedOnce } from '../drivers/sql-database/sql-statement.ts';
 import { envelopeColumns, leaseGrace } from './message-sql.ts';
 import { isBehindItsKey, setAside, asideGrace } from './order-sql.ts';
 
@@ -30,7 +30,7 @@ const unless = (condition: string): string =>
 const lookBehind = 256;
 
 /** $1 what is asked for (see Claims), $2 the worker. A row for each message taken, and one for each lane without. */
-export const claimMessages = named(
+export const claimMessages = plannedOnce(
   'ledger.claim_messages',
   `with recursive ask as materialized (
      select a.* from json_to_recordset($1::json) as a(ask int, stage text, lane text, wanted int, reach int, hops int,

@@ -140,8 +140,8 @@ export class LedgerCounts {
   async sumUp(limit: number): Promise<boolean> {
     const { rows } = await this.#database.query<{ count: number }>(sumUp, [limit]);
     await this.#database.transaction(async (transaction) => {
-      await transaction.query(forgetZeros);
       await transaction.query(lengthenSpans);
+      await transaction.query(forgetZeros);
     });
     return rows[0]?.count === limit;
   }

@@ -2,6 +2,7 @@ import { messages, type PGlite, protocol } from '@electric-sql/pglite';
 import { invariant } from '../../kernel/invariant.ts';
 import { type ColumnParser, columnParser } from './column-value.ts';
 import { parameterText } from './parameter-text.ts';
+import { plannedOnceSettings } from './session-settings.ts';
 import type { SqlResult, SqlStatement } from './sql-database.ts';
 
 /*
@@ -11,6 +12,12 @@ import type { SqlResult, SqlStatement } from './sql-database.ts';
  */
 
 const { serialize } = protocol;
+
+/** Puts the session in the state for statements that are planned once, until the next sync. */
+const planOnce: SqlStatement = {
+  name: 'session.plan_once',
+  text: `select ${[...plannedOnceSettings].map(([name, value]) => `set_config('${name}', '${value}', true)`).join(', ')}`,
+};
 
 /** One column of a result. */
 interface Column {
@@ -39,25 +46,28 @@ export class PgliteSession {
 
   /** Runs one statement. Throws PostgreSQL's error with its SQLSTATE as `code`. */
   async query<Row>(statement: SqlStatement, parameters: readonly unknown[]): Promise<SqlResult<Row>> {
-    const known = this.#prepared.get(statement.name);
-    invariant(
-      known === undefined || known === statement.text,
-      `the statement name ${statement.name} stands for one text`,
-    );
+    const statements = statement.plan === 'once' ? [planOnce, statement] : [statement];
+    const isNew = statements.filter((one) => !this.#isPrepared(one));
     const parts: Uint8Array[] = [];
-    if (known === undefined) parts.push(serialize.parse({ name: statement.name, text: statement.text }));
-    parts.push(
-      serialize.bind({ statement: statement.name, values: parameters.map(parameterText) }),
-      serialize.describe({ type: 'P' }),
-      serialize.execute(),
-      serialize.sync(),
-    );
-    const answer = await this.#send(Buffer.concat(parts));
-    if (answer.some((message) => message.name === 'parseComplete')) {
-      this.#prepared.set(statement.name, statement.text);
+    for (const one of statements) {
+      if (isNew.includes(one)) parts.push(serialize.parse({ name: one.name, text: one.text }));
+      const values = one === statement ? parameters.map(parameterText) : [];
+      parts.push(serialize.bind({ statement: one.name, values }));
+      if (one === statement) parts.push(serialize.describe({ type: 'P' }));
+      parts.push(serialize.execute());
     }
+    parts.push(serialize.sync());
+    const answer = await this.#send(Buffer.concat(parts));
+    const parsed = answer.filter((message) => message.name === 'parseComplete').length;
+    for (const { name, text } of isNew.slice(0, parsed)) this.#prepared.set(name, text);
     const { rows, affected } = resultOf<Row>(answer, this.#parserOf);
     return { rows, affected };
+  }
+
+  #isPrepared({ name, text }: SqlStatement): boolean {
+    const known = this.#prepared.get(name);
+    invariant(known === undefined || known === text, `the statement name ${name} stands for one text`);
+    return known !== undefined;
   }
 
   /** Runs a script of statements without parameters. */
@@ -89,7 +99,9 @@ function resultOf<Row>(answer: Answer, parserOf: ParserOf): SqlResult<Row> & { r
   let rows: Row[] = [];
   let tag = '';
   for (const message of answer) {
-    if (message instanceof messages.RowDescriptionMessage) {
+    if (message.name === 'bindComplete') {
+      rows = [];
+    } else if (message instanceof messages.RowDescriptionMessage) {
       columns = message.fields.map((field) => ({ name: field.name, parse: parserOf(field.dataTypeID) }));
       rows = [];
     } else if (message instanceof messages.DataRowMessage) {

@@ -22,8 +22,25 @@ const settings: ReadonlyMap<string, string> = new Map([
   ['plan_cache_mode', 'force_custom_plan'],
 ]);
 
+/**
+ * What differs while a statement is planned once. A plan that is kept must not depend on how large the tables were when it
+ * was made: it looks up rows by index, for one row of the other side after another, and reads nothing whole.
+ */
+export const plannedOnceSettings: ReadonlyMap<string, string> = new Map([
+  ['plan_cache_mode', 'force_generic_plan'],
+  ['enable_seqscan', 'off'],
+  ['enable_hashjoin', 'off'],
+  ['enable_mergejoin', 'off'],
+]);
+
+const optionsOf = (values: ReadonlyMap<string, string>): string =>
+  [...values].map(([name, value]) => `-c ${name}=${value}`).join(' ');
+
 /** The settings as the start-up packet carries them, which goes before those of the role and the database. */
-export const sessionOptions = [...settings].map(([name, value]) => `-c ${name}=${value}`).join(' ');
+export const sessionOptions = optionsOf(settings);
+
+/** The same for sessions of statements that are planned once. */
+export const plannedOnceOptions = optionsOf(new Map([...settings, ...plannedOnceSettings]));
 
 const readSettings: SqlStatement = {
   name: 'session.read_settings',

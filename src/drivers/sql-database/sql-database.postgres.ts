@@ -5,7 +5,7 @@ import { columnParser } from './column-value.ts';
 import { hearLosses } from './hear-losses.ts';
 import { parameterText } from './parameter-text.ts';
 import type { SqlConnections, SqlDatabase, SqlExecutor, SqlResult, SqlStatement } from './sql-database.ts';
-import { requireSessionSettings, sessionOptions } from './session-settings.ts';
+import { plannedOnceOptions, requireSessionSettings, sessionOptions } from './session-settings.ts';
 import {
   closedBefore,
   isConnectionLoss,
@@ -16,7 +16,8 @@ import {
 } from './sql-error.ts';
 
 /*
- * PostgreSQL by a pool of connections. Statements are prepared once a connection under their names. A connection
+ * PostgreSQL by two pools of connections: one for statements that are planned once (claims), one for all others. Statements
+ * are prepared once a connection under their names. A connection
  * that was lost, or whose statement got no answer in time, leaves the pool, and when one meets a server that takes no writes
  * all that are open do; the failed statement may or may not
  * have taken effect, as always when an answer is missing.
@@ -24,7 +25,7 @@ import {
 
 export interface PostgresOptions {
   readonly connectionString: string;
-  /** Connections at most. */
+  /** Connections at most, and two more for statements that are planned once. */
   readonly poolSize: number;
   /** How long the server lets one statement run. The client gives up a little later, if the server is silent. */
   readonly statementTimeoutMs: number;
@@ -37,6 +38,8 @@ export interface PostgresOptions {
 const defaultConnectTimeoutMs = 10_000;
 const silenceAfterTimeoutMs = 5_000;
 const keepAliveAfterMs = 10_000;
+/** A process claims for all its stages in one statement at a time. */
+const plannedOnceConnections = 2;
 const maxStatementNameLength = 63;
 
 // `pg` asks by type id and format; everything here comes as text.
@@ -51,6 +54,7 @@ interface RunningTransaction {
 export class PostgresSqlDatabase implements SqlDatabase {
   readonly kind = 'postgres';
   readonly #pool: pg.Pool;
+  readonly #plannedOnce: pg.Pool;
   readonly #inside = new AsyncLocalStorage<RunningTransaction>();
   readonly #running = new Set<Promise<unknown>>();
   /** Connections made before a server was found to take no writes are not trusted any more. */
@@ -58,29 +62,36 @@ export class PostgresSqlDatabase implements SqlDatabase {
   readonly #open = new Set<pg.PoolClient>();
   #closing: Promise<void> | undefined;
 
-  private constructor(pool: pg.Pool) {
+  private constructor(pool: pg.Pool, plannedOnce: pg.Pool) {
     this.#pool = pool;
-    pool.on('connect', (client) => void this.#open.add(client));
-    pool.on('remove', (client) => void this.#open.delete(client));
+    this.#plannedOnce = plannedOnce;
+    for (const one of [pool, plannedOnce]) {
+      one.on('connect', (client) => void this.#open.add(client));
+      one.on('remove', (client) => void this.#open.delete(client));
+    }
   }
 
   /** Opens the pool and waits for the server's first answer. */
   static async open(options: PostgresOptions): Promise<PostgresSqlDatabase> {
-    const pool = new pg.Pool({
+    const common: pg.PoolConfig = {
       connectionString: options.connectionString,
-      max: options.poolSize,
       application_name: options.applicationName,
       statement_timeout: options.statementTimeoutMs,
-      options: sessionOptions,
       query_timeout: options.statementTimeoutMs + silenceAfterTimeoutMs,
       connectionTimeoutMillis: options.connectTimeoutMs ?? defaultConnectTimeoutMs,
       keepAlive: true,
       keepAliveInitialDelayMillis: keepAliveAfterMs,
       idleTimeoutMillis: 60_000,
       types: columnTypes,
+    };
+    const pool = new pg.Pool({ ...common, max: options.poolSize, options: sessionOptions });
+    const plannedOnce = new pg.Pool({
+      ...common,
+      max: plannedOnceConnections,
+      options: plannedOnceOptions,
     });
-    hearLosses(pool);
-    const database = new PostgresSqlDatabase(pool);
+    for (const one of [pool, plannedOnce]) hearLosses(one);
+    const database = new PostgresSqlDatabase(pool, plannedOnce);
     try {
       await requireSessionSettings(database);
     } catch (error) {
@@ -94,7 +105,11 @@ export class PostgresSqlDatabase implements SqlDatabase {
     statement: SqlStatement,
     parameters: readonly unknown[] = [],
   ): Promise<SqlResult<Row>> {
-    return this.#withClient(statement.name, (client) => runStatement<Row>(client, statement, parameters));
+    return this.#withClient(
+      statement.name,
+      (client) => runStatement<Row>(client, statement, parameters),
+      statement.plan === 'once' ? this.#plannedOnce : this.#pool,
+    );
   }
 
   execute(script: string): Promise<void> {
@@ -106,7 +121,11 @@ export class PostgresSqlDatabase implements SqlDatabase {
   }
 
   connections(): SqlConnections {
-    return { inUse: this.#pool.totalCount - this.#pool.idleCount, limit: this.#pool.options.max };
+    const pools = [this.#pool, this.#plannedOnce];
+    return {
+      inUse: pools.reduce((sum, { totalCount, idleCount }) => sum + totalCount - idleCount, 0),
+      limit: pools.reduce((sum, { options }) => sum + options.max, 0),
+    };
   }
 
   async ping(): Promise<void> {
@@ -115,7 +134,9 @@ export class PostgresSqlDatabase implements SqlDatabase {
 
   close(): Promise<void> {
     // The pool's own end() would strand those that still wait for a connection.
-    this.#closing ??= Promise.allSettled(this.#running).then(() => this.#pool.end());
+    this.#closing ??= Promise.allSettled(this.#running).then(async () => {
+      await Promise.all([this.#pool.end(), this.#plannedOnce.end()]);
+    });
     return this.#closing;
   }
 
@@ -135,13 +156,17 @@ export class PostgresSqlDatabase implements SqlDatabase {
     }
   }
 
-  async #withClient<T>(name: string, work: (client: LentClient) => Promise<T>): Promise<T> {
+  async #withClient<T>(
+    name: string,
+    work: (client: LentClient) => Promise<T>,
+    pool = this.#pool,
+  ): Promise<T> {
     if (this.#closing !== undefined) throw closedBefore(name);
     invariant(
       this.#inside.getStore()?.isOpen !== true,
       `${name} inside a transaction runs on the transaction, not on the database`,
     );
-    const result = this.#lend(name, work);
+    const result = this.#lend(name, work, pool);
     this.#running.add(result);
     try {
       return await result;
@@ -150,8 +175,8 @@ export class PostgresSqlDatabase implements SqlDatabase {
     }
   }
 
-  async #lend<T>(name: string, work: (client: LentClient) => Promise<T>): Promise<T> {
-    const connection = await withSqlErrors(name, () => this.#connect());
+  async #lend<T>(name: string, work: (client: LentClient) => Promise<T>, pool: pg.Pool): Promise<T> {
+    const connection = await withSqlErrors(name, () => this.#connect(pool));
     const client = new LentClient(connection);
     try {
       return await work(client);
@@ -162,9 +187,9 @@ export class PostgresSqlDatabase implements SqlDatabase {
   }
 
   /** A connection that may be trusted: at most as many are thrown away before as were open when one met a read-only server. */
-  async #connect(): Promise<pg.PoolClient> {
+  async #connect(pool: pg.Pool): Promise<pg.PoolClient> {
     for (;;) {
-      const client = await this.#pool.connect();
+      const client = await pool.connect();
       if (!this.#outdated.has(client)) return client;
       client.release(true);
     }

@@ -9,6 +9,11 @@ export interface SqlResult<Row> {
 export interface SqlStatement {
   readonly name: string;
   readonly text: string;
+  /**
+   * How often it is planned: anew for each run (default), so that its plan fits the tables as they are; or once a session,
+   * as lookups by index alone, for a statement whose plan takes longer than its run and is the same however large the tables are.
+   */
+  readonly plan?: 'once';
 }
 
 /** Something that runs statements: a database, or one transaction of it. */

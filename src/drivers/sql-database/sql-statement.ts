@@ -4,3 +4,8 @@ import type { SqlStatement } from './sql-database.ts';
 export function named(name: string, text: string): SqlStatement {
   return { name, text };
 }
+
+/** The same, for a statement that is planned once a session, see SqlStatement. */
+export function plannedOnce(name: string, text: string): SqlStatement {
+  return { name, text, plan: 'once' };
+}
