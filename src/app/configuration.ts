@@ -78,7 +78,7 @@ export const configurationSchema = z.strictObject({
       }),
       poolSize: setting(wholeNumber(2, 200).default(8), {
         env: 'MILLRACE_POSTGRES_POOL_SIZE',
-        help: 'Connections of this process to PostgreSQL.',
+        help: 'Connections of this process to PostgreSQL, and two more for claims.',
       }),
       statementTimeoutMs: setting(wholeNumber(100, 600_000).default(15_000), {
         env: 'MILLRACE_POSTGRES_STATEMENT_TIMEOUT_MS',
