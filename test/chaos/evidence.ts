@@ -29,6 +29,8 @@ export interface MessageEvidence extends OriginEvidence {
   readonly state: 'pending' | 'leased' | 'completed' | 'dead_lettered' | 'cancelled';
   readonly fence: number;
   readonly labels: string | null;
+  /** Failed attempts of its last life that counted. */
+  readonly attempts: number;
   readonly result: string | null;
   readonly error_code: string | null;
   /** From its data. */
@@ -37,7 +39,18 @@ export interface MessageEvidence extends OriginEvidence {
     readonly parts?: number;
     readonly index?: number;
     readonly cause?: string;
+    /** The digest of its odd data; "none" without any. */
+    readonly odd: string;
   };
+}
+
+/** One failed attempt, as the ledger keeps it. */
+export interface FailureEvidence {
+  readonly message_id: string;
+  readonly fence: number;
+  readonly code: string;
+  /** JSON: the chain of causes. */
+  readonly detail: string;
 }
 
 export interface CallEvidence {
@@ -55,6 +68,8 @@ export interface CallEvidence {
   readonly settlement: string | null;
   /** One that may be given again: it was recorded, and not rejected as degenerate. */
   readonly has_answer: boolean;
+  /** Its reported usage was not believed. */
+  readonly is_suspect: boolean;
   readonly reserved_ms: number;
   readonly settled_ms: number | null;
   readonly cost_usd: string | null;
@@ -92,6 +107,7 @@ export interface UsageEvidence extends OriginEvidence {
   readonly unsettled: number;
   readonly estimated: number;
   readonly unpriced: number;
+  readonly suspect: number;
 }
 
 export interface OutcomeEvidence extends OriginEvidence {
@@ -103,6 +119,7 @@ export interface OutcomeEvidence extends OriginEvidence {
 export interface StoreEvidence {
   readonly messages: readonly MessageEvidence[];
   readonly calls: readonly CallEvidence[];
+  readonly failures: readonly FailureEvidence[];
   readonly history: readonly HistoryEvidence[];
   readonly usage: readonly UsageEvidence[];
   readonly outcomes: readonly OutcomeEvidence[];
@@ -143,6 +160,8 @@ export interface Evidence extends StoreEvidence {
   /** Which of the workload were acknowledged to their sender, and which were sent at all. */
   readonly acknowledged: ReadonlySet<number>;
   readonly sent: ReadonlySet<number>;
+  /** Admissions that had to be refused: how many were tried, and what was wrong about the refusals. */
+  readonly refusals: { readonly tried: number; readonly wrong: readonly string[] };
   /** Whether several processes shared the ledger, so that connections tell who wrote. */
   readonly hasClients: boolean;
   /** Processes that ended without having been killed. */

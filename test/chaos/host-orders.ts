@@ -6,6 +6,7 @@ import type { FaultPoints } from './fault-points.ts';
 import type { SettableClock } from './settable-clock.ts';
 import type { Release } from './handlers.ts';
 import type { Answers, Order, OrderedHold, Progress } from './orders.ts';
+import { refusedBeside, tryRefused } from './refused-admissions.ts';
 import { SeededRandom } from './seeded-random.ts';
 import { admittedAt, Report, Ticket, topicOf } from './workload.ts';
 
@@ -84,6 +85,9 @@ async function admit(
   indexes: readonly number[],
   { host, seed, release }: OrderedHost,
 ): Promise<Answers['admit']> {
+  const refused = refusedBeside(seed, indexes[0] ?? 0);
+  // Side by side, so that guilty and innocent ones would share a statement.
+  const trying = Promise.all(refused.map((one) => tryRefused(host.admissions, one)));
   await Promise.all(
     indexes.map((index) => {
       const { kind, data, eventId, origin, lane } = admittedAt(seed, index);
@@ -100,7 +104,8 @@ async function admit(
         : host.admissions.admit(Ticket.v2, { ...data, topic: topicOf(data.text) }, options);
     }),
   );
-  return { admitted: indexes.length };
+  const wrong = (await trying).filter((what) => what !== undefined);
+  return { admitted: indexes.length, refused: refused.length, wrong };
 }
 
 const progress = {

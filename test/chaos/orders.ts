@@ -39,7 +39,12 @@ export interface Progress {
 }
 
 export interface Answers {
-  readonly admit: { readonly admitted: number };
+  readonly admit: {
+    readonly admitted: number;
+    /** Admissions that had to be refused and were tried beside these, and what was wrong about their refusals. */
+    readonly refused: number;
+    readonly wrong: readonly string[];
+  };
   readonly progress: Progress;
   readonly arm: true;
   readonly wake_again: { readonly woken: number };

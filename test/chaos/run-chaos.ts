@@ -110,6 +110,7 @@ export async function runChaos(options: ChaosRunOptions): Promise<ChaosRun> {
         bill: await simulator.readBill(),
         acknowledged: worked.acknowledged,
         sent: worked.sent,
+        refusals: worked.refusals,
         hasClients: stores === 'services',
         crashes: hosts.flatMap((host) => host.crashes),
         defects: readDefects(directory),
@@ -171,6 +172,7 @@ interface Worked {
   readonly unstruck: number;
   readonly acknowledged: ReadonlySet<number>;
   readonly sent: ReadonlySet<number>;
+  readonly refusals: Evidence['refusals'];
   untilQuiet(): Promise<void>;
 }
 
@@ -184,6 +186,7 @@ async function work(
   const expected = indexes.reduce((sum, index) => sum + messagesOf(admittedAt(seed, index)), 0);
   const acknowledged = new Set<number>();
   const sent = new Set<number>();
+  const refusals = { tried: 0, wrong: [] as string[] };
   const due = [...plan];
   let progress: Progress = { ended: 0, open: 0, reserved: 0, unexported: 0 };
   let lookedMs = 0;
@@ -204,7 +207,11 @@ async function work(
       .ask({ kind: 'admit', indexes: chunk })
       // Not acknowledged: the same is sent again, as a sender does.
       .then(
-        () => chunk.forEach((index) => acknowledged.add(index)),
+        ({ refused, wrong }) => {
+          chunk.forEach((index) => acknowledged.add(index));
+          refusals.tried += refused;
+          refusals.wrong.push(...wrong);
+        },
         () => pause(pollMs),
       )
       .finally(() => {
@@ -239,6 +246,7 @@ async function work(
     unstruck: due.length,
     acknowledged,
     sent,
+    refusals,
     async untilQuiet() {
       const untilMs = performance.now() + patienceMs;
       do {
