@@ -1,6 +1,6 @@
 import type { BillEntry } from '../../src/simulator/bill.ts';
 import type { RunLimits } from './chaos-settings.ts';
-import type { OrderedHold } from './orders.ts';
+import type { OrderedHold, ReportEvidence } from './orders.ts';
 import type { RequestRecord } from './request-record.ts';
 
 /* All that a run left behind, from four witnesses: ledger, the trigger's history, ClickHouse, the simulator's bill. */
@@ -154,6 +154,16 @@ export interface CutEvidence {
   readonly toMs: number;
 }
 
+/** ClickHouse was away for long. */
+export interface OutageEvidence {
+  readonly fromMs: number;
+  readonly toMs: number;
+  /** How many records waited for it when it came back. */
+  readonly waiting: number;
+  /** How long it took until all of those were exported; absent when it did not come to that. */
+  readonly caughtUpMs?: number;
+}
+
 export interface Evidence extends StoreEvidence {
   readonly seed: number;
   readonly bill: readonly BillEntry[];
@@ -170,6 +180,14 @@ export interface Evidence extends StoreEvidence {
   readonly defects: readonly string[];
   readonly holds: readonly HoldEvidence[];
   readonly cuts: readonly CutEvidence[];
+  readonly outages: readonly OutageEvidence[];
+  /** Cost reports that were asked for during the run: answers, refusals by code, and what the last one says. */
+  readonly reports: {
+    readonly answered: number;
+    readonly refused: Readonly<Record<string, number>>;
+    readonly longestMs: number;
+    readonly last?: ReportEvidence;
+  };
   /** The requests of the worker that is cut off. */
   readonly requests: readonly RequestRecord[];
   readonly limits: RunLimits;

@@ -1,5 +1,6 @@
 import type { Host } from '../../src/app/host.ts';
 import type { Stores } from '../../src/app/stores.ts';
+import { CostReports } from '../../src/costs/cost-reports.ts';
 import { AppError } from '../../src/kernel/app-error.ts';
 import type { DiskSpace } from './disk-space.ts';
 import type { FaultPoints } from './fault-points.ts';
@@ -46,6 +47,10 @@ export async function carryOut(order: Order, ordered: OrderedHost): Promise<Answ
     case 'define_budgets':
       await ordered.host.budgets.begin();
       return true;
+    case 'report':
+      return await report(ordered);
+    case 'export_backlog':
+      return await ordered.host.exports.backlog();
     case 'replay':
       return await replay(ordered);
     case 'fill_disk':
@@ -65,6 +70,39 @@ async function replay({ host }: OrderedHost): Promise<Answers['replay']> {
     operator,
   );
   return { replayed: count };
+}
+
+const dayMs = 86_400_000;
+
+/** As `GET /v1/costs` makes it. */
+async function report({ host, stores }: OrderedHost): Promise<Answers['report']> {
+  const reports = new CostReports({
+    store: stores.columns,
+    exportLagSeconds: async () => (await host.exports.backlog()).oldestSeconds,
+  });
+  const now = Date.now();
+  try {
+    const { groups, totals } = await reports.report(
+      {
+        from: new Date(now - dayMs),
+        to: new Date(now + dayMs),
+        groupBy: ['customer'],
+        filters: {},
+        order: { by: 'cost', direction: 'desc' },
+        limit: 1000,
+      },
+      {},
+    );
+    return {
+      kind: 'answered',
+      report: {
+        groups: groups.map(({ key, calls, costUsd }) => ({ customer: key.customer ?? '', calls, costUsd })),
+        suspectCalls: totals.suspectCalls,
+      },
+    };
+  } catch (error) {
+    return { kind: 'refused', code: error instanceof AppError ? error.code : String(error) };
+  }
 }
 
 async function place(hold: OrderedHold, { host }: OrderedHost): Promise<true> {

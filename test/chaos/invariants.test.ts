@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Evidence, MessageEvidence } from './evidence.ts';
 import { isCursed, isGuilty, isStormy } from './workload.ts';
+import type { ReportEvidence } from './orders.ts';
 import { checkInvariants } from './invariants.ts';
 import {
   report,
@@ -41,6 +42,20 @@ const patched = <Item extends object>(
 const withData = (data: Partial<MessageEvidence['data']>): Partial<MessageEvidence> => ({
   data: { key: 'r/0', index: 0, cause: 'a', odd, ...data },
 });
+
+const lastReport = (group: Partial<ReportEvidence['groups'][number]>): ReportEvidence => ({
+  groups: [{ customer: origin.customer, calls: 3, costUsd: '0.003', ...group }],
+  suspectCalls: 0,
+});
+
+function reported(of: {
+  readonly refused?: Readonly<Record<string, number>>;
+  readonly last?: ReportEvidence | undefined;
+}): Partial<Evidence> {
+  const { last, ...rest } = { ...sound.reports, ...of };
+  const { answered, refused, longestMs } = rest;
+  return { reports: { answered, refused, longestMs, ...(last === undefined ? {} : { last }) } };
+}
 
 const keyThat = (is: (key: string) => boolean, keyAt: (n: number) => string): string => {
   const key = Array.from({ length: 10_000 }, (_, n) => keyAt(n)).find((candidate) => is(candidate));
@@ -319,6 +334,17 @@ describe('the invariants', () => {
       'ClickHouse does not know of the mark',
       told('usage_absurd', { is_suspect: true }, { suspect: 0 }),
     ],
+    ['I13', 'a report failed though nothing was away', reported({ refused: { MILLRACE_INTERNAL: 1 } })],
+    ['I13', 'there was no report at the end', reported({ last: undefined })],
+    ['I13', 'a report lacks a call', reported({ last: lastReport({ calls: 2 }) })],
+    ['I13', 'a report says another cost', reported({ last: lastReport({ costUsd: '0.0030000001' }) })],
+    ['I13', 'a report has a customer of its own', reported({ last: lastReport({ customer: 'nobody' }) })],
+    [
+      'I13',
+      'a report knows of other suspect calls',
+      reported({ last: { ...lastReport({}), suspectCalls: 1 } }),
+    ],
+    ['I13', 'the export did not catch up', { outages: [{ fromMs: 1000, toMs: 601_000, waiting: 5000 }] }],
     ['I10', 'a record was not exported', { unexported: { records: 1, batches: 0 } }],
     ['I10', 'a call was left reserved', { calls: patched(calls, 1, { state: 'reserved' }) }],
   ];

@@ -4,6 +4,7 @@ import { checkMoney, checkReuse } from './check-money.ts';
 import { checkHolds } from './check-holds.ts';
 import { checkLimits } from './check-limits.ts';
 import { checkOddInput } from './check-odd-input.ts';
+import { checkReports } from './check-reports.ts';
 import { checkTurns } from './check-turns.ts';
 import { checkUntrueUsage } from './check-untrue-usage.ts';
 import type { Evidence } from './evidence.ts';
@@ -24,5 +25,6 @@ export function checkInvariants(evidence: Evidence): readonly InvariantResult[] 
     checkLeftovers(evidence),
     checkOddInput(evidence),
     checkUntrueUsage(evidence),
+    checkReports(evidence),
   ];
 }

@@ -18,6 +18,10 @@ export type Order =
   | { readonly kind: 'budget_faults' }
   /** The configured budgets become those of the ledger again. */
   | { readonly kind: 'define_budgets' }
+  /** A cost report by customer. */
+  | { readonly kind: 'report' }
+  /** What waits to be exported. */
+  | { readonly kind: 'export_backlog' }
   /** Every dead letter that there is lives again. */
   | { readonly kind: 'replay' }
   | { readonly kind: 'fill_disk'; readonly forMs: number }
@@ -28,6 +32,12 @@ export interface OrderedHold {
   readonly scope: 'stage' | 'customer' | 'model';
   readonly value: string;
   readonly aborts: boolean;
+}
+
+/** A cost report by customer over the whole run, as far as it is compared. */
+export interface ReportEvidence {
+  readonly groups: readonly { readonly customer: string; readonly calls: number; readonly costUsd: string }[];
+  readonly suspectCalls: number;
 }
 
 /** How far the ledger is. */
@@ -53,6 +63,10 @@ export interface Answers {
   readonly lift: true;
   readonly budget_faults: readonly string[];
   readonly define_budgets: true;
+  readonly report:
+    | { readonly kind: 'answered'; readonly report: ReportEvidence }
+    | { readonly kind: 'refused'; readonly code: string };
+  readonly export_backlog: { readonly records: number; readonly oldestSeconds: number };
   readonly replay: { readonly replayed: number };
   readonly fill_disk: true;
   readonly set_clock: true;

@@ -253,6 +253,13 @@ export const sound: Evidence = {
   left: { holds: 0, reserved_usd: '0' },
   holds: [],
   cuts: [],
+  outages: [{ fromMs: 1000, toMs: 20_000, waiting: 5, caughtUpMs: 300 }],
+  reports: {
+    answered: 3,
+    refused: { MILLRACE_COLUMN_STORE_UNAVAILABLE: 1 },
+    longestMs: 20,
+    last: { groups: [{ customer: origin.customer, calls: 3, costUsd: '0.003' }], suspectCalls: 0 },
+  },
   requests: [],
   limits: {
     models: { 'openai/m': { requestsPerMinute: 60, tokensPerMinute: 1000 } },
@@ -293,6 +300,13 @@ export function told(
     calls: settledCalls,
     usage: records,
     rollups: [{ table: 'usage_hourly', calls: 3, cost_usd: formatUsd(costUsd) }],
+    reports: {
+      ...sound.reports,
+      last: {
+        groups: [{ customer: origin.customer, calls: 3, costUsd: formatUsd(costUsd) }],
+        suspectCalls: records.reduce((sum, { suspect }) => sum + suspect, 0),
+      },
+    },
     bill: sound.bill.map((entry) => (entry.callId === 'c3' ? { ...entry, fault } : entry)),
   };
 }
