@@ -143,6 +143,7 @@ describe('a CloudEvent', () => {
     ['originfeature', ' x'],
     ['originbatch', 'x'.repeat(129)],
     ['originlabels', '[1]'],
+    ['originlabels', '{"__proto__":"x"}'],
   ])('is refused for its origin with %s = %j', (field, value) => {
     const refusal = refusalOf({ ...minimal, [field]: value });
     expect(refusal.code).toBe('MILLRACE_ORIGIN_INVALID');

@@ -45,6 +45,20 @@ describe('parseOrigin', () => {
     expect(() => parseOrigin({ ...complete, team: 'x'.repeat(129) })).toThrow('origin.team');
   });
 
+  it('refuses the label "__proto__", which would be lost, and tells the other faults with it', () => {
+    const labels: unknown = JSON.parse('{"region":"eu","__proto__":"x"}');
+    const faultsOf = (origin: unknown): readonly string[] => {
+      try {
+        parseOrigin(origin);
+        return [];
+      } catch (error) {
+        return error instanceof AppError ? error.faults.map(({ field }) => field) : [String(error)];
+      }
+    };
+    expect(faultsOf({ ...complete, labels })).toEqual(['origin.labels.__proto__']);
+    expect(faultsOf({ ...complete, team: '', labels })).toEqual(['origin.team', 'origin.labels.__proto__']);
+  });
+
   it('refuses whatever is no origin, and never throws anything but its error', () => {
     fc.assert(
       fc.property(fc.anything(), (value) => {

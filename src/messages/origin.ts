@@ -9,6 +9,7 @@ import { isPrintableName, notPrintable } from '../kernel/printable-name.ts';
 
 const maxNameLength = 128;
 const maxLabels = 16;
+const labelKeys = 'keys are lower case: [a-z][a-z0-9_.-]*';
 
 /** A name in an origin. Printable text: it becomes SQL, log and header values. */
 export const originName = z
@@ -29,11 +30,14 @@ const originSchema = z.strictObject({
   batch: originName.optional(),
   /** Free labels: at most 16, keys and values 1 to 128 characters. */
   labels: z
-    .record(
-      z.string().regex(/^[a-z][a-z0-9_.-]{0,62}$/, 'keys are lower case: [a-z][a-z0-9_.-]*'),
-      originName,
+    .unknown()
+    // A record's schema leaves this key out of what it reads: without this the label would be lost in silence.
+    .refine((labels) => !hasPrototypeKey(labels), { error: labelKeys, path: ['__proto__'], abort: true })
+    .pipe(
+      z
+        .record(z.string().regex(/^[a-z][a-z0-9_.-]{0,62}$/, labelKeys), originName)
+        .refine((labels) => Object.keys(labels).length <= maxLabels, `at most ${maxLabels} labels`),
     )
-    .refine((labels) => Object.keys(labels).length <= maxLabels, `at most ${maxLabels} labels`)
     .optional(),
 });
 
@@ -44,6 +48,10 @@ export interface Origin {
   readonly feature: string;
   readonly batch?: string;
   readonly labels?: Readonly<Record<string, string>>;
+}
+
+function hasPrototypeKey(labels: unknown): boolean {
+  return typeof labels === 'object' && labels !== null && Object.hasOwn(labels, '__proto__');
 }
 
 /** The origin in an unknown value. Throws MILLRACE_ORIGIN_INVALID with every faulty field. */

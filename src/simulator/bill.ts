@@ -34,7 +34,7 @@ const billEntrySchema = z.object({
   }),
   /** Decimal text, exact. */
   costUsd: z.string(),
-  /** Whether the client was sent the usage. */
+  /** Whether the client was sent the true usage. */
   usageReported: z.boolean(),
   fault: z.enum(faultNames).nullable(),
   requestHash: z.string(),

@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Draws } from './draws.ts';
 import type { Endpoint, ModelRequest } from './endpoint.ts';
 import type { FaultName, FaultRule } from './simulator-config.ts';
+import { isUntrueUsage } from './untrue-usage.ts';
 
 /*
  * Which fault strikes a request. Rules are asked in order; the first that matches and whose draw hits decides.
@@ -67,6 +68,12 @@ export function isFreeOfCharge(fault: FaultName): boolean {
     case 'malformed':
     case 'empty':
     case 'missing_usage':
+    case 'usage_absurd':
+    case 'usage_zero':
+    case 'usage_text':
+    case 'usage_fraction':
+    case 'usage_negative':
+    case 'usage_decreasing':
     case 'nul_text':
     case 'bad_json':
     case 'slow':
@@ -78,6 +85,8 @@ export function isFreeOfCharge(fault: FaultName): boolean {
 function isApplicable(fault: FaultName, request: ModelRequest): boolean {
   if (fault === 'bad_json') return request.format.kind === 'json' || request.tools.length > 0;
   if (fault === 'nul_text') return request.embeddings === undefined;
+  if (fault === 'usage_decreasing') return request.stream && request.wantsUsage;
+  if (isUntrueUsage(fault)) return request.wantsUsage;
   return true;
 }
 

@@ -7,6 +7,7 @@ import { readBody } from './request-body.ts';
 import { type Pace, Reply } from './reply.ts';
 import { billedAtto, usdOfAtto } from './simulator-prices.ts';
 import type { StatsCounter } from './simulator-stats.ts';
+import { isReadableUsage, isUntrueUsage, withUntrueUsage, withUntrueUsageInFrames } from './untrue-usage.ts';
 import { type Court, headerOf, judge, type Verdict } from './verdict.ts';
 
 /*
@@ -81,7 +82,7 @@ async function answer(
 async function sendWhole(endpoint: Endpoint, { reply, verdict, answer: whole }: Delivery): Promise<void> {
   const isStillThere = await reply.wait(verdict.latencyMs);
   if (!isStillThere) return;
-  const text = JSON.stringify(endpoint.body(whole));
+  const text = toldBody(JSON.stringify(endpoint.body(whole)), verdict);
   if (verdict.fault === 'cut_stream') await reply.cutJson(text);
   else reply.json(verdict.fault === 'malformed' ? text.slice(0, Math.floor(text.length * 0.6)) : text);
 }
@@ -91,12 +92,25 @@ async function sendStream(
   { reply, verdict, answer: whole }: Delivery,
   pace: Pace,
 ): Promise<void> {
-  const frames = endpoint.frames(whole);
+  const frames = toldFrames(endpoint.frames(whole), verdict);
   const half = frames.slice(0, Math.max(1, Math.floor(frames.length / 2)));
   if (verdict.fault === 'cut_stream') await reply.stream(half, pace, true);
   else if (verdict.fault === 'malformed')
     await reply.stream([...half, 'data: {"id":"broken\n\n'], pace, false);
   else await reply.stream(frames, pace, false);
+}
+
+function toldBody(text: string, { fault, requestHash }: Verdict): string {
+  return isUntrueUsage(fault) ? withUntrueUsage(text, fault, drawOf(requestHash)) : text;
+}
+
+function toldFrames(frames: readonly string[], { fault, requestHash }: Verdict): readonly string[] {
+  return isUntrueUsage(fault) ? withUntrueUsageInFrames(frames, fault, drawOf(requestHash)) : frames;
+}
+
+/** A number from 0 up to 1 that follows from the request. */
+function drawOf(requestHash: string): number {
+  return Number.parseInt(requestHash.slice(0, 8), 16) / 2 ** 32;
 }
 
 function entryOf(
@@ -106,6 +120,7 @@ function entryOf(
 ): Omit<BillEntry, 'n'> {
   const { fault = null } = verdict;
   const isBrokenOff = fault === 'cut_stream' || fault === 'malformed' || fault === 'hang_billed';
+  const isUntrue = isUntrueUsage(verdict.fault) && !isReadableUsage(verdict.fault);
   return {
     requestId: reply.requestId,
     at: at.toISOString(),
@@ -116,7 +131,7 @@ function entryOf(
     tier,
     tokens,
     costUsd: usdOfAtto(billedAtto(model, tier, tokens)),
-    usageReported: showsUsage && !isBrokenOff,
+    usageReported: showsUsage && !isBrokenOff && !isUntrue,
     fault,
     requestHash: verdict.requestHash,
     callId: headerOf(headers, 'x-millrace-call-id') ?? null,

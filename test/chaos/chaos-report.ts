@@ -40,6 +40,7 @@ export function summaryOf(run: ChaosRun): string {
     messages.filter(({ stage }) => stage !== ''),
     ({ state }) => state,
   );
+  const oddMessages = messages.filter(({ data }) => data.odd !== 'none').length;
   const faults = countBy(bill, ({ fault }) => fault ?? 'none');
   const leases = messages.reduce((sum, { fence }) => sum + fence, 0);
   const times = recoveryTimes(evidence.history, run.deaths);
@@ -53,6 +54,20 @@ export function summaryOf(run: ChaosRun): string {
       ({ parked_for: name }) => (name ?? '').replace(/^hold:.*/, 'hold'),
     )}; ${calls.filter(({ fallback_from: from }) => from !== null).length} calls to fallbacks; ${messages.filter(({ version }) => version === 2).length} messages of release 2; ${evidence.holds.length} holds; ${evidence.replays.length} replays; ${evidence.cuts.length} cuts; budgets added up ${evidence.budgets.looks} times`,
     `billed in spite of a fault: ${faults}`,
+    `${evidence.refusals.tried} admissions refused as they must be; ${oddMessages} messages with odd data; failed attempts: ${countBy(evidence.failures, ({ code }) => code.replace('MILLRACE_', ''))}`,
+    `leases by process: ${countBy(
+      evidence.history.filter(({ to_state: to, from_state: from }) => to === 'leased' && from !== to),
+      ({ taken_by: worker }) => (worker ?? '-').replace(/\.\d+$/, ''),
+    )}`,
+    `reports: ${evidence.reports.answered} answered, longest ${seconds(evidence.reports.longestMs)}, refused: ${
+      Object.entries(evidence.reports.refused)
+        .map(([code, count]) => `${code} ${count}`)
+        .join(', ') || 'none'
+    }`,
+    ...evidence.outages.map(
+      ({ fromMs, toMs, waiting, caughtUpMs }) =>
+        `ClickHouse was away for ${seconds(toMs - fromMs)}: ${waiting} records waited for it, ${caughtUpMs === undefined ? 'and were not exported' : `exported within ${seconds(caughtUpMs)}`}`,
+    ),
     times.length === 0
       ? 'no dead worker held a message'
       : `${times.length} messages of dead workers were taken over: median ${seconds(quantile(times, 0.5))}, p95 ${seconds(quantile(times, 0.95))}, longest ${seconds(quantile(times, 1))}`,

@@ -2,13 +2,14 @@ import { rmSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { canRun, postgresPrograms, redisPrograms } from '../support/required-programs.ts';
 import { summaryOf, violationsOf } from './chaos-report.ts';
-import { type Fault, planFaults } from './fault-plan.ts';
+import { type Fault, type PlannedFault, planFaults, withClickHouseAway } from './fault-plan.ts';
+import { faultKindOf, faultKindsOf, tallyOf, tallyText } from './fault-tally.ts';
 import { checkInvariants } from './invariants.ts';
-import { type ChaosRunOptions, runChaos } from './run-chaos.ts';
+import { type ChaosRun, type ChaosRunOptions, runChaos } from './run-chaos.ts';
 
 /* Short runs of the chaos suite; `npm run chaos` makes the long ones. */
 
-async function expectNoViolations(options: Omit<ChaosRunOptions, 'patienceMs'>): Promise<void> {
+async function expectNoViolations(options: Omit<ChaosRunOptions, 'patienceMs'>): Promise<ChaosRun> {
   const { seed } = options;
   const run = await runChaos({ ...options, patienceMs: 120_000 });
   const results = checkInvariants(run.evidence);
@@ -18,6 +19,7 @@ async function expectNoViolations(options: Omit<ChaosRunOptions, 'patienceMs'>):
   }
   rmSync(run.directory, { recursive: true, force: true });
   expect(run.deaths.length, 'processes were killed').toBeGreaterThan(0);
+  return run;
 }
 
 describe('a run in which everything goes wrong', () => {
@@ -55,6 +57,69 @@ describe('a run in which everything goes wrong', () => {
     },
   );
 
+  it.skipIf(!canRun(postgresPrograms()) || !canRun(redisPrograms()))(
+    'keeps its promises when three workers share a backlog that none of them admitted, and are killed',
+    { timeout: 300_000 },
+    async () => {
+      const hold = { scope: 'stage', value: 'enrich', aborts: false } as const;
+      const claimed = { name: 'ledger.claim_messages', when: 'after', nth: 2, delayMs: 0 } as const;
+      const faults: readonly Fault[] = [
+        { kind: 'kill', target: 'worker-1', awayMs: 300 },
+        { kind: 'kill_at', target: 'worker-2', point: claimed, awayMs: 300 },
+        { kind: 'hold', hold, forMs: 500 },
+        { kind: 'kill', target: 'worker-3', awayMs: 300 },
+        { kind: 'kill_at', target: 'worker-1', point: claimed, awayMs: 0 },
+      ];
+      const plan = faults.map((fault, index) => ({ atShare: 0.1 + index / 8, fault }));
+      const run = await expectNoViolations({
+        seed: 9,
+        messages: 40,
+        stores: 'services',
+        workers: 3,
+        isBacklogFirst: true,
+        plan,
+      });
+      const leases = run.evidence.history.filter(
+        ({ to_state: to, taken_by: by }) => to === 'leased' && by !== null,
+      );
+      const firstMs = Math.min(...leases.map(({ at_ms: atMs }) => atMs));
+      const admissions = run.evidence.history.filter(
+        ({ from_state: from, client }) => from === null && client?.startsWith('millrace api') === true,
+      );
+      expect(admissions.length).toBeGreaterThanOrEqual(40);
+      expect(Math.max(...admissions.map(({ at_ms: atMs }) => atMs))).toBeLessThan(firstMs);
+      const workers = new Set(leases.map(({ taken_by: by }) => by?.replace(/\.\d+$/, '')));
+      expect(workers).toEqual(new Set(['worker-1', 'worker-2', 'worker-3']));
+    },
+  );
+
+  it.skipIf(!canRun(postgresPrograms()) || !canRun(redisPrograms()))(
+    'keeps its promises, and catches up, while ClickHouse is away under load',
+    { timeout: 300_000 },
+    async () => {
+      const plan: readonly PlannedFault[] = [
+        { atShare: 0.02, fault: { kind: 'clickhouse_away', awayMs: 12_000 } },
+        { atShare: 0.3, fault: { kind: 'kill', target: 'relay', awayMs: 0 } },
+        {
+          atShare: 0.4,
+          fault: { kind: 'hold', hold: { scope: 'stage', value: 'write', aborts: true }, forMs: 500 },
+        },
+      ];
+      const { evidence } = await expectNoViolations({
+        seed: 12,
+        messages: 60,
+        stores: 'services',
+        admitOverMs: 12_000,
+        plan,
+      });
+      expect(evidence.outages).toEqual([
+        expect.objectContaining({ caughtUpMs: expect.any(Number) as number }),
+      ]);
+      expect(evidence.outages[0]?.waiting).toBeGreaterThan(100);
+      expect(Object.keys(evidence.reports.refused)).toEqual(['MILLRACE_COLUMN_STORE_UNAVAILABLE']);
+    },
+  );
+
   it.skipIf(!canRun(postgresPrograms()))(
     'keeps its promises with the queue on PostgreSQL, which is emptied twice',
     { timeout: 300_000 },
@@ -66,11 +131,42 @@ describe('a run in which everything goes wrong', () => {
 });
 
 describe('the plan of a run', () => {
-  it('has every kind of fault within a long run on services', () => {
-    const kinds = planFaults({ seed: 1, stores: 'services', faults: 100 }).map(({ fault }) => fault.kind);
-    for (const kind of ['postgres_read_only', 'queue_read_only', 'queue_full', 'clock_set'])
-      expect(kinds).toContain(kind);
-    expect(kinds).toContain('clickhouse_away_at_start');
+  it.each(['embedded', 'services'] as const)('has every kind of fault within a long run (%s)', (stores) => {
+    const struck = planFaults({ seed: 1, stores, faults: 100 }).map(({ fault }) => faultKindOf(fault));
+    expect([...new Set(struck)].toSorted()).toEqual([...faultKindsOf(stores)].toSorted());
+    expect(tallyText(tallyOf(stores, struck))).toContain('did not strike: none, every kind did');
+  });
+
+  it('has a full disk, clocks an hour off and servers that refuse writes in every run', () => {
+    for (let seed = 1; seed <= 20; seed += 1) {
+      const kinds = planFaults({ seed, stores: 'services', faults: 1 }).map(({ fault }) =>
+        faultKindOf(fault),
+      );
+      expect(kinds).toEqual(
+        expect.arrayContaining([
+          'disk_full',
+          'clock_forward',
+          'clock_back',
+          'postgres_away',
+          'postgres_read_only',
+          'queue_read_only',
+          'queue_full',
+        ]),
+      );
+    }
+  });
+
+  it('takes ClickHouse away at the beginning, and leaves it alone else, when it is to be away for long', () => {
+    const plan = withClickHouseAway(planFaults({ seed: 1, stores: 'services', faults: 100 }), 600_000);
+    const kinds = plan.map(({ fault }) => fault.kind).filter((kind) => kind.startsWith('clickhouse'));
+    expect(kinds).toEqual(['clickhouse_away']);
+    expect(plan[0]?.fault).toEqual({ kind: 'clickhouse_away', awayMs: 600_000 });
+  });
+
+  it('strikes every worker that there is', () => {
+    const plan = planFaults({ seed: 1, stores: 'services', faults: 100, workers: 3 });
+    const targets = new Set(plan.flatMap(({ fault }) => ('target' in fault ? [fault.target] : [])));
+    expect(targets).toEqual(new Set(['worker-1', 'worker-2', 'worker-3', 'api', 'relay']));
   });
 
   it('follows from the seed', () => {

@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { describeFault, planFaults } from './fault-plan.ts';
+import { describeFault, planFaults, withClickHouseAway } from './fault-plan.ts';
+import { type FaultKind, tallyOf, tallyText } from './fault-tally.ts';
 import { checkInvariants } from './invariants.ts';
 import { runChaos } from './run-chaos.ts';
 import { rowOf, rowsHeader, summaryOf, tableOf, violationsOf } from './chaos-report.ts';
@@ -23,6 +24,9 @@ const usage = `Runs a workload on the simulated provider, lets everything go wro
   --queue KIND        on services, what the queue lies on: redis, or postgres, a second one (default redis)
   --faults N          how many faults strike (default 10 and one for 400 messages; on services
                       16 and one for 125)
+  --workers N         on services, how many worker processes (default 2)
+  --backlog           everything is admitted before the first worker starts, by a process that works on nothing
+  --clickhouse-away S on services, ClickHouse is away for S seconds early in the run, under load all the while
   --sabotage KIND     switches a protection off: ${sabotages.join(', ')}; the run must then fail
   --patience S        how many seconds after the last fault all work must be done (default 120)
   --plan              prints what would strike, and does nothing
@@ -44,6 +48,9 @@ function readOptions() {
         stores: { type: 'string', default: 'embedded' },
         queue: { type: 'string' },
         faults: { type: 'string' },
+        workers: { type: 'string' },
+        backlog: { type: 'boolean', default: false },
+        'clickhouse-away': { type: 'string' },
         sabotage: { type: 'string' },
         patience: { type: 'string', default: '120' },
         plan: { type: 'boolean', default: false },
@@ -79,6 +86,11 @@ const stores =
 const queue = queueKinds.find((known) => known === (values.queue ?? 'redis'));
 if (queue === undefined) fail(`--queue is one of ${queueKinds.join(', ')}`);
 if (values.queue !== undefined && stores === 'embedded') fail('--queue is for --stores services');
+for (const name of ['workers', 'clickhouse-away'] as const)
+  if (values[name] !== undefined && stores === 'embedded') fail(`--${name} is for --stores services`);
+if (values.backlog && stores === 'embedded') fail('--backlog is for --stores services');
+const workers = wholeNumber('workers', values.workers ?? '2', 1);
+const clickHouseAwayMs = wholeNumber('clickhouse-away', values['clickhouse-away'] ?? '0', 0) * 1000;
 const sabotage = sabotages.find((known) => known === values.sabotage);
 if (values.sabotage !== undefined && sabotage === undefined)
   fail(`--sabotage is one of ${sabotages.join(', ')}`);
@@ -102,8 +114,10 @@ function showProgress(text: string): void {
 
 let failed = 0;
 const rows: string[] = [];
+const struckInAll: FaultKind[] = [];
 for (let seed = firstSeed; seed < firstSeed + seeds; seed += 1) {
-  const plan = planFaults({ seed, stores, faults });
+  const planned = planFaults({ seed, stores, faults, workers });
+  const plan = clickHouseAwayMs === 0 ? planned : withClickHouseAway(planned, clickHouseAwayMs);
   if (values.plan) {
     for (const { atShare, fault } of plan)
       show(`${(atShare * 100).toFixed(1).padStart(5)} %  ${describeFault(fault)}`);
@@ -115,16 +129,29 @@ for (let seed = firstSeed; seed < firstSeed + seeds; seed += 1) {
     stores,
     queue,
     plan,
+    workers,
+    isBacklogFirst: values.backlog,
+    // As long as it is away, and a while after.
+    ...(clickHouseAwayMs === 0 ? {} : { admitOverMs: clickHouseAwayMs + 30_000 }),
     patienceMs,
     onProgress: showProgress,
     ...(sabotage === undefined ? {} : { sabotage }),
   });
   if (process.stderr.isTTY) process.stderr.write('\r\u001b[K');
   const results = checkInvariants(run.evidence);
-  const repeat = `npm run chaos -- --seed ${seed} --messages ${messages} --stores ${stores}${queue === 'redis' ? '' : ` --queue ${queue}`} --faults ${faults}${sabotage === undefined ? '' : ` --sabotage ${sabotage}`}`;
+  const repeat = [
+    `npm run chaos -- --seed ${seed} --messages ${messages} --stores ${stores} --faults ${faults}`,
+    ...(queue === 'redis' ? [] : [`--queue ${queue}`]),
+    ...(values.workers === undefined ? [] : [`--workers ${workers}`]),
+    ...(values.backlog ? ['--backlog'] : []),
+    ...(clickHouseAwayMs === 0 ? [] : [`--clickhouse-away ${clickHouseAwayMs / 1000}`]),
+    ...(sabotage === undefined ? [] : [`--sabotage ${sabotage}`]),
+  ].join(' ');
+  const struck = run.struck.flatMap(({ kind }) => kind ?? []);
+  struckInAll.push(...struck);
   show(`\nseed ${seed}, ${stores}: ${repeat}\n`);
   for (const { atMs, what } of run.struck) show(`${(atMs / 1000).toFixed(1).padStart(7)} s  ${what}`);
-  show(`\n${summaryOf(run)}\n\n${tableOf(results)}`);
+  show(`\n${summaryOf(run)}\n${tallyText(tallyOf(stores, struck))}\n\n${tableOf(results)}`);
   rows.push(rowOf(seed, messages, run, results));
   const violations = violationsOf(results, run.evidence);
   if (values.keep || violations !== '') show(`\nkept in ${run.directory}`);
@@ -133,5 +160,6 @@ for (let seed = firstSeed; seed < firstSeed + seeds; seed += 1) {
   failed += 1;
   show(`\nseed ${seed} broke a promise:\n${violations}\n\nagain: ${repeat}`);
 }
-if (rows.length > 1) show(`\n${[...rowsHeader, ...rows].join('\n')}`);
+if (rows.length > 1)
+  show(`\n${[...rowsHeader, ...rows].join('\n')}\n\nin all, ${tallyText(tallyOf(stores, struckInAll))}`);
 process.exit(failed === 0 ? 0 : 1);

@@ -1,12 +1,13 @@
 import type { Evidence, MessageEvidence, OriginEvidence } from './evidence.ts';
 import { groupedBy, InvariantCheck, type InvariantResult } from './invariant-check.ts';
-import { admittedAt, expectedEmissions } from './workload.ts';
+import { admittedAt, expectedEmissions, indexOfEvent } from './workload.ts';
 
 const defaultMaxLostRuns = 5;
 const ends: readonly string[] = ['completed', 'dead_lettered', 'cancelled'];
 
 /** I1: nothing lost, nothing ended twice: by the ledger, by the trigger's history, and by the outcomes in ClickHouse. */
 export function checkEnds({
+  seed,
   messages,
   history,
   outcomes,
@@ -22,16 +23,17 @@ export function checkEnds({
     (root) => root.event_id,
   );
   for (const index of acknowledged) {
-    const count = roots.get(`event-${index}`)?.length ?? 0;
+    const { eventId } = admittedAt(seed, index);
+    const count = roots.get(eventId)?.length ?? 0;
     check.expect(
       count === 1,
       undefined,
-      () => `event-${index} was acknowledged and is in the ledger ${count} times`,
+      () => `${eventId} was acknowledged and is in the ledger ${count} times`,
     );
   }
   for (const [eventId, [root]] of roots) {
     check.expect(
-      sent.has(Number(eventId.replace('event-', ''))),
+      sent.has(indexOfEvent(eventId)) && admittedAt(seed, indexOfEvent(eventId)).eventId === eventId,
       root?.id,
       () => `${eventId} was never sent`,
     );
@@ -135,7 +137,7 @@ export function checkOrigins({ seed, messages, calls, usage, outcomes }: Evidenc
     const root = byId.get(message.root_id);
     check.expect(root?.parent_id === null, message.id, () => 'its root is no admitted message');
     if (root === undefined) continue;
-    const { origin } = admittedAt(seed, Number(root.event_id.replace('event-', '')));
+    const { origin } = admittedAt(seed, indexOfEvent(root.event_id));
     const expected = { ...origin, batch: origin.batch ?? '' };
     check.expect(
       isSame(message, expected),

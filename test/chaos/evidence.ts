@@ -1,6 +1,6 @@
 import type { BillEntry } from '../../src/simulator/bill.ts';
 import type { RunLimits } from './chaos-settings.ts';
-import type { OrderedHold } from './orders.ts';
+import type { OrderedHold, ReportEvidence } from './orders.ts';
 import type { RequestRecord } from './request-record.ts';
 
 /* All that a run left behind, from four witnesses: ledger, the trigger's history, ClickHouse, the simulator's bill. */
@@ -29,6 +29,8 @@ export interface MessageEvidence extends OriginEvidence {
   readonly state: 'pending' | 'leased' | 'completed' | 'dead_lettered' | 'cancelled';
   readonly fence: number;
   readonly labels: string | null;
+  /** Failed attempts of its last life that counted. */
+  readonly attempts: number;
   readonly result: string | null;
   readonly error_code: string | null;
   /** From its data. */
@@ -37,7 +39,18 @@ export interface MessageEvidence extends OriginEvidence {
     readonly parts?: number;
     readonly index?: number;
     readonly cause?: string;
+    /** The digest of its odd data; "none" without any. */
+    readonly odd: string;
   };
+}
+
+/** One failed attempt, as the ledger keeps it. */
+export interface FailureEvidence {
+  readonly message_id: string;
+  readonly fence: number;
+  readonly code: string;
+  /** JSON: the chain of causes. */
+  readonly detail: string;
 }
 
 export interface CallEvidence {
@@ -55,6 +68,8 @@ export interface CallEvidence {
   readonly settlement: string | null;
   /** One that may be given again: it was recorded, and not rejected as degenerate. */
   readonly has_answer: boolean;
+  /** Its reported usage was not believed. */
+  readonly is_suspect: boolean;
   readonly reserved_ms: number;
   readonly settled_ms: number | null;
   readonly cost_usd: string | null;
@@ -92,6 +107,7 @@ export interface UsageEvidence extends OriginEvidence {
   readonly unsettled: number;
   readonly estimated: number;
   readonly unpriced: number;
+  readonly suspect: number;
 }
 
 export interface OutcomeEvidence extends OriginEvidence {
@@ -103,6 +119,7 @@ export interface OutcomeEvidence extends OriginEvidence {
 export interface StoreEvidence {
   readonly messages: readonly MessageEvidence[];
   readonly calls: readonly CallEvidence[];
+  readonly failures: readonly FailureEvidence[];
   readonly history: readonly HistoryEvidence[];
   readonly usage: readonly UsageEvidence[];
   readonly outcomes: readonly OutcomeEvidence[];
@@ -137,12 +154,24 @@ export interface CutEvidence {
   readonly toMs: number;
 }
 
+/** ClickHouse was away for long. */
+export interface OutageEvidence {
+  readonly fromMs: number;
+  readonly toMs: number;
+  /** How many records waited for it when it came back. */
+  readonly waiting: number;
+  /** How long it took until all of those were exported; absent when it did not come to that. */
+  readonly caughtUpMs?: number;
+}
+
 export interface Evidence extends StoreEvidence {
   readonly seed: number;
   readonly bill: readonly BillEntry[];
   /** Which of the workload were acknowledged to their sender, and which were sent at all. */
   readonly acknowledged: ReadonlySet<number>;
   readonly sent: ReadonlySet<number>;
+  /** Admissions that had to be refused: how many were tried, and what was wrong about the refusals. */
+  readonly refusals: { readonly tried: number; readonly wrong: readonly string[] };
   /** Whether several processes shared the ledger, so that connections tell who wrote. */
   readonly hasClients: boolean;
   /** Processes that ended without having been killed. */
@@ -151,6 +180,14 @@ export interface Evidence extends StoreEvidence {
   readonly defects: readonly string[];
   readonly holds: readonly HoldEvidence[];
   readonly cuts: readonly CutEvidence[];
+  readonly outages: readonly OutageEvidence[];
+  /** Cost reports that were asked for during the run: answers, refusals by code, and what the last one says. */
+  readonly reports: {
+    readonly answered: number;
+    readonly refused: Readonly<Record<string, number>>;
+    readonly longestMs: number;
+    readonly last?: ReportEvidence;
+  };
   /** The requests of the worker that is cut off. */
   readonly requests: readonly RequestRecord[];
   readonly limits: RunLimits;

@@ -1,6 +1,7 @@
 import type { FaultRuleInput } from '../../src/simulator/simulator-config.ts';
-import type { CutEvidence, HoldEvidence } from './evidence.ts';
+import type { CutEvidence, HoldEvidence, OutageEvidence } from './evidence.ts';
 import { describeFault, type Fault, providerFaults } from './fault-plan.ts';
+import { type FaultKind, faultKindOf } from './fault-tally.ts';
 import { type HostProcess, pause } from './host-process.ts';
 import { raiseBudget } from './present-budgets.ts';
 import type { SimulatorServer } from '../support/simulator-server.ts';
@@ -16,6 +17,9 @@ const pointTimeoutMs = 3000;
 const insertTimeoutMs = 8000;
 /** How long an order is given again while its process or its stores are away. */
 const orderTimeoutMs = 60_000;
+/** After an outage of ClickHouse of this length it is measured how long the export takes to catch up. */
+const longOutageMs = 10_000;
+const catchUpTimeoutMs = 180_000;
 /** Requests that are made while the way to PostgreSQL is about to be cut are answered after the lease has run out. */
 const slowStartMs = 400;
 const slowAnswer: FaultRuleInput = {
@@ -28,6 +32,8 @@ const slowAnswer: FaultRuleInput = {
 export interface StruckFault {
   readonly atMs: number;
   readonly what: string;
+  /** Absent for what is said about a fault. */
+  readonly kind?: FaultKind;
 }
 
 export interface Injected {
@@ -49,6 +55,7 @@ export class FaultInjector {
   readonly #failures: unknown[] = [];
   readonly holds: HoldEvidence[] = [];
   readonly cuts: CutEvidence[] = [];
+  readonly outages: OutageEvidence[] = [];
   readonly #simulator: SimulatorServer;
   readonly #directory: string;
   readonly #rules = new Set<FaultRuleInput>();
@@ -83,7 +90,7 @@ export class FaultInjector {
   }
 
   async #inject(fault: Fault): Promise<void> {
-    this.#note(describeFault(fault));
+    this.#note(describeFault(fault), faultKindOf(fault));
     switch (fault.kind) {
       case 'kill':
         await this.#restart(fault.target, (target) => target.kill(), fault.awayMs);
@@ -159,7 +166,7 @@ export class FaultInjector {
         await this.#startWithoutClickHouse(fault);
         return;
       case 'clickhouse_away':
-        await this.#services.clickHouseAway(fault.awayMs);
+        await this.#clickHouseAway(fault.awayMs);
         return;
       case 'clickhouse_fails':
         await this.#services.clickHouseFails(fault.how, fault.awayMs, insertTimeoutMs);
@@ -215,6 +222,25 @@ export class FaultInjector {
     await this.#orderTo(host, { kind: 'set_clock', byMs });
     await pause(forMs);
     await this.#orderTo(host, { kind: 'set_clock', byMs: 0 });
+  }
+
+  async #clickHouseAway(awayMs: number): Promise<void> {
+    const fromMs = Date.now();
+    await this.#services.clickHouseAway(awayMs);
+    if (awayMs < longOutageMs) return;
+    const toMs = Date.now();
+    let waiting: number | undefined;
+    while (Date.now() - toMs < catchUpTimeoutMs) {
+      const backlog = await this.#front.ask({ kind: 'export_backlog' }).catch(() => undefined);
+      waiting ??= backlog?.records;
+      // What is left was made after the return.
+      if (backlog !== undefined && backlog.oldestSeconds * 1000 < Date.now() - toMs) {
+        this.outages.push({ fromMs, toMs, waiting: waiting ?? 0, caughtUpMs: Date.now() - toMs });
+        return;
+      }
+      await pause(100);
+    }
+    this.outages.push({ fromMs, toMs, waiting: waiting ?? 0 });
   }
 
   async #startWithoutClickHouse(fault: Fault & { kind: 'clickhouse_away_at_start' }): Promise<void> {
@@ -291,8 +317,9 @@ export class FaultInjector {
     return found;
   }
 
-  #note(what: string): void {
-    this.struck.push({ atMs: Date.now() - this.#startedMs, what });
+  #note(what: string, kind?: FaultKind): void {
+    const atMs = Date.now() - this.#startedMs;
+    this.struck.push(kind === undefined ? { atMs, what } : { atMs, what, kind });
   }
 }
 

@@ -60,13 +60,25 @@ export interface PlanOptions {
   readonly seed: number;
   readonly stores: StoresKind;
   readonly faults: number;
+  /** How many worker processes, on services. Default 2. */
+  readonly workers?: number;
 }
 
-/** Who runs what. The embedded host does everything in one process. */
-export const processRoles = {
-  embedded: { host: ['api', 'worker', 'relay'] },
-  services: { api: ['api'], 'worker-1': ['worker'], 'worker-2': ['worker'], relay: ['relay'] },
-} as const;
+/** Who runs what, the admitting process first. The embedded host does everything in one process. */
+export function rolesOf(
+  stores: StoresKind,
+  workers = defaultWorkers,
+): Readonly<Record<string, readonly ('api' | 'worker' | 'relay')[]>> {
+  if (stores === 'embedded') return { host: ['api', 'worker', 'relay'] };
+  const each = workerNames(workers).map((name) => [name, ['worker'] as const]);
+  return { api: ['api'], ...Object.fromEntries(each), relay: ['relay'] };
+}
+
+const defaultWorkers = 2;
+
+function workerNames(workers: number): readonly string[] {
+  return Array.from({ length: workers }, (_, index) => `worker-${index + 1}`);
+}
 
 /** Longer than the shortest lease, which is 15 s. */
 const stopMs = 17_000;
@@ -77,11 +89,17 @@ const cutMs = 19_000;
 /** Many times the exporter's pause, as ten minutes are many times that of production. */
 const longAwayMs = 20_000;
 
-export function planFaults({ seed, stores, faults }: PlanOptions): readonly PlannedFault[] {
+export function planFaults({
+  seed,
+  stores,
+  faults,
+  workers = defaultWorkers,
+}: PlanOptions): readonly PlannedFault[] {
   const random = new SeededRandom(`plan/${stores}/${seed}`);
   const dealt: Fault[] = [];
   for (let deal = 0; dealt.length < faults; deal += 1) {
-    const deck = stores === 'embedded' ? embeddedDeck(random, deal) : servicesDeck(random, deal);
+    const deck =
+      stores === 'embedded' ? embeddedDeck(random, deal) : servicesDeck(random, deal, workerNames(workers));
     dealt.push(...random.shuffle(deck).slice(0, faults - dealt.length));
   }
   const planned = dealt.map((fault, index) => ({
@@ -98,8 +116,16 @@ export function planFaults({ seed, stores, faults }: PlanOptions): readonly Plan
           { atShare: 0.45, fault: { kind: 'replay' } },
           { atShare: 0.65, fault: { kind: 'budget_raised' } },
           { atShare: 0.8, fault: { kind: 'replay' } },
+          ...troublesOfEveryRun(random, stores),
         ];
   return [...planned, ...always].toSorted((left, right) => left.atShare - right.atShare);
+}
+
+/** The plan with ClickHouse away from its beginning, instead of all else that would befall ClickHouse. */
+export function withClickHouseAway(plan: readonly PlannedFault[], awayMs: number): readonly PlannedFault[] {
+  const others = plan.filter(({ fault }) => !fault.kind.startsWith('clickhouse'));
+  const away: PlannedFault = { atShare: 0.01, fault: { kind: 'clickhouse_away', awayMs } };
+  return [away, ...others].toSorted((left, right) => left.atShare - right.atShare);
 }
 
 function hold(random: SeededRandom): Fault {
@@ -134,6 +160,27 @@ function troubles(random: SeededRandom, target: () => string): Fault[] {
     clockSet(random, target(), hourMs),
     clockSet(random, target(), -hourMs),
   ];
+}
+
+/** What nobody may be spared: a full disk, clocks an hour off, and on services every server that refuses writes. */
+function troublesOfEveryRun(random: SeededRandom, stores: StoresKind): PlannedFault[] {
+  const isEmbedded = stores === 'embedded';
+  const target = (): string => (isEmbedded ? 'host' : random.pick(['worker-1', 'worker-2', 'api']));
+  const forMs = (): number => random.whole(1000, 3000);
+  const faults: readonly Fault[] = [
+    { kind: 'disk_full', target: target(), forMs: forMs() },
+    clockSet(random, target(), hourMs),
+    clockSet(random, target(), -hourMs),
+    ...(isEmbedded
+      ? []
+      : ([
+          { kind: 'postgres_away', awayMs: forMs() },
+          { kind: 'postgres_read_only', forMs: forMs() },
+          { kind: 'queue_read_only', forMs: forMs() },
+          { kind: 'queue_full', forMs: forMs() },
+        ] as const)),
+  ];
+  return faults.map((fault) => ({ atShare: random.whole(50, 850) / 1000, fault }));
 }
 
 const workerPoints = [
@@ -189,17 +236,18 @@ function embeddedDeck(random: SeededRandom, deal: number): Fault[] {
   ];
 }
 
-function servicesDeck(random: SeededRandom, deal: number): Fault[] {
-  const worker = (): string => random.pick(['worker-1', 'worker-2']);
+function servicesDeck(random: SeededRandom, deal: number, workers: readonly string[]): Fault[] {
+  const [first = cutWorker, ...others] = workers;
+  const worker = (): string => random.pick([first, ...others]);
   const awayMs = (): number => random.whole(200, 2500);
   return [
-    ...['worker-1', 'worker-2', 'relay', 'api'].map((target) => ({
+    ...[...workers, 'relay', 'api'].map((target) => ({
       kind: 'kill' as const,
       target,
       awayMs: awayMs(),
     })),
     ...killsAt(random, worker, workerPoints, 6),
-    ...troubles(random, () => random.pick(['worker-1', 'worker-2', 'api'])),
+    ...troubles(random, () => random.pick([first, ...others, 'api'])),
     ...(['resume', 'reset'] as const).map((end) => ({
       kind: 'postgres_cut' as const,
       target: cutWorker,
@@ -254,6 +302,12 @@ export const providerFaults: readonly FaultRuleInput[] = [
   { fault: 'malformed', probability: 0.005 },
   { fault: 'empty', probability: 0.004 },
   { fault: 'missing_usage', probability: 0.01 },
+  { fault: 'usage_absurd', probability: 0.015 },
+  { fault: 'usage_zero', probability: 0.01 },
+  { fault: 'usage_negative', probability: 0.01 },
+  { fault: 'usage_text', probability: 0.01 },
+  { fault: 'usage_fraction', probability: 0.01 },
+  { fault: 'usage_decreasing', probability: 0.03 },
   { fault: 'nul_text', probability: 0.01 },
   { fault: 'bad_json', probability: 0.004 },
   { fault: 'content_policy', probability: 0.002 },

@@ -3,17 +3,27 @@ import { z } from 'zod';
 import type { MessageOf } from '../../src/pipeline/stage-definition.ts';
 import type { StageContext } from '../../src/pipeline/stage-context.ts';
 import type { RegisteredStage } from '../../src/pipeline/stage-registry.ts';
+import { oddErrorOf } from './odd-errors.ts';
+import { digestOfOdd, type OddData } from './odd-input.ts';
 import * as work from './workload.ts';
 
 /* The handlers of a chaos run: ordinary stages over the AI SDK, whose results and emissions carry what they saw. */
 
 interface Result {
   readonly cause: string;
+  /** What the handler saw of the odd data that was sent. */
+  readonly odd: string;
 }
 
-/** Fails once, after the answer is recorded: what follows must not pay for it again. */
-function throwInAStorm(key: string, ctx: StageContext): void {
-  if (ctx.attempt === 1 && work.isStormy(key)) throw new Error('the weather was bad');
+/** Fails once, or always, after the answer is recorded: what follows must not pay for it again. */
+function throwInAStorm(stage: string, key: string, ctx: StageContext): void {
+  const isThrown = (ctx.attempt === 1 && work.isStormy(key)) || work.isCursed(stage, key);
+  if (isThrown) throw oddErrorOf(key);
+}
+
+/** What is passed on to those who follow, as it came. */
+function oddOf({ odd }: { readonly odd?: OddData | undefined }): { readonly odd?: OddData } {
+  return odd === undefined ? {} : { odd };
 }
 
 async function triage({ data }: MessageOf<typeof work.triage>, ctx: StageContext): Promise<Result> {
@@ -23,18 +33,19 @@ async function triage({ data }: MessageOf<typeof work.triage>, ctx: StageContext
     maxOutputTokens: 1500,
     abortSignal: ctx.signal,
   });
-  throwInAStorm(data.key, ctx);
+  throwInAStorm('triage', data.key, ctx);
   const cause = work.causeOf(text);
-  ctx.emit(work.Triaged.v1, { key: data.key, index: 0, cause, text });
+  ctx.emit(work.Triaged.v1, { key: data.key, index: 0, cause, text, ...oddOf(data) });
   for (let index = 0; index < data.parts; index += 1) {
     ctx.emit(work.Part.v1, {
       key: `${data.key}/${index}`,
       index,
       cause,
       text: `part ${index} of ${text.slice(0, 200)}`,
+      ...oddOf(data),
     });
   }
-  return { cause };
+  return { cause, odd: digestOfOdd(data.odd) };
 }
 
 async function answer({ data }: MessageOf<typeof work.answer>, ctx: StageContext): Promise<Result> {
@@ -47,10 +58,10 @@ async function answer({ data }: MessageOf<typeof work.answer>, ctx: StageContext
     onError: () => undefined,
   });
   const text = await stream.text;
-  throwInAStorm(data.key, ctx);
+  throwInAStorm('answer', data.key, ctx);
   const cause = work.causeOf(text);
-  ctx.emit(work.Answered.v1, { key: data.key, index: 0, cause, text });
-  return { cause };
+  ctx.emit(work.Answered.v1, { key: data.key, index: 0, cause, text, ...oddOf(data) });
+  return { cause, odd: digestOfOdd(data.odd) };
 }
 
 async function index({ data }: MessageOf<typeof work.indexing>, ctx: StageContext): Promise<Result> {
@@ -64,7 +75,9 @@ async function index({ data }: MessageOf<typeof work.indexing>, ctx: StageContex
     maxRetries: 0,
     abortSignal: ctx.signal,
   });
-  return { cause: work.causeOf(...embeddings.map((vector) => JSON.stringify(vector.slice(0, 8)))) };
+  throwInAStorm('index', data.key, ctx);
+  const cause = work.causeOf(...embeddings.map((vector) => JSON.stringify(vector.slice(0, 8))));
+  return { cause, odd: digestOfOdd(data.odd) };
 }
 
 async function enrich({ data }: MessageOf<typeof work.enrich>, ctx: StageContext): Promise<Result> {
@@ -82,9 +95,10 @@ async function enrich({ data }: MessageOf<typeof work.enrich>, ctx: StageContext
     stopWhen: isStepCount(3),
     abortSignal: ctx.signal,
   });
+  throwInAStorm('enrich', data.key, ctx);
   const cause = work.causeOf(text, String(steps.length));
-  ctx.emit(work.Enriched.v1, { key: data.key, index: 0, cause, text });
-  return { cause };
+  ctx.emit(work.Enriched.v1, { key: data.key, index: 0, cause, text, ...oddOf(data) });
+  return { cause, odd: digestOfOdd(data.odd) };
 }
 
 async function outline({ data }: MessageOf<typeof work.outline>, ctx: StageContext): Promise<Result> {
@@ -94,7 +108,7 @@ async function outline({ data }: MessageOf<typeof work.outline>, ctx: StageConte
     maxOutputTokens: 1500,
     abortSignal: ctx.signal,
   });
-  throwInAStorm(data.key, ctx);
+  throwInAStorm('outline', data.key, ctx);
   const review = await generateText({
     model: ctx.model('anthropic/claude-sonnet-4-5', { step: 'review' }),
     prompt: `Review the plan of ${data.key}: ${plan.text}`,
@@ -102,10 +116,17 @@ async function outline({ data }: MessageOf<typeof work.outline>, ctx: StageConte
     abortSignal: ctx.signal,
   });
   const cause = work.causeOf(plan.text, review.text);
+  const keyOfSections = work.isGuilty(data.key) ? `${data.key}\ud83d` : data.key;
   for (let at = 0; at < data.parts; at += 1) {
-    ctx.emit(work.Section.v1, { key: `${data.key}/${at}`, index: at, cause, text: review.text });
+    ctx.emit(work.Section.v1, {
+      key: `${keyOfSections}/${at}`,
+      index: at,
+      cause,
+      text: review.text,
+      ...oddOf(data),
+    });
   }
-  return { cause };
+  return { cause, odd: digestOfOdd(data.odd) };
 }
 
 const paragraph = z.object({ title: z.string(), body: z.string() });
@@ -118,10 +139,10 @@ async function write({ data }: MessageOf<typeof work.write>, ctx: StageContext):
     maxOutputTokens: 300,
     abortSignal: ctx.signal,
   });
-  throwInAStorm(data.key, ctx);
+  throwInAStorm('write', data.key, ctx);
   const cause = work.causeOf(output.title, output.body);
-  ctx.emit(work.Written.v1, { key: data.key, index: 0, cause, text: output.body });
-  return { cause };
+  ctx.emit(work.Written.v1, { key: data.key, index: 0, cause, text: output.body, ...oddOf(data) });
+  return { cause, odd: digestOfOdd(data.odd) };
 }
 
 /** Which of the workload's releases a host runs: the second one accepts and sends newer tickets. */

@@ -1,11 +1,13 @@
 import type { Host } from '../../src/app/host.ts';
 import type { Stores } from '../../src/app/stores.ts';
+import { CostReports } from '../../src/costs/cost-reports.ts';
 import { AppError } from '../../src/kernel/app-error.ts';
 import type { DiskSpace } from './disk-space.ts';
 import type { FaultPoints } from './fault-points.ts';
 import type { SettableClock } from './settable-clock.ts';
 import type { Release } from './handlers.ts';
 import type { Answers, Order, OrderedHold, Progress } from './orders.ts';
+import { refusedBeside, tryRefused } from './refused-admissions.ts';
 import { SeededRandom } from './seeded-random.ts';
 import { admittedAt, Report, Ticket, topicOf } from './workload.ts';
 
@@ -45,6 +47,10 @@ export async function carryOut(order: Order, ordered: OrderedHost): Promise<Answ
     case 'define_budgets':
       await ordered.host.budgets.begin();
       return true;
+    case 'report':
+      return await report(ordered);
+    case 'export_backlog':
+      return await ordered.host.exports.backlog();
     case 'replay':
       return await replay(ordered);
     case 'fill_disk':
@@ -66,6 +72,39 @@ async function replay({ host }: OrderedHost): Promise<Answers['replay']> {
   return { replayed: count };
 }
 
+const dayMs = 86_400_000;
+
+/** As `GET /v1/costs` makes it. */
+async function report({ host, stores }: OrderedHost): Promise<Answers['report']> {
+  const reports = new CostReports({
+    store: stores.columns,
+    exportLagSeconds: async () => (await host.exports.backlog()).oldestSeconds,
+  });
+  const now = Date.now();
+  try {
+    const { groups, totals } = await reports.report(
+      {
+        from: new Date(now - dayMs),
+        to: new Date(now + dayMs),
+        groupBy: ['customer'],
+        filters: {},
+        order: { by: 'cost', direction: 'desc' },
+        limit: 1000,
+      },
+      {},
+    );
+    return {
+      kind: 'answered',
+      report: {
+        groups: groups.map(({ key, calls, costUsd }) => ({ customer: key.customer ?? '', calls, costUsd })),
+        suspectCalls: totals.suspectCalls,
+      },
+    };
+  } catch (error) {
+    return { kind: 'refused', code: error instanceof AppError ? error.code : String(error) };
+  }
+}
+
 async function place(hold: OrderedHold, { host }: OrderedHost): Promise<true> {
   // What began before and has not ended yet is waited for once more.
   while ((await host.holds.holds.place({ ...hold, ...operator })).stragglers > 0);
@@ -84,6 +123,9 @@ async function admit(
   indexes: readonly number[],
   { host, seed, release }: OrderedHost,
 ): Promise<Answers['admit']> {
+  const refused = refusedBeside(seed, indexes[0] ?? 0);
+  // Side by side, so that guilty and innocent ones would share a statement.
+  const trying = Promise.all(refused.map((one) => tryRefused(host.admissions, one)));
   await Promise.all(
     indexes.map((index) => {
       const { kind, data, eventId, origin, lane } = admittedAt(seed, index);
@@ -100,7 +142,8 @@ async function admit(
         : host.admissions.admit(Ticket.v2, { ...data, topic: topicOf(data.text) }, options);
     }),
   );
-  return { admitted: indexes.length };
+  const wrong = (await trying).filter((what) => what !== undefined);
+  return { admitted: indexes.length, refused: refused.length, wrong };
 }
 
 const progress = {

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Evidence, MessageEvidence } from './evidence.ts';
+import { isCursed, isGuilty, isStormy } from './workload.ts';
+import type { ReportEvidence } from './orders.ts';
 import { checkInvariants } from './invariants.ts';
 import {
   report,
@@ -16,7 +18,12 @@ import {
   bill,
   usage,
   sound,
+  odd,
+  failure,
+  told,
 } from './sound-run.ts';
+
+const estimated = { settlement: 'estimated', upper_bound_usd: '0.01' } as const;
 
 /* Each invariant over the evidence of one small, sound run, and over the same with one thing out of order. */
 
@@ -31,6 +38,45 @@ const patched = <Item extends object>(
   at: number,
   patch: Partial<Item>,
 ): readonly Item[] => items.map((item, index) => (index === at ? { ...item, ...patch } : item));
+
+const withData = (data: Partial<MessageEvidence['data']>): Partial<MessageEvidence> => ({
+  data: { key: 'r/0', index: 0, cause: 'a', odd, ...data },
+});
+
+const lastReport = (group: Partial<ReportEvidence['groups'][number]>): ReportEvidence => ({
+  groups: [{ customer: origin.customer, calls: 3, costUsd: '0.003', ...group }],
+  suspectCalls: 0,
+});
+
+function reported(of: {
+  readonly refused?: Readonly<Record<string, number>>;
+  readonly last?: ReportEvidence | undefined;
+}): Partial<Evidence> {
+  const { last, ...rest } = { ...sound.reports, ...of };
+  const { answered, refused, longestMs } = rest;
+  return { reports: { answered, refused, longestMs, ...(last === undefined ? {} : { last }) } };
+}
+
+const keyThat = (is: (key: string) => boolean, keyAt: (n: number) => string): string => {
+  const key = Array.from({ length: 10_000 }, (_, n) => keyAt(n)).find((candidate) => is(candidate));
+  if (key === undefined) throw new Error('No key is such');
+  return key;
+};
+const cursedKey = keyThat(
+  (key) => isCursed('write', key) && !isStormy(key),
+  (n) => `r${n}/0`,
+);
+const stormyKey = keyThat(
+  (key) => isStormy(key) && !isCursed('write', key),
+  (n) => `r${n}/0`,
+);
+const guiltyKey = keyThat(
+  (key) => isGuilty(key) && !isStormy(key),
+  (n) => `report-${n}`,
+);
+
+const withKey = (at: number, key: string): readonly MessageEvidence[] =>
+  messages.map((message, index) => (index === at ? { ...message, data: { ...message.data, key } } : message));
 
 /** A long backlog in two lanes, claimed one by one: which lane is next, and whom it must not be the turn of. */
 function claimsBetweenLanes(isInteractive: (n: number) => boolean, starved?: string): Partial<Evidence> {
@@ -112,7 +158,7 @@ describe('the invariants', () => {
     [
       'I2',
       'an emission comes from another run',
-      { messages: patched(messages, 2, { data: { key: 'r/0', index: 0, cause: 'z' } }) },
+      { messages: patched(messages, 2, { data: { key: 'r/0', index: 0, cause: 'z', odd } }) },
     ],
     ['I2', 'a dead letter has emissions', { messages: patched(messages, 1, { state: 'dead_lettered' }) }],
     ['I3', 'the ledger has another cost', { calls: patched(calls, 2, { cost_usd: '0.0020000000000001' }) }],
@@ -198,9 +244,124 @@ describe('the invariants', () => {
     ['I10', 'money was left reserved', { left: { holds: 0, reserved_usd: '0.01' } }],
     ['I7', 'a message has another team', { messages: patched(messages, 1, { team: 'nobody' }) }],
     ['I7', 'a usage record has no customer', { usage: patched(usage, 0, { customer: '' }) }],
+    [
+      'I11',
+      'odd data was changed on its way',
+      { messages: patched(messages, 1, withData({ odd: 'other' })) },
+    ],
+    [
+      'I11',
+      'a handler saw other data than was sent',
+      { messages: patched(messages, 0, { result: '{"cause":"a","odd":"other"}' }) },
+    ],
+    [
+      'I11',
+      'a guilty admission was let in',
+      { refusals: { tried: 3, wrong: ['half an emoji: it was admitted'] } },
+    ],
+    [
+      'I11',
+      'an innocent message ended for the fault of another',
+      { messages: patched(messages, 1, { state: 'dead_lettered', error_code: 'MILLRACE_DATA_REFUSED' }) },
+    ],
+    [
+      'I11',
+      'a handler failed for good that throws once',
+      { messages: patched(messages, 1, { state: 'dead_lettered', error_code: 'MILLRACE_STAGE_FAILED' }) },
+    ],
+    [
+      'I11',
+      'a handler that always throws was given up too early',
+      {
+        messages: withKey(1, cursedKey).map((message, at) =>
+          at === 1
+            ? {
+                ...message,
+                state: 'dead_lettered' as const,
+                error_code: 'MILLRACE_STAGE_FAILED',
+                attempts: 5,
+              }
+            : message,
+        ),
+      },
+    ],
+    ['I11', 'a message was completed whose handler always throws', { messages: withKey(1, cursedKey) }],
+    ['I11', 'a message was completed whose sections have no key', { messages: withKey(0, guiltyKey) }],
+    ['I11', 'what a handler threw is not recorded', { messages: withKey(1, stormyKey) }],
+    [
+      'I11',
+      'a failure says nothing',
+      { messages: withKey(1, stormyKey), failures: [failure('{"chain":[]}')] },
+    ],
+    [
+      'I11',
+      'a handler failed that had not been told to',
+      { failures: [failure('{"chain":[{"message":"x"}]}')] },
+    ],
+    ['I12', 'a call with true usage is suspect', told(null, { is_suspect: true }, { suspect: 1 })],
+    [
+      'I12',
+      'absurd usage was believed',
+      told('usage_absurd', { settlement: 'reported', upper_bound_usd: '0.01' }, {}),
+    ],
+    [
+      'I12',
+      'absurd usage is not marked',
+      told('usage_absurd', { settlement: 'estimated', upper_bound_usd: '0.01' }, { estimated: 1 }),
+    ],
+    ['I12', 'usage of nothing was believed', told('usage_zero', {}, {})],
+    [
+      'I12',
+      'usage as text was not read',
+      told('usage_text', { settlement: 'estimated', upper_bound_usd: '0.01' }, { estimated: 1 }),
+    ],
+    [
+      'I12',
+      'the smaller one of two counts was booked',
+      told(
+        'usage_decreasing',
+        { settlement: 'estimated', upper_bound_usd: '0.01', cost_usd: '0.001' },
+        { estimated: 1 },
+      ),
+    ],
+    [
+      'I12',
+      'more was booked than was reserved',
+      told('usage_zero', { settlement: 'estimated', upper_bound_usd: '0.0019' }, { estimated: 1 }),
+    ],
+    [
+      'I12',
+      'ClickHouse does not know of the mark',
+      told('usage_absurd', { is_suspect: true }, { suspect: 0 }),
+    ],
+    ['I13', 'a report failed though nothing was away', reported({ refused: { MILLRACE_INTERNAL: 1 } })],
+    ['I13', 'there was no report at the end', reported({ last: undefined })],
+    ['I13', 'a report lacks a call', reported({ last: lastReport({ calls: 2 }) })],
+    ['I13', 'a report says another cost', reported({ last: lastReport({ costUsd: '0.0030000001' }) })],
+    ['I13', 'a report has a customer of its own', reported({ last: lastReport({ customer: 'nobody' }) })],
+    [
+      'I13',
+      'a report knows of other suspect calls',
+      reported({ last: { ...lastReport({}), suspectCalls: 1 } }),
+    ],
+    ['I13', 'the export did not catch up', { outages: [{ fromMs: 1000, toMs: 601_000, waiting: 5000 }] }],
     ['I10', 'a record was not exported', { unexported: { records: 1, batches: 0 } }],
     ['I10', 'a call was left reserved', { calls: patched(calls, 1, { state: 'reserved' }) }],
   ];
+
+  it.each([
+    ['absurd', told('usage_absurd', { ...estimated, cost_usd: '0.0015', is_suspect: true }, { suspect: 1 })],
+    ['of nothing', told('usage_zero', { ...estimated, cost_usd: '0.0015' }, {})],
+    ['as text', told('usage_text', {}, {})],
+    ['falling', told('usage_decreasing', estimated, {})],
+  ])('hold when usage was %s and judged as it should be', (_what, judged) => {
+    expect(brokenIn({ ...sound, ...judged })).toEqual([]);
+  });
+
+  it('hold when a handler threw once, and that is recorded', () => {
+    const thrown = { messages: withKey(1, stormyKey), failures: [failure('{"chain":[{"message":"x"}]}')] };
+    expect(brokenIn({ ...sound, ...thrown })).toEqual([]);
+  });
 
   it('holds lanes to their weights only', () => {
     expect(brokenIn({ ...sound, ...claimsBetweenLanes((n) => n % 5 !== 0) })).not.toContain('I9');

@@ -3,7 +3,10 @@ import { checkEffects, checkEnds, checkLeftovers, checkOrigins } from './check-m
 import { checkMoney, checkReuse } from './check-money.ts';
 import { checkHolds } from './check-holds.ts';
 import { checkLimits } from './check-limits.ts';
+import { checkOddInput } from './check-odd-input.ts';
+import { checkReports } from './check-reports.ts';
 import { checkTurns } from './check-turns.ts';
+import { checkUntrueUsage } from './check-untrue-usage.ts';
 import type { Evidence } from './evidence.ts';
 import type { InvariantResult } from './invariant-check.ts';
 
@@ -20,5 +23,8 @@ export function checkInvariants(evidence: Evidence): readonly InvariantResult[] 
     checkHolds(evidence),
     checkTurns(evidence),
     checkLeftovers(evidence),
+    checkOddInput(evidence),
+    checkUntrueUsage(evidence),
+    checkReports(evidence),
   ];
 }

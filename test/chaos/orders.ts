@@ -18,6 +18,10 @@ export type Order =
   | { readonly kind: 'budget_faults' }
   /** The configured budgets become those of the ledger again. */
   | { readonly kind: 'define_budgets' }
+  /** A cost report by customer. */
+  | { readonly kind: 'report' }
+  /** What waits to be exported. */
+  | { readonly kind: 'export_backlog' }
   /** Every dead letter that there is lives again. */
   | { readonly kind: 'replay' }
   | { readonly kind: 'fill_disk'; readonly forMs: number }
@@ -30,6 +34,12 @@ export interface OrderedHold {
   readonly aborts: boolean;
 }
 
+/** A cost report by customer over the whole run, as far as it is compared. */
+export interface ReportEvidence {
+  readonly groups: readonly { readonly customer: string; readonly calls: number; readonly costUsd: string }[];
+  readonly suspectCalls: number;
+}
+
 /** How far the ledger is. */
 export interface Progress {
   readonly ended: number;
@@ -39,7 +49,12 @@ export interface Progress {
 }
 
 export interface Answers {
-  readonly admit: { readonly admitted: number };
+  readonly admit: {
+    readonly admitted: number;
+    /** Admissions that had to be refused and were tried beside these, and what was wrong about their refusals. */
+    readonly refused: number;
+    readonly wrong: readonly string[];
+  };
   readonly progress: Progress;
   readonly arm: true;
   readonly wake_again: { readonly woken: number };
@@ -48,6 +63,10 @@ export interface Answers {
   readonly lift: true;
   readonly budget_faults: readonly string[];
   readonly define_budgets: true;
+  readonly report:
+    | { readonly kind: 'answered'; readonly report: ReportEvidence }
+    | { readonly kind: 'refused'; readonly code: string };
+  readonly export_backlog: { readonly records: number; readonly oldestSeconds: number };
   readonly replay: { readonly replayed: number };
   readonly fill_disk: true;
   readonly set_clock: true;

@@ -8,11 +8,12 @@ import { type ChaosSettings, limitsOf, type StoresKind } from './chaos-settings.
 import type { Evidence, StoreEvidence } from './evidence.ts';
 import { FaultInjector, type StruckFault } from './fault-injector.ts';
 import { BudgetWatcher } from './budget-watcher.ts';
-import { cutWorker, type PlannedFault, processRoles, providerFaults } from './fault-plan.ts';
+import { cutWorker, type PlannedFault, providerFaults, rolesOf } from './fault-plan.ts';
 import { readDefects } from './host-logs.ts';
 import { type Death, HostProcess, pause } from './host-process.ts';
 import type { Progress } from './orders.ts';
 import type { QueueKind } from './queue-server.ts';
+import { ReportWatcher } from './report-watcher.ts';
 import type { Sabotage } from './sabotage.ts';
 import { readRequestRecords } from './request-record.ts';
 import { SimulatorServer } from '../support/simulator-server.ts';
@@ -30,6 +31,12 @@ export interface ChaosRunOptions {
   readonly stores: StoresKind;
   /** What the queue lies on, on services. Default Redis. */
   readonly queue?: QueueKind;
+  /** How many worker processes, on services. Default 2. */
+  readonly workers?: number;
+  /** All is admitted before the first worker starts, so that every worker meets a backlog of others. */
+  readonly isBacklogFirst?: boolean;
+  /** Over how long the work is admitted, evenly. Default as fast as it is worked on. */
+  readonly admitOverMs?: number;
   readonly plan: readonly PlannedFault[];
   readonly sabotage?: Sabotage;
   /** How long to wait, after healing, until nothing is left to do. */
@@ -86,19 +93,23 @@ export async function runChaos(options: ChaosRunOptions): Promise<ChaosRun> {
     };
     // What every embedded database of the run is copied from; else each start would make its own.
     if (stores === 'embedded') await makePgliteTemplate();
-    const processes = makeProcesses(settings, stores, servers);
+    const processes = makeProcesses(settings, rolesOf(stores, options.workers), servers);
     opened.push({ stop: () => endAll(processes, (host) => host.kill()) });
-    await endAll(processes, (host) => host.start());
     const [front] = processes.values();
     if (front === undefined) throw new Error('A run has processes');
+    const startAll = (): Promise<void> =>
+      endAll(processes, (host) => (host.isRunning ? Promise.resolve() : host.start()));
+    await (options.isBacklogFirst === true ? front.start() : startAll());
     const injector = new FaultInjector({ processes, servers, front, simulator, directory });
     const budgets = new BudgetWatcher(front);
-    const worked = await work(options, front, injector);
+    const reports = new ReportWatcher(front);
+    const worked = await work(options, front, injector, startAll);
     onProgress(`healing after ${worked.struck.length} lines of faults`);
     await simulator.heal();
     await injector.raiseBudget();
     await worked.untilQuiet();
     await budgets.stop();
+    await reports.stop();
     await endAll(processes, (host) => host.terminate());
     const file = join(directory, 'evidence.json');
     await inspect(settings, file);
@@ -110,11 +121,14 @@ export async function runChaos(options: ChaosRunOptions): Promise<ChaosRun> {
         bill: await simulator.readBill(),
         acknowledged: worked.acknowledged,
         sent: worked.sent,
+        refusals: worked.refusals,
         hasClients: stores === 'services',
         crashes: hosts.flatMap((host) => host.crashes),
         defects: readDefects(directory),
         holds: injector.holds,
         cuts: injector.cuts,
+        outages: injector.outages,
+        reports: reports.seen,
         requests: readRequestRecords(directory),
         limits: limitsOf(options.messages),
         budgets: budgets.seen,
@@ -135,7 +149,7 @@ export async function runChaos(options: ChaosRunOptions): Promise<ChaosRun> {
 
 function makeProcesses(
   settings: ChaosSettings,
-  stores: StoresKind,
+  roles: ReturnType<typeof rolesOf>,
   servers: StoreServers | undefined,
 ): ReadonlyMap<string, HostProcess> {
   const cuttable: ChaosSettings =
@@ -143,14 +157,14 @@ function makeProcesses(
       ? settings
       : { ...settings, services: { ...settings.services, postgresUrl: servers.cuttablePostgresUrl } };
   return new Map(
-    Object.entries(processRoles[stores]).map(([name, roles]) => [
+    Object.entries(roles).map(([name, of]) => [
       name,
       // One worker's clock is two minutes off, whatever the plan.
       new HostProcess({
         name,
         host: {
           settings: name === cutWorker ? cuttable : settings,
-          roles: [...roles],
+          roles: [...of],
           clockSkewMs: name === 'worker-2' ? 120_000 : 0,
           recordsRequests: name === cutWorker,
         },
@@ -171,19 +185,30 @@ interface Worked {
   readonly unstruck: number;
   readonly acknowledged: ReadonlySet<number>;
   readonly sent: ReadonlySet<number>;
+  readonly refusals: Evidence['refusals'];
   untilQuiet(): Promise<void>;
 }
 
 /** Admits everything and lets the faults strike; resolves when all is admitted and everything is back. */
 async function work(
-  { seed, messages, plan, patienceMs, onProgress = () => undefined }: ChaosRunOptions,
+  {
+    seed,
+    messages,
+    plan,
+    patienceMs,
+    isBacklogFirst = false,
+    admitOverMs = 0,
+    onProgress = () => undefined,
+  }: ChaosRunOptions,
   front: HostProcess,
   injector: FaultInjector,
+  startAll: () => Promise<void>,
 ): Promise<Worked> {
   const indexes = Array.from({ length: messages }, (_, index) => index);
   const expected = indexes.reduce((sum, index) => sum + messagesOf(admittedAt(seed, index)), 0);
   const acknowledged = new Set<number>();
   const sent = new Set<number>();
+  const refusals = { tried: 0, wrong: [] as string[] };
   const due = [...plan];
   let progress: Progress = { ended: 0, open: 0, reserved: 0, unexported: 0 };
   let lookedMs = 0;
@@ -194,17 +219,30 @@ async function work(
     lookedMs = Math.min(100, performance.now() - startedMs);
   };
   // Enough that lanes and customers wait for their turn.
-  const mostOpen = Math.max(100, Math.round(messages / 2));
+  const mostOpen = isBacklogFirst ? Number.POSITIVE_INFINITY : Math.max(100, Math.round(messages / 2));
+  const startedMs = performance.now();
+  const dueCount = (): number =>
+    admitOverMs === 0
+      ? messages
+      : Math.min(messages, Math.ceil((messages * (performance.now() - startedMs)) / admitOverMs));
   let admitting: Promise<unknown> | undefined;
   const admitNext = (): void => {
     if (admitting !== undefined || acknowledged.size === messages || progress.open >= mostOpen) return;
-    const chunk = indexes.filter((index) => !acknowledged.has(index)).slice(0, admissionChunk);
+    const chunk = indexes
+      .slice(0, dueCount())
+      .filter((index) => !acknowledged.has(index))
+      .slice(0, admissionChunk);
+    if (chunk.length === 0) return;
     for (const index of chunk) sent.add(index);
     admitting = front
       .ask({ kind: 'admit', indexes: chunk })
       // Not acknowledged: the same is sent again, as a sender does.
       .then(
-        () => chunk.forEach((index) => acknowledged.add(index)),
+        ({ refused, wrong }) => {
+          chunk.forEach((index) => acknowledged.add(index));
+          refusals.tried += refused;
+          refusals.wrong.push(...wrong);
+        },
         () => pause(pollMs),
       )
       .finally(() => {
@@ -212,6 +250,14 @@ async function work(
       });
   };
   const isOver = (): boolean => acknowledged.size === messages && progress.open === 0;
+  if (isBacklogFirst) {
+    while (acknowledged.size < messages) {
+      admitNext();
+      await pause(pollMs);
+    }
+    await look();
+    await startAll();
+  }
   let seen = '';
   let movedMs = performance.now();
   // A host that stays down must end the run, with the evidence against it.
@@ -239,6 +285,7 @@ async function work(
     unstruck: due.length,
     acknowledged,
     sent,
+    refusals,
     async untilQuiet() {
       const untilMs = performance.now() + patienceMs;
       do {

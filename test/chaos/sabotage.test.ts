@@ -62,7 +62,9 @@ describe('the suite notices', { timeout: 300_000 }, () => {
 
   it('missing deduplication: a batch arrives twice', async () => {
     const plan = [0.1, 0.3, 0.5].map((atShare) => ({ atShare, fault: killAfter('columns.insert') }));
-    expect(await brokenBy('deduplication', { messages: 20, plan })).toContain('I3');
+    expect(await brokenBy('deduplication', { messages: 20, plan })).toEqual(
+      expect.arrayContaining(['I3', 'I13']),
+    );
   });
 
   it('a missing look at holds: what is held goes on', async () => {
@@ -73,6 +75,18 @@ describe('the suite notices', { timeout: 300_000 }, () => {
 
   it('a budget that forgets what was spent: its window is not what its calls say', async () => {
     expect(await brokenBy('budgets', { messages: 20, plan: [] })).toEqual(['I6']);
+  });
+
+  it('failures that say nothing: what handlers threw is not known', async () => {
+    expect(await brokenBy('failures', { messages: 20, plan: [] })).toEqual(['I11']);
+  });
+
+  it('suspect usage without its mark: the ledger does not know whom it did not believe', async () => {
+    // The provider's bad day lasts until all of the plan has struck.
+    const plan = [{ atShare: 0.85, fault: { kind: 'wake_again', count: 1, salt: 'x' } as const }];
+    expect(await brokenBy('suspects', { messages: 60, plan })).toEqual(
+      expect.arrayContaining(['I12', 'I13']),
+    );
   });
 
   // An embedded host ends all leases itself when it starts, and its workers claim what is due without being told.

@@ -8,7 +8,16 @@ import { wrappedDatabase } from './wrapped-database.ts';
  * and fails loudly when a statement no longer looks as it did: a sabotage that does nothing would prove nothing.
  */
 
-export const sabotages = ['fence', 'journal', 'deduplication', 'sweeper', 'holds', 'budgets'] as const;
+export const sabotages = [
+  'fence',
+  'journal',
+  'deduplication',
+  'sweeper',
+  'holds',
+  'budgets',
+  'failures',
+  'suspects',
+] as const;
 export type Sabotage = (typeof sabotages)[number];
 
 /** The database with one protection taken out. */
@@ -48,7 +57,7 @@ function isSilenced(statement: string, sabotage: Sabotage): boolean {
   return sabotage === 'sweeper' && sweeps.has(statement);
 }
 
-/** How the statements look at holds, and keep what was spent in budgets. */
+/** How the statements look at holds, keep what was spent in budgets, note failures, and mark suspect usage. */
 const replaced: Readonly<Record<string, Readonly<Record<string, readonly [string, string]>>>> = {
   holds: {
     'ledger.claim_messages': ['(select exists (select from millrace.holds))', 'false'],
@@ -57,6 +66,13 @@ const replaced: Readonly<Record<string, Readonly<Record<string, readonly [string
   },
   budgets: {
     'ledger.settle_budgeted_calls': ['spent_usd = w.spent_usd + m.is_usd', 'spent_usd = w.spent_usd'],
+  },
+  failures: {
+    'ledger.retry_messages': ['true, f.detail', `true, '{"chain":[]}'`],
+  },
+  suspects: {
+    'ledger.settle_calls': ['coalesce(s.is_suspect, false)', 'false'],
+    'ledger.settle_budgeted_calls': ['coalesce(s.is_suspect, false)', 'false'],
   },
 };
 

@@ -1,16 +1,19 @@
+import { formatUsd, sumUsd, usd } from '../../src/kernel/money.ts';
 import type { CallEvidence, Evidence, HistoryEvidence, MessageEvidence } from './evidence.ts';
-import { admittedAt } from './workload.ts';
+import { digestOfOdd } from './odd-input.ts';
+import { admittedAt, isGuilty } from './workload.ts';
 
 /* The evidence of one small, sound run, one of whose workers died: what tests put out of order. */
 
 export const seed = 1;
 const found = Array.from({ length: 100 }, (_, index) => admittedAt(seed, index)).find(
-  ({ kind, data }) => kind === 'report' && data.parts === 1,
+  ({ kind, data }) => kind === 'report' && data.parts === 1 && !isGuilty(data.key),
 );
 if (found === undefined) throw new Error('The workload has a report of one section');
 export const report = found;
 const { team, customer, feature, batch = '' } = report.origin;
 export const origin = { team, customer, feature, batch };
+export const odd = digestOfOdd(report.data.odd);
 export const labels = report.origin.labels === undefined ? null : JSON.stringify(report.origin.labels);
 
 export const inherited = {
@@ -25,6 +28,7 @@ export const inherited = {
   parked_for: null,
   order_key: null,
   order_place: null,
+  attempts: 0,
 } as const;
 export const messages: readonly MessageEvidence[] = [
   {
@@ -35,8 +39,8 @@ export const messages: readonly MessageEvidence[] = [
     type: 'chaos.report',
     stage: 'outline',
     fence: 1,
-    result: '{"cause":"a"}',
-    data: { key: 'r', parts: 1 },
+    result: JSON.stringify({ cause: 'a', odd }),
+    data: { key: 'r', parts: 1, odd },
   },
   {
     ...inherited,
@@ -45,8 +49,8 @@ export const messages: readonly MessageEvidence[] = [
     type: 'chaos.section',
     stage: 'write',
     fence: 2,
-    result: '{"cause":"b"}',
-    data: { key: 'r/0', index: 0, cause: 'a' },
+    result: JSON.stringify({ cause: 'b', odd }),
+    data: { key: 'r/0', index: 0, cause: 'a', odd },
   },
   {
     ...inherited,
@@ -56,7 +60,7 @@ export const messages: readonly MessageEvidence[] = [
     stage: '',
     fence: 0,
     result: null,
-    data: { key: 'r/0', index: 0, cause: 'b' },
+    data: { key: 'r/0', index: 0, cause: 'b', odd },
   },
 ];
 
@@ -126,7 +130,13 @@ export const history: readonly HistoryEvidence[] = [
   change({ message_id: 'written', at_ms: 3400, to_state: 'completed', to_fence: 0 }),
 ];
 
-export const settled = { state: 'settled', outcome: 'ok', settlement: 'reported', has_answer: true } as const;
+export const settled = {
+  state: 'settled',
+  outcome: 'ok',
+  settlement: 'reported',
+  has_answer: true,
+  is_suspect: false,
+} as const;
 export const call = (id: string, of: Partial<CallEvidence>): CallEvidence => ({
   id,
   message_id: 'section',
@@ -212,12 +222,14 @@ export const usage = calls.map((made) => ({
   unsettled: Number(made.state === 'unsettled'),
   estimated: 0,
   unpriced: 0,
+  suspect: 0,
 }));
 
 export const sound: Evidence = {
   seed,
   messages,
   calls,
+  failures: [],
   history,
   usage,
   outcomes: [
@@ -234,12 +246,20 @@ export const sound: Evidence = {
   ],
   acknowledged: new Set([report.index]),
   sent: new Set([report.index]),
+  refusals: { tried: 3, wrong: [] },
   hasClients: true,
   crashes: [],
   defects: [],
   left: { holds: 0, reserved_usd: '0' },
   holds: [],
   cuts: [],
+  outages: [{ fromMs: 1000, toMs: 20_000, waiting: 5, caughtUpMs: 300 }],
+  reports: {
+    answered: 3,
+    refused: { MILLRACE_COLUMN_STORE_UNAVAILABLE: 1 },
+    longestMs: 20,
+    last: { groups: [{ customer: origin.customer, calls: 3, costUsd: '0.003' }], suspectCalls: 0 },
+  },
   requests: [],
   limits: {
     models: { 'openai/m': { requestsPerMinute: 60, tokensPerMinute: 1000 } },
@@ -248,3 +268,45 @@ export const sound: Evidence = {
   },
   budgets: { looks: 3, faults: [] },
 };
+
+/** What an attempt at the section left of its failure. */
+export const failure = (detail: string): Evidence['failures'][number] => ({
+  message_id: 'section',
+  fence: 1,
+  code: 'MILLRACE_STAGE_FAILED',
+  detail,
+});
+
+/** The run with a provider that told this about the usage of the third call, and what was made of it. */
+export function told(
+  fault: Evidence['bill'][number]['fault'],
+  ledger: Partial<CallEvidence>,
+  columns: Partial<Evidence['usage'][number]>,
+): Partial<Evidence> {
+  const settledCalls = calls.map((made) => (made.id === 'c3' ? { ...made, ...ledger } : made));
+  const records = usage.map((record) => {
+    const made = settledCalls.find(({ id }) => id === record.call_id);
+    if (made?.id !== 'c3') return record;
+    return {
+      ...record,
+      cost_usd: made.cost_usd ?? '0',
+      upper_bound_usd: made.upper_bound_usd ?? '0',
+      estimated: Number(made.settlement === 'estimated'),
+      ...columns,
+    };
+  });
+  const costUsd = sumUsd(records.map((record) => usd(record.cost_usd)));
+  return {
+    calls: settledCalls,
+    usage: records,
+    rollups: [{ table: 'usage_hourly', calls: 3, cost_usd: formatUsd(costUsd) }],
+    reports: {
+      ...sound.reports,
+      last: {
+        groups: [{ customer: origin.customer, calls: 3, costUsd: formatUsd(costUsd) }],
+        suspectCalls: records.reduce((sum, { suspect }) => sum + suspect, 0),
+      },
+    },
+    bill: sound.bill.map((entry) => (entry.callId === 'c3' ? { ...entry, fault } : entry)),
+  };
+}

@@ -5,6 +5,7 @@ import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts
 import { openStores } from '../../src/app/stores.ts';
 import { type ChaosSettings, configurationOf } from './chaos-settings.ts';
 import type * as evidence from './evidence.ts';
+import { digestOfOdd } from './odd-input.ts';
 
 /*
  * Opens the stores of a run when no host does any more, and writes down all that they hold. A process of its own,
@@ -32,15 +33,16 @@ async function readMessages(
     database,
     'messages',
     `select id, root_id, parent_id, event_id, type, version, stage, lane, state, fence, parked_for, order_key, order_place::float8 as order_place, team, customer, feature, coalesce(batch, '') as batch, labels,
-       result, error_code, body, body_ref from millrace.messages order by id`,
+       attempts, result, error_code, body, body_ref from millrace.messages order by id`,
   );
   return await Promise.all(
     rows.map(async ({ body, body_ref: reference, ...row }) => {
       const json =
         reference === null ? (body ?? 'null') : Buffer.from(await payloads.get(reference)).toString();
-      const { key, parts, index, cause } = JSON.parse(json) as evidence.MessageEvidence['data'];
+      const { key, parts, index, cause, odd } = JSON.parse(json) as evidence.MessageEvidence['data'];
       const data = {
         key,
+        odd: digestOfOdd(odd),
         ...(parts === undefined ? {} : { parts }),
         ...(index === undefined ? {} : { index }),
       };
@@ -50,8 +52,10 @@ async function readMessages(
 }
 
 const callsSql = `select id, message_id, fence, provider, model, fallback_from, step, ordinal, attempt, state, outcome, settlement,
-  (answer is not null or answer_ref is not null) and rejected_at is null as has_answer, ${millis('reserved_at')} as reserved_ms, ${millis('settled_at')} as settled_ms,
+  (answer is not null or answer_ref is not null) and rejected_at is null as has_answer, is_suspect, ${millis('reserved_at')} as reserved_ms, ${millis('settled_at')} as settled_ms,
   cost_usd::text as cost_usd, upper_bound_usd::text as upper_bound_usd from millrace.calls order by reserved_at`;
+
+const failuresSql = `select message_id, fence, code, detail from millrace.failures order by at`;
 
 const historySql = `select message_id, ${millis('at')} as at_ms, from_state, to_state, from_fence, to_fence, held_by, taken_by,
   ${millis('held_until')} as held_until_ms, ${millis('leased_at')} as leased_ms, ${millis('available_at')} as available_ms, parked_for, xact, client from chaos.history order by seq`;
@@ -74,12 +78,20 @@ async function readUsage(columns: ColumnStore): Promise<evidence.UsageEvidence[]
   const rows = await columns.query<evidence.UsageEvidence>(
     `SELECT toString(call_id) AS call_id, toString(any(message_id)) AS message_id, count() AS records, uniqExact(record_id) AS distinct_records,
        sum(u.calls) AS calls, sum(ifNull(u.cost_usd, 0)) AS cost_usd, sum(ifNull(u.upper_bound_usd, 0)) AS upper_bound_usd,
-       sum(unsettled_calls) AS unsettled, sum(estimated_calls) AS estimated, sum(unpriced_calls) AS unpriced,
+       sum(unsettled_calls) AS unsettled, sum(estimated_calls) AS estimated, sum(unpriced_calls) AS unpriced, sum(suspect_calls) AS suspect,
        any(u.team) AS team, any(u.customer) AS customer, any(u.feature) AS feature, any(u.batch) AS batch
      FROM ${columns.database}.usage AS u GROUP BY call_id`,
   );
   return rows.map((row) =>
-    withNumbers(row, ['records', 'distinct_records', 'calls', 'unsettled', 'estimated', 'unpriced']),
+    withNumbers(row, [
+      'records',
+      'distinct_records',
+      'calls',
+      'unsettled',
+      'estimated',
+      'unpriced',
+      'suspect',
+    ]),
   );
 }
 
@@ -122,6 +134,7 @@ const [left = { holds: 0, reserved_usd: '0' }] = await rowsOf<evidence.StoreEvid
 const collected: evidence.StoreEvidence = {
   messages: await readMessages(database, payloads),
   calls: await rowsOf<evidence.CallEvidence>(database, 'calls', callsSql),
+  failures: await rowsOf<evidence.FailureEvidence>(database, 'failures', failuresSql),
   history: await rowsOf<evidence.HistoryEvidence>(database, 'history', historySql),
   usage: await readUsage(columns),
   outcomes: await readOutcomes(columns),

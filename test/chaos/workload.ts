@@ -4,6 +4,7 @@ import { defineMessage } from '../../src/messages/message-type.ts';
 import type { Origin } from '../../src/messages/origin.ts';
 import type { Lane } from '../../src/pipeline/lane.ts';
 import { defineStage } from '../../src/pipeline/stage-definition.ts';
+import { oddCustomers, type OddData, odditiesOf } from './odd-input.ts';
 import { SeededRandom } from './seeded-random.ts';
 
 /*
@@ -17,9 +18,16 @@ import { SeededRandom } from './seeded-random.ts';
  */
 
 /** What every emission carries: whose it is, its place in the order, and a digest of the answers that led to it. */
-const emitted = z.object({ key: z.string(), index: z.number(), cause: z.string(), text: z.string() });
+const odd = z.record(z.string(), z.unknown()).optional();
+const emitted = z.object({
+  key: z.string(),
+  index: z.number(),
+  cause: z.string(),
+  text: z.string(),
+  odd,
+});
 
-const admitted = z.object({ key: z.string(), parts: z.number(), text: z.string() });
+const admitted = z.object({ key: z.string(), parts: z.number(), text: z.string(), odd });
 
 /** Version 2 is what hosts of the second release send; version 1 becomes it. */
 export const Ticket = defineMessage('chaos.ticket')
@@ -37,7 +45,8 @@ export const Section = defineMessage('chaos.section').version(1, emitted);
 export const Written = defineMessage('chaos.written').version(1, emitted);
 
 // Short pauses: a run's length is to go into work, and the host's own pauses are fixed.
-const retry = { maxAttempts: 6, backoff: ['50ms', '200ms', '800ms'], jitter: 0.2 } as const;
+export const maxAttempts = 6;
+const retry = { maxAttempts, backoff: ['50ms', '200ms', '800ms'], jitter: 0.2 } as const;
 const tickets = { pipeline: 'tickets', owner: 'support', retry, concurrency: 24, timeout: '60s' } as const;
 const reports = { pipeline: 'reports', owner: 'research', retry, concurrency: 24, timeout: '60s' } as const;
 
@@ -76,7 +85,12 @@ export interface Admitted {
   /** The sender's id of the event, by which a repeated admission is known. */
   readonly eventId: string;
   readonly kind: 'ticket' | 'report';
-  readonly data: { readonly key: string; readonly parts: number; readonly text: string };
+  readonly data: {
+    readonly key: string;
+    readonly parts: number;
+    readonly text: string;
+    readonly odd?: OddData;
+  };
   readonly origin: Origin;
   /** The lane that it is given; the stage decides about the others. */
   readonly lane?: Lane;
@@ -114,7 +128,8 @@ export function topicOf(text: string): string {
 export function admittedAt(seed: number, index: number): Admitted {
   const random = new SeededRandom(`workload/${seed}/${index}`);
   const kind = random.next() < 0.6 ? 'ticket' : 'report';
-  const key = `${kind}-${seed}-${index}`;
+  const oddities = odditiesOf(random.branch('odd'));
+  const key = `${kind}-${seed}-${index}${oddities.keyEnd}`;
   // One in twelve lies in the payload store instead of the ledger.
   const length = random.next() < 1 / 12 ? random.whole(300, 500) : random.whole(8, 60);
   const text = Array.from({ length }, () => random.pick(words)).join(' ');
@@ -122,22 +137,38 @@ export function admittedAt(seed: number, index: number): Admitted {
   const lane = laneOfKey(key);
   return {
     index,
-    eventId: `event-${index}`,
+    eventId: `event-${index}${oddities.idEnd}`,
     kind,
-    data: { key, parts, text: `${key}: ${text}` },
+    data: {
+      key,
+      parts,
+      text: `${key}: ${text}${oddities.text}`,
+      ...(oddities.data === undefined ? {} : { odd: oddities.data }),
+    },
     origin: {
       team: random.pick(teams),
-      customer: random.next() < 0.6 ? floodCustomer : `customer-${random.whole(2, 12)}`,
+      customer: random.next() < 0.6 ? floodCustomer : customerOf(random.whole(2, 12)),
       feature: kind === 'ticket' ? 'inbox' : 'insights',
-      ...(random.next() < 0.5 ? { batch: `batch-${random.whole(1, 3)}` } : {}),
-      ...(random.next() < 0.3 ? { labels: { region: random.pick(['eu', 'us']) } } : {}),
+      ...(random.next() < 0.5 ? { batch: random.pick(['batch-1', 'batch-2', "batch “3” ‹'\\›"]) } : {}),
+      ...(random.next() < 0.3 ? { labels: { region: random.pick(['eu', 'us', 'Österreich 🦊']) } } : {}),
     },
     ...(lane === undefined ? {} : { lane }),
   };
 }
 
+function customerOf(place: number): string {
+  const name = `customer-${place}`;
+  return Object.entries(oddCustomers).find(([plain]) => plain === name)?.[1] ?? name;
+}
+
+/** The place in the workload of an admission, by the sender's id. */
+export function indexOfEvent(eventId: string): number {
+  return Number(/^event-(\d+)/.exec(eventId)?.[1]);
+}
+
 /** How many messages an admitted one comes to in all, when nothing is given up on. Outputs are not counted. */
 export function messagesOf({ kind, data }: Pick<Admitted, 'kind' | 'data'>): number {
+  if (isGuilty(data.key)) return 1;
   return kind === 'ticket' ? 3 + data.parts : 1 + data.parts;
 }
 
@@ -174,7 +205,21 @@ export function causeOf(...texts: readonly string[]): string {
   return hash.digest('hex').slice(0, 24);
 }
 
+function isOneOf256(what: string, key: string, share: number): boolean {
+  return createHash('sha256').update(`${what} ${key}`).digest().readUInt8(0) < share;
+}
+
 /** Handlers of these messages fail once after their model has answered, as code does when the weather is bad. */
 export function isStormy(key: string): boolean {
-  return createHash('sha256').update(`storm ${key}`).digest().readUInt8(0) < 32;
+  return isOneOf256('storm', key, 32);
+}
+
+/** Handlers of these messages fail whenever they are tried. Only where nothing follows. */
+export function isCursed(stage: string, key: string): boolean {
+  return (stage === 'enrich' || stage === 'write') && isOneOf256('curse', key, 8);
+}
+
+/** The sections of these reports have a key that no store can hold, which shows when they are to be written. */
+export function isGuilty(key: string): boolean {
+  return key.startsWith('report-') && !key.includes('/') && isOneOf256('guilt', key, 12);
 }
