@@ -24,7 +24,9 @@ const parallel = Number(flags.parallel);
 
 /** The limits of a host that is configured with nothing. */
 const bodyBytes = 16_777_216;
-const orderBytes = 262_144;
+const eventBounds = { bytes: 4_194_304 - 300, values: 99_950, keys: 19_950 };
+const orderBounds = { ...eventBounds, bytes: 262_144 };
+const maxEvents = 1_000;
 
 const agent = new Agent({ keepAlive: false, maxSockets: Infinity });
 const host = await FuzzedHost.start({
@@ -50,22 +52,23 @@ try {
 }
 
 async function measureBodies(): Promise<void> {
-  for (const { name, make } of worstBodies) {
+  for (const worst of worstBodies) {
+    const { name } = worst;
     if (!name.includes(flags.case)) continue;
-    const data = (bytes: number, values = 100_000): string => make(bytes, values);
-    const plain = `{"type":"triage","origin":{"team":"t","customer":"c","feature":"f"},"data":`;
-    const event = `{"specversion":"1.0","id":"x","source":"s","type":"triage","originteam":"t","origincustomer":"c","originfeature":"f","data":`;
+    const data = worst.make(eventBounds);
+    const plain = `{"type":"triage","origin":{"team":"t","customer":"c","feature":"f"},"data":${data}}`;
+    const event = (id: string): string =>
+      `{"specversion":"1.0","id":"${id}","source":"s","type":"triage","originteam":"t","origincustomer":"c","originfeature":"f","data":${data}}`;
+    const size = Buffer.byteLength(event('1000')) + 1;
+    const events = Array.from({ length: Math.min(maxEvents, Math.floor(bodyBytes / size)) }, (_, index) =>
+      event(`${name} ${index}`),
+    );
+    const batch = 'application/cloudevents-batch+json';
     const forms: readonly (readonly [string, string, string, string])[] = [
-      ['message', '/v1/messages', 'application/json', `${plain}${data(bodyBytes - 300)}}`],
-      ['event', '/v1/messages', 'application/cloudevents+json', `${event}${data(bodyBytes - 300)}}`],
-      ['batch of 1', '/v1/messages', 'application/cloudevents-batch+json', `[${event}${data(bodyBytes - 300)}}]`],
-      [
-        'batch of 200',
-        '/v1/messages',
-        'application/cloudevents-batch+json',
-        `[${Array.from({ length: 200 }, (_, index) => `${event.replace('"x"', `"${index}"`)}${data(bodyBytes / 200 - 300)}}`).join(',')}]`,
-      ],
-      ['order', '/v1/dead-letters/discard', 'application/json', data(orderBytes)],
+      ['message', '/v1/messages', 'application/json', plain],
+      ['event', '/v1/messages', 'application/cloudevents+json', event(name)],
+      [`batch of ${events.length}`, '/v1/messages', batch, `[${events.join(',')}]`],
+      ['order', '/v1/dead-letters/discard', 'application/json', worst.make(orderBounds)],
     ];
     for (const [form, path, type, body] of forms) {
       await measure(`${name}, ${form}`, async () => [await ask(path, { type, body })]);
@@ -95,7 +98,9 @@ async function measure(name: string, work: () => Promise<readonly Answer[]>): Pr
     ({ status, retryAfter }) => (status === 429 || status === 503) && retryAfter === undefined,
   );
   const slowest = Math.max(0, ...answers.map(({ tookMs }) => tookMs));
-  const told = [...statuses].map(([status, count]) => (answers.length === 1 ? status : `${status}: ${count}`));
+  const told = [...statuses].map(([status, count]) =>
+    answers.length === 1 ? status : `${status}: ${count}`,
+  );
   console.log(
     `${name.padEnd(52)} own ${loop.longestCpuMs.toFixed(0).padStart(4)} ms, held ${loop.longestMs.toFixed(0).padStart(4)} ms, ` +
       `live ${percentile(live, 1).toFixed(0).padStart(4)} ms, answered in ${slowest.toFixed(0)} ms (${told.join(', ')}), ` +

@@ -1,9 +1,15 @@
 /* The bodies that take the longest to read, each as large as it may be: what a limit must be judged by. */
 
+export interface BodyBounds {
+  readonly bytes: number;
+  readonly values: number;
+  readonly keys: number;
+}
+
 export interface WorstBody {
   readonly name: string;
-  /** JSON of one event's data of about so many bytes, with so many values at most. */
-  make(bytes: number, values: number): string;
+  /** JSON of one event's data that is just within the bounds. */
+  make(bounds: BodyBounds): string;
 }
 
 const repeated = (unit: string, count: number, before: string, after: string): string =>
@@ -12,24 +18,24 @@ const repeated = (unit: string, count: number, before: string, after: string): s
 /** An array of one unit after the other. */
 const array = (name: string, unit: string, valuesOfUnit = 1): WorstBody => ({
   name,
-  make: (bytes, values) =>
+  make: ({ bytes, values }) =>
     repeated(`${unit},`, Math.min((bytes - 10) / (unit.length + 1), values / valuesOfUnit), '[', '0]'),
 });
 
 /** One string of one unit after the other; a unit's bytes are counted, not its characters. */
 const string = (name: string, unit: string): WorstBody => ({
   name,
-  make: (bytes) => repeated(unit, (bytes - 10) / Buffer.byteLength(unit), '"', '"'),
+  make: ({ bytes }) => repeated(unit, (bytes - 10) / Buffer.byteLength(unit), '"', '"'),
 });
 
 /** One object, or an array of objects, with keys that differ. */
 const keys = (name: string, keyOf: (number: number) => string, isOne = true): WorstBody => ({
   name,
-  make: (bytes, values) => {
+  make: ({ bytes, keys: most }) => {
     const [before, between, after] = isOne ? ['{', ',', '}'] : ['[{', '},{', '}]'];
     const members: string[] = [];
     let size = 10;
-    for (let number = 0; members.length < values; number += 1) {
+    for (let number = 0; members.length < most; number += 1) {
       const member = `"${keyOf(number)}":0`;
       size += member.length + between.length;
       if (size > bytes) break;
@@ -61,8 +67,8 @@ export const worstBodies: readonly WorstBody[] = [
   keys('distinct keys of digits', (number) => String(number * 4001)),
   keys('distinct keys with escapes', (number) => `\\u0041${number}`),
   keys('objects of one distinct key each', (number) => `key${number}`, false),
-  { name: 'spaces before the value', make: (bytes) => `${' '.repeat(bytes - 2)}1` },
-  { name: 'commas', make: (bytes) => `[${','.repeat(bytes - 10)}]` },
-  { name: 'colons', make: (bytes) => ':'.repeat(bytes - 10) },
-  { name: 'one key', make: (bytes) => `{"${'k'.repeat(bytes - 20)}":1}` },
+  { name: 'spaces before the value', make: ({ bytes }) => `${' '.repeat(bytes - 2)}1` },
+  { name: 'commas', make: ({ bytes }) => `[${','.repeat(bytes - 10)}]` },
+  { name: 'colons', make: ({ bytes }) => ':'.repeat(bytes - 10) },
+  { name: 'one key', make: ({ bytes }) => `{"${'k'.repeat(bytes - 20)}":1}` },
 ];
