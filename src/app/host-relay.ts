@@ -15,6 +15,7 @@ import type { MillraceMetrics } from '../telemetry/metrics.ts';
 import type { BudgetWatch } from './budget-watch.ts';
 import type { MakeChore } from './chores.ts';
 import type { Configuration } from './configuration.ts';
+import { erasureOfficeOver } from './erasure-office-over.ts';
 import type { HostHolds } from './host-holds.ts';
 import { spendBaselineChore } from './spend-baseline-chore.ts';
 import type { Stores } from './stores.ts';
@@ -60,6 +61,7 @@ export class HostRelay {
       removals: new PayloadRemovals(stores.database),
       payloads: stores.payloads,
     });
+    const erasures = erasureOfficeOver(stores, this.#options.metrics);
     const { finishedDays, exportedDays } = configuration.retention;
     const ages = { finishedMs: finishedDays * dayMs, exportedMs: exportedDays * dayMs };
     const alone = (turn: () => Promise<boolean>) => async (): Promise<boolean> =>
@@ -91,6 +93,11 @@ export class HostRelay {
       holds.keepLoop(chore, alone),
       chore('abandoned_calls', 5000, alone(giveUpSome)),
       chore('spend_baseline', configuration.costs.baseline.pauseMs, spendBaseline),
+      chore(
+        'erasures',
+        2000,
+        alone(() => erasures.goOn()),
+      ),
       chore('retention', hourMs, alone(pruneSome)),
       chore(
         'payloads',

@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
@@ -49,7 +50,7 @@ export class FuzzedHost {
   static async start(options: FuzzedHostOptions): Promise<FuzzedHost> {
     const directory = mkdtempSync(join(tmpdir(), 'millrace-fuzz-'));
     const ends: (() => Promise<void>)[] = [
-      () => Promise.resolve(rmSync(directory, { recursive: true, force: true, maxRetries: 5 })),
+      () => rm(directory, { recursive: true, force: true, maxRetries: 5 }),
     ];
     const end = async (): Promise<void> => {
       for (const one of ends.toReversed()) await one();

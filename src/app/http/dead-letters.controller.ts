@@ -80,6 +80,7 @@ export class DeadLettersController {
   @ApiQuery({
     name: 'limit',
     required: false,
+    description: 'The most dead letters in the answer.',
     schema: { type: 'integer', minimum: 1, maximum: maxListed, default: 50 },
   })
   @ApiQuery({ name: 'after', ...moment, description: 'The "next" of the answer before.' })
@@ -100,7 +101,7 @@ export class DeadLettersController {
       'did to it. One that lives again after a replay is shown too. The data needs the scope `messages:data` beside ' +
       '`messages:read`; without it, dataProblem says so.',
   })
-  @ApiParam({ name: 'id', schema: { type: 'string', format: 'uuid' } })
+  @ApiParam({ name: 'id', description: 'The id of the message.', schema: { type: 'string', format: 'uuid' } })
   @ApiResponse({ status: 200, description: 'The dead letter.', content: jsonOf('DeadLetter') })
   async get(@Param('id') id: string, @Caller() caller: ApiKeyIdentity): Promise<DeadLetterDocument> {
     const letter = await this.#office.show(id, {

@@ -133,7 +133,11 @@ export class MessagesController {
     operationId: 'getMessage',
     summary: 'The state of a message, its calls, and what it cost so far',
   })
-  @ApiParam({ name: 'id', schema: { type: 'string', format: 'uuid' } })
+  @ApiParam({
+    name: 'id',
+    description: 'The id of the message, as its receipt says.',
+    schema: { type: 'string', format: 'uuid' },
+  })
   @ApiResponse({ status: 200, description: 'The message.', content: jsonOf('MessageAccount') })
   async get(@Param('id') id: string, @Caller() caller: ApiKeyIdentity): Promise<MessageAccount> {
     const account = await this.#accounts.find(id, caller);
