@@ -51,11 +51,19 @@ export const configurationSchema = z.strictObject({
           }),
           bodyBytes: setting(wholeNumber(1024, 1_073_741_824).default(16_777_216), {
             env: 'MILLRACE_HTTP_BODY_BYTES',
-            help: 'The largest body of a request with messages: one event, or a whole batch.',
+            help: 'The largest body of a request with messages: a whole batch.',
+          }),
+          eventBytes: setting(wholeNumber(1024, 268_435_456).default(4_194_304), {
+            env: 'MILLRACE_HTTP_EVENT_BYTES',
+            help: 'The largest event, alone or in a batch. It is parsed in one piece, which holds the event loop: `bench/door.ts` shows for how long.',
           }),
           jsonValues: setting(wholeNumber(100, 10_000_000).default(100_000), {
             env: 'MILLRACE_HTTP_JSON_VALUES',
-            help: 'JSON values in one event. JSON cannot be parsed in pieces: a million holds the event loop for half a second.',
+            help: 'JSON values in one event. A million holds the event loop for half a second.',
+          }),
+          jsonKeys: setting(wholeNumber(100, 10_000_000).default(20_000), {
+            env: 'MILLRACE_HTTP_JSON_KEYS',
+            help: 'Members of objects in one event. Names that all differ take ten times as long to parse as values.',
           }),
           requestsPerMinute: setting(wholeNumber(1, 100_000_000).default(60_000), {
             env: 'MILLRACE_HTTP_REQUESTS_PER_MINUTE',

@@ -106,6 +106,7 @@ export async function createMillraceApp(options: MillraceAppOptions = {}): Promi
 function boundRequests({ bounds, metrics }: Host, { levels }: RequestLimits): void {
   bounds.register('http_requests', levels.requests);
   bounds.register('http_body_bytes', levels.bodyBytes);
+  bounds.register('http_turns', levels.turns);
   metrics.initialise(
     'http_refused_total',
     refusalReasons.map((reason) => ({ reason })),

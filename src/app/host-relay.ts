@@ -16,6 +16,7 @@ import type { MillraceMetrics } from '../telemetry/metrics.ts';
 import type { BudgetWatch } from './budget-watch.ts';
 import type { MakeChore } from './chores.ts';
 import type { Configuration } from './configuration.ts';
+import { erasureOfficeOver } from './erasure-office-over.ts';
 import type { HostHolds } from './host-holds.ts';
 import { spendBaselineChore } from './spend-baseline-chore.ts';
 import type { Stores } from './stores.ts';
@@ -68,6 +69,7 @@ export class HostRelay {
       removals: new PayloadRemovals(stores.database),
       payloads: stores.payloads,
     });
+    const erasures = erasureOfficeOver(stores, this.#options.metrics);
     const { finishedDays, exportedDays } = configuration.retention;
     const retention = new Retention(stores.database, {
       finishedMs: finishedDays * dayMs,
@@ -106,6 +108,11 @@ export class HostRelay {
       ),
       chore('abandoned_calls', 5000, alone(giveUpSome)),
       chore('spend_baseline', configuration.costs.baseline.pauseMs, spendBaseline),
+      chore(
+        'erasures',
+        2000,
+        alone(() => erasures.goOn()),
+      ),
       chore('retention', hourMs, alone(pruneSome)),
       chore(
         'payloads',

@@ -31,6 +31,34 @@ it('tells of a full disk that answers a ping and reads, until writes succeed aga
   await writes.check();
 });
 
+it.each([
+  ['with a as (select 1 as n), b as (select * from a for update) select * from b', false],
+  [
+    "with a as materialized (select updated_at from t) select count(*) from a where note = 'insert into'",
+    false,
+  ],
+  ['with a as (update millrace.t set n = 1 returning *) select * from a', true],
+  ['with a as (select 1 as n)\n insert into millrace.t select n from a', true],
+  ['with a as (\n  delete from millrace.t returning *) select count(*) from a', true],
+  ['with a as (select 1)\n update millrace.t m set n = 2 from a', true],
+])('tells a statement that writes by its parts: %s', async (text, isWriting) => {
+  const writes = new LedgerWrites(new ManualClock());
+  const fullDisk = Object.assign(new Error('No space left on device'), { code: '53100' });
+  let isFull = true;
+  const database = writes.watch({
+    query: () =>
+      isFull ? Promise.reject(sqlError(fullDisk, 'test')) : Promise.resolve({ rows: [], affected: 1 }),
+  } as unknown as SqlDatabase);
+  for (const _ of [1, 2, 3]) await database.query(insert).catch(() => undefined);
+  isFull = false;
+  for (let count = 0; count < 100; count += 1) await database.query({ name: 'test', text });
+  const outcome = await writes.check().then(
+    () => 'well',
+    (error: unknown) => String(error),
+  );
+  expect(outcome).toMatch(isWriting ? /^well$/ : /3 of the latest 3 writes/);
+});
+
 it('forgets failures after half a minute, and takes none for the store when the data is to blame', async () => {
   const clock = new ManualClock();
   const writes = new LedgerWrites(clock);

@@ -18,7 +18,9 @@ const windowMs = 30_000;
 const leastFailures = 3;
 /** Above this share the process does its callers no good. */
 const mostFailing = 0.2;
-const writing = /^\s*(?:insert|update|delete|with)\b/i;
+const writing = /^\s*(?:insert|update|delete|merge)\b/i;
+/** A statement that begins with "with" writes if any of its parts does; "for update" alone only locks. */
+const writingPart = /\(\s*(?:insert\s+into|delete\s+from|update\s+[\w."]+\s)|\)\s*(?:insert\s+into|delete\s+from|update\s+[\w."]+\s)/i;
 
 interface Slot {
   readonly second: number;
@@ -66,7 +68,7 @@ export class LedgerWrites {
   }
 
   async #note<Result>({ text }: SqlStatement, running: Promise<Result>): Promise<Result> {
-    if (!writing.test(text)) return running;
+    if (!isWriting(text)) return running;
     try {
       const result = await running;
       this.#slot().written += 1;
@@ -92,4 +94,9 @@ export class LedgerWrites {
     const oldest = Math.floor((this.#clock.monotonicMs() - windowMs) / 1000);
     return this.#slots.filter(({ second }) => second > oldest);
   }
+}
+
+/** Whether a statement changes rows. */
+function isWriting(text: string): boolean {
+  return writing.test(text) || (/^\s*with\b/i.test(text) && writingPart.test(text));
 }

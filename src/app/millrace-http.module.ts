@@ -12,6 +12,7 @@ import { CostReports } from '../costs/cost-reports.ts';
 import { MessageAccounts } from '../costs/message-accounts.ts';
 import { systemClock } from '../kernel/clock.ts';
 import { ConcurrencyLimiter } from '../kernel/concurrency-limiter.ts';
+import { erasureOfficeOver } from './erasure-office-over.ts';
 import { Host } from './host.ts';
 import { readHostStatus } from './host-status.ts';
 import { EventIntake } from './http/event-intake.ts';
@@ -97,6 +98,7 @@ function servicesOf(host: Host): HttpServices {
     eventIntake: new EventIntake(host.admissions),
     deadLetters: host.deadLetters,
     holds: host.holds.office,
+    erasures: erasureOfficeOver(host.stores, host.metrics),
     messages: host.steering.office,
     corrections: host.corrections,
     status: () => readHostStatus({ database, clock }),

@@ -1,19 +1,14 @@
 import { systemClock } from '../kernel/clock.ts';
-import { ErasureLedger } from '../ledger/erasure-ledger.ts';
 import { ExportLedger } from '../ledger/export-ledger.ts';
-import { PayloadRemovals } from '../ledger/payload-removals.ts';
-import { ErasureOffice } from '../operations/erasure-office.ts';
-import { PayloadCleaner } from '../pipeline/payload-cleaner.ts';
+import type { ErasureOffice } from '../operations/erasure-office.ts';
 import { UsageExporter } from '../pipeline/usage-exporter.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { metricCatalogue } from '../telemetry/metric-catalogue.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
 import type { Configuration } from './configuration.ts';
+import { erasureOfficeOver } from './erasure-office-over.ts';
 import { withExistingStores } from './operator-stores.ts';
 import { openPayloads } from './stores.ts';
-
-/** A payload that was put longer ago belongs to no row that is still being written. */
-const untouchedMs = 10 * 60_000;
 
 /**
  * Erasures in an operator's command. Embedded, no relay runs beside it, so what waits for the column store is exported
@@ -28,16 +23,12 @@ export function withErasureOffice<Result>(
     const payloads = await openPayloads(configuration);
     try {
       const metrics = createMetrics(metricCatalogue);
-      const clock = systemClock;
       if (configuration.ledger.url === undefined) {
         const ledger = new ExportLedger(database);
+        const clock = systemClock;
         await new UsageExporter({ ledger, store: columns, clock, logger, metrics }).drain();
       }
-      const removals = new PayloadRemovals(database);
-      const cleaner = new PayloadCleaner({ removals, payloads, clock, metrics, untouchedMs });
-      return await work(
-        new ErasureOffice({ ledger: new ErasureLedger({ database, clock }), store: columns, cleaner }),
-      );
+      return await work(erasureOfficeOver({ database, columns, payloads }, metrics));
     } finally {
       await payloads.close();
     }

@@ -21,6 +21,7 @@ export const apiScopes = [
   'messages:write',
   'operations:read',
   'operations:write',
+  'erasures:write',
   'keys:write',
   'admin',
 ] as const;

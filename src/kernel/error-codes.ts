@@ -47,7 +47,7 @@ const table = {
     status: 413,
     retryable: false,
     what: 'The message data is larger than the configured limit.',
-    todo: 'Send a reference instead of the data, or raise messages.maxBytes.',
+    todo: 'Send a reference instead of the data, or raise messages.maxBytes (over HTTP http.limits.eventBytes too).',
   },
   MILLRACE_PRICE_OVERLAY_INVALID: {
     status: 500,
@@ -119,7 +119,7 @@ const table = {
     status: 413,
     retryable: false,
     what: 'The body of the request is larger than the API accepts.',
-    todo: 'Send fewer events in one request, or raise messages.maxBytes.',
+    todo: 'Send fewer events in one request, or raise http.limits.bodyBytes (for one event http.limits.eventBytes).',
   },
   MILLRACE_OVERLOADED: {
     status: 503,

@@ -7,9 +7,9 @@ import { invariant } from '../kernel/invariant.ts';
 import * as sql from './erasure-sql.ts';
 
 /*
- * Erasure in the ledger. An erasure is begun while no export batch is open, and from then until its end none is bound: so
- * no row with the name can come into the column store behind its back. What it does may be repeated at any point; one
- * that died is found again by the salted digest of what was to be erased.
+ * Erasure in the ledger. From its request until its end no export batch is bound, and its work begins when those that were
+ * open have arrived: so no row with the name can come into the column store behind its back. Whoever works on it holds a
+ * lease; what it does may be repeated at any point, and one whose process died is gone on with by another.
  */
 
 /** What is erased: a customer (of one team, or of all), a team's customers, or the tree of one message. */
@@ -30,10 +30,27 @@ export interface ErasureMeasure {
 /** How far the rollup by customer has come, by month. */
 export type ErasedMonths = Readonly<Record<string, 'copied' | 'renamed'>>;
 
+/** An erasure that is at work in this process. */
 export interface Erasure {
   readonly id: Uuid;
   readonly pseudonym: string;
   readonly months: ErasedMonths;
+  readonly lease: Uuid;
+}
+
+/** An erasure that was asked for, whoever works on it. */
+export interface RequestedErasure {
+  readonly id: Uuid;
+  readonly pseudonym: string;
+}
+
+/** What is known of an erasure, without what it erases. */
+export interface ErasureState extends RequestedErasure {
+  readonly kind: ErasureSelection['kind'];
+  readonly team: string | null;
+  readonly began_at: Date;
+  readonly ended_at: Date | null;
+  readonly messages: number | null;
 }
 
 /** Who erases, and why. */
@@ -42,11 +59,10 @@ export interface ErasureOrder {
   readonly reason: string;
 }
 
-interface ErasureRow {
-  readonly id: Uuid;
+interface ErasureRow extends RequestedErasure {
   readonly selection_hash: string;
-  readonly pseudonym: string;
-  readonly months: ErasedMonths;
+  /** Null in one that was begun by an earlier version: only its command, given again, knows what it erases. */
+  readonly selection: ErasureSelection | null;
 }
 
 interface OutboxRow {
@@ -57,8 +73,11 @@ interface OutboxRow {
 
 const sliceSize = 2000;
 const firstId = '00000000-0000-0000-0000-000000000000';
-const waitsForExport = 40;
+const waits = 160;
 const waitMs = 250;
+const leaseMs = 30_000;
+/** How often a lease is renewed by who holds it. */
+export const erasureRenewalMs = 5_000;
 
 export class ErasureLedger {
   readonly #database: SqlDatabase;
@@ -70,9 +89,9 @@ export class ErasureLedger {
   }
 
   /** The root of the tree that a message belongs to; undefined when there is no such message. */
-  async rootOf(messageId: Uuid): Promise<Uuid | undefined> {
-    const { rows } = await this.#database.query<{ root_id: Uuid }>(sql.findRoot, [messageId]);
-    return rows[0]?.root_id;
+  async rootOf(messageId: Uuid): Promise<{ readonly root_id: Uuid; readonly team: string } | undefined> {
+    const { rows } = await this.#database.query<{ root_id: Uuid; team: string }>(sql.findRoot, [messageId]);
+    return rows[0];
   }
 
   measure(selection: ErasureSelection): Promise<ErasureMeasure> {
@@ -80,52 +99,90 @@ export class ErasureLedger {
   }
 
   /**
-   * Begins the erasure, or finds the one that was begun for the same. Throws MILLRACE_ERASURE_BLOCKED when work of the
-   * selection is open, when another erasure is, or when records are on their way to the column store for too long.
+   * Notes that it is to be erased, or finds the erasure that was noted for the same. Throws MILLRACE_ERASURE_BLOCKED when
+   * work of the selection is open, or when another erasure is.
    */
-  async begin(selection: ErasureSelection, order: ErasureOrder): Promise<Erasure> {
+  request(selection: ErasureSelection, { actor, reason }: ErasureOrder): Promise<RequestedErasure> {
+    return this.#database.transaction(async (transaction) => {
+      await transaction.query(sql.lockBinding);
+      const { rows } = await transaction.query<ErasureRow>(sql.findOpenErasures);
+      const [begun] = rows;
+      if (begun !== undefined) {
+        if (begun.selection_hash === hashOf(begun.id, selection)) return begun;
+        throw blocked('Another erasure was begun and has not ended. Wait for its end.');
+      }
+      const { open } = await measure(transaction, selection, '');
+      if (open > 0)
+        throw blocked(`${open} messages or calls of it are not at their end. Cancel them, or wait.`);
+      const id = newId(this.#clock.now());
+      const pseudonym = `erased-${id}`;
+      await transaction.query(sql.beginErasure, [
+        id,
+        selection.kind,
+        hashOf(id, selection),
+        pseudonym,
+        actor,
+        reason,
+        JSON.stringify(selection),
+        'team' in selection ? selection.team : undefined,
+      ]);
+      return { id, pseudonym };
+    });
+  }
+
+  /**
+   * Begins the work on an erasure, once no other process works on it and no record is on its way. Undefined when another
+   * process has ended it meanwhile. Throws MILLRACE_ERASURE_BLOCKED when that takes too long.
+   */
+  async begin(requested: RequestedErasure): Promise<Erasure | undefined> {
     for (let tries = 1; ; tries += 1) {
-      const erasure = await this.#database.transaction((transaction) =>
-        this.#tryToBegin(transaction, selection, order),
-      );
+      const erasure = await this.tryToBegin(requested);
       if (erasure !== undefined) return erasure;
-      if (tries === waitsForExport)
+      if ((await this.find(requested.id))?.ended_at !== null) return undefined;
+      if (tries === waits)
         throw blocked(
-          'Records are on their way to the column store and do not arrive. Is the relay running?',
+          'Another process works on it, or records are on their way to the column store and do not arrive. Is the relay running?',
         );
       await this.#clock.sleep(waitMs);
     }
   }
 
-  async #tryToBegin(
-    transaction: SqlExecutor,
-    selection: ErasureSelection,
-    { actor, reason }: ErasureOrder,
-  ): Promise<Erasure | undefined> {
-    await transaction.query(sql.lockBinding);
-    const { rows } = await transaction.query<ErasureRow>(sql.findOpenErasures);
-    const [begun] = rows;
-    if (begun !== undefined) {
-      if (begun.selection_hash !== hashOf(begun.id, selection))
-        throw blocked('Another erasure was begun and has not ended. Give its command again first.');
-      return { id: begun.id, pseudonym: begun.pseudonym, months: begun.months };
-    }
-    const { open } = await measure(transaction, selection, '');
-    if (open > 0)
-      throw blocked(`${open} messages or calls of it are not at their end. Cancel them, or wait.`);
-    const { rows: batches } = await transaction.query<{ count: number }>(sql.countOpenBatches);
+  /** The same at once; undefined when it has to wait. */
+  async tryToBegin({ id, pseudonym }: RequestedErasure): Promise<Erasure | undefined> {
+    const { rows: batches } = await this.#database.query<{ count: number }>(sql.countOpenBatches);
     if ((batches[0]?.count ?? 0) > 0) return undefined;
-    const id = newId(this.#clock.now());
-    const pseudonym = `erased-${id}`;
-    await transaction.query(sql.beginErasure, [
+    const lease = newId(this.#clock.now());
+    const { rows } = await this.#database.query<{ months: ErasedMonths }>(sql.leaseErasure, [
       id,
-      selection.kind,
-      hashOf(id, selection),
-      pseudonym,
-      actor,
-      reason,
+      lease,
+      leaseMs,
     ]);
-    return { id, pseudonym, months: {} };
+    const [row] = rows;
+    return row === undefined ? undefined : { id, pseudonym, months: row.months, lease };
+  }
+
+  /** The erasure that has not ended, with what it erases; undefined when there is none that this version can go on with. */
+  async findOpen(): Promise<(RequestedErasure & { readonly selection: ErasureSelection }) | undefined> {
+    const { rows } = await this.#database.query<ErasureRow>(sql.findOpenErasures);
+    const [row] = rows;
+    return row === undefined || row.selection === null
+      ? undefined
+      : { id: row.id, pseudonym: row.pseudonym, selection: row.selection };
+  }
+
+  async find(id: Uuid): Promise<ErasureState | undefined> {
+    return (await this.#database.query<ErasureState>(sql.findErasure, [id])).rows[0];
+  }
+
+  /** Keeps the erasure for this process. Throws MILLRACE_ERASURE_BLOCKED when another has it. */
+  async renew({ id, lease }: Erasure): Promise<void> {
+    const { affected } = await this.#database.query(sql.renewErasure, [id, lease, leaseMs]);
+    if (affected === 0) throw lost();
+  }
+
+  /** Another process may go on with it at once. */
+  async giveBack({ id, lease }: Erasure): Promise<void> {
+    await this.#database.query(sql.renewErasure, [id, lease, 0]);
   }
 
   /** Everything in the ledger that has ended. Answers how many messages it found; a repeat finds only the rest. */
@@ -184,12 +241,14 @@ export class ErasureLedger {
     }
   }
 
-  async noteMonths({ id }: Erasure, months: ErasedMonths): Promise<void> {
-    await this.#database.query(sql.noteMonths, [id, JSON.stringify(months)]);
+  /** Throws MILLRACE_ERASURE_BLOCKED when another process has the erasure. */
+  async noteMonths({ id, lease }: Erasure, months: ErasedMonths): Promise<void> {
+    const { affected } = await this.#database.query(sql.noteMonths, [id, JSON.stringify(months), lease]);
+    if (affected === 0) throw lost();
   }
 
   /** The end, with its record in the audit: by the digest, not by the name. */
-  async end({ id, pseudonym }: Erasure, selection: ErasureSelection, messages: number): Promise<void> {
+  async end({ id, pseudonym, lease }: Erasure, selection: ErasureSelection, messages: number): Promise<void> {
     const hash = hashOf(id, selection);
     await this.#database.query(sql.endErasure, [
       id,
@@ -197,6 +256,7 @@ export class ErasureLedger {
       selection.kind === 'message' ? `message ${selection.rootId}` : `${selection.kind} sha256:${hash}`,
       messages,
       JSON.stringify({ erasure: id, kind: selection.kind, pseudonym, hash }),
+      lease,
     ]);
   }
 }
@@ -264,6 +324,10 @@ function hashOf(id: Uuid, selection: ErasureSelection): string {
   return createHash('sha256')
     .update(JSON.stringify([id, ...parametersOf(selection, '')]))
     .digest('hex');
+}
+
+function lost(): AppError {
+  return blocked('Another process has taken it over: this one was silent for too long.');
 }
 
 function blocked(why: string): AppError {

@@ -14,7 +14,7 @@ const selectedLoose = `c.message_id is null and c.origin is not null and $3::uui
 /** $1 any message of the tree. */
 export const findRoot = named(
   'ledger.find_root_of_message',
-  `select root_id from millrace.messages where id = $1::uuid`,
+  `select root_id, team from millrace.messages where id = $1::uuid`,
 );
 
 /** $1 to $4 the selection. */
@@ -39,19 +39,41 @@ export const countOpenBatches = named(
 
 export const findOpenErasures = named(
   'ledger.find_open_erasures',
-  `select id, kind, selection_hash, pseudonym, months from millrace.erasures where ended_at is null`,
+  `select id, selection_hash, pseudonym, selection from millrace.erasures where ended_at is null`,
 );
 
-/** $1 id, $2 kind, $3 hash, $4 pseudonym, $5 actor, $6 reason. */
+/** $1 id, $2 kind, $3 hash, $4 pseudonym, $5 actor, $6 reason, $7 selection, $8 team or null. */
 export const beginErasure = named(
   'ledger.begin_erasure',
-  `insert into millrace.erasures (id, kind, selection_hash, pseudonym, actor, reason) values ($1::uuid, $2, $3, $4, $5, $6)`,
+  `insert into millrace.erasures (id, kind, selection_hash, pseudonym, actor, reason, selection, team)
+   values ($1::uuid, $2, $3, $4, $5, $6, $7::json, $8)`,
 );
 
-/** $1 id, $2 months. */
+/** $1 id, $2 the new lease, $3 how many milliseconds it lasts. No row while another process has one. */
+export const leaseErasure = named(
+  'ledger.lease_erasure',
+  `update millrace.erasures set lease = $2::uuid, leased_until = clock_timestamp() + $3::int * interval '1 millisecond'
+   where id = $1::uuid and ended_at is null and (leased_until is null or leased_until < clock_timestamp())
+   returning months`,
+);
+
+/** $1 id, $2 lease, $3 how many milliseconds; 0 gives it back. */
+export const renewErasure = named(
+  'ledger.renew_erasure',
+  `update millrace.erasures set leased_until = clock_timestamp() + $3::int * interval '1 millisecond'
+   where id = $1::uuid and lease = $2::uuid and ended_at is null`,
+);
+
+/** $1 id. */
+export const findErasure = named(
+  'ledger.find_erasure',
+  `select id, kind, pseudonym, team, actor, reason, began_at, ended_at, messages from millrace.erasures where id = $1::uuid`,
+);
+
+/** $1 id, $2 months, $3 lease. */
 export const noteMonths = named(
   'ledger.note_erasure_months',
-  `update millrace.erasures set months = $2::json where id = $1::uuid`,
+  `update millrace.erasures set months = $2::json where id = $1::uuid and lease = $3::uuid`,
 );
 
 /** $1 a text that the lines hold, $2 target and $3 number of the last line seen, $4 how many. */
@@ -137,11 +159,12 @@ export const eraseActions = named(
    where strpos(target, $1) > 0 or strpos(reason, $1) > 0 or strpos(detail::text, $3) > 0`,
 );
 
-/** $1 id, $2 the audit's id, $3 target, $4 how many messages, $5 detail. */
+/** $1 id, $2 the audit's id, $3 target, $4 how many messages, $5 detail, $6 lease. What was erased goes from here too. */
 export const endErasure = named(
   'ledger.end_erasure',
   `with ended as (
-     update millrace.erasures set ended_at = clock_timestamp() where id = $1::uuid and ended_at is null returning actor, reason)
+     update millrace.erasures set ended_at = clock_timestamp(), messages = $4::int, selection = null, leased_until = null
+     where id = $1::uuid and ended_at is null and lease = $6::uuid returning actor, reason)
    insert into millrace.operator_actions (id, at, actor, action, target, affected, detail, reason)
    select $2::uuid, clock_timestamp(), actor, 'erasures.erase', $3, $4::int, $5::json, reason from ended`,
 );

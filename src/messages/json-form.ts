@@ -21,6 +21,8 @@ interface Walk {
   readonly faults: Fault[];
   /** The objects that the walk is inside of. */
   readonly above: Set<object>;
+  /** Where the walk is, by names and indexes; made into a text only for a fault. */
+  readonly path: (string | number)[];
   hasOwnForm: boolean;
 }
 
@@ -28,9 +30,9 @@ interface Walk {
 export function jsonForm(data: unknown, maxDepth = defaultMaxDepth): JsonForm {
   // An absent body is stored as null.
   if (data === undefined) return { kind: 'json', value: null, isSame: false };
-  const walk: Walk = { maxDepth, faults: [], above: new Set(), hasOwnForm: false };
+  const walk: Walk = { maxDepth, faults: [], above: new Set(), path: ['data'], hasOwnForm: false };
   try {
-    visit(data, 'data', walk);
+    visit(data, walk);
     if (walk.faults.length > 0) return { kind: 'faults', faults: walk.faults };
     if (!walk.hasOwnForm) return { kind: 'json', value: data, isSame: true };
     const value = JSON.parse(JSON.stringify(data) ?? 'null') as unknown;
@@ -44,60 +46,56 @@ export function jsonForm(data: unknown, maxDepth = defaultMaxDepth): JsonForm {
   }
 }
 
-function visit(value: unknown, path: string, walk: Walk): void {
+function visit(value: unknown, walk: Walk): void {
   if (walk.faults.length >= maxFaults) return;
   switch (typeof value) {
     case 'string':
     case 'boolean':
       return;
     case 'number':
-      if (!Number.isFinite(value)) refuse(walk, path, `${value} is not a JSON number`);
+      if (!Number.isFinite(value)) refuse(walk, `${value} is not a JSON number`);
       return;
     case 'undefined':
-      refuse(walk, path, 'undefined is no JSON value; leave it out or send null');
+      refuse(walk, 'undefined is no JSON value; leave it out or send null');
       return;
     case 'bigint':
-      refuse(walk, path, 'a BigInt is no JSON value; send it as text');
+      refuse(walk, 'a BigInt is no JSON value; send it as text');
       return;
     case 'function':
     case 'symbol':
-      refuse(walk, path, `a ${typeof value} is no JSON value`);
+      refuse(walk, `a ${typeof value} is no JSON value`);
       return;
     case 'object':
-      if (value !== null) visitObject(value, path, walk);
+      if (value !== null) visitObject(value, walk);
   }
 }
 
-function visitObject(value: object, path: string, walk: Walk): void {
+function visitObject(value: object, walk: Walk): void {
   if (walk.above.has(value)) {
-    refuse(walk, path, 'refers to itself');
+    refuse(walk, 'refers to itself');
     return;
   }
   if (walk.above.size >= walk.maxDepth) {
-    refuse(walk, path, `is nested deeper than ${walk.maxDepth} levels`);
+    refuse(walk, `is nested deeper than ${walk.maxDepth} levels`);
     return;
   }
   walk.above.add(value);
   if (hasJsonForm(value)) {
     walk.hasOwnForm = true;
-    if (value instanceof Date && Number.isNaN(value.getTime())) refuse(walk, path, 'is an invalid date');
-    else visit(value.toJSON(), path, walk);
+    if (value instanceof Date && Number.isNaN(value.getTime())) refuse(walk, 'is an invalid date');
+    else visit(value.toJSON(), walk);
   } else if (Array.isArray(value)) {
-    for (let index = 0; index < value.length; index += 1) visit(value[index], `${path}.${index}`, walk);
+    for (let index = 0; index < value.length; index += 1) visitAt(index, value[index], walk);
   } else if (isPlain(value)) {
     for (const name of Object.keys(value)) {
       const member: unknown = Reflect.get(value, name);
       // JSON leaves an absent member out, and so does a schema.
-      if (name === '__proto__') refuse(walk, `${path}.__proto__`, 'must not be named "__proto__"');
-      else if (member !== undefined) visit(member, `${path}.${name}`, walk);
+      if (name === '__proto__') refuse(walk, 'must not be named "__proto__"', name);
+      else if (member !== undefined) visitAt(name, member, walk);
     }
   } else {
     const name = (value.constructor as { readonly name?: unknown } | undefined)?.name;
-    refuse(
-      walk,
-      path,
-      `a ${typeof name === 'string' && name !== '' ? name : 'class instance'} is no JSON value`,
-    );
+    refuse(walk, `a ${typeof name === 'string' && name !== '' ? name : 'class instance'} is no JSON value`);
   }
   walk.above.delete(value);
 }
@@ -112,7 +110,14 @@ function hasJsonForm(value: object): value is { toJSON(): unknown } {
   return 'toJSON' in value && typeof value.toJSON === 'function';
 }
 
-function refuse(walk: Walk, path: string, problem: string): void {
+function visitAt(place: string | number, value: unknown, walk: Walk): void {
+  walk.path.push(place);
+  visit(value, walk);
+  walk.path.pop();
+}
+
+function refuse(walk: Walk, problem: string, member?: string): void {
+  const path = [...walk.path, ...(member === undefined ? [] : [member])].join('.');
   const field = path.length > maxPathCharacters ? `${path.slice(0, maxPathCharacters)}…` : path;
   walk.faults.push({ field: field.toWellFormed(), problem });
 }

@@ -111,11 +111,13 @@ export const deadLetterSchema = z.object({
   ...entryShape,
   event: z
     .record(z.string(), z.unknown())
-    .describe('The message as a CloudEvent. Without data when that cannot be read.'),
+    .describe('The message as a CloudEvent. Without data when that cannot be read or may not be seen.'),
   dataProblem: z
     .object({ code: z.string(), message: z.string() })
     .optional()
-    .describe('Why the data cannot be read from the payload store.'),
+    .describe(
+      'Why there is no data: it cannot be read from the payload store, or the API key lacks the scope `messages:data`.',
+    ),
   failures: z.array(failureSchema).describe('The newest 200 failed attempts and lost runs, oldest first.'),
   calls: z.array(callSchema).describe('The newest 200 calls, oldest first.'),
   actions: z.array(actionSchema).describe('What operators did to it, oldest first.'),

@@ -35,6 +35,12 @@ export interface Operator extends DeadLetterViewer {
   readonly actor: string;
 }
 
+/** Who reads one. */
+export interface DeadLetterReader extends DeadLetterViewer {
+  /** Whether the message's data is shown. Default true. */
+  readonly maySeeData?: boolean;
+}
+
 export interface DeadLetterOfficeOptions {
   readonly ledger: DeadLetters;
   readonly bodies: Pick<MessageBodies, 'read'>;
@@ -58,6 +64,12 @@ export interface ReplayRequest extends DiscardRequest {
 
 const sliceSize = 500;
 const target = 'dead letters';
+const withheld: ReadData = {
+  problem: {
+    code: 'MILLRACE_FORBIDDEN',
+    message: 'This API key lacks the scope "messages:data".',
+  },
+};
 
 export class DeadLetterOffice {
   readonly #options: DeadLetterOfficeOptions;
@@ -83,12 +95,17 @@ export class DeadLetterOffice {
     };
   }
 
-  /** Everything about one message that is dead or was; undefined when there is none for the viewer. */
-  async show(id: string, viewer: DeadLetterViewer): Promise<DeadLetterDocument | undefined> {
+  /**
+   * Everything about one message that is dead or was; undefined when there is none for the viewer. A viewer who may not
+   * see data gets the rest, with the reason in its place.
+   */
+  async show(
+    id: string,
+    { maySeeData = true, ...viewer }: DeadLetterReader,
+  ): Promise<DeadLetterDocument | undefined> {
     const history = await this.#options.ledger.find(id, viewer);
-    return history === undefined
-      ? undefined
-      : describeDeadLetter(history, await this.#read(history.letter.body));
+    if (history === undefined) return undefined;
+    return describeDeadLetter(history, maySeeData ? await this.#read(history.letter.body) : withheld);
   }
 
   /** What a replay of the same selection would meet, reuse and cost. Changes nothing. */

@@ -1,6 +1,7 @@
 import type { BudgetAdmission } from '../admission/budget-admission.ts';
 import { AppError } from '../kernel/app-error.ts';
 import type { Clock } from '../kernel/clock.ts';
+import { EventLoopTurn } from '../kernel/event-loop-turn.ts';
 import { type Uuid, derivedId, newId, timeOfId } from '../kernel/ids.ts';
 import type { AdmissionOutcome, MessageLedger } from '../ledger/message-ledger.ts';
 import { isStorableText } from '../kernel/storable-text.ts';
@@ -86,7 +87,9 @@ export class Admissions {
     sent: { readonly typeName: string; readonly version: number; readonly data: unknown },
     options: AdmitOptions,
   ): Promise<AdmissionReceipt> {
+    const turn = new EventLoopTurn(this.#options.clock);
     const data = storedForm(sent.typeName, sent.data, this.#options.maxDepth);
+    if (turn.isOver) await turn.giveWay();
     return await this.#admitStored({ ...sent, data }, options);
   }
 
@@ -106,11 +109,14 @@ export class Admissions {
     const origin = parseOrigin(options.origin);
     const envelope = this.#commonEnvelope(sent, origin, options);
     const consumers = this.#consumersOf(sent.typeName, sent.version);
+    const turn = new EventLoopTurn(this.#options.clock);
     const checked = consumers.map((consumer) => ({
       consumer,
       data: consumer.definition.consumes.read(sent.version, sent.data),
     }));
     await budgets?.check(origin);
+    // Writing large data as JSON takes as long as checking it.
+    if (turn.isOver) await turn.giveWay();
     if (tracer === undefined) return await this.#write(sent, envelope, checked, options);
     const span = admissionSpan(tracer, sent.typeName, origin, options.traceParent);
     try {

@@ -1,4 +1,5 @@
 import { AppError } from '../kernel/app-error.ts';
+import { longTextBytes, ownTurn } from '../kernel/event-loop-turn.ts';
 import type { PayloadStore } from '../drivers/payload-store/payload-store.ts';
 import type { StoredBody } from '../ledger/stored-message.ts';
 
@@ -39,6 +40,8 @@ export class MessageBodies {
 
   async read(body: StoredBody): Promise<unknown> {
     if (body.kind === 'inline') return JSON.parse(body.json) as unknown;
-    return JSON.parse(Buffer.from(await this.#payloads.get(body.reference)).toString()) as unknown;
+    const bytes = Buffer.from(await this.#payloads.get(body.reference));
+    if (bytes.length >= longTextBytes) await ownTurn();
+    return JSON.parse(bytes.toString()) as unknown;
   }
 }

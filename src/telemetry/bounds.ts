@@ -18,6 +18,7 @@ export const boundNames = [
   'trace_spans',
   'http_requests',
   'http_body_bytes',
+  'http_turns',
   'cost_reports',
 ] as const;
 export type BoundName = (typeof boundNames)[number];

@@ -9,6 +9,7 @@ export const choreNames = [
   'spend_baseline',
   'retention',
   'payloads',
+  'erasures',
   'gauges',
   'stage_ends',
   'budgets',

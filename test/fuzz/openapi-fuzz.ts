@@ -1,20 +1,18 @@
 /*
  * Asks a running application whatever docs/openapi.json lets one ask, with good, odd and hostile values, and tells what
- * it answered: what was not declared, what was slow, how long /health/live took meanwhile, and whether memory came back.
+ * it answered: what was not declared, what was slow, how long its event loop was held and how much of that was its own
+ * processor time, how long /health/live took meanwhile, and whether memory came back.
  *
- *   npm run fuzz -- --requests 20000 --seed 1 --concurrency 16
+ *   npm run fuzz -- --requests 20000 --seed 1 --concurrency 16 --stores embedded|servers [--profile DIRECTORY]
  */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { Worker } from 'node:worker_threads';
 import { packageRoot } from '../../src/kernel/package-root.ts';
 import { SeededRandom } from '../chaos/seeded-random.ts';
+import { FuzzedHost, type HostMemory } from './fuzzed-host.ts';
+import type { LoopReport } from './loop-stalls.ts';
 import { answerFault, type OpenApi, OpenApiRequests } from './openapi-requests.ts';
 
 const { values } = parseArgs({
@@ -22,38 +20,37 @@ const { values } = parseArgs({
     requests: { type: 'string', default: '20000' },
     seed: { type: 'string', default: '1' },
     concurrency: { type: 'string', default: '16' },
+    stores: { type: 'string', default: 'embedded' },
+    profile: { type: 'string' },
   },
 });
 const total = Number(values.requests);
 const slowMs = 2_000;
+const liveMs = 50;
+const mostGrowth = 0.2;
+/** How long memory may take to come back, and how often it is looked at. */
+const settleMs = 30_000;
+const lookMs = 1_000;
 
-const directory = mkdtempSync(join(tmpdir(), 'millrace-fuzz-'));
-const host = spawn(process.execPath, [join(import.meta.dirname, 'fuzz-host.ts'), directory], {
-  stdio: ['ignore', 'pipe', 'inherit'],
-  cwd: packageRoot(),
+const host = await FuzzedHost.start({
+  stores: values.stores === 'servers' ? 'servers' : 'embedded',
+  ...(values.profile === undefined ? {} : { profileDirectory: values.profile }),
 });
 try {
-  const { url, keys } = await readyHost(host);
   const document = JSON.parse(readFileSync(join(packageRoot(), 'docs/openapi.json'), 'utf8')) as OpenApi;
-  const requests = new OpenApiRequests(document, keys);
-  await run(url, requests, Math.min(total, 2_000), 'warm-up');
+  const requests = new OpenApiRequests(document, host.keys);
+  // A process grows until its caches, pools and compiled code are there: only growth after that says anything.
+  await run(host.url, requests, Math.min(total, 4_000), 'warm-up');
   await pause(5_000);
-  const rssBefore = rssMb(host);
-  const probe = new Worker(join(import.meta.dirname, 'live-probe.ts'), { workerData: { url } });
-  const found = await run(url, requests, total, values.seed);
-  const rssPeak = rssMb(host);
-  const told = once(probe, 'message') as Promise<[number[]]>;
-  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
-  probe.postMessage('end');
-  const [live] = await told;
-  await pause(10_000);
-  const rssAfter = rssMb(host);
-  report(found, live, [rssBefore, rssPeak, rssAfter]);
-  if (found.faults.length > 0 || found.slow > 0) process.exitCode = 1;
+  const { memory: before } = await host.report();
+  const found = newFound();
+  const live = await host.watchLive(() => run(host.url, requests, total, values.seed, found).then(() => undefined));
+  const { loop, memory: atEnd } = await host.report();
+  const after = await settled(before);
+  const failures = report(found, live, loop, { before, atEnd, after });
+  if (failures > 0) process.exitCode = 1;
 } finally {
-  host.kill('SIGTERM');
-  if (host.exitCode === null) await once(host, 'exit');
-  rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
+  await host.stop();
 }
 
 interface Found {
@@ -63,8 +60,17 @@ interface Found {
   slowestMs: number;
 }
 
-async function run(url: string, requests: OpenApiRequests, count: number, seed: string): Promise<Found> {
-  const found: Found = { faults: [], statuses: new Map(), slow: 0, slowestMs: 0 };
+function newFound(): Found {
+  return { faults: [], statuses: new Map(), slow: 0, slowestMs: 0 };
+}
+
+async function run(
+  url: string,
+  requests: OpenApiRequests,
+  count: number,
+  seed: string,
+  found = newFound(),
+): Promise<Found> {
   let next = 0;
   const work = async (): Promise<void> => {
     for (let number = next++; number < count; number = next++) {
@@ -110,36 +116,50 @@ async function ask(
     found.faults.push(`${fault} for ${method} ${url.slice(0, 200)} ${(body ?? '').slice(0, 200)}`);
 }
 
-async function readyHost(
-  child: ChildProcess,
-): Promise<{ readonly url: string; readonly keys: [string, string] }> {
-  if (child.stdout === null) throw new Error('the host has no output');
-  for await (const line of createInterface({ input: child.stdout })) {
-    if (line.startsWith('{"url"')) return JSON.parse(line) as { url: string; keys: [string, string] };
+/** The memory when it has come back, or when it had the time for that. */
+async function settled(before: HostMemory): Promise<HostMemory> {
+  const deadline = performance.now() + settleMs;
+  for (;;) {
+    await pause(lookMs);
+    const { memory } = await host.report();
+    if (memory.rss <= before.rss * (1 + mostGrowth / 2) || performance.now() > deadline) return memory;
   }
-  throw new Error('the host ended before it was ready');
 }
 
-function rssMb({ pid }: ChildProcess): number {
-  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-  return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024;
-}
-
-function report({ faults, statuses, slow, slowestMs }: Found, live: number[], rss: readonly number[]): void {
+/** Prints what was found; answers how many lines of the requirement are not met. */
+function report(
+  { faults, statuses, slow, slowestMs }: Found,
+  live: readonly number[],
+  { longestMs, longestCpuMs, stalls }: LoopReport,
+  { before, atEnd, after }: Readonly<Record<'before' | 'atEnd' | 'after', HostMemory>>,
+): number {
   const sorted = live.toSorted((left, right) => left - right);
   const at = (share: number): string => (sorted[Math.floor((sorted.length - 1) * share)] ?? 0).toFixed(1);
   const counts = [...statuses].toSorted(([left], [right]) => left - right);
+  const ownStalls = stalls.filter(({ cpuMs }) => cpuMs > liveMs);
+  const growth = after.rss / before.rss - 1;
   console.log(`answers: ${counts.map(([status, count]) => `${status}: ${count}`).join(', ')}`);
   console.log(
     `not declared: ${faults.length}; over ${slowMs} ms: ${slow}; slowest ${slowestMs.toFixed(0)} ms`,
   );
   console.log(
-    `/health/live: ${live.length} times; median ${at(0.5)} ms, p99 ${at(0.99)} ms, slowest ${at(1)} ms; ` +
-      `over 50 ms: ${live.filter((ms) => ms > 50).length}`,
+    `event loop: held ${longestMs.toFixed(0)} ms at most, ${longestCpuMs.toFixed(0)} ms of its own processor time; ` +
+      `over ${liveMs} ms: ${stalls.length}, by its own time: ${ownStalls.length}`,
   );
-  const [before = 0, peak = 0, after = 0] = rss;
   console.log(
-    `RSS: ${before.toFixed(0)} MB before, ${peak.toFixed(0)} at the end, ${after.toFixed(0)} after a pause`,
+    `/health/live: ${live.length} times; median ${at(0.5)} ms, p99 ${at(0.99)} ms, slowest ${at(1)} ms; ` +
+      `over ${liveMs} ms: ${live.filter((ms) => ms > liveMs).length}`,
   );
+  console.log(
+    `RSS: ${inMb(before.rss)} MB before, ${inMb(atEnd.rss)} at the end, ${inMb(after.rss)} after a pause (${(growth * 100).toFixed(0)} %); ` +
+      `heap ${inMb(before.heapUsed)}, ${inMb(atEnd.heapUsed)}, ${inMb(after.heapUsed)}`,
+  );
+  for (const { atMs, tookMs, cpuMs } of stalls.slice(0, 10))
+    console.log(`held at ${atMs.toFixed(0)} ms for ${tookMs.toFixed(0)} ms, own ${cpuMs.toFixed(0)} ms`);
   for (const fault of faults.slice(0, 20)) console.log(fault);
+  return faults.length + slow + ownStalls.length + (growth > mostGrowth ? 1 : 0);
+}
+
+function inMb(bytes: number): string {
+  return (bytes / 1_048_576).toFixed(0);
 }

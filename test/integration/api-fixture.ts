@@ -31,6 +31,9 @@ import { MessageOperations } from '../../src/ledger/message-operations.ts';
 import { MessageSearch } from '../../src/ledger/message-search.ts';
 import { defineMessage } from '../../src/messages/message-type.ts';
 import { DeadLetterOffice } from '../../src/operations/dead-letter-office.ts';
+import { ErasureOffice } from '../../src/operations/erasure-office.ts';
+import { ErasureLedger } from '../../src/ledger/erasure-ledger.ts';
+import type { PayloadCleaner } from '../../src/pipeline/payload-cleaner.ts';
 import { HoldOffice } from '../../src/operations/hold-office.ts';
 import { MessageOffice } from '../../src/operations/message-office.ts';
 import { Admissions } from '../../src/pipeline/admissions.ts';
@@ -132,6 +135,12 @@ export async function openApiFixture(): Promise<ApiFixture> {
         ledger: new CorrectionLedger(database),
         pricer: packagedPriceBook(),
         priceProviderOf: (provider) => provider,
+        clock: systemClock,
+      }),
+      erasures: new ErasureOffice({
+        ledger: new ErasureLedger({ database, clock: systemClock }),
+        store: { database: 'nowhere' } as ColumnStore,
+        cleaner: { clean: () => Promise.resolve(false) } as PayloadCleaner,
         clock: systemClock,
       }),
       holds: new HoldOffice(new Holds({ database, clock: systemClock })),

@@ -1,3 +1,4 @@
+import type { HttpServices } from '../../src/app/http/http-api.module.ts';
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -11,10 +12,6 @@ import { type ApiScope, ApiKeys } from '../../src/costs/api-keys.ts';
 import { BudgetReports } from '../../src/costs/budget-reports.ts';
 import { type CostReportDocument, costReportSchema } from '../../src/costs/cost-report-document.ts';
 import { CostReports } from '../../src/costs/cost-reports.ts';
-import type { DeadLetterOffice } from '../../src/operations/dead-letter-office.ts';
-import type { HoldOffice } from '../../src/operations/hold-office.ts';
-import type { CorrectionOffice } from '../../src/operations/correction-office.ts';
-import type { MessageOffice } from '../../src/operations/message-office.ts';
 import { MessageAccounts } from '../../src/costs/message-accounts.ts';
 import { openChdb } from '../../src/drivers/column-store/column-store.clickhouse.ts';
 import { migrateColumnStore } from '../../src/drivers/column-store/column-migrator.ts';
@@ -63,10 +60,7 @@ beforeAll(async () => {
       admitUnchecked: () => Promise.reject(new Error('no message is admitted here')),
       checkData: () => undefined,
     }),
-    deadLetters: {} as DeadLetterOffice,
-    holds: {} as HoldOffice,
-    messages: {} as MessageOffice,
-    corrections: {} as CorrectionOffice,
+    ...({} as Pick<HttpServices, 'deadLetters' | 'holds' | 'messages' | 'corrections' | 'erasures'>),
     status: () => Promise.reject(new Error('no status is asked for here')),
     readiness: new Readiness({ checks: [], clock: systemClock }),
     metrics: { render: () => Promise.resolve({ contentType: 'text/plain', body: '' }) },

@@ -30,7 +30,7 @@ let read: string;
 beforeAll(async () => {
   fixture = await openApiFixture();
   operate = await fixture.newKey(['messages:read', 'operations:write']);
-  read = await fixture.newKey(['messages:read']);
+  read = await fixture.newKey(['messages:read', 'messages:data']);
   model = new ScriptedModel((_, request) => ({ text: `answer ${request}`, usage }), 'gpt-5-mini');
   kit = await TestKit.create({
     providers: [AnswerStage, { provide: Template, useValue: template }],
@@ -101,6 +101,22 @@ const succeed = (customer = 'acme') =>
   kit.run(TicketOpened.v1, { subject: 'Fine' }, { origin: { team: 'support', customer, feature: 'triage' } });
 
 describe('a dead letter', () => {
+  it('shows its data only to keys that may see data, and tells others why not', async () => {
+    const id = await die();
+    const withoutData = await show(id, await fixture.newKey(['messages:read']));
+    expect(withoutData.event).not.toHaveProperty('data');
+    expect(withoutData.dataProblem).toEqual({
+      code: 'MILLRACE_FORBIDDEN',
+      message: expect.stringContaining('messages:data') as string,
+    });
+    expect(JSON.stringify(withoutData)).not.toContain('Broken again');
+    expect(withoutData.failures).toHaveLength(2);
+    for (const scopes of [['messages:read', 'messages:data'], ['admin']] as const) {
+      const letter = await show(id, await fixture.newKey(scopes));
+      expect(letter.event['data']).toEqual({ subject: 'Broken again, acme' });
+    }
+  });
+
   it('is shown with its event, every failed attempt, what was paid, and what a replay would reuse', async () => {
     const id = await die();
     const { deadLetters } = await list();

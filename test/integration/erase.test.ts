@@ -1,19 +1,14 @@
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { migrateColumnStore } from '../../src/drivers/column-store/column-migrator.ts';
 import { openChdb } from '../../src/drivers/column-store/column-store.clickhouse.ts';
 import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts';
 import { FilesPayloadStore } from '../../src/drivers/payload-store/payload-store.files.ts';
 import type { PayloadStore } from '../../src/drivers/payload-store/payload-store.ts';
-import { migrate } from '../../src/drivers/sql-database/migrator.ts';
-import { PgliteSqlDatabase } from '../../src/drivers/sql-database/sql-database.pglite.ts';
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
-import { newId } from '../../src/kernel/ids.ts';
-import { usd } from '../../src/kernel/money.ts';
-import { CallLedger } from '../../src/ledger/call-ledger.ts';
 import { ErasureLedger } from '../../src/ledger/erasure-ledger.ts';
 import { ExportLedger } from '../../src/ledger/export-ledger.ts';
 import { Holds } from '../../src/ledger/holds.ts';
@@ -24,16 +19,9 @@ import { UsageExporter } from '../../src/pipeline/usage-exporter.ts';
 import { metricCatalogue } from '../../src/telemetry/metric-catalogue.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { silentLogger } from '../../src/telemetry/silent-logger.ts';
-import { renderOutcomeLine } from '../../src/usage/message-outcome.ts';
-import { renderUsageLine } from '../../src/usage/usage-record.ts';
-import {
-  claimOf,
-  someAdmission,
-  someLedger,
-  someReservation,
-  someSettlement,
-} from '../support/ledger-fixture.ts';
-import { usageRecord } from '../support/usage-records.ts';
+import { onEachLedger } from '../support/each-ledger.ts';
+import { someAdmission, someLedger } from '../support/ledger-fixture.ts';
+import { doWork } from './erased-work.ts';
 
 /* Erasure over real stores: afterwards the name and the texts are nowhere, and every sum is what it was. */
 
@@ -44,21 +32,6 @@ let directory: string;
 let database: SqlDatabase;
 let columns: ColumnStore;
 let payloads: PayloadStore;
-
-beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'millrace-erase-'));
-  database = await PgliteSqlDatabase.open();
-  await migrate(database);
-  columns = await openChdb({ directory: join(directory, 'usage'), database: 'millrace' });
-  await migrateColumnStore(columns);
-  payloads = await new FilesPayloadStore({ directory: join(directory, 'payloads') }).open(new Date());
-});
-
-afterAll(async () => {
-  await columns.close();
-  await database.close();
-  await rm(directory, { recursive: true, force: true });
-});
 
 const exporter = () =>
   new UsageExporter({
@@ -80,95 +53,8 @@ const office = (store: ColumnStore = columns) =>
       metrics,
       untouchedMs: 600_000,
     }),
+    clock: systemClock,
   });
-
-interface Work {
-  readonly team: string;
-  readonly customer: string;
-  readonly secret: string;
-  readonly cost: string;
-  readonly day: string;
-}
-
-/** One message of the work, dead or completed, with a paid answer, its failure, its records; and a call outside of messages. */
-async function work({ team, customer, secret, cost, day }: Work, isDead: boolean): Promise<string> {
-  const messages = someLedger(database);
-  const calls = new CallLedger({ database, clock: systemClock });
-  const id = newId(new Date());
-  const labels = { person: secret };
-  const origin = { team, customer, feature: 'search', batch: 'nightly', labels };
-  const large = Buffer.from(JSON.stringify({ text: `large ${secret} ${id}` }));
-  const parts = { id, eventId: `${secret}-1-${id}`, item: `${secret}-item`, orderKey: secret, origin };
-  const admission = someAdmission(parts, JSON.stringify({ text: secret }));
-  await messages.admit(
-    isDead ? { ...admission, body: { kind: 'payload', reference: await payloads.put(large) } } : admission,
-  );
-  const leased = await claimOf(database, messages, id, 60_000);
-  if (leased.kind !== 'leased') throw new Error(leased.kind);
-  const { fence } = leased.message;
-  for (const message of [{ id, fence }, undefined]) {
-    const call = newId(new Date());
-    const record = usageRecord({
-      recordId: call,
-      callId: call,
-      origin,
-      sentAt: new Date(day),
-      costUsd: usd(cost),
-      item: `${secret}-item`,
-      rawUsage: `{"user":"${secret}"}`,
-      ...(message === undefined ? {} : { messageId: id, rootId: id }),
-    });
-    const reservation = someReservation({ id: call, message: message ?? undefined });
-    await calls.reserve({
-      ...reservation,
-      ...(message === undefined ? { origin } : {}),
-      parameters: `{"seed":"${secret}"}`,
-    });
-    const answer =
-      message === undefined
-        ? { reference: await payloads.put(Buffer.from(`answer ${secret} ${call}`)) }
-        : { json: JSON.stringify({ text: `answer ${secret}` }) };
-    await calls.settle(
-      someSettlement({
-        id: call,
-        costUsd: usd(cost),
-        answer,
-        rawUsage: `{"user":"${secret}"}`,
-        line: renderUsageLine(record),
-      }),
-    );
-  }
-  const outcomeLine = renderOutcomeLine({
-    messageId: id,
-    rootId: id,
-    endedAt: new Date(day),
-    origin,
-    pipeline: 'default',
-    stage: 'first',
-    owner: 'platform',
-    item: `${secret}-item`,
-    outcome: isDead ? 'dead_lettered' : 'completed',
-    attempts: 1,
-    deliveries: 1,
-    durationMs: 1,
-    waitMs: 1,
-    ageMs: 1,
-  });
-  if (isDead) {
-    const detail = JSON.stringify({ message: `could not read ${secret}` });
-    await messages.end({
-      id,
-      fence,
-      state: 'dead_lettered',
-      code: 'MILLRACE_STAGE_FAILED',
-      detail,
-      outcomeLine,
-    });
-  } else {
-    await messages.finish({ id, fence, result: JSON.stringify({ of: secret }), emissions: [], outcomeLine });
-  }
-  return id;
-}
 
 /** Everything that stands anywhere, as text. */
 async function everything(): Promise<string> {
@@ -231,13 +117,30 @@ async function fill(team: string, customer: string, secret: string): Promise<str
   const ids: string[] = [];
   for (const [index, cost] of costs.entries()) {
     ids.push(
-      await work({ team, customer, secret, cost, day: days[index % days.length] ?? '' }, index % 2 === 0),
+      await doWork(
+        { database, payloads },
+        { team, customer, secret, cost, day: days[index % days.length] ?? '' },
+        index % 2 === 0,
+      ),
     );
   }
   return ids;
 }
 
-describe('erase', () => {
+onEachLedger((_, openLedger) => {
+  beforeAll(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'millrace-erase-'));
+    database = await openLedger();
+    columns = await openChdb({ directory: join(directory, 'usage'), database: 'millrace' });
+    await migrateColumnStore(columns);
+    payloads = await new FilesPayloadStore({ directory: join(directory, 'payloads') }).open(new Date());
+  });
+
+  afterAll(async () => {
+    await columns.close();
+    await rm(directory, { recursive: true, force: true });
+  });
+
   it('leaves neither the name nor any text of a customer anywhere, and every sum as it was', async () => {
     const customer = `Zoë O'Neil "\\ 1"`;
     await fill('blue', customer, 'sekrit-a');
@@ -309,6 +212,72 @@ describe('erase', () => {
       expect(left).toEqual([{ team: 'green' }]);
     },
   );
+
+  it('is gone on with by a relay when its process died, which others may export after', async () => {
+    await fill('amber', 'acme', 'sekrit-f');
+    await exporter().drain();
+    const before = await sums();
+    const selection = { customer: 'acme', team: 'amber' };
+    await expect(office(dyingAt(2, true)).erase(selection, order)).rejects.toThrow('died');
+    await fill('blue', 'neighbour', 'kept-g');
+    expect(await exporter().exportNext()).toBe(false);
+    expect(await office().goOn()).toBe(true);
+    expect(await office().goOn()).toBe(false);
+    expect(await sums()).toMatchObject({ usage: before['usage'], daily: before['daily'] });
+    const after = await everything();
+    expect(after.match(/.{0,80}sekrit-f/g)).toBeNull();
+    const waiting = await new ExportLedger(database).backlog();
+    expect(waiting.records).toBeGreaterThan(0);
+    await exporter().drain();
+    expect(await new ExportLedger(database).backlog()).toMatchObject({ records: 0, openBatches: 0 });
+  });
+
+  it('is left to the process that works on it, until that is silent for too long', async () => {
+    await fill('teal', 'acme', 'sekrit-h');
+    await exporter().drain();
+    const ledger = new ErasureLedger({ database, clock: systemClock });
+    const selection = { kind: 'customer', customer: 'acme', team: 'teal' } as const;
+    const erasure = await ledger.begin(await ledger.request(selection, order));
+    if (erasure === undefined) throw new Error('it was not begun');
+    expect(await office().goOn()).toBe(false);
+    await ledger.renew(erasure);
+    await database.query({
+      name: 'test.silent',
+      text: `update millrace.erasures set leased_until = clock_timestamp() - interval '1 second' where ended_at is null`,
+    });
+    expect(await office().goOn()).toBe(true);
+    // Whoever comes back to it changes nothing more.
+    const lost = { code: 'MILLRACE_ERASURE_BLOCKED' };
+    await expect(ledger.renew(erasure)).rejects.toMatchObject(lost);
+    await expect(ledger.noteMonths(erasure, {})).rejects.toMatchObject(lost);
+    expect(await ledger.find(erasure.id)).toMatchObject({ messages: 4 });
+  });
+
+  it('is done by a relay when it is only asked for, and then shows its end, not the name', async () => {
+    await fill('plum', 'acme-plum', 'sekrit-i');
+    const asked = await office().request({ customer: 'acme-plum' }, order, { team: 'plum' });
+    expect(asked).toMatchObject({ dryRun: false, kind: 'customer', state: 'at_work' });
+    expect(await office().request({ customer: 'acme-plum' }, order, { team: 'plum' })).toEqual(asked);
+    const other = office().request({ customer: 'somebody' }, order, {});
+    await expect(other).rejects.toMatchObject({ code: 'MILLRACE_ERASURE_BLOCKED' });
+    expect(await office().goOn()).toBe(true);
+    expect(await office().find(asked.id, { team: 'plum' })).toMatchObject({ state: 'ended', messages: 4 });
+    expect(await office().find(asked.id, { team: 'rose' })).toBeUndefined();
+    expect((await everything()).match(/.{0,80}(?:acme-plum|sekrit-i)/g)).toBeNull();
+  });
+
+  it('of a team changes nothing of another', async () => {
+    const [id = ''] = await fill('rust', 'acme', 'kept-j');
+    const viewer = { team: 'rose' };
+    const ask = (request: Parameters<ErasureOffice['request']>[0]) =>
+      office().request(request, order, viewer);
+    await expect(ask({ customer: 'acme', team: 'rust' })).rejects.toMatchObject({
+      code: 'MILLRACE_FORBIDDEN',
+    });
+    await expect(ask({ team: 'rust' })).rejects.toMatchObject({ code: 'MILLRACE_FORBIDDEN' });
+    await expect(ask({ message: id })).rejects.toMatchObject({ code: 'MILLRACE_NOT_FOUND' });
+    expect(await office().preview({ customer: 'acme' }, viewer)).toMatchObject({ messages: 0, calls: 0 });
+  });
 
   it('refuses while work of it is open, and says how much', async () => {
     await someLedger(database).admit(

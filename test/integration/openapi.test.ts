@@ -7,6 +7,14 @@ import { type ApiFixture, openApiFixture } from './api-fixture.ts';
 /* The OpenAPI document and its page, against what the server really does. */
 
 let fixture: ApiFixture;
+type Paths = Record<
+  string,
+  Record<
+    string,
+    { readonly parameters?: readonly { readonly name: string; readonly description?: string }[] }
+  >
+>;
+
 let app: NestFastifyApplication;
 
 beforeAll(async () => {
@@ -62,6 +70,7 @@ describe('the OpenAPI document', () => {
       'get /v1/costs',
       'get /v1/dead-letters',
       'get /v1/dead-letters/{id}',
+      'get /v1/erasures/{id}',
       'get /v1/holds',
       'get /v1/keys',
       'get /v1/messages',
@@ -72,12 +81,25 @@ describe('the OpenAPI document', () => {
       'post /v1/calls/{id}/correct',
       'post /v1/dead-letters/discard',
       'post /v1/dead-letters/replay',
+      'post /v1/erasures',
       'post /v1/holds',
       'post /v1/keys',
       'post /v1/messages',
       'post /v1/messages/cancel',
       'post /v1/messages/retry',
     ]);
+  });
+
+  it('says of every id and every other parameter what it is', async () => {
+    const { raw } = await load();
+    const operations = Object.entries(raw.paths as Paths).flatMap(([path, item]) =>
+      Object.entries(item).map(([method, { parameters = [] }]) => ({ at: `${method} ${path}`, parameters })),
+    );
+    const all = operations.flatMap(({ at, parameters }) =>
+      parameters.map(({ name, description = '' }) => ({ at: `${at}: ${name}`, description })),
+    );
+    expect(all.length).toBeGreaterThan(50);
+    expect(all.filter(({ description }) => description.length < 4).map(({ at }) => at)).toEqual([]);
   });
 
   it('refers to nothing that it does not hold', async () => {

@@ -3,12 +3,14 @@ import { connect } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { EventIntake } from '../../src/app/http/event-intake.ts';
 import { readJsonBody } from '../../src/app/http/json-body.ts';
 import {
   defaultRequestLimits,
   type RefusalReason,
   RequestLimits,
 } from '../../src/app/http/request-limits.ts';
+import { maxSharedScrapes } from '../../src/app/http/shared-metrics.ts';
 import { listenHttp } from '../../src/app/http/server.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { startApi } from './api-application.ts';
@@ -18,6 +20,8 @@ import { type ApiFixture, openApiFixture, problemOf, ticketEvent } from './api-f
 
 const event = 'application/cloudevents+json';
 const batch = 'application/cloudevents-batch+json';
+
+const bounds = { maxDepth: 128, maxBytes: 10_000_000, maxValues: 100_000, maxKeys: 20_000 };
 
 let fixture: ApiFixture;
 let app: NestFastifyApplication;
@@ -97,6 +101,11 @@ describe('a body', () => {
   it.each([
     ['too deep', `${'['.repeat(5_000)}${']'.repeat(5_000)}`, /nested deeper than 128/],
     ['of too many values', `[${'[],'.repeat(200_000)}[]]`, /more than 100000 values/],
+    [
+      'of too many keys',
+      `{"data":{${Array.from({ length: 21_000 }, (_, index) => `"k${index}":0`).join(',')}}}`,
+      /more than 20000 members/,
+    ],
     ['cut off', '{"specversion":"1.0"', /cannot be read as JSON/],
     ['that would change a prototype', '{"__proto__":{"a":1}}', /has a key "__proto__"/],
     ['that is not UTF-8', Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x7d]), /not UTF-8/],
@@ -105,6 +114,65 @@ describe('a body', () => {
     const response = await post(payload);
     expect(response.statusCode, response.body).toBe(400);
     expect(problemOf(response).detail).toMatch(reason);
+  });
+
+  it('of one event has a limit of its own, alone and in a batch, whose other events are admitted', async () => {
+    const limits = new RequestLimits({ ...defaultRequestLimits, eventBytes: 5_000 }, systemClock);
+    const limited = await startApi(fixture.services(), { limits });
+    const send = (payload: string, type: string) =>
+      limited.inject({
+        method: 'POST',
+        url: '/v1/messages',
+        headers: { 'content-type': type, authorization: `Bearer ${key}` },
+        payload,
+      });
+    const large = JSON.stringify(ticketEvent({ data: { subject: 'x'.repeat(5_000) } }));
+    const alone = await send(large, event);
+    expect([alone.statusCode, problemOf(alone).code]).toEqual([413, 'MILLRACE_REQUEST_TOO_LARGE']);
+    const good = (): string => JSON.stringify(ticketEvent({ data: { subject: 'x'.repeat(3_000) } }));
+    const together = await send(`[${good()},${large},${good()}]`, batch);
+    expect(together.statusCode, together.body).toBe(207);
+    expect(together.json()).toMatchObject({
+      results: [
+        { outcome: 'admitted' },
+        { outcome: 'refused', problem: { status: 413, code: 'MILLRACE_MESSAGE_TOO_LARGE' } },
+        { outcome: 'admitted' },
+      ],
+    });
+    await limited.close();
+  });
+
+  it('is admitted event by event when it is a batch, with turns for others in between', async () => {
+    let turn = 0;
+    let isDone = false;
+    const count = (): void => {
+      turn += 1;
+      if (!isDone) setImmediate(count);
+    };
+    const turnsOfEvents: number[] = [];
+    const services = fixture.services();
+    const slowed = await startApi((logger) => {
+      const { eventIntake, ...others } = services(logger);
+      const admit: EventIntake['admit'] = (...parameters) => {
+        turnsOfEvents.push(turn);
+        // As long as the largest event takes.
+        const began = performance.now();
+        while (performance.now() - began < 10);
+        return eventIntake.admit(...parameters);
+      };
+      return { ...others, eventIntake: { admit } as EventIntake };
+    });
+    setImmediate(count);
+    const response = await slowed.inject({
+      method: 'POST',
+      url: '/v1/messages',
+      headers: { 'content-type': batch, authorization: `Bearer ${key}` },
+      payload: JSON.stringify(Array.from({ length: 10 }, () => ticketEvent())),
+    });
+    isDone = true;
+    expect(response.statusCode, response.body).toBe(202);
+    expect(new Set(turnsOfEvents).size).toBe(10);
+    await slowed.close();
   });
 
   it('in a content encoding is refused, however little it is', async () => {
@@ -156,7 +224,7 @@ describe('a body', () => {
     };
     setImmediate(turn);
     const bytes = Buffer.from(`[${'[[],[]],'.repeat(500_000)}[]]`);
-    const reading = readJsonBody(bytes, { parse: JSON.parse, maxDepth: 128, maxValues: 100_000 });
+    const reading = readJsonBody(bytes, { ...bounds, parse: JSON.parse });
     await expect(reading).rejects.toMatchObject({ code: 'MILLRACE_REQUEST_INVALID' });
     isDone = true;
     expect(turns).toBeGreaterThan(10);
@@ -191,7 +259,7 @@ describe('what there is of the API', () => {
       limits,
       onRefused: (reason) => reasons.push(reason),
     });
-    const leave = limits.enter();
+    const leave = limits.tryToEnter();
     const full = await limited.inject({ url: '/v1/budgets', headers: { authorization: `Bearer ${key}` } });
     expect([full.statusCode, full.headers['retry-after'], problemOf(full).code]).toEqual([
       503,
@@ -200,7 +268,7 @@ describe('what there is of the API', () => {
     ]);
     expect((await limited.inject({ url: '/health/live' })).statusCode).toBe(200);
     expect((await limited.inject({ url: '/metrics' })).statusCode).toBe(200);
-    leave();
+    leave?.();
     for (const _ of [1, 2, 3]) {
       const free = await limited.inject({ url: '/v1/budgets', headers: { authorization: `Bearer ${key}` } });
       expect(free.statusCode).toBe(200);
@@ -225,7 +293,7 @@ describe('what there is of the API', () => {
     await limited.close();
   });
 
-  it('is one exposition for all scrapes that come together', async () => {
+  it('is one exposition for the scrapes that come together, of which there are so many', async () => {
     let renderings = 0;
     const rendered = Promise.withResolvers<{ contentType: string; body: string }>();
     const render = () => {
@@ -235,9 +303,14 @@ describe('what there is of the API', () => {
     const scraped = await startApi(fixture.services({ metrics: { render } }));
     const scrapes = Array.from({ length: 50 }, () => scraped.inject({ url: '/metrics' }));
     const all = Promise.all(scrapes);
-    await scraped.inject({ url: '/health/live' });
+    const refusals = Promise.all(scrapes.slice(maxSharedScrapes));
+    for (const refusal of await refusals) {
+      expect([refusal.statusCode, refusal.headers['retry-after']]).toEqual([503, '1']);
+      expect(problemOf(refusal).code).toBe('MILLRACE_OVERLOADED');
+    }
     rendered.resolve({ contentType: 'text/plain', body: 'up 1\n' });
-    expect((await all).map(({ body }) => body)).toEqual(Array(50).fill('up 1\n'));
+    const answers = (await all).slice(0, maxSharedScrapes);
+    expect(answers.map(({ body }) => body)).toEqual(Array(maxSharedScrapes).fill('up 1\n'));
     expect(renderings).toBe(1);
     await scraped.close();
   });

@@ -13,6 +13,7 @@ import type { DeadLetterOffice } from '../../src/operations/dead-letter-office.t
 import { BudgetLedger } from '../../src/ledger/budget-ledger.ts';
 import type { HoldOffice } from '../../src/operations/hold-office.ts';
 import type { CorrectionOffice } from '../../src/operations/correction-office.ts';
+import type { ErasureOffice } from '../../src/operations/erasure-office.ts';
 import type { MessageOffice } from '../../src/operations/message-office.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import type { Admissions } from '../../src/pipeline/admissions.ts';
@@ -35,6 +36,7 @@ const services = (logger: HttpServices['logger']): HttpServices => ({
   holds: {} as HoldOffice,
   messages: {} as MessageOffice,
   corrections: {} as CorrectionOffice,
+  erasures: {} as ErasureOffice,
   status: () => Promise.reject(new Error('no status is asked for here')),
   readiness: new Readiness({ checks: [], clock: systemClock }),
   metrics: { render: () => Promise.resolve({ contentType: 'text/plain', body: '' }) },

@@ -27,7 +27,11 @@ export class CallsController {
       'Reports get the difference by a correction record, and so do the budgets of the call. The same again changes ' +
       'nothing. With dryRun nothing changes. The operation is audited.',
   })
-  @ApiParam({ name: 'id', schema: { type: 'string', format: 'uuid' } })
+  @ApiParam({
+    name: 'id',
+    description: 'The id of the call, as its message shows it.',
+    schema: { type: 'string', format: 'uuid' },
+  })
   @ApiBody({ required: true, schema: { $ref: '#/components/schemas/CorrectionRequest' } })
   @ApiResponse({
     status: 200,

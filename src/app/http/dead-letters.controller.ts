@@ -19,7 +19,7 @@ import {
   ApiResponse,
   ApiTags,
 } from '@nestjs/swagger';
-import type { ApiKeyIdentity } from '../../costs/api-keys.ts';
+import { type ApiKeyIdentity, hasScope } from '../../costs/api-keys.ts';
 import { Caller, RequireScope } from '../../costs/caller.ts';
 import { parseRequest } from '../../costs/request-faults.ts';
 import { AppError } from '../../kernel/app-error.ts';
@@ -45,7 +45,7 @@ const jsonOf = (schema: string) => ({
 
 const moment = { required: false, schema: { type: 'string' } } as const;
 
-/** Dead letters for operators. Reading needs `messages:read`, acting `operations:write`. */
+/** Dead letters for operators. Reading needs `messages:read`, their data `messages:data` too, acting `operations:write`. */
 @ApiTags('dead letters')
 @ApiBearerAuth()
 @Controller('v1/dead-letters')
@@ -80,6 +80,7 @@ export class DeadLettersController {
   @ApiQuery({
     name: 'limit',
     required: false,
+    description: 'The most dead letters in the answer.',
     schema: { type: 'integer', minimum: 1, maximum: maxListed, default: 50 },
   })
   @ApiQuery({ name: 'after', ...moment, description: 'The "next" of the answer before.' })
@@ -97,12 +98,16 @@ export class DeadLettersController {
     summary: 'Everything about one dead letter',
     description:
       'The event with its data, every failed attempt, the calls that were made and what they cost, and what operators ' +
-      'did to it. One that lives again after a replay is shown too.',
+      'did to it. One that lives again after a replay is shown too. The data needs the scope `messages:data` beside ' +
+      '`messages:read`; without it, dataProblem says so.',
   })
-  @ApiParam({ name: 'id', schema: { type: 'string', format: 'uuid' } })
+  @ApiParam({ name: 'id', description: 'The id of the message.', schema: { type: 'string', format: 'uuid' } })
   @ApiResponse({ status: 200, description: 'The dead letter.', content: jsonOf('DeadLetter') })
   async get(@Param('id') id: string, @Caller() caller: ApiKeyIdentity): Promise<DeadLetterDocument> {
-    const letter = await this.#office.show(id, caller);
+    const letter = await this.#office.show(id, {
+      ...(caller.team === undefined ? {} : { team: caller.team }),
+      maySeeData: hasScope(caller, 'messages:data'),
+    });
     if (letter === undefined)
       throw new AppError(
         'MILLRACE_NOT_FOUND',

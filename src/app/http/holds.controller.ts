@@ -79,7 +79,7 @@ export class HoldsController {
     summary: 'Let what a hold stopped go on',
     description: 'What waited for it is due at once. Audited. Not for keys bound to a team.',
   })
-  @ApiParam({ name: 'id', schema: { type: 'string', format: 'uuid' } })
+  @ApiParam({ name: 'id', description: 'The id of the hold.', schema: { type: 'string', format: 'uuid' } })
   @ApiQuery({
     name: 'reason',
     required: true,

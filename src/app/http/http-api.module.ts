@@ -10,11 +10,13 @@ import type { Clock } from '../../kernel/clock.ts';
 import { DeadLetterOffice } from '../../operations/dead-letter-office.ts';
 import { HoldOffice } from '../../operations/hold-office.ts';
 import { CorrectionOffice } from '../../operations/correction-office.ts';
+import { ErasureOffice } from '../../operations/erasure-office.ts';
 import { MessageOffice } from '../../operations/message-office.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import { AuthenticationGuard } from './authentication.guard.ts';
 import { CallsController } from './calls.controller.ts';
 import { DeadLettersController } from './dead-letters.controller.ts';
+import { ErasuresController } from './erasures.controller.ts';
 import { EventIntake } from './event-intake.ts';
 import { HealthController } from './health.controller.ts';
 import { HoldsController } from './holds.controller.ts';
@@ -45,6 +47,7 @@ export interface HttpServices {
   readonly messages: MessageOffice;
   /** Absent in an application that corrects nothing. */
   readonly corrections: CorrectionOffice;
+  readonly erasures: ErasureOffice;
   readonly status: StatusSource;
   readonly readiness: Readiness;
   readonly metrics: MetricsSource;
@@ -97,6 +100,7 @@ export class HttpApiModule {
               StatusController,
               KeysController,
               CallsController,
+              ErasuresController,
             ]
           : []),
       ],
@@ -111,6 +115,7 @@ export class HttpApiModule {
         one(HoldOffice, (services) => services.holds),
         one(MessageOffice, (services) => services.messages),
         one(CorrectionOffice, (services) => services.corrections),
+        one(ErasureOffice, (services) => services.erasures),
         one(statusToken, (services) => services.status),
         one(Readiness, (services) => services.readiness),
         one(Problems, (services) => new Problems(services.logger)),

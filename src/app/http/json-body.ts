@@ -1,22 +1,14 @@
 import { isUtf8 } from 'node:buffer';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { AppError } from '../../kernel/app-error.ts';
-import { type JsonBounds, JsonOutline, type JsonPart } from './json-outline.ts';
+import { longTextBytes, ownTurn } from '../../kernel/event-loop-turn.ts';
+import { type JsonBounds, type JsonFault, JsonOutline, type JsonPart } from './json-outline.ts';
 
 /*
  * The bodies of requests as values. The bytes are looked through in slices first, so that no text which holds the event
- * loop for long is parsed; the events of a batch are parsed one by one, with turns of the loop in between. An event of
- * a batch that cannot be read is an error in its place: its neighbours are not its business.
+ * loop for long is parsed. The events of a batch are parsed one by one when they are asked for, so that only the values of
+ * one are there at a time. An event of a batch that cannot be read is an error in its place: its neighbours are not its business.
  */
-
-/** An event of a batch that could not be read. */
-export class UnreadablePart {
-  readonly error: AppError;
-
-  constructor(error: AppError) {
-    this.error = error;
-  }
-}
 
 /** Parses one text; throws for what is not JSON. */
 export type ParseJson = (text: string) => unknown;
@@ -28,26 +20,49 @@ export interface JsonBodyOptions extends JsonBounds {
 }
 
 const sliceBytes = 262_144;
-/** Longer than this nothing runs before others have their turn. */
-const turnMs = 8;
 
-/** The value of a body. Throws MILLRACE_REQUEST_INVALID for one that is not JSON, too deep or of too many values. */
+/** The elements of an array, which are parsed when they are asked for. */
+export class JsonBatch {
+  readonly #bytes: Buffer;
+  readonly #parts: readonly JsonPart[];
+  readonly #options: JsonBodyOptions;
+
+  constructor(bytes: Buffer, parts: readonly JsonPart[], options: JsonBodyOptions) {
+    this.#bytes = bytes;
+    this.#parts = parts;
+    this.#options = options;
+  }
+
+  get length(): number {
+    return this.#parts.length;
+  }
+
+  /** One value. Throws MILLRACE_REQUEST_INVALID for one that cannot be read, MILLRACE_MESSAGE_TOO_LARGE for one that is too large. */
+  read(index: number): unknown {
+    const part = this.#parts[index];
+    return part === undefined ? undefined : parsePart(this.#bytes, part, this.#options);
+  }
+}
+
+/**
+ * The value of a body, or a JsonBatch of the elements of its array when it is a batch. Throws MILLRACE_REQUEST_INVALID for
+ * one that is not JSON, too deep, or of too many values or keys.
+ */
 export async function readJsonBody(bytes: Buffer, options: JsonBodyOptions): Promise<unknown> {
   if (bytes.length === 0) throw unreadable('it is empty');
   if (!isUtf8(bytes)) throw unreadable('it is not UTF-8');
   const outline = await lookThrough(bytes, options);
-  const [only] = outline.parts;
-  if (!outline.isSplit) return only === undefined ? undefined : parsePart(bytes, only, options);
-  if (!outline.isWhole) throw unreadable('the array has no end, or something behind it');
-  const values: unknown[] = [];
-  let turnBegan = performance.now();
-  for (const part of outline.parts) {
-    values.push(partOrError(bytes, part, options));
-    if (performance.now() - turnBegan < turnMs) continue;
-    await nextTurn();
-    turnBegan = performance.now();
+  if (outline.isSplit) {
+    if (!outline.isWhole) throw unreadable('the array has no end, or something behind it');
+    return new JsonBatch(bytes, outline.parts, options);
   }
-  return values;
+  const [only] = outline.parts;
+  if (only === undefined) return undefined;
+  if (bytes.length < longTextBytes) return parsePart(bytes, only, options);
+  await ownTurn();
+  const value = parsePart(bytes, only, options);
+  await ownTurn();
+  return value;
 }
 
 async function lookThrough(bytes: Buffer, options: JsonBodyOptions): Promise<JsonOutline> {
@@ -67,22 +82,25 @@ async function lookThrough(bytes: Buffer, options: JsonBodyOptions): Promise<Jso
   return outline;
 }
 
-function partOrError(bytes: Buffer, part: JsonPart, options: JsonBodyOptions): unknown {
-  try {
-    return parsePart(bytes, part, options);
-  } catch (error) {
-    if (!(error instanceof AppError)) throw error;
-    return new UnreadablePart(error);
-  }
-}
-
 function parsePart(bytes: Buffer, { start, end, fault }: JsonPart, options: JsonBodyOptions): unknown {
-  if (fault === 'depth') throw unreadable(`it is nested deeper than ${options.maxDepth} levels`);
-  if (fault === 'values') throw unreadable(`it holds more than ${options.maxValues} values`);
+  if (fault !== undefined) throw outOfBounds(fault, options);
   try {
     return options.parse(bytes.toString('utf8', start, end));
   } catch (error) {
     throw unreadable(error instanceof Error ? error.message : String(error), error);
+  }
+}
+
+function outOfBounds(fault: JsonFault, { maxDepth, maxBytes, maxValues, maxKeys }: JsonBounds): AppError {
+  switch (fault) {
+    case 'depth':
+      return unreadable(`it is nested deeper than ${maxDepth} levels`);
+    case 'values':
+      return unreadable(`it holds more than ${maxValues} values`);
+    case 'keys':
+      return unreadable(`it holds more than ${maxKeys} members of objects`);
+    case 'bytes':
+      return new AppError('MILLRACE_MESSAGE_TOO_LARGE', `The event is larger than ${maxBytes} bytes.`);
   }
 }
 

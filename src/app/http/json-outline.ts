@@ -5,28 +5,36 @@
  * It does not check the syntax, which the parser does.
  */
 
+/** What one element of an outermost array that is split may be, or else the whole text. */
 export interface JsonBounds {
   readonly maxDepth: number;
-  /** Values in one element of an outermost array, or in the whole text. */
+  readonly maxBytes: number;
   readonly maxValues: number;
+  /** Members of objects: each name that differs from all others takes many times as long as a value. */
+  readonly maxKeys: number;
 }
+
+/** The bound that a part breaks. */
+export type JsonFault = 'depth' | 'bytes' | 'values' | 'keys';
 
 /** A part of the text that is parsed by itself. */
 export interface JsonPart {
   readonly start: number;
   readonly end: number;
   /** Why it is not to be parsed. */
-  readonly fault: 'depth' | 'values' | undefined;
+  readonly fault: JsonFault | undefined;
 }
 
 const quote = 0x22;
 const backslash = 0x5c;
 const comma = 0x2c;
+const colon = 0x3a;
 const openArray = 0x5b;
 const closeArray = 0x5d;
 const openObject = 0x7b;
 const closeObject = 0x7d;
 const spaces = new Set([0x20, 0x09, 0x0a, 0x0d]);
+const maxLeadingSpaces = 4_096;
 
 export class JsonOutline {
   readonly #bytes: Uint8Array;
@@ -38,6 +46,7 @@ export class JsonOutline {
   #start = 0;
   #depth = 0;
   #values = 1;
+  #keys = 0;
   #fault: JsonPart['fault'];
   #isInString = false;
   #hasEnded = false;
@@ -45,7 +54,8 @@ export class JsonOutline {
   constructor(bytes: Uint8Array, bounds: JsonBounds, isBatch: boolean) {
     this.#bytes = bytes;
     this.#bounds = bounds;
-    const first = bytes.findIndex((byte) => !spaces.has(byte));
+    // What begins with spaces for longer than this is no batch that anybody sends.
+    const first = bytes.subarray(0, maxLeadingSpaces).findIndex((byte) => !spaces.has(byte));
     this.#splits = isBatch && bytes[first] === openArray;
     this.#at = this.#splits ? first + 1 : 0;
     this.#start = this.#at;
@@ -104,6 +114,10 @@ export class JsonOutline {
         this.#depth -= 1;
         if (this.#splits && this.#depth === 0) this.#endArray(at, byte);
         return;
+      case colon:
+        this.#keys += 1;
+        if (this.#keys > this.#bounds.maxKeys) this.#fault ??= 'keys';
+        return;
       case comma:
         if (this.#splits && this.#depth === 1) this.#endPart(at);
         else this.#countValue();
@@ -118,16 +132,25 @@ export class JsonOutline {
   }
 
   #endArray(at: number, byte: number): void {
-    const isEmpty =
-      this.#parts.length === 0 && this.#bytes.subarray(this.#start, at).every((other) => spaces.has(other));
-    if (!isEmpty) this.#endPart(at);
+    if (this.#parts.length > 0 || !this.#isBlank(at)) this.#endPart(at);
     this.#hasEnded = byte === closeArray;
   }
 
+  /** Whether there is nothing between the last part and here. */
+  #isBlank(end: number): boolean {
+    for (let at = this.#start; at < end; at += 1) {
+      if (!spaces.has(this.#bytes[at] ?? 0)) return false;
+    }
+    return true;
+  }
+
   #endPart(end = this.#bytes.length): void {
-    this.#parts.push({ start: this.#start, end, fault: this.#fault });
+    const start = this.#start;
+    const fault = end - start > this.#bounds.maxBytes ? 'bytes' : this.#fault;
+    this.#parts.push({ start, end, fault });
     this.#start = end + 1;
     this.#values = 1;
+    this.#keys = 0;
     this.#fault = undefined;
   }
 }

@@ -85,7 +85,11 @@ export class KeysController {
     description:
       'At once in the process that answers, within seconds in the others. Not for keys with wider rights than the caller has. Audited.',
   })
-  @ApiParam({ name: 'id', schema: { type: 'string', format: 'uuid' } })
+  @ApiParam({
+    name: 'id',
+    description: 'The id of the key, as the list shows it.',
+    schema: { type: 'string', format: 'uuid' },
+  })
   @ApiQuery({
     name: 'reason',
     required: false,

@@ -37,7 +37,11 @@ const jsonOf = (schema: string) => ({
 });
 
 const moment = { required: false, schema: { type: 'string' } } as const;
-const idParameter = { name: 'id', schema: { type: 'string', format: 'uuid' } } as const;
+const idParameter = {
+  name: 'id',
+  description: 'The id of a message.',
+  schema: { type: 'string', format: 'uuid' },
+} as const;
 
 /**
  * Messages for operators. Reading needs `messages:read`, their data `messages:data`, acting `operations:write`; a key of
@@ -73,6 +77,7 @@ export class MessageOperationsController {
   @ApiQuery({
     name: 'limit',
     required: false,
+    description: 'The most messages in the answer.',
     schema: { type: 'integer', minimum: 1, maximum: maxListedMessages, default: 50 },
   })
   @ApiQuery({ name: 'after', ...moment, description: 'The "next" of the answer before.' })

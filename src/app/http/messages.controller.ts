@@ -19,8 +19,10 @@ import { Caller, RequireScope } from '../../costs/caller.ts';
 import { MessageAccounts, type MessageAccount } from '../../costs/message-accounts.ts';
 import { invalidRequest } from '../../costs/request-faults.ts';
 import { AppError } from '../../kernel/app-error.ts';
+import { systemClock } from '../../kernel/clock.ts';
+import { EventLoopTurn } from '../../kernel/event-loop-turn.ts';
 import { EventIntake, eventReceiptSchema, type EventReceipt } from './event-intake.ts';
-import { UnreadablePart } from './json-body.ts';
+import { JsonBatch } from './json-body.ts';
 import { problemSchema } from './problem.ts';
 import { Problems } from './problems.ts';
 import { requestIdOf } from './request-facts.ts';
@@ -112,7 +114,7 @@ export class MessagesController {
       case eventMediaType:
         return await this.#intake.admit(body, caller);
       case batchMediaType: {
-        const receipt = await this.#admitBatch(eventsOf(body), caller, requestIdOf(request));
+        const receipt = await this.#admitBatch(batchOf(body), caller, requestIdOf(request));
         if (receipt.refused > 0) response.status(HttpStatus.MULTI_STATUS);
         return receipt;
       }
@@ -131,7 +133,11 @@ export class MessagesController {
     operationId: 'getMessage',
     summary: 'The state of a message, its calls, and what it cost so far',
   })
-  @ApiParam({ name: 'id', schema: { type: 'string', format: 'uuid' } })
+  @ApiParam({
+    name: 'id',
+    description: 'The id of the message, as its receipt says.',
+    schema: { type: 'string', format: 'uuid' },
+  })
   @ApiResponse({ status: 200, description: 'The message.', content: jsonOf('MessageAccount') })
   async get(@Param('id') id: string, @Caller() caller: ApiKeyIdentity): Promise<MessageAccount> {
     const account = await this.#accounts.find(id, caller);
@@ -140,16 +146,20 @@ export class MessagesController {
     return account;
   }
 
+  /** Reads and admits one event after the other; they are written together, as they come. */
   async #admitBatch(
-    events: readonly unknown[],
+    batch: JsonBatch,
     caller: ApiKeyIdentity,
     requestId: string | undefined,
   ): Promise<BatchReceipt> {
-    const results = await Promise.all(
-      events.map((event, index) =>
-        this.#admitOne(event, caller, { path: `/v1/messages#${index}`, id: requestId }),
-      ),
-    );
+    const turn = new EventLoopTurn(systemClock);
+    const admitting: Promise<EventResult>[] = [];
+    for (let index = 0; index < batch.length; index += 1) {
+      const request = { path: `/v1/messages#${index}`, id: requestId };
+      admitting.push(this.#admitOne(() => batch.read(index), caller, request));
+      if (turn.isOver) await turn.giveWay();
+    }
+    const results = await Promise.all(admitting);
     const count = (outcome: EventResult['outcome']): number =>
       results.filter((result) => result.outcome === outcome).length;
     return {
@@ -161,26 +171,19 @@ export class MessagesController {
   }
 
   async #admitOne(
-    event: unknown,
+    read: () => unknown,
     caller: ApiKeyIdentity,
     request: { readonly path: string; readonly id: string | undefined },
   ): Promise<EventResult> {
     try {
-      if (event instanceof UnreadablePart) throw event.error;
-      return await this.#intake.admit(event, caller);
+      return await this.#intake.admit(read(), caller);
     } catch (error) {
       return { outcome: 'refused', problem: this.#problems.describe(error, request).problem };
     }
   }
 }
 
-function eventsOf(body: unknown): readonly unknown[] {
-  if (!Array.isArray(body))
-    throw invalidRequest([{ field: 'body', problem: 'must be a JSON array of events' }]);
-  if (body.length > maxBatchEvents) {
-    throw invalidRequest([
-      { field: 'body', problem: `has at most ${maxBatchEvents} events, not ${body.length}` },
-    ]);
-  }
-  return body as readonly unknown[];
+function batchOf(body: unknown): JsonBatch {
+  if (body instanceof JsonBatch) return body;
+  throw invalidRequest([{ field: 'body', problem: 'must be a JSON array of events' }]);
 }

@@ -3,6 +3,7 @@ import { AppError } from '../../kernel/app-error.ts';
 import { formatFor } from '../../telemetry/exposition.ts';
 import { pathOf } from './request-facts.ts';
 import type { Readiness } from './readiness.ts';
+import { describeProblem, problemMediaType } from './problem.ts';
 import { type MetricsSource, SharedMetrics } from './shared-metrics.ts';
 
 /*
@@ -27,10 +28,7 @@ export async function listenForMetrics(
   const { host, port } = options;
   const shared = { ...options, metrics: new SharedMetrics(options.metrics) };
   const server = createServer({ requestTimeout: requestTimeoutMs }, (request, response) => {
-    answer(request, response, shared).catch(() => {
-      if (!response.headersSent) response.writeHead(500);
-      response.end();
-    });
+    answer(request, response, shared).catch((error: unknown) => refuse(request, response, error));
   });
   server.maxConnections = maxConnections;
   await new Promise<void>((resolve, reject) => {
@@ -51,7 +49,7 @@ export async function listenForMetrics(
 async function answer(
   request: IncomingMessage,
   response: ServerResponse,
-  { metrics, readiness }: MetricsServerOptions,
+  { metrics, readiness }: { readonly metrics: SharedMetrics; readonly readiness: Readiness },
 ): Promise<void> {
   request.resume();
   const { method = 'GET', url = '/' } = request;
@@ -75,6 +73,12 @@ async function answer(
   respond(response, { status: mayWork ? 200 : 503, body: JSON.stringify(report) });
 }
 
+function refuse(request: IncomingMessage, response: ServerResponse, error: unknown): void {
+  const { problem, retryAfterSeconds } = describeProblem(error, pathOf(request.url ?? '/'));
+  if (retryAfterSeconds !== undefined) response.setHeader('retry-after', retryAfterSeconds);
+  respond(response, { status: problem.status, body: JSON.stringify(problem), contentType: problemMediaType });
+}
+
 function respond(
   response: ServerResponse,
   {
@@ -83,7 +87,7 @@ function respond(
     contentType = 'application/json; charset=utf-8',
   }: {
     readonly status: number;
-    readonly body: string;
+    readonly body: string | Buffer;
     readonly contentType?: string;
   },
 ): void {

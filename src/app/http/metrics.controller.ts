@@ -33,7 +33,7 @@ export class MetricsController {
   async get(
     @Headers('accept') accept: string | undefined,
     @Res({ passthrough: true }) response: HeaderWriter,
-  ): Promise<string> {
+  ): Promise<Buffer> {
     const { contentType, body } = await this.#metrics.render(formatFor(accept));
     response.header('content-type', contentType);
     response.header('vary', 'accept');

@@ -9,6 +9,11 @@ import {
   newKeySchema,
   revokedKeySchema,
 } from '../../costs/key-administration.ts';
+import {
+  erasureRequestSchema,
+  erasureSchema,
+  requestedErasureSchema,
+} from '../../operations/erasure-documents.ts';
 import { messageAccountSchema } from '../../costs/message-accounts.ts';
 import {
   deadLetterListSchema,
@@ -122,6 +127,8 @@ function schemas(): Schemas {
   registry.add(messageDataSchema, { id: 'MessageData' });
   registry.add(steeredSchema, { id: 'SteeredMessages' });
   registry.add(correctionReportSchema, { id: 'CorrectionReport' });
+  registry.add(erasureSchema, { id: 'Erasure' });
+  registry.add(requestedErasureSchema, { id: 'RequestedErasure' });
   registry.add(statusSchema, { id: 'Status' });
   registry.add(newKeySchema, { id: 'NewKey' });
   registry.add(keyListSchema, { id: 'KeyList' });
@@ -136,6 +143,7 @@ function schemas(): Schemas {
     ['HoldRequest', placeHoldSchema],
     ['SteerRequest', steerRequestSchema],
     ['CorrectionRequest', correctionRequestSchema],
+    ['ErasureRequest', erasureRequestSchema],
     ['KeyRequest', keyRequestSchema],
   ] as const;
   // What comes in is described as it is sent, before it is read into dates and defaults.

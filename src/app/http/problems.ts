@@ -22,6 +22,8 @@ export class Problems {
   }
 
   #log(error: unknown, fields: Readonly<Record<string, unknown>>): void {
+    // Refusals are counted; a line for each would be as many lines as there are too many requests.
+    if (error instanceof AppError && error.code === 'MILLRACE_OVERLOADED') return;
     // A store that is away is told by its own alerts; here it is one refused request.
     if (error instanceof AppError && error.retryable) {
       this.#logger.warn({ ...fields, error }, 'a request failed for now');

@@ -6,12 +6,14 @@ import { AppError } from '../../kernel/app-error.ts';
 import { invariant } from '../../kernel/invariant.ts';
 import { type ParseJson, readJsonBody } from './json-body.ts';
 import { batchMediaType, eventMediaType, maxBatchEvents } from './messages.controller.ts';
+import { describeProblem, problemMediaType } from './problem.ts';
 import type { RequestAuthentication } from './request-authentication.ts';
+import { pathOf } from './request-facts.ts';
 import { type RateState, type RefusalReason, type RequestLimits, routeOf } from './request-limits.ts';
 
 /*
  * What a request passes before anything of it is read: is there such a route, is there a place for it, whose key is it,
- * has the key requests left. Then its body is read within the bounds of its route and of all bodies in hand. Health
+ * has the key requests left. Many that come at once are begun one after the other. Then its body is read within the bounds of its route and of all bodies in hand. Health
  * and metrics pass freely, so that they answer while the rest is refused.
  */
 
@@ -27,11 +29,23 @@ export interface RequestDoorOptions {
 /** Bodies that are no messages: filters, ids, reasons. */
 const orderLimitBytes = 262_144;
 const maxDepth = 128;
+const healthPath = /^\/health(?:[/?]|$)/;
 const openPath = /^\/(?:health|metrics|docs|openapi\.json)(?:[/?]|$)/;
 const messagesRoute = '/v1/messages';
 
 /** Puts the door before all routes, and reads bodies as JSON. */
 export function guardRequests(fastify: FastifyInstance, options: RequestDoorOptions): void {
+  const { turns } = options.limits;
+  fastify.addHook('onRequest', (request, reply, done) => {
+    if (healthPath.test(request.url)) {
+      done();
+      return;
+    }
+    const hasTurn = turns.take(() => {
+      if (isOpen(request) || enterDoor(request, reply, options)) done();
+    });
+    if (!hasTurn) refuse(request, reply, options);
+  });
   fastify.addHook(
     'preParsing',
     async (request: FastifyRequest, reply: FastifyReply, payload: RequestPayload) => {
@@ -45,15 +59,54 @@ export function guardRequests(fastify: FastifyInstance, options: RequestDoorOpti
   fastify.removeAllContentTypeParsers();
   for (const mediaType of ['application/json', eventMediaType, batchMediaType]) {
     fastify.addContentTypeParser(mediaType, async (request: FastifyRequest, payload: RequestPayload) => {
-      const taken = await readBytes(request, asReadable(payload), options);
+      const isBatch = mediaType === batchMediaType;
+      const { eventBytes, jsonValues, jsonKeys } = options.limits.settings;
+      const maxBytes = Math.min(eventBytes, options.bodyLimitBytes);
+      const limit = isMessages(request) ? (isBatch ? options.bodyLimitBytes : maxBytes) : orderLimitBytes;
+      const taken = await readBytes(request, asReadable(payload), limit, options);
       return await readJsonBody(taken, {
         parse,
         maxDepth,
-        maxValues: options.limits.settings.jsonValues,
-        ...(mediaType === batchMediaType ? { batch: { maxParts: maxBatchEvents } } : {}),
+        maxBytes,
+        maxValues: jsonValues,
+        maxKeys: jsonKeys,
+        ...(isBatch ? { batch: { maxParts: maxBatchEvents } } : {}),
       });
     });
   }
+}
+
+/** What needs no place: it is bounded by itself, or there is no such route. */
+function isOpen(request: FastifyRequest): boolean {
+  return request.is404 || openPath.test(request.url);
+}
+
+/** Takes a place for the request; when there is none, refuses it. */
+function enterDoor(request: FastifyRequest, reply: FastifyReply, options: RequestDoorOptions): boolean {
+  const leave = options.limits.tryToEnter();
+  if (leave === undefined) {
+    refuse(request, reply, options);
+    return false;
+  }
+  whenAnswered(reply.raw, leave);
+  answers.set(request, reply.raw);
+  return true;
+}
+
+/** Says that there is no place, without anything else that a request passes: who is too many must cost little. */
+function refuse(request: FastifyRequest, reply: FastifyReply, { onRefused }: RequestDoorOptions): void {
+  onRefused('concurrency');
+  const path = pathOf(request.url);
+  const refusal = new AppError('MILLRACE_OVERLOADED', 'Too many requests are in hand.', {
+    retryAfterMs: 1000,
+  });
+  const { problem, retryAfterSeconds = 1 } = describeProblem(refusal, path);
+  void reply
+    .status(problem.status)
+    .headers({ 'retry-after': String(retryAfterSeconds), 'cache-control': 'no-store' })
+    .type(problemMediaType);
+  closing(reply, refusal);
+  void reply.send(JSON.stringify(problem));
 }
 
 async function passDoor(
@@ -61,9 +114,6 @@ async function passDoor(
   reply: FastifyReply,
   { limits, authentication, onRefused }: RequestDoorOptions,
 ): Promise<void> {
-  const leave = refusing('concurrency', onRefused, () => limits.enter());
-  answers.set(request, reply.raw);
-  whenAnswered(reply.raw, leave);
   const identity = await authentication()
     .identify(request)
     .catch((error: unknown) => {
@@ -110,17 +160,21 @@ function refusing<Result>(
   }
 }
 
+function isMessages(request: FastifyRequest): boolean {
+  return request.routeOptions.url === messagesRoute;
+}
+
 /** The bytes of a body, which count among those in hand until its answer is sent. */
 async function readBytes(
   request: FastifyRequest,
   payload: Readable,
-  { limits, bodyLimitBytes, onRefused }: RequestDoorOptions,
+  limit: number,
+  { limits, onRefused }: RequestDoorOptions,
 ): Promise<Buffer> {
   const encoding = request.headers['content-encoding'];
   if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
     throw new AppError('MILLRACE_MEDIA_TYPE_UNSUPPORTED', 'Bodies are accepted without a content encoding.');
   }
-  const limit = request.routeOptions.url === messagesRoute ? bodyLimitBytes : orderLimitBytes;
   if (Number(request.headers['content-length'] ?? 0) > limit) throw tooLarge(limit);
   let size = 0;
   const chunks: Buffer[] = [];

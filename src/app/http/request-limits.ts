@@ -2,6 +2,7 @@ import type { FastifyRequest } from 'fastify';
 import { AppError } from '../../kernel/app-error.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { BoundLevel } from '../../telemetry/bounds.ts';
+import { RequestTurns } from './request-turns.ts';
 
 /*
  * How much of the API there is for whom: requests in hand in all, bytes of bodies in hand in all, and requests in a
@@ -15,15 +16,21 @@ export interface RequestLimitSettings {
   readonly bodyBytesInFlight: number;
   /** Requests of one key to one route in a minute. */
   readonly requestsPerMinute: number;
+  /** Bytes of one event. */
+  readonly eventBytes: number;
   /** Values in one event or in one body that is no batch. */
   readonly jsonValues: number;
+  /** Members of objects in one event or in one body that is no batch. */
+  readonly jsonKeys: number;
 }
 
 export const defaultRequestLimits: RequestLimitSettings = {
   concurrentRequests: 500,
   bodyBytesInFlight: 268_435_456,
   requestsPerMinute: 60_000,
+  eventBytes: 4_194_304,
   jsonValues: 100_000,
+  jsonKeys: 20_000,
 };
 
 /** What was refused, as the metric names it. */
@@ -42,6 +49,8 @@ export interface RateState {
 
 export class RequestLimits {
   readonly settings: RequestLimitSettings;
+  /** When requests are begun. */
+  readonly turns: RequestTurns;
   readonly #clock: Clock;
   #requests = 0;
   #bodyBytes = 0;
@@ -52,12 +61,14 @@ export class RequestLimits {
 
   constructor(settings: RequestLimitSettings, clock: Clock) {
     this.settings = settings;
+    this.turns = new RequestTurns(clock);
     this.#clock = clock;
   }
 
   /** The bounds, as they are read for metrics. */
-  get levels(): Readonly<Record<'requests' | 'bodyBytes', BoundLevel>> {
+  get levels(): Readonly<Record<'requests' | 'bodyBytes' | 'turns', BoundLevel>> {
     return {
+      turns: this.turns,
       requests: {
         limit: this.settings.concurrentRequests,
         takePeak: () => {
@@ -77,14 +88,9 @@ export class RequestLimits {
     };
   }
 
-  /** Takes a place for a request; answers how to give it back, once. Throws MILLRACE_OVERLOADED. */
-  enter(): () => void {
-    const { concurrentRequests } = this.settings;
-    if (this.#requests >= concurrentRequests) {
-      throw new AppError('MILLRACE_OVERLOADED', `${concurrentRequests} requests are in hand.`, {
-        retryAfterMs: 1000,
-      });
-    }
+  /** Takes a place for a request; answers how to give it back, once. Undefined when there is none. */
+  tryToEnter(): (() => void) | undefined {
+    if (this.#requests >= this.settings.concurrentRequests) return undefined;
     this.#requests += 1;
     this.#peakRequests = Math.max(this.#peakRequests, this.#requests);
     return () => {

@@ -1,0 +1,30 @@
+import { systemClock } from '../kernel/clock.ts';
+import { ErasureLedger } from '../ledger/erasure-ledger.ts';
+import { PayloadRemovals } from '../ledger/payload-removals.ts';
+import { ErasureOffice } from '../operations/erasure-office.ts';
+import { PayloadCleaner } from '../pipeline/payload-cleaner.ts';
+import type { MillraceMetrics } from '../telemetry/metrics.ts';
+import type { Stores } from './stores.ts';
+
+/** A payload that was put longer ago belongs to no row that is still being written. */
+const untouchedMs = 10 * 60_000;
+
+/** Erasures over open stores. */
+export function erasureOfficeOver(
+  { database, columns, payloads }: Pick<Stores, 'database' | 'columns' | 'payloads'>,
+  metrics: MillraceMetrics,
+): ErasureOffice {
+  const clock = systemClock;
+  return new ErasureOffice({
+    ledger: new ErasureLedger({ database, clock }),
+    store: columns,
+    cleaner: new PayloadCleaner({
+      removals: new PayloadRemovals(database),
+      payloads,
+      clock,
+      metrics,
+      untouchedMs,
+    }),
+    clock,
+  });
+}
