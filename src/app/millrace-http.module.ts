@@ -10,7 +10,6 @@ import { ApiKeys } from '../costs/api-keys.ts';
 import { BudgetReports } from '../costs/budget-reports.ts';
 import { CostReports } from '../costs/cost-reports.ts';
 import { MessageAccounts } from '../costs/message-accounts.ts';
-import { systemClock } from '../kernel/clock.ts';
 import { ConcurrencyLimiter } from '../kernel/concurrency-limiter.ts';
 import { Host } from './host.ts';
 import { readHostStatus } from './host-status.ts';
@@ -76,7 +75,7 @@ export class MillraceHttpModule implements OnModuleDestroy, OnApplicationBootstr
 
 function servicesOf(host: Host): HttpServices {
   const { database, queues, columns } = host.stores;
-  const clock = systemClock;
+  const clock = host.clock.time;
   const reports = new ConcurrencyLimiter({
     what: 'Cost reports',
     limit: host.configuration.http.limits.concurrentReports,
@@ -107,6 +106,8 @@ function servicesOf(host: Host): HttpServices {
         // A full disk answers a ping.
         { name: 'ledgerWrites', isRequired: true, ping: () => host.writes.check() },
         { name: 'queue', isRequired: true, ping: () => queues.ping() },
+        // Work goes on by the ledger's clock.
+        { name: 'clock', isRequired: false, ping: () => host.clock.check() },
         // Without it work goes on: usage waits in the ledger.
         { name: 'columnStore', isRequired: false, ping: () => columns.ping() },
       ],

@@ -1,4 +1,3 @@
-import { systemClock } from '../kernel/clock.ts';
 import { ErasureLedger } from '../ledger/erasure-ledger.ts';
 import { ExportLedger } from '../ledger/export-ledger.ts';
 import { PayloadRemovals } from '../ledger/payload-removals.ts';
@@ -24,11 +23,10 @@ export function withErasureOffice<Result>(
   logger: Logger,
   work: (office: ErasureOffice) => Promise<Result>,
 ): Promise<Result> {
-  return withExistingStores(configuration, async ({ database, columns }) => {
+  return withExistingStores(configuration, async ({ database, columns, clock }) => {
     const payloads = await openPayloads(configuration);
     try {
       const metrics = createMetrics(metricCatalogue);
-      const clock = systemClock;
       if (configuration.ledger.url === undefined) {
         const ledger = new ExportLedger(database);
         await new UsageExporter({ ledger, store: columns, clock, logger, metrics }).drain();

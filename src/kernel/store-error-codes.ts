@@ -8,6 +8,12 @@ export const storeErrorCodes = {
     what: 'The ledger database cannot be reached or did not answer in time.',
     todo: 'Check that PostgreSQL runs and accepts connections; work resumes by itself when it does.',
   },
+  MILLRACE_CLOCK_OFF: {
+    status: 503,
+    retryable: true,
+    what: "This machine's clock and the ledger database's are more than two seconds apart.",
+    todo: "Synchronise both machines with NTP. Budgets and reports go by the ledger's clock meanwhile; see docs/runbooks/clocks.md.",
+  },
   MILLRACE_DATABASE_CONFLICT: {
     status: 503,
     retryable: true,

@@ -206,9 +206,9 @@ export class CallScope implements CallOpener {
   ): Promise<MeteredCall> {
     const { services, tracer, message, origin } = this.#options;
     const { target, step, operation, tier } = question;
-    const sentAt = services.clock.now();
-    const facts: CallFacts = {
-      id: callId(sentAt, this.#idRoot, step, ordinal, attempt),
+    const askedAt = services.clock.now();
+    const asked: Omit<CallFacts, 'sentAt'> = {
+      id: callId(askedAt, this.#idRoot, step, ordinal, attempt),
       owner: this.#owner,
       step,
       attempt,
@@ -217,38 +217,38 @@ export class CallScope implements CallOpener {
       operation,
       requestKind: 'single',
       fallbackFrom,
-      sentAt,
       upperBoundUsd: services.pricer.upperBound(
-        { provider: target.priceProvider, model: target.modelId, at: sentAt, tier, batch: false },
+        { provider: target.priceProvider, model: target.modelId, at: askedAt, tier, batch: false },
         bounds.maxInputTokens,
         bounds.maxOutputTokens,
       ),
     };
     const budgets = budgetsOfCall(
       services.budgets,
-      { origin, model: `${facts.provider}/${facts.model}`, upperBoundUsd: facts.upperBoundUsd },
+      { origin, model: `${asked.provider}/${asked.model}`, upperBoundUsd: asked.upperBoundUsd },
       services.metrics,
     );
     const outcome = await services.ledger.reserve({
-      id: facts.id,
+      id: asked.id,
       message: message === undefined ? undefined : { id: message.id, fence: message.fence },
       origin: message === undefined ? origin : undefined,
       step,
       ordinal,
       attempt,
-      provider: facts.provider,
-      model: facts.model,
+      provider: asked.provider,
+      model: asked.model,
       operation,
       tier,
       requestKind: 'single',
       requestDigest: question.digest,
       fallbackFrom,
-      upperBoundUsd: facts.upperBoundUsd,
+      upperBoundUsd: asked.upperBoundUsd,
       parameters: question.parameters(this.#seedOf(question, ordinal, attempt)),
       budgets,
     });
-    if (outcome.kind === 'over_budget') throw overBudget(outcome, facts.upperBoundUsd, services.metrics);
+    if (outcome.kind === 'over_budget') throw overBudget(outcome, asked.upperBoundUsd, services.metrics);
     if (outcome.kind !== 'reserved') throw notReserved(outcome, step);
+    const facts: CallFacts = { ...asked, sentAt: outcome.at };
     const labels = this.#labelsOf(question);
     services.metrics.requestBegan(labels);
     const call = new MeteredCall({

@@ -3,7 +3,7 @@ import type { Stores } from '../../src/app/stores.ts';
 import { AppError } from '../../src/kernel/app-error.ts';
 import type { DiskSpace } from './disk-space.ts';
 import type { FaultPoints } from './fault-points.ts';
-import type { SettableClock } from './settable-clock.ts';
+import type { SettableClock } from '../support/settable-clock.ts';
 import type { Release } from './handlers.ts';
 import type { Answers, Order, OrderedHold, Progress } from './orders.ts';
 import { SeededRandom } from './seeded-random.ts';

@@ -9,8 +9,10 @@ import { migrateColumnStore } from '../../src/drivers/column-store/column-migrat
 import { openChdb } from '../../src/drivers/column-store/column-store.clickhouse.ts';
 import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts';
 import { migrate } from '../../src/drivers/sql-database/migrator.ts';
+import type { Clock } from '../../src/kernel/clock.ts';
 import type { ProviderConfig } from '../../src/models/provider-registry.ts';
 import type { RegisteredStage } from '../../src/pipeline/stage-registry.ts';
+import type { Logger } from '../../src/telemetry/logger.ts';
 import { silentLogger } from '../../src/telemetry/silent-logger.ts';
 import { PostgresServer } from './postgres-server.ts';
 import { RedisServer } from './redis-server.ts';
@@ -19,6 +21,9 @@ export interface HostParts {
   readonly stages: readonly RegisteredStage[];
   readonly modelProviders: Readonly<Record<string, ProviderConfig>>;
   readonly config: ConfigurationInput;
+  /** The clock of its machine. */
+  readonly clock?: Clock;
+  readonly logger?: Logger;
 }
 
 /**
@@ -53,7 +58,10 @@ export class SeveralHosts {
     return this.#postgres.createDatabase(name);
   }
 
-  async start(ledgerUrl: string, { stages, modelProviders, config }: HostParts): Promise<Host> {
+  async start(
+    ledgerUrl: string,
+    { stages, modelProviders, config, clock, logger = silentLogger }: HostParts,
+  ): Promise<Host> {
     this.#count += 1;
     const configuration = loadConfiguration({
       environment: {},
@@ -80,7 +88,13 @@ export class SeveralHosts {
         await database.close();
       },
     };
-    const host = await Host.over({ configuration, logger: silentLogger, modelProviders, stores });
+    const host = await Host.over({
+      configuration,
+      logger,
+      modelProviders,
+      stores,
+      ...(clock === undefined ? {} : { clock }),
+    });
     this.#hosts.push(host);
     await host.start(stages);
     return host;
