@@ -275,7 +275,7 @@ export const configurationSchema = z.strictObject({
     .prefault({}),
   shutdownGraceMs: setting(wholeNumber(0, 3_600_000).default(20_000), {
     env: 'MILLRACE_SHUTDOWN_GRACE_MS',
-    help: 'How long running handlers may go on after SIGTERM before they are stopped and handed back.',
+    help: 'How long running handlers may go on after SIGTERM. In the last quarter, at most 5 s, their signal tells them; who has not come back by the end is left behind, and its message is handed back.',
   }),
   logging: z
     .strictObject({

@@ -1,4 +1,3 @@
-import { AppError } from '../kernel/app-error.ts';
 import type { BackgroundLoop } from '../kernel/background-loop.ts';
 import { type Clock, systemClock } from '../kernel/clock.ts';
 import type { CallLedger } from '../ledger/call-ledger.ts';
@@ -326,6 +325,8 @@ export class Host {
     this.#workers = new StageWorkers({
       queues: stores.queues,
       runner: this.#runner,
+      keeper: this.#keeper,
+      graceMs: configuration.shutdownGraceMs,
       publisher: this.#publisher,
       clock: this.clock.time,
       gates: this.#stageGates,
@@ -347,12 +348,7 @@ export class Host {
 
   async #end(): Promise<void> {
     const { logger, configuration } = this;
-    this.#runner.beginStop();
-    const grace = setTimeout(() => {
-      this.#keeper.abortAll(new AppError('MILLRACE_LEASE_LOST', 'The host stops and the grace time is over'));
-    }, configuration.shutdownGraceMs);
     await this.#workers?.stop();
-    clearTimeout(grace);
     for (const loop of this.#loops) await loop.stop();
     await this.#gauges?.stop();
     this.#lag.stop();

@@ -59,6 +59,7 @@ export class CallScope implements CallOpener {
   readonly #pending = new Set<Promise<unknown>>();
   #loading: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
+  #wasCut = false;
 
   constructor(options: CallScopeOptions) {
     this.#options = options;
@@ -109,6 +110,11 @@ export class CallScope implements CallOpener {
   /** What the calls of this scope cost so far. */
   spend(): ScopeSpend {
     return this.#spend.total;
+  }
+
+  /** Whether its signal cut a call: what the handler made of that answer is none, though a stream may just have ended. */
+  get wasCut(): boolean {
+    return this.#wasCut;
   }
 
   /** Ends the scope: aborts what is still in the air, and resolves after the last settlement. */
@@ -359,6 +365,7 @@ export class CallScope implements CallOpener {
   }
 
   readonly #onAbort = (): void => {
+    this.#wasCut = this.#open.size > 0;
     for (const call of this.#open) call.abort(this.#options.signal.reason);
   };
 
