@@ -32,7 +32,8 @@ export interface HostParts {
  */
 export class SeveralHosts {
   readonly #postgres: PostgresServer;
-  readonly #redis: RedisServer;
+  /** The server of their queues. */
+  readonly redis: RedisServer;
   readonly #columns: ColumnStore;
   readonly #directory: string;
   #hosts: Host[] = [];
@@ -40,7 +41,7 @@ export class SeveralHosts {
 
   private constructor(postgres: PostgresServer, redis: RedisServer, columns: ColumnStore, directory: string) {
     this.#postgres = postgres;
-    this.#redis = redis;
+    this.redis = redis;
     this.#columns = columns;
     this.#directory = directory;
   }
@@ -69,7 +70,7 @@ export class SeveralHosts {
         dataDirectory: join(this.#directory, String(this.#count)),
         ...config,
         ledger: { url: ledgerUrl, poolSize: 4 },
-        queue: { url: this.#redis.url, prefix: ledgerUrl.split('/').at(-1) ?? 'test' },
+        queue: { url: this.redis.url, prefix: ledgerUrl.split('/').at(-1) ?? 'test' },
       },
     });
     const database = await openDatabase(configuration, `host-${this.#count}`);
@@ -107,7 +108,7 @@ export class SeveralHosts {
   async end(): Promise<void> {
     await this.stopHosts();
     await this.#columns.close();
-    await this.#redis.stop();
+    await this.redis.stop();
     await this.#postgres.stop();
     await rm(this.#directory, { recursive: true, force: true });
   }
