@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { budgetSchema, modelSettings } from './model-settings.ts';
-import { setting, wholeNumber, positiveAmount, urlOf, commaList } from './setting.ts';
+import { setting, wholeNumber, positiveAmount, urlOf, commaList, onOff } from './setting.ts';
 import { findingCodes } from './startup-checks.ts';
 import { tracingSettings } from './tracing-settings.ts';
 
@@ -83,6 +83,10 @@ export const configurationSchema = z.strictObject({
       statementTimeoutMs: setting(wholeNumber(100, 600_000).default(15_000), {
         env: 'MILLRACE_POSTGRES_STATEMENT_TIMEOUT_MS',
         help: 'How long a statement may take.',
+      }),
+      pooled: setting(onOff.default(false), {
+        env: 'MILLRACE_POSTGRES_POOLED',
+        help: 'Whether a pooler in transaction mode, such as pgbouncer, stands before PostgreSQL: nothing is prepared, and the role has the settings of the session (docs/deploys.md).',
       }),
     })
     .prefault({}),

@@ -26,6 +26,12 @@ export const storeErrorCodes = {
     what: 'The ledger database refused a statement.',
     todo: 'Read the cause in the log; check that all migrations are applied (millrace migrate).',
   },
+  MILLRACE_DATABASE_POOLED: {
+    status: 500,
+    retryable: false,
+    what: 'A pooler of connections, such as pgbouncer in transaction mode, stands before PostgreSQL and takes or mixes what sessions need.',
+    todo: 'Connect to PostgreSQL directly, or set ledger.pooled and give the role its settings, as docs/deploys.md says. Queues on PostgreSQL need a direct connection.',
+  },
   MILLRACE_DATA_REFUSED: {
     status: 422,
     retryable: false,

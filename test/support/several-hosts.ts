@@ -54,6 +54,11 @@ export class SeveralHosts {
     return new SeveralHosts(await PostgresServer.start(), await RedisServer.start(), columns, directory);
   }
 
+  /** The server of the ledgers. */
+  get postgresUrl(): string {
+    return this.#postgres.connectionString;
+  }
+
   /** The connection of an empty ledger. */
   newLedger(name: string): Promise<string> {
     return this.#postgres.createDatabase(name);
@@ -69,7 +74,7 @@ export class SeveralHosts {
       options: {
         dataDirectory: join(this.#directory, String(this.#count)),
         ...config,
-        ledger: { url: ledgerUrl, poolSize: 4 },
+        ledger: { poolSize: 4, ...config.ledger, url: ledgerUrl },
         queue: { url: this.redis.url, prefix: ledgerUrl.split('/').at(-1) ?? 'test' },
       },
     });

@@ -5,18 +5,20 @@ import { columnParser } from './column-value.ts';
 import { hearLosses } from './hear-losses.ts';
 import { parameterText } from './parameter-text.ts';
 import type { SqlConnections, SqlDatabase, SqlExecutor, SqlResult, SqlStatement } from './sql-database.ts';
+import { refuseTransactionPooler } from './pooler.ts';
 import { requireSessionSettings, sessionOptions } from './session-settings.ts';
 import {
   closedBefore,
   isConnectionLoss,
   isReadOnlyServer,
+  ledgerPoolerAdvice,
   rolledBackInstead,
   sqlError,
   withSqlErrors,
 } from './sql-error.ts';
 
 /*
- * PostgreSQL by a pool of connections. Statements are prepared once a connection under their names. A connection
+ * PostgreSQL by a pool of connections. Statements are prepared once a connection under their names, unless a pooler stands in between. A connection
  * that was lost, or whose statement got no answer in time, leaves the pool, and when one meets a server that takes no writes
  * all that are open do; the failed statement may or may not
  * have taken effect, as always when an answer is missing.
@@ -30,6 +32,8 @@ export interface PostgresOptions {
   readonly statementTimeoutMs: number;
   /** Shown in pg_stat_activity. */
   readonly applicationName: string;
+  /** A pooler in transaction mode stands in between: nothing is prepared, and the role has the session's settings. */
+  readonly isPooled?: boolean;
   /** How long to wait for a connection, a new one or a free one. Default: 10 s. */
   readonly connectTimeoutMs?: number;
 }
@@ -51,6 +55,7 @@ interface RunningTransaction {
 export class PostgresSqlDatabase implements SqlDatabase {
   readonly kind = 'postgres';
   readonly #pool: pg.Pool;
+  readonly #prepares: boolean;
   readonly #inside = new AsyncLocalStorage<RunningTransaction>();
   readonly #running = new Set<Promise<unknown>>();
   /** Connections made before a server was found to take no writes are not trusted any more. */
@@ -58,31 +63,38 @@ export class PostgresSqlDatabase implements SqlDatabase {
   readonly #open = new Set<pg.PoolClient>();
   #closing: Promise<void> | undefined;
 
-  private constructor(pool: pg.Pool) {
+  private constructor(pool: pg.Pool, prepares: boolean) {
     this.#pool = pool;
+    this.#prepares = prepares;
     pool.on('connect', (client) => void this.#open.add(client));
     pool.on('remove', (client) => void this.#open.delete(client));
   }
 
   /** Opens the pool and waits for the server's first answer. */
   static async open(options: PostgresOptions): Promise<PostgresSqlDatabase> {
-    const pool = new pg.Pool({
+    const { isPooled = false, statementTimeoutMs } = options;
+    const connection: pg.ClientConfig = {
       connectionString: options.connectionString,
-      max: options.poolSize,
       application_name: options.applicationName,
-      statement_timeout: options.statementTimeoutMs,
-      options: sessionOptions,
-      query_timeout: options.statementTimeoutMs + silenceAfterTimeoutMs,
+      ...(isPooled ? {} : { statement_timeout: statementTimeoutMs, options: sessionOptions }),
+      query_timeout: statementTimeoutMs + silenceAfterTimeoutMs,
       connectionTimeoutMillis: options.connectTimeoutMs ?? defaultConnectTimeoutMs,
       keepAlive: true,
       keepAliveInitialDelayMillis: keepAliveAfterMs,
+    };
+    const pool = new pg.Pool({
+      ...connection,
+      max: options.poolSize,
       idleTimeoutMillis: 60_000,
       types: columnTypes,
     });
     hearLosses(pool);
-    const database = new PostgresSqlDatabase(pool);
+    const database = new PostgresSqlDatabase(pool, !isPooled);
     try {
-      await requireSessionSettings(database);
+      await requireSessionSettings(database, { isPooled, statementTimeoutMs });
+      if (!isPooled) {
+        await withSqlErrors('pooler.look', () => refuseTransactionPooler(connection, ledgerPoolerAdvice));
+      }
     } catch (error) {
       await database.close();
       throw error;
@@ -152,7 +164,7 @@ export class PostgresSqlDatabase implements SqlDatabase {
 
   async #lend<T>(name: string, work: (client: LentClient) => Promise<T>): Promise<T> {
     const connection = await withSqlErrors(name, () => this.#connect());
-    const client = new LentClient(connection);
+    const client = new LentClient(connection, this.#prepares);
     try {
       return await work(client);
     } finally {
@@ -174,14 +186,16 @@ export class PostgresSqlDatabase implements SqlDatabase {
 /** A connection out of the pool, which remembers whether it was lost meanwhile. */
 class LentClient {
   readonly #client: pg.PoolClient;
+  readonly prepares: boolean;
   #loss: unknown;
   #metReadOnly = false;
   readonly #onError = (error: unknown): void => {
     this.#loss = error;
   };
 
-  constructor(client: pg.PoolClient) {
+  constructor(client: pg.PoolClient, prepares: boolean) {
     this.#client = client;
+    this.prepares = prepares;
     client.on('error', this.#onError);
   }
 
@@ -220,7 +234,7 @@ async function runStatement<Row>(
 ): Promise<SqlResult<Row>> {
   invariant(statement.name.length <= maxStatementNameLength, `${statement.name} fits PostgreSQL's names`);
   const result = await client.run(statement.name, {
-    name: statement.name,
+    ...(client.prepares ? { name: statement.name } : {}),
     text: statement.text,
     values: parameters.map(parameterText),
   });
