@@ -31,7 +31,7 @@ const model = new ScriptedModel(() => {
 
 // A ledger that says yes: what is measured is the metered model itself, with the record it writes.
 const answers: Pick<CallLedger, 'reserve' | 'settle'> = {
-  reserve: () => Promise.resolve({ kind: 'reserved' }),
+  reserve: () => Promise.resolve({ kind: 'reserved', at: new Date() }),
   settle: () => Promise.resolve(true),
 };
 const ledger = answers as CallLedger;

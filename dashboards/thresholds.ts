@@ -86,6 +86,11 @@ export const thresholds = {
     boundNearForMinutes: 5,
     /** A background chore that failed over and over for this long, with no success in between. */
     choreFailingSeconds: 300,
+    /** How far a machine's clock may be from the ledger's. */
+    clockOffSeconds: 2,
+    clockOffForMinutes: 1,
+    /** How long a jump of a clock is worth a look. */
+    clockJumpWindowMinutes: 10,
     targetDownForMinutes: 3,
     absentForMinutes: 5,
   },

@@ -5,8 +5,17 @@ import { vitalChores } from '../../src/telemetry/chores.ts';
 
 /** The processes themselves, their chores and bounds, and the alerting. */
 export function processRules(terms: RuleTerms): RuleGroup {
-  const { boundNearRatio, boundNearForMinutes, choreFailingSeconds, targetDownForMinutes, absentForMinutes } =
-    terms.thresholds.process;
+  const {
+    boundNearRatio,
+    boundNearForMinutes,
+    choreFailingSeconds,
+    clockOffSeconds,
+    clockOffForMinutes,
+    clockJumpWindowMinutes,
+    targetDownForMinutes,
+    absentForMinutes,
+  } = terms.thresholds.process;
+  const jumpWindow = terms.minutes(clockJumpWindowMinutes);
   const vital = vitalChores.join('|');
   const failing = (chores: string): string =>
     `max by (job, instance, chore) (millrace_background_failing_seconds{${chores}}) > ${terms.seconds(choreFailingSeconds)}`;
@@ -51,6 +60,31 @@ export function processRules(terms: RuleTerms): RuleGroup {
           'The chore {{ $labels.chore }} of {{ $labels.instance }} has failed for {{ humanizeDuration $value }}',
         description: 'Every turn of this chore failed. Messages go on; the runbook says what does not.',
         runbook: 'chores.md#a-chore-fails',
+      },
+      {
+        alert: 'MillraceClockOff',
+        identity: ['job', 'instance'],
+        expr: `max by (job, instance) (abs(millrace_clock_offset_seconds)) > ${clockOffSeconds}`,
+        forMinutes: clockOffForMinutes,
+        severity: 'warning',
+        incident: 'clocks',
+        summary: 'The clock of {{ $labels.instance }} is {{ humanizeDuration $value }} from the ledger’s',
+        description:
+          'Budgets, prices and reports go by the ledger’s clock and agree. Logs, traces and delayed notifications of this process do not.',
+        board: { uid: 'millrace-metering' },
+        runbook: 'clocks.md#a-clock-is-off',
+      },
+      {
+        alert: 'MillraceClockJumped',
+        identity: ['job', 'instance', 'clock'],
+        expr: `sum by (job, instance, clock) (increase(millrace_clock_jumps_total[${jumpWindow}])) > 0`,
+        severity: 'warning',
+        incident: 'clock_jumps',
+        summary: 'The clock of the {{ $labels.clock }} jumped, as {{ $labels.instance }} saw it',
+        description:
+          'The log of the instance says by how much. A jump of the ledger’s clock moves the windows of budgets, leases and reports with it.',
+        board: { uid: 'millrace-metering' },
+        runbook: 'clocks.md#a-clock-jumped',
       },
       {
         alert: 'MillraceTargetDown',

@@ -254,6 +254,17 @@ export const meteringBoard: Board = {
           queries: [promql(sumOfRates('http_refused_total', { by: ['reason'] }), '{{reason}}')],
         }),
         timeSeries({
+          title: 'Clocks',
+          description:
+            'How far the clock of each machine is behind the ledger’s (below zero: ahead of it), and how often a clock was set. Budgets and reports go by the ledger’s.',
+          unit: 's',
+          width: 24,
+          queries: [
+            promql(maximum('clock_offset_seconds', { by: ['instance'] }), '{{instance}}'),
+            promql(`${sumOfIncreases('clock_jumps_total', { by: ['clock'] })} > 0`, 'jumps of the {{clock}}'),
+          ],
+        }),
+        timeSeries({
           title: 'Event loop lag',
           description:
             'How long the event loop of each process keeps others waiting. Leases are renewed on it.',

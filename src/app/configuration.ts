@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { budgetSchema, modelSettings } from './model-settings.ts';
-import { setting, wholeNumber, positiveAmount, urlOf, commaList } from './setting.ts';
+import { setting, wholeNumber, positiveAmount, urlOf, commaList, onOff } from './setting.ts';
 import { findingCodes } from './startup-checks.ts';
 import { tracingSettings } from './tracing-settings.ts';
 
@@ -91,6 +91,10 @@ export const configurationSchema = z.strictObject({
       statementTimeoutMs: setting(wholeNumber(100, 600_000).default(15_000), {
         env: 'MILLRACE_POSTGRES_STATEMENT_TIMEOUT_MS',
         help: 'How long a statement may take.',
+      }),
+      pooled: setting(onOff.default(false), {
+        env: 'MILLRACE_POSTGRES_POOLED',
+        help: 'Whether a pooler in transaction mode, such as pgbouncer, stands before PostgreSQL: nothing is prepared, and the role has the settings of the session (docs/deploys.md).',
       }),
     })
     .prefault({}),
@@ -283,7 +287,7 @@ export const configurationSchema = z.strictObject({
     .prefault({}),
   shutdownGraceMs: setting(wholeNumber(0, 3_600_000).default(20_000), {
     env: 'MILLRACE_SHUTDOWN_GRACE_MS',
-    help: 'How long running handlers may go on after SIGTERM before they are stopped and handed back.',
+    help: 'How long running handlers may go on after SIGTERM. In the last quarter, at most 5 s, their signal tells them; who has not come back by the end is left behind, and its message is handed back.',
   }),
   logging: z
     .strictObject({

@@ -1,4 +1,4 @@
-import { systemClock } from '../kernel/clock.ts';
+import type { Clock } from '../kernel/clock.ts';
 import { ErasureLedger } from '../ledger/erasure-ledger.ts';
 import { PayloadRemovals } from '../ledger/payload-removals.ts';
 import { ErasureOffice } from '../operations/erasure-office.ts';
@@ -12,9 +12,8 @@ const untouchedMs = 10 * 60_000;
 /** Erasures over open stores. */
 export function erasureOfficeOver(
   { database, columns, payloads }: Pick<Stores, 'database' | 'columns' | 'payloads'>,
-  metrics: MillraceMetrics,
+  { clock, metrics }: { readonly clock: Clock; readonly metrics: MillraceMetrics },
 ): ErasureOffice {
-  const clock = systemClock;
   return new ErasureOffice({
     ledger: new ErasureLedger({ database, clock }),
     store: columns,

@@ -1,4 +1,3 @@
-import type { Clock } from '../kernel/clock.ts';
 import type { FlushObserver } from '../ledger/flush-observer.ts';
 import type { StageGates } from '../pipeline/stage-gates.ts';
 import type { StageRegistry } from '../pipeline/stage-registry.ts';
@@ -7,6 +6,7 @@ import type { Logger } from '../telemetry/logger.ts';
 import type { MillraceMetrics } from '../telemetry/metrics.ts';
 import type { Tracing } from '../telemetry/tracing.ts';
 import type { Configuration } from './configuration.ts';
+import type { HostClock } from './host-clock.ts';
 import type { HostModels } from './host-models.ts';
 import type { LedgerWrites } from './ledger-writes.ts';
 import type { startupChecks } from './startup.ts';
@@ -16,7 +16,7 @@ import type { Stores } from './stores.ts';
 export interface HostParts {
   readonly configuration: Configuration;
   readonly logger: Logger;
-  readonly clock: Clock;
+  readonly clock: HostClock;
   readonly stores: Stores;
   readonly registry: StageRegistry;
   readonly metrics: MillraceMetrics;

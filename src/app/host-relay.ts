@@ -69,7 +69,7 @@ export class HostRelay {
       removals: new PayloadRemovals(stores.database),
       payloads: stores.payloads,
     });
-    const erasures = erasureOfficeOver(stores, this.#options.metrics);
+    const erasures = erasureOfficeOver(stores, this.#options);
     const { finishedDays, exportedDays } = configuration.retention;
     const retention = new Retention(stores.database, {
       finishedMs: finishedDays * dayMs,

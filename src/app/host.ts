@@ -1,4 +1,3 @@
-import { AppError } from '../kernel/app-error.ts';
 import type { BackgroundLoop } from '../kernel/background-loop.ts';
 import { type Clock, systemClock } from '../kernel/clock.ts';
 import type { CallLedger } from '../ledger/call-ledger.ts';
@@ -32,6 +31,7 @@ import type { Configuration } from './configuration.ts';
 import { boundsOf } from './host-bounds.ts';
 import { EventLoopLag } from './event-loop-lag.ts';
 import { GaugeReader, initialiseSeries } from './gauges.ts';
+import { HostClock } from './host-clock.ts';
 import { HostHolds } from './host-holds.ts';
 import { HostMessages } from './host-messages.ts';
 import type { HostParts } from './host-parts.ts';
@@ -84,7 +84,8 @@ export class Host {
   readonly #publisher: Publisher;
   readonly #keeper: LeaseKeeper;
   readonly #runner: MessageRunner;
-  readonly #clock: Clock;
+  /** The ledger's time, and a watch on this machine's. */
+  readonly clock: HostClock;
   readonly #stageGates: StageGates;
   readonly #checkStartup: HostParts['checkStartup'];
   readonly bounds: Bounds;
@@ -103,9 +104,9 @@ export class Host {
   #stopLending: () => Promise<void> = () => Promise.resolve();
 
   private constructor(parts: HostParts) {
-    const { configuration, logger, clock, stores, registry, metrics, tracing, worker, models, bounds } =
-      parts;
-    const { gateway } = models;
+    const { configuration, logger, stores, registry, metrics, tracing, worker, models, bounds } = parts;
+    this.clock = parts.clock;
+    const clock = parts.clock.time;
     this.configuration = configuration;
     this.stores = stores;
     this.logger = logger;
@@ -113,7 +114,7 @@ export class Host {
     this.bounds = bounds;
     this.writes = parts.writes;
     this.registry = registry;
-    this.gateway = gateway;
+    this.gateway = models.gateway;
     this.calls = models.calls;
     this.#models = models;
     this.corrections = models.corrections;
@@ -172,14 +173,14 @@ export class Host {
       logger,
       publisher,
       leases: this.#keeper,
-      gateway,
+      gateway: models.gateway,
       registry,
       workers: () => this.#workers?.all ?? [],
     });
     this.#runner = new MessageRunner({
       ledger: this.messages,
       backlog: this.#backlog,
-      gateway,
+      gateway: models.gateway,
       keeper: this.#keeper,
       bodies,
       publisher,
@@ -203,7 +204,6 @@ export class Host {
       bounds,
       batchRows: configuration.exporter.batchRows,
     });
-    this.#clock = clock;
     this.#stageGates = parts.stageGates;
     this.#checkStartup = parts.checkStartup;
     this.#relay = new HostRelay({
@@ -241,10 +241,12 @@ export class Host {
   static async over(
     options: HostOptions & { readonly stores: Stores; readonly worker?: string },
   ): Promise<Host> {
-    const { configuration, logger, clock = systemClock, worker = workerName() } = options;
-    const writes = new LedgerWrites(clock);
+    const { configuration, logger, clock: own = systemClock, worker = workerName() } = options;
+    const writes = new LedgerWrites(own);
     const stores = { ...options.stores, database: writes.watch(options.stores.database) };
     const metrics = options.metrics ?? createMetrics(metricCatalogue, { processMetrics: true });
+    const hostClock = await HostClock.begin({ ...stores, own, metrics, logger });
+    const clock = hostClock.time;
     const payloads = measuredPayloads(stores.payloads, metrics);
     const onFlush: FlushObserver = (operation, size, durationMs) => {
       metrics.observe('ledger_group_commit_size', { operation }, size);
@@ -269,7 +271,7 @@ export class Host {
     return new Host({
       configuration,
       logger,
-      clock,
+      clock: hostClock,
       stores: { ...stores, payloads },
       writes,
       registry: new StageRegistry(),
@@ -284,7 +286,7 @@ export class Host {
         pricer: models.pricer,
         configuration,
         stores,
-        clock,
+        clock: own,
         metrics,
         logger,
       }),
@@ -324,8 +326,10 @@ export class Host {
     this.#workers = new StageWorkers({
       queues: stores.queues,
       runner: this.#runner,
+      keeper: this.#keeper,
+      graceMs: configuration.shutdownGraceMs,
       publisher: this.#publisher,
-      clock: this.#clock,
+      clock: this.clock.time,
       gates: this.#stageGates,
       concurrency: configuration.worker.concurrency,
       readLagMs: () => this.#lag.readMs(),
@@ -345,12 +349,7 @@ export class Host {
 
   async #end(): Promise<void> {
     const { logger, configuration } = this;
-    this.#runner.beginStop();
-    const grace = setTimeout(() => {
-      this.#keeper.abortAll(new AppError('MILLRACE_LEASE_LOST', 'The host stops and the grace time is over'));
-    }, configuration.shutdownGraceMs);
     await this.#workers?.stop();
-    clearTimeout(grace);
     for (const loop of this.#loops) await loop.stop();
     await this.#gauges?.stop();
     this.#lag.stop();
@@ -377,15 +376,16 @@ export class Host {
       registry,
       bounds: this.bounds,
       pendingRecordsBound: configuration.exporter.pendingRecordsBound,
-      clock: this.#clock,
+      clock: this.clock.time,
       onReadingEnd: choreTeller('gauges', { logger, metrics }),
     });
   }
 
   #makeLoops(): readonly BackgroundLoop[] {
     const { configuration, logger, metrics } = this;
-    const chore = choreMaker({ clock: this.#clock, logger, metrics });
+    const chore = choreMaker({ clock: this.clock.time, logger, metrics });
     return [
+      this.clock.loop(chore),
       chore('stage_ends', 2000, () => this.#backlog.noteEnds()),
       chore('budgets', 1000, () => this.budgets.look()),
       this.holds.watchLoop(chore),

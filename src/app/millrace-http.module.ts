@@ -10,7 +10,6 @@ import { ApiKeys } from '../costs/api-keys.ts';
 import { BudgetReports } from '../costs/budget-reports.ts';
 import { CostReports } from '../costs/cost-reports.ts';
 import { MessageAccounts } from '../costs/message-accounts.ts';
-import { systemClock } from '../kernel/clock.ts';
 import { ConcurrencyLimiter } from '../kernel/concurrency-limiter.ts';
 import { erasureOfficeOver } from './erasure-office-over.ts';
 import { Host } from './host.ts';
@@ -77,7 +76,7 @@ export class MillraceHttpModule implements OnModuleDestroy, OnApplicationBootstr
 
 function servicesOf(host: Host): HttpServices {
   const { database, queues, columns } = host.stores;
-  const clock = systemClock;
+  const clock = host.clock.time;
   const reports = new ConcurrencyLimiter({
     what: 'Cost reports',
     limit: host.configuration.http.limits.concurrentReports,
@@ -98,7 +97,7 @@ function servicesOf(host: Host): HttpServices {
     eventIntake: new EventIntake(host.admissions),
     deadLetters: host.deadLetters,
     holds: host.holds.office,
-    erasures: erasureOfficeOver(host.stores, host.metrics),
+    erasures: erasureOfficeOver(host.stores, { clock: host.clock.time, metrics: host.metrics }),
     messages: host.steering.office,
     corrections: host.corrections,
     status: () => readHostStatus({ database, clock }),
@@ -109,6 +108,8 @@ function servicesOf(host: Host): HttpServices {
         // A full disk answers a ping.
         { name: 'ledgerWrites', isRequired: true, ping: () => host.writes.check() },
         { name: 'queue', isRequired: true, ping: () => queues.ping() },
+        // Work goes on by the ledger's clock.
+        { name: 'clock', isRequired: false, ping: () => host.clock.check() },
         // Without it work goes on: usage waits in the ledger.
         { name: 'columnStore', isRequired: false, ping: () => columns.ping() },
       ],

@@ -1,4 +1,3 @@
-import { systemClock } from '../kernel/clock.ts';
 import type { SqlStatement } from '../drivers/sql-database/sql-database.ts';
 import type { MessageVersion } from '../messages/message-type.ts';
 import type { AdmissionReceipt, AdmitOptions } from '../pipeline/admissions.ts';
@@ -72,6 +71,6 @@ export class Millrace {
 
   /** Counts and sums as they stand. Reads the whole ledger: for people, not for loops. */
   status(): Promise<HostStatus> {
-    return readHostStatus({ database: this.#host.stores.database, clock: systemClock });
+    return readHostStatus({ database: this.#host.stores.database, clock: this.#host.clock.time });
   }
 }

@@ -8,6 +8,7 @@ import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
 import { AppError } from '../kernel/app-error.ts';
 import { type Clock, systemClock } from '../kernel/clock.ts';
 import type { Configuration } from './configuration.ts';
+import { ledgerClock } from './host-clock.ts';
 import { openColumns, openDatabase, openQueues } from './stores.ts';
 import { version } from './version.ts';
 
@@ -30,6 +31,7 @@ export class OperatorAccess {
   readonly #configuration: Configuration;
   readonly #connection: OperatorConnection | undefined;
   readonly #opened: { close(): Promise<void> }[] = [];
+  #clock: Clock = systemClock;
 
   private constructor(
     configuration: Configuration,
@@ -52,10 +54,16 @@ export class OperatorAccess {
   ): Promise<Result> {
     const access = await OperatorAccess.#open(configuration, systemClock);
     try {
+      access.#clock = await ledgerClock(access.database, systemClock);
       return await work(access);
     } finally {
       await access.#close();
     }
+  }
+
+  /** The ledger's time: what a command writes or asks for goes by it, whatever this machine's clock shows. */
+  get clock(): Clock {
+    return this.#clock;
   }
 
   /** The column store. */

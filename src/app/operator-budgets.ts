@@ -1,5 +1,4 @@
 import { AppError } from '../kernel/app-error.ts';
-import { systemClock } from '../kernel/clock.ts';
 import { newId } from '../kernel/ids.ts';
 import type { BudgetChange } from '../ledger/budget-definition.ts';
 import { BudgetLedger } from '../ledger/budget-ledger.ts';
@@ -23,7 +22,7 @@ export function applyBudgets(
   configuration: Configuration,
   { operation, mayRemove }: BudgetOrder,
 ): Promise<readonly BudgetChange[]> {
-  return withExistingLedger(configuration, (database) =>
+  return withExistingLedger(configuration, (database, { clock }) =>
     new BudgetLedger(database).change(budgetDefinitions(configuration.budgets), (changes) => {
       if (operation === undefined) return undefined;
       const removed = changes.flatMap(({ budget, change }) => (change === 'removed' ? [budget] : []));
@@ -33,7 +32,7 @@ export function applyBudgets(
           `The configuration does not name ${removed.join(', ')}. Nothing was changed: is it the right file? With --remove they go.`,
         );
       }
-      return { id: newId(systemClock.now()), ...operation };
+      return { id: newId(clock.now()), ...operation };
     }),
   );
 }

@@ -1,4 +1,3 @@
-import { systemClock } from '../kernel/clock.ts';
 import { CorrectionLedger } from '../ledger/correction-ledger.ts';
 import { CorrectionOffice } from '../operations/correction-office.ts';
 import { readOverlayFile } from '../pricing/overlay.ts';
@@ -13,13 +12,13 @@ export async function withCorrectionOffice<Result>(
 ): Promise<Result> {
   const { priceOverlay: overlay, providers } = configuration.models;
   const pricer = packagedPriceBook(overlay === undefined ? {} : { overlay: await readOverlayFile(overlay) });
-  return withExistingLedger(configuration, (database) =>
+  return withExistingLedger(configuration, (database, { clock }) =>
     work(
       new CorrectionOffice({
         ledger: new CorrectionLedger(database),
         pricer,
         priceProviderOf: (provider) => providers[provider]?.priceProvider ?? provider,
-        clock: systemClock,
+        clock,
       }),
     ),
   );

@@ -1,4 +1,3 @@
-import { systemClock } from '../kernel/clock.ts';
 import { DeadLetters } from '../ledger/dead-letters.ts';
 import { DeadLetterOffice } from '../operations/dead-letter-office.ts';
 import { MessageBodies } from '../pipeline/message-bodies.ts';
@@ -34,7 +33,7 @@ export async function withDeadLetterOffice<Result>(
     try {
       // Nobody scrapes a command: what it did stands in the audit.
       const metrics = createMetrics(metricCatalogue);
-      const clock = systemClock;
+      const { clock } = access;
       const publisher = queues === undefined ? undefined : new Publisher({ queues, clock, logger, metrics });
       const office = new DeadLetterOffice({
         ledger: new DeadLetters(database),

@@ -1,4 +1,3 @@
-import { systemClock } from '../kernel/clock.ts';
 import { ExportLedger } from '../ledger/export-ledger.ts';
 import type { ErasureOffice } from '../operations/erasure-office.ts';
 import { UsageExporter } from '../pipeline/usage-exporter.ts';
@@ -19,16 +18,15 @@ export function withErasureOffice<Result>(
   logger: Logger,
   work: (office: ErasureOffice) => Promise<Result>,
 ): Promise<Result> {
-  return withExistingStores(configuration, async ({ database, columns }) => {
+  return withExistingStores(configuration, async ({ database, columns, clock }) => {
     const payloads = await openPayloads(configuration);
     try {
       const metrics = createMetrics(metricCatalogue);
       if (configuration.ledger.url === undefined) {
         const ledger = new ExportLedger(database);
-        const clock = systemClock;
         await new UsageExporter({ ledger, store: columns, clock, logger, metrics }).drain();
       }
-      return await work(erasureOfficeOver({ database, columns, payloads }, metrics));
+      return await work(erasureOfficeOver({ database, columns, payloads }, { clock, metrics }));
     } finally {
       await payloads.close();
     }

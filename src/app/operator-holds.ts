@@ -1,4 +1,3 @@
-import { systemClock } from '../kernel/clock.ts';
 import { Holds } from '../ledger/holds.ts';
 import { HoldOffice } from '../operations/hold-office.ts';
 import type { Configuration } from './configuration.ts';
@@ -9,7 +8,7 @@ export function withHoldOffice<Result>(
   configuration: Configuration,
   work: (office: HoldOffice) => Promise<Result>,
 ): Promise<Result> {
-  return withExistingLedger(configuration, (database) =>
-    work(new HoldOffice(new Holds({ database, clock: systemClock }))),
+  return withExistingLedger(configuration, (database, { clock }) =>
+    work(new HoldOffice(new Holds({ database, clock }))),
   );
 }

@@ -1,5 +1,4 @@
 import { MessageAccounts } from '../costs/message-accounts.ts';
-import { systemClock } from '../kernel/clock.ts';
 import { MessageOperations } from '../ledger/message-operations.ts';
 import { MessageSearch } from '../ledger/message-search.ts';
 import { MessageTail } from '../ledger/message-tail.ts';
@@ -41,7 +40,7 @@ export async function withOperatorMessages<Result>(
     try {
       // Nobody scrapes a command: what it did stands in the audit.
       const metrics = createMetrics(metricCatalogue);
-      const clock = systemClock;
+      const { clock } = access;
       const publisher = queues === undefined ? undefined : new Publisher({ queues, clock, logger, metrics });
       const search = new MessageSearch(database);
       const result = await work({

@@ -5,6 +5,7 @@ import type { ColumnStore } from '../drivers/column-store/column-store.ts';
 import { migrate, pendingMigrations } from '../drivers/sql-database/migrator.ts';
 import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
 import { AppError } from '../kernel/app-error.ts';
+import type { Clock } from '../kernel/clock.ts';
 import type { Configuration } from './configuration.ts';
 import { OperatorAccess } from './operator-access.ts';
 import { clusterOf } from './stores.ts';
@@ -13,7 +14,12 @@ import { clusterOf } from './stores.ts';
 export interface OperatorStores {
   readonly database: SqlDatabase;
   readonly columns: ColumnStore;
+  /** The ledger's time. */
+  readonly clock: Clock;
 }
+
+/** What migrations are applied to. */
+export type MigratedStores = Pick<OperatorStores, 'database' | 'columns'>;
 
 /**
  * Ledger and column store for one piece of work: opened for it, or lent by the host that has them open. Throws what
@@ -24,7 +30,7 @@ export function withOperatorStores<Result>(
   work: (stores: OperatorStores) => Promise<Result>,
 ): Promise<Result> {
   return OperatorAccess.during(configuration, async (access) =>
-    work({ database: access.database, columns: await access.columns() }),
+    work({ database: access.database, columns: await access.columns(), clock: access.clock }),
   );
 }
 
@@ -57,7 +63,7 @@ export function requireData({ ledger, dataDirectory }: Configuration): void {
 export async function listPendingMigrations({
   database,
   columns,
-}: OperatorStores): Promise<readonly string[]> {
+}: MigratedStores): Promise<readonly string[]> {
   return migrationNames(await pendingMigrations(database), await pendingColumnMigrations(columns));
 }
 
@@ -68,7 +74,7 @@ export async function listPendingLedgerMigrations(database: SqlDatabase): Promis
 
 /** Applies what is not applied yet, and answers the names. */
 export async function applyMigrations(
-  { database, columns }: OperatorStores,
+  { database, columns }: MigratedStores,
   configuration: Configuration,
 ): Promise<readonly string[]> {
   return migrationNames(await migrate(database), await migrateColumnStore(columns, clusterOf(configuration)));

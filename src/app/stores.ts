@@ -73,6 +73,7 @@ export function openDatabase({ ledger, dataDirectory }: Configuration, worker: s
     connectionString: ledger.url,
     poolSize: ledger.poolSize,
     statementTimeoutMs: ledger.statementTimeoutMs,
+    isPooled: ledger.pooled,
     applicationName: `millrace ${worker}`,
   });
 }

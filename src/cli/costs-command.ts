@@ -66,10 +66,9 @@ async function showCosts(context: CommandContext, options: CostsOptions): Promis
     ...(to === undefined ? {} : { to }),
     ...(limit === undefined ? {} : { limit }),
   };
-  const request = parseCostParameters(parameters, context.clock.now());
   const { withExistingStores } = await import('../app/operator-stores.ts');
-  const report = await withExistingStores(configurationOf(context, options), ({ columns }) =>
-    new CostReports({ store: columns }).report(request, {}),
+  const report = await withExistingStores(configurationOf(context, options), ({ columns, clock }) =>
+    new CostReports({ store: columns }).report(parseCostParameters(parameters, clock.now()), {}),
   );
   if (options.json === true) print(context, JSON.stringify(report, undefined, 2));
   else if (options.csv === true) context.stdout.write(renderCostCsv(report));

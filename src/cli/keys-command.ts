@@ -63,8 +63,8 @@ async function withKeys<Result>(
   work: (keys: ApiKeys) => Promise<Result>,
 ): Promise<Result> {
   const { withExistingLedger } = await import('../app/operator-ledger.ts');
-  return withExistingLedger(configurationOf(context, options), (database) =>
-    work(new ApiKeys({ database, clock: context.clock })),
+  return withExistingLedger(configurationOf(context, options), (database, { clock }) =>
+    work(new ApiKeys({ database, clock })),
   );
 }
 

@@ -30,8 +30,8 @@ export function addStatusCommand(program: Command, context: CommandContext, bind
 
 async function showStatus(context: CommandContext, options: StatusOptions): Promise<number> {
   const { withExistingLedger } = await import('../app/operator-ledger.ts');
-  const status = await withExistingLedger(configurationOf(context, options), (database) =>
-    readHostStatus({ database, clock: context.clock }),
+  const status = await withExistingLedger(configurationOf(context, options), (database, { clock }) =>
+    readHostStatus({ database, clock }),
   );
   print(
     context,

@@ -8,6 +8,12 @@ export const storeErrorCodes = {
     what: 'The ledger database cannot be reached or did not answer in time.',
     todo: 'Check that PostgreSQL runs and accepts connections; work resumes by itself when it does.',
   },
+  MILLRACE_CLOCK_OFF: {
+    status: 503,
+    retryable: true,
+    what: "This machine's clock and the ledger database's are more than two seconds apart.",
+    todo: "Synchronise both machines with NTP. Budgets and reports go by the ledger's clock meanwhile; see docs/runbooks/clocks.md.",
+  },
   MILLRACE_DATABASE_CONFLICT: {
     status: 503,
     retryable: true,
@@ -19,6 +25,12 @@ export const storeErrorCodes = {
     retryable: false,
     what: 'The ledger database refused a statement.',
     todo: 'Read the cause in the log; check that all migrations are applied (millrace migrate).',
+  },
+  MILLRACE_DATABASE_POOLED: {
+    status: 500,
+    retryable: false,
+    what: 'A pooler of connections, such as pgbouncer in transaction mode, stands before PostgreSQL and takes or mixes what sessions need.',
+    todo: 'Connect to PostgreSQL directly, or set ledger.pooled and give the role its settings, as docs/deploys.md says. Queues on PostgreSQL need a direct connection.',
   },
   MILLRACE_DATA_REFUSED: {
     status: 422,

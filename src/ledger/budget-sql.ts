@@ -32,7 +32,8 @@ function endOfWindow(unit: string, start: string): string {
  * $1 calls about to be made, with the names of the budgets that concern them. In their order, each is written if its
  * lease holds and its upper bound still fits all of its budgets beside what is spent, reserved, and granted before it
  * in this group. What an operator has stopped asks for nothing. A call without a known price reserves nothing and needs some room. Answers for every call that may go
- * out by its lease: reserved, lost (this very call was made), over_budget by which budget, or no_window, when a window
+ * out by its lease: reserved (by the instant that also told the windows, so that the row's time lies in the window that
+ * it is charged to), lost (this very call was made), over_budget by which budget, or no_window, when a window
  * has no row yet and nothing was decided.
  */
 export const reserveBudgetedCalls = named(
@@ -81,9 +82,9 @@ export const reserveBudgetedCalls = named(
    verdicts as materialized (select array_agg(d.blocked_by order by d.place) as of_place from decided d where d.place > 0),
    written as (
      insert into millrace.calls (${reservedColumns}, state, reserved_at, budgets, budget_usd)
-     select ${reservedValues('q')}, 'reserved', clock_timestamp(), q.windows,
+     select ${reservedValues('q')}, 'reserved', i.at, q.windows,
        case when q.windows is not null then q.bound end
-     from queue q cross join verdicts v where v.of_place[q.place] = -1
+     from queue q cross join verdicts v cross join instant i where v.of_place[q.place] = -1
      on conflict (id) do nothing
      returning id),
    asked as materialized (
@@ -101,10 +102,10 @@ export const reserveBudgetedCalls = named(
    select q.id, case when q.id in (select w.id from written w) then 'reserved' when v.of_place[q.place] = -1 then 'lost'
        when v.of_place[q.place] = 0 then 'no_window' else 'over_budget' end as kind,
      r.budget, r.limit_usd::text as limit_usd, ${endOfWindow('r.window_unit', 'r.window_start')} as window_ends_at,
-     null::uuid as hold
-   from queue q cross join verdicts v left join rooms r on r.slot = v.of_place[q.place]
+     null::uuid as hold, i.at
+   from queue q cross join verdicts v cross join instant i left join rooms r on r.slot = v.of_place[q.place]
    union all
-   select o.id, 'held', null, null, null, o.hold from open o where o.hold is not null`,
+   select o.id, 'held', null, null, null, o.hold, null from open o where o.hold is not null`,
 );
 
 /** $1 names of budgets: makes the rows of their present windows where they are missing. */

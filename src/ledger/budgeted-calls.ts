@@ -20,6 +20,7 @@ interface DecidedRow {
   readonly limit_usd: string | null;
   readonly window_ends_at: Date | null;
   readonly hold: Uuid | null;
+  readonly at: Date | null;
 }
 
 /** What a round of deciding says; without a window the call is asked for again once there is one. */
@@ -96,9 +97,13 @@ function outcomeOf({
   limit_usd: limitUsd,
   window_ends_at: windowEndsAt,
   hold,
+  at,
 }: DecidedRow): Decided {
   if (kind === 'no_window') return { kind: 'no_window' };
-  if (kind === 'reserved') return { kind: 'reserved' };
+  if (kind === 'reserved') {
+    invariant(at !== null, 'a call that is reserved was so at a time');
+    return { kind: 'reserved', at };
+  }
   if (kind === 'lost') return { kind: 'lease_lost' };
   if (hold !== null) return { kind: 'held', hold };
   invariant(

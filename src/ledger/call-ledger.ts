@@ -152,16 +152,17 @@ export class CallLedger {
   }
 
   async #writeReservations(items: readonly Reservation[]): Promise<ReserveOutcome[]> {
-    const { rows } = await this.#database.query<{ id: Uuid; hold: Uuid | null }>(sql.reserveCalls, [
+    const { rows } = await this.#database.query<AnsweredRow>(sql.reserveCalls, [
       JSON.stringify(items.map((item) => reservationRow(item))),
     ]);
-    const answered = new Map(rows.map((row) => [row.id, row.hold]));
+    const answered = new Map(rows.map((row) => [row.id, row]));
     return items.map(({ id }) => {
-      const hold = answered.get(id);
-      if (hold === undefined) return { kind: 'lease_lost' };
-      if (hold !== null) return { kind: 'held', hold };
+      const row = answered.get(id);
+      if (row === undefined) return { kind: 'lease_lost' };
+      if (row.hold !== null) return { kind: 'held', hold: row.hold };
+      invariant(row.reserved_at !== null, 'a call that is reserved was so at a time');
       answered.delete(id); // the same call twice in one group: the second is not to be sent
-      return { kind: 'reserved' };
+      return { kind: 'reserved', at: row.reserved_at };
     });
   }
 
@@ -172,6 +173,13 @@ export class CallLedger {
     const settled = new Set(rows.map((row) => row.id));
     return items.map((item) => settled.delete(item.id));
   }
+}
+
+/** What became of a call that was asked for: reserved at that time, or held by that. */
+interface AnsweredRow {
+  readonly id: Uuid;
+  readonly hold: Uuid | null;
+  readonly reserved_at: Date | null;
 }
 
 interface RecordedCallRow {

@@ -74,10 +74,10 @@ export const reserveCalls = named(
      select ${reservedColumns}, 'reserved', clock_timestamp()
      from asked where hold is null
      on conflict (id) do nothing
-     returning id)
-   select id, null::uuid as hold from reserved
+     returning id, reserved_at)
+   select id, null::uuid as hold, reserved_at from reserved
    union all
-   select id, hold from asked where hold is not null`,
+   select id, hold, null from asked where hold is not null`,
 );
 
 /** $1 settlements, as a relation. */

@@ -17,6 +17,8 @@ export interface AnsweredCall {
   readonly requestKind: 'single' | 'batch';
   /** The model that was meant, when this one stood in for it. */
   readonly fallbackFrom: string | undefined;
+  /** By the ledger's clock; the time of the call's usage record. */
+  readonly reservedAt: Date;
   readonly settlement: Settlement;
   readonly providerRequestId: string | undefined;
   readonly tokens: TokenCounts;
@@ -37,6 +39,7 @@ interface AnsweredCallRow {
   readonly tier: string;
   readonly request_kind: 'single' | 'batch';
   readonly fallback_from: string | null;
+  readonly reserved_at: Date;
   readonly settlement: Settlement;
   readonly provider_request_id: string | null;
   readonly tokens: string | null;
@@ -48,7 +51,7 @@ interface AnsweredCallRow {
 /** $1 the id of a call: what the records about its rejection have to say. */
 const findAnsweredCall: SqlStatement = {
   name: 'ledger.find_answered_call',
-  text: `select id, step, attempt, provider, model, answered_model, operation, tier, request_kind, fallback_from, settlement, provider_request_id, tokens,
+  text: `select id, step, attempt, provider, model, answered_model, operation, tier, request_kind, fallback_from, reserved_at, settlement, provider_request_id, tokens,
      cost_usd, price_reference, price_catalogue
    from millrace.calls where id = $1::uuid and state = 'settled' and outcome = 'ok' and rejected_at is null`,
 };
@@ -103,6 +106,7 @@ function answeredCallOf(row: AnsweredCallRow): AnsweredCall {
     tier: row.tier,
     requestKind: row.request_kind,
     fallbackFrom: row.fallback_from ?? undefined,
+    reservedAt: row.reserved_at,
     settlement: row.settlement,
     providerRequestId: row.provider_request_id ?? undefined,
     tokens: row.tokens === null ? {} : (JSON.parse(row.tokens) as TokenCounts),

@@ -31,7 +31,8 @@ export interface Reservation {
 
 /** What came of a reservation. */
 export type ReserveOutcome =
-  | { readonly kind: 'reserved' }
+  /** `at`: when, by the ledger's clock, which also told the windows of its budgets. The time that its usage record carries. */
+  | { readonly kind: 'reserved'; readonly at: Date }
   /** The lease has passed on (or this very call was made): it is not to be sent. */
   | { readonly kind: 'lease_lost' }
   /** An operator has stopped it. */

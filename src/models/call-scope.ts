@@ -59,6 +59,7 @@ export class CallScope implements CallOpener {
   readonly #pending = new Set<Promise<unknown>>();
   #loading: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
+  #wasCut = false;
 
   constructor(options: CallScopeOptions) {
     this.#options = options;
@@ -109,6 +110,11 @@ export class CallScope implements CallOpener {
   /** What the calls of this scope cost so far. */
   spend(): ScopeSpend {
     return this.#spend.total;
+  }
+
+  /** Whether its signal cut a call: what the handler made of that answer is none, though a stream may just have ended. */
+  get wasCut(): boolean {
+    return this.#wasCut;
   }
 
   /** Ends the scope: aborts what is still in the air, and resolves after the last settlement. */
@@ -206,9 +212,9 @@ export class CallScope implements CallOpener {
   ): Promise<MeteredCall> {
     const { services, tracer, message, origin } = this.#options;
     const { target, step, operation, tier } = question;
-    const sentAt = services.clock.now();
-    const facts: CallFacts = {
-      id: callId(sentAt, this.#idRoot, step, ordinal, attempt),
+    const askedAt = services.clock.now();
+    const asked: Omit<CallFacts, 'sentAt'> = {
+      id: callId(askedAt, this.#idRoot, step, ordinal, attempt),
       owner: this.#owner,
       step,
       attempt,
@@ -217,38 +223,38 @@ export class CallScope implements CallOpener {
       operation,
       requestKind: 'single',
       fallbackFrom,
-      sentAt,
       upperBoundUsd: services.pricer.upperBound(
-        { provider: target.priceProvider, model: target.modelId, at: sentAt, tier, batch: false },
+        { provider: target.priceProvider, model: target.modelId, at: askedAt, tier, batch: false },
         bounds.maxInputTokens,
         bounds.maxOutputTokens,
       ),
     };
     const budgets = budgetsOfCall(
       services.budgets,
-      { origin, model: `${facts.provider}/${facts.model}`, upperBoundUsd: facts.upperBoundUsd },
+      { origin, model: `${asked.provider}/${asked.model}`, upperBoundUsd: asked.upperBoundUsd },
       services.metrics,
     );
     const outcome = await services.ledger.reserve({
-      id: facts.id,
+      id: asked.id,
       message: message === undefined ? undefined : { id: message.id, fence: message.fence },
       origin: message === undefined ? origin : undefined,
       step,
       ordinal,
       attempt,
-      provider: facts.provider,
-      model: facts.model,
+      provider: asked.provider,
+      model: asked.model,
       operation,
       tier,
       requestKind: 'single',
       requestDigest: question.digest,
       fallbackFrom,
-      upperBoundUsd: facts.upperBoundUsd,
+      upperBoundUsd: asked.upperBoundUsd,
       parameters: question.parameters(this.#seedOf(question, ordinal, attempt)),
       budgets,
     });
-    if (outcome.kind === 'over_budget') throw overBudget(outcome, facts.upperBoundUsd, services.metrics);
+    if (outcome.kind === 'over_budget') throw overBudget(outcome, asked.upperBoundUsd, services.metrics);
     if (outcome.kind !== 'reserved') throw notReserved(outcome, step);
+    const facts: CallFacts = { ...asked, sentAt: outcome.at };
     const labels = this.#labelsOf(question);
     services.metrics.requestBegan(labels);
     const call = new MeteredCall({
@@ -359,6 +365,7 @@ export class CallScope implements CallOpener {
   }
 
   readonly #onAbort = (): void => {
+    this.#wasCut = this.#open.size > 0;
     for (const call of this.#open) call.abort(this.#options.signal.reason);
   };
 

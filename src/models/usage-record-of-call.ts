@@ -1,4 +1,4 @@
-import { derivedId, timeOfId, type Uuid } from '../kernel/ids.ts';
+import { derivedId, type Uuid } from '../kernel/ids.ts';
 import { type Usd, zeroUsd } from '../kernel/money.ts';
 import type { AbandonedCall } from '../ledger/abandoned-call.ts';
 import type { CallSettlement } from '../ledger/call-ledger.ts';
@@ -21,7 +21,7 @@ import type { CallOwner } from './call-owner.ts';
  * row says at the end: cost, upper bound, and the counts of calls, unpriced, unsettled and estimated ones.
  */
 
-/** What was known about a call before it was sent. */
+/** What is known about a call when it is sent. */
 export interface CallFacts {
   readonly id: Uuid;
   readonly owner: CallOwner;
@@ -33,6 +33,7 @@ export interface CallFacts {
   readonly requestKind: 'single' | 'batch';
   /** The model that was meant, when this one stands in for it. */
   readonly fallbackFrom: string | undefined;
+  /** When it was reserved, by the ledger's clock: the time that its budgets, its price and its reports go by. */
   readonly sentAt: Date;
   readonly upperBoundUsd: Usd | undefined;
 }
@@ -106,7 +107,7 @@ export function recordsOfRejection(
   recordedAt: Date,
 ): readonly [UsageRecord, UsageRecord] {
   // The time that the call's own record has: both belong into its hour.
-  const sentAt = timeOfId(call.id);
+  const sentAt = call.reservedAt;
   const facts = {
     ...call,
     owner,
@@ -162,15 +163,14 @@ export function recordOfUsageCorrection(
   truth: CorrectedUsage,
   recordedAt: Date,
 ): UsageRecord {
-  const sentAt = timeOfId(call.id);
   const { priceReference, priceCatalogue } = truth;
   const differences = tokenClasses
     .map((name) => [name, (truth.tokens[name] ?? 0) - (call.tokens[name] ?? 0)] as const)
     .filter(([, difference]) => difference !== 0);
   const wasPriced = (call.state === 'unsettled' ? call.upperBoundUsd : call.costUsd) !== undefined;
   return {
-    ...recordOfFacts({ ...factsOfAbandoned(call), sentAt }, recordedAt),
-    recordId: derivedId(sentAt, 'usage-correction', call.id, truth.id),
+    ...recordOfFacts(factsOfAbandoned(call), recordedAt),
+    recordId: derivedId(call.reservedAt, 'usage-correction', call.id, truth.id),
     recordKind: 'correction',
     tier: call.tier,
     outcome: call.outcome === 'unknown' ? 'unsettled' : call.outcome,

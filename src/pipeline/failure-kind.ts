@@ -92,7 +92,9 @@ function kindOfCode(code: ErrorCode): FailureKind {
     case 'MILLRACE_INTERNAL':
       return 'permanent';
     // What a stage does not meet unless its handler throws it: nothing that time mends.
+    case 'MILLRACE_CLOCK_OFF':
     case 'MILLRACE_CONFIG_INVALID':
+    case 'MILLRACE_DATABASE_POOLED':
     case 'MILLRACE_DATA_IN_USE':
     case 'MILLRACE_DATA_NOT_FOUND':
     case 'MILLRACE_DEMO_DOCUMENTS_MISSING':

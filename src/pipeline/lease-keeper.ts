@@ -43,6 +43,7 @@ export class LeaseKeeper {
   readonly #options: LeaseKeeperOptions;
   readonly #held = new Map<Uuid, Entry>();
   readonly #timer: NodeJS.Timeout;
+  #abortedBy: Error | undefined;
   #renewing: Promise<void> | undefined;
 
   constructor(options: LeaseKeeperOptions) {
@@ -71,6 +72,7 @@ export class LeaseKeeper {
     const before = this.#held.get(lease.id);
     if (before !== undefined && !before.lost) this.#lose(before, 'it has passed on, to this process');
     this.#held.set(lease.id, entry);
+    if (this.#abortedBy !== undefined) entry.controller.abort(this.#abortedBy);
     return {
       signal: entry.controller.signal,
       isLost: () => entry.lost || this.#isPastDeadline(entry),
@@ -102,8 +104,9 @@ export class LeaseKeeper {
     entry.controller.abort(reason);
   }
 
-  /** Aborts everything in hand (the host's grace time is over). */
+  /** Aborts everything in hand, and whatever comes to hand after it (the host's grace time is over). */
   abortAll(reason: Error): void {
+    this.#abortedBy = reason;
     for (const entry of this.#held.values()) entry.controller.abort(reason);
   }
 

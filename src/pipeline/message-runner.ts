@@ -80,15 +80,21 @@ export interface Run {
 export class MessageRunner {
   readonly #options: MessageRunnerOptions;
   readonly #leaseLengths = new LeaseLengths();
+  readonly #leaving = new AbortController();
   #stopping = false;
 
   constructor(options: MessageRunnerOptions) {
     this.#options = options;
   }
 
-  /** From now on failures are the host's, not the messages': they are handed back. */
+  /** From now on failures are the host's, not the messages': they are handed back, as is what has not begun. */
   beginStop(): void {
     this.#stopping = true;
+  }
+
+  /** From now on nobody waits for a handler whose signal was aborted. */
+  leaveHandlers(): void {
+    this.#leaving.abort();
   }
 
   /**
@@ -210,10 +216,12 @@ export class MessageRunner {
       const message = { ...envelope, data: data as never };
       const context = contextOf({ ...run, definition, signal, scope, emissions });
       // Another run that was claimed with it may have kept the process from everything until its lease was over.
-      if (run.held.isLost()) throw leaseLost(envelope.id);
+      if (this.#stopping || run.held.isLost()) throw leaseLost(envelope.id);
       run.hasBegun = true;
       const handled = Promise.resolve(handler.handle(message, context));
-      return await orAbort(handled, signal);
+      const result = await orAbort(handled, signal, this.#leaving.signal);
+      if (scope.wasCut) throw signal.reason as Error;
+      return result;
     } catch (thrown) {
       const error = readableError(thrown);
       await rejectDegenerate(scope, error);
@@ -388,8 +396,5 @@ function once<T>(make: () => T): () => T {
 }
 
 function leaseLost(id: string): AppError {
-  return new AppError(
-    'MILLRACE_LEASE_LOST',
-    `The lease on message ${id} had passed on before it was finished`,
-  );
+  return new AppError('MILLRACE_LEASE_LOST', `The lease on message ${id} had passed on before it ended`);
 }

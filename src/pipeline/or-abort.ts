@@ -1,14 +1,22 @@
 /** How long a handler may take to come back after its signal was aborted before it is left behind. */
-const abortGraceMs = 5000;
+export const abortGraceMs = 5000;
 
-/** What the handler answers; or, when the signal aborts and the handler does not come back in time, the reason. */
-export async function orAbort<T>(handled: Promise<T>, signal: AbortSignal): Promise<T> {
+/**
+ * What the handler answers; or, when the signal aborts and the handler does not come back in time, the signal's reason.
+ * Once `leaving` aborts nobody waits for a handler that was told. What one that was left behind answers is nobody's.
+ */
+export async function orAbort<T>(handled: Promise<T>, signal: AbortSignal, leaving: AbortSignal): Promise<T> {
   const { promise: abandoned, reject } = Promise.withResolvers<never>();
   let timer: NodeJS.Timeout | undefined;
+  const leave = (): void => reject(signal.reason as Error);
   const onAbort = (): void => {
-    timer = setTimeout(() => reject(signal.reason as Error), abortGraceMs);
+    timer = setTimeout(leave, abortGraceMs);
+    if (leaving.aborted) leave();
+    else leaving.addEventListener('abort', leave, { once: true });
   };
-  signal.addEventListener('abort', onAbort, { once: true });
+  // It may have been aborted since it was looked at last: then no event comes any more.
+  if (signal.aborted) onAbort();
+  else signal.addEventListener('abort', onAbort, { once: true });
   try {
     return await Promise.race([handled, abandoned]);
   } catch (error) {
@@ -16,6 +24,7 @@ export async function orAbort<T>(handled: Promise<T>, signal: AbortSignal): Prom
     throw signal.aborted ? (signal.reason as Error) : error;
   } finally {
     signal.removeEventListener('abort', onAbort);
+    leaving.removeEventListener('abort', leave);
     clearTimeout(timer);
   }
 }

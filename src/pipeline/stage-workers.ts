@@ -1,10 +1,15 @@
+import type { LeaseKeeper } from './lease-keeper.ts';
 import { withConcurrency } from './stage-definition.ts';
 import type { StageGates } from './stage-gates.ts';
 import type { RegisteredStage } from './stage-registry.ts';
 import { StageWorker, type StageWorkerOptions } from './stage-worker.ts';
+import { stopWorkers } from './stop-workers.ts';
 
 export interface StageWorkersOptions extends Omit<StageWorkerOptions, 'gate'> {
   readonly gates: StageGates;
+  readonly keeper: LeaseKeeper;
+  /** How long handlers may go on after `stop`. */
+  readonly graceMs: number;
   /** For all stages, in place of what each says. */
   readonly concurrency: number | undefined;
   /** How late the event loop has run since it was asked last. */
@@ -40,8 +45,8 @@ export class StageWorkers {
     return false;
   }
 
-  /** Takes no more; resolves when what is in hand has ended. */
+  /** Takes no more; resolves when what is in hand has ended, or has been left behind. */
   async stop(): Promise<void> {
-    await Promise.all(this.#workers.map((worker) => worker.stop()));
+    await stopWorkers({ ...this.#options, workers: this.#workers });
   }
 }

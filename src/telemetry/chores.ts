@@ -17,6 +17,7 @@ export const choreNames = [
   'watch_cancels',
   'concurrency',
   'model_health',
+  'clock',
 ] as const;
 export type ChoreName = (typeof choreNames)[number];
 

@@ -10,6 +10,7 @@ import { ruleGroups } from '../../dashboards/alerts/rule-groups.ts';
 import { type MetricCatalogue, metricCatalogue } from '../../src/telemetry/metric-catalogue.ts';
 import { canRun, directoryOf, prometheusPrograms } from '../support/required-programs.ts';
 import { platformCases } from './platform-cases.ts';
+import { processCases } from './process-cases.ts';
 import { promtoolTest, type RuleCase } from './rule-case.ts';
 import { stageCases } from './stage-cases.ts';
 
@@ -19,7 +20,7 @@ const root = join(import.meta.dirname, '..', '..');
 const generated = join(root, 'dashboards', 'generated', 'prometheus');
 const groups = ruleGroups();
 const alerts = groups.flatMap((group) => group.alerts);
-const cases = { ...stageCases, ...platformCases };
+const cases = { ...stageCases, ...platformCases, ...processCases };
 
 describe.skipIf(!canRun(prometheusPrograms()))('the rules in Prometheus', () => {
   let directory: string;

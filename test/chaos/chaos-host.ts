@@ -16,7 +16,7 @@ import {
   fetchWithPoints,
   queuesWithPoints,
 } from './fault-points.ts';
-import { SettableClock } from './settable-clock.ts';
+import { SettableClock } from '../support/settable-clock.ts';
 import { DiskSpace } from './disk-space.ts';
 import { type Release, stagesOf } from './handlers.ts';
 import { installHistory } from './history.ts';

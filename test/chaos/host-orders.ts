@@ -4,7 +4,7 @@ import { CostReports } from '../../src/costs/cost-reports.ts';
 import { AppError } from '../../src/kernel/app-error.ts';
 import type { DiskSpace } from './disk-space.ts';
 import type { FaultPoints } from './fault-points.ts';
-import type { SettableClock } from './settable-clock.ts';
+import type { SettableClock } from '../support/settable-clock.ts';
 import type { Release } from './handlers.ts';
 import type { Answers, Order, OrderedHold, Progress } from './orders.ts';
 import { refusedBeside, tryRefused } from './refused-admissions.ts';

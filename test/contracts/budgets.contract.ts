@@ -40,7 +40,7 @@ export function budgetsContract(name: string, open: () => Promise<SqlDatabase>):
     it('reserves the upper bound and settles to the truth', async () => {
       await budgets.define([someBudget()]);
       const { id, outcome } = await reserveOf(calls, '0.6');
-      expect(outcome).toEqual({ kind: 'reserved' });
+      expect(outcome).toEqual({ kind: 'reserved', at: expect.any(Date) });
       expect(await figures()).toBe('0 spent, 0.6 reserved');
       await noFaults();
       expect(await calls.settle(settledFor(id, '0.123456789012345678'))).toBe(true);
@@ -151,7 +151,7 @@ export function budgetsContract(name: string, open: () => Promise<SqlDatabase>):
         budgets: ['search'],
       });
       const twice = await Promise.all([calls.reserve(reservation), calls.reserve(reservation)]);
-      expect(twice).toEqual([{ kind: 'reserved' }, { kind: 'lease_lost' }]);
+      expect(twice).toEqual([{ kind: 'reserved', at: expect.any(Date) }, { kind: 'lease_lost' }]);
       expect(await calls.reserve(reservation)).toEqual({ kind: 'lease_lost' });
       expect(await figures()).toBe('0 spent, 0.5 reserved');
       await noFaults();
@@ -166,7 +166,7 @@ export function budgetsContract(name: string, open: () => Promise<SqlDatabase>):
           someReservation({ id: newId(new Date()), message: { id, fence: withFence }, budgets: ['search'] }),
         );
       expect(await ask(fence - 1)).toEqual({ kind: 'lease_lost' });
-      expect(await ask(fence)).toEqual({ kind: 'reserved' });
+      expect(await ask(fence)).toEqual({ kind: 'reserved', at: expect.any(Date) });
       await harness.expireLeases();
       expect(await ask(fence)).toEqual({ kind: 'lease_lost' });
       expect(await figures()).toBe('0 spent, 0.5 reserved');

@@ -119,15 +119,15 @@ export function holdsContract(name: string, open: () => Promise<SqlDatabase>): v
       const held = (await hold('model', 'openai/gpt-5-mini')).hold;
       expect(await ask({ message })).toEqual({ kind: 'held', hold: held.id });
       expect(await ask({ message: undefined, origin: someOrigin })).toEqual({ kind: 'held', hold: held.id });
-      expect(await ask({ message, model: 'gpt-5' })).toEqual({ kind: 'reserved' });
-      expect(await ask({ message, provider: 'azure' })).toEqual({ kind: 'reserved' });
+      expect(await ask({ message, model: 'gpt-5' })).toEqual({ kind: 'reserved', at: expect.any(Date) });
+      expect(await ask({ message, provider: 'azure' })).toEqual({ kind: 'reserved', at: expect.any(Date) });
       expect(await ask({ message: { ...message, fence: message.fence - 1 } })).toEqual({
         kind: 'lease_lost',
       });
       const provider = (await hold('provider', 'azure')).hold;
       expect(await ask({ message, provider: 'azure' })).toEqual({ kind: 'held', hold: provider.id });
       await holds.lift({ id: held.id }, by);
-      expect(await ask({ message })).toEqual({ kind: 'reserved' });
+      expect(await ask({ message })).toEqual({ kind: 'reserved', at: expect.any(Date) });
       expect((await harness.calls.totals()).calls).toBe(3);
     });
 

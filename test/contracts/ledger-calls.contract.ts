@@ -30,7 +30,7 @@ export function ledgerCallsContract(name: string, open: () => Promise<SqlDatabas
       const ask = (call: string, withFence: number) =>
         calls.reserve(someReservation({ id: call, message: { id, fence: withFence } }));
       const [one, two, three] = [newId(new Date()), newId(new Date()), newId(new Date())];
-      expect(await ask(one, fence)).toEqual({ kind: 'reserved' });
+      expect(await ask(one, fence)).toEqual({ kind: 'reserved', at: expect.any(Date) });
       expect(await ask(one, fence)).toEqual({ kind: 'lease_lost' });
       expect(await ask(two, fence - 1)).toEqual({ kind: 'lease_lost' });
       await harness.expireLeases();

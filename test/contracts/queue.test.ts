@@ -48,30 +48,41 @@ describe.skipIf(!canRun(redisPrograms()))('BullMQ on Redis', () => {
 
   queueContract(() => BullMqQueueDriver.open({ url: server.url, prefix: newPrefix() }));
 
-  it('asks a Redis that refuses everything a few times, not thousands, and goes on when it takes writes', async () => {
-    const refusing = await RedisServer.start();
-    const driver = await BullMqQueueDriver.open({ url: refusing.url, prefix: newPrefix() });
-    const errors: string[] = [];
-    let taken = 0;
-    const queue = driver.queue('refused');
-    const consumer = await queue.consume({
-      mayTake: () => Promise.resolve(true),
-      onTaken: () => void (taken += 1),
-      onError: (error) => errors.push(error.message),
-    });
-    await queue.add([{}]);
-    await expect.poll(() => taken).toBe(1);
-    await refusing.setReadOnly(true);
-    await expect.poll(() => errors.length, { timeout: 20_000 }).toBeGreaterThan(2);
-    await refusing.setReadOnly(false);
-    await queue.add([{}]);
-    await expect.poll(() => taken, { timeout: 20_000 }).toBe(2);
-    expect(errors.length).toBeLessThan(50);
-    expect(errors.join()).toContain('READONLY');
-    await consumer.close();
-    await driver.close();
-    await refusing.stop();
-  }, 60_000);
+  it.each([
+    ['READONLY', (refusing: RedisServer, refuses: boolean) => refusing.setReadOnly(refuses)],
+    ['OOM', (refusing: RedisServer, refuses: boolean) => refusing.setFull(refuses)],
+  ])(
+    'asks a Redis that refuses everything (%s) a few times, not thousands, and goes on when it takes writes',
+    async (refusal, setRefusing) => {
+      const refusing = await RedisServer.start();
+      const driver = await BullMqQueueDriver.open({ url: refusing.url, prefix: newPrefix() });
+      const errors: string[] = [];
+      let taken = 0;
+      const queue = driver.queue('refused');
+      const consumer = await queue.consume({
+        mayTake: () => Promise.resolve(true),
+        onTaken: () => void (taken += 1),
+        onError: (error) => errors.push(error.message),
+      });
+      await queue.add([{}]);
+      await expect.poll(() => taken).toBe(1);
+      // A full Redis lets a consumer wait, and refuses when there is something to take.
+      await consumer.pause();
+      await queue.add([{}]);
+      await setRefusing(refusing, true);
+      await consumer.resume();
+      await expect.poll(() => errors.length, { timeout: 20_000 }).toBeGreaterThan(2);
+      await expect(queue.add([{ delayMs: 1 }])).rejects.toMatchObject({ code: 'MILLRACE_QUEUE_UNAVAILABLE' });
+      await setRefusing(refusing, false);
+      await expect.poll(() => taken, { timeout: 20_000 }).toBe(2);
+      expect(errors.length).toBeLessThan(50);
+      expect(errors.join()).toContain(refusal);
+      await consumer.close();
+      await driver.close();
+      await refusing.stop();
+    },
+    60_000,
+  );
 
   it('knows that it was emptied', async () => {
     const driver = await BullMqQueueDriver.open({ url: server.url, prefix: newPrefix() });

@@ -8,7 +8,7 @@ import { applyBudgets } from '../../src/app/operator-budgets.ts';
 import { newId } from '../../src/kernel/ids.ts';
 import { formatUsd, usd } from '../../src/kernel/money.ts';
 import type { BudgetFault } from '../../src/ledger/budget-ledger.ts';
-import { type CountedKind, LedgerCounts } from '../../src/ledger/ledger-counts.ts';
+import type { CountedKind } from '../../src/ledger/ledger-counts.ts';
 import { defineMessage } from '../../src/messages/message-type.ts';
 import { ScriptedModel } from '../../src/models/scripted-model.ts';
 import { defineStage } from '../../src/pipeline/stage-definition.ts';
@@ -18,6 +18,7 @@ import { stateOf } from '../support/budget-fixture.ts';
 import { someReservation } from '../support/ledger-fixture.ts';
 import { canRun, postgresPrograms, redisPrograms } from '../support/required-programs.ts';
 import { SeveralHosts } from '../support/several-hosts.ts';
+import { counted } from '../support/counted.ts';
 
 const TicketOpened = defineMessage('ticket.opened').version(1, z.object({ subject: z.string() }));
 const answer = defineStage('answer', { consumes: TicketOpened.upTo(1), concurrency: 2 });
@@ -76,10 +77,7 @@ describe.skipIf(![postgresPrograms(), redisPrograms()].every((program) => canRun
       );
     }
 
-    async function countOf(host: Host, kind: CountedKind): Promise<number> {
-      const counts = await new LedgerCounts(host.stores.database).read();
-      return counts.find((count) => count.kind === kind)?.count ?? 0;
-    }
+    const countOf = (host: Host, kind: CountedKind) => counted(host.stores.database, kind);
 
     it('8 workers at once never spend more than the limit; work waits, and goes on when the limit is raised', async () => {
       const ledgerUrl = await hosts.newLedger('limit');

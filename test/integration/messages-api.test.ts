@@ -343,8 +343,8 @@ describe('a message', () => {
       });
     const meant = 'anthropic/claude-haiku-4-5';
     expect(await Promise.all([reserve(1), reserve(2, meant)])).toEqual([
-      { kind: 'reserved' },
-      { kind: 'reserved' },
+      { kind: 'reserved', at: expect.any(Date) },
+      { kind: 'reserved', at: expect.any(Date) },
     ]);
     const first = (await calls.callsOf(id)).find(({ ordinal }) => ordinal === 1);
     expect(await calls.settle(settlement(first?.id ?? ''))).toBe(true);

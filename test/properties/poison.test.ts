@@ -146,7 +146,7 @@ function poisonContract(name: string, open: () => Promise<SqlDatabase>): void {
           ),
         );
       },
-      { kind: 'reserved' },
+      { kind: 'reserved', at: expect.any(Date) },
     );
     const settled = draws(open1.length, seed + 3);
     await eachAlone(

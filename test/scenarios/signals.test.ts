@@ -1,21 +1,58 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { createServer, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { packageRoot } from '../../src/kernel/package-root.ts';
 import { builtCommand } from '../support/built-package.ts';
+import { runCommand } from '../support/run-command.ts';
 
 const home = mkdtempSync(join(tmpdir(), 'millrace-signals-'));
 const program = join(home, 'program.mjs');
+const streamingProgram = join(home, 'streaming.mjs');
 const children = new Set<number>();
+
+const at = (specifier: string): string =>
+  JSON.stringify(pathToFileURL(join(packageRoot(), 'node_modules', specifier)).href);
+
+/** An application whose one message asks a model for a stream. */
+function streamingText(main: string): string {
+  return `
+    import { z } from ${at('zod/index.js')};
+    import { streamText } from ${at('ai/dist/index.js')};
+    import { Stage, createMillraceApp, defineMessage, defineStage } from ${JSON.stringify(pathToFileURL(main).href)};
+    const [dataDirectory, baseUrl, graceMs] = process.argv.slice(2);
+    const Work = defineMessage('work').version(1, z.object({}));
+    class Worker {
+      async handle(message, ctx) {
+        const model = ctx.model('slow/gpt-5-mini', { step: 'tell' });
+        const { textStream } = streamText({ model, prompt: 'Tell me.', maxOutputTokens: 200, abortSignal: ctx.signal, onError: () => {} });
+        let text = '';
+        for await (const part of textStream) text += part;
+        return text;
+      }
+    }
+    Stage(defineStage('work', { consumes: Work.upTo(1) }))(Worker);
+    const app = await createMillraceApp({
+      providers: [Worker],
+      http: false,
+      environment: {},
+      config: {
+        dataDirectory,
+        shutdownGraceMs: Number(graceMs),
+        models: { providers: { slow: { kind: 'openai-compatible', baseUrl, priceProvider: 'openai' } } },
+      },
+    });
+    await app.millrace.admit(Work.v1, {}, { origin: { team: 'blue', customer: 'acme', feature: 'shop' }, id: 'one' });
+  `;
+}
 
 /** An application as README shows it: one message, whose handler ends a moment after it was told to, or never. */
 function programText(main: string): string {
-  const at = (specifier: string): string =>
-    JSON.stringify(pathToFileURL(join(packageRoot(), 'node_modules', specifier)).href);
   return `
     import { appendFileSync } from 'node:fs';
     import { z } from ${at('zod/index.js')};
@@ -40,7 +77,9 @@ function programText(main: string): string {
 
 beforeAll(async () => {
   const command = await builtCommand();
-  writeFileSync(program, programText(join(dirname(command), '..', 'millrace.js')));
+  const main = join(dirname(command), '..', 'millrace.js');
+  writeFileSync(program, programText(main));
+  writeFileSync(streamingProgram, streamingText(main));
 }, 300_000);
 
 afterAll(() => {
@@ -48,9 +87,11 @@ afterAll(() => {
   rmSync(home, { recursive: true, force: true });
 });
 
-function start(name: string, handlerMs: number) {
+const start = (name: string, handlerMs: number) => startProgram(program, name, String(handlerMs));
+
+function startProgram(file: string, name: string, ...more: readonly string[]) {
   const dataDirectory = join(home, name);
-  const child = spawn(process.execPath, [program, dataDirectory, String(handlerMs)], { stdio: 'pipe' });
+  const child = spawn(process.execPath, [file, dataDirectory, ...more], { stdio: 'pipe' });
   const { pid } = child;
   if (pid === undefined) throw new Error('the program did not start');
   children.add(pid);
@@ -64,7 +105,7 @@ function start(name: string, handlerMs: number) {
     children.delete(pid);
     return { code: child.exitCode, signal: child.signalCode };
   });
-  return { child, ended, said: () => said, notes: () => notesOf(`${dataDirectory}.log`) };
+  return { child, dataDirectory, ended, said: () => said, notes: () => notesOf(`${dataDirectory}.log`) };
 }
 
 function notesOf(file: string): readonly string[] {
@@ -96,4 +137,74 @@ it('ends at once at a second signal', { timeout: 120_000 }, async () => {
   child.kill('SIGTERM');
   expect(await ended).toEqual({ code: 143, signal: null });
   expect(notes()).toEqual(['begun']);
+});
+
+describe('in the middle of a stream of a model', () => {
+  /** A provider that sends one part of its answer and then waits to be told. */
+  async function slowProvider() {
+    const asked = Promise.withResolvers<ServerResponse>();
+    const server = createServer((_request, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      send(response, { choices: [{ index: 0, delta: { role: 'assistant', content: 'Once' } }] });
+      asked.resolve(response);
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    return { baseUrl: `http://127.0.0.1:${port}/v1`, asked: asked.promise, server };
+  }
+
+  const send = (response: ServerResponse, part: Readonly<Record<string, unknown>>): void => {
+    const chunk = { id: 'c1', object: 'chat.completion.chunk', created: 1, model: 'gpt-5-mini', ...part };
+    response.write(`data: ${JSON.stringify(chunk)}\n\n`);
+  };
+
+  const statusOf = async (dataDirectory: string) => {
+    const { code, stdout } = await runCommand(['status', '--data', dataDirectory, '--json']);
+    expect(code).toBe(0);
+    const { calls, messages } = JSON.parse(stdout) as Record<'calls' | 'messages', Record<string, unknown>>;
+    return { calls, messages };
+  };
+
+  it('lets the answer end, and settles its call', { timeout: 120_000 }, async () => {
+    const provider = await slowProvider();
+    const { child, dataDirectory, ended, said } = startProgram(
+      streamingProgram,
+      'stream',
+      provider.baseUrl,
+      '30000',
+    );
+    const response = await provider.asked;
+    child.kill('SIGTERM');
+    await expect.poll(said, { timeout: 20_000 }).toContain('stopping in order');
+    send(response, { choices: [{ index: 0, delta: { content: ' upon a time' }, finish_reason: 'stop' }] });
+    send(response, { choices: [], usage: { prompt_tokens: 10, completion_tokens: 4, total_tokens: 14 } });
+    response.end('data: [DONE]\n\n');
+    expect(await ended, said()).toEqual({ code: 0, signal: null });
+    provider.server.close();
+    const { calls, messages } = await statusOf(dataDirectory);
+    expect(calls).toMatchObject({ calls: 1, reserved: 0, succeeded: 1, estimated: 0, unsettled: 0 });
+    expect(messages).toMatchObject({ completed: 1, pending: 0, leased: 0 });
+  });
+
+  it(
+    'cuts an answer that does not end in time, and settles what came of it',
+    { timeout: 120_000 },
+    async () => {
+      const provider = await slowProvider();
+      const { child, dataDirectory, ended, said } = startProgram(
+        streamingProgram,
+        'cut',
+        provider.baseUrl,
+        '1000',
+      );
+      await provider.asked;
+      child.kill('SIGTERM');
+      expect(await ended, said()).toEqual({ code: 0, signal: null });
+      provider.server.close();
+      const { calls, messages } = await statusOf(dataDirectory);
+      expect(calls).toMatchObject({ calls: 1, reserved: 0, failed: 1, estimated: 1, unsettled: 0 });
+      expect(messages).toMatchObject({ completed: 0, pending: 1, leased: 0 });
+    },
+  );
 });

@@ -24,6 +24,11 @@ export const redisPrograms: () => RequiredProgram = once(() =>
   provide('Redis', 'redis-server', () => directoryWith('redis-server', [])),
 );
 
+/** pgbouncer, a pooler of connections to PostgreSQL. */
+export const pgbouncerPrograms: () => RequiredProgram = once(() =>
+  provide('PgBouncer', 'pgbouncer', () => directoryWith('pgbouncer', [])),
+);
+
 /** prometheus and promtool. */
 export const prometheusPrograms: () => RequiredProgram = once(() =>
   provide('Prometheus', 'prometheus', () => directoryWith('prometheus', [])),

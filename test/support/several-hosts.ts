@@ -9,8 +9,10 @@ import { migrateColumnStore } from '../../src/drivers/column-store/column-migrat
 import { openChdb } from '../../src/drivers/column-store/column-store.clickhouse.ts';
 import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts';
 import { migrate } from '../../src/drivers/sql-database/migrator.ts';
+import type { Clock } from '../../src/kernel/clock.ts';
 import type { ProviderConfig } from '../../src/models/provider-registry.ts';
 import type { RegisteredStage } from '../../src/pipeline/stage-registry.ts';
+import type { Logger } from '../../src/telemetry/logger.ts';
 import { silentLogger } from '../../src/telemetry/silent-logger.ts';
 import { PostgresServer } from './postgres-server.ts';
 import { RedisServer } from './redis-server.ts';
@@ -19,6 +21,9 @@ export interface HostParts {
   readonly stages: readonly RegisteredStage[];
   readonly modelProviders: Readonly<Record<string, ProviderConfig>>;
   readonly config: ConfigurationInput;
+  /** The clock of its machine. */
+  readonly clock?: Clock;
+  readonly logger?: Logger;
 }
 
 /**
@@ -27,7 +32,8 @@ export interface HostParts {
  */
 export class SeveralHosts {
   readonly #postgres: PostgresServer;
-  readonly #redis: RedisServer;
+  /** The server of their queues. */
+  readonly redis: RedisServer;
   readonly #columns: ColumnStore;
   readonly #directory: string;
   #hosts: Host[] = [];
@@ -35,7 +41,7 @@ export class SeveralHosts {
 
   private constructor(postgres: PostgresServer, redis: RedisServer, columns: ColumnStore, directory: string) {
     this.#postgres = postgres;
-    this.#redis = redis;
+    this.redis = redis;
     this.#columns = columns;
     this.#directory = directory;
   }
@@ -48,20 +54,28 @@ export class SeveralHosts {
     return new SeveralHosts(await PostgresServer.start(), await RedisServer.start(), columns, directory);
   }
 
+  /** The server of the ledgers. */
+  get postgresUrl(): string {
+    return this.#postgres.connectionString;
+  }
+
   /** The connection of an empty ledger. */
   newLedger(name: string): Promise<string> {
     return this.#postgres.createDatabase(name);
   }
 
-  async start(ledgerUrl: string, { stages, modelProviders, config }: HostParts): Promise<Host> {
+  async start(
+    ledgerUrl: string,
+    { stages, modelProviders, config, clock, logger = silentLogger }: HostParts,
+  ): Promise<Host> {
     this.#count += 1;
     const configuration = loadConfiguration({
       environment: {},
       options: {
         dataDirectory: join(this.#directory, String(this.#count)),
         ...config,
-        ledger: { url: ledgerUrl, poolSize: 4 },
-        queue: { url: this.#redis.url, prefix: ledgerUrl.split('/').at(-1) ?? 'test' },
+        ledger: { poolSize: 4, ...config.ledger, url: ledgerUrl },
+        queue: { url: this.redis.url, prefix: ledgerUrl.split('/').at(-1) ?? 'test' },
       },
     });
     const database = await openDatabase(configuration, `host-${this.#count}`);
@@ -80,7 +94,13 @@ export class SeveralHosts {
         await database.close();
       },
     };
-    const host = await Host.over({ configuration, logger: silentLogger, modelProviders, stores });
+    const host = await Host.over({
+      configuration,
+      logger,
+      modelProviders,
+      stores,
+      ...(clock === undefined ? {} : { clock }),
+    });
     this.#hosts.push(host);
     await host.start(stages);
     return host;
@@ -93,7 +113,7 @@ export class SeveralHosts {
   async end(): Promise<void> {
     await this.stopHosts();
     await this.#columns.close();
-    await this.#redis.stop();
+    await this.redis.stop();
     await this.#postgres.stop();
     await rm(this.#directory, { recursive: true, force: true });
   }

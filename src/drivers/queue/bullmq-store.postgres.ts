@@ -1,5 +1,7 @@
 import { createPostgresBackend, type PgPool, runMigrations } from 'bullmq';
 import pg from 'pg';
+import { refuseTransactionPooler } from '../sql-database/pooler.ts';
+import { isPoolersDoing, pooled } from '../sql-database/sql-error.ts';
 import { hearLosses } from '../sql-database/hear-losses.ts';
 import { bullMqSchema, postgresBulkFrom } from './bullmq-schema.ts';
 import type { BullMqBackend, BullMqStore, ConsumerConnection } from './bullmq-store.ts';
@@ -39,6 +41,7 @@ export class PostgresStore implements BullMqStore {
   }): Promise<PostgresStore> {
     const pool = poolOf(url, producerPoolSize);
     try {
+      await refuseTransactionPooler(connectionOf(url), poolerAdvice);
       const client = await pool.connect();
       try {
         await runMigrations(client, bullMqSchema);
@@ -47,7 +50,9 @@ export class PostgresStore implements BullMqStore {
       }
     } catch (error) {
       await pool.end();
-      throw error;
+      throw isPoolersDoing(error)
+        ? pooled('A pooler before the queue is in the way', poolerAdvice, error)
+        : error;
     }
     return new PostgresStore(pool, url, prefix);
   }
@@ -79,16 +84,22 @@ export class PostgresStore implements BullMqStore {
   }
 }
 
-function poolOf(connectionString: string, max: number): pg.Pool {
-  const pool = new pg.Pool({
+const poolerAdvice =
+  'BullMQ listens for notifications and needs sessions of its own: give queue.url the address of PostgreSQL itself.';
+
+function connectionOf(connectionString: string): pg.ClientConfig {
+  return {
     connectionString,
-    max,
     ...timeouts,
     application_name: 'millrace queue',
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
     options: `-c search_path=${bullMqSchema}`,
-  });
+  };
+}
+
+function poolOf(connectionString: string, max: number): pg.Pool {
+  const pool = new pg.Pool({ ...connectionOf(connectionString), max });
   hearLosses(pool);
   pool.setMaxListeners(0);
   return pool;

@@ -236,6 +236,8 @@ async function orUnavailable<T>(what: string, run: () => Promise<T>): Promise<T>
   try {
     return await run();
   } catch (error) {
+    // Waiting does not help against a pooler.
+    if (error instanceof AppError && error.code === 'MILLRACE_DATABASE_POOLED') throw error;
     const text = error instanceof Error ? error.message : String(error);
     throw new AppError('MILLRACE_QUEUE_UNAVAILABLE', `The queue store failed (${what}): ${text}`, {
       cause: error,

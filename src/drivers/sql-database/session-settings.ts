@@ -1,4 +1,5 @@
 import { AppError } from '../../kernel/app-error.ts';
+import { pooled } from './sql-error.ts';
 import type { SqlDatabase, SqlStatement } from './sql-database.ts';
 
 /*
@@ -21,6 +22,8 @@ const settings: ReadonlyMap<string, string> = new Map([
   // And each is planned anew: a plan made while the tables were empty reads them whole when they have grown.
   ['plan_cache_mode', 'force_custom_plan'],
 ]);
+
+const statementTimeout = 'statement_timeout';
 
 /**
  * What differs while a statement is planned once. A plan that is kept must not depend on how large the tables were when it
@@ -47,18 +50,44 @@ const readSettings: SqlStatement = {
   text: 'select name, setting from pg_settings where name = any($1::text[])',
 };
 
-/** Refuses a server, or a pooler before it, that did not take the settings. */
-export async function requireSessionSettings(database: SqlDatabase): Promise<void> {
+export interface SessionExpectations {
+  /** The settings come with the role, since a pooler takes none from a session. */
+  readonly isPooled: boolean;
+  readonly statementTimeoutMs: number;
+}
+
+/** Refuses a server, or a pooler before it, that did not take the settings. Throws MILLRACE_DATABASE_FAILED, or MILLRACE_DATABASE_POOLED. */
+export async function requireSessionSettings(
+  database: SqlDatabase,
+  { isPooled, statementTimeoutMs }: SessionExpectations,
+): Promise<void> {
   const { rows } = await database.query<{ name: string; setting: string }>(readSettings, [
-    [...settings.keys()],
+    [...settings.keys(), statementTimeout],
   ]);
-  const wrong = rows.filter(({ name, setting }) => !holds(name, setting)).map(({ name }) => name);
+  const wrong = rows
+    .filter(({ name, setting }) =>
+      name === statementTimeout ? !isBound(setting, statementTimeoutMs) : !holds(name, setting),
+    )
+    .map(({ name }) => name);
   if (wrong.length === 0) return;
+  if (isPooled) {
+    const needed = wrong.map((name) => `${name} = '${settings.get(name) ?? String(statementTimeoutMs)}'`);
+    throw pooled(
+      `Behind a pooler the role of the ledger must have these settings: ${needed.join(', ')}`,
+      'Give it each with "alter role … set …", and let the pooler reconnect: see "Poolers" in docs/deploys.md.',
+    );
+  }
   throw new AppError(
     'MILLRACE_DATABASE_FAILED',
-    `The database did not take these settings of the session: ${wrong.join(', ')}. A pooler such as pgbouncer drops them, ` +
-      'or the URL has options of its own. Connect to PostgreSQL directly, without options in the URL.',
+    `The database did not take these settings of the session: ${wrong.join(', ')}. A pooler such as pgbouncer drops them ` +
+      '("Poolers" in docs/deploys.md says what to do), or the URL has options of its own: connect without them.',
   );
+}
+
+/** The server gives a statement up before the client does. */
+function isBound(setting: string, mostMs: number): boolean {
+  const timeoutMs = Number(setting);
+  return timeoutMs > 0 && timeoutMs <= mostMs;
 }
 
 /** DateStyle is answered with the order of day and month, which ISO does not use for what it shows. */

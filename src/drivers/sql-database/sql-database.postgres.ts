@@ -5,20 +5,21 @@ import { columnParser } from './column-value.ts';
 import { hearLosses } from './hear-losses.ts';
 import { parameterText } from './parameter-text.ts';
 import type { SqlConnections, SqlDatabase, SqlExecutor, SqlResult, SqlStatement } from './sql-database.ts';
+import { refuseTransactionPooler } from './pooler.ts';
 import { plannedOnceOptions, requireSessionSettings, sessionOptions } from './session-settings.ts';
 import {
   closedBefore,
   isConnectionLoss,
   isReadOnlyServer,
+  ledgerPoolerAdvice,
   rolledBackInstead,
   sqlError,
   withSqlErrors,
 } from './sql-error.ts';
 
 /*
- * PostgreSQL by two pools of connections: one for statements that are planned once (claims), one for all others. Statements
- * are prepared once a connection under their names. A connection
- * that was lost, or whose statement got no answer in time, leaves the pool, and when one meets a server that takes no writes
+ * PostgreSQL by two pools of connections: one for statements that are planned once (claims), one for all others. Statements are
+ * prepared once a connection under their names. Behind a pooler there is one pool, and nothing is prepared. A connection that was lost, or whose statement got no answer in time, leaves the pool, and when one meets a server that takes no writes
  * all that are open do; the failed statement may or may not
  * have taken effect, as always when an answer is missing.
  */
@@ -31,6 +32,8 @@ export interface PostgresOptions {
   readonly statementTimeoutMs: number;
   /** Shown in pg_stat_activity. */
   readonly applicationName: string;
+  /** A pooler in transaction mode stands in between: nothing is prepared, and the role has the session's settings. */
+  readonly isPooled?: boolean;
   /** How long to wait for a connection, a new one or a free one. Default: 10 s. */
   readonly connectTimeoutMs?: number;
 }
@@ -54,7 +57,9 @@ interface RunningTransaction {
 export class PostgresSqlDatabase implements SqlDatabase {
   readonly kind = 'postgres';
   readonly #pool: pg.Pool;
+  /** The same pool behind a pooler. */
   readonly #plannedOnce: pg.Pool;
+  readonly #prepares: boolean;
   readonly #inside = new AsyncLocalStorage<RunningTransaction>();
   readonly #running = new Set<Promise<unknown>>();
   /** Connections made before a server was found to take no writes are not trusted any more. */
@@ -62,10 +67,12 @@ export class PostgresSqlDatabase implements SqlDatabase {
   readonly #open = new Set<pg.PoolClient>();
   #closing: Promise<void> | undefined;
 
-  private constructor(pool: pg.Pool, plannedOnce: pg.Pool) {
+  private constructor(pool: pg.Pool, plannedOnce: pg.Pool, prepares: boolean) {
     this.#pool = pool;
     this.#plannedOnce = plannedOnce;
-    for (const one of [pool, plannedOnce]) {
+    this.#prepares = prepares;
+    for (const one of this.#pools()) {
+      hearLosses(one);
       one.on('connect', (client) => void this.#open.add(client));
       one.on('remove', (client) => void this.#open.delete(client));
     }
@@ -73,27 +80,27 @@ export class PostgresSqlDatabase implements SqlDatabase {
 
   /** Opens the pool and waits for the server's first answer. */
   static async open(options: PostgresOptions): Promise<PostgresSqlDatabase> {
-    const common: pg.PoolConfig = {
+    const { isPooled = false, statementTimeoutMs } = options;
+    const connection: pg.ClientConfig = {
       connectionString: options.connectionString,
       application_name: options.applicationName,
-      statement_timeout: options.statementTimeoutMs,
-      query_timeout: options.statementTimeoutMs + silenceAfterTimeoutMs,
+      ...(isPooled ? {} : { statement_timeout: statementTimeoutMs, options: sessionOptions }),
+      query_timeout: statementTimeoutMs + silenceAfterTimeoutMs,
       connectionTimeoutMillis: options.connectTimeoutMs ?? defaultConnectTimeoutMs,
       keepAlive: true,
       keepAliveInitialDelayMillis: keepAliveAfterMs,
-      idleTimeoutMillis: 60_000,
-      types: columnTypes,
     };
-    const pool = new pg.Pool({ ...common, max: options.poolSize, options: sessionOptions });
-    const plannedOnce = new pg.Pool({
-      ...common,
-      max: plannedOnceConnections,
-      options: plannedOnceOptions,
-    });
-    for (const one of [pool, plannedOnce]) hearLosses(one);
-    const database = new PostgresSqlDatabase(pool, plannedOnce);
+    const common = { ...connection, idleTimeoutMillis: 60_000, types: columnTypes };
+    const pool = new pg.Pool({ ...common, max: options.poolSize });
+    const plannedOnce = isPooled
+      ? pool
+      : new pg.Pool({ ...common, max: plannedOnceConnections, options: plannedOnceOptions });
+    const database = new PostgresSqlDatabase(pool, plannedOnce, !isPooled);
     try {
-      await requireSessionSettings(database);
+      await requireSessionSettings(database, { isPooled, statementTimeoutMs });
+      if (!isPooled) {
+        await withSqlErrors('pooler.look', () => refuseTransactionPooler(connection, ledgerPoolerAdvice));
+      }
     } catch (error) {
       await database.close();
       throw error;
@@ -121,7 +128,7 @@ export class PostgresSqlDatabase implements SqlDatabase {
   }
 
   connections(): SqlConnections {
-    const pools = [this.#pool, this.#plannedOnce];
+    const pools = this.#pools();
     return {
       inUse: pools.reduce((sum, { totalCount, idleCount }) => sum + totalCount - idleCount, 0),
       limit: pools.reduce((sum, { options }) => sum + options.max, 0),
@@ -135,9 +142,13 @@ export class PostgresSqlDatabase implements SqlDatabase {
   close(): Promise<void> {
     // The pool's own end() would strand those that still wait for a connection.
     this.#closing ??= Promise.allSettled(this.#running).then(async () => {
-      await Promise.all([this.#pool.end(), this.#plannedOnce.end()]);
+      await Promise.all(this.#pools().map((pool) => pool.end()));
     });
     return this.#closing;
+  }
+
+  #pools(): readonly pg.Pool[] {
+    return [...new Set([this.#pool, this.#plannedOnce])];
   }
 
   async #transact<T>(client: LentClient, work: (transaction: SqlExecutor) => Promise<T>): Promise<T> {
@@ -177,7 +188,7 @@ export class PostgresSqlDatabase implements SqlDatabase {
 
   async #lend<T>(name: string, work: (client: LentClient) => Promise<T>, pool: pg.Pool): Promise<T> {
     const connection = await withSqlErrors(name, () => this.#connect(pool));
-    const client = new LentClient(connection);
+    const client = new LentClient(connection, this.#prepares);
     try {
       return await work(client);
     } finally {
@@ -199,14 +210,16 @@ export class PostgresSqlDatabase implements SqlDatabase {
 /** A connection out of the pool, which remembers whether it was lost meanwhile. */
 class LentClient {
   readonly #client: pg.PoolClient;
+  readonly prepares: boolean;
   #loss: unknown;
   #metReadOnly = false;
   readonly #onError = (error: unknown): void => {
     this.#loss = error;
   };
 
-  constructor(client: pg.PoolClient) {
+  constructor(client: pg.PoolClient, prepares: boolean) {
     this.#client = client;
+    this.prepares = prepares;
     client.on('error', this.#onError);
   }
 
@@ -245,7 +258,7 @@ async function runStatement<Row>(
 ): Promise<SqlResult<Row>> {
   invariant(statement.name.length <= maxStatementNameLength, `${statement.name} fits PostgreSQL's names`);
   const result = await client.run(statement.name, {
-    name: statement.name,
+    ...(client.prepares ? { name: statement.name } : {}),
     text: statement.text,
     values: parameters.map(parameterText),
   });

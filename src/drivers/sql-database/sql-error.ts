@@ -5,6 +5,10 @@ import { AppError } from '../../kernel/app-error.ts';
  * error code when the server could not answer at all.
  */
 
+/** What the ledger's users do about a pooler. */
+export const ledgerPoolerAdvice =
+  'Connect to PostgreSQL directly, or set ledger.pooled (MILLRACE_POSTGRES_POOLED) and give the role its settings: see "Poolers" in docs/deploys.md.';
+
 const systemCodes = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
@@ -76,6 +80,12 @@ export function sqlError(error: unknown, statementName: string): AppError {
   const text = error instanceof Error ? error.message : String(error);
   const code = codeOf(error);
   const options = { cause: error };
+  if (isPoolersDoing(error, code))
+    return pooled(
+      `A pooler before the database did not let ${statementName} pass: ${text}`,
+      ledgerPoolerAdvice,
+      error,
+    );
   if (isUnavailable(error, code)) {
     return new AppError(
       'MILLRACE_DATABASE_UNAVAILABLE',
@@ -107,6 +117,15 @@ export function sqlError(error: unknown, statementName: string): AppError {
   );
 }
 
+/** What a pooler does to who does not expect it. */
+export function pooled(what: string, whatToDo: string, cause?: unknown): AppError {
+  return new AppError(
+    'MILLRACE_DATABASE_POOLED',
+    `${what}. ${whatToDo}`,
+    cause === undefined ? {} : { cause },
+  );
+}
+
 /** Runs the named statement and turns what it throws into an AppError. */
 export async function withSqlErrors<T>(statementName: string, run: () => Promise<T>): Promise<T> {
   try {
@@ -129,6 +148,19 @@ export function closedBefore(statementName: string): AppError {
   return new AppError(
     'MILLRACE_DATABASE_UNAVAILABLE',
     `The database is closed: ${statementName} was not run.`,
+  );
+}
+
+// pgbouncer refuses what it would have to remember; and a prepared statement that is missing, or there already, was another's.
+const poolerRefusal = /^unsupported startup parameter/;
+const preparedStates = new Set(['26000', '42P05']);
+
+/** Whether a pooler is the cause that nobody told us of. */
+export function isPoolersDoing(error: unknown, code: string | undefined = codeOf(error)): boolean {
+  if (code === undefined) return false;
+  return (
+    preparedStates.has(code) ||
+    (code === '08P01' && error instanceof Error && poolerRefusal.test(error.message))
   );
 }
 

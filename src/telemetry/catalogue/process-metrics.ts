@@ -28,6 +28,18 @@ export const processMetrics = {
     },
     help: 'What the start-up checks of this process found, by code; anything above 0 is in its log.',
   },
+  clock_offset_seconds: {
+    type: 'gauge',
+    unit: 'seconds',
+    labels: {},
+    help: "The ledger's clock less this machine's, as last measured; budgets and reports go by the ledger's. Always 0 with an embedded ledger.",
+  },
+  clock_jumps_total: {
+    type: 'counter',
+    unit: 'jumps',
+    labels: { clock: ['process', 'ledger'] },
+    help: "Times a clock was set by half a second or more within a second, as this process saw it: its machine's, or the ledger's.",
+  },
   background_failures_total: {
     type: 'counter',
     unit: 'turns',
