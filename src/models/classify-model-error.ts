@@ -79,6 +79,25 @@ export function abortFailure(reason: unknown): ModelFailure {
     : failure('aborted', 'unknown', messageOf(reason));
 }
 
+/** A stream in which the provider told of an error. */
+export interface FailedStream {
+  readonly headers: ResponseHeaders | undefined;
+  /** The usage that had come before. */
+  readonly usage: JsonRecord | undefined;
+  /** Whether any part of the answer had come: what was refused is then not free. */
+  readonly hasContent: boolean;
+}
+
+/** An error that came as a part of a stream: before any of the answer it is what it would be as a whole body. */
+export function classifyStreamedError(
+  told: ReportedError,
+  { headers, usage, hasContent }: FailedStream,
+  now: Date,
+): ModelFailure {
+  const failed = classifyReported(told, { headers, usage, retryAfterMs: retryAfterMs(headers, now) });
+  return hasContent ? { ...failed, billing: 'unknown' } : failed;
+}
+
 /** A stream that ended before its end. */
 export function streamCutFailure(message: string): ModelFailure {
   return failure('stream_cut', 'unknown', message);
@@ -237,6 +256,7 @@ function kindOfWords(words: string): FailureKind | undefined {
   if (/model_not_found|not_found_error/i.test(words)) return 'not_found';
   if (/overloaded|unavailable/i.test(words)) return 'overloaded';
   if (/server_error|api_error/i.test(words)) return 'server_error';
+  if (/invalid_request_error|invalid_argument/i.test(words)) return 'bad_request';
   return undefined;
 }
 

@@ -16,6 +16,8 @@ import { type CallReport, measureUsage, reportOfFailure } from './call-report.ts
 import {
   abortFailure,
   classifyModelError,
+  classifyStreamedError,
+  type FailedStream,
   isRefusal,
   type ModelFailure,
   modelError,
@@ -24,6 +26,7 @@ import { describeEnd } from './call-span.ts';
 import { columnText } from './column-text.ts';
 import type { CallLabels, ModelMetrics } from './model-metrics.ts';
 import type { ModelTarget } from './provider-registry.ts';
+import type { ReportedError } from './reported-error.ts';
 import { normalisedTier } from './request-bounds.ts';
 import type { UsageLimits } from './usage-limits.ts';
 import { type CallFacts, type EndOfCall, recordOfCall, recordOfCorrection } from './usage-record-of-call.ts';
@@ -156,8 +159,12 @@ export class MeteredCall {
 
   /** Understands what the model threw: an abort of this call explains everything but a refusal that came before it. */
   failureOf(error: unknown): ModelFailure {
-    const failure = classifyModelError(error, this.#options.services.clock.now());
-    return this.signal.aborted && !isRefusal(failure) ? abortFailure(this.signal.reason) : failure;
+    return this.#unlessAborted(classifyModelError(error, this.#options.services.clock.now()));
+  }
+
+  /** Understands an error that the provider told of within a stream. */
+  failureInStream(told: ReportedError, stream: FailedStream): ModelFailure {
+    return this.#unlessAborted(classifyStreamedError(told, stream, this.#options.services.clock.now()));
   }
 
   /** Settles a request that brought no answer, and gives the error for the handler. */
@@ -185,6 +192,10 @@ export class MeteredCall {
   settle(report: CallReport): Promise<void> {
     this.#settling ??= this.#settle(report).finally(() => this.#release());
     return this.#settling;
+  }
+
+  #unlessAborted(failure: ModelFailure): ModelFailure {
+    return this.signal.aborted && !isRefusal(failure) ? abortFailure(this.signal.reason) : failure;
   }
 
   readonly #onUserAbort = (): void => this.abort(this.#options.userSignal?.reason);
