@@ -2,7 +2,6 @@ import { AISDKError, APICallError } from '@ai-sdk/provider';
 import type { FailureKind } from '../admission/failure-signs.ts';
 import { AppError } from '../kernel/app-error.ts';
 import type { ErrorCode } from '../kernel/error-codes.ts';
-import { removeSecrets } from '../telemetry/known-secrets.ts';
 import { answerFaultOf } from './answer-fault.ts';
 import { columnText } from './column-text.ts';
 import { type ResponseHeaders, retryAfterMs } from './retry-after.ts';
@@ -110,26 +109,22 @@ export function isRefusal({ billing, headers }: ModelFailure): boolean {
 
 /** The failure as what a handler sees; its retryability is decided by the table of codes. */
 export function modelError(failed: ModelFailure, model: string, cause: unknown): AppError {
-  return new AppError(
-    codes[failed.kind],
-    `${model}: ${columnText(removeSecrets(failed.message), maxMessageCharacters)}`,
-    {
-      cause: cause instanceof AppError ? cause : causeOf(cause),
-      // A stage whose work was stopped for a reason of its own keeps what that reason says about trying again.
-      ...(failed.kind === 'aborted' && cause instanceof AppError ? { retryable: cause.retryable } : {}),
-      ...(failed.retryAfterMs === undefined ? {} : { retryAfterMs: failed.retryAfterMs }),
-    },
-  );
+  return new AppError(codes[failed.kind], `${model}: ${columnText(failed.message, maxMessageCharacters)}`, {
+    cause: cause instanceof AppError ? cause : causeOf(cause),
+    // A stage whose work was stopped for a reason of its own keeps what that reason says about trying again.
+    ...(failed.kind === 'aborted' && cause instanceof AppError ? { retryable: cause.retryable } : {}),
+    ...(failed.retryAfterMs === undefined ? {} : { retryAfterMs: failed.retryAfterMs }),
+  });
 }
 
 /** The cause without what was asked and answered: errors are logged and stored, payloads never. */
 function causeOf(error: unknown): Error | undefined {
   if (!(error instanceof Error)) return undefined;
-  const cause = new Error(columnText(removeSecrets(error.message), maxMessageCharacters), {
+  const cause = new Error(columnText(error.message, maxMessageCharacters), {
     cause: causeOf(error.cause),
   });
   cause.name = error.name;
-  if (error.stack !== undefined) cause.stack = columnText(removeSecrets(error.stack), maxStackCharacters);
+  if (error.stack !== undefined) cause.stack = columnText(error.stack, maxStackCharacters);
   return cause;
 }
 

@@ -23,7 +23,7 @@ import {
   modelError,
 } from './classify-model-error.ts';
 import { describeEnd } from './call-span.ts';
-import { columnText } from './column-text.ts';
+import { columnText, columnUsage } from './column-text.ts';
 import type { CallLabels, ModelMetrics } from './model-metrics.ts';
 import type { ModelTarget } from './provider-registry.ts';
 import type { ReportedError } from './reported-error.ts';
@@ -264,7 +264,7 @@ export class MeteredCall {
       providerRequestId:
         report.providerRequestId === undefined ? undefined : columnText(report.providerRequestId),
       tokens,
-      rawUsage: report.rawUsage === undefined ? undefined : JSON.stringify(report.rawUsage),
+      rawUsage: report.rawUsage === undefined ? undefined : columnUsage(report.rawUsage),
       costUsd: isFree ? zeroUsd : cost?.total,
       upperBoundUsd: isOpen && bound !== undefined ? maxUsd(bound, cost?.total ?? zeroUsd) : undefined,
       priceReference: pricing?.kind === 'priced' ? pricing.price.reference : undefined,
