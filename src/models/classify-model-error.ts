@@ -108,7 +108,10 @@ export function isRefusal({ billing, headers }: ModelFailure): boolean {
 }
 
 /** The failure as what a handler sees; its retryability is decided by the table of codes. */
-export function modelError(failed: ModelFailure, model: string, cause: unknown): AppError {
+export function modelError(
+  failed: ModelFailure,
+  { model, cause }: { readonly model: string; readonly cause: unknown },
+): AppError {
   return new AppError(codes[failed.kind], `${model}: ${columnText(failed.message, maxMessageCharacters)}`, {
     cause: cause instanceof AppError ? cause : causeOf(cause),
     // A stage whose work was stopped for a reason of its own keeps what that reason says about trying again.

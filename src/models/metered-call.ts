@@ -11,6 +11,7 @@ import type { Logger } from '../telemetry/logger.ts';
 import type { LogOnce } from '../telemetry/log-once.ts';
 import { traceIdOf } from '../telemetry/trace-context.ts';
 import { renderUsageLine, type WasteReason } from '../usage/usage-record.ts';
+import { grantedWait, noteAskedWait } from './asked-wait.ts';
 import type { AnswerStore } from './answer-store.ts';
 import { type CallReport, measureUsage, reportOfFailure } from './call-report.ts';
 import {
@@ -57,6 +58,8 @@ export interface CallServices {
   readonly answers: AnswerStore;
   /** Every call of this process that is in the air. */
   readonly inAir: Set<MeteredCall>;
+  /** The longest wait that a provider is granted. */
+  readonly maxRetryAfterMs: number;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: ModelMetrics;
@@ -181,8 +184,11 @@ export class MeteredCall {
   errorOf(failure: ModelFailure, cause: unknown): AppError {
     const parked = this.#options.pass?.parkedBy?.(failure.kind);
     if (parked !== undefined) return parked;
-    const { provider, modelId } = this.#options.target;
-    return modelError(failure, `${provider}/${modelId}`, this.signal.aborted ? this.signal.reason : cause);
+    const { target, services } = this.#options;
+    return modelError(grantedWait(failure, services.maxRetryAfterMs), {
+      model: `${target.provider}/${target.modelId}`,
+      cause: this.signal.aborted ? this.signal.reason : cause,
+    });
   }
 
   /**
@@ -211,6 +217,7 @@ export class MeteredCall {
     const { services, facts, labels, span, pass, onSettled } = this.#options;
     const durationMs = services.clock.monotonicMs() - this.#startedMs;
     const failure = report.failure?.kind;
+    noteAskedWait(report.failure, this.#options);
     const ended = { failure, attempt: facts.attempt, durationMs, firstChunkMs: this.#firstChunkMs };
     let tokens: TokenCounts = {};
     let costUsd: Usd | undefined;

@@ -117,6 +117,38 @@ describe.each(kinds)('%s', (_name, provider) => {
   });
 });
 
+describe('a refusal that asks for a day', () => {
+  it.each([
+    ['in seconds', { 'retry-after': '86400' }],
+    ['in milliseconds', { 'retry-after-ms': '86400000' }],
+    ['as a date', { 'retry-after': new Date(Date.now() + 86_400_000).toUTCString() }],
+  ])('%s is granted an hour, counted as a day, and told of once', async (_how, headers) => {
+    const lines = async (name: string, text: string) =>
+      (await models.metricLines(name))
+        .filter((line) => line.includes(text))
+        .map((line) => line.split(' ').at(-1));
+    const seen = async () => ({
+      capped: Number((await lines('llm_retry_after_total', 'outcome="capped"'))[0] ?? 0),
+      overSixHours:
+        Number((await lines('llm_retry_after_seconds_bucket', 'le="86400"'))[0] ?? 0) -
+        Number((await lines('llm_retry_after_seconds_bucket', 'le="21600"'))[0] ?? 0),
+    });
+    const before = await seen();
+    models.logged.length = 0;
+    answer = (_request, response) =>
+      response
+        .writeHead(429, { 'content-type': 'application/json', ...headers })
+        .end('{"error":{"message":"quota"}}');
+    const { error } = await ask({ kind: 'openai' });
+    expect(error).toMatchObject({ code: 'MILLRACE_MODEL_RATE_LIMITED', retryAfterMs: 3_600_000 });
+    expect((error as Error).message).toMatch(/quota \(asks to be left alone for 86[34]\d\d s\)/);
+    expect(await seen()).toEqual({ capped: before.capped + 1, overSixHours: before.overSixHours + 1 });
+    const told = models.logged.filter(({ message }) => message.includes('longer wait'));
+    expect(told).toHaveLength(1);
+    expect(told[0]?.fields).toMatchObject({ model: 'some-model', grantedMs: 3_600_000 });
+  });
+});
+
 /** Every field of all four APIs in one, the text in each place where they have it. */
 function goodAnswer(echo: string, usage: object = { note: echo }) {
   const text = `hello ${echo}`;
