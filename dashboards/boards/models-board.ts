@@ -240,6 +240,27 @@ export const modelsBoard: Board = {
             promql(maximum('llm_retry_budget_used_ratio', { by: ['model'], where: ofModel }), '{{model}}'),
           ],
         }),
+        timeSeries({
+          title: 'Waits that providers ask for',
+          description:
+            'The longest wait that refusals asked for (`retry-after`), to the next larger bucket. Beyond an hour a message is tried again before, beyond a minute its model is, unless configured otherwise.',
+          unit: 's',
+          width: 12,
+          queries: ofEachModel(1, 'llm_retry_after_seconds'),
+        }),
+        timeSeries({
+          title: 'Refusals that name a wait',
+          description:
+            'How many refusals asked for a wait, and how many for a longer one than is granted (capped): a daily quota, or a clock that is wrong.',
+          unit: 'reqps',
+          width: 12,
+          queries: [
+            promql(
+              sumOfRates('llm_retry_after_total', { by: ['model', 'outcome'], where: ofModel }),
+              '{{model}}: {{outcome}}',
+            ),
+          ],
+        }),
       ],
     },
   ],
@@ -248,7 +269,11 @@ export const modelsBoard: Board = {
 /** One quantile of every model: several of each at once are lines that nobody can tell apart. */
 function ofEachModel(
   share: number,
-  name: 'llm_request_duration_seconds' | 'llm_time_to_first_chunk_seconds' | 'llm_limit_wait_seconds',
+  name:
+    | 'llm_request_duration_seconds'
+    | 'llm_time_to_first_chunk_seconds'
+    | 'llm_limit_wait_seconds'
+    | 'llm_retry_after_seconds',
 ): readonly PromQuery[] {
   return [promql(quantile(share, name, { by: ['model'], where: ofModel }), '{{model}}')];
 }

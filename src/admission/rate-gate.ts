@@ -19,13 +19,15 @@ import type { Bounds } from '../telemetry/bounds.ts';
  *                                              ├─ soon, and a place free ─► wait holding the slot, then go
  *                                              └─ later                  ─► Parked, with a time to come back
  *   after the answer: the estimate is settled to the truth; the provider's headers lower what we believe is left; a 429
- *   blocks the model for everyone until the time that the provider named.
+ *   blocks the model for everyone until the time that the provider named, within `maxBlockMs`.
  */
 
 export interface RateGateOptions {
   /** By "provider/model", or "provider/*" for every model of the provider without an entry of its own. */
   readonly limits: Readonly<Record<string, ModelLimit>>;
   readonly store: ModelLimits;
+  /** After this long others look again, whatever the provider told one of them. */
+  readonly maxBlockMs: number;
   readonly clock: Clock;
   readonly random: () => number;
   readonly logger: Logger;
@@ -44,8 +46,6 @@ const maxWaitingInProcess = 1000;
 const minParkMs = 250;
 /** A 429 that names no time. */
 const defaultBlockMs = 1000;
-/** After this long one looks again, whatever the provider named. */
-const maxBlockMs = 300_000;
 /** Refusals for which a provider counts no tokens. Of other failures it is not known, and the estimate stands. */
 const uncounted: ReadonlySet<string> = new Set([
   'rate_limited',
@@ -184,7 +184,7 @@ export class RateGate implements CallGate {
   /** A provider that refused for its limit is left alone for the time that it named. */
   #blockIfRefused(lane: LimitLane, end: GateEnd): number {
     if (end.kind !== 'sent' || end.failure !== 'rate_limited') return 0;
-    const blockMs = Math.min(maxBlockMs, Math.max(1, end.retryAfterMs ?? defaultBlockMs));
+    const blockMs = Math.min(this.#options.maxBlockMs, Math.max(1, end.retryAfterMs ?? defaultBlockMs));
     lane.block(blockMs, this.#options.clock.monotonicMs());
     return blockMs;
   }

@@ -88,6 +88,7 @@ export class HostModels {
       payloads,
       maxInlineAnswerBytes: models.inlineAnswerBytes,
       keepsAnswers: models.keepAnswers,
+      maxRetryAfterMs: models.retryAfter.maxMessageMs,
       metrics,
       logger,
       clock,

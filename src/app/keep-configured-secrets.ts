@@ -1,36 +1,50 @@
+import { secretsOfAddress, secretsOfProvider } from '../models/provider-secrets.ts';
 import { keepSecret } from '../telemetry/known-secrets.ts';
-import type { Configuration } from './configuration.ts';
 import type { SettingNotes } from './setting.ts';
 
-/** Has every configured secret taken out of what this process stores, logs, traces and shows. */
+/**
+ * Has every configured secret taken out of what this process stores, logs, traces and shows. Takes settings that were not
+ * checked yet: what is said about wrong ones must not show them either.
+ */
 export function keepConfiguredSecrets(
-  configuration: Configuration,
-  settings: readonly (SettingNotes & { readonly path: string })[],
+  configuration: unknown,
+  settings: readonly (Pick<SettingNotes, 'secret'> & { readonly path: string })[],
 ): void {
   for (const { path, secret } of settings) {
-    if (secret !== true) continue;
     const value = valueAt(configuration, path);
     if (typeof value !== 'string') continue;
-    // Of an address only its password is secret: texts may well name the host.
-    if (URL.canParse(value)) keepPassword(new URL(value));
-    else keepSecret(value);
+    // Of an address only its passwords are secret: texts may well name the host.
+    if (isAddress(value)) for (const password of secretsOfAddress(value)) keepSecret(password);
+    else if (secret === true) keepSecret(value);
+  }
+  for (const provider of Object.values(recordOf(valueAt(configuration, 'models.providers')))) {
+    const { apiKey, baseUrl, headers } = recordOf(provider);
+    const credentials = {
+      apiKey: textOf(apiKey),
+      baseUrl: textOf(baseUrl),
+      headers: Object.fromEntries(
+        Object.entries(recordOf(headers)).map(([name, value]) => [name, textOf(value) ?? '']),
+      ),
+    };
+    for (const own of secretsOfProvider(credentials)) keepSecret(own);
   }
 }
 
-function keepPassword({ password }: URL): void {
-  keepSecret(password);
-  try {
-    keepSecret(decodeURIComponent(password));
-  } catch {
-    // Not encoded: it is kept as it stands.
-  }
+/** With its slashes: a key with a colon in it ("gateway:a1b2…") is an address to the parser, too. */
+function isAddress(value: string): boolean {
+  return /^[a-z][a-z0-9+.-]*:\/\//i.test(value) && URL.canParse(value);
 }
 
 function valueAt(configuration: unknown, path: string): unknown {
   let value = configuration;
-  for (const name of path.split('.')) {
-    if (typeof value !== 'object' || value === null) return undefined;
-    value = Object.entries(value).find(([key]) => key === name)?.[1];
-  }
+  for (const name of path.split('.')) value = recordOf(value)[name];
   return value;
+}
+
+function recordOf(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null ? Object.fromEntries(Object.entries(value)) : {};
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
 }

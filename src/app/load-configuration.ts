@@ -29,6 +29,7 @@ export function loadConfiguration({ environment, file, options }: ConfigurationS
     (below, above) => merge(below, above as Record<string, unknown>),
     {},
   );
+  keepConfiguredSecrets(merged, listSettings());
   const parsed = configurationSchema.safeParse(merged);
   const faults = parsed.success
     ? crossChecks(parsed.data)
@@ -40,7 +41,6 @@ export function loadConfiguration({ environment, file, options }: ConfigurationS
       { faults },
     );
   }
-  keepConfiguredSecrets(parsed.data, listSettings());
   return parsed.data;
 }
 
@@ -84,16 +84,23 @@ function readFile(path: string): unknown {
   try {
     return JSON.parse(readFileSync(path, 'utf8')) as unknown;
   } catch (error) {
-    const problem = error instanceof Error ? error.message : String(error);
+    // What the parser says quotes the file, in which secrets stand that nobody knows yet.
+    const isSyntax = error instanceof SyntaxError;
+    const problem = isSyntax ? syntaxProblem(error) : error instanceof Error ? error.message : String(error);
     throw new AppError(
       'MILLRACE_CONFIG_INVALID',
       `The configuration file ${path} cannot be read: ${problem}`,
       {
-        cause: error,
+        ...(isSyntax ? {} : { cause: error }),
         faults: [{ field: path, problem }],
       },
     );
   }
+}
+
+function syntaxProblem({ message }: SyntaxError): string {
+  const place = /\(line \d+ column \d+\)/.exec(message)?.[0];
+  return place === undefined ? 'it is not JSON' : `it is not JSON ${place}`;
 }
 
 function merge(below: Record<string, unknown>, above: Record<string, unknown>): Record<string, unknown> {

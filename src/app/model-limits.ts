@@ -34,6 +34,7 @@ export async function limitsGate(parts: LimitParts): Promise<RateGate> {
   await warmInputEstimates(models.map(({ model }) => model));
   return new RateGate({
     limits,
+    maxBlockMs: configuration.models.retryAfter.maxModelMs,
     store: new ModelLimits({ database, clock, bounds }),
     clock,
     random: Math.random,

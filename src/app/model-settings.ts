@@ -134,6 +134,18 @@ export const modelSettings = z
         windowMs: countingWindow('attempts', 60_000, 'MILLRACE_RETRY_BUDGET_WINDOW_MS'),
       })
       .prefault({}),
+    retryAfter: z
+      .strictObject({
+        maxMessageMs: setting(wholeNumber(1000, 604_800_000).default(3_600_000), {
+          env: 'MILLRACE_RETRY_AFTER_MAX_MESSAGE_MS',
+          help: "The longest that a message waits because a provider's `retry-after` asks for it; after that it is tried again, which counts as an attempt.",
+        }),
+        maxModelMs: setting(wholeNumber(1, 3_600_000).default(60_000), {
+          env: 'MILLRACE_RETRY_AFTER_MAX_MODEL_MS',
+          help: 'The longest that a model takes no other calls because the refusal of one asked for a wait: after that others try.',
+        }),
+      })
+      .prefault({}),
     fallbacks: setting(z.record(modelReference, modelReference).default({}), {
       help: 'Language models that are asked in the place of others while the circuit of those is not closed: `{ "openai/gpt-5-mini": "anthropic/claude-haiku-4-5" }`.',
     }),

@@ -1,4 +1,5 @@
 import { OperatorServer } from '../drivers/operator-socket/operator-server.ts';
+import { removeSecrets } from '../telemetry/known-secrets.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Configuration } from './configuration.ts';
 import type { Stores } from './stores.ts';
@@ -18,7 +19,7 @@ export async function lendStores(
   // Windows has no sockets whose file says who may open them.
   if (!isEmbedded || process.platform === 'win32') return () => Promise.resolve();
   try {
-    const server = await OperatorServer.listen({ dataDirectory, version, stores });
+    const server = await OperatorServer.listen({ dataDirectory, version, stores, clean: removeSecrets });
     return () => server.close();
   } catch (error) {
     logger.warn(

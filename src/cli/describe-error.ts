@@ -1,6 +1,7 @@
 import { AppError } from '../kernel/app-error.ts';
+import { removeSecrets } from '../telemetry/known-secrets.ts';
 
-/** An error as the person at the terminal needs it: code, what happened, what to do; the stack only on demand. */
+/** An error as the person at the terminal needs it: code, what happened, what to do; the stack only on demand, secrets never. */
 export function describeError(error: unknown, { verbose }: { readonly verbose: boolean }): string {
   const lines =
     error instanceof AppError
@@ -11,7 +12,7 @@ export function describeError(error: unknown, { verbose }: { readonly verbose: b
           ...(verbose ? [] : ['With --verbose the stack is shown.']),
         ];
   if (verbose && error instanceof Error) lines.push(error.stack ?? '');
-  return `${lines.join('\n')}\n`;
+  return `${removeSecrets(lines.join('\n'))}\n`;
 }
 
 const maxCauses = 4;

@@ -181,7 +181,7 @@ describe('other failures', () => {
 describe('the error for the handler', () => {
   it('never carries what was asked or answered', () => {
     const original = httpError(500, { error: { message: 'broken' } });
-    const error = modelError(classifyModelError(original, now), 'openai/gpt-5', original);
+    const error = modelError(classifyModelError(original, now), { model: 'openai/gpt-5', cause: original });
     expect(error).toMatchObject({ code: 'MILLRACE_MODEL_SERVER_ERROR', retryable: true });
     expect(error.message).toBe('openai/gpt-5: broken');
     expect(error.cause).toMatchObject({ name: 'AI_APICallError', message: 'broken' });
@@ -191,20 +191,23 @@ describe('the error for the handler', () => {
 
   it('is never one that the SDK would try again', () => {
     for (const failure of [streamCutFailure('cut'), classifyModelError(httpError(429, {}), now)]) {
-      expect(APICallError.isInstance(modelError(failure, 'm', undefined))).toBe(false);
+      expect(APICallError.isInstance(modelError(failure, { model: 'm', cause: undefined }))).toBe(false);
     }
   });
 
   it('of an abort may be tried again where its reason may', () => {
     const lost = new AppError('MILLRACE_LEASE_LOST', 'gone');
-    expect(modelError(abortFailure(lost), 'm', lost)).toMatchObject({ retryable: true, cause: lost });
+    expect(modelError(abortFailure(lost), { model: 'm', cause: lost })).toMatchObject({
+      retryable: true,
+      cause: lost,
+    });
     const cancelled = new AppError('MILLRACE_LEASE_LOST', 'gone', { retryable: false });
-    expect(modelError(abortFailure(cancelled), 'm', cancelled).retryable).toBe(false);
+    expect(modelError(abortFailure(cancelled), { model: 'm', cause: cancelled }).retryable).toBe(false);
   });
 
   it('has a text that every store takes', () => {
     const failure = streamCutFailure(`a\u0000b\ud800${'x'.repeat(5000)}`);
-    const { message } = modelError(failure, 'm', undefined);
+    const { message } = modelError(failure, { model: 'm', cause: undefined });
     expect(message.isWellFormed()).toBe(true);
     expect(message).not.toContain('\u0000');
     expect(message.length).toBeLessThan(1100);

@@ -2,7 +2,6 @@ import { AISDKError, APICallError } from '@ai-sdk/provider';
 import type { FailureKind } from '../admission/failure-signs.ts';
 import { AppError } from '../kernel/app-error.ts';
 import type { ErrorCode } from '../kernel/error-codes.ts';
-import { removeSecrets } from '../telemetry/known-secrets.ts';
 import { answerFaultOf } from './answer-fault.ts';
 import { columnText } from './column-text.ts';
 import { type ResponseHeaders, retryAfterMs } from './retry-after.ts';
@@ -79,6 +78,25 @@ export function abortFailure(reason: unknown): ModelFailure {
     : failure('aborted', 'unknown', messageOf(reason));
 }
 
+/** A stream in which the provider told of an error. */
+export interface FailedStream {
+  readonly headers: ResponseHeaders | undefined;
+  /** The usage that had come before. */
+  readonly usage: JsonRecord | undefined;
+  /** Whether any part of the answer had come: what was refused is then not free. */
+  readonly hasContent: boolean;
+}
+
+/** An error that came as a part of a stream: before any of the answer it is what it would be as a whole body. */
+export function classifyStreamedError(
+  told: ReportedError,
+  { headers, usage, hasContent }: FailedStream,
+  now: Date,
+): ModelFailure {
+  const failed = classifyReported(told, { headers, usage, retryAfterMs: retryAfterMs(headers, now) });
+  return hasContent ? { ...failed, billing: 'unknown' } : failed;
+}
+
 /** A stream that ended before its end. */
 export function streamCutFailure(message: string): ModelFailure {
   return failure('stream_cut', 'unknown', message);
@@ -90,27 +108,26 @@ export function isRefusal({ billing, headers }: ModelFailure): boolean {
 }
 
 /** The failure as what a handler sees; its retryability is decided by the table of codes. */
-export function modelError(failed: ModelFailure, model: string, cause: unknown): AppError {
-  return new AppError(
-    codes[failed.kind],
-    `${model}: ${columnText(removeSecrets(failed.message), maxMessageCharacters)}`,
-    {
-      cause: cause instanceof AppError ? cause : causeOf(cause),
-      // A stage whose work was stopped for a reason of its own keeps what that reason says about trying again.
-      ...(failed.kind === 'aborted' && cause instanceof AppError ? { retryable: cause.retryable } : {}),
-      ...(failed.retryAfterMs === undefined ? {} : { retryAfterMs: failed.retryAfterMs }),
-    },
-  );
+export function modelError(
+  failed: ModelFailure,
+  { model, cause }: { readonly model: string; readonly cause: unknown },
+): AppError {
+  return new AppError(codes[failed.kind], `${model}: ${columnText(failed.message, maxMessageCharacters)}`, {
+    cause: cause instanceof AppError ? cause : causeOf(cause),
+    // A stage whose work was stopped for a reason of its own keeps what that reason says about trying again.
+    ...(failed.kind === 'aborted' && cause instanceof AppError ? { retryable: cause.retryable } : {}),
+    ...(failed.retryAfterMs === undefined ? {} : { retryAfterMs: failed.retryAfterMs }),
+  });
 }
 
 /** The cause without what was asked and answered: errors are logged and stored, payloads never. */
 function causeOf(error: unknown): Error | undefined {
   if (!(error instanceof Error)) return undefined;
-  const cause = new Error(columnText(removeSecrets(error.message), maxMessageCharacters), {
+  const cause = new Error(columnText(error.message, maxMessageCharacters), {
     cause: causeOf(error.cause),
   });
   cause.name = error.name;
-  if (error.stack !== undefined) cause.stack = columnText(removeSecrets(error.stack), maxStackCharacters);
+  if (error.stack !== undefined) cause.stack = columnText(error.stack, maxStackCharacters);
   return cause;
 }
 
@@ -237,6 +254,7 @@ function kindOfWords(words: string): FailureKind | undefined {
   if (/model_not_found|not_found_error/i.test(words)) return 'not_found';
   if (/overloaded|unavailable/i.test(words)) return 'overloaded';
   if (/server_error|api_error/i.test(words)) return 'server_error';
+  if (/invalid_request_error|invalid_argument/i.test(words)) return 'bad_request';
   return undefined;
 }
 

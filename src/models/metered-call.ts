@@ -11,19 +11,23 @@ import type { Logger } from '../telemetry/logger.ts';
 import type { LogOnce } from '../telemetry/log-once.ts';
 import { traceIdOf } from '../telemetry/trace-context.ts';
 import { renderUsageLine, type WasteReason } from '../usage/usage-record.ts';
+import { grantedWait, noteAskedWait } from './asked-wait.ts';
 import type { AnswerStore } from './answer-store.ts';
 import { type CallReport, measureUsage, reportOfFailure } from './call-report.ts';
 import {
   abortFailure,
   classifyModelError,
+  classifyStreamedError,
+  type FailedStream,
   isRefusal,
   type ModelFailure,
   modelError,
 } from './classify-model-error.ts';
 import { describeEnd } from './call-span.ts';
-import { columnText } from './column-text.ts';
+import { columnText, columnUsage } from './column-text.ts';
 import type { CallLabels, ModelMetrics } from './model-metrics.ts';
 import type { ModelTarget } from './provider-registry.ts';
+import type { ReportedError } from './reported-error.ts';
 import { normalisedTier } from './request-bounds.ts';
 import type { UsageLimits } from './usage-limits.ts';
 import { type CallFacts, type EndOfCall, recordOfCall, recordOfCorrection } from './usage-record-of-call.ts';
@@ -54,6 +58,8 @@ export interface CallServices {
   readonly answers: AnswerStore;
   /** Every call of this process that is in the air. */
   readonly inAir: Set<MeteredCall>;
+  /** The longest wait that a provider is granted. */
+  readonly maxRetryAfterMs: number;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: ModelMetrics;
@@ -156,8 +162,12 @@ export class MeteredCall {
 
   /** Understands what the model threw: an abort of this call explains everything but a refusal that came before it. */
   failureOf(error: unknown): ModelFailure {
-    const failure = classifyModelError(error, this.#options.services.clock.now());
-    return this.signal.aborted && !isRefusal(failure) ? abortFailure(this.signal.reason) : failure;
+    return this.#unlessAborted(classifyModelError(error, this.#options.services.clock.now()));
+  }
+
+  /** Understands an error that the provider told of within a stream. */
+  failureInStream(told: ReportedError, stream: FailedStream): ModelFailure {
+    return this.#unlessAborted(classifyStreamedError(told, stream, this.#options.services.clock.now()));
   }
 
   /** Settles a request that brought no answer, and gives the error for the handler. */
@@ -174,8 +184,11 @@ export class MeteredCall {
   errorOf(failure: ModelFailure, cause: unknown): AppError {
     const parked = this.#options.pass?.parkedBy?.(failure.kind);
     if (parked !== undefined) return parked;
-    const { provider, modelId } = this.#options.target;
-    return modelError(failure, `${provider}/${modelId}`, this.signal.aborted ? this.signal.reason : cause);
+    const { target, services } = this.#options;
+    return modelError(grantedWait(failure, services.maxRetryAfterMs), {
+      model: `${target.provider}/${target.modelId}`,
+      cause: this.signal.aborted ? this.signal.reason : cause,
+    });
   }
 
   /**
@@ -185,6 +198,10 @@ export class MeteredCall {
   settle(report: CallReport): Promise<void> {
     this.#settling ??= this.#settle(report).finally(() => this.#release());
     return this.#settling;
+  }
+
+  #unlessAborted(failure: ModelFailure): ModelFailure {
+    return this.signal.aborted && !isRefusal(failure) ? abortFailure(this.signal.reason) : failure;
   }
 
   readonly #onUserAbort = (): void => this.abort(this.#options.userSignal?.reason);
@@ -200,6 +217,7 @@ export class MeteredCall {
     const { services, facts, labels, span, pass, onSettled } = this.#options;
     const durationMs = services.clock.monotonicMs() - this.#startedMs;
     const failure = report.failure?.kind;
+    noteAskedWait(report.failure, this.#options);
     const ended = { failure, attempt: facts.attempt, durationMs, firstChunkMs: this.#firstChunkMs };
     let tokens: TokenCounts = {};
     let costUsd: Usd | undefined;
@@ -253,7 +271,7 @@ export class MeteredCall {
       providerRequestId:
         report.providerRequestId === undefined ? undefined : columnText(report.providerRequestId),
       tokens,
-      rawUsage: report.rawUsage === undefined ? undefined : JSON.stringify(report.rawUsage),
+      rawUsage: report.rawUsage === undefined ? undefined : columnUsage(report.rawUsage),
       costUsd: isFree ? zeroUsd : cost?.total,
       upperBoundUsd: isOpen && bound !== undefined ? maxUsd(bound, cost?.total ?? zeroUsd) : undefined,
       priceReference: pricing?.kind === 'priced' ? pricing.price.reference : undefined,

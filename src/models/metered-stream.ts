@@ -7,6 +7,7 @@ import type { MeteredCall } from './metered-call.ts';
 import { contentText } from './prompt-text.ts';
 import type { ProviderKind } from './provider-registry.ts';
 import { encodeLanguageAnswer, type LanguageAnswer } from './recorded-answer.ts';
+import { type ReportedError, reportedError } from './reported-error.ts';
 import type { ResponseHeaders } from './retry-after.ts';
 import { StreamContent } from './stream-content.ts';
 import { asRecord } from './token-usage.ts';
@@ -60,6 +61,9 @@ class MeteredStream {
   readonly #content = new StreamContent();
   readonly #usage = new StreamUsage();
   #finish: FinishPart | undefined;
+  /** The first error that the provider told of, in its own words: the SDK hands on less of them. */
+  #told: ReportedError | undefined;
+  #hasContent = false;
   #hasEnded = false;
 
   constructor(options: MeteredStreamOptions) {
@@ -110,6 +114,7 @@ class MeteredStream {
     const { call, passRaw } = this.#options;
     if (part.type === 'raw') {
       this.#usage.read(part.rawValue);
+      this.#told ??= reportedError(part.rawValue);
       if (passRaw) controller.enqueue(part);
       return passRaw;
     }
@@ -122,9 +127,23 @@ class MeteredStream {
       await this.#takeFinish(controller, part);
       return true;
     }
-    if (this.#content.add(part)) call.markFirstChunk();
+    if (this.#content.add(part)) {
+      this.#hasContent = true;
+      call.markFirstChunk();
+    }
     controller.enqueue(part);
     return true;
+  }
+
+  /** What the provider's own words say; undefined when it told of no error. */
+  #toldFailure(): ModelFailure | undefined {
+    if (this.#told === undefined) return undefined;
+    const { call, headers } = this.#options;
+    return call.failureInStream(this.#told, {
+      headers,
+      usage: this.#usage.raw.usage,
+      hasContent: this.#hasContent,
+    });
   }
 
   /** The closing usage came, so that the answer is whole, whether or not the provider says why it ended. */
@@ -144,7 +163,7 @@ class MeteredStream {
     if (unified === 'interrupted' || unified === 'error') {
       const message =
         unified === 'error' ? 'the provider ended the stream with an error' : 'the stream broke off';
-      await this.#fail(controller, streamCutFailure(message), undefined);
+      await this.#fail(controller, this.#toldFailure() ?? streamCutFailure(message), undefined);
       return;
     }
     const { call, faultOf, onGiven } = this.#options;
@@ -168,7 +187,7 @@ class MeteredStream {
     if (this.#finish === undefined) {
       await this.#fail(
         controller,
-        streamCutFailure('the stream ended before the answer was complete'),
+        this.#toldFailure() ?? streamCutFailure('the stream ended before the answer was complete'),
         undefined,
       );
       return;
@@ -179,7 +198,7 @@ class MeteredStream {
 
   /** The provider says that it failed; its usage may still come. */
   async #failAfterDrain(controller: ReadableStreamDefaultController<Part>, error: unknown): Promise<void> {
-    const failure = this.#options.call.failureOf(error);
+    const failure = this.#toldFailure() ?? this.#options.call.failureOf(error);
     const timer = setTimeout(() => void this.#reader.cancel().catch(() => undefined), drainMs);
     try {
       for (;;) {
@@ -221,6 +240,7 @@ class MeteredStream {
     const reported = usageOf(kind, block, this.#finish?.usage);
     const usage = { ...reported, faults: [...reported.faults, ...this.#usage.faults] };
     const { response } = this.#content;
+    const isRefused = failure !== undefined && this.#told !== undefined && !this.#hasContent;
     // What a stream says before its end about the output is not the last word.
     const isFinal = failure === undefined || kind === 'custom' || this.#usage.isFinal;
     return {
@@ -233,7 +253,10 @@ class MeteredStream {
       headers,
       answer: answer === undefined ? undefined : encodeLanguageAnswer(answer),
       ...(isDegenerate ? { isDegenerate } : {}),
-      count: counterOf(() => `${contentText(this.#content.content)}${this.#content.unfinishedText}`),
+      // An error instead of an answer leaves nothing to count.
+      count: isRefused
+        ? undefined
+        : counterOf(() => `${contentText(this.#content.content)}${this.#content.unfinishedText}`),
     };
   }
 

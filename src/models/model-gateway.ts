@@ -31,6 +31,8 @@ export interface ModelGatewayOptions {
   readonly maxInlineAnswerBytes?: number;
   /** False: answers are not kept, and a further run of a message pays again. Default true. */
   readonly keepsAnswers?: boolean;
+  /** The longest that a message waits because its provider asks for it. Default an hour. */
+  readonly maxRetryAfterMs?: number;
   readonly metrics?: MillraceMetrics;
   readonly tracer?: MessageTracer;
   /** What every request has to fit. Default no budgets. */
@@ -53,6 +55,7 @@ export interface ScopeOptions {
 }
 
 const defaultMaxInlineAnswerBytes = 256 * 1024;
+const defaultMaxRetryAfterMs = 3_600_000;
 
 /** Where metered models come from: one scope for each run of a handler, or for work outside a stage. */
 export class ModelGateway {
@@ -77,6 +80,7 @@ export class ModelGateway {
         logger: options.logger,
       }),
       inAir: new Set(),
+      maxRetryAfterMs: options.maxRetryAfterMs ?? defaultMaxRetryAfterMs,
       clock: options.clock,
       logger: options.logger,
       metrics: new ModelMetrics(options.metrics),

@@ -80,6 +80,13 @@ export class ModelMetrics {
     if (call.isUnpriced) metrics.increment('metering_unpriced_events_total', { provider, model });
   }
 
+  /** A refusal named a time; a capped one is longer than what is granted. */
+  waitAskedFor({ provider, model }: CallLabels, askedMs: number, isCapped: boolean): void {
+    this.#metrics?.observe('llm_retry_after_seconds', { provider, model }, askedMs / 1000);
+    const outcome = isCapped ? 'capped' : 'granted';
+    this.#metrics?.increment('llm_retry_after_total', { provider, model, outcome });
+  }
+
   /** A model was asked in another one's place. */
   fellBack(fromModel: string, toModel: string): void {
     this.#metrics?.increment('llm_fallbacks_total', { from_model: fromModel, to_model: toModel });

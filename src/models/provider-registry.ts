@@ -3,9 +3,11 @@ import { createOpenAI } from '@ai-sdk/openai';
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
 import type { EmbeddingModelV4, LanguageModelV4 } from '@ai-sdk/provider';
 import { AppError } from '../kernel/app-error.ts';
-import { keepSecret } from '../telemetry/known-secrets.ts';
+import { keepSecret, removerOf } from '../telemetry/known-secrets.ts';
 import { defaultAnswerBounds, providerFetch } from './provider-fetch.ts';
-import { readableUsage } from './readable-usage.ts';
+import { secretsOfProvider } from './provider-secrets.ts';
+import { jsonWithNumbers, linesWithNumbers } from './readable-usage.ts';
+import { type AnswerRewrite, rewrittenAnswers } from './rewritten-answer.ts';
 
 /** A provider that is reached over HTTP. */
 export interface HttpProviderConfig {
@@ -179,17 +181,15 @@ function modelsOf(name: string, config: ProviderConfig): ProviderModels {
   if (config.kind === 'custom') return customModels(config);
   const apiKey = config.apiKey ?? '';
   const headers = { ...config.headers };
-  const fetch = readableUsage(
+  const secrets = secretsOfProvider(config);
+  for (const secret of secrets) keepSecret(secret);
+  const fetch = rewrittenAnswers(
     providerFetch({
       maxAnswerBytes: config.maxAnswerBytes ?? defaultAnswerBounds.maxAnswerBytes,
       idleTimeoutMs: config.idleTimeoutMs ?? defaultAnswerBounds.idleTimeoutMs,
     }),
+    rewriteFor(secrets),
   );
-  // Providers echo what they were sent; headers may carry keys of gateways, others are ordinary words.
-  keepSecret(apiKey);
-  for (const [header, value] of Object.entries(headers)) {
-    if (/auth|key|token|secret|cookie/i.test(header)) keepSecret(value.replace(/^(?:bearer|basic)\s+/i, ''));
-  }
   if (config.kind === 'openai') {
     const openai = createOpenAI({ baseURL: config.baseUrl ?? openAiBaseUrl, apiKey, headers, fetch });
     return {
@@ -218,6 +218,22 @@ function modelsOf(name: string, config: ProviderConfig): ProviderModels {
   return {
     language: (modelId) => compatible.languageModel(modelId),
     embedding: (modelId) => compatible.embeddingModel(modelId),
+  };
+}
+
+/** What is shorter could be an ordinary word, and an answer is data: errors are cleaned of short ones, too. */
+const minSecretInAnswer = 16;
+
+/** Counts of tokens become numbers, and what the provider knows of our secrets does not come back. */
+function rewriteFor(secrets: readonly string[]): AnswerRewrite {
+  const clean = removerOf(secrets.filter((secret) => secret.length >= minSecretInAnswer));
+  return {
+    header: clean,
+    text: (text, kind) => {
+      const safe = clean(text);
+      if (kind === 'refusal') return safe;
+      return kind === 'lines' ? linesWithNumbers(safe) : jsonWithNumbers(safe);
+    },
   };
 }
 

@@ -1,33 +1,50 @@
 /*
  * How long a provider asks to wait, from the headers of its refusal: retry-after-ms and retry-after first, then the
- * times at which its limits are full again (OpenAI as durations, Anthropic as points in time).
+ * times at which its limits are full again (OpenAI as durations, Anthropic as points in time). What is no number, no
+ * duration and no date in a form of HTTP is not read: a parser of dates makes one of "in 5 minutes", too.
  */
 
 /** Header names in lower case. */
 export type ResponseHeaders = Readonly<Record<string, string | undefined>>;
 
-/** Longer waits are not believed: a clock is wrong, or it is a daily quota that an operator must see. */
-const maxRetryAfterMs = 24 * 3_600_000;
+/** What is longer is a mistake of the provider's; the waits that are granted are bounded by configuration. */
+const maxAskedMs = 366 * 86_400_000;
 
-/** Milliseconds to wait, or undefined when the provider does not say. */
+/** Milliseconds that it asks for, or undefined when the provider does not say. */
 export function retryAfterMs(headers: ResponseHeaders | undefined, now: Date): number | undefined {
   if (headers === undefined) return undefined;
   const asked =
-    positiveNumber(headers['retry-after-ms']) ??
-    retryAfterHeader(headers['retry-after'], now) ??
-    limitReset(headers, now);
-  return asked === undefined ? undefined : Math.min(Math.ceil(asked), maxRetryAfterMs);
+    milliseconds(headers['retry-after-ms']) ?? retryAfterHeader(headers, now) ?? limitReset(headers, now);
+  return asked === undefined ? undefined : Math.min(Math.ceil(asked), maxAskedMs);
 }
 
-function retryAfterHeader(value: string | undefined, now: Date): number | undefined {
-  const seconds = positiveNumber(value);
-  if (seconds !== undefined) return seconds * 1000;
-  return untilTime(value, now);
+function milliseconds(value: string | undefined): number | undefined {
+  return longest(value, (part) => positiveNumber(part));
+}
+
+function retryAfterHeader(headers: ResponseHeaders, now: Date): number | undefined {
+  const value = headers['retry-after'];
+  const seconds = longest(value, (part) => {
+    const number = positiveNumber(part);
+    return number === undefined ? durationMs(part) : number * 1000;
+  });
+  if (seconds !== undefined) return seconds;
+  // A date is one by the provider's clock, which it tells, too.
+  const itsNow = timeOf(headers['date']);
+  return untilTime(value, itsNow === undefined ? now : new Date(itsNow));
+}
+
+/** A header that was sent twice comes as a list: the longest wait is in accord with all of it. */
+function longest(value: string | undefined, read: (part: string) => number | undefined): number | undefined {
+  if (value === undefined) return undefined;
+  const parts = value.split(',').map((part) => read(part.trim()));
+  const numbers = parts.filter((part) => part !== undefined);
+  return numbers.length === parts.length ? Math.max(...numbers) : undefined;
 }
 
 /** Only limits that are used up say anything about the wait; of those the last to be full again. */
 function limitReset(headers: ResponseHeaders, now: Date): number | undefined {
-  let longest: number | undefined;
+  let last: number | undefined;
   for (const what of ['requests', 'tokens', 'input-tokens', 'output-tokens']) {
     for (const prefix of ['x-ratelimit', 'anthropic-ratelimit']) {
       const isAnthropic = prefix === 'anthropic-ratelimit';
@@ -36,10 +53,10 @@ function limitReset(headers: ResponseHeaders, now: Date): number | undefined {
       if (positiveNumber(headers[name('remaining')]) !== 0) continue;
       const reset = headers[name('reset')];
       const waitMs = isAnthropic ? untilTime(reset, now) : durationMs(reset);
-      if (waitMs !== undefined) longest = Math.max(longest ?? 0, waitMs);
+      if (waitMs !== undefined) last = Math.max(last ?? 0, waitMs);
     }
   }
-  return longest;
+  return last;
 }
 
 /** "6m0s", "1.5s", "20ms", "1h2m3s" in milliseconds. */
@@ -54,14 +71,25 @@ function durationMs(text: string | undefined): number | undefined {
 }
 
 function untilTime(text: string | undefined, now: Date): number | undefined {
-  // Only what has letters is a date to be read; a bare number would be taken for a year.
-  if (text === undefined || !/[a-z]/i.test(text)) return undefined;
-  const at = Date.parse(text);
-  return Number.isNaN(at) ? undefined : Math.max(0, at - now.getTime());
+  const at = timeOf(text);
+  return at === undefined ? undefined : Math.max(0, at - now.getTime());
+}
+
+/** The three forms of a date in HTTP, of which the last names no zone and means Greenwich's, and RFC 3339's. */
+const zonedDate =
+  /^(?:[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4}|[A-Z][a-z]+day, \d{2}-[A-Z][a-z]{2}-\d{2}) [\d:]{8} GMT$/;
+const unzonedDate = /^[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d [\d:]{8} \d{4}$/;
+const timestamp = /^\d{4}-\d{2}-\d{2}T[\d:]{8}(?:\.\d+)?(?:Z|[+-]\d{2}:\d{2})$/i;
+
+function timeOf(text: string | undefined): number | undefined {
+  const value = text?.trim() ?? '';
+  const isUnzoned = unzonedDate.test(value);
+  if (!isUnzoned && !zonedDate.test(value) && !timestamp.test(value)) return undefined;
+  const at = Date.parse(isUnzoned ? `${value} GMT` : value);
+  return Number.isNaN(at) ? undefined : at;
 }
 
 function positiveNumber(text: string | undefined): number | undefined {
-  if (text === undefined || text.trim() === '') return undefined;
-  const value = Number(text);
-  return Number.isFinite(value) && value >= 0 ? value : undefined;
+  const value = text?.trim() ?? '';
+  return /^\d+(?:\.\d+)?$/.test(value) ? Number(value) : undefined;
 }

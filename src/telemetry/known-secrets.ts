@@ -1,3 +1,5 @@
+import { secretForms } from './secret-forms.ts';
+
 /*
  * The secrets that this process was configured with. They are taken out of every text before it is stored, logged, traced
  * or shown: a provider's error may echo the key it was asked with, in whatever field. It is one list of the process, since
@@ -10,32 +12,51 @@ const hidden = '[redacted]';
 const minCharacters = 8;
 const maxSecrets = 1000;
 
-/** Every form of every secret, the longest first. */
-let forms: readonly string[] = [];
+/** Patterns of so many forms; a single one of thousands would be refused by the engine. */
+const formsAPattern = 500;
+
+/** Of every form of every secret; undefined when some came since it was made. */
+let patterns: readonly RegExp[] | undefined = [];
 const known = new Set<string>();
 
-/** Remembers a secret, with the forms in which it is echoed: as it is, in an address, in base64, in JSON. */
+/** Remembers a secret, with the forms in which it is echoed. */
 export function keepSecret(secret: string | undefined): void {
   if (secret === undefined || secret.length < minCharacters || known.has(secret)) return;
   if (known.size >= maxSecrets) return;
   known.add(secret);
-  const base64 = Buffer.from(secret, 'utf8').toString('base64');
-  const made = [
-    secret,
-    encodeURIComponent(secret.toWellFormed()),
-    JSON.stringify(secret).slice(1, -1),
-    base64,
-    base64.replaceAll('=', ''),
-    Buffer.from(secret, 'utf8').toString('base64url'),
-  ];
-  forms = [...new Set([...forms, ...made])].toSorted((a, b) => b.length - a.length);
+  patterns = undefined;
 }
 
 /** The text without any of them. */
 export function removeSecrets(text: string): string {
-  let clean = text;
-  for (const form of forms) {
-    if (clean.includes(form)) clean = clean.replaceAll(form, hidden);
+  patterns ??= patternsOf([...known]);
+  return without(patterns, text);
+}
+
+/** Takes these secrets alone out of a text, where the others may be ordinary words: for the data of answers. */
+export function removerOf(secrets: readonly string[]): (text: string) => string {
+  const own = patternsOf(secrets);
+  return (text) => without(own, text);
+}
+
+/** One pass over a text for many forms, the longest first where several begin at one place. */
+function patternsOf(secrets: readonly string[]): readonly RegExp[] {
+  const forms = secrets.flatMap((secret) => secretForms(secret));
+  const list = [...new Set(forms)].toSorted((a, b) => b.length - a.length);
+  const made: RegExp[] = [];
+  for (let start = 0; start < list.length; start += formsAPattern) {
+    const some = list.slice(start, start + formsAPattern);
+    made.push(new RegExp(some.map((form) => escaped(form)).join('|'), 'g'));
   }
+  return made;
+}
+
+function without(unwanted: readonly RegExp[], text: string): string {
+  let clean = text;
+  for (const pattern of unwanted) clean = clean.replace(pattern, hidden);
   return clean;
+}
+
+function escaped(text: string): string {
+  return text.replaceAll(/[\\^$.*+?()[\]{}|/-]/g, String.raw`\$&`);
 }

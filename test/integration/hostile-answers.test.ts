@@ -4,7 +4,7 @@ import { gzipSync } from 'node:zlib';
 import { generateText } from 'ai';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { ProviderConfig } from '../../src/models/provider-registry.ts';
-import { failureOf, type MeteredModels, openMeteredModels } from '../support/metered-models.ts';
+import { type MeteredModels, openMeteredModels } from '../support/metered-models.ts';
 
 const apiKey = 'a-key-that-has-no-usual-form-0123456789';
 
@@ -35,7 +35,7 @@ const kinds = [
   ['compatible', { kind: 'openai-compatible' }],
 ] as const;
 
-/** Asks one model of the provider, and gives the error and the row of the call. */
+/** Asks one model of the provider, and gives the error, if there is one, and the row of the call. */
 async function ask(provider: Pick<ProviderConfig, 'kind'>) {
   const gateway = models.gateway({
     p: { maxAnswerBytes: 1_000_000, ...provider, baseUrl: url, apiKey } as ProviderConfig,
@@ -43,7 +43,10 @@ async function ask(provider: Pick<ProviderConfig, 'kind'>) {
   const scope = models.openScope(gateway, await models.leasedMessage());
   try {
     const model = scope.languageModel('p/some-model', { step: 's' });
-    const error = await failureOf(generateText({ model, prompt: 'hello', maxRetries: 0 }));
+    const error = await generateText({ model, prompt: 'hello', maxRetries: 0 }).then(
+      () => undefined,
+      (thrown: unknown) => thrown,
+    );
     return { error, row: (await models.callRows())[0] };
   } finally {
     await scope.close();
@@ -81,4 +84,96 @@ describe.each(kinds)('%s', (_name, provider) => {
     expect((error as Error).message).toContain('refused for [redacted]');
     expect(JSON.stringify([row, await models.usageLines(), models.logged])).not.toContain(apiKey);
   });
+
+  it.each([
+    ['as it is', apiKey],
+    ['in base64', Buffer.from(`user:${apiKey}`).toString('base64')],
+    ['percent-encoded', [...Buffer.from(apiKey)].map((byte) => `%${byte.toString(16)}`).join('')],
+  ])('a good answer that echoes the key %s leaves it nowhere', async (_how, echo) => {
+    answer = (_request, response) =>
+      response
+        .writeHead(200, { 'content-type': 'application/json', 'x-request-id': echo, 'request-id': echo })
+        .end(JSON.stringify(goodAnswer(echo)));
+    const { error, row } = await ask(provider);
+    expect(error).toBeUndefined();
+    expect(row).toMatchObject({
+      state: 'settled',
+      provider_request_id: expect.stringContaining('[redacted]'),
+    });
+    expect(row?.raw_usage).toContain('[redacted]');
+    const kept = JSON.stringify([row, await models.usageLines(), models.logged]);
+    expect(kept).not.toContain(echo);
+    expect(kept).not.toContain(apiKey);
+  });
+
+  it('a usage block of megabytes is not kept', async () => {
+    const filler = { filler: 'x'.repeat(200_000) };
+    answer = (_request, response) =>
+      response
+        .writeHead(200, { 'content-type': 'application/json' })
+        .end(JSON.stringify(goodAnswer('some', filler)));
+    const { row } = await ask(provider);
+    expect(row?.raw_usage).toMatch(/^\{"omitted": ?"a usage block of 2\d{5} characters"\}$/);
+  });
 });
+
+describe('a refusal that asks for a day', () => {
+  it.each([
+    ['in seconds', { 'retry-after': '86400' }],
+    ['in milliseconds', { 'retry-after-ms': '86400000' }],
+    ['as a date', { 'retry-after': new Date(Date.now() + 86_400_000).toUTCString() }],
+  ])('%s is granted an hour, counted as a day, and told of once', async (_how, headers) => {
+    const lines = async (name: string, text: string) =>
+      (await models.metricLines(name))
+        .filter((line) => line.includes(text))
+        .map((line) => line.split(' ').at(-1));
+    const seen = async () => ({
+      capped: Number((await lines('llm_retry_after_total', 'outcome="capped"'))[0] ?? 0),
+      overSixHours:
+        Number((await lines('llm_retry_after_seconds_bucket', 'le="86400"'))[0] ?? 0) -
+        Number((await lines('llm_retry_after_seconds_bucket', 'le="21600"'))[0] ?? 0),
+    });
+    const before = await seen();
+    models.logged.length = 0;
+    answer = (_request, response) =>
+      response
+        .writeHead(429, { 'content-type': 'application/json', ...headers })
+        .end('{"error":{"message":"quota"}}');
+    const { error } = await ask({ kind: 'openai' });
+    expect(error).toMatchObject({ code: 'MILLRACE_MODEL_RATE_LIMITED', retryAfterMs: 3_600_000 });
+    expect((error as Error).message).toMatch(/quota \(asks to be left alone for 86[34]\d\d s\)/);
+    expect(await seen()).toEqual({ capped: before.capped + 1, overSixHours: before.overSixHours + 1 });
+    const told = models.logged.filter(({ message }) => message.includes('longer wait'));
+    expect(told).toHaveLength(1);
+    expect(told[0]?.fields).toMatchObject({ model: 'some-model', grantedMs: 3_600_000 });
+  });
+});
+
+/** Every field of all four APIs in one, the text in each place where they have it. */
+function goodAnswer(echo: string, usage: object = { note: echo }) {
+  const text = `hello ${echo}`;
+  return {
+    id: echo,
+    model: echo,
+    service_tier: echo,
+    object: 'response',
+    created: 1,
+    created_at: 1,
+    type: 'message',
+    role: 'assistant',
+    choices: [{ index: 0, message: { role: 'assistant', content: text }, finish_reason: 'stop' }],
+    output: [
+      {
+        type: 'message',
+        id: 'm',
+        role: 'assistant',
+        status: 'completed',
+        content: [{ type: 'output_text', text, annotations: [] }],
+      },
+    ],
+    content: [{ type: 'text', text }],
+    stop_reason: 'end_turn',
+    stop_sequence: null,
+    usage: { prompt_tokens: 3, completion_tokens: 4, input_tokens: 3, output_tokens: 4, ...usage },
+  };
+}

@@ -66,6 +66,7 @@ describe('RateGate', () => {
     const gate = new RateGate({
       limits,
       store: new ModelLimits({ database, clock: systemClock }),
+      maxBlockMs: 40_000,
       clock: systemClock,
       random,
       logger: silentLogger,
@@ -192,6 +193,31 @@ describe('RateGate', () => {
     await here.close();
     expect((await parkOf(there.enter(question()))).delayMs).toBeGreaterThan(18_000);
     expect(await readLevel()).toBeGreaterThan(perMinute - 400);
+  });
+
+  it('is not blocked beyond the cap by what one refusal asks for', async () => {
+    const [here, there] = [newGate().gate, newGate().gate];
+    const free = question({ model: 'gpt-4o' });
+    for (const asked of [question(), free]) {
+      const pass = await here.enter(asked);
+      pass.end(sent({ failure: 'rate_limited', retryAfterMs: 86_400_000, tokens: undefined }));
+    }
+    await here.close();
+    const { rows } = await database.query<{ seconds: number }>({
+      name: 'test.blocked',
+      text: `select extract(epoch from blocked_until - clock_timestamp())::float as seconds
+             from millrace.model_limits where model = 'gpt-5-mini'`,
+    });
+    expect(rows[0]?.seconds).toBeGreaterThan(30);
+    expect(rows[0]?.seconds).toBeLessThanOrEqual(40);
+    for (const [gate, asked] of [
+      [here, question()],
+      [there, question()],
+      [here, free],
+    ] as const) {
+      // Those put aside come back within a fifth more, so that they do not all come at once.
+      expect((await parkOf(gate.enter(asked))).delayMs).toBeLessThanOrEqual(48_000);
+    }
   });
 
   it('blocks a model without a limit in its own process, and only that model', async () => {

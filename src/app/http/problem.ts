@@ -44,7 +44,7 @@ function ofAppError(error: AppError, path: string): DescribedProblem {
   const isInside = error.status >= 500;
   return {
     problem: build(error.code, path, {
-      ...(isInside ? {} : { detail: removeSecrets(error.message) }),
+      ...(isInside ? {} : { detail: error.message }),
       ...(isInside || error.faults.length === 0 ? {} : { faults: error.faults }),
       retryable: error.retryable,
     }),
@@ -89,11 +89,15 @@ function build(code: ErrorCode, path: string, particulars: Particulars): Problem
     type: `urn:millrace:error:${code}`,
     title: entry.what,
     status,
-    ...(detail === undefined ? {} : { detail }),
-    instance: path,
+    ...(detail === undefined ? {} : { detail: removeSecrets(detail) }),
+    instance: removeSecrets(path),
     code,
     todo: entry.todo,
     retryable,
-    ...(faults === undefined ? {} : { faults: [...faults] }),
+    ...(faults === undefined ? {} : { faults: faults.map(withoutSecrets) }),
   };
+}
+
+function withoutSecrets({ field, problem }: Fault): Fault {
+  return { field: removeSecrets(field), problem: removeSecrets(problem) };
 }

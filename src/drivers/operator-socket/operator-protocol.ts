@@ -71,18 +71,18 @@ export const operatorAnswerSchema = z.union([
 export type OperatorAnswer = z.output<typeof operatorAnswerSchema>;
 export type OperatorFailure = Extract<OperatorAnswer, { failure: unknown }>['failure'];
 
-/** A failure as it is sent. */
-export function failureOf(error: unknown): OperatorFailure {
+/** A failure as it is sent, its texts cleaned. */
+export function failureOf(error: unknown, clean: (text: string) => string = (text) => text): OperatorFailure {
   if (!(error instanceof AppError))
-    return { message: error instanceof Error ? error.message : String(error) };
+    return { message: clean(error instanceof Error ? error.message : String(error)) };
   const { code, message, retryable, faults, retryAfterMs, cause } = error;
   return {
     code,
-    message,
+    message: clean(message),
     retryable,
-    faults: faults.map(({ field, problem }: Fault) => ({ field, problem })),
+    faults: faults.map(({ field, problem }: Fault) => ({ field, problem: clean(problem) })),
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-    ...(cause instanceof Error ? { cause: causeOf(cause) } : {}),
+    ...(cause instanceof Error ? { cause: causeOf(cause, clean) } : {}),
   };
 }
 
@@ -105,9 +105,9 @@ export function errorOf(failure: OperatorFailure): Error {
   });
 }
 
-function causeOf(cause: Error): NonNullable<OperatorFailure['cause']> {
+function causeOf(cause: Error, clean: (text: string) => string): NonNullable<OperatorFailure['cause']> {
   const code = 'code' in cause && typeof cause.code === 'string' ? cause.code : undefined;
-  return { message: cause.message, ...(code === undefined ? {} : { code }) };
+  return { message: clean(cause.message), ...(code === undefined ? {} : { code }) };
 }
 
 function isErrorCode(code: string): code is ErrorCode {

@@ -27,6 +27,8 @@ export interface OperatorServerOptions {
   readonly version: string;
   readonly stores: LentStores;
   readonly bounds?: Partial<TransactionBounds>;
+  /** Takes out of the texts of failures what their reader may not see. */
+  readonly clean?: (text: string) => string;
 }
 
 /** Commands that are served at once; more are turned away. */
@@ -117,12 +119,12 @@ export class OperatorServer {
     const { id } = parsed.data;
     const answer: OperatorAnswer = await this.#answer(parsed.data, transactions).then(
       (result) => ({ id, value: result }),
-      (error: unknown) => ({ id, failure: failureOf(error) }),
+      (error: unknown) => ({ id, failure: failureOf(error, this.#options.clean) }),
     );
     try {
       connection.send(answer);
     } catch (error) {
-      connection.send({ id, failure: failureOf(error) } satisfies OperatorAnswer);
+      connection.send({ id, failure: failureOf(error, this.#options.clean) } satisfies OperatorAnswer);
     }
   }
 

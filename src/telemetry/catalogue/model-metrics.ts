@@ -131,6 +131,19 @@ export const modelMetrics = {
     help: 'How long requests to models with a limit waited for it; those put aside are in messages_parked_total.',
     buckets: [0.005, 0.02, 0.1, 0.5, 1, 2, 3, 5],
   },
+  llm_retry_after_seconds: {
+    type: 'histogram',
+    unit: 'seconds',
+    labels: ofModel,
+    help: 'How long providers asked to be left alone, by the headers of their refusals, before any cap.',
+    buckets: [1, 5, 15, 60, 300, 900, 3600, 21_600, 86_400],
+  },
+  llm_retry_after_total: {
+    type: 'counter',
+    unit: 'refusals',
+    labels: { ...ofModel, outcome: ['granted', 'capped'] },
+    help: 'Refusals that asked to be left alone. Capped: for longer than `models.retryAfter.maxMessageMs`; the message is tried again before that.',
+  },
   metering_unpriced_events_total: {
     type: 'counter',
     unit: 'calls',
