@@ -1,4 +1,6 @@
+import { type JsonRow, jsonRow, jsonRows, placedJsonRows } from '../drivers/sql-database/json-rows.ts';
 import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
+import { AppError } from '../kernel/app-error.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { GroupCommit } from '../kernel/group-commit.ts';
 import { invariant } from '../kernel/invariant.ts';
@@ -6,7 +8,11 @@ import * as sql from './model-limits-sql.ts';
 import type { Bucket, Buckets, Taken } from './token-bucket.ts';
 import type { Bounds } from '../telemetry/bounds.ts';
 
-/* The buckets of all models in one table, shared by all processes. What many requests want at once is one statement. */
+/*
+ * The buckets of all models in one table, shared by all processes. What many requests want at once is one statement, and a flush is
+ * one statement: a group that is refused has taken nothing, and may be halved (see GroupCommit). Models without a row are
+ * therefore answered as such, get their rows in a group of their own, and are asked for again.
+ */
 
 /** What a model allows each minute; a kind that is absent has no limit. */
 export interface ModelLimit {
@@ -77,14 +83,28 @@ interface TakenRow extends StateRow {
   readonly tokens_mark: number;
 }
 
+/** A request that wants to go, as the statement takes it. */
+interface AskRow {
+  readonly row: JsonRow;
+  readonly mayWait: boolean;
+}
+
+/** What is told of a model, as the statement takes it. */
+interface ModelRow extends LimitedModel {
+  readonly row: JsonRow;
+}
+
 const maxGroup = 400;
+/** A model's row may be gone between the statement that makes it and the one that needs it. */
+const maxRounds = 4;
 // A request may be counted a little earlier there than here.
 const requestsSlack = 3;
 
 export class ModelLimits {
   readonly #database: SqlDatabase;
-  readonly #takes: GroupCommit<LimitAsk, LimitAnswer>;
-  readonly #corrections: GroupCommit<LimitCorrection, Buckets | undefined>;
+  readonly #takes: GroupCommit<AskRow, LimitAnswer | undefined>;
+  readonly #corrections: GroupCommit<ModelRow, Buckets | undefined>;
+  readonly #models: GroupCommit<ModelRow, true>;
   /** The rows that this process has made, with the limits that it wrote. */
   readonly #ensured = new Map<string, ModelLimit>();
 
@@ -102,102 +122,122 @@ export class ModelLimits {
       maxGroup,
       flush: (corrections) => this.#correctAll(corrections),
     });
+    this.#models = new GroupCommit({
+      name: 'limited model',
+      clock,
+      maxGroup,
+      flush: (models) => this.#ensureAll(models),
+    });
     bounds?.register('limit_takes', this.#takes);
     bounds?.register('limit_corrections', this.#corrections);
   }
 
-  /** Takes a request from its model's buckets, perhaps ahead of time, or says how long it would have to wait. */
-  take(ask: LimitAsk): Promise<LimitAnswer> {
-    return this.#takes.submit(ask);
+  /**
+   * Takes a request from its model's buckets, perhaps ahead of time, or says how long it would have to wait. Throws
+   * MILLRACE_DATA_REFUSED for numbers that no bucket can hold, with nothing taken.
+   */
+  async take(ask: LimitAsk): Promise<LimitAnswer> {
+    const row = askRow(ask);
+    for (let round = 1; ; round += 1) {
+      invariant(round <= maxRounds, 'every model that is asked for has its row');
+      await this.#ensure(ask);
+      const answer = await this.#takes.submit(row);
+      if (answer !== undefined) return answer;
+      this.#ensured.delete(keyOf(ask));
+    }
   }
 
   /** Settles a request to the truth. Answers the state after it; undefined when the model's row is gone. */
-  correct(correction: LimitCorrection): Promise<Buckets | undefined> {
-    return this.#corrections.submit(correction);
+  async correct(correction: LimitCorrection): Promise<Buckets | undefined> {
+    return await this.#corrections.submit(correctionRow(correction));
   }
 
-  async #takeAll(asks: readonly LimitAsk[]): Promise<readonly LimitAnswer[]> {
-    await this.#ensure(asks);
+  async #takeAll(asks: readonly AskRow[]): Promise<readonly (LimitAnswer | undefined)[]> {
     // Those that cannot wait come last: when they are refused, nobody stands behind them.
-    const order = asks.map((_, index) => index).toSorted((a, b) => waits(asks[b]) - waits(asks[a]) || a - b);
-    const rows = await this.#take(asks, order);
-    const missing = order.filter((index) => !rows.has(index));
-    if (missing.length > 0) {
-      for (const index of missing) this.#ensured.delete(keyOf(asks[index]));
-      await this.#ensure(asks);
-      for (const [index, row] of await this.#take(asks, missing)) rows.set(index, row);
-    }
-    return asks.map((_, index) => {
-      const row = rows.get(index);
-      invariant(row !== undefined, 'every model that is asked for has its row');
-      return answerOf(row);
-    });
+    const order = [...asks.keys()].toSorted((a, b) => waits(asks[b]) - waits(asks[a]) || a - b);
+    const asked = order.flatMap((index) => asks[index]?.row ?? []);
+    const { rows } = await this.#database.query<TakenRow>(sql.takeFromLimits, [placedJsonRows(asked, 'ord')]);
+    const taken = new Map(rows.map((row) => [order[row.ord + asks.length] ?? -1, answerOf(row)]));
+    return asks.map((_, index) => taken.get(index));
   }
 
-  async #take(asks: readonly LimitAsk[], order: readonly number[]): Promise<Map<number, TakenRow>> {
-    const asked = order.map((index, ord) => {
-      const ask = asks[index];
-      return {
-        ord,
-        provider: ask?.provider,
-        model: ask?.model,
-        tokens: ask?.tokens,
-        max_wait_ms: ask?.maxWaitMs,
-      };
-    });
-    const { rows } = await this.#database.query<TakenRow>(sql.takeFromLimits, [JSON.stringify(asked)]);
-    return new Map(rows.map((row) => [order[row.ord] ?? -1, row]));
-  }
-
-  async #ensure(asks: readonly LimitAsk[]): Promise<void> {
-    const unknown = new Map(
-      asks
-        .filter((ask) => this.#ensured.get(keyOf(ask)) !== ask.limit)
-        .map((ask) => [keyOf(ask), ask] as const),
-    );
-    if (unknown.size === 0) return;
-    const rows = [...unknown.values()].map(({ provider, model, limit }) => ({
+  async #ensure({ provider, model, limit }: LimitAsk): Promise<void> {
+    const key = keyOf({ provider, model });
+    if (this.#ensured.get(key) === limit) return;
+    const row = jsonRow('limited model', () => ({
       provider,
       model,
       requests_limit: limit.requestsPerMinute,
       tokens_limit: limit.tokensPerMinute,
     }));
-    await this.#database.query(sql.ensureLimits, [JSON.stringify(rows)]);
-    for (const [key, { limit }] of unknown) this.#ensured.set(key, limit);
+    await this.#models.submit({ provider, model, row });
+    this.#ensured.set(key, limit);
   }
 
-  async #correctAll(corrections: readonly LimitCorrection[]): Promise<readonly (Buckets | undefined)[]> {
-    const told = corrections.map((correction, ord) => ({
-      ord,
-      provider: correction.provider,
-      model: correction.model,
-      requests_back: correction.requestsBack,
-      tokens_back: correction.tokensBack,
-      block_ms: correction.blockMs > 0 ? correction.blockMs : undefined,
-      sent_ms_ago: correction.sentMsAgo,
-      requests_mark: correction.marks.requests,
-      tokens_mark: correction.marks.tokens,
-      requests_slack: requestsSlack,
-      tokens_slack: correction.tokensSlack,
-      requests_left: correction.told.requests.remaining,
-      tokens_left: correction.told.tokens.remaining,
-      requests_reported: correction.told.requests.perMinute,
-      tokens_reported: correction.told.tokens.perMinute,
-    }));
-    const { rows } = await this.#database.query<StateRow & LimitedModel>(sql.correctLimits, [
-      JSON.stringify(told),
-    ]);
+  async #ensureAll(models: readonly ModelRow[]): Promise<readonly true[]> {
+    // One statement writes a row once: what many ask for at the same time is one model.
+    const unique = new Map(models.map((model) => [keyOf(model), model.row]));
+    await this.#database.query(sql.ensureLimits, [jsonRows([...unique.values()])]);
+    return models.map(() => true);
+  }
+
+  async #correctAll(corrections: readonly ModelRow[]): Promise<readonly (Buckets | undefined)[]> {
+    const told = placedJsonRows(
+      corrections.map(({ row }) => row),
+      'ord',
+    );
+    const { rows } = await this.#database.query<StateRow & LimitedModel>(sql.correctLimits, [told]);
     const states = new Map(rows.map((row) => [keyOf(row), stateOf(row)]));
     return corrections.map((correction) => states.get(keyOf(correction)));
   }
 }
 
-function waits(ask: LimitAsk | undefined): number {
-  return ask !== undefined && ask.maxWaitMs > 0 ? 1 : 0;
+function askRow({ provider, model, tokens, maxWaitMs }: LimitAsk): AskRow {
+  const row = jsonRow('limit', () => ({
+    provider,
+    model,
+    tokens: countOf('tokens', tokens),
+    max_wait_ms: maxWaitMs,
+  }));
+  return { row, mayWait: maxWaitMs > 0 };
 }
 
-function keyOf(model: LimitedModel | undefined): string {
-  return `${model?.provider}/${model?.model}`;
+function correctionRow(correction: LimitCorrection): ModelRow {
+  const { provider, model } = correction;
+  const row = jsonRow('limit correction', () => ({
+    provider,
+    model,
+    requests_back: correction.requestsBack,
+    tokens_back: countOf('tokensBack', correction.tokensBack),
+    block_ms: correction.blockMs > 0 ? correction.blockMs : undefined,
+    sent_ms_ago: correction.sentMsAgo,
+    requests_mark: correction.marks.requests,
+    tokens_mark: correction.marks.tokens,
+    requests_slack: requestsSlack,
+    tokens_slack: correction.tokensSlack,
+    requests_left: correction.told.requests.remaining,
+    tokens_left: correction.told.tokens.remaining,
+    requests_reported: correction.told.requests.perMinute,
+    tokens_reported: correction.told.tokens.perMinute,
+  }));
+  return { provider, model, row };
+}
+
+/** A level that lost an absurd number of tokens would not refill in any time. */
+function countOf(field: string, count: number): number {
+  if (Math.abs(count) <= Number.MAX_SAFE_INTEGER) return count;
+  const problem = `${count} is no number of tokens`;
+  throw new AppError('MILLRACE_DATA_REFUSED', `A model limit is not told: ${problem}`, {
+    faults: [{ field, problem }],
+  });
+}
+
+function waits(ask: AskRow | undefined): number {
+  return ask?.mayWait === true ? 1 : 0;
+}
+
+function keyOf({ provider, model }: LimitedModel): string {
+  return `${provider}/${model}`;
 }
 
 function answerOf(row: TakenRow): LimitAnswer {

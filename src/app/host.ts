@@ -124,6 +124,10 @@ export class Host {
       clock,
       worker,
       onFlush: parts.onFlush,
+      onReduced: (error) => {
+        metrics.increment('ledger_reduced_writes_total', { operation: 'fail' });
+        logger.warn({ error }, 'the end of a run was refused for what it holds, and kept without that');
+      },
       bounds,
     });
     this.exports = new ExportLedger(stores.database);

@@ -1,14 +1,16 @@
 import type { Clock } from './clock.ts';
 import { AppError } from './app-error.ts';
 import { invariant } from './invariant.ts';
+import { writeSplittingRefused } from './split-refused.ts';
 
 /*
  * Group commit: what many callers want at the same time becomes one statement in one transaction.
  * While a flush is under way, new items collect; the next flush takes all of them. Under no load an item
  * waits for nothing but the end of the current turn of the event loop; under load the groups grow by themselves.
  * A failed flush fails every item of its group alike, since none of it was committed. The one exception is a flush
- * that the store refuses for what an item holds (MILLRACE_DATA_REFUSED): the group is halved, each half written in
- * order, until the refused item is alone and fails alone. One such item among n costs at most 2·log2(n) more flushes.
+ * that the store refuses for what an item holds (MILLRACE_DATA_REFUSED): the group is halved until the refused item is
+ * alone and fails alone (see writeSplittingRefused). A flush is therefore one statement, or one transaction, and whatever
+ * can fail for what one item holds (JSON, arithmetic) was done before it was submitted.
  */
 
 export interface GroupCommitOptions<Item, Result> {
@@ -102,21 +104,15 @@ export class GroupCommit<Item, Result> {
   }
 
   /** Writes the entries and answers each; true when all were written by one flush. */
-  async #settle(entries: readonly Entry<Item, Result>[]): Promise<boolean> {
-    try {
-      const results = await this.#write(entries.map((entry) => entry.item));
-      entries.forEach((entry, index) => entry.resolve(results[index] as Result));
-      return true;
-    } catch (error) {
-      if (entries.length > 1 && isRefusedData(error)) {
-        const middle = Math.ceil(entries.length / 2);
-        await this.#settle(entries.slice(0, middle));
-        await this.#settle(entries.slice(middle));
-      } else {
-        for (const entry of entries) entry.reject(error);
-      }
-      return false;
-    }
+  #settle(entries: readonly Entry<Item, Result>[]): Promise<boolean> {
+    return writeSplittingRefused(
+      entries,
+      (group) => this.#write(group.map(({ item }) => item)),
+      ({ resolve, reject }, outcome) => {
+        if (outcome.status === 'fulfilled') resolve(outcome.value);
+        else reject(outcome.reason);
+      },
+    );
   }
 
   /** A deadlock's victim was rolled back whole, so the same group may simply be written again. */
@@ -135,8 +131,4 @@ export class GroupCommit<Item, Result> {
       }
     }
   }
-}
-
-function isRefusedData(error: unknown): boolean {
-  return error instanceof AppError && error.code === 'MILLRACE_DATA_REFUSED';
 }

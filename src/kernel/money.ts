@@ -11,6 +11,9 @@ const Exact = Decimal.clone({ precision: 60, toExpNeg: -60, toExpPos: 60 });
 /** Digits after the point that ledger and column store keep: Decimal(38, 18). */
 export const moneyScale = 18;
 
+/** Digits before the point that they keep. */
+const maxIntegerDigits = 20;
+
 /** Digits after the point that a rate per million tokens may have, so that any count of tokens times it fits money. */
 export const rateScale = moneyScale - 6;
 
@@ -32,6 +35,11 @@ export function usd(text: string): Usd {
 export function usdFromNumber(value: number): Usd {
   invariant(Number.isFinite(value) && value >= 0, `${value} is an amount`);
   return new Exact(String(value));
+}
+
+/** Whether ledger and column store can hold the amount as it is: Decimal(38, 18). */
+export function isStorableUsd(amount: Usd): boolean {
+  return amount.isFinite() && amount.decimalPlaces() <= moneyScale && amount.e < maxIntegerDigits;
 }
 
 /** Whether a value of unknown type is an amount. */

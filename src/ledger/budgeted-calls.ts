@@ -1,10 +1,11 @@
+import { jsonRows, placedJsonRows } from '../drivers/sql-database/json-rows.ts';
 import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
 import type { GroupCommit } from '../kernel/group-commit.ts';
 import type { Uuid } from '../kernel/ids.ts';
 import { invariant } from '../kernel/invariant.ts';
 import { usd } from '../kernel/money.ts';
 import { openBudgetWindows, reserveBudgetedCalls, settleBudgetedCalls } from './budget-sql.ts';
-import { reservationRow, settlementRow } from './call-rows.ts';
+import { type BudgetedCallRow, budgetedReservationRow, type CallRow, settlementRow } from './call-rows.ts';
 import { ledgerGroup, type LedgerGroupOptions } from './ledger-group.ts';
 import type { Reservation, ReserveOutcome } from './reservation.ts';
 import type { CallSettlement } from './settlement.ts';
@@ -32,9 +33,9 @@ const maxRounds = 4;
 /** Calls under budgets: groups of their own, so that calls under none keep their shorter statements. */
 export class BudgetedCalls {
   readonly #database: SqlDatabase;
-  readonly #reserve: GroupCommit<Reservation, Decided>;
-  readonly #open: GroupCommit<Reservation, true>;
-  readonly #settle: GroupCommit<CallSettlement, boolean>;
+  readonly #reserve: GroupCommit<BudgetedCallRow, Decided>;
+  readonly #open: GroupCommit<BudgetedCallRow, true>;
+  readonly #settle: GroupCommit<CallRow, boolean>;
 
   constructor({ database, ...groups }: BudgetedCallsOptions) {
     this.#database = database;
@@ -44,20 +45,21 @@ export class BudgetedCalls {
   }
 
   async reserve(reservation: Reservation): Promise<ReserveOutcome> {
+    const row = budgetedReservationRow(reservation);
     // A round is one statement: a group that is refused has written nothing, and may be halved (see GroupCommit).
     for (let round = 1; ; round += 1) {
       invariant(round <= maxRounds, 'the windows of budgets stay open while calls are reserved');
-      const decided = await this.#reserve.submit(reservation);
+      const decided = await this.#reserve.submit(row);
       if (decided.kind !== 'no_window') return decided;
-      await this.#open.submit(reservation);
+      await this.#open.submit(row);
     }
   }
 
-  settle(settlement: CallSettlement): Promise<boolean> {
-    return this.#settle.submit(settlement);
+  async settle(settlement: CallSettlement): Promise<boolean> {
+    return await this.#settle.submit(settlementRow(settlement));
   }
 
-  async #writeReservations(items: readonly Reservation[]): Promise<readonly Decided[]> {
+  async #writeReservations(items: readonly BudgetedCallRow[]): Promise<readonly Decided[]> {
     const decided = await this.#decide(items);
     const outcomes = new Map([...decided].map(([id, row]) => [id, outcomeOf(row)]));
     return items.map(({ id }) => {
@@ -67,24 +69,25 @@ export class BudgetedCalls {
     });
   }
 
-  async #decide(items: readonly Reservation[]): Promise<ReadonlyMap<Uuid, DecidedRow>> {
+  async #decide(items: readonly BudgetedCallRow[]): Promise<ReadonlyMap<Uuid, DecidedRow>> {
     const { rows } = await this.#database.query<DecidedRow>(reserveBudgetedCalls, [
-      JSON.stringify(
-        items.map((item, turn) => ({ ...reservationRow(item), turn, budgets: item.budgets ?? [] })),
+      placedJsonRows(
+        items.map(({ row }) => row),
+        'turn',
       ),
     ]);
     return new Map(rows.map((row) => [row.id, row]));
   }
 
-  async #openWindows(items: readonly Reservation[]): Promise<readonly true[]> {
-    const names = new Set(items.flatMap((item) => item.budgets ?? []));
+  async #openWindows(items: readonly BudgetedCallRow[]): Promise<readonly true[]> {
+    const names = new Set(items.flatMap(({ budgets }) => budgets));
     await this.#database.query(openBudgetWindows, [[...names]]);
     return items.map(() => true);
   }
 
-  async #writeSettlements(items: readonly CallSettlement[]): Promise<readonly boolean[]> {
+  async #writeSettlements(items: readonly CallRow[]): Promise<readonly boolean[]> {
     const { rows } = await this.#database.query<{ id: Uuid }>(settleBudgetedCalls, [
-      JSON.stringify(items.map((item) => settlementRow(item))),
+      jsonRows(items.map(({ row }) => row)),
     ]);
     const settled = new Set(rows.map((row) => row.id));
     return items.map((item) => settled.delete(item.id));

@@ -1,12 +1,14 @@
+import { jsonRows } from '../drivers/sql-database/json-rows.ts';
 import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
 import type { GroupCommit } from '../kernel/group-commit.ts';
 import { type Uuid, derivedId } from '../kernel/ids.ts';
 import { invariant } from '../kernel/invariant.ts';
 import { type Usd, usd } from '../kernel/money.ts';
+import { writeSplittingRefused } from '../kernel/split-refused.ts';
 import { type AbandonedCall, type AbandonedCallRow, abandonedCallOf } from './abandoned-call.ts';
 import { abandonCalls, settleLateCalls } from './budget-sql.ts';
 import { BudgetedCalls } from './budgeted-calls.ts';
-import { reservationRow, settlementRow } from './call-rows.ts';
+import { abandonedRow, type CallRow, reservationRow, settlementRow } from './call-rows.ts';
 import * as sql from './call-sql.ts';
 import { ledgerGroup, type LedgerGroupOptions } from './ledger-group.ts';
 import { RejectionLedger } from './rejection-ledger.ts';
@@ -70,8 +72,8 @@ export class CallLedger {
   readonly #database: SqlDatabase;
   /** Answers that turn out to be of no use. */
   readonly rejections: RejectionLedger;
-  readonly #reserve: GroupCommit<Reservation, ReserveOutcome>;
-  readonly #settle: GroupCommit<CallSettlement, boolean>;
+  readonly #reserve: GroupCommit<CallRow, ReserveOutcome>;
+  readonly #settle: GroupCommit<CallRow, boolean>;
   readonly #budgeted: BudgetedCalls;
 
   constructor({ database, ...groups }: CallLedgerOptions) {
@@ -83,26 +85,24 @@ export class CallLedger {
   }
 
   /** Makes the call's row durable, with what it takes of its budgets. Unless it is reserved, it must not be sent. */
-  reserve(reservation: Reservation): Promise<ReserveOutcome> {
+  async reserve(reservation: Reservation): Promise<ReserveOutcome> {
     const isBudgeted = reservation.budgets !== undefined && reservation.budgets.length > 0;
-    return isBudgeted ? this.#budgeted.reserve(reservation) : this.#reserve.submit(reservation);
+    if (isBudgeted) return await this.#budgeted.reserve(reservation);
+    return await this.#reserve.submit(reservationRow(reservation));
   }
 
   /**
    * Makes answer, usage and price durable, with the usage record. False: the call was given up as unsettled
    * meanwhile; `settleLate` then closes the difference.
    */
-  settle(settlement: CallSettlement): Promise<boolean> {
-    return settlement.isBudgeted === true
-      ? this.#budgeted.settle(settlement)
-      : this.#settle.submit(settlement);
+  async settle(settlement: CallSettlement): Promise<boolean> {
+    if (settlement.isBudgeted === true) return await this.#budgeted.settle(settlement);
+    return await this.#settle.submit(settlementRow(settlement));
   }
 
   /** Settles a call that had been given up; its line must be the correction. False: somebody else did. */
   async settleLate(settlement: CallSettlement): Promise<boolean> {
-    const { rows } = await this.#database.query(settleLateCalls, [
-      JSON.stringify([settlementRow(settlement)]),
-    ]);
+    const { rows } = await this.#database.query(settleLateCalls, [jsonRows([settlementRow(settlement).row])]);
     return rows.length === 1;
   }
 
@@ -118,10 +118,28 @@ export class CallLedger {
     return rows.map((row) => abandonedCallOf(row));
   }
 
-  /** Gives calls up as unsettled, with their rendered usage records. Answers how many still were open. */
+  /**
+   * Gives calls up as unsettled, with their rendered usage records. Answers how many still were open. Throws what a call was
+   * refused for, after all others are given up.
+   */
   async abandon(calls: readonly { readonly id: Uuid; readonly line: string }[]): Promise<number> {
-    const { rows } = await this.#database.query(abandonCalls, [JSON.stringify(calls)]);
-    return rows.length;
+    let given = 0;
+    const refusals: unknown[] = [];
+    await writeSplittingRefused(
+      calls,
+      async (part) => {
+        const rows = jsonRows(part.map((call) => abandonedRow(call).row));
+        const result = await this.#database.query<{ id: Uuid }>(abandonCalls, [rows]);
+        const open = new Set(result.rows.map(({ id }) => id));
+        return part.map(({ id }) => open.delete(id));
+      },
+      (_call, outcome) => {
+        if (outcome.status === 'rejected') refusals.push(outcome.reason);
+        else if (outcome.value) given += 1;
+      },
+    );
+    if (refusals.length > 0) throw refusals[0];
+    return given;
   }
 
   async totals(): Promise<CallTotals> {
@@ -151,9 +169,9 @@ export class CallLedger {
     return row.coverage;
   }
 
-  async #writeReservations(items: readonly Reservation[]): Promise<ReserveOutcome[]> {
+  async #writeReservations(items: readonly CallRow[]): Promise<ReserveOutcome[]> {
     const { rows } = await this.#database.query<AnsweredRow>(sql.reserveCalls, [
-      JSON.stringify(items.map((item) => reservationRow(item))),
+      jsonRows(items.map(({ row }) => row)),
     ]);
     const answered = new Map(rows.map((row) => [row.id, row]));
     return items.map(({ id }) => {
@@ -166,9 +184,9 @@ export class CallLedger {
     });
   }
 
-  async #writeSettlements(items: readonly CallSettlement[]): Promise<boolean[]> {
+  async #writeSettlements(items: readonly CallRow[]): Promise<boolean[]> {
     const { rows } = await this.#database.query<{ id: Uuid }>(sql.settleCalls, [
-      JSON.stringify(items.map((item) => settlementRow(item))),
+      jsonRows(items.map(({ row }) => row)),
     ]);
     const settled = new Set(rows.map((row) => row.id));
     return items.map((item) => settled.delete(item.id));

@@ -1,9 +1,48 @@
-import { type Usd, formatUsd } from '../kernel/money.ts';
+import { type JsonRow, jsonRow } from '../drivers/sql-database/json-rows.ts';
+import { AppError } from '../kernel/app-error.ts';
+import type { Uuid } from '../kernel/ids.ts';
+import { type Usd, formatUsd, isStorableUsd } from '../kernel/money.ts';
 import type { Reservation } from './reservation.ts';
 import type { CallSettlement } from './settlement.ts';
 
-/** A reservation as the statements take it. */
-export function reservationRow(item: Reservation): Record<string, unknown> {
+/* Calls as the statements take them. Each is made before it joins a group, so that it is refused alone (see jsonRow). */
+
+export interface CallRow {
+  readonly id: Uuid;
+  readonly row: JsonRow;
+}
+
+/** A call about to be made that is under budgets. */
+export interface BudgetedCallRow extends CallRow {
+  readonly budgets: readonly string[];
+}
+
+/** A reservation. Throws MILLRACE_DATA_REFUSED, as all of these. */
+export function reservationRow(item: Reservation): CallRow {
+  return { id: item.id, row: jsonRow('reserve', () => reservedColumns(item)) };
+}
+
+/** A reservation under budgets. */
+export function budgetedReservationRow(item: Reservation): BudgetedCallRow {
+  const { budgets = [] } = item;
+  return {
+    id: item.id,
+    row: jsonRow('reserve', () => ({ ...reservedColumns(item), budgets })),
+    budgets,
+  };
+}
+
+/** A settlement. */
+export function settlementRow(item: CallSettlement): CallRow {
+  return { id: item.id, row: jsonRow('settle', () => settledColumns(item)) };
+}
+
+/** A call given up, with its usage line. */
+export function abandonedRow(item: { readonly id: Uuid; readonly line: string }): CallRow {
+  return { id: item.id, row: jsonRow('abandon', () => ({ id: item.id, line: item.line })) };
+}
+
+function reservedColumns(item: Reservation): Record<string, unknown> {
   return {
     id: item.id,
     message_id: item.message?.id,
@@ -24,8 +63,7 @@ export function reservationRow(item: Reservation): Record<string, unknown> {
   };
 }
 
-/** A settlement as the statements take it. */
-export function settlementRow(item: CallSettlement): Record<string, unknown> {
+function settledColumns(item: CallSettlement): Record<string, unknown> {
   return {
     id: item.id,
     state: item.state,
@@ -52,6 +90,9 @@ export function settlementRow(item: CallSettlement): Record<string, unknown> {
   };
 }
 
+/** A numeric column takes NaN and infinity, too; a sum with one of them would be of no use for ever. */
 function amount(value: Usd | undefined): string | undefined {
-  return value === undefined ? undefined : formatUsd(value);
+  if (value === undefined) return undefined;
+  if (isStorableUsd(value)) return formatUsd(value);
+  throw new AppError('MILLRACE_DATA_REFUSED', `${value.toString()} is no amount that can be stored`);
 }

@@ -1,92 +1,36 @@
+import { jsonRows, placedJsonRows } from '../drivers/sql-database/json-rows.ts';
 import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
+import type { AppError } from '../kernel/app-error.ts';
 import type { GroupCommit } from '../kernel/group-commit.ts';
 import type { Uuid } from '../kernel/ids.ts';
-import type { MessageEnvelope } from '../messages/message.ts';
+import { isRefusedData, writeSplittingRefused } from '../kernel/split-refused.ts';
+import { checkedAsk } from './claim-ask.ts';
 import { type ClaimAsk, type ClaimOutcome, Claims } from './claims.ts';
 import { ledgerGroup, type LedgerGroupOptions } from './ledger-group.ts';
+import type { Admission, AdmissionOutcome, Emission, End, Finish, Park, Retry } from './message-changes.ts';
+import {
+  type AdmissionRow,
+  admissionRow,
+  type EndRow,
+  endRow,
+  type FinishRow,
+  finishRow,
+  parkRow,
+  retryRow,
+  type RunRow,
+} from './message-rows.ts';
 import * as sql from './message-sql.ts';
+import { reducedEnd, reducedPark, reducedRetry } from './reduced-changes.ts';
 import { loseMessages } from './sweep-sql.ts';
-import { type StoredBody, originColumns } from './stored-message.ts';
+
+export type { Admission, AdmissionOutcome, Emission, End, Finish, Park, Retry };
 
 /*
  * The ledger's half about messages. Every method may be called by many at once: their wishes share
  * transactions (see GroupCommit). What needs a lease shows its fence; `false` means that the fence has passed on
- * and that nothing was changed.
+ * and that nothing was changed. What the database refuses for its data is an AppError of its own caller alone; a run that ends
+ * without success is then written once more, with what was odd replaced: it must not be made again for ever.
  */
-
-/** A message to be admitted: the envelope without the times, which are the database's. */
-export interface Admission {
-  readonly envelope: Omit<MessageEnvelope, 'createdAt' | 'admittedAt' | 'rootId' | 'parentId'>;
-  /** Messages of the stage with the same key go one after another. */
-  readonly orderKey?: string | undefined;
-  readonly body: StoredBody;
-  readonly bodyBytes: number;
-}
-
-export type AdmissionOutcome = 'admitted' | 'duplicate';
-
-/** A message emitted by another; origin, item and root are inherited in the database. */
-export interface Emission {
-  readonly id: Uuid;
-  readonly source: string;
-  readonly type: string;
-  readonly version: number;
-  readonly pipeline: string;
-  /** The consuming stage; empty for an output, which is complete at once. */
-  readonly stage: string;
-  readonly owner: string;
-  readonly lane: string;
-  /** Messages of the stage with the same key go one after another. */
-  readonly orderKey?: string | undefined;
-  readonly traceParent: string;
-  readonly body: StoredBody;
-  readonly bodyBytes: number;
-}
-
-/** The end of a message that succeeded. `outcomeLine` is its rendered record for the column store. */
-export interface Finish {
-  readonly id: Uuid;
-  readonly fence: number;
-  /** JSON of what the handler returned. */
-  readonly result: string | undefined;
-  readonly emissions: readonly Emission[];
-  readonly outcomeLine: string;
-}
-
-/** Why an attempt failed: a code, and JSON for the reader of a dead letter. */
-export interface FailureNote {
-  readonly code: string;
-  readonly detail: string;
-  /** The answer was of no use: it counts among the degenerate attempts, not among the others. */
-  readonly isDegenerate?: boolean;
-}
-
-export interface Retry extends FailureNote {
-  readonly id: Uuid;
-  readonly fence: number;
-  readonly delayMs: number;
-  /** Why it is put off, for people (see waitName). */
-  readonly waitsFor?: string;
-}
-
-/** A message that may not go on now. */
-export interface Park {
-  readonly id: Uuid;
-  readonly fence: number;
-  /** When it is due again; undefined with `parkedFor`: when that is lifted. */
-  readonly delayMs: number | undefined;
-  /** What must be lifted first ("hold:…", "budget:…"). */
-  readonly parkedFor: string | undefined;
-  /** Why, for people (see waitName). */
-  readonly waitsFor?: string;
-}
-
-export interface End extends FailureNote {
-  readonly id: Uuid;
-  readonly fence: number;
-  readonly state: 'dead_lettered' | 'cancelled';
-  readonly outcomeLine: string;
-}
 
 export interface Held {
   readonly id: Uuid;
@@ -98,18 +42,21 @@ export interface MessageLedgerOptions extends LedgerGroupOptions {
   readonly database: SqlDatabase;
   /** This process's name, unique among all that share the ledger. */
   readonly worker: string;
+  /** Told of every end of a run that was refused for what it holds, and then written without that. */
+  readonly onReduced?: (refusal: AppError) => void;
 }
 
 export class MessageLedger {
   readonly #database: SqlDatabase;
-  readonly #admit: GroupCommit<Admission, AdmissionOutcome>;
+  readonly #admit: GroupCommit<AdmissionRow, AdmissionOutcome>;
   readonly #claim: GroupCommit<ClaimAsk, ClaimOutcome>;
-  readonly #finish: GroupCommit<Finish, boolean>;
-  readonly #retry: GroupCommit<Retry, boolean>;
-  readonly #end: GroupCommit<End, boolean>;
-  readonly #park: GroupCommit<Park, boolean>;
+  readonly #finish: GroupCommit<FinishRow, boolean>;
+  readonly #retry: GroupCommit<RunRow, boolean>;
+  readonly #end: GroupCommit<EndRow, boolean>;
+  readonly #park: GroupCommit<RunRow, boolean>;
+  readonly #onReduced: MessageLedgerOptions['onReduced'];
 
-  constructor({ database, worker, ...groups }: MessageLedgerOptions) {
+  constructor({ database, worker, onReduced, ...groups }: MessageLedgerOptions) {
     this.#database = database;
     this.#admit = ledgerGroup('admit', groups, (items) => this.#writeAdmissions(items));
     const claims = new Claims(database, worker);
@@ -118,46 +65,71 @@ export class MessageLedger {
     this.#retry = ledgerGroup('fail', groups, (items) => this.#writeRetries(items));
     this.#end = ledgerGroup('fail', groups, (items) => this.#writeEnds(items));
     this.#park = ledgerGroup('fail', groups, (items) => this.#writeParks(items));
+    this.#onReduced = onReduced;
   }
 
   /** Writes the message if its id is new. A duplicate is the same cause told twice: nothing changes. */
-  admit(admission: Admission): Promise<AdmissionOutcome> {
-    return this.#admit.submit(admission);
+  async admit(admission: Admission): Promise<AdmissionOutcome> {
+    return await this.#admit.submit(admissionRow(admission));
   }
 
   /** Takes the next message of the stage that is due for `leaseMs`, raising its fence; says why when there is none. */
-  claim(ask: ClaimAsk): Promise<ClaimOutcome> {
-    return this.#claim.submit(ask);
+  async claim(ask: ClaimAsk): Promise<ClaimOutcome> {
+    return await this.#claim.submit(checkedAsk(ask));
   }
 
   /** Ends the message with success: result, emissions and outcome record in one transaction. */
-  finish(finish: Finish): Promise<boolean> {
-    return this.#finish.submit(finish);
+  async finish(finish: Finish): Promise<boolean> {
+    return await this.#finish.submit(finishRow(finish));
   }
 
   /** Returns the message after a failed attempt, due again after the delay. */
   retry(retry: Retry): Promise<boolean> {
-    return this.#retry.submit(retry);
+    return this.#orReduced(
+      async () => await this.#retry.submit(retryRow(retry)),
+      async (refusal) => await this.#retry.submit(retryRow(reducedRetry(retry, refusal))),
+    );
   }
 
   /** Gives the message up for good, or cancels it. */
   end(end: End): Promise<boolean> {
-    return this.#end.submit(end);
+    return this.#orReduced(
+      async () => await this.#end.submit(endRow(end)),
+      async (refusal) => await this.#end.submit(endRow(reducedEnd(end, refusal))),
+    );
   }
 
   /** Puts the message aside without blame, until a time or until what it waits for is lifted. */
   park(park: Park): Promise<boolean> {
-    return this.#park.submit(park);
+    return this.#orReduced(
+      async () => await this.#park.submit(parkRow(park)),
+      async () => await this.#park.submit(parkRow(reducedPark(park))),
+    );
   }
 
   /** Renews leases; answers the ids that were still ours. */
   async renew(held: readonly Held[]): Promise<ReadonlySet<Uuid>> {
-    const { rows } = await this.#database.query<{ id: Uuid }>(sql.renewLeases, [
-      held.map((one) => one.id),
-      held.map((one) => one.fence),
-      held.map((one) => one.leaseMs),
-    ]);
-    return idsOf(rows);
+    const renewed = new Set<Uuid>();
+    let failure: Error | undefined;
+    await writeSplittingRefused(
+      held,
+      async (part) => {
+        const { rows } = await this.#database.query<{ id: Uuid }>(sql.renewLeases, [
+          part.map((one) => one.id),
+          part.map((one) => one.fence),
+          part.map((one) => one.leaseMs),
+        ]);
+        const ours = idsOf(rows);
+        return part.map(({ id }) => ours.has(id));
+      },
+      ({ id }, outcome) => {
+        if (outcome.status === 'rejected') failure = outcome.reason as Error;
+        else if (outcome.value) renewed.add(id);
+      },
+    );
+    // A lease that cannot be renewed runs out by itself; the others go on.
+    if (failure !== undefined && (renewed.size === 0 || !isRefusedData(failure))) throw failure;
+    return renewed;
   }
 
   /** Hands messages back without blame, due at once. */
@@ -179,139 +151,66 @@ export class MessageLedger {
     return rows.map(({ stage }) => stage);
   }
 
-  async #writeAdmissions(items: readonly Admission[]): Promise<AdmissionOutcome[]> {
-    const { rows } = await this.#database.query<{ id: Uuid }>(sql.admitMessages, [
-      JSON.stringify(
-        items.map(({ envelope, orderKey, body, bodyBytes }, index) => ({
-          id: envelope.id,
-          source: envelope.source,
-          event_id: envelope.eventId,
-          type: envelope.type,
-          version: envelope.version,
-          pipeline: envelope.pipeline,
-          stage: envelope.stage,
-          owner: envelope.owner,
-          lane: envelope.lane,
-          ...originColumns(envelope.origin),
-          item: envelope.item,
-          trace_parent: envelope.traceParent,
-          ...bodyColumns(body),
-          body_bytes: bodyBytes,
-          order_key: orderKey,
-          place: index - items.length,
-        })),
-      ),
-    ]);
-    const written = idsOf(rows);
-    return items.map(({ envelope }) => (takeFirst(written, envelope.id) ? 'admitted' : 'duplicate'));
+  async #orReduced(
+    write: () => Promise<boolean>,
+    writeReduced: (refusal: AppError) => Promise<boolean>,
+  ): Promise<boolean> {
+    try {
+      return await write();
+    } catch (error) {
+      if (!isRefusedData(error)) throw error;
+      const isOurs = await writeReduced(error);
+      this.#onReduced?.(error);
+      return isOurs;
+    }
   }
 
-  async #writeFinishes(items: readonly Finish[]): Promise<boolean[]> {
-    const { rows } = await this.#database.query<RunRow>(sql.finishMessages, [
-      JSON.stringify(items.map(({ id, fence, result }) => ({ id, fence, result }))),
-      JSON.stringify(
-        items
-          .flatMap((item) => item.emissions.map((emission) => emissionRow(item, emission)))
-          .map((row, index, rows) => ({ ...row, place: index - rows.length })),
-      ),
-      JSON.stringify(items.map((item) => outcomeRow(item))),
+  async #writeAdmissions(items: readonly AdmissionRow[]): Promise<AdmissionOutcome[]> {
+    const rows = placedJsonRows(items.map(({ row }) => row));
+    const result = await this.#database.query<{ id: Uuid }>(sql.admitMessages, [rows]);
+    const written = idsOf(result.rows);
+    return items.map(({ id }) => (takeFirst(written, id) ? 'admitted' : 'duplicate'));
+  }
+
+  async #writeFinishes(items: readonly FinishRow[]): Promise<boolean[]> {
+    const { rows } = await this.#database.query<RunKey>(sql.finishMessages, [
+      jsonRows(items.map(({ row }) => row)),
+      placedJsonRows(items.flatMap(({ emissions }) => emissions)),
+      jsonRows(items.map(({ outcome }) => outcome)),
     ]);
     return oursAmong(items, rows);
   }
 
-  async #writeRetries(items: readonly Retry[]): Promise<boolean[]> {
-    const { rows } = await this.#database.query<RunRow>(sql.retryMessages, [
-      JSON.stringify(
-        items.map(({ id, fence, delayMs, code, detail, isDegenerate, waitsFor }) => ({
-          id,
-          fence,
-          waits_for: waitsFor,
-          delay_ms: Math.round(delayMs),
-          is_degenerate: isDegenerate,
-          code,
-          detail,
-        })),
-      ),
-    ]);
-    return oursAmong(items, rows);
+  async #writeRetries(items: readonly RunRow[]): Promise<boolean[]> {
+    const rows = jsonRows(items.map(({ row }) => row));
+    return oursAmong(items, (await this.#database.query<RunKey>(sql.retryMessages, [rows])).rows);
   }
 
-  async #writeParks(items: readonly Park[]): Promise<boolean[]> {
-    const { rows } = await this.#database.query<RunRow>(sql.parkMessages, [
-      JSON.stringify(
-        items.map(({ id, fence, delayMs, parkedFor, waitsFor }) => ({
-          id,
-          fence,
-          delay_ms: delayMs === undefined ? undefined : Math.round(delayMs),
-          parked_for: parkedFor,
-          waits_for: waitsFor,
-        })),
-      ),
-    ]);
-    return oursAmong(items, rows);
+  async #writeParks(items: readonly RunRow[]): Promise<boolean[]> {
+    const rows = jsonRows(items.map(({ row }) => row));
+    return oursAmong(items, (await this.#database.query<RunKey>(sql.parkMessages, [rows])).rows);
   }
 
-  async #writeEnds(items: readonly End[]): Promise<boolean[]> {
-    const { rows } = await this.#database.query<RunRow>(sql.endMessages, [
-      JSON.stringify(
-        items.map(({ id, fence, state, code, detail, isDegenerate }) => ({
-          id,
-          fence,
-          state,
-          code,
-          detail,
-          is_degenerate: isDegenerate,
-        })),
-      ),
-      JSON.stringify(items.map((item) => outcomeRow(item))),
+  async #writeEnds(items: readonly EndRow[]): Promise<boolean[]> {
+    const { rows } = await this.#database.query<RunKey>(sql.endMessages, [
+      jsonRows(items.map(({ row }) => row)),
+      jsonRows(items.map(({ outcome }) => outcome)),
     ]);
     return oursAmong(items, rows);
   }
 }
 
 /** One run of a message, as the statements answer it. */
-interface RunRow {
-  readonly id: Uuid;
-  readonly fence: number;
-}
+type RunKey = Pick<RunRow, 'id' | 'fence'>;
 
 /** For each run whether it was the one whose word counted: a group may hold what two runs of one message say. */
-function oursAmong(items: readonly RunRow[], rows: readonly RunRow[]): boolean[] {
+function oursAmong(items: readonly RunKey[], rows: readonly RunKey[]): boolean[] {
   const taken = new Set(rows.map((row) => runOf(row)));
   return items.map((item) => taken.delete(runOf(item)));
 }
 
-function runOf({ id, fence }: RunRow): string {
+function runOf({ id, fence }: RunKey): string {
   return `${id} ${fence}`;
-}
-
-function outcomeRow({ id, fence, outcomeLine }: Finish | End): Record<string, unknown> {
-  return { message_id: id, fence, line: outcomeLine };
-}
-
-function emissionRow(parent: RunRow, emission: Emission): Record<string, unknown> {
-  return {
-    id: emission.id,
-    parent_id: parent.id,
-    parent_fence: parent.fence,
-    source: emission.source,
-    type: emission.type,
-    version: emission.version,
-    pipeline: emission.pipeline,
-    stage: emission.stage,
-    owner: emission.owner,
-    lane: emission.lane,
-    trace_parent: emission.traceParent,
-    ...bodyColumns(emission.body),
-    body_bytes: emission.bodyBytes,
-    order_key: emission.orderKey,
-  };
-}
-
-function bodyColumns(body: StoredBody): { body: string | null; body_ref: string | null } {
-  return body.kind === 'inline'
-    ? { body: body.json, body_ref: null }
-    : { body: null, body_ref: body.reference };
 }
 
 function idsOf(rows: readonly { readonly id: Uuid }[]): Set<Uuid> {

@@ -1,7 +1,7 @@
 import type { Span } from '@opentelemetry/api';
 import type { BudgetBook } from '../admission/budget-book.ts';
 import type { CallGate, GateEnd, GatePass } from '../admission/call-gate.ts';
-import { AppError } from '../kernel/app-error.ts';
+import type { AppError } from '../kernel/app-error.ts';
 import { maxUsd, type Usd, zeroUsd } from '../kernel/money.ts';
 import type { CallLedger, CallSettlement, Settlement } from '../ledger/call-ledger.ts';
 import type { Clock } from '../kernel/clock.ts';
@@ -10,7 +10,7 @@ import type { TokenCounts } from '../pricing/token-classes.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { LogOnce } from '../telemetry/log-once.ts';
 import { traceIdOf } from '../telemetry/trace-context.ts';
-import { renderUsageLine, type WasteReason } from '../usage/usage-record.ts';
+import type { WasteReason } from '../usage/usage-record.ts';
 import { grantedWait, noteAskedWait } from './asked-wait.ts';
 import type { AnswerStore } from './answer-store.ts';
 import { type CallReport, measureUsage, reportOfFailure } from './call-report.ts';
@@ -30,7 +30,8 @@ import type { ModelTarget } from './provider-registry.ts';
 import type { ReportedError } from './reported-error.ts';
 import { normalisedTier } from './request-bounds.ts';
 import type { UsageLimits } from './usage-limits.ts';
-import { type CallFacts, type EndOfCall, recordOfCall, recordOfCorrection } from './usage-record-of-call.ts';
+import { SettlementWriter } from './settlement-writer.ts';
+import type { CallFacts, EndOfCall } from './usage-record-of-call.ts';
 
 /*
  * One request that is in the air, from its reservation to its one settlement.
@@ -39,7 +40,8 @@ import { type CallFacts, type EndOfCall, recordOfCall, recordOfCorrection } from
  *                    └─ the ledger had given it up meanwhile ─► settled late, with a correction
  *
  * Whoever comes first (the answer, an error, an abort, a consumer that left) settles; all others get the same promise.
- * A ledger that cannot be reached is asked again for some seconds. If that is in vain the row stays reserved: the
+ * A ledger that cannot be reached is asked again for some seconds, and one that refuses what the settlement holds gets it
+ * without what is odd (see SettlementWriter). If that is in vain the row stays reserved: the
  * sweep for abandoned calls then keeps it as unsettled with its upper bound, and the handler gets the ledger's error.
  */
 
@@ -94,9 +96,6 @@ export interface MeteredCallOptions {
   /** Nothing more comes of it: it is settled, or could not be. */
   readonly onEnd: () => void;
 }
-
-/** When the ledger cannot be reached: waits between tries to settle, about six seconds in all. */
-const settleDelaysMs = [25, 50, 100, 200, 400, 800, 1600, 3200] as const;
 
 export class MeteredCall {
   readonly #options: MeteredCallOptions;
@@ -224,8 +223,7 @@ export class MeteredCall {
     let isUnpriced = false;
     let isSuspect = false;
     try {
-      const end = await this.#endOf(report, durationMs);
-      await this.#write(end);
+      const end = await new SettlementWriter(this.#options).write(await this.#endOf(report, durationMs));
       ({ tokens, costUsd, isSuspect = false } = end);
       isUnpriced = end.state === 'settled' && costUsd === undefined;
       onSettled({
@@ -271,7 +269,7 @@ export class MeteredCall {
       providerRequestId:
         report.providerRequestId === undefined ? undefined : columnText(report.providerRequestId),
       tokens,
-      rawUsage: report.rawUsage === undefined ? undefined : columnUsage(report.rawUsage),
+      rawUsage: rawUsageText(report.rawUsage),
       costUsd: isFree ? zeroUsd : cost?.total,
       upperBoundUsd: isOpen && bound !== undefined ? maxUsd(bound, cost?.total ?? zeroUsd) : undefined,
       priceReference: pricing?.kind === 'priced' ? pricing.price.reference : undefined,
@@ -315,40 +313,6 @@ export class MeteredCall {
     return pricing;
   }
 
-  async #write(end: EndOfCall): Promise<void> {
-    const { services, facts, isBudgeted } = this.#options;
-    const { cost: _cost, ...rest } = end;
-    const settlement = { ...rest, isBudgeted };
-    const now = services.clock.now();
-    const line = renderUsageLine(recordOfCall(facts, end, now));
-    if (await this.#tryHard(() => services.ledger.settle({ ...settlement, line }))) return;
-    if (settlement.state === 'unsettled') return;
-    // The sweep had given the call up: what it cost after all is added as the difference to what it wrote. When even
-    // that finds nothing to do, an earlier try of ours was committed although its confirmation got lost.
-    const late: CallSettlement = {
-      ...settlement,
-      line: renderUsageLine(recordOfCorrection(facts, end, now)),
-    };
-    if (await this.#tryHard(() => services.ledger.settleLate(late))) {
-      services.logger.info(
-        { callId: facts.id, settlement: end.settlement },
-        'a call given up as unsettled was settled late',
-      );
-    }
-  }
-
-  async #tryHard(write: () => Promise<boolean>): Promise<boolean> {
-    for (const delayMs of settleDelaysMs) {
-      try {
-        return await write();
-      } catch (error) {
-        if (!(error instanceof AppError) || !error.retryable) throw error;
-        await this.#options.services.clock.sleep(delayMs);
-      }
-    }
-    return write();
-  }
-
   #logFaults({ rawUsage }: CallReport, faults: readonly string[]): void {
     if (faults.length === 0) return;
     const { services, target } = this.#options;
@@ -357,6 +321,16 @@ export class MeteredCall {
       { callId: this.id, provider: target.provider, model: target.modelId, faults, rawUsage },
       'the usage that the provider reported cannot be true: the call is kept as estimated',
     );
+  }
+}
+
+/** The provider's usage block as text; what of it JSON does not carry is left to its own form as text. */
+function rawUsageText(rawUsage: CallReport['rawUsage']): string | undefined {
+  if (rawUsage === undefined) return undefined;
+  try {
+    return columnUsage(rawUsage);
+  } catch {
+    return JSON.stringify({ millrace_refused: { reason: 'the usage block cannot be written as JSON' } });
   }
 }
 

@@ -40,6 +40,11 @@ export class ModelMetrics {
     this.#addInflight(labels, 1);
   }
 
+  /** A settlement was refused for what it holds, and written without that. */
+  settlementReduced(): void {
+    this.#metrics?.increment('ledger_reduced_writes_total', { operation: 'settle' });
+  }
+
   /** Its call was settled, or given up. */
   requestEnded(labels: CallLabels, call: EndedCall): void {
     this.#addInflight(labels, -1);

@@ -1,12 +1,10 @@
 import { invariant } from '../kernel/invariant.ts';
-import { formatUsd, moneyScale, type Usd } from '../kernel/money.ts';
+import { formatUsd, isStorableUsd, moneyScale, type Usd } from '../kernel/money.ts';
 
 /*
  * The parts of a JSONEachRow line. Lines are built by hand on the hot path: names are literals, and only free text
  * goes through JSON's escapes.
  */
-
-const maxIntegerDigits = 20;
 
 /** Free text as a JSON string. An unpaired surrogate, which is no character, becomes U+FFFD: the engine refuses it. */
 export function textOf(text: string): string {
@@ -21,10 +19,7 @@ export function timeOf(time: Date): string {
 
 /** An amount as a decimal string, checked to fit Decimal(38, 18): ClickHouse would cut further digits in silence. */
 export function amountOf(amount: Usd): string {
-  invariant(
-    amount.decimalPlaces() <= moneyScale && amount.e < maxIntegerDigits,
-    `${amount.toFixed()} fits Decimal(38, ${moneyScale})`,
-  );
+  invariant(isStorableUsd(amount), `${amount.toFixed()} fits Decimal(38, ${moneyScale})`);
   return `"${formatUsd(amount)}"`;
 }
 

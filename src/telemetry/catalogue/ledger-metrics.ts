@@ -16,6 +16,12 @@ export const ledgerMetrics = {
     help: 'Time of one shared transaction.',
     buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
   },
+  ledger_reduced_writes_total: {
+    type: 'counter',
+    unit: 'rows',
+    labels: { operation: ['settle', 'fail'] },
+    help: 'Settlements and ends of runs that the database refused for what they hold, kept without what was odd in them.',
+  },
   lease_lost_total: {
     type: 'counter',
     unit: 'leases',
