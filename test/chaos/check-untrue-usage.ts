@@ -18,14 +18,35 @@ const judgements: Readonly<
   usage_decreasing: { settlement: 'estimated', isSuspect: false, isExact: true },
 };
 
+/** How an answer fails that was read and found to be none. */
+const codesOfUnusable: ReadonlySet<string> = new Set([
+  'MILLRACE_MODEL_FAILED',
+  'MILLRACE_MODEL_MALFORMED_ANSWER',
+]);
+
 /**
  * I12: usage that a request cannot have caused is not booked, and marks the call; what can be read is exact; nothing is
  * booked above what was reserved for it; calls with true usage are not suspected. The provider's own bill is the truth.
  */
-export function checkUntrueUsage({ calls, usage, bill }: Evidence): InvariantResult {
+export function checkUntrueUsage({ calls, usage, bill, failures }: Evidence): InvariantResult {
   const check = new InvariantCheck('I12', 'untrue usage is judged, marked and bounded');
   const billsOf = groupedBy(bill, ({ callId }) => callId);
   const suspectsOf = new Map(usage.map((record) => [record.call_id, record.suspect]));
+  const runOf = ({
+    message_id: id,
+    fence,
+  }: {
+    readonly message_id: string | null;
+    readonly fence: number | null;
+  }): string => `${id}/${fence}`;
+  const refusedRuns = new Set(
+    failures.filter(({ code }) => codesOfUnusable.has(code)).map((failure) => runOf(failure)),
+  );
+  const lastOfRun = new Map(
+    calls
+      .toSorted((left, right) => left.reserved_ms - right.reserved_ms)
+      .map((call) => [runOf(call), call.id]),
+  );
   for (const call of calls) {
     const { id, message_id: messageId, is_suspect: isSuspect } = call;
     const message = messageId ?? undefined;
@@ -37,6 +58,15 @@ export function checkUntrueUsage({ calls, usage, bill }: Evidence): InvariantRes
     );
     checkBound(check, call);
     checkJudgement(check, call, billsOf.get(id) ?? []);
+    const fault = billsOf.get(id)?.[0]?.fault ?? 'none';
+    if (judgements[fault] === undefined) continue;
+    const isRefused =
+      call.outcome === 'error' || (lastOfRun.get(runOf(call)) === id && refusedRuns.has(runOf(call)));
+    check.expect(
+      call.outcome === 'ok' || !isRefused,
+      message,
+      () => `call ${id} was answered, and failed for what its provider told of usage (${fault})`,
+    );
   }
   return check.result;
 }

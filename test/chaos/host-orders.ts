@@ -1,5 +1,6 @@
 import type { Host } from '../../src/app/host.ts';
 import type { Stores } from '../../src/app/stores.ts';
+import { admitLot } from './admission-lots.ts';
 import { CostReports } from '../../src/costs/cost-reports.ts';
 import { AppError } from '../../src/kernel/app-error.ts';
 import type { DiskSpace } from './disk-space.ts';
@@ -7,9 +8,7 @@ import type { FaultPoints } from './fault-points.ts';
 import type { SettableClock } from '../support/settable-clock.ts';
 import type { Release } from './handlers.ts';
 import type { Answers, Order, OrderedHold, Progress } from './orders.ts';
-import { refusedBeside, tryRefused } from './refused-admissions.ts';
 import { SeededRandom } from './seeded-random.ts';
-import { admittedAt, Report, Ticket, topicOf } from './workload.ts';
 
 export interface OrderedHost {
   readonly host: Host;
@@ -26,7 +25,7 @@ export interface OrderedHost {
 export async function carryOut(order: Order, ordered: OrderedHost): Promise<Answers[Order['kind']]> {
   switch (order.kind) {
     case 'admit':
-      return await admit(order.indexes, ordered);
+      return await admitLot({ indexes: order.indexes, ...ordered });
     case 'progress':
       return await readProgress(ordered.stores);
     case 'arm':
@@ -117,33 +116,6 @@ async function lift(hold: OrderedHold, { host }: OrderedHost): Promise<true> {
     if (!(error instanceof AppError) || error.code !== 'MILLRACE_NOT_FOUND') throw error;
   });
   return true;
-}
-
-async function admit(
-  indexes: readonly number[],
-  { host, seed, release }: OrderedHost,
-): Promise<Answers['admit']> {
-  const refused = refusedBeside(seed, indexes[0] ?? 0);
-  // Side by side, so that guilty and innocent ones would share a statement.
-  const trying = Promise.all(refused.map((one) => tryRefused(host.admissions, one)));
-  await Promise.all(
-    indexes.map((index) => {
-      const { kind, data, eventId, origin, lane } = admittedAt(seed, index);
-      const options = {
-        id: eventId,
-        source: 'chaos',
-        item: data.key,
-        origin,
-        ...(lane === undefined ? {} : { lane }),
-      };
-      if (kind === 'report') return host.admissions.admit(Report.v1, data, options);
-      return release === 1
-        ? host.admissions.admit(Ticket.v1, data, options)
-        : host.admissions.admit(Ticket.v2, { ...data, topic: topicOf(data.text) }, options);
-    }),
-  );
-  const wrong = (await trying).filter((what) => what !== undefined);
-  return { admitted: indexes.length, refused: refused.length, wrong };
 }
 
 const progress = {

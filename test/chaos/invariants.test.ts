@@ -23,6 +23,12 @@ import {
   told,
 } from './sound-run.ts';
 
+const unsettled = {
+  state: 'unsettled',
+  outcome: 'unknown',
+  settlement: 'unsettled',
+  upper_bound_usd: '0.01',
+} as const;
 const estimated = { settlement: 'estimated', upper_bound_usd: '0.01' } as const;
 
 /* Each invariant over the evidence of one small, sound run, and over the same with one thing out of order. */
@@ -308,6 +314,21 @@ describe('the invariants', () => {
       'I12',
       'absurd usage is not marked',
       told('usage_absurd', { settlement: 'estimated', upper_bound_usd: '0.01' }, { estimated: 1 }),
+    ],
+    [
+      'I12',
+      'an answer was refused for its usage',
+      told('usage_text', { outcome: 'error', settlement: 'estimated', upper_bound_usd: '0.01' }, {}),
+    ],
+    [
+      'I12',
+      'a run failed for the usage of its last answer',
+      {
+        ...told('usage_text', { ...unsettled, cost_usd: null }, { unsettled: 1 }),
+        failures: [
+          { ...failure('{"chain":[{"message":"x"}]}'), fence: 2, code: 'MILLRACE_MODEL_MALFORMED_ANSWER' },
+        ],
+      },
     ],
     ['I12', 'usage of nothing was believed', told('usage_zero', {}, {})],
     [

@@ -1,17 +1,34 @@
-import type { Admissions, AdmitOptions } from '../../src/pipeline/admissions.ts';
 import { AppError } from '../../src/kernel/app-error.ts';
-import { SeededRandom } from './seeded-random.ts';
+import type { ErrorCode } from '../../src/kernel/error-codes.ts';
+import type { Admissions, AdmitOptions } from '../../src/pipeline/admissions.ts';
 import { Report } from './workload.ts';
 
 /*
- * Admissions that must be refused, each with 422 and the fields at fault, and that are tried beside innocent ones: what
- * one sender gets wrong is no other's trouble.
+ * Admissions that must be refused, each with its status and the fields at fault, and that are tried beside innocent ones:
+ * what one sender gets wrong is no other's trouble.
  */
+
+/** How an admission is to be refused. */
+export interface ExpectedRefusal {
+  readonly what: string;
+  readonly code: ErrorCode;
+  readonly status: number;
+  /** Where the fault is told to be. */
+  readonly field: string;
+}
+
+interface RefusedAdmission extends ExpectedRefusal {
+  admit(admissions: Admissions): Promise<unknown>;
+}
+
+interface RefusedEvent extends ExpectedRefusal {
+  /** As it is when it was read from JSON. */
+  event(): unknown;
+}
 
 interface Refused {
   readonly what: string;
   readonly code: 'MILLRACE_ORIGIN_INVALID' | 'MILLRACE_MESSAGE_INVALID';
-  /** Where the fault is told to be. */
   readonly field: string;
   readonly options?: Partial<AdmitOptions>;
   readonly data?: () => unknown;
@@ -34,7 +51,7 @@ function circular(): unknown {
   return data;
 }
 
-export const refusedAdmissions: readonly Refused[] = [
+const refused: readonly Refused[] = [
   {
     ...ofOrigin,
     what: 'half an emoji in the team',
@@ -126,34 +143,112 @@ export const refusedAdmissions: readonly Refused[] = [
   },
 ];
 
-/** How many are tried beside each lot of innocent ones. */
-const triedAtOnce = 3;
+const sound = { key: 'refused', parts: 1, text: 'refused' } as const;
 
-/** Which are tried beside the lot that begins with this admission. */
-export function refusedBeside(seed: number, index: number): readonly Refused[] {
-  return new SeededRandom(`refused/${seed}/${index}`).shuffle(refusedAdmissions).slice(0, triedAtOnce);
-}
+/** In code, with values that no JSON has among them. */
+export const refusedAdmissions: readonly RefusedAdmission[] = refused.map(
+  ({ what, code, field, options = {}, data = () => ({}) }) => ({
+    what,
+    code,
+    status: 422,
+    field,
+    admit: (admissions) =>
+      admissions.admit(
+        Report.v1,
+        // With their getters, which are not read here.
+        Object.defineProperties({ ...sound }, Object.getOwnPropertyDescriptors(data())),
+        { id: `refused ${what}`, source: 'chaos', origin, ...options },
+      ),
+  }),
+);
+
+const soundEvent = {
+  specversion: '1.0',
+  id: 'refused',
+  source: 'chaos',
+  type: Report.name,
+  originteam: origin.team,
+  origincustomer: origin.customer,
+  originfeature: origin.feature,
+  data: sound,
+} as const;
+
+const refusedAttributes: readonly (ExpectedRefusal & { readonly attributes: string })[] = [
+  {
+    ...ofOrigin,
+    what: 'half an emoji in the team of an event',
+    status: 422,
+    field: 'originteam',
+    attributes: '{"originteam":"caf\\ud83d"}',
+  },
+  {
+    ...ofOrigin,
+    what: 'text that turns in the customer of an event',
+    status: 422,
+    field: 'origincustomer',
+    attributes: '{"origincustomer":"\\u202eliam"}',
+  },
+  {
+    ...ofOrigin,
+    what: '__proto__ as a label of an event',
+    status: 422,
+    field: 'originlabels.__proto__',
+    attributes: '{"originlabels":"{\\"__proto__\\":\\"x\\"}"}',
+  },
+  {
+    ...ofMessage,
+    what: '__proto__ in the data of an event',
+    status: 422,
+    field: 'data.odd.__proto__',
+    attributes: '{"data":{"key":"k","parts":1,"text":"t","odd":{"__proto__":{"isAdmin":true}}}}',
+  },
+  {
+    ...ofMessage,
+    what: '5,000 levels in the data of an event',
+    status: 422,
+    field: 'data.odd',
+    attributes: `{"data":{"key":"k","parts":1,"text":"t","odd":${'{"a":'.repeat(5000)}1${'}'.repeat(5000)}}}`,
+  },
+  {
+    what: 'U+0000 in the id of an event',
+    code: 'MILLRACE_REQUEST_INVALID',
+    status: 400,
+    field: 'id',
+    attributes: '{"id":"a\\u0000b"}',
+  },
+  {
+    what: 'half an emoji in the item of an event',
+    code: 'MILLRACE_REQUEST_INVALID',
+    status: 400,
+    field: 'item',
+    attributes: '{"item":"caf\\ud83d"}',
+  },
+];
+
+/** As events of a batch. */
+export const refusedEvents: readonly RefusedEvent[] = refusedAttributes.map(
+  ({ attributes, ...expected }) => ({
+    ...expected,
+    event: () => ({
+      ...soundEvent,
+      id: `refused ${expected.what}`,
+      ...(JSON.parse(attributes) as Record<string, unknown>),
+    }),
+  }),
+);
 
 /** Tries one. Answers what was wrong about its refusal; undefined when it was refused as it should be. */
-export async function tryRefused(admissions: Admissions, refused: Refused): Promise<string | undefined> {
-  const { what, code, field, options = {}, data = () => ({}) } = refused;
-  const sound = { key: 'refused', parts: 1, text: 'refused' };
+export async function faultOfRefusal(
+  { what, code, status, field }: ExpectedRefusal,
+  admit: () => Promise<unknown>,
+): Promise<string | undefined> {
   try {
-    await admissions.admit(
-      Report.v1,
-      Object.defineProperties(sound, Object.getOwnPropertyDescriptors(data())),
-      {
-        id: `refused ${what}`,
-        source: 'chaos',
-        origin,
-        ...options,
-      },
-    );
+    await admit();
     return `${what}: it was admitted`;
   } catch (error) {
     if (!(error instanceof AppError)) return `${what}: ${String(error)}`;
-    const isTold = error.code === code && error.status === 422 && !error.retryable;
     const fields = error.faults.map((fault) => fault.field);
+    const isTold = error.code === code && error.status === status && !error.retryable;
     const isThere = fields.some((told) => told === field || told.startsWith(`${field}.`));
     return isTold && isThere
       ? undefined
