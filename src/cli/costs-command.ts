@@ -68,8 +68,9 @@ async function showCosts(context: CommandContext, options: CostsOptions): Promis
   };
   const request = parseCostParameters(parameters, context.clock.now());
   const { withExistingStores } = await import('../app/operator-stores.ts');
-  const report = await withExistingStores(configurationOf(context, options), ({ columns }) =>
-    new CostReports({ store: columns }).report(request, {}),
+  const configuration = configurationOf(context, options);
+  const report = await withExistingStores(configuration, ({ columns }) =>
+    new CostReports({ store: columns, limits: configuration.costs.reports }).report(request, {}),
   );
   if (options.json === true) print(context, JSON.stringify(report, undefined, 2));
   else if (options.csv === true) context.stdout.write(renderCostCsv(report));
