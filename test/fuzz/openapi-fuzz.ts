@@ -44,7 +44,9 @@ try {
   await pause(5_000);
   const { memory: before } = await host.report();
   const found = newFound();
-  const live = await host.watchLive(() => run(host.url, requests, total, values.seed, found).then(() => undefined));
+  const live = await host.watchLive(() =>
+    run(host.url, requests, total, values.seed, found).then(() => undefined),
+  );
   const { loop, memory: atEnd } = await host.report();
   const after = await settled(before);
   const failures = report(found, live, loop, { before, atEnd, after });

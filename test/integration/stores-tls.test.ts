@@ -27,10 +27,7 @@ afterAll(() => certificates.remove());
 async function ask(store: 'redis' | 'clickhouse', url: string, authority?: string): Promise<unknown> {
   const script = join(import.meta.dirname, '../support/tls-client-process.ts');
   const { stdout } = await run(process.execPath, [script, store, url], {
-    env: {
-      PATH: process.env['PATH'],
-      ...(authority === undefined ? {} : { NODE_EXTRA_CA_CERTS: authority }),
-    },
+    env: authority === undefined ? {} : { NODE_EXTRA_CA_CERTS: authority },
   });
   return JSON.parse(stdout);
 }

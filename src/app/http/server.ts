@@ -71,7 +71,13 @@ export async function createHttpApplication(
   const app = await NestFactory.create<NestFastifyApplication>(
     { module: HttpApplication, imports: [requestLogging(logger), rootModule] },
     adapter,
-    { logger: startLogger(logger), bufferLogs: true, abortOnError: false, return503OnClosing: true, bodyParser: false },
+    {
+      logger: startLogger(logger),
+      bufferLogs: true,
+      abortOnError: false,
+      return503OnClosing: true,
+      bodyParser: false,
+    },
   );
   app.useLogger(nestLogger(app.get(NestPinoLogger)));
   app.useGlobalFilters(app.get(ProblemFilter, { strict: false }));
