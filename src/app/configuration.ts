@@ -227,6 +227,22 @@ export const configurationSchema = z.strictObject({
     .prefault({}),
   costs: z
     .strictObject({
+      reports: z
+        .strictObject({
+          maxSeconds: setting(wholeNumber(1, 3_600).default(20), {
+            env: 'MILLRACE_REPORT_MAX_SECONDS',
+            help: 'How long ClickHouse may work on one cost report (`max_execution_time`); one that takes longer is answered 422.',
+          }),
+          maxMemoryBytes: setting(wholeNumber(10_000_000, 1_000_000_000_000).default(1_000_000_000), {
+            env: 'MILLRACE_REPORT_MAX_MEMORY_BYTES',
+            help: 'How much memory ClickHouse may take for one (`max_memory_usage`); embedded at most 400 MB.',
+          }),
+          maxRows: setting(wholeNumber(1_000, 100_000_000).default(100_000), {
+            env: 'MILLRACE_REPORT_MAX_ROWS',
+            help: 'How many rows the result of one may have (`max_result_rows`).',
+          }),
+        })
+        .prefault({}),
       baseline: z
         .strictObject({
           pauseMs: setting(wholeNumber(1000, 86_400_000).default(300_000), {

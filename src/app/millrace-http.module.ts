@@ -89,6 +89,7 @@ function servicesOf(host: Host): HttpServices {
     costReports: new CostReports({
       store: columns,
       limiter: reports,
+      limits: host.configuration.costs.reports,
       exportLagSeconds: async () => (await host.exports.backlog()).oldestSeconds,
     }),
     budgetReports: new BudgetReports(host.budgets.ledger),

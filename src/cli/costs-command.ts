@@ -67,8 +67,12 @@ async function showCosts(context: CommandContext, options: CostsOptions): Promis
     ...(limit === undefined ? {} : { limit }),
   };
   const { withExistingStores } = await import('../app/operator-stores.ts');
-  const report = await withExistingStores(configurationOf(context, options), ({ columns, clock }) =>
-    new CostReports({ store: columns }).report(parseCostParameters(parameters, clock.now()), {}),
+  const configuration = configurationOf(context, options);
+  const report = await withExistingStores(configuration, ({ columns, clock }) =>
+    new CostReports({ store: columns, limits: configuration.costs.reports }).report(
+      parseCostParameters(parameters, clock.now()),
+      {},
+    ),
   );
   if (options.json === true) print(context, JSON.stringify(report, undefined, 2));
   else if (options.csv === true) context.stdout.write(renderCostCsv(report));

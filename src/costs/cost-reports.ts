@@ -3,6 +3,7 @@ import { AppError } from '../kernel/app-error.ts';
 import type { ConcurrencyLimiter } from '../kernel/concurrency-limiter.ts';
 import { formatUsd } from '../kernel/money.ts';
 import { type CostFigures, type CostGroup, runCostQuery } from '../usage/usage-queries.ts';
+import type { QueryLimits } from '../usage/query-limits.ts';
 import type { CostReportRequest } from './cost-parameters.ts';
 import type { CostFiguresDocument, CostReportDocument } from './cost-report-document.ts';
 
@@ -17,6 +18,8 @@ export interface CostReportsOptions {
   readonly exportLagSeconds?: () => Promise<number>;
   /** Absent: as many at once as are asked for. */
   readonly limiter?: Pick<ConcurrencyLimiter, 'run'>;
+  /** What one report may take of the store. Absent: as much as it takes. */
+  readonly limits?: QueryLimits;
 }
 
 /** Cost reports over the usage records. */
@@ -29,7 +32,8 @@ export class CostReports {
 
   /**
    * Answers the request for the viewer. Groups and totals come from one statement and add up exactly. Throws
-   * MILLRACE_FORBIDDEN when a viewer bound to a team asks for another, and the column store's failures.
+   * MILLRACE_FORBIDDEN when a viewer bound to a team asks for another, MILLRACE_REPORT_TOO_LARGE when the report takes more
+   * than one may, and the column store's failures.
    */
   async report(request: CostReportRequest, viewer: CostViewer): Promise<CostReportDocument> {
     const filters = visibleFilters(request.filters, viewer);
@@ -39,11 +43,11 @@ export class CostReports {
   }
 
   async #make(request: CostReportRequest): Promise<CostReportDocument> {
-    const { store, exportLagSeconds } = this.#options;
+    const { store, exportLagSeconds, limits } = this.#options;
     const { from, to, groupBy, filters, order, limit } = request;
     // Measured first: what is exported in between makes the report fresher than it says, never staler.
     const lag = await exportLagSeconds?.();
-    const report = await runCostQuery(store, { from, to, groupBy, filters, order, limit });
+    const report = await runCostQuery(store, { from, to, groupBy, filters, order, limit }, limits);
     return {
       from: from.toISOString(),
       to: to.toISOString(),

@@ -98,6 +98,12 @@ export const storeErrorCodes = {
     what: 'Too many operations wait for the ledger.',
     todo: 'Slow down and try again; if it lasts, give the database more room (docs/runbooks/ledger.md).',
   },
+  MILLRACE_REPORT_TOO_LARGE: {
+    status: 422,
+    retryable: false,
+    what: 'The report would take more time, memory or rows of the column store than one report may.',
+    todo: 'Ask for a shorter period, fewer fields to group by or a filter, or raise costs.reports.',
+  },
   MILLRACE_DATA_NOT_FOUND: {
     status: 404,
     retryable: false,

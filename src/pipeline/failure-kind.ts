@@ -88,6 +88,7 @@ function kindOfCode(code: ErrorCode): FailureKind {
     case 'MILLRACE_DATABASE_FAILED':
     case 'MILLRACE_DATA_REFUSED':
     case 'MILLRACE_COLUMN_STORE_FAILED':
+    case 'MILLRACE_REPORT_TOO_LARGE':
     case 'MILLRACE_EXPORT_INCONSISTENT':
     case 'MILLRACE_INTERNAL':
       return 'permanent';

@@ -1,6 +1,7 @@
 import type { ColumnStore } from '../drivers/column-store/column-store.ts';
 import { invariant } from '../kernel/invariant.ts';
 import { type Usd, usd, zeroUsd } from '../kernel/money.ts';
+import { type QueryLimits, queryWithin } from './query-limits.ts';
 import { inputTokenClasses, outputTokenClasses, type TokenClass } from '../pricing/token-classes.ts';
 
 /*
@@ -251,11 +252,19 @@ export class CostReportQuery {
   }
 }
 
-/** Asks the store and reads its answer. */
-export async function runCostQuery(store: ColumnStore, query: CostQuery): Promise<CostReport> {
+/** Asks the store, within the limits if there are any, and reads its answer. */
+export async function runCostQuery(
+  store: ColumnStore,
+  query: CostQuery,
+  limits?: QueryLimits,
+): Promise<CostReport> {
   const report = new CostReportQuery(query);
-  const { sql, parameters } = report.toSql(store.database);
-  return report.read(await store.query<Record<string, unknown>>(sql, parameters));
+  const bound = report.toSql(store.database);
+  const rows =
+    limits === undefined
+      ? await store.query<Record<string, unknown>>(bound.sql, bound.parameters)
+      : await queryWithin<Record<string, unknown>>(store, bound, limits);
+  return report.read(rows);
 }
 
 function fitsHourlyRollup(query: CostQuery): boolean {

@@ -21,6 +21,7 @@ import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts
 import { FilesPayloadStore } from '../../src/drivers/payload-store/payload-store.files.ts';
 import { migrate } from '../../src/drivers/sql-database/migrator.ts';
 import { PgliteSqlDatabase } from '../../src/drivers/sql-database/sql-database.pglite.ts';
+import { AppError } from '../../src/kernel/app-error.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import type { BudgetDefinition } from '../../src/ledger/budget-definition.ts';
 import { BudgetLedger } from '../../src/ledger/budget-ledger.ts';
@@ -52,6 +53,12 @@ const TicketOpened = defineMessage('ticket.opened').version(
   z.strictObject({ subject: z.string().min(1) }),
 );
 const triage = defineStage('triage', { consumes: TicketOpened.upTo(1), pipeline: 'support' });
+
+/** A column store that is away. */
+const awayStore = {
+  database: 'nowhere',
+  query: () => Promise.reject(new AppError('MILLRACE_COLUMN_STORE_UNAVAILABLE', 'away')),
+} as unknown as ColumnStore;
 
 export interface ApiFixture {
   readonly database: PgliteSqlDatabase;
@@ -139,7 +146,7 @@ export async function openApiFixture(): Promise<ApiFixture> {
       }),
       erasures: new ErasureOffice({
         ledger: new ErasureLedger({ database, clock: systemClock }),
-        store: { database: 'nowhere' } as ColumnStore,
+        store: awayStore,
         cleaner: { clean: () => Promise.resolve(false) } as PayloadCleaner,
         clock: systemClock,
       }),

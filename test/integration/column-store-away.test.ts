@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import { Host } from '../../src/app/host.ts';
 import { loadConfiguration } from '../../src/app/load-configuration.ts';
@@ -9,6 +9,7 @@ import { CostReports } from '../../src/costs/cost-reports.ts';
 import { parseCostParameters } from '../../src/costs/cost-parameters.ts';
 import { defineMessage, defineStage } from '../../src/millrace.ts';
 import { silentLogger } from '../../src/telemetry/silent-logger.ts';
+import { ClickHouseHttpServer, serverPassword, serverUser } from '../support/clickhouse-http-server.ts';
 import { PostgresServer } from '../support/postgres-server.ts';
 import { RedisServer } from '../support/redis-server.ts';
 import { canRun, postgresPrograms, redisPrograms } from '../support/required-programs.ts';
@@ -34,7 +35,13 @@ describe.skipIf(!canRun(postgresPrograms()) || !canRun(redisPrograms()))('a star
     await rm(directory, { recursive: true, force: true });
   });
 
-  const start = async (roles: ('api' | 'worker' | 'relay')[], handle: () => void, migrate = true) => {
+  const start = async (
+    roles: ('api' | 'worker' | 'relay')[],
+    handle: () => void,
+    migrate = true,
+    // Port 9 is "discard": nobody listens there.
+    columnStore: { url: string; user?: string; password?: string } = { url: 'http://127.0.0.1:9' },
+  ) => {
     const host = await Host.open({
       configuration: loadConfiguration({
         environment: {},
@@ -43,8 +50,8 @@ describe.skipIf(!canRun(postgresPrograms()) || !canRun(redisPrograms()))('a star
           dataDirectory: directory,
           ledger: { url: postgres.connectionString },
           queue: { url: redis.url },
-          // Port 9 is "discard": nobody listens there.
-          columnStore: { url: 'http://127.0.0.1:9' },
+          columnStore,
+          exporter: { pauseMs: 50 },
           startup: { migrate, allow: ['ledger_unsafe', 'queue_unsafe'] },
         },
       }),
@@ -54,6 +61,40 @@ describe.skipIf(!canRun(postgresPrograms()) || !canRun(redisPrograms()))('a star
     await host.start([{ definition, handler: { handle } } as never]);
     return host;
   };
+
+  it('takes ClickHouse up when it comes back: exports and reports go on without a restart', async () => {
+    const clickHouse = new ClickHouseHttpServer(join(directory, 'usage'));
+    // It has a port, and is away.
+    await clickHouse.start();
+    await clickHouse.kill();
+    const handled = Promise.withResolvers<void>();
+    const host = await start(['api', 'worker', 'relay'], () => handled.resolve(), true, {
+      url: clickHouse.url,
+      user: serverUser,
+      password: serverPassword,
+    });
+    try {
+      await host.admissions.admit(Ticket.v1, { subject: 'help' }, { origin });
+      await handled.promise;
+      const reports = new CostReports({ store: host.stores.columns });
+      const report = () => reports.report(parseCostParameters({}, new Date()), {});
+      await expect(report()).rejects.toMatchObject({ code: 'MILLRACE_COLUMN_STORE_UNAVAILABLE' });
+      const patience = { timeout: 30_000, interval: 50 };
+      await vi.waitFor(async () => expect((await host.exports.backlog()).records).toBe(1), patience);
+      await expect(host.stores.columns.ping()).rejects.toThrow('ClickHouse did not answer');
+      await clickHouse.start();
+      await vi.waitFor(async () => expect((await host.exports.backlog()).records).toBe(0), patience);
+      const ended = await host.stores.columns.query(
+        'SELECT outcome FROM millrace.message_outcomes WHERE stage = {stage:String}',
+        { stage: 'triage' },
+      );
+      expect(ended).toEqual([{ outcome: 'completed' }]);
+      await expect(report()).resolves.toMatchObject({ totals: { calls: 0, costUsd: '0' } });
+    } finally {
+      await host.stop();
+      await clickHouse.stop();
+    }
+  });
 
   it.each([true, false])('keeps no role from its other work (migrating at start: %s)', async (migrate) => {
     const handled = Promise.withResolvers<void>();

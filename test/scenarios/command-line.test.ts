@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -116,6 +118,33 @@ describe('millrace', () => {
     const refused = await run('start', '--stages', nothing);
     expect(refused.exitCode).toBe(1);
     expect(refused.stderr).toMatch(/^MILLRACE_STAGES_UNUSABLE: .*nothing\.mjs exports neither/);
+  }, 120_000);
+
+  it('prints one clean error when a start fails', async () => {
+    const taken = createServer();
+    taken.listen(0, '127.0.0.1');
+    await once(taken, 'listening');
+    const { port } = taken.address() as AddressInfo;
+    const stages = join(packageRoot(), 'dist', 'examples', 'documents', 'documents.module.js');
+    const starts = [
+      [{ http: { port }, dataDirectory: 'failed' }, 'MILLRACE_HTTP_ADDRESS_UNAVAILABLE'],
+      [{ http: { port: 'eighty' } }, 'MILLRACE_CONFIG_INVALID'],
+      [
+        { queue: { url: 'redis://127.0.0.1:9' }, ledger: { url: 'postgres://127.0.0.1:9/x' } },
+        'MILLRACE_DATABASE_UNAVAILABLE',
+      ],
+    ] as const;
+    for (const [config, code] of starts) {
+      writeFileSync(join(folder, 'failing.json'), JSON.stringify(config));
+      const failed = await run('start', '--stages', stages, '--config', 'failing.json');
+      expect(failed.exitCode, failed.stderr).toBe(1);
+      // The code and what happened, what to do, and nothing else: no stack, no line of the log with the same again.
+      expect(failed.stderr).toMatch(new RegExp(`^${code}: [^]*\nWhat to do: [^\n]*\n$`));
+      expect(failed.stderr.match(/MILLRACE_[A-Z_]+: /g)).toHaveLength(1);
+      expect(failed.stderr).not.toMatch(/^\s+at /m);
+      expect(failed.stdout).not.toMatch(/"level":"error"/);
+    }
+    taken.close();
   }, 120_000);
 
   it('runs the simulator until it is stopped', async () => {

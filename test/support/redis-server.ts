@@ -9,6 +9,8 @@ export interface RedisServerOptions {
   /** How the append-only file is synced, or 'off' for none. Default: everysec. */
   readonly appendOnly?: 'everysec' | 'always' | 'off';
   readonly maxMemoryPolicy?: string;
+  /** Settings beside these. */
+  readonly settings?: Readonly<Record<string, string>>;
 }
 
 /** A Redis server of its own, in a temporary directory, on a free port of 127.0.0.1. */
@@ -88,7 +90,7 @@ export class RedisServer {
   }
 
   #launch(): ServerProcess {
-    const { appendOnly = 'everysec', maxMemoryPolicy = 'noeviction' } = this.#options;
+    const { appendOnly = 'everysec', maxMemoryPolicy = 'noeviction', settings: more } = this.#options;
     const settings: Record<string, string> = {
       port: String(this.port),
       bind: '127.0.0.1',
@@ -97,6 +99,7 @@ export class RedisServer {
       appendonly: appendOnly === 'off' ? 'no' : 'yes',
       appendfsync: appendOnly === 'always' ? 'always' : 'everysec',
       'maxmemory-policy': maxMemoryPolicy,
+      ...more,
     };
     return new ServerProcess({
       program: join(directoryOf(redisPrograms()), 'redis-server'),

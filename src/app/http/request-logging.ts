@@ -52,6 +52,22 @@ const frameworkContexts = new Set<unknown>([
 /** Where the framework tells that a start has failed; errors of requests come from elsewhere. */
 const startContexts = new Set<unknown>([...frameworkContexts, 'ExceptionHandler']);
 
+/**
+ * What Nest logs to until the application is there: a start that fails throws its error to whoever started it, and Nest
+ * would print it once more, with its stack.
+ */
+export function startLogger(logger: PinoLogger): LoggerService {
+  const aside = (message: unknown, ...details: unknown[]): void =>
+    logger.debug({ context: details.at(-1) }, String(message));
+  return {
+    log: aside,
+    error: aside,
+    fatal: aside,
+    warn: (message: unknown, ...details: unknown[]) =>
+      logger.warn({ context: details.at(-1) }, String(message)),
+  };
+}
+
 /** What Nest logs to: as it is, except that the framework's own chatter is for someone who looks for a fault. */
 export function nestLogger(logger: NestPinoLogger): LoggerService {
   return {

@@ -16,7 +16,7 @@ import {
   RequestAuthentication,
 } from './request-authentication.ts';
 import { guardRequests } from './request-door.ts';
-import { nestLogger, requestLogging } from './request-logging.ts';
+import { nestLogger, requestLogging, startLogger } from './request-logging.ts';
 import { defaultRequestLimits, type RefusalReason, RequestLimits } from './request-limits.ts';
 import { answerClientError } from './client-errors.ts';
 import { addResponseHeaders, answerRouterError, requestIds } from './response-headers.ts';
@@ -71,7 +71,13 @@ export async function createHttpApplication(
   const app = await NestFactory.create<NestFastifyApplication>(
     { module: HttpApplication, imports: [requestLogging(logger), rootModule] },
     adapter,
-    { bufferLogs: true, abortOnError: false, return503OnClosing: true, bodyParser: false },
+    {
+      logger: startLogger(logger),
+      bufferLogs: true,
+      abortOnError: false,
+      return503OnClosing: true,
+      bodyParser: false,
+    },
   );
   app.useLogger(nestLogger(app.get(NestPinoLogger)));
   app.useGlobalFilters(app.get(ProblemFilter, { strict: false }));

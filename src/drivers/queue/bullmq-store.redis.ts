@@ -37,11 +37,14 @@ export class RedisStore implements BullMqStore {
       maxRetriesPerRequest: 0,
       commandTimeout: commandTimeoutMs,
     });
+    // What ended the connection, such as a certificate, is told to this listener only; the call is told that it ended.
+    let reason: Error | undefined;
+    redis.on('error', (error: Error) => (reason = error));
     try {
       await redis.connect();
     } catch (error) {
       redis.disconnect();
-      throw error;
+      throw reason ?? error;
     }
     return new RedisStore(redis, options);
   }

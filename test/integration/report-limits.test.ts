@@ -1,0 +1,109 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { CostReports } from '../../src/costs/cost-reports.ts';
+import { migrateColumnStore } from '../../src/drivers/column-store/column-migrator.ts';
+import { connectClickHouse, openChdb } from '../../src/drivers/column-store/column-store.clickhouse.ts';
+import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts';
+import { newId } from '../../src/kernel/ids.ts';
+import { type QueryLimits, queryWithin } from '../../src/usage/query-limits.ts';
+import { bindLines } from '../../src/usage/row-text.ts';
+import { renderUsageLine } from '../../src/usage/usage-record.ts';
+import { ClickHouseHttpServer, serverPassword, serverUser } from '../support/clickhouse-http-server.ts';
+import { usageRecord } from '../support/usage-records.ts';
+import { startApi } from './api-application.ts';
+import { type ApiFixture, openApiFixture, problemOf } from './api-fixture.ts';
+
+/* What one cost report may take of the column store, embedded and over HTTP. */
+
+const wide: QueryLimits = { maxSeconds: 60, maxMemoryBytes: 400_000_000, maxRows: 100_000 };
+const heavy = {
+  sql: 'SELECT number, sum(cityHash64(number, toString(number))) AS hash FROM numbers({rows:UInt64}) GROUP BY number ORDER BY hash LIMIT 5000',
+  parameters: { rows: 3_000_000 },
+};
+
+const stores: Record<string, (directory: string) => Promise<{ store: ColumnStore; close(): Promise<void> }>> =
+  {
+    async embedded(directory) {
+      const store = await openChdb({ directory, database: 'millrace' });
+      return { store, close: () => store.close() };
+    },
+    async 'over HTTP'(directory) {
+      const server = new ClickHouseHttpServer(directory);
+      await server.start();
+      const store = connectClickHouse({
+        url: server.url,
+        user: serverUser,
+        password: serverPassword,
+        database: 'millrace',
+        requestTimeoutMs: 30_000,
+        maxConnections: 2,
+      });
+      const close = async (): Promise<void> => {
+        await store.close();
+        await server.stop();
+      };
+      return { store, close };
+    },
+  };
+
+describe.each(Object.entries(stores))('a report, %s,', (_, open) => {
+  let directory: string;
+  let store: ColumnStore;
+  let close: () => Promise<void>;
+  let fixture: ApiFixture;
+
+  beforeAll(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'millrace-report-limits-'));
+    ({ store, close } = await open(join(directory, 'usage')));
+    await migrateColumnStore(store);
+    fixture = await openApiFixture();
+  });
+  afterAll(async () => {
+    await fixture.close();
+    await close();
+    await rm(directory, { recursive: true, force: true });
+  });
+
+  it.each([
+    ['time', { maxSeconds: 0.01 }],
+    ['memory', { maxMemoryBytes: 10_000_000 }],
+    ['rows', { maxRows: 1_000 }],
+  ] as const)('takes no more %s than it may, and says so', async (what, limit) => {
+    await expect(queryWithin(store, heavy, { ...wide, ...limit })).rejects.toMatchObject({
+      code: 'MILLRACE_REPORT_TOO_LARGE',
+      retryable: false,
+      message: expect.stringContaining(`more ${what} than`) as string,
+    });
+    // The next is not held to it.
+    expect(await store.query('SELECT count() AS n FROM numbers(2000)')).toEqual([{ n: '2000' }]);
+  });
+
+  it('that takes too much is answered 422, and one that does not is answered', async () => {
+    const exportBatch = '0192e000-0000-7000-8000-000000000001';
+    const records = ['acme', 'globex', 'initech'].map((customer) => {
+      const id = newId(new Date());
+      const origin = { team: 'blue', customer, feature: 'shop' };
+      return usageRecord({ recordId: id, callId: id, origin, sentAt: new Date() });
+    });
+    const lines = bindLines(
+      exportBatch,
+      records.map((record) => renderUsageLine(record)),
+    );
+    await store.insert({ table: 'usage', lines, deduplicationToken: exportBatch });
+    const key = await fixture.newKey(['costs:read']);
+    const ask = async (limits: QueryLimits) => {
+      const app = await startApi(fixture.services({ costReports: new CostReports({ store, limits }) }));
+      const answer = await app.inject({
+        url: '/v1/costs?group_by=customer',
+        headers: { authorization: `Bearer ${key}` },
+      });
+      await app.close();
+      return answer;
+    };
+    const refused = await ask({ ...wide, maxRows: 2 });
+    expect(problemOf(refused)).toMatchObject({ status: 422, code: 'MILLRACE_REPORT_TOO_LARGE' });
+    expect((await ask(wide)).json()).toMatchObject({ totals: { calls: 3 } });
+  });
+});

@@ -1,0 +1,190 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { generateText } from 'ai';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { z } from 'zod';
+import { createMillraceApp, type MillraceApp } from '../../src/app/create-millrace-app.ts';
+import { Host } from '../../src/app/host.ts';
+import { costReportSchema } from '../../src/costs/cost-report-document.ts';
+import { defineMessage, defineStage, Stage } from '../../src/millrace.ts';
+import { ScriptedModel } from '../../src/models/scripted-model.ts';
+import type { StageContext } from '../../src/pipeline/stage-context.ts';
+import { runCommand } from '../support/run-command.ts';
+
+/* `millrace costs` and `millrace calls` beside a host that has spent something. */
+
+const Ticket = defineMessage('ticket').version(1, z.object({ text: z.string() }));
+const definition = defineStage('triage', { consumes: Ticket.upTo(1) });
+class Triage {
+  async handle({ data }: { data: { text: string } }, context: StageContext): Promise<void> {
+    await generateText({
+      model: context.model('openai/gpt-5-mini', { step: 'answer' }),
+      prompt: data.text,
+      maxOutputTokens: 500,
+    });
+  }
+}
+Stage(definition)(Triage);
+
+const usage = { uncachedInput: 4, textOutput: 100 };
+// 4 × 0.25 + 100 × 2 dollars a million
+const oneCall = '0.000201';
+const patience = { timeout: 30_000, interval: 50 };
+const work = [
+  { team: 'blue', customer: 'acme', feature: 'shop' },
+  { team: 'blue', customer: 'acme', feature: 'search' },
+  { team: 'blue', customer: 'globex', feature: 'shop' },
+  { team: 'rose', customer: 'acme', feature: 'shop', batch: 'nightly' },
+];
+
+let directory: string;
+let app: MillraceApp;
+
+const run = (...args: readonly string[]) => runCommand([...args, '--data', directory]);
+const costs = async (...args: readonly string[]) => {
+  const ended = await run('costs', '--json', ...args);
+  expect(ended.code, ended.stderr).toBe(0);
+  return costReportSchema.strict().parse(JSON.parse(ended.stdout));
+};
+const callOf = async (customer: string): Promise<string> => {
+  const { database } = app.nest.get(Host).stores;
+  const { rows } = await database.query<{ id: string }>(
+    {
+      name: 'test.call_of',
+      text: `select c.id from millrace.calls c join millrace.messages m on m.id = c.message_id where m.customer = $1`,
+    },
+    [customer],
+  );
+  return rows[0]?.id ?? '';
+};
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'millrace-spend-'));
+  const model = new ScriptedModel(() => ({ text: 'yes', usage }), 'gpt-5-mini');
+  app = await createMillraceApp({
+    providers: [Triage],
+    environment: {},
+    modelProviders: { openai: { kind: 'custom', model: () => model } },
+    config: {
+      dataDirectory: directory,
+      http: { port: 0 },
+      logging: { level: 'error' },
+      exporter: { pauseMs: 50 },
+    },
+  });
+  for (const [number, origin] of work.entries()) {
+    const { messageIds } = await app.millrace.admit(Ticket.v1, { text: `ticket ${number}` }, { origin });
+    expect(await app.millrace.waitFor(messageIds[0] ?? '')).toMatchObject({ state: 'completed' });
+  }
+  await vi.waitFor(async () => expect((await costs()).totals.calls).toBe(4), patience);
+});
+afterAll(async () => {
+  await app.close();
+  await rm(directory, { recursive: true, force: true });
+});
+
+describe('millrace costs', () => {
+  it.each([
+    [[], 4],
+    [['--team', 'blue'], 3],
+    [['--team', 'rose'], 1],
+    [['--team', 'blue', '--team', 'rose'], 4],
+    [['--customer', 'acme'], 3],
+    [['--customer', 'acme', '--team', 'blue'], 2],
+    [['--feature', 'search'], 1],
+    [['--batch', 'nightly'], 1],
+    [['--pipeline', 'default'], 4],
+    [['--stage', 'triage'], 4],
+    [['--provider', 'openai'], 4],
+    [['--model', 'gpt-5-mini'], 4],
+    [['--customer', 'nobody'], 0],
+    [['--to', '2020-01-01', '--from', '2019-01-01'], 0],
+  ] as const)('%j finds %i calls, as the API does', async (filters, calls) => {
+    const { totals } = await costs(...filters);
+    expect(totals).toMatchObject({ calls, costUsd: usdOf(calls) });
+  });
+
+  it('groups, orders and cuts, as a table, as JSON and as CSV', async () => {
+    const report = await costs('--group-by', 'customer,team', '--order', '-cost', '--limit', '1');
+    expect(report).toMatchObject({
+      groups: [{ key: { customer: 'acme', team: 'blue' }, calls: 2 }],
+      truncated: true,
+    });
+    const csv = await run('costs', '--csv', '--group-by', 'feature', '--order', 'cost');
+    expect(
+      csv.stdout
+        .trim()
+        .split(/\r?\n/)
+        .slice(1)
+        .map((line) => line.split(',')[0]),
+    ).toEqual(['search', 'shop']);
+    const table = await run('costs', '--group-by', 'team', '--order', '-cost');
+    expect(table.stdout).toMatch(/blue.*\n.*rose/);
+  });
+
+  it.each([
+    [['--group-by', 'colour'], /group_by/],
+    [['--limit', '0'], /limit/],
+    [['--from', 'yesterday'], /from/],
+    [['--order', 'sideways'], /order/],
+  ] as const)('refuses %j in one error that names the field', async (args, field) => {
+    const ended = await run('costs', ...args);
+    expect(ended).toMatchObject({ code: 1, stdout: '' });
+    expect(ended.stderr).toMatch(/^MILLRACE_REQUEST_INVALID: /);
+    expect(ended.stderr).toMatch(field);
+  });
+});
+
+describe('millrace calls correct', () => {
+  it('shows what would change, changes it with a reason, once, and the report follows', async () => {
+    const id = await callOf('globex');
+    const counts = ['--usage', 'uncached_input=4,text_output=200'];
+    const preview = await run('calls', 'correct', id, ...counts, '--dry-run');
+    expect(preview).toMatchObject({ code: 0, stderr: '' });
+    expect(preview.stdout).toBe(`Would correct call ${id}: ${oneCall} USD before, 0.000401 USD now.\n`);
+    expect((await costs('--customer', 'globex')).totals.costUsd).toBe(oneCall);
+    const silent = await run('calls', 'correct', id, ...counts);
+    expect(silent).toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr: expect.stringContaining('--reason') as string,
+    });
+    const reason = ['--reason', 'the bill', '--actor', 'ann'];
+    expect((await run('calls', 'correct', id, ...counts, ...reason)).stdout).toBe(
+      `Corrected call ${id}: ${oneCall} USD before, 0.000401 USD now.\n`,
+    );
+    const again = await run('calls', 'correct', id, ...counts, ...reason, '--json');
+    expect(JSON.parse(again.stdout)).toMatchObject({ id, isChanged: false, after: { costUsd: '0.000401' } });
+    await vi.waitFor(
+      async () =>
+        expect((await costs('--customer', 'globex')).totals).toMatchObject({ costUsd: '0.000401', calls: 1 }),
+      patience,
+    );
+  });
+
+  it('refuses an unknown call, and counts that are none', async () => {
+    const unknown = await run(
+      ...[
+        'calls',
+        'correct',
+        '00000000-0000-7000-8000-000000000000',
+        '--usage',
+        'text_output=1',
+        '--dry-run',
+      ],
+    );
+    expect(unknown).toMatchObject({ code: 1, stdout: '' });
+    expect(unknown.stderr).toMatch(/^MILLRACE_NOT_FOUND: /);
+    for (const counts of ['text_output', 'tea=1', 'text_output=-1', 'text_output=1,text_output=2']) {
+      const refused = await run('calls', 'correct', 'x', '--usage', counts);
+      expect(refused).toMatchObject({ code: 2, stdout: '' });
+      expect(refused.stderr).toContain('is no class=count');
+    }
+  });
+});
+
+function usdOf(calls: number): string {
+  // Millionths of a dollar.
+  return calls === 0 ? '0' : (Number(oneCall) * calls).toFixed(6).replace(/0+$/, '');
+}
