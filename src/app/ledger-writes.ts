@@ -20,7 +20,8 @@ const leastFailures = 3;
 const mostFailing = 0.2;
 const writing = /^\s*(?:insert|update|delete|merge)\b/i;
 /** A statement that begins with "with" writes if any of its parts does; "for update" alone only locks. */
-const writingPart = /\(\s*(?:insert\s+into|delete\s+from|update\s+[\w."]+\s)|\)\s*(?:insert\s+into|delete\s+from|update\s+[\w."]+\s)/i;
+const writingPart =
+  /\(\s*(?:insert\s+into|delete\s+from|update\s+[\w."]+\s)|\)\s*(?:insert\s+into|delete\s+from|update\s+[\w."]+\s)/i;
 
 interface Slot {
   readonly second: number;
