@@ -56,7 +56,9 @@ describe.each(Object.entries(stores))('a report, %s,', (_, open) => {
 
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'millrace-report-limits-'));
-    ({ store, close } = await open(join(directory, 'usage')));
+    const opened = await open(join(directory, 'usage'));
+    store = opened.store;
+    close = () => opened.close();
     await migrateColumnStore(store);
     fixture = await openApiFixture();
   });

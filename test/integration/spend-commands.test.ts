@@ -164,16 +164,8 @@ describe('millrace calls correct', () => {
   });
 
   it('refuses an unknown call, and counts that are none', async () => {
-    const unknown = await run(
-      ...[
-        'calls',
-        'correct',
-        '00000000-0000-7000-8000-000000000000',
-        '--usage',
-        'text_output=1',
-        '--dry-run',
-      ],
-    );
+    const id = '00000000-0000-7000-8000-000000000000';
+    const unknown = await run('calls', 'correct', id, '--usage', 'text_output=1', '--dry-run');
     expect(unknown).toMatchObject({ code: 1, stdout: '' });
     expect(unknown.stderr).toMatch(/^MILLRACE_NOT_FOUND: /);
     for (const counts of ['text_output', 'tea=1', 'text_output=-1', 'text_output=1,text_output=2']) {
