@@ -7,3 +7,17 @@ const maxColumnCharacters = 256;
 export function columnText(text: string, maxCharacters = maxColumnCharacters): string {
   return text.slice(0, maxCharacters).toWellFormed().replaceAll('\u0000', '\ufffd');
 }
+
+/** A text that a model told of its answer, whatever it is in truth: absent where it is nothing, marked where it is no text. */
+export function toldText(told: unknown): string | undefined {
+  switch (typeof told) {
+    case 'string':
+      return columnText(told);
+    case 'number':
+    case 'bigint':
+    case 'boolean':
+      return String(told);
+    default:
+      return told === undefined || told === null ? undefined : '(no text)';
+  }
+}

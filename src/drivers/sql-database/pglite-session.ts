@@ -56,7 +56,9 @@ export class PgliteSession {
     if (answer.some((message) => message.name === 'parseComplete')) {
       this.#prepared.set(statement.name, statement.text);
     }
-    const { rows, affected } = resultOf<Row>(answer, this.#parserOf);
+    const { rows, affected, tag } = resultOf<Row>(answer, this.#parserOf);
+    // Where its stack overflows (JSON of many thousand levels), it ends without any word.
+    if (tag === '') throw new Error('the database ended the statement without an answer');
     return { rows, affected };
   }
 
