@@ -145,7 +145,8 @@ export class ExportLedger {
   }
 
   async noteFailure(id: Uuid, reason: string): Promise<void> {
-    await this.#database.query(noteExportFailure, [id, reason]);
+    // It may quote the data that was refused.
+    await this.#database.query(noteExportFailure, [id, reason.replaceAll('\u0000', '\uFFFD')]);
   }
 
   async backlog(): Promise<ExportBacklog> {

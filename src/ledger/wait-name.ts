@@ -20,7 +20,8 @@ const maxNameLength = 200;
 /** How the ledger notes what a message waits for: the reason, and what it is about ("rate_limit:openai/gpt-5-mini"). */
 export function waitName(reason: WaitReason, about: string | undefined): string {
   if (about === undefined) return reason;
-  return `${reason}:${about}`.toWellFormed().replaceAll('\u0000', '\uFFFD').slice(0, maxNameLength);
+  // Cut first: a cut may halve an emoji.
+  return `${reason}:${about}`.slice(0, maxNameLength).toWellFormed().replaceAll('\u0000', '\uFFFD');
 }
 
 /** The two parts of such a name. */

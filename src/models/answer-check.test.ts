@@ -64,4 +64,14 @@ describe('an answer', () => {
     expect(faultOfAnswer(answer([text('no')]), { validate }, 's')?.message).toContain('"no" is not yes');
     expect(degeneracyOf(answer([text('first'), toolCall], 'tool-calls'), { validate })).toBeUndefined();
   });
+
+  it("is not valid when the step's check throws", () => {
+    const validate = (words: string): true => JSON.parse(words) as true;
+    expect(degeneracyOf(answer([text('no JSON')]), { validate })).toBe('invalid');
+    expect(faultOfAnswer(answer([text('no JSON')]), { validate }, 's')?.message).toContain('not valid JSON');
+    const odd = (): true => {
+      throw Object.defineProperty(new Error('no'), 'message', { value: 5n });
+    };
+    expect(degeneracyOf(answer([text('no')]), { validate: odd })).toBe('invalid');
+  });
 });

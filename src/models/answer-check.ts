@@ -1,5 +1,6 @@
 import { AppError } from '../kernel/app-error.ts';
 import { DegenerateAnswer } from '../kernel/degenerate-answer.ts';
+import { readableError } from '../kernel/readable-error.ts';
 import type { LanguageAnswer } from './recorded-answer.ts';
 
 /*
@@ -12,7 +13,7 @@ import type { LanguageAnswer } from './recorded-answer.ts';
 export interface AnswerRules {
   /** Answers that are good for this step though they usually are not. */
   readonly accept?: readonly ('empty' | 'truncated')[];
-  /** The step's own check of the answer's text: true, or what is wrong with it. */
+  /** The step's own check of the answer's text: true, or what is wrong with it. What it throws is wrong with it, too. */
   readonly validate?: (text: string) => true | string;
 }
 
@@ -46,10 +47,20 @@ export function faultOfAnswer(
   }
   // An answer that asks for tools is judged by what comes of them.
   if (validate === undefined || answer.content.some(({ type }) => type === 'tool-call')) return undefined;
-  const verdict = validate(textOfAnswer(answer));
+  const verdict = verdictOf(validate, textOfAnswer(answer));
   return verdict === true
     ? undefined
     : degenerate('invalid', `The answer of step "${step}" is not valid: ${verdict}`, step);
+}
+
+/** A check that throws (a parser, mostly) must not leave the call that was paid without its settlement. */
+function verdictOf(validate: (text: string) => true | string, text: string): true | string {
+  try {
+    return validate(text);
+  } catch (error) {
+    const readable = readableError(error);
+    return readable instanceof Error ? readable.message : 'its check threw what is no error';
+  }
 }
 
 /** What a handler sees as the text of an answer. */

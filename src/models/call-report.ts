@@ -18,8 +18,8 @@ export interface CallReport {
   readonly providerRequestId: string | undefined;
   /** The response headers; undefined when no answer had begun. */
   readonly headers: ResponseHeaders | undefined;
-  /** The answer to keep, encoded; only of a whole one. */
-  readonly answer: string | undefined;
+  /** Encodes the answer to keep; only of a whole one. It may throw: such an answer is not kept. */
+  readonly answer: (() => string) | undefined;
   /** The answer is whole and of no use: it is waste, and never given again. */
   readonly isDegenerate?: boolean;
   /** Counts what the provider did not report. Absent when no answer had begun, so that there is nothing to count. */

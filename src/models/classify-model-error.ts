@@ -1,7 +1,8 @@
-import { AISDKError, APICallError } from '@ai-sdk/provider';
+import { AISDKError, APICallError, InvalidResponseDataError } from '@ai-sdk/provider';
 import type { FailureKind } from '../admission/failure-signs.ts';
 import { AppError } from '../kernel/app-error.ts';
 import type { ErrorCode } from '../kernel/error-codes.ts';
+import { readableError } from '../kernel/readable-error.ts';
 import { answerFaultOf } from './answer-fault.ts';
 import { columnText } from './column-text.ts';
 import { type ResponseHeaders, retryAfterMs } from './retry-after.ts';
@@ -51,6 +52,16 @@ const codes: Readonly<Record<FailureKind, ErrorCode>> = {
   aborted: 'MILLRACE_MODEL_ABORTED',
   failed: 'MILLRACE_MODEL_FAILED',
 };
+
+/** What reading an answer threw, as the error of a provider that did not answer as it should. */
+export function malformedAnswer(error: unknown): Error {
+  const readable = readableError(error);
+  const problem = readable instanceof Error ? readable.message : 'what it threw is no error';
+  return new InvalidResponseDataError({
+    data: undefined,
+    message: `The model's answer cannot be understood: ${problem}`,
+  });
+}
 
 /** Understands what a model threw, or why its signal was aborted. */
 export function classifyModelError(error: unknown, now: Date): ModelFailure {

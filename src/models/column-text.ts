@@ -27,3 +27,17 @@ export function columnUsage(usage: JsonRecord): string {
     ? removeSecrets(json)
     : JSON.stringify({ omitted: `a usage block of ${json.length} characters` });
 }
+
+/** A text that a model told of its answer, whatever it is in truth: absent where it is nothing, marked where it is no text. */
+export function toldText(told: unknown): string | undefined {
+  switch (typeof told) {
+    case 'string':
+      return columnText(told);
+    case 'number':
+    case 'bigint':
+    case 'boolean':
+      return String(told);
+    default:
+      return told === undefined || told === null ? undefined : '(no text)';
+  }
+}

@@ -20,11 +20,12 @@ import {
   classifyStreamedError,
   type FailedStream,
   isRefusal,
+  malformedAnswer,
   type ModelFailure,
   modelError,
 } from './classify-model-error.ts';
 import { describeEnd } from './call-span.ts';
-import { columnText, columnUsage } from './column-text.ts';
+import { columnText, columnUsage, toldText } from './column-text.ts';
 import type { CallLabels, ModelMetrics } from './model-metrics.ts';
 import type { ModelTarget } from './provider-registry.ts';
 import type { ReportedError } from './reported-error.ts';
@@ -179,6 +180,18 @@ export class MeteredCall {
     return this.errorOf(failure, error);
   }
 
+  /**
+   * Reads what the model answered. An answer that is not as answers are, so that reading it throws, is a failure like one of the
+   * provider: the call is settled, and the handler gets MILLRACE_MODEL_MALFORMED_ANSWER.
+   */
+  async understand<Understood>(read: () => Understood): Promise<Understood> {
+    try {
+      return read();
+    } catch (error) {
+      throw await this.fail(malformedAnswer(error));
+    }
+  }
+
   /** The failure as the handler sees it. */
   errorOf(failure: ModelFailure, cause: unknown): AppError {
     const parked = this.#options.pass?.parkedBy?.(failure.kind);
@@ -248,26 +261,22 @@ export class MeteredCall {
     const { settlement, tokens, isSuspect, faults } = await measureUsage(report, this.#options.usageLimits);
     this.#logFaults(report, faults);
     const tier = columnText(normalisedTier(report.tier ?? this.#options.tier));
+    const answeredModel = toldText(report.answeredModel);
     const isFree = settlement === 'free';
     const isUnsettled = settlement === 'unsettled';
-    const pricing = isFree || isUnsettled ? undefined : this.#price(report.answeredModel, tier, tokens);
+    const pricing = isFree || isUnsettled ? undefined : this.#price(answeredModel, tier, tokens);
     const cost = pricing?.kind === 'priced' ? pricing.cost : undefined;
     const bound = facts.upperBoundUsd;
     const isOpen = isUnsettled || settlement === 'estimated';
-    const answer =
-      report.answer === undefined
-        ? undefined
-        : await this.#options.services.answers.keep(report.answer, facts.id);
     return {
       id: facts.id,
       state: isUnsettled ? 'unsettled' : 'settled',
       outcome: outcomeOf(report.failure, isUnsettled),
       settlement,
       errorType: report.failure?.kind,
-      answeredModel: report.answeredModel === undefined ? undefined : columnText(report.answeredModel),
+      answeredModel,
       tier,
-      providerRequestId:
-        report.providerRequestId === undefined ? undefined : columnText(report.providerRequestId),
+      providerRequestId: toldText(report.providerRequestId),
       tokens,
       rawUsage: rawUsageText(report.rawUsage),
       costUsd: isFree ? zeroUsd : cost?.total,
@@ -277,11 +286,25 @@ export class MeteredCall {
       wasteReason: isFree ? undefined : wasteOf(report),
       durationMs,
       firstChunkMs: this.#firstChunkMs,
-      answer,
+      answer: await this.#keep(report.answer),
       ...(report.isDegenerate === true ? { isRejected: true } : {}),
       ...(isSuspect ? { isSuspect } : {}),
       cost,
     };
+  }
+
+  /** Keeps the answer for later runs. One that cannot be written is not kept: a later run asks, and pays, again. */
+  async #keep(encode: CallReport['answer']): Promise<EndOfCall['answer']> {
+    if (encode === undefined) return undefined;
+    const { answers, logger } = this.#options.services;
+    let json: string;
+    try {
+      json = encode();
+    } catch (error) {
+      logger.warn({ error, callId: this.id }, 'an answer cannot be written as JSON, and is not kept');
+      return undefined;
+    }
+    return await answers.keep(json, this.id);
   }
 
   /** By the model that answered; by the one that was asked for when no price knows the other's name. */
@@ -303,7 +326,7 @@ export class MeteredCall {
         {
           provider: target.provider,
           model: target.modelId,
-          answeredModel: columnText(answered),
+          answeredModel: answered,
           tier,
           reason,
         },

@@ -78,13 +78,16 @@ async function embed(
   } catch (error) {
     throw await call.fail(error, (failure) => reportOfFailedEmbedding(target, failure));
   }
-  const ordered = inAskedOrder(result.embeddings, result.response?.body);
-  const fault = faultOfEmbeddings(ordered ?? [], params.values.length, step);
-  const answered = ordered === undefined ? result : { ...result, embeddings: [...ordered] };
-  await call.settle({
-    ...reportOfResult(target, params, answered),
-    ...(fault === undefined ? {} : { isDegenerate: true }),
+  const { answered, fault, report } = await call.understand(() => {
+    const ordered = inAskedOrder(result.embeddings, result.response?.body);
+    const whole = ordered === undefined ? result : { ...result, embeddings: [...ordered] };
+    return {
+      answered: whole,
+      fault: faultOfEmbeddings(ordered ?? [], params.values.length, step),
+      report: reportOfResult(target, params, whole),
+    };
   });
+  await call.settle({ ...report, ...(fault === undefined ? {} : { isDegenerate: true }) });
   if (fault !== undefined) throw fault;
   return answered;
 }
@@ -105,12 +108,13 @@ function reportOfResult(
     tier: raw.tier,
     providerRequestId: requestIdOf(response?.headers),
     headers: response?.headers,
-    answer: encodeEmbeddingAnswer({
-      embeddings,
-      warnings,
-      ...(usage === undefined ? {} : { usage }),
-      ...(providerMetadata === undefined ? {} : { providerMetadata }),
-    }),
+    answer: () =>
+      encodeEmbeddingAnswer({
+        embeddings,
+        warnings,
+        ...(usage === undefined ? {} : { usage }),
+        ...(providerMetadata === undefined ? {} : { providerMetadata }),
+      }),
     count: {
       countInput: () => estimateTokens(modelId, values.join('\n')),
       countOutput: () => Promise.resolve(0),

@@ -81,12 +81,12 @@ export class MeteredLanguageModel implements LanguageModelV4 {
     } catch (error) {
       throw await call.fail(error, (failure) => reportOfFailedAnswer(target, failure));
     }
-    const answer = answerOfResult(result);
-    const fault = this.#faultOf(answer);
-    await call.settle({
-      ...reportOfResult(target, options, result, answer),
-      ...(fault === undefined ? {} : { isDegenerate: true }),
+    const { answer, fault, report } = await call.understand(() => {
+      const whole = answerOfResult(result);
+      const said = reportOfResult(target, options, result, whole);
+      return { answer: whole, fault: this.#faultOf(whole), report: said };
     });
+    await call.settle({ ...report, ...(fault === undefined ? {} : { isDegenerate: true }) });
     if (fault !== undefined) throw fault;
     this.#noteGiven(call.id, answer);
     return result;
@@ -121,16 +121,18 @@ export class MeteredLanguageModel implements LanguageModelV4 {
     } catch (error) {
       throw await call.fail(error, (failure) => reportOfFailedAnswer(target, failure));
     }
-    const stream = meteredStream({
-      source: result.stream,
-      call,
-      kind: target.kind,
-      passRaw: options.includeRawChunks === true || !readsRaw,
-      headers: result.response?.headers,
-      counterOf: (text) => tokenCounter(target, options, text),
-      faultOf: (answer) => this.#faultOf(answer),
-      onGiven: (answer) => this.#noteGiven(call.id, answer),
-    });
+    const stream = await call.understand(() =>
+      meteredStream({
+        source: result.stream,
+        call,
+        kind: target.kind,
+        passRaw: options.includeRawChunks === true || !readsRaw,
+        headers: result.response?.headers,
+        counterOf: (text) => tokenCounter(target, options, text),
+        faultOf: (answer) => this.#faultOf(answer),
+        onGiven: (answer) => this.#noteGiven(call.id, answer),
+      }),
+    );
     return { ...result, stream };
   }
 
@@ -209,7 +211,7 @@ function reportOfResult(
     tier: body.tier ?? tierOfMetadata(result.providerMetadata),
     providerRequestId: requestIdOf(result.response?.headers) ?? result.response?.id,
     headers: result.response?.headers,
-    answer: encodeLanguageAnswer(answer),
+    answer: () => encodeLanguageAnswer(answer),
     count: tokenCounter(target, options, () => contentText(result.content)),
   };
 }

@@ -2,7 +2,12 @@ import type { ReadableStreamReadResult } from 'node:stream/web';
 import { InvalidResponseDataError, type LanguageModelV4StreamPart } from '@ai-sdk/provider';
 import type { AppError } from '../kernel/app-error.ts';
 import { type CallReport, requestIdOf, type TokenCounter } from './call-report.ts';
-import { abortFailure, type ModelFailure, streamCutFailure } from './classify-model-error.ts';
+import {
+  abortFailure,
+  malformedAnswer,
+  type ModelFailure,
+  streamCutFailure,
+} from './classify-model-error.ts';
 import type { MeteredCall } from './metered-call.ts';
 import { contentText } from './prompt-text.ts';
 import type { ProviderKind } from './provider-registry.ts';
@@ -95,7 +100,13 @@ class MeteredStream {
         await this.#end(controller);
         return;
       }
-      if (await this.#take(controller, next.value)) return;
+      try {
+        if (await this.#take(controller, next.value)) return;
+      } catch (error) {
+        const malformed = malformedAnswer(error);
+        await this.#fail(controller, this.#options.call.failureOf(malformed), malformed);
+        return;
+      }
     }
   }
 
@@ -103,10 +114,11 @@ class MeteredStream {
   async cancel(reason: unknown): Promise<void> {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
-    const report = this.#report({ ...abortFailure(reason), kind: 'aborted' });
-    this.#options.call.abort(reason);
+    const { call } = this.#options;
+    const understood = call.understand(() => this.#report({ ...abortFailure(reason), kind: 'aborted' }));
+    call.abort(reason);
     void this.#reader.cancel(reason).catch(() => undefined);
-    await this.#options.call.settle(report);
+    await call.settle(await understood);
   }
 
   /** Takes one part. True when something went on to the consumer, or the stream is at its end. */
@@ -168,10 +180,13 @@ class MeteredStream {
     }
     const { call, faultOf, onGiven } = this.#options;
     const answer = this.#answerOf(part);
-    const fault = faultOf(answer);
     // A second finish (a turn of several messages) finds the call settled and passes.
     try {
-      await call.settle(this.#report(undefined, answer, fault !== undefined));
+      const { fault, report } = await call.understand(() => {
+        const found = faultOf(answer);
+        return { fault: found, report: this.#report(undefined, answer, found !== undefined) };
+      });
+      await call.settle(report);
       if (fault !== undefined) throw fault;
     } catch (error) {
       this.#hasEnded = true;
@@ -226,7 +241,7 @@ class MeteredStream {
     const { call } = this.#options;
     void this.#reader.cancel().catch(() => undefined);
     try {
-      await call.settle(this.#report(failure));
+      await call.settle(await call.understand(() => this.#report(failure)));
       controller.error(call.errorOf(failure, cause));
     } catch (error) {
       controller.error(error);
@@ -251,7 +266,7 @@ class MeteredStream {
       tier: raw.tier ?? tierOfMetadata(this.#finish?.providerMetadata),
       providerRequestId: requestIdOf(headers) ?? response.id,
       headers,
-      answer: answer === undefined ? undefined : encodeLanguageAnswer(answer),
+      answer: answer === undefined ? undefined : () => encodeLanguageAnswer(answer),
       ...(isDegenerate ? { isDegenerate } : {}),
       // An error instead of an answer leaves nothing to count.
       count: isRefused

@@ -37,17 +37,24 @@ describe('a reference to a model', () => {
     expect(registry.languageModel('local/x')).toMatchObject({ priceProvider: 'local', timeoutMs: 600_000 });
   });
 
-  it.each(['gpt-5', 'nowhere/gpt-5', 'openai/', '/gpt-5', '', 'scripted/e'])(
-    '"%s" is refused',
-    (reference) => {
-      expect(() => registry.languageModel(reference)).toThrow(
-        expect.objectContaining({
-          code: 'MILLRACE_MODEL_UNKNOWN',
-          message: expect.stringContaining('openai, chat'),
-        }),
-      );
-    },
-  );
+  it.each([
+    'gpt-5',
+    'nowhere/gpt-5',
+    'openai/',
+    '/gpt-5',
+    '',
+    'scripted/e',
+    'openai/gpt\ud83d',
+    'openai/gpt\u0000',
+    `openai/${'x'.repeat(300)}`,
+  ])('"%s" is refused', (reference) => {
+    expect(() => registry.languageModel(reference)).toThrow(
+      expect.objectContaining({
+        code: 'MILLRACE_MODEL_UNKNOWN',
+        message: expect.stringContaining('openai, chat'),
+      }),
+    );
+  });
 
   it('to an embedding model is told from one to a language model', () => {
     expect(registry.embeddingModel('openai/text-embedding-3-small').model.modelId).toBe(

@@ -3,6 +3,7 @@ import { createOpenAI } from '@ai-sdk/openai';
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
 import type { EmbeddingModelV4, LanguageModelV4 } from '@ai-sdk/provider';
 import { AppError } from '../kernel/app-error.ts';
+import { isStorableText } from '../kernel/storable-text.ts';
 import { keepSecret, removerOf } from '../telemetry/known-secrets.ts';
 import { defaultAnswerBounds, providerFetch } from './provider-fetch.ts';
 import { secretsOfProvider } from './provider-secrets.ts';
@@ -72,6 +73,7 @@ const anthropicBaseUrl = 'https://api.anthropic.com/v1';
 
 /** Bounds what references from outside can make the registry remember. */
 const maxRemembered = 1000;
+const maxModelIdLength = 256;
 
 /** The configured providers, and their models by reference: "provider/model". */
 export class ProviderRegistry {
@@ -118,7 +120,9 @@ export class ProviderRegistry {
     const name = reference.slice(0, Math.max(slash, 0));
     const modelId = reference.slice(slash + 1);
     const provider = this.#providers.get(name);
-    if (provider === undefined || modelId === '') throw this.#unknown(reference);
+    // A name that no row can hold would hurt what is counted and limited by model for all.
+    const isName = modelId !== '' && modelId.length <= maxModelIdLength && isStorableText(modelId);
+    if (provider === undefined || !isName) throw this.#unknown(reference);
     const model = make(provider.models, modelId);
     if (model === undefined) throw this.#unknown(reference);
     const { config } = provider;

@@ -115,9 +115,14 @@ export function encodeLanguageAnswer(answer: LanguageAnswer): string {
     ...answer,
     kind: 'language/1',
     content: answer.content.map((content) => storedContent(content)),
-    response: { ...response, ...(timestamp === undefined ? {} : { timestamp: timestamp.toISOString() }) },
+    response: { ...response, ...(isTime(timestamp) ? { timestamp: timestamp.toISOString() } : {}) },
   };
   return JSON.stringify(stored);
+}
+
+/** A provider's number of seconds may be no time. */
+function isTime(timestamp: Date | undefined): timestamp is Date {
+  return timestamp instanceof Date && !Number.isNaN(timestamp.getTime());
 }
 
 export function decodeLanguageAnswer(json: string): LanguageAnswer {

@@ -68,5 +68,6 @@ function digestOf(options: object | undefined): string | undefined {
 }
 
 function short(text: string): string {
-  return text.toWellFormed().replaceAll('\u0000', '\uFFFD').slice(0, maxNameCharacters);
+  // Cut first: a cut may halve an emoji.
+  return text.slice(0, maxNameCharacters).toWellFormed().replaceAll('\u0000', '\uFFFD');
 }

@@ -33,6 +33,9 @@ export type FailureDecision =
 /** Why a message is given up. */
 export type GivenUp = 'not_retryable' | 'attempts_exhausted' | 'degenerate';
 
+/** The longest that a message is put off; timers and the ledger count so far. */
+const maxDelayMs = 2 ** 31 - 1;
+
 export interface FailedAttempt {
   readonly error: unknown;
   /** Attempts that had failed before this one, degenerate ones not among them. */
@@ -67,7 +70,8 @@ export function decideFailure(failed: FailedAttempt): FailureDecision {
           delayMs: retryDelayMs(failed, 0),
           parkedFor: undefined,
         };
-      const { reason, about, delayMs, parkedFor } = parked;
+      const { reason, about, parkedFor } = parked;
+      const delayMs = parked.delayMs === undefined ? undefined : soundDelayMs(parked.delayMs);
       return { kind: 'park', reason, about, delayMs, parkedFor };
     }
     case 'transient': {
@@ -94,5 +98,10 @@ function retryDelayMs({ error, policy, random }: FailedAttempt, before: number):
   const planned = backoffMs[Math.min(before, backoffMs.length - 1)] ?? 0;
   const jittered = planned * (1 + jitter * (2 * random - 1));
   const asked = error instanceof AppError ? (error.retryAfterMs ?? 0) : 0;
-  return Math.round(Math.max(jittered, asked));
+  return soundDelayMs(Math.max(jittered, Number.isNaN(asked) ? 0 : asked));
+}
+
+/** A delay that a clock can keep: what says "never" or nonsense is looked at again. */
+function soundDelayMs(delayMs: number): number {
+  return Number.isNaN(delayMs) ? 0 : Math.round(Math.min(maxDelayMs, Math.max(0, delayMs)));
 }

@@ -22,7 +22,7 @@ import { awaitNewerProcess } from './newer-version.ts';
 import type { Publisher } from './publisher.ts';
 import { retryReason, deadLetterReason } from './failure-reason.ts';
 import { attemptOf, contextOf, rejectDegenerate } from './run-context.ts';
-import { failureDetail, outcomeLine } from './run-outcome.ts';
+import { failureDetail, outcomeLine, resultJson } from './run-outcome.ts';
 import { waitNameOf } from './wait-name.ts';
 import { RunSpan, type RunTracer } from './run-span.ts';
 import type { RegisteredStage, StageRegistry } from './stage-registry.ts';
@@ -243,7 +243,7 @@ export class MessageRunner {
     const isOurs = await ledger.finish({
       id: message.envelope.id,
       fence: message.fence,
-      result: result === undefined ? undefined : JSON.stringify(result),
+      result: resultJson(result),
       emissions: written,
       outcomeLine: outcomeLine({
         message,

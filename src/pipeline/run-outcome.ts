@@ -1,6 +1,7 @@
 import { AppError } from '../kernel/app-error.ts';
 import { readableError } from '../kernel/readable-error.ts';
 import type { LeasedMessage } from '../ledger/stored-message.ts';
+import { jsonForm } from '../messages/json-form.ts';
 import { removeSecrets } from '../telemetry/known-secrets.ts';
 import { traceIdOf } from '../telemetry/trace-context.ts';
 import { renderOutcomeLine } from '../usage/message-outcome.ts';
@@ -40,6 +41,28 @@ export function outcomeLine({ message, outcome, errorCode, endedAt, leasedAt, du
     ageMs: millisecondsBetween(envelope.admittedAt, endedAt),
     ...(traceId === undefined ? {} : { traceId }),
   });
+}
+
+/**
+ * What a handler returned, as JSON. Throws MILLRACE_MESSAGE_INVALID, with paths, for what cannot be written so: the handler
+ * would return the same again.
+ */
+export function resultJson(result: unknown): string | undefined {
+  if (result === undefined) return undefined;
+  try {
+    return JSON.stringify(result);
+  } catch (cause) {
+    const form = jsonForm(result);
+    const found =
+      form.kind === 'faults' ? form.faults : [{ field: 'data', problem: 'cannot be written as JSON' }];
+    const faults = found.map(({ field, problem }) => ({ field: field.replace(/^data/, 'result'), problem }));
+    const told = faults.map(({ field, problem }) => `${field}: ${problem}`).join('; ');
+    throw new AppError(
+      'MILLRACE_MESSAGE_INVALID',
+      `What the handler returned cannot be stored as JSON: ${told}`,
+      { faults, cause },
+    );
+  }
 }
 
 /**

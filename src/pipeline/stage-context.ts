@@ -15,8 +15,8 @@ export interface StepOptions {
   /** Answers that are good here though usually they are degenerate: empty ones, and ones cut off at their longest. */
   readonly accept?: readonly ('empty' | 'truncated')[];
   /**
-   * Whether the text of an answer is of use: true, or what is wrong with it. One that is not is rejected (as
-   * `ctx.reject` does it) before the handler sees it.
+   * Whether the text of an answer is of use: true, or what is wrong with it; what it throws is wrong with it, too. One that
+   * is not is rejected (as `ctx.reject` does it) before the handler sees it.
    */
   readonly validate?: (text: string) => true | string;
   /**

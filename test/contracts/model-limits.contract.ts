@@ -228,6 +228,26 @@ export function modelLimitsContract(name: string, open: () => Promise<SqlDatabas
       expect((await limits.take(ask())).isGranted).toBe(true);
     });
 
+    it('takes nothing twice when another model of the group is refused, or was removed', async () => {
+      const limits = newLimits();
+      await limits.take(ask());
+      const other = { ...model, model: 'removed', limit: { ...limit } };
+      await limits.take(ask(other));
+      await database.execute(`delete from millrace.model_limits where model = 'removed'`);
+      const guilty = Object.assign(other, { limit: Object.assign(other.limit, { tokensPerMinute: 'many' }) });
+      const outcomes = await Promise.allSettled([
+        ...Array.from({ length: 20 }, () => limits.take(ask({ maxWaitMs: 60_000 }))),
+        limits.take(ask(guilty as never)),
+      ]);
+      expect(outcomes.slice(0, 20).every(({ status }) => status === 'fulfilled')).toBe(true);
+      expect(outcomes[20]).toMatchObject({ reason: { code: 'MILLRACE_DATA_REFUSED' } });
+      const { rows } = await database.query<{ tokens_taken: number }>({
+        name: 'test.taken',
+        text: `select tokens_taken from millrace.model_limits where model = 'gpt-5-mini'`,
+      });
+      expect(rows).toEqual([{ tokens_taken: 2100 }]);
+    });
+
     it('keeps models apart, in one statement', async () => {
       const limits = newLimits();
       await limits.take(ask());

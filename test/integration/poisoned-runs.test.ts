@@ -84,6 +84,12 @@ it('stops stages that emit to each other in a circle, with the path in the dead 
   expect(ended).toEqual([
     expect.objectContaining({ state: 'dead_lettered', errorCode: 'MILLRACE_MESSAGE_HOPS_EXCEEDED' }),
   ]);
+  const first = 'ping → pong → ping → pong';
+  const last = Array.from({ length: 8 }, () => 'ping → pong').join(' → ');
+  expect(ended[0]?.error).toBe(
+    'MILLRACE_MESSAGE_HOPS_EXCEEDED: The message is 101 emissions away from the admitted message, more than 100: ' +
+      `${first} → … 82 more … → ${last}`,
+  );
 });
 
 const Order = defineMessage('order').version(1, z.object({ key: z.string() }));

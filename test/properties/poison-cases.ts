@@ -172,6 +172,8 @@ export function settlements(
         tokens,
       })),
     ],
+    // Late ones are a statement each, for which there are few connections.
+    ...(kind === 'late' ? { atOnce: 100 } : {}),
     write: (row) => (kind === 'late' ? calls.settleLate(row) : calls.settle(row)),
     expected: true,
   };

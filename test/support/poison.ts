@@ -120,7 +120,9 @@ export interface PoisonCase<Row> {
   readonly refused: readonly Poison<Row>[];
   /** Written all the same, without what is odd in them. */
   readonly kept?: readonly Poison<Row>[];
-  /** Writes each of the rows by itself; all at the same time. */
+  /** How many are written at the same time. Default all. */
+  readonly atOnce?: number;
+  /** Writes each of the rows by itself. */
   readonly write: (row: Row) => Promise<unknown>;
   /** What an innocent row is answered. */
   readonly expected: unknown;
@@ -135,7 +137,7 @@ export interface PoisonOutcome {
 
 /** Puts rows through; fails when an innocent one is hurt, or a guilty one does not have the end that it must have. */
 export async function putThrough<Row>(
-  { name, row, refused, kept = [], write, expected }: PoisonCase<Row>,
+  { name, row, refused, kept = [], atOnce = Infinity, write, expected }: PoisonCase<Row>,
   draws: readonly Draw[],
 ): Promise<PoisonOutcome> {
   const poisons = [...refused, ...kept];
@@ -150,7 +152,11 @@ export async function putThrough<Row>(
       fate: at < refused.length ? ('refused' as const) : ('kept' as const),
     };
   });
-  const outcomes = await Promise.allSettled(plans.map((plan) => write(plan.row)));
+  const outcomes: PromiseSettledResult<unknown>[] = [];
+  while (outcomes.length < plans.length) {
+    const next = plans.slice(outcomes.length, outcomes.length + atOnce);
+    outcomes.push(...(await Promise.allSettled(next.map((plan) => write(plan.row)))));
+  }
   const wrong = outcomes.flatMap((outcome, index) => {
     const { how = '', fate } = plans[index] ?? {};
     if (isAsExpected(outcome, fate, expected)) return [];

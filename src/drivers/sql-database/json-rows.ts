@@ -9,17 +9,17 @@ import { AppError } from '../../kernel/app-error.ts';
 export type JsonRow = string & { readonly '~row': true };
 
 /**
- * The row that `build` makes. Throws MILLRACE_DATA_REFUSED when it cannot be made, cannot be written as JSON, or has a number
- * that JSON does not have, which would become null.
+ * The row that `build` makes. Throws MILLRACE_DATA_REFUSED when it cannot be made or cannot be written as JSON, or when a
+ * value is no text, flag or finite number, nor a list of texts.
  */
 export function jsonRow(operation: string, build: () => Readonly<Record<string, unknown>>): JsonRow {
   let row: Readonly<Record<string, unknown>> = {};
   try {
     row = build();
     const json = JSON.stringify(row);
-    const field = Object.keys(row).find((name) => isNoJsonNumber(row[name]));
+    const field = Object.keys(row).find((name) => !isColumn(row[name]));
     if (field === undefined) return json as JsonRow;
-    throw refused(operation, field, `${String(row[field])} is no number that can be stored`);
+    throw refused(operation, field, `${describe(row[field])} is no value that a column can hold`);
   } catch (error) {
     if (error instanceof AppError) throw error;
     const field = Object.keys(row).find((name) => !isWritable(row, name)) ?? '';
@@ -41,8 +41,15 @@ export function placedJsonRows(rows: readonly JsonRow[], column = 'place'): stri
   return `[${placed.join(',')}]`;
 }
 
-function isNoJsonNumber(value: unknown): boolean {
-  return typeof value === 'number' && !Number.isFinite(value);
+/** Values of columns are flat, so that nothing of any depth has to be parsed by the database. */
+function isColumn(value: unknown): boolean {
+  if (typeof value === 'number') return Number.isFinite(value);
+  if (typeof value !== 'object' || value === null) return true;
+  return Array.isArray(value) && value.every((element) => typeof element === 'string');
+}
+
+function describe(value: unknown): string {
+  return typeof value === 'number' ? String(value) : 'an object';
 }
 
 function isWritable(row: Readonly<Record<string, unknown>>, name: string): boolean {

@@ -60,7 +60,9 @@ export class PgliteSession {
     const answer = await this.#send(Buffer.concat(parts));
     const parsed = answer.filter((message) => message.name === 'parseComplete').length;
     for (const { name, text } of isNew.slice(0, parsed)) this.#prepared.set(name, text);
-    const { rows, affected } = resultOf<Row>(answer, this.#parserOf);
+    const { rows, affected, tag } = resultOf<Row>(answer, this.#parserOf);
+    // Where its stack overflows (JSON of many thousand levels), it ends without any word.
+    if (tag === '') throw new Error('the database ended the statement without an answer');
     return { rows, affected };
   }
 
@@ -101,6 +103,7 @@ function resultOf<Row>(answer: Answer, parserOf: ParserOf): SqlResult<Row> & { r
   for (const message of answer) {
     if (message.name === 'bindComplete') {
       rows = [];
+      tag = '';
     } else if (message instanceof messages.RowDescriptionMessage) {
       columns = message.fields.map((field) => ({ name: field.name, parse: parserOf(field.dataTypeID) }));
       rows = [];
