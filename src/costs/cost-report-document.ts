@@ -28,7 +28,9 @@ export const costFiguresSchema = z.object({
   estimatedCalls: z
     .int()
     .describe('Calls whose usage was counted by Millrace because the provider did not report it.'),
-  openUpperBoundUsd: amount.describe('What the unsettled and estimated calls can have cost at most.'),
+  openUpperBoundUsd: amount.describe(
+    'What the unsettled, estimated and unpriced calls can have cost at most.',
+  ),
   suspectCalls: z
     .int()
     .describe(

@@ -108,7 +108,7 @@ const costColumns = `count(c.id)::int as calls,
   coalesce(sum(c.cost_usd) filter (where c.state = 'settled'), 0)::text as cost_usd,
   count(*) filter (where c.state = 'settled' and c.cost_usd is null)::int as unpriced_calls,
   count(*) filter (where c.state in ('reserved', 'unsettled'))::int as unsettled_calls,
-  coalesce(sum(c.upper_bound_usd) filter (where c.state <> 'settled' or c.settlement = 'estimated'), 0)::text as open_upper_usd`;
+  coalesce(sum(c.upper_bound_usd), 0)::text as open_upper_usd`;
 
 const sumMessageCalls = named(
   'costs.sum_message_calls',

@@ -147,7 +147,7 @@ export const totalCalls = named(
      coalesce(sum(cost_usd) filter (where state = 'settled'), 0)::text as settled_usd,
      coalesce(sum(cost_usd) filter (where state = 'settled' and settlement = 'estimated'), 0)::text as estimated_usd,
      coalesce(sum(upper_bound_usd) filter (where state = 'settled' and settlement = 'estimated'), 0)::text as estimated_upper_usd,
-     coalesce(sum(upper_bound_usd) filter (where state <> 'settled'), 0)::text as open_upper_usd,
+     coalesce(sum(upper_bound_usd) filter (where state <> 'settled' or (cost_usd is null and settlement = 'reported')), 0)::text as open_upper_usd,
      (select coalesce(sum(calls), 0)::int from millrace.pruned_totals) as pruned_calls,
      (select coalesce(sum(cost_usd), 0)::text from millrace.pruned_totals) as pruned_usd
    from millrace.calls`,

@@ -267,7 +267,8 @@ export class MeteredCall {
     const pricing = isFree || isUnsettled ? undefined : this.#price(answeredModel, tier, tokens);
     const cost = pricing?.kind === 'priced' ? pricing.cost : undefined;
     const bound = facts.upperBoundUsd;
-    const isOpen = isUnsettled || settlement === 'estimated';
+    // Nobody knows the cost of an unpriced call, and its bound stands.
+    const isOpen = isUnsettled || settlement === 'estimated' || (!isFree && cost === undefined);
     return {
       id: facts.id,
       state: isUnsettled ? 'unsettled' : 'settled',

@@ -36,13 +36,13 @@ const kinds = [
 ] as const;
 
 /** Asks one model of the provider, and gives the error, if there is one, and the row of the call. */
-async function ask(provider: Pick<ProviderConfig, 'kind'>) {
+async function ask(provider: Pick<ProviderConfig, 'kind' | 'priceProvider'>, modelId = 'some-model') {
   const gateway = models.gateway({
     p: { maxAnswerBytes: 1_000_000, ...provider, baseUrl: url, apiKey } as ProviderConfig,
   });
   const scope = models.openScope(gateway, await models.leasedMessage());
   try {
-    const model = scope.languageModel('p/some-model', { step: 's' });
+    const model = scope.languageModel(`p/${modelId}`, { step: 's' });
     const error = await generateText({ model, prompt: 'hello', maxRetries: 0 }).then(
       () => undefined,
       (thrown: unknown) => thrown,
@@ -104,6 +104,22 @@ describe.each(kinds)('%s', (_name, provider) => {
     const kept = JSON.stringify([row, await models.usageLines(), models.logged]);
     expect(kept).not.toContain(echo);
     expect(kept).not.toContain(apiKey);
+  });
+
+  it('a tier that nobody knows hides no cost: the bound stands', async () => {
+    answer = (_request, response) =>
+      response
+        .writeHead(200, { 'content-type': 'application/json' })
+        .end(JSON.stringify(goodAnswer('golden', { service_tier: 'golden' })));
+    const isAnthropic = provider.kind === 'anthropic';
+    const { row } = await ask(
+      { ...provider, priceProvider: isAnthropic ? 'anthropic' : 'openai' },
+      isAnthropic ? 'claude-haiku-4-5' : 'gpt-5-mini',
+    );
+    expect(row).toMatchObject({ settlement: 'reported', tier: 'golden', cost_usd: null });
+    expect(Number(row?.upper_bound_usd)).toBeGreaterThan(0);
+    const [line] = await models.usageLines();
+    expect(line).toMatchObject({ unpriced_calls: 1, upper_bound_usd: row?.upper_bound_usd });
   });
 
   it('a usage block of megabytes is not kept', async () => {

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { generateText, streamText } from 'ai';
 import { z } from 'zod';
-import type { MessageOf, StageContext } from '../../src/millrace.ts';
+import type * as Face from '../../src/millrace.ts';
 
 /*
  * The host of the hostile provider's test, in a process of its own: the built package with one stage, embedded. Takes the
@@ -21,9 +21,7 @@ export type HostileNews = { readonly url: string } | { readonly ended: string };
 
 const [command = '', configFile = ''] = process.argv.slice(2);
 const built = pathToFileURL(join(dirname(command), '..', 'millrace.js')).href;
-const { createMillraceApp, defineMessage, defineStage, Stage } = (await import(
-  built
-)) as typeof import('../../src/millrace.ts');
+const { createMillraceApp, defineMessage, defineStage, Stage } = (await import(built)) as typeof Face;
 
 const Question = defineMessage('question').version(
   1,
@@ -39,11 +37,11 @@ const ask = defineStage('ask', {
 });
 
 class AskStage {
-  async handle({ data }: MessageOf<typeof ask>, ctx: StageContext): Promise<void> {
+  async handle({ data }: Face.MessageOf<typeof ask>, ctx: Face.StageContext): Promise<void> {
     const request = {
       model: ctx.model(data.model, { step: 'ask' }),
       prompt: data.prompt,
-      maxOutputTokens: 300,
+      maxOutputTokens: 2000,
       maxRetries: 0,
       abortSignal: ctx.signal,
     };
@@ -55,7 +53,7 @@ class AskStage {
 }
 Stage(ask)(AskStage);
 
-const { millrace, url, close } = await createMillraceApp({
+const app = await createMillraceApp({
   configFile,
   environment: {},
   providers: [AskStage],
@@ -68,7 +66,7 @@ async function run({ batch, messages, models }: HostileWork): Promise<void> {
     const some = Array.from({ length: Math.min(100, messages - start) }, (_, offset) => start + offset);
     await Promise.all(
       some.map((n) =>
-        millrace.admit(
+        app.millrace.admit(
           Question.v1,
           {
             model: models[n % models.length] ?? '',
@@ -80,14 +78,16 @@ async function run({ batch, messages, models }: HostileWork): Promise<void> {
       ),
     );
   }
-  while (!(await millrace.isIdle())) await sleep(50);
-  await millrace.flushUsage();
+  while (!(await app.millrace.isIdle())) await sleep(50);
+  await app.millrace.flushUsage();
 }
 
 process.on('message', (work: HostileWork) => {
   void run(work).then(() => process.send?.({ ended: work.batch } satisfies HostileNews));
 });
 process.once('SIGTERM', () => {
-  void close().then(() => process.disconnect());
+  void app.close().then(() => process.disconnect());
 });
-process.send?.({ url: url ?? '' } satisfies HostileNews);
+// The test is gone, or all is closed.
+process.once('disconnect', () => process.exit());
+process.send?.({ url: app.url ?? '' } satisfies HostileNews);

@@ -16,28 +16,28 @@ import { builtCommand } from '../support/built-package.ts';
 import { runMillrace } from '../support/millrace-process.ts';
 import { OtlpReceiver } from '../support/otlp-receiver.ts';
 import { findSecret } from '../support/secret-search.ts';
+import { hostileConfiguration, hostileKeys } from './hostile-configuration.ts';
 import type { HostileNews, HostileWork } from './hostile-host.ts';
 
 /*
  * A whole host (the built package, embedded, in a process of its own) against a provider that redirects, floods, lies
- * and echoes keys. HOSTILE_MESSAGES (default 400, about 1.3 calls each) and HOSTILE_SEED choose the run.
+ * and echoes keys. HOSTILE_CALLS (how many at least, default 200) and HOSTILE_SEED
+ * choose the run.
  */
 
-const messages = Number(process.env['HOSTILE_MESSAGES'] ?? 400);
+const fewestCalls = Number(process.env['HOSTILE_CALLS'] ?? 200);
 const seed = Number(process.env['HOSTILE_SEED'] ?? 20261129);
-/** What the process may take beyond what it took after two hundred good answers, while sixteen bad ones are in hand. */
-const maxGrowthBytes = 256 * 1024 * 1024;
-const warmUp = 200;
+/** What the process may take beyond what it took after a hundred good answers, while sixteen bad ones are in hand. */
+const maxGrowthBytes = 320 * 1024 * 1024;
+const warmUp = 100;
+/** How many calls a message makes at least on average: what fails is tried again. */
+const callsPerMessage = 1.25;
+/** So many messages and dead letters are looked at one by one. */
+const looked = 150;
+const messages = Math.ceil(fewestCalls / callsPerMessage);
 const batch = 'hostile-batch';
 
-/** Keys with all that has to be escaped, and one of the usual form. */
-const keys = {
-  chat: 'sk-proj-Zq81hVt2Lx0PmWcR7nYb5KdE',
-  responses: 'resp/key+with=all?that&is:escaped~9b41',
-  claude: 'claude_key-0f6a1c9e4b7d2835-only.words',
-  compatible: 'Kompatibel!Schluessel(1234567890)*xyz',
-};
-const secrets = Object.values(keys);
+const secrets = Object.values(hostileKeys);
 
 interface CallRow {
   readonly id: string;
@@ -70,18 +70,27 @@ beforeAll(async () => {
   sound = await startSimulator({ seed, latency });
   const configFile = join(folder, 'millrace.json');
   const data = join(folder, 'data');
-  writeFileSync(configFile, JSON.stringify(configuration(data, await receiver.start())));
+  writeFileSync(
+    configFile,
+    JSON.stringify(
+      hostileConfiguration({
+        dataDirectory: data,
+        otlpUrl: await receiver.start(),
+        hostileUrl: hostile.url,
+        soundUrl: sound.url,
+      }),
+    ),
+  );
   const host = fork(join(import.meta.dirname, 'hostile-host.ts'), [command, configFile], {
     cwd: folder,
     env: { PATH: process.env['PATH'] ?? '' },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
   let log = '';
-  for (const stream of [host.stdout, host.stderr]) {
-    stream?.setEncoding('utf8').on('data', (text: string) => {
-      log += text;
-    });
-  }
+  const keep = (text: string): void => {
+    log += text;
+  };
+  for (const stream of [host.stdout, host.stderr]) stream?.setEncoding('utf8').on('data', keep);
   try {
     const { url } = await next<{ readonly url: string }>(host, () => log);
     await work(host, { batch: 'sound', messages: warmUp, models: ['sound/gpt-5-mini'] }, () => log);
@@ -107,7 +116,7 @@ beforeAll(async () => {
   shown.set('log', log);
   shown.set('spans', JSON.stringify(receiver.received));
   await readStores(configFile, data);
-}, 600_000);
+}, 2_400_000);
 
 afterAll(async () => {
   await hostile.close();
@@ -115,38 +124,6 @@ afterAll(async () => {
   await receiver.stop();
   rmSync(folder, { recursive: true, force: true });
 });
-
-function configuration(dataDirectory: string, otlp: string): object {
-  const bounds = { identify: true, timeoutMs: 3000, idleTimeoutMs: 400, maxAnswerBytes: 1_048_576 };
-  const openai = { baseUrl: `${hostile.url}/openai/v1`, priceProvider: 'openai', ...bounds };
-  const claude = { baseUrl: `${hostile.url}/anthropic/v1`, priceProvider: 'anthropic', ...bounds };
-  return {
-    dataDirectory,
-    http: { port: 0, auth: 'none' },
-    logging: { level: 'info' },
-    tracing: { endpoint: otlp },
-    models: {
-      // Answers of some size go to the payload store, so that it is searched, too.
-      inlineAnswerBytes: 400,
-      breaker: { errorShare: 1 },
-      retryBudget: { share: 10 },
-      retryAfter: { maxMessageMs: 1000, maxModelMs: 20 },
-      providers: {
-        chat: { kind: 'openai', api: 'chat', apiKey: keys.chat, ...openai },
-        responses: { kind: 'openai', apiKey: keys.responses, ...openai },
-        claude: { kind: 'anthropic', apiKey: keys.claude, ...claude },
-        compatible: { kind: 'openai-compatible', apiKey: keys.compatible, ...openai },
-        sound: {
-          kind: 'openai',
-          apiKey: 'sound',
-          identify: true,
-          baseUrl: `${sound.url}/openai/v1`,
-          priceProvider: 'openai',
-        },
-      },
-    },
-  };
-}
 
 async function next<News extends HostileNews>(host: ChildProcess, log: () => string): Promise<News> {
   const stopped = new AbortController();
@@ -183,6 +160,9 @@ async function showHttp(url: string): Promise<void> {
     shown.set(path, text);
     return text;
   };
+  const getMore = async (path: string): Promise<void> => {
+    for (const more of ['tree', 'data']) await get(`${path}/${more}`);
+  };
   const dimensions = ['team', 'stage', 'provider', 'model', 'batch'];
   for (const path of ['/metrics', '/v1/status', '/v1/budgets', '/v1/holds', '/v1/keys', '/health'])
     await get(path);
@@ -191,6 +171,7 @@ async function showHttp(url: string): Promise<void> {
   reported = total.totals;
   for (const list of ['/v1/messages', '/v1/dead-letters']) {
     let after: string | null | undefined = '';
+    let left = looked;
     while (typeof after === 'string') {
       const page = JSON.parse(await get(`${list}?limit=100${after === '' ? '' : `&after=${after}`}`)) as {
         readonly items?: readonly { readonly id: string }[];
@@ -200,10 +181,11 @@ async function showHttp(url: string): Promise<void> {
       };
       const items = page.items ?? page.messages ?? page.deadLetters ?? [];
       expect(items.length, list).toBeGreaterThan(0);
-      for (const { id } of items) {
+      for (const { id } of items.slice(0, left)) {
         await get(`${list}/${id}`);
-        if (list === '/v1/messages') for (const more of ['tree', 'data']) await get(`${list}/${id}/${more}`);
+        if (list === '/v1/messages') await getMore(`${list}/${id}`);
       }
+      left = Math.max(0, left - items.length);
       after = page.next;
     }
   }
@@ -211,13 +193,18 @@ async function showHttp(url: string): Promise<void> {
 
 /** What commands beside the host print. */
 async function showCommands(configFile: string, data: string): Promise<void> {
-  const deadLetter = /"id":"([0-9a-f-]{36})"/.exec(shown.get('/v1/dead-letters?limit=100') ?? '')?.[1] ?? '';
+  // One with an echo in it.
+  const path = [...shown].find(
+    ([at, text]) => at.startsWith('/v1/dead-letters/') && text.includes('[redacted]'),
+  );
+  const deadLetter = path?.[0].split('/').at(-1) ?? '';
   for (const args of [
     ['status'],
     ['costs'],
     ['costs', '--json'],
     ['dead-letters', 'list'],
     ['dead-letters', 'show', deadLetter],
+    ['dead-letters', 'show', deadLetter, '--json'],
     ['messages', 'list'],
     ['messages', 'show', deadLetter],
   ]) {
@@ -288,14 +275,14 @@ describe(`${messages} messages to a hostile provider`, () => {
   it('met every trick', () => {
     const { byTrick } = hostile.stats();
     expect(Object.keys(byTrick).toSorted()).toEqual([...trickNames].toSorted());
-    expect(calls.length).toBeGreaterThan(messages);
+    expect(calls.length).toBeGreaterThanOrEqual(fewestCalls);
   });
 
   it('are all ended, none lost, none done twice', () => {
     const count = (stage: string, state: string): number =>
       states.find((row) => row.stage === stage && row.state === state)?.count ?? 0;
     expect(count('ask', 'completed') + count('ask', 'dead_lettered')).toBe(messages);
-    expect(count('ask', 'completed')).toBeGreaterThan(messages / 2);
+    expect(count('ask', 'completed')).toBeGreaterThan(messages / 5);
     expect(count('', 'completed')).toBe(count('ask', 'completed'));
     expect(doubled).toEqual([]);
     const good = Map.groupBy(
@@ -312,8 +299,8 @@ describe(`${messages} messages to a hostile provider`, () => {
     const known = new Set(calls.map(({ id }) => id));
     expect(entries.filter(({ callId }) => !known.has(callId ?? ''))).toEqual([]);
     expect(calls.filter((call) => !isBounded(call, billed.get(call.id)))).toEqual([]);
-    const certain = calls.filter(({ settlement }) => settlement === 'reported');
-    const open = calls.filter(({ settlement }) => settlement === 'estimated' || settlement === 'unsettled');
+    const open = calls.filter((call) => call.upper_bound_usd !== null);
+    const certain = calls.filter((call) => call.upper_bound_usd === null);
     const lower = sumUsd(certain.map((call) => amount(call.cost_usd)));
     const upper = lower.plus(sumUsd(open.map((call) => amount(call.upper_bound_usd))));
     expect(usd(totalUsd).greaterThanOrEqualTo(lower), `${totalUsd} >= ${formatUsd(lower)}`).toBe(true);
@@ -334,14 +321,15 @@ describe(`${messages} messages to a hostile provider`, () => {
       case 'free':
         return truth.isZero();
       case 'reported':
-        return cost !== null && amount(cost).equals(truth);
+        if (cost !== null) return bound === null && amount(cost).equals(truth);
+        break;
       default:
-        return (
-          bound !== null &&
-          amount(bound).greaterThanOrEqualTo(truth) &&
-          !amount(cost).greaterThan(amount(bound))
-        );
+        break;
     }
+    // Estimated, unsettled, or of a tier that has no price: a bound stands in its place.
+    return (
+      bound !== null && amount(bound).greaterThanOrEqualTo(truth) && !amount(cost).greaterThan(amount(bound))
+    );
   }
 
   it('take no more memory than is stated', () => {
