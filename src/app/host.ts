@@ -316,11 +316,9 @@ export class Host {
     const changes = await this.budgets.begin();
     if (changes.length > 0)
       this.logger.info({ changes }, 'the budgets of this configuration hold now, for all processes');
-    if (stores.isEmbedded) {
-      const freed = await sweeps.expireAllLeases();
-      if (freed > 0)
-        logger.info({ messages: freed }, 'messages that the last run left unfinished are taken up again');
-    }
+    const freed = stores.isEmbedded ? await sweeps.expireAllLeases() : 0;
+    if (freed > 0)
+      logger.info({ messages: freed }, 'messages that the last run left unfinished are taken up again');
     this.#loops = this.#makeLoops();
     for (const loop of this.#loops) loop.start();
     this.#gauges = this.#openGauges();
