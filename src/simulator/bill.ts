@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { AppError } from '../kernel/app-error.ts';
 import { BillLog } from './bill-log.ts';
 import { faultNames } from './simulator-config.ts';
+import { trickNames } from './trick-names.ts';
 import { attoOfUsd, usdOfAtto } from './simulator-prices.ts';
 
 /*
@@ -37,6 +38,8 @@ const billEntrySchema = z.object({
   /** Whether the client was sent the usage. */
   usageReported: z.boolean(),
   fault: z.enum(faultNames).nullable(),
+  /** What a hostile provider did with the answer. */
+  trick: z.enum(trickNames).optional(),
   requestHash: z.string(),
   /** The client's x-millrace-call-id, x-millrace-message-id and x-millrace-step. */
   callId: z.string().nullable(),

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { readWholeNumber } from '../kernel/written-number.ts';
 import type { Bill } from './bill.ts';
+import type { DecoyRequest } from './decoy.ts';
 import type { FaultRules } from './faults.ts';
 import { readBody } from './request-body.ts';
 import { type FaultRule, faultRulesSchema, faultsOf } from './simulator-config.ts';
@@ -11,6 +12,7 @@ export interface Controlled {
   readonly bill: Bill;
   readonly rules: FaultRules;
   readonly stats: StatsCounter;
+  readonly decoyReceived: readonly DecoyRequest[];
 }
 
 /** The path and query of a request. */
@@ -29,7 +31,7 @@ interface ControlAnswer {
 }
 
 /**
- * Serves the routes that no provider has: `GET bill?since=N&entries=1`, `GET stats`, `GET rules`, and `PUT rules` with a
+ * Serves the routes that no provider has: `GET bill?since=N&entries=1`, `GET stats`, `GET decoy`, `GET rules`, and `PUT rules` with a
  * list of rules that replaces the ones in force.
  */
 export async function serveControl(
@@ -44,7 +46,7 @@ export async function serveControl(
 }
 
 async function controlAnswer(
-  { bill, rules, stats }: Controlled,
+  { bill, rules, stats, decoyReceived }: Controlled,
   url: RequestUrl,
   incoming: IncomingMessage,
 ): Promise<ControlAnswer> {
@@ -53,6 +55,8 @@ async function controlAnswer(
       return billAnswer(bill, url.searchParams);
     case 'GET stats':
       return { status: 200, body: stats.read() };
+    case 'GET decoy':
+      return { status: 200, body: decoyReceived };
     case 'GET rules':
       return { status: 200, body: rules.list() };
     case 'PUT rules': {

@@ -5,6 +5,8 @@ import type { Answer, Endpoint } from './endpoint.ts';
 import { refusalsOf } from './provider-errors.ts';
 import { readBody } from './request-body.ts';
 import { type Pace, Reply } from './reply.ts';
+import { playTrick } from './hostile-reply.ts';
+import type { TrickName } from './trick-names.ts';
 import { billedAtto, usdOfAtto } from './simulator-prices.ts';
 import type { StatsCounter } from './simulator-stats.ts';
 import { type Court, headerOf, judge, type Verdict } from './verdict.ts';
@@ -19,6 +21,8 @@ import { type Court, headerOf, judge, type Verdict } from './verdict.ts';
 export interface Counter extends Court {
   readonly bill: Bill;
   readonly stats: StatsCounter;
+  /** Where redirects of a hostile provider lead. */
+  readonly decoyUrl: string;
 }
 
 export async function serveModelCall(
@@ -56,11 +60,21 @@ interface Delivery {
 }
 
 async function answer(
-  { bill, config, stats }: Counter,
+  { bill, config, stats, decoyUrl }: Counter,
   endpoint: Endpoint,
   incoming: IncomingMessage,
   delivery: Delivery,
 ): Promise<void> {
+  const { trick } = delivery.verdict;
+  if (trick !== undefined) {
+    stats.trick(trick.name);
+    if (trick.isBilled) await bill.add(entryOf(endpoint, incoming, delivery));
+    if (!(await delivery.reply.wait(delivery.verdict.latencyMs))) return;
+    const { floodBytes = 0 } = config.hostile ?? {};
+    const apiKey = keyOf(incoming.headers);
+    await playTrick({ ...delivery, endpoint, trick, apiKey, decoyUrl, floodBytes });
+    return;
+  }
   const entry = await bill.add(entryOf(endpoint, incoming, delivery));
   const { reply, verdict } = delivery;
   if (verdict.fault === 'hang_billed') return;
@@ -104,7 +118,7 @@ function entryOf(
   { headers }: IncomingMessage,
   { reply, verdict, answer: { model, request, tier, tokens, showsUsage, at } }: Delivery,
 ): Omit<BillEntry, 'n'> {
-  const { fault = null } = verdict;
+  const { fault = null, trick } = verdict;
   const isBrokenOff = fault === 'cut_stream' || fault === 'malformed' || fault === 'hang_billed';
   return {
     requestId: reply.requestId,
@@ -116,11 +130,27 @@ function entryOf(
     tier,
     tokens,
     costUsd: usdOfAtto(billedAtto(model, tier, tokens)),
-    usageReported: showsUsage && !isBrokenOff,
+    usageReported: showsUsage && !isBrokenOff && (trick === undefined || tellsTheTruth.has(trick.name)),
     fault,
+    ...(trick === undefined ? {} : { trick: trick.name }),
     requestHash: verdict.requestHash,
     callId: headerOf(headers, 'x-millrace-call-id') ?? null,
     messageId: headerOf(headers, 'x-millrace-message-id') ?? null,
     step: headerOf(headers, 'x-millrace-step') ?? null,
   };
+}
+
+/** Tricks after which the client still knows the true usage. */
+const tellsTheTruth: ReadonlySet<TrickName> = new Set([
+  'usage_text',
+  'usage_float',
+  'echo_in_headers',
+  'echo_in_answer',
+  'refusal_with_text',
+]);
+
+/** What the client said who it is. */
+function keyOf(headers: IncomingMessage['headers']): string {
+  const bearer = /^Bearer\s+(.+)$/i.exec(headers.authorization ?? '')?.[1];
+  return headerOf(headers, 'x-api-key') ?? bearer ?? '';
 }

@@ -9,7 +9,7 @@ export interface Refusal {
   readonly code?: string;
   /** OpenAI only. */
   readonly param?: string;
-  readonly retryAfterMs?: number;
+  readonly retryAfterMs?: number | undefined;
 }
 
 /** Every refusal that the simulator knows, in the words of the provider. */

@@ -67,18 +67,47 @@ export class Reply {
     this.#whole(200, text);
   }
 
+  /** Sends the text as a whole answer of any kind. */
+  send(status: number, contentType: string, text: string): void {
+    this.begin(status, contentType);
+    this.end(text);
+  }
+
+  /** Whether the client is gone. */
+  get isGone(): boolean {
+    return this.#gone.signal.aborted;
+  }
+
+  /** Resolves when the client is gone. */
+  async gone(): Promise<void> {
+    if (this.isGone) return;
+    await new Promise<void>((resolve) => {
+      this.#gone.signal.addEventListener('abort', () => resolve(), { once: true });
+    });
+  }
+
+  /** Ends the answer, as whole as it is. */
+  end(text = ''): void {
+    this.#response.end(text);
+  }
+
+  /** Breaks the connection at once. */
+  cut(): void {
+    this.#response.destroy();
+  }
+
   /** Sends the first half of the text, then breaks the connection. */
   async cutJson(text: string): Promise<void> {
     this.addHeaders({ 'content-length': String(Buffer.byteLength(text)) });
-    this.#begin(200, 'application/json');
-    await this.#write(text.slice(0, Math.floor(text.length / 2)));
+    this.begin(200, 'application/json');
+    await this.write(text.slice(0, Math.floor(text.length / 2)));
     await this.#cut();
   }
 
   /** Sends the frames at the pace; breaks the connection after them if `isCut`. */
   async stream(frames: readonly string[], pace: Pace, isCut: boolean): Promise<void> {
     if (!(await this.wait(pace.firstFrameMs))) return;
-    this.#begin(200, 'text/event-stream; charset=utf-8');
+    this.begin(200, 'text/event-stream; charset=utf-8');
     await this.#writePaced(frames, pace.restMs);
     if (isCut) await this.#cut();
     else this.#response.end();
@@ -96,12 +125,12 @@ export class Reply {
     const group = gapMs === 0 ? frames.length : Math.max(1, Math.ceil(2 / gapMs));
     for (let start = 0; start < frames.length; start += group) {
       if (start > 0 && !(await this.wait(gapMs * group))) return;
-      await this.#write(frames.slice(start, start + group).join(''));
+      await this.write(frames.slice(start, start + group).join(''));
     }
   }
 
   /** Resolves when more may be written, or the client is gone. */
-  #write(text: string): Promise<void> {
+  write(text: string | Buffer): Promise<void> {
     if (this.#response.destroyed || this.#response.write(text)) return Promise.resolve();
     return new Promise((resolve) => {
       const done = (): void => {
@@ -116,11 +145,12 @@ export class Reply {
 
   #whole(status: number, text: string): void {
     this.addHeaders({ 'content-length': String(Buffer.byteLength(text)) });
-    this.#begin(status, 'application/json');
+    this.begin(status, 'application/json');
     this.#response.end(text);
   }
 
-  #begin(status: number, contentType: string): void {
+  /** Sends the head of an answer whose body is written piece by piece. */
+  begin(status: number, contentType: string): void {
     const processingMs = Math.round(this.#clock.monotonicMs() - this.#startedMs);
     const own: Record<string, string> =
       this.#provider === 'openai'

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { AppError } from '../kernel/app-error.ts';
+import { trickNames } from './trick-names.ts';
 
 /** Every fault that a rule can ask for. docs and tests read this list. */
 export const faultNames = [
@@ -85,6 +86,22 @@ const simulatorConfigSchema = z.strictObject({
   toolCallProbability: z.number().min(0).max(1).default(0.75),
   charactersPerToken: z.number().min(1).max(16).default(4),
   rules: faultRulesSchema.default([]),
+  /** A hostile provider: it plays tricks on some requests, by the seed. Without it there are none. */
+  hostile: z
+    .strictObject({
+      /** The share of the requests to language models that meet a trick. */
+      share: z.number().min(0).max(1).default(0.5),
+      tricks: z
+        .array(z.enum(trickNames))
+        .min(1)
+        .default([...trickNames]),
+      /** Where a flood ends if the client does not leave before. */
+      floodBytes: z
+        .int()
+        .min(1)
+        .default(256 * 1024 * 1024),
+    })
+    .optional(),
   /** Enforced limits by model id as asked; "*" holds for every model without one of its own. */
   limits: z.record(z.string(), limitSchema).default({}),
   /** The keys that are accepted; without a list any key that is not empty is. */

@@ -6,6 +6,8 @@ export interface SimulatorStats {
   readonly clientsGone: number;
   readonly byEndpoint: Readonly<Record<string, number>>;
   readonly byFault: Readonly<Record<string, number>>;
+  /** What a hostile provider did, by trick. */
+  readonly byTrick: Readonly<Record<string, number>>;
   /** By HTTP status; an answer that never began has none. */
   readonly byStatus: Readonly<Record<string, number>>;
 }
@@ -16,6 +18,7 @@ export class StatsCounter {
   #clientsGone = 0;
   readonly #byEndpoint: Record<string, number> = {};
   readonly #byFault: Record<string, number> = {};
+  readonly #byTrick: Record<string, number> = {};
   readonly #byStatus: Record<string, number> = {};
 
   begin(endpoint: string): void {
@@ -33,6 +36,10 @@ export class StatsCounter {
     this.#byFault[name] = (this.#byFault[name] ?? 0) + 1;
   }
 
+  trick(name: string): void {
+    this.#byTrick[name] = (this.#byTrick[name] ?? 0) + 1;
+  }
+
   clientGone(): void {
     this.#clientsGone += 1;
   }
@@ -44,6 +51,7 @@ export class StatsCounter {
       clientsGone: this.#clientsGone,
       byEndpoint: { ...this.#byEndpoint },
       byFault: { ...this.#byFault },
+      byTrick: { ...this.#byTrick },
       byStatus: { ...this.#byStatus },
     };
   }

@@ -4,7 +4,8 @@ import { type Clock, systemClock } from '../kernel/clock.ts';
 import { invariant } from '../kernel/invariant.ts';
 import { anthropicMessages } from './anthropic-messages.ts';
 import { Bill, type BillQuestion, type SimulatorBill } from './bill.ts';
-import { controlPrefix, serveControl } from './control-routes.ts';
+import { type Controlled, controlPrefix, serveControl } from './control-routes.ts';
+import { type DecoyRequest, startDecoy } from './decoy.ts';
 import { type CountedRule, FaultRules } from './faults.ts';
 import { type Counter, serveModelCall } from './model-call.ts';
 import { openaiChat } from './openai-chat.ts';
@@ -39,6 +40,8 @@ export interface Simulator {
   bill(question?: BillQuestion): Promise<SimulatorBill>;
   stats(): SimulatorStats;
   rules(): CountedRule[];
+  /** What came to the host that a hostile provider redirects to. */
+  decoyReceived(): readonly DecoyRequest[];
   /** Replaces the fault rules in force. */
   setRules(rules: readonly FaultRuleInput[]): void;
   /** Breaks off what is being served, and resolves when the last effect is done. */
@@ -61,7 +64,18 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   const stats = new StatsCounter();
   const limits = new RateLimits(config.limits);
   const sightings = new Sightings(maxSightings, await bill.timesBilled());
-  const counter: Counter = { config, clock, bill, rules, limits, sightings, stats };
+  const decoy = config.hostile === undefined ? undefined : await startDecoy();
+  const counter: Counter & Controlled = {
+    config,
+    clock,
+    bill,
+    rules,
+    limits,
+    sightings,
+    stats,
+    decoyUrl: decoy?.url ?? '',
+    decoyReceived: decoy?.received ?? [],
+  };
 
   const serving = new Set<Promise<void>>();
   const server = createServer({ keepAliveTimeout: 75_000 }, (incoming, response) => {
@@ -77,6 +91,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     await once(server, 'listening');
   } catch (cause) {
     await bill.close();
+    await decoy?.close();
     throw cause;
   }
   const address = server.address();
@@ -88,6 +103,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     bill: (question) => bill.read(question),
     stats: () => stats.read(),
     rules: () => rules.list(),
+    decoyReceived: () => decoy?.received ?? [],
     setRules: (next) => rules.replace(parseFaultRules(next)),
     close: async () => {
       const closed = once(server, 'close');
@@ -95,12 +111,17 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
       server.closeAllConnections();
       await closed;
       await Promise.all(serving);
+      await decoy?.close();
       await bill.close();
     },
   };
 }
 
-async function serve(counter: Counter, incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+async function serve(
+  counter: Counter & Controlled,
+  incoming: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   const [pathname = '/', query = ''] = (incoming.url ?? '/').split('?', 2);
   const url = { pathname, searchParams: new URLSearchParams(query) };
   if (pathname.startsWith(controlPrefix)) {

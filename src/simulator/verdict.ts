@@ -8,6 +8,7 @@ import { type Refusal, refusalsOf } from './provider-errors.ts';
 import { limitHeaders, type RateLimits } from './rate-limits.ts';
 import type { Sightings } from './sightings.ts';
 import type { FaultName, FaultRule, SimulatorConfig } from './simulator-config.ts';
+import { drawTrick, type Trick } from './tricks.ts';
 import { findSimulatedModel, type SimulatedModel } from './simulator-prices.ts';
 
 /*
@@ -37,6 +38,8 @@ export interface Verdict {
   readonly refusal: Refusal | undefined;
   readonly answer: Answer | undefined;
   readonly fault: FaultName | undefined;
+  /** What a hostile provider does with the answer. */
+  readonly trick: Trick | undefined;
   readonly latencyMs: number;
   readonly requestHash: string;
   readonly headers: Record<string, string>;
@@ -46,6 +49,7 @@ const nothing = {
   refusal: undefined,
   answer: undefined,
   fault: undefined,
+  trick: undefined,
   latencyMs: 0,
   requestHash: '',
   headers: {},
@@ -126,7 +130,9 @@ function judgeModelRequest(court: Court, plea: Plea, { request, model, hash }: H
   };
   const drawnMs = drawLogNormal(draws.stream('latency'), config.latency.medianMs, config.latency.p99Ms);
   const latencyMs = drawnMs + (rule?.fault === 'slow' ? rule.delayMs : 0);
-  return { ...nothing, ...about, outcome: 'answer', answer, latencyMs, headers: limited };
+  const trick =
+    fault === undefined ? drawTrick(config, draws, { request, provider: endpoint.provider }) : undefined;
+  return { ...nothing, ...about, trick, outcome: 'answer', answer, latencyMs, headers: limited };
 }
 
 function refusalByRule(
