@@ -13,6 +13,7 @@ import type { BillEntry } from '../../src/simulator/bill.ts';
 import { type Simulator, startSimulator } from '../../src/simulator/simulator.ts';
 import { trickNames } from '../../src/simulator/trick-names.ts';
 import { builtCommand } from '../support/built-package.ts';
+import { hostileRun } from '../support/hostile-run.ts';
 import { runMillrace } from '../support/millrace-process.ts';
 import { OtlpReceiver } from '../support/otlp-receiver.ts';
 import { findSecret } from '../support/secret-search.ts';
@@ -25,8 +26,7 @@ import type { HostileNews, HostileWork } from './hostile-host.ts';
  * choose the run.
  */
 
-const fewestCalls = Number(process.env['HOSTILE_CALLS'] ?? 200);
-const seed = Number(process.env['HOSTILE_SEED'] ?? 20261129);
+const { fewestCalls, seed, path: programs } = hostileRun();
 /** What the process may take beyond what it took after a hundred good answers, while sixteen bad ones are in hand. */
 const maxGrowthBytes = 320 * 1024 * 1024;
 const warmUp = 100;
@@ -83,7 +83,7 @@ beforeAll(async () => {
   );
   const host = fork(join(import.meta.dirname, 'hostile-host.ts'), [command, configFile], {
     cwd: folder,
-    env: { PATH: process.env['PATH'] ?? '' },
+    env: { PATH: programs },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
   let log = '';
