@@ -7,3 +7,15 @@ export function percentile(values: readonly number[], share: number): number {
 export function median(values: readonly number[]): number {
   return percentile(values, 0.5);
 }
+
+/** The median with the least and the most beside it, as they are printed: "3150 (2745 to 3288)". */
+export function spread(values: readonly number[], digits = 0): string {
+  const [least, most] = [Math.min(...values), Math.max(...values)];
+  return `${median(values).toFixed(digits)} (${least.toFixed(digits)} to ${most.toFixed(digits)})`;
+}
+
+/** The same in an order that begins elsewhere each round, so that what comes first or last counts for all alike. */
+export function rotated<Item>(items: readonly Item[], round: number): readonly Item[] {
+  const first = items.length === 0 ? 0 : round % items.length;
+  return [...items.slice(first), ...items.slice(0, first)];
+}
