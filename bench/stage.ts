@@ -6,7 +6,7 @@ import { cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { BenchStores } from './stage/bench-stores.ts';
 import { type Load, measure, type Measurement, type Setup } from './stage/measure.ts';
-import { lineOf, ratiosOf, type Series, tableOf } from './stage/report.ts';
+import { lineOf, resultOf, type Series, tableOf } from './stage/report.ts';
 import { subjectKinds } from './stage/subject.ts';
 import { rotated } from './statistics.ts';
 
@@ -66,7 +66,7 @@ else await main();
 
 async function main(): Promise<void> {
   const isEmbedded = flags.stores === 'embedded';
-  if (!isEmbedded && flags.stores !== 'services') throw new Error('--stores is services or embedded');
+  if (!isEmbedded && flags.stores !== 'services') refuse('--stores is services or embedded');
   const setups = chosen(isEmbedded);
   const rounds = wholeNumber('rounds');
   const stages = wholeNumber('stages');
@@ -99,15 +99,12 @@ async function main(): Promise<void> {
       }
     }
     const all = [...measured].map(([setup, of]): Series => ({ setup, rounds: of }));
-    say(`\n${stages} jobs a round; medians (least to most) of ${rounds} rounds\n\n${tableOf(all)}`);
-    if (flags.json) console.log(JSON.stringify({ machine, load, results: resultsOf(all) }, undefined, 2));
+    const results = all.map((series) => resultOf(series, all));
+    say(`\n${stages} jobs a round; medians (least to most) of ${rounds} rounds\n\n${tableOf(results)}`);
+    if (flags.json) console.log(JSON.stringify({ machine, load, results }, undefined, 2));
   } finally {
     await stores.stop();
   }
-}
-
-function resultsOf(all: readonly Series[]): readonly object[] {
-  return all.map((series) => ({ ...series.setup, ...ratiosOf(series, all), rounds: series.rounds }));
 }
 
 /** The setups that `--only` names, in the order of the help; the baseline is always among them. */
@@ -125,7 +122,7 @@ function chosen(isEmbedded: boolean): readonly Setup[] {
       pattern.endsWith('*') ? name.startsWith(pattern.slice(0, -1)) : name === pattern,
     );
     if (found.length === 0)
-      throw new Error(`--only ${pattern} is none of ${possible.map(({ name }) => name).join(', ')}`);
+      refuse(`--only ${pattern} is none of ${possible.map(({ name }) => name).join(', ')}`);
     for (const { name } of found) wanted.add(name);
   }
   return possible.filter(({ name }) => wanted.has(name));
@@ -136,7 +133,12 @@ function wholeNumber(
   least = 1,
 ): number {
   const value = Number(flags[flag]);
-  if (!Number.isSafeInteger(value) || value < least)
-    throw new Error(`--${flag} takes a whole number from ${least}`);
+  if (!Number.isSafeInteger(value) || value < least) refuse(`--${flag} takes a whole number from ${least}`);
   return value;
+}
+
+/** Ends with what is wrong with the command line, before anything is started. */
+function refuse(message: string): never {
+  console.error(message);
+  process.exit(2);
 }

@@ -10,7 +10,7 @@ import { startOtlpSink } from './otlp-sink.ts';
 import { silentMetrics } from './silent-metrics.ts';
 import { BenchStores } from './stage/bench-stores.ts';
 import { openMillrace, type Watched } from './stage/millrace-subject.ts';
-import { median, rotated, spread } from './statistics.ts';
+import { median, rotated, spreadOf, written } from './statistics.ts';
 
 const { values: flags } = parseArgs({
   options: {
@@ -46,10 +46,7 @@ try {
     }
   }
   const ratios = (pick: (round: Round) => number): string =>
-    spread(
-      measured.on.map((on, round) => pick(on) / pick(measured.off[round] ?? on)),
-      3,
-    );
+    written(spreadOf(measured.on.map((on, round) => pick(on) / pick(measured.off[round] ?? on))), 3);
   const cpu = (of: readonly Round[]): string => median(of.map(({ nodeMs }) => nodeMs)).toFixed(3);
   console.log(
     `spans and metrics on against off, medians (least to most) of ${flags.rounds} rounds on ${cpus().length} cores: ${ratios(({ perSecond }) => perSecond)} of the stages/s; CPU of this process ${cpu(measured.off)} → ${cpu(measured.on)} ms a stage, ${ratios(({ nodeMs }) => nodeMs)}`,

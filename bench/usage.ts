@@ -23,7 +23,7 @@ import { createMetrics } from '../src/telemetry/metrics.ts';
 import { silentLogger } from '../src/telemetry/silent-logger.ts';
 import { countsOfCall, renderUsageLine } from '../src/usage/usage-record.ts';
 import { PostgresServer } from '../test/support/postgres-server.ts';
-import { rotated, spread } from './statistics.ts';
+import { rotated, spreadOf, written } from './statistics.ts';
 
 const { values: flags } = parseArgs({
   options: {
@@ -145,19 +145,16 @@ try {
   if (counts[0] !== inserted || counts[1] !== 2 * inserted)
     throw new Error(`${counts.join(' and ')} rows are stored, not ${inserted} and ${2 * inserted}`);
   const over = (way: readonly number[], base: readonly number[]): string =>
-    spread(
-      way.map((rate, index) => rate / (base[index] ?? Number.NaN)),
-      3,
-    );
+    written(spreadOf(way.map((rate, index) => rate / (base[index] ?? Number.NaN))), 3);
   console.log(
     `medians (least to most) of ${flags.rounds} rounds of ${rows} rows in batches of ${batchRows}; ${views.length} materialised views; ${cpus().length} cores`,
   );
-  console.log(`raw insert, table without views: ${spread(measured.bare)} rows/s`);
+  console.log(`raw insert, table without views: ${written(spreadOf(measured.bare))} rows/s`);
   console.log(
-    `raw insert, table with views:    ${spread(measured.views)} rows/s; of that without views ${over(measured.views, measured.bare)}`,
+    `raw insert, table with views:    ${written(spreadOf(measured.views))} rows/s; of that without views ${over(measured.views, measured.bare)}`,
   );
   console.log(
-    `exporter:                        ${spread(measured.exporter)} rows/s; of the raw insert without views ${over(measured.exporter, measured.bare)}, with views ${over(measured.exporter, measured.views)}`,
+    `exporter:                        ${written(spreadOf(measured.exporter))} rows/s; of the raw insert without views ${over(measured.exporter, measured.bare)}, with views ${over(measured.exporter, measured.views)}`,
   );
 } finally {
   await store.close();

@@ -2,8 +2,8 @@ import { PgBoss } from 'pg-boss';
 import { inGroups, jobData, type Subject, type SubjectOptions, until } from './subject.ts';
 
 const queue = 'noop';
-const localConcurrency = 4;
-const batchSize = 200;
+const localConcurrency = 2;
+const batchSize = 500;
 
 /** pg-boss with a handler that does nothing with its batch. */
 export async function openPgBoss({ postgresUrl }: SubjectOptions): Promise<Subject> {
