@@ -4,20 +4,29 @@ import { readdirSync, readFileSync } from 'node:fs';
 const msPerTick = 10;
 
 /**
- * Processor time in milliseconds that a process and its children have used so far, read from /proc: it says nearly the
- * same however busy the machine is.
+ * Processor time in milliseconds that a process and its children have used so far, those that have ended included, read
+ * from /proc: it says nearly the same however busy the machine is.
  */
 export function processCpuMs(pid: number): number {
   let ticks = 0;
   for (const name of readdirSync('/proc')) {
     if (!/^\d+$/.test(name)) continue;
     const stat = statOf(name);
-    if (stat !== undefined && (Number(name) === pid || stat.parent === pid)) ticks += stat.ticks;
+    if (stat === undefined) continue;
+    if (Number(name) === pid) ticks += stat.ticks + stat.ticksOfEnded;
+    else if (stat.parent === pid) ticks += stat.ticks;
   }
   return ticks * msPerTick;
 }
 
-function statOf(pid: string): { readonly parent: number; readonly ticks: number } | undefined {
+interface ProcessStat {
+  readonly parent: number;
+  readonly ticks: number;
+  /** Of children that have ended. */
+  readonly ticksOfEnded: number;
+}
+
+function statOf(pid: string): ProcessStat | undefined {
   let text: string;
   try {
     text = readFileSync(`/proc/${pid}/stat`, 'utf8');
@@ -25,7 +34,12 @@ function statOf(pid: string): { readonly parent: number; readonly ticks: number 
     // It ended between the listing and the reading.
     return undefined;
   }
-  // After the program's name: state, parent, …; the eleventh and twelfth are user and system time.
+  // After the program's name: state, parent, …; from the eleventh on user and system time, and those of ended children.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  return { parent: Number(fields[1]), ticks: Number(fields[11]) + Number(fields[12]) };
+  const [user, system, userOfEnded, systemOfEnded] = fields.slice(11, 15).map(Number);
+  return {
+    parent: Number(fields[1]),
+    ticks: (user ?? 0) + (system ?? 0),
+    ticksOfEnded: (userOfEnded ?? 0) + (systemOfEnded ?? 0),
+  };
 }

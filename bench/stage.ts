@@ -1,286 +1,144 @@
 /*
- * Full stages a second: lease, one metered call to a model in this process, finish with one emission that wakes the
- * next stage, usage exported to ClickHouse. Beside it, in the same run and on the same Redis, BullMQ alone doing
- * nothing. And the time from admission to the handler on an idle system.
- *
- *   node bench/stage.ts [--stores services|embedded] [--stages 20000] [--concurrency 800] [--rounds 3]
- *     [--tracing off|on|both]
- *
- * `--tracing both` compares spans and metrics with none of them, in turn, on the same stores.
+ * Stages a second of Millrace beside BullMQ, graphile-worker and pg-boss that do nothing with their jobs: in one run, in
+ * turn, on the same PostgreSQL and Redis, each in processes of its own. `--help` says what is measured.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
-import { generateText } from 'ai';
-import { Queue, Worker } from 'bullmq';
-import { z } from 'zod';
-import { Host } from '../src/app/host.ts';
-import { loadConfiguration } from '../src/app/load-configuration.ts';
-import { Millrace } from '../src/app/millrace.ts';
-import { defineMessage } from '../src/messages/message-type.ts';
-import type { Message } from '../src/messages/message.ts';
-import { defineStage } from '../src/pipeline/stage-definition.ts';
-import type { StageContext } from '../src/pipeline/stage-context.ts';
-import { ScriptedModel } from '../src/models/scripted-model.ts';
-import type { MillraceMetrics } from '../src/telemetry/metrics.ts';
-import { silentLogger } from '../src/telemetry/silent-logger.ts';
-import { PostgresServer } from '../test/support/postgres-server.ts';
-import { RedisServer } from '../test/support/redis-server.ts';
-import { processCpuMs } from './process-cpu.ts';
-import { startOtlpSink } from './otlp-sink.ts';
-import { silentMetrics } from './silent-metrics.ts';
-import { median, percentile } from './statistics.ts';
+import { BenchStores } from './stage/bench-stores.ts';
+import { type Load, measure, type Measurement, type Setup } from './stage/measure.ts';
+import { lineOf, resultOf, type Series, tableOf } from './stage/report.ts';
+import { subjectKinds } from './stage/subject.ts';
+import { rotated } from './statistics.ts';
+
+const help = `node bench/stage.ts [options]
+
+Measures, in rounds, one setup after the other (who goes first changes from round to round):
+
+  bullmq             BullMQ on Redis, jobs that do nothing: the baseline, always measured
+  graphile-worker    on PostgreSQL, jobs that do nothing
+  pg-boss            on PostgreSQL, jobs that do nothing, in batches
+  millrace-noop      a stage whose handler makes no call
+  millrace-call      a full stage: one metered call (generateText, to a model in the process), one emission, export
+
+each in three ways:
+
+  NAME               one process works, and feeds itself meanwhile (queues: jobs added in bulk; Millrace: each message
+                     is emitted by the one before, --hops times)
+  NAME:backlog       one process works on what another process has added before; adding does not count
+  NAME:backlog:2     the same with two processes
+
+and of each: jobs a second, from the feeding (a backlog: from the first job) until the last handler begins; that as a share
+of bullmq in the same round, and of bullmq fed alike (a backlog beside its backlog, two processes beside its two), where
+it was measured; drained: until all is finished and exported as well; processor time of the working processes, of
+PostgreSQL and of Redis, and WAL, until then; and, where a process feeds itself, milliseconds from before a job is added
+until its handler begins, when it is alone. Printed are medians, with the least and the most of the rounds in brackets.
+
+  --only NAMES         of the above, separated by commas; a * at the end stands for any end: millrace-*, bullmq:*
+  --rounds N           3
+  --stages N           20000; jobs of each setup in each round
+  --warm-up N          2000; jobs that each process works on before, elsewhere (never more than --stages)
+  --concurrency N      800; of BullMQ and Millrace, in each process. The others as their documentation sets them
+  --hops N             10
+  --latency N          200; jobs sent alone in each round, with 15 ms between
+  --stores embedded    Millrace in one process without servers, beside BullMQ on Redis
+  --json               one JSON document on standard output; the rest goes to standard error
+  --help
+
+A larger young generation saves collections under load, in all processes: NODE_OPTIONS=--max-semi-space-size=128.`;
 
 const { values: flags } = parseArgs({
   options: {
-    stores: { type: 'string', default: 'services' },
-    stages: { type: 'string', default: '20000' },
-    concurrency: { type: 'string', default: '800' },
+    only: { type: 'string', default: '*' },
     rounds: { type: 'string', default: '3' },
+    stages: { type: 'string', default: '20000' },
+    'warm-up': { type: 'string', default: '2000' },
+    concurrency: { type: 'string', default: '800' },
     hops: { type: 'string', default: '10' },
-    tracing: { type: 'string', default: 'off' },
+    latency: { type: 'string', default: '200' },
+    stores: { type: 'string', default: 'services' },
+    json: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
   },
 });
-const stages = Number(flags.stages);
-const concurrency = Number(flags.concurrency);
-const hops = Number(flags.hops);
 
-const Tick = defineMessage('tick').version(1, z.object({ left: z.number(), text: z.string() }));
-const Done = defineMessage('done').version(1, z.object({ text: z.string() }));
-const work = defineStage('work', { consumes: Tick.upTo(1), emits: [Tick.v1, Done.v1], concurrency });
-const origin = { team: 'bench', customer: 'acme', feature: 'throughput' };
+if (flags.help) console.log(help);
+else await main();
 
-/** The handler of the stage: one call, one emission. */
-class Work {
-  onHandle: ((message: Message<{ left: number }>) => void) | undefined;
-
-  async handle(message: Message<{ left: number; text: string }>, ctx: StageContext): Promise<void> {
-    this.onHandle?.(message);
-    const { text } = await generateText({
-      model: ctx.model('openai/gpt-5-mini', { step: 'answer' }),
-      prompt: `Answer number ${message.data.left}: ${message.data.text}`,
-      maxOutputTokens: 200,
-      abortSignal: ctx.signal,
-    });
-    if (message.data.left > 1) ctx.emit(Tick.v1, { left: message.data.left - 1, text: message.data.text });
-    else ctx.emit(Done.v1, { text });
-  }
-}
-
-/** BullMQ on its own: jobs added in bulk and taken by a worker that does nothing. Jobs a second. */
-async function rawBullMq(url: string, jobs: number): Promise<number> {
-  const { hostname, port } = new URL(url);
-  const connection = { host: hostname, port: Number(port), maxRetriesPerRequest: null };
-  const name = `raw-${Date.now()}`;
-  const queue = new Queue(name, { connection });
-  let left = jobs;
-  const { promise: done, resolve } = Promise.withResolvers<void>();
-  const worker = new Worker(
-    name,
-    () => {
-      left -= 1;
-      if (left === 0) resolve();
-      return Promise.resolve();
-    },
-    { connection, concurrency, removeOnComplete: { count: 0 }, removeOnFail: { count: 0 } },
-  );
-  await worker.waitUntilReady();
-  const startedMs = performance.now();
-  const data = { origin, lane: 'standard', traceParent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01` };
-  for (let from = 0; from < jobs; from += 200) {
-    const size = Math.min(200, jobs - from);
-    await queue.addBulk(
-      Array.from({ length: size }, (_, index) => ({
-        name: 'wake',
-        data,
-        opts: { jobId: `job-${from + index}`, removeOnComplete: true, removeOnFail: true },
-      })),
+async function main(): Promise<void> {
+  const isEmbedded = flags.stores === 'embedded';
+  if (!isEmbedded && flags.stores !== 'services') refuse('--stores is services or embedded');
+  const setups = chosen(isEmbedded);
+  const rounds = wholeNumber('rounds');
+  const stages = wholeNumber('stages');
+  const load: Load = {
+    stages,
+    warmUp: Math.min(wholeNumber('warm-up'), stages),
+    concurrency: wholeNumber('concurrency'),
+    hops: wholeNumber('hops'),
+    latencySamples: wholeNumber('latency', 0),
+  };
+  const say = flags.json ? console.error : console.log;
+  const loadBefore = loadavg()[0] ?? Number.NaN;
+  const stores = await BenchStores.start({ isEmbedded });
+  try {
+    const machine = {
+      cores: cpus().length,
+      node: process.version,
+      stores: await stores.versions(),
+      loadBefore: Number(loadBefore.toFixed(2)),
+    };
+    say(
+      `${machine.cores} cores, load average ${machine.loadBefore} before the run; Node ${machine.node}; ${machine.stores}`,
     );
-  }
-  await done;
-  const rate = jobs / ((performance.now() - startedMs) / 1000);
-  await worker.close();
-  await queue.close();
-  return rate;
-}
-
-async function openHost(
-  directory: string,
-  ledgerUrl?: string,
-  queueUrl?: string,
-  watched: { readonly endpoint?: string | undefined; readonly metrics?: MillraceMetrics } = {},
-): Promise<{ host: Host; handler: Work }> {
-  const model = new ScriptedModel(
-    () => ({ text: 'An answer of some words.', usage: { uncachedInput: 30, textOutput: 8 } }),
-    'gpt-5-mini',
-  );
-  const host = await Host.open({
-    configuration: loadConfiguration({
-      environment: {},
-      options: {
-        dataDirectory: directory,
-        ...(ledgerUrl === undefined ? {} : { ledger: { url: ledgerUrl } }),
-        ...(queueUrl === undefined ? {} : { queue: { url: queueUrl } }),
-        tracing: { endpoint: watched.endpoint },
-      },
-    }),
-    ...(watched.metrics === undefined ? {} : { metrics: watched.metrics }),
-    logger: silentLogger,
-    modelProviders: { openai: { kind: 'custom', model: () => model } },
-  });
-  const handler = new Work();
-  await host.start([{ definition: work as never, handler }]);
-  return { host, handler };
-}
-
-/** Milliseconds of processor time: of this process, and of the servers. */
-interface CpuOfStage {
-  readonly node: number;
-  readonly postgres: number;
-  readonly redis: number;
-}
-
-function cpuNow(): CpuOfStage {
-  const { user, system } = process.cpuUsage();
-  return {
-    node: (user + system) / 1000,
-    postgres: postgres === undefined ? 0 : processCpuMs(postgres.pid),
-    redis: processCpuMs(redis.pid),
-  };
-}
-
-interface Throughput {
-  readonly perSecond: number;
-  readonly drainedPerSecond: number;
-  readonly cpu: CpuOfStage;
-}
-
-/** Admits roots whose messages hop through the stage, and waits until all are done and exported. */
-async function throughput(host: Host, handler: Work, count: number): Promise<Throughput> {
-  let left = count;
-  const { promise: handled, resolve } = Promise.withResolvers<void>();
-  handler.onHandle = () => {
-    left -= 1;
-    if (left === 0) resolve();
-  };
-  const startedMs = performance.now();
-  const cpuBefore = cpuNow();
-  const roots = Math.ceil(count / hops);
-  const text = 'x'.repeat(400);
-  await Promise.all(
-    Array.from({ length: roots }, () => host.admissions.admit(Tick.v1, { left: hops, text }, { origin })),
-  );
-  await handled;
-  const handledMs = performance.now();
-  const millrace = new Millrace(host);
-  while (!(await millrace.isIdle())) await new Promise((next) => setTimeout(next, 5));
-  await host.exporter.drain();
-  const drainedMs = performance.now();
-  const cpuAfter = cpuNow();
-  return {
-    perSecond: count / ((handledMs - startedMs) / 1000),
-    drainedPerSecond: count / ((drainedMs - startedMs) / 1000),
-    cpu: {
-      node: (cpuAfter.node - cpuBefore.node) / count,
-      postgres: (cpuAfter.postgres - cpuBefore.postgres) / count,
-      redis: (cpuAfter.redis - cpuBefore.redis) / count,
-    },
-  };
-}
-
-/** Milliseconds from admission to the handler, one message at a time. */
-async function latency(host: Host, handler: Work, count: number): Promise<number[]> {
-  const measured: number[] = [];
-  for (let turn = 0; turn < count; turn += 1) {
-    const { promise: handled, resolve } = Promise.withResolvers<void>();
-    handler.onHandle = () => resolve();
-    const startedMs = performance.now();
-    await Promise.all([host.admissions.admit(Tick.v1, { left: 1, text: 'x' }, { origin }), handled]);
-    measured.push(performance.now() - startedMs);
-    await new Promise((next) => setTimeout(next, 15));
-  }
-  return measured;
-}
-
-/** What it costs to be watched: rounds with spans and metrics, and without either, in turn. */
-async function compareTracing(ledgerUrl?: string, queueUrl?: string): Promise<void> {
-  const sink = await startOtlpSink();
-  const measured = { off: [] as Throughput[], on: [] as Throughput[] };
-  for (let round = 0; round <= Number(flags.rounds); round += 1) {
-    // Who goes first changes, so that what the tables gather counts for both.
-    for (const kind of round % 2 === 0 ? (['off', 'on'] as const) : (['on', 'off'] as const)) {
-      const watched = kind === 'on' ? { endpoint: sink.endpoint } : { metrics: silentMetrics };
-      const { host, handler } = await openHost(directory, ledgerUrl, queueUrl, watched);
-      await throughput(host, handler, Math.min(1000, stages));
-      const result = await throughput(host, handler, round === 0 ? Math.min(2000, stages) : stages);
-      await host.stop();
-      if (round === 0) continue;
-      measured[kind].push(result);
-      console.log(
-        `round ${round}, spans and metrics ${kind}: ${result.perSecond.toFixed(0)} stages/s; CPU a stage: this process ${result.cpu.node.toFixed(3)} ms, PostgreSQL ${result.cpu.postgres.toFixed(3)} ms`,
-      );
+    const measured = new Map(setups.map((setup) => [setup, [] as Measurement[]]));
+    for (let round = 1; round <= rounds; round += 1) {
+      for (const setup of rotated(setups, round - 1)) {
+        const measurement = await measure(setup, load, stores);
+        measured.get(setup)?.push(measurement);
+        say(lineOf(round, setup, measurement));
+      }
     }
+    const all = [...measured].map(([setup, of]): Series => ({ setup, rounds: of }));
+    const results = all.map((series) => resultOf(series, all));
+    say(`\n${stages} jobs a round; medians (least to most) of ${rounds} rounds\n\n${tableOf(results)}`);
+    if (flags.json) console.log(JSON.stringify({ machine, load, results }, undefined, 2));
+  } finally {
+    await stores.stop();
   }
-  const bytes = await sink.stop();
-  const [rateOff, rateOn] = [measured.off, measured.on].map((of) => median(of.map((one) => one.perSecond)));
-  const [cpuOff, cpuOn] = [measured.off, measured.on].map((of) => median(of.map((one) => one.cpu.node)));
-  console.log(
-    `spans and metrics on against off, medians: ${((rateOn ?? 0) / (rateOff ?? 1)).toFixed(3)} of the stages/s; CPU of this process ${cpuOff?.toFixed(3)} → ${cpuOn?.toFixed(3)} ms a stage (${((cpuOn ?? 0) / (cpuOff ?? 1)).toFixed(3)}); ${(bytes / 1e6).toFixed(1)} MB of spans sent`,
-  );
 }
 
-const directory = mkdtempSync(join(tmpdir(), 'millrace-bench-'));
-const redis = await RedisServer.start({ appendOnly: 'everysec' });
-const isEmbedded = flags.stores === 'embedded';
-const postgres = isEmbedded
-  ? undefined
-  : await PostgresServer.start({ settings: { max_wal_size: '4GB', shared_buffers: '512MB' } });
-const sink = flags.tracing === 'on' ? await startOtlpSink() : undefined;
-try {
-  const ledgerUrl = await postgres?.createDatabase('bench');
-  const queueUrl = isEmbedded ? undefined : redis.url;
-  if (flags.tracing === 'both') await compareTracing(ledgerUrl, queueUrl);
-  else await measureStages(ledgerUrl, queueUrl);
-} finally {
-  await sink?.stop();
-  await redis.stop();
-  await postgres?.stop();
-  rmSync(directory, { recursive: true, force: true });
-}
-
-/** Full stages beside BullMQ alone, and the time to the handler. */
-async function measureStages(ledgerUrl?: string, queueUrl?: string): Promise<void> {
-  const { host, handler } = await openHost(directory, ledgerUrl, queueUrl, { endpoint: sink?.endpoint });
-  const raw: number[] = [];
-  const full: number[] = [];
-  const drained: number[] = [];
-  await throughput(host, handler, Math.min(2000, stages));
-  await rawBullMq(redis.url, 2000);
-  for (let round = 1; round <= Number(flags.rounds); round += 1) {
-    raw.push(await rawBullMq(redis.url, stages));
-    const result = await throughput(host, handler, stages);
-    full.push(result.perSecond);
-    drained.push(result.drainedPerSecond);
-    console.log(
-      `round ${round}: BullMQ alone ${raw.at(-1)?.toFixed(0)} jobs/s; full stages ${result.perSecond.toFixed(0)}/s, with export drained ${result.drainedPerSecond.toFixed(0)}/s; CPU a stage: this process ${result.cpu.node.toFixed(3)} ms, PostgreSQL ${result.cpu.postgres.toFixed(3)} ms, Redis ${result.cpu.redis.toFixed(3)} ms`,
+/** The setups that `--only` names, in the order of the help; the baseline is always among them. */
+function chosen(isEmbedded: boolean): readonly Setup[] {
+  const possible = subjectKinds
+    .filter((kind) => !isEmbedded || kind === 'bullmq' || kind.startsWith('millrace-'))
+    .flatMap((kind): Setup[] => [
+      { name: kind, kind, feed: 'own', processes: 1 },
+      { name: `${kind}:backlog`, kind, feed: 'backlog', processes: 1 },
+      ...(isEmbedded ? [] : [{ name: `${kind}:backlog:2`, kind, feed: 'backlog' as const, processes: 2 }]),
+    ]);
+  const wanted = new Set(['bullmq']);
+  for (const pattern of flags.only.split(',')) {
+    const found = possible.filter(({ name }) =>
+      pattern.endsWith('*') ? name.startsWith(pattern.slice(0, -1)) : name === pattern,
     );
+    if (found.length === 0)
+      refuse(`--only ${pattern} is none of ${possible.map(({ name }) => name).join(', ')}`);
+    for (const { name } of found) wanted.add(name);
   }
-  const waits = await latency(host, handler, 200);
-  console.log(
-    `stores: ${isEmbedded ? 'embedded (PGlite, chDB)' : 'PostgreSQL, Redis (AOF), chDB'}; concurrency ${concurrency}; medians of ${flags.rounds} rounds`,
-  );
-  console.log(`BullMQ alone on Redis: ${median(raw).toFixed(0)} jobs/s`);
-  console.log(
-    `full stages:           ${median(full).toFixed(0)}/s (${(median(full) / median(raw)).toFixed(3)} of BullMQ alone)`,
-  );
-  console.log(
-    `with export drained:   ${median(drained).toFixed(0)}/s (${(median(drained) / median(raw)).toFixed(3)} of BullMQ alone)`,
-  );
-  console.log(
-    `admission to handler, idle: p50 ${median(waits).toFixed(2)} ms, p99 ${percentile(waits, 0.99).toFixed(2)} ms`,
-  );
-  const totals = await host.calls.totals();
-  console.log(`ledger: ${totals.calls} calls, ${totals.settledUsd.toFixed()} USD`);
-  await host.stop();
+  return possible.filter(({ name }) => wanted.has(name));
+}
+
+function wholeNumber(
+  flag: 'rounds' | 'stages' | 'warm-up' | 'concurrency' | 'hops' | 'latency',
+  least = 1,
+): number {
+  const value = Number(flags[flag]);
+  if (!Number.isSafeInteger(value) || value < least) refuse(`--${flag} takes a whole number from ${least}`);
+  return value;
+}
+
+/** Ends with what is wrong with the command line, before anything is started. */
+function refuse(message: string): never {
+  console.error(message);
+  process.exit(2);
 }

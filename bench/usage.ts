@@ -1,11 +1,12 @@
 /*
- * Rows a second through the exporter (ledger outbox ─► bound batch ─► ClickHouse, exactly once), beside a raw insert of
- * the same rows by @clickhouse/client, in the same run and on the same engine.
+ * Rows a second through the exporter (ledger outbox ─► bound batch ─► ClickHouse, exactly once), beside raw inserts of
+ * such rows by @clickhouse/client, in the same run and on the same engine: into the table with its materialised views,
+ * and into a copy of the table that has none.
  *
  *   node bench/usage.ts [--rows 40000] [--batch 20000] [--rounds 3]
  */
 import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { migrateColumnStore } from '../src/drivers/column-store/column-migrator.ts';
@@ -22,7 +23,7 @@ import { createMetrics } from '../src/telemetry/metrics.ts';
 import { silentLogger } from '../src/telemetry/silent-logger.ts';
 import { countsOfCall, renderUsageLine } from '../src/usage/usage-record.ts';
 import { PostgresServer } from '../test/support/postgres-server.ts';
-import { median } from './statistics.ts';
+import { rotated, spreadOf, written } from './statistics.ts';
 
 const { values: flags } = parseArgs({
   options: {
@@ -97,7 +98,6 @@ const store = await openChdb({ directory, database: 'millrace' });
 try {
   await migrate(database);
   await migrateColumnStore(store);
-  // The same table and views, so that the raw insert does the same work in the engine.
   const ledger = new ExportLedger(database);
   const metrics = createMetrics(metricCatalogue);
   const exporter = new UsageExporter({
@@ -108,48 +108,86 @@ try {
     metrics,
     batchRows,
   });
-  const raw: number[] = [];
-  const exported: number[] = [];
-  for (let round = 0; round <= Number(flags.rounds); round += 1) {
-    const rawLines = makeLines(rows);
-    let startedMs = performance.now();
-    for (let from = 0; from < rows; from += batchRows) {
-      const id = newId(new Date());
-      const lines = rawLines
-        .slice(from, from + batchRows)
-        .map((line) => `{"export_batch":"${id}",${line.slice(1)}`);
-      await store.insert({ table: 'usage', lines: `${lines.join('\n')}\n`, deduplicationToken: id });
-    }
-    const rawRate = rows / ((performance.now() - startedMs) / 1000);
+  const bareTable = 'usage_without_views';
+  await store.command(`CREATE TABLE millrace.${bareTable} AS millrace.usage`);
+  const views = await store.query<{ readonly name: string }>(
+    "SELECT name FROM system.tables WHERE database = 'millrace' AND engine = 'MaterializedView' AND as_select ILIKE '%FROM millrace.usage%'",
+  );
+  const insertRaw = (table: string): Promise<number> => {
     const lines = makeLines(rows);
-    for (let from = 0; from < rows; from += 5000) {
-      await database.query(
-        {
-          name: 'bench.fill',
-          text: "insert into millrace.outbox (target, line) select 'usage', line from unnest($1::text[]) line",
-        },
-        [lines.slice(from, from + 5000)],
-      );
-    }
-    startedMs = performance.now();
-    await exporter.drain();
-    const rate = rows / ((performance.now() - startedMs) / 1000);
-    // The first round warms both up.
+    return rateOf(() => insertInto(table, lines));
+  };
+  const ways = {
+    bare: () => insertRaw(bareTable),
+    views: () => insertRaw('usage'),
+    exporter: async () => {
+      await fillOutbox(makeLines(rows));
+      return rateOf(() => exporter.drain());
+    },
+  };
+  const measured = { bare: [] as number[], views: [] as number[], exporter: [] as number[] };
+  for (let round = 0; round <= Number(flags.rounds); round += 1) {
+    // Who goes first changes; the first round warms all up and does not count.
+    const order = rotated(['bare', 'views', 'exporter'] as const, round);
+    const rates = { bare: 0, views: 0, exporter: 0 };
+    for (const way of order) rates[way] = await ways[way]();
     if (round === 0) continue;
-    raw.push(rawRate);
-    exported.push(rate);
+    for (const way of order) measured[way].push(rates[way]);
     console.log(
-      `round ${round}: raw insert ${rawRate.toFixed(0)} rows/s; exporter ${rate.toFixed(0)} rows/s`,
+      `round ${round}: raw insert without views ${rates.bare.toFixed(0)} rows/s, with views ${rates.views.toFixed(0)} rows/s; exporter ${rates.exporter.toFixed(0)} rows/s`,
     );
   }
-  console.log(`medians of ${flags.rounds} rounds of ${rows} rows in batches of ${batchRows}`);
-  console.log(`raw @clickhouse/client insert: ${median(raw).toFixed(0)} rows/s`);
+  const stored = await store.query<{ readonly count: string }>(
+    `SELECT count() AS count FROM millrace.usage UNION ALL SELECT count() FROM millrace.${bareTable}`,
+  );
+  const inserted = rows * (Number(flags.rounds) + 1);
+  const counts = stored.map(({ count }) => Number(count)).toSorted((left, right) => left - right);
+  if (counts[0] !== inserted || counts[1] !== 2 * inserted)
+    throw new Error(`${counts.join(' and ')} rows are stored, not ${inserted} and ${2 * inserted}`);
+  const over = (way: readonly number[], base: readonly number[]): string =>
+    written(spreadOf(way.map((rate, index) => rate / (base[index] ?? Number.NaN))), 3);
   console.log(
-    `exporter:                      ${median(exported).toFixed(0)} rows/s (${(median(exported) / median(raw)).toFixed(3)} of raw)`,
+    `medians (least to most) of ${flags.rounds} rounds of ${rows} rows in batches of ${batchRows}; ${views.length} materialised views; ${cpus().length} cores`,
+  );
+  console.log(`raw insert, table without views: ${written(spreadOf(measured.bare))} rows/s`);
+  console.log(
+    `raw insert, table with views:    ${written(spreadOf(measured.views))} rows/s; of that without views ${over(measured.views, measured.bare)}`,
+  );
+  console.log(
+    `exporter:                        ${written(spreadOf(measured.exporter))} rows/s; of the raw insert without views ${over(measured.exporter, measured.bare)}, with views ${over(measured.exporter, measured.views)}`,
   );
 } finally {
   await store.close();
   await database.close();
   await postgres.stop();
   rmSync(directory, { recursive: true, force: true });
+}
+
+/** Rows a second of a piece of work that brings all of them in. */
+async function rateOf(work: () => Promise<void>): Promise<number> {
+  const startedMs = performance.now();
+  await work();
+  return rows / ((performance.now() - startedMs) / 1000);
+}
+
+async function insertInto(table: string, lines: readonly string[]): Promise<void> {
+  for (let from = 0; from < lines.length; from += batchRows) {
+    const id = newId(new Date());
+    const bound = lines
+      .slice(from, from + batchRows)
+      .map((line) => `{"export_batch":"${id}",${line.slice(1)}`);
+    await store.insert({ table, lines: `${bound.join('\n')}\n`, deduplicationToken: id });
+  }
+}
+
+async function fillOutbox(lines: readonly string[]): Promise<void> {
+  for (let from = 0; from < lines.length; from += 5000) {
+    await database.query(
+      {
+        name: 'bench.fill',
+        text: "insert into millrace.outbox (target, line) select 'usage', line from unnest($1::text[]) line",
+      },
+      [lines.slice(from, from + 5000)],
+    );
+  }
 }

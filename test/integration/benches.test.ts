@@ -1,0 +1,99 @@
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { processCpuMs } from '../../bench/process-cpu.ts';
+import type { Measurement, Setup } from '../../bench/stage/measure.ts';
+import { resultOf, type Series } from '../../bench/stage/report.ts';
+import { packageRoot } from '../../src/kernel/package-root.ts';
+import { canRun, postgresPrograms, redisPrograms } from '../support/required-programs.ts';
+
+/* That the benches measure what they say; what they find is never judged here. */
+
+const hasServers = [postgresPrograms(), redisPrograms()].every((programs) => canRun(programs));
+const program = join(packageRoot(), 'bench', 'stage.ts');
+const runStage = (...options: readonly string[]): Promise<{ readonly stdout: string }> =>
+  promisify(execFile)(process.execPath, [program, ...options]);
+
+const spreadSchema = z.object({ median: z.number(), least: z.number(), most: z.number() });
+const documentSchema = z.object({
+  results: z.array(
+    z.object({
+      name: z.string(),
+      perSecond: spreadSchema,
+      ofBullMq: spreadSchema,
+      walBytes: spreadSchema,
+      idleMs: z.object({ p50: z.number(), p99: z.number() }).optional(),
+      rounds: z.array(z.object({ shares: z.array(z.number()) })),
+    }),
+  ),
+});
+
+function seriesOf(setup: Pick<Setup, 'kind' | 'feed' | 'processes'>, rates: readonly number[]): Series {
+  const rounds = rates.map((perSecond): Measurement => ({
+    settings: '',
+    perSecond,
+    drainedPerSecond: perSecond,
+    nodeMs: 1,
+    postgresMs: 1,
+    redisMs: 1,
+    shares: [1],
+    latenciesMs: [],
+  }));
+  return { setup: { name: setup.kind, ...setup }, rounds };
+}
+
+describe('bench/process-cpu.ts', () => {
+  it('counts the children that have ended', async () => {
+    const burn = 'const end = process.cpuUsage().user + 300_000; while (process.cpuUsage().user < end);';
+    const parent = spawn('sh', ['-c', '"$0" -e "$1"; echo ended; read line', process.execPath, burn], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    const exited = once(parent, 'exit');
+    await once(parent.stdout, 'data');
+    const usedMs = processCpuMs(parent.pid ?? -1);
+    parent.stdin.end('\n');
+    await exited;
+    expect(usedMs).toBeGreaterThanOrEqual(300);
+  });
+});
+
+describe('bench/stage.ts', () => {
+  it('compares rates round by round, with the baseline and with BullMQ that is fed alike', () => {
+    const base = seriesOf({ kind: 'bullmq', feed: 'own', processes: 1 }, [1000, 2000, 4000]);
+    const backlog = seriesOf({ kind: 'bullmq', feed: 'backlog', processes: 1 }, [2000, 4000, 8000]);
+    const stage = seriesOf({ kind: 'millrace-call', feed: 'backlog', processes: 1 }, [500, 1000, 1000]);
+    const two = seriesOf({ kind: 'millrace-call', feed: 'backlog', processes: 2 }, [500, 1000, 1000]);
+    const result = resultOf(stage, [base, backlog, stage]);
+    expect(result.ofBullMq).toEqual({ median: 0.5, least: 0.25, most: 0.5 });
+    expect(result.ofBullMqFedAlike).toEqual({ median: 0.25, least: 0.125, most: 0.25 });
+    expect(resultOf(two, [base, backlog, two]).ofBullMqFedAlike).toBeUndefined();
+  });
+
+  it.runIf(hasServers)('runs every queue and a backlog in two processes', { timeout: 240_000 }, async () => {
+    const only = 'graphile-worker,pg-boss,millrace-noop:backlog:2,millrace-call';
+    const sizes = ['--stages', '60', '--rounds', '1', '--latency', '2'];
+    const { stdout } = await runStage(...sizes, '--only', only, '--json');
+    const { results } = documentSchema.parse(JSON.parse(stdout));
+    expect(results.map(({ name }) => name)).toEqual([
+      'bullmq',
+      'graphile-worker',
+      'pg-boss',
+      'millrace-noop:backlog:2',
+      'millrace-call',
+    ]);
+    expect(results.map(({ idleMs }) => idleMs === undefined)).toEqual([false, false, false, true, false]);
+    expect(results.map(({ walBytes }) => walBytes.median > 0)).toEqual([false, true, true, true, true]);
+    expect(results.every(({ perSecond }) => perSecond.median > 0)).toBe(true);
+    expect(results[3]?.rounds[0]?.shares).toHaveLength(2);
+  });
+
+  it('refuses what it does not know before it starts anything', async () => {
+    await expect(runStage('--only', 'sidekiq')).rejects.toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('sidekiq is none of bullmq, ') as string,
+    });
+  });
+});
