@@ -7,6 +7,7 @@ import { isStorableText } from '../kernel/storable-text.ts';
 import { keepSecret, removerOf } from '../telemetry/known-secrets.ts';
 import { defaultAnswerBounds, providerFetch } from './provider-fetch.ts';
 import { secretsOfProvider } from './provider-secrets.ts';
+import { linesWithUsage, wholeWithUsage } from './missing-usage.ts';
 import { jsonWithNumbers, linesWithNumbers } from './readable-usage.ts';
 import { type AnswerRewrite, rewrittenAnswers } from './rewritten-answer.ts';
 
@@ -192,7 +193,7 @@ function modelsOf(name: string, config: ProviderConfig): ProviderModels {
       maxAnswerBytes: config.maxAnswerBytes ?? defaultAnswerBounds.maxAnswerBytes,
       idleTimeoutMs: config.idleTimeoutMs ?? defaultAnswerBounds.idleTimeoutMs,
     }),
-    rewriteFor(secrets),
+    rewriteFor(config.kind, secrets),
   );
   if (config.kind === 'openai') {
     const openai = createOpenAI({ baseURL: config.baseUrl ?? openAiBaseUrl, apiKey, headers, fetch });
@@ -228,15 +229,20 @@ function modelsOf(name: string, config: ProviderConfig): ProviderModels {
 /** What is shorter could be an ordinary word, and an answer is data: errors are cleaned of short ones, too. */
 const minSecretInAnswer = 16;
 
-/** Counts of tokens become numbers, and what the provider knows of our secrets does not come back. */
-function rewriteFor(secrets: readonly string[]): AnswerRewrite {
+/** Counts of tokens become numbers, usage that an SDK insists on is there, and what the provider knows of our secrets does not come back. */
+function rewriteFor(kind: ProviderKind, secrets: readonly string[]): AnswerRewrite {
   const clean = removerOf(secrets.filter((secret) => secret.length >= minSecretInAnswer));
   return {
     header: clean,
-    text: (text, kind) => {
+    text: (text, part) => {
       const safe = clean(text);
-      if (kind === 'refusal') return safe;
-      return kind === 'lines' ? linesWithNumbers(safe) : jsonWithNumbers(safe);
+      if (part === 'refusal') return safe;
+      if (part === 'lines') {
+        const lines = linesWithNumbers(safe);
+        return kind === 'anthropic' ? linesWithUsage(lines) : lines;
+      }
+      const whole = jsonWithNumbers(safe);
+      return kind === 'anthropic' ? wholeWithUsage(whole) : whole;
     },
   };
 }

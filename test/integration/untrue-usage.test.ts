@@ -81,17 +81,22 @@ const shapes: Readonly<Record<string, Shape>> = {
 };
 
 /** Asks, and gives what was booked. */
-async function booked(shape: Shape, how: 'whole' | 'streamed', counts: Counts) {
+async function booked(
+  shape: Shape,
+  how: 'whole' | 'streamed',
+  counts: Counts,
+  edit: (text: string) => string = (text) => text,
+) {
   answer = (_request, response) => {
     if (how === 'whole') {
-      response.writeHead(200, { 'content-type': 'application/json' }).end(shape.whole(counts));
+      response.writeHead(200, { 'content-type': 'application/json' }).end(edit(shape.whole(counts)));
       return;
     }
     response.writeHead(200, { 'content-type': 'text/event-stream' });
     response.end(
       shape
         .streamed(counts)
-        .map((data) => `data: ${data}\n\n`)
+        .map((data) => `data: ${edit(data)}\n\n`)
         .join(''),
     );
   };
@@ -142,6 +147,15 @@ describe.each(all)('%s, %s: reported usage', (name, how) => {
 
   it('of nothing at all for an answer is as if missing', async () => {
     const { input, output, ...rest } = await booked(shape, how, ['0', '0']);
+    expect(rest).toEqual({ settlement: 'estimated', isSuspect: false, suspectCalls: 0 });
+    expect([input > 0, output > 0]).toEqual([true, true]);
+  });
+
+  it.each([
+    ['not there at all', (text: string) => text.replaceAll(/,?"usage":\{[^}]*\}/g, '')],
+    ['null', (text: string) => text.replaceAll(/"usage":\{[^}]*\}/g, '"usage":null')],
+  ])('%s is missing: the answer is given, and counted', async (_what, edit) => {
+    const { input, output, ...rest } = await booked(shape, how, ['11', '7'], edit);
     expect(rest).toEqual({ settlement: 'estimated', isSuspect: false, suspectCalls: 0 });
     expect([input > 0, output > 0]).toEqual([true, true]);
   });
