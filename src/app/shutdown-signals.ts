@@ -10,23 +10,23 @@ export interface ShutdownSignals {
 
 const numbers = { SIGINT: 2, SIGTERM: 15 } as const;
 
-/** Listens for SIGINT and SIGTERM. The first asks for an orderly end; a second one ends the process at once. */
+/**
+ * Listens for SIGINT and SIGTERM. The first asks for an orderly end, and gives signals their ordinary meaning back: a second
+ * one ends the process at once, by the kernel's hand, whatever the process is doing. An exit by the process itself would
+ * run the ends of embedded engines while their threads work, and crash or hang.
+ */
 export function watchShutdownSignals(onFirst: (name: string) => void): ShutdownSignals {
   const controller = new AbortController();
   let exitCode = 0;
+  const release = (): void => void process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
   const onSignal = (name: NodeJS.Signals): void => {
-    const code = 128 + (name === 'SIGINT' ? numbers.SIGINT : numbers.SIGTERM);
-    if (controller.signal.aborted) process.exit(code);
-    exitCode = code;
+    release();
+    exitCode = 128 + (name === 'SIGINT' ? numbers.SIGINT : numbers.SIGTERM);
     controller.abort(new Error(`${name} came`));
     onFirst(name);
   };
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
-  return {
-    signal: controller.signal,
-    exitCode: () => exitCode,
-    release: () => void process.off('SIGINT', onSignal).off('SIGTERM', onSignal),
-  };
+  return { signal: controller.signal, exitCode: () => exitCode, release };
 }
 
 /** Resolves when the signal aborts. */
