@@ -5,7 +5,7 @@ import type { AppError } from '../kernel/app-error.ts';
 import { maxUsd, type Usd, zeroUsd } from '../kernel/money.ts';
 import type { CallLedger, CallSettlement, Settlement } from '../ledger/call-ledger.ts';
 import type { Clock } from '../kernel/clock.ts';
-import type { Pricer, Pricing } from '../pricing/price.ts';
+import type { Pricer } from '../pricing/price.ts';
 import type { TokenCounts } from '../pricing/token-classes.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { LogOnce } from '../telemetry/log-once.ts';
@@ -27,6 +27,7 @@ import {
 import { describeEnd } from './call-span.ts';
 import { columnText, columnUsage, toldText } from './column-text.ts';
 import type { CallLabels, ModelMetrics } from './model-metrics.ts';
+import { priceOfAnswer } from './price-of-answer.ts';
 import type { ModelTarget } from './provider-registry.ts';
 import type { ReportedError } from './reported-error.ts';
 import { normalisedTier } from './request-bounds.ts';
@@ -258,13 +259,18 @@ export class MeteredCall {
 
   async #endOf(report: CallReport, durationMs: number): Promise<EndOfCall> {
     const { facts } = this.#options;
-    const { settlement, tokens, isSuspect, faults } = await measureUsage(report, this.#options.usageLimits);
+    const measured = await measureUsage(report, this.#options.usageLimits);
+    const { tokens, faults } = measured;
     this.#logFaults(report, faults);
     const tier = columnText(normalisedTier(report.tier ?? this.#options.tier));
     const answeredModel = toldText(report.answeredModel);
-    const isFree = settlement === 'free';
-    const isUnsettled = settlement === 'unsettled';
+    const isFree = measured.settlement === 'free';
+    const isUnsettled = measured.settlement === 'unsettled';
     const pricing = isFree || isUnsettled ? undefined : this.#price(answeredModel, tier, tokens);
+    // A model that the request cannot have been answered by at its bound: what was asked for is priced, and the bound stands.
+    const isBelieved = pricing?.isBelieved ?? true;
+    const settlement = isBelieved ? measured.settlement : 'estimated';
+    const isSuspect = measured.isSuspect || !isBelieved;
     const cost = pricing?.kind === 'priced' ? pricing.cost : undefined;
     const bound = facts.upperBoundUsd;
     // Nobody knows the cost of an unpriced call, and its bound stands.
@@ -308,29 +314,31 @@ export class MeteredCall {
     return await answers.keep(json, this.id);
   }
 
-  /** By the model that answered; by the one that was asked for when no price knows the other's name. */
-  #price(answeredModel: string | undefined, tier: string, tokens: TokenCounts): Pricing {
+  /** What the answer cost, and says so once when no price is known. */
+  #price(
+    answeredModel: string | undefined,
+    tier: string,
+    tokens: TokenCounts,
+  ): ReturnType<typeof priceOfAnswer> {
     const { services, facts, target } = this.#options;
-    const question = { provider: target.priceProvider, at: facts.sentAt, tier, batch: false };
     const answered = answeredModel ?? target.modelId;
-    let pricing = services.pricer.price({ ...question, model: answered }, tokens);
-    if (pricing.kind === 'unpriced' && answered !== target.modelId) {
-      const asked = services.pricer.price({ ...question, model: target.modelId }, tokens);
-      if (asked.kind === 'priced') pricing = asked;
-    }
+    const pricing = priceOfAnswer(
+      services.pricer,
+      {
+        question: { provider: target.priceProvider, at: facts.sentAt, tier, batch: false },
+        asked: target.modelId,
+        answered,
+        boundUsd: facts.upperBoundUsd,
+      },
+      tokens,
+    );
     if (
       pricing.kind === 'unpriced' &&
       services.logOnce.isNew(`unpriced ${target.provider}/${answered} ${tier}`)
     ) {
-      const { reason } = pricing;
+      const { provider, modelId: model } = target;
       services.logger.warn(
-        {
-          provider: target.provider,
-          model: target.modelId,
-          answeredModel: answered,
-          tier,
-          reason,
-        },
+        { provider, model, answeredModel: answered, tier, reason: pricing.reason },
         'no price is known for this model: its calls are kept as unpriced',
       );
     }

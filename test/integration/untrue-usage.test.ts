@@ -100,7 +100,9 @@ async function booked(
         .join(''),
     );
   };
-  const gateway = models.gateway({ p: { ...shape.config, baseUrl: url, apiKey: 'k' } as ProviderConfig });
+  const priceProvider = shape.config.kind === 'anthropic' ? 'anthropic' : 'openai';
+  const config = { ...shape.config, priceProvider, baseUrl: url, apiKey: 'k' } as ProviderConfig;
+  const gateway = models.gateway({ p: config });
   const scope = models.openScope(gateway, await models.leasedMessage());
   const model = scope.languageModel(shape.model, { step: 's' });
   const request = { model, prompt: 'Say hi.', maxRetries: 0, maxOutputTokens: 200 };
@@ -172,6 +174,28 @@ describe.each(all)('%s, %s: reported usage', (name, how) => {
     const { input, output, settlement } = await booked(shape, how, ['-4', '7']);
     expect([settlement, output]).toEqual(['estimated', 7]);
     expect(input).toBeGreaterThan(0);
+  });
+});
+
+describe('the name of a dearer model', () => {
+  it.each(all)('%s, %s: is not believed when the request cannot cost so much', async (name, how) => {
+    const shape = shapes[name] as Shape;
+    const dear = name === 'anthropic' ? 'claude-opus-4' : 'o1-pro';
+    const edit = (text: string) => text.replaceAll(/"model":"[^"]*"/g, `"model":"${dear}"`);
+    // Beyond the bound only at the dearer price: all that was asked for.
+    const { settlement, isSuspect } = await booked(shape, how, ['40', '200'], edit);
+    expect([settlement, isSuspect]).toEqual(['estimated', true]);
+    const [row] = await models.callRows();
+    expect(Number(row?.['cost_usd'])).toBeLessThanOrEqual(Number(row?.['upper_bound_usd']));
+    expect(Number(row?.['cost_usd'])).toBeGreaterThan(0);
+  });
+
+  it('is believed as long as the request can cost so much', async () => {
+    const edit = (text: string) => text.replaceAll(/"model":"[^"]*"/g, '"model":"gpt-4o-mini-2024-07-18"');
+    expect(await booked(shapes['chat'] as Shape, 'whole', ['40', '200'], edit)).toMatchObject({
+      settlement: 'reported',
+      isSuspect: false,
+    });
   });
 });
 
