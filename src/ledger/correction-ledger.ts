@@ -58,14 +58,16 @@ const findEndedCall = named(
 
 /**
  * $1 the id, $2 and $3 its state and counts as they were read, $4 the true counts, $5 the cost, $6 and $7 its price, $8 the
- * correction record; $9 the audit's id, $10 the actor, $11 the target, $12 the detail, $13 the reason. The budgets get the
- * difference back. Nothing when the row has changed meanwhile.
+ * correction record; $9 the audit's id, $10 the actor, $11 the target, $12 the detail, $13 the reason; $14 cost, $15 bound and
+ * $16 waste as they were read. The budgets get the difference back. Nothing when anything has changed meanwhile of which the
+ * record carries the difference.
  */
 const correctUsage = named(
   'ledger.correct_usage',
   `with open as materialized (
      select c.id, c.budgets, c.budget_usd from millrace.calls c
-     where c.id = $1::uuid and c.state = $2 and c.tokens is not distinct from $3::text for update of c),
+     where c.id = $1::uuid and c.state = $2 and c.tokens is not distinct from $3::text and c.cost_usd is not distinct from $14::numeric
+       and c.upper_bound_usd is not distinct from $15::numeric and c.waste_reason is not distinct from $16::text for update of c),
    moved_calls as (
      update millrace.calls c
      set state = 'settled', settlement = 'reported', is_suspect = false, tokens = $4, cost_usd = $5::numeric,
@@ -113,6 +115,9 @@ export class CorrectionLedger {
       audit.target,
       JSON.stringify(audit.detail),
       audit.reason,
+      call.costUsd === undefined ? null : formatUsd(call.costUsd),
+      call.upperBoundUsd === undefined ? null : formatUsd(call.upperBoundUsd),
+      call.wasteReason ?? null,
     ]);
     return rows.length === 1;
   }

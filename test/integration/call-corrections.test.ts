@@ -130,6 +130,24 @@ describe('the usage of a call is corrected', () => {
     expect(await sums()).toEqual({ ...corrected, cost: '0.0002', spent: '0.0002', audited: 2 });
   });
 
+  it('two at once as one: the other is told that the call has changed', async () => {
+    const id = await called(() => ({ text: 'Hello.', usage: { uncachedInput: 10, textOutput: 5 } }));
+    const [call] = await models.callRows();
+    const tokens = JSON.parse(String(call?.tokens)) as Record<string, number>;
+    const request = (costUsd: string) => ({
+      id,
+      tokens,
+      costUsd: usd(costUsd),
+      dryRun: false,
+      reason: 'the bill',
+    });
+    const ended = await Promise.allSettled(['0.1', '0.2'].map((cost) => office.correct(request(cost), ada)));
+    expect(ended.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected']);
+    const [row] = await models.callRows();
+    const { cost, spent } = await sums();
+    expect([cost, spent]).toEqual([row?.cost_usd, row?.cost_usd]);
+  });
+
   it('only where there is such a call, of the operator’s team', async () => {
     for (const id of ['no-id', '01890a5d-ac96-774b-bcce-b302099a8057']) {
       const request = { id, tokens: truth, dryRun: false, reason: 'the bill' };
