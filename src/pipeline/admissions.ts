@@ -139,7 +139,8 @@ export class Admissions {
     const { ledger, bodies, publisher } = this.#options;
     const { body, bodyBytes } = await bodies.store(sent.typeName, sent.data);
     const admissions = checked.map(({ consumer: { definition }, data }) => {
-      const given = { ...(asked === undefined ? {} : { lane: asked }), body, bodyBytes };
+      const { team } = envelope.origin;
+      const given = { ...(asked === undefined ? {} : { lane: asked }), team, body, bodyBytes };
       const { lane, orderKey } = placementOf(definition, data, given);
       return {
         envelope: {

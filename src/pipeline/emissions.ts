@@ -112,7 +112,11 @@ export class Emissions {
       stage: definition.name,
       pipeline: definition.pipeline,
       owner: definition.owner,
-      ...placementOf(definition, definition.consumes.read(version.version, data), { body, bodyBytes }),
+      ...placementOf(definition, definition.consumes.read(version.version, data), {
+        team: parent.origin.team,
+        body,
+        bodyBytes,
+      }),
     }));
   }
 }

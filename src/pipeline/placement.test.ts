@@ -12,11 +12,13 @@ function placed(
   options: Partial<StageOptions<Data, readonly []>>,
   data: Data,
   lane?: 'interactive' | 'bulk',
+  team = 'blue',
 ) {
   const stage = defineStage('notes', { consumes: Note.upTo(1), ...options });
   const json = JSON.stringify(data);
   return placementOf(stage as never, data, {
     ...(lane === undefined ? {} : { lane }),
+    team,
     body: { kind: 'inline', json },
     bodyBytes: Buffer.byteLength(json),
   });
@@ -41,7 +43,11 @@ describe('the place of a message in its stage', () => {
   });
 
   it('is behind those of the same key, where the stage orders by one', () => {
-    expect(placed({ orderBy: ({ data }) => data.text }, { text: 'ticket-7' }).orderKey).toBe('ticket-7');
+    const keyOf = (text: string, team: string) =>
+      placed({ orderBy: ({ data }) => data.text }, { text }, undefined, team).orderKey;
+    expect(keyOf('ticket-7', 'blue')).toBe('4:blue:ticket-7');
+    // Of its own team: no other's keys hold it up.
+    expect(keyOf('b:c', 'a')).not.toBe(keyOf('c', 'a:b'));
     expect(placed({ orderBy: () => undefined }, { text: 'x' }).orderKey).toBeUndefined();
     expect(placed({}, { text: 'x' }).orderKey).toBeUndefined();
   });

@@ -7,7 +7,16 @@ import type { StageDefinition } from './stage-definition.ts';
 /** Where a message stands in its stage: in which lane, and behind which others. */
 export interface Placement {
   readonly lane: Lane;
+  /** With the team in it: what one team calls its keys holds up no other. */
   readonly orderKey: string | undefined;
+}
+
+/** What a message is placed by, beside its data. */
+export interface Placed {
+  readonly lane?: Lane;
+  readonly team: string;
+  readonly body: StoredBody;
+  readonly bodyBytes: number;
 }
 
 const charactersPerToken = 4;
@@ -21,26 +30,24 @@ const maxKeyLength = 512;
 export function placementOf(
   definition: StageDefinition,
   data: unknown,
-  { lane, body, bodyBytes }: { readonly lane?: Lane; readonly body: StoredBody; readonly bodyBytes: number },
+  { lane, team, body, bodyBytes }: Placed,
 ): Placement {
   const characters = body.kind === 'inline' ? body.json.length : bodyBytes;
   const chosen =
     lane ?? definition.laneOf?.({ data }) ?? (isShort(definition, characters) ? 'short' : defaultLane);
   if (!lanes.includes(chosen)) throw invalid('lane', `must be one of ${lanes.join(', ')}`);
-  const orderKey = definition.orderBy?.({ data });
+  const key = definition.orderBy?.({ data });
   if (
-    orderKey !== undefined &&
-    (typeof orderKey !== 'string' ||
-      orderKey === '' ||
-      orderKey.length > maxKeyLength ||
-      !isStorableText(orderKey))
+    key !== undefined &&
+    (typeof key !== 'string' || key === '' || key.length > maxKeyLength || !isStorableText(key))
   ) {
     throw invalid(
       'orderBy',
       `must have 1 to ${maxKeyLength} characters of well-formed Unicode and no U+0000`,
     );
   }
-  return { lane: chosen, orderKey };
+  // A team's name may hold any character of the key's: its length says where it ends.
+  return { lane: chosen, orderKey: key === undefined ? undefined : `${team.length}:${team}:${key}` };
 }
 
 function isShort({ shortBelowTokens }: StageDefinition, characters: number): boolean {
