@@ -184,7 +184,7 @@ function boundFaults(field: string, { maxAnswerBytes, idleTimeoutMs }: HttpProvi
 // Keys and addresses are always given, so that the SDK never looks into the environment by itself.
 function modelsOf(name: string, config: ProviderConfig): ProviderModels {
   if (config.kind === 'custom') return customModels(config);
-  const apiKey = config.apiKey ?? '';
+  const apiKey = config.apiKey?.trim() ?? '';
   const headers = { ...config.headers };
   const secrets = secretsOfProvider(config);
   for (const secret of secrets) keepSecret(secret);

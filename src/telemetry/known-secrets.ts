@@ -19,8 +19,12 @@ const formsAPattern = 500;
 let patterns: readonly RegExp[] | undefined = [];
 const known = new Set<string>();
 
-/** Remembers a secret, with the forms in which it is echoed. */
-export function keepSecret(secret: string | undefined): void {
+/**
+ * Remembers a secret, with the forms in which it is echoed. Without white space around it, such as the newline at the end
+ * of a file: it is sent without, and what is sent with it is found by the rest.
+ */
+export function keepSecret(given: string | undefined): void {
+  const secret = given?.trim();
   if (secret === undefined || secret.length < minCharacters || known.has(secret)) return;
   if (known.size >= maxSecrets) return;
   known.add(secret);
