@@ -1,3 +1,4 @@
+import { replaceRead } from './escaped-text.ts';
 import { secretForms } from './secret-forms.ts';
 
 /*
@@ -31,7 +32,7 @@ export function keepSecret(given: string | undefined): void {
   patterns = undefined;
 }
 
-/** The text without any of them. */
+/** The text without any of them, also where JSON's escapes hide them. */
 export function removeSecrets(text: string): string {
   patterns ??= patternsOf([...known]);
   return without(patterns, text);
@@ -58,7 +59,7 @@ function patternsOf(secrets: readonly string[]): readonly RegExp[] {
 function without(unwanted: readonly RegExp[], text: string): string {
   let clean = text;
   for (const pattern of unwanted) clean = clean.replace(pattern, hidden);
-  return clean;
+  return replaceRead(clean, unwanted, hidden);
 }
 
 function escaped(text: string): string {
