@@ -6,7 +6,7 @@
  */
 
 /** All but newline (also with a carriage return before it) and tab; and the marks that turn the direction of what follows. */
-const unseen = /\r(?!\n)|[\0-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g;
+const unseen = /\r(?!\n)|[^\P{Cc}\t\n\r]|[\u202a-\u202e\u2066-\u2069]/gu;
 
 /** The text with its control characters as `\x1b` or `\u009b`. */
 export function shownText(text: string): string {

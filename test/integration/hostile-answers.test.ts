@@ -39,7 +39,7 @@ const kinds = [
 
 /** Every character as an escape of JSON. */
 const inEscapes = (text: string): string =>
-  [...text].map((character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`).join('');
+  text.replaceAll(/./g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
 
 /** Where the key stands in what was kept, in whatever form. */
 const shown = (kept: unknown): string | undefined =>
