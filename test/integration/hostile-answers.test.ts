@@ -46,9 +46,12 @@ const shown = (kept: unknown): string | undefined =>
   findSecret(inspect(kept, { depth: 12, maxStringLength: null }), [apiKey]);
 
 /** Asks one model of the provider, and gives the error, if there is one, and the row of the call. */
-async function ask(provider: Pick<ProviderConfig, 'kind' | 'priceProvider'>, modelId = 'some-model') {
+async function ask(
+  provider: Pick<ProviderConfig, 'kind' | 'priceProvider'> & { readonly apiKey?: string },
+  modelId = 'some-model',
+) {
   const gateway = models.gateway({
-    p: { maxAnswerBytes: 1_000_000, ...provider, baseUrl: url, apiKey } as ProviderConfig,
+    p: { maxAnswerBytes: 1_000_000, apiKey, ...provider, baseUrl: url } as ProviderConfig,
   });
   const scope = models.openScope(gateway, await models.leasedMessage());
   try {
@@ -134,6 +137,21 @@ describe.each(kinds)('%s', (_name, provider) => {
     expect(row?.raw_usage).toContain('[redacted]');
     expect(JSON.stringify(row?.answer)).toContain('[redacted]');
     expect(shown([text, row, await models.usageLines(), models.logged])).toBeUndefined();
+  });
+
+  it('a key that was read with the newline of its file is sent without, and leaves no trace', async () => {
+    const key = 'key-out-of-a-file-9876543210-abcdef';
+    let sent = '';
+    answer = ({ headers }, response) => {
+      sent = String(headers['x-api-key'] ?? headers.authorization);
+      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(goodAnswer(sent)));
+    };
+    const { error, text, row } = await ask({ ...provider, apiKey: `${key}\n` });
+    expect(error).toBeUndefined();
+    expect(sent.replace('Bearer ', '')).toBe(key);
+    const kept = inspect([text, row, await models.usageLines(), models.logged], { depth: 12 });
+    expect(kept).toContain('[redacted]');
+    expect(findSecret(kept, [key])).toBeUndefined();
   });
 
   it('an error that echoes the key in escapes of JSON leaves it nowhere', async () => {
