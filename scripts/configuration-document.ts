@@ -26,7 +26,7 @@ Values come from four places. Each overrides the ones before it:
 
 The whole configuration is checked at start. All faults are reported at once, by the path of each setting, as
 \`MILLRACE_CONFIG_INVALID\`; a setting that does not exist is a fault too. Give settings marked *secret* by the environment, or
-in a file that nobody else can read.
+in a file that nobody else can read. White space around them is no part of them.
 
 ## Settings
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { budgetSchema, modelSettings } from './model-settings.ts';
-import { setting, wholeNumber, positiveAmount, urlOf, commaList, onOff } from './setting.ts';
+import { setting, secretText, wholeNumber, positiveAmount, urlOf, commaList, onOff } from './setting.ts';
 import { findingCodes } from './startup-checks.ts';
 import { tracingSettings } from './tracing-settings.ts';
 
@@ -79,7 +79,7 @@ export const configurationSchema = z.strictObject({
     .prefault({}),
   ledger: z
     .strictObject({
-      url: setting(urlOf('postgres:', 'postgresql:').optional(), {
+      url: setting(urlOf('postgres:', 'postgresql:').trim().optional(), {
         env: 'MILLRACE_POSTGRES_URL',
         help: 'PostgreSQL for the ledger. Without it the ledger is embedded (PGlite).',
         secret: true,
@@ -100,7 +100,7 @@ export const configurationSchema = z.strictObject({
     .prefault({}),
   queue: z
     .strictObject({
-      url: setting(urlOf('redis:', 'rediss:', 'postgres:', 'postgresql:').optional(), {
+      url: setting(urlOf('redis:', 'rediss:', 'postgres:', 'postgresql:').trim().optional(), {
         env: 'MILLRACE_QUEUE_URL',
         help: 'Redis (or PostgreSQL) for the queues. Without it they are in the memory of the process.',
         secret: true,
@@ -127,7 +127,7 @@ export const configurationSchema = z.strictObject({
         env: 'MILLRACE_CLICKHOUSE_USER',
         help: 'ClickHouse user.',
       }),
-      password: setting(z.string().default(''), {
+      password: setting(secretText.default(''), {
         env: 'MILLRACE_CLICKHOUSE_PASSWORD',
         help: 'ClickHouse password.',
         secret: true,
@@ -165,12 +165,12 @@ export const configurationSchema = z.strictObject({
         help: 'S3-compatible endpoint; without it AWS.',
       }),
       region: setting(z.string().default('us-east-1'), { env: 'MILLRACE_S3_REGION', help: 'S3 region.' }),
-      accessKeyId: setting(z.string().optional(), {
+      accessKeyId: setting(secretText.optional(), {
         env: 'MILLRACE_S3_ACCESS_KEY_ID',
         help: 'S3 access key; without it the AWS default chain.',
         secret: true,
       }),
-      secretAccessKey: setting(z.string().optional(), {
+      secretAccessKey: setting(secretText.optional(), {
         env: 'MILLRACE_S3_SECRET_ACCESS_KEY',
         help: 'S3 secret key.',
         secret: true,

@@ -70,6 +70,72 @@ describe('configured secrets', () => {
     expect(clean('acme-corporation')).toBe('it was acme-corporation.');
   });
 
+  it('are used and kept without the newline that files end with', () => {
+    const settings = listSettings().filter(({ secret }) => secret === true);
+    for (const [index, { path }] of settings.entries()) {
+      const value = `value-with-newline-${index}-d4e5f6`;
+      const nested = path.split('.').reduceRight<unknown>((inner, key) => ({ [key]: inner }), `${value}\n`);
+      keepConfiguredSecrets(nested, settings);
+      expect(clean(value), path).toBe(hidden);
+    }
+    const { models, columnStore, payloads, ledger, queue } = loadConfiguration({
+      environment: {
+        OPENAI_API_KEY: 'openai-key-newline\n',
+        ANTHROPIC_API_KEY: ' anthropic-key-newline\r\n',
+        MILLRACE_CLICKHOUSE_PASSWORD: 'click-house-newline\n',
+        MILLRACE_S3_ACCESS_KEY_ID: 'access-id-newline\n',
+        MILLRACE_S3_SECRET_ACCESS_KEY: 'access-key-newline\n',
+        MILLRACE_POSTGRES_URL: 'postgres://u:postgres-newline@h/d\n',
+        MILLRACE_QUEUE_URL: '\nredis://u:redis-newline@h/0\n',
+        MILLRACE_CLICKHOUSE_URL: 'http://h:8123',
+      },
+      options: {
+        models: {
+          providers: {
+            one: {
+              kind: 'openai-compatible',
+              baseUrl: 'http://127.0.0.1:1/v1',
+              apiKey: 'provider-key-newline\n',
+              headers: { 'x-gateway-token': '\tBearer gateway-token-newline\n' },
+            },
+          },
+        },
+      },
+    });
+    expect([
+      models.openaiApiKey,
+      models.anthropicApiKey,
+      models.providers['one']?.apiKey,
+      columnStore.password,
+      payloads.accessKeyId,
+      payloads.secretAccessKey,
+      ledger.url,
+      queue.url,
+    ]).toEqual([
+      'openai-key-newline',
+      'anthropic-key-newline',
+      'provider-key-newline',
+      'click-house-newline',
+      'access-id-newline',
+      'access-key-newline',
+      'postgres://u:postgres-newline@h/d',
+      'redis://u:redis-newline@h/0',
+    ]);
+    for (const name of [
+      'openai-key',
+      'anthropic-key',
+      'provider-key',
+      'gateway-token',
+      'click-house',
+      'access-id',
+      'access-key',
+      'postgres',
+      'redis',
+    ]) {
+      expect(clean(`${name}-newline`), name).toBe(hidden);
+    }
+  });
+
   it('are kept of a configuration that is not valid', () => {
     const environment = { MILLRACE_HTTP_PORT: 'none', ANTHROPIC_API_KEY: 'key-beside-a-wrong-port' };
     expect(() => loadConfiguration({ environment })).toThrow(/http\.port/);

@@ -11,8 +11,8 @@ export function keepConfiguredSecrets(
   settings: readonly (Pick<SettingNotes, 'secret'> & { readonly path: string })[],
 ): void {
   for (const { path, secret } of settings) {
-    const value = valueAt(configuration, path);
-    if (typeof value !== 'string') continue;
+    const value = textOf(valueAt(configuration, path))?.trim();
+    if (value === undefined) continue;
     // Of an address only its passwords are secret: texts may well name the host.
     if (isAddress(value)) for (const password of secretsOfAddress(value)) keepSecret(password);
     else if (secret === true) keepSecret(value);

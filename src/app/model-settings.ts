@@ -1,13 +1,13 @@
 import { z } from 'zod';
 import { originName } from '../messages/origin.ts';
-import { decimalNumber, setting, wholeNumber, urlOf, onOff, modelReference } from './setting.ts';
+import { decimalNumber, setting, secretText, wholeNumber, urlOf, onOff, modelReference } from './setting.ts';
 
 /* The settings about models, and about the money that they may cost. */
 
 const providerSchema = z.strictObject({
   kind: z.enum(['openai', 'anthropic', 'openai-compatible']),
   baseUrl: urlOf('http:', 'https:').optional(),
-  apiKey: z.string().min(1).optional(),
+  apiKey: secretText.min(1).optional(),
   /** Which of OpenAI's endpoints chat models use. */
   api: z.enum(['responses', 'chat']).optional(),
   /** The catalogue provider whose prices apply, when it is not the provider's own name. */
@@ -66,12 +66,12 @@ export const modelSettings = z
     limits: setting(z.record(z.string().regex(/^[a-z][a-z0-9-]*\/.+$/), modelLimitSchema).default({}), {
       help: 'What all processes together may ask of a model each minute, by `provider/model`, or `provider/*` for each other model of the provider: `requestsPerMinute`, `tokensPerMinute`.',
     }),
-    openaiApiKey: setting(z.string().min(1).optional(), {
+    openaiApiKey: setting(secretText.min(1).optional(), {
       env: 'OPENAI_API_KEY',
       help: "Makes the provider `openai` with OpenAI's endpoint.",
       secret: true,
     }),
-    anthropicApiKey: setting(z.string().min(1).optional(), {
+    anthropicApiKey: setting(secretText.min(1).optional(), {
       env: 'ANTHROPIC_API_KEY',
       help: "Makes the provider `anthropic` with Anthropic's endpoint.",
       secret: true,

@@ -15,6 +15,9 @@ export function setting<Schema extends z.ZodType>(schema: Schema, notes: Setting
   return schema.meta({ ...notes });
 }
 
+/** A secret: what was read from a file often ends with a newline, which is no part of it. */
+export const secretText = z.string().trim();
+
 /** A whole number within bounds, also as text. */
 export function wholeNumber(min: number, max: number): z.ZodType<number, number | string> {
   const bounds = `must be a whole number from ${min} to ${max}`;

@@ -1,4 +1,3 @@
-import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { migrateColumnStore } from '../drivers/column-store/column-migrator.ts';
 import { connectClickHouse, openChdb } from '../drivers/column-store/column-store.clickhouse.ts';
@@ -14,6 +13,7 @@ import { PgliteSqlDatabase } from '../drivers/sql-database/sql-database.pglite.t
 import { PostgresSqlDatabase } from '../drivers/sql-database/sql-database.postgres.ts';
 import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
 import { systemClock } from '../kernel/clock.ts';
+import { makePrivateDirectory } from '../kernel/private-directory.ts';
 import type { Configuration } from './configuration.ts';
 import { LateColumnStore } from './late-column-store.ts';
 
@@ -98,7 +98,7 @@ export async function openColumns({ columnStore, dataDirectory }: Configuration)
   const { url, user, password, database } = columnStore;
   if (url === undefined) {
     const directory = join(resolve(dataDirectory), 'usage');
-    mkdirSync(directory, { recursive: true });
+    makePrivateDirectory(directory);
     return openChdb({ directory, database });
   }
   return connectClickHouse({ url, user, password, database, requestTimeoutMs, maxConnections: 10 });

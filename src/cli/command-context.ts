@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { loadConfiguration } from '../app/load-configuration.ts';
 import type { Configuration, ConfigurationInput } from '../app/configuration.ts';
 import type { Clock } from '../kernel/clock.ts';
+import { shownText } from './shown-text.ts';
 
 /** What a command works with from outside. */
 export interface CommandContext {
@@ -50,12 +51,12 @@ export function configurationOf(
   });
 }
 
-/** Writes one line of result. */
+/** Writes one line of result, control characters escaped. */
 export function print({ stdout }: CommandContext, line: string): void {
-  stdout.write(`${line}\n`);
+  stdout.write(`${shownText(line)}\n`);
 }
 
-/** Writes one line for the person at the terminal, which no program reads. */
+/** Writes one line for the person at the terminal, which no program reads; control characters escaped. */
 export function tell({ stderr }: CommandContext, line: string): void {
-  stderr.write(`${line}\n`);
+  stderr.write(`${shownText(line)}\n`);
 }

@@ -14,6 +14,7 @@ import { addKeysCommand } from './keys-command.ts';
 import { addMessagesCommand } from './messages-command.ts';
 import { addMigrateCommand } from './migrate-command.ts';
 import { addPricesCommand } from './prices-command.ts';
+import { shownText } from './shown-text.ts';
 import { addSimulatorCommand } from './simulator-command.ts';
 import { addStartCommand } from './start-command.ts';
 import { addStatusCommand } from './status-command.ts';
@@ -49,8 +50,8 @@ function commandsOf(context: CommandContext, bind: Bind): Command {
     .showHelpAfterError('(--help shows what there is)')
     .exitOverride()
     .configureOutput({
-      writeOut: (text) => void context.stdout.write(text),
-      writeErr: (text) => void context.stderr.write(text),
+      writeOut: (text) => void context.stdout.write(shownText(text)),
+      writeErr: (text) => void context.stderr.write(shownText(text)),
     });
   const adders = [
     addStartCommand,

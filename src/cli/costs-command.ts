@@ -14,6 +14,7 @@ import {
   type StoreOptions,
   withStoreOptions,
 } from './command-context.ts';
+import { shownText } from './shown-text.ts';
 import { formatCount, renderTable, roundedUsd, type TableColumn, tableDigits } from './text-table.ts';
 
 type CostFilters = Readonly<Partial<Record<CostFilterField, readonly string[]>>>;
@@ -75,7 +76,7 @@ async function showCosts(context: CommandContext, options: CostsOptions): Promis
     ),
   );
   if (options.json === true) print(context, JSON.stringify(report, undefined, 2));
-  else if (options.csv === true) context.stdout.write(renderCostCsv(report));
+  else if (options.csv === true) context.stdout.write(shownText(renderCostCsv(report)));
   else print(context, costText(report));
   return exitCodes.ok;
 }

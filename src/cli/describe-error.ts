@@ -1,7 +1,8 @@
 import { AppError } from '../kernel/app-error.ts';
 import { removeSecrets } from '../telemetry/known-secrets.ts';
+import { shownText } from './shown-text.ts';
 
-/** An error as the person at the terminal needs it: code, what happened, what to do; the stack only on demand, secrets never. */
+/** An error as the person at the terminal needs it: code, what happened, what to do; the stack only on demand, secrets and control characters never. */
 export function describeError(error: unknown, { verbose }: { readonly verbose: boolean }): string {
   const lines =
     error instanceof AppError
@@ -12,7 +13,7 @@ export function describeError(error: unknown, { verbose }: { readonly verbose: b
           ...(verbose ? [] : ['With --verbose the stack is shown.']),
         ];
   if (verbose && error instanceof Error) lines.push(error.stack ?? '');
-  return `${removeSecrets(lines.join('\n'))}\n`;
+  return `${shownText(removeSecrets(lines.join('\n')))}\n`;
 }
 
 const maxCauses = 4;

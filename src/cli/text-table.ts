@@ -1,4 +1,5 @@
 import type { Usd } from '../kernel/money.ts';
+import { shownText } from './shown-text.ts';
 
 /** A column of a table for the terminal. */
 export interface TableColumn {
@@ -12,8 +13,9 @@ export const tableDigits = 6;
 
 const gap = '  ';
 
-/** Columns under their titles, each as wide as its widest cell. Rows have a cell for every column. */
-export function renderTable(columns: readonly TableColumn[], rows: readonly (readonly string[])[]): string {
+/** Columns under their titles, each as wide as its widest cell. Rows have a cell for every column; control characters are escaped. */
+export function renderTable(columns: readonly TableColumn[], given: readonly (readonly string[])[]): string {
+  const rows = given.map((row) => row.map((cell) => shownText(cell)));
   const widths = columns.map(({ title }, index) =>
     Math.max(title.length, ...rows.map((row) => (row[index] ?? '').length)),
   );

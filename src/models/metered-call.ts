@@ -300,13 +300,16 @@ export class MeteredCall {
     };
   }
 
-  /** Keeps the answer for later runs. One that cannot be written is not kept: a later run asks, and pays, again. */
+  /**
+   * Keeps the answer for later runs, without the provider's secrets: one that was spelled out over several events of a stream
+   * stands in one piece only here. An answer that cannot be written is not kept: a later run asks, and pays, again.
+   */
   async #keep(encode: CallReport['answer']): Promise<EndOfCall['answer']> {
     if (encode === undefined) return undefined;
     const { answers, logger } = this.#options.services;
     let json: string;
     try {
-      json = encode();
+      json = this.#options.target.clean(encode());
     } catch (error) {
       logger.warn({ error, callId: this.id }, 'an answer cannot be written as JSON, and is not kept');
       return undefined;

@@ -55,6 +55,8 @@ export interface ModelTarget<Model> {
   readonly modelId: string;
   readonly timeoutMs: number;
   readonly identify: boolean;
+  /** Takes the provider's own secrets out of an answer. */
+  readonly clean: (answer: string) => string;
   readonly model: Model;
 }
 
@@ -65,6 +67,7 @@ interface ProviderModels {
 
 interface Provider {
   readonly config: ProviderConfig;
+  readonly clean: (answer: string) => string;
   readonly models: ProviderModels;
 }
 
@@ -86,7 +89,10 @@ export class ProviderRegistry {
   constructor(providers: Readonly<Record<string, ProviderConfig>>) {
     checkProviders(providers);
     this.#providers = new Map(
-      Object.entries(providers).map(([name, config]) => [name, { config, models: modelsOf(name, config) }]),
+      Object.entries(providers).map(([name, config]) => {
+        const clean = cleanerOf(config);
+        return [name, { config, clean, models: modelsOf(name, config, clean) }];
+      }),
     );
   }
 
@@ -126,7 +132,7 @@ export class ProviderRegistry {
     if (provider === undefined || !isName) throw this.#unknown(reference);
     const model = make(provider.models, modelId);
     if (model === undefined) throw this.#unknown(reference);
-    const { config } = provider;
+    const { config, clean } = provider;
     const target: ModelTarget<Model> = {
       provider: name,
       priceProvider: config.priceProvider ?? name,
@@ -134,6 +140,7 @@ export class ProviderRegistry {
       modelId,
       timeoutMs: config.timeoutMs ?? defaultTimeoutMs,
       identify: config.identify ?? false,
+      clean,
       model,
     };
     if (remembered.size < maxRemembered) remembered.set(reference, target);
@@ -182,18 +189,16 @@ function boundFaults(field: string, { maxAnswerBytes, idleTimeoutMs }: HttpProvi
 }
 
 // Keys and addresses are always given, so that the SDK never looks into the environment by itself.
-function modelsOf(name: string, config: ProviderConfig): ProviderModels {
+function modelsOf(name: string, config: ProviderConfig, clean: (text: string) => string): ProviderModels {
   if (config.kind === 'custom') return customModels(config);
-  const apiKey = config.apiKey ?? '';
+  const apiKey = config.apiKey?.trim() ?? '';
   const headers = { ...config.headers };
-  const secrets = secretsOfProvider(config);
-  for (const secret of secrets) keepSecret(secret);
   const fetch = rewrittenAnswers(
     providerFetch({
       maxAnswerBytes: config.maxAnswerBytes ?? defaultAnswerBounds.maxAnswerBytes,
       idleTimeoutMs: config.idleTimeoutMs ?? defaultAnswerBounds.idleTimeoutMs,
     }),
-    rewriteFor(config.kind, secrets),
+    rewriteFor(config.kind, clean),
   );
   if (config.kind === 'openai') {
     const openai = createOpenAI({ baseURL: config.baseUrl ?? openAiBaseUrl, apiKey, headers, fetch });
@@ -229,9 +234,16 @@ function modelsOf(name: string, config: ProviderConfig): ProviderModels {
 /** What is shorter could be an ordinary word, and an answer is data: errors are cleaned of short ones, too. */
 const minSecretInAnswer = 16;
 
+/** Takes out of an answer what the provider knows of our secrets, and remembers them for all other texts. */
+function cleanerOf(config: ProviderConfig): (text: string) => string {
+  if (config.kind === 'custom') return (text) => text;
+  const secrets = secretsOfProvider(config);
+  for (const secret of secrets) keepSecret(secret);
+  return removerOf(secrets.filter((secret) => secret.length >= minSecretInAnswer));
+}
+
 /** Counts of tokens become numbers, usage that an SDK insists on is there, and what the provider knows of our secrets does not come back. */
-function rewriteFor(kind: ProviderKind, secrets: readonly string[]): AnswerRewrite {
-  const clean = removerOf(secrets.filter((secret) => secret.length >= minSecretInAnswer));
+function rewriteFor(kind: ProviderKind, clean: (text: string) => string): AnswerRewrite {
   return {
     header: clean,
     text: (text, part) => {

@@ -8,7 +8,10 @@ export interface ProviderCredentials {
 /** Headers that carry keys of gateways; others are ordinary words. */
 const secretHeader = /auth|key|token|secret|cookie|pass|credential|session|sign/i;
 
-/** What the provider is told that nobody else may know: its key, those of gateways before it, passwords. */
+/**
+ * What the provider is told that nobody else may know: its key, those of gateways before it, passwords. Without white
+ * space around them, as they are sent.
+ */
 export function secretsOfProvider({ apiKey, headers = {}, baseUrl }: ProviderCredentials): readonly string[] {
   const secrets = [
     apiKey ?? '',
@@ -17,7 +20,7 @@ export function secretsOfProvider({ apiKey, headers = {}, baseUrl }: ProviderCre
       .flatMap(([, value]) => secretsOfHeader(value)),
     ...(baseUrl === undefined ? [] : secretsOfAddress(baseUrl)),
   ];
-  return secrets.filter((secret) => secret !== '');
+  return secrets.map((secret) => secret.trim()).filter((secret) => secret !== '');
 }
 
 /** The passwords in an address: before its host, and in its query. As they stand, and decoded. */
@@ -34,7 +37,8 @@ export function secretsOfAddress(address: string): readonly string[] {
   return secrets.filter((secret) => secret !== '');
 }
 
-function secretsOfHeader(value: string): string[] {
+function secretsOfHeader(given: string): string[] {
+  const value = given.trim();
   const credentials = value.replace(/^(?:bearer|basic|token)\s+/i, '');
   if (!/^basic\s/i.test(value)) return [credentials];
   const decoded = Buffer.from(credentials, 'base64').toString('utf8');

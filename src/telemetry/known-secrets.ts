@@ -1,3 +1,4 @@
+import { replaceRead } from './escaped-text.ts';
 import { secretForms } from './secret-forms.ts';
 
 /*
@@ -19,15 +20,19 @@ const formsAPattern = 500;
 let patterns: readonly RegExp[] | undefined = [];
 const known = new Set<string>();
 
-/** Remembers a secret, with the forms in which it is echoed. */
-export function keepSecret(secret: string | undefined): void {
+/**
+ * Remembers a secret, with the forms in which it is echoed. Without white space around it, such as the newline at the end
+ * of a file: it is sent without, and what is sent with it is found by the rest.
+ */
+export function keepSecret(given: string | undefined): void {
+  const secret = given?.trim();
   if (secret === undefined || secret.length < minCharacters || known.has(secret)) return;
   if (known.size >= maxSecrets) return;
   known.add(secret);
   patterns = undefined;
 }
 
-/** The text without any of them. */
+/** The text without any of them, also where JSON's escapes hide them. */
 export function removeSecrets(text: string): string {
   patterns ??= patternsOf([...known]);
   return without(patterns, text);
@@ -54,7 +59,7 @@ function patternsOf(secrets: readonly string[]): readonly RegExp[] {
 function without(unwanted: readonly RegExp[], text: string): string {
   let clean = text;
   for (const pattern of unwanted) clean = clean.replace(pattern, hidden);
-  return clean;
+  return replaceRead(clean, unwanted, hidden);
 }
 
 function escaped(text: string): string {

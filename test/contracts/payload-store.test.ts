@@ -1,5 +1,5 @@
 import { createServer } from 'node:http';
-import { mkdtemp, open, readdir, rm, utimes, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, open, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -109,6 +109,25 @@ describe('payloads as files', () => {
       expect(Buffer.from(await store.get(reference)).equals(bytes)).toBe(true);
     }
     expect(await readdir(join(directory, 'unfinished'))).toEqual([]);
+    await rm(directory, { recursive: true });
+  });
+
+  it('lets no other user read', async () => {
+    const directory = join(await temporaryDirectory(), 'payloads');
+    await mkdir(join(directory, 'unfinished'), { recursive: true });
+    // As earlier versions made them.
+    for (const path of [directory, join(directory, 'unfinished')]) await chmod(path, 0o755);
+    const store = await new FilesPayloadStore({ directory }).open(now);
+    await store.put(new Uint8Array([10]));
+    const modeOf = async (path: string): Promise<string> => ((await stat(path)).mode & 0o777).toString(8);
+    expect(await modeOf(directory)).toBe('700');
+    const entries = await readdir(directory, { recursive: true, withFileTypes: true });
+    expect(entries.filter((entry) => entry.isFile())).toHaveLength(1);
+    for (const entry of entries) {
+      expect(await modeOf(join(entry.parentPath, entry.name)), entry.name).toBe(
+        entry.isFile() ? '600' : '700',
+      );
+    }
     await rm(directory, { recursive: true });
   });
 

@@ -103,6 +103,26 @@ describe('on embedded stores', () => {
     expect(unknown.stderr).toContain('MILLRACE_NOT_FOUND');
   });
 
+  it('shows what a handler or a provider wrote without orders to the terminal', async () => {
+    const orders = '\u001b]0;PWNED\u0007\u001b[31mRED\u001b[2J\u009b2J';
+    const database = await PgliteSqlDatabase.open({ dataDirectory: join(directory, 'ledger') });
+    const fixture = new DeadLetterFixture(database);
+    const id = await fixture.admit({ origin: { team: 'blue', customer: 'acme', feature: 'search' } });
+    const { fence } = await fixture.lease(id);
+    await fixture.end(id, fence, 'MILLRACE_STAGE_FAILED', `bad ${orders}`);
+    await database.close();
+    const shown = String.raw`bad \x1b]0;PWNED\x07\x1b[31mRED\x1b[2J\u009b2J`;
+    expect(await letters('show', id)).toContain(shown);
+    const { stdout } = await run('messages', 'show', id);
+    const json = await letters('show', id, '--json');
+    expect(deadLetterSchema.parse(JSON.parse(json)).failures[0]?.detail).toMatchObject({
+      chain: [{ message: `bad ${orders}` }],
+    });
+    for (const text of [stdout, await letters('list'), await letters('show', id), json]) {
+      expect(text).not.toMatch(/[^\P{Cc}\n\t]/u);
+    }
+  });
+
   it('tells with a dry run what a replay would do, and changes nothing', async () => {
     const before = await letters('list', '--json');
     expect(await letters('replay', '--all', '--dry-run')).toMatch(

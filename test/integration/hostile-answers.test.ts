@@ -1,10 +1,12 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { inspect } from 'node:util';
 import { gzipSync } from 'node:zlib';
-import { generateText } from 'ai';
+import { generateText, streamText } from 'ai';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { ProviderConfig } from '../../src/models/provider-registry.ts';
 import { type MeteredModels, openMeteredModels } from '../support/metered-models.ts';
+import { findSecret } from '../support/secret-search.ts';
 
 const apiKey = 'a-key-that-has-no-usual-form-0123456789';
 
@@ -35,19 +37,34 @@ const kinds = [
   ['compatible', { kind: 'openai-compatible' }],
 ] as const;
 
+/** Every character as an escape of JSON. */
+const inEscapes = (text: string): string =>
+  text.replaceAll(/./g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
+
+/** Where the key stands in what was kept, in whatever form. */
+const shown = (kept: unknown): string | undefined =>
+  findSecret(inspect(kept, { depth: 12, maxStringLength: null }), [apiKey]);
+
 /** Asks one model of the provider, and gives the error, if there is one, and the row of the call. */
-async function ask(provider: Pick<ProviderConfig, 'kind' | 'priceProvider'>, modelId = 'some-model') {
+async function ask(
+  provider: Pick<ProviderConfig, 'kind' | 'priceProvider'> & { readonly apiKey?: string },
+  modelId = 'some-model',
+) {
   const gateway = models.gateway({
-    p: { maxAnswerBytes: 1_000_000, ...provider, baseUrl: url, apiKey } as ProviderConfig,
+    p: { maxAnswerBytes: 1_000_000, apiKey, ...provider, baseUrl: url } as ProviderConfig,
   });
   const scope = models.openScope(gateway, await models.leasedMessage());
   try {
     const model = scope.languageModel(`p/${modelId}`, { step: 's' });
+    let text: string | undefined;
     const error = await generateText({ model, prompt: 'hello', maxRetries: 0 }).then(
-      () => undefined,
+      (result) => {
+        ({ text } = result);
+        return undefined;
+      },
       (thrown: unknown) => thrown,
     );
-    return { error, row: (await models.callRows())[0] };
+    return { error, text, row: (await models.callRows())[0] };
   } finally {
     await scope.close();
   }
@@ -106,6 +123,51 @@ describe.each(kinds)('%s', (_name, provider) => {
     expect(kept).not.toContain(apiKey);
   });
 
+  it.each([
+    ['in escapes of JSON', inEscapes(apiKey)],
+    ['in escapes in part', apiKey.slice(0, 5) + inEscapes(apiKey.slice(5, 20)) + apiKey.slice(20)],
+  ])('a good answer that echoes the key %s leaves it nowhere', async (_how, echo) => {
+    answer = (_request, response) =>
+      response
+        .writeHead(200, { 'content-type': 'application/json' })
+        .end(JSON.stringify(goodAnswer('@echo@')).replaceAll('@echo@', echo));
+    const { error, text, row } = await ask(provider);
+    expect(error).toBeUndefined();
+    expect(text).toContain('[redacted]');
+    expect(row?.raw_usage).toContain('[redacted]');
+    expect(JSON.stringify(row?.answer)).toContain('[redacted]');
+    expect(shown([text, row, await models.usageLines(), models.logged])).toBeUndefined();
+  });
+
+  it('a key that was read with the newline of its file is sent without, and leaves no trace', async () => {
+    const key = 'key-out-of-a-file-9876543210-abcdef';
+    let sent = '';
+    answer = ({ headers }, response) => {
+      sent = String(headers['x-api-key'] ?? headers.authorization);
+      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(goodAnswer(sent)));
+    };
+    const { error, text, row } = await ask({ ...provider, apiKey: `${key}\n` });
+    expect(error).toBeUndefined();
+    expect(sent.replace('Bearer ', '')).toBe(key);
+    const kept = inspect([text, row, await models.usageLines(), models.logged], { depth: 12 });
+    expect(kept).toContain('[redacted]');
+    expect(findSecret(kept, [key])).toBeUndefined();
+  });
+
+  it('an error that echoes the key in escapes of JSON leaves it nowhere', async () => {
+    const body = JSON.stringify({
+      type: 'error',
+      error: { type: '@echo@', code: '@echo@', message: 'refused for @echo@' },
+    });
+    answer = (_request, response) =>
+      response
+        .writeHead(400, { 'content-type': 'application/json' })
+        .end(body.replaceAll('@echo@', inEscapes(apiKey)));
+    const { error, row } = await ask(provider);
+    expect((error as Error).message).toContain('[redacted]');
+    expect(shown([error, row, await models.usageLines(), models.logged])).toBeUndefined();
+  });
+
   it('a tier that nobody knows hides no cost: the bound stands', async () => {
     answer = (_request, response) =>
       response
@@ -130,6 +192,52 @@ describe.each(kinds)('%s', (_name, provider) => {
         .end(JSON.stringify(goodAnswer('some', filler)));
     const { row } = await ask(provider);
     expect(row?.raw_usage).toMatch(/^\{"omitted": ?"a usage block of 2\d{5} characters"\}$/);
+  });
+});
+
+describe('a stream', () => {
+  const chunk = (content: string, more: object = {}): string =>
+    JSON.stringify({
+      id: 'c',
+      object: 'chat.completion.chunk',
+      created: 1,
+      model: 'some-model',
+      choices: [{ index: 0, delta: { role: 'assistant', content }, finish_reason: null }],
+      ...more,
+    });
+  const ended = chunk('', {
+    choices: [{ index: 0, delta: {}, finish_reason: 'stop' }],
+    usage: { prompt_tokens: 5, completion_tokens: 5, total_tokens: 10, note: '@echo@' },
+  });
+
+  async function stream(chunks: readonly string[], echo: string) {
+    const lines = [...chunks, ended].map((text) => `data: ${text.replaceAll('@echo@', echo)}\n\n`);
+    answer = (_request, response) =>
+      response
+        .writeHead(200, { 'content-type': 'text/event-stream' })
+        .end(`${lines.join('')}data: [DONE]\n\n`);
+    const gateway = models.gateway({ p: { kind: 'openai-compatible', baseUrl: url, apiKey } });
+    const scope = models.openScope(gateway, await models.leasedMessage());
+    try {
+      const model = scope.languageModel('p/some-model', { step: 's' });
+      const text = await streamText({ model, prompt: 'hello', maxRetries: 0 }).text;
+      return { text, row: (await models.callRows())[0] };
+    } finally {
+      await scope.close();
+    }
+  }
+
+  it('that echoes the key in escapes of JSON leaves it nowhere', async () => {
+    const { text, row } = await stream([chunk('your key: @echo@.')], inEscapes(apiKey));
+    expect(text).toBe('your key: [redacted].');
+    expect(row).toMatchObject({ state: 'settled', outcome: 'ok' });
+    expect(shown([row, await models.usageLines(), models.logged])).toBeUndefined();
+  });
+
+  it('that spells the key out over two events does not leave it in the recorded answer', async () => {
+    const { row } = await stream([chunk(`your key: ${apiKey.slice(0, 10)}`), chunk(apiKey.slice(10))], '');
+    expect(JSON.stringify(row?.answer)).toContain('your key: [redacted]');
+    expect(shown([row, await models.usageLines(), models.logged])).toBeUndefined();
   });
 });
 

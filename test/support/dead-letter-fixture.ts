@@ -51,8 +51,13 @@ export class DeadLetterFixture {
   }
 
   /** Gives the message up under its present lease. */
-  async end(id: Uuid, fence: number, code = 'MILLRACE_STAGE_FAILED'): Promise<void> {
-    const detail = '{"chain":[{"message":"the template has no end"}]}';
+  async end(
+    id: Uuid,
+    fence: number,
+    code = 'MILLRACE_STAGE_FAILED',
+    message = 'the template has no end',
+  ): Promise<void> {
+    const detail = JSON.stringify({ chain: [{ message }] });
     const end = { id, fence, state: 'dead_lettered', code, detail, outcomeLine: '{}' } as const;
     if (!(await this.messages.end(end))) throw new Error('the lease had passed on');
   }

@@ -1,5 +1,6 @@
 import type { HostStatus, MessageCounts } from '../../app/host-status.ts';
 import type { CommandContext } from '../command-context.ts';
+import { shownText } from '../shown-text.ts';
 import { formatCount, roundedUsd } from '../text-table.ts';
 
 /** Shows how far a run is: one line that rewrites itself on a terminal, else a line now and then. */
@@ -27,13 +28,13 @@ export function progressDisplay(
   return {
     pauseMs: isTerminal ? terminalPauseMs : plainPauseMs,
     show(status, admitted, documents) {
-      const line = progressLine(status, { stages, admitted, documents });
+      const line = shownText(progressLine(status, { stages, admitted, documents }));
       if (isTerminal) stderr.write(`${eraseLine}${line.slice(0, (stderr.columns ?? 80) - 1)}`);
       else stderr.write(`${line}\n`);
       isLineOpen = isTerminal;
     },
     note(text) {
-      stderr.write(`${isLineOpen ? eraseLine : ''}${text}\n`);
+      stderr.write(`${isLineOpen ? eraseLine : ''}${shownText(text)}\n`);
       isLineOpen = false;
     },
     end() {

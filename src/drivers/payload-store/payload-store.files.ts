@@ -14,6 +14,11 @@ import {
 import { dirname, join } from 'node:path';
 import { AppError } from '../../kernel/app-error.ts';
 import { type Clock, systemClock } from '../../kernel/clock.ts';
+import {
+  makePrivateDirectory,
+  privateDirectoryMode,
+  privateFileMode,
+} from '../../kernel/private-directory.ts';
 import { checkPayload, parseReference, referenceOf } from './payload-reference.ts';
 import type { PayloadReference, PayloadStore } from './payload-store.ts';
 
@@ -21,12 +26,13 @@ import type { PayloadReference, PayloadStore } from './payload-store.ts';
  * Payloads as files. A file appears under its name only when it is whole: written and synced under a passing name,
  * renamed, and its directory synced, so that neither a crash nor a power cut leaves a name with half its bytes.
  * A crash leaves at most a file in `unfinished`, which an opening removes when no writer can still be at it.
+ * Payloads are data: files are 0600 in directories of 0700.
  */
 
 export interface FilesPayloadStoreOptions {
   readonly directory: string;
   /** How files are opened for writing; a test puts a full disk here. */
-  readonly open?: (path: string, flags: string) => Promise<FileHandle>;
+  readonly open?: (path: string, flags: string, mode: number) => Promise<FileHandle>;
   /** Says when a payload was put again; the machine's own unless given. */
   readonly clock?: Clock;
 }
@@ -38,7 +44,7 @@ export class FilesPayloadStore implements PayloadStore {
   readonly #directory: string;
   readonly #unfinished: string;
   readonly #clock: Clock;
-  readonly #open: (path: string, flags: string) => Promise<FileHandle>;
+  readonly #open: (path: string, flags: string, mode: number) => Promise<FileHandle>;
 
   constructor({ directory, open = openFile, clock = systemClock }: FilesPayloadStoreOptions) {
     this.#clock = clock;
@@ -50,7 +56,8 @@ export class FilesPayloadStore implements PayloadStore {
   /** Makes the directories and removes what crashes left before. Several processes may use one directory. */
   async open(now: Date): Promise<this> {
     try {
-      await mkdir(this.#unfinished, { recursive: true });
+      // Also those of earlier versions, which made them readable by others: who cannot enter the first, sees nothing in it.
+      for (const directory of [this.#directory, this.#unfinished]) makePrivateDirectory(directory);
       await this.#removeAbandoned(now);
     } catch (error) {
       throw unavailable(`The payload directory ${this.#directory} cannot be used`, error);
@@ -152,7 +159,7 @@ export class FilesPayloadStore implements PayloadStore {
   async #write(path: string, bytes: Uint8Array): Promise<void> {
     const unfinished = join(this.#unfinished, randomUUID());
     try {
-      const file = await this.#open(unfinished, 'wx');
+      const file = await this.#open(unfinished, 'wx', privateFileMode);
       try {
         await file.writeFile(bytes);
         await file.sync();
@@ -187,7 +194,7 @@ async function findStats(path: string): Promise<Stats | undefined> {
 
 /** Makes the directory, and syncs every parent that got a new entry, up to `root`. */
 async function makeDirectory(root: string, directory: string): Promise<void> {
-  const first = await mkdir(directory, { recursive: true });
+  const first = await mkdir(directory, { recursive: true, mode: privateDirectoryMode });
   if (first === undefined) return;
   for (let made = directory; made.length >= first.length && made !== root; made = dirname(made)) {
     await syncDirectory(dirname(made));

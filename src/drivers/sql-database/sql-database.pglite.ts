@@ -1,8 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { PGlite } from '@electric-sql/pglite';
 import { invariant } from '../../kernel/invariant.ts';
+import { makePrivateDirectory } from '../../kernel/private-directory.ts';
 import { lockDirectory, type ReleaseDirectory } from './directory-lock.ts';
 import { PgliteSession } from './pglite-session.ts';
 import { openPglite } from './pglite-template.ts';
@@ -56,7 +56,7 @@ export class PgliteSqlDatabase implements SqlDatabase {
       return new PgliteSqlDatabase(await openPglite(undefined, options.archive), () => undefined);
     }
     const directory = resolve(options.dataDirectory);
-    mkdirSync(directory, { recursive: true });
+    makePrivateDirectory(directory);
     const release = lockDirectory(directory);
     try {
       return new PgliteSqlDatabase(await openPglite(join(directory, 'pgdata')), release);
