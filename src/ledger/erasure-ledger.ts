@@ -4,6 +4,7 @@ import { AppError } from '../kernel/app-error.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { newId, type Uuid } from '../kernel/ids.ts';
 import { invariant } from '../kernel/invariant.ts';
+import { type AuditEntry, erasedAction, type ErasedName, withoutWord } from './erased-actions.ts';
 import * as sql from './erasure-sql.ts';
 
 /*
@@ -208,15 +209,42 @@ export class ErasureLedger {
     return erased;
   }
 
-  /** Where operators wrote the name. A name of one team may be another customer's too: audit and holds know no team. */
+  /** Where operators wrote the name. A hold knows no team: it stands for others too, and stays when one team's is erased. */
   async #eraseName(
     { customer, team }: Extract<ErasureSelection, { kind: 'customer' }>,
     pseudonym: string,
   ): Promise<void> {
+    const name = { customer, pseudonym, ...(team === undefined ? {} : { team }) };
     await this.#database.query(sql.eraseBudgets, [customer, team, pseudonym]);
-    await this.#database.query(sql.eraseHolds, [customer, pseudonym]);
-    const inJson = JSON.stringify(customer).slice(1, -1);
-    await this.#database.query(sql.eraseActions, [customer, pseudonym, inJson, pseudonym]);
+    if (team === undefined) {
+      const { rows } = await this.#database.query<{ id: Uuid; reason: string }>(sql.findErasedHold, [
+        customer,
+      ]);
+      for (const { id, reason } of rows)
+        await this.#database.query(sql.eraseHold, [id, pseudonym, withoutWord(reason, name)]);
+    }
+    await this.#eraseActions(name);
+  }
+
+  async #eraseActions(name: ErasedName): Promise<void> {
+    const inJson = JSON.stringify(name.customer);
+    for (let after: Uuid | undefined = firstId; after !== undefined;) {
+      const page: readonly (AuditEntry & { readonly id: Uuid })[] = (
+        await this.#database.query<AuditEntry & { readonly id: Uuid }>(sql.listNamingActions, [
+          name.customer,
+          inJson,
+          after,
+          sliceSize,
+        ])
+      ).rows;
+      for (const { id, ...entry } of page) {
+        const erased = erasedAction(entry, name);
+        if (erased === undefined) continue;
+        const { target, reason, detail } = erased;
+        await this.#database.query(sql.rewriteAction, [id, target, reason, detail]);
+      }
+      after = page.at(-1)?.id;
+    }
   }
 
   /** Lines that are in no batch may change; those of a batch never do, and there is none now. */

@@ -136,27 +136,36 @@ export const eraseLooseCalls = named(
    select count(*)::int as count from chosen`,
 );
 
-/** $1 customer, $2 team or null, $3 pseudonym. A budget that the configuration still names comes back with the next start. */
+/** $1 customer, $2 team: only that team's, $3 pseudonym. A budget that the configuration still names comes back with the next start. */
 export const eraseBudgets = named(
   'ledger.erase_budgets',
   `update millrace.budgets set customer = $3, retired_at = coalesce(retired_at, clock_timestamp())
-   where customer = $1 and ($2::text is null or team is null or team = $2::text)`,
+   where customer = $1 and ($2::text is null or team = $2::text)`,
 );
 
-/** $1 customer, $2 pseudonym. */
-export const eraseHolds = named(
-  'ledger.erase_holds',
-  `update millrace.holds
-   set value = case when scope = 'customer' and value = $1 then $2 else value end, reason = replace(reason, $1, $2)
-   where (scope = 'customer' and value = $1) or strpos(reason, $1) > 0`,
+/** $1 customer. */
+export const findErasedHold = named(
+  'ledger.find_erased_hold',
+  `select id, reason from millrace.holds where scope = 'customer' and value = $1`,
 );
 
-/** $1 customer, $2 pseudonym, $3 and $4 the same as parts of JSON: in the texts of the audit. */
-export const eraseActions = named(
-  'ledger.erase_actions',
-  `update millrace.operator_actions
-   set target = replace(target, $1, $2), reason = replace(reason, $1, $2), detail = replace(detail::text, $3, $4)::json
-   where strpos(target, $1) > 0 or strpos(reason, $1) > 0 or strpos(detail::text, $3) > 0`,
+/** $1 id, $2 pseudonym, $3 reason. */
+export const eraseHold = named(
+  'ledger.erase_hold',
+  `update millrace.holds set value = $2, reason = $3 where id = $1::uuid`,
+);
+
+/** $1 customer, $2 the same as a JSON string, $3 the last entry seen, $4 how many: entries that may be about the customer. */
+export const listNamingActions = named(
+  'ledger.list_naming_actions',
+  `select id, target, reason, detail::text as detail from millrace.operator_actions
+   where id > $3::uuid and (target = 'customer ' || $1 or strpos(detail::text, $2) > 0) order by id limit $4`,
+);
+
+/** $1 id, $2 target, $3 reason, $4 detail. */
+export const rewriteAction = named(
+  'ledger.rewrite_action',
+  `update millrace.operator_actions set target = $2, reason = $3, detail = $4::json where id = $1::uuid`,
 );
 
 /** $1 id, $2 the audit's id, $3 target, $4 how many messages, $5 detail, $6 lease. What was erased goes from here too. */

@@ -19,7 +19,7 @@ export interface CorrectionRequest {
   readonly reason: string;
 }
 
-/** Who acts: the name for the audit, and the only team whose calls may be touched, if there is one. */
+/** Who acts: the name for the audit, and the team that the key is bound to, if there is one: such a key corrects nothing. */
 export interface CorrectionOperator {
   readonly actor: string;
   readonly team?: string | undefined;
@@ -58,12 +58,20 @@ export class CorrectionOffice {
     this.#options = options;
   }
 
-  /** Throws MILLRACE_NOT_FOUND without such a call, and MILLRACE_REQUEST_INVALID when it cannot be priced. */
+  /**
+   * Throws MILLRACE_FORBIDDEN for an operator of one team, MILLRACE_NOT_FOUND without such a call, and
+   * MILLRACE_REQUEST_INVALID when it cannot be priced.
+   */
   async correct(request: CorrectionRequest, { actor, team }: CorrectionOperator): Promise<CorrectionReport> {
+    if (team !== undefined)
+      throw new AppError(
+        'MILLRACE_FORBIDDEN',
+        `This API key belongs to the team "${team}"; only one without a team may correct calls, since a correction moves money in budgets.`,
+      );
     const { ledger, clock } = this.#options;
     const { id, dryRun, reason } = request;
     const call = isUuid(id) ? await ledger.find(id) : undefined;
-    if (call === undefined || (team !== undefined && call.origin.team !== team))
+    if (call === undefined)
       throw new AppError(
         'MILLRACE_NOT_FOUND',
         `There is no call ${id} that has ended. Calls leave the ledger after the retention time.`,

@@ -1,7 +1,7 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startApi } from './api-application.ts';
-import { type ApiFixture, openApiFixture } from './api-fixture.ts';
+import { type ApiFixture, openApiFixture, problemOf } from './api-fixture.ts';
 
 const id = '01890a5d-ac96-774b-bcce-b302099a8057';
 
@@ -35,7 +35,7 @@ const correct = async (key: string, body: object) =>
 describe('POST /v1/calls/{id}/correct', () => {
   const body = { tokens: { uncached_input: 8, text_output: 50 }, reason: 'the bill' };
 
-  it('needs the scope, a sound body, and a call of the key’s team', async () => {
+  it('needs the scope and a sound body', async () => {
     expect((await correct(await fixture.newKey(['costs:read']), body)).statusCode).toBe(403);
     const key = await fixture.newKey(['operations:write']);
     for (const wrong of [
@@ -48,11 +48,27 @@ describe('POST /v1/calls/{id}/correct', () => {
     ]) {
       expect((await correct(key, wrong)).statusCode, JSON.stringify(wrong)).toBe(400);
     }
-    expect((await correct(await fixture.newKey(['operations:write'], 'red'), body)).statusCode).toBe(404);
   });
 
+  it.each(['blue', 'red'])(
+    'is for keys without a team, not for one of %s, whatever it says',
+    async (team) => {
+      const key = await fixture.newKey(['operations:write'], team);
+      const state = { name: 'test.call', text: `select * from millrace.calls where id = '${id}'` };
+      const before = (await fixture.database.query(state)).rows;
+      for (const costUsd of ['0', '999999999']) {
+        for (const dryRun of [true, false]) {
+          const refused = await correct(key, { ...body, costUsd, dryRun });
+          expect([refused.statusCode, problemOf(refused).code]).toEqual([403, 'MILLRACE_FORBIDDEN']);
+          expect(problemOf(refused).detail).toContain(`belongs to the team "${team}"`);
+        }
+      }
+      expect((await fixture.database.query(state)).rows).toEqual(before);
+    },
+  );
+
   it('says what it would do, does it, and does it once', async () => {
-    const key = await fixture.newKey(['operations:write'], 'blue');
+    const key = await fixture.newKey(['operations:write']);
     const changed = { isChanged: true, before: { costUsd: '1' }, after: { costUsd: '0.000102' } };
     expect((await correct(key, { ...body, dryRun: true })).json()).toMatchObject({
       dryRun: true,

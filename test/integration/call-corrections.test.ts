@@ -156,7 +156,7 @@ describe('the usage of a call is corrected', () => {
     const id = await called(['yes']);
     const request = { id, tokens: truth, dryRun: false, reason: 'the bill' };
     expect(await failureOf(office.correct(request, { ...ada, team: 'another' }))).toMatchObject({
-      code: 'MILLRACE_NOT_FOUND',
+      code: 'MILLRACE_FORBIDDEN',
     });
   });
 });

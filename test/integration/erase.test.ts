@@ -279,6 +279,54 @@ onEachLedger((_, openLedger) => {
     expect(await office().preview({ customer: 'acme' }, viewer)).toMatchObject({ messages: 0, calls: 0 });
   });
 
+  it('of a team leaves budgets, holds and the audit of others as they are', async () => {
+    const holds = new Holds({ database, clock: systemClock });
+    const hold = { scope: 'customer', value: 'acme', aborts: false, actor: 'bob', reason: 'acme' } as const;
+    await holds.place(hold);
+    await database.execute(
+      `insert into millrace.budgets (name, team, customer, window_unit, limit_usd, at_limit, unpriced) values
+         ('everybody', null, 'acme', 'day', 1, 'park', 'allow'), ('others', 'rust', 'acme', 'day', 1, 'park', 'allow'),
+         ('own', 'rose', 'acme', 'day', 1, 'park', 'allow')`,
+    );
+    const read = async (text: string) =>
+      (await database.query({ name: `test.text_${text.length}`, text })).rows;
+    const standing = `select * from millrace.holds order by id`;
+    const audit = `select id, target, reason, detail::text from millrace.operator_actions where action <> 'erasures.erase' order by id`;
+    const before = [await read(standing), await read(audit)];
+    await office().erase({ customer: 'acme', team: 'rose' }, order);
+    expect([await read(standing), await read(audit)]).toEqual(before);
+    expect(
+      await read(
+        `select name, customer = 'acme' and retired_at is null as holds from millrace.budgets order by name`,
+      ),
+    ).toEqual([
+      { name: 'everybody', holds: true },
+      { name: 'others', holds: true },
+      { name: 'own', holds: false },
+    ]);
+    await holds.lift(hold, hold);
+  });
+
+  it.each([':', '"', '{', 'root', 'scope', 'placed', '\\'])(
+    'of a customer called %j ends, and leaves the audit alone where it only has the same letters',
+    async (customer) => {
+      const value = `root ${customer} placed`;
+      const holds = new Holds({ database, clock: systemClock });
+      await holds.place({ scope: 'feature', value, aborts: false, actor: 'bob', reason: `is ${customer}` });
+      const audit = {
+        name: 'test.others',
+        text: `select id, target, reason, detail::text from millrace.operator_actions where action <> 'erasures.erase' order by id`,
+      };
+      const before = (await database.query(audit)).rows;
+      await fill('sand', customer, 'sekrit-k');
+      const request = office().request({ customer }, order, { team: 'sand' });
+      expect(await request).toMatchObject({ state: 'at_work' });
+      expect(await office().goOn()).toBe(true);
+      await office().erase({ customer }, order);
+      expect((await database.query(audit)).rows).toEqual(before);
+    },
+  );
+
   it('refuses while work of it is open, and says how much', async () => {
     await someLedger(database).admit(
       someAdmission({ origin: { team: 't', customer: 'busy', feature: 'f' } }),

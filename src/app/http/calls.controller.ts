@@ -6,7 +6,7 @@ import { parseRequest } from '../../costs/request-faults.ts';
 import { CorrectionOffice, type CorrectionReport } from '../../operations/correction-office.ts';
 import { correctionOf, correctionRequestSchema } from '../../operations/correction-requests.ts';
 
-/** Single calls, for operators. A key of a team touches that team's only. */
+/** Single calls, for operators whose key is bound to no team. */
 @ApiTags('calls')
 @ApiBearerAuth()
 @Controller('v1/calls')
@@ -25,7 +25,8 @@ export class CallsController {
     summary: 'Set what a call truly used, or say what that would change',
     description:
       'Reports get the difference by a correction record, and so do the budgets of the call. The same again changes ' +
-      'nothing. With dryRun nothing changes. The operation is audited.',
+      'nothing. With dryRun nothing changes. The operation is audited. Needs a key without a team (403 otherwise): a ' +
+      'correction gives money back to budgets or takes it.',
   })
   @ApiParam({
     name: 'id',
