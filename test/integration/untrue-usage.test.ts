@@ -162,6 +162,14 @@ describe.each(all)('%s, %s: reported usage', (name, how) => {
     expect([input > 0, output > 0]).toEqual([true, true]);
   });
 
+  it('with something nested twenty thousand deep holds nobody up: the call ends, within its bound', async () => {
+    const deep = `"x":${'['.repeat(20_000)}${']'.repeat(20_000)},`;
+    const edit = (text: string) => text.replaceAll('"usage":{', `"usage":{${deep}`);
+    await booked(shape, how, ['11', '7'], edit).catch(() => undefined);
+    const [row] = await models.callRows();
+    expect(row?.['state']).not.toBe('reserved');
+  });
+
   it('as text, or with a fraction of zero, is read', async () => {
     expect(await booked(shape, how, ['"120"', '7.0'])).toMatchObject({
       settlement: 'reported',
