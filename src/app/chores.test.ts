@@ -38,11 +38,15 @@ describe('a chore', () => {
     await nextTurn();
     expect(await valueOf('background_failures_total')).toBe('3');
     expect(await valueOf('background_failing_seconds')).toBe('2');
-    expect(lines.at(-1)).toEqual({ error: new Error('poisoned'), chore: 'sweep', failingMs: 2000 });
+    const line = { error: new Error('poisoned'), chore: 'sweep', failingMs: 0, suppressed: 0 };
+    expect(lines).toEqual([line]);
+    for (let turn = 0; turn < 10; turn += 1) await nextTurn();
+    // Once in ten seconds, with how many lines were left out.
+    expect(lines).toEqual([line, { ...line, failingMs: 10_000, suppressed: 9 }]);
 
     isPoisoned = false;
     await nextTurn();
-    expect(await valueOf('background_failures_total')).toBe('3');
+    expect(await valueOf('background_failures_total')).toBe('13');
     expect(await valueOf('background_failing_seconds')).toBe('0');
     await loop.stop();
   });

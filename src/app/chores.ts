@@ -12,19 +12,30 @@ interface Tellers {
   readonly metrics: MillraceMetrics;
 }
 
+/** While a chore goes on failing, it says so at the first failure and then this often: some have five turns a second. */
+const sayEveryMs = 10_000;
+
 /** The one place where the end of a chore's turn is told: a failure that lasts must reach an operator. */
 export function choreTeller(chore: ChoreName, { logger, metrics }: Tellers): (end: TurnEnd) => void {
   metrics.initialise('background_failures_total', [{ chore }]);
   metrics.initialise('background_failing_seconds', [{ chore }]);
+  let said: { readonly atMs: number; suppressed: number } | undefined;
   return (end) => {
     if (end.kind === 'succeeded') {
       metrics.set('background_failing_seconds', { chore }, 0);
+      said = undefined;
       return;
     }
     const { error, failingMs } = end;
     metrics.increment('background_failures_total', { chore });
     metrics.set('background_failing_seconds', { chore }, failingMs / 1000);
-    logger.error({ error, chore, failingMs }, 'a background chore failed; it goes on');
+    if (said !== undefined && failingMs - said.atMs < sayEveryMs) {
+      said.suppressed += 1;
+      return;
+    }
+    const suppressed = said?.suppressed ?? 0;
+    said = { atMs: failingMs, suppressed: 0 };
+    logger.error({ error, chore, failingMs, suppressed }, 'a background chore failed; it goes on');
   };
 }
 

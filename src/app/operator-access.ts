@@ -85,7 +85,13 @@ export class OperatorAccess {
     if (ledger.url !== undefined) {
       // A host with a ledger server may still have the column store in its process.
       const connection = columnStore.url === undefined ? await connect(configuration) : undefined;
-      return new OperatorAccess(configuration, await openDatabase(configuration, 'command'), connection);
+      try {
+        return new OperatorAccess(configuration, await openDatabase(configuration, 'command'), connection);
+      } catch (error) {
+        // An open socket would keep the command's process from ending.
+        await connection?.close();
+        throw error;
+      }
     }
     const untilMs = clock.monotonicMs() + patienceMs;
     for (;;) {
@@ -110,9 +116,12 @@ export class OperatorAccess {
   }
 
   async #close(): Promise<void> {
-    for (const store of this.#opened.toReversed()) await store.close();
-    await this.database.close();
-    await this.#connection?.close();
+    try {
+      for (const store of this.#opened.toReversed()) await store.close();
+      await this.database.close();
+    } finally {
+      await this.#connection?.close();
+    }
   }
 }
 

@@ -49,6 +49,16 @@ describe('beside a running host', () => {
     await expect(ask()).resolves.toMatchObject({ status: 401 });
   });
 
+  it('leaves no connection to the host open when the ledger cannot be reached: the command ends', async () => {
+    const pipes = () => process.getActiveResourcesInfo().filter((kind) => kind === 'PipeWrap').length;
+    const before = pipes();
+    const environment = { MILLRACE_POSTGRES_URL: 'postgres://127.0.0.1:1/none' };
+    const ended = await runCommand(['status', '--data', directory], environment);
+    expect(ended.code).toBe(1);
+    expect(ended.stderr).toContain('MILLRACE_DATABASE_UNAVAILABLE');
+    await expect.poll(pipes).toBe(before);
+  });
+
   it('pauses and resumes', async () => {
     const paused = await run('pause', 'all', '--reason', 'look', '--actor', 'ann');
     expect(paused.code, paused.stderr).toBe(0);

@@ -6,8 +6,9 @@ import { type MetricsSource, SharedMetrics } from './shared-metrics.ts';
 /** The injection token of the metrics. */
 export const metricsToken = Symbol('millrace:metrics');
 
-interface HeaderWriter {
+interface ResponseWriter {
   header(name: string, value: string): unknown;
+  send(body: Buffer): unknown;
 }
 
 @ApiTags('operation')
@@ -32,12 +33,13 @@ export class MetricsController {
   })
   async get(
     @Headers('accept') accept: string | undefined,
-    @Res({ passthrough: true }) response: HeaderWriter,
-  ): Promise<Buffer> {
+    @Res() response: ResponseWriter,
+  ): Promise<void> {
     const { contentType, body } = await this.#metrics.render(formatFor(accept));
     response.header('content-type', contentType);
     response.header('vary', 'accept');
     response.header('cache-control', 'no-store');
-    return body;
+    // By its own hand: what is returned, Express would write as JSON.
+    response.send(body);
   }
 }
