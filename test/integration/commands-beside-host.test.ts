@@ -52,7 +52,10 @@ describe('beside a running host', () => {
   it('leaves no connection to the host open when the ledger cannot be reached: the command ends', async () => {
     const pipes = () => process.getActiveResourcesInfo().filter((kind) => kind === 'PipeWrap').length;
     const before = pipes();
-    const environment = { MILLRACE_POSTGRES_URL: 'postgres://127.0.0.1:1/none' };
+    const environment = {
+      MILLRACE_POSTGRES_URL: 'postgres://127.0.0.1:1/none',
+      MILLRACE_QUEUE_URL: 'redis://127.0.0.1:1',
+    };
     const ended = await runCommand(['status', '--data', directory], environment);
     expect(ended.code).toBe(1);
     expect(ended.stderr).toContain('MILLRACE_DATABASE_UNAVAILABLE');
