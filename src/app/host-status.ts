@@ -4,12 +4,14 @@ import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { BudgetLedger } from '../ledger/budget-ledger.ts';
 import { CallLedger, type CallTotals } from '../ledger/call-ledger.ts';
+import { ErasureLedger } from '../ledger/erasure-ledger.ts';
 import { ExportLedger } from '../ledger/export-ledger.ts';
 import { Holds, type ListedHold } from '../ledger/holds.ts';
 import { type CountedKind, type LedgerCount, LedgerCounts } from '../ledger/ledger-counts.ts';
 import type { MessageState } from '../ledger/message-state.ts';
 import { ParkedMessages } from '../ledger/parked-messages.ts';
 import { Waits } from '../ledger/waits.ts';
+import { describeErasure, type ErasureDocument } from '../operations/erasure-documents.ts';
 import { explainWaits, type WaitReport } from '../operations/wait-reports.ts';
 
 /** How many messages are in which state, over all stages. */
@@ -36,6 +38,8 @@ export interface HostStatus {
   readonly parked: Readonly<Record<string, number>>;
   /** Models whose circuit is not closed. */
   readonly circuits: readonly TroubledModel[];
+  /** Erasures at work, and those that were given up in the last seven days. */
+  readonly erasures: readonly ErasureDocument[];
   /** Why work waits, for every reason: since when, until when, what would change it. */
   readonly waits: readonly WaitReport[];
 }
@@ -48,8 +52,8 @@ export interface StatusSources {
 /** Counts and sums as they stand. Sums the ledger's calls: for people, not for loops. */
 export async function readHostStatus({ database, clock }: StatusSources): Promise<HostStatus> {
   const waits = new Waits(database);
-  const [counted, totals, backlog, standing, parked, waiting, budgets, circuits, blocked] = await Promise.all(
-    [
+  const [counted, totals, backlog, standing, parked, waiting, budgets, circuits, blocked, erasures] =
+    await Promise.all([
       new LedgerCounts(database).read(),
       new CallLedger({ database, clock }).totals(),
       new ExportLedger(database).backlog(),
@@ -59,8 +63,8 @@ export async function readHostStatus({ database, clock }: StatusSources): Promis
       new BudgetLedger(database).read(),
       new ModelHealthStore(database).troubled(),
       readBlockedModels(database),
-    ],
-  );
+      new ErasureLedger({ database, clock }).listTroubled(),
+    ]);
   const counts = counted.filter(({ kind }) => kind !== 'unsettled');
   const names = [...new Set(counts.map((count) => count.stage))].toSorted();
   const due = await waits.listDue(namesOfPending(counts, standing));
@@ -80,6 +84,7 @@ export async function readHostStatus({ database, clock }: StatusSources): Promis
     holds: standing,
     parked,
     circuits,
+    erasures: erasures.map((erasure) => describeErasure(erasure)),
     waits: explainWaits({
       waits: [...waiting, ...due],
       holds: standing,

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { formatUsd } from '../kernel/money.ts';
 import { messageStates } from '../ledger/message-state.ts';
+import { erasureSchema } from '../operations/erasure-documents.ts';
 import { holdListDocument, holdListSchema } from '../operations/hold-documents.ts';
 import { waitSchema } from '../operations/wait-reports.ts';
 import type { HostStatus } from './host-status.ts';
@@ -54,6 +55,9 @@ export const statusSchema = z.object({
       remainingMs: z.number(),
     }),
   ),
+  erasures: z
+    .array(erasureSchema)
+    .describe('Erasures at work, and those that were given up in the last seven days.'),
   waits: z.array(waitSchema).describe('Why work waits; the reason with the most messages comes first.'),
 });
 
@@ -61,7 +65,7 @@ export type StatusDocument = z.output<typeof statusSchema>;
 
 /** The state as a JSON document; amounts are decimal strings. */
 export function statusDocument(status: HostStatus): StatusDocument {
-  const { messages, stages, calls, unexportedRecords, holds, parked, circuits, waits } = status;
+  const { messages, stages, calls, unexportedRecords, holds, parked, circuits, erasures, waits } = status;
   const { settledUsd, estimatedUsd, estimatedUpperUsd, openUpperUsd, ...figures } = calls;
   return {
     messages,
@@ -77,6 +81,7 @@ export function statusDocument(status: HostStatus): StatusDocument {
     ...holdListDocument(holds),
     parked,
     circuits: circuits.map((circuit) => ({ ...circuit, changedAt: circuit.changedAt.toISOString() })),
+    erasures: [...erasures],
     waits: [...waits],
   };
 }

@@ -52,7 +52,7 @@ const columns: readonly TableColumn[] = [
 ];
 
 function statusText(status: HostStatus): string {
-  const { stages, calls, unexportedRecords, circuits, waits } = status;
+  const { stages, calls, unexportedRecords, circuits, erasures, waits } = status;
   const rows = stages.map(({ stage, owner, messages, oldestSeconds }) => [
     stage === '' ? '(outputs)' : stage,
     owner,
@@ -71,6 +71,10 @@ function statusText(status: HostStatus): string {
     `Spent: ${formatUsd(calls.settledUsd)} USD${open === 0 ? '' : `, and at most ${formatUsd(calls.openUpperUsd)} USD more by open calls`}`,
     `Not exported yet: ${formatCount(unexportedRecords)} records`,
     ...(circuits.length === 0 ? [] : [circuitsText(circuits)]),
+    ...erasures.map(
+      ({ id, state, failure }) =>
+        `Erasure ${id}: ${state}${failure === undefined ? '' : ` (${failure.code}, ${failure.tries} tries). ${failure.todo}`}`,
+    ),
     ...holdLines(status),
     ...waitLines(waits),
   ].join('\n');

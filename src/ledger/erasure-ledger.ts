@@ -1,10 +1,17 @@
-import { createHash } from 'node:crypto';
 import type { SqlDatabase, SqlExecutor } from '../drivers/sql-database/sql-database.ts';
 import { AppError } from '../kernel/app-error.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { newId, type Uuid } from '../kernel/ids.ts';
 import { invariant } from '../kernel/invariant.ts';
 import { type AuditEntry, erasedAction, type ErasedName, withoutWord } from './erased-actions.ts';
+import {
+  type ErasureSelection,
+  hashOf,
+  needleOf,
+  parametersOf,
+  rewrittenLine,
+  targetOf,
+} from './erasure-selection.ts';
 import * as sql from './erasure-sql.ts';
 
 /*
@@ -12,12 +19,6 @@ import * as sql from './erasure-sql.ts';
  * open have arrived: so no row with the name can come into the column store behind its back. Whoever works on it holds a
  * lease; what it does may be repeated at any point, and one whose process died is gone on with by another.
  */
-
-/** What is erased: a customer (of one team, or of all), a team's customers, or the tree of one message. */
-export type ErasureSelection =
-  | { readonly kind: 'customer'; readonly customer: string; readonly team?: string }
-  | { readonly kind: 'team'; readonly team: string }
-  | { readonly kind: 'message'; readonly rootId: Uuid };
 
 /** How much a selection has in the ledger. */
 export interface ErasureMeasure {
@@ -52,6 +53,12 @@ export interface ErasureState extends RequestedErasure {
   readonly began_at: Date;
   readonly ended_at: Date | null;
   readonly messages: number | null;
+  /** Tries that failed for its data, since it last came further. */
+  readonly failures: number;
+  /** The code of the last failure. */
+  readonly failure: string | null;
+  /** When it was given up. */
+  readonly failed_at: Date | null;
 }
 
 /** Who erases, and why. */
@@ -77,6 +84,8 @@ const firstId = '00000000-0000-0000-0000-000000000000';
 const waits = 160;
 const waitMs = 250;
 const leaseMs = 30_000;
+/** Tries after which an erasure whose data is refused is given up. */
+const maxFailures = 5;
 /** How often a lease is renewed by who holds it. */
 export const erasureRenewalMs = 5_000;
 
@@ -173,6 +182,40 @@ export class ErasureLedger {
 
   async find(id: Uuid): Promise<ErasureState | undefined> {
     return (await this.#database.query<ErasureState>(sql.findErasure, [id])).rows[0];
+  }
+
+  /** What is at work, and what was given up in the last seven days. */
+  async listTroubled(): Promise<readonly ErasureState[]> {
+    return (await this.#database.query<ErasureState>(sql.listTroubledErasures)).rows;
+  }
+
+  /** The ledger is done and the column store is next: from here it is not given up. Throws what `renew` throws. */
+  async enterStore({ id, lease }: Erasure): Promise<void> {
+    const { affected } = await this.#database.query(sql.enterStore, [id, lease]);
+    if (affected === 0) throw lost();
+  }
+
+  /**
+   * A try failed. One that another try cannot mend counts, and the fifth ends the erasure as failed, with an entry in the
+   * audit: unless the column store is begun, where an end half way would leave sums that are not right.
+   */
+  async noteFailure(
+    { id, lease, pseudonym }: Erasure,
+    selection: ErasureSelection,
+    error: unknown,
+  ): Promise<void> {
+    const code = error instanceof AppError ? error.code : 'MILLRACE_INTERNAL';
+    const isRefused = !(error instanceof AppError) || !error.retryable;
+    await this.#database.query(sql.noteErasureFailure, [
+      id,
+      lease,
+      code,
+      isRefused,
+      maxFailures,
+      newId(this.#clock.now()),
+      targetOf(id, selection),
+      JSON.stringify({ erasure: id, kind: selection.kind, pseudonym, failure: code }),
+    ]);
   }
 
   /** Keeps the erasure for this process. Throws MILLRACE_ERASURE_BLOCKED when another has it. */
@@ -281,7 +324,7 @@ export class ErasureLedger {
     await this.#database.query(sql.endErasure, [
       id,
       newId(this.#clock.now()),
-      selection.kind === 'message' ? `message ${selection.rootId}` : `${selection.kind} sha256:${hash}`,
+      targetOf(id, selection),
       messages,
       JSON.stringify({ erasure: id, kind: selection.kind, pseudonym, hash }),
       lease,
@@ -310,48 +353,6 @@ async function measure(
     calls: row.calls + row.loose_calls,
     open: row.open + row.calls_open,
   };
-}
-
-function parametersOf(selection: ErasureSelection, pseudonym: string): readonly unknown[] {
-  switch (selection.kind) {
-    case 'customer':
-      return [selection.customer, selection.team, undefined, pseudonym];
-    case 'team':
-      return [undefined, selection.team, undefined, pseudonym];
-    case 'message':
-      return [undefined, undefined, selection.rootId, pseudonym];
-  }
-}
-
-function needleOf(selection: ErasureSelection): string {
-  switch (selection.kind) {
-    case 'customer':
-      return selection.customer;
-    case 'team':
-      return selection.team;
-    case 'message':
-      return selection.rootId;
-  }
-}
-
-/** The line of a usage record or an outcome without what names anybody; undefined when it is not of the selection. */
-function rewrittenLine(line: string, selection: ErasureSelection, pseudonym: string): string | undefined {
-  const row = JSON.parse(line) as Record<string, unknown>;
-  const isSelected =
-    selection.kind === 'message'
-      ? row['root_id'] === selection.rootId
-      : (selection.team === undefined || row['team'] === selection.team) &&
-        (selection.kind === 'team' || row['customer'] === selection.customer);
-  if (!isSelected) return undefined;
-  const { labels: _labels, item: _item, raw_usage: _usage, ...rest } = row;
-  return JSON.stringify(selection.kind === 'message' ? rest : { ...rest, customer: pseudonym });
-}
-
-/** The erasure's id is the salt: names are few, and a bare digest of one would be found by trying. */
-function hashOf(id: Uuid, selection: ErasureSelection): string {
-  return createHash('sha256')
-    .update(JSON.stringify([id, ...parametersOf(selection, '')]))
-    .digest('hex');
 }
 
 function lost(): AppError {

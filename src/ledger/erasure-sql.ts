@@ -11,6 +11,8 @@ const selectedLoose = `c.message_id is null and c.origin is not null and $3::uui
      and ($1::text is null or c.origin::json ->> 'customer' = $1::text) and ($2::text is null or c.origin::json ->> 'team' = $2::text)
      and c.origin::json ->> 'customer' is distinct from $4::text`;
 
+const stateColumns = 'id, kind, pseudonym, team, began_at, ended_at, messages, failures, failure, failed_at';
+
 /** $1 any message of the tree. */
 export const findRoot = named(
   'ledger.find_root_of_message',
@@ -67,7 +69,39 @@ export const renewErasure = named(
 /** $1 id. */
 export const findErasure = named(
   'ledger.find_erasure',
-  `select id, kind, pseudonym, team, actor, reason, began_at, ended_at, messages from millrace.erasures where id = $1::uuid`,
+  `select ${stateColumns} from millrace.erasures where id = $1::uuid`,
+);
+
+/** What is at work, and what was given up in the last seven days; the newest first. */
+export const listTroubledErasures = named(
+  'ledger.list_troubled_erasures',
+  `select ${stateColumns} from millrace.erasures
+   where ended_at is null or failed_at > clock_timestamp() - interval '7 days' order by id desc limit 20`,
+);
+
+/** $1 id, $2 lease: the ledger is done, the column store is begun. */
+export const enterStore = named(
+  'ledger.enter_store_to_erase',
+  `update millrace.erasures set in_store = true, failures = 0 where id = $1::uuid and lease = $2::uuid and ended_at is null`,
+);
+
+/**
+ * $1 id, $2 lease, $3 the code, $4 whether it counts, $5 how many are too many; $6 the audit's id, $7 target, $8 detail. Given
+ * up, it ends; never once the column store is begun.
+ */
+export const noteErasureFailure = named(
+  'ledger.note_erasure_failure',
+  `with noted as materialized (
+     select id, failures + $4::boolean::int as failures, not in_store and failures + $4::boolean::int >= $5::int as is_over
+     from millrace.erasures where id = $1::uuid and lease = $2::uuid and ended_at is null for update),
+   changed as (
+     update millrace.erasures e
+     set failures = n.failures, failure = $3, leased_until = case when not n.is_over then e.leased_until end,
+       failed_at = case when n.is_over then clock_timestamp() end, ended_at = case when n.is_over then clock_timestamp() end,
+       selection = case when not n.is_over then e.selection end
+     from noted n where e.id = n.id returning e.actor, e.reason, n.is_over)
+   insert into millrace.operator_actions (id, at, actor, action, target, affected, detail, reason)
+   select $6::uuid, clock_timestamp(), actor, 'erasures.fail', $7, 0, $8::json, reason from changed where is_over`,
 );
 
 /** $1 id, $2 months, $3 lease. */

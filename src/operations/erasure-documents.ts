@@ -30,13 +30,25 @@ export const erasureSchema = z.object({
   dryRun: z.literal(false),
   id: z.string().describe('The id of the erasure, to ask for how far it is.'),
   kind: z.enum(['customer', 'team', 'message']).describe('What is erased.'),
-  state: z.enum(['at_work', 'ended']).describe('at_work: from the request until everything is done.'),
+  state: z
+    .enum(['at_work', 'ended', 'failed'])
+    .describe(
+      'at_work: from the request until everything is done. failed: given up after five tries, see `failure`.',
+    ),
   pseudonym: z
     .string()
     .optional()
     .describe("What stands in place of the customer's name afterwards; absent for a message."),
   beganAt: z.iso.datetime(),
   endedAt: z.iso.datetime().optional().describe('Absent while it is at work.'),
+  failure: z
+    .object({
+      code: z.string().describe('The code of the last failure.'),
+      tries: z.int().describe('Tries in a row that failed for the data.'),
+      todo: z.string().describe('What to do.'),
+    })
+    .optional()
+    .describe('Present when a try failed.'),
   messages: z.int().optional().describe('How many messages were erased; absent while it is at work.'),
 });
 
@@ -45,16 +57,25 @@ export const requestedErasureSchema = z.union([previewSchema, erasureSchema]);
 export type ErasureDocument = z.output<typeof erasureSchema>;
 export type RequestedErasureDocument = z.output<typeof requestedErasureSchema>;
 
+const failedTodo =
+  "The export goes on, and what was not erased is still there. A relay's log has the failure (chore erasures): mend it, then ask for the erasure again.";
+const retriedTodo =
+  "It is tried again by itself, and nothing is exported until it has ended. A relay's log has the failure (chore erasures).";
+
 export function describeErasure(state: ErasureState): ErasureDocument {
-  const { id, kind, pseudonym, began_at: beganAt, ended_at: endedAt, messages } = state;
+  const { id, kind, pseudonym, began_at: beganAt, ended_at: endedAt, messages, failure } = state;
+  const isFailed = state.failed_at !== null;
   return {
     dryRun: false,
     id,
     kind,
-    state: endedAt === null ? 'at_work' : 'ended',
+    state: isFailed ? 'failed' : endedAt === null ? 'at_work' : 'ended',
     ...(kind === 'message' ? {} : { pseudonym }),
     beganAt: beganAt.toISOString(),
     ...(endedAt === null ? {} : { endedAt: endedAt.toISOString() }),
+    ...(failure === null || (endedAt !== null && !isFailed)
+      ? {}
+      : { failure: { code: failure, tries: state.failures, todo: isFailed ? failedTodo : retriedTodo } }),
     ...(messages === null ? {} : { messages }),
   };
 }

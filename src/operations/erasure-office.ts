@@ -9,8 +9,8 @@ import {
   type ErasureLedger,
   type ErasureOrder,
   erasureRenewalMs,
-  type ErasureSelection,
 } from '../ledger/erasure-ledger.ts';
+import type { ErasureSelection } from '../ledger/erasure-selection.ts';
 import type { PayloadCleaner } from '../pipeline/payload-cleaner.ts';
 import { countUsage, eraseUsage } from '../usage/erase-usage.ts';
 import { describeErasure, type ErasureDocument } from './erasure-documents.ts';
@@ -65,7 +65,7 @@ export class ErasureOffice {
 
   /**
    * Erases, and answers when it is done. Given again after it died, it goes on where it was. Throws what `preview` throws,
-   * and MILLRACE_ERASURE_BLOCKED.
+   * MILLRACE_ERASURE_BLOCKED, and MILLRACE_ERASURE_FAILED when a relay gave it up meanwhile.
    */
   async erase(request: ErasureRequest, order: ErasureOrder): Promise<ErasureReport> {
     const { ledger, store } = this.#options;
@@ -76,10 +76,16 @@ export class ErasureOffice {
     const erasure = await ledger.begin(requested);
     if (erasure !== undefined) await this.#work(erasure, selection);
     const { pseudonym } = requested;
+    const state = await ledger.find(requested.id);
+    if (state !== undefined && state.failed_at !== null)
+      throw new AppError(
+        'MILLRACE_ERASURE_FAILED',
+        `The erasure ${state.id} was given up: ${state.failure}.`,
+      );
     return {
       isDryRun: false,
       ...measure,
-      messages: (await ledger.find(requested.id))?.messages ?? 0,
+      messages: state?.messages ?? 0,
       usageRows,
       ...(selection.kind === 'message' ? {} : { pseudonym }),
     };
@@ -121,7 +127,7 @@ export class ErasureOffice {
     const lease = this.#keep(erasure);
     try {
       const messages = await ledger.erase(selection, erasure);
-      await lease.check();
+      await ledger.enterStore(erasure);
       await eraseUsage(store, {
         selection,
         pseudonym: erasure.pseudonym,
@@ -132,6 +138,7 @@ export class ErasureOffice {
       while (await cleaner.clean());
     } catch (error) {
       await lease.stop();
+      await ledger.noteFailure(erasure, selection, error).catch(() => undefined);
       // The next may go on at once; if this fails too, when the lease is over.
       await ledger.giveBack(erasure).catch(() => undefined);
       throw error;

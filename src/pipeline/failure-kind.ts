@@ -63,6 +63,7 @@ function kindOfCode(code: ErrorCode): FailureKind {
     case 'MILLRACE_PAYLOAD_UNAVAILABLE':
     case 'MILLRACE_LEDGER_BUSY':
     case 'MILLRACE_ERASURE_BLOCKED':
+    case 'MILLRACE_ERASURE_FAILED':
     case 'MILLRACE_BUDGET_EXHAUSTED':
     case 'MILLRACE_STAGE_FAILED':
     case 'MILLRACE_STAGE_TIMEOUT':

@@ -1,7 +1,8 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { readHostStatus } from '../../src/app/host-status.ts';
 import { migrateColumnStore } from '../../src/drivers/column-store/column-migrator.ts';
 import { openChdb } from '../../src/drivers/column-store/column-store.clickhouse.ts';
 import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts';
@@ -21,6 +22,7 @@ import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { silentLogger } from '../../src/telemetry/silent-logger.ts';
 import { onEachLedger } from '../support/each-ledger.ts';
 import { someAdmission, someLedger } from '../support/ledger-fixture.ts';
+import { columnsDyingAt, everythingIn, sumsIn } from './erased-stores.ts';
 import { doWork } from './erased-work.ts';
 
 /* Erasure over real stores: afterwards the name and the texts are nowhere, and every sum is what it was. */
@@ -56,59 +58,9 @@ const office = (store: ColumnStore = columns) =>
     clock: systemClock,
   });
 
-/** Everything that stands anywhere, as text. */
-async function everything(): Promise<string> {
-  const parts: string[] = [];
-  const { rows: tables } = await database.query<{ name: string }>({
-    name: 'test.tables',
-    text: `select table_name as name from information_schema.tables where table_schema = 'millrace' order by 1`,
-  });
-  expect(tables.length).toBeGreaterThan(10);
-  for (const { name } of tables) {
-    const { rows } = await database.query({
-      name: `test.all_${name}`,
-      text: `select * from millrace.${name}`,
-    });
-    parts.push(JSON.stringify(rows));
-  }
-  const views = await columns.query<{ name: string }>(
-    `SELECT name FROM system.tables WHERE database = 'millrace' AND engine LIKE '%MergeTree'`,
-  );
-  expect(views.length).toBeGreaterThan(4);
-  for (const { name } of views) {
-    const rows = await columns.query(
-      name === 'usage_hourly'
-        ? 'SELECT * EXCEPT duration_ms_state FROM millrace.usage_hourly'
-        : `SELECT * FROM millrace.${name}`,
-    );
-    parts.push(JSON.stringify(rows));
-  }
-  for (const file of await readdir(join(directory, 'payloads'), { recursive: true, withFileTypes: true })) {
-    if (file.isFile()) parts.push(await readFile(join(file.parentPath, file.name), 'utf8'));
-  }
-  return parts.join('\n');
-}
-
-/** Every sum that a report can ask for, the ledger's and the column store's. */
-async function sums(): Promise<Readonly<Record<string, unknown>>> {
-  const ledger = await database.query({
-    name: 'test.sums',
-    text: `select count(*)::text as calls, trim_scale(sum(cost_usd))::text as usd from millrace.calls`,
-  });
-  const usage = await columns.query(
-    'SELECT toString(sum(calls)) AS calls, toString(sum(cost_usd)) AS usd FROM millrace.usage',
-  );
-  const daily = await columns.query(
-    'SELECT team, day, feature, sum(calls_sum) AS c, sum(cost_usd_sum) AS u, sum(upper_bound_usd_sum) AS b, sum(waste_usd_sum) AS w, sum(tokens_input_sum) AS i, sum(tokens_output_sum) AS o FROM millrace.usage_daily_customer GROUP BY team, day, feature ORDER BY team, day, feature',
-  );
-  const hourly = await columns.query(
-    'SELECT team, sum(calls_sum) AS c, sum(cost_usd_sum) AS u FROM millrace.usage_hourly GROUP BY team ORDER BY team',
-  );
-  const outcomes = await columns.query(
-    'SELECT team, count() AS n FROM millrace.message_outcomes GROUP BY team ORDER BY team',
-  );
-  return { ledger: ledger.rows, usage, daily, hourly, outcomes };
-}
+const everything = () => everythingIn({ database, columns, directory });
+const sums = () => sumsIn({ database, columns });
+const dyingAt = (step: number, isDone: boolean) => columnsDyingAt(columns, step, isDone);
 
 const costs = ['0.000000000000000001', '1.234567890123456789', '0.1', '99999.999999999999999999'];
 const days = ['2025-01-31T23:59:59.999Z', '2025-02-01T00:00:00Z', '2025-03-15T12:00:00Z'];
@@ -327,6 +279,51 @@ onEachLedger((_, openLedger) => {
     },
   );
 
+  it('is given up when its data is refused again and again, and then stops nobody', async () => {
+    const erasures = async () => (await readHostStatus({ database, clock: systemClock })).erasures;
+    const backlog = () => new ExportLedger(database).backlog();
+    await fill('gold', 'poison', 'sekrit-l');
+    await database.execute(
+      `insert into millrace.outbox (target, line) values ('usage', '{"customer":"poison"')`,
+    );
+    const asked = await office().request({ customer: 'poison' }, order, { team: 'gold' });
+    for (let tries = 1; tries <= 5; tries += 1) {
+      expect(await erasures()).toContainEqual(expect.objectContaining({ id: asked.id, state: 'at_work' }));
+      expect(await exporter().exportNext()).toBe(false);
+      await expect(office().goOn()).rejects.toThrow(SyntaxError);
+    }
+    expect(await office().goOn()).toBe(false);
+    const failed = { state: 'failed', failure: { code: 'MILLRACE_INTERNAL', tries: 5 } };
+    expect(await office().find(asked.id, { team: 'gold' })).toMatchObject(failed);
+    expect(await erasures()).toContainEqual(expect.objectContaining({ id: asked.id, state: 'failed' }));
+    const { rows } = await database.query<{ selection: unknown; target: string; count: number }>({
+      name: 'test.failed',
+      text: `select e.selection, a.target, count(*) over ()::int as count from millrace.erasures e
+        join millrace.operator_actions a on a.detail ->> 'erasure' = e.id::text where e.id = '${asked.id}'`,
+    });
+    expect(rows).toEqual([
+      { selection: null, target: expect.stringMatching(/^customer sha256:/) as string, count: 1 },
+    ]);
+    await database.execute(`delete from millrace.outbox where line = '{"customer":"poison"'`);
+    expect((await backlog()).records).toBeGreaterThan(0);
+    await exporter().drain();
+    expect((await backlog()).records).toBe(0);
+    // Asked for again, it is another erasure, and ends.
+    await office().erase({ customer: 'poison', team: 'gold' }, order);
+    expect((await everything()).match(/.{0,80}(?:poison|sekrit-l)/g)).toBeNull();
+  });
+
+  it('is not given up once the column store is begun', async () => {
+    await fill('iron', 'acme', 'sekrit-m');
+    await exporter().drain();
+    const selection = { customer: 'acme', team: 'iron' };
+    for (let tries = 1; tries <= 7; tries += 1)
+      await expect(office(dyingAt(1, false)).erase(selection, order)).rejects.toThrow('died');
+    expect(await new ErasureLedger({ database, clock: systemClock }).findOpen()).toBeDefined();
+    await office().erase(selection, order);
+    expect((await everything()).match(/.{0,80}sekrit-m/g)).toBeNull();
+  });
+
   it('refuses while work of it is open, and says how much', async () => {
     await someLedger(database).admit(
       someAdmission({ origin: { team: 't', customer: 'busy', feature: 'f' } }),
@@ -371,22 +368,3 @@ onEachLedger((_, openLedger) => {
     expect(rows[0]?.target).toMatch(/^customer sha256:[0-9a-f]{64}$/);
   });
 });
-
-/** A column store that dies at its n-th change, before or after the change is made. */
-function dyingAt(step: number, isDone: boolean): ColumnStore {
-  let changes = 0;
-  return {
-    kind: columns.kind,
-    database: columns.database,
-    query: (sql, parameters) => columns.query(sql, parameters),
-    insert: (insert) => columns.insert(insert),
-    ping: () => columns.ping(),
-    close: () => Promise.resolve(),
-    command: async (sql) => {
-      changes += 1;
-      if (changes === step && !isDone) throw new Error('died');
-      await columns.command(sql);
-      if (changes === step) throw new Error('died');
-    },
-  };
-}

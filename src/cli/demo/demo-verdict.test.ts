@@ -50,6 +50,7 @@ function report(changes: Partial<Sums> = {}, pending = 0): DemoReport {
       holds: [],
       parked: {},
       circuits: [],
+      erasures: [],
       waits: [],
     },
     billedUsd: sums.billed,

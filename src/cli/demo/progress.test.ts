@@ -31,6 +31,7 @@ function statusOf(stages: Readonly<Record<string, Partial<MessageCounts>>>): Hos
     holds: [],
     parked: {},
     circuits: [],
+    erasures: [],
     waits: [],
   };
 }
