@@ -1,22 +1,16 @@
-import { once } from 'node:events';
-import type { Server } from 'node:http';
-import { connect, type Socket } from 'node:net';
-import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import {
   defaultRequestLimits,
   type RefusalReason,
   RequestLimits,
 } from '../../src/app/http/request-limits.ts';
-import { listenHttp } from '../../src/app/http/server.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { ManualClock } from '../../src/kernel/manual-clock.ts';
-import { LogLines, startApi } from './api-application.ts';
+import { startApi } from './api-application.ts';
 import { type ApiFixture, openApiFixture } from './api-fixture.ts';
+import { drip } from './dripping-request.ts';
 
 /* What one key has of the API beside the others, and what is left of those who send slowly or go away. */
-
-const event = 'application/cloudevents+json';
 
 let fixture: ApiFixture;
 let key: string;
@@ -27,30 +21,6 @@ beforeAll(async () => {
 });
 
 afterAll(() => fixture.close());
-
-/** A request with a body of which one byte comes. */
-async function drip(
-  application: NestFastifyApplication,
-  holder: string,
-): Promise<{ readonly socket: Socket; readonly closed: Promise<string> }> {
-  const server: Server = application.getHttpServer();
-  if (!server.listening) await listenHttp(application, { host: '127.0.0.1', port: 0 });
-  const { port } = new URL(await application.getUrl());
-  const socket = connect(Number(port), '127.0.0.1');
-  // What is refused may be reset before all of it is sent.
-  socket.on('error', () => undefined);
-  let answer = '';
-  socket.setEncoding('utf8').on('data', (text: string) => (answer += text));
-  const closed = new Promise<string>((resolve) => {
-    socket.once('close', () => resolve(answer));
-  });
-  const arrived = once(server, 'request');
-  socket.write(
-    `POST /v1/messages HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer ${holder}\r\ncontent-type: ${event}\r\ncontent-length: 100\r\n\r\n{`,
-  );
-  await arrived;
-  return { socket, closed };
-}
 
 describe('what one key has of the API', () => {
   it('is a share of the requests at once for one key, however slowly it sends them, which leaves the others their room', async () => {
@@ -126,27 +96,5 @@ describe('what one key has of the API', () => {
     expect(answer.toLowerCase()).toContain('connection: close');
     expect(reasons).toEqual(['body_time']);
     await timed.close();
-  });
-
-  it('is not spent on clients that go away in the middle of a body, of which no error is logged', async () => {
-    const reasons: RefusalReason[] = [];
-    const lines = new LogLines();
-    const clock = new ManualClock();
-    const limits = new RequestLimits({ ...defaultRequestLimits, concurrentRequests: 3 }, clock);
-    const left = await startApi(fixture.services(), {
-      limits,
-      lines,
-      onRefused: (reason) => reasons.push(reason),
-    });
-    for (let time = 1; time <= 5; time += 1) {
-      const { socket } = await drip(left, key);
-      await vi.waitFor(() => expect(clock.sleepers).toBe(1));
-      socket.destroy();
-      await vi.waitFor(() => expect(reasons).toHaveLength(time));
-      await vi.waitFor(() => expect(clock.sleepers).toBe(0));
-    }
-    expect(reasons).toEqual(Array(5).fill('aborted'));
-    await left.close();
-    expect(lines.parsed.filter(({ level }) => level !== 'debug')).toEqual([]);
   });
 });

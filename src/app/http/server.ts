@@ -70,7 +70,7 @@ export async function createHttpApplication(
   addResponseHeaders(fastify);
   closeGracefully(fastify, closeGraceMs);
   const app = await NestFactory.create<NestFastifyApplication>(
-    { module: HttpApplication, imports: [requestLogging(logger), rootModule] },
+    { module: HttpApplication, imports: [requestLogging(logger, clock), rootModule] },
     adapter,
     {
       logger: startLogger(logger),
