@@ -1,3 +1,5 @@
+import type { Server } from 'node:http';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import {
   defaultRequestLimits,
@@ -96,5 +98,22 @@ describe('what one key has of the API', () => {
     expect(answer.toLowerCase()).toContain('connection: close');
     expect(reasons).toEqual(['body_time']);
     await timed.close();
+  });
+
+  it('is not lost to requests whose clients go away before they are begun', async () => {
+    const limits = new RequestLimits({ ...defaultRequestLimits, concurrentRequests: 1 }, systemClock);
+    const waiting: (() => void)[] = [];
+    Object.defineProperty(limits, 'turns', {
+      value: { take: (begin: () => void) => waiting.push(begin) > 0 },
+    });
+    const busy = await startApi(fixture.services(), { limits });
+    const { socket } = await drip(busy, key);
+    await vi.waitFor(() => expect(waiting).toHaveLength(1));
+    const server: Server = busy.getHttpServer();
+    socket.destroy();
+    await vi.waitFor(async () => expect(await promisify(server.getConnections.bind(server))()).toBe(0));
+    for (const begin of waiting) begin();
+    expect(limits.tryToEnter()).toBeDefined();
+    await busy.close();
   });
 });
