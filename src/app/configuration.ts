@@ -45,6 +45,14 @@ export const configurationSchema = z.strictObject({
             env: 'MILLRACE_HTTP_CONCURRENT_REQUESTS',
             help: 'API requests in hand at once; one more is answered 503 with Retry-After.',
           }),
+          concurrentRequestsPerKey: setting(wholeNumber(1, 100_000).optional(), {
+            env: 'MILLRACE_HTTP_CONCURRENT_REQUESTS_PER_KEY',
+            help: 'Of these, by one API key; one more is answered 429 with Retry-After. Default a fifth of them.',
+          }),
+          bodyTimeoutMs: setting(wholeNumber(100, 3_600_000).default(20_000), {
+            env: 'MILLRACE_HTTP_BODY_TIMEOUT_MS',
+            help: 'How long the body of a request may take to arrive whole, after its headers; then it is answered 408.',
+          }),
           bodyBytesInFlight: setting(wholeNumber(65_536, 68_719_476_736).default(268_435_456), {
             env: 'MILLRACE_HTTP_BODY_BYTES_IN_FLIGHT',
             help: 'Bytes of request bodies in hand at once; what goes beyond is answered 503 with Retry-After.',
@@ -72,6 +80,10 @@ export const configurationSchema = z.strictObject({
           concurrentReports: setting(wholeNumber(1, 1_000).default(4), {
             env: 'MILLRACE_HTTP_CONCURRENT_REPORTS',
             help: 'Cost reports that are made at once; others wait, and are answered 503 when too many do.',
+          }),
+          concurrentReportsPerKey: setting(wholeNumber(1, 1_000).optional(), {
+            env: 'MILLRACE_HTTP_CONCURRENT_REPORTS_PER_KEY',
+            help: 'Of these, for one API key; others of it wait, and are answered 429 when too many do. Default half of them.',
           }),
         })
         .prefault({}),

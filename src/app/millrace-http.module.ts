@@ -20,6 +20,7 @@ import { listenForMetrics } from './http/metrics-server.ts';
 import { Readiness } from './http/readiness.ts';
 
 const maxWaitingReports = 100;
+const maxWaitingReportsPerKey = 20;
 /** With the report itself this stays within what a caller waits for. */
 const reportWaitMs = 1_500;
 
@@ -77,10 +78,13 @@ export class MillraceHttpModule implements OnModuleDestroy, OnApplicationBootstr
 function servicesOf(host: Host): HttpServices {
   const { database, queues, columns } = host.stores;
   const clock = host.clock.time;
+  const { concurrentReports, concurrentReportsPerKey } = host.configuration.http.limits;
   const reports = new ConcurrencyLimiter({
     what: 'Cost reports',
-    limit: host.configuration.http.limits.concurrentReports,
+    limit: concurrentReports,
+    limitPerKey: concurrentReportsPerKey ?? Math.max(1, Math.floor(concurrentReports / 2)),
     maxWaiting: maxWaitingReports,
+    maxWaitingPerKey: maxWaitingReportsPerKey,
     maxWaitMs: reportWaitMs,
     clock,
   });

@@ -10,7 +10,8 @@ import { parseRequest } from './request-faults.ts';
 /*
  * API keys. A key is 256 random bits, shown once; the ledger keeps its SHA-256 only, which needs neither salt nor
  * slow hashing because the key cannot be guessed. A verified key is remembered for a few seconds, so that a busy
- * client costs the ledger one look in that time; a key revoked elsewhere is refused after it at the latest.
+ * client costs the ledger one look in that time; a key revoked elsewhere is refused after it at the latest. That a key is
+ * unknown is remembered as long, so that who asks with one again and again costs no more.
  */
 
 /** What a key allows. `admin` allows everything, within the key's team when it has one. */
@@ -34,6 +35,18 @@ export interface ApiKeyIdentity {
   readonly scopes: readonly ApiScope[];
   /** When set, the caller sees and acts for this team only. */
   readonly team?: string;
+}
+
+/** Who calls where nobody has to say who it is. */
+export const anyone: ApiKeyIdentity = {
+  id: '00000000-0000-0000-0000-000000000000',
+  name: 'local',
+  scopes: apiScopes,
+};
+
+/** Whose share of what all callers have in common a caller uses. Undefined where callers are not told apart. */
+export function shareOf({ id }: Pick<ApiKeyIdentity, 'id'>): Uuid | undefined {
+  return id === anyone.id ? undefined : id;
 }
 
 /** A key as it is listed; the key itself is never shown again. */
@@ -133,7 +146,8 @@ interface ApiKeyRow {
 }
 
 interface CachedKey {
-  readonly identity: ApiKeyIdentity;
+  /** Undefined: there is no such key. */
+  readonly identity: ApiKeyIdentity | undefined;
   readonly untilMs: number;
 }
 
@@ -149,6 +163,8 @@ export class ApiKeys {
   readonly #cacheMs: number;
   readonly #random: (bytes: number) => Uint8Array;
   readonly #cache = new Map<string, CachedKey>();
+  /** Apart from the known ones, which strangers must not push out. */
+  readonly #unknown = new Map<string, CachedKey>();
 
   constructor({ database, clock, cacheMs = 5_000, random = randomBytes }: ApiKeysOptions) {
     this.#database = database;
@@ -166,16 +182,9 @@ export class ApiKeys {
     const now = this.#clock.now();
     const id = newId(now);
     const key = `mr_${randomText(this.#random, secretLength)}`;
-    await this.#database.query(insertKey, [
-      id,
-      name,
-      digestOf(key),
-      scopes,
-      team,
-      newId(now),
-      by.actor,
-      by.reason,
-    ]);
+    const digest = digestOf(key);
+    await this.#database.query(insertKey, [id, name, digest, scopes, team, newId(now), by.actor, by.reason]);
+    this.#unknown.delete(digest);
     return { id, key };
   }
 
@@ -183,16 +192,16 @@ export class ApiKeys {
   async verify(key: string): Promise<ApiKeyIdentity | undefined> {
     if (!keyPattern.test(key)) return undefined;
     const digest = digestOf(key);
-    const cached = this.#cache.get(digest);
+    const cached = this.#cache.get(digest) ?? this.#unknown.get(digest);
     if (cached !== undefined && cached.untilMs > this.#clock.monotonicMs()) return cached.identity;
     this.#cache.delete(digest);
+    this.#unknown.delete(digest);
     // The time is taken before the look, so that a revocation during it is not outlived by more than the cache time.
     const untilMs = this.#clock.monotonicMs() + this.#cacheMs;
     const { rows } = await this.#database.query<ApiKeyRow>(findKey, [digest]);
     const [row] = rows;
-    if (row === undefined) return undefined;
-    const identity = identityOf(row);
-    this.#remember(digest, { identity, untilMs });
+    const identity = row === undefined ? undefined : identityOf(row);
+    remember(identity === undefined ? this.#unknown : this.#cache, digest, { identity, untilMs });
     return identity;
   }
 
@@ -216,7 +225,7 @@ export class ApiKeys {
       by.reason,
     ]);
     for (const [digest, { identity }] of this.#cache) {
-      if (identity.id === id) this.#cache.delete(digest);
+      if (identity?.id === id) this.#cache.delete(digest);
     }
     return affected > 0;
   }
@@ -229,12 +238,12 @@ export class ApiKeys {
       ...(row.revoked_at === null ? {} : { revokedAt: row.revoked_at }),
     }));
   }
+}
 
-  #remember(digest: string, entry: CachedKey): void {
-    const [oldest] = this.#cache.keys();
-    if (this.#cache.size >= maxCachedKeys && oldest !== undefined) this.#cache.delete(oldest);
-    this.#cache.set(digest, entry);
-  }
+function remember(cache: Map<string, CachedKey>, digest: string, entry: CachedKey): void {
+  const [oldest] = cache.keys();
+  if (cache.size >= maxCachedKeys && oldest !== undefined) cache.delete(oldest);
+  cache.set(digest, entry);
 }
 
 function identityOf(row: ApiKeyRow): ApiKeyIdentity {

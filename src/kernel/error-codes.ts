@@ -121,6 +121,12 @@ const table = {
     what: 'The body of the request is larger than the API accepts.',
     todo: 'Send fewer events in one request, or raise http.limits.bodyBytes (for one event http.limits.eventBytes).',
   },
+  MILLRACE_REQUEST_TIMEOUT: {
+    status: 408,
+    retryable: true,
+    what: 'The request did not arrive whole in time.',
+    todo: 'Send it again without pauses, in smaller parts, or raise http.limits.bodyTimeoutMs.',
+  },
   MILLRACE_OVERLOADED: {
     status: 503,
     retryable: true,
@@ -130,8 +136,8 @@ const table = {
   MILLRACE_RATE_LIMITED: {
     status: 429,
     retryable: true,
-    what: 'This API key has made more requests than it may make in a minute.',
-    todo: 'Ask again after Retry-After, or raise http.limits.requestsPerMinute.',
+    what: 'This API key has made more requests than it may make in a minute or at once.',
+    todo: 'Ask again after Retry-After with fewer requests at once, or raise the limit for a key under http.limits.',
   },
   MILLRACE_MEDIA_TYPE_UNSUPPORTED: {
     status: 415,

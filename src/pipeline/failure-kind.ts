@@ -111,6 +111,7 @@ function kindOfCode(code: ErrorCode): FailureKind {
     case 'MILLRACE_QUEUE_NOT_BULLMQ':
     case 'MILLRACE_REQUEST_INVALID':
     case 'MILLRACE_REQUEST_TOO_LARGE':
+    case 'MILLRACE_REQUEST_TIMEOUT':
     case 'MILLRACE_OVERLOADED':
     case 'MILLRACE_RATE_LIMITED':
     case 'MILLRACE_SCHEMA_OUTDATED':

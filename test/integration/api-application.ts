@@ -3,6 +3,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { HttpApiModule, type HttpServices } from '../../src/app/http/http-api.module.ts';
 import type { RefusalReason, RequestLimits } from '../../src/app/http/request-limits.ts';
 import { createHttpApplication } from '../../src/app/http/server.ts';
+import type { Clock } from '../../src/kernel/clock.ts';
 import { createLogger, type PinoLogger } from '../../src/telemetry/logging.ts';
 
 /** Log lines of an application under test. */
@@ -31,11 +32,14 @@ export async function startApi(
     readonly closeGraceMs?: number;
     readonly version?: string;
     readonly limits?: RequestLimits;
+    readonly clock?: Clock;
+    /** Default info. */
+    readonly logLevel?: 'info' | 'debug';
     readonly onRefused?: (reason: RefusalReason) => void;
   } = {},
 ): Promise<NestFastifyApplication> {
   const lines = options.lines ?? new LogLines();
-  const logger = createLogger({ level: 'info', destination: lines });
+  const logger = createLogger({ level: options.logLevel ?? 'info', destination: lines });
 
   @Module({ imports: [HttpApiModule.forRootAsync({ useFactory: () => services(logger) })] })
   class ApiUnderTest {}
@@ -44,6 +48,7 @@ export async function startApi(
     logger,
     version: options.version ?? '1.2.3',
     bodyLimitBytes: options.bodyLimitBytes ?? 100_000,
+    ...(options.clock === undefined ? {} : { clock: options.clock }),
     ...(options.limits === undefined ? {} : { limits: options.limits }),
     ...(options.onRefused === undefined ? {} : { onRefused: options.onRefused }),
     ...(options.closeGraceMs === undefined ? {} : { closeGraceMs: options.closeGraceMs }),

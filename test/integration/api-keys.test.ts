@@ -98,6 +98,29 @@ describe('an API key', () => {
     expect(await keys.verify(`mr_${'x'.repeat(43)}`)).toBeUndefined();
   });
 
+  it('that is unknown costs one look in the time of remembering, and is known after it', async () => {
+    const keys = new ApiKeys({ database: counted(), clock, cacheMs: 5_000 });
+    const key = `mr_${'y'.repeat(43)}`;
+    looks = 0;
+    for (let call = 0; call < 10; call += 1) expect(await keys.verify(key)).toBeUndefined();
+    expect(looks).toBe(1);
+    // Another process makes it.
+    const random = (bytes: number) => new Uint8Array(bytes).fill(60);
+    expect(
+      (await new ApiKeys({ database, clock, random }).create({ name: 'y', scopes: ['admin'] })).key,
+    ).toBe(key);
+    nowMs += 5_001;
+    expect(await keys.verify(key)).toMatchObject({ name: 'y' });
+  });
+
+  it('is known at once to the process that made it', async () => {
+    const random = (bytes: number) => new Uint8Array(bytes).fill(61);
+    const keys = new ApiKeys({ database, clock, random });
+    expect(await keys.verify(`mr_${'z'.repeat(43)}`)).toBeUndefined();
+    const { key } = await keys.create({ name: 'z', scopes: ['admin'] });
+    expect(await keys.verify(key)).toMatchObject({ name: 'z' });
+  });
+
   it('is not made from what is not valid, with every fault named', async () => {
     const keys = new ApiKeys({ database, clock });
     const wanted = { name: ' ', scopes: ['everything'], team: '\u0007' } as unknown as Parameters<

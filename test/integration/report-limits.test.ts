@@ -6,7 +6,10 @@ import { CostReports } from '../../src/costs/cost-reports.ts';
 import { migrateColumnStore } from '../../src/drivers/column-store/column-migrator.ts';
 import { connectClickHouse, openChdb } from '../../src/drivers/column-store/column-store.clickhouse.ts';
 import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts';
+import { AppError } from '../../src/kernel/app-error.ts';
+import { ConcurrencyLimiter } from '../../src/kernel/concurrency-limiter.ts';
 import { newId } from '../../src/kernel/ids.ts';
+import { ManualClock } from '../../src/kernel/manual-clock.ts';
 import { type QueryLimits, queryWithin } from '../../src/usage/query-limits.ts';
 import { bindLines } from '../../src/usage/row-text.ts';
 import { renderUsageLine } from '../../src/usage/usage-record.ts';
@@ -107,5 +110,45 @@ describe.each(Object.entries(stores))('a report, %s,', (_, open) => {
     const refused = await ask({ ...wide, maxRows: 2 });
     expect(problemOf(refused)).toMatchObject({ status: 422, code: 'MILLRACE_REPORT_TOO_LARGE' });
     expect((await ask(wide)).json()).toMatchObject({ totals: { calls: 3 } });
+  });
+});
+
+describe('reports at once', () => {
+  it('are shared: who asks for many keeps no other from one', async () => {
+    const fixture = await openApiFixture();
+    const limiter = new ConcurrencyLimiter({
+      what: 'Cost reports',
+      limit: 4,
+      limitPerKey: 2,
+      maxWaiting: 100,
+      maxWaitingPerKey: 20,
+      maxWaitMs: 1_500,
+      clock: new ManualClock(),
+    });
+    let asked = 0;
+    const gate = Promise.withResolvers<never>();
+    const store = {
+      database: 'nowhere',
+      query: () => {
+        asked += 1;
+        // Those of the first key never end by themselves.
+        return asked <= 2 ? gate.promise : Promise.reject(new AppError('MILLRACE_REPORT_TOO_LARGE', 'made'));
+      },
+    } as unknown as ColumnStore;
+    const app = await startApi(fixture.services({ costReports: new CostReports({ store, limiter }) }));
+    const [alpha, beta] = [await fixture.newKey(['costs:read']), await fixture.newKey(['costs:read'])];
+    const ask = (key: string) =>
+      app.inject({ url: '/v1/costs', headers: { authorization: `Bearer ${key}` } });
+    const many = Array.from({ length: 120 }, () => ask(alpha).then((answer) => answer));
+    // 98 of them find neither a place nor room to wait.
+    const refused = await Promise.all(many.slice(22));
+    for (const answer of refused) {
+      expect([answer.statusCode, answer.headers['retry-after']]).toEqual([429, '1']);
+    }
+    expect((await ask(beta)).statusCode).toBe(422);
+    gate.reject(new AppError('MILLRACE_REPORT_TOO_LARGE', 'made'));
+    for (const answer of await Promise.all(many.slice(0, 22))) expect(answer.statusCode).toBe(422);
+    await app.close();
+    await fixture.close();
   });
 });

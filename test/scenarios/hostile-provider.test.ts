@@ -31,7 +31,7 @@ const { fewestCalls, seed, path: programs } = hostileRun();
 const maxGrowthBytes = 320 * 1024 * 1024;
 const warmUp = 100;
 /** How many calls a message makes at least on average: what fails is tried again. */
-const callsPerMessage = 1.25;
+const callsPerMessage = 1.1;
 /** So many messages and dead letters are looked at one by one. */
 const looked = 150;
 const messages = Math.ceil(fewestCalls / callsPerMessage);

@@ -118,7 +118,7 @@ export class HttpApiModule {
         one(ErasureOffice, (services) => services.erasures),
         one(statusToken, (services) => services.status),
         one(Readiness, (services) => services.readiness),
-        one(Problems, (services) => new Problems(services.logger)),
+        one(Problems, (services) => new Problems(services.logger, services.clock)),
         one(metricsToken, (services) => services.metrics),
         one(clockToken, (services) => services.clock),
         one(authenticationModeToken, (services) => services.authentication),

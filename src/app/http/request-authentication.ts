@@ -1,4 +1,4 @@
-import { type ApiKeys, apiScopes, type ApiKeyIdentity } from '../../costs/api-keys.ts';
+import { anyone, type ApiKeyIdentity, type ApiKeys } from '../../costs/api-keys.ts';
 import { AppError } from '../../kernel/app-error.ts';
 import { isLoopbackAddress, isLoopbackHost } from './loopback.ts';
 import { headerOf, remoteAddressOf } from './request-facts.ts';
@@ -8,13 +8,6 @@ export type AuthenticationMode = 'keys' | 'none';
 
 /** The injection token of the mode. */
 export const authenticationModeToken = Symbol('millrace:authentication-mode');
-
-/** Who calls when nobody has to say so. */
-const anyoneHere: ApiKeyIdentity = {
-  id: '00000000-0000-0000-0000-000000000000',
-  name: 'local',
-  scopes: apiScopes,
-};
 
 const bearer = /^Bearer +([\w.~+/-]+=*) *$/i;
 
@@ -57,7 +50,7 @@ function localCaller(request: object): ApiKeyIdentity {
   const address = remoteAddressOf(request);
   const host = headerOf(request, 'host');
   if (address !== undefined && isLoopbackAddress(address) && host !== undefined && isLoopbackHost(host)) {
-    return anyoneHere;
+    return anyone;
   }
   throw new AppError(
     'MILLRACE_FORBIDDEN',

@@ -2,18 +2,20 @@ import type { ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { HttpException } from '@nestjs/common';
 import type { FastifyInstance, FastifyReply, FastifyRequest, RequestPayload } from 'fastify';
+import { shareOf } from '../../costs/api-keys.ts';
 import { AppError } from '../../kernel/app-error.ts';
 import { invariant } from '../../kernel/invariant.ts';
 import { type ParseJson, readJsonBody } from './json-body.ts';
 import { batchMediaType, eventMediaType, maxBatchEvents } from './messages.controller.ts';
 import { describeProblem, problemMediaType } from './problem.ts';
+import { readRequestBody } from './request-body.ts';
 import type { RequestAuthentication } from './request-authentication.ts';
 import { pathOf } from './request-facts.ts';
 import { type RateState, type RefusalReason, type RequestLimits, routeOf } from './request-limits.ts';
 
 /*
  * What a request passes before anything of it is read: is there such a route, is there a place for it, whose key is it,
- * has the key requests left. Many that come at once are begun one after the other. Then its body is read within the bounds of its route and of all bodies in hand. Health
+ * has the key requests left and places. Many that come at once are begun one after the other. Then its body is read within the bounds of its route and of all bodies in hand. Health
  * and metrics pass freely, so that they answer while the rest is refused.
  */
 
@@ -89,7 +91,6 @@ function enterDoor(request: FastifyRequest, reply: FastifyReply, options: Reques
     return false;
   }
   whenAnswered(reply.raw, leave);
-  answers.set(request, reply.raw);
   return true;
 }
 
@@ -122,14 +123,23 @@ async function passDoor(
     });
   const rate = limits.countRequest(identity.id, routeOf(request));
   void reply.headers(rateHeaders(rate));
-  if (rate.remaining >= 0) return;
-  onRefused('rate');
-  throw closing(
-    reply,
-    new AppError('MILLRACE_RATE_LIMITED', `This API key has made ${rate.limit} requests in this minute.`, {
-      retryAfterMs: rate.resetSeconds * 1000,
-    }),
-  );
+  if (rate.remaining < 0) {
+    onRefused('rate');
+    throw closing(
+      reply,
+      new AppError('MILLRACE_RATE_LIMITED', `This API key has made ${rate.limit} requests in this minute.`, {
+        retryAfterMs: rate.resetSeconds * 1000,
+      }),
+    );
+  }
+  const share = shareOf(identity);
+  const refusal = limits.enterFor(share);
+  if (refusal !== undefined) {
+    onRefused(refusal.reason);
+    throw closing(reply, refusal.error);
+  }
+  whenAnswered(reply.raw, () => limits.leaveFor(share));
+  passed.set(request, { reply, share });
 }
 
 function rateHeaders({ limit, remaining, resetSeconds }: RateState): Record<string, string> {
@@ -147,19 +157,6 @@ function closing(reply: FastifyReply, error: unknown): unknown {
   return error;
 }
 
-function refusing<Result>(
-  reason: RefusalReason,
-  onRefused: RequestDoorOptions['onRefused'],
-  work: () => Result,
-): Result {
-  try {
-    return work();
-  } catch (error) {
-    onRefused(reason);
-    throw error;
-  }
-}
-
 function isMessages(request: FastifyRequest): boolean {
   return request.routeOptions.url === messagesRoute;
 }
@@ -171,28 +168,26 @@ async function readBytes(
   limit: number,
   { limits, onRefused }: RequestDoorOptions,
 ): Promise<Buffer> {
-  const encoding = request.headers['content-encoding'];
+  const { 'content-encoding': encoding, 'content-length': contentLength = 0 } = request.headers;
   if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
     throw new AppError('MILLRACE_MEDIA_TYPE_UNSUPPORTED', 'Bodies are accepted without a content encoding.');
   }
-  if (Number(request.headers['content-length'] ?? 0) > limit) throw tooLarge(limit);
-  let size = 0;
-  const chunks: Buffer[] = [];
-  const answer = answers.get(request);
-  if (answer !== undefined) whenAnswered(answer, () => limits.giveBytes(size));
-  // The connection must outlive a refusal, which is still to be sent.
-  for await (const chunk of payload.iterator({ destroyOnReturn: false })) {
-    const bytes = Buffer.isBuffer(chunk) ? chunk : Buffer.from(String(chunk));
-    refusing('body_bytes', onRefused, () => limits.takeBytes(bytes.length));
-    size += bytes.length;
-    if (size > limit) throw tooLarge(limit);
-    chunks.push(bytes);
-  }
-  return Buffer.concat(chunks, size);
+  const through = passed.get(request);
+  invariant(through !== undefined, 'a body is read of a request that has passed the door');
+  return await readRequestBody(payload, {
+    limits,
+    limit,
+    share: through.share,
+    contentLength: Number(contentLength),
+    onRefused,
+    whenAnswered: (work) => whenAnswered(through.reply.raw, work),
+  }).catch((error: unknown) => {
+    throw closing(through.reply, error);
+  });
 }
 
-/** Where a request is answered; its body is given back then. */
-const answers = new WeakMap<object, ServerResponse>();
+/** Requests that passed the door: where they are answered, and whose share they use. */
+const passed = new WeakMap<object, { readonly reply: FastifyReply; readonly share: string | undefined }>();
 
 /** Does the work once, when the answer is sent or its connection is gone. */
 function whenAnswered(answer: ServerResponse, work: () => void): void {
@@ -202,6 +197,11 @@ function whenAnswered(answer: ServerResponse, work: () => void): void {
     isDone = true;
     work();
   };
+  // Its connection has ended while it waited.
+  if (answer.destroyed) {
+    once();
+    return;
+  }
   answer.once('finish', once);
   answer.once('close', once);
 }
@@ -210,10 +210,6 @@ function whenAnswered(answer: ServerResponse, work: () => void): void {
 function asReadable(payload: unknown): Readable {
   invariant(payload instanceof Readable, 'the body of a request is a stream');
   return payload;
-}
-
-function tooLarge(limit: number): AppError {
-  return new AppError('MILLRACE_REQUEST_TOO_LARGE', `The body is larger than ${limit} bytes.`);
 }
 
 /** Fastify's own parser: it refuses what would change an object's prototype. */

@@ -2,18 +2,25 @@ import type { FastifyRequest } from 'fastify';
 import { AppError } from '../../kernel/app-error.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { BoundLevel } from '../../telemetry/bounds.ts';
+import { KeyShares } from './key-shares.ts';
 import { RequestTurns } from './request-turns.ts';
 
 /*
- * How much of the API there is for whom: requests in hand in all, bytes of bodies in hand in all, and requests in a
+ * How much of the API there is for whom: requests in hand and bytes of bodies in hand, in all and for one key, and requests in a
  * minute for one key and route. All state is bounded: a counter lives for the minute it counts.
  */
 
 export interface RequestLimitSettings {
   /** Requests in hand at once, without health and metrics. */
   readonly concurrentRequests: number;
-  /** Bytes of bodies in hand at once. */
+  /** Of these, of one key. Default a fifth. */
+  readonly concurrentRequestsPerKey?: number | undefined;
+  /** Bytes of bodies in hand at once; of one key a fifth, or one largest body. */
   readonly bodyBytesInFlight: number;
+  /** Bytes of one body. */
+  readonly bodyBytes: number;
+  /** How long a body may take to arrive. */
+  readonly bodyTimeoutMs: number;
   /** Requests of one key to one route in a minute. */
   readonly requestsPerMinute: number;
   /** Bytes of one event. */
@@ -27,6 +34,8 @@ export interface RequestLimitSettings {
 export const defaultRequestLimits: RequestLimitSettings = {
   concurrentRequests: 500,
   bodyBytesInFlight: 268_435_456,
+  bodyBytes: 16_777_216,
+  bodyTimeoutMs: 20_000,
   requestsPerMinute: 60_000,
   eventBytes: 4_194_304,
   jsonValues: 100_000,
@@ -34,11 +43,29 @@ export const defaultRequestLimits: RequestLimitSettings = {
 };
 
 /** What was refused, as the metric names it. */
-export const refusalReasons = ['concurrency', 'body_bytes', 'rate', 'unauthenticated'] as const;
+export const refusalReasons = [
+  'concurrency',
+  'key_concurrency',
+  'body_bytes',
+  'key_body_bytes',
+  'body_time',
+  'aborted',
+  'rate',
+  'unauthenticated',
+] as const;
 export type RefusalReason = (typeof refusalReasons)[number];
 
 const minuteMs = 60_000;
 const maxCounters = 10_000;
+/** How many keys have room beside each other, unless it is set. */
+const shares = 5;
+const retryAfterMs = 1000;
+
+/** Why there is no room, and what the caller is told. */
+export interface Refusal {
+  readonly reason: RefusalReason;
+  readonly error: AppError;
+}
 
 /** How much of a minute's requests a key has left at a route. */
 export interface RateState {
@@ -52,6 +79,8 @@ export class RequestLimits {
   /** When requests are begun. */
   readonly turns: RequestTurns;
   readonly #clock: Clock;
+  readonly #keyRequests: KeyShares;
+  readonly #keyBytes: KeyShares;
   #requests = 0;
   #bodyBytes = 0;
   #peakRequests = 0;
@@ -63,6 +92,10 @@ export class RequestLimits {
     this.settings = settings;
     this.turns = new RequestTurns(clock);
     this.#clock = clock;
+    const { concurrentRequests, concurrentRequestsPerKey, bodyBytesInFlight, bodyBytes } = settings;
+    const share = Math.max(1, Math.floor(concurrentRequests / shares));
+    this.#keyRequests = new KeyShares(concurrentRequestsPerKey ?? share);
+    this.#keyBytes = new KeyShares(Math.max(bodyBytes, Math.floor(bodyBytesInFlight / shares)));
   }
 
   /** The bounds, as they are read for metrics. */
@@ -98,20 +131,44 @@ export class RequestLimits {
     };
   }
 
-  /** Takes room for bytes of a body. Throws MILLRACE_OVERLOADED and takes none when there is too little. */
-  takeBytes(count: number): void {
+  /** Takes a place among those of the key, for a request that has one. A refusal when the key has its share. */
+  enterFor(key: string | undefined): Refusal | undefined {
+    if (this.#keyRequests.tryToTake(key, 1)) return undefined;
+    return refusal(
+      'key_concurrency',
+      'MILLRACE_RATE_LIMITED',
+      `${this.#keyRequests.share} requests of this API key are in hand.`,
+    );
+  }
+
+  leaveFor(key: string | undefined): void {
+    this.#keyRequests.give(key, 1);
+  }
+
+  /** Takes room for bytes of a body. A refusal, and none is taken, when there is too little. */
+  takeBytes(count: number, key: string | undefined): Refusal | undefined {
     const { bodyBytesInFlight } = this.settings;
     if (this.#bodyBytes + count > bodyBytesInFlight) {
-      throw new AppError('MILLRACE_OVERLOADED', `${bodyBytesInFlight} bytes of bodies are in hand.`, {
-        retryAfterMs: 1000,
-      });
+      const text = `${bodyBytesInFlight} bytes of bodies are in hand.`;
+      return refusal('body_bytes', 'MILLRACE_OVERLOADED', text);
+    }
+    if (!this.#keyBytes.tryToTake(key, count)) {
+      const text = `${this.#keyBytes.share} bytes of bodies of this API key are in hand.`;
+      return refusal('key_body_bytes', 'MILLRACE_RATE_LIMITED', text);
     }
     this.#bodyBytes += count;
     this.#peakBytes = Math.max(this.#peakBytes, this.#bodyBytes);
+    return undefined;
   }
 
-  giveBytes(count: number): void {
+  giveBytes(count: number, key: string | undefined): void {
     this.#bodyBytes -= count;
+    this.#keyBytes.give(key, count);
+  }
+
+  /** Resolves when a body that began now has had its time; rejects when the signal aborts. */
+  waitForBody(signal: AbortSignal): Promise<void> {
+    return this.#clock.sleep(this.settings.bodyTimeoutMs, signal);
   }
 
   /** Counts a request of a key at a route. Its answer says what is left; below 0 it is one too many. */
@@ -128,6 +185,14 @@ export class RequestLimits {
     if (count > 1 || this.#counters.size < maxCounters) this.#counters.set(name, count);
     return { limit, remaining: limit - count, resetSeconds };
   }
+}
+
+function refusal(
+  reason: RefusalReason,
+  code: 'MILLRACE_OVERLOADED' | 'MILLRACE_RATE_LIMITED',
+  text: string,
+): Refusal {
+  return { reason, error: new AppError(code, text, { retryAfterMs }) };
 }
 
 /** The method and path of the route that a request goes to, as the router knows it. */

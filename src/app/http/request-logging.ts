@@ -1,18 +1,23 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { DynamicModule, LoggerService } from '@nestjs/common';
 import { type Logger as NestPinoLogger, LoggerModule } from 'nestjs-pino';
+import type { Clock } from '../../kernel/clock.ts';
+import { LogPace } from '../../telemetry/log-pace.ts';
 import type { PinoLogger } from '../../telemetry/logging.ts';
 import { pathOf } from './request-facts.ts';
 
 /*
  * One line a request: method, path, status, duration, request id. Neither headers nor query nor body go in: the first
- * hold keys, the others customers' names and payloads. Probes and scrapes, every few seconds, are not logged.
+ * hold keys, the others customers' names and payloads. Probes and scrapes, every few seconds, are not logged. Of those that
+ * are refused for now only one in a while is a warning, with how many there were; a client that goes away is none.
  */
 
 const quietPaths = new Set(['/health', '/health/live', '/health/ready', '/metrics']);
 
 /** Nest's own log lines and the requests', written by the process's logger. */
-export function requestLogging(logger: PinoLogger): DynamicModule {
+export function requestLogging(logger: PinoLogger, clock: Pick<Clock, 'monotonicMs'>): DynamicModule {
+  const pace = new LogPace(clock);
+  const refusals = new WeakMap<ServerResponse, number>();
   return LoggerModule.forRoot({
     // The library's own default path matches nothing on Fastify.
     forRoutes: ['*path'],
@@ -26,10 +31,33 @@ export function requestLogging(logger: PinoLogger): DynamicModule {
         res: (response: ServerResponse) => ({ statusCode: response.statusCode }),
       },
       autoLogging: { ignore: (request) => quietPaths.has(requestPath(request)) },
-      customLogLevel: (_request, response, error) =>
-        error !== undefined || response.statusCode >= 500 ? 'warn' : 'info',
-      customSuccessMessage: () => 'request answered',
+      customLogLevel: (_request, response, error) => {
+        if (isAbandoned(response)) return 'debug';
+        if (error !== undefined) return 'warn';
+        if (response.statusCode < 500) return 'info';
+        if (response.statusCode === 500) return 'warn';
+        const suppressed = pace.suppressedBefore(String(response.statusCode));
+        if (suppressed === undefined) return 'debug';
+        refusals.set(response, suppressed);
+        return 'warn';
+      },
+      customSuccessMessage: (_request, response) =>
+        isAbandoned(response) ? 'the client went away before its answer' : 'request answered',
       customErrorMessage: () => 'request failed',
+      // A status is no error that was thrown: the library makes one, whose stack shows the library.
+      customErrorObject: (
+        _request: IncomingMessage,
+        response: ServerResponse,
+        error: Error,
+        fields: Readonly<Record<string, unknown>>,
+      ) => {
+        const { error: _, ...facts } = fields;
+        const suppressed = refusals.get(response);
+        return {
+          ...(error.message.startsWith('failed with status code') ? facts : fields),
+          ...(suppressed === undefined ? {} : { suppressed }),
+        };
+      },
     },
   });
 }
@@ -85,4 +113,9 @@ export function nestLogger(logger: NestPinoLogger): LoggerService {
     debug: (message: unknown, ...details: unknown[]) => logger.debug(message, ...details),
     verbose: (message: unknown, ...details: unknown[]) => logger.verbose(message, ...details),
   };
+}
+
+/** Whether its connection ended before it was answered. */
+function isAbandoned(response: ServerResponse): boolean {
+  return response.destroyed && !response.writableEnded;
 }

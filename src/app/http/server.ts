@@ -41,10 +41,10 @@ export interface HttpApplicationOptions {
   readonly closeGraceMs?: number;
 }
 
-/** How long a client may take to send a request. */
-const requestTimeoutMs = 60_000;
-/** How long for its headers. */
+/** How long a client may take to send its headers. */
 const headersTimeoutMs = 15_000;
+/** How long for a whole request, which the door bounds more closely. */
+const requestTimeoutMs = 60_000;
 
 /**
  * Makes the application of a root module that imports HttpApiModule. Nothing listens yet and no hook has run: that is
@@ -55,11 +55,12 @@ export async function createHttpApplication(
   options: HttpApplicationOptions,
 ): Promise<NestFastifyApplication> {
   const { logger, version, bodyLimitBytes, clock = systemClock, closeGraceMs = 10_000 } = options;
+  const limits = options.limits ?? new RequestLimits(defaultRequestLimits, clock);
   const adapter = new FastifyAdapter({
     bodyLimit: bodyLimitBytes,
     genReqId: requestIds(clock),
     requestIdHeader: false,
-    requestTimeout: requestTimeoutMs,
+    requestTimeout: Math.max(requestTimeoutMs, headersTimeoutMs + 2 * limits.settings.bodyTimeoutMs),
     http: { headersTimeout: headersTimeoutMs, connectionsCheckingInterval: 5_000 },
     frameworkErrors: answerRouterError,
     clientErrorHandler: answerClientError,
@@ -69,7 +70,7 @@ export async function createHttpApplication(
   addResponseHeaders(fastify);
   closeGracefully(fastify, closeGraceMs);
   const app = await NestFactory.create<NestFastifyApplication>(
-    { module: HttpApplication, imports: [requestLogging(logger), rootModule] },
+    { module: HttpApplication, imports: [requestLogging(logger, clock), rootModule] },
     adapter,
     {
       logger: startLogger(logger),
@@ -82,7 +83,7 @@ export async function createHttpApplication(
   app.useLogger(nestLogger(app.get(NestPinoLogger)));
   app.useGlobalFilters(app.get(ProblemFilter, { strict: false }));
   guardRequests(fastify, {
-    limits: options.limits ?? new RequestLimits(defaultRequestLimits, clock),
+    limits,
     authentication: () => app.get(RequestAuthentication, { strict: false }),
     bodyLimitBytes,
     onRefused: options.onRefused ?? (() => undefined),

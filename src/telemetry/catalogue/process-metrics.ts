@@ -73,8 +73,19 @@ export const processMetrics = {
   http_refused_total: {
     type: 'counter',
     unit: 'requests',
-    labels: { reason: ['concurrency', 'body_bytes', 'rate', 'unauthenticated'] },
-    help: 'Requests that were refused before they were read: too many in hand, too many bytes in hand, too many of one key in a minute, or no valid key.',
+    labels: {
+      reason: [
+        'concurrency',
+        'key_concurrency',
+        'body_bytes',
+        'key_body_bytes',
+        'body_time',
+        'aborted',
+        'rate',
+        'unauthenticated',
+      ],
+    },
+    help: 'Requests that were refused before they were read whole: too many or too many bytes in hand, in all or of one key, too slow, ended by the client, too many of one key in a minute, or no valid key.',
   },
   trace_spans_dropped_total: {
     type: 'counter',
