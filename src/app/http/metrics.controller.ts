@@ -31,10 +31,7 @@ export class MetricsController {
       'application/openmetrics-text': { schema: { type: 'string' } },
     },
   })
-  async get(
-    @Headers('accept') accept: string | undefined,
-    @Res() response: ResponseWriter,
-  ): Promise<void> {
+  async get(@Headers('accept') accept: string | undefined, @Res() response: ResponseWriter): Promise<void> {
     const { contentType, body } = await this.#metrics.render(formatFor(accept));
     response.header('content-type', contentType);
     response.header('vary', 'accept');
