@@ -104,8 +104,14 @@ function callSection({ calls }: MessageAccount): readonly string[] {
       .join(', '),
     call.durationMs === undefined ? '' : formatCount(call.durationMs),
     call.costUsd ?? '',
+    call.id,
   ]);
-  const columns = [...['at', 'step', 'model', 'state', 'tokens'].map(left), right('ms'), right('USD')];
+  const columns = [
+    ...['at', 'step', 'model', 'state', 'tokens'].map(left),
+    right('ms'),
+    right('USD'),
+    left('call'),
+  ];
   return ['', 'Calls, newest first', renderTable(columns, rows)];
 }
 
