@@ -3,7 +3,8 @@ import { AppError } from '../kernel/app-error.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { newId, type Uuid } from '../kernel/ids.ts';
 import { invariant } from '../kernel/invariant.ts';
-import { type AuditEntry, erasedAction, type ErasedName, withoutWord } from './erased-actions.ts';
+import { withoutWord } from './erased-actions.ts';
+import { eraseActions, isNamedInActions } from './erased-audit.ts';
 import {
   type ErasureSelection,
   hashOf,
@@ -110,17 +111,23 @@ export class ErasureLedger {
 
   /**
    * Notes that it is to be erased, or finds the erasure that was noted for the same. Throws MILLRACE_ERASURE_BLOCKED when
-   * work of the selection is open, or when another erasure is.
+   * work of the selection is open, or when another erasure is. One of which there is nothing (`isEmpty`: the column store's
+   * part, asked after `isNowhere`) is noted as ended and stops nobody.
    */
-  request(selection: ErasureSelection, { actor, reason }: ErasureOrder): Promise<RequestedErasure> {
+  request(
+    selection: ErasureSelection,
+    { actor, reason }: ErasureOrder,
+    isEmpty = false,
+  ): Promise<RequestedErasure> {
     return this.#database.transaction(async (transaction) => {
       await transaction.query(sql.lockBinding);
       const { rows } = await transaction.query<ErasureRow>(sql.findOpenErasures);
       const [begun] = rows;
-      if (begun !== undefined) {
-        if (begun.selection_hash === hashOf(begun.id, selection)) return begun;
+      if (begun !== undefined && begun.selection_hash === hashOf(begun.id, selection)) return begun;
+      if (isEmpty && (await isNowhere(transaction, selection)))
+        return await this.#recordEmpty(transaction, selection, { actor, reason });
+      if (begun !== undefined)
         throw blocked('Another erasure was begun and has not ended. Wait for its end.');
-      }
       const { open } = await measure(transaction, selection, '');
       if (open > 0)
         throw blocked(`${open} messages or calls of it are not at their end. Cancel them, or wait.`);
@@ -138,6 +145,35 @@ export class ErasureLedger {
       ]);
       return { id, pseudonym };
     });
+  }
+
+  /** Whether the ledger has nothing of it, waiting records included. */
+  isNowhere(selection: ErasureSelection): Promise<boolean> {
+    return isNowhere(this.#database, selection);
+  }
+
+  async #recordEmpty(
+    executor: SqlExecutor,
+    selection: ErasureSelection,
+    { actor, reason }: ErasureOrder,
+  ): Promise<RequestedErasure> {
+    const id = newId(this.#clock.now());
+    const pseudonym = `erased-${id}`;
+    const { kind } = selection;
+    const hash = hashOf(id, selection);
+    await executor.query(sql.recordEmptyErasure, [
+      id,
+      kind,
+      hash,
+      pseudonym,
+      actor,
+      reason,
+      'team' in selection ? selection.team : undefined,
+      newId(this.#clock.now()),
+      targetOf(id, selection),
+      JSON.stringify({ erasure: id, kind, pseudonym, hash }),
+    ]);
+    return { id, pseudonym };
   }
 
   /**
@@ -266,28 +302,7 @@ export class ErasureLedger {
       for (const { id, reason } of rows)
         await this.#database.query(sql.eraseHold, [id, pseudonym, withoutWord(reason, name)]);
     }
-    await this.#eraseActions(name);
-  }
-
-  async #eraseActions(name: ErasedName): Promise<void> {
-    const inJson = JSON.stringify(name.customer);
-    for (let after: Uuid | undefined = firstId; after !== undefined;) {
-      const page: readonly (AuditEntry & { readonly id: Uuid })[] = (
-        await this.#database.query<AuditEntry & { readonly id: Uuid }>(sql.listNamingActions, [
-          name.customer,
-          inJson,
-          after,
-          sliceSize,
-        ])
-      ).rows;
-      for (const { id, ...entry } of page) {
-        const erased = erasedAction(entry, name);
-        if (erased === undefined) continue;
-        const { target, reason, detail } = erased;
-        await this.#database.query(sql.rewriteAction, [id, target, reason, detail]);
-      }
-      after = page.at(-1)?.id;
-    }
+    await eraseActions(this.#database, name);
   }
 
   /** Lines that are in no batch may change; those of a batch never do, and there is none now. */
@@ -353,6 +368,17 @@ async function measure(
     calls: row.calls + row.loose_calls,
     open: row.open + row.calls_open,
   };
+}
+
+async function isNowhere(executor: SqlExecutor, selection: ErasureSelection): Promise<boolean> {
+  const { rows } = await executor.query<{ found: boolean }>(sql.findErasable, [
+    ...parametersOf(selection, ''),
+    JSON.stringify(needleOf(selection)),
+  ]);
+  if (rows[0]?.found !== false) return false;
+  return (
+    selection.kind !== 'customer' || !(await isNamedInActions(executor, { ...selection, pseudonym: '' }))
+  );
 }
 
 function lost(): AppError {

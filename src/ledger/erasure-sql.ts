@@ -31,6 +31,26 @@ export const measureErasure = named(
    from millrace.messages m where ${selected} and ($3::uuid is not null or m.customer is distinct from $4::text)`,
 );
 
+/** $1 to $4 the selection, $5 the name or id as a JSON string: whether anything in the ledger but the audit may have it. */
+export const findErasable = named(
+  'ledger.find_erasable',
+  `select exists (select from millrace.messages m where ${selected})
+     or exists (select from millrace.calls c where ${selectedLoose})
+     or exists (select from millrace.outbox where strpos(line, $5::text) > 0)
+     or exists (select from millrace.budgets where customer = $1::text and ($2::text is null or team = $2::text))
+     or exists (select from millrace.holds where scope = 'customer' and value = $1::text and $2::text is null) as found`,
+);
+
+/** $1 id, $2 kind, $3 hash, $4 pseudonym, $5 actor, $6 reason, $7 team or null, $8 the audit's id, $9 target, $10 detail. */
+export const recordEmptyErasure = named(
+  'ledger.record_empty_erasure',
+  `with ended as (
+     insert into millrace.erasures (id, kind, selection_hash, pseudonym, actor, reason, team, ended_at, messages)
+     values ($1::uuid, $2, $3, $4, $5, $6, $7, clock_timestamp(), 0) returning actor, reason)
+   insert into millrace.operator_actions (id, at, actor, action, target, affected, detail, reason)
+   select $8::uuid, clock_timestamp(), actor, 'erasures.erase', $9, 0, $10::json, reason from ended`,
+);
+
 /** $1 the lock that binding takes (see ExportLedger): nothing is bound until this transaction ends. */
 export const lockBinding = named('ledger.lock_binding_to_erase', `select pg_advisory_xact_lock(7163081)`);
 

@@ -12,7 +12,7 @@ import {
 } from '../ledger/erasure-ledger.ts';
 import type { ErasureSelection } from '../ledger/erasure-selection.ts';
 import type { PayloadCleaner } from '../pipeline/payload-cleaner.ts';
-import { countUsage, eraseUsage } from '../usage/erase-usage.ts';
+import { countUsage, eraseUsage, hasUsage } from '../usage/erase-usage.ts';
 import { describeErasure, type ErasureDocument } from './erasure-documents.ts';
 
 /** What an operator asks for: exactly one of them, but that a customer may be one team's. */
@@ -72,7 +72,7 @@ export class ErasureOffice {
     const selection = await this.#selectionOf(request, {});
     const measure = await ledger.measure(selection);
     const usageRows = await countUsage(store, selection);
-    const requested = await ledger.request(selection, order);
+    const requested = await ledger.request(selection, order, await this.#isEmpty(selection));
     const erasure = await ledger.begin(requested);
     if (erasure !== undefined) await this.#work(erasure, selection);
     const { pseudonym } = requested;
@@ -98,7 +98,8 @@ export class ErasureOffice {
     viewer: ErasureViewer,
   ): Promise<ErasureDocument> {
     const { ledger } = this.#options;
-    const { id } = await ledger.request(await this.#selectionOf(request, viewer), order);
+    const selection = await this.#selectionOf(request, viewer);
+    const { id } = await ledger.request(selection, order, await this.#isEmpty(selection));
     const state = await ledger.find(id);
     invariant(state !== undefined, 'an erasure that was noted is there');
     return describeErasure(state);
@@ -110,6 +111,18 @@ export class ErasureOffice {
     return state === undefined || (team !== undefined && state.team !== team)
       ? undefined
       : describeErasure(state);
+  }
+
+  /** The ledger is asked first: what leaves it meanwhile is in the column store. */
+  async #isEmpty(selection: ErasureSelection): Promise<boolean> {
+    const { ledger, store } = this.#options;
+    try {
+      return (await ledger.isNowhere(selection)) && !(await hasUsage(store, selection));
+    } catch (error) {
+      // A column store that is away may have something: the erasure waits for it.
+      if (error instanceof AppError && error.code === 'MILLRACE_COLUMN_STORE_UNAVAILABLE') return false;
+      throw error;
+    }
   }
 
   /** Does what was asked for and what another process left undone. Answers whether it did anything. */

@@ -48,6 +48,13 @@ export async function countUsage(store: ColumnStore, selection: UsageSelection):
   return total;
 }
 
+/** Whether any table, the rollup by customer included, has a row of the selection. */
+export async function hasUsage(store: ColumnStore, selection: UsageSelection): Promise<boolean> {
+  if ((await countUsage(store, selection)) > 0) return true;
+  if (selection.kind === 'message') return false;
+  return (await count(store, 'usage_daily_customer', conditionOf(selection, ''))) > 0;
+}
+
 /** Erases it from every table. May be repeated at any point. */
 export async function eraseUsage(store: ColumnStore, erasure: UsageErasure): Promise<void> {
   const { selection, pseudonym } = erasure;

@@ -210,8 +210,14 @@ onEachLedger((_, openLedger) => {
     const asked = await office().request({ customer: 'acme-plum' }, order, { team: 'plum' });
     expect(asked).toMatchObject({ dryRun: false, kind: 'customer', state: 'at_work' });
     expect(await office().request({ customer: 'acme-plum' }, order, { team: 'plum' })).toEqual(asked);
-    const other = office().request({ customer: 'somebody' }, order, {});
+    const other = office().request({ customer: 'neighbour' }, order, {});
     await expect(other).rejects.toMatchObject({ code: 'MILLRACE_ERASURE_BLOCKED' });
+    // One of nobody ends at once, beside it, and takes no place.
+    for (const customer of ['nobody', 'none', 'nobody'])
+      expect(await office().request({ customer }, order, { team: 'void' })).toMatchObject({
+        state: 'ended',
+        messages: 0,
+      });
     expect(await office().goOn()).toBe(true);
     expect(await office().find(asked.id, { team: 'plum' })).toMatchObject({ state: 'ended', messages: 4 });
     expect(await office().find(asked.id, { team: 'rose' })).toBeUndefined();
