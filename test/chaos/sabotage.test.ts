@@ -68,8 +68,15 @@ describe('the suite notices', { timeout: 300_000 }, () => {
   });
 
   it('a missing look at holds: what is held goes on', async () => {
-    const held = { scope: 'stage', value: 'triage', aborts: false } as const;
-    const plan = [{ atShare: 0.1, fault: { kind: 'hold', hold: held, forMs: 2000 } as const }];
+    // A host leaves a held stage alone within 200 ms by itself; of a held model only the ledger knows.
+    const plan = [
+      ['stage', 'triage'] as const,
+      ['model', 'openai/gpt-5-mini'] as const,
+      ['model', 'openai/gpt-4.1-mini'] as const,
+    ].map(([scope, value], n) => ({
+      atShare: 0.1 + n / 5,
+      fault: { kind: 'hold', hold: { scope, value, aborts: false }, forMs: 2000 } as const,
+    }));
     expect(await brokenBy('holds', { messages: 40, plan })).toEqual(['I8']);
   });
 
