@@ -1,32 +1,25 @@
-import { createServer, type RequestListener, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { inspect } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { generateText, streamText } from 'ai';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { ProviderConfig } from '../../src/models/provider-registry.ts';
+import { AnsweringProvider } from '../support/answering-provider.ts';
 import { type MeteredModels, openMeteredModels } from '../support/metered-models.ts';
 import { findSecret } from '../support/secret-search.ts';
 
 const apiKey = 'a-key-that-has-no-usual-form-0123456789';
 
 let models: MeteredModels;
-let server: Server;
-let url: string;
-let answer: RequestListener;
+let answering: AnsweringProvider;
 
 beforeAll(async () => {
   models = await openMeteredModels();
-  server = createServer((request, response) => {
-    request.resume().on('end', () => answer(request, response));
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  answering = await AnsweringProvider.start();
 });
 beforeEach(() => models.clear());
-afterEach(() => server.closeAllConnections());
+afterEach(() => answering.cut());
 afterAll(async () => {
-  await new Promise((resolve) => server.close(resolve));
+  await answering.stop();
   await models.close();
 });
 
@@ -51,7 +44,7 @@ async function ask(
   modelId = 'some-model',
 ) {
   const gateway = models.gateway({
-    p: { maxAnswerBytes: 1_000_000, apiKey, ...provider, baseUrl: url } as ProviderConfig,
+    p: { maxAnswerBytes: 1_000_000, apiKey, ...provider, baseUrl: answering.url } as ProviderConfig,
   });
   const scope = models.openScope(gateway, await models.leasedMessage());
   try {
@@ -72,7 +65,8 @@ async function ask(
 
 describe.each(kinds)('%s', (_name, provider) => {
   it('a redirect is a dead letter, free, and seen by nobody', async () => {
-    answer = (_request, response) => response.writeHead(307, { location: `${url}/elsewhere` }).end();
+    answering.answer = (_request, response) =>
+      response.writeHead(307, { location: `${answering.url}/elsewhere` }).end();
     const { error, row } = await ask(provider);
     expect(error).toMatchObject({ code: 'MILLRACE_MODEL_REDIRECTED', retryable: false });
     expect(row).toMatchObject({ settlement: 'free', error_type: 'redirected' });
@@ -80,7 +74,7 @@ describe.each(kinds)('%s', (_name, provider) => {
 
   it('a bomb of gzip is cut off and stays unsettled', async () => {
     const bomb = gzipSync(Buffer.alloc(30_000_000, 32));
-    answer = (_request, response) =>
+    answering.answer = (_request, response) =>
       response.writeHead(200, { 'content-type': 'application/json', 'content-encoding': 'gzip' }).end(bomb);
     const { error, row } = await ask(provider);
     expect(error).toMatchObject({ code: 'MILLRACE_MODEL_ANSWER_TOO_LARGE' });
@@ -91,7 +85,7 @@ describe.each(kinds)('%s', (_name, provider) => {
     [401, 'MILLRACE_MODEL_AUTHENTICATION'],
     [429, 'MILLRACE_MODEL_RATE_LIMITED'],
   ])('an error %i under status 200 is %s, free, and without the echoed key', async (code, expected) => {
-    answer = (_request, response) =>
+    answering.answer = (_request, response) =>
       response
         .writeHead(200, { 'content-type': 'application/json' })
         .end(JSON.stringify({ error: { code, message: `refused for ${apiKey}` } }));
@@ -107,7 +101,7 @@ describe.each(kinds)('%s', (_name, provider) => {
     ['in base64', Buffer.from(`user:${apiKey}`).toString('base64')],
     ['percent-encoded', [...Buffer.from(apiKey)].map((byte) => `%${byte.toString(16)}`).join('')],
   ])('a good answer that echoes the key %s leaves it nowhere', async (_how, echo) => {
-    answer = (_request, response) =>
+    answering.answer = (_request, response) =>
       response
         .writeHead(200, { 'content-type': 'application/json', 'x-request-id': echo, 'request-id': echo })
         .end(JSON.stringify(goodAnswer(echo)));
@@ -127,7 +121,7 @@ describe.each(kinds)('%s', (_name, provider) => {
     ['in escapes of JSON', inEscapes(apiKey)],
     ['in escapes in part', apiKey.slice(0, 5) + inEscapes(apiKey.slice(5, 20)) + apiKey.slice(20)],
   ])('a good answer that echoes the key %s leaves it nowhere', async (_how, echo) => {
-    answer = (_request, response) =>
+    answering.answer = (_request, response) =>
       response
         .writeHead(200, { 'content-type': 'application/json' })
         .end(JSON.stringify(goodAnswer('@echo@')).replaceAll('@echo@', echo));
@@ -142,7 +136,7 @@ describe.each(kinds)('%s', (_name, provider) => {
   it('a key that was read with the newline of its file is sent without, and leaves no trace', async () => {
     const key = 'key-out-of-a-file-9876543210-abcdef';
     let sent = '';
-    answer = ({ headers }, response) => {
+    answering.answer = ({ headers }, response) => {
       sent = String(headers['x-api-key'] ?? headers.authorization);
       response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(goodAnswer(sent)));
     };
@@ -159,7 +153,7 @@ describe.each(kinds)('%s', (_name, provider) => {
       type: 'error',
       error: { type: '@echo@', code: '@echo@', message: 'refused for @echo@' },
     });
-    answer = (_request, response) =>
+    answering.answer = (_request, response) =>
       response
         .writeHead(400, { 'content-type': 'application/json' })
         .end(body.replaceAll('@echo@', inEscapes(apiKey)));
@@ -169,7 +163,7 @@ describe.each(kinds)('%s', (_name, provider) => {
   });
 
   it('a tier that nobody knows hides no cost: the bound stands', async () => {
-    answer = (_request, response) =>
+    answering.answer = (_request, response) =>
       response
         .writeHead(200, { 'content-type': 'application/json' })
         .end(JSON.stringify(goodAnswer('golden', { service_tier: 'golden' })));
@@ -186,7 +180,7 @@ describe.each(kinds)('%s', (_name, provider) => {
 
   it('a usage block of megabytes is not kept', async () => {
     const filler = { filler: 'x'.repeat(200_000) };
-    answer = (_request, response) =>
+    answering.answer = (_request, response) =>
       response
         .writeHead(200, { 'content-type': 'application/json' })
         .end(JSON.stringify(goodAnswer('some', filler)));
@@ -212,11 +206,11 @@ describe('a stream', () => {
 
   async function stream(chunks: readonly string[], echo: string) {
     const lines = [...chunks, ended].map((text) => `data: ${text.replaceAll('@echo@', echo)}\n\n`);
-    answer = (_request, response) =>
+    answering.answer = (_request, response) =>
       response
         .writeHead(200, { 'content-type': 'text/event-stream' })
         .end(`${lines.join('')}data: [DONE]\n\n`);
-    const gateway = models.gateway({ p: { kind: 'openai-compatible', baseUrl: url, apiKey } });
+    const gateway = models.gateway({ p: { kind: 'openai-compatible', baseUrl: answering.url, apiKey } });
     const scope = models.openScope(gateway, await models.leasedMessage());
     try {
       const model = scope.languageModel('p/some-model', { step: 's' });
@@ -259,7 +253,7 @@ describe('a refusal that asks for a day', () => {
     });
     const before = await seen();
     models.logged.length = 0;
-    answer = (_request, response) =>
+    answering.answer = (_request, response) =>
       response
         .writeHead(429, { 'content-type': 'application/json', ...headers })
         .end('{"error":{"message":"quota"}}');

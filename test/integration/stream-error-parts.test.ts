@@ -1,30 +1,24 @@
-import { createServer, type RequestListener, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { RequestListener } from 'node:http';
 import { generateText, streamText } from 'ai';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { CallGate, GateEnd } from '../../src/admission/call-gate.ts';
 import type { ProviderConfig } from '../../src/models/provider-registry.ts';
+import { AnsweringProvider } from '../support/answering-provider.ts';
 import { failureOf, type MeteredModels, openMeteredModels } from '../support/metered-models.ts';
 
 /* An error that comes as a part of a stream before any of the answer is what it would be as a whole body. */
 
 let models: MeteredModels;
-let server: Server;
-let url: string;
-let answer: RequestListener;
+let answering: AnsweringProvider;
 
 beforeAll(async () => {
   models = await openMeteredModels();
-  server = createServer((request, response) => {
-    request.resume().on('end', () => answer(request, response));
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  answering = await AnsweringProvider.start();
 });
 beforeEach(() => models.clear());
-afterEach(() => server.closeAllConnections());
+afterEach(() => answering.cut());
 afterAll(async () => {
-  await new Promise((resolve) => server.close(resolve));
+  await answering.stop();
   await models.close();
 });
 
@@ -181,7 +175,7 @@ async function told(config: object, how: 'whole' | 'streamed') {
   const ends: GateEnd[] = [];
   const gate: CallGate = { enter: async () => ({ end: (end) => void ends.push(end) }) };
   const gateway = models.gateway(
-    { p: { ...config, baseUrl: url, apiKey: 'k' } as ProviderConfig },
+    { p: { ...config, baseUrl: answering.url, apiKey: 'k' } as ProviderConfig },
     { gates: [gate] },
   );
   const scope = models.openScope(gateway, await models.leasedMessage());
@@ -210,19 +204,19 @@ describe.each(Object.entries(shapes))('%s', (name, shape) => {
     '%s before any text is what it is as a whole body',
     async (kind, errorOf) => {
       const error = errorOf(name === 'anthropic');
-      answer = (_request, response) =>
+      answering.answer = (_request, response) =>
         response
           .writeHead(200, { 'content-type': 'application/json', 'retry-after': '7' })
           .end(JSON.stringify(shape.whole(error)));
       const whole = await told(shape.config, 'whole');
       await models.clear();
-      answer = sse(shape.part(error));
+      answering.answer = sse(shape.part(error));
       const first = await told(shape.config, 'streamed');
       await models.clear();
-      answer = sse(...shape.prelude, shape.part(error));
+      answering.answer = sse(...shape.prelude, shape.part(error));
       const afterPrelude = await told(shape.config, 'streamed');
       await models.clear();
-      answer = sse(...shape.prelude, ...shape.words, shape.part(error));
+      answering.answer = sse(...shape.prelude, ...shape.words, shape.part(error));
       const inText = await told(shape.config, 'streamed');
       expect(whole.failure).toBe(kind);
       expect(whole.settlement).toBe(isRefusedBeforeWork.has(kind) ? 'free' : 'unsettled');

@@ -1,29 +1,22 @@
-import { createServer, type RequestListener, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { embedMany, generateText, streamText } from 'ai';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { ProviderConfig } from '../../src/models/provider-registry.ts';
+import { AnsweringProvider } from '../support/answering-provider.ts';
 import { type MeteredModels, openMeteredModels } from '../support/metered-models.ts';
 
 /* What is booked when a provider reports usage that cannot be true. */
 
 let models: MeteredModels;
-let server: Server;
-let url: string;
-let answer: RequestListener;
+let answering: AnsweringProvider;
 
 beforeAll(async () => {
   models = await openMeteredModels();
-  server = createServer((request, response) => {
-    request.resume().on('end', () => answer(request, response));
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  answering = await AnsweringProvider.start();
 });
 beforeEach(() => models.clear());
-afterEach(() => server.closeAllConnections());
+afterEach(() => answering.cut());
 afterAll(async () => {
-  await new Promise((resolve) => server.close(resolve));
+  await answering.stop();
   await models.close();
 });
 
@@ -87,7 +80,7 @@ async function booked(
   counts: Counts,
   edit: (text: string) => string = (text) => text,
 ) {
-  answer = (_request, response) => {
+  answering.answer = (_request, response) => {
     if (how === 'whole') {
       response.writeHead(200, { 'content-type': 'application/json' }).end(edit(shape.whole(counts)));
       return;
@@ -101,7 +94,7 @@ async function booked(
     );
   };
   const priceProvider = shape.config.kind === 'anthropic' ? 'anthropic' : 'openai';
-  const config = { ...shape.config, priceProvider, baseUrl: url, apiKey: 'k' } as ProviderConfig;
+  const config = { ...shape.config, priceProvider, baseUrl: answering.url, apiKey: 'k' } as ProviderConfig;
   const gateway = models.gateway({ p: config });
   const scope = models.openScope(gateway, await models.leasedMessage());
   const model = scope.languageModel(shape.model, { step: 's' });
@@ -214,13 +207,13 @@ describe('the usage of embeddings', () => {
     ['-3', false, 'estimated'],
     ['"6"', false, 'reported'],
   ])('of %s tokens', async (count, isSuspect, settlement) => {
-    answer = (_request, response) =>
+    answering.answer = (_request, response) =>
       response
         .writeHead(200, { 'content-type': 'application/json' })
         .end(
           `{"object":"list","model":"text-embedding-3-small","data":[{"index":0,"embedding":[0.1,0.2]}],"usage":{"prompt_tokens":${count},"total_tokens":${count}}}`,
         );
-    const gateway = models.gateway({ p: { kind: 'openai', baseUrl: url, apiKey: 'k' } });
+    const gateway = models.gateway({ p: { kind: 'openai', baseUrl: answering.url, apiKey: 'k' } });
     const scope = models.openScope(gateway, await models.leasedMessage());
     await embedMany({
       model: scope.embeddingModel('p/text-embedding-3-small', { step: 's' }),

@@ -1,29 +1,23 @@
-import { createServer, type RequestListener, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { RequestListener } from 'node:http';
 import { embedMany, generateText, streamText } from 'ai';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { ProviderConfig } from '../../src/models/provider-registry.ts';
+import { AnsweringProvider } from '../support/answering-provider.ts';
 import { failureOf, type MeteredModels, openMeteredModels } from '../support/metered-models.ts';
 
 /* Answers that came with status 200 and are none, and answers that look broken and are good. */
 
 let models: MeteredModels;
-let server: Server;
-let url: string;
-let answer: RequestListener;
+let answering: AnsweringProvider;
 
 beforeAll(async () => {
   models = await openMeteredModels();
-  server = createServer((request, response) => {
-    request.resume().on('end', () => answer(request, response));
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  answering = await AnsweringProvider.start();
 });
 beforeEach(() => models.clear());
-afterEach(() => server.closeAllConnections());
+afterEach(() => answering.cut());
 afterAll(async () => {
-  await new Promise((resolve) => server.close(resolve));
+  await answering.stop();
   await models.close();
 });
 
@@ -41,7 +35,7 @@ function events(...data: readonly unknown[]): RequestListener {
 }
 
 async function ask(config: object, how: 'whole' | 'streamed') {
-  const gateway = models.gateway({ p: { ...config, baseUrl: url, apiKey: 'k' } as ProviderConfig });
+  const gateway = models.gateway({ p: { ...config, baseUrl: answering.url, apiKey: 'k' } as ProviderConfig });
   const scope = models.openScope(gateway, await models.leasedMessage());
   const request = {
     model: scope.languageModel('p/some-model', { step: 's' }),
@@ -184,7 +178,7 @@ describe('an answer that is none', () => {
   ] as const)(
     '%s, %s, fails by its kind and is never given again',
     async (_what, how, config, listener, code) => {
-      answer = listener;
+      answering.answer = listener;
       expect(await failureOf(ask(config, how))).toMatchObject({ code });
       const [row] = await models.callRows();
       expect(row).toMatchObject({ state: 'settled', settlement: 'reported', waste_reason: 'degenerate' });
@@ -197,7 +191,7 @@ describe('a stream with text, usage and [DONE] but no finish reason', () => {
     ['OpenAI', chat],
     ['compatible', { kind: 'openai-compatible' }],
   ])('of %s is an answer', async (_name, config) => {
-    answer = events(
+    answering.answer = events(
       choice({ role: 'assistant', content: 'Hi ' }),
       choice({ content: 'there.' }),
       { ...choice({}), choices: [], usage: chatUsage },
@@ -211,7 +205,7 @@ describe('a stream with text, usage and [DONE] but no finish reason', () => {
     ['OpenAI', chat],
     ['compatible', { kind: 'openai-compatible' }],
   ])('of %s is none without the usage', async (_name, config) => {
-    answer = events(choice({ role: 'assistant', content: 'Hi ' }));
+    answering.answer = events(choice({ role: 'assistant', content: 'Hi ' }));
     expect(await failureOf(ask(config, 'streamed'))).toBeDefined();
     expect((await models.callRows())[0]).not.toMatchObject({ outcome: 'ok' });
   });
@@ -221,7 +215,7 @@ describe('vectors', () => {
   const vectors = (data: readonly unknown[]) =>
     json({ object: 'list', model: 'm', data, usage: { prompt_tokens: 3, total_tokens: 3 } });
   const embed = async () => {
-    const gateway = models.gateway({ p: { kind: 'openai', baseUrl: url, apiKey: 'k' } });
+    const gateway = models.gateway({ p: { kind: 'openai', baseUrl: answering.url, apiKey: 'k' } });
     const scope = models.openScope(gateway, await models.leasedMessage());
     const model = scope.embeddingModel('p/text-embedding-3-small', { step: 's' });
     try {
@@ -238,13 +232,15 @@ describe('vectors', () => {
     ['of several lengths', [[1], [2, 2], [3]], undefined],
     ['whose indices contradict each other', [[1], [2], [3]], [0, 1, 1]],
   ])('%s are degenerate and never given again', async (_what, embeddings, indices) => {
-    answer = vectors(embeddings.map((embedding, index) => ({ embedding, index: indices?.[index] ?? index })));
+    answering.answer = vectors(
+      embeddings.map((embedding, index) => ({ embedding, index: indices?.[index] ?? index })),
+    );
     expect(await failureOf(embed())).toMatchObject({ code: 'MILLRACE_ANSWER_DEGENERATE' });
     expect(await models.callRows()).toMatchObject([{ waste_reason: 'degenerate', settlement: 'reported' }]);
   });
 
   it('in another order are put in that of the values', async () => {
-    answer = vectors([
+    answering.answer = vectors([
       { embedding: [3], index: 2 },
       { embedding: [1], index: 0 },
       { embedding: [2], index: 1 },
@@ -253,7 +249,7 @@ describe('vectors', () => {
   });
 
   it('that all have the same index are taken as they come', async () => {
-    answer = vectors([1, 2, 3].map((value) => ({ embedding: [value], index: 0 })));
+    answering.answer = vectors([1, 2, 3].map((value) => ({ embedding: [value], index: 0 })));
     expect(await embed()).toEqual([[1], [2], [3]]);
   });
 });
