@@ -1,6 +1,4 @@
-import { generateText } from 'ai';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { z } from 'zod';
 import type { ConfigurationInput } from '../../src/app/configuration.ts';
 import type { Host } from '../../src/app/host.ts';
 import { loadConfiguration } from '../../src/app/load-configuration.ts';
@@ -9,34 +7,15 @@ import { newId } from '../../src/kernel/ids.ts';
 import { formatUsd, usd } from '../../src/kernel/money.ts';
 import type { BudgetFault } from '../../src/ledger/budget-ledger.ts';
 import type { CountedKind } from '../../src/ledger/ledger-counts.ts';
-import { defineMessage } from '../../src/messages/message-type.ts';
 import { ScriptedModel } from '../../src/models/scripted-model.ts';
-import { defineStage } from '../../src/pipeline/stage-definition.ts';
-import type { RegisteredStage } from '../../src/pipeline/stage-registry.ts';
-import type { StageContext } from '../../src/pipeline/stage-context.ts';
 import { stateOf } from '../support/budget-fixture.ts';
 import { someReservation } from '../support/ledger-fixture.ts';
 import { canRun, postgresPrograms, redisPrograms } from '../support/required-programs.ts';
 import { SeveralHosts } from '../support/several-hosts.ts';
 import { counted } from '../support/counted.ts';
+import { TicketOpened, ticketStage } from '../support/ticket-stage.ts';
 
-const TicketOpened = defineMessage('ticket.opened').version(1, z.object({ subject: z.string() }));
-const answer = defineStage('answer', { consumes: TicketOpened.upTo(1), concurrency: 2 });
-const stages: readonly RegisteredStage[] = [
-  {
-    definition: answer,
-    handler: {
-      async handle(message: { data: unknown }, ctx: StageContext) {
-        const { text } = await generateText({
-          model: ctx.model('openai/gpt-5-mini', { step: 'answer' }),
-          prompt: (message.data as { subject: string }).subject,
-          maxOutputTokens: 200,
-        });
-        return text;
-      },
-    },
-  } as unknown as RegisteredStage,
-];
+const stages = [ticketStage(2)];
 const origin = { team: 'blue', customer: 'acme', feature: 'triage' };
 /** 10 × 0.25 + 100 × 2 dollars a million, of at most some 0.0005. */
 const usage = { uncachedInput: 10, textOutput: 100 };

@@ -1,36 +1,17 @@
-import { generateText } from 'ai';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { z } from 'zod';
 import type { Host } from '../../src/app/host.ts';
 import { parseCostParameters } from '../../src/costs/cost-parameters.ts';
 import { CostReports } from '../../src/costs/cost-reports.ts';
 import { usd, formatUsd, sumUsd } from '../../src/kernel/money.ts';
-import { defineMessage } from '../../src/messages/message-type.ts';
 import { ScriptedModel } from '../../src/models/scripted-model.ts';
-import { defineStage } from '../../src/pipeline/stage-definition.ts';
-import type { StageContext } from '../../src/pipeline/stage-context.ts';
-import type { RegisteredStage } from '../../src/pipeline/stage-registry.ts';
 import { recordingLogger } from '../support/recording-logger.ts';
 import { canRun, postgresPrograms, redisPrograms } from '../support/required-programs.ts';
 import { SettableClock } from '../support/settable-clock.ts';
 import { SeveralHosts } from '../support/several-hosts.ts';
 import { counted } from '../support/counted.ts';
+import { TicketOpened, ticketStage } from '../support/ticket-stage.ts';
 
-const TicketOpened = defineMessage('ticket.opened').version(1, z.object({ subject: z.string() }));
-const answer = defineStage('answer', { consumes: TicketOpened.upTo(1), concurrency: 2 });
-const stage = {
-  definition: answer,
-  handler: {
-    async handle(message: { data: unknown }, ctx: StageContext) {
-      const { text } = await generateText({
-        model: ctx.model('openai/gpt-5-mini', { step: 'answer' }),
-        prompt: (message.data as { subject: string }).subject,
-        maxOutputTokens: 200,
-      });
-      return text;
-    },
-  },
-} as unknown as RegisteredStage;
+const stage = ticketStage(2);
 const origin = { team: 'blue', customer: 'acme', feature: 'triage' };
 const hourMs = 3_600_000;
 const perPart = 5;

@@ -1,37 +1,19 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { generateText } from 'ai';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { z } from 'zod';
 import { BullMqQueueDriver } from '../../src/drivers/queue/queue-driver.bullmq.ts';
 import { PostgresSqlDatabase } from '../../src/drivers/sql-database/sql-database.postgres.ts';
 import { formatUsd, usd } from '../../src/kernel/money.ts';
 import { packageRoot } from '../../src/kernel/package-root.ts';
-import { defineMessage } from '../../src/messages/message-type.ts';
 import { ScriptedModel } from '../../src/models/scripted-model.ts';
-import type { StageContext } from '../../src/pipeline/stage-context.ts';
-import { defineStage } from '../../src/pipeline/stage-definition.ts';
-import type { RegisteredStage } from '../../src/pipeline/stage-registry.ts';
 import { stateOf } from '../support/budget-fixture.ts';
 import { PgbouncerServer, type PgbouncerServerOptions } from '../support/pgbouncer-server.ts';
 import { canRun, pgbouncerPrograms, postgresPrograms, redisPrograms } from '../support/required-programs.ts';
 import { SeveralHosts } from '../support/several-hosts.ts';
 import { counted } from '../support/counted.ts';
+import { TicketOpened, ticketStage } from '../support/ticket-stage.ts';
 
-const TicketOpened = defineMessage('ticket.opened').version(1, z.object({ subject: z.string() }));
-const stage = {
-  definition: defineStage('answer', { consumes: TicketOpened.upTo(1), concurrency: 4 }),
-  handler: {
-    async handle(message: { data: unknown }, ctx: StageContext) {
-      const { text } = await generateText({
-        model: ctx.model('openai/gpt-5-mini', { step: 'answer' }),
-        prompt: (message.data as { subject: string }).subject,
-        maxOutputTokens: 200,
-      });
-      return text;
-    },
-  },
-} as unknown as RegisteredStage;
+const stage = ticketStage(4);
 const origin = { team: 'blue', customer: 'acme', feature: 'triage' };
 const messages = 60;
 const costUsd = usd('0.0002025');
