@@ -116,6 +116,71 @@ describe('a body', () => {
     expect(problemOf(response).detail).toMatch(reason);
   });
 
+  it.each<[string, string, number, string, RegExp]>([
+    [
+      'data of objects and arrays',
+      `{"type":"t","data":{"first":1,"a \\"b\\"":[0,{"x":"]},:"},${'{"a":'.repeat(5_000)}1${'}'.repeat(5_000)}]}}`,
+      422,
+      'MILLRACE_MESSAGE_INVALID',
+      /^data\.a "b"\.2(\.a)+\.?…?$/,
+    ],
+    [
+      'data of arrays',
+      `{"data":${'['.repeat(5_000)}${']'.repeat(5_000)}}`,
+      422,
+      'MILLRACE_MESSAGE_INVALID',
+      /^data(\.0)+\.?…?$/,
+    ],
+    [
+      'an attribute',
+      `{"data":{},"subject":${'['.repeat(5_000)}${']'.repeat(5_000)}}`,
+      400,
+      'MILLRACE_REQUEST_INVALID',
+      /^subject(\.0)+\.?…?$/,
+    ],
+    [
+      'the whole',
+      `${'['.repeat(5_000)}${']'.repeat(5_000)}`,
+      400,
+      'MILLRACE_REQUEST_INVALID',
+      /^0(\.0)+\.?…?$/,
+    ],
+  ])('with %s too deep is refused with the path', async (_, payload, status, code, path) => {
+    const response = await post(payload);
+    expect(response.statusCode, response.body).toBe(status);
+    const problem = problemOf(response);
+    expect(problem).toMatchObject({ code, detail: expect.stringMatching(/nested deeper than 128 levels/) });
+    expect(problem.faults).toEqual([
+      { field: expect.stringMatching(path), problem: 'is nested deeper than 128 levels' },
+    ]);
+  });
+
+  it('with one event too deep is refused for that event alone', async () => {
+    const deep = `{"data":{"subject":${'['.repeat(5_000)}${']'.repeat(5_000)}}}`;
+    const good = JSON.stringify(ticketEvent());
+    const response = await app.inject({
+      method: 'POST',
+      url: '/v1/messages',
+      headers: { 'content-type': batch, authorization: `Bearer ${key}` },
+      payload: `[${good.replace(/"id":"[^"]*"/, '"id":"deep-1"')},${deep},${good.replace(/"id":"[^"]*"/, '"id":"deep-2"')}]`,
+    });
+    expect(response.statusCode, response.body).toBe(207);
+    expect(response.json()).toMatchObject({
+      results: [
+        { outcome: 'admitted' },
+        {
+          outcome: 'refused',
+          problem: {
+            status: 422,
+            code: 'MILLRACE_MESSAGE_INVALID',
+            faults: [{ field: expect.stringMatching(/^data\.subject(\.0)+\.?…?$/) }],
+          },
+        },
+        { outcome: 'admitted' },
+      ],
+    });
+  });
+
   it('of one event has a limit of its own, alone and in a batch, whose other events are admitted', async () => {
     const limits = new RequestLimits({ ...defaultRequestLimits, eventBytes: 5_000 }, systemClock);
     const limited = await startApi(fixture.services(), { limits });

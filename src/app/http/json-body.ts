@@ -15,11 +15,15 @@ export type ParseJson = (text: string) => unknown;
 
 export interface JsonBodyOptions extends JsonBounds {
   readonly parse: ParseJson;
+  /** Whether the member `data` is that of a message, so that what is too deep in it is a message that is not valid. */
+  readonly isMessage?: boolean;
   /** The elements of an outermost array are read by themselves, at most so many. */
   readonly batch?: { readonly maxParts: number };
 }
 
 const sliceBytes = 262_144;
+/** Of the path to a value that is too deep. */
+const maxFieldCharacters = 200;
 
 /** The elements of an array, which are parsed when they are asked for. */
 export class JsonBatch {
@@ -82,8 +86,12 @@ async function lookThrough(bytes: Buffer, options: JsonBodyOptions): Promise<Jso
   return outline;
 }
 
-function parsePart(bytes: Buffer, { start, end, fault }: JsonPart, options: JsonBodyOptions): unknown {
-  if (fault !== undefined) throw outOfBounds(fault, options);
+function parsePart(
+  bytes: Buffer,
+  { start, end, fault, deepPath }: JsonPart,
+  options: JsonBodyOptions,
+): unknown {
+  if (fault !== undefined) throw outOfBounds(fault, options, deepPath);
   try {
     return options.parse(bytes.toString('utf8', start, end));
   } catch (error) {
@@ -91,10 +99,11 @@ function parsePart(bytes: Buffer, { start, end, fault }: JsonPart, options: Json
   }
 }
 
-function outOfBounds(fault: JsonFault, { maxDepth, maxBytes, maxValues, maxKeys }: JsonBounds): AppError {
+function outOfBounds(fault: JsonFault, options: JsonBodyOptions, deepPath: readonly string[] = []): AppError {
+  const { maxBytes, maxValues, maxKeys } = options;
   switch (fault) {
     case 'depth':
-      return unreadable(`it is nested deeper than ${maxDepth} levels`);
+      return tooDeep(deepPath, options);
     case 'values':
       return unreadable(`it holds more than ${maxValues} values`);
     case 'keys':
@@ -102,6 +111,21 @@ function outOfBounds(fault: JsonFault, { maxDepth, maxBytes, maxValues, maxKeys 
     case 'bytes':
       return new AppError('MILLRACE_MESSAGE_TOO_LARGE', `The event is larger than ${maxBytes} bytes.`);
   }
+}
+
+function tooDeep(path: readonly string[], { maxDepth, isMessage = false }: JsonBodyOptions): AppError {
+  const problem = `is nested deeper than ${maxDepth} levels`;
+  const field = (path.length === 0 ? 'body' : path.join('.')).toWellFormed();
+  const faults = [
+    {
+      field:
+        field.length > maxFieldCharacters ? `${field.slice(0, maxFieldCharacters)}…`.toWellFormed() : field,
+      problem,
+    },
+  ];
+  return isMessage && path[0] === 'data'
+    ? new AppError('MILLRACE_MESSAGE_INVALID', `The data of the message ${problem}.`, { faults })
+    : new AppError('MILLRACE_REQUEST_INVALID', `The body ${problem}.`, { faults });
 }
 
 function unreadable(why: string, cause?: unknown): AppError {

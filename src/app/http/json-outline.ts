@@ -23,6 +23,17 @@ export interface JsonPart {
   readonly end: number;
   /** Why it is not to be parsed. */
   readonly fault: JsonFault | undefined;
+  /** Where it is too deep: names of members and indexes from the part's value down to the first value too deep. */
+  readonly deepPath?: readonly string[];
+}
+
+/** A level of nesting above the current byte. */
+interface Level {
+  readonly isArray: boolean;
+  index: number;
+  /** The name of the member, as a text of JSON with its quotes: from this byte to before that one. */
+  keyStart: number;
+  keyEnd: number;
 }
 
 const quote = 0x22;
@@ -35,12 +46,15 @@ const openObject = 0x7b;
 const closeObject = 0x7d;
 const spaces = new Set([0x20, 0x09, 0x0a, 0x0d]);
 const maxLeadingSpaces = 4_096;
+/** Of the name of a member in a path. */
+const maxKeyBytes = 256;
 
 export class JsonOutline {
   readonly #bytes: Uint8Array;
   readonly #bounds: JsonBounds;
   /** Whether the elements of an outermost array are parts by themselves. */
   readonly #splits: boolean;
+  readonly #outerDepth: number;
   readonly #parts: JsonPart[] = [];
   #at = 0;
   #start = 0;
@@ -48,6 +62,9 @@ export class JsonOutline {
   #values = 1;
   #keys = 0;
   #fault: JsonPart['fault'];
+  readonly #levels: Level[] = [];
+  #stringStart = 0;
+  #deepPath: readonly string[] | undefined;
   #isInString = false;
   #hasEnded = false;
 
@@ -59,7 +76,8 @@ export class JsonOutline {
     this.#splits = isBatch && bytes[first] === openArray;
     this.#at = this.#splits ? first + 1 : 0;
     this.#start = this.#at;
-    this.#depth = this.#splits ? 1 : 0;
+    this.#outerDepth = this.#splits ? 1 : 0;
+    this.#depth = this.#outerDepth;
   }
 
   /** Whether the outermost value is an array whose elements are the parts. */
@@ -102,28 +120,59 @@ export class JsonOutline {
     switch (byte) {
       case quote:
         this.#isInString = true;
+        this.#stringStart = at;
         return;
       case openArray:
       case openObject:
-        this.#depth += 1;
         this.#countValue();
-        if (this.#depth > this.#bounds.maxDepth) this.#fault ??= 'depth';
+        this.#open(byte === openArray);
         return;
       case closeArray:
       case closeObject:
         this.#depth -= 1;
+        this.#levels.length = Math.max(0, Math.min(this.#levels.length, this.#depth - this.#outerDepth));
         if (this.#splits && this.#depth === 0) this.#endArray(at, byte);
         return;
       case colon:
         this.#keys += 1;
+        this.#nameMember(at);
         if (this.#keys > this.#bounds.maxKeys) this.#fault ??= 'keys';
         return;
       case comma:
         if (this.#splits && this.#depth === 1) this.#endPart(at);
-        else this.#countValue();
+        else this.#nextValue();
         return;
       default:
     }
+  }
+
+  #open(isArray: boolean): void {
+    this.#depth += 1;
+    if (this.#depth > this.#bounds.maxDepth) {
+      this.#fault ??= 'depth';
+      this.#deepPath ??= this.#levels.map((level) => this.#placeIn(level));
+      return;
+    }
+    this.#levels.push({ isArray, index: 0, keyStart: 0, keyEnd: 0 });
+  }
+
+  #nextValue(): void {
+    this.#countValue();
+    const level = this.#levels.at(-1);
+    if (level !== undefined) level.index += 1;
+  }
+
+  #nameMember(colonAt: number): void {
+    const level = this.#levels.at(-1);
+    if (level === undefined || level.isArray) return;
+    level.keyStart = this.#stringStart;
+    level.keyEnd = colonAt;
+  }
+
+  #placeIn({ isArray, index, keyStart, keyEnd }: Level): string {
+    if (isArray) return String(index);
+    const key = this.#bytes.subarray(keyStart, Math.min(keyEnd, keyStart + maxKeyBytes));
+    return memberName(new TextDecoder().decode(key).trim());
   }
 
   #countValue(): void {
@@ -147,10 +196,21 @@ export class JsonOutline {
   #endPart(end = this.#bytes.length): void {
     const start = this.#start;
     const fault = end - start > this.#bounds.maxBytes ? 'bytes' : this.#fault;
-    this.#parts.push({ start, end, fault });
+    const deepPath = fault === 'depth' ? this.#deepPath : undefined;
+    this.#parts.push({ start, end, fault, ...(deepPath === undefined ? {} : { deepPath }) });
     this.#start = end + 1;
     this.#values = 1;
     this.#keys = 0;
     this.#fault = undefined;
+    this.#deepPath = undefined;
+  }
+}
+
+/** The name that the text of a JSON string says, or that text where it is cut off or no JSON. */
+function memberName(text: string): string {
+  try {
+    return String(JSON.parse(text));
+  } catch {
+    return text;
   }
 }

@@ -72,6 +72,7 @@ export function guardRequests(fastify: FastifyInstance, options: RequestDoorOpti
         maxBytes,
         maxValues: jsonValues,
         maxKeys: jsonKeys,
+        isMessage: isMessages(request),
         ...(isBatch ? { batch: { maxParts: maxBatchEvents } } : {}),
       });
     });
