@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import { ApiKeys, type ApiScope, apiScopes, type KeyOperator } from '../costs/api-keys.ts';
+import { type ApiScope, apiScopes } from '../costs/api-key-identity.ts';
+import { ApiKeys, type KeyOperator } from '../costs/api-keys.ts';
 import {
   type Bind,
   type CommandContext,

@@ -5,6 +5,7 @@ import { named } from '../drivers/sql-database/sql-statement.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { isUuid, newId, type Uuid } from '../kernel/ids.ts';
 import { isPrintableName, notPrintable } from '../kernel/printable-name.ts';
+import { type ApiKeyIdentity, type ApiScope, apiScopes } from './api-key-identity.ts';
 import { parseRequest } from './request-faults.ts';
 
 /*
@@ -13,41 +14,6 @@ import { parseRequest } from './request-faults.ts';
  * client costs the ledger one look in that time; a key revoked elsewhere is refused after it at the latest. That a key is
  * unknown is remembered as long, so that who asks with one again and again costs no more.
  */
-
-/** What a key allows. `admin` allows everything, within the key's team when it has one. */
-export const apiScopes = [
-  'costs:read',
-  'messages:read',
-  'messages:data',
-  'messages:write',
-  'operations:read',
-  'operations:write',
-  'erasures:write',
-  'keys:write',
-  'admin',
-] as const;
-export type ApiScope = (typeof apiScopes)[number];
-
-/** Who calls. */
-export interface ApiKeyIdentity {
-  readonly id: Uuid;
-  readonly name: string;
-  readonly scopes: readonly ApiScope[];
-  /** When set, the caller sees and acts for this team only. */
-  readonly team?: string;
-}
-
-/** Who calls where nobody has to say who it is. */
-export const anyone: ApiKeyIdentity = {
-  id: '00000000-0000-0000-0000-000000000000',
-  name: 'local',
-  scopes: apiScopes,
-};
-
-/** Whose share of what all callers have in common a caller uses. Undefined where callers are not told apart. */
-export function shareOf({ id }: Pick<ApiKeyIdentity, 'id'>): Uuid | undefined {
-  return id === anyone.id ? undefined : id;
-}
 
 /** A key as it is listed; the key itself is never shown again. */
 export interface ApiKeyEntry extends ApiKeyIdentity {
@@ -149,12 +115,6 @@ interface CachedKey {
   /** Undefined: there is no such key. */
   readonly identity: ApiKeyIdentity | undefined;
   readonly untilMs: number;
-}
-
-/** Whether the scopes of a caller allow what needs the given one. Whoever may operate may look. */
-export function hasScope({ scopes }: Pick<ApiKeyIdentity, 'scopes'>, scope: ApiScope): boolean {
-  if (scopes.includes(scope) || scopes.includes('admin')) return true;
-  return scope === 'operations:read' && scopes.includes('operations:write');
 }
 
 export class ApiKeys {

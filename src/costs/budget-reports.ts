@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { roomOf } from '../admission/budget-room.ts';
 import { formatUsd } from '../kernel/money.ts';
 import type { BudgetLedger, BudgetState } from '../ledger/budget-ledger.ts';
-import type { CostViewer } from './cost-reports.ts';
+import type { CallerView } from './api-key-identity.ts';
 
 /* The answer of GET /v1/budgets: every budget that holds, with its present window. */
 
@@ -43,7 +43,7 @@ export class BudgetReports {
   }
 
   /** Every budget for a viewer of all teams; for one who is bound to a team, the budgets of that team alone. */
-  async report({ team }: CostViewer): Promise<BudgetReport> {
+  async report({ team }: CallerView): Promise<BudgetReport> {
     const [states, waiting] = await Promise.all([this.#ledger.read(), this.#ledger.countWaiting()]);
     const visible = team === undefined ? states : states.filter((state) => state.team === team);
     return {

@@ -1,6 +1,6 @@
 import { Controller, Get, Header, Inject } from '@nestjs/common';
 import { ApiBearerAuth, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
-import type { ApiKeyIdentity } from './api-keys.ts';
+import type { ApiKeyIdentity } from './api-key-identity.ts';
 import { type BudgetReport, BudgetReports } from './budget-reports.ts';
 import { Caller, RequireScope } from './caller.ts';
 

@@ -6,7 +6,7 @@ import {
 } from '@nestjs/common';
 import { AppError } from '../kernel/app-error.ts';
 import { invariant } from '../kernel/invariant.ts';
-import type { ApiKeyIdentity, ApiScope } from './api-keys.ts';
+import type { ApiKeyIdentity, ApiScope } from './api-key-identity.ts';
 
 /* Who calls, between the guard that finds it out and the controllers that ask. */
 

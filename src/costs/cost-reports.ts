@@ -1,20 +1,12 @@
 import type { ColumnStore } from '../drivers/column-store/column-store.ts';
 import { AppError } from '../kernel/app-error.ts';
 import type { ConcurrencyLimiter } from '../kernel/concurrency-limiter.ts';
-import type { Uuid } from '../kernel/ids.ts';
 import { formatUsd } from '../kernel/money.ts';
 import { type CostFigures, type CostGroup, runCostQuery } from '../usage/usage-queries.ts';
 import type { QueryLimits } from '../usage/query-limits.ts';
-import { shareOf } from './api-keys.ts';
+import { type CallerView, shareOf } from './api-key-identity.ts';
 import type { CostReportRequest } from './cost-parameters.ts';
 import type { CostFiguresDocument, CostReportDocument } from './cost-report-document.ts';
-
-/** For whom a report is made. With a team, nothing of another team may show in it, not even in its sums. */
-export interface CostViewer {
-  readonly team?: string;
-  /** Whose share of the reports at once it counts to. Absent: nobody's. */
-  readonly id?: Uuid;
-}
 
 export interface CostReportsOptions {
   readonly store: ColumnStore;
@@ -39,7 +31,7 @@ export class CostReports {
    * MILLRACE_FORBIDDEN when a viewer bound to a team asks for another, MILLRACE_REPORT_TOO_LARGE when the report takes more
    * than one may, MILLRACE_OVERLOADED or MILLRACE_RATE_LIMITED when too many are made, and the column store's failures.
    */
-  async report(request: CostReportRequest, viewer: CostViewer): Promise<CostReportDocument> {
+  async report(request: CostReportRequest, viewer: CallerView): Promise<CostReportDocument> {
     const filters = visibleFilters(request.filters, viewer);
     const { limiter } = this.#options;
     const make = (): Promise<CostReportDocument> => this.#make({ ...request, filters });
@@ -69,7 +61,7 @@ export class CostReports {
 /** The filters with the viewer's team among them. Throws MILLRACE_FORBIDDEN when they name another. */
 function visibleFilters(
   filters: CostReportRequest['filters'],
-  { team }: CostViewer,
+  { team }: CallerView,
 ): CostReportRequest['filters'] {
   if (team === undefined) return filters;
   if (filters.team?.some((wanted) => wanted !== team) === true) {

@@ -4,7 +4,7 @@ import { AppError } from '../kernel/app-error.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { costFilterFields, costGroupFields, maxCostGroups } from '../usage/usage-queries.ts';
 import { acceptedFormat } from './accepted-format.ts';
-import type { ApiKeyIdentity } from './api-keys.ts';
+import type { ApiKeyIdentity } from './api-key-identity.ts';
 import { Caller, RequireScope } from './caller.ts';
 import { renderCostCsv } from './cost-csv.ts';
 import { costOrders, defaultPeriodDays, parseCostParameters } from './cost-parameters.ts';

@@ -6,7 +6,7 @@ import { formatUsd, usd } from '../kernel/money.ts';
 import { findMessage, listFailures } from '../ledger/message-sql.ts';
 import { messageStates, type MessageState } from '../ledger/message-state.ts';
 import { envelopeOf, type MessageRow } from '../ledger/stored-message.ts';
-import type { CostViewer } from './cost-reports.ts';
+import type { CallerView } from './api-key-identity.ts';
 
 /*
  * One message with its calls and what they cost, from the ledger: true at once, before any export. For a root, also
@@ -183,7 +183,7 @@ export class MessageAccounts {
   }
 
   /** The message; undefined when there is none, or when it belongs to a team that the viewer may not see. */
-  async find(id: string, viewer: CostViewer): Promise<MessageAccount | undefined> {
+  async find(id: string, viewer: CallerView): Promise<MessageAccount | undefined> {
     if (!isUuid(id)) return undefined;
     const { rows } = await this.#database.query<FoundRow>(findMessage, [id]);
     const [row] = rows;

@@ -5,7 +5,7 @@ import { formatUsd, type Usd, usd } from '../kernel/money.ts';
 import type { TokenCounts } from '../pricing/token-classes.ts';
 import { type AbandonedCall, type AbandonedCallRow, abandonedCallOf } from './abandoned-call.ts';
 import { fromSpent, moveMoney } from './budget-sql.ts';
-import type { OperationRecord } from './dead-letter.ts';
+import type { OperationRecord } from './operation-record.ts';
 import type { CallOutcome, Settlement } from './settlement.ts';
 
 /** A call that has ended, as its correction has to know it. */

@@ -142,16 +142,6 @@ export interface StageReplayPlan {
   readonly dearestUsd: Usd | undefined;
 }
 
-/** Who does it, why, and how it was asked for. */
-export interface OperationRecord {
-  /** The operation's id: of its audit row, and the same for all of its slices. */
-  readonly id: Uuid;
-  readonly actor: string;
-  readonly reason: string;
-  readonly target: string;
-  readonly detail: Readonly<Record<string, unknown>>;
-}
-
 /** A message that lives again and waits for its stage. */
 export interface ReplayedMessage {
   readonly id: Uuid;

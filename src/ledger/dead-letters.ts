@@ -11,10 +11,10 @@ import type {
   DeadLetterPage,
   DeadLetterPlace,
   DeadLetterViewer,
-  OperationRecord,
   ReplayedMessage,
   StageReplayPlan,
 } from './dead-letter.ts';
+import type { OperationRecord } from './operation-record.ts';
 import * as sql from './dead-letter-sql.ts';
 import type { MessageState } from './message-state.ts';
 import {

@@ -1,7 +1,7 @@
 import type { SqlDatabase, SqlStatement } from '../drivers/sql-database/sql-database.ts';
 import type { Uuid } from '../kernel/ids.ts';
 import type { Origin } from '../messages/origin.ts';
-import type { OperationRecord } from './dead-letter.ts';
+import type { OperationRecord } from './operation-record.ts';
 import * as sql from './message-operations-sql.ts';
 import { type MessageFilter, type MessageViewer, selectionParameters } from './message-selection.ts';
 import type { MessageState } from './message-state.ts';

@@ -1,12 +1,8 @@
 import { AppError } from '../kernel/app-error.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { newId } from '../kernel/ids.ts';
-import type {
-  DeadLetterFilter,
-  DeadLetterPlace,
-  DeadLetterViewer,
-  OperationRecord,
-} from '../ledger/dead-letter.ts';
+import type { DeadLetterFilter, DeadLetterPlace, DeadLetterViewer } from '../ledger/dead-letter.ts';
+import type { OperationRecord } from '../ledger/operation-record.ts';
 import type { DeadLetters } from '../ledger/dead-letters.ts';
 import type { StoredBody } from '../ledger/stored-message.ts';
 import type { MessageBodies } from '../pipeline/message-bodies.ts';

@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { AppError } from '../kernel/app-error.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { newId, type Uuid } from '../kernel/ids.ts';
-import type { OperationRecord } from '../ledger/dead-letter.ts';
+import type { OperationRecord } from '../ledger/operation-record.ts';
 import type {
   DescribedMessage,
   MessageOperations,

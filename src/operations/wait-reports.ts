@@ -1,6 +1,4 @@
 import { z } from 'zod';
-import type { BlockedModel } from '../admission/blocked-models.ts';
-import type { TroubledModel } from '../admission/model-health-store.ts';
 import { type ErrorCode, errorCodes } from '../kernel/error-codes.ts';
 import { formatUsd } from '../kernel/money.ts';
 import type { BudgetState } from '../ledger/budget-ledger.ts';
@@ -42,6 +40,24 @@ export const waitSchema = z.object({
 
 export type WaitReport = z.output<typeof waitSchema>;
 type Reason = WaitReport['reason'];
+
+/** A model whose circuit is not closed. */
+interface TroubledModel {
+  readonly provider: string;
+  readonly model: string;
+  readonly state: string;
+  readonly reason: string;
+  readonly changedAt: Date;
+  /** Until it is tried again. */
+  readonly remainingMs: number;
+}
+
+/** A model that takes no calls until a time that its provider named. */
+interface BlockedModel {
+  readonly provider: string;
+  readonly model: string;
+  readonly until: Date;
+}
 
 export interface WaitFacts {
   readonly waits: readonly Waiting[];

@@ -1,4 +1,3 @@
-import type { BudgetAdmission } from '../admission/budget-admission.ts';
 import { AppError } from '../kernel/app-error.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { EventLoopTurn } from '../kernel/event-loop-turn.ts';
@@ -42,6 +41,12 @@ export interface AdmissionReceipt {
   readonly messageIds: readonly Uuid[];
 }
 
+/** Keeps messages of some origins out. */
+export interface AdmissionCheck {
+  /** Throws an AppError that says why and, where it can be known, for how long. */
+  check(origin: Origin): Promise<void>;
+}
+
 export interface AdmissionsOptions {
   readonly ledger: MessageLedger;
   readonly registry: StageRegistry;
@@ -49,7 +54,7 @@ export interface AdmissionsOptions {
   readonly publisher: Publisher;
   readonly clock: Clock;
   /** Keeps new messages out whose budget is used up. Default none has one. */
-  readonly budgets?: BudgetAdmission;
+  readonly budgets?: AdmissionCheck;
   /** The most levels of arrays and objects in data. Default 128. */
   readonly maxDepth?: number;
   /** Makes a span of every admission. Default none. */

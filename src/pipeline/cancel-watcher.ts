@@ -1,9 +1,15 @@
 import { AppError } from '../kernel/app-error.ts';
-import type { MessageOperations } from '../ledger/message-operations.ts';
+import type { Uuid } from '../kernel/ids.ts';
 import type { LeaseKeeper } from './lease-keeper.ts';
 
+/** Where the ledger says which messages were cancelled. */
+interface CancelledRuns {
+  /** Which of the runs in hand an operator has cancelled. */
+  cancelledAmong(runs: readonly { readonly id: Uuid; readonly fence: number }[]): Promise<ReadonlySet<Uuid>>;
+}
+
 export interface CancelWatcherOptions {
-  readonly operations: Pick<MessageOperations, 'cancelledAmong'>;
+  readonly operations: CancelledRuns;
   readonly leases: Pick<LeaseKeeper, 'inHand' | 'cancel'>;
 }
 

@@ -1,6 +1,6 @@
 import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import { type ApiScope, hasScope } from '../../costs/api-keys.ts';
+import { type ApiScope, hasScope } from '../../costs/api-key-identity.ts';
 import { rememberCaller, requiredScopeKey } from '../../costs/caller.ts';
 import { AppError } from '../../kernel/app-error.ts';
 import { RequestAuthentication } from './request-authentication.ts';

@@ -19,7 +19,7 @@ import {
   ApiResponse,
   ApiTags,
 } from '@nestjs/swagger';
-import { type ApiKeyIdentity, hasScope } from '../../costs/api-keys.ts';
+import { type ApiKeyIdentity, hasScope } from '../../costs/api-key-identity.ts';
 import { Caller, RequireScope } from '../../costs/caller.ts';
 import { parseRequest } from '../../costs/request-faults.ts';
 import { AppError } from '../../kernel/app-error.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { ApiKeyIdentity } from '../../costs/api-keys.ts';
+import type { ApiKeyIdentity } from '../../costs/api-key-identity.ts';
 import { assertTeamAllowed } from '../../costs/caller.ts';
 import { AppError } from '../../kernel/app-error.ts';
 import { systemClock } from '../../kernel/clock.ts';

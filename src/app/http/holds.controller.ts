@@ -20,7 +20,7 @@ import {
   ApiResponse,
   ApiTags,
 } from '@nestjs/swagger';
-import type { ApiKeyIdentity } from '../../costs/api-keys.ts';
+import type { ApiKeyIdentity } from '../../costs/api-key-identity.ts';
 import { Caller, RequireScope } from '../../costs/caller.ts';
 import { parseRequest } from '../../costs/request-faults.ts';
 import type { HoldList, LiftedHoldDocument, PlacedHoldDocument } from '../../operations/hold-documents.ts';

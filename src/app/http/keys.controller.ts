@@ -20,7 +20,8 @@ import {
   ApiResponse,
   ApiTags,
 } from '@nestjs/swagger';
-import { type ApiKeyIdentity, ApiKeys } from '../../costs/api-keys.ts';
+import type { ApiKeyIdentity } from '../../costs/api-key-identity.ts';
+import { ApiKeys } from '../../costs/api-keys.ts';
 import { Caller, RequireScope } from '../../costs/caller.ts';
 import {
   KeyAdministration,

@@ -19,8 +19,9 @@ import {
   ApiResponse,
   ApiTags,
 } from '@nestjs/swagger';
-import type { ApiKeyIdentity } from '../../costs/api-keys.ts';
+import type { ApiKeyIdentity } from '../../costs/api-key-identity.ts';
 import { Caller, RequireScope } from '../../costs/caller.ts';
+import { MessageAccounts, type MessageAccount } from '../../costs/message-accounts.ts';
 import { parseRequest } from '../../costs/request-faults.ts';
 import { AppError } from '../../kernel/app-error.ts';
 import type { MessageData, MessageList, MessageTree, Steered } from '../../operations/message-documents.ts';
@@ -52,9 +53,14 @@ const idParameter = {
 @Controller('v1/messages')
 export class MessageOperationsController {
   readonly #office: MessageOffice;
+  readonly #accounts: MessageAccounts;
 
-  constructor(@Inject(MessageOffice) office: MessageOffice) {
+  constructor(
+    @Inject(MessageOffice) office: MessageOffice,
+    @Inject(MessageAccounts) accounts: MessageAccounts,
+  ) {
     this.#office = office;
+    this.#accounts = accounts;
   }
 
   @Get()
@@ -85,6 +91,26 @@ export class MessageOperationsController {
   async list(@Query() query: unknown, @Caller() caller: ApiKeyIdentity): Promise<MessageList> {
     const { filter, ...page } = parseRequest(listMessagesSchema, query);
     return await this.#office.list(filter, caller, page);
+  }
+
+  @Get(':id')
+  @RequireScope('messages:read')
+  @Header('cache-control', 'no-store')
+  @ApiOperation({
+    operationId: 'getMessage',
+    summary: 'The state of a message, its calls, and what it cost so far',
+  })
+  @ApiParam({
+    name: 'id',
+    description: 'The id of the message, as its receipt says.',
+    schema: { type: 'string', format: 'uuid' },
+  })
+  @ApiResponse({ status: 200, description: 'The message.', content: jsonOf('MessageAccount') })
+  async get(@Param('id') id: string, @Caller() caller: ApiKeyIdentity): Promise<MessageAccount> {
+    const account = await this.#accounts.find(id, caller);
+    if (account === undefined)
+      throw new AppError('MILLRACE_NOT_FOUND', 'There is no such message, or it is not for this API key.');
+    return account;
   }
 
   @Get(':id/tree')

@@ -1,22 +1,8 @@
-import {
-  Body,
-  Controller,
-  Get,
-  Header,
-  Headers,
-  HttpCode,
-  HttpStatus,
-  Inject,
-  Param,
-  Post,
-  Req,
-  Res,
-} from '@nestjs/common';
-import { ApiBearerAuth, ApiBody, ApiOperation, ApiParam, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { Body, Controller, Headers, HttpCode, HttpStatus, Inject, Post, Req, Res } from '@nestjs/common';
+import { ApiBearerAuth, ApiBody, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
-import type { ApiKeyIdentity } from '../../costs/api-keys.ts';
+import type { ApiKeyIdentity } from '../../costs/api-key-identity.ts';
 import { Caller, RequireScope } from '../../costs/caller.ts';
-import { MessageAccounts, type MessageAccount } from '../../costs/message-accounts.ts';
 import { invalidRequest } from '../../costs/request-faults.ts';
 import { AppError } from '../../kernel/app-error.ts';
 import { systemClock } from '../../kernel/clock.ts';
@@ -52,22 +38,16 @@ const jsonOf = (schema: string) => ({
   'application/json': { schema: { $ref: `#/components/schemas/${schema}` } },
 });
 
-/** The way in for messages from outside; and the account of one message: its state, calls and cost. */
+/** The way in for messages from outside. */
 @ApiTags('messages')
 @ApiBearerAuth()
 @Controller('v1/messages')
 export class MessagesController {
   readonly #intake: EventIntake;
-  readonly #accounts: MessageAccounts;
   readonly #problems: Problems;
 
-  constructor(
-    @Inject(EventIntake) intake: EventIntake,
-    @Inject(MessageAccounts) accounts: MessageAccounts,
-    @Inject(Problems) problems: Problems,
-  ) {
+  constructor(@Inject(EventIntake) intake: EventIntake, @Inject(Problems) problems: Problems) {
     this.#intake = intake;
-    this.#accounts = accounts;
     this.#problems = problems;
   }
 
@@ -124,26 +104,6 @@ export class MessagesController {
           `Messages are accepted as ${plainMediaType}, ${eventMediaType} or ${batchMediaType}.`,
         );
     }
-  }
-
-  @Get(':id')
-  @RequireScope('messages:read')
-  @Header('cache-control', 'no-store')
-  @ApiOperation({
-    operationId: 'getMessage',
-    summary: 'The state of a message, its calls, and what it cost so far',
-  })
-  @ApiParam({
-    name: 'id',
-    description: 'The id of the message, as its receipt says.',
-    schema: { type: 'string', format: 'uuid' },
-  })
-  @ApiResponse({ status: 200, description: 'The message.', content: jsonOf('MessageAccount') })
-  async get(@Param('id') id: string, @Caller() caller: ApiKeyIdentity): Promise<MessageAccount> {
-    const account = await this.#accounts.find(id, caller);
-    if (account === undefined)
-      throw new AppError('MILLRACE_NOT_FOUND', 'There is no such message, or it is not for this API key.');
-    return account;
   }
 
   /** Reads and admits one event after the other; they are written together, as they come. */

@@ -1,4 +1,5 @@
-import { anyone, type ApiKeyIdentity, type ApiKeys } from '../../costs/api-keys.ts';
+import { anyone, type ApiKeyIdentity } from '../../costs/api-key-identity.ts';
+import type { ApiKeys } from '../../costs/api-keys.ts';
 import { AppError } from '../../kernel/app-error.ts';
 import { isLoopbackAddress, isLoopbackHost } from './loopback.ts';
 import { headerOf, remoteAddressOf } from './request-facts.ts';

@@ -1,6 +1,6 @@
 import { Controller, Get, Header, Inject } from '@nestjs/common';
 import { ApiBearerAuth, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
-import type { ApiKeyIdentity } from '../../costs/api-keys.ts';
+import type { ApiKeyIdentity } from '../../costs/api-key-identity.ts';
 import { Caller, RequireScope } from '../../costs/caller.ts';
 import { AppError } from '../../kernel/app-error.ts';
 import type { HostStatus } from '../host-status.ts';
