@@ -9,12 +9,12 @@ import { migrate } from '../src/drivers/sql-database/migrator.ts';
 import { PostgresSqlDatabase } from '../src/drivers/sql-database/sql-database.postgres.ts';
 import { systemClock } from '../src/kernel/clock.ts';
 import { newId } from '../src/kernel/ids.ts';
-import { LedgerCounts } from '../src/ledger/ledger-counts.ts';
-import { type Admission, MessageLedger } from '../src/ledger/message-ledger.ts';
-import { ParkedMessages } from '../src/ledger/parked-messages.ts';
-import { Retention } from '../src/ledger/retention.ts';
-import { SweepLedger } from '../src/ledger/sweep-ledger.ts';
-import { Waits } from '../src/ledger/waits.ts';
+import { LedgerCounts } from '../src/engine/ledger/ledger-counts.ts';
+import { type Admission, MessageLedger } from '../src/engine/ledger/message-ledger.ts';
+import { ParkedMessages } from '../src/engine/ledger/parked-messages.ts';
+import { Retention } from '../src/engine/maintenance/retention.ts';
+import { SweepLedger } from '../src/engine/ledger/sweep-ledger.ts';
+import { Waits } from '../src/engine/ledger/waits.ts';
 import { PostgresServer } from '../test/support/postgres-server.ts';
 import { median, percentile } from './statistics.ts';
 

@@ -9,9 +9,9 @@ import { migrate } from '../src/drivers/sql-database/migrator.ts';
 import { PostgresSqlDatabase } from '../src/drivers/sql-database/sql-database.postgres.ts';
 import { systemClock } from '../src/kernel/clock.ts';
 import { newId } from '../src/kernel/ids.ts';
-import { claimMessages } from '../src/ledger/claim-sql.ts';
-import { defaultLaneWeights } from '../src/ledger/lane-shares.ts';
-import { MessageLedger } from '../src/ledger/message-ledger.ts';
+import { claimMessages } from '../src/engine/ledger/claim-sql.ts';
+import { defaultLaneWeights } from '../src/engine/ledger/lane-shares.ts';
+import { MessageLedger } from '../src/engine/ledger/message-ledger.ts';
 import { PostgresServer } from '../test/support/postgres-server.ts';
 import { median, percentile } from './statistics.ts';
 

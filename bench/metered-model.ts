@@ -7,12 +7,12 @@
  */
 import { generateText, streamText } from 'ai';
 import type { LanguageModelV4 } from '@ai-sdk/provider';
-import type { CallLedger } from '../src/ledger/call-ledger.ts';
+import type { CallLedger } from '../src/engine/ledger/call-ledger.ts';
 import { systemClock } from '../src/kernel/clock.ts';
 import { newId } from '../src/kernel/ids.ts';
 import type { PayloadStore } from '../src/drivers/payload-store/payload-store.ts';
-import { ModelGateway } from '../src/models/model-gateway.ts';
-import { ProviderRegistry } from '../src/models/provider-registry.ts';
+import { ModelGateway } from '../src/engine/calls/model-gateway.ts';
+import { ProviderRegistry } from '../src/engine/providers/provider-registry.ts';
 import { ScriptedModel } from '../src/models/scripted-model.ts';
 import { packagedPriceBook } from '../src/pricing/packaged-price-book.ts';
 import { metricCatalogue } from '../src/telemetry/metric-catalogue.ts';

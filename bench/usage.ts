@@ -16,12 +16,12 @@ import { PostgresSqlDatabase } from '../src/drivers/sql-database/sql-database.po
 import { systemClock } from '../src/kernel/clock.ts';
 import { newId } from '../src/kernel/ids.ts';
 import { usd } from '../src/kernel/money.ts';
-import { ExportLedger } from '../src/ledger/export-ledger.ts';
-import { UsageExporter } from '../src/pipeline/usage-exporter.ts';
+import { ExportLedger } from '../src/engine/export/export-ledger.ts';
+import { UsageExporter } from '../src/engine/export/usage-exporter.ts';
 import { metricCatalogue } from '../src/telemetry/metric-catalogue.ts';
 import { createMetrics } from '../src/telemetry/metrics.ts';
 import { silentLogger } from '../src/telemetry/silent-logger.ts';
-import { countsOfCall, renderUsageLine } from '../src/usage/usage-record.ts';
+import { countsOfCall, renderUsageLine } from '../src/engine/export/usage-record.ts';
 import { PostgresServer } from '../test/support/postgres-server.ts';
 import { rotated, spreadOf, written } from './statistics.ts';
 

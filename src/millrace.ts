@@ -3,7 +3,7 @@
  */
 export type { Fault } from './kernel/app-error.ts';
 export { AppError } from './kernel/app-error.ts';
-export { DegenerateAnswer, type DegenerateAnswerOptions } from './kernel/degenerate-answer.ts';
+export { DegenerateAnswer, type DegenerateAnswerOptions } from './engine/degenerate-answer.ts';
 export type { ErrorCode } from './kernel/error-codes.ts';
 export { errorCodes } from './kernel/error-codes.ts';
 export type { Duration } from './kernel/duration.ts';
@@ -18,25 +18,25 @@ export type {
 export { defineMessage } from './messages/message-type.ts';
 export type { Origin } from './messages/origin.ts';
 export type { StandardSchema } from './messages/standard-schema.ts';
-export type { ProviderConfig } from './models/provider-registry.ts';
+export type { ProviderConfig } from './engine/providers/provider-registry.ts';
 export type { DeadLetterOffice } from './operations/dead-letter-office.ts';
 export type { MessageOffice } from './operations/message-office.ts';
 export type { MessageEnd, WaitOptions } from './operations/message-waiter.ts';
-export type { AdmissionReceipt, AdmitOptions } from './pipeline/admissions.ts';
-export type { Lane } from './pipeline/lane.ts';
-export type { DataOf, StageContext, StageHandler, StepOptions } from './pipeline/stage-context.ts';
+export type { AdmissionReceipt, AdmitOptions } from './engine/pipeline/admissions.ts';
+export type { Lane } from './engine/pipeline/lane.ts';
+export type { DataOf, StageContext, StageHandler, StepOptions } from './engine/pipeline/stage-context.ts';
 export type {
   DegenerateOptions,
   MessageOf,
   RetryOptions,
   StageDefinition,
   StageOptions,
-} from './pipeline/stage-definition.ts';
-export { defineStage } from './pipeline/stage-definition.ts';
-export { Stage } from './pipeline/stage.decorator.ts';
+} from './engine/pipeline/stage-definition.ts';
+export { defineStage } from './engine/pipeline/stage-definition.ts';
+export { Stage } from './engine/pipeline/stage.decorator.ts';
 export type { Logger } from './telemetry/logger.ts';
 export type { Configuration, ConfigurationInput } from './app/configuration.ts';
-export type { CallTotals } from './ledger/call-ledger.ts';
+export type { CallTotals } from './engine/ledger/call-ledger.ts';
 export { createMillraceApp, type MillraceApp, type MillraceAppOptions } from './app/create-millrace-app.ts';
 export type { HostStatus, MessageCounts } from './app/host-status.ts';
 export { Millrace } from './app/millrace.ts';

@@ -5,14 +5,14 @@ import { newId, type Uuid } from '../../src/kernel/ids.ts';
 import { invariant } from '../../src/kernel/invariant.ts';
 import type { Pricer } from '../../src/pricing/price.ts';
 import type { TokenCounts } from '../../src/pricing/token-classes.ts';
-import { writeBatch } from '../../src/usage/export-batch-writer.ts';
-import { bindLines } from '../../src/usage/row-text.ts';
+import { writeBatch } from '../../src/engine/export/export-batch-writer.ts';
+import { bindLines } from '../../src/engine/export/row-text.ts';
 import {
   countsOfCall,
   renderUsageLine,
   type UsageRecord,
   type WasteReason,
-} from '../../src/usage/usage-record.ts';
+} from '../../src/engine/export/usage-record.ts';
 
 /*
  * The two weeks before a live run, as usage records: what is usual, so that the product can say what is not, and a

@@ -1,7 +1,7 @@
-import { Parked } from '../kernel/parked.ts';
-import type { CallGate, GateEnd, GatePass, GateQuestion } from './call-gate.ts';
+import { Parked } from '../engine/parked.ts';
+import type { CallGate, GateEnd, GatePass, GateQuestion } from '../engine/calls/call-gate.ts';
 import { openDurationMs } from './circuit.ts';
-import { type ProviderSign, signOf } from './failure-signs.ts';
+import { type ProviderSign, signOf } from '../engine/providers/failure-signs.ts';
 import { healthPauseMs, type ModelHealth } from './model-health.ts';
 import type { WatchedModel } from './watched-model.ts';
 

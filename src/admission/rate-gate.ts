@@ -1,9 +1,9 @@
 import { AppError } from '../kernel/app-error.ts';
 import type { Clock } from '../kernel/clock.ts';
-import { Parked } from '../kernel/parked.ts';
+import { Parked } from '../engine/parked.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { MillraceMetrics } from '../telemetry/metrics.ts';
-import type { CallGate, GateEnd, GatePass, GateQuestion } from './call-gate.ts';
+import type { CallGate, GateEnd, GatePass, GateQuestion } from '../engine/calls/call-gate.ts';
 import { ExpectedTokens } from './expected-tokens.ts';
 import { readLimit } from './limit-headers.ts';
 import { LimitLane, maxParkMs } from './limit-lane.ts';

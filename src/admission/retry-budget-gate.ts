@@ -1,5 +1,5 @@
-import { Parked } from '../kernel/parked.ts';
-import type { CallGate, GatePass, GateQuestion } from './call-gate.ts';
+import { Parked } from '../engine/parked.ts';
+import type { CallGate, GatePass, GateQuestion } from '../engine/calls/call-gate.ts';
 import type { ModelHealth } from './model-health.ts';
 import type { RetryBudgetSettings } from './model-health-store.ts';
 import type { WatchedModel } from './watched-model.ts';

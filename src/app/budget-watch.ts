@@ -1,10 +1,14 @@
 import { BudgetAdmission } from '../admission/budget-admission.ts';
-import { BudgetBook } from '../admission/budget-book.ts';
+import { BudgetBook } from '../engine/calls/budget-book.ts';
 import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { formatUsd, usd, zeroUsd } from '../kernel/money.ts';
-import { type BudgetChange, budgetChanges, type BudgetDefinition } from '../ledger/budget-definition.ts';
-import { BudgetLedger, type BudgetState } from '../ledger/budget-ledger.ts';
+import {
+  type BudgetChange,
+  budgetChanges,
+  type BudgetDefinition,
+} from '../engine/ledger/budget-definition.ts';
+import { BudgetLedger, type BudgetState } from '../engine/ledger/budget-ledger.ts';
 import type { MillraceMetrics } from '../telemetry/metrics.ts';
 import type { Configuration } from './configuration.ts';
 

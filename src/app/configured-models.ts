@@ -1,4 +1,4 @@
-import { type ProviderConfig, ProviderRegistry } from '../models/provider-registry.ts';
+import { type ProviderConfig, ProviderRegistry } from '../engine/providers/provider-registry.ts';
 import { readOverlayFile } from '../pricing/overlay.ts';
 import { packagedPriceBook } from '../pricing/packaged-price-book.ts';
 import type { Pricer } from '../pricing/price.ts';

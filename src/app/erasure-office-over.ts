@@ -1,8 +1,8 @@
 import type { Clock } from '../kernel/clock.ts';
 import { ErasureLedger } from '../ledger/erasure-ledger.ts';
-import { PayloadRemovals } from '../ledger/payload-removals.ts';
+import { PayloadRemovals } from '../engine/maintenance/payload-removals.ts';
 import { ErasureOffice } from '../operations/erasure-office.ts';
-import { PayloadCleaner } from '../pipeline/payload-cleaner.ts';
+import { PayloadCleaner } from '../engine/maintenance/payload-cleaner.ts';
 import type { MillraceMetrics } from '../telemetry/metrics.ts';
 import type { Stores } from './stores.ts';
 

@@ -1,17 +1,17 @@
 import type { QueueDriver } from '../drivers/queue/queue.ts';
 import type { TurnEnd } from '../kernel/background-loop.ts';
 import type { Clock } from '../kernel/clock.ts';
-import type { CallLedger } from '../ledger/call-ledger.ts';
-import type { ExportLedger } from '../ledger/export-ledger.ts';
+import type { CallLedger } from '../engine/ledger/call-ledger.ts';
+import type { ExportLedger } from '../engine/export/export-ledger.ts';
 import {
   type CountedKind,
   type LedgerCount,
   type LedgerCounts,
   backlogStates,
-} from '../ledger/ledger-counts.ts';
-import { type StageBacklog, drainSeconds } from '../ledger/stage-backlog.ts';
-import { lanes } from '../pipeline/lane.ts';
-import type { RegisteredStage, StageRegistry } from '../pipeline/stage-registry.ts';
+} from '../engine/ledger/ledger-counts.ts';
+import { type StageBacklog, drainSeconds } from '../engine/ledger/stage-backlog.ts';
+import { lanes } from '../engine/pipeline/lane.ts';
+import type { RegisteredStage, StageRegistry } from '../engine/pipeline/stage-registry.ts';
 import type { Bounds } from '../telemetry/bounds.ts';
 import { metricCatalogue, type MetricDefinition } from '../telemetry/metric-catalogue.ts';
 import type { MillraceMetrics } from '../telemetry/metrics.ts';

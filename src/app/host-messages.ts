@@ -5,11 +5,11 @@ import { MessageOperations } from '../ledger/message-operations.ts';
 import { MessageSearch } from '../ledger/message-search.ts';
 import { MessageOffice } from '../operations/message-office.ts';
 import { MessageWaiter } from '../operations/message-waiter.ts';
-import { CancelWatcher } from '../pipeline/cancel-watcher.ts';
-import { EndedMessages } from '../pipeline/ended-messages.ts';
-import type { LeaseKeeper } from '../pipeline/lease-keeper.ts';
-import type { MessageBodies } from '../pipeline/message-bodies.ts';
-import type { Publisher } from '../pipeline/publisher.ts';
+import { CancelWatcher } from '../engine/pipeline/cancel-watcher.ts';
+import { EndedMessages } from '../engine/pipeline/ended-messages.ts';
+import type { LeaseKeeper } from '../engine/pipeline/lease-keeper.ts';
+import type { MessageBodies } from '../engine/pipeline/message-bodies.ts';
+import type { Publisher } from '../engine/pipeline/publisher.ts';
 import type { MillraceMetrics } from '../telemetry/metrics.ts';
 import type { MakeChore } from './chores.ts';
 

@@ -1,6 +1,6 @@
-import type { FlushObserver } from '../ledger/flush-observer.ts';
-import type { StageGates } from '../pipeline/stage-gates.ts';
-import type { StageRegistry } from '../pipeline/stage-registry.ts';
+import type { FlushObserver } from '../engine/ledger/flush-observer.ts';
+import type { StageGates } from '../engine/pipeline/stage-gates.ts';
+import type { StageRegistry } from '../engine/pipeline/stage-registry.ts';
 import type { Bounds } from '../telemetry/bounds.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { MillraceMetrics } from '../telemetry/metrics.ts';

@@ -1,4 +1,4 @@
-import { secretsOfAddress, secretsOfProvider } from '../models/provider-secrets.ts';
+import { secretsOfAddress, secretsOfProvider } from '../engine/providers/provider-secrets.ts';
 import { keepSecret } from '../telemetry/known-secrets.ts';
 import type { SettingNotes } from './setting.ts';
 

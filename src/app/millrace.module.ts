@@ -7,12 +7,12 @@ import {
   type Provider,
 } from '@nestjs/common';
 import { DiscoveryModule, DiscoveryService } from '@nestjs/core';
-import { Admissions } from '../pipeline/admissions.ts';
-import type { RegisteredStage } from '../pipeline/stage-registry.ts';
-import { stageMetadata } from '../pipeline/stage.decorator.ts';
-import type { StageDefinition } from '../pipeline/stage-definition.ts';
-import type { StageHandler } from '../pipeline/stage-context.ts';
-import type { ProviderConfig } from '../models/provider-registry.ts';
+import { Admissions } from '../engine/pipeline/admissions.ts';
+import type { RegisteredStage } from '../engine/pipeline/stage-registry.ts';
+import { stageMetadata } from '../engine/pipeline/stage.decorator.ts';
+import type { StageDefinition } from '../engine/pipeline/stage-definition.ts';
+import type { StageHandler } from '../engine/pipeline/stage-context.ts';
+import type { ProviderConfig } from '../engine/providers/provider-registry.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { createLogger } from '../telemetry/logging.ts';
 import type { Configuration, ConfigurationInput } from './configuration.ts';

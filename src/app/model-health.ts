@@ -1,5 +1,5 @@
 import { BreakerGate } from '../admission/breaker-gate.ts';
-import type { CallGate } from '../admission/call-gate.ts';
+import type { CallGate } from '../engine/calls/call-gate.ts';
 import { healthPauseMs, ModelHealth } from '../admission/model-health.ts';
 import { ModelHealthStore } from '../admission/model-health-store.ts';
 import { RetryBudgetGate } from '../admission/retry-budget-gate.ts';

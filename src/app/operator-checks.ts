@@ -1,5 +1,5 @@
 import type { Clock } from '../kernel/clock.ts';
-import type { StageDefinition } from '../pipeline/stage-definition.ts';
+import type { StageDefinition } from '../engine/pipeline/stage-definition.ts';
 import type { Configuration } from './configuration.ts';
 import { configuredModels } from './configured-models.ts';
 import { requireData, withOperatorStores } from './operator-stores.ts';

@@ -1,4 +1,4 @@
-import { CorrectionLedger } from '../ledger/correction-ledger.ts';
+import { CorrectionLedger } from '../engine/ledger/correction-ledger.ts';
 import { CorrectionOffice } from '../operations/correction-office.ts';
 import { readOverlayFile } from '../pricing/overlay.ts';
 import { packagedPriceBook } from '../pricing/packaged-price-book.ts';

@@ -1,7 +1,7 @@
 import { DeadLetters } from '../ledger/dead-letters.ts';
 import { DeadLetterOffice } from '../operations/dead-letter-office.ts';
-import { MessageBodies } from '../pipeline/message-bodies.ts';
-import { Publisher } from '../pipeline/publisher.ts';
+import { MessageBodies } from '../engine/pipeline/message-bodies.ts';
+import { Publisher } from '../engine/pipeline/publisher.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { metricCatalogue } from '../telemetry/metric-catalogue.ts';
 import { createMetrics } from '../telemetry/metrics.ts';

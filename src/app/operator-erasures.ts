@@ -1,6 +1,6 @@
-import { ExportLedger } from '../ledger/export-ledger.ts';
+import { ExportLedger } from '../engine/export/export-ledger.ts';
 import type { ErasureOffice } from '../operations/erasure-office.ts';
-import { UsageExporter } from '../pipeline/usage-exporter.ts';
+import { UsageExporter } from '../engine/export/usage-exporter.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { metricCatalogue } from '../telemetry/metric-catalogue.ts';
 import { createMetrics } from '../telemetry/metrics.ts';

@@ -1,4 +1,4 @@
-import { Holds } from '../ledger/holds.ts';
+import { Holds } from '../engine/ledger/holds.ts';
 import { HoldOffice } from '../operations/hold-office.ts';
 import type { Configuration } from './configuration.ts';
 import { withExistingLedger } from './operator-ledger.ts';

@@ -1,6 +1,6 @@
 import type { Clock } from '../kernel/clock.ts';
-import type { ProviderRegistry } from '../models/provider-registry.ts';
-import type { StageDefinition } from '../pipeline/stage-definition.ts';
+import type { ProviderRegistry } from '../engine/providers/provider-registry.ts';
+import type { StageDefinition } from '../engine/pipeline/stage-definition.ts';
 import type { Pricer } from '../pricing/price.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { MillraceMetrics } from '../telemetry/metrics.ts';

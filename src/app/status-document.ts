@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { formatUsd } from '../kernel/money.ts';
-import { messageStates } from '../ledger/message-state.ts';
+import { messageStates } from '../engine/ledger/message-state.ts';
 import { erasureSchema } from '../operations/erasure-documents.ts';
 import { holdListDocument, holdListSchema } from '../operations/hold-documents.ts';
 import { waitSchema } from '../operations/wait-reports.ts';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { parseRequest } from '../costs/request-faults.ts';
-import { describeHold, holdScopes } from '../ledger/hold.ts';
+import { describeHold, holdScopes } from '../engine/ledger/hold.ts';
 import type { HoldOffice } from '../operations/hold-office.ts';
 import { liftHoldSchema, placeHoldSchema } from '../operations/hold-requests.ts';
 import {

@@ -4,8 +4,8 @@ import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { DynamicModule, Provider, Type } from '@nestjs/common';
 import { AppError } from '../kernel/app-error.ts';
-import type { StageDefinition } from '../pipeline/stage-definition.ts';
-import { stageMetadata } from '../pipeline/stage.decorator.ts';
+import type { StageDefinition } from '../engine/pipeline/stage-definition.ts';
+import { stageMetadata } from '../engine/pipeline/stage.decorator.ts';
 
 /** What a file of stages exports. */
 export interface LoadedStages {

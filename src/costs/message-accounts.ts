@@ -3,9 +3,9 @@ import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
 import { named } from '../drivers/sql-database/sql-statement.ts';
 import { isUuid, type Uuid } from '../kernel/ids.ts';
 import { formatUsd, usd } from '../kernel/money.ts';
-import { findMessage, listFailures } from '../ledger/message-sql.ts';
-import { messageStates, type MessageState } from '../ledger/message-state.ts';
-import { envelopeOf, type MessageRow } from '../ledger/stored-message.ts';
+import { findMessage, listFailures } from '../engine/ledger/message-sql.ts';
+import { messageStates, type MessageState } from '../engine/ledger/message-state.ts';
+import { envelopeOf, type MessageRow } from '../engine/ledger/stored-message.ts';
 import type { CallerView } from './api-key-identity.ts';
 
 /*

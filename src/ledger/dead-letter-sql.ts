@@ -1,5 +1,5 @@
 import { named } from '../drivers/sql-database/sql-statement.ts';
-import { envelopeColumns } from './message-sql.ts';
+import { envelopeColumns } from '../engine/ledger/message-sql.ts';
 
 /*
  * Every statement about dead letters. The first thirteen parameters of most are one selection (see `selected`); an

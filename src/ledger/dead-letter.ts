@@ -2,8 +2,8 @@ import type { Uuid } from '../kernel/ids.ts';
 import type { Usd } from '../kernel/money.ts';
 import type { MessageEnvelope } from '../messages/message.ts';
 import type { Origin } from '../messages/origin.ts';
-import type { MessageState } from './message-state.ts';
-import type { StoredBody } from './stored-message.ts';
+import type { MessageState } from '../engine/ledger/message-state.ts';
+import type { StoredBody } from '../engine/ledger/stored-message.ts';
 
 /** Which dead letters. A part that is absent selects everything. */
 export interface DeadLetterFilter {

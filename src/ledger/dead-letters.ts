@@ -14,16 +14,16 @@ import type {
   ReplayedMessage,
   StageReplayPlan,
 } from './dead-letter.ts';
-import type { OperationRecord } from './operation-record.ts';
+import type { OperationRecord } from '../engine/ledger/operation-record.ts';
 import * as sql from './dead-letter-sql.ts';
-import type { MessageState } from './message-state.ts';
+import type { MessageState } from '../engine/ledger/message-state.ts';
 import {
   type MessageRow,
   type OriginColumns,
   bodyOf,
   envelopeOf,
   originOfColumns,
-} from './stored-message.ts';
+} from '../engine/ledger/stored-message.ts';
 
 /*
  * Dead letters in the ledger: what died, why, what was paid for it, and what operators did about it.

@@ -1,18 +1,18 @@
 import type { SqlDatabase, SqlStatement } from '../drivers/sql-database/sql-database.ts';
 import type { Uuid } from '../kernel/ids.ts';
 import type { Origin } from '../messages/origin.ts';
-import type { OperationRecord } from './operation-record.ts';
+import type { OperationRecord } from '../engine/ledger/operation-record.ts';
 import * as sql from './message-operations-sql.ts';
 import { type MessageFilter, type MessageViewer, selectionParameters } from './message-selection.ts';
-import type { MessageState } from './message-state.ts';
-import { releaseHeads } from './order-sql.ts';
+import type { MessageState } from '../engine/ledger/message-state.ts';
+import { releaseHeads } from '../engine/ledger/order-sql.ts';
 import {
   leasedMessageOf,
   type LeasedMessage,
   type MessageRow,
   type OriginColumns,
   originOfColumns,
-} from './stored-message.ts';
+} from '../engine/ledger/stored-message.ts';
 
 /** A message that an operation touched, with what it takes to wake its stage. */
 export interface SteeredMessage {

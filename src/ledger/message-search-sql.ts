@@ -1,5 +1,5 @@
 import { named } from '../drivers/sql-database/sql-statement.ts';
-import { envelopeColumns } from './message-sql.ts';
+import { envelopeColumns } from '../engine/ledger/message-sql.ts';
 import { selectedMessages } from './message-selection.ts';
 
 /* Every statement that finds messages for people. */

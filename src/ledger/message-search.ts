@@ -10,7 +10,7 @@ import {
   type MessageViewer,
   selectionParameters,
 } from './message-selection.ts';
-import type { MessageState } from './message-state.ts';
+import type { MessageState } from '../engine/ledger/message-state.ts';
 import {
   bodyOf,
   envelopeOf,
@@ -18,7 +18,7 @@ import {
   type OriginColumns,
   originOfColumns,
   type StoredBody,
-} from './stored-message.ts';
+} from '../engine/ledger/stored-message.ts';
 import type { MessageEnvelope } from '../messages/message.ts';
 
 /** A message as it stands in a list or a tree. */

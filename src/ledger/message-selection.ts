@@ -1,5 +1,5 @@
 import type { Uuid } from '../kernel/ids.ts';
-import type { MessageState } from './message-state.ts';
+import type { MessageState } from '../engine/ledger/message-state.ts';
 
 /** Which messages. A part that is absent selects everything. */
 export interface MessageFilter {

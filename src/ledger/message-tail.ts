@@ -1,7 +1,7 @@
 import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
 import type { Uuid } from '../kernel/ids.ts';
 import { type Usd, usd } from '../kernel/money.ts';
-import type { MessageState } from './message-state.ts';
+import type { MessageState } from '../engine/ledger/message-state.ts';
 import { type MessageFilter, type MessageViewer, selectionParameters } from './message-selection.ts';
 import { listNewMessages, listTailedCalls, listTailedFailures, readTailed } from './message-tail-sql.ts';
 

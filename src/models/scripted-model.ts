@@ -13,8 +13,8 @@ import {
   type LanguageModelV4Usage,
 } from '@ai-sdk/provider';
 import { AppError } from '../kernel/app-error.ts';
-import { contentText, promptText } from './prompt-text.ts';
-import { streamPartsOfAnswer } from './recorded-answer.ts';
+import { contentText, promptText } from '../engine/providers/prompt-text.ts';
+import { streamPartsOfAnswer } from '../engine/calls/recorded-answer.ts';
 
 /*
  * Models that answer by a script, without a network: for tests of stages and of Millrace itself. Everything about them

@@ -2,11 +2,11 @@ import { AppError } from '../kernel/app-error.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { isUuid, newId } from '../kernel/ids.ts';
 import { formatUsd, type Usd } from '../kernel/money.ts';
-import type { CorrectableCall, CorrectionLedger } from '../ledger/correction-ledger.ts';
-import { recordOfUsageCorrection } from '../models/usage-record-of-call.ts';
+import type { CorrectableCall, CorrectionLedger } from '../engine/ledger/correction-ledger.ts';
+import { recordOfUsageCorrection } from '../engine/calls/usage-record-of-call.ts';
 import type { Pricer } from '../pricing/price.ts';
 import { type TokenCounts, tokenClasses } from '../pricing/token-classes.ts';
-import { renderUsageLine } from '../usage/usage-record.ts';
+import { renderUsageLine } from '../engine/export/usage-record.ts';
 
 /** A correction as an operator asks for it. */
 export interface CorrectionRequest {

@@ -6,7 +6,7 @@ import type {
   DeadLetterHistory,
   StageReplayPlan,
 } from '../ledger/dead-letter.ts';
-import { messageStates } from '../ledger/message-state.ts';
+import { messageStates } from '../engine/ledger/message-state.ts';
 import { toCloudEvent } from '../messages/cloud-event.ts';
 import { traceIdOf } from '../telemetry/trace-context.ts';
 

@@ -2,11 +2,11 @@ import { AppError } from '../kernel/app-error.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { newId } from '../kernel/ids.ts';
 import type { DeadLetterFilter, DeadLetterPlace, DeadLetterViewer } from '../ledger/dead-letter.ts';
-import type { OperationRecord } from '../ledger/operation-record.ts';
+import type { OperationRecord } from '../engine/ledger/operation-record.ts';
 import type { DeadLetters } from '../ledger/dead-letters.ts';
-import type { StoredBody } from '../ledger/stored-message.ts';
-import type { MessageBodies } from '../pipeline/message-bodies.ts';
-import type { Publisher } from '../pipeline/publisher.ts';
+import type { StoredBody } from '../engine/ledger/stored-message.ts';
+import type { MessageBodies } from '../engine/pipeline/message-bodies.ts';
+import type { Publisher } from '../engine/pipeline/publisher.ts';
 import type { MillraceMetrics } from '../telemetry/metrics.ts';
 import {
   type DeadLetterDocument,

@@ -11,7 +11,7 @@ import {
   erasureRenewalMs,
 } from '../ledger/erasure-ledger.ts';
 import type { ErasureSelection } from '../ledger/erasure-selection.ts';
-import type { PayloadCleaner } from '../pipeline/payload-cleaner.ts';
+import type { PayloadCleaner } from '../engine/maintenance/payload-cleaner.ts';
 import { countUsage, eraseUsage, hasUsage } from '../usage/erase-usage.ts';
 import { describeErasure, type ErasureDocument } from './erasure-documents.ts';
 

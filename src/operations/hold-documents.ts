@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { type Hold, holdScopes } from '../ledger/hold.ts';
-import type { ListedHold } from '../ledger/holds.ts';
+import { type Hold, holdScopes } from '../engine/ledger/hold.ts';
+import type { ListedHold } from '../engine/ledger/holds.ts';
 
 /* Holds as API and command line show them. */
 

@@ -1,7 +1,7 @@
 import { AppError } from '../kernel/app-error.ts';
 import { isUuid } from '../kernel/ids.ts';
-import { describeHold, type Hold } from '../ledger/hold.ts';
-import type { HoldOrder, Holds } from '../ledger/holds.ts';
+import { describeHold, type Hold } from '../engine/ledger/hold.ts';
+import type { HoldOrder, Holds } from '../engine/ledger/holds.ts';
 import {
   holdDocument,
   holdListDocument,

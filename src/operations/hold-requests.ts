@@ -1,7 +1,7 @@
 import { isStorableText, storableProblem } from '../kernel/storable-text.ts';
 import { z } from 'zod';
 import { isPrintableName, notPrintable } from '../kernel/printable-name.ts';
-import { holdScopes } from '../ledger/hold.ts';
+import { holdScopes } from '../engine/ledger/hold.ts';
 
 /* What may be asked for about holds, by request or on the command line. */
 

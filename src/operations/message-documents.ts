@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { formatUsd } from '../kernel/money.ts';
 import type { MessageSummary } from '../ledger/message-search.ts';
-import { messageStates } from '../ledger/message-state.ts';
+import { messageStates } from '../engine/ledger/message-state.ts';
 
 /* Messages as the API and the command line show them. */
 

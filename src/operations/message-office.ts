@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { AppError } from '../kernel/app-error.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { newId, type Uuid } from '../kernel/ids.ts';
-import type { OperationRecord } from '../ledger/operation-record.ts';
+import type { OperationRecord } from '../engine/ledger/operation-record.ts';
 import type {
   DescribedMessage,
   MessageOperations,
@@ -11,10 +11,10 @@ import type {
 } from '../ledger/message-operations.ts';
 import type { MessageSearch } from '../ledger/message-search.ts';
 import type { MessageFilter, MessagePlace, MessageViewer } from '../ledger/message-selection.ts';
-import type { LeasedMessage, StoredBody } from '../ledger/stored-message.ts';
-import type { MessageBodies } from '../pipeline/message-bodies.ts';
-import type { Publisher } from '../pipeline/publisher.ts';
-import { failureDetail, outcomeLine } from '../pipeline/run-outcome.ts';
+import type { LeasedMessage, StoredBody } from '../engine/ledger/stored-message.ts';
+import type { MessageBodies } from '../engine/pipeline/message-bodies.ts';
+import type { Publisher } from '../engine/pipeline/publisher.ts';
+import { failureDetail, outcomeLine } from '../engine/pipeline/run-outcome.ts';
 import type { MillraceMetrics } from '../telemetry/metrics.ts';
 import {
   describeSummary,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { messageStates } from '../ledger/message-state.ts';
+import { messageStates } from '../engine/ledger/message-state.ts';
 import type { MessageFilter, MessagePlace } from '../ledger/message-selection.ts';
 
 /*

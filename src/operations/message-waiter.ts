@@ -1,8 +1,8 @@
 import { AppError } from '../kernel/app-error.ts';
 import type { MessageProgress, MessageSearch } from '../ledger/message-search.ts';
-import { hasEnded, type MessageState } from '../ledger/message-state.ts';
+import { hasEnded, type MessageState } from '../engine/ledger/message-state.ts';
 import type { MessageViewer } from '../ledger/message-selection.ts';
-import type { EndedMessages } from '../pipeline/ended-messages.ts';
+import type { EndedMessages } from '../engine/pipeline/ended-messages.ts';
 
 /** How long to wait, and for what. */
 export interface WaitOptions {

@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { type ErrorCode, errorCodes } from '../kernel/error-codes.ts';
 import { formatUsd } from '../kernel/money.ts';
-import type { BudgetState } from '../ledger/budget-ledger.ts';
-import { describeHold } from '../ledger/hold.ts';
-import type { ListedHold } from '../ledger/holds.ts';
-import type { Waiting } from '../ledger/waits.ts';
+import type { BudgetState } from '../engine/ledger/budget-ledger.ts';
+import { describeHold } from '../engine/ledger/hold.ts';
+import type { ListedHold } from '../engine/ledger/holds.ts';
+import type { Waiting } from '../engine/ledger/waits.ts';
 
 /* Why work waits, in words: what the rows say, joined with what is known of holds, budgets, circuits and limits. */
 

@@ -1,9 +1,9 @@
 import { releaseCount } from '../admission/budget-room.ts';
 import type { Clock } from '../kernel/clock.ts';
-import type { BudgetLedger } from '../ledger/budget-ledger.ts';
+import type { BudgetLedger } from '../engine/ledger/budget-ledger.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import type { Publisher } from './publisher.ts';
-import type { StageRegistry } from './stage-registry.ts';
+import type { Publisher } from '../engine/pipeline/publisher.ts';
+import type { StageRegistry } from '../engine/pipeline/stage-registry.ts';
 
 /*
  * Lets messages go on that wait for a budget which has room again: its window turned, its limit was raised, calls in

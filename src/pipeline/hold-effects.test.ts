@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Hold, type HoldScope, parkedForHold } from '../ledger/hold.ts';
+import { type Hold, type HoldScope, parkedForHold } from '../engine/ledger/hold.ts';
 import { abortOfCall, abortOfWork, changesOf, isStagePaused } from './hold-effects.ts';
 
 const hold = (scope: HoldScope, value = '', aborts = true, id = `${scope}/${value}`): Hold => ({

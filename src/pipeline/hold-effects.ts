@@ -1,7 +1,7 @@
-import { Parked } from '../kernel/parked.ts';
-import { describeHold, type Hold, parkedForHold, stopsRequest, stopsWork } from '../ledger/hold.ts';
-import type { HeldWork } from '../ledger/hold.ts';
-import type { CallFacts } from '../models/usage-record-of-call.ts';
+import { Parked } from '../engine/parked.ts';
+import { describeHold, type Hold, parkedForHold, stopsRequest, stopsWork } from '../engine/ledger/hold.ts';
+import type { HeldWork } from '../engine/ledger/hold.ts';
+import type { CallFacts } from '../engine/calls/usage-record-of-call.ts';
 
 /* What standing holds mean for what a process has in hand; pure. Claims and reservations are the ledger's to refuse. */
 

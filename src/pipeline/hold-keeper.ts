@@ -1,9 +1,9 @@
-import { type Hold, parkedForHold } from '../ledger/hold.ts';
-import type { Holds } from '../ledger/holds.ts';
-import type { ParkedMessages, ReadyPlace } from '../ledger/parked-messages.ts';
+import { type Hold, parkedForHold } from '../engine/ledger/hold.ts';
+import type { Holds } from '../engine/ledger/holds.ts';
+import type { ParkedMessages, ReadyPlace } from '../engine/ledger/parked-messages.ts';
 import type { MillraceMetrics } from '../telemetry/metrics.ts';
-import type { Publisher } from './publisher.ts';
-import type { StageRegistry } from './stage-registry.ts';
+import type { Publisher } from '../engine/pipeline/publisher.ts';
+import type { StageRegistry } from '../engine/pipeline/stage-registry.ts';
 
 /*
  * The relay's part of holds: due messages of a held origin are parked, so that they stand in nobody's way, and what is

@@ -1,12 +1,12 @@
-import { type Hold, holdScopes, describeHold } from '../ledger/hold.ts';
-import type { Holds } from '../ledger/holds.ts';
-import type { ModelGateway } from '../models/model-gateway.ts';
+import { type Hold, holdScopes, describeHold } from '../engine/ledger/hold.ts';
+import type { Holds } from '../engine/ledger/holds.ts';
+import type { ModelGateway } from '../engine/calls/model-gateway.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { MillraceMetrics } from '../telemetry/metrics.ts';
 import { abortOfCall, abortOfWork, changesOf, isStagePaused } from './hold-effects.ts';
-import type { LeaseKeeper } from './lease-keeper.ts';
-import type { StageRegistry } from './stage-registry.ts';
-import type { StageWorker } from './stage-worker.ts';
+import type { LeaseKeeper } from '../engine/pipeline/lease-keeper.ts';
+import type { StageRegistry } from '../engine/pipeline/stage-registry.ts';
+import type { StageWorker } from '../engine/pipeline/stage-worker.ts';
 
 /*
  * Follows the holds in one process. Nothing depends on it that must not begin: the ledger refuses that from the

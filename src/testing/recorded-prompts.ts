@@ -1,5 +1,5 @@
 import type { EmbeddingModelV4, LanguageModelV4, LanguageModelV4CallOptions } from '@ai-sdk/provider';
-import { promptText } from '../models/prompt-text.ts';
+import { promptText } from '../engine/providers/prompt-text.ts';
 
 const callHeader = 'x-millrace-call-id';
 

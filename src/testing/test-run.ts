@@ -1,7 +1,7 @@
 import { formatUsd, sumUsd, usd } from '../kernel/money.ts';
-import type { MessageState } from '../ledger/message-state.ts';
+import type { MessageState } from '../engine/ledger/message-state.ts';
 import type { MessageVersion } from '../messages/message-type.ts';
-import type { DataOf } from '../pipeline/stage-context.ts';
+import type { DataOf } from '../engine/pipeline/stage-context.ts';
 
 /** One message that exists after a run. */
 export interface RunMessage {

@@ -1,4 +1,4 @@
-import { defaultLaneWeights } from '../../src/ledger/lane-shares.ts';
+import { defaultLaneWeights } from '../../src/engine/ledger/lane-shares.ts';
 import type { Evidence, HistoryEvidence, MessageEvidence } from './evidence.ts';
 import { groupedBy, InvariantCheck, type InvariantResult } from './invariant-check.ts';
 import { ReadyRows } from './ready-rows.ts';

@@ -1,8 +1,8 @@
 import { embedMany, generateText, isStepCount, Output, streamText, tool } from 'ai';
 import { z } from 'zod';
-import type { MessageOf } from '../../src/pipeline/stage-definition.ts';
-import type { StageContext } from '../../src/pipeline/stage-context.ts';
-import type { RegisteredStage } from '../../src/pipeline/stage-registry.ts';
+import type { MessageOf } from '../../src/engine/pipeline/stage-definition.ts';
+import type { StageContext } from '../../src/engine/pipeline/stage-context.ts';
+import type { RegisteredStage } from '../../src/engine/pipeline/stage-registry.ts';
 import { oddErrorOf } from './odd-errors.ts';
 import { digestOfOdd, type OddData } from './odd-input.ts';
 import * as work from './workload.ts';

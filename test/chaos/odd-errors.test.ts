@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { failureDetail } from '../../src/pipeline/run-outcome.ts';
+import { failureDetail } from '../../src/engine/pipeline/run-outcome.ts';
 import { readableError } from '../../src/kernel/readable-error.ts';
 import { allOddErrors } from './odd-errors.ts';
 

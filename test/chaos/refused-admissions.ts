@@ -1,6 +1,6 @@
 import { AppError } from '../../src/kernel/app-error.ts';
 import type { ErrorCode } from '../../src/kernel/error-codes.ts';
-import type { Admissions, AdmitOptions } from '../../src/pipeline/admissions.ts';
+import type { Admissions, AdmitOptions } from '../../src/engine/pipeline/admissions.ts';
 import { Report } from './workload.ts';
 
 /*

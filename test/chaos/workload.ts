@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { defineMessage } from '../../src/messages/message-type.ts';
 import type { Origin } from '../../src/messages/origin.ts';
-import type { Lane } from '../../src/pipeline/lane.ts';
-import { defineStage } from '../../src/pipeline/stage-definition.ts';
+import type { Lane } from '../../src/engine/pipeline/lane.ts';
+import { defineStage } from '../../src/engine/pipeline/stage-definition.ts';
 import { oddCustomers, type OddData, odditiesOf } from './odd-input.ts';
 import { SeededRandom } from './seeded-random.ts';
 

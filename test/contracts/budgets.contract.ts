@@ -2,8 +2,8 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
 import { newId } from '../../src/kernel/ids.ts';
 import { formatUsd, usd } from '../../src/kernel/money.ts';
-import { BudgetLedger, parkedForBudget } from '../../src/ledger/budget-ledger.ts';
-import type { CallLedger } from '../../src/ledger/call-ledger.ts';
+import { BudgetLedger, parkedForBudget } from '../../src/engine/ledger/budget-ledger.ts';
+import type { CallLedger } from '../../src/engine/ledger/call-ledger.ts';
 import {
   reserveOf,
   settledFor,

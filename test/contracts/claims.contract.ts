@@ -1,10 +1,10 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
 import { newId } from '../../src/kernel/ids.ts';
-import type { ClaimAsk, ClaimOutcome } from '../../src/ledger/claims.ts';
-import type { MessageLedger } from '../../src/ledger/message-ledger.ts';
-import { SweepLedger } from '../../src/ledger/sweep-ledger.ts';
-import type { LeasedMessage } from '../../src/ledger/stored-message.ts';
+import type { ClaimAsk, ClaimOutcome } from '../../src/engine/ledger/claims.ts';
+import type { MessageLedger } from '../../src/engine/ledger/message-ledger.ts';
+import { SweepLedger } from '../../src/engine/ledger/sweep-ledger.ts';
+import type { LeasedMessage } from '../../src/engine/ledger/stored-message.ts';
 import { leaseMs, LedgerHarness, someAdmission, someLedger } from '../support/ledger-fixture.ts';
 
 interface Place {

@@ -3,7 +3,7 @@ import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts
 import { formatUsd, usd } from '../../src/kernel/money.ts';
 import type { DeadLetterFilter } from '../../src/ledger/dead-letter.ts';
 import { DeadLetters } from '../../src/ledger/dead-letters.ts';
-import { LedgerCounts } from '../../src/ledger/ledger-counts.ts';
+import { LedgerCounts } from '../../src/engine/ledger/ledger-counts.ts';
 import { DeadLetterFixture } from '../support/dead-letter-fixture.ts';
 import { claimOf } from '../support/ledger-fixture.ts';
 import { pruneAll } from '../support/prune-all.ts';

@@ -3,12 +3,18 @@ import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { newId, type Uuid } from '../../src/kernel/ids.ts';
-import { CallLedger, type Reservation } from '../../src/ledger/call-ledger.ts';
-import { reserveCalls } from '../../src/ledger/call-sql.ts';
-import { type HeldWork, holdScopes, parkedForHold, stopsRequest, stopsWork } from '../../src/ledger/hold.ts';
-import type { MessageLedger } from '../../src/ledger/message-ledger.ts';
-import { Holds } from '../../src/ledger/holds.ts';
-import { ParkedMessages } from '../../src/ledger/parked-messages.ts';
+import { CallLedger, type Reservation } from '../../src/engine/ledger/call-ledger.ts';
+import { reserveCalls } from '../../src/engine/ledger/call-sql.ts';
+import {
+  type HeldWork,
+  holdScopes,
+  parkedForHold,
+  stopsRequest,
+  stopsWork,
+} from '../../src/engine/ledger/hold.ts';
+import type { MessageLedger } from '../../src/engine/ledger/message-ledger.ts';
+import { Holds } from '../../src/engine/ledger/holds.ts';
+import { ParkedMessages } from '../../src/engine/ledger/parked-messages.ts';
 import type { Origin } from '../../src/messages/origin.ts';
 import { LedgerHarness, someAdmission, someLedger, someReservation } from '../support/ledger-fixture.ts';
 

@@ -3,11 +3,11 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
 import { newId } from '../../src/kernel/ids.ts';
 import { formatUsd, sumUsd, usd } from '../../src/kernel/money.ts';
-import type { CallLedger } from '../../src/ledger/call-ledger.ts';
-import { ExportLedger } from '../../src/ledger/export-ledger.ts';
-import type { MessageLedger } from '../../src/ledger/message-ledger.ts';
-import { LedgerCounts } from '../../src/ledger/ledger-counts.ts';
-import { SweepLedger } from '../../src/ledger/sweep-ledger.ts';
+import type { CallLedger } from '../../src/engine/ledger/call-ledger.ts';
+import { ExportLedger } from '../../src/engine/export/export-ledger.ts';
+import type { MessageLedger } from '../../src/engine/ledger/message-ledger.ts';
+import { LedgerCounts } from '../../src/engine/ledger/ledger-counts.ts';
+import { SweepLedger } from '../../src/engine/ledger/sweep-ledger.ts';
 import { LedgerHarness, someReservation, someSettlement } from '../support/ledger-fixture.ts';
 import { pruneAll } from '../support/prune-all.ts';
 

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
-import { LedgerCounts } from '../../src/ledger/ledger-counts.ts';
+import { LedgerCounts } from '../../src/engine/ledger/ledger-counts.ts';
 import { LedgerHarness, someAdmission } from '../support/ledger-fixture.ts';
 
 /** Counts them all, as nobody does who wants to count often. */

@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
 import { newId } from '../../src/kernel/ids.ts';
-import type { MessageLedger } from '../../src/ledger/message-ledger.ts';
-import { mayBecome, type MessageState } from '../../src/ledger/message-state.ts';
+import type { MessageLedger } from '../../src/engine/ledger/message-ledger.ts';
+import { mayBecome, type MessageState } from '../../src/engine/ledger/message-state.ts';
 import { claimOf, leaseMs, LedgerHarness, someAdmission, someLedger } from '../support/ledger-fixture.ts';
 
 /** What the ledger promises about messages, on whichever database. The database is migrated; every test begins empty. */

@@ -1,9 +1,9 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
-import type { ClaimOutcome } from '../../src/ledger/claims.ts';
-import type { MessageLedger } from '../../src/ledger/message-ledger.ts';
-import type { LeasedMessage } from '../../src/ledger/stored-message.ts';
-import { SweepLedger } from '../../src/ledger/sweep-ledger.ts';
+import type { ClaimOutcome } from '../../src/engine/ledger/claims.ts';
+import type { MessageLedger } from '../../src/engine/ledger/message-ledger.ts';
+import type { LeasedMessage } from '../../src/engine/ledger/stored-message.ts';
+import { SweepLedger } from '../../src/engine/ledger/sweep-ledger.ts';
 import { leaseMs, LedgerHarness } from '../support/ledger-fixture.ts';
 
 /** What becomes of messages whose workers die, stand still, or are cut off, on whichever database. Every test begins empty. */

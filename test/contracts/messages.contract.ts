@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { newId, type Uuid } from '../../src/kernel/ids.ts';
-import type { Admission } from '../../src/ledger/message-ledger.ts';
+import type { Admission } from '../../src/engine/ledger/message-ledger.ts';
 import { MessageOperations } from '../../src/ledger/message-operations.ts';
 import { MessageSearch } from '../../src/ledger/message-search.ts';
 import type { MessageFilter, MessagePlace, MessageViewer } from '../../src/ledger/message-selection.ts';

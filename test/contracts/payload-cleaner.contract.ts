@@ -8,8 +8,8 @@ import type { PayloadStore } from '../../src/drivers/payload-store/payload-store
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { newId } from '../../src/kernel/ids.ts';
-import { PayloadRemovals } from '../../src/ledger/payload-removals.ts';
-import { PayloadCleaner, defaultUntouchedMs } from '../../src/pipeline/payload-cleaner.ts';
+import { PayloadRemovals } from '../../src/engine/maintenance/payload-removals.ts';
+import { PayloadCleaner, defaultUntouchedMs } from '../../src/engine/maintenance/payload-cleaner.ts';
 import { metricCatalogue } from '../../src/telemetry/metric-catalogue.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { LedgerHarness, someAdmission, someReservation, someSettlement } from '../support/ledger-fixture.ts';

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
-import { LedgerCounts } from '../../src/ledger/ledger-counts.ts';
-import { StageBacklog } from '../../src/ledger/stage-backlog.ts';
+import { LedgerCounts } from '../../src/engine/ledger/ledger-counts.ts';
+import { StageBacklog } from '../../src/engine/ledger/stage-backlog.ts';
 import { LedgerHarness, someAdmission } from '../support/ledger-fixture.ts';
 
 /** What the ledger says about backlogs, on whichever database. */

@@ -3,15 +3,15 @@ import { readHostStatus } from '../../src/app/host-status.ts';
 import { statusDocument, statusSchema } from '../../src/app/status-document.ts';
 import { AppError } from '../../src/kernel/app-error.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
-import { Parked, type ParkedOptions } from '../../src/kernel/parked.ts';
+import { Parked, type ParkedOptions } from '../../src/engine/parked.ts';
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
-import { BudgetLedger } from '../../src/ledger/budget-ledger.ts';
-import { Holds } from '../../src/ledger/holds.ts';
+import { BudgetLedger } from '../../src/engine/ledger/budget-ledger.ts';
+import { Holds } from '../../src/engine/ledger/holds.ts';
 import { usd } from '../../src/kernel/money.ts';
-import { maxCounted } from '../../src/ledger/wait-sql.ts';
+import { maxCounted } from '../../src/engine/ledger/wait-sql.ts';
 import type { WaitReport } from '../../src/operations/wait-reports.ts';
-import { decideFailure } from '../../src/pipeline/failure-policy.ts';
-import { waitNameOf } from '../../src/pipeline/wait-name.ts';
+import { decideFailure } from '../../src/engine/pipeline/failure-policy.ts';
+import { waitNameOf } from '../../src/engine/pipeline/wait-name.ts';
 import { LedgerHarness } from '../support/ledger-fixture.ts';
 
 /** Why work waits: for each reason what the status says of it. */

@@ -11,10 +11,10 @@ import { openChdb } from '../../src/drivers/column-store/column-store.clickhouse
 import { migrateColumnStore } from '../../src/drivers/column-store/column-migrator.ts';
 import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts';
 import { usd } from '../../src/kernel/money.ts';
-import { bindLines } from '../../src/usage/row-text.ts';
+import { bindLines } from '../../src/engine/export/row-text.ts';
 import { readSpendHistory } from '../../src/usage/spend-baseline-query.ts';
 import { runCostQuery } from '../../src/usage/usage-queries.ts';
-import { countsOfCall, renderUsageLine } from '../../src/usage/usage-record.ts';
+import { countsOfCall, renderUsageLine } from '../../src/engine/export/usage-record.ts';
 import { usageRecord } from '../support/usage-records.ts';
 
 /* Records as absurd as their columns hold, from before such reports were refused: every report still answers, exactly. */

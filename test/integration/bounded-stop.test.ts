@@ -4,9 +4,9 @@ import type { Host } from '../../src/app/host.ts';
 import type { SqlDatabase, SqlExecutor } from '../../src/drivers/sql-database/sql-database.ts';
 import { PostgresSqlDatabase } from '../../src/drivers/sql-database/sql-database.postgres.ts';
 import { defineMessage } from '../../src/messages/message-type.ts';
-import type { StageContext } from '../../src/pipeline/stage-context.ts';
-import { defineStage } from '../../src/pipeline/stage-definition.ts';
-import type { RegisteredStage } from '../../src/pipeline/stage-registry.ts';
+import type { StageContext } from '../../src/engine/pipeline/stage-context.ts';
+import { defineStage } from '../../src/engine/pipeline/stage-definition.ts';
+import type { RegisteredStage } from '../../src/engine/pipeline/stage-registry.ts';
 import { canRun, postgresPrograms, redisPrograms } from '../support/required-programs.ts';
 import { SeveralHosts } from '../support/several-hosts.ts';
 

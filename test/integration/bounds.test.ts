@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { defineMessage, defineStage } from '../../src/millrace.ts';
-import type { RegisteredStage } from '../../src/pipeline/stage-registry.ts';
+import type { RegisteredStage } from '../../src/engine/pipeline/stage-registry.ts';
 import { boundNames } from '../../src/telemetry/bounds.ts';
 import { canRun, postgresPrograms, redisPrograms } from '../support/required-programs.ts';
 import { startWorkerHosts, type WorkerHosts } from '../support/worker-hosts.ts';

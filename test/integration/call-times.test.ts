@@ -1,11 +1,11 @@
 import { generateText } from 'ai';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { BudgetBook } from '../../src/admission/budget-book.ts';
+import { BudgetBook } from '../../src/engine/calls/budget-book.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import type { Uuid } from '../../src/kernel/ids.ts';
-import { BudgetLedger } from '../../src/ledger/budget-ledger.ts';
-import { CorrectionLedger } from '../../src/ledger/correction-ledger.ts';
-import { AbandonedCalls } from '../../src/models/abandoned-calls.ts';
+import { BudgetLedger } from '../../src/engine/ledger/budget-ledger.ts';
+import { CorrectionLedger } from '../../src/engine/ledger/correction-ledger.ts';
+import { AbandonedCalls } from '../../src/engine/maintenance/abandoned-calls.ts';
 import { ScriptedModel } from '../../src/models/scripted-model.ts';
 import { CorrectionOffice } from '../../src/operations/correction-office.ts';
 import { packagedPriceBook } from '../../src/pricing/packaged-price-book.ts';

@@ -19,11 +19,11 @@ import { migrateColumnStore } from '../../src/drivers/column-store/column-migrat
 import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts';
 import { migrate } from '../../src/drivers/sql-database/migrator.ts';
 import { PgliteSqlDatabase } from '../../src/drivers/sql-database/sql-database.pglite.ts';
-import { BudgetLedger } from '../../src/ledger/budget-ledger.ts';
+import { BudgetLedger } from '../../src/engine/ledger/budget-ledger.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { formatUsd, sumUsd, usd, zeroUsd } from '../../src/kernel/money.ts';
-import { bindLines } from '../../src/usage/row-text.ts';
-import { renderUsageLine } from '../../src/usage/usage-record.ts';
+import { bindLines } from '../../src/engine/export/row-text.ts';
+import { renderUsageLine } from '../../src/engine/export/usage-record.ts';
 import { startApi } from './api-application.ts';
 import { models, recordOf, type Seed, seeds, sumOfBounds, sumOfCosts, teams } from './cost-seeds.ts';
 

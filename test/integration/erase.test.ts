@@ -11,12 +11,12 @@ import type { PayloadStore } from '../../src/drivers/payload-store/payload-store
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { ErasureLedger } from '../../src/ledger/erasure-ledger.ts';
-import { ExportLedger } from '../../src/ledger/export-ledger.ts';
-import { Holds } from '../../src/ledger/holds.ts';
-import { PayloadRemovals } from '../../src/ledger/payload-removals.ts';
+import { ExportLedger } from '../../src/engine/export/export-ledger.ts';
+import { Holds } from '../../src/engine/ledger/holds.ts';
+import { PayloadRemovals } from '../../src/engine/maintenance/payload-removals.ts';
 import { ErasureOffice } from '../../src/operations/erasure-office.ts';
-import { PayloadCleaner } from '../../src/pipeline/payload-cleaner.ts';
-import { UsageExporter } from '../../src/pipeline/usage-exporter.ts';
+import { PayloadCleaner } from '../../src/engine/maintenance/payload-cleaner.ts';
+import { UsageExporter } from '../../src/engine/export/usage-exporter.ts';
 import { metricCatalogue } from '../../src/telemetry/metric-catalogue.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { silentLogger } from '../../src/telemetry/silent-logger.ts';

@@ -3,9 +3,9 @@ import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts
 import { systemClock } from '../../src/kernel/clock.ts';
 import { newId } from '../../src/kernel/ids.ts';
 import { usd } from '../../src/kernel/money.ts';
-import { CallLedger } from '../../src/ledger/call-ledger.ts';
-import { renderOutcomeLine } from '../../src/usage/message-outcome.ts';
-import { renderUsageLine } from '../../src/usage/usage-record.ts';
+import { CallLedger } from '../../src/engine/ledger/call-ledger.ts';
+import { renderOutcomeLine } from '../../src/engine/export/message-outcome.ts';
+import { renderUsageLine } from '../../src/engine/export/usage-record.ts';
 import {
   claimOf,
   someAdmission,

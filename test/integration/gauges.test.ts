@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import type { Host } from '../../src/app/host.ts';
 import { defineMessage, defineStage } from '../../src/millrace.ts';
-import type { RegisteredStage } from '../../src/pipeline/stage-registry.ts';
+import type { RegisteredStage } from '../../src/engine/pipeline/stage-registry.ts';
 import { canRun, postgresPrograms, redisPrograms } from '../support/required-programs.ts';
 import { startWorkerHosts, type WorkerHosts } from '../support/worker-hosts.ts';
 

@@ -8,8 +8,8 @@ import { loadConfiguration } from '../../src/app/load-configuration.ts';
 import { openStores } from '../../src/app/stores.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { defineMessage } from '../../src/messages/message-type.ts';
-import { defineStage } from '../../src/pipeline/stage-definition.ts';
-import type { RegisteredStage } from '../../src/pipeline/stage-registry.ts';
+import { defineStage } from '../../src/engine/pipeline/stage-definition.ts';
+import type { RegisteredStage } from '../../src/engine/pipeline/stage-registry.ts';
 import { silentLogger } from '../../src/telemetry/silent-logger.ts';
 
 /* A handler that outlasts its lease and then goes on, as one that keeps the event loop to itself for too long. */

@@ -11,9 +11,9 @@ import { runCommandLine } from '../../src/cli/command-line.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { defineMessage } from '../../src/messages/message-type.ts';
 import { messageListSchema, steeredSchema } from '../../src/operations/message-documents.ts';
-import type { StageContext } from '../../src/pipeline/stage-context.ts';
-import { defineStage } from '../../src/pipeline/stage-definition.ts';
-import type { RegisteredStage } from '../../src/pipeline/stage-registry.ts';
+import type { StageContext } from '../../src/engine/pipeline/stage-context.ts';
+import { defineStage } from '../../src/engine/pipeline/stage-definition.ts';
+import type { RegisteredStage } from '../../src/engine/pipeline/stage-registry.ts';
 import { silentLogger } from '../../src/telemetry/silent-logger.ts';
 import { runCommand } from '../support/run-command.ts';
 

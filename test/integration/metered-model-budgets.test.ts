@@ -1,11 +1,11 @@
 import { generateText } from 'ai';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { BudgetBook } from '../../src/admission/budget-book.ts';
-import { Parked } from '../../src/kernel/parked.ts';
-import type { BudgetDefinition } from '../../src/ledger/budget-definition.ts';
-import { BudgetLedger } from '../../src/ledger/budget-ledger.ts';
+import { BudgetBook } from '../../src/engine/calls/budget-book.ts';
+import { Parked } from '../../src/engine/parked.ts';
+import type { BudgetDefinition } from '../../src/engine/ledger/budget-definition.ts';
+import { BudgetLedger } from '../../src/engine/ledger/budget-ledger.ts';
 import { formatUsd } from '../../src/kernel/money.ts';
-import type { CallScope } from '../../src/models/call-scope.ts';
+import type { CallScope } from '../../src/engine/calls/call-scope.ts';
 import { refusal, type Script, ScriptedModel } from '../../src/models/scripted-model.ts';
 import { someBudget, stateOf } from '../support/budget-fixture.ts';
 import { failureOf, type MeteredModels, openMeteredModels } from '../support/metered-models.ts';

@@ -1,10 +1,10 @@
 import { embed, generateText, streamText } from 'ai';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { CallGate } from '../../src/admission/call-gate.ts';
-import { Parked } from '../../src/kernel/parked.ts';
-import type { CallScope } from '../../src/models/call-scope.ts';
-import { AbandonedCalls } from '../../src/models/abandoned-calls.ts';
-import type { ModelGateway } from '../../src/models/model-gateway.ts';
+import type { CallGate } from '../../src/engine/calls/call-gate.ts';
+import { Parked } from '../../src/engine/parked.ts';
+import type { CallScope } from '../../src/engine/calls/call-scope.ts';
+import { AbandonedCalls } from '../../src/engine/maintenance/abandoned-calls.ts';
+import type { ModelGateway } from '../../src/engine/calls/model-gateway.ts';
 import { type Script, ScriptedEmbeddingModel, ScriptedModel } from '../../src/models/scripted-model.ts';
 import { failureOf, type MeteredModels, openMeteredModels } from '../support/metered-models.ts';
 import { systemClock } from '../../src/kernel/clock.ts';

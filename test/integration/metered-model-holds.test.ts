@@ -1,9 +1,9 @@
 import { generateText } from 'ai';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/kernel/clock.ts';
-import { findParked } from '../../src/kernel/parked.ts';
-import { Holds } from '../../src/ledger/holds.ts';
-import type { CallScope } from '../../src/models/call-scope.ts';
+import { findParked } from '../../src/engine/parked.ts';
+import { Holds } from '../../src/engine/ledger/holds.ts';
+import type { CallScope } from '../../src/engine/calls/call-scope.ts';
 import { abortOfCall } from '../../src/pipeline/hold-effects.ts';
 import { failureOf, type MeteredModels, openMeteredModels, someOrigin } from '../support/metered-models.ts';
 

@@ -4,8 +4,8 @@ import { embedMany, generateText, isStepCount, Output, streamText, tool } from '
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { formatUsd, sumUsd, usd } from '../../src/kernel/money.ts';
-import type { CallScope } from '../../src/models/call-scope.ts';
-import type { ModelGateway } from '../../src/models/model-gateway.ts';
+import type { CallScope } from '../../src/engine/calls/call-scope.ts';
+import type { ModelGateway } from '../../src/engine/calls/model-gateway.ts';
 import { type Simulator, startSimulator } from '../../src/simulator/simulator.ts';
 import { type CallRow, failureOf, type MeteredModels, openMeteredModels } from '../support/metered-models.ts';
 

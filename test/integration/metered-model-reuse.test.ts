@@ -6,10 +6,10 @@ import { FilesPayloadStore } from '../../src/drivers/payload-store/payload-store
 import { AppError } from '../../src/kernel/app-error.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { formatUsd, sumUsd, usd } from '../../src/kernel/money.ts';
-import type { CallLedger, CallSettlement, Reservation } from '../../src/ledger/call-ledger.ts';
-import { AbandonedCalls } from '../../src/models/abandoned-calls.ts';
-import type { CallScope } from '../../src/models/call-scope.ts';
-import type { ModelGateway } from '../../src/models/model-gateway.ts';
+import type { CallLedger, CallSettlement, Reservation } from '../../src/engine/ledger/call-ledger.ts';
+import { AbandonedCalls } from '../../src/engine/maintenance/abandoned-calls.ts';
+import type { CallScope } from '../../src/engine/calls/call-scope.ts';
+import type { ModelGateway } from '../../src/engine/calls/model-gateway.ts';
 import {
   refusal,
   type Script,

@@ -6,9 +6,9 @@ import type {
 import { embed, generateText, streamText } from 'ai';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Clock, systemClock } from '../../src/kernel/clock.ts';
-import type { OwningMessage } from '../../src/models/call-owner.ts';
-import type { CallScope } from '../../src/models/call-scope.ts';
-import type { ModelGateway } from '../../src/models/model-gateway.ts';
+import type { OwningMessage } from '../../src/engine/calls/call-owner.ts';
+import type { CallScope } from '../../src/engine/calls/call-scope.ts';
+import type { ModelGateway } from '../../src/engine/calls/model-gateway.ts';
 import { ScriptedEmbeddingModel, ScriptedModel } from '../../src/models/scripted-model.ts';
 import { failureOf, type MeteredModels, openMeteredModels } from '../support/metered-models.ts';
 

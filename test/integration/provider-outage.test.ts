@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { ConfigurationInput } from '../../src/app/configuration.ts';
 import { formatUsd, sumUsd, usd } from '../../src/kernel/money.ts';
 import { defineMessage, defineStage, type MessageOf, type StageContext } from '../../src/millrace.ts';
-import type { RegisteredStage } from '../../src/pipeline/stage-registry.ts';
+import type { RegisteredStage } from '../../src/engine/pipeline/stage-registry.ts';
 import { type Simulator, startSimulator } from '../../src/simulator/simulator.ts';
 import { canRun, postgresPrograms, redisPrograms } from '../support/required-programs.ts';
 import { startWorkerHosts, type WorkerHosts } from '../support/worker-hosts.ts';

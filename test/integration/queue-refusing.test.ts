@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { defineMessage } from '../../src/messages/message-type.ts';
-import { defineStage } from '../../src/pipeline/stage-definition.ts';
-import type { RegisteredStage } from '../../src/pipeline/stage-registry.ts';
+import { defineStage } from '../../src/engine/pipeline/stage-definition.ts';
+import type { RegisteredStage } from '../../src/engine/pipeline/stage-registry.ts';
 import { kindOfError } from '../../src/telemetry/log-pace.ts';
 import { recordingLogger } from '../support/recording-logger.ts';
 import type { RedisServer } from '../support/redis-server.ts';

@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { GateEnd, GateQuestion } from '../../src/admission/call-gate.ts';
+import type { GateEnd, GateQuestion } from '../../src/engine/calls/call-gate.ts';
 import { type ModelLimit, ModelLimits } from '../../src/admission/model-limits.ts';
 import { RateGate } from '../../src/admission/rate-gate.ts';
 import { migrate } from '../../src/drivers/sql-database/migrator.ts';
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
 import { PgliteSqlDatabase } from '../../src/drivers/sql-database/sql-database.pglite.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
-import { Parked } from '../../src/kernel/parked.ts';
+import { Parked } from '../../src/engine/parked.ts';
 import { metricCatalogue } from '../../src/telemetry/metric-catalogue.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { silentLogger } from '../../src/telemetry/silent-logger.ts';

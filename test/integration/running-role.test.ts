@@ -5,8 +5,8 @@ import { migrate, pendingMigrations } from '../../src/drivers/sql-database/migra
 import { PostgresSqlDatabase } from '../../src/drivers/sql-database/sql-database.postgres.ts';
 import { packageRoot } from '../../src/kernel/package-root.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
-import { Holds } from '../../src/ledger/holds.ts';
-import { ExportLedger } from '../../src/ledger/export-ledger.ts';
+import { Holds } from '../../src/engine/ledger/holds.ts';
+import { ExportLedger } from '../../src/engine/export/export-ledger.ts';
 import { newId } from '../../src/kernel/ids.ts';
 import { DeadLetterFixture } from '../support/dead-letter-fixture.ts';
 import { PostgresServer } from '../support/postgres-server.ts';

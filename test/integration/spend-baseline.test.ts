@@ -12,10 +12,10 @@ import { ManualClock } from '../../src/kernel/manual-clock.ts';
 import { formatUsd, sumUsd, type Usd, usd } from '../../src/kernel/money.ts';
 import { metricCatalogue } from '../../src/telemetry/metric-catalogue.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
-import { writeBatch } from '../../src/usage/export-batch-writer.ts';
-import { bindLines } from '../../src/usage/row-text.ts';
+import { writeBatch } from '../../src/engine/export/export-batch-writer.ts';
+import { bindLines } from '../../src/engine/export/row-text.ts';
 import { readSpendHistory, type SpendHistory } from '../../src/usage/spend-baseline-query.ts';
-import { renderUsageLine } from '../../src/usage/usage-record.ts';
+import { renderUsageLine } from '../../src/engine/export/usage-record.ts';
 import { usageRecord } from '../support/usage-records.ts';
 
 const hourMs = 3_600_000;

@@ -9,7 +9,7 @@ import { Host } from '../../src/app/host.ts';
 import { costReportSchema } from '../../src/costs/cost-report-document.ts';
 import { defineMessage, defineStage, Stage } from '../../src/millrace.ts';
 import { ScriptedModel } from '../../src/models/scripted-model.ts';
-import type { StageContext } from '../../src/pipeline/stage-context.ts';
+import type { StageContext } from '../../src/engine/pipeline/stage-context.ts';
 import { runCommand } from '../support/run-command.ts';
 
 /* `millrace costs` and `millrace calls` beside a host that has spent something. */

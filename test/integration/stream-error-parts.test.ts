@@ -1,8 +1,8 @@
 import type { RequestListener } from 'node:http';
 import { generateText, streamText } from 'ai';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { CallGate, GateEnd } from '../../src/admission/call-gate.ts';
-import type { ProviderConfig } from '../../src/models/provider-registry.ts';
+import type { CallGate, GateEnd } from '../../src/engine/calls/call-gate.ts';
+import type { ProviderConfig } from '../../src/engine/providers/provider-registry.ts';
 import { AnsweringProvider } from '../support/answering-provider.ts';
 import { failureOf, type MeteredModels, openMeteredModels } from '../support/metered-models.ts';
 

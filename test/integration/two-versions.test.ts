@@ -11,7 +11,7 @@ import { migrateColumnStore } from '../../src/drivers/column-store/column-migrat
 import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts';
 import { migrate } from '../../src/drivers/sql-database/migrator.ts';
 import { defineMessage, defineStage, type StageContext } from '../../src/millrace.ts';
-import type { RegisteredStage } from '../../src/pipeline/stage-registry.ts';
+import type { RegisteredStage } from '../../src/engine/pipeline/stage-registry.ts';
 import { silentLogger } from '../../src/telemetry/silent-logger.ts';
 import { PostgresServer } from '../support/postgres-server.ts';
 import { RedisServer } from '../support/redis-server.ts';

@@ -1,6 +1,6 @@
 import { embedMany, generateText, streamText } from 'ai';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { ProviderConfig } from '../../src/models/provider-registry.ts';
+import type { ProviderConfig } from '../../src/engine/providers/provider-registry.ts';
 import { AnsweringProvider } from '../support/answering-provider.ts';
 import { type MeteredModels, openMeteredModels } from '../support/metered-models.ts';
 

@@ -8,10 +8,10 @@ import { connectClickHouse, openChdb } from '../../src/drivers/column-store/colu
 import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts';
 import { newId } from '../../src/kernel/ids.ts';
 import { sumUsd, usd } from '../../src/kernel/money.ts';
-import { type ExportBatch, writeBatch } from '../../src/usage/export-batch-writer.ts';
-import { renderOutcomeLine } from '../../src/usage/message-outcome.ts';
-import { bindLines } from '../../src/usage/row-text.ts';
-import { renderUsageLine, type UsageRecord } from '../../src/usage/usage-record.ts';
+import { type ExportBatch, writeBatch } from '../../src/engine/export/export-batch-writer.ts';
+import { renderOutcomeLine } from '../../src/engine/export/message-outcome.ts';
+import { bindLines } from '../../src/engine/export/row-text.ts';
+import { renderUsageLine, type UsageRecord } from '../../src/engine/export/usage-record.ts';
 import { ClickHouseHttpServer, serverPassword, serverUser } from '../support/clickhouse-http-server.ts';
 import {
   anyMessageOutcome,

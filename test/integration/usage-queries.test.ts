@@ -9,8 +9,8 @@ import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts
 import { newId } from '../../src/kernel/ids.ts';
 import { formatUsd, sumUsd, type Usd, usd, zeroUsd } from '../../src/kernel/money.ts';
 import { inputTokenClasses, outputTokenClasses } from '../../src/pricing/token-classes.ts';
-import { writeBatch } from '../../src/usage/export-batch-writer.ts';
-import { bindLines } from '../../src/usage/row-text.ts';
+import { writeBatch } from '../../src/engine/export/export-batch-writer.ts';
+import { bindLines } from '../../src/engine/export/row-text.ts';
 import {
   type CostFigures,
   type CostGroupField,
@@ -23,7 +23,7 @@ import {
   countsOfCorrection,
   renderUsageLine,
   type UsageRecord,
-} from '../../src/usage/usage-record.ts';
+} from '../../src/engine/export/usage-record.ts';
 import { usageRecord } from '../support/usage-records.ts';
 
 const start = Date.UTC(2025, 0, 31, 20);

@@ -3,8 +3,8 @@ import { ModelLimits } from '../../src/admission/model-limits.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { newId } from '../../src/kernel/ids.ts';
 import { usd, type Usd } from '../../src/kernel/money.ts';
-import type { CallLedger, CallSettlement } from '../../src/ledger/call-ledger.ts';
-import type { ClaimAsk } from '../../src/ledger/claims.ts';
+import type { CallLedger, CallSettlement } from '../../src/engine/ledger/call-ledger.ts';
+import type { ClaimAsk } from '../../src/engine/ledger/claims.ts';
 import type {
   Admission,
   Emission,
@@ -13,8 +13,8 @@ import type {
   MessageLedger,
   Park,
   Retry,
-} from '../../src/ledger/message-ledger.ts';
-import type { Reservation } from '../../src/ledger/reservation.ts';
+} from '../../src/engine/ledger/message-ledger.ts';
+import type { Reservation } from '../../src/engine/ledger/reservation.ts';
 import { someAdmission, someReservation, someSettlement } from '../support/ledger-fixture.ts';
 import {
   badIds,

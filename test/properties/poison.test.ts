@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
-import type { CallLedger } from '../../src/ledger/call-ledger.ts';
-import type { MessageLedger } from '../../src/ledger/message-ledger.ts';
-import { BudgetLedger } from '../../src/ledger/budget-ledger.ts';
+import type { CallLedger } from '../../src/engine/ledger/call-ledger.ts';
+import type { MessageLedger } from '../../src/engine/ledger/message-ledger.ts';
+import { BudgetLedger } from '../../src/engine/ledger/budget-ledger.ts';
 import { someBudget } from '../support/budget-fixture.ts';
 import { onEachLedger } from '../support/each-ledger.ts';
 import { filesThatHideStatements, statementsThatTakeRows } from '../support/grouped-statements.ts';
@@ -55,9 +55,9 @@ const notShared: Readonly<Record<string, string>> = {
 
 /** Files with statements that take rows and are not shared, where nobody looks for them. */
 const notSharedIn: Readonly<Record<string, string>> = {
-  'src/ledger/export-ledger.ts': 'the names of the tables, which are constants',
-  'src/ledger/rejection-ledger.ts': 'the two records about one call',
-  'src/ledger/stage-backlog.ts': 'counts by the names of registered stages',
+  'src/engine/export/export-ledger.ts': 'the names of the tables, which are constants',
+  'src/engine/ledger/rejection-ledger.ts': 'the two records about one call',
+  'src/engine/ledger/stage-backlog.ts': 'counts by the names of registered stages',
 };
 
 const covered = new Set<string>();

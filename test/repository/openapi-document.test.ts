@@ -10,13 +10,13 @@ import { MessageAccounts } from '../../src/costs/message-accounts.ts';
 import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts';
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
 import type { DeadLetterOffice } from '../../src/operations/dead-letter-office.ts';
-import { BudgetLedger } from '../../src/ledger/budget-ledger.ts';
+import { BudgetLedger } from '../../src/engine/ledger/budget-ledger.ts';
 import type { HoldOffice } from '../../src/operations/hold-office.ts';
 import type { CorrectionOffice } from '../../src/operations/correction-office.ts';
 import type { ErasureOffice } from '../../src/operations/erasure-office.ts';
 import type { MessageOffice } from '../../src/operations/message-office.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
-import type { Admissions } from '../../src/pipeline/admissions.ts';
+import type { Admissions } from '../../src/engine/pipeline/admissions.ts';
 import { startApi } from '../integration/api-application.ts';
 
 /*

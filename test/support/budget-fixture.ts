@@ -1,9 +1,9 @@
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
 import { newId } from '../../src/kernel/ids.ts';
 import { usd } from '../../src/kernel/money.ts';
-import type { BudgetDefinition } from '../../src/ledger/budget-definition.ts';
-import type { BudgetLedger, BudgetState } from '../../src/ledger/budget-ledger.ts';
-import type { CallLedger, CallSettlement, ReserveOutcome } from '../../src/ledger/call-ledger.ts';
+import type { BudgetDefinition } from '../../src/engine/ledger/budget-definition.ts';
+import type { BudgetLedger, BudgetState } from '../../src/engine/ledger/budget-ledger.ts';
+import type { CallLedger, CallSettlement, ReserveOutcome } from '../../src/engine/ledger/call-ledger.ts';
 import { someReservation, someSettlement } from './ledger-fixture.ts';
 
 /** A budget as the tests define it; parts may be given. */

@@ -1,5 +1,5 @@
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
-import { type CountedKind, LedgerCounts } from '../../src/ledger/ledger-counts.ts';
+import { type CountedKind, LedgerCounts } from '../../src/engine/ledger/ledger-counts.ts';
 
 /** How many of a kind the ledger counts, over all stages. */
 export async function counted(database: SqlDatabase, kind: CountedKind): Promise<number> {

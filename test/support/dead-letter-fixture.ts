@@ -2,10 +2,10 @@ import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts
 import { systemClock } from '../../src/kernel/clock.ts';
 import { newId, type Uuid } from '../../src/kernel/ids.ts';
 import { usd } from '../../src/kernel/money.ts';
-import { CallLedger } from '../../src/ledger/call-ledger.ts';
-import type { OperationRecord } from '../../src/ledger/operation-record.ts';
-import type { MessageLedger } from '../../src/ledger/message-ledger.ts';
-import type { LeasedMessage } from '../../src/ledger/stored-message.ts';
+import { CallLedger } from '../../src/engine/ledger/call-ledger.ts';
+import type { OperationRecord } from '../../src/engine/ledger/operation-record.ts';
+import type { MessageLedger } from '../../src/engine/ledger/message-ledger.ts';
+import type { LeasedMessage } from '../../src/engine/ledger/stored-message.ts';
 import { claimOf, someAdmission, someLedger, someReservation, someSettlement } from './ledger-fixture.ts';
 
 const leaseMs = 60_000;

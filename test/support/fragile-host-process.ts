@@ -4,8 +4,8 @@ import { Host } from '../../src/app/host.ts';
 import { loadConfiguration } from '../../src/app/load-configuration.ts';
 import { Millrace } from '../../src/app/millrace.ts';
 import { defineMessage } from '../../src/messages/message-type.ts';
-import { defineStage } from '../../src/pipeline/stage-definition.ts';
-import type { RegisteredStage } from '../../src/pipeline/stage-registry.ts';
+import { defineStage } from '../../src/engine/pipeline/stage-definition.ts';
+import type { RegisteredStage } from '../../src/engine/pipeline/stage-registry.ts';
 import { silentLogger } from '../../src/telemetry/silent-logger.ts';
 
 /*

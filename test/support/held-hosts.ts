@@ -16,9 +16,9 @@ import { PostgresSqlDatabase } from '../../src/drivers/sql-database/sql-database
 import { newId } from '../../src/kernel/ids.ts';
 import { defineMessage } from '../../src/messages/message-type.ts';
 import { ScriptedModel } from '../../src/models/scripted-model.ts';
-import { defineStage } from '../../src/pipeline/stage-definition.ts';
-import type { StageContext } from '../../src/pipeline/stage-context.ts';
-import type { RegisteredStage } from '../../src/pipeline/stage-registry.ts';
+import { defineStage } from '../../src/engine/pipeline/stage-definition.ts';
+import type { StageContext } from '../../src/engine/pipeline/stage-context.ts';
+import type { RegisteredStage } from '../../src/engine/pipeline/stage-registry.ts';
 import { silentLogger } from '../../src/telemetry/silent-logger.ts';
 import { PostgresServer } from './postgres-server.ts';
 import { RedisServer } from './redis-server.ts';

@@ -1,12 +1,12 @@
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { newId } from '../../src/kernel/ids.ts';
-import { CallLedger, type CallSettlement, type Reservation } from '../../src/ledger/call-ledger.ts';
-import type { LeasedMessage } from '../../src/ledger/stored-message.ts';
+import { CallLedger, type CallSettlement, type Reservation } from '../../src/engine/ledger/call-ledger.ts';
+import type { LeasedMessage } from '../../src/engine/ledger/stored-message.ts';
 import { usd } from '../../src/kernel/money.ts';
-import type { ClaimOutcome } from '../../src/ledger/claims.ts';
-import { SweepLedger } from '../../src/ledger/sweep-ledger.ts';
-import { type Admission, type Emission, MessageLedger } from '../../src/ledger/message-ledger.ts';
+import type { ClaimOutcome } from '../../src/engine/ledger/claims.ts';
+import { SweepLedger } from '../../src/engine/ledger/sweep-ledger.ts';
+import { type Admission, type Emission, MessageLedger } from '../../src/engine/ledger/message-ledger.ts';
 
 /** A message as the tests of the ledger admit it; parts may be given. */
 export function someAdmission(parts: Partial<Admission['envelope']> = {}, json = '{"n":1}'): Admission {

@@ -1,5 +1,5 @@
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
-import { type Pruned, Retention, type RetentionAges } from '../../src/ledger/retention.ts';
+import { type Pruned, Retention, type RetentionAges } from '../../src/engine/maintenance/retention.ts';
 
 /** One walk of retention through the whole ledger, in slices. */
 export async function pruneAll(database: SqlDatabase, ages: RetentionAges, slice: number): Promise<Pruned> {

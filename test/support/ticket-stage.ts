@@ -1,9 +1,9 @@
 import { generateText } from 'ai';
 import { z } from 'zod';
 import { defineMessage } from '../../src/messages/message-type.ts';
-import type { StageContext } from '../../src/pipeline/stage-context.ts';
-import { defineStage } from '../../src/pipeline/stage-definition.ts';
-import type { RegisteredStage } from '../../src/pipeline/stage-registry.ts';
+import type { StageContext } from '../../src/engine/pipeline/stage-context.ts';
+import { defineStage } from '../../src/engine/pipeline/stage-definition.ts';
+import type { RegisteredStage } from '../../src/engine/pipeline/stage-registry.ts';
 
 export const TicketOpened = defineMessage('ticket.opened').version(1, z.object({ subject: z.string() }));
 

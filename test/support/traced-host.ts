@@ -8,7 +8,7 @@ import { FilesPayloadStore } from '../../src/drivers/payload-store/payload-store
 import { migrate } from '../../src/drivers/sql-database/migrator.ts';
 import { PgliteSqlDatabase } from '../../src/drivers/sql-database/sql-database.pglite.ts';
 import { ScriptedModel, type ScriptedUsage } from '../../src/models/scripted-model.ts';
-import type { RegisteredStage } from '../../src/pipeline/stage-registry.ts';
+import type { RegisteredStage } from '../../src/engine/pipeline/stage-registry.ts';
 import { createLogger } from '../../src/telemetry/logging.ts';
 import { InlineQueueDriver } from '../../src/testing/inline-queue-driver.ts';
 import { OtlpReceiver, type ReceivedSpan } from './otlp-receiver.ts';

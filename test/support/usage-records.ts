@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { type Usd, usd, zeroUsd } from '../../src/kernel/money.ts';
 import { type TokenClass, tokenClasses } from '../../src/pricing/token-classes.ts';
-import { countsOfCall, type UsageRecord } from '../../src/usage/usage-record.ts';
-import type { MessageOutcome } from '../../src/usage/message-outcome.ts';
+import { countsOfCall, type UsageRecord } from '../../src/engine/export/usage-record.ts';
+import type { MessageOutcome } from '../../src/engine/export/message-outcome.ts';
 
 /** A plain call that cost a quarter of a cent, with whatever the test says otherwise. */
 export function usageRecord(fields: Partial<UsageRecord> & Pick<UsageRecord, 'recordId'>): UsageRecord {

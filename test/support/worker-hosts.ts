@@ -11,7 +11,7 @@ import { migrate } from '../../src/drivers/sql-database/migrator.ts';
 import { PostgresSqlDatabase } from '../../src/drivers/sql-database/sql-database.postgres.ts';
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
 import { AppError } from '../../src/kernel/app-error.ts';
-import type { RegisteredStage } from '../../src/pipeline/stage-registry.ts';
+import type { RegisteredStage } from '../../src/engine/pipeline/stage-registry.ts';
 import { PostgresServer } from './postgres-server.ts';
 import { type RecordedLine, recordingLogger } from './recording-logger.ts';
 import { RedisServer } from './redis-server.ts';

@@ -7,8 +7,8 @@ import { newId } from '../../kernel/ids.ts';
 import { invariant } from '../../kernel/invariant.ts';
 import { parseCloudEvent, type ReceivedEvent } from '../../messages/cloud-event.ts';
 import { parsePlainMessage } from '../../messages/plain-message.ts';
-import type { Admissions } from '../../pipeline/admissions.ts';
-import { type Lane, lanes } from '../../pipeline/lane.ts';
+import type { Admissions } from '../../engine/pipeline/admissions.ts';
+import { type Lane, lanes } from '../../engine/pipeline/lane.ts';
 
 /*
  * Messages from outside on their way into the pipeline, as CloudEvents or in plain JSON. An event is admitted completely or not at all: everything

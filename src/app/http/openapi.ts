@@ -32,7 +32,7 @@ import {
 } from '../../operations/message-documents.ts';
 import { correctionReportSchema, correctionRequestSchema } from '../../operations/correction-requests.ts';
 import { steerRequestSchema } from '../../operations/message-requests.ts';
-import { lanes } from '../../pipeline/lane.ts';
+import { lanes } from '../../engine/pipeline/lane.ts';
 import { statusSchema } from '../status-document.ts';
 import { eventReceiptSchema } from './event-intake.ts';
 import { batchMediaType, batchReceiptSchema, eventMediaType, plainMediaType } from './messages.controller.ts';

@@ -1,0 +1,80 @@
+import type { Clock } from '../../kernel/clock.ts';
+import type { Uuid } from '../../kernel/ids.ts';
+import type { CallLedger } from '../ledger/call-ledger.ts';
+import { renderUsageLine } from '../export/usage-record.ts';
+import type { CallOwner } from './call-owner.ts';
+import { recordsOfRejection } from './usage-record-of-call.ts';
+
+/** How many of a run's latest answers can still be rejected. */
+const maxRemembered = 256;
+
+/** An answer that a handler was given in this run, new or recorded. */
+export interface GivenAnswer {
+  readonly callId: Uuid;
+  readonly step: string;
+  /** As the handler sees it. */
+  readonly text: () => string;
+}
+
+/** What is known about the answer that is of no use. */
+export interface Complaint {
+  readonly step?: string | undefined;
+  /** What the complaint quotes of it. */
+  readonly text?: string | undefined;
+}
+
+export interface RejectionServices {
+  readonly ledger: Pick<CallLedger, 'rejections'>;
+  readonly clock: Clock;
+}
+
+/** The answers that a handler was given in this run, so that the one that is of no use can be told and rejected. */
+export class GivenAnswers {
+  readonly #services: RejectionServices;
+  readonly #owner: CallOwner;
+  readonly #answers: GivenAnswer[] = [];
+
+  constructor(services: RejectionServices, owner: CallOwner) {
+    this.#services = services;
+    this.#owner = owner;
+  }
+
+  /** Remembers what the handler is about to be given. */
+  add(answer: GivenAnswer): void {
+    this.#answers.push(answer);
+    if (this.#answers.length > maxRemembered) this.#answers.shift();
+  }
+
+  /** Whether there is no answer that could be to blame for what the handler did next. */
+  get isEmpty(): boolean {
+    return this.#answers.length === 0;
+  }
+
+  /** Rejects the answer that a complaint is about. */
+  async reject(complaint: Complaint): Promise<void> {
+    const answer = this.#take(complaint);
+    if (answer !== undefined) await this.rejectAnswer(answer.callId);
+  }
+
+  /** Marks the answer of a call as of no use: it is never given again, and is waste. */
+  async rejectAnswer(id: Uuid): Promise<void> {
+    const { ledger, clock } = this.#services;
+    const call = await ledger.rejections.findAnswered(id);
+    if (call === undefined) return;
+    const lines = recordsOfRejection(this.#owner, call, clock.now()).map(renderUsageLine);
+    await ledger.rejections.reject(id, lines);
+  }
+
+  /**
+   * Takes out the answer that a complaint is about: the latest of the step that it names; else the latest with the
+   * text that it quotes; else the latest of all.
+   */
+  #take({ step, text }: Complaint): GivenAnswer | undefined {
+    const find = (isMeant: (answer: GivenAnswer) => boolean): number => this.#answers.findLastIndex(isMeant);
+    let index = -1;
+    if (step !== undefined) index = find((answer) => answer.step === step);
+    else if (text !== undefined) index = find((answer) => answer.text() === text);
+    if (index === -1 && step === undefined) index = this.#answers.length - 1;
+    return index === -1 ? undefined : this.#answers.splice(index, 1)[0];
+  }
+}

@@ -1,0 +1,257 @@
+import type {
+  LanguageModelV4,
+  LanguageModelV4CallOptions,
+  LanguageModelV4GenerateResult,
+  LanguageModelV4StreamPart,
+  LanguageModelV4StreamResult,
+} from '@ai-sdk/provider';
+import type { AppError } from '../../kernel/app-error.ts';
+import type { Uuid } from '../../kernel/ids.ts';
+import type { Pricer } from '../../pricing/price.ts';
+import { type AnswerRules, faultOfAnswer, textOfAnswer } from './answer-check.ts';
+import type { ReuseRule } from './call-journal.ts';
+import type { CallOpener, OpenedCall } from './call-opener.ts';
+import { type CallReport, reportOfFailure, requestIdOf, type TokenCounter } from './call-report.ts';
+import type { ModelFailure } from '../providers/classify-model-error.ts';
+import type { GivenAnswers } from './given-answers.ts';
+import { meteredStream } from './metered-stream.ts';
+import { contentText, promptText } from '../providers/prompt-text.ts';
+import type { ModelTarget } from '../providers/provider-registry.ts';
+import {
+  answerOfResult,
+  decodeLanguageAnswer,
+  encodeLanguageAnswer,
+  type LanguageAnswer,
+  resultOfAnswer,
+  streamPartsOfAnswer,
+} from './recorded-answer.ts';
+import { languageBounds, requestedTier } from '../providers/request-bounds.ts';
+import { languageDigest } from './request-digest.ts';
+import { acceptsSeed, languageParameters } from './request-parameters.ts';
+import { estimateTokens } from '../providers/token-estimate.ts';
+import { asRecord } from '../providers/token-usage.ts';
+import { rawUsageOfBody, tierOfMetadata, usageOf } from '../providers/usage-of-answer.ts';
+
+export interface MeteredLanguageModelOptions {
+  readonly target: ModelTarget<LanguageModelV4>;
+  /** Who is asked while the circuit of the target is not closed. */
+  readonly fallback: ModelTarget<LanguageModelV4> | undefined;
+  /** As the user wrote it: "provider/model". */
+  readonly reference: string;
+  readonly step: string;
+  readonly reuse: ReuseRule;
+  readonly rules: AnswerRules;
+  readonly derivesSeed: boolean;
+  readonly calls: CallOpener;
+  readonly given: GivenAnswers;
+  /** What the catalogue knows about a model's sizes. */
+  readonly limitsOf: (target: ModelTarget<unknown>) => ReturnType<Pricer['limits']>;
+}
+
+/**
+ * A language model whose every request is one call in the ledger. Answers, also streamed ones, are durable before the
+ * caller sees them whole. Its errors are AppErrors, which the AI SDK never tries again by itself.
+ */
+export class MeteredLanguageModel implements LanguageModelV4 {
+  readonly specificationVersion = 'v4';
+  readonly provider: string;
+  readonly modelId: string;
+  readonly #options: MeteredLanguageModelOptions;
+
+  constructor(options: MeteredLanguageModelOptions) {
+    this.#options = options;
+    this.provider = options.target.model.provider;
+    this.modelId = options.target.model.modelId;
+  }
+
+  /** None where another vendor may have to answer: the SDK then fetches files itself and hands over their bytes. */
+  get supportedUrls(): LanguageModelV4['supportedUrls'] {
+    const { target, fallback } = this.#options;
+    return fallback === undefined || fallback.kind === target.kind ? target.model.supportedUrls : {};
+  }
+
+  async doGenerate(options: LanguageModelV4CallOptions): Promise<LanguageModelV4GenerateResult> {
+    const opened = await this.#open(options);
+    if (opened.kind === 'recorded') return resultOfAnswer(await this.#takeRecorded(opened));
+    const { call } = opened;
+    const target = this.#targetOf(opened);
+    let result: LanguageModelV4GenerateResult;
+    try {
+      result = await call.race(target.model.doGenerate(requestOptions(options, opened)));
+    } catch (error) {
+      throw await call.fail(error, (failure) => reportOfFailedAnswer(target, failure));
+    }
+    const { answer, fault, report } = await call.understand(() => {
+      const whole = answerOfResult(result);
+      const said = reportOfResult(target, options, result, whole);
+      return { answer: whole, fault: this.#faultOf(whole), report: said };
+    });
+    await call.settle({ ...report, ...(fault === undefined ? {} : { isDegenerate: true }) });
+    if (fault !== undefined) throw fault;
+    this.#noteGiven(call.id, answer);
+    return result;
+  }
+
+  /**
+   * Never rejects: what fails, fails the stream. The AI SDK swallows a rejection here (its text streams just end, and
+   * its promises speak of a missing output), but hands on an error of the stream as it is.
+   */
+  async doStream(options: LanguageModelV4CallOptions): Promise<LanguageModelV4StreamResult> {
+    try {
+      return await this.#stream(options);
+    } catch (error) {
+      return { stream: failedStream(error) };
+    }
+  }
+
+  async #stream(options: LanguageModelV4CallOptions): Promise<LanguageModelV4StreamResult> {
+    const opened = await this.#open(options);
+    if (opened.kind === 'recorded') {
+      return { stream: streamOf(streamPartsOfAnswer(await this.#takeRecorded(opened))) };
+    }
+    const { call } = opened;
+    const target = this.#targetOf(opened);
+    const readsRaw = target.kind !== 'custom';
+    let result: LanguageModelV4StreamResult;
+    try {
+      const request = requestOptions(options, opened);
+      result = await call.race(
+        target.model.doStream(readsRaw ? { ...request, includeRawChunks: true } : request),
+      );
+    } catch (error) {
+      throw await call.fail(error, (failure) => reportOfFailedAnswer(target, failure));
+    }
+    const stream = await call.understand(() =>
+      meteredStream({
+        source: result.stream,
+        call,
+        kind: target.kind,
+        passRaw: options.includeRawChunks === true || !readsRaw,
+        headers: result.response?.headers,
+        counterOf: (text) => tokenCounter(target, options, text),
+        faultOf: (answer) => this.#faultOf(answer),
+        onGiven: (answer) => this.#noteGiven(call.id, answer),
+      }),
+    );
+    return { ...result, stream };
+  }
+
+  /** The answer of an earlier run, if it still passes: the step's check may be stricter than it was then. */
+  async #takeRecorded({ id, answer: json }: OpenedCall & { kind: 'recorded' }): Promise<LanguageAnswer> {
+    const answer = decodeLanguageAnswer(json);
+    const fault = this.#faultOf(answer);
+    if (fault !== undefined) {
+      await this.#options.given.rejectAnswer(id);
+      throw fault;
+    }
+    this.#noteGiven(id, answer);
+    return answer;
+  }
+
+  #faultOf(answer: LanguageAnswer): AppError | undefined {
+    return faultOfAnswer(answer, this.#options.rules, this.#options.step);
+  }
+
+  #noteGiven(callId: Uuid, answer: LanguageAnswer): void {
+    const { given, step } = this.#options;
+    given.add({ callId, step, text: () => textOfAnswer(answer) });
+  }
+
+  #open(options: LanguageModelV4CallOptions): Promise<OpenedCall> {
+    const { target, fallback, reference, step, reuse, calls, limitsOf } = this.#options;
+    const boundsOf = (asked: ModelTarget<unknown>) => () => languageBounds(asked, options, limitsOf(asked));
+    const derivesSeed = (asked: ModelTarget<LanguageModelV4>): boolean =>
+      this.#options.derivesSeed && options.seed === undefined && acceptsSeed(asked);
+    return calls.open({
+      target,
+      fallback:
+        fallback === undefined
+          ? undefined
+          : {
+              target: fallback,
+              bounds: boundsOf(fallback),
+              // Another vendor does not know what a tier of this one is.
+              tier: fallback.kind === target.kind ? requestedTier(options) : 'default',
+              derivesSeed: derivesSeed(fallback),
+              insteadOf: reference,
+            },
+      operation: 'chat',
+      step,
+      reuse,
+      digest: languageDigest(reference, options),
+      tier: requestedTier(options),
+      bounds: boundsOf(target),
+      parameters: (seed) => languageParameters(options, seed),
+      derivesSeed: derivesSeed(target),
+      maxOutputTokens: options.maxOutputTokens,
+      inputText: () => promptText(options),
+      userSignal: options.abortSignal,
+    });
+  }
+
+  #targetOf({ isFallback }: OpenedCall & { readonly kind: 'call' }): ModelTarget<LanguageModelV4> {
+    const { target, fallback } = this.#options;
+    return isFallback && fallback !== undefined ? fallback : target;
+  }
+}
+
+function reportOfResult(
+  target: ModelTarget<LanguageModelV4>,
+  options: LanguageModelV4CallOptions,
+  result: LanguageModelV4GenerateResult,
+  answer: LanguageAnswer,
+): CallReport {
+  const body = rawUsageOfBody(result.response?.body);
+  const raw = body.usage ?? asRecord(result.usage.raw);
+  return {
+    failure: undefined,
+    usage: usageOf(target.kind, raw, result.usage),
+    rawUsage: raw,
+    answeredModel: result.response?.modelId,
+    tier: body.tier ?? tierOfMetadata(result.providerMetadata),
+    providerRequestId: requestIdOf(result.response?.headers) ?? result.response?.id,
+    headers: result.response?.headers,
+    answer: () => encodeLanguageAnswer(answer),
+    count: tokenCounter(target, options, () => contentText(result.content)),
+  };
+}
+
+function reportOfFailedAnswer({ kind }: ModelTarget<LanguageModelV4>, failure: ModelFailure): CallReport {
+  return reportOfFailure(failure, usageOf(kind, failure.usage, undefined));
+}
+
+function tokenCounter(
+  { modelId }: ModelTarget<LanguageModelV4>,
+  options: LanguageModelV4CallOptions,
+  answerText: () => string,
+): TokenCounter {
+  return {
+    countInput: () => estimateTokens(modelId, promptText(options)),
+    countOutput: () => estimateTokens(modelId, answerText()),
+  };
+}
+
+function requestOptions(
+  options: LanguageModelV4CallOptions,
+  { call, headers, seed }: OpenedCall & { kind: 'call' },
+): LanguageModelV4CallOptions {
+  return {
+    ...options,
+    abortSignal: call.signal,
+    ...(headers === undefined ? {} : { headers: { ...options.headers, ...headers } }),
+    ...(seed === undefined ? {} : { seed }),
+  };
+}
+
+function streamOf(parts: readonly LanguageModelV4StreamPart[]): ReadableStream<LanguageModelV4StreamPart> {
+  return new ReadableStream({
+    start(controller) {
+      for (const part of parts) controller.enqueue(part);
+      controller.close();
+    },
+  });
+}
+
+function failedStream(error: unknown): ReadableStream<LanguageModelV4StreamPart> {
+  return new ReadableStream({ start: (controller) => controller.error(error) });
+}

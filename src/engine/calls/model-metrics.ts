@@ -1,0 +1,123 @@
+import { formatUsd, type Usd } from '../../kernel/money.ts';
+import { type TokenCounts, tokenClasses } from '../../pricing/token-classes.ts';
+import type { MillraceMetrics } from '../../telemetry/metrics.ts';
+import type { FailureKind } from '../providers/failure-signs.ts';
+
+/** Which series a call counts into. */
+export interface CallLabels {
+  readonly provider: string;
+  readonly model: string;
+  /** Empty outside a stage, as is the owner. */
+  readonly stage: string;
+  readonly owner: string;
+}
+
+/** A call that ended, as the metrics see it. */
+export interface EndedCall {
+  readonly failure: FailureKind | undefined;
+  readonly attempt: number;
+  readonly durationMs: number;
+  readonly firstChunkMs: number | undefined;
+  readonly tokens: TokenCounts;
+  readonly costUsd: Usd | undefined;
+  readonly isUnpriced: boolean;
+  /** The provider reported more usage than the request can have caused. */
+  readonly isSuspect: boolean;
+  readonly traceId: string | undefined;
+}
+
+/** The metrics of model calls. Does nothing when there are none to report to. */
+export class ModelMetrics {
+  readonly #metrics: MillraceMetrics | undefined;
+  readonly #inflight = new Map<string, number>();
+
+  constructor(metrics: MillraceMetrics | undefined) {
+    this.#metrics = metrics;
+  }
+
+  /** A request is about to leave. */
+  requestBegan(labels: CallLabels): void {
+    this.#addInflight(labels, 1);
+  }
+
+  /** A settlement was refused for what it holds, and written without that. */
+  settlementReduced(): void {
+    this.#metrics?.increment('ledger_reduced_writes_total', { operation: 'settle' });
+  }
+
+  /** Its call was settled, or given up. */
+  requestEnded(labels: CallLabels, call: EndedCall): void {
+    this.#addInflight(labels, -1);
+    const metrics = this.#metrics;
+    if (metrics === undefined) return;
+    const { provider, model, stage, owner } = labels;
+    const outcome = call.failure === undefined ? 'ok' : 'error';
+    const attempt = call.attempt === 1 ? 'first' : 'retry';
+    metrics.increment('llm_requests_total', {
+      provider,
+      model,
+      stage,
+      outcome,
+      // A stream that broke off is told apart in the usage records; here it is the network's.
+      error_type: call.failure === 'stream_cut' ? 'network' : (call.failure ?? ''),
+      attempt,
+    });
+    metrics.observe(
+      'llm_request_duration_seconds',
+      { provider, model, outcome },
+      call.durationMs / 1000,
+      call.traceId,
+    );
+    if (call.firstChunkMs !== undefined) {
+      metrics.observe('llm_time_to_first_chunk_seconds', { provider, model }, call.firstChunkMs / 1000);
+    }
+    for (const name of tokenClasses) {
+      const count = call.tokens[name];
+      if (count) metrics.increment('tokens_total', { owner, stage, provider, model, class: name }, count);
+    }
+    if (call.costUsd !== undefined) {
+      // A float is good enough for a rate; the money of record is decimal.
+      const cost = Number(formatUsd(call.costUsd));
+      metrics.increment('cost_usd_total', { owner, stage, provider, model }, cost);
+      if (attempt === 'retry') metrics.increment('retry_cost_usd_total', { owner, stage }, cost);
+    }
+    if (call.isSuspect) metrics.increment('metering_suspect_usage_total', { provider, model });
+    if (call.isUnpriced) metrics.increment('metering_unpriced_events_total', { provider, model });
+  }
+
+  /** A refusal named a time; a capped one is longer than what is granted. */
+  waitAskedFor({ provider, model }: CallLabels, askedMs: number, isCapped: boolean): void {
+    this.#metrics?.observe('llm_retry_after_seconds', { provider, model }, askedMs / 1000);
+    const outcome = isCapped ? 'capped' : 'granted';
+    this.#metrics?.increment('llm_retry_after_total', { provider, model, outcome });
+  }
+
+  /** A model was asked in another one's place. */
+  fellBack(fromModel: string, toModel: string): void {
+    this.#metrics?.increment('llm_fallbacks_total', { from_model: fromModel, to_model: toModel });
+  }
+
+  /** A step was answered from the record. */
+  answerReused({ stage, model }: CallLabels): void {
+    this.#metrics?.increment('calls_reused_total', { stage, model });
+  }
+
+  /** A recorded answer could not be reused, because its step asks something else now. */
+  stepDiverged({ stage }: CallLabels): void {
+    this.#metrics?.increment('step_diverged_total', { stage });
+  }
+
+  /** A call did not fit a budget: it waits, or will never be made. */
+  budgetRefused(budget: string, action: 'parked' | 'refused'): void {
+    this.#metrics?.increment('budget_refusals_total', { budget, action });
+  }
+
+  #addInflight({ provider, model }: CallLabels, change: 1 | -1): void {
+    if (this.#metrics === undefined) return;
+    const key = `${provider}/${model}`;
+    const count = (this.#inflight.get(key) ?? 0) + change;
+    if (count === 0) this.#inflight.delete(key);
+    else this.#inflight.set(key, count);
+    this.#metrics.set('llm_inflight', { provider, model }, count);
+  }
+}

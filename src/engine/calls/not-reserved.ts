@@ -1,0 +1,23 @@
+import { AppError } from '../../kernel/app-error.ts';
+import { Parked } from '../parked.ts';
+import { parkedForHold } from '../ledger/hold.ts';
+import type { ReserveOutcome } from '../ledger/reservation.ts';
+
+/** Why the ledger did not let a call go out, as its handler sees it. */
+export function notReserved(
+  outcome: Exclude<ReserveOutcome, { kind: 'reserved' | 'over_budget' }>,
+  step: string,
+): AppError {
+  switch (outcome.kind) {
+    case 'lease_lost':
+      return new AppError(
+        'MILLRACE_LEASE_LOST',
+        `The lease has passed on: the call of step "${step}" was not made.`,
+      );
+    case 'held':
+      return new Parked(`An operator has stopped this: the call of step "${step}" was not made.`, {
+        reason: 'hold',
+        parkedFor: parkedForHold(outcome.hold),
+      });
+  }
+}

@@ -1,0 +1,123 @@
+import type { ColumnStore } from '../../drivers/column-store/column-store.ts';
+import { AppError } from '../../kernel/app-error.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import { newId } from '../../kernel/ids.ts';
+import { type ExportBatch, type ExportLedger, type ExportTarget, exportTargets } from './export-ledger.ts';
+import type { Logger } from '../../telemetry/logger.ts';
+import type { MillraceMetrics } from '../../telemetry/metrics.ts';
+import { writeBatch } from './export-batch-writer.ts';
+import { bindLines } from './row-text.ts';
+import { type Bounds, Peak } from '../../telemetry/bounds.ts';
+
+export interface UsageExporterOptions {
+  readonly ledger: ExportLedger;
+  readonly store: ColumnStore;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: MillraceMetrics;
+  readonly bounds?: Bounds;
+  /** The most rows in one batch. Default 20,000. */
+  readonly batchRows?: number;
+}
+
+const defaultBatchRows = 20_000;
+/** So that one table does not keep the other waiting for long. */
+const batchesPerTurn = 20;
+
+/**
+ * Moves usage records and message outcomes from the ledger into the column store, each exactly once: bound to a batch
+ * that never changes, inserted under its id, looked for before it is ever inserted again.
+ */
+export class UsageExporter {
+  readonly #options: UsageExporterOptions;
+  readonly #batchPeak = new Peak();
+
+  constructor(options: UsageExporterOptions) {
+    this.#options = options;
+    options.bounds?.register('export_batch', {
+      limit: options.batchRows ?? defaultBatchRows,
+      takePeak: () => this.#batchPeak.take(0),
+    });
+  }
+
+  /** One turn: batches that were bound before, then new ones. True when there is more to do at once. */
+  async exportNext(): Promise<boolean> {
+    await this.#writeOpen();
+    let hasMore = false;
+    for (const target of exportTargets) hasMore = (await this.#exportTarget(target)) || hasMore;
+    return hasMore;
+  }
+
+  /** While one batch is inserted, the next is being bound. */
+  async #exportTarget(target: ExportTarget): Promise<boolean> {
+    const { metrics, batchRows = defaultBatchRows } = this.#options;
+    let batch = await this.#bind(target);
+    for (let written = 0; batch !== undefined; written += 1) {
+      metrics.increment('metering_events_total', { result: 'accepted' }, batch.lines.length);
+      this.#batchPeak.note(batch.lines.length);
+      const isFull = batch.lines.length === batchRows;
+      const mayGoOn = isFull && written + 1 < batchesPerTurn;
+      // If this insert fails, what was bound meanwhile is an open batch of the next turn.
+      const [next] = await Promise.all([mayGoOn ? this.#bind(target) : undefined, this.#write(batch, false)]);
+      if (!mayGoOn) return isFull;
+      batch = next;
+    }
+    return false;
+  }
+
+  #bind(target: ExportTarget): Promise<ExportBatch | undefined> {
+    const { ledger, clock, batchRows = defaultBatchRows } = this.#options;
+    return ledger.bind(newId(clock.now()), target, batchRows);
+  }
+
+  /** A batch that the column store refuses stays where it is, loudly, and holds up nothing but itself. */
+  async #writeOpen(): Promise<void> {
+    const { ledger, logger } = this.#options;
+    for (const open of await ledger.listOpen(100)) {
+      try {
+        const batch = await ledger.read(open);
+        if (batch !== undefined) await this.#write(batch, true);
+      } catch (error) {
+        if (!(error instanceof AppError) || error.retryable) throw error;
+        logger.error(
+          { error, exportBatch: open.id, table: open.target },
+          'the column store refuses an export batch',
+        );
+      }
+    }
+  }
+
+  /** Exports until nothing is left. Throws when the column store cannot be reached. */
+  async drain(): Promise<void> {
+    while (await this.exportNext());
+  }
+
+  /** A batch that was bound by this very turn cannot have been tried before; any other may have been. */
+  async #write(batch: ExportBatch, mayHaveBeenTried: boolean): Promise<void> {
+    const { ledger, store, metrics, logger } = this.#options;
+    const { id, target: table } = batch;
+    const rows = batch.lines.length;
+    try {
+      const result = await writeBatch(
+        store,
+        { id, table, rows, lines: bindLines(id, batch.lines) },
+        {
+          mayHaveBeenTried,
+          onRepaired: (rollups) =>
+            logger.warn({ exportBatch: id, rollups }, 'rollups lacked an export batch; it was added'),
+        },
+      );
+      await ledger.markExported(id);
+      metrics.increment('export_batches_total', {
+        table,
+        result: result === 'written' ? 'inserted' : 'already_there',
+      });
+      metrics.increment('metering_events_total', { result: 'flushed' }, rows);
+    } catch (error) {
+      metrics.increment('export_batches_total', { table, result: 'failed' });
+      metrics.increment('metering_events_total', { result: 'retried' }, rows);
+      await ledger.noteFailure(id, error instanceof Error ? error.message : String(error));
+      throw error;
+    }
+  }
+}

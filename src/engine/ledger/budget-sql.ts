@@ -1,0 +1,289 @@
+import type { SqlStatement } from '../../drivers/sql-database/sql-database.ts';
+import { named } from '../../drivers/sql-database/sql-statement.ts';
+import {
+  holdOfCall,
+  reservedColumns,
+  reservedValues,
+  settledColumns,
+  toldReservations,
+  toldSettlements,
+} from './call-sql.ts';
+
+/*
+ * Every statement that moves money in budgets. What a call reserves, spends and gives back is written in the statement
+ * that writes its row, so that for each window always
+ *
+ *   reserved_usd = the upper bounds of its calls in the air
+ *   spent_usd    = what its other calls cost, or may cost at most
+ *
+ * Rows are locked in one order: calls by id, then windows by budget and start. Windows are calendar windows in UTC,
+ * told by the database's clock.
+ */
+
+function startOfWindow(unit: string, at: string): string {
+  return `date_trunc(${unit}, ${at}, 'UTC')`;
+}
+
+function endOfWindow(unit: string, start: string): string {
+  return `((${start} at time zone 'UTC' + ('1 ' || ${unit})::interval) at time zone 'UTC')`;
+}
+
+/**
+ * $1 calls about to be made, with the names of the budgets that concern them. In their order, each is written if its
+ * lease holds and its upper bound still fits all of its budgets beside what is spent, reserved, and granted before it
+ * in this group. What an operator has stopped asks for nothing. A call without a known price reserves nothing and needs some room. Answers for every call that may go
+ * out by its lease: reserved (by the instant that also told the windows, so that the row's time lies in the window that
+ * it is charged to), lost (this very call was made), over_budget by which budget, or no_window, when a window
+ * has no row yet and nothing was decided.
+ */
+export const reserveBudgetedCalls = named(
+  'ledger.reserve_budgeted_calls',
+  `with recursive instant as materialized (select clock_timestamp() as at),
+   told as materialized (
+     select distinct on (r.id) r.* from json_to_recordset($1::json) as r(turn int, ${toldReservations},
+       budgets text[]) order by r.id, r.turn),
+   open as materialized (
+     select t.*, ${holdOfCall('t')} as hold
+     from told t left join millrace.messages m on m.id = t.message_id
+     where (t.message_id is null or (m.fence = t.fence and m.state = 'leased' and m.lease_until > clock_timestamp()))
+       and not exists (select from millrace.calls c where c.id = t.id)),
+   live as materialized (
+     select o.*, coalesce(o.upper_bound_usd, 0) as bound, (row_number() over (order by o.turn))::int as place
+     from open o where o.hold is null),
+   concerned as materialized (
+     select b.name, b.limit_usd, b.window_unit, ${startOfWindow('b.window_unit', 'i.at')} as window_start
+     from (select distinct n.name from live l cross join lateral unnest(l.budgets) as n(name)) asked_of
+     join millrace.budgets b on b.name = asked_of.name and b.retired_at is null cross join instant i),
+   locked as materialized (
+     select w.budget, w.spent_usd, w.reserved_usd from millrace.budget_windows w
+     where (w.budget, w.window_start) in (select c.name, c.window_start from concerned c)
+     order by w.budget, w.window_start for update of w),
+   rooms as materialized (
+     select (row_number() over (order by c.name))::int as slot, c.name as budget, c.window_start, c.window_unit, c.limit_usd,
+       k.budget is null as is_missing, c.limit_usd - k.spent_usd - k.reserved_usd as room
+     from concerned c left join locked k on k.budget = c.name),
+   queue as materialized (
+     select l.*, share.slots, share.misses_window, share.windows from live l cross join lateral (
+       select coalesce(array_agg(r.slot), '{}') as slots, coalesce(bool_or(r.is_missing), false) as misses_window,
+         json_agg(json_build_object('budget', r.budget, 'window_start', r.window_start)) as windows
+       from rooms r where r.budget = any(l.budgets)) share),
+   decided (place, rooms, blocked_by) as (
+     select 0, (select coalesce(array_agg(r.room order by r.slot), '{}') from rooms r), -1
+     union all
+     select q.place, case when blocked.by = -1 then taken.rooms else d.rooms end, blocked.by
+     from decided d
+     join queue q on q.place = d.place + 1
+     cross join lateral (
+       select case when q.misses_window then 0 else coalesce(min(u.slot), -1) end as by from unnest(q.slots) as u(slot)
+       where d.rooms[u.slot] < q.bound or (q.upper_bound_usd is null and d.rooms[u.slot] <= 0)) blocked
+     cross join lateral (
+       select coalesce(array_agg(case when u.slot = any(q.slots) then u.room - q.bound else u.room end order by u.slot), '{}') as rooms
+       from unnest(d.rooms) with ordinality as u(room, slot)) taken),
+   verdicts as materialized (select array_agg(d.blocked_by order by d.place) as of_place from decided d where d.place > 0),
+   written as (
+     insert into millrace.calls (${reservedColumns}, state, reserved_at, budgets, budget_usd)
+     select ${reservedValues('q')}, 'reserved', i.at, q.windows,
+       case when q.windows is not null then q.bound end
+     from queue q cross join verdicts v cross join instant i where v.of_place[q.place] = -1
+     on conflict (id) do nothing
+     returning id),
+   asked as materialized (
+     select r.budget, r.window_start, coalesce(sum(q.bound) filter (where q.id in (select w.id from written w)), 0) as reserved_usd,
+       min(q.bound) filter (where q.bound <= r.limit_usd) as least_usd,
+       min(q.bound) filter (where v.of_place[q.place] = r.slot and q.bound <= r.limit_usd) as refused_usd
+     from queue q cross join verdicts v cross join lateral unnest(q.slots) as u(slot) join rooms r on r.slot = u.slot
+     where v.of_place[q.place] <> 0
+     group by r.budget, r.window_start),
+   charged as (
+     update millrace.budget_windows w
+     set reserved_usd = w.reserved_usd + a.reserved_usd, least_usd = least(w.least_usd, a.least_usd),
+       refused_usd = least(w.refused_usd, a.refused_usd)
+     from asked a where w.budget = a.budget and w.window_start = a.window_start)
+   select q.id, case when q.id in (select w.id from written w) then 'reserved' when v.of_place[q.place] = -1 then 'lost'
+       when v.of_place[q.place] = 0 then 'no_window' else 'over_budget' end as kind,
+     r.budget, r.limit_usd::text as limit_usd, ${endOfWindow('r.window_unit', 'r.window_start')} as window_ends_at,
+     null::uuid as hold, i.at
+   from queue q cross join verdicts v cross join instant i left join rooms r on r.slot = v.of_place[q.place]
+   union all
+   select o.id, 'held', null, null, null, o.hold, null from open o where o.hold is not null`,
+);
+
+/** $1 names of budgets: makes the rows of their present windows where they are missing. */
+export const openBudgetWindows = named(
+  'ledger.open_budget_windows',
+  `with instant as materialized (select clock_timestamp() as at)
+   insert into millrace.budget_windows (budget, window_start)
+   select b.name, ${startOfWindow('b.window_unit', 'i.at')} from millrace.budgets b cross join instant i
+   where b.name = any($1::text[]) and b.retired_at is null order by b.name
+   on conflict do nothing`,
+);
+
+/**
+ * After a statement part `moved_calls` (budgets, was_usd, is_usd): locks the windows of these calls in order and takes
+ * what they were worth from one side to the other.
+ */
+export const moveMoney = (change: string): string => `
+   moved as materialized (
+     select b.budget, b.window_start, sum(m.was_usd) as was_usd, sum(m.is_usd) as is_usd
+     from moved_calls m cross join lateral json_to_recordset(m.budgets) as b(budget text, window_start timestamptz)
+     group by b.budget, b.window_start),
+   kept as materialized (
+     select w.budget, w.window_start from millrace.budget_windows w
+     where (w.budget, w.window_start) in (select m.budget, m.window_start from moved m)
+     order by w.budget, w.window_start for update of w),
+   charged as (
+     update millrace.budget_windows w set ${change}
+     from kept k join moved m on m.budget = k.budget and m.window_start = k.window_start
+     where w.budget = k.budget and w.window_start = k.window_start)`;
+
+const fromReserved = 'reserved_usd = w.reserved_usd - m.was_usd, spent_usd = w.spent_usd + m.is_usd';
+/** For calls that counted as spent before. */
+export const fromSpent = 'spent_usd = w.spent_usd + m.is_usd - m.was_usd';
+
+function settlement(name: string, condition: string, change: string): SqlStatement {
+  return named(
+    name,
+    `with told as materialized (
+     ${toldSettlements}),
+   open as materialized (
+     select c.id, c.budgets, c.budget_usd from millrace.calls c join told s on s.id = c.id
+     where ${condition} order by c.id for update of c),
+   moved_calls as (
+     update millrace.calls c
+     set ${settledColumns},
+       budget_usd = case when o.budgets is not null then
+         case when s.state = 'settled' then coalesce(s.cost_usd, o.budget_usd) else o.budget_usd end end
+     from told s join open o on o.id = s.id
+     where c.id = o.id
+     returning c.id, s.line, o.budgets, o.budget_usd as was_usd, c.budget_usd as is_usd),
+   recorded as (
+     insert into millrace.outbox (target, line) select 'usage', line from moved_calls),${moveMoney(change)}
+   select id from moved_calls`,
+  );
+}
+
+/** As settleCalls, for calls under budgets: what was reserved becomes what was spent. */
+export const settleBudgetedCalls = settlement(
+  'ledger.settle_budgeted_calls',
+  `c.state = 'reserved'`,
+  fromReserved,
+);
+
+/** As settleCalls, for calls that were already given up as unsettled, under budgets or not; the line is the correction. */
+export const settleLateCalls = settlement(
+  'ledger.settle_late_call',
+  `c.state = 'unsettled' and s.state = 'settled'`,
+  fromSpent,
+);
+
+/**
+ * $1 ids with their usage lines: their outcome is unknown; the upper bound stands until they are reconciled, and counts
+ * as spent.
+ */
+export const abandonCalls = named(
+  'ledger.abandon_calls',
+  `with told as materialized (select * from json_to_recordset($1::json) as a(id uuid, line text)),
+   open as materialized (
+     select c.id from millrace.calls c join told a on a.id = c.id where c.state = 'reserved' order by c.id for update of c),
+   moved_calls as (
+     update millrace.calls c
+     set state = 'unsettled', settled_at = clock_timestamp(), outcome = 'unknown', settlement = 'unsettled', waste_reason = 'aborted'
+     from open o where c.id = o.id
+     returning c.id, c.budgets, c.budget_usd as was_usd, c.budget_usd as is_usd),
+   recorded as (
+     insert into millrace.outbox (target, line)
+     select 'usage', a.line from told a join moved_calls m on m.id = a.id),${moveMoney(fromReserved)}
+   select id from moved_calls`,
+);
+
+/** Taken while definitions are written, so that two hosts that start at once do so one after the other. */
+export const lockBudgets = named(
+  'ledger.lock_budgets',
+  `select pg_advisory_xact_lock(hashtextextended('millrace.budgets', 0))`,
+);
+
+/** $1 all budgets there are to be. Those of other names hold nothing back any more. */
+export const defineBudgets = named(
+  'ledger.define_budgets',
+  `with told as materialized (
+     select * from json_to_recordset($1::json) as b(name text, team text, customer text, feature text, window_unit text,
+       limit_usd numeric, at_limit text, unpriced text)),
+   retired as (
+     update millrace.budgets b set retired_at = clock_timestamp()
+     where b.retired_at is null and not exists (select from told t where t.name = b.name))
+   insert into millrace.budgets as b (name, team, customer, feature, window_unit, limit_usd, at_limit, unpriced)
+   select name, team, customer, feature, window_unit, limit_usd, at_limit, unpriced from told order by name
+   on conflict (name) do update
+   set team = excluded.team, customer = excluded.customer, feature = excluded.feature, window_unit = excluded.window_unit,
+     limit_usd = excluded.limit_usd, at_limit = excluded.at_limit, unpriced = excluded.unpriced, retired_at = null`,
+);
+
+/** $1 the audit's id, $2 the actor, $3 how many budgets, $4 what changed, $5 the reason. */
+export const recordBudgetChange = named(
+  'ledger.record_budget_change',
+  `insert into millrace.operator_actions (id, at, actor, action, target, affected, detail, reason)
+   values ($1::uuid, clock_timestamp(), $2, 'budgets.apply', 'budgets', $3::int, $4::json, $5)`,
+);
+
+/** The budgets that hold, with what they say in their present window. */
+export const readBudgets = named(
+  'ledger.read_budgets',
+  `with instant as materialized (select clock_timestamp() as at),
+   present as (
+     select b.*, ${startOfWindow('b.window_unit', 'i.at')} as window_start, i.at from millrace.budgets b cross join instant i
+     where b.retired_at is null),
+   ending as (select p.*, ${endOfWindow('p.window_unit', 'p.window_start')} as window_ends_at from present p)
+   select e.name, e.team, e.customer, e.feature, e.window_unit, e.limit_usd::text as limit_usd, e.at_limit, e.unpriced,
+     e.window_start, e.window_ends_at, ceil(extract(epoch from (e.window_ends_at - e.at)) * 1000)::float8 as ends_in_ms,
+     coalesce(w.spent_usd, 0)::text as spent_usd, coalesce(w.reserved_usd, 0)::text as reserved_usd,
+     w.least_usd::text as least_usd, w.refused_usd::text as refused_usd
+   from ending e left join millrace.budget_windows w on w.budget = e.name and w.window_start = e.window_start
+   order by e.name`,
+);
+
+/**
+ * $1 what messages are parked for, $2 how many, $3 the name of the budget: the ones that have waited longest go on. The
+ * budget forgets what did not fit: those that still do not will say so.
+ */
+export const releaseForBudget = named(
+  'ledger.release_for_budget',
+  `with freed as materialized (
+     select m.id from millrace.messages m where m.parked_for = $1 order by m.available_at limit $2 for update skip locked),
+   forgotten as (
+     update millrace.budget_windows w set refused_usd = null
+     where w.budget = $3 and w.refused_usd is not null and exists (select from freed))
+   update millrace.messages m
+   set parked_for = null, available_at = clock_timestamp(), wake_at = 'infinity'
+   from freed f where m.id = f.id
+   returning m.id, m.stage, m.fence, m.lane, m.team, m.customer, m.feature, m.batch, m.labels, m.trace_parent, m.state`,
+);
+
+/** Windows whose figures are not what their calls say, and calls that count for something else than they are worth. */
+export const findBudgetFaults = named(
+  'ledger.find_budget_faults',
+  `with counted as (
+     select b.budget, b.window_start, coalesce(sum(c.budget_usd) filter (where c.state = 'reserved'), 0) as reserved_usd,
+       coalesce(sum(c.budget_usd) filter (where c.state <> 'reserved'), 0) as spent_usd
+     from millrace.calls c cross join lateral json_to_recordset(c.budgets) as b(budget text, window_start timestamptz)
+     where c.budgets is not null group by b.budget, b.window_start),
+   windows as (
+     select coalesce(w.budget, c.budget) as budget, coalesce(w.window_start, c.window_start) as window_start,
+       coalesce(w.spent_usd, 0) as spent_usd, coalesce(w.reserved_usd, 0) as reserved_usd,
+       coalesce(c.spent_usd, 0) as calls_spent_usd, coalesce(c.reserved_usd, 0) as calls_reserved_usd
+     from millrace.budget_windows w full join counted c on c.budget = w.budget and c.window_start = w.window_start)
+   select budget, window_start, 'reserved ' || reserved_usd || ', its calls ' || calls_reserved_usd as what
+   from windows where reserved_usd <> calls_reserved_usd
+   union all
+   select budget, window_start, 'spent ' || spent_usd || ', its calls ' || calls_spent_usd
+   from windows where spent_usd < calls_spent_usd
+     or (spent_usd <> calls_spent_usd and window_start >= coalesce($1::timestamptz, '-infinity'))
+   union all
+   select b.budget, b.window_start, 'call ' || c.id || ' (' || c.state || ') counts for ' || c.budget_usd
+   from millrace.calls c cross join lateral json_to_recordset(c.budgets) as b(budget text, window_start timestamptz)
+   where (c.state = 'settled' and c.cost_usd is not null and c.budget_usd <> c.cost_usd)
+      or (c.state <> 'settled' and c.budget_usd <> coalesce(c.upper_bound_usd, 0))
+   union all
+   select w.budget, w.window_start, 'spent ' || w.spent_usd || ' and reserved ' || w.reserved_usd || ' of ' || b.limit_usd
+   from millrace.budget_windows w join millrace.budgets b on b.name = w.budget
+   where w.spent_usd + w.reserved_usd > b.limit_usd`,
+);

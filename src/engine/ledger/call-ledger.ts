@@ -1,0 +1,253 @@
+import { jsonRows } from '../../drivers/sql-database/json-rows.ts';
+import type { SqlDatabase } from '../../drivers/sql-database/sql-database.ts';
+import type { GroupCommit } from '../../kernel/group-commit.ts';
+import { type Uuid, derivedId } from '../../kernel/ids.ts';
+import { invariant } from '../../kernel/invariant.ts';
+import { type Usd, usd } from '../../kernel/money.ts';
+import { writeSplittingRefused } from '../../kernel/split-refused.ts';
+import { type AbandonedCall, type AbandonedCallRow, abandonedCallOf } from './abandoned-call.ts';
+import { abandonCalls, settleLateCalls } from './budget-sql.ts';
+import { BudgetedCalls } from './budgeted-calls.ts';
+import { abandonedRow, type CallRow, reservationRow, settlementRow } from './call-rows.ts';
+import * as sql from './call-sql.ts';
+import { ledgerGroup, type LedgerGroupOptions } from './ledger-group.ts';
+import { RejectionLedger } from './rejection-ledger.ts';
+import type { Reservation, ReserveOutcome } from './reservation.ts';
+import type { CallOutcome, CallSettlement, Settlement } from './settlement.ts';
+
+export type { CallOutcome, CallSettlement, Reservation, ReserveOutcome, Settlement };
+
+/*
+ * The ledger's half about calls: reserve ─► (request) ─► settle, or, when nobody can say how it went, unsettled.
+ *
+ *   reserved ─► settled      the outcome is known: usage, price and answer are durable before anyone sees the answer
+ *       └─────► unsettled    the outcome is unknown (process died, time-out, abort): the upper bound stands
+ *                   └──────► settled   the truth came after all: a correction record closes the difference
+ */
+
+/** A call that was made for a message before. */
+export interface RecordedCall {
+  readonly id: Uuid;
+  readonly fence: number;
+  readonly step: string;
+  readonly ordinal: number;
+  readonly attempt: number;
+  readonly requestDigest: string;
+  readonly state: 'reserved' | 'settled' | 'unsettled';
+  readonly outcome: CallOutcome | undefined;
+  readonly answer: { readonly json: string } | { readonly reference: string } | undefined;
+  readonly costUsd: Usd | undefined;
+  /** The answer was found to be of no use. */
+  readonly isRejected: boolean;
+}
+
+/** The ledger's own sums. Amounts are exact. */
+export interface CallTotals {
+  readonly calls: number;
+  readonly reserved: number;
+  readonly succeeded: number;
+  readonly failed: number;
+  readonly estimated: number;
+  readonly unsettled: number;
+  readonly unpriced: number;
+  /** Everything settled, estimates included. */
+  readonly settledUsd: Usd;
+  readonly estimatedUsd: Usd;
+  /** What the estimated calls may have cost at most. */
+  readonly estimatedUpperUsd: Usd;
+  /** What the reserved and unsettled calls may have cost at most. */
+  readonly openUpperUsd: Usd;
+}
+
+/** The id of a call follows from what it is made for: message (or request), step, ordinal and attempt. */
+export function callId(at: Date, messageId: string, step: string, ordinal: number, attempt: number): Uuid {
+  return derivedId(at, 'call', messageId, step, String(ordinal), String(attempt));
+}
+
+export interface CallLedgerOptions extends LedgerGroupOptions {
+  readonly database: SqlDatabase;
+}
+
+export class CallLedger {
+  readonly #database: SqlDatabase;
+  /** Answers that turn out to be of no use. */
+  readonly rejections: RejectionLedger;
+  readonly #reserve: GroupCommit<CallRow, ReserveOutcome>;
+  readonly #settle: GroupCommit<CallRow, boolean>;
+  readonly #budgeted: BudgetedCalls;
+
+  constructor({ database, ...groups }: CallLedgerOptions) {
+    this.#database = database;
+    this.rejections = new RejectionLedger(database);
+    this.#budgeted = new BudgetedCalls({ database, ...groups });
+    this.#reserve = ledgerGroup('reserve', groups, (items) => this.#writeReservations(items));
+    this.#settle = ledgerGroup('settle', groups, (items) => this.#writeSettlements(items));
+  }
+
+  /** Makes the call's row durable, with what it takes of its budgets. Unless it is reserved, it must not be sent. */
+  async reserve(reservation: Reservation): Promise<ReserveOutcome> {
+    const isBudgeted = reservation.budgets !== undefined && reservation.budgets.length > 0;
+    if (isBudgeted) return await this.#budgeted.reserve(reservation);
+    return await this.#reserve.submit(reservationRow(reservation));
+  }
+
+  /**
+   * Makes answer, usage and price durable, with the usage record. False: the call was given up as unsettled
+   * meanwhile; `settleLate` then closes the difference.
+   */
+  async settle(settlement: CallSettlement): Promise<boolean> {
+    if (settlement.isBudgeted === true) return await this.#budgeted.settle(settlement);
+    return await this.#settle.submit(settlementRow(settlement));
+  }
+
+  /** Settles a call that had been given up; its line must be the correction. False: somebody else did. */
+  async settleLate(settlement: CallSettlement): Promise<boolean> {
+    const { rows } = await this.#database.query(settleLateCalls, [jsonRows([settlementRow(settlement).row])]);
+    return rows.length === 1;
+  }
+
+  /** The calls made for a message so far, in order. */
+  async callsOf(messageId: Uuid): Promise<readonly RecordedCall[]> {
+    const { rows } = await this.#database.query<RecordedCallRow>(sql.listCalls, [[messageId]]);
+    return rows.map((row) => recordedCallOf(row));
+  }
+
+  /** Calls that nobody waits for any more though they were never settled. */
+  async listAbandoned(graceMs: number, limit: number): Promise<readonly AbandonedCall[]> {
+    const { rows } = await this.#database.query<AbandonedCallRow>(sql.listAbandonedCalls, [graceMs, limit]);
+    return rows.map((row) => abandonedCallOf(row));
+  }
+
+  /**
+   * Gives calls up as unsettled, with their rendered usage records. Answers how many still were open. Throws what a call was
+   * refused for, after all others are given up.
+   */
+  async abandon(calls: readonly { readonly id: Uuid; readonly line: string }[]): Promise<number> {
+    let given = 0;
+    const refusals: unknown[] = [];
+    await writeSplittingRefused(
+      calls,
+      async (part) => {
+        const rows = jsonRows(part.map((call) => abandonedRow(call).row));
+        const result = await this.#database.query<{ id: Uuid }>(abandonCalls, [rows]);
+        const open = new Set(result.rows.map(({ id }) => id));
+        return part.map(({ id }) => open.delete(id));
+      },
+      (_call, outcome) => {
+        if (outcome.status === 'rejected') refusals.push(outcome.reason);
+        else if (outcome.value) given += 1;
+      },
+    );
+    if (refusals.length > 0) throw refusals[0];
+    return given;
+  }
+
+  async totals(): Promise<CallTotals> {
+    const { rows } = await this.#database.query<CallTotalsRow>(sql.totalCalls);
+    const [row] = rows;
+    invariant(row !== undefined, 'an aggregate without groups has one row');
+    return {
+      calls: row.calls + row.pruned_calls,
+      reserved: row.reserved,
+      succeeded: row.succeeded,
+      failed: row.failed,
+      estimated: row.estimated,
+      unsettled: row.unsettled,
+      unpriced: row.unpriced,
+      settledUsd: usd(row.settled_usd).plus(usd(row.pruned_usd)),
+      estimatedUsd: usd(row.estimated_usd),
+      estimatedUpperUsd: usd(row.estimated_upper_usd),
+      openUpperUsd: usd(row.open_upper_usd),
+    };
+  }
+
+  /** Which share of the latest 2,000 messages and calls has a complete origin, 0 to 1. */
+  async measureCoverage(): Promise<number> {
+    const { rows } = await this.#database.query<{ coverage: number }>(sql.measureCoverage);
+    const [row] = rows;
+    invariant(row !== undefined, 'a select of scalars has one row');
+    return row.coverage;
+  }
+
+  async #writeReservations(items: readonly CallRow[]): Promise<ReserveOutcome[]> {
+    const { rows } = await this.#database.query<AnsweredRow>(sql.reserveCalls, [
+      jsonRows(items.map(({ row }) => row)),
+    ]);
+    const answered = new Map(rows.map((row) => [row.id, row]));
+    return items.map(({ id }) => {
+      const row = answered.get(id);
+      if (row === undefined) return { kind: 'lease_lost' };
+      if (row.hold !== null) return { kind: 'held', hold: row.hold };
+      invariant(row.reserved_at !== null, 'a call that is reserved was so at a time');
+      answered.delete(id); // the same call twice in one group: the second is not to be sent
+      return { kind: 'reserved', at: row.reserved_at };
+    });
+  }
+
+  async #writeSettlements(items: readonly CallRow[]): Promise<boolean[]> {
+    const { rows } = await this.#database.query<{ id: Uuid }>(sql.settleCalls, [
+      jsonRows(items.map(({ row }) => row)),
+    ]);
+    const settled = new Set(rows.map((row) => row.id));
+    return items.map((item) => settled.delete(item.id));
+  }
+}
+
+/** What became of a call that was asked for: reserved at that time, or held by that. */
+interface AnsweredRow {
+  readonly id: Uuid;
+  readonly hold: Uuid | null;
+  readonly reserved_at: Date | null;
+}
+
+interface RecordedCallRow {
+  readonly id: Uuid;
+  readonly fence: number;
+  readonly step: string;
+  readonly ordinal: number;
+  readonly attempt: number;
+  readonly request_digest: string;
+  readonly state: 'reserved' | 'settled' | 'unsettled';
+  readonly outcome: CallOutcome | null;
+  readonly answer: string | null;
+  readonly answer_ref: string | null;
+  readonly cost_usd: string | null;
+  readonly is_rejected: boolean;
+}
+
+interface CallTotalsRow {
+  readonly calls: number;
+  readonly reserved: number;
+  readonly succeeded: number;
+  readonly failed: number;
+  readonly estimated: number;
+  readonly unsettled: number;
+  readonly unpriced: number;
+  readonly settled_usd: string;
+  readonly estimated_usd: string;
+  readonly estimated_upper_usd: string;
+  readonly open_upper_usd: string;
+  readonly pruned_calls: number;
+  readonly pruned_usd: string;
+}
+
+function recordedCallOf(row: RecordedCallRow): RecordedCall {
+  return {
+    id: row.id,
+    fence: row.fence,
+    step: row.step,
+    ordinal: row.ordinal,
+    attempt: row.attempt,
+    requestDigest: row.request_digest,
+    state: row.state,
+    outcome: row.outcome ?? undefined,
+    answer: answerOf(row),
+    costUsd: row.cost_usd === null ? undefined : usd(row.cost_usd),
+    isRejected: row.is_rejected,
+  };
+}
+
+function answerOf(row: { answer: string | null; answer_ref: string | null }): RecordedCall['answer'] {
+  if (row.answer_ref !== null) return { reference: row.answer_ref };
+  return row.answer === null ? undefined : { json: row.answer };
+}

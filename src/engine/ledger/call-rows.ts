@@ -1,0 +1,98 @@
+import { type JsonRow, jsonRow } from '../../drivers/sql-database/json-rows.ts';
+import { AppError } from '../../kernel/app-error.ts';
+import type { Uuid } from '../../kernel/ids.ts';
+import { type Usd, formatUsd, isStorableUsd } from '../../kernel/money.ts';
+import type { Reservation } from './reservation.ts';
+import type { CallSettlement } from './settlement.ts';
+
+/* Calls as the statements take them. Each is made before it joins a group, so that it is refused alone (see jsonRow). */
+
+export interface CallRow {
+  readonly id: Uuid;
+  readonly row: JsonRow;
+}
+
+/** A call about to be made that is under budgets. */
+export interface BudgetedCallRow extends CallRow {
+  readonly budgets: readonly string[];
+}
+
+/** A reservation. Throws MILLRACE_DATA_REFUSED, as all of these. */
+export function reservationRow(item: Reservation): CallRow {
+  return { id: item.id, row: jsonRow('reserve', () => reservedColumns(item)) };
+}
+
+/** A reservation under budgets. */
+export function budgetedReservationRow(item: Reservation): BudgetedCallRow {
+  const { budgets = [] } = item;
+  return {
+    id: item.id,
+    row: jsonRow('reserve', () => ({ ...reservedColumns(item), budgets })),
+    budgets,
+  };
+}
+
+/** A settlement. */
+export function settlementRow(item: CallSettlement): CallRow {
+  return { id: item.id, row: jsonRow('settle', () => settledColumns(item)) };
+}
+
+/** A call given up, with its usage line. */
+export function abandonedRow(item: { readonly id: Uuid; readonly line: string }): CallRow {
+  return { id: item.id, row: jsonRow('abandon', () => ({ id: item.id, line: item.line })) };
+}
+
+function reservedColumns(item: Reservation): Record<string, unknown> {
+  return {
+    id: item.id,
+    message_id: item.message?.id,
+    fence: item.message?.fence,
+    origin: item.origin === undefined ? undefined : JSON.stringify(item.origin),
+    step: item.step,
+    ordinal: item.ordinal,
+    attempt: item.attempt,
+    provider: item.provider,
+    model: item.model,
+    operation: item.operation,
+    tier: item.tier,
+    request_kind: item.requestKind,
+    request_digest: item.requestDigest,
+    fallback_from: item.fallbackFrom,
+    upper_bound_usd: amount(item.upperBoundUsd),
+    parameters: item.parameters,
+  };
+}
+
+function settledColumns(item: CallSettlement): Record<string, unknown> {
+  return {
+    id: item.id,
+    state: item.state,
+    outcome: item.outcome,
+    settlement: item.settlement,
+    error_type: item.errorType,
+    answered_model: item.answeredModel,
+    tier: item.tier,
+    provider_request_id: item.providerRequestId,
+    tokens: JSON.stringify(item.tokens),
+    raw_usage: item.rawUsage,
+    cost_usd: amount(item.costUsd),
+    upper_bound_usd: amount(item.upperBoundUsd),
+    price_reference: item.priceReference,
+    price_catalogue: item.priceCatalogue,
+    waste_reason: item.wasteReason,
+    duration_ms: Math.round(item.durationMs),
+    first_chunk_ms: item.firstChunkMs === undefined ? undefined : Math.round(item.firstChunkMs),
+    answer: item.answer !== undefined && 'json' in item.answer ? item.answer.json : undefined,
+    answer_ref: item.answer !== undefined && 'reference' in item.answer ? item.answer.reference : undefined,
+    is_rejected: item.isRejected,
+    is_suspect: item.isSuspect,
+    line: item.line,
+  };
+}
+
+/** A numeric column takes NaN and infinity, too; a sum with one of them would be of no use for ever. */
+function amount(value: Usd | undefined): string | undefined {
+  if (value === undefined) return undefined;
+  if (isStorableUsd(value)) return formatUsd(value);
+  throw new AppError('MILLRACE_DATA_REFUSED', `${value.toString()} is no amount that can be stored`);
+}

@@ -1,0 +1,165 @@
+import { named } from '../../drivers/sql-database/sql-statement.ts';
+import { holdsWork } from './hold-sql.ts';
+
+/* Every statement about calls and about what leaves the ledger for the column store. */
+
+/** What is told of a call about to be made, and its type; every one of them is a column of the call, too. */
+const reservedTypes = {
+  id: 'uuid',
+  message_id: 'uuid',
+  fence: 'int',
+  origin: 'text',
+  step: 'text',
+  ordinal: 'int',
+  attempt: 'int',
+  provider: 'text',
+  model: 'text',
+  operation: 'text',
+  tier: 'text',
+  request_kind: 'text',
+  request_digest: 'text',
+  fallback_from: 'text',
+  upper_bound_usd: 'numeric',
+  parameters: 'text',
+} as const;
+
+/** The columns of calls about to be made, for json_to_recordset. */
+export const toldReservations = Object.entries(reservedTypes)
+  .map(([column, type]) => `${column} ${type}`)
+  .join(', ');
+
+/** The columns that a reservation writes, besides those that the statement adds. */
+export const reservedColumns = Object.keys(reservedTypes).join(', ');
+
+/** The values of these columns, from a relation. */
+export const reservedValues = (relation: string): string =>
+  Object.keys(reservedTypes)
+    .map((column) => `${relation}.${column}`)
+    .join(', ');
+/** Whether hold `h` stops the call that relation `call` asks for, for the message `m` or, without one, as work of its own. */
+const stopsCall = (call: string): string => `h.scope = 'provider' and h.value = ${call}.provider
+         or h.scope = 'model' and h.value = ${call}.provider || '/' || ${call}.model
+         or (h.aborts or ${call}.message_id is null) and ${holdsWork('h', {
+           stage: 'm.stage',
+           team: `coalesce(m.team, ${call}.origin::json ->> 'team')`,
+           customer: `coalesce(m.customer, ${call}.origin::json ->> 'customer')`,
+           feature: `coalesce(m.feature, ${call}.origin::json ->> 'feature')`,
+           batch: `coalesce(m.batch, ${call}.origin::json ->> 'batch')`,
+         })}`;
+
+/** The hold that stops such a call, or null. Nearly always nothing is held: that is found out once for a whole group. */
+export const holdOfCall = (
+  call: string,
+): string => `case when (select exists (select from millrace.holds)) then (
+       select h.id from millrace.holds h
+       where ${stopsCall(call)}
+       order by h.created_at, h.id limit 1) end`;
+
+/**
+ * $1 calls about to be made. A call of a stage is written only while its message's lease is the caller's and
+ * still runs; a call outside a stage has no message. A held model or provider stops every call; what holds messages
+ * lets a handler that runs go on, unless the hold aborts. Answers which may go out, and which are held by what; the
+ * others have lost their lease. Nearly always nothing is held: then that is found out once for the whole group.
+ */
+export const reserveCalls = named(
+  'ledger.reserve_calls',
+  `with asked as materialized (
+     select r.*, ${holdOfCall('r')} as hold
+     from json_to_recordset($1::json) as r(${toldReservations})
+     left join millrace.messages m on m.id = r.message_id
+     where r.message_id is null
+        or (m.fence = r.fence and m.state = 'leased' and m.lease_until > clock_timestamp())),
+   reserved as (
+     insert into millrace.calls (${reservedColumns}, state, reserved_at)
+     select ${reservedColumns}, 'reserved', clock_timestamp()
+     from asked where hold is null
+     on conflict (id) do nothing
+     returning id, reserved_at)
+   select id, null::uuid as hold, reserved_at from reserved
+   union all
+   select id, hold, null from asked where hold is not null`,
+);
+
+/** $1 settlements, as a relation. */
+export const toldSettlements = `select * from json_to_recordset($1::json) as s(id uuid, state text, outcome text, settlement text,
+       error_type text, answered_model text, tier text, provider_request_id text, tokens text, raw_usage text, cost_usd numeric,
+       upper_bound_usd numeric, price_reference text, price_catalogue text, waste_reason text, duration_ms int,
+       first_chunk_ms int, answer text, answer_ref text, is_rejected boolean, is_suspect boolean, line text)`;
+
+/** What a settlement s changes in its call. */
+export const settledColumns = `state = s.state, settled_at = clock_timestamp(), outcome = s.outcome, settlement = s.settlement,
+       error_type = s.error_type, answered_model = s.answered_model, tier = s.tier, provider_request_id = s.provider_request_id,
+       tokens = s.tokens, raw_usage = s.raw_usage, cost_usd = s.cost_usd, upper_bound_usd = s.upper_bound_usd,
+       price_reference = s.price_reference, price_catalogue = s.price_catalogue, waste_reason = s.waste_reason,
+       duration_ms = s.duration_ms, first_chunk_ms = s.first_chunk_ms, answer = s.answer, answer_ref = s.answer_ref,
+       rejected_at = case when s.is_rejected then clock_timestamp() end, is_suspect = coalesce(s.is_suspect, false)`;
+
+/** $1 settlements with their rendered usage lines. Only calls that are still reserved; answers their ids. */
+export const settleCalls = named(
+  'ledger.settle_calls',
+  `with told as materialized (
+     ${toldSettlements}),
+   settled as (
+     update millrace.calls c
+     set ${settledColumns}
+     from told s
+     where c.id = s.id and c.state = 'reserved'
+     returning c.id, s.line),
+   recorded as (
+     insert into millrace.outbox (target, line) select 'usage', line from settled)
+   select id from settled`,
+);
+
+/** $1 message ids: the calls made for them so far, in order. */
+export const listCalls = named(
+  'ledger.list_calls',
+  `select id, message_id, fence, step, ordinal, attempt, state, outcome, settlement, request_digest, provider, model, operation, tier,
+     request_kind, reserved_at, upper_bound_usd, answer, answer_ref, cost_usd, rejected_at is not null as is_rejected
+   from millrace.calls where message_id = any($1::uuid[]) order by reserved_at, ordinal, attempt`,
+);
+
+/**
+ * $1 a grace in milliseconds, $2 how many: calls that are still reserved though nobody can be waiting for them any more,
+ * because their message's lease has ended or passed on (or, outside a stage, because they are very old).
+ */
+export const listAbandonedCalls = named(
+  'ledger.list_abandoned_calls',
+  `select c.id, c.message_id, c.fence, c.origin as call_origin, c.step, c.ordinal, c.attempt, c.provider, c.model, c.operation, c.tier, c.request_kind,
+     c.fallback_from, c.reserved_at, c.upper_bound_usd, m.root_id, m.pipeline, m.stage, m.owner, m.team, m.customer, m.feature, m.batch, m.labels,
+     m.item, m.trace_parent
+   from millrace.calls c left join millrace.messages m on m.id = c.message_id
+   where c.state = 'reserved' and c.reserved_at < statement_timestamp() - $1::int * interval '1 millisecond'
+     and ((c.message_id is null and c.reserved_at < statement_timestamp() - interval '1 hour')
+       or m.fence <> c.fence or m.state <> 'leased' or m.lease_until < statement_timestamp())
+   order by c.reserved_at limit $2`,
+);
+
+/** What the ledger says in total, pruned rows included. */
+export const totalCalls = named(
+  'ledger.total_calls',
+  `select count(*)::int as calls,
+     count(*) filter (where state = 'reserved')::int as reserved,
+     count(*) filter (where state = 'settled' and outcome = 'ok')::int as succeeded,
+     count(*) filter (where state = 'settled' and outcome <> 'ok')::int as failed,
+     count(*) filter (where state = 'settled' and settlement = 'estimated')::int as estimated,
+     count(*) filter (where state = 'unsettled')::int as unsettled,
+     count(*) filter (where state = 'settled' and cost_usd is null)::int as unpriced,
+     coalesce(sum(cost_usd) filter (where state = 'settled'), 0)::text as settled_usd,
+     coalesce(sum(cost_usd) filter (where state = 'settled' and settlement = 'estimated'), 0)::text as estimated_usd,
+     coalesce(sum(upper_bound_usd) filter (where state = 'settled' and settlement = 'estimated'), 0)::text as estimated_upper_usd,
+     coalesce(sum(upper_bound_usd) filter (where state <> 'settled' or (cost_usd is null and settlement = 'reported')), 0)::text as open_upper_usd,
+     (select coalesce(sum(calls), 0)::int from millrace.pruned_totals) as pruned_calls,
+     (select coalesce(sum(cost_usd), 0)::text from millrace.pruned_totals) as pruned_usd
+   from millrace.calls`,
+);
+
+/** Which share of the latest messages and calls has a complete origin. */
+export const measureCoverage = named(
+  'ledger.measure_coverage',
+  `with latest_messages as (
+     select team <> '' and customer <> '' and feature <> '' as is_covered from millrace.messages order by id desc limit 1000),
+   latest_calls as (
+     select message_id is not null or origin is not null as is_covered from millrace.calls order by id desc limit 1000),
+   latest as (select * from latest_messages union all select * from latest_calls)
+   select coalesce(avg(case when is_covered then 1 else 0 end), 1)::float8 as coverage from latest`,
+);

@@ -1,0 +1,79 @@
+import type { Uuid } from '../../kernel/ids.ts';
+import type { MessageEnvelope } from '../../messages/message.ts';
+import type { StoredBody } from './stored-message.ts';
+
+/* What is asked of the ledger about messages. */
+
+/** A message to be admitted: the envelope without the times, which are the database's. */
+export interface Admission {
+  readonly envelope: Omit<MessageEnvelope, 'createdAt' | 'admittedAt' | 'rootId' | 'parentId'>;
+  /** Messages of the stage with the same key go one after another. */
+  readonly orderKey?: string | undefined;
+  readonly body: StoredBody;
+  readonly bodyBytes: number;
+}
+
+export type AdmissionOutcome = 'admitted' | 'duplicate';
+
+/** A message emitted by another; origin, item and root are inherited in the database. */
+export interface Emission {
+  readonly id: Uuid;
+  readonly source: string;
+  readonly type: string;
+  readonly version: number;
+  readonly pipeline: string;
+  /** The consuming stage; empty for an output, which is complete at once. */
+  readonly stage: string;
+  readonly owner: string;
+  readonly lane: string;
+  /** Messages of the stage with the same key go one after another. */
+  readonly orderKey?: string | undefined;
+  readonly traceParent: string;
+  readonly body: StoredBody;
+  readonly bodyBytes: number;
+}
+
+/** The end of a message that succeeded. `outcomeLine` is its rendered record for the column store. */
+export interface Finish {
+  readonly id: Uuid;
+  readonly fence: number;
+  /** JSON of what the handler returned. */
+  readonly result: string | undefined;
+  readonly emissions: readonly Emission[];
+  readonly outcomeLine: string;
+}
+
+/** Why an attempt failed: a code, and JSON for the reader of a dead letter. */
+export interface FailureNote {
+  readonly code: string;
+  readonly detail: string;
+  /** The answer was of no use: it counts among the degenerate attempts, not among the others. */
+  readonly isDegenerate?: boolean;
+}
+
+export interface Retry extends FailureNote {
+  readonly id: Uuid;
+  readonly fence: number;
+  readonly delayMs: number;
+  /** Why it is put off, for people (see waitName). */
+  readonly waitsFor?: string;
+}
+
+/** A message that may not go on now. */
+export interface Park {
+  readonly id: Uuid;
+  readonly fence: number;
+  /** When it is due again; undefined with `parkedFor`: when that is lifted. */
+  readonly delayMs: number | undefined;
+  /** What must be lifted first ("hold:…", "budget:…"). */
+  readonly parkedFor: string | undefined;
+  /** Why, for people (see waitName). */
+  readonly waitsFor?: string;
+}
+
+export interface End extends FailureNote {
+  readonly id: Uuid;
+  readonly fence: number;
+  readonly state: 'dead_lettered' | 'cancelled';
+  readonly outcomeLine: string;
+}

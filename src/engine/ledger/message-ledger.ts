@@ -1,0 +1,223 @@
+import { jsonRows, placedJsonRows } from '../../drivers/sql-database/json-rows.ts';
+import type { SqlDatabase } from '../../drivers/sql-database/sql-database.ts';
+import type { AppError } from '../../kernel/app-error.ts';
+import type { GroupCommit } from '../../kernel/group-commit.ts';
+import type { Uuid } from '../../kernel/ids.ts';
+import { isRefusedData, writeSplittingRefused } from '../../kernel/split-refused.ts';
+import { checkedAsk } from './claim-ask.ts';
+import { type ClaimAsk, type ClaimOutcome, Claims } from './claims.ts';
+import { ledgerGroup, type LedgerGroupOptions } from './ledger-group.ts';
+import type { Admission, AdmissionOutcome, Emission, End, Finish, Park, Retry } from './message-changes.ts';
+import {
+  type AdmissionRow,
+  admissionRow,
+  type EndRow,
+  endRow,
+  type FinishRow,
+  finishRow,
+  parkRow,
+  retryRow,
+  type RunRow,
+} from './message-rows.ts';
+import * as sql from './message-sql.ts';
+import { reducedEnd, reducedPark, reducedRetry } from './reduced-changes.ts';
+import { loseMessages } from './sweep-sql.ts';
+
+export type { Admission, AdmissionOutcome, Emission, End, Finish, Park, Retry };
+
+/*
+ * The ledger's half about messages. Every method may be called by many at once: their wishes share
+ * transactions (see GroupCommit). What needs a lease shows its fence; `false` means that the fence has passed on
+ * and that nothing was changed. What the database refuses for its data is an AppError of its own caller alone; a run that ends
+ * without success is then written once more, with what was odd replaced: it must not be made again for ever.
+ */
+
+export interface Held {
+  readonly id: Uuid;
+  readonly fence: number;
+  readonly leaseMs: number;
+}
+
+export interface MessageLedgerOptions extends LedgerGroupOptions {
+  readonly database: SqlDatabase;
+  /** This process's name, unique among all that share the ledger. */
+  readonly worker: string;
+  /** Told of every end of a run that was refused for what it holds, and then written without that. */
+  readonly onReduced?: (refusal: AppError) => void;
+}
+
+export class MessageLedger {
+  readonly #database: SqlDatabase;
+  readonly #admit: GroupCommit<AdmissionRow, AdmissionOutcome>;
+  readonly #claim: GroupCommit<ClaimAsk, ClaimOutcome>;
+  readonly #finish: GroupCommit<FinishRow, boolean>;
+  readonly #retry: GroupCommit<RunRow, boolean>;
+  readonly #end: GroupCommit<EndRow, boolean>;
+  readonly #park: GroupCommit<RunRow, boolean>;
+  readonly #onReduced: MessageLedgerOptions['onReduced'];
+
+  constructor({ database, worker, onReduced, ...groups }: MessageLedgerOptions) {
+    this.#database = database;
+    this.#admit = ledgerGroup('admit', groups, (items) => this.#writeAdmissions(items));
+    const claims = new Claims(database, worker);
+    this.#claim = ledgerGroup('claim', groups, (asks) => claims.answer(asks));
+    this.#finish = ledgerGroup('finish', groups, (items) => this.#writeFinishes(items));
+    this.#retry = ledgerGroup('fail', groups, (items) => this.#writeRetries(items));
+    this.#end = ledgerGroup('fail', groups, (items) => this.#writeEnds(items));
+    this.#park = ledgerGroup('fail', groups, (items) => this.#writeParks(items));
+    this.#onReduced = onReduced;
+  }
+
+  /** Writes the message if its id is new. A duplicate is the same cause told twice: nothing changes. */
+  async admit(admission: Admission): Promise<AdmissionOutcome> {
+    return await this.#admit.submit(admissionRow(admission));
+  }
+
+  /** Takes the next message of the stage that is due for `leaseMs`, raising its fence; says why when there is none. */
+  async claim(ask: ClaimAsk): Promise<ClaimOutcome> {
+    return await this.#claim.submit(checkedAsk(ask));
+  }
+
+  /** Ends the message with success: result, emissions and outcome record in one transaction. */
+  async finish(finish: Finish): Promise<boolean> {
+    return await this.#finish.submit(finishRow(finish));
+  }
+
+  /** Returns the message after a failed attempt, due again after the delay. */
+  retry(retry: Retry): Promise<boolean> {
+    return this.#orReduced(
+      async () => await this.#retry.submit(retryRow(retry)),
+      async (refusal) => await this.#retry.submit(retryRow(reducedRetry(retry, refusal))),
+    );
+  }
+
+  /** Gives the message up for good, or cancels it. */
+  end(end: End): Promise<boolean> {
+    return this.#orReduced(
+      async () => await this.#end.submit(endRow(end)),
+      async (refusal) => await this.#end.submit(endRow(reducedEnd(end, refusal))),
+    );
+  }
+
+  /** Puts the message aside without blame, until a time or until what it waits for is lifted. */
+  park(park: Park): Promise<boolean> {
+    return this.#orReduced(
+      async () => await this.#park.submit(parkRow(park)),
+      async () => await this.#park.submit(parkRow(reducedPark(park))),
+    );
+  }
+
+  /** Renews leases; answers the ids that were still ours. */
+  async renew(held: readonly Held[]): Promise<ReadonlySet<Uuid>> {
+    const renewed = new Set<Uuid>();
+    let failure: Error | undefined;
+    await writeSplittingRefused(
+      held,
+      async (part) => {
+        const { rows } = await this.#database.query<{ id: Uuid }>(sql.renewLeases, [
+          part.map((one) => one.id),
+          part.map((one) => one.fence),
+          part.map((one) => one.leaseMs),
+        ]);
+        const ours = idsOf(rows);
+        return part.map(({ id }) => ours.has(id));
+      },
+      ({ id }, outcome) => {
+        if (outcome.status === 'rejected') failure = outcome.reason as Error;
+        else if (outcome.value) renewed.add(id);
+      },
+    );
+    // A lease that cannot be renewed runs out by itself; the others go on.
+    if (failure !== undefined && (renewed.size === 0 || !isRefusedData(failure))) throw failure;
+    return renewed;
+  }
+
+  /** Hands messages back without blame, due at once. */
+  async handBack(held: readonly Held[]): Promise<void> {
+    await this.#database.query(sql.handBackMessages, [
+      held.map((one) => one.id),
+      held.map((one) => one.fence),
+    ]);
+  }
+
+  /** Gives up runs whose lease ended before they did: lost, as when their worker had died. */
+  async lose(held: readonly Pick<Held, 'id' | 'fence'>[]): Promise<void> {
+    await this.#database.query(loseMessages, [held.map(({ id }) => id), held.map(({ fence }) => fence)]);
+  }
+
+  /** The stages from the admitted message to this one, in order; the last `maxStages` of them. */
+  async pathTo(id: Uuid, maxStages: number): Promise<readonly string[]> {
+    const { rows } = await this.#database.query<{ stage: string }>(sql.listPath, [id, maxStages]);
+    return rows.map(({ stage }) => stage);
+  }
+
+  async #orReduced(
+    write: () => Promise<boolean>,
+    writeReduced: (refusal: AppError) => Promise<boolean>,
+  ): Promise<boolean> {
+    try {
+      return await write();
+    } catch (error) {
+      if (!isRefusedData(error)) throw error;
+      const isOurs = await writeReduced(error);
+      this.#onReduced?.(error);
+      return isOurs;
+    }
+  }
+
+  async #writeAdmissions(items: readonly AdmissionRow[]): Promise<AdmissionOutcome[]> {
+    const rows = placedJsonRows(items.map(({ row }) => row));
+    const result = await this.#database.query<{ id: Uuid }>(sql.admitMessages, [rows]);
+    const written = idsOf(result.rows);
+    return items.map(({ id }) => (takeFirst(written, id) ? 'admitted' : 'duplicate'));
+  }
+
+  async #writeFinishes(items: readonly FinishRow[]): Promise<boolean[]> {
+    const { rows } = await this.#database.query<RunKey>(sql.finishMessages, [
+      jsonRows(items.map(({ row }) => row)),
+      placedJsonRows(items.flatMap(({ emissions }) => emissions)),
+      jsonRows(items.map(({ outcome }) => outcome)),
+    ]);
+    return oursAmong(items, rows);
+  }
+
+  async #writeRetries(items: readonly RunRow[]): Promise<boolean[]> {
+    const rows = jsonRows(items.map(({ row }) => row));
+    return oursAmong(items, (await this.#database.query<RunKey>(sql.retryMessages, [rows])).rows);
+  }
+
+  async #writeParks(items: readonly RunRow[]): Promise<boolean[]> {
+    const rows = jsonRows(items.map(({ row }) => row));
+    return oursAmong(items, (await this.#database.query<RunKey>(sql.parkMessages, [rows])).rows);
+  }
+
+  async #writeEnds(items: readonly EndRow[]): Promise<boolean[]> {
+    const { rows } = await this.#database.query<RunKey>(sql.endMessages, [
+      jsonRows(items.map(({ row }) => row)),
+      jsonRows(items.map(({ outcome }) => outcome)),
+    ]);
+    return oursAmong(items, rows);
+  }
+}
+
+/** One run of a message, as the statements answer it. */
+type RunKey = Pick<RunRow, 'id' | 'fence'>;
+
+/** For each run whether it was the one whose word counted: a group may hold what two runs of one message say. */
+function oursAmong(items: readonly RunKey[], rows: readonly RunKey[]): boolean[] {
+  const taken = new Set(rows.map((row) => runOf(row)));
+  return items.map((item) => taken.delete(runOf(item)));
+}
+
+function runOf({ id, fence }: RunKey): string {
+  return `${id} ${fence}`;
+}
+
+function idsOf(rows: readonly { readonly id: Uuid }[]): Set<Uuid> {
+  return new Set(rows.map((row) => row.id));
+}
+
+/** True for the first asker of an id that is there: a group may hold the same id twice. */
+function takeFirst(ids: Set<Uuid>, id: Uuid): boolean {
+  return ids.delete(id);
+}

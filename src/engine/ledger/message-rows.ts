@@ -1,0 +1,124 @@
+import { type JsonRow, jsonRow } from '../../drivers/sql-database/json-rows.ts';
+import type { Uuid } from '../../kernel/ids.ts';
+import type { Admission, Emission, End, Finish, Park, Retry } from './message-changes.ts';
+import { originColumns, type StoredBody } from './stored-message.ts';
+
+/*
+ * Messages and the ends of their runs as the statements take them. Each is made before it joins a group, so that what cannot be
+ * written as JSON is refused alone (see jsonRow).
+ */
+
+/** One run of a message, with its row. */
+export interface RunRow {
+  readonly id: Uuid;
+  readonly fence: number;
+  readonly row: JsonRow;
+}
+
+/** A run that ends, with the record of its outcome. */
+export interface EndRow extends RunRow {
+  readonly outcome: JsonRow;
+}
+
+/** A run that ended well, with what it emitted. */
+export interface FinishRow extends EndRow {
+  readonly emissions: readonly JsonRow[];
+}
+
+export interface AdmissionRow {
+  readonly id: Uuid;
+  readonly row: JsonRow;
+}
+
+/** A message to be admitted. Throws MILLRACE_DATA_REFUSED, as all of these. */
+export function admissionRow({ envelope, orderKey, body, bodyBytes }: Admission): AdmissionRow {
+  const row = jsonRow('admit', () => ({
+    id: envelope.id,
+    source: envelope.source,
+    event_id: envelope.eventId,
+    type: envelope.type,
+    version: envelope.version,
+    pipeline: envelope.pipeline,
+    stage: envelope.stage,
+    owner: envelope.owner,
+    lane: envelope.lane,
+    ...originColumns(envelope.origin),
+    item: envelope.item,
+    trace_parent: envelope.traceParent,
+    ...bodyColumns(body),
+    body_bytes: bodyBytes,
+    order_key: orderKey,
+  }));
+  return { id: envelope.id, row };
+}
+
+export function finishRow(finish: Finish): FinishRow {
+  const { id, fence, result } = finish;
+  return {
+    id,
+    fence,
+    row: jsonRow('finish', () => ({ id, fence, result })),
+    emissions: finish.emissions.map((emission) => emissionRow(finish, emission)),
+    outcome: outcomeRow(finish),
+  };
+}
+
+export function retryRow(retry: Retry): RunRow {
+  const { id, fence, delayMs, code, detail, isDegenerate, waitsFor } = retry;
+  const row = jsonRow('retry', () => ({
+    id,
+    fence,
+    waits_for: waitsFor,
+    delay_ms: Math.round(delayMs),
+    is_degenerate: isDegenerate,
+    code,
+    detail,
+  }));
+  return { id, fence, row };
+}
+
+export function parkRow({ id, fence, delayMs, parkedFor, waitsFor }: Park): RunRow {
+  const row = jsonRow('park', () => ({
+    id,
+    fence,
+    delay_ms: delayMs === undefined ? undefined : Math.round(delayMs),
+    parked_for: parkedFor,
+    waits_for: waitsFor,
+  }));
+  return { id, fence, row };
+}
+
+export function endRow(end: End): EndRow {
+  const { id, fence, state, code, detail, isDegenerate } = end;
+  const row = jsonRow('end', () => ({ id, fence, state, code, detail, is_degenerate: isDegenerate }));
+  return { id, fence, row, outcome: outcomeRow(end) };
+}
+
+function outcomeRow({ id, fence, outcomeLine }: Finish | End): JsonRow {
+  return jsonRow('outcome', () => ({ message_id: id, fence, line: outcomeLine }));
+}
+
+function emissionRow(parent: Finish, emission: Emission): JsonRow {
+  return jsonRow('emit', () => ({
+    id: emission.id,
+    parent_id: parent.id,
+    parent_fence: parent.fence,
+    source: emission.source,
+    type: emission.type,
+    version: emission.version,
+    pipeline: emission.pipeline,
+    stage: emission.stage,
+    owner: emission.owner,
+    lane: emission.lane,
+    trace_parent: emission.traceParent,
+    ...bodyColumns(emission.body),
+    body_bytes: emission.bodyBytes,
+    order_key: emission.orderKey,
+  }));
+}
+
+function bodyColumns(body: StoredBody): { body: string | null; body_ref: string | null } {
+  return body.kind === 'inline'
+    ? { body: body.json, body_ref: null }
+    : { body: null, body_ref: body.reference };
+}

@@ -1,0 +1,188 @@
+import { named } from '../../drivers/sql-database/sql-statement.ts';
+import { dueInTurn, newPlace, releaseEarlier, releaseNext } from './order-sql.ts';
+
+/*
+ * Every statement about messages. Groups come in as one JSON array and are taken apart by the database:
+ * one statement, one transaction, one round trip for any number of messages. A group may hold what two runs of one message
+ * say, of which one has lost its lease: everything that belongs to a run is joined by id and fence.
+ * Time is the database's (clock_timestamp()), never a worker's.
+ */
+
+/** How long after a lease ran out the sweeper looks. */
+export const leaseGrace = `interval '1 second'`;
+
+export const envelopeColumns = `m.id, m.root_id, m.parent_id, m.source, m.event_id, m.type, m.version, m.pipeline, m.stage,
+  m.owner, m.lane, m.team, m.customer, m.feature, m.batch, m.labels, m.item, m.trace_parent, m.created_at, m.admitted_at,
+  m.body, m.body_ref, m.fence, m.deliveries, m.attempts, m.degenerate_attempts, m.prior_attempts, m.lost_runs, m.available_at, m.order_key, m.hops`;
+
+export const admitMessages = named(
+  'ledger.admit_messages',
+  `insert into millrace.messages (id, root_id, parent_id, source, event_id, type, version, pipeline, stage, owner, lane,
+     team, customer, feature, batch, labels, item, trace_parent, body, body_ref, body_bytes, order_key, order_place, state,
+     available_at, wake_at, created_at, admitted_at, finished_at)
+   select id, id, null, source, event_id, type, version, pipeline, stage, owner, lane,
+     team, customer, feature, batch, labels, item, trace_parent, body, body_ref, body_bytes, order_key, ${newPlace('r')}, 'pending',
+     ${dueInTurn('r')}, 'infinity', clock_timestamp(), clock_timestamp(), null
+   from json_to_recordset($1::json) as r(id uuid, source text, event_id text, type text, version int, pipeline text,
+     stage text, owner text, lane text, team text, customer text, feature text, batch text, labels text, item text,
+     trace_parent text, body text, body_ref text, body_bytes int, order_key text, place int)
+   on conflict (id) do nothing
+   returning id`,
+);
+
+/** $1 ids, $2 fences, $3 lease lengths. Answers the ids whose lease still was ours. */
+export const renewLeases = named(
+  'ledger.renew_leases',
+  `update millrace.messages m
+   set lease_until = clock_timestamp() + u.lease_ms * interval '1 millisecond',
+     wake_at = clock_timestamp() + u.lease_ms * interval '1 millisecond' + ${leaseGrace}
+   from unnest($1::uuid[], $2::int[], $3::int[]) as u(id, fence, lease_ms)
+   where m.id = u.id and m.fence = u.fence and m.state = 'leased'
+   returning m.id`,
+);
+
+/**
+ * $1 finished messages, $2 their emissions, $3 their outcome records. The end of a message, everything that it
+ * emitted and the record of its outcome stand or fall together, and only the holder of the fence gets them in.
+ */
+export const finishMessages = named(
+  'ledger.finish_messages',
+  `with done as (
+     update millrace.messages m
+     set state = 'completed', finished_at = clock_timestamp(), result = f.result,
+       wake_at = null, lease_owner = null, lease_until = null
+     from json_to_recordset($1::json) as f(id uuid, fence int, result text)
+     where m.id = f.id and m.fence = f.fence and m.state = 'leased'
+     returning m.id, f.fence, m.root_id, m.source, m.team, m.customer, m.feature, m.batch, m.labels, m.item, m.admitted_at,
+       m.stage, m.order_key, m.hops),
+   emitted as (
+     insert into millrace.messages (id, root_id, parent_id, source, event_id, type, version, pipeline, stage, owner, lane,
+       team, customer, feature, batch, labels, item, trace_parent, body, body_ref, body_bytes, order_key, order_place, state,
+       available_at, wake_at, created_at, admitted_at, finished_at, hops)
+     select e.id, d.root_id, d.id, e.source, e.id::text, e.type, e.version, e.pipeline, e.stage, e.owner, e.lane,
+       d.team, d.customer, d.feature, d.batch, d.labels, d.item, e.trace_parent, e.body, e.body_ref, e.body_bytes, e.order_key, ${newPlace('e')},
+       case when e.stage = '' then 'completed' else 'pending' end,
+       ${dueInTurn('e')}, case when e.stage <> '' then timestamptz 'infinity' end,
+       clock_timestamp(), d.admitted_at,
+       case when e.stage = '' then clock_timestamp() end, d.hops + 1
+     from json_to_recordset($2::json) as e(id uuid, parent_id uuid, parent_fence int, source text, type text, version int, pipeline text,
+       stage text, owner text, lane text, trace_parent text, body text, body_ref text, body_bytes int,
+       order_key text, place int)
+     join done d on d.id = e.parent_id and d.fence = e.parent_fence
+     on conflict (id) do nothing),
+   recorded as (
+     insert into millrace.outbox (target, line)
+     select 'message_outcomes', o.line
+     from json_to_recordset($3::json) as o(message_id uuid, fence int, line text)
+     join done d on d.id = o.message_id and d.fence = o.fence),
+   ${releaseNext('done')}
+   select id, fence from done`,
+);
+
+/** Notes what a message is put off for, by the alias of what says so; it has waited since it first did for the same. */
+const putOffFor = (item: string): string => `waits_for = ${item}.waits_for,
+       waits_since = case when m.waits_for = ${item}.waits_for then m.waits_since else clock_timestamp() end`;
+
+/** $1 failed attempts that are to be made again after a delay. */
+export const retryMessages = named(
+  'ledger.retry_messages',
+  `with returned as (
+     update millrace.messages m
+     set state = 'pending', attempts = m.attempts + case when f.is_degenerate then 0 else 1 end,
+       degenerate_attempts = m.degenerate_attempts + case when f.is_degenerate then 1 else 0 end,
+       lost_runs = 0, lease_owner = null, lease_until = null, ${putOffFor('f')},
+       available_at = clock_timestamp() + f.delay_ms * interval '1 millisecond',
+       wake_at = 'infinity'
+     from json_to_recordset($1::json) as f(id uuid, fence int, delay_ms int, is_degenerate boolean, waits_for text)
+     where m.id = f.id and m.fence = f.fence and m.state = 'leased'
+     returning m.id, f.fence, m.stage, m.order_key, m.order_place),
+   ${releaseEarlier('returned')},
+   noted as (
+     insert into millrace.failures (message_id, fence, at, code, retryable, detail)
+     select r.id, r.fence, clock_timestamp(), f.code, true, f.detail
+     from returned r
+     join json_to_recordset($1::json) as f(id uuid, fence int, code text, detail text) on f.id = r.id and f.fence = r.fence
+     on conflict do nothing)
+   select id, fence from returned`,
+);
+
+/** $1 messages that are given up on, or cancelled, with their last failure; $2 their outcome records. */
+export const endMessages = named(
+  'ledger.end_messages',
+  `with ended as (
+     update millrace.messages m
+     set state = f.state, finished_at = clock_timestamp(), error_code = f.code,
+       attempts = m.attempts + case when f.is_degenerate then 0 else 1 end,
+       degenerate_attempts = m.degenerate_attempts + case when f.is_degenerate then 1 else 0 end,
+       wake_at = null, lease_owner = null, lease_until = null
+     from json_to_recordset($1::json) as f(id uuid, fence int, state text, code text, is_degenerate boolean)
+     where m.id = f.id and m.fence = f.fence and m.state = 'leased'
+     returning m.id, f.fence, m.stage, m.order_key),
+   ${releaseNext('ended')},
+   noted as (
+     insert into millrace.failures (message_id, fence, at, code, retryable, detail)
+     select e.id, e.fence, clock_timestamp(), f.code, false, f.detail
+     from ended e
+     join json_to_recordset($1::json) as f(id uuid, fence int, code text, detail text) on f.id = e.id and f.fence = e.fence
+     on conflict do nothing),
+   recorded as (
+     insert into millrace.outbox (target, line)
+     select 'message_outcomes', o.line
+     from json_to_recordset($2::json) as o(message_id uuid, fence int, line text)
+     join ended e on e.id = o.message_id and e.fence = o.fence)
+   select id, fence from ended`,
+);
+
+/** $1 ids, $2 fences: handed back without blame (shutdown), to be taken by anyone at once, in their old places. */
+export const handBackMessages = named(
+  'ledger.hand_back_messages',
+  `with returned as (
+     update millrace.messages m
+     set state = 'pending', lease_owner = null, lease_until = null, wake_at = clock_timestamp()
+     from unnest($1::uuid[], $2::int[]) as u(id, fence)
+     where m.id = u.id and m.fence = u.fence and m.state = 'leased'
+     returning m.id, m.stage, m.order_key, m.order_place),
+   ${releaseEarlier('returned')}
+   select id from returned`,
+);
+
+/**
+ * $1 messages that may not go on now, through no fault of theirs: no attempt counts. Without a delay they wait until
+ * they are released by the name of what they are parked for.
+ */
+export const parkMessages = named(
+  'ledger.park_messages',
+  `with returned as (
+     update millrace.messages m
+     set state = 'pending', lease_owner = null, lease_until = null, parked_for = p.parked_for, ${putOffFor('p')},
+       available_at = coalesce(clock_timestamp() + p.delay_ms * interval '1 millisecond', clock_timestamp()),
+       wake_at = 'infinity'
+     from json_to_recordset($1::json) as p(id uuid, fence int, delay_ms int, parked_for text, waits_for text)
+     where m.id = p.id and m.fence = p.fence and m.state = 'leased'
+     returning m.id, p.fence, m.stage, m.order_key, m.order_place),
+   ${releaseEarlier('returned')}
+   select id, fence from returned`,
+);
+
+export const findMessage = named(
+  'ledger.find_message',
+  `select ${envelopeColumns}, m.state, m.result, m.error_code, m.finished_at, m.body_bytes
+   from millrace.messages m where m.id = $1::uuid`,
+);
+
+/** $1 a message, $2 how many stages at most: the stages from the admitted message to it, in order. */
+export const listPath = named(
+  'ledger.list_path',
+  `with recursive path as (
+     select m.parent_id, m.stage, 1 as place from millrace.messages m where m.id = $1::uuid
+     union all
+     select p.parent_id, p.stage, path.place + 1
+     from path join millrace.messages p on p.id = path.parent_id
+     where path.place < $2::int)
+   select stage from path order by place desc`,
+);
+
+export const listFailures = named(
+  'ledger.list_failures',
+  `select fence, at, code, retryable, detail from millrace.failures where message_id = $1::uuid order by fence`,
+);

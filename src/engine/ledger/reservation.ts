@@ -1,0 +1,46 @@
+import type { Uuid } from '../../kernel/ids.ts';
+import type { Usd } from '../../kernel/money.ts';
+import type { Origin } from '../../messages/origin.ts';
+
+/** A call about to be made. */
+export interface Reservation {
+  readonly id: Uuid;
+  /** The message it is made for, with the fence of its lease; absent for calls outside a stage. */
+  readonly message: { readonly id: Uuid; readonly fence: number } | undefined;
+  /** For calls outside a stage: who caused it. */
+  readonly origin: Origin | undefined;
+  readonly step: string;
+  readonly ordinal: number;
+  readonly attempt: number;
+  readonly provider: string;
+  readonly model: string;
+  readonly operation: string;
+  readonly tier: string;
+  readonly requestKind: 'single' | 'batch';
+  /** Digest of the canonical request: what was asked. */
+  readonly requestDigest: string;
+  /** The model that was meant, when this one is asked in its place. */
+  readonly fallbackFrom?: string | undefined;
+  /** What the call can cost at most; undefined when no price is known. */
+  readonly upperBoundUsd: Usd | undefined;
+  /** What the answer can depend on besides the prompt, as JSON. */
+  readonly parameters?: string;
+  /** The names of the budgets that it must fit. Default none. */
+  readonly budgets?: readonly string[];
+}
+
+/** What came of a reservation. */
+export type ReserveOutcome =
+  /** `at`: when, by the ledger's clock, which also told the windows of its budgets. The time that its usage record carries. */
+  | { readonly kind: 'reserved'; readonly at: Date }
+  /** The lease has passed on (or this very call was made): it is not to be sent. */
+  | { readonly kind: 'lease_lost' }
+  /** An operator has stopped it. */
+  | { readonly kind: 'held'; readonly hold: Uuid }
+  /** It does not fit what is left of a budget; nothing was reserved in any. */
+  | {
+      readonly kind: 'over_budget';
+      readonly budget: string;
+      readonly limitUsd: Usd;
+      readonly windowEndsAt: Date;
+    };

@@ -1,0 +1,41 @@
+import type { Uuid } from '../../kernel/ids.ts';
+import type { Usd } from '../../kernel/money.ts';
+import type { TokenCounts } from '../../pricing/token-classes.ts';
+
+export type CallOutcome = 'ok' | 'error' | 'cancelled' | 'unknown';
+/** How the usage is known: the provider reported it, it was counted by us, it cost nothing, or nobody knows. */
+export type Settlement = 'reported' | 'estimated' | 'free' | 'unsettled';
+
+/** What became of a call. */
+export interface CallSettlement {
+  readonly id: Uuid;
+  readonly state: 'settled' | 'unsettled';
+  readonly outcome: CallOutcome;
+  readonly settlement: Settlement;
+  readonly errorType: string | undefined;
+  readonly answeredModel: string | undefined;
+  readonly tier: string;
+  readonly providerRequestId: string | undefined;
+  readonly tokens: TokenCounts;
+  /** The provider's usage block, as it came. */
+  readonly rawUsage: string | undefined;
+  /** Undefined when unpriced or unsettled. */
+  readonly costUsd: Usd | undefined;
+  /** What it may have cost at most, while that is open: estimated and unsettled calls. */
+  readonly upperBoundUsd: Usd | undefined;
+  readonly priceReference: string | undefined;
+  readonly priceCatalogue: string | undefined;
+  readonly wasteReason: string | undefined;
+  readonly durationMs: number;
+  readonly firstChunkMs: number | undefined;
+  /** The answer to be reused, as JSON or as a reference into the payload store. */
+  readonly answer: { readonly json: string } | { readonly reference: string } | undefined;
+  /** The answer is of no use and is never given again. */
+  readonly isRejected?: boolean;
+  /** The provider reported more usage than the request can have caused, which was not believed. */
+  readonly isSuspect?: boolean;
+  /** The rendered usage record. */
+  readonly line: string;
+  /** Whether it was reserved with budgets. Default false. */
+  readonly isBudgeted?: boolean;
+}

@@ -1,0 +1,96 @@
+import type { QueueDriver } from '../../drivers/queue/queue.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import type { LedgerCounts } from '../ledger/ledger-counts.ts';
+import type { OverdueMessage, SweepLedger } from '../ledger/sweep-ledger.ts';
+import type { Logger } from '../../telemetry/logger.ts';
+import type { MillraceMetrics } from '../../telemetry/metrics.ts';
+import type { Publisher } from '../pipeline/publisher.ts';
+import type { StageRegistry } from '../pipeline/stage-registry.ts';
+
+/*
+ * Finds what the queue forgot: messages whose worker died (the lease ran out), that nobody was told of (the process died
+ * after its commit), or whose notifications went with the queue's store (FLUSHALL, a new Redis). The ledger alone says
+ * what is open; telling the queue twice does no harm.
+ *
+ * Whoever is told of one message takes all that are due. So nobody looks at each that waits: a stage that has had due
+ * messages for a while and nothing in its queue is told anew. What is counted of stages says so, however many wait.
+ */
+
+export interface SweeperOptions {
+  readonly ledger: SweepLedger;
+  readonly counts: Pick<LedgerCounts, 'listWaitingStages'>;
+  readonly queues: QueueDriver;
+  readonly publisher: Publisher;
+  readonly registry: StageRegistry;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: MillraceMetrics;
+}
+
+const sliceSize = 500;
+/** How often stages are looked for that nobody works on, and how long their messages must have been due. */
+const overdueEveryMs = 2000;
+const overdueAfterSeconds = 5;
+/** How long they must have been due when somebody took a notification and has not come back: it may have died with it. */
+const takenAfterSeconds = 10;
+
+export class Sweeper {
+  readonly #options: SweeperOptions;
+  #lookedForOverdueMs = -Infinity;
+
+  constructor(options: SweeperOptions) {
+    this.#options = options;
+  }
+
+  /** One look. True when there is more to find at once. */
+  async sweep(): Promise<boolean> {
+    if (!(await this.#options.queues.wasKept())) this.#tellAll();
+    const unseen = await this.#options.ledger.sweep(sliceSize);
+    for (const message of unseen) this.#tell(message, message.state === 'leased' ? 'expired' : 'unpublished');
+    await this.#tellOverdue();
+    return unseen.length === sliceSize;
+  }
+
+  /** Stages that have overdue messages and nothing in their queue. */
+  async #tellOverdue(): Promise<void> {
+    const { counts, queues, publisher, registry, metrics, clock } = this.#options;
+    const nowMs = clock.monotonicMs();
+    if (nowMs < this.#lookedForOverdueMs + overdueEveryMs) return;
+    this.#lookedForOverdueMs = nowMs;
+    const names = registry.stages.map(({ definition }) => definition.name);
+    for (const { stage, seconds } of await counts.listWaitingStages(names)) {
+      if (seconds < overdueAfterSeconds) continue;
+      const { waiting, active } = await queues.queue(stage).counts();
+      if (waiting > 0 || (active > 0 && seconds < takenAfterSeconds)) continue;
+      metrics.increment('sweeper_republished_total', { reason: 'overdue' });
+      publisher.notifyOthers(stage);
+    }
+  }
+
+  /** The store was emptied, or is new. Delayed notifications come again when the messages are due and unseen. */
+  #tellAll(): void {
+    const { publisher, registry, metrics, logger } = this.#options;
+    for (const { definition } of registry.stages) {
+      metrics.increment('sweeper_republished_total', { reason: 'store_emptied' });
+      publisher.notifyOthers(definition.name);
+    }
+    logger.info(
+      { stages: registry.stages.length },
+      'the queue was empty: every stage is told of its messages again',
+    );
+  }
+
+  #tell(message: OverdueMessage, reason: 'unpublished' | 'expired'): void {
+    if (message.isParked) return;
+    const { registry, publisher, metrics, logger } = this.#options;
+    if (registry.find(message.stage) === undefined) {
+      logger.warn(
+        { stage: message.stage, messageId: message.id },
+        'no stage of this host consumes an open message',
+      );
+      return;
+    }
+    metrics.increment('sweeper_republished_total', { reason });
+    publisher.notify(message.stage, message.id, message.dueInMs);
+  }
+}

@@ -1,0 +1,43 @@
+import { AppError } from '../kernel/app-error.ts';
+
+/** Why work waits though nothing failed. */
+export const parkReasons = ['hold', 'breaker', 'rate_limit', 'budget', 'retry_budget', 'version'] as const;
+export type ParkReason = (typeof parkReasons)[number];
+
+export interface ParkedOptions {
+  readonly reason: ParkReason;
+  /** What is short or away, for people: "provider/model", a message type. */
+  readonly about?: string;
+  /** When it is worth another try; absent when only `parkedFor` can end the wait. */
+  readonly delayMs?: number;
+  /** What must be lifted first: "hold:<id>", "budget:<name>". The message then waits until it is released by that name. */
+  readonly parkedFor?: string;
+}
+
+/**
+ * The work may not go on now, through no fault of its own: a pause, a limit, a budget. The message is put aside, no
+ * attempt is counted, and what its steps have paid for is reused when it comes back.
+ */
+export class Parked extends AppError {
+  readonly reason: ParkReason;
+  readonly about: string | undefined;
+  readonly delayMs: number | undefined;
+  readonly parkedFor: string | undefined;
+
+  constructor(message: string, { reason, about, delayMs, parkedFor }: ParkedOptions) {
+    super('MILLRACE_WORK_PARKED', message, { retryable: true });
+    this.reason = reason;
+    this.about = about;
+    this.delayMs = delayMs;
+    this.parkedFor = parkedFor;
+  }
+}
+
+/** The park in an error or in what it was caused by: handlers wrap what they catch. */
+export function findParked(error: unknown): Parked | undefined {
+  for (let current = error, depth = 0; current instanceof Error && depth < 5; depth += 1) {
+    if (current instanceof Parked) return current;
+    current = current.cause;
+  }
+  return undefined;
+}

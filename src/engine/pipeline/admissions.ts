@@ -1,0 +1,238 @@
+import { AppError } from '../../kernel/app-error.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import { EventLoopTurn } from '../../kernel/event-loop-turn.ts';
+import { type Uuid, derivedId, newId, timeOfId } from '../../kernel/ids.ts';
+import type { AdmissionOutcome, MessageLedger } from '../ledger/message-ledger.ts';
+import { isStorableText } from '../../kernel/storable-text.ts';
+import { type MessageVersion, storedForm } from '../../messages/message-type.ts';
+import { type Origin, parseOrigin } from '../../messages/origin.ts';
+import type { MessageTracer } from '../../telemetry/message-tracer.ts';
+import { newTraceParent, parseTraceParent } from '../../telemetry/trace-context.ts';
+import type { Lane } from './lane.ts';
+import type { MessageBodies } from './message-bodies.ts';
+import { placementOf } from './placement.ts';
+import type { Publisher } from './publisher.ts';
+import { admissionSpan } from './sending-span.ts';
+import type { DataOf } from './stage-context.ts';
+import type { RegisteredStage, StageRegistry } from './stage-registry.ts';
+
+/** What goes with a message when it is admitted. */
+export interface AdmitOptions {
+  /** Who caused it: team, customer and feature are required. */
+  readonly origin: Origin;
+  /**
+   * The sender's id of the event. The same team, source and id admitted again is a duplicate and changes nothing.
+   * Without one, every admission is a new message.
+   */
+  readonly id?: string;
+  /** Who sends it, as a URI reference. Default "millrace". */
+  readonly source?: string;
+  /** The thing worked on (a document, a ticket): costs are shown by it. Default the message's id. */
+  readonly item?: string;
+  /** Overrides the lane that the consuming stage would choose. */
+  readonly lane?: Lane;
+  /** W3C trace context to go on with; a new trace without one. */
+  readonly traceParent?: string;
+}
+
+/** What admission answers. One message per consuming stage, mostly one. */
+export interface AdmissionReceipt {
+  readonly outcome: AdmissionOutcome;
+  readonly messageIds: readonly Uuid[];
+}
+
+/** Keeps messages of some origins out. */
+export interface AdmissionCheck {
+  /** Throws an AppError that says why and, where it can be known, for how long. */
+  check(origin: Origin): Promise<void>;
+}
+
+export interface AdmissionsOptions {
+  readonly ledger: MessageLedger;
+  readonly registry: StageRegistry;
+  readonly bodies: MessageBodies;
+  readonly publisher: Publisher;
+  readonly clock: Clock;
+  /** Keeps new messages out whose budget is used up. Default none has one. */
+  readonly budgets?: AdmissionCheck;
+  /** The most levels of arrays and objects in data. Default 128. */
+  readonly maxDepth?: number;
+  /** Makes a span of every admission. Default none. */
+  readonly tracer?: MessageTracer;
+}
+
+const maxTextLength = 512;
+
+/** The way in: checks a message completely, writes it, and wakes its stage. */
+export class Admissions {
+  readonly #options: AdmissionsOptions;
+
+  constructor(options: AdmissionsOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Admits a message; durable when it resolves. Throws MILLRACE_ORIGIN_INVALID, MILLRACE_MESSAGE_TYPE_UNKNOWN,
+   * MILLRACE_MESSAGE_VERSION_UNSUPPORTED, MILLRACE_MESSAGE_INVALID, MILLRACE_MESSAGE_TOO_LARGE or
+   * MILLRACE_BUDGET_EXHAUSTED, with nothing written.
+   */
+  async admit<Version extends MessageVersion>(
+    version: Version,
+    data: DataOf<Version>,
+    options: AdmitOptions,
+  ): Promise<AdmissionReceipt> {
+    const { typeName } = version;
+    const stored = storedForm(typeName, data, this.#options.maxDepth);
+    version.validate(stored);
+    return await this.#admitStored({ typeName, version: version.version, data: stored }, options);
+  }
+
+  /** As `admit`, for data that came from outside with the name of its type; the consumers' schemas check it. */
+  async admitUnchecked(
+    sent: { readonly typeName: string; readonly version: number; readonly data: unknown },
+    options: AdmitOptions,
+  ): Promise<AdmissionReceipt> {
+    const turn = new EventLoopTurn(this.#options.clock);
+    const data = storedForm(sent.typeName, sent.data, this.#options.maxDepth);
+    if (turn.isOver) await turn.giveWay();
+    return await this.#admitStored({ ...sent, data }, options);
+  }
+
+  /** Checks the data alone, with nothing written. Throws what `admitUnchecked` throws about type, version and data. */
+  checkData(sent: { readonly typeName: string; readonly version: number; readonly data: unknown }): void {
+    const data = storedForm(sent.typeName, sent.data, this.#options.maxDepth);
+    for (const { definition } of this.#consumersOf(sent.typeName, sent.version)) {
+      definition.consumes.read(sent.version, data);
+    }
+  }
+
+  async #admitStored(
+    sent: { readonly typeName: string; readonly version: number; readonly data: unknown },
+    options: AdmitOptions,
+  ): Promise<AdmissionReceipt> {
+    const { budgets, tracer } = this.#options;
+    const origin = parseOrigin(options.origin);
+    const envelope = this.#commonEnvelope(sent, origin, options);
+    const consumers = this.#consumersOf(sent.typeName, sent.version);
+    const turn = new EventLoopTurn(this.#options.clock);
+    const checked = consumers.map((consumer) => ({
+      consumer,
+      data: consumer.definition.consumes.read(sent.version, sent.data),
+    }));
+    await budgets?.check(origin);
+    // Writing large data as JSON takes as long as checking it.
+    if (turn.isOver) await turn.giveWay();
+    if (tracer === undefined) return await this.#write(sent, envelope, checked, options);
+    const span = admissionSpan(tracer, sent.typeName, origin, options.traceParent);
+    try {
+      const traced = { ...envelope, traceParent: span.traceParent };
+      const receipt = await this.#write(sent, traced, checked, options);
+      span.admitted(receipt.messageIds, receipt.outcome);
+      return receipt;
+    } catch (error) {
+      span.failed(error);
+      throw error;
+    }
+  }
+
+  async #write(
+    sent: { readonly typeName: string; readonly data: unknown },
+    envelope: CommonEnvelope,
+    checked: readonly { readonly consumer: RegisteredStage; readonly data: unknown }[],
+    { lane: asked }: AdmitOptions,
+  ): Promise<AdmissionReceipt> {
+    const { ledger, bodies, publisher } = this.#options;
+    const { body, bodyBytes } = await bodies.store(sent.typeName, sent.data);
+    const admissions = checked.map(({ consumer: { definition }, data }) => {
+      const { team } = envelope.origin;
+      const given = { ...(asked === undefined ? {} : { lane: asked }), team, body, bodyBytes };
+      const { lane, orderKey } = placementOf(definition, data, given);
+      return {
+        envelope: {
+          ...envelope,
+          // At the time of the event's id, which is none when the sender chose it: a repeat must lead to the same rows.
+          id:
+            checked.length === 1
+              ? envelope.id
+              : derivedId(timeOfId(envelope.id), envelope.id, definition.name),
+          pipeline: definition.pipeline,
+          stage: definition.name,
+          owner: definition.owner,
+          lane,
+        },
+        orderKey,
+        body,
+        bodyBytes,
+      };
+    });
+    const outcomes = await Promise.all(admissions.map((admission) => ledger.admit(admission)));
+    admissions.forEach((admission, index) => {
+      if (outcomes[index] === 'admitted') publisher.enqueued(admission.envelope);
+    });
+    return {
+      outcome: outcomes.every((outcome) => outcome === 'duplicate') ? 'duplicate' : 'admitted',
+      messageIds: admissions.map((admission) => admission.envelope.id),
+    };
+  }
+
+  #commonEnvelope(
+    sent: { readonly typeName: string; readonly version: number },
+    origin: Origin,
+    options: AdmitOptions,
+  ): CommonEnvelope {
+    const at = this.#options.clock.now();
+    const source = boundedText('source', options.source ?? 'millrace');
+    const eventId = options.id === undefined ? undefined : boundedText('id', options.id);
+    // An id that the sender chose must lead to the same row whenever it comes, so time has no part in it. The team has,
+    // so that no team can take the place of another's message.
+    const id =
+      eventId === undefined ? newId(at) : derivedId(new Date(0), 'event', origin.team, source, eventId);
+    return {
+      id,
+      source,
+      eventId: eventId ?? id,
+      type: sent.typeName,
+      version: sent.version,
+      origin,
+      item: options.item === undefined ? id : boundedText('item', options.item),
+      traceParent: continuedTrace(options.traceParent),
+    };
+  }
+
+  #consumersOf(typeName: string, version: number): readonly RegisteredStage[] {
+    const { registry } = this.#options;
+    const consumers = registry.consumersOf(typeName, version);
+    if (consumers.length === 0) {
+      throw new AppError(
+        'MILLRACE_MESSAGE_TYPE_UNKNOWN',
+        `No stage consumes the message type "${typeName}"; accepted types: ${registry.admissibleTypes.join(', ') || 'none'}`,
+      );
+    }
+    return consumers;
+  }
+}
+
+/** What the messages of one admission have in common. */
+interface CommonEnvelope {
+  readonly id: Uuid;
+  readonly source: string;
+  readonly eventId: string;
+  readonly type: string;
+  readonly version: number;
+  readonly origin: Origin;
+  readonly item: string;
+  readonly traceParent: string;
+}
+
+/** The sender's trace goes on; what is not a valid trace context begins a new one, as W3C asks. */
+function continuedTrace(traceParent: string | undefined): string {
+  return traceParent !== undefined && parseTraceParent(traceParent) !== undefined
+    ? traceParent
+    : newTraceParent();
+}
+
+function boundedText(field: string, text: string): string {
+  if (text.length > 0 && text.length <= maxTextLength && isStorableText(text)) return text;
+  const problem = `must have 1 to ${maxTextLength} characters of well-formed Unicode and no U+0000`;
+  throw new AppError('MILLRACE_MESSAGE_INVALID', `${field} ${problem}`, { faults: [{ field, problem }] });
+}

@@ -1,0 +1,72 @@
+import type { EmbeddingModelV4, LanguageModelV4 } from '@ai-sdk/provider';
+import type { MessageVersion } from '../../messages/message-type.ts';
+import type { Message } from '../../messages/message.ts';
+import type { Logger } from '../../telemetry/logger.ts';
+
+/** How a stage names the place where it calls a model. */
+export interface StepOptions {
+  /** A name for this place in the handler: its answer is recorded once a message and reused by retries and replays. */
+  readonly step: string;
+  /**
+   * Which recorded answers may be given again: to the same question only (default), or, for a handler whose prompts
+   * differ from run to run, whatever was answered at this place ("always").
+   */
+  readonly reuse?: 'same_question' | 'always';
+  /** Answers that are good here though usually they are degenerate: empty ones, and ones cut off at their longest. */
+  readonly accept?: readonly ('empty' | 'truncated')[];
+  /**
+   * Whether the text of an answer is of use: true, or what is wrong with it; what it throws is wrong with it, too. One that
+   * is not is rejected (as `ctx.reject` does it) before the handler sees it.
+   */
+  readonly validate?: (text: string) => true | string;
+  /**
+   * Gives a request without a seed one that follows from message, step and attempt, where the provider's API has seeds
+   * (chat completions). Default: as the stage says.
+   */
+  readonly seed?: 'derived';
+}
+
+/** How a stage names the place where it calls a language model. */
+export interface ModelStepOptions extends StepOptions {
+  /**
+   * Which model ("provider/model") is asked while this one's circuit is not closed; false for none. Default: as
+   * configured (`models.fallbacks`).
+   */
+  readonly fallback?: string | false;
+}
+
+/** The data that a message version takes. */
+export type DataOf<Version extends MessageVersion> = NonNullable<Version['~data']>;
+
+/** What a handler works with besides its message. Everything it does through here counts once, whatever happens. */
+export interface StageContext {
+  /**
+   * Aborts when the lease is lost, the stage's time is over or the host must stop: hand it to everything that takes
+   * a signal (`abortSignal: ctx.signal`).
+   */
+  readonly signal: AbortSignal;
+  /** Which attempt this is, from 1. */
+  readonly attempt: number;
+  /** Carries the message's origin, id and trace; never log payloads. */
+  readonly logger: Logger;
+  /** A metered AI SDK language model, by "provider/model". */
+  model(reference: string, options: ModelStepOptions): LanguageModelV4;
+  /** A metered AI SDK embedding model, by "provider/model". */
+  embeddingModel(reference: string, options: StepOptions): EmbeddingModelV4;
+  /**
+   * Gives up this attempt because a model's answer is of no use: the latest of the named step, or of the run. It is
+   * asked for again, within the stage's `degenerate.maxAttempts`; what it cost is counted as waste.
+   */
+  reject(reason: string, options?: { readonly step?: string }): never;
+  /**
+   * Emits a message of a version that the stage declared. It is written in the same transaction that ends this
+   * message: all of it, once, or nothing. Throws when the data does not fit its schema: MILLRACE_MESSAGE_INVALID, or,
+   * after a model's answer, MILLRACE_ANSWER_DEGENERATE.
+   */
+  emit<Version extends MessageVersion>(version: Version, data: DataOf<Version>): void;
+}
+
+/** The class behind a stage. What `handle` returns (JSON) is kept as the message's result. */
+export interface StageHandler<Data = never> {
+  handle(message: Message<Data>, context: StageContext): unknown;
+}
