@@ -5,7 +5,7 @@ import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { AppError } from '../kernel/app-error.ts';
 import { removeSecrets } from '../telemetry/known-secrets.ts';
-import { describeProblem } from './http/problem.ts';
+import { describeProblem } from '../http/problem.ts';
 import { keepConfiguredSecrets } from './keep-configured-secrets.ts';
 import { listSettings, loadConfiguration } from './load-configuration.ts';
 

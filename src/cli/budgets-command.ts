@@ -15,8 +15,14 @@ import {
   tell,
   withStoreOptions,
 } from './command-context.ts';
-import { operatorName } from './operator-name.ts';
-import { formatCount, renderTable, roundedUsd, type TableColumn, tableDigits } from './text-table.ts';
+import { operatorName } from '../terminal/operator-name.ts';
+import {
+  formatCount,
+  renderTable,
+  roundedUsd,
+  type TableColumn,
+  tableDigits,
+} from '../terminal/text-table.ts';
 
 interface BudgetsOptions extends StoreOptions {
   readonly json?: boolean;

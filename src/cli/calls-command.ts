@@ -12,7 +12,7 @@ import {
   type StoreOptions,
   withStoreOptions,
 } from './command-context.ts';
-import { operatorName } from './operator-name.ts';
+import { operatorName } from '../terminal/operator-name.ts';
 
 interface CorrectOptions extends StoreOptions {
   readonly usage: TokenCounts;

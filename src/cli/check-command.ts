@@ -8,7 +8,7 @@ import {
   type StoreOptions,
   withStoreOptions,
 } from './command-context.ts';
-import { renderTable } from './text-table.ts';
+import { renderTable } from '../terminal/text-table.ts';
 
 interface CheckOptions extends StoreOptions {
   readonly stages?: string;

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { loadConfiguration } from '../app/load-configuration.ts';
 import type { Configuration, ConfigurationInput } from '../app/configuration.ts';
 import type { Clock } from '../kernel/clock.ts';
-import { shownText } from './shown-text.ts';
+import { shownText } from '../terminal/shown-text.ts';
 
 /** What a command works with from outside. */
 export interface CommandContext {

@@ -14,7 +14,7 @@ import { addKeysCommand } from './keys-command.ts';
 import { addMessagesCommand } from './messages-command.ts';
 import { addMigrateCommand } from './migrate-command.ts';
 import { addPricesCommand } from './prices-command.ts';
-import { shownText } from './shown-text.ts';
+import { shownText } from '../terminal/shown-text.ts';
 import { addSimulatorCommand } from './simulator-command.ts';
 import { addStartCommand } from './start-command.ts';
 import { addStatusCommand } from './status-command.ts';

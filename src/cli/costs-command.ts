@@ -14,8 +14,14 @@ import {
   type StoreOptions,
   withStoreOptions,
 } from './command-context.ts';
-import { shownText } from './shown-text.ts';
-import { formatCount, renderTable, roundedUsd, type TableColumn, tableDigits } from './text-table.ts';
+import { shownText } from '../terminal/shown-text.ts';
+import {
+  formatCount,
+  renderTable,
+  roundedUsd,
+  type TableColumn,
+  tableDigits,
+} from '../terminal/text-table.ts';
 
 type CostFilters = Readonly<Partial<Record<CostFilterField, readonly string[]>>>;
 

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { parseRequest } from '../costs/request-faults.ts';
+import { parseRequest } from '../http/request-faults.ts';
 import { AppError } from '../kernel/app-error.ts';
 import type { DeadLetterOffice } from '../operations/dead-letter-office.ts';
 import {
@@ -22,9 +22,9 @@ import {
   tell,
   withStoreOptions,
 } from './command-context.ts';
-import { decimalNumber, wholeNumber } from './option-values.ts';
+import { decimalNumber, wholeNumber } from '../terminal/option-values.ts';
 import { deadLetterText, listText, operatedText, planText } from './dead-letters-text.ts';
-import { operatorName } from './operator-name.ts';
+import { operatorName } from '../terminal/operator-name.ts';
 
 interface FilterOptions extends StoreOptions {
   readonly stage?: readonly string[];

@@ -5,7 +5,13 @@ import type {
   DiscardResult,
   ReplayPlan,
 } from '../operations/dead-letter-documents.ts';
-import { formatCount, renderTable, roundedUsd, tableDigits, type TableColumn } from './text-table.ts';
+import {
+  formatCount,
+  renderTable,
+  roundedUsd,
+  tableDigits,
+  type TableColumn,
+} from '../terminal/text-table.ts';
 
 /* Dead letters for the terminal. */
 

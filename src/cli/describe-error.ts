@@ -1,6 +1,6 @@
 import { AppError } from '../kernel/app-error.ts';
 import { removeSecrets } from '../telemetry/known-secrets.ts';
-import { shownText } from './shown-text.ts';
+import { shownText } from '../terminal/shown-text.ts';
 
 /** An error as the person at the terminal needs it: code, what happened, what to do; the stack only on demand, secrets and control characters never. */
 export function describeError(error: unknown, { verbose }: { readonly verbose: boolean }): string {

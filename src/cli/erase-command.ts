@@ -11,7 +11,7 @@ import {
   type StoreOptions,
   withStoreOptions,
 } from './command-context.ts';
-import { operatorName } from './operator-name.ts';
+import { operatorName } from '../terminal/operator-name.ts';
 
 interface EraseOptions extends StoreOptions {
   readonly customer?: string;

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { parseRequest } from '../costs/request-faults.ts';
+import { parseRequest } from '../http/request-faults.ts';
 import { describeHold, holdScopes } from '../engine/ledger/hold.ts';
 import type { HoldOffice } from '../operations/hold-office.ts';
 import { liftHoldSchema, placeHoldSchema } from '../operations/hold-requests.ts';
@@ -13,7 +13,7 @@ import {
   tell,
   withStoreOptions,
 } from './command-context.ts';
-import { operatorName } from './operator-name.ts';
+import { operatorName } from '../terminal/operator-name.ts';
 
 interface HoldOptions extends StoreOptions {
   readonly reason?: string;

@@ -1,5 +1,5 @@
 import type { HostStatus } from '../app/host-status.ts';
-import { formatCount, renderTable, type TableColumn } from './text-table.ts';
+import { formatCount, renderTable, type TableColumn } from '../terminal/text-table.ts';
 
 const columns: readonly TableColumn[] = [
   { title: 'held' },

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { type ApiScope, apiScopes } from '../costs/api-key-identity.ts';
+import { type ApiScope, apiScopes } from '../http/api-key-identity.ts';
 import { ApiKeys, type KeyOperator } from '../costs/api-keys.ts';
 import {
   type Bind,
@@ -11,8 +11,8 @@ import {
   tell,
   withStoreOptions,
 } from './command-context.ts';
-import { operatorName } from './operator-name.ts';
-import { renderTable } from './text-table.ts';
+import { operatorName } from '../terminal/operator-name.ts';
+import { renderTable } from '../terminal/text-table.ts';
 
 interface AuditOptions extends StoreOptions {
   readonly reason?: string;

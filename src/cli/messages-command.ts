@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { OperatorMessages } from '../app/operator-messages.ts';
-import { invalidRequest, parseRequest } from '../costs/request-faults.ts';
+import { invalidRequest, parseRequest } from '../http/request-faults.ts';
 import { AppError } from '../kernel/app-error.ts';
 import type { MessageList, Steered } from '../operations/message-documents.ts';
 import {
@@ -23,7 +23,7 @@ import {
 } from './command-context.ts';
 import { given, type MessageFilterOptions, messageFilterOf, withMessageFilters } from './message-options.ts';
 import { messageListText, messageText, steeredText } from './messages-text.ts';
-import { operatorName } from './operator-name.ts';
+import { operatorName } from '../terminal/operator-name.ts';
 
 interface ListOptions extends MessageFilterOptions {
   readonly limit?: string;

@@ -7,7 +7,7 @@ import type {
   MessageTree,
   Steered,
 } from '../operations/message-documents.ts';
-import { formatCount, renderTable, roundedUsd, type TableColumn } from './text-table.ts';
+import { formatCount, renderTable, roundedUsd, type TableColumn } from '../terminal/text-table.ts';
 
 /* Messages for the terminal. */
 

@@ -10,7 +10,7 @@ import {
   print,
   tell,
 } from './command-context.ts';
-import { renderTable } from './text-table.ts';
+import { renderTable } from '../terminal/text-table.ts';
 
 interface PricesOptions {
   readonly config?: string;

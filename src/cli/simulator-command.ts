@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { AppError } from '../kernel/app-error.ts';
 import { parseSimulatorConfig, type SimulatorConfig } from '../simulator/simulator-config.ts';
 import { type Bind, type CommandContext, exitCodes, print, tell } from './command-context.ts';
-import { wholeNumber } from './option-values.ts';
+import { wholeNumber } from '../terminal/option-values.ts';
 import { aborted, watchShutdownSignals } from '../app/shutdown-signals.ts';
 
 interface SimulatorOptions {

@@ -14,7 +14,7 @@ import {
 } from './command-context.ts';
 import { holdLines } from './holds-text.ts';
 import { waitLines } from './waits-text.ts';
-import { formatCount, renderTable, type TableColumn } from './text-table.ts';
+import { formatCount, renderTable, type TableColumn } from '../terminal/text-table.ts';
 
 interface StatusOptions extends StoreOptions {
   readonly json?: boolean;

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { setTimeout as later } from 'node:timers/promises';
-import { invalidRequest, parseRequest } from '../costs/request-faults.ts';
+import { invalidRequest, parseRequest } from '../http/request-faults.ts';
 import { formatUsd } from '../kernel/money.ts';
 import type { TailEvent } from '../ledger/message-tail.ts';
 import { listMessagesSchema } from '../operations/message-requests.ts';

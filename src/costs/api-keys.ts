@@ -5,8 +5,8 @@ import { named } from '../drivers/sql-database/sql-statement.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { isUuid, newId, type Uuid } from '../kernel/ids.ts';
 import { isPrintableName, notPrintable } from '../kernel/printable-name.ts';
-import { type ApiKeyIdentity, type ApiScope, apiScopes } from './api-key-identity.ts';
-import { parseRequest } from './request-faults.ts';
+import { type ApiKeyIdentity, type ApiScope, apiScopes } from '../http/api-key-identity.ts';
+import { parseRequest } from '../http/request-faults.ts';
 
 /*
  * API keys. A key is 256 random bits, shown once; the ledger keeps its SHA-256 only, which needs neither salt nor

@@ -1,8 +1,8 @@
 import { Controller, Get, Header, Inject } from '@nestjs/common';
 import { ApiBearerAuth, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
-import type { ApiKeyIdentity } from './api-key-identity.ts';
+import type { ApiKeyIdentity } from '../http/api-key-identity.ts';
 import { type BudgetReport, BudgetReports } from './budget-reports.ts';
-import { Caller, RequireScope } from './caller.ts';
+import { Caller, RequireScope } from '../http/caller.ts';
 
 @ApiTags('costs')
 @ApiBearerAuth()

@@ -10,7 +10,7 @@ import {
   type CostOrder,
   maxCostGroups,
 } from '../usage/usage-queries.ts';
-import { invalidRequest } from './request-faults.ts';
+import { invalidRequest } from '../http/request-faults.ts';
 
 /*
  * The query string of GET /v1/costs as a question. Every fault is found before any is told; a parameter that is not

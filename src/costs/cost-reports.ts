@@ -4,7 +4,7 @@ import type { ConcurrencyLimiter } from '../kernel/concurrency-limiter.ts';
 import { formatUsd } from '../kernel/money.ts';
 import { type CostFigures, type CostGroup, runCostQuery } from '../usage/usage-queries.ts';
 import type { QueryLimits } from '../usage/query-limits.ts';
-import { type CallerView, shareOf } from './api-key-identity.ts';
+import { type CallerView, shareOf } from '../http/api-key-identity.ts';
 import type { CostReportRequest } from './cost-parameters.ts';
 import type { CostFiguresDocument, CostReportDocument } from './cost-report-document.ts';
 

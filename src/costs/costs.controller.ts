@@ -3,9 +3,9 @@ import { ApiBearerAuth, ApiOperation, ApiQuery, ApiResponse, ApiTags } from '@ne
 import { AppError } from '../kernel/app-error.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { costFilterFields, costGroupFields, maxCostGroups } from '../usage/usage-queries.ts';
-import { acceptedFormat } from './accepted-format.ts';
-import type { ApiKeyIdentity } from './api-key-identity.ts';
-import { Caller, RequireScope } from './caller.ts';
+import { acceptedFormat } from '../http/accepted-format.ts';
+import type { ApiKeyIdentity } from '../http/api-key-identity.ts';
+import { Caller, RequireScope } from '../http/caller.ts';
 import { renderCostCsv } from './cost-csv.ts';
 import { costOrders, defaultPeriodDays, parseCostParameters } from './cost-parameters.ts';
 import type { CostReportDocument } from './cost-report-document.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { AppError } from '../kernel/app-error.ts';
-import { type ApiKeyIdentity, type ApiScope, apiScopes, hasScope } from './api-key-identity.ts';
+import { type ApiKeyIdentity, type ApiScope, apiScopes, hasScope } from '../http/api-key-identity.ts';
 import type { ApiKeyEntry, ApiKeys, KeyOperator, NewApiKey } from './api-keys.ts';
 
 /* Keys by keys: what the holder of one may do with others. No key leads to rights that its holder has not. */

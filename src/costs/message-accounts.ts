@@ -6,7 +6,7 @@ import { formatUsd, usd } from '../kernel/money.ts';
 import { findMessage, listFailures } from '../engine/ledger/message-sql.ts';
 import { messageStates, type MessageState } from '../engine/ledger/message-state.ts';
 import { envelopeOf, type MessageRow } from '../engine/ledger/stored-message.ts';
-import type { CallerView } from './api-key-identity.ts';
+import type { CallerView } from '../http/api-key-identity.ts';
 
 /*
  * One message with its calls and what they cost, from the ledger: true at once, before any export. For a root, also

@@ -1,6 +1,6 @@
 import { EventIntake } from '../../src/app/http/event-intake.ts';
 import type { Host } from '../../src/app/host.ts';
-import type { ApiKeyIdentity } from '../../src/costs/api-key-identity.ts';
+import type { ApiKeyIdentity } from '../../src/http/api-key-identity.ts';
 import { isPrintableName } from '../../src/kernel/printable-name.ts';
 import { newId } from '../../src/kernel/ids.ts';
 import type { Release } from './handlers.ts';

@@ -4,7 +4,7 @@ import { gzipSync } from 'node:zlib';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { EventIntake } from '../../src/app/http/event-intake.ts';
-import { readJsonBody } from '../../src/app/http/json-body.ts';
+import { readJsonBody } from '../../src/http/json-body.ts';
 import {
   defaultRequestLimits,
   type RefusalReason,

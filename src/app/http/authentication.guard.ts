@@ -1,7 +1,7 @@
 import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import { type ApiScope, hasScope } from '../../costs/api-key-identity.ts';
-import { rememberCaller, requiredScopeKey } from '../../costs/caller.ts';
+import { type ApiScope, hasScope } from '../../http/api-key-identity.ts';
+import { rememberCaller, requiredScopeKey } from '../../http/caller.ts';
 import { AppError } from '../../kernel/app-error.ts';
 import { RequestAuthentication } from './request-authentication.ts';
 

@@ -1,8 +1,8 @@
 import { Body, Controller, HttpCode, HttpStatus, Inject, Param, Post } from '@nestjs/common';
 import { ApiBearerAuth, ApiBody, ApiOperation, ApiParam, ApiResponse, ApiTags } from '@nestjs/swagger';
-import type { ApiKeyIdentity } from '../../costs/api-key-identity.ts';
-import { Caller, RequireScope } from '../../costs/caller.ts';
-import { parseRequest } from '../../costs/request-faults.ts';
+import type { ApiKeyIdentity } from '../../http/api-key-identity.ts';
+import { Caller, RequireScope } from '../../http/caller.ts';
+import { parseRequest } from '../../http/request-faults.ts';
 import { CorrectionOffice, type CorrectionReport } from '../../operations/correction-office.ts';
 import { correctionOf, correctionRequestSchema } from '../../operations/correction-requests.ts';
 

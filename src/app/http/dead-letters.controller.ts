@@ -19,9 +19,9 @@ import {
   ApiResponse,
   ApiTags,
 } from '@nestjs/swagger';
-import { type ApiKeyIdentity, hasScope } from '../../costs/api-key-identity.ts';
-import { Caller, RequireScope } from '../../costs/caller.ts';
-import { parseRequest } from '../../costs/request-faults.ts';
+import { type ApiKeyIdentity, hasScope } from '../../http/api-key-identity.ts';
+import { Caller, RequireScope } from '../../http/caller.ts';
+import { parseRequest } from '../../http/request-faults.ts';
 import { AppError } from '../../kernel/app-error.ts';
 import type {
   DeadLetterDocument,

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import type { ApiKeyIdentity } from '../../costs/api-key-identity.ts';
-import { assertTeamAllowed } from '../../costs/caller.ts';
+import type { ApiKeyIdentity } from '../../http/api-key-identity.ts';
+import { assertTeamAllowed } from '../../http/caller.ts';
 import { AppError } from '../../kernel/app-error.ts';
 import { systemClock } from '../../kernel/clock.ts';
 import { newId } from '../../kernel/ids.ts';

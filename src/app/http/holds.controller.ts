@@ -20,9 +20,9 @@ import {
   ApiResponse,
   ApiTags,
 } from '@nestjs/swagger';
-import type { ApiKeyIdentity } from '../../costs/api-key-identity.ts';
-import { Caller, RequireScope } from '../../costs/caller.ts';
-import { parseRequest } from '../../costs/request-faults.ts';
+import type { ApiKeyIdentity } from '../../http/api-key-identity.ts';
+import { Caller, RequireScope } from '../../http/caller.ts';
+import { parseRequest } from '../../http/request-faults.ts';
 import type { HoldList, LiftedHoldDocument, PlacedHoldDocument } from '../../operations/hold-documents.ts';
 import { HoldOffice, type HoldOperator } from '../../operations/hold-office.ts';
 import { liftByIdSchema, placeHoldSchema } from '../../operations/hold-requests.ts';

@@ -25,8 +25,8 @@ import { KeysController } from './keys.controller.ts';
 import { MessagesController } from './messages.controller.ts';
 import { MetricsController, metricsToken } from './metrics.controller.ts';
 import type { MetricsSource } from './shared-metrics.ts';
-import { AppErrorFilter, ProblemFilter } from './problem.filter.ts';
-import { Problems } from './problems.ts';
+import { AppErrorFilter, ProblemFilter } from '../../http/problem.filter.ts';
+import { Problems } from '../../http/problems.ts';
 import { Readiness } from './readiness.ts';
 import { StatusController, type StatusSource, statusToken } from './status.controller.ts';
 import {

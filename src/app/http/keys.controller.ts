@@ -20,9 +20,9 @@ import {
   ApiResponse,
   ApiTags,
 } from '@nestjs/swagger';
-import type { ApiKeyIdentity } from '../../costs/api-key-identity.ts';
+import type { ApiKeyIdentity } from '../../http/api-key-identity.ts';
 import { ApiKeys } from '../../costs/api-keys.ts';
-import { Caller, RequireScope } from '../../costs/caller.ts';
+import { Caller, RequireScope } from '../../http/caller.ts';
 import {
   KeyAdministration,
   type KeyList,
@@ -31,7 +31,7 @@ import {
   revokeKeySchema,
   type RevokedKeyDocument,
 } from '../../costs/key-administration.ts';
-import { parseRequest } from '../../costs/request-faults.ts';
+import { parseRequest } from '../../http/request-faults.ts';
 
 const jsonOf = (schema: string) => ({
   'application/json': { schema: { $ref: `#/components/schemas/${schema}` } },

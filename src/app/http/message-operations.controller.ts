@@ -19,10 +19,10 @@ import {
   ApiResponse,
   ApiTags,
 } from '@nestjs/swagger';
-import type { ApiKeyIdentity } from '../../costs/api-key-identity.ts';
-import { Caller, RequireScope } from '../../costs/caller.ts';
+import type { ApiKeyIdentity } from '../../http/api-key-identity.ts';
+import { Caller, RequireScope } from '../../http/caller.ts';
 import { MessageAccounts, type MessageAccount } from '../../costs/message-accounts.ts';
-import { parseRequest } from '../../costs/request-faults.ts';
+import { parseRequest } from '../../http/request-faults.ts';
 import { AppError } from '../../kernel/app-error.ts';
 import type { MessageData, MessageList, MessageTree, Steered } from '../../operations/message-documents.ts';
 import { MessageOffice, type MessageOperator } from '../../operations/message-office.ts';

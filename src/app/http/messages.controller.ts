@@ -1,17 +1,17 @@
 import { Body, Controller, Headers, HttpCode, HttpStatus, Inject, Post, Req, Res } from '@nestjs/common';
 import { ApiBearerAuth, ApiBody, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
-import type { ApiKeyIdentity } from '../../costs/api-key-identity.ts';
-import { Caller, RequireScope } from '../../costs/caller.ts';
-import { invalidRequest } from '../../costs/request-faults.ts';
+import type { ApiKeyIdentity } from '../../http/api-key-identity.ts';
+import { Caller, RequireScope } from '../../http/caller.ts';
+import { invalidRequest } from '../../http/request-faults.ts';
 import { AppError } from '../../kernel/app-error.ts';
 import { systemClock } from '../../kernel/clock.ts';
 import { EventLoopTurn } from '../../kernel/event-loop-turn.ts';
 import { EventIntake, eventReceiptSchema, type EventReceipt } from './event-intake.ts';
-import { JsonBatch } from './json-body.ts';
-import { problemSchema } from './problem.ts';
-import { Problems } from './problems.ts';
-import { requestIdOf } from './request-facts.ts';
+import { JsonBatch } from '../../http/json-body.ts';
+import { problemSchema } from '../../http/problem.ts';
+import { Problems } from '../../http/problems.ts';
+import { requestIdOf } from '../../http/request-facts.ts';
 
 export const plainMediaType = 'application/json';
 export const eventMediaType = 'application/cloudevents+json';

@@ -1,9 +1,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { AppError } from '../../kernel/app-error.ts';
 import { formatFor } from '../../telemetry/exposition.ts';
-import { pathOf } from './request-facts.ts';
+import { pathOf } from '../../http/request-facts.ts';
 import type { Readiness } from './readiness.ts';
-import { describeProblem, problemMediaType } from './problem.ts';
+import { describeProblem, problemMediaType } from '../../http/problem.ts';
 import { type MetricsSource, SharedMetrics } from './shared-metrics.ts';
 
 /*

@@ -36,7 +36,7 @@ import { lanes } from '../../engine/pipeline/lane.ts';
 import { statusSchema } from '../status-document.ts';
 import { eventReceiptSchema } from './event-intake.ts';
 import { batchMediaType, batchReceiptSchema, eventMediaType, plainMediaType } from './messages.controller.ts';
-import { problemMediaType, problemSchema } from './problem.ts';
+import { problemMediaType, problemSchema } from '../../http/problem.ts';
 import { readinessSchema } from './readiness.ts';
 
 /*

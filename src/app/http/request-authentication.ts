@@ -1,8 +1,8 @@
-import { anyone, type ApiKeyIdentity } from '../../costs/api-key-identity.ts';
+import { anyone, type ApiKeyIdentity } from '../../http/api-key-identity.ts';
 import type { ApiKeys } from '../../costs/api-keys.ts';
 import { AppError } from '../../kernel/app-error.ts';
-import { isLoopbackAddress, isLoopbackHost } from './loopback.ts';
-import { headerOf, remoteAddressOf } from './request-facts.ts';
+import { isLoopbackAddress, isLoopbackHost } from '../../http/loopback.ts';
+import { headerOf, remoteAddressOf } from '../../http/request-facts.ts';
 
 /** `keys`: every route that asks for a scope needs an API key. `none`: open, for callers on this machine only. */
 export type AuthenticationMode = 'keys' | 'none';

@@ -2,15 +2,15 @@ import type { ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { HttpException } from '@nestjs/common';
 import type { FastifyInstance, FastifyReply, FastifyRequest, RequestPayload } from 'fastify';
-import { shareOf } from '../../costs/api-key-identity.ts';
+import { shareOf } from '../../http/api-key-identity.ts';
 import { AppError } from '../../kernel/app-error.ts';
 import { invariant } from '../../kernel/invariant.ts';
-import { type ParseJson, readJsonBody } from './json-body.ts';
+import { type ParseJson, readJsonBody } from '../../http/json-body.ts';
 import { batchMediaType, eventMediaType, maxBatchEvents } from './messages.controller.ts';
-import { describeProblem, problemMediaType } from './problem.ts';
+import { describeProblem, problemMediaType } from '../../http/problem.ts';
 import { readRequestBody } from './request-body.ts';
 import type { RequestAuthentication } from './request-authentication.ts';
-import { pathOf } from './request-facts.ts';
+import { pathOf } from '../../http/request-facts.ts';
 import { type RateState, type RefusalReason, type RequestLimits, routeOf } from './request-limits.ts';
 
 /*

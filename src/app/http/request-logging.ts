@@ -4,7 +4,7 @@ import { type Logger as NestPinoLogger, LoggerModule } from 'nestjs-pino';
 import type { Clock } from '../../kernel/clock.ts';
 import { LogPace } from '../../telemetry/log-pace.ts';
 import type { PinoLogger } from '../../telemetry/logging.ts';
-import { pathOf } from './request-facts.ts';
+import { pathOf } from '../../http/request-facts.ts';
 
 /*
  * One line a request: method, path, status, duration, request id. Neither headers nor query nor body go in: the first

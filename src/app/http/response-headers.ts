@@ -3,8 +3,8 @@ import { HttpException } from '@nestjs/common';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Clock } from '../../kernel/clock.ts';
 import { newId } from '../../kernel/ids.ts';
-import { describeProblem, problemMediaType } from './problem.ts';
-import { pathOf } from './request-facts.ts';
+import { describeProblem, problemMediaType } from '../../http/problem.ts';
+import { pathOf } from '../../http/request-facts.ts';
 
 /*
  * What every answer carries: the id of its request, and headers that keep a browser from guessing types, framing

@@ -7,9 +7,9 @@ import { AppError } from '../../kernel/app-error.ts';
 import { type Clock, systemClock } from '../../kernel/clock.ts';
 import type { PinoLogger } from '../../telemetry/logging.ts';
 import { closeGracefully } from './graceful-close.ts';
-import { isLoopbackHost } from './loopback.ts';
+import { isLoopbackHost } from '../../http/loopback.ts';
 import { serveOpenApi } from './openapi.ts';
-import { ProblemFilter } from './problem.filter.ts';
+import { ProblemFilter } from '../../http/problem.filter.ts';
 import {
   type AuthenticationMode,
   authenticationModeToken,

@@ -1,7 +1,7 @@
 import { Controller, Get, Header, Inject } from '@nestjs/common';
 import { ApiBearerAuth, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
-import type { ApiKeyIdentity } from '../../costs/api-key-identity.ts';
-import { Caller, RequireScope } from '../../costs/caller.ts';
+import type { ApiKeyIdentity } from '../../http/api-key-identity.ts';
+import { Caller, RequireScope } from '../../http/caller.ts';
 import { AppError } from '../../kernel/app-error.ts';
 import type { HostStatus } from '../host-status.ts';
 import { statusDocument, type StatusDocument } from '../status-document.ts';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { Bind, CommandContext } from '../command-context.ts';
-import { wholeNumber } from '../option-values.ts';
+import { wholeNumber } from '../../terminal/option-values.ts';
 import type { DemoOptions } from './run-demo.ts';
 
 /** `millrace demo`: the example pipeline over real documents, embedded, with everything it cost. */

@@ -1,5 +1,11 @@
 import { formatUsd, type Usd } from '../../kernel/money.ts';
-import { formatCount, renderTable, roundedUsd, type TableColumn, tableDigits } from '../text-table.ts';
+import {
+  formatCount,
+  renderTable,
+  roundedUsd,
+  type TableColumn,
+  tableDigits,
+} from '../../terminal/text-table.ts';
 import { type DemoReport, type StageReport, usdPerSuccess } from './demo-report.ts';
 import { findDisagreements } from './demo-verdict.ts';
 

@@ -1,7 +1,7 @@
 import type { HostStatus, MessageCounts } from '../../app/host-status.ts';
 import type { CommandContext } from '../command-context.ts';
-import { shownText } from '../shown-text.ts';
-import { formatCount, roundedUsd } from '../text-table.ts';
+import { shownText } from '../../terminal/shown-text.ts';
+import { formatCount, roundedUsd } from '../../terminal/text-table.ts';
 
 /** Shows how far a run is: one line that rewrites itself on a terminal, else a line now and then. */
 export interface ProgressDisplay {

@@ -1,8 +1,8 @@
 import { HttpException } from '@nestjs/common';
-import { AppError } from '../../kernel/app-error.ts';
-import type { Clock } from '../../kernel/clock.ts';
-import { LogPace } from '../../telemetry/log-pace.ts';
-import type { Logger } from '../../telemetry/logger.ts';
+import { AppError } from '../kernel/app-error.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { LogPace } from '../telemetry/log-pace.ts';
+import type { Logger } from '../telemetry/logger.ts';
 import { describeProblem, type DescribedProblem } from './problem.ts';
 
 /** Turns errors into problem documents, and logs once what someone should look at. */

@@ -1,8 +1,8 @@
 import { HttpException } from '@nestjs/common';
 import { z } from 'zod';
-import { AppError, type Fault } from '../../kernel/app-error.ts';
-import { type ErrorCode, errorCodes } from '../../kernel/error-codes.ts';
-import { removeSecrets } from '../../telemetry/known-secrets.ts';
+import { AppError, type Fault } from '../kernel/app-error.ts';
+import { type ErrorCode, errorCodes } from '../kernel/error-codes.ts';
+import { removeSecrets } from '../telemetry/known-secrets.ts';
 
 /*
  * Errors as RFC 9457 problem documents. Users get the code, what happened and what to do; what went wrong inside

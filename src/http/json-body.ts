@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { AppError } from '../../kernel/app-error.ts';
-import { longTextBytes, ownTurn } from '../../kernel/event-loop-turn.ts';
+import { AppError } from '../kernel/app-error.ts';
+import { longTextBytes, ownTurn } from '../kernel/event-loop-turn.ts';
 import { type JsonBounds, type JsonFault, JsonOutline, type JsonPart } from './json-outline.ts';
 
 /*

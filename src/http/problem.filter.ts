@@ -1,6 +1,6 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, Inject } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import { AppError } from '../../kernel/app-error.ts';
+import { AppError } from '../kernel/app-error.ts';
 import { problemMediaType } from './problem.ts';
 import { Problems } from './problems.ts';
 import { pathOf, requestIdOf } from './request-facts.ts';
