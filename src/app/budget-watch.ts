@@ -1,4 +1,4 @@
-import { BudgetAdmission } from '../admission/budget-admission.ts';
+import { BudgetAdmission } from '../capabilities/budgets/budget-admission.ts';
 import { BudgetBook } from '../engine/calls/budget-book.ts';
 import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
 import type { Clock } from '../kernel/clock.ts';

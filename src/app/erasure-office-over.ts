@@ -1,7 +1,7 @@
 import type { Clock } from '../kernel/clock.ts';
-import { ErasureLedger } from '../ledger/erasure-ledger.ts';
+import { ErasureLedger } from '../capabilities/erasure/erasure-ledger.ts';
 import { PayloadRemovals } from '../engine/maintenance/payload-removals.ts';
-import { ErasureOffice } from '../operations/erasure-office.ts';
+import { ErasureOffice } from '../capabilities/erasure/erasure-office.ts';
 import { PayloadCleaner } from '../engine/maintenance/payload-cleaner.ts';
 import type { MillraceMetrics } from '../telemetry/metrics.ts';
 import type { Stores } from './stores.ts';

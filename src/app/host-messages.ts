@@ -1,10 +1,10 @@
 import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
 import type { BackgroundLoop } from '../kernel/background-loop.ts';
 import type { Clock } from '../kernel/clock.ts';
-import { MessageOperations } from '../ledger/message-operations.ts';
-import { MessageSearch } from '../ledger/message-search.ts';
-import { MessageOffice } from '../operations/message-office.ts';
-import { MessageWaiter } from '../operations/message-waiter.ts';
+import { MessageOperations } from '../capabilities/message-operations/message-operations.ts';
+import { MessageSearch } from '../capabilities/message-operations/message-search.ts';
+import { MessageOffice } from '../capabilities/message-operations/message-office.ts';
+import { MessageWaiter } from '../capabilities/message-operations/message-waiter.ts';
 import { CancelWatcher } from '../engine/pipeline/cancel-watcher.ts';
 import { EndedMessages } from '../engine/pipeline/ended-messages.ts';
 import type { LeaseKeeper } from '../engine/pipeline/lease-keeper.ts';

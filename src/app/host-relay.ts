@@ -5,7 +5,7 @@ import { LedgerCounts } from '../engine/ledger/ledger-counts.ts';
 import { Retention } from '../engine/maintenance/retention.ts';
 import type { SweepLedger } from '../engine/ledger/sweep-ledger.ts';
 import type { AbandonedCalls } from '../engine/maintenance/abandoned-calls.ts';
-import { BudgetReleaser } from '../pipeline/budget-releaser.ts';
+import { BudgetReleaser } from '../capabilities/budgets/budget-releaser.ts';
 import { PayloadCleaner } from '../engine/maintenance/payload-cleaner.ts';
 import type { Publisher } from '../engine/pipeline/publisher.ts';
 import type { StageRegistry } from '../engine/pipeline/stage-registry.ts';

@@ -1,18 +1,18 @@
-import { readBlockedModels } from '../admission/blocked-models.ts';
-import { ModelHealthStore, type TroubledModel } from '../admission/model-health-store.ts';
+import { readBlockedModels } from '../capabilities/limits/blocked-models.ts';
+import { ModelHealthStore, type TroubledModel } from '../capabilities/limits/model-health-store.ts';
 import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { BudgetLedger } from '../engine/ledger/budget-ledger.ts';
 import { CallLedger, type CallTotals } from '../engine/ledger/call-ledger.ts';
-import { ErasureLedger } from '../ledger/erasure-ledger.ts';
+import { ErasureLedger } from '../capabilities/erasure/erasure-ledger.ts';
 import { ExportLedger } from '../engine/export/export-ledger.ts';
 import { Holds, type ListedHold } from '../engine/ledger/holds.ts';
 import { type CountedKind, type LedgerCount, LedgerCounts } from '../engine/ledger/ledger-counts.ts';
 import type { MessageState } from '../engine/ledger/message-state.ts';
 import { ParkedMessages } from '../engine/ledger/parked-messages.ts';
 import { Waits } from '../engine/ledger/waits.ts';
-import { describeErasure, type ErasureDocument } from '../operations/erasure-documents.ts';
-import { explainWaits, type WaitReport } from '../operations/wait-reports.ts';
+import { describeErasure, type ErasureDocument } from '../capabilities/erasure/erasure-documents.ts';
+import { explainWaits, type WaitReport } from '../capabilities/message-operations/wait-reports.ts';
 
 /** How many messages are in which state, over all stages. */
 export type MessageCounts = Readonly<Record<MessageState, number>>;

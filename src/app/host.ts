@@ -1,7 +1,7 @@
 import type { BackgroundLoop } from '../kernel/background-loop.ts';
 import { type Clock, systemClock } from '../kernel/clock.ts';
 import type { CallLedger } from '../engine/ledger/call-ledger.ts';
-import { DeadLetters } from '../ledger/dead-letters.ts';
+import { DeadLetters } from '../capabilities/dead-letters/dead-letters.ts';
 import { ExportLedger } from '../engine/export/export-ledger.ts';
 import type { FlushObserver } from '../engine/ledger/flush-observer.ts';
 import { MessageLedger } from '../engine/ledger/message-ledger.ts';
@@ -10,7 +10,7 @@ import { StageBacklog } from '../engine/ledger/stage-backlog.ts';
 import { SweepLedger } from '../engine/ledger/sweep-ledger.ts';
 import type { ModelGateway } from '../engine/calls/model-gateway.ts';
 import type { ProviderConfig } from '../engine/providers/provider-registry.ts';
-import { DeadLetterOffice } from '../operations/dead-letter-office.ts';
+import { DeadLetterOffice } from '../capabilities/dead-letters/dead-letter-office.ts';
 import { Admissions } from '../engine/pipeline/admissions.ts';
 import { StageGates } from '../engine/pipeline/stage-gates.ts';
 import { LeaseKeeper } from '../engine/pipeline/lease-keeper.ts';

@@ -6,15 +6,15 @@ import {
   type OnApplicationShutdown,
   type OnModuleDestroy,
 } from '@nestjs/common';
-import { ApiKeys } from '../costs/api-keys.ts';
-import { BudgetReports } from '../costs/budget-reports.ts';
-import { CostReports } from '../costs/cost-reports.ts';
-import { MessageAccounts } from '../costs/message-accounts.ts';
+import { ApiKeys } from '../capabilities/access/api-keys.ts';
+import { BudgetReports } from '../capabilities/budgets/budget-reports.ts';
+import { CostReports } from '../capabilities/costs/cost-reports.ts';
+import { MessageAccounts } from '../capabilities/message-operations/message-accounts.ts';
 import { ConcurrencyLimiter } from '../kernel/concurrency-limiter.ts';
 import { erasureOfficeOver } from './erasure-office-over.ts';
 import { Host } from './host.ts';
 import { readHostStatus } from './host-status.ts';
-import { EventIntake } from './http/event-intake.ts';
+import { EventIntake } from '../capabilities/ingest/event-intake.ts';
 import { HttpApiModule, type HttpServices, type HttpSurface } from './http/http-api.module.ts';
 import { listenForMetrics } from './http/metrics-server.ts';
 import { Readiness } from './http/readiness.ts';

@@ -1,11 +1,11 @@
 import type { SqlStatement } from '../drivers/sql-database/sql-database.ts';
 import type { MessageVersion } from '../messages/message-type.ts';
 import type { AdmissionReceipt, AdmitOptions } from '../engine/pipeline/admissions.ts';
-import type { DeadLetterOffice } from '../operations/dead-letter-office.ts';
-import type { MessageOffice } from '../operations/message-office.ts';
-import type { MessageEnd, WaitOptions } from '../operations/message-waiter.ts';
+import type { DeadLetterOffice } from '../capabilities/dead-letters/dead-letter-office.ts';
+import type { MessageOffice } from '../capabilities/message-operations/message-office.ts';
+import type { MessageEnd, WaitOptions } from '../capabilities/message-operations/message-waiter.ts';
 import type { DataOf } from '../engine/pipeline/stage-context.ts';
-import type { HoldOffice } from '../operations/hold-office.ts';
+import type { HoldOffice } from '../capabilities/pauses/hold-office.ts';
 import type { Host } from './host.ts';
 import { type HostStatus, readHostStatus } from './host-status.ts';
 

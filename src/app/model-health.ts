@@ -1,8 +1,8 @@
-import { BreakerGate } from '../admission/breaker-gate.ts';
+import { BreakerGate } from '../capabilities/limits/breaker-gate.ts';
 import type { CallGate } from '../engine/calls/call-gate.ts';
-import { healthPauseMs, ModelHealth } from '../admission/model-health.ts';
-import { ModelHealthStore } from '../admission/model-health-store.ts';
-import { RetryBudgetGate } from '../admission/retry-budget-gate.ts';
+import { healthPauseMs, ModelHealth } from '../capabilities/limits/model-health.ts';
+import { ModelHealthStore } from '../capabilities/limits/model-health-store.ts';
+import { RetryBudgetGate } from '../capabilities/limits/retry-budget-gate.ts';
 import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
 import type { BackgroundLoop } from '../kernel/background-loop.ts';
 import type { Clock } from '../kernel/clock.ts';

@@ -1,5 +1,5 @@
-import { ModelLimits } from '../admission/model-limits.ts';
-import { RateGate } from '../admission/rate-gate.ts';
+import { ModelLimits } from '../capabilities/limits/model-limits.ts';
+import { RateGate } from '../capabilities/limits/rate-gate.ts';
 import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { warmInputEstimates } from '../engine/providers/input-estimate.ts';

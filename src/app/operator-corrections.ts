@@ -1,5 +1,5 @@
 import { CorrectionLedger } from '../engine/ledger/correction-ledger.ts';
-import { CorrectionOffice } from '../operations/correction-office.ts';
+import { CorrectionOffice } from '../capabilities/corrections/correction-office.ts';
 import { readOverlayFile } from '../pricing/overlay.ts';
 import { packagedPriceBook } from '../pricing/packaged-price-book.ts';
 import type { Configuration } from './configuration.ts';

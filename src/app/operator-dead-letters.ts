@@ -1,5 +1,5 @@
-import { DeadLetters } from '../ledger/dead-letters.ts';
-import { DeadLetterOffice } from '../operations/dead-letter-office.ts';
+import { DeadLetters } from '../capabilities/dead-letters/dead-letters.ts';
+import { DeadLetterOffice } from '../capabilities/dead-letters/dead-letter-office.ts';
 import { MessageBodies } from '../engine/pipeline/message-bodies.ts';
 import { Publisher } from '../engine/pipeline/publisher.ts';
 import type { Logger } from '../telemetry/logger.ts';

@@ -1,5 +1,5 @@
 import { ExportLedger } from '../engine/export/export-ledger.ts';
-import type { ErasureOffice } from '../operations/erasure-office.ts';
+import type { ErasureOffice } from '../capabilities/erasure/erasure-office.ts';
 import { UsageExporter } from '../engine/export/usage-exporter.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { metricCatalogue } from '../telemetry/metric-catalogue.ts';

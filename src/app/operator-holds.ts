@@ -1,5 +1,5 @@
 import { Holds } from '../engine/ledger/holds.ts';
-import { HoldOffice } from '../operations/hold-office.ts';
+import { HoldOffice } from '../capabilities/pauses/hold-office.ts';
 import type { Configuration } from './configuration.ts';
 import { withExistingLedger } from './operator-ledger.ts';
 

@@ -1,9 +1,9 @@
-import { MessageAccounts } from '../costs/message-accounts.ts';
-import { MessageOperations } from '../ledger/message-operations.ts';
-import { MessageSearch } from '../ledger/message-search.ts';
-import { MessageTail } from '../ledger/message-tail.ts';
-import { MessageOffice } from '../operations/message-office.ts';
-import { MessageWaiter } from '../operations/message-waiter.ts';
+import { MessageAccounts } from '../capabilities/message-operations/message-accounts.ts';
+import { MessageOperations } from '../capabilities/message-operations/message-operations.ts';
+import { MessageSearch } from '../capabilities/message-operations/message-search.ts';
+import { MessageTail } from '../capabilities/message-operations/message-tail.ts';
+import { MessageOffice } from '../capabilities/message-operations/message-office.ts';
+import { MessageWaiter } from '../capabilities/message-operations/message-waiter.ts';
 import { MessageBodies } from '../engine/pipeline/message-bodies.ts';
 import { Publisher } from '../engine/pipeline/publisher.ts';
 import type { Logger } from '../telemetry/logger.ts';

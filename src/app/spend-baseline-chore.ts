@@ -1,4 +1,4 @@
-import { SpendBaseline } from '../costs/spend-baseline.ts';
+import { SpendBaseline } from '../capabilities/costs/spend-baseline.ts';
 import type { ColumnStore } from '../drivers/column-store/column-store.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { MillraceMetrics } from '../telemetry/metrics.ts';

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { formatUsd } from '../kernel/money.ts';
 import { messageStates } from '../engine/ledger/message-state.ts';
-import { erasureSchema } from '../operations/erasure-documents.ts';
-import { holdListDocument, holdListSchema } from '../operations/hold-documents.ts';
-import { waitSchema } from '../operations/wait-reports.ts';
+import { erasureSchema } from '../capabilities/erasure/erasure-documents.ts';
+import { holdListDocument, holdListSchema } from '../capabilities/pauses/hold-documents.ts';
+import { waitSchema } from '../capabilities/message-operations/wait-reports.ts';
 import type { HostStatus } from './host-status.ts';
 
 /* A host's state as API and command line show it. */

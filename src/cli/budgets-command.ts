@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { BudgetOrder } from '../app/operator-budgets.ts';
-import { type BudgetReport, BudgetReports } from '../costs/budget-reports.ts';
+import { type BudgetReport, BudgetReports } from '../capabilities/budgets/budget-reports.ts';
 import { AppError } from '../kernel/app-error.ts';
 import { usd } from '../kernel/money.ts';
 import type { BudgetChange } from '../engine/ledger/budget-definition.ts';

@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { AppError } from '../kernel/app-error.ts';
 import { type Usd, usd } from '../kernel/money.ts';
-import type { CorrectionReport } from '../operations/correction-office.ts';
+import type { CorrectionReport } from '../capabilities/corrections/correction-office.ts';
 import { type TokenClass, type TokenCounts, tokenClasses } from '../pricing/token-classes.ts';
 import {
   type Bind,

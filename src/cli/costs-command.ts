@@ -1,10 +1,14 @@
 import { type Command, Option } from 'commander';
-import { renderCostCsv } from '../costs/cost-csv.ts';
-import { costOrders, parseCostParameters } from '../costs/cost-parameters.ts';
-import type { CostReportDocument } from '../costs/cost-report-document.ts';
-import { CostReports } from '../costs/cost-reports.ts';
+import { renderCostCsv } from '../capabilities/costs/cost-csv.ts';
+import { costOrders, parseCostParameters } from '../capabilities/costs/cost-parameters.ts';
+import type { CostReportDocument } from '../capabilities/costs/cost-report-document.ts';
+import { CostReports } from '../capabilities/costs/cost-reports.ts';
 import { usd } from '../kernel/money.ts';
-import { type CostFilterField, costFilterFields, costGroupFields } from '../usage/usage-queries.ts';
+import {
+  type CostFilterField,
+  costFilterFields,
+  costGroupFields,
+} from '../capabilities/costs/usage-queries.ts';
 import {
   type Bind,
   type CommandContext,

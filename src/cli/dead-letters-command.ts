@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { parseRequest } from '../http/request-faults.ts';
 import { AppError } from '../kernel/app-error.ts';
-import type { DeadLetterOffice } from '../operations/dead-letter-office.ts';
+import type { DeadLetterOffice } from '../capabilities/dead-letters/dead-letter-office.ts';
 import {
   deadLetterFilterFields,
   discardedChoices,
@@ -10,7 +10,7 @@ import {
   maxListed,
   maxOperated,
   replayRequestSchema,
-} from '../operations/dead-letter-requests.ts';
+} from '../capabilities/dead-letters/dead-letter-requests.ts';
 import { createLogger } from '../telemetry/logging.ts';
 import {
   type Bind,

@@ -4,7 +4,7 @@ import type {
   DeadLetterList,
   DiscardResult,
   ReplayPlan,
-} from '../operations/dead-letter-documents.ts';
+} from '../capabilities/dead-letters/dead-letter-documents.ts';
 import {
   formatCount,
   renderTable,

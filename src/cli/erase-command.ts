@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { AppError } from '../kernel/app-error.ts';
-import type { ErasureReport } from '../operations/erasure-office.ts';
+import type { ErasureReport } from '../capabilities/erasure/erasure-office.ts';
 import { silentLogger } from '../telemetry/silent-logger.ts';
 import {
   type Bind,

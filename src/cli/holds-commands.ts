@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import { parseRequest } from '../http/request-faults.ts';
 import { describeHold, holdScopes } from '../engine/ledger/hold.ts';
-import type { HoldOffice } from '../operations/hold-office.ts';
-import { liftHoldSchema, placeHoldSchema } from '../operations/hold-requests.ts';
+import type { HoldOffice } from '../capabilities/pauses/hold-office.ts';
+import { liftHoldSchema, placeHoldSchema } from '../capabilities/pauses/hold-requests.ts';
 import {
   type Bind,
   type CommandContext,

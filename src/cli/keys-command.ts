@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { type ApiScope, apiScopes } from '../http/api-key-identity.ts';
-import { ApiKeys, type KeyOperator } from '../costs/api-keys.ts';
+import { ApiKeys, type KeyOperator } from '../capabilities/access/api-keys.ts';
 import {
   type Bind,
   type CommandContext,

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { messageFilterFields } from '../operations/message-requests.ts';
+import { messageFilterFields } from '../capabilities/message-operations/message-requests.ts';
 import { type StoreOptions, withStoreOptions } from './command-context.ts';
 
 /** The filters of `millrace messages` and `millrace tail`. */

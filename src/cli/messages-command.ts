@@ -2,14 +2,14 @@ import type { Command } from 'commander';
 import type { OperatorMessages } from '../app/operator-messages.ts';
 import { invalidRequest, parseRequest } from '../http/request-faults.ts';
 import { AppError } from '../kernel/app-error.ts';
-import type { MessageList, Steered } from '../operations/message-documents.ts';
+import type { MessageList, Steered } from '../capabilities/message-operations/message-documents.ts';
 import {
   listMessagesSchema,
   maxListedMessages,
   maxSteered,
   steerRequestSchema,
-} from '../operations/message-requests.ts';
-import type { MessageEnd } from '../operations/message-waiter.ts';
+} from '../capabilities/message-operations/message-requests.ts';
+import type { MessageEnd } from '../capabilities/message-operations/message-waiter.ts';
 import { createLogger } from '../telemetry/logging.ts';
 import {
   type Bind,

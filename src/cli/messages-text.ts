@@ -1,4 +1,4 @@
-import type { MessageAccount } from '../costs/message-accounts.ts';
+import type { MessageAccount } from '../capabilities/message-operations/message-accounts.ts';
 import { usd } from '../kernel/money.ts';
 import type {
   MessageData,
@@ -6,7 +6,7 @@ import type {
   MessageSummaryDocument,
   MessageTree,
   Steered,
-} from '../operations/message-documents.ts';
+} from '../capabilities/message-operations/message-documents.ts';
 import { formatCount, renderTable, roundedUsd, type TableColumn } from '../terminal/text-table.ts';
 
 /* Messages for the terminal. */

@@ -1,4 +1,4 @@
-import type { WaitReport } from '../operations/wait-reports.ts';
+import type { WaitReport } from '../capabilities/message-operations/wait-reports.ts';
 import { formatCount } from '../terminal/text-table.ts';
 
 /** Why work waits, three lines a reason; nothing when none does. */

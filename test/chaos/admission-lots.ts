@@ -1,4 +1,4 @@
-import { EventIntake } from '../../src/app/http/event-intake.ts';
+import { EventIntake } from '../../src/capabilities/ingest/event-intake.ts';
 import type { Host } from '../../src/app/host.ts';
 import type { ApiKeyIdentity } from '../../src/http/api-key-identity.ts';
 import { isPrintableName } from '../../src/kernel/printable-name.ts';

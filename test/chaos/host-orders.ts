@@ -1,7 +1,7 @@
 import type { Host } from '../../src/app/host.ts';
 import type { Stores } from '../../src/app/stores.ts';
 import { admitLot } from './admission-lots.ts';
-import { CostReports } from '../../src/costs/cost-reports.ts';
+import { CostReports } from '../../src/capabilities/costs/cost-reports.ts';
 import { AppError } from '../../src/kernel/app-error.ts';
 import type { DiskSpace } from './disk-space.ts';
 import type { FaultPoints } from './fault-points.ts';

@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
 import { formatUsd, usd } from '../../src/kernel/money.ts';
-import type { DeadLetterFilter } from '../../src/ledger/dead-letter.ts';
-import { DeadLetters } from '../../src/ledger/dead-letters.ts';
+import type { DeadLetterFilter } from '../../src/capabilities/dead-letters/dead-letter.ts';
+import { DeadLetters } from '../../src/capabilities/dead-letters/dead-letters.ts';
 import { LedgerCounts } from '../../src/engine/ledger/ledger-counts.ts';
 import { DeadLetterFixture } from '../support/dead-letter-fixture.ts';
 import { claimOf } from '../support/ledger-fixture.ts';

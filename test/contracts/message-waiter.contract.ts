@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
 import { newId } from '../../src/kernel/ids.ts';
-import { MessageSearch } from '../../src/ledger/message-search.ts';
-import { MessageWaiter } from '../../src/operations/message-waiter.ts';
+import { MessageSearch } from '../../src/capabilities/message-operations/message-search.ts';
+import { MessageWaiter } from '../../src/capabilities/message-operations/message-waiter.ts';
 import { LedgerHarness } from '../support/ledger-fixture.ts';
 
 /** What waiting for messages promises, on whichever database. The database is migrated; every test begins empty. */

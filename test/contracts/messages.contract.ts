@@ -3,10 +3,14 @@ import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts
 import { systemClock } from '../../src/kernel/clock.ts';
 import { newId, type Uuid } from '../../src/kernel/ids.ts';
 import type { Admission } from '../../src/engine/ledger/message-ledger.ts';
-import { MessageOperations } from '../../src/ledger/message-operations.ts';
-import { MessageSearch } from '../../src/ledger/message-search.ts';
-import type { MessageFilter, MessagePlace, MessageViewer } from '../../src/ledger/message-selection.ts';
-import { MessageOffice } from '../../src/operations/message-office.ts';
+import { MessageOperations } from '../../src/capabilities/message-operations/message-operations.ts';
+import { MessageSearch } from '../../src/capabilities/message-operations/message-search.ts';
+import type {
+  MessageFilter,
+  MessagePlace,
+  MessageViewer,
+} from '../../src/capabilities/message-operations/message-selection.ts';
+import { MessageOffice } from '../../src/capabilities/message-operations/message-office.ts';
 import { metricCatalogue } from '../../src/telemetry/metric-catalogue.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { LedgerHarness, someAdmission, someReservation, someSettlement } from '../support/ledger-fixture.ts';

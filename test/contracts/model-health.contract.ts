@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { BreakerGate } from '../../src/admission/breaker-gate.ts';
+import { BreakerGate } from '../../src/capabilities/limits/breaker-gate.ts';
 import type { CallGate, GateEnd, GatePass, GateQuestion } from '../../src/engine/calls/call-gate.ts';
-import { ModelHealth, type ModelHealthOptions } from '../../src/admission/model-health.ts';
-import { ModelHealthStore } from '../../src/admission/model-health-store.ts';
-import { RetryBudgetGate } from '../../src/admission/retry-budget-gate.ts';
+import { ModelHealth, type ModelHealthOptions } from '../../src/capabilities/limits/model-health.ts';
+import { ModelHealthStore } from '../../src/capabilities/limits/model-health-store.ts';
+import { RetryBudgetGate } from '../../src/capabilities/limits/retry-budget-gate.ts';
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { Parked } from '../../src/engine/parked.ts';

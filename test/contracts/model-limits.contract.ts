@@ -1,7 +1,11 @@
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { type LimitAsk, type LimitCorrection, ModelLimits } from '../../src/admission/model-limits.ts';
-import { allRefilled, type Buckets, take } from '../../src/admission/token-bucket.ts';
+import {
+  type LimitAsk,
+  type LimitCorrection,
+  ModelLimits,
+} from '../../src/capabilities/limits/model-limits.ts';
+import { allRefilled, type Buckets, take } from '../../src/capabilities/limits/token-bucket.ts';
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
 import { newId } from '../../src/kernel/ids.ts';
 import { formatUsd, usd } from '../../src/kernel/money.ts';
-import { DeadLetters } from '../../src/ledger/dead-letters.ts';
+import { DeadLetters } from '../../src/capabilities/dead-letters/dead-letters.ts';
 import { DeadLetterFixture } from '../support/dead-letter-fixture.ts';
 
 const everyone = {};

@@ -9,7 +9,7 @@ import { BudgetLedger } from '../../src/engine/ledger/budget-ledger.ts';
 import { Holds } from '../../src/engine/ledger/holds.ts';
 import { usd } from '../../src/kernel/money.ts';
 import { maxCounted } from '../../src/engine/ledger/wait-sql.ts';
-import type { WaitReport } from '../../src/operations/wait-reports.ts';
+import type { WaitReport } from '../../src/capabilities/message-operations/wait-reports.ts';
 import { decideFailure } from '../../src/engine/pipeline/failure-policy.ts';
 import { waitNameOf } from '../../src/engine/pipeline/wait-name.ts';
 import { LedgerHarness } from '../support/ledger-fixture.ts';

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
-import type { ApiKeys } from '../../src/costs/api-keys.ts';
-import type * as keysSource from '../../src/costs/api-keys.ts';
+import type { ApiKeys } from '../../src/capabilities/access/api-keys.ts';
+import type * as keysSource from '../../src/capabilities/access/api-keys.ts';
 import type * as faceSource from '../../src/millrace.ts';
 import type { ConfigurationInput } from '../../src/app/configuration.ts';
 import { packageRoot } from '../../src/kernel/package-root.ts';

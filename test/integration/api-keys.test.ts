@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ApiKeys } from '../../src/costs/api-keys.ts';
+import { ApiKeys } from '../../src/capabilities/access/api-keys.ts';
 import { migrate } from '../../src/drivers/sql-database/migrator.ts';
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
 import { PgliteSqlDatabase } from '../../src/drivers/sql-database/sql-database.pglite.ts';

@@ -6,7 +6,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadConfiguration } from '../../src/app/load-configuration.ts';
 import { runCommandLine } from '../../src/cli/command-line.ts';
-import { type BudgetReport, budgetReportSchema } from '../../src/costs/budget-reports.ts';
+import { type BudgetReport, budgetReportSchema } from '../../src/capabilities/budgets/budget-reports.ts';
 import { PgliteSqlDatabase } from '../../src/drivers/sql-database/sql-database.pglite.ts';
 import { AppError, type Fault } from '../../src/kernel/app-error.ts';
 import { systemClock } from '../../src/kernel/clock.ts';

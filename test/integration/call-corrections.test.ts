@@ -6,7 +6,7 @@ import { formatUsd, sumUsd, usd } from '../../src/kernel/money.ts';
 import { BudgetLedger } from '../../src/engine/ledger/budget-ledger.ts';
 import { CorrectionLedger } from '../../src/engine/ledger/correction-ledger.ts';
 import { type Script, ScriptedModel } from '../../src/models/scripted-model.ts';
-import { CorrectionOffice } from '../../src/operations/correction-office.ts';
+import { CorrectionOffice } from '../../src/capabilities/corrections/correction-office.ts';
 import { packagedPriceBook } from '../../src/pricing/packaged-price-book.ts';
 import { someBudget, stateOf } from '../support/budget-fixture.ts';
 import { failureOf, type MeteredModels, openMeteredModels } from '../support/metered-models.ts';

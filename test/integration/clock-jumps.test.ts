@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Host } from '../../src/app/host.ts';
-import { parseCostParameters } from '../../src/costs/cost-parameters.ts';
-import { CostReports } from '../../src/costs/cost-reports.ts';
+import { parseCostParameters } from '../../src/capabilities/costs/cost-parameters.ts';
+import { CostReports } from '../../src/capabilities/costs/cost-reports.ts';
 import { usd, formatUsd, sumUsd } from '../../src/kernel/money.ts';
 import { ScriptedModel } from '../../src/models/scripted-model.ts';
 import { recordingLogger } from '../support/recording-logger.ts';

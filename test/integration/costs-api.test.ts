@@ -5,15 +5,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { EventIntake } from '../../src/app/http/event-intake.ts';
+import { EventIntake } from '../../src/capabilities/ingest/event-intake.ts';
 import { problemSchema } from '../../src/http/problem.ts';
 import { Readiness } from '../../src/app/http/readiness.ts';
 import type { ApiScope } from '../../src/http/api-key-identity.ts';
-import { ApiKeys } from '../../src/costs/api-keys.ts';
-import { BudgetReports } from '../../src/costs/budget-reports.ts';
-import { type CostReportDocument, costReportSchema } from '../../src/costs/cost-report-document.ts';
-import { CostReports } from '../../src/costs/cost-reports.ts';
-import { MessageAccounts } from '../../src/costs/message-accounts.ts';
+import { ApiKeys } from '../../src/capabilities/access/api-keys.ts';
+import { BudgetReports } from '../../src/capabilities/budgets/budget-reports.ts';
+import {
+  type CostReportDocument,
+  costReportSchema,
+} from '../../src/capabilities/costs/cost-report-document.ts';
+import { CostReports } from '../../src/capabilities/costs/cost-reports.ts';
+import { MessageAccounts } from '../../src/capabilities/message-operations/message-accounts.ts';
 import { openChdb } from '../../src/drivers/column-store/column-store.clickhouse.ts';
 import { migrateColumnStore } from '../../src/drivers/column-store/column-migrator.ts';
 import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts';

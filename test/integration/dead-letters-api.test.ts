@@ -5,7 +5,7 @@ import {
   deadLetterSchema,
   discardResultSchema,
   replayResultSchema,
-} from '../../src/operations/dead-letter-documents.ts';
+} from '../../src/capabilities/dead-letters/dead-letter-documents.ts';
 import { ScriptedModel, TestKit } from '../../src/testing.ts';
 import { AnswerStage, Template, TicketAnswered, TicketOpened } from './answer-stage.ts';
 import { startApi } from './api-application.ts';

@@ -12,7 +12,7 @@ import {
   deadLetterSchema,
   discardResultSchema,
   replayResultSchema,
-} from '../../src/operations/dead-letter-documents.ts';
+} from '../../src/capabilities/dead-letters/dead-letter-documents.ts';
 import { DeadLetterFixture } from '../support/dead-letter-fixture.ts';
 import { PostgresServer } from '../support/postgres-server.ts';
 import { RedisServer } from '../support/redis-server.ts';

@@ -10,11 +10,11 @@ import { FilesPayloadStore } from '../../src/drivers/payload-store/payload-store
 import type { PayloadStore } from '../../src/drivers/payload-store/payload-store.ts';
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
-import { ErasureLedger } from '../../src/ledger/erasure-ledger.ts';
+import { ErasureLedger } from '../../src/capabilities/erasure/erasure-ledger.ts';
 import { ExportLedger } from '../../src/engine/export/export-ledger.ts';
 import { Holds } from '../../src/engine/ledger/holds.ts';
 import { PayloadRemovals } from '../../src/engine/maintenance/payload-removals.ts';
-import { ErasureOffice } from '../../src/operations/erasure-office.ts';
+import { ErasureOffice } from '../../src/capabilities/erasure/erasure-office.ts';
 import { PayloadCleaner } from '../../src/engine/maintenance/payload-cleaner.ts';
 import { UsageExporter } from '../../src/engine/export/usage-exporter.ts';
 import { metricCatalogue } from '../../src/telemetry/metric-catalogue.ts';

@@ -8,7 +8,7 @@ import { Host } from '../../src/app/host.ts';
 import { PostgresSqlDatabase } from '../../src/drivers/sql-database/sql-database.postgres.ts';
 import { newId } from '../../src/kernel/ids.ts';
 import { defineMessage, defineStage, Stage } from '../../src/millrace.ts';
-import { erasureSchema, requestedErasureSchema } from '../../src/operations/erasure-documents.ts';
+import { erasureSchema, requestedErasureSchema } from '../../src/capabilities/erasure/erasure-documents.ts';
 import { claimOf, someAdmission, someLedger } from '../support/ledger-fixture.ts';
 import { PostgresServer } from '../support/postgres-server.ts';
 import { canRun, postgresPrograms } from '../support/required-programs.ts';

@@ -1,7 +1,11 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { newId } from '../../src/kernel/ids.ts';
-import { holdListSchema, liftedHoldSchema, placedHoldSchema } from '../../src/operations/hold-documents.ts';
+import {
+  holdListSchema,
+  liftedHoldSchema,
+  placedHoldSchema,
+} from '../../src/capabilities/pauses/hold-documents.ts';
 import { startApi } from './api-application.ts';
 import { type ApiFixture, openApiFixture, problemOf, ticketEvent } from './api-fixture.ts';
 

@@ -3,7 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { PgliteSqlDatabase } from '../../src/drivers/sql-database/sql-database.pglite.ts';
-import { holdListSchema, liftedHoldSchema, placedHoldSchema } from '../../src/operations/hold-documents.ts';
+import {
+  holdListSchema,
+  liftedHoldSchema,
+  placedHoldSchema,
+} from '../../src/capabilities/pauses/hold-documents.ts';
 import { LedgerHarness } from '../support/ledger-fixture.ts';
 import { runCommand } from '../support/run-command.ts';
 

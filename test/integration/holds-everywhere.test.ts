@@ -2,7 +2,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { setTimeout as later } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { HoldScope } from '../../src/engine/ledger/hold.ts';
-import { holdListSchema, placedHoldSchema } from '../../src/operations/hold-documents.ts';
+import { holdListSchema, placedHoldSchema } from '../../src/capabilities/pauses/hold-documents.ts';
 import { type Begun, HeldHosts } from '../support/held-hosts.ts';
 import { canRun, postgresPrograms, redisPrograms } from '../support/required-programs.ts';
 import { type ApiFixture, openApiFixture } from './api-fixture.ts';

@@ -1,7 +1,11 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { newId } from '../../src/kernel/ids.ts';
-import { keyListSchema, newKeySchema, revokedKeySchema } from '../../src/costs/key-administration.ts';
+import {
+  keyListSchema,
+  newKeySchema,
+  revokedKeySchema,
+} from '../../src/capabilities/access/key-administration.ts';
 import { startApi } from './api-application.ts';
 import { type ApiFixture, openApiFixture, problemOf } from './api-fixture.ts';
 

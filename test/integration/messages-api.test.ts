@@ -1,6 +1,6 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { messageAccountSchema } from '../../src/costs/message-accounts.ts';
+import { messageAccountSchema } from '../../src/capabilities/message-operations/message-accounts.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { usd } from '../../src/kernel/money.ts';
 import { CallLedger, callId, type CallSettlement } from '../../src/engine/ledger/call-ledger.ts';

@@ -10,7 +10,10 @@ import { Millrace } from '../../src/app/millrace.ts';
 import { runCommandLine } from '../../src/cli/command-line.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { defineMessage } from '../../src/messages/message-type.ts';
-import { messageListSchema, steeredSchema } from '../../src/operations/message-documents.ts';
+import {
+  messageListSchema,
+  steeredSchema,
+} from '../../src/capabilities/message-operations/message-documents.ts';
 import type { StageContext } from '../../src/engine/pipeline/stage-context.ts';
 import { defineStage } from '../../src/engine/pipeline/stage-definition.ts';
 import type { RegisteredStage } from '../../src/engine/pipeline/stage-registry.ts';

@@ -6,7 +6,7 @@ import {
   messageListSchema,
   messageTreeSchema,
   steeredSchema,
-} from '../../src/operations/message-documents.ts';
+} from '../../src/capabilities/message-operations/message-documents.ts';
 import { startApi } from './api-application.ts';
 import { type ApiFixture, openApiFixture, problemOf, ticketEvent } from './api-fixture.ts';
 

@@ -4,7 +4,7 @@ import { systemClock } from '../../src/kernel/clock.ts';
 import { findParked } from '../../src/engine/parked.ts';
 import { Holds } from '../../src/engine/ledger/holds.ts';
 import type { CallScope } from '../../src/engine/calls/call-scope.ts';
-import { abortOfCall } from '../../src/pipeline/hold-effects.ts';
+import { abortOfCall } from '../../src/capabilities/pauses/hold-effects.ts';
 import { failureOf, type MeteredModels, openMeteredModels, someOrigin } from '../support/metered-models.ts';
 
 /* Calls while their model is held. */

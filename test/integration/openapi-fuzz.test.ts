@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { CostReports } from '../../src/costs/cost-reports.ts';
+import { CostReports } from '../../src/capabilities/costs/cost-reports.ts';
 import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts';
 import { AppError } from '../../src/kernel/app-error.ts';
 import { packageRoot } from '../../src/kernel/package-root.ts';

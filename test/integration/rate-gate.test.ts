@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { GateEnd, GateQuestion } from '../../src/engine/calls/call-gate.ts';
-import { type ModelLimit, ModelLimits } from '../../src/admission/model-limits.ts';
-import { RateGate } from '../../src/admission/rate-gate.ts';
+import { type ModelLimit, ModelLimits } from '../../src/capabilities/limits/model-limits.ts';
+import { RateGate } from '../../src/capabilities/limits/rate-gate.ts';
 import { migrate } from '../../src/drivers/sql-database/migrator.ts';
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
 import { PgliteSqlDatabase } from '../../src/drivers/sql-database/sql-database.pglite.ts';

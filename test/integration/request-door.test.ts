@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { EventIntake } from '../../src/app/http/event-intake.ts';
+import type { EventIntake } from '../../src/capabilities/ingest/event-intake.ts';
 import { readJsonBody } from '../../src/http/json-body.ts';
 import {
   defaultRequestLimits,

@@ -5,7 +5,7 @@ import {
   type RefusalReason,
   RequestLimits,
 } from '../../src/app/http/request-limits.ts';
-import { CostReports } from '../../src/costs/cost-reports.ts';
+import { CostReports } from '../../src/capabilities/costs/cost-reports.ts';
 import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts';
 import { AppError } from '../../src/kernel/app-error.ts';
 import { ManualClock } from '../../src/kernel/manual-clock.ts';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { SpendBaseline, spendRatios } from '../../src/costs/spend-baseline.ts';
+import { SpendBaseline, spendRatios } from '../../src/capabilities/costs/spend-baseline.ts';
 import { openChdb } from '../../src/drivers/column-store/column-store.clickhouse.ts';
 import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts';
 import { migrateColumnStore } from '../../src/drivers/column-store/column-migrator.ts';
@@ -14,7 +14,7 @@ import { metricCatalogue } from '../../src/telemetry/metric-catalogue.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { writeBatch } from '../../src/engine/export/export-batch-writer.ts';
 import { bindLines } from '../../src/engine/export/row-text.ts';
-import { readSpendHistory, type SpendHistory } from '../../src/usage/spend-baseline-query.ts';
+import { readSpendHistory, type SpendHistory } from '../../src/capabilities/costs/spend-baseline-query.ts';
 import { renderUsageLine } from '../../src/engine/export/usage-record.ts';
 import { usageRecord } from '../support/usage-records.ts';
 

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import { createMillraceApp, type MillraceApp } from '../../src/app/create-millrace-app.ts';
 import { Host } from '../../src/app/host.ts';
-import { costReportSchema } from '../../src/costs/cost-report-document.ts';
+import { costReportSchema } from '../../src/capabilities/costs/cost-report-document.ts';
 import { defineMessage, defineStage, Stage } from '../../src/millrace.ts';
 import { ScriptedModel } from '../../src/models/scripted-model.ts';
 import type { StageContext } from '../../src/engine/pipeline/stage-context.ts';

@@ -17,7 +17,7 @@ import {
   costGroupFields,
   type CostQuery,
   runCostQuery,
-} from '../../src/usage/usage-queries.ts';
+} from '../../src/capabilities/costs/usage-queries.ts';
 import {
   countsOfCall,
   countsOfCorrection,

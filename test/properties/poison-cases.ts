@@ -1,5 +1,5 @@
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
-import { ModelLimits } from '../../src/admission/model-limits.ts';
+import { ModelLimits } from '../../src/capabilities/limits/model-limits.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { newId } from '../../src/kernel/ids.ts';
 import { usd, type Usd } from '../../src/kernel/money.ts';

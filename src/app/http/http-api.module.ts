@@ -1,28 +1,28 @@
 import { type DynamicModule, type FactoryProvider, Module, type ModuleMetadata } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD } from '@nestjs/core';
-import { ApiKeys } from '../../costs/api-keys.ts';
-import { BudgetReports } from '../../costs/budget-reports.ts';
-import { BudgetsController } from '../../costs/budgets.controller.ts';
-import { CostReports } from '../../costs/cost-reports.ts';
-import { clockToken, CostsController } from '../../costs/costs.controller.ts';
-import { MessageAccounts } from '../../costs/message-accounts.ts';
+import { ApiKeys } from '../../capabilities/access/api-keys.ts';
+import { BudgetReports } from '../../capabilities/budgets/budget-reports.ts';
+import { BudgetsController } from '../../capabilities/budgets/budgets.controller.ts';
+import { CostReports } from '../../capabilities/costs/cost-reports.ts';
+import { clockToken, CostsController } from '../../capabilities/costs/costs.controller.ts';
+import { MessageAccounts } from '../../capabilities/message-operations/message-accounts.ts';
 import type { Clock } from '../../kernel/clock.ts';
-import { DeadLetterOffice } from '../../operations/dead-letter-office.ts';
-import { HoldOffice } from '../../operations/hold-office.ts';
-import { CorrectionOffice } from '../../operations/correction-office.ts';
-import { ErasureOffice } from '../../operations/erasure-office.ts';
-import { MessageOffice } from '../../operations/message-office.ts';
+import { DeadLetterOffice } from '../../capabilities/dead-letters/dead-letter-office.ts';
+import { HoldOffice } from '../../capabilities/pauses/hold-office.ts';
+import { CorrectionOffice } from '../../capabilities/corrections/correction-office.ts';
+import { ErasureOffice } from '../../capabilities/erasure/erasure-office.ts';
+import { MessageOffice } from '../../capabilities/message-operations/message-office.ts';
 import type { Logger } from '../../telemetry/logger.ts';
-import { AuthenticationGuard } from './authentication.guard.ts';
-import { CallsController } from './calls.controller.ts';
-import { DeadLettersController } from './dead-letters.controller.ts';
-import { ErasuresController } from './erasures.controller.ts';
-import { EventIntake } from './event-intake.ts';
+import { AuthenticationGuard } from '../../capabilities/access/authentication.guard.ts';
+import { CallsController } from '../../capabilities/corrections/calls.controller.ts';
+import { DeadLettersController } from '../../capabilities/dead-letters/dead-letters.controller.ts';
+import { ErasuresController } from '../../capabilities/erasure/erasures.controller.ts';
+import { EventIntake } from '../../capabilities/ingest/event-intake.ts';
 import { HealthController } from './health.controller.ts';
-import { HoldsController } from './holds.controller.ts';
-import { MessageOperationsController } from './message-operations.controller.ts';
-import { KeysController } from './keys.controller.ts';
-import { MessagesController } from './messages.controller.ts';
+import { HoldsController } from '../../capabilities/pauses/holds.controller.ts';
+import { MessageOperationsController } from '../../capabilities/message-operations/message-operations.controller.ts';
+import { KeysController } from '../../capabilities/access/keys.controller.ts';
+import { MessagesController } from '../../capabilities/ingest/messages.controller.ts';
 import { MetricsController, metricsToken } from './metrics.controller.ts';
 import type { MetricsSource } from './shared-metrics.ts';
 import { AppErrorFilter, ProblemFilter } from '../../http/problem.filter.ts';
@@ -33,7 +33,7 @@ import {
   type AuthenticationMode,
   authenticationModeToken,
   RequestAuthentication,
-} from './request-authentication.ts';
+} from '../../capabilities/access/request-authentication.ts';
 
 /** What the HTTP API works with, made by the composition root. */
 export interface HttpServices {

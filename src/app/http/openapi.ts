@@ -1,41 +1,56 @@
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 import { z } from 'zod';
-import { budgetReportSchema } from '../../costs/budget-reports.ts';
-import { costReportSchema } from '../../costs/cost-report-document.ts';
+import { budgetReportSchema } from '../../capabilities/budgets/budget-reports.ts';
+import { costReportSchema } from '../../capabilities/costs/cost-report-document.ts';
 import {
   keyListSchema,
   keyRequestSchema,
   newKeySchema,
   revokedKeySchema,
-} from '../../costs/key-administration.ts';
+} from '../../capabilities/access/key-administration.ts';
 import {
   erasureRequestSchema,
   erasureSchema,
   requestedErasureSchema,
-} from '../../operations/erasure-documents.ts';
-import { messageAccountSchema } from '../../costs/message-accounts.ts';
+} from '../../capabilities/erasure/erasure-documents.ts';
+import { messageAccountSchema } from '../../capabilities/message-operations/message-accounts.ts';
 import {
   deadLetterListSchema,
   deadLetterSchema,
   discardResultSchema,
   replayResultSchema,
-} from '../../operations/dead-letter-documents.ts';
-import { discardRequestSchema, replayRequestSchema } from '../../operations/dead-letter-requests.ts';
-import { holdListSchema, liftedHoldSchema, placedHoldSchema } from '../../operations/hold-documents.ts';
-import { placeHoldSchema } from '../../operations/hold-requests.ts';
+} from '../../capabilities/dead-letters/dead-letter-documents.ts';
+import {
+  discardRequestSchema,
+  replayRequestSchema,
+} from '../../capabilities/dead-letters/dead-letter-requests.ts';
+import {
+  holdListSchema,
+  liftedHoldSchema,
+  placedHoldSchema,
+} from '../../capabilities/pauses/hold-documents.ts';
+import { placeHoldSchema } from '../../capabilities/pauses/hold-requests.ts';
 import {
   messageDataSchema,
   messageListSchema,
   messageTreeSchema,
   steeredSchema,
-} from '../../operations/message-documents.ts';
-import { correctionReportSchema, correctionRequestSchema } from '../../operations/correction-requests.ts';
-import { steerRequestSchema } from '../../operations/message-requests.ts';
+} from '../../capabilities/message-operations/message-documents.ts';
+import {
+  correctionReportSchema,
+  correctionRequestSchema,
+} from '../../capabilities/corrections/correction-requests.ts';
+import { steerRequestSchema } from '../../capabilities/message-operations/message-requests.ts';
 import { lanes } from '../../engine/pipeline/lane.ts';
 import { statusSchema } from '../status-document.ts';
-import { eventReceiptSchema } from './event-intake.ts';
-import { batchMediaType, batchReceiptSchema, eventMediaType, plainMediaType } from './messages.controller.ts';
+import { eventReceiptSchema } from '../../capabilities/ingest/event-intake.ts';
+import {
+  batchMediaType,
+  batchReceiptSchema,
+  eventMediaType,
+  plainMediaType,
+} from '../../capabilities/ingest/messages.controller.ts';
 import { problemMediaType, problemSchema } from '../../http/problem.ts';
 import { readinessSchema } from './readiness.ts';
 

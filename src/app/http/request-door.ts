@@ -6,10 +6,14 @@ import { shareOf } from '../../http/api-key-identity.ts';
 import { AppError } from '../../kernel/app-error.ts';
 import { invariant } from '../../kernel/invariant.ts';
 import { type ParseJson, readJsonBody } from '../../http/json-body.ts';
-import { batchMediaType, eventMediaType, maxBatchEvents } from './messages.controller.ts';
+import {
+  batchMediaType,
+  eventMediaType,
+  maxBatchEvents,
+} from '../../capabilities/ingest/messages.controller.ts';
 import { describeProblem, problemMediaType } from '../../http/problem.ts';
 import { readRequestBody } from './request-body.ts';
-import type { RequestAuthentication } from './request-authentication.ts';
+import type { RequestAuthentication } from '../../capabilities/access/request-authentication.ts';
 import { pathOf } from '../../http/request-facts.ts';
 import { type RateState, type RefusalReason, type RequestLimits, routeOf } from './request-limits.ts';
 

@@ -14,7 +14,7 @@ import {
   type AuthenticationMode,
   authenticationModeToken,
   RequestAuthentication,
-} from './request-authentication.ts';
+} from '../../capabilities/access/request-authentication.ts';
 import { guardRequests } from './request-door.ts';
 import { nestLogger, requestLogging, startLogger } from './request-logging.ts';
 import { defaultRequestLimits, type RefusalReason, RequestLimits } from './request-limits.ts';

@@ -1,0 +1,64 @@
+import { anyone, type ApiKeyIdentity } from '../../http/api-key-identity.ts';
+import type { ApiKeys } from './api-keys.ts';
+import { AppError } from '../../kernel/app-error.ts';
+import { isLoopbackAddress, isLoopbackHost } from '../../http/loopback.ts';
+import { headerOf, remoteAddressOf } from '../../http/request-facts.ts';
+
+/** `keys`: every route that asks for a scope needs an API key. `none`: open, for callers on this machine only. */
+export type AuthenticationMode = 'keys' | 'none';
+
+/** The injection token of the mode. */
+export const authenticationModeToken = Symbol('millrace:authentication-mode');
+
+const bearer = /^Bearer +([\w.~+/-]+=*) *$/i;
+
+/** Finds out who makes a request: once for each, however often it is asked. */
+export class RequestAuthentication {
+  readonly #keys: ApiKeys;
+  readonly #mode: AuthenticationMode;
+  readonly #known = new WeakMap<object, ApiKeyIdentity>();
+
+  constructor(keys: ApiKeys, mode: AuthenticationMode) {
+    this.#keys = keys;
+    this.#mode = mode;
+  }
+
+  /** Whose request it is. Throws MILLRACE_UNAUTHENTICATED, or MILLRACE_FORBIDDEN without keys for callers elsewhere. */
+  async identify(request: object): Promise<ApiKeyIdentity> {
+    const known = this.#known.get(request);
+    if (known !== undefined) return known;
+    const identity = this.#mode === 'none' ? localCaller(request) : await this.#keyHolder(request);
+    this.#known.set(request, identity);
+    return identity;
+  }
+
+  async #keyHolder(request: object): Promise<ApiKeyIdentity> {
+    const header = headerOf(request, 'authorization');
+    if (header === undefined) throw unauthenticated('The request carries no API key.');
+    const key = bearer.exec(header)?.[1];
+    if (key === undefined) throw unauthenticated('The Authorization header is not "Bearer" with an API key.');
+    const identity = await this.#keys.verify(key);
+    if (identity === undefined) throw unauthenticated('The API key is unknown or revoked.');
+    return identity;
+  }
+}
+
+/**
+ * The Host header is looked at as well: a web page in a browser on this machine can reach a loopback address, but only
+ * under the page's own name.
+ */
+function localCaller(request: object): ApiKeyIdentity {
+  const address = remoteAddressOf(request);
+  const host = headerOf(request, 'host');
+  if (address !== undefined && isLoopbackAddress(address) && host !== undefined && isLoopbackHost(host)) {
+    return anyone;
+  }
+  throw new AppError(
+    'MILLRACE_FORBIDDEN',
+    'Authentication is off: only requests from and to this machine are served.',
+  );
+}
+
+function unauthenticated(message: string): AppError {
+  return new AppError('MILLRACE_UNAUTHENTICATED', message);
+}

@@ -1,0 +1,63 @@
+import { AppError } from '../../kernel/app-error.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import { formatUsd } from '../../kernel/money.ts';
+import type { Origin } from '../../messages/origin.ts';
+import type { BudgetBook } from '../../engine/calls/budget-book.ts';
+import { type BudgetFigures, isExhausted } from './budget-room.ts';
+
+/** A budget with its present window. */
+export interface BudgetWindowState extends BudgetFigures {
+  readonly name: string;
+  readonly endsInMs: number;
+}
+
+export interface BudgetAdmissionOptions {
+  readonly book: BudgetBook;
+  readonly read: () => Promise<readonly BudgetWindowState[]>;
+  readonly clock: Clock;
+  /** Told of every message that is refused, and because of which budget. */
+  readonly onRefused: (budget: string) => void;
+}
+
+/** How old figures may be. New messages are only kept out early here; that no budget is exceeded is held at the calls. */
+const maxAgeMs = 250;
+
+/** Keeps new messages out whose budget is used up, where the budget says so. */
+export class BudgetAdmission {
+  readonly #options: BudgetAdmissionOptions;
+  #figures: { readonly atMs: number; readonly states: Promise<readonly BudgetWindowState[]> } | undefined;
+
+  constructor(options: BudgetAdmissionOptions) {
+    this.#options = options;
+  }
+
+  /** Throws MILLRACE_BUDGET_EXHAUSTED when a budget that refuses has nothing left for this origin. */
+  async check(origin: Origin): Promise<void> {
+    const refusing = this.#options.book.concerning(origin).filter(({ atLimit }) => atLimit === 'refuse');
+    if (refusing.length === 0) return;
+    const states = await this.#read();
+    for (const { name } of refusing) {
+      const state = states.find((one) => one.name === name);
+      if (state === undefined || !isExhausted(state)) continue;
+      this.#options.onRefused(name);
+      throw new AppError(
+        'MILLRACE_BUDGET_EXHAUSTED',
+        `The budget "${name}" of ${formatUsd(state.limitUsd)} USD is used up until its window turns.`,
+        { retryAfterMs: state.endsInMs },
+      );
+    }
+  }
+
+  #read(): Promise<readonly BudgetWindowState[]> {
+    const nowMs = this.#options.clock.monotonicMs();
+    if (this.#figures === undefined || nowMs - this.#figures.atMs > maxAgeMs) {
+      const states = this.#options.read();
+      this.#figures = { atMs: nowMs, states };
+      // A failure is not kept: the next message looks again.
+      states.catch(() => {
+        if (this.#figures?.states === states) this.#figures = undefined;
+      });
+    }
+    return this.#figures.states;
+  }
+}

@@ -1,0 +1,151 @@
+import { isStorableText, storableProblem } from '../../kernel/storable-text.ts';
+import { z } from 'zod';
+import type { Fault } from '../../kernel/app-error.ts';
+import { isReportable, reportableYears } from '../../kernel/reportable-time.ts';
+import {
+  type CostFilterField,
+  costFilterFields,
+  type CostGroupField,
+  costGroupFields,
+  type CostOrder,
+  maxCostGroups,
+} from './usage-queries.ts';
+import { invalidRequest } from '../../http/request-faults.ts';
+
+/*
+ * The query string of GET /v1/costs as a question. Every fault is found before any is told; a parameter that is not
+ * known is a fault too, because a mistyped filter that is ignored shows a wrong sum.
+ */
+
+/** What is asked for, complete: defaults are filled in. */
+export interface CostReportRequest {
+  readonly from: Date;
+  readonly to: Date;
+  readonly groupBy: readonly CostGroupField[];
+  readonly filters: Readonly<Partial<Record<CostFilterField, readonly string[]>>>;
+  readonly order: { readonly by: CostOrder; readonly direction: 'asc' | 'desc' };
+  readonly limit: number;
+}
+
+/** The values of `order`: what to sort by, with a minus for the greatest first. */
+export const costOrders = ['cost', '-cost', 'calls', '-calls', 'tokens', '-tokens', 'key', '-key'] as const;
+
+export const defaultPeriodDays = 30;
+const defaultLimit = 1_000;
+const maxFilterValues = 200;
+const maxFilterLength = 512;
+const dayMs = 86_400_000;
+
+const once = z.string({ error: 'is given once' });
+
+const moment = once
+  .refine((text) => z.union([z.iso.datetime({ offset: true }), z.iso.date()]).safeParse(text).success, {
+    error: 'is a date ("2026-03-01") or a time with its zone ("2026-03-01T12:00:00Z", a "+" written as %2B)',
+    abort: true,
+  })
+  .transform((text) => new Date(text))
+  .refine(isReportable, reportableYears);
+
+const filterValue = z
+  .string()
+  .max(maxFilterLength, `has at most ${maxFilterLength} characters`)
+  .refine(isStorableText, storableProblem);
+const filter = z.preprocess(
+  asList,
+  z.array(filterValue).max(maxFilterValues, `has at most ${maxFilterValues} values`),
+);
+
+const groupBy = z
+  .preprocess(
+    (value) =>
+      asList(value).flatMap((part) =>
+        typeof part === 'string' ? part.split(',').map((name) => name.trim()) : [part],
+      ),
+    z.array(z.enum(costGroupFields, { error: `is any of ${costGroupFields.join(', ')}` })),
+  )
+  .refine((fields) => new Set(fields).size === fields.length, 'names no field twice');
+
+const limit = once
+  .regex(/^\d{1,6}$/, { error: `is a whole number from 1 to ${maxCostGroups}`, abort: true })
+  .transform(Number)
+  .refine((count) => count >= 1 && count <= maxCostGroups, `is a whole number from 1 to ${maxCostGroups}`);
+
+const parametersSchema = z.strictObject({
+  from: moment.optional(),
+  to: moment.optional(),
+  group_by: groupBy.optional(),
+  order: once.pipe(z.enum(costOrders, { error: `is any of ${costOrders.join(', ')}` })).optional(),
+  limit: limit.optional(),
+  team: filter.optional(),
+  customer: filter.optional(),
+  feature: filter.optional(),
+  batch: filter.optional(),
+  pipeline: filter.optional(),
+  stage: filter.optional(),
+  provider: filter.optional(),
+  model: filter.optional(),
+});
+
+type Parameters = z.output<typeof parametersSchema>;
+
+/** A parameter that may be repeated comes as a list only when it is. */
+function asList(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? (value as readonly unknown[]) : [value];
+}
+
+/** The question in a parsed query string. Throws MILLRACE_REQUEST_INVALID with every fault. */
+export function parseCostParameters(query: unknown, now: Date): CostReportRequest {
+  const parsed = parametersSchema.safeParse(query);
+  if (!parsed.success) throw invalidRequest(faultsOf(parsed.error));
+  const parameters = parsed.data;
+  const to = parameters.to ?? now;
+  const from = parameters.from ?? new Date(to.getTime() - defaultPeriodDays * dayMs);
+  if (from >= to) {
+    const problem = `lies before the end of the period, ${to.toISOString()}`;
+    throw invalidRequest([{ field: 'from', problem }]);
+  }
+  return {
+    from,
+    to,
+    groupBy: parameters.group_by ?? [],
+    filters: filtersOf(parameters),
+    order: orderOf(parameters.order ?? '-cost'),
+    limit: parameters.limit ?? defaultLimit,
+  };
+}
+
+function filtersOf(parameters: Parameters): CostReportRequest['filters'] {
+  return Object.fromEntries(
+    costFilterFields.flatMap((field) => {
+      const values = parameters[field];
+      return values === undefined ? [] : [[field, values]];
+    }),
+  );
+}
+
+function orderOf(text: (typeof costOrders)[number]): CostReportRequest['order'] {
+  const direction = text.startsWith('-') ? 'desc' : 'asc';
+  switch (text) {
+    case 'cost':
+    case '-cost':
+      return { by: 'cost', direction };
+    case 'calls':
+    case '-calls':
+      return { by: 'calls', direction };
+    case 'tokens':
+    case '-tokens':
+      return { by: 'tokens', direction };
+    case 'key':
+    case '-key':
+      return { by: 'group', direction };
+  }
+}
+
+function faultsOf(error: z.ZodError): readonly Fault[] {
+  return error.issues.flatMap((issue) => {
+    if (issue.code === 'unrecognized_keys')
+      return issue.keys.map((field) => ({ field, problem: 'is not known' }));
+    // The place in a list says nothing to someone who wrote a query string.
+    return [{ field: String(issue.path[0] ?? 'query'), problem: issue.message }];
+  });
+}

@@ -1,0 +1,63 @@
+import { z } from 'zod';
+import { costGroupFields } from './usage-queries.ts';
+
+/*
+ * The answer of GET /v1/costs, as a schema: its type, its description in the OpenAPI document and the columns of its
+ * CSV form all come from here.
+ */
+
+const amount = z.string().regex(/^-?\d+(\.\d+)?$/);
+const tokenCount = z
+  .union([z.int(), z.string().regex(/^-?\d+$/)])
+  .describe('Exact: a number, or a decimal string where a number would not hold it (above 2^53 - 1).');
+
+/** The figures of one group, or of all together. Amounts are exact US dollars as decimal strings. */
+export const costFiguresSchema = z.object({
+  costUsd: amount.describe('Settled and estimated spend. What is unpriced or unsettled is not in it.'),
+  calls: z.int().describe('Requests that a provider may bill.'),
+  messages: z
+    .int()
+    .describe('Distinct messages; one with calls in two groups counts in both, and once in the totals.'),
+  inputTokens: tokenCount,
+  outputTokens: tokenCount,
+  wasteUsd: amount.describe(
+    'The part of costUsd that bought nothing: failed, aborted, duplicate and degenerate calls; group by waste to see why.',
+  ),
+  unpricedCalls: z.int().describe('Calls whose price is not known; they cost more than nothing.'),
+  unsettledCalls: z.int().describe('Calls whose outcome nobody knows yet.'),
+  estimatedCalls: z
+    .int()
+    .describe('Calls whose usage was counted by Millrace because the provider did not report it.'),
+  openUpperBoundUsd: amount.describe(
+    'What the unsettled, estimated and unpriced calls can have cost at most.',
+  ),
+  suspectCalls: z
+    .int()
+    .describe(
+      'Estimated calls for which the provider reported more tokens than the request can have caused.',
+    ),
+});
+
+export const costReportSchema = z.object({
+  from: z.iso.datetime().describe('First moment, included.'),
+  to: z.iso.datetime().describe('Last moment, excluded.'),
+  groupBy: z.array(z.enum(costGroupFields)),
+  currency: z.literal('USD'),
+  groups: z.array(
+    costFiguresSchema.extend({
+      key: z.partialRecord(z.enum(costGroupFields), z.string()).describe('The values that make the group.'),
+    }),
+  ),
+  totals: costFiguresSchema.describe('Over all groups, also those beyond the limit.'),
+  truncated: z.boolean().describe('Whether there are more groups than the limit.'),
+  exportLagSeconds: z
+    .number()
+    .optional()
+    .describe('How far the report may be behind: the age of the oldest usage record that is not in it yet.'),
+});
+
+export type CostFiguresDocument = z.output<typeof costFiguresSchema>;
+export type CostReportDocument = z.output<typeof costReportSchema>;
+
+/** The names of the figures, in the order in which they are written. */
+export const costFigureNames = costFiguresSchema.keyof().options;

@@ -1,0 +1,97 @@
+import type { ColumnStore } from '../../drivers/column-store/column-store.ts';
+import { AppError } from '../../kernel/app-error.ts';
+import type { ConcurrencyLimiter } from '../../kernel/concurrency-limiter.ts';
+import { formatUsd } from '../../kernel/money.ts';
+import { type CostFigures, type CostGroup, runCostQuery } from './usage-queries.ts';
+import type { QueryLimits } from './query-limits.ts';
+import { type CallerView, shareOf } from '../../http/api-key-identity.ts';
+import type { CostReportRequest } from './cost-parameters.ts';
+import type { CostFiguresDocument, CostReportDocument } from './cost-report-document.ts';
+
+export interface CostReportsOptions {
+  readonly store: ColumnStore;
+  /** The age of the oldest usage record that is not in the store yet, in seconds. Absent: reports do not tell. */
+  readonly exportLagSeconds?: () => Promise<number>;
+  /** Absent: as many at once as are asked for. */
+  readonly limiter?: Pick<ConcurrencyLimiter, 'run'>;
+  /** What one report may take of the store. Absent: as much as it takes. */
+  readonly limits?: QueryLimits;
+}
+
+/** Cost reports over the usage records. */
+export class CostReports {
+  readonly #options: CostReportsOptions;
+
+  constructor(options: CostReportsOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Answers the request for the viewer. Groups and totals come from one statement and add up exactly. Throws
+   * MILLRACE_FORBIDDEN when a viewer bound to a team asks for another, MILLRACE_REPORT_TOO_LARGE when the report takes more
+   * than one may, MILLRACE_OVERLOADED or MILLRACE_RATE_LIMITED when too many are made, and the column store's failures.
+   */
+  async report(request: CostReportRequest, viewer: CallerView): Promise<CostReportDocument> {
+    const filters = visibleFilters(request.filters, viewer);
+    const { limiter } = this.#options;
+    const make = (): Promise<CostReportDocument> => this.#make({ ...request, filters });
+    const { id } = viewer;
+    return limiter === undefined ? make() : limiter.run(make, id === undefined ? undefined : shareOf({ id }));
+  }
+
+  async #make(request: CostReportRequest): Promise<CostReportDocument> {
+    const { store, exportLagSeconds, limits } = this.#options;
+    const { from, to, groupBy, filters, order, limit } = request;
+    // Measured first: what is exported in between makes the report fresher than it says, never staler.
+    const lag = await exportLagSeconds?.();
+    const report = await runCostQuery(store, { from, to, groupBy, filters, order, limit }, limits);
+    return {
+      from: from.toISOString(),
+      to: to.toISOString(),
+      groupBy: [...groupBy],
+      currency: 'USD',
+      groups: report.groups.map((group) => ({ key: keyOf(group), ...figuresOf(group) })),
+      totals: figuresOf(report.total),
+      truncated: report.isTruncated,
+      ...(lag === undefined ? {} : { exportLagSeconds: lag }),
+    };
+  }
+}
+
+/** The filters with the viewer's team among them. Throws MILLRACE_FORBIDDEN when they name another. */
+function visibleFilters(
+  filters: CostReportRequest['filters'],
+  { team }: CallerView,
+): CostReportRequest['filters'] {
+  if (team === undefined) return filters;
+  if (filters.team?.some((wanted) => wanted !== team) === true) {
+    throw new AppError('MILLRACE_FORBIDDEN', `This API key shows the costs of the team "${team}" only.`);
+  }
+  return { ...filters, team: [team] };
+}
+
+function keyOf({ group }: CostGroup): CostReportDocument['groups'][number]['key'] {
+  // ClickHouse's time of an hour, in UTC, as ISO 8601.
+  return group.hour === undefined ? group : { ...group, hour: `${group.hour.replace(' ', 'T')}Z` };
+}
+
+function figuresOf(figures: CostFigures): CostFiguresDocument {
+  return {
+    costUsd: formatUsd(figures.costUsd),
+    calls: figures.calls,
+    messages: figures.messages ?? 0,
+    inputTokens: countOf(figures.inputTokens),
+    outputTokens: countOf(figures.outputTokens),
+    wasteUsd: formatUsd(figures.wasteUsd),
+    unpricedCalls: figures.unpricedCalls,
+    unsettledCalls: figures.unsettledCalls,
+    estimatedCalls: figures.estimatedCalls,
+    suspectCalls: figures.suspectCalls ?? 0,
+    openUpperBoundUsd: formatUsd(figures.upperBoundUsd),
+  };
+}
+
+function countOf(tokens: bigint): number | string {
+  const count = Number(tokens);
+  return Number.isSafeInteger(count) ? count : tokens.toString();
+}

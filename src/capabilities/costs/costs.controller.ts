@@ -1,0 +1,125 @@
+import { Controller, Get, Header, Headers, Inject, Query, Res } from '@nestjs/common';
+import { ApiBearerAuth, ApiOperation, ApiQuery, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { AppError } from '../../kernel/app-error.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import { costFilterFields, costGroupFields, maxCostGroups } from './usage-queries.ts';
+import { acceptedFormat } from '../../http/accepted-format.ts';
+import type { ApiKeyIdentity } from '../../http/api-key-identity.ts';
+import { Caller, RequireScope } from '../../http/caller.ts';
+import { renderCostCsv } from './cost-csv.ts';
+import { costOrders, defaultPeriodDays, parseCostParameters } from './cost-parameters.ts';
+import type { CostReportDocument } from './cost-report-document.ts';
+import { CostReports } from './cost-reports.ts';
+
+/** The injection token of the clock that the controllers ask. */
+export const clockToken = Symbol('millrace:clock');
+
+/** What both of Nest's platforms offer to set a header. */
+interface HeaderWriter {
+  header(name: string, value: string): unknown;
+}
+
+const formats = ['application/json', 'text/csv'] as const;
+const period = { required: false, schema: { type: 'string' } } as const;
+
+@ApiTags('costs')
+@ApiBearerAuth()
+@Controller('v1/costs')
+@RequireScope('costs:read')
+export class CostsController {
+  readonly #reports: CostReports;
+  readonly #clock: Clock;
+
+  constructor(@Inject(CostReports) reports: CostReports, @Inject(clockToken) clock: Clock) {
+    this.#reports = reports;
+    this.#clock = clock;
+  }
+
+  @Get()
+  @Header('Vary', 'Accept')
+  @ApiOperation({
+    operationId: 'getCosts',
+    summary: 'What the calls of a period cost, and for whom',
+    description:
+      'Amounts are exact decimal strings in US dollars; groups add up to the totals. What is unpriced or unsettled is ' +
+      'counted apart, never as zero. A key bound to a team sees that team only.',
+  })
+  @ApiQuery({
+    name: 'group_by',
+    required: false,
+    style: 'form',
+    explode: false,
+    description: 'Fields to group by, separated by commas or repeated. None: the totals only.',
+    schema: { type: 'array', items: { type: 'string', enum: [...costGroupFields] } },
+  })
+  @ApiQuery({
+    name: 'from',
+    ...period,
+    description: `First moment (of the call), included: a date or a time with its zone. Default ${defaultPeriodDays} days before the end.`,
+  })
+  @ApiQuery({ name: 'to', ...period, description: 'Last moment, excluded. Default now.' })
+  @ApiQuery({
+    name: 'order',
+    required: false,
+    description: 'What to sort by; a minus puts the greatest first.',
+    schema: { type: 'string', enum: [...costOrders], default: '-cost' },
+  })
+  @ApiQuery({
+    name: 'limit',
+    required: false,
+    description: 'The most groups in the answer.',
+    schema: { type: 'integer', minimum: 1, maximum: maxCostGroups, default: 1000 },
+  })
+  @ApiFilters()
+  @ApiResponse({
+    status: 200,
+    description: 'The report, as JSON or, when the request accepts text/csv, as CSV with one line a group.',
+    headers: {
+      'millrace-truncated': {
+        description: 'CSV only: whether there are more groups than the limit.',
+        schema: { type: 'boolean' },
+      },
+      'millrace-total-cost-usd': {
+        description: 'CSV only: totals.costUsd of the JSON form.',
+        schema: { type: 'string' },
+      },
+    },
+    content: {
+      'application/json': { schema: { $ref: '#/components/schemas/CostReport' } },
+      'text/csv': { schema: { type: 'string' } },
+    },
+  })
+  async get(
+    @Query() query: unknown,
+    @Headers('accept') accept: string | undefined,
+    @Caller() caller: ApiKeyIdentity,
+    @Res({ passthrough: true }) response: HeaderWriter,
+  ): Promise<CostReportDocument | string> {
+    const format = acceptedFormat(accept, formats);
+    if (format === undefined) {
+      throw new AppError('MILLRACE_NOT_ACCEPTABLE', `Costs can be had as ${formats.join(' or ')}.`);
+    }
+    const report = await this.#reports.report(parseCostParameters(query, this.#clock.now()), caller);
+    response.header('cache-control', 'no-store');
+    if (format === 'application/json') return report;
+    response.header('content-type', 'text/csv; charset=utf-8; header=present');
+    response.header('millrace-truncated', String(report.truncated));
+    response.header('millrace-total-cost-usd', report.totals.costUsd);
+    return renderCostCsv(report);
+  }
+}
+
+function ApiFilters(): MethodDecorator {
+  return (target, key, descriptor) => {
+    for (const name of costFilterFields) {
+      ApiQuery({
+        name,
+        required: false,
+        style: 'form',
+        explode: true,
+        description: `Only calls of this ${name}; repeat it for more than one.`,
+        schema: { type: 'array', items: { type: 'string' } },
+      })(target, key, descriptor);
+    }
+  };
+}

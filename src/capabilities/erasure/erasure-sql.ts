@@ -1,0 +1,233 @@
+import { named } from '../../drivers/sql-database/sql-statement.ts';
+
+/*
+ * Every statement about erasures. The first four parameters of most are one selection: $1 customer, $2 team, $3 the root of
+ * a tree of messages (an absent part selects everything), $4 the pseudonym. Each may run any number of times.
+ */
+
+const selected = `($1::text is null or m.customer = $1::text) and ($2::text is null or m.team = $2::text)
+     and ($3::uuid is null or m.root_id = $3::uuid)`;
+const selectedLoose = `c.message_id is null and c.origin is not null and $3::uuid is null
+     and ($1::text is null or c.origin::json ->> 'customer' = $1::text) and ($2::text is null or c.origin::json ->> 'team' = $2::text)
+     and c.origin::json ->> 'customer' is distinct from $4::text`;
+
+const stateColumns = 'id, kind, pseudonym, team, began_at, ended_at, messages, failures, failure, failed_at';
+
+/** $1 any message of the tree. */
+export const findRoot = named(
+  'ledger.find_root_of_message',
+  `select root_id, team from millrace.messages where id = $1::uuid`,
+);
+
+/** $1 to $4 the selection. */
+export const measureErasure = named(
+  'ledger.measure_erasure',
+  `select count(*)::int as messages, count(*) filter (where m.wake_at is not null)::int as open,
+     count(*) filter (where m.state = 'dead_lettered')::int as dead_letters,
+     coalesce(sum((select count(*) from millrace.calls c where c.message_id = m.id)), 0)::int as calls,
+     coalesce(sum((select count(*) from millrace.calls c where c.message_id = m.id and c.state = 'reserved')), 0)::int
+       + (select count(*) from millrace.calls c where c.state = 'reserved' and ${selectedLoose})::int as calls_open,
+     (select count(*) from millrace.calls c where ${selectedLoose})::int as loose_calls
+   from millrace.messages m where ${selected} and ($3::uuid is not null or m.customer is distinct from $4::text)`,
+);
+
+/** $1 to $4 the selection, $5 the name or id as a JSON string: whether anything in the ledger but the audit may have it. */
+export const findErasable = named(
+  'ledger.find_erasable',
+  `select exists (select from millrace.messages m where ${selected})
+     or exists (select from millrace.calls c where ${selectedLoose})
+     or exists (select from millrace.outbox where strpos(line, $5::text) > 0)
+     or exists (select from millrace.budgets where customer = $1::text and ($2::text is null or team = $2::text))
+     or exists (select from millrace.holds where scope = 'customer' and value = $1::text and $2::text is null) as found`,
+);
+
+/** $1 id, $2 kind, $3 hash, $4 pseudonym, $5 actor, $6 reason, $7 team or null, $8 the audit's id, $9 target, $10 detail. */
+export const recordEmptyErasure = named(
+  'ledger.record_empty_erasure',
+  `with ended as (
+     insert into millrace.erasures (id, kind, selection_hash, pseudonym, actor, reason, team, ended_at, messages)
+     values ($1::uuid, $2, $3, $4, $5, $6, $7, clock_timestamp(), 0) returning actor, reason)
+   insert into millrace.operator_actions (id, at, actor, action, target, affected, detail, reason)
+   select $8::uuid, clock_timestamp(), actor, 'erasures.erase', $9, 0, $10::json, reason from ended`,
+);
+
+/** $1 the lock that binding takes (see ExportLedger): nothing is bound until this transaction ends. */
+export const lockBinding = named('ledger.lock_binding_to_erase', `select pg_advisory_xact_lock(7163081)`);
+
+export const countOpenBatches = named(
+  'ledger.count_open_batches_to_erase',
+  `select count(*)::int as count from millrace.export_batches where exported_at is null`,
+);
+
+export const findOpenErasures = named(
+  'ledger.find_open_erasures',
+  `select id, selection_hash, pseudonym, selection from millrace.erasures where ended_at is null`,
+);
+
+/** $1 id, $2 kind, $3 hash, $4 pseudonym, $5 actor, $6 reason, $7 selection, $8 team or null. */
+export const beginErasure = named(
+  'ledger.begin_erasure',
+  `insert into millrace.erasures (id, kind, selection_hash, pseudonym, actor, reason, selection, team)
+   values ($1::uuid, $2, $3, $4, $5, $6, $7::json, $8)`,
+);
+
+/** $1 id, $2 the new lease, $3 how many milliseconds it lasts. No row while another process has one. */
+export const leaseErasure = named(
+  'ledger.lease_erasure',
+  `update millrace.erasures set lease = $2::uuid, leased_until = clock_timestamp() + $3::int * interval '1 millisecond'
+   where id = $1::uuid and ended_at is null and (leased_until is null or leased_until < clock_timestamp())
+   returning months`,
+);
+
+/** $1 id, $2 lease, $3 how many milliseconds; 0 gives it back. */
+export const renewErasure = named(
+  'ledger.renew_erasure',
+  `update millrace.erasures set leased_until = clock_timestamp() + $3::int * interval '1 millisecond'
+   where id = $1::uuid and lease = $2::uuid and ended_at is null`,
+);
+
+/** $1 id. */
+export const findErasure = named(
+  'ledger.find_erasure',
+  `select ${stateColumns} from millrace.erasures where id = $1::uuid`,
+);
+
+/** What is at work, and what was given up in the last seven days; the newest first. */
+export const listTroubledErasures = named(
+  'ledger.list_troubled_erasures',
+  `select ${stateColumns} from millrace.erasures
+   where ended_at is null or failed_at > clock_timestamp() - interval '7 days' order by id desc limit 20`,
+);
+
+/** $1 id, $2 lease: the ledger is done, the column store is begun. */
+export const enterStore = named(
+  'ledger.enter_store_to_erase',
+  `update millrace.erasures set in_store = true, failures = 0 where id = $1::uuid and lease = $2::uuid and ended_at is null`,
+);
+
+/**
+ * $1 id, $2 lease, $3 the code, $4 whether it counts, $5 how many are too many; $6 the audit's id, $7 target, $8 detail. Given
+ * up, it ends; never once the column store is begun.
+ */
+export const noteErasureFailure = named(
+  'ledger.note_erasure_failure',
+  `with noted as materialized (
+     select id, failures + $4::boolean::int as failures, not in_store and failures + $4::boolean::int >= $5::int as is_over
+     from millrace.erasures where id = $1::uuid and lease = $2::uuid and ended_at is null for update),
+   changed as (
+     update millrace.erasures e
+     set failures = n.failures, failure = $3, leased_until = case when not n.is_over then e.leased_until end,
+       failed_at = case when n.is_over then clock_timestamp() end, ended_at = case when n.is_over then clock_timestamp() end,
+       selection = case when not n.is_over then e.selection end
+     from noted n where e.id = n.id returning e.actor, e.reason, n.is_over)
+   insert into millrace.operator_actions (id, at, actor, action, target, affected, detail, reason)
+   select $6::uuid, clock_timestamp(), actor, 'erasures.fail', $7, 0, $8::json, reason from changed where is_over`,
+);
+
+/** $1 id, $2 months, $3 lease. */
+export const noteMonths = named(
+  'ledger.note_erasure_months',
+  `update millrace.erasures set months = $2::json where id = $1::uuid and lease = $3::uuid`,
+);
+
+/** $1 a text that the lines hold, $2 target and $3 number of the last line seen, $4 how many. */
+export const listOutboxLines = named(
+  'ledger.list_outbox_lines_to_erase',
+  `select target, seq, line from millrace.outbox where strpos(line, $1::text) > 0 and (target, seq) > ($2::text, $3::bigint)
+   order by target, seq limit $4`,
+);
+
+/** $1 target, $2 number, $3 line. */
+export const rewriteOutboxLine = named(
+  'ledger.rewrite_outbox_line',
+  `update millrace.outbox set line = $3 where target = $1 and seq = $2::bigint`,
+);
+
+/** $1 to $4 the selection, $5 the last message seen, $6 how many. Only what has ended. Amounts, tokens and times stay. */
+export const eraseMessages = named(
+  'ledger.erase_messages',
+  `with chosen as materialized (
+     select m.id, m.body_ref from millrace.messages m
+     where m.id > $5::uuid and m.wake_at is null and ${selected} and ($3::uuid is not null or m.customer is distinct from $4::text)
+     order by m.id limit $6 for update),
+   payloads as (
+     insert into millrace.payload_removals (reference)
+     select distinct reference from (
+       select body_ref as reference from chosen
+       union all select c.answer_ref from millrace.calls c join chosen m on m.id = c.message_id) r
+     where reference is not null
+     on conflict (reference) do update set due_at = clock_timestamp()),
+   answers as (
+     update millrace.calls c set answer = null, answer_ref = null, parameters = null, raw_usage = null, request_digest = 'erased'
+     from chosen m where m.id = c.message_id),
+   notes as (
+     update millrace.failures f set detail = '{"erased":true}' from chosen m where m.id = f.message_id),
+   erased as (
+     update millrace.messages m
+     set customer = case when $3::uuid is null then $4::text else m.customer end, labels = null, item = m.id::text,
+       source = 'erased', event_id = m.id::text, body = 'null', body_ref = null, body_bytes = 4, result = null, order_key = null,
+       trace_parent = '00-' || repeat('0', 31) || '1-' || repeat('0', 15) || '1-00',
+       discarded_at = case when m.state = 'dead_lettered' then coalesce(m.discarded_at, clock_timestamp()) end,
+       discarded_by = case when m.state = 'dead_lettered' then coalesce(m.discarded_by, 'erasure') end
+     from chosen where chosen.id = m.id)
+   select count(*)::int as count, (select id from chosen order by id desc limit 1) as last from chosen`,
+);
+
+/** $1 to $4 the selection: calls outside of messages. */
+export const eraseLooseCalls = named(
+  'ledger.erase_loose_calls',
+  `with chosen as materialized (select c.id, c.answer_ref from millrace.calls c where c.state <> 'reserved' and ${selectedLoose}),
+   payloads as (
+     insert into millrace.payload_removals (reference)
+     select distinct answer_ref from chosen where answer_ref is not null
+     on conflict (reference) do update set due_at = clock_timestamp()),
+   erased as (
+     update millrace.calls c
+     set answer = null, answer_ref = null, parameters = null, raw_usage = null, request_digest = 'erased',
+       origin = json_strip_nulls(json_build_object('team', c.origin::json ->> 'team', 'customer', $4::text,
+         'feature', c.origin::json ->> 'feature', 'batch', c.origin::json ->> 'batch'))::text
+     from chosen where chosen.id = c.id)
+   select count(*)::int as count from chosen`,
+);
+
+/** $1 customer, $2 team: only that team's, $3 pseudonym. A budget that the configuration still names comes back with the next start. */
+export const eraseBudgets = named(
+  'ledger.erase_budgets',
+  `update millrace.budgets set customer = $3, retired_at = coalesce(retired_at, clock_timestamp())
+   where customer = $1 and ($2::text is null or team = $2::text)`,
+);
+
+/** $1 customer. */
+export const findErasedHold = named(
+  'ledger.find_erased_hold',
+  `select id, reason from millrace.holds where scope = 'customer' and value = $1`,
+);
+
+/** $1 id, $2 pseudonym, $3 reason. */
+export const eraseHold = named(
+  'ledger.erase_hold',
+  `update millrace.holds set value = $2, reason = $3 where id = $1::uuid`,
+);
+
+/** $1 customer, $2 the same as a JSON string, $3 the last entry seen, $4 how many: entries that may be about the customer. */
+export const listNamingActions = named(
+  'ledger.list_naming_actions',
+  `select id, target, reason, detail::text as detail from millrace.operator_actions
+   where id > $3::uuid and (target = 'customer ' || $1 or strpos(detail::text, $2) > 0) order by id limit $4`,
+);
+
+/** $1 id, $2 target, $3 reason, $4 detail. */
+export const rewriteAction = named(
+  'ledger.rewrite_action',
+  `update millrace.operator_actions set target = $2, reason = $3, detail = $4::json where id = $1::uuid`,
+);
+
+/** $1 id, $2 the audit's id, $3 target, $4 how many messages, $5 detail, $6 lease. What was erased goes from here too. */
+export const endErasure = named(
+  'ledger.end_erasure',
+  `with ended as (
+     update millrace.erasures set ended_at = clock_timestamp(), messages = $4::int, selection = null, leased_until = null
+     where id = $1::uuid and ended_at is null and lease = $6::uuid returning actor, reason)
+   insert into millrace.operator_actions (id, at, actor, action, target, affected, detail, reason)
+   select $2::uuid, clock_timestamp(), actor, 'erasures.erase', $3, $4::int, $5::json, reason from ended`,
+);
