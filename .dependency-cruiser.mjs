@@ -33,7 +33,7 @@ const owners = [
   {
     name: 'nestjs-bullmq',
     packages: ['@nestjs/bullmq'],
-    folders: ['src/drivers/queue', 'src/app/millrace-queues.module.ts'],
+    folders: ['src/drivers/queue', 'src/host/millrace-queues.module.ts'],
   },
   {
     name: 'clickhouse',

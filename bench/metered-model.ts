@@ -13,7 +13,7 @@ import { newId } from '../src/kernel/ids.ts';
 import type { PayloadStore } from '../src/drivers/payload-store/payload-store.ts';
 import { ModelGateway } from '../src/engine/calls/model-gateway.ts';
 import { ProviderRegistry } from '../src/engine/providers/provider-registry.ts';
-import { ScriptedModel } from '../src/models/scripted-model.ts';
+import { ScriptedModel } from '../src/testing/scripted-model.ts';
 import { packagedPriceBook } from '../src/pricing/packaged-price-book.ts';
 import { metricCatalogue } from '../src/telemetry/metric-catalogue.ts';
 import { createMetrics } from '../src/telemetry/metrics.ts';

@@ -1,4 +1,4 @@
-import { listSettings, type SettingEntry } from '../src/app/load-configuration.ts';
+import { listSettings, type SettingEntry } from '../src/host/load-configuration.ts';
 import { markdownTable } from './markdown-table.ts';
 
 /** docs/configuration.md: every setting with its environment variable, default and meaning. */
@@ -12,7 +12,7 @@ export function configurationDocument(): string {
   ]);
   return `# Configuration
 
-<!-- Generated from src/app/configuration.ts by \`npm run generate\`. Do not edit. -->
+<!-- Generated from src/host/configuration.ts by \`npm run generate\`. Do not edit. -->
 
 Everything has a default: without any setting Millrace runs embedded, in one process, with its data in \`.millrace\`.
 

@@ -35,11 +35,11 @@ export type {
 export { defineStage } from './engine/pipeline/stage-definition.ts';
 export { Stage } from './engine/pipeline/stage.decorator.ts';
 export type { Logger } from './telemetry/logger.ts';
-export type { Configuration, ConfigurationInput } from './app/configuration.ts';
+export type { Configuration, ConfigurationInput } from './host/configuration.ts';
 export type { CallTotals } from './engine/ledger/call-ledger.ts';
-export { createMillraceApp, type MillraceApp, type MillraceAppOptions } from './app/create-millrace-app.ts';
-export type { HostStatus, MessageCounts } from './app/host-status.ts';
-export { Millrace } from './app/millrace.ts';
-export { MillraceHttpModule } from './app/millrace-http.module.ts';
-export { MillraceQueuesModule } from './app/millrace-queues.module.ts';
-export { MillraceModule, type MillraceModuleOptions } from './app/millrace.module.ts';
+export { createMillraceApp, type MillraceApp, type MillraceAppOptions } from './host/create-millrace-app.ts';
+export type { HostStatus, MessageCounts } from './host/host-status.ts';
+export { Millrace } from './host/millrace.ts';
+export { MillraceHttpModule } from './host/millrace-http.module.ts';
+export { MillraceQueuesModule } from './host/millrace-queues.module.ts';
+export { MillraceModule, type MillraceModuleOptions } from './host/millrace.module.ts';

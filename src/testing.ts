@@ -8,6 +8,6 @@ export {
   ScriptedEmbeddingModel,
   ScriptedModel,
   type ScriptedUsage,
-} from './models/scripted-model.ts';
+} from './testing/scripted-model.ts';
 export { TestKit, type TestKitOptions } from './testing/test-kit.ts';
 export { type RunCall, type RunMessage, type RunSpend, TestRun } from './testing/test-run.ts';

@@ -1,12 +1,12 @@
 import { generateText } from 'ai';
 import { z } from 'zod';
-import { Host } from '../../src/app/host.ts';
-import { loadConfiguration } from '../../src/app/load-configuration.ts';
-import { Millrace } from '../../src/app/millrace.ts';
+import { Host } from '../../src/host/host.ts';
+import { loadConfiguration } from '../../src/host/load-configuration.ts';
+import { Millrace } from '../../src/host/millrace.ts';
 import { invariant } from '../../src/kernel/invariant.ts';
 import { defineMessage } from '../../src/messages/message-type.ts';
 import type { Message } from '../../src/messages/message.ts';
-import { ScriptedModel } from '../../src/models/scripted-model.ts';
+import { ScriptedModel } from '../../src/testing/scripted-model.ts';
 import type { StageContext } from '../../src/engine/pipeline/stage-context.ts';
 import { defineStage } from '../../src/engine/pipeline/stage-definition.ts';
 import type { MillraceMetrics } from '../../src/telemetry/metrics.ts';

@@ -2,8 +2,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DocumentsModule } from '../../examples/documents/documents.module.ts';
-import { createMillraceApp, type MillraceApp } from '../../src/app/create-millrace-app.ts';
-import { Host } from '../../src/app/host.ts';
+import { createMillraceApp, type MillraceApp } from '../../src/host/create-millrace-app.ts';
+import { Host } from '../../src/host/host.ts';
 import { packageRoot } from '../../src/kernel/package-root.ts';
 import { packagedPriceBook } from '../../src/pricing/packaged-price-book.ts';
 import { type Simulator, startSimulator } from '../../src/simulator/simulator.ts';

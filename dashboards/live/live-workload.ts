@@ -1,6 +1,6 @@
 import { admitDocuments } from '../../examples/documents/admit-documents.ts';
 import { findPackageTexts, type FoundDocument } from '../../examples/documents/find-documents.ts';
-import type { Millrace } from '../../src/app/millrace.ts';
+import type { Millrace } from '../../src/host/millrace.ts';
 import { packageRoot } from '../../src/kernel/package-root.ts';
 import type { FaultRuleInput } from '../../src/simulator/simulator-config.ts';
 import type { Simulator } from '../../src/simulator/simulator.ts';

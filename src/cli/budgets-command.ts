@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { BudgetOrder } from '../app/operator-budgets.ts';
+import type { BudgetOrder } from '../host/operator-budgets.ts';
 import { type BudgetReport, BudgetReports } from '../capabilities/budgets/budget-reports.ts';
 import { AppError } from '../kernel/app-error.ts';
 import { usd } from '../kernel/money.ts';
@@ -53,7 +53,7 @@ export function addBudgetsCommand(program: Command, context: CommandContext, bin
 }
 
 async function showBudgets(context: CommandContext, options: BudgetsOptions): Promise<number> {
-  const { withExistingLedger } = await import('../app/operator-ledger.ts');
+  const { withExistingLedger } = await import('../host/operator-ledger.ts');
   const report = await withExistingLedger(configurationOf(context, options), (database) =>
     new BudgetReports(new BudgetLedger(database)).report({}),
   );
@@ -62,7 +62,7 @@ async function showBudgets(context: CommandContext, options: BudgetsOptions): Pr
 }
 
 async function apply(context: CommandContext, options: ApplyOptions): Promise<number> {
-  const { applyBudgets } = await import('../app/operator-budgets.ts');
+  const { applyBudgets } = await import('../host/operator-budgets.ts');
   const { json = false, dryRun = false, remove: mayRemove = false } = options;
   const operation = dryRun ? undefined : operationOf(options);
   const changes = await applyBudgets(configurationOf(context, options), { operation, mayRemove });

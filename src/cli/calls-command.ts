@@ -46,7 +46,7 @@ async function correct(context: CommandContext, id: string, options: CorrectOpti
   const { usage: tokens, cost, reason = '', actor, dryRun = false, json = false } = options;
   if (!dryRun && reason.trim() === '')
     throw new AppError('MILLRACE_REQUEST_INVALID', 'Say why with --reason, or look first with --dry-run.');
-  const { withCorrectionOffice } = await import('../app/operator-corrections.ts');
+  const { withCorrectionOffice } = await import('../host/operator-corrections.ts');
   const request = { id, tokens, dryRun, reason, ...(cost === undefined ? {} : { costUsd: cost }) };
   const report = await withCorrectionOffice(configurationOf(context, options), (office) =>
     office.correct(request, { actor: operatorName(actor) }),

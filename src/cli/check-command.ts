@@ -25,7 +25,7 @@ export function addCheckCommand(program: Command, context: CommandContext, bind:
 }
 
 async function check(context: CommandContext, options: CheckOptions): Promise<number> {
-  const { findStartupFaults } = await import('../app/operator-checks.ts');
+  const { findStartupFaults } = await import('../host/operator-checks.ts');
   const configuration = configurationOf(context, options);
   const definitions =
     options.stages === undefined

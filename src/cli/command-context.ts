@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { loadConfiguration } from '../app/load-configuration.ts';
-import type { Configuration, ConfigurationInput } from '../app/configuration.ts';
+import { loadConfiguration } from '../host/load-configuration.ts';
+import type { Configuration, ConfigurationInput } from '../host/configuration.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { shownText } from '../terminal/shown-text.ts';
 

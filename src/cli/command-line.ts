@@ -1,5 +1,5 @@
 import { Command, CommanderError } from 'commander';
-import { version } from '../app/version.ts';
+import { version } from '../host/version.ts';
 import { type Bind, type CommandContext, exitCodes } from './command-context.ts';
 import { addBudgetsCommand } from './budgets-command.ts';
 import { addCheckCommand } from './check-command.ts';

@@ -77,7 +77,7 @@ async function showCosts(context: CommandContext, options: CostsOptions): Promis
     ...(to === undefined ? {} : { to }),
     ...(limit === undefined ? {} : { limit }),
   };
-  const { withExistingStores } = await import('../app/operator-stores.ts');
+  const { withExistingStores } = await import('../host/operator-stores.ts');
   const configuration = configurationOf(context, options);
   const report = await withExistingStores(configuration, ({ columns, clock }) =>
     new CostReports({ store: columns, limits: configuration.costs.reports }).report(

@@ -177,7 +177,7 @@ async function withOffice<Result>(
   replays: boolean,
   work: (office: DeadLetterOffice) => Promise<Result>,
 ): Promise<Result> {
-  const { withDeadLetterOffice } = await import('../app/operator-dead-letters.ts');
+  const { withDeadLetterOffice } = await import('../host/operator-dead-letters.ts');
   const logger = createLogger({
     level: 'warn',
     pretty: true,

@@ -44,7 +44,7 @@ async function erase(context: CommandContext, options: EraseOptions): Promise<nu
   const { customer, team, message, reason = '', actor, dryRun = false, json = false } = options;
   if (!dryRun && reason.trim() === '')
     throw new AppError('MILLRACE_REQUEST_INVALID', 'Say why with --reason, or look first with --dry-run.');
-  const { withErasureOffice } = await import('../app/operator-erasures.ts');
+  const { withErasureOffice } = await import('../host/operator-erasures.ts');
   const request = { customer, team, message };
   const order = { actor: operatorName(actor), reason };
   const report = await withErasureOffice(configurationOf(context, options), silentLogger, (office) =>

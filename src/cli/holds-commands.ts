@@ -91,7 +91,7 @@ async function withOffice<Result>(
   options: StoreOptions,
   work: (office: HoldOffice) => Promise<Result>,
 ): Promise<Result> {
-  const { withHoldOffice } = await import('../app/operator-holds.ts');
+  const { withHoldOffice } = await import('../host/operator-holds.ts');
   return withHoldOffice(configurationOf(context, options), work);
 }
 

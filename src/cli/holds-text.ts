@@ -1,4 +1,4 @@
-import type { HostStatus } from '../app/host-status.ts';
+import type { HostStatus } from '../host/host-status.ts';
 import { formatCount, renderTable, type TableColumn } from '../terminal/text-table.ts';
 
 const columns: readonly TableColumn[] = [

@@ -63,7 +63,7 @@ async function withKeys<Result>(
   options: StoreOptions,
   work: (keys: ApiKeys) => Promise<Result>,
 ): Promise<Result> {
-  const { withExistingLedger } = await import('../app/operator-ledger.ts');
+  const { withExistingLedger } = await import('../host/operator-ledger.ts');
   return withExistingLedger(configurationOf(context, options), (database, { clock }) =>
     work(new ApiKeys({ database, clock })),
   );

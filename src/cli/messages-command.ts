@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { OperatorMessages } from '../app/operator-messages.ts';
+import type { OperatorMessages } from '../host/operator-messages.ts';
 import { invalidRequest, parseRequest } from '../http/request-faults.ts';
 import { AppError } from '../kernel/app-error.ts';
 import type { MessageList, Steered } from '../capabilities/message-operations/message-documents.ts';
@@ -177,7 +177,7 @@ export async function withMessages<Result>(
   wakes: boolean,
   work: (messages: OperatorMessages) => Promise<Result>,
 ): Promise<Result> {
-  const { withOperatorMessages } = await import('../app/operator-messages.ts');
+  const { withOperatorMessages } = await import('../host/operator-messages.ts');
   const logger = createLogger({
     level: 'warn',
     pretty: true,

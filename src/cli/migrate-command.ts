@@ -22,7 +22,7 @@ export function addMigrateCommand(program: Command, context: CommandContext, bin
 }
 
 async function runMigrations(context: CommandContext, options: MigrateOptions): Promise<number> {
-  const operator = await import('../app/operator-stores.ts');
+  const operator = await import('../host/operator-stores.ts');
   const configuration = configurationOf(context, options);
   if (options.check === true) operator.requireData(configuration);
   return operator.withOperatorStores(configuration, async (stores) => {

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { environment } from '../app/environment.ts';
+import { environment } from '../host/environment.ts';
 import { systemClock } from '../kernel/clock.ts';
 import { runCommandLine } from './command-line.ts';
 

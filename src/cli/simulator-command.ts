@@ -5,7 +5,7 @@ import { AppError } from '../kernel/app-error.ts';
 import { parseSimulatorConfig, type SimulatorConfig } from '../simulator/simulator-config.ts';
 import { type Bind, type CommandContext, exitCodes, print, tell } from './command-context.ts';
 import { wholeNumber } from '../terminal/option-values.ts';
-import { aborted, watchShutdownSignals } from '../app/shutdown-signals.ts';
+import { aborted, watchShutdownSignals } from '../host/shutdown-signals.ts';
 
 interface SimulatorOptions {
   readonly port?: number;

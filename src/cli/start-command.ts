@@ -7,7 +7,7 @@ import {
   tell,
   withStoreOptions,
 } from './command-context.ts';
-import { aborted, watchShutdownSignals } from '../app/shutdown-signals.ts';
+import { aborted, watchShutdownSignals } from '../host/shutdown-signals.ts';
 
 interface StartOptions extends StoreOptions {
   readonly stages: string;
@@ -23,7 +23,7 @@ export function addStartCommand(program: Command, context: CommandContext, bind:
 
 async function start(context: CommandContext, { stages, config, data }: StartOptions): Promise<number> {
   const [{ createMillraceApp }, { loadStages }] = await Promise.all([
-    import('../app/create-millrace-app.ts'),
+    import('../host/create-millrace-app.ts'),
     import('./load-stages.ts'),
   ]);
   const loaded = await loadStages(stages);

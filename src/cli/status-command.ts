@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { type HostStatus, readHostStatus } from '../app/host-status.ts';
-import { statusDocument } from '../app/status-document.ts';
+import { type HostStatus, readHostStatus } from '../host/host-status.ts';
+import { statusDocument } from '../host/status-document.ts';
 import { formatUsd } from '../kernel/money.ts';
 import { circuitsText } from './circuits-text.ts';
 import {
@@ -29,7 +29,7 @@ export function addStatusCommand(program: Command, context: CommandContext, bind
 }
 
 async function showStatus(context: CommandContext, options: StatusOptions): Promise<number> {
-  const { withExistingLedger } = await import('../app/operator-ledger.ts');
+  const { withExistingLedger } = await import('../host/operator-ledger.ts');
   const status = await withExistingLedger(configurationOf(context, options), (database, { clock }) =>
     readHostStatus({ database, clock }),
   );

@@ -7,7 +7,7 @@ import { listMessagesSchema } from '../capabilities/message-operations/message-r
 import { type Bind, type CommandContext, exitCodes, print, tell } from './command-context.ts';
 import { given, type MessageFilterOptions, messageFilterOf, withMessageFilters } from './message-options.ts';
 import { withMessages } from './messages-command.ts';
-import { watchShutdownSignals } from '../app/shutdown-signals.ts';
+import { watchShutdownSignals } from '../host/shutdown-signals.ts';
 
 interface TailOptions extends MessageFilterOptions {
   readonly seconds?: string;

@@ -1,5 +1,5 @@
 import { EventIntake } from '../../src/capabilities/ingest/event-intake.ts';
-import type { Host } from '../../src/app/host.ts';
+import type { Host } from '../../src/host/host.ts';
 import type { ApiKeyIdentity } from '../../src/http/api-key-identity.ts';
 import { isPrintableName } from '../../src/kernel/printable-name.ts';
 import { newId } from '../../src/kernel/ids.ts';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import type { Configuration } from '../../src/app/configuration.ts';
-import { loadConfiguration } from '../../src/app/load-configuration.ts';
+import type { Configuration } from '../../src/host/configuration.ts';
+import { loadConfiguration } from '../../src/host/load-configuration.ts';
 import type { Sabotage } from './sabotage.ts';
 import { scarceCustomer } from './workload.ts';
 

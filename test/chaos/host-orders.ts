@@ -1,5 +1,5 @@
-import type { Host } from '../../src/app/host.ts';
-import type { Stores } from '../../src/app/stores.ts';
+import type { Host } from '../../src/host/host.ts';
+import type { Stores } from '../../src/host/stores.ts';
 import { admitLot } from './admission-lots.ts';
 import { CostReports } from '../../src/capabilities/costs/cost-reports.ts';
 import { AppError } from '../../src/kernel/app-error.ts';

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts';
 import type { PayloadStore } from '../../src/drivers/payload-store/payload-store.ts';
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
-import { openStores } from '../../src/app/stores.ts';
+import { openStores } from '../../src/host/stores.ts';
 import { type ChaosSettings, configurationOf } from './chaos-settings.ts';
 import type * as evidence from './evidence.ts';
 import { digestOfOdd } from './odd-input.ts';

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { readHostStatus } from '../../src/app/host-status.ts';
-import { statusDocument, statusSchema } from '../../src/app/status-document.ts';
+import { readHostStatus } from '../../src/host/host-status.ts';
+import { statusDocument, statusSchema } from '../../src/host/status-document.ts';
 import { AppError } from '../../src/kernel/app-error.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { Parked, type ParkedOptions } from '../../src/engine/parked.ts';

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { ApiKeys } from '../../src/capabilities/access/api-keys.ts';
 import type * as keysSource from '../../src/capabilities/access/api-keys.ts';
 import type * as faceSource from '../../src/millrace.ts';
-import type { ConfigurationInput } from '../../src/app/configuration.ts';
+import type { ConfigurationInput } from '../../src/host/configuration.ts';
 import { packageRoot } from '../../src/kernel/package-root.ts';
 import type { HostAnswer } from './fuzzed-host.ts';
 import { LoopWatch } from './loop-stalls.ts';

@@ -5,7 +5,7 @@ import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import type { ConfigurationInput } from '../../src/app/configuration.ts';
+import type { ConfigurationInput } from '../../src/host/configuration.ts';
 import { packageRoot } from '../../src/kernel/package-root.ts';
 import { ClickHouseHttpServer, serverPassword, serverUser } from '../support/clickhouse-http-server.ts';
 import { PostgresServer } from '../support/postgres-server.ts';

@@ -1,8 +1,8 @@
 import { Module } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { HttpApiModule, type HttpServices } from '../../src/app/http/http-api.module.ts';
-import type { RefusalReason, RequestLimits } from '../../src/app/http/request-limits.ts';
-import { createHttpApplication } from '../../src/app/http/server.ts';
+import { HttpApiModule, type HttpServices } from '../../src/host/http/http-api.module.ts';
+import type { RefusalReason, RequestLimits } from '../../src/host/http/request-limits.ts';
+import { createHttpApplication } from '../../src/host/http/server.ts';
 import type { Clock } from '../../src/kernel/clock.ts';
 import { createLogger, type PinoLogger } from '../../src/telemetry/logging.ts';
 

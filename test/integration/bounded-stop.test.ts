@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import type { Host } from '../../src/app/host.ts';
+import type { Host } from '../../src/host/host.ts';
 import type { SqlDatabase, SqlExecutor } from '../../src/drivers/sql-database/sql-database.ts';
 import { PostgresSqlDatabase } from '../../src/drivers/sql-database/sql-database.postgres.ts';
 import { defineMessage } from '../../src/messages/message-type.ts';

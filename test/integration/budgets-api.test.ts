@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { loadConfiguration } from '../../src/app/load-configuration.ts';
+import { loadConfiguration } from '../../src/host/load-configuration.ts';
 import { runCommandLine } from '../../src/cli/command-line.ts';
 import { type BudgetReport, budgetReportSchema } from '../../src/capabilities/budgets/budget-reports.ts';
 import { PgliteSqlDatabase } from '../../src/drivers/sql-database/sql-database.pglite.ts';

@@ -1,13 +1,13 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import type { ConfigurationInput } from '../../src/app/configuration.ts';
-import type { Host } from '../../src/app/host.ts';
-import { loadConfiguration } from '../../src/app/load-configuration.ts';
-import { applyBudgets } from '../../src/app/operator-budgets.ts';
+import type { ConfigurationInput } from '../../src/host/configuration.ts';
+import type { Host } from '../../src/host/host.ts';
+import { loadConfiguration } from '../../src/host/load-configuration.ts';
+import { applyBudgets } from '../../src/host/operator-budgets.ts';
 import { newId } from '../../src/kernel/ids.ts';
 import { formatUsd, usd } from '../../src/kernel/money.ts';
 import type { BudgetFault } from '../../src/engine/ledger/budget-ledger.ts';
 import type { CountedKind } from '../../src/engine/ledger/ledger-counts.ts';
-import { ScriptedModel } from '../../src/models/scripted-model.ts';
+import { ScriptedModel } from '../../src/testing/scripted-model.ts';
 import { stateOf } from '../support/budget-fixture.ts';
 import { someReservation } from '../support/ledger-fixture.ts';
 import { canRun, postgresPrograms, redisPrograms } from '../support/required-programs.ts';

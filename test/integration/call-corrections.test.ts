@@ -5,7 +5,7 @@ import { systemClock } from '../../src/kernel/clock.ts';
 import { formatUsd, sumUsd, usd } from '../../src/kernel/money.ts';
 import { BudgetLedger } from '../../src/engine/ledger/budget-ledger.ts';
 import { CorrectionLedger } from '../../src/engine/ledger/correction-ledger.ts';
-import { type Script, ScriptedModel } from '../../src/models/scripted-model.ts';
+import { type Script, ScriptedModel } from '../../src/testing/scripted-model.ts';
 import { CorrectionOffice } from '../../src/capabilities/corrections/correction-office.ts';
 import { packagedPriceBook } from '../../src/pricing/packaged-price-book.ts';
 import { someBudget, stateOf } from '../support/budget-fixture.ts';

@@ -6,7 +6,7 @@ import type { Uuid } from '../../src/kernel/ids.ts';
 import { BudgetLedger } from '../../src/engine/ledger/budget-ledger.ts';
 import { CorrectionLedger } from '../../src/engine/ledger/correction-ledger.ts';
 import { AbandonedCalls } from '../../src/engine/maintenance/abandoned-calls.ts';
-import { ScriptedModel } from '../../src/models/scripted-model.ts';
+import { ScriptedModel } from '../../src/testing/scripted-model.ts';
 import { CorrectionOffice } from '../../src/capabilities/corrections/correction-office.ts';
 import { packagedPriceBook } from '../../src/pricing/packaged-price-book.ts';
 import { someBudget } from '../support/budget-fixture.ts';

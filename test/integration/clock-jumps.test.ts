@@ -1,9 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import type { Host } from '../../src/app/host.ts';
+import type { Host } from '../../src/host/host.ts';
 import { parseCostParameters } from '../../src/capabilities/costs/cost-parameters.ts';
 import { CostReports } from '../../src/capabilities/costs/cost-reports.ts';
 import { usd, formatUsd, sumUsd } from '../../src/kernel/money.ts';
-import { ScriptedModel } from '../../src/models/scripted-model.ts';
+import { ScriptedModel } from '../../src/testing/scripted-model.ts';
 import { recordingLogger } from '../support/recording-logger.ts';
 import { canRun, postgresPrograms, redisPrograms } from '../support/required-programs.ts';
 import { SettableClock } from '../support/settable-clock.ts';

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createMillraceApp, type MillraceApp } from '../../src/app/create-millrace-app.ts';
+import { createMillraceApp, type MillraceApp } from '../../src/host/create-millrace-app.ts';
 import { runCommand } from '../support/run-command.ts';
 
 /* The command line beside a running embedded host, which has the data directory open. */

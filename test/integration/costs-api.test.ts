@@ -1,4 +1,4 @@
-import type { HttpServices } from '../../src/app/http/http-api.module.ts';
+import type { HttpServices } from '../../src/host/http/http-api.module.ts';
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -7,7 +7,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EventIntake } from '../../src/capabilities/ingest/event-intake.ts';
 import { problemSchema } from '../../src/http/problem.ts';
-import { Readiness } from '../../src/app/http/readiness.ts';
+import { Readiness } from '../../src/host/http/readiness.ts';
 import type { ApiScope } from '../../src/http/api-key-identity.ts';
 import { ApiKeys } from '../../src/capabilities/access/api-keys.ts';
 import { BudgetReports } from '../../src/capabilities/budgets/budget-reports.ts';

@@ -3,7 +3,7 @@ import { generateText, Output, streamText } from 'ai';
 import { afterEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { formatUsd, sumUsd, usd } from '../../src/kernel/money.ts';
-import { Host } from '../../src/app/host.ts';
+import { Host } from '../../src/host/host.ts';
 import { type MessageOf, Stage, type StageContext, defineMessage, defineStage } from '../../src/millrace.ts';
 import { type Script, ScriptedModel, TestKit, refusal } from '../../src/testing.ts';
 

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { Server } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { listenHttp } from '../../src/app/http/server.ts';
+import { listenHttp } from '../../src/host/http/server.ts';
 
 /** A request that has arrived, with a body of which one byte comes. `closed` has its answer. */
 export async function drip(

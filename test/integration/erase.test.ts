@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { readHostStatus } from '../../src/app/host-status.ts';
+import { readHostStatus } from '../../src/host/host-status.ts';
 import { migrateColumnStore } from '../../src/drivers/column-store/column-migrator.ts';
 import { openChdb } from '../../src/drivers/column-store/column-store.clickhouse.ts';
 import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts';

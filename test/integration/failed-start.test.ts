@@ -4,7 +4,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { createMillraceApp } from '../../src/app/create-millrace-app.ts';
+import { createMillraceApp } from '../../src/host/create-millrace-app.ts';
 import { describeError } from '../../src/cli/describe-error.ts';
 import { PgliteSqlDatabase } from '../../src/drivers/sql-database/sql-database.pglite.ts';
 import { createLogger } from '../../src/telemetry/logging.ts';

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
-import type { Host } from '../../src/app/host.ts';
+import type { Host } from '../../src/host/host.ts';
 import { defineMessage, defineStage } from '../../src/millrace.ts';
 import type { RegisteredStage } from '../../src/engine/pipeline/stage-registry.ts';
 import { canRun, postgresPrograms, redisPrograms } from '../support/required-programs.ts';

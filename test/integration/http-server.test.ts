@@ -1,7 +1,7 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { Readiness, type ReadinessCheck } from '../../src/app/http/readiness.ts';
-import { listenHttp } from '../../src/app/http/server.ts';
+import { Readiness, type ReadinessCheck } from '../../src/host/http/readiness.ts';
+import { listenHttp } from '../../src/host/http/server.ts';
 import { AppError } from '../../src/kernel/app-error.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { isUuid } from '../../src/kernel/ids.ts';

@@ -6,7 +6,7 @@ import type { BudgetDefinition } from '../../src/engine/ledger/budget-definition
 import { BudgetLedger } from '../../src/engine/ledger/budget-ledger.ts';
 import { formatUsd } from '../../src/kernel/money.ts';
 import type { CallScope } from '../../src/engine/calls/call-scope.ts';
-import { refusal, type Script, ScriptedModel } from '../../src/models/scripted-model.ts';
+import { refusal, type Script, ScriptedModel } from '../../src/testing/scripted-model.ts';
 import { someBudget, stateOf } from '../support/budget-fixture.ts';
 import { failureOf, type MeteredModels, openMeteredModels } from '../support/metered-models.ts';
 

@@ -5,7 +5,7 @@ import { Parked } from '../../src/engine/parked.ts';
 import type { CallScope } from '../../src/engine/calls/call-scope.ts';
 import { AbandonedCalls } from '../../src/engine/maintenance/abandoned-calls.ts';
 import type { ModelGateway } from '../../src/engine/calls/model-gateway.ts';
-import { type Script, ScriptedEmbeddingModel, ScriptedModel } from '../../src/models/scripted-model.ts';
+import { type Script, ScriptedEmbeddingModel, ScriptedModel } from '../../src/testing/scripted-model.ts';
 import { failureOf, type MeteredModels, openMeteredModels } from '../support/metered-models.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type ScriptedAnswer, ScriptedModel } from '../../src/models/scripted-model.ts';
+import { type ScriptedAnswer, ScriptedModel } from '../../src/testing/scripted-model.ts';
 import { type MeteredModels, openMeteredModels } from '../support/metered-models.ts';
 
 let models: MeteredModels;

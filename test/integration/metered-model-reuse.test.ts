@@ -16,7 +16,7 @@ import {
   type ScriptedAnswer,
   ScriptedEmbeddingModel,
   ScriptedModel,
-} from '../../src/models/scripted-model.ts';
+} from '../../src/testing/scripted-model.ts';
 import {
   type CallRow,
   failureOf,

@@ -5,7 +5,7 @@ import { AppError } from '../../src/kernel/app-error.ts';
 import { formatUsd, usd } from '../../src/kernel/money.ts';
 import type { CallScope } from '../../src/engine/calls/call-scope.ts';
 import type { ModelGateway } from '../../src/engine/calls/model-gateway.ts';
-import { refusal, ScriptedModel } from '../../src/models/scripted-model.ts';
+import { refusal, ScriptedModel } from '../../src/testing/scripted-model.ts';
 import type { RecordedSpan } from '../../src/telemetry/recorded-span.ts';
 import { SpanTracer } from '../../src/telemetry/span-tracer.ts';
 import { failureOf, type MeteredModels, openMeteredModels, someOrigin } from '../support/metered-models.ts';

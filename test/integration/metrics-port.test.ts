@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { listenForMetrics } from '../../src/app/http/metrics-server.ts';
-import { Readiness } from '../../src/app/http/readiness.ts';
+import { listenForMetrics } from '../../src/host/http/metrics-server.ts';
+import { Readiness } from '../../src/host/http/readiness.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 
 it('serves metrics and health, and nothing else, on a port of their own', async () => {

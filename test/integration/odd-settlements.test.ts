@@ -9,7 +9,7 @@ import { type Clock, systemClock } from '../../src/kernel/clock.ts';
 import type { OwningMessage } from '../../src/engine/calls/call-owner.ts';
 import type { CallScope } from '../../src/engine/calls/call-scope.ts';
 import type { ModelGateway } from '../../src/engine/calls/model-gateway.ts';
-import { ScriptedEmbeddingModel, ScriptedModel } from '../../src/models/scripted-model.ts';
+import { ScriptedEmbeddingModel, ScriptedModel } from '../../src/testing/scripted-model.ts';
 import { failureOf, type MeteredModels, openMeteredModels } from '../support/metered-models.ts';
 
 /*

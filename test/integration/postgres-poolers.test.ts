@@ -5,7 +5,7 @@ import { BullMqQueueDriver } from '../../src/drivers/queue/queue-driver.bullmq.t
 import { PostgresSqlDatabase } from '../../src/drivers/sql-database/sql-database.postgres.ts';
 import { formatUsd, usd } from '../../src/kernel/money.ts';
 import { packageRoot } from '../../src/kernel/package-root.ts';
-import { ScriptedModel } from '../../src/models/scripted-model.ts';
+import { ScriptedModel } from '../../src/testing/scripted-model.ts';
 import { stateOf } from '../support/budget-fixture.ts';
 import { PgbouncerServer, type PgbouncerServerOptions } from '../support/pgbouncer-server.ts';
 import { canRun, pgbouncerPrograms, postgresPrograms, redisPrograms } from '../support/required-programs.ts';

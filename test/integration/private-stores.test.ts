@@ -2,8 +2,8 @@ import { chmod, mkdir, mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { loadConfiguration } from '../../src/app/load-configuration.ts';
-import { openStores } from '../../src/app/stores.ts';
+import { loadConfiguration } from '../../src/host/load-configuration.ts';
+import { openStores } from '../../src/host/stores.ts';
 
 it('embedded stores are open to their user alone, also those of earlier versions', async () => {
   const dataDirectory = await mkdtemp(join(tmpdir(), 'millrace-private-stores-'));

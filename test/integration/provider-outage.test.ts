@@ -1,7 +1,7 @@
 import { generateText } from 'ai';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
-import type { ConfigurationInput } from '../../src/app/configuration.ts';
+import type { ConfigurationInput } from '../../src/host/configuration.ts';
 import { formatUsd, sumUsd, usd } from '../../src/kernel/money.ts';
 import { defineMessage, defineStage, type MessageOf, type StageContext } from '../../src/millrace.ts';
 import type { RegisteredStage } from '../../src/engine/pipeline/stage-registry.ts';

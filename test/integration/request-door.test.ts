@@ -9,9 +9,9 @@ import {
   defaultRequestLimits,
   type RefusalReason,
   RequestLimits,
-} from '../../src/app/http/request-limits.ts';
-import { maxSharedScrapes } from '../../src/app/http/shared-metrics.ts';
-import { listenHttp } from '../../src/app/http/server.ts';
+} from '../../src/host/http/request-limits.ts';
+import { maxSharedScrapes } from '../../src/host/http/shared-metrics.ts';
+import { listenHttp } from '../../src/host/http/server.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { startApi } from './api-application.ts';
 import { type ApiFixture, openApiFixture, problemOf, ticketEvent } from './api-fixture.ts';

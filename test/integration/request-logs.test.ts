@@ -4,7 +4,7 @@ import {
   defaultRequestLimits,
   type RefusalReason,
   RequestLimits,
-} from '../../src/app/http/request-limits.ts';
+} from '../../src/host/http/request-limits.ts';
 import { CostReports } from '../../src/capabilities/costs/cost-reports.ts';
 import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts';
 import { AppError } from '../../src/kernel/app-error.ts';

@@ -5,7 +5,7 @@ import {
   defaultRequestLimits,
   type RefusalReason,
   RequestLimits,
-} from '../../src/app/http/request-limits.ts';
+} from '../../src/host/http/request-limits.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { ManualClock } from '../../src/kernel/manual-clock.ts';
 import { startApi } from './api-application.ts';

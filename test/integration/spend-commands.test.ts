@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { generateText } from 'ai';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
-import { createMillraceApp, type MillraceApp } from '../../src/app/create-millrace-app.ts';
-import { Host } from '../../src/app/host.ts';
+import { createMillraceApp, type MillraceApp } from '../../src/host/create-millrace-app.ts';
+import { Host } from '../../src/host/host.ts';
 import { costReportSchema } from '../../src/capabilities/costs/cost-report-document.ts';
 import { defineMessage, defineStage, Stage } from '../../src/millrace.ts';
-import { ScriptedModel } from '../../src/models/scripted-model.ts';
+import { ScriptedModel } from '../../src/testing/scripted-model.ts';
 import type { StageContext } from '../../src/engine/pipeline/stage-context.ts';
 import { runCommand } from '../support/run-command.ts';
 

@@ -1,6 +1,6 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { statusSchema } from '../../src/app/status-document.ts';
+import { statusSchema } from '../../src/host/status-document.ts';
 import { startApi } from './api-application.ts';
 import { type ApiFixture, openApiFixture, problemOf } from './api-fixture.ts';
 

@@ -27,7 +27,7 @@ const targets = {
   'src/models/model.ts': '',
   'src/pipeline/runner.ts': '',
   'src/costs/costs.ts': '',
-  'src/app/host.ts': '',
+  'src/host/host.ts': '',
   'src/simulator/simulator.ts': '',
   'src/millrace.ts': '',
   'test/support/stores.ts': '',

@@ -3,8 +3,8 @@ import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { z } from 'zod';
-import { listSettings, loadConfiguration } from '../../src/app/load-configuration.ts';
-import { version } from '../../src/app/version.ts';
+import { listSettings, loadConfiguration } from '../../src/host/load-configuration.ts';
+import { version } from '../../src/host/version.ts';
 import { packageRoot } from '../../src/kernel/package-root.ts';
 import { metricCatalogue, metricPrefix } from '../../src/telemetry/metric-catalogue.ts';
 

@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
 import { EventIntake } from '../../src/capabilities/ingest/event-intake.ts';
-import type { HttpServices } from '../../src/app/http/http-api.module.ts';
-import { Readiness } from '../../src/app/http/readiness.ts';
-import { version } from '../../src/app/version.ts';
+import type { HttpServices } from '../../src/host/http/http-api.module.ts';
+import { Readiness } from '../../src/host/http/readiness.ts';
+import { version } from '../../src/host/version.ts';
 import { ApiKeys } from '../../src/capabilities/access/api-keys.ts';
 import { BudgetReports } from '../../src/capabilities/budgets/budget-reports.ts';
 import { CostReports } from '../../src/capabilities/costs/cost-reports.ts';

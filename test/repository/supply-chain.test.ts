@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, describe, expect, it } from 'vitest';
-import { environment } from '../../src/app/environment.ts';
+import { environment } from '../../src/host/environment.ts';
 import { z } from 'zod';
 import { packageRoot } from '../../src/kernel/package-root.ts';
 

@@ -5,8 +5,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openColumns } from '../../src/app/stores.ts';
-import { loadConfiguration } from '../../src/app/load-configuration.ts';
+import { openColumns } from '../../src/host/stores.ts';
+import { loadConfiguration } from '../../src/host/load-configuration.ts';
 import { PgliteSqlDatabase } from '../../src/drivers/sql-database/sql-database.pglite.ts';
 import { formatUsd, sumUsd, type Usd, usd, zeroUsd } from '../../src/kernel/money.ts';
 import type { BillEntry } from '../../src/simulator/bill.ts';

@@ -1,10 +1,10 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ConfigurationInput } from '../../src/app/configuration.ts';
-import { Host } from '../../src/app/host.ts';
-import { loadConfiguration } from '../../src/app/load-configuration.ts';
-import { openDatabase, openPayloads, openQueues } from '../../src/app/stores.ts';
+import type { ConfigurationInput } from '../../src/host/configuration.ts';
+import { Host } from '../../src/host/host.ts';
+import { loadConfiguration } from '../../src/host/load-configuration.ts';
+import { openDatabase, openPayloads, openQueues } from '../../src/host/stores.ts';
 import { migrateColumnStore } from '../../src/drivers/column-store/column-migrator.ts';
 import { openChdb } from '../../src/drivers/column-store/column-store.clickhouse.ts';
 import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts';

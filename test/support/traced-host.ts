@@ -1,13 +1,13 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ConfigurationInput } from '../../src/app/configuration.ts';
-import { Host } from '../../src/app/host.ts';
-import { loadConfiguration } from '../../src/app/load-configuration.ts';
+import type { ConfigurationInput } from '../../src/host/configuration.ts';
+import { Host } from '../../src/host/host.ts';
+import { loadConfiguration } from '../../src/host/load-configuration.ts';
 import { FilesPayloadStore } from '../../src/drivers/payload-store/payload-store.files.ts';
 import { migrate } from '../../src/drivers/sql-database/migrator.ts';
 import { PgliteSqlDatabase } from '../../src/drivers/sql-database/sql-database.pglite.ts';
-import { ScriptedModel, type ScriptedUsage } from '../../src/models/scripted-model.ts';
+import { ScriptedModel, type ScriptedUsage } from '../../src/testing/scripted-model.ts';
 import type { RegisteredStage } from '../../src/engine/pipeline/stage-registry.ts';
 import { createLogger } from '../../src/telemetry/logging.ts';
 import { InlineQueueDriver } from '../../src/testing/inline-queue-driver.ts';

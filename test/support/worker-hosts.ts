@@ -1,9 +1,9 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ConfigurationInput } from '../../src/app/configuration.ts';
-import { Host } from '../../src/app/host.ts';
-import { loadConfiguration } from '../../src/app/load-configuration.ts';
+import type { ConfigurationInput } from '../../src/host/configuration.ts';
+import { Host } from '../../src/host/host.ts';
+import { loadConfiguration } from '../../src/host/load-configuration.ts';
 import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts';
 import { FilesPayloadStore } from '../../src/drivers/payload-store/payload-store.files.ts';
 import { BullMqQueueDriver } from '../../src/drivers/queue/queue-driver.bullmq.ts';

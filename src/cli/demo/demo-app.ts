@@ -1,8 +1,8 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import type { ConfigurationInput } from '../../app/configuration.ts';
-import { createMillraceApp, type MillraceApp } from '../../app/create-millrace-app.ts';
-import { Host } from '../../app/host.ts';
+import type { ConfigurationInput } from '../../host/configuration.ts';
+import { createMillraceApp, type MillraceApp } from '../../host/create-millrace-app.ts';
+import { Host } from '../../host/host.ts';
 import { createLogger } from '../../telemetry/logging.ts';
 import type { CommandContext } from '../command-context.ts';
 import type { DemoFolder } from './demo-folder.ts';

@@ -1,4 +1,4 @@
-import type { HostStatus } from '../../app/host-status.ts';
+import type { HostStatus } from '../../host/host-status.ts';
 import type { ColumnStore } from '../../drivers/column-store/column-store.ts';
 import { formatUsd, type Usd, zeroUsd } from '../../kernel/money.ts';
 import { type CostFigures, type CostReport, runCostQuery } from '../../capabilities/costs/usage-queries.ts';

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { DynamicModule } from '@nestjs/common';
-import type { Millrace } from '../../app/millrace.ts';
+import type { Millrace } from '../../host/millrace.ts';
 import { invariant } from '../../kernel/invariant.ts';
 import { packageRoot } from '../../kernel/package-root.ts';
 

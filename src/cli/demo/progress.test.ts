@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { HostStatus, MessageCounts } from '../../app/host-status.ts';
+import type { HostStatus, MessageCounts } from '../../host/host-status.ts';
 import { usd, zeroUsd } from '../../kernel/money.ts';
 import { progressDisplay, progressLine } from './progress.ts';
 

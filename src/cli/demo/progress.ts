@@ -1,4 +1,4 @@
-import type { HostStatus, MessageCounts } from '../../app/host-status.ts';
+import type { HostStatus, MessageCounts } from '../../host/host-status.ts';
 import type { CommandContext } from '../command-context.ts';
 import { shownText } from '../../terminal/shown-text.ts';
 import { formatCount, roundedUsd } from '../../terminal/text-table.ts';

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { MillraceApp } from '../../app/create-millrace-app.ts';
+import type { MillraceApp } from '../../host/create-millrace-app.ts';
 import { ApiKeys } from '../../capabilities/access/api-keys.ts';
 import { type CommandContext, tell } from '../command-context.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ProviderRegistry } from './provider-registry.ts';
-import { ScriptedEmbeddingModel, ScriptedModel } from '../../models/scripted-model.ts';
+import { ScriptedEmbeddingModel, ScriptedModel } from '../../testing/scripted-model.ts';
 
 const registry = new ProviderRegistry({
   openai: { kind: 'openai', apiKey: 'k' },

@@ -2,7 +2,7 @@ import type { LanguageModelV4, LanguageModelV4CallOptions } from '@ai-sdk/provid
 import { describe, expect, it } from 'vitest';
 import { ProviderRegistry } from './provider-registry.ts';
 import { embeddingBounds, languageBounds, requestedTier } from './request-bounds.ts';
-import { ScriptedModel } from '../../models/scripted-model.ts';
+import { ScriptedModel } from '../../testing/scripted-model.ts';
 import { estimateTokens } from './token-estimate.ts';
 
 const custom = { kind: 'custom' as const, model: (): LanguageModelV4 => new ScriptedModel([]) };

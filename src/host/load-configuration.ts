@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { AppError, type Fault } from '../kernel/app-error.ts';
 import { type Configuration, type ConfigurationInput, configurationSchema } from './configuration.ts';
 import { keepConfiguredSecrets } from './keep-configured-secrets.ts';
-import type { SettingNotes } from './setting.ts';
+import type { SettingNotes } from '../kernel/setting.ts';
 
 /** One setting, as the documentation shows it. */
 export interface SettingEntry extends SettingNotes {

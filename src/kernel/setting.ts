@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { decimalOrText, wholeNumberOrText } from '../kernel/written-number.ts';
+import { decimalOrText, wholeNumberOrText } from './written-number.ts';
 
 /* What settings are made of: their notes, and the kinds of values that several of them have. */
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { originFields } from '../telemetry/origin-attributes.ts';
-import { positiveAmount, decimalNumber, setting, urlOf, wholeNumber } from './setting.ts';
+import { positiveAmount, decimalNumber, setting, urlOf, wholeNumber } from '../kernel/setting.ts';
 
 /** Whether spans are made, where they go, which are kept, and what they show. */
 export const tracingSettings = z

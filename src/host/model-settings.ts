@@ -1,6 +1,14 @@
 import { z } from 'zod';
 import { originName } from '../messages/origin.ts';
-import { decimalNumber, setting, secretText, wholeNumber, urlOf, onOff, modelReference } from './setting.ts';
+import {
+  decimalNumber,
+  setting,
+  secretText,
+  wholeNumber,
+  urlOf,
+  onOff,
+  modelReference,
+} from '../kernel/setting.ts';
 
 /* The settings about models, and about the money that they may cost. */
 

@@ -1,6 +1,6 @@
 import { secretsOfAddress, secretsOfProvider } from '../engine/providers/provider-secrets.ts';
 import { keepSecret } from '../telemetry/known-secrets.ts';
-import type { SettingNotes } from './setting.ts';
+import type { SettingNotes } from '../kernel/setting.ts';
 
 /**
  * Has every configured secret taken out of what this process stores, logs, traces and shows. Takes settings that were not

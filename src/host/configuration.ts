@@ -1,6 +1,14 @@
 import { z } from 'zod';
 import { budgetSchema, modelSettings } from './model-settings.ts';
-import { setting, secretText, wholeNumber, positiveAmount, urlOf, commaList, onOff } from './setting.ts';
+import {
+  setting,
+  secretText,
+  wholeNumber,
+  positiveAmount,
+  urlOf,
+  commaList,
+  onOff,
+} from '../kernel/setting.ts';
 import { findingCodes } from './startup-checks.ts';
 import { tracingSettings } from './tracing-settings.ts';
 
