@@ -1,24 +1,26 @@
 /*
  * Import boundaries, at error level. Imports run downward only, from a stratum to the ones before it;
- * features of one stratum do not know each other; a package is imported only by the folder that owns it;
+ * capabilities do not know each other; a package is imported only by the folder that owns it;
  * concrete adapters are known to the composition root alone. The tree is described in ARCHITECTURE.md.
  */
 
 const strata = [
   ['kernel'],
   ['messages', 'drivers', 'telemetry', 'pricing'],
-  ['admission', 'ledger', 'usage'],
-  ['models'],
-  ['pipeline'],
-  ['requests', 'batches', 'costs', 'ingest', 'operations'],
-  ['app', 'cli'],
+  ['engine'],
+  ['http', 'terminal'],
+  ['capabilities'],
+  ['host'],
+  ['cli', 'testing'],
 ];
 
-/** The few sideways imports inside one stratum: every one of them points at a vocabulary, or at what it starts. */
+/** Inside the engine as well: a folder may import the ones before it. Files of the engine's own folder come first. */
+const engineStrata = ['ledger', 'export', 'providers', 'calls', 'pipeline', 'maintenance'];
+
+/** The few sideways imports inside one stratum: every one of them points at a vocabulary. */
 const sideways = {
   drivers: ['messages'],
   telemetry: ['messages'],
-  cli: ['app'],
 };
 
 /** Which source folders (regular expressions under the root) may import which packages. Tests beside the code may too. */
@@ -43,19 +45,19 @@ const owners = [
   { name: 'aws', packages: ['@aws-sdk/[^/]+', '@smithy/[^/]+'], folders: ['src/drivers/payload-store'] },
   { name: 'decimal', packages: ['decimal.js'], folders: ['src/kernel/money.ts'] },
   { name: 'prices', packages: ['@pydantic/genai-prices'], folders: ['src/pricing'] },
-  { name: 'tokens', packages: ['tiktoken'], folders: ['src/models'] },
+  { name: 'tokens', packages: ['tiktoken'], folders: ['src/engine/providers'] },
   {
     name: 'providers',
     packages: ['@ai-sdk/(?!provider$|provider/)[^/]+'],
-    folders: ['src/models'],
+    folders: ['src/engine/providers'],
   },
   // The interface of models, which handlers get and test kits give.
   {
     name: 'model-interface',
     packages: ['@ai-sdk/provider'],
-    folders: ['src/models', 'src/pipeline', 'src/testing'],
+    folders: ['src/engine', 'src/testing'],
   },
-  { name: 'ai', packages: ['ai'], folders: ['src/models', 'src/testing'] },
+  { name: 'ai', packages: ['ai'], folders: ['src/engine', 'src/testing'] },
   { name: 'telemetry', packages: ['prom-client', 'pino'], folders: ['src/telemetry'] },
   {
     name: 'opentelemetry-sdk',
@@ -65,14 +67,14 @@ const owners = [
   {
     name: 'opentelemetry-api',
     packages: ['@opentelemetry/api'],
-    folders: ['src/telemetry', 'src/models', 'src/pipeline'],
+    folders: ['src/telemetry', 'src/engine'],
   },
   {
     name: 'http',
     packages: ['nestjs-pino', 'pino-http', 'fastify', '@fastify/[^/]+', '@nestjs/platform-fastify'],
-    folders: ['src/app'],
+    folders: ['src/host'],
   },
-  { name: 'commander', packages: ['commander'], folders: ['src/cli'] },
+  { name: 'commander', packages: ['commander'], folders: ['src/cli', 'src/terminal'] },
 ];
 
 const testBesideCode = '\\.test\\.ts$';
@@ -81,22 +83,35 @@ const escaped = (name) => name.replaceAll('.', '\\.');
 
 /** For each folder: it may import itself, the strata below it, and its listed sideways neighbours. */
 const downwardOnly = strata.flatMap((folders, level) =>
-  folders.map((folder) => {
+  folders.flatMap((folder) => {
     const below = strata.slice(0, level).flat();
     const allowed = [folder, ...below, ...(sideways[folder] ?? [])];
-    return {
+    const rule = {
       name: `downward-only-${folder}`,
       comment: `src/${folder} may import ${allowed.join(', ')} and nothing else of src (the simulator has its own rule).`,
       severity: 'error',
-      from: { path: `^src/${folder}/` },
-      to: { path: '^src/', pathNot: `^src/${alternatives([...allowed, 'simulator'])}/` },
     };
+    const to = (names) => ({ path: '^src/', pathNot: `^src/${alternatives([...names, 'simulator'])}/` });
+    return [
+      { ...rule, from: { path: `^src/${folder}/`, pathNot: testBesideCode }, to: to(allowed) },
+      // Tests beside the code may use the scripted model of the test kit.
+      { ...rule, from: { path: `^src/${folder}/.*${testBesideCode}` }, to: to([...allowed, 'testing']) },
+    ];
   }),
 );
 
+/** For each folder of the engine: itself, the folders before it, and the engine's own files. */
+const engineDownwardOnly = engineStrata.map((folder, level) => ({
+  name: `engine-downward-only-${folder}`,
+  comment: `src/engine/${folder} may import ${engineStrata.slice(0, level + 1).join(', ')} of the engine.`,
+  severity: 'error',
+  from: { path: `^src/engine/${folder}/` },
+  to: { path: `^src/engine/${alternatives(engineStrata.slice(level + 1).concat('none'))}/` },
+}));
+
 const packageFences = owners.map(({ name, packages, folders }) => ({
   name: `package-${name}`,
-  comment: `${packages.join(', ')}: only in ${folders.join(', ')}. Declare a port where it is needed and bind it in src/app.`,
+  comment: `${packages.join(', ')}: only in ${folders.join(', ')}. Declare a port where it is needed and bind it in src/host.`,
   severity: 'error',
   from: { path: '^src/', pathNot: [testBesideCode, `^${alternatives(folders.map(escaped))}(?:/|\\.ts$|$)`] },
   to: { path: `(?:^|/)node_modules/(?:@types/)?${alternatives(packages)}/` },
@@ -105,7 +120,23 @@ const packageFences = owners.map(({ name, packages, folders }) => ({
 export default {
   forbidden: [
     ...downwardOnly,
+    ...engineDownwardOnly,
     ...packageFences,
+    {
+      name: 'engine-files-import-no-folder-of-it',
+      comment: 'What lies in src/engine itself is the vocabulary of its folders.',
+      severity: 'error',
+      from: { path: '^src/engine/[^/]+$', pathNot: testBesideCode },
+      to: { path: '^src/engine/[^/]+/' },
+    },
+    {
+      name: 'capabilities-do-not-know-each-other',
+      comment:
+        'A capability is whole in its folder. What two of them share is a port that one declares, or lies below them.',
+      severity: 'error',
+      from: { path: '^src/capabilities/([^/]+)/' },
+      to: { path: '^src/capabilities/', pathNot: '^src/capabilities/$1/' },
+    },
     {
       name: 'no-cycles',
       comment: 'A cycle has no bottom to start reading from.',
@@ -116,9 +147,9 @@ export default {
     {
       name: 'adapters-only-in-the-composition-root',
       comment:
-        'Which technology runs is decided in src/app, and for tests in src/testing; all other code sees the port.',
+        'Which technology runs is decided in src/host, and for tests in src/testing; all other code sees the port.',
       severity: 'error',
-      from: { path: '^src/', pathNot: ['^src/(?:app|cli|drivers|testing)/', testBesideCode] },
+      from: { path: '^src/', pathNot: ['^src/(?:host|cli|drivers|testing)/', testBesideCode] },
       to: { path: '^src/drivers/.+/[^/.]+\\.[a-z0-9-]+\\.ts$', pathNot: testBesideCode },
     },
     {
@@ -131,7 +162,7 @@ export default {
     {
       name: 'simulator-imported-from-the-edge-only',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/(?:app|cli|simulator)/' },
+      from: { path: '^src/', pathNot: '^src/(?:host|cli|simulator)/' },
       to: { path: '^src/simulator/' },
     },
     {

@@ -35,12 +35,11 @@ export function messagesContract(name: string, open: () => Promise<SqlDatabase>)
       search = new MessageSearch(database);
       operations = new MessageOperations(database);
       told = [];
-      const notify = (stage: string, id: string) => told.push({ stage, id });
       office = new MessageOffice({
         search,
         operations,
         bodies: { read: () => Promise.resolve(undefined) },
-        publisher: { notify },
+        publisher: { notify: (stage: string, id: string) => told.push({ stage, id }) },
         metrics: createMetrics(metricCatalogue),
         clock: systemClock,
       });
@@ -57,10 +56,10 @@ export function messagesContract(name: string, open: () => Promise<SqlDatabase>)
       return rows[0]?.ticked ?? true;
     };
     const admit = async (parts: Partial<Admission['envelope']> = {}, orderKey?: string): Promise<Uuid> => {
-      const admission = someAdmission(parts);
-      await harness.ledger.admit({ ...admission, orderKey });
-      // PGlite's clock ticks once a millisecond: what comes in the same tick has no order.
+      const admission = { ...someAdmission(parts), orderKey };
       const { id } = admission.envelope;
+      await harness.ledger.admit(admission);
+      // PGlite's clock ticks once a millisecond: what comes in the same tick has no order.
       await expect.poll(() => tickedSince(id), { interval: 1 }).toBe(true);
       return id;
     };
@@ -95,12 +94,10 @@ export function messagesContract(name: string, open: () => Promise<SqlDatabase>)
 
     it('are listed newest first, each once, page by page, while others come in', async () => {
       const ids: Uuid[] = [];
-      for (let n = 0; n < 25; n += 1)
-        ids.push(
-          await admit({
-            origin: { team: n % 3 === 0 ? 'red' : 'blue', customer: 'acme', feature: 'search' },
-          }),
-        );
+      for (let n = 0; n < 25; n += 1) {
+        const team = n % 3 === 0 ? 'red' : 'blue';
+        ids.push(await admit({ origin: { team, customer: 'acme', feature: 'search' } }));
+      }
       const seen: Uuid[] = [];
       let after: MessagePlace | undefined;
       do {

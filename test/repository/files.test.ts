@@ -47,7 +47,7 @@ describe('the repository', () => {
 
   it('reads the environment at its edges only', () => {
     const reads = new RegExp(['process', 'env'].join(String.raw`(?:\.|\?\.|\[['"])`));
-    const edge = /^(?:src\/app|bench|test\/support|test\/image|test\/chaos|scripts)\//;
+    const edge = /^(?:src\/host|bench|test\/support|test\/image|test\/chaos|scripts)\//;
     expect(
       code.filter(({ path, text }) => !edge.test(path) && reads.test(text)).map(({ path }) => path),
     ).toEqual([]);

@@ -2,7 +2,7 @@ import type { MetricCatalogue } from './metric-definition.ts';
 
 const ofBudget = { team: 'open', budget: 'open' } as const;
 
-/** Fed by src/host/budget-watch.ts, src/models and src/admission. A budget over all teams has the team "all". */
+/** Fed by src/host/budget-watch.ts, src/engine/calls and src/capabilities/budgets. A budget over all teams has the team "all". */
 export const budgetMetrics = {
   budget_limit_usd: {
     type: 'gauge',

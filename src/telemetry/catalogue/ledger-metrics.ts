@@ -1,6 +1,6 @@
 import type { MetricCatalogue } from './metric-definition.ts';
 
-/** Fed by src/ledger: group commit, leases, counts that the relay takes. */
+/** Fed by src/engine/ledger: group commit, leases, counts that the relay takes. */
 export const ledgerMetrics = {
   ledger_group_commit_size: {
     type: 'histogram',

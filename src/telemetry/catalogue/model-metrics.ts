@@ -1,7 +1,7 @@
 import { ofModel, ofStage, requestBuckets } from './common-labels.ts';
 import type { MetricCatalogue } from './metric-definition.ts';
 
-/** Fed by src/models: the metered model. */
+/** Fed by src/engine/calls: the metered model. */
 export const modelMetrics = {
   llm_requests_total: {
     type: 'counter',

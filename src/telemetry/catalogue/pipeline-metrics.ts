@@ -1,7 +1,7 @@
 import { ofStage } from './common-labels.ts';
 import type { MetricCatalogue } from './metric-definition.ts';
 
-/** Fed by src/pipeline: publisher, worker, runner, failure policy, sweeper; and by src/operations. */
+/** Fed by src/engine/pipeline: publisher, worker, runner, failure policy, sweeper; and by src/capabilities/dead-letters. */
 export const pipelineMetrics = {
   stage_enqueued_total: {
     type: 'counter',

@@ -1,6 +1,6 @@
 import type { MetricCatalogue } from './metric-definition.ts';
 
-/** Fed by src/usage: the exporter; by src/costs: spend over its baseline; and by the payload store's wrapper in src/app. */
+/** Fed by src/engine/export: the exporter; by src/capabilities/costs: spend over its baseline; and by the payload store's wrapper in src/host. */
 export const usageMetrics = {
   metering_events_total: {
     type: 'counter',
