@@ -135,7 +135,7 @@ export default {
         'A capability is whole in its folder. What two of them share is a port that one declares, or lies below them.',
       severity: 'error',
       from: { path: '^src/capabilities/([^/]+)/' },
-      to: { path: '^src/capabilities/', pathNot: '^src/capabilities/$1/' },
+      to: { path: '^src/capabilities/.+/', pathNot: '^src/capabilities/$1/' },
     },
     {
       name: 'no-cycles',

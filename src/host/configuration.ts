@@ -1,14 +1,8 @@
 import { z } from 'zod';
-import { budgetSchema, modelSettings } from './model-settings.ts';
-import {
-  setting,
-  secretText,
-  wholeNumber,
-  positiveAmount,
-  urlOf,
-  commaList,
-  onOff,
-} from '../kernel/setting.ts';
+import { budgetSettings } from '../capabilities/budgets/budget-settings.ts';
+import { costSettings } from '../capabilities/costs/cost-settings.ts';
+import { modelSettings } from './model-settings.ts';
+import { setting, secretText, wholeNumber, urlOf, commaList, onOff } from '../kernel/setting.ts';
 import { findingCodes } from './startup-checks.ts';
 import { tracingSettings } from './tracing-settings.ts';
 
@@ -218,9 +212,7 @@ export const configurationSchema = z.strictObject({
     })
     .prefault({}),
   models: modelSettings,
-  budgets: setting(z.array(budgetSchema).max(200).default([]), {
-    help: 'Limits in US dollars over what teams, customers, features or any combination of them spend in a calendar window (UTC): `{name, team?, customer?, feature?, window: hour | day | week | month, limitUsd: "50.00", atLimit: park | refuse, unpriced: refuse | allow}` (docs/budgets.md). Give all processes the same: those of the process that started last hold, or of the last `millrace budgets apply`.',
-  }),
+  budgets: budgetSettings,
   worker: z
     .strictObject({
       concurrency: setting(wholeNumber(1, 10_000).optional(), {
@@ -245,50 +237,7 @@ export const configurationSchema = z.strictObject({
       }),
     })
     .prefault({}),
-  costs: z
-    .strictObject({
-      reports: z
-        .strictObject({
-          maxSeconds: setting(wholeNumber(1, 3_600).default(20), {
-            env: 'MILLRACE_REPORT_MAX_SECONDS',
-            help: 'How long ClickHouse may work on one cost report (`max_execution_time`); one that takes longer is answered 422.',
-          }),
-          maxMemoryBytes: setting(wholeNumber(10_000_000, 1_000_000_000_000).default(1_000_000_000), {
-            env: 'MILLRACE_REPORT_MAX_MEMORY_BYTES',
-            help: 'How much memory ClickHouse may take for one (`max_memory_usage`); embedded at most 400 MB.',
-          }),
-          maxRows: setting(wholeNumber(1_000, 100_000_000).default(100_000), {
-            env: 'MILLRACE_REPORT_MAX_ROWS',
-            help: 'How many rows the result of one may have (`max_result_rows`).',
-          }),
-        })
-        .prefault({}),
-      baseline: z
-        .strictObject({
-          pauseMs: setting(wholeNumber(1000, 86_400_000).default(300_000), {
-            env: 'MILLRACE_SPEND_BASELINE_PAUSE_MS',
-            help: 'Pause between two comparisons of spend with what is usual.',
-          }),
-          days: setting(wholeNumber(1, 31).default(7), {
-            env: 'MILLRACE_SPEND_BASELINE_DAYS',
-            help: 'How many previous days say what is usual.',
-          }),
-          minimumDays: setting(wholeNumber(1, 31).default(2), {
-            env: 'MILLRACE_SPEND_BASELINE_MINIMUM_DAYS',
-            help: 'A team, customer or feature with fewer days of history is not compared.',
-          }),
-          hourFloorUsd: setting(positiveAmount.default('1'), {
-            env: 'MILLRACE_SPEND_BASELINE_HOUR_FLOOR_USD',
-            help: 'The least that counts as usual in an hour, in dollars: spend below it is never too high.',
-          }),
-          dayFloorUsd: setting(positiveAmount.default('5'), {
-            env: 'MILLRACE_SPEND_BASELINE_DAY_FLOOR_USD',
-            help: 'The same for a day so far.',
-          }),
-        })
-        .prefault({}),
-    })
-    .prefault({}),
+  costs: costSettings,
   sweeper: z
     .strictObject({
       pauseMs: setting(wholeNumber(50, 60_000).default(1000), {

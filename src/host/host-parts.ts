@@ -1,11 +1,12 @@
-import type { FlushObserver } from '../engine/ledger/flush-observer.ts';
 import type { StageGates } from '../engine/pipeline/stage-gates.ts';
-import type { StageRegistry } from '../engine/pipeline/stage-registry.ts';
+import type { StageWorker } from '../engine/pipeline/stage-worker.ts';
 import type { Bounds } from '../telemetry/bounds.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { MillraceMetrics } from '../telemetry/metrics.ts';
 import type { Tracing } from '../telemetry/tracing.ts';
+import type { CapabilitySet } from './capability-set.ts';
 import type { Configuration } from './configuration.ts';
+import type { EngineServices } from './engine-services.ts';
 import type { HostClock } from './host-clock.ts';
 import type { HostModels } from './host-models.ts';
 import type { LedgerWrites } from './ledger-writes.ts';
@@ -18,14 +19,16 @@ export interface HostParts {
   readonly logger: Logger;
   readonly clock: HostClock;
   readonly stores: Stores;
-  readonly registry: StageRegistry;
+  readonly engine: EngineServices;
+  readonly models: HostModels;
+  readonly capabilities: CapabilitySet;
   readonly metrics: MillraceMetrics;
   readonly tracing: Tracing;
-  readonly models: HostModels;
   readonly stageGates: StageGates;
   readonly worker: string;
-  readonly onFlush: FlushObserver;
   readonly checkStartup: ReturnType<typeof startupChecks>;
   readonly writes: LedgerWrites;
   readonly bounds: Bounds;
+  /** Told how the stages of this process are read, once there are any. */
+  readonly onWorkers: (read: () => readonly StageWorker[]) => void;
 }

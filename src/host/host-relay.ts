@@ -5,7 +5,6 @@ import { LedgerCounts } from '../engine/ledger/ledger-counts.ts';
 import { Retention } from '../engine/maintenance/retention.ts';
 import type { SweepLedger } from '../engine/ledger/sweep-ledger.ts';
 import type { AbandonedCalls } from '../engine/maintenance/abandoned-calls.ts';
-import { BudgetReleaser } from '../capabilities/budgets/budget-releaser.ts';
 import { PayloadCleaner } from '../engine/maintenance/payload-cleaner.ts';
 import type { Publisher } from '../engine/pipeline/publisher.ts';
 import type { StageRegistry } from '../engine/pipeline/stage-registry.ts';
@@ -13,12 +12,9 @@ import { Sweeper } from '../engine/maintenance/sweeper.ts';
 import type { UsageExporter } from '../engine/export/usage-exporter.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { MillraceMetrics } from '../telemetry/metrics.ts';
-import type { BudgetWatch } from './budget-watch.ts';
+import type { CapabilitySet } from './capability-set.ts';
 import type { MakeChore } from './chores.ts';
 import type { Configuration } from './configuration.ts';
-import { erasureOfficeOver } from './erasure-office-over.ts';
-import type { HostHolds } from './host-holds.ts';
-import { spendBaselineChore } from './spend-baseline-chore.ts';
 import type { Stores } from './stores.ts';
 
 export interface HostRelayOptions {
@@ -27,8 +23,7 @@ export interface HostRelayOptions {
   readonly sweeps: SweepLedger;
   readonly exporter: UsageExporter;
   readonly abandoned: AbandonedCalls;
-  readonly budgets: BudgetWatch;
-  readonly holds: HostHolds;
+  readonly capabilities: CapabilitySet;
   readonly publisher: Publisher;
   readonly registry: StageRegistry;
   readonly clock: Clock;
@@ -55,7 +50,7 @@ export class HostRelay {
   }
 
   loops(chore: MakeChore): readonly BackgroundLoop[] {
-    const { configuration, stores, exporter, abandoned, budgets, holds } = this.#options;
+    const { configuration, stores, exporter, abandoned, capabilities } = this.#options;
     const counts = new LedgerCounts(stores.database);
     const sweeper = new Sweeper({
       ...this.#options,
@@ -63,13 +58,11 @@ export class HostRelay {
       counts,
       queues: stores.queues,
     });
-    const releaser = new BudgetReleaser({ ...this.#options, ledger: budgets.ledger });
     const cleaner = new PayloadCleaner({
       ...this.#options,
       removals: new PayloadRemovals(stores.database),
       payloads: stores.payloads,
     });
-    const erasures = erasureOfficeOver(stores, this.#options);
     const { finishedDays, exportedDays } = configuration.retention;
     const retention = new Retention(stores.database, {
       finishedMs: finishedDays * dayMs,
@@ -78,11 +71,6 @@ export class HostRelay {
     const alone = (turn: () => Promise<boolean>) => async (): Promise<boolean> =>
       (await this.#holdsRole()) && (await turn());
     const pruneSome = async (): Promise<boolean> => (await retention.prune(pruneSlice)).hasMore;
-    const spendBaseline = spendBaselineChore({
-      ...this.#options,
-      columns: stores.columns,
-      holdsRelay: () => this.#holdsRole(),
-    });
     const giveUpSome = async (): Promise<boolean> => (await abandoned.settleAbandoned()) > 0;
     return [
       chore(
@@ -96,29 +84,18 @@ export class HostRelay {
         alone(() => exporter.exportNext()),
       ),
       chore(
-        'budget_releases',
-        1000,
-        alone(() => releaser.release()),
-      ),
-      holds.keepLoop(chore, alone),
-      chore(
         'ledger_counts',
         2000,
         alone(() => counts.sumUp(sumSlice)),
       ),
       chore('abandoned_calls', 5000, alone(giveUpSome)),
-      chore('spend_baseline', configuration.costs.baseline.pauseMs, spendBaseline),
-      chore(
-        'erasures',
-        2000,
-        alone(() => erasures.goOn()),
-      ),
       chore('retention', hourMs, alone(pruneSome)),
       chore(
         'payloads',
         hourMs,
         alone(() => cleaner.clean()),
       ),
+      ...capabilities.relayLoops(chore, () => this.#holdsRole()),
     ];
   }
 

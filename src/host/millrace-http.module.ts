@@ -6,23 +6,11 @@ import {
   type OnApplicationShutdown,
   type OnModuleDestroy,
 } from '@nestjs/common';
-import { ApiKeys } from '../capabilities/access/api-keys.ts';
-import { BudgetReports } from '../capabilities/budgets/budget-reports.ts';
-import { CostReports } from '../capabilities/costs/cost-reports.ts';
-import { MessageAccounts } from '../capabilities/message-operations/message-accounts.ts';
-import { ConcurrencyLimiter } from '../kernel/concurrency-limiter.ts';
-import { erasureOfficeOver } from './erasure-office-over.ts';
 import { Host } from './host.ts';
 import { readHostStatus } from './host-status.ts';
-import { EventIntake } from '../capabilities/ingest/event-intake.ts';
 import { HttpApiModule, type HttpServices, type HttpSurface } from './http/http-api.module.ts';
 import { listenForMetrics } from './http/metrics-server.ts';
 import { Readiness } from './http/readiness.ts';
-
-const maxWaitingReports = 100;
-const maxWaitingReportsPerKey = 20;
-/** With the report itself this stays within what a caller waits for. */
-const reportWaitMs = 1_500;
 
 /** Millrace's API, /metrics and /health over the host that MillraceModule brought into the application. */
 @Module({})
@@ -78,33 +66,8 @@ export class MillraceHttpModule implements OnModuleDestroy, OnApplicationBootstr
 function servicesOf(host: Host): HttpServices {
   const { database, queues, columns } = host.stores;
   const clock = host.clock.time;
-  const { concurrentReports, concurrentReportsPerKey } = host.configuration.http.limits;
-  const reports = new ConcurrencyLimiter({
-    what: 'Cost reports',
-    limit: concurrentReports,
-    limitPerKey: concurrentReportsPerKey ?? Math.max(1, Math.floor(concurrentReports / 2)),
-    maxWaiting: maxWaitingReports,
-    maxWaitingPerKey: maxWaitingReportsPerKey,
-    maxWaitMs: reportWaitMs,
-    clock,
-  });
-  host.bounds.register('cost_reports', reports);
   return {
-    costReports: new CostReports({
-      store: columns,
-      limiter: reports,
-      limits: host.configuration.costs.reports,
-      exportLagSeconds: async () => (await host.exports.backlog()).oldestSeconds,
-    }),
-    budgetReports: new BudgetReports(host.budgets.ledger),
-    apiKeys: new ApiKeys({ database, clock }),
-    messageAccounts: new MessageAccounts(database),
-    eventIntake: new EventIntake(host.admissions),
-    deadLetters: host.deadLetters,
-    holds: host.holds.office,
-    erasures: erasureOfficeOver(host.stores, { clock: host.clock.time, metrics: host.metrics }),
-    messages: host.steering.office,
-    corrections: host.corrections,
+    provided: host.services,
     status: () => readHostStatus({ database, clock }),
     readiness: new Readiness({
       clock,

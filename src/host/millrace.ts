@@ -1,11 +1,15 @@
 import type { SqlStatement } from '../drivers/sql-database/sql-database.ts';
 import type { MessageVersion } from '../messages/message-type.ts';
 import type { AdmissionReceipt, AdmitOptions } from '../engine/pipeline/admissions.ts';
-import type { DeadLetterOffice } from '../capabilities/dead-letters/dead-letter-office.ts';
-import type { MessageOffice } from '../capabilities/message-operations/message-office.ts';
-import type { MessageEnd, WaitOptions } from '../capabilities/message-operations/message-waiter.ts';
+import { DeadLetterOffice } from '../capabilities/dead-letters/dead-letter-office.ts';
+import { MessageOffice } from '../capabilities/message-operations/message-office.ts';
+import {
+  type MessageEnd,
+  MessageWaiter,
+  type WaitOptions,
+} from '../capabilities/message-operations/message-waiter.ts';
 import type { DataOf } from '../engine/pipeline/stage-context.ts';
-import type { HoldOffice } from '../capabilities/pauses/hold-office.ts';
+import { HoldOffice } from '../capabilities/pauses/hold-office.ts';
 import type { Host } from './host.ts';
 import { type HostStatus, readHostStatus } from './host-status.ts';
 
@@ -40,22 +44,22 @@ export class Millrace {
    * that a dead letter does not throw. Throws MILLRACE_NOT_FOUND, MILLRACE_WAIT_TIMEOUT, or the reason of the signal.
    */
   waitFor(id: string, options: WaitOptions = {}): Promise<MessageEnd> {
-    return this.#host.steering.waiter.wait(id, options);
+    return this.#host.service(MessageWaiter).wait(id, options);
   }
 
   /** Messages: to be listed, shown with all that followed, cancelled, or made due now. */
   get messages(): MessageOffice {
-    return this.#host.steering.office;
+    return this.#host.service(MessageOffice);
   }
 
   /** Messages that were given up on: to be looked at, replayed, discarded. */
   get deadLetters(): DeadLetterOffice {
-    return this.#host.deadLetters;
+    return this.#host.service(DeadLetterOffice);
   }
 
   /** What operators have stopped: to be looked at, placed, lifted. */
   get holds(): HoldOffice {
-    return this.#host.holds.office;
+    return this.#host.service(HoldOffice);
   }
 
   /** Whether nothing is pending or being worked on. */

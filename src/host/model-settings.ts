@@ -1,16 +1,8 @@
 import { z } from 'zod';
-import { originName } from '../messages/origin.ts';
-import {
-  decimalNumber,
-  setting,
-  secretText,
-  wholeNumber,
-  urlOf,
-  onOff,
-  modelReference,
-} from '../kernel/setting.ts';
+import { limitSettings } from '../capabilities/limits/limit-settings.ts';
+import { setting, secretText, wholeNumber, urlOf, onOff, modelReference } from '../kernel/setting.ts';
 
-/* The settings about models, and about the money that they may cost. */
+/* The settings about models. */
 
 const providerSchema = z.strictObject({
   kind: z.enum(['openai', 'anthropic', 'openai-compatible']),
@@ -30,49 +22,11 @@ const providerSchema = z.strictObject({
   identify: z.boolean().optional(),
 });
 
-const limitProblem = 'must be an amount above 0 as text, such as "50.00"';
-
-/** One budget of money. */
-export const budgetSchema = z.strictObject({
-  name: z
-    .string()
-    .regex(
-      /^[a-z0-9][a-z0-9._-]{0,62}$/,
-      'must be 1 to 63 lower-case letters, digits, dots, dashes, underscores',
-    ),
-  team: originName.optional(),
-  customer: originName.optional(),
-  feature: originName.optional(),
-  window: z.enum(['hour', 'day', 'week', 'month']),
-  limitUsd: z.string(limitProblem).regex(/^(?=.*[1-9])\d{1,15}(\.\d{1,18})?$/, limitProblem),
-  atLimit: z.enum(['park', 'refuse']).default('park'),
-  unpriced: z.enum(['refuse', 'allow']).default('refuse'),
-});
-const modelLimitSchema = z
-  .strictObject({
-    requestsPerMinute: wholeNumber(1, 1_000_000_000).optional(),
-    tokensPerMinute: wholeNumber(1, 1_000_000_000_000).optional(),
-  })
-  .refine(
-    (limit) => limit.requestsPerMinute !== undefined || limit.tokensPerMinute !== undefined,
-    'names requestsPerMinute, tokensPerMinute or both',
-  );
-
-/** Requests are counted in the ledger, in rows of ten seconds. */
-const countingWindow = (what: string, defaultMs: number, env: string) =>
-  setting(wholeNumber(10_000, 3_600_000).default(defaultMs), {
-    env,
-    help: `The window that ${what} are counted in, in steps of ten seconds.`,
-  });
-
 /** Providers, prices, limits and what happens when a model is not well. */
 export const modelSettings = z
   .strictObject({
     providers: setting(z.record(z.string().regex(/^[a-z][a-z0-9-]*$/), providerSchema).default({}), {
       help: 'Providers by the name that stands before the slash in `provider/model`. `openai` and `anthropic` exist when their API keys are set.',
-    }),
-    limits: setting(z.record(z.string().regex(/^[a-z][a-z0-9-]*\/.+$/), modelLimitSchema).default({}), {
-      help: 'What all processes together may ask of a model each minute, by `provider/model`, or `provider/*` for each other model of the provider: `requestsPerMinute`, `tokensPerMinute`.',
     }),
     openaiApiKey: setting(secretText.min(1).optional(), {
       env: 'OPENAI_API_KEY',
@@ -96,52 +50,7 @@ export const modelSettings = z
       env: 'MILLRACE_ANSWER_INLINE_BYTES',
       help: 'Recorded answers up to this size lie in the ledger, larger ones in the payload store.',
     }),
-    breaker: z
-      .strictObject({
-        enabled: setting(onOff.default(true), {
-          env: 'MILLRACE_BREAKER',
-          help: 'Whether a model that fails is left alone for a while (docs/runbooks/provider.md#circuit).',
-        }),
-        errorShare: setting(decimalNumber(0.0001, 1).default(0.5), {
-          env: 'MILLRACE_BREAKER_ERROR_SHARE',
-          help: "The share of failures and time-outs at which a model's circuit opens.",
-        }),
-        minRequests: setting(wholeNumber(1, 1_000_000).default(20), {
-          env: 'MILLRACE_BREAKER_MIN_REQUESTS',
-          help: 'Requests of all processes in the window before that share is judged.',
-        }),
-        windowMs: countingWindow('failures', 30_000, 'MILLRACE_BREAKER_WINDOW_MS'),
-        openMs: setting(wholeNumber(100, 3_600_000).default(15_000), {
-          env: 'MILLRACE_BREAKER_OPEN_MS',
-          help: 'How long a circuit stays open before probes are sent. Doubles with every failed probe.',
-        }),
-        maxOpenMs: setting(wholeNumber(100, 86_400_000).default(300_000), {
-          env: 'MILLRACE_BREAKER_MAX_OPEN_MS',
-          help: 'The longest that a circuit stays open between two tries.',
-        }),
-        probes: setting(wholeNumber(1, 100).default(3), {
-          env: 'MILLRACE_BREAKER_PROBES',
-          help: 'How many probes must succeed to close a circuit; no more are sent at once.',
-        }),
-      })
-      .prefault({}),
-    retryBudget: z
-      .strictObject({
-        enabled: setting(onOff.default(true), {
-          env: 'MILLRACE_RETRY_BUDGET',
-          help: 'Whether the retries of a model are limited (docs/runbooks/provider.md#retries).',
-        }),
-        share: setting(decimalNumber(0, 10).default(0.2), {
-          env: 'MILLRACE_RETRY_BUDGET_SHARE',
-          help: 'Retries that are permitted for each first attempt in the window, over all processes.',
-        }),
-        floor: setting(wholeNumber(1, 1_000_000).default(30), {
-          env: 'MILLRACE_RETRY_BUDGET_FLOOR',
-          help: 'Retries of a model in the window that are permitted besides.',
-        }),
-        windowMs: countingWindow('attempts', 60_000, 'MILLRACE_RETRY_BUDGET_WINDOW_MS'),
-      })
-      .prefault({}),
+    ...limitSettings,
     retryAfter: z
       .strictObject({
         maxMessageMs: setting(wholeNumber(1000, 604_800_000).default(3_600_000), {

@@ -2,7 +2,7 @@ import { AppError } from '../kernel/app-error.ts';
 import { newId } from '../kernel/ids.ts';
 import type { BudgetChange } from '../engine/ledger/budget-definition.ts';
 import { BudgetLedger } from '../engine/ledger/budget-ledger.ts';
-import { budgetDefinitions } from './budget-watch.ts';
+import { budgetDefinitions } from '../capabilities/budgets/budget-watch.ts';
 import type { Configuration } from './configuration.ts';
 import { withExistingLedger } from './operator-ledger.ts';
 

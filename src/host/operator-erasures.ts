@@ -5,7 +5,7 @@ import type { Logger } from '../telemetry/logger.ts';
 import { metricCatalogue } from '../telemetry/metric-catalogue.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
 import type { Configuration } from './configuration.ts';
-import { erasureOfficeOver } from './erasure-office-over.ts';
+import { erasureOfficeOver } from '../capabilities/erasure/erasure-office-over.ts';
 import { withExistingStores } from './operator-stores.ts';
 import { openPayloads } from './stores.ts';
 

@@ -12,6 +12,15 @@ import type { ApiKeyIdentity, ApiScope } from './api-key-identity.ts';
 
 const callers = new WeakMap<object, ApiKeyIdentity>();
 
+/** Finds out whose request it is. */
+export interface CallerIdentification {
+  /** Throws MILLRACE_UNAUTHENTICATED or MILLRACE_FORBIDDEN. */
+  identify(request: object): Promise<ApiKeyIdentity>;
+}
+
+/** The injection token of the one that the application has. */
+export const callerIdentificationToken = Symbol('millrace:caller-identification');
+
 /** The metadata key under which a route's scope lies. */
 export const requiredScopeKey = 'millrace:required-scope';
 

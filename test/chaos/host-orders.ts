@@ -9,6 +9,10 @@ import type { SettableClock } from '../support/settable-clock.ts';
 import type { Release } from './handlers.ts';
 import type { Answers, Order, OrderedHold, Progress } from './orders.ts';
 import { SeededRandom } from './seeded-random.ts';
+import { Holds } from '../../src/engine/ledger/holds.ts';
+import { HoldOffice } from '../../src/capabilities/pauses/hold-office.ts';
+import { DeadLetterOffice } from '../../src/capabilities/dead-letters/dead-letter-office.ts';
+import { BudgetWatch } from '../../src/capabilities/budgets/budget-watch.ts';
 
 export interface OrderedHost {
   readonly host: Host;
@@ -40,11 +44,11 @@ export async function carryOut(order: Order, ordered: OrderedHost): Promise<Answ
     case 'lift':
       return await lift(order.hold, ordered);
     case 'budget_faults': {
-      const faults = await ordered.host.budgets.ledger.findFaults();
+      const faults = await ordered.host.service(BudgetWatch).ledger.findFaults();
       return faults.map(({ budget, windowStart, what }) => `${budget} ${windowStart.toISOString()}: ${what}`);
     }
     case 'define_budgets':
-      await ordered.host.budgets.begin();
+      await ordered.host.service(BudgetWatch).begin();
       return true;
     case 'report':
       return await report(ordered);
@@ -64,10 +68,9 @@ export async function carryOut(order: Order, ordered: OrderedHost): Promise<Answ
 const operator = { actor: 'chaos', reason: 'the plan says so' };
 
 async function replay({ host }: OrderedHost): Promise<Answers['replay']> {
-  const { count } = await host.deadLetters.replay(
-    { filter: {}, max: 10_000, reason: operator.reason },
-    operator,
-  );
+  const { count } = await host
+    .service(DeadLetterOffice)
+    .replay({ filter: {}, max: 10_000, reason: operator.reason }, operator);
   return { replayed: count };
 }
 
@@ -106,15 +109,19 @@ async function report({ host, stores }: OrderedHost): Promise<Answers['report']>
 
 async function place(hold: OrderedHold, { host }: OrderedHost): Promise<true> {
   // What began before and has not ended yet is waited for once more.
-  while ((await host.holds.holds.place({ ...hold, ...operator })).stragglers > 0);
+  const holds = new Holds({ database: host.stores.database, clock: host.clock.time });
+  while ((await holds.place({ ...hold, ...operator })).stragglers > 0);
   return true;
 }
 
 /** Lifting what does not stand any more is done already. */
 async function lift(hold: OrderedHold, { host }: OrderedHost): Promise<true> {
-  await host.holds.office.lift(hold, operator.reason, operator).catch((error: unknown) => {
-    if (!(error instanceof AppError) || error.code !== 'MILLRACE_NOT_FOUND') throw error;
-  });
+  await host
+    .service(HoldOffice)
+    .lift(hold, operator.reason, operator)
+    .catch((error: unknown) => {
+      if (!(error instanceof AppError) || error.code !== 'MILLRACE_NOT_FOUND') throw error;
+    });
   return true;
 }
 

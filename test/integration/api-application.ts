@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { HttpPart } from '../../src/capabilities/http-part.ts';
 import { HttpApiModule, type HttpServices } from '../../src/host/http/http-api.module.ts';
 import type { RefusalReason, RequestLimits } from '../../src/host/http/request-limits.ts';
 import { createHttpApplication } from '../../src/host/http/server.ts';
@@ -31,6 +32,8 @@ export async function startApi(
     readonly bodyLimitBytes?: number;
     readonly closeGraceMs?: number;
     readonly version?: string;
+    /** Default the parts of all capabilities. */
+    readonly parts?: readonly HttpPart[];
     readonly limits?: RequestLimits;
     readonly clock?: Clock;
     /** Default info. */
@@ -41,7 +44,8 @@ export async function startApi(
   const lines = options.lines ?? new LogLines();
   const logger = createLogger({ level: options.logLevel ?? 'info', destination: lines });
 
-  @Module({ imports: [HttpApiModule.forRootAsync({ useFactory: () => services(logger) })] })
+  const parts = options.parts === undefined ? {} : { parts: options.parts };
+  @Module({ imports: [HttpApiModule.forRootAsync({ useFactory: () => services(logger), ...parts })] })
   class ApiUnderTest {}
 
   const app = await createHttpApplication(ApiUnderTest, {

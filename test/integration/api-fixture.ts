@@ -16,6 +16,8 @@ import { Readiness } from '../../src/host/http/readiness.ts';
 import type { ApiScope } from '../../src/http/api-key-identity.ts';
 import { ApiKeys } from '../../src/capabilities/access/api-keys.ts';
 import { BudgetReports } from '../../src/capabilities/budgets/budget-reports.ts';
+import type { Provided } from '../../src/capabilities/capability.ts';
+import { clockToken } from '../../src/capabilities/costs/costs.controller.ts';
 import { CostReports } from '../../src/capabilities/costs/cost-reports.ts';
 import { MessageAccounts } from '../../src/capabilities/message-operations/message-accounts.ts';
 import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts';
@@ -61,6 +63,11 @@ const awayStore = {
   query: () => Promise.reject(new AppError('MILLRACE_COLUMN_STORE_UNAVAILABLE', 'away')),
 } as unknown as ColumnStore;
 
+/** Other services than the fixture's, and what else the API works with. */
+interface Overrides extends Partial<Omit<HttpServices, 'provided'>> {
+  readonly provided?: readonly Provided[];
+}
+
 export interface ApiFixture {
   readonly database: PgliteSqlDatabase;
   readonly messages: MessageLedger;
@@ -69,7 +76,7 @@ export interface ApiFixture {
   /** Makes these the budgets that hold. */
   setBudgets(definitions: readonly BudgetDefinition[]): Promise<void>;
   /** The services for `startApi`. */
-  services(overrides?: Partial<HttpServices>): (logger: HttpServices['logger']) => HttpServices;
+  services(overrides?: Overrides): (logger: HttpServices['logger']) => HttpServices;
   newKey(scopes: readonly ApiScope[], team?: string): Promise<string>;
   countMessages(): Promise<number>;
   close(): Promise<void>;
@@ -105,7 +112,7 @@ export async function openApiFixture(): Promise<ApiFixture> {
     bodies,
     publisher,
     clock: systemClock,
-    budgets,
+    check: budgets,
   });
   const deadLetters = new DeadLetterOffice({
     ledger: new DeadLetters(database),
@@ -124,42 +131,58 @@ export async function openApiFixture(): Promise<ApiFixture> {
       await ledger.define(definitions);
       book.replace(definitions);
     },
-    services: (overrides) => (logger) => ({
-      costReports: new CostReports({ store: { database: 'nowhere' } as ColumnStore }),
-      budgetReports: new BudgetReports(ledger),
-      apiKeys: keys,
-      messageAccounts: new MessageAccounts(database),
-      eventIntake: new EventIntake(admissions),
-      deadLetters,
-      messages: new MessageOffice({
-        search: new MessageSearch(database),
-        operations: new MessageOperations(database),
-        bodies,
-        publisher,
-        metrics: createMetrics(metricCatalogue),
+    services: ({ provided = [], ...overrides } = {}) => {
+      const services: readonly Provided[] = [
+        [CostReports, new CostReports({ store: { database: 'nowhere' } as ColumnStore })],
+        [clockToken, overrides.clock ?? systemClock],
+        [BudgetReports, new BudgetReports(ledger)],
+        [ApiKeys, keys],
+        [MessageAccounts, new MessageAccounts(database)],
+        [EventIntake, new EventIntake(admissions)],
+        [DeadLetterOffice, deadLetters],
+        [
+          MessageOffice,
+          new MessageOffice({
+            search: new MessageSearch(database),
+            operations: new MessageOperations(database),
+            bodies,
+            publisher,
+            metrics: createMetrics(metricCatalogue),
+            clock: systemClock,
+          }),
+        ],
+        [
+          CorrectionOffice,
+          new CorrectionOffice({
+            ledger: new CorrectionLedger(database),
+            pricer: packagedPriceBook(),
+            priceProviderOf: (provider) => provider,
+            clock: systemClock,
+          }),
+        ],
+        [
+          ErasureOffice,
+          new ErasureOffice({
+            ledger: new ErasureLedger({ database, clock: systemClock }),
+            store: awayStore,
+            cleaner: { clean: () => Promise.resolve(false) } as PayloadCleaner,
+            clock: systemClock,
+          }),
+        ],
+        [HoldOffice, new HoldOffice(new Holds({ database, clock: systemClock }))],
+        ...provided,
+      ];
+      return (logger) => ({
+        provided: new Map(services),
+        status: () => readHostStatus({ database, clock: systemClock }),
+        readiness: new Readiness({ checks: [], clock: systemClock }),
+        metrics: { render: () => Promise.resolve({ contentType: 'text/plain', body: '' }) },
+        logger,
         clock: systemClock,
-      }),
-      corrections: new CorrectionOffice({
-        ledger: new CorrectionLedger(database),
-        pricer: packagedPriceBook(),
-        priceProviderOf: (provider) => provider,
-        clock: systemClock,
-      }),
-      erasures: new ErasureOffice({
-        ledger: new ErasureLedger({ database, clock: systemClock }),
-        store: awayStore,
-        cleaner: { clean: () => Promise.resolve(false) } as PayloadCleaner,
-        clock: systemClock,
-      }),
-      holds: new HoldOffice(new Holds({ database, clock: systemClock })),
-      status: () => readHostStatus({ database, clock: systemClock }),
-      readiness: new Readiness({ checks: [], clock: systemClock }),
-      metrics: { render: () => Promise.resolve({ contentType: 'text/plain', body: '' }) },
-      logger,
-      clock: systemClock,
-      authentication: 'keys',
-      ...overrides,
-    }),
+        authentication: 'keys',
+        ...overrides,
+      });
+    },
     newKey: async (scopes, team) =>
       (await keys.create({ name: 'test', scopes, ...(team === undefined ? {} : { team }) })).key,
     countMessages: async () => (await database.query<{ n: number }>(count)).rows[0]?.n ?? -1,

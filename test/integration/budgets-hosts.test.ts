@@ -14,6 +14,7 @@ import { canRun, postgresPrograms, redisPrograms } from '../support/required-pro
 import { SeveralHosts } from '../support/several-hosts.ts';
 import { counted } from '../support/counted.ts';
 import { TicketOpened, ticketStage } from '../support/ticket-stage.ts';
+import { BudgetWatch } from '../../src/capabilities/budgets/budget-watch.ts';
 
 const stages = [ticketStage(2)];
 const origin = { team: 'blue', customer: 'acme', feature: 'triage' };
@@ -64,7 +65,7 @@ describe.skipIf(![postgresPrograms(), redisPrograms()].every((program) => canRun
       const limitUsd = '0.003';
       const first = await startHost(ledgerUrl, model, limitUsd);
       await Promise.all([1, 2, 3].map(() => startHost(ledgerUrl, model, limitUsd)));
-      const ledger = first.budgets.ledger;
+      const ledger = first.service(BudgetWatch).ledger;
       const faults: BudgetFault[] = [];
       const watching = new AbortController();
       const watch = (async () => {
@@ -112,7 +113,7 @@ describe.skipIf(![postgresPrograms(), redisPrograms()].every((program) => canRun
       const ledgerUrl = await hosts.newLedger('turn');
       const model = modelOf();
       const host = await startHost(ledgerUrl, model, '0.0006');
-      const { ledger } = host.budgets;
+      const { ledger } = host.service(BudgetWatch);
       await admit(host, 6);
       const isWaiting = async () => (await ledger.countWaiting()).get('blue') ?? 0;
       const settled = async () =>
@@ -133,15 +134,15 @@ describe.skipIf(![postgresPrograms(), redisPrograms()].every((program) => canRun
       await expect.poll(() => countOf(host, 'completed'), { timeout: 20_000 }).toBe(6);
       expect(await isWaiting()).toBe(0);
       // What the other start removed, the first host would bring back.
-      expect(await host.budgets.begin()).toMatchObject([{ budget: 'blue', change: 'added' }]);
-      expect(await host.budgets.begin()).toEqual([]);
+      expect(await host.service(BudgetWatch).begin()).toMatchObject([{ budget: 'blue', change: 'added' }]);
+      expect(await host.service(BudgetWatch).begin()).toEqual([]);
     });
 
     it('gives up what a dead worker had reserved, counts its bound, and does the work', async () => {
       const ledgerUrl = await hosts.newLedger('crash');
       const model = modelOf();
       const host = await startHost(ledgerUrl, model, '1');
-      const { ledger } = host.budgets;
+      const { ledger } = host.service(BudgetWatch);
       const { messageIds } = await host.admissions.admit(TicketOpened.v1, { subject: 'Help' }, { origin });
       await expect.poll(() => countOf(host, 'completed')).toBe(1);
       // A call of a lease that is over, as a killed worker leaves it.

@@ -1,34 +1,34 @@
-import type { HttpServices } from '../../src/host/http/http-api.module.ts';
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { EventIntake } from '../../src/capabilities/ingest/event-intake.ts';
 import { problemSchema } from '../../src/http/problem.ts';
 import { Readiness } from '../../src/host/http/readiness.ts';
 import type { ApiScope } from '../../src/http/api-key-identity.ts';
 import { ApiKeys } from '../../src/capabilities/access/api-keys.ts';
-import { BudgetReports } from '../../src/capabilities/budgets/budget-reports.ts';
 import {
   type CostReportDocument,
   costReportSchema,
 } from '../../src/capabilities/costs/cost-report-document.ts';
 import { CostReports } from '../../src/capabilities/costs/cost-reports.ts';
-import { MessageAccounts } from '../../src/capabilities/message-operations/message-accounts.ts';
 import { openChdb } from '../../src/drivers/column-store/column-store.clickhouse.ts';
 import { migrateColumnStore } from '../../src/drivers/column-store/column-migrator.ts';
 import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts';
 import { migrate } from '../../src/drivers/sql-database/migrator.ts';
 import { PgliteSqlDatabase } from '../../src/drivers/sql-database/sql-database.pglite.ts';
-import { BudgetLedger } from '../../src/engine/ledger/budget-ledger.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { formatUsd, sumUsd, usd, zeroUsd } from '../../src/kernel/money.ts';
 import { bindLines } from '../../src/engine/export/row-text.ts';
 import { renderUsageLine } from '../../src/engine/export/usage-record.ts';
 import { startApi } from './api-application.ts';
 import { models, recordOf, type Seed, seeds, sumOfBounds, sumOfCosts, teams } from './cost-seeds.ts';
+import { access } from '../../src/capabilities/access/access.capability.ts';
+import type { ServiceToken } from '../../src/capabilities/http-part.ts';
+import { costs } from '../../src/capabilities/costs/costs.capability.ts';
+import { clockToken } from '../../src/capabilities/costs/costs.controller.ts';
+import { type HttpServices, partsOf } from '../../src/host/http/http-api.module.ts';
 
 /* Cost reports over HTTP, from a real ledger's keys and a real column store's records. */
 
@@ -55,23 +55,20 @@ beforeAll(async () => {
   await store.insert({ table: 'usage', lines, deduplicationToken: exportBatch });
   keys = new ApiKeys({ database, clock: systemClock });
   everywhere = await newKey(['costs:read']);
-  app = await startApi((logger) => ({
-    costReports: new CostReports({ store, exportLagSeconds: () => Promise.resolve(1.5) }),
-    budgetReports: new BudgetReports(new BudgetLedger(database)),
-    apiKeys: keys,
-    messageAccounts: new MessageAccounts(database),
-    eventIntake: new EventIntake({
-      admitUnchecked: () => Promise.reject(new Error('no message is admitted here')),
-      checkData: () => undefined,
-    }),
-    ...({} as Pick<HttpServices, 'deadLetters' | 'holds' | 'messages' | 'corrections' | 'erasures'>),
+  const services = (logger: HttpServices['logger']): HttpServices => ({
+    provided: new Map<ServiceToken, unknown>([
+      [CostReports, new CostReports({ store, exportLagSeconds: () => Promise.resolve(1.5) })],
+      [clockToken, systemClock],
+      [ApiKeys, keys],
+    ]),
     status: () => Promise.reject(new Error('no status is asked for here')),
     readiness: new Readiness({ checks: [], clock: systemClock }),
     metrics: { render: () => Promise.resolve({ contentType: 'text/plain', body: '' }) },
     logger,
     clock: systemClock,
     authentication: 'keys',
-  }));
+  });
+  app = await startApi(services, { parts: partsOf([access, costs]) });
 });
 
 afterAll(async () => {

@@ -10,6 +10,7 @@ import { ScriptedModel, TestKit } from '../../src/testing.ts';
 import { AnswerStage, Template, TicketAnswered, TicketOpened } from './answer-stage.ts';
 import { startApi } from './api-application.ts';
 import { type ApiFixture, openApiFixture, problemOf } from './api-fixture.ts';
+import { DeadLetterOffice } from '../../src/capabilities/dead-letters/dead-letter-office.ts';
 
 /* Dead letters over HTTP. What a test leaves dead is discarded after it. */
 
@@ -36,7 +37,7 @@ beforeAll(async () => {
     providers: [AnswerStage, { provide: Template, useValue: template }],
     models: { 'openai/gpt-5-mini': model },
   });
-  app = await startApi(fixture.services({ deadLetters: kit.millrace.deadLetters }));
+  app = await startApi(fixture.services({ provided: [[DeadLetterOffice, kit.millrace.deadLetters]] }));
 });
 
 afterAll(async () => {

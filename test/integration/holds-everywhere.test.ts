@@ -7,6 +7,7 @@ import { type Begun, HeldHosts } from '../support/held-hosts.ts';
 import { canRun, postgresPrograms, redisPrograms } from '../support/required-programs.ts';
 import { type ApiFixture, openApiFixture } from './api-fixture.ts';
 import { startApi } from './api-application.ts';
+import { HoldOffice } from '../../src/capabilities/pauses/hold-office.ts';
 
 /* Holds by the API over hosts that share PostgreSQL and Redis, while work flows. */
 
@@ -74,7 +75,7 @@ describe.skipIf(!canRunHere)('holds over several hosts', () => {
 
   const begin = async (): Promise<void> => {
     await hosts.startHosts();
-    app = await startApi(fixture.services({ holds: hosts.first.holds.office }));
+    app = await startApi(fixture.services({ provided: [[HoldOffice, hosts.first.service(HoldOffice)]] }));
   };
   const untilIdle = () =>
     vi.waitFor(async () => {

@@ -11,6 +11,7 @@ import { defineMessage } from '../../src/messages/message-type.ts';
 import { defineStage } from '../../src/engine/pipeline/stage-definition.ts';
 import type { RegisteredStage } from '../../src/engine/pipeline/stage-registry.ts';
 import { silentLogger } from '../../src/telemetry/silent-logger.ts';
+import { DeadLetterOffice } from '../../src/capabilities/dead-letters/dead-letter-office.ts';
 
 /* A handler that outlasts its lease and then goes on, as one that keeps the event loop to itself for too long. */
 
@@ -71,7 +72,7 @@ it('counts a run that outlasted its lease as lost, though the worker itself give
     { state: 'completed', error_code: null, lost_runs: 0 },
   ]);
   expect(runs).toBe(2);
-  const letter = await host.deadLetters.show(messageIds[0] ?? '', {});
+  const letter = await host.service(DeadLetterOffice).show(messageIds[0] ?? '', {});
   expect(letter?.failures.map(({ code }) => code)).toEqual([
     'MILLRACE_LEASE_LOST',
     'MILLRACE_LEASE_LOST',

@@ -19,6 +19,7 @@ import { defineStage } from '../../src/engine/pipeline/stage-definition.ts';
 import type { RegisteredStage } from '../../src/engine/pipeline/stage-registry.ts';
 import { silentLogger } from '../../src/telemetry/silent-logger.ts';
 import { runCommand } from '../support/run-command.ts';
+import { MessageOffice } from '../../src/capabilities/message-operations/message-office.ts';
 
 /* Messages as an operator meets them: `millrace messages` and `tail` beside a running host, and waitFor in its code. */
 
@@ -151,7 +152,7 @@ describe('a message', () => {
     );
     await expect.poll(() => told.text, patience).toContain('Following');
     const id = await admit('fail', 'T-2');
-    const state = async () => (await host.steering.office.tree(id, {}))?.messages[0];
+    const state = async () => (await host.service(MessageOffice).tree(id, {}))?.messages[0];
     await expect.poll(state, patience).toMatchObject({ state: 'pending', attempts: 1 });
     const retried = await succeed('messages', 'retry', id, '--reason', 'the weather is fine');
     expect(retried).toContain('1 messages were made due now.');

@@ -16,7 +16,7 @@ it('answers whatever the OpenAPI document lets one ask with what it declares', a
   const fixture = await openApiFixture();
   const away = () => Promise.reject(new AppError('MILLRACE_COLUMN_STORE_UNAVAILABLE', 'away'));
   const costReports = new CostReports({ store: { database: 'away', query: away } as unknown as ColumnStore });
-  const app = await startApi(fixture.services({ costReports }));
+  const app = await startApi(fixture.services({ provided: [[CostReports, costReports]] }));
   const document = JSON.parse(await readFile(join(packageRoot(), 'docs/openapi.json'), 'utf8')) as OpenApi;
   const requests = new OpenApiRequests(document, [
     await fixture.newKey(['admin']),

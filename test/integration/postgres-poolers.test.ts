@@ -12,6 +12,7 @@ import { canRun, pgbouncerPrograms, postgresPrograms, redisPrograms } from '../s
 import { SeveralHosts } from '../support/several-hosts.ts';
 import { counted } from '../support/counted.ts';
 import { TicketOpened, ticketStage } from '../support/ticket-stage.ts';
+import { BudgetWatch } from '../../src/capabilities/budgets/budget-watch.ts';
 
 const stage = ticketStage(4);
 const origin = { team: 'blue', customer: 'acme', feature: 'triage' };
@@ -155,7 +156,7 @@ describe.skipIf(!programs.every((program) => canRun(program)))('a pooler before 
     const completed = () => counted(first.stores.database, 'completed');
     await expect.poll(completed, { timeout: 60_000, interval: 50 }).toBe(messages);
     expect(model.requests).toHaveLength(messages);
-    const { ledger } = first.budgets;
+    const { ledger } = first.service(BudgetWatch);
     expect(await ledger.findFaults()).toEqual([]);
     expect(formatUsd((await stateOf(ledger, 'blue')).spentUsd)).toBe(formatUsd(costUsd.times(messages)));
   }, 120_000);

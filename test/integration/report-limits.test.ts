@@ -99,7 +99,9 @@ describe.each(Object.entries(stores))('a report, %s,', (_, open) => {
     await store.insert({ table: 'usage', lines, deduplicationToken: exportBatch });
     const key = await fixture.newKey(['costs:read']);
     const ask = async (limits: QueryLimits) => {
-      const app = await startApi(fixture.services({ costReports: new CostReports({ store, limits }) }));
+      const app = await startApi(
+        fixture.services({ provided: [[CostReports, new CostReports({ store, limits })]] }),
+      );
       const answer = await app.inject({
         url: '/v1/costs?group_by=customer',
         headers: { authorization: `Bearer ${key}` },
@@ -135,7 +137,9 @@ describe('reports at once', () => {
         return asked <= 2 ? gate.promise : Promise.reject(new AppError('MILLRACE_REPORT_TOO_LARGE', 'made'));
       },
     } as unknown as ColumnStore;
-    const app = await startApi(fixture.services({ costReports: new CostReports({ store, limiter }) }));
+    const app = await startApi(
+      fixture.services({ provided: [[CostReports, new CostReports({ store, limiter })]] }),
+    );
     const [alpha, beta] = [await fixture.newKey(['costs:read']), await fixture.newKey(['costs:read'])];
     const ask = (key: string) =>
       app.inject({ url: '/v1/costs', headers: { authorization: `Bearer ${key}` } });

@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { EventIntake } from '../../src/capabilities/ingest/event-intake.ts';
+import { EventIntake } from '../../src/capabilities/ingest/event-intake.ts';
 import { readJsonBody } from '../../src/http/json-body.ts';
 import {
   defaultRequestLimits,
@@ -217,7 +217,8 @@ describe('a body', () => {
     const turnsOfEvents: number[] = [];
     const services = fixture.services();
     const slowed = await startApi((logger) => {
-      const { eventIntake, ...others } = services(logger);
+      const { provided, ...others } = services(logger);
+      const eventIntake = provided.get(EventIntake) as EventIntake;
       const admit: EventIntake['admit'] = (...parameters) => {
         turnsOfEvents.push(turn);
         // As long as the largest event takes.
@@ -225,7 +226,7 @@ describe('a body', () => {
         while (performance.now() - began < 10);
         return eventIntake.admit(...parameters);
       };
-      return { ...others, eventIntake: { admit } as EventIntake };
+      return { ...others, provided: new Map([...provided, [EventIntake, { admit }]]) };
     });
     setImmediate(count);
     const response = await slowed.inject({

@@ -35,7 +35,7 @@ let before = 0;
 beforeAll(async () => {
   fixture = await openApiFixture();
   key = await fixture.newKey(['admin']);
-  app = await startApi(fixture.services({ clock, costReports: new CostReports({ store }) }), {
+  app = await startApi(fixture.services({ clock, provided: [[CostReports, new CostReports({ store })]] }), {
     lines,
     logLevel: 'debug',
     clock,

@@ -2,18 +2,14 @@ import { anyone, type ApiKeyIdentity } from '../../http/api-key-identity.ts';
 import type { ApiKeys } from './api-keys.ts';
 import { AppError } from '../../kernel/app-error.ts';
 import { isLoopbackAddress, isLoopbackHost } from '../../http/loopback.ts';
+import type { AuthenticationMode } from '../../http/authentication-mode.ts';
+import type { CallerIdentification } from '../../http/caller.ts';
 import { headerOf, remoteAddressOf } from '../../http/request-facts.ts';
-
-/** `keys`: every route that asks for a scope needs an API key. `none`: open, for callers on this machine only. */
-export type AuthenticationMode = 'keys' | 'none';
-
-/** The injection token of the mode. */
-export const authenticationModeToken = Symbol('millrace:authentication-mode');
 
 const bearer = /^Bearer +([\w.~+/-]+=*) *$/i;
 
 /** Finds out who makes a request: once for each, however often it is asked. */
-export class RequestAuthentication {
+export class RequestAuthentication implements CallerIdentification {
   readonly #keys: ApiKeys;
   readonly #mode: AuthenticationMode;
   readonly #known = new WeakMap<object, ApiKeyIdentity>();

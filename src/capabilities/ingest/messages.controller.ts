@@ -9,14 +9,15 @@ import { systemClock } from '../../kernel/clock.ts';
 import { EventLoopTurn } from '../../kernel/event-loop-turn.ts';
 import { EventIntake, eventReceiptSchema, type EventReceipt } from './event-intake.ts';
 import { JsonBatch } from '../../http/json-body.ts';
+import {
+  batchMediaType,
+  eventMediaType,
+  maxBatchEvents,
+  plainMediaType,
+} from '../../http/message-media-types.ts';
 import { problemSchema } from '../../http/problem.ts';
 import { Problems } from '../../http/problems.ts';
 import { requestIdOf } from '../../http/request-facts.ts';
-
-export const plainMediaType = 'application/json';
-export const eventMediaType = 'application/cloudevents+json';
-export const batchMediaType = 'application/cloudevents-batch+json';
-export const maxBatchEvents = 1_000;
 
 export const batchReceiptSchema = z.object({
   admitted: z.int(),

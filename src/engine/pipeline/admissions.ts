@@ -53,8 +53,8 @@ export interface AdmissionsOptions {
   readonly bodies: MessageBodies;
   readonly publisher: Publisher;
   readonly clock: Clock;
-  /** Keeps new messages out whose budget is used up. Default none has one. */
-  readonly budgets?: AdmissionCheck;
+  /** What every new message passes before it is written. Default nothing. */
+  readonly check?: AdmissionCheck;
   /** The most levels of arrays and objects in data. Default 128. */
   readonly maxDepth?: number;
   /** Makes a span of every admission. Default none. */
@@ -110,7 +110,7 @@ export class Admissions {
     sent: { readonly typeName: string; readonly version: number; readonly data: unknown },
     options: AdmitOptions,
   ): Promise<AdmissionReceipt> {
-    const { budgets, tracer } = this.#options;
+    const { check, tracer } = this.#options;
     const origin = parseOrigin(options.origin);
     const envelope = this.#commonEnvelope(sent, origin, options);
     const consumers = this.#consumersOf(sent.typeName, sent.version);
@@ -119,7 +119,7 @@ export class Admissions {
       consumer,
       data: consumer.definition.consumes.read(sent.version, sent.data),
     }));
-    await budgets?.check(origin);
+    await check?.check(origin);
     // Writing large data as JSON takes as long as checking it.
     if (turn.isOver) await turn.giveWay();
     if (tracer === undefined) return await this.#write(sent, envelope, checked, options);

@@ -1,53 +1,27 @@
 import { type DynamicModule, type FactoryProvider, Module, type ModuleMetadata } from '@nestjs/common';
-import { APP_FILTER, APP_GUARD } from '@nestjs/core';
-import { ApiKeys } from '../../capabilities/access/api-keys.ts';
-import { BudgetReports } from '../../capabilities/budgets/budget-reports.ts';
-import { BudgetsController } from '../../capabilities/budgets/budgets.controller.ts';
-import { CostReports } from '../../capabilities/costs/cost-reports.ts';
-import { clockToken, CostsController } from '../../capabilities/costs/costs.controller.ts';
-import { MessageAccounts } from '../../capabilities/message-operations/message-accounts.ts';
+import { APP_FILTER } from '@nestjs/core';
+import type { Capability } from '../../capabilities/capability.ts';
+import type { HttpPart, ServiceToken } from '../../capabilities/http-part.ts';
+import { authenticationModeToken, type AuthenticationMode } from '../../http/authentication-mode.ts';
+import { callerIdentificationToken } from '../../http/caller.ts';
+import { invariant } from '../../kernel/invariant.ts';
+import { capabilities } from '../capabilities.ts';
+import type { Configuration } from '../configuration.ts';
+import { httpPartsToken } from './openapi.ts';
 import type { Clock } from '../../kernel/clock.ts';
-import { DeadLetterOffice } from '../../capabilities/dead-letters/dead-letter-office.ts';
-import { HoldOffice } from '../../capabilities/pauses/hold-office.ts';
-import { CorrectionOffice } from '../../capabilities/corrections/correction-office.ts';
-import { ErasureOffice } from '../../capabilities/erasure/erasure-office.ts';
-import { MessageOffice } from '../../capabilities/message-operations/message-office.ts';
 import type { Logger } from '../../telemetry/logger.ts';
-import { AuthenticationGuard } from '../../capabilities/access/authentication.guard.ts';
-import { CallsController } from '../../capabilities/corrections/calls.controller.ts';
-import { DeadLettersController } from '../../capabilities/dead-letters/dead-letters.controller.ts';
-import { ErasuresController } from '../../capabilities/erasure/erasures.controller.ts';
-import { EventIntake } from '../../capabilities/ingest/event-intake.ts';
 import { HealthController } from './health.controller.ts';
-import { HoldsController } from '../../capabilities/pauses/holds.controller.ts';
-import { MessageOperationsController } from '../../capabilities/message-operations/message-operations.controller.ts';
-import { KeysController } from '../../capabilities/access/keys.controller.ts';
-import { MessagesController } from '../../capabilities/ingest/messages.controller.ts';
 import { MetricsController, metricsToken } from './metrics.controller.ts';
 import type { MetricsSource } from './shared-metrics.ts';
 import { AppErrorFilter, ProblemFilter } from '../../http/problem.filter.ts';
 import { Problems } from '../../http/problems.ts';
 import { Readiness } from './readiness.ts';
 import { StatusController, type StatusSource, statusToken } from './status.controller.ts';
-import {
-  type AuthenticationMode,
-  authenticationModeToken,
-  RequestAuthentication,
-} from '../../capabilities/access/request-authentication.ts';
 
 /** What the HTTP API works with, made by the composition root. */
 export interface HttpServices {
-  readonly costReports: CostReports;
-  readonly budgetReports: BudgetReports;
-  readonly apiKeys: ApiKeys;
-  readonly messageAccounts: MessageAccounts;
-  readonly eventIntake: EventIntake;
-  readonly deadLetters: DeadLetterOffice;
-  readonly holds: HoldOffice;
-  readonly messages: MessageOffice;
-  /** Absent in an application that corrects nothing. */
-  readonly corrections: CorrectionOffice;
-  readonly erasures: ErasureOffice;
+  /** What the capabilities offer, by its class or token. */
+  readonly provided: ReadonlyMap<ServiceToken, unknown>;
   readonly status: StatusSource;
   readonly readiness: Readiness;
   readonly metrics: MetricsSource;
@@ -57,6 +31,8 @@ export interface HttpServices {
 }
 
 export interface HttpApiModuleOptions {
+  /** The parts of the API. Default those of all capabilities. */
+  readonly parts?: readonly HttpPart[];
   readonly imports?: ModuleMetadata['imports'];
   readonly inject?: FactoryProvider['inject'];
   readonly useFactory: FactoryProvider<HttpServices>['useFactory'];
@@ -71,7 +47,7 @@ export type HttpSurface = 'everything' | 'health_and_metrics';
 const servicesToken = Symbol('millrace:http-services');
 
 /**
- * The HTTP API as a module: costs, messages, dead letters, holds, health, metrics. Its guard minds only routes with
+ * The HTTP API as a module: health, metrics, status, and the parts of the capabilities. Its guard minds only routes with
  * `RequireScope` and its filter only Millrace's own errors, so it may stand in an application that has other routes.
  */
 @Module({})
@@ -82,62 +58,56 @@ export class HttpApiModule {
     useFactory,
     surface = 'everything',
     showsMetrics = true,
+    parts = partsOf(capabilities),
   }: HttpApiModuleOptions): DynamicModule {
+    // Without anybody who finds out who calls, nothing is served that asks for it.
+    const served = surface === 'everything' && parts.some(identifiesCallers) ? parts : [];
     return {
       module: HttpApiModule,
       imports,
       controllers: [
         HealthController,
         ...(showsMetrics ? [MetricsController] : []),
-        ...(surface === 'everything'
-          ? [
-              CostsController,
-              BudgetsController,
-              MessagesController,
-              MessageOperationsController,
-              DeadLettersController,
-              HoldsController,
-              StatusController,
-              KeysController,
-              CallsController,
-              ErasuresController,
-            ]
-          : []),
+        ...(served.length > 0 ? [StatusController] : []),
+        ...served.flatMap(({ controllers = [] }) => controllers),
       ],
       providers: [
         { provide: servicesToken, inject, useFactory },
-        one(CostReports, (services) => services.costReports),
-        one(BudgetReports, (services) => services.budgetReports),
-        one(ApiKeys, (services) => services.apiKeys),
-        one(MessageAccounts, (services) => services.messageAccounts),
-        one(EventIntake, (services) => services.eventIntake),
-        one(DeadLetterOffice, (services) => services.deadLetters),
-        one(HoldOffice, (services) => services.holds),
-        one(MessageOffice, (services) => services.messages),
-        one(CorrectionOffice, (services) => services.corrections),
-        one(ErasureOffice, (services) => services.erasures),
+        ...served.flatMap(({ services, providers: more = [] }) => [
+          ...services.map((token) => one(token, ({ provided }) => offered(provided, token))),
+          ...more,
+        ]),
+        { provide: httpPartsToken, useValue: served },
         one(statusToken, (services) => services.status),
         one(Readiness, (services) => services.readiness),
         one(Problems, (services) => new Problems(services.logger, services.clock)),
         one(metricsToken, (services) => services.metrics),
-        one(clockToken, (services) => services.clock),
         one(authenticationModeToken, (services) => services.authentication),
-        one(
-          RequestAuthentication,
-          ({ apiKeys, authentication }) => new RequestAuthentication(apiKeys, authentication),
-        ),
         ProblemFilter,
-        { provide: APP_GUARD, useClass: AuthenticationGuard },
         { provide: APP_FILTER, useClass: AppErrorFilter },
       ],
-      exports: [ApiKeys, CostReports, Readiness],
+      exports: [Readiness, ...served.flatMap(({ services }) => services)],
     };
   }
 }
 
-function one(
-  provide: NonNullable<FactoryProvider['provide']>,
-  choose: (services: HttpServices) => unknown,
-): FactoryProvider {
+/** The HTTP parts of capabilities. */
+export function partsOf(list: readonly Pick<Capability<Configuration>, 'http'>[]): readonly HttpPart[] {
+  return list.flatMap(({ http }) => (http === undefined ? [] : [http]));
+}
+
+function identifiesCallers({ providers = [] }: HttpPart): boolean {
+  return providers.some(
+    (provider) => 'provide' in provider && provider.provide === callerIdentificationToken,
+  );
+}
+
+function offered(provided: HttpServices['provided'], token: ServiceToken): unknown {
+  const service = provided.get(token);
+  invariant(service !== undefined, 'a capability offers what its controllers are given');
+  return service;
+}
+
+function one(provide: ServiceToken, choose: (services: HttpServices) => unknown): FactoryProvider {
   return { provide, inject: [servicesToken], useFactory: choose };
 }

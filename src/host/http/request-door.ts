@@ -6,14 +6,10 @@ import { shareOf } from '../../http/api-key-identity.ts';
 import { AppError } from '../../kernel/app-error.ts';
 import { invariant } from '../../kernel/invariant.ts';
 import { type ParseJson, readJsonBody } from '../../http/json-body.ts';
-import {
-  batchMediaType,
-  eventMediaType,
-  maxBatchEvents,
-} from '../../capabilities/ingest/messages.controller.ts';
+import { batchMediaType, eventMediaType, maxBatchEvents } from '../../http/message-media-types.ts';
 import { describeProblem, problemMediaType } from '../../http/problem.ts';
 import { readRequestBody } from './request-body.ts';
-import type { RequestAuthentication } from '../../capabilities/access/request-authentication.ts';
+import type { CallerIdentification } from '../../http/caller.ts';
 import { pathOf } from '../../http/request-facts.ts';
 import { type RateState, type RefusalReason, type RequestLimits, routeOf } from './request-limits.ts';
 
@@ -26,7 +22,7 @@ import { type RateState, type RefusalReason, type RequestLimits, routeOf } from 
 export interface RequestDoorOptions {
   readonly limits: RequestLimits;
   /** Found when it is first needed: the application is made after the hooks. */
-  readonly authentication: () => RequestAuthentication;
+  readonly authentication: () => CallerIdentification;
   /** The largest body of a request with messages. */
   readonly bodyLimitBytes: number;
   readonly onRefused: (reason: RefusalReason) => void;

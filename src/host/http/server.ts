@@ -10,11 +10,8 @@ import { closeGracefully } from './graceful-close.ts';
 import { isLoopbackHost } from '../../http/loopback.ts';
 import { serveOpenApi } from './openapi.ts';
 import { ProblemFilter } from '../../http/problem.filter.ts';
-import {
-  type AuthenticationMode,
-  authenticationModeToken,
-  RequestAuthentication,
-} from '../../capabilities/access/request-authentication.ts';
+import { authenticationModeToken, type AuthenticationMode } from '../../http/authentication-mode.ts';
+import { type CallerIdentification, callerIdentificationToken } from '../../http/caller.ts';
 import { guardRequests } from './request-door.ts';
 import { nestLogger, requestLogging, startLogger } from './request-logging.ts';
 import { defaultRequestLimits, type RefusalReason, RequestLimits } from './request-limits.ts';
@@ -84,7 +81,7 @@ export async function createHttpApplication(
   app.useGlobalFilters(app.get(ProblemFilter, { strict: false }));
   guardRequests(fastify, {
     limits,
-    authentication: () => app.get(RequestAuthentication, { strict: false }),
+    authentication: () => app.get<CallerIdentification>(callerIdentificationToken, { strict: false }),
     bodyLimitBytes,
     onRefused: options.onRefused ?? (() => undefined),
   });

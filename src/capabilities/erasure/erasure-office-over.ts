@@ -1,17 +1,17 @@
-import type { Clock } from '../kernel/clock.ts';
-import { ErasureLedger } from '../capabilities/erasure/erasure-ledger.ts';
-import { PayloadRemovals } from '../engine/maintenance/payload-removals.ts';
-import { ErasureOffice } from '../capabilities/erasure/erasure-office.ts';
-import { PayloadCleaner } from '../engine/maintenance/payload-cleaner.ts';
-import type { MillraceMetrics } from '../telemetry/metrics.ts';
-import type { Stores } from './stores.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import { ErasureLedger } from './erasure-ledger.ts';
+import { PayloadRemovals } from '../../engine/maintenance/payload-removals.ts';
+import { ErasureOffice } from './erasure-office.ts';
+import { PayloadCleaner } from '../../engine/maintenance/payload-cleaner.ts';
+import type { MillraceMetrics } from '../../telemetry/metrics.ts';
+import type { CapabilityContext } from '../capability.ts';
 
 /** A payload that was put longer ago belongs to no row that is still being written. */
 const untouchedMs = 10 * 60_000;
 
 /** Erasures over open stores. */
 export function erasureOfficeOver(
-  { database, columns, payloads }: Pick<Stores, 'database' | 'columns' | 'payloads'>,
+  { database, columns, payloads }: Pick<CapabilityContext<unknown>, 'database' | 'columns' | 'payloads'>,
   { clock, metrics }: { readonly clock: Clock; readonly metrics: MillraceMetrics },
 ): ErasureOffice {
   return new ErasureOffice({

@@ -1,25 +1,32 @@
-import { BreakerGate } from '../capabilities/limits/breaker-gate.ts';
-import type { CallGate } from '../engine/calls/call-gate.ts';
-import { healthPauseMs, ModelHealth } from '../capabilities/limits/model-health.ts';
-import { ModelHealthStore } from '../capabilities/limits/model-health-store.ts';
-import { RetryBudgetGate } from '../capabilities/limits/retry-budget-gate.ts';
-import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
-import type { BackgroundLoop } from '../kernel/background-loop.ts';
-import type { Clock } from '../kernel/clock.ts';
-import type { Bounds } from '../telemetry/bounds.ts';
-import type { Logger } from '../telemetry/logger.ts';
-import type { MillraceMetrics } from '../telemetry/metrics.ts';
-import { choreMaker } from './chores.ts';
-import type { Configuration } from './configuration.ts';
+import { BreakerGate } from './breaker-gate.ts';
+import type { CallGate } from '../../engine/calls/call-gate.ts';
+import { healthPauseMs, ModelHealth } from './model-health.ts';
+import { ModelHealthStore } from './model-health-store.ts';
+import { RetryBudgetGate } from './retry-budget-gate.ts';
+import type { SqlDatabase } from '../../drivers/sql-database/sql-database.ts';
+import type { BackgroundLoop } from '../../kernel/background-loop.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import type { Bounds } from '../../telemetry/bounds.ts';
+import type { Logger } from '../../telemetry/logger.ts';
+import type { MillraceMetrics } from '../../telemetry/metrics.ts';
+import type { CapabilityContext } from '../capability.ts';
+import type { LimitSettings } from './limit-settings.ts';
 
-export interface HealthParts {
-  readonly models: Pick<Configuration['models'], 'breaker' | 'retryBudget' | 'fallbacks'>;
+/** What it reads of the settings of models. */
+export interface HealthSettings extends Pick<LimitSettings, 'breaker' | 'retryBudget'> {
+  /** Who stands in for a model, by the names of both. */
+  readonly fallbacks: Readonly<Record<string, string>>;
+}
+
+interface HealthParts {
+  readonly models: HealthSettings;
   readonly database: SqlDatabase;
   readonly clock: Clock;
   readonly random: () => number;
   readonly logger: Logger;
   readonly metrics: MillraceMetrics;
   readonly bounds: Bounds;
+  readonly makeLoop: CapabilityContext<unknown>['makeLoop'];
 }
 
 /** Circuit breakers and retry budgets of one process, with the loop that shares them with the others. */
@@ -29,7 +36,7 @@ export class SharedModelHealth {
   readonly #health: ModelHealth;
   readonly #loop: BackgroundLoop | undefined;
 
-  constructor({ models, database, clock, random, logger, metrics, bounds }: HealthParts) {
+  constructor({ models, database, clock, random, logger, metrics, bounds, makeLoop }: HealthParts) {
     const breaker = models.breaker.enabled ? models.breaker : undefined;
     const retryBudget = models.retryBudget.enabled ? models.retryBudget : undefined;
     const store = new ModelHealthStore(database);
@@ -47,8 +54,7 @@ export class SharedModelHealth {
       ...(retryBudget === undefined ? [] : [new RetryBudgetGate({ health, settings: retryBudget, random })]),
     ];
     if (this.gates.length === 0) return;
-    const chore = choreMaker({ clock, logger, metrics });
-    const loop = chore('model_health', healthPauseMs, () => health.turn());
+    const loop = makeLoop('model_health', healthPauseMs, () => health.turn());
     health.onUrgent = () => loop.nudge();
     this.#loop = loop;
   }

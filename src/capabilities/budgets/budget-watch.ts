@@ -1,16 +1,16 @@
-import { BudgetAdmission } from '../capabilities/budgets/budget-admission.ts';
-import { BudgetBook } from '../engine/calls/budget-book.ts';
-import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
-import type { Clock } from '../kernel/clock.ts';
-import { formatUsd, usd, zeroUsd } from '../kernel/money.ts';
+import { BudgetAdmission } from './budget-admission.ts';
+import type { BudgetBook } from '../../engine/calls/budget-book.ts';
+import type { SqlDatabase } from '../../drivers/sql-database/sql-database.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import { formatUsd, usd, zeroUsd } from '../../kernel/money.ts';
 import {
   type BudgetChange,
   budgetChanges,
   type BudgetDefinition,
-} from '../engine/ledger/budget-definition.ts';
-import { BudgetLedger, type BudgetState } from '../engine/ledger/budget-ledger.ts';
-import type { MillraceMetrics } from '../telemetry/metrics.ts';
-import type { Configuration } from './configuration.ts';
+} from '../../engine/ledger/budget-definition.ts';
+import { BudgetLedger, type BudgetState } from '../../engine/ledger/budget-ledger.ts';
+import type { MillraceMetrics } from '../../telemetry/metrics.ts';
+import type { BudgetSetting } from './budget-settings.ts';
 
 /*
  * The budgets of a process: those of the configuration become those of the ledger when a host starts, and every process
@@ -18,28 +18,30 @@ import type { Configuration } from './configuration.ts';
  */
 
 export interface BudgetWatchOptions {
-  readonly budgets: Configuration['budgets'];
+  readonly budgets: readonly BudgetSetting[];
   readonly database: SqlDatabase;
   readonly clock: Clock;
   readonly metrics: MillraceMetrics;
+  /** What calls and admissions of this process look at; filled here. */
+  readonly book: BudgetBook;
 }
 
 export class BudgetWatch {
   readonly ledger: BudgetLedger;
-  /** What calls and admissions of this process look at. */
-  readonly book: BudgetBook;
+  readonly #book: BudgetBook;
   readonly admission: BudgetAdmission;
   readonly #definitions: readonly BudgetDefinition[];
   readonly #metrics: MillraceMetrics;
   #shown = new Map<string, BudgetState>();
 
-  constructor({ budgets, database, clock, metrics }: BudgetWatchOptions) {
+  constructor({ budgets, database, clock, metrics, book }: BudgetWatchOptions) {
     this.#definitions = budgetDefinitions(budgets);
     this.#metrics = metrics;
     this.ledger = new BudgetLedger(database);
-    this.book = new BudgetBook(this.#definitions);
+    this.#book = book;
+    book.replace(this.#definitions);
     this.admission = new BudgetAdmission({
-      book: this.book,
+      book,
       read: () => this.ledger.read(),
       clock,
       onRefused: (budget) => metrics.increment('budget_refusals_total', { budget, action: 'refused' }),
@@ -57,7 +59,7 @@ export class BudgetWatch {
   /** One look at the ledger; there never is more to do at once. */
   async look(): Promise<false> {
     const states = await this.ledger.read();
-    this.book.replace(states);
+    this.#book.replace(states);
     for (const state of states) this.#show(state);
     for (const [name, state] of this.#shown) {
       if (states.some((one) => one.name === name)) continue;
@@ -86,11 +88,11 @@ export class BudgetWatch {
 }
 
 /** The budgets of a configuration, as the ledger has them. */
-export function budgetDefinitions(budgets: Configuration['budgets']): readonly BudgetDefinition[] {
+export function budgetDefinitions(budgets: readonly BudgetSetting[]): readonly BudgetDefinition[] {
   return budgets.map((budget) => definitionOf(budget));
 }
 
-function definitionOf(budget: Configuration['budgets'][number]): BudgetDefinition {
+function definitionOf(budget: BudgetSetting): BudgetDefinition {
   const { name, team, customer, feature, window, limitUsd, atLimit, unpriced } = budget;
   return { name, team, customer, feature, window, limitUsd: usd(limitUsd), atLimit, unpriced };
 }

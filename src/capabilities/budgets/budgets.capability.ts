@@ -1,0 +1,48 @@
+import type { Capability } from '../capability.ts';
+import { BudgetReleaser } from './budget-releaser.ts';
+import { budgetReportSchema, BudgetReports } from './budget-reports.ts';
+import type { BudgetSetting } from './budget-settings.ts';
+import { BudgetWatch } from './budget-watch.ts';
+import { BudgetsController } from './budgets.controller.ts';
+
+interface BudgetSettings {
+  readonly budgets: readonly BudgetSetting[];
+}
+
+/** Limits of what teams, customers and features spend in a window. */
+export const budgets: Capability<BudgetSettings> = {
+  name: 'budgets',
+  http: {
+    controllers: [BudgetsController],
+    services: [BudgetReports],
+    answers: { BudgetReport: budgetReportSchema },
+  },
+  open: ({ settings, database, clock, metrics, logger, engine }) => {
+    const watch = new BudgetWatch({
+      budgets: settings.budgets,
+      database,
+      clock,
+      metrics,
+      book: engine.budgets,
+    });
+    const { ledger, admission } = watch;
+    const { publisher, registry } = engine;
+    const releaser = new BudgetReleaser({ ledger, publisher, registry, clock, logger });
+    return {
+      services: [
+        [BudgetReports, new BudgetReports(ledger)],
+        [BudgetWatch, watch],
+      ],
+      hooks: { admission },
+      jobs: [
+        { name: 'budgets', intervalMs: 1000, runsIn: 'every_process', turn: () => watch.look() },
+        { name: 'budget_releases', intervalMs: 1000, runsIn: 'relay', turn: () => releaser.release() },
+      ],
+      beforeWork: async () => {
+        const changes = await watch.begin();
+        if (changes.length === 0) return;
+        logger.info({ changes }, 'the budgets of this configuration hold now, for all processes');
+      },
+    };
+  },
+};

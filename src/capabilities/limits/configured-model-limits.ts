@@ -1,0 +1,54 @@
+import { ModelLimits } from './model-limits.ts';
+import { RateGate } from './rate-gate.ts';
+import type { SqlDatabase } from '../../drivers/sql-database/sql-database.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import { warmInputEstimates } from '../../engine/providers/input-estimate.ts';
+import type { StageGates } from '../../engine/pipeline/stage-gates.ts';
+import type { Bounds } from '../../telemetry/bounds.ts';
+import type { Logger } from '../../telemetry/logger.ts';
+import type { MillraceMetrics } from '../../telemetry/metrics.ts';
+import type { LimitSettings } from './limit-settings.ts';
+
+/** What it reads of the settings of models. */
+export interface RateSettings extends Pick<LimitSettings, 'limits'> {
+  readonly retryAfter: { readonly maxModelMs: number };
+}
+
+interface LimitParts {
+  readonly models: RateSettings;
+  readonly database: SqlDatabase;
+  readonly stageGates: StageGates;
+  readonly random: () => number;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: MillraceMetrics;
+  readonly bounds: Bounds;
+}
+
+/** The gate that keeps the configured limits of models, bound to the stages whose slots its waits hold. */
+export async function limitsGate(parts: LimitParts): Promise<RateGate> {
+  const { models: settings, database, stageGates, clock, random, logger, metrics, bounds } = parts;
+  const { limits } = settings;
+  const models = Object.keys(limits).map((name) => {
+    const slash = name.indexOf('/');
+    return { provider: name.slice(0, slash), model: name.slice(slash + 1) };
+  });
+  metrics.initialise(
+    'llm_limit_wait_seconds',
+    models.filter(({ model }) => model !== '*'),
+  );
+  await warmInputEstimates(models.map(({ model }) => model));
+  return new RateGate({
+    limits,
+    maxBlockMs: settings.retryAfter.maxModelMs,
+    store: new ModelLimits({ database, clock, bounds }),
+    clock,
+    random,
+    logger,
+    metrics,
+    bounds,
+    slotsOf: (stage) => stageGates.find(stage)?.concurrency,
+    onWait: (stage, waitMs) => stageGates.find(stage)?.waits(waitMs),
+    onPark: (stage, slotInMs) => stageGates.find(stage)?.mayGoOnIn(slotInMs),
+  });
+}

@@ -1,0 +1,28 @@
+import { access } from '../capabilities/access/access.capability.ts';
+import { budgets } from '../capabilities/budgets/budgets.capability.ts';
+import type { Capability } from '../capabilities/capability.ts';
+import { corrections } from '../capabilities/corrections/corrections.capability.ts';
+import { costs } from '../capabilities/costs/costs.capability.ts';
+import { deadLetters } from '../capabilities/dead-letters/dead-letters.capability.ts';
+import { erasure } from '../capabilities/erasure/erasure.capability.ts';
+import { ingest } from '../capabilities/ingest/ingest.capability.ts';
+import { limits } from '../capabilities/limits/limits.capability.ts';
+import { messageOperations } from '../capabilities/message-operations/message-operations.capability.ts';
+import { pauses } from '../capabilities/pauses/pauses.capability.ts';
+import type { Configuration } from './configuration.ts';
+
+/**
+ * What the host can do beside its engine. Hooks and gates are asked in this order, parts are closed in reverse.
+ */
+export const capabilities: readonly Capability<Configuration>[] = [
+  access,
+  pauses,
+  budgets,
+  limits,
+  costs,
+  deadLetters,
+  messageOperations,
+  ingest,
+  corrections,
+  erasure,
+];

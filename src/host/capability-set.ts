@@ -1,0 +1,97 @@
+import type {
+  Capability,
+  CapabilityContext,
+  CapabilityParts,
+  EngineHooks,
+  Job,
+} from '../capabilities/capability.ts';
+import type { ServiceToken } from '../capabilities/http-part.ts';
+import type { CallGate } from '../engine/calls/call-gate.ts';
+import type { AdmissionCheck } from '../engine/pipeline/admissions.ts';
+import type { BackgroundLoop } from '../kernel/background-loop.ts';
+import { invariant } from '../kernel/invariant.ts';
+import type { Origin } from '../messages/origin.ts';
+import type { MakeChore } from './chores.ts';
+
+/** What the engine asks, filled when the capabilities are open: the engine is composed before them. */
+export class OpenHooks {
+  readonly gates: CallGate[] = [];
+  readonly #checks: AdmissionCheck[] = [];
+
+  /** All checks of new messages, in order. */
+  readonly admission: AdmissionCheck = {
+    check: async (origin: Origin): Promise<void> => {
+      for (const one of this.#checks) await one.check(origin);
+    },
+  };
+
+  add({ admission, gates = [] }: EngineHooks): void {
+    if (admission !== undefined) this.#checks.push(admission);
+    this.gates.push(...gates);
+  }
+}
+
+/** The capabilities of a host, open. */
+export class CapabilitySet {
+  readonly #parts: readonly CapabilityParts[];
+  readonly #services: ReadonlyMap<ServiceToken, unknown>;
+
+  private constructor(parts: readonly CapabilityParts[]) {
+    this.#parts = parts;
+    this.#services = new Map(parts.flatMap(({ services = [] }) => services));
+  }
+
+  /** Opens each in the order of the list, and tells the engine what they want to be asked. Throws what opening one throws. */
+  static async open<Settings>(
+    list: readonly Capability<Settings>[],
+    context: CapabilityContext<Settings>,
+    hooks: OpenHooks,
+  ): Promise<CapabilitySet> {
+    const parts: CapabilityParts[] = [];
+    for (const capability of list) parts.push(await capability.open(context));
+    for (const part of parts) hooks.add(part.hooks ?? {});
+    return new CapabilitySet(parts);
+  }
+
+  /** A service by its class. One whose capability is not in the list is a defect of who asks. */
+  service<Service>(token: abstract new (...args: never[]) => Service): Service {
+    const service = this.#services.get(token);
+    invariant(service !== undefined, `a capability of this host offers ${token.name}`);
+    return service as Service;
+  }
+
+  /** Everything that is offered. */
+  get services(): ReadonlyMap<ServiceToken, unknown> {
+    return this.#services;
+  }
+
+  /** The loops of what every process does. */
+  loops(make: MakeChore): readonly BackgroundLoop[] {
+    return this.#jobs('every_process').map(({ name, intervalMs, turn }) => make(name, intervalMs, turn));
+  }
+
+  /** The loops of what one process at a time does: `hasRole` says whether it is this one, and is asked before each turn. */
+  relayLoops(make: MakeChore, hasRole: () => Promise<boolean>): readonly BackgroundLoop[] {
+    return this.#jobs('relay').map(({ name, intervalMs, turn, standBy }) =>
+      make(name, intervalMs, async () => {
+        if (await hasRole()) return await turn();
+        standBy?.();
+        return false;
+      }),
+    );
+  }
+
+  /** What has to be so before anything is claimed. */
+  async beforeWork(): Promise<void> {
+    for (const { beforeWork } of this.#parts) await beforeWork?.();
+  }
+
+  /** After the last call has ended, before the stores close. */
+  async stop(): Promise<void> {
+    for (const { stop } of this.#parts.toReversed()) await stop?.();
+  }
+
+  #jobs(where: Job['runsIn']): readonly Job[] {
+    return this.#parts.flatMap(({ jobs = [] }) => jobs.filter(({ runsIn }) => runsIn === where));
+  }
+}

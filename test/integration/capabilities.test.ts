@@ -1,0 +1,119 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { generateText } from 'ai';
+import { afterEach, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { ApiKeys } from '../../src/capabilities/access/api-keys.ts';
+import type { StageHandler } from '../../src/engine/pipeline/stage-context.ts';
+import { defineStage } from '../../src/engine/pipeline/stage-definition.ts';
+import type { RegisteredStage } from '../../src/engine/pipeline/stage-registry.ts';
+import { capabilities } from '../../src/host/capabilities.ts';
+import { Host } from '../../src/host/host.ts';
+import { readHostStatus } from '../../src/host/host-status.ts';
+import { partsOf } from '../../src/host/http/http-api.module.ts';
+import { Readiness } from '../../src/host/http/readiness.ts';
+import { loadConfiguration } from '../../src/host/load-configuration.ts';
+import { defineMessage } from '../../src/messages/message-type.ts';
+import { silentLogger } from '../../src/telemetry/silent-logger.ts';
+import { ScriptedModel } from '../../src/testing/scripted-model.ts';
+import { startApi } from './api-application.ts';
+import { counted } from '../support/counted.ts';
+
+/*
+ * The engine and the HTTP server know no capability by name: a host without any one of them starts, works, answers and
+ * stops; and so does one without any.
+ */
+
+const Asked = defineMessage('capabilities.asked').version(1, z.object({ text: z.string() }));
+const answer = defineStage('answer', { consumes: Asked.upTo(1) });
+const origin = { team: 'blue', customer: 'acme', feature: 'search' };
+
+const usage = { uncachedInput: 10, textOutput: 5 };
+const handler: StageHandler<{ readonly text: string }> = {
+  handle: async (message, ctx) => {
+    await generateText({
+      model: ctx.model('openai/gpt-5-mini', { step: 'answer' }),
+      prompt: message.data.text,
+    });
+  },
+};
+
+let host: Host | undefined;
+let app: NestFastifyApplication | undefined;
+let directory = '';
+
+afterEach(async () => {
+  await app?.close();
+  await host?.stop();
+  await rm(directory, { recursive: true, force: true });
+  [app, host] = [undefined, undefined];
+});
+
+const all = capabilities.map(({ name }) => name);
+
+describe('a host', () => {
+  it.each([
+    ['no', []],
+    ['every', all],
+    ...all.map((name) => [`every but ${name}`, all.filter((one) => one !== name)]),
+  ] as [string, string[]][])(
+    'with %s capability starts, works and stops',
+    async (_, names) => {
+      const list = capabilities.filter(({ name }) => names.includes(name));
+      directory = await mkdtemp(join(tmpdir(), 'millrace-capabilities-'));
+      const model = new ScriptedModel(() => ({ text: 'yes', usage }), 'gpt-5-mini');
+      const opened = await Host.open({
+        configuration: loadConfiguration({
+          environment: {},
+          options: {
+            dataDirectory: directory,
+            budgets: [{ name: 'blue', team: 'blue', window: 'day', limitUsd: '1' }],
+          },
+        }),
+        logger: silentLogger,
+        modelProviders: { openai: { kind: 'custom', model: () => model } },
+        capabilities: list,
+      });
+      host = opened;
+      await opened.start([{ definition: answer, handler } as unknown as RegisteredStage]);
+      app = await startApi(
+        (logger) => ({
+          provided: opened.services,
+          status: () => readHostStatus({ database: opened.stores.database, clock: opened.clock.time }),
+          readiness: new Readiness({ checks: [], clock: opened.clock.time }),
+          metrics: opened.metrics,
+          logger,
+          clock: opened.clock.time,
+          authentication: 'keys',
+        }),
+        { parts: partsOf(list) },
+      );
+
+      await opened.admissions.admit(Asked.v1, { text: 'hello' }, { origin });
+      await expect.poll(() => counted(opened.stores.database, 'completed'), { timeout: 20_000 }).toBe(1);
+      expect(model.requests).toHaveLength(1);
+      expect((await opened.calls.totals()).succeeded).toBe(1);
+      expect((await app.inject({ url: '/health/live' })).statusCode).toBe(200);
+      expect((await app.inject({ url: '/metrics' })).body).toContain('millrace_stage_messages_total');
+      // Without who identifies callers, nothing that needs a key is there at all.
+      const isOpen = names.includes('access');
+      expect((await app.inject({ url: '/v1/status' })).statusCode).toBe(isOpen ? 401 : 404);
+      if (!isOpen) return;
+      const { key } = await opened.service(ApiKeys).create({ name: 'test', scopes: ['admin'] });
+      const headers = { authorization: `Bearer ${key}` };
+      const routes = { budgets: '/v1/budgets', pauses: '/v1/holds', 'dead-letters': '/v1/dead-letters' };
+      for (const [name, url] of Object.entries(routes)) {
+        const { statusCode } = await app.inject({ url, headers });
+        expect([name, statusCode]).toEqual([name, names.includes(name) ? 200 : 404]);
+      }
+      const document = (await app.inject({ url: '/openapi.json' })).json<{
+        paths: Record<string, unknown>;
+      }>();
+      for (const [name, url] of Object.entries(routes))
+        expect(url in document.paths).toBe(names.includes(name));
+    },
+    60_000,
+  );
+});
