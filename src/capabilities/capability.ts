@@ -34,8 +34,8 @@ export type Provided = readonly [token: ServiceToken, service: unknown];
 /** One capability, whole in its folder. `Settings` is what it reads of the configuration. */
 export interface Capability<Settings> {
   readonly name: string;
-  /** Its part of the HTTP API. */
-  readonly http?: HttpPart;
+  /** Its part of the HTTP API, loaded where there is one. */
+  readonly http?: () => Promise<HttpPart>;
   /** Composes its services; nothing runs yet. Throws MILLRACE_CONFIG_INVALID for settings that cannot be kept. */
   readonly open: (context: CapabilityContext<Settings>) => CapabilityParts | Promise<CapabilityParts>;
 }

@@ -72,7 +72,7 @@ export async function createMillraceApp(options: MillraceAppOptions = {}): Promi
       MillraceModule.forRoot(moduleOptions),
       ...(http
         ? [
-            MillraceHttpModule.forRoot({
+            await MillraceHttpModule.forRoot({
               surface,
               showsMetrics: configuration.http.metricsPort === undefined,
             }),

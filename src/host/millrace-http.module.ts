@@ -29,14 +29,14 @@ export class MillraceHttpModule implements OnModuleDestroy, OnApplicationBootstr
     return this.#metricsServer?.port;
   }
 
-  static forRoot({
+  static async forRoot({
     surface = 'everything',
     showsMetrics = true,
-  }: { readonly surface?: HttpSurface; readonly showsMetrics?: boolean } = {}): DynamicModule {
+  }: { readonly surface?: HttpSurface; readonly showsMetrics?: boolean } = {}): Promise<DynamicModule> {
     return {
       module: MillraceHttpModule,
       imports: [
-        HttpApiModule.forRootAsync({
+        await HttpApiModule.forRootAsync({
           inject: [Host],
           useFactory: (host: Host) => servicesOf(host),
           surface,

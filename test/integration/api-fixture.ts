@@ -17,7 +17,7 @@ import type { ApiScope } from '../../src/http/api-key-identity.ts';
 import { ApiKeys } from '../../src/capabilities/access/api-keys.ts';
 import { BudgetReports } from '../../src/capabilities/budgets/budget-reports.ts';
 import type { Provided } from '../../src/capabilities/capability.ts';
-import { clockToken } from '../../src/capabilities/costs/costs.controller.ts';
+import { clockToken } from '../../src/capabilities/costs/clock-token.ts';
 import { CostReports } from '../../src/capabilities/costs/cost-reports.ts';
 import { MessageAccounts } from '../../src/capabilities/message-operations/message-accounts.ts';
 import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts';

@@ -88,7 +88,7 @@ describe('a host', () => {
           clock: opened.clock.time,
           authentication: 'keys',
         }),
-        { parts: partsOf(list) },
+        { parts: await partsOf(list) },
       );
 
       await opened.admissions.admit(Asked.v1, { text: 'hello' }, { origin });

@@ -27,7 +27,7 @@ import { models, recordOf, type Seed, seeds, sumOfBounds, sumOfCosts, teams } fr
 import { access } from '../../src/capabilities/access/access.capability.ts';
 import type { ServiceToken } from '../../src/capabilities/http-part.ts';
 import { costs } from '../../src/capabilities/costs/costs.capability.ts';
-import { clockToken } from '../../src/capabilities/costs/costs.controller.ts';
+import { clockToken } from '../../src/capabilities/costs/clock-token.ts';
 import { type HttpServices, partsOf } from '../../src/host/http/http-api.module.ts';
 
 /* Cost reports over HTTP, from a real ledger's keys and a real column store's records. */
@@ -68,7 +68,7 @@ beforeAll(async () => {
     clock: systemClock,
     authentication: 'keys',
   });
-  app = await startApi(services, { parts: partsOf([access, costs]) });
+  app = await startApi(services, { parts: await partsOf([access, costs]) });
 });
 
 afterAll(async () => {

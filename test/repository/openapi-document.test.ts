@@ -12,8 +12,9 @@ import { startApi } from '../integration/api-application.ts';
  */
 
 // Nothing is asked of the stores: the document follows from the routes alone.
+const parts = await partsOf(capabilities);
 const services = (logger: HttpServices['logger']): HttpServices => ({
-  provided: new Map(partsOf(capabilities).flatMap((part) => part.services.map((token) => [token, {}]))),
+  provided: new Map(parts.flatMap((part) => part.services.map((token) => [token, {}]))),
   status: () => Promise.reject(new Error('no status is asked for here')),
   readiness: new Readiness({ checks: [], clock: systemClock }),
   metrics: { render: () => Promise.resolve({ contentType: 'text/plain', body: '' }) },

@@ -1,30 +1,9 @@
-import { APP_GUARD } from '@nestjs/core';
-import { authenticationModeToken, type AuthenticationMode } from '../../http/authentication-mode.ts';
-import { callerIdentificationToken } from '../../http/caller.ts';
 import type { Capability } from '../capability.ts';
 import { ApiKeys } from './api-keys.ts';
-import { AuthenticationGuard } from './authentication.guard.ts';
-import { keyListSchema, keyRequestSchema, newKeySchema, revokedKeySchema } from './key-administration.ts';
-import { KeysController } from './keys.controller.ts';
-import { RequestAuthentication } from './request-authentication.ts';
 
 /** API keys, their scopes and teams, and the guard of every route. Without it the API serves health and metrics only. */
 export const access: Capability<unknown> = {
   name: 'access',
-  http: {
-    controllers: [KeysController],
-    services: [ApiKeys],
-    providers: [
-      {
-        provide: RequestAuthentication,
-        inject: [ApiKeys, authenticationModeToken],
-        useFactory: (keys: ApiKeys, mode: AuthenticationMode) => new RequestAuthentication(keys, mode),
-      },
-      { provide: callerIdentificationToken, useExisting: RequestAuthentication },
-      { provide: APP_GUARD, useClass: AuthenticationGuard },
-    ],
-    answers: { NewKey: newKeySchema, KeyList: keyListSchema, RevokedKey: revokedKeySchema },
-    requests: { KeyRequest: keyRequestSchema },
-  },
+  http: async () => (await import('./access.http.ts')).httpPart,
   open: ({ database, clock }) => ({ services: [[ApiKeys, new ApiKeys({ database, clock })]] }),
 };

@@ -1,9 +1,8 @@
 import type { Capability } from '../capability.ts';
 import { BudgetReleaser } from './budget-releaser.ts';
-import { budgetReportSchema, BudgetReports } from './budget-reports.ts';
+import { BudgetReports } from './budget-reports.ts';
 import type { BudgetSetting } from './budget-settings.ts';
 import { BudgetWatch } from './budget-watch.ts';
-import { BudgetsController } from './budgets.controller.ts';
 
 interface BudgetSettings {
   readonly budgets: readonly BudgetSetting[];
@@ -12,11 +11,7 @@ interface BudgetSettings {
 /** Limits of what teams, customers and features spend in a window. */
 export const budgets: Capability<BudgetSettings> = {
   name: 'budgets',
-  http: {
-    controllers: [BudgetsController],
-    services: [BudgetReports],
-    answers: { BudgetReport: budgetReportSchema },
-  },
+  http: async () => (await import('./budgets.http.ts')).httpPart,
   open: ({ settings, database, clock, metrics, logger, engine }) => {
     const watch = new BudgetWatch({
       budgets: settings.budgets,

@@ -1,7 +1,6 @@
 import { ConcurrencyLimiter } from '../../kernel/concurrency-limiter.ts';
 import type { Capability } from '../capability.ts';
-import { clockToken, CostsController } from './costs.controller.ts';
-import { costReportSchema } from './cost-report-document.ts';
+import { clockToken } from './clock-token.ts';
 import { CostReports } from './cost-reports.ts';
 import type { CostSettings } from './cost-settings.ts';
 import { SpendBaseline } from './spend-baseline.ts';
@@ -24,11 +23,7 @@ const reportWaitMs = 1_500;
 /** What work cost and who caused it: reports, and spend over its own baseline. */
 export const costs: Capability<Settings> = {
   name: 'costs',
-  http: {
-    controllers: [CostsController],
-    services: [CostReports, clockToken],
-    answers: { CostReport: costReportSchema },
-  },
+  http: async () => (await import('./costs.http.ts')).httpPart,
   open: ({ settings, columns, metrics, clock, bounds, engine }) => {
     const { concurrentReports, concurrentReportsPerKey } = settings.http.limits;
     const limiter = new ConcurrencyLimiter({

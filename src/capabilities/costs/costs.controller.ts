@@ -6,13 +6,11 @@ import { costFilterFields, costGroupFields, maxCostGroups } from './usage-querie
 import { acceptedFormat } from '../../http/accepted-format.ts';
 import type { ApiKeyIdentity } from '../../http/api-key-identity.ts';
 import { Caller, RequireScope } from '../../http/caller.ts';
+import { clockToken } from './clock-token.ts';
 import { renderCostCsv } from './cost-csv.ts';
 import { costOrders, defaultPeriodDays, parseCostParameters } from './cost-parameters.ts';
 import type { CostReportDocument } from './cost-report-document.ts';
 import { CostReports } from './cost-reports.ts';
-
-/** The injection token of the clock that the controllers ask. */
-export const clockToken = Symbol('millrace:clock');
 
 /** What both of Nest's platforms offer to set a header. */
 interface HeaderWriter {

@@ -1,16 +1,8 @@
 import { CancelWatcher } from '../../engine/pipeline/cancel-watcher.ts';
 import type { Capability } from '../capability.ts';
-import { messageAccountSchema, MessageAccounts } from './message-accounts.ts';
-import {
-  messageDataSchema,
-  messageListSchema,
-  messageTreeSchema,
-  steeredSchema,
-} from './message-documents.ts';
+import { MessageAccounts } from './message-accounts.ts';
 import { MessageOffice } from './message-office.ts';
 import { MessageOperations } from './message-operations.ts';
-import { MessageOperationsController } from './message-operations.controller.ts';
-import { steerRequestSchema } from './message-requests.ts';
 import { MessageSearch } from './message-search.ts';
 import { MessageWaiter } from './message-waiter.ts';
 
@@ -19,18 +11,7 @@ const watchIntervalMs = 250;
 /** Messages, seen and steered: searched, shown with their cost, waited for, cancelled, made due. */
 export const messageOperations: Capability<unknown> = {
   name: 'message-operations',
-  http: {
-    controllers: [MessageOperationsController],
-    services: [MessageOffice, MessageAccounts],
-    answers: {
-      MessageAccount: messageAccountSchema,
-      MessageList: messageListSchema,
-      MessageTree: messageTreeSchema,
-      MessageData: messageDataSchema,
-      SteeredMessages: steeredSchema,
-    },
-    requests: { SteerRequest: steerRequestSchema },
-  },
+  http: async () => (await import('./message-operations.http.ts')).httpPart,
   open: ({ database, metrics, clock, engine: { bodies, publisher, leases, ends } }) => {
     const search = new MessageSearch(database);
     const operations = new MessageOperations(database);

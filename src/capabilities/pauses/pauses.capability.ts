@@ -1,11 +1,8 @@
 import { Holds } from '../../engine/ledger/holds.ts';
 import { ParkedMessages } from '../../engine/ledger/parked-messages.ts';
 import type { Capability } from '../capability.ts';
-import { holdListSchema, liftedHoldSchema, placedHoldSchema } from './hold-documents.ts';
 import { HoldKeeper } from './hold-keeper.ts';
 import { HoldOffice } from './hold-office.ts';
-import { placeHoldSchema } from './hold-requests.ts';
-import { HoldsController } from './holds.controller.ts';
 import { HoldWatcher } from './hold-watcher.ts';
 
 const watchIntervalMs = 200;
@@ -14,12 +11,7 @@ const keepIntervalMs = 250;
 /** Kill switches: the office for operators, the watcher of every process, the keeper of the relay. */
 export const pauses: Capability<unknown> = {
   name: 'pauses',
-  http: {
-    controllers: [HoldsController],
-    services: [HoldOffice],
-    answers: { HoldList: holdListSchema, PlacedHold: placedHoldSchema, LiftedHold: liftedHoldSchema },
-    requests: { HoldRequest: placeHoldSchema },
-  },
+  http: async () => (await import('./pauses.http.ts')).httpPart,
   open: ({ database, clock, metrics, logger, engine }) => {
     const { registry, leases, models, publisher, workers } = engine;
     const holds = new Holds({ database, clock });

@@ -52,16 +52,17 @@ const servicesToken = Symbol('millrace:http-services');
  */
 @Module({})
 export class HttpApiModule {
-  static forRootAsync({
+  static async forRootAsync({
     imports = [],
     inject = [],
     useFactory,
     surface = 'everything',
     showsMetrics = true,
-    parts = partsOf(capabilities),
-  }: HttpApiModuleOptions): DynamicModule {
+    parts,
+  }: HttpApiModuleOptions): Promise<DynamicModule> {
     // Without anybody who finds out who calls, nothing is served that asks for it.
-    const served = surface === 'everything' && parts.some(identifiesCallers) ? parts : [];
+    const offeredParts = surface === 'everything' ? (parts ?? (await partsOf(capabilities))) : [];
+    const served = offeredParts.some(identifiesCallers) ? offeredParts : [];
     return {
       module: HttpApiModule,
       imports,
@@ -92,8 +93,11 @@ export class HttpApiModule {
 }
 
 /** The HTTP parts of capabilities. */
-export function partsOf(list: readonly Pick<Capability<Configuration>, 'http'>[]): readonly HttpPart[] {
-  return list.flatMap(({ http }) => (http === undefined ? [] : [http]));
+export async function partsOf(
+  list: readonly Pick<Capability<Configuration>, 'http'>[],
+): Promise<readonly HttpPart[]> {
+  const parts = await Promise.all(list.map(({ http }) => http?.()));
+  return parts.filter((part) => part !== undefined);
 }
 
 function identifiesCallers({ providers = [] }: HttpPart): boolean {
