@@ -96,8 +96,7 @@ export class HttpApiModule {
 export async function partsOf(
   list: readonly Pick<Capability<Configuration>, 'http'>[],
 ): Promise<readonly HttpPart[]> {
-  const parts = await Promise.all(list.map(({ http }) => http?.()));
-  return parts.filter((part) => part !== undefined);
+  return await Promise.all(list.flatMap(({ http }) => (http === undefined ? [] : [http()])));
 }
 
 function identifiesCallers({ providers = [] }: HttpPart): boolean {
