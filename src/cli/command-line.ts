@@ -72,5 +72,6 @@ function commandsOf(context: CommandContext, bind: Bind): Command {
     addSimulatorCommand,
   ];
   for (const add of adders) add(program, context, bind);
+  program.hook('preSubcommand', (_, command) => context.beforeCommand?.(command.name()));
   return program;
 }
