@@ -37,7 +37,7 @@ export interface Watched {
  * `millrace-call`: a full stage, with one metered call by `generateText` to a model in the process and one emission.
  */
 export async function openMillrace(options: SubjectOptions, watched: Watched = {}): Promise<Subject> {
-  const { kind, name, postgresUrl, redisUrl, directory, concurrency, hops, role } = options;
+  const { kind, name, postgresUrl, clickHouse, redisUrl, directory, concurrency, hops, role } = options;
   const model = new ScriptedModel(
     () => ({ text: 'An answer of some words.', usage: { uncachedInput: 30, textOutput: 8 } }),
     'gpt-5-mini',
@@ -50,6 +50,7 @@ export async function openMillrace(options: SubjectOptions, watched: Watched = {
         ...(postgresUrl === undefined
           ? {}
           : { ledger: { url: postgresUrl }, queue: { url: redisUrl, prefix: name } }),
+        ...(clickHouse === undefined ? {} : { columnStore: clickHouse }),
         tracing: { endpoint: watched.endpoint },
       },
     }),
