@@ -38,10 +38,11 @@ export interface Watched {
  */
 export async function openMillrace(options: SubjectOptions, watched: Watched = {}): Promise<Subject> {
   const { kind, name, postgresUrl, clickHouse, redisUrl, directory, concurrency, hops, role } = options;
-  const model = new ScriptedModel(
-    () => ({ text: 'An answer of some words.', usage: { uncachedInput: 30, textOutput: 8 } }),
-    'gpt-5-mini',
-  );
+  const model = new ScriptedModel(() => {
+    // It remembers every request, for tests.
+    model.requests.length = 0;
+    return { text: 'An answer of some words.', usage: { uncachedInput: 30, textOutput: 8 } };
+  }, 'gpt-5-mini');
   const host = await Host.open({
     configuration: loadConfiguration({
       environment: {},
