@@ -27,8 +27,8 @@ everything must be done, and settled once.
   --full N             20; seconds
   --concurrency N      800 with services, 64 embedded
   --hops N             10; how many stages a message that is admitted goes through
-  --flat-after N       3; the minute that later ones are compared with
-  --growth SHARE       0.1; a later minute's median RSS may be so much above that minute's
+  --flat-after N       3; later minutes are compared with the highest of so many first ones
+  --growth SHARE       0.1; a later minute's median RSS may be so much above that
   --period N           60; seconds of what is called a minute here
   --json               one JSON document on standard output; the rest goes to standard error
   --help

@@ -158,7 +158,8 @@ class Feeder {
 
 async function untilBegun(): Promise<void> {
   const deadlineMs = performance.now() + drainWithinMs;
-  while (handled < fed) {
+  for (;;) {
+    if (handled >= fed) return;
     if (performance.now() > deadlineMs) throw new Error(`${fed - handled} of ${fed} stages were not begun`);
     await later(feedEveryMs);
   }
@@ -167,7 +168,7 @@ async function untilBegun(): Promise<void> {
 process.on('message', (order: SoakOrder) => {
   soak(order)
     .catch((error: unknown) => {
-      const cause = error instanceof Error && error.cause !== undefined ? `: ${String(error.cause)}` : '';
+      const cause = error instanceof Error && error.cause instanceof Error ? `: ${error.cause.message}` : '';
       send({ kind: 'failed', message: `${String(error)}${cause}` });
     })
     .finally(() => process.disconnect());

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { AppError, type Fault } from '../kernel/app-error.ts';
+import type { AppError, Fault } from '../kernel/app-error.ts';
 
 /** What is wrong with a command line, in its own words. */
 export interface OptionFaults {

@@ -252,12 +252,12 @@ async function openHost(
       models: { breaker: { enabled: false }, retryBudget: { enabled: false } },
     },
   });
-  const { models } = configuration;
+  const { retryAfter } = configuration.models;
   return Host.over({
     configuration: {
       ...configuration,
       // Blocks of a model end in real time, too: a refusal with `retry-after` holds up its own message only.
-      models: { ...models, retryAfter: { ...models.retryAfter, maxModelMs: 0 } },
+      models: { ...configuration.models, retryAfter: { ...retryAfter, maxModelMs: 0 } },
       // No relay: nothing runs but what the test lets run.
       roles: ['worker'],
     },

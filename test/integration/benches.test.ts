@@ -80,15 +80,15 @@ const quiet: Period = {
 const limits: Limits = { flatAfter: 2, growth: 0.1, lagP99Ms: 50, targetPerSecond: 100 };
 
 describe('bench/soak.ts', () => {
-  it('passes memory that grows until the period of reference, or a little after it', () => {
-    const periods = [50, 100, 110, 105].map((rss): Period => ({ ...quiet, rss }));
+  it('passes memory that grows in the first periods, or a little after them', () => {
+    const periods = [100, 50, 110, 105].map((rss): Period => ({ ...quiet, rss }));
     expect(findFailures(periods, limits)).toEqual([]);
   });
 
   it('fails memory that grows further, a blocked event loop and a load that is not held', () => {
     const blocked: Period = { ...quiet, rss: 120, lagMs: { p50: 1, p99: 50, max: 90 }, backlog: 1001 };
     expect(findFailures([quiet, quiet, blocked], limits)).toEqual([
-      'period 3: RSS is 20.0 % above that of period 2 (at most 10 %)',
+      'period 3: RSS is 20.0 % above the first 2 periods (at most 10 %)',
       'period 3: lag p99 is 50.0 ms (less than 50 ms)',
       'period 3: 1001 stages wait, more than 10 s of the load: the rate is not held',
     ]);

@@ -10,7 +10,9 @@ vi.mock('node:fs', async (original) => ({
     throw new Error('not there');
   },
 }));
-vi.mock('node:child_process', () => ({ spawnSync: vi.fn(() => ({ status: 0, stdout: '', stderr: '' })) }));
+vi.mock('node:child_process', () => ({
+  spawnSync: vi.fn<() => unknown>(() => ({ status: 0, stdout: '', stderr: '' })),
+}));
 
 it('installs nothing where that is not wanted, and says what is missing', () => {
   installNothing();
