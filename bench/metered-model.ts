@@ -1,10 +1,12 @@
 /*
  * What metering costs: microseconds of processor time per call that the metered model adds to the AI SDK's generateText,
  * with an in-process model and a ledger that answers at once. The same calls without metering are the baseline, in the
- * same run, in turns. The ledger's own time is bench/stage's affair.
+ * same run, in turns; printed are medians of the rounds, with the least and the most. The ledger's own time is
+ * bench/stage's affair.
  *
  *   node bench/metered-model.ts [calls] [rounds]
  */
+import { cpus, loadavg } from 'node:os';
 import { generateText, streamText } from 'ai';
 import type { LanguageModelV4 } from '@ai-sdk/provider';
 import type { CallLedger } from '../src/engine/ledger/call-ledger.ts';
@@ -17,9 +19,14 @@ import { ScriptedModel } from '../src/testing/scripted-model.ts';
 import { packagedPriceBook } from '../src/pricing/packaged-price-book.ts';
 import { metricCatalogue } from '../src/telemetry/metric-catalogue.ts';
 import { createMetrics } from '../src/telemetry/metrics.ts';
+import { spreadOf, written } from './statistics.ts';
 
 const calls = Number(process.argv[2] ?? 4000);
 const rounds = Number(process.argv[3] ?? 5);
+console.log(
+  `${cpus().length} cores, load average ${(loadavg()[0] ?? Number.NaN).toFixed(2)} before the run; Node ${process.version}; ` +
+    `medians (least to most) of ${rounds} rounds, processor time a call`,
+);
 const callsPerTurn = 10;
 
 const prompt = `Summarise:\n${'The licence grants every recipient permission to copy and change the software. '.repeat(25)}`;
@@ -112,9 +119,10 @@ for (const [name, use, count] of [
     bare.push(await microsecondsPerCall(count, () => use(model)));
     wrapped.push(await microsecondsPerCall(count, () => metered(use)));
   }
-  const [bareUs, wrappedUs] = [Math.min(...bare), Math.min(...wrapped)];
+  const added = wrapped.map((us, round) => us - (bare[round] ?? us));
+  const ratios = wrapped.map((us, round) => us / (bare[round] ?? us));
   console.log(
-    `${name.padEnd(14)} bare ${bareUs.toFixed(1)} µs  metered ${wrappedUs.toFixed(1)} µs  ` +
-      `added ${(wrappedUs - bareUs).toFixed(1)} µs  ratio ${(wrappedUs / bareUs).toFixed(2)}`,
+    `${name.padEnd(14)} bare ${written(spreadOf(bare), 1)} µs  metered ${written(spreadOf(wrapped), 1)} µs  ` +
+      `added ${written(spreadOf(added), 1)} µs  ratio ${written(spreadOf(ratios), 2)}`,
   );
 }

@@ -15,7 +15,7 @@ export function boardsDocument(): string {
     'a curve is a rate to look at; money of record is in the tables and reports. What is amber or red on a board is what an',
     'alert fires on: both read `dashboards/thresholds.ts`. Starts of a version, pauses and firing alerts are marked.',
     '',
-    'The pictures are drawn by `npm run boards:preview` from the JSON that Grafana gets, with the data of a run of a few',
+    'The pictures are drawn by `npm run boards:preview -- --write` from the JSON that Grafana gets, with the data of a run of a few',
     'minutes in which providers fail and recover, work is held, and a budget is used up. They are taken in the midst of',
     'it. Before the run lie two weeks of usage that are made up: the board of costs shows the last of them. Grafana draws',
     'the same a little differently.',

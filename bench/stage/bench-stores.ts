@@ -28,12 +28,22 @@ export class BenchStores {
   }
 
   /** Without PostgreSQL (embedded) Redis is there for the baseline only. */
-  static async start({ isEmbedded }: { readonly isEmbedded: boolean }): Promise<BenchStores> {
+  static async start({
+    isEmbedded,
+    checkpoints = 'none',
+  }: {
+    readonly isEmbedded: boolean;
+    /** `ordinary`: as PostgreSQL makes them by itself, so that its log stays small in a long run. */
+    readonly checkpoints?: 'none' | 'ordinary';
+  }): Promise<BenchStores> {
     const redis = await RedisServer.start({ appendOnly: 'everysec' });
     if (isEmbedded) return new BenchStores(redis);
-    // No checkpoint falls into a measurement: the full pages after one would count for whoever comes next.
     const postgres = await PostgresServer.start({
-      settings: { max_wal_size: '16GB', checkpoint_timeout: '1h', shared_buffers: '512MB' },
+      settings: {
+        shared_buffers: '512MB',
+        // No checkpoint falls into a measurement: the full pages after one would count for whoever comes next.
+        ...(checkpoints === 'none' ? { max_wal_size: '16GB', checkpoint_timeout: '1h' } : {}),
+      },
     });
     const administration = new pg.Client({ connectionString: postgres.connectionString });
     await administration.connect();

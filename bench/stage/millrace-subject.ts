@@ -37,11 +37,12 @@ export interface Watched {
  * `millrace-call`: a full stage, with one metered call by `generateText` to a model in the process and one emission.
  */
 export async function openMillrace(options: SubjectOptions, watched: Watched = {}): Promise<Subject> {
-  const { kind, name, postgresUrl, redisUrl, directory, concurrency, hops, role } = options;
-  const model = new ScriptedModel(
-    () => ({ text: 'An answer of some words.', usage: { uncachedInput: 30, textOutput: 8 } }),
-    'gpt-5-mini',
-  );
+  const { kind, name, postgresUrl, clickHouse, redisUrl, directory, concurrency, hops, role } = options;
+  const model = new ScriptedModel(() => {
+    // It remembers every request, for tests.
+    model.requests.length = 0;
+    return { text: 'An answer of some words.', usage: { uncachedInput: 30, textOutput: 8 } };
+  }, 'gpt-5-mini');
   const host = await Host.open({
     configuration: loadConfiguration({
       environment: {},
@@ -50,6 +51,7 @@ export async function openMillrace(options: SubjectOptions, watched: Watched = {
         ...(postgresUrl === undefined
           ? {}
           : { ledger: { url: postgresUrl }, queue: { url: redisUrl, prefix: name } }),
+        ...(clickHouse === undefined ? {} : { columnStore: clickHouse }),
         tracing: { endpoint: watched.endpoint },
       },
     }),

@@ -15,6 +15,8 @@ export interface SubjectOptions {
   readonly name: string;
   /** A database of its own. Absent: Millrace embedded, in the directory. */
   readonly postgresUrl?: string;
+  /** Absent: Millrace has a chDB in each process. */
+  readonly clickHouse?: { readonly url: string; readonly user: string; readonly password: string };
   readonly redisUrl: string;
   /** A directory of its own process. */
   readonly directory: string;

@@ -2,6 +2,12 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { packageRoot } from '../../src/kernel/package-root.ts';
+import {
+  chromiumPrograms,
+  directoryOf,
+  installNothing,
+  pngquantPrograms,
+} from '../../test/support/required-programs.ts';
 import { boardUids } from '../board-links.ts';
 import { boardPage } from '../preview/board-page.ts';
 import { takeScreenshots } from '../preview/screenshots.ts';
@@ -10,10 +16,11 @@ import type { BoardView } from './grafana-macros.ts';
 import { liveRun } from './live-run.ts';
 
 /*
- * Draws every board from its generated JSON with the data of a live run, without Grafana: pages in .millrace/boards,
- * pictures for the documents in docs/images/boards.
+ * Draws every board from its generated JSON with the data of a live run, without Grafana: pages and pictures in
+ * .millrace/boards. With --write the pictures take the place of those of the documents, docs/images/boards. What it
+ * needs of the machine must be there: Prometheus, and for pictures Chromium and pngquant.
  *
- *   npm run boards:preview [-- --seconds 60 --no-screenshots]
+ *   npm run boards:preview [-- --seconds 60 --no-screenshots --write]
  */
 
 const { values } = parseArgs({
@@ -21,6 +28,8 @@ const { values } = parseArgs({
     /** How long work comes in. */
     seconds: { type: 'string', default: '180' },
     screenshots: { type: 'boolean', default: true },
+    /** Whether the pictures are those of the documents. */
+    write: { type: 'boolean', default: false },
   },
   allowNegative: true,
 });
@@ -32,7 +41,13 @@ const choices: Readonly<Record<string, BoardView['chosen']>> = {
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 const pages = join(packageRoot(), '.millrace', 'boards');
-const pictures = join(packageRoot(), 'docs', 'images', 'boards');
+const pictures = values.write ? join(packageRoot(), 'docs', 'images', 'boards') : pages;
+installNothing();
+if (values.screenshots) {
+  // Before the run, which takes minutes.
+  directoryOf(chromiumPrograms());
+  directoryOf(pngquantPrograms());
+}
 mkdirSync(pages, { recursive: true });
 mkdirSync(pictures, { recursive: true });
 

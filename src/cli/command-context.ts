@@ -12,6 +12,8 @@ export interface CommandContext {
   /** Progress, hints and errors. */
   readonly stderr: NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number };
   readonly clock: Clock;
+  /** Is told the name of the command of the first level before it runs. */
+  readonly beforeCommand?: (name: string) => void;
 }
 
 /** Exit codes: what was asked for is so, it failed or is not so, the command was not understood. */

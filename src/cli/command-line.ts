@@ -29,15 +29,18 @@ export async function runCommandLine(args: readonly string[], context: CommandCo
       exitCode = await action(...parameters);
     };
   const program = commandsOf(context, bind);
+  let ran: Command | undefined;
+  program.hook('preAction', (_, command) => {
+    ran = command;
+  });
   try {
     await program.parseAsync([...args], { from: 'user' });
     return exitCode;
   } catch (error) {
     // Commander has told already: what is wrong, the help, or the version.
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
-    context.stderr.write(
-      describeError(error, { verbose: program.opts<{ verbose?: boolean }>().verbose === true }),
-    );
+    const { verbose = false } = program.opts<{ verbose?: boolean }>();
+    context.stderr.write(describeError(error, { verbose, command: ran }));
     return exitCodes.failed;
   }
 }
@@ -72,5 +75,6 @@ function commandsOf(context: CommandContext, bind: Bind): Command {
     addSimulatorCommand,
   ];
   for (const add of adders) add(program, context, bind);
+  program.hook('preSubcommand', (_, command) => context.beforeCommand?.(command.name()));
   return program;
 }

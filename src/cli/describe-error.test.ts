@@ -1,3 +1,4 @@
+import { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
 import { AppError } from '../kernel/app-error.ts';
 import { keepSecret } from '../telemetry/known-secrets.ts';
@@ -15,6 +16,27 @@ describe('an error at the terminal', () => {
     ]);
     expect(text).toContain(`What to do: ${error.todo}`);
     expect(text).not.toContain(' at ');
+  });
+
+  it('names options and arguments of the command, not fields of the API', () => {
+    const program = new Command('millrace').option('--data <directory>');
+    const list = program
+      .command('costs')
+      .command('list')
+      .argument('<scope>')
+      .option('--group-by <fields>')
+      .option('--dry-run');
+    const faults = ['query.group_by', 'body.dryRun', 'scope.0', 'data', 'body.other'].map((field) => ({
+      field,
+      problem: 'is odd',
+    }));
+    const error = new AppError('MILLRACE_REQUEST_INVALID', 'The request is not valid', { faults });
+    expect(describeError(error, { verbose: false, command: list })).toBe(
+      'MILLRACE_REQUEST_INVALID: --group-by is odd; --dry-run is odd; <scope> is odd; --data is odd; body.other: is odd\n' +
+        'What to do: Correct what is named; "millrace costs list --help" shows what is accepted.\n',
+    );
+    const other = new AppError('MILLRACE_NOT_FOUND', 'No message.', { faults });
+    expect(describeError(other, { verbose: false, command: list })).toContain('No message.');
   });
 
   it('has its stack when it is asked for', () => {

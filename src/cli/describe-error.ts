@@ -1,19 +1,34 @@
+import type { Command } from 'commander';
 import { AppError } from '../kernel/app-error.ts';
 import { removeSecrets } from '../telemetry/known-secrets.ts';
+import { optionFaults } from './option-faults.ts';
 import { shownText } from '../terminal/shown-text.ts';
 
+export interface DescribeErrorOptions {
+  /** Whether the stack is shown. */
+  readonly verbose: boolean;
+  /** The command that failed, whose options are then called by their names. */
+  readonly command?: Command | undefined;
+}
+
 /** An error as the person at the terminal needs it: code, what happened, what to do; the stack only on demand, secrets and control characters never. */
-export function describeError(error: unknown, { verbose }: { readonly verbose: boolean }): string {
-  const lines =
-    error instanceof AppError
-      ? [`${error.code}: ${error.message}`, ...causesOf(error), `What to do: ${error.todo}`]
-      : [
-          `Unexpected error: ${error instanceof Error ? error.message : String(error)}`,
-          ...causesOf(error),
-          ...(verbose ? [] : ['With --verbose the stack is shown.']),
-        ];
+export function describeError(error: unknown, { verbose, command }: DescribeErrorOptions): string {
+  const lines = error instanceof AppError ? linesOf(error, command) : unexpected(error, verbose);
   if (verbose && error instanceof Error) lines.push(error.stack ?? '');
   return `${shownText(removeSecrets(lines.join('\n')))}\n`;
+}
+
+function linesOf(error: AppError, command: Command | undefined): string[] {
+  const { text, todo } = optionFaults(error, command) ?? { text: error.message, todo: error.todo };
+  return [`${error.code}: ${text}`, ...causesOf(error), `What to do: ${todo}`];
+}
+
+function unexpected(error: unknown, verbose: boolean): string[] {
+  return [
+    `Unexpected error: ${error instanceof Error ? error.message : String(error)}`,
+    ...causesOf(error),
+    ...(verbose ? [] : ['With --verbose the stack is shown.']),
+  ];
 }
 
 const maxCauses = 4;

@@ -1,11 +1,19 @@
 #!/usr/bin/env node
+import { homedir } from 'node:os';
 import { environment } from '../host/environment.ts';
 import { systemClock } from '../kernel/clock.ts';
-import { runCommandLine } from './command-line.ts';
+import { keepCompiledCode, preferShortRun } from './engine-settings.ts';
+
+keepCompiledCode(environment, homedir());
+// Imported only now, so that the cache has it.
+const { runCommandLine } = await import('./command-line.ts');
 
 process.exitCode = await runCommandLine(process.argv.slice(2), {
   environment,
   stdout: process.stdout,
   stderr: process.stderr,
   clock: systemClock,
+  beforeCommand: (name) => {
+    if (name !== 'start') preferShortRun();
+  },
 });

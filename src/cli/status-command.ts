@@ -30,8 +30,10 @@ export function addStatusCommand(program: Command, context: CommandContext, bind
 
 async function showStatus(context: CommandContext, options: StatusOptions): Promise<number> {
   const { withExistingLedger } = await import('../host/operator-ledger.ts');
-  const status = await withExistingLedger(configurationOf(context, options), (database, { clock }) =>
-    readHostStatus({ database, clock }),
+  const configuration = configurationOf(context, options);
+  const status = await withExistingLedger(configuration, (database, { clock, isBesideHost }) =>
+    // An embedded ledger has one host, which would have lent it; of a server's it is not known.
+    readHostStatus({ database, clock, hasNoHost: configuration.ledger.url === undefined && !isBesideHost }),
   );
   print(
     context,

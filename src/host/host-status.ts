@@ -47,10 +47,16 @@ export interface HostStatus {
 export interface StatusSources {
   readonly database: SqlDatabase;
   readonly clock: Clock;
+  /** Whether it is known that no host runs on this ledger. */
+  readonly hasNoHost?: boolean;
 }
 
 /** Counts and sums as they stand. Sums the ledger's calls: for people, not for loops. */
-export async function readHostStatus({ database, clock }: StatusSources): Promise<HostStatus> {
+export async function readHostStatus({
+  database,
+  clock,
+  hasNoHost = false,
+}: StatusSources): Promise<HostStatus> {
   const waits = new Waits(database);
   const [counted, totals, backlog, standing, parked, waiting, budgets, circuits, blocked, erasures] =
     await Promise.all([
@@ -91,6 +97,7 @@ export async function readHostStatus({ database, clock }: StatusSources): Promis
       budgets,
       circuits,
       blocked,
+      hasNoHost,
       now: clock.now(),
     }),
   };

@@ -12,7 +12,6 @@ import {
   type LanguageModelV4StreamResult,
   type LanguageModelV4Usage,
 } from '@ai-sdk/provider';
-import { AppError } from '../kernel/app-error.ts';
 import { contentText, promptText } from '../engine/providers/prompt-text.ts';
 import { streamPartsOfAnswer } from '../engine/calls/recorded-answer.ts';
 
@@ -264,6 +263,7 @@ function untilAborted(signal: AbortSignal | undefined): Promise<never> {
   });
 }
 
-function scriptEnded(request: number): AppError {
-  return new AppError('MILLRACE_MODEL_BAD_REQUEST', `The script has no answer for request ${request}.`);
+/** As a provider refuses a request that no repetition makes better, so that a test which asks too often fails at once. */
+function scriptEnded(request: number): APICallError {
+  return refusal(400, `The script has no answer for request ${request}.`);
 }

@@ -244,17 +244,21 @@ async function openHost(
     Object.entries(options.models ?? {}),
     ([reference]) => reference.split('/', 1)[0] ?? '',
   );
+  const configuration = loadConfiguration({
+    environment: {},
+    options: {
+      dataDirectory: directory,
+      // They judge by real time, which stands still for a test.
+      models: { breaker: { enabled: false }, retryBudget: { enabled: false } },
+    },
+  });
+  const { retryAfter } = configuration.models;
   return Host.over({
-    // No relay: nothing runs but what the test lets run.
     configuration: {
-      ...loadConfiguration({
-        environment: {},
-        options: {
-          dataDirectory: directory,
-          // They judge by real time, which stands still for a test.
-          models: { breaker: { enabled: false }, retryBudget: { enabled: false } },
-        },
-      }),
+      ...configuration,
+      // Blocks of a model end in real time, too: a refusal with `retry-after` holds up its own message only.
+      models: { ...configuration.models, retryAfter: { ...retryAfter, maxModelMs: 0 } },
+      // No relay: nothing runs but what the test lets run.
       roles: ['worker'],
     },
     logger: options.logger ?? silentLogger,

@@ -5,6 +5,7 @@ import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { processCpuMs } from '../../bench/process-cpu.ts';
+import { findFailures, type Limits, type Period } from '../../bench/soak/verdict.ts';
 import type { Measurement, Setup } from '../../bench/stage/measure.ts';
 import { resultOf, type Series } from '../../bench/stage/report.ts';
 import { packageRoot } from '../../src/kernel/package-root.ts';
@@ -13,9 +14,10 @@ import { canRun, postgresPrograms, redisPrograms } from '../support/required-pro
 /* That the benches measure what they say; what they find is never judged here. */
 
 const hasServers = [postgresPrograms(), redisPrograms()].every((programs) => canRun(programs));
-const program = join(packageRoot(), 'bench', 'stage.ts');
+const run = (bench: string, options: readonly string[]): Promise<{ readonly stdout: string }> =>
+  promisify(execFile)(process.execPath, [join(packageRoot(), 'bench', bench), ...options]);
 const runStage = (...options: readonly string[]): Promise<{ readonly stdout: string }> =>
-  promisify(execFile)(process.execPath, [program, ...options]);
+  run('stage.ts', options);
 
 const spreadSchema = z.object({ median: z.number(), least: z.number(), most: z.number() });
 const documentSchema = z.object({
@@ -29,6 +31,11 @@ const documentSchema = z.object({
       rounds: z.array(z.object({ shares: z.array(z.number()) })),
     }),
   ),
+});
+
+const soakSchema = z.object({
+  periods: z.array(z.object({ rss: z.number(), handledPerSecond: z.number() })),
+  stages: z.number(),
 });
 
 function seriesOf(setup: Pick<Setup, 'kind' | 'feed' | 'processes'>, rates: readonly number[]): Series {
@@ -57,6 +64,53 @@ describe('bench/process-cpu.ts', () => {
     parent.stdin.end('\n');
     await exited;
     expect(usedMs).toBeGreaterThanOrEqual(300);
+  });
+});
+
+const quiet: Period = {
+  handledPerSecond: 100,
+  rss: 100,
+  rssMost: 100,
+  heapUsed: 50,
+  heapTotal: 60,
+  external: 10,
+  lagMs: { p50: 1, p99: 20, max: 40 },
+  backlog: 10,
+};
+const limits: Limits = { flatAfter: 2, growth: 0.1, lagP99Ms: 50, targetPerSecond: 100 };
+
+describe('bench/soak.ts', () => {
+  it('passes memory that grows in the first periods, or a little after them', () => {
+    const periods = [100, 50, 110, 105].map((rss): Period => ({ ...quiet, rss }));
+    expect(findFailures(periods, limits)).toEqual([]);
+  });
+
+  it('fails memory that grows further, a blocked event loop and a load that is not held', () => {
+    const blocked: Period = { ...quiet, rss: 120, lagMs: { p50: 1, p99: 50, max: 90 }, backlog: 1001 };
+    expect(findFailures([quiet, quiet, blocked], limits)).toEqual([
+      'period 3: RSS is 20.0 % above the first 2 periods (at most 10 %)',
+      'period 3: lag p99 is 50.0 ms (less than 50 ms)',
+      'period 3: 1001 stages wait, more than 10 s of the load: the rate is not held',
+    ]);
+    const { lagP99Ms, ...withoutLag } = limits;
+    expect(lagP99Ms).toBe(50);
+    expect(findFailures([{ ...blocked, rss: 100, backlog: 0 }], withoutLag)).toEqual([]);
+  });
+
+  it.runIf(hasServers)('holds a load and settles all of it once', { timeout: 240_000 }, async () => {
+    // A busy machine blocks loops and lets a load wait, so only the sums are looked at.
+    const sizes = ['--minutes', '2', '--period', '1', '--full', '3', '--load', '0.2', '--growth', '10'];
+    const { stdout } = await run('soak.ts', ['--mode', 'embedded', ...sizes, '--json']);
+    const { periods, stages } = soakSchema.parse(JSON.parse(stdout));
+    expect(periods.map(({ rss }) => rss > 0)).toEqual([true, true]);
+    expect(stages).toBeGreaterThan(0);
+  });
+
+  it('refuses what it does not know before it starts anything', async () => {
+    await expect(run('soak.ts', ['--mode', 'cluster'])).rejects.toMatchObject({
+      code: 2,
+      stderr: '--mode is services or embedded\n',
+    });
   });
 });
 

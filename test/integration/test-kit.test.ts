@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { generateText } from 'ai';
+import { generateText, streamText } from 'ai';
 import { afterEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import {
@@ -122,6 +122,49 @@ describe('a stage in the test kit', () => {
     });
     expect(run.spend()).toEqual({ calls: 3, usd: '0' });
   });
+
+  it('makes a call again when the time that its provider named has passed, in the hands of the test', async () => {
+    const slow = refusal(429, 'slow down', { headers: { 'retry-after': '600' } });
+    const model = new ScriptedModel([{ error: slow }, { text: 'short', usage }]);
+    await create(model);
+    const { messageIds } = await kit.millrace.admit(
+      DocumentFetched.v1,
+      { documentId: 'd1', text: 'long' },
+      { origin },
+    );
+    await kit.runDue();
+    await kit.advance(599_000);
+    expect(model.requests).toHaveLength(1);
+    await kit.advance(1000);
+    expect(model.requests).toHaveLength(2);
+    (await kit.look(messageIds)).assertCompleted();
+  });
+
+  it.each(['generateText', 'streamText'])(
+    'gives a message up at once whose script has ended, of %s',
+    async (way) => {
+      const asking = defineStage('asking', { consumes: DocumentFetched.v1 });
+      @Stage(asking)
+      class AskingStage {
+        async handle(message: MessageOf<typeof asking>, ctx: StageContext) {
+          const model = ctx.model('openai/gpt-5-mini', { step: 'summary' });
+          const request = { model, prompt: message.data.text };
+          if (way === 'generateText') return (await generateText(request)).text;
+          return await streamText({ ...request, onError: () => undefined }).text;
+        }
+      }
+      kit = await TestKit.create({
+        providers: [AskingStage],
+        models: { 'openai/gpt-5-mini': new ScriptedModel([]) },
+      });
+      const run = await kit.run(DocumentFetched.v1, { documentId: 'd1', text: 'long' }, { origin });
+      expect(run.messages).toMatchObject([
+        { state: 'dead_lettered', errorCode: 'MILLRACE_MODEL_BAD_REQUEST', attempts: 1 },
+      ]);
+      expect(run.error).toContain('The script has no answer for request 1.');
+      expect(run.spend()).toEqual({ calls: 1, usd: '0' });
+    },
+  );
 
   it('does not pay again for a step whose answer is recorded when a later line of the handler fails', async () => {
     const failing = defineStage('failing', {

@@ -75,6 +75,13 @@ export function directoryOf(program: RequiredProgram): string {
   return program.directory;
 }
 
+let mayInstall = true;
+
+/** From here on nothing is installed: what is not there is missing. For programs that are no tests. */
+export function installNothing(): void {
+  mayInstall = false;
+}
+
 function provide(name: string, debianPackage: string, find: () => string | undefined): RequiredProgram {
   const directory = find();
   if (directory !== undefined) return { kind: 'found', directory };
@@ -106,6 +113,7 @@ const installScript = `
 
 /** Installs a Debian package; answers why it could not. */
 function install(debianPackage: string): string | undefined {
+  if (!mayInstall) return 'this program installs nothing';
   if (process.getuid?.() !== 0) return 'it cannot be installed without root';
   if (spawnSync('apt-get', ['--version']).status !== 0) return 'there is no apt-get to install it';
   process.stderr.write(`Installing the package ${debianPackage} for the tests.\n`);

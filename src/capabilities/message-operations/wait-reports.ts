@@ -65,6 +65,8 @@ export interface WaitFacts {
   readonly budgets: readonly BudgetState[];
   readonly circuits: readonly TroubledModel[];
   readonly blocked: readonly BlockedModel[];
+  /** Whether it is known that no host runs. */
+  readonly hasNoHost?: boolean;
   readonly now: Date;
 }
 
@@ -137,10 +139,16 @@ function explain(wait: Waiting, facts: WaitFacts): Explanation {
     case 'replay':
       return { why: 'They were replayed at a rate, and their turn comes.', change: 'Time alone.' };
     case 'worker':
-      return {
-        why: 'They are due, and no worker has taken them yet.',
-        change: `A free worker of the stage: raise worker.concurrency, or run more processes with it.`,
-      };
+      return facts.hasNoHost === true
+        ? {
+            why: 'They are due, and no host runs on this installation.',
+            change: 'Start one: "millrace start", or the application that Millrace is part of.',
+          }
+        : {
+            why: 'They are due, and no worker has taken them yet.',
+            change:
+              'A free worker of the stage: a running process that has it, a higher worker.concurrency, or more processes.',
+          };
     case 'other':
       return { why: 'They were put off.', change: 'Time alone.' };
   }

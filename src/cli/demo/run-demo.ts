@@ -183,8 +183,8 @@ async function untilIdle(work: Work, stopping: AbortSignal, seconds: () => numbe
       // Calls that a killed process left open are given up within seconds of the next start.
       const isDone = isIdle && status.calls.reserved === 0;
       if (isDue || isDone) {
-        display.show(status, admitted, documents.length);
         shownMs = clock.monotonicMs();
+        display.show(status, { admitted, documents: documents.length, atMs: shownMs });
       }
       if (isDone) break;
     }

@@ -1,0 +1,51 @@
+import type { Command } from 'commander';
+import type { AppError, Fault } from '../kernel/app-error.ts';
+
+/** What is wrong with a command line, in its own words. */
+export interface OptionFaults {
+  readonly text: string;
+  readonly todo: string;
+}
+
+/**
+ * The faults of a request that a command made of its command line, with the names of its options instead of the API's
+ * fields: "--group-by is any of …" for `group_by`. Undefined for any other error.
+ */
+export function optionFaults(error: AppError, command: Command | undefined): OptionFaults | undefined {
+  if (error.code !== 'MILLRACE_REQUEST_INVALID' || error.faults.length === 0 || command === undefined) {
+    return undefined;
+  }
+  return {
+    text: error.faults.map((fault) => faultText(fault, command)).join('; '),
+    todo: `Correct what is named; "millrace ${pathOf(command)} --help" shows what is accepted.`,
+  };
+}
+
+function faultText({ field, problem }: Fault, command: Command): string {
+  const name = nameOf(field, command);
+  return name === undefined ? `${field}: ${problem}` : `${name} ${problem}`;
+}
+
+function nameOf(field: string, command: Command): string | undefined {
+  const argumentNames = new Set(command.registeredArguments.map((argument) => argument.name()));
+  const flags = new Set(chainOf(command).flatMap((one) => one.options.map(({ long }) => long)));
+  for (const segment of field.split('.')) {
+    const word = segment.replaceAll('_', '-').replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+    if (flags.has(`--${word}`)) return `--${word}`;
+    if (argumentNames.has(word)) return `<${word}>`;
+  }
+  return undefined;
+}
+
+/** The command and those that it belongs to, the program last. */
+function chainOf(command: Command): readonly Command[] {
+  return command.parent === null ? [command] : [command, ...chainOf(command.parent)];
+}
+
+function pathOf(command: Command): string {
+  return chainOf(command)
+    .slice(0, -1)
+    .map((one) => one.name())
+    .toReversed()
+    .join(' ');
+}

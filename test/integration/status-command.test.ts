@@ -1,0 +1,46 @@
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, it, onTestFinished } from 'vitest';
+import { z } from 'zod';
+import { createMillraceApp } from '../../src/host/create-millrace-app.ts';
+import { defineMessage, defineStage, Stage, type StageContext } from '../../src/millrace.ts';
+import { runCommand } from '../support/run-command.ts';
+
+const Task = defineMessage('task').version(1, z.object({}));
+const slow = defineStage('slow', { consumes: Task.v1, concurrency: 1 });
+
+/** Works until the host stops. */
+@Stage(slow)
+class SlowStage {
+  async handle(_: unknown, { signal }: StageContext) {
+    if (!signal.aborted) await once(signal, 'abort');
+    signal.throwIfAborted();
+  }
+}
+
+it('tells what is due to wait for a worker beside a host, and for a host where none runs', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'mr-due-'));
+  onTestFinished(() => rm(directory, { recursive: true }));
+  const status = async (): Promise<string> => (await runCommand(['status', '--data', directory])).stdout;
+  const app = await createMillraceApp({
+    environment: {},
+    http: false,
+    signals: false,
+    progress: false,
+    providers: [SlowStage],
+    config: { dataDirectory: directory, shutdownGraceMs: 1000, logging: { level: 'silent' } },
+  });
+  try {
+    const origin = { team: 'blue', customer: 'acme', feature: 'search' };
+    // The only place is taken by the first.
+    for (let count = 0; count < 2; count += 1) await app.millrace.admit(Task.v1, {}, { origin });
+    await expect.poll(status, { timeout: 20_000 }).toContain('a higher worker.concurrency');
+  } finally {
+    await app.close();
+  }
+  const alone = await status();
+  expect(alone).toContain('no host runs on this installation');
+  expect(alone).not.toContain('concurrency');
+}, 60_000);
