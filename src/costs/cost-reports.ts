@@ -3,7 +3,8 @@ import { AppError } from '../kernel/app-error.ts';
 import type { ConcurrencyLimiter } from '../kernel/concurrency-limiter.ts';
 import type { Uuid } from '../kernel/ids.ts';
 import { formatUsd } from '../kernel/money.ts';
-import { type CostFigures, type CostGroup, runCostQuery } from '../usage/usage-queries.ts';
+import type { CostFigures } from '../usage/cost-figures.ts';
+import { type CostGroup, runCostQuery } from '../usage/usage-queries.ts';
 import type { QueryLimits } from '../usage/query-limits.ts';
 import { shareOf } from './api-keys.ts';
 import type { CostReportRequest } from './cost-parameters.ts';
@@ -49,10 +50,10 @@ export class CostReports {
 
   async #make(request: CostReportRequest): Promise<CostReportDocument> {
     const { store, exportLagSeconds, limits } = this.#options;
-    const { from, to, groupBy, filters, order, limit } = request;
+    const { from, to, groupBy } = request;
     // Measured first: what is exported in between makes the report fresher than it says, never staler.
     const lag = await exportLagSeconds?.();
-    const report = await runCostQuery(store, { from, to, groupBy, filters, order, limit }, limits);
+    const report = await runCostQuery(store, request, limits);
     return {
       from: from.toISOString(),
       to: to.toISOString(),
@@ -61,6 +62,7 @@ export class CostReports {
       groups: report.groups.map((group) => ({ key: keyOf(group), ...figuresOf(group) })),
       totals: figuresOf(report.total),
       truncated: report.isTruncated,
+      messageCount: report.messages,
       ...(lag === undefined ? {} : { exportLagSeconds: lag }),
     };
   }
@@ -87,14 +89,14 @@ function figuresOf(figures: CostFigures): CostFiguresDocument {
   return {
     costUsd: formatUsd(figures.costUsd),
     calls: figures.calls,
-    messages: figures.messages ?? 0,
+    ...(figures.messages === undefined ? {} : { messages: figures.messages }),
     inputTokens: countOf(figures.inputTokens),
     outputTokens: countOf(figures.outputTokens),
     wasteUsd: formatUsd(figures.wasteUsd),
     unpricedCalls: figures.unpricedCalls,
     unsettledCalls: figures.unsettledCalls,
     estimatedCalls: figures.estimatedCalls,
-    suspectCalls: figures.suspectCalls ?? 0,
+    suspectCalls: figures.suspectCalls,
     openUpperBoundUsd: formatUsd(figures.upperBoundUsd),
   };
 }

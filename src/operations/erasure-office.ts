@@ -141,12 +141,7 @@ export class ErasureOffice {
     try {
       const messages = await ledger.erase(selection, erasure);
       await ledger.enterStore(erasure);
-      await eraseUsage(store, {
-        selection,
-        pseudonym: erasure.pseudonym,
-        months: erasure.months,
-        note: (months) => ledger.noteMonths(erasure, months),
-      });
+      await eraseUsage(store, { selection, pseudonym: erasure.pseudonym });
       await ledger.end(erasure, selection, messages);
       while (await cleaner.clean());
     } catch (error) {
@@ -171,7 +166,7 @@ export class ErasureOffice {
         await check();
         return false;
       },
-      // A lease that is lost is noticed by the next step that is noted.
+      // A lease that is lost is noticed at the end; until then two processes do the same.
       onTurnEnd: () => undefined,
     });
     renewal.start();

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { CostReportQuery } from './usage-queries.ts';
+import { CostReportQuery, messageCounts } from './usage-queries.ts';
 
 const at = (text: string): Date => new Date(text);
 
@@ -8,7 +8,7 @@ describe('CostReportQuery', () => {
     const { sql, parameters } = new CostReportQuery({ groupBy: ['team', 'customer'], limit: 5 }).toSql(
       'mill',
     );
-    expect(sql).toContain('FROM mill.usage\n');
+    expect(sql).toContain('FROM mill.usage GROUP BY team, customer');
     expect(sql).toContain('GROUP BY GROUPING SETS ((team, customer), ())');
     expect(sql).toContain('ORDER BY is_total DESC, total_cost DESC, team ASC, customer ASC');
     expect(sql).toContain('LIMIT 7');
@@ -44,22 +44,55 @@ describe('CostReportQuery', () => {
   });
 
   it.each([
-    [{ groupBy: ['team', 'hour'], countMessages: false }, 'usage_hourly'],
-    [{ groupBy: ['day', 'model'], from: at('2025-01-01T05:00:00Z'), countMessages: false }, 'usage_hourly'],
-    [{ groupBy: ['team'] }, 'usage'],
-    [{ groupBy: ['customer'], countMessages: false }, 'usage'],
-    [{ groupBy: ['team'], filters: { batch: ['b'] }, countMessages: false }, 'usage'],
-    [{ groupBy: ['team'], from: at('2025-01-01T05:30:00Z'), countMessages: false }, 'usage'],
-  ] as const)('reads %j from %s', (query, table) => {
-    expect(new CostReportQuery(query).table).toBe(table);
+    [{ groupBy: [] }, 'hour'],
+    [{ groupBy: ['team', 'hour'] }, 'hour'],
+    [{ groupBy: ['day', 'model'], from: at('2025-01-01T05:30:00Z') }, 'hour'],
+    [{ groupBy: ['waste', 'batch'], filters: { stage: ['s'] } }, 'hour'],
+    [{ groupBy: ['customer'] }, 'day'],
+    [{ groupBy: ['feature', 'day'], filters: { customer: ['c'] } }, 'day'],
+    [{ groupBy: ['customer', 'hour'] }, undefined],
+    [{ groupBy: ['customer', 'waste'] }, undefined],
+    [{ groupBy: ['model'], filters: { customer: ['c'] } }, undefined],
+  ] as const)('reads %j from the rollup by the %s', (query, rollup) => {
+    expect(new CostReportQuery(query).rollup).toBe(rollup);
+  });
+
+  it('asks a rollup for the whole hours of a period, and the records for its edges', () => {
+    const { sql } = new CostReportQuery({
+      groupBy: ['team'],
+      from: at('2025-01-01T05:30:00Z'),
+      to: at('2025-01-02T00:00:00Z'),
+      messages: 'none',
+    }).toSql('mill');
+    expect(sql).toContain(
+      "FROM mill.usage WHERE toStartOfHour(ts) >= toDateTime64('2025-01-01 06:00:00.000', 3, 'UTC')" +
+        " AND toStartOfHour(ts) < toDateTime64('2025-01-02 00:00:00.000', 3, 'UTC') GROUP BY team",
+    );
+    expect(sql).toContain(
+      "FROM mill.usage WHERE ts >= {from:DateTime64(3, 'UTC')} AND ts < {to:DateTime64(3, 'UTC')}" +
+        " AND (ts < toDateTime64('2025-01-01 06:00:00.000', 3, 'UTC')) GROUP BY team",
+    );
+  });
+
+  it.each([
+    ['2025-01-01T05:30:00Z', '2025-01-01T05:40:00Z', ['ts >= {from']],
+    ['2025-01-01T05:30:00Z', '2025-01-01T06:10:00Z', ['ts >= {from']],
+    ['2025-01-01T05:00:00Z', '2025-01-01T07:00:00Z', ['toStartOfHour(ts) >= to']],
+    ['2025-01-01T07:00:00Z', '2025-01-01T07:00:00Z', ['ts >= {from']],
+  ])('reads from %s to %s by %j', (from, to, pieces) => {
+    const { sql } = new CostReportQuery({ groupBy: [], from: at(from), to: at(to), messages: 'none' }).toSql(
+      'mill',
+    );
+    const found = [...sql.matchAll(/WHERE (.{10})/g)].map((match) => match[1]);
+    expect(found).toEqual(pieces.map((piece) => piece.slice(0, 10)));
   });
 
   it('never names an aggregate like a column of its source', () => {
-    for (const countMessages of [true, false]) {
-      const { sql } = new CostReportQuery({ groupBy: ['team'], countMessages }).toSql('mill');
-      const aliases = [...sql.matchAll(/\) AS (\w+)/g)].map((match) => match[1]);
+    for (const messages of messageCounts) {
+      const { sql } = new CostReportQuery({ groupBy: ['team'], messages }).toSql('mill');
+      const aliases = [...sql.matchAll(/\w\)* AS (\w+)/g)].map((match) => match[1]);
       expect(aliases.length).toBeGreaterThan(9);
-      for (const alias of aliases) expect(alias).toMatch(/^(total_|is_total)/);
+      for (const alias of aliases) expect(alias).toMatch(/^(total_|part_|is_total)/);
     }
   });
 

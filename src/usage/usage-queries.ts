@@ -1,11 +1,22 @@
 import type { ColumnStore } from '../drivers/column-store/column-store.ts';
 import { invariant } from '../kernel/invariant.ts';
-import { type Usd, usd, zeroUsd } from '../kernel/money.ts';
+import { type CostFigures, readFigures } from './cost-figures.ts';
 import { type QueryLimits, queryWithin } from './query-limits.ts';
-import { inputTokenClasses, outputTokenClasses, type TokenClass } from '../pricing/token-classes.ts';
+import {
+  exactMessages,
+  mergedMessages,
+  type SpendColumn,
+  spendParts,
+  type SpendPeriod,
+  type SpendRollup,
+  spendRollups,
+  spendRowsSql,
+} from './spend-rows.ts';
+import { type SpendSum, spendSums } from './spend-sums.ts';
 
 /*
- * A cost report as a value: the question is turned into SQL without a server, and rows into figures without one.
+ * A cost report as a value: the question is turned into SQL without a server, and rows into figures without one. Sums are
+ * read from a rollup where one has all fields, and from the records at the edges of the period.
  * Groups and their total come from one statement, so they add up even while rows arrive; the total covers every
  * group, also those beyond the limit. Names of columns come from closed lists, values are bound by the engine.
  */
@@ -34,6 +45,13 @@ export type CostOrder = 'cost' | 'calls' | 'tokens' | 'group';
 
 export const maxCostGroups = 10_000;
 
+/**
+ * How distinct messages are counted. `estimated`: by a sketch, within some percent where there are many; `exact`: one by one,
+ * in the memory that takes; `none`: not at all.
+ */
+export const messageCounts = ['estimated', 'exact', 'none'] as const;
+export type MessageCount = (typeof messageCounts)[number];
+
 /** A question about spend. */
 export interface CostQuery {
   /** Groups in the order of the answer's columns; none: only the total. */
@@ -48,31 +66,8 @@ export interface CostQuery {
   readonly order?: { readonly by: CostOrder; readonly direction: 'asc' | 'desc' };
   /** Groups in the answer, 1 to 10,000. */
   readonly limit?: number;
-  /** Count distinct messages, which only the single records can tell; without it the hourly rollup may answer. */
-  readonly countMessages?: boolean;
-}
-
-/** The figures of one group, or of all. Amounts are exact. */
-export interface CostFigures {
-  /** Settled and estimated spend; what is unpriced or unsettled is not in it. */
-  readonly costUsd: Usd;
-  /** The part of it that bought nothing. */
-  readonly wasteUsd: Usd;
-  /** What calls of unknown or estimated usage can have cost at most. */
-  readonly upperBoundUsd: Usd;
-  readonly calls: number;
-  readonly unpricedCalls: number;
-  readonly unsettledCalls: number;
-  readonly estimatedCalls: number;
-  /** Estimated ones whose reported usage was not believed; absent where only the rollup was asked. */
-  readonly suspectCalls?: number;
-  readonly inputTokens: bigint;
-  readonly outputTokens: bigint;
-  readonly cachedInputTokens: bigint;
-  /** Cached input by all input, 0 to 1; 0 without input. */
-  readonly cachedShare: number;
-  /** Distinct messages, when they were asked for. */
-  readonly messages?: number;
+  /** How distinct messages are counted. Absent: exactly where the period has few records, estimated where it has many. */
+  readonly messages?: MessageCount;
 }
 
 export interface CostGroup extends CostFigures {
@@ -85,6 +80,8 @@ export interface CostReport {
   readonly total: CostFigures;
   /** Whether there are more groups than the limit. */
   readonly isTruncated: boolean;
+  /** How distinct messages were counted. */
+  readonly messages: MessageCount;
 }
 
 /** SQL whose values are bound by the engine. */
@@ -93,56 +90,13 @@ export interface BoundSql {
   readonly parameters: Readonly<Record<string, unknown>>;
 }
 
-interface Source {
-  readonly table: 'usage' | 'usage_hourly';
-  readonly time: string;
-  readonly measures: readonly string[];
-}
+type SumRollup = 'hour' | 'day';
+type Period = { readonly from?: Date | undefined; readonly to?: Date | undefined };
 
-/** Sums are wider than what they sum: no row, however absurd, makes one overflow. */
-const wideSum = (classes: readonly TokenClass[]): string =>
-  classes.map((name) => `sum(toInt128(tokens_${name}))`).join(' + ');
-const amountSum = (column: string): string => `sum(toDecimal256(ifNull(${column}, 0), 18))`;
-const rollupSum = (names: readonly string[]): string =>
-  names.map((name) => `sum(toInt128(tokens_${name}_sum))`).join(' + ');
-
-const records: Source = {
-  table: 'usage',
-  time: 'ts',
-  measures: [
-    `${amountSum('cost_usd')} AS total_cost`,
-    'sumIf(toDecimal256(ifNull(cost_usd, 0), 18), is_waste = 1) AS total_waste',
-    `${amountSum('upper_bound_usd')} AS total_bound`,
-    'sum(calls) AS total_calls',
-    'sum(unpriced_calls) AS total_unpriced',
-    'sum(unsettled_calls) AS total_unsettled',
-    'sum(estimated_calls) AS total_estimated',
-    'sum(suspect_calls) AS total_suspect',
-    `${wideSum(inputTokenClasses)} AS total_input`,
-    `${wideSum(outputTokenClasses)} AS total_output`,
-    `${wideSum(['cache_read'])} AS total_cached`,
-  ],
-};
-
-const hourly: Source = {
-  table: 'usage_hourly',
-  time: 'hour',
-  measures: [
-    `${amountSum('cost_usd_sum')} AS total_cost`,
-    `${amountSum('waste_usd_sum')} AS total_waste`,
-    `${amountSum('upper_bound_usd_sum')} AS total_bound`,
-    'sum(calls_sum) AS total_calls',
-    'sum(unpriced_calls_sum) AS total_unpriced',
-    'sum(unsettled_calls_sum) AS total_unsettled',
-    'sum(estimated_calls_sum) AS total_estimated',
-    `${rollupSum(['uncached_input', 'cache_read', 'cache_write', 'media_input'])} AS total_input`,
-    `${rollupSum(['text_output', 'reasoning', 'media_output'])} AS total_output`,
-    `${rollupSum(['cache_read'])} AS total_cached`,
-  ],
-};
-
-const messageMeasure =
-  "uniqExactIf(message_id, message_id != toUUID('00000000-0000-0000-0000-000000000000')) AS total_messages";
+const columnOf = (field: CostFilterField | 'waste'): SpendColumn =>
+  field === 'waste' ? 'waste_reason' : field;
+const allSums = Object.keys(spendSums) as SpendSum[];
+const totals = allSums.map((name) => `sum(part_${name}) AS total_${name}`);
 
 const orderExpressions: Readonly<Record<Exclude<CostOrder, 'group'>, string>> = {
   cost: 'total_cost',
@@ -151,13 +105,16 @@ const orderExpressions: Readonly<Record<Exclude<CostOrder, 'group'>, string>> = 
 };
 
 const defaultLimit = 1_000;
-const hourMs = 3_600_000;
+/** With more records in the period messages are estimated, unless exactness is asked for. */
+const maxExactRecords = 200_000;
 
 /** A cost report's statement, and the reading of its rows. */
 export class CostReportQuery {
   readonly #query: CostQuery;
   readonly #limit: number;
-  readonly #source: Source;
+  readonly #messages: MessageCount;
+  /** The rollup that the sums are read from: the finest that has all fields. Absent: the records alone. */
+  readonly rollup: SumRollup | undefined;
 
   constructor(query: CostQuery) {
     const limit = query.limit ?? defaultLimit;
@@ -168,34 +125,108 @@ export class CostReportQuery {
     invariant(new Set(query.groupBy).size === query.groupBy.length, 'no field is grouped by twice');
     this.#query = query;
     this.#limit = limit;
-    this.#source = fitsHourlyRollup(query) ? hourly : records;
-  }
-
-  /** The table that answers: the hourly rollup where it holds all that is asked for, else the records. */
-  get table(): 'usage' | 'usage_hourly' {
-    return this.#source.table;
+    this.#messages = query.messages ?? 'estimated';
+    this.rollup = (['hour', 'day'] as const).find((name) => fits(query, spendRollups[name]));
   }
 
   toSql(database: string): BoundSql {
     const { groupBy } = this.#query;
-    const conditions = this.#conditions();
-    const columns = groupBy.map((field) => groupColumn(field, this.#source));
-    const measures = [...this.#source.measures, ...(this.#countsMessages ? [messageMeasure] : [])];
+    const table = `${database}.usage`;
+    const spend = this.#rows(table, this.rollup, spendParts(allSums));
     // The total's row comes first; one group more than the limit tells whether there are more.
-    const isTotal = groupBy.length === 0 ? '1 AS is_total' : `grouping(${groupBy[0]}) AS is_total`;
-    const lines = [
-      `SELECT ${[isTotal, ...columns, ...measures].join(', ')}`,
-      `FROM ${database}.${this.#source.table}`,
-      ...(conditions.length === 0 ? [] : [`WHERE ${conditions.join(' AND ')}`]),
-      ...(groupBy.length === 0
-        ? []
+    const tail =
+      groupBy.length === 0 ? [] : [`ORDER BY is_total DESC, ${this.#order()}`, `LIMIT ${this.#limit + 2}`];
+    const lines =
+      this.#messages === 'none'
+        ? [...this.#grouped(totals, spend), ...tail]
         : [
-            `GROUP BY GROUPING SETS ((${groupBy.join(', ')}), ())`,
-            `ORDER BY is_total DESC, ${this.#order()}`,
-            `LIMIT ${this.#limit + 2}`,
-          ]),
-    ];
+            'SELECT * FROM (',
+            ...this.#grouped(totals, spend),
+            ') AS spend LEFT JOIN (',
+            ...this.#messageLines(table),
+            `) AS messages USING (${['is_total', ...groupBy].join(', ')})`,
+            ...tail,
+          ];
     return { sql: lines.join('\n'), parameters: this.#parameters() };
+  }
+
+  /** Distinct messages of each group and of all: merged from sketches, or counted in the records. */
+  #messageLines(table: string): string[] {
+    if (this.#messages === 'exact') {
+      const time = this.#answerTime(undefined);
+      const { groupBy } = this.#query;
+      const columns = groupBy.filter(isColumnField).map(columnOf);
+      const source = `SELECT ${[...columns, ...(time === undefined ? [] : [`${time} AS part_time`]), 'message_id'].join(', ')} FROM ${table}`;
+      const conditions = [...this.#bounds(), ...this.#filterConditions()];
+      const where = conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`;
+      return this.#grouped([`${exactMessages} AS total_messages`], `${source}${where}`);
+    }
+    const rollup = fits(this.#query, spendRollups.messages) ? 'messages' : undefined;
+    const { aggregates } = spendRollups.messages;
+    return this.#grouped([`${mergedMessages} AS total_messages`], this.#rows(table, rollup, aggregates));
+  }
+
+  /** Rows of parts as groups and their total. */
+  #grouped(measures: readonly string[], rows: string): string[] {
+    const { groupBy } = this.#query;
+    const isTotal = groupBy.length === 0 ? 'toUInt8(1) AS is_total' : `grouping(${groupBy[0]}) AS is_total`;
+    return [
+      `SELECT ${[isTotal, ...groupBy.map(answerColumn), ...measures].join(', ')} FROM (`,
+      rows,
+      ')',
+      ...(groupBy.length === 0 ? [] : [`GROUP BY GROUPING SETS ((${groupBy.join(', ')}), ())`]),
+    ];
+  }
+
+  #rows(
+    table: string,
+    name: keyof typeof spendRollups | undefined,
+    aggregates: Readonly<Record<string, string>>,
+  ): string {
+    const { groupBy } = this.#query;
+    const rollup = name === undefined ? undefined : spendRollups[name];
+    const time = this.#answerTime(rollup);
+    return spendRowsSql({
+      table,
+      columns: groupBy.filter(isColumnField).map(columnOf),
+      ...(time === undefined ? {} : { time }),
+      aggregates,
+      period: rollup === undefined ? { edges: this.#bounds() } : this.#pieces(rollup),
+      conditions: this.#filterConditions(),
+    });
+  }
+
+  /** The time that parts are told apart by, where the answer has one. */
+  #answerTime(rollup: SpendRollup | undefined): string | undefined {
+    const { groupBy } = this.#query;
+    if (!groupBy.includes('hour') && !groupBy.includes('day')) return undefined;
+    if (rollup !== undefined) return rollup.time;
+    return groupBy.includes('hour') ? spendRollups.hour.time : spendRollups.day.time;
+  }
+
+  /** The period as whole hours or days of the rollup, and the rest as records. */
+  #pieces({ time, stepMs }: SpendRollup): SpendPeriod {
+    const { from, to } = this.#query;
+    const start = from === undefined ? undefined : Math.ceil(from.getTime() / stepMs) * stepMs;
+    const end = to === undefined ? undefined : Math.floor(to.getTime() / stepMs) * stepMs;
+    if (start !== undefined && end !== undefined && start >= end) return { edges: this.#bounds() };
+    const moment = (ms: number): string => `toDateTime64('${engineTime(new Date(ms))}', 3, 'UTC')`;
+    // A date has no zone: it is compared with dates only.
+    const step = (ms: number): string =>
+      stepMs === spendRollups.hour.stepMs
+        ? moment(ms)
+        : `toDate('${new Date(ms).toISOString().slice(0, 10)}')`;
+    const whole = [
+      ...(start === undefined ? [] : [`${time} >= ${step(start)}`]),
+      ...(end === undefined ? [] : [`${time} < ${step(end)}`]),
+    ];
+    const outside = [
+      ...(start === undefined || start === from?.getTime() ? [] : [`ts < ${moment(start)}`]),
+      ...(end === undefined || end === to?.getTime() ? [] : [`ts >= ${moment(end)}`]),
+    ];
+    return outside.length === 0
+      ? { whole }
+      : { whole, edges: [...this.#bounds(), `(${outside.join(' OR ')})`] };
   }
 
   /** The report in the rows that the statement gave. */
@@ -205,31 +236,25 @@ export class CostReportQuery {
     return {
       groups: groupRows.slice(0, this.#limit).map((row) => ({
         group: Object.fromEntries(this.#query.groupBy.map((field) => [field, String(row[field])])),
-        ...readFigures(row, this.#countsMessages),
+        ...readFigures(row, this.#messages !== 'none'),
       })),
-      total: readFigures(totalRow ?? {}, this.#countsMessages),
+      total: readFigures(totalRow ?? {}, this.#messages !== 'none'),
+      messages: this.#messages,
       isTruncated: groupRows.length > this.#limit,
     };
   }
 
-  get #countsMessages(): boolean {
-    return this.#query.countMessages ?? true;
+  #bounds(): string[] {
+    return boundsOf(this.#query);
   }
 
-  #conditions(): string[] {
-    const { from, to } = this.#query;
-    return [
-      ...(from === undefined ? [] : [`${this.#source.time} >= {from:DateTime64(3, 'UTC')}`]),
-      ...(to === undefined ? [] : [`${this.#source.time} < {to:DateTime64(3, 'UTC')}`]),
-      ...this.#filters().map(([field]) => `${field} IN {${field}_filter:Array(String)}`),
-    ];
+  #filterConditions(): string[] {
+    return this.#filters().map(([field]) => `${field} IN {${field}_filter:Array(String)}`);
   }
 
   #parameters(): Record<string, unknown> {
-    const { from, to } = this.#query;
     return {
-      ...(from === undefined ? {} : { from: engineTime(from) }),
-      ...(to === undefined ? {} : { to: engineTime(to) }),
+      ...timesOf(this.#query),
       ...Object.fromEntries(this.#filters().map(([field, values]) => [`${field}_filter`, [...values]])),
     };
   }
@@ -252,83 +277,70 @@ export class CostReportQuery {
   }
 }
 
+/** The records of a period, which the engine counts without reading most of them. */
+function recordsSql({ from, to }: Period, database: string): BoundSql {
+  const bounds = boundsOf({ from, to });
+  const where = bounds.length === 0 ? '' : ` WHERE ${bounds.join(' AND ')}`;
+  return {
+    sql: `SELECT count() AS records FROM ${database}.usage${where}`,
+    parameters: timesOf({ from, to }),
+  };
+}
+
+function boundsOf({ from, to }: Period): string[] {
+  return [
+    ...(from === undefined ? [] : ["ts >= {from:DateTime64(3, 'UTC')}"]),
+    ...(to === undefined ? [] : ["ts < {to:DateTime64(3, 'UTC')}"]),
+  ];
+}
+
+function timesOf({ from, to }: Period): Record<string, string> {
+  return {
+    ...(from === undefined ? {} : { from: engineTime(from) }),
+    ...(to === undefined ? {} : { to: engineTime(to) }),
+  };
+}
+
 /** Asks the store, within the limits if there are any, and reads its answer. */
 export async function runCostQuery(
   store: ColumnStore,
   query: CostQuery,
   limits?: QueryLimits,
 ): Promise<CostReport> {
-  const report = new CostReportQuery(query);
-  const bound = report.toSql(store.database);
-  const rows =
+  const ask = (bound: BoundSql): Promise<Record<string, unknown>[]> =>
     limits === undefined
-      ? await store.query<Record<string, unknown>>(bound.sql, bound.parameters)
-      : await queryWithin<Record<string, unknown>>(store, bound, limits);
-  return report.read(rows);
+      ? store.query<Record<string, unknown>>(bound.sql, bound.parameters)
+      : queryWithin<Record<string, unknown>>(store, bound, limits);
+  const report = new CostReportQuery({ ...query, messages: query.messages ?? (await messagesFor(query)) });
+  return report.read(await ask(report.toSql(store.database)));
+
+  async function messagesFor(period: Period): Promise<MessageCount> {
+    const [row] = await ask(recordsSql(period, store.database));
+    return Number(row?.['records'] ?? 0) > maxExactRecords ? 'estimated' : 'exact';
+  }
 }
 
-function fitsHourlyRollup(query: CostQuery): boolean {
-  const { groupBy, filters = {}, from, to, countMessages = true } = query;
-  const isInRollup = (field: string): boolean =>
-    field !== 'customer' && field !== 'batch' && field !== 'waste';
-  const isWholeHour = (time: Date | undefined): boolean =>
-    time === undefined || time.getTime() % hourMs === 0;
-  return (
-    !countMessages &&
-    groupBy.every(isInRollup) &&
-    Object.keys(filters).every(isInRollup) &&
-    isWholeHour(from) &&
-    isWholeHour(to)
-  );
+/** Whether a rollup has every field that the question groups or filters by. */
+function fits({ groupBy, filters = {} }: CostQuery, { stepMs, keys }: SpendRollup): boolean {
+  const has = (field: CostGroupField): boolean => {
+    if (field === 'day') return true;
+    if (field === 'hour') return stepMs === spendRollups.hour.stepMs;
+    return keys.includes(columnOf(field));
+  };
+  return groupBy.every(has) && costFilterFields.every((field) => filters[field] === undefined || has(field));
 }
 
-function groupColumn(field: CostGroupField, source: Source): string {
+function isColumnField(field: CostGroupField): field is CostFilterField | 'waste' {
+  return field !== 'day' && field !== 'hour';
+}
+
+function answerColumn(field: CostGroupField): string {
   if (field === 'waste') return 'waste_reason AS waste';
-  if (field === 'day') return `toDate(${source.time}, 'UTC') AS day`;
-  if (field === 'hour' && source.table === 'usage') return 'toStartOfHour(ts) AS hour';
+  if (field === 'day') return "toDate(part_time, 'UTC') AS day";
+  if (field === 'hour') return 'part_time AS hour';
   return field;
 }
 
 function engineTime(time: Date): string {
   return time.toISOString().replace('T', ' ').replace('Z', '');
-}
-
-function readFigures(row: Readonly<Record<string, unknown>>, countsMessages: boolean): CostFigures {
-  const inputTokens = readTokens(row, 'total_input');
-  const cachedInputTokens = readTokens(row, 'total_cached');
-  return {
-    costUsd: readAmount(row, 'total_cost'),
-    wasteUsd: readAmount(row, 'total_waste'),
-    upperBoundUsd: readAmount(row, 'total_bound'),
-    calls: readCount(row, 'total_calls'),
-    unpricedCalls: readCount(row, 'total_unpriced'),
-    unsettledCalls: readCount(row, 'total_unsettled'),
-    estimatedCalls: readCount(row, 'total_estimated'),
-    ...('total_suspect' in row ? { suspectCalls: readCount(row, 'total_suspect') } : {}),
-    inputTokens,
-    outputTokens: readTokens(row, 'total_output'),
-    cachedInputTokens,
-    cachedShare: inputTokens > 0n ? Number(cachedInputTokens) / Number(inputTokens) : 0,
-    ...(countsMessages ? { messages: readCount(row, 'total_messages') } : {}),
-  };
-}
-
-function readAmount(row: Readonly<Record<string, unknown>>, column: string): Usd {
-  const value = row[column];
-  if (value === undefined) return zeroUsd;
-  invariant(typeof value === 'string', `${column} comes as a decimal string`);
-  return usd(value);
-}
-
-function readCount(row: Readonly<Record<string, unknown>>, column: string): number {
-  const count = Number(row[column] ?? 0);
-  invariant(Number.isSafeInteger(count), `${column} is a whole number`);
-  return count;
-}
-
-/** Sums of tokens can be above what a number holds exactly. The engine gives them as text. */
-function readTokens(row: Readonly<Record<string, unknown>>, column: string): bigint {
-  const value = row[column] ?? '0';
-  invariant(typeof value === 'string' || typeof value === 'number', `${column} is a count`);
-  return BigInt(value);
 }

@@ -1,7 +1,8 @@
 import type { HostStatus } from '../../app/host-status.ts';
 import type { ColumnStore } from '../../drivers/column-store/column-store.ts';
 import { formatUsd, type Usd, zeroUsd } from '../../kernel/money.ts';
-import { type CostFigures, type CostReport, runCostQuery } from '../../usage/usage-queries.ts';
+import type { CostFigures } from '../../usage/cost-figures.ts';
+import { type CostReport, runCostQuery } from '../../usage/usage-queries.ts';
 import {
   type ItemCost,
   readDearestItems,
