@@ -129,6 +129,12 @@ export class CostReportQuery {
     this.rollup = (['hour', 'day'] as const).find((name) => fits(query, spendRollups[name]));
   }
 
+  /** Whether distinct messages, as they are asked for, are not counted in the records. */
+  get hasMessagesInRollup(): boolean {
+    if (this.#messages === 'none') return true;
+    return this.#messages === 'estimated' && fits(this.#query, spendRollups.messages);
+  }
+
   toSql(database: string): BoundSql {
     const { groupBy } = this.#query;
     const table = `${database}.usage`;
