@@ -18,7 +18,7 @@ export interface SpendPartsQuestion {
   /** What is chosen on the board. */
   readonly where: string;
   /** By the day for customers; by the hour for all else. */
-  readonly rollup?: 'hour' | 'day';
+  readonly rollup?: 'hour' | 'customers';
   readonly span?: Span;
   /** Whether parts tell their hour, as `part_time`. */
   readonly hasTime?: boolean;
@@ -31,7 +31,7 @@ export function spendPartsSql({
   by = [],
   sums,
   where,
-  rollup: name = by.includes('customer') ? 'day' : 'hour',
+  rollup: name = by.includes('customer') ? 'customers' : 'hour',
   span = 'now',
   hasTime = false,
 }: SpendPartsQuestion): string {
@@ -46,17 +46,22 @@ export function spendPartsSql({
   return spendRowsSql({
     table: usageTable,
     columns: by,
-    ...(hasTime ? { time } : {}),
     aggregates: spendParts(sums),
-    period: {
-      whole: [`${time} >= ${asStep(firstWhole)}`, `${time} < ${asStep(endOfWhole)}`],
-      edges: [
-        span === 'now'
-          ? 'ts >= $__fromTime AND ts <= $__toTime'
-          : `ts >= $__fromTime - ${length} AND ts < $__fromTime`,
-        `(ts < ${firstWhole} OR ts >= ${endOfWhole})`,
-      ],
-    },
+    pieces: [
+      {
+        time: hasTime ? time : undefined,
+        within: [`${time} >= ${asStep(firstWhole)}`, `${time} < ${asStep(endOfWhole)}`],
+      },
+      {
+        time: hasTime ? time : undefined,
+        within: [
+          span === 'now'
+            ? 'ts >= $__fromTime AND ts <= $__toTime'
+            : `ts >= $__fromTime - ${length} AND ts < $__fromTime`,
+          `(ts < ${firstWhole} OR ts >= ${endOfWhole})`,
+        ],
+      },
+    ],
     conditions: [where],
   });
 }

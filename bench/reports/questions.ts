@@ -43,7 +43,7 @@ export function apiQuestions(database: string): readonly Question[] {
     return {
       name: `report by ${name}`,
       ...report.toSql(database),
-      isOfRollups: report.rollup !== undefined && report.hasMessagesInRollup,
+      isOfRollups: report.rollups.length > 0 && report.hasMessagesInRollup,
     };
   });
 }

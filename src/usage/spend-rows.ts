@@ -3,10 +3,10 @@ import { type SpendSum, spendSums } from './spend-sums.ts';
 /*
  * Rollups are aggregating projections of `usage`: each part of the table carries its own sums, written with its rows, merged,
  * mutated and dropped with them, so that the two cannot differ. A question reads one by asking in its terms: the rollup's
- * hour or day instead of the time, its keys, and the very expressions of spend-sums.ts. A period is therefore asked in two
- * pieces, the whole hours (or days) in it and the rows at its edges:
+ * hour or day instead of the time, its keys, and the very expressions of spend-sums.ts. A period is therefore asked in
+ * pieces, the whole days and hours in it from rollups and the edges from the rows:
  *
- *   from ─┬─ edge ─┬─ whole hours: the rollup ─┬─ edge ─┬─ to
+ *   from ─ rows ─┬─ hours ─┬─ days ─┬─ hours ─┬─ rows ─ to
  *
  * Parts that lack a projection, and questions that a chosen filter makes unfit for it, are read from their rows: the engine
  * decides that for itself, and the sums are the same.
@@ -40,7 +40,15 @@ export const exactMessages = `uniqExactIf(${ofMessage})`;
 
 /** Every projection of `usage`. The migrations hold the same text; a test compares them. */
 export const spendRollups = {
-  /** Spend by the hour, of everything but customers. */
+  /** Spend by the day, with sketches of messages: by the hour these would have as many entries as messages. */
+  day: {
+    projection: 'spend_by_day',
+    time: "toDate(ts, 'UTC')",
+    stepMs: 24 * hourMs,
+    keys: withoutCustomer,
+    aggregates: { ...allSums, part_messages: messageSketch },
+  },
+  /** Spend by the hour, also of batches and by why it was wasted. */
   hour: {
     projection: 'spend_by_hour',
     time: 'toStartOfHour(ts)',
@@ -49,22 +57,16 @@ export const spendRollups = {
     aggregates: allSums,
   },
   /** Spend of customers by the day. */
-  day: {
-    projection: 'spend_by_day',
+  customers: {
+    projection: 'customers_by_day',
     time: "toDate(ts, 'UTC')",
     stepMs: 24 * hourMs,
     keys: ['team', 'customer', 'feature'],
     aggregates: allSums,
   },
-  /** Sketches of distinct messages by the day: by the hour there would be as many entries as messages. */
-  messages: {
-    projection: 'messages_by_day',
-    time: "toDate(ts, 'UTC')",
-    stepMs: 24 * hourMs,
-    keys: withoutCustomer,
-    aggregates: { part_messages: messageSketch },
-  },
 } as const satisfies Readonly<Record<string, SpendRollup>>;
+
+export type RollupName = keyof typeof spendRollups;
 
 /** The statement that defines a rollup's projection. */
 export function projectionSql({ time, keys, aggregates }: SpendRollup): string {
@@ -77,46 +79,37 @@ export function spendParts(sums: readonly SpendSum[]): Readonly<Record<string, s
   return Object.fromEntries(sums.map((name) => [`part_${name}`, spendSums[name]]));
 }
 
-/** A period in SQL. Absent conditions: that piece has no rows. */
-export interface SpendPeriod {
-  /** On the rollup's time: whole hours or days. */
-  readonly whole?: readonly string[];
-  /** On `ts`: the rest. */
-  readonly edges?: readonly string[];
+/** A piece of a period: what it takes of a rollup, or of the records. */
+export interface SpendPiece {
+  /** The time of its parts as SQL over `usage`, when the answer tells times: it comes as `part_time`. */
+  readonly time?: string | undefined;
+  /** On the rollup's time, or on `ts`. */
+  readonly within: readonly string[];
 }
 
 export interface SpendRows {
   readonly table: string;
   readonly columns: readonly string[];
-  /** The time of the parts as SQL over `usage`, when the answer tells times: it comes as `part_time`. */
-  readonly time?: string;
   readonly aggregates: Readonly<Record<string, string>>;
-  readonly period: SpendPeriod;
+  /** At least one. */
+  readonly pieces: readonly SpendPiece[];
   /** On the columns. */
   readonly conditions: readonly string[];
 }
 
 /** Parts of sums: a row for each value of the columns, time and piece of the period. Sum them up by `part_…`. */
-export function spendRowsSql({
-  table,
-  columns,
-  time,
-  aggregates,
-  period: { whole, edges },
-  conditions,
-}: SpendRows): string {
-  const keys = [...columns, ...(time === undefined ? [] : [`${time} AS part_time`])];
+export function spendRowsSql({ table, columns, aggregates, pieces, conditions }: SpendRows): string {
   const values = Object.entries(aggregates).map(([name, expression]) => `${expression} AS ${name}`);
-  const groups = [...columns, ...(time === undefined ? [] : ['part_time'])];
-  const piece = (within: readonly string[]): string => {
-    const where = [...within, ...conditions];
-    return [
-      `SELECT ${[...keys, ...values].join(', ')} FROM ${table}`,
-      ...(where.length === 0 ? [] : [`WHERE ${where.join(' AND ')}`]),
-      ...(groups.length === 0 ? [] : [`GROUP BY ${groups.join(', ')}`]),
-    ].join(' ');
-  };
-  return [whole, edges]
-    .flatMap((within) => (within === undefined ? [] : [piece(within)]))
+  return pieces
+    .map(({ time, within }) => {
+      const keys = [...columns, ...(time === undefined ? [] : [`${time} AS part_time`])];
+      const groups = [...columns, ...(time === undefined ? [] : ['part_time'])];
+      const where = [...within, ...conditions];
+      return [
+        `SELECT ${[...keys, ...values].join(', ')} FROM ${table}`,
+        ...(where.length === 0 ? [] : [`WHERE ${where.join(' AND ')}`]),
+        ...(groups.length === 0 ? [] : [`GROUP BY ${groups.join(', ')}`]),
+      ].join(' ');
+    })
     .join('\nUNION ALL\n');
 }

@@ -44,47 +44,55 @@ describe('CostReportQuery', () => {
   });
 
   it.each([
-    [{ groupBy: [] }, 'hour'],
-    [{ groupBy: ['team', 'hour'] }, 'hour'],
-    [{ groupBy: ['day', 'model'], from: at('2025-01-01T05:30:00Z') }, 'hour'],
-    [{ groupBy: ['waste', 'batch'], filters: { stage: ['s'] } }, 'hour'],
-    [{ groupBy: ['customer'] }, 'day'],
-    [{ groupBy: ['feature', 'day'], filters: { customer: ['c'] } }, 'day'],
-    [{ groupBy: ['customer', 'hour'] }, undefined],
-    [{ groupBy: ['customer', 'waste'] }, undefined],
-    [{ groupBy: ['model'], filters: { customer: ['c'] } }, undefined],
-  ] as const)('reads %j from the rollup by the %s', (query, rollup) => {
-    expect(new CostReportQuery(query).rollup).toBe(rollup);
+    [{ groupBy: [] }, ['day', 'hour']],
+    [{ groupBy: ['team', 'hour'] }, ['hour']],
+    [{ groupBy: ['day', 'model'], from: at('2025-01-01T05:30:00Z') }, ['day', 'hour']],
+    [{ groupBy: ['waste', 'batch'], filters: { stage: ['s'] } }, ['hour']],
+    [{ groupBy: ['customer'] }, ['customers']],
+    [{ groupBy: ['feature', 'day'], filters: { customer: ['c'] } }, ['customers']],
+    [{ groupBy: ['customer', 'hour'] }, []],
+    [{ groupBy: ['customer', 'waste'] }, []],
+    [{ groupBy: ['model'], filters: { customer: ['c'] } }, []],
+  ] as const)('reads %j from the rollups %j', (query, rollups) => {
+    expect(new CostReportQuery(query).rollups).toEqual(rollups);
   });
 
-  it('asks a rollup for the whole hours of a period, and the records for its edges', () => {
-    const { sql } = new CostReportQuery({
-      groupBy: ['team'],
-      from: at('2025-01-01T05:30:00Z'),
-      to: at('2025-01-02T00:00:00Z'),
-      messages: 'none',
-    }).toSql('mill');
-    expect(sql).toContain(
-      "FROM mill.usage WHERE toStartOfHour(ts) >= toDateTime64('2025-01-01 06:00:00.000', 3, 'UTC')" +
-        " AND toStartOfHour(ts) < toDateTime64('2025-01-02 00:00:00.000', 3, 'UTC') GROUP BY team",
-    );
-    expect(sql).toContain(
-      "FROM mill.usage WHERE ts >= {from:DateTime64(3, 'UTC')} AND ts < {to:DateTime64(3, 'UTC')}" +
-        " AND (ts < toDateTime64('2025-01-01 06:00:00.000', 3, 'UTC')) GROUP BY team",
-    );
-  });
-
+  const at1 = (hour: string): string => `toDateTime64('2025-01-01 ${hour}:00.000', 3, 'UTC')`;
+  const days = "toDate(ts, 'UTC')";
   it.each([
-    ['2025-01-01T05:30:00Z', '2025-01-01T05:40:00Z', ['ts >= {from']],
-    ['2025-01-01T05:30:00Z', '2025-01-01T06:10:00Z', ['ts >= {from']],
-    ['2025-01-01T05:00:00Z', '2025-01-01T07:00:00Z', ['toStartOfHour(ts) >= to']],
-    ['2025-01-01T07:00:00Z', '2025-01-01T07:00:00Z', ['ts >= {from']],
-  ])('reads from %s to %s by %j', (from, to, pieces) => {
-    const { sql } = new CostReportQuery({ groupBy: [], from: at(from), to: at(to), messages: 'none' }).toSql(
-      'mill',
+    ['01T05:30', '01T05:40', ['ts >= {from} AND ts < {to}']],
+    ['01T05:30', '01T06:10', ['ts >= {from} AND ts < {to}']],
+    ['01T07:00', '01T07:00', ['ts >= {from} AND ts < {to}']],
+    [
+      '01T05:00',
+      '01T07:00',
+      [`toStartOfHour(ts) >= ${at1('05:00')} AND toStartOfHour(ts) < ${at1('07:00')}`],
+    ],
+    [
+      '01T05:30',
+      '01T07:00',
+      [
+        `toStartOfHour(ts) >= ${at1('06:00')} AND toStartOfHour(ts) < ${at1('07:00')}`,
+        `ts >= {from} AND ts < {to} AND (ts < ${at1('06:00')})`,
+      ],
+    ],
+    ['02T00:00', '04T00:00', [`${days} >= toDate('2025-01-02') AND ${days} < toDate('2025-01-04')`]],
+    [
+      '01T05:00',
+      '04T00:00',
+      [
+        `${days} >= toDate('2025-01-02') AND ${days} < toDate('2025-01-04')`,
+        `toStartOfHour(ts) >= ${at1('05:00')} AND toStartOfHour(ts) < ${at1('00:00').replace('01-01', '01-04')}` +
+          ` AND (toStartOfHour(ts) < ${at1('00:00').replace('01-01', '01-02')})`,
+      ],
+    ],
+  ])('asks from %s to %s for whole days, whole hours and the rows that are left', (from, to, pieces) => {
+    const period = { from: at(`2025-01-${from}:00Z`), to: at(`2025-01-${to}:00Z`) };
+    const { sql } = new CostReportQuery({ groupBy: [], ...period, messages: 'none' }).toSql('mill');
+    const found = [...sql.matchAll(/WHERE (.*)/g)].map((match) =>
+      (match[1] ?? '').replaceAll(":DateTime64(3, 'UTC')", ''),
     );
-    const found = [...sql.matchAll(/WHERE (.{10})/g)].map((match) => match[1]);
-    expect(found).toEqual(pieces.map((piece) => piece.slice(0, 10)));
+    expect(found).toEqual(pieces);
   });
 
   it('never names an aggregate like a column of its source', () => {

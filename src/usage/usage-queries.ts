@@ -1,13 +1,15 @@
 import type { ColumnStore } from '../drivers/column-store/column-store.ts';
 import { invariant } from '../kernel/invariant.ts';
+import { engineTime } from './row-text.ts';
+import { type AnswerStep, boundsOf, type Period, piecesOf, rowTime } from './spend-pieces.ts';
 import { type CostFigures, readFigures } from './cost-figures.ts';
 import { type QueryLimits, queryWithin } from './query-limits.ts';
 import {
   exactMessages,
   mergedMessages,
+  type RollupName,
   type SpendColumn,
   spendParts,
-  type SpendPeriod,
   type SpendRollup,
   spendRollups,
   spendRowsSql,
@@ -90,9 +92,6 @@ export interface BoundSql {
   readonly parameters: Readonly<Record<string, unknown>>;
 }
 
-type SumRollup = 'hour' | 'day';
-type Period = { readonly from?: Date | undefined; readonly to?: Date | undefined };
-
 const columnOf = (field: CostFilterField | 'waste'): SpendColumn =>
   field === 'waste' ? 'waste_reason' : field;
 const allSums = Object.keys(spendSums) as SpendSum[];
@@ -113,8 +112,8 @@ export class CostReportQuery {
   readonly #query: CostQuery;
   readonly #limit: number;
   readonly #messages: MessageCount;
-  /** The rollup that the sums are read from: the finest that has all fields. Absent: the records alone. */
-  readonly rollup: SumRollup | undefined;
+  /** The rollups that the sums are read from, the coarsest first; the records have the rest, or all. */
+  readonly rollups: readonly RollupName[];
 
   constructor(query: CostQuery) {
     const limit = query.limit ?? defaultLimit;
@@ -126,19 +125,19 @@ export class CostReportQuery {
     this.#query = query;
     this.#limit = limit;
     this.#messages = query.messages ?? 'estimated';
-    this.rollup = (['hour', 'day'] as const).find((name) => fits(query, spendRollups[name]));
+    this.rollups = rollupsFor(query);
   }
 
   /** Whether distinct messages, as they are asked for, are not counted in the records. */
   get hasMessagesInRollup(): boolean {
     if (this.#messages === 'none') return true;
-    return this.#messages === 'estimated' && fits(this.#query, spendRollups.messages);
+    return this.#messages === 'estimated' && fits(this.#query, spendRollups.day);
   }
 
   toSql(database: string): BoundSql {
     const { groupBy } = this.#query;
     const table = `${database}.usage`;
-    const spend = this.#rows(table, this.rollup, spendParts(allSums));
+    const spend = this.#rows(table, this.rollups, spendParts(allSums));
     // The total's row comes first; one group more than the limit tells whether there are more.
     const tail =
       groupBy.length === 0 ? [] : [`ORDER BY is_total DESC, ${this.#order()}`, `LIMIT ${this.#limit + 2}`];
@@ -159,17 +158,20 @@ export class CostReportQuery {
   /** Distinct messages of each group and of all: merged from sketches, or counted in the records. */
   #messageLines(table: string): string[] {
     if (this.#messages === 'exact') {
-      const time = this.#answerTime(undefined);
       const { groupBy } = this.#query;
+      const time = rowTime(answerStep(groupBy));
       const columns = groupBy.filter(isColumnField).map(columnOf);
       const source = `SELECT ${[...columns, ...(time === undefined ? [] : [`${time} AS part_time`]), 'message_id'].join(', ')} FROM ${table}`;
-      const conditions = [...this.#bounds(), ...this.#filterConditions()];
+      const conditions = [...boundsOf(this.#query), ...this.#filterConditions()];
       const where = conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`;
       return this.#grouped([`${exactMessages} AS total_messages`], `${source}${where}`);
     }
-    const rollup = fits(this.#query, spendRollups.messages) ? 'messages' : undefined;
-    const { aggregates } = spendRollups.messages;
-    return this.#grouped([`${mergedMessages} AS total_messages`], this.#rows(table, rollup, aggregates));
+    const rollups = fits(this.#query, spendRollups.day) ? (['day'] as const) : [];
+    const { part_messages } = spendRollups.day.aggregates;
+    return this.#grouped(
+      [`${mergedMessages} AS total_messages`],
+      this.#rows(table, rollups, { part_messages }),
+    );
   }
 
   /** Rows of parts as groups and their total. */
@@ -177,62 +179,22 @@ export class CostReportQuery {
     const { groupBy } = this.#query;
     const isTotal = groupBy.length === 0 ? 'toUInt8(1) AS is_total' : `grouping(${groupBy[0]}) AS is_total`;
     return [
-      `SELECT ${[isTotal, ...groupBy.map(answerColumn), ...measures].join(', ')} FROM (`,
+      `SELECT ${[isTotal, ...groupBy.map((field) => answerColumn(field, groupBy.includes('hour'))), ...measures].join(', ')} FROM (`,
       rows,
       ')',
       ...(groupBy.length === 0 ? [] : [`GROUP BY GROUPING SETS ((${groupBy.join(', ')}), ())`]),
     ];
   }
 
-  #rows(
-    table: string,
-    name: keyof typeof spendRollups | undefined,
-    aggregates: Readonly<Record<string, string>>,
-  ): string {
+  #rows(table: string, rollups: readonly RollupName[], aggregates: Readonly<Record<string, string>>): string {
     const { groupBy } = this.#query;
-    const rollup = name === undefined ? undefined : spendRollups[name];
-    const time = this.#answerTime(rollup);
     return spendRowsSql({
       table,
       columns: groupBy.filter(isColumnField).map(columnOf),
-      ...(time === undefined ? {} : { time }),
       aggregates,
-      period: rollup === undefined ? { edges: this.#bounds() } : this.#pieces(rollup),
+      pieces: piecesOf(this.#query, rollups, answerStep(groupBy)),
       conditions: this.#filterConditions(),
     });
-  }
-
-  /** The time that parts are told apart by, where the answer has one. */
-  #answerTime(rollup: SpendRollup | undefined): string | undefined {
-    const { groupBy } = this.#query;
-    if (!groupBy.includes('hour') && !groupBy.includes('day')) return undefined;
-    if (rollup !== undefined) return rollup.time;
-    return groupBy.includes('hour') ? spendRollups.hour.time : spendRollups.day.time;
-  }
-
-  /** The period as whole hours or days of the rollup, and the rest as records. */
-  #pieces({ time, stepMs }: SpendRollup): SpendPeriod {
-    const { from, to } = this.#query;
-    const start = from === undefined ? undefined : Math.ceil(from.getTime() / stepMs) * stepMs;
-    const end = to === undefined ? undefined : Math.floor(to.getTime() / stepMs) * stepMs;
-    if (start !== undefined && end !== undefined && start >= end) return { edges: this.#bounds() };
-    const moment = (ms: number): string => `toDateTime64('${engineTime(new Date(ms))}', 3, 'UTC')`;
-    // A date has no zone: it is compared with dates only.
-    const step = (ms: number): string =>
-      stepMs === spendRollups.hour.stepMs
-        ? moment(ms)
-        : `toDate('${new Date(ms).toISOString().slice(0, 10)}')`;
-    const whole = [
-      ...(start === undefined ? [] : [`${time} >= ${step(start)}`]),
-      ...(end === undefined ? [] : [`${time} < ${step(end)}`]),
-    ];
-    const outside = [
-      ...(start === undefined || start === from?.getTime() ? [] : [`ts < ${moment(start)}`]),
-      ...(end === undefined || end === to?.getTime() ? [] : [`ts >= ${moment(end)}`]),
-    ];
-    return outside.length === 0
-      ? { whole }
-      : { whole, edges: [...this.#bounds(), `(${outside.join(' OR ')})`] };
   }
 
   /** The report in the rows that the statement gave. */
@@ -248,10 +210,6 @@ export class CostReportQuery {
       messages: this.#messages,
       isTruncated: groupRows.length > this.#limit,
     };
-  }
-
-  #bounds(): string[] {
-    return boundsOf(this.#query);
   }
 
   #filterConditions(): string[] {
@@ -293,13 +251,6 @@ function recordsSql({ from, to }: Period, database: string): BoundSql {
   };
 }
 
-function boundsOf({ from, to }: Period): string[] {
-  return [
-    ...(from === undefined ? [] : ["ts >= {from:DateTime64(3, 'UTC')}"]),
-    ...(to === undefined ? [] : ["ts < {to:DateTime64(3, 'UTC')}"]),
-  ];
-}
-
 function timesOf({ from, to }: Period): Record<string, string> {
   return {
     ...(from === undefined ? {} : { from: engineTime(from) }),
@@ -326,6 +277,17 @@ export async function runCostQuery(
   }
 }
 
+/** The rollups that together have the period of the question but for its edges. */
+function rollupsFor(query: CostQuery): readonly RollupName[] {
+  if (fits(query, spendRollups.day)) return ['day', 'hour'];
+  return (['hour', 'customers'] as const).filter((name) => fits(query, spendRollups[name])).slice(0, 1);
+}
+
+function answerStep(groupBy: readonly CostGroupField[]): AnswerStep {
+  if (groupBy.includes('hour')) return 'hour';
+  return groupBy.includes('day') ? 'day' : undefined;
+}
+
 /** Whether a rollup has every field that the question groups or filters by. */
 function fits({ groupBy, filters = {} }: CostQuery, { stepMs, keys }: SpendRollup): boolean {
   const has = (field: CostGroupField): boolean => {
@@ -340,13 +302,9 @@ function isColumnField(field: CostGroupField): field is CostFilterField | 'waste
   return field !== 'day' && field !== 'hour';
 }
 
-function answerColumn(field: CostGroupField): string {
+function answerColumn(field: CostGroupField, hasHours: boolean): string {
   if (field === 'waste') return 'waste_reason AS waste';
-  if (field === 'day') return "toDate(part_time, 'UTC') AS day";
+  if (field === 'day') return hasHours ? "toDate(part_time, 'UTC') AS day" : 'part_time AS day';
   if (field === 'hour') return 'part_time AS hour';
   return field;
-}
-
-function engineTime(time: Date): string {
-  return time.toISOString().replace('T', ' ').replace('Z', '');
 }

@@ -160,7 +160,7 @@ onEachLedger((_, openLedger) => {
       expect(after.match(new RegExp(`.{0,80}sekrit-${team}`, 'g'))).toBeNull();
       expect(after).toContain('kept-d');
       const left = await columns.query(
-        "SELECT DISTINCT team FROM mergeTreeProjection(millrace, usage, spend_by_day) WHERE customer = 'acme'",
+        "SELECT DISTINCT team FROM mergeTreeProjection(millrace, usage, customers_by_day) WHERE customer = 'acme'",
       );
       expect(left).toEqual([{ team: 'green' }]);
     },

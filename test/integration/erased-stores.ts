@@ -38,7 +38,7 @@ export async function everythingIn({
   expect(stored.map(({ name }) => name)).toEqual(expect.arrayContaining(['usage', 'message_outcomes']));
   for (const { name } of stored)
     parts.push(JSON.stringify(await columns.query(`SELECT * FROM millrace.${name}`)));
-  const { projection, time, keys } = spendRollups.day;
+  const { projection, time, keys } = spendRollups.customers;
   const customers = await columns.query(
     `SELECT ${[`\`${time}\``, ...keys].join(', ')} FROM mergeTreeProjection(millrace, usage, ${projection})`,
   );
@@ -61,12 +61,12 @@ export async function sumsIn({
   const usage = await columns.query(
     'SELECT toString(sum(calls)) AS calls, toString(sum(cost_usd)) AS usd FROM millrace.usage',
   );
-  const parts = Object.entries(spendRollups.day.aggregates)
+  const parts = Object.entries(spendRollups.customers.aggregates)
     .map(([name, sum]) => `${sum} AS ${name}`)
     .join(', ');
   const from = 'FROM millrace.usage GROUP BY team, day, feature ORDER BY team, day, feature';
   const daily = await columns.query(
-    `SELECT team, ${spendRollups.day.time} AS day, feature, ${parts} ${from} SETTINGS force_optimize_projection = 1`,
+    `SELECT team, ${spendRollups.customers.time} AS day, feature, ${parts} ${from} SETTINGS force_optimize_projection = 1`,
   );
   const rollups = await rollupTotals(columns);
   const outcomes = await columns.query(

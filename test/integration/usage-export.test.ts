@@ -62,7 +62,7 @@ async function totals(store: ColumnStore): Promise<Record<string, Totals | undef
 const everywhere = (rows: number): Record<string, Totals> => {
   const cost = sumUsd(Array.from({ length: rows }, () => usd('0.000000000000000001'))).toFixed();
   const each = { rows: `${rows}`, cost };
-  return { usage: each, [spendRollups.hour.projection]: each, [spendRollups.day.projection]: each };
+  return { usage: each, [spendRollups.hour.projection]: each, [spendRollups.customers.projection]: each };
 };
 
 async function emptyTables(store: ColumnStore): Promise<void> {

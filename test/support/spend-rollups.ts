@@ -19,5 +19,5 @@ export async function rollupTotals(store: ColumnStore): Promise<RollupTotals[]> 
     );
     return { projection, calls: row?.calls ?? '', cost: row?.cost ?? '' };
   };
-  return await Promise.all([spendRollups.hour, spendRollups.day].map((rollup) => read(rollup)));
+  return await Promise.all([spendRollups.hour, spendRollups.customers].map((rollup) => read(rollup)));
 }
