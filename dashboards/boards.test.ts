@@ -265,7 +265,7 @@ describe('SQL', () => {
   it('has the time first, and in order, where it is drawn over time', () => {
     for (const { rawSql, format, name } of targets) {
       if (rawSql === undefined || format !== 0) continue;
-      expect(rawSql, name).toMatch(/^SELECT \$__timeInterval\(ts\) AS time, /);
+      expect(rawSql, name).toMatch(/^SELECT \$__timeInterval\((?:ts|part_time)\) AS time, /);
       expect(rawSql, name).toMatch(/ ORDER BY time\b/);
     }
   });

@@ -46,6 +46,8 @@ export interface PanelBasics {
   readonly decimals?: number;
   readonly min?: number;
   readonly max?: number;
+  /** The shortest step between two points, such as "1h". */
+  readonly minInterval?: string;
 }
 
 /** A panel that a board can lay out. */
@@ -68,6 +70,7 @@ interface AnyPanelBuilder extends Builder<Panel> {
   thresholds(thresholds: Builder<ThresholdsConfig>): this;
   datasource(source: { type: string; uid: string }): this;
   withTarget(target: Builder<Dataquery>): this;
+  interval(interval: string): this;
   dataLinks(links: Builder<DashboardLink>[]): this;
 }
 
@@ -86,6 +89,7 @@ export function boardPanel(builder: AnyPanelBuilder, basics: PanelBasics, shape:
   if (basics.decimals !== undefined) builder.decimals(basics.decimals);
   if (basics.min !== undefined) builder.min(basics.min);
   if (basics.max !== undefined) builder.max(basics.max);
+  if (basics.minInterval !== undefined) builder.interval(basics.minInterval);
   for (const [index, query] of queries.entries()) builder.withTarget(dataquery(query, shape, index));
   return { title, description, width, height, build: () => builder.build() };
 }

@@ -2,16 +2,22 @@ import type { Board } from '../board.ts';
 import { boardUids, rowLink } from '../board-links.ts';
 import { barChart, barGauge, stat, timeSeries } from '../charts.ts';
 import { worseAbove } from '../colour-limits.ts';
+import { spendSums } from '../../src/engine/export/spend-sums.ts';
 import { sql } from '../data-queries.ts';
 import { outcomeColours } from '../series-colours.ts';
+import { spendPartsSql } from '../spend-queries.ts';
 import { sqlTable } from '../tables.ts';
 import { thresholds } from '../thresholds.ts';
 import { chosen, type UsageDimension, usageVariables } from '../variables.ts';
 
 const dimensions: readonly UsageDimension[] = ['batch', 'team', 'feature'];
-const selected = `$__timeFilter(ts) AND batch != '' AND ${chosen(dimensions)}`;
-const spent = 'sum(ifNull(cost_usd, 0))';
+const ofBatches = `batch != '' AND ${chosen(dimensions)}`;
+const selected = `$__timeFilter(ts) AND ${ofBatches}`;
 const itemKey = "if(item = '', toString(root_id), item)";
+/** Distinct items, within a percent or so where there are many. */
+const items = `uniqCombined64(${itemKey})`;
+const batchItems = `uniqCombined64(batch, ${itemKey})`;
+const spent = spendSums.cost;
 
 export const batchesBoard: Board = {
   uid: boardUids.batches,
@@ -40,18 +46,18 @@ export const batchesBoard: Board = {
           unit: 'locale',
           decimals: 0,
           width: 6,
-          queries: [
-            sql(
-              `SELECT uniqExact(batch, ${itemKey}) AS items FROM millrace.message_outcomes WHERE ${selected}`,
-            ),
-          ],
+          queries: [sql(`SELECT ${batchItems} AS items FROM millrace.message_outcomes WHERE ${selected}`)],
         }),
         stat({
           title: 'Spend in batches',
           description: 'What the calls of these batches cost in the time range.',
           unit: 'currencyUSD',
           width: 6,
-          queries: [sql(`SELECT ${spent} AS spend FROM millrace.usage WHERE ${selected}`)],
+          queries: [
+            sql(
+              `SELECT sum(part_cost) AS spend FROM (${spendPartsSql({ sums: ['cost'], where: ofBatches })})`,
+            ),
+          ],
         }),
         stat({
           title: 'Cost per batch item',
@@ -60,7 +66,7 @@ export const batchesBoard: Board = {
           width: 6,
           queries: [
             sql(
-              `SELECT toFloat64(${spent}) / nullIf(uniqExact(batch, ${itemKey}), 0) AS per_item FROM millrace.usage WHERE ${selected}`,
+              `SELECT toFloat64(${spent}) / nullIf(${batchItems}, 0) AS per_item FROM millrace.usage WHERE ${selected}`,
             ),
           ],
         }),
@@ -75,11 +81,11 @@ export const batchesBoard: Board = {
             SELECT batch, first_end, last_end, items, dead, spend, toFloat64(spend) / nullIf(paid_items, 0) AS per_item,
               toFloat64(lost) / nullIf(toFloat64(spend), 0) AS waste_share, calls_made, unpriced
             FROM (
-              SELECT batch, min(ts) AS first_end, max(ts) AS last_end, uniqExact(${itemKey}) AS items, uniqExactIf(${itemKey}, outcome = 'dead_lettered') AS dead
+              SELECT batch, min(ts) AS first_end, max(ts) AS last_end, ${items} AS items, uniqCombined64If(${itemKey}, outcome = 'dead_lettered') AS dead
               FROM millrace.message_outcomes WHERE ${selected} GROUP BY batch
             ) AS ended
             LEFT JOIN (
-              SELECT batch, ${spent} AS spend, uniqExact(${itemKey}) AS paid_items, sumIf(ifNull(cost_usd, 0), is_waste = 1) AS lost, sum(calls) AS calls_made, sum(unpriced_calls) AS unpriced
+              SELECT batch, ${spent} AS spend, ${items} AS paid_items, ${spendSums.waste} AS lost, ${spendSums.calls} AS calls_made, ${spendSums.unpriced} AS unpriced
               FROM millrace.usage WHERE ${selected} GROUP BY batch
             ) AS paid USING (batch)
             ORDER BY last_end DESC LIMIT 100
@@ -146,15 +152,18 @@ export const batchesBoard: Board = {
         }),
         timeSeries({
           title: 'Spend by batch',
-          description: 'What each batch cost in each interval.',
+          description: 'What each batch cost in each hour, or in each longer interval.',
           unit: 'currencyUSD',
           width: 12,
           draw: 'bars',
           isStacked: true,
+          minInterval: '1h',
           queries: [
-            sql(
-              `SELECT $__timeInterval(ts) AS time, batch, ${spent} AS spend FROM millrace.usage WHERE ${selected} GROUP BY time, batch ORDER BY time, batch`,
-            ),
+            sql(`
+              SELECT $__timeInterval(part_time) AS time, batch, sum(part_cost) AS spend
+              FROM (${spendPartsSql({ by: ['batch'], sums: ['cost'], where: ofBatches, hasTime: true })})
+              GROUP BY time, batch ORDER BY time, batch
+            `),
           ],
         }),
         barChart({
@@ -182,7 +191,7 @@ export const batchesBoard: Board = {
           isPerRow: true,
           queries: [
             sql(`
-              SELECT batch, toFloat64(${spent}) / nullIf(uniqExact(${itemKey}), 0) AS per_item
+              SELECT batch, toFloat64(${spent}) / nullIf(${items}, 0) AS per_item
               FROM millrace.usage WHERE ${selected} GROUP BY batch ORDER BY per_item DESC LIMIT 12
             `),
           ],
@@ -193,8 +202,9 @@ export const batchesBoard: Board = {
           unit: 'short',
           width: 8,
           query: sql(`
-            SELECT batch, model, ${spent} AS spend, sum(calls) AS calls_made
-            FROM millrace.usage WHERE ${selected} GROUP BY batch, model ORDER BY spend DESC LIMIT 50
+            SELECT batch, model, sum(part_cost) AS spend, sum(part_calls) AS calls_made
+            FROM (${spendPartsSql({ by: ['batch', 'model'], sums: ['cost', 'calls'], where: ofBatches })})
+            GROUP BY batch, model ORDER BY spend DESC LIMIT 50
           `),
           columns: [
             { name: 'batch', title: 'Batch' },

@@ -2,8 +2,11 @@ import type { Board } from '../board.ts';
 import { boardUids, rowLink } from '../board-links.ts';
 import { barChart, pieChart, stat, timeSeries } from '../charts.ts';
 import { worseAbove } from '../colour-limits.ts';
+import type { SpendColumn } from '../../src/capabilities/costs/spend-rows.ts';
+import { type SpendSum, spendSums } from '../../src/engine/export/spend-sums.ts';
 import { sql } from '../data-queries.ts';
 import { wasteColours } from '../series-colours.ts';
+import { spendPartsOfBothSql, spendPartsSql, usageTable } from '../spend-queries.ts';
 import { type Column, sqlTable } from '../tables.ts';
 import { thresholds } from '../thresholds.ts';
 import { chosen, type UsageDimension, usageVariables } from '../variables.ts';
@@ -11,16 +14,14 @@ import { chosen, type UsageDimension, usageVariables } from '../variables.ts';
 const dimensions: readonly UsageDimension[] = ['team', 'customer', 'feature', 'stage', 'model'];
 const selected = chosen(dimensions);
 const now = `$__timeFilter(ts) AND ${selected}`;
-/** The period of the same length that ended when this one began. */
-const before = `ts >= $__fromTime - ($__toTime - $__fromTime) AND ts < $__fromTime`;
-const spent = 'sum(ifNull(cost_usd, 0))';
-/** None where calls were made without a price and nothing else cost anything: refused calls cost nothing, and are priced. */
-const knownSpend = `if(${spent} = 0 AND sum(unpriced_calls) > 0, NULL, ${spent})`;
-const wasted = 'sumIf(ifNull(cost_usd, 0), is_waste = 1)';
-const inputTokens =
-  'sum(tokens_uncached_input + tokens_cache_read + tokens_cache_write_5m + tokens_cache_write_1h + tokens_audio_input + tokens_image_input)';
-const outputTokens = 'sum(tokens_text_output + tokens_reasoning + tokens_audio_output + tokens_image_output)';
+/** What an item is known by. */
 const itemKey = "if(item = '', toString(root_id), item)";
+/** Distinct items, within a percent or so where there are many: counting them one by one takes memory by their number. */
+const items = `uniqCombined64(${itemKey})`;
+/** None where calls were made without a price and nothing else cost anything: refused calls cost nothing, and are priced. */
+const knownSpend = 'if(sum(part_cost) = 0 AND sum(part_unpriced) > 0, NULL, sum(part_cost))';
+const parts = (sums: readonly SpendSum[], by: readonly SpendColumn[] = []): string =>
+  `(${spendPartsSql({ by, sums, where: selected })})`;
 
 const waste = worseAbove({ amber: thresholds.budgets.wasteShare, red: thresholds.budgets.wasteOutageShare });
 
@@ -43,22 +44,28 @@ const wasteShare: Column = {
   limits: waste,
 };
 
-/** The figures by one column, dearest first: spend, share, change against the period before, calls, waste. */
-function spendBy(dimension: UsageDimension): string {
+/** The figures by one column, most expensive first: spend, share, change against the period before, calls, waste. */
+function spendBy(dimension: SpendColumn): string {
+  const rows = spendPartsOfBothSql({
+    by: [dimension],
+    sums: ['cost', 'waste', 'calls'],
+    where: selected,
+  });
   return `
-    SELECT ${dimension}, sumIf(amount, is_now) AS spend,
-      toFloat64(sumIf(amount, is_now)) / nullIf(toFloat64(sum(sumIf(amount, is_now)) OVER ()), 0) AS share,
-      toFloat64(sumIf(amount, is_now)) / nullIf(toFloat64(sumIf(amount, NOT is_now)), 0) - 1 AS change,
-      sumIf(made, is_now) AS calls_made,
-      toFloat64(sumIf(lost, is_now)) / nullIf(toFloat64(sumIf(amount, is_now)), 0) AS waste_share
-    FROM (
-      SELECT ${dimension}, ts >= $__fromTime AS is_now, ${spent} AS amount, sum(calls) AS made, ${wasted} AS lost
-      FROM millrace.usage
-      WHERE ts >= $__fromTime - ($__toTime - $__fromTime) AND ts <= $__toTime AND ${selected}
-      GROUP BY ${dimension}, is_now
-    )
+    SELECT ${dimension}, sumIf(part_cost, is_now) AS spend,
+      toFloat64(sumIf(part_cost, is_now)) / nullIf(toFloat64(sum(sumIf(part_cost, is_now)) OVER ()), 0) AS share,
+      toFloat64(sumIf(part_cost, is_now)) / nullIf(toFloat64(sumIf(part_cost, NOT is_now)), 0) - 1 AS change,
+      sumIf(part_calls, is_now) AS calls_made,
+      toFloat64(sumIf(part_waste, is_now)) / nullIf(toFloat64(sumIf(part_cost, is_now)), 0) AS waste_share
+    FROM (${rows})
     GROUP BY ${dimension} ORDER BY spend DESC, ${dimension} LIMIT 100
   `;
+}
+
+/** Spend in each hour, or in each longer interval, by one column. */
+function spendOverTime(by: SpendColumn): string {
+  const rows = spendPartsSql({ by: [by], sums: ['cost'], where: selected, hasTime: true });
+  return `SELECT $__timeInterval(part_time) AS time, ${by}, sum(part_cost) AS spend FROM (${rows}) GROUP BY time, ${by} ORDER BY time, ${by}`;
 }
 
 export const costBoard: Board = {
@@ -77,7 +84,7 @@ export const costBoard: Board = {
           description: 'What all priced calls of the time range cost, to the last decimal of the ledger.',
           unit: 'currencyUSD',
           width: 4,
-          queries: [sql(`SELECT ${spent} AS spend FROM millrace.usage WHERE ${now}`)],
+          queries: [sql(`SELECT sum(part_cost) AS spend FROM ${parts(['cost'])}`)],
         }),
         stat({
           title: 'Against the period before',
@@ -88,8 +95,8 @@ export const costBoard: Board = {
           width: 4,
           queries: [
             sql(`
-              SELECT toFloat64(sumIf(ifNull(cost_usd, 0), ts >= $__fromTime)) / nullIf(toFloat64(sumIf(ifNull(cost_usd, 0), ${before})), 0) - 1 AS change
-              FROM millrace.usage WHERE ts >= $__fromTime - ($__toTime - $__fromTime) AND ts <= $__toTime AND ${selected}
+              SELECT toFloat64(sumIf(part_cost, is_now)) / nullIf(toFloat64(sumIf(part_cost, NOT is_now)), 0) - 1 AS change
+              FROM (${spendPartsOfBothSql({ sums: ['cost'], where: selected })})
             `),
           ],
         }),
@@ -102,7 +109,7 @@ export const costBoard: Board = {
           limits: waste,
           queries: [
             sql(
-              `SELECT toFloat64(${wasted}) / nullIf(toFloat64(${spent}), 0) AS waste FROM millrace.usage WHERE ${now}`,
+              `SELECT toFloat64(sum(part_waste)) / nullIf(toFloat64(sum(part_cost)), 0) AS waste FROM ${parts(['cost', 'waste'])}`,
             ),
           ],
         }),
@@ -113,7 +120,7 @@ export const costBoard: Board = {
           width: 4,
           queries: [
             sql(
-              `SELECT toFloat64(${spent}) / nullIf(uniqExact(${itemKey}), 0) AS per_item FROM millrace.usage WHERE ${now}`,
+              `SELECT toFloat64(${spendSums.cost}) / nullIf(${items}, 0) AS per_item FROM ${usageTable} WHERE ${now}`,
             ),
           ],
         }),
@@ -125,7 +132,7 @@ export const costBoard: Board = {
           decimals: 0,
           width: 4,
           limits: worseAbove({ red: 1 }),
-          queries: [sql(`SELECT sum(unpriced_calls) AS unpriced FROM millrace.usage WHERE ${now}`)],
+          queries: [sql(`SELECT sum(part_unpriced) AS unpriced FROM ${parts(['unpriced'])}`)],
         }),
         stat({
           title: 'Open exposure',
@@ -133,37 +140,29 @@ export const costBoard: Board = {
             'What calls of unknown outcome can have cost at most. It is in no sum until they are settled.',
           unit: 'currencyUSD',
           width: 4,
-          queries: [
-            sql(`SELECT sum(ifNull(upper_bound_usd, 0)) AS exposure FROM millrace.usage WHERE ${now}`),
-          ],
+          queries: [sql(`SELECT sum(part_bound) AS exposure FROM ${parts(['bound'])}`)],
         }),
         timeSeries({
           title: 'Spend by team',
-          description: 'What each team spent in each interval.',
+          description: 'What each team spent in each hour, or in each longer interval.',
           unit: 'currencyUSD',
           width: 12,
           height: 9,
           draw: 'bars',
           isStacked: true,
-          queries: [
-            sql(
-              `SELECT $__timeInterval(ts) AS time, team, ${spent} AS spend FROM millrace.usage WHERE ${now} GROUP BY time, team ORDER BY time, team`,
-            ),
-          ],
+          minInterval: '1h',
+          queries: [sql(spendOverTime('team'))],
         }),
         timeSeries({
           title: 'Spend by feature',
-          description: 'What each feature cost in each interval.',
+          description: 'What each feature cost in each hour, or in each longer interval.',
           unit: 'currencyUSD',
           width: 12,
           height: 9,
           draw: 'bars',
           isStacked: true,
-          queries: [
-            sql(
-              `SELECT $__timeInterval(ts) AS time, feature, ${spent} AS spend FROM millrace.usage WHERE ${now} GROUP BY time, feature ORDER BY time, feature`,
-            ),
-          ],
+          minInterval: '1h',
+          queries: [sql(spendOverTime('feature'))],
         }),
       ],
     },
@@ -256,9 +255,9 @@ export const costBoard: Board = {
           width: 12,
           height: 7,
           query: sql(`
-            SELECT model, ${knownSpend} AS spend, ${inputTokens} AS tokens_in, ${outputTokens} AS tokens_out,
-              toFloat64(${knownSpend}) * 1e6 / nullIf(${inputTokens} + ${outputTokens}, 0) AS usd_per_million
-            FROM millrace.usage WHERE ${now} GROUP BY model ORDER BY spend DESC LIMIT 50
+            SELECT model, ${knownSpend} AS spend, sum(part_input) AS tokens_in, sum(part_output) AS tokens_out,
+              toFloat64(${knownSpend}) * 1e6 / nullIf(sum(part_input) + sum(part_output), 0) AS usd_per_million
+            FROM ${parts(['cost', 'unpriced', 'input', 'output'], ['model'])} GROUP BY model ORDER BY spend DESC LIMIT 50
           `),
           columns: [
             { name: 'model', title: 'Model', link: rowLink('Show the model', 'models', { model: 'model' }) },
@@ -275,8 +274,8 @@ export const costBoard: Board = {
           width: 12,
           height: 7,
           query: sql(`
-            SELECT batch, ${spent} AS spend, uniqExact(${itemKey}) AS items, toFloat64(${spent}) / nullIf(uniqExact(${itemKey}), 0) AS per_item
-            FROM millrace.usage WHERE ${now} AND batch != '' GROUP BY batch ORDER BY spend DESC LIMIT 50
+            SELECT batch, ${spendSums.cost} AS spend, ${items} AS items, toFloat64(${spendSums.cost}) / nullIf(${items}, 0) AS per_item
+            FROM ${usageTable} WHERE ${now} AND batch != '' GROUP BY batch ORDER BY spend DESC LIMIT 50
           `),
           columns: [
             { name: 'batch', title: 'Batch', link: rowLink('Show the batch', 'batches', { batch: 'batch' }) },
@@ -301,7 +300,7 @@ export const costBoard: Board = {
                 toFloat64(sumIf(item_spend, place <= ceil(items_total * percent / 100))) / nullIf(toFloat64(any(spend_total)), 0) AS "share of spend"
               FROM (
                 SELECT item_spend, row_number() OVER (ORDER BY item_spend DESC) AS place, count() OVER () AS items_total, sum(item_spend) OVER () AS spend_total
-                FROM (SELECT ${itemKey} AS item_key, ${spent} AS item_spend FROM millrace.usage WHERE ${now} GROUP BY item_key)
+                FROM (SELECT cityHash64(${itemKey}) AS item_key, ${spendSums.cost} AS item_spend FROM ${usageTable} WHERE ${now} GROUP BY item_key)
               )
               ARRAY JOIN [1, 5, 10, 20, 50] AS percent
               GROUP BY percent ORDER BY percent
@@ -314,8 +313,8 @@ export const costBoard: Board = {
           unit: 'short',
           width: 12,
           query: sql(`
-            SELECT ${itemKey} AS item_key, any(customer) AS of_customer, ${spent} AS spend, sum(calls) AS calls_made
-            FROM millrace.usage WHERE ${now} GROUP BY item_key ORDER BY spend DESC LIMIT 20
+            SELECT ${itemKey} AS item_key, any(customer) AS of_customer, ${spendSums.cost} AS spend, ${spendSums.calls} AS calls_made
+            FROM ${usageTable} WHERE ${now} GROUP BY item_key ORDER BY spend DESC LIMIT 20
           `),
           columns: [
             { name: 'item_key', title: 'Item' },
@@ -337,7 +336,7 @@ export const costBoard: Board = {
           queries: [
             sql(`
               SELECT kind, sum(amount) AS spend
-              FROM millrace.usage
+              FROM ${usageTable}
               ARRAY JOIN
                 ['input', 'cache read', 'cache write', 'media', 'text output', 'reasoning', 'requests'] AS kind,
                 [cost_uncached_input, cost_cache_read, cost_cache_write_5m + cost_cache_write_1h,
@@ -349,16 +348,19 @@ export const costBoard: Board = {
         }),
         timeSeries({
           title: 'Waste by reason',
-          description: 'Spend that bought nothing, in each interval, by why.',
+          description: 'Spend that bought nothing, in each hour or longer interval, by why.',
           unit: 'currencyUSD',
           width: 8,
           colours: wasteColours,
           draw: 'bars',
           isStacked: true,
+          minInterval: '1h',
           queries: [
-            sql(
-              `SELECT $__timeInterval(ts) AS time, waste_reason, ${spent} AS spend FROM millrace.usage WHERE ${now} AND is_waste = 1 GROUP BY time, waste_reason ORDER BY time, waste_reason`,
-            ),
+            sql(`
+              SELECT $__timeInterval(part_time) AS time, waste_reason, sum(part_waste) AS spend
+              FROM (${spendPartsSql({ by: ['waste_reason'], sums: ['waste'], where: `${selected} AND waste_reason != ''`, hasTime: true })})
+              GROUP BY time, waste_reason ORDER BY time, waste_reason
+            `),
           ],
         }),
         sqlTable({
@@ -368,8 +370,8 @@ export const costBoard: Board = {
           unit: 'short',
           width: 8,
           query: sql(`
-            SELECT provider, model, sum(unpriced_calls) AS unpriced, ${inputTokens} AS tokens_in, ${outputTokens} AS tokens_out
-            FROM millrace.usage WHERE ${now} AND unpriced_calls != 0
+            SELECT provider, model, ${spendSums.unpriced} AS unpriced, ${spendSums.input} AS tokens_in, ${spendSums.output} AS tokens_out
+            FROM ${usageTable} WHERE ${now} AND unpriced_calls != 0
             GROUP BY provider, model HAVING unpriced > 0 ORDER BY unpriced DESC
           `),
           columns: [

@@ -2,6 +2,7 @@ import type { Board } from '../board.ts';
 import { boardUids, rowLink } from '../board-links.ts';
 import { barGauge, stat, timeSeries } from '../charts.ts';
 import { worseAbove } from '../colour-limits.ts';
+import { spendSums } from '../../src/engine/export/spend-sums.ts';
 import { promql, sql } from '../data-queries.ts';
 import { maximum, ofStage, sumOfIncreases, sumOfMaxima } from '../promql.ts';
 import { sqlTable } from '../tables.ts';
@@ -62,7 +63,7 @@ export const deadLettersBoard: Board = {
           width: 6,
           queries: [
             sql(`
-              SELECT sum(ifNull(cost_usd, 0)) AS spend FROM millrace.usage
+              SELECT ${spendSums.cost} AS spend FROM millrace.usage
               WHERE message_id IN (SELECT message_id FROM millrace.message_outcomes WHERE ${died})
             `),
           ],

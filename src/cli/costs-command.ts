@@ -8,6 +8,7 @@ import {
   type CostFilterField,
   costFilterFields,
   costGroupFields,
+  messageCounts,
 } from '../capabilities/costs/usage-queries.ts';
 import {
   type Bind,
@@ -35,6 +36,7 @@ interface CostsOptions extends StoreOptions, CostFilters {
   readonly to?: string;
   readonly order?: string;
   readonly limit?: string;
+  readonly messages?: string;
   readonly json?: boolean;
   readonly csv?: boolean;
 }
@@ -54,6 +56,7 @@ export function addCostsCommand(program: Command, context: CommandContext, bind:
       `one of ${costOrders.join(', ')}; a minus puts the greatest first; -cost without it`,
     )
     .option('--limit <n>', 'the most groups that are shown')
+    .option('--messages <how>', `how messages are counted: ${messageCounts.join(', ')}; estimated without it`)
     .addOption(new Option('--json', 'one JSON object, as the API answers').conflicts('csv'))
     .addOption(new Option('--csv', 'CSV, as the API answers').conflicts('json'))
     .action(bind((options: CostsOptions) => showCosts(context, options)));
@@ -64,7 +67,7 @@ function collected(value: string, before: readonly string[] = []): readonly stri
 }
 
 async function showCosts(context: CommandContext, options: CostsOptions): Promise<number> {
-  const { groupBy, from, to, order, limit } = options;
+  const { groupBy, from, to, order, limit, messages } = options;
   const filters = costFilterFields.flatMap((field): readonly (readonly [string, unknown])[] => {
     const values = options[field];
     return values === undefined ? [] : [[field, values]];
@@ -76,6 +79,7 @@ async function showCosts(context: CommandContext, options: CostsOptions): Promis
     ...(from === undefined ? {} : { from }),
     ...(to === undefined ? {} : { to }),
     ...(limit === undefined ? {} : { limit }),
+    ...(messages === undefined ? {} : { messages }),
   };
   const { withExistingStores } = await import('../host/operator-stores.ts');
   const configuration = configurationOf(context, options);
@@ -101,7 +105,7 @@ const figureColumns: readonly TableColumn[] = [
 ];
 
 function costText(report: CostReportDocument): string {
-  const { groupBy, groups, totals, from, to, truncated } = report;
+  const { groupBy, groups, totals, from, to, truncated, messageCount } = report;
   const rows = groups.map((group) => [
     ...groupBy.map((field) => group.key[field] ?? ''),
     ...figuresOf(group),
@@ -112,6 +116,7 @@ function costText(report: CostReportDocument): string {
     renderTable(columns, [...rows, total]),
     '',
     `From ${from} to ${to}. Amounts are rounded to ${tableDigits} digits; the exact total is ${totals.costUsd} USD.`,
+    ...(messageCount === 'estimated' ? ['Messages are estimated; --messages exact counts them.'] : []),
     ...(truncated ? ['There are more groups; the total covers them.'] : []),
     ...openLines(totals),
   ].join('\n');
@@ -143,6 +148,6 @@ function figuresOf(figures: CostReportDocument['totals']): string[] {
     formatCount(figures.calls),
     formatCount(figures.inputTokens),
     formatCount(figures.outputTokens),
-    formatCount(figures.messages),
+    figures.messages === undefined ? '' : formatCount(figures.messages),
   ];
 }

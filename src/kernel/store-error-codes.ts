@@ -56,6 +56,12 @@ export const storeErrorCodes = {
     what: 'ClickHouse cannot be reached or did not answer in time.',
     todo: 'Check that ClickHouse runs; usage waits in the ledger and drains by itself.',
   },
+  MILLRACE_COLUMN_STORE_OUT_OF_MEMORY: {
+    status: 503,
+    retryable: true,
+    what: 'ClickHouse had too little memory for a statement.',
+    todo: 'Give ClickHouse more memory or less work at once; embedded it has 400 MB for a statement, and a server has what it is given. Usage waits in the ledger and drains by itself.',
+  },
   MILLRACE_COLUMN_STORE_FAILED: {
     status: 500,
     retryable: false,
@@ -102,7 +108,7 @@ export const storeErrorCodes = {
     status: 422,
     retryable: false,
     what: 'The report would take more time, memory or rows of the column store than one report may.',
-    todo: 'Ask for a shorter period, fewer fields to group by or a filter, or raise costs.reports.',
+    todo: 'Ask for a shorter period, fewer fields to group by, a filter, or messages=estimated; or raise costs.reports. Embedded, a report has 400 MB at most whatever is configured: use a ClickHouse server for more.',
   },
   MILLRACE_DATA_NOT_FOUND: {
     status: 404,

@@ -125,7 +125,7 @@ export interface StoreEvidence {
   readonly outcomes: readonly OutcomeEvidence[];
   /** By the audit of what operators do. */
   readonly replays: readonly ReplayEvidence[];
-  /** What the hourly and the daily rollup of ClickHouse come to. */
+  /** What the rollups of ClickHouse by the hour and by the day come to. */
   readonly rollups: readonly { readonly table: string; readonly calls: number; readonly cost_usd: string }[];
   readonly unexported: { readonly records: number; readonly batches: number };
   /** What still stands or is promised. */

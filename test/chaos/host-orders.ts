@@ -92,6 +92,7 @@ async function report({ host, stores }: OrderedHost): Promise<Answers['report']>
         filters: {},
         order: { by: 'cost', direction: 'desc' },
         limit: 1000,
+        messages: 'none',
       },
       {},
     );

@@ -171,7 +171,7 @@ describe('the invariants', () => {
     ['I3', 'a bound does not cover the bill', { calls: patched(calls, 1, { upper_bound_usd: '0.002' }) }],
     ['I3', 'a record is there twice', { usage: patched(usage, 0, { records: 2 }) }],
     ['I3', 'a billed call is unknown', { bill: [...sound.bill, bill(3, 'c9', 'root', 'plan', '0.1')] }],
-    ['I3', 'a rollup counted twice', { rollups: [{ table: 'usage_hourly', calls: 6, cost_usd: '0.006' }] }],
+    ['I3', 'a rollup counted twice', { rollups: [{ table: 'spend_by_hour', calls: 6, cost_usd: '0.006' }] }],
     [
       'I4',
       'what was recorded before the run began is asked again',

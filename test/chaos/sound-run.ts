@@ -237,7 +237,7 @@ export const sound: Evidence = {
     { ...origin, message_id: 'section', outcome: 'completed', deliveries: 2 },
   ],
   replays: [],
-  rollups: [{ table: 'usage_hourly', calls: 3, cost_usd: '0.003' }],
+  rollups: [{ table: 'spend_by_hour', calls: 3, cost_usd: '0.003' }],
   unexported: { records: 0, batches: 0 },
   bill: [
     bill(0, 'c1', 'root', 'plan', '0.001'),
@@ -299,7 +299,7 @@ export function told(
   return {
     calls: settledCalls,
     usage: records,
-    rollups: [{ table: 'usage_hourly', calls: 3, cost_usd: formatUsd(costUsd) }],
+    rollups: [{ table: 'spend_by_hour', calls: 3, cost_usd: formatUsd(costUsd) }],
     reports: {
       ...sound.reports,
       last: {

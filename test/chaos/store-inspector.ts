@@ -3,6 +3,7 @@ import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts
 import type { PayloadStore } from '../../src/drivers/payload-store/payload-store.ts';
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
 import { openStores } from '../../src/host/stores.ts';
+import { rollupTotals } from '../support/spend-rollups.ts';
 import { type ChaosSettings, configurationOf } from './chaos-settings.ts';
 import type * as evidence from './evidence.ts';
 import { digestOfOdd } from './odd-input.ts';
@@ -104,15 +105,12 @@ async function readOutcomes(columns: ColumnStore): Promise<evidence.OutcomeEvide
 }
 
 async function readRollups(columns: ColumnStore): Promise<evidence.StoreEvidence['rollups']> {
-  const tables = ['usage_hourly', 'usage_daily_customer'];
-  return await Promise.all(
-    tables.map(async (table) => {
-      const [row] = await columns.query<{ total: string; usd: string }>(
-        `SELECT sum(calls_sum) AS total, sum(cost_usd_sum) AS usd FROM ${columns.database}.${table}`,
-      );
-      return { table, calls: Number(row?.total ?? 0), cost_usd: row?.usd ?? '0' };
-    }),
-  );
+  const totals = await rollupTotals(columns);
+  return totals.map(({ projection, calls, cost }) => ({
+    table: projection,
+    calls: Number(calls),
+    cost_usd: cost,
+  }));
 }
 
 const [settingsText = '{}', output = ''] = process.argv.slice(2);

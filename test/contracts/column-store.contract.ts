@@ -167,7 +167,7 @@ export function describeColumnStore(name: string, open: () => Promise<ColumnStor
         store.query(
           'SELECT groupArray(number) AS n FROM numbers(10000000) SETTINGS max_memory_usage = 1000000',
         ),
-      ).rejects.toMatchObject({ code: 'MILLRACE_COLUMN_STORE_UNAVAILABLE', retryable: true });
+      ).rejects.toMatchObject({ code: 'MILLRACE_COLUMN_STORE_OUT_OF_MEMORY', retryable: true });
     });
 
     it('answers many at once', async () => {

@@ -139,13 +139,27 @@ describe('a ClickHouse server over HTTP', () => {
 
   it.each([
     { kind: 'refuse', code: 202, name: 'TOO_MANY_SIMULTANEOUS_QUERIES', status: 500 },
-    { kind: 'refuse', code: 241, name: 'MEMORY_LIMIT_EXCEEDED', status: 500 },
     { kind: 'refuse', code: 210, name: 'NETWORK_ERROR', status: 500 },
     { kind: 'proxy-page' },
     { kind: 'cut' },
   ] as const)('calls $kind $name unavailable, and works again afterwards', async (fault) => {
     await server.arm({ statement: 'SELECT 42', ...fault });
     await expect(store.query('SELECT 42 AS n')).rejects.toMatchObject(unavailable);
+    expect(await store.query('SELECT 42 AS n')).toEqual([{ n: 42 }]);
+  });
+
+  it('says so when the server has too little memory', async () => {
+    await server.arm({
+      statement: 'SELECT 42',
+      kind: 'refuse',
+      code: 241,
+      name: 'MEMORY_LIMIT_EXCEEDED',
+      status: 500,
+    });
+    await expect(store.query('SELECT 42 AS n')).rejects.toMatchObject({
+      code: 'MILLRACE_COLUMN_STORE_OUT_OF_MEMORY',
+      retryable: true,
+    });
     expect(await store.query('SELECT 42 AS n')).toEqual([{ n: 42 }]);
   });
 

@@ -141,7 +141,8 @@ onEachLedger((_, openLedger) => {
       const selection = { customer: 'acme', team };
       let deaths = 0;
       for (let step = 1; step <= 8; step += 1) {
-        const died = await office(dyingAt(step, when === 'after'))
+        // What is changed already is not changed again: after each death the first change is the next one.
+        const died = await office(dyingAt(when === 'after' ? 1 : step, when === 'after'))
           .erase(selection, order)
           .then(
             () => false,
@@ -152,14 +153,14 @@ onEachLedger((_, openLedger) => {
         // Nothing is exported beside it.
         expect(await exporter().exportNext()).toBe(false);
       }
-      expect(deaths).toBeGreaterThan(2);
+      expect(deaths).toBe(2);
       await office().erase(selection, order);
       expect(await sums()).toEqual(before);
       const after = await everything();
       expect(after.match(new RegExp(`.{0,80}sekrit-${team}`, 'g'))).toBeNull();
       expect(after).toContain('kept-d');
       const left = await columns.query(
-        "SELECT DISTINCT team FROM millrace.usage_daily_customer WHERE customer = 'acme'",
+        "SELECT DISTINCT team FROM mergeTreeProjection(millrace, usage, customers_by_day) WHERE customer = 'acme'",
       );
       expect(left).toEqual([{ team: 'green' }]);
     },
@@ -201,7 +202,7 @@ onEachLedger((_, openLedger) => {
     // Whoever comes back to it changes nothing more.
     const lost = { code: 'MILLRACE_ERASURE_BLOCKED' };
     await expect(ledger.renew(erasure)).rejects.toMatchObject(lost);
-    await expect(ledger.noteMonths(erasure, {})).rejects.toMatchObject(lost);
+    await expect(ledger.end(erasure, selection, 4)).rejects.toMatchObject(lost);
     expect(await ledger.find(erasure.id)).toMatchObject({ messages: 4 });
   });
 

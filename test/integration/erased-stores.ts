@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { expect } from 'vitest';
 import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts';
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
+import { spendRollups } from '../../src/capabilities/costs/spend-rows.ts';
+import { rollupTotals } from '../support/spend-rollups.ts';
 
 /* What the tests of erasure look at in real stores. */
 
@@ -30,18 +32,17 @@ export async function everythingIn({
     });
     parts.push(JSON.stringify(rows));
   }
-  const views = await columns.query<{ name: string }>(
+  const stored = await columns.query<{ name: string }>(
     `SELECT name FROM system.tables WHERE database = 'millrace' AND engine LIKE '%MergeTree'`,
   );
-  expect(views.length).toBeGreaterThan(4);
-  for (const { name } of views) {
-    const rows = await columns.query(
-      name === 'usage_hourly'
-        ? 'SELECT * EXCEPT duration_ms_state FROM millrace.usage_hourly'
-        : `SELECT * FROM millrace.${name}`,
-    );
-    parts.push(JSON.stringify(rows));
-  }
+  expect(stored.map(({ name }) => name)).toEqual(expect.arrayContaining(['usage', 'message_outcomes']));
+  for (const { name } of stored)
+    parts.push(JSON.stringify(await columns.query(`SELECT * FROM millrace.${name}`)));
+  const { projection, time, keys } = spendRollups.customers;
+  const customers = await columns.query(
+    `SELECT ${[`\`${time}\``, ...keys].join(', ')} FROM mergeTreeProjection(millrace, usage, ${projection})`,
+  );
+  parts.push(JSON.stringify(customers));
   for (const file of await readdir(join(directory, 'payloads'), { recursive: true, withFileTypes: true })) {
     if (file.isFile()) parts.push(await readFile(join(file.parentPath, file.name), 'utf8'));
   }
@@ -60,16 +61,18 @@ export async function sumsIn({
   const usage = await columns.query(
     'SELECT toString(sum(calls)) AS calls, toString(sum(cost_usd)) AS usd FROM millrace.usage',
   );
+  const parts = Object.entries(spendRollups.customers.aggregates)
+    .map(([name, sum]) => `${sum} AS ${name}`)
+    .join(', ');
+  const from = 'FROM millrace.usage GROUP BY team, day, feature ORDER BY team, day, feature';
   const daily = await columns.query(
-    'SELECT team, day, feature, sum(calls_sum) AS c, sum(cost_usd_sum) AS u, sum(upper_bound_usd_sum) AS b, sum(waste_usd_sum) AS w, sum(tokens_input_sum) AS i, sum(tokens_output_sum) AS o FROM millrace.usage_daily_customer GROUP BY team, day, feature ORDER BY team, day, feature',
+    `SELECT team, ${spendRollups.customers.time} AS day, feature, ${parts} ${from} SETTINGS force_optimize_projection = 1`,
   );
-  const hourly = await columns.query(
-    'SELECT team, sum(calls_sum) AS c, sum(cost_usd_sum) AS u FROM millrace.usage_hourly GROUP BY team ORDER BY team',
-  );
+  const rollups = await rollupTotals(columns);
   const outcomes = await columns.query(
     'SELECT team, count() AS n FROM millrace.message_outcomes GROUP BY team ORDER BY team',
   );
-  return { ledger: ledger.rows, usage, daily, hourly, outcomes };
+  return { ledger: ledger.rows, usage, daily, rollups, outcomes };
 }
 
 /** A column store that dies at its n-th change, before or after the change is made. */

@@ -12,7 +12,9 @@ import { type ExportBatch, writeBatch } from '../../src/engine/export/export-bat
 import { renderOutcomeLine } from '../../src/engine/export/message-outcome.ts';
 import { bindLines } from '../../src/engine/export/row-text.ts';
 import { renderUsageLine, type UsageRecord } from '../../src/engine/export/usage-record.ts';
+import { spendRollups } from '../../src/capabilities/costs/spend-rows.ts';
 import { ClickHouseHttpServer, serverPassword, serverUser } from '../support/clickhouse-http-server.ts';
+import { rollupTotals } from '../support/spend-rollups.ts';
 import {
   anyMessageOutcome,
   anyUsageRecord,
@@ -45,36 +47,26 @@ interface Totals {
   readonly cost: string;
 }
 
-/** Rows and cost in the table and in each of its rollups. */
+/** Calls and cost in the table's rows and in each of its rollups. */
 async function totals(store: ColumnStore): Promise<Record<string, Totals | undefined>> {
-  const ask = async (table: string, rows: string, cost: string): Promise<Totals | undefined> =>
-    (
-      await store.query<Totals>(
-        `SELECT sum(${rows}) AS rows, sum(${cost}) AS cost FROM ${store.database}.${table}`,
-      )
-    )[0];
+  const [usage] = await store.query<Totals>(
+    `SELECT sum(calls) AS rows, sum(ifNull(cost_usd, 0)) AS cost FROM ${store.database}.usage SETTINGS optimize_use_projections = 0`,
+  );
+  const rollups = await rollupTotals(store);
   return {
-    usage: await ask('usage', 'calls', 'ifNull(cost_usd, 0)'),
-    hourly: await ask('usage_hourly', 'calls_sum', 'cost_usd_sum'),
-    daily: await ask('usage_daily_customer', 'calls_sum', 'cost_usd_sum'),
-    batches: await ask('usage_batches', 'calls_sum', 'cost_usd_sum'),
+    usage,
+    ...Object.fromEntries(rollups.map(({ projection, calls, cost }) => [projection, { rows: calls, cost }])),
   };
 }
 
 const everywhere = (rows: number): Record<string, Totals> => {
   const cost = sumUsd(Array.from({ length: rows }, () => usd('0.000000000000000001'))).toFixed();
   const each = { rows: `${rows}`, cost };
-  return { usage: each, hourly: each, daily: each, batches: each };
+  return { usage: each, [spendRollups.hour.projection]: each, [spendRollups.customers.projection]: each };
 };
 
 async function emptyTables(store: ColumnStore): Promise<void> {
-  for (const table of [
-    'usage',
-    'usage_hourly',
-    'usage_daily_customer',
-    'usage_batches',
-    'message_outcomes',
-  ]) {
+  for (const table of ['usage', 'message_outcomes']) {
     await store.command(`TRUNCATE TABLE ${store.database}.${table}`);
   }
 }
@@ -137,91 +129,13 @@ describe('usage rows in chDB', () => {
     );
   });
 
-  it('keeps latency quantiles of calls, not of corrections', async () => {
-    await emptyTables(store);
-    const calls = Array.from({ length: 100 }, (_, index) =>
-      usageRecord({ recordId: newUuid(), durationMs: index + 1 }),
-    );
-    const correction = usageRecord({
-      recordId: newUuid(),
-      recordKind: 'correction',
-      counts: { calls: 0, unpricedCalls: 0, unsettledCalls: 0, estimatedCalls: 0, suspectCalls: 0 },
-      durationMs: 1_000_000,
-    });
-    await writeBatch(store, usageBatch([...calls, correction]), { mayHaveBeenTried: false });
-    const rows = await store.query<{ quantiles: [number, number, number] }>(
-      `SELECT quantilesTDigestIfMerge(0.5, 0.95, 0.99)(duration_ms_state) AS quantiles FROM ${store.database}.usage_hourly`,
-    );
-    const [p50 = 0, p95 = 0, p99 = 0] = rows[0]?.quantiles ?? [];
-    expect(Math.abs(p50 - 50)).toBeLessThanOrEqual(1);
-    expect(Math.abs(p95 - 95)).toBeLessThanOrEqual(1);
-    expect(Math.abs(p99 - 99)).toBeLessThanOrEqual(1);
-  });
-
-  it('counts a batch once in every table, however often it is written', async () => {
+  it('counts a batch once in its rows and rollups, however often it is written', async () => {
     await emptyTables(store);
     const batch = usageBatch(callsOverMonths(30));
     expect(await writeBatch(store, batch, { mayHaveBeenTried: true })).toBe('written');
     expect(await writeBatch(store, batch, { mayHaveBeenTried: true })).toBe('repeated');
     expect(await writeBatch(store, batch, { mayHaveBeenTried: false })).toBe('written');
     expect(await totals(store)).toEqual(everywhere(30));
-  });
-
-  it('gives a view the rows that a death kept from it', async () => {
-    await emptyTables(store);
-    const batch = usageBatch(callsOverMonths(6));
-    await store.command(`DETACH TABLE ${store.database}.usage_hourly_view`);
-    await writeBatch(store, batch, { mayHaveBeenTried: false });
-    await store.command(`ATTACH TABLE ${store.database}.usage_hourly_view`);
-    expect((await totals(store))['hourly']).toEqual({ rows: '0', cost: '0' });
-    expect(await writeBatch(store, batch, { mayHaveBeenTried: true })).toBe('repeated');
-    expect(await totals(store)).toEqual(everywhere(6));
-  });
-
-  it.each(['usage_hourly', 'usage_daily_customer', 'usage_batches'])(
-    'gives %s the rows that it takes for known, because its token outlived them',
-    async (table) => {
-      await emptyTables(store);
-      const [before, batch, after] = [6, 9, 3].map((calls) => usageBatch(callsOverMonths(calls)));
-      if (before === undefined || batch === undefined || after === undefined)
-        throw new Error('three batches');
-      await writeBatch(store, before, { mayHaveBeenTried: false });
-      await store.command(`CREATE TABLE ${store.database}.kept AS ${store.database}.${table}`);
-      await store.command(`INSERT INTO ${store.database}.kept SELECT * FROM ${store.database}.${table}`);
-      await writeBatch(store, batch, { mayHaveBeenTried: false });
-      // The rows go, the tokens stay: as if the process had died between writing the one and the other.
-      await store.command(
-        `ALTER TABLE ${store.database}.${table} DELETE WHERE 1 SETTINGS mutations_sync = 2`,
-      );
-      await store.command(
-        `INSERT INTO ${store.database}.${table} SETTINGS insert_deduplicate = 0 SELECT * FROM ${store.database}.kept`,
-      );
-      await store.command(`DROP TABLE ${store.database}.kept SYNC`);
-      expect(await totals(store)).not.toEqual(everywhere(15));
-      expect(await writeBatch(store, batch, { mayHaveBeenTried: true })).toBe('repeated');
-      expect(await totals(store)).toEqual(everywhere(15));
-      expect(await writeBatch(store, batch, { mayHaveBeenTried: true })).toBe('repeated');
-      await writeBatch(store, after, { mayHaveBeenTried: false });
-      expect(await writeBatch(store, before, { mayHaveBeenTried: true })).toBe('repeated');
-      expect(await totals(store)).toEqual(everywhere(18));
-    },
-  );
-
-  it('gives a rollup what it takes for known when the batch itself was not there yet', async () => {
-    await emptyTables(store);
-    const [before, batch] = [usageBatch(callsOverMonths(4)), usageBatch(callsOverMonths(5))];
-    await writeBatch(store, batch, { mayHaveBeenTried: false });
-    // Emptying a table forgets its tokens; deleting its rows does not.
-    await store.command(`TRUNCATE TABLE ${store.database}.usage`);
-    await store.command(
-      `ALTER TABLE ${store.database}.usage_hourly DELETE WHERE 1 SETTINGS mutations_sync = 2`,
-    );
-    await writeBatch(store, before, { mayHaveBeenTried: false });
-    const repaired: unknown[] = [];
-    const onRepaired = (rollups: readonly string[]): void => void repaired.push(rollups);
-    expect(await writeBatch(store, batch, { mayHaveBeenTried: true, onRepaired })).toBe('written');
-    expect(await totals(store)).toEqual(everywhere(9));
-    expect(repaired).toEqual([['usage_hourly']]);
   });
 
   it('is loud when the table takes rows for known that it does not have', async () => {
@@ -238,14 +152,10 @@ describe('usage rows in chDB', () => {
     await emptyTables(store);
     const records = callsOverMonths(9);
     const batch = usageBatch(records);
-    // What a death between two partitions leaves: the first month's part under the batch's own token, and no view's,
-    // because a view takes the whole block.
+    // What a death between two partitions leaves: the first month's part under the batch's own token.
     const january = records.filter((record) => record.sentAt.getUTCMonth() === 0);
-    const views = ['usage_hourly_view', 'usage_daily_customer_view', 'usage_batches_view'];
-    for (const view of views) await store.command(`DETACH TABLE ${store.database}.${view}`);
     await writeBatch(store, usageBatch(january, batch.id), { mayHaveBeenTried: false });
-    for (const view of views) await store.command(`ATTACH TABLE ${store.database}.${view}`);
-    expect((await totals(store))['usage']?.rows).toBe('3');
+    expect(await totals(store)).toEqual(everywhere(3));
     expect(await writeBatch(store, batch, { mayHaveBeenTried: true })).toBe('repeated');
     expect(await totals(store)).toEqual(everywhere(9));
   });

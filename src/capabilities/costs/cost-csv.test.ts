@@ -24,6 +24,7 @@ const reportOf = (customers: readonly string[]): CostReportDocument => ({
   currency: 'USD',
   groups: customers.map((customer) => ({ key: { customer }, ...figures })),
   totals: figures,
+  messageCount: 'exact',
   truncated: false,
 });
 

@@ -15,12 +15,17 @@ export function renderCostCsv(report: CostReportDocument): string {
   const header = [...groupBy, ...costFigureNames];
   const rows =
     groupBy.length === 0
-      ? [costFigureNames.map((name) => String(report.totals[name]))]
+      ? [costFigureNames.map((name) => cellOf(report.totals[name]))]
       : report.groups.map((group) => [
           ...groupBy.map((field) => textCell(group.key[field] ?? '')),
-          ...costFigureNames.map((name) => String(group[name])),
+          ...costFigureNames.map((name) => cellOf(group[name])),
         ]);
   return [header, ...rows].map((cells) => `${cells.join(',')}${lineEnd}`).join('');
+}
+
+/** A figure; empty when it was not asked for. */
+function cellOf(figure: string | number | undefined): string {
+  return figure === undefined ? '' : String(figure);
 }
 
 /** Text that came from outside, made harmless for spreadsheets by an apostrophe, and quoted where it must be. */

@@ -9,6 +9,8 @@ import {
   costGroupFields,
   type CostOrder,
   maxCostGroups,
+  type MessageCount,
+  messageCounts,
 } from './usage-queries.ts';
 import { invalidRequest } from '../../http/request-faults.ts';
 
@@ -25,6 +27,8 @@ export interface CostReportRequest {
   readonly filters: Readonly<Partial<Record<CostFilterField, readonly string[]>>>;
   readonly order: { readonly by: CostOrder; readonly direction: 'asc' | 'desc' };
   readonly limit: number;
+  /** Absent: as the size of the period allows. */
+  readonly messages?: MessageCount;
 }
 
 /** The values of `order`: what to sort by, with a minus for the greatest first. */
@@ -76,6 +80,7 @@ const parametersSchema = z.strictObject({
   group_by: groupBy.optional(),
   order: once.pipe(z.enum(costOrders, { error: `is any of ${costOrders.join(', ')}` })).optional(),
   limit: limit.optional(),
+  messages: once.pipe(z.enum(messageCounts, { error: `is any of ${messageCounts.join(', ')}` })).optional(),
   team: filter.optional(),
   customer: filter.optional(),
   feature: filter.optional(),
@@ -111,6 +116,7 @@ export function parseCostParameters(query: unknown, now: Date): CostReportReques
     filters: filtersOf(parameters),
     order: orderOf(parameters.order ?? '-cost'),
     limit: parameters.limit ?? defaultLimit,
+    ...(parameters.messages === undefined ? {} : { messages: parameters.messages }),
   };
 }
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { costGroupFields } from './usage-queries.ts';
+import { costGroupFields, messageCounts } from './usage-queries.ts';
 
 /*
  * The answer of GET /v1/costs, as a schema: its type, its description in the OpenAPI document and the columns of its
@@ -17,7 +17,10 @@ export const costFiguresSchema = z.object({
   calls: z.int().describe('Requests that a provider may bill.'),
   messages: z
     .int()
-    .describe('Distinct messages; one with calls in two groups counts in both, and once in the totals.'),
+    .optional()
+    .describe(
+      'Distinct messages, counted as messageCount says; one with calls in two groups counts in both, and once in the totals.',
+    ),
   inputTokens: tokenCount,
   outputTokens: tokenCount,
   wasteUsd: amount.describe(
@@ -50,6 +53,11 @@ export const costReportSchema = z.object({
   ),
   totals: costFiguresSchema.describe('Over all groups, also those beyond the limit.'),
   truncated: z.boolean().describe('Whether there are more groups than the limit.'),
+  messageCount: z
+    .enum(messageCounts)
+    .describe(
+      'How messages are counted. estimated: within some percent where there are many; exact; none: they are left out.',
+    ),
   exportLagSeconds: z
     .number()
     .optional()

@@ -2,7 +2,8 @@ import type { ColumnStore } from '../../drivers/column-store/column-store.ts';
 import { AppError } from '../../kernel/app-error.ts';
 import type { ConcurrencyLimiter } from '../../kernel/concurrency-limiter.ts';
 import { formatUsd } from '../../kernel/money.ts';
-import { type CostFigures, type CostGroup, runCostQuery } from './usage-queries.ts';
+import type { CostFigures } from './cost-figures.ts';
+import { type CostGroup, runCostQuery } from './usage-queries.ts';
 import type { QueryLimits } from './query-limits.ts';
 import { type CallerView, shareOf } from '../../http/api-key-identity.ts';
 import type { CostReportRequest } from './cost-parameters.ts';
@@ -41,10 +42,10 @@ export class CostReports {
 
   async #make(request: CostReportRequest): Promise<CostReportDocument> {
     const { store, exportLagSeconds, limits } = this.#options;
-    const { from, to, groupBy, filters, order, limit } = request;
+    const { from, to, groupBy } = request;
     // Measured first: what is exported in between makes the report fresher than it says, never staler.
     const lag = await exportLagSeconds?.();
-    const report = await runCostQuery(store, { from, to, groupBy, filters, order, limit }, limits);
+    const report = await runCostQuery(store, request, limits);
     return {
       from: from.toISOString(),
       to: to.toISOString(),
@@ -53,6 +54,7 @@ export class CostReports {
       groups: report.groups.map((group) => ({ key: keyOf(group), ...figuresOf(group) })),
       totals: figuresOf(report.total),
       truncated: report.isTruncated,
+      messageCount: report.messages,
       ...(lag === undefined ? {} : { exportLagSeconds: lag }),
     };
   }
@@ -79,14 +81,14 @@ function figuresOf(figures: CostFigures): CostFiguresDocument {
   return {
     costUsd: formatUsd(figures.costUsd),
     calls: figures.calls,
-    messages: figures.messages ?? 0,
+    ...(figures.messages === undefined ? {} : { messages: figures.messages }),
     inputTokens: countOf(figures.inputTokens),
     outputTokens: countOf(figures.outputTokens),
     wasteUsd: formatUsd(figures.wasteUsd),
     unpricedCalls: figures.unpricedCalls,
     unsettledCalls: figures.unsettledCalls,
     estimatedCalls: figures.estimatedCalls,
-    suspectCalls: figures.suspectCalls ?? 0,
+    suspectCalls: figures.suspectCalls,
     openUpperBoundUsd: formatUsd(figures.upperBoundUsd),
   };
 }

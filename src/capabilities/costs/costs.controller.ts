@@ -2,7 +2,7 @@ import { Controller, Get, Header, Headers, Inject, Query, Res } from '@nestjs/co
 import { ApiBearerAuth, ApiOperation, ApiQuery, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { AppError } from '../../kernel/app-error.ts';
 import type { Clock } from '../../kernel/clock.ts';
-import { costFilterFields, costGroupFields, maxCostGroups } from './usage-queries.ts';
+import { costFilterFields, costGroupFields, maxCostGroups, messageCounts } from './usage-queries.ts';
 import { acceptedFormat } from '../../http/accepted-format.ts';
 import type { ApiKeyIdentity } from '../../http/api-key-identity.ts';
 import { Caller, RequireScope } from '../../http/caller.ts';
@@ -68,6 +68,13 @@ export class CostsController {
     description: 'The most groups in the answer.',
     schema: { type: 'integer', minimum: 1, maximum: maxCostGroups, default: 1000 },
   })
+  @ApiQuery({
+    name: 'messages',
+    required: false,
+    description:
+      'How distinct messages are counted: estimated within some percent, exact (which takes memory by their number), or not at all.',
+    schema: { type: 'string', enum: [...messageCounts], default: 'estimated' },
+  })
   @ApiFilters()
   @ApiResponse({
     status: 200,
@@ -76,6 +83,10 @@ export class CostsController {
       'millrace-truncated': {
         description: 'CSV only: whether there are more groups than the limit.',
         schema: { type: 'boolean' },
+      },
+      'millrace-message-count': {
+        description: 'CSV only: messageCount of the JSON form.',
+        schema: { type: 'string', enum: [...messageCounts] },
       },
       'millrace-total-cost-usd': {
         description: 'CSV only: totals.costUsd of the JSON form.',
@@ -102,6 +113,7 @@ export class CostsController {
     if (format === 'application/json') return report;
     response.header('content-type', 'text/csv; charset=utf-8; header=present');
     response.header('millrace-truncated', String(report.truncated));
+    response.header('millrace-message-count', report.messageCount);
     response.header('millrace-total-cost-usd', report.totals.costUsd);
     return renderCostCsv(report);
   }

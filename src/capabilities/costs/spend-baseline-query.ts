@@ -1,6 +1,7 @@
 import type { ColumnStore } from '../../drivers/column-store/column-store.ts';
 import { invariant } from '../../kernel/invariant.ts';
 import { type Usd, usd } from '../../kernel/money.ts';
+import { engineTime } from '../../engine/export/row-text.ts';
 import type { BoundSql } from './usage-queries.ts';
 
 /*
@@ -109,8 +110,4 @@ function amount(row: Readonly<Record<string, unknown>>, column: string): Usd {
   const value = row[column];
   invariant(typeof value === 'string', `${column} comes as a decimal string`);
   return usd(value);
-}
-
-function engineTime(time: Date): string {
-  return time.toISOString().replace('T', ' ').replace('Z', '');
 }

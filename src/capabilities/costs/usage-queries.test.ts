@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { CostReportQuery } from './usage-queries.ts';
+import { CostReportQuery, messageCounts } from './usage-queries.ts';
 
 const at = (text: string): Date => new Date(text);
 
@@ -8,7 +8,7 @@ describe('CostReportQuery', () => {
     const { sql, parameters } = new CostReportQuery({ groupBy: ['team', 'customer'], limit: 5 }).toSql(
       'mill',
     );
-    expect(sql).toContain('FROM mill.usage\n');
+    expect(sql).toContain('FROM mill.usage GROUP BY team, customer');
     expect(sql).toContain('GROUP BY GROUPING SETS ((team, customer), ())');
     expect(sql).toContain('ORDER BY is_total DESC, total_cost DESC, team ASC, customer ASC');
     expect(sql).toContain('LIMIT 7');
@@ -44,22 +44,63 @@ describe('CostReportQuery', () => {
   });
 
   it.each([
-    [{ groupBy: ['team', 'hour'], countMessages: false }, 'usage_hourly'],
-    [{ groupBy: ['day', 'model'], from: at('2025-01-01T05:00:00Z'), countMessages: false }, 'usage_hourly'],
-    [{ groupBy: ['team'] }, 'usage'],
-    [{ groupBy: ['customer'], countMessages: false }, 'usage'],
-    [{ groupBy: ['team'], filters: { batch: ['b'] }, countMessages: false }, 'usage'],
-    [{ groupBy: ['team'], from: at('2025-01-01T05:30:00Z'), countMessages: false }, 'usage'],
-  ] as const)('reads %j from %s', (query, table) => {
-    expect(new CostReportQuery(query).table).toBe(table);
+    [{ groupBy: [] }, ['day', 'hour']],
+    [{ groupBy: ['team', 'hour'] }, ['hour']],
+    [{ groupBy: ['day', 'model'], from: at('2025-01-01T05:30:00Z') }, ['day', 'hour']],
+    [{ groupBy: ['waste', 'batch'], filters: { stage: ['s'] } }, ['hour']],
+    [{ groupBy: ['customer'] }, ['customers']],
+    [{ groupBy: ['feature', 'day'], filters: { customer: ['c'] } }, ['customers']],
+    [{ groupBy: ['customer', 'hour'] }, []],
+    [{ groupBy: ['customer', 'waste'] }, []],
+    [{ groupBy: ['model'], filters: { customer: ['c'] } }, []],
+  ] as const)('reads %j from the rollups %j', (query, rollups) => {
+    expect(new CostReportQuery(query).rollups).toEqual(rollups);
+  });
+
+  const at1 = (hour: string): string => `toDateTime64('2025-01-01 ${hour}:00.000', 3, 'UTC')`;
+  const days = "toDate(ts, 'UTC')";
+  it.each([
+    ['01T05:30', '01T05:40', ['ts >= {from} AND ts < {to}']],
+    ['01T05:30', '01T06:10', ['ts >= {from} AND ts < {to}']],
+    ['01T07:00', '01T07:00', ['ts >= {from} AND ts < {to}']],
+    [
+      '01T05:00',
+      '01T07:00',
+      [`toStartOfHour(ts) >= ${at1('05:00')} AND toStartOfHour(ts) < ${at1('07:00')}`],
+    ],
+    [
+      '01T05:30',
+      '01T07:00',
+      [
+        `toStartOfHour(ts) >= ${at1('06:00')} AND toStartOfHour(ts) < ${at1('07:00')}`,
+        `ts >= {from} AND ts < {to} AND (ts < ${at1('06:00')})`,
+      ],
+    ],
+    ['02T00:00', '04T00:00', [`${days} >= toDate('2025-01-02') AND ${days} < toDate('2025-01-04')`]],
+    [
+      '01T05:00',
+      '04T00:00',
+      [
+        `${days} >= toDate('2025-01-02') AND ${days} < toDate('2025-01-04')`,
+        `toStartOfHour(ts) >= ${at1('05:00')} AND toStartOfHour(ts) < ${at1('00:00').replace('01-01', '01-04')}` +
+          ` AND (toStartOfHour(ts) < ${at1('00:00').replace('01-01', '01-02')})`,
+      ],
+    ],
+  ])('asks from %s to %s for whole days, whole hours and the rows that are left', (from, to, pieces) => {
+    const period = { from: at(`2025-01-${from}:00Z`), to: at(`2025-01-${to}:00Z`) };
+    const { sql } = new CostReportQuery({ groupBy: [], ...period, messages: 'none' }).toSql('mill');
+    const found = [...sql.matchAll(/WHERE (.*)/g)].map((match) =>
+      (match[1] ?? '').replaceAll(":DateTime64(3, 'UTC')", ''),
+    );
+    expect(found).toEqual(pieces);
   });
 
   it('never names an aggregate like a column of its source', () => {
-    for (const countMessages of [true, false]) {
-      const { sql } = new CostReportQuery({ groupBy: ['team'], countMessages }).toSql('mill');
-      const aliases = [...sql.matchAll(/\) AS (\w+)/g)].map((match) => match[1]);
+    for (const messages of messageCounts) {
+      const { sql } = new CostReportQuery({ groupBy: ['team'], messages }).toSql('mill');
+      const aliases = [...sql.matchAll(/\w\)* AS (\w+)/g)].map((match) => match[1]);
       expect(aliases.length).toBeGreaterThan(9);
-      for (const alias of aliases) expect(alias).toMatch(/^(total_|is_total)/);
+      for (const alias of aliases) expect(alias).toMatch(/^(total_|part_|is_total)/);
     }
   });
 

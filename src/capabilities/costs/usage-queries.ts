@@ -1,11 +1,24 @@
 import type { ColumnStore } from '../../drivers/column-store/column-store.ts';
 import { invariant } from '../../kernel/invariant.ts';
-import { type Usd, usd, zeroUsd } from '../../kernel/money.ts';
+import { engineTime } from '../../engine/export/row-text.ts';
+import { type AnswerStep, boundsOf, type Period, piecesOf, rowTime } from './spend-pieces.ts';
+import { type CostFigures, readFigures } from './cost-figures.ts';
 import { type QueryLimits, queryWithin } from './query-limits.ts';
-import { inputTokenClasses, outputTokenClasses, type TokenClass } from '../../pricing/token-classes.ts';
+import {
+  exactMessages,
+  mergedMessages,
+  type RollupName,
+  type SpendColumn,
+  spendParts,
+  type SpendRollup,
+  spendRollups,
+  spendRowsSql,
+} from './spend-rows.ts';
+import { type SpendSum, spendSums } from '../../engine/export/spend-sums.ts';
 
 /*
- * A cost report as a value: the question is turned into SQL without a server, and rows into figures without one.
+ * A cost report as a value: the question is turned into SQL without a server, and rows into figures without one. Sums are
+ * read from a rollup where one has all fields, and from the records at the edges of the period.
  * Groups and their total come from one statement, so they add up even while rows arrive; the total covers every
  * group, also those beyond the limit. Names of columns come from closed lists, values are bound by the engine.
  */
@@ -34,6 +47,13 @@ export type CostOrder = 'cost' | 'calls' | 'tokens' | 'group';
 
 export const maxCostGroups = 10_000;
 
+/**
+ * How distinct messages are counted. `estimated`: by a sketch, within some percent where there are many; `exact`: one by one,
+ * in the memory that takes; `none`: not at all.
+ */
+export const messageCounts = ['estimated', 'exact', 'none'] as const;
+export type MessageCount = (typeof messageCounts)[number];
+
 /** A question about spend. */
 export interface CostQuery {
   /** Groups in the order of the answer's columns; none: only the total. */
@@ -48,31 +68,8 @@ export interface CostQuery {
   readonly order?: { readonly by: CostOrder; readonly direction: 'asc' | 'desc' };
   /** Groups in the answer, 1 to 10,000. */
   readonly limit?: number;
-  /** Count distinct messages, which only the single records can tell; without it the hourly rollup may answer. */
-  readonly countMessages?: boolean;
-}
-
-/** The figures of one group, or of all. Amounts are exact. */
-export interface CostFigures {
-  /** Settled and estimated spend; what is unpriced or unsettled is not in it. */
-  readonly costUsd: Usd;
-  /** The part of it that bought nothing. */
-  readonly wasteUsd: Usd;
-  /** What calls of unknown or estimated usage can have cost at most. */
-  readonly upperBoundUsd: Usd;
-  readonly calls: number;
-  readonly unpricedCalls: number;
-  readonly unsettledCalls: number;
-  readonly estimatedCalls: number;
-  /** Estimated ones whose reported usage was not believed; absent where only the rollup was asked. */
-  readonly suspectCalls?: number;
-  readonly inputTokens: bigint;
-  readonly outputTokens: bigint;
-  readonly cachedInputTokens: bigint;
-  /** Cached input by all input, 0 to 1; 0 without input. */
-  readonly cachedShare: number;
-  /** Distinct messages, when they were asked for. */
-  readonly messages?: number;
+  /** How distinct messages are counted. Absent: exactly where the period has few records, estimated where it has many. */
+  readonly messages?: MessageCount;
 }
 
 export interface CostGroup extends CostFigures {
@@ -85,6 +82,8 @@ export interface CostReport {
   readonly total: CostFigures;
   /** Whether there are more groups than the limit. */
   readonly isTruncated: boolean;
+  /** How distinct messages were counted. */
+  readonly messages: MessageCount;
 }
 
 /** SQL whose values are bound by the engine. */
@@ -93,56 +92,10 @@ export interface BoundSql {
   readonly parameters: Readonly<Record<string, unknown>>;
 }
 
-interface Source {
-  readonly table: 'usage' | 'usage_hourly';
-  readonly time: string;
-  readonly measures: readonly string[];
-}
-
-/** Sums are wider than what they sum: no row, however absurd, makes one overflow. */
-const wideSum = (classes: readonly TokenClass[]): string =>
-  classes.map((name) => `sum(toInt128(tokens_${name}))`).join(' + ');
-const amountSum = (column: string): string => `sum(toDecimal256(ifNull(${column}, 0), 18))`;
-const rollupSum = (names: readonly string[]): string =>
-  names.map((name) => `sum(toInt128(tokens_${name}_sum))`).join(' + ');
-
-const records: Source = {
-  table: 'usage',
-  time: 'ts',
-  measures: [
-    `${amountSum('cost_usd')} AS total_cost`,
-    'sumIf(toDecimal256(ifNull(cost_usd, 0), 18), is_waste = 1) AS total_waste',
-    `${amountSum('upper_bound_usd')} AS total_bound`,
-    'sum(calls) AS total_calls',
-    'sum(unpriced_calls) AS total_unpriced',
-    'sum(unsettled_calls) AS total_unsettled',
-    'sum(estimated_calls) AS total_estimated',
-    'sum(suspect_calls) AS total_suspect',
-    `${wideSum(inputTokenClasses)} AS total_input`,
-    `${wideSum(outputTokenClasses)} AS total_output`,
-    `${wideSum(['cache_read'])} AS total_cached`,
-  ],
-};
-
-const hourly: Source = {
-  table: 'usage_hourly',
-  time: 'hour',
-  measures: [
-    `${amountSum('cost_usd_sum')} AS total_cost`,
-    `${amountSum('waste_usd_sum')} AS total_waste`,
-    `${amountSum('upper_bound_usd_sum')} AS total_bound`,
-    'sum(calls_sum) AS total_calls',
-    'sum(unpriced_calls_sum) AS total_unpriced',
-    'sum(unsettled_calls_sum) AS total_unsettled',
-    'sum(estimated_calls_sum) AS total_estimated',
-    `${rollupSum(['uncached_input', 'cache_read', 'cache_write', 'media_input'])} AS total_input`,
-    `${rollupSum(['text_output', 'reasoning', 'media_output'])} AS total_output`,
-    `${rollupSum(['cache_read'])} AS total_cached`,
-  ],
-};
-
-const messageMeasure =
-  "uniqExactIf(message_id, message_id != toUUID('00000000-0000-0000-0000-000000000000')) AS total_messages";
+const columnOf = (field: CostFilterField | 'waste'): SpendColumn =>
+  field === 'waste' ? 'waste_reason' : field;
+const allSums = Object.keys(spendSums) as SpendSum[];
+const totals = allSums.map((name) => `sum(part_${name}) AS total_${name}`);
 
 const orderExpressions: Readonly<Record<Exclude<CostOrder, 'group'>, string>> = {
   cost: 'total_cost',
@@ -151,13 +104,16 @@ const orderExpressions: Readonly<Record<Exclude<CostOrder, 'group'>, string>> = 
 };
 
 const defaultLimit = 1_000;
-const hourMs = 3_600_000;
+/** With more records in the period messages are estimated, unless exactness is asked for. */
+const maxExactRecords = 200_000;
 
 /** A cost report's statement, and the reading of its rows. */
 export class CostReportQuery {
   readonly #query: CostQuery;
   readonly #limit: number;
-  readonly #source: Source;
+  readonly #messages: MessageCount;
+  /** The rollups that the sums are read from, the coarsest first; the records have the rest, or all. */
+  readonly rollups: readonly RollupName[];
 
   constructor(query: CostQuery) {
     const limit = query.limit ?? defaultLimit;
@@ -168,34 +124,77 @@ export class CostReportQuery {
     invariant(new Set(query.groupBy).size === query.groupBy.length, 'no field is grouped by twice');
     this.#query = query;
     this.#limit = limit;
-    this.#source = fitsHourlyRollup(query) ? hourly : records;
+    this.#messages = query.messages ?? 'estimated';
+    this.rollups = rollupsFor(query);
   }
 
-  /** The table that answers: the hourly rollup where it holds all that is asked for, else the records. */
-  get table(): 'usage' | 'usage_hourly' {
-    return this.#source.table;
+  /** Whether distinct messages, as they are asked for, are not counted in the records. */
+  get hasMessagesInRollup(): boolean {
+    if (this.#messages === 'none') return true;
+    return this.#messages === 'estimated' && fits(this.#query, spendRollups.day);
   }
 
   toSql(database: string): BoundSql {
     const { groupBy } = this.#query;
-    const conditions = this.#conditions();
-    const columns = groupBy.map((field) => groupColumn(field, this.#source));
-    const measures = [...this.#source.measures, ...(this.#countsMessages ? [messageMeasure] : [])];
+    const table = `${database}.usage`;
+    const spend = this.#rows(table, this.rollups, spendParts(allSums));
     // The total's row comes first; one group more than the limit tells whether there are more.
-    const isTotal = groupBy.length === 0 ? '1 AS is_total' : `grouping(${groupBy[0]}) AS is_total`;
-    const lines = [
-      `SELECT ${[isTotal, ...columns, ...measures].join(', ')}`,
-      `FROM ${database}.${this.#source.table}`,
-      ...(conditions.length === 0 ? [] : [`WHERE ${conditions.join(' AND ')}`]),
-      ...(groupBy.length === 0
-        ? []
+    const tail =
+      groupBy.length === 0 ? [] : [`ORDER BY is_total DESC, ${this.#order()}`, `LIMIT ${this.#limit + 2}`];
+    const lines =
+      this.#messages === 'none'
+        ? [...this.#grouped(totals, spend), ...tail]
         : [
-            `GROUP BY GROUPING SETS ((${groupBy.join(', ')}), ())`,
-            `ORDER BY is_total DESC, ${this.#order()}`,
-            `LIMIT ${this.#limit + 2}`,
-          ]),
-    ];
+            'SELECT * FROM (',
+            ...this.#grouped(totals, spend),
+            ') AS spend LEFT JOIN (',
+            ...this.#messageLines(table),
+            `) AS messages USING (${['is_total', ...groupBy].join(', ')})`,
+            ...tail,
+          ];
     return { sql: lines.join('\n'), parameters: this.#parameters() };
+  }
+
+  /** Distinct messages of each group and of all: merged from sketches, or counted in the records. */
+  #messageLines(table: string): string[] {
+    if (this.#messages === 'exact') {
+      const { groupBy } = this.#query;
+      const time = rowTime(answerStep(groupBy));
+      const columns = groupBy.filter(isColumnField).map(columnOf);
+      const source = `SELECT ${[...columns, ...(time === undefined ? [] : [`${time} AS part_time`]), 'message_id'].join(', ')} FROM ${table}`;
+      const conditions = [...boundsOf(this.#query), ...this.#filterConditions()];
+      const where = conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`;
+      return this.#grouped([`${exactMessages} AS total_messages`], `${source}${where}`);
+    }
+    const rollups = fits(this.#query, spendRollups.day) ? (['day'] as const) : [];
+    const { part_messages } = spendRollups.day.aggregates;
+    return this.#grouped(
+      [`${mergedMessages} AS total_messages`],
+      this.#rows(table, rollups, { part_messages }),
+    );
+  }
+
+  /** Rows of parts as groups and their total. */
+  #grouped(measures: readonly string[], rows: string): string[] {
+    const { groupBy } = this.#query;
+    const isTotal = groupBy.length === 0 ? 'toUInt8(1) AS is_total' : `grouping(${groupBy[0]}) AS is_total`;
+    return [
+      `SELECT ${[isTotal, ...groupBy.map((field) => answerColumn(field, groupBy.includes('hour'))), ...measures].join(', ')} FROM (`,
+      rows,
+      ')',
+      ...(groupBy.length === 0 ? [] : [`GROUP BY GROUPING SETS ((${groupBy.join(', ')}), ())`]),
+    ];
+  }
+
+  #rows(table: string, rollups: readonly RollupName[], aggregates: Readonly<Record<string, string>>): string {
+    const { groupBy } = this.#query;
+    return spendRowsSql({
+      table,
+      columns: groupBy.filter(isColumnField).map(columnOf),
+      aggregates,
+      pieces: piecesOf(this.#query, rollups, answerStep(groupBy)),
+      conditions: this.#filterConditions(),
+    });
   }
 
   /** The report in the rows that the statement gave. */
@@ -205,31 +204,21 @@ export class CostReportQuery {
     return {
       groups: groupRows.slice(0, this.#limit).map((row) => ({
         group: Object.fromEntries(this.#query.groupBy.map((field) => [field, String(row[field])])),
-        ...readFigures(row, this.#countsMessages),
+        ...readFigures(row, this.#messages !== 'none'),
       })),
-      total: readFigures(totalRow ?? {}, this.#countsMessages),
+      total: readFigures(totalRow ?? {}, this.#messages !== 'none'),
+      messages: this.#messages,
       isTruncated: groupRows.length > this.#limit,
     };
   }
 
-  get #countsMessages(): boolean {
-    return this.#query.countMessages ?? true;
-  }
-
-  #conditions(): string[] {
-    const { from, to } = this.#query;
-    return [
-      ...(from === undefined ? [] : [`${this.#source.time} >= {from:DateTime64(3, 'UTC')}`]),
-      ...(to === undefined ? [] : [`${this.#source.time} < {to:DateTime64(3, 'UTC')}`]),
-      ...this.#filters().map(([field]) => `${field} IN {${field}_filter:Array(String)}`),
-    ];
+  #filterConditions(): string[] {
+    return this.#filters().map(([field]) => `${field} IN {${field}_filter:Array(String)}`);
   }
 
   #parameters(): Record<string, unknown> {
-    const { from, to } = this.#query;
     return {
-      ...(from === undefined ? {} : { from: engineTime(from) }),
-      ...(to === undefined ? {} : { to: engineTime(to) }),
+      ...timesOf(this.#query),
       ...Object.fromEntries(this.#filters().map(([field, values]) => [`${field}_filter`, [...values]])),
     };
   }
@@ -252,83 +241,70 @@ export class CostReportQuery {
   }
 }
 
+/** The records of a period, which the engine counts without reading most of them. */
+function recordsSql({ from, to }: Period, database: string): BoundSql {
+  const bounds = boundsOf({ from, to });
+  const where = bounds.length === 0 ? '' : ` WHERE ${bounds.join(' AND ')}`;
+  return {
+    sql: `SELECT count() AS records FROM ${database}.usage${where}`,
+    parameters: timesOf({ from, to }),
+  };
+}
+
+function timesOf({ from, to }: Period): Record<string, string> {
+  return {
+    ...(from === undefined ? {} : { from: engineTime(from) }),
+    ...(to === undefined ? {} : { to: engineTime(to) }),
+  };
+}
+
 /** Asks the store, within the limits if there are any, and reads its answer. */
 export async function runCostQuery(
   store: ColumnStore,
   query: CostQuery,
   limits?: QueryLimits,
 ): Promise<CostReport> {
-  const report = new CostReportQuery(query);
-  const bound = report.toSql(store.database);
-  const rows =
+  const ask = (bound: BoundSql): Promise<Record<string, unknown>[]> =>
     limits === undefined
-      ? await store.query<Record<string, unknown>>(bound.sql, bound.parameters)
-      : await queryWithin<Record<string, unknown>>(store, bound, limits);
-  return report.read(rows);
+      ? store.query<Record<string, unknown>>(bound.sql, bound.parameters)
+      : queryWithin<Record<string, unknown>>(store, bound, limits);
+  const report = new CostReportQuery({ ...query, messages: query.messages ?? (await messagesFor(query)) });
+  return report.read(await ask(report.toSql(store.database)));
+
+  async function messagesFor(period: Period): Promise<MessageCount> {
+    const [row] = await ask(recordsSql(period, store.database));
+    return Number(row?.['records'] ?? 0) > maxExactRecords ? 'estimated' : 'exact';
+  }
 }
 
-function fitsHourlyRollup(query: CostQuery): boolean {
-  const { groupBy, filters = {}, from, to, countMessages = true } = query;
-  const isInRollup = (field: string): boolean =>
-    field !== 'customer' && field !== 'batch' && field !== 'waste';
-  const isWholeHour = (time: Date | undefined): boolean =>
-    time === undefined || time.getTime() % hourMs === 0;
-  return (
-    !countMessages &&
-    groupBy.every(isInRollup) &&
-    Object.keys(filters).every(isInRollup) &&
-    isWholeHour(from) &&
-    isWholeHour(to)
-  );
+/** The rollups that together have the period of the question but for its edges. */
+function rollupsFor(query: CostQuery): readonly RollupName[] {
+  if (fits(query, spendRollups.day)) return ['day', 'hour'];
+  return (['hour', 'customers'] as const).filter((name) => fits(query, spendRollups[name])).slice(0, 1);
 }
 
-function groupColumn(field: CostGroupField, source: Source): string {
-  if (field === 'waste') return 'waste_reason AS waste';
-  if (field === 'day') return `toDate(${source.time}, 'UTC') AS day`;
-  if (field === 'hour' && source.table === 'usage') return 'toStartOfHour(ts) AS hour';
-  return field;
+function answerStep(groupBy: readonly CostGroupField[]): AnswerStep {
+  if (groupBy.includes('hour')) return 'hour';
+  return groupBy.includes('day') ? 'day' : undefined;
 }
 
-function engineTime(time: Date): string {
-  return time.toISOString().replace('T', ' ').replace('Z', '');
-}
-
-function readFigures(row: Readonly<Record<string, unknown>>, countsMessages: boolean): CostFigures {
-  const inputTokens = readTokens(row, 'total_input');
-  const cachedInputTokens = readTokens(row, 'total_cached');
-  return {
-    costUsd: readAmount(row, 'total_cost'),
-    wasteUsd: readAmount(row, 'total_waste'),
-    upperBoundUsd: readAmount(row, 'total_bound'),
-    calls: readCount(row, 'total_calls'),
-    unpricedCalls: readCount(row, 'total_unpriced'),
-    unsettledCalls: readCount(row, 'total_unsettled'),
-    estimatedCalls: readCount(row, 'total_estimated'),
-    ...('total_suspect' in row ? { suspectCalls: readCount(row, 'total_suspect') } : {}),
-    inputTokens,
-    outputTokens: readTokens(row, 'total_output'),
-    cachedInputTokens,
-    cachedShare: inputTokens > 0n ? Number(cachedInputTokens) / Number(inputTokens) : 0,
-    ...(countsMessages ? { messages: readCount(row, 'total_messages') } : {}),
+/** Whether a rollup has every field that the question groups or filters by. */
+function fits({ groupBy, filters = {} }: CostQuery, { stepMs, keys }: SpendRollup): boolean {
+  const has = (field: CostGroupField): boolean => {
+    if (field === 'day') return true;
+    if (field === 'hour') return stepMs === spendRollups.hour.stepMs;
+    return keys.includes(columnOf(field));
   };
+  return groupBy.every(has) && costFilterFields.every((field) => filters[field] === undefined || has(field));
 }
 
-function readAmount(row: Readonly<Record<string, unknown>>, column: string): Usd {
-  const value = row[column];
-  if (value === undefined) return zeroUsd;
-  invariant(typeof value === 'string', `${column} comes as a decimal string`);
-  return usd(value);
+function isColumnField(field: CostGroupField): field is CostFilterField | 'waste' {
+  return field !== 'day' && field !== 'hour';
 }
 
-function readCount(row: Readonly<Record<string, unknown>>, column: string): number {
-  const count = Number(row[column] ?? 0);
-  invariant(Number.isSafeInteger(count), `${column} is a whole number`);
-  return count;
-}
-
-/** Sums of tokens can be above what a number holds exactly. The engine gives them as text. */
-function readTokens(row: Readonly<Record<string, unknown>>, column: string): bigint {
-  const value = row[column] ?? '0';
-  invariant(typeof value === 'string' || typeof value === 'number', `${column} is a count`);
-  return BigInt(value);
+function answerColumn(field: CostGroupField, hasHours: boolean): string {
+  if (field === 'waste') return 'waste_reason AS waste';
+  if (field === 'day') return hasHours ? "toDate(part_time, 'UTC') AS day" : 'part_time AS day';
+  if (field === 'hour') return 'part_time AS hour';
+  return field;
 }

@@ -30,14 +30,10 @@ export interface ErasureMeasure {
   readonly open: number;
 }
 
-/** How far the rollup by customer has come, by month. */
-export type ErasedMonths = Readonly<Record<string, 'copied' | 'renamed'>>;
-
 /** An erasure that is at work in this process. */
 export interface Erasure {
   readonly id: Uuid;
   readonly pseudonym: string;
-  readonly months: ErasedMonths;
   readonly lease: Uuid;
 }
 
@@ -198,13 +194,8 @@ export class ErasureLedger {
     const { rows: batches } = await this.#database.query<{ count: number }>(sql.countOpenBatches);
     if ((batches[0]?.count ?? 0) > 0) return undefined;
     const lease = newId(this.#clock.now());
-    const { rows } = await this.#database.query<{ months: ErasedMonths }>(sql.leaseErasure, [
-      id,
-      lease,
-      leaseMs,
-    ]);
-    const [row] = rows;
-    return row === undefined ? undefined : { id, pseudonym, months: row.months, lease };
+    const { rows } = await this.#database.query(sql.leaseErasure, [id, lease, leaseMs]);
+    return rows.length === 0 ? undefined : { id, pseudonym, lease };
   }
 
   /** The erasure that has not ended, with what it erases; undefined when there is none that this version can go on with. */
@@ -327,16 +318,13 @@ export class ErasureLedger {
     }
   }
 
-  /** Throws MILLRACE_ERASURE_BLOCKED when another process has the erasure. */
-  async noteMonths({ id, lease }: Erasure, months: ErasedMonths): Promise<void> {
-    const { affected } = await this.#database.query(sql.noteMonths, [id, JSON.stringify(months), lease]);
-    if (affected === 0) throw lost();
-  }
-
-  /** The end, with its record in the audit: by the digest, not by the name. */
+  /**
+   * The end, with its record in the audit: by the digest, not by the name. Throws MILLRACE_ERASURE_BLOCKED when another
+   * process has taken it over.
+   */
   async end({ id, pseudonym, lease }: Erasure, selection: ErasureSelection, messages: number): Promise<void> {
     const hash = hashOf(id, selection);
-    await this.#database.query(sql.endErasure, [
+    const { affected } = await this.#database.query(sql.endErasure, [
       id,
       newId(this.#clock.now()),
       targetOf(id, selection),
@@ -344,6 +332,7 @@ export class ErasureLedger {
       JSON.stringify({ erasure: id, kind: selection.kind, pseudonym, hash }),
       lease,
     ]);
+    if (affected === 0) throw lost();
   }
 }
 

@@ -42,6 +42,12 @@ export interface ErasureOfficeOptions {
   readonly clock: Clock;
 }
 
+/** After these the column store may have what was asked for. */
+const passingFailures: ReadonlySet<string> = new Set([
+  'MILLRACE_COLUMN_STORE_UNAVAILABLE',
+  'MILLRACE_COLUMN_STORE_OUT_OF_MEMORY',
+]);
+
 /** Erases what is known of a customer, a team's customers or a message; what was spent stays, under a pseudonym. */
 export class ErasureOffice {
   readonly #options: ErasureOfficeOptions;
@@ -115,7 +121,7 @@ export class ErasureOffice {
       return (await ledger.isNowhere(selection)) && !(await hasUsage(store, selection));
     } catch (error) {
       // A column store that is away may have something: the erasure waits for it.
-      if (error instanceof AppError && error.code === 'MILLRACE_COLUMN_STORE_UNAVAILABLE') return false;
+      if (error instanceof AppError && passingFailures.has(error.code)) return false;
       throw error;
     }
   }
@@ -136,12 +142,7 @@ export class ErasureOffice {
     try {
       const messages = await ledger.erase(selection, erasure);
       await ledger.enterStore(erasure);
-      await eraseUsage(store, {
-        selection,
-        pseudonym: erasure.pseudonym,
-        months: erasure.months,
-        note: (months) => ledger.noteMonths(erasure, months),
-      });
+      await eraseUsage(store, { selection, pseudonym: erasure.pseudonym });
       await ledger.end(erasure, selection, messages);
       while (await cleaner.clean());
     } catch (error) {
@@ -166,7 +167,7 @@ export class ErasureOffice {
         await check();
         return false;
       },
-      // A lease that is lost is noticed by the next step that is noted.
+      // A lease that is lost is noticed at the end; until then two processes do the same.
       onTurnEnd: () => undefined,
     });
     renewal.start();

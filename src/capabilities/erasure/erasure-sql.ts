@@ -76,7 +76,7 @@ export const leaseErasure = named(
   'ledger.lease_erasure',
   `update millrace.erasures set lease = $2::uuid, leased_until = clock_timestamp() + $3::int * interval '1 millisecond'
    where id = $1::uuid and ended_at is null and (leased_until is null or leased_until < clock_timestamp())
-   returning months`,
+   returning id`,
 );
 
 /** $1 id, $2 lease, $3 how many milliseconds; 0 gives it back. */
@@ -122,12 +122,6 @@ export const noteErasureFailure = named(
      from noted n where e.id = n.id returning e.actor, e.reason, n.is_over)
    insert into millrace.operator_actions (id, at, actor, action, target, affected, detail, reason)
    select $6::uuid, clock_timestamp(), actor, 'erasures.fail', $7, 0, $8::json, reason from changed where is_over`,
-);
-
-/** $1 id, $2 months, $3 lease. */
-export const noteMonths = named(
-  'ledger.note_erasure_months',
-  `update millrace.erasures set months = $2::json where id = $1::uuid and lease = $3::uuid`,
 );
 
 /** $1 a text that the lines hold, $2 target and $3 number of the last line seen, $4 how many. */

@@ -1,7 +1,8 @@
 import type { HostStatus } from '../../host/host-status.ts';
 import type { ColumnStore } from '../../drivers/column-store/column-store.ts';
 import { formatUsd, type Usd, zeroUsd } from '../../kernel/money.ts';
-import { type CostFigures, type CostReport, runCostQuery } from '../../capabilities/costs/usage-queries.ts';
+import type { CostFigures } from '../../capabilities/costs/cost-figures.ts';
+import { type CostReport, runCostQuery } from '../../capabilities/costs/usage-queries.ts';
 import {
   type ItemCost,
   readDearestItems,

@@ -1,5 +1,6 @@
 import type { ColumnStore } from '../../drivers/column-store/column-store.ts';
 import { type Usd, usd } from '../../kernel/money.ts';
+import { spendSums } from '../../engine/export/spend-sums.ts';
 
 /* The demo's own questions to the usage records and message outcomes. */
 
@@ -50,7 +51,7 @@ export async function readStageOutcomes(store: ColumnStore): Promise<readonly St
 
 export async function readDearestItems(store: ColumnStore, limit: number): Promise<readonly ItemCost[]> {
   const rows = await store.query<{ item: string; payer: string; total: string; requests: string }>(
-    `SELECT item, any(team) AS payer, sum(ifNull(cost_usd, 0)) AS total, sum(calls) AS requests
+    `SELECT item, any(team) AS payer, ${spendSums.cost} AS total, ${spendSums.calls} AS requests
      FROM ${store.database}.usage GROUP BY item ORDER BY total DESC, item LIMIT {limit:UInt32}`,
     { limit },
   );

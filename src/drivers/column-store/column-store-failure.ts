@@ -1,4 +1,5 @@
 import { AppError } from '../../kernel/app-error.ts';
+import type { ErrorCode } from '../../kernel/error-codes.ts';
 
 /*
  * One decision, made once: did the engine refuse the statement, or may the same statement succeed later?
@@ -6,17 +7,18 @@ import { AppError } from '../../kernel/app-error.ts';
  * fate, so it counts as unavailable: whoever inserted must look before inserting again.
  */
 
-/** ClickHouse's names of errors that pass by themselves: load, memory, disk, network, coordination, shutdown. */
+/** ClickHouse's names for too little memory, of one statement or of the server. */
+const memoryErrors: ReadonlySet<string> = new Set(['CANNOT_ALLOCATE_MEMORY', 'MEMORY_LIMIT_EXCEEDED']);
+
+/** ClickHouse's names of other errors that pass by themselves: load, disk, network, coordination, shutdown. */
 const passingErrors: ReadonlySet<string> = new Set([
   'ABORTED',
   'ALL_CONNECTION_TRIES_FAILED',
   'ALL_REPLICAS_ARE_STALE',
   'ATTEMPT_TO_READ_AFTER_EOF',
-  'CANNOT_ALLOCATE_MEMORY',
   'CANNOT_SCHEDULE_TASK',
   'CANNOT_WRITE_TO_FILE_DESCRIPTOR',
   'KEEPER_EXCEPTION',
-  'MEMORY_LIMIT_EXCEEDED',
   'NETWORK_ERROR',
   'NOT_ENOUGH_SPACE',
   'NO_FREE_CONNECTION',
@@ -41,9 +43,7 @@ const maxQuotedLength = 500;
 export function columnStoreFailure(what: string, error: unknown): AppError {
   if (error instanceof AppError) return error;
   if (isEngineError(error)) {
-    const code = passingErrors.has(error.type)
-      ? 'MILLRACE_COLUMN_STORE_UNAVAILABLE'
-      : 'MILLRACE_COLUMN_STORE_FAILED';
+    const code = codeOf(error.type);
     const reason = error.message.slice(0, maxQuotedLength).trim();
     return new AppError(code, `${what}: ${error.type} (${error.code}): ${reason}`, { cause: error });
   }
@@ -52,6 +52,11 @@ export function columnStoreFailure(what: string, error: unknown): AppError {
     maxQuotedLength,
   );
   return new AppError('MILLRACE_COLUMN_STORE_UNAVAILABLE', `${what}: ${reason}`, { cause: error });
+}
+
+function codeOf(type: string): ErrorCode {
+  if (memoryErrors.has(type)) return 'MILLRACE_COLUMN_STORE_OUT_OF_MEMORY';
+  return passingErrors.has(type) ? 'MILLRACE_COLUMN_STORE_UNAVAILABLE' : 'MILLRACE_COLUMN_STORE_FAILED';
 }
 
 /**

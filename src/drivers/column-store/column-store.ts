@@ -10,7 +10,7 @@ export interface ColumnInsert {
 /**
  * The store of usage records: a ClickHouse server over HTTP, or chDB (the same engine) in the process.
  * Decimals and 64-bit integers come as strings in results. Failures are AppErrors: MILLRACE_COLUMN_STORE_UNAVAILABLE
- * (retryable; the statement may or may not have taken effect) or MILLRACE_COLUMN_STORE_FAILED (the engine refused it).
+ * or MILLRACE_COLUMN_STORE_OUT_OF_MEMORY (retryable; the statement may or may not have taken effect) or MILLRACE_COLUMN_STORE_FAILED (the engine refused it).
  */
 export interface ColumnStore {
   readonly kind: 'chdb' | 'clickhouse';

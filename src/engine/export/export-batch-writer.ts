@@ -3,19 +3,18 @@ import { deduplicationWindowBlocks } from '../../drivers/column-store/column-mig
 import { AppError } from '../../kernel/app-error.ts';
 import type { Uuid } from '../../kernel/ids.ts';
 import { invariant } from '../../kernel/invariant.ts';
-import { repairRollups } from './rollup-repair.ts';
 
 /*
  * Exactly once into ClickHouse. A batch never changes, is inserted with its id as the deduplication token, and carries
  * the id in every row. Whoever cannot rule out an earlier try looks first:
  *
  *   no row there                   insert
- *   rows there, tokens remembered  insert again: every table drops the blocks it has and takes those it lacks. A death
- *                                  in mid-insert can leave a view, or a month of the batch, without its block; only
- *                                  repeating the insert brings it there
+ *   rows there, tokens remembered  insert again: the table drops the blocks it has and takes those it lacks. A death in
+ *                                  mid-insert can leave a month of the batch without its block; only repeating the
+ *                                  insert brings it there
  *   all rows there, long ago       no insert: the tokens may be forgotten, so repeating could count twice
  *
- * In each of these cases all rows must be there afterwards, and what a rollup still lacks is added (rollup-repair.ts).
+ * In each of these cases all rows must be there afterwards. Rollups are projections: they come and go with their rows.
  *
  *   anything else                  MILLRACE_EXPORT_INCONSISTENT, loud, for a person to judge
  */
@@ -38,8 +37,6 @@ const maxBatchesToRepeatAfter = deduplicationWindowBlocks / 10;
 
 export interface WriteOptions {
   readonly mayHaveBeenTried: boolean;
-  /** Told of the rollups that lacked the batch, and have it now. */
-  readonly onRepaired?: (rollups: readonly string[]) => void;
 }
 
 /**
@@ -50,7 +47,7 @@ export interface WriteOptions {
 export async function writeBatch(
   store: ColumnStore,
   batch: ExportBatch,
-  { mayHaveBeenTried, onRepaired }: WriteOptions,
+  { mayHaveBeenTried }: WriteOptions,
 ): Promise<ExportResult> {
   invariant(batch.rows > 0, `export batch ${batch.id} has rows`);
   if (!mayHaveBeenTried) {
@@ -62,10 +59,6 @@ export async function writeBatch(
   const isForgotten = found > 0 && (await countBatchesSince(store, batch)) > maxBatchesToRepeatAfter;
   if (!isForgotten) await insert(store, batch);
   await requireAll(store, batch);
-  if (batch.table === 'usage') {
-    const repaired = await repairRollups(store, batch.id);
-    if (repaired.length > 0) onRepaired?.(repaired);
-  }
   if (found === 0) return 'written';
   return isForgotten ? 'found' : 'repeated';
 }

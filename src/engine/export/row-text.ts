@@ -42,3 +42,8 @@ export function bindLines(exportBatch: string, lines: Iterable<string>): string 
   for (const line of lines) bound.push(head, line.slice(1), '\n');
   return bound.join('');
 }
+
+/** A time as the engine takes it in parameters and literals of UTC. */
+export function engineTime(time: Date): string {
+  return time.toISOString().replace('T', ' ').replace('Z', '');
+}

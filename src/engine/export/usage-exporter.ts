@@ -94,18 +94,14 @@ export class UsageExporter {
 
   /** A batch that was bound by this very turn cannot have been tried before; any other may have been. */
   async #write(batch: ExportBatch, mayHaveBeenTried: boolean): Promise<void> {
-    const { ledger, store, metrics, logger } = this.#options;
+    const { ledger, store, metrics } = this.#options;
     const { id, target: table } = batch;
     const rows = batch.lines.length;
     try {
       const result = await writeBatch(
         store,
         { id, table, rows, lines: bindLines(id, batch.lines) },
-        {
-          mayHaveBeenTried,
-          onRepaired: (rollups) =>
-            logger.warn({ exportBatch: id, rollups }, 'rollups lacked an export batch; it was added'),
-        },
+        { mayHaveBeenTried },
       );
       await ledger.markExported(id);
       metrics.increment('export_batches_total', {

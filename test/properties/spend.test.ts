@@ -1,0 +1,345 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { migrateColumnStore } from '../../src/drivers/column-store/column-migrator.ts';
+import { openChdb } from '../../src/drivers/column-store/column-store.clickhouse.ts';
+import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts';
+import { newId } from '../../src/kernel/ids.ts';
+import { packageRoot } from '../../src/kernel/package-root.ts';
+import { usd, zeroUsd } from '../../src/kernel/money.ts';
+import { eraseUsage } from '../../src/capabilities/erasure/erase-usage.ts';
+import { type ExportBatch, writeBatch } from '../../src/engine/export/export-batch-writer.ts';
+import { bindLines } from '../../src/engine/export/row-text.ts';
+import { projectionSql, spendRollups } from '../../src/capabilities/costs/spend-rows.ts';
+import {
+  costFilterFields,
+  costGroupFields,
+  CostReportQuery,
+  type CostQuery,
+  runCostQuery,
+} from '../../src/capabilities/costs/usage-queries.ts';
+import {
+  countsOfCall,
+  countsOfCorrection,
+  renderUsageLine,
+  type UsageRecord,
+} from '../../src/engine/export/usage-record.ts';
+import { fieldOf, plainOf, plainReport } from '../support/plain-costs.ts';
+import { usageRecord } from '../support/usage-records.ts';
+
+/*
+ * Whatever becomes of usage (calls of every kind, corrections, late rows, repeated inserts, merges, pruned months, pruned
+ * rows, erased customers, parts that have no projection), a report by any fields over any period equals plain addition of the
+ * records, to the last decimal; and the rollups are what it was read from.
+ */
+
+const start = Date.UTC(2025, 0, 30, 20, 17);
+const spanMs = 4 * 86_400_000;
+const newUuid = (): string => newId(new Date());
+const messages = Array.from({ length: 12 }, newUuid);
+
+const settlements = ['reported', 'estimated', 'unsettled', 'free'] as const;
+const wasteReasons = ['failed', 'aborted', 'duplicate', 'retried', 'degenerate'] as const;
+/** Few moments, so that rows meet at the edges of hours and days. */
+const moment = fc.oneof(
+  fc.integer({ min: 0, max: spanMs }),
+  fc
+    .integer({ min: 0, max: 96 })
+    .map((hours) => Math.ceil(start / 3_600_000) * 3_600_000 - start + hours * 3_600_000),
+);
+
+const anyCall: fc.Arbitrary<UsageRecord> = fc
+  .record({
+    at: moment,
+    team: fc.integer({ min: 0, max: 1 }),
+    customer: fc.integer({ min: 0, max: 3 }),
+    feature: fc.integer({ min: 0, max: 1 }),
+    batch: fc.option(fc.integer({ min: 0, max: 1 }), { nil: undefined }),
+    stage: fc.integer({ min: 0, max: 1 }),
+    model: fc.integer({ min: 0, max: 2 }),
+    message: fc.option(fc.integer({ min: 0, max: messages.length - 1 }), { nil: undefined }),
+    settlement: fc.constantFrom(...settlements),
+    isPriced: fc.boolean(),
+    waste: fc.option(fc.constantFrom(...wasteReasons), { nil: undefined }),
+    cost: fc.bigInt({ min: 0n, max: 10n ** 21n }),
+    bound: fc.bigInt({ min: 0n, max: 10n ** 37n }),
+    tokens: fc.array(fc.nat({ max: 2 ** 31 }), { minLength: 4, maxLength: 4 }),
+  })
+  .map((pick): UsageRecord => {
+    const isOpen = pick.settlement === 'unsettled' || pick.settlement === 'estimated';
+    const {
+      costUsd: _replaced,
+      messageId: _none,
+      ...record
+    } = usageRecord({
+      recordId: newUuid(),
+      callId: newUuid(),
+      sentAt: new Date(start + pick.at),
+      origin: {
+        team: `team ${pick.team}`,
+        customer: `customer's "${pick.customer}"`,
+        feature: `feature\\${pick.feature}`,
+        ...(pick.batch === undefined ? {} : { batch: `batch ${pick.batch}` }),
+      },
+      stage: `stage-${pick.stage}`,
+      provider: pick.model === 0 ? 'openai' : 'anthropic',
+      model: `model-${pick.model}`,
+      settlement: pick.settlement,
+      counts: countsOfCall(
+        pick.settlement,
+        pick.isPriced,
+        pick.settlement === 'estimated' && pick.waste !== undefined,
+      ),
+      tokens: {
+        uncached_input: pick.tokens[0] ?? 0,
+        cache_read: pick.tokens[1] ?? 0,
+        cache_write_1h: 3,
+        text_output: pick.tokens[2] ?? 0,
+        reasoning: pick.tokens[3] ?? 0,
+      },
+      costByClass: {},
+      ...(pick.waste === undefined ? {} : { wasteReason: pick.waste }),
+      ...(isOpen ? { upperBoundUsd: decimalOf(pick.bound) } : {}),
+    });
+    return {
+      ...record,
+      ...(pick.message === undefined ? {} : { messageId: messages[pick.message] ?? newUuid() }),
+      ...(pick.isPriced ? { costUsd: pick.settlement === 'unsettled' ? zeroUsd : decimalOf(pick.cost) } : {}),
+    };
+  });
+
+function decimalOf(units: bigint): ReturnType<typeof usd> {
+  const text = units.toString().padStart(19, '0');
+  return usd(`${text.slice(0, -18)}.${text.slice(-18)}`);
+}
+
+/** The correction that settles and prices a call. */
+function correctionOf(call: UsageRecord): UsageRecord {
+  const before = { settlement: call.settlement, isPriced: call.costUsd !== undefined };
+  const { costUsd: _known, upperBoundUsd, ...rest } = call;
+  return {
+    ...rest,
+    recordId: newUuid(),
+    recordKind: 'correction',
+    settlement: 'reported',
+    counts: countsOfCorrection(before, { settlement: 'reported', isPriced: true }),
+    tokens: { text_output: -1 },
+    costUsd: usd('-0.000000000000000003'),
+    ...(upperBoundUsd === undefined ? {} : { upperBoundUsd: upperBoundUsd.negated() }),
+  };
+}
+
+/** What becomes of the table, step by step. */
+const anyStep = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc
+      .array(anyCall, { minLength: 1, maxLength: 30 })
+      .map((calls) => ({ kind: 'calls' as const, calls })),
+  },
+  { weight: 2, arbitrary: fc.constant({ kind: 'corrections' as const }) },
+  { weight: 2, arbitrary: fc.constant({ kind: 'repeat' as const }) },
+  { weight: 1, arbitrary: fc.constant({ kind: 'merge' as const }) },
+  { weight: 1, arbitrary: fc.constant({ kind: 'drop month' as const }) },
+  { weight: 1, arbitrary: moment.map((at) => ({ kind: 'prune' as const, before: new Date(start + at) })) },
+  {
+    weight: 1,
+    arbitrary: fc.integer({ min: 0, max: 3 }).map((customer) => ({ kind: 'erase' as const, customer })),
+  },
+  { weight: 1, arbitrary: fc.constant({ kind: 'old parts' as const }) },
+);
+type Step = typeof anyStep extends fc.Arbitrary<infer Value> ? Value : never;
+
+const anyQuery: fc.Arbitrary<CostQuery> = fc.record(
+  {
+    groupBy: fc.uniqueArray(fc.constantFrom(...costGroupFields), { maxLength: 3 }),
+    from: moment.map((offset) => new Date(start + offset)),
+    to: moment.map((offset) => new Date(start + offset)),
+    filters: fc.record(
+      {
+        team: fc.constantFrom(['team 0'], ['team 1', 'team 2']),
+        customer: fc.constant(['customer\'s "1"']),
+        batch: fc.constantFrom(['batch 1'], ['']),
+        model: fc.constantFrom(['model-1', 'model-2']),
+      },
+      { requiredKeys: [] },
+    ),
+  },
+  { requiredKeys: ['groupBy'] },
+);
+
+/** The table beside what it should hold. */
+class History {
+  readonly #store: ColumnStore;
+  #records: readonly UsageRecord[] = [];
+  #batches: readonly ExportBatch[] = [];
+  #hasProjections = true;
+
+  constructor(store: ColumnStore) {
+    this.#store = store;
+  }
+
+  get records(): readonly UsageRecord[] {
+    return this.#records;
+  }
+
+  async step(step: Step): Promise<void> {
+    const { database } = this.#store;
+    switch (step.kind) {
+      case 'calls':
+        return await this.#write(step.calls);
+      case 'corrections': {
+        const open = this.#records.filter(
+          ({ counts }) => counts.calls === 1 && counts.unsettledCalls + counts.unpricedCalls > 0,
+        );
+        const known = new Set(
+          this.#records.filter(({ recordKind }) => recordKind === 'correction').map(({ callId }) => callId),
+        );
+        return await this.#write(open.filter(({ callId }) => !known.has(callId)).map(correctionOf));
+      }
+      case 'repeat': {
+        // What was changed meanwhile is not exported again.
+        const last = this.#batches.at(-1);
+        if (last !== undefined) await writeBatch(this.#store, last, { mayHaveBeenTried: true });
+        return;
+      }
+      case 'merge':
+        return await this.#store.command(`OPTIMIZE TABLE ${database}.usage FINAL`);
+      case 'drop month':
+        await this.#store.command(`ALTER TABLE ${database}.usage DROP PARTITION 202501`);
+        return this.#keep(({ sentAt }) => sentAt.getUTCMonth() !== 0);
+      case 'prune':
+        await this.#store.command(
+          `ALTER TABLE ${database}.usage DELETE WHERE ts < fromUnixTimestamp64Milli(${step.before.getTime()}, 'UTC') SETTINGS mutations_sync = 2`,
+        );
+        return this.#keep(({ sentAt }) => sentAt >= step.before);
+      case 'erase': {
+        const customer = `customer's "${step.customer}"`;
+        await eraseUsage(this.#store, { selection: { kind: 'customer', customer }, pseudonym: 'erased' });
+        this.#batches = [];
+        this.#records = this.#records.map((record) =>
+          record.origin.customer === customer
+            ? { ...record, origin: { ...record.origin, customer: 'erased' } }
+            : record,
+        );
+        return;
+      }
+      case 'old parts':
+        // As an installation has them that was there before the projections.
+        this.#hasProjections = !this.#hasProjections;
+        return await this.#store.command(
+          `ALTER TABLE ${database}.usage MODIFY SETTING materialize_projections_on_insert = ${this.#hasProjections ? 1 : 0}`,
+        );
+    }
+  }
+
+  async #write(records: readonly UsageRecord[]): Promise<void> {
+    if (records.length === 0) return;
+    const id = newUuid();
+    const batch = {
+      id,
+      table: 'usage',
+      rows: records.length,
+      lines: bindLines(id, records.map(renderUsageLine)),
+    } as const;
+    await writeBatch(this.#store, batch, { mayHaveBeenTried: false });
+    this.#records = [...this.#records, ...records];
+    this.#batches = [...this.#batches, batch];
+  }
+
+  #keep(isKept: (record: UsageRecord) => boolean): void {
+    this.#records = this.#records.filter((record) => isKept(record));
+    this.#batches = [];
+  }
+}
+
+describe('spend', () => {
+  let directory: string;
+  let store: ColumnStore;
+
+  beforeAll(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'millrace-spend-'));
+    store = await openChdb({ directory, database: 'millrace' });
+    await migrateColumnStore(store);
+  });
+
+  afterAll(async () => {
+    await store.close();
+    await rm(directory, { recursive: true });
+  });
+
+  it('equals plain addition by any fields, whatever became of the rows', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(anyStep, { minLength: 1, maxLength: 10 }),
+        fc.array(anyQuery, { minLength: 4, maxLength: 8 }),
+        async (steps, queries) => {
+          await store.command('TRUNCATE TABLE millrace.usage');
+          await store.command(
+            'ALTER TABLE millrace.usage MODIFY SETTING materialize_projections_on_insert = 1',
+          );
+          const history = new History(store);
+          for (const step of steps) await history.step(step);
+          // Each field alone, over everything, besides what was drawn.
+          for (const query of [...queries, ...costGroupFields.map((field) => ({ groupBy: [field] }))])
+            expect(plainOf(await runCostQuery(store, query), query)).toEqual(
+              plainReport(history.records, query),
+            );
+        },
+      ),
+      { numRuns: 12 },
+    );
+  }, 300_000);
+
+  it('is read from its rollups wherever one has the fields', async () => {
+    await store.command('TRUNCATE TABLE millrace.usage');
+    await store.command('ALTER TABLE millrace.usage MODIFY SETTING materialize_projections_on_insert = 1');
+    const history = new History(store);
+    await history.step({ kind: 'calls', calls: fc.sample(anyCall, { seed: 7, numRuns: 3000 }) });
+    const period = { from: new Date(start + 17), to: new Date(start + spanMs - 17) };
+    // The table is small, where the engine would read rows as gladly: so it is told which it may prefer.
+    const projectionsOf = async (query: CostQuery, preferred: string): Promise<string[]> => {
+      const { sql, parameters } = new CostReportQuery(query).toSql(store.database);
+      const plan = await store.query<{ explain: string }>(
+        `EXPLAIN ${sql} SETTINGS preferred_optimize_projection_name = '${preferred}'`,
+        parameters,
+      );
+      return plan.flatMap(
+        ({ explain }) => /ReadFromMergeTree \((?<name>\w+)\)/.exec(explain)?.groups?.['name'] ?? [],
+      );
+    };
+    const fields = costGroupFields.flatMap((field) => [[field], ['team' as const, field]]);
+    for (const groupBy of [[], ...fields.filter((pair) => new Set(pair).size === pair.length)]) {
+      for (const filter of [undefined, ...costFilterFields]) {
+        const filters =
+          filter === undefined
+            ? {}
+            : {
+                [filter]: [...new Set(history.records.map((record) => fieldOf(record, filter)))].slice(0, 2),
+              };
+        const query = { groupBy, filters, ...period, messages: 'none' } as const;
+        const { rollups } = new CostReportQuery(query);
+        for (const { projection } of rollups.map((name) => spendRollups[name]))
+          expect(await projectionsOf(query, projection), JSON.stringify(query)).toContain(projection);
+        if (rollups.length === 0) expect(await projectionsOf(query, ''), JSON.stringify(query)).toEqual([]);
+      }
+    }
+    const { projection } = spendRollups.day;
+    const read = await projectionsOf({ groupBy: ['team'], ...period }, projection);
+    expect(read.filter((name) => name === projection)).toHaveLength(2);
+  }, 300_000);
+
+  it('has the same definition in the projections of the migrations', async () => {
+    const text = await readFile(
+      join(packageRoot(), 'clickhouse', 'migrations', '0006-spend-projections.sql'),
+      'utf8',
+    );
+    const flat = text.replaceAll(/\s+/g, ' ');
+    for (const rollup of Object.values(spendRollups))
+      expect(flat).toContain(
+        `ADD PROJECTION IF NOT EXISTS ${rollup.projection} ( ${projectionSql(rollup)} )`,
+      );
+  });
+});
