@@ -74,7 +74,7 @@ const owners = [
     packages: ['nestjs-pino', 'pino-http', 'fastify', '@fastify/[^/]+', '@nestjs/platform-fastify'],
     folders: ['src/host'],
   },
-  { name: 'commander', packages: ['commander'], folders: ['src/cli', 'src/terminal'] },
+  { name: 'commander', packages: ['commander'], folders: ['src/cli', 'src/terminal', 'src/capabilities'] },
 ];
 
 const testBesideCode = '\\.test\\.ts$';

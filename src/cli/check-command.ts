@@ -2,12 +2,12 @@ import type { Command } from 'commander';
 import {
   type Bind,
   type CommandContext,
-  configurationOf,
   exitCodes,
   print,
   type StoreOptions,
   withStoreOptions,
-} from './command-context.ts';
+} from '../terminal/command-context.ts';
+import { configurationOf } from './configuration-of.ts';
 import { renderTable } from '../terminal/text-table.ts';
 
 interface CheckOptions extends StoreOptions {

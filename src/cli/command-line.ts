@@ -1,27 +1,41 @@
 import { Command, CommanderError } from 'commander';
+import type { Configuration } from '../host/configuration.ts';
 import { version } from '../host/version.ts';
-import { type Bind, type CommandContext, exitCodes } from './command-context.ts';
-import { addBudgetsCommand } from './budgets-command.ts';
+import {
+  type Bind,
+  type CommandContext,
+  type CommandSurroundings,
+  exitCodes,
+} from '../terminal/command-context.ts';
+import { addBudgetsCommand } from '../capabilities/budgets/budgets-command.ts';
 import { addCheckCommand } from './check-command.ts';
-import { addCostsCommand } from './costs-command.ts';
-import { addDeadLettersCommand } from './dead-letters-command.ts';
+import { addCostsCommand } from '../capabilities/costs/costs-command.ts';
+import { addDeadLettersCommand } from '../capabilities/dead-letters/dead-letters-command.ts';
 import { addDemoCommand } from './demo/demo-command.ts';
 import { describeError } from './describe-error.ts';
-import { addCallsCommand } from './calls-command.ts';
-import { addEraseCommand } from './erase-command.ts';
-import { addHoldsCommands } from './holds-commands.ts';
-import { addKeysCommand } from './keys-command.ts';
-import { addMessagesCommand } from './messages-command.ts';
+import { addCallsCommand } from '../capabilities/corrections/calls-command.ts';
+import { addEraseCommand } from '../capabilities/erasure/erase-command.ts';
+import { addHoldsCommands } from '../capabilities/pauses/holds-commands.ts';
+import { addKeysCommand } from '../capabilities/access/keys-command.ts';
+import { addMessagesCommand } from '../capabilities/message-operations/messages-command.ts';
 import { addMigrateCommand } from './migrate-command.ts';
 import { addPricesCommand } from './prices-command.ts';
 import { shownText } from '../terminal/shown-text.ts';
 import { addSimulatorCommand } from './simulator-command.ts';
 import { addStartCommand } from './start-command.ts';
 import { addStatusCommand } from './status-command.ts';
-import { addTailCommand } from './tail-command.ts';
+import { addTailCommand } from '../capabilities/message-operations/tail-command.ts';
 
 /** Runs one command line, without the program's name. Resolves with the exit code after the last effect. */
-export async function runCommandLine(args: readonly string[], context: CommandContext): Promise<number> {
+export async function runCommandLine(
+  args: readonly string[],
+  surroundings: CommandSurroundings,
+): Promise<number> {
+  const context: CommandContext<Configuration> = {
+    ...surroundings,
+    installation: async (options) =>
+      (await import('../host/command-installation.ts')).installationOf(surroundings.environment, options),
+  };
   let exitCode: number = exitCodes.ok;
   const bind: Bind =
     (action) =>
@@ -45,7 +59,7 @@ export async function runCommandLine(args: readonly string[], context: CommandCo
   }
 }
 
-function commandsOf(context: CommandContext, bind: Bind): Command {
+function commandsOf(context: CommandContext<Configuration>, bind: Bind): Command {
   const program = new Command('millrace')
     .description('A pipeline host for LLM work that knows what every message cost, and for whom.')
     .version(version, '-V, --version')

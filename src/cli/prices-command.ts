@@ -2,14 +2,8 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { formatUsd } from '../kernel/money.ts';
 import type { Price } from '../pricing/price.ts';
 import { tokenClasses } from '../pricing/token-classes.ts';
-import {
-  type Bind,
-  type CommandContext,
-  configurationOf,
-  exitCodes,
-  print,
-  tell,
-} from './command-context.ts';
+import { type Bind, type CommandContext, exitCodes, print, tell } from '../terminal/command-context.ts';
+import { configurationOf } from './configuration-of.ts';
 import { renderTable } from '../terminal/text-table.ts';
 
 interface PricesOptions {

@@ -3,9 +3,9 @@ import type { Command } from 'commander';
 import { z } from 'zod';
 import { AppError } from '../kernel/app-error.ts';
 import { parseSimulatorConfig, type SimulatorConfig } from '../simulator/simulator-config.ts';
-import { type Bind, type CommandContext, exitCodes, print, tell } from './command-context.ts';
+import { type Bind, type CommandContext, exitCodes, print, tell } from '../terminal/command-context.ts';
 import { wholeNumber } from '../terminal/option-values.ts';
-import { aborted, watchShutdownSignals } from '../host/shutdown-signals.ts';
+import { aborted, watchShutdownSignals } from '../terminal/shutdown-signals.ts';
 
 interface SimulatorOptions {
   readonly port?: number;

@@ -6,8 +6,8 @@ import {
   type StoreOptions,
   tell,
   withStoreOptions,
-} from './command-context.ts';
-import { aborted, watchShutdownSignals } from '../host/shutdown-signals.ts';
+} from '../terminal/command-context.ts';
+import { aborted, watchShutdownSignals } from '../terminal/shutdown-signals.ts';
 
 interface StartOptions extends StoreOptions {
   readonly stages: string;

@@ -2,18 +2,18 @@ import type { Command } from 'commander';
 import { type HostStatus, readHostStatus } from '../host/host-status.ts';
 import { statusDocument } from '../host/status-document.ts';
 import { formatUsd } from '../kernel/money.ts';
-import { circuitsText } from './circuits-text.ts';
+import { circuitsText } from '../capabilities/limits/circuits-text.ts';
 import {
   type Bind,
   type CommandContext,
-  configurationOf,
   exitCodes,
   print,
   type StoreOptions,
   withStoreOptions,
-} from './command-context.ts';
-import { holdLines } from './holds-text.ts';
-import { waitLines } from './waits-text.ts';
+} from '../terminal/command-context.ts';
+import { configurationOf } from './configuration-of.ts';
+import { holdLines } from '../capabilities/pauses/holds-text.ts';
+import { waitLines } from '../capabilities/message-operations/waits-text.ts';
 import { formatCount, renderTable, type TableColumn } from '../terminal/text-table.ts';
 
 interface StatusOptions extends StoreOptions {

@@ -17,7 +17,7 @@ import { MillraceHttpModule } from './millrace-http.module.ts';
 import { Millrace } from './millrace.ts';
 import { progressLine, progressLines } from './progress-lines.ts';
 import { MillraceModule, type MillraceModuleOptions, configurationOf } from './millrace.module.ts';
-import { watchShutdownSignals } from './shutdown-signals.ts';
+import { watchShutdownSignals } from '../terminal/shutdown-signals.ts';
 import { version } from './version.ts';
 
 /** An application for those who have none: stages, and what they need. */

@@ -3,10 +3,10 @@ import { SocketColumnStore } from '../drivers/operator-socket/column-store.socke
 import { OperatorConnection } from '../drivers/operator-socket/operator-connection.ts';
 import { SocketSqlDatabase } from '../drivers/operator-socket/sql-database.socket.ts';
 import { SocketNotifications } from '../drivers/operator-socket/notifications.socket.ts';
-import type { Queue, QueueDriver } from '../drivers/queue/queue.ts';
 import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
 import { AppError } from '../kernel/app-error.ts';
 import { type Clock, systemClock } from '../kernel/clock.ts';
+import type { StageNotifications } from '../terminal/installation.ts';
 import type { Configuration } from './configuration.ts';
 import { ledgerClock } from './host-clock.ts';
 import { openColumns, openDatabase, openQueues } from './stores.ts';
@@ -17,12 +17,6 @@ import { version } from './version.ts';
  * process: when a host runs on it, the host lends its stores over the operator socket; otherwise the command opens them.
  * A command asks for what it needs and no more, so that it works while the other stores are away.
  */
-
-/** Tells the stages of an installation of work. */
-export interface StageNotifications {
-  readonly kind: QueueDriver['kind'];
-  queue(name: string): Pick<Queue, 'add'>;
-}
 
 export class OperatorAccess {
   readonly database: SqlDatabase;

@@ -6,6 +6,7 @@ import { migrate, pendingMigrations } from '../drivers/sql-database/migrator.ts'
 import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
 import { AppError } from '../kernel/app-error.ts';
 import type { Clock } from '../kernel/clock.ts';
+import type { StageNotifications } from '../terminal/installation.ts';
 import type { Configuration } from './configuration.ts';
 import { OperatorAccess } from './operator-access.ts';
 import { clusterOf } from './stores.ts';
@@ -16,6 +17,8 @@ export interface OperatorStores {
   readonly columns: ColumnStore;
   /** The ledger's time. */
   readonly clock: Clock;
+  /** The queues; undefined where none runs. */
+  readonly notifications: () => Promise<StageNotifications | undefined>;
 }
 
 /** What migrations are applied to. */
@@ -30,7 +33,12 @@ export function withOperatorStores<Result>(
   work: (stores: OperatorStores) => Promise<Result>,
 ): Promise<Result> {
   return OperatorAccess.during(configuration, async (access) =>
-    work({ database: access.database, columns: await access.columns(), clock: access.clock }),
+    work({
+      database: access.database,
+      columns: await access.columns(),
+      clock: access.clock,
+      notifications: () => access.notifications(),
+    }),
   );
 }
 

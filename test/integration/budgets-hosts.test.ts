@@ -1,8 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { ConfigurationInput } from '../../src/host/configuration.ts';
+import { installationWith } from '../../src/host/command-installation.ts';
 import type { Host } from '../../src/host/host.ts';
 import { loadConfiguration } from '../../src/host/load-configuration.ts';
-import { applyBudgets } from '../../src/host/operator-budgets.ts';
+import { applyBudgets } from '../../src/capabilities/budgets/apply-budgets.ts';
 import { newId } from '../../src/kernel/ids.ts';
 import { formatUsd, usd } from '../../src/kernel/money.ts';
 import type { BudgetFault } from '../../src/engine/ledger/budget-ledger.ts';
@@ -95,10 +96,10 @@ describe.skipIf(![postgresPrograms(), redisPrograms()].every((program) => canRun
       expect(completed).toBeLessThan(messages);
 
       const { budgets } = loadConfiguration({ environment: {}, options: { budgets: budget('1') } });
-      await applyBudgets(
-        { ...first.configuration, budgets },
-        { operation: { actor: 'ann', reason: 'the quarter is planned anew' }, mayRemove: false },
-      );
+      await applyBudgets(installationWith({ ...first.configuration, budgets }), {
+        operation: { actor: 'ann', reason: 'the quarter is planned anew' },
+        mayRemove: false,
+      });
       await expect.poll(() => countOf(first, 'completed'), { timeout: 30_000, interval: 50 }).toBe(messages);
       watching.abort();
       await watch;

@@ -4,7 +4,7 @@ import type { ConfigurationInput } from '../../host/configuration.ts';
 import { createMillraceApp, type MillraceApp } from '../../host/create-millrace-app.ts';
 import { Host } from '../../host/host.ts';
 import { createLogger } from '../../telemetry/logging.ts';
-import type { CommandContext } from '../command-context.ts';
+import type { CommandContext } from '../../terminal/command-context.ts';
 import type { DemoFolder } from './demo-folder.ts';
 import type { ExampleModels, ExamplePipeline } from './example-pipeline.ts';
 import type { SimulatorChild } from './simulator-child.ts';

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { Bind, CommandContext } from '../command-context.ts';
+import type { Bind, CommandContext } from '../../terminal/command-context.ts';
 import { wholeNumber } from '../../terminal/option-values.ts';
 import type { DemoOptions } from './run-demo.ts';
 

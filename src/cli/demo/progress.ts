@@ -1,5 +1,5 @@
 import type { HostStatus, MessageCounts } from '../../host/host-status.ts';
-import type { CommandContext } from '../command-context.ts';
+import type { CommandContext } from '../../terminal/command-context.ts';
 import { shownText } from '../../terminal/shown-text.ts';
 import { formatCount, roundedUsd } from '../../terminal/text-table.ts';
 import { RecentRate } from './recent-rate.ts';

@@ -1,8 +1,8 @@
 import { join, relative } from 'node:path';
 import { AppError } from '../../kernel/app-error.ts';
 import { packageRoot } from '../../kernel/package-root.ts';
-import { type CommandContext, exitCodes, print, tell } from '../command-context.ts';
-import { aborted, type ShutdownSignals, watchShutdownSignals } from '../../host/shutdown-signals.ts';
+import { type CommandContext, exitCodes, print, tell } from '../../terminal/command-context.ts';
+import { aborted, type ShutdownSignals, watchShutdownSignals } from '../../terminal/shutdown-signals.ts';
 import type { DemoApp } from './demo-app.ts';
 import { type DemoFolder, findUnfinishedRuns, markFinished, openDemoFolder } from './demo-folder.ts';
 import { collectReport, type DemoReport, reportDocument } from './demo-report.ts';

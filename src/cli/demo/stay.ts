@@ -2,7 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { MillraceApp } from '../../host/create-millrace-app.ts';
 import { ApiKeys } from '../../capabilities/access/api-keys.ts';
-import { type CommandContext, tell } from '../command-context.ts';
+import { type CommandContext, tell } from '../../terminal/command-context.ts';
 
 export interface StayOptions {
   readonly context: CommandContext;

@@ -1,17 +1,20 @@
-import { MessageAccounts } from '../capabilities/message-operations/message-accounts.ts';
-import { MessageOperations } from '../capabilities/message-operations/message-operations.ts';
-import { MessageSearch } from '../capabilities/message-operations/message-search.ts';
-import { MessageTail } from '../capabilities/message-operations/message-tail.ts';
-import { MessageOffice } from '../capabilities/message-operations/message-office.ts';
-import { MessageWaiter } from '../capabilities/message-operations/message-waiter.ts';
-import { MessageBodies } from '../engine/pipeline/message-bodies.ts';
-import { Publisher } from '../engine/pipeline/publisher.ts';
-import type { Logger } from '../telemetry/logger.ts';
-import { metricCatalogue } from '../telemetry/metric-catalogue.ts';
-import { createMetrics } from '../telemetry/metrics.ts';
-import type { Configuration } from './configuration.ts';
-import { withExistingLedger } from './operator-ledger.ts';
-import { openPayloads } from './stores.ts';
+import { MessageAccounts } from './message-accounts.ts';
+import { MessageOperations } from './message-operations.ts';
+import { MessageSearch } from './message-search.ts';
+import { MessageTail } from './message-tail.ts';
+import { MessageOffice } from './message-office.ts';
+import { MessageWaiter } from './message-waiter.ts';
+import { type MessageBodyLimits, MessageBodies } from '../../engine/pipeline/message-bodies.ts';
+import { Publisher } from '../../engine/pipeline/publisher.ts';
+import type { Logger } from '../../telemetry/logger.ts';
+import { metricCatalogue } from '../../telemetry/metric-catalogue.ts';
+import { createMetrics } from '../../telemetry/metrics.ts';
+import type { Installation } from '../../terminal/installation.ts';
+
+/** What it reads of the configuration. */
+export interface MessageSettings {
+  readonly messages: MessageBodyLimits;
+}
 
 export interface MessageCommandOptions {
   /** Told when the queue cannot be. */
@@ -28,26 +31,25 @@ export interface OperatorMessages {
   readonly tail: MessageTail;
 }
 
-/** Messages in an operator's command, beside a running host too. Throws what withExistingLedger throws. */
+/** Messages in an operator's command, beside a running host too. Throws what opening the ledger throws. */
 export async function withOperatorMessages<Result>(
-  configuration: Configuration,
+  { settings, withLedger }: Installation<MessageSettings>,
   { logger, wakes }: MessageCommandOptions,
   work: (messages: OperatorMessages) => Promise<Result>,
 ): Promise<Result> {
-  return withExistingLedger(configuration, async (database, access) => {
-    const payloads = await openPayloads(configuration);
+  return withLedger(async ({ database, clock, ...access }) => {
+    const payloads = await access.openPayloads();
     const queues = wakes ? await access.notifications() : undefined;
     try {
       // Nobody scrapes a command: what it did stands in the audit.
       const metrics = createMetrics(metricCatalogue);
-      const { clock } = access;
       const publisher = queues === undefined ? undefined : new Publisher({ queues, clock, logger, metrics });
       const search = new MessageSearch(database);
       const result = await work({
         office: new MessageOffice({
           search,
           operations: new MessageOperations(database),
-          bodies: new MessageBodies(payloads, configuration.messages),
+          bodies: new MessageBodies(payloads, settings.messages),
           ...(publisher === undefined ? {} : { publisher }),
           metrics,
           clock,

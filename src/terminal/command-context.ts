@@ -1,11 +1,10 @@
 import type { Command } from 'commander';
-import { loadConfiguration } from '../host/load-configuration.ts';
-import type { Configuration, ConfigurationInput } from '../host/configuration.ts';
 import type { Clock } from '../kernel/clock.ts';
-import { shownText } from '../terminal/shown-text.ts';
+import type { Installation } from './installation.ts';
+import { shownText } from './shown-text.ts';
 
-/** What a command works with from outside. */
-export interface CommandContext {
+/** What a program gives to its commands. */
+export interface CommandSurroundings {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Results, and nothing else. */
   readonly stdout: NodeJS.WritableStream;
@@ -14,6 +13,12 @@ export interface CommandContext {
   readonly clock: Clock;
   /** Is told the name of the command of the first level before it runs. */
   readonly beforeCommand?: (name: string) => void;
+}
+
+/** What a command works with. `Settings` is what it reads of the configuration. */
+export interface CommandContext<Settings = unknown> extends CommandSurroundings {
+  /** The installation that the options name. Throws MILLRACE_CONFIG_INVALID. */
+  installation(options: StoreOptions): Promise<Installation<Settings>>;
 }
 
 /** Exit codes: what was asked for is so, it failed or is not so, the command was not understood. */
@@ -40,25 +45,12 @@ export function withStoreOptions(command: Command): Command {
     .option('--data <directory>', 'data directory of an embedded installation');
 }
 
-/** The configuration from file, environment and options. Throws MILLRACE_CONFIG_INVALID. */
-export function configurationOf(
-  { environment }: CommandContext,
-  { config, data }: StoreOptions,
-  more: ConfigurationInput = {},
-): Configuration {
-  return loadConfiguration({
-    environment,
-    ...(config === undefined ? {} : { file: config }),
-    options: { ...more, ...(data === undefined ? {} : { dataDirectory: data }) },
-  });
-}
-
 /** Writes one line of result, control characters escaped. */
-export function print({ stdout }: CommandContext, line: string): void {
+export function print({ stdout }: Pick<CommandSurroundings, 'stdout'>, line: string): void {
   stdout.write(`${shownText(line)}\n`);
 }
 
 /** Writes one line for the person at the terminal, which no program reads; control characters escaped. */
-export function tell({ stderr }: CommandContext, line: string): void {
+export function tell({ stderr }: Pick<CommandSurroundings, 'stderr'>, line: string): void {
   stderr.write(`${shownText(line)}\n`);
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { TroubledModel } from '../capabilities/limits/model-health-store.ts';
+import type { TroubledModel } from './model-health-store.ts';
 import { circuitsText } from './circuits-text.ts';
 
 const troubled: TroubledModel = {

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
-import { parseRequest } from '../http/request-faults.ts';
-import { AppError } from '../kernel/app-error.ts';
-import type { DeadLetterOffice } from '../capabilities/dead-letters/dead-letter-office.ts';
+import { parseRequest } from '../../http/request-faults.ts';
+import { AppError } from '../../kernel/app-error.ts';
+import type { DeadLetterOffice } from './dead-letter-office.ts';
 import {
   deadLetterFilterFields,
   discardedChoices,
@@ -10,21 +10,21 @@ import {
   maxListed,
   maxOperated,
   replayRequestSchema,
-} from '../capabilities/dead-letters/dead-letter-requests.ts';
-import { createLogger } from '../telemetry/logging.ts';
+} from './dead-letter-requests.ts';
+import { createLogger } from '../../telemetry/logging.ts';
 import {
   type Bind,
   type CommandContext,
-  configurationOf,
   exitCodes,
   print,
   type StoreOptions,
   tell,
   withStoreOptions,
-} from './command-context.ts';
-import { decimalNumber, wholeNumber } from '../terminal/option-values.ts';
+} from '../../terminal/command-context.ts';
+import { decimalNumber, wholeNumber } from '../../terminal/option-values.ts';
 import { deadLetterText, listText, operatedText, planText } from './dead-letters-text.ts';
-import { operatorName } from '../terminal/operator-name.ts';
+import { operatorName } from '../../terminal/operator-name.ts';
+import type { DeadLetterSettings } from './command-dead-letters.ts';
 
 interface FilterOptions extends StoreOptions {
   readonly stage?: readonly string[];
@@ -59,7 +59,11 @@ interface ReplayOptions extends OperateOptions {
 }
 
 /** `millrace dead-letters`: what was given up on, why, and what is to become of it. */
-export function addDeadLettersCommand(program: Command, context: CommandContext, bind: Bind): void {
+export function addDeadLettersCommand(
+  program: Command,
+  context: CommandContext<DeadLetterSettings>,
+  bind: Bind,
+): void {
   const letters = program
     .command('dead-letters')
     .description('messages that were given up on: list, show, replay, discard');
@@ -118,7 +122,10 @@ function collected(value: string, before: readonly string[] = []): readonly stri
   return [...before, value];
 }
 
-async function listLetters(context: CommandContext, options: ListOptions): Promise<number> {
+async function listLetters(
+  context: CommandContext<DeadLetterSettings>,
+  options: ListOptions,
+): Promise<number> {
   const { limit, after } = options;
   const { filter, ...page } = parseRequest(listDeadLettersSchema, {
     ...filterOf(options),
@@ -129,7 +136,11 @@ async function listLetters(context: CommandContext, options: ListOptions): Promi
   return exitCodes.ok;
 }
 
-async function showLetter(context: CommandContext, id: string, options: FilterOptions): Promise<number> {
+async function showLetter(
+  context: CommandContext<DeadLetterSettings>,
+  id: string,
+  options: FilterOptions,
+): Promise<number> {
   const letter = await withOffice(context, options, false, (office) => office.show(id, {}));
   if (letter === undefined) throw new AppError('MILLRACE_NOT_FOUND', `There is no dead letter ${id}.`);
   print(context, options.json === true ? json(letter) : deadLetterText(letter));
@@ -137,7 +148,7 @@ async function showLetter(context: CommandContext, id: string, options: FilterOp
 }
 
 async function replayLetters(
-  context: CommandContext,
+  context: CommandContext<DeadLetterSettings>,
   ids: readonly string[],
   options: ReplayOptions,
 ): Promise<number> {
@@ -159,7 +170,7 @@ async function replayLetters(
 }
 
 async function discardLetters(
-  context: CommandContext,
+  context: CommandContext<DeadLetterSettings>,
   ids: readonly string[],
   options: OperateOptions,
 ): Promise<number> {
@@ -172,18 +183,18 @@ async function discardLetters(
 }
 
 async function withOffice<Result>(
-  context: CommandContext,
+  context: CommandContext<DeadLetterSettings>,
   options: StoreOptions,
   replays: boolean,
   work: (office: DeadLetterOffice) => Promise<Result>,
 ): Promise<Result> {
-  const { withDeadLetterOffice } = await import('../host/operator-dead-letters.ts');
   const logger = createLogger({
     level: 'warn',
     pretty: true,
     destination: { write: (line) => tell(context, line.trimEnd()) },
   });
-  return withDeadLetterOffice(configurationOf(context, options), { logger, replays }, work);
+  const { withDeadLetterOffice } = await import('./command-dead-letters.ts');
+  return withDeadLetterOffice(await context.installation(options), { logger, replays }, work);
 }
 
 /** The filters as the API names them. */

@@ -1,4 +1,4 @@
-import type { TroubledModel } from '../capabilities/limits/model-health-store.ts';
+import type { TroubledModel } from './model-health-store.ts';
 
 /** One line for each circuit that is not closed; nothing when all are. */
 export function circuitsText(troubled: readonly TroubledModel[]): string {

@@ -1,17 +1,17 @@
-import { usd } from '../kernel/money.ts';
+import { usd } from '../../kernel/money.ts';
 import type {
   DeadLetterDocument,
   DeadLetterList,
   DiscardResult,
   ReplayPlan,
-} from '../capabilities/dead-letters/dead-letter-documents.ts';
+} from './dead-letter-documents.ts';
 import {
   formatCount,
   renderTable,
   roundedUsd,
   tableDigits,
   type TableColumn,
-} from '../terminal/text-table.ts';
+} from '../../terminal/text-table.ts';
 
 /* Dead letters for the terminal. */
 

@@ -1,13 +1,16 @@
-import { DeadLetters } from '../capabilities/dead-letters/dead-letters.ts';
-import { DeadLetterOffice } from '../capabilities/dead-letters/dead-letter-office.ts';
-import { MessageBodies } from '../engine/pipeline/message-bodies.ts';
-import { Publisher } from '../engine/pipeline/publisher.ts';
-import type { Logger } from '../telemetry/logger.ts';
-import { metricCatalogue } from '../telemetry/metric-catalogue.ts';
-import { createMetrics } from '../telemetry/metrics.ts';
-import type { Configuration } from './configuration.ts';
-import { withExistingLedger } from './operator-ledger.ts';
-import { openPayloads } from './stores.ts';
+import { DeadLetters } from './dead-letters.ts';
+import { DeadLetterOffice } from './dead-letter-office.ts';
+import { type MessageBodyLimits, MessageBodies } from '../../engine/pipeline/message-bodies.ts';
+import { Publisher } from '../../engine/pipeline/publisher.ts';
+import type { Logger } from '../../telemetry/logger.ts';
+import { metricCatalogue } from '../../telemetry/metric-catalogue.ts';
+import { createMetrics } from '../../telemetry/metrics.ts';
+import type { Installation } from '../../terminal/installation.ts';
+
+/** What it reads of the configuration. */
+export interface DeadLetterSettings {
+  readonly messages: MessageBodyLimits;
+}
 
 export interface DeadLetterCommandOptions {
   /** Told when the queue cannot be. */
@@ -17,27 +20,26 @@ export interface DeadLetterCommandOptions {
 }
 
 /**
- * Dead letters in an operator's command, on the stores that the configuration names. Replayed messages wake their
+ * Dead letters in an operator's command, on the stores of an installation. Replayed messages wake their
  * stages through the queue when it is a server or a host runs beside the command; without a host, embedded queues are
- * filled from the ledger when one starts. Throws what withExistingLedger throws, and MILLRACE_QUEUE_UNAVAILABLE before
+ * filled from the ledger when one starts. Throws what opening the ledger throws, and MILLRACE_QUEUE_UNAVAILABLE before
  * anything is changed.
  */
 export async function withDeadLetterOffice<Result>(
-  configuration: Configuration,
+  { settings, withLedger }: Installation<DeadLetterSettings>,
   { logger, replays }: DeadLetterCommandOptions,
   work: (office: DeadLetterOffice) => Promise<Result>,
 ): Promise<Result> {
-  return withExistingLedger(configuration, async (database, access) => {
-    const payloads = await openPayloads(configuration);
+  return withLedger(async ({ database, clock, ...access }) => {
+    const payloads = await access.openPayloads();
     const queues = replays ? await access.notifications() : undefined;
     try {
       // Nobody scrapes a command: what it did stands in the audit.
       const metrics = createMetrics(metricCatalogue);
-      const { clock } = access;
       const publisher = queues === undefined ? undefined : new Publisher({ queues, clock, logger, metrics });
       const office = new DeadLetterOffice({
         ledger: new DeadLetters(database),
-        bodies: new MessageBodies(payloads, configuration.messages),
+        bodies: new MessageBodies(payloads, settings.messages),
         ...(publisher === undefined ? {} : { publisher }),
         metrics,
         clock,

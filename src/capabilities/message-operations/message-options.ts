@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { messageFilterFields } from '../capabilities/message-operations/message-requests.ts';
-import { type StoreOptions, withStoreOptions } from './command-context.ts';
+import { messageFilterFields } from './message-requests.ts';
+import { type StoreOptions, withStoreOptions } from '../../terminal/command-context.ts';
 
 /** The filters of `millrace messages` and `millrace tail`. */
 export interface MessageFilterOptions extends StoreOptions {

@@ -1,13 +1,14 @@
 import type { Command } from 'commander';
 import { setTimeout as later } from 'node:timers/promises';
-import { invalidRequest, parseRequest } from '../http/request-faults.ts';
-import { formatUsd } from '../kernel/money.ts';
-import type { TailEvent } from '../capabilities/message-operations/message-tail.ts';
-import { listMessagesSchema } from '../capabilities/message-operations/message-requests.ts';
-import { type Bind, type CommandContext, exitCodes, print, tell } from './command-context.ts';
+import { invalidRequest, parseRequest } from '../../http/request-faults.ts';
+import { formatUsd } from '../../kernel/money.ts';
+import type { TailEvent } from './message-tail.ts';
+import { listMessagesSchema } from './message-requests.ts';
+import { type Bind, type CommandContext, exitCodes, print, tell } from '../../terminal/command-context.ts';
 import { given, type MessageFilterOptions, messageFilterOf, withMessageFilters } from './message-options.ts';
+import type { MessageSettings } from './command-messages.ts';
 import { withMessages } from './messages-command.ts';
-import { watchShutdownSignals } from '../host/shutdown-signals.ts';
+import { watchShutdownSignals } from '../../terminal/shutdown-signals.ts';
 
 interface TailOptions extends MessageFilterOptions {
   readonly seconds?: string;
@@ -18,7 +19,7 @@ const pauseMs = 500;
 const kinds = ['written', 'failure', 'call', 'ended'] as const;
 
 /** `millrace tail`: what happens, as it happens. */
-export function addTailCommand(program: Command, context: CommandContext, bind: Bind): void {
+export function addTailCommand(program: Command, context: CommandContext<MessageSettings>, bind: Bind): void {
   withMessageFilters(program.command('tail'))
     .description('follow what happens: messages written, failures, calls with cost, ends')
     .option('--events <kinds>', `only of these kinds, by commas: ${kinds.join(', ')}`)
@@ -26,7 +27,7 @@ export function addTailCommand(program: Command, context: CommandContext, bind: 
     .action(bind((options: TailOptions) => tail(context, options)));
 }
 
-async function tail(context: CommandContext, options: TailOptions): Promise<number> {
+async function tail(context: CommandContext<MessageSettings>, options: TailOptions): Promise<number> {
   const { filter } = parseRequest(listMessagesSchema, given(messageFilterOf(options)));
   const wanted = kindsOf(options.events);
   const endMs = context.clock.monotonicMs() + secondsOf(options.seconds) * 1000;

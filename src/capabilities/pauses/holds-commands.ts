@@ -1,19 +1,18 @@
 import type { Command } from 'commander';
-import { parseRequest } from '../http/request-faults.ts';
-import { describeHold, holdScopes } from '../engine/ledger/hold.ts';
-import type { HoldOffice } from '../capabilities/pauses/hold-office.ts';
-import { liftHoldSchema, placeHoldSchema } from '../capabilities/pauses/hold-requests.ts';
+import { parseRequest } from '../../http/request-faults.ts';
+import { describeHold, holdScopes } from '../../engine/ledger/hold.ts';
+import type { HoldOffice } from './hold-office.ts';
+import { liftHoldSchema, placeHoldSchema } from './hold-requests.ts';
 import {
   type Bind,
   type CommandContext,
-  configurationOf,
   exitCodes,
   print,
   type StoreOptions,
   tell,
   withStoreOptions,
-} from './command-context.ts';
-import { operatorName } from '../terminal/operator-name.ts';
+} from '../../terminal/command-context.ts';
+import { operatorName } from '../../terminal/operator-name.ts';
 
 interface HoldOptions extends StoreOptions {
   readonly reason?: string;
@@ -91,8 +90,8 @@ async function withOffice<Result>(
   options: StoreOptions,
   work: (office: HoldOffice) => Promise<Result>,
 ): Promise<Result> {
-  const { withHoldOffice } = await import('../host/operator-holds.ts');
-  return withHoldOffice(configurationOf(context, options), work);
+  const { withHoldOffice } = await import('./command-holds.ts');
+  return withHoldOffice(await context.installation(options), work);
 }
 
 function given(options: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {

@@ -1,29 +1,23 @@
 import type { Command } from 'commander';
-import type { OperatorMessages } from '../host/operator-messages.ts';
-import { invalidRequest, parseRequest } from '../http/request-faults.ts';
-import { AppError } from '../kernel/app-error.ts';
-import type { MessageList, Steered } from '../capabilities/message-operations/message-documents.ts';
-import {
-  listMessagesSchema,
-  maxListedMessages,
-  maxSteered,
-  steerRequestSchema,
-} from '../capabilities/message-operations/message-requests.ts';
-import type { MessageEnd } from '../capabilities/message-operations/message-waiter.ts';
-import { createLogger } from '../telemetry/logging.ts';
+import { invalidRequest, parseRequest } from '../../http/request-faults.ts';
+import { AppError } from '../../kernel/app-error.ts';
+import type { MessageList, Steered } from './message-documents.ts';
+import { listMessagesSchema, maxListedMessages, maxSteered, steerRequestSchema } from './message-requests.ts';
+import type { MessageEnd } from './message-waiter.ts';
+import { createLogger } from '../../telemetry/logging.ts';
 import {
   type Bind,
   type CommandContext,
-  configurationOf,
   exitCodes,
   print,
   type StoreOptions,
   tell,
   withStoreOptions,
-} from './command-context.ts';
+} from '../../terminal/command-context.ts';
 import { given, type MessageFilterOptions, messageFilterOf, withMessageFilters } from './message-options.ts';
 import { messageListText, messageText, steeredText } from './messages-text.ts';
-import { operatorName } from '../terminal/operator-name.ts';
+import { operatorName } from '../../terminal/operator-name.ts';
+import type { MessageSettings, OperatorMessages } from './command-messages.ts';
 
 interface ListOptions extends MessageFilterOptions {
   readonly limit?: string;
@@ -53,7 +47,11 @@ const maxPages = 500;
 const maxWaitSeconds = 2_000_000;
 
 /** `millrace messages`: what there is, how it came to be so, and what is to become of it. */
-export function addMessagesCommand(program: Command, context: CommandContext, bind: Bind): void {
+export function addMessagesCommand(
+  program: Command,
+  context: CommandContext<MessageSettings>,
+  bind: Bind,
+): void {
   const messages = program
     .command('messages')
     .description('messages of every state: list, show, cancel, retry, wait');
@@ -96,7 +94,7 @@ function withSelection(command: Command): Command {
     .option('--dry-run', 'change nothing; say how many, of which stages');
 }
 
-async function listMessages(context: CommandContext, options: ListOptions): Promise<number> {
+async function listMessages(context: CommandContext<MessageSettings>, options: ListOptions): Promise<number> {
   const { limit, after } = options;
   const { filter, ...page } = parseRequest(listMessagesSchema, {
     ...messageFilterOf(options),
@@ -119,7 +117,11 @@ async function listMessages(context: CommandContext, options: ListOptions): Prom
   return exitCodes.ok;
 }
 
-async function showMessage(context: CommandContext, id: string, options: ShowOptions): Promise<number> {
+async function showMessage(
+  context: CommandContext<MessageSettings>,
+  id: string,
+  options: ShowOptions,
+): Promise<number> {
   const story = await withMessages(context, options, false, async ({ office, accounts }) => ({
     account: await accounts.find(id, {}),
     content: await office.data(id, {}),
@@ -134,7 +136,7 @@ async function showMessage(context: CommandContext, id: string, options: ShowOpt
 }
 
 async function steer(
-  context: CommandContext,
+  context: CommandContext<MessageSettings>,
   steering: 'cancel' | 'retryNow',
   ids: readonly string[],
   options: SteerOptions,
@@ -149,7 +151,11 @@ async function steer(
   return exitCodes.ok;
 }
 
-async function waitForMessage(context: CommandContext, id: string, options: WaitOptions): Promise<number> {
+async function waitForMessage(
+  context: CommandContext<MessageSettings>,
+  id: string,
+  options: WaitOptions,
+): Promise<number> {
   const { timeout, children = false } = options;
   const waiting = {
     includeChildren: children,
@@ -172,18 +178,18 @@ function secondsOf(text: string): number {
 
 /** Opens what commands about messages work with. */
 export async function withMessages<Result>(
-  context: CommandContext,
+  context: CommandContext<MessageSettings>,
   options: StoreOptions,
   wakes: boolean,
   work: (messages: OperatorMessages) => Promise<Result>,
 ): Promise<Result> {
-  const { withOperatorMessages } = await import('../host/operator-messages.ts');
   const logger = createLogger({
     level: 'warn',
     pretty: true,
     destination: { write: (line) => tell(context, line.trimEnd()) },
   });
-  return withOperatorMessages(configurationOf(context, options), { logger, wakes }, work);
+  const { withOperatorMessages } = await import('./command-messages.ts');
+  return withOperatorMessages(await context.installation(options), { logger, wakes }, work);
 }
 
 /** Ids, filters, or both; the filter of everything only when that is asked for. */

@@ -1,32 +1,27 @@
 import { type Command, Option } from 'commander';
-import { renderCostCsv } from '../capabilities/costs/cost-csv.ts';
-import { costOrders, parseCostParameters } from '../capabilities/costs/cost-parameters.ts';
-import type { CostReportDocument } from '../capabilities/costs/cost-report-document.ts';
-import { CostReports } from '../capabilities/costs/cost-reports.ts';
-import { usd } from '../kernel/money.ts';
-import {
-  type CostFilterField,
-  costFilterFields,
-  costGroupFields,
-  messageCounts,
-} from '../capabilities/costs/usage-queries.ts';
+import { renderCostCsv } from './cost-csv.ts';
+import { costOrders, parseCostParameters } from './cost-parameters.ts';
+import type { CostReportDocument } from './cost-report-document.ts';
+import { CostReports } from './cost-reports.ts';
+import type { CostSettings } from './cost-settings.ts';
+import { usd } from '../../kernel/money.ts';
+import { type CostFilterField, costFilterFields, costGroupFields, messageCounts } from './usage-queries.ts';
 import {
   type Bind,
   type CommandContext,
-  configurationOf,
   exitCodes,
   print,
   type StoreOptions,
   withStoreOptions,
-} from './command-context.ts';
-import { shownText } from '../terminal/shown-text.ts';
+} from '../../terminal/command-context.ts';
+import { shownText } from '../../terminal/shown-text.ts';
 import {
   formatCount,
   renderTable,
   roundedUsd,
   type TableColumn,
   tableDigits,
-} from '../terminal/text-table.ts';
+} from '../../terminal/text-table.ts';
 
 type CostFilters = Readonly<Partial<Record<CostFilterField, readonly string[]>>>;
 
@@ -42,7 +37,11 @@ interface CostsOptions extends StoreOptions, CostFilters {
 }
 
 /** `millrace costs`: the report of GET /v1/costs at the terminal. */
-export function addCostsCommand(program: Command, context: CommandContext, bind: Bind): void {
+export function addCostsCommand(
+  program: Command,
+  context: CommandContext<{ readonly costs: CostSettings }>,
+  bind: Bind,
+): void {
   const command = withStoreOptions(program.command('costs')).description('what was spent, by any fields');
   for (const field of costFilterFields) {
     command.option(`--${field} <${field}>`, `only of this ${field}; repeat it for more`, collected);
@@ -66,7 +65,10 @@ function collected(value: string, before: readonly string[] = []): readonly stri
   return [...before, value];
 }
 
-async function showCosts(context: CommandContext, options: CostsOptions): Promise<number> {
+async function showCosts(
+  context: CommandContext<{ readonly costs: CostSettings }>,
+  options: CostsOptions,
+): Promise<number> {
   const { groupBy, from, to, order, limit, messages } = options;
   const filters = costFilterFields.flatMap((field): readonly (readonly [string, unknown])[] => {
     const values = options[field];
@@ -81,10 +83,9 @@ async function showCosts(context: CommandContext, options: CostsOptions): Promis
     ...(limit === undefined ? {} : { limit }),
     ...(messages === undefined ? {} : { messages }),
   };
-  const { withExistingStores } = await import('../host/operator-stores.ts');
-  const configuration = configurationOf(context, options);
-  const report = await withExistingStores(configuration, ({ columns, clock }) =>
-    new CostReports({ store: columns, limits: configuration.costs.reports }).report(
+  const { settings, withStores } = await context.installation(options);
+  const report = await withStores(({ columns, clock }) =>
+    new CostReports({ store: columns, limits: settings.costs.reports }).report(
       parseCostParameters(parameters, clock.now()),
       {},
     ),

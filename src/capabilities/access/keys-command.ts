@@ -1,18 +1,17 @@
 import type { Command } from 'commander';
-import { type ApiScope, apiScopes } from '../http/api-key-identity.ts';
-import { ApiKeys, type KeyOperator } from '../capabilities/access/api-keys.ts';
+import { type ApiScope, apiScopes } from '../../http/api-key-identity.ts';
+import { ApiKeys, type KeyOperator } from './api-keys.ts';
 import {
   type Bind,
   type CommandContext,
-  configurationOf,
   exitCodes,
   print,
   type StoreOptions,
   tell,
   withStoreOptions,
-} from './command-context.ts';
-import { operatorName } from '../terminal/operator-name.ts';
-import { renderTable } from '../terminal/text-table.ts';
+} from '../../terminal/command-context.ts';
+import { operatorName } from '../../terminal/operator-name.ts';
+import { renderTable } from '../../terminal/text-table.ts';
 
 interface AuditOptions extends StoreOptions {
   readonly reason?: string;
@@ -63,10 +62,8 @@ async function withKeys<Result>(
   options: StoreOptions,
   work: (keys: ApiKeys) => Promise<Result>,
 ): Promise<Result> {
-  const { withExistingLedger } = await import('../host/operator-ledger.ts');
-  return withExistingLedger(configurationOf(context, options), (database, { clock }) =>
-    work(new ApiKeys({ database, clock })),
-  );
+  const { withLedger } = await context.installation(options);
+  return withLedger(({ database, clock }) => work(new ApiKeys({ database, clock })));
 }
 
 async function createKey(context: CommandContext, options: CreateOptions): Promise<number> {

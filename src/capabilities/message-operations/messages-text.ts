@@ -1,13 +1,13 @@
-import type { MessageAccount } from '../capabilities/message-operations/message-accounts.ts';
-import { usd } from '../kernel/money.ts';
+import type { MessageAccount } from './message-accounts.ts';
+import { usd } from '../../kernel/money.ts';
 import type {
   MessageData,
   MessageList,
   MessageSummaryDocument,
   MessageTree,
   Steered,
-} from '../capabilities/message-operations/message-documents.ts';
-import { formatCount, renderTable, roundedUsd, type TableColumn } from '../terminal/text-table.ts';
+} from './message-documents.ts';
+import { formatCount, renderTable, roundedUsd, type TableColumn } from '../../terminal/text-table.ts';
 
 /* Messages for the terminal. */
 

@@ -1,10 +1,15 @@
-import { AppError } from '../kernel/app-error.ts';
-import { newId } from '../kernel/ids.ts';
-import type { BudgetChange } from '../engine/ledger/budget-definition.ts';
-import { BudgetLedger } from '../engine/ledger/budget-ledger.ts';
-import { budgetDefinitions } from '../capabilities/budgets/budget-watch.ts';
-import type { Configuration } from './configuration.ts';
-import { withExistingLedger } from './operator-ledger.ts';
+import { AppError } from '../../kernel/app-error.ts';
+import { newId } from '../../kernel/ids.ts';
+import type { BudgetChange } from '../../engine/ledger/budget-definition.ts';
+import { BudgetLedger } from '../../engine/ledger/budget-ledger.ts';
+import { budgetDefinitions } from './budget-watch.ts';
+import type { Installation } from '../../terminal/installation.ts';
+import type { BudgetSetting } from './budget-settings.ts';
+
+/** What it reads of the configuration. */
+export interface BudgetSettings {
+  readonly budgets: readonly BudgetSetting[];
+}
 
 /** How the budgets of a configuration are made those that hold. */
 export interface BudgetOrder {
@@ -19,11 +24,11 @@ export interface BudgetOrder {
  * MILLRACE_REQUEST_INVALID when budgets would go that may not, and what opening the ledger throws.
  */
 export function applyBudgets(
-  configuration: Configuration,
+  { settings, withLedger }: Installation<BudgetSettings>,
   { operation, mayRemove }: BudgetOrder,
 ): Promise<readonly BudgetChange[]> {
-  return withExistingLedger(configuration, (database, { clock }) =>
-    new BudgetLedger(database).change(budgetDefinitions(configuration.budgets), (changes) => {
+  return withLedger(({ database, clock }) =>
+    new BudgetLedger(database).change(budgetDefinitions(settings.budgets), (changes) => {
       if (operation === undefined) return undefined;
       const removed = changes.flatMap(({ budget, change }) => (change === 'removed' ? [budget] : []));
       if (removed.length > 0 && !mayRemove) {

@@ -1,18 +1,18 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { AppError } from '../kernel/app-error.ts';
-import { type Usd, usd } from '../kernel/money.ts';
-import type { CorrectionReport } from '../capabilities/corrections/correction-office.ts';
-import { type TokenClass, type TokenCounts, tokenClasses } from '../pricing/token-classes.ts';
+import { AppError } from '../../kernel/app-error.ts';
+import { type Usd, usd } from '../../kernel/money.ts';
+import type { CorrectionReport } from './correction-office.ts';
+import { type TokenClass, type TokenCounts, tokenClasses } from '../../pricing/token-classes.ts';
 import {
   type Bind,
   type CommandContext,
-  configurationOf,
   exitCodes,
   print,
   type StoreOptions,
   withStoreOptions,
-} from './command-context.ts';
-import { operatorName } from '../terminal/operator-name.ts';
+} from '../../terminal/command-context.ts';
+import { operatorName } from '../../terminal/operator-name.ts';
+import type { CorrectionSettings } from './command-corrections.ts';
 
 interface CorrectOptions extends StoreOptions {
   readonly usage: TokenCounts;
@@ -24,7 +24,11 @@ interface CorrectOptions extends StoreOptions {
 }
 
 /** `millrace calls`: what operators do with single calls. */
-export function addCallsCommand(program: Command, context: CommandContext, bind: Bind): void {
+export function addCallsCommand(
+  program: Command,
+  context: CommandContext<CorrectionSettings>,
+  bind: Bind,
+): void {
   const calls = program.command('calls').description('correct what single calls were booked with');
   withStoreOptions(calls.command('correct'))
     .description('set what a call truly used; reports get the difference, and so do its budgets')
@@ -42,13 +46,17 @@ export function addCallsCommand(program: Command, context: CommandContext, bind:
     .action(bind((id: string, options: CorrectOptions) => correct(context, id, options)));
 }
 
-async function correct(context: CommandContext, id: string, options: CorrectOptions): Promise<number> {
+async function correct(
+  context: CommandContext<CorrectionSettings>,
+  id: string,
+  options: CorrectOptions,
+): Promise<number> {
   const { usage: tokens, cost, reason = '', actor, dryRun = false, json = false } = options;
   if (!dryRun && reason.trim() === '')
     throw new AppError('MILLRACE_REQUEST_INVALID', 'Say why with --reason, or look first with --dry-run.');
-  const { withCorrectionOffice } = await import('../host/operator-corrections.ts');
   const request = { id, tokens, dryRun, reason, ...(cost === undefined ? {} : { costUsd: cost }) };
-  const report = await withCorrectionOffice(configurationOf(context, options), (office) =>
+  const { withCorrectionOffice } = await import('./command-corrections.ts');
+  const report = await withCorrectionOffice(await context.installation(options), (office) =>
     office.correct(request, { actor: operatorName(actor) }),
   );
   print(context, json ? JSON.stringify(report, undefined, 2) : textOf(report));

@@ -1,17 +1,17 @@
 import type { Command } from 'commander';
-import { AppError } from '../kernel/app-error.ts';
-import type { ErasureReport } from '../capabilities/erasure/erasure-office.ts';
-import { silentLogger } from '../telemetry/silent-logger.ts';
+import { AppError } from '../../kernel/app-error.ts';
+import type { ErasureReport } from './erasure-office.ts';
+import { silentLogger } from '../../telemetry/silent-logger.ts';
 import {
   type Bind,
   type CommandContext,
-  configurationOf,
   exitCodes,
   print,
   type StoreOptions,
   withStoreOptions,
-} from './command-context.ts';
-import { operatorName } from '../terminal/operator-name.ts';
+} from '../../terminal/command-context.ts';
+import { operatorName } from '../../terminal/operator-name.ts';
+import type { ErasureSettings } from './command-erasures.ts';
 
 interface EraseOptions extends StoreOptions {
   readonly customer?: string;
@@ -24,7 +24,11 @@ interface EraseOptions extends StoreOptions {
 }
 
 /** `millrace erase`: what is known of somebody goes; what was spent stays, under a pseudonym. */
-export function addEraseCommand(program: Command, context: CommandContext, bind: Bind): void {
+export function addEraseCommand(
+  program: Command,
+  context: CommandContext<ErasureSettings>,
+  bind: Bind,
+): void {
   withStoreOptions(program.command('erase'))
     .description(
       'erase data, answers, names and labels of a customer, of all customers of a team, or of one message and its tree; ' +
@@ -40,14 +44,14 @@ export function addEraseCommand(program: Command, context: CommandContext, bind:
     .action(bind((options: EraseOptions) => erase(context, options)));
 }
 
-async function erase(context: CommandContext, options: EraseOptions): Promise<number> {
+async function erase(context: CommandContext<ErasureSettings>, options: EraseOptions): Promise<number> {
   const { customer, team, message, reason = '', actor, dryRun = false, json = false } = options;
   if (!dryRun && reason.trim() === '')
     throw new AppError('MILLRACE_REQUEST_INVALID', 'Say why with --reason, or look first with --dry-run.');
-  const { withErasureOffice } = await import('../host/operator-erasures.ts');
   const request = { customer, team, message };
   const order = { actor: operatorName(actor), reason };
-  const report = await withErasureOffice(configurationOf(context, options), silentLogger, (office) =>
+  const { withErasureOffice } = await import('./command-erasures.ts');
+  const report = await withErasureOffice(await context.installation(options), silentLogger, (office) =>
     dryRun ? office.preview(request) : office.erase(request, order),
   );
   print(context, json ? JSON.stringify(report, undefined, 2) : textOf(report));

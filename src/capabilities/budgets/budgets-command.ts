@@ -1,28 +1,27 @@
 import type { Command } from 'commander';
-import type { BudgetOrder } from '../host/operator-budgets.ts';
-import { type BudgetReport, BudgetReports } from '../capabilities/budgets/budget-reports.ts';
-import { AppError } from '../kernel/app-error.ts';
-import { usd } from '../kernel/money.ts';
-import type { BudgetChange } from '../engine/ledger/budget-definition.ts';
-import { BudgetLedger } from '../engine/ledger/budget-ledger.ts';
+import type { BudgetOrder, BudgetSettings } from './apply-budgets.ts';
+import { type BudgetReport, BudgetReports } from './budget-reports.ts';
+import { AppError } from '../../kernel/app-error.ts';
+import { usd } from '../../kernel/money.ts';
+import type { BudgetChange } from '../../engine/ledger/budget-definition.ts';
+import { BudgetLedger } from '../../engine/ledger/budget-ledger.ts';
 import {
   type Bind,
   type CommandContext,
-  configurationOf,
   exitCodes,
   print,
   type StoreOptions,
   tell,
   withStoreOptions,
-} from './command-context.ts';
-import { operatorName } from '../terminal/operator-name.ts';
+} from '../../terminal/command-context.ts';
+import { operatorName } from '../../terminal/operator-name.ts';
 import {
   formatCount,
   renderTable,
   roundedUsd,
   type TableColumn,
   tableDigits,
-} from '../terminal/text-table.ts';
+} from '../../terminal/text-table.ts';
 
 interface BudgetsOptions extends StoreOptions {
   readonly json?: boolean;
@@ -36,7 +35,11 @@ interface ApplyOptions extends BudgetsOptions {
 }
 
 /** `millrace budgets`: the report of GET /v1/budgets at the terminal; `apply` makes those of the configuration hold at once. */
-export function addBudgetsCommand(program: Command, context: CommandContext, bind: Bind): void {
+export function addBudgetsCommand(
+  program: Command,
+  context: CommandContext<BudgetSettings>,
+  bind: Bind,
+): void {
   const budgets = withStoreOptions(program.command('budgets'))
     .description('limits in money: what is spent, reserved and left, and how many messages wait')
     .option('--json', 'one JSON object, as the API answers')
@@ -52,20 +55,21 @@ export function addBudgetsCommand(program: Command, context: CommandContext, bin
     .action(bind((_: unknown, command: Command) => apply(context, command.optsWithGlobals<ApplyOptions>())));
 }
 
-async function showBudgets(context: CommandContext, options: BudgetsOptions): Promise<number> {
-  const { withExistingLedger } = await import('../host/operator-ledger.ts');
-  const report = await withExistingLedger(configurationOf(context, options), (database) =>
-    new BudgetReports(new BudgetLedger(database)).report({}),
-  );
+async function showBudgets(
+  context: CommandContext<BudgetSettings>,
+  options: BudgetsOptions,
+): Promise<number> {
+  const { withLedger } = await context.installation(options);
+  const report = await withLedger(({ database }) => new BudgetReports(new BudgetLedger(database)).report({}));
   print(context, options.json === true ? JSON.stringify(report, undefined, 2) : budgetsText(report));
   return exitCodes.ok;
 }
 
-async function apply(context: CommandContext, options: ApplyOptions): Promise<number> {
-  const { applyBudgets } = await import('../host/operator-budgets.ts');
+async function apply(context: CommandContext<BudgetSettings>, options: ApplyOptions): Promise<number> {
   const { json = false, dryRun = false, remove: mayRemove = false } = options;
   const operation = dryRun ? undefined : operationOf(options);
-  const changes = await applyBudgets(configurationOf(context, options), { operation, mayRemove });
+  const { applyBudgets } = await import('./apply-budgets.ts');
+  const changes = await applyBudgets(await context.installation(options), { operation, mayRemove });
   const isApplied = !dryRun && changes.length > 0;
   if (json) print(context, JSON.stringify({ changes, applied: isApplied }, undefined, 2));
   else if (changes.length === 0)

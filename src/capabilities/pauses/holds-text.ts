@@ -1,5 +1,12 @@
-import type { HostStatus } from '../host/host-status.ts';
-import { formatCount, renderTable, type TableColumn } from '../terminal/text-table.ts';
+import type { ListedHold } from '../../engine/ledger/holds.ts';
+import { formatCount, renderTable, type TableColumn } from '../../terminal/text-table.ts';
+
+/** What it reads of the state of an installation. */
+interface HeldWork {
+  readonly holds: readonly ListedHold[];
+  readonly parked: Readonly<Record<string, number>>;
+  readonly messages: { readonly leased: number };
+}
 
 const columns: readonly TableColumn[] = [
   { title: 'held' },
@@ -11,7 +18,7 @@ const columns: readonly TableColumn[] = [
 ];
 
 /** What is held and what waits, for the terminal; nothing when there is none. */
-export function holdLines({ holds, parked, messages }: HostStatus): readonly string[] {
+export function holdLines({ holds, parked, messages }: HeldWork): readonly string[] {
   const lines: string[] = [];
   if (holds.length > 0) {
     const rows = holds.map(({ scope, value, createdAt, actor, waiting, aborts, reason }) => [

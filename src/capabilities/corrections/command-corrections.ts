@@ -1,0 +1,32 @@
+import { CorrectionLedger } from '../../engine/ledger/correction-ledger.ts';
+import { CorrectionOffice } from './correction-office.ts';
+import { readOverlayFile } from '../../pricing/overlay.ts';
+import { packagedPriceBook } from '../../pricing/packaged-price-book.ts';
+import type { Installation } from '../../terminal/installation.ts';
+
+/** What it reads of the configuration. */
+export interface CorrectionSettings {
+  readonly models: {
+    readonly priceOverlay?: string | undefined;
+    readonly providers: Readonly<Record<string, { readonly priceProvider?: string | undefined }>>;
+  };
+}
+
+/** Corrections of calls in an operator's command. Throws what opening the ledger throws. */
+export async function withCorrectionOffice<Result>(
+  { settings, withLedger }: Installation<CorrectionSettings>,
+  work: (office: CorrectionOffice) => Promise<Result>,
+): Promise<Result> {
+  const { priceOverlay: overlay, providers } = settings.models;
+  const pricer = packagedPriceBook(overlay === undefined ? {} : { overlay: await readOverlayFile(overlay) });
+  return withLedger(({ database, clock }) =>
+    work(
+      new CorrectionOffice({
+        ledger: new CorrectionLedger(database),
+        pricer,
+        priceProviderOf: (provider) => providers[provider]?.priceProvider ?? provider,
+        clock,
+      }),
+    ),
+  );
+}
