@@ -32,7 +32,7 @@ describe('an error at the terminal', () => {
     }));
     const error = new AppError('MILLRACE_REQUEST_INVALID', 'The request is not valid', { faults });
     expect(describeError(error, { verbose: false, command: list })).toBe(
-      'MILLRACE_REQUEST_INVALID: --group-by is odd; --dry-run is odd; <scope> is odd; --data is odd; body.other: is odd\n' +
+      'MILLRACE_REQUEST_INVALID: --group-by: is odd; --dry-run: is odd; <scope>: is odd; --data: is odd; body.other: is odd\n' +
         'What to do: Correct what is named; "millrace costs list --help" shows what is accepted.\n',
     );
     const other = new AppError('MILLRACE_NOT_FOUND', 'No message.', { faults });

@@ -9,7 +9,7 @@ export interface OptionFaults {
 
 /**
  * The faults of a request that a command made of its command line, with the names of its options instead of the API's
- * fields: "--group-by is any of …" for `group_by`. Undefined for any other error.
+ * fields: "--group-by: is any of …" for `group_by`. Undefined for any other error.
  */
 export function optionFaults(error: AppError, command: Command | undefined): OptionFaults | undefined {
   if (error.code !== 'MILLRACE_REQUEST_INVALID' || error.faults.length === 0 || command === undefined) {
@@ -22,8 +22,7 @@ export function optionFaults(error: AppError, command: Command | undefined): Opt
 }
 
 function faultText({ field, problem }: Fault, command: Command): string {
-  const name = nameOf(field, command);
-  return name === undefined ? `${field}: ${problem}` : `${name} ${problem}`;
+  return `${nameOf(field, command) ?? field}: ${problem}`;
 }
 
 function nameOf(field: string, command: Command): string | undefined {

@@ -176,13 +176,13 @@ describe('on embedded stores', () => {
 
   it('refuses to act on nothing in particular, without a reason, or on what it cannot read', async () => {
     for (const [args, fault, exitCode = 1] of [
-      [['replay', '--reason', 'x'], 'ids:'],
-      [['replay', '--all'], 'reason:'],
-      [['discard', '--all'], 'reason:'],
+      [['replay', '--reason', 'x'], '<ids>:'],
+      [['replay', '--all'], '--reason:'],
+      [['discard', '--all'], '--reason:'],
       [['replay', '--all', '--dry-run', '--max', '0'], 'It is a whole number from 1 to 10000.', 2],
       [['replay', '--all', '--dry-run', '--rate', 'fast'], 'It is a number in decimal digits.', 2],
-      [['discard', 'x', '--reason', 'x'], 'ids.0:'],
-      [['list', '--from', 'yesterday'], 'from:'],
+      [['discard', 'x', '--reason', 'x'], '<ids>:'],
+      [['list', '--from', 'yesterday'], '--from:'],
     ] as const) {
       const { code, stdout, stderr } = await run('dead-letters', ...args);
       expect(code, args.join(' ')).toBe(exitCode);
