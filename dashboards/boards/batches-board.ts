@@ -82,7 +82,7 @@ export const batchesBoard: Board = {
               SELECT batch, ${spent} AS spend, uniqExact(${itemKey}) AS paid_items, sumIf(ifNull(cost_usd, 0), is_waste = 1) AS lost, sum(calls) AS calls_made, sum(unpriced_calls) AS unpriced
               FROM millrace.usage WHERE ${selected} GROUP BY batch
             ) AS paid USING (batch)
-            ORDER BY last_end DESC LIMIT 100
+            ORDER BY last_end DESC, batch LIMIT 100
           `),
           columns: [
             {
@@ -168,7 +168,7 @@ export const batchesBoard: Board = {
           queries: [
             sql(`
               SELECT batch, countIf(outcome = 'completed') AS completed, countIf(outcome = 'dead_lettered') AS dead_lettered, countIf(outcome = 'cancelled') AS cancelled
-              FROM millrace.message_outcomes WHERE ${selected} GROUP BY batch ORDER BY max(ts) DESC LIMIT 12
+              FROM millrace.message_outcomes WHERE ${selected} GROUP BY batch ORDER BY max(ts) DESC, batch LIMIT 12
             `),
           ],
         }),
@@ -183,7 +183,7 @@ export const batchesBoard: Board = {
           queries: [
             sql(`
               SELECT batch, toFloat64(${spent}) / nullIf(uniqExact(${itemKey}), 0) AS per_item
-              FROM millrace.usage WHERE ${selected} GROUP BY batch ORDER BY per_item DESC LIMIT 12
+              FROM millrace.usage WHERE ${selected} GROUP BY batch ORDER BY per_item DESC, batch LIMIT 12
             `),
           ],
         }),
@@ -194,7 +194,7 @@ export const batchesBoard: Board = {
           width: 8,
           query: sql(`
             SELECT batch, model, ${spent} AS spend, sum(calls) AS calls_made
-            FROM millrace.usage WHERE ${selected} GROUP BY batch, model ORDER BY spend DESC LIMIT 50
+            FROM millrace.usage WHERE ${selected} GROUP BY batch, model ORDER BY spend DESC, batch, model LIMIT 50
           `),
           columns: [
             { name: 'batch', title: 'Batch' },

@@ -258,7 +258,7 @@ export const costBoard: Board = {
           query: sql(`
             SELECT model, ${knownSpend} AS spend, ${inputTokens} AS tokens_in, ${outputTokens} AS tokens_out,
               toFloat64(${knownSpend}) * 1e6 / nullIf(${inputTokens} + ${outputTokens}, 0) AS usd_per_million
-            FROM millrace.usage WHERE ${now} GROUP BY model ORDER BY spend DESC LIMIT 50
+            FROM millrace.usage WHERE ${now} GROUP BY model ORDER BY spend DESC, model LIMIT 50
           `),
           columns: [
             { name: 'model', title: 'Model', link: rowLink('Show the model', 'models', { model: 'model' }) },
@@ -276,7 +276,7 @@ export const costBoard: Board = {
           height: 7,
           query: sql(`
             SELECT batch, ${spent} AS spend, uniqExact(${itemKey}) AS items, toFloat64(${spent}) / nullIf(uniqExact(${itemKey}), 0) AS per_item
-            FROM millrace.usage WHERE ${now} AND batch != '' GROUP BY batch ORDER BY spend DESC LIMIT 50
+            FROM millrace.usage WHERE ${now} AND batch != '' GROUP BY batch ORDER BY spend DESC, batch LIMIT 50
           `),
           columns: [
             { name: 'batch', title: 'Batch', link: rowLink('Show the batch', 'batches', { batch: 'batch' }) },
@@ -315,7 +315,7 @@ export const costBoard: Board = {
           width: 12,
           query: sql(`
             SELECT ${itemKey} AS item_key, any(customer) AS of_customer, ${spent} AS spend, sum(calls) AS calls_made
-            FROM millrace.usage WHERE ${now} GROUP BY item_key ORDER BY spend DESC LIMIT 20
+            FROM millrace.usage WHERE ${now} GROUP BY item_key ORDER BY spend DESC, item_key LIMIT 20
           `),
           columns: [
             { name: 'item_key', title: 'Item' },
@@ -343,7 +343,7 @@ export const costBoard: Board = {
                 [cost_uncached_input, cost_cache_read, cost_cache_write_5m + cost_cache_write_1h,
                  cost_audio_input + cost_image_input + cost_audio_output + cost_image_output,
                  cost_text_output, cost_reasoning, cost_request] AS amount
-              WHERE ${now} GROUP BY kind HAVING spend > 0 ORDER BY spend DESC
+              WHERE ${now} GROUP BY kind HAVING spend > 0 ORDER BY spend DESC, kind
             `),
           ],
         }),
@@ -370,7 +370,7 @@ export const costBoard: Board = {
           query: sql(`
             SELECT provider, model, sum(unpriced_calls) AS unpriced, ${inputTokens} AS tokens_in, ${outputTokens} AS tokens_out
             FROM millrace.usage WHERE ${now} AND unpriced_calls != 0
-            GROUP BY provider, model HAVING unpriced > 0 ORDER BY unpriced DESC
+            GROUP BY provider, model HAVING unpriced > 0 ORDER BY unpriced DESC, provider, model
           `),
           columns: [
             { name: 'provider', title: 'Provider', width: 75 },
