@@ -6,11 +6,15 @@ import { ProjectBudgets } from './test/support/project-budgets.ts';
  * may take on two free cores; every run prints what each took of it.
  */
 
+/** Only the first application of a process logs requests. */
+const ownProcess = 'test/integration/request-logs.test.ts';
+
 /** Functions over values, boards and repository rules included: nothing is started. */
 const unit = {
   name: 'unit',
   budgetSeconds: 30,
   include: ['src/**/*.test.ts', 'dashboards/**/*.test.ts'],
+  exclude: [],
   // Files share a worker with its modules loaded once: a third of the CPU time. `leaves-nothing.ts` says who leaks.
   pool: 'threads',
   isolate: false,
@@ -22,6 +26,7 @@ const stores = {
   name: 'stores',
   budgetSeconds: 270,
   include: ['test/{contracts,examples,integration,properties,repository,support}/**/*.test.ts'],
+  exclude: [ownProcess],
   pool: 'forks',
   isolate: false,
   setupFiles: ['test/support/leaves-nothing.ts'],
@@ -31,7 +36,8 @@ const stores = {
 const endToEnd = {
   name: 'end-to-end',
   budgetSeconds: 270,
-  include: ['test/{alerts,boards,chaos,scenarios}/**/*.test.ts'],
+  include: ['test/{alerts,boards,chaos,scenarios}/**/*.test.ts', ownProcess],
+  exclude: [],
   pool: 'forks',
   isolate: true,
   setupFiles: [],
@@ -47,7 +53,7 @@ export default defineConfig({
         ...project,
         include: [...project.include],
         setupFiles: [...project.setupFiles],
-        exclude: ['**/node_modules/**', 'dist/**'],
+        exclude: ['**/node_modules/**', 'dist/**', ...project.exclude],
         testTimeout: 60_000,
         hookTimeout: 120_000,
         maxWorkers: 2,
