@@ -6,8 +6,13 @@ import { ProjectBudgets } from './test/support/project-budgets.ts';
  * may take on two free cores; every run prints what each took of it.
  */
 
-/** Only the first application of a process logs requests. */
-const ownProcess = 'test/integration/request-logs.test.ts';
+/** Integration tests that need a process to themselves. */
+const ownProcess = [
+  // Only the first application of a process logs requests.
+  'test/integration/request-logs.test.ts',
+  // An application that Nest refuses to build keeps its embedded ClickHouse, of which a process has one.
+  'test/integration/millrace-queues.test.ts',
+];
 
 /** Functions over values, boards and repository rules included: nothing is started. */
 const unit = {
@@ -26,7 +31,7 @@ const stores = {
   name: 'stores',
   budgetSeconds: 270,
   include: ['test/{contracts,examples,integration,properties,repository,support}/**/*.test.ts'],
-  exclude: [ownProcess],
+  exclude: ownProcess,
   pool: 'forks',
   isolate: false,
   setupFiles: ['test/support/leaves-nothing.ts'],
@@ -36,7 +41,7 @@ const stores = {
 const endToEnd = {
   name: 'end-to-end',
   budgetSeconds: 270,
-  include: ['test/{alerts,boards,chaos,scenarios}/**/*.test.ts', ownProcess],
+  include: ['test/{alerts,boards,chaos,scenarios}/**/*.test.ts', ...ownProcess],
   exclude: [],
   pool: 'forks',
   isolate: true,
@@ -48,9 +53,11 @@ const projects = [unit, stores, endToEnd];
 export default defineConfig({
   test: {
     reporters: ['default', new ProjectBudgets(projects)],
-    projects: projects.map(({ budgetSeconds: _, ...project }, groupOrder) => ({
+    projects: projects.map(({ name, pool, isolate, ...project }, groupOrder) => ({
       test: {
-        ...project,
+        name,
+        pool,
+        isolate,
         include: [...project.include],
         setupFiles: [...project.setupFiles],
         exclude: ['**/node_modules/**', 'dist/**', ...project.exclude],

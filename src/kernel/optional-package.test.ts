@@ -5,8 +5,10 @@ const notFound = (name: string): Error =>
   Object.assign(new Error(`Cannot find package '${name}' imported from /a/b.js`), {
     code: 'ERR_MODULE_NOT_FOUND',
   });
-const load = (error: Error) =>
-  loadOptional('The embedded ledger', ['@electric-sql/pglite', 'chdb'], () => Promise.reject(error));
+const load = (failure: Error) =>
+  loadOptional('The embedded ledger', ['@electric-sql/pglite', 'chdb'], async (): Promise<never> => {
+    throw await Promise.resolve(failure);
+  });
 
 describe('an optional package', () => {
   it('is what its loader answers', async () => {

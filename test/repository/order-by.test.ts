@@ -9,23 +9,10 @@ import { repositoryFiles } from './repository-files.ts';
 /** What tells the rows of a list apart: ids, places that are given once, and what a statement groups by. */
 const namesOneRow = new RegExp(
   `^(?:\\w+\\.)?(?:${[
-    ...[
-      'id',
-      'message_id',
-      'seq',
-      'fence',
-      'order_place',
-      'place',
-      'turn',
-      'ord',
-      'slot',
-      'hop',
-      'percent',
-      '\\d',
-    ],
-    ...['name', 'dimension', 'kind', 'error', 'item', 'item_key', 'known_as', 'waste_reason', 'window_start'],
-    ...['lane', 'stage', 'owner', 'team', 'customer', 'feature', 'batch', 'model', 'parked_for'],
-    ...['\\$\\{column\\}', '\\$\\{name\\}', '\\$\\{dimension\\}', '\\$\\{this\\.#order\\(\\)\\}'],
+    'id|message_id|seq|fence|order_place|place|turn|ord|slot|hop|percent|\\d',
+    'name|dimension|kind|error|item|item_key|known_as|waste_reason|window_start',
+    'lane|stage|owner|team|customer|feature|batch|model|parked_for',
+    '\\$\\{column\\}|\\$\\{name\\}|\\$\\{dimension\\}|\\$\\{this\\.#order\\(\\)\\}',
   ].join('|')})$`,
 );
 
