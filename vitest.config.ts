@@ -10,6 +10,7 @@ import { ProjectBudgets } from './test/support/project-budgets.ts';
 const ownProcess = [
   // Only the first application of a process logs requests.
   'test/integration/request-logs.test.ts',
+  'test/integration/http-server.test.ts',
   // An application that Nest refuses to build keeps its embedded ClickHouse, of which a process has one.
   'test/integration/millrace-queues.test.ts',
 ];
