@@ -187,10 +187,10 @@ export default {
     },
     {
       name: 'no-development-packages-in-source',
-      comment: 'What src imports must be installed with the package.',
+      comment: 'What src imports must be installed with the package, or be a peer that its user installs.',
       severity: 'error',
       from: { path: '^src/', pathNot: testBesideCode },
-      to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'] },
+      to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only', 'npm-peer'] },
     },
     {
       name: 'no-unlisted-packages',

@@ -9,10 +9,11 @@ WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci
 COPY . .
-# What only the embedded mode or the build needs stays behind: the embedded ClickHouse alone is half a gigabyte.
+# S3 and the providers are kept, in the versions of the lock file; what is embedded stays behind, half a gigabyte of it.
 RUN node node_modules/typescript-native/bin/tsc -p tsconfig.build.json --noCheck \
+  && node scripts/keep-packages.mjs @aws-sdk/client-s3 @ai-sdk/anthropic @ai-sdk/openai @ai-sdk/openai-compatible \
   && npm prune --omit=dev \
-  && rm -rf node_modules/@chdb node_modules/typescript node_modules/typescript-native dist/bench dist/test dist/dashboards \
+  && rm -rf node_modules/typescript node_modules/typescript-native dist/bench dist/test dist/dashboards \
   && find dist -name '*.test.*' -delete
 
 FROM node:${NODE_VERSION}-bookworm-slim${NODE_DIGEST}

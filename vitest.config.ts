@@ -1,12 +1,72 @@
 import { defineConfig } from 'vitest/config';
+import { ProjectBudgets } from './test/support/project-budgets.ts';
+
+/*
+ * Three projects, one after another; `npm run test:unit` (or :stores, :end-to-end) runs one. The budget is what a project
+ * may take on two free cores; every run prints what each took of it.
+ */
+
+/** Integration tests that need a process to themselves. */
+const ownProcess = [
+  // Only the first application of a process logs requests.
+  'test/integration/request-logs.test.ts',
+  'test/integration/http-server.test.ts',
+  // An application that Nest refuses to build keeps its embedded ClickHouse, of which a process has one.
+  'test/integration/millrace-queues.test.ts',
+];
+
+/** Functions over values, boards and repository rules included: nothing is started. */
+const unit = {
+  name: 'unit',
+  budgetSeconds: 30,
+  include: ['src/**/*.test.ts', 'dashboards/**/*.test.ts'],
+  exclude: [],
+  // Files share a worker with its modules loaded once: a third of the CPU time. `leaves-nothing.ts` says who leaks.
+  pool: 'threads',
+  isolate: false,
+  setupFiles: ['test/support/leaves-nothing.ts'],
+} as const;
+
+/** One part of Millrace on real stores. */
+const stores = {
+  name: 'stores',
+  budgetSeconds: 270,
+  include: ['test/{contracts,examples,integration,properties,repository,support}/**/*.test.ts'],
+  exclude: ownProcess,
+  pool: 'forks',
+  isolate: false,
+  setupFiles: ['test/support/leaves-nothing.ts'],
+} as const;
+
+/** Whole processes as users start them, the demo, faults, boards and alerts. Each file has its process to itself. */
+const endToEnd = {
+  name: 'end-to-end',
+  budgetSeconds: 270,
+  include: ['test/{alerts,boards,chaos,scenarios}/**/*.test.ts', ...ownProcess],
+  exclude: [],
+  pool: 'forks',
+  isolate: true,
+  setupFiles: [],
+} as const;
+
+const projects = [unit, stores, endToEnd];
 
 export default defineConfig({
   test: {
-    include: ['src/**/*.test.ts', 'test/**/*.test.ts', 'dashboards/**/*.test.ts'],
-    exclude: ['**/node_modules/**', 'dist/**'],
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
-    pool: 'forks',
-    maxWorkers: 2,
+    reporters: ['default', new ProjectBudgets(projects)],
+    projects: projects.map(({ name, pool, isolate, ...project }, groupOrder) => ({
+      test: {
+        name,
+        pool,
+        isolate,
+        include: [...project.include],
+        setupFiles: [...project.setupFiles],
+        exclude: ['**/node_modules/**', 'dist/**', ...project.exclude],
+        testTimeout: 60_000,
+        hookTimeout: 120_000,
+        maxWorkers: 2,
+        sequence: { groupOrder },
+      },
+    })),
   },
 });

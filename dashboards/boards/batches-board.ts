@@ -88,7 +88,7 @@ export const batchesBoard: Board = {
               SELECT batch, ${spent} AS spend, ${items} AS paid_items, ${spendSums.waste} AS lost, ${spendSums.calls} AS calls_made, ${spendSums.unpriced} AS unpriced
               FROM millrace.usage WHERE ${selected} GROUP BY batch
             ) AS paid USING (batch)
-            ORDER BY last_end DESC LIMIT 100
+            ORDER BY last_end DESC, batch LIMIT 100
           `),
           columns: [
             {
@@ -177,7 +177,7 @@ export const batchesBoard: Board = {
           queries: [
             sql(`
               SELECT batch, countIf(outcome = 'completed') AS completed, countIf(outcome = 'dead_lettered') AS dead_lettered, countIf(outcome = 'cancelled') AS cancelled
-              FROM millrace.message_outcomes WHERE ${selected} GROUP BY batch ORDER BY max(ts) DESC LIMIT 12
+              FROM millrace.message_outcomes WHERE ${selected} GROUP BY batch ORDER BY max(ts) DESC, batch LIMIT 12
             `),
           ],
         }),
@@ -192,7 +192,7 @@ export const batchesBoard: Board = {
           queries: [
             sql(`
               SELECT batch, toFloat64(${spent}) / nullIf(${items}, 0) AS per_item
-              FROM millrace.usage WHERE ${selected} GROUP BY batch ORDER BY per_item DESC LIMIT 12
+              FROM millrace.usage WHERE ${selected} GROUP BY batch ORDER BY per_item DESC, batch LIMIT 12
             `),
           ],
         }),
@@ -204,7 +204,7 @@ export const batchesBoard: Board = {
           query: sql(`
             SELECT batch, model, sum(part_cost) AS spend, sum(part_calls) AS calls_made
             FROM (${spendPartsSql({ by: ['batch', 'model'], sums: ['cost', 'calls'], where: ofBatches })})
-            GROUP BY batch, model ORDER BY spend DESC LIMIT 50
+            GROUP BY batch, model ORDER BY spend DESC, batch, model LIMIT 50
           `),
           columns: [
             { name: 'batch', title: 'Batch' },

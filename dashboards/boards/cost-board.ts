@@ -257,7 +257,7 @@ export const costBoard: Board = {
           query: sql(`
             SELECT model, ${knownSpend} AS spend, sum(part_input) AS tokens_in, sum(part_output) AS tokens_out,
               toFloat64(${knownSpend}) * 1e6 / nullIf(sum(part_input) + sum(part_output), 0) AS usd_per_million
-            FROM ${parts(['cost', 'unpriced', 'input', 'output'], ['model'])} GROUP BY model ORDER BY spend DESC LIMIT 50
+            FROM ${parts(['cost', 'unpriced', 'input', 'output'], ['model'])} GROUP BY model ORDER BY spend DESC, model LIMIT 50
           `),
           columns: [
             { name: 'model', title: 'Model', link: rowLink('Show the model', 'models', { model: 'model' }) },
@@ -275,7 +275,7 @@ export const costBoard: Board = {
           height: 7,
           query: sql(`
             SELECT batch, ${spendSums.cost} AS spend, ${items} AS items, toFloat64(${spendSums.cost}) / nullIf(${items}, 0) AS per_item
-            FROM ${usageTable} WHERE ${now} AND batch != '' GROUP BY batch ORDER BY spend DESC LIMIT 50
+            FROM ${usageTable} WHERE ${now} AND batch != '' GROUP BY batch ORDER BY spend DESC, batch LIMIT 50
           `),
           columns: [
             { name: 'batch', title: 'Batch', link: rowLink('Show the batch', 'batches', { batch: 'batch' }) },
@@ -314,7 +314,7 @@ export const costBoard: Board = {
           width: 12,
           query: sql(`
             SELECT ${itemKey} AS item_key, any(customer) AS of_customer, ${spendSums.cost} AS spend, ${spendSums.calls} AS calls_made
-            FROM ${usageTable} WHERE ${now} GROUP BY item_key ORDER BY spend DESC LIMIT 20
+            FROM ${usageTable} WHERE ${now} GROUP BY item_key ORDER BY spend DESC, item_key LIMIT 20
           `),
           columns: [
             { name: 'item_key', title: 'Item' },
@@ -342,7 +342,7 @@ export const costBoard: Board = {
                 [cost_uncached_input, cost_cache_read, cost_cache_write_5m + cost_cache_write_1h,
                  cost_audio_input + cost_image_input + cost_audio_output + cost_image_output,
                  cost_text_output, cost_reasoning, cost_request] AS amount
-              WHERE ${now} GROUP BY kind HAVING spend > 0 ORDER BY spend DESC
+              WHERE ${now} GROUP BY kind HAVING spend > 0 ORDER BY spend DESC, kind
             `),
           ],
         }),
@@ -372,7 +372,7 @@ export const costBoard: Board = {
           query: sql(`
             SELECT provider, model, ${spendSums.unpriced} AS unpriced, ${spendSums.input} AS tokens_in, ${spendSums.output} AS tokens_out
             FROM ${usageTable} WHERE ${now} AND unpriced_calls != 0
-            GROUP BY provider, model HAVING unpriced > 0 ORDER BY unpriced DESC
+            GROUP BY provider, model HAVING unpriced > 0 ORDER BY unpriced DESC, provider, model
           `),
           columns: [
             { name: 'provider', title: 'Provider', width: 75 },

@@ -150,7 +150,7 @@ export const deadLettersBoard: Board = {
           query: sql(`
             SELECT team, customer, feature, count() AS dead_letters, max(ts) AS latest
             FROM millrace.message_outcomes WHERE ${died}
-            GROUP BY team, customer, feature ORDER BY dead_letters DESC, latest DESC LIMIT 50
+            GROUP BY team, customer, feature ORDER BY dead_letters DESC, latest DESC, team, customer, feature LIMIT 50
           `),
           columns: [
             {
@@ -180,7 +180,7 @@ export const deadLettersBoard: Board = {
           query: sql(`
             SELECT ts AS died, stage, team, customer, feature,
               replaceOne(error_code, 'MILLRACE_', '') AS error, attempts, toString(message_id) AS message, trace_id
-            FROM millrace.message_outcomes WHERE ${died} ORDER BY died DESC LIMIT 100
+            FROM millrace.message_outcomes WHERE ${died} ORDER BY died DESC, message_id LIMIT 100
           `),
           columns: [
             { name: 'died', title: 'Died', unit: 'dateTimeAsIso', width: 150 },

@@ -11,7 +11,7 @@ export async function configuredModels(
 ): Promise<{ readonly providers: ProviderRegistry; readonly pricer: Pricer }> {
   const { priceOverlay } = configuration.models;
   return {
-    providers: new ProviderRegistry({ ...configuredProviders(configuration), ...more }),
+    providers: await ProviderRegistry.open({ ...configuredProviders(configuration), ...more }),
     pricer: packagedPriceBook(
       priceOverlay === undefined ? {} : { overlay: await readOverlayFile(priceOverlay) },
     ),

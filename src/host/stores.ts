@@ -3,16 +3,15 @@ import { migrateColumnStore } from '../drivers/column-store/column-migrator.ts';
 import { connectClickHouse, openChdb } from '../drivers/column-store/column-store.clickhouse.ts';
 import type { ColumnStore } from '../drivers/column-store/column-store.ts';
 import { FilesPayloadStore } from '../drivers/payload-store/payload-store.files.ts';
-import { S3PayloadStore } from '../drivers/payload-store/payload-store.s3.ts';
 import type { PayloadStore } from '../drivers/payload-store/payload-store.ts';
 import { BullMqQueueDriver } from '../drivers/queue/queue-driver.bullmq.ts';
 import { MemoryQueueDriver } from '../drivers/queue/queue-driver.memory.ts';
 import type { QueueDriver } from '../drivers/queue/queue.ts';
 import { migrate } from '../drivers/sql-database/migrator.ts';
-import { PgliteSqlDatabase } from '../drivers/sql-database/sql-database.pglite.ts';
 import { PostgresSqlDatabase } from '../drivers/sql-database/sql-database.postgres.ts';
 import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
 import { systemClock } from '../kernel/clock.ts';
+import { loadOptional } from '../kernel/optional-package.ts';
 import { makePrivateDirectory } from '../kernel/private-directory.ts';
 import type { Configuration } from './configuration.ts';
 import { LateColumnStore } from './late-column-store.ts';
@@ -30,6 +29,9 @@ export interface Stores {
 }
 
 const requestTimeoutMs = 30_000;
+
+/** Embedded stores come together: who is told of one missing package is told of both. */
+const embeddedPackages = ['@electric-sql/pglite', 'chdb'];
 
 /**
  * Opens the stores that the configuration names, and brings their schemas up to date. What was opened is closed again
@@ -66,9 +68,18 @@ export async function openStores(configuration: Configuration, worker: string): 
 }
 
 /** The ledger's database, as it is: nothing is migrated. */
-export function openDatabase({ ledger, dataDirectory }: Configuration, worker: string): Promise<SqlDatabase> {
-  if (ledger.url === undefined)
+export async function openDatabase(
+  { ledger, dataDirectory }: Configuration,
+  worker: string,
+): Promise<SqlDatabase> {
+  if (ledger.url === undefined) {
+    const { PgliteSqlDatabase } = await loadOptional(
+      'The embedded ledger',
+      embeddedPackages,
+      () => import('../drivers/sql-database/sql-database.pglite.ts'),
+    );
     return PgliteSqlDatabase.open({ dataDirectory: join(resolve(dataDirectory), 'ledger') });
+  }
   return PostgresSqlDatabase.open({
     connectionString: ledger.url,
     poolSize: ledger.poolSize,
@@ -99,30 +110,35 @@ export async function openColumns({ columnStore, dataDirectory }: Configuration)
   if (url === undefined) {
     const directory = join(resolve(dataDirectory), 'usage');
     makePrivateDirectory(directory);
-    return openChdb({ directory, database });
+    return await loadOptional('The embedded ClickHouse', embeddedPackages, () =>
+      openChdb({ directory, database }),
+    );
   }
   return connectClickHouse({ url, user, password, database, requestTimeoutMs, maxConnections: 10 });
 }
 
 /** The payload store. */
-export function openPayloads({ payloads, dataDirectory }: Configuration): Promise<PayloadStore> {
+export async function openPayloads({ payloads, dataDirectory }: Configuration): Promise<PayloadStore> {
   const { bucket, region, endpoint, accessKeyId, secretAccessKey } = payloads;
   if (bucket === undefined) {
     return new FilesPayloadStore({ directory: join(resolve(dataDirectory), 'payloads') }).open(new Date());
   }
-  return Promise.resolve(
-    new S3PayloadStore({
-      bucket,
-      region,
-      prefix: 'millrace/',
-      ...(endpoint === undefined ? {} : { endpoint, forcePathStyle: true }),
-      ...(accessKeyId === undefined || secretAccessKey === undefined
-        ? {}
-        : { credentials: { accessKeyId, secretAccessKey } }),
-      requestTimeoutMs,
-      maxAttempts: 3,
-    }),
+  const { S3PayloadStore } = await loadOptional(
+    'The payload store on S3',
+    ['@aws-sdk/client-s3'],
+    () => import('../drivers/payload-store/payload-store.s3.ts'),
   );
+  return new S3PayloadStore({
+    bucket,
+    region,
+    prefix: 'millrace/',
+    ...(endpoint === undefined ? {} : { endpoint, forcePathStyle: true }),
+    ...(accessKeyId === undefined || secretAccessKey === undefined
+      ? {}
+      : { credentials: { accessKeyId, secretAccessKey } }),
+    requestTimeoutMs,
+    maxAttempts: 3,
+  });
 }
 
 /** The queues. Embedded ones are in memory and begin empty each time: the ledger fills them again. */

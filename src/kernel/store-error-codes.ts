@@ -2,6 +2,12 @@ import type { ErrorCodeEntry } from './error-code-entry.ts';
 
 /** What can go wrong with the stores. */
 export const storeErrorCodes = {
+  MILLRACE_PACKAGE_MISSING: {
+    status: 500,
+    retryable: false,
+    what: 'The configuration asks for something whose package is not installed: an embedded store, S3, or a provider.',
+    todo: 'Run the command that the error gives, or configure what is installed (docs/installation.md).',
+  },
   MILLRACE_DATABASE_UNAVAILABLE: {
     status: 503,
     retryable: true,

@@ -14,10 +14,10 @@ import { NestFactory } from '@nestjs/core';
 import { z } from 'zod';
 import type { ColumnStore } from '../drivers/column-store/column-store.ts';
 import { FilesPayloadStore } from '../drivers/payload-store/payload-store.files.ts';
-import { openMigratedPglite } from '../drivers/sql-database/migrated-pglite.ts';
 import type { SqlStatement } from '../drivers/sql-database/sql-database.ts';
 import { AppError } from '../kernel/app-error.ts';
 import { formatUsd, usd } from '../kernel/money.ts';
+import { loadOptional } from '../kernel/optional-package.ts';
 import type { MessageState } from '../engine/ledger/message-state.ts';
 import type { MessageVersion } from '../messages/message-type.ts';
 import type { AdmitOptions } from '../engine/pipeline/admissions.ts';
@@ -238,6 +238,11 @@ async function openHost(
   options: TestKitOptions,
   { directory, queues, prompts }: Surroundings,
 ): Promise<Host> {
+  const { openMigratedPglite } = await loadOptional(
+    'The test kit',
+    ['@electric-sql/pglite'],
+    () => import('../drivers/sql-database/migrated-pglite.ts'),
+  );
   const database = await openMigratedPglite();
   const payloads = await new FilesPayloadStore({ directory: join(directory, 'payloads') }).open(new Date());
   const byProvider = Map.groupBy(

@@ -3,6 +3,7 @@ import { claimsContract } from './claims.contract.ts';
 import { ledgerCallsContract } from './ledger-calls.contract.ts';
 import { ledgerCountsContract } from './ledger-counts.contract.ts';
 import { ledgerMessagesContract } from './ledger-messages.contract.ts';
+import { listOrderContract } from './list-order.contract.ts';
 import { lostRunsContract } from './lost-runs.contract.ts';
 import { payloadCleanerContract } from './payload-cleaner.contract.ts';
 import { stageBacklogContract } from './stage-backlog.contract.ts';
@@ -15,4 +16,5 @@ onEachLedger(
   ledgerCountsContract,
   lostRunsContract,
   payloadCleanerContract,
+  listOrderContract,
 );

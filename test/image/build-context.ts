@@ -1,4 +1,4 @@
-import { cpSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { cpSync, readFileSync } from 'node:fs';
 import { join, sep } from 'node:path';
 
 /** Copies what a build is sent: everything of `root` that its .dockerignore lets through. */
@@ -14,13 +14,4 @@ export function copyBuildContext(root: string, target: string): readonly string[
     });
   }
   return allowed;
-}
-
-/** Bytes of all files below a directory. */
-export function sizeOf(directory: string): number {
-  let bytes = 0;
-  for (const entry of readdirSync(directory, { withFileTypes: true, recursive: true })) {
-    if (entry.isFile()) bytes += statSync(join(entry.parentPath, entry.name)).size;
-  }
-  return bytes;
 }

@@ -14,7 +14,7 @@ import { ClickHouseHttpServer, serverPassword, serverUser } from '../support/cli
 import { PostgresServer } from '../support/postgres-server.ts';
 import { RedisServer } from '../support/redis-server.ts';
 import { freePort } from '../support/server-process.ts';
-import { sizeOf } from './build-context.ts';
+import { sizeOf } from '../support/size-of.ts';
 import { type FollowedImage, followDockerfile, nodeUserId, openForUser } from './follow-dockerfile.ts';
 
 const say = (line: string): void => console.log(line);

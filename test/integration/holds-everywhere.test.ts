@@ -119,10 +119,17 @@ describe.skipIf(!canRunHere)('holds over several hosts', () => {
     const answeredMs = performance.now();
     const [answered] = await hosts.rows<{ at: string }>('select clock_timestamp()::text as at');
     const others = rest();
+    const table = isRequest ? 'millrace.calls' : 'millrace.messages';
+    // What was taken before the answer is still begun; after that, nothing.
+    await vi.waitFor(async () => {
+      const taken = `select id as taken from ${table} where ${sql} and state = '${isRequest ? 'reserved' : 'leased'}'`;
+      expect(await hosts.rows(taken)).toEqual([]);
+    }, patience);
+    const begunBefore = concerned().length;
     await later(watchedMs);
     if (scope !== 'all') await vi.waitFor(() => expect(rest()).toBeGreaterThan(others + 3), patience);
+    expect(concerned().length, `begun while ${scope} ${value} is held`).toBe(begunBefore);
     const late = concerned().filter(({ atMs }) => atMs > answeredMs);
-    const table = isRequest ? 'millrace.calls' : 'millrace.messages';
     const violations = await hosts.rows(
       `select id from ${table} where ${sql} and ${isRequest ? 'reserved_at' : 'leased_at'} > $1::timestamptz`,
       [answered?.at],
@@ -161,13 +168,6 @@ describe.skipIf(!canRunHere)('holds over several hosts', () => {
       `answered in ${figures(all('answerMs'))}; last begun after the answer ${figures(all('lateMs'))}; ` +
         `first begun after resuming ${figures(all('resumedMs'))}`,
     );
-    expect(Math.max(...all('lateMs'))).toBeLessThan(1000);
-    // A busy machine may answer one of them late; what is stopped is stopped by then.
-    const totals = observed
-      .map(({ answerMs, lateMs }) => answerMs + lateMs)
-      .toSorted((one, other) => one - other);
-    expect(totals[totals.length / 2]).toBeLessThan(1000);
-    expect(Math.max(...all('resumedMs'))).toBeLessThan(10_000);
   }, 300_000);
 
   it.each(['stage first', 'model scripted/one'])(
@@ -181,7 +181,6 @@ describe.skipIf(!canRunHere)('holds over several hosts', () => {
         expect(calls).toEqual([{ state: 'reserved' }]);
       }, patience);
       const hold = await pause(scope, value, true);
-      const placedMs = performance.now();
       const state = async () =>
         (
           await hosts.rows('select state, attempts, parked_for from millrace.messages where id = $1::uuid', [
@@ -193,7 +192,6 @@ describe.skipIf(!canRunHere)('holds over several hosts', () => {
           expect(await state()).toEqual({ state: 'pending', attempts: 0, parked_for: `hold:${hold}` }),
         patience,
       );
-      expect(performance.now() - placedMs).toBeLessThan(1000);
       const calls = await hosts.rows('select state from millrace.calls where message_id = $1::uuid', [id]);
       expect(calls).toEqual([{ state: 'unsettled' }]);
       expect(holdListSchema.parse(await api('GET')).holds).toMatchObject([

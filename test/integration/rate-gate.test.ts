@@ -62,12 +62,19 @@ describe('RateGate', () => {
   /** The gate of one process. */
   function newGate({ slots = 16, random = () => 0 } = {}) {
     const waits: number[] = [];
+    const slept: number[] = [];
     const metrics = createMetrics(metricCatalogue);
     const gate = new RateGate({
       limits,
       store: new ModelLimits({ database, clock: systemClock }),
       maxBlockMs: 40_000,
-      clock: systemClock,
+      clock: {
+        ...systemClock,
+        sleep: (delayMs, signal) => {
+          slept.push(delayMs);
+          return systemClock.sleep(delayMs, signal);
+        },
+      },
       random,
       logger: silentLogger,
       metrics,
@@ -75,12 +82,13 @@ describe('RateGate', () => {
       onWait: (_stage, waitedMs) => waits.push(waitedMs),
     });
     opened.push(gate);
-    return { gate, waits, metrics };
+    return { gate, waits, slept, metrics };
   }
 
+  /** The level that the next statement finds, however long it takes until then: nothing refills before `updated_at`. */
   async function setLevel(tokens: number): Promise<void> {
     await database.execute(
-      `update millrace.model_limits set tokens_level = ${tokens}, updated_at = clock_timestamp()`,
+      `update millrace.model_limits set tokens_level = ${tokens}, updated_at = clock_timestamp() + interval '1 hour'`,
     );
   }
 
@@ -108,9 +116,7 @@ describe('RateGate', () => {
     await setLevel(10_000);
     pass.end(sent({ tokens: 150 }));
     await gate.close();
-    const level = await readLevel();
-    expect(level).toBeGreaterThanOrEqual(10_170);
-    expect(level).toBeLessThan(10_500);
+    expect(await readLevel()).toBe(10_170);
   });
 
   it('expects of the next request what the last ones used', async () => {
@@ -129,7 +135,7 @@ describe('RateGate', () => {
     await setLevel(10_000);
     pass.end({ kind: 'not_sent' });
     await gate.close();
-    expect(await readLevel()).toBeGreaterThanOrEqual(10_300);
+    expect(await readLevel()).toBe(10_300);
   });
 
   it('waits in its place when its turn comes soon', async () => {
@@ -138,13 +144,12 @@ describe('RateGate', () => {
     await gate.close();
     // The margin of 1,200 and the request's 300, less 1,200: 300 tokens refill in 300 ms.
     await setLevel(1200);
-    const startedMs = performance.now();
-    await newGate().gate.enter(question());
-    const waitedMs = performance.now() - startedMs;
-    expect(waitedMs).toBeGreaterThan(200);
-    expect(waitedMs).toBeLessThan(2000);
+    const other = newGate();
+    await other.gate.enter(question());
+    expect(other.slept).toEqual([300]);
+    await setLevel(1200);
     await gate.enter(question({ step: 'other' }));
-    expect(waits.at(-1)).toBeGreaterThan(100);
+    expect(waits.at(-1)).toBeCloseTo(300);
     expect((await metrics.render()).body).toContain(
       'millrace_llm_limit_per_minute{provider="openai",model="gpt-5-mini",kind="tokens"} 60000',
     );
@@ -255,6 +260,6 @@ describe('RateGate', () => {
     await setLevel(10_000);
     pass.end(sent({ failure: 'timeout', tokens: undefined }));
     await gate.close();
-    expect(await readLevel()).toBeLessThan(10_290);
+    expect(await readLevel()).toBe(10_000);
   });
 });

@@ -137,8 +137,8 @@ export class LedgerHarness {
     return new LedgerHarness(database);
   }
 
-  async admitted(stage = 'first'): Promise<string> {
-    const admission = someAdmission({ stage });
+  async admitted(stage = 'first', id = newId(new Date())): Promise<string> {
+    const admission = someAdmission({ stage, id });
     const outcome = await this.ledger.admit(admission);
     if (outcome !== 'admitted') throw new Error(`not admitted: ${outcome}`);
     return admission.envelope.id;

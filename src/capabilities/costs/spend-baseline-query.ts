@@ -65,7 +65,7 @@ FROM (
 GROUP BY dimension, name
 HAVING hour_spend >= {hour_floor:Decimal(38, 18)} OR day_spend >= {day_floor:Decimal(38, 18)}
 ORDER BY greatest(toFloat64(hour_spend) / toFloat64(past_hours_spend + {hour_floor:Decimal(38, 18)}),
-  toFloat64(day_spend) / toFloat64(past_days_spend + {day_floor:Decimal(38, 18)})) DESC, name
+  toFloat64(day_spend) / toFloat64(past_days_spend + {day_floor:Decimal(38, 18)})) DESC, name, dimension
 LIMIT ${maxNames} BY dimension`;
   return {
     sql,

@@ -50,7 +50,7 @@ export function spendRatios(
   return spendDimensions.flatMap((dimension) =>
     judged
       .filter((ratio) => ratio.dimension === dimension)
-      .toSorted((left, right) => right.ratio - left.ratio)
+      .toSorted((left, right) => right.ratio - left.ratio || (left.name < right.name ? -1 : 1))
       .slice(0, shownNames),
   );
 }

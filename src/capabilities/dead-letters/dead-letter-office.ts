@@ -169,7 +169,9 @@ export class DeadLetterOffice {
       done += touched.length;
       if (touched.length < limit) break;
     }
-    const stages = [...counts.values()].toSorted((one, other) => (one.stage < other.stage ? -1 : 1));
+    const stages = [...counts.values()].toSorted((one, other) =>
+      (one.stage === other.stage ? one.owner < other.owner : one.stage < other.stage) ? -1 : 1,
+    );
     return { ...(done === 0 ? {} : { actionId: record.id }), count: done, hasMore: done === max, stages };
   }
 

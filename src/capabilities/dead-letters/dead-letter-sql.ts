@@ -29,7 +29,7 @@ const selected = `m.state = 'dead_lettered'
 const reusable = `select distinct on (c.step, c.ordinal) c.cost_usd
      from millrace.calls c
      where c.message_id = m.id and c.state = 'settled' and c.outcome = 'ok' and c.rejected_at is null and (c.answer is not null or c.answer_ref is not null)
-     order by c.step, c.ordinal, c.reserved_at desc`;
+     order by c.step, c.ordinal, c.reserved_at desc, c.id desc`;
 
 const deathColumns = `m.state, m.error_code, m.finished_at, m.discarded_at, m.discarded_by, m.body_bytes,
      (select count(*)::int from millrace.dead_letter_actions a join millrace.operator_actions o on o.id = a.action_id

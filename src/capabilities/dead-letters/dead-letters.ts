@@ -99,7 +99,9 @@ export class DeadLetters {
       slice.firstMs,
       slice.stepMs,
     ]);
-    return rows.map((row) => replayedOf(row)).toSorted((one, other) => one.delayMs - other.delayMs);
+    return rows
+      .map((row) => replayedOf(row))
+      .toSorted((one, other) => one.delayMs - other.delayMs || (one.id < other.id ? -1 : 1));
   }
 
   /** One slice of a discard, oldest death first; those that are discarded already stay as they are. */

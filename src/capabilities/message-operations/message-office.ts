@@ -268,5 +268,7 @@ function countByStage(messages: readonly OpenMessage[]): Steered['stages'] {
     .flatMap(([first, ...others]) =>
       first === undefined ? [] : [{ stage: first.stage, owner: first.owner, count: others.length + 1 }],
     )
-    .toSorted((one, other) => (one.stage < other.stage ? -1 : 1));
+    .toSorted((one, other) =>
+      (one.stage === other.stage ? one.owner < other.owner : one.stage < other.stage) ? -1 : 1,
+    );
 }

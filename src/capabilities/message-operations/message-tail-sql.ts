@@ -30,7 +30,7 @@ export const listNewMessages = named(
    calling as (
      select distinct c.message_id as id from (
        select message_id from millrace.calls where state = 'reserved' and message_id is not null
-       order by reserved_at desc limit $16) c),
+       order by reserved_at desc, id desc limit $16) c),
    found as (
      select m.id, m.parent_id, m.event_id, m.stage, m.team, m.customer, m.fence, m.created_at, n.is_new
      from (
@@ -50,7 +50,8 @@ export const listNewMessages = named(
 /** $1 ids. */
 export const readTailed = named(
   'ledger.read_tailed',
-  `select m.id, m.state, m.error_code, m.finished_at from millrace.messages m where m.id = any($1::uuid[])`,
+  `select m.id, m.state, m.error_code, m.finished_at from millrace.messages m where m.id = any($1::uuid[])
+   order by m.finished_at, m.id`,
 );
 
 /** $1 ids, $2 the newest fence that was told of each. */
@@ -58,7 +59,7 @@ export const listTailedFailures = named(
   'ledger.list_tailed_failures',
   `select f.message_id, f.fence, f.at, f.code, f.retryable
    from unnest($1::uuid[], $2::int[]) as u(id, fence) join millrace.failures f on f.message_id = u.id and f.fence > u.fence
-   order by f.at`,
+   order by f.at, f.message_id, f.fence`,
 );
 
 /** $1 ids: their calls of the last minute that are known to have ended. */
@@ -66,5 +67,5 @@ export const listTailedCalls = named(
   'ledger.list_tailed_calls',
   `select c.id, c.message_id, c.provider, c.model, c.state, c.outcome, c.duration_ms, c.cost_usd::text as cost_usd, c.settled_at
    from millrace.calls c where c.message_id = any($1::uuid[]) and c.settled_at > clock_timestamp() - interval '1 minute'
-   order by c.settled_at`,
+   order by c.settled_at, c.id`,
 );

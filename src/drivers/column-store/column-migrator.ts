@@ -111,7 +111,7 @@ async function readMigrations(directory: string): Promise<Migration[]> {
 
 async function appliedDigests(store: ColumnStore): Promise<ReadonlyMap<string, string>> {
   const rows = await store.query<{ name: string; digest: string }>(
-    `SELECT name, digest FROM ${store.database}.schema_migrations ORDER BY applied_at`,
+    `SELECT name, digest FROM ${store.database}.schema_migrations ORDER BY applied_at, name`,
   );
   return new Map(rows.map((row) => [row.name, row.digest]));
 }

@@ -3,15 +3,16 @@ import { migrate, postgresMigrations } from './migrator.ts';
 import { makeMigratedTemplate, migratedArchive } from './pglite-template.ts';
 import { PgliteSqlDatabase } from './sql-database.pglite.ts';
 
-/** Opens a new ledger database in memory, with all migrations: a copy of the template where the build made one. */
+/** Opens a new ledger database in memory, with all migrations: a copy of the template, which the first one makes. */
 export async function openMigratedPglite(): Promise<PgliteSqlDatabase> {
+  await makeMigratedPglite();
   const archive = await migratedArchive(await migrationsDigest());
   const database = await PgliteSqlDatabase.open(archive === undefined ? {} : { archive });
   if (archive === undefined) await migrate(database);
   return database;
 }
 
-/** Makes that template. Part of the build. */
+/** Makes that template, if it is not there yet. Part of the build. */
 export async function makeMigratedPglite(): Promise<void> {
   await makeMigratedTemplate(await migrationsDigest(), async () => {
     const database = await PgliteSqlDatabase.open();

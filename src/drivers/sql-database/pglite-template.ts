@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
@@ -9,8 +10,9 @@ import { packageRoot } from '../../kernel/package-root.ts';
 
 /*
  * A new PGlite database is the copy of a template, because making one from nothing (initdb in WASM) takes seconds and
- * close to a gigabyte of memory. The template is an archive of an empty database, made once when the package is
- * built. Without it the database is still made, the slow way.
+ * close to a gigabyte of memory. The template is an archive of an empty database, made by the build, or in an installed
+ * package (whose tarball would be five times as large with it) by the first database. Where it cannot be kept, because the
+ * package's folder is not to be written to, every database is made the slow way.
  *
  * A second template has the migrations applied, for tests that open a database each. It is named by what it was made of,
  * so that one of another time is passed over.
@@ -82,18 +84,31 @@ export async function makeMigratedTemplate(
   for (const name of others) if (name !== basename(path)) rmSync(join(dirname(path), name), { force: true });
 }
 
-/** The archive of a database that has the migrations of this digest; undefined when the build made none. */
+/** The archive of a database that has the migrations of this digest; undefined where none could be kept. */
 export async function migratedArchive(digest: string): Promise<Buffer<ArrayBuffer> | undefined> {
   const path = templatePath(`migrated-${digest}`);
   return existsSync(path) ? await readTemplate(path) : undefined;
 }
 
+/** Keeps a template for later databases, unless the package's folder is not to be written to. */
 async function writeTemplate(path: string, archive: Buffer): Promise<void> {
-  mkdirSync(dirname(path), { recursive: true });
-  const draft = `${path}.${process.pid}`;
+  const draft = `${path}.${randomUUID()}`;
   const params = { [constants.ZSTD_c_compressionLevel]: 9 };
-  writeFileSync(draft, await promisify(zstdCompress)(archive, { params }));
+  const compressed = await promisify(zstdCompress)(archive, { params });
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(draft, compressed);
+  } catch (error) {
+    if (isForbidden(error)) return;
+    throw error;
+  }
   renameSync(draft, path);
+}
+
+function isForbidden(error: unknown): boolean {
+  return (
+    error instanceof Error && 'code' in error && ['EACCES', 'EPERM', 'EROFS'].includes(String(error.code))
+  );
 }
 
 async function readTemplate(path: string): Promise<Buffer<ArrayBuffer>> {
@@ -118,7 +133,10 @@ function pgliteVersion(): string {
 /** A new database as a tar archive. */
 async function templateArchive(): Promise<Buffer<ArrayBuffer>> {
   const path = templatePath('empty');
-  return existsSync(path) ? await readTemplate(path) : await newDatabase();
+  if (existsSync(path)) return await readTemplate(path);
+  const archive = await newDatabase();
+  await writeTemplate(path, archive);
+  return archive;
 }
 
 async function newDatabase(): Promise<Buffer<ArrayBuffer>> {

@@ -55,7 +55,7 @@ const bindBatch = named(
 
 const listOpenBatches = named(
   'ledger.list_open_export_batches',
-  `select id, target from millrace.export_batches where exported_at is null order by bound_at limit $1`,
+  `select id, target from millrace.export_batches where exported_at is null order by bound_at, id limit $1`,
 );
 
 /** No row when the batch is not open any more. */

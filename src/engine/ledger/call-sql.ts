@@ -115,7 +115,7 @@ export const listCalls = named(
   'ledger.list_calls',
   `select id, message_id, fence, step, ordinal, attempt, state, outcome, settlement, request_digest, provider, model, operation, tier,
      request_kind, reserved_at, upper_bound_usd, answer, answer_ref, cost_usd, rejected_at is not null as is_rejected
-   from millrace.calls where message_id = any($1::uuid[]) order by reserved_at, ordinal, attempt`,
+   from millrace.calls where message_id = any($1::uuid[]) order by reserved_at, ordinal, attempt, id`,
 );
 
 /**
@@ -131,7 +131,7 @@ export const listAbandonedCalls = named(
    where c.state = 'reserved' and c.reserved_at < statement_timestamp() - $1::int * interval '1 millisecond'
      and ((c.message_id is null and c.reserved_at < statement_timestamp() - interval '1 hour')
        or m.fence <> c.fence or m.state <> 'leased' or m.lease_until < statement_timestamp())
-   order by c.reserved_at limit $2`,
+   order by c.reserved_at, c.id limit $2`,
 );
 
 /** What the ledger says in total, pruned rows included. */

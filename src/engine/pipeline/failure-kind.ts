@@ -108,6 +108,7 @@ function kindOfCode(code: ErrorCode): FailureKind {
     case 'MILLRACE_MIGRATION_CHANGED':
     case 'MILLRACE_NOT_ACCEPTABLE':
     case 'MILLRACE_NOT_FOUND':
+    case 'MILLRACE_PACKAGE_MISSING':
     case 'MILLRACE_PRICE_OVERLAY_INVALID':
     case 'MILLRACE_QUEUE_NOT_BULLMQ':
     case 'MILLRACE_REQUEST_INVALID':

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { ProviderRegistry } from './provider-registry.ts';
 import { ScriptedEmbeddingModel, ScriptedModel } from '../../testing/scripted-model.ts';
 
-const registry = new ProviderRegistry({
+const registry = await ProviderRegistry.open({
   openai: { kind: 'openai', apiKey: 'k' },
   chat: { kind: 'openai', api: 'chat', apiKey: 'k', priceProvider: 'openai', timeoutMs: 5 },
   anthropic: { kind: 'anthropic', apiKey: 'k' },

@@ -1,11 +1,15 @@
-import { createAnthropic } from '@ai-sdk/anthropic';
-import { createOpenAI } from '@ai-sdk/openai';
-import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
 import type { EmbeddingModelV4, LanguageModelV4 } from '@ai-sdk/provider';
 import { AppError } from '../../kernel/app-error.ts';
+import { invariant } from '../../kernel/invariant.ts';
 import { isStorableText } from '../../kernel/storable-text.ts';
 import { keepSecret, removerOf } from '../../telemetry/known-secrets.ts';
 import { defaultAnswerBounds, providerFetch } from './provider-fetch.ts';
+import {
+  type HttpProviderKind,
+  loadProviderSdks,
+  type ProviderModels,
+  type ProviderSdks,
+} from '../calls/provider-sdks.ts';
 import { secretsOfProvider } from './provider-secrets.ts';
 import { linesWithUsage, wholeWithUsage } from './missing-usage.ts';
 import { jsonWithNumbers, linesWithNumbers } from './readable-usage.ts';
@@ -13,7 +17,7 @@ import { type AnswerRewrite, rewrittenAnswers } from './rewritten-answer.ts';
 
 /** A provider that is reached over HTTP. */
 export interface HttpProviderConfig {
-  readonly kind: 'openai' | 'anthropic' | 'openai-compatible';
+  readonly kind: HttpProviderKind;
   /** Without a slash at its end. The vendor's own for `openai` and `anthropic`; required for the compatible kind. */
   readonly baseUrl?: string;
   readonly apiKey?: string;
@@ -60,11 +64,6 @@ export interface ModelTarget<Model> {
   readonly model: Model;
 }
 
-interface ProviderModels {
-  language(modelId: string): LanguageModelV4 | undefined;
-  embedding(modelId: string): EmbeddingModelV4 | undefined;
-}
-
 interface Provider {
   readonly config: ProviderConfig;
   readonly clean: (answer: string) => string;
@@ -72,8 +71,6 @@ interface Provider {
 }
 
 const defaultTimeoutMs = 600_000;
-const openAiBaseUrl = 'https://api.openai.com/v1';
-const anthropicBaseUrl = 'https://api.anthropic.com/v1';
 
 /** Bounds what references from outside can make the registry remember. */
 const maxRemembered = 1000;
@@ -85,13 +82,20 @@ export class ProviderRegistry {
   readonly #language = new Map<string, ModelTarget<LanguageModelV4>>();
   readonly #embedding = new Map<string, ModelTarget<EmbeddingModelV4>>();
 
-  /** Fails with MILLRACE_CONFIG_INVALID and every fault at once. */
-  constructor(providers: Readonly<Record<string, ProviderConfig>>) {
+  /** Loads what the providers need, which may be MILLRACE_PACKAGE_MISSING. */
+  static async open(providers: Readonly<Record<string, ProviderConfig>>): Promise<ProviderRegistry> {
+    checkProviders(providers);
+    const kinds = Object.values(providers).flatMap(({ kind }) => (kind === 'custom' ? [] : [kind]));
+    return new ProviderRegistry(providers, await loadProviderSdks(kinds));
+  }
+
+  /** With what is loaded already. Fails with MILLRACE_CONFIG_INVALID and every fault at once. */
+  constructor(providers: Readonly<Record<string, ProviderConfig>>, sdks: ProviderSdks = new Map()) {
     checkProviders(providers);
     this.#providers = new Map(
       Object.entries(providers).map(([name, config]) => {
         const clean = cleanerOf(config);
-        return [name, { config, clean, models: modelsOf(name, config, clean) }];
+        return [name, { config, clean, models: modelsOf(name, config, clean, sdks) }];
       }),
     );
   }
@@ -188,11 +192,15 @@ function boundFaults(field: string, { maxAnswerBytes, idleTimeoutMs }: HttpProvi
   ];
 }
 
-// Keys and addresses are always given, so that the SDK never looks into the environment by itself.
-function modelsOf(name: string, config: ProviderConfig, clean: (text: string) => string): ProviderModels {
+function modelsOf(
+  name: string,
+  config: ProviderConfig,
+  clean: (text: string) => string,
+  sdks: ProviderSdks,
+): ProviderModels {
   if (config.kind === 'custom') return customModels(config);
-  const apiKey = config.apiKey?.trim() ?? '';
-  const headers = { ...config.headers };
+  const makeModels = sdks.get(config.kind);
+  invariant(makeModels !== undefined, `the package for "${config.kind}" is loaded`);
   const fetch = rewrittenAnswers(
     providerFetch({
       maxAnswerBytes: config.maxAnswerBytes ?? defaultAnswerBounds.maxAnswerBytes,
@@ -200,35 +208,14 @@ function modelsOf(name: string, config: ProviderConfig, clean: (text: string) =>
     }),
     rewriteFor(config.kind, clean),
   );
-  if (config.kind === 'openai') {
-    const openai = createOpenAI({ baseURL: config.baseUrl ?? openAiBaseUrl, apiKey, headers, fetch });
-    return {
-      language: (modelId) => (config.api === 'chat' ? openai.chat(modelId) : openai.responses(modelId)),
-      embedding: (modelId) => openai.embeddingModel(modelId),
-    };
-  }
-  if (config.kind === 'anthropic') {
-    const anthropic = createAnthropic({
-      baseURL: config.baseUrl ?? anthropicBaseUrl,
-      apiKey,
-      headers,
-      fetch,
-    });
-    return { language: (modelId) => anthropic.languageModel(modelId), embedding: () => undefined };
-  }
-  const compatible = createOpenAICompatible({
+  return makeModels({
     name,
-    baseURL: config.baseUrl ?? '',
-    headers,
+    baseUrl: config.baseUrl,
+    apiKey: config.apiKey?.trim() ?? '',
+    api: config.api,
+    headers: { ...config.headers },
     fetch,
-    includeUsage: true,
-    supportsStructuredOutputs: true,
-    ...(apiKey === '' ? {} : { apiKey }),
   });
-  return {
-    language: (modelId) => compatible.languageModel(modelId),
-    embedding: (modelId) => compatible.embeddingModel(modelId),
-  };
 }
 
 /** What is shorter could be an ordinary word, and an answer is data: errors are cleaned of short ones, too. */

@@ -6,7 +6,7 @@ import { ScriptedModel } from '../../testing/scripted-model.ts';
 import { estimateTokens } from './token-estimate.ts';
 
 const custom = { kind: 'custom' as const, model: (): LanguageModelV4 => new ScriptedModel([]) };
-const registry = new ProviderRegistry({ own: custom, anthropic: { kind: 'anthropic', apiKey: 'k' } });
+const registry = await ProviderRegistry.open({ own: custom, anthropic: { kind: 'anthropic', apiKey: 'k' } });
 const own = registry.languageModel('own/m');
 const claude = registry.languageModel('anthropic/claude-haiku-4-5');
 const limits = { maxOutputTokens: 64_000, contextTokens: 200_000 };
