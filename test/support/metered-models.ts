@@ -16,7 +16,7 @@ import type { OwningMessage } from '../../src/engine/calls/call-owner.ts';
 import type { CallScope } from '../../src/engine/calls/call-scope.ts';
 import { ModelGateway, type ModelGatewayOptions } from '../../src/engine/calls/model-gateway.ts';
 import { type ProviderConfig, ProviderRegistry } from '../../src/engine/providers/provider-registry.ts';
-import { loadProviderSdks } from '../../src/engine/calls/provider-sdks.ts';
+import { loadProviderSdks } from '../../src/engine/providers/provider-sdks.ts';
 import { type Script, ScriptedModel } from '../../src/testing/scripted-model.ts';
 import { packagedPriceBook } from '../../src/pricing/packaged-price-book.ts';
 import type { Logger } from '../../src/telemetry/logger.ts';

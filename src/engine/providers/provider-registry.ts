@@ -9,7 +9,7 @@ import {
   loadProviderSdks,
   type ProviderModels,
   type ProviderSdks,
-} from '../calls/provider-sdks.ts';
+} from './provider-sdks.ts';
 import { secretsOfProvider } from './provider-secrets.ts';
 import { linesWithUsage, wholeWithUsage } from './missing-usage.ts';
 import { jsonWithNumbers, linesWithNumbers } from './readable-usage.ts';
