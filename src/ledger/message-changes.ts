@@ -33,14 +33,15 @@ export interface Emission {
   readonly bodyBytes: number;
 }
 
-/** The end of a message that succeeded. `outcomeLine` is its rendered record for the column store. */
+/** The end of a message that succeeded. Its outcome record is rendered from its row when it is exported. */
 export interface Finish {
   readonly id: Uuid;
   readonly fence: number;
   /** JSON of what the handler returned. */
   readonly result: string | undefined;
   readonly emissions: readonly Emission[];
-  readonly outcomeLine: string;
+  /** Of the handler's run. */
+  readonly durationMs: number;
 }
 
 /** Why an attempt failed: a code, and JSON for the reader of a dead letter. */
@@ -75,5 +76,6 @@ export interface End extends FailureNote {
   readonly id: Uuid;
   readonly fence: number;
   readonly state: 'dead_lettered' | 'cancelled';
+  /** The rendered record for the column store: a dead letter can live again, and then has another end. */
   readonly outcomeLine: string;
 }

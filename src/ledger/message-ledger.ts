@@ -176,7 +176,6 @@ export class MessageLedger {
     const { rows } = await this.#database.query<RunKey>(sql.finishMessages, [
       jsonRows(items.map(({ row }) => row)),
       placedJsonRows(items.flatMap(({ emissions }) => emissions)),
-      jsonRows(items.map(({ outcome }) => outcome)),
     ]);
     return oursAmong(items, rows);
   }

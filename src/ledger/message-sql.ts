@@ -42,8 +42,8 @@ export const renewLeases = named(
 );
 
 /**
- * $1 finished messages, $2 their emissions, $3 their outcome records. The end of a message, everything that it
- * emitted and the record of its outcome stand or fall together, and only the holder of the fence gets them in.
+ * $1 finished messages, $2 their emissions. The end of a message, everything that it emitted and the place of its record in the
+ * outbox stand or fall together, and only the holder of the fence gets them in.
  */
 export const finishMessages = named(
   'ledger.finish_messages',
@@ -51,9 +51,9 @@ export const finishMessages = named(
      update millrace.messages m
      set state = 'completed', finished_at = clock_timestamp(), result = f.result,
        wake_at = null, lease_owner = null, lease_until = null
-     from json_to_recordset($1::json) as f(id uuid, fence int, result text)
+     from json_to_recordset($1::json) as f(id uuid, fence int, result text, detail text)
      where m.id = f.id and m.fence = f.fence and m.state = 'leased'
-     returning m.id, f.fence, m.root_id, m.source, m.team, m.customer, m.feature, m.batch, m.labels, m.item, m.admitted_at,
+     returning m.id, f.fence, f.detail, m.root_id, m.source, m.team, m.customer, m.feature, m.batch, m.labels, m.item, m.admitted_at,
        m.stage, m.order_key, m.hops),
    emitted as (
      insert into millrace.messages (id, root_id, parent_id, source, event_id, type, version, pipeline, stage, owner, lane,
@@ -71,10 +71,7 @@ export const finishMessages = named(
      join done d on d.id = e.parent_id and d.fence = e.parent_fence
      on conflict (id) do nothing),
    recorded as (
-     insert into millrace.outbox (target, line)
-     select 'message_outcomes', o.line
-     from json_to_recordset($3::json) as o(message_id uuid, fence int, line text)
-     join done d on d.id = o.message_id and d.fence = o.fence),
+     insert into millrace.outbox (target, subject, detail) select 'message_outcomes', id, detail from done),
    ${releaseNext('done')}
    select id, fence from done`,
 );

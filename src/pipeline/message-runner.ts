@@ -245,13 +245,7 @@ export class MessageRunner {
       fence: message.fence,
       result: resultJson(result),
       emissions: written,
-      outcomeLine: outcomeLine({
-        message,
-        outcome: 'completed',
-        endedAt,
-        leasedAt: run.leasedAt,
-        durationMs,
-      }),
+      durationMs,
     });
     if (!isOurs) throw leaseLost(message.envelope.id);
     run.onDurable();

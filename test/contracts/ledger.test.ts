@@ -1,5 +1,6 @@
 import { onEachLedger } from '../support/each-ledger.ts';
 import { claimsContract } from './claims.contract.ts';
+import { exportRecordsContract } from './export-records.contract.ts';
 import { ledgerCallsContract } from './ledger-calls.contract.ts';
 import { ledgerCountsContract } from './ledger-counts.contract.ts';
 import { ledgerMessagesContract } from './ledger-messages.contract.ts';
@@ -10,6 +11,7 @@ import { stageBacklogContract } from './stage-backlog.contract.ts';
 onEachLedger(
   ledgerMessagesContract,
   ledgerCallsContract,
+  exportRecordsContract,
   claimsContract,
   stageBacklogContract,
   ledgerCountsContract,
