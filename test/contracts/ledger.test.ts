@@ -6,12 +6,14 @@ import { ledgerCountsContract } from './ledger-counts.contract.ts';
 import { ledgerMessagesContract } from './ledger-messages.contract.ts';
 import { lostRunsContract } from './lost-runs.contract.ts';
 import { payloadCleanerContract } from './payload-cleaner.contract.ts';
+import { rowVersionsContract } from './row-versions.contract.ts';
 import { stageBacklogContract } from './stage-backlog.contract.ts';
 
 onEachLedger(
   ledgerMessagesContract,
   ledgerCallsContract,
   exportRecordsContract,
+  rowVersionsContract,
   claimsContract,
   stageBacklogContract,
   ledgerCountsContract,
