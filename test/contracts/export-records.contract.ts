@@ -107,16 +107,19 @@ export function exportRecordsContract(name: string, open: () => Promise<SqlDatab
           const { provider, model, operation, requestKind, attempt } = reservation;
           expect(comparable(fieldsOf(line))).toEqual(
             comparable({
-              ...{ record_id: call, record_kind: 'call', call_id: call, ...times, ...about, ...origin },
-              ...{
-                step,
-                attempt,
-                provider,
-                model,
-                operation,
-                request_kind: requestKind,
-                fallback_from: 'a/b',
-              },
+              record_id: call,
+              record_kind: 'call',
+              call_id: call,
+              ...times,
+              ...about,
+              ...origin,
+              step,
+              attempt,
+              provider,
+              model,
+              operation,
+              request_kind: requestKind,
+              fallback_from: 'a/b',
               ...fieldsOfEnd({ ...someSettlement({ id: call }), ...end }),
             }),
           );
@@ -145,15 +148,20 @@ export function exportRecordsContract(name: string, open: () => Promise<SqlDatab
       );
       const { pipeline, stage, owner, traceParent } = admission.envelope;
       expect(fieldsOf(line)).toEqual({
-        ...{ message_id: id, root_id: id, ts, pipeline, stage, owner, ...origin, item: 'readme "1"' },
-        ...{
-          outcome: 'completed',
-          attempts: 7,
-          deliveries: 1,
-          duration_ms: 12,
-          wait_ms: 1500,
-          age_ms: Number(age),
-        },
+        message_id: id,
+        root_id: id,
+        ts,
+        pipeline,
+        stage,
+        owner,
+        ...origin,
+        item: 'readme "1"',
+        outcome: 'completed',
+        attempts: 7,
+        deliveries: 1,
+        duration_ms: 12,
+        wait_ms: 1500,
+        age_ms: Number(age),
         trace_id: traceParent.slice(3, 35),
       });
       expect(Number(age)).toBeGreaterThanOrEqual(3_600_000);
