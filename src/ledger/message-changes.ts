@@ -31,6 +31,16 @@ export interface Emission {
   readonly traceParent: string;
   readonly body: StoredBody;
   readonly bodyBytes: number;
+  /** The process that emits it would begin it at once, under a lease of this length. */
+  readonly leaseMs?: number | undefined;
+}
+
+/** What a finish did. */
+export interface FinishOutcome {
+  /** False: the fence had passed on, and nothing was changed. */
+  readonly isOurs: boolean;
+  /** The emissions that are leased to this process already, with the times that the database gave them. */
+  readonly leased: ReadonlyMap<Uuid, { readonly createdAt: Date; readonly availableAt: Date }>;
 }
 
 /** The end of a message that succeeded. Its outcome record is rendered from its row when it is exported. */

@@ -7,7 +7,16 @@ import { isRefusedData, writeSplittingRefused } from '../kernel/split-refused.ts
 import { checkedAsk } from './claim-ask.ts';
 import { type ClaimAsk, type ClaimOutcome, Claims } from './claims.ts';
 import { ledgerGroup, type LedgerGroupOptions } from './ledger-group.ts';
-import type { Admission, AdmissionOutcome, Emission, End, Finish, Park, Retry } from './message-changes.ts';
+import type {
+  Admission,
+  AdmissionOutcome,
+  Emission,
+  End,
+  Finish,
+  FinishOutcome,
+  Park,
+  Retry,
+} from './message-changes.ts';
 import {
   type AdmissionRow,
   admissionRow,
@@ -50,7 +59,8 @@ export class MessageLedger {
   readonly #database: SqlDatabase;
   readonly #admit: GroupCommit<AdmissionRow, AdmissionOutcome>;
   readonly #claim: GroupCommit<ClaimAsk, ClaimOutcome>;
-  readonly #finish: GroupCommit<FinishRow, boolean>;
+  readonly #worker: string;
+  readonly #finish: GroupCommit<FinishRow, FinishOutcome>;
   readonly #retry: GroupCommit<RunRow, boolean>;
   readonly #end: GroupCommit<EndRow, boolean>;
   readonly #park: GroupCommit<RunRow, boolean>;
@@ -58,6 +68,7 @@ export class MessageLedger {
 
   constructor({ database, worker, onReduced, ...groups }: MessageLedgerOptions) {
     this.#database = database;
+    this.#worker = worker;
     this.#admit = ledgerGroup('admit', groups, (items) => this.#writeAdmissions(items));
     const claims = new Claims(database, worker);
     this.#claim = ledgerGroup('claim', groups, (asks) => claims.answer(asks));
@@ -80,6 +91,11 @@ export class MessageLedger {
 
   /** Ends the message with success: result, emissions and outcome record in one transaction. */
   async finish(finish: Finish): Promise<boolean> {
+    return (await this.finishAndLease(finish)).isOurs;
+  }
+
+  /** The same, and says which of its emissions are leased to this process already. */
+  async finishAndLease(finish: Finish): Promise<FinishOutcome> {
     return await this.#finish.submit(finishRow(finish));
   }
 
@@ -172,12 +188,19 @@ export class MessageLedger {
     return items.map(({ id }) => (takeFirst(written, id) ? 'admitted' : 'duplicate'));
   }
 
-  async #writeFinishes(items: readonly FinishRow[]): Promise<boolean[]> {
-    const { rows } = await this.#database.query<RunKey>(sql.finishMessages, [
+  async #writeFinishes(items: readonly FinishRow[]): Promise<FinishOutcome[]> {
+    const { rows } = await this.#database.query<FinishedRow>(sql.finishMessages, [
       jsonRows(items.map(({ row }) => row)),
       placedJsonRows(items.flatMap(({ emissions }) => emissions)),
+      this.#worker,
     ]);
-    return oursAmong(items, rows);
+    const leased = new Map(
+      rows.flatMap(({ id, created_at: createdAt, available_at: availableAt }) =>
+        createdAt === null || availableAt === null ? [] : [[id, { createdAt, availableAt }]],
+      ),
+    );
+    const done = rows.flatMap(({ id, fence }) => (fence === null ? [] : [{ id, fence }]));
+    return oursAmong(items, done).map((isOurs) => ({ isOurs, leased: isOurs ? leased : new Map() }));
   }
 
   async #writeRetries(items: readonly RunRow[]): Promise<boolean[]> {
@@ -197,6 +220,14 @@ export class MessageLedger {
     ]);
     return oursAmong(items, rows);
   }
+}
+
+/** What a finish answers: a run that has ended, or an emission that is leased, with its times. */
+interface FinishedRow {
+  readonly id: Uuid;
+  readonly fence: number | null;
+  readonly created_at: Date | null;
+  readonly available_at: Date | null;
 }
 
 /** One run of a message, as the statements answer it. */

@@ -111,6 +111,7 @@ function emissionRow(parent: Finish, emission: Emission): JsonRow {
     ...bodyColumns(emission.body),
     body_bytes: emission.bodyBytes,
     order_key: emission.orderKey,
+    lease_ms: emission.leaseMs,
   }));
 }
 

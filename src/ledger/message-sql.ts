@@ -42,8 +42,12 @@ export const renewLeases = named(
 );
 
 /**
- * $1 finished messages, $2 their emissions. The end of a message, everything that it emitted and the place of its record in the
- * outbox stand or fall together, and only the holder of the fence gets them in.
+ * $1 finished messages, $2 their emissions, $3 the worker. The end of a message, everything that it emitted and the place of its
+ * record in the outbox stand or fall together, and only the holder of the fence gets them in.
+ *
+ * An emission that the worker would begin at once (`lease_ms`) is written as leased to it where its stage is clear: a claim could get
+ * nothing else of it, for no message of the stage waits, nothing is held, and no key orders it. The worker of such a lease may never
+ * learn of it, if the answer is lost: the first loss of a run does not count then (lost_runs -1).
  */
 export const finishMessages = named(
   'ledger.finish_messages',
@@ -55,25 +59,42 @@ export const finishMessages = named(
      where m.id = f.id and m.fence = f.fence and m.state = 'leased'
      returning m.id, f.fence, f.detail, m.root_id, m.source, m.team, m.customer, m.feature, m.batch, m.labels, m.item, m.admitted_at,
        m.stage, m.order_key, m.hops),
+   told as materialized (
+     select * from json_to_recordset($2::json) as e(id uuid, parent_id uuid, parent_fence int, source text, type text, version int,
+       pipeline text, stage text, owner text, lane text, trace_parent text, body text, body_ref text, body_bytes int,
+       order_key text, lease_ms int, place int)),
+   clear as materialized (
+     select s.stage from (select distinct t.stage from told t where t.lease_ms is not null and t.order_key is null) s
+     where not (select exists (select from millrace.holds))
+       and not exists (select from millrace.messages w where w.stage = s.stage and w.state = 'pending' and w.parked_for is null)),
+   emission as (
+     select t.*, t.stage <> '' and t.lease_ms is not null and t.order_key is null and t.stage in (select c.stage from clear c) as is_leased from told t),
    emitted as (
      insert into millrace.messages (id, root_id, parent_id, source, event_id, type, version, pipeline, stage, owner, lane,
        team, customer, feature, batch, labels, item, trace_parent, body, body_ref, body_bytes, order_key, order_place, state,
-       available_at, wake_at, created_at, admitted_at, finished_at, hops)
+       available_at, wake_at, created_at, admitted_at, finished_at, hops,
+       fence, deliveries, lost_runs, lease_owner, leased_at, lease_until)
      select e.id, d.root_id, d.id, e.source, e.id::text, e.type, e.version, e.pipeline, e.stage, e.owner, e.lane,
        d.team, d.customer, d.feature, d.batch, d.labels, d.item, e.trace_parent, e.body, e.body_ref, e.body_bytes, e.order_key, ${newPlace('e')},
-       case when e.stage = '' then 'completed' else 'pending' end,
-       ${dueInTurn('e')}, case when e.stage <> '' then timestamptz 'infinity' end,
+       case when e.stage = '' then 'completed' when e.is_leased then 'leased' else 'pending' end,
+       ${dueInTurn('e')},
+       case when e.is_leased then clock_timestamp() + e.lease_ms * interval '1 millisecond' + ${leaseGrace}
+         when e.stage <> '' then timestamptz 'infinity' end,
        clock_timestamp(), d.admitted_at,
-       case when e.stage = '' then clock_timestamp() end, d.hops + 1
-     from json_to_recordset($2::json) as e(id uuid, parent_id uuid, parent_fence int, source text, type text, version int, pipeline text,
-       stage text, owner text, lane text, trace_parent text, body text, body_ref text, body_bytes int,
-       order_key text, place int)
+       case when e.stage = '' then clock_timestamp() end, d.hops + 1,
+       case when e.is_leased then 1 else 0 end, case when e.is_leased then 1 else 0 end, case when e.is_leased then -1 else 0 end,
+       case when e.is_leased then $3 end, case when e.is_leased then clock_timestamp() end,
+       case when e.is_leased then clock_timestamp() + e.lease_ms * interval '1 millisecond' end
+     from emission e
      join done d on d.id = e.parent_id and d.fence = e.parent_fence
-     on conflict (id) do nothing),
+     on conflict (id) do nothing
+     returning id, state, created_at, available_at),
    recorded as (
      insert into millrace.outbox (target, subject, detail) select 'message_outcomes', id, detail from done),
    ${releaseNext('done')}
-   select id, fence from done`,
+   select id, fence, null::timestamptz as created_at, null::timestamptz as available_at from done
+   union all
+   select id, null, created_at, available_at from emitted where state = 'leased'`,
 );
 
 /** Notes what a message is put off for, by the alias of what says so; it has waited since it first did for the same. */

@@ -1,6 +1,7 @@
 import { onEachLedger } from '../support/each-ledger.ts';
 import { claimsContract } from './claims.contract.ts';
 import { exportRecordsContract } from './export-records.contract.ts';
+import { handOverContract } from './hand-over.contract.ts';
 import { ledgerCallsContract } from './ledger-calls.contract.ts';
 import { ledgerCountsContract } from './ledger-counts.contract.ts';
 import { ledgerMessagesContract } from './ledger-messages.contract.ts';
@@ -14,6 +15,7 @@ onEachLedger(
   ledgerCallsContract,
   exportRecordsContract,
   rowVersionsContract,
+  handOverContract,
   claimsContract,
   stageBacklogContract,
   ledgerCountsContract,

@@ -221,6 +221,7 @@ export function finishes(
       ...poisonedEmission('orderKey', [...badTexts, tooLong]),
       ...poisonedEmission('version', badNumbers),
       ...poisonedEmission('bodyBytes', badNumbers),
+      ...poisonedEmission('leaseMs', badNumbers),
       ...poisonedEmission('traceParent', badTexts),
       ...poisonedEmission('body', [{ kind: 'inline', json: null }]),
     ],
