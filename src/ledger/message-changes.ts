@@ -11,9 +11,26 @@ export interface Admission {
   readonly orderKey?: string | undefined;
   readonly body: StoredBody;
   readonly bodyBytes: number;
+  /** The process that admits it would begin it at once, under a lease of this length. */
+  readonly leaseMs?: number | undefined;
 }
 
 export type AdmissionOutcome = 'admitted' | 'duplicate';
+
+/** The times that the database gave a message which it leased as it wrote it. */
+export interface WrittenTimes {
+  readonly createdAt: Date;
+  readonly availableAt: Date;
+}
+
+/** Messages that are leased already to the process that wrote them. */
+export type LeasedAsWritten = ReadonlyMap<Uuid, WrittenTimes>;
+
+/** What an admission did. */
+export interface Admitted {
+  readonly outcome: AdmissionOutcome;
+  readonly leased: LeasedAsWritten;
+}
 
 /** A message emitted by another; origin, item and root are inherited in the database. */
 export interface Emission {
@@ -39,8 +56,8 @@ export interface Emission {
 export interface FinishOutcome {
   /** False: the fence had passed on, and nothing was changed. */
   readonly isOurs: boolean;
-  /** The emissions that are leased to this process already, with the times that the database gave them. */
-  readonly leased: ReadonlyMap<Uuid, { readonly createdAt: Date; readonly availableAt: Date }>;
+  /** Of its emissions. */
+  readonly leased: LeasedAsWritten;
 }
 
 /** The end of a message that succeeded. Its outcome record is rendered from its row when it is exported. */

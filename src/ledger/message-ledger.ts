@@ -10,10 +10,12 @@ import { ledgerGroup, type LedgerGroupOptions } from './ledger-group.ts';
 import type {
   Admission,
   AdmissionOutcome,
+  Admitted,
   Emission,
   End,
   Finish,
   FinishOutcome,
+  LeasedAsWritten,
   Park,
   Retry,
 } from './message-changes.ts';
@@ -57,7 +59,7 @@ export interface MessageLedgerOptions extends LedgerGroupOptions {
 
 export class MessageLedger {
   readonly #database: SqlDatabase;
-  readonly #admit: GroupCommit<AdmissionRow, AdmissionOutcome>;
+  readonly #admit: GroupCommit<AdmissionRow, Admitted>;
   readonly #claim: GroupCommit<ClaimAsk, ClaimOutcome>;
   readonly #worker: string;
   readonly #finish: GroupCommit<FinishRow, FinishOutcome>;
@@ -81,6 +83,11 @@ export class MessageLedger {
 
   /** Writes the message if its id is new. A duplicate is the same cause told twice: nothing changes. */
   async admit(admission: Admission): Promise<AdmissionOutcome> {
+    return (await this.admitAndLease(admission)).outcome;
+  }
+
+  /** The same, and says whether it is leased to this process already. */
+  async admitAndLease(admission: Admission): Promise<Admitted> {
     return await this.#admit.submit(admissionRow(admission));
   }
 
@@ -181,11 +188,18 @@ export class MessageLedger {
     }
   }
 
-  async #writeAdmissions(items: readonly AdmissionRow[]): Promise<AdmissionOutcome[]> {
-    const rows = placedJsonRows(items.map(({ row }) => row));
-    const result = await this.#database.query<{ id: Uuid }>(sql.admitMessages, [rows]);
-    const written = idsOf(result.rows);
-    return items.map(({ id }) => (takeFirst(written, id) ? 'admitted' : 'duplicate'));
+  async #writeAdmissions(items: readonly AdmissionRow[]): Promise<Admitted[]> {
+    const { rows } = await this.#database.query<AdmittedRow>(sql.admitMessages, [
+      placedJsonRows(items.map(({ row }) => row)),
+      this.#worker,
+    ]);
+    const written = idsOf(rows);
+    const leased = leasedAmong(rows.filter((row) => row.is_leased));
+    return items.map(({ id }) =>
+      takeFirst(written, id)
+        ? { outcome: 'admitted', leased }
+        : { outcome: 'duplicate', leased: leasedAmong([]) },
+    );
   }
 
   async #writeFinishes(items: readonly FinishRow[]): Promise<FinishOutcome[]> {
@@ -194,13 +208,9 @@ export class MessageLedger {
       placedJsonRows(items.flatMap(({ emissions }) => emissions)),
       this.#worker,
     ]);
-    const leased = new Map(
-      rows.flatMap(({ id, created_at: createdAt, available_at: availableAt }) =>
-        createdAt === null || availableAt === null ? [] : [[id, { createdAt, availableAt }]],
-      ),
-    );
+    const leased = leasedAmong(rows.filter(({ fence }) => fence === null));
     const done = rows.flatMap(({ id, fence }) => (fence === null ? [] : [{ id, fence }]));
-    return oursAmong(items, done).map((isOurs) => ({ isOurs, leased: isOurs ? leased : new Map() }));
+    return oursAmong(items, done).map((isOurs) => ({ isOurs, leased: isOurs ? leased : leasedAmong([]) }));
   }
 
   async #writeRetries(items: readonly RunRow[]): Promise<boolean[]> {
@@ -222,12 +232,27 @@ export class MessageLedger {
   }
 }
 
-/** What a finish answers: a run that has ended, or an emission that is leased, with its times. */
-interface FinishedRow {
+interface WrittenRow {
   readonly id: Uuid;
-  readonly fence: number | null;
   readonly created_at: Date | null;
   readonly available_at: Date | null;
+}
+
+interface AdmittedRow extends WrittenRow {
+  readonly is_leased: boolean;
+}
+
+/** What a finish answers: a run that has ended, by its fence, or an emission that is leased, with its times. */
+interface FinishedRow extends WrittenRow {
+  readonly fence: number | null;
+}
+
+function leasedAmong(rows: readonly WrittenRow[]): LeasedAsWritten {
+  return new Map(
+    rows.flatMap(({ id, created_at: createdAt, available_at: availableAt }) =>
+      createdAt === null || availableAt === null ? [] : [[id, { createdAt, availableAt }]],
+    ),
+  );
 }
 
 /** One run of a message, as the statements answer it. */

@@ -32,7 +32,7 @@ export interface AdmissionRow {
 }
 
 /** A message to be admitted. Throws MILLRACE_DATA_REFUSED, as all of these. */
-export function admissionRow({ envelope, orderKey, body, bodyBytes }: Admission): AdmissionRow {
+export function admissionRow({ envelope, orderKey, body, bodyBytes, leaseMs }: Admission): AdmissionRow {
   const row = jsonRow('admit', () => ({
     id: envelope.id,
     source: envelope.source,
@@ -49,6 +49,7 @@ export function admissionRow({ envelope, orderKey, body, bodyBytes }: Admission)
     ...bodyColumns(body),
     body_bytes: bodyBytes,
     order_key: orderKey,
+    lease_ms: leaseMs,
   }));
   return { id: envelope.id, row };
 }

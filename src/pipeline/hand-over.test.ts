@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Emission } from '../ledger/message-changes.ts';
 import type { LeasedMessage } from '../ledger/stored-message.ts';
-import { HandOver, type LocalSlot } from './hand-over.ts';
+import { HandOver, leasedAdmission, leasedEmission, type LocalSlot } from './hand-over.ts';
 
 const times = { createdAt: new Date(1), availableAt: new Date(2) };
 const parent: LeasedMessage = {
@@ -71,33 +71,27 @@ function process(free: number) {
 describe('HandOver', () => {
   it('takes a slot for each emission that a stage consumes, while there are any, and none for those with a key', () => {
     const { state, slotFor } = process(2);
-    const { emissions } = new HandOver(
-      parent,
-      [
-        emission('a', { stage: '' }),
-        emission('b', { orderKey: 'k' }),
-        emission('c'),
-        emission('d'),
-        emission('e'),
-      ],
-      5,
-      slotFor,
-    );
-    expect(emissions.map(({ id, leaseMs }) => [id, leaseMs])).toEqual([
-      ['a', undefined],
-      ['b', undefined],
-      ['c', 15_000],
-      ['d', 15_000],
-      ['e', undefined],
-    ]);
+    const messages = [
+      emission('a', { stage: '' }),
+      emission('b', { orderKey: 'k' }),
+      emission('c'),
+      emission('d'),
+      emission('e'),
+    ];
+    const { leasesMs } = new HandOver(messages, 5, slotFor);
+    expect(leasesMs).toEqual([undefined, undefined, 15_000, 15_000, undefined]);
     expect(state.free).toBe(0);
   });
 
   it('begins what is leased, with what it inherits, and gives the other slots back before their stages are told', async () => {
     const { state, slotFor } = process(2);
-    const handOver = new HandOver(parent, [emission('c'), emission('d'), emission('e')], 5, slotFor);
+    const handOver = new HandOver([emission('c'), emission('d'), emission('e')], 5, slotFor);
     const told: unknown[] = [];
-    await handOver.begin(new Map([['d', times]]), ({ id }, isBegun) => told.push([id, isBegun, state.free]));
+    await handOver.begin(
+      new Map([['d', times]]),
+      (one, at) => leasedEmission(parent, one, at),
+      ({ id }, isBegun) => told.push([id, isBegun, state.free]),
+    );
     expect(told).toEqual([
       ['c', false, 1],
       ['d', true, 1],
@@ -138,7 +132,31 @@ describe('HandOver', () => {
 
   it('gives every slot back when nothing was written', () => {
     const { state, slotFor } = process(3);
-    new HandOver(parent, [emission('c'), emission('d')], 5, slotFor).giveUp();
+    new HandOver([emission('c'), emission('d')], 5, slotFor).giveUp();
     expect(state).toEqual({ free: 3, begun: [] });
+  });
+
+  it('gives an admitted message as a claim would: the root of its tree', () => {
+    const {
+      rootId: _root,
+      parentId: _parent,
+      createdAt: _created,
+      admittedAt: _at,
+      ...envelope
+    } = parent.envelope;
+    const leased = leasedAdmission({ envelope, body: parent.body, bodyBytes: 2 }, times);
+    expect(leased).toMatchObject({
+      envelope: {
+        id: 'p',
+        rootId: 'p',
+        parentId: undefined,
+        createdAt: times.createdAt,
+        admittedAt: times.createdAt,
+      },
+      fence: 1,
+      deliveries: 1,
+      availableAt: times.availableAt,
+      hops: 0,
+    });
   });
 });

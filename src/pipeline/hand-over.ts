@@ -1,8 +1,9 @@
-import type { Emission, FinishOutcome } from '../ledger/message-changes.ts';
+import type { Uuid } from '../kernel/ids.ts';
+import type { Admission, Emission, LeasedAsWritten, WrittenTimes } from '../ledger/message-changes.ts';
 import type { LeasedMessage } from '../ledger/stored-message.ts';
 
 /*
- * Emissions that the process which writes them begins at once, without a claim. Each takes a free slot of its stage before it is
+ * Messages that the process which writes them begins at once, without a claim. Each takes a free slot of its stage before it is
  * written, and the ledger leases it in the same commit if nothing else of that stage waits; otherwise the slot is free again and the
  * stage is told, as of any message:
  *
@@ -26,28 +27,34 @@ export interface LocalSlot {
   begin(message: LeasedMessage, lease: AskedLease): Promise<void>;
 }
 
-export class HandOver {
-  readonly #parent: LeasedMessage;
+/** What must be known of a message that may be handed over. */
+interface Placed {
+  readonly id: Uuid;
+  readonly stage: string;
+  readonly orderKey?: string | undefined;
+}
+
+/** Messages that are written together, with the slots that they would take. */
+export class HandOver<Written extends Placed> {
+  readonly #messages: readonly Written[];
   readonly #askedAtMs: number;
   readonly #slots: readonly (LocalSlot | undefined)[];
-  /** As they are to be written. */
-  readonly emissions: readonly Emission[];
 
   constructor(
-    parent: LeasedMessage,
-    emissions: readonly Emission[],
+    messages: readonly Written[],
     askedAtMs: number,
     slotFor: (stage: string) => LocalSlot | undefined,
   ) {
-    this.#parent = parent;
+    this.#messages = messages;
     this.#askedAtMs = askedAtMs;
-    this.#slots = emissions.map(({ stage, orderKey }) =>
+    this.#slots = messages.map(({ stage, orderKey }) =>
       stage === '' || orderKey !== undefined ? undefined : slotFor(stage),
     );
-    this.emissions = emissions.map((emission, index) => {
-      const slot = this.#slots[index];
-      return slot === undefined ? emission : { ...emission, leaseMs: slot.leaseMs };
-    });
+  }
+
+  /** How long to lease each, in their order; undefined for those that this process would not begin. */
+  get leasesMs(): readonly (number | undefined)[] {
+    return this.#slots.map((slot) => slot?.leaseMs);
   }
 
   /** Nothing was written, as far as is known. */
@@ -55,62 +62,70 @@ export class HandOver {
     for (const slot of this.#slots) slot?.release();
   }
 
-  /** Begins what is leased, gives the other slots back, and tells of each emission whether it was begun here. */
+  /** Begins what is leased, gives the other slots back, and tells of each message whether it was begun here. */
   async begin(
-    leased: FinishOutcome['leased'],
-    tell: (emission: Emission, isBegun: boolean) => void,
+    leased: LeasedAsWritten,
+    asLeased: (message: Written, times: WrittenTimes) => LeasedMessage,
+    tell: (message: Written, isBegun: boolean) => unknown,
   ): Promise<void> {
-    const begun = this.emissions.flatMap((emission, index) => {
-      const times = leased.get(emission.id);
+    const begun = this.#messages.flatMap((message, index) => {
+      const times = leased.get(message.id);
       const slot = this.#slots[index];
       if (slot === undefined || times === undefined) {
         slot?.release();
-        tell(emission, false);
+        tell(message, false);
         return [];
       }
-      tell(emission, true);
+      tell(message, true);
       const lease = { leaseMs: slot.leaseMs, askedAtMs: this.#askedAtMs };
-      return [slot.begin(leasedEmission(this.#parent, emission, times), lease)];
+      return [slot.begin(asLeased(message, times), lease)];
     });
     await Promise.all(begun);
   }
 }
 
+/** What is known of a message that nobody has worked on yet, and that no key orders. */
+const firstRun = {
+  fence: 1,
+  deliveries: 1,
+  attempts: 0,
+  degenerateAttempts: 0,
+  priorAttempts: 0,
+  lostRuns: 0,
+  orderKey: undefined,
+} as const;
+
+/** An admitted message as a claim would give it. */
+export function leasedAdmission(
+  { envelope, body }: Admission,
+  { createdAt, availableAt }: WrittenTimes,
+): LeasedMessage {
+  const { id } = envelope;
+  const admitted = { rootId: id, parentId: undefined, createdAt, admittedAt: createdAt };
+  return { ...firstRun, envelope: { ...envelope, ...admitted }, body, availableAt, hops: 0 };
+}
+
 /** An emission as a claim would give it: what it inherits, it inherits in the ledger too (see finishMessages). */
-function leasedEmission(
+export function leasedEmission(
   { envelope: parent, hops }: LeasedMessage,
   emission: Emission,
-  { createdAt, availableAt }: { readonly createdAt: Date; readonly availableAt: Date },
+  { createdAt, availableAt }: WrittenTimes,
 ): LeasedMessage {
   const { id, source, type, version, pipeline, stage, owner, lane, traceParent, body } = emission;
-  return {
-    envelope: {
-      id,
-      rootId: parent.rootId,
-      parentId: parent.id,
-      source,
-      eventId: id,
-      type,
-      version,
-      pipeline,
-      stage,
-      owner,
-      lane,
-      traceParent,
-      createdAt,
-      origin: parent.origin,
-      item: parent.item,
-      admittedAt: parent.admittedAt,
-    },
-    body,
-    fence: 1,
-    deliveries: 1,
-    attempts: 0,
-    degenerateAttempts: 0,
-    priorAttempts: 0,
-    lostRuns: 0,
-    availableAt,
-    orderKey: undefined,
-    hops: hops + 1,
+  const { rootId, origin, item, admittedAt } = parent;
+  const inherited = { rootId, parentId: parent.id, origin, item, admittedAt };
+  const own = {
+    id,
+    source,
+    eventId: id,
+    type,
+    version,
+    pipeline,
+    stage,
+    owner,
+    lane,
+    traceParent,
+    createdAt,
   };
+  return { ...firstRun, envelope: { ...inherited, ...own }, body, availableAt, hops: hops + 1 };
 }

@@ -12,7 +12,7 @@ import { traceIdOf } from '../telemetry/trace-context.ts';
 import { Emissions } from './emissions.ts';
 import type { EndedMessages } from './ended-messages.ts';
 import { decideFailure, failureCode } from './failure-policy.ts';
-import { type AskedLease, HandOver } from './hand-over.ts';
+import { type AskedLease, HandOver, leasedEmission } from './hand-over.ts';
 import type { LeaseKeeper } from './lease-keeper.ts';
 import { LeaseLengths } from './lease-length.ts';
 import type { MessageBodies } from './message-bodies.ts';
@@ -237,21 +237,23 @@ export class MessageRunner {
     const endedAt = clock.now();
     const { id } = message.envelope;
     const finish = { id, fence: message.fence, result: resultJson(result), durationMs };
-    const handOver = new HandOver(message, written, clock.monotonicMs(), (name) => publisher.slotFor(name));
-    const outcome = await ledger
-      .finishAndLease({ ...finish, emissions: handOver.emissions })
-      .catch((error: unknown) => {
-        handOver.giveUp();
-        throw error;
-      });
+    const handOver = new HandOver(written, clock.monotonicMs(), (name) => publisher.slotFor(name));
+    const { leasesMs } = handOver;
+    const leasing = written.map((emission, index) => ({ ...emission, leaseMs: leasesMs[index] }));
+    const outcome = await ledger.finishAndLease({ ...finish, emissions: leasing }).catch((error: unknown) => {
+      handOver.giveUp();
+      throw error;
+    });
     if (!outcome.isOurs) {
       handOver.giveUp();
       throw leaseLost(id);
     }
     run.onDurable();
-    const handedBack = handOver.begin(outcome.leased, (emission, isBegun) => {
-      if (emission.stage !== '') publisher.enqueued(emission, isBegun);
-    });
+    const handedBack = handOver.begin(
+      outcome.leased,
+      (emission, times) => leasedEmission(message, emission, times),
+      (emission, isBegun) => emission.stage !== '' && publisher.enqueued(emission, isBegun),
+    );
     run.span?.completed();
     const labels = { owner: stage.definition.owner, stage: stage.definition.name };
     metrics.increment('stage_messages_total', { ...labels, outcome: 'success' });

@@ -7,9 +7,9 @@ import type { Emission } from '../../src/ledger/message-changes.ts';
 import { SweepLedger } from '../../src/ledger/sweep-ledger.ts';
 import { claimOf, LedgerHarness, leaseMs, someAdmission, someLedger } from '../support/ledger-fixture.ts';
 
-/** What the ledger promises about emissions that are leased in the commit that writes them, on whichever database. */
+/** What the ledger promises about messages that are leased in the commit that writes them, on whichever database. */
 export function handOverContract(name: string, open: () => Promise<SqlDatabase>): void {
-  describe(`emissions that are handed over on ${name}`, () => {
+  describe(`messages that are handed over on ${name}`, () => {
     let harness: LedgerHarness;
     let database: SqlDatabase;
 
@@ -67,6 +67,22 @@ export function handOverContract(name: string, open: () => Promise<SqlDatabase>)
       const end = { result: undefined, emissions: [], durationMs: 1 };
       expect(await harness.ledger.finish({ id: first, fence: 1, ...end })).toBe(true);
       expect(await harness.stateOf(second)).toMatchObject({ state: 'pending', fence: 0 });
+    });
+
+    it('are, when they are admitted, leased to the process that admits them, once, and not when others wait', async () => {
+      const admission = { ...someAdmission({ stage: 'second' }), leaseMs };
+      const { id } = admission.envelope;
+      const { outcome, leased } = await harness.ledger.admitAndLease(admission);
+      expect({ outcome, ids: [...leased.keys()] }).toEqual({ outcome: 'admitted', ids: [id] });
+      const again = await harness.ledger.admitAndLease(admission);
+      expect({ ...again, leased: again.leased.size }).toEqual({ outcome: 'duplicate', leased: 0 });
+      expect(await harness.stateOf(id)).toMatchObject({ state: 'leased', fence: 1 });
+      const end = { result: undefined, emissions: [], durationMs: 1 };
+      expect(await harness.ledger.finish({ id, fence: 1, ...end })).toBe(true);
+      await harness.ledger.admit(someAdmission({ stage: 'second' }));
+      const later = { ...someAdmission({ stage: 'second' }), leaseMs };
+      expect((await harness.ledger.admitAndLease(later)).leased.size).toBe(0);
+      expect(await harness.stateOf(later.envelope.id)).toMatchObject({ state: 'pending', fence: 0 });
     });
 
     it('are not while another message of their stage waits, or anything is held', async () => {

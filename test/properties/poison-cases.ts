@@ -72,6 +72,7 @@ export function admissions(ledger: MessageLedger): PoisonCase<Admission> {
       ...poisoned<Admission>('labels', [{ size: 1n }] as unknown[], origin('labels')),
       ...poisonedField<Admission>('orderKey', [...badTexts, tooLong]),
       ...poisonedField<Admission>('bodyBytes', badNumbers),
+      ...poisonedField<Admission>('leaseMs', badNumbers),
       ...poisoned<Admission>('body', badTexts, (row, json) => ({ ...row, body: { kind: 'inline', json } })),
       ...poisoned<Admission>('no body', [null], (row) => ({
         ...row,
