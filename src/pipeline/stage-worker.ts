@@ -172,13 +172,9 @@ export class StageWorker {
     return true;
   }
 
-  /**
-   * A slot for a message that this process is about to write; none while a claim may find others, which go before it. While one
-   * is in flight others do wait: what is written meanwhile shares the next, instead of making groups of both kinds smaller.
-   */
+  /** A slot for a message that this process is about to write; none while a claim may find others, which go before it. */
   #slotForNew(): LocalSlot | undefined {
-    if (!this.#mayClaim || this.#mayHaveWork || this.#isClaiming) return undefined;
-    if (this.#slots.takeFree(1) === 0) return undefined;
+    if (!this.#mayClaim || this.#mayHaveWork || this.#slots.takeFree(1) === 0) return undefined;
     const { runner, gate } = this.#options;
     const release = once(() => this.#release());
     return {
