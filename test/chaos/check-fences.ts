@@ -27,7 +27,7 @@ export function checkFences(evidence: Evidence): InvariantResult {
     );
   }
   for (const change of history) {
-    if (change.to_state === 'leased') checkLease(check, change);
+    if (change.to_state === 'leased') checkLease(check, change, hasClients);
     else if (change.from_state === 'leased' && hasClients) {
       // Anybody may take back what its holder let run out.
       const hasRunOut = change.held_until_ms !== null && change.held_until_ms <= change.at_ms;
@@ -79,10 +79,18 @@ function byNumber(left: number, right: number): number {
   return left - right;
 }
 
-/** A lease raises the fence by one, and is given for what nobody holds. */
-function checkLease(check: InvariantCheck, change: HistoryEvidence): void {
+/** A lease raises the fence by one, and is given for what nobody holds; to whom it is written as leased, by that process itself. */
+function checkLease(check: InvariantCheck, change: HistoryEvidence, hasClients: boolean): void {
   const { message_id: id, from_state: from, from_fence: before, to_fence: after } = change;
   check.expect(after === (before ?? 0) + 1, id, () => `a lease made fence ${after} of ${String(before)}`);
+  if (from === null) {
+    check.expect(
+      change.taken_by !== null && (!hasClients || change.client === `millrace ${change.taken_by}`),
+      id,
+      () => `${change.client} wrote it as leased by ${change.taken_by}`,
+    );
+    return;
+  }
   check.expect(
     from === 'pending',
     id,

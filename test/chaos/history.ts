@@ -27,8 +27,8 @@ create table chaos.history (
 create function chaos.note() returns trigger language plpgsql as $$
 begin
   if tg_op = 'INSERT' then
-    insert into chaos.history (message_id, to_state, to_fence, available_at, parked_for)
-    values (new.id, new.state, new.fence, new.available_at, new.parked_for);
+    insert into chaos.history (message_id, to_state, to_fence, taken_by, leased_at, available_at, parked_for)
+    values (new.id, new.state, new.fence, new.lease_owner, new.leased_at, new.available_at, new.parked_for);
   elsif old.state <> new.state or old.fence <> new.fence or old.parked_for is distinct from new.parked_for then
     insert into chaos.history (message_id, from_state, to_state, from_fence, to_fence, held_by, taken_by, held_until, leased_at,
       available_at, parked_for)

@@ -179,8 +179,8 @@ export function budgetsContract(name: string, open: () => Promise<SqlDatabase>):
       expect(await calls.settle(unsettledFor(id, '0.8'))).toBe(true);
       expect(await figures()).toBe('0.8 spent, 0 reserved');
       await noFaults();
-      expect(await calls.settleLate(settledFor(id, '0.3'))).toBe(true);
-      expect(await calls.settleLate(settledFor(id, '0.3'))).toBe(false);
+      expect(await calls.settleLate(settledFor(id, '0.3'), '{}')).toBe(true);
+      expect(await calls.settleLate(settledFor(id, '0.3'), '{}')).toBe(false);
       expect(await figures()).toBe('0.3 spent, 0 reserved');
       await noFaults();
     });
@@ -215,7 +215,7 @@ export function budgetsContract(name: string, open: () => Promise<SqlDatabase>):
       expect(await figures()).toBe('0.5 spent, 0 reserved');
       await noFaults();
       expect(await calls.settle(settledFor(call, '0.1'))).toBe(false);
-      expect(await calls.settleLate(settledFor(call, '0.1'))).toBe(true);
+      expect(await calls.settleLate(settledFor(call, '0.1'), '{}')).toBe(true);
       expect(await figures()).toBe('0.1 spent, 0 reserved');
       await noFaults();
     });

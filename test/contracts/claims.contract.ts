@@ -63,7 +63,7 @@ export function claimsContract(name: string, open: () => Promise<SqlDatabase>): 
         fence: message.fence,
         result: undefined,
         emissions: [],
-        outcomeLine: '{}',
+        durationMs: 1,
       });
     const countBy = (messages: readonly LeasedMessage[], of: 'lane' | 'customer'): Record<string, number> => {
       const groups = Map.groupBy(messages, ({ envelope }) =>
@@ -272,7 +272,7 @@ export function claimsContract(name: string, open: () => Promise<SqlDatabase>): 
         fence: message?.fence ?? 0,
         result: undefined,
         emissions: emitted.map((each) => ({ ...harness.emission(each), orderKey: 'k' })),
-        outcomeLine: '{}',
+        durationMs: 1,
       });
       const order: string[] = [];
       for (const _ of emitted) {

@@ -125,13 +125,13 @@ export function deadLettersContract(name: string, open: () => Promise<SqlDatabas
       });
       expect(await idsOf({ discarded: 'any' })).toEqual([]);
       expect(
-        await fixture.messages.finish({ id, fence: 1, result: undefined, emissions: [], outcomeLine: '{}' }),
+        await fixture.messages.finish({ id, fence: 1, result: undefined, emissions: [], durationMs: 1 }),
       ).toBe(false);
       const again = await fixture.lease(id);
       expect(again).toMatchObject({ fence: 2, deliveries: 2, attempts: 0, priorAttempts: 1, lostRuns: 0 });
-      expect(
-        await fixture.messages.finish({ id, fence: 2, result: '1', emissions: [], outcomeLine: '{}' }),
-      ).toBe(true);
+      expect(await fixture.messages.finish({ id, fence: 2, result: '1', emissions: [], durationMs: 1 })).toBe(
+        true,
+      );
       expect(await replay({ ids: [id] })).toEqual([]);
     });
 

@@ -91,10 +91,11 @@ export function ledgerCallsContract(name: string, open: () => Promise<SqlDatabas
       const open = await calls.totals();
       expect(open).toMatchObject({ unsettled: 1, succeeded: 0 });
       expect(formatUsd(open.openUpperUsd)).toBe('0.5');
-      const settlement = someSettlement({ id: call, line: '{"kind":"correction"}' });
+      const settlement = someSettlement({ id: call });
+      const settleLate = () => calls.settleLate(settlement, '{"kind":"correction"}');
       expect(await calls.settle(settlement)).toBe(false);
-      expect(await calls.settleLate(settlement)).toBe(true);
-      expect(await calls.settleLate(settlement)).toBe(false);
+      expect(await settleLate()).toBe(true);
+      expect(await settleLate()).toBe(false);
       expect(await harness.outbox('usage')).toEqual(['{"kind":"unsettled"}', '{"kind":"correction"}']);
       expect(await unsettled()).toBeUndefined();
       expect(await calls.callsOf(id)).toMatchObject([
@@ -169,8 +170,7 @@ export function ledgerCallsContract(name: string, open: () => Promise<SqlDatabas
         const call = newId(new Date());
         await calls.reserve(someReservation({ id: call, message: { id, fence } }));
         await calls.settle(someSettlement({ id: call }));
-        if (id !== open)
-          await ledger.finish({ id, fence, result: undefined, emissions: [], outcomeLine: '{}' });
+        if (id !== open) await ledger.finish({ id, fence, result: undefined, emissions: [], durationMs: 1 });
       }
       const before = await calls.totals();
       await database.execute(`delete from millrace.outbox;

@@ -79,7 +79,7 @@ export function ledgerMessagesContract(name: string, open: () => Promise<SqlData
           fence,
           result: `"${emitted}"`,
           emissions: [harness.emission(emitted)],
-          outcomeLine: `{"id":"${emitted}"}`,
+          durationMs: 1,
         });
       expect(await finish(first.fence, early)).toBe(false);
       expect(await harness.outbox('message_outcomes')).toEqual([]);
@@ -88,7 +88,10 @@ export function ledgerMessagesContract(name: string, open: () => Promise<SqlData
       expect(await harness.stateOf(early)).toBeUndefined();
       expect(await harness.stateOf(late)).toMatchObject({ state: 'pending' });
       expect(await harness.stateOf(id)).toMatchObject({ state: 'completed', result: `"${late}"` });
-      expect(await harness.outbox('message_outcomes')).toEqual([`{"id":"${late}"}`]);
+      const outcomes = await harness.outbox('message_outcomes');
+      expect(outcomes.map((line) => JSON.parse(line) as unknown)).toEqual([
+        expect.objectContaining({ message_id: id, outcome: 'completed', deliveries: 2 }),
+      ]);
       expect(await claimOf(database, ledger, id, leaseMs)).toEqual({ kind: 'ended' });
     });
 
@@ -126,12 +129,14 @@ export function ledgerMessagesContract(name: string, open: () => Promise<SqlData
                   { ...harness.emission(emitted), body: { kind: 'inline', json: String(fence) } },
                   ...(fence === 1 ? [harness.emission(newId(new Date()))] : []),
                 ],
-                outcomeLine: `{"fence":${fence}}`,
+                durationMs: fence,
               }),
             ),
           );
           expect(ours).toEqual(order.map((fence) => fence === 2));
-          expect(await harness.outbox('message_outcomes')).toEqual(['{"fence":2}']);
+          const [outcome = '{}', ...others] = await harness.outbox('message_outcomes');
+          expect(JSON.parse(outcome)).toMatchObject({ message_id: id, duration_ms: 2 });
+          expect(others).toEqual([]);
           expect(await harness.stateOf(id)).toMatchObject({ state: 'completed', result: '2' });
           const { rows } = await database.query<{ body: string }>(
             { name: 'test.children', text: 'select body from millrace.messages where parent_id = $1' },
@@ -193,7 +198,7 @@ export function ledgerMessagesContract(name: string, open: () => Promise<SqlData
         fence: message.fence,
         result: undefined,
         emissions: [harness.emission(next), harness.emission(output, '')],
-        outcomeLine: '{}',
+        durationMs: 1,
       });
       const child = await harness.leased(next);
       expect(child.envelope).toMatchObject({
@@ -248,7 +253,7 @@ export function ledgerMessagesContract(name: string, open: () => Promise<SqlData
               const fence = (before?.fence ?? 0) - (showsFence ? 0 : 1);
               if (operation === 'lease') await claimOf(database, ledger, id, leaseMs);
               else if (operation === 'finish')
-                await ledger.finish({ id, fence, result: undefined, emissions: [], outcomeLine: '{}' });
+                await ledger.finish({ id, fence, result: undefined, emissions: [], durationMs: 1 });
               else if (operation === 'retry')
                 await ledger.retry({ id, fence, delayMs: 0, code: 'X', detail: '{}' });
               else if (operation === 'end')

@@ -1,16 +1,22 @@
 import { onEachLedger } from '../support/each-ledger.ts';
 import { claimsContract } from './claims.contract.ts';
+import { exportRecordsContract } from './export-records.contract.ts';
+import { handOverContract } from './hand-over.contract.ts';
 import { ledgerCallsContract } from './ledger-calls.contract.ts';
 import { ledgerCountsContract } from './ledger-counts.contract.ts';
 import { ledgerMessagesContract } from './ledger-messages.contract.ts';
 import { listOrderContract } from './list-order.contract.ts';
 import { lostRunsContract } from './lost-runs.contract.ts';
 import { payloadCleanerContract } from './payload-cleaner.contract.ts';
+import { rowVersionsContract } from './row-versions.contract.ts';
 import { stageBacklogContract } from './stage-backlog.contract.ts';
 
 onEachLedger(
   ledgerMessagesContract,
   ledgerCallsContract,
+  exportRecordsContract,
+  rowVersionsContract,
+  handOverContract,
   claimsContract,
   stageBacklogContract,
   ledgerCountsContract,

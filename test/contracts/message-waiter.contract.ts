@@ -35,7 +35,7 @@ export function messageWaiterContract(name: string, open: () => Promise<SqlDatab
         fence,
         result: '{"answer":42}',
         emissions: [harness.emission(child)],
-        outcomeLine: '{}',
+        durationMs: 1,
       });
       expect(await alone).toEqual({
         id: root,

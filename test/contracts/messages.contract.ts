@@ -217,7 +217,7 @@ export function messagesContract(name: string, open: () => Promise<SqlDatabase>)
         fence,
         result: '{"ok":true}',
         emissions: [harness.emission(child)],
-        outcomeLine: '{}',
+        durationMs: 1,
       });
       await admit();
       for (const id of [root, child]) {
@@ -259,7 +259,7 @@ export function messagesContract(name: string, open: () => Promise<SqlDatabase>)
         fence: lease.fence,
         result: undefined,
         emissions: [],
-        outcomeLine: '{}',
+        durationMs: 1,
       });
       const before = (await harness.outbox('message_outcomes')).length;
       const ids = [pending, parked, running, ended, newId(new Date())];
@@ -294,7 +294,7 @@ export function messagesContract(name: string, open: () => Promise<SqlDatabase>)
         { actor: 'ann', action: 'messages.cancel', affected: 3, reason: asked.reason },
       ]);
       // The run that was in hand changes nothing any more, and begins no further call.
-      const finish = { id: running, fence, result: undefined, emissions: [], outcomeLine: '{}' };
+      const finish = { id: running, fence, result: undefined, emissions: [], durationMs: 1 };
       expect(await harness.ledger.finish(finish)).toBe(false);
       expect(await harness.ledger.finish({ ...finish, fence: fence + 1 })).toBe(false);
       expect(
@@ -340,7 +340,7 @@ export function messagesContract(name: string, open: () => Promise<SqlDatabase>)
           fence: lease.fence,
           result: undefined,
           emissions: [],
-          outcomeLine: '{}',
+          durationMs: 1,
         }),
       ).toBe(false);
       expect(await rowOf(last)).toMatchObject({ state: 'pending', parked_for: null });

@@ -26,7 +26,7 @@ export function replayPlanContract(name: string, open: () => Promise<SqlDatabase
       await fixture.admit({ id, stage });
       const { fence } = await fixture.lease(id);
       for (const [index, cost] of costs.entries()) await fixture.pay(id, fence, `s${index}`, cost);
-      await fixture.messages.finish({ id, fence, result: undefined, emissions: [], outcomeLine: '{}' });
+      await fixture.messages.finish({ id, fence, result: undefined, emissions: [], durationMs: 1 });
     };
     const deadAfter = async (
       stage: string,

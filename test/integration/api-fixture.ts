@@ -97,7 +97,7 @@ export async function openApiFixture(): Promise<ApiFixture> {
     maxBytes: 20_000,
   });
   const note = ({ id }: { id: string }) => published.push(id);
-  const publisher = { enqueued: note, wake: note } as unknown as Publisher;
+  const publisher = { enqueued: note, slotFor: () => undefined } as unknown as Publisher;
   const ledger = new BudgetLedger(database);
   const book = new BudgetBook();
   const budgets = new BudgetAdmission({

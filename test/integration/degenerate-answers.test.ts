@@ -6,6 +6,7 @@ import { formatUsd, sumUsd, usd } from '../../src/kernel/money.ts';
 import { Host } from '../../src/host/host.ts';
 import { type MessageOf, Stage, type StageContext, defineMessage, defineStage } from '../../src/millrace.ts';
 import { type Script, ScriptedModel, TestKit, refusal } from '../../src/testing.ts';
+import { outboxLines } from '../support/ledger-fixture.ts';
 
 /* What becomes of answers that came whole, were paid for, and are of no use. */
 
@@ -65,11 +66,7 @@ interface Line {
 /** The usage records so far, and the calls that they are about. */
 async function records() {
   const { database } = host.stores;
-  const { rows } = await database.query<{ line: string }>({
-    name: 'test.lines',
-    text: `select line from millrace.outbox where target = 'usage' order by seq`,
-  });
-  const lines = rows.map(({ line }) => JSON.parse(line) as Line);
+  const lines = (await outboxLines(database, 'usage')).map((line) => JSON.parse(line) as Line);
   const { rows: calls } = await database.query<{
     waste_reason: string | null;
     attempt: number;

@@ -5,7 +5,6 @@ import { newId } from '../../src/kernel/ids.ts';
 import { usd } from '../../src/kernel/money.ts';
 import { CallLedger } from '../../src/engine/ledger/call-ledger.ts';
 import { renderOutcomeLine } from '../../src/engine/export/message-outcome.ts';
-import { renderUsageLine } from '../../src/engine/export/usage-record.ts';
 import {
   claimOf,
   someAdmission,
@@ -13,7 +12,6 @@ import {
   someReservation,
   someSettlement,
 } from '../support/ledger-fixture.ts';
-import { usageRecord } from '../support/usage-records.ts';
 
 /* Work of a customer that is to be erased. */
 
@@ -24,6 +22,9 @@ export interface Work {
   readonly cost: string;
   readonly day: string;
 }
+
+const sentAtSql = 'update millrace.calls set reserved_at = $2::timestamptz where id = $1::uuid';
+const endedAtSql = 'update millrace.messages set finished_at = $2::timestamptz where id = $1::uuid';
 
 /** One message of the work, dead or completed, with a paid answer, its failure, its records; and a call outside of messages. */
 export async function doWork(
@@ -47,22 +48,13 @@ export async function doWork(
   const { fence } = leased.message;
   for (const message of [{ id, fence }, undefined]) {
     const call = newId(new Date());
-    const record = usageRecord({
-      recordId: call,
-      callId: call,
-      origin,
-      sentAt: new Date(day),
-      costUsd: usd(cost),
-      item: `${secret}-item`,
-      rawUsage: `{"user":"${secret}"}`,
-      ...(message === undefined ? {} : { messageId: id, rootId: id }),
-    });
     const reservation = someReservation({ id: call, message: message ?? undefined });
     await calls.reserve({
       ...reservation,
       ...(message === undefined ? { origin } : {}),
       parameters: `{"seed":"${secret}"}`,
     });
+    await database.query({ name: 'test.sent_at', text: sentAtSql }, [call, day]);
     const answer =
       message === undefined
         ? { reference: await payloads.put(Buffer.from(`answer ${secret} ${call}`)) }
@@ -73,27 +65,26 @@ export async function doWork(
         costUsd: usd(cost),
         answer,
         rawUsage: `{"user":"${secret}"}`,
-        line: renderUsageLine(record),
       }),
     );
   }
-  const outcomeLine = renderOutcomeLine({
-    messageId: id,
-    rootId: id,
-    endedAt: new Date(day),
-    origin,
-    pipeline: 'default',
-    stage: 'first',
-    owner: 'platform',
-    item: `${secret}-item`,
-    outcome: isDead ? 'dead_lettered' : 'completed',
-    attempts: 1,
-    deliveries: 1,
-    durationMs: 1,
-    waitMs: 1,
-    ageMs: 1,
-  });
   if (isDead) {
+    const outcomeLine = renderOutcomeLine({
+      messageId: id,
+      rootId: id,
+      endedAt: new Date(day),
+      origin,
+      pipeline: 'default',
+      stage: 'first',
+      owner: 'platform',
+      item: `${secret}-item`,
+      outcome: 'dead_lettered',
+      attempts: 1,
+      deliveries: 1,
+      durationMs: 1,
+      waitMs: 1,
+      ageMs: 1,
+    });
     const detail = JSON.stringify({ message: `could not read ${secret}` });
     await messages.end({
       id,
@@ -104,7 +95,14 @@ export async function doWork(
       outcomeLine,
     });
   } else {
-    await messages.finish({ id, fence, result: JSON.stringify({ of: secret }), emissions: [], outcomeLine });
+    await messages.finish({
+      id,
+      fence,
+      result: JSON.stringify({ of: secret }),
+      emissions: [],
+      durationMs: 1,
+    });
+    await database.query({ name: 'test.ended_at', text: endedAtSql }, [id, day]);
   }
   return id;
 }

@@ -316,7 +316,6 @@ describe('a message', () => {
     durationMs: 5,
     firstChunkMs: undefined,
     answer: { json: '"a secret answer"' },
-    line: '{}',
   });
 
   it('shows its calls with their exact cost, and what is still open, but no answers', async () => {

@@ -304,7 +304,7 @@ describe('a ledger that cannot be reached for a moment', () => {
           const isSettled = await models.calls.settle(call);
           return isAway ? fail() : isSettled;
         },
-        settleLate: (call: CallSettlement) => models.calls.settleLate(call),
+        settleLate: (call: CallSettlement, correction: string) => models.calls.settleLate(call, correction),
       } as unknown as CallLedger;
       const model = new ScriptedModel(['fine'], 'gpt-5-mini');
       const gateway = models.gateway({ scripted: { kind: 'custom', model: () => model } }, { ledger });

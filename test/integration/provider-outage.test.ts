@@ -8,6 +8,7 @@ import type { RegisteredStage } from '../../src/engine/pipeline/stage-registry.t
 import { type Simulator, startSimulator } from '../../src/simulator/simulator.ts';
 import { canRun, postgresPrograms, redisPrograms } from '../support/required-programs.ts';
 import { startWorkerHosts, type WorkerHosts } from '../support/worker-hosts.ts';
+import { lineOfRecord } from '../../src/engine/export/export-ledger.ts';
 
 /* Two hosts over PostgreSQL and Redis, and a provider (the simulator) whose one model has an outage. */
 
@@ -149,8 +150,8 @@ describe.skipIf(!canRunHere)('an outage of a model', { timeout: 90_000 }, () => 
     await admit(sick, 60);
     await wait(async () => expect(await completed(sick)).toBe(60));
     const calls = await read<CallRow>(
-      `select c.provider, c.attempt, c.outcome, c.cost_usd::text, c.fallback_from, o.line from millrace.calls c
-       join millrace.outbox o on o.line like '%"call_id":"' || c.id || '"%'`,
+      `select c.provider, c.attempt, c.outcome, c.cost_usd::text, c.fallback_from, ${lineOfRecord} as line
+       from millrace.calls c join millrace.outbox o on o.subject = c.id`,
     );
     const answered = calls.filter(({ outcome }) => outcome === 'ok');
     expect(answered).toHaveLength(60);

@@ -34,6 +34,11 @@ const badAmounts = [Number.NaN, Infinity, 1e30, 'cheap', null].map((amount) =>
   typeof amount === 'number' ? usd('0').plus(amount) : amount,
 ) as unknown as readonly Usd[];
 
+const withCost = (row: CallSettlement, amount: unknown): CallSettlement => ({
+  ...row,
+  cost: { total: usd('1'), byClass: { text_output: amount as Usd }, request: usd('0') },
+});
+
 const odd = (index: number): string => oddTexts[index % oddTexts.length] ?? '';
 
 export function admissions(ledger: MessageLedger): PoisonCase<Admission> {
@@ -67,6 +72,7 @@ export function admissions(ledger: MessageLedger): PoisonCase<Admission> {
       ...poisoned<Admission>('labels', [{ size: 1n }] as unknown[], origin('labels')),
       ...poisonedField<Admission>('orderKey', [...badTexts, tooLong]),
       ...poisonedField<Admission>('bodyBytes', badNumbers),
+      ...poisonedField<Admission>('leaseMs', badNumbers),
       ...poisoned<Admission>('body', badTexts, (row, json) => ({ ...row, body: { kind: 'inline', json } })),
       ...poisoned<Admission>('no body', [null], (row) => ({
         ...row,
@@ -164,7 +170,8 @@ export function settlements(
       ...poisonedField<CallSettlement>('rawUsage', badTexts),
       ...poisonedField<CallSettlement>('durationMs', badNumbers),
       ...poisonedField<CallSettlement>('firstChunkMs', badNumbers),
-      ...poisonedField<CallSettlement>('line', badTexts),
+      // A late one is rendered before, and brings no cost by class.
+      ...(kind === 'late' ? [] : poisoned<CallSettlement>('cost', badAmounts, withCost)),
       ...poisoned<CallSettlement>('answer', badTexts, (row, json) => ({ ...row, answer: { json } })),
       ...poisonedField<CallSettlement>('costUsd', badAmounts),
       ...poisoned<CallSettlement>('tokens', [{ text_output: 1n }], (row, tokens) => ({
@@ -174,7 +181,7 @@ export function settlements(
     ],
     // Late ones are a statement each, for which there are few connections.
     ...(kind === 'late' ? { atOnce: 100 } : {}),
-    write: (row) => (kind === 'late' ? calls.settleLate(row) : calls.settle(row)),
+    write: (row) => (kind === 'late' ? calls.settleLate(row, '{}') : calls.settle(row)),
     expected: true,
   };
 }
@@ -205,16 +212,17 @@ export function finishes(
       ...runOf(messages, index),
       result: JSON.stringify(odd(index)),
       emissions: [{ ...emission(newId(new Date())), orderKey: `key-${index}` }],
-      outcomeLine: '{}',
+      durationMs: 1,
     }),
     refused: [
       ...poisonedRun<Finish>(),
       ...poisonedField<Finish>('result', badTexts),
-      ...poisonedField<Finish>('outcomeLine', badTexts),
+      ...poisonedField<Finish>('durationMs', [...badNumbers, -1]),
       ...poisonedEmission('id', badIds),
       ...poisonedEmission('orderKey', [...badTexts, tooLong]),
       ...poisonedEmission('version', badNumbers),
       ...poisonedEmission('bodyBytes', badNumbers),
+      ...poisonedEmission('leaseMs', badNumbers),
       ...poisonedEmission('traceParent', badTexts),
       ...poisonedEmission('body', [{ kind: 'inline', json: null }]),
     ],

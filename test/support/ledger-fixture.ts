@@ -5,6 +5,7 @@ import { CallLedger, type CallSettlement, type Reservation } from '../../src/eng
 import type { LeasedMessage } from '../../src/engine/ledger/stored-message.ts';
 import { usd } from '../../src/kernel/money.ts';
 import type { ClaimOutcome } from '../../src/engine/ledger/claims.ts';
+import { type ExportTarget, lineOfRecord } from '../../src/engine/export/export-ledger.ts';
 import { SweepLedger } from '../../src/engine/ledger/sweep-ledger.ts';
 import { type Admission, type Emission, MessageLedger } from '../../src/engine/ledger/message-ledger.ts';
 
@@ -74,7 +75,6 @@ export function someSettlement(parts: Partial<CallSettlement> & Pick<CallSettlem
     durationMs: 12,
     firstChunkMs: undefined,
     answer: { json: '{"text":"hello"}' },
-    line: `{"record_id":"${parts.id}"}`,
     ...parts,
   };
 }
@@ -114,6 +114,18 @@ async function claimAlone(
   const outcome = await ledger.claim({ stage: rows[0]?.stage ?? 'first', leaseMs, about: id });
   await database.execute(`update millrace.messages set parked_for = null where parked_for = 'test'`);
   return outcome;
+}
+
+/** The records that wait for the column store, in their order, as an export would render them. */
+export async function outboxLines(database: SqlDatabase, target: ExportTarget): Promise<readonly string[]> {
+  const { rows } = await database.query<{ line: string }>(
+    {
+      name: 'test.outbox',
+      text: `select ${lineOfRecord} as line from millrace.outbox o where o.target = $1 order by o.seq`,
+    },
+    [target],
+  );
+  return rows.map(({ line }) => line);
 }
 
 /** An empty ledger with the few things that its tests do over and over. */
@@ -170,12 +182,8 @@ export class LedgerHarness {
     return rows[0];
   }
 
-  async outbox(target: string): Promise<readonly string[]> {
-    const { rows } = await this.database.query<{ line: string }>(
-      { name: 'test.outbox', text: 'select line from millrace.outbox where target = $1 order by seq' },
-      [target],
-    );
-    return rows.map((row) => row.line);
+  async outbox(target: ExportTarget): Promise<readonly string[]> {
+    return await outboxLines(this.database, target);
   }
 
   emission(id: string, stage = 'second'): Emission {

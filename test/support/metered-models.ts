@@ -22,7 +22,7 @@ import { packagedPriceBook } from '../../src/pricing/packaged-price-book.ts';
 import type { Logger } from '../../src/telemetry/logger.ts';
 import { metricCatalogue } from '../../src/telemetry/metric-catalogue.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
-import { claimOf, someAdmission, someLedger } from './ledger-fixture.ts';
+import { claimOf, outboxLines, someAdmission, someLedger } from './ledger-fixture.ts';
 
 /** A line that was logged. */
 export interface LoggedLine {
@@ -159,11 +159,8 @@ export async function openMeteredModels(): Promise<MeteredModels> {
       return rows;
     },
     async usageLines() {
-      const { rows } = await database.query<{ line: string }>({
-        name: 'test.lines',
-        text: `select line from millrace.outbox where target = 'usage' order by seq`,
-      });
-      return rows.map(({ line }) => JSON.parse(line) as Record<string, unknown>);
+      const lines = await outboxLines(database, 'usage');
+      return lines.map((line) => JSON.parse(line) as Record<string, unknown>);
     },
     async metricLines(name) {
       const { body } = await metrics.render();

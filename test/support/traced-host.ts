@@ -13,6 +13,7 @@ import { createLogger } from '../../src/telemetry/logging.ts';
 import { InlineQueueDriver } from '../../src/testing/inline-queue-driver.ts';
 import { OtlpReceiver, type ReceivedSpan } from './otlp-receiver.ts';
 import { absentColumns } from './worker-hosts.ts';
+import { outboxLines } from './ledger-fixture.ts';
 
 /** A host with a ledger in memory whose spans go to a receiver of its own. */
 export interface TracedHost {
@@ -83,14 +84,8 @@ export async function startTracedHost(options: TracedHostOptions): Promise<Trace
       while (await queues.runNext());
     },
     async usageRecords() {
-      const { rows } = await database.query<{ line: string }>(
-        {
-          name: 'test.usage_lines',
-          text: `select line from millrace.outbox where target = 'usage' order by line`,
-        },
-        [],
-      );
-      return rows.map(({ line }) => JSON.parse(line) as Record<string, unknown>);
+      const lines = await outboxLines(database, 'usage');
+      return lines.toSorted().map((line) => JSON.parse(line) as Record<string, unknown>);
     },
     async spans() {
       await host.stop();

@@ -275,6 +275,8 @@ export class ErasureLedger {
       last = row.last;
     }
     await this.#database.query(sql.eraseLooseCalls, parameters);
+    // Records without a line are rendered from rows that have no name any more; whoever corrected a call meanwhile left its line of before.
+    await this.#rewriteOutbox(selection, pseudonym);
     if (selection.kind === 'customer') await this.#eraseName(selection, pseudonym);
     return erased;
   }

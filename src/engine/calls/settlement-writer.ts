@@ -1,12 +1,12 @@
 import { AppError } from '../../kernel/app-error.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { isRefusedData } from '../../kernel/split-refused.ts';
-import type { CallLedger, CallSettlement } from '../ledger/call-ledger.ts';
+import type { CallLedger } from '../ledger/call-ledger.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import { renderUsageLine, type UsageRecord } from '../export/usage-record.ts';
 import type { ModelMetrics } from './model-metrics.ts';
 import { bareEnd, soundEnd } from './sound-end.ts';
-import { type CallFacts, type EndOfCall, recordOfCall, recordOfCorrection } from './usage-record-of-call.ts';
+import { type CallFacts, type EndOfCall, recordOfCorrection } from './usage-record-of-call.ts';
 
 /*
  * Makes the end of a call durable, in the first of these forms that the ledger takes:
@@ -74,16 +74,13 @@ export class SettlementWriter {
 
   async #writeAs(end: EndOfCall): Promise<void> {
     const { services, facts, isBudgeted } = this.#options;
-    const { cost: _cost, ...rest } = end;
-    const settlement = { ...rest, isBudgeted };
-    const now = services.clock.now();
-    const line = lineOf(recordOfCall(facts, end, now));
-    if (await this.#tryHard(() => services.ledger.settle({ ...settlement, line }))) return;
+    const settlement = { ...end, isBudgeted };
+    if (await this.#tryHard(() => services.ledger.settle(settlement))) return;
     if (settlement.state === 'unsettled') return;
     // The sweep had given the call up: what it cost after all is added as the difference to what it wrote. When even
     // that finds nothing to do, an earlier try of ours was committed although its confirmation got lost.
-    const late: CallSettlement = { ...settlement, line: lineOf(recordOfCorrection(facts, end, now)) };
-    if (await this.#tryHard(() => services.ledger.settleLate(late))) {
+    const correction = lineOf(recordOfCorrection(facts, end, services.clock.now()));
+    if (await this.#tryHard(() => services.ledger.settleLate(settlement, correction))) {
       services.logger.info(
         { callId: facts.id, settlement: end.settlement },
         'a call given up as unsettled was settled late',

@@ -16,9 +16,10 @@ import {
 import type { CallOwner } from './call-owner.ts';
 
 /*
- * The usage record about a call, from the places that can say how it ended: its own settlement, the sweep that finds it
- * abandoned, the truth that came after that, and the rejection of its answer. The lines of one call always add up to what the ledger's
- * row says at the end: cost, upper bound, and the counts of calls, unpriced, unsettled and estimated ones.
+ * The usage records about a call that its row alone does not tell: of the sweep that finds it abandoned, the truth that came after that,
+ * and the rejection of its answer. The record of its own settlement is rendered from its row (usage_line in the ledger's migrations).
+ * The records of one call always add up to what the row says at the end: cost, upper bound, and the counts of calls, unpriced, unsettled
+ * and estimated ones.
  */
 
 /** What is known about a call when it is sent. */
@@ -38,26 +39,11 @@ export interface CallFacts {
   readonly upperBoundUsd: Usd | undefined;
 }
 
-/** How a call ended, and what that cost by class; the rendered line comes of it. */
-export type EndOfCall = Omit<CallSettlement, 'line' | 'wasteReason'> & {
+/** How a call ended, and what that cost by class. */
+export type EndOfCall = Omit<CallSettlement, 'cost' | 'wasteReason'> & {
   readonly cost: Cost | undefined;
   readonly wasteReason: WasteReason | undefined;
 };
-
-/** The record of a call's own settlement. */
-export function recordOfCall(facts: CallFacts, end: EndOfCall, recordedAt: Date): UsageRecord {
-  const isUnsettled = end.state === 'unsettled';
-  const isPriced = isUnsettled ? end.upperBoundUsd !== undefined : end.costUsd !== undefined;
-  return {
-    ...recordOfFacts(facts, recordedAt),
-    recordId: facts.id,
-    recordKind: 'call',
-    ...endFields(end),
-    counts: countsOfCall(end.settlement, isPriced, end.isSuspect),
-    ...(isUnsettled && isPriced ? { costUsd: zeroUsd } : {}),
-    ...(end.upperBoundUsd === undefined ? {} : { upperBoundUsd: end.upperBoundUsd }),
-  };
-}
 
 /** The record of a call whose maker is gone: nobody knows what it cost, its upper bound stands. */
 export function recordOfAbandoned(call: AbandonedCall, recordedAt: Date): UsageRecord {

@@ -4,9 +4,11 @@ import type { Uuid } from '../../kernel/ids.ts';
 import { invariant } from '../../kernel/invariant.ts';
 
 /*
- * What leaves the ledger for the column store. Rendered lines wait in the outbox; binding writes down which of them make
- * a batch, one by one, and a batch never changes afterwards. However often it is read and inserted, and by whom, it is
- * the same rows under the same id. Lines leave the outbox in the transaction that notes their arrival.
+ * What leaves the ledger for the column store. The outbox names the rows that records are about; binding writes down which
+ * of them make a batch, one by one, and a batch never changes afterwards: before anything changes in a call that its record says, a
+ * trigger leaves the line of before in the outbox, and nothing that waits there is pruned or, while a batch is open, erased. However
+ * often it is read and inserted, and by whom, it is the same rows under the same id. Records leave the outbox in the transaction
+ * that notes their arrival.
  */
 
 /** The tables of the column store that the outbox feeds. */
@@ -34,23 +36,31 @@ export interface ExportBacklog {
  */
 const lockBinding = named('ledger.lock_export_binding', `select pg_advisory_xact_lock(7163081)`);
 
+/** The line of record `o`, from its row where none stands in the outbox; null when that row is gone, which must never be. */
+export const lineOfRecord = `coalesce(o.line, case o.target
+     when 'usage' then (select millrace.usage_line(c, m, o.detail) from millrace.calls c left join millrace.messages m on m.id = c.message_id
+       where c.id = o.subject)
+     else (select millrace.outcome_line(m, o.detail) from millrace.messages m where m.id = o.subject and m.state = 'completed') end)`;
+
 /**
- * Takes the oldest lines that are in no batch. Writers of lower numbers that commit later are taken by a later batch. None
- * while an erasure is at work: it rewrites lines that are in no batch, and renames rows that no insert may join.
+ * Takes the oldest records that are in no batch. Writers of lower numbers that commit later are taken by a later batch. None
+ * while an erasure is at work: it rewrites lines that are in no batch, and renames rows that no insert may join. A record whose row
+ * is gone stays in the outbox, where its age tells of it.
  */
 const bindBatch = named(
   'ledger.bind_export_batch',
   `with bound as materialized (
      select unnest(seqs) as seq from millrace.export_batches where exported_at is null and target = $2::text),
    chosen as materialized (
-     select o.seq, o.line, o.created_at from millrace.outbox o
-     where o.target = $2::text and not exists (select from bound b where b.seq = o.seq)
-       and not exists (select from millrace.erasures e where e.ended_at is null)
-     order by o.seq limit $3),
+     select o.seq, ${lineOfRecord} as line, o.created_at from (
+       select o.* from millrace.outbox o
+       where o.target = $2::text and not exists (select from bound b where b.seq = o.seq)
+         and not exists (select from millrace.erasures e where e.ended_at is null)
+       order by o.seq limit $3) o),
    batch as (
      insert into millrace.export_batches (id, target, rows, seqs, oldest_at)
-     select $1::uuid, $2::text, count(*), array_agg(seq), min(created_at) from chosen having count(*) > 0)
-   select line from chosen order by seq`,
+     select $1::uuid, $2::text, count(*), array_agg(seq), min(created_at) from chosen where line is not null having count(*) > 0)
+   select line from chosen where line is not null order by seq`,
 );
 
 const listOpenBatches = named(
@@ -61,7 +71,7 @@ const listOpenBatches = named(
 /** No row when the batch is not open any more. */
 const readBatch = named(
   'ledger.read_export_batch',
-  `select (select array_agg(o.line order by o.seq) from unnest(b.seqs) as s(seq)
+  `select (select array_agg(${lineOfRecord} order by o.seq) from unnest(b.seqs) as s(seq)
      join millrace.outbox o on o.target = b.target and o.seq = s.seq) as lines
    from millrace.export_batches b where b.id = $1::uuid and b.exported_at is null`,
 );

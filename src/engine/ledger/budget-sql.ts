@@ -1,6 +1,8 @@
 import type { SqlStatement } from '../../drivers/sql-database/sql-database.ts';
 import { named } from '../../drivers/sql-database/sql-statement.ts';
 import {
+  recordCalls,
+  recordedColumns,
   holdOfCall,
   reservedColumns,
   reservedValues,
@@ -140,7 +142,17 @@ const fromReserved = 'reserved_usd = w.reserved_usd - m.was_usd, spent_usd = w.s
 /** For calls that counted as spent before. */
 export const fromSpent = 'spent_usd = w.spent_usd + m.is_usd - m.was_usd';
 
-function settlement(name: string, condition: string, change: string): SqlStatement {
+interface SettlementParts {
+  readonly name: string;
+  /** Which calls c are settled by s. */
+  readonly condition: string;
+  /** Where their money goes. */
+  readonly change: string;
+  /** What else changes in a call, and the statement that puts the record of `moved_calls` into the outbox. */
+  readonly recorded: { readonly columns: string; readonly insert: string };
+}
+
+function settlement({ name, condition, change, recorded }: SettlementParts): SqlStatement {
   return named(
     name,
     `with told as materialized (
@@ -150,31 +162,35 @@ function settlement(name: string, condition: string, change: string): SqlStateme
      where ${condition} order by c.id for update of c),
    moved_calls as (
      update millrace.calls c
-     set ${settledColumns},
+     set ${settledColumns}${recorded.columns},
        budget_usd = case when o.budgets is not null then
          case when s.state = 'settled' then coalesce(s.cost_usd, o.budget_usd) else o.budget_usd end end
      from told s join open o on o.id = s.id
      where c.id = o.id
-     returning c.id, s.line, o.budgets, o.budget_usd as was_usd, c.budget_usd as is_usd),
-   recorded as (
-     insert into millrace.outbox (target, line) select 'usage', line from moved_calls),${moveMoney(change)}
+     returning c.id, c.record_seq, s.detail, s.line, o.budgets, o.budget_usd as was_usd, c.budget_usd as is_usd),
+   recorded as (${recorded.insert}),${moveMoney(change)}
    select id from moved_calls`,
   );
 }
 
 /** As settleCalls, for calls under budgets: what was reserved becomes what was spent. */
-export const settleBudgetedCalls = settlement(
-  'ledger.settle_budgeted_calls',
-  `c.state = 'reserved'`,
-  fromReserved,
-);
+export const settleBudgetedCalls = settlement({
+  name: 'ledger.settle_budgeted_calls',
+  condition: `c.state = 'reserved'`,
+  change: fromReserved,
+  recorded: { columns: `, ${recordedColumns}`, insert: recordCalls('moved_calls') },
+});
 
 /** As settleCalls, for calls that were already given up as unsettled, under budgets or not; the line is the correction. */
-export const settleLateCalls = settlement(
-  'ledger.settle_late_call',
-  `c.state = 'unsettled' and s.state = 'settled'`,
-  fromSpent,
-);
+export const settleLateCalls = settlement({
+  name: 'ledger.settle_late_call',
+  condition: `c.state = 'unsettled' and s.state = 'settled'`,
+  change: fromSpent,
+  recorded: {
+    columns: '',
+    insert: `insert into millrace.outbox (target, line) select 'usage', line from moved_calls`,
+  },
+});
 
 /**
  * $1 ids with their usage lines: their outcome is unknown; the upper bound stands until they are reconciled, and counts

@@ -8,7 +8,7 @@ import { writeSplittingRefused } from '../../kernel/split-refused.ts';
 import { type AbandonedCall, type AbandonedCallRow, abandonedCallOf } from './abandoned-call.ts';
 import { abandonCalls, settleLateCalls } from './budget-sql.ts';
 import { BudgetedCalls } from './budgeted-calls.ts';
-import { abandonedRow, type CallRow, reservationRow, settlementRow } from './call-rows.ts';
+import { abandonedRow, type CallRow, lateSettlementRow, reservationRow, settlementRow } from './call-rows.ts';
 import * as sql from './call-sql.ts';
 import { ledgerGroup, type LedgerGroupOptions } from './ledger-group.ts';
 import { RejectionLedger } from './rejection-ledger.ts';
@@ -92,7 +92,7 @@ export class CallLedger {
   }
 
   /**
-   * Makes answer, usage and price durable, with the usage record. False: the call was given up as unsettled
+   * Makes answer, usage and price durable, and with them what its usage record says. False: the call was given up as unsettled
    * meanwhile; `settleLate` then closes the difference.
    */
   async settle(settlement: CallSettlement): Promise<boolean> {
@@ -100,9 +100,10 @@ export class CallLedger {
     return await this.#settle.submit(settlementRow(settlement));
   }
 
-  /** Settles a call that had been given up; its line must be the correction. False: somebody else did. */
-  async settleLate(settlement: CallSettlement): Promise<boolean> {
-    const { rows } = await this.#database.query(settleLateCalls, [jsonRows([settlementRow(settlement).row])]);
+  /** Settles a call that had been given up, with its rendered correction. False: somebody else did. */
+  async settleLate(settlement: CallSettlement, correction: string): Promise<boolean> {
+    const { row } = lateSettlementRow(settlement, correction);
+    const { rows } = await this.#database.query(settleLateCalls, [jsonRows([row])]);
     return rows.length === 1;
   }
 

@@ -2,6 +2,7 @@ import { type JsonRow, jsonRow } from '../../drivers/sql-database/json-rows.ts';
 import { AppError } from '../../kernel/app-error.ts';
 import type { Uuid } from '../../kernel/ids.ts';
 import { type Usd, formatUsd, isStorableUsd } from '../../kernel/money.ts';
+import { usageDetail } from './record-detail.ts';
 import type { Reservation } from './reservation.ts';
 import type { CallSettlement } from './settlement.ts';
 
@@ -32,9 +33,18 @@ export function budgetedReservationRow(item: Reservation): BudgetedCallRow {
   };
 }
 
-/** A settlement. */
+/** A settlement, whose record is rendered from its row. */
 export function settlementRow(item: CallSettlement): CallRow {
-  return { id: item.id, row: jsonRow('settle', () => settledColumns(item)) };
+  const row = jsonRow('settle', () => ({
+    ...settledColumns(item),
+    detail: usageDetail(item.tokens, item.cost),
+  }));
+  return { id: item.id, row };
+}
+
+/** A settlement of a call that had been given up, with the rendered correction. */
+export function lateSettlementRow(item: CallSettlement, line: string): CallRow {
+  return { id: item.id, row: jsonRow('settle', () => ({ ...settledColumns(item), line })) };
 }
 
 /** A call given up, with its usage line. */
@@ -86,7 +96,6 @@ function settledColumns(item: CallSettlement): Record<string, unknown> {
     answer_ref: item.answer !== undefined && 'reference' in item.answer ? item.answer.reference : undefined,
     is_rejected: item.isRejected,
     is_suspect: item.isSuspect,
-    line: item.line,
   };
 }
 

@@ -84,7 +84,7 @@ export const reserveCalls = named(
 export const toldSettlements = `select * from json_to_recordset($1::json) as s(id uuid, state text, outcome text, settlement text,
        error_type text, answered_model text, tier text, provider_request_id text, tokens text, raw_usage text, cost_usd numeric,
        upper_bound_usd numeric, price_reference text, price_catalogue text, waste_reason text, duration_ms int,
-       first_chunk_ms int, answer text, answer_ref text, is_rejected boolean, is_suspect boolean, line text)`;
+       first_chunk_ms int, answer text, answer_ref text, is_rejected boolean, is_suspect boolean, detail text, line text)`;
 
 /** What a settlement s changes in its call. */
 export const settledColumns = `state = s.state, settled_at = clock_timestamp(), outcome = s.outcome, settlement = s.settlement,
@@ -94,19 +94,26 @@ export const settledColumns = `state = s.state, settled_at = clock_timestamp(), 
        duration_ms = s.duration_ms, first_chunk_ms = s.first_chunk_ms, answer = s.answer, answer_ref = s.answer_ref,
        rejected_at = case when s.is_rejected then clock_timestamp() end, is_suspect = coalesce(s.is_suspect, false)`;
 
-/** $1 settlements with their rendered usage lines. Only calls that are still reserved; answers their ids. */
+/** What the call's own record changes in it. */
+export const recordedColumns = `record_seq = nextval('millrace.outbox_seq_seq')`;
+
+/** The calls of \`settled\` (id, record_seq, detail) go into the outbox: their records are rendered from their rows. */
+export const recordCalls = (settled: string): string => `
+     insert into millrace.outbox (target, seq, subject, detail) overriding system value
+     select 'usage', record_seq, id, detail from ${settled}`;
+
+/** $1 settlements. Only calls that are still reserved; answers their ids. */
 export const settleCalls = named(
   'ledger.settle_calls',
   `with told as materialized (
      ${toldSettlements}),
    settled as (
      update millrace.calls c
-     set ${settledColumns}
+     set ${settledColumns}, ${recordedColumns}
      from told s
      where c.id = s.id and c.state = 'reserved'
-     returning c.id, s.line),
-   recorded as (
-     insert into millrace.outbox (target, line) select 'usage', line from settled)
+     returning c.id, c.record_seq, s.detail),
+   recorded as (${recordCalls('settled')})
    select id from settled`,
 );
 

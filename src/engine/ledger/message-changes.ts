@@ -11,9 +11,26 @@ export interface Admission {
   readonly orderKey?: string | undefined;
   readonly body: StoredBody;
   readonly bodyBytes: number;
+  /** The process that admits it would begin it at once, under a lease of this length. */
+  readonly leaseMs?: number | undefined;
 }
 
 export type AdmissionOutcome = 'admitted' | 'duplicate';
+
+/** The times that the database gave a message which it leased as it wrote it. */
+export interface WrittenTimes {
+  readonly createdAt: Date;
+  readonly availableAt: Date;
+}
+
+/** Messages that are leased already to the process that wrote them. */
+export type LeasedAsWritten = ReadonlyMap<Uuid, WrittenTimes>;
+
+/** What an admission did. */
+export interface Admitted {
+  readonly outcome: AdmissionOutcome;
+  readonly leased: LeasedAsWritten;
+}
 
 /** A message emitted by another; origin, item and root are inherited in the database. */
 export interface Emission {
@@ -31,16 +48,27 @@ export interface Emission {
   readonly traceParent: string;
   readonly body: StoredBody;
   readonly bodyBytes: number;
+  /** The process that emits it would begin it at once, under a lease of this length. */
+  readonly leaseMs?: number | undefined;
 }
 
-/** The end of a message that succeeded. `outcomeLine` is its rendered record for the column store. */
+/** What a finish did. */
+export interface FinishOutcome {
+  /** False: the fence had passed on, and nothing was changed. */
+  readonly isOurs: boolean;
+  /** Of its emissions. */
+  readonly leased: LeasedAsWritten;
+}
+
+/** The end of a message that succeeded. Its outcome record is rendered from its row when it is exported. */
 export interface Finish {
   readonly id: Uuid;
   readonly fence: number;
   /** JSON of what the handler returned. */
   readonly result: string | undefined;
   readonly emissions: readonly Emission[];
-  readonly outcomeLine: string;
+  /** Of the handler's run. */
+  readonly durationMs: number;
 }
 
 /** Why an attempt failed: a code, and JSON for the reader of a dead letter. */
@@ -75,5 +103,6 @@ export interface End extends FailureNote {
   readonly id: Uuid;
   readonly fence: number;
   readonly state: 'dead_lettered' | 'cancelled';
+  /** The rendered record for the column store: a dead letter can live again, and then has another end. */
   readonly outcomeLine: string;
 }

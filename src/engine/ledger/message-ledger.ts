@@ -7,7 +7,18 @@ import { isRefusedData, writeSplittingRefused } from '../../kernel/split-refused
 import { checkedAsk } from './claim-ask.ts';
 import { type ClaimAsk, type ClaimOutcome, Claims } from './claims.ts';
 import { ledgerGroup, type LedgerGroupOptions } from './ledger-group.ts';
-import type { Admission, AdmissionOutcome, Emission, End, Finish, Park, Retry } from './message-changes.ts';
+import type {
+  Admission,
+  AdmissionOutcome,
+  Admitted,
+  Emission,
+  End,
+  Finish,
+  FinishOutcome,
+  LeasedAsWritten,
+  Park,
+  Retry,
+} from './message-changes.ts';
 import {
   type AdmissionRow,
   admissionRow,
@@ -48,9 +59,10 @@ export interface MessageLedgerOptions extends LedgerGroupOptions {
 
 export class MessageLedger {
   readonly #database: SqlDatabase;
-  readonly #admit: GroupCommit<AdmissionRow, AdmissionOutcome>;
+  readonly #admit: GroupCommit<AdmissionRow, Admitted>;
   readonly #claim: GroupCommit<ClaimAsk, ClaimOutcome>;
-  readonly #finish: GroupCommit<FinishRow, boolean>;
+  readonly #worker: string;
+  readonly #finish: GroupCommit<FinishRow, FinishOutcome>;
   readonly #retry: GroupCommit<RunRow, boolean>;
   readonly #end: GroupCommit<EndRow, boolean>;
   readonly #park: GroupCommit<RunRow, boolean>;
@@ -58,6 +70,7 @@ export class MessageLedger {
 
   constructor({ database, worker, onReduced, ...groups }: MessageLedgerOptions) {
     this.#database = database;
+    this.#worker = worker;
     this.#admit = ledgerGroup('admit', groups, (items) => this.#writeAdmissions(items));
     const claims = new Claims(database, worker);
     this.#claim = ledgerGroup('claim', groups, (asks) => claims.answer(asks));
@@ -70,6 +83,11 @@ export class MessageLedger {
 
   /** Writes the message if its id is new. A duplicate is the same cause told twice: nothing changes. */
   async admit(admission: Admission): Promise<AdmissionOutcome> {
+    return (await this.admitAndLease(admission)).outcome;
+  }
+
+  /** The same, and says whether it is leased to this process already. */
+  async admitAndLease(admission: Admission): Promise<Admitted> {
     return await this.#admit.submit(admissionRow(admission));
   }
 
@@ -80,6 +98,11 @@ export class MessageLedger {
 
   /** Ends the message with success: result, emissions and outcome record in one transaction. */
   async finish(finish: Finish): Promise<boolean> {
+    return (await this.finishAndLease(finish)).isOurs;
+  }
+
+  /** The same, and says which of its emissions are leased to this process already. */
+  async finishAndLease(finish: Finish): Promise<FinishOutcome> {
     return await this.#finish.submit(finishRow(finish));
   }
 
@@ -165,20 +188,29 @@ export class MessageLedger {
     }
   }
 
-  async #writeAdmissions(items: readonly AdmissionRow[]): Promise<AdmissionOutcome[]> {
-    const rows = placedJsonRows(items.map(({ row }) => row));
-    const result = await this.#database.query<{ id: Uuid }>(sql.admitMessages, [rows]);
-    const written = idsOf(result.rows);
-    return items.map(({ id }) => (takeFirst(written, id) ? 'admitted' : 'duplicate'));
+  async #writeAdmissions(items: readonly AdmissionRow[]): Promise<Admitted[]> {
+    const { rows } = await this.#database.query<AdmittedRow>(sql.admitMessages, [
+      placedJsonRows(items.map(({ row }) => row)),
+      this.#worker,
+    ]);
+    const written = idsOf(rows);
+    const leased = leasedAmong(rows.filter((row) => row.is_leased));
+    return items.map(({ id }) =>
+      takeFirst(written, id)
+        ? { outcome: 'admitted', leased }
+        : { outcome: 'duplicate', leased: leasedAmong([]) },
+    );
   }
 
-  async #writeFinishes(items: readonly FinishRow[]): Promise<boolean[]> {
-    const { rows } = await this.#database.query<RunKey>(sql.finishMessages, [
+  async #writeFinishes(items: readonly FinishRow[]): Promise<FinishOutcome[]> {
+    const { rows } = await this.#database.query<FinishedRow>(sql.finishMessages, [
       jsonRows(items.map(({ row }) => row)),
       placedJsonRows(items.flatMap(({ emissions }) => emissions)),
-      jsonRows(items.map(({ outcome }) => outcome)),
+      this.#worker,
     ]);
-    return oursAmong(items, rows);
+    const leased = leasedAmong(rows.filter(({ fence }) => fence === null));
+    const done = rows.flatMap(({ id, fence }) => (fence === null ? [] : [{ id, fence }]));
+    return oursAmong(items, done).map((isOurs) => ({ isOurs, leased: isOurs ? leased : leasedAmong([]) }));
   }
 
   async #writeRetries(items: readonly RunRow[]): Promise<boolean[]> {
@@ -198,6 +230,29 @@ export class MessageLedger {
     ]);
     return oursAmong(items, rows);
   }
+}
+
+interface WrittenRow {
+  readonly id: Uuid;
+  readonly created_at: Date | null;
+  readonly available_at: Date | null;
+}
+
+interface AdmittedRow extends WrittenRow {
+  readonly is_leased: boolean;
+}
+
+/** What a finish answers: a run that has ended, by its fence, or an emission that is leased, with its times. */
+interface FinishedRow extends WrittenRow {
+  readonly fence: number | null;
+}
+
+function leasedAmong(rows: readonly WrittenRow[]): LeasedAsWritten {
+  return new Map(
+    rows.flatMap(({ id, created_at: createdAt, available_at: availableAt }) =>
+      createdAt === null || availableAt === null ? [] : [[id, { createdAt, availableAt }]],
+    ),
+  );
 }
 
 /** One run of a message, as the statements answer it. */

@@ -1,6 +1,7 @@
 import { type JsonRow, jsonRow } from '../../drivers/sql-database/json-rows.ts';
 import type { Uuid } from '../../kernel/ids.ts';
 import type { Admission, Emission, End, Finish, Park, Retry } from './message-changes.ts';
+import { outcomeDetail } from './record-detail.ts';
 import { originColumns, type StoredBody } from './stored-message.ts';
 
 /*
@@ -21,7 +22,7 @@ export interface EndRow extends RunRow {
 }
 
 /** A run that ended well, with what it emitted. */
-export interface FinishRow extends EndRow {
+export interface FinishRow extends RunRow {
   readonly emissions: readonly JsonRow[];
 }
 
@@ -31,7 +32,7 @@ export interface AdmissionRow {
 }
 
 /** A message to be admitted. Throws MILLRACE_DATA_REFUSED, as all of these. */
-export function admissionRow({ envelope, orderKey, body, bodyBytes }: Admission): AdmissionRow {
+export function admissionRow({ envelope, orderKey, body, bodyBytes, leaseMs }: Admission): AdmissionRow {
   const row = jsonRow('admit', () => ({
     id: envelope.id,
     source: envelope.source,
@@ -48,18 +49,18 @@ export function admissionRow({ envelope, orderKey, body, bodyBytes }: Admission)
     ...bodyColumns(body),
     body_bytes: bodyBytes,
     order_key: orderKey,
+    lease_ms: leaseMs,
   }));
   return { id: envelope.id, row };
 }
 
 export function finishRow(finish: Finish): FinishRow {
-  const { id, fence, result } = finish;
+  const { id, fence, result, durationMs } = finish;
   return {
     id,
     fence,
-    row: jsonRow('finish', () => ({ id, fence, result })),
+    row: jsonRow('finish', () => ({ id, fence, result, detail: outcomeDetail(durationMs) })),
     emissions: finish.emissions.map((emission) => emissionRow(finish, emission)),
-    outcome: outcomeRow(finish),
   };
 }
 
@@ -91,11 +92,8 @@ export function parkRow({ id, fence, delayMs, parkedFor, waitsFor }: Park): RunR
 export function endRow(end: End): EndRow {
   const { id, fence, state, code, detail, isDegenerate } = end;
   const row = jsonRow('end', () => ({ id, fence, state, code, detail, is_degenerate: isDegenerate }));
-  return { id, fence, row, outcome: outcomeRow(end) };
-}
-
-function outcomeRow({ id, fence, outcomeLine }: Finish | End): JsonRow {
-  return jsonRow('outcome', () => ({ message_id: id, fence, line: outcomeLine }));
+  const outcome = jsonRow('outcome', () => ({ message_id: id, fence, line: end.outcomeLine }));
+  return { id, fence, row, outcome };
 }
 
 function emissionRow(parent: Finish, emission: Emission): JsonRow {
@@ -114,6 +112,7 @@ function emissionRow(parent: Finish, emission: Emission): JsonRow {
     ...bodyColumns(emission.body),
     body_bytes: emission.bodyBytes,
     order_key: emission.orderKey,
+    lease_ms: emission.leaseMs,
   }));
 }
 

@@ -15,19 +15,58 @@ export const envelopeColumns = `m.id, m.root_id, m.parent_id, m.source, m.event_
   m.owner, m.lane, m.team, m.customer, m.feature, m.batch, m.labels, m.item, m.trace_parent, m.created_at, m.admitted_at,
   m.body, m.body_ref, m.fence, m.deliveries, m.attempts, m.degenerate_attempts, m.prior_attempts, m.lost_runs, m.available_at, m.order_key, m.hops`;
 
+/**
+ * Which rows of `told` are leased as they are written: those that their process would begin at once (`lease_ms`), where their stage
+ * is clear. A claim could get nothing else of it, for no message of the stage waits, nothing is held, and no key orders the row.
+ */
+const decidedLeases = `clear as materialized (
+     select s.stage from (select distinct t.stage from told t where t.lease_ms is not null and t.order_key is null) s
+     where not (select exists (select from millrace.holds))
+       and not exists (select from millrace.messages w where w.stage = s.stage and w.state = 'pending' and w.parked_for is null)),
+   decided as (
+     select t.*, t.stage <> '' and t.lease_ms is not null and t.order_key is null and t.stage in (select c.stage from clear c) as is_leased
+     from told t)`;
+
+/**
+ * The columns of such a row, with their values. Its worker may never learn of the lease, if the answer is lost: the first loss of a
+ * run does not count then (lost_runs -1).
+ */
+const leaseColumns = 'fence, deliveries, lost_runs, lease_owner, leased_at, lease_until';
+const leaseValues = (row: string, worker: string): string => {
+  const leased = (value: string, otherwise: string): string =>
+    `case when ${row}.is_leased then ${value} else ${otherwise} end`;
+  const until = `clock_timestamp() + ${row}.lease_ms * interval '1 millisecond'`;
+  return [
+    leased('1', '0'),
+    leased('1', '0'),
+    leased('-1', '0'),
+    leased(worker, 'null'),
+    leased('clock_timestamp()', 'null'),
+    leased(until, 'null'),
+  ].join(', ');
+};
+/** When the sweeper looks at such a row, or at one that waits. */
+const firstWake = (row: string): string =>
+  `case when ${row}.is_leased then clock_timestamp() + ${row}.lease_ms * interval '1 millisecond' + ${leaseGrace} else timestamptz 'infinity' end`;
+
+/** $1 messages, $2 the worker. Answers those that are new, and of those that are leased to it the times. */
 export const admitMessages = named(
   'ledger.admit_messages',
-  `insert into millrace.messages (id, root_id, parent_id, source, event_id, type, version, pipeline, stage, owner, lane,
+  `with told as materialized (
+     select * from json_to_recordset($1::json) as r(id uuid, source text, event_id text, type text, version int, pipeline text,
+       stage text, owner text, lane text, team text, customer text, feature text, batch text, labels text, item text,
+       trace_parent text, body text, body_ref text, body_bytes int, order_key text, lease_ms int, place int)),
+   ${decidedLeases}
+   insert into millrace.messages as m (id, root_id, parent_id, source, event_id, type, version, pipeline, stage, owner, lane,
      team, customer, feature, batch, labels, item, trace_parent, body, body_ref, body_bytes, order_key, order_place, state,
-     available_at, wake_at, created_at, admitted_at, finished_at)
+     available_at, wake_at, created_at, admitted_at, finished_at, ${leaseColumns})
    select id, id, null, source, event_id, type, version, pipeline, stage, owner, lane,
-     team, customer, feature, batch, labels, item, trace_parent, body, body_ref, body_bytes, order_key, ${newPlace('r')}, 'pending',
-     ${dueInTurn('r')}, 'infinity', clock_timestamp(), clock_timestamp(), null
-   from json_to_recordset($1::json) as r(id uuid, source text, event_id text, type text, version int, pipeline text,
-     stage text, owner text, lane text, team text, customer text, feature text, batch text, labels text, item text,
-     trace_parent text, body text, body_ref text, body_bytes int, order_key text, place int)
+     team, customer, feature, batch, labels, item, trace_parent, body, body_ref, body_bytes, order_key, ${newPlace('r')},
+     case when r.is_leased then 'leased' else 'pending' end,
+     ${dueInTurn('r')}, ${firstWake('r')}, clock_timestamp(), clock_timestamp(), null, ${leaseValues('r', '$2')}
+   from decided r
    on conflict (id) do nothing
-   returning id`,
+   returning m.id, m.created_at, m.available_at, m.state = 'leased' as is_leased`,
 );
 
 /** $1 ids, $2 fences, $3 lease lengths. Answers the ids whose lease still was ours. */
@@ -42,8 +81,8 @@ export const renewLeases = named(
 );
 
 /**
- * $1 finished messages, $2 their emissions, $3 their outcome records. The end of a message, everything that it
- * emitted and the record of its outcome stand or fall together, and only the holder of the fence gets them in.
+ * $1 finished messages, $2 their emissions, $3 the worker. The end of a message, everything that it emitted and the place of its
+ * record in the outbox stand or fall together, and only the holder of the fence gets them in.
  */
 export const finishMessages = named(
   'ledger.finish_messages',
@@ -51,32 +90,37 @@ export const finishMessages = named(
      update millrace.messages m
      set state = 'completed', finished_at = clock_timestamp(), result = f.result,
        wake_at = null, lease_owner = null, lease_until = null
-     from json_to_recordset($1::json) as f(id uuid, fence int, result text)
+     from json_to_recordset($1::json) as f(id uuid, fence int, result text, detail text)
      where m.id = f.id and m.fence = f.fence and m.state = 'leased'
-     returning m.id, f.fence, m.root_id, m.source, m.team, m.customer, m.feature, m.batch, m.labels, m.item, m.admitted_at,
+     returning m.id, f.fence, f.detail, m.root_id, m.source, m.team, m.customer, m.feature, m.batch, m.labels, m.item, m.admitted_at,
        m.stage, m.order_key, m.hops),
+   told as materialized (
+     select * from json_to_recordset($2::json) as e(id uuid, parent_id uuid, parent_fence int, source text, type text, version int,
+       pipeline text, stage text, owner text, lane text, trace_parent text, body text, body_ref text, body_bytes int,
+       order_key text, lease_ms int, place int)),
+   ${decidedLeases},
    emitted as (
      insert into millrace.messages (id, root_id, parent_id, source, event_id, type, version, pipeline, stage, owner, lane,
        team, customer, feature, batch, labels, item, trace_parent, body, body_ref, body_bytes, order_key, order_place, state,
-       available_at, wake_at, created_at, admitted_at, finished_at, hops)
+       available_at, wake_at, created_at, admitted_at, finished_at, hops, ${leaseColumns})
      select e.id, d.root_id, d.id, e.source, e.id::text, e.type, e.version, e.pipeline, e.stage, e.owner, e.lane,
        d.team, d.customer, d.feature, d.batch, d.labels, d.item, e.trace_parent, e.body, e.body_ref, e.body_bytes, e.order_key, ${newPlace('e')},
-       case when e.stage = '' then 'completed' else 'pending' end,
-       ${dueInTurn('e')}, case when e.stage <> '' then timestamptz 'infinity' end,
+       case when e.stage = '' then 'completed' when e.is_leased then 'leased' else 'pending' end,
+       ${dueInTurn('e')},
+       case when e.stage <> '' then ${firstWake('e')} end,
        clock_timestamp(), d.admitted_at,
-       case when e.stage = '' then clock_timestamp() end, d.hops + 1
-     from json_to_recordset($2::json) as e(id uuid, parent_id uuid, parent_fence int, source text, type text, version int, pipeline text,
-       stage text, owner text, lane text, trace_parent text, body text, body_ref text, body_bytes int,
-       order_key text, place int)
+       case when e.stage = '' then clock_timestamp() end, d.hops + 1,
+       ${leaseValues('e', '$3')}
+     from decided e
      join done d on d.id = e.parent_id and d.fence = e.parent_fence
-     on conflict (id) do nothing),
+     on conflict (id) do nothing
+     returning id, state = 'leased' as is_leased, created_at, available_at),
    recorded as (
-     insert into millrace.outbox (target, line)
-     select 'message_outcomes', o.line
-     from json_to_recordset($3::json) as o(message_id uuid, fence int, line text)
-     join done d on d.id = o.message_id and d.fence = o.fence),
+     insert into millrace.outbox (target, subject, detail) select 'message_outcomes', id, detail from done),
    ${releaseNext('done')}
-   select id, fence from done`,
+   select id, fence, null::timestamptz as created_at, null::timestamptz as available_at from done
+   union all
+   select id, null, created_at, available_at from emitted where is_leased`,
 );
 
 /** Notes what a message is put off for, by the alias of what says so; it has waited since it first did for the same. */

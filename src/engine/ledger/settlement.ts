@@ -1,5 +1,6 @@
 import type { Uuid } from '../../kernel/ids.ts';
 import type { Usd } from '../../kernel/money.ts';
+import type { Cost } from '../../pricing/price.ts';
 import type { TokenCounts } from '../../pricing/token-classes.ts';
 
 export type CallOutcome = 'ok' | 'error' | 'cancelled' | 'unknown';
@@ -21,6 +22,8 @@ export interface CallSettlement {
   readonly rawUsage: string | undefined;
   /** Undefined when unpriced or unsettled. */
   readonly costUsd: Usd | undefined;
+  /** The same by class, where it is known: for the usage record. */
+  readonly cost?: Cost | undefined;
   /** What it may have cost at most, while that is open: estimated and unsettled calls. */
   readonly upperBoundUsd: Usd | undefined;
   readonly priceReference: string | undefined;
@@ -34,8 +37,6 @@ export interface CallSettlement {
   readonly isRejected?: boolean;
   /** The provider reported more usage than the request can have caused, which was not believed. */
   readonly isSuspect?: boolean;
-  /** The rendered usage record. */
-  readonly line: string;
   /** Whether it was reserved with budgets. Default false. */
   readonly isBudgeted?: boolean;
 }

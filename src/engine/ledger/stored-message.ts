@@ -103,7 +103,7 @@ export function leasedMessageOf(row: MessageRow): LeasedMessage {
     attempts: row.attempts,
     degenerateAttempts: row.degenerate_attempts,
     priorAttempts: row.prior_attempts,
-    lostRuns: row.lost_runs,
+    lostRuns: Math.max(0, row.lost_runs),
     availableAt: row.available_at,
     orderKey: row.order_key ?? undefined,
     hops: row.hops,

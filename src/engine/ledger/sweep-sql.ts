@@ -5,7 +5,8 @@ import { isBehindItsKey, setAside } from './order-sql.ts';
  * What was forgotten, and runs that were lost: their leases ended by themselves, because the worker died, stood still or
  * was cut off. The message goes back to its old place, at the head of its customer's. From the second loss on it may be
  * the message that kills: it waits for a while by chance, several times as long as its run took, so that those that were
- * lost with it run apart from it. How many losses are too many is the stage's to say (maxLostRuns).
+ * lost with it run apart from it. How many losses are too many is the stage's to say (maxLostRuns). The first lease of a message that was
+ * written as leased counts for nothing: its worker may never have learnt of it.
  */
 
 /** What it takes to wake a stage for a message `m`; its state is that of the row with the given name. */
@@ -24,7 +25,7 @@ const pauseAfterLoss = `case when m.lost_runs > 0 then random() * least(interval
 
 /** A message `m` after a lost run `l`. */
 const takenBack = `state = 'pending', lease_owner = null, lease_until = null, lost_runs = m.lost_runs + 1,
-     available_at = case when m.lost_runs = 0 then m.available_at else clock_timestamp() + l.pause end`;
+     available_at = case when m.lost_runs <= 0 then m.available_at else clock_timestamp() + l.pause end`;
 
 /** The lost runs go into the account of what failed. */
 const noted = `noted as (

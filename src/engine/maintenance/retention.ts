@@ -4,7 +4,7 @@ import type { Uuid } from '../../kernel/ids.ts';
 
 /*
  * Old rows leave the ledger in slices. Nothing leaves that still counts: open messages, dead letters that nobody
- * discarded, calls that are not settled, and calls whose usage record may not have reached the column store stay. What a pruned call cost goes
+ * discarded, calls that are not settled, and whatever a record that has not reached the column store is about stay. What a pruned call cost goes
  * into pruned_totals in the same statement, so that the ledger's total never changes; the payloads of pruned rows into
  * payload_removals, for the payload cleaner.
  */
@@ -51,18 +51,22 @@ const listOldCallsOutside = named(
    order by c.reserved_at, c.id limit $4`,
 );
 
-/** Deletes calls that are settled, old ($1) and exported: one that was settled before the oldest unexported record was written has been exported itself. */
-const pruneCalls = (name: string, which: string): SqlStatement =>
-  named(
-    name,
-    `with exported_before as materialized (
+/** What ended before this has been exported: the records that wait in the outbox were all written later. */
+const exportedBefore = `exported_before as materialized (
      select least(
        (select min(oldest.created_at) from (values ('usage'), ('message_outcomes')) as t(target)
         cross join lateral (select o.created_at from millrace.outbox o where o.target = t.target order by o.seq limit 1) oldest),
-       clock_timestamp()) - interval '10 minutes' as at),
+       clock_timestamp()) - interval '10 minutes' as at)`;
+
+/** Deletes calls that are settled, old ($1) and exported. */
+const pruneCalls = (name: string, which: string): SqlStatement =>
+  named(
+    name,
+    `with ${exportedBefore},
    gone as (
      delete from millrace.calls c where ${which} and c.state = 'settled'
        and c.settled_at < statement_timestamp() - $1::float8 * interval '1 millisecond' and c.settled_at < (select at from exported_before)
+       and not exists (select from millrace.outbox o where o.target = 'usage' and o.seq = c.record_seq)
      returning c.settled_at, c.message_id, c.origin, c.cost_usd, c.answer_ref),
    payloads as (
      insert into millrace.payload_removals (reference)
@@ -82,12 +86,14 @@ const pruneCallsOutside = pruneCalls(
   `c.id = any($2::uuid[]) and c.message_id is null`,
 );
 
-/** $1 ids of messages that are over: those whose calls are gone. */
+/** $1 ids of messages that are over: those whose calls are gone, and whose records are exported. */
 const pruneMessages = named(
   'ledger.prune_messages',
-  `with gone as (
+  `with ${exportedBefore},
+   gone as (
      delete from millrace.messages m
      where m.id = any($1::uuid[]) and (m.state in ('completed', 'cancelled') or m.discarded_at is not null)
+       and m.finished_at < (select at from exported_before)
        and not exists (select from millrace.calls c where c.message_id = m.id)
      returning id, body_ref),
    payloads as (

@@ -2,12 +2,13 @@ import { AppError } from '../../kernel/app-error.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { EventLoopTurn } from '../../kernel/event-loop-turn.ts';
 import { type Uuid, derivedId, newId, timeOfId } from '../../kernel/ids.ts';
-import type { AdmissionOutcome, MessageLedger } from '../ledger/message-ledger.ts';
+import type { Admission, AdmissionOutcome, MessageLedger } from '../ledger/message-ledger.ts';
 import { isStorableText } from '../../kernel/storable-text.ts';
 import { type MessageVersion, storedForm } from '../../messages/message-type.ts';
 import { type Origin, parseOrigin } from '../../messages/origin.ts';
 import type { MessageTracer } from '../../telemetry/message-tracer.ts';
 import { newTraceParent, parseTraceParent } from '../../telemetry/trace-context.ts';
+import { HandOver, leasedAdmission } from './hand-over.ts';
 import type { Lane } from './lane.ts';
 import type { MessageBodies } from './message-bodies.ts';
 import { placementOf } from './placement.ts';
@@ -141,7 +142,7 @@ export class Admissions {
     checked: readonly { readonly consumer: RegisteredStage; readonly data: unknown }[],
     { lane: asked }: AdmitOptions,
   ): Promise<AdmissionReceipt> {
-    const { ledger, bodies, publisher } = this.#options;
+    const { bodies } = this.#options;
     const { body, bodyBytes } = await bodies.store(sent.typeName, sent.data);
     const admissions = checked.map(({ consumer: { definition }, data }) => {
       const { team } = envelope.origin;
@@ -165,14 +166,33 @@ export class Admissions {
         bodyBytes,
       };
     });
-    const outcomes = await Promise.all(admissions.map((admission) => ledger.admit(admission)));
-    admissions.forEach((admission, index) => {
-      if (outcomes[index] === 'admitted') publisher.enqueued(admission.envelope);
-    });
+    const outcomes = await Promise.all(admissions.map((admission) => this.#writeOne(admission)));
     return {
       outcome: outcomes.every((outcome) => outcome === 'duplicate') ? 'duplicate' : 'admitted',
       messageIds: admissions.map((admission) => admission.envelope.id),
     };
+  }
+
+  /** Writes the message, and has it begun here, or its stage told. */
+  async #writeOne(admission: Admission): Promise<AdmissionOutcome> {
+    const { ledger, publisher, clock } = this.#options;
+    const { envelope, orderKey } = admission;
+    const handOver = new HandOver([{ ...envelope, orderKey }], clock.monotonicMs(), (stage) =>
+      publisher.slotFor(stage),
+    );
+    const [leaseMs] = handOver.leasesMs;
+    const { outcome, leased } = await ledger
+      .admitAndLease({ ...admission, leaseMs })
+      .catch((error: unknown) => {
+        handOver.giveUp();
+        throw error;
+      });
+    await handOver.begin(
+      leased,
+      (_, times) => leasedAdmission(admission, times),
+      (_, isBegun) => outcome === 'admitted' && publisher.enqueued(envelope, isBegun),
+    );
+    return outcome;
   }
 
   #commonEnvelope(

@@ -12,7 +12,8 @@ import { traceIdOf } from '../../telemetry/trace-context.ts';
 import { Emissions } from './emissions.ts';
 import type { EndedMessages } from './ended-messages.ts';
 import { decideFailure, failureCode } from './failure-policy.ts';
-import type { HeldLease, LeaseKeeper } from './lease-keeper.ts';
+import { type AskedLease, HandOver, leasedEmission } from './hand-over.ts';
+import type { LeaseKeeper } from './lease-keeper.ts';
 import { LeaseLengths } from './lease-length.ts';
 import type { MessageBodies } from './message-bodies.ts';
 import { defaultMaxHops, refuseBeyondHops } from './hop-bound.ts';
@@ -21,6 +22,7 @@ import { refuseAfterLosses } from './lost-runs.ts';
 import { awaitNewerProcess } from './newer-version.ts';
 import type { Publisher } from './publisher.ts';
 import { retryReason, deadLetterReason } from './failure-reason.ts';
+import type { Run } from './run.ts';
 import { attemptOf, contextOf, rejectDegenerate } from './run-context.ts';
 import { failureDetail, outcomeLine, resultJson } from './run-outcome.ts';
 import { waitNameOf } from './wait-name.ts';
@@ -61,22 +63,6 @@ export interface MessageRunnerOptions {
   readonly tracer?: RunTracer;
 }
 
-/** A message that was claimed, and what is known of its run. */
-export interface Run {
-  readonly stage: RegisteredStage;
-  readonly message: LeasedMessage;
-  readonly held: HeldLease;
-  /** Carries the message's fields. Made when first asked for: most runs log nothing. */
-  readonly logger: () => Logger;
-  readonly startedMs: number;
-  readonly leasedAt: Date;
-  /** Called once, when nothing of the run has to be kept any more: its slot is free. */
-  readonly onDurable: () => void;
-  readonly span: RunSpan | undefined;
-  /** Whether its handler was called. */
-  hasBegun: boolean;
-}
-
 export class MessageRunner {
   readonly #options: MessageRunnerOptions;
   readonly #leaseLengths = new LeaseLengths();
@@ -106,9 +92,9 @@ export class MessageRunner {
     about: Uuid | undefined,
     onDurable: () => void,
   ): Promise<Run | undefined> {
-    const { ledger, clock, keeper, logger, publisher, tracer } = this.#options;
+    const { ledger, clock, logger, publisher } = this.#options;
     const { name, laneWeights, orderBy } = stage.definition;
-    const { leaseMs } = this.#leaseLengths.of(name);
+    const leaseMs = this.leaseMsOf(name);
     const askedAtMs = clock.monotonicMs();
     const outcome = await ledger.claim({
       stage: name,
@@ -132,16 +118,25 @@ export class MessageRunner {
         logger.warn({ messageId: about, stage: name }, 'told of a message that the ledger does not hold');
         return undefined;
     }
-    const { message } = outcome;
+    return this.begin(stage, outcome.message, { leaseMs, askedAtMs }, onDurable);
+  }
+
+  /** How long a message of the stage is leased now. */
+  leaseMsOf(stage: string): number {
+    return this.#leaseLengths.of(stage).leaseMs;
+  }
+
+  /** Takes up a message that is leased to this process. Whoever does also works. */
+  begin(
+    stage: RegisteredStage,
+    message: LeasedMessage,
+    { leaseMs, askedAtMs }: AskedLease,
+    onDurable: () => void,
+  ): Run {
+    const { clock, keeper, logger, tracer } = this.#options;
     const { envelope, fence } = message;
-    const held = keeper.hold({
-      id: envelope.id,
-      fence,
-      leaseMs,
-      stage: name,
-      origin: envelope.origin,
-      askedAtMs,
-    });
+    const { id, origin } = envelope;
+    const held = keeper.hold({ id, fence, leaseMs, stage: envelope.stage, origin, askedAtMs });
     const leasedAt = clock.now();
     return {
       stage,
@@ -240,21 +235,25 @@ export class MessageRunner {
     const written = await emissions.store();
     const durationMs = clock.monotonicMs() - run.startedMs;
     const endedAt = clock.now();
-    const isOurs = await ledger.finish({
-      id: message.envelope.id,
-      fence: message.fence,
-      result: resultJson(result),
-      emissions: written,
-      outcomeLine: outcomeLine({
-        message,
-        outcome: 'completed',
-        endedAt,
-        leasedAt: run.leasedAt,
-        durationMs,
-      }),
+    const { id } = message.envelope;
+    const finish = { id, fence: message.fence, result: resultJson(result), durationMs };
+    const handOver = new HandOver(written, clock.monotonicMs(), (name) => publisher.slotFor(name));
+    const { leasesMs } = handOver;
+    const leasing = written.map((emission, index) => ({ ...emission, leaseMs: leasesMs[index] }));
+    const outcome = await ledger.finishAndLease({ ...finish, emissions: leasing }).catch((error: unknown) => {
+      handOver.giveUp();
+      throw error;
     });
-    if (!isOurs) throw leaseLost(message.envelope.id);
+    if (!outcome.isOurs) {
+      handOver.giveUp();
+      throw leaseLost(id);
+    }
     run.onDurable();
+    const handedBack = handOver.begin(
+      outcome.leased,
+      (emission, times) => leasedEmission(message, emission, times),
+      (emission, isBegun) => emission.stage !== '' && publisher.enqueued(emission, isBegun),
+    );
     run.span?.completed();
     const labels = { owner: stage.definition.owner, stage: stage.definition.name };
     metrics.increment('stage_messages_total', { ...labels, outcome: 'success' });
@@ -268,9 +267,7 @@ export class MessageRunner {
       );
     }
     this.#ended(run);
-    for (const emission of written) {
-      if (emission.stage !== '') publisher.enqueued(emission);
-    }
+    await handedBack;
   }
 
   async #fail(run: Run, error: unknown): Promise<void> {

@@ -5,12 +5,20 @@ import type { Uuid } from '../../kernel/ids.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import { LogOnce } from '../../telemetry/log-once.ts';
 import type { MillraceMetrics } from '../../telemetry/metrics.ts';
+import type { LocalSlot } from './hand-over.ts';
 
 /** A message that was written for its stage. */
 export interface Publishable {
   readonly id: Uuid;
   readonly stage: string;
   readonly owner: string;
+}
+
+/** The worker of a stage in this process. */
+export interface LocalTaker {
+  /** Whether it claims a message that was just written. */
+  claims(): boolean;
+  slotForNew(): LocalSlot | undefined;
 }
 
 export interface PublisherOptions {
@@ -31,7 +39,7 @@ const sharedIntervalMs = 20;
 export class Publisher {
   readonly #options: PublisherOptions;
   readonly #outboxes = new Map<string, Outbox>();
-  readonly #takers = new Map<string, () => boolean>();
+  readonly #takers = new Map<string, LocalTaker>();
 
   constructor(options: PublisherOptions) {
     this.#options = options;
@@ -41,20 +49,25 @@ export class Publisher {
    * From now on this process is asked first whether it claims a stage's new messages itself: then nothing need go
    * through the queue. Should it die on it, the sweeper finds the messages as it finds every other.
    */
-  takeLocally(stage: string, taker: () => boolean): void {
+  takeLocally(stage: string, taker: LocalTaker): void {
     this.#takers.set(stage, taker);
   }
 
-  /** A message that was just written for its stage. */
-  enqueued({ id, owner, stage }: Publishable): void {
+  /** A slot of this process for a message that is about to be written; undefined when it has none, or others may come first. */
+  slotFor(stage: string): LocalSlot | undefined {
+    return this.#takers.get(stage)?.slotForNew();
+  }
+
+  /** A message that was just written for its stage, and perhaps begun here already. */
+  enqueued({ id, owner, stage }: Publishable, isBegun = false): void {
     this.#options.metrics.increment('stage_enqueued_total', { owner, stage });
-    this.notify(stage, id);
+    if (!isBegun) this.notify(stage, id);
   }
 
   /** Tells a stage of a message that is due now, or after a delay. */
   notify(stage: string, messageId: Uuid, delayMs = 0): void {
     if (delayMs > 0) this.notifyLater(stage, delayMs, messageId);
-    else if (this.#takers.get(stage)?.() !== true) this.notifyOthers(stage);
+    else if (this.#takers.get(stage)?.claims() !== true) this.notifyOthers(stage);
   }
 
   /** Tells a stage after a delay, of a message if there is one to ask about. */

@@ -9,10 +9,10 @@ import { renderOutcomeLine } from '../export/message-outcome.ts';
 const maxCauses = 5;
 const maxFaults = 50;
 
-/** How a message ended, for its record in the column store. */
+/** How a message ended that did not complete, for its record in the column store. */
 export interface RunEnd {
   readonly message: LeasedMessage;
-  readonly outcome: 'completed' | 'dead_lettered' | 'cancelled';
+  readonly outcome: 'dead_lettered' | 'cancelled';
   readonly errorCode?: string;
   readonly endedAt: Date;
   readonly leasedAt: Date;

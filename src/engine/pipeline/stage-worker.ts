@@ -5,8 +5,10 @@ import type { Uuid } from '../../kernel/ids.ts';
 import { kindOfError, LogPace } from '../../telemetry/log-pace.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { MillraceMetrics } from '../../telemetry/metrics.ts';
-import type { MessageRunner, Run } from './message-runner.ts';
+import type { LocalSlot } from './hand-over.ts';
+import type { MessageRunner } from './message-runner.ts';
 import type { Publisher } from './publisher.ts';
+import type { Run } from './run.ts';
 import type { StageDefinition } from './stage-definition.ts';
 import type { StageGate } from './stage-gate.ts';
 import type { RegisteredStage } from './stage-registry.ts';
@@ -19,6 +21,8 @@ import type { Bounds } from '../../telemetry/bounds.ts';
  *
  *   told (by this process, or by the queue) ─► claim for free slots ─► as many as asked: claim again for the next free slots
  *                                                                 └─► fewer: nothing more is due; wait to be told
+ *
+ * What a run emits for a stage with free slots, of which nothing waits, is leased as it is written and needs no claim (hand-over.ts).
  *
  * A process without a free slot takes no notification from the queue, and one whose claim came back full tells the
  * others, so that none hides work that another could do. Whatever is lost of this, the sweeper makes up for.
@@ -104,7 +108,10 @@ export class StageWorker {
       publisher.notifyOthers(stage);
       return;
     }
-    publisher.takeLocally(stage, () => this.#takeLocally());
+    publisher.takeLocally(stage, {
+      claims: () => this.#takeLocally(),
+      slotForNew: () => this.#slotForNew(),
+    });
     this.#consumer = await queues.queue(stage).consume({
       mayTake: () => this.#mayTake(),
       onTaken: ({ messageId }) => this.#told(messageId),
@@ -165,6 +172,23 @@ export class StageWorker {
     return true;
   }
 
+  /** A slot for a message that this process is about to write; none while a claim may find others, which go before it. */
+  #slotForNew(): LocalSlot | undefined {
+    if (!this.#mayClaim || this.#mayHaveWork || this.#slots.takeFree(1) === 0) return undefined;
+    const { runner, gate } = this.#options;
+    const release = once(() => this.#release());
+    return {
+      leaseMs: runner.leaseMsOf(this.definition.name),
+      release,
+      begin: async (message, lease) => {
+        const run = runner.begin(this.#stage, message, lease, release);
+        gate.runBegan();
+        const kept = this.#keep(this.#work(run));
+        if (this.#stopping.signal.aborted) await kept;
+      },
+    };
+  }
+
   /** Whether a notification of the queue is for this process: not when it has no slot for a while. */
   async #mayTake(): Promise<boolean> {
     if (this.#slots.free === 0) await this.#untilFree();
@@ -206,7 +230,7 @@ export class StageWorker {
       this.#isClaiming = false;
       this.#claimForFreeSlots();
     });
-    this.#keep(claiming);
+    void this.#keep(claiming);
   }
 
   /** Claims for so many slots, which are taken, and begins what was got. */
@@ -223,7 +247,7 @@ export class StageWorker {
 
   async #claimOne(about: Uuid | undefined): Promise<Run | undefined> {
     const run = await this.#tryClaim(about);
-    if (run !== undefined) this.#keep(this.#work(run));
+    if (run !== undefined) void this.#keep(this.#work(run));
     return run;
   }
 
@@ -245,7 +269,7 @@ export class StageWorker {
 
   #failed(error: unknown): void {
     this.#complain(error);
-    if (!this.#stopping.signal.aborted) this.#keep(this.#claimAfter(afterFailureMs));
+    if (!this.#stopping.signal.aborted) void this.#keep(this.#claimAfter(afterFailureMs));
   }
 
   async #claimAfter(delayMs: number): Promise<void> {
@@ -291,11 +315,12 @@ export class StageWorker {
   }
 
   /** Goes on without anybody waiting for it but the end of the worker. */
-  #keep(work: Promise<void>): void {
+  #keep(work: Promise<void>): Promise<void> {
     const kept = work
       .catch((error: unknown) => this.#complain(error))
       .finally(() => this.#running.delete(kept));
     this.#running.add(kept);
+    return kept;
   }
 
   #followGate(): void {

@@ -1,0 +1,21 @@
+import type { LeasedMessage } from '../ledger/stored-message.ts';
+import type { Logger } from '../../telemetry/logger.ts';
+import type { HeldLease } from './lease-keeper.ts';
+import type { RunSpan } from './run-span.ts';
+import type { RegisteredStage } from './stage-registry.ts';
+
+/** A message that is leased to this process, and what is known of its run. */
+export interface Run {
+  readonly stage: RegisteredStage;
+  readonly message: LeasedMessage;
+  readonly held: HeldLease;
+  /** Carries the message's fields. Made when first asked for: most runs log nothing. */
+  readonly logger: () => Logger;
+  readonly startedMs: number;
+  readonly leasedAt: Date;
+  /** Called once, when nothing of the run has to be kept any more: its slot is free. */
+  readonly onDurable: () => void;
+  readonly span: RunSpan | undefined;
+  /** Whether its handler was called. */
+  hasBegun: boolean;
+}

@@ -1,0 +1,137 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
+import { systemClock } from '../../src/kernel/clock.ts';
+import { newId } from '../../src/kernel/ids.ts';
+import { Holds } from '../../src/engine/ledger/holds.ts';
+import type { Emission } from '../../src/engine/ledger/message-changes.ts';
+import { SweepLedger } from '../../src/engine/ledger/sweep-ledger.ts';
+import { claimOf, LedgerHarness, leaseMs, someAdmission, someLedger } from '../support/ledger-fixture.ts';
+
+/** What the ledger promises about messages that are leased in the commit that writes them, on whichever database. */
+export function handOverContract(name: string, open: () => Promise<SqlDatabase>): void {
+  describe(`messages that are handed over on ${name}`, () => {
+    let harness: LedgerHarness;
+    let database: SqlDatabase;
+
+    beforeEach(async () => {
+      harness = await LedgerHarness.begin(await open());
+      ({ database } = harness);
+    });
+
+    /** Finishes a message that emits these; answers which of them are leased. */
+    async function finish(...parts: readonly Partial<Emission>[]) {
+      const id = await harness.admitted();
+      const { fence } = await harness.leased(id);
+      const emissions = parts.map((part) => ({ ...harness.emission(newId(new Date())), leaseMs, ...part }));
+      const outcome = await harness.ledger.finishAndLease({
+        id,
+        fence,
+        result: undefined,
+        emissions,
+        durationMs: 1,
+      });
+      expect(outcome.isOurs).toBe(true);
+      return { ids: emissions.map((emission) => emission.id), leased: outcome.leased };
+    }
+
+    const isLeased = async (...parts: readonly Partial<Emission>[]) => {
+      const { ids, leased } = await finish(...parts);
+      return ids.map((id) => leased.has(id));
+    };
+
+    it('are leased to the worker that finishes, by their first fence, and to nobody else', async () => {
+      const { ids, leased } = await finish({}, { leaseMs: undefined });
+      const [first = '', second = ''] = ids;
+      expect([...leased.keys()]).toEqual([first]);
+      const { rows } = await database.query({
+        name: 'test.leased',
+        text: `select state, fence, deliveries, lease_owner, created_at, available_at, lease_until > clock_timestamp() as runs,
+          wake_at > lease_until as is_swept_later, leased_at is not null as has_begun from millrace.messages where id = '${first}'`,
+      });
+      const { createdAt, availableAt } = leased.get(first) ?? {};
+      expect(rows).toEqual([
+        {
+          state: 'leased',
+          fence: 1,
+          deliveries: 1,
+          lease_owner: 'worker-1',
+          created_at: createdAt,
+          available_at: availableAt,
+          runs: true,
+          is_swept_later: true,
+          has_begun: true,
+        },
+      ]);
+      const other = someLedger(database, 'worker-2');
+      expect(await claimOf(database, other, first, leaseMs)).toEqual({ kind: 'held_by_another' });
+      const end = { result: undefined, emissions: [], durationMs: 1 };
+      expect(await harness.ledger.finish({ id: first, fence: 1, ...end })).toBe(true);
+      expect(await harness.stateOf(second)).toMatchObject({ state: 'pending', fence: 0 });
+    });
+
+    it('are, when they are admitted, leased to the process that admits them, once, and not when others wait', async () => {
+      const admission = { ...someAdmission({ stage: 'second' }), leaseMs };
+      const { id } = admission.envelope;
+      const { outcome, leased } = await harness.ledger.admitAndLease(admission);
+      expect({ outcome, ids: [...leased.keys()] }).toEqual({ outcome: 'admitted', ids: [id] });
+      const again = await harness.ledger.admitAndLease(admission);
+      expect({ ...again, leased: again.leased.size }).toEqual({ outcome: 'duplicate', leased: 0 });
+      expect(await harness.stateOf(id)).toMatchObject({ state: 'leased', fence: 1 });
+      const end = { result: undefined, emissions: [], durationMs: 1 };
+      expect(await harness.ledger.finish({ id, fence: 1, ...end })).toBe(true);
+      await harness.ledger.admit(someAdmission({ stage: 'second' }));
+      const later = { ...someAdmission({ stage: 'second' }), leaseMs };
+      expect((await harness.ledger.admitAndLease(later)).leased.size).toBe(0);
+      expect(await harness.stateOf(later.envelope.id)).toMatchObject({ state: 'pending', fence: 0 });
+    });
+
+    it('are not while another message of their stage waits, or anything is held', async () => {
+      const waiting = someAdmission({ stage: 'second' });
+      await harness.ledger.admit(waiting);
+      expect(await isLeased({}, { stage: 'third' })).toEqual([false, true]);
+      await harness.leased(waiting.envelope.id);
+      // The one that was not leased before waits now.
+      expect(await isLeased({})).toEqual([false]);
+      await database.execute(`update millrace.messages set parked_for = 'hold:x' where state = 'pending'`);
+      expect(await isLeased({})).toEqual([true]);
+      const holds = new Holds({ database, clock: systemClock });
+      const hold = { scope: 'stage', value: 'second', aborts: false, actor: 'ann', reason: 'test' } as const;
+      const parent = await harness.admitted();
+      const { fence } = await harness.leased(parent);
+      await holds.place(hold);
+      const emission = { ...harness.emission(newId(new Date())), leaseMs };
+      const finished = { id: parent, fence, result: undefined, emissions: [emission], durationMs: 1 };
+      expect((await harness.ledger.finishAndLease(finished)).leased.size).toBe(0);
+      expect(await harness.stateOf(emission.id)).toMatchObject({ state: 'pending' });
+      await holds.lift(hold, hold);
+    });
+
+    it('are not where a key orders them, nor without a stage, nor without the fence', async () => {
+      expect(await isLeased({ orderKey: 'one' }, { stage: '' })).toEqual([false, false]);
+      const id = await harness.admitted();
+      await harness.leased(id);
+      const emission = { ...harness.emission(newId(new Date()), 'third'), leaseMs };
+      const late = { id, fence: 7, result: undefined, emissions: [emission], durationMs: 1 };
+      const outcome = await harness.ledger.finishAndLease(late);
+      expect({ isOurs: outcome.isOurs, leased: outcome.leased.size }).toEqual({ isOurs: false, leased: 0 });
+      expect(await harness.stateOf(emission.id)).toBeUndefined();
+    });
+
+    it('keep their place after their first lease is lost, which counts for nothing; the next one counts', async () => {
+      const { ids, leased } = await finish({});
+      const [id = ''] = ids;
+      const lose = async () => {
+        await database.execute(
+          `update millrace.messages set lease_until = clock_timestamp() - interval '2 s', wake_at = clock_timestamp() - interval '1 s'
+           where id = '${id}'`,
+        );
+        expect(await new SweepLedger(database).sweep(10)).toMatchObject([{ id }]);
+      };
+      await lose();
+      const again = await harness.leased(id);
+      expect(again).toMatchObject({ fence: 2, lostRuns: 0, availableAt: leased.get(id)?.availableAt });
+      await lose();
+      expect(await harness.leased(id)).toMatchObject({ fence: 3, lostRuns: 1 });
+    });
+  });
+}
