@@ -10,11 +10,11 @@ import { PostgresServer } from '../support/postgres-server.ts';
 import { RedisServer } from '../support/redis-server.ts';
 import { canRun, postgresPrograms, redisPrograms } from '../support/required-programs.ts';
 import { sizeOf } from '../support/size-of.ts';
-import { readmeFile } from './readme-files.ts';
+import { documentedFile } from './documented-files.ts';
 
 /*
  * The packed package as a server installs it: PostgreSQL, Redis, ClickHouse and one provider, without what is embedded. The
- * README's program runs on them, and what is not installed is asked for by an error with the command.
+ * documented program runs on them, and what is not installed is asked for by an error with the command.
  */
 
 const timeoutMs = 600_000;
@@ -63,8 +63,8 @@ describe.skipIf(!canRunHere)('the package on servers', () => {
     );
     simulatorUrl = url;
     configure({ openai: { kind: 'openai', baseUrl: `${url}/openai/v1`, apiKey: 'simulated' } });
-    installed.write('summarise.ts', readmeFile('summarise.ts'));
-    installed.write('tsconfig.json', readmeFile('tsconfig.json'));
+    installed.write('summarise.ts', documentedFile('summarise.ts'));
+    installed.write('tsconfig.json', documentedFile('tsconfig.json'));
     await installed.compile();
   }, timeoutMs);
 
@@ -86,7 +86,7 @@ describe.skipIf(!canRunHere)('the package on servers', () => {
     expect(sizeOf(join(installed.directory, 'node_modules')) / 1e6).toBeLessThanOrEqual(120);
   });
 
-  it("runs the README's program: what it prints is what the provider billed", async () => {
+  it("runs the documented program: what it prints is what the provider billed", async () => {
     const { stdout } = await start({});
     const response = await fetch(`${simulatorUrl}/_simulator/bill?since=0`);
     const bill = (await response.json()) as SimulatorBill;

@@ -4,10 +4,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { SimulatorBill } from '../../src/simulator/bill.ts';
 import { InstalledPackage } from '../support/installed-package.ts';
 import { mistakes, nestApplication } from './package-sources.ts';
-import { fromReadme, readmeFile } from './readme-files.ts';
+import { fromDocument, documentedFile } from './documented-files.ts';
 
 /*
- * The packed package in an empty project, as a user meets it: installed by the README's command, the README's own
+ * The packed package in an empty project, as a user meets it: installed by the documented command, the documented own
  * program, module and test compiled and run, the model calls going to the package's simulator.
  */
 
@@ -20,7 +20,7 @@ let simulatorUrl: string;
 
 beforeAll(async () => {
   installed = await InstalledPackage.create(
-    fromReadme(/^(npm install millrace\b.*)$/m, 'npm install millrace …'),
+    fromDocument(/^(npm install millrace\b.*)$/m, 'npm install millrace …'),
   );
   const [, url = ''] = await installed.start(
     [commandLine, 'simulator'],
@@ -29,14 +29,14 @@ beforeAll(async () => {
   simulatorUrl = url;
   const openai = { kind: 'openai', baseUrl: `${url}/openai/v1`, apiKey: 'simulated' };
   installed.write('millrace.json', JSON.stringify({ models: { providers: { openai } } }));
-  const program = readmeFile('summarise.ts');
+  const program = documentedFile('summarise.ts');
   installed.write('summarise.ts', program);
   // As the README says: for a test, messages and stage are in a file of their own, without the program.
   installed.write('summarise.stage.ts', program.slice(0, program.indexOf('\nconst app = ')));
-  installed.write('summarise.test.ts', readmeFile('summarise.test.ts'));
-  installed.write('application.module.ts', readmeFile('application.module.ts'));
+  installed.write('summarise.test.ts', documentedFile('summarise.test.ts'));
+  installed.write('application.module.ts', documentedFile('application.module.ts'));
   installed.write('nest-application.ts', nestApplication);
-  installed.write('tsconfig.json', readmeFile('tsconfig.json'));
+  installed.write('tsconfig.json', documentedFile('tsconfig.json'));
   installed.link('vitest');
   await installed.compile();
 }, timeoutMs);
@@ -88,7 +88,7 @@ describe('the tarball', () => {
 
 describe('an empty project that installed it', () => {
   it('is compiled with all declarations checked', () => {
-    expect(readmeFile('tsconfig.json')).not.toContain('skipLibCheck');
+    expect(documentedFile('tsconfig.json')).not.toContain('skipLibCheck');
   });
 
   it('has one copy of what it shares with Millrace', () => {
@@ -100,14 +100,14 @@ describe('an empty project that installed it', () => {
     }
   });
 
-  it("runs the README's program: the message completes, and what it prints is what the provider billed", async () => {
+  it("runs the documented program: the message completes, and what it prints is what the provider billed", async () => {
     const { stdout, bill } = await runProgram('summarise');
     expect(bill.requests).toBe(1);
     expect(stdout).toMatch(/^\d+ completed, 0 dead-lettered$/m);
     expect(stdout).toContain(` ${bill.totalUsd} USD\n`);
   });
 
-  it("passes the README's test of the stage, without a provider", async () => {
+  it("passes the documented test of the stage, without a provider", async () => {
     const { next } = await billSince(0);
     const vitest = join('node_modules', 'vitest', 'vitest.mjs');
     // Vitest's own limit is for a machine that does nothing else.
@@ -119,7 +119,7 @@ describe('an empty project that installed it', () => {
     expect((await billSince(next)).requests).toBe(0);
   });
 
-  it("runs a Nest application around the README's module", async () => {
+  it("runs a Nest application around the documented module", async () => {
     const { stdout, bill } = await runProgram('nest-application');
     expect(bill.requests).toBe(1);
     expect(JSON.parse(stdout)).toEqual({
