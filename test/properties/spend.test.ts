@@ -189,7 +189,8 @@ class History {
     const { database } = this.#store;
     switch (step.kind) {
       case 'calls':
-        return await this.#write(step.calls);
+        await this.#write(step.calls);
+        return;
       case 'corrections': {
         const open = this.#records.filter(
           ({ counts }) => counts.calls === 1 && counts.unsettledCalls + counts.unpricedCalls > 0,
@@ -197,7 +198,8 @@ class History {
         const known = new Set(
           this.#records.filter(({ recordKind }) => recordKind === 'correction').map(({ callId }) => callId),
         );
-        return await this.#write(open.filter(({ callId }) => !known.has(callId)).map(correctionOf));
+        await this.#write(open.filter(({ callId }) => !known.has(callId)).map(correctionOf));
+        return;
       }
       case 'repeat': {
         // What was changed meanwhile is not exported again.
@@ -206,15 +208,18 @@ class History {
         return;
       }
       case 'merge':
-        return await this.#store.command(`OPTIMIZE TABLE ${database}.usage FINAL`);
+        await this.#store.command(`OPTIMIZE TABLE ${database}.usage FINAL`);
+        return;
       case 'drop month':
         await this.#store.command(`ALTER TABLE ${database}.usage DROP PARTITION 202501`);
-        return this.#keep(({ sentAt }) => sentAt.getUTCMonth() !== 0);
+        this.#keep(({ sentAt }) => sentAt.getUTCMonth() !== 0);
+        return;
       case 'prune':
         await this.#store.command(
           `ALTER TABLE ${database}.usage DELETE WHERE ts < fromUnixTimestamp64Milli(${step.before.getTime()}, 'UTC') SETTINGS mutations_sync = 2`,
         );
-        return this.#keep(({ sentAt }) => sentAt >= step.before);
+        this.#keep(({ sentAt }) => sentAt >= step.before);
+        return;
       case 'erase': {
         const customer = `customer's "${step.customer}"`;
         await eraseUsage(this.#store, { selection: { kind: 'customer', customer }, pseudonym: 'erased' });
@@ -229,7 +234,7 @@ class History {
       case 'old parts':
         // As an installation has them that was there before the projections.
         this.#hasProjections = !this.#hasProjections;
-        return await this.#store.command(
+        await this.#store.command(
           `ALTER TABLE ${database}.usage MODIFY SETTING materialize_projections_on_insert = ${this.#hasProjections ? 1 : 0}`,
         );
     }
