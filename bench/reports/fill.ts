@@ -60,7 +60,26 @@ const columns = {
   raw_usage: '\'{"input_tokens":1028,"output_tokens":154}\'',
 } as const;
 
-/** Fills an empty table with so many rows. */
+const outcomeColumns = {
+  message_id: columns.message_id,
+  export_batch: columns.export_batch,
+  ts: columns.ts,
+  root_id: columns.root_id,
+  pipeline: columns.pipeline,
+  stage: columns.stage,
+  owner: columns.owner,
+  team: columns.team,
+  customer: columns.customer,
+  feature: columns.feature,
+  batch: columns.batch,
+  item: columns.item,
+  outcome: "multiIf(a % 401 = 0, 'dead_lettered', a % 997 = 0, 'cancelled', 'completed')",
+  attempts: '1',
+  deliveries: '1',
+  duration_ms: columns.duration_ms,
+} as const;
+
+/** Fills the empty tables with so many usage records, and the outcomes of their messages. */
 export async function fillUsage(
   store: ColumnStore,
   rows: number,
@@ -69,14 +88,19 @@ export async function fillUsage(
   const insertRows = Math.ceil(rows / inserts);
   for (let from = 0; from < rows; from += insertRows) {
     const count = Math.min(insertRows, rows - from);
-    await store.command(
-      `INSERT INTO ${store.database}.usage (${Object.keys(columns).join(', ')}) SELECT ${Object.values(columns).join(', ')}
+    for (const [table, values, condition] of [
+      ['usage', columns, 'true'],
+      // Of four calls, two are of one message.
+      ['message_outcomes', outcomeColumns, 'number % 4 != 3'],
+    ] as const)
+      await store.command(
+        `INSERT INTO ${store.database}.${table} (${Object.keys(values).join(', ')}) SELECT ${Object.values(values).join(', ')}
        FROM (SELECT number, sipHash64(number, 1) AS a, sipHash64(number, 2) AS b, sipHash64(number, 3) AS c,
          sipHash64(number, 4) % 12 AS team_n, sipHash64(number, 5) % 5 AS feature_n, (feature_n + team_n) % 3 AS pipeline_n,
          sipHash64(number, 6) % 3 AS stage_n, stage_n * 2 + sipHash64(number, 7) % 2 AS model_n,
          fromUnixTimestamp64Milli(toInt64(${monthStart} + number * ${monthDays * 86_400_000} / ${rows}), 'UTC') AS moment
-         FROM numbers(${from}, ${count}))`,
-    );
+         FROM numbers(${from}, ${count}) WHERE ${condition})`,
+      );
     onProgress(from + count);
   }
 }

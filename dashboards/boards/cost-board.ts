@@ -313,7 +313,7 @@ export const costBoard: Board = {
           unit: 'short',
           width: 12,
           query: sql(`
-            SELECT ${itemKey} AS item_key, any(customer) AS of_customer, ${spendSums.cost} AS spend, ${spendSums.calls} AS calls_made
+            SELECT ${itemKey} AS item_key, min(customer) AS of_customer, ${spendSums.cost} AS spend, ${spendSums.calls} AS calls_made
             FROM ${usageTable} WHERE ${now} GROUP BY item_key ORDER BY spend DESC, item_key LIMIT 20
           `),
           columns: [

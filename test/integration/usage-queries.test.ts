@@ -13,6 +13,7 @@ import { bindLines } from '../../src/engine/export/row-text.ts';
 import {
   costGroupFields,
   type CostQuery,
+  type CostReport,
   messageCounts,
   runCostQuery,
 } from '../../src/capabilities/costs/usage-queries.ts';
@@ -142,6 +143,34 @@ describe('cost queries on seeded rows', () => {
       }),
       { numRuns: 120 },
     );
+  });
+
+  it('count messages exactly while the period has few records, estimate them in more, and say which', async () => {
+    const month = { from: new Date('2020-01-01T00:30:00Z'), to: new Date('2020-01-31T00:00:00Z') };
+    const add = (from: number, count: number): Promise<void> =>
+      store.command(
+        `INSERT INTO millrace.usage (record_id, export_batch, ts, team, message_id, calls, record_kind, request_kind, outcome, settlement)
+         SELECT generateUUIDv4(number), generateUUIDv4(number + 1), toDateTime64('2020-01-02 00:00:00', 3, 'UTC') + number * 10, 'red',
+           reinterpretAsUUID(sipHash128(intDiv(number, 2))), 1, 'call', 'single', 'ok', 'reported' FROM numbers(${from}, ${count})`,
+      );
+    const ask = (query: Partial<CostQuery> = {}): Promise<CostReport> =>
+      runCostQuery(store, { groupBy: ['team'], ...month, ...query });
+    // As many at once as an export batch has.
+    for (let from = 0; from < 200_000; from += 20_000) await add(from, 20_000);
+    expect(await ask()).toMatchObject({ messages: 'exact', total: { calls: 200_000, messages: 100_000 } });
+    await add(200_000, 2);
+    const report = await ask();
+    expect(report).toMatchObject({ messages: 'estimated', total: { calls: 200_002 } });
+    expect(Math.abs((report.total.messages ?? 0) / 100_001 - 1)).toBeLessThan(0.08);
+    expect(report.groups[0]?.messages).toBe(report.total.messages);
+    expect(await ask({ messages: 'exact' })).toMatchObject({
+      messages: 'exact',
+      total: { messages: 100_001 },
+    });
+    const without = await ask({ messages: 'none' });
+    expect(without.messages).toBe('none');
+    expect('messages' in without.total).toBe(false);
+    await store.command('ALTER TABLE millrace.usage DROP PARTITION 202001');
   });
 
   it('order and cut the groups, and keep the total whole', async () => {

@@ -1,4 +1,4 @@
-import { type SpendSum, spendSums } from '../../engine/export/spend-sums.ts';
+import { type SpendSum, spendSumNames, spendSums } from '../../engine/export/spend-sums.ts';
 
 /*
  * Rollups are aggregating projections of `usage`: each part of the table carries its own sums, written with its rows, merged,
@@ -27,12 +27,12 @@ export interface SpendRollup {
 }
 
 const hourMs = 3_600_000;
-const allSums: Readonly<Record<string, string>> = spendParts(Object.keys(spendSums) as SpendSum[]);
+const allSums: Readonly<Record<string, string>> = spendParts(spendSumNames);
 const ofMessage = "message_id, message_id != toUUID('00000000-0000-0000-0000-000000000000')";
 const withoutCustomer: readonly SpendColumn[] = ['team', 'feature', 'pipeline', 'stage', 'provider', 'model'];
 
 /** A state of the sketch that estimates distinct messages, to be merged by `mergedMessages`. */
-export const messageSketch = `uniqCombined64IfState(12)(${ofMessage})`;
+const messageSketch = `uniqCombined64IfState(12)(${ofMessage})`;
 /** Distinct messages in sketches, within some percent; few are counted exactly. */
 export const mergedMessages = 'uniqCombined64IfMerge(12)(part_messages)';
 /** Distinct messages, exactly, over rows of `usage`. */

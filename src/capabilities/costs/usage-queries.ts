@@ -14,7 +14,7 @@ import {
   spendRollups,
   spendRowsSql,
 } from './spend-rows.ts';
-import { type SpendSum, spendSums } from '../../engine/export/spend-sums.ts';
+import { spendSumNames } from '../../engine/export/spend-sums.ts';
 
 /*
  * A cost report as a value: the question is turned into SQL without a server, and rows into figures without one. Sums are
@@ -94,8 +94,7 @@ export interface BoundSql {
 
 const columnOf = (field: CostFilterField | 'waste'): SpendColumn =>
   field === 'waste' ? 'waste_reason' : field;
-const allSums = Object.keys(spendSums) as SpendSum[];
-const totals = allSums.map((name) => `sum(part_${name}) AS total_${name}`);
+const totals = spendSumNames.map((name) => `sum(part_${name}) AS total_${name}`);
 
 const orderExpressions: Readonly<Record<Exclude<CostOrder, 'group'>, string>> = {
   cost: 'total_cost',
@@ -137,7 +136,7 @@ export class CostReportQuery {
   toSql(database: string): BoundSql {
     const { groupBy } = this.#query;
     const table = `${database}.usage`;
-    const spend = this.#rows(table, this.rollups, spendParts(allSums));
+    const spend = this.#rows(table, this.rollups, spendParts(spendSumNames));
     // The total's row comes first; one group more than the limit tells whether there are more.
     const tail =
       groupBy.length === 0 ? [] : [`ORDER BY is_total DESC, ${this.#order()}`, `LIMIT ${this.#limit + 2}`];

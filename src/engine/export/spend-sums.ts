@@ -11,8 +11,25 @@ const amount = (column: string): string => `toDecimal256(ifNull(${column}, 0), 1
 const tokens = (classes: readonly TokenClass[]): string =>
   classes.map((name) => `toInt128(tokens_${name})`).join(' + ');
 
+/** The names of the sums. */
+export const spendSumNames = [
+  'cost',
+  'waste',
+  'bound',
+  'calls',
+  'unpriced',
+  'unsettled',
+  'estimated',
+  'suspect',
+  'input',
+  'output',
+  'cached',
+] as const;
+
+export type SpendSum = (typeof spendSumNames)[number];
+
 /** Each sum as SQL, over any rows of `usage`. */
-export const spendSums = {
+export const spendSums: Readonly<Record<SpendSum, string>> = {
   /** Settled and estimated spend, in US dollars; what is unpriced or unsettled is not in it. */
   cost: `sum(${amount('cost_usd')})`,
   /** The part of it that bought nothing. */
@@ -29,7 +46,4 @@ export const spendSums = {
   output: `sum(${tokens(outputTokenClasses)})`,
   /** Input tokens read from a cache. */
   cached: `sum(${tokens(['cache_read'])})`,
-} as const;
-
-/** A sum of `spendSums`. */
-export type SpendSum = keyof typeof spendSums;
+};
