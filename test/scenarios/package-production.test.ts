@@ -86,7 +86,7 @@ describe.skipIf(!canRunHere)('the package on servers', () => {
     expect(sizeOf(join(installed.directory, 'node_modules')) / 1e6).toBeLessThanOrEqual(120);
   });
 
-  it("runs the documented program: what it prints is what the provider billed", async () => {
+  it('runs the documented program: what it prints is what the provider billed', async () => {
     const { stdout } = await start({});
     const response = await fetch(`${simulatorUrl}/_simulator/bill?since=0`);
     const bill = (await response.json()) as SimulatorBill;

@@ -100,14 +100,14 @@ describe('an empty project that installed it', () => {
     }
   });
 
-  it("runs the documented program: the message completes, and what it prints is what the provider billed", async () => {
+  it('runs the documented program: the message completes, and what it prints is what the provider billed', async () => {
     const { stdout, bill } = await runProgram('summarise');
     expect(bill.requests).toBe(1);
     expect(stdout).toMatch(/^\d+ completed, 0 dead-lettered$/m);
     expect(stdout).toContain(` ${bill.totalUsd} USD\n`);
   });
 
-  it("passes the documented test of the stage, without a provider", async () => {
+  it('passes the documented test of the stage, without a provider', async () => {
     const { next } = await billSince(0);
     const vitest = join('node_modules', 'vitest', 'vitest.mjs');
     // Vitest's own limit is for a machine that does nothing else.
@@ -119,7 +119,7 @@ describe('an empty project that installed it', () => {
     expect((await billSince(next)).requests).toBe(0);
   });
 
-  it("runs a Nest application around the documented module", async () => {
+  it('runs a Nest application around the documented module', async () => {
     const { stdout, bill } = await runProgram('nest-application');
     expect(bill.requests).toBe(1);
     expect(JSON.parse(stdout)).toEqual({
