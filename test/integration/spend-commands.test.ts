@@ -124,10 +124,10 @@ describe('millrace costs', () => {
   });
 
   it.each([
-    [['--group-by', 'colour'], /group_by/],
-    [['--limit', '0'], /limit/],
-    [['--from', 'yesterday'], /from/],
-    [['--order', 'sideways'], /order/],
+    [['--group-by', 'colour'], /--group-by: /],
+    [['--limit', '0'], /--limit: /],
+    [['--from', 'yesterday'], /--from: /],
+    [['--order', 'sideways'], /--order: /],
   ] as const)('refuses %j in one error that names the field', async (args, field) => {
     const ended = await run('costs', ...args);
     expect(ended).toMatchObject({ code: 1, stdout: '' });
