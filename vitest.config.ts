@@ -8,6 +8,8 @@ import { ProjectBudgets } from './test/support/project-budgets.ts';
 
 /** Integration tests that need a process to themselves. */
 const ownProcess = [
+  // Replaces modules of Node, which other files of its process would see.
+  'test/support/required-programs.test.ts',
   // Only the first application of a process logs requests.
   'test/integration/request-logs.test.ts',
   'test/integration/http-server.test.ts',

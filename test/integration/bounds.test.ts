@@ -12,7 +12,7 @@ const origin = { team: 'blue', customer: 'acme', feature: 'search' };
 const canRunHere = [postgresPrograms(), redisPrograms()].every((programs) => canRun(programs));
 
 /** Registered by the HTTP server, which these hosts do not have. */
-const boundsOfTheApi = new Set<string>(['http_requests', 'http_body_bytes', 'http_turns', 'cost_reports']);
+const boundsOfTheApi = new Set<string>(['http_requests', 'http_body_bytes', 'http_turns']);
 
 describe.skipIf(!canRunHere)('bounds of a host', { timeout: 60_000 }, () => {
   let workers: WorkerHosts | undefined;
