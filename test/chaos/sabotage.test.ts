@@ -91,9 +91,8 @@ describe('the suite notices', { timeout: 300_000 }, () => {
   it('suspect usage without its mark: the ledger does not know whom it did not believe', async () => {
     // The provider's bad day lasts until all of the plan has struck.
     const plan = [{ atShare: 0.85, fault: { kind: 'wake_again', count: 1, salt: 'x' } as const }];
-    expect(await brokenBy('suspects', { messages: 60, plan })).toEqual(
-      expect.arrayContaining(['I12', 'I13']),
-    );
+    // Records are rendered from the ledger's rows, so that reports repeat what the ledger forgot: the bill alone tells.
+    expect(await brokenBy('suspects', { messages: 60, plan })).toEqual(['I12']);
   });
 
   // An embedded host ends all leases itself when it starts, and its workers claim what is due without being told.
