@@ -57,18 +57,15 @@ function send(line: HostLine): void {
   process.send?.(line);
 }
 
-async function open(): Promise<Stores> {
-  try {
-    return await openStores(configuration, name);
-  } catch (error) {
-    if (!(error instanceof AppError) || !error.retryable) throw error;
-    process.stderr.write(`${name}: the stores are away: ${error.message}\n`);
-    process.exit(exitStoresAway);
-  }
+/** A start that meets stores which are away ends, as one that an orchestrator repeats; any other error is a defect. */
+function endIfAway(error: unknown): never {
+  if (!(error instanceof AppError) || !error.retryable) throw error;
+  process.stderr.write(`${name}: the stores are away: ${error.message}\n`);
+  process.exit(exitStoresAway);
 }
 
 const log = openSync(join(settings.directory, `${name}.log`), 'a');
-const stores = await open();
+const stores: Stores = await openStores(configuration, name).catch(endIfAway);
 const disk = new DiskSpace();
 const payloads = await new FilesPayloadStore({
   directory: join(configuration.dataDirectory, 'payloads'),
@@ -89,7 +86,7 @@ const host = await Host.over({
     columns: columnsWithPoints(sabotagedColumns(stores.columns, settings.sabotage), points),
     queues: queuesWithPoints(stores.queues, points),
   },
-});
+}).catch(endIfAway);
 
 async function stop(): Promise<void> {
   await host.stop();
@@ -112,9 +109,7 @@ try {
   if (roles.includes('api')) await installHistory(stores.database);
   await host.start(stagesOf(release));
 } catch (error) {
-  if (!(error instanceof AppError) || !error.retryable) throw error;
-  process.stderr.write(`${name}: the stores went away: ${error.message}\n`);
-  process.exit(exitStoresAway);
+  endIfAway(error);
 }
 // The next process need not compile all this again.
 flushCompileCache();
