@@ -237,6 +237,28 @@ export function exportRecordsContract(name: string, open: () => Promise<SqlDatab
       expect(await exports().backlog()).toMatchObject({ records: 1, openBatches: 0 });
     });
 
+    it('of rows that someone removed hold up no others, and say so where they are bound already', async () => {
+      const settled = async () => {
+        const { call, message, fence } = await reserved();
+        await harness.calls.settle(someSettlement({ id: call }));
+        return { call, message, fence };
+      };
+      const remove = (call: Uuid) => database.execute(`delete from millrace.calls where id = '${call}'`);
+      const bound = await settled();
+      const batch = newId(new Date());
+      expect((await exports().bind(batch, 'usage', 10))?.lines).toHaveLength(1);
+      await remove(bound.call);
+      await expect(exports().read({ id: batch, target: 'usage' })).rejects.toMatchObject({
+        code: 'MILLRACE_EXPORT_INCONSISTENT',
+      });
+      // As many at the head as a batch has.
+      const gone = await settled();
+      const kept = await settled();
+      await remove(gone.call);
+      const next = await exports().bind(newId(new Date()), 'usage', 1);
+      expect(next?.lines.map((line) => fieldsOf(line)['call_id'])).toEqual([kept.call]);
+    });
+
     async function correct(id: Uuid, costUsd: Usd): Promise<void> {
       const ledger = new CorrectionLedger(database);
       const call = await ledger.find(id);

@@ -39,6 +39,38 @@ export function handOverContract(name: string, open: () => Promise<SqlDatabase>)
       return ids.map((id) => leased.has(id));
     };
 
+    it('count as lost once their worker has renewed the lease, or says so itself, or has handed them back', async () => {
+      const written = async (): Promise<string> => {
+        const admission = { ...someAdmission({ stage: newId(new Date()) }), leaseMs: 15_000 };
+        expect((await harness.ledger.admitAndLease(admission)).leased).toBeDefined();
+        return admission.envelope.id;
+      };
+      const expire = async (id: string): Promise<void> => {
+        await database.execute(
+          `update millrace.messages set lease_until = clock_timestamp() - interval '2 s', wake_at = clock_timestamp() - interval '1 s' where id = '${id}'`,
+        );
+        await new SweepLedger(database).sweep(10);
+      };
+      const [unknown, renewed, told, parked] = [
+        await written(),
+        await written(),
+        await written(),
+        await written(),
+      ];
+      const lost = async (id: string) => (await harness.leased(id)).lostRuns;
+      await expire(unknown);
+      expect(await lost(unknown)).toBe(0);
+      expect((await harness.ledger.renew([{ id: renewed, fence: 1, leaseMs: 15_000 }])).size).toBe(1);
+      await expire(renewed);
+      expect(await lost(renewed)).toBe(1);
+      await harness.ledger.lose([{ id: told, fence: 1 }]);
+      expect(await lost(told)).toBe(1);
+      await harness.ledger.park({ id: parked, fence: 1, delayMs: 0, parkedFor: undefined });
+      await harness.leased(parked);
+      await expire(parked);
+      expect(await lost(parked)).toBe(1);
+    });
+
     it('are leased to the worker that finishes, by their first fence, and to nobody else', async () => {
       const { ids, leased } = await finish({}, { leaseMs: undefined });
       const [first = '', second = ''] = ids;

@@ -1,3 +1,4 @@
+import { AppError } from '../../kernel/app-error.ts';
 import type { SqlDatabase } from '../../drivers/sql-database/sql-database.ts';
 import { named } from '../../drivers/sql-database/sql-statement.ts';
 import type { Uuid } from '../../kernel/ids.ts';
@@ -42,6 +43,11 @@ export const lineOfRecord = `coalesce(o.line, case o.target
        where c.id = o.subject)
      else (select millrace.outcome_line(m, o.detail) from millrace.messages m where m.id = o.subject and m.state = 'completed') end)`;
 
+/** Whether a record `o` of the outbox can be rendered: it has its line, or the row that it is about is there. */
+export const canBeRendered = `(o.line is not null or case o.target
+     when 'usage' then exists (select from millrace.calls c where c.id = o.subject)
+     else exists (select from millrace.messages m where m.id = o.subject and m.state = 'completed') end)`;
+
 /**
  * Takes the oldest records that are in no batch. Writers of lower numbers that commit later are taken by a later batch. None
  * while an erasure is at work: it rewrites lines that are in no batch, and renames rows that no insert may join. A record whose row
@@ -55,12 +61,12 @@ const bindBatch = named(
      select o.seq, ${lineOfRecord} as line, o.created_at from (
        select o.* from millrace.outbox o
        where o.target = $2::text and not exists (select from bound b where b.seq = o.seq)
-         and not exists (select from millrace.erasures e where e.ended_at is null)
+         and not exists (select from millrace.erasures e where e.ended_at is null) and ${canBeRendered}
        order by o.seq limit $3) o),
    batch as (
      insert into millrace.export_batches (id, target, rows, seqs, oldest_at)
-     select $1::uuid, $2::text, count(*), array_agg(seq), min(created_at) from chosen where line is not null having count(*) > 0)
-   select line from chosen where line is not null order by seq`,
+     select $1::uuid, $2::text, count(*), array_agg(seq), min(created_at) from chosen having count(*) > 0)
+   select line from chosen order by seq`,
 );
 
 const listOpenBatches = named(
@@ -136,7 +142,10 @@ export class ExportLedger {
     return rows;
   }
 
-  /** The lines of a batch; undefined when it is open no more: another relay has exported it meanwhile. */
+  /**
+   * The lines of a batch; undefined when it is open no more: another relay has exported it meanwhile. Throws
+   * MILLRACE_EXPORT_INCONSISTENT when rows that its records are about were removed by hand.
+   */
   async read({
     id,
     target,
@@ -144,9 +153,17 @@ export class ExportLedger {
     readonly id: Uuid;
     readonly target: ExportTarget;
   }): Promise<ExportBatch | undefined> {
-    const { rows } = await this.#database.query<{ lines: string[] | null }>(readBatch, [id]);
+    const { rows } = await this.#database.query<{ lines: (string | null)[] | null }>(readBatch, [id]);
     const [row] = rows;
-    return row === undefined ? undefined : { id, target, lines: row.lines ?? [] };
+    if (row === undefined) return undefined;
+    const lines = (row.lines ?? []).filter((line) => line !== null);
+    if (row.lines === null || lines.length < row.lines.length) {
+      throw new AppError(
+        'MILLRACE_EXPORT_INCONSISTENT',
+        `Rows that the records of export batch ${id} are about are gone from the ledger: someone removed them.`,
+      );
+    }
+    return { id, target, lines };
   }
 
   /** The column store has the batch: its lines leave the outbox. */

@@ -69,11 +69,14 @@ export const admitMessages = named(
    returning m.id, m.created_at, m.available_at, m.state = 'leased' as is_leased`,
 );
 
+/** Known to be at work, a worker's run counts when it is lost, also that of a message that was written as leased (lost_runs -1). */
+const runIsKnown = `lost_runs = greatest(m.lost_runs, 0)`;
+
 /** $1 ids, $2 fences, $3 lease lengths. Answers the ids whose lease still was ours. */
 export const renewLeases = named(
   'ledger.renew_leases',
   `update millrace.messages m
-   set lease_until = clock_timestamp() + u.lease_ms * interval '1 millisecond',
+   set lease_until = clock_timestamp() + u.lease_ms * interval '1 millisecond', ${runIsKnown},
      wake_at = clock_timestamp() + u.lease_ms * interval '1 millisecond' + ${leaseGrace}
    from unnest($1::uuid[], $2::int[], $3::int[]) as u(id, fence, lease_ms)
    where m.id = u.id and m.fence = u.fence and m.state = 'leased'
@@ -198,7 +201,7 @@ export const parkMessages = named(
   'ledger.park_messages',
   `with returned as (
      update millrace.messages m
-     set state = 'pending', lease_owner = null, lease_until = null, parked_for = p.parked_for, ${putOffFor('p')},
+     set state = 'pending', lease_owner = null, lease_until = null, parked_for = p.parked_for, ${runIsKnown}, ${putOffFor('p')},
        available_at = coalesce(clock_timestamp() + p.delay_ms * interval '1 millisecond', clock_timestamp()),
        wake_at = 'infinity'
      from json_to_recordset($1::json) as p(id uuid, fence int, delay_ms int, parked_for text, waits_for text)

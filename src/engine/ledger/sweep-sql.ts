@@ -6,7 +6,7 @@ import { isBehindItsKey, setAside } from './order-sql.ts';
  * was cut off. The message goes back to its old place, at the head of its customer's. From the second loss on it may be
  * the message that kills: it waits for a while by chance, several times as long as its run took, so that those that were
  * lost with it run apart from it. How many losses are too many is the stage's to say (maxLostRuns). The first lease of a message that was
- * written as leased counts for nothing: its worker may never have learnt of it.
+ * written as leased counts for nothing unless its worker is known to have begun: it renewed the lease, or says itself that it was lost.
  */
 
 /** What it takes to wake a stage for a message `m`; its state is that of the row with the given name. */
@@ -24,8 +24,12 @@ const pauseAfterLoss = `case when m.lost_runs > 0 then random() * least(interval
        2 * power(3, least(m.lost_runs, 5)) * interval '1 second', 2 * (m.lost_runs + 1) * ${runLength})) else interval '0' end`;
 
 /** A message `m` after a lost run `l`. */
-const takenBack = `state = 'pending', lease_owner = null, lease_until = null, lost_runs = m.lost_runs + 1,
+const takenBackAs = (
+  lostRuns: string,
+): string => `state = 'pending', lease_owner = null, lease_until = null, lost_runs = ${lostRuns},
      available_at = case when m.lost_runs <= 0 then m.available_at else clock_timestamp() + l.pause end`;
+
+const takenBack = takenBackAs('m.lost_runs + 1');
 
 /** The lost runs go into the account of what failed. */
 const noted = `noted as (
@@ -71,7 +75,7 @@ export const loseMessages = named(
      from millrace.messages m join unnest($1::uuid[], $2::int[]) as u(id, fence) on m.id = u.id and m.fence = u.fence
      where m.state = 'leased' for update of m),
    ${noted}
-   update millrace.messages m set ${takenBack}, wake_at = clock_timestamp() + l.pause
+   update millrace.messages m set ${takenBackAs('greatest(m.lost_runs, 0) + 1')}, wake_at = clock_timestamp() + l.pause
    from lost l where m.id = l.id returning m.id`,
 );
 

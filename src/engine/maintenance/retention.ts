@@ -1,6 +1,7 @@
 import type { SqlDatabase, SqlStatement } from '../../drivers/sql-database/sql-database.ts';
 import { named } from '../../drivers/sql-database/sql-statement.ts';
 import type { Uuid } from '../../kernel/ids.ts';
+import { canBeRendered } from '../export/export-ledger.ts';
 
 /*
  * Old rows leave the ledger in slices. Nothing leaves that still counts: open messages, dead letters that nobody
@@ -55,7 +56,7 @@ const listOldCallsOutside = named(
 const exportedBefore = `exported_before as materialized (
      select least(
        (select min(oldest.created_at) from (values ('usage'), ('message_outcomes')) as t(target)
-        cross join lateral (select o.created_at from millrace.outbox o where o.target = t.target order by o.seq limit 1) oldest),
+        cross join lateral (select o.created_at from millrace.outbox o where o.target = t.target and ${canBeRendered} order by o.seq limit 1) oldest),
        clock_timestamp()) - interval '10 minutes' as at)`;
 
 /** Deletes calls that are settled, old ($1) and exported. */

@@ -1,3 +1,5 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { JobNotification } from '../../drivers/queue/job-notification.ts';
 import type { QueueConsumer, QueueDriver } from '../../drivers/queue/queue.ts';
 import type { Clock } from '../../kernel/clock.ts';
@@ -72,6 +74,8 @@ export class StageWorker {
   #asks = leastAsked;
   #isClaiming = false;
   #toldOthersMs = -Infinity;
+  /** Runs belong to nobody's request: who admits, or made a claim begin, may have kept things of its own in the async context. */
+  readonly #outside = AsyncLocalStorage.snapshot();
 
   constructor(stage: RegisteredStage, options: StageWorkerOptions) {
     this.#stage = stage;
@@ -183,7 +187,8 @@ export class StageWorker {
       begin: async (message, lease) => {
         const run = runner.begin(this.#stage, message, lease, release);
         gate.runBegan();
-        const kept = this.#keep(this.#work(run));
+        // Whoever wrote it is answered first.
+        const kept = this.#keep(nextTurn().then(() => this.#work(run)));
         if (this.#stopping.signal.aborted) await kept;
       },
     };
@@ -281,7 +286,7 @@ export class StageWorker {
   async #work(run: Run): Promise<void> {
     const { runner, gate } = this.#options;
     try {
-      await runner.work(run);
+      await this.#outside(() => runner.work(run));
     } finally {
       gate.runEnded();
       run.onDurable();
