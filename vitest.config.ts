@@ -13,8 +13,6 @@ const ownProcess = [
   // Only the first application of a process logs requests.
   'test/integration/request-logs.test.ts',
   'test/integration/http-server.test.ts',
-  // An application that Nest refuses to build keeps its embedded ClickHouse, of which a process has one.
-  'test/integration/millrace-queues.test.ts',
 ];
 
 /** Functions over values, boards and repository rules included: nothing is started. */

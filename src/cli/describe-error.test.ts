@@ -26,7 +26,7 @@ describe('an error at the terminal', () => {
       .argument('<scope>')
       .option('--group-by <fields>')
       .option('--dry-run');
-    const faults = ['query.group_by', 'body.dryRun', 'scope.0', 'data', 'body.other'].map((field) => ({
+    const faults = ['query.group_by', 'body.dryRun', 'scopes.0', 'data', 'body.other'].map((field) => ({
       field,
       problem: 'is odd',
     }));

@@ -4,6 +4,9 @@ import { environment } from '../host/environment.ts';
 import { systemClock } from '../kernel/clock.ts';
 import { keepCompiledCode, preferShortRun } from './engine-settings.ts';
 
+/** Commands that go on until they are told to stop. */
+const longRuns = new Set(['start', 'simulator']);
+
 keepCompiledCode(environment, homedir());
 // Imported only now, so that the cache has it.
 const { runCommandLine } = await import('./command-line.ts');
@@ -14,6 +17,6 @@ process.exitCode = await runCommandLine(process.argv.slice(2), {
   stderr: process.stderr,
   clock: systemClock,
   beforeCommand: (name) => {
-    if (name !== 'start') preferShortRun();
+    if (!longRuns.has(name)) preferShortRun();
   },
 });

@@ -30,8 +30,11 @@ function nameOf(field: string, command: Command): string | undefined {
   const flags = new Set(chainOf(command).flatMap((one) => one.options.map(({ long }) => long)));
   for (const segment of field.split('.')) {
     const word = segment.replaceAll('_', '-').replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-    if (flags.has(`--${word}`)) return `--${word}`;
-    if (argumentNames.has(word)) return `<${word}>`;
+    // An option that is given several times is one of a list: --scope of scopes.
+    for (const name of [word, word.replace(/s$/, '')]) {
+      if (flags.has(`--${name}`)) return `--${name}`;
+      if (argumentNames.has(name)) return `<${name}>`;
+    }
   }
   return undefined;
 }

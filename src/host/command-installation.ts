@@ -1,25 +1,12 @@
 import type { Installation } from '../terminal/installation.ts';
 import type { StoreOptions } from '../terminal/command-context.ts';
-import type { Configuration, ConfigurationInput } from './configuration.ts';
-import { loadConfiguration } from './load-configuration.ts';
+import { configurationOfCommand } from './command-configuration.ts';
+import type { Configuration } from './configuration.ts';
 import { withExistingLedger } from './operator-ledger.ts';
 import { withExistingStores } from './operator-stores.ts';
 import { openPayloads } from './stores.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
-
-/** The configuration from file, environment and a command's options. Throws MILLRACE_CONFIG_INVALID. */
-export function configurationOfCommand(
-  environment: Environment,
-  { config, data }: StoreOptions,
-  more: ConfigurationInput = {},
-): Configuration {
-  return loadConfiguration({
-    environment,
-    ...(config === undefined ? {} : { file: config }),
-    options: { ...more, ...(data === undefined ? {} : { dataDirectory: data }) },
-  });
-}
 
 /** The installation that a command's options name. Throws MILLRACE_CONFIG_INVALID. */
 export function installationOf(environment: Environment, options: StoreOptions): Installation<Configuration> {

@@ -7,6 +7,7 @@ import {
   type Type,
 } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { Logger } from '../telemetry/logger.ts';
 import { createLogger, type PinoLogger } from '../telemetry/logging.ts';
 import { systemClock } from '../kernel/clock.ts';
@@ -16,7 +17,7 @@ import { createHttpApplication, listenHttp } from './http/server.ts';
 import { MillraceHttpModule } from './millrace-http.module.ts';
 import { Millrace } from './millrace.ts';
 import { progressLine, progressLines } from './progress-lines.ts';
-import { MillraceModule, type MillraceModuleOptions, configurationOf } from './millrace.module.ts';
+import { type MillraceModuleOptions, configurationOf, moduleOpening, openHost } from './millrace.module.ts';
 import { watchShutdownSignals } from '../terminal/shutdown-signals.ts';
 import { version } from './version.ts';
 
@@ -66,10 +67,11 @@ export async function createMillraceApp(options: MillraceAppOptions = {}): Promi
     const app = isShown ? withProgress(appOf(nest, url)) : appOf(nest, url);
     return signals ? endOnSignals(app, logger) : app;
   };
+  let opening: Promise<Host> | undefined;
   const root: DynamicModule = {
     module: MillraceApplication,
     imports: [
-      MillraceModule.forRoot(moduleOptions),
+      moduleOpening(() => (opening ??= openHost(moduleOptions))),
       ...(http
         ? [
             await MillraceHttpModule.forRoot({
@@ -82,23 +84,34 @@ export async function createMillraceApp(options: MillraceAppOptions = {}): Promi
     ],
     providers: [...providers],
   };
-  if (!http) {
-    const context = await NestFactory.createApplicationContext(root, { logger: false, abortOnError: false });
-    return finish(context, undefined);
-  }
-  const limits = new RequestLimits(configuration.http.limits, systemClock);
-  const application = await createHttpApplication(root, {
-    logger: isPino(options.logger) ? options.logger : createLogger({ level: configuration.logging.level }),
-    version,
-    bodyLimitBytes: configuration.http.limits.bodyBytes,
-    limits,
-    onRefused: (reason) => application.get(Host).metrics.increment('http_refused_total', { reason }),
-  });
-  boundRequests(application.get(Host), limits);
+  let application: NestFastifyApplication | undefined;
   try {
-    return finish(application, await listenHttp(application, { host, port }));
+    if (!http) {
+      const context = await NestFactory.createApplicationContext(root, {
+        logger: false,
+        abortOnError: false,
+      });
+      return finish(context, undefined);
+    }
+    const limits = new RequestLimits(configuration.http.limits, systemClock);
+    const made = await createHttpApplication(root, {
+      logger: isPino(options.logger) ? options.logger : createLogger({ level: configuration.logging.level }),
+      version,
+      bodyLimitBytes: configuration.http.limits.bodyBytes,
+      limits,
+      onRefused: (reason) => made.get(Host).metrics.increment('http_refused_total', { reason }),
+    });
+    application = made;
+    boundRequests(made.get(Host), limits);
+    return finish(made, await listenHttp(made, { host, port }));
   } catch (error) {
-    await application.close();
+    // Nest runs no hooks of an application that it did not make or begin, and the host may still be opening.
+    await application?.close().catch((reason: unknown) => {
+      if (reason !== error)
+        logger.warn({ error: reason }, 'the application that did not start did not close in order');
+    });
+    const opened = await opening?.catch(() => undefined);
+    await opened?.stop();
     throw error;
   }
 }

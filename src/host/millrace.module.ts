@@ -85,6 +85,11 @@ export class MillraceModule {
   }
 }
 
+/** Around a host that whoever makes the application opens, and stops when it cannot be made. */
+export function moduleOpening(open: () => Promise<Host>): DynamicModule {
+  return moduleAround({ provide: Host, useFactory: open });
+}
+
 function moduleAround(hostProvider: Provider): DynamicModule {
   const providers: Provider[] = [
     hostProvider,
@@ -109,7 +114,8 @@ export function configurationOf(options: MillraceModuleOptions): Configuration {
   });
 }
 
-function openHost(options: MillraceModuleOptions): Promise<Host> {
+/** Opens the host that the options lead to. */
+export function openHost(options: MillraceModuleOptions): Promise<Host> {
   const configuration = configurationOf(options);
   return Host.open({
     configuration,

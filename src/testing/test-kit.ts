@@ -140,14 +140,22 @@ export class TestKit {
   static async create(options: TestKitOptions = {}): Promise<TestKit> {
     const directory = mkdtempSync(join(tmpdir(), 'millrace-test-kit-'));
     const surroundings = { directory, queues: new InlineQueueDriver(), prompts: new RecordedPrompts() };
-    const host = await openHost(options, surroundings);
-    const root: DynamicModule = {
-      module: TestApplication,
-      imports: [MillraceModule.forHost(host), ...(options.imports ?? [])],
-      providers: [...(options.providers ?? [])],
-    };
-    const nest = await NestFactory.createApplicationContext(root, { logger: false, abortOnError: false });
-    return new TestKit(nest, surroundings);
+    let host: Host | undefined;
+    try {
+      host = await openHost(options, surroundings);
+      const root: DynamicModule = {
+        module: TestApplication,
+        imports: [MillraceModule.forHost(host), ...(options.imports ?? [])],
+        providers: [...(options.providers ?? [])],
+      };
+      const nest = await NestFactory.createApplicationContext(root, { logger: false, abortOnError: false });
+      return new TestKit(nest, surroundings);
+    } catch (error) {
+      // Nest runs no hooks of an application that it refused to build.
+      await host?.stop();
+      rmSync(directory, { recursive: true, force: true });
+      throw error;
+    }
   }
 
   /** Admits a message and runs everything that is due, until nothing is. */

@@ -78,7 +78,7 @@ export async function makeMigratedTemplate(
   migrated: () => Promise<Buffer<ArrayBuffer>>,
 ): Promise<void> {
   const path = templatePath(`migrated-${digest}`);
-  if (existsSync(path)) return;
+  if (hasTemplate(path)) return;
   await writeTemplate(path, await migrated());
   const others = readdirSync(dirname(path)).filter((name) => name.includes('-migrated-'));
   for (const name of others) if (name !== basename(path)) rmSync(join(dirname(path), name), { force: true });
@@ -87,31 +87,43 @@ export async function makeMigratedTemplate(
 /** The archive of a database that has the migrations of this digest; undefined where none could be kept. */
 export async function migratedArchive(digest: string): Promise<Buffer<ArrayBuffer> | undefined> {
   const path = templatePath(`migrated-${digest}`);
-  return existsSync(path) ? await readTemplate(path) : undefined;
+  return hasTemplate(path) ? await readTemplate(path) : undefined;
 }
 
-/** Keeps a template for later databases, unless the package's folder is not to be written to. */
-async function writeTemplate(path: string, archive: Buffer): Promise<void> {
+/** Templates that the package's folder cannot take: kept for this process. */
+const unwritten = new Map<string, Buffer<ArrayBuffer>>();
+
+function hasTemplate(path: string): boolean {
+  return unwritten.has(path) || existsSync(path);
+}
+
+/** Keeps a template for later databases: in the package's folder, or in the process where that folder cannot take it. */
+async function writeTemplate(path: string, archive: Buffer<ArrayBuffer>): Promise<void> {
   const draft = `${path}.${randomUUID()}`;
   const params = { [constants.ZSTD_c_compressionLevel]: 9 };
   const compressed = await promisify(zstdCompress)(archive, { params });
   try {
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(draft, compressed);
+    renameSync(draft, path);
   } catch (error) {
-    if (isForbidden(error)) return;
-    throw error;
+    if (!isUnwritable(error)) throw error;
+    unwritten.set(path, archive);
+    // What was written of it, if anything was.
+    if (existsSync(draft)) rmSync(draft, { force: true });
   }
-  renameSync(draft, path);
 }
 
-function isForbidden(error: unknown): boolean {
-  return (
-    error instanceof Error && 'code' in error && ['EACCES', 'EPERM', 'EROFS'].includes(String(error.code))
-  );
+/** No right to write there, or no room. */
+const unwritableCodes = ['EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'EDQUOT'];
+
+function isUnwritable(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && unwritableCodes.includes(String(error.code));
 }
 
 async function readTemplate(path: string): Promise<Buffer<ArrayBuffer>> {
+  const kept = unwritten.get(path);
+  if (kept !== undefined) return kept;
   // One piece where it fits: pieces are allocated, filled and joined one by one.
   return await promisify(zstdDecompress)(readFileSync(path), { chunkSize: archiveBytes });
 }
@@ -133,7 +145,7 @@ function pgliteVersion(): string {
 /** A new database as a tar archive. */
 async function templateArchive(): Promise<Buffer<ArrayBuffer>> {
   const path = templatePath('empty');
-  if (existsSync(path)) return await readTemplate(path);
+  if (hasTemplate(path)) return await readTemplate(path);
   const archive = await newDatabase();
   await writeTemplate(path, archive);
   return archive;

@@ -38,11 +38,22 @@ export async function loadProviderSdks(kinds: Iterable<HttpProviderKind>): Promi
     async (kind) =>
       [
         kind,
-        await loadOptional(`A provider of the kind "${kind}"`, [packages[kind]], loaders[kind]),
+        await loadOptional(
+          `A provider of the kind "${kind}"${madeByKey[kind]}`,
+          [packages[kind]],
+          loaders[kind],
+        ),
       ] as const,
   );
   return new Map(await Promise.all(loaded));
 }
+
+/** What makes such a provider besides the setting models.providers. */
+const madeByKey: Readonly<Record<HttpProviderKind, string>> = {
+  openai: ' (OPENAI_API_KEY in the environment makes one)',
+  anthropic: ' (ANTHROPIC_API_KEY in the environment makes one)',
+  'openai-compatible': '',
+};
 
 const packages = {
   openai: '@ai-sdk/openai',

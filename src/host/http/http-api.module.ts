@@ -60,9 +60,12 @@ export class HttpApiModule {
     showsMetrics = true,
     parts,
   }: HttpApiModuleOptions): Promise<DynamicModule> {
+    const all = parts ?? (await partsOf(capabilities));
+    // Also where only health and metrics are served: routes of the application's own ask who calls.
+    const identifying = all.filter(identifiesCallers);
     // Without anybody who finds out who calls, nothing is served that asks for it.
-    const offeredParts = surface === 'everything' ? (parts ?? (await partsOf(capabilities))) : [];
-    const served = offeredParts.some(identifiesCallers) ? offeredParts : [];
+    const served = surface === 'everything' && identifying.length > 0 ? all : [];
+    const provided = served.length > 0 ? served : identifying;
     return {
       module: HttpApiModule,
       imports,
@@ -74,8 +77,8 @@ export class HttpApiModule {
       ],
       providers: [
         { provide: servicesToken, inject, useFactory },
-        ...served.flatMap(({ services, providers: more = [] }) => [
-          ...services.map((token) => one(token, ({ provided }) => offered(provided, token))),
+        ...provided.flatMap(({ services, providers: more = [] }) => [
+          ...services.map((token) => one(token, (made) => offered(made.provided, token))),
           ...more,
         ]),
         { provide: httpPartsToken, useValue: served },
@@ -87,7 +90,7 @@ export class HttpApiModule {
         ProblemFilter,
         { provide: APP_FILTER, useClass: AppErrorFilter },
       ],
-      exports: [Readiness, ...served.flatMap(({ services }) => services)],
+      exports: [Readiness, ...provided.flatMap(({ services }) => services)],
     };
   }
 }
