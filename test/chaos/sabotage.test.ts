@@ -62,9 +62,9 @@ describe('the suite notices', { timeout: 300_000 }, () => {
 
   it('missing deduplication: a batch arrives twice', async () => {
     const plan = [0.1, 0.3, 0.5].map((atShare) => ({ atShare, fault: killAfter('columns.insert') }));
-    expect(await brokenBy('deduplication', { messages: 20, plan })).toEqual(
-      expect.arrayContaining(['I3', 'I13']),
-    );
+    // Which table's batch a death leaves behind is chance: usage (I3, and the reports) or outcomes of messages (I1).
+    const broken = await brokenBy('deduplication', { messages: 20, plan });
+    expect(broken.filter((name) => name === 'I1' || name === 'I3')).not.toEqual([]);
   });
 
   it('a missing look at holds: what is held goes on', async () => {
