@@ -48,9 +48,14 @@ describe.skipIf(!canRun(postgresPrograms()) || !canRun(redisPrograms()))('model 
     await expect
       .poll(() => performance.now() - startedMs, { timeout: 2 * windowMs, interval: 50 })
       .toBeGreaterThan(windowMs);
+    // A machine that others load may take a window more.
+    const usedShare = async (): Promise<number> => {
+      const { tokens, allowed } = await run.look();
+      return tokens / allowed;
+    };
+    await expect.poll(usedShare, { timeout: windowMs, interval: 100 }).toBeGreaterThanOrEqual(0.9);
     const view = await run.look();
     expect(view.refused / (view.answered + view.refused)).toBeLessThanOrEqual(0.01);
-    expect(view.tokens / view.allowed).toBeGreaterThanOrEqual(0.9);
     expect(view.tokens / view.allowed).toBeLessThanOrEqual(1.01);
     const [host] = run.hosts;
     const { body } = (await host?.metrics.render()) ?? { body: '' };
