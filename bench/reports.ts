@@ -1,11 +1,4 @@
-/*
- * Cost reports and the panels of the cost boards over a month of usage in the embedded engine, each beside the same question
- * read from the records alone (the engine is told not to use projections) in the same run. The answers are compared.
- *
- *   node bench/reports.ts [--rows 1000000,20000000] [--rounds 5] [--huge] [--directory DIR]
- *
- * --huge adds 100,000,000 rows (20 GB on disk). --directory keeps the stores there, and takes those that are there already.
- */
+/* Cost reports and the panels of the cost boards, from rollups and from the records alone. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,14 +10,31 @@ import { fillUsage } from './reports/fill.ts';
 import { apiQuestions, boardQuestions, type Question } from './reports/questions.ts';
 import { spreadOf, written } from './statistics.ts';
 
+const help = `node bench/reports.ts [options]
+
+Cost reports and the panels of the cost boards over a month of usage in the embedded engine, each beside the same question
+read from the records alone (the engine is told not to use projections) in the same run. The answers are compared.
+
+  --rows N,N         1000000,20000000; how many usage records, one run after the other
+  --rounds N         5
+  --huge             adds 100,000,000 records (20 GB on disk)
+  --directory DIR    keeps the stores there, and takes those that are there already
+  --help
+`;
+
 const { values: flags } = parseArgs({
   options: {
     rows: { type: 'string', default: '1000000,20000000' },
     rounds: { type: 'string', default: '5' },
     huge: { type: 'boolean', default: false },
     directory: { type: 'string' },
+    help: { type: 'boolean', default: false },
   },
 });
+if (flags.help) {
+  process.stdout.write(help);
+  process.exit(0);
+}
 const rounds = Number(flags.rounds);
 const sizes = [...flags.rows.split(',').map(Number), ...(flags.huge ? [100_000_000] : [])];
 const base = flags.directory ?? mkdtempSync(join(tmpdir(), 'millrace-bench-reports-'));
