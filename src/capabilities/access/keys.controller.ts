@@ -32,10 +32,7 @@ import {
   type RevokedKeyDocument,
 } from './key-administration.ts';
 import { parseRequest } from '../../http/request-faults.ts';
-
-const jsonOf = (schema: string) => ({
-  'application/json': { schema: { $ref: `#/components/schemas/${schema}` } },
-});
+import { jsonOf } from '../../http/json-content.ts';
 
 /** API keys over HTTP. Every route needs `keys:write`. */
 @ApiTags('keys')

@@ -38,10 +38,7 @@ import {
   maxListed,
   replayRequestSchema,
 } from './dead-letter-requests.ts';
-
-const jsonOf = (schema: string) => ({
-  'application/json': { schema: { $ref: `#/components/schemas/${schema}` } },
-});
+import { jsonOf } from '../../http/json-content.ts';
 
 const moment = { required: false, schema: { type: 'string' } } as const;
 

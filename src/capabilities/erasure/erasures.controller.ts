@@ -10,10 +10,7 @@ import {
   type RequestedErasureDocument,
 } from './erasure-documents.ts';
 import { ErasureOffice } from './erasure-office.ts';
-
-const jsonOf = (schema: string) => ({
-  'application/json': { schema: { $ref: `#/components/schemas/${schema}` } },
-});
+import { jsonOf } from '../../http/json-content.ts';
 
 /** What both of Nest's platforms offer to set a status. */
 interface StatusWriter {

@@ -18,6 +18,7 @@ import {
 import { problemSchema } from '../../http/problem.ts';
 import { Problems } from '../../http/problems.ts';
 import { requestIdOf } from '../../http/request-facts.ts';
+import { jsonOf } from '../../http/json-content.ts';
 
 export const batchReceiptSchema = z.object({
   admitted: z.int(),
@@ -34,10 +35,6 @@ type EventResult = BatchReceipt['results'][number];
 interface StatusWriter {
   status(code: number): unknown;
 }
-
-const jsonOf = (schema: string) => ({
-  'application/json': { schema: { $ref: `#/components/schemas/${schema}` } },
-});
 
 /** The way in for messages from outside. */
 @ApiTags('messages')

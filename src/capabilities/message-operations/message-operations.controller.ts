@@ -32,10 +32,7 @@ import {
   messageFilterFields,
   steerRequestSchema,
 } from './message-requests.ts';
-
-const jsonOf = (schema: string) => ({
-  'application/json': { schema: { $ref: `#/components/schemas/${schema}` } },
-});
+import { jsonOf } from '../../http/json-content.ts';
 
 const moment = { required: false, schema: { type: 'string' } } as const;
 const idParameter = {

@@ -26,10 +26,7 @@ import { parseRequest } from '../../http/request-faults.ts';
 import type { HoldList, LiftedHoldDocument, PlacedHoldDocument } from './hold-documents.ts';
 import { HoldOffice, type HoldOperator } from './hold-office.ts';
 import { liftByIdSchema, placeHoldSchema } from './hold-requests.ts';
-
-const jsonOf = (schema: string) => ({
-  'application/json': { schema: { $ref: `#/components/schemas/${schema}` } },
-});
+import { jsonOf } from '../../http/json-content.ts';
 
 /** What operators have stopped. Reading needs `messages:read`, acting `operations:write` by a key without a team. */
 @ApiTags('holds')
