@@ -12,6 +12,7 @@ import {
   type CostReportDocument,
   costReportSchema,
 } from '../../src/capabilities/costs/cost-report-document.ts';
+import { FocusExports } from '../../src/capabilities/costs/focus/focus-export.ts';
 import { CostReports } from '../../src/capabilities/costs/cost-reports.ts';
 import { openChdb } from '../../src/drivers/column-store/column-store.clickhouse.ts';
 import { migrateColumnStore } from '../../src/drivers/column-store/column-migrator.ts';
@@ -58,6 +59,7 @@ beforeAll(async () => {
   const services = (logger: HttpServices['logger']): HttpServices => ({
     provided: new Map<ServiceToken, unknown>([
       [CostReports, new CostReports({ store, exportLagSeconds: () => Promise.resolve(1.5) })],
+      [FocusExports, new FocusExports({ store, billingAccount: 'millrace' })],
       [clockToken, systemClock],
       [ApiKeys, keys],
     ]),

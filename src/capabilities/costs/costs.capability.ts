@@ -3,6 +3,7 @@ import type { Capability } from '../capability.ts';
 import { clockToken } from './clock-token.ts';
 import { CostReports } from './cost-reports.ts';
 import type { CostSettings } from './cost-settings.ts';
+import { FocusExports } from './focus/focus-export.ts';
 import { SpendBaseline } from './spend-baseline.ts';
 
 interface Settings {
@@ -42,11 +43,18 @@ export const costs: Capability<Settings> = {
       limits: settings.costs.reports,
       exportLagSeconds: async () => (await engine.exports.backlog()).oldestSeconds,
     });
+    const focus = new FocusExports({
+      store: columns,
+      limiter,
+      limits: settings.costs.reports,
+      billingAccount: settings.costs.focus.billingAccount,
+    });
     const { pauseMs } = settings.costs.baseline;
     const baseline = new SpendBaseline({ store: columns, metrics, clock, settings: settings.costs.baseline });
     return {
       services: [
         [CostReports, reports],
+        [FocusExports, focus],
         [clockToken, clock],
       ],
       jobs: [
