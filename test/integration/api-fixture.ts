@@ -211,11 +211,12 @@ export function ticketEvent(overrides: Record<string, unknown> = {}): Record<str
   };
 }
 
-/** The problem document that a response is. */
+/** The problem document that a response is: one of Supertest, or of `inject`, whose body is text. */
 export function problemOf(response: {
-  readonly body: string;
+  readonly body: unknown;
   readonly headers: Readonly<Record<string, unknown>>;
 }): Problem {
   expect(response.headers['content-type']).toMatch(/^application\/problem\+json/);
-  return problemSchema.strict().parse(JSON.parse(response.body));
+  const { body } = response;
+  return problemSchema.strict().parse(typeof body === 'string' ? JSON.parse(body) : body);
 }

@@ -20,6 +20,7 @@ import { silentLogger } from '../../src/telemetry/silent-logger.ts';
 import { ScriptedModel } from '../../src/testing/scripted-model.ts';
 import { startApi } from './api-application.ts';
 import { counted } from '../support/counted.ts';
+import { requestTo } from './request-to.ts';
 
 /*
  * The engine and the HTTP server know no capability by name: a host without any one of them starts, works, answers and
@@ -95,22 +96,20 @@ describe('a host', () => {
       await expect.poll(() => counted(opened.stores.database, 'completed'), { timeout: 20_000 }).toBe(1);
       expect(model.requests).toHaveLength(1);
       expect((await opened.calls.totals()).succeeded).toBe(1);
-      expect((await app.inject({ url: '/health/live' })).statusCode).toBe(200);
-      expect((await app.inject({ url: '/metrics' })).body).toContain('millrace_stage_messages_total');
+      expect((await requestTo(app).get('/health/live')).statusCode).toBe(200);
+      expect((await requestTo(app).get('/metrics')).text).toContain('millrace_stage_messages_total');
       // Without who identifies callers, nothing that needs a key is there at all.
       const isOpen = names.includes('access');
-      expect((await app.inject({ url: '/v1/status' })).statusCode).toBe(isOpen ? 401 : 404);
+      expect((await requestTo(app).get('/v1/status')).statusCode).toBe(isOpen ? 401 : 404);
       if (!isOpen) return;
       const { key } = await opened.service(ApiKeys).create({ name: 'test', scopes: ['admin'] });
       const headers = { authorization: `Bearer ${key}` };
       const routes = { budgets: '/v1/budgets', pauses: '/v1/holds', 'dead-letters': '/v1/dead-letters' };
       for (const [name, url] of Object.entries(routes)) {
-        const { statusCode } = await app.inject({ url, headers });
+        const { statusCode } = await requestTo(app).get(url).set(headers);
         expect([name, statusCode]).toEqual([name, names.includes(name) ? 200 : 404]);
       }
-      const document = (await app.inject({ url: '/openapi.json' })).json<{
-        paths: Record<string, unknown>;
-      }>();
+      const document = (await requestTo(app).get('/openapi.json')).body;
       for (const [name, url] of Object.entries(routes))
         expect(url in document.paths).toBe(names.includes(name));
     },
