@@ -17,13 +17,16 @@ const help = `node bench/soak.ts [options]
 One process with all roles works on full stages (one metered call by generateText to a model in the process, one emission,
 export), which it admits itself. First it does as many as it can, for --full seconds, of which the last two thirds count.
 Then --load of that rate is fed for --minutes, and each minute printed: stages a second; RSS (median and most of a reading
-a second), heap used and total, external memory; lag of the event loop p50, p99 and most; stages that wait. At the end
-everything must be done, and settled once.
+a second), and what it consists of: JavaScript objects that are left after a full collection at its end (and the whole heap),
+WebAssembly memory (PGlite), array buffers, native allocators (chDB, Node), mapped files; the size of the ledger's and of the
+usage tables; lag of the event loop p50, p99 and most; stages that wait. Nothing is pruned, so the tables grow with the work.
+At the end everything must be done, and settled once.
 
   --mode MODE          services (default): PostgreSQL, Redis, and ClickHouse's HTTP interface in processes of their own.
                        embedded: PGlite and chDB in the process
   --minutes N          10
   --load SHARE         0.5
+  --rate N             stages a second to hold, instead of a share: to compare runs at the same rate
   --full N             20; seconds
   --concurrency N      800 with services, 64 embedded
   --hops N             10; how many stages a message that is admitted goes through
@@ -38,13 +41,14 @@ the load wait at a minute's end), or something was not done. With no minute afte
 
 const lagP99Ms = 50;
 const heading =
-  'minute  stages/s  RSS MB (most)  heap MB (total)  external MB  lag ms p50    p99    max  waiting';
+  'minute  stages/s  RSS MB (most)  heap MB (total)  wasm  buffers  native  files  ledger MB  usage MB  lag ms p50    p99    max  waiting';
 
 const { values: flags } = parseArgs({
   options: {
     mode: { type: 'string', default: 'services' },
     minutes: { type: 'string', default: '10' },
     load: { type: 'string', default: '0.5' },
+    rate: { type: 'string' },
     full: { type: 'string', default: '20' },
     concurrency: { type: 'string' },
     hops: { type: 'string', default: '10' },
@@ -64,6 +68,7 @@ async function main(): Promise<void> {
   if (!isEmbedded && flags.mode !== 'services') refuse('--mode is services or embedded');
   const settings = {
     load: positive('load', flags.load),
+    ...(flags.rate === undefined ? {} : { rate: positive('rate', flags.rate) }),
     fullSeconds: positive('full', flags.full),
     periods: wholeNumber('minutes', flags.minutes),
     periodSeconds: positive('period', flags.period),
@@ -173,14 +178,19 @@ async function run(order: SoakOrder, say: (line: string) => void): Promise<Resul
 }
 
 function lineOf(number: number, period: Period): string {
-  const { handledPerSecond, rss, rssMost, heapUsed, heapTotal, external, lagMs, backlog } = period;
+  const { handledPerSecond, memory, rssMost, reachable, stores, lagMs, backlog } = period;
   const mb = (bytes: number): string => (bytes / 1_048_576).toFixed(0);
   return [
     String(number).padStart(6),
     handledPerSecond.toFixed(0).padStart(8),
-    `${mb(rss)} (${mb(rssMost)})`.padStart(13),
-    `${mb(heapUsed)} (${mb(heapTotal)})`.padStart(15),
-    mb(external).padStart(11),
+    `${mb(memory.rss)} (${mb(rssMost)})`.padStart(13),
+    `${mb(reachable)} (${mb(memory.heapTotal)})`.padStart(15),
+    mb(memory.wasm).padStart(4),
+    mb(memory.arrayBuffers).padStart(7),
+    mb(memory.native).padStart(6),
+    mb(memory.mappedFiles).padStart(5),
+    mb(stores.ledgerBytes).padStart(9),
+    mb(stores.usageBytes).padStart(8),
     lagMs.p50.toFixed(1).padStart(10),
     lagMs.p99.toFixed(1).padStart(5),
     lagMs.max.toFixed(1).padStart(5),

@@ -4,9 +4,10 @@
  */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as later } from 'node:timers/promises';
-import { openMillrace } from '../stage/millrace-subject.ts';
+import { type MillraceSubject, openMillrace } from '../stage/millrace-subject.ts';
 import { inGroups, type Subject, type SubjectOptions } from '../stage/subject.ts';
 import { median } from '../statistics.ts';
+import { type ProcessMemory, readProcessMemory, readReachableBytes } from './process-memory.ts';
 import type { Period } from './verdict.ts';
 
 /** What the process is to do. */
@@ -14,6 +15,8 @@ export interface SoakOrder {
   readonly subject: SubjectOptions;
   /** The share of the full rate that is held. */
   readonly load: number;
+  /** Stages a second to hold instead. */
+  readonly rate?: number;
   readonly fullSeconds: number;
   readonly periods: number;
   readonly periodSeconds: number;
@@ -46,7 +49,7 @@ async function soak(order: SoakOrder): Promise<void> {
     handled += 1;
   });
   const perSecond = await findFullRate(subject, order);
-  const targetPerSecond = perSecond * order.load;
+  const targetPerSecond = order.rate ?? perSecond * order.load;
   send({ kind: 'full', perSecond, targetPerSecond });
   await hold(subject, targetPerSecond, order);
   await untilBegun();
@@ -77,7 +80,7 @@ async function findFullRate(subject: Subject, { subject: options, fullSeconds }:
 
 /** Feeds as much as is due at the rate, whatever has become of the work, for all periods. */
 async function hold(
-  subject: Subject,
+  subject: MillraceSubject,
   perSecond: number,
   { subject: { hops }, periods, periodSeconds }: SoakOrder,
 ): Promise<void> {
@@ -89,7 +92,7 @@ async function hold(
   for (let number = 1; number <= periods; number += 1) {
     lag.reset();
     const [handledBefore, beganMs] = [handled, performance.now()];
-    const readings: NodeJS.MemoryUsage[] = [];
+    const readings: ProcessMemory[] = [];
     while (performance.now() - startedMs < number * periodSeconds * 1000) {
       const due = ((performance.now() - startedMs) / 1000) * perSecond - (fed - fedBefore);
       // Whole messages only; the rest is due next time.
@@ -97,30 +100,43 @@ async function hold(
       if (roots > 0) feeder.feed(roots * hops);
       feeder.throwIfFailed();
       if (performance.now() - beganMs >= (readings.length + 1) * readEveryMs)
-        readings.push(process.memoryUsage());
+        readings.push(readProcessMemory());
       await later(feedEveryMs);
     }
-    readings.push(process.memoryUsage());
-    const of = (pick: (usage: NodeJS.MemoryUsage) => number): readonly number[] => readings.map(pick);
+    readings.push(readProcessMemory());
     // The histogram holds the time between two of its own timers: what is over their interval is lag.
     const ms = (nanoseconds: number): number => Math.max(0, nanoseconds / 1e6 - lagResolutionMs);
+    const lagMs = { p50: ms(lag.percentile(50)), p99: ms(lag.percentile(99)), max: ms(lag.max) };
+    const handledPerSecond = ((handled - handledBefore) * 1000) / (performance.now() - beganMs);
+    const backlog = fed - handled;
     send({
       kind: 'period',
       number,
       period: {
-        handledPerSecond: ((handled - handledBefore) * 1000) / (performance.now() - beganMs),
-        rss: median(of(({ rss }) => rss)),
-        rssMost: Math.max(...of(({ rss }) => rss)),
-        heapUsed: median(of(({ heapUsed }) => heapUsed)),
-        heapTotal: median(of(({ heapTotal }) => heapTotal)),
-        external: median(of(({ external }) => external)),
-        lagMs: { p50: ms(lag.percentile(50)), p99: ms(lag.percentile(99)), max: ms(lag.max) },
-        backlog: fed - handled,
+        handledPerSecond,
+        memory: mediansOf(readings),
+        rssMost: Math.max(...readings.map(({ rss }) => rss)),
+        reachable: readReachableBytes(),
+        stores: await subject.storeSizes(),
+        lagMs,
+        backlog,
       },
     });
   }
   lag.disable();
   await feeder.untilFed();
+}
+
+function mediansOf(readings: readonly ProcessMemory[]): ProcessMemory {
+  const of = (pick: (reading: ProcessMemory) => number): number => median(readings.map(pick));
+  return {
+    rss: of(({ rss }) => rss),
+    mappedFiles: of(({ mappedFiles }) => mappedFiles),
+    heapTotal: of(({ heapTotal }) => heapTotal),
+    wasm: of(({ wasm }) => wasm),
+    arrayBuffers: of(({ arrayBuffers }) => arrayBuffers),
+    native: of(({ native }) => native),
+  };
 }
 
 /** Adds work without waiting for it; what goes wrong is thrown later. */

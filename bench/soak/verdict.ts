@@ -1,3 +1,6 @@
+import type { StoreSizes } from '../stage/millrace-subject.ts';
+import type { ProcessMemory } from './process-memory.ts';
+
 /** Milliseconds. */
 export interface LagFigures {
   readonly p50: number;
@@ -5,15 +8,16 @@ export interface LagFigures {
   readonly max: number;
 }
 
-/** What one period of a soak was like in the process that worked. Bytes, of memory the median of a reading a second. */
+/** What one period of a soak was like in the process that worked. Bytes. */
 export interface Period {
   readonly handledPerSecond: number;
-  readonly rss: number;
+  /** Each the median of a reading a second. */
+  readonly memory: ProcessMemory;
   readonly rssMost: number;
-  readonly heapUsed: number;
-  readonly heapTotal: number;
-  /** Memory outside of the JavaScript heap that the engine knows of: PGlite's, buffers. */
-  readonly external: number;
+  /** JavaScript objects that were left after a full collection at the end. */
+  readonly reachable: number;
+  /** How large the stores were at the end. */
+  readonly stores: StoreSizes;
   readonly lagMs: LagFigures;
   /** Stages that were fed and not begun, at the end. */
   readonly backlog: number;
@@ -38,11 +42,11 @@ const backlogSeconds = 10;
 export function findFailures(periods: readonly Period[], limits: Limits): readonly string[] {
   const { flatAfter, growth, lagP99Ms, targetPerSecond } = limits;
   const failures: string[] = [];
-  const reference = Math.max(...periods.slice(0, flatAfter).map(({ rss }) => rss));
+  const reference = Math.max(...periods.slice(0, flatAfter).map(({ memory }) => memory.rss));
   periods.forEach((period, index) => {
     const name = `period ${index + 1}`;
-    if (index >= flatAfter && period.rss > reference * (1 + growth)) {
-      const ratio = (period.rss / reference - 1) * 100;
+    if (index >= flatAfter && period.memory.rss > reference * (1 + growth)) {
+      const ratio = (period.memory.rss / reference - 1) * 100;
       failures.push(
         `${name}: RSS is ${ratio.toFixed(1)} % above the first ${flatAfter} periods (at most ${growth * 100} %)`,
       );

@@ -26,6 +26,28 @@ const countEnded = {
     from millrace.messages where stage = 'work' and state not in ('pending', 'leased')`,
 };
 
+const readLedgerBytes = {
+  name: 'bench.read_ledger_bytes',
+  text: `select coalesce(sum(pg_total_relation_size(c.oid)), 0)::float8 as bytes
+    from pg_class c join pg_namespace n on n.oid = c.relnamespace where n.nspname = 'millrace' and c.relkind in ('r', 'm')`,
+};
+
+const readUsageSize = `select sum(bytes_on_disk)::String as bytes, count()::String as parts from system.parts where database = currentDatabase()`;
+
+/** How large the stores of a host are. */
+export interface StoreSizes {
+  /** The ledger's tables with their indexes. */
+  readonly ledgerBytes: number;
+  /** The tables of usage, with parts that were merged and not yet removed. */
+  readonly usageBytes: number;
+  readonly usageParts: number;
+}
+
+/** A host as a subject, with what else a bench asks of it. */
+export interface MillraceSubject extends Subject {
+  storeSizes(): Promise<StoreSizes>;
+}
+
 /** What watches the host: a receiver of spans, and metrics instead of its own. */
 export interface Watched {
   readonly endpoint?: string;
@@ -36,7 +58,7 @@ export interface Watched {
  * A host with one stage and every role, so that usage goes to the chDB of its process. `millrace-noop`: the handler does nothing but emit the next message, while there is one.
  * `millrace-call`: a full stage, with one metered call by `generateText` to a model in the process and one emission.
  */
-export async function openMillrace(options: SubjectOptions, watched: Watched = {}): Promise<Subject> {
+export async function openMillrace(options: SubjectOptions, watched: Watched = {}): Promise<MillraceSubject> {
   const { kind, name, postgresUrl, clickHouse, redisUrl, directory, concurrency, hops, role } = options;
   const model = new ScriptedModel(() => {
     // It remembers every request, for tests.
@@ -121,6 +143,16 @@ export async function openMillrace(options: SubjectOptions, watched: Watched = {
       if (calls !== (kind === 'millrace-call' ? done : 0))
         throw new Error(`${calls} calls for ${done} messages of ${kind}`);
       return done;
+    },
+    async storeSizes() {
+      const { database, columns } = host.stores;
+      const ledger = await database.query<{ bytes: number }>(readLedgerBytes);
+      const usage = await columns.query<{ bytes: string; parts: string }>(readUsageSize);
+      return {
+        ledgerBytes: ledger.rows[0]?.bytes ?? 0,
+        usageBytes: Number(usage[0]?.bytes ?? 0),
+        usageParts: Number(usage[0]?.parts ?? 0),
+      };
     },
     async stop() {
       await host.stop();

@@ -34,7 +34,13 @@ const documentSchema = z.object({
 });
 
 const soakSchema = z.object({
-  periods: z.array(z.object({ rss: z.number(), handledPerSecond: z.number() })),
+  periods: z.array(
+    z.object({
+      memory: z.object({ rss: z.number(), native: z.number() }),
+      reachable: z.number(),
+      stores: z.object({ ledgerBytes: z.number(), usageBytes: z.number() }),
+    }),
+  ),
   stages: z.number(),
 });
 
@@ -69,24 +75,24 @@ describe('bench/process-cpu.ts', () => {
 
 const quiet: Period = {
   handledPerSecond: 100,
-  rss: 100,
+  memory: { rss: 100, mappedFiles: 10, heapTotal: 60, wasm: 10, arrayBuffers: 1, native: 19 },
   rssMost: 100,
-  heapUsed: 50,
-  heapTotal: 60,
-  external: 10,
+  reachable: 50,
+  stores: { ledgerBytes: 1000, usageBytes: 100, usageParts: 1 },
   lagMs: { p50: 1, p99: 20, max: 40 },
   backlog: 10,
 };
+const withRss = (rss: number): Period => ({ ...quiet, memory: { ...quiet.memory, rss } });
 const limits: Limits = { flatAfter: 2, growth: 0.1, lagP99Ms: 50, targetPerSecond: 100 };
 
 describe('bench/soak.ts', () => {
   it('passes memory that grows in the first periods, or a little after them', () => {
-    const periods = [100, 50, 110, 105].map((rss): Period => ({ ...quiet, rss }));
+    const periods = [100, 50, 110, 105].map(withRss);
     expect(findFailures(periods, limits)).toEqual([]);
   });
 
   it('fails memory that grows further, a blocked event loop and a load that is not held', () => {
-    const blocked: Period = { ...quiet, rss: 120, lagMs: { p50: 1, p99: 50, max: 90 }, backlog: 1001 };
+    const blocked: Period = { ...withRss(120), lagMs: { p50: 1, p99: 50, max: 90 }, backlog: 1001 };
     expect(findFailures([quiet, quiet, blocked], limits)).toEqual([
       'period 3: RSS is 20.0 % above the first 2 periods (at most 10 %)',
       'period 3: lag p99 is 50.0 ms (less than 50 ms)',
@@ -94,7 +100,7 @@ describe('bench/soak.ts', () => {
     ]);
     const { lagP99Ms, ...withoutLag } = limits;
     expect(lagP99Ms).toBe(50);
-    expect(findFailures([{ ...blocked, rss: 100, backlog: 0 }], withoutLag)).toEqual([]);
+    expect(findFailures([{ ...blocked, memory: quiet.memory, backlog: 0 }], withoutLag)).toEqual([]);
   });
 
   it.runIf(hasServers)('holds a load and settles all of it once', { timeout: 240_000 }, async () => {
@@ -102,7 +108,12 @@ describe('bench/soak.ts', () => {
     const sizes = ['--minutes', '2', '--period', '1', '--full', '3', '--load', '0.2', '--growth', '10'];
     const { stdout } = await run('soak.ts', ['--mode', 'embedded', ...sizes, '--json']);
     const { periods, stages } = soakSchema.parse(JSON.parse(stdout));
-    expect(periods.map(({ rss }) => rss > 0)).toEqual([true, true]);
+    expect(periods).toHaveLength(2);
+    for (const { memory, reachable, stores } of periods) {
+      expect(memory.native).toBeGreaterThan(0);
+      expect(reachable).toBeLessThan(memory.rss);
+      expect(Math.min(reachable, stores.ledgerBytes, stores.usageBytes)).toBeGreaterThan(0);
+    }
     expect(stages).toBeGreaterThan(0);
   });
 
