@@ -1,7 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { migrateColumnStore } from '../../src/drivers/column-store/column-migrator.ts';
 import { connectClickHouse, openChdb } from '../../src/drivers/column-store/column-store.clickhouse.ts';
 import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts';
 import { ClickHouseHttpServer, serverPassword, serverUser } from '../support/clickhouse-http-server.ts';
@@ -61,6 +62,30 @@ describe('chDB in the process', () => {
     const second = await openChdb({ directory, database: 'millrace_test' });
     expect(await second.query('SELECT id FROM millrace_test.kept')).toEqual([{ id: '7' }]);
     await second.close();
+    await rm(directory, { recursive: true });
+  });
+
+  it('removes the parts that merges left behind within seconds, in new tables and in ones from before', async () => {
+    const directory = await temporaryDirectory();
+    const store = await openChdb({ directory, database: 'millrace_test' });
+    await store.command('CREATE DATABASE millrace_test');
+    await store.command('CREATE TABLE millrace_test.before (id UInt64) ENGINE = MergeTree ORDER BY id');
+    await migrateColumnStore(store);
+    const tables = await store.query<{ name: string; engine_full: string }>(
+      "SELECT name, engine_full FROM system.tables WHERE database = 'millrace_test' ORDER BY name",
+    );
+    expect(tables.map(({ name }) => name)).toEqual([
+      'before',
+      'message_outcomes',
+      'schema_migrations',
+      'usage',
+    ]);
+    for (const { engine_full } of tables) expect(engine_full).toContain('max_cleanup_delay_period = 10');
+    // Nothing is left to do at the next start.
+    const command = vi.spyOn(store, 'command');
+    await migrateColumnStore(store);
+    expect(command).not.toHaveBeenCalled();
+    await store.close();
     await rm(directory, { recursive: true });
   });
 

@@ -5,6 +5,7 @@ import { AppError } from '../../kernel/app-error.ts';
 import { invariant } from '../../kernel/invariant.ts';
 import { packageRoot } from '../../kernel/package-root.ts';
 import type { ColumnStore } from './column-store.ts';
+import { removeOutdatedPartsSoon } from './outdated-parts.ts';
 
 /*
  * Brings ClickHouse to the newest schema: the files of clickhouse/migrations in the order of their names, each once.
@@ -35,6 +36,15 @@ const fileName = /^\d{4}-[a-z0-9-]+\.sql$/;
 export async function migrateColumnStore(
   store: ColumnStore,
   options: ColumnMigratorOptions = {},
+): Promise<readonly string[]> {
+  const done = await applyMigrations(store, options);
+  if (store.kind === 'chdb') await removeOutdatedPartsSoon(store);
+  return done;
+}
+
+async function applyMigrations(
+  store: ColumnStore,
+  options: ColumnMigratorOptions,
 ): Promise<readonly string[]> {
   const migrations = await readMigrations(
     options.directory ?? join(packageRoot(), 'clickhouse', 'migrations'),
