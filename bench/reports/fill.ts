@@ -9,8 +9,10 @@ import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts
 export const monthStart = Date.UTC(2026, 9, 1);
 export const monthDays = 30;
 
-/** Inserts that the month comes in: so many rows of some hours each as the embedded engine has memory for. */
-const inserts = 200;
+/** Inserts that the month comes in, of some hours each. */
+const minInserts = 200;
+/** More rows at once do not fit into the memory that the embedded engine gives a statement. */
+const maxInsertRows = 100_000;
 
 const columns = {
   record_id: "reinterpretAsUUID(sipHash128(number, 'record'))",
@@ -85,7 +87,7 @@ export async function fillUsage(
   rows: number,
   onProgress: (done: number) => void,
 ): Promise<void> {
-  const insertRows = Math.ceil(rows / inserts);
+  const insertRows = Math.min(maxInsertRows, Math.ceil(rows / minInserts));
   for (let from = 0; from < rows; from += insertRows) {
     const count = Math.min(insertRows, rows - from);
     for (const [table, values, condition] of [
