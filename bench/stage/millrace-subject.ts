@@ -32,7 +32,7 @@ const readLedgerBytes = {
     from pg_class c join pg_namespace n on n.oid = c.relnamespace where n.nspname = 'millrace' and c.relkind in ('r', 'm')`,
 };
 
-const readUsageSize = `select sum(bytes_on_disk)::String as bytes, count()::String as parts from system.parts where database = currentDatabase()`;
+const readUsageSize = `select sum(bytes_on_disk)::String as bytes, count()::String as parts from system.parts where database = {database:String}`;
 
 /** How large the stores of a host are. */
 export interface StoreSizes {
@@ -147,7 +147,9 @@ export async function openMillrace(options: SubjectOptions, watched: Watched = {
     async storeSizes() {
       const { database, columns } = host.stores;
       const ledger = await database.query<{ bytes: number }>(readLedgerBytes);
-      const usage = await columns.query<{ bytes: string; parts: string }>(readUsageSize);
+      const usage = await columns.query<{ bytes: string; parts: string }>(readUsageSize, {
+        database: columns.database,
+      });
       return {
         ledgerBytes: ledger.rows[0]?.bytes ?? 0,
         usageBytes: Number(usage[0]?.bytes ?? 0),
