@@ -1,4 +1,5 @@
 import { type ProviderConfig, ProviderRegistry } from '../engine/providers/provider-registry.ts';
+import { type Clock, systemClock } from '../kernel/clock.ts';
 import { readOverlayFile } from '../pricing/overlay.ts';
 import { packagedPriceBook } from '../pricing/packaged-price-book.ts';
 import type { Pricer } from '../pricing/price.ts';
@@ -8,10 +9,11 @@ import type { Configuration } from './configuration.ts';
 export async function configuredModels(
   configuration: Configuration,
   more: Readonly<Record<string, ProviderConfig>> = {},
+  clock: Clock = systemClock,
 ): Promise<{ readonly providers: ProviderRegistry; readonly pricer: Pricer }> {
   const { priceOverlay } = configuration.models;
   return {
-    providers: await ProviderRegistry.open({ ...configuredProviders(configuration), ...more }),
+    providers: await ProviderRegistry.open({ ...configuredProviders(configuration), ...more }, clock),
     pricer: packagedPriceBook(
       priceOverlay === undefined ? {} : { overlay: await readOverlayFile(priceOverlay) },
     ),

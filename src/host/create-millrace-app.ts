@@ -159,7 +159,7 @@ function endOnSignals(app: MillraceApp, logger: Logger): MillraceApp {
 /** The process ends by itself, so that what it wrote is flushed, unless something that is not ours holds it. */
 function leave(code: number): void {
   process.exitCode = code;
-  setTimeout(() => process.exit(code), exitPatienceMs).unref();
+  systemClock.startTimer(exitPatienceMs, () => process.exit(code)).unref();
 }
 
 function withProgress(app: MillraceApp): MillraceApp {

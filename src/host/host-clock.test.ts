@@ -17,6 +17,7 @@ async function begin(isEmbedded = false) {
     now: () => new Date(time.now().getTime() + setByMs.process),
     monotonicMs: () => time.monotonicMs(),
     sleep: (delayMs: number, signal?: AbortSignal) => time.sleep(delayMs, signal),
+    startTimer: (delayMs: number, act: () => void) => time.startTimer(delayMs, act),
   };
   const query = () =>
     isAway

@@ -46,7 +46,7 @@ export async function composeModels(options: HostModelsOptions): Promise<HostMod
   const { configuration, database, payloads, gates, clock, logger, metrics, tracing, onFlush, bounds } =
     options;
   const { models, tracing: traced } = configuration;
-  const { providers, pricer } = await configuredModels(configuration, options.modelProviders);
+  const { providers, pricer } = await configuredModels(configuration, options.modelProviders, clock);
   const calls = new CallLedger({ database, clock, onFlush, bounds });
   const budgets = new BudgetBook();
   const gateway = new ModelGateway({

@@ -126,7 +126,7 @@ export class Host {
     };
     const stageGates = new StageGates(clock);
     const bounds = boundsOf(metrics, stores.database);
-    const tracing = startHostTracing(configuration.tracing, { metrics, bounds, logger });
+    const tracing = startHostTracing(configuration.tracing, { metrics, bounds, logger, clock: own });
     const hooks = new OpenHooks();
     const random = Math.random;
     const shared = { configuration, clock, random, logger, metrics, tracing, bounds, onFlush };
@@ -224,6 +224,16 @@ export class Host {
     this.#workers = this.#makeWorkers();
     await this.#workers.start(stages);
     this.#lag.start();
+  }
+
+  /** Whether it works on messages. */
+  get isWorking(): boolean {
+    return this.#parts.engine.leases.size > 0;
+  }
+
+  /** Resolves when no renewal of leases is under way. */
+  settleLeases(): Promise<void> {
+    return this.#parts.engine.leases.settled();
   }
 
   /** Resolves when the queue was told of everything that was written so far. */

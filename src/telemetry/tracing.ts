@@ -1,5 +1,6 @@
 import { context, trace } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
+import { type Clock, systemClock } from '../kernel/clock.ts';
 import { usd } from '../kernel/money.ts';
 import type { MessageTracer } from './message-tracer.ts';
 import { type OriginField, originFields } from './origin-attributes.ts';
@@ -20,6 +21,8 @@ export interface TracingOptions {
   readonly keepAboveUsd?: string;
   /** The parts of the origin that spans and baggage may show. Default all. */
   readonly originAttributes?: readonly OriginField[];
+  /** Default the machine's. */
+  readonly clock?: Clock;
   /** Told of spans that will not be seen. */
   readonly onDropped?: (reason: DropReason, count: number) => void;
   /** Told when exports begin to fail. */
@@ -44,6 +47,7 @@ export function startTracing(options: TracingOptions): Tracing {
     endpoint,
     headers = {},
     sampleRatio,
+    clock = systemClock,
   } = options;
   if (endpoint === undefined) {
     return {
@@ -57,6 +61,7 @@ export function startTracing(options: TracingOptions): Tracing {
     source: options,
     endpoint,
     headers,
+    clock,
     onDropped: options.onDropped ?? (() => undefined),
     onFailing: options.onFailing ?? (() => undefined),
   });
@@ -65,7 +70,7 @@ export function startTracing(options: TracingOptions): Tracing {
   // False when the application has one already; spans nest through that one then.
   const ownsContext = context.setGlobalContextManager(contextManager);
   return {
-    tracer: new SpanTracer({ sampleRatio, onEnd: (span) => keeper.take(span) }),
+    tracer: new SpanTracer({ sampleRatio, clock, onEnd: (span) => keeper.take(span) }),
     originFields: originAttributes,
     waiting: () => sender.waiting,
     async shutdown() {

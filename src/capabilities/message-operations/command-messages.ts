@@ -55,7 +55,7 @@ export async function withOperatorMessages<Result>(
           clock,
         }),
         accounts: new MessageAccounts(database),
-        waiter: new MessageWaiter({ search }),
+        waiter: new MessageWaiter({ search, clock }),
         tail: new MessageTail(database),
       });
       await publisher?.drain();

@@ -1,4 +1,3 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import { AppError } from '../../kernel/app-error.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { newId, type Uuid } from '../../kernel/ids.ts';
@@ -142,7 +141,7 @@ export class MessageOffice {
     for (let from = 0; from < selected.length; from += sliceSize) {
       let open = selected.slice(from, from + sliceSize).map(({ id }) => id);
       for (let round = 0; round < rounds && open.length > 0; round += 1) {
-        if (round > 0) await pause(roundPauseMs);
+        if (round > 0) await this.#options.clock.sleep(roundPauseMs);
         const slice = await this.#operate(steering, open, record);
         touched.push(...slice);
         const done = new Set(slice.map(({ id }) => id));

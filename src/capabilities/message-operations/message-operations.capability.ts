@@ -19,7 +19,7 @@ export const messageOperations: Capability<unknown> = {
     return {
       services: [
         [MessageOffice, new MessageOffice({ search, operations, bodies, publisher, metrics, clock })],
-        [MessageWaiter, new MessageWaiter({ search, ends })],
+        [MessageWaiter, new MessageWaiter({ search, ends, clock })],
         [MessageAccounts, new MessageAccounts(database)],
       ],
       jobs: [

@@ -4,7 +4,7 @@ import type { CallGate, GateEnd, GatePass } from './call-gate.ts';
 import type { AppError } from '../../kernel/app-error.ts';
 import { maxUsd, type Usd, zeroUsd } from '../../kernel/money.ts';
 import type { CallLedger, CallSettlement, Settlement } from '../ledger/call-ledger.ts';
-import type { Clock } from '../../kernel/clock.ts';
+import type { Clock, Timer } from '../../kernel/clock.ts';
 import type { Pricer } from '../../pricing/price.ts';
 import type { TokenCounts } from '../../pricing/token-classes.ts';
 import type { Logger } from '../../telemetry/logger.ts';
@@ -103,7 +103,7 @@ export class MeteredCall {
   readonly #options: MeteredCallOptions;
   readonly #controller = new AbortController();
   readonly #startedMs: number;
-  readonly #timer: NodeJS.Timeout;
+  readonly #timer: Timer;
   #firstChunkMs: number | undefined;
   #settling: Promise<void> | undefined;
   readonly #ended = Promise.withResolvers<void>();
@@ -112,7 +112,7 @@ export class MeteredCall {
     this.#options = options;
     const { services, target, userSignal } = options;
     this.#startedMs = services.clock.monotonicMs();
-    this.#timer = setTimeout(() => this.abort(timeoutReason(target)), target.timeoutMs);
+    this.#timer = services.clock.startTimer(target.timeoutMs, () => this.abort(timeoutReason(target)));
     userSignal?.addEventListener('abort', this.#onUserAbort, { once: true });
     if (userSignal?.aborted) this.#onUserAbort();
   }
@@ -134,6 +134,11 @@ export class MeteredCall {
   /** Resolves when the call is settled, or could not be. */
   get ended(): Promise<void> {
     return this.#ended.promise;
+  }
+
+  /** A timer of its clock. */
+  startTimer(delayMs: number, act: () => void): Timer {
+    return this.#options.services.clock.startTimer(delayMs, act);
   }
 
   abort(reason: unknown): void {
@@ -220,7 +225,7 @@ export class MeteredCall {
   readonly #onUserAbort = (): void => this.abort(this.#options.userSignal?.reason);
 
   #release(): void {
-    clearTimeout(this.#timer);
+    this.#timer.close();
     this.#options.userSignal?.removeEventListener('abort', this.#onUserAbort);
     this.#options.onEnd();
     this.#ended.resolve();

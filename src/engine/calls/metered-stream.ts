@@ -214,7 +214,9 @@ class MeteredStream {
   /** The provider says that it failed; its usage may still come. */
   async #failAfterDrain(controller: ReadableStreamDefaultController<Part>, error: unknown): Promise<void> {
     const failure = this.#toldFailure() ?? this.#options.call.failureOf(error);
-    const timer = setTimeout(() => void this.#reader.cancel().catch(() => undefined), drainMs);
+    const timer = this.#options.call.startTimer(drainMs, () => {
+      void this.#reader.cancel().catch(() => undefined);
+    });
     try {
       for (;;) {
         const next = await this.#reader.read();
@@ -226,7 +228,7 @@ class MeteredStream {
     } catch {
       // The first error is the one that counts.
     } finally {
-      clearTimeout(timer);
+      timer.close();
     }
     await this.#fail(controller, failure, error);
   }

@@ -14,11 +14,9 @@ describe('LeaseKeeper', () => {
 
   afterEach(async () => {
     for (const keeper of keepers.splice(0)) await keeper.close();
-    vi.useRealTimers();
   });
 
   function begin(renew: (held: readonly Held[]) => Promise<ReadonlySet<string>>) {
-    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
     const clock = new ManualClock();
     const lost: string[] = [];
     const keeper = new LeaseKeeper({
@@ -39,7 +37,7 @@ describe('LeaseKeeper', () => {
     });
     const pass = async (ms: number): Promise<void> => {
       clock.advance(ms);
-      await vi.advanceTimersByTimeAsync(100);
+      await new Promise((resolve) => setImmediate(resolve));
     };
     return { held, lost, pass, keeper, clock };
   }

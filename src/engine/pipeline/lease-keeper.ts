@@ -1,5 +1,5 @@
 import { AppError } from '../../kernel/app-error.ts';
-import type { Clock } from '../../kernel/clock.ts';
+import type { Clock, Timer } from '../../kernel/clock.ts';
 import type { Uuid } from '../../kernel/ids.ts';
 import type { HeldWork } from '../ledger/hold.ts';
 import type { Held } from '../ledger/message-ledger.ts';
@@ -42,14 +42,14 @@ interface Entry extends Held, HeldWork {
 export class LeaseKeeper {
   readonly #options: LeaseKeeperOptions;
   readonly #held = new Map<Uuid, Entry>();
-  readonly #timer: NodeJS.Timeout;
+  #timer: Timer;
   #abortedBy: Error | undefined;
   #renewing: Promise<void> | undefined;
+  #isClosed = false;
 
   constructor(options: LeaseKeeperOptions) {
     this.#options = options;
-    this.#timer = setInterval(() => this.#tick(), options.tickMs ?? 250);
-    this.#timer.unref();
+    this.#timer = this.#nextTick();
   }
 
   get size(): number {
@@ -112,8 +112,24 @@ export class LeaseKeeper {
 
   /** Stops looking; resolves after a renewal that is under way. */
   async close(): Promise<void> {
-    clearInterval(this.#timer);
+    this.#isClosed = true;
+    this.#timer.close();
     await this.#renewing;
+  }
+
+  /** Resolves when no renewal is under way. */
+  async settled(): Promise<void> {
+    await this.#renewing;
+  }
+
+  #nextTick(): Timer {
+    const { clock, tickMs = 250 } = this.#options;
+    return clock
+      .startTimer(tickMs, () => {
+        if (!this.#isClosed) this.#timer = this.#nextTick();
+        this.#tick();
+      })
+      .unref();
   }
 
   #tick(): void {

@@ -181,7 +181,7 @@ export class MessageRunner {
   }
 
   async #handle(run: Run, emissions: Emissions): Promise<unknown> {
-    const { gateway, bodies, ledger } = this.#options;
+    const { gateway, bodies, ledger, clock } = this.#options;
     const { definition, handler } = run.stage;
     const { envelope, fence, deliveries, lostRuns, body } = run.message;
     refuseAfterLosses(lostRuns, definition.maxLostRuns);
@@ -191,15 +191,13 @@ export class MessageRunner {
     awaitNewerProcess(definition.consumes, envelope.version, deliveries);
     const data = definition.consumes.read(envelope.version, await bodies.read(body));
     const timeout = new AbortController();
-    const timer = setTimeout(
-      () =>
-        timeout.abort(
-          new AppError(
-            'MILLRACE_STAGE_TIMEOUT',
-            `Stage "${definition.name}" took longer than ${definition.timeoutMs} ms`,
-          ),
+    const timer = clock.startTimer(definition.timeoutMs, () =>
+      timeout.abort(
+        new AppError(
+          'MILLRACE_STAGE_TIMEOUT',
+          `Stage "${definition.name}" took longer than ${definition.timeoutMs} ms`,
         ),
-      definition.timeoutMs,
+      ),
     );
     const signal = AbortSignal.any([run.held.signal, timeout.signal]);
     const scope = gateway.openScope({
@@ -214,7 +212,7 @@ export class MessageRunner {
       if (this.#stopping || run.held.isLost()) throw leaseLost(envelope.id);
       run.hasBegun = true;
       const handled = Promise.resolve(handler.handle(message, context));
-      const result = await orAbort(handled, signal, this.#leaving.signal);
+      const result = await orAbort(handled, { signal, leaving: this.#leaving.signal, clock });
       if (scope.wasCut) throw signal.reason as Error;
       return result;
     } catch (thrown) {
@@ -222,7 +220,7 @@ export class MessageRunner {
       await rejectDegenerate(scope, error);
       throw error;
     } finally {
-      clearTimeout(timer);
+      timer.close();
       await scope.close();
       run.span?.spent(scope.spend());
     }

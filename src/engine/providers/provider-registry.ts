@@ -1,5 +1,6 @@
 import type { EmbeddingModelV4, LanguageModelV4 } from '@ai-sdk/provider';
 import { AppError } from '../../kernel/app-error.ts';
+import { type Clock, systemClock } from '../../kernel/clock.ts';
 import { invariant } from '../../kernel/invariant.ts';
 import { isStorableText } from '../../kernel/storable-text.ts';
 import { keepSecret, removerOf } from '../../telemetry/known-secrets.ts';
@@ -83,19 +84,26 @@ export class ProviderRegistry {
   readonly #embedding = new Map<string, ModelTarget<EmbeddingModelV4>>();
 
   /** Loads what the providers need, which may be MILLRACE_PACKAGE_MISSING. */
-  static async open(providers: Readonly<Record<string, ProviderConfig>>): Promise<ProviderRegistry> {
+  static async open(
+    providers: Readonly<Record<string, ProviderConfig>>,
+    clock: Clock = systemClock,
+  ): Promise<ProviderRegistry> {
     checkProviders(providers);
     const kinds = Object.values(providers).flatMap(({ kind }) => (kind === 'custom' ? [] : [kind]));
-    return new ProviderRegistry(providers, await loadProviderSdks(kinds));
+    return new ProviderRegistry(providers, await loadProviderSdks(kinds), clock);
   }
 
   /** With what is loaded already. Fails with MILLRACE_CONFIG_INVALID and every fault at once. */
-  constructor(providers: Readonly<Record<string, ProviderConfig>>, sdks: ProviderSdks = new Map()) {
+  constructor(
+    providers: Readonly<Record<string, ProviderConfig>>,
+    sdks: ProviderSdks = new Map(),
+    clock: Clock = systemClock,
+  ) {
     checkProviders(providers);
     this.#providers = new Map(
       Object.entries(providers).map(([name, config]) => {
         const clean = cleanerOf(config);
-        return [name, { config, clean, models: modelsOf(name, config, clean, sdks) }];
+        return [name, { config, clean, models: modelsOf(name, config, { clean, sdks, clock }) }];
       }),
     );
   }
@@ -195,17 +203,27 @@ function boundFaults(field: string, { maxAnswerBytes, idleTimeoutMs }: HttpProvi
 function modelsOf(
   name: string,
   config: ProviderConfig,
-  clean: (text: string) => string,
-  sdks: ProviderSdks,
+  {
+    clean,
+    sdks,
+    clock,
+  }: {
+    readonly clean: (text: string) => string;
+    readonly sdks: ProviderSdks;
+    readonly clock: Clock;
+  },
 ): ProviderModels {
   if (config.kind === 'custom') return customModels(config);
   const makeModels = sdks.get(config.kind);
   invariant(makeModels !== undefined, `the package for "${config.kind}" is loaded`);
   const fetch = rewrittenAnswers(
-    providerFetch({
-      maxAnswerBytes: config.maxAnswerBytes ?? defaultAnswerBounds.maxAnswerBytes,
-      idleTimeoutMs: config.idleTimeoutMs ?? defaultAnswerBounds.idleTimeoutMs,
-    }),
+    providerFetch(
+      {
+        maxAnswerBytes: config.maxAnswerBytes ?? defaultAnswerBounds.maxAnswerBytes,
+        idleTimeoutMs: config.idleTimeoutMs ?? defaultAnswerBounds.idleTimeoutMs,
+      },
+      clock,
+    ),
     rewriteFor(config.kind, clean),
   );
   return makeModels({

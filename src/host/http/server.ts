@@ -65,7 +65,7 @@ export async function createHttpApplication(
   const fastify: FastifyInstance = adapter.getInstance();
   // First of all hooks, so that no answer goes without them.
   addResponseHeaders(fastify);
-  closeGracefully(fastify, closeGraceMs);
+  closeGracefully(fastify, closeGraceMs, clock);
   const app = await NestFactory.create<NestFastifyApplication>(
     { module: HttpApplication, imports: [requestLogging(logger, clock), rootModule] },
     adapter,
