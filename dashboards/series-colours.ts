@@ -104,6 +104,7 @@ export const errorColours: Readonly<Record<RequestErrors, string>> = {
   server_error: 'red',
   timeout: 'purple',
   network: 'light-purple',
+  stream_cut: 'super-light-purple',
   conflict: 'dark-purple',
   bad_request: 'dark-blue',
   content_policy: 'blue',

@@ -326,7 +326,11 @@ describe('a streamed answer', () => {
     });
     expect(usd(row?.cost_usd ?? '0').greaterThan(0)).toBe(true);
     expect(usd(row?.upper_bound_usd ?? '0').greaterThan(usd(row?.cost_usd ?? ''))).toBe(true);
-    expect(await models.usageLines()).toMatchObject([{ is_waste: 1, waste_reason: 'failed' }]);
+    expect(await models.usageLines()).toMatchObject([
+      { is_waste: 1, waste_reason: 'failed', error_type: 'stream_cut' },
+    ]);
+    const counted = await models.metricLines('llm_requests_total');
+    expect(counted.filter((line) => line.includes('error_type="stream_cut"'))).toHaveLength(1);
   });
 
   it('that its consumer leaves is settled as cancelled', async () => {

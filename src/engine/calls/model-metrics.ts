@@ -58,8 +58,7 @@ export class ModelMetrics {
       model,
       stage,
       outcome,
-      // A stream that broke off is told apart in the usage records; here it is the network's.
-      error_type: call.failure === 'stream_cut' ? 'network' : (call.failure ?? ''),
+      error_type: call.failure ?? '',
       attempt,
     });
     metrics.observe(

@@ -17,6 +17,7 @@ export const modelMetrics = {
         'server_error',
         'timeout',
         'network',
+        'stream_cut',
         'conflict',
         'bad_request',
         'content_policy',
@@ -32,7 +33,7 @@ export const modelMetrics = {
       ],
       attempt: ['first', 'retry'],
     },
-    help: 'Requests to providers; error_type names the error code, and is empty when the outcome is ok.',
+    help: 'Requests to providers; error_type is that of the usage records, and is empty when the outcome is ok.',
   },
   llm_request_duration_seconds: {
     type: 'histogram',
