@@ -42,7 +42,7 @@ export function handOverContract(name: string, open: () => Promise<SqlDatabase>)
     it('count as lost once their worker has renewed the lease, or says so itself, or has handed them back', async () => {
       const written = async (): Promise<string> => {
         const admission = { ...someAdmission({ stage: newId(new Date()) }), leaseMs: 15_000 };
-        expect((await harness.ledger.admitAndLease(admission)).leased).toBeDefined();
+        expect((await harness.ledger.admitAndLease([admission])).leased).toBeDefined();
         return admission.envelope.id;
       };
       const expire = async (id: string): Promise<void> => {
@@ -104,16 +104,16 @@ export function handOverContract(name: string, open: () => Promise<SqlDatabase>)
     it('are, when they are admitted, leased to the process that admits them, once, and not when others wait', async () => {
       const admission = { ...someAdmission({ stage: 'second' }), leaseMs };
       const { id } = admission.envelope;
-      const { outcome, leased } = await harness.ledger.admitAndLease(admission);
-      expect({ outcome, ids: [...leased.keys()] }).toEqual({ outcome: 'admitted', ids: [id] });
-      const again = await harness.ledger.admitAndLease(admission);
-      expect({ ...again, leased: again.leased.size }).toEqual({ outcome: 'duplicate', leased: 0 });
+      const { outcomes, leased } = await harness.ledger.admitAndLease([admission]);
+      expect({ outcomes, ids: [...leased.keys()] }).toEqual({ outcomes: ['admitted'], ids: [id] });
+      const again = await harness.ledger.admitAndLease([admission]);
+      expect({ ...again, leased: again.leased.size }).toEqual({ outcomes: ['duplicate'], leased: 0 });
       expect(await harness.stateOf(id)).toMatchObject({ state: 'leased', fence: 1 });
       const end = { result: undefined, emissions: [], durationMs: 1 };
       expect(await harness.ledger.finish({ id, fence: 1, ...end })).toBe(true);
       await harness.ledger.admit(someAdmission({ stage: 'second' }));
       const later = { ...someAdmission({ stage: 'second' }), leaseMs };
-      expect((await harness.ledger.admitAndLease(later)).leased.size).toBe(0);
+      expect((await harness.ledger.admitAndLease([later])).leased.size).toBe(0);
       expect(await harness.stateOf(later.envelope.id)).toMatchObject({ state: 'pending', fence: 0 });
     });
 

@@ -54,6 +54,18 @@ export function ledgerMessagesContract(name: string, open: () => Promise<SqlData
       expect(await ledger.admit(admission)).toBe('duplicate');
     });
 
+    it('takes messages that are admitted together or none of them, and says which were there', async () => {
+      const [first, second, third] = [someAdmission(), someAdmission(), someAdmission()];
+      const odd = { ...second, envelope: { ...second.envelope, item: 'zero \u0000 byte' } };
+      await expect(ledger.admitAndLease([first, odd])).rejects.toMatchObject({
+        code: 'MILLRACE_DATA_REFUSED',
+      });
+      expect(await ledger.hasAll([first.envelope.id])).toBe(false);
+      expect((await ledger.admitAndLease([first, second])).outcomes).toEqual(['admitted', 'admitted']);
+      expect((await ledger.admitAndLease([second, third])).outcomes).toEqual(['duplicate', 'admitted']);
+      expect(await ledger.hasAll([first, second, third].map(({ envelope }) => envelope.id))).toBe(true);
+    });
+
     it('leases a message to one of many who ask at once', async () => {
       const id = await harness.admitted();
       const other = someLedger(database, 'worker-2');

@@ -107,10 +107,16 @@ describe('over HTTP', () => {
     await fixture.setBudgets([
       someBudget({ name: 'strict', team: 'support', limitUsd: '1', atLimit: 'refuse', window: 'hour' }),
     ]);
-    expect((await post(ticketEvent())).statusCode).toBe(202);
+    const first = ticketEvent();
+    const admitted = await post(first);
+    expect(admitted.statusCode).toBe(202);
     const { id } = await reserveOf(calls, '1', ['strict']);
     await calls.settle(settledFor(id, '1'));
     await expect.poll(async () => (await post(ticketEvent())).statusCode).toBe(429);
+    // What came before is no new message: its sender is answered as the first time.
+    const again = await post(first);
+    expect(again.statusCode).toBe(202);
+    expect(again.json()).toEqual({ ...admitted.json<object>(), outcome: 'duplicate' });
     const before = await fixture.countMessages();
     const refused = await post(ticketEvent());
     expect(problemOf(refused)).toMatchObject({ code: 'MILLRACE_BUDGET_EXHAUSTED', retryable: true });

@@ -26,9 +26,10 @@ export interface WrittenTimes {
 /** Messages that are leased already to the process that wrote them. */
 export type LeasedAsWritten = ReadonlyMap<Uuid, WrittenTimes>;
 
-/** What an admission did. */
+/** What an admission of messages that belong together did. */
 export interface Admitted {
-  readonly outcome: AdmissionOutcome;
+  /** Of each, in their order. */
+  readonly outcomes: readonly AdmissionOutcome[];
   readonly leased: LeasedAsWritten;
 }
 

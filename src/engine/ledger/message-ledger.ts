@@ -59,7 +59,7 @@ export interface MessageLedgerOptions extends LedgerGroupOptions {
 
 export class MessageLedger {
   readonly #database: SqlDatabase;
-  readonly #admit: GroupCommit<AdmissionRow, Admitted>;
+  readonly #admit: GroupCommit<readonly AdmissionRow[], Admitted>;
   readonly #claim: GroupCommit<ClaimAsk, ClaimOutcome>;
   readonly #worker: string;
   readonly #finish: GroupCommit<FinishRow, FinishOutcome>;
@@ -83,12 +83,19 @@ export class MessageLedger {
 
   /** Writes the message if its id is new. A duplicate is the same cause told twice: nothing changes. */
   async admit(admission: Admission): Promise<AdmissionOutcome> {
-    return (await this.admitAndLease(admission)).outcome;
+    const { outcomes } = await this.admitAndLease([admission]);
+    return outcomes.includes('admitted') ? 'admitted' : 'duplicate';
   }
 
-  /** The same, and says whether it is leased to this process already. */
-  async admitAndLease(admission: Admission): Promise<Admitted> {
-    return await this.#admit.submit(admissionRow(admission));
+  /** The same for messages that are written together or not at all; says which are leased to this process already. */
+  async admitAndLease(admissions: readonly Admission[]): Promise<Admitted> {
+    return await this.#admit.submit(admissions.map((admission) => admissionRow(admission)));
+  }
+
+  /** Whether all of these messages are there. */
+  async hasAll(ids: readonly Uuid[]): Promise<boolean> {
+    const { rows } = await this.#database.query<{ id: Uuid }>(sql.listKnown, [ids]);
+    return rows.length === new Set(ids).size;
   }
 
   /** Takes the next message of the stage that is due for `leaseMs`, raising its fence; says why when there is none. */
@@ -188,18 +195,17 @@ export class MessageLedger {
     }
   }
 
-  async #writeAdmissions(items: readonly AdmissionRow[]): Promise<Admitted[]> {
+  async #writeAdmissions(items: readonly (readonly AdmissionRow[])[]): Promise<Admitted[]> {
     const { rows } = await this.#database.query<AdmittedRow>(sql.admitMessages, [
-      placedJsonRows(items.map(({ row }) => row)),
+      placedJsonRows(items.flatMap((together) => together.map(({ row }) => row))),
       this.#worker,
     ]);
     const written = idsOf(rows);
     const leased = leasedAmong(rows.filter((row) => row.is_leased));
-    return items.map(({ id }) =>
-      takeFirst(written, id)
-        ? { outcome: 'admitted', leased }
-        : { outcome: 'duplicate', leased: leasedAmong([]) },
-    );
+    return items.map((together) => {
+      const outcomes = together.map(({ id }) => (takeFirst(written, id) ? 'admitted' : 'duplicate'));
+      return { outcomes, leased: outcomes.includes('admitted') ? leased : leasedAmong([]) };
+    });
   }
 
   async #writeFinishes(items: readonly FinishRow[]): Promise<FinishOutcome[]> {

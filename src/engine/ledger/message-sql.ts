@@ -69,6 +69,12 @@ export const admitMessages = named(
    returning m.id, m.created_at, m.available_at, m.state = 'leased' as is_leased`,
 );
 
+/** $1 ids: those that are there. */
+export const listKnown = named(
+  'ledger.list_known',
+  'select id from millrace.messages where id = any($1::uuid[])',
+);
+
 /** Known to be at work, a worker's run counts when it is lost, also that of a message that was written as leased (lost_runs -1). */
 const runIsKnown = `lost_runs = greatest(m.lost_runs, 0)`;
 
