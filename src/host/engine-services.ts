@@ -5,10 +5,11 @@ import { MessageLedger } from '../engine/ledger/message-ledger.ts';
 import { StageBacklog } from '../engine/ledger/stage-backlog.ts';
 import { SweepLedger } from '../engine/ledger/sweep-ledger.ts';
 import { Admissions } from '../engine/pipeline/admissions.ts';
+import { composeRunner } from '../engine/pipeline/compose-runner.ts';
 import { EndedMessages } from '../engine/pipeline/ended-messages.ts';
 import { LeaseKeeper } from '../engine/pipeline/lease-keeper.ts';
 import { MessageBodies } from '../engine/pipeline/message-bodies.ts';
-import { MessageRunner } from '../engine/pipeline/message-runner.ts';
+import type { MessageRunner } from '../engine/pipeline/message-runner.ts';
 import { Publisher } from '../engine/pipeline/publisher.ts';
 import type { StageGates } from '../engine/pipeline/stage-gates.ts';
 import { StageRegistry } from '../engine/pipeline/stage-registry.ts';
@@ -104,7 +105,7 @@ export function composeEngine(options: EngineOptions): EngineServices {
     }),
     leases,
     ends,
-    runner: new MessageRunner({
+    runner: composeRunner({
       ledger: messages,
       backlog,
       gateway: models.gateway,

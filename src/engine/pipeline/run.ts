@@ -1,3 +1,4 @@
+import { AppError } from '../../kernel/app-error.ts';
 import type { LeasedMessage } from '../ledger/stored-message.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { HeldLease } from './lease-keeper.ts';
@@ -18,4 +19,9 @@ export interface Run {
   readonly span: RunSpan | undefined;
   /** Whether its handler was called. */
   hasBegun: boolean;
+}
+
+/** The run's message is another one's, or nobody's. */
+export function leaseLost(id: string): AppError {
+  return new AppError('MILLRACE_LEASE_LOST', `The lease on message ${id} had passed on before it ended`);
 }
