@@ -2,7 +2,8 @@ import type { PayloadStore } from '../drivers/payload-store/payload-store.ts';
 import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
 import { BudgetBook } from '../engine/calls/budget-book.ts';
 import type { CallGate } from '../engine/calls/call-gate.ts';
-import { ModelGateway } from '../engine/calls/model-gateway.ts';
+import { composeModelGateway } from '../engine/calls/compose-model-gateway.ts';
+import type { ModelGateway } from '../engine/calls/model-gateway.ts';
 import { CallLedger } from '../engine/ledger/call-ledger.ts';
 import type { FlushObserver } from '../engine/ledger/flush-observer.ts';
 import type { ProviderConfig, ProviderRegistry } from '../engine/providers/provider-registry.ts';
@@ -49,7 +50,7 @@ export async function composeModels(options: HostModelsOptions): Promise<HostMod
   const { providers, pricer } = await configuredModels(configuration, options.modelProviders, clock);
   const calls = new CallLedger({ database, clock, onFlush, bounds });
   const budgets = new BudgetBook();
-  const gateway = new ModelGateway({
+  const gateway = composeModelGateway({
     ledger: calls,
     registry: providers,
     pricer,

@@ -14,7 +14,11 @@ import type { MessageLedger } from '../../src/engine/ledger/message-ledger.ts';
 import { originOfColumns } from '../../src/engine/ledger/stored-message.ts';
 import type { OwningMessage } from '../../src/engine/calls/call-owner.ts';
 import type { CallScope } from '../../src/engine/calls/call-scope.ts';
-import { ModelGateway, type ModelGatewayOptions } from '../../src/engine/calls/model-gateway.ts';
+import {
+  composeModelGateway,
+  type ModelGatewayOptions,
+} from '../../src/engine/calls/compose-model-gateway.ts';
+import type { ModelGateway } from '../../src/engine/calls/model-gateway.ts';
 import { type ProviderConfig, ProviderRegistry } from '../../src/engine/providers/provider-registry.ts';
 import { loadProviderSdks } from '../../src/engine/providers/provider-sdks.ts';
 import { type Script, ScriptedModel } from '../../src/testing/scripted-model.ts';
@@ -113,7 +117,7 @@ export async function openMeteredModels(): Promise<MeteredModels> {
   };
   const sdks = await loadProviderSdks(['openai', 'anthropic', 'openai-compatible']);
   const gateway: MeteredModels['gateway'] = (providers, options = {}) =>
-    new ModelGateway({
+    composeModelGateway({
       ledger: calls,
       pricer,
       registry: new ProviderRegistry(providers, sdks),

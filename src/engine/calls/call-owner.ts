@@ -21,3 +21,12 @@ export interface CallOwner {
   readonly origin: Origin;
   readonly message: Omit<OwningMessage, 'fence' | 'deliveries'> | undefined;
 }
+
+/** What makes calls: one run of a handler, or some work outside a stage. */
+export interface CallMaker {
+  readonly owner: CallOwner & { readonly message: OwningMessage | undefined };
+  /** What the ids of its calls derive from. A lease of its own, so that an older one's late calls never collide. */
+  readonly idRoot: string;
+  /** Ends every wait: the lease is lost, the handler's time is over. */
+  readonly signal: AbortSignal;
+}

@@ -12,6 +12,14 @@ export interface CallLabels {
   readonly owner: string;
 }
 
+/** The series of the calls to a model, for a message or outside a stage. */
+export function labelsOf(
+  { provider, modelId }: { readonly provider: string; readonly modelId: string },
+  message: { readonly stage: string; readonly owner: string } | undefined,
+): CallLabels {
+  return { provider, model: modelId, stage: message?.stage ?? '', owner: message?.owner ?? '' };
+}
+
 /** A call that ended, as the metrics see it. */
 export interface EndedCall {
   readonly failure: FailureKind | undefined;

@@ -1,0 +1,143 @@
+import type { Usd } from '../../kernel/money.ts';
+import type { Pricer } from '../../pricing/price.ts';
+import type { TokenCounts } from '../../pricing/token-classes.ts';
+import type { Logger } from '../../telemetry/logger.ts';
+import type { LogOnce } from '../../telemetry/log-once.ts';
+import { traceIdOf } from '../../telemetry/trace-context.ts';
+import type { ModelFailure } from '../providers/classify-model-error.ts';
+import { columnText, toldText } from '../providers/column-text.ts';
+import { normalisedTier } from '../providers/request-bounds.ts';
+import type { AnswerStore } from './answer-store.ts';
+import { grantedWait, noteAskedWait } from './asked-wait.ts';
+import type { CallInFlight } from './call-in-flight.ts';
+import { type CallReport, measureUsage } from './call-report.ts';
+import { describeEnd } from './call-span.ts';
+import type { ModelMetrics } from './model-metrics.ts';
+import { priceOfAnswer } from './price-of-answer.ts';
+import { type CallTimes, gateEndOf, settledCall } from './settle-call.ts';
+import type { SettlementWriter } from './settlement-writer.ts';
+import type { EndOfCall } from './usage-record-of-call.ts';
+
+export interface CallSettlerOptions {
+  readonly writer: SettlementWriter;
+  readonly pricer: Pricer;
+  readonly answers: AnswerStore;
+  /** The longest wait that a provider is granted. */
+  readonly maxRetryAfterMs: number;
+  readonly logger: Logger;
+  readonly logOnce: LogOnce;
+  readonly metrics: ModelMetrics;
+}
+
+/** Makes of what came back about a call what the ledger keeps, and tells gates, metrics and span of it. */
+export class CallSettler {
+  readonly #options: CallSettlerOptions;
+
+  constructor(options: CallSettlerOptions) {
+    this.#options = options;
+  }
+
+  /** Settles the call, and answers how. Throws what the ledger throws when it takes the settlement in no form. */
+  async settle(call: CallInFlight, report: CallReport, times: CallTimes): Promise<EndOfCall> {
+    const { facts, labels, span, pass } = call;
+    const { writer, metrics } = this.#options;
+    noteAskedWait(report.failure, call, this.#options);
+    let tokens: TokenCounts = {};
+    let costUsd: Usd | undefined;
+    let isUnpriced = false;
+    let isSuspect = false;
+    try {
+      const end = await writer.write(call, await this.#endOf(call, report, times));
+      ({ tokens, costUsd, isSuspect = false } = end);
+      isUnpriced = end.state === 'settled' && costUsd === undefined;
+      if (span !== undefined) describeEnd(span, end);
+      return end;
+    } finally {
+      pass?.end(gateEndOf(report, tokens, times.durationMs));
+      const { message } = facts.owner;
+      const traceId = message === undefined ? undefined : traceIdOf(message.traceParent);
+      const ended = { failure: report.failure?.kind, attempt: facts.attempt, ...times };
+      metrics.requestEnded(labels, { ...ended, tokens, costUsd, isUnpriced, isSuspect, traceId });
+      span?.end();
+    }
+  }
+
+  /** The failure with as long a wait as a provider is granted. */
+  granted(failure: ModelFailure): ModelFailure {
+    return grantedWait(failure, this.#options.maxRetryAfterMs);
+  }
+
+  async #endOf(call: CallInFlight, report: CallReport, times: CallTimes): Promise<EndOfCall> {
+    const measured = await measureUsage(report, call.usageLimits);
+    this.#logFaults(call, report, measured.faults);
+    const tier = columnText(normalisedTier(report.tier ?? call.tier));
+    const answeredModel = toldText(report.answeredModel);
+    const { settlement, tokens } = measured;
+    const isPriced = settlement !== 'free' && settlement !== 'unsettled';
+    return settledCall(call, report, {
+      measured,
+      pricing: isPriced ? this.#price(call, answeredModel, tier, tokens) : undefined,
+      answeredModel,
+      tier,
+      providerRequestId: toldText(report.providerRequestId),
+      answer: await this.#keep(call, report.answer),
+      ...times,
+    });
+  }
+
+  /**
+   * Keeps the answer for later runs, without the provider's secrets: one that was spelled out over several events of a stream
+   * stands in one piece only here. An answer that cannot be written is not kept: a later run asks, and pays, again.
+   */
+  async #keep({ facts, target }: CallInFlight, encode: CallReport['answer']): Promise<EndOfCall['answer']> {
+    if (encode === undefined) return undefined;
+    const { answers, logger } = this.#options;
+    let json: string;
+    try {
+      json = target.clean(encode());
+    } catch (error) {
+      logger.warn({ error, callId: facts.id }, 'an answer cannot be written as JSON, and is not kept');
+      return undefined;
+    }
+    return await answers.keep(json, facts.id);
+  }
+
+  /** What the answer cost, and says so once when no price is known. */
+  #price(
+    { facts, target }: CallInFlight,
+    answeredModel: string | undefined,
+    tier: string,
+    tokens: TokenCounts,
+  ): ReturnType<typeof priceOfAnswer> {
+    const { pricer, logger, logOnce } = this.#options;
+    const answered = answeredModel ?? target.modelId;
+    const pricing = priceOfAnswer(
+      pricer,
+      {
+        question: { provider: target.priceProvider, at: facts.sentAt, tier, batch: false },
+        asked: target.modelId,
+        answered,
+        boundUsd: facts.upperBoundUsd,
+      },
+      tokens,
+    );
+    if (pricing.kind === 'unpriced' && logOnce.isNew(`unpriced ${target.provider}/${answered} ${tier}`)) {
+      const { provider, modelId: model } = target;
+      logger.warn(
+        { provider, model, answeredModel: answered, tier, reason: pricing.reason },
+        'no price is known for this model: its calls are kept as unpriced',
+      );
+    }
+    return pricing;
+  }
+
+  #logFaults({ facts, target }: CallInFlight, { rawUsage }: CallReport, faults: readonly string[]): void {
+    if (faults.length === 0) return;
+    const { logger, logOnce } = this.#options;
+    if (!logOnce.isNew(`usage ${target.provider}/${target.modelId}`)) return;
+    logger.warn(
+      { callId: facts.id, provider: target.provider, model: target.modelId, faults, rawUsage },
+      'the usage that the provider reported cannot be true: the call is kept as estimated',
+    );
+  }
+}

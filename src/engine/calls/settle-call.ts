@@ -1,0 +1,109 @@
+import { maxUsd, zeroUsd } from '../../kernel/money.ts';
+import type { CallSettlement } from '../ledger/call-ledger.ts';
+import type { Pricing } from '../../pricing/price.ts';
+import type { TokenCounts } from '../../pricing/token-classes.ts';
+import type { WasteReason } from '../export/usage-record.ts';
+import type { ModelFailure } from '../providers/classify-model-error.ts';
+import { columnUsage } from '../providers/column-text.ts';
+import type { GateEnd } from './call-gate.ts';
+import type { CallInFlight } from './call-in-flight.ts';
+import type { CallReport, MeasuredUsage } from './call-report.ts';
+import type { EndOfCall } from './usage-record-of-call.ts';
+
+/* How a call ended, from what came back about it: functions over values. */
+
+/** How long a call took, and until its first part came. */
+export interface CallTimes {
+  readonly durationMs: number;
+  readonly firstChunkMs: number | undefined;
+}
+
+/** What is known of an ended call beside its report. */
+export interface Ending extends CallTimes {
+  readonly measured: MeasuredUsage;
+  /** Undefined where nothing is to be priced. */
+  readonly pricing: (Pricing & { readonly isBelieved: boolean }) | undefined;
+  readonly answeredModel: string | undefined;
+  readonly tier: string;
+  readonly providerRequestId: string | undefined;
+  readonly answer: EndOfCall['answer'];
+}
+
+/** The settlement of a call. */
+export function settledCall(
+  { facts }: Pick<CallInFlight, 'facts'>,
+  report: CallReport,
+  { measured, pricing, answeredModel, tier, providerRequestId, durationMs, firstChunkMs, answer }: Ending,
+): EndOfCall {
+  const { tokens } = measured;
+  const isFree = measured.settlement === 'free';
+  const isUnsettled = measured.settlement === 'unsettled';
+  // A model that the request cannot have been answered by at its bound: what was asked for is priced, and the bound stands.
+  const isBelieved = pricing?.isBelieved ?? true;
+  const settlement = isBelieved ? measured.settlement : 'estimated';
+  const cost = pricing?.kind === 'priced' ? pricing.cost : undefined;
+  const bound = facts.upperBoundUsd;
+  // Nobody knows the cost of an unpriced call, and its bound stands.
+  const isOpen = isUnsettled || settlement === 'estimated' || (!isFree && cost === undefined);
+  return {
+    id: facts.id,
+    state: isUnsettled ? 'unsettled' : 'settled',
+    outcome: outcomeOf(report.failure, isUnsettled),
+    settlement,
+    errorType: report.failure?.kind,
+    answeredModel,
+    tier,
+    providerRequestId,
+    tokens,
+    rawUsage: rawUsageText(report.rawUsage),
+    costUsd: isFree ? zeroUsd : cost?.total,
+    upperBoundUsd: isOpen && bound !== undefined ? maxUsd(bound, cost?.total ?? zeroUsd) : undefined,
+    priceReference: pricing?.kind === 'priced' ? pricing.price.reference : undefined,
+    priceCatalogue: pricing?.kind === 'priced' ? pricing.price.catalogue : undefined,
+    wasteReason: isFree ? undefined : wasteOf(report),
+    durationMs,
+    firstChunkMs,
+    answer,
+    ...(report.isDegenerate === true ? { isRejected: true } : {}),
+    ...(measured.isSuspect || !isBelieved ? { isSuspect: true } : {}),
+    cost,
+  };
+}
+
+/** The provider's usage block as text; what of it JSON does not carry is left to its own form as text. */
+function rawUsageText(rawUsage: CallReport['rawUsage']): string | undefined {
+  if (rawUsage === undefined) return undefined;
+  try {
+    return columnUsage(rawUsage);
+  } catch {
+    return JSON.stringify({ millrace_refused: { reason: 'the usage block cannot be written as JSON' } });
+  }
+}
+
+/** What the gates are told of it. */
+export function gateEndOf(
+  { failure, headers }: CallReport,
+  tokens: TokenCounts,
+  durationMs: number,
+): GateEnd {
+  const counts = Object.values(tokens);
+  return {
+    kind: 'sent',
+    failure: failure?.kind,
+    retryAfterMs: failure?.retryAfterMs,
+    headers,
+    tokens: counts.length === 0 ? undefined : counts.reduce((sum, count) => sum + count, 0),
+    durationMs,
+  };
+}
+
+function outcomeOf(failure: ModelFailure | undefined, isUnsettled: boolean): CallSettlement['outcome'] {
+  if (failure === undefined) return 'ok';
+  if (isUnsettled) return 'unknown';
+  return failure.kind === 'aborted' ? 'cancelled' : 'error';
+}
+
+function wasteOf({ failure, isDegenerate }: CallReport): WasteReason | undefined {
+  if (failure === undefined) return isDegenerate === true ? 'degenerate' : undefined;
+  return failure.kind === 'aborted' ? 'aborted' : 'failed';
+}
