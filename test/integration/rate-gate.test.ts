@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { GateEnd, GateQuestion } from '../../src/engine/calls/call-gate.ts';
 import { type ModelLimit, ModelLimits } from '../../src/capabilities/limits/model-limits.ts';
-import { RateGate } from '../../src/capabilities/limits/rate-gate.ts';
+import { composeRateGate } from '../../src/capabilities/limits/compose-rate-gate.ts';
+import type { RateGate } from '../../src/capabilities/limits/rate-gate.ts';
 import { migrate } from '../../src/drivers/sql-database/migrator.ts';
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
 import { PgliteSqlDatabase } from '../../src/drivers/sql-database/sql-database.pglite.ts';
@@ -64,7 +65,7 @@ describe('RateGate', () => {
     const waits: number[] = [];
     const slept: number[] = [];
     const metrics = createMetrics(metricCatalogue);
-    const gate = new RateGate({
+    const gate = composeRateGate({
       limits,
       store: new ModelLimits({ database, clock: systemClock }),
       maxBlockMs: 40_000,

@@ -1,5 +1,6 @@
 import { ModelLimits } from './model-limits.ts';
-import { RateGate } from './rate-gate.ts';
+import { composeRateGate } from './compose-rate-gate.ts';
+import type { RateGate } from './rate-gate.ts';
 import type { SqlDatabase } from '../../drivers/sql-database/sql-database.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { warmInputEstimates } from '../../engine/providers/input-estimate.ts';
@@ -38,7 +39,7 @@ export async function limitsGate(parts: LimitParts): Promise<RateGate> {
     models.filter(({ model }) => model !== '*'),
   );
   await warmInputEstimates(models.map(({ model }) => model));
-  return new RateGate({
+  return composeRateGate({
     limits,
     maxBlockMs: settings.retryAfter.maxModelMs,
     store: new ModelLimits({ database, clock, bounds }),

@@ -1,0 +1,41 @@
+import type { MillraceMetrics } from '../../telemetry/metrics.ts';
+import { LimitLane } from './limit-lane.ts';
+import type { ModelLimit } from './model-limits.ts';
+import type { Buckets } from './token-bucket.ts';
+
+/** What this process knows of the limits of each model. */
+export class LimitLanes {
+  readonly #limits: Readonly<Record<string, ModelLimit>>;
+  readonly #metrics: MillraceMetrics;
+  readonly #lanes = new Map<string, LimitLane>();
+
+  /** By "provider/model", or "provider/*" for every model of the provider without an entry of its own. */
+  constructor(limits: Readonly<Record<string, ModelLimit>>, metrics: MillraceMetrics) {
+    this.#limits = limits;
+    this.#metrics = metrics;
+  }
+
+  of({ provider, model }: { readonly provider: string; readonly model: string }): LimitLane {
+    const name = `${provider}/${model}`;
+    const known = this.#lanes.get(name);
+    if (known !== undefined) return known;
+    const limit = this.#limits[name] ?? this.#limits[`${provider}/*`];
+    const hasLimit = limit?.requestsPerMinute !== undefined || limit?.tokensPerMinute !== undefined;
+    const lane = new LimitLane(provider, model, hasLimit ? limit : undefined);
+    this.#lanes.set(name, lane);
+    return lane;
+  }
+
+  /** Takes in what the ledger says about a model's limits. */
+  learn(lane: LimitLane, state: Buckets, nowMs: number): void {
+    lane.learn(state, nowMs);
+    const { provider, model } = lane;
+    for (const kind of ['requests', 'tokens'] as const) {
+      const bucket = state[kind];
+      if (bucket === undefined) continue;
+      const labels = { provider, model, kind };
+      this.#metrics.set('llm_limit_per_minute', labels, bucket.perMinute);
+      this.#metrics.set('llm_limit_remaining', labels, Math.max(0, Math.floor(bucket.level)));
+    }
+  }
+}
