@@ -12,7 +12,9 @@ import { AbandonedCalls } from '../engine/maintenance/abandoned-calls.ts';
 import type { Admissions } from '../engine/pipeline/admissions.ts';
 import { StageGates } from '../engine/pipeline/stage-gates.ts';
 import type { RegisteredStage, StageRegistry } from '../engine/pipeline/stage-registry.ts';
+import { StageWorker } from '../engine/pipeline/stage-worker.ts';
 import { StageWorkers } from '../engine/pipeline/stage-workers.ts';
+import { stopWorkers } from '../engine/pipeline/stop-workers.ts';
 import type { ProviderConfig } from '../engine/providers/provider-registry.ts';
 import type { Bounds } from '../telemetry/bounds.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -20,7 +22,7 @@ import { metricCatalogue } from '../telemetry/metric-catalogue.ts';
 import { type MillraceMetrics, createMetrics } from '../telemetry/metrics.ts';
 import { capabilities } from './capabilities.ts';
 import { CapabilitySet, OpenHooks } from './capability-set.ts';
-import { choreMaker, choreTeller } from './chores.ts';
+import { choreMaker, choreTeller, type MakeChore } from './chores.ts';
 import type { Configuration } from './configuration.ts';
 import { composeEngine } from './engine-services.ts';
 import { EventLoopLag } from './event-loop-lag.ts';
@@ -29,7 +31,8 @@ import { boundsOf } from './host-bounds.ts';
 import { HostClock } from './host-clock.ts';
 import { composeModels } from './host-models.ts';
 import type { HostParts } from './host-parts.ts';
-import { HostRelay } from './host-relay.ts';
+import { relayLoops } from './relay-loops.ts';
+import { RelayRole } from './relay-role.ts';
 import { startHostTracing } from './host-tracing.ts';
 import { LedgerWrites } from './ledger-writes.ts';
 import { measuredPayloads } from './measured-payloads.ts';
@@ -68,7 +71,7 @@ export class Host {
   /** Whether the ledger takes writes. */
   readonly writes: LedgerWrites;
   readonly #parts: HostParts;
-  readonly #relay: HostRelay;
+  readonly #relay: RelayRole;
   readonly #lag = new EventLoopLag();
   #workers: StageWorkers | undefined;
   #loops: readonly BackgroundLoop[] = [];
@@ -77,7 +80,6 @@ export class Host {
   #stopLending: () => Promise<void> = () => Promise.resolve();
 
   private constructor(parts: HostParts) {
-    const { engine, models } = parts;
     this.configuration = parts.configuration;
     this.stores = parts.stores;
     this.logger = parts.logger;
@@ -86,12 +88,7 @@ export class Host {
     this.bounds = parts.bounds;
     this.writes = parts.writes;
     this.#parts = parts;
-    this.#relay = new HostRelay({
-      ...parts,
-      ...engine,
-      clock: parts.clock.time,
-      abandoned: new AbandonedCalls({ ledger: models.calls, clock: parts.clock.time }),
-    });
+    this.#relay = new RelayRole({ ...parts, ...parts.engine, isEmbedded: parts.stores.isEmbedded });
     parts.onWorkers(() => this.#workers?.all ?? []);
   }
 
@@ -251,7 +248,7 @@ export class Host {
     await engine.leases.close();
     await open.stop();
     await engine.publisher.drain();
-    if (configuration.roles.includes('relay')) await this.#relay.lastExport();
+    if (configuration.roles.includes('relay')) await this.#relay.end();
     await tracing
       .shutdown()
       .catch((error: unknown) => logger.warn({ error }, 'the last spans were not exported'));
@@ -262,18 +259,15 @@ export class Host {
   #makeWorkers(): StageWorkers {
     const { configuration, metrics, logger, stores, bounds } = this;
     const { engine, stageGates } = this.#parts;
+    const { runner, publisher, leases: keeper } = engine;
+    const clock = this.clock.time;
+    const shared = { queues: stores.queues, runner, publisher, clock, logger, metrics };
+    const graceMs = configuration.shutdownGraceMs;
     return new StageWorkers({
-      queues: stores.queues,
-      runner: engine.runner,
-      keeper: engine.leases,
-      graceMs: configuration.shutdownGraceMs,
-      publisher: engine.publisher,
-      clock: this.clock.time,
-      gates: stageGates,
+      makeWorker: (stage) => new StageWorker(stage, { ...shared, gate: stageGates.open(stage.definition) }),
+      stopWorkers: (workers) => stopWorkers({ workers, runner, keeper, graceMs, clock, logger }),
       concurrency: configuration.worker.concurrency,
       readLagMs: () => this.#lag.readMs(),
-      logger,
-      metrics,
       bounds,
     });
   }
@@ -293,6 +287,13 @@ export class Host {
     });
   }
 
+  #relayLoops(chore: MakeChore): readonly BackgroundLoop[] {
+    const clock = this.clock.time;
+    const { engine, models } = this.#parts;
+    const abandoned = new AbandonedCalls({ ledger: models.calls, clock });
+    return relayLoops({ ...this.#parts, ...engine, clock, abandoned }, this.#relay, chore);
+  }
+
   #makeLoops(): readonly BackgroundLoop[] {
     const { configuration, logger, metrics } = this;
     const { engine, capabilities: open } = this.#parts;
@@ -302,7 +303,7 @@ export class Host {
       chore('stage_ends', 2000, () => engine.backlog.noteEnds()),
       ...open.loops(chore),
       chore('concurrency', 250, async () => (await this.#workers?.adapt()) ?? false),
-      ...(configuration.roles.includes('relay') ? this.#relay.loops(chore) : []),
+      ...(configuration.roles.includes('relay') ? this.#relayLoops(chore) : []),
     ];
   }
 }

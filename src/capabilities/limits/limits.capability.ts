@@ -11,7 +11,7 @@ export const limits: Capability<Settings> = {
   name: 'limits',
   open: async (context) => {
     const { models } = context.settings;
-    const health = new SharedModelHealth({ ...context, models });
+    const health = SharedModelHealth.open({ ...context, models });
     const limit = await limitsGate({ ...context, models, stageGates: context.engine.stageGates });
     return {
       // Tokens are taken last: what is refused before need not give them back.

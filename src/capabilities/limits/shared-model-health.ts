@@ -36,12 +36,26 @@ export class SharedModelHealth {
   readonly #health: ModelHealth;
   readonly #loop: BackgroundLoop | undefined;
 
-  constructor({ models, database, clock, random, logger, metrics, bounds, makeLoop }: HealthParts) {
+  private constructor(gates: readonly CallGate[], health: ModelHealth, loop: BackgroundLoop | undefined) {
+    this.gates = gates;
+    this.#health = health;
+    this.#loop = loop;
+  }
+
+  static open({
+    models,
+    database,
+    clock,
+    random,
+    logger,
+    metrics,
+    bounds,
+    makeLoop,
+  }: HealthParts): SharedModelHealth {
     const breaker = models.breaker.enabled ? models.breaker : undefined;
     const retryBudget = models.retryBudget.enabled ? models.retryBudget : undefined;
     const store = new ModelHealthStore(database);
     const health = new ModelHealth({ store, clock, logger, metrics, breaker, retryBudget, bounds });
-    this.#health = health;
     const fallbacks = Object.entries(models.fallbacks);
     metrics.initialise(
       'llm_fallbacks_total',
@@ -49,14 +63,14 @@ export class SharedModelHealth {
     );
     // Known from the start, so that their circuits are seen before they are needed.
     for (const [provider, model] of fallbacks.flat().map(nameOf)) health.watch(provider, model);
-    this.gates = [
+    const gates = [
       ...(breaker === undefined ? [] : [new BreakerGate({ health, random })]),
       ...(retryBudget === undefined ? [] : [new RetryBudgetGate({ health, settings: retryBudget, random })]),
     ];
-    if (this.gates.length === 0) return;
+    if (gates.length === 0) return new SharedModelHealth(gates, health, undefined);
     const loop = makeLoop('model_health', healthPauseMs, () => health.turn());
     health.onUrgent = () => loop.nudge();
-    this.#loop = loop;
+    return new SharedModelHealth(gates, health, loop);
   }
 
   start(): void {

@@ -1,24 +1,20 @@
 import type { EmbeddingModelV4, LanguageModelV4 } from '@ai-sdk/provider';
 import { AppError } from '../../kernel/app-error.ts';
-import type { Clock } from '../../kernel/clock.ts';
-import { newId } from '../../kernel/ids.ts';
-import type { RecordedCall } from '../ledger/call-ledger.ts';
-import type { Origin } from '../../messages/origin.ts';
 import { abortFailure } from '../providers/classify-model-error.ts';
 import type { CallInFlight } from './call-in-flight.ts';
 import type { CallOpener, CallQuestion, OpenedCall } from './call-opener.ts';
 import type { CallOpening } from './call-opening.ts';
-import type { CallMaker, OwningMessage } from './call-owner.ts';
+import type { CallMaker } from './call-owner.ts';
 import { reportOfFailure } from './call-report.ts';
-import type { CallSettler } from './call-settler.ts';
-import { GivenAnswers, type RejectionServices } from './given-answers.ts';
+import type { GivenAnswers } from './given-answers.ts';
 import { identifyingHeaders } from './identifying-headers.ts';
-import { MeteredCall } from './metered-call.ts';
+import type { MeteredCall } from './metered-call.ts';
+import type { CallsInAir } from './calls-in-air.ts';
 import { meteredEmbeddingModel } from './metered-embedding-model.ts';
 import { MeteredLanguageModel } from './metered-language-model.ts';
 import type { ModelDirectory } from './model-directory.ts';
 import { type ModelUse, stepOf } from './model-use.ts';
-import { RecordedAnswers, type RecordedAnswersServices } from './recorded-answers.ts';
+import type { RecordedAnswers } from './recorded-answers.ts';
 import { type ScopeSpend, SpendCounter } from './scope-spend.ts';
 
 /*
@@ -27,34 +23,17 @@ import { type ScopeSpend, SpendCounter } from './scope-spend.ts';
  * behind and resolves when the last of them is settled.
  */
 
-/** What the scopes of a process share. */
-export interface CallServices {
+export interface CallScopeOptions {
   readonly models: ModelDirectory;
   readonly opening: CallOpening;
-  readonly settler: CallSettler;
-  readonly recorded: RecordedAnswersServices & RejectionServices;
-  /** Every call of this process that is in the air. */
-  readonly inAir: Set<MeteredCall>;
-  readonly clock: Clock;
-}
-
-export interface ScopeOptions {
-  /** Who caused the calls. */
-  readonly origin: Origin;
-  /** The message that they are made for; absent outside a stage. */
-  readonly message?: OwningMessage;
-  /** Aborts every request of the scope: the end of the lease. */
-  readonly signal: AbortSignal;
-  /** The calls that were made for the message before, when they are known already. */
-  readonly journal?: readonly RecordedCall[];
+  readonly inAir: CallsInAir;
+  readonly maker: CallMaker;
+  readonly given: GivenAnswers;
+  readonly recorded: RecordedAnswers;
 }
 
 export class CallScope implements CallOpener {
-  readonly #services: CallServices;
-  readonly #maker: CallMaker;
-  /** What the handler was given so far, and how it is rejected. */
-  readonly given: GivenAnswers;
-  readonly #recorded: RecordedAnswers;
+  readonly #options: CallScopeOptions;
   readonly #spend = new SpendCounter();
   readonly #open = new Set<MeteredCall>();
   /** Everything that close has to wait for: calls being opened, and calls in the air. */
@@ -62,18 +41,19 @@ export class CallScope implements CallOpener {
   #closing: Promise<void> | undefined;
   #wasCut = false;
 
-  constructor(services: CallServices, { origin, message, signal, journal }: ScopeOptions) {
-    this.#services = services;
-    const idRoot = message === undefined ? newId(services.clock.now()) : `${message.id}/${message.fence}`;
-    this.#maker = { owner: { origin, message }, idRoot, signal };
-    this.given = new GivenAnswers(services.recorded, this.#maker.owner);
-    this.#recorded = new RecordedAnswers(services.recorded, message, journal);
-    signal.addEventListener('abort', this.#onAbort, { once: true });
+  constructor(options: CallScopeOptions) {
+    this.#options = options;
+    options.maker.signal.addEventListener('abort', this.#onAbort, { once: true });
+  }
+
+  /** What the handler was given so far, and how it is rejected. */
+  get given(): GivenAnswers {
+    return this.#options.given;
   }
 
   /** The language model of "provider/model". Throws MILLRACE_MODEL_UNKNOWN. */
   languageModel(reference: string, use: ModelUse = {}): LanguageModelV4 {
-    const { models } = this.#services;
+    const { models } = this.#options;
     return new MeteredLanguageModel({
       target: models.languageModel(reference),
       fallback: models.fallbackOf(reference, use.fallback),
@@ -91,7 +71,7 @@ export class CallScope implements CallOpener {
   /** The embedding model of "provider/model". Throws MILLRACE_MODEL_UNKNOWN. */
   embeddingModel(reference: string, use: ModelUse = {}): EmbeddingModelV4 {
     return meteredEmbeddingModel({
-      target: this.#services.models.embeddingModel(reference),
+      target: this.#options.models.embeddingModel(reference),
       reference,
       step: stepOf(use),
       reuse: use.reuse ?? 'same_question',
@@ -118,48 +98,40 @@ export class CallScope implements CallOpener {
 
   open(question: CallQuestion): Promise<OpenedCall> {
     // Taken before anything is waited for, so that requests made side by side keep their order in every run.
-    const ordinal = this.#recorded.takeOrdinal(question.step);
+    const ordinal = this.#options.recorded.takeOrdinal(question.step);
     return this.#track(this.#openAt(question, ordinal));
   }
 
   async #openAt(question: CallQuestion, ordinal: number): Promise<OpenedCall> {
-    await this.#recorded.ready();
+    const { recorded, opening, maker } = this.#options;
+    await recorded.ready();
     this.#checkOpen(question.userSignal);
-    const found = await this.#recorded.find(question, ordinal);
+    const found = await recorded.find(question, ordinal);
     if (found.kind === 'recorded') {
       this.#spend.addReused();
       return found;
     }
     const { attempt } = found;
-    const { opening } = this.#services;
-    const { call: inFlight, asked, seed } = await opening.open(question, { ordinal, attempt }, this.#maker);
+    const { call: inFlight, asked, seed } = await opening.open(question, { ordinal, attempt }, maker);
     const call = this.#begin(inFlight, question.userSignal);
     await this.#refuseStopped(call);
-    const headers = identifyingHeaders(asked, call.id, attempt, this.#maker.owner.message);
+    const headers = identifyingHeaders(asked, call.id, attempt, maker.owner.message);
     return { kind: 'call', call, headers, isFallback: asked !== question, seed };
   }
 
   #begin(inFlight: CallInFlight, userSignal: AbortSignal | undefined): MeteredCall {
-    const { settler, clock, inAir } = this.#services;
-    const call = new MeteredCall({
-      call: inFlight,
-      settler,
-      clock,
+    const call = this.#options.inAir.begin(inFlight, {
       userSignal,
       onSettled: (end) => this.#spend.add(end),
-      onEnd: () => {
-        this.#open.delete(call);
-        inAir.delete(call);
-      },
+      onEnd: (ended) => this.#open.delete(ended),
     });
     this.#open.add(call);
-    inAir.add(call);
     return call;
   }
 
   /** A scope that was stopped while the reservation was written sends nothing: the call is free. */
   async #refuseStopped(call: MeteredCall): Promise<void> {
-    const { signal } = this.#maker;
+    const { signal } = this.#options.maker;
     if (signal.aborted) call.abort(signal.reason);
     if (this.#closing !== undefined) call.abort(closedError());
     if (!call.signal.aborted) return;
@@ -170,7 +142,7 @@ export class CallScope implements CallOpener {
 
   #checkOpen(userSignal: AbortSignal | undefined): void {
     if (this.#closing !== undefined) throw closedError();
-    const stopped = [this.#maker.signal, userSignal].find((signal) => signal?.aborted);
+    const stopped = [this.#options.maker.signal, userSignal].find((signal) => signal?.aborted);
     if (stopped === undefined) return;
     const { reason } = stopped as { reason: unknown };
     throw reason instanceof AppError
@@ -189,11 +161,11 @@ export class CallScope implements CallOpener {
 
   readonly #onAbort = (): void => {
     this.#wasCut = this.#open.size > 0;
-    for (const call of this.#open) call.abort(this.#maker.signal.reason);
+    for (const call of this.#open) call.abort(this.#options.maker.signal.reason);
   };
 
   async #close(): Promise<void> {
-    this.#maker.signal.removeEventListener('abort', this.#onAbort);
+    this.#options.maker.signal.removeEventListener('abort', this.#onAbort);
     while (this.#pending.size > 0 || this.#open.size > 0) {
       for (const call of this.#open) call.abort(closedError());
       await Promise.allSettled([...this.#pending, ...[...this.#open].map((call) => call.ended)]);

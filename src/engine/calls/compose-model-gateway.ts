@@ -11,6 +11,7 @@ import { AnswerStore } from './answer-store.ts';
 import { BudgetBook } from './budget-book.ts';
 import type { CallGate } from './call-gate.ts';
 import { CallOpening } from './call-opening.ts';
+import { CallsInAir } from './calls-in-air.ts';
 import { CallSettler } from './call-settler.ts';
 import { ModelDirectory } from './model-directory.ts';
 import { ModelGateway } from './model-gateway.ts';
@@ -55,6 +56,15 @@ export function composeModelGateway(options: ModelGatewayOptions): ModelGateway 
     keeps: options.keepsAnswers ?? true,
     logger,
   });
+  const settler = new CallSettler({
+    writer: new SettlementWriter({ ledger, clock, logger, metrics }),
+    pricer,
+    answers,
+    maxRetryAfterMs: options.maxRetryAfterMs ?? defaultMaxRetryAfterMs,
+    logger,
+    logOnce,
+    metrics,
+  });
   return new ModelGateway({
     models: new ModelDirectory(registry, pricer, options.fallbacks),
     opening: new CallOpening({
@@ -66,17 +76,8 @@ export function composeModelGateway(options: ModelGatewayOptions): ModelGateway 
       metrics,
       tracer,
     }),
-    settler: new CallSettler({
-      writer: new SettlementWriter({ ledger, clock, logger, metrics }),
-      pricer,
-      answers,
-      maxRetryAfterMs: options.maxRetryAfterMs ?? defaultMaxRetryAfterMs,
-      logger,
-      logOnce,
-      metrics,
-    }),
+    inAir: new CallsInAir(settler, clock),
     recorded: { ledger, answers, metrics, logger, logOnce, clock },
     clock,
-    inAir: new Set(),
   });
 }

@@ -37,7 +37,7 @@ export interface MeteredCallOptions {
   /** It stands in the ledger. */
   readonly onSettled: (end: EndOfCall) => void;
   /** Nothing more comes of it: it is settled, or could not be. */
-  readonly onEnd: () => void;
+  readonly onEnd: (call: MeteredCall) => void;
 }
 
 export class MeteredCall {
@@ -170,7 +170,7 @@ export class MeteredCall {
   #release(): void {
     this.#timer.close();
     this.#options.userSignal?.removeEventListener('abort', this.#onUserAbort);
-    this.#options.onEnd();
+    this.#options.onEnd(this);
     this.#ended.resolve();
   }
 

@@ -15,7 +15,7 @@ import type { StageDefinition } from './stage-definition.ts';
 import type { StageGate } from './stage-gate.ts';
 import type { RegisteredStage } from './stage-registry.ts';
 import { WorkerSlots } from './worker-slots.ts';
-import type { Bounds } from '../../telemetry/bounds.ts';
+import type { BoundLevel } from '../../telemetry/bounds.ts';
 
 /*
  * Claims messages of a stage for the slots that are free, in groups, straight from the ledger; one claim at a time. A
@@ -39,7 +39,6 @@ export interface StageWorkerOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: MillraceMetrics;
-  readonly bounds?: Bounds;
 }
 
 /** Who wants the stage to take nothing: an operator's hold, a limit, or a lack of free slots, which stops the queue only. */
@@ -85,13 +84,17 @@ export class StageWorker {
     this.#slots = new WorkerSlots(options.gate.concurrency, (busy) =>
       options.metrics.set('worker_active', { owner, stage: name }, busy),
     );
+  }
+
+  /** How near its slots are to their limit. */
+  get bound(): BoundLevel {
     const slots = this.#slots;
-    options.bounds?.register('worker_slots', {
+    return {
       get limit() {
         return slots.capacity;
       },
       takePeak: () => slots.takeBusyPeak(),
-    });
+    };
   }
 
   get definition(): StageDefinition {
