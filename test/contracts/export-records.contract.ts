@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
 import { newId, type Uuid } from '../../src/kernel/ids.ts';
 import { type Usd, usd } from '../../src/kernel/money.ts';
-import type { CallSettlement } from '../../src/engine/ledger/call-ledger.ts';
+import type { SettledCall } from '../../src/engine/ledger/call-ledger.ts';
 import { CorrectionLedger } from '../../src/engine/ledger/correction-ledger.ts';
 import { ExportLedger, exportTargets } from '../../src/engine/export/export-ledger.ts';
 import { oddTexts } from '../support/poison.ts';
@@ -66,7 +66,7 @@ export function exportRecordsContract(name: string, open: () => Promise<SqlDatab
       firstChunkMs: maybe(fc.nat(1e6)),
       isSuspect: fc.boolean(),
       cost: maybe(fc.record({ total: amount, request: amount, byClass: fc.record({ text_output: amount }) })),
-    }) as fc.Arbitrary<Omit<CallSettlement, 'id'>>;
+    }) as fc.Arbitrary<Omit<SettledCall, 'id'>>;
 
     it('say of a call what its settlement said, whatever its texts and amounts', async () => {
       const origin = {
@@ -276,7 +276,7 @@ export function exportRecordsContract(name: string, open: () => Promise<SqlDatab
 }
 
 /** The fields of the record of a call that ended so. */
-function fieldsOfEnd(end: CallSettlement): Fields {
+function fieldsOfEnd(end: SettledCall): Fields {
   const isUnsettled = end.state === 'unsettled';
   const cost = isUnsettled && end.upperBoundUsd !== undefined ? (end.costUsd ?? usd('0')) : end.costUsd;
   const { byClass = {}, request } = end.cost ?? {};

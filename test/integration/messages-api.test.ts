@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { messageAccountSchema } from '../../src/capabilities/message-operations/message-accounts.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { usd } from '../../src/kernel/money.ts';
-import { CallLedger, callId, type CallSettlement } from '../../src/engine/ledger/call-ledger.ts';
+import { CallLedger, callId, type SettledCall } from '../../src/engine/ledger/call-ledger.ts';
 import { claimOf } from '../support/ledger-fixture.ts';
 import { startApi } from './api-application.ts';
 import { type ApiFixture, openApiFixture, problemOf, ticketEvent } from './api-fixture.ts';
@@ -296,7 +296,7 @@ describe('a key bound to a team', () => {
 });
 
 describe('a message', () => {
-  const settlement = (id: string): CallSettlement => ({
+  const settlement = (id: string): SettledCall => ({
     id,
     state: 'settled',
     outcome: 'ok',

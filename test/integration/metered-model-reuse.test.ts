@@ -6,7 +6,7 @@ import { FilesPayloadStore } from '../../src/drivers/payload-store/payload-store
 import { AppError } from '../../src/kernel/app-error.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { formatUsd, sumUsd, usd } from '../../src/kernel/money.ts';
-import type { CallLedger, CallSettlement, Reservation } from '../../src/engine/ledger/call-ledger.ts';
+import type { CallLedger, SettledCall, Reservation } from '../../src/engine/ledger/call-ledger.ts';
 import { AbandonedCalls } from '../../src/engine/maintenance/abandoned-calls.ts';
 import type { CallScope } from '../../src/engine/calls/call-scope.ts';
 import type { ModelGateway } from '../../src/engine/calls/model-gateway.ts';
@@ -299,12 +299,12 @@ describe('a ledger that cannot be reached for a moment', () => {
       };
       const ledger = {
         reserve: (call: Reservation) => models.calls.reserve(call),
-        async settle(call: CallSettlement) {
+        async settle(call: SettledCall) {
           if (isAway && when === 'before') fail();
           const isSettled = await models.calls.settle(call);
           return isAway ? fail() : isSettled;
         },
-        settleLate: (call: CallSettlement, correction: string) => models.calls.settleLate(call, correction),
+        settleLate: (call: SettledCall, correction: string) => models.calls.settleLate(call, correction),
       } as unknown as CallLedger;
       const model = new ScriptedModel(['fine'], 'gpt-5-mini');
       const gateway = models.gateway({ scripted: { kind: 'custom', model: () => model } }, { ledger });

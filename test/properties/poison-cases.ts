@@ -3,7 +3,7 @@ import { ModelLimits } from '../../src/capabilities/limits/model-limits.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { newId } from '../../src/kernel/ids.ts';
 import { usd, type Usd } from '../../src/kernel/money.ts';
-import type { CallLedger, CallSettlement } from '../../src/engine/ledger/call-ledger.ts';
+import type { CallLedger, SettledCall } from '../../src/engine/ledger/call-ledger.ts';
 import type { ClaimAsk } from '../../src/engine/ledger/claims.ts';
 import type {
   Admission,
@@ -34,7 +34,7 @@ const badAmounts = [Number.NaN, Infinity, 1e30, 'cheap', null].map((amount) =>
   typeof amount === 'number' ? usd('0').plus(amount) : amount,
 ) as unknown as readonly Usd[];
 
-const withCost = (row: CallSettlement, amount: unknown): CallSettlement => ({
+const withCost = (row: SettledCall, amount: unknown): SettledCall => ({
   ...row,
   cost: { total: usd('1'), byClass: { text_output: amount as Usd }, request: usd('0') },
 });
@@ -149,7 +149,7 @@ export function settlements(
   calls: CallLedger,
   reserved: readonly string[],
   kind: 'plain' | 'budgeted' | 'late',
-): PoisonCase<CallSettlement> {
+): PoisonCase<SettledCall> {
   const statement = {
     plain: 'ledger.settle_calls',
     budgeted: 'ledger.settle_budgeted_calls',
@@ -163,18 +163,18 @@ export function settlements(
       isBudgeted: kind === 'budgeted',
     }),
     refused: [
-      ...poisonedField<CallSettlement>('id', badIds),
-      ...poisonedField<CallSettlement>('answeredModel', badTexts),
-      ...poisonedField<CallSettlement>('tier', badTexts),
-      ...poisonedField<CallSettlement>('providerRequestId', badTexts),
-      ...poisonedField<CallSettlement>('rawUsage', badTexts),
-      ...poisonedField<CallSettlement>('durationMs', badNumbers),
-      ...poisonedField<CallSettlement>('firstChunkMs', badNumbers),
+      ...poisonedField<SettledCall>('id', badIds),
+      ...poisonedField<SettledCall>('answeredModel', badTexts),
+      ...poisonedField<SettledCall>('tier', badTexts),
+      ...poisonedField<SettledCall>('providerRequestId', badTexts),
+      ...poisonedField<SettledCall>('rawUsage', badTexts),
+      ...poisonedField<SettledCall>('durationMs', badNumbers),
+      ...poisonedField<SettledCall>('firstChunkMs', badNumbers),
       // A late one is rendered before, and brings no cost by class.
-      ...(kind === 'late' ? [] : poisoned<CallSettlement>('cost', badAmounts, withCost)),
-      ...poisoned<CallSettlement>('answer', badTexts, (row, json) => ({ ...row, answer: { json } })),
-      ...poisonedField<CallSettlement>('costUsd', badAmounts),
-      ...poisoned<CallSettlement>('tokens', [{ text_output: 1n }], (row, tokens) => ({
+      ...(kind === 'late' ? [] : poisoned<SettledCall>('cost', badAmounts, withCost)),
+      ...poisoned<SettledCall>('answer', badTexts, (row, json) => ({ ...row, answer: { json } })),
+      ...poisonedField<SettledCall>('costUsd', badAmounts),
+      ...poisoned<SettledCall>('tokens', [{ text_output: 1n }], (row, tokens) => ({
         ...row,
         tokens,
       })),

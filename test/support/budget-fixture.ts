@@ -3,7 +3,7 @@ import { newId } from '../../src/kernel/ids.ts';
 import { usd } from '../../src/kernel/money.ts';
 import type { BudgetDefinition } from '../../src/engine/ledger/budget-definition.ts';
 import type { BudgetLedger, BudgetState } from '../../src/engine/ledger/budget-ledger.ts';
-import type { CallLedger, CallSettlement, ReserveOutcome } from '../../src/engine/ledger/call-ledger.ts';
+import type { CallLedger, SettledCall, ReserveOutcome } from '../../src/engine/ledger/call-ledger.ts';
 import { someReservation, someSettlement } from './ledger-fixture.ts';
 
 /** A budget as the tests define it; parts may be given. */
@@ -47,12 +47,12 @@ export async function reserveOf(
 }
 
 /** The settlement of a budgeted call. */
-export function settledFor(id: string, costUsd: string, parts: Partial<CallSettlement> = {}): CallSettlement {
+export function settledFor(id: string, costUsd: string, parts: Partial<SettledCall> = {}): SettledCall {
   return someSettlement({ id, costUsd: usd(costUsd), isBudgeted: true, ...parts });
 }
 
 /** The settlement of a budgeted call whose outcome nobody knows. */
-export function unsettledFor(id: string, boundUsd: string): CallSettlement {
+export function unsettledFor(id: string, boundUsd: string): SettledCall {
   return someSettlement({
     id,
     state: 'unsettled',

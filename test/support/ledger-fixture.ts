@@ -1,7 +1,7 @@
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { newId } from '../../src/kernel/ids.ts';
-import { CallLedger, type CallSettlement, type Reservation } from '../../src/engine/ledger/call-ledger.ts';
+import { CallLedger, type SettledCall, type Reservation } from '../../src/engine/ledger/call-ledger.ts';
 import type { LeasedMessage } from '../../src/engine/ledger/stored-message.ts';
 import { usd } from '../../src/kernel/money.ts';
 import type { ClaimOutcome } from '../../src/engine/ledger/claims.ts';
@@ -56,7 +56,7 @@ export function someReservation(
   };
 }
 
-export function someSettlement(parts: Partial<CallSettlement> & Pick<CallSettlement, 'id'>): CallSettlement {
+export function someSettlement(parts: Partial<SettledCall> & Pick<SettledCall, 'id'>): SettledCall {
   return {
     state: 'settled',
     outcome: 'ok',

@@ -16,7 +16,7 @@ import type { ModelMetrics } from './model-metrics.ts';
 import { priceOfAnswer } from './price-of-answer.ts';
 import { type CallTimes, gateEndOf, settledCall } from './settle-call.ts';
 import type { SettlementWriter } from './settlement-writer.ts';
-import type { EndOfCall } from './usage-record-of-call.ts';
+import type { SettledCall } from '../ledger/settlement.ts';
 
 export interface CallSettlerOptions {
   readonly writer: SettlementWriter;
@@ -38,7 +38,7 @@ export class CallSettler {
   }
 
   /** Settles the call, and answers how. Throws what the ledger throws when it takes the settlement in no form. */
-  async settle(call: CallInFlight, report: CallReport, times: CallTimes): Promise<EndOfCall> {
+  async settle(call: CallInFlight, report: CallReport, times: CallTimes): Promise<SettledCall> {
     const { facts, labels, span, pass } = call;
     const { writer, metrics } = this.#options;
     noteAskedWait(report.failure, call, this.#options);
@@ -67,7 +67,7 @@ export class CallSettler {
     return grantedWait(failure, this.#options.maxRetryAfterMs);
   }
 
-  async #endOf(call: CallInFlight, report: CallReport, times: CallTimes): Promise<EndOfCall> {
+  async #endOf(call: CallInFlight, report: CallReport, times: CallTimes): Promise<SettledCall> {
     const measured = await measureUsage(report, call.usageLimits);
     this.#logFaults(call, report, measured.faults);
     const tier = columnText(normalisedTier(report.tier ?? call.tier));
@@ -89,7 +89,7 @@ export class CallSettler {
    * Keeps the answer for later runs, without the provider's secrets: one that was spelled out over several events of a stream
    * stands in one piece only here. An answer that cannot be written is not kept: a later run asks, and pays, again.
    */
-  async #keep({ facts, target }: CallInFlight, encode: CallReport['answer']): Promise<EndOfCall['answer']> {
+  async #keep({ facts, target }: CallInFlight, encode: CallReport['answer']): Promise<SettledCall['answer']> {
     if (encode === undefined) return undefined;
     const { answers, logger } = this.#options;
     let json: string;

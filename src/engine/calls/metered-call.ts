@@ -15,7 +15,8 @@ import {
 } from '../providers/classify-model-error.ts';
 import type { ModelTarget } from '../providers/provider-registry.ts';
 import type { ReportedError } from '../providers/reported-error.ts';
-import type { CallFacts, EndOfCall } from './usage-record-of-call.ts';
+import type { SettledCall } from '../ledger/settlement.ts';
+import type { CallFacts } from './usage-record-of-call.ts';
 
 /*
  * One request that is in the air, from its reservation to its one settlement.
@@ -35,7 +36,7 @@ export interface MeteredCallOptions {
   readonly clock: Clock;
   readonly userSignal: AbortSignal | undefined;
   /** It stands in the ledger. */
-  readonly onSettled: (end: EndOfCall) => void;
+  readonly onSettled: (end: SettledCall) => void;
   /** Nothing more comes of it: it is settled, or could not be. */
   readonly onEnd: (call: MeteredCall) => void;
 }

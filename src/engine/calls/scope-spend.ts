@@ -1,6 +1,6 @@
 import { addUsd, type Usd, zeroUsd } from '../../kernel/money.ts';
 import { type TokenClass, type TokenCounts, tokenClasses } from '../../pricing/token-classes.ts';
-import type { EndOfCall } from './usage-record-of-call.ts';
+import type { SettledCall } from '../ledger/settlement.ts';
 
 /** What a scope has spent so far. Amounts are exact. */
 export interface ScopeSpend {
@@ -35,7 +35,7 @@ export class SpendCounter {
     this.#reused += 1;
   }
 
-  add(call: Pick<EndOfCall, 'settlement' | 'costUsd' | 'upperBoundUsd' | 'tokens'>): void {
+  add(call: Pick<SettledCall, 'settlement' | 'costUsd' | 'upperBoundUsd' | 'tokens'>): void {
     this.#calls += 1;
     if (call.settlement === 'estimated') this.#estimated += 1;
     if (call.settlement === 'unsettled') this.#unsettled += 1;

@@ -1,14 +1,12 @@
 import { maxUsd, zeroUsd } from '../../kernel/money.ts';
-import type { CallSettlement } from '../ledger/call-ledger.ts';
 import type { Pricing } from '../../pricing/price.ts';
 import type { TokenCounts } from '../../pricing/token-classes.ts';
-import type { WasteReason } from '../export/usage-record.ts';
 import type { ModelFailure } from '../providers/classify-model-error.ts';
 import { columnUsage } from '../providers/column-text.ts';
 import type { GateEnd } from './call-gate.ts';
 import type { CallInFlight } from './call-in-flight.ts';
 import type { CallReport, MeasuredUsage } from './call-report.ts';
-import type { EndOfCall } from './usage-record-of-call.ts';
+import type { SettledCall, WasteReason } from '../ledger/settlement.ts';
 
 /* How a call ended, from what came back about it: functions over values. */
 
@@ -26,15 +24,15 @@ export interface Ending extends CallTimes {
   readonly answeredModel: string | undefined;
   readonly tier: string;
   readonly providerRequestId: string | undefined;
-  readonly answer: EndOfCall['answer'];
+  readonly answer: SettledCall['answer'];
 }
 
 /** The settlement of a call. */
 export function settledCall(
-  { facts }: Pick<CallInFlight, 'facts'>,
+  { facts, isBudgeted }: Pick<CallInFlight, 'facts' | 'isBudgeted'>,
   report: CallReport,
   { measured, pricing, answeredModel, tier, providerRequestId, durationMs, firstChunkMs, answer }: Ending,
-): EndOfCall {
+): SettledCall {
   const { tokens } = measured;
   const isFree = measured.settlement === 'free';
   const isUnsettled = measured.settlement === 'unsettled';
@@ -67,6 +65,7 @@ export function settledCall(
     ...(report.isDegenerate === true ? { isRejected: true } : {}),
     ...(measured.isSuspect || !isBelieved ? { isSuspect: true } : {}),
     cost,
+    isBudgeted,
   };
 }
 
@@ -97,7 +96,7 @@ export function gateEndOf(
   };
 }
 
-function outcomeOf(failure: ModelFailure | undefined, isUnsettled: boolean): CallSettlement['outcome'] {
+function outcomeOf(failure: ModelFailure | undefined, isUnsettled: boolean): SettledCall['outcome'] {
   if (failure === undefined) return 'ok';
   if (isUnsettled) return 'unknown';
   return failure.kind === 'aborted' ? 'cancelled' : 'error';

@@ -7,7 +7,8 @@ import { renderUsageLine, type UsageRecord } from '../export/usage-record.ts';
 import type { CallInFlight } from './call-in-flight.ts';
 import type { ModelMetrics } from './model-metrics.ts';
 import { bareEnd, soundEnd } from './sound-end.ts';
-import { type EndOfCall, recordOfCorrection } from './usage-record-of-call.ts';
+import type { SettledCall } from '../ledger/settlement.ts';
+import { recordOfCorrection } from './usage-record-of-call.ts';
 
 /*
  * Makes the end of a call durable, in the first of these forms that the ledger takes:
@@ -28,7 +29,7 @@ export interface SettlementWriterOptions {
   readonly metrics: ModelMetrics;
 }
 
-type EndedCall = Pick<CallInFlight, 'facts' | 'isBudgeted'>;
+type EndedCall = Pick<CallInFlight, 'facts'>;
 
 export class SettlementWriter {
   readonly #options: SettlementWriterOptions;
@@ -41,7 +42,7 @@ export class SettlementWriter {
    * Writes the end, and answers it as it was written. Throws MILLRACE_DATA_REFUSED when the ledger takes it in no form, and
    * what the ledger throws when it cannot be reached.
    */
-  async write(call: EndedCall, end: EndOfCall): Promise<EndOfCall> {
+  async write(call: EndedCall, end: SettledCall): Promise<SettledCall> {
     try {
       await this.#writeAs(call, end);
       return end;
@@ -51,7 +52,7 @@ export class SettlementWriter {
     }
   }
 
-  async #writeReduced(call: EndedCall, end: EndOfCall, refusal: AppError): Promise<EndOfCall> {
+  async #writeReduced(call: EndedCall, end: SettledCall, refusal: AppError): Promise<SettledCall> {
     const { logger, metrics } = this.#options;
     const sound = soundEnd(end, refusal);
     let reduced = sound ?? bareEnd(end, refusal);
@@ -70,15 +71,14 @@ export class SettlementWriter {
     return reduced;
   }
 
-  async #writeAs({ facts, isBudgeted }: EndedCall, end: EndOfCall): Promise<void> {
+  async #writeAs({ facts }: EndedCall, end: SettledCall): Promise<void> {
     const { ledger, clock, logger } = this.#options;
-    const settlement = { ...end, isBudgeted };
-    if (await this.#tryHard(() => ledger.settle(settlement))) return;
-    if (settlement.state === 'unsettled') return;
+    if (await this.#tryHard(() => ledger.settle(end))) return;
+    if (end.state === 'unsettled') return;
     // The sweep had given the call up: what it cost after all is added as the difference to what it wrote. When even
     // that finds nothing to do, an earlier try of ours was committed although its confirmation got lost.
     const correction = lineOf(recordOfCorrection(facts, end, clock.now()));
-    if (await this.#tryHard(() => ledger.settleLate(settlement, correction))) {
+    if (await this.#tryHard(() => ledger.settleLate(end, correction))) {
       logger.info(
         { callId: facts.id, settlement: end.settlement },
         'a call given up as unsettled was settled late',

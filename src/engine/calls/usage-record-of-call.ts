@@ -1,18 +1,12 @@
 import { derivedId, type Uuid } from '../../kernel/ids.ts';
 import { type Usd, zeroUsd } from '../../kernel/money.ts';
 import type { AbandonedCall } from '../ledger/abandoned-call.ts';
-import type { CallSettlement } from '../ledger/call-ledger.ts';
+import type { SettledCall, WasteReason } from '../ledger/settlement.ts';
 import type { CorrectableCall } from '../ledger/correction-ledger.ts';
 import type { AnsweredCall } from '../ledger/rejection-ledger.ts';
-import type { Cost } from '../../pricing/price.ts';
 import { type TokenCounts, tokenClasses } from '../../pricing/token-classes.ts';
 import { traceIdOf } from '../../telemetry/trace-context.ts';
-import {
-  countsOfCall,
-  countsOfCorrection,
-  type UsageRecord,
-  type WasteReason,
-} from '../export/usage-record.ts';
+import { countsOfCall, countsOfCorrection, type UsageRecord } from '../export/usage-record.ts';
 import type { CallOwner } from './call-owner.ts';
 
 /*
@@ -39,12 +33,6 @@ export interface CallFacts {
   readonly upperBoundUsd: Usd | undefined;
 }
 
-/** How a call ended, and what that cost by class. */
-export type EndOfCall = Omit<CallSettlement, 'cost' | 'wasteReason'> & {
-  readonly cost: Cost | undefined;
-  readonly wasteReason: WasteReason | undefined;
-};
-
 /** The record of a call whose maker is gone: nobody knows what it cost, its upper bound stands. */
 export function recordOfAbandoned(call: AbandonedCall, recordedAt: Date): UsageRecord {
   const isPriced = call.upperBoundUsd !== undefined;
@@ -65,7 +53,7 @@ export function recordOfAbandoned(call: AbandonedCall, recordedAt: Date): UsageR
 }
 
 /** The record of the truth about a call that had been given up as unsettled: the difference to that record. */
-export function recordOfCorrection(facts: CallFacts, end: EndOfCall, recordedAt: Date): UsageRecord {
+export function recordOfCorrection(facts: CallFacts, end: SettledCall, recordedAt: Date): UsageRecord {
   const boundBefore = facts.upperBoundUsd;
   return {
     ...recordOfFacts(facts, recordedAt),
@@ -216,7 +204,7 @@ function recordOfFacts(facts: CallFacts, recordedAt: Date) {
   };
 }
 
-function endFields(end: EndOfCall) {
+function endFields(end: SettledCall) {
   return {
     tier: end.tier,
     outcome: end.outcome === 'unknown' ? ('unsettled' as const) : end.outcome,

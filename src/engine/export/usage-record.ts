@@ -2,16 +2,11 @@ import type { Uuid } from '../../kernel/ids.ts';
 import type { Usd } from '../../kernel/money.ts';
 import type { Origin } from '../../messages/origin.ts';
 import { type TokenClass, tokenClasses } from '../../pricing/token-classes.ts';
+import type { Settlement, WasteReason } from '../ledger/settlement.ts';
 import { amountOf, integerOf, textOf, timeOf } from './row-text.ts';
 
 /** How a call ended. `unsettled`: nobody knows, the process died while it was in the air. */
 export type CallOutcome = 'ok' | 'error' | 'unsettled' | 'cancelled';
-
-/** How the usage is known. `free`: the provider did nothing that it bills (refused before work). */
-export type Settlement = 'reported' | 'estimated' | 'unsettled' | 'free';
-
-/** Why money was spent for nothing. */
-export type WasteReason = 'failed' | 'aborted' | 'duplicate' | 'retried' | 'degenerate';
 
 /** What a record adds to the counts of calls; a correction takes back what no longer holds. */
 export interface CallCounts {

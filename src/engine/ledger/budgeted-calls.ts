@@ -8,7 +8,7 @@ import { openBudgetWindows, reserveBudgetedCalls, settleBudgetedCalls } from './
 import { type BudgetedCallRow, budgetedReservationRow, type CallRow, settlementRow } from './call-rows.ts';
 import { ledgerGroup, type LedgerGroupOptions } from './ledger-group.ts';
 import type { Reservation, ReserveOutcome } from './reservation.ts';
-import type { CallSettlement } from './settlement.ts';
+import type { SettledCall } from './settlement.ts';
 
 interface BudgetedCallsOptions extends LedgerGroupOptions {
   readonly database: SqlDatabase;
@@ -55,7 +55,7 @@ export class BudgetedCalls {
     }
   }
 
-  async settle(settlement: CallSettlement): Promise<boolean> {
+  async settle(settlement: SettledCall): Promise<boolean> {
     return await this.#settle.submit(settlementRow(settlement));
   }
 

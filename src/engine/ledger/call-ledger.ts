@@ -13,9 +13,9 @@ import * as sql from './call-sql.ts';
 import { ledgerGroup, type LedgerGroupOptions } from './ledger-group.ts';
 import { RejectionLedger } from './rejection-ledger.ts';
 import type { Reservation, ReserveOutcome } from './reservation.ts';
-import type { CallOutcome, CallSettlement, Settlement } from './settlement.ts';
+import type { CallOutcome, SettledCall, Settlement } from './settlement.ts';
 
-export type { CallOutcome, CallSettlement, Reservation, ReserveOutcome, Settlement };
+export type { CallOutcome, SettledCall, Reservation, ReserveOutcome, Settlement };
 
 /*
  * The ledger's half about calls: reserve ─► (request) ─► settle, or, when nobody can say how it went, unsettled.
@@ -95,13 +95,13 @@ export class CallLedger {
    * Makes answer, usage and price durable, and with them what its usage record says. False: the call was given up as unsettled
    * meanwhile; `settleLate` then closes the difference.
    */
-  async settle(settlement: CallSettlement): Promise<boolean> {
+  async settle(settlement: SettledCall): Promise<boolean> {
     if (settlement.isBudgeted === true) return await this.#budgeted.settle(settlement);
     return await this.#settle.submit(settlementRow(settlement));
   }
 
   /** Settles a call that had been given up, with its rendered correction. False: somebody else did. */
-  async settleLate(settlement: CallSettlement, correction: string): Promise<boolean> {
+  async settleLate(settlement: SettledCall, correction: string): Promise<boolean> {
     const { row } = lateSettlementRow(settlement, correction);
     const { rows } = await this.#database.query(settleLateCalls, [jsonRows([row])]);
     return rows.length === 1;

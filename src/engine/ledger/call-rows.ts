@@ -4,7 +4,7 @@ import type { Uuid } from '../../kernel/ids.ts';
 import { type Usd, formatUsd, isStorableUsd } from '../../kernel/money.ts';
 import { usageDetail } from './record-detail.ts';
 import type { Reservation } from './reservation.ts';
-import type { CallSettlement } from './settlement.ts';
+import type { SettledCall } from './settlement.ts';
 
 /* Calls as the statements take them. Each is made before it joins a group, so that it is refused alone (see jsonRow). */
 
@@ -34,7 +34,7 @@ export function budgetedReservationRow(item: Reservation): BudgetedCallRow {
 }
 
 /** A settlement, whose record is rendered from its row. */
-export function settlementRow(item: CallSettlement): CallRow {
+export function settlementRow(item: SettledCall): CallRow {
   const row = jsonRow('settle', () => ({
     ...settledColumns(item),
     detail: usageDetail(item.tokens, item.cost),
@@ -43,7 +43,7 @@ export function settlementRow(item: CallSettlement): CallRow {
 }
 
 /** A settlement of a call that had been given up, with the rendered correction. */
-export function lateSettlementRow(item: CallSettlement, line: string): CallRow {
+export function lateSettlementRow(item: SettledCall, line: string): CallRow {
   return { id: item.id, row: jsonRow('settle', () => ({ ...settledColumns(item), line })) };
 }
 
@@ -73,7 +73,7 @@ function reservedColumns(item: Reservation): Record<string, unknown> {
   };
 }
 
-function settledColumns(item: CallSettlement): Record<string, unknown> {
+function settledColumns(item: SettledCall): Record<string, unknown> {
   return {
     id: item.id,
     state: item.state,

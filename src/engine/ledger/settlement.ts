@@ -4,11 +4,14 @@ import type { Cost } from '../../pricing/price.ts';
 import type { TokenCounts } from '../../pricing/token-classes.ts';
 
 export type CallOutcome = 'ok' | 'error' | 'cancelled' | 'unknown';
-/** How the usage is known: the provider reported it, it was counted by us, it cost nothing, or nobody knows. */
+/** How the usage is known: the provider reported it, it was counted by us, it cost nothing (refused before work), or nobody knows. */
 export type Settlement = 'reported' | 'estimated' | 'free' | 'unsettled';
 
+/** Why the cost of a call is waste: no work of a stage rests on it. */
+export type WasteReason = 'failed' | 'aborted' | 'duplicate' | 'retried' | 'degenerate';
+
 /** What became of a call. */
-export interface CallSettlement {
+export interface SettledCall {
   readonly id: Uuid;
   readonly state: 'settled' | 'unsettled';
   readonly outcome: CallOutcome;
@@ -28,7 +31,7 @@ export interface CallSettlement {
   readonly upperBoundUsd: Usd | undefined;
   readonly priceReference: string | undefined;
   readonly priceCatalogue: string | undefined;
-  readonly wasteReason: string | undefined;
+  readonly wasteReason: WasteReason | undefined;
   readonly durationMs: number;
   readonly firstChunkMs: number | undefined;
   /** The answer to be reused, as JSON or as a reference into the payload store. */
