@@ -86,7 +86,6 @@ export function recordsOfRejection(
     ...call,
     owner,
     sentAt,
-    operation: call.operation === 'embeddings' ? ('embeddings' as const) : ('chat' as const),
     upperBoundUsd: undefined,
   };
   const same = {
@@ -173,7 +172,7 @@ function factsOfAbandoned(call: AbandonedCall): CallFacts {
     attempt: call.attempt,
     provider: call.provider,
     model: call.model,
-    operation: call.operation === 'embeddings' ? 'embeddings' : 'chat',
+    operation: call.operation,
     requestKind: call.requestKind,
     fallbackFrom: call.fallbackFrom,
     sentAt: call.reservedAt,

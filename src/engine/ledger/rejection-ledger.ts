@@ -3,22 +3,11 @@ import type { Uuid } from '../../kernel/ids.ts';
 import { type Usd, usd } from '../../kernel/money.ts';
 import type { TokenCounts } from '../../pricing/token-classes.ts';
 import type { Settlement } from './settlement.ts';
+import { type StoredCall, type StoredCallRow, storedCallOf } from './stored-call.ts';
 
 /** A call whose answer is to be rejected: what the records about that say. */
-export interface AnsweredCall {
-  readonly id: Uuid;
-  readonly step: string;
-  readonly attempt: number;
-  readonly provider: string;
-  readonly model: string;
+export interface AnsweredCall extends StoredCall {
   readonly answeredModel: string | undefined;
-  readonly operation: string;
-  readonly tier: string;
-  readonly requestKind: 'single' | 'batch';
-  /** The model that was meant, when this one stood in for it. */
-  readonly fallbackFrom: string | undefined;
-  /** By the ledger's clock; the time of the call's usage record. */
-  readonly reservedAt: Date;
   readonly settlement: Settlement;
   readonly providerRequestId: string | undefined;
   readonly tokens: TokenCounts;
@@ -28,18 +17,8 @@ export interface AnsweredCall {
   readonly priceCatalogue: string | undefined;
 }
 
-interface AnsweredCallRow {
-  readonly id: Uuid;
-  readonly step: string;
-  readonly attempt: number;
-  readonly provider: string;
-  readonly model: string;
+interface AnsweredCallRow extends StoredCallRow {
   readonly answered_model: string | null;
-  readonly operation: string;
-  readonly tier: string;
-  readonly request_kind: 'single' | 'batch';
-  readonly fallback_from: string | null;
-  readonly reserved_at: Date;
   readonly settlement: Settlement;
   readonly provider_request_id: string | null;
   readonly tokens: string | null;
@@ -96,17 +75,8 @@ export class RejectionLedger {
 
 function answeredCallOf(row: AnsweredCallRow): AnsweredCall {
   return {
-    id: row.id,
-    step: row.step,
-    attempt: row.attempt,
-    provider: row.provider,
-    model: row.model,
+    ...storedCallOf(row),
     answeredModel: row.answered_model ?? undefined,
-    operation: row.operation,
-    tier: row.tier,
-    requestKind: row.request_kind,
-    fallbackFrom: row.fallback_from ?? undefined,
-    reservedAt: row.reserved_at,
     settlement: row.settlement,
     providerRequestId: row.provider_request_id ?? undefined,
     tokens: row.tokens === null ? {} : (JSON.parse(row.tokens) as TokenCounts),
