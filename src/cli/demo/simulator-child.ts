@@ -82,9 +82,9 @@ export async function startSimulatorChild(options: SimulatorChildOptions): Promi
     url,
     failed: failed.signal,
     async billedUsd() {
-      const late = () => simulatorFailed(`no bill within ${billTimeoutMs} ms`, errors());
-      const response = await within(clock, billTimeoutMs, fetch(`${url}/_simulator/bill`), late);
-      return usd(billSchema.parse(await response.json()).totalUsd);
+      const read = async (): Promise<unknown> => (await fetch(`${url}/_simulator/bill`)).json();
+      const late = (): Error => simulatorFailed(`no bill within ${billTimeoutMs} ms`, errors());
+      return usd(billSchema.parse(await within(clock, billTimeoutMs, read(), late)).totalUsd);
     },
     async stop() {
       isStopping = true;
