@@ -1,8 +1,9 @@
 import type { StageGates } from '../engine/pipeline/stage-gates.ts';
 import type { StageWorker } from '../engine/pipeline/stage-worker.ts';
-import type { Bounds } from '../telemetry/bounds.ts';
+import type { HostBounds } from './host-bounds.ts';
+import type { MetricCatalogue } from '../telemetry/metric-definition.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import type { MillraceMetrics } from '../telemetry/metrics.ts';
+import type { MillraceMetrics } from './metric-catalogue.ts';
 import type { Tracing } from '../telemetry/tracing.ts';
 import type { CapabilitySet } from './capability-set.ts';
 import type { Configuration } from './configuration.ts';
@@ -22,13 +23,15 @@ export interface HostParts {
   readonly engine: EngineServices;
   readonly models: HostModels;
   readonly capabilities: CapabilitySet;
+  /** The metrics that there are. */
+  readonly catalogue: MetricCatalogue;
   readonly metrics: MillraceMetrics;
   readonly tracing: Tracing;
   readonly stageGates: StageGates;
   readonly worker: string;
   readonly checkStartup: ReturnType<typeof startupChecks>;
   readonly writes: LedgerWrites;
-  readonly bounds: Bounds;
+  readonly bounds: HostBounds;
   /** Told how the stages of this process are read, once there are any. */
   readonly onWorkers: (read: () => readonly StageWorker[]) => void;
 }

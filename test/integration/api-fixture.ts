@@ -46,7 +46,7 @@ import type { Publisher } from '../../src/engine/pipeline/publisher.ts';
 import { defineStage } from '../../src/engine/pipeline/stage-definition.ts';
 import { type RegisteredStage, StageRegistry } from '../../src/engine/pipeline/stage-registry.ts';
 
-import { metricCatalogue } from '../../src/telemetry/metric-catalogue.ts';
+import { metricCatalogue } from '../../src/host/metric-catalogue.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 
 /* The services behind the HTTP API on a real ledger, with one stage that consumes tickets. */

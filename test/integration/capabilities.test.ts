@@ -6,6 +6,7 @@ import { generateText } from 'ai';
 import { afterEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { ApiKeys } from '../../src/capabilities/access/api-keys.ts';
+import type { Capability } from '../../src/capabilities/capability.ts';
 import type { StageHandler } from '../../src/engine/pipeline/stage-context.ts';
 import { defineStage } from '../../src/engine/pipeline/stage-definition.ts';
 import type { RegisteredStage } from '../../src/engine/pipeline/stage-registry.ts';
@@ -15,6 +16,7 @@ import { readHostStatus } from '../../src/host/host-status.ts';
 import { partsOf } from '../../src/host/http/http-api.module.ts';
 import { Readiness } from '../../src/host/http/readiness.ts';
 import { loadConfiguration } from '../../src/host/load-configuration.ts';
+import { metricCatalogue } from '../../src/host/metric-catalogue.ts';
 import { defineMessage } from '../../src/messages/message-type.ts';
 import { silentLogger } from '../../src/telemetry/silent-logger.ts';
 import { ScriptedModel } from '../../src/testing/scripted-model.ts';
@@ -51,6 +53,11 @@ afterEach(async () => {
   [app, host] = [undefined, undefined];
 });
 
+/** The names of our own metrics in an exposition. */
+function metricsIn(body: string): readonly string[] {
+  return [...body.matchAll(/^# HELP millrace_(\w+) /gm)].map(([, name = '']) => name).toSorted();
+}
+
 const all = capabilities.map(({ name }) => name);
 
 describe('a host', () => {
@@ -62,6 +69,7 @@ describe('a host', () => {
     'with %s capability starts, works and stops',
     async (_, names) => {
       const list = capabilities.filter(({ name }) => names.includes(name));
+      const missing: readonly Capability[] = capabilities.filter(({ name }) => !names.includes(name));
       directory = await mkdtemp(join(tmpdir(), 'millrace-capabilities-'));
       const model = new ScriptedModel(() => ({ text: 'yes', usage }), 'gpt-5-mini');
       const opened = await Host.open({
@@ -96,7 +104,13 @@ describe('a host', () => {
       expect(model.requests).toHaveLength(1);
       expect((await opened.calls.totals()).succeeded).toBe(1);
       expect((await app.inject({ url: '/health/live' })).statusCode).toBe(200);
-      expect((await app.inject({ url: '/metrics' })).body).toContain('millrace_stage_messages_total');
+      const shown = (await app.inject({ url: '/metrics' })).body;
+      expect(metricsIn(shown)).toEqual(
+        Object.keys(metricCatalogue)
+          .filter((metric) => !missing.some(({ metrics = {} }) => Object.hasOwn(metrics, metric)))
+          .toSorted(),
+      );
+      expect(shown).toContain('millrace_stage_messages_total{');
       // Without who identifies callers, nothing that needs a key is there at all.
       const isOpen = names.includes('access');
       expect((await app.inject({ url: '/v1/status' })).statusCode).toBe(isOpen ? 401 : 404);
