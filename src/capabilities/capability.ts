@@ -18,6 +18,7 @@ import type { PayloadStore } from '../drivers/payload-store/payload-store.ts';
 import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
 import type { BackgroundLoop } from '../kernel/background-loop.ts';
 import type { Clock } from '../kernel/clock.ts';
+import type { ErrorTable } from '../kernel/declared-errors.ts';
 import type { Pricer } from '../pricing/price.ts';
 import type { BoundRegistry } from '../telemetry/bounds.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -36,6 +37,8 @@ import type { HttpPart, ServiceToken } from './http-part.ts';
  */
 export interface Capability<Context = never, JobName extends string = string> {
   readonly name: string;
+  /** Its errors, by their codes. */
+  readonly errors?: ErrorTable;
   /** Its metrics, by their names without the prefix. */
   readonly metrics?: MetricCatalogue;
   /** Values that it adds to closed lists of names. */

@@ -21,6 +21,8 @@ export interface HttpPart {
   readonly requests?: Readonly<Record<string, z.ZodType>>;
   /** Schemas of the document that no Zod schema stands behind. */
   readonly schemas?: Schemas;
+  /** The codes of its capability's own errors. */
+  readonly errorCodes?: readonly string[];
   /** Request bodies of several media types, by operation id. */
   readonly bodies?: Readonly<Record<string, Content>>;
 }

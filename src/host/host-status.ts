@@ -12,6 +12,7 @@ import type { MessageState } from '../engine/ledger/message-state.ts';
 import { ParkedMessages } from '../engine/ledger/parked-messages.ts';
 import { Waits } from '../engine/ledger/waits.ts';
 import { describeErasure, type ErasureDocument } from '../capabilities/erasure/erasure-documents.ts';
+import { errorCodes } from './error-codes.ts';
 import { explainWaits, type WaitReport } from '../capabilities/message-operations/wait-reports.ts';
 
 /** How many messages are in which state, over all stages. */
@@ -97,6 +98,7 @@ export async function readHostStatus({
       budgets,
       circuits,
       blocked,
+      errors: errorCodes,
       hasNoHost,
       now: clock.now(),
     }),

@@ -8,6 +8,7 @@ import { expect } from 'vitest';
 import { z } from 'zod';
 import { BudgetAdmission } from '../../src/capabilities/budgets/budget-admission.ts';
 import { BudgetBook } from '../../src/engine/calls/budget-book.ts';
+import { errorCodes } from '../../src/host/error-codes.ts';
 import { readHostStatus } from '../../src/host/host-status.ts';
 import { EventIntake } from '../../src/capabilities/ingest/event-intake.ts';
 import type { HttpServices } from '../../src/host/http/http-api.module.ts';
@@ -217,5 +218,7 @@ export function problemOf(response: {
   readonly headers: Readonly<Record<string, unknown>>;
 }): Problem {
   expect(response.headers['content-type']).toMatch(/^application\/problem\+json/);
-  return problemSchema.strict().parse(JSON.parse(response.body));
+  const problem = problemSchema.strict().parse(JSON.parse(response.body));
+  expect(errorCodes).toHaveProperty(problem.code);
+  return problem;
 }

@@ -11,6 +11,7 @@ import type { StageHandler } from '../../src/engine/pipeline/stage-context.ts';
 import { defineStage } from '../../src/engine/pipeline/stage-definition.ts';
 import type { RegisteredStage } from '../../src/engine/pipeline/stage-registry.ts';
 import { capabilities } from '../../src/host/capabilities.ts';
+import { errorCodes } from '../../src/host/error-codes.ts';
 import { Host } from '../../src/host/host.ts';
 import { readHostStatus } from '../../src/host/host-status.ts';
 import { partsOf } from '../../src/host/http/http-api.module.ts';
@@ -124,7 +125,12 @@ describe('a host', () => {
       }
       const document = (await app.inject({ url: '/openapi.json' })).json<{
         paths: Record<string, unknown>;
+        components: { schemas: { Problem: { properties: { code: { enum: string[] } } } } };
       }>();
+      const ownErrors = missing.flatMap(({ errors = {} }) => Object.keys(errors));
+      expect(document.components.schemas.Problem.properties.code.enum).toEqual(
+        Object.keys(errorCodes).filter((code) => !ownErrors.includes(code)),
+      );
       for (const [name, url] of Object.entries(routes))
         expect(url in document.paths).toBe(names.includes(name));
     },

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { dirname, join, posix } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { listSettings } from '../../src/host/load-configuration.ts';
-import { errorCodes } from '../../src/kernel/error-codes.ts';
+import { errorCodes } from '../../src/host/error-codes.ts';
 import { metricCatalogue } from '../../src/host/metric-catalogue.ts';
 import { repositoryFiles } from './repository-files.ts';
 

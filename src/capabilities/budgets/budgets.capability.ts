@@ -1,10 +1,12 @@
 import type { Capability } from '../capability.ts';
+import { budgetErrors } from './budget-errors.ts';
 import { budgetMetrics } from './budget-metrics.ts';
 import { budgetNames } from './budget-names.ts';
 
 /** Limits of what teams, customers and features spend in a window. */
 export const budgets = {
   name: 'budgets',
+  errors: budgetErrors,
   metrics: budgetMetrics,
   names: budgetNames,
   http: async () => (await import('./budgets.http.ts')).httpPart,

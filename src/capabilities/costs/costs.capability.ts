@@ -1,10 +1,12 @@
 import type { Capability } from '../capability.ts';
+import { costErrors } from './cost-errors.ts';
 import { costMetrics } from './cost-metrics.ts';
 import { costNames } from './cost-names.ts';
 
 /** What work cost and who caused it: reports, and spend over its own baseline. */
 export const costs = {
   name: 'costs',
+  errors: costErrors,
   metrics: costMetrics,
   names: costNames,
   http: async () => (await import('./costs.http.ts')).httpPart,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type ErrorCode, errorCodes } from '../../kernel/error-codes.ts';
+import type { ErrorCodeEntry } from '../../kernel/error-code-entry.ts';
 import { formatUsd } from '../../kernel/money.ts';
 import type { BudgetState } from '../../engine/ledger/budget-ledger.ts';
 import { describeHold } from '../../engine/ledger/hold.ts';
@@ -65,6 +65,8 @@ export interface WaitFacts {
   readonly budgets: readonly BudgetState[];
   readonly circuits: readonly TroubledModel[];
   readonly blocked: readonly BlockedModel[];
+  /** What is known of the codes of failures. */
+  readonly errors: Readonly<Partial<Record<string, ErrorCodeEntry>>>;
   /** Whether it is known that no host runs. */
   readonly hasNoHost?: boolean;
   readonly now: Date;
@@ -123,9 +125,15 @@ function explain(wait: Waiting, facts: WaitFacts): Explanation {
         change: 'The provider answering first attempts again, or a larger models.retryBudget.',
       };
     case 'retry':
-      return ofFailure(about, 'The last attempt failed, and the pause before the next one is not over.');
+      return ofFailure(
+        facts.errors[about],
+        'The last attempt failed, and the pause before the next one is not over.',
+      );
     case 'retry_after':
-      return ofFailure(about, 'The last attempt failed, and the provider said how long to wait.');
+      return ofFailure(
+        facts.errors[about],
+        'The last attempt failed, and the provider said how long to wait.',
+      );
     case 'version':
       return {
         why: `${about} is newer than any version that the running processes know.`,
@@ -182,7 +190,7 @@ function ofBudget(name: string, budget: BudgetState | undefined): Explanation {
   };
 }
 
-function ofCircuit(model: string, { circuits, now }: WaitFacts): Explanation {
+function ofCircuit(model: string, { circuits, now }: Pick<WaitFacts, 'circuits' | 'now'>): Explanation {
   const circuit = circuits.find((one) => nameOf(one) === model);
   const change =
     'The provider answering again: probes close the circuit by themselves. A fallback takes over where one is configured.';
@@ -204,8 +212,7 @@ function ofLimit(model: string, { blocked }: WaitFacts): Explanation {
   };
 }
 
-function ofFailure(code: string, why: string): Explanation {
-  const entry = isErrorCode(code) ? errorCodes[code] : undefined;
+function ofFailure(entry: ErrorCodeEntry | undefined, why: string): Explanation {
   return entry === undefined
     ? { why, change: 'Time alone.' }
     : { why: `${why} ${entry.what}`, change: `Time; and if it comes again: ${entry.todo}` };
@@ -237,14 +244,7 @@ function unnoted({ waits, holds, circuits, blocked, now }: WaitFacts): readonly 
     ...circuits
       .filter((circuit) => !isNoted('breaker', nameOf(circuit)))
       .map((circuit) => {
-        const { until, why, change } = ofCircuit(nameOf(circuit), {
-          waits,
-          holds,
-          circuits,
-          blocked,
-          now,
-          budgets: [],
-        });
+        const { until, why, change } = ofCircuit(nameOf(circuit), { circuits, now });
         return {
           ...none,
           reason: 'breaker' as const,
@@ -282,8 +282,4 @@ function nameOf({ provider, model }: { readonly provider: string; readonly model
 
 function isReason(text: string): text is Reason {
   return waitSchema.shape.reason.safeParse(text).success;
-}
-
-function isErrorCode(code: string): code is ErrorCode {
-  return Object.hasOwn(errorCodes, code);
 }

@@ -96,9 +96,15 @@ export class HttpApiModule {
 
 /** The HTTP parts of capabilities. */
 export async function partsOf(
-  list: readonly Pick<Capability, 'name' | 'http'>[],
+  list: readonly Pick<Capability, 'name' | 'http' | 'errors'>[],
 ): Promise<readonly HttpPart[]> {
-  return await Promise.all(list.flatMap(({ http }) => (http === undefined ? [] : [http()])));
+  return await Promise.all(
+    list.flatMap(({ http, errors = {} }) =>
+      http === undefined
+        ? []
+        : [http().then((part): HttpPart => ({ ...part, errorCodes: Object.keys(errors) }))],
+    ),
+  );
 }
 
 function identifiesCallers({ providers = [] }: HttpPart): boolean {

@@ -3,6 +3,7 @@ import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swag
 import { z } from 'zod';
 import type { HttpPart } from '../../capabilities/http-part.ts';
 import { statusSchema } from '../status-document.ts';
+import { errorCodes } from '../../kernel/error-codes.ts';
 import { problemMediaType, problemSchema } from '../../http/problem.ts';
 import { readinessSchema } from './readiness.ts';
 
@@ -84,7 +85,11 @@ function schemasOf(parts: readonly HttpPart[]): Schemas {
     for (const [id, schema] of Object.entries(answers)) registry.add(schema, { id });
   }
   const converted = z.toJSONSchema(registry, { uri: (id) => `#/components/schemas/${id}` });
-  const entries = Object.entries(converted.schemas).map(([name, schema]) => [name, withoutIdentity(schema)]);
+  const codes = [...Object.keys(errorCodes), ...parts.flatMap((part) => part.errorCodes ?? [])];
+  const entries = Object.entries(converted.schemas).map(([name, schema]) => [
+    name,
+    withoutIdentity(name === 'Problem' ? withCodes(schema, codes) : schema),
+  ]);
   // What comes in is described as it is sent, before it is read into dates and defaults.
   const sent = parts
     .flatMap(({ requests = {} }) => Object.entries(requests))
@@ -94,6 +99,12 @@ function schemasOf(parts: readonly HttpPart[]): Schemas {
     Object.fromEntries([...entries, ...sent]) as Schemas,
     ...parts.map((part) => part.schemas ?? {}),
   ) as Schemas;
+}
+
+/** A problem carries one of the codes that there are. */
+function withCodes(problem: object, codes: readonly string[]): object {
+  const properties = 'properties' in problem ? problem.properties : {};
+  return { ...problem, properties: { ...(properties as object), code: { type: 'string', enum: codes } } };
 }
 
 /** The document says once which dialect its schemas are in, and where they lie. */
