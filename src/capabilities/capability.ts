@@ -25,6 +25,7 @@ import type { Logger } from '../telemetry/logger.ts';
 import type { MetricCatalogue } from '../telemetry/metric-definition.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { HttpPart, ServiceToken } from './http-part.ts';
+import type { StatusPart } from './status-part.ts';
 
 /*
  * What a capability is to the host. `src/host/capabilities.ts` is the list; the host opens them in its order, asks each what
@@ -43,6 +44,8 @@ export interface Capability<Context = never, JobName extends string = string> {
   readonly metrics?: MetricCatalogue;
   /** Values that it adds to closed lists of names. */
   readonly names?: Partial<ClosedNames>;
+  /** Its part of the status, loaded where that is read. */
+  readonly status?: () => Promise<StatusPart>;
   /** Its part of the HTTP API, loaded where there is one. */
   readonly http?: () => Promise<HttpPart>;
   /**

@@ -5,7 +5,7 @@ import type { MetricCatalogue } from '../telemetry/metric-definition.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { MillraceMetrics } from './metric-catalogue.ts';
 import type { Tracing } from '../telemetry/tracing.ts';
-import type { CapabilitySet } from './capability-set.ts';
+import type { CapabilitySet, HostCapability } from './capability-set.ts';
 import type { Configuration } from './configuration.ts';
 import type { EngineServices } from './engine-services.ts';
 import type { HostClock } from './host-clock.ts';
@@ -22,6 +22,7 @@ export interface HostParts {
   readonly stores: Stores;
   readonly engine: EngineServices;
   readonly models: HostModels;
+  readonly list: readonly HostCapability[];
   readonly capabilities: CapabilitySet;
   /** The metrics that there are. */
   readonly catalogue: MetricCatalogue;

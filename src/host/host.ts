@@ -65,6 +65,8 @@ export class Host {
   readonly bounds: HostBounds;
   /** Whether the ledger takes writes. */
   readonly writes: LedgerWrites;
+  /** What it can do beside its engine. */
+  readonly capabilities: readonly HostCapability[];
   readonly #parts: HostParts;
   readonly #relay: HostRelay;
   readonly #lag = new EventLoopLag();
@@ -83,6 +85,7 @@ export class Host {
     this.clock = parts.clock;
     this.bounds = parts.bounds;
     this.writes = parts.writes;
+    this.capabilities = parts.list;
     this.#parts = parts;
     this.#relay = new HostRelay({
       ...parts,
@@ -153,6 +156,7 @@ export class Host {
       engine,
       models,
       capabilities: await CapabilitySet.open(list, context, hooks),
+      list,
       catalogue,
       worker,
       stageGates,

@@ -9,7 +9,7 @@ import { z } from 'zod';
 import { BudgetAdmission } from '../../src/capabilities/budgets/budget-admission.ts';
 import { BudgetBook } from '../../src/engine/calls/budget-book.ts';
 import { errorCodes } from '../../src/host/error-codes.ts';
-import { readHostStatus } from '../../src/host/host-status.ts';
+import { readStatusDocument } from '../../src/host/status-document.ts';
 import { EventIntake } from '../../src/capabilities/ingest/event-intake.ts';
 import type { HttpServices } from '../../src/host/http/http-api.module.ts';
 import { type Problem, problemSchema } from '../../src/http/problem.ts';
@@ -175,7 +175,7 @@ export async function openApiFixture(): Promise<ApiFixture> {
       ];
       return (logger) => ({
         provided: new Map(services),
-        status: () => readHostStatus({ database, clock: systemClock }),
+        status: () => readStatusDocument({ database, clock: systemClock }),
         readiness: new Readiness({ checks: [], clock: systemClock }),
         metrics: { render: () => Promise.resolve({ contentType: 'text/plain', body: '' }) },
         logger,

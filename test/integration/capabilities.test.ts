@@ -13,7 +13,8 @@ import type { RegisteredStage } from '../../src/engine/pipeline/stage-registry.t
 import { capabilities } from '../../src/host/capabilities.ts';
 import { errorCodes } from '../../src/host/error-codes.ts';
 import { Host } from '../../src/host/host.ts';
-import { readHostStatus } from '../../src/host/host-status.ts';
+import { statusPartsOf } from '../../src/host/host-status.ts';
+import { readStatusDocument } from '../../src/host/status-document.ts';
 import { partsOf } from '../../src/host/http/http-api.module.ts';
 import { Readiness } from '../../src/host/http/readiness.ts';
 import { loadConfiguration } from '../../src/host/load-configuration.ts';
@@ -59,6 +60,9 @@ function metricsIn(body: string): readonly string[] {
   return [...body.matchAll(/^# HELP millrace_(\w+) /gm)].map(([, name = '']) => name).toSorted();
 }
 
+/** What the status shows without any capability. */
+const ofEngine = ['messages', 'stages', 'calls', 'unexportedRecords', 'parked', 'waits'];
+
 const all = capabilities.map(({ name }) => name);
 
 describe('a host', () => {
@@ -90,7 +94,12 @@ describe('a host', () => {
       app = await startApi(
         (logger) => ({
           provided: opened.services,
-          status: () => readHostStatus({ database: opened.stores.database, clock: opened.clock.time }),
+          status: () =>
+            readStatusDocument({
+              database: opened.stores.database,
+              clock: opened.clock.time,
+              capabilities: opened.capabilities,
+            }),
           readiness: new Readiness({ checks: [], clock: opened.clock.time }),
           metrics: opened.metrics,
           logger,
@@ -125,8 +134,17 @@ describe('a host', () => {
       }
       const document = (await app.inject({ url: '/openapi.json' })).json<{
         paths: Record<string, unknown>;
-        components: { schemas: { Problem: { properties: { code: { enum: string[] } } } } };
+        components: {
+          schemas: { Status: { properties: object }; Problem: { properties: { code: { enum: string[] } } } };
+        };
       }>();
+      const members = async (of: readonly Capability[]): Promise<readonly string[]> =>
+        (await statusPartsOf(of)).flatMap(({ schema }) => Object.keys(schema)).toSorted();
+      const status = (await app.inject({ url: '/v1/status', headers })).json<object>();
+      expect(Object.keys(status).toSorted()).toEqual([...ofEngine, ...(await members(list))].toSorted());
+      expect(Object.keys(document.components.schemas.Status.properties).toSorted()).toEqual(
+        Object.keys(status).toSorted(),
+      );
       const ownErrors = missing.flatMap(({ errors = {} }) => Object.keys(errors));
       expect(document.components.schemas.Problem.properties.code.enum).toEqual(
         Object.keys(errorCodes).filter((code) => !ownErrors.includes(code)),

@@ -10,5 +10,6 @@ export const budgets = {
   metrics: budgetMetrics,
   names: budgetNames,
   http: async () => (await import('./budgets.http.ts')).httpPart,
+  status: async () => (await import('./budget-status.ts')).budgetStatus,
   open: async () => (await import('./open-budgets.ts')).openBudgets,
 } as const satisfies Capability;

@@ -8,5 +8,6 @@ export const erasure = {
   errors: erasureErrors,
   names: erasureNames,
   http: async () => (await import('./erasure.http.ts')).httpPart,
+  status: async () => (await import('./erasure-status.ts')).erasureStatus,
   open: async () => (await import('./open-erasure.ts')).openErasure,
 } as const satisfies Capability;

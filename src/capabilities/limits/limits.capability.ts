@@ -7,5 +7,6 @@ export const limits = {
   name: 'limits',
   metrics: limitMetrics,
   names: limitNames,
+  status: async () => (await import('./limit-status.ts')).limitStatus,
   open: async () => (await import('./open-limits.ts')).openLimits,
 } as const satisfies Capability;

@@ -8,5 +8,6 @@ export const pauses = {
   metrics: pauseMetrics,
   names: pauseNames,
   http: async () => (await import('./pauses.http.ts')).httpPart,
+  status: async () => (await import('./pause-status.ts')).pauseStatus,
   open: async () => (await import('./open-pauses.ts')).openPauses,
 } as const satisfies Capability;

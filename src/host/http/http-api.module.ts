@@ -96,14 +96,14 @@ export class HttpApiModule {
 
 /** The HTTP parts of capabilities. */
 export async function partsOf(
-  list: readonly Pick<Capability, 'name' | 'http' | 'errors'>[],
+  list: readonly Pick<Capability, 'name' | 'http' | 'errors' | 'status'>[],
 ): Promise<readonly HttpPart[]> {
   return await Promise.all(
-    list.flatMap(({ http, errors = {} }) =>
-      http === undefined
-        ? []
-        : [http().then((part): HttpPart => ({ ...part, errorCodes: Object.keys(errors) }))],
-    ),
+    list.map(async ({ http, errors = {}, status }): Promise<HttpPart> => ({
+      ...((await http?.()) ?? { services: [] }),
+      errorCodes: Object.keys(errors),
+      status: (await status?.())?.schema ?? {},
+    })),
   );
 }
 

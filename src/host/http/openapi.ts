@@ -2,7 +2,7 @@ import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 import { z } from 'zod';
 import type { HttpPart } from '../../capabilities/http-part.ts';
-import { statusSchema } from '../status-document.ts';
+import { statusSchemaOf } from '../status-document.ts';
 import { errorCodes } from '../../kernel/error-codes.ts';
 import { problemMediaType, problemSchema } from '../../http/problem.ts';
 import { readinessSchema } from './readiness.ts';
@@ -80,7 +80,11 @@ function complete(path: string, operation: Operation, bodies: Bodies): void {
 
 function schemasOf(parts: readonly HttpPart[]): Schemas {
   const registry = z.registry<{ readonly id: string }>();
-  const own = { Status: statusSchema, Problem: problemSchema, Readiness: readinessSchema };
+  const own = {
+    Status: statusSchemaOf(parts.map(({ status = {} }) => status)),
+    Problem: problemSchema,
+    Readiness: readinessSchema,
+  };
   for (const answers of [...parts.map((part) => part.answers ?? {}), own]) {
     for (const [id, schema] of Object.entries(answers)) registry.add(schema, { id });
   }
