@@ -1,3 +1,4 @@
+import type { z } from 'zod';
 import type { AdmissionCheck, Admissions } from '../engine/pipeline/admissions.ts';
 import type { EndedMessages } from '../engine/pipeline/ended-messages.ts';
 import type { LeaseKeeper } from '../engine/pipeline/lease-keeper.ts';
@@ -25,6 +26,7 @@ import type { Logger } from '../telemetry/logger.ts';
 import type { MetricCatalogue } from '../telemetry/metric-definition.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { HttpPart, ServiceToken } from './http-part.ts';
+import type { StartupCheck } from './startup-check.ts';
 import type { StatusPart } from './status-part.ts';
 
 /*
@@ -36,8 +38,16 @@ import type { StatusPart } from './status-part.ts';
  * One capability, whole in its folder: what it declares, and how it is opened. What it declares is data, from which the host
  * computes the metrics, the closed names and the documents of the product; it is loaded without services, stores and Nest.
  */
-export interface Capability<Context = never, JobName extends string = string> {
+export interface Capability<
+  Context = never,
+  JobName extends string = string,
+  FindingCode extends string = string,
+> {
   readonly name: string;
+  /** Its sections of the configuration. */
+  readonly configuration?: Readonly<Record<string, z.ZodType>>;
+  /** Settings of its own that stand among those of models. */
+  readonly modelSettings?: Readonly<Record<string, z.ZodType>>;
   /** Its errors, by their codes. */
   readonly errors?: ErrorTable;
   /** Its metrics, by their names without the prefix. */
@@ -48,6 +58,8 @@ export interface Capability<Context = never, JobName extends string = string> {
   readonly status?: () => Promise<StatusPart>;
   /** Its part of the HTTP API, loaded where there is one. */
   readonly http?: () => Promise<HttpPart>;
+  /** Its check before a start, loaded where one is made. */
+  readonly startupCheck?: () => Promise<StartupCheck<SettingsOf<Context>, FindingCode>>;
   /**
    * Loads what composes its services; nothing runs yet. That throws MILLRACE_CONFIG_INVALID for settings that cannot be
    * kept.
@@ -56,6 +68,8 @@ export interface Capability<Context = never, JobName extends string = string> {
     (context: Context) => CapabilityParts<JobName> | Promise<CapabilityParts<JobName>>
   >;
 }
+
+type SettingsOf<Context> = Context extends { readonly settings: infer Settings } ? Settings : never;
 
 /** Names that metrics, documents and configuration know, each list closed. */
 export interface ClosedNames {
@@ -69,6 +83,8 @@ export interface ClosedNames {
   readonly boundsFullUnderLoad: readonly string[];
   /** Why it puts work aside. */
   readonly parkReasons: readonly string[];
+  /** The codes of what its start-up check finds. */
+  readonly findings: readonly string[];
 }
 
 /** The names of one list. */

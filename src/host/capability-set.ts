@@ -14,7 +14,7 @@ import { invariant } from '../kernel/invariant.ts';
 import type { Origin } from '../messages/origin.ts';
 import type { RegisteredStage } from '../engine/pipeline/stage-registry.ts';
 import type { MakeChore } from './chores.ts';
-import type { BoundName, JobName } from './closed-names.ts';
+import type { BoundName, FindingCode, JobName } from './closed-names.ts';
 import type { Configuration } from './configuration.ts';
 import type { HostCatalogue } from './metric-catalogue.ts';
 
@@ -22,7 +22,7 @@ import type { HostCatalogue } from './metric-catalogue.ts';
 export type HostContext = CapabilityContext<Configuration, HostCatalogue, JobName, BoundName>;
 
 /** A capability that this host can open: all that it uses of settings, metrics and names is there. */
-export type HostCapability = Capability<HostContext, JobName>;
+export type HostCapability = Capability<HostContext, JobName, FindingCode>;
 
 type Parts = CapabilityParts<JobName>;
 

@@ -34,6 +34,17 @@ const ownNames = {
   ],
   boundsFullUnderLoad: ['export_batch', 'worker_slots'],
   parkReasons,
+  findings: [
+    'queue_unsafe',
+    'clocks_apart',
+    'migrations_pending',
+    'ledger_unsafe',
+    'usage_deduplication_off',
+    'usage_unreadable',
+    'stage_without_schema',
+    'model_unknown',
+    'model_unpriced',
+  ],
 } as const satisfies ClosedNames;
 
 type Contributed<List extends keyof ClosedNames> = OwnCapability extends infer One
@@ -49,6 +60,8 @@ export type HostNames = { readonly [List in keyof ClosedNames]: readonly Name<Li
 
 /** What is done over and over beside the work. */
 export type JobName = Name<'jobs'>;
+/** What a start-up check may find. */
+export type FindingCode = Name<'findings'>;
 /** What is bounded. */
 export type BoundName = Name<'bounds'>;
 
@@ -65,6 +78,7 @@ export function namesOf(list: readonly Pick<Capability, 'name' | 'names'>[]): Ho
     bounds: all('bounds'),
     boundsFullUnderLoad: all('boundsFullUnderLoad'),
     parkReasons: all('parkReasons'),
+    findings: all('findings'),
   } as HostNames;
 }
 

@@ -1,16 +1,11 @@
 import type { Capability } from '../capabilities/capability.ts';
 import type { ErrorCodeEntry } from '../kernel/error-code-entry.ts';
 import { type ErrorCode as KernelErrorCode, errorCodes as kernelErrorCodes } from '../kernel/error-codes.ts';
-import { capabilities, type OwnCapability } from './capabilities.ts';
-
-type Contributed = OwnCapability extends infer One
-  ? One extends { readonly errors: infer Own }
-    ? keyof Own & string
-    : never
-  : never;
+import { capabilities } from './capabilities.ts';
+import type { Contributed } from './contributed.ts';
 
 /** The code of a failure. */
-export type ErrorCode = KernelErrorCode | Contributed;
+export type ErrorCode = KernelErrorCode | (keyof Contributed<'errors'> & string);
 
 /** The codes of a host with these capabilities, each with its HTTP status, whether it may be retried, and what to do. */
 export function errorCodesOf(

@@ -7,6 +7,7 @@ import { ParkedMessages } from '../engine/ledger/parked-messages.ts';
 import { Waits } from '../engine/ledger/waits.ts';
 import type { Capability } from '../capabilities/capability.ts';
 import { capabilities, type OwnCapability } from './capabilities.ts';
+import type { UnionToIntersection } from './contributed.ts';
 import { errorCodes } from './error-codes.ts';
 import { explainWaits, type WaitReport } from './wait-reports.ts';
 
@@ -36,12 +37,6 @@ export interface EngineStatus {
 
 type PartOf<One> = One extends { readonly status: () => Promise<infer Part> } ? Part : never;
 type Parts = OwnCapability extends infer One ? PartOf<One> : never;
-type UnionToIntersection<Union> = (Union extends unknown ? (one: Union) => void : never) extends (
-  all: infer All,
-) => void
-  ? All
-  : never;
-
 /** A host's state in figures: what stands without any capability, and what each adds. */
 export type HostStatus = EngineStatus &
   UnionToIntersection<

@@ -160,7 +160,15 @@ export class Host {
       catalogue,
       worker,
       stageGates,
-      checkStartup: startupChecks({ ...models, configuration, stores: watched, clock: own, metrics, logger }),
+      checkStartup: startupChecks({
+        ...models,
+        configuration,
+        list,
+        stores: watched,
+        clock: own,
+        metrics,
+        logger,
+      }),
       onWorkers: (read) => {
         workers = read;
       },

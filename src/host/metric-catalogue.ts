@@ -1,24 +1,17 @@
 import type { Capability } from '../capabilities/capability.ts';
 import { engineCatalogue } from '../engine/metrics/engine-metrics.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
-import { capabilities, type OwnCapability } from './capabilities.ts';
+import { capabilities } from './capabilities.ts';
 import { type HostNames, namesOf } from './closed-names.ts';
+import type { Contributed } from './contributed.ts';
 import { processMetrics } from './process-metrics.ts';
 
-type UnionToIntersection<Union> = (Union extends unknown ? (one: Union) => void : never) extends (
-  all: infer All,
-) => void
-  ? All
-  : never;
-
-type Contributed = UnionToIntersection<
-  OwnCapability extends infer One ? (One extends { readonly metrics: infer Own } ? Own : never) : never
->;
-
 /** Every metric of a host with all capabilities. */
-export type HostCatalogue = ReturnType<typeof processMetrics<HostNames['jobs'], HostNames['bounds']>> &
+export type HostCatalogue = ReturnType<
+  typeof processMetrics<HostNames['jobs'], HostNames['bounds'], HostNames['findings']>
+> &
   ReturnType<typeof engineCatalogue<HostNames['parkReasons']>> &
-  Contributed;
+  Contributed<'metrics'>;
 
 /** Every metric of a host with these capabilities by its name without the prefix. */
 export function catalogueOf(list: readonly Pick<Capability, 'name' | 'metrics' | 'names'>[]): HostCatalogue {

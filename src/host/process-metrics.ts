@@ -1,12 +1,18 @@
 import type { MetricCatalogue } from '../telemetry/metric-definition.ts';
 
 /** Fed by the composition root and by the metrics themselves. */
-export const processMetrics = <const Jobs extends readonly string[], const Bounds extends readonly string[]>({
+export const processMetrics = <
+  const Jobs extends readonly string[],
+  const Bounds extends readonly string[],
+  const Findings extends readonly string[],
+>({
   jobs,
   bounds,
+  findings,
 }: {
   readonly jobs: Jobs;
   readonly bounds: Bounds;
+  readonly findings: Findings;
 }) =>
   ({
     build_info: {
@@ -18,19 +24,7 @@ export const processMetrics = <const Jobs extends readonly string[], const Bound
     startup_findings: {
       type: 'gauge',
       unit: 'findings',
-      labels: {
-        code: [
-          'queue_unsafe',
-          'clocks_apart',
-          'migrations_pending',
-          'ledger_unsafe',
-          'usage_deduplication_off',
-          'usage_unreadable',
-          'stage_without_schema',
-          'model_unknown',
-          'model_unpriced',
-        ],
-      },
+      labels: { code: findings },
       help: 'What the start-up checks of this process found, by code; anything above 0 is in its log.',
     },
     clock_offset_seconds: {

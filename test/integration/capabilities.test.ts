@@ -154,4 +154,37 @@ describe('a host', () => {
     },
     60_000,
   );
+
+  it('does not start when the check of a capability finds what would break a promise', async () => {
+    directory = await mkdtemp(join(tmpdir(), 'millrace-capabilities-'));
+    const finding = { severity: 'fatal', what: 'It is worn.', todo: 'Replace it.' } as const;
+    // The closed list of codes is that of the product's own capabilities.
+    const worn = { name: 'worn', code: 'worn_out' as 'queue_unsafe' };
+    host = await Host.open({
+      configuration: loadConfiguration({ environment: {}, options: { dataDirectory: directory } }),
+      logger: silentLogger,
+      capabilities: [
+        ...capabilities,
+        {
+          name: worn.name,
+          names: { findings: [worn.code] },
+          startupCheck: () =>
+            Promise.resolve(({ settings, definitions }) => {
+              expect([settings.dataDirectory, definitions.length]).toEqual([directory, 1]);
+              return Promise.resolve([{ ...finding, code: worn.code }]);
+            }),
+          open: () => Promise.resolve(() => ({})),
+        },
+      ],
+    });
+    await expect(
+      host.start([{ definition: answer, handler } as unknown as RegisteredStage]),
+    ).rejects.toMatchObject({
+      code: 'MILLRACE_STARTUP_REFUSED',
+      faults: [{ field: 'worn_out', problem: 'It is worn. Replace it.' }],
+    });
+    const { body } = await host.metrics.render();
+    expect(body).toContain('millrace_startup_findings{code="worn_out"} 1');
+    expect(body).toContain('millrace_startup_findings{code="queue_unsafe"} 0');
+  }, 60_000);
 });

@@ -2,10 +2,12 @@ import type { Capability } from '../capability.ts';
 import { budgetErrors } from './budget-errors.ts';
 import { budgetMetrics } from './budget-metrics.ts';
 import { budgetNames } from './budget-names.ts';
+import { budgetSettings } from './budget-settings.ts';
 
 /** Limits of what teams, customers and features spend in a window. */
 export const budgets = {
   name: 'budgets',
+  configuration: { budgets: budgetSettings },
   errors: budgetErrors,
   metrics: budgetMetrics,
   names: budgetNames,

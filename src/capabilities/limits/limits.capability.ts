@@ -1,10 +1,12 @@
 import type { Capability } from '../capability.ts';
 import { limitMetrics } from './limit-metrics.ts';
 import { limitNames } from './limit-names.ts';
+import { limitSettings } from './limit-settings.ts';
 
 /** Limits of requests and tokens of models, their circuits, and the retry budget. */
 export const limits = {
   name: 'limits',
+  modelSettings: limitSettings,
   metrics: limitMetrics,
   names: limitNames,
   status: async () => (await import('./limit-status.ts')).limitStatus,
