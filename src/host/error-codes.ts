@@ -5,7 +5,7 @@ import { capabilities } from './capabilities.ts';
 import type { Contributed } from './contributed.ts';
 
 /** The code of a failure. */
-export type ErrorCode = KernelErrorCode | (keyof Contributed<'errors'> & string);
+export type ErrorCode = KernelErrorCode | keyof Contributed<'errors'>;
 
 /** The codes of a host with these capabilities, each with its HTTP status, whether it may be retried, and what to do. */
 export function errorCodesOf(
