@@ -74,6 +74,7 @@ const owners = [
     packages: ['nestjs-pino', 'pino-http', 'fastify', '@fastify/[^/]+', '@nestjs/platform-fastify'],
     folders: ['src/host'],
   },
+  { name: 'negotiator', packages: ['negotiator'], folders: ['src/http'] },
   { name: 'commander', packages: ['commander'], folders: ['src/cli', 'src/terminal', 'src/capabilities'] },
 ];
 

@@ -15,6 +15,7 @@ import { addDemoCommand } from './demo/demo-command.ts';
 import { describeError } from './describe-error.ts';
 import { addCallsCommand } from '../capabilities/corrections/calls-command.ts';
 import { addEraseCommand } from '../capabilities/erasure/erase-command.ts';
+import { addFocusCommand } from '../capabilities/costs/focus/focus-command.ts';
 import { addHoldsCommands } from '../capabilities/pauses/holds-commands.ts';
 import { addKeysCommand } from '../capabilities/access/keys-command.ts';
 import { addMessagesCommand } from '../capabilities/message-operations/messages-command.ts';
@@ -77,6 +78,7 @@ function commandsOf(context: CommandContext<Configuration>, bind: Bind): Command
     addCheckCommand,
     addStatusCommand,
     addCostsCommand,
+    addFocusCommand,
     addCallsCommand,
     addBudgetsCommand,
     addDeadLettersCommand,

@@ -1,22 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { classicText, formatFor } from './exposition.ts';
-
-describe('formatFor', () => {
-  it.each([
-    [
-      'application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1',
-      'openmetrics',
-    ],
-    ['application/openmetrics-text', 'openmetrics'],
-    ['text/plain, application/openmetrics-text;q=0.2', 'text'],
-    ['application/openmetrics-text;q=0', 'text'],
-    ['text/html,*/*;q=0.8', 'text'],
-    ['*/*', 'text'],
-    [undefined, 'text'],
-  ])('%s', (accept, format) => {
-    expect(formatFor(accept)).toBe(format);
-  });
-});
+import { classicText } from './exposition.ts';
 
 describe('classicText', () => {
   it('names counters by their samples, and leaves exemplars and the end out', () => {

@@ -20,6 +20,7 @@ import { BudgetReports } from '../../src/capabilities/budgets/budget-reports.ts'
 import type { Provided } from '../../src/capabilities/capability.ts';
 import { clockToken } from '../../src/capabilities/costs/clock-token.ts';
 import { CostReports } from '../../src/capabilities/costs/cost-reports.ts';
+import { FocusExports } from '../../src/capabilities/costs/focus/focus-export.ts';
 import { MessageAccounts } from '../../src/capabilities/message-operations/message-accounts.ts';
 import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts';
 import { FilesPayloadStore } from '../../src/drivers/payload-store/payload-store.files.ts';
@@ -135,6 +136,10 @@ export async function openApiFixture(): Promise<ApiFixture> {
     services: ({ provided = [], ...overrides } = {}) => {
       const services: readonly Provided[] = [
         [CostReports, new CostReports({ store: { database: 'nowhere' } as ColumnStore })],
+        [
+          FocusExports,
+          new FocusExports({ store: { database: 'nowhere' } as ColumnStore, billingAccount: 'millrace' }),
+        ],
         [clockToken, overrides.clock ?? systemClock],
         [BudgetReports, new BudgetReports(ledger)],
         [ApiKeys, keys],
@@ -212,13 +217,14 @@ export function ticketEvent(overrides: Record<string, unknown> = {}): Record<str
   };
 }
 
-/** The problem document that a response is. */
+/** The problem document that a response is: one of Supertest, or of `inject`, whose body is text. */
 export function problemOf(response: {
-  readonly body: string;
+  readonly body: unknown;
   readonly headers: Readonly<Record<string, unknown>>;
 }): Problem {
   expect(response.headers['content-type']).toMatch(/^application\/problem\+json/);
-  const problem = problemSchema.strict().parse(JSON.parse(response.body));
+  const { body } = response;
+  const problem = problemSchema.strict().parse(typeof body === 'string' ? JSON.parse(body) : body);
   expect(errorCodes).toHaveProperty(problem.code);
   return problem;
 }

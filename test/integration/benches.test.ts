@@ -151,3 +151,12 @@ describe('bench/stage.ts', () => {
     });
   });
 });
+
+describe('bench/spans.ts', () => {
+  it('measures Millrace and both exporters of the SDK, with every span sent', async () => {
+    const { stdout } = await run('spans.ts', ['--stages', '500', '--rounds', '1']);
+    const figures = [...stdout.matchAll(/^(.+): ([\d.]+) \(.*µs of processor time a stage/gm)];
+    expect(figures.map(([, name]) => name)).toEqual(['Millrace, JSON', 'SDK, JSON', 'SDK, protocol buffers']);
+    for (const [, , microseconds] of figures) expect(Number(microseconds)).toBeGreaterThan(0);
+  });
+});

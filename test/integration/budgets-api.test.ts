@@ -15,6 +15,7 @@ import { CallLedger } from '../../src/engine/ledger/call-ledger.ts';
 import { reserveOf, settledFor, someBudget } from '../support/budget-fixture.ts';
 import { startApi } from './api-application.ts';
 import { type ApiFixture, openApiFixture, problemOf, ticketEvent } from './api-fixture.ts';
+import { requestTo } from './request-to.ts';
 
 /* Budgets as people meet them: over HTTP, at the terminal, and in the configuration. */
 
@@ -36,24 +37,21 @@ describe('over HTTP', () => {
   });
 
   const get = (withKey?: string) =>
-    app.inject({
-      url: '/v1/budgets',
-      headers: withKey === undefined ? {} : { authorization: `Bearer ${withKey}` },
-    });
+    requestTo(app)
+      .get('/v1/budgets')
+      .set(withKey === undefined ? {} : { authorization: `Bearer ${withKey}` });
 
   async function report(withKey = key): Promise<BudgetReport> {
     const response = await get(withKey);
-    expect(response.statusCode, response.body).toBe(200);
-    return budgetReportSchema.strict().parse(response.json());
+    expect(response.statusCode, response.text).toBe(200);
+    return budgetReportSchema.strict().parse(response.body);
   }
 
   const post = (event: unknown, type = 'application/cloudevents+json') =>
-    app.inject({
-      method: 'POST',
-      url: '/v1/messages',
-      headers: { authorization: `Bearer ${key}`, 'content-type': type },
-      payload: JSON.stringify(event),
-    });
+    requestTo(app)
+      .post('/v1/messages')
+      .set({ authorization: `Bearer ${key}`, 'content-type': type })
+      .send(JSON.stringify(event));
 
   it('shows what is spent, reserved and left, to the last decimal, and who waits', async () => {
     await fixture.setBudgets([
@@ -63,7 +61,7 @@ describe('over HTTP', () => {
     const { id } = await reserveOf(calls, '2', ['triage', 'all']);
     await calls.settle(settledFor(id, '1.000000000000000001'));
     await reserveOf(calls, '3', ['triage']);
-    const [messageId] = (await post(ticketEvent())).json().messageIds as [string];
+    const [messageId] = (await post(ticketEvent())).body.messageIds as [string];
     const leased = await fixture.messages.claim({ stage: 'triage', leaseMs: 60_000, about: messageId });
     if (leased.kind !== 'leased') throw new Error(leased.kind);
     const { fence } = leased.message;

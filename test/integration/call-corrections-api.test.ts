@@ -2,6 +2,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startApi } from './api-application.ts';
 import { type ApiFixture, openApiFixture, problemOf } from './api-fixture.ts';
+import { requestTo } from './request-to.ts';
 
 const id = '01890a5d-ac96-774b-bcce-b302099a8057';
 
@@ -25,12 +26,7 @@ afterAll(async () => {
 });
 
 const correct = async (key: string, body: object) =>
-  app.inject({
-    method: 'POST',
-    url: `/v1/calls/${id}/correct`,
-    headers: { authorization: `Bearer ${key}` },
-    payload: body,
-  });
+  requestTo(app).post(`/v1/calls/${id}/correct`).set('authorization', `Bearer ${key}`).send(body);
 
 describe('POST /v1/calls/{id}/correct', () => {
   const body = { tokens: { uncached_input: 8, text_output: 50 }, reason: 'the bill' };
@@ -70,12 +66,12 @@ describe('POST /v1/calls/{id}/correct', () => {
   it('says what it would do, does it, and does it once', async () => {
     const key = await fixture.newKey(['operations:write']);
     const changed = { isChanged: true, before: { costUsd: '1' }, after: { costUsd: '0.000102' } };
-    expect((await correct(key, { ...body, dryRun: true })).json()).toMatchObject({
+    expect((await correct(key, { ...body, dryRun: true })).body).toMatchObject({
       dryRun: true,
       ...changed,
     });
-    expect((await correct(key, body)).json()).toMatchObject({ dryRun: false, ...changed });
-    expect((await correct(key, body)).json()).toMatchObject({ isChanged: false });
+    expect((await correct(key, body)).body).toMatchObject({ dryRun: false, ...changed });
+    expect((await correct(key, body)).body).toMatchObject({ isChanged: false });
     const { rows } = await fixture.database.query<{ actor: string }>({
       name: 'test.actions',
       text: `select actor from millrace.operator_actions where action = 'calls.correct'`,

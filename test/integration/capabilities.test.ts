@@ -24,6 +24,7 @@ import { silentLogger } from '../../src/telemetry/silent-logger.ts';
 import { ScriptedModel } from '../../src/testing/scripted-model.ts';
 import { startApi } from './api-application.ts';
 import { counted } from '../support/counted.ts';
+import { requestTo } from './request-to.ts';
 
 /*
  * The engine and the HTTP server know no capability by name: a host without any one of them starts, works, answers and
@@ -113,8 +114,8 @@ describe('a host', () => {
       await expect.poll(() => counted(opened.stores.database, 'completed'), { timeout: 20_000 }).toBe(1);
       expect(model.requests).toHaveLength(1);
       expect((await opened.calls.totals()).succeeded).toBe(1);
-      expect((await app.inject({ url: '/health/live' })).statusCode).toBe(200);
-      const shown = (await app.inject({ url: '/metrics' })).body;
+      expect((await requestTo(app).get('/health/live')).statusCode).toBe(200);
+      const shown = (await requestTo(app).get('/metrics')).text;
       expect(metricsIn(shown)).toEqual(
         Object.keys(metricCatalogue)
           .filter((metric) => !missing.some(({ metrics = {} }) => Object.hasOwn(metrics, metric)))
@@ -123,24 +124,24 @@ describe('a host', () => {
       expect(shown).toContain('millrace_stage_messages_total{');
       // Without who identifies callers, nothing that needs a key is there at all.
       const isOpen = names.includes('access');
-      expect((await app.inject({ url: '/v1/status' })).statusCode).toBe(isOpen ? 401 : 404);
+      expect((await requestTo(app).get('/v1/status')).statusCode).toBe(isOpen ? 401 : 404);
       if (!isOpen) return;
       const { key } = await opened.service(ApiKeys).create({ name: 'test', scopes: ['admin'] });
       const headers = { authorization: `Bearer ${key}` };
       const routes = { budgets: '/v1/budgets', pauses: '/v1/holds', 'dead-letters': '/v1/dead-letters' };
       for (const [name, url] of Object.entries(routes)) {
-        const { statusCode } = await app.inject({ url, headers });
+        const { statusCode } = await requestTo(app).get(url).set(headers);
         expect([name, statusCode]).toEqual([name, names.includes(name) ? 200 : 404]);
       }
-      const document = (await app.inject({ url: '/openapi.json' })).json<{
+      const document = (await requestTo(app).get('/openapi.json')).body as {
         paths: Record<string, unknown>;
         components: {
           schemas: { Status: { properties: object }; Problem: { properties: { code: { enum: string[] } } } };
         };
-      }>();
+      };
       const members = async (of: readonly Capability[]): Promise<readonly string[]> =>
         (await statusPartsOf(of)).flatMap(({ schema }) => Object.keys(schema)).toSorted();
-      const status = (await app.inject({ url: '/v1/status', headers })).json<object>();
+      const status = (await requestTo(app).get('/v1/status').set(headers)).body as object;
       expect(Object.keys(status).toSorted()).toEqual([...ofEngine, ...(await members(list))].toSorted());
       expect(Object.keys(document.components.schemas.Status.properties).toSorted()).toEqual(
         Object.keys(status).toSorted(),

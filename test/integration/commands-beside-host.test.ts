@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createMillraceApp, type MillraceApp } from '../../src/host/create-millrace-app.ts';
 import { runCommand } from '../support/run-command.ts';
+import { requestTo } from './request-to.ts';
 
 /* The command line beside a running embedded host, which has the data directory open. */
 
@@ -42,7 +43,7 @@ describe('beside a running host', () => {
     const made = await run('keys', 'create', '--name', 'leaked', '--scope', 'costs:read');
     expect(made.code, made.stderr).toBe(0);
     const ask = () =>
-      fetch(`${String(app.url)}/v1/costs`, { headers: { authorization: `Bearer ${made.stdout.trim()}` } });
+      requestTo(String(app.url)).get('/v1/costs').set('authorization', `Bearer ${made.stdout.trim()}`);
     const listed = JSON.parse((await run('keys', 'list', '--json')).stdout) as { id: string }[];
     const revoked = await run('keys', 'revoke', String(listed[0]?.id));
     expect(revoked.code, revoked.stderr).toBe(0);

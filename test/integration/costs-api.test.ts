@@ -12,6 +12,7 @@ import {
   type CostReportDocument,
   costReportSchema,
 } from '../../src/capabilities/costs/cost-report-document.ts';
+import { FocusExports } from '../../src/capabilities/costs/focus/focus-export.ts';
 import { CostReports } from '../../src/capabilities/costs/cost-reports.ts';
 import { openChdb } from '../../src/drivers/column-store/column-store.clickhouse.ts';
 import { migrateColumnStore } from '../../src/drivers/column-store/column-migrator.ts';
@@ -29,6 +30,7 @@ import type { ServiceToken } from '../../src/capabilities/http-part.ts';
 import { costs } from '../../src/capabilities/costs/costs.capability.ts';
 import { clockToken } from '../../src/capabilities/costs/clock-token.ts';
 import { type HttpServices, partsOf } from '../../src/host/http/http-api.module.ts';
+import { requestTo } from './request-to.ts';
 
 /* Cost reports over HTTP, from a real ledger's keys and a real column store's records. */
 
@@ -58,6 +60,7 @@ beforeAll(async () => {
   const services = (logger: HttpServices['logger']): HttpServices => ({
     provided: new Map<ServiceToken, unknown>([
       [CostReports, new CostReports({ store, exportLagSeconds: () => Promise.resolve(1.5) })],
+      [FocusExports, new FocusExports({ store, billingAccount: 'millrace' })],
       [clockToken, systemClock],
       [ApiKeys, keys],
     ]),
@@ -84,16 +87,14 @@ async function newKey(scopes: readonly ApiScope[], team?: string): Promise<strin
 }
 
 const get = (query: string, key?: string, headers: Record<string, string> = {}) =>
-  app.inject({
-    method: 'GET',
-    url: `/v1/costs${query === '' ? '' : `?${query}`}`,
-    headers: { ...headers, ...(key === undefined ? {} : { authorization: `Bearer ${key}` }) },
-  });
+  requestTo(app)
+    .get(`/v1/costs${query === '' ? '' : `?${query}`}`)
+    .set({ ...headers, ...(key === undefined ? {} : { authorization: `Bearer ${key}` }) });
 
 async function report(query: string, key = everywhere): Promise<CostReportDocument> {
   const response = await get(query, key);
-  expect(response.statusCode, response.body).toBe(200);
-  return costReportSchema.strict().parse(response.json());
+  expect(response.statusCode, response.text).toBe(200);
+  return costReportSchema.strict().parse(response.body);
 }
 
 describe('a cost report', () => {
@@ -228,7 +229,7 @@ describe('invalid parameters', () => {
     );
     expect(response.statusCode).toBe(400);
     expect(response.headers['content-type']).toMatch(/^application\/problem\+json/);
-    const problem = problemSchema.strict().parse(response.json());
+    const problem = problemSchema.strict().parse(response.body);
     expect(problem).toMatchObject({
       type: 'urn:millrace:error:MILLRACE_REQUEST_INVALID',
       code: 'MILLRACE_REQUEST_INVALID',
@@ -260,8 +261,8 @@ describe('invalid parameters', () => {
     [`team=${'x'.repeat(513)}`, 'team'],
   ])('%s is refused', async (query, field) => {
     const response = await get(query, everywhere);
-    expect(response.statusCode, response.body).toBe(400);
-    expect(problemSchema.parse(response.json()).faults?.map((fault) => fault.field)).toEqual([field]);
+    expect(response.statusCode, response.text).toBe(400);
+    expect(problemSchema.parse(response.body).faults?.map((fault) => fault.field)).toEqual([field]);
   });
 });
 
@@ -272,7 +273,7 @@ describe('CSV', () => {
     const response = await asCsv(`${period}&group_by=team,model,customer&order=key`);
     expect(response.statusCode).toBe(200);
     expect(response.headers['content-type']).toBe('text/csv; charset=utf-8; header=present');
-    const lines = response.body.split('\r\n');
+    const lines = response.text.split('\r\n');
     expect(lines[0]).toBe(
       'team,model,customer,costUsd,calls,messages,inputTokens,outputTokens,wasteUsd,unpricedCalls,unsettledCalls,estimatedCalls,openUpperBoundUsd,suspectCalls',
     );
@@ -288,7 +289,7 @@ describe('CSV', () => {
   });
 
   it('holds the same amounts as JSON', async () => {
-    const lines = (await asCsv(`${period}&group_by=day&order=key`)).body.trimEnd().split('\r\n').slice(1);
+    const lines = (await asCsv(`${period}&group_by=day&order=key`)).text.trimEnd().split('\r\n').slice(1);
     const { groups } = await report(`${period}&group_by=day&order=key`);
     expect(lines.map((line) => line.split(',').slice(0, 2))).toEqual(
       groups.map(({ key, costUsd }) => [key.day, costUsd]),
@@ -296,7 +297,7 @@ describe('CSV', () => {
   });
 
   it('is the totals without grouping', async () => {
-    const lines = (await asCsv(period)).body.trimEnd().split('\r\n');
+    const lines = (await asCsv(period)).text.trimEnd().split('\r\n');
     expect(lines).toHaveLength(2);
     expect(lines[1]?.split(',')[0]).toBe(sumOfCosts(() => true));
   });
@@ -309,7 +310,7 @@ describe('CSV', () => {
     expect(await typeFor('text/*, application/json;q=0.1')).toContain('text/csv');
     const refused = await get(period, everywhere, { accept: 'image/png' });
     expect(refused.statusCode).toBe(406);
-    expect(refused.json()).toMatchObject({ code: 'MILLRACE_NOT_ACCEPTABLE' });
+    expect(refused.body).toMatchObject({ code: 'MILLRACE_NOT_ACCEPTABLE' });
   });
 });
 
@@ -328,7 +329,7 @@ describe('a key bound to a team', () => {
     expect((await report(`${period}&group_by=model`, searchKey)).totals.costUsd).toBe(sumOfCosts(ofSearch));
     expect((await report(`${period}&team=search`, searchKey)).totals.costUsd).toBe(sumOfCosts(ofSearch));
     const csv = await get(`${period}&group_by=team,model`, searchKey, { accept: 'text/csv' });
-    const lines = csv.body.trimEnd().split('\r\n').slice(1);
+    const lines = csv.text.trimEnd().split('\r\n').slice(1);
     expect(lines).toHaveLength(3);
     expect(lines.every((line) => line.startsWith('search,'))).toBe(true);
     expect(csv.headers['millrace-total-cost-usd']).toBe(sumOfCosts(ofSearch));
@@ -339,9 +340,9 @@ describe('a key bound to a team', () => {
     async (query) => {
       const response = await get(`${period}&${query}`, searchKey);
       expect(response.statusCode).toBe(403);
-      const problem = problemSchema.parse(response.json());
+      const problem = problemSchema.parse(response.body);
       expect(problem.code).toBe('MILLRACE_FORBIDDEN');
-      expect(response.body).not.toContain('support');
+      expect(response.text).not.toContain('support');
     },
   );
 
@@ -359,16 +360,16 @@ describe('without a valid key', () => {
     ['another scheme', { authorization: 'Basic bXI6bXI=' }],
     ['a malformed key', { authorization: "Bearer mr_' or 1=1" }],
   ])('%s is refused before anything is read', async (_, headers) => {
-    const response = await app.inject({ method: 'GET', url: '/v1/costs?limit=x', headers });
+    const response = await requestTo(app).get('/v1/costs?limit=x').set(headers);
     expect(response.statusCode).toBe(401);
     expect(response.headers['www-authenticate']).toBe('Bearer realm="millrace"');
-    expect(problemSchema.parse(response.json()).code).toBe('MILLRACE_UNAUTHENTICATED');
+    expect(problemSchema.parse(response.body).code).toBe('MILLRACE_UNAUTHENTICATED');
   });
 
   it('a key of another scope is refused', async () => {
     const response = await get(period, await newKey(['messages:read', 'messages:write']));
     expect(response.statusCode).toBe(403);
-    expect(response.json()).toMatchObject({
+    expect(response.body).toMatchObject({
       code: 'MILLRACE_FORBIDDEN',
       detail: expect.stringContaining('costs:read'),
     });
@@ -388,7 +389,7 @@ describe('once the column store is away', () => {
     const response = await get(period, everywhere);
     expect(response.statusCode).toBe(503);
     expect(response.headers['retry-after']).toBe('5');
-    const problem = problemSchema.strict().parse(response.json());
+    const problem = problemSchema.strict().parse(response.body);
     expect(problem).toMatchObject({ code: 'MILLRACE_COLUMN_STORE_UNAVAILABLE', retryable: true });
     expect(problem.detail).toBeUndefined();
   });

@@ -11,6 +11,7 @@ import { AnswerStage, Template, TicketAnswered, TicketOpened } from './answer-st
 import { startApi } from './api-application.ts';
 import { type ApiFixture, openApiFixture, problemOf } from './api-fixture.ts';
 import { DeadLetterOffice } from '../../src/capabilities/dead-letters/dead-letter-office.ts';
+import { requestTo } from './request-to.ts';
 
 /* Dead letters over HTTP. What a test leaves dead is discarded after it. */
 
@@ -60,28 +61,26 @@ afterEach(async () => {
 const requestsMade = () => model.requests.length - requestsBefore;
 
 const get = (path: string, key = read) =>
-  app.inject({ url: `/v1/dead-letters${path}`, headers: { authorization: `Bearer ${key}` } });
+  requestTo(app).get(`/v1/dead-letters${path}`).set('authorization', `Bearer ${key}`);
 const post = (path: string, body: unknown, key = operate) =>
-  app.inject({
-    method: 'POST',
-    url: `/v1/dead-letters/${path}`,
-    headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
-    payload: JSON.stringify(body),
-  });
+  requestTo(app)
+    .post(`/v1/dead-letters/${path}`)
+    .set({ authorization: `Bearer ${key}`, 'content-type': 'application/json' })
+    .send(JSON.stringify(body));
 const list = async (query = '', key = read) => {
   const response = await get(query, key);
-  expect(response.statusCode, response.body).toBe(200);
-  return deadLetterListSchema.strict().parse(response.json());
+  expect(response.statusCode, response.text).toBe(200);
+  return deadLetterListSchema.strict().parse(response.body);
 };
 const show = async (id: string, key = read) => {
   const response = await get(`/${id}`, key);
-  expect(response.statusCode, response.body).toBe(200);
-  return deadLetterSchema.strict().parse(response.json());
+  expect(response.statusCode, response.text).toBe(200);
+  return deadLetterSchema.strict().parse(response.body);
 };
 const replay = async (body: unknown, key = operate) => {
   const response = await post('replay', body, key);
-  expect(response.statusCode, response.body).toBe(200);
-  return replayResultSchema.parse(response.json());
+  expect(response.statusCode, response.text).toBe(200);
+  return replayResultSchema.parse(response.body);
 };
 
 /** A message that dies because rendering fails. */
@@ -320,7 +319,7 @@ describe('a replay', () => {
     [[], ['request']],
   ])('refuses %j', async (body, fields) => {
     const response = await post('replay', body);
-    expect(response.statusCode, response.body).toBe(400);
+    expect(response.statusCode, response.text).toBe(400);
     expect(problemOf(response).faults?.map(({ field }) => field)).toEqual(fields);
   });
 });
@@ -329,8 +328,8 @@ describe('a discard', () => {
   it('takes a dead letter out of the list without losing it', async () => {
     const id = await die('somebody');
     const response = await post('discard', { ids: [id], reason: 'a test customer' });
-    expect(response.statusCode, response.body).toBe(200);
-    expect(discardResultSchema.strict().parse(response.json())).toMatchObject({
+    expect(response.statusCode, response.text).toBe(200);
+    expect(discardResultSchema.strict().parse(response.body)).toMatchObject({
       count: 1,
       stages: [{ stage: 'answer', count: 1 }],
     });
@@ -370,7 +369,7 @@ describe('a key', () => {
     expect((await get(`/${theirs}`, sales)).statusCode).toBe(404);
     expect(await replay({ filter: {}, dryRun: true }, sales)).toMatchObject({ count: 1 });
     const discarded = await post('discard', { ids: [theirs], reason: 'x' }, sales);
-    expect(discarded.json()).toEqual({ count: 0, hasMore: false, stages: [] });
+    expect(discarded.body).toEqual({ count: 0, hasMore: false, stages: [] });
     expect(await replay({ filter: { team: ['support', 'sales'] }, reason: 'mended' }, sales)).toMatchObject({
       count: 1,
     });

@@ -13,6 +13,7 @@ import { claimOf, someAdmission, someLedger } from '../support/ledger-fixture.ts
 import { PostgresServer } from '../support/postgres-server.ts';
 import { canRun, postgresPrograms } from '../support/required-programs.ts';
 import { runCommand } from '../support/run-command.ts';
+import { requestTo } from './request-to.ts';
 
 /* Erasure as those who ask for it meet it: over HTTP, and with `millrace erase` beside a host and without one. */
 
@@ -42,11 +43,10 @@ describe('beside a running host', () => {
     expect(made.code, made.stderr).toBe(0);
     return made.stdout.trim();
   };
-  const ask = async (key: string, path = '', body?: unknown): Promise<Response> =>
-    await fetch(`${String(app.url)}/v1/erasures${path}`, {
-      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
-      ...(body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) }),
-    });
+  const ask = (key: string, path = '', body?: object) => {
+    const request = requestTo(String(app.url))[body === undefined ? 'get' : 'post'](`/v1/erasures${path}`);
+    return request.set('authorization', `Bearer ${key}`).send(body);
+  };
   const work = async (customer: string, team = 'blue'): Promise<string> => {
     const origin = { team, customer, feature: 'shop' };
     const { messageIds } = await app.millrace.admit(Ticket.v1, { text: `secret of ${customer}` }, { origin });
@@ -84,7 +84,7 @@ describe('beside a running host', () => {
     expect((await ask(keys['operate'] ?? '', '', body)).status).toBe(403);
     const dryRun = await ask(keys['erase'] ?? '', '', { ...body, dryRun: true });
     expect(dryRun.status).toBe(200);
-    expect(requestedErasureSchema.parse(await dryRun.json())).toMatchObject({
+    expect(requestedErasureSchema.parse(dryRun.body)).toMatchObject({
       dryRun: true,
       messages: 1,
       open: 0,
@@ -92,10 +92,9 @@ describe('beside a running host', () => {
     expect(await row(id)).toMatchObject({ customer: 'acme' });
 
     const asked = await ask(keys['erase'] ?? '', '', body);
-    const erasure = erasureSchema.strict().parse(await asked.json());
+    const erasure = erasureSchema.strict().parse(asked.body);
     expect([asked.status, erasure.state]).toEqual([202, 'at_work']);
-    const state = async () =>
-      erasureSchema.parse(await (await ask(keys['erase'] ?? '', `/${erasure.id}`)).json());
+    const state = async () => erasureSchema.parse((await ask(keys['erase'] ?? '', `/${erasure.id}`)).body);
     await vi.waitFor(
       async () => expect(await state()).toMatchObject({ state: 'ended', messages: 1 }),
       patience,
@@ -119,9 +118,9 @@ describe('beside a running host', () => {
 
   it('refuses what is no request, what is another team’s, and what is not at its end', async () => {
     await work('shared', 'rose');
-    const refuse = async (key: string, body: unknown) => {
+    const refuse = async (key: string, body: object) => {
       const response = await ask(key, '', body);
-      return [response.status, ((await response.json()) as { code: string }).code];
+      return [response.status, (response.body as { code: string }).code];
     };
     const all = keys['erase'] ?? '';
     const reason = 'x';

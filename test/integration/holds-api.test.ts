@@ -8,6 +8,7 @@ import {
 } from '../../src/capabilities/pauses/hold-documents.ts';
 import { startApi } from './api-application.ts';
 import { type ApiFixture, openApiFixture, problemOf, ticketEvent } from './api-fixture.ts';
+import { requestTo } from './request-to.ts';
 
 /* Holds over HTTP: what may be said, by whom, and what comes of it. What holds stop is tested elsewhere. */
 
@@ -32,25 +33,19 @@ afterAll(async () => {
 
 afterEach(() => fixture.database.execute('truncate millrace.holds'));
 
-const send = (method: 'GET' | 'POST' | 'DELETE', path = '', body?: unknown, key = operate) =>
-  app.inject({
-    method,
-    url: `/v1/holds${path}`,
-    headers: {
-      authorization: `Bearer ${key}`,
-      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-    },
-    ...(body === undefined ? {} : { payload: JSON.stringify(body) }),
-  });
+const send = (method: 'get' | 'post' | 'delete', path = '', body?: object, key = operate) => {
+  const request = requestTo(app)[method](`/v1/holds${path}`);
+  return request.set('authorization', `Bearer ${key}`).send(body);
+};
 const place = async (body: Record<string, unknown>) => {
-  const response = await send('POST', '', { reason: 'it bills nonsense', ...body });
-  expect(response.statusCode, response.body).toBe(200);
-  return placedHoldSchema.strict().parse(response.json());
+  const response = await send('post', '', { reason: 'it bills nonsense', ...body });
+  expect(response.statusCode, response.text).toBe(200);
+  return placedHoldSchema.strict().parse(response.body);
 };
 const list = async (key = read) => {
-  const response = await send('GET', '', undefined, key);
-  expect(response.statusCode, response.body).toBe(200);
-  return holdListSchema.strict().parse(response.json()).holds;
+  const response = await send('get', '', undefined, key);
+  expect(response.statusCode, response.text).toBe(200);
+  return holdListSchema.strict().parse(response.body).holds;
 };
 
 describe('a hold', () => {
@@ -67,11 +62,11 @@ describe('a hold', () => {
       hold: { id: first.hold.id, createdAt: first.hold.createdAt, aborts: true, reason: 'at once' },
     });
     expect(await list()).toEqual([{ ...again.hold, waiting: 0 }]);
-    const lifted = await send('DELETE', `/${first.hold.id}?reason=mended`);
-    expect(lifted.statusCode, lifted.body).toBe(200);
-    expect(liftedHoldSchema.strict().parse(lifted.json())).toEqual({ hold: again.hold });
+    const lifted = await send('delete', `/${first.hold.id}?reason=mended`);
+    expect(lifted.statusCode, lifted.text).toBe(200);
+    expect(liftedHoldSchema.strict().parse(lifted.body)).toEqual({ hold: again.hold });
     expect(await list()).toEqual([]);
-    expect(problemOf(await send('DELETE', `/${first.hold.id}?reason=again`))).toMatchObject({
+    expect(problemOf(await send('delete', `/${first.hold.id}?reason=again`))).toMatchObject({
       status: 404,
       code: 'MILLRACE_NOT_FOUND',
     });
@@ -82,16 +77,14 @@ describe('a hold', () => {
       expect.stringContaining('stage traige'),
     ]);
     expect(await list()).toHaveLength(1);
-    const event = await app.inject({
-      method: 'POST',
-      url: '/v1/messages',
-      headers: {
+    const event = await requestTo(app)
+      .post('/v1/messages')
+      .set({
         authorization: `Bearer ${await fixture.newKey(['messages:write'])}`,
         'content-type': 'application/cloudevents+json',
-      },
-      payload: JSON.stringify(ticketEvent()),
-    });
-    expect(event.statusCode, event.body).toBe(202);
+      })
+      .send(JSON.stringify(ticketEvent()));
+    expect(event.statusCode, event.text).toBe(202);
     expect((await place({ scope: 'stage', value: 'triage' })).warnings).toEqual([]);
     expect((await list()).find(({ value }) => value === 'triage')?.waiting).toBe(1);
     expect((await place({ scope: 'all' })).warnings).toEqual([]);
@@ -114,7 +107,7 @@ describe('a hold', () => {
     [{ scope: 'stage', value: 'x', reason: 'r', until: 'noon' }, 'until'],
     [[], 'request'],
   ])('is refused when it cannot be meant: %j', async (body, field) => {
-    const problem = problemOf(await send('POST', '', body));
+    const problem = problemOf(await send('post', '', body));
     expect(problem).toMatchObject({ status: 400, code: 'MILLRACE_REQUEST_INVALID' });
     expect(problem.faults?.map((fault) => fault.field)).toContain(field);
     expect(await list()).toEqual([]);
@@ -122,10 +115,10 @@ describe('a hold', () => {
 
   it('is not lifted without a reason, nor by what is no id', async () => {
     const { hold } = await place({ scope: 'all' });
-    expect(problemOf(await send('DELETE', `/${hold.id}`)).code).toBe('MILLRACE_REQUEST_INVALID');
-    expect(problemOf(await send('DELETE', `/${hold.id}?reason=`)).code).toBe('MILLRACE_REQUEST_INVALID');
-    expect(problemOf(await send('DELETE', `/all?reason=r`)).code).toBe('MILLRACE_NOT_FOUND');
-    expect(problemOf(await send('DELETE', `/${newId(new Date())}?reason=r`)).code).toBe('MILLRACE_NOT_FOUND');
+    expect(problemOf(await send('delete', `/${hold.id}`)).code).toBe('MILLRACE_REQUEST_INVALID');
+    expect(problemOf(await send('delete', `/${hold.id}?reason=`)).code).toBe('MILLRACE_REQUEST_INVALID');
+    expect(problemOf(await send('delete', `/all?reason=r`)).code).toBe('MILLRACE_NOT_FOUND');
+    expect(problemOf(await send('delete', `/${newId(new Date())}?reason=r`)).code).toBe('MILLRACE_NOT_FOUND');
     expect(await list()).toHaveLength(1);
   });
 
@@ -134,11 +127,11 @@ describe('a hold', () => {
     await place({ scope: 'team', value: 'sales' });
     await place({ scope: 'customer', value: 'acme' });
     const order = { scope: 'team', value: 'support', reason: 'r' };
-    expect(problemOf(await send('POST', '', order, bound))).toMatchObject({ status: 403 });
-    expect(problemOf(await send('DELETE', `/${hold.id}?reason=r`, undefined, bound)).status).toBe(403);
-    expect(problemOf(await send('POST', '', order, read)).status).toBe(403);
-    expect(problemOf(await send('DELETE', `/${hold.id}?reason=r`, undefined, read)).status).toBe(403);
-    expect(problemOf(await send('GET', '', undefined, operate)).status).toBe(403);
+    expect(problemOf(await send('post', '', order, bound))).toMatchObject({ status: 403 });
+    expect(problemOf(await send('delete', `/${hold.id}?reason=r`, undefined, bound)).status).toBe(403);
+    expect(problemOf(await send('post', '', order, read)).status).toBe(403);
+    expect(problemOf(await send('delete', `/${hold.id}?reason=r`, undefined, read)).status).toBe(403);
+    expect(problemOf(await send('get', '', undefined, operate)).status).toBe(403);
     expect((await list(bound)).map(({ value }) => value)).toEqual(['support']);
     expect(await list()).toHaveLength(3);
   });

@@ -8,6 +8,7 @@ import { canRun, postgresPrograms, redisPrograms } from '../support/required-pro
 import { type ApiFixture, openApiFixture } from './api-fixture.ts';
 import { startApi } from './api-application.ts';
 import { HoldOffice } from '../../src/capabilities/pauses/hold-office.ts';
+import { requestTo } from './request-to.ts';
 
 /* Holds by the API over hosts that share PostgreSQL and Redis, while work flows. */
 
@@ -56,22 +57,15 @@ describe.skipIf(!canRunHere)('holds over several hosts', () => {
   let app: NestFastifyApplication;
   let key: string;
 
-  const api = async (method: 'GET' | 'POST' | 'DELETE', path = '', body?: unknown) => {
-    const response = await app.inject({
-      method,
-      url: `/v1/holds${path}`,
-      headers: {
-        authorization: `Bearer ${key}`,
-        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-      },
-      ...(body === undefined ? {} : { payload: JSON.stringify(body) }),
-    });
-    expect(response.statusCode, response.body).toBe(200);
-    return response.json<unknown>();
+  const api = async (method: 'get' | 'post' | 'delete', path = '', body?: object) => {
+    const request = requestTo(app)[method](`/v1/holds${path}`);
+    const response = await request.set('authorization', `Bearer ${key}`).send(body);
+    expect(response.statusCode, response.text).toBe(200);
+    return response.body;
   };
   const pause = async (scope: HoldScope, value?: string, abort = false) =>
-    placedHoldSchema.parse(await api('POST', '', { scope, value, abort, reason: 'test' })).hold.id;
-  const resume = (id: string) => api('DELETE', `/${id}?reason=over`);
+    placedHoldSchema.parse(await api('post', '', { scope, value, abort, reason: 'test' })).hold.id;
+  const resume = (id: string) => api('delete', `/${id}?reason=over`);
 
   const begin = async (): Promise<void> => {
     await hosts.startHosts();
@@ -94,7 +88,7 @@ describe.skipIf(!canRunHere)('holds over several hosts', () => {
 
   afterEach(async () => {
     hosts.isHanging = false;
-    for (const { id } of holdListSchema.parse(await api('GET')).holds) await resume(id);
+    for (const { id } of holdListSchema.parse(await api('get')).holds) await resume(id);
   });
 
   afterAll(async () => {
@@ -194,7 +188,7 @@ describe.skipIf(!canRunHere)('holds over several hosts', () => {
       );
       const calls = await hosts.rows('select state from millrace.calls where message_id = $1::uuid', [id]);
       expect(calls).toEqual([{ state: 'unsettled' }]);
-      expect(holdListSchema.parse(await api('GET')).holds).toMatchObject([
+      expect(holdListSchema.parse(await api('get')).holds).toMatchObject([
         { id: hold, aborts: true, waiting: 1 },
       ]);
       hosts.isHanging = false;
@@ -235,7 +229,7 @@ describe.skipIf(!canRunHere)('holds over several hosts', () => {
       await hosts.admit('first', { batch: 'night' }),
       await hosts.admit('second', { batch: 'night' }),
     ];
-    const waiting = async () => holdListSchema.parse(await api('GET')).holds[0]?.waiting;
+    const waiting = async () => holdListSchema.parse(await api('get')).holds[0]?.waiting;
     await vi.waitFor(async () => expect(await waiting()).toBe(2), patience);
     await resume(hold);
     await untilIdle();

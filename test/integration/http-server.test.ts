@@ -7,6 +7,7 @@ import { systemClock } from '../../src/kernel/clock.ts';
 import { isUuid } from '../../src/kernel/ids.ts';
 import { LogLines, startApi } from './api-application.ts';
 import { type ApiFixture, openApiFixture, problemOf, ticketEvent } from './api-fixture.ts';
+import { requestTo } from './request-to.ts';
 
 /* What surrounds the API: health, metrics, headers, errors, logs, the OpenAPI document, listening and closing. */
 
@@ -46,16 +47,14 @@ beforeEach(() => {
 });
 
 const post = (query: string, headers: Record<string, string> = {}) =>
-  app.inject({
-    method: 'POST',
-    url: `/v1/messages${query}`,
-    headers: {
+  requestTo(app)
+    .post(`/v1/messages${query}`)
+    .set({
       'content-type': 'application/cloudevents+json',
       authorization: `Bearer ${writeKey}`,
       ...headers,
-    },
-    payload: JSON.stringify(ticketEvent()),
-  });
+    })
+    .send(JSON.stringify(ticketEvent()));
 
 describe('health', () => {
   const check = (name: string, isRequired: boolean, ping: () => Promise<void>): ReadinessCheck => ({
@@ -66,18 +65,18 @@ describe('health', () => {
   const up = (): Promise<void> => Promise.resolve();
   const down = (): Promise<void> =>
     Promise.reject(new AppError('MILLRACE_COLUMN_STORE_UNAVAILABLE', 'no route to secret-host'));
-  const ready = () => app.inject({ url: '/health/ready' });
+  const ready = () => requestTo(app).get('/health/ready');
 
   it('is live as long as the process answers', async () => {
-    const response = await app.inject({ url: '/health/live' });
-    expect([response.statusCode, response.json()]).toEqual([200, { status: 'live' }]);
+    const response = await requestTo(app).get('/health/live');
+    expect([response.statusCode, response.body]).toEqual([200, { status: 'live' }]);
   });
 
   it('is ready while every store answers', async () => {
     checks = [check('ledger', true, () => fixture.database.ping()), check('column_store', false, up)];
     const response = await ready();
     expect(response.statusCode).toBe(200);
-    expect(response.json()).toMatchObject({
+    expect(response.body).toMatchObject({
       status: 'ready',
       checks: { ledger: { status: 'up', required: true }, column_store: { status: 'up', required: false } },
     });
@@ -87,24 +86,24 @@ describe('health', () => {
     checks = [check('ledger', true, up), check('column_store', false, down)];
     const response = await ready();
     expect(response.statusCode).toBe(200);
-    expect(response.json()).toMatchObject({
+    expect(response.body).toMatchObject({
       status: 'degraded',
       checks: { column_store: { status: 'down', code: 'MILLRACE_COLUMN_STORE_UNAVAILABLE' } },
     });
-    expect(response.body).not.toContain('secret-host');
+    expect(response.text).not.toContain('secret-host');
   });
 
   it('is not ready while a store is away that it needs', async () => {
     checks = [check('ledger', true, down), check('queue', true, up)];
     const response = await ready();
-    expect([response.statusCode, response.json().status]).toEqual([503, 'not_ready']);
+    expect([response.statusCode, response.body.status]).toEqual([503, 'not_ready']);
   });
 
   it('does not wait for a store that hangs', async () => {
     checks = [check('queue', true, () => new Promise(() => undefined))];
     const response = await ready();
     expect(response.statusCode).toBe(503);
-    expect(response.json()).toMatchObject({ checks: { queue: { status: 'down', code: 'TIMEOUT' } } });
+    expect(response.body).toMatchObject({ checks: { queue: { status: 'down', code: 'TIMEOUT' } } });
   });
 });
 
@@ -112,10 +111,9 @@ describe('every answer', () => {
   it('carries the id of its request: the given one, or a new one', async () => {
     const idFor = async (given?: string) =>
       (
-        await app.inject({
-          url: '/health/live',
-          headers: given === undefined ? {} : { 'x-request-id': given },
-        })
+        await requestTo(app)
+          .get('/health/live')
+          .set(given === undefined ? {} : { 'x-request-id': given })
       ).headers['x-request-id'];
     expect(await idFor('abc-123')).toBe('abc-123');
     for (const bad of [undefined, 'x'.repeat(129), 'with space', '<script>']) {
@@ -126,7 +124,7 @@ describe('every answer', () => {
   it.each(['/health/live', '/nowhere', '/v1/costs', '/%zz', '/docs'])(
     'keeps browsers in check: %s',
     async (url) => {
-      const { headers } = await app.inject({ url });
+      const { headers } = await requestTo(app).get(url);
       expect(headers).toMatchObject({
         'x-content-type-options': 'nosniff',
         'x-frame-options': 'DENY',
@@ -137,21 +135,21 @@ describe('every answer', () => {
   );
 
   it.each([
-    ['GET', '/nowhere?customer=acme', 404, 'MILLRACE_NOT_FOUND', '/nowhere'],
-    ['DELETE', '/v1/messages', 404, 'MILLRACE_NOT_FOUND', '/v1/messages'],
-    ['GET', '/%zz', 400, 'MILLRACE_REQUEST_INVALID', '/%zz'],
+    ['get', '/nowhere?customer=acme', 404, 'MILLRACE_NOT_FOUND', '/nowhere'],
+    ['delete', '/v1/messages', 404, 'MILLRACE_NOT_FOUND', '/v1/messages'],
+    ['get', '/%zz', 400, 'MILLRACE_REQUEST_INVALID', '/%zz'],
   ] as const)('is a problem document for %s %s', async (method, url, status, code, instance) => {
-    const response = await app.inject({ method, url });
+    const response = await requestTo(app)[method](url);
     expect(response.statusCode).toBe(status);
     expect(problemOf(response)).toMatchObject({ code, instance, status });
   });
 
   it('says nothing about what went wrong inside; the log does, once', async () => {
     render = () => Promise.reject(new TypeError('inner detail'));
-    const response = await app.inject({ url: '/metrics', headers: { 'x-request-id': 'failing-1' } });
+    const response = await requestTo(app).get('/metrics').set({ 'x-request-id': 'failing-1' });
     expect(response.statusCode).toBe(500);
     expect(problemOf(response)).toMatchObject({ code: 'MILLRACE_INTERNAL', retryable: false });
-    expect(response.body).not.toContain('inner detail');
+    expect(response.text).not.toContain('inner detail');
     const logged = lines.parsed.filter((line) => JSON.stringify(line).includes('inner detail'));
     expect(logged).toHaveLength(1);
     expect(logged[0]).toMatchObject({
@@ -175,7 +173,7 @@ describe('the log', () => {
       durationMs: expect.any(Number),
     });
     expect(lines.text).not.toMatch(/confidential-subject|in-the-query|mr_[0-9A-Za-z]{20}/);
-    await app.inject({ url: '/health/live' });
+    await requestTo(app).get('/health/live');
     const answered = lines.parsed.filter((entry) => entry['message'] === 'request answered');
     expect(JSON.stringify(answered)).not.toContain('/health/live');
   });
@@ -184,8 +182,9 @@ describe('the log', () => {
 describe('without authentication', () => {
   it('serves this machine only', async () => {
     const open = await startApi(fixture.services({ authentication: 'none' }));
-    const [id] = (await post('')).json().messageIds as [string];
+    const [id] = (await post('')).body.messageIds as [string];
     const url = `/v1/messages/${id}`;
+    // Without a connection, which would come from this machine.
     const status = async (host: string, remoteAddress: string) =>
       (await open.inject({ url, headers: { host }, remoteAddress })).statusCode;
     expect(await status('localhost:8080', '127.0.0.1')).toBe(200);
@@ -204,7 +203,7 @@ describe('the server', () => {
   it('listens, says where, and names an address that is taken', async () => {
     const first = await startApi(fixture.services());
     const url = await listenHttp(first, { host: '127.0.0.1', port: 0 });
-    expect(await (await fetch(`${url}/health/live`)).json()).toEqual({ status: 'live' });
+    expect((await requestTo(url).get('/health/live')).body).toEqual({ status: 'live' });
     const second = await startApi(fixture.services());
     const port = Number(new URL(url).port);
     await expect(listenHttp(second, { host: '127.0.0.1', port })).rejects.toMatchObject({
@@ -222,21 +221,25 @@ describe('the server', () => {
     };
     const server = await startApi(fixture.services({ metrics }));
     const url = await listenHttp(server, { host: '127.0.0.1', port: 0 });
-    const response = fetch(`${url}/metrics`);
+    const text = requestTo(url)
+      .get('/metrics')
+      .then((response) => response.text);
     await asked.promise;
     let isClosed = false;
     const closing = server.close().then(() => {
       isClosed = true;
     });
     // Whether it is refused a connection or answered 503, it is not served.
-    const late = await fetch(`${url}/health/live`).then(
-      ({ status }) => status,
-      () => 503,
-    );
+    const late = await requestTo(url)
+      .get('/health/live')
+      .then(
+        ({ status }) => status,
+        () => 503,
+      );
     expect(late).toBe(503);
     expect(isClosed).toBe(false);
     answer.resolve({ contentType: 'text/plain', body: 'the last words' });
-    expect(await (await response).text()).toBe('the last words');
+    expect(await text).toBe('the last words');
     await closing;
   });
 
@@ -248,10 +251,12 @@ describe('the server', () => {
     };
     const server = await startApi(fixture.services({ metrics }), { closeGraceMs: 100 });
     const url = await listenHttp(server, { host: '127.0.0.1', port: 0 });
-    const response = fetch(`${url}/metrics`).then(
-      () => 'answered',
-      () => 'cut off',
-    );
+    const response = requestTo(url)
+      .get('/metrics')
+      .then(
+        () => 'answered',
+        () => 'cut off',
+      );
     await asked.promise;
     await server.close();
     expect(await response).toBe('cut off');

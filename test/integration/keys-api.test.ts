@@ -8,6 +8,7 @@ import {
 } from '../../src/capabilities/access/key-administration.ts';
 import { startApi } from './api-application.ts';
 import { type ApiFixture, openApiFixture, problemOf } from './api-fixture.ts';
+import { requestTo } from './request-to.ts';
 
 /* Keys over HTTP: who may make and revoke which. */
 
@@ -29,26 +30,20 @@ afterAll(async () => {
   await fixture.close();
 });
 
-const send = (method: 'GET' | 'POST' | 'DELETE', path: string, key: string | undefined, body?: unknown) =>
-  app.inject({
-    method,
-    url: `/v1/keys${path}`,
-    headers: {
-      ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
-      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-    },
-    ...(body === undefined ? {} : { payload: JSON.stringify(body) }),
-  });
+const send = (method: 'get' | 'post' | 'delete', path: string, key: string | undefined, body?: object) => {
+  const request = requestTo(app)[method](`/v1/keys${path}`);
+  return request.set(key === undefined ? {} : { authorization: `Bearer ${key}` }).send(body);
+};
 const make = async (key: string, body: Record<string, unknown>) => {
-  const response = await send('POST', '', key, { name: 'made', scopes: ['costs:read'], ...body });
-  expect(response.statusCode, response.body).toBe(201);
+  const response = await send('post', '', key, { name: 'made', scopes: ['costs:read'], ...body });
+  expect(response.statusCode, response.text).toBe(201);
   expect(response.headers['cache-control']).toBe('no-store');
-  return newKeySchema.strict().parse(response.json());
+  return newKeySchema.strict().parse(response.body);
 };
 const list = async (key: string) => {
-  const response = await send('GET', '', key);
-  expect(response.statusCode, response.body).toBe(200);
-  return { text: response.body, keys: keyListSchema.strict().parse(response.json()).keys };
+  const response = await send('get', '', key);
+  expect(response.statusCode, response.text).toBe(200);
+  return { text: response.text, keys: keyListSchema.strict().parse(response.body).keys };
 };
 
 describe('a key over HTTP', () => {
@@ -57,12 +52,12 @@ describe('a key over HTTP', () => {
     const { keys, text } = await list(admin);
     expect(text).not.toContain(key.slice(3));
     expect(keys.find((one) => one.id === id)).toMatchObject({ name: 'boards', team: 'support' });
-    expect((await send('GET', '', key)).statusCode).toBe(403);
-    const revoked = await send('DELETE', `/${id}?reason=leaked`, admin);
-    expect(revoked.statusCode, revoked.body).toBe(200);
-    expect(revokedKeySchema.strict().parse(revoked.json())).toMatchObject({ id, revoked: true });
-    expect((await send('GET', '', key)).statusCode).toBe(401);
-    expect((await send('DELETE', `/${id}`, admin)).statusCode).toBe(404);
+    expect((await send('get', '', key)).statusCode).toBe(403);
+    const revoked = await send('delete', `/${id}?reason=leaked`, admin);
+    expect(revoked.statusCode, revoked.text).toBe(200);
+    expect(revokedKeySchema.strict().parse(revoked.body)).toMatchObject({ id, revoked: true });
+    expect((await send('get', '', key)).statusCode).toBe(401);
+    expect((await send('delete', `/${id}`, admin)).statusCode).toBe(404);
     const { rows } = await fixture.database.query({
       name: 'test.audit',
       text: `select actor, action, target, reason from millrace.operator_actions
@@ -80,27 +75,27 @@ describe('a key over HTTP', () => {
     [{ scopes: ['costs:read', 'messages:read'] }],
     [{ scopes: ['operations:read'] }],
   ])('gives no right that its maker has not: %j', async (body) => {
-    const response = await send('POST', '', maker, { name: 'x', ...body });
+    const response = await send('post', '', maker, { name: 'x', ...body });
     expect(problemOf(response)).toMatchObject({ status: 403, code: 'MILLRACE_FORBIDDEN' });
   });
 
   it('of a team makes, sees and revokes keys of that team alone', async () => {
     for (const team of [undefined, 'sales']) {
       const body = { name: 'x', scopes: ['costs:read'], ...(team === undefined ? {} : { team }) };
-      expect(problemOf(await send('POST', '', bound, body))).toMatchObject({ status: 403 });
+      expect(problemOf(await send('post', '', bound, body))).toMatchObject({ status: 403 });
     }
     const own = await make(bound, { team: 'support' });
     const other = await make(admin, { team: 'sales' });
     const seen = await list(bound);
     expect(new Set(seen.keys.map(({ team }) => team))).toEqual(new Set(['support']));
-    expect(problemOf(await send('DELETE', `/${other.id}`, bound))).toMatchObject({ status: 404 });
-    expect((await send('DELETE', `/${own.id}`, bound)).statusCode).toBe(200);
+    expect(problemOf(await send('delete', `/${other.id}`, bound))).toMatchObject({ status: 404 });
+    expect((await send('delete', `/${own.id}`, bound)).statusCode).toBe(200);
   });
 
   it('does not revoke one with wider rights', async () => {
     const wide = await make(admin, { scopes: ['admin'] });
-    expect(problemOf(await send('DELETE', `/${wide.id}`, maker))).toMatchObject({ status: 403 });
-    expect((await send('GET', '', wide.key)).statusCode).toBe(200);
+    expect(problemOf(await send('delete', `/${wide.id}`, maker))).toMatchObject({ status: 403 });
+    expect((await send('get', '', wide.key)).statusCode).toBe(200);
   });
 
   it.each([
@@ -115,22 +110,22 @@ describe('a key over HTTP', () => {
     [{ name: 'x', scopes: ['costs:read'], key: 'mr_mine' }],
     [[]],
   ])('is refused as %j', async (body) => {
-    expect(problemOf(await send('POST', '', admin, body)).status).toBe(400);
+    expect(problemOf(await send('post', '', admin, body)).status).toBe(400);
   });
 
   it('is for those with the scope alone, and unknown ids are not found', async () => {
     const without = await fixture.newKey(['costs:read', 'operations:write']);
     for (const [method, path] of [
-      ['GET', ''],
-      ['POST', ''],
-      ['DELETE', `/${newId(new Date())}`],
+      ['get', ''],
+      ['post', ''],
+      ['delete', `/${newId(new Date())}`],
     ] as const) {
       expect((await send(method, path, undefined)).statusCode).toBe(401);
       expect((await send(method, path, without)).statusCode).toBe(403);
     }
     for (const id of [newId(new Date()), 'nonsense', '%00', "'--"]) {
-      expect((await send('DELETE', `/${id}`, admin)).statusCode).toBeLessThan(500);
+      expect((await send('delete', `/${id}`, admin)).statusCode).toBeLessThan(500);
     }
-    expect(problemOf(await send('DELETE', '/nonsense', admin))).toMatchObject({ status: 404 });
+    expect(problemOf(await send('delete', '/nonsense', admin))).toMatchObject({ status: 404 });
   });
 });

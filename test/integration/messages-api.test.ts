@@ -7,6 +7,7 @@ import { CallLedger, callId, type CallSettlement } from '../../src/engine/ledger
 import { claimOf } from '../support/ledger-fixture.ts';
 import { startApi } from './api-application.ts';
 import { type ApiFixture, openApiFixture, problemOf, ticketEvent } from './api-fixture.ts';
+import { requestTo } from './request-to.ts';
 
 /* Messages over HTTP: what is admitted, what is refused with nothing written, and what a message shows. */
 
@@ -30,16 +31,14 @@ afterAll(async () => {
 });
 
 const post = (body: unknown, contentType = 'application/cloudevents+json', key = writeKey) =>
-  app.inject({
-    method: 'POST',
-    url: '/v1/messages',
-    headers: { 'content-type': contentType, authorization: `Bearer ${key}` },
-    payload: typeof body === 'string' ? body : JSON.stringify(body),
-  });
+  requestTo(app)
+    .post('/v1/messages')
+    .set({ 'content-type': contentType, authorization: `Bearer ${key}` })
+    .send(typeof body === 'string' ? body : JSON.stringify(body));
 const postBatch = (events: readonly unknown[], key = writeKey) =>
   post(events, 'application/cloudevents-batch+json', key);
 const getMessage = (id: string, key = readKey) =>
-  app.inject({ url: `/v1/messages/${id}`, headers: { authorization: `Bearer ${key}` } });
+  requestTo(app).get(`/v1/messages/${id}`).set('authorization', `Bearer ${key}`);
 
 describe('admitting an event', () => {
   it('answers with a receipt once the message is durable, and wakes its stage', async () => {
@@ -51,8 +50,8 @@ describe('admitting an event', () => {
       originbatch: 'b1',
     });
     const response = await post(sent, 'application/cloudevents+json; charset=utf-8');
-    expect(response.statusCode, response.body).toBe(202);
-    const receipt = response.json();
+    expect(response.statusCode, response.text).toBe(202);
+    const receipt = response.body;
     expect(receipt).toEqual({
       source: '/helpdesk',
       id: sent['id'],
@@ -61,7 +60,7 @@ describe('admitting an event', () => {
     });
     expect(fixture.published).toEqual(receipt.messageIds);
     const found = await getMessage(receipt.messageIds[0]);
-    expect(messageAccountSchema.strict().parse(found.json())).toMatchObject({
+    expect(messageAccountSchema.strict().parse(found.body)).toMatchObject({
       id: receipt.messageIds[0],
       eventId: sent['id'],
       stage: 'triage',
@@ -77,11 +76,11 @@ describe('admitting an event', () => {
 
   it('changes nothing when it is repeated', async () => {
     const sent = ticketEvent();
-    const first = (await post(sent)).json();
+    const first = (await post(sent)).body;
     const rows = await fixture.countMessages();
     const second = await post(sent);
     expect(second.statusCode).toBe(202);
-    expect(second.json()).toEqual({ ...first, outcome: 'duplicate' });
+    expect(second.body).toEqual({ ...first, outcome: 'duplicate' });
     expect(await fixture.countMessages()).toBe(rows);
   });
 
@@ -124,7 +123,7 @@ describe('admitting an event', () => {
   ])('refuses %s and writes nothing', async (_, sent, status, code, detail) => {
     const rows = await fixture.countMessages();
     const response = await post(sent);
-    expect(response.statusCode, response.body).toBe(status);
+    expect(response.statusCode, response.text).toBe(status);
     const problem = problemOf(response);
     expect(problem.code).toBe(code);
     expect(problem.detail).toMatch(detail);
@@ -135,7 +134,7 @@ describe('admitting an event', () => {
     const response = await post(
       ticketEvent({ item: 'caf\ud83d', origincustomer: '\ud83d', lane: 'fast', data: { subject: '' } }),
     );
-    expect(response.statusCode, response.body).toBe(400);
+    expect(response.statusCode, response.text).toBe(400);
     expect(problemOf(response).faults?.map(({ field }) => field)).toEqual([
       'item',
       'origincustomer',
@@ -152,8 +151,8 @@ describe('admitting an event', () => {
         ticketEvent({ [attribute]: 'caf\ud83d' }),
         ticketEvent({ data: { subject: 'caf\ud83d' } }),
       ]);
-      expect(response.statusCode, response.body).toBe(207);
-      const { results } = response.json();
+      expect(response.statusCode, response.text).toBe(207);
+      const { results } = response.body;
       expect(results.map((result: { outcome: string }) => result.outcome)).toEqual([
         'admitted',
         'refused',
@@ -218,7 +217,7 @@ describe('admitting an event', () => {
     ],
   ])('refuses %s', async (_, body, contentType, status, code) => {
     const response = await post(body, contentType);
-    expect(response.statusCode, response.body).toBe(status);
+    expect(response.statusCode, response.text).toBe(status);
     expect(problemOf(response).code).toBe(code);
   });
 });
@@ -236,7 +235,7 @@ describe('admitting a batch', () => {
       ticketEvent({ originteam: '' }),
     ]);
     expect(response.statusCode).toBe(207);
-    const receipt = response.json();
+    const receipt = response.body;
     expect(receipt).toMatchObject({ admitted: 1, duplicates: 1, refused: 3 });
     expect(
       receipt.results.map(
@@ -255,7 +254,7 @@ describe('admitting a batch', () => {
   it('is plainly accepted when every event is', async () => {
     const response = await postBatch([ticketEvent(), ticketEvent()]);
     expect(response.statusCode).toBe(202);
-    expect(response.json()).toMatchObject({ admitted: 2, duplicates: 0, refused: 0 });
+    expect(response.body).toMatchObject({ admitted: 2, duplicates: 0, refused: 0 });
     expect((await postBatch([])).statusCode).toBe(202);
   });
 
@@ -276,7 +275,7 @@ describe('a key bound to a team', () => {
     expect(refused.statusCode).toBe(403);
     expect(problemOf(refused).code).toBe('MILLRACE_FORBIDDEN');
     const batch = await postBatch([ticketEvent({ originteam: 'sales' }), ticketEvent()], salesKey);
-    expect(batch.json()).toMatchObject({
+    expect(batch.body).toMatchObject({
       admitted: 1,
       refused: 1,
       results: [{ outcome: 'admitted' }, { problem: { code: 'MILLRACE_FORBIDDEN' } }],
@@ -285,7 +284,7 @@ describe('a key bound to a team', () => {
   });
 
   it('does not see whether another team has a message', async () => {
-    const [id] = (await post(ticketEvent())).json().messageIds;
+    const [id] = (await post(ticketEvent())).body.messageIds;
     const supportKey = await fixture.newKey(['messages:read'], 'support');
     const salesKey = await fixture.newKey(['messages:read'], 'sales');
     expect((await getMessage(id, supportKey)).statusCode).toBe(200);
@@ -319,7 +318,7 @@ describe('a message', () => {
   });
 
   it('shows its calls with their exact cost, and what is still open, but no answers', async () => {
-    const [id] = (await post(ticketEvent())).json().messageIds as [string];
+    const [id] = (await post(ticketEvent())).body.messageIds as [string];
     const leased = await claimOf(fixture.database, fixture.messages, id, 60_000);
     if (leased.kind !== 'leased') throw new Error(leased.kind);
     const calls = new CallLedger({ database: fixture.database, clock: systemClock });
@@ -349,7 +348,7 @@ describe('a message', () => {
     expect(await calls.settle(settlement(first?.id ?? ''))).toBe(true);
 
     const response = await getMessage(id);
-    const account = messageAccountSchema.strict().parse(response.json());
+    const account = messageAccountSchema.strict().parse(response.body);
     const cost = {
       calls: 2,
       costUsd: '0.000000000000000123',
@@ -371,7 +370,7 @@ describe('a message', () => {
     const open = account.calls.find(({ state }) => state === 'reserved');
     expect([open?.costUsd, open?.fallbackFrom]).toEqual([undefined, meant]);
     expect(account.calls.filter((call) => 'fallbackFrom' in call)).toEqual([open]);
-    expect(response.body).not.toMatch(/secret answer|confidential/);
+    expect(response.text).not.toMatch(/secret answer|confidential/);
     expect(response.headers['cache-control']).toBe('no-store');
   });
 

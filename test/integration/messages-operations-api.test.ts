@@ -9,6 +9,7 @@ import {
 } from '../../src/capabilities/message-operations/message-documents.ts';
 import { startApi } from './api-application.ts';
 import { type ApiFixture, openApiFixture, problemOf, ticketEvent } from './api-fixture.ts';
+import { requestTo } from './request-to.ts';
 
 /* Messages for operators over HTTP: what may be asked, by whom, and what is answered. */
 
@@ -38,28 +39,24 @@ afterAll(async () => {
 beforeEach(() => fixture.database.execute('truncate millrace.messages, millrace.operator_actions'));
 
 const get = (path: string, key = read) =>
-  app.inject({ method: 'GET', url: `/v1/messages${path}`, headers: { authorization: `Bearer ${key}` } });
+  requestTo(app).get(`/v1/messages${path}`).set('authorization', `Bearer ${key}`);
 const post = (path: string, body: unknown, key = operate) =>
-  app.inject({
-    method: 'POST',
-    url: `/v1/messages${path}`,
-    headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
-    payload: JSON.stringify(body),
-  });
+  requestTo(app)
+    .post(`/v1/messages${path}`)
+    .set({ authorization: `Bearer ${key}`, 'content-type': 'application/json' })
+    .send(JSON.stringify(body));
 const admit = async (overrides: Record<string, unknown> = {}): Promise<string> => {
-  const response = await app.inject({
-    method: 'POST',
-    url: '/v1/messages',
-    headers: { authorization: `Bearer ${write}`, 'content-type': 'application/cloudevents+json' },
-    payload: JSON.stringify(ticketEvent(overrides)),
-  });
-  expect(response.statusCode, response.body).toBe(202);
-  return response.json<{ messageIds: string[] }>().messageIds[0] ?? '';
+  const response = await requestTo(app)
+    .post('/v1/messages')
+    .set({ authorization: `Bearer ${write}`, 'content-type': 'application/cloudevents+json' })
+    .send(JSON.stringify(ticketEvent(overrides)));
+  expect(response.statusCode, response.text).toBe(202);
+  return response.body.messageIds[0] ?? '';
 };
 const listed = async (query = '', key = read) => {
   const response = await get(query, key);
-  expect(response.statusCode, response.body).toBe(200);
-  return messageListSchema.strict().parse(response.json());
+  expect(response.statusCode, response.text).toBe(200);
+  return messageListSchema.strict().parse(response.body);
 };
 
 describe('the list', () => {
@@ -111,11 +108,11 @@ describe('the story of one', () => {
   it('is its tree for those who may read messages, and its data only with the scope for data', async () => {
     const id = await admit();
     const tree = await get(`/${id}/tree`);
-    expect(messageTreeSchema.strict().parse(tree.json())).toMatchObject({ rootId: id, messages: [{ id }] });
-    expect(tree.body).not.toContain('confidential-subject');
+    expect(messageTreeSchema.strict().parse(tree.body)).toMatchObject({ rootId: id, messages: [{ id }] });
+    expect(tree.text).not.toContain('confidential-subject');
     expect(problemOf(await get(`/${id}/data`))).toMatchObject({ status: 403, code: 'MILLRACE_FORBIDDEN' });
     const data = await get(`/${id}/data`, readData);
-    expect(messageDataSchema.strict().parse(data.json())).toMatchObject({
+    expect(messageDataSchema.strict().parse(data.body)).toMatchObject({
       id,
       data: { subject: 'confidential-subject' },
     });
@@ -129,11 +126,11 @@ describe('cancel and retry', () => {
     const id = await admit();
     const body = { ids: [id], reason: 'sent by mistake' };
     const plan = await post('/cancel', { ids: [id], dryRun: true });
-    expect(steeredSchema.strict().parse(plan.json())).toMatchObject({ dryRun: true, count: 1 });
+    expect(steeredSchema.strict().parse(plan.body)).toMatchObject({ dryRun: true, count: 1 });
     expect(await listed('?state=pending')).toMatchObject({ messages: [{ id }] });
-    const retried = steeredSchema.strict().parse((await post('/retry', body)).json());
+    const retried = steeredSchema.strict().parse((await post('/retry', body)).body);
     expect(retried).toMatchObject({ count: 0, skipped: [{ id, reason: 'due' }] });
-    const cancelled = steeredSchema.strict().parse((await post('/cancel', body)).json());
+    const cancelled = steeredSchema.strict().parse((await post('/cancel', body)).body);
     expect(cancelled).toMatchObject({ dryRun: false, count: 1, skipped: [] });
     expect(await listed('?state=cancelled')).toMatchObject({
       messages: [{ id, errorCode: 'MILLRACE_MESSAGE_CANCELLED' }],
@@ -179,9 +176,9 @@ it('a key of one team sees and touches nothing of another', async () => {
   for (const path of [`/${id}`, `/${id}/tree`, `/${id}/data`])
     expect(problemOf(await get(path, bound)), path).toMatchObject({ status: 404 });
   for (const path of ['/cancel', '/retry']) {
-    const byId = steeredSchema.parse((await post(path, { ids: [id], reason: 'r' }, bound)).json());
+    const byId = steeredSchema.parse((await post(path, { ids: [id], reason: 'r' }, bound)).body);
     expect(byId).toMatchObject({ count: 0, skipped: [{ id, reason: 'unknown' }] });
-    const byFilter = steeredSchema.parse((await post(path, { filter: {}, dryRun: true }, bound)).json());
+    const byFilter = steeredSchema.parse((await post(path, { filter: {}, dryRun: true }, bound)).body);
     expect(byFilter).toMatchObject({ count: 0, hasMore: false, stages: [] });
   }
   expect((await listed('?state=pending')).messages).toHaveLength(1);

@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import { listenForMetrics } from '../../src/host/http/metrics-server.ts';
 import { Readiness } from '../../src/host/http/readiness.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
+import { requestTo } from './request-to.ts';
 
 it('serves metrics and health, and nothing else, on a port of their own', async () => {
   let renderings = 0;
@@ -13,14 +14,16 @@ it('serves metrics and health, and nothing else, on a port of their own', async 
   };
   const readiness = new Readiness({ checks: [], clock: systemClock });
   const server = await listenForMetrics({ host: '127.0.0.1', port: 0, metrics, readiness });
-  const ask = (path: string, method = 'GET') => fetch(`http://127.0.0.1:${server.port}${path}`, { method });
-  expect(await (await ask('/metrics')).text()).toBe('up 1\n');
+  const client = requestTo(`http://127.0.0.1:${server.port}`);
+  expect((await client.get('/metrics')).text).toBe('up 1\n');
   expect(renderings).toBe(1);
-  expect(await (await ask('/health/live')).json()).toEqual({ status: 'live' });
-  expect((await ask('/health/ready')).status).toBe(200);
+  expect((await client.get('/health/live')).body).toEqual({ status: 'live' });
+  expect((await client.get('/health/ready')).status).toBe(200);
   readiness.beginStop();
-  expect((await ask('/health/ready')).status).toBe(503);
-  expect([(await ask('/v1/costs')).status, (await ask('/metrics', 'POST')).status]).toEqual([404, 405]);
+  expect((await client.get('/health/ready')).status).toBe(503);
+  expect([(await client.get('/v1/costs')).status, (await client.post('/metrics')).status]).toEqual([
+    404, 405,
+  ]);
   await expect(
     listenForMetrics({ host: '127.0.0.1', port: server.port, metrics, readiness }),
   ).rejects.toMatchObject({

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { startApi } from './api-application.ts';
 import { type ApiFixture, openApiFixture } from './api-fixture.ts';
+import { requestTo } from './request-to.ts';
 
 /* The OpenAPI document and its page, against what the server really does. */
 
@@ -49,9 +50,9 @@ describe('the OpenAPI document', () => {
     }),
   });
   const load = async () => {
-    const response = await app.inject({ url: '/openapi.json' });
+    const response = await requestTo(app).get('/openapi.json');
     expect(response.statusCode).toBe(200);
-    return { raw: response.json(), document: documentSchema.parse(response.json()) };
+    return { raw: response.body, document: documentSchema.parse(response.body) };
   };
 
   it('lists every route', async () => {
@@ -120,10 +121,7 @@ describe('the OpenAPI document', () => {
     const { document } = await load();
     for (const [path, item] of Object.entries(document.paths)) {
       for (const [method, operation] of Object.entries(item)) {
-        const response = await app.inject({
-          method: method.toUpperCase() as 'GET',
-          url: path.replace('{id}', 'x'),
-        });
+        const response = await requestTo(app)[method as 'get'](path.replace('{id}', 'x'));
         const asksForKey = (operation.security ?? []).length > 0;
         expect(asksForKey, path).toBe(path.startsWith('/v1/'));
         expect(response.statusCode === 401, path).toBe(asksForKey);
@@ -148,16 +146,16 @@ describe('the OpenAPI document', () => {
   });
 
   it('has a page that loads nothing from elsewhere', async () => {
-    const page = await app.inject({ url: '/docs' });
+    const page = await requestTo(app).get('/docs');
     expect(page.statusCode).toBe(200);
     expect(page.headers['content-type']).toContain('text/html');
-    const assets = [...page.body.matchAll(/(?:src|href)=["']([^"']+)["']/g)]
+    const assets = [...page.text.matchAll(/(?:src|href)=["']([^"']+)["']/g)]
       .map((match) => match[1] ?? '')
       .filter((url) => !url.startsWith('#'));
     expect(assets.length).toBeGreaterThan(3);
     for (const asset of assets) {
       expect(asset).toMatch(/^\.\/docs\//);
-      const response = await app.inject({ url: asset.slice(1) });
+      const response = await requestTo(app).get(asset.slice(1));
       expect(response.statusCode, asset).toBe(200);
     }
     expect(page.headers['content-security-policy']).toContain("script-src 'self'");

@@ -7,6 +7,7 @@ import { createMillraceApp } from '../../src/host/create-millrace-app.ts';
 import { silentLogger } from '../../src/telemetry/silent-logger.ts';
 import { canRun, postgresPrograms } from '../support/required-programs.ts';
 import { PostgresServer } from '../support/postgres-server.ts';
+import { requestTo } from './request-to.ts';
 
 /* Routes of an application's own stand behind the same door as the API, in processes of every role. */
 
@@ -43,6 +44,6 @@ it.skipIf(!canRun(postgresPrograms()))('asks for a key on own routes of a worker
     await server.stop();
     await rm(directory, { recursive: true, force: true });
   });
-  const response = await fetch(`${app.url}/own`);
-  expect([response.status, await response.text()]).toEqual([401, expect.anything()]);
+  const response = await requestTo(String(app.url)).get('/own');
+  expect([response.status, response.text]).toEqual([401, expect.anything()]);
 });

@@ -2,6 +2,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startApi } from './api-application.ts';
 import { type ApiFixture, openApiFixture, problemOf } from './api-fixture.ts';
+import { requestTo } from './request-to.ts';
 
 /* Messages over HTTP in plain JSON, beside CloudEvents. */
 
@@ -25,24 +26,22 @@ afterAll(async () => {
 const origin = { team: 'support', customer: 'acme', feature: 'triage' };
 const ticket = { type: 'ticket.opened', data: { subject: 'confidential-subject' }, origin };
 const post = (body: unknown, key = writeKey) =>
-  app.inject({
-    method: 'POST',
-    url: '/v1/messages',
-    headers: { 'content-type': 'application/json', authorization: `Bearer ${key}` },
-    payload: JSON.stringify(body),
-  });
+  requestTo(app)
+    .post('/v1/messages')
+    .set({ 'content-type': 'application/json', authorization: `Bearer ${key}` })
+    .send(JSON.stringify(body));
 
 describe('admitting a message in plain JSON', () => {
   it('takes type, data and origin alone; each is a new message with an id of its own', async () => {
     const first = await post(ticket);
-    expect(first.statusCode, first.body).toBe(202);
-    expect(first.json()).toEqual({
+    expect(first.statusCode, first.text).toBe(202);
+    expect(first.body).toEqual({
       source: 'millrace',
       id: expect.any(String),
       outcome: 'admitted',
       messageIds: [expect.any(String)],
     });
-    expect((await post(ticket)).json()).toMatchObject({ outcome: 'admitted' });
+    expect((await post(ticket)).body).toMatchObject({ outcome: 'admitted' });
   });
 
   it('takes every field that code may give, and knows a repeat by its id', async () => {
@@ -57,14 +56,13 @@ describe('admitting a message in plain JSON', () => {
       origin: { ...origin, batch: 'b1', labels: { region: 'eu' } },
     };
     const admitted = await post(sent);
-    expect(admitted.statusCode, admitted.body).toBe(202);
-    const { messageIds } = admitted.json();
-    expect((await post(sent)).json()).toEqual({ ...admitted.json(), outcome: 'duplicate' });
-    const found = await app.inject({
-      url: `/v1/messages/${messageIds[0]}`,
-      headers: { authorization: `Bearer ${readKey}` },
-    });
-    expect(found.json()).toMatchObject({
+    expect(admitted.statusCode, admitted.text).toBe(202);
+    const { messageIds } = admitted.body;
+    expect((await post(sent)).body).toEqual({ ...admitted.body, outcome: 'duplicate' });
+    const found = await requestTo(app)
+      .get(`/v1/messages/${messageIds[0]}`)
+      .set('authorization', `Bearer ${readKey}`);
+    expect(found.body).toMatchObject({
       eventId: 'ticket-7',
       stage: 'triage',
       lane: 'bulk',
@@ -82,7 +80,7 @@ describe('admitting a message in plain JSON', () => {
       lane: 'fast',
       customer: 'acme',
     });
-    expect(response.statusCode, response.body).toBe(400);
+    expect(response.statusCode, response.text).toBe(400);
     const { code, faults } = problemOf(response);
     expect(code).toBe('MILLRACE_REQUEST_INVALID');
     expect(faults?.map(({ field }) => field).toSorted()).toEqual([

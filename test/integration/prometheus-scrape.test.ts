@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { formatFor } from '../../src/telemetry/exposition.ts';
+import { scrapeFormat } from '../../src/host/http/scrape-format.ts';
 import { metricCatalogue } from '../../src/host/metric-catalogue.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { canRun, directoryOf, prometheusPrograms } from '../support/required-programs.ts';
@@ -33,7 +33,7 @@ describe.skipIf(!hasPrometheus)('a scrape by Prometheus', { timeout: 60_000 }, (
     metrics.increment('stage_messages_total', { ...labels, outcome: 'success' }, 3);
     metrics.observe('stage_duration_seconds', { ...labels, outcome: 'success' }, 0.3, traceId);
     target = createServer((request, response) => {
-      void metrics.render(formatFor(request.headers.accept)).then(({ contentType, body }) => {
+      void metrics.render(scrapeFormat(request.headers.accept)).then(({ contentType, body }) => {
         served.push(contentType);
         response.setHeader('content-type', contentType).end(body);
       });

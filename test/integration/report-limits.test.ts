@@ -18,6 +18,7 @@ import { usageRecord } from '../support/usage-records.ts';
 import { startApi } from './api-application.ts';
 import { type ApiFixture, openApiFixture, problemOf } from './api-fixture.ts';
 import { costErrors } from '../../src/capabilities/costs/cost-errors.ts';
+import { requestTo } from './request-to.ts';
 
 /* What one cost report may take of the column store, embedded and over HTTP. */
 
@@ -103,16 +104,15 @@ describe.each(Object.entries(stores))('a report, %s,', (_, open) => {
       const app = await startApi(
         fixture.services({ provided: [[CostReports, new CostReports({ store, limits })]] }),
       );
-      const answer = await app.inject({
-        url: '/v1/costs?group_by=customer',
-        headers: { authorization: `Bearer ${key}` },
-      });
+      const answer = await requestTo(app)
+        .get('/v1/costs?group_by=customer')
+        .set('authorization', `Bearer ${key}`);
       await app.close();
       return answer;
     };
     const refused = await ask({ ...wide, maxRows: 2 });
     expect(problemOf(refused)).toMatchObject({ status: 422, code: 'MILLRACE_REPORT_TOO_LARGE' });
-    expect((await ask(wide)).json()).toMatchObject({ totals: { calls: 3 } });
+    expect((await ask(wide)).body).toMatchObject({ totals: { calls: 3 } });
   });
 });
 
@@ -144,6 +144,7 @@ describe('reports at once', () => {
       fixture.services({ provided: [[CostReports, new CostReports({ store, limiter })]] }),
     );
     const [alpha, beta] = [await fixture.newKey(['costs:read']), await fixture.newKey(['costs:read'])];
+    // Without connections, which need not be read in the order in which they were made.
     const ask = (key: string) =>
       app.inject({ url: '/v1/costs', headers: { authorization: `Bearer ${key}` } });
     const many = Array.from({ length: 120 }, () => ask(alpha).then((answer) => answer));

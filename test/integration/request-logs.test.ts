@@ -12,6 +12,7 @@ import { ManualClock } from '../../src/kernel/manual-clock.ts';
 import { LogLines, startApi } from './api-application.ts';
 import { type ApiFixture, openApiFixture } from './api-fixture.ts';
 import { drip } from './dripping-request.ts';
+import { requestTo } from './request-to.ts';
 
 /*
  * What the log has of requests that are refused or given up, however many there are. The first application of a process
@@ -73,7 +74,7 @@ it('is no error of clients that go away in the middle of a body, whose places ar
 });
 
 it('is one warning in a while of all that are refused for now, without a stack of the library', async () => {
-  const ask = () => app.inject({ url: '/v1/costs', headers: { authorization: `Bearer ${key}` } });
+  const ask = () => requestTo(app).get('/v1/costs').set('authorization', `Bearer ${key}`);
   for (let time = 0; time < 10; time += 1) expect((await ask()).statusCode).toBe(503);
   const places = [limits.tryToEnter(), limits.tryToEnter(), limits.tryToEnter()];
   for (let time = 0; time < 10; time += 1) expect((await ask()).statusCode).toBe(503);

@@ -11,6 +11,7 @@ import { ManualClock } from '../../src/kernel/manual-clock.ts';
 import { startApi } from './api-application.ts';
 import { type ApiFixture, openApiFixture } from './api-fixture.ts';
 import { drip } from './dripping-request.ts';
+import { requestTo } from './request-to.ts';
 
 /* What one key has of the API beside the others, and what is left of those who send slowly or go away. */
 
@@ -42,7 +43,7 @@ describe('what one key has of the API', () => {
     expect(refusals.filter((answer) => answer.includes('MILLRACE_RATE_LIMITED'))).toHaveLength(27);
     expect(refusals[0]).toMatch(/^HTTP\/1.1 429 [^]*retry-after: 1\r\n/);
     const ask = (holder: string) =>
-      limited.inject({ url: '/v1/budgets', headers: { authorization: `Bearer ${holder}` } });
+      requestTo(limited).get('/v1/budgets').set('authorization', `Bearer ${holder}`);
     expect((await ask(key)).statusCode).toBe(429);
     expect((await ask(other)).statusCode).toBe(200);
     expect(reasons).toEqual(Array(28).fill('key_concurrency'));
@@ -73,7 +74,7 @@ describe('what one key has of the API', () => {
     const limits = new RequestLimits({ ...defaultRequestLimits, concurrentRequestsPerKey: 1 }, systemClock);
     const open = await startApi(fixture.services({ authentication: 'none' }), { limits });
     const { socket } = await drip(open, key);
-    const answer = await open.inject({ url: '/v1/budgets', headers: { host: 'localhost' } });
+    const answer = await requestTo(open).get('/v1/budgets').set({ host: 'localhost' });
     expect(answer.statusCode).toBe(200);
     socket.destroy();
     await open.close();

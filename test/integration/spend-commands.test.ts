@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { generateText } from 'ai';
@@ -180,3 +180,38 @@ function usdOf(calls: number): string {
   // Millionths of a dollar.
   return calls === 0 ? '0' : (Number(oneCall) * calls).toFixed(6).replace(/0+$/, '');
 }
+
+describe('millrace focus export', () => {
+  const today = new Date().toISOString().slice(0, 10);
+  const tomorrow = new Date(Date.parse(today) + 2 * 86_400_000).toISOString().slice(0, 10);
+  const yesterday = new Date(Date.parse(today) - 86_400_000).toISOString().slice(0, 10);
+  const period = ['--from', yesterday, '--to', tomorrow];
+
+  it('writes the dataset to standard output, what it did to the other', async () => {
+    const ended = await run('focus', 'export', ...period, '--team', 'rose');
+    expect(ended.code, ended.stderr).toBe(0);
+    expect(ended.stderr).toContain('2 rows from');
+    const [header, ...lines] = ended.stdout.trimEnd().split('\r\n');
+    expect(header?.split(',')[0]).toBe('BilledCost');
+    expect(new Set(lines.map((line) => line.split(',')[0]))).toEqual(new Set(['0.000001', '0.0002']));
+  });
+
+  it('writes a file whole, and replaces one only when it is told to', async () => {
+    const file = join(directory, 'focus.parquet');
+    const args = ['focus', 'export', ...period, '--format', 'parquet', '--output', file] as const;
+    expect(await run(...args)).toMatchObject({ code: 0, stdout: '' });
+    const written = await readFile(file);
+    expect([written.subarray(0, 4).toString(), written.subarray(-4).toString()]).toEqual(['PAR1', 'PAR1']);
+    const refused = await run(...args);
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toContain('--force');
+    expect(await run(...args, '--force')).toMatchObject({ code: 0 });
+  });
+
+  it('refuses what it does not understand', async () => {
+    const wrong = await run('focus', 'export', '--from', 'yesterday');
+    expect(wrong.code).toBe(1);
+    expect(wrong.stderr).toContain('from');
+    expect((await run('focus', 'export', '--format', 'xml')).code).toBe(2);
+  });
+});

@@ -5,7 +5,8 @@ import { costFigureNames, type CostReportDocument } from './cost-report-document
  * There is no line of totals among groups, because a spreadsheet would add it to the sum.
  */
 
-const lineEnd = '\r\n';
+/** What ends a line of CSV. */
+export const lineEnd = '\r\n';
 // What spreadsheets take for a formula at the beginning of a cell.
 const formulaStart = /^[=+\-@\t\r\n]/;
 const mustQuote = /["\r\n,]/;
@@ -29,7 +30,7 @@ function cellOf(figure: string | number | undefined): string {
 }
 
 /** Text that came from outside, made harmless for spreadsheets by an apostrophe, and quoted where it must be. */
-function textCell(text: string): string {
+export function textCell(text: string): string {
   const harmless = formulaStart.test(text) ? `'${text}` : text;
   return mustQuote.test(harmless) ? `"${harmless.replaceAll('"', '""')}"` : harmless;
 }

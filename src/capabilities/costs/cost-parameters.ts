@@ -40,9 +40,11 @@ const maxFilterValues = 200;
 const maxFilterLength = 512;
 const dayMs = 86_400_000;
 
-const once = z.string({ error: 'is given once' });
+/** A parameter that is given once. */
+export const once = z.string({ error: 'is given once' });
 
-const moment = once
+/** A moment, as a date or as a time with its zone. */
+export const moment = once
   .refine((text) => z.union([z.iso.datetime({ offset: true }), z.iso.date()]).safeParse(text).success, {
     error: 'is a date ("2026-03-01") or a time with its zone ("2026-03-01T12:00:00Z", a "+" written as %2B)',
     abort: true,
@@ -74,13 +76,8 @@ const limit = once
   .transform(Number)
   .refine((count) => count >= 1 && count <= maxCostGroups, `is a whole number from 1 to ${maxCostGroups}`);
 
-const parametersSchema = z.strictObject({
-  from: moment.optional(),
-  to: moment.optional(),
-  group_by: groupBy.optional(),
-  order: once.pipe(z.enum(costOrders, { error: `is any of ${costOrders.join(', ')}` })).optional(),
-  limit: limit.optional(),
-  messages: once.pipe(z.enum(messageCounts, { error: `is any of ${messageCounts.join(', ')}` })).optional(),
+/** The schema of every filter, by its field. */
+export const filterParameters = {
   team: filter.optional(),
   customer: filter.optional(),
   feature: filter.optional(),
@@ -89,9 +86,17 @@ const parametersSchema = z.strictObject({
   stage: filter.optional(),
   provider: filter.optional(),
   model: filter.optional(),
-});
+} satisfies Record<CostFilterField, z.ZodType>;
 
-type Parameters = z.output<typeof parametersSchema>;
+const parametersSchema = z.strictObject({
+  from: moment.optional(),
+  to: moment.optional(),
+  group_by: groupBy.optional(),
+  order: once.pipe(z.enum(costOrders, { error: `is any of ${costOrders.join(', ')}` })).optional(),
+  limit: limit.optional(),
+  messages: once.pipe(z.enum(messageCounts, { error: `is any of ${messageCounts.join(', ')}` })).optional(),
+  ...filterParameters,
+});
 
 /** A parameter that may be repeated comes as a list only when it is. */
 function asList(value: unknown): readonly unknown[] {
@@ -101,7 +106,7 @@ function asList(value: unknown): readonly unknown[] {
 /** The question in a parsed query string. Throws MILLRACE_REQUEST_INVALID with every fault. */
 export function parseCostParameters(query: unknown, now: Date): CostReportRequest {
   const parsed = parametersSchema.safeParse(query);
-  if (!parsed.success) throw invalidRequest(faultsOf(parsed.error));
+  if (!parsed.success) throw invalidRequest(queryFaults(parsed.error));
   const parameters = parsed.data;
   const to = parameters.to ?? now;
   const from = parameters.from ?? new Date(to.getTime() - defaultPeriodDays * dayMs);
@@ -120,7 +125,10 @@ export function parseCostParameters(query: unknown, now: Date): CostReportReques
   };
 }
 
-function filtersOf(parameters: Parameters): CostReportRequest['filters'] {
+/** The filters among parsed parameters. */
+export function filtersOf(
+  parameters: Readonly<Partial<Record<CostFilterField, readonly string[] | undefined>>>,
+): CostReportRequest['filters'] {
   return Object.fromEntries(
     costFilterFields.flatMap((field) => {
       const values = parameters[field];
@@ -147,7 +155,8 @@ function orderOf(text: (typeof costOrders)[number]): CostReportRequest['order'] 
   }
 }
 
-function faultsOf(error: z.ZodError): readonly Fault[] {
+/** The faults of a query string, by the names of its parameters. */
+export function queryFaults(error: z.ZodError): readonly Fault[] {
   return error.issues.flatMap((issue) => {
     if (issue.code === 'unrecognized_keys')
       return issue.keys.map((field) => ({ field, problem: 'is not known' }));

@@ -61,7 +61,7 @@ export class CostReports {
 }
 
 /** The filters with the viewer's team among them. Throws MILLRACE_FORBIDDEN when they name another. */
-function visibleFilters(
+export function visibleFilters(
   filters: CostReportRequest['filters'],
   { team }: CallerView,
 ): CostReportRequest['filters'] {

@@ -20,6 +20,14 @@ export const costSettings = z
         }),
       })
       .prefault({}),
+    focus: z
+      .strictObject({
+        billingAccount: setting(z.string().min(1).max(128).default('millrace'), {
+          env: 'MILLRACE_FOCUS_BILLING_ACCOUNT',
+          help: 'The BillingAccountId of FOCUS exports: what names this installation among your bills.',
+        }),
+      })
+      .prefault({}),
     baseline: z
       .strictObject({
         pauseMs: setting(wholeNumber(1000, 86_400_000).default(300_000), {

@@ -2,7 +2,8 @@ import { Controller, Get, Header, Headers, Inject, Query, Res } from '@nestjs/co
 import { ApiBearerAuth, ApiOperation, ApiQuery, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { AppError } from '../../kernel/app-error.ts';
 import type { Clock } from '../../kernel/clock.ts';
-import { costFilterFields, costGroupFields, maxCostGroups, messageCounts } from './usage-queries.ts';
+import { costGroupFields, maxCostGroups, messageCounts } from './usage-queries.ts';
+import { ApiFilters } from './api-filters.ts';
 import { acceptedFormat } from '../../http/accepted-format.ts';
 import type { ApiKeyIdentity } from '../../http/api-key-identity.ts';
 import { Caller, RequireScope } from '../../http/caller.ts';
@@ -117,19 +118,4 @@ export class CostsController {
     response.header('millrace-total-cost-usd', report.totals.costUsd);
     return renderCostCsv(report);
   }
-}
-
-function ApiFilters(): MethodDecorator {
-  return (target, key, descriptor) => {
-    for (const name of costFilterFields) {
-      ApiQuery({
-        name,
-        required: false,
-        style: 'form',
-        explode: true,
-        description: `Only calls of this ${name}; repeat it for more than one.`,
-        schema: { type: 'array', items: { type: 'string' } },
-      })(target, key, descriptor);
-    }
-  };
 }

@@ -2,11 +2,13 @@ import { CostsController } from './costs.controller.ts';
 import { clockToken } from './clock-token.ts';
 import { costReportSchema } from './cost-report-document.ts';
 import { CostReports } from './cost-reports.ts';
+import { FocusExports } from './focus/focus-export.ts';
+import { FocusController } from './focus/focus.controller.ts';
 import type { HttpPart } from '../http-part.ts';
 
 /** The part of the HTTP API. */
 export const httpPart: HttpPart = {
-  controllers: [CostsController],
-  services: [CostReports, clockToken],
+  controllers: [CostsController, FocusController],
+  services: [CostReports, FocusExports, clockToken],
   answers: { CostReport: costReportSchema },
 };

@@ -3,6 +3,7 @@ import type { CapabilityContext, CapabilityParts, NameOf } from '../capability.t
 import { clockToken } from './clock-token.ts';
 import { CostReports } from './cost-reports.ts';
 import type { CostSettings } from './cost-settings.ts';
+import { FocusExports } from './focus/focus-export.ts';
 import { SpendBaseline } from './spend-baseline.ts';
 import type { costMetrics } from './cost-metrics.ts';
 import type { costNames } from './cost-names.ts';
@@ -53,11 +54,18 @@ export function openCosts({
     limits: settings.costs.reports,
     exportLagSeconds: async () => (await engine.exports.backlog()).oldestSeconds,
   });
+  const focus = new FocusExports({
+    store: columns,
+    limiter,
+    limits: settings.costs.reports,
+    billingAccount: settings.costs.focus.billingAccount,
+  });
   const { pauseMs } = settings.costs.baseline;
   const baseline = new SpendBaseline({ store: columns, metrics, clock, settings: settings.costs.baseline });
   return {
     services: [
       [CostReports, reports],
+      [FocusExports, focus],
       [clockToken, clock],
     ],
     jobs: [

@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { AppError } from '../../kernel/app-error.ts';
-import { formatFor } from '../../telemetry/exposition.ts';
+import { scrapeFormat } from './scrape-format.ts';
 import { pathOf } from '../../http/request-facts.ts';
 import type { Readiness } from './readiness.ts';
 import { describeProblem, problemMediaType } from '../../http/problem.ts';
@@ -59,7 +59,7 @@ async function answer(
     return;
   }
   if (path === '/metrics') {
-    const { contentType, body } = await metrics.render(formatFor(request.headers.accept));
+    const { contentType, body } = await metrics.render(scrapeFormat(request.headers.accept));
     respond(response, { status: 200, body, contentType });
     return;
   }

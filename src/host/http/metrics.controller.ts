@@ -1,6 +1,6 @@
 import { Controller, Get, Headers, Inject, Res } from '@nestjs/common';
 import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
-import { formatFor } from '../../telemetry/exposition.ts';
+import { scrapeFormat } from './scrape-format.ts';
 import { type MetricsSource, SharedMetrics } from './shared-metrics.ts';
 
 /** The injection token of the metrics. */
@@ -32,7 +32,7 @@ export class MetricsController {
     },
   })
   async get(@Headers('accept') accept: string | undefined, @Res() response: ResponseWriter): Promise<void> {
-    const { contentType, body } = await this.#metrics.render(formatFor(accept));
+    const { contentType, body } = await this.#metrics.render(scrapeFormat(accept));
     response.header('content-type', contentType);
     response.header('vary', 'accept');
     response.header('cache-control', 'no-store');
