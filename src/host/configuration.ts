@@ -1,9 +1,10 @@
 import { z } from 'zod';
-import { budgetSettings } from '../capabilities/budgets/budget-settings.ts';
-import { costSettings } from '../capabilities/costs/cost-settings.ts';
+import type { Capability } from '../capabilities/capability.ts';
+import { capabilities } from './capabilities.ts';
+import type { Contributed } from './contributed.ts';
 import { modelSettings } from './model-settings.ts';
 import { setting, secretText, wholeNumber, urlOf, commaList, onOff } from '../kernel/setting.ts';
-import { findingCodes } from './startup-checks.ts';
+import { closedNames } from './closed-names.ts';
 import { tracingSettings } from './tracing-settings.ts';
 
 /*
@@ -11,6 +12,12 @@ import { tracingSettings } from './tracing-settings.ts';
  * for errors and for docs/configuration.md. Values come from, in rising order of precedence: the defaults, the
  * configuration file, the environment, the options given in code.
  */
+
+// The sections of capabilities, whose keys and types do not survive a loop over the list.
+const sections = Object.assign(
+  {},
+  ...(capabilities as readonly Capability[]).map(({ configuration = {} }) => configuration),
+) as Contributed<'configuration'>;
 
 const roles = ['api', 'worker', 'relay'] as const;
 
@@ -212,7 +219,7 @@ export const configurationSchema = z.strictObject({
     })
     .prefault({}),
   models: modelSettings,
-  budgets: budgetSettings,
+  ...sections,
   worker: z
     .strictObject({
       concurrency: setting(wholeNumber(1, 10_000).optional(), {
@@ -237,7 +244,6 @@ export const configurationSchema = z.strictObject({
       }),
     })
     .prefault({}),
-  costs: costSettings,
   sweeper: z
     .strictObject({
       pauseMs: setting(wholeNumber(50, 60_000).default(1000), {
@@ -264,7 +270,7 @@ export const configurationSchema = z.strictObject({
         env: 'MILLRACE_STARTUP_MIGRATE',
         help: 'Whether a start brings the schemas up to date. `false`: it is refused while migrations are pending.',
       }),
-      allow: setting(commaList(z.enum(findingCodes)).optional(), {
+      allow: setting(commaList(z.enum(closedNames.findings)).optional(), {
         env: 'MILLRACE_STARTUP_ALLOW',
         help: 'Codes of start-up findings that only warn though they are fatal, separated by commas (docs/deploys.md).',
       }),

@@ -1,7 +1,7 @@
 import type { Clock } from '../kernel/clock.ts';
-import type { Bounds } from '../telemetry/bounds.ts';
+import type { HostBounds } from './host-bounds.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import type { MillraceMetrics } from '../telemetry/metrics.ts';
+import type { MillraceMetrics } from './metric-catalogue.ts';
 import { maxWaitingSpans } from '../telemetry/span-sender.ts';
 import { startTracing, type Tracing } from '../telemetry/tracing.ts';
 import type { Configuration } from './configuration.ts';
@@ -17,7 +17,7 @@ export function startHostTracing(
     clock,
   }: {
     readonly metrics: MillraceMetrics;
-    readonly bounds: Bounds;
+    readonly bounds: HostBounds;
     readonly logger: Logger;
     readonly clock: Clock;
   },

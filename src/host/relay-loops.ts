@@ -12,7 +12,7 @@ import { OverdueStages } from '../engine/maintenance/overdue-stages.ts';
 import { Sweeper } from '../engine/maintenance/sweeper.ts';
 import type { UsageExporter } from '../engine/export/usage-exporter.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import type { MillraceMetrics } from '../telemetry/metrics.ts';
+import type { MillraceMetrics } from './metric-catalogue.ts';
 import type { CapabilitySet } from './capability-set.ts';
 import type { MakeChore } from './chores.ts';
 import type { Configuration } from './configuration.ts';

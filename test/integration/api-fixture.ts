@@ -8,7 +8,8 @@ import { expect } from 'vitest';
 import { z } from 'zod';
 import { BudgetAdmission } from '../../src/capabilities/budgets/budget-admission.ts';
 import { BudgetBook } from '../../src/engine/calls/budget-book.ts';
-import { readHostStatus } from '../../src/host/host-status.ts';
+import { errorCodes } from '../../src/host/error-codes.ts';
+import { readStatusDocument } from '../../src/host/status-document.ts';
 import { EventIntake } from '../../src/capabilities/ingest/event-intake.ts';
 import type { HttpServices } from '../../src/host/http/http-api.module.ts';
 import { type Problem, problemSchema } from '../../src/http/problem.ts';
@@ -19,6 +20,7 @@ import { BudgetReports } from '../../src/capabilities/budgets/budget-reports.ts'
 import type { Provided } from '../../src/capabilities/capability.ts';
 import { clockToken } from '../../src/capabilities/costs/clock-token.ts';
 import { CostReports } from '../../src/capabilities/costs/cost-reports.ts';
+import { FocusExports } from '../../src/capabilities/costs/focus/focus-export.ts';
 import { MessageAccounts } from '../../src/capabilities/message-operations/message-accounts.ts';
 import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts';
 import { FilesPayloadStore } from '../../src/drivers/payload-store/payload-store.files.ts';
@@ -46,7 +48,7 @@ import type { Publisher } from '../../src/engine/pipeline/publisher.ts';
 import { defineStage } from '../../src/engine/pipeline/stage-definition.ts';
 import { type RegisteredStage, StageRegistry } from '../../src/engine/pipeline/stage-registry.ts';
 
-import { metricCatalogue } from '../../src/telemetry/metric-catalogue.ts';
+import { metricCatalogue } from '../../src/host/metric-catalogue.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 
 /* The services behind the HTTP API on a real ledger, with one stage that consumes tickets. */
@@ -134,6 +136,10 @@ export async function openApiFixture(): Promise<ApiFixture> {
     services: ({ provided = [], ...overrides } = {}) => {
       const services: readonly Provided[] = [
         [CostReports, new CostReports({ store: { database: 'nowhere' } as ColumnStore })],
+        [
+          FocusExports,
+          new FocusExports({ store: { database: 'nowhere' } as ColumnStore, billingAccount: 'millrace' }),
+        ],
         [clockToken, overrides.clock ?? systemClock],
         [BudgetReports, new BudgetReports(ledger)],
         [ApiKeys, keys],
@@ -174,7 +180,7 @@ export async function openApiFixture(): Promise<ApiFixture> {
       ];
       return (logger) => ({
         provided: new Map(services),
-        status: () => readHostStatus({ database, clock: systemClock }),
+        status: () => readStatusDocument({ database, clock: systemClock }),
         readiness: new Readiness({ checks: [], clock: systemClock }),
         metrics: { render: () => Promise.resolve({ contentType: 'text/plain', body: '' }) },
         logger,
@@ -218,5 +224,7 @@ export function problemOf(response: {
 }): Problem {
   expect(response.headers['content-type']).toMatch(/^application\/problem\+json/);
   const { body } = response;
-  return problemSchema.strict().parse(typeof body === 'string' ? JSON.parse(body) : body);
+  const problem = problemSchema.strict().parse(typeof body === 'string' ? JSON.parse(body) : body);
+  expect(errorCodes).toHaveProperty(problem.code);
+  return problem;
 }

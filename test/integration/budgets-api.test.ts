@@ -116,7 +116,7 @@ describe('over HTTP', () => {
     // What came before is no new message: its sender is answered as the first time.
     const again = await post(first);
     expect(again.statusCode).toBe(202);
-    expect(again.json()).toEqual({ ...admitted.json<object>(), outcome: 'duplicate' });
+    expect(again.body).toEqual({ ...(admitted.body as object), outcome: 'duplicate' });
     const before = await fixture.countMessages();
     const refused = await post(ticketEvent());
     expect(problemOf(refused)).toMatchObject({ code: 'MILLRACE_BUDGET_EXHAUSTED', retryable: true });

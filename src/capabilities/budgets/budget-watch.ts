@@ -9,7 +9,7 @@ import {
   type BudgetDefinition,
 } from '../../engine/ledger/budget-definition.ts';
 import { BudgetLedger, type BudgetState } from '../../engine/ledger/budget-ledger.ts';
-import type { MillraceMetrics } from '../../telemetry/metrics.ts';
+import type { BudgetMetrics } from './budget-metrics.ts';
 import type { BudgetSetting } from './budget-settings.ts';
 
 /*
@@ -21,7 +21,7 @@ export interface BudgetWatchOptions {
   readonly budgets: readonly BudgetSetting[];
   readonly database: SqlDatabase;
   readonly clock: Clock;
-  readonly metrics: MillraceMetrics;
+  readonly metrics: BudgetMetrics;
   /** What calls and admissions of this process look at; filled here. */
   readonly book: BudgetBook;
 }
@@ -31,7 +31,7 @@ export class BudgetWatch {
   readonly #book: BudgetBook;
   readonly admission: BudgetAdmission;
   readonly #definitions: readonly BudgetDefinition[];
-  readonly #metrics: MillraceMetrics;
+  readonly #metrics: BudgetMetrics;
   #shown = new Map<string, BudgetState>();
 
   constructor({ budgets, database, clock, metrics, book }: BudgetWatchOptions) {

@@ -1,7 +1,7 @@
 import type { Clock } from '../../kernel/clock.ts';
-import type { Bounds } from '../../telemetry/bounds.ts';
+import type { LimitBounds } from './limit-names.ts';
 import type { Logger } from '../../telemetry/logger.ts';
-import type { MillraceMetrics } from '../../telemetry/metrics.ts';
+import type { LimitMetrics } from './limit-metrics.ts';
 import { LimitCorrections } from './limit-corrections.ts';
 import { LimitLanes } from './limit-lanes.ts';
 import { LimitWaits } from './limit-waits.ts';
@@ -18,8 +18,8 @@ export interface RateGateOptions {
   readonly clock: Clock;
   readonly random: () => number;
   readonly logger: Logger;
-  readonly metrics: MillraceMetrics;
-  readonly bounds?: Bounds;
+  readonly metrics: LimitMetrics;
+  readonly bounds?: LimitBounds;
   /** How many messages of a stage this process may work on at once at present; undefined outside of stages. */
   readonly slotsOf: (stage: string) => number | undefined;
   /** Told of every wait that begins and holds a slot of the stage meanwhile. */

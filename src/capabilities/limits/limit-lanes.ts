@@ -1,4 +1,4 @@
-import type { MillraceMetrics } from '../../telemetry/metrics.ts';
+import type { LimitMetrics } from './limit-metrics.ts';
 import { LimitLane } from './limit-lane.ts';
 import type { ModelLimit } from './model-limits.ts';
 import type { Buckets } from './token-bucket.ts';
@@ -6,11 +6,11 @@ import type { Buckets } from './token-bucket.ts';
 /** What this process knows of the limits of each model. */
 export class LimitLanes {
   readonly #limits: Readonly<Record<string, ModelLimit>>;
-  readonly #metrics: MillraceMetrics;
+  readonly #metrics: LimitMetrics;
   readonly #lanes = new Map<string, LimitLane>();
 
   /** By "provider/model", or "provider/*" for every model of the provider without an entry of its own. */
-  constructor(limits: Readonly<Record<string, ModelLimit>>, metrics: MillraceMetrics) {
+  constructor(limits: Readonly<Record<string, ModelLimit>>, metrics: LimitMetrics) {
     this.#limits = limits;
     this.#metrics = metrics;
   }

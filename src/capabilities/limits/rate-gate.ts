@@ -1,6 +1,6 @@
 import type { CallGate, GateEnd, GatePass, GateQuestion } from '../../engine/calls/call-gate.ts';
 import type { Clock } from '../../kernel/clock.ts';
-import type { MillraceMetrics } from '../../telemetry/metrics.ts';
+import type { LimitMetrics } from './limit-metrics.ts';
 import { ExpectedTokens } from './expected-tokens.ts';
 import type { LimitCorrections } from './limit-corrections.ts';
 import { readLimit } from './limit-headers.ts';
@@ -27,7 +27,7 @@ export interface RateGateOptions {
   /** After this long others look again, whatever the provider told one of them. */
   readonly maxBlockMs: number;
   readonly clock: Clock;
-  readonly metrics: MillraceMetrics;
+  readonly metrics: LimitMetrics;
 }
 
 /** A 429 that names no time. */

@@ -4,6 +4,7 @@ import type { MessageProgress, MessageSearch } from './message-search.ts';
 import { hasEnded, type MessageState } from '../../engine/ledger/message-state.ts';
 import type { MessageViewer } from './message-selection.ts';
 import type { EndedMessages } from '../../engine/pipeline/ended-messages.ts';
+import { messageOperationErrors } from './message-operation-errors.ts';
 
 /** How long to wait, and for what. */
 export interface WaitOptions {
@@ -126,7 +127,10 @@ function deadlineOf(
   ms: number,
 ): { readonly signal: AbortSignal; readonly timer: Timer } {
   const controller = new AbortController();
-  const error = new AppError('MILLRACE_WAIT_TIMEOUT', `Message ${id} had not ended after ${ms} ms.`);
+  const error = new AppError(
+    messageOperationErrors.MILLRACE_WAIT_TIMEOUT,
+    `Message ${id} had not ended after ${ms} ms.`,
+  );
   const timer = clock.startTimer(ms, () => controller.abort(error));
   return { signal: controller.signal, timer };
 }

@@ -1,7 +1,7 @@
 import type { QueueDriver } from '../../drivers/queue/queue.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { LedgerCounts } from '../ledger/ledger-counts.ts';
-import type { MillraceMetrics } from '../../telemetry/metrics.ts';
+import type { EngineMetrics } from '../metrics/engine-metrics.ts';
 import type { Publisher } from '../pipeline/publisher.ts';
 import type { StageRegistry } from '../pipeline/stage-registry.ts';
 
@@ -11,7 +11,7 @@ export interface OverdueStagesOptions {
   readonly publisher: Pick<Publisher, 'notifyOthers'>;
   readonly registry: StageRegistry;
   readonly clock: Clock;
-  readonly metrics: MillraceMetrics;
+  readonly metrics: EngineMetrics;
 }
 
 /** How often stages are looked for that nobody works on, and how long their messages must have been due. */

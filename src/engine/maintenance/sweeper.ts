@@ -1,7 +1,7 @@
 import type { QueueDriver } from '../../drivers/queue/queue.ts';
 import type { OverdueMessage, SweepLedger } from '../ledger/sweep-ledger.ts';
 import type { Logger } from '../../telemetry/logger.ts';
-import type { MillraceMetrics } from '../../telemetry/metrics.ts';
+import type { EngineMetrics } from '../metrics/engine-metrics.ts';
 import type { OverdueStages } from './overdue-stages.ts';
 import type { Publisher } from '../pipeline/publisher.ts';
 import type { StageRegistry } from '../pipeline/stage-registry.ts';
@@ -22,7 +22,7 @@ export interface SweeperOptions {
   readonly publisher: Publisher;
   readonly registry: StageRegistry;
   readonly logger: Logger;
-  readonly metrics: MillraceMetrics;
+  readonly metrics: EngineMetrics;
 }
 
 const sliceSize = 500;

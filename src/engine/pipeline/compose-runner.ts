@@ -3,7 +3,7 @@ import type { ModelGateway } from '../calls/model-gateway.ts';
 import type { MessageLedger } from '../ledger/message-ledger.ts';
 import type { StageBacklog } from '../ledger/stage-backlog.ts';
 import type { Logger } from '../../telemetry/logger.ts';
-import type { MillraceMetrics } from '../../telemetry/metrics.ts';
+import type { EngineMetrics } from '../metrics/engine-metrics.ts';
 import { Emissions } from './emissions.ts';
 import type { EndedMessages } from './ended-messages.ts';
 import { HandlerRuns } from './handler-runs.ts';
@@ -31,7 +31,7 @@ export interface RunnerServices {
   readonly clock: Clock;
   readonly random: () => number;
   readonly logger: Logger;
-  readonly metrics: MillraceMetrics;
+  readonly metrics: EngineMetrics;
   /** Told of every message that is put aside for a time. */
   readonly onParked?: (stage: string, delayMs: number) => void;
   /** Told of every message that has ended here. */

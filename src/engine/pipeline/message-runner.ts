@@ -1,7 +1,7 @@
 import { readableError } from '../../kernel/readable-error.ts';
 import type { Uuid } from '../../kernel/ids.ts';
 import type { LeasedMessage } from '../ledger/stored-message.ts';
-import type { MillraceMetrics } from '../../telemetry/metrics.ts';
+import type { EngineMetrics } from '../metrics/engine-metrics.ts';
 import type { Emissions } from './emissions.ts';
 import type { AskedLease } from './hand-over.ts';
 import type { HandlerRuns } from './handler-runs.ts';
@@ -30,7 +30,7 @@ export interface MessageRunnerOptions {
   /** What a run emits is collected there. */
   readonly emissionsOf: (run: Run) => Emissions;
   readonly stop: RunStop;
-  readonly metrics: MillraceMetrics;
+  readonly metrics: EngineMetrics;
 }
 
 export class MessageRunner {

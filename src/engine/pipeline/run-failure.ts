@@ -1,6 +1,6 @@
 import type { Clock } from '../../kernel/clock.ts';
 import type { MessageLedger } from '../ledger/message-ledger.ts';
-import type { MillraceMetrics } from '../../telemetry/metrics.ts';
+import type { EngineMetrics } from '../metrics/engine-metrics.ts';
 import { traceIdOf } from '../../telemetry/trace-context.ts';
 import { decideFailure, failureCode } from './failure-policy.ts';
 import { deadLetterReason, retryReason } from './failure-reason.ts';
@@ -17,7 +17,7 @@ export interface RunFailureOptions {
   readonly stop: RunStop;
   readonly clock: Clock;
   readonly random: () => number;
-  readonly metrics: MillraceMetrics;
+  readonly metrics: EngineMetrics;
 }
 
 /** Every other end of runs: handed back, lost, put aside, tried again later, cancelled, or given up. */

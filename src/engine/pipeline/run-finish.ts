@@ -1,6 +1,6 @@
 import type { Clock } from '../../kernel/clock.ts';
 import type { MessageLedger } from '../ledger/message-ledger.ts';
-import type { MillraceMetrics } from '../../telemetry/metrics.ts';
+import type { EngineMetrics } from '../metrics/engine-metrics.ts';
 import { traceIdOf } from '../../telemetry/trace-context.ts';
 import type { Emissions } from './emissions.ts';
 import { HandOver, leasedEmission } from './hand-over.ts';
@@ -14,7 +14,7 @@ export interface RunFinishOptions {
   readonly publisher: Publisher;
   readonly notices: RunNotices;
   readonly clock: Clock;
-  readonly metrics: MillraceMetrics;
+  readonly metrics: EngineMetrics;
 }
 
 /** The good end of runs: result, emissions and the end of the message in one commit. */

@@ -6,7 +6,7 @@ import type { Clock } from '../../kernel/clock.ts';
 import type { Uuid } from '../../kernel/ids.ts';
 import { kindOfError, LogPace } from '../../telemetry/log-pace.ts';
 import type { Logger } from '../../telemetry/logger.ts';
-import type { MillraceMetrics } from '../../telemetry/metrics.ts';
+import type { EngineMetrics } from '../metrics/engine-metrics.ts';
 import type { LocalSlot } from './hand-over.ts';
 import type { MessageRunner } from './message-runner.ts';
 import type { Publisher } from './publisher.ts';
@@ -38,7 +38,7 @@ export interface StageWorkerOptions {
   readonly gate: StageGate;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly metrics: MillraceMetrics;
+  readonly metrics: EngineMetrics;
 }
 
 /** Who wants the stage to take nothing: an operator's hold, a limit, or a lack of free slots, which stops the queue only. */

@@ -1,4 +1,4 @@
-import type { Bounds } from '../../telemetry/bounds.ts';
+import type { EngineBounds } from '../metrics/engine-bounds.ts';
 import { withConcurrency } from './stage-definition.ts';
 import type { RegisteredStage } from './stage-registry.ts';
 import type { StageWorker } from './stage-worker.ts';
@@ -7,7 +7,7 @@ export interface StageWorkersOptions {
   readonly makeWorker: (stage: RegisteredStage) => StageWorker;
   /** Ends workers, in a time that is bounded. */
   readonly stopWorkers: (workers: readonly StageWorker[]) => Promise<void>;
-  readonly bounds: Bounds;
+  readonly bounds: EngineBounds;
   /** For all stages, in place of what each says. */
   readonly concurrency: number | undefined;
   /** How late the event loop has run since it was asked last. */

@@ -1,0 +1,6 @@
+import type { ClosedNames } from '../capability.ts';
+
+export const budgetNames = {
+  jobs: ['budget_releases', 'budgets'],
+  vitalJobs: ['budget_releases'],
+} as const satisfies Partial<ClosedNames>;
