@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { newId, type Uuid } from '../../src/kernel/ids.ts';
@@ -278,7 +278,7 @@ export function holdsContract(name: string, open: () => Promise<SqlDatabase>): v
       const placing = hold('provider', 'openai').then(({ stragglers }) =>
         events.push(`placed, ${stragglers} left`),
       );
-      await vi.waitFor(async () => expect(await holds.read()).toHaveLength(1));
+      await expect.poll(() => holds.read()).toHaveLength(1);
       for (let look = 0; look < 30; look += 1) await holds.read();
       events.push('committing');
       await first.commit();

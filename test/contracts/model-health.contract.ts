@@ -28,6 +28,8 @@ function sent(failure?: string): GateEnd {
   return { kind: 'sent', failure, retryAfterMs: undefined, headers: undefined, tokens: 30, durationMs: 5 };
 }
 
+const patience = { timeout: 30_000, interval: 20 };
+
 /** What two processes do to one ledger. */
 export function modelHealthContract(engine: string, open: () => Promise<SqlDatabase>): void {
   describe(`the health of models on ${engine}`, () => {
@@ -64,13 +66,10 @@ export function modelHealthContract(engine: string, open: () => Promise<SqlDatab
       for (let n = 0; n < times; n += 1) (await circuit.enter(question))?.end(end);
     };
     const untilState = (one: Process, wanted: string): Promise<void> =>
-      vi.waitFor(
-        async () => {
-          await one.health.turn();
-          expect(one.state()).toBe(wanted);
-        },
-        { timeout: 5000, interval: 20 },
-      );
+      vi.waitFor(async () => {
+        await one.health.turn();
+        expect(one.state()).toBe(wanted);
+      }, patience);
     const attempts = async (
       gate: CallGate,
       times: number,
@@ -165,7 +164,7 @@ export function modelHealthContract(engine: string, open: () => Promise<SqlDatab
       probe?.end(sent('server_error'));
       expect(probe?.parkedBy?.('server_error')).toMatchObject({ reason: 'breaker' });
       expect(probe?.parkedBy?.('bad_request')).toBeUndefined();
-      await vi.waitFor(() => expect(one.state()).toBe('open'));
+      await expect.poll(() => one.state()).toBe('open');
       const { rows } = await database.query<{ ms: number; opens: number }>({
         name: 'test.open_time',
         text: `select round(extract(epoch from open_until - opened_at) * 1000)::int as ms, opens from millrace.model_health`,
@@ -185,7 +184,7 @@ export function modelHealthContract(engine: string, open: () => Promise<SqlDatab
       await vi.waitFor(async () => {
         more.push(...passesOf(await attempts(one.circuit, 5)));
         expect(more).toHaveLength(2);
-      });
+      }, patience);
       expect(passesOf(await attempts(one.circuit, 5))).toHaveLength(0);
       expect(third).toBeDefined();
     });
@@ -209,7 +208,7 @@ export function modelHealthContract(engine: string, open: () => Promise<SqlDatab
       await a.health.turn();
       await untilState(a, 'half_open');
       for (const probe of passesOf(await attempts(a.circuit, 3))) probe.end(sent());
-      await vi.waitFor(() => expect(a.state()).toBe('closed'));
+      await expect.poll(() => a.state()).toBe('closed');
       const stale = { kind: 'counted', counts: { successes: 0, failures: 20, timeouts: 0 } } as const;
       const watched = b.health.watch(name.provider, name.model);
       if (watched === undefined) throw new Error('it is watched');

@@ -86,7 +86,7 @@ export function waitsContract(kind: string, open: () => Promise<SqlDatabase>): v
         expect(wait?.why).toMatch(why);
         expect(wait?.change.length).toBeGreaterThan(5);
         const untilMs = Date.parse(wait?.until ?? '') - Date.parse(wait?.since ?? '');
-        expect(untilMs).toBeGreaterThan(55_000);
+        expect(untilMs).toBeGreaterThan(30_000);
         expect(untilMs).toBeLessThanOrEqual(60_000);
       },
     );

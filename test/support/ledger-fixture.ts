@@ -8,6 +8,7 @@ import type { ClaimOutcome } from '../../src/engine/ledger/claims.ts';
 import { type ExportTarget, lineOfRecord } from '../../src/engine/export/export-ledger.ts';
 import { SweepLedger } from '../../src/engine/ledger/sweep-ledger.ts';
 import { type Admission, type Emission, MessageLedger } from '../../src/engine/ledger/message-ledger.ts';
+import { emptyTables } from './empty-tables.ts';
 
 /** A message as the tests of the ledger admit it; parts may be given. */
 export function someAdmission(parts: Partial<Admission['envelope']> = {}, json = '{"n":1}'): Admission {
@@ -128,6 +129,22 @@ export async function outboxLines(database: SqlDatabase, target: ExportTarget): 
   return rows.map(({ line }) => line);
 }
 
+/** What a test of the ledger begins without. */
+const emptiedTables = [
+  'millrace.messages',
+  'millrace.failures',
+  'millrace.calls',
+  'millrace.outbox',
+  'millrace.export_batches',
+  'millrace.pruned_totals',
+  'millrace.role_leases',
+  'millrace.holds',
+  'millrace.stage_ends',
+  'millrace.budget_windows',
+  'millrace.budgets',
+  'millrace.payload_removals',
+];
+
 /** An empty ledger with the few things that its tests do over and over. */
 export class LedgerHarness {
   readonly database: SqlDatabase;
@@ -141,11 +158,7 @@ export class LedgerHarness {
   }
 
   static async begin(database: SqlDatabase): Promise<LedgerHarness> {
-    await database.execute(
-      `truncate millrace.messages, millrace.failures, millrace.calls, millrace.outbox, millrace.export_batches,
-         millrace.pruned_totals, millrace.role_leases, millrace.holds, millrace.stage_ends, millrace.budgets,
-         millrace.budget_windows, millrace.payload_removals`,
-    );
+    await emptyTables(database, emptiedTables);
     return new LedgerHarness(database);
   }
 

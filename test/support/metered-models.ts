@@ -27,6 +27,7 @@ import type { Logger } from '../../src/telemetry/logger.ts';
 import { metricCatalogue } from '../../src/host/metric-catalogue.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { claimOf, outboxLines, someAdmission, someLedger } from './ledger-fixture.ts';
+import { emptyTables } from './empty-tables.ts';
 
 /** A line that was logged. */
 export interface LoggedLine {
@@ -171,10 +172,12 @@ export async function openMeteredModels(): Promise<MeteredModels> {
       return body.split('\n').filter((line) => line.startsWith(`millrace_${name}`));
     },
     async clear() {
-      await database.query({
-        name: 'test.clear',
-        text: 'truncate millrace.calls, millrace.messages, millrace.outbox, millrace.failures',
-      });
+      await emptyTables(database, [
+        'millrace.calls',
+        'millrace.messages',
+        'millrace.outbox',
+        'millrace.failures',
+      ]);
       logged.length = 0;
     },
     async close() {
