@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { alertmanagerPrograms, canRun, prometheusPrograms } from '../support/required-programs.ts';
 import { AlertingFixture, fault } from './alerting-fixture.ts';
 
@@ -8,7 +8,8 @@ import { AlertingFixture, fault } from './alerting-fixture.ts';
  * by the same factor, and nothing else differs. What the true times do is shown by the rules' unit tests.
  */
 
-const soon = { timeout: 20_000, interval: 100 };
+const soon = { timeout: 60_000, interval: 100 };
+vi.setConfig({ testTimeout: 240_000 });
 
 describe.skipIf(!canRun(prometheusPrograms()) || !canRun(alertmanagerPrograms()))('alerting', () => {
   const cleanups: (() => Promise<void> | void)[] = [];
@@ -135,7 +136,7 @@ describe.skipIf(!canRun(prometheusPrograms()) || !canRun(alertmanagerPrograms())
 
     fault.isModelDown = false;
     await expect
-      .poll(() => fixture.story('on-call', 'MillraceCircuitOpen'), { ...soon, timeout: 40_000 })
+      .poll(() => fixture.story('on-call', 'MillraceCircuitOpen'), soon)
       .toEqual(['firing', 'resolved']);
     await expect.poll(() => fixture.app.millrace.isIdle(), soon).toBe(true);
   });
@@ -154,7 +155,7 @@ describe.skipIf(!canRun(prometheusPrograms()) || !canRun(alertmanagerPrograms())
     });
     expect(fixture.told('search', 'MillraceBudgetExhausted')).toEqual([]);
     await expect
-      .poll(() => fixture.story('support', 'MillraceBudgetExhausted'), { ...soon, timeout: 30_000 })
+      .poll(() => fixture.story('support', 'MillraceBudgetExhausted'), soon)
       .toEqual(['firing', 'resolved']);
   });
 
@@ -171,7 +172,7 @@ describe.skipIf(!canRun(prometheusPrograms()) || !canRun(alertmanagerPrograms())
       .poll(() => fixture.told('platform', 'MillraceMeteringLag')[0]?.annotations['summary'], soon)
       .toMatch(/^Usage has waited \S+ to reach ClickHouse$/);
     await expect
-      .poll(() => fixture.told('on-call', 'MillraceMeteringStuck')[0], { ...soon, timeout: 40_000 })
+      .poll(() => fixture.told('on-call', 'MillraceMeteringStuck')[0], soon)
       .toMatchObject({
         status: 'firing',
         labels: { severity: 'critical', job: 'millrace' },

@@ -79,9 +79,7 @@ describe.skipIf(![postgresPrograms(), redisPrograms()].every((program) => canRun
       clock.setBy(byMs);
       await work(host, direction, perPart);
       await expect
-        .poll(() => lines.filter(({ level }) => level === 'warn').map(({ message }) => message), {
-          timeout: 10_000,
-        })
+        .poll(() => lines.filter(({ level }) => level === 'warn').map(({ message }) => message))
         .toEqual([
           "this machine's clock jumped",
           "this machine's clock is off; budgets and reports go by the ledger's",
@@ -140,12 +138,8 @@ describe.skipIf(![postgresPrograms(), redisPrograms()].every((program) => canRun
 
       clock.setBy(0);
       await expect
-        .poll(
-          () =>
-            lines.some(({ message }) => message === "this machine's clock agrees with the ledger's again"),
-          {
-            timeout: 10_000,
-          },
+        .poll(() =>
+          lines.some(({ message }) => message === "this machine's clock agrees with the ledger's again"),
         )
         .toBe(true);
       await expect(host.clock.check()).resolves.toBeUndefined();

@@ -69,7 +69,7 @@ describe.skipIf(![postgresPrograms(), redisPrograms()].every((program) => canRun
         for (let look = 0; look < looks; look += 1) {
           await admit();
           const before = await looked();
-          await expect.poll(looked, { timeout: 10_000 }).not.toBe(before);
+          await expect.poll(looked).not.toBe(before);
         }
         const refusals = lines.filter(({ fields }) =>
           String((fields['error'] as Error | undefined)?.message).includes(refusal),
