@@ -48,7 +48,7 @@ const unit = {
 /** One part of Millrace on real stores. */
 const stores = {
   name: 'stores',
-  budgetSeconds: 270,
+  budgetSeconds: 210,
   include: ['test/{contracts,examples,integration,properties,repository,support}/**/*.test.ts'],
   exclude: ownProcess,
   pool: 'forks',
@@ -59,7 +59,7 @@ const stores = {
 /** Whole processes as users start them, the demo, faults, boards and alerts. Each file has its process to itself. */
 const endToEnd = {
   name: 'end-to-end',
-  budgetSeconds: 270,
+  budgetSeconds: 240,
   include: ['test/{alerts,boards,chaos,scenarios}/**/*.test.ts', ...ownProcess],
   exclude: [],
   pool: 'forks',
