@@ -35,6 +35,8 @@ export interface LiveRun {
   readonly sources: DataSources;
   /** The time range in which it all happened. */
   readonly view: BoardView;
+  /** Lets work come in for longer, for what a slow machine has not come to; the view then reaches until the end of that. */
+  goOn(seconds: number): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -72,14 +74,25 @@ export async function liveRun({ seconds, say }: LiveRunOptions): Promise<LiveRun
     });
     const startedMs = Date.now();
     await pause(warmUpMs);
-    await workThrough({ millrace: app.millrace, simulator, seconds, say });
-    await app.millrace.flushUsage();
-    const toSeconds = Date.now() / 1000;
-    const fromSeconds = startedMs / 1000;
-    const stepSeconds = Math.max(2, Math.round((toSeconds - fromSeconds) / chartPoints));
+    const { millrace } = app;
+    const workOn = await workThrough({ millrace, simulator, seconds, say });
+    const viewNow = async (): Promise<BoardView> => {
+      await millrace.flushUsage();
+      const toSeconds = Date.now() / 1000;
+      const fromSeconds = startedMs / 1000;
+      const stepSeconds = Math.max(2, Math.round((toSeconds - fromSeconds) / chartPoints));
+      return { fromSeconds, toSeconds, stepSeconds };
+    };
+    let view = await viewNow();
     return {
       sources: { prometheus, columns },
-      view: { fromSeconds, toSeconds, stepSeconds },
+      get view() {
+        return view;
+      },
+      goOn: async (more) => {
+        await workOn(more);
+        view = await viewNow();
+      },
       stop,
     };
   } catch (error) {

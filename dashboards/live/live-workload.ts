@@ -41,6 +41,13 @@ export const usualFaults: FaultRuleInput[] = [
 
 type Decision = 'replay' | 'discard' | 'hold' | 'lift' | 'hold a team';
 
+/** A spell in which one provider answers half of its requests late or not at all. */
+const overload: FaultRuleInput[] = [
+  { fault: 'overloaded', match: { provider: 'anthropic' }, probability: 0.5 },
+  { fault: 'slow', match: { provider: 'anthropic' }, probability: 0.3, delayMs: 1500 },
+  ...usualFaults,
+];
+
 interface LiveEvent {
   /** Share of the time that has passed. */
   readonly at: number;
@@ -64,11 +71,7 @@ const events: readonly LiveEvent[] = [
   {
     at: 0.54,
     what: 'the other is overloaded and slow',
-    rules: [
-      { fault: 'overloaded', match: { provider: 'anthropic' }, probability: 0.5 },
-      { fault: 'slow', match: { provider: 'anthropic' }, probability: 0.3, delayMs: 1500 },
-      ...usualFaults,
-    ],
+    rules: overload,
   },
   { at: 0.68, what: 'it recovers', rules: usualFaults },
   { at: 0.74, what: 'dead letters are replayed', act: 'replay' },
@@ -76,17 +79,16 @@ const events: readonly LiveEvent[] = [
   { at: 0.9, what: 'a team is held, and stays so', act: 'hold a team' },
 ];
 
-/** Lets it all happen; resolves when the time is over, in the midst of work. */
-export async function workThrough({ millrace, simulator, seconds, say }: LiveWorkload): Promise<void> {
+/** Lets more work come in for so many seconds, under an overload. */
+type MoreWork = (seconds: number) => Promise<void>;
+
+/** Lets it all happen; resolves when the time is over, in the midst of work, with what lets more of it come. */
+export async function workThrough({ millrace, simulator, seconds, say }: LiveWorkload): Promise<MoreWork> {
   const found = await findPackageTexts(packageRoot());
   if (found.kind !== 'found') throw new Error(`There are no documents in ${found.folder}.`);
   const arrivals = new Arrivals(millrace, found.documents);
   const upcoming = [...events];
-  const startedMs = performance.now();
-  let lastSeconds = 0;
-  for (;;) {
-    const elapsedSeconds = (performance.now() - startedMs) / 1000;
-    if (elapsedSeconds >= seconds) break;
+  await inTurns(seconds, async (elapsedSeconds, turnSeconds) => {
     const share = elapsedSeconds / seconds;
     const [event] = upcoming;
     if (event !== undefined && event.at <= share) {
@@ -95,7 +97,25 @@ export async function workThrough({ millrace, simulator, seconds, say }: LiveWor
       if (event.rules !== undefined) simulator.setRules(event.rules);
       if (event.act !== undefined) await decide(millrace, event.act);
     }
-    await arrivals.arrive(share, Math.min(longestTurnSeconds, elapsedSeconds - lastSeconds));
+    await arrivals.arrive(share, turnSeconds);
+  });
+  return async (moreSeconds) => {
+    simulator.setRules(overload);
+    await inTurns(moreSeconds, (_, turnSeconds) => arrivals.arrive(1, turnSeconds));
+  };
+}
+
+/** Turn by turn until the time is over: `act` is told how much of it has passed, and since the last turn. */
+async function inTurns(
+  seconds: number,
+  act: (elapsedSeconds: number, turnSeconds: number) => Promise<void>,
+): Promise<void> {
+  const startedMs = performance.now();
+  let lastSeconds = 0;
+  for (;;) {
+    const elapsedSeconds = (performance.now() - startedMs) / 1000;
+    if (elapsedSeconds >= seconds) return;
+    await act(elapsedSeconds, Math.min(longestTurnSeconds, elapsedSeconds - lastSeconds));
     lastSeconds = elapsedSeconds;
     await pause(turnMs);
   }
