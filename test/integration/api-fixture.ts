@@ -24,8 +24,8 @@ import { FocusExports } from '../../src/capabilities/costs/focus/focus-export.ts
 import { MessageAccounts } from '../../src/capabilities/message-operations/message-accounts.ts';
 import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts';
 import { FilesPayloadStore } from '../../src/drivers/payload-store/payload-store.files.ts';
-import { migrate } from '../../src/drivers/sql-database/migrator.ts';
-import { PgliteSqlDatabase } from '../../src/drivers/sql-database/sql-database.pglite.ts';
+import { openMigratedPglite } from '../../src/drivers/sql-database/migrated-pglite.ts';
+import type { PgliteSqlDatabase } from '../../src/drivers/sql-database/sql-database.pglite.ts';
 import { AppError } from '../../src/kernel/app-error.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import type { BudgetDefinition } from '../../src/engine/ledger/budget-definition.ts';
@@ -86,8 +86,7 @@ export interface ApiFixture {
 
 export async function openApiFixture(): Promise<ApiFixture> {
   const directory = await mkdtemp(join(tmpdir(), 'millrace-http-api-'));
-  const database = await PgliteSqlDatabase.open();
-  await migrate(database);
+  const database = await openMigratedPglite();
   const messages = new MessageLedger({ database, clock: systemClock, worker: 'test' });
   const registry = new StageRegistry();
   registry.register([

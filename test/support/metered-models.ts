@@ -2,9 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FilesPayloadStore } from '../../src/drivers/payload-store/payload-store.files.ts';
-import { migrate } from '../../src/drivers/sql-database/migrator.ts';
+import { openMigratedPglite } from '../../src/drivers/sql-database/migrated-pglite.ts';
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
-import { PgliteSqlDatabase } from '../../src/drivers/sql-database/sql-database.pglite.ts';
 import { AppError } from '../../src/kernel/app-error.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { newId } from '../../src/kernel/ids.ts';
@@ -101,8 +100,7 @@ export interface MeteredModels {
 export const someOrigin = { team: 'blue', customer: 'acme', feature: 'search' };
 
 export async function openMeteredModels(): Promise<MeteredModels> {
-  const database = await PgliteSqlDatabase.open({});
-  await migrate(database);
+  const database = await openMigratedPglite();
   const directory = await mkdtemp(join(tmpdir(), 'millrace-models-'));
   const payloads = await new FilesPayloadStore({ directory }).open(new Date());
   const messages = someLedger(database);
