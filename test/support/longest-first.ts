@@ -1,4 +1,4 @@
-import { BaseSequencer, type TestSpecification, type Vitest } from 'vitest/node';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /**
  * Begins with the files that take longest, in the order given, so that no worker is left alone with one at the end. Others
@@ -10,11 +10,8 @@ export function longestFirst(files: readonly string[]): typeof BaseSequencer {
     return place === -1 ? files.length : place;
   };
   return class LongestFirst extends BaseSequencer {
-    constructor(vitest: Vitest) {
-      super(vitest);
-    }
-
     override async sort(specifications: TestSpecification[]): Promise<TestSpecification[]> {
+      // oxlint-disable-next-line unicorn/no-array-sort -- the sequencer's method, not an array's
       const sorted = await super.sort(specifications);
       return sorted.toSorted(
         (left, right) =>
