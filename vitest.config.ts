@@ -22,6 +22,7 @@ const longest = [
   'test/scenarios/hostile-provider.test.ts',
   'test/scenarios/command-line.test.ts',
   'test/integration/erase.test.ts',
+  'test/integration/benches.test.ts',
   'test/properties/spend.test.ts',
   'test/integration/holds-everywhere.test.ts',
   'test/integration/provider-outage.test.ts',
