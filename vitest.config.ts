@@ -21,6 +21,7 @@ const longest = [
   'test/scenarios/package-production.test.ts',
   'test/scenarios/hostile-provider.test.ts',
   'test/scenarios/command-line.test.ts',
+  'test/integration/capabilities.test.ts',
   'test/integration/erase.test.ts',
   'test/integration/benches.test.ts',
   'test/properties/spend.test.ts',
@@ -92,7 +93,7 @@ export default defineConfig({
         include: [...project.include],
         setupFiles: [...project.setupFiles],
         exclude: ['**/node_modules/**', 'dist/**', ...project.exclude],
-        testTimeout: 60_000,
+        testTimeout: 120_000,
         hookTimeout: 120_000,
         // A condition is waited for as long as a loaded machine may need; Vitest's own limit is a second.
         expect: { poll: { timeout: 30_000, interval: 20 } },
