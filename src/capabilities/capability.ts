@@ -6,9 +6,9 @@ import type { Publisher } from '../engine/pipeline/publisher.ts';
 import type { StageGates } from '../engine/pipeline/stage-gates.ts';
 import type { StageRegistry } from '../engine/pipeline/stage-registry.ts';
 import type { StageWorker } from '../engine/pipeline/stage-worker.ts';
-import type { BudgetBook } from '../engine/calls/budget-book.ts';
 import type { CallGate } from '../engine/calls/call-gate.ts';
 import type { ModelGateway } from '../engine/calls/model-gateway.ts';
+import type { QuotaSource } from '../engine/calls/quota-source.ts';
 import type { ExportLedger } from '../engine/export/export-ledger.ts';
 import type { ProviderRegistry } from '../engine/providers/provider-registry.ts';
 import type { ColumnStore } from '../drivers/column-store/column-store.ts';
@@ -22,6 +22,7 @@ import type { ChoreName } from '../telemetry/chores.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { MillraceMetrics } from '../telemetry/metrics.ts';
 import type { HttpPart, ServiceToken } from './http-part.ts';
+import type { WaitExplanations } from './wait-explanation.ts';
 
 /*
  * What a capability is to the host. `src/host/capabilities.ts` is the list; the host opens them in its order, asks each what
@@ -36,6 +37,8 @@ export interface Capability<Settings> {
   readonly name: string;
   /** Its part of the HTTP API, loaded where there is one. */
   readonly http?: () => Promise<HttpPart>;
+  /** What it tells of messages that wait for what it sets, as of now: where a status is shown, also without a host. */
+  readonly explainWaits?: (database: SqlDatabase) => Promise<WaitExplanations>;
   /** Composes its services; nothing runs yet. Throws MILLRACE_CONFIG_INVALID for settings that cannot be kept. */
   readonly open: (context: CapabilityContext<Settings>) => CapabilityParts | Promise<CapabilityParts>;
 }
@@ -72,8 +75,6 @@ export interface EnginePorts {
   /** Tells of every message that ends in this process. */
   readonly ends: EndedMessages;
   readonly stageGates: StageGates;
-  /** What calls have to fit: to be filled by who sets limits of money. */
-  readonly budgets: BudgetBook;
   /** The stages that this process works on, by now. */
   readonly workers: () => readonly StageWorker[];
 }
@@ -95,6 +96,8 @@ export interface EngineHooks {
   readonly admission?: AdmissionCheck;
   /** What every request to a model passes before it is reserved, in the order of the list of capabilities. */
   readonly gates?: readonly CallGate[];
+  /** What every request has to fit when it is reserved. One capability at most sets quotas: their names are one space. */
+  readonly quotas?: QuotaSource;
 }
 
 /** Something done over and over. */

@@ -1,8 +1,8 @@
+import type { Capability } from '../capabilities/capability.ts';
 import { readBlockedModels } from '../capabilities/limits/blocked-models.ts';
 import { ModelHealthStore, type TroubledModel } from '../capabilities/limits/model-health-store.ts';
 import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
 import type { Clock } from '../kernel/clock.ts';
-import { BudgetLedger } from '../engine/ledger/budget-ledger.ts';
 import { CallLedger, type CallTotals } from '../engine/ledger/call-ledger.ts';
 import { ErasureLedger } from '../capabilities/erasure/erasure-ledger.ts';
 import { ExportLedger } from '../engine/export/export-ledger.ts';
@@ -34,7 +34,7 @@ export interface HostStatus {
   readonly unexportedRecords: number;
   /** What operators have stopped, oldest first, with how many messages wait for it. */
   readonly holds: readonly ListedHold[];
-  /** Pending messages that wait for something to be lifted, by its kind ("hold", "budget"). */
+  /** Pending messages that wait for something to be lifted, by its kind ("hold"). */
   readonly parked: Readonly<Record<string, number>>;
   /** Models whose circuit is not closed. */
   readonly circuits: readonly TroubledModel[];
@@ -49,6 +49,8 @@ export interface StatusSources {
   readonly clock: Clock;
   /** Whether it is known that no host runs on this ledger. */
   readonly hasNoHost?: boolean;
+  /** Who tells why messages wait. Default all. */
+  readonly capabilities?: readonly Pick<Capability<unknown>, 'explainWaits'>[];
 }
 
 /** Counts and sums as they stand. Sums the ledger's calls: for people, not for loops. */
@@ -56,9 +58,12 @@ export async function readHostStatus({
   database,
   clock,
   hasNoHost = false,
+  capabilities,
 }: StatusSources): Promise<HostStatus> {
   const waits = new Waits(database);
-  const [counted, totals, backlog, standing, parked, waiting, budgets, circuits, blocked, erasures] =
+  // Loaded when it is read: --help comes by here.
+  const list = capabilities ?? (await import('./capabilities.ts')).capabilities;
+  const [counted, totals, backlog, standing, parked, waiting, told, circuits, blocked, erasures] =
     await Promise.all([
       new LedgerCounts(database).read(),
       new CallLedger({ database, clock }).totals(),
@@ -66,7 +71,7 @@ export async function readHostStatus({
       new Holds({ database, clock }).list(),
       new ParkedMessages(database).counts(),
       waits.list(),
-      new BudgetLedger(database).read(),
+      Promise.all(list.map(async (one) => await one.explainWaits?.(database))),
       new ModelHealthStore(database).troubled(),
       readBlockedModels(database),
       new ErasureLedger({ database, clock }).listTroubled(),
@@ -94,7 +99,7 @@ export async function readHostStatus({
     waits: explainWaits({
       waits: [...waiting, ...due],
       holds: standing,
-      budgets,
+      explanations: Object.fromEntries(told.flatMap((one) => Object.entries(one ?? {}))),
       circuits,
       blocked,
       hasNoHost,

@@ -1,11 +1,12 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { capabilities } from '../../src/host/capabilities.ts';
 import { readHostStatus } from '../../src/host/host-status.ts';
 import { statusDocument, statusSchema } from '../../src/host/status-document.ts';
 import { AppError } from '../../src/kernel/app-error.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { Parked, type ParkedOptions } from '../../src/engine/parked.ts';
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
-import { BudgetLedger } from '../../src/engine/ledger/budget-ledger.ts';
+import { BudgetLedger } from '../../src/capabilities/budgets/budget-ledger.ts';
 import { Holds } from '../../src/engine/ledger/holds.ts';
 import { usd } from '../../src/kernel/money.ts';
 import { maxCounted } from '../../src/engine/ledger/wait-sql.ts';
@@ -26,8 +27,9 @@ export function waitsContract(kind: string, open: () => Promise<SqlDatabase>): v
     });
 
     const waits = async (): Promise<readonly WaitReport[]> =>
-      statusSchema.strict().parse(statusDocument(await readHostStatus({ database, clock: systemClock })))
-        .waits;
+      statusSchema
+        .strict()
+        .parse(statusDocument(await readHostStatus({ database, clock: systemClock, capabilities }))).waits;
     /** A message whose handler threw this, put off or aside as the runner does it. */
     const putOff = async (error: AppError, stage = 'first'): Promise<string> => {
       const id = await harness.admitted(stage);

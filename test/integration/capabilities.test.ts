@@ -81,7 +81,12 @@ describe('a host', () => {
       app = await startApi(
         (logger) => ({
           provided: opened.services,
-          status: () => readHostStatus({ database: opened.stores.database, clock: opened.clock.time }),
+          status: () =>
+            readHostStatus({
+              database: opened.stores.database,
+              clock: opened.clock.time,
+              capabilities: list,
+            }),
           readiness: new Readiness({ checks: [], clock: opened.clock.time }),
           metrics: opened.metrics,
           logger,

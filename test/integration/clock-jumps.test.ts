@@ -114,7 +114,7 @@ describe.skipIf(![postgresPrograms(), redisPrograms()].every((program) => canRun
         await database.query<{ hour: string; usd: string }>({
           name: 'test.windows',
           text: `select to_char(window_start at time zone 'UTC', 'YYYY-MM-DD HH24') as hour, spent_usd::text as usd
-            from millrace.budget_windows where spent_usd > 0 order by window_start`,
+            from millrace.quota_windows where spent_usd > 0 order by window_start`,
         })
       ).rows;
       const booked = await columns.query<{ hour: string; usd: string }>(

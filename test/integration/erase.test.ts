@@ -243,7 +243,7 @@ onEachLedger((_, openLedger) => {
     const hold = { scope: 'customer', value: 'acme', aborts: false, actor: 'bob', reason: 'acme' } as const;
     await holds.place(hold);
     await database.execute(
-      `insert into millrace.budgets (name, team, customer, window_unit, limit_usd, at_limit, unpriced) values
+      `insert into millrace.quotas (name, team, customer, window_unit, limit_usd, at_limit, unpriced) values
          ('everybody', null, 'acme', 'day', 1, 'park', 'allow'), ('others', 'rust', 'acme', 'day', 1, 'park', 'allow'),
          ('own', 'rose', 'acme', 'day', 1, 'park', 'allow')`,
     );
@@ -256,7 +256,7 @@ onEachLedger((_, openLedger) => {
     expect([await read(standing), await read(audit)]).toEqual(before);
     expect(
       await read(
-        `select name, customer = 'acme' and retired_at is null as holds from millrace.budgets order by name`,
+        `select name, customer = 'acme' and retired_at is null as holds from millrace.quotas order by name`,
       ),
     ).toEqual([
       { name: 'everybody', holds: true },

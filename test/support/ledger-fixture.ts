@@ -143,8 +143,8 @@ export class LedgerHarness {
   static async begin(database: SqlDatabase): Promise<LedgerHarness> {
     await database.execute(
       `truncate millrace.messages, millrace.failures, millrace.calls, millrace.outbox, millrace.export_batches,
-         millrace.pruned_totals, millrace.role_leases, millrace.holds, millrace.stage_ends, millrace.budgets,
-         millrace.budget_windows, millrace.payload_removals`,
+         millrace.pruned_totals, millrace.role_leases, millrace.holds, millrace.stage_ends, millrace.quotas,
+         millrace.quota_windows, millrace.payload_removals`,
     );
     return new LedgerHarness(database);
   }

@@ -21,7 +21,7 @@ import { type Script, ScriptedModel } from '../../src/testing/scripted-model.ts'
 import { packagedPriceBook } from '../../src/pricing/packaged-price-book.ts';
 import type { Logger } from '../../src/telemetry/logger.ts';
 import { metricCatalogue } from '../../src/telemetry/metric-catalogue.ts';
-import { createMetrics } from '../../src/telemetry/metrics.ts';
+import { createMetrics, type MillraceMetrics } from '../../src/telemetry/metrics.ts';
 import { claimOf, outboxLines, someAdmission, someLedger } from './ledger-fixture.ts';
 
 /** A line that was logged. */
@@ -67,6 +67,7 @@ export interface MeteredModels {
   readonly messages: MessageLedger;
   readonly calls: CallLedger;
   readonly logged: LoggedLine[];
+  readonly metrics: MillraceMetrics;
   /** A gateway over the providers. */
   gateway(
     providers: Readonly<Record<string, ProviderConfig>>,
@@ -128,6 +129,7 @@ export async function openMeteredModels(): Promise<MeteredModels> {
     messages,
     calls,
     logged,
+    metrics,
     gateway,
     scripted(script, timeoutMs) {
       const model = new ScriptedModel(script, 'gpt-5-mini');

@@ -2,6 +2,7 @@ import type { Capability } from '../capability.ts';
 import { BudgetReleaser } from './budget-releaser.ts';
 import { BudgetReports } from './budget-reports.ts';
 import type { BudgetSetting } from './budget-settings.ts';
+import { explainBudgetWaits } from './budget-waits.ts';
 import { BudgetWatch } from './budget-watch.ts';
 
 interface BudgetSettings {
@@ -12,15 +13,15 @@ interface BudgetSettings {
 export const budgets: Capability<BudgetSettings> = {
   name: 'budgets',
   http: async () => (await import('./budgets.http.ts')).httpPart,
+  explainWaits: explainBudgetWaits,
   open: ({ settings, database, clock, metrics, logger, engine }) => {
     const watch = new BudgetWatch({
       budgets: settings.budgets,
       database,
       clock,
       metrics,
-      book: engine.budgets,
     });
-    const { ledger, admission } = watch;
+    const { ledger, admission, quotas } = watch;
     const { publisher, registry } = engine;
     const releaser = new BudgetReleaser({ ledger, publisher, registry, clock, logger });
     return {
@@ -28,7 +29,7 @@ export const budgets: Capability<BudgetSettings> = {
         [BudgetReports, new BudgetReports(ledger)],
         [BudgetWatch, watch],
       ],
-      hooks: { admission },
+      hooks: { admission, quotas },
       jobs: [
         { name: 'budgets', intervalMs: 1000, runsIn: 'every_process', turn: () => watch.look() },
         { name: 'budget_releases', intervalMs: 1000, runsIn: 'relay', turn: () => releaser.release() },

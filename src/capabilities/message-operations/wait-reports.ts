@@ -1,12 +1,11 @@
 import { z } from 'zod';
 import { type ErrorCode, errorCodes } from '../../kernel/error-codes.ts';
-import { formatUsd } from '../../kernel/money.ts';
-import type { BudgetState } from '../../engine/ledger/budget-ledger.ts';
 import { describeHold } from '../../engine/ledger/hold.ts';
 import type { ListedHold } from '../../engine/ledger/holds.ts';
 import type { Waiting } from '../../engine/ledger/waits.ts';
+import type { WaitExplanation, WaitExplanations } from '../wait-explanation.ts';
 
-/* Why work waits, in words: what the rows say, joined with what is known of holds, budgets, circuits and limits. */
+/* Why work waits, in words: what the rows say, joined with what is known of holds, circuits and limits and what capabilities tell. */
 
 export const waitSchema = z.object({
   reason: z
@@ -62,21 +61,13 @@ interface BlockedModel {
 export interface WaitFacts {
   readonly waits: readonly Waiting[];
   readonly holds: readonly ListedHold[];
-  readonly budgets: readonly BudgetState[];
+  /** What capabilities tell of what they make wait. */
+  readonly explanations: WaitExplanations;
   readonly circuits: readonly TroubledModel[];
   readonly blocked: readonly BlockedModel[];
   /** Whether it is known that no host runs. */
   readonly hasNoHost?: boolean;
   readonly now: Date;
-}
-
-/** What is told of one wait beside its figures. */
-interface Explanation {
-  readonly about?: string | undefined;
-  readonly since?: Date | undefined;
-  readonly until?: Date | undefined;
-  readonly why: string;
-  readonly change: string;
 }
 
 /** Every reason for which work waits, those with the most messages first. */
@@ -85,7 +76,7 @@ export function explainWaits(facts: WaitFacts): readonly WaitReport[] {
   return reports.toSorted((a, b) => b.messages - a.messages || (a.reason < b.reason ? -1 : 1));
 }
 
-function reportOf(wait: Waiting, explanation: Explanation): WaitReport {
+function reportOf(wait: Waiting, explanation: WaitExplanation): WaitReport {
   const { messages, isAtLeast, stages } = wait;
   const { about = wait.about, why, change } = explanation;
   const since = explanation.since ?? wait.since;
@@ -103,16 +94,13 @@ function reportOf(wait: Waiting, explanation: Explanation): WaitReport {
   };
 }
 
-function explain(wait: Waiting, facts: WaitFacts): Explanation {
+function explain(wait: Waiting, facts: WaitFacts): WaitExplanation {
   const { reason, about = '' } = wait;
+  const told = facts.explanations[reason]?.(about);
+  if (told !== undefined) return told;
   switch (isReason(reason) ? reason : 'other') {
     case 'hold':
       return ofHold(facts.holds.find((hold) => hold.id === about));
-    case 'budget':
-      return ofBudget(
-        about,
-        facts.budgets.find((budget) => budget.name === about),
-      );
     case 'breaker':
       return ofCircuit(about, facts);
     case 'rate_limit':
@@ -149,12 +137,13 @@ function explain(wait: Waiting, facts: WaitFacts): Explanation {
             change:
               'A free worker of the stage: a running process that has it, a higher worker.concurrency, or more processes.',
           };
+    case 'budget':
     case 'other':
       return { why: 'They were put off.', change: 'Time alone.' };
   }
 }
 
-function ofHold(hold: ListedHold | undefined): Explanation {
+function ofHold(hold: ListedHold | undefined): WaitExplanation {
   if (hold === undefined) {
     return {
       why: 'An operator had stopped them; that is lifted.',
@@ -170,19 +159,7 @@ function ofHold(hold: ListedHold | undefined): Explanation {
   };
 }
 
-function ofBudget(name: string, budget: BudgetState | undefined): Explanation {
-  if (budget === undefined) {
-    return { why: `The budget "${name}" holds no longer.`, change: 'They are released within seconds.' };
-  }
-  const { limitUsd, spentUsd, reservedUsd, windowEndsAt, window } = budget;
-  return {
-    until: windowEndsAt,
-    why: `Of ${formatUsd(limitUsd)} USD a ${window}, ${formatUsd(spentUsd)} are spent and ${formatUsd(reservedUsd)} reserved: the next call does not fit.`,
-    change: `The end of the ${window}, or a higher limit in the configuration and "millrace budgets apply".`,
-  };
-}
-
-function ofCircuit(model: string, { circuits, now }: WaitFacts): Explanation {
+function ofCircuit(model: string, { circuits, now }: WaitFacts): WaitExplanation {
   const circuit = circuits.find((one) => nameOf(one) === model);
   const change =
     'The provider answering again: probes close the circuit by themselves. A fallback takes over where one is configured.';
@@ -195,7 +172,7 @@ function ofCircuit(model: string, { circuits, now }: WaitFacts): Explanation {
   };
 }
 
-function ofLimit(model: string, { blocked }: WaitFacts): Explanation {
+function ofLimit(model: string, { blocked }: WaitFacts): WaitExplanation {
   const block = blocked.find((one) => nameOf(one) === model);
   if (block !== undefined) return { until: block.until, ...blockText(model) };
   return {
@@ -204,7 +181,7 @@ function ofLimit(model: string, { blocked }: WaitFacts): Explanation {
   };
 }
 
-function ofFailure(code: string, why: string): Explanation {
+function ofFailure(code: string, why: string): WaitExplanation {
   const entry = isErrorCode(code) ? errorCodes[code] : undefined;
   return entry === undefined
     ? { why, change: 'Time alone.' }
@@ -243,7 +220,7 @@ function unnoted({ waits, holds, circuits, blocked, now }: WaitFacts): readonly 
           circuits,
           blocked,
           now,
-          budgets: [],
+          explanations: {},
         });
         return {
           ...none,

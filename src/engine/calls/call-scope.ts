@@ -6,7 +6,6 @@ import { invariant } from '../../kernel/invariant.ts';
 import { callId, type RecordedCall } from '../ledger/call-ledger.ts';
 import type { Origin } from '../../messages/origin.ts';
 import type { MessageTracer } from '../../telemetry/message-tracer.ts';
-import { budgetsOfCall, overBudget } from './budget-refusals.ts';
 import { CallJournal, type JournalEntry } from './call-journal.ts';
 import type { CallOpener, CallQuestion, OpenedCall } from './call-opener.ts';
 import { identifyingHeaders } from './identifying-headers.ts';
@@ -229,11 +228,9 @@ export class CallScope implements CallOpener {
         bounds.maxOutputTokens,
       ),
     };
-    const budgets = budgetsOfCall(
-      services.budgets,
-      { origin, model: `${asked.provider}/${asked.model}`, upperBoundUsd: asked.upperBoundUsd },
-      services.metrics,
-    );
+    const { upperBoundUsd } = asked;
+    const limited = { origin, model: `${asked.provider}/${asked.model}`, upperBoundUsd };
+    const quotas = services.quotas.concerning(limited);
     const outcome = await services.ledger.reserve({
       id: asked.id,
       message: message === undefined ? undefined : { id: message.id, fence: message.fence },
@@ -248,11 +245,11 @@ export class CallScope implements CallOpener {
       requestKind: 'single',
       requestDigest: question.digest,
       fallbackFrom,
-      upperBoundUsd: asked.upperBoundUsd,
+      upperBoundUsd,
       parameters: question.parameters(this.#seedOf(question, ordinal, attempt)),
-      budgets,
+      quotas,
     });
-    if (outcome.kind === 'over_budget') throw overBudget(outcome, asked.upperBoundUsd, services.metrics);
+    if (outcome.kind === 'over_quota') throw services.quotas.refusal(limited, outcome);
     if (outcome.kind !== 'reserved') throw notReserved(outcome, step);
     const facts: CallFacts = { ...asked, sentAt: outcome.at };
     const labels = this.#labelsOf(question);
@@ -265,7 +262,7 @@ export class CallScope implements CallOpener {
       tier,
       usageLimits: bounds.usageLimits,
       userSignal: question.userSignal,
-      isBudgeted: budgets.length > 0,
+      hasQuotas: quotas.length > 0,
       pass,
       span: tracer === undefined ? undefined : startCallSpan(tracer, facts, question.maxOutputTokens),
       onSettled: (settled) => this.#spend.add(settled),

@@ -1,5 +1,4 @@
 import type { Span } from '@opentelemetry/api';
-import type { BudgetBook } from './budget-book.ts';
 import type { CallGate, GateEnd, GatePass } from './call-gate.ts';
 import type { AppError } from '../../kernel/app-error.ts';
 import { maxUsd, type Usd, zeroUsd } from '../../kernel/money.ts';
@@ -28,6 +27,7 @@ import { describeEnd } from './call-span.ts';
 import { columnText, columnUsage, toldText } from '../providers/column-text.ts';
 import type { CallLabels, ModelMetrics } from './model-metrics.ts';
 import { priceOfAnswer } from './price-of-answer.ts';
+import type { QuotaSource } from './quota-source.ts';
 import type { ModelTarget } from '../providers/provider-registry.ts';
 import type { ReportedError } from '../providers/reported-error.ts';
 import { normalisedTier } from '../providers/request-bounds.ts';
@@ -54,7 +54,7 @@ export interface CallServices {
   /** Who stands in for a model while its circuit is not closed: "provider/model" by "provider/model". */
   readonly fallbacks: Readonly<Record<string, string>>;
   /** What calls have to fit. */
-  readonly budgets: BudgetBook;
+  readonly quotas: QuotaSource;
   readonly ledger: CallLedger;
   readonly pricer: Pricer;
   /** The catalogue's limits of a model, remembered. */
@@ -88,8 +88,8 @@ export interface MeteredCallOptions {
   /** The most that the provider can truly report. */
   readonly usageLimits: UsageLimits;
   readonly userSignal: AbortSignal | undefined;
-  /** Whether it was reserved with budgets. */
-  readonly isBudgeted: boolean;
+  /** Whether it was reserved with quotas. */
+  readonly hasQuotas: boolean;
   /** The leave that the gates gave, which are told how the call ended. */
   readonly pass: GatePass | undefined;
   readonly span: Span | undefined;

@@ -1,4 +1,3 @@
-import { BudgetBook } from './budget-book.ts';
 import type { CallGate } from './call-gate.ts';
 import type { PayloadStore } from '../../drivers/payload-store/payload-store.ts';
 import type { Clock } from '../../kernel/clock.ts';
@@ -15,6 +14,7 @@ import type { OwningMessage } from './call-owner.ts';
 import { CallScope } from './call-scope.ts';
 import type { CallServices } from './metered-call.ts';
 import { ModelMetrics } from './model-metrics.ts';
+import { noQuotas, type QuotaSource } from './quota-source.ts';
 import type { ModelTarget, ProviderRegistry } from '../providers/provider-registry.ts';
 import type { CallFacts } from './usage-record-of-call.ts';
 
@@ -35,8 +35,8 @@ export interface ModelGatewayOptions {
   readonly maxRetryAfterMs?: number;
   readonly metrics?: MillraceMetrics;
   readonly tracer?: MessageTracer;
-  /** What every request has to fit. Default no budgets. */
-  readonly budgets?: BudgetBook;
+  /** What every request has to fit. Default nothing. */
+  readonly quotas?: QuotaSource;
   /** What every request passes before it is reserved, in order. */
   readonly gates?: readonly CallGate[];
   /** Who stands in for a language model while its circuit is not closed: "provider/model" by "provider/model". */
@@ -69,7 +69,7 @@ export class ModelGateway {
     this.#services = {
       gates: options.gates ?? [],
       fallbacks: checkedFallbacks(options),
-      budgets: options.budgets ?? new BudgetBook(),
+      quotas: options.quotas ?? noQuotas,
       ledger: options.ledger,
       pricer: options.pricer,
       limitsOf: rememberedLimits(options.pricer),

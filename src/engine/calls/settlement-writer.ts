@@ -28,8 +28,8 @@ export interface SettlementWriterOptions {
     readonly metrics: ModelMetrics;
   };
   readonly facts: CallFacts;
-  /** Whether it was reserved with budgets. */
-  readonly isBudgeted: boolean;
+  /** Whether it was reserved with quotas. */
+  readonly hasQuotas: boolean;
 }
 
 export class SettlementWriter {
@@ -73,8 +73,8 @@ export class SettlementWriter {
   }
 
   async #writeAs(end: EndOfCall): Promise<void> {
-    const { services, facts, isBudgeted } = this.#options;
-    const settlement = { ...end, isBudgeted };
+    const { services, facts, hasQuotas } = this.#options;
+    const settlement = { ...end, hasQuotas };
     if (await this.#tryHard(() => services.ledger.settle(settlement))) return;
     if (settlement.state === 'unsettled') return;
     // The sweep had given the call up: what it cost after all is added as the difference to what it wrote. When even
