@@ -166,7 +166,7 @@ const table = {
   MILLRACE_WORK_PARKED: {
     status: 503,
     retryable: true,
-    what: 'The work may not go on now: a pause, a limit, an open circuit or a budget. It is put aside, and no attempt is counted.',
+    what: 'The work may not go on now: a pause, a limit, an open circuit or a quota without room. It is put aside, and no attempt is counted.',
     todo: 'Nothing, if the wait is meant. "millrace status" shows what work waits for; resume, or raise the limit.',
   },
   MILLRACE_BUDGET_EXHAUSTED: {

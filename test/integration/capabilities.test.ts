@@ -100,6 +100,11 @@ describe('a host', () => {
       await expect.poll(() => counted(opened.stores.database, 'completed'), { timeout: 20_000 }).toBe(1);
       expect(model.requests).toHaveLength(1);
       expect((await opened.calls.totals()).succeeded).toBe(1);
+      const { rows: underQuotas } = await opened.stores.database.query({
+        name: 'test.calls_under_quotas',
+        text: 'select id from millrace.calls where quotas is not null',
+      });
+      expect(underQuotas).toHaveLength(names.includes('budgets') ? 1 : 0);
       expect((await app.inject({ url: '/health/live' })).statusCode).toBe(200);
       expect((await app.inject({ url: '/metrics' })).body).toContain('millrace_stage_messages_total');
       // Without who identifies callers, nothing that needs a key is there at all.

@@ -84,7 +84,7 @@ describe.skipIf(![postgresPrograms(), redisPrograms()].every((program) => canRun
         })
         .toEqual([
           "this machine's clock jumped",
-          "this machine's clock is off; budgets and reports go by the ledger's",
+          "this machine's clock is off; what is spent and reported goes by the ledger's",
         ]);
       expect(await metric(host, 'millrace_clock_offset_seconds')).toBeCloseTo(-byMs / 1000, 0);
       expect(await metric(host, 'millrace_clock_jumps_total{clock="process"}')).toBe(1);

@@ -184,7 +184,7 @@ export const eraseLooseCalls = named(
    select count(*)::int as count from chosen`,
 );
 
-/** $1 customer, $2 team: only that team's, $3 pseudonym. A budget that the configuration still names comes back with the next start. */
+/** $1 customer, $2 team: only that team's, $3 pseudonym. A quota that the configuration still names comes back with the next start. */
 export const eraseQuotas = named(
   'ledger.erase_quotas',
   `update millrace.quotas set customer = $3, retired_at = coalesce(retired_at, clock_timestamp())
