@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { capabilities } from '../../src/host/capabilities.ts';
 import { readHostStatus } from '../../src/host/host-status.ts';
 import { migrateColumnStore } from '../../src/drivers/column-store/column-migrator.ts';
 import { openChdb } from '../../src/drivers/column-store/column-store.clickhouse.ts';
@@ -287,7 +288,8 @@ onEachLedger((_, openLedger) => {
   );
 
   it('is given up when its data is refused again and again, and then stops nobody', async () => {
-    const erasures = async () => (await readHostStatus({ database, clock: systemClock })).erasures;
+    const erasures = async () =>
+      (await readHostStatus({ database, clock: systemClock, capabilities })).erasures;
     const backlog = () => new ExportLedger(database).backlog();
     await fill('gold', 'poison', 'sekrit-l');
     await database.execute(

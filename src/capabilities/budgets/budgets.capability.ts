@@ -2,7 +2,6 @@ import type { Capability } from '../capability.ts';
 import { BudgetReleaser } from './budget-releaser.ts';
 import { BudgetReports } from './budget-reports.ts';
 import type { BudgetSetting } from './budget-settings.ts';
-import { explainBudgetWaits } from './budget-waits.ts';
 import { BudgetWatch } from './budget-watch.ts';
 
 interface BudgetSettings {
@@ -13,7 +12,7 @@ interface BudgetSettings {
 export const budgets: Capability<BudgetSettings> = {
   name: 'budgets',
   http: async () => (await import('./budgets.http.ts')).httpPart,
-  explainWaits: explainBudgetWaits,
+  explainWaits: async (database) => (await import('./budget-waits.ts')).explainBudgetWaits(database),
   open: ({ settings, database, clock, metrics, logger, engine }) => {
     const watch = new BudgetWatch({
       budgets: settings.budgets,
