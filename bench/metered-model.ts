@@ -17,7 +17,7 @@ import { ModelGateway } from '../src/engine/calls/model-gateway.ts';
 import { ProviderRegistry } from '../src/engine/providers/provider-registry.ts';
 import { ScriptedModel } from '../src/testing/scripted-model.ts';
 import { packagedPriceBook } from '../src/pricing/packaged-price-book.ts';
-import { metricCatalogue } from '../src/telemetry/metric-catalogue.ts';
+import { metricCatalogue } from '../src/host/metric-catalogue.ts';
 import { createMetrics } from '../src/telemetry/metrics.ts';
 import { spreadOf, written } from './statistics.ts';
 

@@ -1,4 +1,4 @@
-import { metricCatalogue } from '../src/telemetry/metric-catalogue.ts';
+import { metricCatalogue } from '../src/host/metric-catalogue.ts';
 
 /*
  * Colours of series whose name has a meaning: the values of closed labels, the same on every board. Good is green, worse

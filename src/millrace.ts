@@ -4,8 +4,8 @@
 export type { Fault } from './kernel/app-error.ts';
 export { AppError } from './kernel/app-error.ts';
 export { DegenerateAnswer, type DegenerateAnswerOptions } from './engine/degenerate-answer.ts';
-export type { ErrorCode } from './kernel/error-codes.ts';
-export { errorCodes } from './kernel/error-codes.ts';
+export type { ErrorCode } from './host/error-codes.ts';
+export { errorCodes } from './host/error-codes.ts';
 export type { Duration } from './kernel/duration.ts';
 export { addUsd, formatUsd, sumUsd, type Usd, usd } from './kernel/money.ts';
 export type { Message, MessageEnvelope } from './messages/message.ts';

@@ -1,7 +1,6 @@
 import type { RuleGroup } from './alert-rule.ts';
 import type { RuleTerms } from './rule-terms.ts';
-import { boundsFullUnderLoad } from '../../src/telemetry/bounds.ts';
-import { vitalChores } from '../../src/telemetry/chores.ts';
+import { closedNames } from '../../src/host/closed-names.ts';
 
 /** The processes themselves, their chores and bounds, and the alerting. */
 export function processRules(terms: RuleTerms): RuleGroup {
@@ -16,7 +15,7 @@ export function processRules(terms: RuleTerms): RuleGroup {
     absentForMinutes,
   } = terms.thresholds.process;
   const jumpWindow = terms.minutes(clockJumpWindowMinutes);
-  const vital = vitalChores.join('|');
+  const vital = closedNames.vitalJobs.join('|');
   const failing = (chores: string): string =>
     `max by (job, instance, chore) (millrace_background_failing_seconds{${chores}}) > ${terms.seconds(choreFailingSeconds)}`;
   const aboutChore = {
@@ -30,7 +29,7 @@ export function processRules(terms: RuleTerms): RuleGroup {
       {
         alert: 'MillraceBoundNear',
         identity: ['job', 'bound'],
-        expr: `max by (job, bound) (millrace_bound_used_ratio{bound!~"${boundsFullUnderLoad.join('|')}"}) > ${boundNearRatio}`,
+        expr: `max by (job, bound) (millrace_bound_used_ratio{bound!~"${closedNames.boundsFullUnderLoad.join('|')}"}) > ${boundNearRatio}`,
         forMinutes: boundNearForMinutes,
         severity: 'warning',
         incident: 'bounds',

@@ -1,4 +1,4 @@
-import { boundsFullUnderLoad } from '../../src/telemetry/bounds.ts';
+import { closedNames } from '../../src/host/closed-names.ts';
 import type { Board } from '../board.ts';
 import { boardUids } from '../board-links.ts';
 import { barGauge, stat, timeSeries } from '../charts.ts';
@@ -221,7 +221,7 @@ export const meteringBoard: Board = {
           min: 0,
           max: 1,
           limits: bound,
-          unjudged: boundsFullUnderLoad,
+          unjudged: closedNames.boundsFullUnderLoad,
           queries: [promql(`sort_desc(${maximum('bound_used_ratio', { by: ['bound'] })})`, '{{bound}}')],
         }),
         timeSeries({

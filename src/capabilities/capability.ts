@@ -4,47 +4,95 @@ import type { LeaseKeeper } from '../engine/pipeline/lease-keeper.ts';
 import type { MessageBodies } from '../engine/pipeline/message-bodies.ts';
 import type { Publisher } from '../engine/pipeline/publisher.ts';
 import type { StageGates } from '../engine/pipeline/stage-gates.ts';
-import type { StageRegistry } from '../engine/pipeline/stage-registry.ts';
+import type { RegisteredStage, StageRegistry } from '../engine/pipeline/stage-registry.ts';
 import type { StageWorker } from '../engine/pipeline/stage-worker.ts';
+import type { LedgerCount } from '../engine/ledger/ledger-counts.ts';
 import type { CallGate } from '../engine/calls/call-gate.ts';
 import type { ModelGateway } from '../engine/calls/model-gateway.ts';
 import type { QuotaSource } from '../engine/calls/quota-source.ts';
 import type { ExportLedger } from '../engine/export/export-ledger.ts';
+import type { EngineCatalogue } from '../engine/metrics/engine-metrics.ts';
 import type { ProviderRegistry } from '../engine/providers/provider-registry.ts';
 import type { ColumnStore } from '../drivers/column-store/column-store.ts';
 import type { PayloadStore } from '../drivers/payload-store/payload-store.ts';
 import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
 import type { BackgroundLoop } from '../kernel/background-loop.ts';
 import type { Clock } from '../kernel/clock.ts';
+import type { ErrorTable } from '../kernel/declared-errors.ts';
 import type { Pricer } from '../pricing/price.ts';
-import type { Bounds } from '../telemetry/bounds.ts';
-import type { ChoreName } from '../telemetry/chores.ts';
+import type { BoundRegistry } from '../telemetry/bounds.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import type { MillraceMetrics } from '../telemetry/metrics.ts';
+import type { MetricCatalogue } from '../telemetry/metric-definition.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
 import type { HttpPart, ServiceToken } from './http-part.ts';
-import type { WaitExplanations } from './wait-explanation.ts';
+import type { StatusPart } from './status-part.ts';
 
 /*
  * What a capability is to the host. `src/host/capabilities.ts` is the list; the host opens them in its order, asks each what
  * it contributes, and knows none of them by name. CONTRIBUTING.md says how to add one.
  */
 
+/**
+ * One capability, whole in its folder: what it declares, and how it is opened. What it declares is data, from which the host
+ * computes the metrics, the closed names and the documents of the product; it is loaded without services, stores and Nest.
+ */
+export interface Capability<Context = never, JobName extends string = string> {
+  readonly name: string;
+  /** Its errors, by their codes. */
+  readonly errors?: ErrorTable;
+  /** Its metrics, by their names without the prefix. */
+  readonly metrics?: MetricCatalogue;
+  /** Values that it adds to closed lists of names. */
+  readonly names?: Partial<ClosedNames>;
+  /** Its part of the status, loaded where that is read. */
+  readonly status?: () => Promise<StatusPart>;
+  /** Its part of the HTTP API, loaded where there is one. */
+  readonly http?: () => Promise<HttpPart>;
+  /**
+   * Loads what composes its services; nothing runs yet. That throws MILLRACE_CONFIG_INVALID for settings that cannot be
+   * kept.
+   */
+  readonly open: () => Promise<
+    (context: Context) => CapabilityParts<JobName> | Promise<CapabilityParts<JobName>>
+  >;
+}
+
+/** Names that metrics, documents and configuration know, each list closed. */
+export interface ClosedNames {
+  /** Its jobs: label values of the metrics about failing ones. docs/runbooks/chores.md says what stands still without each. */
+  readonly jobs: readonly string[];
+  /** Those of its jobs without which messages stand still that nothing else moves. */
+  readonly vitalJobs: readonly string[];
+  /** What it bounds; docs/bounds.md says where each limit is set and what happens at it. */
+  readonly bounds: readonly string[];
+  /** Those of its bounds that are there to be used up: full, they only say that there is work. Alerts leave them out. */
+  readonly boundsFullUnderLoad: readonly string[];
+  /** Why it puts work aside. */
+  readonly parkReasons: readonly string[];
+}
+
+/** The names of one list. */
+export type NameOf<Names, List extends keyof ClosedNames> = Names extends {
+  readonly [Key in List]: readonly (infer Name extends string)[];
+}
+  ? Name
+  : never;
+
 /** A service that a capability offers to its controllers and to applications. */
 export type Provided = readonly [token: ServiceToken, service: unknown];
 
-/** One capability, whole in its folder. `Settings` is what it reads of the configuration. */
-export interface Capability<Settings> {
-  readonly name: string;
-  /** Its part of the HTTP API, loaded where there is one. */
-  readonly http?: () => Promise<HttpPart>;
-  /** What it tells of messages that wait for what it sets, as of now: where a status is shown, also without a host. */
-  readonly explainWaits?: (database: SqlDatabase) => Promise<WaitExplanations>;
-  /** Composes its services; nothing runs yet. Throws MILLRACE_CONFIG_INVALID for settings that cannot be kept. */
-  readonly open: (context: CapabilityContext<Settings>) => CapabilityParts | Promise<CapabilityParts>;
-}
+type NoMetrics = Record<never, never>;
 
-/** What a capability is given. */
-export interface CapabilityContext<Settings> {
+/**
+ * What a capability is given: `Settings` is what it reads of the configuration; `Own` are its metrics, `JobName` and
+ * `BoundName` what it says in its names.
+ */
+export interface CapabilityContext<
+  Settings,
+  Own extends MetricCatalogue = NoMetrics,
+  JobName extends string = never,
+  BoundName extends string = never,
+> {
   readonly settings: Settings;
   readonly database: SqlDatabase;
   readonly columns: ColumnStore;
@@ -54,11 +102,12 @@ export interface CapabilityContext<Settings> {
   /** From 0 to below 1. */
   readonly random: () => number;
   readonly logger: Logger;
-  readonly metrics: MillraceMetrics;
-  readonly bounds: Bounds;
+  /** Those of the engine and its own. */
+  readonly metrics: Metrics<EngineCatalogue & Own>;
+  readonly bounds: BoundRegistry<BoundName>;
   readonly engine: EnginePorts;
   /** Makes a loop of its own, for what must be nudged or must end in order; most say what they do in `jobs`. */
-  readonly makeLoop: (name: ChoreName, pauseMs: number, turn: () => Promise<boolean>) => BackgroundLoop;
+  readonly makeLoop: (name: JobName, pauseMs: number, turn: () => Promise<boolean>) => BackgroundLoop;
 }
 
 /** What the engine offers to capabilities. */
@@ -80,14 +129,24 @@ export interface EnginePorts {
 }
 
 /** What a capability contributes, all of it optional. */
-export interface CapabilityParts {
+export interface CapabilityParts<JobName extends string = never> {
   readonly services?: readonly Provided[];
   readonly hooks?: EngineHooks;
-  readonly jobs?: readonly Job[];
+  readonly jobs?: readonly Job<JobName>[];
+  /** Makes the series of its metrics that are known at start, so that no first increase is lost. */
+  readonly startSeries?: (stages: readonly RegisteredStage[]) => void;
+  /** Brings those of its gauges up to date that can only be counted now and then, when somebody scrapes. */
+  readonly readGauges?: (reading: GaugeReading) => void | Promise<void>;
   /** When the start-up checks have passed and before anything is claimed. */
   readonly beforeWork?: () => Promise<void>;
   /** The last call has ended, the stores are still open. */
   readonly stop?: () => Promise<void>;
+}
+
+/** What was read for a scrape, once for all. */
+export interface GaugeReading {
+  readonly counts: readonly LedgerCount[];
+  readonly stages: readonly RegisteredStage[];
 }
 
 /** Where the engine asks. */
@@ -101,8 +160,8 @@ export interface EngineHooks {
 }
 
 /** Something done over and over. */
-export interface Job {
-  readonly name: ChoreName;
+export interface Job<Name extends string = string> {
+  readonly name: Name;
   /** The pause after a turn that found nothing more to do. */
   readonly intervalMs: number;
   /** In every process, or in the one that has the role "relay" at the time. */

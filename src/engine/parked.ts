@@ -1,11 +1,11 @@
 import { AppError } from '../kernel/app-error.ts';
 
-/** Why work waits though nothing failed. */
-export const parkReasons = ['hold', 'breaker', 'rate_limit', 'budget', 'retry_budget', 'version'] as const;
-export type ParkReason = (typeof parkReasons)[number];
+/** Why the engine itself puts work aside though nothing failed; capabilities declare further reasons. */
+export const parkReasons = ['hold', 'version'] as const;
 
 export interface ParkedOptions {
-  readonly reason: ParkReason;
+  /** One of the declared reasons. */
+  readonly reason: string;
   /** What is short or away, for people: "provider/model", a message type. */
   readonly about?: string;
   /** When it is worth another try; absent when only `parkedFor` can end the wait. */
@@ -19,7 +19,7 @@ export interface ParkedOptions {
  * attempt is counted, and what its steps have paid for is reused when it comes back.
  */
 export class Parked extends AppError {
-  readonly reason: ParkReason;
+  readonly reason: string;
   readonly about: string | undefined;
   readonly delayMs: number | undefined;
   readonly parkedFor: string | undefined;

@@ -3,6 +3,7 @@ import type {
   CapabilityContext,
   CapabilityParts,
   EngineHooks,
+  GaugeReading,
   Job,
 } from '../capabilities/capability.ts';
 import type { ServiceToken } from '../capabilities/http-part.ts';
@@ -12,7 +13,19 @@ import type { AdmissionCheck } from '../engine/pipeline/admissions.ts';
 import type { BackgroundLoop } from '../kernel/background-loop.ts';
 import { invariant } from '../kernel/invariant.ts';
 import type { Origin } from '../messages/origin.ts';
+import type { RegisteredStage } from '../engine/pipeline/stage-registry.ts';
 import type { MakeChore } from './chores.ts';
+import type { BoundName, JobName } from './closed-names.ts';
+import type { Configuration } from './configuration.ts';
+import type { HostCatalogue } from './metric-catalogue.ts';
+
+/** What a host gives to each capability; it uses what it declares of it. */
+export type HostContext = CapabilityContext<Configuration, HostCatalogue, JobName, BoundName>;
+
+/** A capability that this host can open: all that it uses of settings, metrics and names is there. */
+export type HostCapability = Capability<HostContext, JobName>;
+
+type Parts = CapabilityParts<JobName>;
 
 /** What the engine asks, filled when the capabilities are open: the engine is composed before them. */
 export class OpenHooks {
@@ -44,22 +57,25 @@ export class OpenHooks {
 
 /** The capabilities of a host, open. */
 export class CapabilitySet {
-  readonly #parts: readonly CapabilityParts[];
+  readonly #parts: readonly Parts[];
   readonly #services: ReadonlyMap<ServiceToken, unknown>;
 
-  private constructor(parts: readonly CapabilityParts[]) {
+  private constructor(parts: readonly Parts[]) {
     this.#parts = parts;
     this.#services = new Map(parts.flatMap(({ services = [] }) => services));
   }
 
   /** Opens each in the order of the list, and tells the engine what they want to be asked. Throws what opening one throws. */
-  static async open<Settings>(
-    list: readonly Capability<Settings>[],
-    context: CapabilityContext<Settings>,
+  static async open(
+    list: readonly HostCapability[],
+    context: HostContext,
     hooks: OpenHooks,
   ): Promise<CapabilitySet> {
-    const parts: CapabilityParts[] = [];
-    for (const capability of list) parts.push(await capability.open(context));
+    const parts: Parts[] = [];
+    for (const capability of list) {
+      const open = await capability.open();
+      parts.push(await open(context));
+    }
     for (const part of parts) hooks.add(part.hooks ?? {});
     return new CapabilitySet(parts);
   }
@@ -92,6 +108,16 @@ export class CapabilitySet {
     );
   }
 
+  /** Makes the series that are known at start. */
+  startSeries(stages: readonly RegisteredStage[]): void {
+    for (const { startSeries } of this.#parts) startSeries?.(stages);
+  }
+
+  /** Brings gauges up to date for a scrape. */
+  async readGauges(reading: GaugeReading): Promise<void> {
+    for (const { readGauges } of this.#parts) await readGauges?.(reading);
+  }
+
   /** What has to be so before anything is claimed. */
   async beforeWork(): Promise<void> {
     for (const { beforeWork } of this.#parts) await beforeWork?.();
@@ -102,7 +128,7 @@ export class CapabilitySet {
     for (const { stop } of this.#parts.toReversed()) await stop?.();
   }
 
-  #jobs(where: Job['runsIn']): readonly Job[] {
+  #jobs(where: Job['runsIn']): readonly Job<JobName>[] {
     return this.#parts.flatMap(({ jobs = [] }) => jobs.filter(({ runsIn }) => runsIn === where));
   }
 }

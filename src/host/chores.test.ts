@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ManualClock } from '../kernel/manual-clock.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import { metricCatalogue } from '../telemetry/metric-catalogue.ts';
+import { metricCatalogue } from './metric-catalogue.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
 import { silentLogger } from '../telemetry/silent-logger.ts';
 import { choreMaker } from './chores.ts';

@@ -1,11 +1,11 @@
 import { BackgroundLoop, type TurnEnd } from '../kernel/background-loop.ts';
 import type { Clock } from '../kernel/clock.ts';
-import type { ChoreName } from '../telemetry/chores.ts';
+import type { JobName } from './closed-names.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import type { MillraceMetrics } from '../telemetry/metrics.ts';
+import type { MillraceMetrics } from './metric-catalogue.ts';
 
 /** Makes the loop of a chore, which tells the log and the metrics how its turns end. */
-export type MakeChore = (name: ChoreName, pauseMs: number, turn: () => Promise<boolean>) => BackgroundLoop;
+export type MakeChore = (name: JobName, pauseMs: number, turn: () => Promise<boolean>) => BackgroundLoop;
 
 interface Tellers {
   readonly logger: Logger;
@@ -16,7 +16,7 @@ interface Tellers {
 const sayEveryMs = 10_000;
 
 /** The one place where the end of a chore's turn is told: a failure that lasts must reach an operator. */
-export function choreTeller(chore: ChoreName, { logger, metrics }: Tellers): (end: TurnEnd) => void {
+export function choreTeller(chore: JobName, { logger, metrics }: Tellers): (end: TurnEnd) => void {
   metrics.initialise('background_failures_total', [{ chore }]);
   metrics.initialise('background_failing_seconds', [{ chore }]);
   let said: { readonly atMs: number; suppressed: number } | undefined;

@@ -13,9 +13,9 @@ import { Publisher } from '../engine/pipeline/publisher.ts';
 import type { StageGates } from '../engine/pipeline/stage-gates.ts';
 import { StageRegistry } from '../engine/pipeline/stage-registry.ts';
 import type { Clock } from '../kernel/clock.ts';
-import type { Bounds } from '../telemetry/bounds.ts';
+import type { HostBounds } from './host-bounds.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import type { MillraceMetrics } from '../telemetry/metrics.ts';
+import type { MillraceMetrics } from './metric-catalogue.ts';
 import type { Tracing } from '../telemetry/tracing.ts';
 import type { OpenHooks } from './capability-set.ts';
 import type { Configuration } from './configuration.ts';
@@ -33,7 +33,7 @@ export interface EngineOptions {
   readonly logger: Logger;
   readonly metrics: MillraceMetrics;
   readonly tracing: Tracing;
-  readonly bounds: Bounds;
+  readonly bounds: HostBounds;
   readonly onFlush: FlushObserver;
   /** This process's name. */
   readonly worker: string;

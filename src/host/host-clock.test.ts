@@ -4,7 +4,7 @@ import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
 import { AppError } from '../kernel/app-error.ts';
 import { BackgroundLoop } from '../kernel/background-loop.ts';
 import { ManualClock } from '../kernel/manual-clock.ts';
-import { metricCatalogue } from '../telemetry/metric-catalogue.ts';
+import { metricCatalogue } from './metric-catalogue.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
 import { HostClock } from './host-clock.ts';
 

@@ -5,7 +5,7 @@ import type { Clock } from '../kernel/clock.ts';
 import { invariant } from '../kernel/invariant.ts';
 import { ReferenceClock } from '../kernel/reference-clock.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import type { MillraceMetrics } from '../telemetry/metrics.ts';
+import type { MillraceMetrics } from './metric-catalogue.ts';
 import type { MakeChore } from './chores.ts';
 
 /*

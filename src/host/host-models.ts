@@ -8,9 +8,9 @@ import type { FlushObserver } from '../engine/ledger/flush-observer.ts';
 import type { ProviderConfig, ProviderRegistry } from '../engine/providers/provider-registry.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Pricer } from '../pricing/price.ts';
-import type { Bounds } from '../telemetry/bounds.ts';
+import type { HostBounds } from './host-bounds.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import type { MillraceMetrics } from '../telemetry/metrics.ts';
+import type { MillraceMetrics } from './metric-catalogue.ts';
 import type { Tracing } from '../telemetry/tracing.ts';
 import type { Configuration } from './configuration.ts';
 import { configuredModels } from './configured-models.ts';
@@ -30,7 +30,7 @@ export interface HostModelsOptions {
   readonly metrics: MillraceMetrics;
   readonly tracing: Tracing;
   readonly onFlush: FlushObserver;
-  readonly bounds: Bounds;
+  readonly bounds: HostBounds;
 }
 
 /** A host's way to its models. */

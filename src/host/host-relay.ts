@@ -11,7 +11,7 @@ import type { StageRegistry } from '../engine/pipeline/stage-registry.ts';
 import { Sweeper } from '../engine/maintenance/sweeper.ts';
 import type { UsageExporter } from '../engine/export/usage-exporter.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import type { MillraceMetrics } from '../telemetry/metrics.ts';
+import type { MillraceMetrics } from './metric-catalogue.ts';
 import type { CapabilitySet } from './capability-set.ts';
 import type { MakeChore } from './chores.ts';
 import type { Configuration } from './configuration.ts';

@@ -1,6 +1,6 @@
-import type { Bounds } from '../telemetry/bounds.ts';
+import type { HostBounds } from './host-bounds.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import type { MillraceMetrics } from '../telemetry/metrics.ts';
+import type { MillraceMetrics } from './metric-catalogue.ts';
 import { maxWaitingSpans } from '../telemetry/span-sender.ts';
 import { startTracing, type Tracing } from '../telemetry/tracing.ts';
 import type { Configuration } from './configuration.ts';
@@ -15,7 +15,7 @@ export function startHostTracing(
     logger,
   }: {
     readonly metrics: MillraceMetrics;
-    readonly bounds: Bounds;
+    readonly bounds: HostBounds;
     readonly logger: Logger;
   },
 ): Tracing {

@@ -1,4 +1,3 @@
-import type { Capability, CapabilityContext } from '../capabilities/capability.ts';
 import type { ServiceToken } from '../capabilities/http-part.ts';
 import type { BackgroundLoop } from '../kernel/background-loop.ts';
 import { type Clock, systemClock } from '../kernel/clock.ts';
@@ -14,24 +13,23 @@ import { StageGates } from '../engine/pipeline/stage-gates.ts';
 import type { RegisteredStage, StageRegistry } from '../engine/pipeline/stage-registry.ts';
 import { StageWorkers } from '../engine/pipeline/stage-workers.ts';
 import type { ProviderConfig } from '../engine/providers/provider-registry.ts';
-import type { Bounds } from '../telemetry/bounds.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import { metricCatalogue } from '../telemetry/metric-catalogue.ts';
-import { type MillraceMetrics, createMetrics } from '../telemetry/metrics.ts';
+import { createMetrics } from '../telemetry/metrics.ts';
 import { capabilities } from './capabilities.ts';
-import { CapabilitySet, OpenHooks } from './capability-set.ts';
+import { CapabilitySet, type HostCapability, type HostContext, OpenHooks } from './capability-set.ts';
 import { choreMaker, choreTeller } from './chores.ts';
 import type { Configuration } from './configuration.ts';
 import { composeEngine } from './engine-services.ts';
 import { EventLoopLag } from './event-loop-lag.ts';
 import { GaugeReader, initialiseSeries } from './gauges.ts';
-import { boundsOf } from './host-bounds.ts';
+import { boundsOf, type HostBounds } from './host-bounds.ts';
 import { HostClock } from './host-clock.ts';
 import { composeModels } from './host-models.ts';
 import type { HostParts } from './host-parts.ts';
 import { HostRelay } from './host-relay.ts';
 import { startHostTracing } from './host-tracing.ts';
 import { LedgerWrites } from './ledger-writes.ts';
+import { catalogueOf, type MillraceMetrics } from './metric-catalogue.ts';
 import { measuredPayloads } from './measured-payloads.ts';
 import { lendStores } from './operator-lending.ts';
 import { startupChecks } from './startup.ts';
@@ -54,7 +52,7 @@ export interface HostOptions {
   /** Default those of the catalogue. */
   readonly metrics?: MillraceMetrics;
   /** What the host can do beside its engine. Default everything. */
-  readonly capabilities?: readonly Capability<Configuration>[];
+  readonly capabilities?: readonly HostCapability[];
 }
 
 export class Host {
@@ -64,9 +62,11 @@ export class Host {
   readonly metrics: MillraceMetrics;
   /** The ledger's time, and a watch on this machine's. */
   readonly clock: HostClock;
-  readonly bounds: Bounds;
+  readonly bounds: HostBounds;
   /** Whether the ledger takes writes. */
   readonly writes: LedgerWrites;
+  /** What it can do beside its engine. */
+  readonly capabilities: readonly HostCapability[];
   readonly #parts: HostParts;
   readonly #relay: HostRelay;
   readonly #lag = new EventLoopLag();
@@ -85,6 +85,7 @@ export class Host {
     this.clock = parts.clock;
     this.bounds = parts.bounds;
     this.writes = parts.writes;
+    this.capabilities = parts.list;
     this.#parts = parts;
     this.#relay = new HostRelay({
       ...parts,
@@ -116,7 +117,9 @@ export class Host {
     const { configuration, logger, clock: own = systemClock, worker = workerName() } = options;
     const writes = new LedgerWrites(own);
     const watched = { ...options.stores, database: writes.watch(options.stores.database) };
-    const metrics = options.metrics ?? createMetrics(metricCatalogue, { processMetrics: true });
+    const list = options.capabilities ?? capabilities;
+    const catalogue = catalogueOf(list);
+    const metrics = options.metrics ?? createMetrics(catalogue, { processMetrics: true });
     const hostClock = await HostClock.begin({ ...watched, own, metrics, logger });
     const clock = hostClock.time;
     const stores = { ...watched, payloads: measuredPayloads(watched.payloads, metrics) };
@@ -138,8 +141,8 @@ export class Host {
       quotas: hooks.quotas,
     });
     const engine = composeEngine({ ...shared, stores, models, hooks, stageGates, worker });
-    let workers: CapabilityContext<Configuration>['engine']['workers'] = () => [];
-    const context: CapabilityContext<Configuration> = {
+    let workers: HostContext['engine']['workers'] = () => [];
+    const context: HostContext = {
       ...shared,
       ...stores,
       settings: configuration,
@@ -153,7 +156,9 @@ export class Host {
       writes,
       engine,
       models,
-      capabilities: await CapabilitySet.open(options.capabilities ?? capabilities, context, hooks),
+      capabilities: await CapabilitySet.open(list, context, hooks),
+      list,
+      catalogue,
       worker,
       stageGates,
       checkStartup: startupChecks({ ...models, configuration, stores: watched, clock: own, metrics, logger }),
@@ -209,9 +214,10 @@ export class Host {
    */
   async start(stages: readonly RegisteredStage[]): Promise<void> {
     const { configuration, metrics, logger, stores } = this;
-    const { engine, capabilities: open } = this.#parts;
+    const { engine, capabilities: open, catalogue } = this.#parts;
     engine.registry.register(stages);
-    initialiseSeries(metrics, { version, roles: configuration.roles, stages });
+    initialiseSeries(metrics, { version, roles: configuration.roles, stages, catalogue });
+    open.startSeries(stages);
     await this.#parts.checkStartup(stages.map(({ definition }) => definition));
     await open.beforeWork();
     const freed = stores.isEmbedded ? await engine.sweeps.expireAllLeases() : 0;
@@ -273,6 +279,7 @@ export class Host {
     const { configuration, stores, calls, logger, metrics, bounds } = this;
     return new GaugeReader({
       ...this.#parts.engine,
+      capabilities: this.#parts.capabilities,
       metrics,
       counts: new LedgerCounts(stores.database),
       calls,

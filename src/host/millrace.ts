@@ -75,6 +75,7 @@ export class Millrace {
 
   /** Counts and sums as they stand. Reads the whole ledger: for people, not for loops. */
   status(): Promise<HostStatus> {
-    return readHostStatus({ database: this.#host.stores.database, clock: this.#host.clock.time });
+    const { stores, clock, capabilities } = this.#host;
+    return readHostStatus({ database: stores.database, clock: clock.time, capabilities });
   }
 }

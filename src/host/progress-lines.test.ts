@@ -1,6 +1,6 @@
 import { expect, it, vi } from 'vitest';
 import { ManualClock } from '../kernel/manual-clock.ts';
-import { metricCatalogue } from '../telemetry/metric-catalogue.ts';
+import { metricCatalogue } from './metric-catalogue.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
 import { progressLines } from './progress-lines.ts';
 

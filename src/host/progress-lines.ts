@@ -1,6 +1,6 @@
 import { BackgroundLoop } from '../kernel/background-loop.ts';
 import type { Clock } from '../kernel/clock.ts';
-import type { MillraceMetrics } from '../telemetry/metrics.ts';
+import type { MillraceMetrics } from './metric-catalogue.ts';
 
 /** A line of progress is written at most so often. */
 const pauseMs = 2000;

@@ -3,7 +3,7 @@ import type { ProviderRegistry } from '../engine/providers/provider-registry.ts'
 import type { StageDefinition } from '../engine/pipeline/stage-definition.ts';
 import type { Pricer } from '../pricing/price.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import type { MillraceMetrics } from '../telemetry/metrics.ts';
+import type { MillraceMetrics } from './metric-catalogue.ts';
 import type { Configuration } from './configuration.ts';
 import { allowing, enforce, findFaults, findingCodes } from './startup-checks.ts';
 import { readStartupFacts } from './startup-facts.ts';

@@ -110,12 +110,6 @@ export const storeErrorCodes = {
     what: 'Too many operations wait for the ledger.',
     todo: 'Slow down and try again; if it lasts, give the database more room (docs/runbooks/ledger.md).',
   },
-  MILLRACE_REPORT_TOO_LARGE: {
-    status: 422,
-    retryable: false,
-    what: 'The report would take more time, memory or rows of the column store than one report may.',
-    todo: 'Ask for a shorter period, fewer fields to group by, a filter, or messages=estimated; or raise costs.reports. Embedded, a report has 400 MB at most whatever is configured: use a ClickHouse server for more.',
-  },
   MILLRACE_DATA_NOT_FOUND: {
     status: 404,
     retryable: false,

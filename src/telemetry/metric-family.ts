@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram, type OpenMetricsContentType, type Registry } from 'prom-client';
 import { invariant } from '../kernel/invariant.ts';
-import { type MetricDefinition, metricPrefix } from './metric-catalogue.ts';
+import { type MetricDefinition, metricPrefix } from './metric-definition.ts';
 
 /*
  * One metric with its series. Counters and gauges add up here and reach the registry at the scrape, which

@@ -11,7 +11,7 @@ import type {
   MessageViewer,
 } from '../../src/capabilities/message-operations/message-selection.ts';
 import { MessageOffice } from '../../src/capabilities/message-operations/message-office.ts';
-import { metricCatalogue } from '../../src/telemetry/metric-catalogue.ts';
+import { metricCatalogue } from '../../src/host/metric-catalogue.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { LedgerHarness, someAdmission, someReservation, someSettlement } from '../support/ledger-fixture.ts';
 

@@ -1,7 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { capabilities } from '../../src/host/capabilities.ts';
-import { readHostStatus } from '../../src/host/host-status.ts';
-import { statusDocument, statusSchema } from '../../src/host/status-document.ts';
+import { statusPartsOf } from '../../src/host/host-status.ts';
+import { readStatusDocument, type StatusDocument, statusSchemaOf } from '../../src/host/status-document.ts';
 import { AppError } from '../../src/kernel/app-error.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { Parked, type ParkedOptions } from '../../src/engine/parked.ts';
@@ -10,7 +9,7 @@ import { BudgetLedger } from '../../src/capabilities/budgets/budget-ledger.ts';
 import { Holds } from '../../src/engine/ledger/holds.ts';
 import { usd } from '../../src/kernel/money.ts';
 import { maxCounted } from '../../src/engine/ledger/wait-sql.ts';
-import type { WaitReport } from '../../src/capabilities/message-operations/wait-reports.ts';
+import type { WaitReport } from '../../src/host/wait-reports.ts';
 import { decideFailure } from '../../src/engine/pipeline/failure-policy.ts';
 import { waitNameOf } from '../../src/engine/pipeline/wait-name.ts';
 import { LedgerHarness } from '../support/ledger-fixture.ts';
@@ -26,10 +25,11 @@ export function waitsContract(kind: string, open: () => Promise<SqlDatabase>): v
       await database.execute('truncate millrace.model_health, millrace.model_limits');
     });
 
-    const waits = async (): Promise<readonly WaitReport[]> =>
-      statusSchema
-        .strict()
-        .parse(statusDocument(await readHostStatus({ database, clock: systemClock, capabilities }))).waits;
+    const waits = async (): Promise<readonly WaitReport[]> => {
+      const schema = statusSchemaOf((await statusPartsOf()).map((part) => part.schema));
+      const read = await readStatusDocument({ database, clock: systemClock });
+      return (schema.strict().parse(read) as StatusDocument).waits;
+    };
     /** A message whose handler threw this, put off or aside as the runner does it. */
     const putOff = async (error: AppError, stage = 'first'): Promise<string> => {
       const id = await harness.admitted(stage);

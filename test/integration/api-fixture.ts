@@ -8,7 +8,8 @@ import { expect } from 'vitest';
 import { z } from 'zod';
 import { BudgetAdmission } from '../../src/capabilities/budgets/budget-admission.ts';
 import { BudgetBook } from '../../src/capabilities/budgets/budget-book.ts';
-import { readHostStatus } from '../../src/host/host-status.ts';
+import { errorCodes } from '../../src/host/error-codes.ts';
+import { readStatusDocument } from '../../src/host/status-document.ts';
 import { EventIntake } from '../../src/capabilities/ingest/event-intake.ts';
 import type { HttpServices } from '../../src/host/http/http-api.module.ts';
 import { type Problem, problemSchema } from '../../src/http/problem.ts';
@@ -46,7 +47,7 @@ import type { Publisher } from '../../src/engine/pipeline/publisher.ts';
 import { defineStage } from '../../src/engine/pipeline/stage-definition.ts';
 import { type RegisteredStage, StageRegistry } from '../../src/engine/pipeline/stage-registry.ts';
 
-import { metricCatalogue } from '../../src/telemetry/metric-catalogue.ts';
+import { metricCatalogue } from '../../src/host/metric-catalogue.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 
 /* The services behind the HTTP API on a real ledger, with one stage that consumes tickets. */
@@ -174,7 +175,7 @@ export async function openApiFixture(): Promise<ApiFixture> {
       ];
       return (logger) => ({
         provided: new Map(services),
-        status: () => readHostStatus({ database, clock: systemClock }),
+        status: () => readStatusDocument({ database, clock: systemClock }),
         readiness: new Readiness({ checks: [], clock: systemClock }),
         metrics: { render: () => Promise.resolve({ contentType: 'text/plain', body: '' }) },
         logger,
@@ -217,5 +218,7 @@ export function problemOf(response: {
   readonly headers: Readonly<Record<string, unknown>>;
 }): Problem {
   expect(response.headers['content-type']).toMatch(/^application\/problem\+json/);
-  return problemSchema.strict().parse(JSON.parse(response.body));
+  const problem = problemSchema.strict().parse(JSON.parse(response.body));
+  expect(errorCodes).toHaveProperty(problem.code);
+  return problem;
 }

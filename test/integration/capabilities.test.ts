@@ -6,15 +6,19 @@ import { generateText } from 'ai';
 import { afterEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { ApiKeys } from '../../src/capabilities/access/api-keys.ts';
+import type { Capability } from '../../src/capabilities/capability.ts';
 import type { StageHandler } from '../../src/engine/pipeline/stage-context.ts';
 import { defineStage } from '../../src/engine/pipeline/stage-definition.ts';
 import type { RegisteredStage } from '../../src/engine/pipeline/stage-registry.ts';
 import { capabilities } from '../../src/host/capabilities.ts';
+import { errorCodes } from '../../src/host/error-codes.ts';
 import { Host } from '../../src/host/host.ts';
-import { readHostStatus } from '../../src/host/host-status.ts';
+import { statusPartsOf } from '../../src/host/host-status.ts';
+import { readStatusDocument } from '../../src/host/status-document.ts';
 import { partsOf } from '../../src/host/http/http-api.module.ts';
 import { Readiness } from '../../src/host/http/readiness.ts';
 import { loadConfiguration } from '../../src/host/load-configuration.ts';
+import { metricCatalogue } from '../../src/host/metric-catalogue.ts';
 import { defineMessage } from '../../src/messages/message-type.ts';
 import { silentLogger } from '../../src/telemetry/silent-logger.ts';
 import { ScriptedModel } from '../../src/testing/scripted-model.ts';
@@ -51,6 +55,14 @@ afterEach(async () => {
   [app, host] = [undefined, undefined];
 });
 
+/** The names of our own metrics in an exposition. */
+function metricsIn(body: string): readonly string[] {
+  return [...body.matchAll(/^# HELP millrace_(\w+) /gm)].map(([, name = '']) => name).toSorted();
+}
+
+/** What the status shows without any capability. */
+const ofEngine = ['messages', 'stages', 'calls', 'unexportedRecords', 'parked', 'waits'];
+
 const all = capabilities.map(({ name }) => name);
 
 describe('a host', () => {
@@ -62,6 +74,7 @@ describe('a host', () => {
     'with %s capability starts, works and stops',
     async (_, names) => {
       const list = capabilities.filter(({ name }) => names.includes(name));
+      const missing: readonly Capability[] = capabilities.filter(({ name }) => !names.includes(name));
       directory = await mkdtemp(join(tmpdir(), 'millrace-capabilities-'));
       const model = new ScriptedModel(() => ({ text: 'yes', usage }), 'gpt-5-mini');
       const opened = await Host.open({
@@ -82,10 +95,10 @@ describe('a host', () => {
         (logger) => ({
           provided: opened.services,
           status: () =>
-            readHostStatus({
+            readStatusDocument({
               database: opened.stores.database,
               clock: opened.clock.time,
-              capabilities: list,
+              capabilities: opened.capabilities,
             }),
           readiness: new Readiness({ checks: [], clock: opened.clock.time }),
           metrics: opened.metrics,
@@ -106,7 +119,13 @@ describe('a host', () => {
       });
       expect(underQuotas).toHaveLength(names.includes('budgets') ? 1 : 0);
       expect((await app.inject({ url: '/health/live' })).statusCode).toBe(200);
-      expect((await app.inject({ url: '/metrics' })).body).toContain('millrace_stage_messages_total');
+      const shown = (await app.inject({ url: '/metrics' })).body;
+      expect(metricsIn(shown)).toEqual(
+        Object.keys(metricCatalogue)
+          .filter((metric) => !missing.some(({ metrics = {} }) => Object.hasOwn(metrics, metric)))
+          .toSorted(),
+      );
+      expect(shown).toContain('millrace_stage_messages_total{');
       // Without who identifies callers, nothing that needs a key is there at all.
       const isOpen = names.includes('access');
       expect((await app.inject({ url: '/v1/status' })).statusCode).toBe(isOpen ? 401 : 404);
@@ -120,7 +139,21 @@ describe('a host', () => {
       }
       const document = (await app.inject({ url: '/openapi.json' })).json<{
         paths: Record<string, unknown>;
+        components: {
+          schemas: { Status: { properties: object }; Problem: { properties: { code: { enum: string[] } } } };
+        };
       }>();
+      const members = async (of: readonly Capability[]): Promise<readonly string[]> =>
+        (await statusPartsOf(of)).flatMap(({ schema }) => Object.keys(schema)).toSorted();
+      const status = (await app.inject({ url: '/v1/status', headers })).json<object>();
+      expect(Object.keys(status).toSorted()).toEqual([...ofEngine, ...(await members(list))].toSorted());
+      expect(Object.keys(document.components.schemas.Status.properties).toSorted()).toEqual(
+        Object.keys(status).toSorted(),
+      );
+      const ownErrors = missing.flatMap(({ errors = {} }) => Object.keys(errors));
+      expect(document.components.schemas.Problem.properties.code.enum).toEqual(
+        Object.keys(errorCodes).filter((code) => !ownErrors.includes(code)),
+      );
       for (const [name, url] of Object.entries(routes))
         expect(url in document.paths).toBe(names.includes(name));
     },

@@ -18,7 +18,7 @@ import { PayloadRemovals } from '../../src/engine/maintenance/payload-removals.t
 import { ErasureOffice } from '../../src/capabilities/erasure/erasure-office.ts';
 import { PayloadCleaner } from '../../src/engine/maintenance/payload-cleaner.ts';
 import { UsageExporter } from '../../src/engine/export/usage-exporter.ts';
-import { metricCatalogue } from '../../src/telemetry/metric-catalogue.ts';
+import { metricCatalogue } from '../../src/host/metric-catalogue.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { silentLogger } from '../../src/telemetry/silent-logger.ts';
 import { onEachLedger } from '../support/each-ledger.ts';

@@ -7,7 +7,7 @@ import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts
 import { PgliteSqlDatabase } from '../../src/drivers/sql-database/sql-database.pglite.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { Parked } from '../../src/engine/parked.ts';
-import { metricCatalogue } from '../../src/telemetry/metric-catalogue.ts';
+import { metricCatalogue } from '../../src/host/metric-catalogue.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { silentLogger } from '../../src/telemetry/silent-logger.ts';
 

@@ -6,7 +6,7 @@ import { usd } from '../../src/kernel/money.ts';
 import type { BudgetDefinition } from '../../src/capabilities/budgets/budget-definition.ts';
 import type { BudgetLedger, BudgetState } from '../../src/capabilities/budgets/budget-ledger.ts';
 import type { CallLedger, CallSettlement, ReserveOutcome } from '../../src/engine/ledger/call-ledger.ts';
-import type { MillraceMetrics } from '../../src/telemetry/metrics.ts';
+import type { MillraceMetrics } from '../../src/host/metric-catalogue.ts';
 import { someReservation, someSettlement } from './ledger-fixture.ts';
 
 /** A budget as the tests define it; parts may be given. */

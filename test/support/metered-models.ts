@@ -20,8 +20,8 @@ import { loadProviderSdks } from '../../src/engine/providers/provider-sdks.ts';
 import { type Script, ScriptedModel } from '../../src/testing/scripted-model.ts';
 import { packagedPriceBook } from '../../src/pricing/packaged-price-book.ts';
 import type { Logger } from '../../src/telemetry/logger.ts';
-import { metricCatalogue } from '../../src/telemetry/metric-catalogue.ts';
-import { createMetrics, type MillraceMetrics } from '../../src/telemetry/metrics.ts';
+import { metricCatalogue, type MillraceMetrics } from '../../src/host/metric-catalogue.ts';
+import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { claimOf, outboxLines, someAdmission, someLedger } from './ledger-fixture.ts';
 
 /** A line that was logged. */

@@ -2,15 +2,16 @@ import type { MissedQuota, QuotaQuestion, QuotaSource } from '../../engine/calls
 import { Parked } from '../../engine/parked.ts';
 import { AppError } from '../../kernel/app-error.ts';
 import { formatUsd } from '../../kernel/money.ts';
-import type { MillraceMetrics } from '../../telemetry/metrics.ts';
 import type { BookedBudget, BudgetBook } from './budget-book.ts';
+import { budgetErrors } from './budget-errors.ts';
 import { parkedForBudget } from './budget-ledger.ts';
+import type { BudgetMetrics } from './budget-metrics.ts';
 
 interface BudgetQuotasOptions {
   /** The budgets that hold. */
   readonly book: BudgetBook;
   /** Counts every call that did not fit: it waits, or will never be made. */
-  readonly metrics: MillraceMetrics;
+  readonly metrics: BudgetMetrics;
 }
 
 const none: readonly string[] = [];
@@ -32,7 +33,7 @@ export class BudgetQuotas implements QuotaSource {
     if (strict === undefined) return concerned.map(({ name }) => name);
     metrics.increment('budget_refusals_total', { budget: strict.name, action: 'refused' });
     throw new AppError(
-      'MILLRACE_BUDGET_UNPRICED',
+      budgetErrors.MILLRACE_BUDGET_UNPRICED,
       `No price is known for ${model}, and the budget "${strict.name}" allows no calls without one.`,
     );
   };
@@ -47,7 +48,7 @@ export class BudgetQuotas implements QuotaSource {
     this.#options.metrics.increment('budget_refusals_total', { budget, action });
     return isTooLarge
       ? new AppError(
-          'MILLRACE_BUDGET_CALL_TOO_LARGE',
+          budgetErrors.MILLRACE_BUDGET_CALL_TOO_LARGE,
           `The call may cost up to ${formatUsd(upperBoundUsd)} USD, and the budget "${budget}" is ${formatUsd(limitUsd)} USD in all.`,
         )
       : new Parked(

@@ -5,8 +5,8 @@ import type { Clock } from '../../kernel/clock.ts';
 import { formatUsd, usd, zeroUsd } from '../../kernel/money.ts';
 import { type BudgetChange, budgetChanges, type BudgetDefinition } from './budget-definition.ts';
 import { BudgetLedger, type BudgetState } from './budget-ledger.ts';
+import type { BudgetMetrics } from './budget-metrics.ts';
 import { BudgetQuotas } from './budget-quotas.ts';
-import type { MillraceMetrics } from '../../telemetry/metrics.ts';
 import type { BudgetSetting } from './budget-settings.ts';
 
 /*
@@ -18,7 +18,7 @@ export interface BudgetWatchOptions {
   readonly budgets: readonly BudgetSetting[];
   readonly database: SqlDatabase;
   readonly clock: Clock;
-  readonly metrics: MillraceMetrics;
+  readonly metrics: BudgetMetrics;
 }
 
 export class BudgetWatch {
@@ -29,7 +29,7 @@ export class BudgetWatch {
   readonly quotas: BudgetQuotas;
   readonly #book: BudgetBook;
   readonly #definitions: readonly BudgetDefinition[];
-  readonly #metrics: MillraceMetrics;
+  readonly #metrics: BudgetMetrics;
   #shown = new Map<string, BudgetState>();
 
   constructor({ budgets, database, clock, metrics }: BudgetWatchOptions) {

@@ -3,8 +3,9 @@ import { DeadLetterOffice } from './dead-letter-office.ts';
 import { type MessageBodyLimits, MessageBodies } from '../../engine/pipeline/message-bodies.ts';
 import { Publisher } from '../../engine/pipeline/publisher.ts';
 import type { Logger } from '../../telemetry/logger.ts';
-import { metricCatalogue } from '../../telemetry/metric-catalogue.ts';
+import { bareEngineCatalogue } from '../../engine/metrics/engine-metrics.ts';
 import { createMetrics } from '../../telemetry/metrics.ts';
+import { deadLetterMetrics } from './dead-letter-metrics.ts';
 import type { Installation } from '../../terminal/installation.ts';
 
 /** What it reads of the configuration. */
@@ -35,7 +36,7 @@ export async function withDeadLetterOffice<Result>(
     const queues = replays ? await access.notifications() : undefined;
     try {
       // Nobody scrapes a command: what it did stands in the audit.
-      const metrics = createMetrics(metricCatalogue);
+      const metrics = createMetrics({ ...bareEngineCatalogue, ...deadLetterMetrics });
       const publisher = queues === undefined ? undefined : new Publisher({ queues, clock, logger, metrics });
       const office = new DeadLetterOffice({
         ledger: new DeadLetters(database),

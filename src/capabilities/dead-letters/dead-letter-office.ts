@@ -7,7 +7,7 @@ import type { DeadLetters } from './dead-letters.ts';
 import type { StoredBody } from '../../engine/ledger/stored-message.ts';
 import type { MessageBodies } from '../../engine/pipeline/message-bodies.ts';
 import type { Publisher } from '../../engine/pipeline/publisher.ts';
-import type { MillraceMetrics } from '../../telemetry/metrics.ts';
+import type { DeadLetterMetrics } from './dead-letter-metrics.ts';
 import {
   type DeadLetterDocument,
   type DeadLetterList,
@@ -42,7 +42,7 @@ export interface DeadLetterOfficeOptions {
   readonly bodies: Pick<MessageBodies, 'read'>;
   /** Wakes the stages; without one the sweeper does, some seconds later. */
   readonly publisher?: Pick<Publisher, 'notify'>;
-  readonly metrics: MillraceMetrics;
+  readonly metrics: DeadLetterMetrics;
   readonly clock: Clock;
 }
 

@@ -2,7 +2,7 @@ import { ExportLedger } from '../../engine/export/export-ledger.ts';
 import type { ErasureOffice } from './erasure-office.ts';
 import { UsageExporter } from '../../engine/export/usage-exporter.ts';
 import type { Logger } from '../../telemetry/logger.ts';
-import { metricCatalogue } from '../../telemetry/metric-catalogue.ts';
+import { bareEngineCatalogue } from '../../engine/metrics/engine-metrics.ts';
 import { createMetrics } from '../../telemetry/metrics.ts';
 import type { Installation } from '../../terminal/installation.ts';
 import { erasureOfficeOver } from './erasure-office-over.ts';
@@ -24,7 +24,7 @@ export function withErasureOffice<Result>(
   return withStores(async ({ database, columns, clock, openPayloads }) => {
     const payloads = await openPayloads();
     try {
-      const metrics = createMetrics(metricCatalogue);
+      const metrics = createMetrics(bareEngineCatalogue);
       if (settings.ledger.url === undefined) {
         const ledger = new ExportLedger(database);
         await new UsageExporter({ ledger, store: columns, clock, logger, metrics }).drain();

@@ -14,6 +14,7 @@ import {
   targetOf,
 } from './erasure-selection.ts';
 import * as sql from './erasure-sql.ts';
+import { erasureErrors } from './erasure-errors.ts';
 
 /*
  * Erasure in the ledger. From its request until its end no export batch is bound, and its work begins when those that were
@@ -377,5 +378,5 @@ function lost(): AppError {
 }
 
 function blocked(why: string): AppError {
-  return new AppError('MILLRACE_ERASURE_BLOCKED', why);
+  return new AppError(erasureErrors.MILLRACE_ERASURE_BLOCKED, why);
 }

@@ -3,7 +3,7 @@ import { ErasureLedger } from './erasure-ledger.ts';
 import { PayloadRemovals } from '../../engine/maintenance/payload-removals.ts';
 import { ErasureOffice } from './erasure-office.ts';
 import { PayloadCleaner } from '../../engine/maintenance/payload-cleaner.ts';
-import type { MillraceMetrics } from '../../telemetry/metrics.ts';
+import type { EngineMetrics } from '../../engine/metrics/engine-metrics.ts';
 import type { CapabilityContext } from '../capability.ts';
 
 /** A payload that was put longer ago belongs to no row that is still being written. */
@@ -12,7 +12,7 @@ const untouchedMs = 10 * 60_000;
 /** Erasures over open stores. */
 export function erasureOfficeOver(
   { database, columns, payloads }: Pick<CapabilityContext<unknown>, 'database' | 'columns' | 'payloads'>,
-  { clock, metrics }: { readonly clock: Clock; readonly metrics: MillraceMetrics },
+  { clock, metrics }: { readonly clock: Clock; readonly metrics: EngineMetrics },
 ): ErasureOffice {
   return new ErasureOffice({
     ledger: new ErasureLedger({ database, clock }),

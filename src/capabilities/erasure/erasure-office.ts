@@ -9,6 +9,7 @@ import type { ErasureSelection } from './erasure-selection.ts';
 import type { PayloadCleaner } from '../../engine/maintenance/payload-cleaner.ts';
 import { countUsage, eraseUsage, hasUsage } from './erase-usage.ts';
 import { describeErasure, type ErasureDocument } from './erasure-documents.ts';
+import { erasureErrors } from './erasure-errors.ts';
 
 /** What an operator asks for: exactly one of them, but that a customer may be one team's. */
 export interface ErasureRequest {
@@ -80,7 +81,7 @@ export class ErasureOffice {
     const state = await ledger.find(requested.id);
     if (state !== undefined && state.failed_at !== null)
       throw new AppError(
-        'MILLRACE_ERASURE_FAILED',
+        erasureErrors.MILLRACE_ERASURE_FAILED,
         `The erasure ${state.id} was given up: ${state.failure}.`,
       );
     return {

@@ -4,9 +4,9 @@ import type { SqlDatabase } from '../../drivers/sql-database/sql-database.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { warmInputEstimates } from '../../engine/providers/input-estimate.ts';
 import type { StageGates } from '../../engine/pipeline/stage-gates.ts';
-import type { Bounds } from '../../telemetry/bounds.ts';
+import type { LimitBounds } from './limit-names.ts';
 import type { Logger } from '../../telemetry/logger.ts';
-import type { MillraceMetrics } from '../../telemetry/metrics.ts';
+import type { LimitMetrics } from './limit-metrics.ts';
 import type { LimitSettings } from './limit-settings.ts';
 
 /** What it reads of the settings of models. */
@@ -21,8 +21,8 @@ interface LimitParts {
   readonly random: () => number;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly metrics: MillraceMetrics;
-  readonly bounds: Bounds;
+  readonly metrics: LimitMetrics;
+  readonly bounds: LimitBounds;
 }
 
 /** The gate that keeps the configured limits of models, bound to the stages whose slots its waits hold. */

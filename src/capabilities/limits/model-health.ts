@@ -1,11 +1,11 @@
 import type { Clock } from '../../kernel/clock.ts';
 import type { Logger } from '../../telemetry/logger.ts';
-import type { MillraceMetrics } from '../../telemetry/metrics.ts';
+import type { LimitMetrics } from './limit-metrics.ts';
 import { type CircuitEvent, type CircuitSettings, nextCircuit, openDurationMs } from './circuit.ts';
 import type { ChangeCondition, ModelHealthStore, RetryBudgetSettings } from './model-health-store.ts';
 import { showHealth } from './show-health.ts';
 import { type Told, WatchedModel } from './watched-model.ts';
-import type { Bounds } from '../../telemetry/bounds.ts';
+import type { LimitBounds } from './limit-names.ts';
 
 /*
  * How every model is doing, as far as this process knows. Requests only count in memory; twice a second the counts are
@@ -19,12 +19,12 @@ export interface ModelHealthOptions {
   readonly store: ModelHealthStore;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly metrics?: MillraceMetrics;
+  readonly metrics?: LimitMetrics;
   /** Undefined: circuits are off. */
   readonly breaker: (CircuitSettings & { readonly windowMs: number }) | undefined;
   /** Undefined: retries are not limited. */
   readonly retryBudget: RetryBudgetSettings | undefined;
-  readonly bounds?: Bounds;
+  readonly bounds?: LimitBounds;
 }
 
 /** How often a process that asks models tells its counts and learns the others'. */

@@ -6,7 +6,7 @@ import { GroupCommit } from '../../kernel/group-commit.ts';
 import { invariant } from '../../kernel/invariant.ts';
 import * as sql from './model-limits-sql.ts';
 import type { Bucket, Buckets, Taken } from './token-bucket.ts';
-import type { Bounds } from '../../telemetry/bounds.ts';
+import type { LimitBounds } from './limit-names.ts';
 
 /*
  * The buckets of all models in one table, shared by all processes. What many requests want at once is one statement, and a flush is
@@ -64,7 +64,7 @@ export interface LimitCorrection extends LimitedModel {
 export interface ModelLimitsOptions {
   readonly database: SqlDatabase;
   readonly clock: Clock;
-  readonly bounds?: Bounds;
+  readonly bounds?: LimitBounds;
 }
 
 interface StateRow {

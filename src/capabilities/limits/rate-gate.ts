@@ -2,7 +2,7 @@ import { AppError } from '../../kernel/app-error.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { Parked } from '../../engine/parked.ts';
 import type { Logger } from '../../telemetry/logger.ts';
-import type { MillraceMetrics } from '../../telemetry/metrics.ts';
+import type { LimitMetrics } from './limit-metrics.ts';
 import type { CallGate, GateEnd, GatePass, GateQuestion } from '../../engine/calls/call-gate.ts';
 import { ExpectedTokens } from './expected-tokens.ts';
 import { readLimit } from './limit-headers.ts';
@@ -10,7 +10,7 @@ import { LimitLane, maxParkMs } from './limit-lane.ts';
 import type { LimitAnswer, LimitCorrection, ModelLimit, ModelLimits } from './model-limits.ts';
 import type { Buckets } from './token-bucket.ts';
 import { WaitingPlaces } from './waiting-places.ts';
-import type { Bounds } from '../../telemetry/bounds.ts';
+import type { LimitBounds } from './limit-names.ts';
 
 /*
  * Requests and tokens a minute of each model, for all processes together.
@@ -31,8 +31,8 @@ export interface RateGateOptions {
   readonly clock: Clock;
   readonly random: () => number;
   readonly logger: Logger;
-  readonly metrics: MillraceMetrics;
-  readonly bounds?: Bounds;
+  readonly metrics: LimitMetrics;
+  readonly bounds?: LimitBounds;
   /** How many messages of a stage this process may work on at once at present; undefined outside of stages. */
   readonly slotsOf: (stage: string) => number | undefined;
   /** Told of every wait that begins and holds a slot of the stage meanwhile. */

@@ -6,10 +6,10 @@ import { RetryBudgetGate } from './retry-budget-gate.ts';
 import type { SqlDatabase } from '../../drivers/sql-database/sql-database.ts';
 import type { BackgroundLoop } from '../../kernel/background-loop.ts';
 import type { Clock } from '../../kernel/clock.ts';
-import type { Bounds } from '../../telemetry/bounds.ts';
+import type { LimitBounds, limitNames } from './limit-names.ts';
 import type { Logger } from '../../telemetry/logger.ts';
-import type { MillraceMetrics } from '../../telemetry/metrics.ts';
-import type { CapabilityContext } from '../capability.ts';
+import type { limitMetrics, LimitMetrics } from './limit-metrics.ts';
+import type { CapabilityContext, NameOf } from '../capability.ts';
 import type { LimitSettings } from './limit-settings.ts';
 
 /** What it reads of the settings of models. */
@@ -24,9 +24,13 @@ interface HealthParts {
   readonly clock: Clock;
   readonly random: () => number;
   readonly logger: Logger;
-  readonly metrics: MillraceMetrics;
-  readonly bounds: Bounds;
-  readonly makeLoop: CapabilityContext<unknown>['makeLoop'];
+  readonly metrics: LimitMetrics;
+  readonly bounds: LimitBounds;
+  readonly makeLoop: CapabilityContext<
+    unknown,
+    typeof limitMetrics,
+    NameOf<typeof limitNames, 'jobs'>
+  >['makeLoop'];
 }
 
 /** Circuit breakers and retry budgets of one process, with the loop that shares them with the others. */

@@ -7,7 +7,7 @@ import { MessageWaiter } from './message-waiter.ts';
 import { type MessageBodyLimits, MessageBodies } from '../../engine/pipeline/message-bodies.ts';
 import { Publisher } from '../../engine/pipeline/publisher.ts';
 import type { Logger } from '../../telemetry/logger.ts';
-import { metricCatalogue } from '../../telemetry/metric-catalogue.ts';
+import { bareEngineCatalogue } from '../../engine/metrics/engine-metrics.ts';
 import { createMetrics } from '../../telemetry/metrics.ts';
 import type { Installation } from '../../terminal/installation.ts';
 
@@ -42,7 +42,7 @@ export async function withOperatorMessages<Result>(
     const queues = wakes ? await access.notifications() : undefined;
     try {
       // Nobody scrapes a command: what it did stands in the audit.
-      const metrics = createMetrics(metricCatalogue);
+      const metrics = createMetrics(bareEngineCatalogue);
       const publisher = queues === undefined ? undefined : new Publisher({ queues, clock, logger, metrics });
       const search = new MessageSearch(database);
       const result = await work({

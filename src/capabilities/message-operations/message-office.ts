@@ -15,7 +15,7 @@ import type { LeasedMessage, StoredBody } from '../../engine/ledger/stored-messa
 import type { MessageBodies } from '../../engine/pipeline/message-bodies.ts';
 import type { Publisher } from '../../engine/pipeline/publisher.ts';
 import { failureDetail, outcomeLine } from '../../engine/pipeline/run-outcome.ts';
-import type { MillraceMetrics } from '../../telemetry/metrics.ts';
+import type { EngineMetrics } from '../../engine/metrics/engine-metrics.ts';
 import {
   describeSummary,
   type MessageData,
@@ -42,7 +42,7 @@ export interface MessageOfficeOptions {
   readonly bodies: Pick<MessageBodies, 'read'>;
   /** Wakes the stages; without one the sweeper does, some seconds later. */
   readonly publisher?: Pick<Publisher, 'notify'>;
-  readonly metrics: MillraceMetrics;
+  readonly metrics: EngineMetrics;
   readonly clock: Clock;
 }
 

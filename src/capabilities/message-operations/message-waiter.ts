@@ -3,6 +3,7 @@ import type { MessageProgress, MessageSearch } from './message-search.ts';
 import { hasEnded, type MessageState } from '../../engine/ledger/message-state.ts';
 import type { MessageViewer } from './message-selection.ts';
 import type { EndedMessages } from '../../engine/pipeline/ended-messages.ts';
+import { messageOperationErrors } from './message-operation-errors.ts';
 
 /** How long to wait, and for what. */
 export interface WaitOptions {
@@ -117,7 +118,10 @@ class Bell {
 
 function deadlineOf(id: string, ms: number): { readonly signal: AbortSignal; clear(): void } {
   const controller = new AbortController();
-  const error = new AppError('MILLRACE_WAIT_TIMEOUT', `Message ${id} had not ended after ${ms} ms.`);
+  const error = new AppError(
+    messageOperationErrors.MILLRACE_WAIT_TIMEOUT,
+    `Message ${id} had not ended after ${ms} ms.`,
+  );
   const timer = setTimeout(() => controller.abort(error), Math.min(ms, longestTimeoutMs));
   return { signal: controller.signal, clear: () => clearTimeout(timer) };
 }

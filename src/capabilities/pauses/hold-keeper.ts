@@ -1,7 +1,7 @@
 import { type Hold, parkedForHold } from '../../engine/ledger/hold.ts';
 import type { Holds } from '../../engine/ledger/holds.ts';
 import type { ParkedMessages, ReadyPlace } from '../../engine/ledger/parked-messages.ts';
-import type { MillraceMetrics } from '../../telemetry/metrics.ts';
+import type { PauseMetrics } from './pause-metrics.ts';
 import type { Publisher } from '../../engine/pipeline/publisher.ts';
 import type { StageRegistry } from '../../engine/pipeline/stage-registry.ts';
 
@@ -16,7 +16,7 @@ export interface HoldKeeperOptions {
   readonly parked: ParkedMessages;
   readonly publisher: Pick<Publisher, 'notify' | 'notifyOthers' | 'drain'>;
   readonly registry: Pick<StageRegistry, 'stages'>;
-  readonly metrics: MillraceMetrics;
+  readonly metrics: PauseMetrics;
 }
 
 const sliceSize = 1000;

@@ -2,7 +2,7 @@ import { type Hold, holdScopes, describeHold } from '../../engine/ledger/hold.ts
 import type { Holds } from '../../engine/ledger/holds.ts';
 import type { ModelGateway } from '../../engine/calls/model-gateway.ts';
 import type { Logger } from '../../telemetry/logger.ts';
-import type { MillraceMetrics } from '../../telemetry/metrics.ts';
+import type { PauseMetrics } from './pause-metrics.ts';
 import { abortOfCall, abortOfWork, changesOf, isStagePaused } from './hold-effects.ts';
 import type { LeaseKeeper } from '../../engine/pipeline/lease-keeper.ts';
 import type { StageRegistry } from '../../engine/pipeline/stage-registry.ts';
@@ -21,7 +21,7 @@ export interface HoldWatcherOptions {
   readonly gateway: Pick<ModelGateway, 'abortCalls'>;
   readonly registry: Pick<StageRegistry, 'stages'>;
   readonly workers: () => readonly Pick<StageWorker, 'definition' | 'setPaused'>[];
-  readonly metrics: MillraceMetrics;
+  readonly metrics: PauseMetrics;
   readonly logger: Logger;
 }
 

@@ -8,7 +8,7 @@ import type { Pricer } from '../../pricing/price.ts';
 import { LogOnce } from '../../telemetry/log-once.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { MessageTracer } from '../../telemetry/message-tracer.ts';
-import type { MillraceMetrics } from '../../telemetry/metrics.ts';
+import type { EngineMetrics } from '../metrics/engine-metrics.ts';
 import { AnswerStore } from './answer-store.ts';
 import type { OwningMessage } from './call-owner.ts';
 import { CallScope } from './call-scope.ts';
@@ -33,7 +33,7 @@ export interface ModelGatewayOptions {
   readonly keepsAnswers?: boolean;
   /** The longest that a message waits because its provider asks for it. Default an hour. */
   readonly maxRetryAfterMs?: number;
-  readonly metrics?: MillraceMetrics;
+  readonly metrics?: EngineMetrics;
   readonly tracer?: MessageTracer;
   /** What every request has to fit. Default nothing. */
   readonly quotas?: QuotaSource;

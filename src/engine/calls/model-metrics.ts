@@ -1,6 +1,6 @@
 import { formatUsd, type Usd } from '../../kernel/money.ts';
 import { type TokenCounts, tokenClasses } from '../../pricing/token-classes.ts';
-import type { MillraceMetrics } from '../../telemetry/metrics.ts';
+import type { EngineMetrics } from '../metrics/engine-metrics.ts';
 import type { FailureKind } from '../providers/failure-signs.ts';
 
 /** Which series a call counts into. */
@@ -28,10 +28,10 @@ export interface EndedCall {
 
 /** The metrics of model calls. Does nothing when there are none to report to. */
 export class ModelMetrics {
-  readonly #metrics: MillraceMetrics | undefined;
+  readonly #metrics: EngineMetrics | undefined;
   readonly #inflight = new Map<string, number>();
 
-  constructor(metrics: MillraceMetrics | undefined) {
+  constructor(metrics: EngineMetrics | undefined) {
     this.#metrics = metrics;
   }
 

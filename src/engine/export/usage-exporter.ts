@@ -4,18 +4,19 @@ import type { Clock } from '../../kernel/clock.ts';
 import { newId } from '../../kernel/ids.ts';
 import { type ExportBatch, type ExportLedger, type ExportTarget, exportTargets } from './export-ledger.ts';
 import type { Logger } from '../../telemetry/logger.ts';
-import type { MillraceMetrics } from '../../telemetry/metrics.ts';
+import type { EngineMetrics } from '../metrics/engine-metrics.ts';
 import { writeBatch } from './export-batch-writer.ts';
 import { bindLines } from './row-text.ts';
-import { type Bounds, Peak } from '../../telemetry/bounds.ts';
+import { Peak } from '../../telemetry/bounds.ts';
+import type { EngineBounds } from '../metrics/engine-bounds.ts';
 
 export interface UsageExporterOptions {
   readonly ledger: ExportLedger;
   readonly store: ColumnStore;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly metrics: MillraceMetrics;
-  readonly bounds?: Bounds;
+  readonly metrics: EngineMetrics;
+  readonly bounds?: EngineBounds;
   /** The most rows in one batch. Default 20,000. */
   readonly batchRows?: number;
 }

@@ -146,3 +146,13 @@ export class LedgerCounts {
     return rows[0]?.count === limit;
   }
 }
+
+/** How many messages several counts are together. */
+export function sumOf(counts: readonly LedgerCount[]): number {
+  return counts.reduce((sum, { count }) => sum + count, 0);
+}
+
+/** The age of the oldest of several counts; 0 without any. */
+export function oldestOf(counts: readonly LedgerCount[]): number {
+  return Math.max(0, ...counts.map(({ oldestSeconds }) => oldestSeconds));
+}

@@ -3,7 +3,7 @@ import type { Clock } from '../../kernel/clock.ts';
 import type { LedgerCounts } from '../ledger/ledger-counts.ts';
 import type { OverdueMessage, SweepLedger } from '../ledger/sweep-ledger.ts';
 import type { Logger } from '../../telemetry/logger.ts';
-import type { MillraceMetrics } from '../../telemetry/metrics.ts';
+import type { EngineMetrics } from '../metrics/engine-metrics.ts';
 import type { Publisher } from '../pipeline/publisher.ts';
 import type { StageRegistry } from '../pipeline/stage-registry.ts';
 
@@ -24,7 +24,7 @@ export interface SweeperOptions {
   readonly registry: StageRegistry;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly metrics: MillraceMetrics;
+  readonly metrics: EngineMetrics;
 }
 
 const sliceSize = 500;

@@ -1,5 +1,5 @@
 import { AppError } from '../../kernel/app-error.ts';
-import { findParked, type ParkReason } from '../parked.ts';
+import { findParked } from '../parked.ts';
 import { failureKind } from './failure-kind.ts';
 import type { RetryPolicy } from './stage-definition.ts';
 
@@ -20,7 +20,7 @@ export type FailureDecision =
   | { readonly kind: 'hand_back' }
   | {
       readonly kind: 'park';
-      readonly reason: ParkReason;
+      readonly reason: string;
       /** What is short or away, for people. */
       readonly about: string | undefined;
       readonly delayMs: number | undefined;

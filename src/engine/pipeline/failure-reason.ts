@@ -17,7 +17,7 @@ export type RetryReason =
 export type DeadLetterReason =
   GivenUp | 'message_invalid' | 'message_unsupported' | 'payload_missing' | 'runs_lost';
 
-const retryReasons: Readonly<Partial<Record<ErrorCode, RetryReason>>> = {
+const retryReasons: Readonly<Partial<Record<string, RetryReason>>> = {
   MILLRACE_MODEL_RATE_LIMITED: 'rate_limited',
   MILLRACE_MODEL_TIMEOUT: 'timeout',
   MILLRACE_STAGE_TIMEOUT: 'timeout',
@@ -29,14 +29,14 @@ const retryReasons: Readonly<Partial<Record<ErrorCode, RetryReason>>> = {
   MILLRACE_PAYLOAD_UNAVAILABLE: 'store_unavailable',
   MILLRACE_LEDGER_BUSY: 'store_unavailable',
   MILLRACE_LEASE_LOST: 'lease_lost',
-};
+} satisfies Partial<Record<ErrorCode, RetryReason>>;
 
-const deadLetterReasons: Readonly<Partial<Record<ErrorCode, DeadLetterReason>>> = {
+const deadLetterReasons: Readonly<Partial<Record<string, DeadLetterReason>>> = {
   MILLRACE_MESSAGE_INVALID: 'message_invalid',
   MILLRACE_MESSAGE_VERSION_UNSUPPORTED: 'message_unsupported',
   MILLRACE_PAYLOAD_MISSING: 'payload_missing',
   MILLRACE_RUNS_LOST: 'runs_lost',
-};
+} satisfies Partial<Record<ErrorCode, DeadLetterReason>>;
 
 /** Why an attempt is made again, as the metric names it. */
 export function retryReason(error: unknown, isDegenerate = false): RetryReason {

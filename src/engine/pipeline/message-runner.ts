@@ -7,7 +7,7 @@ import type { StageBacklog } from '../ledger/stage-backlog.ts';
 import type { LeasedMessage } from '../ledger/stored-message.ts';
 import type { ModelGateway } from '../calls/model-gateway.ts';
 import { type Logger, messageFields } from '../../telemetry/logger.ts';
-import type { MillraceMetrics } from '../../telemetry/metrics.ts';
+import type { EngineMetrics } from '../metrics/engine-metrics.ts';
 import { traceIdOf } from '../../telemetry/trace-context.ts';
 import { Emissions } from './emissions.ts';
 import type { EndedMessages } from './ended-messages.ts';
@@ -50,7 +50,7 @@ export interface MessageRunnerOptions {
   readonly clock: Clock;
   readonly random: () => number;
   readonly logger: Logger;
-  readonly metrics: MillraceMetrics;
+  readonly metrics: EngineMetrics;
   /** Told of every message that is put aside for a time. */
   readonly onParked?: (stage: string, delayMs: number) => void;
   /** Told of every message that has ended here. */

@@ -6,7 +6,7 @@ import type { Clock } from '../../kernel/clock.ts';
 import type { Uuid } from '../../kernel/ids.ts';
 import { kindOfError, LogPace } from '../../telemetry/log-pace.ts';
 import type { Logger } from '../../telemetry/logger.ts';
-import type { MillraceMetrics } from '../../telemetry/metrics.ts';
+import type { EngineMetrics } from '../metrics/engine-metrics.ts';
 import type { LocalSlot } from './hand-over.ts';
 import type { MessageRunner } from './message-runner.ts';
 import type { Publisher } from './publisher.ts';
@@ -15,7 +15,7 @@ import type { StageDefinition } from './stage-definition.ts';
 import type { StageGate } from './stage-gate.ts';
 import type { RegisteredStage } from './stage-registry.ts';
 import { WorkerSlots } from './worker-slots.ts';
-import type { Bounds } from '../../telemetry/bounds.ts';
+import type { EngineBounds } from '../metrics/engine-bounds.ts';
 
 /*
  * Claims messages of a stage for the slots that are free, in groups, straight from the ledger; one claim at a time. A
@@ -38,8 +38,8 @@ export interface StageWorkerOptions {
   readonly gate: StageGate;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly metrics: MillraceMetrics;
-  readonly bounds?: Bounds;
+  readonly metrics: EngineMetrics;
+  readonly bounds?: EngineBounds;
 }
 
 /** Who wants the stage to take nothing: an operator's hold, a limit, or a lack of free slots, which stops the queue only. */

@@ -1,5 +1,5 @@
-import type { WaitReport } from './wait-reports.ts';
-import { formatCount } from '../../terminal/text-table.ts';
+import type { WaitReport } from '../host/wait-reports.ts';
+import { formatCount } from '../terminal/text-table.ts';
 
 /** Why work waits, three lines a reason; nothing when none does. */
 export function waitLines(waits: readonly WaitReport[]): readonly string[] {

@@ -1,7 +1,7 @@
-import type { MetricCatalogue } from './metric-definition.ts';
+import type { MetricCatalogue } from '../../telemetry/metric-definition.ts';
 
-/** Fed by src/engine/export: the exporter; by src/capabilities/costs: spend over its baseline; and by the payload store's wrapper in src/host. */
-export const usageMetrics = {
+/** Fed by src/engine/export and src/engine/maintenance: the exporter, the removal of payloads. */
+export const exportMetrics = {
   metering_events_total: {
     type: 'counter',
     unit: 'records',
@@ -25,18 +25,6 @@ export const usageMetrics = {
     unit: 'records',
     labels: {},
     help: 'Settled calls that have not reached the column store; aggregate with max.',
-  },
-  spend_over_baseline_ratio: {
-    type: 'gauge',
-    unit: 'ratio',
-    labels: { dimension: ['team', 'customer', 'feature'], name: 'open' },
-    help: 'Spend as a multiple of the usual at this time of day, of the 20 names of each dimension with the highest; set by the relay, aggregate with max.',
-  },
-  payload_bytes_total: {
-    type: 'counter',
-    unit: 'bytes',
-    labels: { op: ['put', 'get'] },
-    help: 'Bytes written to and read from the payload store.',
   },
   payloads_removed_total: {
     type: 'counter',

@@ -1,4 +1,12 @@
-/* What the catalogue says about one metric. */
+/*
+ * What a catalogue says about one metric. Every metric stands as data with its owner: the engine, a capability or the host, which puts
+ * them together (src/host/metric-catalogue.ts). Names are without the prefix. A label lists its only values, or is
+ * 'open': its values come from configuration or providers and fold into `other` past a cap. A metric stands in a catalogue
+ * only when something feeds it.
+ */
+
+/** Stands before every name on /metrics. */
+export const metricPrefix = 'millrace_';
 
 /** A label's only values, or 'open'. */
 export type LabelValues = readonly string[] | 'open';

@@ -1,8 +1,10 @@
-import type { MetricCatalogue } from './metric-definition.ts';
+import type { EngineCatalogue } from '../../engine/metrics/engine-metrics.ts';
+import type { MetricCatalogue } from '../../telemetry/metric-definition.ts';
+import type { Metrics } from '../../telemetry/metrics.ts';
 
 const ofBudget = { team: 'open', budget: 'open' } as const;
 
-/** Fed by src/host/budget-watch.ts, src/engine/calls and src/capabilities/budgets. A budget over all teams has the team "all". */
+/** Fed by the watch of every process, at admission and at calls. A budget over all teams has the team "all". */
 export const budgetMetrics = {
   budget_limit_usd: {
     type: 'gauge',
@@ -29,3 +31,6 @@ export const budgetMetrics = {
     help: 'Calls that wait for room in a budget, and messages and calls that it refused for good.',
   },
 } as const satisfies MetricCatalogue;
+
+/** What this capability reports to: its own metrics beside those of the engine. */
+export type BudgetMetrics = Metrics<EngineCatalogue & typeof budgetMetrics>;

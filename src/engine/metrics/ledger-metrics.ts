@@ -1,4 +1,4 @@
-import type { MetricCatalogue } from './metric-definition.ts';
+import type { MetricCatalogue } from '../../telemetry/metric-definition.ts';
 
 /** Fed by src/engine/ledger: group commit, leases, counts that the relay takes. */
 export const ledgerMetrics = {
