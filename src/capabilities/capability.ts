@@ -7,10 +7,10 @@ import type { Publisher } from '../engine/pipeline/publisher.ts';
 import type { StageGates } from '../engine/pipeline/stage-gates.ts';
 import type { RegisteredStage, StageRegistry } from '../engine/pipeline/stage-registry.ts';
 import type { StageWorker } from '../engine/pipeline/stage-worker.ts';
-import type { BudgetBook } from '../engine/calls/budget-book.ts';
 import type { LedgerCount } from '../engine/ledger/ledger-counts.ts';
 import type { CallGate } from '../engine/calls/call-gate.ts';
 import type { ModelGateway } from '../engine/calls/model-gateway.ts';
+import type { QuotaSource } from '../engine/calls/quota-source.ts';
 import type { ExportLedger } from '../engine/export/export-ledger.ts';
 import type { EngineCatalogue } from '../engine/metrics/engine-metrics.ts';
 import type { ProviderRegistry } from '../engine/providers/provider-registry.ts';
@@ -140,8 +140,6 @@ export interface EnginePorts {
   /** Tells of every message that ends in this process. */
   readonly ends: EndedMessages;
   readonly stageGates: StageGates;
-  /** What calls have to fit: to be filled by who sets limits of money. */
-  readonly budgets: BudgetBook;
   /** The stages that this process works on, by now. */
   readonly workers: () => readonly StageWorker[];
 }
@@ -173,6 +171,8 @@ export interface EngineHooks {
   readonly admission?: AdmissionCheck;
   /** What every request to a model passes before it is reserved, in the order of the list of capabilities. */
   readonly gates?: readonly CallGate[];
+  /** What every request has to fit when it is reserved. One capability at most sets quotas: their names are one space. */
+  readonly quotas?: QuotaSource;
 }
 
 /** Something done over and over. */

@@ -16,7 +16,7 @@ export interface DegenerateAnswerOptions {
 /**
  * A model's answer is of no use: empty, cut off, or not what the stage needs. Thrown by the metered model and by
  * handlers (`ctx.reject`). The answer is paid for and counts as waste; it is never given again, and the attempt counts
- * against the stage's `degenerate` budget instead of its `retry` budget.
+ * against the stage's `degenerate` attempts instead of its `retry` attempts.
  */
 export class DegenerateAnswer extends AppError {
   readonly degeneracy: Degeneracy;

@@ -8,6 +8,7 @@ import type {
 } from '../capabilities/capability.ts';
 import type { ServiceToken } from '../capabilities/http-part.ts';
 import type { CallGate } from '../engine/calls/call-gate.ts';
+import { noQuotas, type QuotaSource } from '../engine/calls/quota-source.ts';
 import type { AdmissionCheck } from '../engine/pipeline/admissions.ts';
 import type { BackgroundLoop } from '../kernel/background-loop.ts';
 import { invariant } from '../kernel/invariant.ts';
@@ -30,6 +31,7 @@ type Parts = CapabilityParts<JobName>;
 export class OpenHooks {
   readonly gates: CallGate[] = [];
   readonly #checks: AdmissionCheck[] = [];
+  #quotas: QuotaSource | undefined;
 
   /** All checks of new messages, in order. */
   readonly admission: AdmissionCheck = {
@@ -38,8 +40,17 @@ export class OpenHooks {
     },
   };
 
-  add({ admission, gates = [] }: EngineHooks): void {
+  readonly quotas: QuotaSource = {
+    concerning: (question) => (this.#quotas ?? noQuotas).concerning(question),
+    refusal: (question, missed) => (this.#quotas ?? noQuotas).refusal(question, missed),
+  };
+
+  add({ admission, gates = [], quotas }: EngineHooks): void {
     if (admission !== undefined) this.#checks.push(admission);
+    if (quotas !== undefined) {
+      invariant(this.#quotas === undefined, 'one capability at most sets quotas');
+      this.#quotas = quotas;
+    }
     this.gates.push(...gates);
   }
 }

@@ -137,7 +137,8 @@ export class HostClock {
     if (isOff === this.#isOff) return;
     this.#isOff = isOff;
     const fields = { offsetMs: Math.round(offsetMs) };
-    if (isOff) logger.warn(fields, "this machine's clock is off; budgets and reports go by the ledger's");
+    if (isOff)
+      logger.warn(fields, "this machine's clock is off; what is spent and reported goes by the ledger's");
     else logger.info(fields, "this machine's clock agrees with the ledger's again");
   }
 }

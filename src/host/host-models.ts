@@ -1,9 +1,9 @@
 import type { PayloadStore } from '../drivers/payload-store/payload-store.ts';
 import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
-import { BudgetBook } from '../engine/calls/budget-book.ts';
 import type { CallGate } from '../engine/calls/call-gate.ts';
 import { composeModelGateway } from '../engine/calls/compose-model-gateway.ts';
 import type { ModelGateway } from '../engine/calls/model-gateway.ts';
+import type { QuotaSource } from '../engine/calls/quota-source.ts';
 import { CallLedger } from '../engine/ledger/call-ledger.ts';
 import type { FlushObserver } from '../engine/ledger/flush-observer.ts';
 import type { ProviderConfig, ProviderRegistry } from '../engine/providers/provider-registry.ts';
@@ -24,6 +24,8 @@ export interface HostModelsOptions {
   readonly payloads: PayloadStore;
   /** What requests pass before they are reserved; may be filled later. */
   readonly gates: readonly CallGate[];
+  /** What they have to fit when they are reserved. */
+  readonly quotas: QuotaSource;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: MillraceMetrics;
@@ -38,23 +40,20 @@ export interface HostModels {
   readonly pricer: Pricer;
   readonly calls: CallLedger;
   readonly gateway: ModelGateway;
-  /** What calls have to fit. */
-  readonly budgets: BudgetBook;
 }
 
 /** Composes metered calls to the configured models, and to those given besides. Throws MILLRACE_CONFIG_INVALID. */
 export async function composeModels(options: HostModelsOptions): Promise<HostModels> {
-  const { configuration, database, payloads, gates, clock, logger, metrics, tracing, onFlush, bounds } =
-    options;
+  const { configuration, database, payloads, gates, quotas, clock, logger, metrics, tracing } = options;
+  const { onFlush, bounds } = options;
   const { models, tracing: traced } = configuration;
   const { providers, pricer } = await configuredModels(configuration, options.modelProviders, clock);
   const calls = new CallLedger({ database, clock, onFlush, bounds });
-  const budgets = new BudgetBook();
   const gateway = composeModelGateway({
     ledger: calls,
     registry: providers,
     pricer,
-    budgets,
+    quotas,
     fallbacks: models.fallbacks,
     gates,
     payloads,
@@ -66,5 +65,5 @@ export async function composeModels(options: HostModelsOptions): Promise<HostMod
     clock,
     ...(traced.endpoint === undefined ? {} : { tracer: tracing }),
   });
-  return { providers, pricer, calls, gateway, budgets };
+  return { providers, pricer, calls, gateway };
 }

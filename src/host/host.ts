@@ -135,6 +135,7 @@ export class Host {
       ...stores,
       modelProviders: options.modelProviders,
       gates: hooks.gates,
+      quotas: hooks.quotas,
     });
     const engine = composeEngine({ ...shared, stores, models, hooks, stageGates, worker });
     let workers: HostContext['engine']['workers'] = () => [];

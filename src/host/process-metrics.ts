@@ -31,7 +31,7 @@ export const processMetrics = <
       type: 'gauge',
       unit: 'seconds',
       labels: {},
-      help: "The ledger's clock less this machine's, as last measured; budgets and reports go by the ledger's. Always 0 with an embedded ledger.",
+      help: "The ledger's clock less this machine's, as last measured; what is spent and reported goes by the ledger's. Always 0 with an embedded ledger.",
     },
     clock_jumps_total: {
       type: 'counter',

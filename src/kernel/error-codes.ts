@@ -167,20 +167,8 @@ const table = {
   MILLRACE_WORK_PARKED: {
     status: 503,
     retryable: true,
-    what: 'The work may not go on now: a pause, a limit, an open circuit or a budget. It is put aside, and no attempt is counted.',
+    what: 'The work may not go on now: a pause, a limit, an open circuit or a quota without room. It is put aside, and no attempt is counted.',
     todo: 'Nothing, if the wait is meant. "millrace status" shows what work waits for; resume, or raise the limit.',
-  },
-  MILLRACE_BUDGET_UNPRICED: {
-    status: 422,
-    retryable: false,
-    what: 'No price is known for the model, and a budget that concerns the call allows none without one; it was not made.',
-    todo: 'Add a price to the overlay (docs/prices.md), or set "unpriced" of the budget to "allow"; then replay the message.',
-  },
-  MILLRACE_BUDGET_CALL_TOO_LARGE: {
-    status: 422,
-    retryable: false,
-    what: 'What the call may cost at most is above the limit of a budget, so that it can never fit; it was not made.',
-    todo: 'Set a lower limit of output tokens, shorten the input, or raise the limit of the budget; then replay the message.',
   },
   MILLRACE_MESSAGE_CANCELLED: {
     status: 409,

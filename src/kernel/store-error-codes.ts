@@ -18,7 +18,7 @@ export const storeErrorCodes = {
     status: 503,
     retryable: true,
     what: "This machine's clock and the ledger database's are more than two seconds apart.",
-    todo: "Synchronise both machines with NTP. Budgets and reports go by the ledger's clock meanwhile; see docs/runbooks/clocks.md.",
+    todo: "Synchronise both machines with NTP. What is spent and reported goes by the ledger's clock meanwhile; see docs/runbooks/clocks.md.",
   },
   MILLRACE_DATABASE_CONFLICT: {
     status: 503,

@@ -62,17 +62,17 @@ const replaced: Readonly<Record<string, Readonly<Record<string, readonly [string
   holds: {
     'ledger.claim_messages': ['(select exists (select from millrace.holds))', 'false'],
     'ledger.reserve_calls': ['(select exists (select from millrace.holds))', 'false'],
-    'ledger.reserve_budgeted_calls': ['(select exists (select from millrace.holds))', 'false'],
+    'ledger.reserve_quota_calls': ['(select exists (select from millrace.holds))', 'false'],
   },
   budgets: {
-    'ledger.settle_budgeted_calls': ['spent_usd = w.spent_usd + m.is_usd', 'spent_usd = w.spent_usd'],
+    'ledger.settle_quota_calls': ['spent_usd = w.spent_usd + m.is_usd', 'spent_usd = w.spent_usd'],
   },
   failures: {
     'ledger.retry_messages': ['true, f.detail', `true, '{"chain":[]}'`],
   },
   suspects: {
     'ledger.settle_calls': ['coalesce(s.is_suspect, false)', 'false'],
-    'ledger.settle_budgeted_calls': ['coalesce(s.is_suspect, false)', 'false'],
+    'ledger.settle_quota_calls': ['coalesce(s.is_suspect, false)', 'false'],
   },
 };
 

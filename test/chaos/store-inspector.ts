@@ -65,7 +65,7 @@ const replaysSql = `select a.message_id, a.fence from millrace.dead_letter_actio
   where o.action = 'dead_letters.replay'`;
 
 const openSql = `select (select count(*) from millrace.holds)::int as holds,
-  (select coalesce(sum(reserved_usd), 0) from millrace.budget_windows)::text as reserved_usd`;
+  (select coalesce(sum(reserved_usd), 0) from millrace.quota_windows)::text as reserved_usd`;
 
 const backlogSql = `select (select count(*) from millrace.outbox)::int as records,
   (select count(*) from millrace.export_batches where exported_at is null)::int as batches`;

@@ -5,7 +5,7 @@ import { AppError } from '../../src/kernel/app-error.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { Parked, type ParkedOptions } from '../../src/engine/parked.ts';
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
-import { BudgetLedger } from '../../src/engine/ledger/budget-ledger.ts';
+import { BudgetLedger } from '../../src/capabilities/budgets/budget-ledger.ts';
 import { Holds } from '../../src/engine/ledger/holds.ts';
 import { usd } from '../../src/kernel/money.ts';
 import { maxCounted } from '../../src/engine/ledger/wait-sql.ts';

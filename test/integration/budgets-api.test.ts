@@ -10,7 +10,7 @@ import { type BudgetReport, budgetReportSchema } from '../../src/capabilities/bu
 import { PgliteSqlDatabase } from '../../src/drivers/sql-database/sql-database.pglite.ts';
 import { AppError, type Fault } from '../../src/kernel/app-error.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
-import { BudgetLedger, parkedForBudget } from '../../src/engine/ledger/budget-ledger.ts';
+import { BudgetLedger, parkedForBudget } from '../../src/capabilities/budgets/budget-ledger.ts';
 import { CallLedger } from '../../src/engine/ledger/call-ledger.ts';
 import { reserveOf, settledFor, someBudget } from '../support/budget-fixture.ts';
 import { startApi } from './api-application.ts';

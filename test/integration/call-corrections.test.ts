@@ -1,14 +1,13 @@
 import { generateText } from 'ai';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { BudgetBook } from '../../src/engine/calls/budget-book.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { formatUsd, sumUsd, usd } from '../../src/kernel/money.ts';
-import { BudgetLedger } from '../../src/engine/ledger/budget-ledger.ts';
+import { BudgetLedger } from '../../src/capabilities/budgets/budget-ledger.ts';
 import { CorrectionLedger } from '../../src/engine/ledger/correction-ledger.ts';
 import { type Script, ScriptedModel } from '../../src/testing/scripted-model.ts';
 import { CorrectionOffice } from '../../src/capabilities/corrections/correction-office.ts';
 import { packagedPriceBook } from '../../src/pricing/packaged-price-book.ts';
-import { someBudget, stateOf } from '../support/budget-fixture.ts';
+import { quotasOf, someBudget, stateOf } from '../support/budget-fixture.ts';
 import { failureOf, type MeteredModels, openMeteredModels } from '../support/metered-models.ts';
 
 /* An operator says what a call truly used. */
@@ -32,7 +31,7 @@ beforeAll(async () => {
 beforeEach(async () => {
   await models.clear();
   await models.database.execute(
-    'truncate millrace.budgets, millrace.budget_windows, millrace.operator_actions',
+    'truncate millrace.quotas, millrace.quota_windows, millrace.operator_actions',
   );
 });
 afterEach(async () => expect(await budgets.findFaults()).toEqual([]));
@@ -45,7 +44,7 @@ async function called(script: Script): Promise<string> {
   const model = new ScriptedModel(script, 'gpt-5-mini');
   const gateway = models.gateway(
     { scripted: { kind: 'custom', model: () => model } },
-    { budgets: new BudgetBook(definitions) },
+    { quotas: quotasOf(definitions, models.metrics) },
   );
   const scope = models.openScope(gateway, await models.leasedMessage());
   await generateText({

@@ -1,15 +1,14 @@
 import { generateText } from 'ai';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { BudgetBook } from '../../src/engine/calls/budget-book.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import type { Uuid } from '../../src/kernel/ids.ts';
-import { BudgetLedger } from '../../src/engine/ledger/budget-ledger.ts';
+import { BudgetLedger } from '../../src/capabilities/budgets/budget-ledger.ts';
 import { CorrectionLedger } from '../../src/engine/ledger/correction-ledger.ts';
 import { AbandonedCalls } from '../../src/engine/maintenance/abandoned-calls.ts';
 import { ScriptedModel } from '../../src/testing/scripted-model.ts';
 import { CorrectionOffice } from '../../src/capabilities/corrections/correction-office.ts';
 import { packagedPriceBook } from '../../src/pricing/packaged-price-book.ts';
-import { someBudget } from '../support/budget-fixture.ts';
+import { quotasOf, someBudget } from '../support/budget-fixture.ts';
 import { type MeteredModels, openMeteredModels } from '../support/metered-models.ts';
 import { SettableClock } from '../support/settable-clock.ts';
 
@@ -29,7 +28,7 @@ describe.each([
   });
   beforeEach(async () => {
     await models.clear();
-    await models.database.execute('truncate millrace.budgets, millrace.budget_windows');
+    await models.database.execute('truncate millrace.quotas, millrace.quota_windows');
   });
   afterEach(async () => expect(await new BudgetLedger(models.database).findFaults()).toEqual([]));
   afterAll(() => models.close());
@@ -44,7 +43,7 @@ describe.each([
     }, 'gpt-5-mini');
     const gateway = models.gateway(
       { scripted: { kind: 'custom', model: () => model } },
-      { budgets: new BudgetBook(definitions), clock },
+      { quotas: quotasOf(definitions, models.metrics), clock },
     );
     const scope = models.openScope(gateway, await models.leasedMessage());
     const ask = () =>
@@ -76,8 +75,8 @@ describe.each([
       expect(recorded).toEqual([reserved]);
       const { rows } = await models.database.query<{ fits: boolean }>({
         name: 'test.window',
-        text: `select date_trunc('hour', c.reserved_at, 'UTC') = (c.budgets -> 0 ->> 'window_start')::timestamptz as fits
-        from millrace.calls c where c.budgets is not null`,
+        text: `select date_trunc('hour', c.reserved_at, 'UTC') = (c.quotas -> 0 ->> 'window_start')::timestamptz as fits
+        from millrace.calls c where c.quotas is not null`,
       });
       expect(rows).toEqual(budgeted ? [{ fits: true }] : []);
     },

@@ -114,6 +114,11 @@ describe('a host', () => {
       await expect.poll(() => counted(opened.stores.database, 'completed'), { timeout: 20_000 }).toBe(1);
       expect(model.requests).toHaveLength(1);
       expect((await opened.calls.totals()).succeeded).toBe(1);
+      const { rows: underQuotas } = await opened.stores.database.query({
+        name: 'test.calls_under_quotas',
+        text: 'select id from millrace.calls where quotas is not null',
+      });
+      expect(underQuotas).toHaveLength(names.includes('budgets') ? 1 : 0);
       expect((await requestTo(app).get('/health/live')).statusCode).toBe(200);
       const shown = (await requestTo(app).get('/metrics')).text;
       expect(metricsIn(shown)).toEqual(

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { capabilities } from '../../src/host/capabilities.ts';
 import { readHostStatus } from '../../src/host/host-status.ts';
 import { migrateColumnStore } from '../../src/drivers/column-store/column-migrator.ts';
 import { openChdb } from '../../src/drivers/column-store/column-store.clickhouse.ts';
@@ -243,7 +244,7 @@ onEachLedger((_, openLedger) => {
     const hold = { scope: 'customer', value: 'acme', aborts: false, actor: 'bob', reason: 'acme' } as const;
     await holds.place(hold);
     await database.execute(
-      `insert into millrace.budgets (name, team, customer, window_unit, limit_usd, at_limit, unpriced) values
+      `insert into millrace.quotas (name, team, customer, window_unit, limit_usd, at_limit, unpriced) values
          ('everybody', null, 'acme', 'day', 1, 'park', 'allow'), ('others', 'rust', 'acme', 'day', 1, 'park', 'allow'),
          ('own', 'rose', 'acme', 'day', 1, 'park', 'allow')`,
     );
@@ -256,7 +257,7 @@ onEachLedger((_, openLedger) => {
     expect([await read(standing), await read(audit)]).toEqual(before);
     expect(
       await read(
-        `select name, customer = 'acme' and retired_at is null as holds from millrace.budgets order by name`,
+        `select name, customer = 'acme' and retired_at is null as holds from millrace.quotas order by name`,
       ),
     ).toEqual([
       { name: 'everybody', holds: true },
@@ -287,7 +288,8 @@ onEachLedger((_, openLedger) => {
   );
 
   it('is given up when its data is refused again and again, and then stops nobody', async () => {
-    const erasures = async () => (await readHostStatus({ database, clock: systemClock })).erasures;
+    const erasures = async () =>
+      (await readHostStatus({ database, clock: systemClock, capabilities })).erasures;
     const backlog = () => new ExportLedger(database).backlog();
     await fill('gold', 'poison', 'sekrit-l');
     await database.execute(

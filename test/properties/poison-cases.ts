@@ -104,11 +104,11 @@ export function reservations(
   calls: CallLedger,
   messages: readonly string[],
   ids: string[],
-  isBudgeted: boolean,
+  hasQuotas: boolean,
 ): PoisonCase<Reservation> {
-  const statement = isBudgeted ? 'ledger.reserve_budgeted_calls' : 'ledger.reserve_calls';
+  const statement = hasQuotas ? 'ledger.reserve_quota_calls' : 'ledger.reserve_calls';
   return {
-    name: isBudgeted ? 'reserve under a budget' : 'reserve',
+    name: hasQuotas ? 'reserve under a budget' : 'reserve',
     covers: [statement],
     row: (index) => {
       const id = newId(new Date());
@@ -120,7 +120,7 @@ export function reservations(
           : { message: undefined, origin: { team: 'blue', customer: 'acme', feature: 'x' } };
       return {
         ...someReservation({ id, ...owner, upperBoundUsd: usd('0.001') }),
-        ...(isBudgeted ? { budgets: ['all'] } : {}),
+        ...(hasQuotas ? { quotas: ['all'] } : {}),
       };
     },
     refused: [
@@ -152,7 +152,7 @@ export function settlements(
 ): PoisonCase<SettledCall> {
   const statement = {
     plain: 'ledger.settle_calls',
-    budgeted: 'ledger.settle_budgeted_calls',
+    budgeted: 'ledger.settle_quota_calls',
     late: 'ledger.settle_late_call',
   }[kind];
   return {
@@ -160,7 +160,7 @@ export function settlements(
     covers: [statement],
     row: (index) => ({
       ...someSettlement({ id: reserved[index] ?? '', costUsd: usd('0.0005'), answeredModel: odd(index) }),
-      isBudgeted: kind === 'budgeted',
+      hasQuotas: kind === 'budgeted',
     }),
     refused: [
       ...poisonedField<SettledCall>('id', badIds),

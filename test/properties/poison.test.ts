@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
 import type { CallLedger } from '../../src/engine/ledger/call-ledger.ts';
 import type { MessageLedger } from '../../src/engine/ledger/message-ledger.ts';
-import { BudgetLedger } from '../../src/engine/ledger/budget-ledger.ts';
+import { BudgetLedger } from '../../src/capabilities/budgets/budget-ledger.ts';
 import { someBudget } from '../support/budget-fixture.ts';
 import { onEachLedger } from '../support/each-ledger.ts';
 import { filesThatHideStatements, statementsThatTakeRows } from '../support/grouped-statements.ts';

@@ -18,7 +18,7 @@ const namesOneRow = new RegExp(
 
 /** Statements that take some of many rows and show no list: with ties broken they would read all rows of one time. */
 const takesAny = new Map([
-  ['src/engine/ledger/budget-sql.ts', 'm.available_at'],
+  ['src/capabilities/budgets/budget-sql.ts', 'm.available_at'],
   ['src/engine/ledger/claim-sql.ts', 'm.customer collate "C", m.available_at'],
   ['src/engine/maintenance/payload-removals.ts', 'r.due_at'],
   ['src/engine/ledger/sweep-sql.ts', 'm.wake_at'],

@@ -140,8 +140,8 @@ const emptiedTables = [
   'millrace.role_leases',
   'millrace.holds',
   'millrace.stage_ends',
-  'millrace.budget_windows',
-  'millrace.budgets',
+  'millrace.quota_windows',
+  'millrace.quotas',
   'millrace.payload_removals',
 ];
 

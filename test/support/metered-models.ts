@@ -23,7 +23,7 @@ import { loadProviderSdks } from '../../src/engine/providers/provider-sdks.ts';
 import { type Script, ScriptedModel } from '../../src/testing/scripted-model.ts';
 import { packagedPriceBook } from '../../src/pricing/packaged-price-book.ts';
 import type { Logger } from '../../src/telemetry/logger.ts';
-import { metricCatalogue } from '../../src/host/metric-catalogue.ts';
+import { metricCatalogue, type MillraceMetrics } from '../../src/host/metric-catalogue.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { claimOf, outboxLines, someAdmission, someLedger } from './ledger-fixture.ts';
 import { emptyTables } from './empty-tables.ts';
@@ -71,6 +71,7 @@ export interface MeteredModels {
   readonly messages: MessageLedger;
   readonly calls: CallLedger;
   readonly logged: LoggedLine[];
+  readonly metrics: MillraceMetrics;
   /** A gateway over the providers. */
   gateway(
     providers: Readonly<Record<string, ProviderConfig>>,
@@ -131,6 +132,7 @@ export async function openMeteredModels(): Promise<MeteredModels> {
     messages,
     calls,
     logged,
+    metrics,
     gateway,
     scripted(script, timeoutMs) {
       const model = new ScriptedModel(script, 'gpt-5-mini');

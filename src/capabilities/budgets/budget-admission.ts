@@ -2,7 +2,7 @@ import { AppError } from '../../kernel/app-error.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { formatUsd } from '../../kernel/money.ts';
 import type { Origin } from '../../messages/origin.ts';
-import type { BudgetBook } from '../../engine/calls/budget-book.ts';
+import type { BudgetBook } from './budget-book.ts';
 import { type BudgetFigures, isExhausted } from './budget-room.ts';
 import { budgetErrors } from './budget-errors.ts';
 

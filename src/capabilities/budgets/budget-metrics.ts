@@ -4,7 +4,7 @@ import type { Metrics } from '../../telemetry/metrics.ts';
 
 const ofBudget = { team: 'open', budget: 'open' } as const;
 
-/** Fed by the watch of every process; what is refused is counted by the engine. A budget over all teams has the team "all". */
+/** Fed by the watch of every process, at admission and at calls. A budget over all teams has the team "all". */
 export const budgetMetrics = {
   budget_limit_usd: {
     type: 'gauge',
@@ -23,6 +23,12 @@ export const budgetMetrics = {
     unit: 'dollars',
     labels: ofBudget,
     help: 'Upper bounds of the calls in the air that count in the present window; aggregate with max.',
+  },
+  budget_refusals_total: {
+    type: 'counter',
+    unit: 'calls',
+    labels: { budget: 'open', action: ['parked', 'refused'] },
+    help: 'Calls that wait for room in a budget, and messages and calls that it refused for good.',
   },
 } as const satisfies MetricCatalogue;
 

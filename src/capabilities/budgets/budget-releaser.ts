@@ -1,6 +1,6 @@
 import { releaseCount } from './budget-room.ts';
 import type { Clock } from '../../kernel/clock.ts';
-import type { BudgetLedger } from '../../engine/ledger/budget-ledger.ts';
+import type { BudgetLedger } from './budget-ledger.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { Publisher } from '../../engine/pipeline/publisher.ts';
 import type { StageRegistry } from '../../engine/pipeline/stage-registry.ts';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { roomOf } from './budget-room.ts';
 import { formatUsd } from '../../kernel/money.ts';
-import type { BudgetLedger, BudgetState } from '../../engine/ledger/budget-ledger.ts';
+import type { BudgetLedger, BudgetState } from './budget-ledger.ts';
 import type { CallerView } from '../../http/api-key-identity.ts';
 
 /* The answer of GET /v1/budgets: every budget that holds, with its present window. */

@@ -1,4 +1,4 @@
-import { BudgetLedger, type BudgetState } from '../../engine/ledger/budget-ledger.ts';
+import { BudgetLedger, type BudgetState } from './budget-ledger.ts';
 import { formatUsd } from '../../kernel/money.ts';
 import type { StatusPart, WaitExplanation } from '../status-part.ts';
 

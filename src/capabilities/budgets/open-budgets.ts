@@ -26,9 +26,8 @@ export function openBudgets({
     database,
     clock,
     metrics,
-    book: engine.budgets,
   });
-  const { ledger, admission } = watch;
+  const { ledger, admission, quotas } = watch;
   const { publisher, registry } = engine;
   const releaser = new BudgetReleaser({ ledger, publisher, registry, clock, logger });
   return {
@@ -36,7 +35,7 @@ export function openBudgets({
       [BudgetReports, new BudgetReports(ledger)],
       [BudgetWatch, watch],
     ],
-    hooks: { admission },
+    hooks: { admission, quotas },
     jobs: [
       { name: 'budgets', intervalMs: 1000, runsIn: 'every_process', turn: () => watch.look() },
       { name: 'budget_releases', intervalMs: 1000, runsIn: 'relay', turn: () => releaser.release() },

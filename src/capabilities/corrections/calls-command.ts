@@ -31,7 +31,9 @@ export function addCallsCommand(
 ): void {
   const calls = program.command('calls').description('correct what single calls were booked with');
   withStoreOptions(calls.command('correct'))
-    .description('set what a call truly used; reports get the difference, and so do its budgets')
+    .description(
+      'set what a call truly used; reports get the difference, and so do the limits of spend that it counts in',
+    )
     .argument('<id>', 'the id of the call, as "millrace messages show" tells it')
     .requiredOption(
       '--usage <counts>',

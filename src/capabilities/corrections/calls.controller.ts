@@ -24,9 +24,9 @@ export class CallsController {
     operationId: 'correctCall',
     summary: 'Set what a call truly used, or say what that would change',
     description:
-      'Reports get the difference by a correction record, and so do the budgets of the call. The same again changes ' +
-      'nothing. With dryRun nothing changes. The operation is audited. Needs a key without a team (403 otherwise): a ' +
-      'correction gives money back to budgets or takes it.',
+      'Reports get the difference by a correction record, and so do the limits of spend that the call counts in. The same ' +
+      'again changes nothing. With dryRun nothing changes. The operation is audited. Needs a key without a team (403 ' +
+      'otherwise): a correction gives money back to limits of spend or takes it.',
   })
   @ApiParam({
     name: 'id',

@@ -50,7 +50,7 @@ export interface CorrectionOfficeOptions {
   readonly clock: Clock;
 }
 
-/** Corrects the usage of calls that were booked wrong: a correction record, the budgets, and an audit record. */
+/** Corrects the usage of calls that were booked wrong: a correction record, the quotas, and an audit record. */
 export class CorrectionOffice {
   readonly #options: CorrectionOfficeOptions;
 
@@ -66,7 +66,7 @@ export class CorrectionOffice {
     if (team !== undefined)
       throw new AppError(
         'MILLRACE_FORBIDDEN',
-        `This API key belongs to the team "${team}"; only one without a team may correct calls, since a correction moves money in budgets.`,
+        `This API key belongs to the team "${team}"; only one without a team may correct calls, since a correction moves money in limits of spend.`,
       );
     const { ledger, clock } = this.#options;
     const { id, dryRun, reason } = request;

@@ -288,7 +288,7 @@ export class ErasureLedger {
     pseudonym: string,
   ): Promise<void> {
     const name = { customer, pseudonym, ...(team === undefined ? {} : { team }) };
-    await this.#database.query(sql.eraseBudgets, [customer, team, pseudonym]);
+    await this.#database.query(sql.eraseQuotas, [customer, team, pseudonym]);
     if (team === undefined) {
       const { rows } = await this.#database.query<{ id: Uuid; reason: string }>(sql.findErasedHold, [
         customer,

@@ -37,7 +37,7 @@ export const findErasable = named(
   `select exists (select from millrace.messages m where ${selected})
      or exists (select from millrace.calls c where ${selectedLoose})
      or exists (select from millrace.outbox where strpos(line, $5::text) > 0)
-     or exists (select from millrace.budgets where customer = $1::text and ($2::text is null or team = $2::text))
+     or exists (select from millrace.quotas where customer = $1::text and ($2::text is null or team = $2::text))
      or exists (select from millrace.holds where scope = 'customer' and value = $1::text and $2::text is null) as found`,
 );
 
@@ -184,10 +184,10 @@ export const eraseLooseCalls = named(
    select count(*)::int as count from chosen`,
 );
 
-/** $1 customer, $2 team: only that team's, $3 pseudonym. A budget that the configuration still names comes back with the next start. */
-export const eraseBudgets = named(
-  'ledger.erase_budgets',
-  `update millrace.budgets set customer = $3, retired_at = coalesce(retired_at, clock_timestamp())
+/** $1 customer, $2 team: only that team's, $3 pseudonym. A quota that the configuration still names comes back with the next start. */
+export const eraseQuotas = named(
+  'ledger.erase_quotas',
+  `update millrace.quotas set customer = $3, retired_at = coalesce(retired_at, clock_timestamp())
    where customer = $1 and ($2::text is null or team = $2::text)`,
 );
 

@@ -104,7 +104,7 @@ export class MessageOffice {
     return this.#steer('cancel', request, operator);
   }
 
-  /** Makes messages that wait for a time due now. Those that wait for a pause, a budget or their turn go on waiting. */
+  /** Makes messages that wait for a time due now. Those that wait for a pause, for room in a quota or for their turn go on waiting. */
   retryNow(request: SteerRequest, operator: MessageOperator): Promise<Steered> {
     return this.#steer('retry', request, operator);
   }
@@ -253,7 +253,7 @@ function whySkipped(
       if (message.parkedFor !== undefined)
         return {
           reason: 'waits',
-          todo: `It waits for ${message.parkedFor}: resume, raise the budget, or let the message before it end.`,
+          todo: `It waits for ${message.parkedFor}: resume, raise the limit, or let the message before it end.`,
         };
       return steering === 'retry' && !message.isDueLater
         ? { reason: 'due', todo: 'Nothing: it is due, and runs when a worker is free.' }

@@ -161,7 +161,7 @@ export class MessageOperationsController {
     operationId: 'retryMessages',
     summary: 'Make messages that wait for a time due now, or say how many these would be',
     description:
-      'Those that wait after a failed attempt, for a provider or for a limit. What waits for a pause, a budget or its turn goes on ' +
+      'Those that wait after a failed attempt, for a provider or for a limit. What waits for a pause, a limit of spend or its turn goes on ' +
       'waiting, and dead letters are replayed instead. With dryRun nothing changes. The operation is audited.',
   })
   @ApiBody({ required: true, schema: { $ref: '#/components/schemas/SteerRequest' } })

@@ -40,7 +40,7 @@ export interface MessageSummary {
   readonly deliveries: number;
   readonly attempts: number;
   readonly errorCode: string | undefined;
-  /** What must be lifted before it goes on ("hold:…", "budget:…", "order"). */
+  /** What must be lifted before it goes on ("hold:…", "order"). */
   readonly waitsFor: string | undefined;
   /** When it is due, or was. */
   readonly dueAt: Date;

@@ -14,7 +14,7 @@ export interface CallInFlight {
   /** The most that the provider can truly report. */
   readonly usageLimits: UsageLimits;
   /** Whether it was reserved with budgets. */
-  readonly isBudgeted: boolean;
+  readonly hasQuotas: boolean;
   /** The leave that the gates gave, which are told how the call ended. */
   readonly pass: GatePass | undefined;
   readonly span: Span | undefined;

@@ -4,8 +4,6 @@ import type { MessageTracer } from '../../telemetry/message-tracer.ts';
 import { type CallLedger, callId } from '../ledger/call-ledger.ts';
 import { estimateInputTokens } from '../providers/input-estimate.ts';
 import type { RequestBounds } from '../providers/request-bounds.ts';
-import type { BudgetBook } from './budget-book.ts';
-import { budgetsOfCall, overBudget } from './budget-refusals.ts';
 import { type CallGate, type GatePass, passGates } from './call-gate.ts';
 import type { CallInFlight } from './call-in-flight.ts';
 import type { CallQuestion } from './call-opener.ts';
@@ -14,6 +12,7 @@ import { startCallSpan } from './call-span.ts';
 import { fallbackFor, soonestRefusal } from './fallback.ts';
 import { labelsOf, type ModelMetrics } from './model-metrics.ts';
 import { notReserved } from './not-reserved.ts';
+import type { QuotaSource } from './quota-source.ts';
 import { derivedSeed } from './request-parameters.ts';
 import type { CallFacts } from './usage-record-of-call.ts';
 
@@ -38,7 +37,7 @@ export interface CallOpeningOptions {
   /** What a request passes before it is reserved, in order. */
   readonly gates: readonly CallGate[];
   /** What calls have to fit. */
-  readonly budgets: BudgetBook;
+  readonly quotas: QuotaSource;
   readonly ledger: CallLedger;
   readonly pricer: Pricer;
   readonly clock: Clock;
@@ -118,7 +117,7 @@ export class CallOpening {
     question: CallQuestion,
     { place, maker, bounds, pass, fallbackFrom }: AdmittedRequest,
   ): Promise<OpenedRequest> {
-    const { budgets: book, ledger, pricer, clock, metrics, tracer } = this.#options;
+    const { quotas: source, ledger, pricer, clock, metrics, tracer } = this.#options;
     const { target, step, operation, tier } = question;
     const { ordinal, attempt } = place;
     const { origin, message } = maker.owner;
@@ -139,11 +138,9 @@ export class CallOpening {
         bounds.maxOutputTokens,
       ),
     };
-    const budgets = budgetsOfCall(
-      book,
-      { origin, model: `${asked.provider}/${asked.model}`, upperBoundUsd: asked.upperBoundUsd },
-      metrics,
-    );
+    const { upperBoundUsd } = asked;
+    const limited = { origin, model: `${asked.provider}/${asked.model}`, upperBoundUsd };
+    const quotas = source.concerning(limited);
     const seed = question.derivesSeed
       ? derivedSeed(message?.id ?? maker.idRoot, step, ordinal, attempt)
       : undefined;
@@ -161,20 +158,20 @@ export class CallOpening {
       requestKind: 'single',
       requestDigest: question.digest,
       fallbackFrom,
-      upperBoundUsd: asked.upperBoundUsd,
+      upperBoundUsd,
       parameters: question.parameters(seed),
-      budgets,
+      quotas,
     });
-    if (outcome.kind === 'over_budget') throw overBudget(outcome, asked.upperBoundUsd, metrics);
+    if (outcome.kind === 'over_quota') throw source.refusal(limited, outcome);
     if (outcome.kind !== 'reserved') throw notReserved(outcome, step);
     const facts: CallFacts = { ...asked, sentAt: outcome.at };
     const labels = labelsOf(target, message);
     metrics.requestBegan(labels);
     const span = tracer === undefined ? undefined : startCallSpan(tracer, facts, question.maxOutputTokens);
-    const isBudgeted = budgets.length > 0;
+    const hasQuotas = quotas.length > 0;
     const { usageLimits } = bounds;
     return {
-      call: { facts, target, labels, tier, usageLimits, isBudgeted, pass, span },
+      call: { facts, target, labels, tier, usageLimits, hasQuotas, pass, span },
       asked: question,
       seed,
     };

@@ -8,7 +8,7 @@ import type { EngineMetrics } from '../metrics/engine-metrics.ts';
 import type { CallLedger } from '../ledger/call-ledger.ts';
 import type { ProviderRegistry } from '../providers/provider-registry.ts';
 import { AnswerStore } from './answer-store.ts';
-import { BudgetBook } from './budget-book.ts';
+import { noQuotas, type QuotaSource } from './quota-source.ts';
 import type { CallGate } from './call-gate.ts';
 import { CallOpening } from './call-opening.ts';
 import { CallsInAir } from './calls-in-air.ts';
@@ -34,8 +34,8 @@ export interface ModelGatewayOptions {
   readonly maxRetryAfterMs?: number;
   readonly metrics?: EngineMetrics;
   readonly tracer?: MessageTracer;
-  /** What every request has to fit. Default no budgets. */
-  readonly budgets?: BudgetBook;
+  /** What every request has to fit. Default nothing. */
+  readonly quotas?: QuotaSource;
   /** What every request passes before it is reserved, in order. */
   readonly gates?: readonly CallGate[];
   /** Who stands in for a language model while its circuit is not closed: "provider/model" by "provider/model". */
@@ -69,7 +69,7 @@ export function composeModelGateway(options: ModelGatewayOptions): ModelGateway 
     models: new ModelDirectory(registry, pricer, options.fallbacks),
     opening: new CallOpening({
       gates: options.gates ?? [],
-      budgets: options.budgets ?? new BudgetBook(),
+      quotas: options.quotas ?? noQuotas,
       ledger,
       pricer,
       clock,

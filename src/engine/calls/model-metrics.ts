@@ -114,11 +114,6 @@ export class ModelMetrics {
     this.#metrics?.increment('step_diverged_total', { stage });
   }
 
-  /** A call did not fit a budget: it waits, or will never be made. */
-  budgetRefused(budget: string, action: 'parked' | 'refused'): void {
-    this.#metrics?.increment('budget_refusals_total', { budget, action });
-  }
-
   #addInflight({ provider, model }: CallLabels, change: 1 | -1): void {
     if (this.#metrics === undefined) return;
     const key = `${provider}/${model}`;

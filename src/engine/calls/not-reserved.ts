@@ -5,7 +5,7 @@ import type { ReserveOutcome } from '../ledger/reservation.ts';
 
 /** Why the ledger did not let a call go out, as its handler sees it. */
 export function notReserved(
-  outcome: Exclude<ReserveOutcome, { kind: 'reserved' | 'over_budget' }>,
+  outcome: Exclude<ReserveOutcome, { kind: 'reserved' | 'over_quota' }>,
   step: string,
 ): AppError {
   switch (outcome.kind) {

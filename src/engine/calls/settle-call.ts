@@ -29,7 +29,7 @@ export interface Ending extends CallTimes {
 
 /** The settlement of a call. */
 export function settledCall(
-  { facts, isBudgeted }: Pick<CallInFlight, 'facts' | 'isBudgeted'>,
+  { facts, hasQuotas }: Pick<CallInFlight, 'facts' | 'hasQuotas'>,
   report: CallReport,
   { measured, pricing, answeredModel, tier, providerRequestId, durationMs, firstChunkMs, answer }: Ending,
 ): SettledCall {
@@ -65,7 +65,7 @@ export function settledCall(
     ...(report.isDegenerate === true ? { isRejected: true } : {}),
     ...(measured.isSuspect || !isBelieved ? { isSuspect: true } : {}),
     cost,
-    isBudgeted,
+    hasQuotas,
   };
 }
 

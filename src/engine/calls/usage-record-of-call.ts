@@ -28,7 +28,7 @@ export interface CallFacts {
   readonly requestKind: 'single' | 'batch';
   /** The model that was meant, when this one stands in for it. */
   readonly fallbackFrom: string | undefined;
-  /** When it was reserved, by the ledger's clock: the time that its budgets, its price and its reports go by. */
+  /** When it was reserved, by the ledger's clock: the time that its quotas, its price and its reports go by. */
   readonly sentAt: Date;
   readonly upperBoundUsd: Usd | undefined;
 }

@@ -6,8 +6,8 @@ import { invariant } from '../../kernel/invariant.ts';
 import { type Usd, usd } from '../../kernel/money.ts';
 import { writeSplittingRefused } from '../../kernel/split-refused.ts';
 import { type AbandonedCall, type AbandonedCallRow, abandonedCallOf } from './abandoned-call.ts';
-import { abandonCalls, settleLateCalls } from './budget-sql.ts';
-import { BudgetedCalls } from './budgeted-calls.ts';
+import { abandonCalls, settleLateCalls } from './quota-sql.ts';
+import { QuotaCalls } from './quota-calls.ts';
 import { abandonedRow, type CallRow, lateSettlementRow, reservationRow, settlementRow } from './call-rows.ts';
 import * as sql from './call-sql.ts';
 import { ledgerGroup, type LedgerGroupOptions } from './ledger-group.ts';
@@ -74,20 +74,20 @@ export class CallLedger {
   readonly rejections: RejectionLedger;
   readonly #reserve: GroupCommit<CallRow, ReserveOutcome>;
   readonly #settle: GroupCommit<CallRow, boolean>;
-  readonly #budgeted: BudgetedCalls;
+  readonly #quotaCalls: QuotaCalls;
 
   constructor({ database, ...groups }: CallLedgerOptions) {
     this.#database = database;
     this.rejections = new RejectionLedger(database);
-    this.#budgeted = new BudgetedCalls({ database, ...groups });
+    this.#quotaCalls = new QuotaCalls({ database, ...groups });
     this.#reserve = ledgerGroup('reserve', groups, (items) => this.#writeReservations(items));
     this.#settle = ledgerGroup('settle', groups, (items) => this.#writeSettlements(items));
   }
 
-  /** Makes the call's row durable, with what it takes of its budgets. Unless it is reserved, it must not be sent. */
+  /** Makes the call's row durable, with what it takes of its quotas. Unless it is reserved, it must not be sent. */
   async reserve(reservation: Reservation): Promise<ReserveOutcome> {
-    const isBudgeted = reservation.budgets !== undefined && reservation.budgets.length > 0;
-    if (isBudgeted) return await this.#budgeted.reserve(reservation);
+    const hasQuotas = reservation.quotas !== undefined && reservation.quotas.length > 0;
+    if (hasQuotas) return await this.#quotaCalls.reserve(reservation);
     return await this.#reserve.submit(reservationRow(reservation));
   }
 
@@ -96,7 +96,7 @@ export class CallLedger {
    * meanwhile; `settleLate` then closes the difference.
    */
   async settle(settlement: SettledCall): Promise<boolean> {
-    if (settlement.isBudgeted === true) return await this.#budgeted.settle(settlement);
+    if (settlement.hasQuotas === true) return await this.#quotaCalls.settle(settlement);
     return await this.#settle.submit(settlementRow(settlement));
   }
 

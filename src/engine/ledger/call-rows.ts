@@ -13,9 +13,9 @@ export interface CallRow {
   readonly row: JsonRow;
 }
 
-/** A call about to be made that is under budgets. */
-export interface BudgetedCallRow extends CallRow {
-  readonly budgets: readonly string[];
+/** A call about to be made that is under quotas. */
+export interface QuotaCallRow extends CallRow {
+  readonly quotas: readonly string[];
 }
 
 /** A reservation. Throws MILLRACE_DATA_REFUSED, as all of these. */
@@ -23,13 +23,13 @@ export function reservationRow(item: Reservation): CallRow {
   return { id: item.id, row: jsonRow('reserve', () => reservedColumns(item)) };
 }
 
-/** A reservation under budgets. */
-export function budgetedReservationRow(item: Reservation): BudgetedCallRow {
-  const { budgets = [] } = item;
+/** A reservation under quotas. */
+export function quotaReservationRow(item: Reservation): QuotaCallRow {
+  const { quotas = [] } = item;
   return {
     id: item.id,
-    row: jsonRow('reserve', () => ({ ...reservedColumns(item), budgets })),
-    budgets,
+    row: jsonRow('reserve', () => ({ ...reservedColumns(item), quotas })),
+    quotas,
   };
 }
 

@@ -94,7 +94,7 @@ export interface Park {
   readonly fence: number;
   /** When it is due again; undefined with `parkedFor`: when that is lifted. */
   readonly delayMs: number | undefined;
-  /** What must be lifted first ("hold:…", "budget:…"). */
+  /** What must be lifted first ("hold:…"). */
   readonly parkedFor: string | undefined;
   /** Why, for people (see waitName). */
   readonly waitsFor?: string;

@@ -35,13 +35,13 @@ export class ParkedMessages {
     this.#database = database;
   }
 
-  /** What messages wait for ("hold:…", "budget:…"). */
+  /** What messages wait for ("hold:…"). */
   async names(): Promise<readonly string[]> {
     const { rows } = await this.#database.query<{ name: string }>(listParkedNames);
     return rows.map((row) => row.name);
   }
 
-  /** How many wait, by the kind of what they wait for ("hold", "budget"). */
+  /** How many wait, by the kind of what they wait for ("hold"). */
   async counts(): Promise<Readonly<Record<string, number>>> {
     const { rows } = await this.#database.query<{ name: string; count: number }>(countParked);
     const counts: Record<string, number> = {};

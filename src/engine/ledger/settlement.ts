@@ -40,6 +40,6 @@ export interface SettledCall {
   readonly isRejected?: boolean;
   /** The provider reported more usage than the request can have caused, which was not believed. */
   readonly isSuspect?: boolean;
-  /** Whether it was reserved with budgets. Default false. */
-  readonly isBudgeted?: boolean;
+  /** Whether it was reserved with quotas. Default false. */
+  readonly hasQuotas?: boolean;
 }

@@ -132,10 +132,4 @@ export const callMetrics = {
     labels: ofModel,
     help: 'Calls for which the provider reported more tokens than the request can have caused; they were counted instead.',
   },
-  budget_refusals_total: {
-    type: 'counter',
-    unit: 'calls',
-    labels: { budget: 'open', action: ['parked', 'refused'] },
-    help: 'Calls that wait for room in a budget, and messages and calls that it refused for good.',
-  },
 } as const satisfies MetricCatalogue;

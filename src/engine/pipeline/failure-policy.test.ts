@@ -53,7 +53,7 @@ describe('decideFailure', () => {
     ['no object in the text', named('AI_NoObjectGeneratedError')],
     ['text that is no JSON', named('AI_JSONParseError')],
     ['an object that fails its schema', named('AI_TypeValidationError')],
-  ])('counts %s apart from other failures, until its own budget is used up', (_what, error) => {
+  ])('counts %s apart from other failures, until its own attempts are used up', (_what, error) => {
     const used = { ...attempt, attemptsBefore: 99, error };
     expect([0, 1, 2].map((degenerateBefore) => decideFailure({ ...used, degenerateBefore }))).toEqual([
       { kind: 'retry', delayMs: 2000, isDegenerate: true },

@@ -7,7 +7,7 @@ import type { RetryPolicy } from './stage-definition.ts';
  * What becomes of a message whose attempt failed: one pure decision.
  *
  *   interrupted (lease lost, host stops)   ─► hand back, no attempt counted; a lost lease counts as a lost run
- *   parked (pause, limit, budget)          ─► park, no attempt counted
+ *   parked (pause, limit, quota)           ─► park, no attempt counted
  *   cancelled (not wanted any more)        ─► cancelled
  *   transient, attempts left               ─► retry after a pause (the provider's own, when it named one)
  *   degenerate, degenerate attempts left   ─► retry after a pause, counted apart

@@ -8,8 +8,8 @@ import {
   type BudgetWindowUnit,
 } from './budget-definition.ts';
 import * as sql from './budget-sql.ts';
-import { countParked, listParkedNames } from './parked-sql.ts';
-import { type OverdueMessage, type WakeRow, overdueOf } from './sweep-ledger.ts';
+import { countParked, listParkedNames } from '../../engine/ledger/parked-sql.ts';
+import { type OverdueMessage, type WakeRow, overdueOf } from '../../engine/ledger/sweep-ledger.ts';
 
 /** A budget that holds, with the figures of its present window. */
 export interface BudgetState extends BudgetDefinition {

@@ -4,20 +4,20 @@ import type { GroupCommit } from '../../kernel/group-commit.ts';
 import type { Uuid } from '../../kernel/ids.ts';
 import { invariant } from '../../kernel/invariant.ts';
 import { usd } from '../../kernel/money.ts';
-import { openBudgetWindows, reserveBudgetedCalls, settleBudgetedCalls } from './budget-sql.ts';
-import { type BudgetedCallRow, budgetedReservationRow, type CallRow, settlementRow } from './call-rows.ts';
+import { openQuotaWindows, reserveQuotaCalls, settleQuotaCalls } from './quota-sql.ts';
+import { type CallRow, type QuotaCallRow, quotaReservationRow, settlementRow } from './call-rows.ts';
 import { ledgerGroup, type LedgerGroupOptions } from './ledger-group.ts';
 import type { Reservation, ReserveOutcome } from './reservation.ts';
 import type { SettledCall } from './settlement.ts';
 
-interface BudgetedCallsOptions extends LedgerGroupOptions {
+interface QuotaCallsOptions extends LedgerGroupOptions {
   readonly database: SqlDatabase;
 }
 
 interface DecidedRow {
   readonly id: Uuid;
-  readonly kind: 'reserved' | 'lost' | 'held' | 'over_budget' | 'no_window';
-  readonly budget: string | null;
+  readonly kind: 'reserved' | 'lost' | 'held' | 'over_quota' | 'no_window';
+  readonly quota: string | null;
   readonly limit_usd: string | null;
   readonly window_ends_at: Date | null;
   readonly hold: Uuid | null;
@@ -30,14 +30,14 @@ type Decided = ReserveOutcome | { readonly kind: 'no_window' };
 /** A window may turn between the statement that makes its row and the one that needs it. */
 const maxRounds = 4;
 
-/** Calls under budgets: groups of their own, so that calls under none keep their shorter statements. */
-export class BudgetedCalls {
+/** Calls under quotas: groups of their own, so that calls under none keep their shorter statements. */
+export class QuotaCalls {
   readonly #database: SqlDatabase;
-  readonly #reserve: GroupCommit<BudgetedCallRow, Decided>;
-  readonly #open: GroupCommit<BudgetedCallRow, true>;
+  readonly #reserve: GroupCommit<QuotaCallRow, Decided>;
+  readonly #open: GroupCommit<QuotaCallRow, true>;
   readonly #settle: GroupCommit<CallRow, boolean>;
 
-  constructor({ database, ...groups }: BudgetedCallsOptions) {
+  constructor({ database, ...groups }: QuotaCallsOptions) {
     this.#database = database;
     this.#reserve = ledgerGroup('reserve', groups, (items) => this.#writeReservations(items));
     this.#open = ledgerGroup('reserve', groups, (items) => this.#openWindows(items));
@@ -45,10 +45,10 @@ export class BudgetedCalls {
   }
 
   async reserve(reservation: Reservation): Promise<ReserveOutcome> {
-    const row = budgetedReservationRow(reservation);
+    const row = quotaReservationRow(reservation);
     // A round is one statement: a group that is refused has written nothing, and may be halved (see GroupCommit).
     for (let round = 1; ; round += 1) {
-      invariant(round <= maxRounds, 'the windows of budgets stay open while calls are reserved');
+      invariant(round <= maxRounds, 'the windows of quotas stay open while calls are reserved');
       const decided = await this.#reserve.submit(row);
       if (decided.kind !== 'no_window') return decided;
       await this.#open.submit(row);
@@ -59,7 +59,7 @@ export class BudgetedCalls {
     return await this.#settle.submit(settlementRow(settlement));
   }
 
-  async #writeReservations(items: readonly BudgetedCallRow[]): Promise<readonly Decided[]> {
+  async #writeReservations(items: readonly QuotaCallRow[]): Promise<readonly Decided[]> {
     const decided = await this.#decide(items);
     const outcomes = new Map([...decided].map(([id, row]) => [id, outcomeOf(row)]));
     return items.map(({ id }) => {
@@ -69,8 +69,8 @@ export class BudgetedCalls {
     });
   }
 
-  async #decide(items: readonly BudgetedCallRow[]): Promise<ReadonlyMap<Uuid, DecidedRow>> {
-    const { rows } = await this.#database.query<DecidedRow>(reserveBudgetedCalls, [
+  async #decide(items: readonly QuotaCallRow[]): Promise<ReadonlyMap<Uuid, DecidedRow>> {
+    const { rows } = await this.#database.query<DecidedRow>(reserveQuotaCalls, [
       placedJsonRows(
         items.map(({ row }) => row),
         'turn',
@@ -79,14 +79,14 @@ export class BudgetedCalls {
     return new Map(rows.map((row) => [row.id, row]));
   }
 
-  async #openWindows(items: readonly BudgetedCallRow[]): Promise<readonly true[]> {
-    const names = new Set(items.flatMap(({ budgets }) => budgets));
-    await this.#database.query(openBudgetWindows, [[...names]]);
+  async #openWindows(items: readonly QuotaCallRow[]): Promise<readonly true[]> {
+    const names = new Set(items.flatMap(({ quotas }) => quotas));
+    await this.#database.query(openQuotaWindows, [[...names]]);
     return items.map(() => true);
   }
 
   async #writeSettlements(items: readonly CallRow[]): Promise<readonly boolean[]> {
-    const { rows } = await this.#database.query<{ id: Uuid }>(settleBudgetedCalls, [
+    const { rows } = await this.#database.query<{ id: Uuid }>(settleQuotaCalls, [
       jsonRows(items.map(({ row }) => row)),
     ]);
     const settled = new Set(rows.map((row) => row.id));
@@ -96,7 +96,7 @@ export class BudgetedCalls {
 
 function outcomeOf({
   kind,
-  budget,
+  quota,
   limit_usd: limitUsd,
   window_ends_at: windowEndsAt,
   hold,
@@ -110,8 +110,8 @@ function outcomeOf({
   if (kind === 'lost') return { kind: 'lease_lost' };
   if (hold !== null) return { kind: 'held', hold };
   invariant(
-    budget !== null && limitUsd !== null && windowEndsAt !== null,
-    'a call that does not fit has a budget that it does not fit',
+    quota !== null && limitUsd !== null && windowEndsAt !== null,
+    'a call that does not fit has a quota that it does not fit',
   );
-  return { kind: 'over_budget', budget, limitUsd: usd(limitUsd), windowEndsAt };
+  return { kind: 'over_quota', quota, limitUsd: usd(limitUsd), windowEndsAt };
 }
