@@ -147,9 +147,10 @@ export function focusSliceSql(slice: FocusSlice, database: string): BoundSql {
     `('adjustment', toInt128(0), total - (${explained}), 0)`,
     "('open', toInt128(0), toDecimal256(0, 18), 0)",
   ];
+  const keys = rowKeys.join(', ');
   const latest = (value: string, condition = '1'): string =>
     `argMaxIf(${value}, (recorded_at, record_id), ${condition})`;
-  const sql = `SELECT ${rowKeys.join(', ')},
+  const sql = `SELECT ${keys},
   toString(sum(meter_quantity)) AS quantity, toString(sum(meter_cost)) AS cost,
   toString(sumIf(call_bound, meter = 'open')) AS bound,
   toString(sumIf(call_unpriced, meter = 'open')) AS unpriced,
@@ -177,7 +178,7 @@ FROM (
     GROUP BY call_id, step, ${callKeys.join(', ')}
   )
 )
-GROUP BY ${rowKeys.join(', ')}
-ORDER BY ${rowKeys.join(', ')}`;
+GROUP BY ${keys}
+ORDER BY ${keys}`;
   return { sql, parameters: sliceParameters(slice) };
 }
