@@ -25,7 +25,7 @@ const longest = [
   'test/integration/erase.test.ts',
   'test/integration/benches.test.ts',
   'test/properties/spend.test.ts',
-  'test/integration/holds-everywhere.test.ts',
+  'test/integration/pauses-everywhere.test.ts',
   'test/integration/provider-outage.test.ts',
   'test/integration/model-limits.test.ts',
   'test/integration/two-versions.test.ts',

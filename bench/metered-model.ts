@@ -43,7 +43,7 @@ const answers: Pick<CallLedger, 'reserve' | 'settle'> = {
 };
 const ledger = answers as CallLedger;
 
-const gateway = composeModelGateway({
+const meteredModels = composeModelGateway({
   ledger,
   pricer: packagedPriceBook({ aliases: { scripted: 'openai' } }),
   registry: new ProviderRegistry({ scripted: { kind: 'custom', model: () => model } }),
@@ -63,7 +63,7 @@ const gateway = composeModelGateway({
 
 async function metered(use: (model: LanguageModelV4) => Promise<void>): Promise<void> {
   const id = newId(systemClock.now());
-  const scope = gateway.openScope({
+  const scope = meteredModels.openScope({
     origin: { team: 'blue', customer: 'acme', feature: 'search', batch: 'b-1' },
     message: {
       id,

@@ -3,7 +3,7 @@ import type { RuleTerms } from './rule-terms.ts';
 
 /*
  * Backlog and pauses. What waits is counted by the ledger, which knows what may run now; the queue's jobs are only
- * wake-up calls. What is held or parked is not "ready": a pause or an empty budget is no stalled stage. Every process
+ * job notifications. What is held or parked is not "ready": a pause or an empty budget is no stalled stage. Every process
  * reports the same counts: max over them, never sum.
  */
 export function stageRules(terms: RuleTerms): RuleGroup {

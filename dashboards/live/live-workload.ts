@@ -39,7 +39,7 @@ export const usualFaults: FaultRuleInput[] = [
   { fault: 'missing_usage', probability: 0.01 },
 ];
 
-type Decision = 'replay' | 'discard' | 'hold' | 'lift' | 'hold a team';
+type Decision = 'replay' | 'discard' | 'pause' | 'resume' | 'pause a team';
 
 /** A spell in which one provider answers half of its requests late or not at all. */
 const overload: FaultRuleInput[] = [
@@ -66,8 +66,8 @@ const events: readonly LiveEvent[] = [
     ],
   },
   { at: 0.26, what: 'it recovers', rules: usualFaults },
-  { at: 0.36, what: 'a stage is held', act: 'hold' },
-  { at: 0.48, what: 'it goes on', act: 'lift' },
+  { at: 0.36, what: 'a stage is held', act: 'pause' },
+  { at: 0.48, what: 'it goes on', act: 'resume' },
   {
     at: 0.54,
     what: 'the other is overloaded and slow',
@@ -76,7 +76,7 @@ const events: readonly LiveEvent[] = [
   { at: 0.68, what: 'it recovers', rules: usualFaults },
   { at: 0.74, what: 'dead letters are replayed', act: 'replay' },
   { at: 0.82, what: 'dead letters are discarded', act: 'discard' },
-  { at: 0.9, what: 'a team is held, and stays so', act: 'hold a team' },
+  { at: 0.9, what: 'a team is held, and stays so', act: 'pause a team' },
 ];
 
 /** Lets more work come in for so many seconds, under an overload. */
@@ -169,8 +169,8 @@ class Arrivals {
 async function decide(millrace: Millrace, what: Decision): Promise<void> {
   const reason = 'live run';
   const operator = { actor: 'live-run' };
-  const heldStage = { scope: 'stage', value: 'answer' } as const;
-  const heldTeam = { scope: 'team', value: 'security' } as const;
+  const pausedStage = { scope: 'stage', value: 'answer' } as const;
+  const pausedTeam = { scope: 'team', value: 'security' } as const;
   switch (what) {
     case 'replay':
       await millrace.deadLetters.replay({ filter: {}, max: 3, reason }, operator);
@@ -178,14 +178,14 @@ async function decide(millrace: Millrace, what: Decision): Promise<void> {
     case 'discard':
       await millrace.deadLetters.discard({ filter: {}, max: 3, reason }, operator);
       return;
-    case 'hold':
-      await millrace.holds.place({ ...heldStage, aborts: false, reason }, operator);
+    case 'pause':
+      await millrace.pauses.place({ ...pausedStage, aborts: false, reason }, operator);
       return;
-    case 'hold a team':
-      await millrace.holds.place({ ...heldTeam, aborts: false, reason }, operator);
+    case 'pause a team':
+      await millrace.pauses.place({ ...pausedTeam, aborts: false, reason }, operator);
       return;
-    case 'lift':
-      await millrace.holds.lift(heldStage, reason, operator);
+    case 'resume':
+      await millrace.pauses.resume(pausedStage, reason, operator);
   }
 }
 

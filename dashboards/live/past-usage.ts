@@ -177,7 +177,7 @@ function tokensOf(kind: KindOfCall, size: number, cachedShare: number): TokenCou
 
 function wasteOf(draw: number): WasteReason | undefined {
   if (draw < 0.02) return 'failed';
-  if (draw < 0.035) return 'degenerate';
+  if (draw < 0.035) return 'invalid_output';
   return draw < 0.04 ? 'aborted' : undefined;
 }
 

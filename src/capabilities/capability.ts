@@ -1,15 +1,15 @@
 import type { z } from 'zod';
 import type { AdmissionCheck, Admissions } from '../engine/pipeline/admissions.ts';
 import type { EndedMessages } from '../engine/pipeline/ended-messages.ts';
-import type { LeaseKeeper } from '../engine/pipeline/lease-keeper.ts';
+import type { LeaseRenewer } from '../engine/pipeline/lease-renewer.ts';
 import type { MessageBodies } from '../engine/pipeline/message-bodies.ts';
 import type { Publisher } from '../engine/pipeline/publisher.ts';
-import type { StageGates } from '../engine/pipeline/stage-gates.ts';
+import type { StageCapacities } from '../engine/pipeline/stage-capacities.ts';
 import type { RegisteredStage, StageRegistry } from '../engine/pipeline/stage-registry.ts';
 import type { StageWorker } from '../engine/pipeline/stage-worker.ts';
 import type { LedgerCount } from '../engine/ledger/ledger-counts.ts';
 import type { CallGate } from '../engine/calls/call-gate.ts';
-import type { ModelGateway } from '../engine/calls/model-gateway.ts';
+import type { MeteredModels } from '../engine/calls/metered-models.ts';
 import type { QuotaSource } from '../engine/calls/quota-source.ts';
 import type { ExportLedger } from '../engine/export/export-ledger.ts';
 import type { EngineCatalogue } from '../engine/metrics/engine-metrics.ts';
@@ -17,7 +17,7 @@ import type { ProviderRegistry } from '../engine/providers/provider-registry.ts'
 import type { ColumnStore } from '../drivers/column-store/column-store.ts';
 import type { PayloadStore } from '../drivers/payload-store/payload-store.ts';
 import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
-import type { BackgroundLoop } from '../kernel/background-loop.ts';
+import type { BackgroundJob } from '../kernel/background-job.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { ErrorTable } from '../kernel/declared-errors.ts';
 import type { Pricer } from '../pricing/price.ts';
@@ -73,7 +73,7 @@ type SettingsOf<Context> = Context extends { readonly settings: infer Settings }
 
 /** Names that metrics, documents and configuration know, each list closed. */
 export interface ClosedNames {
-  /** Its jobs: label values of the metrics about failing ones. docs/runbooks/chores.md says what stands still without each. */
+  /** Its jobs: label values of the metrics about failing ones. docs/runbooks/background-jobs.md says what stands still without each. */
   readonly jobs: readonly string[];
   /** Those of its jobs without which messages stand still that nothing else moves. */
   readonly vitalJobs: readonly string[];
@@ -123,23 +123,23 @@ export interface CapabilityContext<
   readonly bounds: BoundRegistry<BoundName>;
   readonly engine: EnginePorts;
   /** Makes a loop of its own, for what must be nudged or must end in order; most say what they do in `jobs`. */
-  readonly makeLoop: (name: JobName, pauseMs: number, turn: () => Promise<boolean>) => BackgroundLoop;
+  readonly makeLoop: (name: JobName, intervalMs: number, turn: () => Promise<boolean>) => BackgroundJob;
 }
 
 /** What the engine offers to capabilities. */
 export interface EnginePorts {
   readonly admissions: Admissions;
-  readonly models: ModelGateway;
+  readonly models: MeteredModels;
   readonly providers: ProviderRegistry;
   readonly pricer: Pricer;
   readonly registry: StageRegistry;
   readonly bodies: MessageBodies;
   readonly publisher: Publisher;
-  readonly leases: LeaseKeeper;
+  readonly leases: LeaseRenewer;
   readonly exports: ExportLedger;
   /** Tells of every message that ends in this process. */
   readonly ends: EndedMessages;
-  readonly stageGates: StageGates;
+  readonly stageCapacities: StageCapacities;
   /** The stages that this process works on, by now. */
   readonly workers: () => readonly StageWorker[];
 }
@@ -180,8 +180,8 @@ export interface Job<Name extends string = string> {
   readonly name: Name;
   /** The pause after a turn that found nothing more to do. */
   readonly intervalMs: number;
-  /** In every process, or in the one that has the role "relay" at the time. */
-  readonly runsIn: 'every_process' | 'relay';
+  /** In every process, or in the one that has the role "maintenance" at the time. */
+  readonly runsIn: 'every_process' | 'maintenance';
   /** One turn; true when there is more to do at once. */
   readonly turn: () => Promise<boolean>;
   /** In a process with the role that another one keeps at the time: what it must not go on showing. */

@@ -29,7 +29,7 @@ export interface StatusReading<Members extends object = object, Document extends
   readonly tables?: (work: { readonly leased: number }) => readonly string[];
   /** What is told of a wait for something of this capability; undefined of any other. */
   readonly explain?: (wait: Waiting) => WaitExplanation | undefined;
-  /** What stops work though no message's row says so: it is in the air, or nobody has come upon it yet. */
+  /** What stops work though no message's row says so: it is under way, or nobody has come upon it yet. */
   readonly unnoted?: readonly UnnotedWait[];
   /** Whether it keeps a stage from being worked on at all. */
   readonly stops?: (stage: string) => boolean;

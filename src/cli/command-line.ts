@@ -16,7 +16,7 @@ import { describeError } from './describe-error.ts';
 import { addCallsCommand } from '../capabilities/corrections/calls-command.ts';
 import { addEraseCommand } from '../capabilities/erasure/erase-command.ts';
 import { addFocusCommand } from '../capabilities/costs/focus/focus-command.ts';
-import { addHoldsCommands } from '../capabilities/pauses/holds-commands.ts';
+import { addPausesCommands } from '../capabilities/pauses/pauses-commands.ts';
 import { addKeysCommand } from '../capabilities/access/keys-command.ts';
 import { addMessagesCommand } from '../capabilities/message-operations/messages-command.ts';
 import { addMigrateCommand } from './migrate-command.ts';
@@ -84,7 +84,7 @@ function commandsOf(context: CommandContext<Configuration>, bind: Bind): Command
     addDeadLettersCommand,
     addMessagesCommand,
     addTailCommand,
-    addHoldsCommands,
+    addPausesCommands,
     addEraseCommand,
     addPricesCommand,
     addKeysCommand,

@@ -18,10 +18,10 @@ interface StatusOptions extends StoreOptions {
   readonly json?: boolean;
 }
 
-/** `millrace status`: messages by stage, what is held, calls, and what the ledger says they cost. */
+/** `millrace status`: messages by stage, what is paused, calls, and what the ledger says they cost. */
 export function addStatusCommand(program: Command, context: CommandContext, bind: Bind): void {
   withStoreOptions(program.command('status'))
-    .description('messages by stage and state, what is held, calls, and what they cost')
+    .description('messages by stage and state, what is paused, calls, and what they cost')
     .option('--json', 'one JSON object')
     .action(bind((options: StatusOptions) => showStatus(context, options)));
 }

@@ -1,7 +1,7 @@
 import { AppError } from '../kernel/app-error.ts';
 
 /** Why the engine itself puts work aside though nothing failed; capabilities declare further reasons. */
-export const parkReasons = ['hold', 'version'] as const;
+export const parkReasons = ['pause', 'version'] as const;
 
 export interface ParkedOptions {
   /** One of the declared reasons. */
@@ -10,7 +10,7 @@ export interface ParkedOptions {
   readonly about?: string;
   /** When it is worth another try; absent when only `parkedFor` can end the wait. */
   readonly delayMs?: number;
-  /** What must be lifted first: its kind and its name, such as "hold:<id>". The message then waits until it is released by that name. */
+  /** What must be lifted first: its kind and its name, such as "pause:<id>". The message then waits until it is released by that name. */
   readonly parkedFor?: string;
 }
 

@@ -10,11 +10,11 @@ import type { ServiceToken } from '../capabilities/http-part.ts';
 import type { CallGate } from '../engine/calls/call-gate.ts';
 import { noQuotas, type QuotaSource } from '../engine/calls/quota-source.ts';
 import type { AdmissionCheck } from '../engine/pipeline/admissions.ts';
-import type { BackgroundLoop } from '../kernel/background-loop.ts';
+import type { BackgroundJob } from '../kernel/background-job.ts';
 import { invariant } from '../kernel/invariant.ts';
 import type { Origin } from '../messages/origin.ts';
 import type { RegisteredStage } from '../engine/pipeline/stage-registry.ts';
-import type { MakeChore } from './chores.ts';
+import type { MakeBackgroundJob } from './job-runner.ts';
 import type { BoundName, FindingCode, JobName } from './closed-names.ts';
 import type { Configuration } from './configuration.ts';
 import type { HostCatalogue } from './metric-catalogue.ts';
@@ -93,13 +93,13 @@ export class CapabilitySet {
   }
 
   /** The loops of what every process does. */
-  loops(make: MakeChore): readonly BackgroundLoop[] {
+  loops(make: MakeBackgroundJob): readonly BackgroundJob[] {
     return this.#jobs('every_process').map(({ name, intervalMs, turn }) => make(name, intervalMs, turn));
   }
 
   /** The loops of what one process at a time does: `hasRole` says whether it is this one, and is asked before each turn. */
-  relayLoops(make: MakeChore, hasRole: () => Promise<boolean>): readonly BackgroundLoop[] {
-    return this.#jobs('relay').map(({ name, intervalMs, turn, standBy }) =>
+  maintenanceLoops(make: MakeBackgroundJob, hasRole: () => Promise<boolean>): readonly BackgroundJob[] {
+    return this.#jobs('maintenance').map(({ name, intervalMs, turn, standBy }) =>
       make(name, intervalMs, async () => {
         if (await hasRole()) return await turn();
         standBy?.();

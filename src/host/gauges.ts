@@ -1,5 +1,5 @@
 import type { QueueDriver } from '../drivers/queue/queue.ts';
-import type { TurnEnd } from '../kernel/background-loop.ts';
+import type { TurnEnd } from '../kernel/background-job.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { CallLedger } from '../engine/ledger/call-ledger.ts';
 import type { ExportLedger } from '../engine/export/export-ledger.ts';
@@ -164,13 +164,13 @@ export function initialiseSeries(
       stages.map((labels) => ({ ...labels, outcome })),
     );
   }
-  for (const reason of bareEngineCatalogue.dlq_messages_total.labels.reason) {
+  for (const reason of bareEngineCatalogue.dead_letters_total.labels.reason) {
     metrics.initialise(
-      'dlq_messages_total',
+      'dead_letters_total',
       stages.map((labels) => ({ ...labels, reason })),
     );
   }
-  metrics.initialise('lease_lost_total', [{}]);
+  metrics.initialise('lease_expired_total', [{}]);
   metrics.initialise('payloads_removed_total', [{}]);
   for (const reason of ['unpublished', 'expired', 'store_emptied', 'overdue'] as const) {
     metrics.initialise('sweeper_republished_total', [{ reason }]);

@@ -1,12 +1,12 @@
 import type { SqlDatabase, SqlStatement } from '../drivers/sql-database/sql-database.ts';
 import { AppError } from '../kernel/app-error.ts';
-import type { BackgroundLoop } from '../kernel/background-loop.ts';
+import type { BackgroundJob } from '../kernel/background-job.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { invariant } from '../kernel/invariant.ts';
 import { ReferenceClock } from '../kernel/reference-clock.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { MillraceMetrics } from './metric-catalogue.ts';
-import type { MakeChore } from './chores.ts';
+import type { MakeBackgroundJob } from './job-runner.ts';
 
 /*
  * The time of a host. What is reported and budgeted goes by the ledger's clock, which PostgreSQL's statements read
@@ -81,8 +81,8 @@ export class HostClock {
     return clock;
   }
 
-  loop(chore: MakeChore): BackgroundLoop {
-    return chore('clock', lookEveryMs, () => this.#look());
+  loop(makeJob: MakeBackgroundJob): BackgroundJob {
+    return makeJob('clock', lookEveryMs, () => this.#look());
   }
 
   /** Throws MILLRACE_CLOCK_OFF while this machine's clock is too far from the ledger's. */

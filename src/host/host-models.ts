@@ -2,7 +2,7 @@ import type { PayloadStore } from '../drivers/payload-store/payload-store.ts';
 import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
 import type { CallGate } from '../engine/calls/call-gate.ts';
 import { composeModelGateway } from '../engine/calls/compose-model-gateway.ts';
-import type { ModelGateway } from '../engine/calls/model-gateway.ts';
+import type { MeteredModels } from '../engine/calls/metered-models.ts';
 import type { QuotaSource } from '../engine/calls/quota-source.ts';
 import { CallLedger } from '../engine/ledger/call-ledger.ts';
 import type { FlushObserver } from '../engine/ledger/flush-observer.ts';
@@ -39,7 +39,7 @@ export interface HostModels {
   readonly providers: ProviderRegistry;
   readonly pricer: Pricer;
   readonly calls: CallLedger;
-  readonly gateway: ModelGateway;
+  readonly meteredModels: MeteredModels;
 }
 
 /** Composes metered calls to the configured models, and to those given besides. Throws MILLRACE_CONFIG_INVALID. */
@@ -49,7 +49,7 @@ export async function composeModels(options: HostModelsOptions): Promise<HostMod
   const { models, tracing: traced } = configuration;
   const { providers, pricer } = await configuredModels(configuration, options.modelProviders, clock);
   const calls = new CallLedger({ database, clock, onFlush, bounds });
-  const gateway = composeModelGateway({
+  const meteredModels = composeModelGateway({
     ledger: calls,
     registry: providers,
     pricer,
@@ -65,5 +65,5 @@ export async function composeModels(options: HostModelsOptions): Promise<HostMod
     clock,
     ...(traced.endpoint === undefined ? {} : { tracer: tracing }),
   });
-  return { providers, pricer, calls, gateway };
+  return { providers, pricer, calls, meteredModels };
 }

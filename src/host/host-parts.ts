@@ -1,4 +1,4 @@
-import type { StageGates } from '../engine/pipeline/stage-gates.ts';
+import type { StageCapacities } from '../engine/pipeline/stage-capacities.ts';
 import type { StageWorker } from '../engine/pipeline/stage-worker.ts';
 import type { HostBounds } from './host-bounds.ts';
 import type { MetricCatalogue } from '../telemetry/metric-definition.ts';
@@ -28,7 +28,7 @@ export interface HostParts {
   readonly catalogue: MetricCatalogue;
   readonly metrics: MillraceMetrics;
   readonly tracing: Tracing;
-  readonly stageGates: StageGates;
+  readonly stageCapacities: StageCapacities;
   readonly worker: string;
   readonly checkStartup: ReturnType<typeof startupChecks>;
   readonly writes: LedgerWrites;

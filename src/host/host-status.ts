@@ -29,7 +29,7 @@ export interface EngineStatus {
   readonly calls: CallTotals;
   /** What has not reached the column store yet. */
   readonly unexportedRecords: number;
-  /** Pending messages that wait for something to be lifted, by its kind ("hold"). */
+  /** Pending messages that wait for something to be lifted, by its kind ("pause"). */
   readonly parked: Readonly<Record<string, number>>;
   /** Why work waits, for every reason: since when, until when, what would change it. */
   readonly waits: readonly WaitReport[];

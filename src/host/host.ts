@@ -1,5 +1,5 @@
 import type { ServiceToken } from '../capabilities/http-part.ts';
-import type { BackgroundLoop } from '../kernel/background-loop.ts';
+import type { BackgroundJob } from '../kernel/background-job.ts';
 import { type Clock, systemClock } from '../kernel/clock.ts';
 import type { ExportLedger } from '../engine/export/export-ledger.ts';
 import type { UsageExporter } from '../engine/export/usage-exporter.ts';
@@ -9,7 +9,7 @@ import { LedgerCounts } from '../engine/ledger/ledger-counts.ts';
 import type { MessageLedger } from '../engine/ledger/message-ledger.ts';
 import { AbandonedCalls } from '../engine/maintenance/abandoned-calls.ts';
 import type { Admissions } from '../engine/pipeline/admissions.ts';
-import { StageGates } from '../engine/pipeline/stage-gates.ts';
+import { StageCapacities } from '../engine/pipeline/stage-capacities.ts';
 import type { RegisteredStage, StageRegistry } from '../engine/pipeline/stage-registry.ts';
 import { StageWorker } from '../engine/pipeline/stage-worker.ts';
 import { StageWorkers } from '../engine/pipeline/stage-workers.ts';
@@ -19,7 +19,7 @@ import type { Logger } from '../telemetry/logger.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
 import { capabilities } from './capabilities.ts';
 import { CapabilitySet, type HostCapability, type HostContext, OpenHooks } from './capability-set.ts';
-import { choreMaker, choreTeller, type MakeChore } from './chores.ts';
+import { backgroundJobMaker, backgroundJobReporter, type MakeBackgroundJob } from './job-runner.ts';
 import type { Configuration } from './configuration.ts';
 import { composeEngine } from './engine-services.ts';
 import { EventLoopLag } from './event-loop-lag.ts';
@@ -28,8 +28,8 @@ import { boundsOf, type HostBounds } from './host-bounds.ts';
 import { HostClock } from './host-clock.ts';
 import { composeModels } from './host-models.ts';
 import type { HostParts } from './host-parts.ts';
-import { relayLoops } from './relay-loops.ts';
-import { RelayRole } from './relay-role.ts';
+import { maintenanceLoops } from './maintenance-loops.ts';
+import { RelayRole } from './maintenance-role.ts';
 import { startHostTracing } from './host-tracing.ts';
 import { LedgerWrites } from './ledger-writes.ts';
 import { catalogueOf, type MillraceMetrics } from './metric-catalogue.ts';
@@ -71,10 +71,10 @@ export class Host {
   /** What it can do beside its engine. */
   readonly capabilities: readonly HostCapability[];
   readonly #parts: HostParts;
-  readonly #relay: RelayRole;
+  readonly #maintenance: RelayRole;
   readonly #lag = new EventLoopLag();
   #workers: StageWorkers | undefined;
-  #loops: readonly BackgroundLoop[] = [];
+  #loops: readonly BackgroundJob[] = [];
   #gauges: GaugeReader | undefined;
   #stopping: Promise<void> | undefined;
   #stopLending: () => Promise<void> = () => Promise.resolve();
@@ -89,7 +89,7 @@ export class Host {
     this.writes = parts.writes;
     this.capabilities = parts.list;
     this.#parts = parts;
-    this.#relay = new RelayRole({ ...parts, ...parts.engine, isEmbedded: parts.stores.isEmbedded });
+    this.#maintenance = new RelayRole({ ...parts, ...parts.engine, isEmbedded: parts.stores.isEmbedded });
     parts.onWorkers(() => this.#workers?.all ?? []);
   }
 
@@ -124,7 +124,7 @@ export class Host {
       metrics.observe('ledger_group_commit_size', { operation }, size);
       metrics.observe('ledger_group_commit_seconds', { operation }, durationMs / 1000);
     };
-    const stageGates = new StageGates(clock);
+    const stageCapacities = new StageCapacities(clock);
     const bounds = boundsOf(metrics, stores.database);
     const tracing = startHostTracing(configuration.tracing, { metrics, bounds, logger, clock: own });
     const hooks = new OpenHooks();
@@ -137,14 +137,20 @@ export class Host {
       gates: hooks.gates,
       quotas: hooks.quotas,
     });
-    const engine = composeEngine({ ...shared, stores, models, hooks, stageGates, worker });
+    const engine = composeEngine({ ...shared, stores, models, hooks, stageCapacities, worker });
     let workers: HostContext['engine']['workers'] = () => [];
     const context: HostContext = {
       ...shared,
       ...stores,
       settings: configuration,
-      engine: { ...engine, ...models, models: models.gateway, stageGates, workers: () => workers() },
-      makeLoop: choreMaker({ clock, logger, metrics }),
+      engine: {
+        ...engine,
+        ...models,
+        models: models.meteredModels,
+        stageCapacities,
+        workers: () => workers(),
+      },
+      makeLoop: backgroundJobMaker({ clock, logger, metrics }),
     };
     return new Host({
       ...shared,
@@ -157,7 +163,7 @@ export class Host {
       list,
       catalogue,
       worker,
-      stageGates,
+      stageCapacities,
       checkStartup: startupChecks({
         ...models,
         configuration,
@@ -263,7 +269,7 @@ export class Host {
     await engine.leases.close();
     await open.stop();
     await engine.publisher.drain();
-    if (configuration.roles.includes('relay')) await this.#relay.end();
+    if (configuration.roles.includes('maintenance')) await this.#maintenance.end();
     await tracing
       .shutdown()
       .catch((error: unknown) => logger.warn({ error }, 'the last spans were not exported'));
@@ -273,14 +279,15 @@ export class Host {
 
   #makeWorkers(): StageWorkers {
     const { configuration, metrics, logger, stores, bounds } = this;
-    const { engine, stageGates } = this.#parts;
-    const { runner, publisher, leases: keeper } = engine;
+    const { engine, stageCapacities } = this.#parts;
+    const { runner, publisher, leases: renewer } = engine;
     const clock = this.clock.time;
     const shared = { queues: stores.queues, runner, publisher, clock, logger, metrics };
     const graceMs = configuration.shutdownGraceMs;
     return new StageWorkers({
-      makeWorker: (stage) => new StageWorker(stage, { ...shared, gate: stageGates.open(stage.definition) }),
-      stopWorkers: (workers) => stopWorkers({ workers, runner, keeper, graceMs, clock, logger }),
+      makeWorker: (stage) =>
+        new StageWorker(stage, { ...shared, gate: stageCapacities.open(stage.definition) }),
+      stopWorkers: (workers) => stopWorkers({ workers, runner, renewer, graceMs, clock, logger }),
       concurrency: configuration.worker.concurrency,
       readLagMs: () => this.#lag.readMs(),
       bounds,
@@ -299,27 +306,27 @@ export class Host {
       bounds,
       pendingRecordsBound: configuration.exporter.pendingRecordsBound,
       clock: this.clock.time,
-      onReadingEnd: choreTeller('gauges', { logger, metrics }),
+      onReadingEnd: backgroundJobReporter('gauges', { logger, metrics }),
     });
   }
 
-  #relayLoops(chore: MakeChore): readonly BackgroundLoop[] {
+  #maintenanceLoops(makeJob: MakeBackgroundJob): readonly BackgroundJob[] {
     const clock = this.clock.time;
     const { engine, models } = this.#parts;
     const abandoned = new AbandonedCalls({ ledger: models.calls, clock });
-    return relayLoops({ ...this.#parts, ...engine, clock, abandoned }, this.#relay, chore);
+    return maintenanceLoops({ ...this.#parts, ...engine, clock, abandoned }, this.#maintenance, makeJob);
   }
 
-  #makeLoops(): readonly BackgroundLoop[] {
+  #makeLoops(): readonly BackgroundJob[] {
     const { configuration, logger, metrics } = this;
     const { engine, capabilities: open } = this.#parts;
-    const chore = choreMaker({ clock: this.clock.time, logger, metrics });
+    const makeJob = backgroundJobMaker({ clock: this.clock.time, logger, metrics });
     return [
-      this.clock.loop(chore),
-      chore('stage_ends', 2000, () => engine.backlog.noteEnds()),
-      ...open.loops(chore),
-      chore('concurrency', 250, async () => (await this.#workers?.adapt()) ?? false),
-      ...(configuration.roles.includes('relay') ? this.#relayLoops(chore) : []),
+      this.clock.loop(makeJob),
+      makeJob('stage_ends', 2000, () => engine.backlog.noteEnds()),
+      ...open.loops(makeJob),
+      makeJob('concurrency', 250, async () => (await this.#workers?.adapt()) ?? false),
+      ...(configuration.roles.includes('maintenance') ? this.#maintenanceLoops(makeJob) : []),
     ];
   }
 }

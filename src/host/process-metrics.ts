@@ -42,14 +42,14 @@ export const processMetrics = <
     background_failures_total: {
       type: 'counter',
       unit: 'turns',
-      labels: { chore: jobs },
-      help: 'Turns of a background chore that failed; a process counts the chores of its own roles.',
+      labels: { background_job: jobs },
+      help: 'Turns of a background job that failed; a process counts the background jobs of its own roles.',
     },
     background_failing_seconds: {
       type: 'gauge',
       unit: 'seconds',
-      labels: { chore: jobs },
-      help: 'From the first failed turn of a background chore to the latest, with no success in between; 0 when its last turn succeeded.',
+      labels: { background_job: jobs },
+      help: 'From the first failed turn of a background job to the latest, with no success in between; 0 when its last turn succeeded.',
     },
     event_loop_lag_seconds: {
       type: 'gauge',
@@ -84,7 +84,7 @@ export const processMetrics = <
           'unauthenticated',
         ],
       },
-      help: 'Requests that were refused before they were read whole: too many or too many bytes in hand, in all or of one key, too slow, ended by the client, too many of one key in a minute, or no valid key.',
+      help: 'Requests that were refused before they were read whole: too many or too many bytes in progress, in all or of one key, too slow, ended by the client, too many of one key in a minute, or no valid key.',
     },
     payload_bytes_total: {
       type: 'counter',

@@ -1,4 +1,4 @@
-import type { BackgroundLoop } from '../kernel/background-loop.ts';
+import type { BackgroundJob } from '../kernel/background-job.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { PayloadRemovals } from '../engine/maintenance/payload-removals.ts';
 import { LedgerCounts } from '../engine/ledger/ledger-counts.ts';
@@ -14,9 +14,9 @@ import type { UsageExporter } from '../engine/export/usage-exporter.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { MillraceMetrics } from './metric-catalogue.ts';
 import type { CapabilitySet } from './capability-set.ts';
-import type { MakeChore } from './chores.ts';
+import type { MakeBackgroundJob } from './job-runner.ts';
 import type { Configuration } from './configuration.ts';
-import type { RelayRole } from './relay-role.ts';
+import type { RelayRole } from './maintenance-role.ts';
 import type { Stores } from './stores.ts';
 
 export interface RelayOptions {
@@ -38,12 +38,12 @@ const dayMs = 24 * hourMs;
 const pruneSlice = 1000;
 const sumSlice = 20_000;
 
-/** The chores of the role "relay", which one process at a time does: two would only get in each other's way. */
-export function relayLoops(
+/** The background jobs of the role "maintenance", which one process at a time does: two would only get in each other's way. */
+export function maintenanceLoops(
   options: RelayOptions,
   role: Pick<RelayRole, 'holds'>,
-  chore: MakeChore,
-): readonly BackgroundLoop[] {
+  job: MakeBackgroundJob,
+): readonly BackgroundJob[] {
   const { configuration, stores, exporter, abandoned, capabilities } = options;
   const counts = new LedgerCounts(stores.database);
   const shared = { ...options, queues: stores.queues };
@@ -60,32 +60,32 @@ export function relayLoops(
     exportedMs: exportedDays * dayMs,
   });
   const alone = (turn: () => Promise<boolean>) => async (): Promise<boolean> =>
-    (await role.holds()) && (await turn());
+    (await role.pauses()) && (await turn());
   const pruneSome = async (): Promise<boolean> => (await retention.prune(pruneSlice)).hasMore;
   const giveUpSome = async (): Promise<boolean> => (await abandoned.settleAbandoned()) > 0;
   return [
-    chore(
+    job(
       'sweep',
-      configuration.sweeper.pauseMs,
+      configuration.sweeper.intervalMs,
       alone(() => sweeper.sweep()),
     ),
-    chore(
+    job(
       'export',
-      configuration.exporter.pauseMs,
+      configuration.exporter.intervalMs,
       alone(() => exporter.exportNext()),
     ),
-    chore(
+    job(
       'ledger_counts',
       2000,
       alone(() => counts.sumUp(sumSlice)),
     ),
-    chore('abandoned_calls', 5000, alone(giveUpSome)),
-    chore('retention', hourMs, alone(pruneSome)),
-    chore(
+    job('abandoned_calls', 5000, alone(giveUpSome)),
+    job('retention', hourMs, alone(pruneSome)),
+    job(
       'payloads',
       hourMs,
       alone(() => cleaner.clean()),
     ),
-    ...capabilities.relayLoops(chore, () => role.holds()),
+    ...capabilities.maintenanceLoops(job, () => role.pauses()),
   ];
 }

@@ -12,11 +12,11 @@ export interface RelayRoleOptions {
   readonly isEmbedded: boolean;
 }
 
-// Every turn of a chore renews it. While it outlives a relay that died, nobody sweeps: a dead worker's messages would
+// Every turn of a background job renews it. While it outlives a maintenance process that died, nobody sweeps: a dead worker's messages would
 // wait for that on top of their own leases.
 const roleLeaseMs = 5000;
 
-/** The role "relay" of a process: one of all at a time holds it. */
+/** The role "maintenance" of a process: one of all at a time holds it. */
 export class RelayRole {
   readonly #options: RelayRoleOptions;
 
@@ -25,17 +25,17 @@ export class RelayRole {
   }
 
   /** Embedded, there is only this process, which need not wait until the lease of one that was killed runs out. */
-  async holds(): Promise<boolean> {
+  async pauses(): Promise<boolean> {
     const { isEmbedded, sweeps, worker } = this.#options;
-    return isEmbedded || (await sweeps.holdRole('relay', worker, roleLeaseMs));
+    return isEmbedded || (await sweeps.acquireRole('maintenance', worker, roleLeaseMs));
   }
 
   /** What the stopping workers settled still goes out; if it cannot, it waits in the ledger for the next start. */
   async end(): Promise<void> {
     const { exporter, sweeps, worker, logger } = this.#options;
     try {
-      if (await this.holds()) await exporter.drain();
-      await sweeps.releaseRole('relay', worker);
+      if (await this.pauses()) await exporter.drain();
+      await sweeps.releaseRole('maintenance', worker);
     } catch (error) {
       logger.warn({ error }, 'the last usage records wait in the ledger for the next start');
     }

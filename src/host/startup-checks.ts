@@ -1,5 +1,5 @@
 import { AppError } from '../kernel/app-error.ts';
-import type { Finding } from '../capabilities/startup-check.ts';
+import type { StartupFinding } from '../capabilities/startup-check.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { FindingCode } from './closed-names.ts';
 
@@ -9,7 +9,7 @@ import type { FindingCode } from './closed-names.ts';
  */
 
 /** One thing that is not as it should be. */
-export type HostFinding = Finding<FindingCode>;
+export type HostFinding = StartupFinding<FindingCode>;
 
 /** What is so, as far as it could be read. */
 export interface StartupFacts {

@@ -19,11 +19,11 @@ const reasons = [
 export const waitSchema = z.object({
   reason: z
     .enum(reasons)
-    .describe('The kind of what is waited for; "breaker" is a model\'s circuit, "worker" a free worker.'),
+    .describe('The kind of what is waited for; "circuit" is a model\'s circuit, "worker" a free worker.'),
   about: z
     .string()
     .optional()
-    .describe('Which one: a hold, a budget, "provider/model", the code of a failure, a type, a stage.'),
+    .describe('Which one: a pause, a budget, "provider/model", the code of a failure, a type, a stage.'),
   messages: z.int().describe('Messages that wait for it; 0 where calls of running messages do.'),
   isAtLeast: z.boolean().describe('True when there are more, which were not counted.'),
   stages: z.array(z.string()),

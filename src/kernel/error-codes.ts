@@ -56,17 +56,17 @@ const table = {
     what: 'The price overlay file cannot be used; every fault is listed.',
     todo: 'Correct each named entry; docs/prices.md shows the format.',
   },
-  MILLRACE_LEASE_LOST: {
+  MILLRACE_LEASE_EXPIRED: {
     status: 500,
     retryable: true,
     what: 'The lease on the message could not be kept, so its work was stopped before another worker may take it.',
-    todo: 'Nothing: the message is taken up again; after maxLostRuns of the stage it is given up. If it is frequent, look at the database and the event loop lag.',
+    todo: 'Nothing: the message is taken up again; after maxExpiredLeases of the stage it is given up. If it is frequent, look at the database and the event loop lag.',
   },
-  MILLRACE_RUNS_LOST: {
+  MILLRACE_MESSAGE_STALLED: {
     status: 500,
     retryable: false,
     what: 'Run after run of the message was lost with its worker: it may be what kills them, so it is not given to a further one.',
-    todo: "Look how the workers ended (out of memory, a crash, an event loop that is blocked for longer than a lease), mend that, then replay. See docs/runbooks/dead-letters.md; the stage's maxLostRuns is the limit.",
+    todo: "Look how the workers ended (out of memory, a crash, an event loop that is blocked for longer than a lease), fix that, then replay. See docs/runbooks/dead-letters.md; the stage's maxExpiredLeases is the limit.",
   },
   MILLRACE_SIMULATOR_BILL_UNREADABLE: {
     status: 500,
@@ -78,7 +78,7 @@ const table = {
     status: 500,
     retryable: true,
     what: 'A stage handler threw an error of its own.',
-    todo: 'Read the dead letter: it holds the error with its stack; mend the stage and replay the message.',
+    todo: 'Read the dead letter: it holds the error with its stack; fix the stage and replay the message.',
   },
   MILLRACE_STAGE_TIMEOUT: {
     status: 500,
@@ -180,7 +180,7 @@ const table = {
     status: 500,
     retryable: false,
     what: 'A start-up check found what would break a promise; every finding is listed.',
-    todo: 'Mend each as it says ("millrace check" shows them all), or allow its code in startup.allow.',
+    todo: 'Fix each as it says ("millrace check" shows them all), or allow its code in startup.allow.',
   },
   MILLRACE_SIMULATOR_FAILED: {
     status: 500,

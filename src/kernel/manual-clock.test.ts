@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { within } from './clock.ts';
 import { ManualClock } from './manual-clock.ts';
 
-describe('a clock in hand', () => {
+describe('a clock in progress', () => {
   it('calls its timers in the order of their times, each at its time', () => {
     const clock = new ManualClock(new Date(0));
     const calls: [string, number][] = [];

@@ -14,8 +14,8 @@ import { roundRate, type Usd, usdFromNumber } from '../kernel/money.ts';
 import {
   always,
   type Catalogue,
-  type Finding,
-  type ModelLimits,
+  type CatalogueEntry,
+  type ModelTokenSizes,
   type PriceLookup,
   validityAround,
 } from './catalogue.ts';
@@ -59,7 +59,7 @@ export class GenaiPricesCatalogue implements Catalogue {
     return getProvider(id) !== undefined;
   }
 
-  find(lookup: PriceLookup): Finding {
+  find(lookup: PriceLookup): CatalogueEntry {
     if (lookup.tier !== 'default' || lookup.batch) return { validity: always };
     const listed = findModel(lookup.follows, lookup.model);
     if (!listed) return { validity: always };
@@ -77,7 +77,7 @@ export class GenaiPricesCatalogue implements Catalogue {
     };
   }
 
-  limits(lookup: Pick<PriceLookup, 'follows' | 'model'>): ModelLimits {
+  limits(lookup: Pick<PriceLookup, 'follows' | 'model'>): ModelTokenSizes {
     const contextTokens = findModel(lookup.follows, lookup.model)?.model.context_window;
     return contextTokens === undefined ? {} : { contextTokens };
   }

@@ -44,12 +44,12 @@ export interface Validity {
 }
 
 /** A catalogue's answer, also when it has no offer, and how long it stays the same. */
-export interface Finding {
+export interface CatalogueEntry {
   readonly offer?: Offer;
   readonly validity: Validity;
 }
 
-export interface ModelLimits {
+export interface ModelTokenSizes {
   readonly contextTokens?: number;
   readonly maxOutputTokens?: number;
 }
@@ -58,8 +58,8 @@ export interface ModelLimits {
 export interface Catalogue {
   /** The name that is stored with every price: "genai-prices@0.1.8". */
   readonly name: string;
-  find(lookup: PriceLookup): Finding;
-  limits(lookup: Pick<PriceLookup, 'provider' | 'follows' | 'model'>): ModelLimits;
+  find(lookup: PriceLookup): CatalogueEntry;
+  limits(lookup: Pick<PriceLookup, 'provider' | 'follows' | 'model'>): ModelTokenSizes;
 }
 
 export const always: Validity = { fromMs: -Infinity, untilMs: Infinity };

@@ -55,8 +55,8 @@ export function calculateUpperBound(
   maxInputTokens: number,
   maxOutputTokens: number,
 ): Usd | undefined {
-  const inputRate = dearestRate(price.rates, inputTokenClasses, maxInputTokens);
-  const outputRate = dearestRate(price.rates, outputTokenClasses, maxInputTokens);
+  const inputRate = highestRate(price.rates, inputTokenClasses, maxInputTokens);
+  const outputRate = highestRate(price.rates, outputTokenClasses, maxInputTokens);
   if ((!inputRate && maxInputTokens > 0) || (!outputRate && maxOutputTokens > 0)) return undefined;
   const input = inputRate ? tokensAtPrice(maxInputTokens, inputRate) : zeroUsd;
   const output = outputRate ? tokensAtPrice(maxOutputTokens, outputRate) : zeroUsd;
@@ -73,15 +73,15 @@ function rateFor(rate: Rate, inputTokens: number): Usd {
 }
 
 /** Over the classes and over every tier that an input of up to this size can reach: a higher tier may be cheaper. */
-function dearestRate(rates: Rates, classes: readonly TokenClass[], maxInputTokens: number): Usd | undefined {
-  let dearest: Usd | undefined;
+function highestRate(rates: Rates, classes: readonly TokenClass[], maxInputTokens: number): Usd | undefined {
+  let highest: Usd | undefined;
   for (const tokenClass of classes) {
     const rate = rates[tokenClass];
     if (!rate) continue;
-    dearest = dearest ? maxUsd(dearest, rate.usdPerMillion) : rate.usdPerMillion;
+    highest = highest ? maxUsd(highest, rate.usdPerMillion) : rate.usdPerMillion;
     for (const tier of rate.tiers) {
-      if (maxInputTokens > tier.aboveInputTokens) dearest = maxUsd(dearest, tier.usdPerMillion);
+      if (maxInputTokens > tier.aboveInputTokens) highest = maxUsd(highest, tier.usdPerMillion);
     }
   }
-  return dearest;
+  return highest;
 }

@@ -4,8 +4,8 @@ import { AppError, type Fault } from '../kernel/app-error.ts';
 import { usd } from '../kernel/money.ts';
 import {
   type Catalogue,
-  type Finding,
-  type ModelLimits,
+  type CatalogueEntry,
+  type ModelTokenSizes,
   type Offer,
   type PriceLookup,
   type Rates,
@@ -38,7 +38,7 @@ export class PriceOverlay implements Catalogue {
     this.#content = content;
   }
 
-  find(lookup: PriceLookup): Finding {
+  find(lookup: PriceLookup): CatalogueEntry {
     const entries = this.#content.prices.filter(
       (entry) => entry.tier === lookup.tier && entry.batch === lookup.batch && specificity(entry, lookup) > 0,
     );
@@ -55,7 +55,7 @@ export class PriceOverlay implements Catalogue {
     return entry ? { offer: this.#offer(entry), validity } : { validity };
   }
 
-  limits(lookup: Pick<PriceLookup, 'provider' | 'follows' | 'model'>): ModelLimits {
+  limits(lookup: Pick<PriceLookup, 'provider' | 'follows' | 'model'>): ModelTokenSizes {
     const limit = mostSpecific(this.#content.limits, lookup);
     return {
       ...(limit?.contextTokens === undefined ? {} : { contextTokens: limit.contextTokens }),

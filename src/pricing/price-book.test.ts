@@ -240,7 +240,7 @@ describe('aliases', () => {
 });
 
 describe('bounds and limits', () => {
-  it('takes the dearest rates for an upper bound', () => {
+  it('takes the highest rates for an upper bound', () => {
     // One-hour cache writes at 6 and output at 15 per million; above 200,000 tokens 12 and 22.5.
     const asked = question('anthropic/claude-sonnet-4-5');
     expect(listed.upperBound(asked, 100_000, 10_000)?.toFixed()).toBe('0.75');

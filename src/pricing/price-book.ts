@@ -3,7 +3,7 @@ import {
   always,
   bothValid,
   type Catalogue,
-  type ModelLimits,
+  type ModelTokenSizes,
   type Offer,
   type PriceLookup,
   type Validity,
@@ -78,9 +78,9 @@ export class PriceBook implements Pricer {
     return price && calculateUpperBound(price, maxInputTokens, maxOutputTokens);
   }
 
-  limits(provider: string, model: string): ModelLimits {
+  limits(provider: string, model: string): ModelTokenSizes {
     const subject = this.#subject(provider, model);
-    return this.#catalogues.reduceRight<ModelLimits>(
+    return this.#catalogues.reduceRight<ModelTokenSizes>(
       (known, next) => ({ ...known, ...next.limits(subject) }),
       {},
     );

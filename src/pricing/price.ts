@@ -56,8 +56,8 @@ export interface Pricer {
   /** Prices the tokens at the price in force. `unpriced` when the model or the rate of a used class is unknown. */
   price(question: PriceQuestion, tokens: TokenCounts): Pricing;
   /**
-   * An amount the call cannot exceed: the dearest input rate for every input token, the dearest output rate for
-   * every output token, at the dearest tier that applies. Undefined when no price is known.
+   * An amount the call cannot exceed: the highest input rate for every input token, the highest output rate for
+   * every output token, at the highest tier that applies. Undefined when no price is known.
    */
   upperBound(question: PriceQuestion, maxInputTokens: number, maxOutputTokens: number): Usd | undefined;
   /** The most tokens the model can put out or take in, where the catalogue knows. */

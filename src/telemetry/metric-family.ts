@@ -56,14 +56,14 @@ export function registerFamily(
   }
 }
 
-interface Configuration {
+interface MetricConfiguration {
   readonly name: string;
   readonly help: string;
   readonly labelNames: string[];
   readonly registers: MetricRegistry[];
 }
 
-function counterSeries(configuration: Configuration): (labels: LabelSet) => Series {
+function counterSeries(configuration: MetricConfiguration): (labels: LabelSet) => Series {
   const flushes: (() => void)[] = [];
   const counter = new Counter({ ...configuration, collect: () => flushAll(flushes) });
   return (labels) => {
@@ -79,7 +79,7 @@ function counterSeries(configuration: Configuration): (labels: LabelSet) => Seri
   };
 }
 
-function gaugeSeries(configuration: Configuration): Required<Pick<MetricFamily, 'make' | 'remove'>> {
+function gaugeSeries(configuration: MetricConfiguration): Required<Pick<MetricFamily, 'make' | 'remove'>> {
   const flushes = new Map<string, () => void>();
   const gauge = new Gauge({ ...configuration, collect: () => flushAll(flushes.values()) });
   const keyOf = (labels: LabelSet): string =>
@@ -101,7 +101,7 @@ function gaugeSeries(configuration: Configuration): Required<Pick<MetricFamily, 
 }
 
 function histogramSeries(
-  configuration: Configuration & { readonly buckets: number[]; readonly enableExemplars: boolean },
+  configuration: MetricConfiguration & { readonly buckets: number[]; readonly enableExemplars: boolean },
 ): (labels: LabelSet) => Series {
   const histogram = new Histogram(configuration);
   const { buckets, enableExemplars } = configuration;

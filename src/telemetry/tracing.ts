@@ -6,7 +6,7 @@ import type { MessageTracer } from './message-tracer.ts';
 import { type OriginField, originFields } from './origin-attributes.ts';
 import { type DropReason, SpanSender } from './span-sender.ts';
 import { SpanTracer } from './span-tracer.ts';
-import { TraceKeeper } from './trace-keeper.ts';
+import { TailSampler } from './tail-sampler.ts';
 
 export interface TracingOptions {
   /** Where traces go by OTLP over HTTP, as a whole address ("http://127.0.0.1:4318/v1/traces"). None: not exported. */
@@ -65,12 +65,12 @@ export function startTracing(options: TracingOptions): Tracing {
     onDropped: options.onDropped ?? (() => undefined),
     onFailing: options.onFailing ?? (() => undefined),
   });
-  const keeper = new TraceKeeper({ next: (span) => sender.add(span), keepFromUsd: usd(keepAboveUsd) });
+  const sampler = new TailSampler({ next: (span) => sender.add(span), keepFromUsd: usd(keepAboveUsd) });
   const contextManager = new AsyncLocalStorageContextManager().enable();
   // False when the application has one already; spans nest through that one then.
   const ownsContext = context.setGlobalContextManager(contextManager);
   return {
-    tracer: new SpanTracer({ sampleRatio, clock, onEnd: (span) => keeper.take(span) }),
+    tracer: new SpanTracer({ sampleRatio, clock, onEnd: (span) => sampler.take(span) }),
     originFields: originAttributes,
     waiting: () => sender.waiting,
     async shutdown() {

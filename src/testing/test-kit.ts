@@ -284,7 +284,7 @@ async function openHost(
     options: {
       dataDirectory: directory,
       // They judge by real time, which stands still for a test.
-      models: { breaker: { enabled: false }, retryBudget: { enabled: false } },
+      models: { circuit: { enabled: false }, retryBudget: { enabled: false } },
     },
   });
   const { retryAfter } = configuration.models;
@@ -293,7 +293,7 @@ async function openHost(
       ...configuration,
       // Blocks of a model end in real time, too: a refusal with `retry-after` holds up its own message only.
       models: { ...configuration.models, retryAfter: { ...retryAfter, maxModelMs: 0 } },
-      // No relay: nothing runs but what the test lets run.
+      // No maintenance process: nothing runs but what the test lets run.
       roles: ['worker'],
     },
     logger: options.logger ?? silentLogger,

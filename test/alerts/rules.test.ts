@@ -117,8 +117,8 @@ describe('the alerts', () => {
       );
     });
     expect(problems).toEqual([]);
-    expect(problemsOf(known, 'dlq_depth', 'lane="bulk"')).toEqual(['dlq_depth has no label lane']);
-    expect(problemsOf(known, 'dlq_dept', '')).toEqual(['dlq_dept is in no catalogue']);
+    expect(problemsOf(known, 'dead_letters', 'lane="bulk"')).toEqual(['dead_letters has no label lane']);
+    expect(problemsOf(known, 'dead_lettrs', '')).toEqual(['dead_lettrs is in no catalogue']);
     expect(problemsOf(known, 'llm_circuit_state', 'state=~"open|ajar"')).toEqual([
       'llm_circuit_state has no state "ajar"',
     ]);

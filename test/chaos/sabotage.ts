@@ -13,7 +13,7 @@ export const sabotages = [
   'journal',
   'deduplication',
   'sweeper',
-  'holds',
+  'pauses',
   'budgets',
   'failures',
   'suspects',
@@ -57,12 +57,12 @@ function isSilenced(statement: string, sabotage: Sabotage): boolean {
   return sabotage === 'sweeper' && sweeps.has(statement);
 }
 
-/** How the statements look at holds, keep what was spent in budgets, note failures, and mark suspect usage. */
+/** How the statements look at pauses, keep what was spent in budgets, note failures, and mark suspect usage. */
 const replaced: Readonly<Record<string, Readonly<Record<string, readonly [string, string]>>>> = {
-  holds: {
-    'ledger.claim_messages': ['(select exists (select from millrace.holds))', 'false'],
-    'ledger.reserve_calls': ['(select exists (select from millrace.holds))', 'false'],
-    'ledger.reserve_quota_calls': ['(select exists (select from millrace.holds))', 'false'],
+  pauses: {
+    'ledger.claim_messages': ['(select exists (select from millrace.blocks))', 'false'],
+    'ledger.reserve_calls': ['(select exists (select from millrace.blocks))', 'false'],
+    'ledger.reserve_quota_calls': ['(select exists (select from millrace.blocks))', 'false'],
   },
   budgets: {
     'ledger.settle_quota_calls': ['spent_usd = w.spent_usd + m.is_usd', 'spent_usd = w.spent_usd'],

@@ -151,8 +151,8 @@ export function budgetsContract(name: string, open: () => Promise<SqlDatabase>):
         quotas: ['search'],
       });
       const twice = await Promise.all([calls.reserve(reservation), calls.reserve(reservation)]);
-      expect(twice).toEqual([{ kind: 'reserved', at: expect.any(Date) }, { kind: 'lease_lost' }]);
-      expect(await calls.reserve(reservation)).toEqual({ kind: 'lease_lost' });
+      expect(twice).toEqual([{ kind: 'reserved', at: expect.any(Date) }, { kind: 'lease_expired' }]);
+      expect(await calls.reserve(reservation)).toEqual({ kind: 'lease_expired' });
       expect(await figures()).toBe('0 spent, 0.5 reserved');
       await noFaults();
     });
@@ -165,10 +165,10 @@ export function budgetsContract(name: string, open: () => Promise<SqlDatabase>):
         calls.reserve(
           someReservation({ id: newId(new Date()), message: { id, fence: withFence }, quotas: ['search'] }),
         );
-      expect(await ask(fence - 1)).toEqual({ kind: 'lease_lost' });
+      expect(await ask(fence - 1)).toEqual({ kind: 'lease_expired' });
       expect(await ask(fence)).toEqual({ kind: 'reserved', at: expect.any(Date) });
       await harness.expireLeases();
-      expect(await ask(fence)).toEqual({ kind: 'lease_lost' });
+      expect(await ask(fence)).toEqual({ kind: 'lease_expired' });
       expect(await figures()).toBe('0 spent, 0.5 reserved');
       await noFaults();
     });
@@ -189,15 +189,15 @@ export function budgetsContract(name: string, open: () => Promise<SqlDatabase>):
       await budgets.define([someBudget()]);
       const { id } = await reserveOf(calls, '0.6');
       expect(await calls.settle(settledFor(id, '0.25'))).toBe(true);
-      expect((await calls.rejections.findAnswered(id))?.costUsd).toEqual(usd('0.25'));
-      expect(await calls.rejections.reject(id, ['{}'])).toBe(true);
-      expect(await calls.rejections.reject(id, ['{}'])).toBe(false);
+      expect((await calls.invalidOutputs.findAnswered(id))?.costUsd).toEqual(usd('0.25'));
+      expect(await calls.invalidOutputs.reject(id, ['{}'])).toBe(true);
+      expect(await calls.invalidOutputs.reject(id, ['{}'])).toBe(false);
       expect(await figures()).toBe('0.25 spent, 0 reserved');
       // One that is rejected as it is settled.
       const { id: other } = await reserveOf(calls, '0.6');
-      const degenerate = settledFor(other, '0.5', { isRejected: true, wasteReason: 'degenerate' });
-      expect(await calls.settle(degenerate)).toBe(true);
-      expect(await calls.rejections.findAnswered(other)).toBeUndefined();
+      const invalidOutput = settledFor(other, '0.5', { isInvalidated: true, wasteReason: 'invalid_output' });
+      expect(await calls.settle(invalidOutput)).toBe(true);
+      expect(await calls.invalidOutputs.findAnswered(other)).toBeUndefined();
       expect(await figures()).toBe('0.75 spent, 0 reserved');
       await noFaults();
     });
@@ -311,7 +311,7 @@ export function budgetsContract(name: string, open: () => Promise<SqlDatabase>):
       await budgets.define([someBudget()]);
       const parkedFor = parkedForBudget('search');
       const ids: string[] = [];
-      for (const name of [parkedFor, parkedFor, parkedFor, 'hold:1']) {
+      for (const name of [parkedFor, parkedFor, parkedFor, 'pause:1']) {
         const id = await harness.admitted();
         const { fence } = await harness.leased(id);
         await harness.ledger.park({ id, fence, delayMs: undefined, parkedFor: name });

@@ -61,7 +61,7 @@ export function exportRecordsContract(name: string, open: () => Promise<SqlDatab
       costUsd: maybe(amount),
       upperBoundUsd: maybe(amount),
       priceReference: maybe(storable),
-      wasteReason: fc.constantFrom(undefined, 'failed', 'degenerate'),
+      wasteReason: fc.constantFrom(undefined, 'failed', 'invalid_output'),
       durationMs: fc.nat(1e6),
       firstChunkMs: maybe(fc.nat(1e6)),
       isSuspect: fc.boolean(),
@@ -136,7 +136,7 @@ export function exportRecordsContract(name: string, open: () => Promise<SqlDatab
       const { fence } = await harness.leased(id);
       await database.execute(
         `update millrace.messages set available_at = leased_at - interval '1500 ms', admitted_at = admitted_at - interval '1 hour',
-           attempts = 2, prior_attempts = 3, degenerate_attempts = 1`,
+           attempts = 2, prior_attempts = 3, invalid_output_attempts = 1`,
       );
       await harness.ledger.finish({ id, fence, result: undefined, emissions: [], durationMs: 12.4 });
       const [line, ...others] = await harness.outbox('message_outcomes');
@@ -177,13 +177,13 @@ export function exportRecordsContract(name: string, open: () => Promise<SqlDatab
       const [first, second] = await harness.outbox('usage');
       const bound = await bind();
       expect(bound?.lines).toEqual([first, second]);
-      await harness.calls.rejections.reject(settled.call, ['{"n":1}', '{"n":2}']);
+      await harness.calls.invalidOutputs.reject(settled.call, ['{"n":1}', '{"n":2}']);
       await correct(settled.call, usd('7'));
       expect(await harness.calls.settleLate(someSettlement({ id: given.call }), '{"n":4}')).toBe(true);
       const corrections = ['{"n":1}', '{"n":2}', '{"n":3}', '{"n":4}'];
       expect(await harness.outbox('usage')).toEqual([first, second, ...corrections]);
       expect(await read(`select waste_reason as w from millrace.calls where id = $1`, settled.call)).toEqual({
-        w: 'degenerate',
+        w: 'invalid_output',
       });
       // Whoever reads the batch again, after a death, gets the same bytes.
       const batch = { id: bound?.id ?? '', target: 'usage' } as const;

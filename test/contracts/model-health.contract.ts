@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { BreakerGate } from '../../src/capabilities/limits/breaker-gate.ts';
+import { CircuitGate } from '../../src/capabilities/limits/circuit-gate.ts';
 import type { CallGate, GateEnd, GatePass, GateQuestion } from '../../src/engine/calls/call-gate.ts';
 import { ModelHealth, type ModelHealthOptions } from '../../src/capabilities/limits/model-health.ts';
 import { ModelHealthStore } from '../../src/capabilities/limits/model-health-store.ts';
@@ -21,7 +21,14 @@ const question: GateQuestion = {
   maxOutputTokens: 20,
   signal: new AbortController().signal,
 };
-const breaker = { errorShare: 0.5, minRequests: 20, windowMs: 30_000, openMs: 60, maxOpenMs: 240, probes: 3 };
+const circuitSettings = {
+  errorShare: 0.5,
+  minRequests: 20,
+  windowMs: 30_000,
+  openMs: 60,
+  maxOpenMs: 240,
+  probes: 3,
+};
 const retryBudget = { share: 0.2, floor: 10, windowMs: 60_000 };
 
 function sent(failure?: string): GateEnd {
@@ -49,13 +56,13 @@ export function modelHealthContract(engine: string, open: () => Promise<SqlDatab
         store: new ModelHealthStore(database),
         clock: systemClock,
         logger,
-        breaker,
+        circuit: circuitSettings,
         retryBudget,
         ...parts,
       });
       closing.push(health);
       const random = (): number => 0;
-      const circuit = new BreakerGate({ health, random });
+      const circuit = new CircuitGate({ health, random });
       const retries = new RetryBudgetGate({ health, settings: retryBudget, random });
       const state = (): string | undefined => health.watch(name.provider, name.model)?.circuit.state;
       return { health, circuit, retries, lines, state };
@@ -89,7 +96,7 @@ export function modelHealthContract(engine: string, open: () => Promise<SqlDatab
       entered.filter((one): one is GatePass => !(one instanceof Parked));
 
     it('opens on what two processes counted together; one says so, the other learns it', async () => {
-      const slow = { breaker: { ...breaker, openMs: 60_000, maxOpenMs: 60_000 } };
+      const slow = { circuit: { ...circuitSettings, openMs: 60_000, maxOpenMs: 60_000 } };
       const [a, b] = [process(slow), process(slow)];
       await ask(a, sent('server_error'), 10);
       await ask(b, sent(), 2);
@@ -107,7 +114,7 @@ export function modelHealthContract(engine: string, open: () => Promise<SqlDatab
         reason: '10 failures and 8 time-outs of 20 requests',
       });
       const refused = await a.circuit.enter(question).catch((error: unknown) => error);
-      expect(refused).toMatchObject({ code: 'MILLRACE_WORK_PARKED', reason: 'breaker' });
+      expect(refused).toMatchObject({ code: 'MILLRACE_WORK_PARKED', reason: 'circuit' });
       expect(await new ModelHealthStore(database).troubled()).toMatchObject([
         { ...name, state: 'open', opens: 1 },
       ]);
@@ -162,7 +169,7 @@ export function modelHealthContract(engine: string, open: () => Promise<SqlDatab
       await untilState(one, 'half_open');
       const [probe] = passesOf(await attempts(one.circuit, 1));
       probe?.end(sent('server_error'));
-      expect(probe?.parkedBy?.('server_error')).toMatchObject({ reason: 'breaker' });
+      expect(probe?.parkedBy?.('server_error')).toMatchObject({ reason: 'circuit' });
       expect(probe?.parkedBy?.('bad_request')).toBeUndefined();
       await expect.poll(() => one.state()).toBe('open');
       const { rows } = await database.query<{ ms: number; opens: number }>({
@@ -190,7 +197,7 @@ export function modelHealthContract(engine: string, open: () => Promise<SqlDatab
     });
 
     it('is closed by an operator who deletes what is known of it', async () => {
-      const slow = { breaker: { ...breaker, openMs: 60_000, maxOpenMs: 60_000 } };
+      const slow = { circuit: { ...circuitSettings, openMs: 60_000, maxOpenMs: 60_000 } };
       const [a, b] = [process(slow), process(slow)];
       await ask(a, sent('server_error'), 20);
       await a.health.turn();

@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import {
   type LimitAsk,
   type LimitCorrection,
-  ModelLimits,
+  RateLimitStore,
 } from '../../src/capabilities/limits/model-limits.ts';
 import { allRefilled, type Buckets, take } from '../../src/capabilities/limits/token-bucket.ts';
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
@@ -41,7 +41,7 @@ interface Row {
 export function modelLimitsContract(name: string, open: () => Promise<SqlDatabase>): void {
   describe(`model limits on ${name}`, () => {
     let database: SqlDatabase;
-    const newLimits = (): ModelLimits => new ModelLimits({ database, clock: systemClock });
+    const newLimits = (): RateLimitStore => new RateLimitStore({ database, clock: systemClock });
 
     beforeEach(async () => {
       database = await open();

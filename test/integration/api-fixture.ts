@@ -1,5 +1,5 @@
 import { CorrectionLedger } from '../../src/engine/ledger/correction-ledger.ts';
-import { CorrectionOffice } from '../../src/capabilities/corrections/correction-office.ts';
+import { CorrectionService } from '../../src/capabilities/corrections/correction-service.ts';
 import { packagedPriceBook } from '../../src/pricing/packaged-price-book.ts';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -21,7 +21,7 @@ import type { Provided } from '../../src/capabilities/capability.ts';
 import { clockToken } from '../../src/capabilities/costs/clock-token.ts';
 import { CostReports } from '../../src/capabilities/costs/cost-reports.ts';
 import { FocusExports } from '../../src/capabilities/costs/focus/focus-export.ts';
-import { MessageAccounts } from '../../src/capabilities/message-operations/message-accounts.ts';
+import { MessageCosts } from '../../src/capabilities/message-operations/message-costs.ts';
 import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts';
 import { FilesPayloadStore } from '../../src/drivers/payload-store/payload-store.files.ts';
 import { openMigratedPglite } from '../../src/drivers/sql-database/migrated-pglite.ts';
@@ -31,17 +31,17 @@ import { systemClock } from '../../src/kernel/clock.ts';
 import type { BudgetDefinition } from '../../src/capabilities/budgets/budget-definition.ts';
 import { BudgetLedger } from '../../src/capabilities/budgets/budget-ledger.ts';
 import { DeadLetters } from '../../src/capabilities/dead-letters/dead-letters.ts';
-import { Holds } from '../../src/engine/ledger/holds.ts';
+import { Blocks } from '../../src/engine/ledger/blocks.ts';
 import { MessageLedger } from '../../src/engine/ledger/message-ledger.ts';
 import { MessageOperations } from '../../src/capabilities/message-operations/message-operations.ts';
 import { MessageSearch } from '../../src/capabilities/message-operations/message-search.ts';
 import { defineMessage } from '../../src/messages/message-type.ts';
-import { DeadLetterOffice } from '../../src/capabilities/dead-letters/dead-letter-office.ts';
-import { ErasureOffice } from '../../src/capabilities/erasure/erasure-office.ts';
+import { DeadLetterService } from '../../src/capabilities/dead-letters/dead-letter-service.ts';
+import { ErasureService } from '../../src/capabilities/erasure/erasure-service.ts';
 import { ErasureLedger } from '../../src/capabilities/erasure/erasure-ledger.ts';
 import type { PayloadCleaner } from '../../src/engine/maintenance/payload-cleaner.ts';
-import { HoldOffice } from '../../src/capabilities/pauses/hold-office.ts';
-import { MessageOffice } from '../../src/capabilities/message-operations/message-office.ts';
+import { PauseService } from '../../src/capabilities/pauses/pause-service.ts';
+import { MessageService } from '../../src/capabilities/message-operations/message-service.ts';
 import { Admissions } from '../../src/engine/pipeline/admissions.ts';
 import { MessageBodies } from '../../src/engine/pipeline/message-bodies.ts';
 import type { Publisher } from '../../src/engine/pipeline/publisher.ts';
@@ -115,7 +115,7 @@ export async function openApiFixture(): Promise<ApiFixture> {
     clock: systemClock,
     check: budgets,
   });
-  const deadLetters = new DeadLetterOffice({
+  const deadLetters = new DeadLetterService({
     ledger: new DeadLetters(database),
     bodies,
     publisher,
@@ -142,12 +142,12 @@ export async function openApiFixture(): Promise<ApiFixture> {
         [clockToken, overrides.clock ?? systemClock],
         [BudgetReports, new BudgetReports(ledger)],
         [ApiKeys, keys],
-        [MessageAccounts, new MessageAccounts(database)],
+        [MessageCosts, new MessageCosts(database)],
         [EventIntake, new EventIntake(admissions)],
-        [DeadLetterOffice, deadLetters],
+        [DeadLetterService, deadLetters],
         [
-          MessageOffice,
-          new MessageOffice({
+          MessageService,
+          new MessageService({
             search: new MessageSearch(database),
             operations: new MessageOperations(database),
             bodies,
@@ -157,8 +157,8 @@ export async function openApiFixture(): Promise<ApiFixture> {
           }),
         ],
         [
-          CorrectionOffice,
-          new CorrectionOffice({
+          CorrectionService,
+          new CorrectionService({
             ledger: new CorrectionLedger(database),
             pricer: packagedPriceBook(),
             priceProviderOf: (provider) => provider,
@@ -166,15 +166,15 @@ export async function openApiFixture(): Promise<ApiFixture> {
           }),
         ],
         [
-          ErasureOffice,
-          new ErasureOffice({
+          ErasureService,
+          new ErasureService({
             ledger: new ErasureLedger({ database, clock: systemClock }),
             store: awayStore,
             cleaner: { clean: () => Promise.resolve(false) } as PayloadCleaner,
             clock: systemClock,
           }),
         ],
-        [HoldOffice, new HoldOffice(new Holds({ database, clock: systemClock }))],
+        [PauseService, new PauseService(new Blocks({ database, clock: systemClock }))],
         ...provided,
       ];
       return (logger) => ({

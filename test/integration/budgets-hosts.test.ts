@@ -150,7 +150,7 @@ describe.skipIf(![postgresPrograms(), redisPrograms()].every((program) => canRun
       const id = messageIds[0] ?? '';
       await host.stores.database.execute(
         `update millrace.messages set state = 'leased', fence = fence + 1, finished_at = null, result = null,
-           wake_at = clock_timestamp() + interval '1 second', lease_until = clock_timestamp() + interval '1 second'`,
+           sweep_at = clock_timestamp() + interval '1 second', lease_until = clock_timestamp() + interval '1 second'`,
       );
       const fence = 2;
       const call = newId(new Date());

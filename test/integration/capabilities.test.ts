@@ -133,7 +133,7 @@ describe('a host', () => {
       if (!isOpen) return;
       const { key } = await opened.service(ApiKeys).create({ name: 'test', scopes: ['admin'] });
       const headers = { authorization: `Bearer ${key}` };
-      const routes = { budgets: '/v1/budgets', pauses: '/v1/holds', 'dead-letters': '/v1/dead-letters' };
+      const routes = { budgets: '/v1/budgets', pauses: '/v1/pauses', 'dead-letters': '/v1/dead-letters' };
       for (const [name, url] of Object.entries(routes)) {
         const { statusCode } = await requestTo(app).get(url).set(headers);
         expect([name, statusCode]).toEqual([name, names.includes(name) ? 200 : 404]);

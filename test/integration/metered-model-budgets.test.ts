@@ -4,19 +4,19 @@ import { Parked } from '../../src/engine/parked.ts';
 import type { BudgetDefinition } from '../../src/capabilities/budgets/budget-definition.ts';
 import { BudgetLedger } from '../../src/capabilities/budgets/budget-ledger.ts';
 import { formatUsd } from '../../src/kernel/money.ts';
-import type { CallScope } from '../../src/engine/calls/call-scope.ts';
+import type { CallGroup } from '../../src/engine/calls/call-group.ts';
 import { refusal, type Script, ScriptedModel } from '../../src/testing/scripted-model.ts';
 import { quotasOf, someBudget, stateOf } from '../support/budget-fixture.ts';
-import { failureOf, type MeteredModels, openMeteredModels } from '../support/metered-models.ts';
+import { failureOf, type ModelsHarness, openMeteredModels } from '../support/models-harness.ts';
 
 /* Metered models under budgets: what a handler's calls do to them, and what it gets when they do not fit. */
 
 const usage = { uncachedInput: 4, textOutput: 100 };
 const cost = '0.000201';
 
-let models: MeteredModels;
+let models: ModelsHarness;
 let budgets: BudgetLedger;
-const scopes: CallScope[] = [];
+const scopes: CallGroup[] = [];
 
 beforeAll(async () => {
   models = await openMeteredModels();
@@ -39,11 +39,11 @@ async function scopeUnder(
 ): Promise<{ readonly ask: () => Promise<string>; readonly model: ScriptedModel }> {
   await budgets.define(definitions);
   const model = new ScriptedModel(script, modelId);
-  const gateway = models.gateway(
+  const metered = models.metered(
     { scripted: { kind: 'custom', model: () => model } },
     { quotas: quotasOf(definitions, models.metrics) },
   );
-  const scope = models.openScope(gateway, await models.leasedMessage());
+  const scope = models.openScope(metered, await models.leasedMessage());
   scopes.push(scope);
   const ask = async (): Promise<string> => {
     const prompt = 'Good day';

@@ -8,7 +8,7 @@ import { canRun, directoryOf, prometheusPrograms } from '../support/required-pro
 describe.skipIf(!canRun(prometheusPrograms()))('the metrics of a process', () => {
   it('pass promtool, those of the process itself included', async () => {
     const metrics = createMetrics(metricCatalogue, { processMetrics: true });
-    metrics.increment('lease_lost_total', {});
+    metrics.increment('lease_expired_total', {});
     metrics.observe('queue_wait_seconds', { owner: 'platform', stage: 'answer' }, 1);
     const { body } = await metrics.render();
     expect(body).toContain('process_cpu_seconds_total');

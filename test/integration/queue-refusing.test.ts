@@ -41,7 +41,7 @@ describe.skipIf(![postgresPrograms(), redisPrograms()].every((program) => canRun
       async (refusal, setRefusing) => {
         const ledgerUrl = await hosts.newLedger(refusal.toLowerCase());
         const { logger, lines } = recordingLogger();
-        const start = (roles: readonly ('api' | 'worker' | 'relay')[]) =>
+        const start = (roles: readonly ('api' | 'worker' | 'maintenance')[]) =>
           hosts.start(ledgerUrl, {
             stages: [stage],
             modelProviders: {},
@@ -49,7 +49,7 @@ describe.skipIf(![postgresPrograms(), redisPrograms()].every((program) => canRun
             logger,
           });
         // What one admits the other works on: nothing gets there but by the queue, or by the sweeper.
-        const worker = await start(['worker', 'relay']);
+        const worker = await start(['worker', 'maintenance']);
         const api = await start(['api']);
         let admitted = 0;
         const admit = async (): Promise<void> => {
@@ -77,7 +77,7 @@ describe.skipIf(![postgresPrograms(), redisPrograms()].every((program) => canRun
         );
         const byKind = Map.groupBy(
           refusals,
-          ({ message, fields }) => `${message}: ${kindOfError(fields['error'])} ${String(fields['chore'])}`,
+          ({ message, fields }) => `${message}: ${kindOfError(fields['error'])} ${String(fields['job'])}`,
         );
         expect(byKind.size).toBeGreaterThan(0);
         const mostLines = 1 + Math.floor((performance.now() - refusingSinceMs) / saysAgainMs);

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { GateEnd, GateQuestion } from '../../src/engine/calls/call-gate.ts';
-import { type ModelLimit, ModelLimits } from '../../src/capabilities/limits/model-limits.ts';
+import { type RateLimit, RateLimitStore } from '../../src/capabilities/limits/model-limits.ts';
 import { composeRateGate } from '../../src/capabilities/limits/compose-rate-gate.ts';
 import type { RateGate } from '../../src/capabilities/limits/rate-gate.ts';
 import { migrate } from '../../src/drivers/sql-database/migrator.ts';
@@ -13,7 +13,7 @@ import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { silentLogger } from '../../src/telemetry/silent-logger.ts';
 
 const perMinute = 60_000;
-const limits: Record<string, ModelLimit> = {
+const limits: Record<string, RateLimit> = {
   'openai/gpt-5-mini': { tokensPerMinute: perMinute },
   'anthropic/*': { requestsPerMinute: 60 },
 };
@@ -67,7 +67,7 @@ describe('RateGate', () => {
     const metrics = createMetrics(metricCatalogue);
     const gate = composeRateGate({
       limits,
-      store: new ModelLimits({ database, clock: systemClock }),
+      store: new RateLimitStore({ database, clock: systemClock }),
       maxBlockMs: 40_000,
       clock: {
         ...systemClock,
@@ -184,8 +184,8 @@ describe('RateGate', () => {
     const stopped = new AbortController();
     const entering = gate.enter(question({ signal: stopped.signal }));
     await expect.poll(readLevel).toBeLessThan(-200);
-    stopped.abort(new Error('the lease is lost'));
-    await expect(entering).rejects.toThrow('the lease is lost');
+    stopped.abort(new Error('the lease has expired'));
+    await expect(entering).rejects.toThrow('the lease has expired');
     await gate.close();
     expect(await readLevel()).toBeGreaterThanOrEqual(0);
   });

@@ -8,7 +8,7 @@ import { connectClickHouse, openChdb } from '../../src/drivers/column-store/colu
 import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts';
 import { newId } from '../../src/kernel/ids.ts';
 import { sumUsd, usd } from '../../src/kernel/money.ts';
-import { type ExportBatch, writeBatch } from '../../src/engine/export/export-batch-writer.ts';
+import { type InsertBatch, writeBatch } from '../../src/engine/export/export-batch-writer.ts';
 import { renderOutcomeLine } from '../../src/engine/export/message-outcome.ts';
 import { bindLines } from '../../src/engine/export/row-text.ts';
 import { renderUsageLine, type UsageRecord } from '../../src/engine/export/usage-record.ts';
@@ -25,7 +25,7 @@ import {
 
 const newUuid = (): string => newId(new Date());
 
-function usageBatch(records: readonly UsageRecord[], id = newUuid()): ExportBatch {
+function usageBatch(records: readonly UsageRecord[], id = newUuid()): InsertBatch {
   return { id, table: 'usage', lines: bindLines(id, records.map(renderUsageLine)), rows: records.length };
 }
 

@@ -1,10 +1,10 @@
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
-import { ModelLimits } from '../../src/capabilities/limits/model-limits.ts';
+import { RateLimitStore } from '../../src/capabilities/limits/model-limits.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { newId } from '../../src/kernel/ids.ts';
 import { usd, type Usd } from '../../src/kernel/money.ts';
 import type { CallLedger, SettledCall } from '../../src/engine/ledger/call-ledger.ts';
-import type { ClaimAsk } from '../../src/engine/ledger/claims.ts';
+import type { ClaimRequest } from '../../src/engine/ledger/claims.ts';
 import type {
   Admission,
   Emission,
@@ -84,15 +84,15 @@ export function admissions(ledger: MessageLedger): PoisonCase<Admission> {
   };
 }
 
-export function claims(ledger: MessageLedger): PoisonCase<ClaimAsk> {
+export function claims(ledger: MessageLedger): PoisonCase<ClaimRequest> {
   return {
     name: 'claim',
     covers: ['ledger.claim_messages'],
     row: (index) => ({ stage: `none-${index % 3}`, leaseMs: 1000, about: newId(new Date()) }),
     refused: [
-      ...poisonedField<ClaimAsk>('stage', badTexts),
-      ...poisonedField<ClaimAsk>('about', badIds),
-      ...poisonedField<ClaimAsk>('leaseMs', badNumbers),
+      ...poisonedField<ClaimRequest>('stage', badTexts),
+      ...poisonedField<ClaimRequest>('about', badIds),
+      ...poisonedField<ClaimRequest>('leaseMs', badNumbers),
     ],
     write: (row) => ledger.claim(row),
     expected: { kind: 'unknown' },
@@ -295,9 +295,9 @@ export function parks(ledger: MessageLedger, messages: readonly string[]): Poiso
 }
 
 /** Requests of models under limits, each of a model of its own, so that rows are made for them, too. */
-export function limitTakes(database: SqlDatabase): PoisonCase<Parameters<ModelLimits['take']>[0]> {
-  const limits = new ModelLimits({ database, clock: systemClock });
-  type Ask = Parameters<ModelLimits['take']>[0];
+export function limitTakes(database: SqlDatabase): PoisonCase<Parameters<RateLimitStore['take']>[0]> {
+  const limits = new RateLimitStore({ database, clock: systemClock });
+  type Ask = Parameters<RateLimitStore['take']>[0];
   return {
     name: 'take from limits',
     covers: ['admission.ensure_limits', 'admission.take_from_limits'],
@@ -333,9 +333,11 @@ export function limitTakes(database: SqlDatabase): PoisonCase<Parameters<ModelLi
   };
 }
 
-export function limitCorrections(database: SqlDatabase): PoisonCase<Parameters<ModelLimits['correct']>[0]> {
-  const limits = new ModelLimits({ database, clock: systemClock });
-  type Correction = Parameters<ModelLimits['correct']>[0];
+export function limitCorrections(
+  database: SqlDatabase,
+): PoisonCase<Parameters<RateLimitStore['correct']>[0]> {
+  const limits = new RateLimitStore({ database, clock: systemClock });
+  type Correction = Parameters<RateLimitStore['correct']>[0];
   const unknown = { perMinute: undefined, remaining: undefined };
   return {
     name: 'correct limits',

@@ -86,8 +86,8 @@ describe('deploy/kubernetes', () => {
   it('runs every role and the migrations without rights, bounded', () => {
     expect(templated.map(({ name }) => name).toSorted()).toEqual([
       'millrace-api',
+      'millrace-maintenance',
       'millrace-migrate',
-      'millrace-relay',
       'millrace-worker',
     ]);
   });

@@ -21,7 +21,7 @@ const takesAny = new Map([
   ['src/capabilities/budgets/budget-sql.ts', 'm.available_at'],
   ['src/engine/ledger/claim-sql.ts', 'm.customer collate "C", m.available_at'],
   ['src/engine/maintenance/payload-removals.ts', 'r.due_at'],
-  ['src/engine/ledger/sweep-sql.ts', 'm.wake_at'],
+  ['src/engine/ledger/sweep-sql.ts', 'm.sweep_at'],
   ['src/engine/ledger/wait-sql.ts', 'm.available_at'],
   // The place is only compared with a share of the items.
   ['dashboards/boards/cost-board.ts', 'item_spend DESC'],

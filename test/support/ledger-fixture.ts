@@ -138,7 +138,7 @@ const emptiedTables = [
   'millrace.export_batches',
   'millrace.pruned_totals',
   'millrace.role_leases',
-  'millrace.holds',
+  'millrace.blocks',
   'millrace.stage_ends',
   'millrace.quota_windows',
   'millrace.quotas',
@@ -178,7 +178,7 @@ export class LedgerHarness {
   /** Every lease runs out, and the sweeper sees it. */
   async expireLeases(): Promise<void> {
     await this.database.execute(
-      `update millrace.messages set lease_until = clock_timestamp() - interval '1 ms', wake_at = clock_timestamp() - interval '1 ms'
+      `update millrace.messages set lease_until = clock_timestamp() - interval '1 ms', sweep_at = clock_timestamp() - interval '1 ms'
        where state = 'leased'`,
     );
     await new SweepLedger(this.database).sweep(1000);

@@ -117,7 +117,7 @@ export const anyUsageRecord: fc.Arbitrary<UsageRecord> = fc.record(
     costUsd: amount,
     upperBoundUsd: amount,
     listCostUsd: amount,
-    wasteReason: fc.constantFrom('failed', 'aborted', 'duplicate', 'retried', 'degenerate'),
+    wasteReason: fc.constantFrom('failed', 'aborted', 'duplicate', 'retried', 'invalid_output'),
     priceReference: word,
     priceCatalogue: word,
     durationMs: fc.nat({ max: 4_294_967_295 }),

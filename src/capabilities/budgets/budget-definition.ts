@@ -12,9 +12,9 @@ export interface BudgetDefinition {
   readonly feature: string | undefined;
   readonly window: BudgetWindowUnit;
   readonly limitUsd: Usd;
-  /** What becomes of new messages when it is used up: they are admitted and wait, or are refused. */
+  /** What happens to new messages when it is used up: they are admitted and wait, or are refused. */
   readonly atLimit: 'park' | 'refuse';
-  /** What becomes of calls without a known price. */
+  /** What happens to calls without a known price. */
   readonly unpriced: 'refuse' | 'allow';
 }
 

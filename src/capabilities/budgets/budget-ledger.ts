@@ -9,7 +9,7 @@ import {
 } from './budget-definition.ts';
 import * as sql from './budget-sql.ts';
 import { countParked, listParkedNames } from '../../engine/ledger/parked-sql.ts';
-import { type OverdueMessage, type WakeRow, overdueOf } from '../../engine/ledger/sweep-ledger.ts';
+import { type OverdueMessage, type NotifyRow, overdueOf } from '../../engine/ledger/sweep-ledger.ts';
 
 /** A budget that holds, with the figures of its present window. */
 export interface BudgetState extends BudgetDefinition {
@@ -18,7 +18,7 @@ export interface BudgetState extends BudgetDefinition {
   readonly endsInMs: number;
   /** What settled calls cost, and the upper bounds of unsettled ones. */
   readonly spentUsd: Usd;
-  /** The upper bounds of calls in the air. */
+  /** The upper bounds of calls under way. */
   readonly reservedUsd: Usd;
   /** The smallest upper bound that was asked for in this window. */
   readonly leastUsd: Usd | undefined;
@@ -126,7 +126,7 @@ export class BudgetLedger {
 
   /** Lets at most so many of the messages that wait for the budget go on, the longest waiting first. */
   async release(name: string, limit: number): Promise<readonly OverdueMessage[]> {
-    const { rows } = await this.#database.query<WakeRow>(sql.releaseForBudget, [
+    const { rows } = await this.#database.query<NotifyRow>(sql.releaseForBudget, [
       parkedForBudget(name),
       limit,
       name,

@@ -22,7 +22,7 @@ export const budgetMetrics = {
     type: 'gauge',
     unit: 'dollars',
     labels: ofBudget,
-    help: 'Upper bounds of the calls in the air that count in the present window; aggregate with max.',
+    help: 'Upper bounds of the calls under way that count in the present window; aggregate with max.',
   },
   budget_refusals_total: {
     type: 'counter',

@@ -1,7 +1,7 @@
 import type { ClosedNames } from '../capability.ts';
 
 export const budgetNames = {
-  jobs: ['budget_releases', 'budgets'],
-  vitalJobs: ['budget_releases'],
+  jobs: ['release_budgets', 'budgets'],
+  vitalJobs: ['release_budgets'],
   parkReasons: ['budget'],
 } as const satisfies Partial<ClosedNames>;

@@ -63,7 +63,7 @@ export const releaseForBudget = named(
      update millrace.quota_windows w set refused_usd = null
      where w.quota = $3 and w.refused_usd is not null and exists (select from freed))
    update millrace.messages m
-   set parked_for = null, available_at = clock_timestamp(), wake_at = 'infinity'
+   set parked_for = null, available_at = clock_timestamp(), sweep_at = 'infinity'
    from freed f where m.id = f.id
    returning m.id, m.stage, m.fence, m.lane, m.team, m.customer, m.feature, m.batch, m.labels, m.trace_parent, m.state`,
 );

@@ -38,7 +38,7 @@ export function openBudgets({
     hooks: { admission, quotas },
     jobs: [
       { name: 'budgets', intervalMs: 1000, runsIn: 'every_process', turn: () => watch.look() },
-      { name: 'budget_releases', intervalMs: 1000, runsIn: 'relay', turn: () => releaser.release() },
+      { name: 'release_budgets', intervalMs: 1000, runsIn: 'maintenance', turn: () => releaser.release() },
     ],
     beforeWork: async () => {
       const changes = await watch.begin();

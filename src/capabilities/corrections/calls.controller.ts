@@ -3,7 +3,7 @@ import { ApiBearerAuth, ApiBody, ApiOperation, ApiParam, ApiResponse, ApiTags } 
 import type { ApiKeyIdentity } from '../../http/api-key-identity.ts';
 import { Caller, RequireScope } from '../../http/caller.ts';
 import { parseRequest } from '../../http/request-faults.ts';
-import { CorrectionOffice, type CorrectionReport } from './correction-office.ts';
+import { CorrectionService, type CorrectionReport } from './correction-service.ts';
 import { correctionOf, correctionRequestSchema } from './correction-requests.ts';
 
 /** Single calls, for operators whose key is bound to no team. */
@@ -11,10 +11,10 @@ import { correctionOf, correctionRequestSchema } from './correction-requests.ts'
 @ApiBearerAuth()
 @Controller('v1/calls')
 export class CallsController {
-  readonly #office: CorrectionOffice;
+  readonly #service: CorrectionService;
 
-  constructor(@Inject(CorrectionOffice) office: CorrectionOffice) {
-    this.#office = office;
+  constructor(@Inject(CorrectionService) service: CorrectionService) {
+    this.#service = service;
   }
 
   @Post(':id/correct')
@@ -46,6 +46,6 @@ export class CallsController {
   ): Promise<CorrectionReport> {
     const request = correctionOf(id, parseRequest(correctionRequestSchema, body));
     const operator = { actor: `key:${name}:${keyId}`, ...(team === undefined ? {} : { team }) };
-    return await this.#office.correct(request, operator);
+    return await this.#service.correct(request, operator);
   }
 }

@@ -1,6 +1,6 @@
 import { CorrectionLedger } from '../../engine/ledger/correction-ledger.ts';
 import type { CapabilityContext, CapabilityParts } from '../capability.ts';
-import { CorrectionOffice } from './correction-office.ts';
+import { CorrectionService } from './correction-service.ts';
 
 /** Composes the corrections of calls. */
 export function openCorrections({
@@ -8,11 +8,11 @@ export function openCorrections({
   clock,
   engine: { pricer, providers },
 }: CapabilityContext<unknown>): CapabilityParts {
-  const office = new CorrectionOffice({
+  const service = new CorrectionService({
     ledger: new CorrectionLedger(database),
     pricer,
     priceProviderOf: (provider) => providers.priceProviderOf(provider),
     clock,
   });
-  return { services: [[CorrectionOffice, office]] };
+  return { services: [[CorrectionService, service]] };
 }

@@ -8,7 +8,7 @@ export const costMetrics = {
     type: 'gauge',
     unit: 'ratio',
     labels: { dimension: ['team', 'customer', 'feature'], name: 'open' },
-    help: 'Spend as a multiple of the usual at this time of day, of the 20 names of each dimension with the highest; set by the relay, aggregate with max.',
+    help: 'Spend as a multiple of the usual at this time of day, of the 20 names of each dimension with the highest; set by the maintenance role, aggregate with max.',
   },
 } as const satisfies MetricCatalogue;
 

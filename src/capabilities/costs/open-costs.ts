@@ -60,7 +60,7 @@ export function openCosts({
     limits: settings.costs.reports,
     billingAccount: settings.costs.focus.billingAccount,
   });
-  const { pauseMs } = settings.costs.baseline;
+  const { intervalMs } = settings.costs.baseline;
   const baseline = new SpendBaseline({ store: columns, metrics, clock, settings: settings.costs.baseline });
   return {
     services: [
@@ -71,8 +71,8 @@ export function openCosts({
     jobs: [
       {
         name: 'spend_baseline',
-        intervalMs: pauseMs,
-        runsIn: 'relay',
+        intervalMs: intervalMs,
+        runsIn: 'maintenance',
         turn: async () => {
           await baseline.compare();
           return false;

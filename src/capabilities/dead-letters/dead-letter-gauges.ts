@@ -5,9 +5,9 @@ import { deadLetterMetrics, type DeadLetterMetrics } from './dead-letter-metrics
 
 /** Makes the series of what operators do. */
 export function startDeadLetterSeries(metrics: DeadLetterMetrics, stages: readonly RegisteredStage[]): void {
-  for (const action of deadLetterMetrics.dlq_actions_total.labels.action) {
+  for (const action of deadLetterMetrics.dead_letter_actions_total.labels.action) {
     metrics.initialise(
-      'dlq_actions_total',
+      'dead_letter_actions_total',
       stages.map((stage) => ({ ...labelsOf(stage), action })),
     );
   }
@@ -18,8 +18,8 @@ export function showDeadLetters(metrics: DeadLetterMetrics, { counts, stages }: 
   for (const stage of stages) {
     const labels = labelsOf(stage);
     const dead = counts.filter((count) => count.kind === 'dead' && count.stage === labels.stage);
-    metrics.set('dlq_depth', labels, sumOf(dead));
-    metrics.set('dlq_oldest_age_seconds', labels, oldestOf(dead));
+    metrics.set('dead_letters', labels, sumOf(dead));
+    metrics.set('dead_letters_oldest_age_seconds', labels, oldestOf(dead));
   }
 }
 

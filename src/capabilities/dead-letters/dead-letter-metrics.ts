@@ -5,19 +5,19 @@ import type { Metrics } from '../../telemetry/metrics.ts';
 
 /** Fed by operators and by the counts of the ledger; what is given up on is counted by the engine. */
 export const deadLetterMetrics = {
-  dlq_actions_total: {
+  dead_letter_actions_total: {
     type: 'counter',
     unit: 'messages',
     labels: { ...ofStage, action: ['replayed', 'discarded'] },
     help: 'Dead letters that operators replayed or discarded through this process; the audit has all of them.',
   },
-  dlq_depth: {
+  dead_letters: {
     type: 'gauge',
     unit: 'messages',
     labels: ofStage,
     help: 'Dead letters that are neither replayed nor discarded; aggregate with max.',
   },
-  dlq_oldest_age_seconds: {
+  dead_letters_oldest_age_seconds: {
     type: 'gauge',
     unit: 'seconds',
     labels: ofStage,

@@ -1,6 +1,6 @@
 import type { CapabilityContext, CapabilityParts } from '../capability.ts';
 import { showDeadLetters, startDeadLetterSeries } from './dead-letter-gauges.ts';
-import { DeadLetterOffice } from './dead-letter-office.ts';
+import { DeadLetterService } from './dead-letter-service.ts';
 import { DeadLetters } from './dead-letters.ts';
 import type { deadLetterMetrics } from './dead-letter-metrics.ts';
 
@@ -12,9 +12,9 @@ export function openDeadLetters({
   engine: { bodies, publisher },
 }: CapabilityContext<unknown, typeof deadLetterMetrics>): CapabilityParts {
   const ledger = new DeadLetters(database);
-  const office = new DeadLetterOffice({ ledger, bodies, publisher, metrics, clock });
+  const service = new DeadLetterService({ ledger, bodies, publisher, metrics, clock });
   return {
-    services: [[DeadLetterOffice, office]],
+    services: [[DeadLetterService, service]],
     startSeries: (stages) => startDeadLetterSeries(metrics, stages),
     readGauges: (reading) => showDeadLetters(metrics, reading),
   };

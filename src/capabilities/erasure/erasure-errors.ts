@@ -12,6 +12,6 @@ export const erasureErrors = declareErrors({
     status: 500,
     retryable: false,
     what: 'An erasure was given up after five tries: the ledger refuses something of its data. The export goes on.',
-    todo: "Find the failure in a relay's log (chore erasures), mend it, and ask for the erasure again.",
+    todo: "Find the failure in a maintenance process's log (job erasures), fix it, and ask for the erasure again.",
   },
 });

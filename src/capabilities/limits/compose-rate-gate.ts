@@ -5,14 +5,14 @@ import type { LimitMetrics } from './limit-metrics.ts';
 import { LimitCorrections } from './limit-corrections.ts';
 import { LimitLanes } from './limit-lanes.ts';
 import { LimitWaits } from './limit-waits.ts';
-import type { ModelLimit, ModelLimits } from './model-limits.ts';
+import type { RateLimit, RateLimitStore } from './model-limits.ts';
 import { RateGate } from './rate-gate.ts';
-import { WaitingPlaces } from './waiting-places.ts';
+import { WaitLimiter } from './wait-limiter.ts';
 
 export interface RateGateOptions {
   /** By "provider/model", or "provider/*" for every model of the provider without an entry of its own. */
-  readonly limits: Readonly<Record<string, ModelLimit>>;
-  readonly store: ModelLimits;
+  readonly limits: Readonly<Record<string, RateLimit>>;
+  readonly store: RateLimitStore;
   /** After this long others look again, whatever the provider told one of them. */
   readonly maxBlockMs: number;
   readonly clock: Clock;
@@ -33,7 +33,7 @@ const maxWaitingInProcess = 1000;
 /** Composes the gate that keeps limits. */
 export function composeRateGate(options: RateGateOptions): RateGate {
   const { limits, store, maxBlockMs, clock, metrics, bounds, slotsOf } = options;
-  const places = new WaitingPlaces(slotsOf, maxWaitingInProcess);
+  const places = new WaitLimiter(slotsOf, maxWaitingInProcess);
   bounds?.register('limit_waits', places);
   const lanes = new LimitLanes(limits, metrics);
   return new RateGate({

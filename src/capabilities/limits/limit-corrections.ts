@@ -1,14 +1,14 @@
 import { AppError } from '../../kernel/app-error.ts';
 import type { Logger } from '../../telemetry/logger.ts';
-import type { LimitLane } from './limit-lane.ts';
-import type { LimitCorrection, ModelLimits } from './model-limits.ts';
+import type { ModelLimiter } from './model-limiter.ts';
+import type { LimitCorrection, RateLimitStore } from './model-limits.ts';
 import type { Buckets } from './token-bucket.ts';
 
 export interface LimitCorrectionsOptions {
-  readonly store: Pick<ModelLimits, 'correct'>;
+  readonly store: Pick<RateLimitStore, 'correct'>;
   readonly logger: Logger;
   /** Told what the limits are then. */
-  readonly onState: (lane: LimitLane, state: Buckets) => void;
+  readonly onState: (lane: ModelLimiter, state: Buckets) => void;
 }
 
 /** Settles what was taken of limits to the truth. Nobody waits for it but the end of the process. */
@@ -26,7 +26,7 @@ export class LimitCorrections {
     while (this.#underWay.size > 0) await Promise.all(this.#underWay);
   }
 
-  write(lane: LimitLane, correction: Omit<LimitCorrection, 'provider' | 'model'>): void {
+  write(lane: ModelLimiter, correction: Omit<LimitCorrection, 'provider' | 'model'>): void {
     const { provider, model } = lane;
     const written = this.#options.store
       .correct({ provider, model, ...correction })

@@ -4,7 +4,7 @@ import type { ClosedNames, NameOf } from '../capability.ts';
 export const limitNames = {
   jobs: ['model_health'],
   bounds: ['limit_takes', 'limit_corrections', 'limit_waits', 'watched_models'],
-  parkReasons: ['breaker', 'rate_limit', 'retry_budget'],
+  parkReasons: ['circuit', 'rate_limit', 'retry_budget'],
 } as const satisfies Partial<ClosedNames>;
 
 /** Where it tells how near its bounds are. */

@@ -42,7 +42,7 @@ export const limitStatus: StatusPart<TroubledModels, TroubledModelsDocument> = {
         const isIt = (one: { readonly provider: string; readonly model: string }): boolean =>
           nameOf(one) === about;
         switch (reason) {
-          case 'breaker':
+          case 'circuit':
             return ofCircuit(about, circuits.find(isIt), now);
           case 'rate_limit':
             return ofLimit(about, blocked.find(isIt));
@@ -56,7 +56,7 @@ export const limitStatus: StatusPart<TroubledModels, TroubledModelsDocument> = {
         }
       },
       unnoted: [
-        ...circuits.map((circuit) => unnoted('breaker', circuit, ofCircuit(nameOf(circuit), circuit, now))),
+        ...circuits.map((circuit) => unnoted('circuit', circuit, ofCircuit(nameOf(circuit), circuit, now))),
         ...blocked.map((block) => unnoted('rate_limit', block, ofLimit(nameOf(block), block))),
       ],
     };

@@ -1,11 +1,11 @@
 import { Parked } from '../../engine/parked.ts';
 import type { GateQuestion } from '../../engine/calls/call-gate.ts';
 import type { Clock } from '../../kernel/clock.ts';
-import { type LimitLane, maxParkMs } from './limit-lane.ts';
-import type { WaitingPlaces } from './waiting-places.ts';
+import { type ModelLimiter, maxParkMs } from './model-limiter.ts';
+import type { WaitLimiter } from './wait-limiter.ts';
 
 export interface LimitWaitsOptions {
-  readonly places: WaitingPlaces;
+  readonly places: WaitLimiter;
   readonly clock: Clock;
   readonly random: () => number;
   /** Told of every wait that begins and holds a slot of the stage meanwhile. */
@@ -38,7 +38,7 @@ export class LimitWaits {
 
   /** Waits until the provider's block is over, if that is soon. Those who waited do not all go at the same moment. */
   async waitOut(
-    lane: LimitLane,
+    lane: ModelLimiter,
     { signal, stage }: Pick<GateQuestion, 'signal' | 'stage'>,
     mayWait: boolean,
     tokens = 0,
@@ -59,7 +59,7 @@ export class LimitWaits {
   }
 
   /** The request is put aside: it comes back behind those that were put aside before it. */
-  parked(lane: LimitLane, stage: string, tokens: number, waitMs: number): Parked {
+  parked(lane: ModelLimiter, stage: string, tokens: number, waitMs: number): Parked {
     const { clock, random, onPark } = this.#options;
     onPark?.(stage, Math.max(0, waitMs - maxWaitInPlaceMs));
     const nowMs = clock.monotonicMs();

@@ -19,7 +19,7 @@ export async function openLimits(
 ): Promise<CapabilityParts> {
   const { models } = context.settings;
   const health = SharedModelHealth.open({ ...context, models });
-  const limit = await limitsGate({ ...context, models, stageGates: context.engine.stageGates });
+  const limit = await limitsGate({ ...context, models, stageCapacities: context.engine.stageCapacities });
   return {
     // Tokens are taken last: what is refused before need not give them back.
     hooks: { gates: [...health.gates, limit] },

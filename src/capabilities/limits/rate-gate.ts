@@ -4,10 +4,10 @@ import type { LimitMetrics } from './limit-metrics.ts';
 import { ExpectedTokens } from './expected-tokens.ts';
 import type { LimitCorrections } from './limit-corrections.ts';
 import { readLimit } from './limit-headers.ts';
-import type { LimitLane } from './limit-lane.ts';
+import type { ModelLimiter } from './model-limiter.ts';
 import type { LimitLanes } from './limit-lanes.ts';
 import { type LimitWaits, maxWaitInPlaceMs } from './limit-waits.ts';
-import type { LimitAnswer, ModelLimits } from './model-limits.ts';
+import type { LimitAnswer, RateLimitStore } from './model-limits.ts';
 
 /*
  * Requests and tokens a minute of each model, for all processes together.
@@ -23,7 +23,7 @@ export interface RateGateOptions {
   readonly lanes: LimitLanes;
   readonly waits: LimitWaits;
   readonly corrections: LimitCorrections;
-  readonly store: Pick<ModelLimits, 'take'>;
+  readonly store: Pick<RateLimitStore, 'take'>;
   /** After this long others look again, whatever the provider told one of them. */
   readonly maxBlockMs: number;
   readonly clock: Clock;
@@ -44,7 +44,7 @@ const uncounted: ReadonlySet<string> = new Set([
 
 /** A request that was let through, and by what. */
 interface Granted {
-  readonly lane: LimitLane;
+  readonly lane: ModelLimiter;
   readonly question: GateQuestion;
   readonly inputTokens: number;
   readonly tokens: number;
@@ -88,7 +88,7 @@ export class RateGate implements CallGate {
   }
 
   async #take(
-    lane: LimitLane,
+    lane: ModelLimiter,
     { signal, stage }: GateQuestion,
     tokens: number,
     mayWait: boolean,
@@ -133,14 +133,14 @@ export class RateGate implements CallGate {
   }
 
   /** A provider that refused for its limit is left alone for the time that it named. */
-  #blockIfRefused(lane: LimitLane, end: GateEnd): number {
+  #blockIfRefused(lane: ModelLimiter, end: GateEnd): number {
     if (end.kind !== 'sent' || end.failure !== 'rate_limited') return 0;
     const blockMs = Math.min(this.#options.maxBlockMs, Math.max(1, end.retryAfterMs ?? defaultBlockMs));
     lane.block(blockMs, this.#options.clock.monotonicMs());
     return blockMs;
   }
 
-  #noteWait({ provider, model }: LimitLane, waitedMs: number): void {
+  #noteWait({ provider, model }: ModelLimiter, waitedMs: number): void {
     this.#options.metrics.observe('llm_limit_wait_seconds', { provider, model }, waitedMs / 1000);
   }
 }

@@ -1,7 +1,7 @@
 import { CancelWatcher } from '../../engine/pipeline/cancel-watcher.ts';
 import type { CapabilityContext, CapabilityParts, NameOf } from '../capability.ts';
-import { MessageAccounts } from './message-accounts.ts';
-import { MessageOffice } from './message-office.ts';
+import { MessageCosts } from './message-costs.ts';
+import { MessageService } from './message-service.ts';
 import { MessageOperations } from './message-operations.ts';
 import { MessageSearch } from './message-search.ts';
 import { MessageWaiter } from './message-waiter.ts';
@@ -21,9 +21,9 @@ export function openMessageOperations({
   const watcher = new CancelWatcher({ operations, leases });
   return {
     services: [
-      [MessageOffice, new MessageOffice({ search, operations, bodies, publisher, metrics, clock })],
+      [MessageService, new MessageService({ search, operations, bodies, publisher, metrics, clock })],
       [MessageWaiter, new MessageWaiter({ search, ends, clock })],
-      [MessageAccounts, new MessageAccounts(database)],
+      [MessageCosts, new MessageCosts(database)],
     ],
     jobs: [
       {

@@ -1,16 +1,16 @@
-import { Holds } from '../../engine/ledger/holds.ts';
+import { Blocks } from '../../engine/ledger/blocks.ts';
 import { ParkedMessages } from '../../engine/ledger/parked-messages.ts';
 import type { CapabilityContext, CapabilityParts, NameOf } from '../capability.ts';
-import { HoldKeeper } from './hold-keeper.ts';
-import { HoldOffice } from './hold-office.ts';
-import { HoldWatcher } from './hold-watcher.ts';
+import { PauseReleaser } from './pause-releaser.ts';
+import { PauseService } from './pause-service.ts';
+import { PauseWatcher } from './pause-watcher.ts';
 import type { pauseMetrics } from './pause-metrics.ts';
 import type { pauseNames } from './pause-names.ts';
 
 const watchIntervalMs = 200;
-const keepIntervalMs = 250;
+const releaseIntervalMs = 250;
 
-/** Composes the holds: the office, the watcher, the keeper. */
+/** Composes the pauses: the service, the watcher, the keeper. */
 export function openPauses({
   database,
   clock,
@@ -19,20 +19,33 @@ export function openPauses({
   engine,
 }: CapabilityContext<unknown, typeof pauseMetrics>): CapabilityParts<NameOf<typeof pauseNames, 'jobs'>> {
   const { registry, leases, models, publisher, workers } = engine;
-  const holds = new Holds({ database, clock });
+  const pauses = new Blocks({ database, clock });
   const parked = new ParkedMessages(database);
-  const watcher = new HoldWatcher({ holds, leases, gateway: models, registry, workers, metrics, logger });
-  const keeper = new HoldKeeper({ holds, parked, publisher, registry, metrics });
+  const watcher = new PauseWatcher({
+    pauses,
+    leases,
+    meteredModels: models,
+    registry,
+    workers,
+    metrics,
+    logger,
+  });
+  const releaser = new PauseReleaser({ pauses, parked, publisher, registry, metrics });
   return {
-    services: [[HoldOffice, new HoldOffice(holds)]],
+    services: [[PauseService, new PauseService(pauses)]],
     jobs: [
       {
-        name: 'watch_holds',
+        name: 'watch_pauses',
         intervalMs: watchIntervalMs,
         runsIn: 'every_process',
         turn: () => watcher.look(),
       },
-      { name: 'keep_holds', intervalMs: keepIntervalMs, runsIn: 'relay', turn: () => keeper.keep() },
+      {
+        name: 'release_pauses',
+        intervalMs: releaseIntervalMs,
+        runsIn: 'maintenance',
+        turn: () => releaser.keep(),
+      },
     ],
     beforeWork: async () => {
       await watcher.look();

@@ -11,17 +11,17 @@ export const pauseMetrics = {
     labels: ofStage,
     help: 'Is 1 while an operator holds the stage, or everything; aggregate with max.',
   },
-  holds_active: {
+  pauses_active: {
     type: 'gauge',
     unit: 'holds',
     labels: { scope: ['all', 'stage', 'model', 'provider', 'team', 'customer', 'feature', 'batch'] },
-    help: 'Holds that stand, by what they stop; every process reports the same, so aggregate with max.',
+    help: 'Pauses that stand, by what they stop; every process reports the same, so aggregate with max.',
   },
-  hold_age_seconds: {
+  pause_age_seconds: {
     type: 'gauge',
     unit: 'seconds',
     labels: {},
-    help: 'How long the oldest hold has stood; 0 when there is none.',
+    help: 'How long the oldest pause has stood; 0 when there is none.',
   },
 } as const satisfies MetricCatalogue;
 

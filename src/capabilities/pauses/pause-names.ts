@@ -1,6 +1,6 @@
 import type { ClosedNames } from '../capability.ts';
 
 export const pauseNames = {
-  jobs: ['keep_holds', 'watch_holds'],
-  vitalJobs: ['keep_holds'],
+  jobs: ['release_pauses', 'watch_pauses'],
+  vitalJobs: ['release_pauses'],
 } as const satisfies Partial<ClosedNames>;

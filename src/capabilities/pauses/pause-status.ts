@@ -1,55 +1,55 @@
-import { describeHold } from '../../engine/ledger/hold.ts';
-import { Holds, type ListedHold } from '../../engine/ledger/holds.ts';
+import { describeBlock } from '../../engine/ledger/block.ts';
+import { Blocks, type ListedBlock } from '../../engine/ledger/blocks.ts';
 import type { StatusPart, UnnotedWait, WaitExplanation } from '../status-part.ts';
-import { type HoldList, holdListDocument, holdListSchema } from './hold-documents.ts';
-import { holdTables } from './holds-text.ts';
+import { type PauseList, pauseListDocument, pauseListSchema } from './pause-documents.ts';
+import { holdTables } from './pauses-text.ts';
 
-interface HeldWork {
+interface BlockableWork {
   /** What operators have stopped, oldest first, with how many messages wait for it. */
-  readonly holds: readonly ListedHold[];
+  readonly pauses: readonly ListedBlock[];
 }
 
 /** What operators have stopped. */
-export const pauseStatus: StatusPart<HeldWork, HoldList> = {
-  schema: holdListSchema.shape,
+export const pauseStatus: StatusPart<BlockableWork, PauseList> = {
+  schema: pauseListSchema.shape,
   read: async ({ database, clock }) => {
-    const holds = await new Holds({ database, clock }).list();
-    const isAllHeld = holds.some(({ scope }) => scope === 'all');
-    const held = new Set(holds.flatMap(({ scope, value }) => (scope === 'stage' ? [value] : [])));
+    const pauses = await new Blocks({ database, clock }).list();
+    const isAllHeld = pauses.some(({ scope }) => scope === 'all');
+    const held = new Set(pauses.flatMap(({ scope, value }) => (scope === 'stage' ? [value] : [])));
     return {
-      members: { holds },
-      document: holdListDocument(holds),
-      tables: ({ leased }) => holdTables(holds, leased),
+      members: { pauses },
+      document: pauseListDocument(pauses),
+      tables: ({ leased }) => holdTables(pauses, leased),
       explain: ({ reason, about }) =>
-        reason === 'hold' ? explanationOf(holds.find(({ id }) => id === about)) : undefined,
-      unnoted: holds.map((hold) => unnotedOf(hold)),
+        reason === 'pause' ? explanationOf(pauses.find(({ id }) => id === about)) : undefined,
+      unnoted: pauses.map((pause) => unnotedOf(pause)),
       stops: (stage) => isAllHeld || held.has(stage),
     };
   },
 };
 
-function explanationOf(hold: ListedHold | undefined): WaitExplanation {
-  if (hold === undefined) {
+function explanationOf(pause: ListedBlock | undefined): WaitExplanation {
+  if (pause === undefined) {
     return {
       why: 'An operator had stopped them; that is lifted.',
       change: 'They are released within seconds.',
     };
   }
-  const { scope, value, actor, reason, createdAt } = hold;
+  const { scope, value, actor, reason, createdAt } = pause;
   return {
-    about: describeHold(hold),
+    about: describeBlock(pause),
     since: createdAt,
-    why: `${actor} has stopped ${describeHold(hold)}: ${reason}`,
+    why: `${actor} has stopped ${describeBlock(pause)}: ${reason}`,
     change: `millrace resume ${scope}${scope === 'all' ? '' : ` ${value}`} --reason "…"`,
   };
 }
 
-function unnotedOf(hold: ListedHold): UnnotedWait {
+function unnotedOf(pause: ListedBlock): UnnotedWait {
   return {
-    reason: 'hold',
-    name: hold.id,
-    messages: hold.waiting,
-    stages: hold.scope === 'stage' ? [hold.value] : [],
-    explanation: explanationOf(hold),
+    reason: 'pause',
+    name: pause.id,
+    messages: pause.waiting,
+    stages: pause.scope === 'stage' ? [pause.value] : [],
+    explanation: explanationOf(pause),
   };
 }

@@ -2,7 +2,7 @@ import type { Capability } from '../capability.ts';
 import { pauseMetrics } from './pause-metrics.ts';
 import { pauseNames } from './pause-names.ts';
 
-/** Kill switches: the office for operators, the watcher of every process, the keeper of the relay. */
+/** Kill switches: the service for operators, the watcher of every process, the releaser of the maintenance role. */
 export const pauses = {
   name: 'pauses',
   metrics: pauseMetrics,

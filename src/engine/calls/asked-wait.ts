@@ -4,7 +4,7 @@ import type { ModelFailure } from '../providers/classify-model-error.ts';
 import type { CallLabels, ModelMetrics } from './model-metrics.ts';
 
 /*
- * What becomes of the time that a provider asks to be left alone: it is granted up to a bound, counted as it was asked,
+ * What happens to the time that a provider asks to be left alone: it is granted up to a bound, counted as it was asked,
  * and told of where it is longer.
  */
 

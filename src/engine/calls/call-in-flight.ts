@@ -5,7 +5,7 @@ import type { GatePass } from './call-gate.ts';
 import type { CallLabels } from './model-metrics.ts';
 import type { CallFacts } from './usage-record-of-call.ts';
 
-/** A call that stands reserved in the ledger: whatever becomes of its request, it is settled. */
+/** A call that stands reserved in the ledger: whatever happens to its request, it is settled. */
 export interface CallInFlight {
   readonly facts: CallFacts;
   readonly target: ModelTarget<unknown>;

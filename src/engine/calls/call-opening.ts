@@ -7,7 +7,7 @@ import type { RequestBounds } from '../providers/request-bounds.ts';
 import { type CallGate, type GatePass, passGates } from './call-gate.ts';
 import type { CallInFlight } from './call-in-flight.ts';
 import type { CallQuestion } from './call-opener.ts';
-import type { CallMaker } from './call-owner.ts';
+import type { CallMaker } from './call-attribution.ts';
 import { startCallSpan } from './call-span.ts';
 import { fallbackFor, soonestRefusal } from './fallback.ts';
 import { labelsOf, type ModelMetrics } from './model-metrics.ts';

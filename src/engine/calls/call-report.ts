@@ -21,7 +21,7 @@ export interface CallReport {
   /** Encodes the answer to keep; only of a whole one. It may throw: such an answer is not kept. */
   readonly answer: (() => string) | undefined;
   /** The answer is whole and of no use: it is waste, and never given again. */
-  readonly isDegenerate?: boolean;
+  readonly isInvalidOutput?: boolean;
   /** Counts what the provider did not report. Absent when no answer had begun, so that there is nothing to count. */
   readonly count: TokenCounter | undefined;
 }
@@ -87,7 +87,7 @@ export function reportOfFailure(failure: ModelFailure, usage: ReportedUsage = no
     rawUsage: failure.usage,
     answeredModel: undefined,
     tier: undefined,
-    providerRequestId: requestIdOf(failure.headers),
+    providerRequestId: providerRequestIdOf(failure.headers),
     headers: failure.headers,
     answer: undefined,
     count: undefined,
@@ -95,6 +95,6 @@ export function reportOfFailure(failure: ModelFailure, usage: ReportedUsage = no
 }
 
 /** The provider's own name of the request, for support cases: OpenAI's and Anthropic's header. */
-export function requestIdOf(headers: ResponseHeaders | undefined): string | undefined {
+export function providerRequestIdOf(headers: ResponseHeaders | undefined): string | undefined {
   return headers?.['x-request-id'] ?? headers?.['request-id'];
 }

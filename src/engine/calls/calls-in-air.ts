@@ -4,7 +4,7 @@ import type { CallSettler } from './call-settler.ts';
 import { MeteredCall, type MeteredCallOptions } from './metered-call.ts';
 import type { CallFacts } from './usage-record-of-call.ts';
 
-/** Every call of this process that is in the air. */
+/** Every call of this process that is under way. */
 export class CallsInAir {
   readonly #settler: CallSettler;
   readonly #clock: Clock;

@@ -14,12 +14,12 @@ import { CallOpening } from './call-opening.ts';
 import { CallsInAir } from './calls-in-air.ts';
 import { CallSettler } from './call-settler.ts';
 import { ModelDirectory } from './model-directory.ts';
-import { ModelGateway } from './model-gateway.ts';
+import { MeteredModels } from './metered-models.ts';
 import { ModelMetrics } from './model-metrics.ts';
 import { SettlementWriter } from './settlement-writer.ts';
 
 /** Everything that metered models are made with. */
-export interface ModelGatewayOptions {
+export interface MeteredModelsOptions {
   readonly ledger: CallLedger;
   readonly pricer: Pricer;
   readonly registry: ProviderRegistry;
@@ -46,7 +46,7 @@ const defaultMaxInlineAnswerBytes = 256 * 1024;
 const defaultMaxRetryAfterMs = 3_600_000;
 
 /** Composes the way from a handler's request to its settlement. */
-export function composeModelGateway(options: ModelGatewayOptions): ModelGateway {
+export function composeModelGateway(options: MeteredModelsOptions): MeteredModels {
   const { ledger, pricer, registry, payloads, logger, clock, tracer } = options;
   const metrics = new ModelMetrics(options.metrics);
   const logOnce = new LogOnce();
@@ -65,7 +65,7 @@ export function composeModelGateway(options: ModelGatewayOptions): ModelGateway 
     logOnce,
     metrics,
   });
-  return new ModelGateway({
+  return new MeteredModels({
     models: new ModelDirectory(registry, pricer, options.fallbacks),
     opening: new CallOpening({
       gates: options.gates ?? [],

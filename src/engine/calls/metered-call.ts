@@ -19,7 +19,7 @@ import type { SettledCall } from '../ledger/settlement.ts';
 import type { CallFacts } from './usage-record-of-call.ts';
 
 /*
- * One request that is in the air, from its reservation to its one settlement.
+ * One request that is under way, from its reservation to its one settlement.
  *
  *   reserved ─► settle(report) ─► settled, and only then does anybody see the answer
  *                    └─ the ledger had given it up meanwhile ─► settled late, with a correction

@@ -2,7 +2,7 @@ import type { EmbeddingModelV4, EmbeddingModelV4CallOptions, EmbeddingModelV4Res
 import { wrapEmbeddingModel } from 'ai';
 import type { ReuseRule } from './call-journal.ts';
 import type { CallOpener } from './call-opener.ts';
-import { type CallReport, reportOfFailure, requestIdOf } from './call-report.ts';
+import { type CallReport, reportOfFailure, providerRequestIdOf } from './call-report.ts';
 import type { ModelFailure } from '../providers/classify-model-error.ts';
 import { faultOfEmbeddings, inAskedOrder } from './embedding-check.ts';
 import type { GivenAnswers } from './given-answers.ts';
@@ -22,7 +22,7 @@ export interface MeteredEmbeddingModelOptions {
   readonly step: string;
   readonly reuse: ReuseRule;
   readonly calls: CallOpener;
-  readonly given: Pick<GivenAnswers, 'rejectAnswer'>;
+  readonly given: Pick<GivenAnswers, 'invalidateAnswer'>;
 }
 
 /**
@@ -62,7 +62,7 @@ async function embed(
     const recorded = decodeEmbeddingAnswer(opened.answer);
     const recordedFault = faultOfEmbeddings(recorded.embeddings, params.values.length, step);
     if (recordedFault === undefined) return recorded;
-    await options.given.rejectAnswer(opened.id);
+    await options.given.invalidateAnswer(opened.id);
     throw recordedFault;
   }
   const { call, headers } = opened;
@@ -87,7 +87,7 @@ async function embed(
       report: reportOfResult(target, params, whole),
     };
   });
-  await call.settle({ ...report, ...(fault === undefined ? {} : { isDegenerate: true }) });
+  await call.settle({ ...report, ...(fault === undefined ? {} : { isInvalidOutput: true }) });
   if (fault !== undefined) throw fault;
   return answered;
 }
@@ -106,7 +106,7 @@ function reportOfResult(
     rawUsage: raw.usage ?? usage,
     answeredModel: typeof body?.model === 'string' ? body.model : undefined,
     tier: raw.tier,
-    providerRequestId: requestIdOf(response?.headers),
+    providerRequestId: providerRequestIdOf(response?.headers),
     headers: response?.headers,
     answer: () =>
       encodeEmbeddingAnswer({

@@ -11,7 +11,7 @@ import type { Pricer } from '../../pricing/price.ts';
 import { type AnswerRules, faultOfAnswer, textOfAnswer } from './answer-check.ts';
 import type { ReuseRule } from './call-journal.ts';
 import type { CallOpener, OpenedCall } from './call-opener.ts';
-import { type CallReport, reportOfFailure, requestIdOf, type TokenCounter } from './call-report.ts';
+import { type CallReport, reportOfFailure, providerRequestIdOf, type TokenCounter } from './call-report.ts';
 import type { ModelFailure } from '../providers/classify-model-error.ts';
 import type { GivenAnswers } from './given-answers.ts';
 import { meteredStream } from './metered-stream.ts';
@@ -86,7 +86,7 @@ export class MeteredLanguageModel implements LanguageModelV4 {
       const said = reportOfResult(target, options, result, whole);
       return { answer: whole, fault: this.#faultOf(whole), report: said };
     });
-    await call.settle({ ...report, ...(fault === undefined ? {} : { isDegenerate: true }) });
+    await call.settle({ ...report, ...(fault === undefined ? {} : { isInvalidOutput: true }) });
     if (fault !== undefined) throw fault;
     this.#noteGiven(call.id, answer);
     return result;
@@ -141,7 +141,7 @@ export class MeteredLanguageModel implements LanguageModelV4 {
     const answer = decodeLanguageAnswer(json);
     const fault = this.#faultOf(answer);
     if (fault !== undefined) {
-      await this.#options.given.rejectAnswer(id);
+      await this.#options.given.invalidateAnswer(id);
       throw fault;
     }
     this.#noteGiven(id, answer);
@@ -209,7 +209,7 @@ function reportOfResult(
     rawUsage: raw,
     answeredModel: result.response?.modelId,
     tier: body.tier ?? tierOfMetadata(result.providerMetadata),
-    providerRequestId: requestIdOf(result.response?.headers) ?? result.response?.id,
+    providerRequestId: providerRequestIdOf(result.response?.headers) ?? result.response?.id,
     headers: result.response?.headers,
     answer: () => encodeLanguageAnswer(answer),
     count: tokenCounter(target, options, () => contentText(result.content)),

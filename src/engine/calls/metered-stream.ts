@@ -1,7 +1,7 @@
 import type { ReadableStreamReadResult } from 'node:stream/web';
 import { InvalidResponseDataError, type LanguageModelV4StreamPart } from '@ai-sdk/provider';
 import type { AppError } from '../../kernel/app-error.ts';
-import { type CallReport, requestIdOf, type TokenCounter } from './call-report.ts';
+import { type CallReport, providerRequestIdOf, type TokenCounter } from './call-report.ts';
 import {
   abortFailure,
   malformedAnswer,
@@ -250,7 +250,7 @@ class MeteredStream {
     }
   }
 
-  #report(failure: ModelFailure | undefined, answer?: LanguageAnswer, isDegenerate = false): CallReport {
+  #report(failure: ModelFailure | undefined, answer?: LanguageAnswer, isInvalidOutput = false): CallReport {
     const { kind, headers, counterOf } = this.#options;
     const raw = this.#usage.raw;
     const block = raw.usage ?? asRecord(this.#finish?.usage.raw);
@@ -266,10 +266,10 @@ class MeteredStream {
       rawUsage: block,
       answeredModel: response.modelId,
       tier: raw.tier ?? tierOfMetadata(this.#finish?.providerMetadata),
-      providerRequestId: requestIdOf(headers) ?? response.id,
+      providerRequestId: providerRequestIdOf(headers) ?? response.id,
       headers,
       answer: answer === undefined ? undefined : () => encodeLanguageAnswer(answer),
-      ...(isDegenerate ? { isDegenerate } : {}),
+      ...(isInvalidOutput ? { isInvalidOutput } : {}),
       // An error instead of an answer leaves nothing to count.
       count: isRefused
         ? undefined

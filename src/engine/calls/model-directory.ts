@@ -2,7 +2,7 @@ import type { EmbeddingModelV4, LanguageModelV4 } from '@ai-sdk/provider';
 import type { Pricer } from '../../pricing/price.ts';
 import type { ModelTarget, ProviderRegistry } from '../providers/provider-registry.ts';
 
-type ModelLimits = ReturnType<Pricer['limits']>;
+type RateLimitStore = ReturnType<Pricer['limits']>;
 
 /** The models that may be asked: by reference, with their stand-ins and their sizes. */
 export class ModelDirectory {
@@ -10,7 +10,7 @@ export class ModelDirectory {
   readonly #pricer: Pick<Pricer, 'limits'>;
   readonly #fallbacks: Readonly<Record<string, string>>;
   /** The registry hands out the same target for the same reference, and a model's sizes do not change. */
-  readonly #limits = new WeakMap<ModelTarget<unknown>, ModelLimits>();
+  readonly #limits = new WeakMap<ModelTarget<unknown>, RateLimitStore>();
 
   /** `fallbacks`: "provider/model" by "provider/model". Fails with MILLRACE_MODEL_UNKNOWN now, not when one is needed. */
   constructor(
@@ -41,7 +41,7 @@ export class ModelDirectory {
   }
 
   /** What the catalogue knows about a model's sizes, remembered. */
-  limitsOf(target: ModelTarget<unknown>): ModelLimits {
+  limitsOf(target: ModelTarget<unknown>): RateLimitStore {
     let limits = this.#limits.get(target);
     if (limits === undefined) {
       limits = this.#pricer.limits(target.priceProvider, target.modelId);

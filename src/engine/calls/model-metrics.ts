@@ -1,7 +1,7 @@
 import { formatUsd, type Usd } from '../../kernel/money.ts';
 import { type TokenCounts, tokenClasses } from '../../pricing/token-classes.ts';
 import type { EngineMetrics } from '../metrics/engine-metrics.ts';
-import type { FailureKind } from '../providers/failure-signs.ts';
+import type { CallFailureKind } from '../providers/health-signal.ts';
 
 /** Which series a call counts into. */
 export interface CallLabels {
@@ -22,7 +22,7 @@ export function labelsOf(
 
 /** A call that ended, as the metrics see it. */
 export interface EndedCall {
-  readonly failure: FailureKind | undefined;
+  readonly failure: CallFailureKind | undefined;
   readonly attempt: number;
   readonly durationMs: number;
   readonly firstChunkMs: number | undefined;

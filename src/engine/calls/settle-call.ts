@@ -62,7 +62,7 @@ export function settledCall(
     durationMs,
     firstChunkMs,
     answer,
-    ...(report.isDegenerate === true ? { isRejected: true } : {}),
+    ...(report.isInvalidOutput === true ? { isInvalidated: true } : {}),
     ...(measured.isSuspect || !isBelieved ? { isSuspect: true } : {}),
     cost,
     hasQuotas,
@@ -102,7 +102,7 @@ function outcomeOf(failure: ModelFailure | undefined, isUnsettled: boolean): Set
   return failure.kind === 'aborted' ? 'cancelled' : 'error';
 }
 
-function wasteOf({ failure, isDegenerate }: CallReport): WasteReason | undefined {
-  if (failure === undefined) return isDegenerate === true ? 'degenerate' : undefined;
+function wasteOf({ failure, isInvalidOutput }: CallReport): WasteReason | undefined {
+  if (failure === undefined) return isInvalidOutput === true ? 'invalid_output' : undefined;
   return failure.kind === 'aborted' ? 'aborted' : 'failed';
 }

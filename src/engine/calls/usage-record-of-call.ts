@@ -3,11 +3,11 @@ import { type Usd, zeroUsd } from '../../kernel/money.ts';
 import type { AbandonedCall } from '../ledger/abandoned-call.ts';
 import type { SettledCall, WasteReason } from '../ledger/settlement.ts';
 import type { CorrectableCall } from '../ledger/correction-ledger.ts';
-import type { AnsweredCall } from '../ledger/rejection-ledger.ts';
+import type { AnsweredCall } from '../ledger/invalid-output-ledger.ts';
 import { type TokenCounts, tokenClasses } from '../../pricing/token-classes.ts';
 import { traceIdOf } from '../../telemetry/trace-context.ts';
 import { countsOfCall, countsOfCorrection, type UsageRecord } from '../export/usage-record.ts';
-import type { CallOwner } from './call-owner.ts';
+import type { CallAttribution } from './call-attribution.ts';
 
 /*
  * The usage records about a call that its row alone does not tell: of the sweep that finds it abandoned, the truth that came after that,
@@ -19,7 +19,7 @@ import type { CallOwner } from './call-owner.ts';
 /** What is known about a call when it is sent. */
 export interface CallFacts {
   readonly id: Uuid;
-  readonly owner: CallOwner;
+  readonly owner: CallAttribution;
   readonly step: string;
   readonly attempt: number;
   readonly provider: string;
@@ -71,12 +71,12 @@ export function recordOfCorrection(facts: CallFacts, end: SettledCall, recordedA
 }
 
 /**
- * What makes waste of an answer that was found degenerate after its call had been recorded: one correction takes its
+ * What makes waste of an answer that was found to be an invalid output after its call had been recorded: one correction takes its
  * tokens and its cost back, another adds them again as waste. Every sum stays what it was but that of the waste. The
  * ledger does not keep the cost by class, so both carry the total alone.
  */
-export function recordsOfRejection(
-  owner: CallOwner,
+export function recordsOfInvalidation(
+  owner: CallAttribution,
   call: AnsweredCall,
   recordedAt: Date,
 ): readonly [UsageRecord, UsageRecord] {
@@ -114,7 +114,7 @@ export function recordsOfRejection(
       ...same,
       recordId: derivedId(sentAt, 'rejection', call.id, 'waste'),
       tokens: call.tokens,
-      wasteReason: 'degenerate',
+      wasteReason: 'invalid_output',
       ...(call.costUsd === undefined ? {} : { costUsd: call.costUsd }),
     },
   ];

@@ -5,7 +5,7 @@ import { type TokenClass, tokenClasses } from '../../pricing/token-classes.ts';
 import type { Settlement, WasteReason } from '../ledger/settlement.ts';
 import { amountOf, integerOf, textOf, timeOf } from './row-text.ts';
 
-/** How a call ended. `unsettled`: nobody knows, the process died while it was in the air. */
+/** How a call ended. `unsettled`: nobody knows, the process died while it was under way. */
 export type CallOutcome = 'ok' | 'error' | 'unsettled' | 'cancelled';
 
 /** What a record adds to the counts of calls; a correction takes back what no longer holds. */

@@ -11,7 +11,7 @@ import { QuotaCalls } from './quota-calls.ts';
 import { abandonedRow, type CallRow, lateSettlementRow, reservationRow, settlementRow } from './call-rows.ts';
 import * as sql from './call-sql.ts';
 import { ledgerGroup, type LedgerGroupOptions } from './ledger-group.ts';
-import { RejectionLedger } from './rejection-ledger.ts';
+import { InvalidOutputLedger } from './invalid-output-ledger.ts';
 import type { Reservation, ReserveOutcome } from './reservation.ts';
 import type { CallOutcome, SettledCall, Settlement } from './settlement.ts';
 
@@ -38,7 +38,7 @@ export interface RecordedCall {
   readonly answer: { readonly json: string } | { readonly reference: string } | undefined;
   readonly costUsd: Usd | undefined;
   /** The answer was found to be of no use. */
-  readonly isRejected: boolean;
+  readonly isInvalidated: boolean;
 }
 
 /** The ledger's own sums. Amounts are exact. */
@@ -71,14 +71,14 @@ export interface CallLedgerOptions extends LedgerGroupOptions {
 export class CallLedger {
   readonly #database: SqlDatabase;
   /** Answers that turn out to be of no use. */
-  readonly rejections: RejectionLedger;
+  readonly invalidOutputs: InvalidOutputLedger;
   readonly #reserve: GroupCommit<CallRow, ReserveOutcome>;
   readonly #settle: GroupCommit<CallRow, boolean>;
   readonly #quotaCalls: QuotaCalls;
 
   constructor({ database, ...groups }: CallLedgerOptions) {
     this.#database = database;
-    this.rejections = new RejectionLedger(database);
+    this.invalidOutputs = new InvalidOutputLedger(database);
     this.#quotaCalls = new QuotaCalls({ database, ...groups });
     this.#reserve = ledgerGroup('reserve', groups, (items) => this.#writeReservations(items));
     this.#settle = ledgerGroup('settle', groups, (items) => this.#writeSettlements(items));
@@ -177,8 +177,8 @@ export class CallLedger {
     const answered = new Map(rows.map((row) => [row.id, row]));
     return items.map(({ id }) => {
       const row = answered.get(id);
-      if (row === undefined) return { kind: 'lease_lost' };
-      if (row.hold !== null) return { kind: 'held', hold: row.hold };
+      if (row === undefined) return { kind: 'lease_expired' };
+      if (row.block !== null) return { kind: 'blocked', block: row.block };
       invariant(row.reserved_at !== null, 'a call that is reserved was so at a time');
       answered.delete(id); // the same call twice in one group: the second is not to be sent
       return { kind: 'reserved', at: row.reserved_at };
@@ -194,10 +194,10 @@ export class CallLedger {
   }
 }
 
-/** What became of a call that was asked for: reserved at that time, or held by that. */
+/** What happened to a call that was asked for: reserved at that time, or held by that. */
 interface AnsweredRow {
   readonly id: Uuid;
-  readonly hold: Uuid | null;
+  readonly block: Uuid | null;
   readonly reserved_at: Date | null;
 }
 
@@ -213,7 +213,7 @@ interface RecordedCallRow {
   readonly answer: string | null;
   readonly answer_ref: string | null;
   readonly cost_usd: string | null;
-  readonly is_rejected: boolean;
+  readonly is_invalidated: boolean;
 }
 
 interface CallTotalsRow {
@@ -244,7 +244,7 @@ function recordedCallOf(row: RecordedCallRow): RecordedCall {
     outcome: row.outcome ?? undefined,
     answer: answerOf(row),
     costUsd: row.cost_usd === null ? undefined : usd(row.cost_usd),
-    isRejected: row.is_rejected,
+    isInvalidated: row.is_invalidated,
   };
 }
 

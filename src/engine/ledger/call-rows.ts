@@ -94,7 +94,7 @@ function settledColumns(item: SettledCall): Record<string, unknown> {
     first_chunk_ms: item.firstChunkMs === undefined ? undefined : Math.round(item.firstChunkMs),
     answer: item.answer !== undefined && 'json' in item.answer ? item.answer.json : undefined,
     answer_ref: item.answer !== undefined && 'reference' in item.answer ? item.answer.reference : undefined,
-    is_rejected: item.isRejected,
+    is_invalidated: item.isInvalidated,
     is_suspect: item.isSuspect,
   };
 }

@@ -3,7 +3,7 @@ import { named } from '../../drivers/sql-database/sql-statement.ts';
 
 /*
  * How many messages are in which state, kept by the database's triggers as differences (millrace.ledger_count_changes)
- * and summed up by the relay (millrace.ledger_counts). A reading adds both, so it is exact at every moment, and it
+ * and summed up by the maintenance role (millrace.ledger_counts). A reading adds both, so it is exact at every moment, and it
  * costs the same with a million messages waiting as with none: nobody counts the messages themselves.
  *
  * What waits and what is dead is counted by the second since when; what lies long back by longer spans, so that few rows

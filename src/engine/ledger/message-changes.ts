@@ -76,8 +76,8 @@ export interface Finish {
 export interface FailureNote {
   readonly code: string;
   readonly detail: string;
-  /** The answer was of no use: it counts among the degenerate attempts, not among the others. */
-  readonly isDegenerate?: boolean;
+  /** The answer was of no use: it counts among the invalid-output attempts, not among the others. */
+  readonly isInvalidOutput?: boolean;
 }
 
 export interface Retry extends FailureNote {
@@ -94,7 +94,7 @@ export interface Park {
   readonly fence: number;
   /** When it is due again; undefined with `parkedFor`: when that is lifted. */
   readonly delayMs: number | undefined;
-  /** What must be lifted first ("hold:…"). */
+  /** What must be lifted first ("pause:…"). */
   readonly parkedFor: string | undefined;
   /** Why, for people (see waitName). */
   readonly waitsFor?: string;

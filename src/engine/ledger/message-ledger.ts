@@ -5,7 +5,7 @@ import type { GroupCommit } from '../../kernel/group-commit.ts';
 import type { Uuid } from '../../kernel/ids.ts';
 import { isRefusedData, writeSplittingRefused } from '../../kernel/split-refused.ts';
 import { checkedAsk } from './claim-ask.ts';
-import { type ClaimAsk, type ClaimOutcome, Claims } from './claims.ts';
+import { type ClaimRequest, type ClaimOutcome, Claims } from './claims.ts';
 import { ledgerGroup, type LedgerGroupOptions } from './ledger-group.ts';
 import type {
   Admission,
@@ -32,7 +32,7 @@ import {
 } from './message-rows.ts';
 import * as sql from './message-sql.ts';
 import { reducedEnd, reducedPark, reducedRetry } from './reduced-changes.ts';
-import { loseMessages } from './sweep-sql.ts';
+import { expireMessages } from './sweep-sql.ts';
 
 export type { Admission, AdmissionOutcome, Emission, End, Finish, Park, Retry };
 
@@ -43,7 +43,7 @@ export type { Admission, AdmissionOutcome, Emission, End, Finish, Park, Retry };
  * without success is then written once more, with what was odd replaced: it must not be made again for ever.
  */
 
-export interface Held {
+export interface LeaseRef {
   readonly id: Uuid;
   readonly fence: number;
   readonly leaseMs: number;
@@ -60,7 +60,7 @@ export interface MessageLedgerOptions extends LedgerGroupOptions {
 export class MessageLedger {
   readonly #database: SqlDatabase;
   readonly #admit: GroupCommit<readonly AdmissionRow[], Admitted>;
-  readonly #claim: GroupCommit<ClaimAsk, ClaimOutcome>;
+  readonly #claim: GroupCommit<ClaimRequest, ClaimOutcome>;
   readonly #worker: string;
   readonly #finish: GroupCommit<FinishRow, FinishOutcome>;
   readonly #retry: GroupCommit<RunRow, boolean>;
@@ -99,7 +99,7 @@ export class MessageLedger {
   }
 
   /** Takes the next message of the stage that is due for `leaseMs`, raising its fence; says why when there is none. */
-  async claim(ask: ClaimAsk): Promise<ClaimOutcome> {
+  async claim(ask: ClaimRequest): Promise<ClaimOutcome> {
     return await this.#claim.submit(checkedAsk(ask));
   }
 
@@ -138,7 +138,7 @@ export class MessageLedger {
   }
 
   /** Renews leases; answers the ids that were still ours. */
-  async renew(held: readonly Held[]): Promise<ReadonlySet<Uuid>> {
+  async renew(held: readonly LeaseRef[]): Promise<ReadonlySet<Uuid>> {
     const renewed = new Set<Uuid>();
     let failure: Error | undefined;
     await writeSplittingRefused(
@@ -163,16 +163,16 @@ export class MessageLedger {
   }
 
   /** Hands messages back without blame, due at once. */
-  async handBack(held: readonly Held[]): Promise<void> {
-    await this.#database.query(sql.handBackMessages, [
+  async release(held: readonly LeaseRef[]): Promise<void> {
+    await this.#database.query(sql.releaseMessages, [
       held.map((one) => one.id),
       held.map((one) => one.fence),
     ]);
   }
 
   /** Gives up runs whose lease ended before they did: lost, as when their worker had died. */
-  async lose(held: readonly Pick<Held, 'id' | 'fence'>[]): Promise<void> {
-    await this.#database.query(loseMessages, [held.map(({ id }) => id), held.map(({ fence }) => fence)]);
+  async expire(held: readonly Pick<LeaseRef, 'id' | 'fence'>[]): Promise<void> {
+    await this.#database.query(expireMessages, [held.map(({ id }) => id), held.map(({ fence }) => fence)]);
   }
 
   /** The stages from the admitted message to this one, in order; the last `maxStages` of them. */

@@ -16,11 +16,11 @@ interface QuotaCallsOptions extends LedgerGroupOptions {
 
 interface DecidedRow {
   readonly id: Uuid;
-  readonly kind: 'reserved' | 'lost' | 'held' | 'over_quota' | 'no_window';
+  readonly kind: 'reserved' | 'lost' | 'blocked' | 'over_quota' | 'no_window';
   readonly quota: string | null;
   readonly limit_usd: string | null;
   readonly window_ends_at: Date | null;
-  readonly hold: Uuid | null;
+  readonly block: Uuid | null;
   readonly at: Date | null;
 }
 
@@ -63,7 +63,7 @@ export class QuotaCalls {
     const decided = await this.#decide(items);
     const outcomes = new Map([...decided].map(([id, row]) => [id, outcomeOf(row)]));
     return items.map(({ id }) => {
-      const outcome = outcomes.get(id) ?? { kind: 'lease_lost' };
+      const outcome = outcomes.get(id) ?? { kind: 'lease_expired' };
       outcomes.delete(id); // the same call twice in one group: the second is not to be sent
       return outcome;
     });
@@ -99,7 +99,7 @@ function outcomeOf({
   quota,
   limit_usd: limitUsd,
   window_ends_at: windowEndsAt,
-  hold,
+  block,
   at,
 }: DecidedRow): Decided {
   if (kind === 'no_window') return { kind: 'no_window' };
@@ -107,8 +107,8 @@ function outcomeOf({
     invariant(at !== null, 'a call that is reserved was so at a time');
     return { kind: 'reserved', at };
   }
-  if (kind === 'lost') return { kind: 'lease_lost' };
-  if (hold !== null) return { kind: 'held', hold };
+  if (kind === 'lost') return { kind: 'lease_expired' };
+  if (block !== null) return { kind: 'blocked', block };
   invariant(
     quota !== null && limitUsd !== null && windowEndsAt !== null,
     'a call that does not fit has a quota that it does not fit',

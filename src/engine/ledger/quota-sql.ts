@@ -3,7 +3,7 @@ import { named } from '../../drivers/sql-database/sql-statement.ts';
 import {
   recordCalls,
   recordedColumns,
-  holdOfCall,
+  blockOfCall,
   reservedColumns,
   reservedValues,
   settledColumns,
@@ -15,7 +15,7 @@ import {
  * Every statement that moves amounts in quotas. What a call reserves, spends and gives back is written in the statement
  * that writes its row, so that for each window always
  *
- *   reserved_usd = the upper bounds of its calls in the air
+ *   reserved_usd = the upper bounds of its calls under way
  *   spent_usd    = what its other calls cost, or may cost at most
  *
  * Rows are locked in one order: calls by id, then windows by quota and start. Windows are calendar windows in UTC,
@@ -47,13 +47,13 @@ export const reserveQuotaCalls = named(
      select distinct on (r.id) r.* from json_to_recordset($1::json) as r(turn int, ${toldReservations},
        quotas text[]) order by r.id, r.turn),
    open as materialized (
-     select t.*, ${holdOfCall('t')} as hold
+     select t.*, ${blockOfCall('t')} as block
      from told t left join millrace.messages m on m.id = t.message_id
      where (t.message_id is null or (m.fence = t.fence and m.state = 'leased' and m.lease_until > clock_timestamp()))
        and not exists (select from millrace.calls c where c.id = t.id)),
    live as materialized (
      select o.*, coalesce(o.upper_bound_usd, 0) as bound, (row_number() over (order by o.turn))::int as place
-     from open o where o.hold is null),
+     from open o where o.block is null),
    concerned as materialized (
      select b.name, b.limit_usd, b.window_unit, ${startOfWindow('b.window_unit', 'i.at')} as window_start
      from (select distinct n.name from live l cross join lateral unnest(l.quotas) as n(name)) asked_of
@@ -106,10 +106,10 @@ export const reserveQuotaCalls = named(
    select q.id, case when q.id in (select w.id from written w) then 'reserved' when v.of_place[q.place] = -1 then 'lost'
        when v.of_place[q.place] = 0 then 'no_window' else 'over_quota' end as kind,
      r.quota, r.limit_usd::text as limit_usd, ${endOfWindow('r.window_unit', 'r.window_start')} as window_ends_at,
-     null::uuid as hold, i.at
+     null::uuid as block, i.at
    from queue q cross join verdicts v cross join instant i left join rooms r on r.slot = v.of_place[q.place]
    union all
-   select o.id, 'held', null, null, null, o.hold, null from open o where o.hold is not null`,
+   select o.id, 'blocked', null, null, null, o.block, null from open o where o.block is not null`,
 );
 
 /** $1 names of quotas: makes the rows of their present windows where they are missing. */

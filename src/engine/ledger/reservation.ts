@@ -34,9 +34,9 @@ export type ReserveOutcome =
   /** `at`: when, by the ledger's clock, which also told the windows of its quotas. The time that its usage record carries. */
   | { readonly kind: 'reserved'; readonly at: Date }
   /** The lease has passed on (or this very call was made): it is not to be sent. */
-  | { readonly kind: 'lease_lost' }
+  | { readonly kind: 'lease_expired' }
   /** An operator has stopped it. */
-  | { readonly kind: 'held'; readonly hold: Uuid }
+  | { readonly kind: 'blocked'; readonly block: Uuid }
   /** It does not fit what is left of a quota; nothing was reserved in any. */
   | {
       readonly kind: 'over_quota';

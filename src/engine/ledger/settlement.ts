@@ -8,9 +8,9 @@ export type CallOutcome = 'ok' | 'error' | 'cancelled' | 'unknown';
 export type Settlement = 'reported' | 'estimated' | 'free' | 'unsettled';
 
 /** Why the cost of a call is waste: no work of a stage rests on it. */
-export type WasteReason = 'failed' | 'aborted' | 'duplicate' | 'retried' | 'degenerate';
+export type WasteReason = 'failed' | 'aborted' | 'duplicate' | 'retried' | 'invalid_output';
 
-/** What became of a call. */
+/** What happened to a call. */
 export interface SettledCall {
   readonly id: Uuid;
   readonly state: 'settled' | 'unsettled';
@@ -37,7 +37,7 @@ export interface SettledCall {
   /** The answer to be reused, as JSON or as a reference into the payload store. */
   readonly answer: { readonly json: string } | { readonly reference: string } | undefined;
   /** The answer is of no use and is never given again. */
-  readonly isRejected?: boolean;
+  readonly isInvalidated?: boolean;
   /** The provider reported more usage than the request can have caused, which was not believed. */
   readonly isSuspect?: boolean;
   /** Whether it was reserved with quotas. Default false. */

@@ -1,5 +1,5 @@
 /*
- * Why a pending message is not worked on: a declared reason for which it was put aside (`breaker` is a circuit); `retry`, its
+ * Why a pending message is not worked on: a declared reason for which it was put aside (`circuit` is a circuit); `retry`, its
  * last attempt failed and the pause before the next is not over; `retry_after`, the same where the provider said how long to
  * wait; `order`, an earlier message of its key goes first; `replay`, it was replayed at a rate; `worker`, it is due, and a
  * worker of its stage is to be free.

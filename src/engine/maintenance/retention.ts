@@ -115,7 +115,7 @@ const pruneBatches = named(
    select count(*)::int as count from gone`,
 );
 
-/** $1 age, $2 how many. No window is longer than 31 days; one with calls in the air stays. */
+/** $1 age, $2 how many. No window is longer than 31 days; one with calls under way stays. */
 const pruneQuotaWindows = named(
   'ledger.prune_quota_windows',
   `with gone as (

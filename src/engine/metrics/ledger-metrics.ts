@@ -1,6 +1,6 @@
 import type { MetricCatalogue } from '../../telemetry/metric-definition.ts';
 
-/** Fed by src/engine/ledger: group commit, leases, counts that the relay takes. */
+/** Fed by src/engine/ledger: group commit, leases, counts that the maintenance role takes. */
 export const ledgerMetrics = {
   ledger_group_commit_size: {
     type: 'histogram',
@@ -22,7 +22,7 @@ export const ledgerMetrics = {
     labels: { operation: ['settle', 'fail'] },
     help: 'Settlements and ends of runs that the database refused for what they hold, kept without what was odd in them.',
   },
-  lease_lost_total: {
+  lease_expired_total: {
     type: 'counter',
     unit: 'leases',
     labels: {},

@@ -35,8 +35,8 @@ export const pipelineMetrics = <const Reasons extends readonly string[]>(parkRea
           'provider_error',
           'network',
           'store_unavailable',
-          'lease_lost',
-          'degenerate',
+          'lease_expired',
+          'invalid_output',
           'error',
         ],
       },
@@ -52,7 +52,7 @@ export const pipelineMetrics = <const Reasons extends readonly string[]>(parkRea
       type: 'histogram',
       unit: 'seconds',
       labels: ofStage,
-      help: 'Time from when a message was due until a worker leased it; after a lost run or a hand-back, from the first time.',
+      help: 'Time from when a message was due until a worker leased it; after an expired lease or a release, from the first time.',
       buckets: [0.01, 0.1, 0.5, 1, 5, 15, 30, 60, 300, 900, 3600, 14400, 86400],
     },
     message_age_seconds: {
@@ -108,7 +108,7 @@ export const pipelineMetrics = <const Reasons extends readonly string[]>(parkRea
       labels: ofStage,
       help: 'Messages that this process may handle at once.',
     },
-    dlq_messages_total: {
+    dead_letters_total: {
       type: 'counter',
       unit: 'messages',
       labels: {
@@ -116,11 +116,11 @@ export const pipelineMetrics = <const Reasons extends readonly string[]>(parkRea
         reason: [
           'attempts_exhausted',
           'not_retryable',
-          'degenerate',
+          'invalid_output',
           'message_invalid',
           'message_unsupported',
           'payload_missing',
-          'runs_lost',
+          'stalled',
         ],
       },
       help: 'Messages that were given up on, by reason.',
@@ -129,6 +129,6 @@ export const pipelineMetrics = <const Reasons extends readonly string[]>(parkRea
       type: 'counter',
       unit: 'jobs',
       labels: { reason: ['unpublished', 'expired', 'store_emptied', 'overdue'] },
-      help: 'Notifications of work that the sweeper made up for: of a message that was handed back or set aside (unpublished) or whose lease expired, of every stage when the queue store was emptied, or of a stage whose messages have been due for seconds with none in its queue.',
+      help: 'Notifications of work that the sweeper made up for: of a message that was released or set aside (unpublished) or whose lease expired, of every stage when the queue store was emptied, or of a stage whose messages have been due for seconds with none in its queue.',
     },
   }) as const satisfies MetricCatalogue;

@@ -64,7 +64,7 @@ export interface AdmissionsOptions {
 
 const maxTextLength = 512;
 
-/** The way in: checks a message completely, writes it, and wakes its stage. */
+/** The way in: checks a message completely, writes it, and notifies its stage. */
 export class Admissions {
   readonly #options: AdmissionsOptions;
 

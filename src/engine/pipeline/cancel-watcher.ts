@@ -1,16 +1,16 @@
 import { AppError } from '../../kernel/app-error.ts';
 import type { Uuid } from '../../kernel/ids.ts';
-import type { LeaseKeeper } from './lease-keeper.ts';
+import type { LeaseRenewer } from './lease-renewer.ts';
 
 /** Where the ledger says which messages were cancelled. */
 interface CancelledRuns {
-  /** Which of the runs in hand an operator has cancelled. */
+  /** Which of the runs in progress an operator has cancelled. */
   cancelledAmong(runs: readonly { readonly id: Uuid; readonly fence: number }[]): Promise<ReadonlySet<Uuid>>;
 }
 
 export interface CancelWatcherOptions {
   readonly operations: CancelledRuns;
-  readonly leases: Pick<LeaseKeeper, 'inHand' | 'cancel'>;
+  readonly leases: Pick<LeaseRenewer, 'inHand' | 'cancel'>;
 }
 
 /**

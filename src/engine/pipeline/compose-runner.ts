@@ -1,5 +1,5 @@
 import type { Clock } from '../../kernel/clock.ts';
-import type { ModelGateway } from '../calls/model-gateway.ts';
+import type { MeteredModels } from '../calls/metered-models.ts';
 import type { MessageLedger } from '../ledger/message-ledger.ts';
 import type { StageBacklog } from '../ledger/stage-backlog.ts';
 import type { Logger } from '../../telemetry/logger.ts';
@@ -7,7 +7,7 @@ import type { EngineMetrics } from '../metrics/engine-metrics.ts';
 import { Emissions } from './emissions.ts';
 import type { EndedMessages } from './ended-messages.ts';
 import { HandlerRuns } from './handler-runs.ts';
-import type { LeaseKeeper } from './lease-keeper.ts';
+import type { LeaseRenewer } from './lease-renewer.ts';
 import type { MessageBodies } from './message-bodies.ts';
 import { MessageClaimer } from './message-claimer.ts';
 import { MessageRunner } from './message-runner.ts';
@@ -23,8 +23,8 @@ import type { StageRegistry } from './stage-registry.ts';
 export interface RunnerServices {
   readonly ledger: MessageLedger;
   readonly backlog: StageBacklog;
-  readonly gateway: ModelGateway;
-  readonly keeper: LeaseKeeper;
+  readonly meteredModels: MeteredModels;
+  readonly renewer: LeaseRenewer;
   readonly bodies: MessageBodies;
   readonly publisher: Publisher;
   readonly registry: StageRegistry;

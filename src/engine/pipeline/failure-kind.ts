@@ -1,5 +1,5 @@
 import { AppError } from '../../kernel/app-error.ts';
-import { findDegenerateAnswer } from '../degenerate-answer.ts';
+import { findInvalidOutput } from '../invalid-output.ts';
 import type { ErrorCode } from '../../kernel/error-codes.ts';
 import { findParked } from '../parked.ts';
 
@@ -8,11 +8,11 @@ import { findParked } from '../parked.ts';
  * it may be retried; the few that mean more stand here.
  */
 
-export type FailureKind =
+export type FailureClass =
   /** It may pass: tried again, at the cost of an attempt. */
   | 'transient'
-  /** A model's answer is of no use: asked again, at the cost of a degenerate attempt. */
-  | 'degenerate'
+  /** A model's answer is of no use: asked again, at the cost of an invalid output attempt. */
+  | 'invalid_output'
   /** It cannot pass. */
   | 'permanent'
   /** It may not go on now; nobody's fault. */
@@ -23,11 +23,11 @@ export type FailureKind =
   | 'cancelled';
 
 /** The kind of an error that a run ended with. */
-export function failureKind(error: unknown): FailureKind {
+export function failureKind(error: unknown): FailureClass {
   if (findParked(error) !== undefined) return 'parked';
-  if (findDegenerateAnswer(error) !== undefined || isUnusableOutput(error)) return 'degenerate';
+  if (findInvalidOutput(error) !== undefined || isUnusableOutput(error)) return 'invalid_output';
   if (!(error instanceof AppError)) {
-    // A plain throw carries no knowledge of its own: it may have been the weather. A broken invariant will not mend.
+    // A plain throw carries no knowledge of its own: it may be temporary. A broken invariant will not go away.
     return error instanceof Error && error.name === 'InvariantError' ? 'permanent' : 'transient';
   }
   // The thrower may know better than the table whether it passes.
@@ -35,12 +35,12 @@ export function failureKind(error: unknown): FailureKind {
 }
 
 /** The codes that mean something else for a message than that it is tried again or given up. */
-const kindsOfCodes: Readonly<Partial<Record<string, FailureKind>>> = {
+const kindsOfCodes: Readonly<Partial<Record<string, FailureClass>>> = {
   MILLRACE_WORK_PARKED: 'parked',
-  MILLRACE_ANSWER_DEGENERATE: 'degenerate',
+  MILLRACE_OUTPUT_INVALID: 'invalid_output',
   MILLRACE_MESSAGE_CANCELLED: 'cancelled',
-  MILLRACE_LEASE_LOST: 'interrupted',
-} satisfies Partial<Record<ErrorCode, FailureKind>>;
+  MILLRACE_LEASE_EXPIRED: 'interrupted',
+} satisfies Partial<Record<ErrorCode, FailureClass>>;
 
 /** What the AI SDK throws in a handler when it cannot make what was asked for of the model's text. */
 const unusableOutputNames = new Set([

@@ -1,21 +1,21 @@
 import { AppError } from '../../kernel/app-error.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { readableError } from '../../kernel/readable-error.ts';
-import type { ModelGateway } from '../calls/model-gateway.ts';
+import type { MeteredModels } from '../calls/metered-models.ts';
 import type { MessageLedger } from '../ledger/message-ledger.ts';
 import type { Emissions } from './emissions.ts';
 import { defaultMaxHops, refuseBeyondHops } from './hop-bound.ts';
-import { refuseAfterLosses } from './lost-runs.ts';
+import { refuseStalled } from './expired-leases.ts';
 import type { MessageBodies } from './message-bodies.ts';
 import { awaitNewerProcess } from './newer-version.ts';
 import { orAbort } from './or-abort.ts';
-import { leaseLost, type Run } from './run.ts';
-import { contextOf, rejectDegenerate } from './run-context.ts';
+import { leaseExpired, type Run } from './run.ts';
+import { contextOf, invalidateOutput } from './run-context.ts';
 import type { RunStop } from './run-stop.ts';
 
 export interface HandlerRunsOptions {
   readonly ledger: Pick<MessageLedger, 'pathTo'>;
-  readonly gateway: ModelGateway;
+  readonly meteredModels: MeteredModels;
   readonly bodies: MessageBodies;
   readonly clock: Clock;
   readonly stop: RunStop;
@@ -33,10 +33,10 @@ export class HandlerRuns {
 
   /** Answers what the handler does, after the last of its calls is settled. */
   async handle(run: Run, emissions: Emissions): Promise<unknown> {
-    const { gateway, bodies, ledger, clock, stop, maxHops } = this.#options;
+    const { meteredModels, bodies, ledger, clock, stop, maxHops } = this.#options;
     const { definition, handler } = run.stage;
-    const { envelope, fence, deliveries, lostRuns, body } = run.message;
-    refuseAfterLosses(lostRuns, definition.maxLostRuns);
+    const { envelope, fence, deliveries, expiredLeases, body } = run.message;
+    refuseStalled(expiredLeases, definition.maxExpiredLeases);
     await refuseBeyondHops(run.message, maxHops ?? defaultMaxHops, (id, maxStages) =>
       ledger.pathTo(id, maxStages),
     );
@@ -52,7 +52,7 @@ export class HandlerRuns {
       ),
     );
     const signal = AbortSignal.any([run.held.signal, timeout.signal]);
-    const scope = gateway.openScope({
+    const scope = meteredModels.openScope({
       message: { ...envelope, fence, deliveries },
       origin: envelope.origin,
       signal,
@@ -61,7 +61,7 @@ export class HandlerRuns {
       const message = { ...envelope, data: data as never };
       const context = contextOf({ ...run, definition, signal, scope, emissions });
       // Another run that was claimed with it may have kept the process from everything until its lease was over.
-      if (stop.hasBegun || run.held.isLost()) throw leaseLost(envelope.id);
+      if (stop.hasBegun || run.held.isExpired()) throw leaseExpired(envelope.id);
       run.hasBegun = true;
       const handled = Promise.resolve(handler.handle(message, context));
       const result = await orAbort(handled, { signal, leaving: stop.leaving, clock });
@@ -69,7 +69,7 @@ export class HandlerRuns {
       return result;
     } catch (thrown) {
       const error = readableError(thrown);
-      await rejectDegenerate(scope, error);
+      await invalidateOutput(scope, error);
       throw error;
     } finally {
       timer.close();

@@ -4,7 +4,7 @@ import type { MessageLedger } from '../ledger/message-ledger.ts';
 import type { LeasedMessage } from '../ledger/stored-message.ts';
 import { type Logger, messageFields } from '../../telemetry/logger.ts';
 import type { AskedLease } from './hand-over.ts';
-import type { LeaseKeeper } from './lease-keeper.ts';
+import type { LeaseRenewer } from './lease-renewer.ts';
 import { LeaseLengths } from './lease-length.ts';
 import type { Publisher } from './publisher.ts';
 import type { Run } from './run.ts';
@@ -13,7 +13,7 @@ import type { RegisteredStage } from './stage-registry.ts';
 
 export interface MessageClaimerOptions {
   readonly ledger: Pick<MessageLedger, 'claim'>;
-  readonly keeper: LeaseKeeper;
+  readonly renewer: LeaseRenewer;
   readonly publisher: Publisher;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -57,7 +57,7 @@ export class MessageClaimer {
         publisher.notifyLater(name, outcome.delayMs, about);
         return undefined;
       case 'none':
-      case 'held_by_another':
+      case 'leased_by_another':
       case 'waits':
       case 'ended':
         return undefined;
@@ -80,10 +80,10 @@ export class MessageClaimer {
     { leaseMs, askedAtMs }: AskedLease,
     onDurable: () => void,
   ): Run {
-    const { clock, keeper, logger, tracer } = this.#options;
+    const { clock, renewer, logger, tracer } = this.#options;
     const { envelope, fence } = message;
     const { id, origin } = envelope;
-    const held = keeper.hold({ id, fence, leaseMs, stage: envelope.stage, origin, askedAtMs });
+    const held = renewer.block({ id, fence, leaseMs, stage: envelope.stage, origin, askedAtMs });
     const leasedAt = clock.now();
     return {
       stage,

@@ -16,7 +16,7 @@ import type { RegisteredStage } from './stage-registry.ts';
  * One run, from claim to end. Which message it works on is the ledger's choice:
  *
  *   claim ─► read and check the data ─► handler ─► calls settled ─► finish (result, emissions, done)
- *                                          └─ error ─► decide: hand back, retry later, dead letter
+ *                                          └─ error ─► decide: release, retry later, dead letter
  *
  * Every line between may be the last one of this process: nothing counts before `finish` or `settle` has
  * committed, and whoever comes next begins from what has.
@@ -40,7 +40,7 @@ export class MessageRunner {
     this.#options = options;
   }
 
-  /** From now on failures are the host's, not the messages': they are handed back, as is what has not begun. */
+  /** From now on failures are the host's, not the messages': they are released, as is what has not begun. */
   beginStop(): void {
     this.#options.stop.begin();
   }

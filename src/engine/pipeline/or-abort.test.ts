@@ -11,7 +11,7 @@ describe('a handler whose signal is aborted', () => {
     clock = new ManualClock();
   });
 
-  /** What becomes of it, once the time has passed. */
+  /** What happens to it, once the time has passed. */
   async function after(work: Promise<unknown>, passMs: number): Promise<unknown> {
     const ended = work.catch((error: unknown) => error);
     clock.advance(passMs);

@@ -12,7 +12,7 @@ import type { RunStop } from './run-stop.ts';
 import { waitNameOf } from './wait-name.ts';
 
 export interface RunFailureOptions {
-  readonly ledger: Pick<MessageLedger, 'handBack' | 'lose' | 'park' | 'retry' | 'end'>;
+  readonly ledger: Pick<MessageLedger, 'release' | 'lose' | 'park' | 'retry' | 'end'>;
   readonly notices: RunNotices;
   readonly stop: RunStop;
   readonly clock: Clock;
@@ -20,7 +20,7 @@ export interface RunFailureOptions {
   readonly metrics: EngineMetrics;
 }
 
-/** Every other end of runs: handed back, lost, put aside, tried again later, cancelled, or given up. */
+/** Every other end of runs: released, lost, put aside, tried again later, cancelled, or given up. */
 export class RunFailure {
   readonly #options: RunFailureOptions;
 
@@ -28,7 +28,7 @@ export class RunFailure {
     this.#options = options;
   }
 
-  /** Decides what becomes of a message whose attempt failed, and writes it. */
+  /** Decides what happens to a message whose attempt failed, and writes it. */
   async fail(run: Run, error: unknown): Promise<void> {
     const { ledger, metrics, notices, random, clock, stop } = this.#options;
     const { message, stage, logger } = run;
@@ -39,10 +39,10 @@ export class RunFailure {
     const decision = decideFailure({
       error,
       attemptsBefore: message.attempts,
-      degenerateBefore: message.degenerateAttempts,
+      invalidOutputsBefore: message.invalidOutputAttempts,
       policy: stage.definition.retry,
-      degeneratePolicy: stage.definition.degenerate,
-      interrupted: stop.hasBegun || run.held.isLost(),
+      invalidOutputPolicy: stage.definition.invalidOutput,
+      interrupted: stop.hasBegun || run.held.isExpired(),
       random: random(),
     });
     if (decision.kind !== 'park')
@@ -55,15 +55,15 @@ export class RunFailure {
     const code = failureCode(error);
     run.span?.failed(decision, code);
     switch (decision.kind) {
-      case 'hand_back':
+      case 'release':
         if (stop.hasBegun || !run.hasBegun) {
-          logger().warn({ error, code }, 'the message is handed back');
-          await ledger.handBack([{ id, fence, leaseMs: 0 }]);
+          logger().warn({ error, code }, 'the message is released');
+          await ledger.release([{ id, fence, leaseMs: 0 }]);
           if (!stop.hasBegun) notices.due(run);
         } else {
           // It may be the message that kept the process from renewing its lease.
           logger().warn({ error, code }, 'the run is lost; the message goes back');
-          await ledger.lose([{ id, fence }]);
+          await ledger.expire([{ id, fence }]);
         }
         return;
       case 'park': {
@@ -76,11 +76,11 @@ export class RunFailure {
         return;
       }
       case 'retry': {
-        const { delayMs, isDegenerate } = decision;
+        const { delayMs, isInvalidOutput } = decision;
         const detail = failureDetail(error);
         const waitsFor = waitNameOf(decision, error);
-        if (!(await ledger.retry({ id, fence, delayMs, code, detail, isDegenerate, waitsFor }))) break;
-        const reason = retryReason(error, isDegenerate);
+        if (!(await ledger.retry({ id, fence, delayMs, code, detail, isInvalidOutput, waitsFor }))) break;
+        const reason = retryReason(error, isInvalidOutput);
         metrics.increment('stage_retries_total', { owner, stage: name, reason });
         logger().warn(
           { error, code, attempt: attemptOf(message), delayMs },
@@ -95,10 +95,10 @@ export class RunFailure {
         logger().info({ code }, 'the message is cancelled by its handler');
         return;
       case 'dead_letter': {
-        const isDegenerate = decision.why === 'degenerate';
-        if (!(await this.#end(run, 'dead_lettered', error, durationMs, isDegenerate))) break;
+        const isInvalidOutput = decision.why === 'invalid_output';
+        if (!(await this.#end(run, 'dead_lettered', error, durationMs, isInvalidOutput))) break;
         metrics.increment('stage_messages_total', { owner, stage: name, outcome: 'dead_lettered' });
-        metrics.increment('dlq_messages_total', {
+        metrics.increment('dead_letters_total', {
           owner,
           stage: name,
           reason: deadLetterReason(error, decision.why),
@@ -107,7 +107,7 @@ export class RunFailure {
         return;
       }
     }
-    run.span?.leaseLost();
+    run.span?.leaseExpired();
     logger().warn({ code }, 'the message is not ours any more: another worker has it, or it was cancelled');
   }
 
@@ -117,7 +117,7 @@ export class RunFailure {
     state: 'dead_lettered' | 'cancelled',
     error: unknown,
     durationMs: number,
-    isDegenerate = false,
+    isInvalidOutput = false,
   ): Promise<boolean> {
     const { message, leasedAt } = run;
     const code = failureCode(error);
@@ -129,7 +129,7 @@ export class RunFailure {
       state,
       code,
       detail: failureDetail(error),
-      isDegenerate,
+      isInvalidOutput,
       outcomeLine: outcomeLine({ message, outcome: state, errorCode: code, endedAt, leasedAt, durationMs }),
     });
     if (isOurs) notices.ended(run);

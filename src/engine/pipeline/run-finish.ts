@@ -5,7 +5,7 @@ import { traceIdOf } from '../../telemetry/trace-context.ts';
 import type { Emissions } from './emissions.ts';
 import { HandOver, leasedEmission } from './hand-over.ts';
 import type { Publisher } from './publisher.ts';
-import { leaseLost, type Run } from './run.ts';
+import { leaseExpired, type Run } from './run.ts';
 import type { RunNotices } from './run-notices.ts';
 import { resultJson } from './run-outcome.ts';
 
@@ -25,11 +25,11 @@ export class RunFinish {
     this.#options = options;
   }
 
-  /** Ends the message with its result and emissions. Throws MILLRACE_LEASE_LOST when it is not ours any more. */
+  /** Ends the message with its result and emissions. Throws MILLRACE_LEASE_EXPIRED when it is not ours any more. */
   async finish(run: Run, emissions: Emissions, result: unknown): Promise<void> {
     const { ledger, metrics, publisher, clock, notices } = this.#options;
     const { message, stage } = run;
-    if (run.held.isLost()) throw leaseLost(message.envelope.id);
+    if (run.held.isExpired()) throw leaseExpired(message.envelope.id);
     const written = await emissions.store();
     const durationMs = clock.monotonicMs() - run.startedMs;
     const endedAt = clock.now();
@@ -44,10 +44,10 @@ export class RunFinish {
     });
     if (!outcome.isOurs) {
       handOver.giveUp();
-      throw leaseLost(id);
+      throw leaseExpired(id);
     }
     run.onDurable();
-    const handedBack = handOver.begin(
+    const released = handOver.begin(
       outcome.leased,
       (emission, times) => leasedEmission(message, emission, times),
       (emission, isBegun) => emission.stage !== '' && publisher.enqueued(emission, isBegun),
@@ -65,6 +65,6 @@ export class RunFinish {
       );
     }
     notices.ended(run);
-    await handedBack;
+    await released;
   }
 }

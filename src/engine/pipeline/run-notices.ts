@@ -12,7 +12,7 @@ export interface RunNoticesOptions {
   readonly onParked?: ((stage: string, delayMs: number) => void) | undefined;
 }
 
-/** Tells those whom it concerns what became of a run, after that is durable. Nothing depends on their hearing it. */
+/** Tells those whom it concerns what happened to a run, after that is durable. Nothing depends on their hearing it. */
 export class RunNotices {
   readonly #options: RunNoticesOptions;
 

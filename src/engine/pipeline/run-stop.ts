@@ -3,7 +3,7 @@ export class RunStop {
   readonly #leaving = new AbortController();
   #hasBegun = false;
 
-  /** From now on failures are the host's, not the messages': they are handed back, as is what has not begun. */
+  /** From now on failures are the host's, not the messages': they are released, as is what has not begun. */
   begin(): void {
     this.#hasBegun = true;
   }

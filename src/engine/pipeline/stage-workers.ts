@@ -43,7 +43,7 @@ export class StageWorkers {
     return false;
   }
 
-  /** Takes no more; resolves when what is in hand has ended, or has been left behind. */
+  /** Takes no more; resolves when what is in progress has ended, or has been left behind. */
   async stop(): Promise<void> {
     await this.#options.stopWorkers(this.#workers);
   }

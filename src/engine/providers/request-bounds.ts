@@ -27,7 +27,7 @@ const messageOverheadTokens = 32;
 /** The provider's own words around one tool, and the hidden prompt that tools bring along (Anthropic: up to 700). */
 const toolOverheadTokens = 64;
 const toolUseOverheadTokens = 1024;
-/** One picture at full detail (the dearest: a small OpenAI model that counts a picture as some 48,000 tokens). */
+/** One picture at full detail (the most expensive: a small OpenAI model that counts a picture as some 48,000 tokens). */
 const imageTokens = 50_000;
 /** What lies behind an address, or at the provider: its size is not known. */
 const remoteFileTokens = 200_000;

@@ -7,7 +7,7 @@ import type { Clock } from '../../kernel/clock.ts';
  * connection, what falls idle is closed, and after the grace time everything is.
  */
 
-/** Makes the server close as soon as the requests in hand are answered, and after `graceMs` at the latest. */
+/** Makes the server close as soon as the requests in progress are answered, and after `graceMs` at the latest. */
 export function closeGracefully(fastify: FastifyInstance, graceMs: number, clock: Clock): void {
   let isClosing = false;
   fastify.addHook('preClose', (done) => {
