@@ -23,13 +23,13 @@ const used = worseAbove({ amber: thresholds.budgets.burnShare, red: thresholds.b
 export const budgetsBoard: Board = {
   uid: boardUids.budgets,
   title: 'Millrace / Budgets and pauses',
-  question: 'Whose money runs out, and what is being held back?',
+  question: 'Whose money runs out, and what is paused?',
   range: '24h',
   refresh: '30s',
   variables: stageVariables,
   rows: [
     {
-      title: 'What is held back?',
+      title: 'What is paused?',
       panels: [
         stat({
           title: 'Pauses in force',
@@ -76,7 +76,7 @@ export const budgetsBoard: Board = {
         }),
         timeSeries({
           title: 'Pauses by scope',
-          description: 'Kill switches in force, by what they hold: a stage, a model, an origin.',
+          description: 'Kill switches in force, by what they stop: a stage, a model, an origin.',
           unit: 'short',
           decimals: 0,
           width: 8,

@@ -3,7 +3,7 @@ import { boardUids, rowLink } from '../board-links.ts';
 import { barChart, pieChart, stat, timeSeries } from '../charts.ts';
 import { worseAbove } from '../colour-limits.ts';
 import type { SpendColumn } from '../../src/capabilities/costs/spend-rows.ts';
-import { type SpendSum, spendSums } from '../../src/engine/export/spend-sums.ts';
+import { type SpendSum, spendSums, wasteReasonSql } from '../../src/engine/export/spend-sums.ts';
 import { sql } from '../data-queries.ts';
 import { wasteColours } from '../series-colours.ts';
 import { spendPartsOfBothSql, spendPartsSql, usageTable } from '../spend-queries.ts';
@@ -357,9 +357,9 @@ export const costBoard: Board = {
           minInterval: '1h',
           queries: [
             sql(`
-              SELECT $__timeInterval(part_time) AS time, waste_reason, sum(part_waste) AS spend
+              SELECT $__timeInterval(part_time) AS time, ${wasteReasonSql} AS reason, sum(part_waste) AS spend
               FROM (${spendPartsSql({ by: ['waste_reason'], sums: ['waste'], where: `${selected} AND waste_reason != ''`, hasTime: true })})
-              GROUP BY time, waste_reason ORDER BY time, waste_reason
+              GROUP BY time, reason ORDER BY time, reason
             `),
           ],
         }),

@@ -18,7 +18,7 @@ import { AnswerTicketStage } from './ticket.stage.ts';
 /*
  * A day in the life of a host in a few minutes: the example pipeline and a second one, embedded, over a simulated
  * provider that has a bad spell, while a real Prometheus scrapes. Work comes in waves; some of it dies, some of that is
- * replayed, some is held or has no money left. Before it lie two weeks of usage that are made up, so that there is a usual
+ * replayed, some is paused or has no money left. Before it lie two weeks of usage that are made up, so that there is a usual
  * amount and a period before. What the boards show is read from the same stores that it was written to, in the midst
  * of work: at its end every rate would be 0.
  */

@@ -8,7 +8,7 @@ import { originOfTicket, TicketReceived } from './ticket.stage.ts';
 
 /*
  * What happens in a live run, by shares of its time: documents in waves, the last of which is at its height in the end,
- * tickets at an even pace, a provider that limits requests, another that is overloaded, operators who hold, replay and
+ * tickets at an even pace, a provider that limits requests, another that is overloaded, operators who pause, replay and
  * discard. It goes by the clock and not by turns, so that a slow machine does less instead of taking longer.
  */
 
@@ -66,7 +66,7 @@ const events: readonly LiveEvent[] = [
     ],
   },
   { at: 0.26, what: 'it recovers', rules: usualFaults },
-  { at: 0.36, what: 'a stage is held', act: 'pause' },
+  { at: 0.36, what: 'a stage is paused', act: 'pause' },
   { at: 0.48, what: 'it goes on', act: 'resume' },
   {
     at: 0.54,
@@ -76,7 +76,7 @@ const events: readonly LiveEvent[] = [
   { at: 0.68, what: 'it recovers', rules: usualFaults },
   { at: 0.74, what: 'dead letters are replayed', act: 'replay' },
   { at: 0.82, what: 'dead letters are discarded', act: 'discard' },
-  { at: 0.9, what: 'a team is held, and stays so', act: 'pause a team' },
+  { at: 0.9, what: 'a team is paused, and stays so', act: 'pause a team' },
 ];
 
 /** Lets more work come in for so many seconds, under an overload. */

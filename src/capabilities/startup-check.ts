@@ -4,7 +4,7 @@ import type { StageDefinition } from '../engine/pipeline/stage-definition.ts';
 import type { Clock } from '../kernel/clock.ts';
 
 /** One thing that is not as it should be. */
-export interface Finding<Code extends string = string> {
+export interface StartupFinding<Code extends string = string> {
   readonly code: Code;
   /** Fatal is what would break a promise for certain and quietly; an operator may allow it by its code. */
   readonly severity: 'fatal' | 'warning';
@@ -25,4 +25,4 @@ export interface CheckSources<Settings> {
 /** Looks for what would break a promise, before anything is claimed and for `millrace check`. */
 export type StartupCheck<Settings = never, Code extends string = string> = (
   sources: CheckSources<Settings>,
-) => Promise<readonly Finding<Code>[]>;
+) => Promise<readonly StartupFinding<Code>[]>;

@@ -81,7 +81,7 @@ export function composeEngine(options: EngineOptions): EngineServices {
   const leases = new LeaseRenewer({
     clock,
     logger,
-    renew: (held) => messages.renew(held),
+    renew: (due) => messages.renew(due),
     onExpired: () => metrics.increment('lease_expired_total', {}),
   });
   const ends = new EndedMessages();

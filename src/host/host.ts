@@ -29,7 +29,7 @@ import { HostClock } from './host-clock.ts';
 import { composeModels } from './host-models.ts';
 import type { HostParts } from './host-parts.ts';
 import { maintenanceLoops } from './maintenance-loops.ts';
-import { RelayRole } from './maintenance-role.ts';
+import { MaintenanceRole } from './maintenance-role.ts';
 import { startHostTracing } from './host-tracing.ts';
 import { LedgerWrites } from './ledger-writes.ts';
 import { catalogueOf, type MillraceMetrics } from './metric-catalogue.ts';
@@ -71,7 +71,7 @@ export class Host {
   /** What it can do beside its engine. */
   readonly capabilities: readonly HostCapability[];
   readonly #parts: HostParts;
-  readonly #maintenance: RelayRole;
+  readonly #maintenance: MaintenanceRole;
   readonly #lag = new EventLoopLag();
   #workers: StageWorkers | undefined;
   #loops: readonly BackgroundJob[] = [];
@@ -89,7 +89,11 @@ export class Host {
     this.writes = parts.writes;
     this.capabilities = parts.list;
     this.#parts = parts;
-    this.#maintenance = new RelayRole({ ...parts, ...parts.engine, isEmbedded: parts.stores.isEmbedded });
+    this.#maintenance = new MaintenanceRole({
+      ...parts,
+      ...parts.engine,
+      isEmbedded: parts.stores.isEmbedded,
+    });
     parts.onWorkers(() => this.#workers?.all ?? []);
   }
 

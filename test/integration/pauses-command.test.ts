@@ -44,7 +44,7 @@ beforeEach(() =>
 afterAll(() => rm(directory, { recursive: true, force: true }));
 
 describe('pause and resume', () => {
-  it('place and lift a pause with actor and reason, for the eye and as JSON, and leave an audit', async () => {
+  it('place and end a pause with actor and reason, for the eye and as JSON, and leave an audit', async () => {
     const paused = await succeed(
       'pause',
       'model',
@@ -104,9 +104,19 @@ describe('pause and resume', () => {
   });
 });
 
+describe('pauses', () => {
+  it('lists what is paused, for the eye and as JSON', async () => {
+    expect((await succeed('pauses')).stdout).toBe('Nothing is paused.\n');
+    await succeed('pause', 'stage', 'second', '--reason', 'sick', '--abort', '--actor', 'bob');
+    expect((await succeed('pauses')).stdout).toMatch(/^stage second +\S+Z +cli:bob +0 +aborted +sick$/m);
+    const { pauses } = pauseListSchema.strict().parse(JSON.parse((await succeed('pauses', '--json')).stdout));
+    expect(pauses).toMatchObject([{ scope: 'stage', value: 'second', aborts: true, waiting: 0 }]);
+  });
+});
+
 describe('status', () => {
   it('shows what is paused, by whom, why, how many wait, and whether everything is drained', async () => {
-    expect((await succeed('status')).stdout).not.toContain('held');
+    expect((await succeed('status')).stdout).not.toContain('paused');
     await onLedger(async (database) => {
       const harness = await LedgerHarness.begin(database);
       await harness.admitted();

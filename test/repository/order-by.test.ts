@@ -10,7 +10,7 @@ import { repositoryFiles } from './repository-files.ts';
 const namesOneRow = new RegExp(
   `^(?:\\w+\\.)?(?:${[
     'id|message_id|seq|fence|order_place|place|turn|ord|slot|hop|percent|\\d',
-    'name|dimension|kind|error|item|item_key|known_as|waste_reason|window_start|day',
+    'name|dimension|kind|error|item|item_key|known_as|waste_reason|reason|window_start|day',
     'lane|stage|owner|team|customer|feature|batch|model|parked_for',
     '\\$\\{by\\}|\\$\\{keys\\}|\\$\\{column\\}|\\$\\{name\\}|\\$\\{dimension\\}|\\$\\{this\\.#order\\(\\)\\}',
   ].join('|')})$`,

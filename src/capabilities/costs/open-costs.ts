@@ -71,7 +71,7 @@ export function openCosts({
     jobs: [
       {
         name: 'spend_baseline',
-        intervalMs: intervalMs,
+        intervalMs,
         runsIn: 'maintenance',
         turn: async () => {
           await baseline.compare();

@@ -14,7 +14,7 @@ import {
   spendRollups,
   spendRowsSql,
 } from './spend-rows.ts';
-import { spendSumNames } from '../../engine/export/spend-sums.ts';
+import { spendSumNames, wasteReasonSql } from '../../engine/export/spend-sums.ts';
 
 /*
  * A cost report as a value: the question is turned into SQL without a server, and rows into figures without one. Sums are
@@ -302,7 +302,7 @@ function isColumnField(field: CostGroupField): field is CostFilterField | 'waste
 }
 
 function answerColumn(field: CostGroupField, hasHours: boolean): string {
-  if (field === 'waste') return 'waste_reason AS waste';
+  if (field === 'waste') return `${wasteReasonSql} AS waste`;
   if (field === 'day') return hasHours ? "toDate(part_time, 'UTC') AS day" : 'part_time AS day';
   if (field === 'hour') return 'part_time AS hour';
   return field;

@@ -28,7 +28,7 @@ export class LimitWaits {
   /** Does what may wait, holding one of the places for it if there is one. */
   async inPlace<T>(stage: string, work: (mayWait: boolean) => Promise<T>): Promise<T> {
     const { places } = this.#options;
-    const mayWait = places.hold(stage);
+    const mayWait = places.acquire(stage);
     try {
       return await work(mayWait);
     } finally {

@@ -10,7 +10,7 @@ import type { pauseNames } from './pause-names.ts';
 const watchIntervalMs = 200;
 const releaseIntervalMs = 250;
 
-/** Composes the pauses: the service, the watcher, the keeper. */
+/** Composes the pauses: the service, the watcher, the releaser. */
 export function openPauses({
   database,
   clock,
@@ -19,10 +19,10 @@ export function openPauses({
   engine,
 }: CapabilityContext<unknown, typeof pauseMetrics>): CapabilityParts<NameOf<typeof pauseNames, 'jobs'>> {
   const { registry, leases, models, publisher, workers } = engine;
-  const pauses = new Blocks({ database, clock });
+  const blocks = new Blocks({ database, clock });
   const parked = new ParkedMessages(database);
   const watcher = new PauseWatcher({
-    pauses,
+    blocks,
     leases,
     meteredModels: models,
     registry,
@@ -30,9 +30,9 @@ export function openPauses({
     metrics,
     logger,
   });
-  const releaser = new PauseReleaser({ pauses, parked, publisher, registry, metrics });
+  const releaser = new PauseReleaser({ blocks, parked, publisher, registry, metrics });
   return {
-    services: [[PauseService, new PauseService(pauses)]],
+    services: [[PauseService, new PauseService(blocks)]],
     jobs: [
       {
         name: 'watch_pauses',
@@ -44,7 +44,7 @@ export function openPauses({
         name: 'release_pauses',
         intervalMs: releaseIntervalMs,
         runsIn: 'maintenance',
-        turn: () => releaser.keep(),
+        turn: () => releaser.release(),
       },
     ],
     beforeWork: async () => {

@@ -2,13 +2,13 @@ import { z } from 'zod';
 import { type Block, blockScopes } from '../../engine/ledger/block.ts';
 import type { ListedBlock } from '../../engine/ledger/blocks.ts';
 
-/* Holds as API and command line show them. */
+/* Pauses as API and command line show them. */
 
 const pauseShape = {
   id: z.string(),
   scope: z.enum(blockScopes),
   value: z.string().describe('What is paused: a name, or "provider/model"; empty for the scope "all".'),
-  aborts: z.boolean().describe('Whether what was under way was aborted, too.'),
+  aborts: z.boolean().describe('Whether what was running was aborted, too.'),
   actor: z.string().describe('Who placed it, or changed it last.'),
   reason: z.string(),
   createdAt: z.iso.datetime(),
@@ -21,7 +21,7 @@ export const pauseListSchema = z.object({
     .array(
       z.object({
         ...pauseShape,
-        waiting: z.int().describe('Messages that wait for it to be lifted, as far as they are put aside.'),
+        waiting: z.int().describe('Messages that wait for it to end, as far as they are put aside.'),
       }),
     )
     .describe('The oldest comes first.'),

@@ -14,7 +14,7 @@ const pause = (scope: BlockScope, value = '', aborts = true, id = `${scope}/${va
 const origin = { team: 'blue', customer: 'acme', feature: 'search', batch: 'night' };
 const work = { stage: 'first', origin };
 
-describe('what holds mean for a process', () => {
+describe('what pauses mean for a process', () => {
   it('pauses the consumers of a paused stage, and all when everything is paused; of no other', () => {
     expect(isStagePaused([], 'first')).toBe(false);
     expect(isStagePaused([pause('stage', 'first', false)], 'first')).toBe(true);
@@ -45,7 +45,7 @@ describe('what holds mean for a process', () => {
     },
   );
 
-  it('leaves a handler alone whose model is held: only its call ends', () => {
+  it('leaves a handler alone whose model is paused: only its call ends', () => {
     const call = {
       provider: 'openai',
       model: 'gpt-5',

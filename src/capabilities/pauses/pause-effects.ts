@@ -9,14 +9,14 @@ import {
 import type { BlockableWork } from '../../engine/ledger/block.ts';
 import type { CallFacts } from '../../engine/calls/usage-record-of-call.ts';
 
-/* What standing pauses mean for what a process has in progress; pure. Claims and reservations are the ledger's to refuse. */
+/* What standing pauses mean for what a process works on; pure. Claims and reservations are the ledger's to refuse. */
 
-/** Whether the stage begins nothing: it is held, or everything is. */
+/** Whether the stage begins nothing: it is paused, or everything is. */
 export function isStagePaused(pauses: readonly Block[], stage: string): boolean {
   return pauses.some(({ scope, value }) => scope === 'all' || (scope === 'stage' && value === stage));
 }
 
-/** Why a handler in progress must end now: a pause on its work that aborts. */
+/** Why a handler that runs must end now: a pause on its work that aborts. */
 export function abortOfWork(pauses: readonly Block[], work: BlockableWork): Parked | undefined {
   return abortBy(pauses.find((pause) => pause.aborts && stopsWork(pause, work)));
 }
@@ -53,7 +53,7 @@ export function changesOf(
 
 function abortBy(pause: Block | undefined): Parked | undefined {
   if (pause === undefined) return undefined;
-  return new Parked(`An operator has stopped ${describeBlock(pause)} and what was under way.`, {
+  return new Parked(`An operator has stopped ${describeBlock(pause)} and what was running.`, {
     reason: 'pause',
     parkedFor: parkedForPause(pause.id),
   });

@@ -9,7 +9,7 @@ export const pauseMetrics = {
     type: 'gauge',
     unit: 'state',
     labels: ofStage,
-    help: 'Is 1 while an operator holds the stage, or everything; aggregate with max.',
+    help: 'Is 1 while an operator has paused the stage, or everything; aggregate with max.',
   },
   pauses_active: {
     type: 'gauge',

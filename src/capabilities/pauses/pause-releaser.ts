@@ -8,7 +8,7 @@ import type { StageRegistry } from '../../engine/pipeline/stage-registry.ts';
 /*
  * The maintenance role's part of pauses: due messages of a paused origin are parked, so that they stand in nobody's way, and what is
  * parked for a pause that no longer stands is released and told of, with every stage. It asks the ledger each time what is so; whoever dies between
- * lifting a pause and releasing the last message leaves the rest to the next turn.
+ * ending a pause and releasing the last message leaves the rest to the next turn.
  */
 
 export interface PauseReleaserOptions {
@@ -26,7 +26,7 @@ const lookSize = 2000;
 export class PauseReleaser {
   readonly #options: PauseReleaserOptions;
   #next: ReadyPlace | undefined;
-  #held: ReadonlySet<string> = new Set();
+  #standing: ReadonlySet<string> = new Set();
 
   constructor(options: PauseReleaserOptions) {
     this.#options = options;
@@ -38,14 +38,14 @@ export class PauseReleaser {
     // In this order: what is parked for a pause that is placed between the two looks is not taken for forgotten.
     const names = await parked.names();
     const standing = await blocks.read();
-    const held = new Set(standing.map(({ id }) => parkedForPause(id)));
-    // Messages that nobody put aside were not told of while they were held: their stages are, now.
-    if ([...this.#held].some((name) => !held.has(name)))
+    const paused = new Set(standing.map(({ id }) => parkedForPause(id)));
+    // Messages that nobody put aside were not told of while they were paused: their stages are, now.
+    if ([...this.#standing].some((name) => !paused.has(name)))
       for (const { definition } of registry.stages) publisher.notifyOthers(definition.name);
-    this.#held = held;
+    this.#standing = paused;
     let hasMore = false;
     for (const name of names) {
-      if (name.startsWith('pause:') && !held.has(name)) hasMore = (await this.#release(name)) || hasMore;
+      if (name.startsWith('pause:') && !paused.has(name)) hasMore = (await this.#release(name)) || hasMore;
     }
     if (standing.some(isOnOrigin)) hasMore = (await this.#park()) || hasMore;
     return hasMore;

@@ -2,28 +2,28 @@ import { describeBlock } from '../../engine/ledger/block.ts';
 import { Blocks, type ListedBlock } from '../../engine/ledger/blocks.ts';
 import type { StatusPart, UnnotedWait, WaitExplanation } from '../status-part.ts';
 import { type PauseList, pauseListDocument, pauseListSchema } from './pause-documents.ts';
-import { holdTables } from './pauses-text.ts';
+import { pauseTables } from './pauses-text.ts';
 
-interface BlockableWork {
+interface PausedWork {
   /** What operators have stopped, oldest first, with how many messages wait for it. */
   readonly pauses: readonly ListedBlock[];
 }
 
 /** What operators have stopped. */
-export const pauseStatus: StatusPart<BlockableWork, PauseList> = {
+export const pauseStatus: StatusPart<PausedWork, PauseList> = {
   schema: pauseListSchema.shape,
   read: async ({ database, clock }) => {
     const pauses = await new Blocks({ database, clock }).list();
-    const isAllHeld = pauses.some(({ scope }) => scope === 'all');
-    const held = new Set(pauses.flatMap(({ scope, value }) => (scope === 'stage' ? [value] : [])));
+    const isAllPaused = pauses.some(({ scope }) => scope === 'all');
+    const paused = new Set(pauses.flatMap(({ scope, value }) => (scope === 'stage' ? [value] : [])));
     return {
       members: { pauses },
       document: pauseListDocument(pauses),
-      tables: ({ leased }) => holdTables(pauses, leased),
+      tables: ({ leased }) => pauseTables(pauses, leased),
       explain: ({ reason, about }) =>
         reason === 'pause' ? explanationOf(pauses.find(({ id }) => id === about)) : undefined,
       unnoted: pauses.map((pause) => unnotedOf(pause)),
-      stops: (stage) => isAllHeld || held.has(stage),
+      stops: (stage) => isAllPaused || paused.has(stage),
     };
   },
 };

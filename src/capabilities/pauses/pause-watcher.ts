@@ -10,7 +10,7 @@ import type { StageWorker } from '../../engine/pipeline/stage-worker.ts';
 
 /*
  * Follows the pauses in one process. Nothing depends on it that must not begin: the ledger refuses that from the
- * pause's commit on. It serves what only the process can do: end what is under way when a pause asks for that, leave the
+ * pause's commit on. It serves what only the process can do: end what is running when a pause asks for that, leave the
  * job notifications of a paused stage in its queue, and show what stands. Each look applies everything that stands, not what has
  * changed, so that work which was taken just before a pause is found by the next look.
  */

@@ -13,6 +13,7 @@ import {
   withStoreOptions,
 } from '../../terminal/command-context.ts';
 import { operatorName } from '../../terminal/operator-name.ts';
+import { pauseTable } from './pauses-text.ts';
 
 interface PauseOptions extends StoreOptions {
   readonly reason?: string;
@@ -21,13 +22,13 @@ interface PauseOptions extends StoreOptions {
   readonly json?: boolean;
 }
 
-/** `millrace pause` and `millrace resume`: stop work everywhere, and let it go on. */
+/** `millrace pause`, `resume` and `pauses`: stop work everywhere, let it go on, and list what is stopped. */
 export function addPausesCommands(program: Command, context: CommandContext, bind: Bind): void {
   withPause(program.command('pause'))
     .description(
       'stop work everywhere: nothing of it is begun any more; messages are still admitted, and wait',
     )
-    .option('--abort', 'end what is under way too; no attempt is counted')
+    .option('--abort', 'end what is running too; no attempt is counted')
     .action(
       bind((scope: string, value: string | undefined, options: PauseOptions) =>
         pause(context, { scope, value }, options),
@@ -40,6 +41,10 @@ export function addPausesCommands(program: Command, context: CommandContext, bin
         resume(context, { scope, value }, options),
       ),
     );
+  withStoreOptions(program.command('pauses'))
+    .description('what is paused, by whom and why, and how many messages wait for it')
+    .option('--json', 'one JSON object, as the API answers')
+    .action(bind((options: PauseOptions) => list(context, options)));
 }
 
 function withPause(command: Command): Command {
@@ -82,6 +87,13 @@ async function resume(context: CommandContext, what: What, options: PauseOptions
       ? JSON.stringify(resumed, undefined, 2)
       : `Resumed: ${describeBlock(resumed.pause)}. It was paused since ${resumed.pause.createdAt}: ${resumed.pause.reason}`,
   );
+  return exitCodes.ok;
+}
+
+async function list(context: CommandContext, options: PauseOptions): Promise<number> {
+  const listed = await withService(context, options, (service) => service.list({}));
+  if (options.json === true) print(context, JSON.stringify(listed, undefined, 2));
+  else print(context, listed.pauses.length === 0 ? 'Nothing is paused.' : pauseTable(listed.pauses));
   return exitCodes.ok;
 }
 

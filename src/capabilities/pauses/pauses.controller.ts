@@ -29,7 +29,7 @@ import { resumeByIdSchema, placePauseSchema } from './pause-requests.ts';
 import { jsonOf } from '../../http/json-content.ts';
 
 /** What operators have stopped. Reading needs `messages:read`, acting `operations:write` by a key without a team. */
-@ApiTags('holds')
+@ApiTags('pauses')
 @ApiBearerAuth()
 @Controller('v1/pauses')
 export class PausesController {
@@ -59,7 +59,7 @@ export class PausesController {
     operationId: 'placePause',
     summary: 'Stop everything, a stage, a model, a provider, a team, a customer, a feature or a batch',
     description:
-      'When the answer is there, nothing of it is begun any more, by any process. What is under way ends by itself, or is ' +
+      'When the answer is there, nothing of it is begun any more, by any process. What is running ends by itself, or is ' +
       'aborted within a second if that is asked for; no attempt is counted. Placed again, the reason and abort are as ' +
       'given now. Messages are still admitted, and wait. Audited. Not for keys bound to a team.',
   })
@@ -83,7 +83,7 @@ export class PausesController {
     schema: { type: 'string', maxLength: 500 },
     description: 'Why.',
   })
-  @ApiResponse({ status: 200, description: 'The pause that was lifted.', content: jsonOf('ResumedPause') })
+  @ApiResponse({ status: 200, description: 'The pause that has ended.', content: jsonOf('ResumedPause') })
   async resume(
     @Param('id') id: string,
     @Query() query: unknown,

@@ -48,7 +48,7 @@ export const placeBlock = named(
 );
 
 /**
- * $1 id, $2 scope, $3 value: by id, or by what it holds; $4 actor, $5 reason, $6 the audit's id.
+ * $1 id, $2 scope, $3 value: by id, or by what it blocks; $4 actor, $5 reason, $6 the audit's id.
  */
 export const removeBlock = named(
   'ledger.remove_block',
@@ -72,7 +72,7 @@ export const readBlocks = named(
 );
 
 /**
- * $1 the only team that the viewer may see; such a viewer is told of what holds everybody, and of that team. With how
+ * $1 the only team that the viewer may see; such a viewer is told of what blocks everybody, and of that team. With how
  * many messages wait: those that are parked for the block and, where nothing is parked, those that are pending.
  */
 export const listBlocks = named(
@@ -126,7 +126,7 @@ export const findBlockedKind = named(
 
 /**
  * $1 how many to look at, $2 to $6 after which (stage, lane, customer, when it was due, id), in the order of the index of what is
- * ready: due messages of a paused team, customer, feature or batch are taken out of the way of the others. Those of a held
+ * ready: due messages of a blocked team, customer, feature or batch are taken out of the way of the others. Those of a blocked
  * stage, or of everything, stand in nobody's way. Answers those that it parked, and last where the next look begins: no row when
  * the walk is at its end.
  */
@@ -138,7 +138,7 @@ export const parkBlockedMessages = named(
      where m.state = 'pending' and m.parked_for is null
        and (m.stage, m.lane, m.customer collate "C", m.available_at, m.id) > ($2::text, $3::text, $4::text collate "C", $5::timestamptz, $6::uuid)
      order by m.stage, m.lane, m.customer collate "C", m.available_at, m.id limit $1),
-   held as materialized (
+   blocked as materialized (
      select l.id, h.id as block from looked l
      cross join lateral (
        select h.id from millrace.blocks h
@@ -146,7 +146,7 @@ export const parkBlockedMessages = named(
        order by h.created_at, h.id limit 1) h
      where l.available_at <= statement_timestamp()),
    locked as materialized (
-     select c.id, h.block from held h cross join lateral (
+     select c.id, h.block from blocked h cross join lateral (
        select m.id from millrace.messages m where m.id = h.id and case when m.state = 'pending' then m.parked_for is null end
        for update skip locked) c),
    parked as (

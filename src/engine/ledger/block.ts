@@ -13,13 +13,13 @@ export const blockScopes = [
 ] as const;
 export type BlockScope = (typeof blockScopes)[number];
 
-/** An operator's order that something is not to go on. */
+/** What stops claims and reservations in a scope. A pause is a block by an operator. */
 export interface Block {
   readonly id: Uuid;
   readonly scope: BlockScope;
   /** Whose name; empty for the scope "all". */
   readonly value: string;
-  /** Whether what is under way is aborted too. */
+  /** Whether what is running is aborted too. */
   readonly aborts: boolean;
   /** Who placed it, or changed it last, and why. */
   readonly actor: string;
@@ -27,7 +27,7 @@ export interface Block {
   readonly createdAt: Date;
 }
 
-/** What a message may be held by. */
+/** What a message may be blocked by. */
 export interface BlockableWork {
   readonly stage: string;
   readonly origin: {
@@ -38,7 +38,7 @@ export interface BlockableWork {
   };
 }
 
-/** What a request to a model may be held by, besides the message that it is made for. */
+/** What a request to a model may be blocked by, besides the message that it is made for. */
 export interface BlockableRequest {
   readonly provider: string;
   readonly model: string;

@@ -194,7 +194,7 @@ export class CallLedger {
   }
 }
 
-/** What happened to a call that was asked for: reserved at that time, or held by that. */
+/** The outcome of asking for a call: reserved at that time, or blocked by that. */
 interface AnsweredRow {
   readonly id: Uuid;
   readonly block: Uuid | null;

@@ -57,8 +57,8 @@ export const blockOfCall = (
 
 /**
  * $1 calls about to be made. A call of a stage is written only while its message's lease is the caller's and
- * still runs; a call outside a stage has no message. A held model or provider stops every call; what holds messages
- * lets a handler that runs go on, unless the block aborts. Answers which may go out, and which are held by what; the
+ * still runs; a call outside a stage has no message. A blocked model or provider stops every call; what blocks messages
+ * lets a handler that runs go on, unless the block aborts. Answers which may go out, and which are blocked by what; the
  * others have let their lease expire. Nearly always nothing is blocked: then that is found out once for the whole group.
  */
 export const reserveCalls = named(

@@ -26,7 +26,7 @@ const isAnythingBlocked = `(select exists (select from millrace.blocks))`;
 const unless = (condition: string): string =>
   `case when ${isAnythingBlocked} then not exists (select from millrace.blocks h where ${condition}) else true end`;
 
-/** How far behind a customer's oldest messages a claim looks when some of these may be held or wait for their key. */
+/** How far behind a customer's oldest messages a claim looks when some of these may be blocked or wait for their key. */
 const lookBehind = 256;
 
 /** $1 what is asked for (see Claims), $2 the worker. A row for each message taken, and one for each lane without. */

@@ -38,7 +38,7 @@ export type ClaimOutcome =
   /** Nothing now; the message asked about, or another, is worth asking for again then. */
   | { readonly kind: 'not_due'; readonly delayMs: number }
   | { readonly kind: 'leased_by_another' }
-  /** The message asked about is parked, held, or behind another of its key; whoever releases it tells its stage. */
+  /** The message asked about is parked, blocked, or behind another of its key; whoever releases it tells its stage. */
   | { readonly kind: 'waits' }
   | { readonly kind: 'ended' }
   | { readonly kind: 'unknown' }
@@ -107,9 +107,9 @@ export class Claims {
       if (found === undefined) break;
       open = open.filter((stage) => {
         const { messages, hasMore } = found.get(stage) ?? { messages: [], hasMore: false };
-        const held = leased.get(stage);
-        held?.push(...messages);
-        return hasMore && (held?.length ?? 0) < (byStage.get(stage)?.length ?? 0);
+        const got = leased.get(stage);
+        got?.push(...messages);
+        return hasMore && (got?.length ?? 0) < (byStage.get(stage)?.length ?? 0);
       });
     }
     return await this.#outcomes(asks, leased, new Set(open));

@@ -138,11 +138,11 @@ export class MessageLedger {
   }
 
   /** Renews leases; answers the ids that were still ours. */
-  async renew(held: readonly LeaseRef[]): Promise<ReadonlySet<Uuid>> {
+  async renew(leases: readonly LeaseRef[]): Promise<ReadonlySet<Uuid>> {
     const renewed = new Set<Uuid>();
     let failure: Error | undefined;
     await writeSplittingRefused(
-      held,
+      leases,
       async (part) => {
         const { rows } = await this.#database.query<{ id: Uuid }>(sql.renewLeases, [
           part.map((one) => one.id),
@@ -163,16 +163,19 @@ export class MessageLedger {
   }
 
   /** Hands messages back without blame, due at once. */
-  async release(held: readonly LeaseRef[]): Promise<void> {
+  async release(leases: readonly LeaseRef[]): Promise<void> {
     await this.#database.query(sql.releaseMessages, [
-      held.map((one) => one.id),
-      held.map((one) => one.fence),
+      leases.map((one) => one.id),
+      leases.map((one) => one.fence),
     ]);
   }
 
   /** Gives up runs whose lease ended before they did: lost, as when their worker had died. */
-  async expire(held: readonly Pick<LeaseRef, 'id' | 'fence'>[]): Promise<void> {
-    await this.#database.query(expireMessages, [held.map(({ id }) => id), held.map(({ fence }) => fence)]);
+  async expire(leases: readonly Pick<LeaseRef, 'id' | 'fence'>[]): Promise<void> {
+    await this.#database.query(expireMessages, [
+      leases.map(({ id }) => id),
+      leases.map(({ fence }) => fence),
+    ]);
   }
 
   /** The stages from the admitted message to this one, in order; the last `maxStages` of them. */

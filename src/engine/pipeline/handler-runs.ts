@@ -51,7 +51,7 @@ export class HandlerRuns {
         ),
       ),
     );
-    const signal = AbortSignal.any([run.held.signal, timeout.signal]);
+    const signal = AbortSignal.any([run.lease.signal, timeout.signal]);
     const scope = meteredModels.openScope({
       message: { ...envelope, fence, deliveries },
       origin: envelope.origin,
@@ -61,7 +61,7 @@ export class HandlerRuns {
       const message = { ...envelope, data: data as never };
       const context = contextOf({ ...run, definition, signal, scope, emissions });
       // Another run that was claimed with it may have kept the process from everything until its lease was over.
-      if (stop.hasBegun || run.held.isExpired()) throw leaseExpired(envelope.id);
+      if (stop.hasBegun || run.lease.isExpired()) throw leaseExpired(envelope.id);
       run.hasBegun = true;
       const handled = Promise.resolve(handler.handle(message, context));
       const result = await orAbort(handled, { signal, leaving: stop.leaving, clock });

@@ -27,7 +27,7 @@ describe('LeaseRenewer', () => {
       tickMs: 100,
     });
     renewers.push(renewer);
-    const lease = renewer.block({
+    const lease = renewer.keep({
       id: 'm1',
       fence: 3,
       leaseMs,
@@ -59,7 +59,7 @@ describe('LeaseRenewer', () => {
     const { lease, expired, pass, renewer, clock } = begin((due) =>
       Promise.resolve(new Set(due.map((one) => one.id))),
     );
-    const again = renewer.block({
+    const again = renewer.keep({
       id: 'm1',
       fence: 4,
       leaseMs,

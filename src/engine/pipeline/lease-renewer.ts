@@ -16,14 +16,14 @@ import type { Logger } from '../../telemetry/logger.ts';
 
 export interface LeaseRenewerOptions {
   readonly clock: Clock;
-  readonly renew: (held: readonly LeaseRef[]) => Promise<ReadonlySet<Uuid>>;
+  readonly renew: (leases: readonly LeaseRef[]) => Promise<ReadonlySet<Uuid>>;
   readonly logger: Logger;
   readonly onExpired: (stage: string) => void;
   /** How often it looks. Default 250 ms. */
   readonly tickMs?: number;
 }
 
-/** A lease in progress: its signal aborts when it is lost, or when the host says so. */
+/** A lease that is renewed: its signal aborts when it is lost, or when the host says so. */
 export interface Lease {
   readonly signal: AbortSignal;
   /** True once the lease can no longer be relied on. */
@@ -41,7 +41,7 @@ interface Entry extends LeaseRef, BlockableWork {
 
 export class LeaseRenewer {
   readonly #options: LeaseRenewerOptions;
-  readonly #held = new Map<Uuid, Entry>();
+  readonly #leases = new Map<Uuid, Entry>();
   #timer: Timer;
   #abortedBy: Error | undefined;
   #renewing: Promise<void> | undefined;
@@ -53,11 +53,11 @@ export class LeaseRenewer {
   }
 
   get size(): number {
-    return this.#held.size;
+    return this.#leases.size;
   }
 
   /** Begins to keep a lease that was asked for at `askedAtMs` of the monotonic clock. */
-  block(lease: LeaseRef & BlockableWork & { readonly askedAtMs: number }): Lease {
+  keep(lease: LeaseRef & BlockableWork & { readonly askedAtMs: number }): Lease {
     const entry: Entry = {
       id: lease.id,
       fence: lease.fence,
@@ -69,45 +69,45 @@ export class LeaseRenewer {
       expired: false,
     };
     // Whoever gets a message while it is still at work on it has lost it meanwhile.
-    const before = this.#held.get(lease.id);
+    const before = this.#leases.get(lease.id);
     if (before !== undefined && !before.expired) this.#expire(before, 'it has passed on, to this process');
-    this.#held.set(lease.id, entry);
+    this.#leases.set(lease.id, entry);
     if (this.#abortedBy !== undefined) entry.controller.abort(this.#abortedBy);
     return {
       signal: entry.controller.signal,
       isExpired: () => entry.expired || this.#isPastDeadline(entry),
       abort: (reason) => entry.controller.abort(reason),
       release: () => {
-        if (this.#held.get(entry.id) === entry) this.#held.delete(entry.id);
+        if (this.#leases.get(entry.id) === entry) this.#leases.delete(entry.id);
       },
     };
   }
 
-  /** Aborts each piece of work in progress for which there is a reason. */
+  /** Aborts each piece of work for which there is a reason. */
   abortEach(reasonFor: (work: BlockableWork) => Error | undefined): void {
-    for (const entry of this.#held.values()) {
+    for (const entry of this.#leases.values()) {
       const reason = reasonFor(entry);
       if (reason !== undefined) entry.controller.abort(reason);
     }
   }
 
   /** What this process works on, with the fences of its leases. */
-  inHand(): readonly LeaseRef[] {
-    return [...this.#held.values()].filter(({ expired }) => !expired);
+  all(): readonly LeaseRef[] {
+    return [...this.#leases.values()].filter(({ expired }) => !expired);
   }
 
   /** The message has ended without its run: aborts that run, whose lease nobody can renew any more. */
   cancel({ id, fence }: Pick<LeaseRef, 'id' | 'fence'>, reason: Error): void {
-    const entry = this.#held.get(id);
+    const entry = this.#leases.get(id);
     if (entry === undefined || entry.fence !== fence) return;
-    this.#held.delete(id);
+    this.#leases.delete(id);
     entry.controller.abort(reason);
   }
 
   /** Aborts all work, and whatever begins after it (the host's grace time is over). */
   abortAll(reason: Error): void {
     this.#abortedBy = reason;
-    for (const entry of this.#held.values()) entry.controller.abort(reason);
+    for (const entry of this.#leases.values()) entry.controller.abort(reason);
   }
 
   /** Stops looking; resolves after a renewal that is under way. */
@@ -135,7 +135,7 @@ export class LeaseRenewer {
   #tick(): void {
     const nowMs = this.#options.clock.monotonicMs();
     const due: Entry[] = [];
-    for (const entry of this.#held.values()) {
+    for (const entry of this.#leases.values()) {
       if (entry.expired) continue;
       if (this.#isPastDeadline(entry)) this.#expire(entry, 'it was not renewed in time');
       else if (nowMs >= entry.deadlineMs - (entry.leaseMs * 2) / 3) due.push(entry);
@@ -151,7 +151,7 @@ export class LeaseRenewer {
       const kept = await this.#options.renew(due);
       for (const entry of due) {
         if (kept.has(entry.id)) entry.deadlineMs = askedAtMs + entry.leaseMs;
-        else if (this.#held.get(entry.id) === entry) this.#expire(entry, 'it has passed on');
+        else if (this.#leases.get(entry.id) === entry) this.#expire(entry, 'it has passed on');
       }
     } catch (error) {
       // The next tick tries again; the deadline decides, not the number of failures.

@@ -83,12 +83,12 @@ export class MessageClaimer {
     const { clock, renewer, logger, tracer } = this.#options;
     const { envelope, fence } = message;
     const { id, origin } = envelope;
-    const held = renewer.block({ id, fence, leaseMs, stage: envelope.stage, origin, askedAtMs });
+    const lease = renewer.keep({ id, fence, leaseMs, stage: envelope.stage, origin, askedAtMs });
     const leasedAt = clock.now();
     return {
       stage,
       message,
-      held,
+      lease,
       logger: once(() => logger.child(messageFields(envelope))),
       startedMs: clock.monotonicMs(),
       leasedAt,
@@ -100,7 +100,7 @@ export class MessageClaimer {
 
   /** The run is over: its lease is not renewed any more, and what it took tells how long the next is to be. */
   end(run: Run): void {
-    run.held.release();
+    run.lease.release();
     run.span?.end();
     this.#leaseLengths
       .of(run.stage.definition.name)

@@ -12,7 +12,7 @@ import type { RunStop } from './run-stop.ts';
 import { waitNameOf } from './wait-name.ts';
 
 export interface RunFailureOptions {
-  readonly ledger: Pick<MessageLedger, 'release' | 'lose' | 'park' | 'retry' | 'end'>;
+  readonly ledger: Pick<MessageLedger, 'release' | 'expire' | 'park' | 'retry' | 'end'>;
   readonly notices: RunNotices;
   readonly stop: RunStop;
   readonly clock: Clock;
@@ -42,7 +42,7 @@ export class RunFailure {
       invalidOutputsBefore: message.invalidOutputAttempts,
       policy: stage.definition.retry,
       invalidOutputPolicy: stage.definition.invalidOutput,
-      interrupted: stop.hasBegun || run.held.isExpired(),
+      interrupted: stop.hasBegun || run.lease.isExpired(),
       random: random(),
     });
     if (decision.kind !== 'park')

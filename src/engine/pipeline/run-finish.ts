@@ -29,7 +29,7 @@ export class RunFinish {
   async finish(run: Run, emissions: Emissions, result: unknown): Promise<void> {
     const { ledger, metrics, publisher, clock, notices } = this.#options;
     const { message, stage } = run;
-    if (run.held.isExpired()) throw leaseExpired(message.envelope.id);
+    if (run.lease.isExpired()) throw leaseExpired(message.envelope.id);
     const written = await emissions.store();
     const durationMs = clock.monotonicMs() - run.startedMs;
     const endedAt = clock.now();

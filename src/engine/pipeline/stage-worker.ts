@@ -128,7 +128,7 @@ export class StageWorker {
     this.#claimSoon();
   }
 
-  /** Takes nothing while the stage is held; what is under way goes on. */
+  /** Takes nothing while the stage is paused; what is under way goes on. */
   setPaused(isPaused: boolean): Promise<void> {
     return this.#setPaused('paused', isPaused);
   }

@@ -26,7 +26,7 @@ const releaseMs = 1000;
 export interface StopWorkersOptions {
   readonly workers: readonly Pick<StageWorker, 'stop'>[];
   readonly runner: Pick<MessageRunner, 'beginStop' | 'leaveHandlers'>;
-  readonly renewer: Pick<LeaseRenewer, 'abortAll' | 'inHand'>;
+  readonly renewer: Pick<LeaseRenewer, 'abortAll' | 'all'>;
   /** How long handlers may go on. */
   readonly graceMs: number;
   readonly clock: Clock;
@@ -59,7 +59,7 @@ export async function stopWorkers(options: StopWorkersOptions): Promise<void> {
   // What happened to the rest concerns nobody here; a worker's failures are logged by itself.
   stopped.catch(() => undefined);
   logger.warn(
-    { graceMs, messages: renewer.inHand().map(({ id }) => id) },
+    { graceMs, messages: renewer.all().map(({ id }) => id) },
     'the workers did not end in time; the leases of what they worked on run out',
   );
 }

@@ -16,10 +16,10 @@ import type { MillraceMetrics } from './metric-catalogue.ts';
 import type { CapabilitySet } from './capability-set.ts';
 import type { MakeBackgroundJob } from './job-runner.ts';
 import type { Configuration } from './configuration.ts';
-import type { RelayRole } from './maintenance-role.ts';
+import type { MaintenanceRole } from './maintenance-role.ts';
 import type { Stores } from './stores.ts';
 
-export interface RelayOptions {
+export interface MaintenanceLoopsOptions {
   readonly configuration: Configuration;
   readonly stores: Stores;
   readonly sweeps: SweepLedger;
@@ -40,8 +40,8 @@ const sumSlice = 20_000;
 
 /** The background jobs of the role "maintenance", which one process at a time does: two would only get in each other's way. */
 export function maintenanceLoops(
-  options: RelayOptions,
-  role: Pick<RelayRole, 'holds'>,
+  options: MaintenanceLoopsOptions,
+  role: Pick<MaintenanceRole, 'isOwn'>,
   job: MakeBackgroundJob,
 ): readonly BackgroundJob[] {
   const { configuration, stores, exporter, abandoned, capabilities } = options;
@@ -60,7 +60,7 @@ export function maintenanceLoops(
     exportedMs: exportedDays * dayMs,
   });
   const alone = (turn: () => Promise<boolean>) => async (): Promise<boolean> =>
-    (await role.pauses()) && (await turn());
+    (await role.isOwn()) && (await turn());
   const pruneSome = async (): Promise<boolean> => (await retention.prune(pruneSlice)).hasMore;
   const giveUpSome = async (): Promise<boolean> => (await abandoned.settleAbandoned()) > 0;
   return [
@@ -86,6 +86,6 @@ export function maintenanceLoops(
       hourMs,
       alone(() => cleaner.clean()),
     ),
-    ...capabilities.maintenanceLoops(job, () => role.pauses()),
+    ...capabilities.maintenanceLoops(job, () => role.isOwn()),
   ];
 }

@@ -2,7 +2,7 @@ import type { UsageExporter } from '../engine/export/usage-exporter.ts';
 import type { SweepLedger } from '../engine/ledger/sweep-ledger.ts';
 import type { Logger } from '../telemetry/logger.ts';
 
-export interface RelayRoleOptions {
+export interface MaintenanceRoleOptions {
   readonly sweeps: SweepLedger;
   readonly exporter: Pick<UsageExporter, 'drain'>;
   readonly logger: Logger;
@@ -17,15 +17,15 @@ export interface RelayRoleOptions {
 const roleLeaseMs = 5000;
 
 /** The role "maintenance" of a process: one of all at a time holds it. */
-export class RelayRole {
-  readonly #options: RelayRoleOptions;
+export class MaintenanceRole {
+  readonly #options: MaintenanceRoleOptions;
 
-  constructor(options: RelayRoleOptions) {
+  constructor(options: MaintenanceRoleOptions) {
     this.#options = options;
   }
 
-  /** Embedded, there is only this process, which need not wait until the lease of one that was killed runs out. */
-  async pauses(): Promise<boolean> {
+  /** Whether this process has the role, which it takes or renews. Embedded, there is only this process, which need not wait until the lease of one that was killed runs out. */
+  async isOwn(): Promise<boolean> {
     const { isEmbedded, sweeps, worker } = this.#options;
     return isEmbedded || (await sweeps.acquireRole('maintenance', worker, roleLeaseMs));
   }
@@ -34,7 +34,7 @@ export class RelayRole {
   async end(): Promise<void> {
     const { exporter, sweeps, worker, logger } = this.#options;
     try {
-      if (await this.pauses()) await exporter.drain();
+      if (await this.isOwn()) await exporter.drain();
       await sweeps.releaseRole('maintenance', worker);
     } catch (error) {
       logger.warn({ error }, 'the last usage records wait in the ledger for the next start');
