@@ -33,7 +33,7 @@ describe('the status over HTTP', () => {
       expect(response.statusCode, response.text).toBe(200);
       expect(response.headers['cache-control']).toBe('no-store');
       const statusSchema = statusSchemaOf((await statusPartsOf()).map(({ schema }) => schema));
-      expect(statusSchema.strict().parse(response.body)).toMatchObject({ waits: [], holds: [] });
+      expect(statusSchema.strict().parse(response.body)).toMatchObject({ waits: [], pauses: [] });
     },
   );
 
