@@ -136,6 +136,7 @@ export class CallOpening {
         { provider: target.priceProvider, model: target.modelId, at: askedAt, tier, batch: false },
         bounds.maxInputTokens,
         bounds.maxOutputTokens,
+        bounds.maxUnits,
       ),
     };
     const { upperBoundUsd } = asked;

@@ -10,10 +10,10 @@ import { normalisedTier } from '../providers/request-bounds.ts';
 import type { AnswerStore } from './answer-store.ts';
 import { grantedWait, noteAskedWait } from './asked-wait.ts';
 import type { CallInFlight } from './call-in-flight.ts';
-import { type CallReport, measureUsage } from './call-report.ts';
+import { type CallReport, type MeasuredUsage, measureUsage } from './call-report.ts';
 import { describeEnd } from './call-span.ts';
 import type { ModelMetrics } from './model-metrics.ts';
-import { priceOfAnswer } from './price-of-answer.ts';
+import { priceOfAnswer, tokensOfCall } from './price-of-answer.ts';
 import { type CallTimes, gateEndOf, settledCall } from './settle-call.ts';
 import type { SettlementWriter } from './settlement-writer.ts';
 import type { SettledCall } from '../ledger/settlement.ts';
@@ -27,6 +27,13 @@ export interface CallSettlerOptions {
   readonly logger: Logger;
   readonly logOnce: LogOnce;
   readonly metrics: ModelMetrics;
+}
+
+/** What an answer is priced by. */
+interface PricedAnswer {
+  readonly answeredModel: string | undefined;
+  readonly tier: string;
+  readonly measured: MeasuredUsage;
 }
 
 /** Makes of what came back about a call what the ledger keeps, and tells gates, metrics and span of it. */
@@ -72,11 +79,12 @@ export class CallSettler {
     this.#logFaults(call, report, measured.faults);
     const tier = columnText(normalisedTier(report.tier ?? call.tier));
     const answeredModel = toldText(report.answeredModel);
-    const { settlement, tokens } = measured;
+    const { settlement } = measured;
     const isPriced = settlement !== 'free' && settlement !== 'unsettled';
     return settledCall(call, report, {
       measured,
-      pricing: isPriced ? this.#price(call, answeredModel, tier, tokens) : undefined,
+      tokens: tokensOfCall(measured.tokens, measured.beside),
+      pricing: isPriced ? this.#price(call, report, { answeredModel, tier, measured }) : undefined,
       answeredModel,
       tier,
       providerRequestId: toldText(report.providerRequestId),
@@ -102,30 +110,25 @@ export class CallSettler {
     return await answers.keep(json, facts.id);
   }
 
-  /** What the answer cost, and says so once when no price is known. */
+  /** What the answer cost; says so once when no price is known of the model, or of a use of the provider's tools. */
   #price(
     { facts, target }: CallInFlight,
-    answeredModel: string | undefined,
-    tier: string,
-    tokens: TokenCounts,
+    { geography }: CallReport,
+    { answeredModel, tier, measured }: PricedAnswer,
   ): ReturnType<typeof priceOfAnswer> {
     const { pricer, logger, logOnce } = this.#options;
-    const answered = answeredModel ?? target.modelId;
-    const pricing = priceOfAnswer(
-      pricer,
-      {
-        question: { provider: target.priceProvider, at: facts.sentAt, tier, batch: false },
-        asked: target.modelId,
-        answered,
-        boundUsd: facts.upperBoundUsd,
-      },
-      tokens,
-    );
-    if (pricing.kind === 'unpriced' && logOnce.isNew(`unpriced ${target.provider}/${answered} ${tier}`)) {
-      const { provider, modelId: model } = target;
+    const { provider, modelId: model } = target;
+    const answered = answeredModel ?? model;
+    const question = { provider: target.priceProvider, at: facts.sentAt, tier, batch: false, geography };
+    const asked = { question, asked: model, answered, boundUsd: facts.upperBoundUsd };
+    const pricing = priceOfAnswer(pricer, asked, measured.tokens, measured.beside);
+    const open = pricing.kind === 'priced' ? pricing.openUnits?.join(', ') : pricing.reason;
+    if (open !== undefined && logOnce.isNew(`unpriced ${provider}/${answered} ${tier}`)) {
       logger.warn(
-        { provider, model, answeredModel: answered, tier, reason: pricing.reason },
-        'no price is known for this model: its calls are kept as unpriced',
+        { provider, model, answeredModel: answered, tier, reason: open },
+        pricing.kind === 'priced'
+          ? 'no price is known for what the provider did beside the answer: its calls are kept as estimated'
+          : 'no price is known for this model: its calls are kept as unpriced',
       );
     }
     return pricing;

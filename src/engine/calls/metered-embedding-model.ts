@@ -93,7 +93,7 @@ async function embed(
 }
 
 function reportOfResult(
-  { kind, modelId }: ModelTarget<EmbeddingModelV4>,
+  target: ModelTarget<EmbeddingModelV4>,
   { values }: EmbeddingModelV4CallOptions,
   { response, usage, embeddings, warnings, providerMetadata }: EmbeddingModelV4Result,
 ): CallReport {
@@ -102,7 +102,9 @@ function reportOfResult(
   return {
     failure: undefined,
     usage:
-      raw.usage === undefined ? usageOfTokens(usage?.tokens) : inputOnly(usageOf(kind, raw.usage, undefined)),
+      raw.usage === undefined
+        ? usageOfTokens(usage?.tokens)
+        : inputOnly(usageOf(target, raw.usage, undefined)),
     rawUsage: raw.usage ?? usage,
     answeredModel: typeof body?.model === 'string' ? body.model : undefined,
     tier: raw.tier,
@@ -116,14 +118,14 @@ function reportOfResult(
         ...(providerMetadata === undefined ? {} : { providerMetadata }),
       }),
     count: {
-      countInput: () => estimateTokens(modelId, values.join('\n')),
+      countInput: () => estimateTokens(target.modelId, values.join('\n')),
       countOutput: () => Promise.resolve(0),
     },
   };
 }
 
-function reportOfFailedEmbedding({ kind }: ModelTarget<EmbeddingModelV4>, failure: ModelFailure): CallReport {
-  const usage = usageOf(kind, failure.usage, undefined);
+function reportOfFailedEmbedding(target: ModelTarget<EmbeddingModelV4>, failure: ModelFailure): CallReport {
+  const usage = usageOf(target, failure.usage, undefined);
   return reportOfFailure(failure, failure.usage === undefined ? usage : inputOnly(usage));
 }
 

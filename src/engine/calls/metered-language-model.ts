@@ -125,7 +125,7 @@ export class MeteredLanguageModel implements LanguageModelV4 {
       meteredStream({
         source: result.stream,
         call,
-        kind: target.kind,
+        target,
         passRaw: options.includeRawChunks === true || !readsRaw,
         headers: result.response?.headers,
         counterOf: (text) => tokenCounter(target, options, text),
@@ -203,12 +203,15 @@ function reportOfResult(
 ): CallReport {
   const body = rawUsageOfBody(result.response?.body);
   const raw = body.usage ?? asRecord(result.usage.raw);
+  // A model that hides the body may still hand on the provider's own usage block.
+  const block = rawUsageOfBody({ usage: raw });
   return {
     failure: undefined,
-    usage: usageOf(target.kind, raw, result.usage),
+    usage: usageOf(target, raw, result.usage, body.units),
     rawUsage: raw,
     answeredModel: result.response?.modelId,
-    tier: body.tier ?? tierOfMetadata(result.providerMetadata),
+    tier: body.tier ?? block.tier ?? tierOfMetadata(result.providerMetadata),
+    geography: body.geography ?? block.geography,
     providerRequestId: providerRequestIdOf(result.response?.headers) ?? result.response?.id,
     headers: result.response?.headers,
     answer: () => encodeLanguageAnswer(answer),
@@ -216,8 +219,8 @@ function reportOfResult(
   };
 }
 
-function reportOfFailedAnswer({ kind }: ModelTarget<LanguageModelV4>, failure: ModelFailure): CallReport {
-  return reportOfFailure(failure, usageOf(kind, failure.usage, undefined));
+function reportOfFailedAnswer(target: ModelTarget<LanguageModelV4>, failure: ModelFailure): CallReport {
+  return reportOfFailure(failure, usageOf(target, failure.usage, undefined));
 }
 
 function tokenCounter(

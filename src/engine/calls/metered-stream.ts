@@ -10,13 +10,18 @@ import {
 } from '../providers/classify-model-error.ts';
 import type { MeteredCall } from './metered-call.ts';
 import { contentText } from '../providers/prompt-text.ts';
-import type { ProviderKind } from '../providers/provider-registry.ts';
 import { encodeLanguageAnswer, type LanguageAnswer } from './recorded-answer.ts';
 import { type ReportedError, reportedError } from '../providers/reported-error.ts';
 import type { ResponseHeaders } from '../providers/retry-after.ts';
 import { StreamContent } from './stream-content.ts';
 import { asRecord } from '../providers/token-usage.ts';
-import { StreamUsage, tierOfMetadata, usageOf } from '../providers/usage-of-answer.ts';
+import {
+  rawUsageOfBody,
+  StreamUsage,
+  tierOfMetadata,
+  usageOf,
+  type UsageSource,
+} from '../providers/usage-of-answer.ts';
 
 /*
  * A streamed answer, metered. Parts go through as they come; the `finish` part goes through only when the call is
@@ -32,7 +37,7 @@ type FinishPart = Extract<Part, { type: 'finish' }>;
 export interface MeteredStreamOptions {
   readonly source: ReadableStream<Part>;
   readonly call: MeteredCall;
-  readonly kind: ProviderKind;
+  readonly target: UsageSource;
   /** Whether the consumer asked for raw chunks, too. */
   readonly passRaw: boolean;
   readonly headers: ResponseHeaders | undefined;
@@ -160,7 +165,7 @@ class MeteredStream {
 
   /** The closing usage came, so that the answer is whole, whether or not the provider says why it ended. */
   get #isWholeWithoutReason(): boolean {
-    return this.#usage.isFinal && this.#options.kind !== 'anthropic';
+    return this.#usage.isFinal && this.#options.target.kind !== 'anthropic';
   }
 
   async #takeFinish(controller: ReadableStreamDefaultController<Part>, told: FinishPart): Promise<void> {
@@ -251,21 +256,23 @@ class MeteredStream {
   }
 
   #report(failure: ModelFailure | undefined, answer?: LanguageAnswer, isInvalidOutput = false): CallReport {
-    const { kind, headers, counterOf } = this.#options;
+    const { target, headers, counterOf } = this.#options;
     const raw = this.#usage.raw;
     const block = raw.usage ?? asRecord(this.#finish?.usage.raw);
-    const reported = usageOf(kind, block, this.#finish?.usage);
+    const told = rawUsageOfBody({ usage: block });
+    const reported = usageOf(target, block, this.#finish?.usage, raw.units);
     const usage = { ...reported, faults: [...reported.faults, ...this.#usage.faults] };
     const { response } = this.#content;
     const isRefused = failure !== undefined && this.#told !== undefined && !this.#hasContent;
     // What a stream says before its end about the output is not the last word.
-    const isFinal = failure === undefined || kind === 'custom' || this.#usage.isFinal;
+    const isFinal = failure === undefined || target.kind === 'custom' || this.#usage.isFinal;
     return {
       failure,
       usage: isFinal ? usage : { ...usage, output: undefined },
       rawUsage: block,
       answeredModel: response.modelId,
-      tier: raw.tier ?? tierOfMetadata(this.#finish?.providerMetadata),
+      tier: raw.tier ?? told.tier ?? tierOfMetadata(this.#finish?.providerMetadata),
+      geography: raw.geography ?? told.geography,
       providerRequestId: providerRequestIdOf(headers) ?? response.id,
       headers,
       answer: answer === undefined ? undefined : () => encodeLanguageAnswer(answer),

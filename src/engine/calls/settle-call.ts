@@ -2,7 +2,7 @@ import { maxUsd, zeroUsd } from '../../kernel/money.ts';
 import type { Pricing } from '../../pricing/price.ts';
 import type { TokenCounts } from '../../pricing/token-classes.ts';
 import type { ModelFailure } from '../providers/classify-model-error.ts';
-import { columnUsage } from '../providers/column-text.ts';
+import { usageText } from '../providers/column-text.ts';
 import type { GateEnd } from './call-gate.ts';
 import type { CallInFlight } from './call-in-flight.ts';
 import type { CallReport, MeasuredUsage } from './call-report.ts';
@@ -19,6 +19,8 @@ export interface CallTimes {
 /** What is known of an ended call beside its report. */
 export interface Ending extends CallTimes {
   readonly measured: MeasuredUsage;
+  /** Every token of the call, by the class that it is stored in. */
+  readonly tokens: TokenCounts;
   /** Undefined where nothing is to be priced. */
   readonly pricing: (Pricing & { readonly isBelieved: boolean }) | undefined;
   readonly answeredModel: string | undefined;
@@ -31,14 +33,24 @@ export interface Ending extends CallTimes {
 export function settledCall(
   { facts, hasQuotas }: Pick<CallInFlight, 'facts' | 'hasQuotas'>,
   report: CallReport,
-  { measured, pricing, answeredModel, tier, providerRequestId, durationMs, firstChunkMs, answer }: Ending,
+  {
+    measured,
+    tokens,
+    pricing,
+    answeredModel,
+    tier,
+    providerRequestId,
+    durationMs,
+    firstChunkMs,
+    answer,
+  }: Ending,
 ): SettledCall {
-  const { tokens } = measured;
   const isFree = measured.settlement === 'free';
   const isUnsettled = measured.settlement === 'unsettled';
   // A model that the request cannot have been answered by at its bound: what was asked for is priced, and the bound stands.
   const isBelieved = pricing?.isBelieved ?? true;
-  const settlement = isBelieved ? measured.settlement : 'estimated';
+  const hasOpenUnits = pricing?.kind === 'priced' && pricing.openUnits !== undefined;
+  const settlement = isBelieved && !hasOpenUnits ? measured.settlement : 'estimated';
   const cost = pricing?.kind === 'priced' ? pricing.cost : undefined;
   const bound = facts.upperBoundUsd;
   // Nobody knows the cost of an unpriced call, and its bound stands.
@@ -53,7 +65,7 @@ export function settledCall(
     tier,
     providerRequestId,
     tokens,
-    rawUsage: rawUsageText(report.rawUsage),
+    rawUsage: usageText(report.rawUsage),
     costUsd: isFree ? zeroUsd : cost?.total,
     upperBoundUsd: isOpen && bound !== undefined ? maxUsd(bound, cost?.total ?? zeroUsd) : undefined,
     priceReference: pricing?.kind === 'priced' ? pricing.price.reference : undefined,
@@ -67,16 +79,6 @@ export function settledCall(
     cost,
     hasQuotas,
   };
-}
-
-/** The provider's usage block as text; what of it JSON does not carry is left to its own form as text. */
-function rawUsageText(rawUsage: CallReport['rawUsage']): string | undefined {
-  if (rawUsage === undefined) return undefined;
-  try {
-    return columnUsage(rawUsage);
-  } catch {
-    return JSON.stringify({ millrace_refused: { reason: 'the usage block cannot be written as JSON' } });
-  }
 }
 
 /** What the gates are told of it. */

@@ -15,6 +15,7 @@ import { secretsOfProvider } from './provider-secrets.ts';
 import { linesWithUsage, wholeWithUsage } from './missing-usage.ts';
 import { jsonWithNumbers, linesWithNumbers } from './readable-usage.ts';
 import { type AnswerRewrite, rewrittenAnswers } from './rewritten-answer.ts';
+import type { UsageShape } from './usage-shapes.ts';
 
 /** A provider that is reached over HTTP. */
 export interface HttpProviderConfig {
@@ -42,6 +43,11 @@ export interface HttpProviderConfig {
 export interface CustomProviderConfig {
   readonly kind: 'custom';
   readonly model: (modelId: string) => LanguageModelV4 | EmbeddingModelV4;
+  /**
+   * In whose words the models report usage in `usage.raw`. Without it the form is told by its fields; usage in no known form is
+   * read from the SDK's own fields, which have no modalities and no uses of tools.
+   */
+  readonly usage?: UsageShape;
   readonly priceProvider?: string;
   readonly timeoutMs?: number;
   readonly identify?: boolean;
@@ -57,6 +63,7 @@ export interface ModelTarget<Model> {
   /** The provider whose prices apply. */
   readonly priceProvider: string;
   readonly kind: ProviderKind;
+  readonly usageShape?: UsageShape | undefined;
   readonly modelId: string;
   readonly timeoutMs: number;
   readonly identify: boolean;
@@ -149,6 +156,7 @@ export class ProviderRegistry {
       provider: name,
       priceProvider: config.priceProvider ?? name,
       kind: config.kind,
+      ...(config.kind === 'custom' && config.usage !== undefined ? { usageShape: config.usage } : {}),
       modelId,
       timeoutMs: config.timeoutMs ?? defaultTimeoutMs,
       identify: config.identify ?? false,
