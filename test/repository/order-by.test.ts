@@ -24,7 +24,7 @@ const takesAny = new Map([
   ['src/engine/ledger/sweep-sql.ts', 'm.sweep_at'],
   ['src/engine/ledger/wait-sql.ts', 'm.available_at'],
   // The place is only compared with a share of the items.
-  ['dashboards/boards/cost-board.ts', 'item_spend DESC'],
+  ['src/capabilities/costs/costs.board.ts', 'item_spend DESC'],
 ]);
 
 const endOfKeys = /^(?:[`'\];]|\s+(?:limit|for update|rows|offset|on conflict|union)\b)/i;
