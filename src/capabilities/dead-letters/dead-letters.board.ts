@@ -16,6 +16,7 @@ const perHour = worseAbove({
 });
 const died = `$__timeFilter(ts) AND outcome = 'dead_lettered' AND ${chosen(['stage'])}`;
 
+/** Dead letters: how many, whose, and what operators do about them. */
 export const deadLettersBoard: Board = {
   uid: boardUids.deadLetters,
   title: 'Millrace / Dead letters',
