@@ -328,13 +328,7 @@ describe('the invariants', () => {
       'a run failed for the usage of its last answer',
       {
         ...told('usage_text', { ...unsettled, cost_usd: null }, { unsettled: 1 }),
-        failures: [
-          {
-            ...failure('{"chain":[{"message":"x"}]}'),
-            fencing_token: 2,
-            code: 'MILLRACE_MODEL_MALFORMED_ANSWER',
-          },
-        ],
+        failures: [failure('{"chain":[{"message":"x"}]}', 2, 'MILLRACE_MODEL_MALFORMED_ANSWER')],
       },
     ],
     ['I12', 'usage of nothing was believed', told('usage_zero', {}, {})],

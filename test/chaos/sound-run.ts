@@ -271,10 +271,14 @@ export const sound: Evidence = {
 };
 
 /** What an attempt at the section left of its failure. */
-export const failure = (detail: string): Evidence['failures'][number] => ({
+export const failure = (
+  detail: string,
+  fencingToken = 1,
+  code = 'MILLRACE_STAGE_FAILED',
+): Evidence['failures'][number] => ({
   message_id: 'section',
-  fencing_token: 1,
-  code: 'MILLRACE_STAGE_FAILED',
+  fencing_token: fencingToken,
+  code,
   detail,
 });
 
