@@ -284,7 +284,7 @@ async function openHost(
     options: {
       dataDirectory: directory,
       // They judge by real time, which stands still for a test.
-      models: { circuit: { enabled: false }, retryBudget: { enabled: false } },
+      limits: { circuit: { enabled: false }, retryBudget: { enabled: false } },
     },
   });
   const { retryAfter } = configuration.models;
