@@ -1,5 +1,5 @@
-import { batchesBoard } from '../../dashboards/boards/batches-board.ts';
-import { costBoard } from '../../dashboards/boards/cost-board.ts';
+import { batchesBoard } from '../../src/capabilities/costs/batches.board.ts';
+import { costBoard } from '../../src/capabilities/costs/costs.board.ts';
 import { expandSql } from '../../dashboards/live/grafana-macros.ts';
 import { type CostQuery, CostReportQuery } from '../../src/capabilities/costs/usage-queries.ts';
 import { monthDays, monthStart } from './fill.ts';

@@ -14,9 +14,9 @@ export function alertsDocument(groups: readonly RuleGroup[]): string {
   ]);
   return `# Alerts
 
-<!-- Generated from dashboards/alerts/ by \`npm run boards:generate\`. Do not edit. -->
+<!-- Generated from dashboards/alerts/ and the *.alerts.ts of capabilities by \`npm run boards:generate\`. Do not edit. -->
 
-Prometheus evaluates them, Alertmanager tells people. Thresholds stand in \`dashboards/thresholds.ts\`, which the boards read too; the rules in \`dashboards/alerts/\`.
+Prometheus evaluates them, Alertmanager tells people. Thresholds stand in \`dashboards/thresholds.ts\`, which the boards read too; rules about what a capability does in its folder (\`src/capabilities/*/*.alerts.ts\`), all others in \`dashboards/alerts/\`.
 Generated and committed: \`dashboards/generated/prometheus/\` and \`dashboards/generated/alertmanager/\`.
 
 ${markdownTable(['Alert', 'Severity', 'Incident', 'Meaning', 'Holds for', 'Runbook'], rows)}

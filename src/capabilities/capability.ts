@@ -46,8 +46,6 @@ export interface Capability<
   readonly name: string;
   /** Its sections of the configuration. */
   readonly configuration?: Readonly<Record<string, z.ZodType>>;
-  /** Settings of its own that stand among those of models. */
-  readonly modelSettings?: Readonly<Record<string, z.ZodType>>;
   /** Its errors, by their codes. */
   readonly errors?: ErrorTable;
   /** Its metrics, by their names without the prefix. */

@@ -1,7 +1,4 @@
 import { z } from 'zod';
-import type { Capability } from '../capabilities/capability.ts';
-import { capabilities } from './capabilities.ts';
-import type { Contributed } from './contributed.ts';
 import { setting, secretText, wholeNumber, urlOf, onOff, modelReference } from '../kernel/setting.ts';
 
 /* The settings about models. */
@@ -24,13 +21,7 @@ const providerSchema = z.strictObject({
   identify: z.boolean().optional(),
 });
 
-// Settings of capabilities, whose keys and types do not survive a loop over the list.
-const ofCapabilities = Object.assign(
-  {},
-  ...(capabilities as readonly Capability[]).map(({ modelSettings: own = {} }) => own),
-) as Contributed<'modelSettings'>;
-
-/** Providers, prices, limits and what happens when a model is not well. */
+/** Providers, prices, answers, and who stands in for a model. */
 export const modelSettings = z
   .strictObject({
     providers: setting(z.record(z.string().regex(/^[a-z][a-z0-9-]*$/), providerSchema).default({}), {
@@ -58,7 +49,6 @@ export const modelSettings = z
       env: 'MILLRACE_ANSWER_INLINE_BYTES',
       help: 'Recorded answers up to this size lie in the ledger, larger ones in the payload store.',
     }),
-    ...ofCapabilities,
     retryAfter: z
       .strictObject({
         maxMessageMs: setting(wholeNumber(1000, 604_800_000).default(3_600_000), {

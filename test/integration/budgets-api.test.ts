@@ -64,10 +64,10 @@ describe('over HTTP', () => {
     const [messageId] = (await post(ticketEvent())).body.messageIds as [string];
     const leased = await fixture.messages.claim({ stage: 'triage', leaseMs: 60_000, about: messageId });
     if (leased.kind !== 'leased') throw new Error(leased.kind);
-    const { fence } = leased.message;
+    const { fencingToken } = leased.message;
     await fixture.messages.park({
       id: messageId,
-      fence,
+      fencingToken,
       delayMs: undefined,
       parkedFor: parkedForBudget('triage'),
     });

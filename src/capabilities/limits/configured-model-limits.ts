@@ -11,12 +11,13 @@ import type { LimitMetrics } from './limit-metrics.ts';
 import type { LimitSettings } from './limit-settings.ts';
 
 /** What it reads of the settings of models. */
-export interface RateSettings extends Pick<LimitSettings, 'limits'> {
+export interface WaitSettings {
   readonly retryAfter: { readonly maxModelMs: number };
 }
 
 interface LimitParts {
-  readonly models: RateSettings;
+  readonly limits: LimitSettings['models'];
+  readonly models: WaitSettings;
   readonly database: SqlDatabase;
   readonly stageCapacities: StageCapacities;
   readonly random: () => number;
@@ -28,8 +29,17 @@ interface LimitParts {
 
 /** The gate that keeps the configured limits of models, bound to the stages whose slots its waits hold. */
 export async function limitsGate(parts: LimitParts): Promise<RateGate> {
-  const { models: settings, database, stageCapacities, clock, random, logger, metrics, bounds } = parts;
-  const { limits } = settings;
+  const {
+    limits,
+    models: settings,
+    database,
+    stageCapacities,
+    clock,
+    random,
+    logger,
+    metrics,
+    bounds,
+  } = parts;
   const models = Object.keys(limits).map((name) => {
     const slash = name.indexOf('/');
     return { provider: name.slice(0, slash), model: name.slice(slash + 1) };

@@ -49,7 +49,7 @@ export const limitStatus: StatusPart<TroubledModels, TroubledModelsDocument> = {
           case 'retry_budget':
             return {
               why: `Retries of calls to ${about} have used up their share of its calls.`,
-              change: 'The provider answering first attempts again, or a larger models.retryBudget.',
+              change: 'The provider answering first attempts again, or a larger limits.retryBudget.',
             };
           default:
             return undefined;
@@ -85,7 +85,7 @@ function ofLimit(model: string, block: BlockedModel | undefined): WaitExplanatio
   }
   return {
     why: `${model} is at its limit of requests or tokens a minute.`,
-    change: 'Time; or a higher limit in models.limits, if the provider grants it.',
+    change: 'Time; or a higher limit in limits.models, if the provider grants it.',
   };
 }
 

@@ -6,7 +6,7 @@ import { limitSettings } from './limit-settings.ts';
 /** Limits of requests and tokens of models, their circuits, and the retry budget. */
 export const limits = {
   name: 'limits',
-  modelSettings: limitSettings,
+  configuration: { limits: limitSettings },
   metrics: limitMetrics,
   names: limitNames,
   status: async () => (await import('./limit-status.ts')).limitStatus,

@@ -1,11 +1,13 @@
 import type { CapabilityContext, CapabilityParts, NameOf } from '../capability.ts';
-import { type RateSettings, limitsGate } from './configured-model-limits.ts';
-import { type HealthSettings, SharedModelHealth } from './shared-model-health.ts';
+import { limitsGate, type WaitSettings } from './configured-model-limits.ts';
+import { SharedModelHealth, type StandInSettings } from './shared-model-health.ts';
 import type { limitMetrics } from './limit-metrics.ts';
 import type { limitNames } from './limit-names.ts';
+import type { LimitSettings } from './limit-settings.ts';
 
 interface Settings {
-  readonly models: HealthSettings & RateSettings;
+  readonly limits: LimitSettings;
+  readonly models: StandInSettings & WaitSettings;
 }
 
 /** Composes the gates before requests to models. */
@@ -17,9 +19,14 @@ export async function openLimits(
     NameOf<typeof limitNames, 'bounds'>
   >,
 ): Promise<CapabilityParts> {
-  const { models } = context.settings;
-  const health = SharedModelHealth.open({ ...context, models });
-  const limit = await limitsGate({ ...context, models, stageCapacities: context.engine.stageCapacities });
+  const { limits, models } = context.settings;
+  const health = SharedModelHealth.open({ ...context, limits, models });
+  const limit = await limitsGate({
+    ...context,
+    limits: limits.models,
+    models,
+    stageCapacities: context.engine.stageCapacities,
+  });
   return {
     // Tokens are taken last: what is refused before need not give them back.
     hooks: { gates: [...health.gates, limit] },

@@ -147,7 +147,7 @@ export class CallOpening {
       : undefined;
     const outcome = await ledger.reserve({
       id: asked.id,
-      message: message === undefined ? undefined : { id: message.id, fence: message.fence },
+      message: message === undefined ? undefined : { id: message.id, fencingToken: message.fencingToken },
       origin: message === undefined ? origin : undefined,
       step,
       ordinal,

@@ -28,7 +28,7 @@ export type { CallOutcome, SettledCall, Reservation, ReserveOutcome, Settlement 
 /** A call that was made for a message before. */
 export interface RecordedCall {
   readonly id: Uuid;
-  readonly fence: number;
+  readonly fencingToken: number;
   readonly step: string;
   readonly ordinal: number;
   readonly attempt: number;
@@ -203,7 +203,7 @@ interface AnsweredRow {
 
 interface RecordedCallRow {
   readonly id: Uuid;
-  readonly fence: number;
+  readonly fencing_token: number;
   readonly step: string;
   readonly ordinal: number;
   readonly attempt: number;
@@ -235,7 +235,7 @@ interface CallTotalsRow {
 function recordedCallOf(row: RecordedCallRow): RecordedCall {
   return {
     id: row.id,
-    fence: row.fence,
+    fencingToken: row.fencing_token,
     step: row.step,
     ordinal: row.ordinal,
     attempt: row.attempt,

@@ -56,7 +56,7 @@ function reservedColumns(item: Reservation): Record<string, unknown> {
   return {
     id: item.id,
     message_id: item.message?.id,
-    fence: item.message?.fence,
+    fencing_token: item.message?.fencingToken,
     origin: item.origin === undefined ? undefined : JSON.stringify(item.origin),
     step: item.step,
     ordinal: item.ordinal,

@@ -49,7 +49,7 @@ export const reserveQuotaCalls = named(
    open as materialized (
      select t.*, ${blockOfCall('t')} as block
      from told t left join millrace.messages m on m.id = t.message_id
-     where (t.message_id is null or (m.fence = t.fence and m.state = 'leased' and m.lease_until > clock_timestamp()))
+     where (t.message_id is null or (m.fencing_token = t.fencing_token and m.state = 'leased' and m.lease_until > clock_timestamp()))
        and not exists (select from millrace.calls c where c.id = t.id)),
    live as materialized (
      select o.*, coalesce(o.upper_bound_usd, 0) as bound, (row_number() over (order by o.turn))::int as place

@@ -1,14 +1,14 @@
-import type { Board } from '../board.ts';
-import { boardUids, rowLink } from '../board-links.ts';
-import { barGauge, stat, timeSeries } from '../charts.ts';
-import { worseAbove } from '../colour-limits.ts';
-import { spendSums } from '../../src/engine/export/spend-sums.ts';
-import { promql, sql } from '../data-queries.ts';
-import { maximum, ofStage, sumOfIncreases, sumOfMaxima } from '../promql.ts';
-import { sqlTable } from '../tables.ts';
-import { actionColours, deathColours } from '../series-colours.ts';
-import { thresholds } from '../thresholds.ts';
-import { chosen, stageVariables } from '../variables.ts';
+import type { Board } from '../../../dashboards/board.ts';
+import { boardUids, rowLink } from '../../../dashboards/board-links.ts';
+import { barGauge, stat, timeSeries } from '../../../dashboards/charts.ts';
+import { worseAbove } from '../../../dashboards/colour-limits.ts';
+import { spendSums } from '../../engine/export/spend-sums.ts';
+import { promql, sql } from '../../../dashboards/data-queries.ts';
+import { maximum, ofStage, sumOfIncreases, sumOfMaxima } from '../../../dashboards/promql.ts';
+import { sqlTable } from '../../../dashboards/tables.ts';
+import { actionColours, deathColours } from '../../../dashboards/series-colours.ts';
+import { thresholds } from '../../../dashboards/thresholds.ts';
+import { chosen, stageVariables } from '../../../dashboards/variables.ts';
 
 const perHour = worseAbove({
   amber: thresholds.deadLetters.suspiciousPerHour,
@@ -16,6 +16,7 @@ const perHour = worseAbove({
 });
 const died = `$__timeFilter(ts) AND outcome = 'dead_lettered' AND ${chosen(['stage'])}`;
 
+/** Dead letters: how many, whose, and what operators do about them. */
 export const deadLettersBoard: Board = {
   uid: boardUids.deadLetters,
   title: 'Millrace / Dead letters',
