@@ -14,8 +14,20 @@ import type { UsageRecord } from '../../src/engine/export/usage-record.ts';
 const hourOf = (record: UsageRecord): string =>
   `${record.sentAt.toISOString().slice(0, 13).replace('T', ' ')}:00:00`;
 
+/** The date that a clock of the zone shows: not by the means of the product. */
+const dayOf = ({ sentAt }: UsageRecord, timeZone: string): string =>
+  new Intl.DateTimeFormat('sv-SE', { timeZone, dateStyle: 'short' }).format(sentAt);
+
+/** The week by ISO 8601: the one of the year's first Thursday is the first. */
+function weekOf(day: string): string {
+  const thursday = new Date(day);
+  thursday.setUTCDate(thursday.getUTCDate() + 4 - (thursday.getUTCDay() || 7));
+  const dayOfYear = (thursday.getTime() - Date.UTC(thursday.getUTCFullYear(), 0, 1)) / 86_400_000;
+  return `${thursday.getUTCFullYear()}-W${String(Math.ceil((dayOfYear + 1) / 7)).padStart(2, '0')}`;
+}
+
 /** The value of a record in a field of reports, as the answer has it. */
-export function fieldOf(record: UsageRecord, field: CostGroupField): string {
+export function fieldOf(record: UsageRecord, field: CostGroupField, timeZone = 'UTC'): string {
   switch (field) {
     case 'team':
     case 'customer':
@@ -26,7 +38,11 @@ export function fieldOf(record: UsageRecord, field: CostGroupField): string {
     case 'waste':
       return record.wasteReason ?? '';
     case 'day':
-      return record.sentAt.toISOString().slice(0, 10);
+      return dayOf(record, timeZone);
+    case 'month':
+      return dayOf(record, timeZone).slice(0, 7);
+    case 'week':
+      return weekOf(dayOf(record, timeZone));
     case 'hour':
       return hourOf(record);
     case 'pipeline':
@@ -91,7 +107,7 @@ export function plainReport(
       ),
   );
   const groups = Map.groupBy(wanted, (record) =>
-    JSON.stringify(query.groupBy.map((field) => fieldOf(record, field))),
+    JSON.stringify(query.groupBy.map((field) => fieldOf(record, field, query.timeZone))),
   );
   return {
     total: plain(figuresOf(wanted, messages)),

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { costGroupFields, messageCounts } from './usage-queries.ts';
+import { costGroupFields, messageCounts, spendSources } from './usage-queries.ts';
 
 /*
  * The answer of GET /v1/costs, as a schema: its type, its description in the OpenAPI document and the columns of its
@@ -44,6 +44,7 @@ export const costFiguresSchema = z.object({
 export const costReportSchema = z.object({
   from: z.iso.datetime().describe('First moment, included.'),
   to: z.iso.datetime().describe('Last moment, excluded.'),
+  timeZone: z.string().describe('Whose days, weeks and months: an IANA name.'),
   groupBy: z.array(z.enum(costGroupFields)),
   currency: z.literal('USD'),
   groups: z.array(
@@ -57,6 +58,11 @@ export const costReportSchema = z.object({
     .enum(messageCounts)
     .describe(
       'How messages are counted. estimated: within some percent where there are many; exact; none: they are left out.',
+    ),
+  source: z
+    .enum(spendSources)
+    .describe(
+      'What the sums were asked of: rollups, the records themselves, or rollups and the records at the edges of the period.',
     ),
   exportLagSeconds: z
     .number()

@@ -2,11 +2,12 @@ import type { ColumnStore } from '../../drivers/column-store/column-store.ts';
 import { AppError } from '../../kernel/app-error.ts';
 import type { ConcurrencyLimiter } from '../../kernel/concurrency-limiter.ts';
 import { formatUsd } from '../../kernel/money.ts';
+import { localTime } from '../../kernel/time-zone.ts';
 import type { CostFigures } from './cost-figures.ts';
 import { type CostGroup, runCostQuery } from './usage-queries.ts';
 import type { QueryLimits } from './query-limits.ts';
 import { type CallerView, shareOf } from '../../http/api-key-identity.ts';
-import type { CostReportRequest } from './cost-parameters.ts';
+import type { CostParameterDefaults, CostReportRequest } from './cost-parameters.ts';
 import type { CostFiguresDocument, CostReportDocument } from './cost-report-document.ts';
 
 export interface CostReportsOptions {
@@ -17,6 +18,8 @@ export interface CostReportsOptions {
   readonly limiter?: Pick<ConcurrencyLimiter, 'run'>;
   /** What one report may take of the store. Absent: as much as it takes. */
   readonly limits?: QueryLimits;
+  /** Of questions that name none. Absent: UTC. */
+  readonly timeZone?: string;
 }
 
 /** Cost reports over the usage records. */
@@ -25,6 +28,11 @@ export class CostReports {
 
   constructor(options: CostReportsOptions) {
     this.#options = options;
+  }
+
+  /** What holds where a question says nothing of it. */
+  get defaults(): CostParameterDefaults {
+    return { timeZone: this.#options.timeZone ?? 'UTC' };
   }
 
   /**
@@ -42,19 +50,21 @@ export class CostReports {
 
   async #make(request: CostReportRequest): Promise<CostReportDocument> {
     const { store, exportLagSeconds, limits } = this.#options;
-    const { from, to, groupBy } = request;
+    const { from, to, groupBy, timeZone = 'UTC' } = request;
     // Measured first: what is exported in between makes the report fresher than it says, never staler.
     const lag = await exportLagSeconds?.();
     const report = await runCostQuery(store, request, limits);
     return {
       from: from.toISOString(),
       to: to.toISOString(),
+      timeZone,
       groupBy: [...groupBy],
       currency: 'USD',
-      groups: report.groups.map((group) => ({ key: keyOf(group), ...figuresOf(group) })),
+      groups: report.groups.map((group) => ({ key: keyOf(group, timeZone), ...figuresOf(group) })),
       totals: figuresOf(report.total),
       truncated: report.isTruncated,
       messageCount: report.messages,
+      source: report.source,
       ...(lag === undefined ? {} : { exportLagSeconds: lag }),
     };
   }
@@ -72,9 +82,10 @@ export function visibleFilters(
   return { ...filters, team: [team] };
 }
 
-function keyOf({ group }: CostGroup): CostReportDocument['groups'][number]['key'] {
-  // ClickHouse's time of an hour, in UTC, as ISO 8601.
-  return group.hour === undefined ? group : { ...group, hour: `${group.hour.replace(' ', 'T')}Z` };
+function keyOf({ group }: CostGroup, timeZone: string): CostReportDocument['groups'][number]['key'] {
+  if (group.hour === undefined) return group;
+  // ClickHouse's time of an hour is in UTC.
+  return { ...group, hour: localTime(timeZone, Date.parse(`${group.hour.replace(' ', 'T')}Z`)) };
 }
 
 function figuresOf(figures: CostFigures): CostFiguresDocument {

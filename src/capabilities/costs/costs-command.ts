@@ -32,6 +32,7 @@ interface CostsOptions extends StoreOptions, CostFilters {
   readonly order?: string;
   readonly limit?: string;
   readonly messages?: string;
+  readonly timezone?: string;
   readonly json?: boolean;
   readonly csv?: boolean;
 }
@@ -50,6 +51,7 @@ export function addCostsCommand(
     .option('--group-by <fields>', `one or more of ${costGroupFields.join(', ')}, separated by commas`)
     .option('--from <time>', 'first moment: 2026-03-01 or 2026-03-01T12:00:00Z; 30 days ago without it')
     .option('--to <time>', 'last moment, excluded; now without it')
+    .option('--timezone <name>', 'whose days, weeks and months, as in Europe/Berlin; the setting without it')
     .option(
       '--order <field>',
       `one of ${costOrders.join(', ')}; a minus puts the greatest first; -cost without it`,
@@ -69,7 +71,7 @@ async function showCosts(
   context: CommandContext<{ readonly costs: CostSettings }>,
   options: CostsOptions,
 ): Promise<number> {
-  const { groupBy, from, to, order, limit, messages } = options;
+  const { groupBy, from, to, order, limit, messages, timezone } = options;
   const filters = costFilterFields.flatMap((field): readonly (readonly [string, unknown])[] => {
     const values = options[field];
     return values === undefined ? [] : [[field, values]];
@@ -82,14 +84,14 @@ async function showCosts(
     ...(to === undefined ? {} : { to }),
     ...(limit === undefined ? {} : { limit }),
     ...(messages === undefined ? {} : { messages }),
+    ...(timezone === undefined ? {} : { timezone }),
   };
   const { settings, withStores } = await context.installation(options);
-  const report = await withStores(({ columns, clock }) =>
-    new CostReports({ store: columns, limits: settings.costs.reports }).report(
-      parseCostParameters(parameters, clock.now()),
-      {},
-    ),
-  );
+  const limits = settings.costs.reports;
+  const report = await withStores(({ columns, clock }) => {
+    const reports = new CostReports({ store: columns, limits, timeZone: limits.timeZone });
+    return reports.report(parseCostParameters(parameters, clock.now(), reports.defaults), {});
+  });
   if (options.json === true) print(context, JSON.stringify(report, undefined, 2));
   else if (options.csv === true) context.stdout.write(shownText(renderCostCsv(report)));
   else print(context, costText(report));
@@ -106,7 +108,7 @@ const figureColumns: readonly TableColumn[] = [
 ];
 
 function costText(report: CostReportDocument): string {
-  const { groupBy, groups, totals, from, to, truncated, messageCount } = report;
+  const { groupBy, groups, totals, from, to, timeZone, truncated, messageCount } = report;
   const rows = groups.map((group) => [
     ...groupBy.map((field) => group.key[field] ?? ''),
     ...figuresOf(group),
@@ -116,7 +118,7 @@ function costText(report: CostReportDocument): string {
   return [
     renderTable(columns, [...rows, total]),
     '',
-    `From ${from} to ${to}. Amounts are rounded to ${tableDigits} digits; the exact total is ${totals.costUsd} USD.`,
+    `From ${from} to ${to}${timeZone === 'UTC' ? '' : `, days of ${timeZone}`}. Amounts are rounded to ${tableDigits} digits; the exact total is ${totals.costUsd} USD.`,
     ...(messageCount === 'estimated' ? ['Messages are estimated; --messages exact counts them.'] : []),
     ...(truncated ? ['There are more groups; the total covers them.'] : []),
     ...openLines(totals),

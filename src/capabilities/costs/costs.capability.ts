@@ -41,6 +41,7 @@ export const costs: Capability<Settings> = {
       store: columns,
       limiter,
       limits: settings.costs.reports,
+      timeZone: settings.costs.reports.timeZone,
       exportLagSeconds: async () => (await engine.exports.backlog()).oldestSeconds,
     });
     const focus = new FocusExports({

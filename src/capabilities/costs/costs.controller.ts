@@ -54,9 +54,16 @@ export class CostsController {
   @ApiQuery({
     name: 'from',
     ...period,
-    description: `First moment (of the call), included: a date or a time with its zone. Default ${defaultPeriodDays} days before the end.`,
+    description: `First moment (of the call), included: a date of the time zone, or a time with its own. Default ${defaultPeriodDays} days before the end.`,
   })
   @ApiQuery({ name: 'to', ...period, description: 'Last moment, excluded. Default now.' })
+  @ApiQuery({
+    name: 'timezone',
+    required: false,
+    description:
+      'Whose days, weeks and months, and whose midnight a date in from or to is: an IANA name. Default the setting costs.reports.timeZone.',
+    schema: { type: 'string', examples: ['Europe/Berlin'] },
+  })
   @ApiQuery({
     name: 'order',
     required: false,
@@ -109,7 +116,8 @@ export class CostsController {
     if (format === undefined) {
       throw new AppError('MILLRACE_NOT_ACCEPTABLE', `Costs can be had as ${formats.join(' or ')}.`);
     }
-    const report = await this.#reports.report(parseCostParameters(query, this.#clock.now()), caller);
+    const request = parseCostParameters(query, this.#clock.now(), this.#reports.defaults);
+    const report = await this.#reports.report(request, caller);
     response.header('cache-control', 'no-store');
     if (format === 'application/json') return report;
     response.header('content-type', 'text/csv; charset=utf-8; header=present');

@@ -1,13 +1,16 @@
 import type { ColumnStore } from '../../drivers/column-store/column-store.ts';
 import { invariant } from '../../kernel/invariant.ts';
-import { engineTime } from '../../engine/export/row-text.ts';
-import { type AnswerStep, boundsOf, type Period, piecesOf, rowTime } from './spend-pieces.ts';
+import { isoWeek } from '../../kernel/time-zone.ts';
+import { AnswerTimes, type TimeField, timeColumn, timeFields } from './answer-times.ts';
+import { boundParameters, boundsOf, type Period, piecesOf } from './spend-pieces.ts';
 import { type CostFigures, readFigures } from './cost-figures.ts';
 import { type QueryLimits, queryWithin } from './query-limits.ts';
 import {
   exactMessages,
   mergedMessages,
+  namedAs,
   type RollupName,
+  type SpendPiece,
   type SpendColumn,
   spendParts,
   type SpendRollup,
@@ -37,9 +40,10 @@ export const costFilterFields = [
 
 /**
  * What a report can be grouped by. `waste` is why money bought nothing (failed, aborted, duplicate, degenerate), empty
- * where it did. `hour` is "YYYY-MM-DD hh:00:00" and `day` "YYYY-MM-DD", both UTC.
+ * where it did. `hour` is "YYYY-MM-DD hh:00:00" in UTC. `day` ("YYYY-MM-DD"), `week` (ISO 8601, "YYYY-Www") and `month`
+ * ("YYYY-MM") are those of the question's time zone.
  */
-export const costGroupFields = [...costFilterFields, 'waste', 'day', 'hour'] as const;
+export const costGroupFields = [...costFilterFields, 'waste', 'day', 'hour', 'week', 'month'] as const;
 
 export type CostFilterField = (typeof costFilterFields)[number];
 export type CostGroupField = (typeof costGroupFields)[number];
@@ -68,6 +72,8 @@ export interface CostQuery {
   readonly order?: { readonly by: CostOrder; readonly direction: 'asc' | 'desc' };
   /** Groups in the answer, 1 to 10,000. */
   readonly limit?: number;
+  /** Whose days, weeks and months: an IANA name. Absent: UTC. Another one needs both ends of the period. */
+  readonly timeZone?: string;
   /** How distinct messages are counted. Absent: exactly where the period has few records, estimated where it has many. */
   readonly messages?: MessageCount;
 }
@@ -84,7 +90,13 @@ export interface CostReport {
   readonly isTruncated: boolean;
   /** How distinct messages were counted. */
   readonly messages: MessageCount;
+  /** What the sums were asked of. */
+  readonly source: SpendSource;
 }
+
+/** What sums are asked of: rollups for all of the period, the records for all of it, or both. */
+export const spendSources = ['rollups', 'records', 'both'] as const;
+export type SpendSource = (typeof spendSources)[number];
 
 /** SQL whose values are bound by the engine. */
 export interface BoundSql {
@@ -111,6 +123,7 @@ export class CostReportQuery {
   readonly #query: CostQuery;
   readonly #limit: number;
   readonly #messages: MessageCount;
+  readonly #times: AnswerTimes;
   /** The rollups that the sums are read from, the coarsest first; the records have the rest, or all. */
   readonly rollups: readonly RollupName[];
 
@@ -124,13 +137,21 @@ export class CostReportQuery {
     this.#query = query;
     this.#limit = limit;
     this.#messages = query.messages ?? 'estimated';
-    this.rollups = rollupsFor(query);
+    this.#times = new AnswerTimes(query);
+    this.rollups = rollupsFor(query, this.#times);
   }
 
   /** Whether distinct messages, as they are asked for, are not counted in the records. */
   get hasMessagesInRollup(): boolean {
     if (this.#messages === 'none') return true;
-    return this.#messages === 'estimated' && fits(this.#query, spendRollups.day);
+    return this.#messages === 'estimated' && fits(this.#query, this.#times, spendRollups.day);
+  }
+
+  /** What the sums are asked of. */
+  get source(): SpendSource {
+    const isOfRollup = new Set(this.#pieces(this.rollups).map(({ rollup }) => rollup !== undefined));
+    if (isOfRollup.size > 1) return 'both';
+    return isOfRollup.has(true) ? 'rollups' : 'records';
   }
 
   toSql(database: string): BoundSql {
@@ -158,14 +179,13 @@ export class CostReportQuery {
   #messageLines(table: string): string[] {
     if (this.#messages === 'exact') {
       const { groupBy } = this.#query;
-      const time = rowTime(answerStep(groupBy));
       const columns = groupBy.filter(isColumnField).map(columnOf);
-      const source = `SELECT ${[...columns, ...(time === undefined ? [] : [`${time} AS part_time`]), 'message_id'].join(', ')} FROM ${table}`;
+      const source = `SELECT ${[...columns, ...namedAs(this.#times.over('ts')), 'message_id'].join(', ')} FROM ${table}`;
       const conditions = [...boundsOf(this.#query), ...this.#filterConditions()];
       const where = conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`;
       return this.#grouped([`${exactMessages} AS total_messages`], `${source}${where}`);
     }
-    const rollups = fits(this.#query, spendRollups.day) ? (['day'] as const) : [];
+    const rollups = fits(this.#query, this.#times, spendRollups.day) ? (['day'] as const) : [];
     const { part_messages } = spendRollups.day.aggregates;
     return this.#grouped(
       [`${mergedMessages} AS total_messages`],
@@ -178,7 +198,7 @@ export class CostReportQuery {
     const { groupBy } = this.#query;
     const isTotal = groupBy.length === 0 ? 'toUInt8(1) AS is_total' : `grouping(${groupBy[0]}) AS is_total`;
     return [
-      `SELECT ${[isTotal, ...groupBy.map((field) => answerColumn(field, groupBy.includes('hour'))), ...measures].join(', ')} FROM (`,
+      `SELECT ${[isTotal, ...groupBy.map(answerColumn), ...measures].join(', ')} FROM (`,
       rows,
       ')',
       ...(groupBy.length === 0 ? [] : [`GROUP BY GROUPING SETS ((${groupBy.join(', ')}), ())`]),
@@ -191,9 +211,13 @@ export class CostReportQuery {
       table,
       columns: groupBy.filter(isColumnField).map(columnOf),
       aggregates,
-      pieces: piecesOf(this.#query, rollups, answerStep(groupBy)),
+      pieces: this.#pieces(rollups),
       conditions: this.#filterConditions(),
     });
+  }
+
+  #pieces(rollups: readonly RollupName[]): SpendPiece[] {
+    return piecesOf(this.#query, { rollups, times: this.#times });
   }
 
   /** The report in the rows that the statement gave. */
@@ -202,11 +226,12 @@ export class CostReportQuery {
     const groupRows = rows.filter((row) => Number(row['is_total']) !== 1);
     return {
       groups: groupRows.slice(0, this.#limit).map((row) => ({
-        group: Object.fromEntries(this.#query.groupBy.map((field) => [field, String(row[field])])),
+        group: Object.fromEntries(this.#query.groupBy.map((field) => [field, groupValue(field, row[field])])),
         ...readFigures(row, this.#messages !== 'none'),
       })),
       total: readFigures(totalRow ?? {}, this.#messages !== 'none'),
       messages: this.#messages,
+      source: this.source,
       isTruncated: groupRows.length > this.#limit,
     };
   }
@@ -217,7 +242,7 @@ export class CostReportQuery {
 
   #parameters(): Record<string, unknown> {
     return {
-      ...timesOf(this.#query),
+      ...boundParameters(this.#query),
       ...Object.fromEntries(this.#filters().map(([field, values]) => [`${field}_filter`, [...values]])),
     };
   }
@@ -246,14 +271,7 @@ function recordsSql({ from, to }: Period, database: string): BoundSql {
   const where = bounds.length === 0 ? '' : ` WHERE ${bounds.join(' AND ')}`;
   return {
     sql: `SELECT count() AS records FROM ${database}.usage${where}`,
-    parameters: timesOf({ from, to }),
-  };
-}
-
-function timesOf({ from, to }: Period): Record<string, string> {
-  return {
-    ...(from === undefined ? {} : { from: engineTime(from) }),
-    ...(to === undefined ? {} : { to: engineTime(to) }),
+    parameters: boundParameters({ from, to }),
   };
 }
 
@@ -277,33 +295,39 @@ export async function runCostQuery(
 }
 
 /** The rollups that together have the period of the question but for its edges. */
-function rollupsFor(query: CostQuery): readonly RollupName[] {
-  if (fits(query, spendRollups.day)) return ['day', 'hour'];
-  return (['hour', 'customers'] as const).filter((name) => fits(query, spendRollups[name])).slice(0, 1);
-}
-
-function answerStep(groupBy: readonly CostGroupField[]): AnswerStep {
-  if (groupBy.includes('hour')) return 'hour';
-  return groupBy.includes('day') ? 'day' : undefined;
+function rollupsFor(query: CostQuery, times: AnswerTimes): readonly RollupName[] {
+  if (fits(query, times, spendRollups.day)) return ['day', 'hour'];
+  return (['hour', 'customers'] as const)
+    .filter((name) => fits(query, times, spendRollups[name]))
+    .slice(0, 1);
 }
 
 /** Whether a rollup has every field that the question groups or filters by. */
-function fits({ groupBy, filters = {} }: CostQuery, { stepMs, keys }: SpendRollup): boolean {
-  const has = (field: CostGroupField): boolean => {
-    if (field === 'day') return true;
-    if (field === 'hour') return stepMs === spendRollups.hour.stepMs;
-    return keys.includes(columnOf(field));
-  };
-  return groupBy.every(has) && costFilterFields.every((field) => filters[field] === undefined || has(field));
+function fits({ groupBy, filters = {} }: CostQuery, times: AnswerTimes, rollup: SpendRollup): boolean {
+  const has = (field: CostFilterField | 'waste'): boolean => rollup.keys.includes(columnOf(field));
+  return (
+    times.areIn(rollup) &&
+    groupBy.filter(isColumnField).every(has) &&
+    costFilterFields.every((field) => filters[field] === undefined || has(field))
+  );
 }
 
 function isColumnField(field: CostGroupField): field is CostFilterField | 'waste' {
-  return field !== 'day' && field !== 'hour';
+  return !isTimeField(field);
 }
 
-function answerColumn(field: CostGroupField, hasHours: boolean): string {
-  if (field === 'waste') return 'waste_reason AS waste';
-  if (field === 'day') return hasHours ? "toDate(part_time, 'UTC') AS day" : 'part_time AS day';
-  if (field === 'hour') return 'part_time AS hour';
-  return field;
+function isTimeField(field: CostGroupField): field is TimeField {
+  return timeFields.some((name) => name === field);
+}
+
+function answerColumn(field: CostGroupField): string {
+  if (isTimeField(field)) return timeColumn(field);
+  return field === 'waste' ? 'waste_reason AS waste' : field;
+}
+
+/** A value of the answer as reports have it: months and weeks come as their first days. */
+function groupValue(field: CostGroupField, value: unknown): string {
+  const text = String(value);
+  if (field === 'month') return text.slice(0, 7);
+  return field === 'week' ? isoWeek(text) : text;
 }
