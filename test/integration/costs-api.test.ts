@@ -223,7 +223,7 @@ describe('CSV', () => {
     expect(response.headers['content-type']).toBe('text/csv; charset=utf-8; header=present');
     const lines = response.text.split('\r\n');
     expect(lines[0]).toBe(
-      'team,model,customer,costUsd,calls,messages,inputTokens,outputTokens,wasteUsd,unpricedCalls,unsettledCalls,estimatedCalls,openUpperBoundUsd,suspectCalls',
+      'team,model,customer,costUsd,calls,messages,inputTokens,outputTokens,wasteUsd,unpricedCalls,unsettledCalls,estimatedCalls,openUpperBoundUsd,suspectCalls,share',
     );
     expect(lines).toHaveLength(1 + 9 + 1);
     const hostile = lines.filter((line) => line.includes('cmd'));

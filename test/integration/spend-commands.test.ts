@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import { createMillraceApp, type MillraceApp } from '../../src/host/create-millrace-app.ts';
 import { Host } from '../../src/host/host.ts';
+import { forecastSchema } from '../../src/capabilities/costs/forecast/forecast-document.ts';
 import { costReportSchema } from '../../src/capabilities/costs/cost-report-document.ts';
 import { defineMessage, defineStage, Stage } from '../../src/millrace.ts';
 import { ScriptedModel } from '../../src/testing/scripted-model.ts';
@@ -133,6 +134,18 @@ describe('millrace costs', () => {
     expect(ended).toMatchObject({ code: 1, stdout: '' });
     expect(ended.stderr).toMatch(/^MILLRACE_REQUEST_INVALID: /);
     expect(ended.stderr).toMatch(field);
+  });
+});
+
+describe('millrace costs forecast', () => {
+  it('tells what was spent this month and what is to come, in text and as JSON', async () => {
+    const ended = await run('costs', 'forecast', '--team', 'blue', '--json');
+    expect(ended.code, ended.stderr).toBe(0);
+    const forecast = forecastSchema.strict().parse(JSON.parse(ended.stdout));
+    expect(forecast).toMatchObject({ spentUsd: usdOf(3), unpricedCalls: 0 });
+    const text = await run('costs', 'forecast', '--timezone', 'Europe/Berlin');
+    expect(text.stdout).toContain(`so far: ${usdOf(4)} USD (days of Europe/Berlin)`);
+    expect((await run('costs', 'forecast', '--timezone', 'Nowhere')).code).toBe(1);
   });
 });
 

@@ -17,17 +17,16 @@ import { projectionSql, spendRollups } from '../../src/capabilities/costs/spend-
 import {
   costFilterFields,
   costGroupFields,
-  CostReportQuery,
   type CostQuery,
-  runCostQuery,
-} from '../../src/capabilities/costs/usage-queries.ts';
+} from '../../src/capabilities/costs/cost-query.ts';
+import { CostReportQuery, runCostQuery } from '../../src/capabilities/costs/usage-queries.ts';
 import {
   countsOfCall,
   countsOfCorrection,
   renderUsageLine,
   type UsageRecord,
 } from '../../src/engine/export/usage-record.ts';
-import { fieldOf, plainOf, plainReport } from '../support/plain-costs.ts';
+import { fieldOf, plainComparison, plainOf, plainPeriods, plainReport } from '../support/plain-costs.ts';
 import { usageRecord } from '../support/usage-records.ts';
 
 /*
@@ -313,6 +312,13 @@ describe('spend', () => {
             expect(plainOf(await runCostQuery(store, query), query)).toEqual(
               plainReport(history.records, query),
             );
+          const middle = new Date(start + 2 * 86_400_000 + 1_000_017);
+          for (const groupBy of [[], ['team'], ['customer'], ['batch', 'waste']] as const) {
+            const now = { groupBy, from: middle, to: clipped.to, messages: 'none' } as const;
+            const before = { ...now, from: clipped.from, to: middle };
+            const report = await runCostQuery(store, { ...now, previous: before });
+            expect(plainPeriods(report, now)).toEqual(plainComparison(history.records, now, before));
+          }
         },
       ),
       // Small values and few rows would leave the edges of periods empty.

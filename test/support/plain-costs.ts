@@ -1,12 +1,8 @@
 import { formatUsd, sumUsd, type Usd, zeroUsd } from '../../src/kernel/money.ts';
 import { inputTokenClasses, outputTokenClasses } from '../../src/pricing/token-classes.ts';
 import type { CostFigures } from '../../src/capabilities/costs/cost-figures.ts';
-import type {
-  CostGroupField,
-  CostQuery,
-  CostReport,
-  MessageCount,
-} from '../../src/capabilities/costs/usage-queries.ts';
+import type { CostGroupField, CostQuery, MessageCount } from '../../src/capabilities/costs/cost-query.ts';
+import type { CostReport, PeriodFigures } from '../../src/capabilities/costs/usage-queries.ts';
 import type { UsageRecord } from '../../src/engine/export/usage-record.ts';
 
 /* A cost report by plain addition: what queries and rollups are held against. */
@@ -124,6 +120,37 @@ export function plainOf(report: CostReport, { groupBy }: CostQuery): ReturnType<
     total: plain(report.total),
     groups: Object.fromEntries(
       report.groups.map((row) => [JSON.stringify(groupBy.map((field) => row.group[field])), plain(row)]),
+    ),
+  };
+}
+
+/** The groups of either period with the figures of both. */
+export function plainComparison(
+  all: readonly UsageRecord[],
+  now: CostQuery,
+  before: CostQuery,
+): Readonly<Record<string, unknown>> {
+  const nothing = plain(figuresOf([], 'none'));
+  const [current, previous] = [plainReport(all, now), plainReport(all, before)];
+  const keys = [...Object.keys(current.groups), ...Object.keys(previous.groups)];
+  return {
+    total: [current.total, previous.total],
+    ...Object.fromEntries(
+      keys.map((key) => [key, [current.groups[key] ?? nothing, previous.groups[key] ?? nothing]]),
+    ),
+  };
+}
+
+/** A comparing report in the same form. */
+export function plainPeriods(report: CostReport, { groupBy }: CostQuery): Readonly<Record<string, unknown>> {
+  const both = ({ previous, ...figures }: PeriodFigures): unknown[] => [
+    plain(figures),
+    previous === undefined ? undefined : plain(previous),
+  ];
+  return {
+    total: both(report.total),
+    ...Object.fromEntries(
+      report.groups.map((row) => [JSON.stringify(groupBy.map((field) => row.group[field])), both(row)]),
     ),
   };
 }

@@ -49,7 +49,7 @@ describe('a cost report as CSV', () => {
     fc.assert(
       fc.property(fc.array(text, { maxLength: 5 }), (customers) => {
         const [header, ...rows] = cellsOf(renderCostCsv(reportOf(customers)));
-        expect(header).toEqual(['customer', ...costFigureNames]);
+        expect(header).toEqual(['customer', ...costFigureNames, 'share']);
         expect(rows.map(([cell]) => cell)).toEqual(
           customers.map((customer) => (/^[=+\-@\t\r\n]/.test(customer) ? `'${customer}` : customer)),
         );

@@ -8,11 +8,12 @@ import {
   costFilterFields,
   type CostGroupField,
   costGroupFields,
+  isTimeField,
   type CostOrder,
   maxCostGroups,
   type MessageCount,
   messageCounts,
-} from './usage-queries.ts';
+} from './cost-query.ts';
 import { invalidRequest } from '../../http/request-faults.ts';
 
 /*
@@ -28,6 +29,10 @@ export interface CostReportRequest {
   readonly filters: Readonly<Partial<Record<CostFilterField, readonly string[]>>>;
   readonly order: { readonly by: CostOrder; readonly direction: 'asc' | 'desc' };
   readonly limit: number;
+  /** Whether with the previous period. */
+  readonly isCompared?: boolean;
+  /** Whether messages that completed are counted, where the question allows it. */
+  readonly hasCompleted?: boolean;
   /** Whose days, weeks and months: an IANA name. Absent: UTC. */
   readonly timeZone?: string;
   /** Absent: as the size of the period allows. */
@@ -61,7 +66,7 @@ const momentText = once
 export const moment = momentText.transform((text) => new Date(text));
 
 /** The name of a time zone. */
-const timeZone = once.refine(isTimeZone, 'is the name of a time zone ("Europe/Berlin", "UTC")');
+export const timeZone = once.refine(isTimeZone, 'is the name of a time zone ("Europe/Berlin", "UTC")');
 
 const filterValue = z
   .string()
@@ -99,6 +104,11 @@ export const filterParameters = {
   model: filter.optional(),
 } satisfies Record<CostFilterField, z.ZodType>;
 
+/** A choice between "true" and "false". */
+export const yesOrNo = once
+  .pipe(z.enum(['true', 'false'], { error: 'is true or false' }))
+  .transform((text) => text === 'true');
+
 /** The schema of a period in a time zone. */
 const periodParameters = {
   from: momentText.optional(),
@@ -111,6 +121,8 @@ const parametersSchema = z.strictObject({
   group_by: groupBy.optional(),
   order: once.pipe(z.enum(costOrders, { error: `is any of ${costOrders.join(', ')}` })).optional(),
   limit: limit.optional(),
+  compare: once.pipe(z.literal('previous', { error: 'is previous' })).optional(),
+  completed: yesOrNo.optional(),
   messages: once.pipe(z.enum(messageCounts, { error: `is any of ${messageCounts.join(', ')}` })).optional(),
   ...filterParameters,
 });
@@ -142,10 +154,16 @@ export function parseCostParameters(
       : momentIn(zone, parameters.from);
   const fields = parameters.group_by ?? [];
   assertPeriod(from, to, fields.includes('hour') ? maxHourlyDays : maxPeriodDays);
+  if (parameters.compare !== undefined && fields.some(isTimeField)) {
+    const problem = 'is for groups that both periods can have: not with day, hour, week or month in group_by';
+    throw invalidRequest([{ field: 'compare', problem }]);
+  }
   return {
     from,
     to,
     timeZone: zone,
+    isCompared: parameters.compare !== undefined,
+    hasCompleted: parameters.completed ?? false,
     groupBy: fields,
     filters: filtersOf(parameters),
     order: orderOf(parameters.order ?? '-cost'),

@@ -2,7 +2,7 @@ import { Controller, Get, Header, Headers, Inject, Query, Res } from '@nestjs/co
 import { ApiBearerAuth, ApiOperation, ApiQuery, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { AppError } from '../../kernel/app-error.ts';
 import type { Clock } from '../../kernel/clock.ts';
-import { costGroupFields, maxCostGroups, messageCounts } from './usage-queries.ts';
+import { costGroupFields, maxCostGroups, messageCounts } from './cost-query.ts';
 import { ApiFilters } from './api-filters.ts';
 import { acceptedFormat } from '../../http/accepted-format.ts';
 import type { ApiKeyIdentity } from '../../http/api-key-identity.ts';
@@ -63,6 +63,20 @@ export class CostsController {
     description:
       'Whose days, weeks and months, and whose midnight a date in from or to is: an IANA name. Default the setting costs.reports.timeZone.',
     schema: { type: 'string', examples: ['Europe/Berlin'] },
+  })
+  @ApiQuery({
+    name: 'compare',
+    required: false,
+    description:
+      'Gives groups and totals the figures of the period before, of equal length: as many months or days where the period is whole ones of the time zone. Not for groups that are times.',
+    schema: { type: 'string', enum: ['previous'] },
+  })
+  @ApiQuery({
+    name: 'completed',
+    required: false,
+    description:
+      'Whether messages that completed in the period are counted, and what each cost: not by provider, model or waste.',
+    schema: { type: 'boolean', default: false },
   })
   @ApiQuery({
     name: 'order',

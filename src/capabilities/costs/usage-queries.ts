@@ -1,9 +1,21 @@
 import type { ColumnStore } from '../../drivers/column-store/column-store.ts';
 import { invariant } from '../../kernel/invariant.ts';
+import {
+  type CostFilterField,
+  costFilterFields,
+  type CostGroupField,
+  type CostOrder,
+  type CostQuery,
+  fieldsWithoutCompleted,
+  isTimeField,
+  maxCostGroups,
+  type MessageCount,
+  type SpendSource,
+} from './cost-query.ts';
 import { isoWeek } from '../../kernel/time-zone.ts';
-import { AnswerTimes, type TimeField, timeColumn, timeFields } from './answer-times.ts';
+import { AnswerTimes, timeColumn } from './answer-times.ts';
 import { boundParameters, boundsOf, type Period, piecesOf } from './spend-pieces.ts';
-import { type CostFigures, readFigures } from './cost-figures.ts';
+import { type CostFigures, readCount, readFigures } from './cost-figures.ts';
 import { type QueryLimits, queryWithin } from './query-limits.ts';
 import {
   exactMessages,
@@ -26,66 +38,22 @@ import { spendSumNames } from '../../engine/export/spend-sums.ts';
  * group, also those beyond the limit. Names of columns come from closed lists, values are bound by the engine.
  */
 
-/** What a report can be filtered by. */
-export const costFilterFields = [
-  'team',
-  'customer',
-  'feature',
-  'batch',
-  'pipeline',
-  'stage',
-  'provider',
-  'model',
-] as const;
-
-/**
- * What a report can be grouped by. `waste` is why money bought nothing (failed, aborted, duplicate, degenerate), empty
- * where it did. `hour` is "YYYY-MM-DD hh:00:00" in UTC. `day` ("YYYY-MM-DD"), `week` (ISO 8601, "YYYY-Www") and `month`
- * ("YYYY-MM") are those of the question's time zone.
- */
-export const costGroupFields = [...costFilterFields, 'waste', 'day', 'hour', 'week', 'month'] as const;
-
-export type CostFilterField = (typeof costFilterFields)[number];
-export type CostGroupField = (typeof costGroupFields)[number];
-export type CostOrder = 'cost' | 'calls' | 'tokens' | 'group';
-
-export const maxCostGroups = 10_000;
-
-/**
- * How distinct messages are counted. `estimated`: by a sketch, within some percent where there are many; `exact`: one by one,
- * in the memory that takes; `none`: not at all.
- */
-export const messageCounts = ['estimated', 'exact', 'none'] as const;
-export type MessageCount = (typeof messageCounts)[number];
-
-/** A question about spend. */
-export interface CostQuery {
-  /** Groups in the order of the answer's columns; none: only the total. */
-  readonly groupBy: readonly CostGroupField[];
-  /** First moment (of the call), included. */
-  readonly from?: Date;
-  /** Last moment, excluded. */
-  readonly to?: Date;
-  /** Each listed field must have one of its values. */
-  readonly filters?: Readonly<Partial<Record<CostFilterField, readonly string[]>>>;
-  /** Dearest first unless told otherwise. */
-  readonly order?: { readonly by: CostOrder; readonly direction: 'asc' | 'desc' };
-  /** Groups in the answer, 1 to 10,000. */
-  readonly limit?: number;
-  /** Whose days, weeks and months: an IANA name. Absent: UTC. Another one needs both ends of the period. */
-  readonly timeZone?: string;
-  /** How distinct messages are counted. Absent: exactly where the period has few records, estimated where it has many. */
-  readonly messages?: MessageCount;
+/** The figures of a group, or of all, with what else was asked for. */
+export interface PeriodFigures extends CostFigures {
+  /** Of the previous period. */
+  readonly previous?: CostFigures;
+  /** Messages that completed in the period. */
+  readonly completedMessages?: number;
 }
 
-export interface CostGroup extends CostFigures {
+export interface CostGroup extends PeriodFigures {
   readonly group: Readonly<Partial<Record<CostGroupField, string>>>;
 }
 
 export interface CostReport {
   readonly groups: readonly CostGroup[];
   /** Over all groups, whatever the limit. */
-  readonly total: CostFigures;
+  readonly total: PeriodFigures;
   /** Whether there are more groups than the limit. */
   readonly isTruncated: boolean;
   /** How distinct messages were counted. */
@@ -93,10 +61,6 @@ export interface CostReport {
   /** What the sums were asked of. */
   readonly source: SpendSource;
 }
-
-/** What sums are asked of: rollups for all of the period, the records for all of it, or both. */
-export const spendSources = ['rollups', 'records', 'both'] as const;
-export type SpendSource = (typeof spendSources)[number];
 
 /** SQL whose values are bound by the engine. */
 export interface BoundSql {
@@ -107,6 +71,12 @@ export interface BoundSql {
 const columnOf = (field: CostFilterField | 'waste'): SpendColumn =>
   field === 'waste' ? 'waste_reason' : field;
 const totals = spendSumNames.map((name) => `sum(part_${name}) AS total_${name}`);
+const comparedTotals = spendSumNames.flatMap((name) => [
+  `sumIf(part_${name}, part_period = 0) AS total_${name}`,
+  `sumIf(part_${name}, part_period = 1) AS previous_${name}`,
+]);
+/** The parameters of the previous period begin with this. */
+const previousPrefix = 'previous_';
 
 const orderExpressions: Readonly<Record<Exclude<CostOrder, 'group'>, string>> = {
   cost: 'total_cost',
@@ -134,6 +104,14 @@ export class CostReportQuery {
       `${limit} groups are within the limit`,
     );
     invariant(new Set(query.groupBy).size === query.groupBy.length, 'no field is grouped by twice');
+    invariant(
+      query.previous === undefined || !query.groupBy.some(isTimeField),
+      'times are not compared with the same times of another period',
+    );
+    invariant(
+      query.hasCompleted !== true || fieldsWithoutCompleted(query).length === 0,
+      'messages have the fields',
+    );
     this.#query = query;
     this.#limit = limit;
     this.#messages = query.messages ?? 'estimated';
@@ -157,22 +135,37 @@ export class CostReportQuery {
   toSql(database: string): BoundSql {
     const { groupBy } = this.#query;
     const table = `${database}.usage`;
-    const spend = this.#rows(table, this.rollups, spendParts(spendSumNames));
+    const { previous, hasCompleted = false } = this.#query;
+    const spend = this.#rows(table, this.#pieces(this.rollups), spendParts(spendSumNames));
+    const measures = previous === undefined ? totals : comparedTotals;
     // The total's row comes first; one group more than the limit tells whether there are more.
     const tail =
       groupBy.length === 0 ? [] : [`ORDER BY is_total DESC, ${this.#order()}`, `LIMIT ${this.#limit + 2}`];
+    const joined = [
+      ...(this.#messages === 'none' ? [] : [{ name: 'messages', lines: this.#messageLines(table) }]),
+      ...(hasCompleted ? [{ name: 'completed', lines: this.#completedLines(database) }] : []),
+    ].flatMap(({ name, lines }) => [
+      ' LEFT JOIN (',
+      ...lines,
+      `) AS ${name} USING (${['is_total', ...groupBy].join(', ')})`,
+    ]);
+    const grouped = this.#grouped(measures, spend);
     const lines =
-      this.#messages === 'none'
-        ? [...this.#grouped(totals, spend), ...tail]
-        : [
-            'SELECT * FROM (',
-            ...this.#grouped(totals, spend),
-            ') AS spend LEFT JOIN (',
-            ...this.#messageLines(table),
-            `) AS messages USING (${['is_total', ...groupBy].join(', ')})`,
-            ...tail,
-          ];
+      joined.length === 0
+        ? [...grouped, ...tail]
+        : ['SELECT * FROM (', ...grouped, ') AS spend', ...joined, ...tail];
     return { sql: lines.join('\n'), parameters: this.#parameters() };
+  }
+
+  /** Messages that completed, of each group and of all. */
+  #completedLines(database: string): string[] {
+    const columns = this.#query.groupBy.filter(isColumnField).map(columnOf);
+    const selected = [...columns, ...namedAs(this.#times.over('ts')), 'message_id'].join(', ');
+    const conditions = ["outcome = 'completed'", ...boundsOf(this.#query), ...this.#filterConditions()];
+    return this.#grouped(
+      ['count() AS total_completed'],
+      `SELECT ${selected} FROM ${database}.message_outcomes WHERE ${conditions.join(' AND ')}`,
+    );
   }
 
   /** Distinct messages of each group and of all: merged from sketches, or counted in the records. */
@@ -189,7 +182,7 @@ export class CostReportQuery {
     const { part_messages } = spendRollups.day.aggregates;
     return this.#grouped(
       [`${mergedMessages} AS total_messages`],
-      this.#rows(table, rollups, { part_messages }),
+      this.#rows(table, piecesOf(this.#query, { rollups, times: this.#times }), { part_messages }),
     );
   }
 
@@ -205,19 +198,25 @@ export class CostReportQuery {
     ];
   }
 
-  #rows(table: string, rollups: readonly RollupName[], aggregates: Readonly<Record<string, string>>): string {
+  #rows(table: string, pieces: readonly SpendPiece[], aggregates: Readonly<Record<string, string>>): string {
     const { groupBy } = this.#query;
     return spendRowsSql({
       table,
       columns: groupBy.filter(isColumnField).map(columnOf),
       aggregates,
-      pieces: this.#pieces(rollups),
+      pieces,
       conditions: this.#filterConditions(),
     });
   }
 
   #pieces(rollups: readonly RollupName[]): SpendPiece[] {
-    return piecesOf(this.#query, { rollups, times: this.#times });
+    const { previous } = this.#query;
+    const times = this.#times;
+    if (previous === undefined) return piecesOf(this.#query, { rollups, times });
+    return [
+      ...piecesOf(this.#query, { rollups, times, number: 0 }),
+      ...piecesOf(previous, { rollups, times, number: 1, prefix: previousPrefix }),
+    ];
   }
 
   /** The report in the rows that the statement gave. */
@@ -227,12 +226,21 @@ export class CostReportQuery {
     return {
       groups: groupRows.slice(0, this.#limit).map((row) => ({
         group: Object.fromEntries(this.#query.groupBy.map((field) => [field, groupValue(field, row[field])])),
-        ...readFigures(row, this.#messages !== 'none'),
+        ...this.#figures(row),
       })),
-      total: readFigures(totalRow ?? {}, this.#messages !== 'none'),
+      total: this.#figures(totalRow ?? {}),
       messages: this.#messages,
       source: this.source,
       isTruncated: groupRows.length > this.#limit,
+    };
+  }
+
+  #figures(row: Readonly<Record<string, unknown>>): PeriodFigures {
+    const { previous, hasCompleted = false } = this.#query;
+    return {
+      ...readFigures(row, { hasMessages: this.#messages !== 'none' }),
+      ...(previous === undefined ? {} : { previous: readFigures(row, { prefix: 'previous' }) }),
+      ...(hasCompleted ? { completedMessages: readCount(row, 'total_completed') } : {}),
     };
   }
 
@@ -243,6 +251,7 @@ export class CostReportQuery {
   #parameters(): Record<string, unknown> {
     return {
       ...boundParameters(this.#query),
+      ...boundParameters(this.#query.previous ?? {}, previousPrefix),
       ...Object.fromEntries(this.#filters().map(([field, values]) => [`${field}_filter`, [...values]])),
     };
   }
@@ -314,10 +323,6 @@ function fits({ groupBy, filters = {} }: CostQuery, times: AnswerTimes, rollup: 
 
 function isColumnField(field: CostGroupField): field is CostFilterField | 'waste' {
   return !isTimeField(field);
-}
-
-function isTimeField(field: CostGroupField): field is TimeField {
-  return timeFields.some((name) => name === field);
 }
 
 function answerColumn(field: CostGroupField): string {
