@@ -218,3 +218,48 @@ describe('a forecast', () => {
     expect((await forecast('team=nobody')).method).toBe('none');
   });
 });
+
+describe('an entity tag', () => {
+  const closed = 'from=2026-03-01&to=2026-03-03&group_by=team';
+
+  it('spares a report that the caller has, until a record of the period comes', async () => {
+    const first = await get(closed);
+    const tag = first.headers['etag'] ?? '';
+    expect(tag).toMatch(/^W\/"[\w-]+"$/);
+    expect(first.headers['cache-control']).toBe('private, no-cache');
+    const again = await get(closed, { 'if-none-match': `"other", ${tag}` });
+    expect(again.statusCode).toBe(304);
+    expect(again.text).toBe('');
+    expect(again.headers['etag']).toBe(tag);
+    expect((await get(closed, { 'if-none-match': '"other"' })).statusCode).toBe(200);
+    await api.insert(seeds.slice(0, 1));
+    const changed = await get(closed, { 'if-none-match': tag });
+    expect(changed.statusCode).toBe(200);
+    expect(changed.headers['etag']).not.toBe(tag);
+    expect(usd(changed.body.totals.costUsd).equals(first.body.totals.costUsd)).toBe(
+      usd(seeds[0]?.costUsd ?? '0').isZero(),
+    );
+  });
+
+  it('differs by question, by form and by who asks', async () => {
+    const { key: bound } = await api.keys.create({ name: 'bound', scopes: ['costs:read'], team: 'support' });
+    const tags = await Promise.all([
+      get(closed),
+      get(`${closed}&timezone=Europe/Berlin`),
+      get(closed, { accept: 'text/csv' }),
+      requestTo(api.app)
+        .get(`/v1/costs?${closed}`)
+        .set({ authorization: `Bearer ${bound}` }),
+    ]);
+    expect(new Set(tags.map(({ headers }) => headers['etag'])).size).toBe(4);
+    const [everything] = tags;
+    const refused = await requestTo(api.app)
+      .get(`/v1/costs?${closed}&team=search`)
+      .set({ authorization: `Bearer ${bound}`, 'if-none-match': everything?.headers['etag'] ?? '' });
+    expect(refused.statusCode).toBe(403);
+  });
+
+  it('is not given for a period that goes on', async () => {
+    expect((await get('from=2026-03-01&to=2026-03-09')).headers['etag']).toBeUndefined();
+  });
+});

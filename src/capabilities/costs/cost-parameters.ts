@@ -29,6 +29,8 @@ export interface CostReportRequest {
   readonly filters: Readonly<Partial<Record<CostFilterField, readonly string[]>>>;
   readonly order: { readonly by: CostOrder; readonly direction: 'asc' | 'desc' };
   readonly limit: number;
+  /** Whether the period is named and over, so that the same question has the same answer until records change. */
+  readonly isClosed?: boolean;
   /** Whether with the previous period. */
   readonly isCompared?: boolean;
   /** Whether messages that completed are counted, where the question allows it. */
@@ -162,6 +164,7 @@ export function parseCostParameters(
     from,
     to,
     timeZone: zone,
+    isClosed: parameters.to !== undefined && to <= now,
     isCompared: parameters.compare !== undefined,
     hasCompleted: parameters.completed ?? false,
     groupBy: fields,

@@ -6,7 +6,8 @@ import { type CostGroup, type CostReport, runCostQuery } from './usage-queries.t
 import type { QueryLimits } from './query-limits.ts';
 import { type CallerView, shareOf } from '../../http/api-key-identity.ts';
 import type { CostParameterDefaults, CostReportRequest } from './cost-parameters.ts';
-import type { CostReportDocument } from './cost-report-document.ts';
+import { costFigureNames, type CostReportDocument } from './cost-report-document.ts';
+import { reportValidator } from './report-validator.ts';
 import { type CostQuery, fieldsWithoutCompleted } from './cost-query.ts';
 import { previousPeriod } from './previous-period.ts';
 import { groupFigures, periodFigures } from './reported-figures.ts';
@@ -83,6 +84,19 @@ export class CostReports {
       source: report.source,
       ...(lag === undefined ? {} : { exportLagSeconds: lag }),
     };
+  }
+
+  /**
+   * The weak entity tag of the report, without making it; undefined while its period is not over. Throws MILLRACE_FORBIDDEN as
+   * `report` does, and the column store's failures.
+   */
+  async validator(request: CostReportRequest, viewer: CallerView): Promise<string | undefined> {
+    if (request.isClosed !== true) return undefined;
+    const { from, to, timeZone = 'UTC' } = request;
+    const filters = visibleFilters(request.filters, viewer);
+    const first = request.isCompared === true ? previousPeriod({ from, to }, timeZone).from : from;
+    const question = [{ ...request, filters }, costFigureNames];
+    return reportValidator(this.#options.store, { from: first, to }, question);
   }
 
   /** Asks for the viewer, as one of the reports at once. Throws as `report` does. */

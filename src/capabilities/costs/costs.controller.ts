@@ -1,4 +1,4 @@
-import { Controller, Get, Header, Headers, Inject, Query, Res } from '@nestjs/common';
+import { Controller, Get, Header, Headers, HttpStatus, Inject, Query, Res } from '@nestjs/common';
 import { ApiBearerAuth, ApiOperation, ApiQuery, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { AppError } from '../../kernel/app-error.ts';
 import type { Clock } from '../../kernel/clock.ts';
@@ -12,10 +12,12 @@ import { renderCostCsv } from './cost-csv.ts';
 import { costOrders, defaultPeriodDays, parseCostParameters } from './cost-parameters.ts';
 import type { CostReportDocument } from './cost-report-document.ts';
 import { CostReports } from './cost-reports.ts';
+import { isMatched } from './report-validator.ts';
 
 /** What both of Nest's platforms offer to set a header. */
 interface HeaderWriter {
   header(name: string, value: string): unknown;
+  status(code: number): unknown;
 }
 
 const formats = ['application/json', 'text/csv'] as const;
@@ -99,9 +101,17 @@ export class CostsController {
   })
   @ApiFilters()
   @ApiResponse({
+    status: 304,
+    description: 'The report is the one that the caller has: If-None-Match named its entity tag.',
+  })
+  @ApiResponse({
     status: 200,
     description: 'The report, as JSON or, when the request accepts text/csv, as CSV with one line a group.',
     headers: {
+      etag: {
+        description: 'A weak entity tag, where from or to name a period that is over.',
+        schema: { type: 'string' },
+      },
       'millrace-truncated': {
         description: 'CSV only: whether there are more groups than the limit.',
         schema: { type: 'boolean' },
@@ -123,6 +133,7 @@ export class CostsController {
   async get(
     @Query() query: unknown,
     @Headers('accept') accept: string | undefined,
+    @Headers('if-none-match') known: string | undefined,
     @Caller() caller: ApiKeyIdentity,
     @Res({ passthrough: true }) response: HeaderWriter,
   ): Promise<CostReportDocument | string> {
@@ -131,8 +142,18 @@ export class CostsController {
       throw new AppError('MILLRACE_NOT_ACCEPTABLE', `Costs can be had as ${formats.join(' or ')}.`);
     }
     const request = parseCostParameters(query, this.#clock.now(), this.#reports.defaults);
+    const validator = await this.#reports.validator(request, caller);
+    if (validator === undefined) response.header('cache-control', 'no-store');
+    else {
+      const tag = validator.replace(/"$/, format === 'text/csv' ? '-csv"' : '"');
+      response.header('cache-control', 'private, no-cache');
+      response.header('etag', tag);
+      if (isMatched(known, tag)) {
+        response.status(HttpStatus.NOT_MODIFIED);
+        return '';
+      }
+    }
     const report = await this.#reports.report(request, caller);
-    response.header('cache-control', 'no-store');
     if (format === 'application/json') return report;
     response.header('content-type', 'text/csv; charset=utf-8; header=present');
     response.header('millrace-truncated', String(report.truncated));
