@@ -70,7 +70,8 @@ export const moment = momentText.transform((text) => new Date(text));
 /** The name of a time zone. */
 export const timeZone = once.refine(isTimeZone, 'is the name of a time zone ("Europe/Berlin", "UTC")');
 
-const filterValue = z
+/** One value of a filter. */
+export const filterValue = z
   .string()
   .max(maxFilterLength, `has at most ${maxFilterLength} characters`)
   .refine(isStorableText, storableProblem);

@@ -45,7 +45,7 @@ export const costFiguresSchema = z.object({
 const ratio = z.string().regex(/^-?\d+(\.\d+)?$/);
 
 /** The figures with what else was asked for. */
-const periodFiguresSchema = costFiguresSchema.extend({
+export const periodFiguresSchema = costFiguresSchema.extend({
   previous: costFiguresSchema
     .omit({ messages: true })
     .optional()
@@ -63,20 +63,21 @@ const periodFiguresSchema = costFiguresSchema.extend({
     .describe('costUsd by completedMessages, to 18 digits; absent where none completed.'),
 });
 
+/** A group with its figures. */
+export const costGroupSchema = periodFiguresSchema.extend({
+  share: ratio
+    .optional()
+    .describe('costUsd by that of the totals, to six digits; absent where that is nothing.'),
+  key: z.partialRecord(z.enum(costGroupFields), z.string()).describe('The values that make the group.'),
+});
+
 export const costReportSchema = z.object({
   from: z.iso.datetime().describe('First moment, included.'),
   to: z.iso.datetime().describe('Last moment, excluded.'),
   timeZone: z.string().describe('Whose days, weeks and months: an IANA name.'),
   groupBy: z.array(z.enum(costGroupFields)),
   currency: z.literal('USD'),
-  groups: z.array(
-    periodFiguresSchema.extend({
-      share: ratio
-        .optional()
-        .describe('costUsd by that of the totals, to six digits; absent where that is nothing.'),
-      key: z.partialRecord(z.enum(costGroupFields), z.string()).describe('The values that make the group.'),
-    }),
-  ),
+  groups: z.array(costGroupSchema),
   totals: periodFiguresSchema.describe('Over all groups, also those beyond the limit.'),
   previous: z
     .object({

@@ -8,6 +8,7 @@ import { usd } from '../../kernel/money.ts';
 import { type CostFilterOptions, filterParametersOf, withFilters } from './cost-options.ts';
 import { costGroupFields, messageCounts } from './cost-query.ts';
 import { addForecastCommand } from './forecast/forecast-command.ts';
+import { addStatementCommand } from './statements/statement-command.ts';
 import {
   type Bind,
   type CommandContext,
@@ -63,6 +64,7 @@ export function addCostsCommand(
     .addOption(new Option('--csv', 'CSV, as the API answers').conflicts('json'))
     .action(bind((options: CostsOptions) => showCosts(context, options)));
   addForecastCommand(command, context, bind);
+  addStatementCommand(command, context, bind);
 }
 
 async function showCosts(

@@ -1,9 +1,6 @@
-import { createWriteStream } from 'node:fs';
-import { access, rename, rm } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { type Command, Option } from 'commander';
-import { AppError } from '../../../kernel/app-error.ts';
 import {
   type Bind,
   type CommandContext,
@@ -14,6 +11,7 @@ import {
 } from '../../../terminal/command-context.ts';
 import { formatCount } from '../../../terminal/text-table.ts';
 import type { CostSettings } from '../cost-settings.ts';
+import { refuseExisting, writeWhole } from '../output-file.ts';
 import { type CostFilterOptions, filterParametersOf, withFilters } from '../cost-options.ts';
 import type { FocusRow } from './focus-columns.ts';
 import { FocusExports } from './focus-export.ts';
@@ -97,28 +95,4 @@ async function exportFocus(
     );
   });
   return exitCodes.ok;
-}
-
-async function refuseExisting(file: string): Promise<void> {
-  const exists = await access(file).then(
-    () => true,
-    () => false,
-  );
-  if (exists) {
-    throw new AppError('MILLRACE_REQUEST_INVALID', `${file} is there already.`, {
-      faults: [{ field: 'output', problem: 'is there already; name another file, or give --force' }],
-    });
-  }
-}
-
-/** Writes beside the file and renames: an export that breaks off leaves none that looks whole. */
-async function writeWhole(bytes: Readable, file: string): Promise<void> {
-  const partial = `${file}.partial`;
-  try {
-    await pipeline(bytes, createWriteStream(partial));
-    await rename(partial, file);
-  } catch (error) {
-    await rm(partial, { force: true });
-    throw error;
-  }
 }
