@@ -28,7 +28,8 @@ const wasteCauses: Readonly<Record<string, string>> = {
 
 export function renderStatementHtml(statement: StatementDocument): string {
   const { team, month, totals, sections } = statement;
-  const digits = digitsFor(totals.costUsd);
+  // As many for all amounts as the larger of the two months needs.
+  const digits = Math.min(digitsFor(totals.costUsd), digitsFor(totals.previous?.costUsd ?? '0'));
   const title = `${team ?? 'All teams'}: cost of model calls in ${monthName(month)}`;
   const table = (heading: string, section: StatementSectionDocument | undefined, nameOf: NameOf): Html =>
     sectionTable({ heading, section, nameOf, digits });
@@ -91,7 +92,7 @@ function stateOf({ isComplete, to }: StatementDocument): string {
     : `The month goes on: up to ${to.slice(0, 16).replace('T', ' ')} UTC.`;
 }
 
-function summary({ totals }: StatementDocument, digits: number): Html {
+function summary({ totals, isComplete }: StatementDocument, digits: number): Html {
   const { previous, changeUsd = '0', changeRatio, wasteUsd, costUsd, completedMessages = 0 } = totals;
   const wasteShare = usd(costUsd).isZero() ? '0' : usd(wasteUsd).dividedBy(usd(costUsd)).toFixed(6);
   const each = totals.costPerCompletedUsd;
@@ -102,7 +103,7 @@ function summary({ totals }: StatementDocument, digits: number): Html {
       shownUsd(previous?.costUsd ?? '0', digits),
       changeRatio === undefined
         ? 'no spend to compare with'
-        : `${shownPercent(changeRatio, true)} (${shownUsd(changeUsd, digits)})`,
+        : `${shownPercent(changeRatio, true)} (${shownUsd(changeUsd, digits)})${isComplete ? '' : ' so far'}`,
     ],
     ['Waste', shownUsd(wasteUsd, digits), `${shownPercent(wasteShare)} of the total`],
     [

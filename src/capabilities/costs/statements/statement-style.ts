@@ -22,13 +22,13 @@ thead { display: table-header-group; }
 th { color: #56637a; font-size: 12px; font-weight: 600; text-align: left; border-bottom: 1px solid #9aa6b8; padding: 4px 6px; }
 td { border-bottom: 1px solid #e6eaf0; padding: 4px 6px; vertical-align: baseline; }
 td:first-child { overflow-wrap: anywhere; }
-td i { color: #9a3412; font-size: 12px; }
+td i { color: #9a3412; font-size: 12px; white-space: nowrap; }
 .number { text-align: right; white-space: nowrap; }
-.bars { width: 92px; }
-.amount { width: 104px; }
-.ratio { width: 76px; }
-.count { width: 72px; }
-.share { display: block; width: 80px; height: 8px; }
+.bars { width: 80px; }
+.amount { width: 100px; }
+.ratio { width: 70px; }
+.count { width: 62px; }
+.share { display: block; width: 68px; height: 8px; }
 .track { fill: #e6eaf0; }
 .bar { fill: #2f6fb3; }
 .weekend { fill: #8fb3d9; }
