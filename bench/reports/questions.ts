@@ -1,7 +1,7 @@
 import { batchesBoard } from '../../dashboards/boards/batches-board.ts';
 import { costBoard } from '../../dashboards/boards/cost-board.ts';
 import { expandSql } from '../../dashboards/live/grafana-macros.ts';
-import { type CostQuery } from '../../src/capabilities/costs/cost-query.ts';
+import type { CostQuery } from '../../src/capabilities/costs/cost-query.ts';
 import { CostReportQuery } from '../../src/capabilities/costs/usage-queries.ts';
 import { monthDays, monthStart } from './fill.ts';
 

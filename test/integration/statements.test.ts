@@ -108,7 +108,7 @@ describe('a monthly statement', () => {
     const lines = text.trimEnd().split('\r\n');
     expect(lines[1]?.split(',').slice(0, 4)).toEqual(['totals', '', '', sumOfCosts(() => true)]);
     const teams = lines.filter((line) => line.startsWith('teams,')).map((line) => line.split(','));
-    expect(teams.map((cells) => cells[1]).toSorted()).toEqual(["'=cmd()", 'search', 'support']);
+    expect(teams.map((cells) => cells[1] ?? '').toSorted()).toEqual(["'=cmd()", 'search', 'support']);
     expect(formatUsd(sumUsd(teams.map((cells) => usd(cells[3] ?? ''))))).toBe(sumOfCosts(() => true));
   });
 

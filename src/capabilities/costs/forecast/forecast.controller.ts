@@ -10,6 +10,7 @@ import { CostReports } from '../cost-reports.ts';
 import { type ForecastDocument, parseForecastParameters } from './forecast-document.ts';
 import { forecastMonth } from './spend-forecasts.ts';
 
+/** GET /v1/costs/forecast. */
 @ApiTags('costs')
 @ApiBearerAuth()
 @Controller('v1/costs/forecast')

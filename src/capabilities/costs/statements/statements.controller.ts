@@ -19,6 +19,7 @@ interface HeaderWriter {
 
 const mediaTypes = statementForms.map(({ mediaType }) => mediaType);
 
+/** GET /v1/statements/{month}. */
 @ApiTags('costs')
 @ApiBearerAuth()
 @Controller('v1/statements')
