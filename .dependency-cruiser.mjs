@@ -15,7 +15,7 @@ const strata = [
 ];
 
 /** Inside the engine as well: a folder may import the ones before it. Files of the engine's own folder come first. */
-const engineStrata = ['ledger', 'export', 'providers', 'calls', 'pipeline', 'maintenance'];
+const engineStrata = ['metrics', 'ledger', 'export', 'providers', 'calls', 'pipeline', 'maintenance'];
 
 /** The few sideways imports inside one stratum: every one of them points at a vocabulary. */
 const sideways = {

@@ -1,10 +1,40 @@
 import { defineConfig } from 'vitest/config';
+import { longestFirst } from './test/support/longest-first.ts';
 import { ProjectBudgets } from './test/support/project-budgets.ts';
 
 /*
  * Three projects, one after another; `npm run test:unit` (or :stores, :end-to-end) runs one. The budget is what a project
  * may take on two free cores; every run prints what each took of it.
  */
+
+/** Two cores: functions keep a worker each busy; what waits for servers and processes leaves room for a third. */
+const workers = { unit: 2, stores: 3, 'end-to-end': 3 } as const;
+
+/** Files of the last two that take longest, longest first. */
+const longest = [
+  'test/chaos/chaos.test.ts',
+  'test/chaos/sabotage.test.ts',
+  'test/alerts/alerting.test.ts',
+  'test/scenarios/demo.test.ts',
+  'test/scenarios/package.test.ts',
+  'test/boards/boards-verify.test.ts',
+  'test/scenarios/package-production.test.ts',
+  'test/scenarios/hostile-provider.test.ts',
+  'test/scenarios/command-line.test.ts',
+  'test/integration/capabilities.test.ts',
+  'test/integration/erase.test.ts',
+  'test/integration/benches.test.ts',
+  'test/properties/spend.test.ts',
+  'test/integration/pauses-everywhere.test.ts',
+  'test/integration/provider-outage.test.ts',
+  'test/integration/model-limits.test.ts',
+  'test/integration/two-versions.test.ts',
+  'test/integration/periodic-statements.test.ts',
+  'test/integration/dead-letters-command.test.ts',
+  'test/integration/usage-export.test.ts',
+  'test/contracts/queue.test.ts',
+  'test/contracts/sql-database.test.ts',
+];
 
 /** Integration tests that need a process to themselves. */
 const ownProcess = [
@@ -30,7 +60,7 @@ const unit = {
 /** One part of Millrace on real stores. */
 const stores = {
   name: 'stores',
-  budgetSeconds: 270,
+  budgetSeconds: 210,
   include: ['test/{contracts,examples,integration,properties,repository,support}/**/*.test.ts'],
   exclude: ownProcess,
   pool: 'forks',
@@ -41,7 +71,7 @@ const stores = {
 /** Whole processes as users start them, the demo, faults, boards and alerts. Each file has its process to itself. */
 const endToEnd = {
   name: 'end-to-end',
-  budgetSeconds: 270,
+  budgetSeconds: 300,
   include: ['test/{alerts,boards,chaos,scenarios}/**/*.test.ts', ...ownProcess],
   exclude: [],
   pool: 'forks',
@@ -54,6 +84,7 @@ const projects = [unit, stores, endToEnd];
 export default defineConfig({
   test: {
     reporters: ['default', new ProjectBudgets(projects)],
+    sequence: { sequencer: longestFirst(longest) },
     projects: projects.map(({ name, pool, isolate, ...project }, groupOrder) => ({
       test: {
         name,
@@ -62,9 +93,11 @@ export default defineConfig({
         include: [...project.include],
         setupFiles: [...project.setupFiles],
         exclude: ['**/node_modules/**', 'dist/**', ...project.exclude],
-        testTimeout: 60_000,
+        testTimeout: 120_000,
         hookTimeout: 120_000,
-        maxWorkers: 2,
+        // A condition is waited for as long as a loaded machine may need; Vitest's own limit is a second.
+        expect: { poll: { timeout: 30_000, interval: 20 } },
+        maxWorkers: workers[name],
         sequence: { groupOrder },
       },
     })),

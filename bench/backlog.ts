@@ -32,7 +32,7 @@ const atOnce = 64;
 const fill = {
   name: 'bench.fill',
   text: `insert into millrace.messages (id, root_id, source, event_id, type, version, pipeline, stage, owner, lane, team, customer,
-     feature, item, trace_parent, body, body_bytes, state, available_at, wake_at, created_at, admitted_at)
+     feature, item, trace_parent, body, body_bytes, state, available_at, sweep_at, created_at, admitted_at)
    select id, id, 'bench', id::text, 'thing', 1, 'default', 'work', 'platform', 'standard', 'blue', 'customer-' || (n % $2::int), 'search', id::text,
      'trace', repeat('x', 400), 400, 'pending', clock_timestamp() - random() * interval '3 hours', 'infinity', clock_timestamp(), clock_timestamp()
    from (select n, gen_random_uuid() as id from generate_series(1, $1::int) as n) as rows`,
@@ -41,7 +41,7 @@ const fill = {
 const countRows = {
   name: 'bench.count_rows',
   text: `select stage, lane, state, count(*)::int as count, min(available_at) as oldest
-   from millrace.messages where wake_at is not null group by stage, lane, state`,
+   from millrace.messages where sweep_at is not null group by stage, lane, state`,
 };
 
 function someAdmission(n: number): Admission {
@@ -97,7 +97,7 @@ try {
       ['sweep (every 1 s)', () => new SweepLedger(database).sweep(500)],
       ['stages that wait (every 2 s)', () => counts.listWaitingStages(['work', 'idle'])],
       ['sum up counts (every 2 s)', () => counts.sumUp(20_000)],
-      ['park for holds (every 250 ms)', () => parked.parkHeld(2000)],
+      ['park for blocks (every 250 ms)', () => parked.parkBlocked(2000)],
       ['read counts (a scrape)', () => counts.read()],
       [
         'why work waits (status)',

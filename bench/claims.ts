@@ -30,7 +30,7 @@ const claims = Number(flags.claims);
 const fill = {
   name: 'bench.fill',
   text: `insert into millrace.messages (id, root_id, source, event_id, type, version, pipeline, stage, owner, lane, team, customer,
-     feature, item, trace_parent, body, body_bytes, state, available_at, wake_at, created_at, admitted_at)
+     feature, item, trace_parent, body, body_bytes, state, available_at, sweep_at, created_at, admitted_at)
    select id, id, 'bench', id::text, 'thing', 1, 'default', 'work', 'platform', $3, 'blue', $1 || (n % $4::int), 'search', id::text,
      'trace', repeat('x', 400), 400, 'pending', clock_timestamp() - interval '1 hour', clock_timestamp() + interval '1 day',
      clock_timestamp(), clock_timestamp()
@@ -42,9 +42,9 @@ const leaseByIds = {
   text: `with candidate as (
      select m.id from unnest($1::uuid[]) as u(id) join millrace.messages m on m.id = u.id
      where m.state = 'pending' and m.available_at <= clock_timestamp() order by m.id for update of m skip locked)
-   update millrace.messages m set state = 'leased', fence = m.fence + 1, deliveries = m.deliveries + 1, lease_owner = 'bench',
+   update millrace.messages m set state = 'leased', fence = m.fence + 1, deliveries = m.deliveries + 1, leased_by = 'bench',
      leased_at = clock_timestamp(), lease_until = clock_timestamp() + interval '1 minute',
-     wake_at = clock_timestamp() + interval '61 seconds'
+     sweep_at = clock_timestamp() + interval '61 seconds'
    from candidate c where m.id = c.id returning m.*`,
 };
 

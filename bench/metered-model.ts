@@ -13,11 +13,11 @@ import type { CallLedger } from '../src/engine/ledger/call-ledger.ts';
 import { systemClock } from '../src/kernel/clock.ts';
 import { newId } from '../src/kernel/ids.ts';
 import type { PayloadStore } from '../src/drivers/payload-store/payload-store.ts';
-import { ModelGateway } from '../src/engine/calls/model-gateway.ts';
+import { composeModelGateway } from '../src/engine/calls/compose-model-gateway.ts';
 import { ProviderRegistry } from '../src/engine/providers/provider-registry.ts';
 import { ScriptedModel } from '../src/testing/scripted-model.ts';
 import { packagedPriceBook } from '../src/pricing/packaged-price-book.ts';
-import { metricCatalogue } from '../src/telemetry/metric-catalogue.ts';
+import { metricCatalogue } from '../src/host/metric-catalogue.ts';
 import { createMetrics } from '../src/telemetry/metrics.ts';
 import { spreadOf, written } from './statistics.ts';
 
@@ -43,7 +43,7 @@ const answers: Pick<CallLedger, 'reserve' | 'settle'> = {
 };
 const ledger = answers as CallLedger;
 
-const gateway = new ModelGateway({
+const meteredModels = composeModelGateway({
   ledger,
   pricer: packagedPriceBook({ aliases: { scripted: 'openai' } }),
   registry: new ProviderRegistry({ scripted: { kind: 'custom', model: () => model } }),
@@ -63,7 +63,7 @@ const gateway = new ModelGateway({
 
 async function metered(use: (model: LanguageModelV4) => Promise<void>): Promise<void> {
   const id = newId(systemClock.now());
-  const scope = gateway.openScope({
+  const scope = meteredModels.openScope({
     origin: { team: 'blue', customer: 'acme', feature: 'search', batch: 'b-1' },
     message: {
       id,

@@ -5,10 +5,12 @@
  *
  *   node bench/metrics.ts
  */
-import { boundNames } from '../src/telemetry/bounds.ts';
+import { closedNames } from '../src/host/closed-names.ts';
 import type { ExpositionFormat } from '../src/telemetry/exposition.ts';
-import { metricCatalogue, type MetricDefinition } from '../src/telemetry/metric-catalogue.ts';
-import { createMetrics, type MillraceMetrics } from '../src/telemetry/metrics.ts';
+import { metricCatalogue } from '../src/host/metric-catalogue.ts';
+import type { MetricDefinition } from '../src/telemetry/metric-definition.ts';
+import { createMetrics } from '../src/telemetry/metrics.ts';
+import type { MillraceMetrics } from '../src/host/metric-catalogue.ts';
 import { median, percentile } from './statistics.ts';
 
 const limits = { renderMs: 50, series: 5000 };
@@ -89,7 +91,7 @@ for (const modelsPerStage of [2, models.length]) {
   const folded = lines.filter((line) => line.startsWith('millrace_') && line.includes('="other"')).length;
   console.log(
     `${stages.length} stages, ${modelsPerStage} models each: ${metrics.seriesCount()} series of ours, ${lines.length} lines, ` +
-      `${folded} of them folded, ${boundNames.length} bounds, ${(body.length / 1024).toFixed(0)} KiB`,
+      `${folded} of them folded, ${closedNames.bounds.length} bounds, ${(body.length / 1024).toFixed(0)} KiB`,
   );
   isWithin &&= metrics.seriesCount() < limits.series;
   for (const format of ['text', 'openmetrics'] as const) {

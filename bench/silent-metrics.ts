@@ -1,4 +1,4 @@
-import type { MillraceMetrics } from '../src/telemetry/metrics.ts';
+import type { MillraceMetrics } from '../src/host/metric-catalogue.ts';
 
 /** Metrics that count nothing: what the counting costs is the difference. */
 export const silentMetrics: MillraceMetrics = {

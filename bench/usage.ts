@@ -18,7 +18,7 @@ import { newId } from '../src/kernel/ids.ts';
 import { usd } from '../src/kernel/money.ts';
 import { ExportLedger } from '../src/engine/export/export-ledger.ts';
 import { UsageExporter } from '../src/engine/export/usage-exporter.ts';
-import { metricCatalogue } from '../src/telemetry/metric-catalogue.ts';
+import { metricCatalogue } from '../src/host/metric-catalogue.ts';
 import { createMetrics } from '../src/telemetry/metrics.ts';
 import { silentLogger } from '../src/telemetry/silent-logger.ts';
 import { countsOfCall, renderUsageLine } from '../src/engine/export/usage-record.ts';

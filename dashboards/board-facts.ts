@@ -1,4 +1,5 @@
-import { metricCatalogue, type MetricDefinition, metricPrefix } from '../src/telemetry/metric-catalogue.ts';
+import { metricCatalogue } from '../src/host/metric-catalogue.ts';
+import { type MetricDefinition, metricPrefix } from '../src/telemetry/metric-definition.ts';
 import { askingPanels, type GeneratedBoard, type GeneratedPanel } from './live/generated-board.ts';
 
 /* What a board says, taken out of its JSON: the parts that rules are about. */

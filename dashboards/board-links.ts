@@ -4,7 +4,7 @@
 export const boardUids = {
   overview: 'millrace-overview',
   stage: 'millrace-stage',
-  deadLetters: 'millrace-dlq',
+  deadLetters: 'millrace-dead-letters',
   cost: 'millrace-cost',
   models: 'millrace-models',
   batches: 'millrace-batches',

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { metricCatalogue } from '../src/telemetry/metric-catalogue.ts';
+import { metricCatalogue } from '../src/host/metric-catalogue.ts';
 import { allBoards } from './all-boards.ts';
 import { boardJson } from './board.ts';
 import {

@@ -1,4 +1,5 @@
-import { type metricCatalogue, metricPrefix } from '../src/telemetry/metric-catalogue.ts';
+import type { metricCatalogue } from '../src/host/metric-catalogue.ts';
+import { metricPrefix } from '../src/telemetry/metric-definition.ts';
 
 /*
  * PromQL in the few shapes that boards need. Names of metrics are checked by the compiler, their labels by the tests.

@@ -1,4 +1,4 @@
-import { metricCatalogue } from '../src/telemetry/metric-catalogue.ts';
+import { metricCatalogue } from '../src/host/metric-catalogue.ts';
 
 /*
  * Colours of series whose name has a meaning: the values of closed labels, the same on every board. Good is green, worse
@@ -12,8 +12,8 @@ const { labels: job } = metricCatalogue.queue_jobs;
 const { labels: token } = metricCatalogue.tokens_total;
 const { labels: parking } = metricCatalogue.messages_parked_total;
 const { labels: retry } = metricCatalogue.stage_retries_total;
-const { labels: death } = metricCatalogue.dlq_messages_total;
-const { labels: action } = metricCatalogue.dlq_actions_total;
+const { labels: death } = metricCatalogue.dead_letters_total;
+const { labels: action } = metricCatalogue.dead_letter_actions_total;
 const { labels: request } = metricCatalogue.llm_requests_total;
 const { labels: metering } = metricCatalogue.metering_events_total;
 const { labels: sweep } = metricCatalogue.sweeper_republished_total;
@@ -65,8 +65,8 @@ export const tokenColours: Colours<typeof token.class> = {
 };
 
 export const parkingColours: Colours<typeof parking.reason> = {
-  hold: 'orange',
-  breaker: 'red',
+  pause: 'orange',
+  circuit: 'red',
   rate_limit: 'yellow',
   budget: 'purple',
   retry_budget: 'light-red',
@@ -79,19 +79,19 @@ export const retryColours: Colours<typeof retry.reason> = {
   provider_error: 'orange',
   network: 'light-purple',
   store_unavailable: 'dark-red',
-  lease_lost: 'dark-orange',
-  degenerate: 'blue',
+  lease_expired: 'dark-orange',
+  invalid_output: 'blue',
   error: 'red',
 };
 
 export const deathColours: Colours<typeof death.reason> = {
   attempts_exhausted: 'orange',
   not_retryable: 'red',
-  degenerate: 'blue',
+  invalid_output: 'blue',
   message_invalid: 'purple',
   message_unsupported: 'light-purple',
   payload_missing: 'yellow',
-  runs_lost: 'dark-red',
+  stalled: 'dark-red',
 };
 
 export const actionColours: Colours<typeof action.action> = { replayed: 'green', discarded: 'orange' };
@@ -104,6 +104,7 @@ export const errorColours: Readonly<Record<RequestErrors, string>> = {
   server_error: 'red',
   timeout: 'purple',
   network: 'light-purple',
+  stream_cut: 'super-light-purple',
   conflict: 'dark-purple',
   bad_request: 'dark-blue',
   content_policy: 'blue',
@@ -139,11 +140,11 @@ export const wasteColours = {
   aborted: 'orange',
   duplicate: 'purple',
   retried: 'yellow',
-  degenerate: 'blue',
+  invalid_output: 'blue',
 } as const;
 
 export const sweepColours: Readonly<Record<string, string>> = {
-  'lease lost': 'red',
+  'lease expired': 'red',
   ...prefixed('again: ', {
     unpublished: 'blue',
     expired: 'orange',

@@ -84,8 +84,8 @@ export const thresholds = {
     boundNearRatio: 0.9,
     boundReachedRatio: 1,
     boundNearForMinutes: 5,
-    /** A background chore that failed over and over for this long, with no success in between. */
-    choreFailingSeconds: 300,
+    /** A background job that failed over and over for this long, with no success in between. */
+    jobFailingSeconds: 300,
     /** How far a machine's clock may be from the ledger's. */
     clockOffSeconds: 2,
     clockOffForMinutes: 1,

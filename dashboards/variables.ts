@@ -6,7 +6,7 @@ import {
   VariableRefresh,
   VariableSort,
 } from '@grafana/grafana-foundation-sdk/dashboard';
-import { metricPrefix } from '../src/telemetry/metric-catalogue.ts';
+import { metricPrefix } from '../src/telemetry/metric-definition.ts';
 import { clickhouseSource, prometheusSource } from './data-queries.ts';
 
 /* What a reader can choose at the head of a board. Names are the same on every board, so that links carry them. */

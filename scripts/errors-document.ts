@@ -1,4 +1,4 @@
-import { errorCodes } from '../src/kernel/error-codes.ts';
+import { errorCodes } from '../src/host/error-codes.ts';
 import { markdownTable } from './markdown-table.ts';
 
 /** docs/errors.md: every error code with what it means to a caller and what to do. */
@@ -12,7 +12,7 @@ export function errorsDocument(): string {
   ]);
   return `# Errors
 
-<!-- Generated from src/kernel/error-codes.ts by \`npm run generate\`. Do not edit. -->
+<!-- Generated from src/host/error-codes.ts by \`npm run generate\`. Do not edit. -->
 
 Every failure that Millrace reports has one of these codes: in the \`code\` member of a problem document
 (RFC 9457), in a log line, and in a dead letter. *Status* is the HTTP status when the failure reaches an API

@@ -1,4 +1,5 @@
-import { metricCatalogue, metricPrefix, type MetricDefinition } from '../src/telemetry/metric-catalogue.ts';
+import { metricCatalogue } from '../src/host/metric-catalogue.ts';
+import { metricPrefix, type MetricDefinition } from '../src/telemetry/metric-definition.ts';
 import { markdownTable } from './markdown-table.ts';
 
 /** docs/metrics.md: every metric of the catalogue with its labels. */
@@ -13,7 +14,7 @@ export function metricsDocument(): string {
   ]);
   return `# Metrics
 
-<!-- Generated from src/telemetry/metric-catalogue.ts by \`npm run generate\`. Do not edit. -->
+<!-- Generated from src/host/metric-catalogue.ts by \`npm run generate\`. Do not edit. -->
 
 What \`/metrics\` shows, besides the process and event loop metrics of prom-client (\`process_*\`, \`nodejs_*\`).
 A label with listed values has no others. \`owner\` is the team that owns a stage. A model, provider or other

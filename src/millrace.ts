@@ -3,9 +3,9 @@
  */
 export type { Fault } from './kernel/app-error.ts';
 export { AppError } from './kernel/app-error.ts';
-export { DegenerateAnswer, type DegenerateAnswerOptions } from './engine/degenerate-answer.ts';
-export type { ErrorCode } from './kernel/error-codes.ts';
-export { errorCodes } from './kernel/error-codes.ts';
+export { InvalidOutput, type InvalidOutputOptions } from './engine/invalid-output.ts';
+export type { ErrorCode } from './host/error-codes.ts';
+export { errorCodes } from './host/error-codes.ts';
 export type { Duration } from './kernel/duration.ts';
 export { addUsd, formatUsd, sumUsd, type Usd, usd } from './kernel/money.ts';
 export type { Message, MessageEnvelope } from './messages/message.ts';
@@ -19,14 +19,14 @@ export { defineMessage } from './messages/message-type.ts';
 export type { Origin } from './messages/origin.ts';
 export type { StandardSchema } from './messages/standard-schema.ts';
 export type { ProviderConfig } from './engine/providers/provider-registry.ts';
-export type { DeadLetterOffice } from './capabilities/dead-letters/dead-letter-office.ts';
-export type { MessageOffice } from './capabilities/message-operations/message-office.ts';
+export type { DeadLetterService } from './capabilities/dead-letters/dead-letter-service.ts';
+export type { MessageService } from './capabilities/message-operations/message-service.ts';
 export type { MessageEnd, WaitOptions } from './capabilities/message-operations/message-waiter.ts';
 export type { AdmissionReceipt, AdmitOptions } from './engine/pipeline/admissions.ts';
 export type { Lane } from './engine/pipeline/lane.ts';
 export type { DataOf, StageContext, StageHandler, StepOptions } from './engine/pipeline/stage-context.ts';
 export type {
-  DegenerateOptions,
+  InvalidOutputRetryOptions,
   MessageOf,
   RetryOptions,
   StageDefinition,

@@ -57,7 +57,7 @@ const columns = {
   cost_usd: `if(a % 997 = 0, NULL, toDecimal128((300 + b % 3000) * 25 + (b % 900) * 200, 8) / 100000000)`,
   upper_bound_usd: "if(a % 211 = 0 OR a % 101 = 0, toDecimal128('0.01', 18), NULL)",
   is_waste: 'toUInt8(a % 53 = 0)',
-  waste_reason: "if(a % 53 = 0, ['failed', 'aborted', 'duplicate', 'degenerate'][1 + c % 4], '')",
+  waste_reason: "if(a % 53 = 0, ['failed', 'aborted', 'duplicate', 'invalid_output'][1 + c % 4], '')",
   duration_ms: '400 + b % 4000',
   raw_usage: '\'{"input_tokens":1028,"output_tokens":154}\'',
 } as const;

@@ -59,7 +59,7 @@ async function soak(order: SoakOrder): Promise<void> {
   send({ kind: 'done', stages: fed });
 }
 
-/** Keeps more in the air than the stage takes at once, and counts. */
+/** Keeps more under way than the stage takes at once, and counts. */
 async function findFullRate(subject: Subject, { subject: options, fullSeconds }: SoakOrder): Promise<number> {
   const feeder = new Feeder(subject, options.hops);
   const [startedMs, endMs] = [performance.now(), performance.now() + fullSeconds * 1000];
@@ -78,7 +78,7 @@ async function findFullRate(subject: Subject, { subject: options, fullSeconds }:
   return perSecond;
 }
 
-/** Feeds as much as is due at the rate, whatever has become of the work, for all periods. */
+/** Feeds as much as is due at the rate, whatever has happened to the work, for all periods. */
 async function hold(
   subject: MillraceSubject,
   perSecond: number,

@@ -9,7 +9,7 @@ import type { Message } from '../../src/messages/message.ts';
 import { ScriptedModel } from '../../src/testing/scripted-model.ts';
 import type { StageContext } from '../../src/engine/pipeline/stage-context.ts';
 import { defineStage } from '../../src/engine/pipeline/stage-definition.ts';
-import type { MillraceMetrics } from '../../src/telemetry/metrics.ts';
+import type { MillraceMetrics } from '../../src/host/metric-catalogue.ts';
 import { silentLogger } from '../../src/telemetry/silent-logger.ts';
 import { jobData, type Subject, type SubjectOptions, until } from './subject.ts';
 

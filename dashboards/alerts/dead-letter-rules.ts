@@ -3,25 +3,25 @@ import type { RuleTerms } from './rule-terms.ts';
 
 /*
  * Dead letters. A counter does not fall when letters are replayed or discarded, so an alert on arrivals alone would
- * go on for the rest of the hour after the cause was mended. Arrivals raise the alert; it ends when no more than the
+ * go on for the rest of the hour after the cause was fixed. Arrivals raise the alert; it ends when no more than the
  * suspicious number is left to decide about. A few stragglers hold up nothing: "undrained" reminds of them.
  */
 export function deadLetterRules(terms: RuleTerms): RuleGroup {
   const { suspiciousPerHour, outagePerHour, undrainedAgeSeconds, undrainedForMinutes } =
     terms.thresholds.deadLetters;
   // Rounded, because the rate's extrapolation makes 5.02 of 5.
-  const arrivals = `round(sum by (owner, stage) (increase(millrace_dlq_messages_total[${terms.hours(1)}])))`;
-  const areLeft = `and on (owner, stage) max by (owner, stage) (millrace_dlq_depth) > ${suspiciousPerHour}`;
+  const arrivals = `round(sum by (owner, stage) (increase(millrace_dead_letters_total[${terms.hours(1)}])))`;
+  const areLeft = `and on (owner, stage) max by (owner, stage) (millrace_dead_letters) > ${suspiciousPerHour}`;
   const about = {
     identity: ['owner', 'stage'],
-    board: { uid: 'millrace-dlq', variables: ['stage'] },
+    board: { uid: 'millrace-dead-letters', variables: ['stage'] },
   } as const;
   return {
     name: 'millrace-dead-letters',
     alerts: [
       {
         ...about,
-        alert: 'MillraceDlqSuspicious',
+        alert: 'MillraceDeadLettersSuspicious',
         expr: `${arrivals} > ${suspiciousPerHour}\n${areLeft}`,
         severity: 'warning',
         incident: 'dead-letters',
@@ -31,7 +31,7 @@ export function deadLetterRules(terms: RuleTerms): RuleGroup {
       },
       {
         ...about,
-        alert: 'MillraceDlqOutage',
+        alert: 'MillraceDeadLettersOutage',
         expr: `${arrivals} > ${outagePerHour}\n${areLeft}`,
         severity: 'critical',
         incident: 'dead-letters',
@@ -42,8 +42,8 @@ export function deadLetterRules(terms: RuleTerms): RuleGroup {
       },
       {
         ...about,
-        alert: 'MillraceDlqUndrained',
-        expr: `max by (owner, stage) (millrace_dlq_oldest_age_seconds) > ${terms.seconds(undrainedAgeSeconds)}\nand on (owner, stage) max by (owner, stage) (millrace_dlq_depth) > 0`,
+        alert: 'MillraceDeadLettersUndrained',
+        expr: `max by (owner, stage) (millrace_dead_letters_oldest_age_seconds) > ${terms.seconds(undrainedAgeSeconds)}\nand on (owner, stage) max by (owner, stage) (millrace_dead_letters) > 0`,
         forMinutes: undrainedForMinutes,
         severity: 'info',
         incident: 'dead-letters',

@@ -32,7 +32,7 @@ export function meteringRules(terms: RuleTerms): RuleGroup {
         severity: 'critical',
         incident: 'metering',
         summary: `{{ printf "%.0f" $value }} usage records or more wait, and none reached ClickHouse for ${limits.stuckWindowMinutes} minutes`,
-        description: 'The outbox grows until ClickHouse takes records again, or a relay runs.',
+        description: 'The outbox grows until ClickHouse takes records again, or a maintenance process runs.',
         runbook: 'metering.md#stuck',
       },
       {

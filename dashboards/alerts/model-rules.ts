@@ -1,7 +1,7 @@
 import type { RuleGroup } from './alert-rule.ts';
 import type { RuleTerms } from './rule-terms.ts';
 
-/** Providers and models: retries and breakers. */
+/** Providers and models: retries and circuits. */
 export function modelRules(terms: RuleTerms): RuleGroup {
   const { retryStormShare, retryStormForMinutes, retryStormMinimumRequests, circuitOpenForMinutes } =
     terms.thresholds.models;
@@ -33,12 +33,12 @@ export function modelRules(terms: RuleTerms): RuleGroup {
       {
         ...about,
         alert: 'MillraceCircuitOpen',
-        // A half-open breaker only tries: it counts as open, or each probe would start the time anew.
+        // A half-open circuit only tries: it counts as open, or each probe would start the time anew.
         expr: 'max by (provider, model) (millrace_llm_circuit_state{state=~"open|half_open"}) == 1',
         forMinutes: circuitOpenForMinutes,
         severity: 'critical',
         incident: 'provider',
-        summary: 'The breaker of {{ $labels.provider }}/{{ $labels.model }} is open',
+        summary: 'The circuit of {{ $labels.provider }}/{{ $labels.model }} is open',
         description:
           'No requests but probes are sent. Messages that need the model are parked, or fall back to another.',
         runbook: 'provider.md#circuit',

@@ -1,14 +1,13 @@
 import type { RuleGroup } from './alert-rule.ts';
 import type { RuleTerms } from './rule-terms.ts';
-import { boundsFullUnderLoad } from '../../src/telemetry/bounds.ts';
-import { vitalChores } from '../../src/telemetry/chores.ts';
+import { closedNames } from '../../src/host/closed-names.ts';
 
-/** The processes themselves, their chores and bounds, and the alerting. */
+/** The processes themselves, their background jobs and bounds, and the alerting. */
 export function processRules(terms: RuleTerms): RuleGroup {
   const {
     boundNearRatio,
     boundNearForMinutes,
-    choreFailingSeconds,
+    jobFailingSeconds,
     clockOffSeconds,
     clockOffForMinutes,
     clockJumpWindowMinutes,
@@ -16,12 +15,12 @@ export function processRules(terms: RuleTerms): RuleGroup {
     absentForMinutes,
   } = terms.thresholds.process;
   const jumpWindow = terms.minutes(clockJumpWindowMinutes);
-  const vital = vitalChores.join('|');
-  const failing = (chores: string): string =>
-    `max by (job, instance, chore) (millrace_background_failing_seconds{${chores}}) > ${terms.seconds(choreFailingSeconds)}`;
-  const aboutChore = {
-    identity: ['job', 'instance', 'chore'],
-    incident: 'chores',
+  const vital = closedNames.vitalJobs.join('|');
+  const failing = (jobs: string): string =>
+    `max by (job, instance, background_job) (millrace_background_failing_seconds{${jobs}}) > ${terms.seconds(jobFailingSeconds)}`;
+  const aboutJob = {
+    identity: ['job', 'instance', 'background_job'],
+    incident: 'background-jobs',
     board: { uid: 'millrace-metering' },
   } as const;
   return {
@@ -30,7 +29,7 @@ export function processRules(terms: RuleTerms): RuleGroup {
       {
         alert: 'MillraceBoundNear',
         identity: ['job', 'bound'],
-        expr: `max by (job, bound) (millrace_bound_used_ratio{bound!~"${boundsFullUnderLoad.join('|')}"}) > ${boundNearRatio}`,
+        expr: `max by (job, bound) (millrace_bound_used_ratio{bound!~"${closedNames.boundsFullUnderLoad.join('|')}"}) > ${boundNearRatio}`,
         forMinutes: boundNearForMinutes,
         severity: 'warning',
         incident: 'bounds',
@@ -41,25 +40,26 @@ export function processRules(terms: RuleTerms): RuleGroup {
         runbook: 'bounds.md#near-a-bound',
       },
       {
-        ...aboutChore,
-        alert: 'MillraceVitalChoreFailing',
-        expr: failing(`chore=~"${vital}"`),
+        ...aboutJob,
+        alert: 'MillraceVitalBackgroundJobFailing',
+        expr: failing(`background_job=~"${vital}"`),
         severity: 'critical',
         summary:
-          'Messages may stand still: {{ $labels.chore }} of {{ $labels.instance }} has failed for {{ humanizeDuration $value }}',
+          'Messages may stand still: {{ $labels.background_job }} of {{ $labels.instance }} has failed for {{ humanizeDuration $value }}',
         description:
-          'Every turn of this chore failed. Messages that the queue forgot, or that a hold or a budget has let go, wait until it succeeds.',
-        runbook: 'chores.md#messages-stand-still',
+          'Every turn of this background job failed. Messages that the queue forgot, or that a pause or a budget has released, wait until it succeeds.',
+        runbook: 'background-jobs.md#messages-stand-still',
       },
       {
-        ...aboutChore,
-        alert: 'MillraceChoreFailing',
-        expr: failing(`chore!~"${vital}"`),
+        ...aboutJob,
+        alert: 'MillraceBackgroundJobFailing',
+        expr: failing(`background_job!~"${vital}"`),
         severity: 'warning',
         summary:
-          'The chore {{ $labels.chore }} of {{ $labels.instance }} has failed for {{ humanizeDuration $value }}',
-        description: 'Every turn of this chore failed. Messages go on; the runbook says what does not.',
-        runbook: 'chores.md#a-chore-fails',
+          'The background job {{ $labels.background_job }} of {{ $labels.instance }} has failed for {{ humanizeDuration $value }}',
+        description:
+          'Every turn of this background job failed. Messages go on; the runbook says what does not.',
+        runbook: 'background-jobs.md#a-background-job-fails',
       },
       {
         alert: 'MillraceClockOff',

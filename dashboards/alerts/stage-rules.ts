@@ -3,7 +3,7 @@ import type { RuleTerms } from './rule-terms.ts';
 
 /*
  * Backlog and pauses. What waits is counted by the ledger, which knows what may run now; the queue's jobs are only
- * wake-up calls. What is held or parked is not "ready": a pause or an empty budget is no stalled stage. Every process
+ * job notifications. What is paused or parked is not "ready": a pause or an empty budget is no stalled stage. Every process
  * reports the same counts: max over them, never sum.
  */
 export function stageRules(terms: RuleTerms): RuleGroup {
@@ -58,7 +58,8 @@ export function stageRules(terms: RuleTerms): RuleGroup {
         severity: 'info',
         incident: 'paused',
         summary: `{{ $labels.stage }} has been paused for more than ${pausedForMinutes} minutes`,
-        description: 'An operator holds it. Its messages wait, and nothing of it is alerted on meanwhile.',
+        description:
+          'An operator has paused it. Its messages wait, and nothing of it is alerted on meanwhile.',
         runbook: 'pause.md#look',
       },
     ],

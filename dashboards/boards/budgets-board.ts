@@ -22,34 +22,34 @@ const used = worseAbove({ amber: thresholds.budgets.burnShare, red: thresholds.b
 
 export const budgetsBoard: Board = {
   uid: boardUids.budgets,
-  title: 'Millrace / Budgets and holds',
-  question: 'Whose money runs out, and what is being held back?',
+  title: 'Millrace / Budgets and pauses',
+  question: 'Whose money runs out, and what is paused?',
   range: '24h',
   refresh: '30s',
   variables: stageVariables,
   rows: [
     {
-      title: 'What is held back?',
+      title: 'What is paused?',
       panels: [
         stat({
-          title: 'Holds in force',
+          title: 'Pauses in force',
           description: 'Kill switches that operators have thrown, of every scope.',
           unit: 'locale',
           decimals: 0,
           width: 6,
-          queries: [promql(sumOfMaxima('holds_active', { labels: ['scope'] }), 'Holds')],
+          queries: [promql(sumOfMaxima('pauses_active', { labels: ['scope'] }), 'Pauses')],
         }),
         stat({
-          title: 'Oldest hold',
-          description: 'How long the oldest hold has been in force. Holds are easily forgotten.',
+          title: 'Oldest pause',
+          description: 'How long the oldest pause has been in force. Pauses are easily forgotten.',
           unit: 's',
           width: 6,
-          queries: [promql(maximum('hold_age_seconds'), 'Age')],
+          queries: [promql(maximum('pause_age_seconds'), 'Age')],
         }),
         stat({
           title: 'Parked messages',
           description:
-            'Messages that are put aside until a hold, a budget, a breaker or a limit lets them go on.',
+            'Messages that are put aside until a pause, a budget, a circuit or a limit lets them go on.',
           unit: 'locale',
           decimals: 0,
           width: 6,
@@ -75,12 +75,12 @@ export const budgetsBoard: Board = {
           queries: [promql(`count(${usedUp}) or vector(0)`, 'Used up')],
         }),
         timeSeries({
-          title: 'Holds by scope',
-          description: 'Kill switches in force, by what they hold: a stage, a model, an origin.',
+          title: 'Pauses by scope',
+          description: 'Kill switches in force, by what they stop: a stage, a model, an origin.',
           unit: 'short',
           decimals: 0,
           width: 8,
-          queries: [promql(maximum('holds_active', { by: ['scope'] }), '{{scope}}')],
+          queries: [promql(maximum('pauses_active', { by: ['scope'] }), '{{scope}}')],
         }),
         timeSeries({
           title: 'Parking by reason',

@@ -3,7 +3,7 @@ import { boardUids, rowLink } from '../board-links.ts';
 import { barChart, pieChart, stat, timeSeries } from '../charts.ts';
 import { worseAbove } from '../colour-limits.ts';
 import type { SpendColumn } from '../../src/capabilities/costs/spend-rows.ts';
-import { type SpendSum, spendSums } from '../../src/engine/export/spend-sums.ts';
+import { type SpendSum, spendSums, wasteReasonSql } from '../../src/engine/export/spend-sums.ts';
 import { sql } from '../data-queries.ts';
 import { wasteColours } from '../series-colours.ts';
 import { spendPartsOfBothSql, spendPartsSql, usageTable } from '../spend-queries.ts';
@@ -269,7 +269,7 @@ export const costBoard: Board = {
         }),
         sqlTable({
           title: 'Batches',
-          description: 'The dearest batches. Their items and outcomes are on the board of batches.',
+          description: 'The most expensive batches. Their items and outcomes are on the board of batches.',
           unit: 'short',
           width: 12,
           height: 7,
@@ -296,7 +296,7 @@ export const costBoard: Board = {
           nameColumn: 'items',
           queries: [
             sql(`
-              SELECT concat('dearest ', toString(percent), ' %') AS items,
+              SELECT concat('most expensive ', toString(percent), ' %') AS items,
                 toFloat64(sumIf(item_spend, place <= ceil(items_total * percent / 100))) / nullIf(toFloat64(any(spend_total)), 0) AS "share of spend"
               FROM (
                 SELECT item_spend, row_number() OVER (ORDER BY item_spend DESC) AS place, count() OVER () AS items_total, sum(item_spend) OVER () AS spend_total
@@ -308,7 +308,7 @@ export const costBoard: Board = {
           ],
         }),
         sqlTable({
-          title: 'Dearest items',
+          title: 'Most expensive items',
           description: 'The items that cost most, over all their stages and attempts.',
           unit: 'short',
           width: 12,
@@ -357,9 +357,9 @@ export const costBoard: Board = {
           minInterval: '1h',
           queries: [
             sql(`
-              SELECT $__timeInterval(part_time) AS time, waste_reason, sum(part_waste) AS spend
+              SELECT $__timeInterval(part_time) AS time, ${wasteReasonSql} AS reason, sum(part_waste) AS spend
               FROM (${spendPartsSql({ by: ['waste_reason'], sums: ['waste'], where: `${selected} AND waste_reason != ''`, hasTime: true })})
-              GROUP BY time, waste_reason ORDER BY time, waste_reason
+              GROUP BY time, reason ORDER BY time, reason
             `),
           ],
         }),

@@ -35,7 +35,10 @@ export const deadLettersBoard: Board = {
           width: 6,
           hasCourse: true,
           queries: [
-            promql(sumOfMaxima('dlq_depth', { labels: ['owner', 'stage'], where: ofStage }), 'Dead letters'),
+            promql(
+              sumOfMaxima('dead_letters', { labels: ['owner', 'stage'], where: ofStage }),
+              'Dead letters',
+            ),
           ],
         }),
         stat({
@@ -45,7 +48,7 @@ export const deadLettersBoard: Board = {
           decimals: 0,
           width: 6,
           limits: perHour,
-          queries: [promql(sumOfIncreases('dlq_messages_total', { where: ofStage, window: '1h' }), 'Died')],
+          queries: [promql(sumOfIncreases('dead_letters_total', { where: ofStage, window: '1h' }), 'Died')],
         }),
         stat({
           title: 'Oldest',
@@ -53,7 +56,7 @@ export const deadLettersBoard: Board = {
           unit: 's',
           width: 6,
           limits: worseAbove({ amber: thresholds.deadLetters.undrainedAgeSeconds }),
-          queries: [promql(maximum('dlq_oldest_age_seconds', { where: ofStage }), 'Oldest')],
+          queries: [promql(maximum('dead_letters_oldest_age_seconds', { where: ofStage }), 'Oldest')],
         }),
         stat({
           title: 'Spent on dead letters',
@@ -74,7 +77,7 @@ export const deadLettersBoard: Board = {
           unit: 'short',
           decimals: 0,
           width: 8,
-          queries: [promql(maximum('dlq_depth', { by: ['stage'], where: ofStage }), '{{stage}}')],
+          queries: [promql(maximum('dead_letters', { by: ['stage'], where: ofStage }), '{{stage}}')],
         }),
         timeSeries({
           title: 'Died within an hour',
@@ -85,7 +88,7 @@ export const deadLettersBoard: Board = {
           limits: perHour,
           queries: [
             promql(
-              sumOfIncreases('dlq_messages_total', { by: ['stage'], where: ofStage, window: '1h' }),
+              sumOfIncreases('dead_letters_total', { by: ['stage'], where: ofStage, window: '1h' }),
               '{{stage}}',
             ),
           ],
@@ -100,7 +103,7 @@ export const deadLettersBoard: Board = {
           colours: actionColours,
           queries: [
             promql(
-              sumOfIncreases('dlq_actions_total', { by: ['action'], where: ofStage, window: '1h' }),
+              sumOfIncreases('dead_letter_actions_total', { by: ['action'], where: ofStage, window: '1h' }),
               '{{action}}',
             ),
           ],
@@ -121,7 +124,7 @@ export const deadLettersBoard: Board = {
           colours: deathColours,
           queries: [
             promql(
-              `${sumOfIncreases('dlq_messages_total', { by: ['reason'], where: ofStage, window: '1h' })} > 0`,
+              `${sumOfIncreases('dead_letters_total', { by: ['reason'], where: ofStage, window: '1h' })} > 0`,
               '{{reason}}',
             ),
           ],

@@ -1,4 +1,4 @@
-import { boundsFullUnderLoad } from '../../src/telemetry/bounds.ts';
+import { closedNames } from '../../src/host/closed-names.ts';
 import type { Board } from '../board.ts';
 import { boardUids } from '../board-links.ts';
 import { barGauge, stat, timeSeries } from '../charts.ts';
@@ -13,7 +13,7 @@ const bound = worseAbove({
   amber: thresholds.process.boundNearRatio,
   red: thresholds.process.boundReachedRatio,
 });
-const choreFailing = worseAbove({ red: thresholds.process.choreFailingSeconds });
+const jobFailing = worseAbove({ red: thresholds.process.jobFailingSeconds });
 const ours = 'job=~"millrace.*"';
 
 export const meteringBoard: Board = {
@@ -167,42 +167,48 @@ export const meteringBoard: Board = {
           ],
         }),
         timeSeries({
-          title: 'Leases lost and jobs added again',
+          title: 'Expired leases and jobs added again',
           description:
             'Leases that passed on while a handler ran, and jobs that the sweeper added again, by why.',
           unit: 'ops',
           width: 8,
           colours: sweepColours,
           queries: [
-            promql(sumOfRates('lease_lost_total'), 'lease lost'),
+            promql(sumOfRates('lease_expired_total'), 'lease expired'),
             promql(sumOfRates('sweeper_republished_total', { by: ['reason'] }), 'again: {{reason}}'),
           ],
         }),
       ],
     },
     {
-      title: 'Do the background chores succeed?',
+      title: 'Do the background jobs succeed?',
       panels: [
         timeSeries({
-          title: 'Chores failing for',
+          title: 'Background jobs failing for',
           description:
-            'How long a chore has failed with no success in between: sweep, export, releases and the like. 0 when its last turn succeeded.',
+            'How long a background job has failed with no success in between: sweep, export, releases and the like. 0 when its last turn succeeded.',
           unit: 's',
           width: 12,
-          limits: choreFailing,
+          limits: jobFailing,
           queries: [
             promql(maximum('background_failing_seconds'), 'the longest'),
-            promql(`${maximum('background_failing_seconds', { by: ['chore'] })} > 0`, '{{chore}}'),
+            promql(
+              `${maximum('background_failing_seconds', { by: ['background_job'] })} > 0`,
+              '{{background_job}}',
+            ),
           ],
         }),
         timeSeries({
-          title: 'Failed turns of chores',
+          title: 'Failed turns of background jobs',
           description: 'Turns that failed each second. A few are the marks of an outage; the log says why.',
           unit: 'ops',
           width: 12,
           queries: [
-            promql(sumOfRates('background_failures_total'), 'all chores'),
-            promql(`${sumOfRates('background_failures_total', { by: ['chore'] })} > 0`, '{{chore}}'),
+            promql(sumOfRates('background_failures_total'), 'all background jobs'),
+            promql(
+              `${sumOfRates('background_failures_total', { by: ['background_job'] })} > 0`,
+              '{{background_job}}',
+            ),
           ],
         }),
       ],
@@ -221,7 +227,7 @@ export const meteringBoard: Board = {
           min: 0,
           max: 1,
           limits: bound,
-          unjudged: boundsFullUnderLoad,
+          unjudged: closedNames.boundsFullUnderLoad,
           queries: [promql(`sort_desc(${maximum('bound_used_ratio', { by: ['bound'] })})`, '{{bound}}')],
         }),
         timeSeries({

@@ -38,7 +38,8 @@ export const modelsBoard: Board = {
         }),
         stat({
           title: 'Failing share',
-          description: 'Share of requests in the time range that failed, whatever became of them afterwards.',
+          description:
+            'Share of requests in the time range that failed, whatever happened to them afterwards.',
           unit: 'percentunit',
           decimals: 1,
           width: 6,
@@ -181,7 +182,7 @@ export const modelsBoard: Board = {
         stateTimeline({
           title: 'Circuit',
           description:
-            'Breaker of each model: closed lets requests through, open parks their messages, half open tries one.',
+            'Circuit of each model: closed lets requests through, open parks their messages, half open tries one.',
           unit: 'none',
           width: 12,
           states: [

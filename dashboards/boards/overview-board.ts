@@ -76,7 +76,7 @@ export const overviewBoard: Board = {
           decimals: 0,
           width: 4,
           queries: [
-            promql(sumOfIncreases('dlq_messages_total', { where: ofStage, window: '1h' }), 'Dead letters'),
+            promql(sumOfIncreases('dead_letters_total', { where: ofStage, window: '1h' }), 'Dead letters'),
           ],
           limits: worseAbove({
             amber: thresholds.deadLetters.suspiciousPerHour,
@@ -172,7 +172,7 @@ export const overviewBoard: Board = {
                 amber: thresholds.deadLetters.suspiciousPerHour,
                 red: thresholds.deadLetters.outagePerHour,
               }),
-              expr: maximum('dlq_depth', { by: perStage, where: ofStage }),
+              expr: maximum('dead_letters', { by: perStage, where: ofStage }),
             },
             {
               name: 'spend',
@@ -260,7 +260,7 @@ export const overviewBoard: Board = {
         timeSeries({
           title: 'Parked by reason',
           description:
-            'Messages put aside without blame: by a hold, an open breaker, a rate limit or a budget.',
+            'Messages put aside without blame: by a pause, an open circuit, a rate limit or a budget.',
           unit: 'mps',
           width: 8,
           colours: parkingColours,

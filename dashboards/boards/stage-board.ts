@@ -132,7 +132,7 @@ export const stageBoard: Board = {
         timeSeries({
           title: 'Jobs in the queue',
           description:
-            'Wake-up calls for workers. A worker that wrote a message itself runs it without one, so these are fewer than the messages.',
+            'Job notifications for workers. A worker that wrote a message itself runs it without one, so these are fewer than the messages.',
           unit: 'short',
           decimals: 0,
           width: 8,

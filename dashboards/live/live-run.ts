@@ -18,7 +18,7 @@ import { AnswerTicketStage } from './ticket.stage.ts';
 /*
  * A day in the life of a host in a few minutes: the example pipeline and a second one, embedded, over a simulated
  * provider that has a bad spell, while a real Prometheus scrapes. Work comes in waves; some of it dies, some of that is
- * replayed, some is held or has no money left. Before it lie two weeks of usage that are made up, so that there is a usual
+ * replayed, some is paused or has no money left. Before it lie two weeks of usage that are made up, so that there is a usual
  * amount and a period before. What the boards show is read from the same stores that it was written to, in the midst
  * of work: at its end every rate would be 0.
  */
@@ -35,6 +35,8 @@ export interface LiveRun {
   readonly sources: DataSources;
   /** The time range in which it all happened. */
   readonly view: BoardView;
+  /** Lets work come in for longer, for what a slow machine has not come to; the view then reaches until the end of that. */
+  goOn(seconds: number): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -72,14 +74,25 @@ export async function liveRun({ seconds, say }: LiveRunOptions): Promise<LiveRun
     });
     const startedMs = Date.now();
     await pause(warmUpMs);
-    await workThrough({ millrace: app.millrace, simulator, seconds, say });
-    await app.millrace.flushUsage();
-    const toSeconds = Date.now() / 1000;
-    const fromSeconds = startedMs / 1000;
-    const stepSeconds = Math.max(2, Math.round((toSeconds - fromSeconds) / chartPoints));
+    const { millrace } = app;
+    const workOn = await workThrough({ millrace, simulator, seconds, say });
+    const viewNow = async (): Promise<BoardView> => {
+      await millrace.flushUsage();
+      const toSeconds = Date.now() / 1000;
+      const fromSeconds = startedMs / 1000;
+      const stepSeconds = Math.max(2, Math.round((toSeconds - fromSeconds) / chartPoints));
+      return { fromSeconds, toSeconds, stepSeconds };
+    };
+    let view = await viewNow();
     return {
       sources: { prometheus, columns },
-      view: { fromSeconds, toSeconds, stepSeconds },
+      get view() {
+        return view;
+      },
+      goOn: async (more) => {
+        await workOn(more);
+        view = await viewNow();
+      },
       stop,
     };
   } catch (error) {
@@ -118,14 +131,14 @@ function startApp(directory: string, simulator: Simulator): Promise<MillraceApp>
         },
       ],
       // Cents count in a run of minutes.
-      costs: { baseline: { pauseMs: 5000, hourFloorUsd: '0.01', dayFloorUsd: '0.05' } },
+      costs: { baseline: { intervalMs: 5000, hourFloorUsd: '0.01', dayFloorUsd: '0.05' } },
       models: {
         limits: {
           'openai/gpt-5-mini': { requestsPerMinute: 240, tokensPerMinute: 400_000 },
           'anthropic/*': { requestsPerMinute: 600 },
         },
         fallbacks: { 'anthropic/claude-haiku-4-5': 'openai/gpt-5-mini' },
-        breaker: { minRequests: 10, windowMs: 10_000, openMs: 3000, errorShare: 0.35 },
+        circuit: { minRequests: 10, windowMs: 10_000, openMs: 3000, errorShare: 0.35 },
         providers: {
           openai: { kind: 'openai', baseUrl: `${simulator.url}/openai/v1`, apiKey, identify: true },
           anthropic: { kind: 'anthropic', baseUrl: `${simulator.url}/anthropic/v1`, apiKey, identify: true },

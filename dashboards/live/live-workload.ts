@@ -8,7 +8,7 @@ import { originOfTicket, TicketReceived } from './ticket.stage.ts';
 
 /*
  * What happens in a live run, by shares of its time: documents in waves, the last of which is at its height in the end,
- * tickets at an even pace, a provider that limits requests, another that is overloaded, operators who hold, replay and
+ * tickets at an even pace, a provider that limits requests, another that is overloaded, operators who pause, replay and
  * discard. It goes by the clock and not by turns, so that a slow machine does less instead of taking longer.
  */
 
@@ -39,7 +39,14 @@ export const usualFaults: FaultRuleInput[] = [
   { fault: 'missing_usage', probability: 0.01 },
 ];
 
-type Decision = 'replay' | 'discard' | 'hold' | 'lift' | 'hold a team';
+type Decision = 'replay' | 'discard' | 'pause' | 'resume' | 'pause a team';
+
+/** A spell in which one provider answers half of its requests late or not at all. */
+const overload: FaultRuleInput[] = [
+  { fault: 'overloaded', match: { provider: 'anthropic' }, probability: 0.5 },
+  { fault: 'slow', match: { provider: 'anthropic' }, probability: 0.3, delayMs: 1500 },
+  ...usualFaults,
+];
 
 interface LiveEvent {
   /** Share of the time that has passed. */
@@ -59,34 +66,29 @@ const events: readonly LiveEvent[] = [
     ],
   },
   { at: 0.26, what: 'it recovers', rules: usualFaults },
-  { at: 0.36, what: 'a stage is held', act: 'hold' },
-  { at: 0.48, what: 'it goes on', act: 'lift' },
+  { at: 0.36, what: 'a stage is paused', act: 'pause' },
+  { at: 0.48, what: 'it goes on', act: 'resume' },
   {
     at: 0.54,
     what: 'the other is overloaded and slow',
-    rules: [
-      { fault: 'overloaded', match: { provider: 'anthropic' }, probability: 0.5 },
-      { fault: 'slow', match: { provider: 'anthropic' }, probability: 0.3, delayMs: 1500 },
-      ...usualFaults,
-    ],
+    rules: overload,
   },
   { at: 0.68, what: 'it recovers', rules: usualFaults },
   { at: 0.74, what: 'dead letters are replayed', act: 'replay' },
   { at: 0.82, what: 'dead letters are discarded', act: 'discard' },
-  { at: 0.9, what: 'a team is held, and stays so', act: 'hold a team' },
+  { at: 0.9, what: 'a team is paused, and stays so', act: 'pause a team' },
 ];
 
-/** Lets it all happen; resolves when the time is over, in the midst of work. */
-export async function workThrough({ millrace, simulator, seconds, say }: LiveWorkload): Promise<void> {
+/** Lets more work come in for so many seconds, under an overload. */
+type MoreWork = (seconds: number) => Promise<void>;
+
+/** Lets it all happen; resolves when the time is over, in the midst of work, with what lets more of it come. */
+export async function workThrough({ millrace, simulator, seconds, say }: LiveWorkload): Promise<MoreWork> {
   const found = await findPackageTexts(packageRoot());
   if (found.kind !== 'found') throw new Error(`There are no documents in ${found.folder}.`);
   const arrivals = new Arrivals(millrace, found.documents);
   const upcoming = [...events];
-  const startedMs = performance.now();
-  let lastSeconds = 0;
-  for (;;) {
-    const elapsedSeconds = (performance.now() - startedMs) / 1000;
-    if (elapsedSeconds >= seconds) break;
+  await inTurns(seconds, async (elapsedSeconds, turnSeconds) => {
     const share = elapsedSeconds / seconds;
     const [event] = upcoming;
     if (event !== undefined && event.at <= share) {
@@ -95,7 +97,25 @@ export async function workThrough({ millrace, simulator, seconds, say }: LiveWor
       if (event.rules !== undefined) simulator.setRules(event.rules);
       if (event.act !== undefined) await decide(millrace, event.act);
     }
-    await arrivals.arrive(share, Math.min(longestTurnSeconds, elapsedSeconds - lastSeconds));
+    await arrivals.arrive(share, turnSeconds);
+  });
+  return async (moreSeconds) => {
+    simulator.setRules(overload);
+    await inTurns(moreSeconds, (_, turnSeconds) => arrivals.arrive(1, turnSeconds));
+  };
+}
+
+/** Turn by turn until the time is over: `act` is told how much of it has passed, and since the last turn. */
+async function inTurns(
+  seconds: number,
+  act: (elapsedSeconds: number, turnSeconds: number) => Promise<void>,
+): Promise<void> {
+  const startedMs = performance.now();
+  let lastSeconds = 0;
+  for (;;) {
+    const elapsedSeconds = (performance.now() - startedMs) / 1000;
+    if (elapsedSeconds >= seconds) return;
+    await act(elapsedSeconds, Math.min(longestTurnSeconds, elapsedSeconds - lastSeconds));
     lastSeconds = elapsedSeconds;
     await pause(turnMs);
   }
@@ -149,8 +169,8 @@ class Arrivals {
 async function decide(millrace: Millrace, what: Decision): Promise<void> {
   const reason = 'live run';
   const operator = { actor: 'live-run' };
-  const heldStage = { scope: 'stage', value: 'answer' } as const;
-  const heldTeam = { scope: 'team', value: 'security' } as const;
+  const pausedStage = { scope: 'stage', value: 'answer' } as const;
+  const pausedTeam = { scope: 'team', value: 'security' } as const;
   switch (what) {
     case 'replay':
       await millrace.deadLetters.replay({ filter: {}, max: 3, reason }, operator);
@@ -158,14 +178,14 @@ async function decide(millrace: Millrace, what: Decision): Promise<void> {
     case 'discard':
       await millrace.deadLetters.discard({ filter: {}, max: 3, reason }, operator);
       return;
-    case 'hold':
-      await millrace.holds.place({ ...heldStage, aborts: false, reason }, operator);
+    case 'pause':
+      await millrace.pauses.place({ ...pausedStage, aborts: false, reason }, operator);
       return;
-    case 'hold a team':
-      await millrace.holds.place({ ...heldTeam, aborts: false, reason }, operator);
+    case 'pause a team':
+      await millrace.pauses.place({ ...pausedTeam, aborts: false, reason }, operator);
       return;
-    case 'lift':
-      await millrace.holds.lift(heldStage, reason, operator);
+    case 'resume':
+      await millrace.pauses.resume(pausedStage, reason, operator);
   }
 }
 

@@ -2,17 +2,13 @@ import { createHash } from 'node:crypto';
 import { originOf } from '../../examples/documents/origin-rule.ts';
 import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts';
 import { newId, type Uuid } from '../../src/kernel/ids.ts';
+import type { WasteReason } from '../../src/engine/ledger/settlement.ts';
 import { invariant } from '../../src/kernel/invariant.ts';
 import type { Pricer } from '../../src/pricing/price.ts';
 import type { TokenCounts } from '../../src/pricing/token-classes.ts';
 import { writeBatch } from '../../src/engine/export/export-batch-writer.ts';
 import { bindLines } from '../../src/engine/export/row-text.ts';
-import {
-  countsOfCall,
-  renderUsageLine,
-  type UsageRecord,
-  type WasteReason,
-} from '../../src/engine/export/usage-record.ts';
+import { countsOfCall, renderUsageLine, type UsageRecord } from '../../src/engine/export/usage-record.ts';
 
 /*
  * The two weeks before a live run, as usage records: what is usual, so that the product can say what is not, and a
@@ -181,7 +177,7 @@ function tokensOf(kind: KindOfCall, size: number, cachedShare: number): TokenCou
 
 function wasteOf(draw: number): WasteReason | undefined {
   if (draw < 0.02) return 'failed';
-  if (draw < 0.035) return 'degenerate';
+  if (draw < 0.035) return 'invalid_output';
   return draw < 0.04 ? 'aborted' : undefined;
 }
 

@@ -1,47 +1,114 @@
+import type { z } from 'zod';
 import type { AdmissionCheck, Admissions } from '../engine/pipeline/admissions.ts';
 import type { EndedMessages } from '../engine/pipeline/ended-messages.ts';
-import type { LeaseKeeper } from '../engine/pipeline/lease-keeper.ts';
+import type { LeaseRenewer } from '../engine/pipeline/lease-renewer.ts';
 import type { MessageBodies } from '../engine/pipeline/message-bodies.ts';
 import type { Publisher } from '../engine/pipeline/publisher.ts';
-import type { StageGates } from '../engine/pipeline/stage-gates.ts';
-import type { StageRegistry } from '../engine/pipeline/stage-registry.ts';
+import type { StageCapacities } from '../engine/pipeline/stage-capacities.ts';
+import type { RegisteredStage, StageRegistry } from '../engine/pipeline/stage-registry.ts';
 import type { StageWorker } from '../engine/pipeline/stage-worker.ts';
-import type { BudgetBook } from '../engine/calls/budget-book.ts';
+import type { LedgerCount } from '../engine/ledger/ledger-counts.ts';
 import type { CallGate } from '../engine/calls/call-gate.ts';
-import type { ModelGateway } from '../engine/calls/model-gateway.ts';
+import type { MeteredModels } from '../engine/calls/metered-models.ts';
+import type { QuotaSource } from '../engine/calls/quota-source.ts';
 import type { ExportLedger } from '../engine/export/export-ledger.ts';
+import type { EngineCatalogue } from '../engine/metrics/engine-metrics.ts';
 import type { ProviderRegistry } from '../engine/providers/provider-registry.ts';
 import type { ColumnStore } from '../drivers/column-store/column-store.ts';
 import type { PayloadStore } from '../drivers/payload-store/payload-store.ts';
 import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
-import type { BackgroundLoop } from '../kernel/background-loop.ts';
+import type { BackgroundJob } from '../kernel/background-job.ts';
 import type { Clock } from '../kernel/clock.ts';
+import type { ErrorTable } from '../kernel/declared-errors.ts';
 import type { Pricer } from '../pricing/price.ts';
-import type { Bounds } from '../telemetry/bounds.ts';
-import type { ChoreName } from '../telemetry/chores.ts';
+import type { BoundRegistry } from '../telemetry/bounds.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import type { MillraceMetrics } from '../telemetry/metrics.ts';
+import type { MetricCatalogue } from '../telemetry/metric-definition.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
 import type { HttpPart, ServiceToken } from './http-part.ts';
+import type { StartupCheck } from './startup-check.ts';
+import type { StatusPart } from './status-part.ts';
 
 /*
  * What a capability is to the host. `src/host/capabilities.ts` is the list; the host opens them in its order, asks each what
  * it contributes, and knows none of them by name. CONTRIBUTING.md says how to add one.
  */
 
+/**
+ * One capability, whole in its folder: what it declares, and how it is opened. What it declares is data, from which the host
+ * computes the metrics, the closed names and the documents of the product; it is loaded without services, stores and Nest.
+ */
+export interface Capability<
+  Context = never,
+  JobName extends string = string,
+  FindingCode extends string = string,
+> {
+  readonly name: string;
+  /** Its sections of the configuration. */
+  readonly configuration?: Readonly<Record<string, z.ZodType>>;
+  /** Settings of its own that stand among those of models. */
+  readonly modelSettings?: Readonly<Record<string, z.ZodType>>;
+  /** Its errors, by their codes. */
+  readonly errors?: ErrorTable;
+  /** Its metrics, by their names without the prefix. */
+  readonly metrics?: MetricCatalogue;
+  /** Values that it adds to closed lists of names. */
+  readonly names?: Partial<ClosedNames>;
+  /** Its part of the status, loaded where that is read. */
+  readonly status?: () => Promise<StatusPart>;
+  /** Its part of the HTTP API, loaded where there is one. */
+  readonly http?: () => Promise<HttpPart>;
+  /** Its check before a start, loaded where one is made. */
+  readonly startupCheck?: () => Promise<StartupCheck<SettingsOf<Context>, FindingCode>>;
+  /**
+   * Loads what composes its services; nothing runs yet. That throws MILLRACE_CONFIG_INVALID for settings that cannot be
+   * kept.
+   */
+  readonly open: () => Promise<
+    (context: Context) => CapabilityParts<JobName> | Promise<CapabilityParts<JobName>>
+  >;
+}
+
+type SettingsOf<Context> = Context extends { readonly settings: infer Settings } ? Settings : never;
+
+/** Names that metrics, documents and configuration know, each list closed. */
+export interface ClosedNames {
+  /** Its jobs: label values of the metrics about failing ones. docs/runbooks/background-jobs.md says what stands still without each. */
+  readonly jobs: readonly string[];
+  /** Those of its jobs without which messages stand still that nothing else moves. */
+  readonly vitalJobs: readonly string[];
+  /** What it bounds; docs/bounds.md says where each limit is set and what happens at it. */
+  readonly bounds: readonly string[];
+  /** Those of its bounds that are there to be used up: full, they only say that there is work. Alerts leave them out. */
+  readonly boundsFullUnderLoad: readonly string[];
+  /** Why it puts work aside. */
+  readonly parkReasons: readonly string[];
+  /** The codes of what its start-up check finds. */
+  readonly findings: readonly string[];
+}
+
+/** The names of one list. */
+export type NameOf<Names, List extends keyof ClosedNames> = Names extends {
+  readonly [Key in List]: readonly (infer Name extends string)[];
+}
+  ? Name
+  : never;
+
 /** A service that a capability offers to its controllers and to applications. */
 export type Provided = readonly [token: ServiceToken, service: unknown];
 
-/** One capability, whole in its folder. `Settings` is what it reads of the configuration. */
-export interface Capability<Settings> {
-  readonly name: string;
-  /** Its part of the HTTP API, loaded where there is one. */
-  readonly http?: () => Promise<HttpPart>;
-  /** Composes its services; nothing runs yet. Throws MILLRACE_CONFIG_INVALID for settings that cannot be kept. */
-  readonly open: (context: CapabilityContext<Settings>) => CapabilityParts | Promise<CapabilityParts>;
-}
+type NoMetrics = Record<never, never>;
 
-/** What a capability is given. */
-export interface CapabilityContext<Settings> {
+/**
+ * What a capability is given: `Settings` is what it reads of the configuration; `Own` are its metrics, `JobName` and
+ * `BoundName` what it says in its names.
+ */
+export interface CapabilityContext<
+  Settings,
+  Own extends MetricCatalogue = NoMetrics,
+  JobName extends string = never,
+  BoundName extends string = never,
+> {
   readonly settings: Settings;
   readonly database: SqlDatabase;
   readonly columns: ColumnStore;
@@ -51,42 +118,51 @@ export interface CapabilityContext<Settings> {
   /** From 0 to below 1. */
   readonly random: () => number;
   readonly logger: Logger;
-  readonly metrics: MillraceMetrics;
-  readonly bounds: Bounds;
+  /** Those of the engine and its own. */
+  readonly metrics: Metrics<EngineCatalogue & Own>;
+  readonly bounds: BoundRegistry<BoundName>;
   readonly engine: EnginePorts;
   /** Makes a loop of its own, for what must be nudged or must end in order; most say what they do in `jobs`. */
-  readonly makeLoop: (name: ChoreName, pauseMs: number, turn: () => Promise<boolean>) => BackgroundLoop;
+  readonly makeLoop: (name: JobName, intervalMs: number, turn: () => Promise<boolean>) => BackgroundJob;
 }
 
 /** What the engine offers to capabilities. */
 export interface EnginePorts {
   readonly admissions: Admissions;
-  readonly models: ModelGateway;
+  readonly models: MeteredModels;
   readonly providers: ProviderRegistry;
   readonly pricer: Pricer;
   readonly registry: StageRegistry;
   readonly bodies: MessageBodies;
   readonly publisher: Publisher;
-  readonly leases: LeaseKeeper;
+  readonly leases: LeaseRenewer;
   readonly exports: ExportLedger;
   /** Tells of every message that ends in this process. */
   readonly ends: EndedMessages;
-  readonly stageGates: StageGates;
-  /** What calls have to fit: to be filled by who sets limits of money. */
-  readonly budgets: BudgetBook;
+  readonly stageCapacities: StageCapacities;
   /** The stages that this process works on, by now. */
   readonly workers: () => readonly StageWorker[];
 }
 
 /** What a capability contributes, all of it optional. */
-export interface CapabilityParts {
+export interface CapabilityParts<JobName extends string = never> {
   readonly services?: readonly Provided[];
   readonly hooks?: EngineHooks;
-  readonly jobs?: readonly Job[];
+  readonly jobs?: readonly Job<JobName>[];
+  /** Makes the series of its metrics that are known at start, so that no first increase is lost. */
+  readonly startSeries?: (stages: readonly RegisteredStage[]) => void;
+  /** Brings those of its gauges up to date that can only be counted now and then, when somebody scrapes. */
+  readonly readGauges?: (reading: GaugeReading) => void | Promise<void>;
   /** When the start-up checks have passed and before anything is claimed. */
   readonly beforeWork?: () => Promise<void>;
   /** The last call has ended, the stores are still open. */
   readonly stop?: () => Promise<void>;
+}
+
+/** What was read for a scrape, once for all. */
+export interface GaugeReading {
+  readonly counts: readonly LedgerCount[];
+  readonly stages: readonly RegisteredStage[];
 }
 
 /** Where the engine asks. */
@@ -95,15 +171,17 @@ export interface EngineHooks {
   readonly admission?: AdmissionCheck;
   /** What every request to a model passes before it is reserved, in the order of the list of capabilities. */
   readonly gates?: readonly CallGate[];
+  /** What every request has to fit when it is reserved. One capability at most sets quotas: their names are one space. */
+  readonly quotas?: QuotaSource;
 }
 
 /** Something done over and over. */
-export interface Job {
-  readonly name: ChoreName;
+export interface Job<Name extends string = string> {
+  readonly name: Name;
   /** The pause after a turn that found nothing more to do. */
   readonly intervalMs: number;
-  /** In every process, or in the one that has the role "relay" at the time. */
-  readonly runsIn: 'every_process' | 'relay';
+  /** In every process, or in the one that has the role "maintenance" at the time. */
+  readonly runsIn: 'every_process' | 'maintenance';
   /** One turn; true when there is more to do at once. */
   readonly turn: () => Promise<boolean>;
   /** In a process with the role that another one keeps at the time: what it must not go on showing. */

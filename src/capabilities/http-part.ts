@@ -21,6 +21,10 @@ export interface HttpPart {
   readonly requests?: Readonly<Record<string, z.ZodType>>;
   /** Schemas of the document that no Zod schema stands behind. */
   readonly schemas?: Schemas;
+  /** The codes of its own errors. */
+  readonly errorCodes?: readonly string[];
+  /** Its members of the status. */
+  readonly status?: Readonly<Record<string, z.ZodType>>;
   /** Request bodies of several media types, by operation id. */
   readonly bodies?: Readonly<Record<string, Content>>;
 }

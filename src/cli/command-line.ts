@@ -10,17 +10,17 @@ import {
 import { addBudgetsCommand } from '../capabilities/budgets/budgets-command.ts';
 import { addCheckCommand } from './check-command.ts';
 import { addCostsCommand } from '../capabilities/costs/costs-command.ts';
+import { addPricesCommand } from '../capabilities/prices/prices-command.ts';
 import { addDeadLettersCommand } from '../capabilities/dead-letters/dead-letters-command.ts';
 import { addDemoCommand } from './demo/demo-command.ts';
 import { describeError } from './describe-error.ts';
 import { addCallsCommand } from '../capabilities/corrections/calls-command.ts';
 import { addEraseCommand } from '../capabilities/erasure/erase-command.ts';
 import { addFocusCommand } from '../capabilities/costs/focus/focus-command.ts';
-import { addHoldsCommands } from '../capabilities/pauses/holds-commands.ts';
+import { addPausesCommands } from '../capabilities/pauses/pauses-commands.ts';
 import { addKeysCommand } from '../capabilities/access/keys-command.ts';
 import { addMessagesCommand } from '../capabilities/message-operations/messages-command.ts';
 import { addMigrateCommand } from './migrate-command.ts';
-import { addPricesCommand } from './prices-command.ts';
 import { shownText } from '../terminal/shown-text.ts';
 import { addSimulatorCommand } from './simulator-command.ts';
 import { addStartCommand } from './start-command.ts';
@@ -84,7 +84,7 @@ function commandsOf(context: CommandContext<Configuration>, bind: Bind): Command
     addDeadLettersCommand,
     addMessagesCommand,
     addTailCommand,
-    addHoldsCommands,
+    addPausesCommands,
     addEraseCommand,
     addPricesCommand,
     addKeysCommand,

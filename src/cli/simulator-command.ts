@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { AppError } from '../kernel/app-error.ts';
 import { parseSimulatorConfig, type SimulatorConfig } from '../simulator/simulator-config.ts';
 import { type Bind, type CommandContext, exitCodes, print, tell } from '../terminal/command-context.ts';
-import { wholeNumber } from '../terminal/option-values.ts';
+import { wholeNumberOption } from '../terminal/option-values.ts';
 import { aborted, watchShutdownSignals } from '../terminal/shutdown-signals.ts';
 
 interface SimulatorOptions {
@@ -19,11 +19,11 @@ export function addSimulatorCommand(program: Command, context: CommandContext, b
   program
     .command('simulator')
     .description('run a simulated model provider (OpenAI- and Anthropic-shaped) until Ctrl-C')
-    .option('--port <n>', 'port on 127.0.0.1; any free one without it', wholeNumber(0, 65_535))
+    .option('--port <n>', 'port on 127.0.0.1; any free one without it', wholeNumberOption(0, 65_535))
     .option(
       '--seed <n>',
       'what answers, latencies and faults follow from',
-      wholeNumber(0, Number.MAX_SAFE_INTEGER),
+      wholeNumberOption(0, Number.MAX_SAFE_INTEGER),
     )
     .option('--data <directory>', 'where its bill is kept; in memory without it')
     .option('--config <file>', 'JSON file with the whole configuration; options come before it')

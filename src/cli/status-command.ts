@@ -1,8 +1,7 @@
 import type { Command } from 'commander';
-import { type HostStatus, readHostStatus } from '../host/host-status.ts';
+import { readStatusByParts, type StatusByParts } from '../host/host-status.ts';
 import { statusDocument } from '../host/status-document.ts';
 import { formatUsd } from '../kernel/money.ts';
-import { circuitsText } from '../capabilities/limits/circuits-text.ts';
 import {
   type Bind,
   type CommandContext,
@@ -12,18 +11,17 @@ import {
   withStoreOptions,
 } from '../terminal/command-context.ts';
 import { configurationOf } from './configuration-of.ts';
-import { holdLines } from '../capabilities/pauses/holds-text.ts';
-import { waitLines } from '../capabilities/message-operations/waits-text.ts';
 import { formatCount, renderTable, type TableColumn } from '../terminal/text-table.ts';
+import { waitLines } from './waits-text.ts';
 
 interface StatusOptions extends StoreOptions {
   readonly json?: boolean;
 }
 
-/** `millrace status`: messages by stage, what is held, calls, and what the ledger says they cost. */
+/** `millrace status`: messages by stage, what is paused, calls, and what the ledger says they cost. */
 export function addStatusCommand(program: Command, context: CommandContext, bind: Bind): void {
   withStoreOptions(program.command('status'))
-    .description('messages by stage and state, what is held, calls, and what they cost')
+    .description('messages by stage and state, what is paused, calls, and what they cost')
     .option('--json', 'one JSON object')
     .action(bind((options: StatusOptions) => showStatus(context, options)));
 }
@@ -33,7 +31,11 @@ async function showStatus(context: CommandContext, options: StatusOptions): Prom
   const configuration = configurationOf(context, options);
   const status = await withExistingLedger(configuration, (database, { clock, isBesideHost }) =>
     // An embedded ledger has one host, which would have lent it; of a server's it is not known.
-    readHostStatus({ database, clock, hasNoHost: configuration.ledger.url === undefined && !isBesideHost }),
+    readStatusByParts({
+      database,
+      clock,
+      hasNoHost: configuration.ledger.url === undefined && !isBesideHost,
+    }),
   );
   print(
     context,
@@ -53,8 +55,8 @@ const columns: readonly TableColumn[] = [
   { title: 'oldest due (s)', align: 'right' },
 ];
 
-function statusText(status: HostStatus): string {
-  const { stages, calls, unexportedRecords, circuits, erasures, waits } = status;
+function statusText({ engine, parts }: StatusByParts): string {
+  const { messages: all, stages, calls, unexportedRecords, parked, waits } = engine;
   const rows = stages.map(({ stage, owner, messages, oldestSeconds }) => [
     stage === '' ? '(outputs)' : stage,
     owner,
@@ -72,12 +74,14 @@ function statusText(status: HostStatus): string {
     `Calls: ${formatCount(calls.calls)}, of these ${formatCount(calls.failed)} failed, ${formatCount(calls.estimated)} estimated, ${formatCount(calls.unpriced)} unpriced, ${formatCount(open)} open`,
     `Spent: ${formatUsd(calls.settledUsd)} USD${open === 0 ? '' : `, and at most ${formatUsd(calls.openUpperUsd)} USD more by open calls`}`,
     `Not exported yet: ${formatCount(unexportedRecords)} records`,
-    ...(circuits.length === 0 ? [] : [circuitsText(circuits)]),
-    ...erasures.map(
-      ({ id, state, failure }) =>
-        `Erasure ${id}: ${state}${failure === undefined ? '' : ` (${failure.code}, ${failure.tries} tries). ${failure.todo}`}`,
-    ),
-    ...holdLines(status),
+    ...parts.flatMap(({ lines = [] }) => lines),
+    ...parts.flatMap(({ tables }) => tables?.(all) ?? []).flatMap((table) => ['', table]),
+    ...parkedLines(parked),
     ...waitLines(waits),
   ].join('\n');
+}
+
+function parkedLines(parked: Readonly<Record<string, number>>): readonly string[] {
+  const waiting = Object.entries(parked).map(([reason, count]) => `${formatCount(count)} for a ${reason}`);
+  return waiting.length === 0 ? [] : ['', `Messages put aside: ${waiting.join(', ')}`];
 }

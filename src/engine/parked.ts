@@ -1,25 +1,25 @@
 import { AppError } from '../kernel/app-error.ts';
 
-/** Why work waits though nothing failed. */
-export const parkReasons = ['hold', 'breaker', 'rate_limit', 'budget', 'retry_budget', 'version'] as const;
-export type ParkReason = (typeof parkReasons)[number];
+/** Why the engine itself puts work aside though nothing failed; capabilities declare further reasons. */
+export const parkReasons = ['pause', 'version'] as const;
 
 export interface ParkedOptions {
-  readonly reason: ParkReason;
+  /** One of the declared reasons. */
+  readonly reason: string;
   /** What is short or away, for people: "provider/model", a message type. */
   readonly about?: string;
   /** When it is worth another try; absent when only `parkedFor` can end the wait. */
   readonly delayMs?: number;
-  /** What must be lifted first: "hold:<id>", "budget:<name>". The message then waits until it is released by that name. */
+  /** What must be lifted first: its kind and its name, such as "pause:<id>". The message then waits until it is released by that name. */
   readonly parkedFor?: string;
 }
 
 /**
- * The work may not go on now, through no fault of its own: a pause, a limit, a budget. The message is put aside, no
+ * The work may not go on now, through no fault of its own: a pause, a limit, a quota. The message is put aside, no
  * attempt is counted, and what its steps have paid for is reused when it comes back.
  */
 export class Parked extends AppError {
-  readonly reason: ParkReason;
+  readonly reason: string;
   readonly about: string | undefined;
   readonly delayMs: number | undefined;
   readonly parkedFor: string | undefined;

@@ -1,6 +1,5 @@
 import { access } from '../capabilities/access/access.capability.ts';
 import { budgets } from '../capabilities/budgets/budgets.capability.ts';
-import type { Capability } from '../capabilities/capability.ts';
 import { corrections } from '../capabilities/corrections/corrections.capability.ts';
 import { costs } from '../capabilities/costs/costs.capability.ts';
 import { deadLetters } from '../capabilities/dead-letters/dead-letters.capability.ts';
@@ -9,12 +8,12 @@ import { ingest } from '../capabilities/ingest/ingest.capability.ts';
 import { limits } from '../capabilities/limits/limits.capability.ts';
 import { messageOperations } from '../capabilities/message-operations/message-operations.capability.ts';
 import { pauses } from '../capabilities/pauses/pauses.capability.ts';
-import type { Configuration } from './configuration.ts';
 
 /**
- * What the host can do beside its engine. Hooks and gates are asked in this order, parts are closed in reverse.
+ * What the host can do beside its engine. Hooks and gates are asked in this order, parts are closed in reverse. Metrics, names
+ * and documents are computed from this list, exactly in their types too.
  */
-export const capabilities: readonly Capability<Configuration>[] = [
+export const capabilities = [
   access,
   pauses,
   budgets,
@@ -25,4 +24,7 @@ export const capabilities: readonly Capability<Configuration>[] = [
   ingest,
   corrections,
   erasure,
-];
+] as const;
+
+/** Any one of them. */
+export type OwnCapability = (typeof capabilities)[number];

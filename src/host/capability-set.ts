@@ -3,20 +3,35 @@ import type {
   CapabilityContext,
   CapabilityParts,
   EngineHooks,
+  GaugeReading,
   Job,
 } from '../capabilities/capability.ts';
 import type { ServiceToken } from '../capabilities/http-part.ts';
 import type { CallGate } from '../engine/calls/call-gate.ts';
+import { noQuotas, type QuotaSource } from '../engine/calls/quota-source.ts';
 import type { AdmissionCheck } from '../engine/pipeline/admissions.ts';
-import type { BackgroundLoop } from '../kernel/background-loop.ts';
+import type { BackgroundJob } from '../kernel/background-job.ts';
 import { invariant } from '../kernel/invariant.ts';
 import type { Origin } from '../messages/origin.ts';
-import type { MakeChore } from './chores.ts';
+import type { RegisteredStage } from '../engine/pipeline/stage-registry.ts';
+import type { MakeBackgroundJob } from './job-runner.ts';
+import type { BoundName, FindingCode, JobName } from './closed-names.ts';
+import type { Configuration } from './configuration.ts';
+import type { HostCatalogue } from './metric-catalogue.ts';
+
+/** What a host gives to each capability; it uses what it declares of it. */
+export type HostContext = CapabilityContext<Configuration, HostCatalogue, JobName, BoundName>;
+
+/** A capability that this host can open: all that it uses of settings, metrics and names is there. */
+export type HostCapability = Capability<HostContext, JobName, FindingCode>;
+
+type Parts = CapabilityParts<JobName>;
 
 /** What the engine asks, filled when the capabilities are open: the engine is composed before them. */
 export class OpenHooks {
   readonly gates: CallGate[] = [];
   readonly #checks: AdmissionCheck[] = [];
+  #quotas: QuotaSource | undefined;
 
   /** All checks of new messages, in order. */
   readonly admission: AdmissionCheck = {
@@ -25,30 +40,42 @@ export class OpenHooks {
     },
   };
 
-  add({ admission, gates = [] }: EngineHooks): void {
+  readonly quotas: QuotaSource = {
+    concerning: (question) => (this.#quotas ?? noQuotas).concerning(question),
+    refusal: (question, missed) => (this.#quotas ?? noQuotas).refusal(question, missed),
+  };
+
+  add({ admission, gates = [], quotas }: EngineHooks): void {
     if (admission !== undefined) this.#checks.push(admission);
+    if (quotas !== undefined) {
+      invariant(this.#quotas === undefined, 'one capability at most sets quotas');
+      this.#quotas = quotas;
+    }
     this.gates.push(...gates);
   }
 }
 
 /** The capabilities of a host, open. */
 export class CapabilitySet {
-  readonly #parts: readonly CapabilityParts[];
+  readonly #parts: readonly Parts[];
   readonly #services: ReadonlyMap<ServiceToken, unknown>;
 
-  private constructor(parts: readonly CapabilityParts[]) {
+  private constructor(parts: readonly Parts[]) {
     this.#parts = parts;
     this.#services = new Map(parts.flatMap(({ services = [] }) => services));
   }
 
   /** Opens each in the order of the list, and tells the engine what they want to be asked. Throws what opening one throws. */
-  static async open<Settings>(
-    list: readonly Capability<Settings>[],
-    context: CapabilityContext<Settings>,
+  static async open(
+    list: readonly HostCapability[],
+    context: HostContext,
     hooks: OpenHooks,
   ): Promise<CapabilitySet> {
-    const parts: CapabilityParts[] = [];
-    for (const capability of list) parts.push(await capability.open(context));
+    const parts: Parts[] = [];
+    for (const capability of list) {
+      const open = await capability.open();
+      parts.push(await open(context));
+    }
     for (const part of parts) hooks.add(part.hooks ?? {});
     return new CapabilitySet(parts);
   }
@@ -66,19 +93,29 @@ export class CapabilitySet {
   }
 
   /** The loops of what every process does. */
-  loops(make: MakeChore): readonly BackgroundLoop[] {
+  loops(make: MakeBackgroundJob): readonly BackgroundJob[] {
     return this.#jobs('every_process').map(({ name, intervalMs, turn }) => make(name, intervalMs, turn));
   }
 
   /** The loops of what one process at a time does: `hasRole` says whether it is this one, and is asked before each turn. */
-  relayLoops(make: MakeChore, hasRole: () => Promise<boolean>): readonly BackgroundLoop[] {
-    return this.#jobs('relay').map(({ name, intervalMs, turn, standBy }) =>
+  maintenanceLoops(make: MakeBackgroundJob, hasRole: () => Promise<boolean>): readonly BackgroundJob[] {
+    return this.#jobs('maintenance').map(({ name, intervalMs, turn, standBy }) =>
       make(name, intervalMs, async () => {
         if (await hasRole()) return await turn();
         standBy?.();
         return false;
       }),
     );
+  }
+
+  /** Makes the series that are known at start. */
+  startSeries(stages: readonly RegisteredStage[]): void {
+    for (const { startSeries } of this.#parts) startSeries?.(stages);
+  }
+
+  /** Brings gauges up to date for a scrape. */
+  async readGauges(reading: GaugeReading): Promise<void> {
+    for (const { readGauges } of this.#parts) await readGauges?.(reading);
   }
 
   /** What has to be so before anything is claimed. */
@@ -91,7 +128,7 @@ export class CapabilitySet {
     for (const { stop } of this.#parts.toReversed()) await stop?.();
   }
 
-  #jobs(where: Job['runsIn']): readonly Job[] {
+  #jobs(where: Job['runsIn']): readonly Job<JobName>[] {
     return this.#parts.flatMap(({ jobs = [] }) => jobs.filter(({ runsIn }) => runsIn === where));
   }
 }

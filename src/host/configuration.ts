@@ -1,9 +1,10 @@
 import { z } from 'zod';
-import { budgetSettings } from '../capabilities/budgets/budget-settings.ts';
-import { costSettings } from '../capabilities/costs/cost-settings.ts';
+import type { Capability } from '../capabilities/capability.ts';
+import { capabilities } from './capabilities.ts';
+import type { Contributed } from './contributed.ts';
 import { modelSettings } from './model-settings.ts';
 import { setting, secretText, wholeNumber, urlOf, commaList, onOff } from '../kernel/setting.ts';
-import { findingCodes } from './startup-checks.ts';
+import { closedNames } from './closed-names.ts';
 import { tracingSettings } from './tracing-settings.ts';
 
 /*
@@ -12,12 +13,18 @@ import { tracingSettings } from './tracing-settings.ts';
  * configuration file, the environment, the options given in code.
  */
 
-const roles = ['api', 'worker', 'relay'] as const;
+// The sections of capabilities, whose keys and types do not survive a loop over the list.
+const sections = Object.assign(
+  {},
+  ...(capabilities as readonly Capability[]).map(({ configuration = {} }) => configuration),
+) as Contributed<'configuration'>;
+
+const roles = ['api', 'worker', 'maintenance'] as const;
 
 export const configurationSchema = z.strictObject({
   roles: setting(commaList(z.enum(roles)).default([...roles]), {
     env: 'MILLRACE_ROLES',
-    help: 'What this process does: `api`, `worker`, `relay`, separated by commas.',
+    help: 'What this process does: `api`, `worker`, `maintenance`, separated by commas.',
   }),
   dataDirectory: setting(z.string().min(1).default('.millrace'), {
     env: 'MILLRACE_DATA_DIRECTORY',
@@ -45,7 +52,7 @@ export const configurationSchema = z.strictObject({
         .strictObject({
           concurrentRequests: setting(wholeNumber(1, 100_000).default(500), {
             env: 'MILLRACE_HTTP_CONCURRENT_REQUESTS',
-            help: 'API requests in hand at once; one more is answered 503 with Retry-After.',
+            help: 'API requests in progress at once; one more is answered 503 with Retry-After.',
           }),
           concurrentRequestsPerKey: setting(wholeNumber(1, 100_000).optional(), {
             env: 'MILLRACE_HTTP_CONCURRENT_REQUESTS_PER_KEY',
@@ -57,7 +64,7 @@ export const configurationSchema = z.strictObject({
           }),
           bodyBytesInFlight: setting(wholeNumber(65_536, 68_719_476_736).default(268_435_456), {
             env: 'MILLRACE_HTTP_BODY_BYTES_IN_FLIGHT',
-            help: 'Bytes of request bodies in hand at once; what goes beyond is answered 503 with Retry-After.',
+            help: 'Bytes of request bodies in memory at once; what goes beyond is answered 503 with Retry-After.',
           }),
           bodyBytes: setting(wholeNumber(1024, 1_073_741_824).default(16_777_216), {
             env: 'MILLRACE_HTTP_BODY_BYTES',
@@ -212,7 +219,7 @@ export const configurationSchema = z.strictObject({
     })
     .prefault({}),
   models: modelSettings,
-  budgets: budgetSettings,
+  ...sections,
   worker: z
     .strictObject({
       concurrency: setting(wholeNumber(1, 10_000).optional(), {
@@ -223,8 +230,8 @@ export const configurationSchema = z.strictObject({
     .prefault({}),
   exporter: z
     .strictObject({
-      pauseMs: setting(wholeNumber(10, 600_000).default(1000), {
-        env: 'MILLRACE_EXPORT_PAUSE_MS',
+      intervalMs: setting(wholeNumber(10, 600_000).default(1000), {
+        env: 'MILLRACE_EXPORT_INTERVAL_MS',
         help: 'Pause between two exports of usage records when there is nothing to do.',
       }),
       batchRows: setting(wholeNumber(1, 1_000_000).default(20_000), {
@@ -237,11 +244,10 @@ export const configurationSchema = z.strictObject({
       }),
     })
     .prefault({}),
-  costs: costSettings,
   sweeper: z
     .strictObject({
-      pauseMs: setting(wholeNumber(50, 60_000).default(1000), {
-        env: 'MILLRACE_SWEEP_PAUSE_MS',
+      intervalMs: setting(wholeNumber(50, 60_000).default(1000), {
+        env: 'MILLRACE_SWEEP_INTERVAL_MS',
         help: 'Pause between two looks for forgotten messages.',
       }),
     })
@@ -264,7 +270,7 @@ export const configurationSchema = z.strictObject({
         env: 'MILLRACE_STARTUP_MIGRATE',
         help: 'Whether a start brings the schemas up to date. `false`: it is refused while migrations are pending.',
       }),
-      allow: setting(commaList(z.enum(findingCodes)).optional(), {
+      allow: setting(commaList(z.enum(closedNames.findings)).optional(), {
         env: 'MILLRACE_STARTUP_ALLOW',
         help: 'Codes of start-up findings that only warn though they are fatal, separated by commas (docs/deploys.md).',
       }),
@@ -272,7 +278,7 @@ export const configurationSchema = z.strictObject({
     .prefault({}),
   shutdownGraceMs: setting(wholeNumber(0, 3_600_000).default(20_000), {
     env: 'MILLRACE_SHUTDOWN_GRACE_MS',
-    help: 'How long running handlers may go on after SIGTERM. In the last quarter, at most 5 s, their signal tells them; who has not come back by the end is left behind, and its message is handed back.',
+    help: 'How long running handlers may go on after SIGTERM. In the last quarter, at most 5 s, their signal tells them; who has not come back by the end is left behind, and its message is released.',
   }),
   logging: z
     .strictObject({

@@ -17,7 +17,12 @@ import { createHttpApplication, listenHttp } from './http/server.ts';
 import { MillraceHttpModule } from './millrace-http.module.ts';
 import { Millrace } from './millrace.ts';
 import { progressLine, progressLines } from './progress-lines.ts';
-import { type MillraceModuleOptions, configurationOf, moduleOpening, openHost } from './millrace.module.ts';
+import {
+  type MillraceModuleOptions,
+  configurationOfModule,
+  moduleOpening,
+  openHost,
+} from './millrace.module.ts';
 import { watchShutdownSignals } from '../terminal/shutdown-signals.ts';
 import { version } from './version.ts';
 
@@ -48,7 +53,7 @@ export interface MillraceApp {
   readonly nest: INestApplicationContext;
   /** Where the API listens; undefined without HTTP. */
   readonly url: string | undefined;
-  /** Stops in order: HTTP, workers, relay, stores. */
+  /** Stops in order: HTTP, workers, maintenance, stores. */
   close(): Promise<void>;
 }
 
@@ -58,7 +63,7 @@ export interface MillraceApp {
  */
 export async function createMillraceApp(options: MillraceAppOptions = {}): Promise<MillraceApp> {
   const { imports = [], providers = [], http = true, signals = true, progress, ...moduleOptions } = options;
-  const configuration = configurationOf(moduleOptions);
+  const configuration = configurationOfModule(moduleOptions);
   const { host, port } = configuration.http;
   const surface = configuration.roles.includes('api') ? 'everything' : 'health_and_metrics';
   const logger = options.logger ?? createLogger({ level: configuration.logging.level });
@@ -159,7 +164,7 @@ function endOnSignals(app: MillraceApp, logger: Logger): MillraceApp {
 /** The process ends by itself, so that what it wrote is flushed, unless something that is not ours holds it. */
 function leave(code: number): void {
   process.exitCode = code;
-  setTimeout(() => process.exit(code), exitPatienceMs).unref();
+  systemClock.startTimer(exitPatienceMs, () => process.exit(code)).unref();
 }
 
 function withProgress(app: MillraceApp): MillraceApp {

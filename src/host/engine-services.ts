@@ -5,17 +5,18 @@ import { MessageLedger } from '../engine/ledger/message-ledger.ts';
 import { StageBacklog } from '../engine/ledger/stage-backlog.ts';
 import { SweepLedger } from '../engine/ledger/sweep-ledger.ts';
 import { Admissions } from '../engine/pipeline/admissions.ts';
+import { composeRunner } from '../engine/pipeline/compose-runner.ts';
 import { EndedMessages } from '../engine/pipeline/ended-messages.ts';
-import { LeaseKeeper } from '../engine/pipeline/lease-keeper.ts';
+import { LeaseRenewer } from '../engine/pipeline/lease-renewer.ts';
 import { MessageBodies } from '../engine/pipeline/message-bodies.ts';
-import { MessageRunner } from '../engine/pipeline/message-runner.ts';
+import type { MessageRunner } from '../engine/pipeline/message-runner.ts';
 import { Publisher } from '../engine/pipeline/publisher.ts';
-import type { StageGates } from '../engine/pipeline/stage-gates.ts';
+import type { StageCapacities } from '../engine/pipeline/stage-capacities.ts';
 import { StageRegistry } from '../engine/pipeline/stage-registry.ts';
 import type { Clock } from '../kernel/clock.ts';
-import type { Bounds } from '../telemetry/bounds.ts';
+import type { HostBounds } from './host-bounds.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import type { MillraceMetrics } from '../telemetry/metrics.ts';
+import type { MillraceMetrics } from './metric-catalogue.ts';
 import type { Tracing } from '../telemetry/tracing.ts';
 import type { OpenHooks } from './capability-set.ts';
 import type { Configuration } from './configuration.ts';
@@ -27,13 +28,13 @@ export interface EngineOptions {
   readonly stores: Stores;
   readonly models: HostModels;
   readonly hooks: OpenHooks;
-  readonly stageGates: StageGates;
+  readonly stageCapacities: StageCapacities;
   readonly clock: Clock;
   readonly random: () => number;
   readonly logger: Logger;
   readonly metrics: MillraceMetrics;
   readonly tracing: Tracing;
-  readonly bounds: Bounds;
+  readonly bounds: HostBounds;
   readonly onFlush: FlushObserver;
   /** This process's name. */
   readonly worker: string;
@@ -49,7 +50,7 @@ export interface EngineServices {
   readonly publisher: Publisher;
   readonly bodies: MessageBodies;
   readonly admissions: Admissions;
-  readonly leases: LeaseKeeper;
+  readonly leases: LeaseRenewer;
   readonly ends: EndedMessages;
   readonly runner: MessageRunner;
   readonly exporter: UsageExporter;
@@ -77,11 +78,11 @@ export function composeEngine(options: EngineOptions): EngineServices {
   const { endpoint, fanOutLinks } = configuration.tracing;
   const traced = endpoint === undefined ? {} : { tracer: { ...tracing, fanOutLinks } };
   const { maxDepth, maxHops } = configuration.messages;
-  const leases = new LeaseKeeper({
+  const leases = new LeaseRenewer({
     clock,
     logger,
-    renew: (held) => messages.renew(held),
-    onLost: () => metrics.increment('lease_lost_total', {}),
+    renew: (due) => messages.renew(due),
+    onExpired: () => metrics.increment('lease_expired_total', {}),
   });
   const ends = new EndedMessages();
   return {
@@ -104,11 +105,11 @@ export function composeEngine(options: EngineOptions): EngineServices {
     }),
     leases,
     ends,
-    runner: new MessageRunner({
+    runner: composeRunner({
       ledger: messages,
       backlog,
-      gateway: models.gateway,
-      keeper: leases,
+      meteredModels: models.meteredModels,
+      renewer: leases,
       bodies,
       publisher,
       ends,
@@ -119,7 +120,7 @@ export function composeEngine(options: EngineOptions): EngineServices {
       maxHops,
       logger,
       metrics,
-      onParked: (stage, delayMs) => options.stageGates.find(stage)?.parked(delayMs),
+      onParked: (stage, delayMs) => options.stageCapacities.find(stage)?.parked(delayMs),
       ...traced,
     }),
     exporter: new UsageExporter({

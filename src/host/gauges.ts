@@ -1,5 +1,5 @@
 import type { QueueDriver } from '../drivers/queue/queue.ts';
-import type { TurnEnd } from '../kernel/background-loop.ts';
+import type { TurnEnd } from '../kernel/background-job.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { CallLedger } from '../engine/ledger/call-ledger.ts';
 import type { ExportLedger } from '../engine/export/export-ledger.ts';
@@ -8,13 +8,17 @@ import {
   type LedgerCount,
   type LedgerCounts,
   backlogStates,
+  oldestOf,
+  sumOf,
 } from '../engine/ledger/ledger-counts.ts';
+import { bareEngineCatalogue } from '../engine/metrics/engine-metrics.ts';
 import { type StageBacklog, drainSeconds } from '../engine/ledger/stage-backlog.ts';
 import { lanes } from '../engine/pipeline/lane.ts';
 import type { RegisteredStage, StageRegistry } from '../engine/pipeline/stage-registry.ts';
-import type { Bounds } from '../telemetry/bounds.ts';
-import { metricCatalogue, type MetricDefinition } from '../telemetry/metric-catalogue.ts';
-import type { MillraceMetrics } from '../telemetry/metrics.ts';
+import type { HostBounds } from './host-bounds.ts';
+import type { MetricCatalogue, MetricDefinition } from '../telemetry/metric-definition.ts';
+import type { CapabilitySet } from './capability-set.ts';
+import type { MillraceMetrics } from './metric-catalogue.ts';
 import { ReadingOnDemand } from './reading-on-demand.ts';
 
 export interface GaugeSources {
@@ -25,7 +29,8 @@ export interface GaugeSources {
   readonly calls: CallLedger;
   readonly queues: QueueDriver;
   readonly registry: StageRegistry;
-  readonly bounds: Bounds;
+  readonly bounds: HostBounds;
+  readonly capabilities: Pick<CapabilitySet, 'readGauges'>;
   /** How many records may wait for the column store. */
   readonly pendingRecordsBound: number;
   readonly clock: Clock;
@@ -77,7 +82,7 @@ export class GaugeReader {
   }
 
   async #readLedger(): Promise<void> {
-    const { metrics, exports, calls, registry } = this.#sources;
+    const { metrics, exports, calls, registry, capabilities } = this.#sources;
     const [counts, rates, backlog, coverage] = await Promise.all([
       this.#sources.counts.read(),
       this.#sources.backlog.endRates(),
@@ -94,6 +99,7 @@ export class GaugeReader {
     for (const stage of registry.stages) {
       this.#setCounts(stage, counts, rates);
     }
+    await capabilities.readGauges({ counts, stages: registry.stages });
   }
 
   #showBounds(): void {
@@ -120,8 +126,6 @@ export class GaugeReader {
     const ofStage = counts.filter(({ stage }) => stage === definition.name);
     const ofKind = (wanted: CountedKind): readonly LedgerCount[] =>
       ofStage.filter(({ kind }) => kind === wanted);
-    metrics.set('dlq_depth', labels, sumOf(ofKind('dead')));
-    metrics.set('dlq_oldest_age_seconds', labels, oldestOf(ofKind('dead')));
     for (const state of backlogStates) {
       const ofState = ofKind(state);
       for (const lane of lanes) {
@@ -138,14 +142,6 @@ export class GaugeReader {
   }
 }
 
-function sumOf(counts: readonly LedgerCount[]): number {
-  return counts.reduce((sum, { count }) => sum + count, 0);
-}
-
-function oldestOf(counts: readonly LedgerCount[]): number {
-  return Math.max(0, ...counts.map(({ oldestSeconds }) => oldestSeconds));
-}
-
 /** Makes every series that is known at start, so that no first increase is lost. */
 export function initialiseSeries(
   metrics: MillraceMetrics,
@@ -153,6 +149,8 @@ export function initialiseSeries(
     readonly version: string;
     readonly roles: readonly string[];
     readonly stages: readonly RegisteredStage[];
+    /** The metrics that there are. */
+    readonly catalogue: MetricCatalogue;
   },
 ): void {
   for (const role of known.roles) metrics.set('build_info', { version: known.version, role }, 1);
@@ -166,32 +164,27 @@ export function initialiseSeries(
       stages.map((labels) => ({ ...labels, outcome })),
     );
   }
-  for (const reason of metricCatalogue.dlq_messages_total.labels.reason) {
+  for (const reason of bareEngineCatalogue.dead_letters_total.labels.reason) {
     metrics.initialise(
-      'dlq_messages_total',
+      'dead_letters_total',
       stages.map((labels) => ({ ...labels, reason })),
     );
   }
-  for (const action of ['replayed', 'discarded'] as const) {
-    metrics.initialise(
-      'dlq_actions_total',
-      stages.map((labels) => ({ ...labels, action })),
-    );
-  }
-  metrics.initialise('lease_lost_total', [{}]);
+  metrics.initialise('lease_expired_total', [{}]);
   metrics.initialise('payloads_removed_total', [{}]);
   for (const reason of ['unpublished', 'expired', 'store_emptied', 'overdue'] as const) {
     metrics.initialise('sweeper_republished_total', [{ reason }]);
   }
-  for (const label of openLabels()) metrics.initialise('metric_labels_folded_total', [{ label }]);
+  for (const label of openLabels(known.catalogue))
+    metrics.initialise('metric_labels_folded_total', [{ label }]);
   for (const result of ['accepted', 'flushed', 'retried', 'dropped'] as const) {
     metrics.initialise('metering_events_total', [{ result }]);
   }
 }
 
 /** The labels that can fold into "other". */
-function openLabels(): ReadonlySet<string> {
-  const { metric_labels_folded_total: _, ...others } = metricCatalogue;
+function openLabels(catalogue: MetricCatalogue): ReadonlySet<string> {
+  const { metric_labels_folded_total: _, ...others } = catalogue;
   const open = Object.values<MetricDefinition>(others).flatMap(({ labels }) =>
     Object.entries(labels).flatMap(([label, values]) => (values === 'open' ? [label] : [])),
   );

@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { recordingLogger } from '../../test/support/recording-logger.ts';
 import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
 import { AppError } from '../kernel/app-error.ts';
-import { BackgroundLoop } from '../kernel/background-loop.ts';
+import { BackgroundJob } from '../kernel/background-job.ts';
 import { ManualClock } from '../kernel/manual-clock.ts';
-import { metricCatalogue } from '../telemetry/metric-catalogue.ts';
+import { metricCatalogue } from './metric-catalogue.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
 import { HostClock } from './host-clock.ts';
 
@@ -17,6 +17,7 @@ async function begin(isEmbedded = false) {
     now: () => new Date(time.now().getTime() + setByMs.process),
     monotonicMs: () => time.monotonicMs(),
     sleep: (delayMs: number, signal?: AbortSignal) => time.sleep(delayMs, signal),
+    startTimer: (delayMs: number, act: () => void) => time.startTimer(delayMs, act),
   };
   const query = () =>
     isAway
@@ -32,9 +33,9 @@ async function begin(isEmbedded = false) {
     logger,
   });
   let look: (() => Promise<boolean>) | undefined;
-  clock.loop((_name, pauseMs, turn) => {
+  clock.loop((_name, intervalMs, turn) => {
     look = turn;
-    return new BackgroundLoop({ clock: own, pauseMs, turn, onTurnEnd: () => undefined });
+    return new BackgroundJob({ clock: own, intervalMs, turn, onTurnEnd: () => undefined });
   });
   return {
     clock,

@@ -1,12 +1,12 @@
 import type { SqlDatabase, SqlStatement } from '../drivers/sql-database/sql-database.ts';
 import { AppError } from '../kernel/app-error.ts';
-import type { BackgroundLoop } from '../kernel/background-loop.ts';
+import type { BackgroundJob } from '../kernel/background-job.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { invariant } from '../kernel/invariant.ts';
 import { ReferenceClock } from '../kernel/reference-clock.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import type { MillraceMetrics } from '../telemetry/metrics.ts';
-import type { MakeChore } from './chores.ts';
+import type { MillraceMetrics } from './metric-catalogue.ts';
+import type { MakeBackgroundJob } from './job-runner.ts';
 
 /*
  * The time of a host. What is reported and budgeted goes by the ledger's clock, which PostgreSQL's statements read
@@ -81,8 +81,8 @@ export class HostClock {
     return clock;
   }
 
-  loop(chore: MakeChore): BackgroundLoop {
-    return chore('clock', lookEveryMs, () => this.#look());
+  loop(makeJob: MakeBackgroundJob): BackgroundJob {
+    return makeJob('clock', lookEveryMs, () => this.#look());
   }
 
   /** Throws MILLRACE_CLOCK_OFF while this machine's clock is too far from the ledger's. */
@@ -137,7 +137,8 @@ export class HostClock {
     if (isOff === this.#isOff) return;
     this.#isOff = isOff;
     const fields = { offsetMs: Math.round(offsetMs) };
-    if (isOff) logger.warn(fields, "this machine's clock is off; budgets and reports go by the ledger's");
+    if (isOff)
+      logger.warn(fields, "this machine's clock is off; what is spent and reported goes by the ledger's");
     else logger.info(fields, "this machine's clock agrees with the ledger's again");
   }
 }

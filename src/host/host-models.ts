@@ -1,16 +1,17 @@
 import type { PayloadStore } from '../drivers/payload-store/payload-store.ts';
 import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
-import { BudgetBook } from '../engine/calls/budget-book.ts';
 import type { CallGate } from '../engine/calls/call-gate.ts';
-import { ModelGateway } from '../engine/calls/model-gateway.ts';
+import { composeModelGateway } from '../engine/calls/compose-model-gateway.ts';
+import type { MeteredModels } from '../engine/calls/metered-models.ts';
+import type { QuotaSource } from '../engine/calls/quota-source.ts';
 import { CallLedger } from '../engine/ledger/call-ledger.ts';
 import type { FlushObserver } from '../engine/ledger/flush-observer.ts';
 import type { ProviderConfig, ProviderRegistry } from '../engine/providers/provider-registry.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Pricer } from '../pricing/price.ts';
-import type { Bounds } from '../telemetry/bounds.ts';
+import type { HostBounds } from './host-bounds.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import type { MillraceMetrics } from '../telemetry/metrics.ts';
+import type { MillraceMetrics } from './metric-catalogue.ts';
 import type { Tracing } from '../telemetry/tracing.ts';
 import type { Configuration } from './configuration.ts';
 import { configuredModels } from './configured-models.ts';
@@ -23,12 +24,14 @@ export interface HostModelsOptions {
   readonly payloads: PayloadStore;
   /** What requests pass before they are reserved; may be filled later. */
   readonly gates: readonly CallGate[];
+  /** What they have to fit when they are reserved. */
+  readonly quotas: QuotaSource;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: MillraceMetrics;
   readonly tracing: Tracing;
   readonly onFlush: FlushObserver;
-  readonly bounds: Bounds;
+  readonly bounds: HostBounds;
 }
 
 /** A host's way to its models. */
@@ -36,24 +39,21 @@ export interface HostModels {
   readonly providers: ProviderRegistry;
   readonly pricer: Pricer;
   readonly calls: CallLedger;
-  readonly gateway: ModelGateway;
-  /** What calls have to fit. */
-  readonly budgets: BudgetBook;
+  readonly meteredModels: MeteredModels;
 }
 
 /** Composes metered calls to the configured models, and to those given besides. Throws MILLRACE_CONFIG_INVALID. */
 export async function composeModels(options: HostModelsOptions): Promise<HostModels> {
-  const { configuration, database, payloads, gates, clock, logger, metrics, tracing, onFlush, bounds } =
-    options;
+  const { configuration, database, payloads, gates, quotas, clock, logger, metrics, tracing } = options;
+  const { onFlush, bounds } = options;
   const { models, tracing: traced } = configuration;
-  const { providers, pricer } = await configuredModels(configuration, options.modelProviders);
+  const { providers, pricer } = await configuredModels(configuration, options.modelProviders, clock);
   const calls = new CallLedger({ database, clock, onFlush, bounds });
-  const budgets = new BudgetBook();
-  const gateway = new ModelGateway({
+  const meteredModels = composeModelGateway({
     ledger: calls,
     registry: providers,
     pricer,
-    budgets,
+    quotas,
     fallbacks: models.fallbacks,
     gates,
     payloads,
@@ -65,5 +65,5 @@ export async function composeModels(options: HostModelsOptions): Promise<HostMod
     clock,
     ...(traced.endpoint === undefined ? {} : { tracer: tracing }),
   });
-  return { providers, pricer, calls, gateway, budgets };
+  return { providers, pricer, calls, meteredModels };
 }

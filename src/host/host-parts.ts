@@ -1,10 +1,11 @@
-import type { StageGates } from '../engine/pipeline/stage-gates.ts';
+import type { StageCapacities } from '../engine/pipeline/stage-capacities.ts';
 import type { StageWorker } from '../engine/pipeline/stage-worker.ts';
-import type { Bounds } from '../telemetry/bounds.ts';
+import type { HostBounds } from './host-bounds.ts';
+import type { MetricCatalogue } from '../telemetry/metric-definition.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import type { MillraceMetrics } from '../telemetry/metrics.ts';
+import type { MillraceMetrics } from './metric-catalogue.ts';
 import type { Tracing } from '../telemetry/tracing.ts';
-import type { CapabilitySet } from './capability-set.ts';
+import type { CapabilitySet, HostCapability } from './capability-set.ts';
 import type { Configuration } from './configuration.ts';
 import type { EngineServices } from './engine-services.ts';
 import type { HostClock } from './host-clock.ts';
@@ -21,14 +22,17 @@ export interface HostParts {
   readonly stores: Stores;
   readonly engine: EngineServices;
   readonly models: HostModels;
+  readonly list: readonly HostCapability[];
   readonly capabilities: CapabilitySet;
+  /** The metrics that there are. */
+  readonly catalogue: MetricCatalogue;
   readonly metrics: MillraceMetrics;
   readonly tracing: Tracing;
-  readonly stageGates: StageGates;
+  readonly stageCapacities: StageCapacities;
   readonly worker: string;
   readonly checkStartup: ReturnType<typeof startupChecks>;
   readonly writes: LedgerWrites;
-  readonly bounds: Bounds;
+  readonly bounds: HostBounds;
   /** Told how the stages of this process are read, once there are any. */
   readonly onWorkers: (read: () => readonly StageWorker[]) => void;
 }

@@ -1,24 +1,21 @@
-import { readBlockedModels } from '../capabilities/limits/blocked-models.ts';
-import { ModelHealthStore, type TroubledModel } from '../capabilities/limits/model-health-store.ts';
-import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
-import type { Clock } from '../kernel/clock.ts';
-import { BudgetLedger } from '../engine/ledger/budget-ledger.ts';
+import type { StatusPart, StatusReading, StatusSources } from '../capabilities/status-part.ts';
 import { CallLedger, type CallTotals } from '../engine/ledger/call-ledger.ts';
-import { ErasureLedger } from '../capabilities/erasure/erasure-ledger.ts';
 import { ExportLedger } from '../engine/export/export-ledger.ts';
-import { Holds, type ListedHold } from '../engine/ledger/holds.ts';
 import { type CountedKind, type LedgerCount, LedgerCounts } from '../engine/ledger/ledger-counts.ts';
 import type { MessageState } from '../engine/ledger/message-state.ts';
 import { ParkedMessages } from '../engine/ledger/parked-messages.ts';
 import { Waits } from '../engine/ledger/waits.ts';
-import { describeErasure, type ErasureDocument } from '../capabilities/erasure/erasure-documents.ts';
-import { explainWaits, type WaitReport } from '../capabilities/message-operations/wait-reports.ts';
+import type { Capability } from '../capabilities/capability.ts';
+import { capabilities, type OwnCapability } from './capabilities.ts';
+import type { UnionToIntersection } from './contributed.ts';
+import { errorCodes } from './error-codes.ts';
+import { explainWaits, type WaitReport } from './wait-reports.ts';
 
 /** How many messages are in which state, over all stages. */
 export type MessageCounts = Readonly<Record<MessageState, number>>;
 
-/** A host's state in figures. */
-export interface HostStatus {
+/** The part of the status that stands without any capability. */
+export interface EngineStatus {
   readonly messages: MessageCounts;
   readonly stages: readonly {
     /** Empty for the outputs of a pipeline. */
@@ -32,49 +29,70 @@ export interface HostStatus {
   readonly calls: CallTotals;
   /** What has not reached the column store yet. */
   readonly unexportedRecords: number;
-  /** What operators have stopped, oldest first, with how many messages wait for it. */
-  readonly holds: readonly ListedHold[];
-  /** Pending messages that wait for something to be lifted, by its kind ("hold", "budget"). */
+  /** Pending messages that wait for something to be lifted, by its kind ("pause"). */
   readonly parked: Readonly<Record<string, number>>;
-  /** Models whose circuit is not closed. */
-  readonly circuits: readonly TroubledModel[];
-  /** Erasures at work, and those that were given up in the last seven days. */
-  readonly erasures: readonly ErasureDocument[];
   /** Why work waits, for every reason: since when, until when, what would change it. */
   readonly waits: readonly WaitReport[];
 }
 
-export interface StatusSources {
-  readonly database: SqlDatabase;
-  readonly clock: Clock;
+type PartOf<One> = One extends { readonly status: () => Promise<infer Part> } ? Part : never;
+type Parts = OwnCapability extends infer One ? PartOf<One> : never;
+/** A host's state in figures: what stands without any capability, and what each adds. */
+export type HostStatus = EngineStatus &
+  UnionToIntersection<
+    Parts extends infer Part ? (Part extends StatusPart<infer Members> ? Members : never) : never
+  >;
+
+/** What the capabilities add to the document of the state. */
+export type PartsDocument = UnionToIntersection<
+  Parts extends infer Part ? (Part extends StatusPart<infer _, infer Document> ? Document : never) : never
+>;
+
+export interface HostStatusSources extends StatusSources {
   /** Whether it is known that no host runs on this ledger. */
   readonly hasNoHost?: boolean;
+  /** Whose parts there are. Default everything's. */
+  readonly capabilities?: readonly Pick<Capability, 'name' | 'status'>[];
+}
+
+/** The state, as it was read part by part. */
+export interface StatusByParts {
+  readonly engine: EngineStatus;
+  readonly parts: readonly StatusReading[];
 }
 
 /** Counts and sums as they stand. Sums the ledger's calls: for people, not for loops. */
-export async function readHostStatus({
-  database,
-  clock,
-  hasNoHost = false,
-}: StatusSources): Promise<HostStatus> {
+export async function readHostStatus(sources: HostStatusSources): Promise<HostStatus> {
+  const { engine, parts } = await readStatusByParts(sources);
+  // Of a capability that is not there, nobody is there who would ask for its part.
+  return Object.assign({}, engine, ...parts.map(({ members }) => members)) as HostStatus;
+}
+
+/** The parts of the status that capabilities have. */
+export async function statusPartsOf(
+  list: readonly Pick<Capability, 'name' | 'status'>[] = capabilities,
+): Promise<readonly StatusPart[]> {
+  return await Promise.all(list.flatMap(({ status }) => (status === undefined ? [] : [status()])));
+}
+
+/** The same, apart by who knows what. */
+export async function readStatusByParts(sources: HostStatusSources): Promise<StatusByParts> {
+  const { database, clock, hasNoHost = false } = sources;
   const waits = new Waits(database);
-  const [counted, totals, backlog, standing, parked, waiting, budgets, circuits, blocked, erasures] =
-    await Promise.all([
-      new LedgerCounts(database).read(),
-      new CallLedger({ database, clock }).totals(),
-      new ExportLedger(database).backlog(),
-      new Holds({ database, clock }).list(),
-      new ParkedMessages(database).counts(),
-      waits.list(),
-      new BudgetLedger(database).read(),
-      new ModelHealthStore(database).troubled(),
-      readBlockedModels(database),
-      new ErasureLedger({ database, clock }).listTroubled(),
-    ]);
+  const [counted, totals, backlog, parked, waiting, parts] = await Promise.all([
+    new LedgerCounts(database).read(),
+    new CallLedger({ database, clock }).totals(),
+    new ExportLedger(database).backlog(),
+    new ParkedMessages(database).counts(),
+    waits.list(),
+    statusPartsOf(sources.capabilities).then((all) =>
+      Promise.all(all.map((part) => part.read({ database, clock }))),
+    ),
+  ]);
   const counts = counted.filter(({ kind }) => kind !== 'unsettled');
   const names = [...new Set(counts.map((count) => count.stage))].toSorted();
-  const due = await waits.listDue(namesOfPending(counts, standing));
-  return {
+  const due = await waits.listDue(namesOfPending(counts, parts));
+  const engine: EngineStatus = {
     messages: countsOf(counts),
     stages: names.map((stage) => {
       const ofStage = counts.filter((count) => count.stage === stage);
@@ -87,20 +105,10 @@ export async function readHostStatus({
     }),
     calls: totals,
     unexportedRecords: backlog.records,
-    holds: standing,
     parked,
-    circuits,
-    erasures: erasures.map((erasure) => describeErasure(erasure)),
-    waits: explainWaits({
-      waits: [...waiting, ...due],
-      holds: standing,
-      budgets,
-      circuits,
-      blocked,
-      hasNoHost,
-      now: clock.now(),
-    }),
+    waits: explainWaits({ waits: [...waiting, ...due], readings: parts, errors: errorCodes, hasNoHost }),
   };
+  return { engine, parts };
 }
 
 const stateOf: Readonly<Record<CountedKind, MessageState | undefined>> = {
@@ -128,10 +136,11 @@ function countsOf(counts: readonly LedgerCount[]): MessageCounts {
   return sums;
 }
 
-/** Stages with pending messages that no operator has stopped. */
-function namesOfPending(counts: readonly LedgerCount[], holds: readonly ListedHold[]): readonly string[] {
-  if (holds.some(({ scope }) => scope === 'all')) return [];
-  const held = new Set(holds.flatMap(({ scope, value }) => (scope === 'stage' ? [value] : [])));
-  const names = counts.flatMap((count) => (isPending(count) && !held.has(count.stage) ? [count.stage] : []));
-  return [...new Set(names)];
+/** Stages with pending messages that nothing has stopped. */
+function namesOfPending(
+  counts: readonly LedgerCount[],
+  readings: readonly StatusReading[],
+): readonly string[] {
+  const names = new Set(counts.flatMap((count) => (isPending(count) ? [count.stage] : [])));
+  return [...names].filter((stage) => !readings.some(({ stops }) => stops?.(stage) === true));
 }

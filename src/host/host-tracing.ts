@@ -1,6 +1,7 @@
-import type { Bounds } from '../telemetry/bounds.ts';
+import type { Clock } from '../kernel/clock.ts';
+import type { HostBounds } from './host-bounds.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import type { MillraceMetrics } from '../telemetry/metrics.ts';
+import type { MillraceMetrics } from './metric-catalogue.ts';
 import { maxWaitingSpans } from '../telemetry/span-sender.ts';
 import { startTracing, type Tracing } from '../telemetry/tracing.ts';
 import type { Configuration } from './configuration.ts';
@@ -13,10 +14,12 @@ export function startHostTracing(
     metrics,
     bounds,
     logger,
+    clock,
   }: {
     readonly metrics: MillraceMetrics;
-    readonly bounds: Bounds;
+    readonly bounds: HostBounds;
     readonly logger: Logger;
+    readonly clock: Clock;
   },
 ): Tracing {
   const tracing = startTracing({
@@ -26,6 +29,7 @@ export function startHostTracing(
     sampleRatio,
     keepAboveUsd,
     originAttributes,
+    clock,
     onDropped: (reason, count) => metrics.increment('trace_spans_dropped_total', { reason }, count),
     onFailing: (error) =>
       logger.warn({ error }, 'spans are not taken by the receiver of traces; they are dropped until it does'),

@@ -1,6 +1,5 @@
-import type { Capability, CapabilityContext } from '../capabilities/capability.ts';
 import type { ServiceToken } from '../capabilities/http-part.ts';
-import type { BackgroundLoop } from '../kernel/background-loop.ts';
+import type { BackgroundJob } from '../kernel/background-job.ts';
 import { type Clock, systemClock } from '../kernel/clock.ts';
 import type { ExportLedger } from '../engine/export/export-ledger.ts';
 import type { UsageExporter } from '../engine/export/usage-exporter.ts';
@@ -10,28 +9,30 @@ import { LedgerCounts } from '../engine/ledger/ledger-counts.ts';
 import type { MessageLedger } from '../engine/ledger/message-ledger.ts';
 import { AbandonedCalls } from '../engine/maintenance/abandoned-calls.ts';
 import type { Admissions } from '../engine/pipeline/admissions.ts';
-import { StageGates } from '../engine/pipeline/stage-gates.ts';
+import { StageCapacities } from '../engine/pipeline/stage-capacities.ts';
 import type { RegisteredStage, StageRegistry } from '../engine/pipeline/stage-registry.ts';
+import { StageWorker } from '../engine/pipeline/stage-worker.ts';
 import { StageWorkers } from '../engine/pipeline/stage-workers.ts';
+import { stopWorkers } from '../engine/pipeline/stop-workers.ts';
 import type { ProviderConfig } from '../engine/providers/provider-registry.ts';
-import type { Bounds } from '../telemetry/bounds.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import { metricCatalogue } from '../telemetry/metric-catalogue.ts';
-import { type MillraceMetrics, createMetrics } from '../telemetry/metrics.ts';
+import { createMetrics } from '../telemetry/metrics.ts';
 import { capabilities } from './capabilities.ts';
-import { CapabilitySet, OpenHooks } from './capability-set.ts';
-import { choreMaker, choreTeller } from './chores.ts';
+import { CapabilitySet, type HostCapability, type HostContext, OpenHooks } from './capability-set.ts';
+import { backgroundJobMaker, backgroundJobReporter, type MakeBackgroundJob } from './job-runner.ts';
 import type { Configuration } from './configuration.ts';
 import { composeEngine } from './engine-services.ts';
 import { EventLoopLag } from './event-loop-lag.ts';
 import { GaugeReader, initialiseSeries } from './gauges.ts';
-import { boundsOf } from './host-bounds.ts';
+import { boundsOf, type HostBounds } from './host-bounds.ts';
 import { HostClock } from './host-clock.ts';
 import { composeModels } from './host-models.ts';
 import type { HostParts } from './host-parts.ts';
-import { HostRelay } from './host-relay.ts';
+import { maintenanceLoops } from './maintenance-loops.ts';
+import { MaintenanceRole } from './maintenance-role.ts';
 import { startHostTracing } from './host-tracing.ts';
 import { LedgerWrites } from './ledger-writes.ts';
+import { catalogueOf, type MillraceMetrics } from './metric-catalogue.ts';
 import { measuredPayloads } from './measured-payloads.ts';
 import { lendStores } from './operator-lending.ts';
 import { startupChecks } from './startup.ts';
@@ -54,7 +55,7 @@ export interface HostOptions {
   /** Default those of the catalogue. */
   readonly metrics?: MillraceMetrics;
   /** What the host can do beside its engine. Default everything. */
-  readonly capabilities?: readonly Capability<Configuration>[];
+  readonly capabilities?: readonly HostCapability[];
 }
 
 export class Host {
@@ -64,20 +65,21 @@ export class Host {
   readonly metrics: MillraceMetrics;
   /** The ledger's time, and a watch on this machine's. */
   readonly clock: HostClock;
-  readonly bounds: Bounds;
+  readonly bounds: HostBounds;
   /** Whether the ledger takes writes. */
   readonly writes: LedgerWrites;
+  /** What it can do beside its engine. */
+  readonly capabilities: readonly HostCapability[];
   readonly #parts: HostParts;
-  readonly #relay: HostRelay;
+  readonly #maintenance: MaintenanceRole;
   readonly #lag = new EventLoopLag();
   #workers: StageWorkers | undefined;
-  #loops: readonly BackgroundLoop[] = [];
+  #loops: readonly BackgroundJob[] = [];
   #gauges: GaugeReader | undefined;
   #stopping: Promise<void> | undefined;
   #stopLending: () => Promise<void> = () => Promise.resolve();
 
   private constructor(parts: HostParts) {
-    const { engine, models } = parts;
     this.configuration = parts.configuration;
     this.stores = parts.stores;
     this.logger = parts.logger;
@@ -85,12 +87,12 @@ export class Host {
     this.clock = parts.clock;
     this.bounds = parts.bounds;
     this.writes = parts.writes;
+    this.capabilities = parts.list;
     this.#parts = parts;
-    this.#relay = new HostRelay({
+    this.#maintenance = new MaintenanceRole({
       ...parts,
-      ...engine,
-      clock: parts.clock.time,
-      abandoned: new AbandonedCalls({ ledger: models.calls, clock: parts.clock.time }),
+      ...parts.engine,
+      isEmbedded: parts.stores.isEmbedded,
     });
     parts.onWorkers(() => this.#workers?.all ?? []);
   }
@@ -116,7 +118,9 @@ export class Host {
     const { configuration, logger, clock: own = systemClock, worker = workerName() } = options;
     const writes = new LedgerWrites(own);
     const watched = { ...options.stores, database: writes.watch(options.stores.database) };
-    const metrics = options.metrics ?? createMetrics(metricCatalogue, { processMetrics: true });
+    const list = options.capabilities ?? capabilities;
+    const catalogue = catalogueOf(list);
+    const metrics = options.metrics ?? createMetrics(catalogue, { processMetrics: true });
     const hostClock = await HostClock.begin({ ...watched, own, metrics, logger });
     const clock = hostClock.time;
     const stores = { ...watched, payloads: measuredPayloads(watched.payloads, metrics) };
@@ -124,9 +128,9 @@ export class Host {
       metrics.observe('ledger_group_commit_size', { operation }, size);
       metrics.observe('ledger_group_commit_seconds', { operation }, durationMs / 1000);
     };
-    const stageGates = new StageGates(clock);
+    const stageCapacities = new StageCapacities(clock);
     const bounds = boundsOf(metrics, stores.database);
-    const tracing = startHostTracing(configuration.tracing, { metrics, bounds, logger });
+    const tracing = startHostTracing(configuration.tracing, { metrics, bounds, logger, clock: own });
     const hooks = new OpenHooks();
     const random = Math.random;
     const shared = { configuration, clock, random, logger, metrics, tracing, bounds, onFlush };
@@ -135,15 +139,22 @@ export class Host {
       ...stores,
       modelProviders: options.modelProviders,
       gates: hooks.gates,
+      quotas: hooks.quotas,
     });
-    const engine = composeEngine({ ...shared, stores, models, hooks, stageGates, worker });
-    let workers: CapabilityContext<Configuration>['engine']['workers'] = () => [];
-    const context: CapabilityContext<Configuration> = {
+    const engine = composeEngine({ ...shared, stores, models, hooks, stageCapacities, worker });
+    let workers: HostContext['engine']['workers'] = () => [];
+    const context: HostContext = {
       ...shared,
       ...stores,
       settings: configuration,
-      engine: { ...engine, ...models, models: models.gateway, stageGates, workers: () => workers() },
-      makeLoop: choreMaker({ clock, logger, metrics }),
+      engine: {
+        ...engine,
+        ...models,
+        models: models.meteredModels,
+        stageCapacities,
+        workers: () => workers(),
+      },
+      makeLoop: backgroundJobMaker({ clock, logger, metrics }),
     };
     return new Host({
       ...shared,
@@ -152,10 +163,20 @@ export class Host {
       writes,
       engine,
       models,
-      capabilities: await CapabilitySet.open(options.capabilities ?? capabilities, context, hooks),
+      capabilities: await CapabilitySet.open(list, context, hooks),
+      list,
+      catalogue,
       worker,
-      stageGates,
-      checkStartup: startupChecks({ ...models, configuration, stores: watched, clock: own, metrics, logger }),
+      stageCapacities,
+      checkStartup: startupChecks({
+        ...models,
+        configuration,
+        list,
+        stores: watched,
+        clock: own,
+        metrics,
+        logger,
+      }),
       onWorkers: (read) => {
         workers = read;
       },
@@ -208,9 +229,10 @@ export class Host {
    */
   async start(stages: readonly RegisteredStage[]): Promise<void> {
     const { configuration, metrics, logger, stores } = this;
-    const { engine, capabilities: open } = this.#parts;
+    const { engine, capabilities: open, catalogue } = this.#parts;
     engine.registry.register(stages);
-    initialiseSeries(metrics, { version, roles: configuration.roles, stages });
+    initialiseSeries(metrics, { version, roles: configuration.roles, stages, catalogue });
+    open.startSeries(stages);
     await this.#parts.checkStartup(stages.map(({ definition }) => definition));
     await open.beforeWork();
     const freed = stores.isEmbedded ? await engine.sweeps.expireAllLeases() : 0;
@@ -224,6 +246,16 @@ export class Host {
     this.#workers = this.#makeWorkers();
     await this.#workers.start(stages);
     this.#lag.start();
+  }
+
+  /** Whether it works on messages. */
+  get isWorking(): boolean {
+    return this.#parts.engine.leases.size > 0;
+  }
+
+  /** Resolves when no renewal of leases is under way. */
+  settleLeases(): Promise<void> {
+    return this.#parts.engine.leases.settled();
   }
 
   /** Resolves when the queue was told of everything that was written so far. */
@@ -241,7 +273,7 @@ export class Host {
     await engine.leases.close();
     await open.stop();
     await engine.publisher.drain();
-    if (configuration.roles.includes('relay')) await this.#relay.lastExport();
+    if (configuration.roles.includes('maintenance')) await this.#maintenance.end();
     await tracing
       .shutdown()
       .catch((error: unknown) => logger.warn({ error }, 'the last spans were not exported'));
@@ -251,19 +283,17 @@ export class Host {
 
   #makeWorkers(): StageWorkers {
     const { configuration, metrics, logger, stores, bounds } = this;
-    const { engine, stageGates } = this.#parts;
+    const { engine, stageCapacities } = this.#parts;
+    const { runner, publisher, leases: renewer } = engine;
+    const clock = this.clock.time;
+    const shared = { queues: stores.queues, runner, publisher, clock, logger, metrics };
+    const graceMs = configuration.shutdownGraceMs;
     return new StageWorkers({
-      queues: stores.queues,
-      runner: engine.runner,
-      keeper: engine.leases,
-      graceMs: configuration.shutdownGraceMs,
-      publisher: engine.publisher,
-      clock: this.clock.time,
-      gates: stageGates,
+      makeWorker: (stage) =>
+        new StageWorker(stage, { ...shared, gate: stageCapacities.open(stage.definition) }),
+      stopWorkers: (workers) => stopWorkers({ workers, runner, renewer, graceMs, clock, logger }),
       concurrency: configuration.worker.concurrency,
       readLagMs: () => this.#lag.readMs(),
-      logger,
-      metrics,
       bounds,
     });
   }
@@ -272,6 +302,7 @@ export class Host {
     const { configuration, stores, calls, logger, metrics, bounds } = this;
     return new GaugeReader({
       ...this.#parts.engine,
+      capabilities: this.#parts.capabilities,
       metrics,
       counts: new LedgerCounts(stores.database),
       calls,
@@ -279,20 +310,27 @@ export class Host {
       bounds,
       pendingRecordsBound: configuration.exporter.pendingRecordsBound,
       clock: this.clock.time,
-      onReadingEnd: choreTeller('gauges', { logger, metrics }),
+      onReadingEnd: backgroundJobReporter('gauges', { logger, metrics }),
     });
   }
 
-  #makeLoops(): readonly BackgroundLoop[] {
+  #maintenanceLoops(makeJob: MakeBackgroundJob): readonly BackgroundJob[] {
+    const clock = this.clock.time;
+    const { engine, models } = this.#parts;
+    const abandoned = new AbandonedCalls({ ledger: models.calls, clock });
+    return maintenanceLoops({ ...this.#parts, ...engine, clock, abandoned }, this.#maintenance, makeJob);
+  }
+
+  #makeLoops(): readonly BackgroundJob[] {
     const { configuration, logger, metrics } = this;
     const { engine, capabilities: open } = this.#parts;
-    const chore = choreMaker({ clock: this.clock.time, logger, metrics });
+    const makeJob = backgroundJobMaker({ clock: this.clock.time, logger, metrics });
     return [
-      this.clock.loop(chore),
-      chore('stage_ends', 2000, () => engine.backlog.noteEnds()),
-      ...open.loops(chore),
-      chore('concurrency', 250, async () => (await this.#workers?.adapt()) ?? false),
-      ...(configuration.roles.includes('relay') ? this.#relay.loops(chore) : []),
+      this.clock.loop(makeJob),
+      makeJob('stage_ends', 2000, () => engine.backlog.noteEnds()),
+      ...open.loops(makeJob),
+      makeJob('concurrency', 250, async () => (await this.#workers?.adapt()) ?? false),
+      ...(configuration.roles.includes('maintenance') ? this.#maintenanceLoops(makeJob) : []),
     ];
   }
 }

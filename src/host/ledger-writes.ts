@@ -9,7 +9,7 @@ import type { Clock } from '../kernel/clock.ts';
 
 /*
  * Whether the ledger takes writes. A database whose disk is full, or that is read only, answers a ping and refuses the
- * work; so what became of the statements themselves is counted. Reads succeed on a full disk, and many of them; so the
+ * work; so what happened to the statements themselves is counted. Reads succeed on a full disk, and many of them; so the
  * share is one of statements that write.
  */
 

@@ -125,7 +125,6 @@ function crossChecks({
   payloads,
   messages,
   roles,
-  budgets,
 }: Configuration): Fault[] {
   const faults: Fault[] = [];
   const isLoopback = http.host === 'localhost' || (isIP(http.host) !== 0 && /^(127\.|::1$)/.test(http.host));
@@ -163,10 +162,6 @@ function crossChecks({
   if (messages.inlineBytes > messages.maxBytes) {
     faults.push({ field: 'messages.inlineBytes', problem: 'is larger than messages.maxBytes' });
   }
-  budgets.forEach(({ name }, index) => {
-    if (budgets.findIndex((other) => other.name === name) === index) return;
-    faults.push({ field: `budgets.${index}.name`, problem: `"${name}" is the name of another budget` });
-  });
   return faults;
 }
 

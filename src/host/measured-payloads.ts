@@ -1,5 +1,5 @@
 import type { PayloadStore } from '../drivers/payload-store/payload-store.ts';
-import type { MillraceMetrics } from '../telemetry/metrics.ts';
+import type { MillraceMetrics } from './metric-catalogue.ts';
 
 /** The same store, counting the bytes that go in and out. */
 export function measuredPayloads(store: PayloadStore, metrics: MillraceMetrics): PayloadStore {

@@ -7,7 +7,7 @@ import {
   type OnModuleDestroy,
 } from '@nestjs/common';
 import { Host } from './host.ts';
-import { readHostStatus } from './host-status.ts';
+import { readStatusDocument } from './status-document.ts';
 import { HttpApiModule, type HttpServices, type HttpSurface } from './http/http-api.module.ts';
 import { listenForMetrics } from './http/metrics-server.ts';
 import { Readiness } from './http/readiness.ts';
@@ -68,7 +68,7 @@ function servicesOf(host: Host): HttpServices {
   const clock = host.clock.time;
   return {
     provided: host.services,
-    status: () => readHostStatus({ database, clock }),
+    status: () => readStatusDocument({ database, clock, capabilities: host.capabilities }),
     readiness: new Readiness({
       clock,
       checks: [

@@ -7,7 +7,7 @@ import { Host } from './host.ts';
 /**
  * BullMQ's own queues of stages, for looking into them: `imports: [MillraceQueuesModule.forStages(summarise)]`, then
  * `@InjectQueue('summarise') queue: Queue` of @nestjs/bullmq. Millrace opened them and closes them after its workers;
- * a job is only a wake-up call, so what is added or removed here changes no message. Throws MILLRACE_QUEUE_NOT_BULLMQ at
+ * a job is only a job notification, so what is added or removed here changes no message. Throws MILLRACE_QUEUE_NOT_BULLMQ at
  * the start of an embedded host and in the test kit, whose notifications stay in memory.
  */
 @Module({})

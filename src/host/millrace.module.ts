@@ -106,7 +106,7 @@ function moduleAround(hostProvider: Provider): DynamicModule {
 }
 
 /** The configuration that the options lead to. Throws MILLRACE_CONFIG_INVALID with every fault. */
-export function configurationOf(options: MillraceModuleOptions): Configuration {
+export function configurationOfModule(options: MillraceModuleOptions): Configuration {
   return loadConfiguration({
     environment: options.environment ?? process.env,
     ...(options.configFile === undefined ? {} : { file: options.configFile }),
@@ -116,7 +116,7 @@ export function configurationOf(options: MillraceModuleOptions): Configuration {
 
 /** Opens the host that the options lead to. */
 export function openHost(options: MillraceModuleOptions): Promise<Host> {
-  const configuration = configurationOf(options);
+  const configuration = configurationOfModule(options);
   return Host.open({
     configuration,
     logger: options.logger ?? createLogger({ level: configuration.logging.level }),

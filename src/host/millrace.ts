@@ -1,21 +1,21 @@
 import type { SqlStatement } from '../drivers/sql-database/sql-database.ts';
 import type { MessageVersion } from '../messages/message-type.ts';
 import type { AdmissionReceipt, AdmitOptions } from '../engine/pipeline/admissions.ts';
-import { DeadLetterOffice } from '../capabilities/dead-letters/dead-letter-office.ts';
-import { MessageOffice } from '../capabilities/message-operations/message-office.ts';
+import { DeadLetterService } from '../capabilities/dead-letters/dead-letter-service.ts';
+import { MessageService } from '../capabilities/message-operations/message-service.ts';
 import {
   type MessageEnd,
   MessageWaiter,
   type WaitOptions,
 } from '../capabilities/message-operations/message-waiter.ts';
 import type { DataOf } from '../engine/pipeline/stage-context.ts';
-import { HoldOffice } from '../capabilities/pauses/hold-office.ts';
+import { PauseService } from '../capabilities/pauses/pause-service.ts';
 import type { Host } from './host.ts';
 import { type HostStatus, readHostStatus } from './host-status.ts';
 
 const probe: SqlStatement = {
   name: 'ledger.probe_open',
-  text: 'select 1 as one from millrace.messages where wake_at is not null limit 1',
+  text: 'select 1 as one from millrace.messages where sweep_at is not null limit 1',
 };
 
 /** What an application uses of Millrace: inject it, admit messages, ask how things stand. */
@@ -48,18 +48,18 @@ export class Millrace {
   }
 
   /** Messages: to be listed, shown with all that followed, cancelled, or made due now. */
-  get messages(): MessageOffice {
-    return this.#host.service(MessageOffice);
+  get messages(): MessageService {
+    return this.#host.service(MessageService);
   }
 
   /** Messages that were given up on: to be looked at, replayed, discarded. */
-  get deadLetters(): DeadLetterOffice {
-    return this.#host.service(DeadLetterOffice);
+  get deadLetters(): DeadLetterService {
+    return this.#host.service(DeadLetterService);
   }
 
   /** What operators have stopped: to be looked at, placed, lifted. */
-  get holds(): HoldOffice {
-    return this.#host.service(HoldOffice);
+  get pauses(): PauseService {
+    return this.#host.service(PauseService);
   }
 
   /** Whether nothing is pending or being worked on. */
@@ -75,6 +75,7 @@ export class Millrace {
 
   /** Counts and sums as they stand. Reads the whole ledger: for people, not for loops. */
   status(): Promise<HostStatus> {
-    return readHostStatus({ database: this.#host.stores.database, clock: this.#host.clock.time });
+    const { stores, clock, capabilities } = this.#host;
+    return readHostStatus({ database: stores.database, clock: clock.time, capabilities });
   }
 }

@@ -1,5 +1,7 @@
 import { z } from 'zod';
-import { limitSettings } from '../capabilities/limits/limit-settings.ts';
+import type { Capability } from '../capabilities/capability.ts';
+import { capabilities } from './capabilities.ts';
+import type { Contributed } from './contributed.ts';
 import { setting, secretText, wholeNumber, urlOf, onOff, modelReference } from '../kernel/setting.ts';
 
 /* The settings about models. */
@@ -21,6 +23,12 @@ const providerSchema = z.strictObject({
   /** Sends the call's and message's ids as request headers: for a provider of one's own, such as the simulator. */
   identify: z.boolean().optional(),
 });
+
+// Settings of capabilities, whose keys and types do not survive a loop over the list.
+const ofCapabilities = Object.assign(
+  {},
+  ...(capabilities as readonly Capability[]).map(({ modelSettings: own = {} }) => own),
+) as Contributed<'modelSettings'>;
 
 /** Providers, prices, limits and what happens when a model is not well. */
 export const modelSettings = z
@@ -50,7 +58,7 @@ export const modelSettings = z
       env: 'MILLRACE_ANSWER_INLINE_BYTES',
       help: 'Recorded answers up to this size lie in the ledger, larger ones in the payload store.',
     }),
-    ...limitSettings,
+    ...ofCapabilities,
     retryAfter: z
       .strictObject({
         maxMessageMs: setting(wholeNumber(1000, 604_800_000).default(3_600_000), {

@@ -1,9 +1,11 @@
 import type { Clock } from '../kernel/clock.ts';
 import type { StageDefinition } from '../engine/pipeline/stage-definition.ts';
 import type { Configuration } from './configuration.ts';
+import { capabilities } from './capabilities.ts';
+import { checkCapabilities } from './capability-checks.ts';
 import { configuredModels } from './configured-models.ts';
 import { requireData, withOperatorStores } from './operator-stores.ts';
-import { allowing, type Finding, findFaults } from './startup-checks.ts';
+import { allowing, findFaults, type HostFinding } from './startup-checks.ts';
 import { readStartupFacts } from './startup-facts.ts';
 import { openQueues } from './stores.ts';
 
@@ -11,7 +13,7 @@ import { openQueues } from './stores.ts';
 export async function findStartupFaults(
   configuration: Configuration,
   { clock, definitions }: { readonly clock: Clock; readonly definitions: readonly StageDefinition[] },
-): Promise<readonly Finding[]> {
+): Promise<readonly HostFinding[]> {
   requireData(configuration);
   const models = await configuredModels(configuration);
   const queues = configuration.queue.url === undefined ? undefined : await openQueues(configuration);
@@ -28,7 +30,9 @@ export async function findStartupFaults(
         needsUsage: true,
         definitions,
       });
-      return allowing(findFaults(facts), configuration.startup.allow ?? []);
+      const sources = { ...stores, settings: configuration, clock, definitions };
+      const found = [...findFaults(facts), ...(await checkCapabilities(capabilities, sources))];
+      return allowing(found, configuration.startup.allow ?? []);
     });
   } finally {
     await queues?.close();

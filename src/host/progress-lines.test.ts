@@ -1,6 +1,6 @@
-import { expect, it, vi } from 'vitest';
+import { expect, it } from 'vitest';
 import { ManualClock } from '../kernel/manual-clock.ts';
-import { metricCatalogue } from '../telemetry/metric-catalogue.ts';
+import { metricCatalogue } from './metric-catalogue.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
 import { progressLines } from './progress-lines.ts';
 
@@ -18,7 +18,7 @@ it('writes what this process did and spent, once for each change', async () => {
     0.00125,
   );
   const settled = async (): Promise<void> => {
-    await vi.waitFor(() => expect(clock.sleepers).toBeGreaterThan(0));
+    await expect.poll(() => clock.sleepers).toBeGreaterThan(0);
   };
   await settled();
   for (let turn = 0; turn < 2; turn += 1) {

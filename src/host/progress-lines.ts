@@ -1,9 +1,9 @@
-import { BackgroundLoop } from '../kernel/background-loop.ts';
+import { BackgroundJob } from '../kernel/background-job.ts';
 import type { Clock } from '../kernel/clock.ts';
-import type { MillraceMetrics } from '../telemetry/metrics.ts';
+import type { MillraceMetrics } from './metric-catalogue.ts';
 
 /** A line of progress is written at most so often. */
-const pauseMs = 2000;
+const intervalMs = 2000;
 
 /** What this process did so far, as one line: "summarise 120 done, 1 dead-lettered | spent 0.0123 USD". */
 export async function progressLine(metrics: MillraceMetrics): Promise<string> {
@@ -35,11 +35,11 @@ export function progressLines(
   metrics: MillraceMetrics,
   clock: Clock,
   write: (line: string) => void,
-): BackgroundLoop {
+): BackgroundJob {
   let last = '';
-  return new BackgroundLoop({
+  return new BackgroundJob({
     clock,
-    pauseMs,
+    intervalMs,
     turn: async () => {
       const line = await progressLine(metrics);
       if (line !== last) write(line);

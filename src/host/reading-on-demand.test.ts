@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { TurnEnd } from '../kernel/background-loop.ts';
+import type { TurnEnd } from '../kernel/background-job.ts';
 import { ManualClock } from '../kernel/manual-clock.ts';
 import { ReadingOnDemand } from './reading-on-demand.ts';
 

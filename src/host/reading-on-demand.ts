@@ -1,4 +1,4 @@
-import type { TurnEnd } from '../kernel/background-loop.ts';
+import type { TurnEnd } from '../kernel/background-job.ts';
 import type { Clock } from '../kernel/clock.ts';
 
 /*

@@ -1,32 +1,15 @@
 import { AppError } from '../kernel/app-error.ts';
+import type { StartupFinding } from '../capabilities/startup-check.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import type { FindingCode } from './closed-names.ts';
 
 /*
  * What could break a promise before the first message is taken, as a list: pure, from facts that startup-facts.ts
  * reads. Fatal is what would break one for certain and quietly; an operator may allow it by its code.
  */
 
-export const findingCodes = [
-  'queue_unsafe',
-  'clocks_apart',
-  'migrations_pending',
-  'ledger_unsafe',
-  'usage_deduplication_off',
-  'usage_unreadable',
-  'stage_without_schema',
-  'model_unknown',
-  'model_unpriced',
-] as const;
-export type FindingCode = (typeof findingCodes)[number];
-
 /** One thing that is not as it should be. */
-export interface Finding {
-  readonly code: FindingCode;
-  readonly severity: 'fatal' | 'warning';
-  readonly what: string;
-  /** What to do about it. */
-  readonly todo: string;
-}
+export type HostFinding = StartupFinding<FindingCode>;
 
 /** What is so, as far as it could be read. */
 export interface StartupFacts {
@@ -57,9 +40,9 @@ const clockWarningMs = 2000;
 const clockFatalMs = 60_000;
 
 /** Everything that is not as it should be, fatal things first. */
-export function findFaults(facts: StartupFacts): readonly Finding[] {
+export function findFaults(facts: StartupFacts): readonly HostFinding[] {
   const findings = [
-    ...facts.queueWarnings.map((what): Finding => {
+    ...facts.queueWarnings.map((what): HostFinding => {
       return { code: 'queue_unsafe', severity: 'warning', what, todo: 'Set the store as it says.' };
     }),
     ...facts.clocks.flatMap((clock) => clockFinding(clock)),
@@ -73,7 +56,10 @@ export function findFaults(facts: StartupFacts): readonly Finding[] {
 }
 
 /** The findings with those that an operator allows as warnings. */
-export function allowing(findings: readonly Finding[], allowed: readonly FindingCode[]): readonly Finding[] {
+export function allowing(
+  findings: readonly HostFinding[],
+  allowed: readonly FindingCode[],
+): readonly HostFinding[] {
   return findings
     .map((finding) =>
       allowed.includes(finding.code) ? { ...finding, severity: 'warning' as const } : finding,
@@ -82,7 +68,7 @@ export function allowing(findings: readonly Finding[], allowed: readonly Finding
 }
 
 /** Logs every finding. Throws MILLRACE_STARTUP_REFUSED with all fatal ones. */
-export function enforce(findings: readonly Finding[], logger: Logger): void {
+export function enforce(findings: readonly HostFinding[], logger: Logger): void {
   for (const { severity, ...finding } of findings) {
     if (severity === 'fatal') logger.error(finding, 'a start-up check fails');
     else logger.warn(finding, 'a start-up check warns');
@@ -96,11 +82,11 @@ export function enforce(findings: readonly Finding[], logger: Logger): void {
   );
 }
 
-function rank({ severity }: Finding): number {
+function rank({ severity }: HostFinding): number {
   return severity === 'fatal' ? 0 : 1;
 }
 
-function clockFinding({ name, skewMs }: StartupFacts['clocks'][number]): Finding[] {
+function clockFinding({ name, skewMs }: StartupFacts['clocks'][number]): HostFinding[] {
   const apart = Math.abs(skewMs);
   if (apart <= clockWarningMs) return [];
   return [
@@ -113,7 +99,7 @@ function clockFinding({ name, skewMs }: StartupFacts['clocks'][number]): Finding
   ];
 }
 
-function migrationFinding(pending: readonly string[]): Finding[] {
+function migrationFinding(pending: readonly string[]): HostFinding[] {
   if (pending.length === 0) return [];
   return [
     {
@@ -131,8 +117,8 @@ const losses: Readonly<Record<string, string>> = {
   full_page_writes: 'a crash can leave torn pages in the ledger',
 };
 
-function ledgerFindings(settings: Readonly<Record<string, string>>): Finding[] {
-  return Object.entries(losses).flatMap(([name, loss]): Finding[] =>
+function ledgerFindings(settings: Readonly<Record<string, string>>): HostFinding[] {
+  return Object.entries(losses).flatMap(([name, loss]): HostFinding[] =>
     settings[name] === 'off'
       ? [
           {
@@ -146,7 +132,7 @@ function ledgerFindings(settings: Readonly<Record<string, string>>): Finding[] {
   );
 }
 
-function usageFindings({ usageTables, usageProblem }: StartupFacts): Finding[] {
+function usageFindings({ usageTables, usageProblem }: StartupFacts): HostFinding[] {
   if (usageProblem !== undefined) {
     return [
       {
@@ -167,7 +153,7 @@ function usageFindings({ usageTables, usageProblem }: StartupFacts): Finding[] {
     }));
 }
 
-function schemaFinding({ name, type }: StartupFacts['stages'][number]): Finding {
+function schemaFinding({ name, type }: StartupFacts['stages'][number]): HostFinding {
   return {
     code: 'stage_without_schema',
     severity: 'warning',
@@ -176,7 +162,7 @@ function schemaFinding({ name, type }: StartupFacts['stages'][number]): Finding 
   };
 }
 
-function modelFinding({ reference, stage, state }: StartupFacts['models'][number]): Finding[] {
+function modelFinding({ reference, stage, state }: StartupFacts['models'][number]): HostFinding[] {
   switch (state) {
     case 'priced':
       return [];

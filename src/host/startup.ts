@@ -3,14 +3,18 @@ import type { ProviderRegistry } from '../engine/providers/provider-registry.ts'
 import type { StageDefinition } from '../engine/pipeline/stage-definition.ts';
 import type { Pricer } from '../pricing/price.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import type { MillraceMetrics } from '../telemetry/metrics.ts';
+import type { MillraceMetrics } from './metric-catalogue.ts';
 import type { Configuration } from './configuration.ts';
-import { allowing, enforce, findFaults, findingCodes } from './startup-checks.ts';
+import { checkCapabilities } from './capability-checks.ts';
+import type { HostCapability } from './capability-set.ts';
+import { namesOf } from './closed-names.ts';
+import { allowing, enforce, findFaults } from './startup-checks.ts';
 import { readStartupFacts } from './startup-facts.ts';
 import type { Stores } from './stores.ts';
 
 interface StartupParts {
   readonly configuration: Configuration;
+  readonly list: readonly HostCapability[];
   readonly stores: Stores;
   readonly clock: Clock;
   readonly pricer: Pricer;
@@ -23,7 +27,7 @@ interface StartupParts {
 export function startupChecks(
   parts: StartupParts,
 ): (definitions: readonly StageDefinition[]) => Promise<void> {
-  const { configuration, stores, metrics, logger } = parts;
+  const { configuration, list, stores, clock, metrics, logger } = parts;
   return async (definitions) => {
     const { migrate, allow = [] } = configuration.startup;
     const facts = await readStartupFacts({
@@ -33,8 +37,10 @@ export function startupChecks(
       needsUsage: configuration.roles.some((role) => role !== 'worker'),
       definitions,
     });
-    const findings = allowing(findFaults(facts), allow);
-    for (const code of findingCodes) {
+    const sources = { ...stores, settings: configuration, clock, definitions };
+    const found = [...findFaults(facts), ...(await checkCapabilities(list, sources))];
+    const findings = allowing(found, allow);
+    for (const code of namesOf(list).findings) {
       metrics.set('startup_findings', { code }, findings.filter((finding) => finding.code === code).length);
     }
     enforce(findings, logger);

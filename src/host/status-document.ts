@@ -1,10 +1,14 @@
 import { z } from 'zod';
 import { formatUsd } from '../kernel/money.ts';
 import { messageStates } from '../engine/ledger/message-state.ts';
-import { erasureSchema } from '../capabilities/erasure/erasure-documents.ts';
-import { holdListDocument, holdListSchema } from '../capabilities/pauses/hold-documents.ts';
-import { waitSchema } from '../capabilities/message-operations/wait-reports.ts';
-import type { HostStatus } from './host-status.ts';
+import type { StatusPart } from '../capabilities/status-part.ts';
+import {
+  type HostStatusSources,
+  type PartsDocument,
+  readStatusByParts,
+  type StatusByParts,
+} from './host-status.ts';
+import { waitSchema } from './wait-reports.ts';
 
 /* A host's state as API and command line show it. */
 
@@ -18,7 +22,7 @@ const counts = z.object(
   >,
 );
 
-export const statusSchema = z.object({
+const engineShape = {
   messages: counts.describe('Messages by state, over all stages.'),
   stages: z.array(
     z.object({
@@ -42,46 +46,44 @@ export const statusSchema = z.object({
     openUpperUsd: amount.describe('What open calls cost at most.'),
   }),
   unexportedRecords: count,
-  holds: holdListSchema.shape.holds,
   parked: z.record(z.string(), count).describe('Messages put aside, by the kind of what they wait for.'),
-  circuits: z.array(
-    z.object({
-      provider: z.string(),
-      model: z.string(),
-      state: z.enum(['closed', 'open', 'half_open']),
-      opens: z.int(),
-      reason: z.string(),
-      changedAt: z.iso.datetime(),
-      remainingMs: z.number(),
-    }),
-  ),
-  erasures: z
-    .array(erasureSchema)
-    .describe('Erasures at work, and those that were given up in the last seven days.'),
   waits: z.array(waitSchema).describe('Why work waits; the reason with the most messages comes first.'),
-});
+};
 
-export type StatusDocument = z.output<typeof statusSchema>;
+const engineSchema = z.object(engineShape);
+
+/** The schema of the document with the parts of capabilities. */
+export function statusSchemaOf(shapes: readonly StatusPart['schema'][]): z.ZodObject {
+  const { waits, ...figures } = engineShape;
+  return z.object(Object.assign({}, figures, ...shapes, { waits }) as z.ZodRawShape);
+}
+
+export type StatusDocument = z.output<typeof engineSchema> & PartsDocument;
 
 /** The state as a JSON document; amounts are decimal strings. */
-export function statusDocument(status: HostStatus): StatusDocument {
-  const { messages, stages, calls, unexportedRecords, holds, parked, circuits, erasures, waits } = status;
+export async function readStatusDocument(sources: HostStatusSources): Promise<StatusDocument> {
+  return statusDocument(await readStatusByParts(sources));
+}
+
+/** The same of a state that was read. */
+export function statusDocument({ engine, parts }: StatusByParts): StatusDocument {
+  const { messages, stages, calls, unexportedRecords, parked, waits } = engine;
   const { settledUsd, estimatedUsd, estimatedUpperUsd, openUpperUsd, ...figures } = calls;
-  return {
-    messages,
-    stages: stages.map((stage) => ({ ...stage })),
-    calls: {
-      ...figures,
-      settledUsd: formatUsd(settledUsd),
-      estimatedUsd: formatUsd(estimatedUsd),
-      estimatedUpperUsd: formatUsd(estimatedUpperUsd),
-      openUpperUsd: formatUsd(openUpperUsd),
+  return Object.assign(
+    {
+      messages,
+      stages: stages.map((stage) => ({ ...stage })),
+      calls: {
+        ...figures,
+        settledUsd: formatUsd(settledUsd),
+        estimatedUsd: formatUsd(estimatedUsd),
+        estimatedUpperUsd: formatUsd(estimatedUpperUsd),
+        openUpperUsd: formatUsd(openUpperUsd),
+      },
+      unexportedRecords,
+      parked,
     },
-    unexportedRecords,
-    ...holdListDocument(holds),
-    parked,
-    circuits: circuits.map((circuit) => ({ ...circuit, changedAt: circuit.changedAt.toISOString() })),
-    erasures: [...erasures],
-    waits: [...waits],
-  };
+    ...parts.map(({ document }) => document),
+    { waits: [...waits] },
+  ) as StatusDocument;
 }

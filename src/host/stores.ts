@@ -121,7 +121,9 @@ export async function openColumns({ columnStore, dataDirectory }: Configuration)
 export async function openPayloads({ payloads, dataDirectory }: Configuration): Promise<PayloadStore> {
   const { bucket, region, endpoint, accessKeyId, secretAccessKey } = payloads;
   if (bucket === undefined) {
-    return new FilesPayloadStore({ directory: join(resolve(dataDirectory), 'payloads') }).open(new Date());
+    return new FilesPayloadStore({ directory: join(resolve(dataDirectory), 'payloads') }).open(
+      systemClock.now(),
+    );
   }
   const { S3PayloadStore } = await loadOptional(
     'The payload store on S3',

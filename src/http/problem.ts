@@ -1,6 +1,7 @@
 import { HttpException } from '@nestjs/common';
 import { z } from 'zod';
 import { AppError, type Fault } from '../kernel/app-error.ts';
+import type { DeclaredError } from '../kernel/declared-errors.ts';
 import { type ErrorCode, errorCodes } from '../kernel/error-codes.ts';
 import { removeSecrets } from '../telemetry/known-secrets.ts';
 
@@ -17,7 +18,7 @@ export const problemSchema = z.object({
   status: z.int(),
   detail: z.string().optional().describe('What happened this time.'),
   instance: z.string().describe('The path of the request.'),
-  code: z.enum(Object.keys(errorCodes)),
+  code: z.string(),
   todo: z.string().describe('What the reader can do about it.'),
   retryable: z.boolean().describe('Whether the same request may succeed later.'),
   faults: z.array(z.object({ field: z.string(), problem: z.string() })).optional(),
@@ -37,13 +38,13 @@ const unavailableRetrySeconds = 5;
 export function describeProblem(error: unknown, path: string): DescribedProblem {
   if (error instanceof AppError) return ofAppError(error, path);
   if (error instanceof HttpException) return ofHttpException(error, path);
-  return { problem: build('MILLRACE_INTERNAL', path, {}), retryAfterSeconds: undefined };
+  return { problem: build(entryOf('MILLRACE_INTERNAL'), path, {}), retryAfterSeconds: undefined };
 }
 
 function ofAppError(error: AppError, path: string): DescribedProblem {
   const isInside = error.status >= 500;
   return {
-    problem: build(error.code, path, {
+    problem: build(error.declared, path, {
       ...(isInside ? {} : { detail: error.message }),
       ...(isInside || error.faults.length === 0 ? {} : { faults: error.faults }),
       retryable: error.retryable,
@@ -70,10 +71,11 @@ const codesByStatus: Readonly<Partial<Record<number, ErrorCode>>> = {
 /** What the framework refuses: unknown routes, bodies that cannot be read, URLs that cannot be decoded. */
 function ofHttpException(error: HttpException, path: string): DescribedProblem {
   const status = error.getStatus();
-  if (status >= 500) return { problem: build('MILLRACE_INTERNAL', path, {}), retryAfterSeconds: undefined };
+  if (status >= 500)
+    return { problem: build(entryOf('MILLRACE_INTERNAL'), path, {}), retryAfterSeconds: undefined };
   const code = codesByStatus[status] ?? 'MILLRACE_REQUEST_INVALID';
   const detail = status === 404 ? `Nothing is served at ${path} for this method.` : error.message;
-  return { problem: build(code, path, { detail, status }), retryAfterSeconds: undefined };
+  return { problem: build(entryOf(code), path, { detail, status }), retryAfterSeconds: undefined };
 }
 
 interface Particulars {
@@ -83,8 +85,12 @@ interface Particulars {
   readonly faults?: readonly Fault[];
 }
 
-function build(code: ErrorCode, path: string, particulars: Particulars): Problem {
-  const entry = errorCodes[code];
+function entryOf(code: ErrorCode): DeclaredError {
+  return { code, ...errorCodes[code] };
+}
+
+function build(entry: DeclaredError, path: string, particulars: Particulars): Problem {
+  const { code } = entry;
   const { status = entry.status, detail, retryable = entry.retryable, faults } = particulars;
   return {
     type: `urn:millrace:error:${code}`,

@@ -1,3 +1,4 @@
+import type { DeclaredError, ErrorCodeName } from './declared-errors.ts';
 import { type ErrorCode, errorCodes } from './error-codes.ts';
 
 /** A structured fault inside a larger error: which field, and what is wrong with it. */
@@ -16,31 +17,38 @@ export interface AppErrorOptions {
 }
 
 /**
- * An operating failure with a code from the one table: something outside the program went wrong,
- * or a caller gave something that cannot be used. Programmer errors fail an invariant instead.
+ * An operating failure with a code from the kernel's table, or one that a capability declares: something outside the program
+ * went wrong, or a caller gave something that cannot be used. Programmer errors fail an invariant instead.
  */
 export class AppError extends Error {
   override readonly name = 'AppError';
-  readonly code: ErrorCode;
+  readonly code: ErrorCodeName;
   readonly retryable: boolean;
   readonly faults: readonly Fault[];
   readonly retryAfterMs: number | undefined;
+  readonly #declared: DeclaredError;
 
-  constructor(code: ErrorCode, message: string, options: AppErrorOptions = {}) {
+  constructor(kind: ErrorCode | DeclaredError, message: string, options: AppErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
-    this.code = code;
-    this.retryable = options.retryable ?? errorCodes[code].retryable;
+    this.#declared = typeof kind === 'string' ? { code: kind, ...errorCodes[kind] } : kind;
+    this.code = this.#declared.code;
+    this.retryable = options.retryable ?? this.#declared.retryable;
     this.faults = options.faults ?? [];
     this.retryAfterMs = options.retryAfterMs;
   }
 
   /** The HTTP status for an API caller. */
   get status(): number {
-    return errorCodes[this.code].status;
+    return this.#declared.status;
   }
 
   /** What the reader can do about it. */
   get todo(): string {
-    return errorCodes[this.code].todo;
+    return this.#declared.todo;
+  }
+
+  /** What is known of its code, to make another error with it. */
+  get declared(): DeclaredError {
+    return this.#declared;
   }
 }

@@ -3,7 +3,8 @@ import { modelErrorCodes } from './model-error-codes.ts';
 import { storeErrorCodes } from './store-error-codes.ts';
 
 /*
- * The one table of error codes. docs/errors.md is generated from it; a test compares the two.
+ * The error codes of everything but capabilities, which declare their own (src/kernel/declared-errors.ts). The host puts them
+ * together (src/host/error-codes.ts); docs/errors.md is generated from that, and a test compares the two.
  */
 
 const table = {
@@ -55,17 +56,17 @@ const table = {
     what: 'The price overlay file cannot be used; every fault is listed.',
     todo: 'Correct each named entry; docs/prices.md shows the format.',
   },
-  MILLRACE_LEASE_LOST: {
+  MILLRACE_LEASE_EXPIRED: {
     status: 500,
     retryable: true,
     what: 'The lease on the message could not be kept, so its work was stopped before another worker may take it.',
-    todo: 'Nothing: the message is taken up again; after maxLostRuns of the stage it is given up. If it is frequent, look at the database and the event loop lag.',
+    todo: 'Nothing: the message is taken up again; after maxExpiredLeases of the stage it is given up. If it is frequent, look at the database and the event loop lag.',
   },
-  MILLRACE_RUNS_LOST: {
+  MILLRACE_MESSAGE_STALLED: {
     status: 500,
     retryable: false,
     what: 'Run after run of the message was lost with its worker: it may be what kills them, so it is not given to a further one.',
-    todo: "Look how the workers ended (out of memory, a crash, an event loop that is blocked for longer than a lease), mend that, then replay. See docs/runbooks/dead-letters.md; the stage's maxLostRuns is the limit.",
+    todo: "Look how the workers ended (out of memory, a crash, an event loop that is blocked for longer than a lease), fix that, then replay. See docs/runbooks/dead-letters.md; the stage's maxExpiredLeases is the limit.",
   },
   MILLRACE_SIMULATOR_BILL_UNREADABLE: {
     status: 500,
@@ -77,7 +78,7 @@ const table = {
     status: 500,
     retryable: true,
     what: 'A stage handler threw an error of its own.',
-    todo: 'Read the dead letter: it holds the error with its stack; mend the stage and replay the message.',
+    todo: 'Read the dead letter: it holds the error with its stack; fix the stage and replay the message.',
   },
   MILLRACE_STAGE_TIMEOUT: {
     status: 500,
@@ -166,26 +167,8 @@ const table = {
   MILLRACE_WORK_PARKED: {
     status: 503,
     retryable: true,
-    what: 'The work may not go on now: a pause, a limit, an open circuit or a budget. It is put aside, and no attempt is counted.',
+    what: 'The work may not go on now: a pause, a limit, an open circuit or a quota without room. It is put aside, and no attempt is counted.',
     todo: 'Nothing, if the wait is meant. "millrace status" shows what work waits for; resume, or raise the limit.',
-  },
-  MILLRACE_BUDGET_EXHAUSTED: {
-    status: 429,
-    retryable: true,
-    what: 'A budget that refuses new messages at its limit is used up; nothing was written.',
-    todo: 'Send it again when the window turns, as Retry-After says, or raise the limit (docs/runbooks/budget.md).',
-  },
-  MILLRACE_BUDGET_UNPRICED: {
-    status: 422,
-    retryable: false,
-    what: 'No price is known for the model, and a budget that concerns the call allows none without one; it was not made.',
-    todo: 'Add a price to the overlay (docs/prices.md), or set "unpriced" of the budget to "allow"; then replay the message.',
-  },
-  MILLRACE_BUDGET_CALL_TOO_LARGE: {
-    status: 422,
-    retryable: false,
-    what: 'What the call may cost at most is above the limit of a budget, so that it can never fit; it was not made.',
-    todo: 'Set a lower limit of output tokens, shorten the input, or raise the limit of the budget; then replay the message.',
   },
   MILLRACE_MESSAGE_CANCELLED: {
     status: 409,
@@ -193,29 +176,11 @@ const table = {
     what: 'The handler of the message, or an operator, says that its work is not wanted any more.',
     todo: 'Nothing: the message ends as cancelled, and is no dead letter.',
   },
-  MILLRACE_WAIT_TIMEOUT: {
-    status: 504,
-    retryable: true,
-    what: 'The message that was waited for had not ended in the given time. It goes on.',
-    todo: 'Wait again, or longer; "millrace messages show ID" says where it stands.',
-  },
-  MILLRACE_ERASURE_BLOCKED: {
-    status: 409,
-    retryable: true,
-    what: 'An erasure cannot begin: work of it is open, another erasure has not ended, or records are on their way.',
-    todo: 'Do what the error says, and give the command again; an erasure that has begun goes on where it was.',
-  },
-  MILLRACE_ERASURE_FAILED: {
-    status: 500,
-    retryable: false,
-    what: 'An erasure was given up after five tries: the ledger refuses something of its data. The export goes on.',
-    todo: "Find the failure in a relay's log (chore erasures), mend it, and ask for the erasure again.",
-  },
   MILLRACE_STARTUP_REFUSED: {
     status: 500,
     retryable: false,
     what: 'A start-up check found what would break a promise; every finding is listed.',
-    todo: 'Mend each as it says ("millrace check" shows them all), or allow its code in startup.allow.',
+    todo: 'Fix each as it says ("millrace check" shows them all), or allow its code in startup.allow.',
   },
   MILLRACE_SIMULATOR_FAILED: {
     status: 500,
@@ -241,5 +206,5 @@ const table = {
 
 export type ErrorCode = keyof typeof table;
 
-/** Every error code with its HTTP status, whether it may be retried, and what to do. */
+/** Each of these codes with its HTTP status, whether it may be retried, and what to do. */
 export const errorCodes: Readonly<Record<ErrorCode, ErrorCodeEntry>> = table;

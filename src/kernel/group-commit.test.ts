@@ -23,7 +23,7 @@ describe('GroupCommit', () => {
     expect(groups).toEqual([[1, 2, 3]]);
   });
 
-  it('collects while a group is in the air, and keeps groups within their size', async () => {
+  it('collects while a group is under way, and keeps groups within their size', async () => {
     const first = gate();
     const groups: (readonly number[])[] = [];
     const commit = new GroupCommit<number, number>({

@@ -21,7 +21,7 @@ export interface GroupCommitOptions<Item, Result> {
   readonly clock: Clock;
   /** The most items in one group. */
   readonly maxGroup?: number;
-  /** How many groups may be in the air at once. */
+  /** How many groups may be under way at once. */
   readonly maxFlushes?: number;
   /** How many items may wait; one more is refused with MILLRACE_LEDGER_BUSY. */
   readonly maxWaiting?: number;

@@ -1,4 +1,4 @@
-/** Thrown when the program itself is wrong. Never caught to go on; it is a bug to mend. */
+/** Thrown when the program itself is wrong. Never caught to go on; it is a bug to fix. */
 export class InvariantError extends Error {
   override readonly name = 'InvariantError';
 }

@@ -1,9 +1,9 @@
-import type { Clock } from './clock.ts';
+import { type Clock, sleepOn, type Timer } from './clock.ts';
 
-/** A clock in hand, for tests: time stands until it is told to go on. Sleepers wake in the order of their times. */
+/** A clock that a test sets, for tests: time stands until it is told to go on. Timers are due in the order of their times. */
 export class ManualClock implements Clock {
   #nowMs: number;
-  #sleepers: { readonly untilMs: number; readonly wake: () => void }[] = [];
+  readonly #timers = new Map<Timer, { readonly dueMs: number; readonly act: () => void }>();
 
   constructor(start: Date = new Date('2026-01-01T00:00:00Z')) {
     this.#nowMs = start.getTime();
@@ -18,34 +18,33 @@ export class ManualClock implements Clock {
   }
 
   sleep(delayMs: number, signal?: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      if (signal?.aborted) {
-        reject(signal.reason as Error);
-        return;
-      }
-      const sleeper = { untilMs: this.#nowMs + delayMs, wake: resolve };
-      this.#sleepers.push(sleeper);
-      signal?.addEventListener(
-        'abort',
-        () => {
-          this.#sleepers = this.#sleepers.filter((other) => other !== sleeper);
-          reject(signal.reason as Error);
-        },
-        { once: true },
-      );
-    });
+    return sleepOn(this, delayMs, signal);
   }
 
-  /** How many sleep. */
+  startTimer(delayMs: number, act: () => void): Timer {
+    const timer: Timer = { close: () => void this.#timers.delete(timer), unref: () => timer };
+    this.#timers.set(timer, { dueMs: this.#nowMs + Math.max(0, delayMs), act });
+    return timer;
+  }
+
+  /** How many timers run, those that somebody sleeps by among them. */
   get sleepers(): number {
-    return this.#sleepers.length;
+    return this.#timers.size;
   }
 
-  /** Lets time pass, waking whoever's time has come. */
+  /** Lets time pass. Each timer that is due is called at its time, those that are started meanwhile too. */
   advance(byMs: number): void {
-    this.#nowMs += byMs;
-    const due = this.#sleepers.filter((sleeper) => sleeper.untilMs <= this.#nowMs);
-    this.#sleepers = this.#sleepers.filter((sleeper) => sleeper.untilMs > this.#nowMs);
-    for (const sleeper of due.toSorted((left, right) => left.untilMs - right.untilMs)) sleeper.wake();
+    const untilMs = this.#nowMs + byMs;
+    for (;;) {
+      const [next] = [...this.#timers]
+        .filter(([, { dueMs }]) => dueMs <= untilMs)
+        .toSorted(([, left], [, right]) => left.dueMs - right.dueMs);
+      if (next === undefined) break;
+      const [timer, { dueMs, act }] = next;
+      this.#timers.delete(timer);
+      this.#nowMs = Math.max(this.#nowMs, dueMs);
+      act();
+    }
+    this.#nowMs = untilMs;
   }
 }

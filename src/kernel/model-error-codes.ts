@@ -110,10 +110,10 @@ export const modelErrorCodes = {
     what: 'The request to the model failed in a way that is not known.',
     todo: 'Read the cause in the log.',
   },
-  MILLRACE_ANSWER_DEGENERATE: {
+  MILLRACE_OUTPUT_INVALID: {
     status: 502,
     retryable: true,
     what: "A model's answer is of no use: empty, cut off, or not what the stage needs. It is paid for and counted as waste.",
-    todo: "Nothing: it is asked for again, within the stage's degenerate.maxAttempts. If it lasts, look at prompt, schema and maxOutputTokens.",
+    todo: "Nothing: it is asked for again, within the stage's invalidOutput.maxAttempts. If it lasts, look at prompt, schema and maxOutputTokens.",
   },
 } as const satisfies Record<string, ErrorCodeEntry>;

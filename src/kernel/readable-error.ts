@@ -46,7 +46,7 @@ function isReadable(error: object): boolean {
 function copyOf(error: object, cause: unknown): Error {
   const message = textOf(error, 'message') ?? 'An error was thrown that cannot be read.';
   const options = cause === undefined ? {} : { cause };
-  const known = reading(() => (error instanceof AppError ? error.code : undefined)).value;
+  const known = reading(() => (error instanceof AppError ? error.declared : undefined)).value;
   if (known !== undefined) {
     const { retryable } = error as AppError;
     return new AppError(known, message, { ...options, retryable });

@@ -14,6 +14,7 @@ function machine() {
     // Another origin than the wall clock's, as on a machine.
     monotonicMs: () => time.monotonicMs() - start.getTime(),
     sleep: (delayMs: number) => time.sleep(delayMs),
+    startTimer: (delayMs: number, act: () => void) => time.startTimer(delayMs, act),
   };
   const clock = new ReferenceClock(own);
   return {

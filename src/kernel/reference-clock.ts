@@ -1,4 +1,4 @@
-import type { Clock } from './clock.ts';
+import type { Clock, Timer } from './clock.ts';
 
 /*
  * A clock that shows another machine's time, the reference's, measured now and then and carried on by this machine's
@@ -39,6 +39,10 @@ export class ReferenceClock implements Clock {
 
   sleep(delayMs: number, signal?: AbortSignal): Promise<void> {
     return this.#own.sleep(delayMs, signal);
+  }
+
+  startTimer(delayMs: number, act: () => void): Timer {
+    return this.#own.startTimer(delayMs, act);
   }
 
   /** How far this machine's wall clock is behind what this clock shows, in milliseconds; negative: ahead. */

@@ -1,7 +1,7 @@
 import { AppError } from './app-error.ts';
 
 /**
- * Writes the items together and tells what became of each as soon as that is known, in order. A write that the store refuses
+ * Writes the items together and tells what happened to each as soon as that is known, in order. A write that the store refuses
  * for what an item holds (MILLRACE_DATA_REFUSED) is halved, and each half written in order, until the refused item is
  * alone: one such item among n costs at most 2·log2(n) more writes. Any other failure is that of all items of its write.
  * Resolves true when one write was enough.

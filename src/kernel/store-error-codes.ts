@@ -18,7 +18,7 @@ export const storeErrorCodes = {
     status: 503,
     retryable: true,
     what: "This machine's clock and the ledger database's are more than two seconds apart.",
-    todo: "Synchronise both machines with NTP. Budgets and reports go by the ledger's clock meanwhile; see docs/runbooks/clocks.md.",
+    todo: "Synchronise both machines with NTP. What is spent and reported goes by the ledger's clock meanwhile; see docs/runbooks/clocks.md.",
   },
   MILLRACE_DATABASE_CONFLICT: {
     status: 503,
@@ -77,7 +77,7 @@ export const storeErrorCodes = {
   MILLRACE_EXPORT_INCONSISTENT: {
     status: 500,
     retryable: false,
-    what: 'ClickHouse holds a part of an export batch, or more than the batch, and repeating it cannot mend that.',
+    what: 'ClickHouse holds a part of an export batch, or more than the batch, and repeating it cannot fix that.',
     todo: 'Compare the batch that the error names with its rows in ClickHouse; docs/runbooks/metering.md shows how.',
   },
   MILLRACE_QUEUE_UNAVAILABLE: {
@@ -109,12 +109,6 @@ export const storeErrorCodes = {
     retryable: true,
     what: 'Too many operations wait for the ledger.',
     todo: 'Slow down and try again; if it lasts, give the database more room (docs/runbooks/ledger.md).',
-  },
-  MILLRACE_REPORT_TOO_LARGE: {
-    status: 422,
-    retryable: false,
-    what: 'The report would take more time, memory or rows of the column store than one report may.',
-    todo: 'Ask for a shorter period, fewer fields to group by, a filter, or messages=estimated; or raise costs.reports. Embedded, a report has 400 MB at most whatever is configured: use a ClickHouse server for more.',
   },
   MILLRACE_DATA_NOT_FOUND: {
     status: 404,

@@ -14,14 +14,17 @@ import { roundRate, type Usd, usdFromNumber } from '../kernel/money.ts';
 import {
   always,
   type Catalogue,
-  type Finding,
-  type ModelLimits,
+  type CatalogueEntry,
+  type ModelTokenSizes,
   type PriceLookup,
+  type Validity,
   validityAround,
 } from './catalogue.ts';
-import { matchesRule, withDashedDate } from './model-match.ts';
-import type { Rate } from './price.ts';
-import { type TokenClass, tokenClasses } from './token-classes.ts';
+import { catalogueCorrections } from './catalogue-corrections.ts';
+import { fineTunedBase, isNameOf, withDashedDate } from './model-match.ts';
+import type { Rate, Rates, UnitRates } from './price.ts';
+import { type RatedKind, ratedKinds } from './token-classes.ts';
+import type { UsageUnit } from './usage-units.ts';
 
 /*
  * The list prices of the genai-prices package. Only its data is used: its arithmetic is float. A number of
@@ -33,9 +36,11 @@ import { type TokenClass, tokenClasses } from './token-classes.ts';
 interface ListedModel {
   readonly provider: Provider;
   readonly model: ModelInfo;
+  /** The provider that was asked for, when it has no price of its own and this one's stands for it. */
+  readonly insteadOf?: string;
 }
 
-const rateKeys: Readonly<Record<TokenClass, string>> = {
+const rateKeys: Readonly<Record<RatedKind, string>> = {
   uncached_input: 'input_mtok',
   cache_read: 'cache_read_mtok',
   cache_write_5m: 'cache_write_mtok',
@@ -46,38 +51,79 @@ const rateKeys: Readonly<Record<TokenClass, string>> = {
   reasoning: 'output_reasoning_mtok',
   audio_output: 'output_audio_mtok',
   image_output: 'output_image_mtok',
+  cache_read_audio: 'cache_audio_read_mtok',
+  cache_read_image: 'cache_image_read_mtok',
+  video_input: 'input_video_mtok',
+  video_output: 'output_video_mtok',
+  citation: 'output_citation_mtok',
 };
+
+/** The catalogue states these per thousand uses. */
+const unitKeys: readonly (readonly [UsageUnit, string])[] = [
+  ['web_search', 'web_searches_kcount'],
+  ['file_search', 'storage_searches_kcount'],
+];
+
+/**
+ * Providers whose price lists have one input price for text, pictures, sound and video, unless one has its own
+ * (https://ai.google.dev/gemini-api/docs/pricing, https://docs.x.ai/docs/models).
+ */
+const sellMediaAsText: ReadonlySet<string> = new Set(['google', 'x-ai']);
 
 const dayMs = 86_400_000;
 
 /** The packaged catalogue: list prices with their effective dates and daily windows. */
 export class GenaiPricesCatalogue implements Catalogue {
   readonly name = `genai-prices@${installedVersion()}`;
+  /** The installed version is corrected. */
+  readonly revision = catalogueCorrections
+    .map(({ provider, models, listed, published }) => `${provider} ${models.source} ${listed} ${published}`)
+    .join('\n');
 
   /** Whether prices of a provider of this id are listed. */
   hasProvider(id: string): boolean {
     return getProvider(id) !== undefined;
   }
 
-  find(lookup: PriceLookup): Finding {
-    if (lookup.tier !== 'default' || lookup.batch) return { validity: always };
+  find(lookup: PriceLookup): CatalogueEntry {
+    if (lookup.tier !== 'default' || lookup.batch || lookup.geography !== 'global')
+      return { validity: always };
     const listed = findModel(lookup.follows, lookup.model);
     if (!listed) return { validity: always };
-    const conditional = conditionalPrices(listed.model);
-    const inForce = priceInForce(conditional, lookup.at);
-    const validity = validityAround(lookup.at, momentsOfChange(conditional, lookup.at));
+    const { provider, model, insteadOf } = listed;
+    const { inForce, validity } = priceAt(model, lookup.at);
     if (!inForce) return { validity };
-    const rates = readRates(inForce.prices);
-    const usdPerRequest = readRequestFee(inForce.prices);
+    const rates = readRates(inForce.prices, provider.id, model.id);
+    const usdPerRequest = readPerThousand(inForce.prices, 'requests_kcount');
     if (Object.keys(rates).length === 0 && !usdPerRequest) return { validity };
-    const reference = `${this.name}:${listed.provider.id}/${listed.model.id}@${conditionName(inForce)}`;
+    const fallback = insteadOf === undefined ? '' : ` for ${insteadOf}, which lists none`;
+    const source = provider.pricing_urls?.[0];
     return {
-      offer: { kind: 'price', reference, rates, ...(usdPerRequest ? { usdPerRequest } : {}) },
+      offer: {
+        kind: 'price',
+        reference: `${this.name}:${provider.id}/${model.id}@${conditionName(inForce)}${fallback}`,
+        rates,
+        ...(usdPerRequest ? { usdPerRequest } : {}),
+        ...(source === undefined ? {} : { source }),
+        ...(sellMediaAsText.has(provider.id) ? { sellsMediaAsText: true } : {}),
+      },
       validity,
     };
   }
 
-  limits(lookup: Pick<PriceLookup, 'follows' | 'model'>): ModelLimits {
+  units(lookup: PriceLookup): { readonly rates: UnitRates; readonly validity: Validity } {
+    const listed = findModel(lookup.follows, lookup.model);
+    if (!listed) return { rates: {}, validity: always };
+    const { inForce, validity } = priceAt(listed.model, lookup.at);
+    const rates: Partial<Record<UsageUnit, Usd>> = {};
+    for (const [unit, key] of unitKeys) {
+      const usdPerUse = inForce && readPerThousand(inForce.prices, key);
+      if (usdPerUse) rates[unit] = usdPerUse;
+    }
+    return { rates, validity };
+  }
+
+  limits(lookup: Pick<PriceLookup, 'follows' | 'model'>): ModelTokenSizes {
     const contextTokens = findModel(lookup.follows, lookup.model)?.model.context_window;
     return contextTokens === undefined ? {} : { contextTokens };
   }
@@ -91,17 +137,28 @@ function getProvider(id: string): Provider | undefined {
 
 function findModel(providerId: string, model: string): ListedModel | undefined {
   const provider = getProvider(providerId);
-  if (!provider) return undefined;
+  // What a fine-tuned model costs is told in full by other catalogues; the rules here would take it for its base.
+  if (!provider || fineTunedBase(model) !== undefined) return undefined;
   return findAmong(provider, model) ?? findAmong(provider, withDashedDate(model));
 }
 
 function findAmong(provider: Provider, name: string): ListedModel | undefined {
-  const candidates = [provider, ...(provider.fallback_model_providers ?? []).map((id) => getProvider(id))];
-  for (const candidate of candidates) {
-    const model = candidate?.models.find(({ match }) => matchesRule(match, name));
-    if (candidate && model) return { provider: candidate, model };
+  const own = provider.models.find((model) => isNameOf(model, name));
+  if (own) return { provider, model: own };
+  for (const id of provider.fallback_model_providers ?? []) {
+    const other = getProvider(id);
+    const model = other?.models.find((candidate) => isNameOf(candidate, name));
+    if (other && model) return { provider: other, model, insteadOf: provider.id };
   }
   return undefined;
+}
+
+function priceAt(model: ModelInfo, at: Date) {
+  const conditional = conditionalPrices(model);
+  return {
+    inForce: priceInForce(conditional, at),
+    validity: validityAround(at, momentsOfChange(conditional, at)),
+  };
 }
 
 function conditionalPrices(model: ModelInfo): readonly ConditionalPrice[] {
@@ -148,27 +205,38 @@ function timeOfDayMs(text: string): number {
   return Date.parse(`1970-01-01T${text}`);
 }
 
-function readRates(prices: ModelPrice): Partial<Record<TokenClass, Rate>> {
-  const rates: Partial<Record<TokenClass, Rate>> = {};
-  for (const tokenClass of tokenClasses) {
-    const price = prices[rateKeys[tokenClass]];
-    if (price !== undefined) rates[tokenClass] = readRate(price);
+function readRates(prices: ModelPrice, provider: string, model: string): Rates {
+  const rates: Partial<Record<RatedKind, Rate>> = {};
+  for (const kind of ratedKinds) {
+    const price = prices[rateKeys[kind]];
+    if (price !== undefined) rates[kind] = readRate(price, bandOf(provider, model));
   }
   return rates;
 }
 
+/** The context size that the catalogue has for a band of the model, as the provider states it. */
+function bandOf(provider: string, model: string): (listed: number) => number {
+  const corrections = catalogueCorrections.filter(
+    (correction) => correction.provider === provider && correction.models.test(model),
+  );
+  return (listed) => corrections.find((correction) => correction.listed === listed)?.published ?? listed;
+}
+
 /** Rounds what a division left behind in the data (0.08333333333333334) to the digits that a rate may have. */
-function readRate(price: number | TieredPrices): Rate {
+function readRate(price: number | TieredPrices, bandAt: (listed: number) => number): Rate {
   if (typeof price === 'number') return { usdPerMillion: roundRate(usdFromNumber(price)), tiers: [] };
   const tiers = price.tiers
     .toSorted((left, right) => left.start - right.start)
-    .map((tier) => ({ aboveInputTokens: tier.start, usdPerMillion: roundRate(usdFromNumber(tier.price)) }));
+    .map((tier) => ({
+      aboveInputTokens: bandAt(tier.start),
+      usdPerMillion: roundRate(usdFromNumber(tier.price)),
+    }));
   return { usdPerMillion: roundRate(usdFromNumber(price.base)), tiers };
 }
 
-/** The catalogue states it per thousand requests. */
-function readRequestFee(prices: ModelPrice): Usd | undefined {
-  const perThousand = prices['requests_kcount'];
+/** An amount that the catalogue states per thousand. */
+function readPerThousand(prices: ModelPrice, key: string): Usd | undefined {
+  const perThousand = prices[key];
   return typeof perThousand === 'number' ? usdFromNumber(perThousand).div(1000) : undefined;
 }
 

@@ -1,6 +1,6 @@
 import type { Usd } from '../kernel/money.ts';
-import type { Rate } from './price.ts';
-import type { TokenClass } from './token-classes.ts';
+import type { Rates, UnitRates } from './price.ts';
+import type { RatedKind } from './token-classes.ts';
 
 /** A question in the form that catalogues are asked: names in lower case, tier and batch brought to one form. */
 export interface PriceLookup {
@@ -12,10 +12,9 @@ export interface PriceLookup {
   /** "default" or a tier with a price of its own. */
   readonly tier: string;
   readonly batch: boolean;
+  /** "global" or a place with a price of its own. */
+  readonly geography: string;
 }
-
-/** The rates that a catalogue states itself; a class it does not state is absent. */
-export type Rates = Readonly<Partial<Record<TokenClass, Rate>>>;
 
 /** What a catalogue says: a price of its own, or a change of the standard price that the next catalogues give. */
 export type Offer =
@@ -24,6 +23,9 @@ export type Offer =
       readonly reference: string;
       readonly rates: Rates;
       readonly usdPerRequest?: Usd;
+      readonly source?: string;
+      /** Pictures, sound and video that have no rate of their own are sold as text, by the provider's rules. */
+      readonly sellsMediaAsText?: boolean;
     }
   | {
       readonly kind: 'adjustment';
@@ -31,11 +33,20 @@ export type Offer =
       /** Decimal text; applies to every token rate. */
       readonly multiplier: string;
       /** Classes of the standard price that are not sold apart in this mode. */
-      readonly without: readonly TokenClass[];
+      readonly without: readonly RatedKind[];
       /** Rates that replace or join the multiplied ones. */
       readonly rates: Rates;
       readonly usdPerRequest?: Usd;
+      readonly source?: string;
     };
+
+/** A contract's factor on the list price. */
+export interface Discount {
+  readonly reference: string;
+  /** Decimal text; applies to every token rate. */
+  readonly multiplier: string;
+  readonly source?: string;
+}
 
 /** The span of time, from inclusive, in which an answer holds. Milliseconds since 1970, or infinite. */
 export interface Validity {
@@ -44,12 +55,12 @@ export interface Validity {
 }
 
 /** A catalogue's answer, also when it has no offer, and how long it stays the same. */
-export interface Finding {
+export interface CatalogueEntry {
   readonly offer?: Offer;
   readonly validity: Validity;
 }
 
-export interface ModelLimits {
+export interface ModelTokenSizes {
   readonly contextTokens?: number;
   readonly maxOutputTokens?: number;
 }
@@ -58,8 +69,18 @@ export interface ModelLimits {
 export interface Catalogue {
   /** The name that is stored with every price: "genai-prices@0.1.8". */
   readonly name: string;
-  find(lookup: PriceLookup): Finding;
-  limits(lookup: Pick<PriceLookup, 'provider' | 'follows' | 'model'>): ModelLimits;
+  /** Tells one content from another where the name does not. */
+  readonly revision?: string;
+  find(lookup: PriceLookup): CatalogueEntry;
+  /** What it knows of uses of tools, whatever the tier. */
+  units?(lookup: PriceLookup): { readonly rates: UnitRates; readonly validity: Validity };
+  /** The discount on prices of the catalogues after it, and on its own adjustments. */
+  discount?(lookup: PriceLookup): { readonly discount?: Discount; readonly validity: Validity };
+  /** The geographies with a price of their own, for upper bounds. */
+  geographies?(lookup: PriceLookup): readonly string[];
+  /** Whether it has any prices of the provider. */
+  hasProvider?(id: string): boolean;
+  limits(lookup: Pick<PriceLookup, 'provider' | 'follows' | 'model'>): ModelTokenSizes;
 }
 
 export const always: Validity = { fromMs: -Infinity, untilMs: Infinity };

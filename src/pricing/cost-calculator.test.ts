@@ -194,7 +194,7 @@ describe('the upper bound', () => {
     );
   });
 
-  it('is reached by the dearest call', () => {
+  it('is reached by the most expensive call', () => {
     const price = flat({ uncached_input: '3', cache_write_1h: '6', text_output: '15', reasoning: '15' });
     const bound = calculateUpperBound(price, 1_000, 100);
     expect(bound && formatUsd(bound)).toBe(

@@ -1,66 +1,112 @@
 import { addUsd, maxUsd, tokensAtPrice, type Usd, zeroUsd } from '../kernel/money.ts';
-import type { Rates } from './catalogue.ts';
-import type { Cost, Price, Rate } from './price.ts';
+import type { Cost, Price, Rate, Rates } from './price.ts';
 import {
+  classOf,
   countTokens,
   inputTokenClasses,
   outputTokenClasses,
+  type RatedCounts,
+  type RatedKind,
+  ratedKinds,
   type TokenClass,
-  tokenClasses,
-  type TokenCounts,
 } from './token-classes.ts';
+import { type UnitCounts, type UsageUnit, usageUnits } from './usage-units.ts';
 
-/** The rates with the classes filled in that providers bill at another class's rate. The rest stay absent. */
-export function completeRates(rates: Rates): Rates {
+/** The rates with the kinds filled in that providers bill at another kind's rate. The rest stay absent. */
+export function completeRates(rates: Rates, sellsMediaAsText = false): Rates {
   const input = rates.uncached_input;
+  const cached = rates.cache_read ?? input;
   const output = rates.text_output;
   return {
-    ...(input ? { cache_read: input, cache_write_5m: input } : {}),
+    ...(sellsMediaAsText && input ? { audio_input: input, image_input: input, video_input: input } : {}),
+    // Cached media that have a rate of their own uncached need one of their own cached, too.
+    ...(sellsMediaAsText && cached && !rates.audio_input ? { cache_read_audio: cached } : {}),
+    ...(sellsMediaAsText && cached && !rates.image_input ? { cache_read_image: cached } : {}),
+    ...(cached ? { cache_read: cached } : {}),
+    ...(input ? { cache_write_5m: input } : {}),
     ...(output ? { reasoning: output } : {}),
     ...rates,
   };
 }
 
-/** What the tokens cost at the price, exactly, or the used classes that the price has no rate for. */
+/** What was used and could not be priced. */
+export interface UncalculatedCost {
+  readonly missing: readonly RatedKind[];
+}
+
+/** What tokens and uses cost at the price, exactly; or the used kinds of tokens that the price has no rate for. */
 export function calculateCost(
   price: Price,
-  tokens: TokenCounts,
-): { readonly cost: Cost } | { readonly missing: readonly TokenClass[] } {
+  tokens: RatedCounts,
+  units: UnitCounts = {},
+): { readonly cost: Cost; readonly openUnits: readonly UsageUnit[] } | UncalculatedCost {
   const inputTokens = countTokens(tokens, inputTokenClasses);
   const byClass: Partial<Record<TokenClass, Usd>> = {};
-  const missing: TokenClass[] = [];
+  const missing: RatedKind[] = [];
   const request = price.usdPerRequest ?? zeroUsd;
   let total = request;
-  for (const tokenClass of tokenClasses) {
-    const count = tokens[tokenClass] ?? 0;
+  for (const kind of ratedKinds) {
+    const count = tokens[kind] ?? 0;
     if (count === 0) continue;
-    const rate = price.rates[tokenClass];
+    const rate = price.rates[kind];
     if (!rate) {
-      missing.push(tokenClass);
+      missing.push(kind);
       continue;
     }
     const amount = tokensAtPrice(count, rateFor(rate, inputTokens));
-    byClass[tokenClass] = amount;
+    byClass[classOf(kind)] = addUsd(byClass[classOf(kind)] ?? zeroUsd, amount);
     total = addUsd(total, amount);
   }
-  return missing.length > 0 ? { missing } : { cost: { total, byClass, request } };
+  if (missing.length > 0) return { missing };
+  const used = costOfUnits(price, units);
+  return {
+    cost: {
+      total: addUsd(total, used.units),
+      byClass,
+      request,
+      ...(Object.keys(used.byUnit).length === 0 ? {} : { units: used.units, byUnit: used.byUnit }),
+      ...(Object.keys(units).length === 0 ? {} : { uses: units }),
+    },
+    openUnits: used.open,
+  };
+}
+
+function costOfUnits(price: Price, counts: UnitCounts) {
+  const byUnit: Partial<Record<UsageUnit, Usd>> = {};
+  const open: UsageUnit[] = [];
+  let units = zeroUsd;
+  for (const unit of usageUnits) {
+    const count = counts[unit] ?? 0;
+    if (count === 0) continue;
+    const rate = price.units?.[unit];
+    if (rate === undefined) {
+      open.push(unit);
+      continue;
+    }
+    const amount = rate.times(count);
+    byUnit[unit] = amount;
+    units = addUsd(units, amount);
+  }
+  return { units, byUnit, open };
 }
 
 /**
- * An amount that no call within the token maxima can exceed at this price, however its tokens fall into the
- * price's classes. Undefined when the price has no rate for a side that has tokens.
+ * An amount that no call within the maxima can exceed at this price, however its tokens fall into the price's kinds.
+ * Undefined when the price has no rate for a side that has tokens. Uses without a known price are not in it.
  */
 export function calculateUpperBound(
   price: Price,
   maxInputTokens: number,
   maxOutputTokens: number,
+  maxUnits: UnitCounts = {},
 ): Usd | undefined {
-  const inputRate = dearestRate(price.rates, inputTokenClasses, maxInputTokens);
-  const outputRate = dearestRate(price.rates, outputTokenClasses, maxInputTokens);
+  const inputRate = highestRate(price.rates, inputTokenClasses, maxInputTokens);
+  const outputRate = highestRate(price.rates, outputTokenClasses, maxInputTokens);
   if ((!inputRate && maxInputTokens > 0) || (!outputRate && maxOutputTokens > 0)) return undefined;
   const input = inputRate ? tokensAtPrice(maxInputTokens, inputRate) : zeroUsd;
   const output = outputRate ? tokensAtPrice(maxOutputTokens, outputRate) : zeroUsd;
-  return addUsd(addUsd(input, output), price.usdPerRequest ?? zeroUsd);
+  const beside = addUsd(price.usdPerRequest ?? zeroUsd, costOfUnits(price, maxUnits).units);
+  return addUsd(addUsd(input, output), beside);
 }
 
 /** The tier that the call's whole input reaches applies to all of its tokens. */
@@ -72,16 +118,16 @@ function rateFor(rate: Rate, inputTokens: number): Usd {
   return usdPerMillion;
 }
 
-/** Over the classes and over every tier that an input of up to this size can reach: a higher tier may be cheaper. */
-function dearestRate(rates: Rates, classes: readonly TokenClass[], maxInputTokens: number): Usd | undefined {
-  let dearest: Usd | undefined;
-  for (const tokenClass of classes) {
-    const rate = rates[tokenClass];
+/** Over the kinds and over every tier that an input of up to this size can reach: a higher tier may be cheaper. */
+function highestRate(rates: Rates, classes: readonly TokenClass[], maxInputTokens: number): Usd | undefined {
+  let highest: Usd | undefined;
+  for (const kind of ratedKinds) {
+    const rate = classes.includes(classOf(kind)) ? rates[kind] : undefined;
     if (!rate) continue;
-    dearest = dearest ? maxUsd(dearest, rate.usdPerMillion) : rate.usdPerMillion;
+    highest = highest ? maxUsd(highest, rate.usdPerMillion) : rate.usdPerMillion;
     for (const tier of rate.tiers) {
-      if (maxInputTokens > tier.aboveInputTokens) dearest = maxUsd(dearest, tier.usdPerMillion);
+      if (maxInputTokens > tier.aboveInputTokens) highest = maxUsd(highest, tier.usdPerMillion);
     }
   }
-  return dearest;
+  return highest;
 }

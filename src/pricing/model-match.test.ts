@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { matchesRule, withDashedDate, withoutSnapshotDate } from './model-match.ts';
+import { fineTunedBase, isNameOf, matchesRule, withDashedDate, withoutSnapshotDate } from './model-match.ts';
 
 describe('a match rule', () => {
   it.each([
@@ -40,5 +40,35 @@ describe('snapshot dates', () => {
     ['gpt-5', 'gpt-5'],
   ])('%s without its date is %s', (model, undated) => {
     expect(withoutSnapshotDate(model)).toBe(undated);
+  });
+});
+
+describe('a name', () => {
+  const sonnet = {
+    id: 'claude-sonnet-5',
+    match: { or: [{ starts_with: 'claude-sonnet-5' }, { contains: 'sonnet-v5' }] },
+  };
+
+  it.each([
+    ['claude-sonnet-5', true],
+    ['claude-sonnet-5-20260630', true],
+    ['claude-sonnet-5@20260630', true],
+    ['claude-sonnet-5-latest', true],
+    ['us.anthropic.sonnet-v5-20260630-v1:0', true],
+    ['claude-sonnet-5-5', false],
+    ['claude-sonnet-5-5-20260630', false],
+    ['claude-sonnet-5-mini', false],
+    ['claude-sonnet-55', false],
+    ['my-sonnet-v5', false],
+  ])('of %s means the model that a wide rule fits: %s', (name, means) => {
+    expect(isNameOf(sonnet, name)).toBe(means);
+  });
+
+  it.each([
+    ['ft:gpt-4.1-2025-04-14:acme:tickets:abc', 'ft:gpt-4.1-2025-04-14'],
+    ['gpt-4o-mini-2024-07-18.ft-0123', 'ft:gpt-4o-mini-2024-07-18'],
+    ['gpt-4.1', undefined],
+  ])('of the fine-tuned %s has the base %s', (name, base) => {
+    expect(fineTunedBase(name)).toBe(base);
   });
 });

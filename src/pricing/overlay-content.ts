@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import type { Fault } from '../kernel/app-error.ts';
 import { rateScale } from '../kernel/money.ts';
-import { tokenClasses } from './token-classes.ts';
+import { tierOf } from './tier-names.ts';
+import { ratedKinds } from './token-classes.ts';
+import { usageUnits } from './usage-units.ts';
 
 /*
  * The format of a price overlay: what may stand in the file, and what must hold between its parts.
@@ -57,13 +59,17 @@ const entry = z
     until: moment.optional(),
     tier: name
       .refine((tier) => tier !== 'batch', 'batch is not a tier here: write "batch": true')
-      .transform((tier) => standardTier(tier))
+      .transform((tier) => tierOf(tier))
       .default('default'),
     batch: z.boolean().default(false),
     multiplier: factor.optional(),
-    without: z.array(z.enum(tokenClasses)).optional(),
-    rates: z.partialRecord(z.enum(tokenClasses), rate).optional(),
+    without: z.array(z.enum(ratedKinds)).optional(),
+    rates: z.partialRecord(z.enum(ratedKinds), rate).optional(),
     usdPerRequest: decimal.optional(),
+    /** Where the provider served it; without one: not bound to a place. A multiplier then applies to every tier. */
+    geography: name.default('global'),
+    /** Where the figures stand: an address, with the day it was read; a contract's name. */
+    source: z.string().optional(),
     note: z.string().optional(),
   })
   .refine(({ from, until }) => !from || !until || Date.parse(from) < Date.parse(until), {
@@ -76,6 +82,33 @@ const entry = z
   .refine(({ multiplier, without }) => multiplier !== undefined || without === undefined, {
     path: ['without'],
     error: 'only says something beside a multiplier',
+  });
+
+const spanned = { from: moment.optional(), until: moment.optional() };
+
+const unitPrice = z.strictObject({
+  provider: name,
+  model: modelPattern.default('*'),
+  ...spanned,
+  unit: z.enum(usageUnits),
+  usdPerUse: decimal,
+  source: z.string().optional(),
+});
+
+const contract = z
+  .strictObject({
+    name: z.string().min(1).max(256),
+    provider: name,
+    model: modelPattern.default('*'),
+    ...spanned,
+    /** The share taken off every token rate: "0.12" is twelve percent. */
+    discount: z
+      .string({ error: 'must be a share in quotes, such as "0.12" for twelve percent' })
+      .regex(/^(0(\.\d{1,6})?|1)$/, 'must be a share from 0 to 1, such as "0.12" for twelve percent'),
+  })
+  .refine(({ from, until }) => !from || !until || Date.parse(from) < Date.parse(until), {
+    path: ['until'],
+    error: 'must be later than from',
   });
 
 const limit = z
@@ -93,6 +126,8 @@ const limit = z
 
 const content = z.strictObject({
   prices: z.array(entry).default([]),
+  contracts: z.array(contract).default([]),
+  units: z.array(unitPrice).default([]),
   limits: z.array(limit).default([]),
 });
 
@@ -102,11 +137,6 @@ export type OverlayLimit = z.output<typeof limit>;
 export type OverlayContent = z.output<typeof content>;
 /** What may be written into an overlay. */
 export type OverlayInput = z.input<typeof content>;
-
-/** The standard price has several names: providers answer "default", "standard" or "auto". */
-export function standardTier(tier: string): string {
-  return tier === 'standard' || tier === 'auto' ? 'default' : tier;
-}
 
 /** Checks a value against the format. All faults at once, by path: "prices.3.rates.reasoning". */
 export function parseOverlayContent(
@@ -118,7 +148,15 @@ export function parseOverlayContent(
       faults: parsed.error.issues.map((issue) => ({ field: issue.path.join('.'), problem: issue.message })),
     };
   }
-  const faults = [...overlappingPrices(parsed.data.prices), ...repeatedLimits(parsed.data.limits)];
+  const { prices, contracts, units, limits } = parsed.data;
+  const faults = [
+    ...overlapping('prices', prices, ({ tier, batch, geography }) =>
+      [tier, batch ? 'batch' : '', geography === 'global' ? '' : geography].filter(Boolean).join(', '),
+    ),
+    ...overlapping('contracts', contracts, () => ''),
+    ...overlapping('units', units, ({ unit }) => unit),
+    ...repeatedLimits(limits),
+  ];
   return faults.length > 0 ? { faults } : { content: parsed.data };
 }
 
@@ -130,26 +168,34 @@ export function entrySpan({ from, until }: Pick<OverlayEntry, 'from' | 'until'>)
   return { fromMs: from ? Date.parse(from) : -Infinity, untilMs: until ? Date.parse(until) : Infinity };
 }
 
-/** Two entries for the same provider, model, tier and mode must not hold at the same time: neither would be the price. */
-function overlappingPrices(prices: readonly OverlayEntry[]): Fault[] {
-  return prices.flatMap((later, laterIndex) => {
-    const earlierIndex = prices.findIndex((earlier, index) => index < laterIndex && overlaps(earlier, later));
+interface SpannedEntry extends Pick<OverlayEntry, 'from' | 'until'> {
+  readonly provider: string;
+  readonly model: string;
+}
+
+/** Two entries that say the same of the same model must not hold at the same time: neither would be the price. */
+function overlapping<T extends SpannedEntry>(
+  list: string,
+  entries: readonly T[],
+  keyOf: (entry: T) => string,
+): Fault[] {
+  return entries.flatMap((later, laterIndex) => {
+    const isSame = (earlier: T): boolean =>
+      earlier.provider === later.provider &&
+      earlier.model === later.model &&
+      keyOf(earlier) === keyOf(later) &&
+      spansOverlap(earlier, later);
+    const earlierIndex = entries.findIndex((earlier, index) => index < laterIndex && isSame(earlier));
     if (earlierIndex < 0) return [];
-    const mode = `${later.tier}${later.batch ? ', batch' : ''}`;
-    const what = `${later.provider}/${later.model} (${mode})`;
+    const key = keyOf(later);
+    const what = `${later.provider}/${later.model}${key === '' ? '' : ` (${key})`}`;
     return [
-      { field: `prices.${laterIndex}`, problem: `overlaps prices.${earlierIndex} in time for ${what}` },
+      { field: `${list}.${laterIndex}`, problem: `overlaps ${list}.${earlierIndex} in time for ${what}` },
     ];
   });
 }
 
-function overlaps(left: OverlayEntry, right: OverlayEntry): boolean {
-  const isSameKey =
-    left.provider === right.provider &&
-    left.model === right.model &&
-    left.tier === right.tier &&
-    left.batch === right.batch;
-  if (!isSameKey) return false;
+function spansOverlap(left: SpannedEntry, right: SpannedEntry): boolean {
   const a = entrySpan(left);
   const b = entrySpan(right);
   return a.fromMs < b.untilMs && b.fromMs < a.untilMs;

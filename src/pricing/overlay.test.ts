@@ -20,6 +20,7 @@ function referenceOf(catalogue: PriceOverlay, lookup: Partial<PriceLookup>): str
     at: new Date('2026-05-01'),
     tier: 'default',
     batch: false,
+    geography: 'global',
     ...lookup,
   });
   return offer?.reference.slice(offer.reference.indexOf(':', 'overlay:'.length) + 1);

@@ -1,8 +1,9 @@
 import { AppError } from '../kernel/app-error.ts';
 import { GenaiPricesCatalogue } from './catalogue.genai-prices.ts';
 import type { PriceOverlay } from './overlay.ts';
-import { packagedOverlay } from './packaged-overlay.ts';
+import { packagedOverlays } from './packaged-overlay.ts';
 import { PriceBook } from './price-book.ts';
+import { catalogueProviders, priceProviderOf } from './provider-names.ts';
 
 export interface PackagedPriceBookOptions {
   /** The operator's own prices; they come first. */
@@ -12,23 +13,23 @@ export interface PackagedPriceBookOptions {
 }
 
 /**
- * The price book that the program runs with: own overlay, packaged overlay, packaged catalogue.
+ * The price book that the program runs with: own overlay, packaged overlays, packaged catalogue.
  * Throws MILLRACE_CONFIG_INVALID when an alias names no provider of the catalogue.
  */
 export function packagedPriceBook({ overlay, aliases = {} }: PackagedPriceBookOptions = {}): PriceBook {
   const catalogue = new GenaiPricesCatalogue();
   const faults = Object.entries(aliases)
-    .filter(([, follows]) => !catalogue.hasProvider(follows.toLowerCase()))
+    .filter(([, follows]) => !catalogue.hasProvider(priceProviderOf(follows)))
     .map(([provider, follows]) => ({
       field: `prices.aliases.${provider}`,
-      problem: `"${follows}" is not a provider of ${catalogue.name}`,
+      problem: `"${follows}" is not a provider of ${catalogue.name}; its providers are ${catalogueProviders.join(', ')}`,
     }));
   if (faults.length > 0) {
     const list = faults.map(({ field, problem }) => `${field}: ${problem}`).join('; ');
     throw new AppError('MILLRACE_CONFIG_INVALID', `The price aliases are not valid: ${list}`, { faults });
   }
   return new PriceBook({
-    catalogues: [...(overlay ? [overlay] : []), packagedOverlay(), catalogue],
+    catalogues: [...(overlay ? [overlay] : []), ...packagedOverlays(), catalogue],
     aliases,
   });
 }

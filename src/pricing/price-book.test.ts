@@ -5,6 +5,7 @@ import type { Catalogue } from './catalogue.ts';
 import { always } from './catalogue.ts';
 import { parseOverlay } from './overlay.ts';
 import { packagedPriceBook } from './packaged-price-book.ts';
+import { catalogueProviders } from './provider-names.ts';
 import { PriceBook } from './price-book.ts';
 import type { PriceQuestion } from './price.ts';
 import type { TokenClass, TokenCounts } from './token-classes.ts';
@@ -110,7 +111,7 @@ describe('modes', () => {
   it.each([
     ['openai/gpt-5-nano', { tier: 'priority' }, 'no price for openai/gpt-5-nano in tier priority'],
     ['openai/gpt-4o', { tier: 'flex' }, 'no price for openai/gpt-4o in tier flex'],
-    ['openai/gpt-5', { tier: 'scale' }, 'no price for openai/gpt-5 in tier scale'],
+    ['openai/gpt-5', { tier: 'ultrafast' }, 'no price for openai/gpt-5 in tier ultrafast'],
     ['openai/gpt-5', { tier: 'flex', batch: true }, 'no price for openai/gpt-5 in tier flex in batch mode'],
     [
       'anthropic/claude-opus-4-1',
@@ -120,7 +121,11 @@ describe('modes', () => {
     ['groq/llama-3.1-8b-instant', { batch: true }, 'no price for groq/llama-3.1-8b-instant in batch mode'],
     ['openai/gpt-99', { batch: true }, 'no price for openai/gpt-99 in batch mode'],
     ['openai/gpt-99', {}, 'no price for openai/gpt-99'],
-    ['nobody/gpt-5', {}, 'no price for nobody/gpt-5'],
+    [
+      'nobody/gpt-5',
+      {},
+      `no prices of a provider "nobody"; there are prices of ${catalogueProviders.join(', ')}`,
+    ],
   ])('%s in %j is unpriced, never at the default rate', (model, mode, reason) => {
     expect(listed.price(question(model, mode), tokens)).toEqual({ kind: 'unpriced', reason });
     expect(listed.upperBound(question(model, mode), 1, 1)).toBeUndefined();
@@ -135,10 +140,10 @@ describe('modes', () => {
   });
 
   it('says in the reference which price it multiplied', () => {
-    const [overlay, catalogue] = listed.catalogueNames;
+    const [overlay, , catalogue] = listed.catalogueNames;
     expect(listed.findPrice(question('openai/o3', { tier: 'flex' }))).toMatchObject({
       catalogue: overlay,
-      reference: `${overlay}:openai/o3*@always+flex of ${catalogue}:openai/o3@2025-06-10`,
+      reference: `${overlay}:openai/o3@always+flex of ${catalogue}:openai/o3@2025-06-10`,
     });
   });
 });
@@ -240,7 +245,7 @@ describe('aliases', () => {
 });
 
 describe('bounds and limits', () => {
-  it('takes the dearest rates for an upper bound', () => {
+  it('takes the highest rates for an upper bound', () => {
     // One-hour cache writes at 6 and output at 15 per million; above 200,000 tokens 12 and 22.5.
     const asked = question('anthropic/claude-sonnet-4-5');
     expect(listed.upperBound(asked, 100_000, 10_000)?.toFixed()).toBe('0.75');

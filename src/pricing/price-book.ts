@@ -1,22 +1,39 @@
-import { scaleRate, type Usd } from '../kernel/money.ts';
+import { createHash } from 'node:crypto';
+import { maxUsd, scaleRate, type Usd, zeroUsd } from '../kernel/money.ts';
 import {
   always,
   bothValid,
   type Catalogue,
-  type ModelLimits,
+  type Discount,
+  type ModelTokenSizes,
   type Offer,
   type PriceLookup,
   type Validity,
 } from './catalogue.ts';
 import { calculateCost, calculateUpperBound, completeRates } from './cost-calculator.ts';
-import { standardTier } from './overlay-content.ts';
-import type { Price, Pricer, PriceQuestion, Pricing, Rate } from './price.ts';
-import { type TokenClass, tokenClasses, type TokenCounts } from './token-classes.ts';
+import type {
+  Price,
+  Pricer,
+  PriceQuestion,
+  PriceStep,
+  Pricing,
+  Rate,
+  Rates,
+  UnitRates,
+  UsageBeside,
+} from './price.ts';
+import { catalogueProviders, modelOfProvider, priceProviderOf } from './provider-names.ts';
+import { geographyOf, isCommitmentTier, tierOf } from './tier-names.ts';
+import { type RatedCounts, type RatedKind, ratedKinds } from './token-classes.ts';
+import type { UnitCounts } from './usage-units.ts';
+import { pricedCharge, withParts } from './whole-cost.ts';
 
 /*
- * The first catalogue with an offer for provider, model, tier and mode at the time of the call decides. An
- * adjustment applies to the standard price (default tier, not batch) of the catalogues after its own. Classes
- * without a rate are then filled in where providers bill them so.
+ * Rules make a price, in this order: the base price of the model with its context bands, the tier or batch mode, the
+ * geography, the contract. The first catalogue with an offer for provider, model, tier and mode at the time of the call
+ * decides; an adjustment applies to the standard price (default tier, not batch) of the catalogues after its own.
+ * A geography multiplies what was found so far, in whatever tier, and a contract's discount multiplies the prices of
+ * the catalogues after its own. Kinds without a rate are then filled in where providers bill them so.
  *
  * What was found is remembered with the span of time in which no catalogue consulted would answer otherwise,
  * so that the hot path is one map look-up and the arithmetic, and dates still hold to the millisecond.
@@ -34,10 +51,14 @@ type Adjustment = Extract<Offer, { kind: 'adjustment' }>;
 
 interface FoundOffer {
   readonly offer?: PriceOffer;
-  /** The name of the catalogue that decided. */
+  /** The name of the catalogue that decided, and its place among the catalogues. */
   readonly catalogue: string;
+  readonly index: number;
+  readonly steps: readonly PriceStep[];
   readonly validity: Validity;
 }
+
+const nothing = { catalogue: '', index: 0, steps: [] };
 
 interface Resolution {
   readonly price?: Price;
@@ -65,22 +86,54 @@ export class PriceBook implements Pricer {
     return this.#catalogues.map(({ name }) => name);
   }
 
-  price(question: PriceQuestion, tokens: TokenCounts): Pricing {
-    const price = this.findPrice(question);
-    if (!price) return { kind: 'unpriced', reason: `no price for ${nameOf(question)}` };
-    const result = calculateCost(price, tokens);
-    if ('cost' in result) return { kind: 'priced', price, cost: result.cost };
-    return { kind: 'unpriced', reason: `no rate for ${result.missing.join(', ')} of ${nameOf(question)}` };
+  /** Tells one content of the book from another: the first digits of a digest over its catalogues. */
+  get version(): string {
+    const contents = this.#catalogues.map(({ name, revision = '' }) => `${name}\n${revision}`);
+    return createHash('sha256').update(contents.join('\n')).digest('hex').slice(0, 12);
   }
 
-  upperBound(question: PriceQuestion, maxInputTokens: number, maxOutputTokens: number): Usd | undefined {
-    const price = this.findPrice(question);
-    return price && calculateUpperBound(price, maxInputTokens, maxOutputTokens);
+  /** Whether any prices of the provider are known, by its own or by a natural name. */
+  hasPricesOf(name: string): boolean {
+    const { provider, follows } = this.#subject(name, '');
+    return this.#catalogues.some((catalogue) =>
+      [provider, follows].some((id) => catalogue.hasProvider?.(id) ?? true),
+    );
   }
 
-  limits(provider: string, model: string): ModelLimits {
+  price(question: PriceQuestion, tokens: RatedCounts, beside: UsageBeside = {}): Pricing {
+    const own = this.#priceOf(question, tokens, beside.units ?? {});
+    const whole = withParts(
+      own,
+      (beside.parts ?? []).map((part) => ({
+        part,
+        pricing: this.#priceOf({ ...question, model: part.model }, part.tokens, {}),
+      })),
+    );
+    return beside.chargedUsd === undefined
+      ? whole
+      : pricedCharge(whole, beside.chargedUsd, question.provider.toLowerCase());
+  }
+
+  upperBound(
+    question: PriceQuestion,
+    maxInputTokens: number,
+    maxOutputTokens: number,
+    maxUnits: UnitCounts = {},
+  ): Usd | undefined {
+    let bound: Usd | undefined;
+    for (const reachable of this.#reachable(question)) {
+      const price = this.findPrice(reachable);
+      const amount = price && calculateUpperBound(price, maxInputTokens, maxOutputTokens, maxUnits);
+      // Without a price of what was asked for there is no bound, whatever the others cost.
+      if (amount === undefined && reachable === question) return undefined;
+      if (amount !== undefined) bound = maxUsd(bound ?? zeroUsd, amount);
+    }
+    return bound;
+  }
+
+  limits(provider: string, model: string): ModelTokenSizes {
     const subject = this.#subject(provider, model);
-    return this.#catalogues.reduceRight<ModelLimits>(
+    return this.#catalogues.reduceRight<ModelTokenSizes>(
       (known, next) => ({ ...known, ...next.limits(subject) }),
       {},
     );
@@ -88,7 +141,8 @@ export class PriceBook implements Pricer {
 
   /** The price in force for the question, with every class it can bill. Undefined when none is known. */
   findPrice(question: PriceQuestion): Price | undefined {
-    const key = `${question.provider}\n${question.model}\n${question.tier}\n${question.batch ? 1 : 0}`;
+    const { provider, model, tier, batch, geography } = question;
+    const key = `${provider}\n${model}\n${tier}\n${batch ? 1 : 0}\n${geography ?? ''}`;
     const atMs = question.at.getTime();
     const remembered = this.#remembered.get(key);
     if (remembered && remembered.validity.fromMs <= atMs && atMs < remembered.validity.untilMs)
@@ -98,43 +152,142 @@ export class PriceBook implements Pricer {
     return resolution.price;
   }
 
-  #subject(provider: string, model: string): Pick<PriceLookup, 'provider' | 'follows' | 'model'> {
-    const name = provider.toLowerCase();
-    return { provider: name, follows: this.#aliases.get(name) ?? name, model: model.trim().toLowerCase() };
+  #priceOf(question: PriceQuestion, tokens: RatedCounts, units: UnitCounts): Pricing {
+    const price = this.findPrice(question);
+    if (!price) return { kind: 'unpriced', reason: this.#reasonOf(question) };
+    const result = calculateCost(price, tokens, units);
+    if ('missing' in result)
+      return { kind: 'unpriced', reason: `no rate for ${result.missing.join(', ')} of ${nameOf(question)}` };
+    const { cost, openUnits } = result;
+    return { kind: 'priced', price, cost, ...(openUnits.length === 0 ? {} : { openUnits }) };
   }
 
-  #lookup({ provider, model, at, tier, batch }: PriceQuestion): PriceLookup {
-    const isBatchTier = tier === 'batch';
+  #reasonOf(question: PriceQuestion): string {
+    return this.hasPricesOf(question.provider)
+      ? `no price for ${nameOf(question)}`
+      : `no prices of a provider "${question.provider}"; there are prices of ${catalogueProviders.join(', ')}`;
+  }
+
+  /** The question itself, and what else may come of the request: the standard tier, and places that were not asked for. */
+  #reachable(question: PriceQuestion): readonly PriceQuestion[] {
+    const lookup = this.#lookup(question);
+    const tiers = lookup.tier === 'default' ? [question] : [question, { ...question, tier: 'default' }];
+    if (question.geography !== undefined) return tiers;
+    const places = new Set(this.#catalogues.flatMap((catalogue) => catalogue.geographies?.(lookup) ?? []));
+    return [...tiers, ...[...places].flatMap((geography) => tiers.map((asked) => ({ ...asked, geography })))];
+  }
+
+  #subject(provider: string, model: string): Pick<PriceLookup, 'provider' | 'follows' | 'model'> {
+    const name = provider.trim().toLowerCase();
+    const follows = priceProviderOf(this.#aliases.get(name) ?? name);
+    return { provider: name, follows, model: modelOfProvider(follows, model.trim().toLowerCase()) };
+  }
+
+  #lookup({ provider, model, at, tier, batch, geography }: PriceQuestion): PriceLookup {
+    const subject = this.#subject(provider, model);
+    const named = tierOf(tier, subject.follows);
+    const isBatchTier = named === 'batch';
     return {
-      ...this.#subject(provider, model),
+      ...subject,
       at,
-      tier: isBatchTier ? 'default' : standardTier(tier.toLowerCase()),
+      tier: isBatchTier ? 'default' : named,
       batch: batch || isBatchTier,
+      geography: geographyOf(geography),
     };
   }
 
   #resolve(lookup: PriceLookup): Resolution {
-    const { offer, catalogue, validity } = this.#find(lookup, this.#catalogues);
-    if (!offer) return { validity };
-    const { reference, usdPerRequest } = offer;
-    const rates = completeRates(offer.rates);
-    return { price: { reference, catalogue, rates, ...(usdPerRequest ? { usdPerRequest } : {}) }, validity };
+    const found = this.#findInPlace(lookup);
+    const { rates: units, validity: unitsValidity } = this.#unitsOf(lookup);
+    const { discount, validity: discountValidity } = this.#discountOn(found, lookup);
+    const validity = [found.validity, unitsValidity, discountValidity].reduce(bothValid);
+    if (!found.offer) return { validity };
+    const rates = completeRates(found.offer.rates, found.offer.sellsMediaAsText);
+    const { reference, usdPerRequest } = found.offer;
+    const price = {
+      reference,
+      catalogue: found.catalogue,
+      rates,
+      steps: found.steps,
+      ...(usdPerRequest ? { usdPerRequest } : {}),
+      ...(Object.keys(units).length === 0 ? {} : { units }),
+    };
+    return { price: discount === undefined ? price : discounted(price, discount), validity };
   }
 
-  #find(lookup: PriceLookup, catalogues: readonly Catalogue[]): FoundOffer {
+  /** The price of the tier, and what the place makes of it. */
+  #findInPlace(lookup: PriceLookup): FoundOffer {
+    if (lookup.geography === 'global') return this.#find(lookup, 0);
     let validity = always;
-    for (const [index, catalogue] of catalogues.entries()) {
+    for (const [index, catalogue] of this.#catalogues.entries()) {
       const finding = catalogue.find(lookup);
       validity = bothValid(validity, finding.validity);
-      if (!finding.offer) continue;
-      if (finding.offer.kind === 'price')
-        return { offer: finding.offer, catalogue: catalogue.name, validity };
-      const standard = this.#find({ ...lookup, tier: 'default', batch: false }, catalogues.slice(index + 1));
+      const { offer } = finding;
+      if (!offer) continue;
+      if (offer.kind === 'price')
+        return { offer, catalogue: catalogue.name, index, validity, steps: [stepOf('base', offer)] };
+      const inTier = this.#find({ ...lookup, geography: 'global' }, 0);
+      validity = bothValid(validity, inTier.validity);
+      if (!inTier.offer) break;
+      return {
+        ...inTier,
+        offer: adjust(inTier.offer, offer),
+        steps: [...inTier.steps, stepOf('geography', offer)],
+        validity,
+      };
+    }
+    return { ...nothing, validity };
+  }
+
+  #find(lookup: PriceLookup, from: number): FoundOffer {
+    let validity = always;
+    for (const [offset, catalogue] of this.#catalogues.slice(from).entries()) {
+      const index = from + offset;
+      const finding = catalogue.find(lookup);
+      validity = bothValid(validity, finding.validity);
+      const { offer } = finding;
+      if (!offer) continue;
+      if (offer.kind === 'price')
+        return { offer, catalogue: catalogue.name, index, validity, steps: [stepOf('base', offer)] };
+      const standard = this.#find({ ...lookup, tier: 'default', batch: false }, index + 1);
       validity = bothValid(validity, standard.validity);
       if (!standard.offer) break;
-      return { offer: adjust(standard.offer, finding.offer), catalogue: catalogue.name, validity };
+      return {
+        offer: adjust(standard.offer, offer),
+        catalogue: catalogue.name,
+        index,
+        steps: [...standard.steps, stepOf('tier', offer)],
+        validity,
+      };
     }
-    return { catalogue: '', validity };
+    if (!isCommitmentTier(lookup.tier)) return { ...nothing, validity };
+    const standard = this.#find({ ...lookup, tier: 'default' }, from);
+    return { ...standard, validity: bothValid(validity, standard.validity) };
+  }
+
+  /** Uses of tools cost the same in every tier; the first catalogue that has one's price decides. */
+  #unitsOf(lookup: PriceLookup): { readonly rates: UnitRates; readonly validity: Validity } {
+    let rates: UnitRates = {};
+    let validity = always;
+    for (const catalogue of this.#catalogues) {
+      const known = catalogue.units?.(lookup);
+      if (known === undefined) continue;
+      rates = { ...known.rates, ...rates };
+      validity = bothValid(validity, known.validity);
+    }
+    return { rates, validity };
+  }
+
+  /** The discount of the first catalogue with one. A catalogue's own prices are agreed ones: they have none. */
+  #discountOn({ index, offer }: FoundOffer, lookup: PriceLookup) {
+    let validity = always;
+    for (const [place, catalogue] of this.#catalogues.entries()) {
+      const found = catalogue.discount?.(lookup);
+      if (found === undefined) continue;
+      validity = bothValid(validity, found.validity);
+      if (found.discount && offer && index > place) return { discount: found.discount, validity };
+    }
+    return { discount: undefined, validity };
   }
 
   #remember(key: string, resolution: Resolution): void {
@@ -146,21 +299,37 @@ export class PriceBook implements Pricer {
   }
 }
 
-/** The standard price with its rates multiplied; a request fee stays as it is unless the adjustment names one. */
+/** The price with its rates multiplied; a request fee stays as it is unless the adjustment names one. */
 function adjust(standard: PriceOffer, adjustment: Adjustment): PriceOffer {
-  const rates: Partial<Record<TokenClass, Rate>> = {};
-  for (const tokenClass of tokenClasses) {
-    const rate = standard.rates[tokenClass];
-    if (rate && !adjustment.without.includes(tokenClass))
-      rates[tokenClass] = multiply(rate, adjustment.multiplier);
-  }
+  const without = new Set<string>(adjustment.without);
+  const kept = Object.entries(standard.rates).filter(([kind]) => !without.has(kind));
   const usdPerRequest = adjustment.usdPerRequest ?? standard.usdPerRequest;
+  const { sellsMediaAsText } = standard;
   return {
     kind: 'price',
     reference: `${adjustment.reference} of ${standard.reference}`,
-    rates: { ...rates, ...adjustment.rates },
+    rates: { ...multiplied(Object.fromEntries(kept), adjustment.multiplier), ...adjustment.rates },
     ...(usdPerRequest ? { usdPerRequest } : {}),
+    ...(sellsMediaAsText === undefined ? {} : { sellsMediaAsText }),
   };
+}
+
+function discounted(price: Price, discount: Discount): Price {
+  return {
+    ...price,
+    reference: `${discount.reference} of ${price.reference}`,
+    rates: multiplied(price.rates, discount.multiplier),
+    steps: [...(price.steps ?? []), { kind: 'contract', ...discount }],
+  };
+}
+
+function multiplied(rates: Rates, multiplier: string): Rates {
+  const changed: Partial<Record<RatedKind, Rate>> = {};
+  for (const kind of ratedKinds) {
+    const rate = rates[kind];
+    if (rate) changed[kind] = multiply(rate, multiplier);
+  }
+  return changed;
 }
 
 function multiply(rate: Rate, multiplier: string): Rate {
@@ -170,10 +339,21 @@ function multiply(rate: Rate, multiplier: string): Rate {
   };
 }
 
-function nameOf({ provider, model, tier, batch }: PriceQuestion): string {
+function stepOf(kind: PriceStep['kind'], offer: Offer): PriceStep {
+  return {
+    kind,
+    reference: offer.reference,
+    ...(offer.kind === 'adjustment' ? { multiplier: offer.multiplier } : {}),
+    ...(offer.source === undefined ? {} : { source: offer.source }),
+  };
+}
+
+function nameOf({ provider, model, tier, batch, geography }: PriceQuestion): string {
+  const place = geographyOf(geography);
   const mode = [
-    standardTier(tier) === 'default' ? '' : ` in tier ${tier}`,
+    tierOf(tier) === 'default' ? '' : ` in tier ${tier}`,
     batch ? ' in batch mode' : '',
+    place === 'global' ? '' : ` in ${place}`,
   ].join('');
   return `${provider}/${model}${mode}`;
 }

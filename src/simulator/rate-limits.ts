@@ -1,8 +1,8 @@
-import type { ModelLimit } from './simulator-config.ts';
+import type { SimulatedRateLimit } from './simulator-config.ts';
 import type { SimulatedProvider } from './simulator-prices.ts';
 
 /*
- * Limits per minute and model as token buckets: each refills evenly and holds at most one minute's worth. A model
+ * Limits per minute and model as token buckets: each refills evenly and pauses at most one minute's worth. A model
  * without a configured limit has a nominal one that only shows in the headers.
  */
 
@@ -44,10 +44,10 @@ export type LimitDecision =
     };
 
 export class RateLimits {
-  readonly #limits: Readonly<Record<string, ModelLimit>>;
+  readonly #limits: Readonly<Record<string, SimulatedRateLimit>>;
   readonly #buckets = new Map<string, ModelBuckets>();
 
-  constructor(limits: Readonly<Record<string, ModelLimit>>) {
+  constructor(limits: Readonly<Record<string, SimulatedRateLimit>>) {
     this.#limits = limits;
   }
 

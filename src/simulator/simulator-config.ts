@@ -67,7 +67,7 @@ const limitSchema = z.strictObject({
   tokensPerMinute: z.int().min(1).optional(),
 });
 
-export type ModelLimit = z.output<typeof limitSchema>;
+export type SimulatedRateLimit = z.output<typeof limitSchema>;
 
 const simulatorConfigSchema = z.strictObject({
   /** Always on loopback; 0 takes a free port. */

@@ -12,7 +12,7 @@ import { drawTrick, type Trick } from './tricks.ts';
 import { findSimulatedModel, type SimulatedModel } from './simulator-prices.ts';
 
 /*
- * What becomes of a request, decided before anything is billed or sent. In order: key, body, model, limits of the model,
+ * What happens to a request, decided before anything is billed or sent. In order: key, body, model, limits of the model,
  * fault rules, rate limits. Nothing but counters (rule strikes, sightings, rate buckets) changes here.
  */
 

@@ -1,31 +1,3 @@
-/** Everything bounded whose level can be read; docs/bounds.md says where each limit is set and what happens at it. */
-export const boundNames = [
-  'ledger_admit',
-  'ledger_claim',
-  'ledger_finish',
-  'ledger_fail',
-  'ledger_reserve',
-  'ledger_settle',
-  'limit_takes',
-  'limit_corrections',
-  'limit_waits',
-  'watched_models',
-  'outbox',
-  'export_batch',
-  'database_connections',
-  'worker_slots',
-  'metric_series',
-  'trace_spans',
-  'http_requests',
-  'http_body_bytes',
-  'http_turns',
-  'cost_reports',
-] as const;
-export type BoundName = (typeof boundNames)[number];
-
-/** Bounds that are there to be used up: full, they only say that there is work. Alerts leave them out. */
-export const boundsFullUnderLoad: readonly BoundName[] = ['export_batch', 'worker_slots'];
-
 /** One thing that is bounded. */
 export interface BoundLevel {
   /** The most that there may be at present. */
@@ -50,20 +22,25 @@ export class Peak {
   }
 }
 
+/** Where owners tell of what they bound, by the names that they declare. */
+export interface BoundRegistry<Name extends string> {
+  readonly register: (bound: Name, level: BoundLevel) => void;
+}
+
 /** The bounds of one process. */
-export class Bounds {
-  readonly #levels = new Map<BoundName, BoundLevel[]>();
+export class Bounds<Name extends string> implements BoundRegistry<Name> {
+  readonly #levels = new Map<Name, BoundLevel[]>();
 
   /** Several things may stand under one name, as a stage's queues do: the fullest counts. */
-  register(bound: BoundName, level: BoundLevel): void {
+  register(bound: Name, level: BoundLevel): void {
     const levels = this.#levels.get(bound);
     if (levels === undefined) this.#levels.set(bound, [level]);
     else levels.push(level);
   }
 
   /** How much of each bound was used, 0 to 1. */
-  read(): ReadonlyMap<BoundName, number> {
-    const ratios = new Map<BoundName, number>();
+  read(): ReadonlyMap<Name, number> {
+    const ratios = new Map<Name, number>();
     for (const [bound, levels] of this.#levels) {
       ratios.set(bound, Math.max(...levels.map((level) => usedRatio(level))));
     }

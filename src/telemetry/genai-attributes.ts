@@ -37,7 +37,7 @@ export const millraceAttributes = {
   attempt: 'millrace.attempt',
   /** How often the message was handed out, this time included. */
   deliveries: 'millrace.deliveries',
-  /** Of a run: completed, retry, parked, dead_lettered, cancelled, handed_back, lease_lost. Of a sending: admitted, duplicate. */
+  /** Of a run: completed, retry, parked, dead_lettered, cancelled, released, lease_expired. Of a sending: admitted, duplicate. */
   outcome: 'millrace.outcome',
   /** From when the message was due until a worker took it, in seconds. */
   queueWait: 'millrace.queue_wait_seconds',

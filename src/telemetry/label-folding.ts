@@ -1,4 +1,4 @@
-import type { LabelValues } from './metric-catalogue.ts';
+import type { LabelValues } from './metric-definition.ts';
 
 /** What stands for every value past a cap. */
 const foldedValue = 'other';

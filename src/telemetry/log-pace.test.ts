@@ -27,7 +27,9 @@ describe('LogPace', () => {
     const readOnly = new Error("READONLY You can't write against a read only replica. script: a");
     expect(kindOfError(readOnly)).toBe(kindOfError(new Error('READONLY again, script: b')));
     expect(kindOfError(readOnly)).not.toBe(kindOfError(new Error('OOM command not allowed')));
-    expect(kindOfError(new AppError('MILLRACE_LEASE_LOST', 'It ended'))).toContain('MILLRACE_LEASE_LOST');
+    expect(kindOfError(new AppError('MILLRACE_LEASE_EXPIRED', 'It ended'))).toContain(
+      'MILLRACE_LEASE_EXPIRED',
+    );
     expect(kindOfError(undefined)).toBe('undefined');
   });
 });

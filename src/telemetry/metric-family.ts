@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram, type OpenMetricsContentType, type Registry } from 'prom-client';
 import { invariant } from '../kernel/invariant.ts';
-import { type MetricDefinition, metricPrefix } from './metric-catalogue.ts';
+import { type MetricDefinition, metricPrefix } from './metric-definition.ts';
 
 /*
  * One metric with its series. Counters and gauges add up here and reach the registry at the scrape, which
@@ -56,14 +56,14 @@ export function registerFamily(
   }
 }
 
-interface Configuration {
+interface MetricConfiguration {
   readonly name: string;
   readonly help: string;
   readonly labelNames: string[];
   readonly registers: MetricRegistry[];
 }
 
-function counterSeries(configuration: Configuration): (labels: LabelSet) => Series {
+function counterSeries(configuration: MetricConfiguration): (labels: LabelSet) => Series {
   const flushes: (() => void)[] = [];
   const counter = new Counter({ ...configuration, collect: () => flushAll(flushes) });
   return (labels) => {
@@ -79,7 +79,7 @@ function counterSeries(configuration: Configuration): (labels: LabelSet) => Seri
   };
 }
 
-function gaugeSeries(configuration: Configuration): Required<Pick<MetricFamily, 'make' | 'remove'>> {
+function gaugeSeries(configuration: MetricConfiguration): Required<Pick<MetricFamily, 'make' | 'remove'>> {
   const flushes = new Map<string, () => void>();
   const gauge = new Gauge({ ...configuration, collect: () => flushAll(flushes.values()) });
   const keyOf = (labels: LabelSet): string =>
@@ -101,7 +101,7 @@ function gaugeSeries(configuration: Configuration): Required<Pick<MetricFamily, 
 }
 
 function histogramSeries(
-  configuration: Configuration & { readonly buckets: number[]; readonly enableExemplars: boolean },
+  configuration: MetricConfiguration & { readonly buckets: number[]; readonly enableExemplars: boolean },
 ): (labels: LabelSet) => Series {
   const histogram = new Histogram(configuration);
   const { buckets, enableExemplars } = configuration;

@@ -3,12 +3,7 @@ import { collectDefaultMetrics, type OpenMetricsContentType, Registry } from 'pr
 import { invariant } from '../kernel/invariant.ts';
 import { classicText, type ExpositionFormat } from './exposition.ts';
 import { LabelFolding, type Room } from './label-folding.ts';
-import {
-  type MetricCatalogue,
-  type metricCatalogue,
-  type MetricDefinition,
-  metricPrefix,
-} from './metric-catalogue.ts';
+import { type MetricCatalogue, type MetricDefinition, metricPrefix } from './metric-definition.ts';
 import {
   type LabelSet,
   type MetricFamily,
@@ -37,8 +32,8 @@ export type LabelsOf<Definition extends MetricDefinition> = {
   ]: Definition['labels'][Label] extends readonly (infer Value extends string)[] ? Value : string;
 };
 
-/** What code reports to. */
-export interface Metrics<Catalogue extends MetricCatalogue> {
+/** What code reports to. Who has the metrics of several catalogues has those of each, and not the other way round. */
+export interface Metrics<out Catalogue extends MetricCatalogue> {
   /** Adds to a counter, 1 unless told otherwise. */
   increment<Name extends NamesOf<Catalogue, 'counter'>>(
     name: Name,
@@ -77,8 +72,9 @@ export interface Metrics<Catalogue extends MetricCatalogue> {
    */
   beforeRender(refresh: () => Promise<void>): () => void;
   /** The series of a counter as they stand, without bringing any gauge up to date. */
-  readCounter(
-    name: NamesOf<Catalogue, 'counter'>,
+  // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- only so is the name compared within its bound
+  readCounter<Name extends NamesOf<Catalogue, 'counter'>>(
+    name: Name,
   ): Promise<readonly { readonly labels: LabelSet; readonly value: number }[]>;
   /** Time series made so far, a histogram's buckets counted singly. */
   seriesCount(): number;
@@ -87,9 +83,6 @@ export interface Metrics<Catalogue extends MetricCatalogue> {
   /** The exposition for a scrape, in the classic text format unless told otherwise. */
   render(format?: ExpositionFormat): Promise<{ readonly contentType: string; readonly body: string }>;
 }
-
-/** The metrics of the product's own catalogue. */
-export type MillraceMetrics = Metrics<typeof metricCatalogue>;
 
 export interface MetricsOptions {
   /** Where the metrics are registered; a new registry unless given. */

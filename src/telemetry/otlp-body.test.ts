@@ -82,7 +82,7 @@ describe('an export', () => {
     const startTime = new Date('2026-05-04T03:02:01.123Z');
     const { span, ended } = recorded((tracer) => {
       const one = tracer.startSpan('first', { kind: SpanKind.CONSUMER, startTime }, ROOT_CONTEXT);
-      one.addEvent('parked', { reason: 'budget' }, startTime);
+      one.addEvent('parked', { reason: 'pause' }, startTime);
       one.addLink({ context: { traceId: 'a'.repeat(32), spanId: 'b'.repeat(16), traceFlags: 1 } });
       one.setStatus({ code: SpanStatusCode.ERROR, message: 'MILLRACE_X' });
       one.end(new Date('2026-05-04T03:02:02Z'));
@@ -100,7 +100,7 @@ describe('an export', () => {
         {
           timeUnixNano: '1777863721123000000',
           name: 'parked',
-          attributes: [{ key: 'reason', value: { stringValue: 'budget' } }],
+          attributes: [{ key: 'reason', value: { stringValue: 'pause' } }],
         },
       ],
       links: [{ traceId: 'a'.repeat(32), spanId: 'b'.repeat(16), attributes: [] }],

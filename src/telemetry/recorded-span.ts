@@ -10,6 +10,7 @@ import {
   SpanStatusCode,
   type TimeInput,
 } from '@opentelemetry/api';
+import type { Clock } from '../kernel/clock.ts';
 
 /*
  * A span that is recorded for export. It does what OpenTelemetry's interface says and no more: attributes are not checked
@@ -32,6 +33,7 @@ export interface SpanStart {
   readonly attributes: Attributes;
   readonly links: readonly Link[];
   readonly startTime: TimeInput | undefined;
+  readonly clock: Clock;
   /** Told once, when the span has ended. */
   readonly onEnd: (span: RecordedSpan) => void;
 }
@@ -46,18 +48,22 @@ export class RecordedSpan implements Span {
   /** Milliseconds since 1970, with a fraction. */
   readonly startMs: number;
   readonly #context: SpanContext;
+  readonly #clock: Clock;
   readonly #onEnd: (span: RecordedSpan) => void;
   /** Of the monotonic clock and of the wall clock, at the same moment. */
-  readonly #madeAtMs = performance.now();
-  readonly #madeOnMs = Date.now();
+  readonly #madeAtMs: number;
+  readonly #madeOnMs: number;
   #name: string;
   #links: readonly Link[];
   #events: SpanEvent[] | undefined;
   #status: SpanStatus = { code: SpanStatusCode.UNSET };
   #endMs: number | undefined;
 
-  constructor({ name, kind, context, parentSpanId, attributes, links, startTime, onEnd }: SpanStart) {
+  constructor({ name, kind, context, parentSpanId, attributes, links, startTime, clock, onEnd }: SpanStart) {
     this.#name = name;
+    this.#clock = clock;
+    this.#madeAtMs = clock.monotonicMs();
+    this.#madeOnMs = clock.now().getTime();
     this.kind = kind;
     this.#context = context;
     this.parentSpanId = parentSpanId;
@@ -155,7 +161,7 @@ export class RecordedSpan implements Span {
 
   /** The wall clock as it was when the span was made, and what the monotonic one has added since. */
   #nowMs(): number {
-    return this.#madeOnMs + performance.now() - this.#madeAtMs;
+    return this.#madeOnMs + this.#clock.monotonicMs() - this.#madeAtMs;
   }
 }
 

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
+import { systemClock } from '../kernel/clock.ts';
 import { type DropReason, maxWaitingSpans, SpanSender } from './span-sender.ts';
 import { SpanTracer } from './span-tracer.ts';
 
@@ -48,6 +49,7 @@ function senderTo(endpoint: string) {
     source: { serviceName: 'millrace', version: '1' },
     endpoint,
     headers: {},
+    clock: systemClock,
     onDropped: (reason, count) => {
       dropped[reason] = (dropped[reason] ?? 0) + count;
     },

@@ -2,6 +2,7 @@ import http, { type ClientRequest, type IncomingMessage, type RequestOptions } f
 import https from 'node:https';
 import { text as textOf } from 'node:stream/consumers';
 import { z } from 'zod';
+import type { Clock, Timer } from '../kernel/clock.ts';
 import { exportBody, type SpanSource } from './otlp-body.ts';
 import type { RecordedSpan } from './recorded-span.ts';
 
@@ -18,6 +19,7 @@ export interface SpanSenderOptions {
   /** The whole address. */
   readonly endpoint: string;
   readonly headers: Readonly<Record<string, string>>;
+  readonly clock: Clock;
   /** Told of spans that nobody will see. */
   readonly onDropped: (reason: DropReason, count: number) => void;
   /** Told of the first export that fails after one that did not. */
@@ -44,7 +46,7 @@ export class SpanSender {
   readonly #options: SpanSenderOptions;
   readonly #waiting: RecordedSpan[] = [];
   readonly #agent: http.Agent;
-  #timer: NodeJS.Timeout | undefined;
+  #timer: Timer | undefined;
   #sending: Promise<void> | undefined;
   #isClosed = false;
   /** The latest failure since the last export that succeeded. */
@@ -68,14 +70,15 @@ export class SpanSender {
     }
     this.#waiting.push(span);
     if (this.#waiting.length >= maxSpansPerExport) this.#startSending();
-    else this.#timer ??= setTimeout(() => this.#startSending(), exportDelayMs).unref();
+    else this.#sendLater();
   }
 
   /** Sends what waits, then no more. Rejects when the last export failed. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    const untilMs = performance.now() + exportTimeoutMs;
-    while (this.#waiting.length > 0 && performance.now() < untilMs) {
+    const { clock } = this.#options;
+    const untilMs = clock.monotonicMs() + exportTimeoutMs;
+    while (this.#waiting.length > 0 && clock.monotonicMs() < untilMs) {
       this.#startSending();
       await this.#sending;
     }
@@ -85,14 +88,17 @@ export class SpanSender {
     if (this.#failure !== undefined) throw this.#failure;
   }
 
+  #sendLater(): void {
+    this.#timer ??= this.#options.clock.startTimer(exportDelayMs, () => this.#startSending()).unref();
+  }
+
   #startSending(): void {
-    clearTimeout(this.#timer);
+    this.#timer?.close();
     this.#timer = undefined;
     this.#sending ??= this.#sendBatch().finally(() => {
       this.#sending = undefined;
       if (this.#waiting.length >= maxSpansPerExport) this.#startSending();
-      else if (this.#waiting.length > 0 && !this.#isClosed)
-        this.#timer ??= setTimeout(() => this.#startSending(), exportDelayMs).unref();
+      else if (this.#waiting.length > 0 && !this.#isClosed) this.#sendLater();
     });
   }
 
@@ -115,14 +121,15 @@ export class SpanSender {
 
   /** Answers how many spans the receiver would not have. */
   async #send(body: Buffer): Promise<number> {
-    const untilMs = performance.now() + exportTimeoutMs;
+    const { clock } = this.#options;
+    const untilMs = clock.monotonicMs() + exportTimeoutMs;
     for (let retryMs = firstRetryMs; ; retryMs *= 2) {
-      const leftMs = untilMs - performance.now();
+      const leftMs = untilMs - clock.monotonicMs();
       const attempt = await this.#post(body, leftMs);
       if (attempt.kind === 'taken') return attempt.rejected;
       const pauseMs = attempt.retryAfterMs ?? retryMs * (0.8 + 0.4 * Math.random());
-      if (attempt.kind === 'refused' || pauseMs >= untilMs - performance.now()) throw attempt.error;
-      await new Promise((resolve) => setTimeout(resolve, pauseMs));
+      if (attempt.kind === 'refused' || pauseMs >= untilMs - clock.monotonicMs()) throw attempt.error;
+      await clock.sleep(pauseMs);
     }
   }
 
@@ -142,6 +149,10 @@ export class SpanSender {
   /** By node:http: fetch copies a body through a stream, which costs as much as rendering it. */
   async #answerTo(body: Buffer, timeoutMs: number): Promise<ReceiverAnswer> {
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+    const late = new AbortController();
+    const timer = this.#options.clock
+      .startTimer(timeoutMs, () => late.abort(new DOMException('no answer in time', 'TimeoutError')))
+      .unref();
     const request = this.#request({
       method: 'POST',
       headers: {
@@ -150,12 +161,16 @@ export class SpanSender {
         'content-length': body.length,
       },
       agent: this.#agent,
-      signal: AbortSignal.timeout(Math.max(1, Math.ceil(timeoutMs))),
+      signal: late.signal,
     });
     request.once('response', resolve).on('error', reject).end(body);
-    const response = await promise;
-    const { statusCode: status = 0, headers } = response;
-    return { status, text: await textOf(response), retryAfter: headers['retry-after'] };
+    try {
+      const response = await promise;
+      const { statusCode: status = 0, headers } = response;
+      return { status, text: await textOf(response), retryAfter: headers['retry-after'] };
+    } finally {
+      timer.close();
+    }
   }
 
   #request(options: RequestOptions): ClientRequest {

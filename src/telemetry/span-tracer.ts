@@ -9,6 +9,7 @@ import {
   trace,
   TraceFlags,
 } from '@opentelemetry/api';
+import { type Clock, systemClock } from '../kernel/clock.ts';
 import type { SpanMaker } from './message-tracer.ts';
 import { RecordedSpan } from './recorded-span.ts';
 import { randomSpanId, randomTraceId } from './trace-context.ts';
@@ -16,6 +17,8 @@ import { randomSpanId, randomTraceId } from './trace-context.ts';
 export interface SpanTracerOptions {
   /** Share of traces to export, 0 to 1. */
   readonly sampleRatio: number;
+  /** Default the machine's. */
+  readonly clock?: Clock;
   /** Takes every span that has ended, chosen or not. */
   readonly onEnd: (span: RecordedSpan) => void;
 }
@@ -26,10 +29,12 @@ export interface SpanTracerOptions {
  */
 export class SpanTracer implements SpanMaker {
   readonly #sampleRatio: number;
+  readonly #clock: Clock;
   readonly #onEnd: (span: RecordedSpan) => void;
 
-  constructor({ sampleRatio, onEnd }: SpanTracerOptions) {
+  constructor({ sampleRatio, clock = systemClock, onEnd }: SpanTracerOptions) {
     this.#sampleRatio = sampleRatio;
+    this.#clock = clock;
     this.#onEnd = onEnd;
   }
 
@@ -53,6 +58,7 @@ export class SpanTracer implements SpanMaker {
       attributes,
       links,
       startTime,
+      clock: this.#clock,
       onEnd: this.#onEnd,
     });
   }

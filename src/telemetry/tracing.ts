@@ -1,11 +1,12 @@
 import { context, trace } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
+import { type Clock, systemClock } from '../kernel/clock.ts';
 import { usd } from '../kernel/money.ts';
 import type { MessageTracer } from './message-tracer.ts';
 import { type OriginField, originFields } from './origin-attributes.ts';
 import { type DropReason, SpanSender } from './span-sender.ts';
 import { SpanTracer } from './span-tracer.ts';
-import { TraceKeeper } from './trace-keeper.ts';
+import { TailSampler } from './tail-sampler.ts';
 
 export interface TracingOptions {
   /** Where traces go by OTLP over HTTP, as a whole address ("http://127.0.0.1:4318/v1/traces"). None: not exported. */
@@ -20,6 +21,8 @@ export interface TracingOptions {
   readonly keepAboveUsd?: string;
   /** The parts of the origin that spans and baggage may show. Default all. */
   readonly originAttributes?: readonly OriginField[];
+  /** Default the machine's. */
+  readonly clock?: Clock;
   /** Told of spans that will not be seen. */
   readonly onDropped?: (reason: DropReason, count: number) => void;
   /** Told when exports begin to fail. */
@@ -44,6 +47,7 @@ export function startTracing(options: TracingOptions): Tracing {
     endpoint,
     headers = {},
     sampleRatio,
+    clock = systemClock,
   } = options;
   if (endpoint === undefined) {
     return {
@@ -57,15 +61,16 @@ export function startTracing(options: TracingOptions): Tracing {
     source: options,
     endpoint,
     headers,
+    clock,
     onDropped: options.onDropped ?? (() => undefined),
     onFailing: options.onFailing ?? (() => undefined),
   });
-  const keeper = new TraceKeeper({ next: (span) => sender.add(span), keepFromUsd: usd(keepAboveUsd) });
+  const sampler = new TailSampler({ next: (span) => sender.add(span), keepFromUsd: usd(keepAboveUsd) });
   const contextManager = new AsyncLocalStorageContextManager().enable();
   // False when the application has one already; spans nest through that one then.
   const ownsContext = context.setGlobalContextManager(contextManager);
   return {
-    tracer: new SpanTracer({ sampleRatio, onEnd: (span) => keeper.take(span) }),
+    tracer: new SpanTracer({ sampleRatio, clock, onEnd: (span) => sampler.take(span) }),
     originFields: originAttributes,
     waiting: () => sender.waiting,
     async shutdown() {

@@ -2,7 +2,7 @@ import { InvalidArgumentError } from 'commander';
 import { readDecimalNumber, readWholeNumber } from '../kernel/written-number.ts';
 
 /** Reads an option's value as a whole number within bounds. */
-export function wholeNumber(min: number, max: number): (text: string) => number {
+export function wholeNumberOption(min: number, max: number): (text: string) => number {
   return (text) => {
     const value = readWholeNumber(text);
     if (value !== undefined && value >= min && value <= max) return value;

@@ -30,11 +30,12 @@ import { Millrace } from '../host/millrace.ts';
 import { MillraceModule } from '../host/millrace.module.ts';
 import { InlineQueueDriver } from './inline-queue-driver.ts';
 import { RecordedPrompts } from './recorded-prompts.ts';
+import { TestClock } from './test-clock.ts';
 import { type RunMessage, TestRun } from './test-run.ts';
 
 /*
  * The test kit: a whole Millrace in the test's own process. The ledger is the real one, in memory; messages run one
- * after another in a fixed order; models answer by a script; time stands until the test lets it go on.
+ * after another in a fixed order; models answer by a script; no test waits for time, which it sets forward.
  */
 
 /** What a test sets up. */
@@ -49,11 +50,15 @@ export interface TestKitOptions {
   readonly logger?: Logger;
 }
 
+/** Well below the shortest time for which a renewal may stay out. */
+const longestStepMs = 4000;
+
 /** What a kit has beside its host. */
 interface Surroundings {
   readonly directory: string;
   readonly queues: InlineQueueDriver;
   readonly prompts: RecordedPrompts;
+  readonly clock: TestClock;
 }
 
 const listMessages: SqlStatement = {
@@ -127,19 +132,26 @@ export class TestKit {
   readonly #queues: InlineQueueDriver;
   readonly #directory: string;
   readonly #prompts: RecordedPrompts;
+  readonly #clock: TestClock;
 
-  private constructor(nest: INestApplicationContext, { queues, directory, prompts }: Surroundings) {
+  private constructor(nest: INestApplicationContext, { queues, directory, prompts, clock }: Surroundings) {
     this.#nest = nest;
     this.#queues = queues;
     this.#directory = directory;
     this.#prompts = prompts;
+    this.#clock = clock;
     this.#host = nest.get(Host);
     this.millrace = nest.get(Millrace);
   }
 
   static async create(options: TestKitOptions = {}): Promise<TestKit> {
     const directory = mkdtempSync(join(tmpdir(), 'millrace-test-kit-'));
-    const surroundings = { directory, queues: new InlineQueueDriver(), prompts: new RecordedPrompts() };
+    const surroundings = {
+      directory,
+      queues: new InlineQueueDriver(),
+      prompts: new RecordedPrompts(),
+      clock: new TestClock(),
+    };
     let host: Host | undefined;
     try {
       host = await openHost(options, surroundings);
@@ -169,10 +181,20 @@ export class TestKit {
     return this.look(messageIds);
   }
 
-  /** Lets time pass, as far as pauses between attempts are concerned, and runs what is due then. */
+  /**
+   * Lets time pass: pauses between attempts, and the time limits of stages and calls that are under way. Then runs what is
+   * due. A handler that waits can have it called by the test beside it, or call it itself.
+   */
   async advance(ms: number): Promise<void> {
-    await this.#host.stores.database.query(letTimePass, [ms]);
-    this.#queues.nowMs += ms;
+    for (let leftMs = ms; leftMs > 0;) {
+      // Leases are renewed on the way, as they would have been.
+      const stepMs = this.#host.isWorking ? Math.min(leftMs, longestStepMs) : leftMs;
+      leftMs -= stepMs;
+      await this.#host.stores.database.query(letTimePass, [stepMs]);
+      this.#queues.nowMs += stepMs;
+      this.#clock.advance(stepMs);
+      await this.#host.settleLeases();
+    }
     await this.runDue();
   }
 
@@ -244,7 +266,7 @@ class TestApplication {}
 
 async function openHost(
   options: TestKitOptions,
-  { directory, queues, prompts }: Surroundings,
+  { directory, queues, prompts, clock }: Surroundings,
 ): Promise<Host> {
   const { openMigratedPglite } = await loadOptional(
     'The test kit',
@@ -252,7 +274,7 @@ async function openHost(
     () => import('../drivers/sql-database/migrated-pglite.ts'),
   );
   const database = await openMigratedPglite();
-  const payloads = await new FilesPayloadStore({ directory: join(directory, 'payloads') }).open(new Date());
+  const payloads = await new FilesPayloadStore({ directory: join(directory, 'payloads') }).open(clock.now());
   const byProvider = Map.groupBy(
     Object.entries(options.models ?? {}),
     ([reference]) => reference.split('/', 1)[0] ?? '',
@@ -262,7 +284,7 @@ async function openHost(
     options: {
       dataDirectory: directory,
       // They judge by real time, which stands still for a test.
-      models: { breaker: { enabled: false }, retryBudget: { enabled: false } },
+      models: { circuit: { enabled: false }, retryBudget: { enabled: false } },
     },
   });
   const { retryAfter } = configuration.models;
@@ -271,10 +293,11 @@ async function openHost(
       ...configuration,
       // Blocks of a model end in real time, too: a refusal with `retry-after` holds up its own message only.
       models: { ...configuration.models, retryAfter: { ...retryAfter, maxModelMs: 0 } },
-      // No relay: nothing runs but what the test lets run.
+      // No maintenance process: nothing runs but what the test lets run.
       roles: ['worker'],
     },
     logger: options.logger ?? silentLogger,
+    clock,
     stores: {
       database,
       payloads,

@@ -12,7 +12,7 @@ export interface RunMessage {
   readonly data: unknown;
   /** What the handler returned. */
   readonly result: unknown;
-  /** Attempts that failed, degenerate answers not among them. */
+  /** Attempts that failed, invalid outputs not among them. */
   readonly attempts: number;
   readonly errorCode: string | undefined;
   /** What its latest failed attempt died of: code, message and causes. Also while it waits for the next attempt. */

@@ -123,10 +123,10 @@ export class AlertingFixture {
         dataDirectory: join(home, 'data'),
         http: { port: 0, auth: 'none' },
         columnStore: { url: clickHouse.url, user: serverUser, password: serverPassword },
-        exporter: { pauseMs: 100 },
+        exporter: { intervalMs: 100 },
         // One answer costs 0.000225, at most 0.0004…: three fit, then there is no room for a fourth.
         budgets: [{ name: 'trial', team: 'support', window: 'month', limitUsd: '0.001' }],
-        models: { breaker: { minRequests: 10, openMs: 500, maxOpenMs: 1000 } },
+        models: { circuit: { minRequests: 10, openMs: 500, maxOpenMs: 1000 } },
       },
       logger: silentLogger,
     });

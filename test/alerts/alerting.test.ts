@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { alertmanagerPrograms, canRun, prometheusPrograms } from '../support/required-programs.ts';
 import { AlertingFixture, fault } from './alerting-fixture.ts';
 
@@ -8,7 +8,8 @@ import { AlertingFixture, fault } from './alerting-fixture.ts';
  * by the same factor, and nothing else differs. What the true times do is shown by the rules' unit tests.
  */
 
-const soon = { timeout: 20_000, interval: 100 };
+const soon = { timeout: 60_000, interval: 100 };
+vi.setConfig({ testTimeout: 240_000 });
 
 describe.skipIf(!canRun(prometheusPrograms()) || !canRun(alertmanagerPrograms()))('alerting', () => {
   const cleanups: (() => Promise<void> | void)[] = [];
@@ -23,12 +24,12 @@ describe.skipIf(!canRun(prometheusPrograms()) || !canRun(alertmanagerPrograms())
     for (const cleanup of cleanups.toReversed()) await cleanup();
   });
 
-  const deaths = 'sum(millrace_dlq_messages_total)';
-  const choresTold = (receiver: string, state = 'firing'): readonly (string | undefined)[] =>
+  const deaths = 'sum(millrace_dead_letters_total)';
+  const jobsTold = (receiver: string, state = 'firing'): readonly (string | undefined)[] =>
     fixture
-      .told(receiver, 'MillraceChoreFailing')
+      .told(receiver, 'MillraceBackgroundJobFailing')
       .filter(({ status }) => status === state)
-      .map(({ labels }) => labels['chore']);
+      .map(({ labels }) => labels['background_job']);
 
   it('gives the dead man a sign of life, and nobody else', async () => {
     await expect.poll(() => fixture.told('dead-man', 'Watchdog').length, soon).toBeGreaterThan(0);
@@ -41,36 +42,38 @@ describe.skipIf(!canRun(prometheusPrograms()) || !canRun(alertmanagerPrograms())
     fault.isOn = true;
     await fixture.admit(5);
     await expect.poll(() => fixture.valueOf(deaths), soon).toBe(5);
-    await expect.poll(() => fixture.valueOf('max(millrace_dlq_depth)'), soon).toBe(5);
-    expect(await fixture.valueOf('count(ALERTS{alertname=~"MillraceDlq.*"})')).toBeUndefined();
+    await expect.poll(() => fixture.valueOf('max(millrace_dead_letters)'), soon).toBe(5);
+    expect(await fixture.valueOf('count(ALERTS{alertname=~"MillraceDeadLetters.*"})')).toBeUndefined();
 
     await fixture.admit(1);
-    await expect.poll(() => fixture.story('search', 'MillraceDlqSuspicious'), soon).toEqual(['firing']);
-    expect(fixture.told('search', 'MillraceDlqSuspicious')[0]).toMatchObject({
+    await expect
+      .poll(() => fixture.story('search', 'MillraceDeadLettersSuspicious'), soon)
+      .toEqual(['firing']);
+    expect(fixture.told('search', 'MillraceDeadLettersSuspicious')[0]).toMatchObject({
       labels: { severity: 'warning', owner: 'search', stage: 'classify', incident: 'dead-letters' },
       annotations: {
         // Prometheus extrapolates an increase to the edges of the window; in one as short as here that can be one more.
         summary: expect.stringMatching(/^classify: [67] messages dead-lettered in the last hour$/) as string,
-        dashboard_url: 'https://grafana.example.org/d/millrace-dlq?var-stage=classify',
+        dashboard_url: 'https://grafana.example.org/d/millrace-dead-letters?var-stage=classify',
         runbook_url: 'https://example.org/runbooks/dead-letters.md#a-dead-letter',
       },
     });
-    expect(fixture.told('on-call', 'MillraceDlqSuspicious')).toEqual([]);
+    expect(fixture.told('on-call', 'MillraceDeadLettersSuspicious')).toEqual([]);
   });
 
   it('wakes on-call for 501 more, and keeps still about the lesser alert', async () => {
     await fixture.admit(501);
-    await expect.poll(() => fixture.story('on-call', 'MillraceDlqOutage'), soon).toEqual(['firing']);
-    await expect.poll(() => fixture.story('search', 'MillraceDlqOutage'), soon).toEqual(['firing']);
-    expect(fixture.told('on-call', 'MillraceDlqOutage')[0]).toMatchObject({
+    await expect.poll(() => fixture.story('on-call', 'MillraceDeadLettersOutage'), soon).toEqual(['firing']);
+    await expect.poll(() => fixture.story('search', 'MillraceDeadLettersOutage'), soon).toEqual(['firing']);
+    expect(fixture.told('on-call', 'MillraceDeadLettersOutage')[0]).toMatchObject({
       labels: { severity: 'critical', owner: 'search', stage: 'classify' },
       annotations: {
         summary: expect.stringMatching(/^classify: outage, 5\d\d messages dead-lettered/) as string,
-        dashboard_url: 'https://grafana.example.org/d/millrace-dlq?var-stage=classify',
+        dashboard_url: 'https://grafana.example.org/d/millrace-dead-letters?var-stage=classify',
         runbook_url: 'https://example.org/runbooks/dead-letters.md#many-at-once',
       },
     });
-    await expect.poll(() => fixture.inhibited('MillraceDlqSuspicious'), soon).toBe(1);
+    await expect.poll(() => fixture.inhibited('MillraceDeadLettersSuspicious'), soon).toBe(1);
   });
 
   it('ends both after a replay, though the hour of the counter is not over', async () => {
@@ -81,23 +84,23 @@ describe.skipIf(!canRun(prometheusPrograms()) || !canRun(alertmanagerPrograms())
       reason: 'the template is back',
     });
     await expect
-      .poll(() => fixture.story('on-call', 'MillraceDlqOutage'), soon)
+      .poll(() => fixture.story('on-call', 'MillraceDeadLettersOutage'), soon)
       .toEqual(['firing', 'resolved']);
     await expect
-      .poll(() => fixture.story('search', 'MillraceDlqSuspicious'), soon)
+      .poll(() => fixture.story('search', 'MillraceDeadLettersSuspicious'), soon)
       .toEqual(['firing', 'resolved']);
     // The counter alone would go on alerting.
-    expect(await fixture.valueOf('sum(increase(millrace_dlq_messages_total[3m]))')).toBeGreaterThan(500);
+    expect(await fixture.valueOf('sum(increase(millrace_dead_letters_total[3m]))')).toBeGreaterThan(500);
     expect(fixture.receiver.notices.filter(({ receiver }) => receiver === 'support')).toEqual([]);
   });
 
   it('reminds the team of a stage that stays paused, and not of what waits for it', async () => {
-    const placed = await fixture.operate('POST', '/v1/holds', {
+    const placed = await fixture.operate('POST', '/v1/pauses', {
       scope: 'stage',
       value: 'classify',
       reason: 'the vendor is looking into it',
     });
-    const { hold } = placed as { readonly hold: { readonly id: string } };
+    const { pause } = placed as { readonly pause: { readonly id: string } };
     await fixture.admit(3);
     await expect.poll(() => fixture.story('search', 'MillraceStagePaused'), soon).toEqual(['firing']);
     expect(fixture.told('search', 'MillraceStagePaused')[0]).toMatchObject({
@@ -110,7 +113,7 @@ describe.skipIf(!canRun(prometheusPrograms()) || !canRun(alertmanagerPrograms())
     });
     expect(fixture.told('on-call', 'MillraceBacklogStalled')).toEqual([]);
 
-    await fixture.operate('DELETE', `/v1/holds/${hold.id}?reason=mended`);
+    await fixture.operate('DELETE', `/v1/pauses/${pause.id}?reason=mended`);
     await expect
       .poll(() => fixture.story('search', 'MillraceStagePaused'), soon)
       .toEqual(['firing', 'resolved']);
@@ -124,7 +127,7 @@ describe.skipIf(!canRun(prometheusPrograms()) || !canRun(alertmanagerPrograms())
     expect(fixture.told('on-call', 'MillraceCircuitOpen')[0]).toMatchObject({
       labels: { severity: 'critical', provider: 'openai', model: 'gpt-5-mini', incident: 'provider' },
       annotations: {
-        summary: 'The breaker of openai/gpt-5-mini is open',
+        summary: 'The circuit of openai/gpt-5-mini is open',
         dashboard_url:
           'https://grafana.example.org/d/millrace-models?var-provider=openai&var-model=gpt-5-mini',
         runbook_url: 'https://example.org/runbooks/provider.md#circuit',
@@ -135,7 +138,7 @@ describe.skipIf(!canRun(prometheusPrograms()) || !canRun(alertmanagerPrograms())
 
     fault.isModelDown = false;
     await expect
-      .poll(() => fixture.story('on-call', 'MillraceCircuitOpen'), { ...soon, timeout: 40_000 })
+      .poll(() => fixture.story('on-call', 'MillraceCircuitOpen'), soon)
       .toEqual(['firing', 'resolved']);
     await expect.poll(() => fixture.app.millrace.isIdle(), soon).toBe(true);
   });
@@ -154,7 +157,7 @@ describe.skipIf(!canRun(prometheusPrograms()) || !canRun(alertmanagerPrograms())
     });
     expect(fixture.told('search', 'MillraceBudgetExhausted')).toEqual([]);
     await expect
-      .poll(() => fixture.story('support', 'MillraceBudgetExhausted'), { ...soon, timeout: 30_000 })
+      .poll(() => fixture.story('support', 'MillraceBudgetExhausted'), soon)
       .toEqual(['firing', 'resolved']);
   });
 
@@ -171,17 +174,17 @@ describe.skipIf(!canRun(prometheusPrograms()) || !canRun(alertmanagerPrograms())
       .poll(() => fixture.told('platform', 'MillraceMeteringLag')[0]?.annotations['summary'], soon)
       .toMatch(/^Usage has waited \S+ to reach ClickHouse$/);
     await expect
-      .poll(() => fixture.told('on-call', 'MillraceMeteringStuck')[0], { ...soon, timeout: 40_000 })
+      .poll(() => fixture.told('on-call', 'MillraceMeteringStuck')[0], soon)
       .toMatchObject({
         status: 'firing',
         labels: { severity: 'critical', job: 'millrace' },
         annotations: { runbook_url: 'https://example.org/runbooks/metering.md#stuck' },
       });
     await expect.poll(() => fixture.inhibited('MillraceMeteringLag'), soon).toBe(1);
-    // The chore that cannot export says why nothing drains; it is nothing to wake anybody for.
-    await expect.poll(() => choresTold('platform'), soon).toContain('export');
-    expect(fixture.told('on-call', 'MillraceChoreFailing')).toEqual([]);
-    expect(fixture.told('on-call', 'MillraceVitalChoreFailing')).toEqual([]);
+    // The background job that cannot export says why nothing drains; it is nothing to wake anybody for.
+    await expect.poll(() => jobsTold('platform'), soon).toContain('export');
+    expect(fixture.told('on-call', 'MillraceBackgroundJobFailing')).toEqual([]);
+    expect(fixture.told('on-call', 'MillraceVitalBackgroundJobFailing')).toEqual([]);
 
     await fixture.clickHouse.start();
     await expect
@@ -190,7 +193,7 @@ describe.skipIf(!canRun(prometheusPrograms()) || !canRun(alertmanagerPrograms())
     await expect
       .poll(() => fixture.story('platform', 'MillraceMeteringLag'), soon)
       .toEqual(['firing', 'resolved']);
-    await expect.poll(() => choresTold('platform', 'resolved'), soon).toContain('export');
+    await expect.poll(() => jobsTold('platform', 'resolved'), soon).toContain('export');
   });
 
   it('gave the dead man further signs of life all the while', () => {

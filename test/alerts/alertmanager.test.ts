@@ -49,12 +49,12 @@ const routes: readonly (readonly [
   ['what has no severity to act upon goes nowhere', { alertname: 'X', severity: 'none' }, ['nobody']],
   [
     "a warning goes to the stage's team",
-    { alertname: 'MillraceDlqSuspicious', severity: 'warning', owner: 'search', stage: 'classify' },
+    { alertname: 'MillraceDeadLettersSuspicious', severity: 'warning', owner: 'search', stage: 'classify' },
     ['team search'],
   ],
   [
     "critical goes to on-call and to the stage's team",
-    { alertname: 'MillraceDlqOutage', severity: 'critical', owner: 'search', stage: 'classify' },
+    { alertname: 'MillraceDeadLettersOutage', severity: 'critical', owner: 'search', stage: 'classify' },
     ['on-call', 'team search'],
   ],
   [
@@ -69,7 +69,7 @@ const routes: readonly (readonly [
   ],
   [
     'an owner that nobody wrote down goes to the platform',
-    { alertname: 'MillraceDlqSuspicious', severity: 'warning', owner: 'newcomers' },
+    { alertname: 'MillraceDeadLettersSuspicious', severity: 'warning', owner: 'newcomers' },
     ['platform'],
   ],
   [

@@ -54,7 +54,7 @@ export const platformCases: Readonly<Record<string, readonly RuleCase[]>> = {
       },
       at: {
         '30s': [],
-        '5m': [{ labels: model, summary: 'The breaker of openai/gpt-5-mini is open' }],
+        '5m': [{ labels: model, summary: 'The circuit of openai/gpt-5-mini is open' }],
       },
     },
     {

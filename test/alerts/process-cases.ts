@@ -1,14 +1,14 @@
 import type { RuleCase } from './rule-case.ts';
 
-/* Alerts about the processes themselves, their clocks, chores and bounds, and the alerting. */
+/* Alerts about the processes themselves, their clocks, background jobs and bounds, and the alerting. */
 
 const job = { job: 'millrace' };
 const ofJob = (metric: string, more = ''): string => `millrace_${metric}{job="millrace"${more}}`;
 const process = { ...job, instance: '10.0.0.7:8080' };
 const ofProcess = (metric: string, more = ''): string =>
   `millrace_${metric}{job="millrace",instance="${process.instance}"${more}}`;
-const failing = (chore: string, instance = process.instance): string =>
-  `millrace_background_failing_seconds{job="millrace",instance="${instance}",chore="${chore}"}`;
+const failing = (job: string, instance = process.instance): string =>
+  `millrace_background_failing_seconds{job="millrace",instance="${instance}",background_job="${job}"}`;
 
 export const processCases: Readonly<Record<string, readonly RuleCase[]>> = {
   MillraceBoundNear: [
@@ -28,16 +28,16 @@ export const processCases: Readonly<Record<string, readonly RuleCase[]>> = {
       at: { '15m': [] },
     },
   ],
-  MillraceVitalChoreFailing: [
+  MillraceVitalBackgroundJobFailing: [
     {
       name: 'a sweep that never succeeds',
       interval: '30s',
-      series: { [failing('sweep')]: '0 0+30x30', [failing('keep_holds')]: '0x31' },
+      series: { [failing('sweep')]: '0 0+30x30', [failing('release_pauses')]: '0x31' },
       at: {
         '5m30s': [],
         '6m': [
           {
-            labels: { ...process, chore: 'sweep' },
+            labels: { ...process, background_job: 'sweep' },
             summary: 'Messages may stand still: sweep of 10.0.0.7:8080 has failed for 5m 30s',
           },
         ],
@@ -46,22 +46,26 @@ export const processCases: Readonly<Record<string, readonly RuleCase[]>> = {
     {
       name: 'one turn succeeds after 5 minutes, and in the end all do',
       interval: '30s',
-      series: { [failing('budget_releases')]: '0+30x10 0+30x12 0x20' },
+      series: { [failing('release_budgets')]: '0+30x10 0+30x12 0x20' },
       at: {
         '5m': [],
         '6m': [],
         '11m30s': [
           {
-            labels: { ...process, chore: 'budget_releases' },
-            summary: 'Messages may stand still: budget_releases of 10.0.0.7:8080 has failed for 6m 0s',
+            labels: { ...process, background_job: 'release_budgets' },
+            summary: 'Messages may stand still: release_budgets of 10.0.0.7:8080 has failed for 6m 0s',
           },
         ],
         '12m': [],
       },
     },
-    { name: 'a chore that is not vital', series: { [failing('export')]: '900x20' }, at: { '10m': [] } },
+    {
+      name: 'a background job that is not vital',
+      series: { [failing('export')]: '900x20' },
+      at: { '10m': [] },
+    },
   ],
-  MillraceChoreFailing: [
+  MillraceBackgroundJobFailing: [
     {
       name: 'an export that never succeeds, while another process has nothing to complain about',
       interval: '30s',
@@ -70,28 +74,28 @@ export const processCases: Readonly<Record<string, readonly RuleCase[]>> = {
         '5m30s': [],
         '6m': [
           {
-            labels: { ...process, chore: 'export' },
-            summary: 'The chore export of 10.0.0.7:8080 has failed for 5m 30s',
+            labels: { ...process, background_job: 'export' },
+            summary: 'The background job export of 10.0.0.7:8080 has failed for 5m 30s',
           },
         ],
       },
     },
     {
-      name: 'an hourly chore: its first failure, its second an hour later, then a success',
+      name: 'an hourly background job: its first failure, its second an hour later, then a success',
       series: { [failing('retention')]: '0x90 3600x60 0x10' },
       at: {
         '90m': [],
         '92m': [
           {
-            labels: { ...process, chore: 'retention' },
-            summary: 'The chore retention of 10.0.0.7:8080 has failed for 1h 0m 0s',
+            labels: { ...process, background_job: 'retention' },
+            summary: 'The background job retention of 10.0.0.7:8080 has failed for 1h 0m 0s',
           },
         ],
         '152m': [],
       },
     },
     { name: 'five minutes', series: { [failing('gauges')]: '300x20' }, at: { '15m': [] } },
-    { name: 'a vital chore', series: { [failing('sweep')]: '900x20' }, at: { '10m': [] } },
+    { name: 'a vital background job', series: { [failing('sweep')]: '900x20' }, at: { '10m': [] } },
   ],
   MillraceClockOff: [
     {

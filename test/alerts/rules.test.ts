@@ -7,7 +7,8 @@ import { stringify } from 'yaml';
 import { readOwners } from '../../dashboards/alerts/owners.ts';
 import { type AlertLinks, ruleFile } from '../../dashboards/alerts/rule-file.ts';
 import { ruleGroups } from '../../dashboards/alerts/rule-groups.ts';
-import { type MetricCatalogue, metricCatalogue } from '../../src/telemetry/metric-catalogue.ts';
+import { metricCatalogue } from '../../src/host/metric-catalogue.ts';
+import type { MetricCatalogue } from '../../src/telemetry/metric-definition.ts';
 import { canRun, directoryOf, prometheusPrograms } from '../support/required-programs.ts';
 import { platformCases } from './platform-cases.ts';
 import { processCases } from './process-cases.ts';
@@ -116,8 +117,8 @@ describe('the alerts', () => {
       );
     });
     expect(problems).toEqual([]);
-    expect(problemsOf(known, 'dlq_depth', 'lane="bulk"')).toEqual(['dlq_depth has no label lane']);
-    expect(problemsOf(known, 'dlq_dept', '')).toEqual(['dlq_dept is in no catalogue']);
+    expect(problemsOf(known, 'dead_letters', 'lane="bulk"')).toEqual(['dead_letters has no label lane']);
+    expect(problemsOf(known, 'dead_lettrs', '')).toEqual(['dead_lettrs is in no catalogue']);
     expect(problemsOf(known, 'llm_circuit_state', 'state=~"open|ajar"')).toEqual([
       'llm_circuit_state has no state "ajar"',
     ]);

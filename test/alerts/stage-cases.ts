@@ -6,15 +6,15 @@ const stage = { owner: 'search', stage: 'classify' };
 const of = (metric: string, more = ''): string =>
   `millrace_${metric}{owner="search",stage="classify"${more}}`;
 const deaths = (instance = 'a'): string =>
-  of('dlq_messages_total', `,reason="not_retryable",instance="${instance}"`);
-const depth = of('dlq_depth');
+  of('dead_letters_total', `,reason="not_retryable",instance="${instance}"`);
+const depth = of('dead_letters');
 const ended = (outcome: string, instance = 'a'): string =>
   of('stage_messages_total', `,outcome="${outcome}",instance="${instance}"`);
 const backlog = (state: string, lane = 'standard', instance = 'a'): string =>
   of('stage_backlog', `,lane="${lane}",state="${state}",instance="${instance}"`);
 
 export const stageCases: Readonly<Record<string, readonly RuleCase[]>> = {
-  MillraceDlqSuspicious: [
+  MillraceDeadLettersSuspicious: [
     {
       name: 'six within the hour, and they are still there',
       series: { [deaths()]: '0x30 6x60', [depth]: '0x30 6x60' },
@@ -42,8 +42,8 @@ export const stageCases: Readonly<Record<string, readonly RuleCase[]>> = {
       series: {
         [deaths('a')]: '0x30 3x60',
         [deaths('b')]: '0x30 3x60',
-        [of('dlq_depth', ',instance="a"')]: '0x30 6x60',
-        [of('dlq_depth', ',instance="b"')]: '0x30 6x60',
+        [of('dead_letters', ',instance="a"')]: '0x30 6x60',
+        [of('dead_letters', ',instance="b"')]: '0x30 6x60',
       },
       at: { '40m': [{ labels: stage, summary: 'classify: 6 messages dead-lettered in the last hour' }] },
     },
@@ -51,13 +51,13 @@ export const stageCases: Readonly<Record<string, readonly RuleCase[]>> = {
       name: 'a depth that two processes report is not twice as deep',
       series: {
         [deaths()]: '0x30 6x60',
-        [of('dlq_depth', ',instance="a"')]: '4x90',
-        [of('dlq_depth', ',instance="b"')]: '4x90',
+        [of('dead_letters', ',instance="a"')]: '4x90',
+        [of('dead_letters', ',instance="b"')]: '4x90',
       },
       at: { '40m': [] },
     },
   ],
-  MillraceDlqOutage: [
+  MillraceDeadLettersOutage: [
     {
       name: '501 within the hour',
       series: { [deaths()]: '0x30 501x60', [depth]: '0x30 501x60' },
@@ -77,10 +77,10 @@ export const stageCases: Readonly<Record<string, readonly RuleCase[]>> = {
       at: { '41m': [] },
     },
   ],
-  MillraceDlqUndrained: [
+  MillraceDeadLettersUndrained: [
     {
       name: 'more than a day old, for a quarter of an hour',
-      series: { [of('dlq_oldest_age_seconds')]: '90000x60', [depth]: '1x60' },
+      series: { [of('dead_letters_oldest_age_seconds')]: '90000x60', [depth]: '1x60' },
       at: {
         '14m30s': [],
         '15m': [{ labels: stage, summary: 'classify: a dead letter has waited for 1d 1h 0m 0s' }],
@@ -88,12 +88,12 @@ export const stageCases: Readonly<Record<string, readonly RuleCase[]>> = {
     },
     {
       name: 'a day old',
-      series: { [of('dlq_oldest_age_seconds')]: '86400x60', [depth]: '1x60' },
+      series: { [of('dead_letters_oldest_age_seconds')]: '86400x60', [depth]: '1x60' },
       at: { '30m': [] },
     },
     {
       name: 'nothing is left',
-      series: { [of('dlq_oldest_age_seconds')]: '90000x60', [depth]: '0x60' },
+      series: { [of('dead_letters_oldest_age_seconds')]: '90000x60', [depth]: '0x60' },
       at: { '30m': [] },
     },
   ],

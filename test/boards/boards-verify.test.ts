@@ -15,6 +15,7 @@ import { canRun, directoryOf, prometheusPrograms } from '../support/required-pro
 /* What the boards ask is asked: of a Prometheus that scraped a run with faults, and of the tables that the run wrote. */
 
 const runSeconds = 40;
+const moreSeconds = 15;
 
 describe.skipIf(!canRun(prometheusPrograms()))('the boards', () => {
   let run: LiveRun;
@@ -28,10 +29,15 @@ describe.skipIf(!canRun(prometheusPrograms()))('the boards', () => {
   });
 
   it('get an answer to every question', async () => {
-    const verification = await verifyBoards(run);
+    let verification = await verifyBoards(run);
+    // A run is as long on a slow machine, where less happens in it.
+    for (let more = 0; more < 3 && verification.faults.length > 0; more += 1) {
+      await run.goOn(moreSeconds);
+      verification = await verifyBoards(run);
+    }
     expect(verification.faults, verificationText(verification)).toEqual([]);
     expect(verification.panels).toBeGreaterThan(100);
-  });
+  }, 300_000);
 
   it('would be told of a question that nothing answers', async () => {
     const [panel] = readGeneratedBoards().flatMap((board) => askingPanels(board));

@@ -95,7 +95,7 @@ export function configurationOf(settings: ChaosSettings, roles: Configuration['r
         },
         limits: models,
         retryBudget: retries,
-        breaker: { minRequests: 10, windowMs: 10_000, openMs: 1000, maxOpenMs: 4000 },
+        circuit: { minRequests: 10, windowMs: 10_000, openMs: 1000, maxOpenMs: 4000 },
         fallbacks: { 'openai/gpt-5-mini': 'anthropic/claude-haiku-4-5' },
       },
       budgets: [
@@ -103,7 +103,7 @@ export function configurationOf(settings: ChaosSettings, roles: Configuration['r
         { name: scarceBudget, customer: scarceCustomer, window: 'month', limitUsd: scarceUsd },
       ],
       // Small, so that a run has many batches.
-      exporter: { batchRows: 200, pauseMs: 300 },
+      exporter: { batchRows: 200, intervalMs: 300 },
       shutdownGraceMs: 10_000,
     },
   });

@@ -2,7 +2,7 @@ import type { Evidence, MessageEvidence, OriginEvidence } from './evidence.ts';
 import { groupedBy, InvariantCheck, type InvariantResult } from './invariant-check.ts';
 import { admittedAt, expectedEmissions, indexOfEvent } from './workload.ts';
 
-const defaultMaxLostRuns = 5;
+const defaultMaxExpiredLeases = 5;
 const ends: readonly string[] = ['completed', 'dead_lettered', 'cancelled'];
 
 /** I1: nothing lost, nothing ended twice: by the ledger, by the trigger's history, and by the outcomes in ClickHouse. */
@@ -54,9 +54,9 @@ export function checkEnds({
       ({ from_state: from, to_state: to }) => from === 'leased' && to === 'pending',
     );
     check.expect(
-      code !== 'MILLRACE_RUNS_LOST' || losses.length >= defaultMaxLostRuns,
+      code !== 'MILLRACE_MESSAGE_STALLED' || losses.length >= defaultMaxExpiredLeases,
       id,
-      () => `it was given up for lost runs after ${losses.length} of them`,
+      () => `it was given up for expired leases after ${losses.length} of them`,
     );
     // An operator's replay, and nothing else, opens the end of a dead letter; then it comes to one more.
     const replayed = replaysOf.get(id)?.length ?? 0;
@@ -186,7 +186,7 @@ export function checkLeftovers({ messages, calls, unexported, left }: Evidence):
     undefined,
     () => `${left.reserved_usd} is left reserved in budgets`,
   );
-  check.expect(left.holds === 0, undefined, () => `${left.holds} holds were left standing`);
+  check.expect(left.pauses === 0, undefined, () => `${left.pauses} holds were left standing`);
   for (const { id, state, parked_for: parkedFor } of messages) {
     check.expect(parkedFor === null, id, () => `it was left parked for ${String(parkedFor)}`);
     check.expect(state !== 'leased' && state !== 'pending', id, () => `it was left ${state}`);

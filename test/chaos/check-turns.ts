@@ -51,15 +51,15 @@ export function checkTurns(evidence: Evidence): InvariantResult {
 /** The claims between lanes that were all backlogged, by these lanes. */
 function playAgain(
   check: InvariantCheck,
-  { messages, history, holds }: Evidence,
+  { messages, history, pauses }: Evidence,
 ): ReadonlyMap<string, ReadonlyMap<string, number>> {
   const byId = new Map(messages.map((message) => [message.id, message]));
   const ready = new ReadyRows();
   const tallies = new Map<string, Map<string, number>>();
   let claimed: MessageEvidence[] = [];
   let xact = '';
-  const isHeldAt = (ms: number): boolean =>
-    holds.some(({ askedMs, toMs }) => ms >= askedMs && ms <= toMs + 500);
+  const isPausedAt = (ms: number): boolean =>
+    pauses.some(({ askedMs, toMs }) => ms >= askedMs && ms <= toMs + 500);
   for (const change of history) {
     if (change.xact !== xact) {
       tally(claimed, ready, tallies);
@@ -69,12 +69,12 @@ function playAgain(
     const message = byId.get(change.message_id);
     // Whose key holds it back is not ready, whatever its row says.
     if (message === undefined || message.stage === '' || message.order_key !== null) continue;
-    const isHeld = isHeldAt(change.at_ms);
-    if (isHeld) ready.forgetTurns();
+    const isPaused = isPausedAt(change.at_ms);
+    if (isPaused) ready.forgetTurns();
     if (isReady(change)) ready.add(message);
     else if (change.to_state === 'leased') {
       const turns = ready.take(message);
-      if (isHeld) continue;
+      if (isPaused) continue;
       claimed.push(message);
       if (turns === undefined) continue;
       check.expect(

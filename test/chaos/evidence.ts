@@ -1,6 +1,6 @@
 import type { BillEntry } from '../../src/simulator/bill.ts';
 import type { RunLimits } from './chaos-settings.ts';
-import type { OrderedHold, ReportEvidence } from './orders.ts';
+import type { OrderedPause, ReportEvidence } from './orders.ts';
 import type { RequestRecord } from './request-record.ts';
 
 /* All that a run left behind, from four witnesses: ledger, the trigger's history, ClickHouse, the simulator's bill. */
@@ -66,7 +66,7 @@ export interface CallEvidence {
   readonly state: 'reserved' | 'settled' | 'unsettled';
   readonly outcome: string | null;
   readonly settlement: string | null;
-  /** One that may be given again: it was recorded, and not rejected as degenerate. */
+  /** One that may be given again: it was recorded, and not invalidated. */
   readonly has_answer: boolean;
   /** Its reported usage was not believed. */
   readonly is_suspect: boolean;
@@ -129,7 +129,7 @@ export interface StoreEvidence {
   readonly rollups: readonly { readonly table: string; readonly calls: number; readonly cost_usd: string }[];
   readonly unexported: { readonly records: number; readonly batches: number };
   /** What still stands or is promised. */
-  readonly left: { readonly holds: number; readonly reserved_usd: string };
+  readonly left: { readonly pauses: number; readonly reserved_usd: string };
 }
 
 /** One end of a message that a replay opened again. */
@@ -139,8 +139,8 @@ export interface ReplayEvidence {
   readonly fence: number;
 }
 
-/** A hold, and between which moments it counted everywhere; times are the machine's, as the database's are. */
-export interface HoldEvidence extends OrderedHold {
+/** A pause, and between which moments it counted everywhere; times are the machine's, as the database's are. */
+export interface PauseEvidence extends OrderedPause {
   /** When it was asked for: from then on it may have counted. */
   readonly askedMs: number;
   readonly fromMs: number;
@@ -178,7 +178,7 @@ export interface Evidence extends StoreEvidence {
   readonly crashes: readonly string[];
   /** What processes logged that no fault can cause. */
   readonly defects: readonly string[];
-  readonly holds: readonly HoldEvidence[];
+  readonly pauses: readonly PauseEvidence[];
   readonly cuts: readonly CutEvidence[];
   readonly outages: readonly OutageEvidence[];
   /** Cost reports that were asked for during the run: answers, refusals by code, and what the last one says. */

@@ -1,5 +1,5 @@
 import type { FaultRuleInput } from '../../src/simulator/simulator-config.ts';
-import type { CutEvidence, HoldEvidence, OutageEvidence } from './evidence.ts';
+import type { CutEvidence, PauseEvidence, OutageEvidence } from './evidence.ts';
 import { describeFault, type Fault, providerFaults } from './fault-plan.ts';
 import { type FaultKind, faultKindOf } from './fault-tally.ts';
 import { type HostProcess, pause } from './host-process.ts';
@@ -53,7 +53,7 @@ export class FaultInjector {
   readonly #front: HostProcess;
   readonly #chains = new Map<string, Promise<void>>();
   readonly #failures: unknown[] = [];
-  readonly holds: HoldEvidence[] = [];
+  readonly pauses: PauseEvidence[] = [];
   readonly cuts: CutEvidence[] = [];
   readonly outages: OutageEvidence[] = [];
   readonly #simulator: SimulatorServer;
@@ -108,12 +108,12 @@ export class FaultInjector {
         target.signal('SIGCONT');
         return;
       }
-      case 'wake_again':
+      case 'notify_again':
       case 'expire_leases':
-        await this.#order(fault.kind === 'wake_again' ? fault : { kind: fault.kind });
+        await this.#order(fault.kind === 'notify_again' ? fault : { kind: fault.kind });
         return;
-      case 'hold':
-        await this.#hold(fault);
+      case 'pause':
+        await this.#pause(fault);
         return;
       case 'model_down': {
         const rule = { match: { model: fault.model }, fault: 'server_error', probability: 1 } as const;
@@ -197,15 +197,15 @@ export class FaultInjector {
     await this.#insist({ kind: 'define_budgets' });
   }
 
-  async #hold({ hold, forMs }: Fault & { kind: 'hold' }): Promise<void> {
+  async #pause({ pause: order, forMs }: Fault & { kind: 'pause' }): Promise<void> {
     const askedMs = Date.now();
-    await this.#insist({ kind: 'hold', hold });
+    await this.#insist({ kind: 'pause', pause: order });
     const fromMs = Date.now();
     await pause(forMs);
-    // An answer that is lost may be that of a hold that is lifted already.
+    // An answer that is lost may be that of a pause that is lifted already.
     const toMs = Date.now();
-    await this.#insist({ kind: 'lift', hold });
-    this.holds.push({ ...hold, askedMs, fromMs, toMs });
+    await this.#insist({ kind: 'resume', pause: order });
+    this.pauses.push({ ...order, askedMs, fromMs, toMs });
   }
 
   async #withRule(rule: FaultRuleInput, forMs: number): Promise<void> {
@@ -253,7 +253,7 @@ export class FaultInjector {
     await turn;
   }
 
-  /** Workers and relay first: the admitting process sends what only release 2 can read. */
+  /** Workers and maintenance first: the admitting process sends what only release 2 can read. */
   async #deploy(): Promise<void> {
     const names = [...this.#processes.keys()];
     for (const name of [...names.slice(1), ...names.slice(0, 1)]) {

@@ -1,7 +1,7 @@
 import type { FaultRuleInput } from '../../src/simulator/simulator-config.ts';
 import type { StoresKind } from './chaos-settings.ts';
 import type { FaultPoint } from './fault-points.ts';
-import type { OrderedHold } from './orders.ts';
+import type { OrderedPause } from './orders.ts';
 import { SeededRandom } from './seeded-random.ts';
 
 /*
@@ -16,7 +16,7 @@ export type Fault =
   | { readonly kind: 'restart_in_order'; readonly target: string }
   /** Stopped for longer than a lease, and then going on as if nothing had been. */
   | { readonly kind: 'stop'; readonly target: string; readonly forMs: number }
-  | { readonly kind: 'wake_again'; readonly count: number; readonly salt: string }
+  | { readonly kind: 'notify_again'; readonly count: number; readonly salt: string }
   | { readonly kind: 'expire_leases'; readonly target: string }
   | { readonly kind: 'queue_away' | 'postgres_away' | 'clickhouse_away'; readonly awayMs: number }
   | { readonly kind: 'queue_emptied' | 'postgres_disconnects' }
@@ -35,7 +35,7 @@ export type Fault =
   /** The next inserts take this long. */
   | { readonly kind: 'clickhouse_slow'; readonly times: number; readonly delayMs: number }
   | { readonly kind: 'disk_full'; readonly target: string; readonly forMs: number }
-  | { readonly kind: 'hold'; readonly hold: OrderedHold; readonly forMs: number }
+  | { readonly kind: 'pause'; readonly pause: OrderedPause; readonly forMs: number }
   /** Nothing but errors from one model. */
   | { readonly kind: 'model_down'; readonly model: string; readonly forMs: number }
   | { readonly kind: 'budget_raised' }
@@ -68,10 +68,10 @@ export interface PlanOptions {
 export function rolesOf(
   stores: StoresKind,
   workers = defaultWorkers,
-): Readonly<Record<string, readonly ('api' | 'worker' | 'relay')[]>> {
-  if (stores === 'embedded') return { host: ['api', 'worker', 'relay'] };
+): Readonly<Record<string, readonly ('api' | 'worker' | 'maintenance')[]>> {
+  if (stores === 'embedded') return { host: ['api', 'worker', 'maintenance'] };
   const each = workerNames(workers).map((name) => [name, ['worker'] as const]);
-  return { api: ['api'], ...Object.fromEntries(each), relay: ['relay'] };
+  return { api: ['api'], ...Object.fromEntries(each), maintenance: ['maintenance'] };
 }
 
 const defaultWorkers = 2;
@@ -111,7 +111,7 @@ export function planFaults({
     faults === 0
       ? []
       : [
-          { atShare: 0.15, fault: hold(random) },
+          { atShare: 0.15, fault: pause(random) },
           { atShare: 0.25, fault: { kind: 'deploy' } },
           { atShare: 0.45, fault: { kind: 'replay' } },
           { atShare: 0.65, fault: { kind: 'budget_raised' } },
@@ -128,8 +128,8 @@ export function withClickHouseAway(plan: readonly PlannedFault[], awayMs: number
   return [away, ...others].toSorted((left, right) => left.atShare - right.atShare);
 }
 
-function hold(random: SeededRandom): Fault {
-  const [scope, value] = random.pick<readonly [OrderedHold['scope'], string]>([
+function pause(random: SeededRandom): Fault {
+  const [scope, value] = random.pick<readonly [OrderedPause['scope'], string]>([
     ['stage', 'enrich'],
     ['stage', 'triage'],
     ['customer', 'customer-1'],
@@ -138,8 +138,8 @@ function hold(random: SeededRandom): Fault {
     ['model', 'openai/gpt-4.1-mini'],
   ]);
   return {
-    kind: 'hold',
-    hold: { scope, value, aborts: random.next() < 0.5 },
+    kind: 'pause',
+    pause: { scope, value, aborts: random.next() < 0.5 },
     forMs: random.whole(1000, 3000),
   };
 }
@@ -153,8 +153,8 @@ function clockSet(random: SeededRandom, target: string, byMs: number): Fault {
 /** What befalls both kinds of stores besides deaths. */
 function troubles(random: SeededRandom, target: () => string): Fault[] {
   return [
-    hold(random),
-    hold(random),
+    pause(random),
+    pause(random),
     { kind: 'model_down', model: 'gpt-5-mini', forMs: random.whole(1500, 3000) },
     { kind: 'disk_full', target: target(), forMs: random.whole(500, 3000) },
     clockSet(random, target(), hourMs),
@@ -188,13 +188,13 @@ const workerPoints = [
   'ledger.reserve_calls',
   'request',
   'ledger.settle_calls',
-  'ledger.reserve_budgeted_calls',
-  'ledger.settle_budgeted_calls',
+  'ledger.reserve_quota_calls',
+  'ledger.settle_quota_calls',
   'ledger.park_messages',
   'ledger.finish_messages',
   'queue.add',
 ];
-const relayPoints = ['ledger.bind_export_batch', 'columns.insert', 'ledger.mark_exported'];
+const maintenancePoints = ['ledger.bind_export_batch', 'columns.insert', 'ledger.mark_exported'];
 const whens = ['before', 'during', 'after'] as const;
 
 function killsAt(
@@ -227,10 +227,10 @@ function embeddedDeck(random: SeededRandom, deal: number): Fault[] {
     kill(),
     ...killsAt(random, host, workerPoints, 6),
     ...troubles(random, host),
-    ...killsAt(random, host, relayPoints, 2),
+    ...killsAt(random, host, maintenancePoints, 2),
     ...killsAt(random, host, ['ledger.admit_messages', 'ledger.retry_messages'], 3),
     { kind: 'restart_in_order', target: 'host' },
-    ...wakeAgain(random, deal),
+    ...notifyAgain(random, deal),
     ...[1, 2].map(() => ({ kind: 'expire_leases' as const, target: 'host' })),
     { kind: 'stop', target: 'host', forMs: random.whole(500, 3000) },
   ];
@@ -241,7 +241,7 @@ function servicesDeck(random: SeededRandom, deal: number, workers: readonly stri
   const worker = (): string => random.pick([first, ...others]);
   const awayMs = (): number => random.whole(200, 2500);
   return [
-    ...[...workers, 'relay', 'api'].map((target) => ({
+    ...[...workers, 'maintenance', 'api'].map((target) => ({
       kind: 'kill' as const,
       target,
       awayMs: awayMs(),
@@ -255,12 +255,12 @@ function servicesDeck(random: SeededRandom, deal: number, workers: readonly stri
       end,
     })),
     { kind: 'clickhouse_slow', times: random.whole(1, 4), delayMs: random.whole(1000, 4000) },
-    ...killsAt(random, () => 'relay', [...relayPoints, 'queue.add'], 2),
+    ...killsAt(random, () => 'maintenance', [...maintenancePoints, 'queue.add'], 2),
     ...killsAt(random, () => 'api', ['ledger.admit_messages', 'queue.add'], 2),
-    ...['worker-1', 'relay'].map((target) => ({ kind: 'restart_in_order' as const, target })),
+    ...['worker-1', 'maintenance'].map((target) => ({ kind: 'restart_in_order' as const, target })),
     { kind: 'stop', target: worker(), forMs: stopMs },
-    { kind: 'stop', target: 'relay', forMs: stopMs },
-    ...wakeAgain(random, deal),
+    { kind: 'stop', target: 'maintenance', forMs: stopMs },
+    ...notifyAgain(random, deal),
     { kind: 'expire_leases', target: 'api' },
     { kind: 'queue_away', awayMs: awayMs() },
     { kind: 'queue_emptied' },
@@ -270,7 +270,7 @@ function servicesDeck(random: SeededRandom, deal: number, workers: readonly stri
     { kind: 'postgres_disconnects' },
     { kind: 'clickhouse_away', awayMs: awayMs() },
     { kind: 'clickhouse_away', awayMs: longAwayMs },
-    { kind: 'clickhouse_away_at_start', target: random.pick(['worker-1', 'relay']), awayMs: 6000 },
+    { kind: 'clickhouse_away_at_start', target: random.pick(['worker-1', 'maintenance']), awayMs: 6000 },
     { kind: 'postgres_read_only', forMs: random.whole(1000, 4000) },
     { kind: 'queue_read_only', forMs: random.whole(1000, 4000) },
     { kind: 'queue_full', forMs: random.whole(1000, 4000) },
@@ -282,9 +282,9 @@ function servicesDeck(random: SeededRandom, deal: number, workers: readonly stri
   ];
 }
 
-function wakeAgain(random: SeededRandom, deal: number): Fault[] {
+function notifyAgain(random: SeededRandom, deal: number): Fault[] {
   return [1, 2].map((turn) => ({
-    kind: 'wake_again',
+    kind: 'notify_again',
     count: random.whole(5, 40),
     salt: `${deal}.${turn}.${random.whole(0, 9999)}`,
   }));
@@ -326,7 +326,7 @@ export function describeFault(fault: Fault): string {
       return `SIGTERM ${fault.target}`;
     case 'stop':
       return `SIGSTOP ${fault.target} for ${fault.forMs} ms`;
-    case 'wake_again':
+    case 'notify_again':
       return `wake ${fault.count} messages twice, out of order`;
     case 'expire_leases':
       return 'all leases run out';
@@ -352,8 +352,8 @@ export function describeFault(fault: Fault): string {
       return `ClickHouse takes ${fault.delayMs} ms for each of ${fault.times} inserts`;
     case 'disk_full':
       return `the disk of ${fault.target} is full for ${fault.forMs} ms`;
-    case 'hold':
-      return `hold on ${fault.hold.scope} ${fault.hold.value} for ${fault.forMs} ms${fault.hold.aborts ? ', aborting' : ''}`;
+    case 'pause':
+      return `pause on ${fault.pause.scope} ${fault.pause.value} for ${fault.forMs} ms${fault.pause.aborts ? ', aborting' : ''}`;
     case 'model_down':
       return `${fault.model} answers with errors for ${fault.forMs} ms`;
     case 'budget_raised':

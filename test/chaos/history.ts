@@ -28,11 +28,11 @@ create function chaos.note() returns trigger language plpgsql as $$
 begin
   if tg_op = 'INSERT' then
     insert into chaos.history (message_id, to_state, to_fence, taken_by, leased_at, available_at, parked_for)
-    values (new.id, new.state, new.fence, new.lease_owner, new.leased_at, new.available_at, new.parked_for);
+    values (new.id, new.state, new.fence, new.leased_by, new.leased_at, new.available_at, new.parked_for);
   elsif old.state <> new.state or old.fence <> new.fence or old.parked_for is distinct from new.parked_for then
     insert into chaos.history (message_id, from_state, to_state, from_fence, to_fence, held_by, taken_by, held_until, leased_at,
       available_at, parked_for)
-    values (new.id, old.state, new.state, old.fence, new.fence, old.lease_owner, new.lease_owner, old.lease_until, new.leased_at,
+    values (new.id, old.state, new.state, old.fence, new.fence, old.leased_by, new.leased_by, old.lease_until, new.leased_at,
       new.available_at, new.parked_for);
   end if;
   return null;

@@ -9,10 +9,10 @@ it('finds what only a defect can cause in the logs of a run, each text once', ()
   try {
     const refused = '{"error":{"message":"The database refused x","code":"MILLRACE_DATABASE_FAILED"}}';
     const away = '{"error":{"message":"The database is away","code":"MILLRACE_DATABASE_UNAVAILABLE"}}';
-    writeFileSync(join(directory, 'relay.1.log'), [away, refused, refused, ''].join('\n'));
+    writeFileSync(join(directory, 'maintenance.1.log'), [away, refused, refused, ''].join('\n'));
     writeFileSync(join(directory, 'worker.1.log'), 'Error: Invariant broken: the sum is whole\n');
     expect(readDefects(directory)).toEqual([
-      'relay.1.log: The database refused x',
+      'maintenance.1.log: The database refused x',
       'worker.1.log: Error: Invariant broken: the sum is whole',
     ]);
   } finally {

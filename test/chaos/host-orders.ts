@@ -7,11 +7,11 @@ import type { DiskSpace } from './disk-space.ts';
 import type { FaultPoints } from './fault-points.ts';
 import type { SettableClock } from '../support/settable-clock.ts';
 import type { Release } from './handlers.ts';
-import type { Answers, Order, OrderedHold, Progress } from './orders.ts';
+import type { Answers, Order, OrderedPause, Progress } from './orders.ts';
 import { SeededRandom } from './seeded-random.ts';
-import { Holds } from '../../src/engine/ledger/holds.ts';
-import { HoldOffice } from '../../src/capabilities/pauses/hold-office.ts';
-import { DeadLetterOffice } from '../../src/capabilities/dead-letters/dead-letter-office.ts';
+import { Blocks } from '../../src/engine/ledger/blocks.ts';
+import { PauseService } from '../../src/capabilities/pauses/pause-service.ts';
+import { DeadLetterService } from '../../src/capabilities/dead-letters/dead-letter-service.ts';
 import { BudgetWatch } from '../../src/capabilities/budgets/budget-watch.ts';
 
 export interface OrderedHost {
@@ -35,14 +35,14 @@ export async function carryOut(order: Order, ordered: OrderedHost): Promise<Answ
     case 'arm':
       ordered.points.arm(order.point);
       return true;
-    case 'wake_again':
-      return { woken: await wakeAgain(order.count, order.salt, ordered.stores) };
+    case 'notify_again':
+      return { notified: await notifyAgain(order.count, order.salt, ordered.stores) };
     case 'expire_leases':
       return { expired: await expireLeases(ordered.stores) };
-    case 'hold':
-      return await place(order.hold, ordered);
-    case 'lift':
-      return await lift(order.hold, ordered);
+    case 'pause':
+      return await place(order.pause, ordered);
+    case 'resume':
+      return await resume(order.pause, ordered);
     case 'budget_faults': {
       const faults = await ordered.host.service(BudgetWatch).ledger.findFaults();
       return faults.map(({ budget, windowStart, what }) => `${budget} ${windowStart.toISOString()}: ${what}`);
@@ -69,7 +69,7 @@ const operator = { actor: 'chaos', reason: 'the plan says so' };
 
 async function replay({ host }: OrderedHost): Promise<Answers['replay']> {
   const { count } = await host
-    .service(DeadLetterOffice)
+    .service(DeadLetterService)
     .replay({ filter: {}, max: 10_000, reason: operator.reason }, operator);
   return { replayed: count };
 }
@@ -108,18 +108,18 @@ async function report({ host, stores }: OrderedHost): Promise<Answers['report']>
   }
 }
 
-async function place(hold: OrderedHold, { host }: OrderedHost): Promise<true> {
+async function place(pause: OrderedPause, { host }: OrderedHost): Promise<true> {
   // What began before and has not ended yet is waited for once more.
-  const holds = new Holds({ database: host.stores.database, clock: host.clock.time });
-  while ((await holds.place({ ...hold, ...operator })).stragglers > 0);
+  const pauses = new Blocks({ database: host.stores.database, clock: host.clock.time });
+  while ((await pauses.place({ ...pause, ...operator })).stragglers > 0);
   return true;
 }
 
 /** Lifting what does not stand any more is done already. */
-async function lift(hold: OrderedHold, { host }: OrderedHost): Promise<true> {
+async function resume(pause: OrderedPause, { host }: OrderedHost): Promise<true> {
   await host
-    .service(HoldOffice)
-    .lift(hold, operator.reason, operator)
+    .service(PauseService)
+    .resume(pause, operator.reason, operator)
     .catch((error: unknown) => {
       if (!(error instanceof AppError) || error.code !== 'MILLRACE_NOT_FOUND') throw error;
     });
@@ -129,7 +129,7 @@ async function lift(hold: OrderedHold, { host }: OrderedHost): Promise<true> {
 const progress = {
   name: 'chaos.progress',
   text: `select (select count(*) from millrace.messages where stage <> '' and finished_at is not null)::int as ended,
-     (select count(*) from millrace.messages where wake_at is not null)::int as open,
+     (select count(*) from millrace.messages where sweep_at is not null)::int as open,
      (select count(*) from millrace.calls where state = 'reserved')::int as reserved,
      ((select count(*) from millrace.outbox) + (select count(*) from millrace.export_batches where exported_at is null))::int as unexported`,
 };
@@ -149,7 +149,7 @@ const someMessages = {
   text: `select id, stage from millrace.messages where stage <> '' order by md5(id::text || $1) limit $2`,
 };
 
-async function wakeAgain(count: number, salt: string, stores: Stores): Promise<number> {
+async function notifyAgain(count: number, salt: string, stores: Stores): Promise<number> {
   const { rows } = await stores.database.query<MessageRow>(someMessages, [salt, count]);
   const random = new SeededRandom(salt);
   // Told again, now and after a while, whatever else is queued.
@@ -167,7 +167,7 @@ async function wakeAgain(count: number, salt: string, stores: Stores): Promise<n
 
 const expire = {
   name: 'chaos.expire_leases',
-  text: `update millrace.messages set lease_until = clock_timestamp() - interval '1 millisecond', wake_at = clock_timestamp()
+  text: `update millrace.messages set lease_until = clock_timestamp() - interval '1 millisecond', sweep_at = clock_timestamp()
    where state = 'leased' returning id, stage`,
 };
 

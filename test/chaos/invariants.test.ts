@@ -159,7 +159,7 @@ describe('the invariants', () => {
     ],
     ['I1', 'an ended message lives again, and nobody replayed it', replayedSection([])],
     ['I1', 'a process ended that nobody killed', { crashes: ['worker-1.1 ended by itself'] }],
-    ['I1', 'a process met a defect', { defects: ['relay.1.log: The database refused it'] }],
+    ['I1', 'a process met a defect', { defects: ['maintenance.1.log: The database refused it'] }],
     ['I2', 'an emission is missing', { messages: messages.slice(0, 2) }],
     [
       'I2',
@@ -190,7 +190,7 @@ describe('the invariants', () => {
     ['I5', 'a lease was taken back too early', { history: patched(history, 5, { held_until_ms: 9000 }) }],
     [
       'I5',
-      'another connection changed a held message',
+      'another connection changed a leased message',
       { history: patched(history, 7, { client: 'millrace worker-1' }) },
     ],
     [
@@ -219,18 +219,20 @@ describe('the invariants', () => {
     ],
     [
       'I8',
-      'a message of a held stage was claimed',
-      { holds: [{ scope: 'stage', value: 'write', aborts: false, askedMs: 2900, fromMs: 2950, toMs: 3050 }] },
+      'a message of a paused stage was claimed',
+      {
+        pauses: [{ scope: 'stage', value: 'write', aborts: false, askedMs: 2900, fromMs: 2950, toMs: 3050 }],
+      },
     ],
     [
       'I8',
-      'a held model was asked',
-      { holds: [{ scope: 'model', value: 'openai/m', aborts: false, askedMs: 1, fromMs: 2, toMs: 9000 }] },
+      'a paused model was asked',
+      { pauses: [{ scope: 'model', value: 'openai/m', aborts: false, askedMs: 1, fromMs: 2, toMs: 9000 }] },
     ],
     [
       'I8',
-      'a message was asked for in spite of a hold that aborts',
-      { holds: [{ scope: 'stage', value: 'write', aborts: true, askedMs: 3050, fromMs: 3060, toMs: 9000 }] },
+      'a message was asked for in spite of a pause that aborts',
+      { pauses: [{ scope: 'stage', value: 'write', aborts: true, askedMs: 3050, fromMs: 3060, toMs: 9000 }] },
     ],
     ['I9', 'a lane got more than its share', claimsBetweenLanes((n) => n % 2 === 0)],
     ['I9', 'a customer was passed by', claimsBetweenLanes((n) => n % 5 !== 0, 'customer-1')],
@@ -246,8 +248,8 @@ describe('the invariants', () => {
         })),
       },
     ],
-    ['I10', 'a hold was left standing', { left: { holds: 1, reserved_usd: '0' } }],
-    ['I10', 'money was left reserved', { left: { holds: 0, reserved_usd: '0.01' } }],
+    ['I10', 'a pause was left standing', { left: { pauses: 1, reserved_usd: '0' } }],
+    ['I10', 'money was left reserved', { left: { pauses: 0, reserved_usd: '0.01' } }],
     ['I7', 'a message has another team', { messages: patched(messages, 1, { team: 'nobody' }) }],
     ['I7', 'a usage record has no customer', { usage: patched(usage, 0, { customer: '' }) }],
     [

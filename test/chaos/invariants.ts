@@ -1,7 +1,7 @@
 import { checkFences } from './check-fences.ts';
 import { checkEffects, checkEnds, checkLeftovers, checkOrigins } from './check-messages.ts';
 import { checkMoney, checkReuse } from './check-money.ts';
-import { checkHolds } from './check-holds.ts';
+import { checkPauses } from './check-pauses.ts';
 import { checkLimits } from './check-limits.ts';
 import { checkOddInput } from './check-odd-input.ts';
 import { checkReports } from './check-reports.ts';
@@ -20,7 +20,7 @@ export function checkInvariants(evidence: Evidence): readonly InvariantResult[] 
     checkFences(evidence),
     checkLimits(evidence),
     checkOrigins(evidence),
-    checkHolds(evidence),
+    checkPauses(evidence),
     checkTurns(evidence),
     checkLeftovers(evidence),
     checkOddInput(evidence),

@@ -8,12 +8,12 @@ export type Order =
   | { readonly kind: 'progress' }
   | { readonly kind: 'arm'; readonly point: FaultPoint }
   /** Wake messages that nobody asked to be woken, twice each and out of order. */
-  | { readonly kind: 'wake_again'; readonly count: number; readonly salt: string }
+  | { readonly kind: 'notify_again'; readonly count: number; readonly salt: string }
   /** All leases run out now, as when the database's clock jumps; who holds one does not know. */
   | { readonly kind: 'expire_leases' }
-  /** Answered when the hold counts everywhere. */
-  | { readonly kind: 'hold'; readonly hold: OrderedHold }
-  | { readonly kind: 'lift'; readonly hold: OrderedHold }
+  /** Answered when the pause counts everywhere. */
+  | { readonly kind: 'pause'; readonly pause: OrderedPause }
+  | { readonly kind: 'resume'; readonly pause: OrderedPause }
   /** What does not add up in the budgets. */
   | { readonly kind: 'budget_faults' }
   /** The configured budgets become those of the ledger again. */
@@ -28,7 +28,7 @@ export type Order =
   /** The clock of the process is set by this from what it was at start; 0 sets it right again. */
   | { readonly kind: 'set_clock'; readonly byMs: number };
 
-export interface OrderedHold {
+export interface OrderedPause {
   readonly scope: 'stage' | 'customer' | 'model';
   readonly value: string;
   readonly aborts: boolean;
@@ -57,10 +57,10 @@ export interface Answers {
   };
   readonly progress: Progress;
   readonly arm: true;
-  readonly wake_again: { readonly woken: number };
+  readonly notify_again: { readonly notified: number };
   readonly expire_leases: { readonly expired: number };
-  readonly hold: true;
-  readonly lift: true;
+  readonly pause: true;
+  readonly resume: true;
   readonly budget_faults: readonly string[];
   readonly define_budgets: true;
   readonly report:

@@ -1,5 +1,5 @@
 import { AppError } from '../../src/kernel/app-error.ts';
-import type { ErrorCode } from '../../src/kernel/error-codes.ts';
+import type { ErrorCode } from '../../src/host/error-codes.ts';
 import type { Admissions, AdmitOptions } from '../../src/engine/pipeline/admissions.ts';
 import { Report } from './workload.ts';
 

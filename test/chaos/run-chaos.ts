@@ -125,7 +125,7 @@ export async function runChaos(options: ChaosRunOptions): Promise<ChaosRun> {
         hasClients: stores === 'services',
         crashes: hosts.flatMap((host) => host.crashes),
         defects: readDefects(directory),
-        holds: injector.holds,
+        pauses: injector.pauses,
         cuts: injector.cuts,
         outages: injector.outages,
         reports: reports.seen,

@@ -47,9 +47,9 @@ async function brokenBy(
 }
 
 describe('the suite notices', { timeout: 300_000 }, () => {
-  // In one process the keeper of leases knows when a message was given out again; between two only the fence does.
+  // In one process the leases' renewer knows when a message was given out again; between two only the fence does.
   it.skipIf(!canRun(postgresPrograms()) || !canRun(redisPrograms()))(
-    'a missing fence: who lost a lease finishes all the same',
+    'a missing fence: who let a lease expire finishes all the same',
     async () => {
       const plan = [0.05, 0.15, 0.25, 0.35, 0.45, 0.55].map((atShare) => ({ atShare, fault: leasesRunOut }));
       expect(await brokenBy('fence', { stores: 'services', messages: 60, plan })).toContain('I5');
@@ -67,17 +67,17 @@ describe('the suite notices', { timeout: 300_000 }, () => {
     expect(broken.filter((name) => name === 'I1' || name === 'I3')).not.toEqual([]);
   });
 
-  it('a missing look at holds: what is held goes on', async () => {
-    // A host leaves a held stage alone within 200 ms by itself; of a held model only the ledger knows.
+  it('a missing look at pauses: what is paused goes on', async () => {
+    // A host leaves a paused stage alone within 200 ms by itself; of a paused model only the ledger knows.
     const plan = [
       ['stage', 'triage'] as const,
       ['model', 'openai/gpt-5-mini'] as const,
       ['model', 'openai/gpt-4.1-mini'] as const,
     ].map(([scope, value], n) => ({
       atShare: 0.1 + n / 5,
-      fault: { kind: 'hold', hold: { scope, value, aborts: false }, forMs: 2000 } as const,
+      fault: { kind: 'pause', pause: { scope, value, aborts: false }, forMs: 2000 } as const,
     }));
-    expect(await brokenBy('holds', { messages: 40, plan })).toEqual(['I8']);
+    expect(await brokenBy('pauses', { messages: 40, plan })).toEqual(['I8']);
   });
 
   it('a budget that forgets what was spent: its window is not what its calls say', async () => {
@@ -90,7 +90,7 @@ describe('the suite notices', { timeout: 300_000 }, () => {
 
   it('suspect usage without its mark: the ledger does not know whom it did not believe', async () => {
     // The provider's bad day lasts until all of the plan has struck.
-    const plan = [{ atShare: 0.85, fault: { kind: 'wake_again', count: 1, salt: 'x' } as const }];
+    const plan = [{ atShare: 0.85, fault: { kind: 'notify_again', count: 1, salt: 'x' } as const }];
     // Records are rendered from the ledger's rows, so that reports repeat what the ledger forgot: the bill alone tells.
     expect(await brokenBy('suspects', { messages: 60, plan })).toEqual(['I12']);
   });

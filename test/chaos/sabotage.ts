@@ -13,7 +13,7 @@ export const sabotages = [
   'journal',
   'deduplication',
   'sweeper',
-  'holds',
+  'pauses',
   'budgets',
   'failures',
   'suspects',
@@ -57,22 +57,22 @@ function isSilenced(statement: string, sabotage: Sabotage): boolean {
   return sabotage === 'sweeper' && sweeps.has(statement);
 }
 
-/** How the statements look at holds, keep what was spent in budgets, note failures, and mark suspect usage. */
+/** How the statements look at pauses, keep what was spent in budgets, note failures, and mark suspect usage. */
 const replaced: Readonly<Record<string, Readonly<Record<string, readonly [string, string]>>>> = {
-  holds: {
-    'ledger.claim_messages': ['(select exists (select from millrace.holds))', 'false'],
-    'ledger.reserve_calls': ['(select exists (select from millrace.holds))', 'false'],
-    'ledger.reserve_budgeted_calls': ['(select exists (select from millrace.holds))', 'false'],
+  pauses: {
+    'ledger.claim_messages': ['(select exists (select from millrace.blocks))', 'false'],
+    'ledger.reserve_calls': ['(select exists (select from millrace.blocks))', 'false'],
+    'ledger.reserve_quota_calls': ['(select exists (select from millrace.blocks))', 'false'],
   },
   budgets: {
-    'ledger.settle_budgeted_calls': ['spent_usd = w.spent_usd + m.is_usd', 'spent_usd = w.spent_usd'],
+    'ledger.settle_quota_calls': ['spent_usd = w.spent_usd + m.is_usd', 'spent_usd = w.spent_usd'],
   },
   failures: {
     'ledger.retry_messages': ['true, f.detail', `true, '{"chain":[]}'`],
   },
   suspects: {
     'ledger.settle_calls': ['coalesce(s.is_suspect, false)', 'false'],
-    'ledger.settle_budgeted_calls': ['coalesce(s.is_suspect, false)', 'false'],
+    'ledger.settle_quota_calls': ['coalesce(s.is_suspect, false)', 'false'],
   },
 };
 

@@ -103,7 +103,7 @@ export const takenBack = (id: string, fence: number, at: number): HistoryEvidenc
     to_fence: fence,
     held_by: `worker-${fence}`,
     held_until_ms: at - 50,
-    client: 'millrace relay',
+    client: 'millrace maintenance',
   });
 
 export const done = (id: string, fence: number, at: number): HistoryEvidence =>
@@ -250,8 +250,8 @@ export const sound: Evidence = {
   hasClients: true,
   crashes: [],
   defects: [],
-  left: { holds: 0, reserved_usd: '0' },
-  holds: [],
+  left: { pauses: 0, reserved_usd: '0' },
+  pauses: [],
   cuts: [],
   outages: [{ fromMs: 1000, toMs: 20_000, waiting: 5, caughtUpMs: 300 }],
   reports: {

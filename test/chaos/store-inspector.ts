@@ -53,7 +53,7 @@ async function readMessages(
 }
 
 const callsSql = `select id, message_id, fence, provider, model, fallback_from, step, ordinal, attempt, state, outcome, settlement,
-  (answer is not null or answer_ref is not null) and rejected_at is null as has_answer, is_suspect, ${millis('reserved_at')} as reserved_ms, ${millis('settled_at')} as settled_ms,
+  (answer is not null or answer_ref is not null) and invalidated_at is null as has_answer, is_suspect, ${millis('reserved_at')} as reserved_ms, ${millis('settled_at')} as settled_ms,
   cost_usd::text as cost_usd, upper_bound_usd::text as upper_bound_usd from millrace.calls order by reserved_at`;
 
 const failuresSql = `select message_id, fence, code, detail from millrace.failures order by at`;
@@ -64,8 +64,8 @@ const historySql = `select message_id, ${millis('at')} as at_ms, from_state, to_
 const replaysSql = `select a.message_id, a.fence from millrace.dead_letter_actions a join millrace.operator_actions o on o.id = a.action_id
   where o.action = 'dead_letters.replay'`;
 
-const openSql = `select (select count(*) from millrace.holds)::int as holds,
-  (select coalesce(sum(reserved_usd), 0) from millrace.budget_windows)::text as reserved_usd`;
+const openSql = `select (select count(*) from millrace.blocks)::int as pauses,
+  (select coalesce(sum(reserved_usd), 0) from millrace.quota_windows)::text as reserved_usd`;
 
 const backlogSql = `select (select count(*) from millrace.outbox)::int as records,
   (select count(*) from millrace.export_batches where exported_at is null)::int as batches`;
@@ -115,7 +115,7 @@ async function readRollups(columns: ColumnStore): Promise<evidence.StoreEvidence
 
 const [settingsText = '{}', output = ''] = process.argv.slice(2);
 const stores = await openStores(
-  configurationOf(JSON.parse(settingsText) as ChaosSettings, ['api', 'worker', 'relay']),
+  configurationOf(JSON.parse(settingsText) as ChaosSettings, ['api', 'worker', 'maintenance']),
   'inspector',
 );
 const { database, columns, payloads } = stores;
@@ -124,7 +124,7 @@ const [unexported = { records: 0, batches: 0 }] = await rowsOf<{ records: number
   'backlog',
   backlogSql,
 );
-const [left = { holds: 0, reserved_usd: '0' }] = await rowsOf<evidence.StoreEvidence['left']>(
+const [left = { pauses: 0, reserved_usd: '0' }] = await rowsOf<evidence.StoreEvidence['left']>(
   database,
   'left',
   openSql,

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
 import { newId } from '../../src/kernel/ids.ts';
 import { formatUsd, usd } from '../../src/kernel/money.ts';
-import { BudgetLedger, parkedForBudget } from '../../src/engine/ledger/budget-ledger.ts';
+import { BudgetLedger, parkedForBudget } from '../../src/capabilities/budgets/budget-ledger.ts';
 import type { CallLedger } from '../../src/engine/ledger/call-ledger.ts';
 import {
   reserveOf,
@@ -55,7 +55,7 @@ export function budgetsContract(name: string, open: () => Promise<SqlDatabase>):
       await reserveOf(calls, '0.6');
       const { outcome } = await reserveOf(calls, '0.400000000000000001');
       const { windowEndsAt } = await stateOf(budgets);
-      expect(outcome).toMatchObject({ kind: 'over_budget', budget: 'search', windowEndsAt });
+      expect(outcome).toMatchObject({ kind: 'over_quota', quota: 'search', windowEndsAt });
       expect(windowEndsAt.getTime()).toBeGreaterThan(Date.now());
       expect(await figures()).toBe('0 spent, 0.6 reserved');
       expect((await reserveOf(calls, '0.4')).outcome.kind).toBe('reserved');
@@ -119,7 +119,7 @@ export function budgetsContract(name: string, open: () => Promise<SqlDatabase>):
       ]);
       const both = ['wide', 'narrow'];
       expect((await reserveOf(calls, '0.7', both)).outcome.kind).toBe('reserved');
-      expect((await reserveOf(calls, '0.7', both)).outcome).toMatchObject({ budget: 'narrow' });
+      expect((await reserveOf(calls, '0.7', both)).outcome).toMatchObject({ quota: 'narrow' });
       expect((await reserveOf(calls, '0.7', ['wide'])).outcome.kind).toBe('reserved');
       expect(await figures('wide')).toBe('0 spent, 1.4 reserved');
       expect(await figures('narrow')).toBe('0 spent, 0.7 reserved');
@@ -148,11 +148,11 @@ export function budgetsContract(name: string, open: () => Promise<SqlDatabase>):
         id: newId(new Date()),
         message: undefined,
         origin: { team: 'blue', customer: 'acme', feature: 'search' },
-        budgets: ['search'],
+        quotas: ['search'],
       });
       const twice = await Promise.all([calls.reserve(reservation), calls.reserve(reservation)]);
-      expect(twice).toEqual([{ kind: 'reserved', at: expect.any(Date) }, { kind: 'lease_lost' }]);
-      expect(await calls.reserve(reservation)).toEqual({ kind: 'lease_lost' });
+      expect(twice).toEqual([{ kind: 'reserved', at: expect.any(Date) }, { kind: 'lease_expired' }]);
+      expect(await calls.reserve(reservation)).toEqual({ kind: 'lease_expired' });
       expect(await figures()).toBe('0 spent, 0.5 reserved');
       await noFaults();
     });
@@ -163,12 +163,12 @@ export function budgetsContract(name: string, open: () => Promise<SqlDatabase>):
       const { fence } = await harness.leased(id);
       const ask = (withFence: number) =>
         calls.reserve(
-          someReservation({ id: newId(new Date()), message: { id, fence: withFence }, budgets: ['search'] }),
+          someReservation({ id: newId(new Date()), message: { id, fence: withFence }, quotas: ['search'] }),
         );
-      expect(await ask(fence - 1)).toEqual({ kind: 'lease_lost' });
+      expect(await ask(fence - 1)).toEqual({ kind: 'lease_expired' });
       expect(await ask(fence)).toEqual({ kind: 'reserved', at: expect.any(Date) });
       await harness.expireLeases();
-      expect(await ask(fence)).toEqual({ kind: 'lease_lost' });
+      expect(await ask(fence)).toEqual({ kind: 'lease_expired' });
       expect(await figures()).toBe('0 spent, 0.5 reserved');
       await noFaults();
     });
@@ -189,15 +189,15 @@ export function budgetsContract(name: string, open: () => Promise<SqlDatabase>):
       await budgets.define([someBudget()]);
       const { id } = await reserveOf(calls, '0.6');
       expect(await calls.settle(settledFor(id, '0.25'))).toBe(true);
-      expect((await calls.rejections.findAnswered(id))?.costUsd).toEqual(usd('0.25'));
-      expect(await calls.rejections.reject(id, ['{}'])).toBe(true);
-      expect(await calls.rejections.reject(id, ['{}'])).toBe(false);
+      expect((await calls.invalidOutputs.findAnswered(id))?.costUsd).toEqual(usd('0.25'));
+      expect(await calls.invalidOutputs.reject(id, ['{}'])).toBe(true);
+      expect(await calls.invalidOutputs.reject(id, ['{}'])).toBe(false);
       expect(await figures()).toBe('0.25 spent, 0 reserved');
       // One that is rejected as it is settled.
       const { id: other } = await reserveOf(calls, '0.6');
-      const degenerate = settledFor(other, '0.5', { isRejected: true, wasteReason: 'degenerate' });
-      expect(await calls.settle(degenerate)).toBe(true);
-      expect(await calls.rejections.findAnswered(other)).toBeUndefined();
+      const invalidOutput = settledFor(other, '0.5', { isInvalidated: true, wasteReason: 'invalid_output' });
+      expect(await calls.settle(invalidOutput)).toBe(true);
+      expect(await calls.invalidOutputs.findAnswered(other)).toBeUndefined();
       expect(await figures()).toBe('0.75 spent, 0 reserved');
       await noFaults();
     });
@@ -207,7 +207,7 @@ export function budgetsContract(name: string, open: () => Promise<SqlDatabase>):
       const id = await harness.admitted();
       const { fence } = await harness.leased(id);
       const call = newId(new Date());
-      await calls.reserve(someReservation({ id: call, message: { id, fence }, budgets: ['search'] }));
+      await calls.reserve(someReservation({ id: call, message: { id, fence }, quotas: ['search'] }));
       await harness.expireLeases();
       expect(await calls.listAbandoned(0, 10)).toHaveLength(1);
       expect(await calls.abandon([{ id: call, line: '{}' }])).toBe(1);
@@ -235,7 +235,7 @@ export function budgetsContract(name: string, open: () => Promise<SqlDatabase>):
       await calls.settle(settledFor(id, '0.25'));
       expect(await figures()).toBe('0.25 spent, 0 reserved');
       await reserveOf(calls, '0.75');
-      expect((await reserveOf(calls, undefined)).outcome.kind).toBe('over_budget');
+      expect((await reserveOf(calls, undefined)).outcome.kind).toBe('over_quota');
       await noFaults();
     });
 
@@ -287,7 +287,7 @@ export function budgetsContract(name: string, open: () => Promise<SqlDatabase>):
     it('takes a raised limit at once, and what was spent stays', async () => {
       await budgets.define([someBudget()]);
       await reserveOf(calls, '1');
-      expect((await reserveOf(calls, '0.5')).outcome.kind).toBe('over_budget');
+      expect((await reserveOf(calls, '0.5')).outcome.kind).toBe('over_quota');
       await budgets.define([someBudget({ limitUsd: '1.5' })]);
       expect((await reserveOf(calls, '0.5')).outcome.kind).toBe('reserved');
       expect(await figures()).toBe('0 spent, 1.5 reserved');
@@ -311,7 +311,7 @@ export function budgetsContract(name: string, open: () => Promise<SqlDatabase>):
       await budgets.define([someBudget()]);
       const parkedFor = parkedForBudget('search');
       const ids: string[] = [];
-      for (const name of [parkedFor, parkedFor, parkedFor, 'hold:1']) {
+      for (const name of [parkedFor, parkedFor, parkedFor, 'pause:1']) {
         const id = await harness.admitted();
         const { fence } = await harness.leased(id);
         await harness.ledger.park({ id, fence, delayMs: undefined, parkedFor: name });
@@ -340,11 +340,11 @@ export function budgetsContract(name: string, open: () => Promise<SqlDatabase>):
     });
 
     it.each([
-      ['spent', `update millrace.budget_windows set spent_usd = spent_usd + 0.000000000000000001`],
-      ['reserved', `update millrace.budget_windows set reserved_usd = reserved_usd + 1`],
-      ['counts for', `update millrace.calls set budget_usd = 0 where state = 'settled'`],
-      [' of 1', `update millrace.budget_windows set spent_usd = 7`],
-      ['its calls', `delete from millrace.budget_windows`],
+      ['spent', `update millrace.quota_windows set spent_usd = spent_usd + 0.000000000000000001`],
+      ['reserved', `update millrace.quota_windows set reserved_usd = reserved_usd + 1`],
+      ['counts for', `update millrace.calls set quota_usd = 0 where state = 'settled'`],
+      [' of 1', `update millrace.quota_windows set spent_usd = 7`],
+      ['its calls', `delete from millrace.quota_windows`],
     ])('finds figures that do not add up: %s', async (what, damage) => {
       await budgets.define([someBudget()]);
       const { id } = await reserveOf(calls, '0.4');

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
 import { newId } from '../../src/kernel/ids.ts';
-import type { ClaimAsk, ClaimOutcome } from '../../src/engine/ledger/claims.ts';
+import type { ClaimRequest, ClaimOutcome } from '../../src/engine/ledger/claims.ts';
 import type { MessageLedger } from '../../src/engine/ledger/message-ledger.ts';
 import { SweepLedger } from '../../src/engine/ledger/sweep-ledger.ts';
 import type { LeasedMessage } from '../../src/engine/ledger/stored-message.ts';
@@ -40,7 +40,10 @@ export function claimsContract(name: string, open: () => Promise<SqlDatabase>): 
 
     async function claim(
       count: number,
-      options: Partial<ClaimAsk> & { readonly by?: MessageLedger; readonly tokens?: readonly string[] } = {},
+      options: Partial<ClaimRequest> & {
+        readonly by?: MessageLedger;
+        readonly tokens?: readonly string[];
+      } = {},
     ): Promise<readonly ClaimOutcome[]> {
       const { by = ledger, tokens = [], ...parts } = options;
       const ask = { stage: 'first', leaseMs, ...parts };
@@ -71,11 +74,11 @@ export function claimsContract(name: string, open: () => Promise<SqlDatabase>): 
       );
       return Object.fromEntries([...groups].map(([key, members]) => [key, members.length]));
     };
-    const hold = (scope: string, value: string): Promise<unknown> =>
+    const block = (scope: string, value: string): Promise<unknown> =>
       database.query(
         {
-          name: 'test.hold',
-          text: `insert into millrace.holds (id, scope, value, aborts, actor, reason) values ($1, $2, $3, false, 'ann', 'test')`,
+          name: 'test.block',
+          text: `insert into millrace.blocks (id, scope, value, aborts, actor, reason) values ($1, $2, $3, false, 'ann', 'test')`,
         },
         [newId(new Date()), scope, value],
       );
@@ -115,7 +118,7 @@ export function claimsContract(name: string, open: () => Promise<SqlDatabase>): 
       expect(stray?.kind).toBe('not_due');
       expect((await claimed(1)).map(({ envelope }) => envelope.id)).toEqual([due]);
       // And when nobody is due, a token ends instead of coming back.
-      expect(await claim(1, { tokens: [due ?? ''] })).toEqual([{ kind: 'held_by_another' }]);
+      expect(await claim(1, { tokens: [due ?? ''] })).toEqual([{ kind: 'leased_by_another' }]);
     });
 
     it('shares between lanes by weight, and gives everything to one that is alone', async () => {
@@ -162,7 +165,7 @@ export function claimsContract(name: string, open: () => Promise<SqlDatabase>): 
     it('gives a token up only when there is nothing for it', async () => {
       const [id = ''] = await admit(1);
       const [message] = await claimed(1);
-      expect(await claim(1, { tokens: [id] })).toEqual([{ kind: 'held_by_another' }]);
+      expect(await claim(1, { tokens: [id] })).toEqual([{ kind: 'leased_by_another' }]);
       if (message === undefined) throw new Error('it was not leased');
       await ledger.retry({ id, fence: message.fence, delayMs: 60_000, code: 'X', detail: '{}' });
       expect(await claim(1, { tokens: [id] })).toMatchObject([{ kind: 'not_due' }]);
@@ -180,7 +183,7 @@ export function claimsContract(name: string, open: () => Promise<SqlDatabase>): 
       ['team', 'blue'],
       ['feature', 'search'],
       ['batch', 'night'],
-    ])('leaves what is held by %s, and takes the rest', async (scope, value) => {
+    ])('leaves what is blocked by %s, and takes the rest', async (scope, value) => {
       const held = someAdmission({
         origin: { team: 'blue', customer: 'acme', feature: 'search', batch: 'night' },
       });
@@ -190,7 +193,7 @@ export function claimsContract(name: string, open: () => Promise<SqlDatabase>): 
       });
       const free = { ...other, envelope: { ...other.envelope, id: newId(new Date()), stage: 'first' } };
       for (const admission of [held, other, free]) await ledger.admit(admission);
-      await hold(scope, value);
+      await block(scope, value);
       expect(await claim(1, { tokens: [held.envelope.id], weights: { bulk: 1 } })).toEqual([
         { kind: 'waits' },
       ]);
@@ -203,10 +206,10 @@ export function claimsContract(name: string, open: () => Promise<SqlDatabase>): 
       expect(ids).toEqual(expected);
     });
 
-    it('is not blocked by a held team in front of the same customer', async () => {
+    it('is not blocked by a paused team in front of the same customer', async () => {
       await admit(100, { team: 'held' });
       const [free] = await admit(1, { team: 'free' });
-      await hold('team', 'held');
+      await block('team', 'held');
       expect((await claimed(1)).map(({ envelope }) => envelope.id)).toEqual([free]);
     });
 
@@ -318,10 +321,10 @@ export function claimsContract(name: string, open: () => Promise<SqlDatabase>): 
       await claimed(1, { isOrdered: true });
       await claimed(1, { isOrdered: true });
       await database.execute(
-        `update millrace.messages set state = 'completed', wake_at = null, finished_at = clock_timestamp() where id = '${first}'`,
+        `update millrace.messages set state = 'completed', sweep_at = null, finished_at = clock_timestamp() where id = '${first}'`,
       );
       await database.execute(
-        `update millrace.messages set wake_at = clock_timestamp() - interval '1 s' where wake_at is not null`,
+        `update millrace.messages set sweep_at = clock_timestamp() - interval '1 s' where sweep_at is not null`,
       );
       const found = await new SweepLedger(database).sweep(10);
       expect(found.map(({ id, isParked }) => ({ id, isParked }))).toEqual([{ id: second, isParked: false }]);

@@ -128,7 +128,13 @@ export function deadLettersContract(name: string, open: () => Promise<SqlDatabas
         await fixture.messages.finish({ id, fence: 1, result: undefined, emissions: [], durationMs: 1 }),
       ).toBe(false);
       const again = await fixture.lease(id);
-      expect(again).toMatchObject({ fence: 2, deliveries: 2, attempts: 0, priorAttempts: 1, lostRuns: 0 });
+      expect(again).toMatchObject({
+        fence: 2,
+        deliveries: 2,
+        attempts: 0,
+        priorAttempts: 1,
+        expiredLeases: 0,
+      });
       expect(await fixture.messages.finish({ id, fence: 2, result: '1', emissions: [], durationMs: 1 })).toBe(
         true,
       );

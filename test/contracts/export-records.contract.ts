@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
 import { newId, type Uuid } from '../../src/kernel/ids.ts';
 import { type Usd, usd } from '../../src/kernel/money.ts';
-import type { CallSettlement } from '../../src/engine/ledger/call-ledger.ts';
+import type { SettledCall } from '../../src/engine/ledger/call-ledger.ts';
 import { CorrectionLedger } from '../../src/engine/ledger/correction-ledger.ts';
 import { ExportLedger, exportTargets } from '../../src/engine/export/export-ledger.ts';
 import { oddTexts } from '../support/poison.ts';
@@ -61,12 +61,12 @@ export function exportRecordsContract(name: string, open: () => Promise<SqlDatab
       costUsd: maybe(amount),
       upperBoundUsd: maybe(amount),
       priceReference: maybe(storable),
-      wasteReason: fc.constantFrom(undefined, 'failed', 'degenerate'),
+      wasteReason: fc.constantFrom(undefined, 'failed', 'invalid_output'),
       durationMs: fc.nat(1e6),
       firstChunkMs: maybe(fc.nat(1e6)),
       isSuspect: fc.boolean(),
       cost: maybe(fc.record({ total: amount, request: amount, byClass: fc.record({ text_output: amount }) })),
-    }) as fc.Arbitrary<Omit<CallSettlement, 'id'>>;
+    }) as fc.Arbitrary<Omit<SettledCall, 'id'>>;
 
     it('say of a call what its settlement said, whatever its texts and amounts', async () => {
       const origin = {
@@ -136,7 +136,7 @@ export function exportRecordsContract(name: string, open: () => Promise<SqlDatab
       const { fence } = await harness.leased(id);
       await database.execute(
         `update millrace.messages set available_at = leased_at - interval '1500 ms', admitted_at = admitted_at - interval '1 hour',
-           attempts = 2, prior_attempts = 3, degenerate_attempts = 1`,
+           attempts = 2, prior_attempts = 3, invalid_output_attempts = 1`,
       );
       await harness.ledger.finish({ id, fence, result: undefined, emissions: [], durationMs: 12.4 });
       const [line, ...others] = await harness.outbox('message_outcomes');
@@ -177,13 +177,13 @@ export function exportRecordsContract(name: string, open: () => Promise<SqlDatab
       const [first, second] = await harness.outbox('usage');
       const bound = await bind();
       expect(bound?.lines).toEqual([first, second]);
-      await harness.calls.rejections.reject(settled.call, ['{"n":1}', '{"n":2}']);
+      await harness.calls.invalidOutputs.reject(settled.call, ['{"n":1}', '{"n":2}']);
       await correct(settled.call, usd('7'));
       expect(await harness.calls.settleLate(someSettlement({ id: given.call }), '{"n":4}')).toBe(true);
       const corrections = ['{"n":1}', '{"n":2}', '{"n":3}', '{"n":4}'];
       expect(await harness.outbox('usage')).toEqual([first, second, ...corrections]);
       expect(await read(`select waste_reason as w from millrace.calls where id = $1`, settled.call)).toEqual({
-        w: 'degenerate',
+        w: 'invalid_output',
       });
       // Whoever reads the batch again, after a death, gets the same bytes.
       const batch = { id: bound?.id ?? '', target: 'usage' } as const;
@@ -276,7 +276,7 @@ export function exportRecordsContract(name: string, open: () => Promise<SqlDatab
 }
 
 /** The fields of the record of a call that ended so. */
-function fieldsOfEnd(end: CallSettlement): Fields {
+function fieldsOfEnd(end: SettledCall): Fields {
   const isUnsettled = end.state === 'unsettled';
   const cost = isUnsettled && end.upperBoundUsd !== undefined ? (end.costUsd ?? usd('0')) : end.costUsd;
   const { byClass = {}, request } = end.cost ?? {};

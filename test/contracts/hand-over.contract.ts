@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { newId } from '../../src/kernel/ids.ts';
-import { Holds } from '../../src/engine/ledger/holds.ts';
+import { Blocks } from '../../src/engine/ledger/blocks.ts';
 import type { Emission } from '../../src/engine/ledger/message-changes.ts';
 import { SweepLedger } from '../../src/engine/ledger/sweep-ledger.ts';
 import { claimOf, LedgerHarness, leaseMs, someAdmission, someLedger } from '../support/ledger-fixture.ts';
@@ -42,12 +42,12 @@ export function handOverContract(name: string, open: () => Promise<SqlDatabase>)
     it('count as lost once their worker has renewed the lease, or says so itself, or has handed them back', async () => {
       const written = async (): Promise<string> => {
         const admission = { ...someAdmission({ stage: newId(new Date()) }), leaseMs: 15_000 };
-        expect((await harness.ledger.admitAndLease(admission)).leased).toBeDefined();
+        expect((await harness.ledger.admitAndLease([admission])).leased).toBeDefined();
         return admission.envelope.id;
       };
       const expire = async (id: string): Promise<void> => {
         await database.execute(
-          `update millrace.messages set lease_until = clock_timestamp() - interval '2 s', wake_at = clock_timestamp() - interval '1 s' where id = '${id}'`,
+          `update millrace.messages set lease_until = clock_timestamp() - interval '2 s', sweep_at = clock_timestamp() - interval '1 s' where id = '${id}'`,
         );
         await new SweepLedger(database).sweep(10);
       };
@@ -57,13 +57,13 @@ export function handOverContract(name: string, open: () => Promise<SqlDatabase>)
         await written(),
         await written(),
       ];
-      const lost = async (id: string) => (await harness.leased(id)).lostRuns;
+      const lost = async (id: string) => (await harness.leased(id)).expiredLeases;
       await expire(unknown);
       expect(await lost(unknown)).toBe(0);
       expect((await harness.ledger.renew([{ id: renewed, fence: 1, leaseMs: 15_000 }])).size).toBe(1);
       await expire(renewed);
       expect(await lost(renewed)).toBe(1);
-      await harness.ledger.lose([{ id: told, fence: 1 }]);
+      await harness.ledger.expire([{ id: told, fence: 1 }]);
       expect(await lost(told)).toBe(1);
       await harness.ledger.park({ id: parked, fence: 1, delayMs: 0, parkedFor: undefined });
       await harness.leased(parked);
@@ -77,8 +77,8 @@ export function handOverContract(name: string, open: () => Promise<SqlDatabase>)
       expect([...leased.keys()]).toEqual([first]);
       const { rows } = await database.query({
         name: 'test.leased',
-        text: `select state, fence, deliveries, lease_owner, created_at, available_at, lease_until > clock_timestamp() as runs,
-          wake_at > lease_until as is_swept_later, leased_at is not null as has_begun from millrace.messages where id = '${first}'`,
+        text: `select state, fence, deliveries, leased_by, created_at, available_at, lease_until > clock_timestamp() as runs,
+          sweep_at > lease_until as is_swept_later, leased_at is not null as has_begun from millrace.messages where id = '${first}'`,
       });
       const { createdAt, availableAt } = leased.get(first) ?? {};
       expect(rows).toEqual([
@@ -86,7 +86,7 @@ export function handOverContract(name: string, open: () => Promise<SqlDatabase>)
           state: 'leased',
           fence: 1,
           deliveries: 1,
-          lease_owner: 'worker-1',
+          leased_by: 'worker-1',
           created_at: createdAt,
           available_at: availableAt,
           runs: true,
@@ -95,7 +95,7 @@ export function handOverContract(name: string, open: () => Promise<SqlDatabase>)
         },
       ]);
       const other = someLedger(database, 'worker-2');
-      expect(await claimOf(database, other, first, leaseMs)).toEqual({ kind: 'held_by_another' });
+      expect(await claimOf(database, other, first, leaseMs)).toEqual({ kind: 'leased_by_another' });
       const end = { result: undefined, emissions: [], durationMs: 1 };
       expect(await harness.ledger.finish({ id: first, fence: 1, ...end })).toBe(true);
       expect(await harness.stateOf(second)).toMatchObject({ state: 'pending', fence: 0 });
@@ -104,16 +104,16 @@ export function handOverContract(name: string, open: () => Promise<SqlDatabase>)
     it('are, when they are admitted, leased to the process that admits them, once, and not when others wait', async () => {
       const admission = { ...someAdmission({ stage: 'second' }), leaseMs };
       const { id } = admission.envelope;
-      const { outcome, leased } = await harness.ledger.admitAndLease(admission);
-      expect({ outcome, ids: [...leased.keys()] }).toEqual({ outcome: 'admitted', ids: [id] });
-      const again = await harness.ledger.admitAndLease(admission);
-      expect({ ...again, leased: again.leased.size }).toEqual({ outcome: 'duplicate', leased: 0 });
+      const { outcomes, leased } = await harness.ledger.admitAndLease([admission]);
+      expect({ outcomes, ids: [...leased.keys()] }).toEqual({ outcomes: ['admitted'], ids: [id] });
+      const again = await harness.ledger.admitAndLease([admission]);
+      expect({ ...again, leased: again.leased.size }).toEqual({ outcomes: ['duplicate'], leased: 0 });
       expect(await harness.stateOf(id)).toMatchObject({ state: 'leased', fence: 1 });
       const end = { result: undefined, emissions: [], durationMs: 1 };
       expect(await harness.ledger.finish({ id, fence: 1, ...end })).toBe(true);
       await harness.ledger.admit(someAdmission({ stage: 'second' }));
       const later = { ...someAdmission({ stage: 'second' }), leaseMs };
-      expect((await harness.ledger.admitAndLease(later)).leased.size).toBe(0);
+      expect((await harness.ledger.admitAndLease([later])).leased.size).toBe(0);
       expect(await harness.stateOf(later.envelope.id)).toMatchObject({ state: 'pending', fence: 0 });
     });
 
@@ -124,18 +124,18 @@ export function handOverContract(name: string, open: () => Promise<SqlDatabase>)
       await harness.leased(waiting.envelope.id);
       // The one that was not leased before waits now.
       expect(await isLeased({})).toEqual([false]);
-      await database.execute(`update millrace.messages set parked_for = 'hold:x' where state = 'pending'`);
+      await database.execute(`update millrace.messages set parked_for = 'pause:x' where state = 'pending'`);
       expect(await isLeased({})).toEqual([true]);
-      const holds = new Holds({ database, clock: systemClock });
-      const hold = { scope: 'stage', value: 'second', aborts: false, actor: 'ann', reason: 'test' } as const;
+      const blocks = new Blocks({ database, clock: systemClock });
+      const block = { scope: 'stage', value: 'second', aborts: false, actor: 'ann', reason: 'test' } as const;
       const parent = await harness.admitted();
       const { fence } = await harness.leased(parent);
-      await holds.place(hold);
+      await blocks.place(block);
       const emission = { ...harness.emission(newId(new Date())), leaseMs };
       const finished = { id: parent, fence, result: undefined, emissions: [emission], durationMs: 1 };
       expect((await harness.ledger.finishAndLease(finished)).leased.size).toBe(0);
       expect(await harness.stateOf(emission.id)).toMatchObject({ state: 'pending' });
-      await holds.lift(hold, hold);
+      await blocks.remove(block, block);
     });
 
     it('are not where a key orders them, nor without a stage, nor without the fence', async () => {
@@ -149,21 +149,21 @@ export function handOverContract(name: string, open: () => Promise<SqlDatabase>)
       expect(await harness.stateOf(emission.id)).toBeUndefined();
     });
 
-    it('keep their place after their first lease is lost, which counts for nothing; the next one counts', async () => {
+    it('keep their place after their first lease has expired, which counts for nothing; the next one counts', async () => {
       const { ids, leased } = await finish({});
       const [id = ''] = ids;
-      const lose = async () => {
+      const expire = async () => {
         await database.execute(
-          `update millrace.messages set lease_until = clock_timestamp() - interval '2 s', wake_at = clock_timestamp() - interval '1 s'
+          `update millrace.messages set lease_until = clock_timestamp() - interval '2 s', sweep_at = clock_timestamp() - interval '1 s'
            where id = '${id}'`,
         );
         expect(await new SweepLedger(database).sweep(10)).toMatchObject([{ id }]);
       };
-      await lose();
+      await expire();
       const again = await harness.leased(id);
-      expect(again).toMatchObject({ fence: 2, lostRuns: 0, availableAt: leased.get(id)?.availableAt });
-      await lose();
-      expect(await harness.leased(id)).toMatchObject({ fence: 3, lostRuns: 1 });
+      expect(again).toMatchObject({ fence: 2, expiredLeases: 0, availableAt: leased.get(id)?.availableAt });
+      await expire();
+      expect(await harness.leased(id)).toMatchObject({ fence: 3, expiredLeases: 1 });
     });
   });
 }

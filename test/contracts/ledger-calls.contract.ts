@@ -11,7 +11,7 @@ import { SweepLedger } from '../../src/engine/ledger/sweep-ledger.ts';
 import { LedgerHarness, someReservation, someSettlement } from '../support/ledger-fixture.ts';
 import { pruneAll } from '../support/prune-all.ts';
 
-/** What the ledger promises about calls, money, chores and exports, on whichever database. Every test begins empty. */
+/** What the ledger promises about calls, money, background jobs and exports, on whichever database. Every test begins empty. */
 export function ledgerCallsContract(name: string, open: () => Promise<SqlDatabase>): void {
   describe(`calls in the ledger on ${name}`, () => {
     let harness: LedgerHarness;
@@ -31,10 +31,10 @@ export function ledgerCallsContract(name: string, open: () => Promise<SqlDatabas
         calls.reserve(someReservation({ id: call, message: { id, fence: withFence } }));
       const [one, two, three] = [newId(new Date()), newId(new Date()), newId(new Date())];
       expect(await ask(one, fence)).toEqual({ kind: 'reserved', at: expect.any(Date) });
-      expect(await ask(one, fence)).toEqual({ kind: 'lease_lost' });
-      expect(await ask(two, fence - 1)).toEqual({ kind: 'lease_lost' });
+      expect(await ask(one, fence)).toEqual({ kind: 'lease_expired' });
+      expect(await ask(two, fence - 1)).toEqual({ kind: 'lease_expired' });
       await harness.expireLeases();
-      expect(await ask(three, fence)).toEqual({ kind: 'lease_lost' });
+      expect(await ask(three, fence)).toEqual({ kind: 'lease_expired' });
     });
 
     it('settles a call once, and adds up to the last decimal', async () => {
@@ -103,16 +103,16 @@ export function ledgerCallsContract(name: string, open: () => Promise<SqlDatabas
       ]);
     });
 
-    it('finds what was handed back and whose worker died, once each, and never looks at what only waits', async () => {
+    it('finds what was released and whose worker died, once each, and never looks at what only waits', async () => {
       const sweep = new SweepLedger(database);
       const [back, died] = [await harness.admitted(), await harness.admitted()];
       await harness.admitted();
       const held = await harness.leased(back);
       await harness.leased(died);
       expect(await sweep.sweep(10)).toEqual([]);
-      await ledger.handBack([{ id: back, fence: held.fence, leaseMs: 0 }]);
+      await ledger.release([{ id: back, fence: held.fence, leaseMs: 0 }]);
       await database.execute(
-        `update millrace.messages set wake_at = wake_at - interval '1 hour', lease_until = lease_until - interval '1 hour'`,
+        `update millrace.messages set sweep_at = sweep_at - interval '1 hour', lease_until = lease_until - interval '1 hour'`,
       );
       const found = await sweep.sweep(10);
       expect(new Map(found.map((message) => [message.id, message.state]))).toEqual(
@@ -127,11 +127,11 @@ export function ledgerCallsContract(name: string, open: () => Promise<SqlDatabas
 
     it('lets one process at a time hold a role', async () => {
       const sweep = new SweepLedger(database);
-      expect(await sweep.holdRole('export', 'a', 60_000)).toBe(true);
-      expect(await sweep.holdRole('export', 'b', 60_000)).toBe(false);
-      expect(await sweep.holdRole('export', 'a', 60_000)).toBe(true);
+      expect(await sweep.acquireRole('export', 'a', 60_000)).toBe(true);
+      expect(await sweep.acquireRole('export', 'b', 60_000)).toBe(false);
+      expect(await sweep.acquireRole('export', 'a', 60_000)).toBe(true);
       await sweep.releaseRole('export', 'a');
-      expect(await sweep.holdRole('export', 'b', 60_000)).toBe(true);
+      expect(await sweep.acquireRole('export', 'b', 60_000)).toBe(true);
     });
 
     it('binds every line to one batch that never changes', async () => {
@@ -155,7 +155,7 @@ export function ledgerCallsContract(name: string, open: () => Promise<SqlDatabas
       expect(await exports.backlog()).toMatchObject({ records: 25, openBatches: 3 });
       for (const batch of bound) if (batch !== undefined) await exports.markExported(batch.id);
       expect(await exports.backlog()).toEqual({ records: 0, openBatches: 0, oldestSeconds: 0 });
-      // Another relay listed them before, and reads them now.
+      // Another maintenance process listed them before, and reads them now.
       for (const batch of open) expect(await exports.read(batch)).toBeUndefined();
     });
 

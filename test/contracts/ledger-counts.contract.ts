@@ -20,17 +20,17 @@ const countAll = {
 
 /** Things that statements of the ledger do to many rows at once; each takes a part of all messages by chance ($1). */
 const changes = [
-  `update millrace.messages set state = 'leased', lease_until = clock_timestamp(), wake_at = clock_timestamp() where state = 'pending' and parked_for is null and random() < $1::float8`,
-  `update millrace.messages set state = 'pending', lease_until = null, wake_at = 'infinity', available_at = clock_timestamp() + interval '1 hour'
+  `update millrace.messages set state = 'leased', lease_until = clock_timestamp(), sweep_at = clock_timestamp() where state = 'pending' and parked_for is null and random() < $1::float8`,
+  `update millrace.messages set state = 'pending', lease_until = null, sweep_at = 'infinity', available_at = clock_timestamp() + interval '1 hour'
      where state = 'leased' and random() < $1::float8`,
-  `update millrace.messages set state = 'pending', parked_for = 'budget:x', lease_until = null, wake_at = 'infinity' where state = 'leased' and random() < $1::float8`,
+  `update millrace.messages set state = 'pending', parked_for = 'budget:x', lease_until = null, sweep_at = 'infinity' where state = 'leased' and random() < $1::float8`,
   `update millrace.messages set parked_for = null, available_at = clock_timestamp() where parked_for is not null and random() < $1::float8`,
-  `update millrace.messages set state = 'completed', wake_at = null, lease_until = null, finished_at = clock_timestamp() where state = 'leased' and random() < $1::float8`,
-  `update millrace.messages set state = 'dead_lettered', wake_at = null, lease_until = null,
+  `update millrace.messages set state = 'completed', sweep_at = null, lease_until = null, finished_at = clock_timestamp() where state = 'leased' and random() < $1::float8`,
+  `update millrace.messages set state = 'dead_lettered', sweep_at = null, lease_until = null,
      finished_at = clock_timestamp() - random() * interval '3 days' where state = 'leased' and random() < $1::float8`,
   `update millrace.messages set discarded_at = clock_timestamp() where state = 'dead_lettered' and random() < $1::float8`,
-  `update millrace.messages set state = 'cancelled', wake_at = null, finished_at = clock_timestamp() where state = 'pending' and parked_for is null and random() < $1::float8 / 4`,
-  `update millrace.messages set state = 'pending', wake_at = 'infinity', finished_at = null, discarded_at = null,
+  `update millrace.messages set state = 'cancelled', sweep_at = null, finished_at = clock_timestamp() where state = 'pending' and parked_for is null and random() < $1::float8 / 4`,
+  `update millrace.messages set state = 'pending', sweep_at = 'infinity', finished_at = null, discarded_at = null,
      available_at = clock_timestamp() - random() * interval '30 days' where state = 'dead_lettered' and random() < $1::float8`,
   `update millrace.messages set available_at = available_at - random() * interval '20 minutes' where state = 'pending' and random() < $1::float8`,
   `update millrace.messages set lease_until = lease_until + interval '1 s' where state = 'leased' and random() < $1::float8`,

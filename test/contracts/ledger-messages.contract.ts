@@ -54,6 +54,18 @@ export function ledgerMessagesContract(name: string, open: () => Promise<SqlData
       expect(await ledger.admit(admission)).toBe('duplicate');
     });
 
+    it('takes messages that are admitted together or none of them, and says which were there', async () => {
+      const [first, second, third] = [someAdmission(), someAdmission(), someAdmission()];
+      const odd = { ...second, envelope: { ...second.envelope, item: 'zero \u0000 byte' } };
+      await expect(ledger.admitAndLease([first, odd])).rejects.toMatchObject({
+        code: 'MILLRACE_DATA_REFUSED',
+      });
+      expect(await ledger.hasAll([first.envelope.id])).toBe(false);
+      expect((await ledger.admitAndLease([first, second])).outcomes).toEqual(['admitted', 'admitted']);
+      expect((await ledger.admitAndLease([second, third])).outcomes).toEqual(['duplicate', 'admitted']);
+      expect(await ledger.hasAll([first, second, third].map(({ envelope }) => envelope.id))).toBe(true);
+    });
+
     it('leases a message to one of many who ask at once', async () => {
       const id = await harness.admitted();
       const other = someLedger(database, 'worker-2');
@@ -62,7 +74,7 @@ export function ledgerMessagesContract(name: string, open: () => Promise<SqlData
         ...Array.from({ length: 5 }, () => other.claim({ stage: 'first', leaseMs, about: id })),
       ]);
       expect(outcomes.filter((outcome) => outcome.kind === 'leased')).toHaveLength(1);
-      expect(await claimOf(database, ledger, id, leaseMs)).toEqual({ kind: 'held_by_another' });
+      expect(await claimOf(database, ledger, id, leaseMs)).toEqual({ kind: 'leased_by_another' });
       expect(await claimOf(database, ledger, newId(new Date()), leaseMs)).toEqual({ kind: 'unknown' });
     });
 
@@ -95,7 +107,7 @@ export function ledgerMessagesContract(name: string, open: () => Promise<SqlData
       expect(await claimOf(database, ledger, id, leaseMs)).toEqual({ kind: 'ended' });
     });
 
-    describe('when one that lost its lease and its successor tell of the same message at once', () => {
+    describe('when one that let its lease expire and its successor tell of the same message at once', () => {
       /** The message under its second fence; both runs are in this process, so what they say is written together. */
       const twice = async () => {
         const id = await harness.admitted();
@@ -107,7 +119,7 @@ export function ledgerMessagesContract(name: string, open: () => Promise<SqlData
       const failures = async () => {
         const { rows } = await database.query<{ fence: number; code: string }>({
           name: 'test.own_failures',
-          text: `select fence, code from millrace.failures where code <> 'MILLRACE_LEASE_LOST' order by fence`,
+          text: `select fence, code from millrace.failures where code <> 'MILLRACE_LEASE_EXPIRED' order by fence`,
         });
         return rows;
       };
@@ -156,7 +168,7 @@ export function ledgerMessagesContract(name: string, open: () => Promise<SqlData
               state: 'dead_lettered',
               code: `CODE_${fence}`,
               detail: '{}',
-              isDegenerate: false,
+              isInvalidOutput: false,
               outcomeLine: `{"fence":${fence}}`,
             }),
           ),
@@ -178,7 +190,7 @@ export function ledgerMessagesContract(name: string, open: () => Promise<SqlData
       it('puts it aside for what the successor waits for', async () => {
         const { id, fences } = await twice();
         const ours = await Promise.all(
-          fences.map((fence) => ledger.park({ id, fence, delayMs: undefined, parkedFor: `hold:${fence}` })),
+          fences.map((fence) => ledger.park({ id, fence, delayMs: undefined, parkedFor: `pause:${fence}` })),
         );
         expect(ours).toEqual([false, true]);
       });
@@ -225,7 +237,7 @@ export function ledgerMessagesContract(name: string, open: () => Promise<SqlData
     it('hands a message back without counting an attempt', async () => {
       const id = await harness.admitted();
       const { fence } = await harness.leased(id);
-      await ledger.handBack([{ id, fence, leaseMs }]);
+      await ledger.release([{ id, fence, leaseMs }]);
       const again = await harness.leased(id);
       expect(again).toMatchObject({ fence: fence + 1, deliveries: 2, attempts: 0 });
     });
@@ -241,7 +253,7 @@ export function ledgerMessagesContract(name: string, open: () => Promise<SqlData
     });
 
     it('only ever goes from state to state as the state machine says, whoever tries what', async () => {
-      const operations = ['lease', 'finish', 'retry', 'end', 'hand_back', 'expire'] as const;
+      const operations = ['lease', 'finish', 'retry', 'end', 'release', 'expire'] as const;
       await fc.assert(
         fc.asyncProperty(
           fc.array(fc.tuple(fc.constantFrom(...operations), fc.boolean()), { maxLength: 10 }),
@@ -265,7 +277,7 @@ export function ledgerMessagesContract(name: string, open: () => Promise<SqlData
                   detail: '{}',
                   outcomeLine: '{}',
                 });
-              else if (operation === 'hand_back') await ledger.handBack([{ id, fence, leaseMs }]);
+              else if (operation === 'release') await ledger.release([{ id, fence, leaseMs }]);
               else await harness.expireLeases();
               const after = (await harness.stateOf(id))?.state as MessageState;
               expect(after === state || mayBecome(state, after), `${state} to ${after} by ${operation}`).toBe(
@@ -283,7 +295,7 @@ export function ledgerMessagesContract(name: string, open: () => Promise<SqlData
     it('raises the fence with every lease and never lowers it', async () => {
       await fc.assert(
         fc.asyncProperty(
-          fc.array(fc.constantFrom('retry', 'hand_back', 'expire'), { maxLength: 6 }),
+          fc.array(fc.constantFrom('retry', 'release', 'expire'), { maxLength: 6 }),
           async (ends) => {
             const id = await harness.admitted();
             let last = 0;
@@ -292,9 +304,9 @@ export function ledgerMessagesContract(name: string, open: () => Promise<SqlData
               expect(fence).toBe(last + 1);
               last = fence;
               if (end === 'retry') await ledger.retry({ id, fence, delayMs: 0, code: 'X', detail: '{}' });
-              else if (end === 'hand_back') await ledger.handBack([{ id, fence, leaseMs }]);
+              else if (end === 'release') await ledger.release([{ id, fence, leaseMs }]);
               else await harness.expireLeases();
-              // After several lost runs there is a pause.
+              // After several expired leases there is a pause.
               await database.execute('update millrace.messages set available_at = clock_timestamp()');
             }
             expect((await harness.stateOf(id))?.fence).toBe(last);

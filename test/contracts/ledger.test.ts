@@ -6,7 +6,7 @@ import { ledgerCallsContract } from './ledger-calls.contract.ts';
 import { ledgerCountsContract } from './ledger-counts.contract.ts';
 import { ledgerMessagesContract } from './ledger-messages.contract.ts';
 import { listOrderContract } from './list-order.contract.ts';
-import { lostRunsContract } from './lost-runs.contract.ts';
+import { expiredLeasesContract } from './expired-leases.contract.ts';
 import { payloadCleanerContract } from './payload-cleaner.contract.ts';
 import { rowVersionsContract } from './row-versions.contract.ts';
 import { stageBacklogContract } from './stage-backlog.contract.ts';
@@ -20,7 +20,7 @@ onEachLedger(
   claimsContract,
   stageBacklogContract,
   ledgerCountsContract,
-  lostRunsContract,
+  expiredLeasesContract,
   payloadCleanerContract,
   listOrderContract,
 );

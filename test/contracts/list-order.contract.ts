@@ -100,8 +100,8 @@ export function listOrderContract(name: string, open: () => Promise<SqlDatabase>
       await database.execute(
         `update millrace.failures set at = statement_timestamp();
          update millrace.calls set settled_at = statement_timestamp();
-         update millrace.messages set state = 'cancelled', finished_at = statement_timestamp(), wake_at = null,
-           lease_owner = null, lease_until = null`,
+         update millrace.messages set state = 'cancelled', finished_at = statement_timestamp(), sweep_at = null,
+           leased_by = null, lease_until = null`,
       );
       const { events } = await tail.look({}, everyone);
       const told = (kind: string): Uuid[] =>

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
+import { systemClock } from '../../src/kernel/clock.ts';
 import { newId } from '../../src/kernel/ids.ts';
 import { MessageSearch } from '../../src/capabilities/message-operations/message-search.ts';
 import { MessageWaiter } from '../../src/capabilities/message-operations/message-waiter.ts';
@@ -17,7 +18,7 @@ export function messageWaiterContract(name: string, open: () => Promise<SqlDatab
     });
 
     it('waits for a message alone or with all that followed, for a time, until a signal, and not when unknown', async () => {
-      const waiter = new MessageWaiter({ search: new MessageSearch(database) });
+      const waiter = new MessageWaiter({ search: new MessageSearch(database), clock: systemClock });
       const root = await harness.admitted();
       await expect(waiter.wait(root, { timeoutMs: 1 })).rejects.toMatchObject({
         code: 'MILLRACE_WAIT_TIMEOUT',

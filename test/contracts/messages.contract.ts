@@ -10,8 +10,8 @@ import type {
   MessagePlace,
   MessageViewer,
 } from '../../src/capabilities/message-operations/message-selection.ts';
-import { MessageOffice } from '../../src/capabilities/message-operations/message-office.ts';
-import { metricCatalogue } from '../../src/telemetry/metric-catalogue.ts';
+import { MessageService } from '../../src/capabilities/message-operations/message-service.ts';
+import { metricCatalogue } from '../../src/host/metric-catalogue.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { LedgerHarness, someAdmission, someReservation, someSettlement } from '../support/ledger-fixture.ts';
 
@@ -25,7 +25,7 @@ export function messagesContract(name: string, open: () => Promise<SqlDatabase>)
     let harness: LedgerHarness;
     let search: MessageSearch;
     let operations: MessageOperations;
-    let office: MessageOffice;
+    let service: MessageService;
     let told: { stage: string; id: string }[];
 
     beforeEach(async () => {
@@ -35,7 +35,7 @@ export function messagesContract(name: string, open: () => Promise<SqlDatabase>)
       search = new MessageSearch(database);
       operations = new MessageOperations(database);
       told = [];
-      office = new MessageOffice({
+      service = new MessageService({
         search,
         operations,
         bodies: { read: () => Promise.resolve(undefined) },
@@ -174,7 +174,7 @@ export function messagesContract(name: string, open: () => Promise<SqlDatabase>)
       expect(await search.progress(foreign, viewer, { children: true })).toBeUndefined();
       for (const steer of ['cancel', 'retryNow'] as const) {
         for (const filter of [{ ids: [foreign] }, { team: ['red'] }]) {
-          const steered = await office[steer]({ ...asked, filter }, { ...operator, ...viewer });
+          const steered = await service[steer]({ ...asked, filter }, { ...operator, ...viewer });
           expect(steered).toMatchObject({ count: 0, hasMore: false, stages: [] });
           expect(steered.skipped.map(({ reason }) => reason)).toEqual('ids' in filter ? ['unknown'] : []);
         }
@@ -187,7 +187,7 @@ export function messagesContract(name: string, open: () => Promise<SqlDatabase>)
       const rare = await admit({ stage: 'rare' });
       await database.execute(
         `insert into millrace.messages (id, root_id, source, event_id, type, version, pipeline, stage, owner, lane, team, customer, feature,
-           item, trace_parent, body, body_bytes, state, available_at, wake_at, created_at, admitted_at, finished_at)
+           item, trace_parent, body, body_bytes, state, available_at, sweep_at, created_at, admitted_at, finished_at)
          select i, i, 's', 'e', 't', 1, 'p', 'common', 'o', 'standard', 'blue', 'acme', 'search', 'x', '', '{}', 2, 'completed',
            clock_timestamp(), null, clock_timestamp(), clock_timestamp(), clock_timestamp()
          from (select gen_random_uuid() as i from generate_series(1, 5000)) n`,
@@ -221,7 +221,7 @@ export function messagesContract(name: string, open: () => Promise<SqlDatabase>)
       });
       await admit();
       for (const id of [root, child]) {
-        expect(await office.tree(id, {})).toMatchObject({
+        expect(await service.tree(id, {})).toMatchObject({
           rootId: root,
           isCut: false,
           messages: [
@@ -245,7 +245,7 @@ export function messagesContract(name: string, open: () => Promise<SqlDatabase>)
       await database.query(
         {
           name: 'test.park',
-          text: `update millrace.messages set parked_for = 'budget:x', wake_at = 'infinity' where id = $1::uuid`,
+          text: `update millrace.messages set parked_for = 'budget:x', sweep_at = 'infinity' where id = $1::uuid`,
         },
         [parked],
       );
@@ -263,11 +263,11 @@ export function messagesContract(name: string, open: () => Promise<SqlDatabase>)
       });
       const before = (await harness.outbox('message_outcomes')).length;
       const ids = [pending, parked, running, ended, newId(new Date())];
-      const plan = await office.cancel({ ...asked, filter: { ids }, dryRun: true }, operator);
+      const plan = await service.cancel({ ...asked, filter: { ids }, dryRun: true }, operator);
       expect(plan).toMatchObject({ dryRun: true, count: 3 });
       expect(plan.actionId).toBeUndefined();
       expect(await rowOf(pending)).toMatchObject({ state: 'pending' });
-      const result = await office.cancel({ ...asked, filter: { ids } }, operator);
+      const result = await service.cancel({ ...asked, filter: { ids } }, operator);
       expect(result).toMatchObject({
         count: 3,
         hasMore: false,
@@ -301,7 +301,7 @@ export function messagesContract(name: string, open: () => Promise<SqlDatabase>)
         await harness.calls.reserve(
           someReservation({ id: newId(new Date()), message: { id: running, fence } }),
         ),
-      ).toEqual({ kind: 'lease_lost' });
+      ).toEqual({ kind: 'lease_expired' });
       expect(
         await operations.cancelledAmong([
           { id: running, fence },
@@ -315,7 +315,7 @@ export function messagesContract(name: string, open: () => Promise<SqlDatabase>)
       const { fence } = await harness.leased(id);
       const call = newId(new Date());
       await harness.calls.reserve(someReservation({ id: call, message: { id, fence } }));
-      await office.cancel({ ...asked, filter: { ids: [id] } }, operator);
+      await service.cancel({ ...asked, filter: { ids: [id] } }, operator);
       await harness.calls.settle(someSettlement({ id: call }));
       expect(await harness.outbox('usage')).toHaveLength(1);
       expect((await search.list({ ids: [id] }, {}, { limit: 1 })).messages[0]?.calls).toBe(1);
@@ -328,12 +328,12 @@ export function messagesContract(name: string, open: () => Promise<SqlDatabase>)
       await database.execute(
         `update millrace.messages set parked_for = 'order' where id <> '${first}'::uuid and order_key = 'K'`,
       );
-      await office.cancel({ ...asked, filter: { ids: [first, second] } }, operator);
+      await service.cancel({ ...asked, filter: { ids: [first, second] } }, operator);
       expect(await rowOf(third)).toMatchObject({ state: 'pending', parked_for: null });
       expect(await rowOf(last)).toMatchObject({ state: 'pending', parked_for: 'order' });
       expect(told.map(({ id }) => id).toSorted()).toEqual([first, second].toSorted());
       const lease = await harness.leased(third);
-      await office.cancel({ ...asked, filter: { ids: [third] } }, operator);
+      await service.cancel({ ...asked, filter: { ids: [third] } }, operator);
       expect(
         await harness.ledger.finish({
           id: third,
@@ -350,10 +350,11 @@ export function messagesContract(name: string, open: () => Promise<SqlDatabase>)
       const ids: Uuid[] = [];
       for (let n = 0; n < 5; n += 1) ids.push(await admit({ stage: n === 1 ? 'second' : 'first' }));
       const filter = { stage: ['first'] };
-      const some = await office.cancel({ ...asked, filter, max: 2 }, operator);
+      const some = await service.cancel({ ...asked, filter, max: 2 }, operator);
       expect(some).toMatchObject({ count: 2, hasMore: true });
       expect(await idsOf({ state: ['cancelled'] })).toEqual([ids[2], ids[0]]);
-      expect(await office.cancel({ ...asked, filter }, operator)).toMatchObject({ count: 2, hasMore: false });
+      const rest = await service.cancel({ ...asked, filter }, operator);
+      expect(rest).toMatchObject({ count: 2, hasMore: false });
       expect(await idsOf({ state: ['pending'] })).toEqual([ids[1]]);
     });
 
@@ -363,8 +364,8 @@ export function messagesContract(name: string, open: () => Promise<SqlDatabase>)
       const held = await admit();
       await database.query(
         {
-          name: 'test.hold',
-          text: `update millrace.messages set parked_for = 'hold:x', wake_at = 'infinity' where id = $1::uuid`,
+          name: 'test.block',
+          text: `update millrace.messages set parked_for = 'pause:x', sweep_at = 'infinity' where id = $1::uuid`,
         },
         [held],
       );
@@ -373,14 +374,14 @@ export function messagesContract(name: string, open: () => Promise<SqlDatabase>)
       await database.query(
         {
           name: 'test.die',
-          text: `update millrace.messages set state = 'dead_lettered', wake_at = null, finished_at = clock_timestamp() where id = $1::uuid`,
+          text: `update millrace.messages set state = 'dead_lettered', sweep_at = null, finished_at = clock_timestamp() where id = $1::uuid`,
         },
         [dead],
       );
       const request = { ...asked, filter: { ids: [later, held, due, dead] } };
-      expect(await office.retryNow({ ...request, dryRun: true }, operator)).toMatchObject({ count: 1 });
+      expect(await service.retryNow({ ...request, dryRun: true }, operator)).toMatchObject({ count: 1 });
       expect(await rowOf(later)).toMatchObject({ is_due: false });
-      const result = await office.retryNow(request, operator);
+      const result = await service.retryNow(request, operator);
       expect(result).toMatchObject({ count: 1, hasMore: false });
       expect(result.skipped.map(({ id, reason }) => [id, reason])).toEqual([
         [held, 'waits'],

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { BreakerGate } from '../../src/capabilities/limits/breaker-gate.ts';
+import { CircuitGate } from '../../src/capabilities/limits/circuit-gate.ts';
 import type { CallGate, GateEnd, GatePass, GateQuestion } from '../../src/engine/calls/call-gate.ts';
 import { ModelHealth, type ModelHealthOptions } from '../../src/capabilities/limits/model-health.ts';
 import { ModelHealthStore } from '../../src/capabilities/limits/model-health-store.ts';
@@ -21,12 +21,21 @@ const question: GateQuestion = {
   maxOutputTokens: 20,
   signal: new AbortController().signal,
 };
-const breaker = { errorShare: 0.5, minRequests: 20, windowMs: 30_000, openMs: 60, maxOpenMs: 240, probes: 3 };
+const circuitSettings = {
+  errorShare: 0.5,
+  minRequests: 20,
+  windowMs: 30_000,
+  openMs: 60,
+  maxOpenMs: 240,
+  probes: 3,
+};
 const retryBudget = { share: 0.2, floor: 10, windowMs: 60_000 };
 
 function sent(failure?: string): GateEnd {
   return { kind: 'sent', failure, retryAfterMs: undefined, headers: undefined, tokens: 30, durationMs: 5 };
 }
+
+const patience = { timeout: 30_000, interval: 20 };
 
 /** What two processes do to one ledger. */
 export function modelHealthContract(engine: string, open: () => Promise<SqlDatabase>): void {
@@ -47,13 +56,13 @@ export function modelHealthContract(engine: string, open: () => Promise<SqlDatab
         store: new ModelHealthStore(database),
         clock: systemClock,
         logger,
-        breaker,
+        circuit: circuitSettings,
         retryBudget,
         ...parts,
       });
       closing.push(health);
       const random = (): number => 0;
-      const circuit = new BreakerGate({ health, random });
+      const circuit = new CircuitGate({ health, random });
       const retries = new RetryBudgetGate({ health, settings: retryBudget, random });
       const state = (): string | undefined => health.watch(name.provider, name.model)?.circuit.state;
       return { health, circuit, retries, lines, state };
@@ -64,13 +73,10 @@ export function modelHealthContract(engine: string, open: () => Promise<SqlDatab
       for (let n = 0; n < times; n += 1) (await circuit.enter(question))?.end(end);
     };
     const untilState = (one: Process, wanted: string): Promise<void> =>
-      vi.waitFor(
-        async () => {
-          await one.health.turn();
-          expect(one.state()).toBe(wanted);
-        },
-        { timeout: 5000, interval: 20 },
-      );
+      vi.waitFor(async () => {
+        await one.health.turn();
+        expect(one.state()).toBe(wanted);
+      }, patience);
     const attempts = async (
       gate: CallGate,
       times: number,
@@ -90,7 +96,7 @@ export function modelHealthContract(engine: string, open: () => Promise<SqlDatab
       entered.filter((one): one is GatePass => !(one instanceof Parked));
 
     it('opens on what two processes counted together; one says so, the other learns it', async () => {
-      const slow = { breaker: { ...breaker, openMs: 60_000, maxOpenMs: 60_000 } };
+      const slow = { circuit: { ...circuitSettings, openMs: 60_000, maxOpenMs: 60_000 } };
       const [a, b] = [process(slow), process(slow)];
       await ask(a, sent('server_error'), 10);
       await ask(b, sent(), 2);
@@ -108,7 +114,7 @@ export function modelHealthContract(engine: string, open: () => Promise<SqlDatab
         reason: '10 failures and 8 time-outs of 20 requests',
       });
       const refused = await a.circuit.enter(question).catch((error: unknown) => error);
-      expect(refused).toMatchObject({ code: 'MILLRACE_WORK_PARKED', reason: 'breaker' });
+      expect(refused).toMatchObject({ code: 'MILLRACE_WORK_PARKED', reason: 'circuit' });
       expect(await new ModelHealthStore(database).troubled()).toMatchObject([
         { ...name, state: 'open', opens: 1 },
       ]);
@@ -163,9 +169,9 @@ export function modelHealthContract(engine: string, open: () => Promise<SqlDatab
       await untilState(one, 'half_open');
       const [probe] = passesOf(await attempts(one.circuit, 1));
       probe?.end(sent('server_error'));
-      expect(probe?.parkedBy?.('server_error')).toMatchObject({ reason: 'breaker' });
+      expect(probe?.parkedBy?.('server_error')).toMatchObject({ reason: 'circuit' });
       expect(probe?.parkedBy?.('bad_request')).toBeUndefined();
-      await vi.waitFor(() => expect(one.state()).toBe('open'));
+      await expect.poll(() => one.state()).toBe('open');
       const { rows } = await database.query<{ ms: number; opens: number }>({
         name: 'test.open_time',
         text: `select round(extract(epoch from open_until - opened_at) * 1000)::int as ms, opens from millrace.model_health`,
@@ -185,13 +191,13 @@ export function modelHealthContract(engine: string, open: () => Promise<SqlDatab
       await vi.waitFor(async () => {
         more.push(...passesOf(await attempts(one.circuit, 5)));
         expect(more).toHaveLength(2);
-      });
+      }, patience);
       expect(passesOf(await attempts(one.circuit, 5))).toHaveLength(0);
       expect(third).toBeDefined();
     });
 
     it('is closed by an operator who deletes what is known of it', async () => {
-      const slow = { breaker: { ...breaker, openMs: 60_000, maxOpenMs: 60_000 } };
+      const slow = { circuit: { ...circuitSettings, openMs: 60_000, maxOpenMs: 60_000 } };
       const [a, b] = [process(slow), process(slow)];
       await ask(a, sent('server_error'), 20);
       await a.health.turn();
@@ -209,7 +215,7 @@ export function modelHealthContract(engine: string, open: () => Promise<SqlDatab
       await a.health.turn();
       await untilState(a, 'half_open');
       for (const probe of passesOf(await attempts(a.circuit, 3))) probe.end(sent());
-      await vi.waitFor(() => expect(a.state()).toBe('closed'));
+      await expect.poll(() => a.state()).toBe('closed');
       const stale = { kind: 'counted', counts: { successes: 0, failures: 20, timeouts: 0 } } as const;
       const watched = b.health.watch(name.provider, name.model);
       if (watched === undefined) throw new Error('it is watched');

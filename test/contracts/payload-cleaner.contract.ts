@@ -10,7 +10,7 @@ import { systemClock } from '../../src/kernel/clock.ts';
 import { newId } from '../../src/kernel/ids.ts';
 import { PayloadRemovals } from '../../src/engine/maintenance/payload-removals.ts';
 import { PayloadCleaner, defaultUntouchedMs } from '../../src/engine/maintenance/payload-cleaner.ts';
-import { metricCatalogue } from '../../src/telemetry/metric-catalogue.ts';
+import { metricCatalogue } from '../../src/host/metric-catalogue.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { LedgerHarness, someAdmission, someReservation, someSettlement } from '../support/ledger-fixture.ts';
 import { pruneAll } from '../support/prune-all.ts';

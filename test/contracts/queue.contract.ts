@@ -66,7 +66,7 @@ export function queueContract(open: () => Promise<QueueDriver>): void {
       const addedAt = performance.now();
       await queue.add([{ messageId, delayMs: 300 }]);
       await queue.add([{}]);
-      await expect.poll(() => received, { timeout: 5000 }).toHaveLength(2);
+      await expect.poll(() => received).toHaveLength(2);
       const delayed = received.find(({ notification }) => notification.messageId !== undefined);
       expect(delayed?.notification.messageId).toBe(messageId);
       // The due time is on the wall clock, in whole milliseconds.
@@ -104,7 +104,7 @@ export function queueContract(open: () => Promise<QueueDriver>): void {
       await expect.poll(() => refusals).toBe(1);
       expect(taken).toEqual([]);
       await consume(() => void taken.push('free'));
-      await expect.poll(() => taken, { timeout: 5000 }).toEqual(['free']);
+      await expect.poll(() => taken).toEqual(['free']);
       expect(await queue.counts()).toEqual(empty);
     });
 
@@ -122,7 +122,7 @@ export function queueContract(open: () => Promise<QueueDriver>): void {
       await expect.poll(() => otherReceived).toBe(1);
       expect(received).toBe(1);
       await consumer.resume();
-      await expect.poll(() => received, { timeout: 10_000 }).toBe(2);
+      await expect.poll(() => received).toBe(2);
     });
 
     it('ends what is being asked before close() resolves, and takes nothing after', async () => {

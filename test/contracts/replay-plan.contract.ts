@@ -69,7 +69,7 @@ export function replayPlanContract(name: string, open: () => Promise<SqlDatabase
           sampleSize: 2,
           // On average 3 a message: 3 - 1, 3 - 0, and nothing for the one that has paid more; 4 at most.
           estimatedUsd: '5',
-          dearestUsd: '7',
+          mostExpensiveUsd: '7',
         },
         {
           stage: 'b',
@@ -80,7 +80,7 @@ export function replayPlanContract(name: string, open: () => Promise<SqlDatabase
           paidUsd: '0.25',
           sampleSize: 0,
           estimatedUsd: undefined,
-          dearestUsd: undefined,
+          mostExpensiveUsd: undefined,
         },
       ]);
       expect(await fixture.dump()).toBe(before);

@@ -1,5 +1,5 @@
 import { CorrectionLedger } from '../../src/engine/ledger/correction-ledger.ts';
-import { CorrectionOffice } from '../../src/capabilities/corrections/correction-office.ts';
+import { CorrectionService } from '../../src/capabilities/corrections/correction-service.ts';
 import { packagedPriceBook } from '../../src/pricing/packaged-price-book.ts';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -7,8 +7,9 @@ import { join } from 'node:path';
 import { expect } from 'vitest';
 import { z } from 'zod';
 import { BudgetAdmission } from '../../src/capabilities/budgets/budget-admission.ts';
-import { BudgetBook } from '../../src/engine/calls/budget-book.ts';
-import { readHostStatus } from '../../src/host/host-status.ts';
+import { BudgetBook } from '../../src/capabilities/budgets/budget-book.ts';
+import { errorCodes } from '../../src/host/error-codes.ts';
+import { readStatusDocument } from '../../src/host/status-document.ts';
 import { EventIntake } from '../../src/capabilities/ingest/event-intake.ts';
 import type { HttpServices } from '../../src/host/http/http-api.module.ts';
 import { type Problem, problemSchema } from '../../src/http/problem.ts';
@@ -19,34 +20,35 @@ import { BudgetReports } from '../../src/capabilities/budgets/budget-reports.ts'
 import type { Provided } from '../../src/capabilities/capability.ts';
 import { clockToken } from '../../src/capabilities/costs/clock-token.ts';
 import { CostReports } from '../../src/capabilities/costs/cost-reports.ts';
-import { MessageAccounts } from '../../src/capabilities/message-operations/message-accounts.ts';
+import { FocusExports } from '../../src/capabilities/costs/focus/focus-export.ts';
+import { MessageCosts } from '../../src/capabilities/message-operations/message-costs.ts';
 import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts';
 import { FilesPayloadStore } from '../../src/drivers/payload-store/payload-store.files.ts';
-import { migrate } from '../../src/drivers/sql-database/migrator.ts';
-import { PgliteSqlDatabase } from '../../src/drivers/sql-database/sql-database.pglite.ts';
+import { openMigratedPglite } from '../../src/drivers/sql-database/migrated-pglite.ts';
+import type { PgliteSqlDatabase } from '../../src/drivers/sql-database/sql-database.pglite.ts';
 import { AppError } from '../../src/kernel/app-error.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
-import type { BudgetDefinition } from '../../src/engine/ledger/budget-definition.ts';
-import { BudgetLedger } from '../../src/engine/ledger/budget-ledger.ts';
+import type { BudgetDefinition } from '../../src/capabilities/budgets/budget-definition.ts';
+import { BudgetLedger } from '../../src/capabilities/budgets/budget-ledger.ts';
 import { DeadLetters } from '../../src/capabilities/dead-letters/dead-letters.ts';
-import { Holds } from '../../src/engine/ledger/holds.ts';
+import { Blocks } from '../../src/engine/ledger/blocks.ts';
 import { MessageLedger } from '../../src/engine/ledger/message-ledger.ts';
 import { MessageOperations } from '../../src/capabilities/message-operations/message-operations.ts';
 import { MessageSearch } from '../../src/capabilities/message-operations/message-search.ts';
 import { defineMessage } from '../../src/messages/message-type.ts';
-import { DeadLetterOffice } from '../../src/capabilities/dead-letters/dead-letter-office.ts';
-import { ErasureOffice } from '../../src/capabilities/erasure/erasure-office.ts';
+import { DeadLetterService } from '../../src/capabilities/dead-letters/dead-letter-service.ts';
+import { ErasureService } from '../../src/capabilities/erasure/erasure-service.ts';
 import { ErasureLedger } from '../../src/capabilities/erasure/erasure-ledger.ts';
 import type { PayloadCleaner } from '../../src/engine/maintenance/payload-cleaner.ts';
-import { HoldOffice } from '../../src/capabilities/pauses/hold-office.ts';
-import { MessageOffice } from '../../src/capabilities/message-operations/message-office.ts';
+import { PauseService } from '../../src/capabilities/pauses/pause-service.ts';
+import { MessageService } from '../../src/capabilities/message-operations/message-service.ts';
 import { Admissions } from '../../src/engine/pipeline/admissions.ts';
 import { MessageBodies } from '../../src/engine/pipeline/message-bodies.ts';
 import type { Publisher } from '../../src/engine/pipeline/publisher.ts';
 import { defineStage } from '../../src/engine/pipeline/stage-definition.ts';
 import { type RegisteredStage, StageRegistry } from '../../src/engine/pipeline/stage-registry.ts';
 
-import { metricCatalogue } from '../../src/telemetry/metric-catalogue.ts';
+import { metricCatalogue } from '../../src/host/metric-catalogue.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 
 /* The services behind the HTTP API on a real ledger, with one stage that consumes tickets. */
@@ -84,8 +86,7 @@ export interface ApiFixture {
 
 export async function openApiFixture(): Promise<ApiFixture> {
   const directory = await mkdtemp(join(tmpdir(), 'millrace-http-api-'));
-  const database = await PgliteSqlDatabase.open();
-  await migrate(database);
+  const database = await openMigratedPglite();
   const messages = new MessageLedger({ database, clock: systemClock, worker: 'test' });
   const registry = new StageRegistry();
   registry.register([
@@ -114,7 +115,7 @@ export async function openApiFixture(): Promise<ApiFixture> {
     clock: systemClock,
     check: budgets,
   });
-  const deadLetters = new DeadLetterOffice({
+  const deadLetters = new DeadLetterService({
     ledger: new DeadLetters(database),
     bodies,
     publisher,
@@ -134,15 +135,19 @@ export async function openApiFixture(): Promise<ApiFixture> {
     services: ({ provided = [], ...overrides } = {}) => {
       const services: readonly Provided[] = [
         [CostReports, new CostReports({ store: { database: 'nowhere' } as ColumnStore })],
+        [
+          FocusExports,
+          new FocusExports({ store: { database: 'nowhere' } as ColumnStore, billingAccount: 'millrace' }),
+        ],
         [clockToken, overrides.clock ?? systemClock],
         [BudgetReports, new BudgetReports(ledger)],
         [ApiKeys, keys],
-        [MessageAccounts, new MessageAccounts(database)],
+        [MessageCosts, new MessageCosts(database)],
         [EventIntake, new EventIntake(admissions)],
-        [DeadLetterOffice, deadLetters],
+        [DeadLetterService, deadLetters],
         [
-          MessageOffice,
-          new MessageOffice({
+          MessageService,
+          new MessageService({
             search: new MessageSearch(database),
             operations: new MessageOperations(database),
             bodies,
@@ -152,8 +157,8 @@ export async function openApiFixture(): Promise<ApiFixture> {
           }),
         ],
         [
-          CorrectionOffice,
-          new CorrectionOffice({
+          CorrectionService,
+          new CorrectionService({
             ledger: new CorrectionLedger(database),
             pricer: packagedPriceBook(),
             priceProviderOf: (provider) => provider,
@@ -161,20 +166,20 @@ export async function openApiFixture(): Promise<ApiFixture> {
           }),
         ],
         [
-          ErasureOffice,
-          new ErasureOffice({
+          ErasureService,
+          new ErasureService({
             ledger: new ErasureLedger({ database, clock: systemClock }),
             store: awayStore,
             cleaner: { clean: () => Promise.resolve(false) } as PayloadCleaner,
             clock: systemClock,
           }),
         ],
-        [HoldOffice, new HoldOffice(new Holds({ database, clock: systemClock }))],
+        [PauseService, new PauseService(new Blocks({ database, clock: systemClock }))],
         ...provided,
       ];
       return (logger) => ({
         provided: new Map(services),
-        status: () => readHostStatus({ database, clock: systemClock }),
+        status: () => readStatusDocument({ database, clock: systemClock }),
         readiness: new Readiness({ checks: [], clock: systemClock }),
         metrics: { render: () => Promise.resolve({ contentType: 'text/plain', body: '' }) },
         logger,
@@ -218,5 +223,7 @@ export function problemOf(response: {
 }): Problem {
   expect(response.headers['content-type']).toMatch(/^application\/problem\+json/);
   const { body } = response;
-  return problemSchema.strict().parse(typeof body === 'string' ? JSON.parse(body) : body);
+  const problem = problemSchema.strict().parse(typeof body === 'string' ? JSON.parse(body) : body);
+  expect(errorCodes).toHaveProperty(problem.code);
+  return problem;
 }

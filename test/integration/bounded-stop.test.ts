@@ -131,7 +131,7 @@ describe.skipIf(![postgresPrograms(), redisPrograms()].every((program) => canRun
       await observer.transaction(async (transaction) => {
         await transaction.query({ name: 'test.lock', text: 'select pg_advisory_xact_lock(42)' });
         await admit(host);
-        await expect.poll(() => isClaiming(transaction), { timeout: 10_000, interval: 20 }).toBe(true);
+        await expect.poll(() => isClaiming(transaction)).toBe(true);
         void host.stop();
       });
       await host.stop();

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { defineMessage, defineStage } from '../../src/millrace.ts';
 import type { RegisteredStage } from '../../src/engine/pipeline/stage-registry.ts';
-import { boundNames } from '../../src/telemetry/bounds.ts';
+import { closedNames } from '../../src/host/closed-names.ts';
 import { canRun, postgresPrograms, redisPrograms } from '../support/required-programs.ts';
 import { startWorkerHosts, type WorkerHosts } from '../support/worker-hosts.ts';
 
@@ -42,7 +42,7 @@ describe.skipIf(!canRunHere)('bounds of a host', { timeout: 60_000 }, () => {
     await expect.poll(async () => (await ratios()).get('worker_slots'), patience).toBe(1);
     await expect
       .poll(async () => [...(await ratios()).keys()].toSorted(), patience)
-      .toEqual(boundNames.filter((name) => !boundsOfTheApi.has(name)).toSorted());
+      .toEqual(closedNames.bounds.filter((name) => !boundsOfTheApi.has(name)).toSorted());
     for (const [bound, ratio] of await ratios()) {
       expect(ratio, bound).toBeGreaterThanOrEqual(0);
       expect(ratio, bound).toBeLessThanOrEqual(1);

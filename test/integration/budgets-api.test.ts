@@ -10,7 +10,7 @@ import { type BudgetReport, budgetReportSchema } from '../../src/capabilities/bu
 import { PgliteSqlDatabase } from '../../src/drivers/sql-database/sql-database.pglite.ts';
 import { AppError, type Fault } from '../../src/kernel/app-error.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
-import { BudgetLedger, parkedForBudget } from '../../src/engine/ledger/budget-ledger.ts';
+import { BudgetLedger, parkedForBudget } from '../../src/capabilities/budgets/budget-ledger.ts';
 import { CallLedger } from '../../src/engine/ledger/call-ledger.ts';
 import { reserveOf, settledFor, someBudget } from '../support/budget-fixture.ts';
 import { startApi } from './api-application.ts';
@@ -107,10 +107,16 @@ describe('over HTTP', () => {
     await fixture.setBudgets([
       someBudget({ name: 'strict', team: 'support', limitUsd: '1', atLimit: 'refuse', window: 'hour' }),
     ]);
-    expect((await post(ticketEvent())).statusCode).toBe(202);
+    const first = ticketEvent();
+    const admitted = await post(first);
+    expect(admitted.statusCode).toBe(202);
     const { id } = await reserveOf(calls, '1', ['strict']);
     await calls.settle(settledFor(id, '1'));
     await expect.poll(async () => (await post(ticketEvent())).statusCode).toBe(429);
+    // What came before is no new message: its sender is answered as the first time.
+    const again = await post(first);
+    expect(again.statusCode).toBe(202);
+    expect(again.body).toEqual({ ...(admitted.body as object), outcome: 'duplicate' });
     const before = await fixture.countMessages();
     const refused = await post(ticketEvent());
     expect(problemOf(refused)).toMatchObject({ code: 'MILLRACE_BUDGET_EXHAUSTED', retryable: true });

@@ -6,7 +6,7 @@ import { loadConfiguration } from '../../src/host/load-configuration.ts';
 import { applyBudgets } from '../../src/capabilities/budgets/apply-budgets.ts';
 import { newId } from '../../src/kernel/ids.ts';
 import { formatUsd, usd } from '../../src/kernel/money.ts';
-import type { BudgetFault } from '../../src/engine/ledger/budget-ledger.ts';
+import type { BudgetFault } from '../../src/capabilities/budgets/budget-ledger.ts';
 import type { CountedKind } from '../../src/engine/ledger/ledger-counts.ts';
 import { ScriptedModel } from '../../src/testing/scripted-model.ts';
 import { stateOf } from '../support/budget-fixture.ts';
@@ -124,7 +124,7 @@ describe.skipIf(![postgresPrograms(), redisPrograms()].every((program) => canRun
       const before = model.requests.length;
       expect(before).toBeLessThan(6);
       await host.stores.database.execute(
-        `update millrace.budget_windows set window_start = window_start - interval '100 days'`,
+        `update millrace.quota_windows set window_start = window_start - interval '100 days'`,
       );
       await expect.poll(() => model.requests.length, { timeout: 20_000 }).toBeGreaterThan(before);
       await hosts.start(ledgerUrl, {
@@ -150,12 +150,12 @@ describe.skipIf(![postgresPrograms(), redisPrograms()].every((program) => canRun
       const id = messageIds[0] ?? '';
       await host.stores.database.execute(
         `update millrace.messages set state = 'leased', fence = fence + 1, finished_at = null, result = null,
-           wake_at = clock_timestamp() + interval '1 second', lease_until = clock_timestamp() + interval '1 second'`,
+           sweep_at = clock_timestamp() + interval '1 second', lease_until = clock_timestamp() + interval '1 second'`,
       );
       const fence = 2;
       const call = newId(new Date());
       const outcome = await host.calls.reserve(
-        someReservation({ id: call, message: { id, fence }, budgets: ['blue'] }),
+        someReservation({ id: call, message: { id, fence }, quotas: ['blue'] }),
       );
       expect(outcome.kind).toBe('reserved');
       const figures = async () => {

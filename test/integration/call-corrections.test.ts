@@ -1,28 +1,27 @@
 import { generateText } from 'ai';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { BudgetBook } from '../../src/engine/calls/budget-book.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { formatUsd, sumUsd, usd } from '../../src/kernel/money.ts';
-import { BudgetLedger } from '../../src/engine/ledger/budget-ledger.ts';
+import { BudgetLedger } from '../../src/capabilities/budgets/budget-ledger.ts';
 import { CorrectionLedger } from '../../src/engine/ledger/correction-ledger.ts';
 import { type Script, ScriptedModel } from '../../src/testing/scripted-model.ts';
-import { CorrectionOffice } from '../../src/capabilities/corrections/correction-office.ts';
+import { CorrectionService } from '../../src/capabilities/corrections/correction-service.ts';
 import { packagedPriceBook } from '../../src/pricing/packaged-price-book.ts';
-import { someBudget, stateOf } from '../support/budget-fixture.ts';
-import { failureOf, type MeteredModels, openMeteredModels } from '../support/metered-models.ts';
+import { quotasOf, someBudget, stateOf } from '../support/budget-fixture.ts';
+import { failureOf, type ModelsHarness, openMeteredModels } from '../support/models-harness.ts';
 
 /* An operator says what a call truly used. */
 
 const ada = { actor: 'ada' };
 
-let models: MeteredModels;
+let models: ModelsHarness;
 let budgets: BudgetLedger;
-let office: CorrectionOffice;
+let service: CorrectionService;
 
 beforeAll(async () => {
   models = await openMeteredModels();
   budgets = new BudgetLedger(models.database);
-  office = new CorrectionOffice({
+  service = new CorrectionService({
     ledger: new CorrectionLedger(models.database),
     pricer: packagedPriceBook(),
     priceProviderOf: () => 'openai',
@@ -32,7 +31,7 @@ beforeAll(async () => {
 beforeEach(async () => {
   await models.clear();
   await models.database.execute(
-    'truncate millrace.budgets, millrace.budget_windows, millrace.operator_actions',
+    'truncate millrace.quotas, millrace.quota_windows, millrace.operator_actions',
   );
 });
 afterEach(async () => expect(await budgets.findFaults()).toEqual([]));
@@ -43,11 +42,11 @@ async function called(script: Script): Promise<string> {
   const definitions = [someBudget()];
   await budgets.define(definitions);
   const model = new ScriptedModel(script, 'gpt-5-mini');
-  const gateway = models.gateway(
+  const metered = models.metered(
     { scripted: { kind: 'custom', model: () => model } },
-    { budgets: new BudgetBook(definitions) },
+    { quotas: quotasOf(definitions, models.metrics) },
   );
-  const scope = models.openScope(gateway, await models.leasedMessage());
+  const scope = models.openScope(metered, await models.leasedMessage());
   await generateText({
     model: scope.languageModel('scripted/gpt-5-mini'),
     prompt: 'Good day',
@@ -108,12 +107,12 @@ describe('the usage of a call is corrected', () => {
     const id = await called(script);
     const before = await sums();
     const request = { id, tokens: truth, dryRun: true, reason: 'the bill' };
-    expect(await office.correct(request, ada)).toMatchObject({
+    expect(await service.correct(request, ada)).toMatchObject({
       isChanged: true,
       after: { costUsd: price },
     });
     expect(await sums()).toEqual(before);
-    expect(await office.correct({ ...request, dryRun: false }, ada)).toMatchObject({ isChanged: true });
+    expect(await service.correct({ ...request, dryRun: false }, ada)).toMatchObject({ isChanged: true });
     expect(await sums()).toEqual(corrected);
     expect(await models.callRows()).toMatchObject([
       { state: 'settled', settlement: 'reported', is_suspect: false, cost_usd: price },
@@ -123,10 +122,10 @@ describe('the usage of a call is corrected', () => {
   it('twice changes nothing more, and again by what was billed', async () => {
     const id = await called([{ text: 'yes', usage: { uncachedInput: 4, textOutput: 190 } }]);
     const request = { id, tokens: truth, dryRun: false, reason: 'the bill' };
-    await office.correct(request, ada);
-    expect(await office.correct(request, ada)).toMatchObject({ isChanged: false });
+    await service.correct(request, ada);
+    expect(await service.correct(request, ada)).toMatchObject({ isChanged: false });
     expect(await sums()).toEqual(corrected);
-    await office.correct({ ...request, costUsd: usd('0.0002') }, ada);
+    await service.correct({ ...request, costUsd: usd('0.0002') }, ada);
     expect(await sums()).toEqual({ ...corrected, cost: '0.0002', spent: '0.0002', audited: 2 });
   });
 
@@ -141,7 +140,7 @@ describe('the usage of a call is corrected', () => {
       dryRun: false,
       reason: 'the bill',
     });
-    const ended = await Promise.allSettled(['0.1', '0.2'].map((cost) => office.correct(request(cost), ada)));
+    const ended = await Promise.allSettled(['0.1', '0.2'].map((cost) => service.correct(request(cost), ada)));
     expect(ended.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected']);
     const [row] = await models.callRows();
     const { cost, spent } = await sums();
@@ -151,11 +150,11 @@ describe('the usage of a call is corrected', () => {
   it('only where there is such a call, of the operator’s team', async () => {
     for (const id of ['no-id', '01890a5d-ac96-774b-bcce-b302099a8057']) {
       const request = { id, tokens: truth, dryRun: false, reason: 'the bill' };
-      expect(await failureOf(office.correct(request, ada))).toMatchObject({ code: 'MILLRACE_NOT_FOUND' });
+      expect(await failureOf(service.correct(request, ada))).toMatchObject({ code: 'MILLRACE_NOT_FOUND' });
     }
     const id = await called(['yes']);
     const request = { id, tokens: truth, dryRun: false, reason: 'the bill' };
-    expect(await failureOf(office.correct(request, { ...ada, team: 'another' }))).toMatchObject({
+    expect(await failureOf(service.correct(request, { ...ada, team: 'another' }))).toMatchObject({
       code: 'MILLRACE_FORBIDDEN',
     });
   });

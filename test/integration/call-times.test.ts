@@ -1,16 +1,15 @@
 import { generateText } from 'ai';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { BudgetBook } from '../../src/engine/calls/budget-book.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import type { Uuid } from '../../src/kernel/ids.ts';
-import { BudgetLedger } from '../../src/engine/ledger/budget-ledger.ts';
+import { BudgetLedger } from '../../src/capabilities/budgets/budget-ledger.ts';
 import { CorrectionLedger } from '../../src/engine/ledger/correction-ledger.ts';
 import { AbandonedCalls } from '../../src/engine/maintenance/abandoned-calls.ts';
 import { ScriptedModel } from '../../src/testing/scripted-model.ts';
-import { CorrectionOffice } from '../../src/capabilities/corrections/correction-office.ts';
+import { CorrectionService } from '../../src/capabilities/corrections/correction-service.ts';
 import { packagedPriceBook } from '../../src/pricing/packaged-price-book.ts';
-import { someBudget } from '../support/budget-fixture.ts';
-import { type MeteredModels, openMeteredModels } from '../support/metered-models.ts';
+import { quotasOf, someBudget } from '../support/budget-fixture.ts';
+import { type ModelsHarness, openMeteredModels } from '../support/models-harness.ts';
 import { SettableClock } from '../support/settable-clock.ts';
 
 /* Every record about a call carries the time that the ledger reserved it at, whatever the clock of its process shows. */
@@ -23,13 +22,13 @@ describe.each([
   ['an hour behind', -hourMs],
 ])('with the clock of its process %s', (_, offMs) => {
   const { clock } = new SettableClock(offMs);
-  let models: MeteredModels;
+  let models: ModelsHarness;
   beforeAll(async () => {
     models = await openMeteredModels();
   });
   beforeEach(async () => {
     await models.clear();
-    await models.database.execute('truncate millrace.budgets, millrace.budget_windows');
+    await models.database.execute('truncate millrace.quotas, millrace.quota_windows');
   });
   afterEach(async () => expect(await new BudgetLedger(models.database).findFaults()).toEqual([]));
   afterAll(() => models.close());
@@ -42,11 +41,11 @@ describe.each([
       await answers;
       return { text: 'Good day.', usage };
     }, 'gpt-5-mini');
-    const gateway = models.gateway(
+    const metered = models.metered(
       { scripted: { kind: 'custom', model: () => model } },
-      { budgets: new BudgetBook(definitions), clock },
+      { quotas: quotasOf(definitions, models.metrics), clock },
     );
-    const scope = models.openScope(gateway, await models.leasedMessage());
+    const scope = models.openScope(metered, await models.leasedMessage());
     const ask = () =>
       generateText({ model: scope.languageModel('scripted/gpt-5-mini'), prompt: 'Hi', maxOutputTokens: 200 });
     return { scope, ask };
@@ -76,8 +75,8 @@ describe.each([
       expect(recorded).toEqual([reserved]);
       const { rows } = await models.database.query<{ fits: boolean }>({
         name: 'test.window',
-        text: `select date_trunc('hour', c.reserved_at, 'UTC') = (c.budgets -> 0 ->> 'window_start')::timestamptz as fits
-        from millrace.calls c where c.budgets is not null`,
+        text: `select date_trunc('hour', c.reserved_at, 'UTC') = (c.quotas -> 0 ->> 'window_start')::timestamptz as fits
+        from millrace.calls c where c.quotas is not null`,
       });
       expect(rows).toEqual(budgeted ? [{ fits: true }] : []);
     },
@@ -86,7 +85,7 @@ describe.each([
   it('so are the corrections of an answer that is rejected', async () => {
     const { scope, ask } = await scopeOf(false);
     await ask();
-    await scope.given.rejectAnswer((await times()).id);
+    await scope.given.invalidateAnswer((await times()).id);
     await scope.close();
     const { reserved, recorded } = await times();
     expect(recorded).toEqual([reserved, reserved, reserved]);
@@ -112,14 +111,14 @@ describe.each([
     const { scope, ask } = await scopeOf(true);
     await ask();
     await scope.close();
-    const office = new CorrectionOffice({
+    const service = new CorrectionService({
       ledger: new CorrectionLedger(models.database),
       pricer: packagedPriceBook(),
       priceProviderOf: () => 'openai',
       clock: systemClock,
     });
     const { id } = await times();
-    await office.correct(
+    await service.correct(
       { id, tokens: { uncached_input: 5 }, dryRun: false, reason: 'the bill' },
       { actor: 'ada' },
     );

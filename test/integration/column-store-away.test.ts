@@ -36,7 +36,7 @@ describe.skipIf(!canRun(postgresPrograms()) || !canRun(redisPrograms()))('a star
   });
 
   const start = async (
-    roles: ('api' | 'worker' | 'relay')[],
+    roles: ('api' | 'worker' | 'maintenance')[],
     handle: () => void,
     migrate = true,
     // Port 9 is "discard": nobody listens there.
@@ -51,7 +51,7 @@ describe.skipIf(!canRun(postgresPrograms()) || !canRun(redisPrograms()))('a star
           ledger: { url: postgres.connectionString },
           queue: { url: redis.url },
           columnStore,
-          exporter: { pauseMs: 50 },
+          exporter: { intervalMs: 50 },
           startup: { migrate, allow: ['ledger_unsafe', 'queue_unsafe'] },
         },
       }),
@@ -68,7 +68,7 @@ describe.skipIf(!canRun(postgresPrograms()) || !canRun(redisPrograms()))('a star
     await clickHouse.start();
     await clickHouse.kill();
     const handled = Promise.withResolvers<void>();
-    const host = await start(['api', 'worker', 'relay'], () => handled.resolve(), true, {
+    const host = await start(['api', 'worker', 'maintenance'], () => handled.resolve(), true, {
       url: clickHouse.url,
       user: serverUser,
       password: serverPassword,
@@ -98,7 +98,7 @@ describe.skipIf(!canRun(postgresPrograms()) || !canRun(redisPrograms()))('a star
 
   it.each([true, false])('keeps no role from its other work (migrating at start: %s)', async (migrate) => {
     const handled = Promise.withResolvers<void>();
-    const relay = await start(['relay'], () => undefined, migrate);
+    const maintenance = await start(['maintenance'], () => undefined, migrate);
     const worker = await start(['worker'], () => handled.resolve(), migrate);
     const api = await start(['api'], () => undefined, migrate);
     try {
@@ -112,7 +112,7 @@ describe.skipIf(!canRun(postgresPrograms()) || !canRun(redisPrograms()))('a star
         retryable: true,
       });
     } finally {
-      for (const host of [api, worker, relay]) await host.stop();
+      for (const host of [api, worker, maintenance]) await host.stop();
     }
   });
 });

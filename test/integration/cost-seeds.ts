@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { formatUsd, sumUsd, usd, zeroUsd } from '../../src/kernel/money.ts';
 import type { Origin } from '../../src/messages/origin.ts';
-import { countsOfCall, type Settlement, type UsageRecord } from '../../src/engine/export/usage-record.ts';
+import type { Settlement } from '../../src/engine/ledger/settlement.ts';
+import { countsOfCall, type UsageRecord } from '../../src/engine/export/usage-record.ts';
 
 /* Calls for the tests of cost reports, and what they add up to. */
 

@@ -10,7 +10,7 @@ import { ScriptedModel, TestKit } from '../../src/testing.ts';
 import { AnswerStage, Template, TicketAnswered, TicketOpened } from './answer-stage.ts';
 import { startApi } from './api-application.ts';
 import { type ApiFixture, openApiFixture, problemOf } from './api-fixture.ts';
-import { DeadLetterOffice } from '../../src/capabilities/dead-letters/dead-letter-office.ts';
+import { DeadLetterService } from '../../src/capabilities/dead-letters/dead-letter-service.ts';
 import { requestTo } from './request-to.ts';
 
 /* Dead letters over HTTP. What a test leaves dead is discarded after it. */
@@ -38,7 +38,7 @@ beforeAll(async () => {
     providers: [AnswerStage, { provide: Template, useValue: template }],
     models: { 'openai/gpt-5-mini': model },
   });
-  app = await startApi(fixture.services({ provided: [[DeadLetterOffice, kit.millrace.deadLetters]] }));
+  app = await startApi(fixture.services({ provided: [[DeadLetterService, kit.millrace.deadLetters]] }));
 });
 
 afterAll(async () => {
@@ -212,7 +212,7 @@ describe('a replay', () => {
       reusableUsd: oneCall,
       paidUsd: oneCall,
       estimatedUsd: oneCall,
-      dearestUsd: oneCall,
+      mostExpensiveUsd: oneCall,
     };
     expect(plan).toEqual({
       dryRun: true,

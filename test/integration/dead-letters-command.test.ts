@@ -230,7 +230,7 @@ describe.skipIf(!canRun(postgresPrograms()) || !canRun(redisPrograms()))('on Pos
     }
   };
 
-  it('wakes the stage of what it replays, and tells nobody of a dry run', async () => {
+  it('notifies the stage of what it replays, and tells nobody of a dry run', async () => {
     await die(database, ['acme', 'initech', 'hooli']);
     await letters('replay', '--all', '--dry-run');
     expect(await jobs()).toMatchObject({ waiting: 0, delayed: 0 });

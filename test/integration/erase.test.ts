@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { capabilities } from '../../src/host/capabilities.ts';
 import { readHostStatus } from '../../src/host/host-status.ts';
 import { migrateColumnStore } from '../../src/drivers/column-store/column-migrator.ts';
 import { openChdb } from '../../src/drivers/column-store/column-store.clickhouse.ts';
@@ -12,12 +13,12 @@ import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts
 import { systemClock } from '../../src/kernel/clock.ts';
 import { ErasureLedger } from '../../src/capabilities/erasure/erasure-ledger.ts';
 import { ExportLedger } from '../../src/engine/export/export-ledger.ts';
-import { Holds } from '../../src/engine/ledger/holds.ts';
+import { Blocks } from '../../src/engine/ledger/blocks.ts';
 import { PayloadRemovals } from '../../src/engine/maintenance/payload-removals.ts';
-import { ErasureOffice } from '../../src/capabilities/erasure/erasure-office.ts';
+import { ErasureService } from '../../src/capabilities/erasure/erasure-service.ts';
 import { PayloadCleaner } from '../../src/engine/maintenance/payload-cleaner.ts';
 import { UsageExporter } from '../../src/engine/export/usage-exporter.ts';
-import { metricCatalogue } from '../../src/telemetry/metric-catalogue.ts';
+import { metricCatalogue } from '../../src/host/metric-catalogue.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { silentLogger } from '../../src/telemetry/silent-logger.ts';
 import { onEachLedger } from '../support/each-ledger.ts';
@@ -44,8 +45,8 @@ const exporter = () =>
     metrics,
   });
 
-const office = (store: ColumnStore = columns) =>
-  new ErasureOffice({
+const service = (store: ColumnStore = columns) =>
+  new ErasureService({
     ledger: new ErasureLedger({ database, clock: { ...systemClock, sleep: () => Promise.resolve() } }),
     store,
     cleaner: new PayloadCleaner({
@@ -63,7 +64,7 @@ const sums = () => sumsIn({ database, columns });
 const dyingAt = (step: number, isDone: boolean) => columnsDyingAt(columns, step, isDone);
 
 const costs = ['0.000000000000000001', '1.234567890123456789', '0.1', '99999.999999999999999999'];
-const days = ['2025-01-31T23:59:59.999Z', '2025-02-01T00:00:00Z', '2025-03-15T12:00:00Z'];
+const days = ['2025-01-31T23:59:59.999Z', '2025-02-01T00:00:00Z'];
 
 async function fill(team: string, customer: string, secret: string): Promise<string[]> {
   const ids: string[] = [];
@@ -100,18 +101,18 @@ onEachLedger((_, openLedger) => {
     // These wait in the outbox.
     await fill('blue', customer, 'sekrit-a');
     await fill('blue', 'neighbour', 'kept-b');
-    await new Holds({ database, clock: systemClock }).place({
+    await new Blocks({ database, clock: systemClock }).place({
       scope: 'customer',
       value: customer,
       aborts: false,
       actor: 'bob',
       reason: `${customer} asked`,
     });
-    const preview = await office().preview({ customer });
+    const preview = await service().preview({ customer });
     expect(preview).toMatchObject({ isDryRun: true, messages: 8, deadLetters: 4, calls: 16, open: 0 });
     const before = await everything();
     expect(before).toContain('sekrit-a');
-    const report = await office().erase({ customer }, order);
+    const report = await service().erase({ customer }, order);
     expect(report).toMatchObject({
       isDryRun: false,
       messages: 8,
@@ -125,7 +126,7 @@ onEachLedger((_, openLedger) => {
     expect(after).toContain(report.pseudonym);
     const { ledger, usage } = await sums();
     expect(ledger).toEqual(usage);
-    expect(await office().preview({ customer })).toMatchObject({ messages: 0, calls: 0, usageRows: 0 });
+    expect(await service().preview({ customer })).toMatchObject({ messages: 0, calls: 0, usageRows: 0 });
   });
 
   it.each([
@@ -142,7 +143,7 @@ onEachLedger((_, openLedger) => {
       let deaths = 0;
       for (let step = 1; step <= 8; step += 1) {
         // What is changed already is not changed again: after each death the first change is the next one.
-        const died = await office(dyingAt(when === 'after' ? 1 : step, when === 'after'))
+        const died = await service(dyingAt(when === 'after' ? 1 : step, when === 'after'))
           .erase(selection, order)
           .then(
             () => false,
@@ -154,7 +155,7 @@ onEachLedger((_, openLedger) => {
         expect(await exporter().exportNext()).toBe(false);
       }
       expect(deaths).toBe(2);
-      await office().erase(selection, order);
+      await service().erase(selection, order);
       expect(await sums()).toEqual(before);
       const after = await everything();
       expect(after.match(new RegExp(`.{0,80}sekrit-${team}`, 'g'))).toBeNull();
@@ -166,16 +167,16 @@ onEachLedger((_, openLedger) => {
     },
   );
 
-  it('is gone on with by a relay when its process died, which others may export after', async () => {
+  it('is gone on with by a maintenance process when its process died, which others may export after', async () => {
     await fill('amber', 'acme', 'sekrit-f');
     await exporter().drain();
     const before = await sums();
     const selection = { customer: 'acme', team: 'amber' };
-    await expect(office(dyingAt(2, true)).erase(selection, order)).rejects.toThrow('died');
+    await expect(service(dyingAt(2, true)).erase(selection, order)).rejects.toThrow('died');
     await fill('blue', 'neighbour', 'kept-g');
     expect(await exporter().exportNext()).toBe(false);
-    expect(await office().goOn()).toBe(true);
-    expect(await office().goOn()).toBe(false);
+    expect(await service().goOn()).toBe(true);
+    expect(await service().goOn()).toBe(false);
     expect(await sums()).toMatchObject({ usage: before['usage'], daily: before['daily'] });
     const after = await everything();
     expect(after.match(/.{0,80}sekrit-f/g)).toBeNull();
@@ -192,13 +193,13 @@ onEachLedger((_, openLedger) => {
     const selection = { kind: 'customer', customer: 'acme', team: 'teal' } as const;
     const erasure = await ledger.begin(await ledger.request(selection, order));
     if (erasure === undefined) throw new Error('it was not begun');
-    expect(await office().goOn()).toBe(false);
+    expect(await service().goOn()).toBe(false);
     await ledger.renew(erasure);
     await database.query({
       name: 'test.silent',
       text: `update millrace.erasures set leased_until = clock_timestamp() - interval '1 second' where ended_at is null`,
     });
-    expect(await office().goOn()).toBe(true);
+    expect(await service().goOn()).toBe(true);
     // Whoever comes back to it changes nothing more.
     const lost = { code: 'MILLRACE_ERASURE_BLOCKED' };
     await expect(ledger.renew(erasure)).rejects.toMatchObject(lost);
@@ -206,102 +207,103 @@ onEachLedger((_, openLedger) => {
     expect(await ledger.find(erasure.id)).toMatchObject({ messages: 4 });
   });
 
-  it('is done by a relay when it is only asked for, and then shows its end, not the name', async () => {
+  it('is done by a maintenance process when it is only asked for, and then shows its end, not the name', async () => {
     await fill('plum', 'acme-plum', 'sekrit-i');
-    const asked = await office().request({ customer: 'acme-plum' }, order, { team: 'plum' });
+    const asked = await service().request({ customer: 'acme-plum' }, order, { team: 'plum' });
     expect(asked).toMatchObject({ dryRun: false, kind: 'customer', state: 'at_work' });
-    expect(await office().request({ customer: 'acme-plum' }, order, { team: 'plum' })).toEqual(asked);
-    const other = office().request({ customer: 'neighbour' }, order, {});
+    expect(await service().request({ customer: 'acme-plum' }, order, { team: 'plum' })).toEqual(asked);
+    const other = service().request({ customer: 'neighbour' }, order, {});
     await expect(other).rejects.toMatchObject({ code: 'MILLRACE_ERASURE_BLOCKED' });
     // One of nobody ends at once, beside it, and takes no place.
     for (const customer of ['nobody', 'none', 'nobody'])
-      expect(await office().request({ customer }, order, { team: 'void' })).toMatchObject({
+      expect(await service().request({ customer }, order, { team: 'void' })).toMatchObject({
         state: 'ended',
         messages: 0,
       });
-    expect(await office().goOn()).toBe(true);
-    expect(await office().find(asked.id, { team: 'plum' })).toMatchObject({ state: 'ended', messages: 4 });
-    expect(await office().find(asked.id, { team: 'rose' })).toBeUndefined();
+    expect(await service().goOn()).toBe(true);
+    expect(await service().find(asked.id, { team: 'plum' })).toMatchObject({ state: 'ended', messages: 4 });
+    expect(await service().find(asked.id, { team: 'rose' })).toBeUndefined();
     expect((await everything()).match(/.{0,80}(?:acme-plum|sekrit-i)/g)).toBeNull();
   });
 
   it('of a team changes nothing of another', async () => {
     const [id = ''] = await fill('rust', 'acme', 'kept-j');
     const viewer = { team: 'rose' };
-    const ask = (request: Parameters<ErasureOffice['request']>[0]) =>
-      office().request(request, order, viewer);
+    const ask = (request: Parameters<ErasureService['request']>[0]) =>
+      service().request(request, order, viewer);
     await expect(ask({ customer: 'acme', team: 'rust' })).rejects.toMatchObject({
       code: 'MILLRACE_FORBIDDEN',
     });
     await expect(ask({ team: 'rust' })).rejects.toMatchObject({ code: 'MILLRACE_FORBIDDEN' });
     await expect(ask({ message: id })).rejects.toMatchObject({ code: 'MILLRACE_NOT_FOUND' });
-    expect(await office().preview({ customer: 'acme' }, viewer)).toMatchObject({ messages: 0, calls: 0 });
+    expect(await service().preview({ customer: 'acme' }, viewer)).toMatchObject({ messages: 0, calls: 0 });
   });
 
   it('of a team leaves budgets, holds and the audit of others as they are', async () => {
-    const holds = new Holds({ database, clock: systemClock });
-    const hold = { scope: 'customer', value: 'acme', aborts: false, actor: 'bob', reason: 'acme' } as const;
-    await holds.place(hold);
+    const pauses = new Blocks({ database, clock: systemClock });
+    const pause = { scope: 'customer', value: 'acme', aborts: false, actor: 'bob', reason: 'acme' } as const;
+    await pauses.place(pause);
     await database.execute(
-      `insert into millrace.budgets (name, team, customer, window_unit, limit_usd, at_limit, unpriced) values
+      `insert into millrace.quotas (name, team, customer, window_unit, limit_usd, at_limit, unpriced) values
          ('everybody', null, 'acme', 'day', 1, 'park', 'allow'), ('others', 'rust', 'acme', 'day', 1, 'park', 'allow'),
          ('own', 'rose', 'acme', 'day', 1, 'park', 'allow')`,
     );
     const read = async (text: string) =>
       (await database.query({ name: `test.text_${text.length}`, text })).rows;
-    const standing = `select * from millrace.holds order by id`;
+    const standing = `select * from millrace.blocks order by id`;
     const audit = `select id, target, reason, detail::text from millrace.operator_actions where action <> 'erasures.erase' order by id`;
     const before = [await read(standing), await read(audit)];
-    await office().erase({ customer: 'acme', team: 'rose' }, order);
+    await service().erase({ customer: 'acme', team: 'rose' }, order);
     expect([await read(standing), await read(audit)]).toEqual(before);
     expect(
       await read(
-        `select name, customer = 'acme' and retired_at is null as holds from millrace.budgets order by name`,
+        `select name, customer = 'acme' and retired_at is null as holds from millrace.quotas order by name`,
       ),
     ).toEqual([
-      { name: 'everybody', holds: true },
-      { name: 'others', holds: true },
-      { name: 'own', holds: false },
+      { name: 'everybody', pauses: true },
+      { name: 'others', pauses: true },
+      { name: 'own', pauses: false },
     ]);
-    await holds.lift(hold, hold);
+    await pauses.remove(pause, pause);
   });
 
   it.each([':', '"', '{', 'root', 'scope', 'placed', '\\'])(
     'of a customer called %j ends, and leaves the audit alone where it only has the same letters',
     async (customer) => {
       const value = `root ${customer} placed`;
-      const holds = new Holds({ database, clock: systemClock });
-      await holds.place({ scope: 'feature', value, aborts: false, actor: 'bob', reason: `is ${customer}` });
+      const pauses = new Blocks({ database, clock: systemClock });
+      await pauses.place({ scope: 'feature', value, aborts: false, actor: 'bob', reason: `is ${customer}` });
       const audit = {
         name: 'test.others',
         text: `select id, target, reason, detail::text from millrace.operator_actions where action <> 'erasures.erase' order by id`,
       };
       const before = (await database.query(audit)).rows;
       await fill('sand', customer, 'sekrit-k');
-      const request = office().request({ customer }, order, { team: 'sand' });
+      const request = service().request({ customer }, order, { team: 'sand' });
       expect(await request).toMatchObject({ state: 'at_work' });
-      expect(await office().goOn()).toBe(true);
-      await office().erase({ customer }, order);
+      expect(await service().goOn()).toBe(true);
+      await service().erase({ customer }, order);
       expect((await database.query(audit)).rows).toEqual(before);
     },
   );
 
   it('is given up when its data is refused again and again, and then stops nobody', async () => {
-    const erasures = async () => (await readHostStatus({ database, clock: systemClock })).erasures;
+    const erasures = async () =>
+      (await readHostStatus({ database, clock: systemClock, capabilities })).erasures;
     const backlog = () => new ExportLedger(database).backlog();
     await fill('gold', 'poison', 'sekrit-l');
     await database.execute(
       `insert into millrace.outbox (target, line) values ('usage', '{"customer":"poison"')`,
     );
-    const asked = await office().request({ customer: 'poison' }, order, { team: 'gold' });
+    const asked = await service().request({ customer: 'poison' }, order, { team: 'gold' });
     for (let tries = 1; tries <= 5; tries += 1) {
       expect(await erasures()).toContainEqual(expect.objectContaining({ id: asked.id, state: 'at_work' }));
       expect(await exporter().exportNext()).toBe(false);
-      await expect(office().goOn()).rejects.toThrow(SyntaxError);
+      await expect(service().goOn()).rejects.toThrow(SyntaxError);
     }
-    expect(await office().goOn()).toBe(false);
+    expect(await service().goOn()).toBe(false);
     const failed = { state: 'failed', failure: { code: 'MILLRACE_INTERNAL', tries: 5 } };
-    expect(await office().find(asked.id, { team: 'gold' })).toMatchObject(failed);
+    expect(await service().find(asked.id, { team: 'gold' })).toMatchObject(failed);
     expect(await erasures()).toContainEqual(expect.objectContaining({ id: asked.id, state: 'failed' }));
     const { rows } = await database.query<{ selection: unknown; target: string; count: number }>({
       name: 'test.failed',
@@ -316,7 +318,7 @@ onEachLedger((_, openLedger) => {
     await exporter().drain();
     expect((await backlog()).records).toBe(0);
     // Asked for again, it is another erasure, and ends.
-    await office().erase({ customer: 'poison', team: 'gold' }, order);
+    await service().erase({ customer: 'poison', team: 'gold' }, order);
     expect((await everything()).match(/.{0,80}(?:poison|sekrit-l)/g)).toBeNull();
   });
 
@@ -325,9 +327,9 @@ onEachLedger((_, openLedger) => {
     await exporter().drain();
     const selection = { customer: 'acme', team: 'iron' };
     for (let tries = 1; tries <= 7; tries += 1)
-      await expect(office(dyingAt(1, false)).erase(selection, order)).rejects.toThrow('died');
+      await expect(service(dyingAt(1, false)).erase(selection, order)).rejects.toThrow('died');
     expect(await new ErasureLedger({ database, clock: systemClock }).findOpen()).toBeDefined();
-    await office().erase(selection, order);
+    await service().erase(selection, order);
     expect((await everything()).match(/.{0,80}sekrit-m/g)).toBeNull();
   });
 
@@ -335,7 +337,7 @@ onEachLedger((_, openLedger) => {
     await someLedger(database).admit(
       someAdmission({ origin: { team: 't', customer: 'busy', feature: 'f' } }),
     );
-    await expect(office().erase({ customer: 'busy' }, order)).rejects.toMatchObject({
+    await expect(service().erase({ customer: 'busy' }, order)).rejects.toMatchObject({
       code: 'MILLRACE_ERASURE_BLOCKED',
       message: expect.stringContaining('1 messages or calls') as string,
     });
@@ -345,14 +347,14 @@ onEachLedger((_, openLedger) => {
     const [id = '', other = ''] = await fill('white', 'lonely', 'sekrit-e');
     await exporter().drain();
     const before = await sums();
-    expect(await office().erase({ message: id }, order)).toMatchObject({ messages: 1, calls: 1 });
+    expect(await service().erase({ message: id }, order)).toMatchObject({ messages: 1, calls: 1 });
     const { rows } = await database.query<{ id: string; body: string | null; customer: string }>({
       name: 'test.two',
       text: `select id, body, customer from millrace.messages where id = '${id}' or id = '${other}'`,
     });
     expect(rows.find((row) => row.id === id)).toEqual({ id, body: 'null', customer: 'lonely' });
     expect(rows.find((row) => row.id === other)?.body).toContain('sekrit-e');
-    await office().erase({ team: 'white' }, order);
+    await service().erase({ team: 'white' }, order);
     const after = await everything();
     expect(after.match(/.{0,80}sekrit-e/g)).toBeNull();
     expect(after.match(/.{0,80}"lonely"/g)).toBeNull();
@@ -362,7 +364,7 @@ onEachLedger((_, openLedger) => {
   it.each([{}, { customer: '' }, { customer: 'a', message: 'b' }])(
     'needs one selection: %j',
     async (request) => {
-      await expect(office().preview(request)).rejects.toMatchObject({ code: 'MILLRACE_REQUEST_INVALID' });
+      await expect(service().preview(request)).rejects.toMatchObject({ code: 'MILLRACE_REQUEST_INVALID' });
     },
   );
 

@@ -63,7 +63,7 @@ describe.skipIf(!canRunHere)('gauges over the stores', { timeout: 90_000 }, () =
     await expect
       .poll(async () => {
         expect(await backlog('ready')).toBe(3);
-        return workers.lines.some(({ fields }) => fields['chore'] === 'gauges');
+        return workers.lines.some(({ fields }) => fields['job'] === 'gauges');
       }, patience)
       .toBe(true);
     await workers.postgres.restart();

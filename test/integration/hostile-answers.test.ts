@@ -4,12 +4,12 @@ import { generateText, streamText } from 'ai';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { ProviderConfig } from '../../src/engine/providers/provider-registry.ts';
 import { AnsweringProvider } from '../support/answering-provider.ts';
-import { type MeteredModels, openMeteredModels } from '../support/metered-models.ts';
+import { type ModelsHarness, openMeteredModels } from '../support/models-harness.ts';
 import { findSecret } from '../support/secret-search.ts';
 
 const apiKey = 'a-key-that-has-no-usual-form-0123456789';
 
-let models: MeteredModels;
+let models: ModelsHarness;
 let answering: AnsweringProvider;
 
 beforeAll(async () => {
@@ -43,10 +43,10 @@ async function ask(
   provider: Pick<ProviderConfig, 'kind' | 'priceProvider'> & { readonly apiKey?: string },
   modelId = 'some-model',
 ) {
-  const gateway = models.gateway({
+  const metered = models.metered({
     p: { maxAnswerBytes: 1_000_000, apiKey, ...provider, baseUrl: answering.url } as ProviderConfig,
   });
-  const scope = models.openScope(gateway, await models.leasedMessage());
+  const scope = models.openScope(metered, await models.leasedMessage());
   try {
     const model = scope.languageModel(`p/${modelId}`, { step: 's' });
     let text: string | undefined;
@@ -210,8 +210,8 @@ describe('a stream', () => {
       response
         .writeHead(200, { 'content-type': 'text/event-stream' })
         .end(`${lines.join('')}data: [DONE]\n\n`);
-    const gateway = models.gateway({ p: { kind: 'openai-compatible', baseUrl: answering.url, apiKey } });
-    const scope = models.openScope(gateway, await models.leasedMessage());
+    const metered = models.metered({ p: { kind: 'openai-compatible', baseUrl: answering.url, apiKey } });
+    const scope = models.openScope(metered, await models.leasedMessage());
     try {
       const model = scope.languageModel('p/some-model', { step: 's' });
       const text = await streamText({ model, prompt: 'hello', maxRetries: 0 }).text;

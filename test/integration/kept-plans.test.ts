@@ -13,7 +13,7 @@ const waiting = 100_000;
 const fill = {
   name: 'test.fill',
   text: `insert into millrace.messages (id, root_id, source, event_id, type, version, pipeline, stage, owner, lane, team, customer,
-     feature, item, trace_parent, body, body_bytes, state, available_at, wake_at, created_at, admitted_at)
+     feature, item, trace_parent, body, body_bytes, state, available_at, sweep_at, created_at, admitted_at)
    select id, id, 'test', id::text, 'thing', 1, 'default', (array['first', 'other'])[1 + n % 2], 'platform',
      (array['interactive', 'standard', 'bulk'])[1 + n % 3], 'blue', 'customer-' || n % 50, 'search', id::text, '', '{}', 2, 'pending',
      clock_timestamp() - random() * interval '1 hour', 'infinity', clock_timestamp(), clock_timestamp()

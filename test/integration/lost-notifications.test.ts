@@ -10,9 +10,11 @@ import { defineMessage } from '../../src/messages/message-type.ts';
 import { Publisher } from '../../src/engine/pipeline/publisher.ts';
 import { defineStage } from '../../src/engine/pipeline/stage-definition.ts';
 import { StageRegistry } from '../../src/engine/pipeline/stage-registry.ts';
+import { OverdueStages } from '../../src/engine/maintenance/overdue-stages.ts';
 import { Sweeper } from '../../src/engine/maintenance/sweeper.ts';
-import { metricCatalogue } from '../../src/telemetry/metric-catalogue.ts';
-import { type MillraceMetrics, createMetrics } from '../../src/telemetry/metrics.ts';
+import { metricCatalogue } from '../../src/host/metric-catalogue.ts';
+import { createMetrics } from '../../src/telemetry/metrics.ts';
+import type { MillraceMetrics } from '../../src/host/metric-catalogue.ts';
 import { silentLogger } from '../../src/telemetry/silent-logger.ts';
 import { InlineQueueDriver } from '../../src/testing/inline-queue-driver.ts';
 import { someAdmission, someLedger } from '../support/ledger-fixture.ts';
@@ -45,13 +47,9 @@ beforeEach(async () => {
   const clock = { ...systemClock, monotonicMs: () => nowMs };
   const common = { queues, clock, logger: silentLogger, metrics };
   publisher = new Publisher(common);
-  sweeper = new Sweeper({
-    ...common,
-    registry,
-    publisher,
-    ledger: new SweepLedger(database),
-    counts: new LedgerCounts(database),
-  });
+  const surroundings = { ...common, registry, publisher };
+  const overdue = new OverdueStages({ ...surroundings, counts: new LedgerCounts(database) });
+  sweeper = new Sweeper({ ...surroundings, ledger: new SweepLedger(database), overdue });
 });
 
 let statements = 0;

@@ -1,9 +1,9 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { messageAccountSchema } from '../../src/capabilities/message-operations/message-accounts.ts';
+import { messageCostSchema } from '../../src/capabilities/message-operations/message-costs.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { usd } from '../../src/kernel/money.ts';
-import { CallLedger, callId, type CallSettlement } from '../../src/engine/ledger/call-ledger.ts';
+import { CallLedger, callId, type SettledCall } from '../../src/engine/ledger/call-ledger.ts';
 import { claimOf } from '../support/ledger-fixture.ts';
 import { startApi } from './api-application.ts';
 import { type ApiFixture, openApiFixture, problemOf, ticketEvent } from './api-fixture.ts';
@@ -41,7 +41,7 @@ const getMessage = (id: string, key = readKey) =>
   requestTo(app).get(`/v1/messages/${id}`).set('authorization', `Bearer ${key}`);
 
 describe('admitting an event', () => {
-  it('answers with a receipt once the message is durable, and wakes its stage', async () => {
+  it('answers with a receipt once the message is durable, and notifies its stage', async () => {
     const sent = ticketEvent({
       schemaversion: 1,
       item: 'ticket-7',
@@ -60,7 +60,7 @@ describe('admitting an event', () => {
     });
     expect(fixture.published).toEqual(receipt.messageIds);
     const found = await getMessage(receipt.messageIds[0]);
-    expect(messageAccountSchema.strict().parse(found.body)).toMatchObject({
+    expect(messageCostSchema.strict().parse(found.body)).toMatchObject({
       id: receipt.messageIds[0],
       eventId: sent['id'],
       stage: 'triage',
@@ -296,7 +296,7 @@ describe('a key bound to a team', () => {
 });
 
 describe('a message', () => {
-  const settlement = (id: string): CallSettlement => ({
+  const settlement = (id: string): SettledCall => ({
     id,
     state: 'settled',
     outcome: 'ok',
@@ -348,7 +348,7 @@ describe('a message', () => {
     expect(await calls.settle(settlement(first?.id ?? ''))).toBe(true);
 
     const response = await getMessage(id);
-    const account = messageAccountSchema.strict().parse(response.body);
+    const account = messageCostSchema.strict().parse(response.body);
     const cost = {
       calls: 2,
       costUsd: '0.000000000000000123',

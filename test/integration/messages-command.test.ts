@@ -19,7 +19,7 @@ import { defineStage } from '../../src/engine/pipeline/stage-definition.ts';
 import type { RegisteredStage } from '../../src/engine/pipeline/stage-registry.ts';
 import { silentLogger } from '../../src/telemetry/silent-logger.ts';
 import { runCommand } from '../support/run-command.ts';
-import { MessageOffice } from '../../src/capabilities/message-operations/message-office.ts';
+import { MessageService } from '../../src/capabilities/message-operations/message-service.ts';
 
 /* Messages as an operator meets them: `millrace messages` and `tail` beside a running host, and waitFor in its code. */
 
@@ -41,7 +41,7 @@ let aborts: unknown[];
 let failures = 0;
 let hanging = 0;
 
-class Told extends Writable {
+class CapturedOutput extends Writable {
   text = '';
   override _write(chunk: Buffer, _encoding: string, done: () => void): void {
     this.text += chunk.toString();
@@ -144,15 +144,15 @@ describe('a message', () => {
   });
 
   it('that waits after a failure is made due now, and a tail shows all that happens to it', async () => {
-    const told = new Told();
-    const stdout = new Told();
+    const told = new CapturedOutput();
+    const stdout = new CapturedOutput();
     const following = runCommandLine(
       ['tail', '--seconds', '600', '--json', '--customer', 'acme', '--data', directory],
       { environment: {}, stdout, stderr: told, clock: systemClock },
     );
     await expect.poll(() => told.text, patience).toContain('Following');
     const id = await admit('fail', 'T-2');
-    const state = async () => (await host.service(MessageOffice).tree(id, {}))?.messages[0];
+    const state = async () => (await host.service(MessageService).tree(id, {}))?.messages[0];
     await expect.poll(state, patience).toMatchObject({ state: 'pending', attempts: 1 });
     const retried = await succeed('messages', 'retry', id, '--reason', 'the weather is fine');
     expect(retried).toContain('1 messages were made due now.');

@@ -1,23 +1,22 @@
 import { generateText } from 'ai';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { BudgetBook } from '../../src/engine/calls/budget-book.ts';
 import { Parked } from '../../src/engine/parked.ts';
-import type { BudgetDefinition } from '../../src/engine/ledger/budget-definition.ts';
-import { BudgetLedger } from '../../src/engine/ledger/budget-ledger.ts';
+import type { BudgetDefinition } from '../../src/capabilities/budgets/budget-definition.ts';
+import { BudgetLedger } from '../../src/capabilities/budgets/budget-ledger.ts';
 import { formatUsd } from '../../src/kernel/money.ts';
-import type { CallScope } from '../../src/engine/calls/call-scope.ts';
+import type { CallGroup } from '../../src/engine/calls/call-group.ts';
 import { refusal, type Script, ScriptedModel } from '../../src/testing/scripted-model.ts';
-import { someBudget, stateOf } from '../support/budget-fixture.ts';
-import { failureOf, type MeteredModels, openMeteredModels } from '../support/metered-models.ts';
+import { quotasOf, someBudget, stateOf } from '../support/budget-fixture.ts';
+import { failureOf, type ModelsHarness, openMeteredModels } from '../support/models-harness.ts';
 
 /* Metered models under budgets: what a handler's calls do to them, and what it gets when they do not fit. */
 
 const usage = { uncachedInput: 4, textOutput: 100 };
 const cost = '0.000201';
 
-let models: MeteredModels;
+let models: ModelsHarness;
 let budgets: BudgetLedger;
-const scopes: CallScope[] = [];
+const scopes: CallGroup[] = [];
 
 beforeAll(async () => {
   models = await openMeteredModels();
@@ -25,7 +24,7 @@ beforeAll(async () => {
 });
 beforeEach(async () => {
   await models.clear();
-  await models.database.execute('truncate millrace.budgets, millrace.budget_windows');
+  await models.database.execute('truncate millrace.quotas, millrace.quota_windows');
 });
 afterEach(async () => {
   expect(await budgets.findFaults()).toEqual([]);
@@ -40,11 +39,11 @@ async function scopeUnder(
 ): Promise<{ readonly ask: () => Promise<string>; readonly model: ScriptedModel }> {
   await budgets.define(definitions);
   const model = new ScriptedModel(script, modelId);
-  const gateway = models.gateway(
+  const metered = models.metered(
     { scripted: { kind: 'custom', model: () => model } },
-    { budgets: new BudgetBook(definitions) },
+    { quotas: quotasOf(definitions, models.metrics) },
   );
-  const scope = models.openScope(gateway, await models.leasedMessage());
+  const scope = models.openScope(metered, await models.leasedMessage());
   scopes.push(scope);
   const ask = async (): Promise<string> => {
     const prompt = 'Good day';

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type ScriptedAnswer, ScriptedModel } from '../../src/testing/scripted-model.ts';
-import { type MeteredModels, openMeteredModels } from '../support/metered-models.ts';
+import { type ModelsHarness, openMeteredModels } from '../support/models-harness.ts';
 
-let models: MeteredModels;
+let models: ModelsHarness;
 
 beforeAll(async () => {
   models = await openMeteredModels();
@@ -12,14 +12,14 @@ afterAll(() => models.close());
 it('keeps no answer where none is to be kept, and pays again for a further run', async () => {
   const answer: ScriptedAnswer = { content: [{ type: 'text', text: 'hello' }] };
   const model = new ScriptedModel([answer, answer], 'gpt-5-mini');
-  const gateway = models.gateway(
+  const metered = models.metered(
     { scripted: { kind: 'custom', model: () => model } },
     { keepsAnswers: false },
   );
   const first = await models.leasedMessage();
   for (const run of [1, 2]) {
     const message = run === 1 ? first : await models.redeliver(first);
-    const scope = models.openScope(gateway, message);
+    const scope = models.openScope(metered, message);
     await scope.languageModel('scripted/gpt-5-mini', { step: 's' }).doGenerate({ prompt: [] });
     await scope.close();
   }

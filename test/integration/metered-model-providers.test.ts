@@ -4,15 +4,15 @@ import { embedMany, generateText, isStepCount, Output, streamText, tool } from '
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { formatUsd, sumUsd, usd } from '../../src/kernel/money.ts';
-import type { CallScope } from '../../src/engine/calls/call-scope.ts';
-import type { ModelGateway } from '../../src/engine/calls/model-gateway.ts';
+import type { CallGroup } from '../../src/engine/calls/call-group.ts';
+import type { MeteredModels } from '../../src/engine/calls/metered-models.ts';
 import { type Simulator, startSimulator } from '../../src/simulator/simulator.ts';
-import { type CallRow, failureOf, type MeteredModels, openMeteredModels } from '../support/metered-models.ts';
+import { type CallRow, failureOf, type ModelsHarness, openMeteredModels } from '../support/models-harness.ts';
 
-let models: MeteredModels;
+let models: ModelsHarness;
 let simulator: Simulator;
-let gateway: ModelGateway;
-const scopes: CallScope[] = [];
+let metered: MeteredModels;
+const scopes: CallGroup[] = [];
 
 const timeoutMs = 400;
 
@@ -21,7 +21,7 @@ beforeAll(async () => {
   simulator = await startSimulator({ seed: 11, latency: { medianMs: 0 } });
   const openaiUrl = `${simulator.url}/openai/v1`;
   const reached = { apiKey: 'key', identify: true, timeoutMs };
-  gateway = models.gateway({
+  metered = models.metered({
     chat: { kind: 'openai', api: 'chat', baseUrl: openaiUrl, priceProvider: 'openai', ...reached },
     responses: { kind: 'openai', baseUrl: openaiUrl, priceProvider: 'openai', ...reached },
     anthropic: { kind: 'anthropic', baseUrl: `${simulator.url}/anthropic/v1`, ...reached },
@@ -38,8 +38,8 @@ afterAll(async () => {
   await models.close();
 });
 
-async function openScope(): Promise<CallScope> {
-  const scope = models.openScope(gateway, await models.leasedMessage());
+async function openScope(): Promise<CallGroup> {
+  const scope = models.openScope(metered, await models.leasedMessage());
   scopes.push(scope);
   return scope;
 }
@@ -165,11 +165,10 @@ describe.each(kinds)('%s', (_name, reference) => {
     const { next } = await simulator.bill();
     const scope = await openScope();
     const asked = generateText({ model: scope.languageModel(reference), prompt });
-    if (fault === 'empty')
-      expect(await failureOf(asked)).toMatchObject({ code: 'MILLRACE_ANSWER_DEGENERATE' });
+    if (fault === 'empty') expect(await failureOf(asked)).toMatchObject({ code: 'MILLRACE_OUTPUT_INVALID' });
     else expect((await asked).text).toContain('\u0000');
     const rows = await models.callRows();
-    const waste = fault === 'empty' ? 'degenerate' : null;
+    const waste = fault === 'empty' ? 'invalid_output' : null;
     expect(rows).toMatchObject([
       { state: 'settled', outcome: 'ok', settlement: 'reported', waste_reason: waste },
     ]);
@@ -236,9 +235,9 @@ describe('embeddings', () => {
       const { next } = await simulator.bill();
       const message = await models.leasedMessage();
       const values = ['one', 'two', 'three'];
-      const run = (scope: CallScope) => embedMany({ model: scope.embeddingModel(reference), values });
-      const first = await run(models.openScope(gateway, message));
-      const again = await run(models.openScope(gateway, await models.redeliver(message)));
+      const run = (scope: CallGroup) => embedMany({ model: scope.embeddingModel(reference), values });
+      const first = await run(models.openScope(metered, message));
+      const again = await run(models.openScope(metered, await models.redeliver(message)));
       expect(again.embeddings).toEqual(first.embeddings);
       const bill = await billSince(next);
       expect(bill.requests).toBe(1);
@@ -260,7 +259,7 @@ describe('a provider that cannot be reached', () => {
     await new Promise<void>((resolve) => closed.listen(0, '127.0.0.1', resolve));
     const { port } = closed.address() as AddressInfo;
     await new Promise((resolve) => closed.close(resolve));
-    const unreachable = models.gateway({
+    const unreachable = models.metered({
       openai: { kind: 'openai', api: 'chat', baseUrl: `http://127.0.0.1:${port}/v1` },
     });
     const scope = models.openScope(unreachable, await models.leasedMessage());
@@ -280,7 +279,7 @@ describe('a provider that cannot be reached', () => {
     });
     await new Promise<void>((resolve) => server?.listen(0, '127.0.0.1', resolve));
     const { port } = server.address() as AddressInfo;
-    const broken = models.gateway({
+    const broken = models.metered({
       openai: { kind: 'openai', api: 'chat', baseUrl: `http://127.0.0.1:${port}/v1` },
     });
     const scope = models.openScope(broken, await models.leasedMessage());
@@ -302,7 +301,7 @@ describe('a provider that cannot be reached', () => {
     await new Promise<void>((resolve) => server?.listen(0, '127.0.0.1', resolve));
     const { port } = server.address() as AddressInfo;
     const baseUrl = `http://127.0.0.1:${port}/v1`;
-    const failing = models.gateway({
+    const failing = models.metered({
       openai: { kind: 'openai', api: 'chat', baseUrl },
       anthropic: { kind: 'anthropic', baseUrl },
     });

@@ -6,10 +6,10 @@ import { FilesPayloadStore } from '../../src/drivers/payload-store/payload-store
 import { AppError } from '../../src/kernel/app-error.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { formatUsd, sumUsd, usd } from '../../src/kernel/money.ts';
-import type { CallLedger, CallSettlement, Reservation } from '../../src/engine/ledger/call-ledger.ts';
+import type { CallLedger, SettledCall, Reservation } from '../../src/engine/ledger/call-ledger.ts';
 import { AbandonedCalls } from '../../src/engine/maintenance/abandoned-calls.ts';
-import type { CallScope } from '../../src/engine/calls/call-scope.ts';
-import type { ModelGateway } from '../../src/engine/calls/model-gateway.ts';
+import type { CallGroup } from '../../src/engine/calls/call-group.ts';
+import type { MeteredModels } from '../../src/engine/calls/metered-models.ts';
 import {
   refusal,
   type Script,
@@ -20,13 +20,13 @@ import {
 import {
   type CallRow,
   failureOf,
-  type MeteredModels,
+  type ModelsHarness,
   openMeteredModels,
   sumOfLines,
-} from '../support/metered-models.ts';
+} from '../support/models-harness.ts';
 
-let models: MeteredModels;
-const scopes: CallScope[] = [];
+let models: ModelsHarness;
+const scopes: CallGroup[] = [];
 
 beforeAll(async () => {
   models = await openMeteredModels();
@@ -39,15 +39,15 @@ afterAll(() => models.close());
 
 const priced = 'scripted/gpt-5-mini';
 
-async function openScope(gateway: ModelGateway, signal?: AbortSignal): Promise<CallScope> {
-  const scope = models.openScope(gateway, await models.leasedMessage(), signal);
+async function openScope(metered: MeteredModels, signal?: AbortSignal): Promise<CallGroup> {
+  const scope = models.openScope(metered, await models.leasedMessage(), signal);
   scopes.push(scope);
   return scope;
 }
 
 describe('an answer of an earlier run', () => {
   it('is given again without a request, as it was', async () => {
-    const { model, gateway } = models.scripted([
+    const { model, metered } = models.scripted([
       {
         content: [
           { type: 'reasoning', text: 'Hm.', providerMetadata: { x: { signature: 's' } } },
@@ -57,9 +57,9 @@ describe('an answer of an earlier run', () => {
       },
     ]);
     const message = await models.leasedMessage();
-    const ask = (scope: CallScope) => scope.languageModel(priced, { step: 's' }).doGenerate({ prompt: [] });
-    const first = await ask(models.openScope(gateway, message));
-    const scope = models.openScope(gateway, await models.redeliver(message));
+    const ask = (scope: CallGroup) => scope.languageModel(priced, { step: 's' }).doGenerate({ prompt: [] });
+    const first = await ask(models.openScope(metered, message));
+    const scope = models.openScope(metered, await models.redeliver(message));
     const again = await ask(scope);
     expect(model.requests).toHaveLength(1);
     expect(again).toEqual(first);
@@ -70,16 +70,16 @@ describe('an answer of an earlier run', () => {
   });
 
   it('is given as a stream when it came whole, and whole when it came as a stream', async () => {
-    const { model, gateway } = models.scripted([
+    const { model, metered } = models.scripted([
       'A whole answer.',
       { text: 'A streamed answer.', reasoning: 'Because.' },
     ]);
     const message = await models.leasedMessage();
-    const one = models.openScope(gateway, message);
+    const one = models.openScope(metered, message);
     await generateText({ model: one.languageModel(priced, { step: 'whole' }), prompt: '1' });
     const streamed = streamText({ model: one.languageModel(priced, { step: 'streamed' }), prompt: '2' });
     expect(await streamed.text).toBe('A streamed answer.');
-    const two = models.openScope(gateway, await models.redeliver(message));
+    const two = models.openScope(metered, await models.redeliver(message));
     const asStream = streamText({ model: two.languageModel(priced, { step: 'whole' }), prompt: '1' });
     expect(await asStream.text).toBe('A whole answer.');
     const whole = await generateText({ model: two.languageModel(priced, { step: 'streamed' }), prompt: '2' });
@@ -90,11 +90,11 @@ describe('an answer of an earlier run', () => {
   });
 
   it('to another question is not given: the step is called anew, and that is counted', async () => {
-    const { model, gateway } = models.scripted(['first', 'second']);
+    const { model, metered } = models.scripted(['first', 'second']);
     const message = await models.leasedMessage();
-    const one = models.openScope(gateway, message);
+    const one = models.openScope(metered, message);
     await generateText({ model: one.languageModel(priced, { step: 's' }), prompt: '1' });
-    const two = models.openScope(gateway, await models.redeliver(message));
+    const two = models.openScope(metered, await models.redeliver(message));
     const { text } = await generateText({
       model: two.languageModel(priced, { step: 's' }),
       prompt: 'another',
@@ -107,11 +107,11 @@ describe('an answer of an earlier run', () => {
   });
 
   it('is given to any question of its place when the step asks for that', async () => {
-    const { model, gateway } = models.scripted(['first']);
+    const { model, metered } = models.scripted(['first']);
     const message = await models.leasedMessage();
-    const one = models.openScope(gateway, message);
+    const one = models.openScope(metered, message);
     await generateText({ model: one.languageModel(priced, { step: 's' }), prompt: 'at 10:00' });
-    const two = models.openScope(gateway, await models.redeliver(message));
+    const two = models.openScope(metered, await models.redeliver(message));
     const { text } = await generateText({
       model: two.languageModel(priced, { step: 's', reuse: 'always' }),
       prompt: 'at 10:05',
@@ -123,42 +123,42 @@ describe('an answer of an earlier run', () => {
   it('lies in the payload store when it is large', async () => {
     const large = 'x'.repeat(5000);
     const model = new ScriptedModel([large], 'gpt-5-mini');
-    const gateway = models.gateway(
+    const metered = models.metered(
       { scripted: { kind: 'custom', model: () => model } },
       { maxInlineAnswerBytes: 1000 },
     );
     const message = await models.leasedMessage();
-    await generateText({ model: models.openScope(gateway, message).languageModel(priced), prompt: '1' });
+    await generateText({ model: models.openScope(metered, message).languageModel(priced), prompt: '1' });
     const [row] = await models.callRows();
     expect(row?.answer).toBeNull();
     expect(row?.answer_ref).toMatch(/^sha256\//);
-    const two = models.openScope(gateway, await models.redeliver(message));
+    const two = models.openScope(metered, await models.redeliver(message));
     expect((await generateText({ model: two.languageModel(priced), prompt: '1' })).text).toBe(large);
     expect(model.requests).toHaveLength(1);
   });
 
   it('stays in the ledger when the payload store does not take it', async () => {
     const model = new ScriptedModel(['x'.repeat(5000)], 'gpt-5-mini');
-    const gateway = models.gateway(
+    const metered = models.metered(
       { scripted: { kind: 'custom', model: () => model } },
       // A store whose directories were never made.
       { maxInlineAnswerBytes: 1000, payloads: new FilesPayloadStore({ directory: '/dev/null/none' }) },
     );
     const message = await models.leasedMessage();
-    await generateText({ model: models.openScope(gateway, message).languageModel(priced), prompt: '1' });
-    const two = models.openScope(gateway, await models.redeliver(message));
+    await generateText({ model: models.openScope(metered, message).languageModel(priced), prompt: '1' });
+    const two = models.openScope(metered, await models.redeliver(message));
     expect((await generateText({ model: two.languageModel(priced), prompt: '1' })).text).toHaveLength(5000);
     expect(model.requests).toHaveLength(1);
     expect(models.logged).toMatchObject([{ level: 'warn', fields: { isKept: true } }]);
   });
 
   it('after a failed attempt is a new attempt of the same place', async () => {
-    const { gateway } = models.scripted([{ error: refusal(500, 'broken') }, 'fine']);
+    const { metered } = models.scripted([{ error: refusal(500, 'broken') }, 'fine']);
     const message = await models.leasedMessage();
     await failureOf(
-      generateText({ model: models.openScope(gateway, message).languageModel(priced), prompt: '1' }),
+      generateText({ model: models.openScope(metered, message).languageModel(priced), prompt: '1' }),
     );
-    const two = models.openScope(gateway, await models.redeliver(message));
+    const two = models.openScope(metered, await models.redeliver(message));
     await generateText({ model: two.languageModel(priced), prompt: '1' });
     expect(await models.callRows()).toMatchObject([
       {
@@ -188,39 +188,39 @@ describe('several requests of one step', () => {
   ];
 
   it('are calls of their own: a tool loop', async () => {
-    const { model, gateway } = models.scripted(script);
+    const { model, metered } = models.scripted(script);
     const message = await models.leasedMessage();
-    const run = (scope: CallScope) =>
+    const run = (scope: CallGroup) =>
       generateText({
         model: scope.languageModel(priced, { step: 'loop' }),
         prompt: 'Weather?',
         tools: weather,
         stopWhen: isStepCount(5),
       });
-    expect((await run(models.openScope(gateway, message))).text).toBe('Sunny in both.');
+    expect((await run(models.openScope(metered, message))).text).toBe('Sunny in both.');
     expect(await models.callRows()).toMatchObject([{ ordinal: 1 }, { ordinal: 2 }, { ordinal: 3 }]);
-    const two = models.openScope(gateway, await models.redeliver(message));
+    const two = models.openScope(metered, await models.redeliver(message));
     expect((await run(two)).text).toBe('Sunny in both.');
     expect(model.requests).toHaveLength(3);
     expect(two.spend()).toMatchObject({ calls: 0, reused: 3 });
   });
 
   it('that ask the same get their own answers back, in order', async () => {
-    const { gateway } = models.scripted(['a', 'b', 'c']);
+    const { metered } = models.scripted(['a', 'b', 'c']);
     const message = await models.leasedMessage();
-    const draw = async (scope: CallScope) => {
+    const draw = async (scope: CallGroup) => {
       const model = scope.languageModel(priced, { step: 'draft' });
       const drafts = await Promise.all([1, 2, 3].map(() => generateText({ model, prompt: 'Draft' })));
       return drafts.map(({ text }) => text);
     };
-    const first = await draw(models.openScope(gateway, message));
+    const first = await draw(models.openScope(metered, message));
     expect(first.toSorted()).toEqual(['a', 'b', 'c']);
-    expect(await draw(models.openScope(gateway, await models.redeliver(message)))).toEqual(first);
+    expect(await draw(models.openScope(metered, await models.redeliver(message)))).toEqual(first);
   });
 
   it('may answer as objects', async () => {
-    const { model, gateway } = models.scripted(['{"kind":"wish"}']);
-    const scope = await openScope(gateway);
+    const { model, metered } = models.scripted(['{"kind":"wish"}']);
+    const scope = await openScope(metered);
     const schema = z.object({ kind: z.string() });
     const { output } = await generateText({
       model: scope.languageModel(priced),
@@ -236,14 +236,14 @@ describe('several requests of one step', () => {
 describe('embeddings', () => {
   it('are one call a request, and the same vectors when they are given again', async () => {
     const model = new ScriptedEmbeddingModel({ modelId: 'text-embedding-3-small', maxEmbeddingsPerCall: 2 });
-    const gateway = models.gateway({ scripted: { kind: 'custom', model: () => model } });
+    const metered = models.metered({ scripted: { kind: 'custom', model: () => model } });
     const message = await models.leasedMessage();
-    const run = (scope: CallScope) =>
+    const run = (scope: CallGroup) =>
       embedMany({
         model: scope.embeddingModel('scripted/text-embedding-3-small', { step: 'vectors' }),
         values: ['one', 'two', 'three', 'four', 'five'],
       });
-    const first = await run(models.openScope(gateway, message));
+    const first = await run(models.openScope(metered, message));
     expect(await models.callRows()).toMatchObject(
       [1, 2, 3].map((ordinal) => ({
         ordinal,
@@ -252,10 +252,10 @@ describe('embeddings', () => {
         outcome: 'ok',
       })),
     );
-    const again = await run(models.openScope(gateway, await models.redeliver(message)));
+    const again = await run(models.openScope(metered, await models.redeliver(message)));
     expect(again.embeddings).toEqual(first.embeddings);
     expect(model.requests).toHaveLength(3);
-    const scope = await openScope(gateway);
+    const scope = await openScope(metered);
     const single = await embed({
       model: scope.embeddingModel('scripted/text-embedding-3-small'),
       value: 'one',
@@ -268,12 +268,12 @@ describe('a call that was given up', () => {
   it('is closed by a correction when its answer comes after all', async () => {
     const message = await models.leasedMessage();
     const abandoned = new AbandonedCalls({ ledger: models.calls, clock: systemClock });
-    const { gateway } = models.scripted(async () => {
+    const { metered } = models.scripted(async () => {
       await models.redeliver(message);
       expect(await abandoned.settleAbandoned()).toBe(1);
       return { text: 'late', usage: { uncachedInput: 100, textOutput: 10 } };
     });
-    const scope = models.openScope(gateway, message);
+    const scope = models.openScope(metered, message);
     const { text } = await generateText({ model: scope.languageModel(priced), prompt: '1' });
     expect(text).toBe('late');
     const [row] = await models.callRows();
@@ -299,16 +299,16 @@ describe('a ledger that cannot be reached for a moment', () => {
       };
       const ledger = {
         reserve: (call: Reservation) => models.calls.reserve(call),
-        async settle(call: CallSettlement) {
+        async settle(call: SettledCall) {
           if (isAway && when === 'before') fail();
           const isSettled = await models.calls.settle(call);
           return isAway ? fail() : isSettled;
         },
-        settleLate: (call: CallSettlement, correction: string) => models.calls.settleLate(call, correction),
+        settleLate: (call: SettledCall, correction: string) => models.calls.settleLate(call, correction),
       } as unknown as CallLedger;
       const model = new ScriptedModel(['fine'], 'gpt-5-mini');
-      const gateway = models.gateway({ scripted: { kind: 'custom', model: () => model } }, { ledger });
-      const scope = await openScope(gateway);
+      const metered = models.metered({ scripted: { kind: 'custom', model: () => model } }, { ledger });
+      const scope = await openScope(metered);
       expect((await generateText({ model: scope.languageModel(priced), prompt: '1' })).text).toBe('fine');
       expect(await models.callRows()).toMatchObject([{ state: 'settled', outcome: 'ok' }]);
       expect(await models.usageLines()).toMatchObject([{ record_kind: 'call', calls: 1 }]);
@@ -356,8 +356,8 @@ describe('whatever becomes of calls, and in whatever order', () => {
       return answers[answer];
     };
     const model = new ScriptedModel(script, answer === 'unpriced' ? 'own-model' : 'gpt-5-mini');
-    const gateway = models.gateway({ scripted: { kind: 'custom', model: () => model } });
-    const scope = models.openScope(gateway, message);
+    const metered = models.metered({ scripted: { kind: 'custom', model: () => model } });
+    const scope = models.openScope(metered, message);
     const used = scope.languageModel('scripted/any');
     await Promise.allSettled([
       isStreamed

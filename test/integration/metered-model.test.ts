@@ -3,15 +3,15 @@ import { generateText, streamText } from 'ai';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { AppError } from '../../src/kernel/app-error.ts';
 import { formatUsd, usd } from '../../src/kernel/money.ts';
-import type { CallScope } from '../../src/engine/calls/call-scope.ts';
-import type { ModelGateway } from '../../src/engine/calls/model-gateway.ts';
+import type { CallGroup } from '../../src/engine/calls/call-group.ts';
+import type { MeteredModels } from '../../src/engine/calls/metered-models.ts';
 import { refusal, ScriptedModel } from '../../src/testing/scripted-model.ts';
 import type { RecordedSpan } from '../../src/telemetry/recorded-span.ts';
 import { SpanTracer } from '../../src/telemetry/span-tracer.ts';
-import { failureOf, type MeteredModels, openMeteredModels, someOrigin } from '../support/metered-models.ts';
+import { failureOf, type ModelsHarness, openMeteredModels, someOrigin } from '../support/models-harness.ts';
 
-let models: MeteredModels;
-const scopes: CallScope[] = [];
+let models: ModelsHarness;
+const scopes: CallGroup[] = [];
 
 beforeAll(async () => {
   models = await openMeteredModels();
@@ -24,21 +24,21 @@ afterAll(() => models.close());
 
 const priced = 'scripted/gpt-5-mini';
 
-async function openScope(gateway: ModelGateway, signal?: AbortSignal): Promise<CallScope> {
-  const scope = models.openScope(gateway, await models.leasedMessage(), signal);
+async function openScope(metered: MeteredModels, signal?: AbortSignal): Promise<CallGroup> {
+  const scope = models.openScope(metered, await models.leasedMessage(), signal);
   scopes.push(scope);
   return scope;
 }
 
 describe('a call', () => {
   it('is one row with usage, price and answer, and one usage record', async () => {
-    const { gateway } = models.scripted([
+    const { metered } = models.scripted([
       {
         text: 'Good morning.',
         usage: { uncachedInput: 1000, cacheRead: 200, textOutput: 30, reasoning: 70 },
       },
     ]);
-    const scope = await openScope(gateway);
+    const scope = await openScope(metered);
     const { text } = await generateText({
       model: scope.languageModel(priced, { step: 'greet' }),
       prompt: 'Hello',
@@ -88,11 +88,11 @@ describe('a call', () => {
 
   it('is reserved before the request leaves and settled before the answer is seen', async () => {
     const states: string[] = [];
-    const { gateway } = models.scripted(async () => {
+    const { metered } = models.scripted(async () => {
       states.push(...(await models.callRows()).map(({ state }) => state));
       return 'yes';
     });
-    const scope = await openScope(gateway);
+    const scope = await openScope(metered);
     await scope
       .languageModel(priced)
       .doGenerate({ prompt: [{ role: 'user', content: [{ type: 'text', text: 'Go' }] }] });
@@ -101,21 +101,21 @@ describe('a call', () => {
   });
 
   it('is not made when the lease has passed on', async () => {
-    const { model, gateway } = models.scripted(['never']);
+    const { model, metered } = models.scripted(['never']);
     const message = await models.leasedMessage();
-    const scope = models.openScope(gateway, message);
+    const scope = models.openScope(metered, message);
     scopes.push(scope);
     await models.redeliver(message);
     const error = await failureOf(generateText({ model: scope.languageModel(priced), prompt: 'Hello' }));
-    expect(error.code).toBe('MILLRACE_LEASE_LOST');
+    expect(error.code).toBe('MILLRACE_LEASE_EXPIRED');
     expect(model.requests).toHaveLength(0);
     expect(await models.callRows()).toEqual([]);
   });
 
   it('outside a stage has its origin, and rows of its own in every scope', async () => {
-    const { gateway } = models.scripted(['one', 'two']);
+    const { metered } = models.scripted(['one', 'two']);
     for (const expected of ['one', 'two']) {
-      const scope = gateway.openScope({ origin: someOrigin, signal: new AbortController().signal });
+      const scope = metered.openScope({ origin: someOrigin, signal: new AbortController().signal });
       scopes.push(scope);
       const { text } = await generateText({ model: scope.languageModel(priced), prompt: 'Hello' });
       expect(text).toBe(expected);
@@ -128,8 +128,8 @@ describe('a call', () => {
   });
 
   it('without a known price is kept as unpriced, never as zero, and said once', async () => {
-    const { gateway } = models.scripted(['a', 'b']);
-    const scope = await openScope(gateway);
+    const { metered } = models.scripted(['a', 'b']);
+    const scope = await openScope(metered);
     const model = scope.languageModel('scripted/gpt-5-mini', { step: 'priced' });
     expect(model.modelId).toBe('gpt-5-mini');
     const unknown = new ScriptedModel(
@@ -139,7 +139,7 @@ describe('a call', () => {
       ],
       'own-model',
     );
-    const other = await openScope(models.gateway({ own: { kind: 'custom', model: () => unknown } }));
+    const other = await openScope(models.metered({ own: { kind: 'custom', model: () => unknown } }));
     for (const prompt of ['1', '2'])
       await generateText({ model: other.languageModel('own/own-model'), prompt });
     expect(await models.callRows()).toMatchObject([
@@ -160,11 +160,11 @@ describe('a call', () => {
       [{ text: 'x', usage: { uncachedInput: 100, textOutput: 10 } }],
       'gpt-5-mini',
     );
-    const gateway = models.gateway(
+    const metered = models.metered(
       { scripted: { kind: 'custom', model: () => model } },
       { tracer: { tracer, originFields: ['team'] } },
     );
-    const scope = await openScope(gateway);
+    const scope = await openScope(metered);
     await generateText({ model: scope.languageModel(priced, { step: 's' }), prompt: '1' });
     const [span, ...others] = spans;
     expect(others).toEqual([]);
@@ -187,8 +187,8 @@ describe('a call', () => {
   });
 
   it('names the configured providers when its own is unknown', async () => {
-    const { gateway } = models.scripted([]);
-    const scope = await openScope(gateway);
+    const { metered } = models.scripted([]);
+    const scope = await openScope(metered);
     expect(() => scope.languageModel('elsewhere/model')).toThrow(/configured are: scripted/);
     expect(() => scope.languageModel('gpt-5-mini')).toThrow(AppError);
   });
@@ -204,8 +204,8 @@ describe('a request that fails', () => {
   ] as const)(
     'with status %i is made once, is free, and is an AppError',
     async (status, code, kind, isRetryable) => {
-      const { model, gateway } = models.scripted([{ error: refusal(status, 'no') }]);
-      const scope = await openScope(gateway);
+      const { model, metered } = models.scripted([{ error: refusal(status, 'no') }]);
+      const scope = await openScope(metered);
       const error = await failureOf(generateText({ model: scope.languageModel(priced), prompt: '1' }));
       expect(error).toMatchObject({ code, retryable: isRetryable });
       expect(model.requests).toHaveLength(1);
@@ -227,8 +227,8 @@ describe('a request that fails', () => {
   );
 
   it('by time-out stays unsettled, with its upper bound', async () => {
-    const { gateway } = models.scripted([{ hang: true }], 20);
-    const scope = await openScope(gateway);
+    const { metered } = models.scripted([{ hang: true }], 20);
+    const scope = await openScope(metered);
     const error = await failureOf(
       generateText({ model: scope.languageModel(priced), prompt: '1', maxOutputTokens: 10 }),
     );
@@ -255,11 +255,11 @@ describe('a request that fails', () => {
 
   it('by the end of the lease is aborted and kept as unsettled', async () => {
     const lease = new AbortController();
-    const { model, gateway } = models.scripted([{ hang: true }]);
-    const scope = await openScope(gateway, lease.signal);
+    const { model, metered } = models.scripted([{ hang: true }]);
+    const scope = await openScope(metered, lease.signal);
     const work = failureOf(generateText({ model: scope.languageModel(priced), prompt: '1' }));
     await expect.poll(() => model.requests.length).toBe(1);
-    lease.abort(new AppError('MILLRACE_LEASE_LOST', 'gone'));
+    lease.abort(new AppError('MILLRACE_LEASE_EXPIRED', 'gone'));
     expect(await work).toMatchObject({ code: 'MILLRACE_MODEL_ABORTED', retryable: true });
     expect(await models.callRows()).toMatchObject([
       { state: 'unsettled', error_type: 'aborted', waste_reason: 'aborted' },
@@ -268,8 +268,8 @@ describe('a request that fails', () => {
 
   it("by the user's own signal is aborted, too", async () => {
     const user = new AbortController();
-    const { model, gateway } = models.scripted([{ hang: true }]);
-    const scope = await openScope(gateway);
+    const { model, metered } = models.scripted([{ hang: true }]);
+    const scope = await openScope(metered);
     const work = failureOf(scope.languageModel(priced).doGenerate({ prompt: [], abortSignal: user.signal }));
     await expect.poll(() => model.requests.length).toBe(1);
     user.abort();
@@ -280,10 +280,10 @@ describe('a request that fails', () => {
   });
 
   it('with an answer that does not say its usage is counted, and keeps its upper bound', async () => {
-    const { gateway } = models.scripted([
+    const { metered } = models.scripted([
       { text: 'The quick brown fox jumps over the lazy dog.', usage: 'missing' },
     ]);
-    const scope = await openScope(gateway);
+    const scope = await openScope(metered);
     await generateText({
       model: scope.languageModel(priced),
       prompt: 'Write a sentence.',
@@ -299,8 +299,8 @@ describe('a request that fails', () => {
 
 describe('a streamed answer', () => {
   it('is settled before its last part is seen', async () => {
-    const { gateway } = models.scripted(['Some words that come in pieces.']);
-    const scope = await openScope(gateway);
+    const { metered } = models.scripted(['Some words that come in pieces.']);
+    const scope = await openScope(metered);
     const { stream } = await scope.languageModel(priced).doStream({ prompt: [] });
     const seen: [string, string][] = [];
     for await (const part of stream) seen.push([part.type, (await models.callRows())[0]?.state ?? '']);
@@ -310,8 +310,8 @@ describe('a streamed answer', () => {
   });
 
   it('that is cut fails, and is charged by what came', async () => {
-    const { gateway } = models.scripted([{ text: 'Some words that come in pieces.', cutAfterParts: 5 }]);
-    const scope = await openScope(gateway);
+    const { metered } = models.scripted([{ text: 'Some words that come in pieces.', cutAfterParts: 5 }]);
+    const scope = await openScope(metered);
     const result = streamText({ model: scope.languageModel(priced), prompt: 'Go', onError: () => undefined });
     const error = await failureOf(result.text);
     expect(error).toMatchObject({ code: 'MILLRACE_MODEL_NETWORK', retryable: true });
@@ -326,12 +326,16 @@ describe('a streamed answer', () => {
     });
     expect(usd(row?.cost_usd ?? '0').greaterThan(0)).toBe(true);
     expect(usd(row?.upper_bound_usd ?? '0').greaterThan(usd(row?.cost_usd ?? ''))).toBe(true);
-    expect(await models.usageLines()).toMatchObject([{ is_waste: 1, waste_reason: 'failed' }]);
+    expect(await models.usageLines()).toMatchObject([
+      { is_waste: 1, waste_reason: 'failed', error_type: 'stream_cut' },
+    ]);
+    const counted = await models.metricLines('llm_requests_total');
+    expect(counted.filter((line) => line.includes('error_type="stream_cut"'))).toHaveLength(1);
   });
 
   it('that its consumer leaves is settled as cancelled', async () => {
-    const { gateway } = models.scripted(['Some words that come in pieces.']);
-    const scope = await openScope(gateway);
+    const { metered } = models.scripted(['Some words that come in pieces.']);
+    const scope = await openScope(metered);
     const { stream } = await scope.languageModel(priced).doStream({ prompt: [] });
     const reader = stream.getReader();
     await reader.read();
@@ -348,8 +352,8 @@ describe('a streamed answer', () => {
   });
 
   it('that nobody reads is settled when its scope is closed', async () => {
-    const { gateway } = models.scripted(['Some words.', { hang: true }]);
-    const scope = await openScope(gateway);
+    const { metered } = models.scripted(['Some words.', { hang: true }]);
+    const scope = await openScope(metered);
     const { stream } = await scope.languageModel(priced).doStream({ prompt: [] });
     const forgotten = failureOf(scope.languageModel(priced).doGenerate({ prompt: [] }));
     await expect.poll(async () => (await models.callRows()).length).toBe(2);
@@ -366,12 +370,12 @@ describe('a streamed answer', () => {
 
   it('ends with the lease', async () => {
     const lease = new AbortController();
-    const { gateway } = models.scripted(['Some words that come in pieces.']);
-    const scope = await openScope(gateway, lease.signal);
+    const { metered } = models.scripted(['Some words that come in pieces.']);
+    const scope = await openScope(metered, lease.signal);
     const { stream } = await scope.languageModel(priced).doStream({ prompt: [] });
     const reader = stream.getReader();
     await reader.read();
-    lease.abort(new AppError('MILLRACE_LEASE_LOST', 'gone'));
+    lease.abort(new AppError('MILLRACE_LEASE_EXPIRED', 'gone'));
     expect(await failureOf(reader.read())).toMatchObject({ code: 'MILLRACE_MODEL_ABORTED' });
     await scope.close();
     expect(await models.callRows()).toMatchObject([{ outcome: 'cancelled', settlement: 'estimated' }]);

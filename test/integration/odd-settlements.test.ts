@@ -6,19 +6,19 @@ import type {
 import { embed, generateText, streamText } from 'ai';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Clock, systemClock } from '../../src/kernel/clock.ts';
-import type { OwningMessage } from '../../src/engine/calls/call-owner.ts';
-import type { CallScope } from '../../src/engine/calls/call-scope.ts';
-import type { ModelGateway } from '../../src/engine/calls/model-gateway.ts';
+import type { OwningMessage } from '../../src/engine/calls/call-attribution.ts';
+import type { CallGroup } from '../../src/engine/calls/call-group.ts';
+import type { MeteredModels } from '../../src/engine/calls/metered-models.ts';
 import { ScriptedEmbeddingModel, ScriptedModel } from '../../src/testing/scripted-model.ts';
-import { failureOf, type MeteredModels, openMeteredModels } from '../support/metered-models.ts';
+import { failureOf, type ModelsHarness, openMeteredModels } from '../support/models-harness.ts';
 
 /*
  * One odd string or number in what came back must not leave a paid call without its cost: usage, price and cost are kept,
  * the odd part gives way to a stand-in, and the handler gets its answer.
  */
 
-let models: MeteredModels;
-const scopes: CallScope[] = [];
+let models: ModelsHarness;
+const scopes: CallGroup[] = [];
 
 beforeAll(async () => {
   models = await openMeteredModels();
@@ -91,13 +91,13 @@ function cycle(): object {
   return self;
 }
 
-function gatewayOf(oddity: object, clock: Clock = systemClock): ModelGateway {
+function meteredModelsOf(oddity: object, clock: Clock = systemClock): MeteredModels {
   const model = new OddModel(oddity);
-  return models.gateway({ scripted: { kind: 'custom', model: () => model } }, { clock });
+  return models.metered({ scripted: { kind: 'custom', model: () => model } }, { clock });
 }
 
-async function scopeOf(gateway: ModelGateway, message?: OwningMessage): Promise<CallScope> {
-  const scope = models.openScope(gateway, message ?? (await models.leasedMessage()));
+async function scopeOf(metered: MeteredModels, message?: OwningMessage): Promise<CallGroup> {
+  const scope = models.openScope(metered, message ?? (await models.leasedMessage()));
   scopes.push(scope);
   return scope;
 }
@@ -115,7 +115,7 @@ async function expectSettled(): Promise<void> {
 
 describe.each(Object.keys(oddities))('an answer with %s', (what) => {
   it('is given, and its call settled with its cost', async () => {
-    const scope = await scopeOf(gatewayOf(oddities[what] ?? {}));
+    const scope = await scopeOf(meteredModelsOf(oddities[what] ?? {}));
     const { text } = await generateText({ model: scope.languageModel(reference), prompt: 'Hello' });
     expect(text).toBe('Fine.');
     await scope.close();
@@ -123,7 +123,7 @@ describe.each(Object.keys(oddities))('an answer with %s', (what) => {
   });
 
   it('is given as a stream, and its call settled with its cost', async () => {
-    const scope = await scopeOf(gatewayOf(oddities[what] ?? {}));
+    const scope = await scopeOf(meteredModelsOf(oddities[what] ?? {}));
     const { textStream } = streamText({
       model: scope.languageModel(reference),
       prompt: 'Hello',
@@ -145,7 +145,7 @@ const malformed: Readonly<Record<string, object>> = {
 };
 
 it.each(Object.keys(malformed))('settles a call whose answer has %s, and tells the handler', async (what) => {
-  const scope = await scopeOf(gatewayOf(malformed[what] ?? {}));
+  const scope = await scopeOf(meteredModelsOf(malformed[what] ?? {}));
   const error = await failureOf(
     generateText({ model: scope.languageModel(reference), prompt: 'Hello', maxRetries: 0 }),
   );
@@ -157,17 +157,17 @@ it.each(Object.keys(malformed))('settles a call whose answer has %s, and tells t
 });
 
 it("settles a call whose step's own check throws, as one whose answer is not valid", async () => {
-  const { gateway } = models.scripted([{ text: 'no JSON', usage }]);
-  const scope = await scopeOf(gateway);
+  const { metered } = models.scripted([{ text: 'no JSON', usage }]);
+  const scope = await scopeOf(metered);
   const model = scope.languageModel(reference, {
     rules: { validate: (text) => typeof JSON.parse(text) === 'object' || 'not an object' },
   });
   const error = await failureOf(generateText({ model, prompt: 'Hello' }));
-  expect(error.code).toBe('MILLRACE_ANSWER_DEGENERATE');
+  expect(error.code).toBe('MILLRACE_OUTPUT_INVALID');
   expect(error.message).toContain('not valid JSON');
   await scope.close();
   expect(await models.callRows()).toEqual([
-    expect.objectContaining({ state: 'settled', settlement: 'reported', waste_reason: 'degenerate' }),
+    expect.objectContaining({ state: 'settled', settlement: 'reported', waste_reason: 'invalid_output' }),
   ]);
 });
 
@@ -178,17 +178,17 @@ it('settles a call whose time was measured by a clock that jumped, and keeps its
     jumpedMs = 40 * 24 * 3_600_000;
     return { text: 'Fine.', usage };
   }, 'gpt-5-mini');
-  const gateway = models.gateway({ scripted: { kind: 'custom', model: () => model } }, { clock });
+  const metered = models.metered({ scripted: { kind: 'custom', model: () => model } }, { clock });
   const message = await models.leasedMessage();
-  const ask = async (scope: CallScope): Promise<string> =>
+  const ask = async (scope: CallGroup): Promise<string> =>
     (await generateText({ model: scope.languageModel(reference), prompt: 'Hello' })).text;
-  const scope = await scopeOf(gateway, message);
+  const scope = await scopeOf(metered, message);
   expect(await ask(scope)).toBe('Fine.');
   await scope.close();
   await expectSettled();
   const [row] = await models.callRows();
   expect(JSON.parse(row?.raw_usage ?? '')).toMatchObject({ millrace_refused: { replaced: ['durationMs'] } });
-  expect(await ask(await scopeOf(gateway, await models.redeliver(message)))).toBe('Fine.');
+  expect(await ask(await scopeOf(metered, await models.redeliver(message)))).toBe('Fine.');
   expect(model.requests).toHaveLength(1);
 });
 
@@ -205,7 +205,7 @@ it('settles an embedding whose answer cannot be kept', async () => {
       providerMetadata: { odd: { size: 1n as never } },
     }),
   };
-  const scope = await scopeOf(models.gateway({ scripted: { kind: 'custom', model: () => odd } }));
+  const scope = await scopeOf(models.metered({ scripted: { kind: 'custom', model: () => odd } }));
   const { embedding: vector } = await embed({
     model: scope.embeddingModel('scripted/text-embedding-3-small'),
     value: 'Hello',
@@ -226,13 +226,13 @@ describe('a settlement that the database refuses', () => {
   afterAll(() => models.database.execute(`alter table millrace.calls drop constraint ${constraint}`));
 
   it('is kept as money alone, beside others that are kept whole', async () => {
-    const { gateway } = models.scripted(({ prompt }) => ({
+    const { metered } = models.scripted(({ prompt }) => ({
       text: JSON.stringify(prompt).includes('odd') ? 'An odd answer.' : 'Fine.',
       usage,
     }));
     const texts = await Promise.all(
       ['one', 'odd', 'three', 'four'].map(async (prompt) => {
-        const scope = await scopeOf(gateway);
+        const scope = await scopeOf(metered);
         return (await generateText({ model: scope.languageModel(reference), prompt })).text;
       }),
     );
@@ -255,13 +255,13 @@ describe('a settlement that the database refuses', () => {
 
   it('is kept as a correction when the call had been given up', async () => {
     const message = await models.leasedMessage();
-    const { gateway } = models.scripted(async () => {
+    const { metered } = models.scripted(async () => {
       await models.redeliver(message);
       const [open] = await models.calls.listAbandoned(0, 10);
       await models.calls.abandon([{ id: open?.id ?? '', line: '{}' }]);
       return { text: 'An odd answer.', usage };
     });
-    const scope = await scopeOf(gateway, message);
+    const scope = await scopeOf(metered, message);
     await generateText({ model: scope.languageModel(reference), prompt: 'Hello' });
     expect(await models.callRows()).toEqual([
       expect.objectContaining({ state: 'settled', settlement: 'reported', answer: null }),

@@ -61,7 +61,7 @@ describe('the OpenAPI document', () => {
       Object.keys(item).map((method) => `${method} ${path}`),
     );
     expect(listed.toSorted()).toEqual([
-      'delete /v1/holds/{id}',
+      'delete /v1/pauses/{id}',
       'delete /v1/keys/{id}',
       'get /health',
       'get /health/live',
@@ -72,7 +72,7 @@ describe('the OpenAPI document', () => {
       'get /v1/dead-letters',
       'get /v1/dead-letters/{id}',
       'get /v1/erasures/{id}',
-      'get /v1/holds',
+      'get /v1/pauses',
       'get /v1/keys',
       'get /v1/messages',
       'get /v1/messages/{id}',
@@ -83,7 +83,7 @@ describe('the OpenAPI document', () => {
       'post /v1/dead-letters/discard',
       'post /v1/dead-letters/replay',
       'post /v1/erasures',
-      'post /v1/holds',
+      'post /v1/pauses',
       'post /v1/keys',
       'post /v1/messages',
       'post /v1/messages/cancel',

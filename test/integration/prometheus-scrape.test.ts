@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { scrapeFormat } from '../../src/host/http/scrape-format.ts';
-import { metricCatalogue } from '../../src/telemetry/metric-catalogue.ts';
+import { metricCatalogue } from '../../src/host/metric-catalogue.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { canRun, directoryOf, prometheusPrograms } from '../support/required-programs.ts';
 import { freePort, ServerProcess } from '../support/server-process.ts';

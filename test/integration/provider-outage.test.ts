@@ -101,7 +101,7 @@ describe.skipIf(!canRunHere)('an outage of a model', { timeout: 90_000 }, () => 
 
   it('opens its circuit in both hosts, costs no attempts but those in flight, and ends by probes', async () => {
     await start({
-      breaker: { minRequests: 10, openMs: 500, maxOpenMs: 1000 },
+      circuit: { minRequests: 10, openMs: 500, maxOpenMs: 1000 },
       retryBudget: { floor: 100 },
     });
     strike(1);
@@ -142,7 +142,7 @@ describe.skipIf(!canRunHere)('an outage of a model', { timeout: 90_000 }, () => 
 
   it('is stood in for by the fallback, which is what is recorded, priced and counted', async () => {
     await start({
-      breaker: { minRequests: 10, openMs: 60_000 },
+      circuit: { minRequests: 10, openMs: 60_000 },
       retryBudget: { floor: 100 },
       fallbacks: { [sick]: well },
     });
@@ -184,7 +184,7 @@ describe.skipIf(!canRunHere)('an outage of a model', { timeout: 90_000 }, () => 
   it('that makes every third request fail does not make more retries than the budget has', async () => {
     const floor = 10;
     const share = 0.2;
-    await start({ breaker: { enabled: false }, retryBudget: { floor, share, windowMs: 60_000 } });
+    await start({ circuit: { enabled: false }, retryBudget: { floor, share, windowMs: 60_000 } });
     strike(0.34);
     await admit(sick, 200);
     const parked = async (): Promise<number> => {

@@ -19,6 +19,7 @@ import { ClickHouseHttpServer, serverPassword, serverUser } from '../support/cli
 import { usageRecord } from '../support/usage-records.ts';
 import { startApi } from './api-application.ts';
 import { type ApiFixture, openApiFixture, problemOf } from './api-fixture.ts';
+import { costErrors } from '../../src/capabilities/costs/cost-errors.ts';
 import { requestTo } from './request-to.ts';
 
 /* What one cost report may take of the column store, embedded and over HTTP. */
@@ -142,7 +143,9 @@ describe('reports at once', () => {
       query: () => {
         asked += 1;
         // Those of the first key never end by themselves.
-        return asked <= 2 ? gate.promise : Promise.reject(new AppError('MILLRACE_REPORT_TOO_LARGE', 'made'));
+        return asked <= 2
+          ? gate.promise
+          : Promise.reject(new AppError(costErrors.MILLRACE_REPORT_TOO_LARGE, 'made'));
       },
     } as unknown as ColumnStore;
     const app = await startApi(
@@ -159,7 +162,7 @@ describe('reports at once', () => {
       expect([answer.statusCode, answer.headers['retry-after']]).toEqual([429, '1']);
     }
     expect((await ask(beta)).statusCode).toBe(422);
-    gate.reject(new AppError('MILLRACE_REPORT_TOO_LARGE', 'made'));
+    gate.reject(new AppError(costErrors.MILLRACE_REPORT_TOO_LARGE, 'made'));
     for (const answer of await Promise.all(many.slice(0, 22))) expect(answer.statusCode).toBe(422);
     await app.close();
     await fixture.close();

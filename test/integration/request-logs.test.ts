@@ -1,5 +1,5 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import {
   defaultRequestLimits,
   type RefusalReason,
@@ -62,12 +62,12 @@ const said = (atLeast: string) =>
 it('is no error of clients that go away in the middle of a body, whose places are free again', async () => {
   for (let time = 1; time <= 5; time += 1) {
     const { socket } = await drip(app, key);
-    await vi.waitFor(() => expect(clock.sleepers).toBe(1));
+    await expect.poll(() => clock.sleepers).toBe(1);
     socket.destroy();
-    await vi.waitFor(() => expect(reasons).toHaveLength(time));
+    await expect.poll(() => reasons).toHaveLength(time);
   }
   expect(reasons).toEqual(['aborted', 'aborted', 'aborted', 'aborted', 'aborted']);
-  await vi.waitFor(() => expect(said('debug')).toHaveLength(5));
+  await expect.poll(() => said('debug')).toHaveLength(5);
   for (const line of said('debug')) {
     expect(line).toMatchObject({ level: 'debug', message: 'the client went away before its answer' });
   }

@@ -1,6 +1,6 @@
 import type { Server } from 'node:http';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   defaultRequestLimits,
   type RefusalReason,
@@ -49,7 +49,7 @@ describe('what one key has of the API', () => {
     expect(reasons).toEqual(Array(28).fill('key_concurrency'));
     for (const { socket } of begun.slice(0, 3)) socket.destroy();
     // Their places are free again when the server has seen their end.
-    await vi.waitFor(async () => expect((await ask(key)).statusCode).toBe(200));
+    await expect.poll(async () => (await ask(key)).statusCode).toBe(200);
     await limited.close();
   });
 
@@ -89,7 +89,7 @@ describe('what one key has of the API', () => {
       onRefused: (reason) => reasons.push(reason),
     });
     const { closed, socket } = await drip(timed, key);
-    await vi.waitFor(() => expect(clock.sleepers).toBe(1));
+    await expect.poll(() => clock.sleepers).toBe(1);
     clock.advance(19_999);
     socket.write(' ');
     clock.advance(1);
@@ -109,10 +109,10 @@ describe('what one key has of the API', () => {
     });
     const busy = await startApi(fixture.services(), { limits });
     const { socket } = await drip(busy, key);
-    await vi.waitFor(() => expect(waiting).toHaveLength(1));
+    await expect.poll(() => waiting).toHaveLength(1);
     const server: Server = busy.getHttpServer();
     socket.destroy();
-    await vi.waitFor(async () => expect(await promisify(server.getConnections.bind(server))()).toBe(0));
+    await expect.poll(() => promisify(server.getConnections.bind(server))()).toBe(0);
     for (const begin of waiting) begin();
     expect(limits.tryToEnter()).toBeDefined();
     await busy.close();

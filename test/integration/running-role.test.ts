@@ -5,7 +5,7 @@ import { migrate, pendingMigrations } from '../../src/drivers/sql-database/migra
 import { PostgresSqlDatabase } from '../../src/drivers/sql-database/sql-database.postgres.ts';
 import { packageRoot } from '../../src/kernel/package-root.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
-import { Holds } from '../../src/engine/ledger/holds.ts';
+import { Blocks } from '../../src/engine/ledger/blocks.ts';
 import { ExportLedger } from '../../src/engine/export/export-ledger.ts';
 import { newId } from '../../src/kernel/ids.ts';
 import { DeadLetterFixture } from '../support/dead-letter-fixture.ts';
@@ -51,10 +51,10 @@ describe.skipIf(!canRun(postgresPrograms()))('the running role', () => {
     const { fence } = await fixture.lease(id);
     await fixture.pay(id, fence, 'draft', '0.25');
     await fixture.end(id, fence);
-    const holds = new Holds({ database, clock: systemClock });
+    const holds = new Blocks({ database, clock: systemClock });
     const hold = { scope: 'stage', value: 'first', aborts: false, actor: 'ann', reason: 'r' } as const;
     await holds.place(hold);
-    await holds.lift(hold, { actor: 'ann', reason: 'r' });
+    await holds.remove(hold, { actor: 'ann', reason: 'r' });
     const ledger = new ExportLedger(database);
     const batch = await ledger.bind(newId(new Date()), 'usage', 10);
     expect(batch?.lines).toHaveLength(1);

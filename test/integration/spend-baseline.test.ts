@@ -10,7 +10,7 @@ import { migrateColumnStore } from '../../src/drivers/column-store/column-migrat
 import { newId } from '../../src/kernel/ids.ts';
 import { ManualClock } from '../../src/kernel/manual-clock.ts';
 import { formatUsd, sumUsd, type Usd, usd } from '../../src/kernel/money.ts';
-import { metricCatalogue } from '../../src/telemetry/metric-catalogue.ts';
+import { metricCatalogue } from '../../src/host/metric-catalogue.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { writeBatch } from '../../src/engine/export/export-batch-writer.ts';
 import { bindLines } from '../../src/engine/export/row-text.ts';

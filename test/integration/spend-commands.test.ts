@@ -72,7 +72,7 @@ beforeAll(async () => {
       dataDirectory: directory,
       http: { port: 0 },
       logging: { level: 'error' },
-      exporter: { pauseMs: 50 },
+      exporter: { intervalMs: 50 },
     },
   });
   for (const [number, origin] of work.entries()) {

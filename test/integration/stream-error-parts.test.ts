@@ -4,11 +4,11 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { CallGate, GateEnd } from '../../src/engine/calls/call-gate.ts';
 import type { ProviderConfig } from '../../src/engine/providers/provider-registry.ts';
 import { AnsweringProvider } from '../support/answering-provider.ts';
-import { failureOf, type MeteredModels, openMeteredModels } from '../support/metered-models.ts';
+import { failureOf, type ModelsHarness, openMeteredModels } from '../support/models-harness.ts';
 
 /* An error that comes as a part of a stream before any of the answer is what it would be as a whole body. */
 
-let models: MeteredModels;
+let models: ModelsHarness;
 let answering: AnsweringProvider;
 
 beforeAll(async () => {
@@ -174,11 +174,11 @@ const sse = (...data: readonly object[]): RequestListener => {
 async function told(config: object, how: 'whole' | 'streamed') {
   const ends: GateEnd[] = [];
   const gate: CallGate = { enter: async () => ({ end: (end) => void ends.push(end) }) };
-  const gateway = models.gateway(
+  const metered = models.metered(
     { p: { ...config, baseUrl: answering.url, apiKey: 'k' } as ProviderConfig },
     { gates: [gate] },
   );
-  const scope = models.openScope(gateway, await models.leasedMessage());
+  const scope = models.openScope(metered, await models.leasedMessage());
   const model = scope.languageModel('p/some-model', { step: 's' });
   const request = { model, prompt: 'hello', maxRetries: 0 };
   const stream = async () => {

@@ -10,7 +10,7 @@ import type { RegisteredStage } from '../../src/engine/pipeline/stage-registry.t
 import { newTraceParent, parseTraceParent, traceIdOf } from '../../src/telemetry/trace-context.ts';
 import { attributesOf, type ReceivedSpan } from '../support/otlp-receiver.ts';
 import { startTracedHost, type TracedHost, type TracedHostOptions } from '../support/traced-host.ts';
-import { DeadLetterOffice } from '../../src/capabilities/dead-letters/dead-letter-office.ts';
+import { DeadLetterService } from '../../src/capabilities/dead-letters/dead-letter-service.ts';
 
 /* Three stages: one that splits, one that asks a model, one that stores, or fails when told to. */
 
@@ -185,7 +185,7 @@ describe('the trace of a message', () => {
     expect(traced.log.find((line) => line['message'] === 'storing')).toMatchObject({ traceId });
     expect(traced.log.find((line) => line['level'] === 'error')).toMatchObject({ traceId });
     expect(await traced.usageRecords()).toMatchObject([{ trace_id: traceId }]);
-    const { deadLetters } = await traced.host.service(DeadLetterOffice).list({}, {}, { limit: 10 });
+    const { deadLetters } = await traced.host.service(DeadLetterService).list({}, {}, { limit: 10 });
     expect(deadLetters).toMatchObject([{ stage: 'store', traceId }]);
     expect((await traced.spans()).every((span) => span.traceId === traceId)).toBe(true);
   });

@@ -95,7 +95,7 @@ describe.skipIf(!canRun(postgresPrograms()) || !canRun(redisPrograms()))('two ve
     name: string,
     url: string,
     stages: readonly RegisteredStage[],
-    roles: readonly ('api' | 'worker' | 'relay')[] = ['api', 'worker', 'relay'],
+    roles: readonly ('api' | 'worker' | 'maintenance')[] = ['api', 'worker', 'maintenance'],
   ): Promise<Host> {
     const configuration = { ...configurationOf(url), roles: [...roles] };
     const database = await openDatabase(configuration, name);

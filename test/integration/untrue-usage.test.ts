@@ -2,11 +2,11 @@ import { embedMany, generateText, streamText } from 'ai';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { ProviderConfig } from '../../src/engine/providers/provider-registry.ts';
 import { AnsweringProvider } from '../support/answering-provider.ts';
-import { type MeteredModels, openMeteredModels } from '../support/metered-models.ts';
+import { type ModelsHarness, openMeteredModels } from '../support/models-harness.ts';
 
 /* What is booked when a provider reports usage that cannot be true. */
 
-let models: MeteredModels;
+let models: ModelsHarness;
 let answering: AnsweringProvider;
 
 beforeAll(async () => {
@@ -95,8 +95,8 @@ async function booked(
   };
   const priceProvider = shape.config.kind === 'anthropic' ? 'anthropic' : 'openai';
   const config = { ...shape.config, priceProvider, baseUrl: answering.url, apiKey: 'k' } as ProviderConfig;
-  const gateway = models.gateway({ p: config });
-  const scope = models.openScope(gateway, await models.leasedMessage());
+  const metered = models.metered({ p: config });
+  const scope = models.openScope(metered, await models.leasedMessage());
   const model = scope.languageModel(shape.model, { step: 's' });
   const request = { model, prompt: 'Say hi.', maxRetries: 0, maxOutputTokens: 200 };
   try {
@@ -213,8 +213,8 @@ describe('the usage of embeddings', () => {
         .end(
           `{"object":"list","model":"text-embedding-3-small","data":[{"index":0,"embedding":[0.1,0.2]}],"usage":{"prompt_tokens":${count},"total_tokens":${count}}}`,
         );
-    const gateway = models.gateway({ p: { kind: 'openai', baseUrl: answering.url, apiKey: 'k' } });
-    const scope = models.openScope(gateway, await models.leasedMessage());
+    const metered = models.metered({ p: { kind: 'openai', baseUrl: answering.url, apiKey: 'k' } });
+    const scope = models.openScope(metered, await models.leasedMessage());
     await embedMany({
       model: scope.embeddingModel('p/text-embedding-3-small', { step: 's' }),
       values: ['one two'],

@@ -8,7 +8,7 @@ import { connectClickHouse, openChdb } from '../../src/drivers/column-store/colu
 import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts';
 import { newId } from '../../src/kernel/ids.ts';
 import { sumUsd, usd } from '../../src/kernel/money.ts';
-import { type ExportBatch, writeBatch } from '../../src/engine/export/export-batch-writer.ts';
+import { type InsertBatch, writeBatch } from '../../src/engine/export/export-batch-writer.ts';
 import { renderOutcomeLine } from '../../src/engine/export/message-outcome.ts';
 import { bindLines } from '../../src/engine/export/row-text.ts';
 import { renderUsageLine, type UsageRecord } from '../../src/engine/export/usage-record.ts';
@@ -25,7 +25,7 @@ import {
 
 const newUuid = (): string => newId(new Date());
 
-function usageBatch(records: readonly UsageRecord[], id = newUuid()): ExportBatch {
+function usageBatch(records: readonly UsageRecord[], id = newUuid()): InsertBatch {
   return { id, table: 'usage', lines: bindLines(id, records.map(renderUsageLine)), rows: records.length };
 }
 
@@ -213,16 +213,19 @@ describe('export to a ClickHouse server that fails', () => {
     directory = await mkdtemp(join(tmpdir(), 'millrace-usage-'));
     server = new ClickHouseHttpServer(directory);
     await server.start();
-    store = connectClickHouse({
+    store = connect(20_000);
+    await migrateColumnStore(store);
+  });
+
+  const connect = (requestTimeoutMs: number): ColumnStore =>
+    connectClickHouse({
       url: server.url,
       user: serverUser,
       password: serverPassword,
       database: 'millrace',
-      requestTimeoutMs: 2_000,
+      requestTimeoutMs,
       maxConnections: 2,
     });
-    await migrateColumnStore(store);
-  });
 
   afterAll(async () => {
     await store.close();
@@ -249,7 +252,11 @@ describe('export to a ClickHouse server that fails', () => {
     await emptyTables(store);
     const batch = usageBatch(callsOverMonths(30));
     await server.arm({ statement: 'INSERT INTO millrace.usage ', kind: 'hang-after' });
-    await expect(writeBatch(store, batch, { mayHaveBeenTried: false })).rejects.toMatchObject(unavailable);
+    const impatient = connect(2000);
+    await expect(writeBatch(impatient, batch, { mayHaveBeenTried: false })).rejects.toMatchObject(
+      unavailable,
+    );
+    await impatient.close();
     expect(await writeBatch(store, batch, { mayHaveBeenTried: true })).toBe('repeated');
     expect(await totals(store)).toEqual(everywhere(30));
   });
@@ -265,7 +272,7 @@ describe('export to a ClickHouse server that fails', () => {
       expect(await writeBatch(store, batch, { mayHaveBeenTried: true })).toMatch(/written|repeated/);
     }
     expect(await totals(store)).toEqual(everywhere(10 * 300));
-  });
+  }, 240_000);
 });
 
 // The moment of the kill is the point of the test; nothing waits for this timer to bring a condition about.

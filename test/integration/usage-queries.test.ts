@@ -56,7 +56,7 @@ function seed(): UsageRecord[] {
         reasoning: 1,
       },
       costByClass: {},
-      ...(index % 6 === 0 ? { wasteReason: 'degenerate' as const } : {}),
+      ...(index % 6 === 0 ? { wasteReason: 'invalid_output' as const } : {}),
       ...(settlement === 'unsettled' || settlement === 'estimated' ? { upperBoundUsd: usd('0.01') } : {}),
       ...messageId,
     });

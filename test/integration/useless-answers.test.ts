@@ -3,11 +3,11 @@ import { embedMany, generateText, streamText } from 'ai';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { ProviderConfig } from '../../src/engine/providers/provider-registry.ts';
 import { AnsweringProvider } from '../support/answering-provider.ts';
-import { failureOf, type MeteredModels, openMeteredModels } from '../support/metered-models.ts';
+import { failureOf, type ModelsHarness, openMeteredModels } from '../support/models-harness.ts';
 
 /* Answers that came with status 200 and are none, and answers that look broken and are good. */
 
-let models: MeteredModels;
+let models: ModelsHarness;
 let answering: AnsweringProvider;
 
 beforeAll(async () => {
@@ -35,8 +35,8 @@ function events(...data: readonly unknown[]): RequestListener {
 }
 
 async function ask(config: object, how: 'whole' | 'streamed') {
-  const gateway = models.gateway({ p: { ...config, baseUrl: answering.url, apiKey: 'k' } as ProviderConfig });
-  const scope = models.openScope(gateway, await models.leasedMessage());
+  const metered = models.metered({ p: { ...config, baseUrl: answering.url, apiKey: 'k' } as ProviderConfig });
+  const scope = models.openScope(metered, await models.leasedMessage());
   const request = {
     model: scope.languageModel('p/some-model', { step: 's' }),
     prompt: 'hello',
@@ -106,19 +106,13 @@ const chatUsage = { prompt_tokens: 9, completion_tokens: 4, total_tokens: 13 };
 
 describe('an answer that is none', () => {
   it.each([
-    [
-      'Anthropic, empty',
-      'whole',
-      { kind: 'anthropic' },
-      message([], 'end_turn'),
-      'MILLRACE_ANSWER_DEGENERATE',
-    ],
+    ['Anthropic, empty', 'whole', { kind: 'anthropic' }, message([], 'end_turn'), 'MILLRACE_OUTPUT_INVALID'],
     [
       'Anthropic, empty',
       'streamed',
       { kind: 'anthropic' },
       messageEvents(undefined, 'end_turn'),
-      'MILLRACE_ANSWER_DEGENERATE',
+      'MILLRACE_OUTPUT_INVALID',
     ],
     [
       'Anthropic, refused with text',
@@ -139,14 +133,14 @@ describe('an answer that is none', () => {
       'whole',
       { kind: 'anthropic' },
       message([{ type: 'text', text: 'I' }], 'pause_turn'),
-      'MILLRACE_ANSWER_DEGENERATE',
+      'MILLRACE_OUTPUT_INVALID',
     ],
     [
       'Anthropic, paused',
       'streamed',
       { kind: 'anthropic' },
       messageEvents('I', 'pause_turn'),
-      'MILLRACE_ANSWER_DEGENERATE',
+      'MILLRACE_OUTPUT_INVALID',
     ],
     [
       'OpenAI, filtered with text',
@@ -181,7 +175,7 @@ describe('an answer that is none', () => {
       answering.answer = listener;
       expect(await failureOf(ask(config, how))).toMatchObject({ code });
       const [row] = await models.callRows();
-      expect(row).toMatchObject({ state: 'settled', settlement: 'reported', waste_reason: 'degenerate' });
+      expect(row).toMatchObject({ state: 'settled', settlement: 'reported', waste_reason: 'invalid_output' });
     },
   );
 });
@@ -215,8 +209,8 @@ describe('vectors', () => {
   const vectors = (data: readonly unknown[]) =>
     json({ object: 'list', model: 'm', data, usage: { prompt_tokens: 3, total_tokens: 3 } });
   const embed = async () => {
-    const gateway = models.gateway({ p: { kind: 'openai', baseUrl: answering.url, apiKey: 'k' } });
-    const scope = models.openScope(gateway, await models.leasedMessage());
+    const metered = models.metered({ p: { kind: 'openai', baseUrl: answering.url, apiKey: 'k' } });
+    const scope = models.openScope(metered, await models.leasedMessage());
     const model = scope.embeddingModel('p/text-embedding-3-small', { step: 's' });
     try {
       return (await embedMany({ model, values: ['a', 'b', 'c'], maxRetries: 0 })).embeddings;
@@ -231,12 +225,14 @@ describe('vectors', () => {
     ['with an empty one', [[1], [], [3]], undefined],
     ['of several lengths', [[1], [2, 2], [3]], undefined],
     ['whose indices contradict each other', [[1], [2], [3]], [0, 1, 1]],
-  ])('%s are degenerate and never given again', async (_what, embeddings, indices) => {
+  ])('%s are invalid outputs and never given again', async (_what, embeddings, indices) => {
     answering.answer = vectors(
       embeddings.map((embedding, index) => ({ embedding, index: indices?.[index] ?? index })),
     );
-    expect(await failureOf(embed())).toMatchObject({ code: 'MILLRACE_ANSWER_DEGENERATE' });
-    expect(await models.callRows()).toMatchObject([{ waste_reason: 'degenerate', settlement: 'reported' }]);
+    expect(await failureOf(embed())).toMatchObject({ code: 'MILLRACE_OUTPUT_INVALID' });
+    expect(await models.callRows()).toMatchObject([
+      { waste_reason: 'invalid_output', settlement: 'reported' },
+    ]);
   });
 
   it('in another order are put in that of the values', async () => {

@@ -4,7 +4,7 @@ import { migrate } from '../../src/drivers/sql-database/migrator.ts';
 import { PostgresSqlDatabase } from '../../src/drivers/sql-database/sql-database.postgres.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { formatUsd, usd } from '../../src/kernel/money.ts';
-import { type BudgetFault, BudgetLedger } from '../../src/engine/ledger/budget-ledger.ts';
+import { type BudgetFault, BudgetLedger } from '../../src/capabilities/budgets/budget-ledger.ts';
 import { CallLedger } from '../../src/engine/ledger/call-ledger.ts';
 import { reserveOf, settledFor, someBudget, unsettledFor } from '../support/budget-fixture.ts';
 import { PostgresServer } from '../support/postgres-server.ts';
@@ -115,7 +115,7 @@ describe.skipIf(!canRun(postgresPrograms()))('budgets under several processes', 
     await fc.assert(
       fc.asyncProperty(fc.array(callArbitrary, { minLength: 20, maxLength: 60 }), async (calls) => {
         await judge.execute(
-          'truncate millrace.calls, millrace.outbox, millrace.budgets, millrace.budget_windows',
+          'truncate millrace.calls, millrace.outbox, millrace.quotas, millrace.quota_windows',
         );
         await budgets.define([
           someBudget({ name: 'all', team: undefined, limitUsd: '3' }),

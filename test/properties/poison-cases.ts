@@ -1,10 +1,10 @@
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
-import { ModelLimits } from '../../src/capabilities/limits/model-limits.ts';
+import { RateLimitStore } from '../../src/capabilities/limits/model-limits.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { newId } from '../../src/kernel/ids.ts';
 import { usd, type Usd } from '../../src/kernel/money.ts';
-import type { CallLedger, CallSettlement } from '../../src/engine/ledger/call-ledger.ts';
-import type { ClaimAsk } from '../../src/engine/ledger/claims.ts';
+import type { CallLedger, SettledCall } from '../../src/engine/ledger/call-ledger.ts';
+import type { ClaimRequest } from '../../src/engine/ledger/claims.ts';
 import type {
   Admission,
   Emission,
@@ -34,7 +34,7 @@ const badAmounts = [Number.NaN, Infinity, 1e30, 'cheap', null].map((amount) =>
   typeof amount === 'number' ? usd('0').plus(amount) : amount,
 ) as unknown as readonly Usd[];
 
-const withCost = (row: CallSettlement, amount: unknown): CallSettlement => ({
+const withCost = (row: SettledCall, amount: unknown): SettledCall => ({
   ...row,
   cost: { total: usd('1'), byClass: { text_output: amount as Usd }, request: usd('0') },
 });
@@ -84,15 +84,15 @@ export function admissions(ledger: MessageLedger): PoisonCase<Admission> {
   };
 }
 
-export function claims(ledger: MessageLedger): PoisonCase<ClaimAsk> {
+export function claims(ledger: MessageLedger): PoisonCase<ClaimRequest> {
   return {
     name: 'claim',
     covers: ['ledger.claim_messages'],
     row: (index) => ({ stage: `none-${index % 3}`, leaseMs: 1000, about: newId(new Date()) }),
     refused: [
-      ...poisonedField<ClaimAsk>('stage', badTexts),
-      ...poisonedField<ClaimAsk>('about', badIds),
-      ...poisonedField<ClaimAsk>('leaseMs', badNumbers),
+      ...poisonedField<ClaimRequest>('stage', badTexts),
+      ...poisonedField<ClaimRequest>('about', badIds),
+      ...poisonedField<ClaimRequest>('leaseMs', badNumbers),
     ],
     write: (row) => ledger.claim(row),
     expected: { kind: 'unknown' },
@@ -104,11 +104,11 @@ export function reservations(
   calls: CallLedger,
   messages: readonly string[],
   ids: string[],
-  isBudgeted: boolean,
+  hasQuotas: boolean,
 ): PoisonCase<Reservation> {
-  const statement = isBudgeted ? 'ledger.reserve_budgeted_calls' : 'ledger.reserve_calls';
+  const statement = hasQuotas ? 'ledger.reserve_quota_calls' : 'ledger.reserve_calls';
   return {
-    name: isBudgeted ? 'reserve under a budget' : 'reserve',
+    name: hasQuotas ? 'reserve under a budget' : 'reserve',
     covers: [statement],
     row: (index) => {
       const id = newId(new Date());
@@ -120,7 +120,7 @@ export function reservations(
           : { message: undefined, origin: { team: 'blue', customer: 'acme', feature: 'x' } };
       return {
         ...someReservation({ id, ...owner, upperBoundUsd: usd('0.001') }),
-        ...(isBudgeted ? { budgets: ['all'] } : {}),
+        ...(hasQuotas ? { quotas: ['all'] } : {}),
       };
     },
     refused: [
@@ -149,10 +149,10 @@ export function settlements(
   calls: CallLedger,
   reserved: readonly string[],
   kind: 'plain' | 'budgeted' | 'late',
-): PoisonCase<CallSettlement> {
+): PoisonCase<SettledCall> {
   const statement = {
     plain: 'ledger.settle_calls',
-    budgeted: 'ledger.settle_budgeted_calls',
+    budgeted: 'ledger.settle_quota_calls',
     late: 'ledger.settle_late_call',
   }[kind];
   return {
@@ -160,21 +160,21 @@ export function settlements(
     covers: [statement],
     row: (index) => ({
       ...someSettlement({ id: reserved[index] ?? '', costUsd: usd('0.0005'), answeredModel: odd(index) }),
-      isBudgeted: kind === 'budgeted',
+      hasQuotas: kind === 'budgeted',
     }),
     refused: [
-      ...poisonedField<CallSettlement>('id', badIds),
-      ...poisonedField<CallSettlement>('answeredModel', badTexts),
-      ...poisonedField<CallSettlement>('tier', badTexts),
-      ...poisonedField<CallSettlement>('providerRequestId', badTexts),
-      ...poisonedField<CallSettlement>('rawUsage', badTexts),
-      ...poisonedField<CallSettlement>('durationMs', badNumbers),
-      ...poisonedField<CallSettlement>('firstChunkMs', badNumbers),
+      ...poisonedField<SettledCall>('id', badIds),
+      ...poisonedField<SettledCall>('answeredModel', badTexts),
+      ...poisonedField<SettledCall>('tier', badTexts),
+      ...poisonedField<SettledCall>('providerRequestId', badTexts),
+      ...poisonedField<SettledCall>('rawUsage', badTexts),
+      ...poisonedField<SettledCall>('durationMs', badNumbers),
+      ...poisonedField<SettledCall>('firstChunkMs', badNumbers),
       // A late one is rendered before, and brings no cost by class.
-      ...(kind === 'late' ? [] : poisoned<CallSettlement>('cost', badAmounts, withCost)),
-      ...poisoned<CallSettlement>('answer', badTexts, (row, json) => ({ ...row, answer: { json } })),
-      ...poisonedField<CallSettlement>('costUsd', badAmounts),
-      ...poisoned<CallSettlement>('tokens', [{ text_output: 1n }], (row, tokens) => ({
+      ...(kind === 'late' ? [] : poisoned<SettledCall>('cost', badAmounts, withCost)),
+      ...poisoned<SettledCall>('answer', badTexts, (row, json) => ({ ...row, answer: { json } })),
+      ...poisonedField<SettledCall>('costUsd', badAmounts),
+      ...poisoned<SettledCall>('tokens', [{ text_output: 1n }], (row, tokens) => ({
         ...row,
         tokens,
       })),
@@ -295,9 +295,9 @@ export function parks(ledger: MessageLedger, messages: readonly string[]): Poiso
 }
 
 /** Requests of models under limits, each of a model of its own, so that rows are made for them, too. */
-export function limitTakes(database: SqlDatabase): PoisonCase<Parameters<ModelLimits['take']>[0]> {
-  const limits = new ModelLimits({ database, clock: systemClock });
-  type Ask = Parameters<ModelLimits['take']>[0];
+export function limitTakes(database: SqlDatabase): PoisonCase<Parameters<RateLimitStore['take']>[0]> {
+  const limits = new RateLimitStore({ database, clock: systemClock });
+  type Ask = Parameters<RateLimitStore['take']>[0];
   return {
     name: 'take from limits',
     covers: ['admission.ensure_limits', 'admission.take_from_limits'],
@@ -333,9 +333,11 @@ export function limitTakes(database: SqlDatabase): PoisonCase<Parameters<ModelLi
   };
 }
 
-export function limitCorrections(database: SqlDatabase): PoisonCase<Parameters<ModelLimits['correct']>[0]> {
-  const limits = new ModelLimits({ database, clock: systemClock });
-  type Correction = Parameters<ModelLimits['correct']>[0];
+export function limitCorrections(
+  database: SqlDatabase,
+): PoisonCase<Parameters<RateLimitStore['correct']>[0]> {
+  const limits = new RateLimitStore({ database, clock: systemClock });
+  type Correction = Parameters<RateLimitStore['correct']>[0];
   const unknown = { perMinute: undefined, remaining: undefined };
   return {
     name: 'correct limits',

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
 import type { CallLedger } from '../../src/engine/ledger/call-ledger.ts';
 import type { MessageLedger } from '../../src/engine/ledger/message-ledger.ts';
-import { BudgetLedger } from '../../src/engine/ledger/budget-ledger.ts';
+import { BudgetLedger } from '../../src/capabilities/budgets/budget-ledger.ts';
 import { someBudget } from '../support/budget-fixture.ts';
 import { onEachLedger } from '../support/each-ledger.ts';
 import { filesThatHideStatements, statementsThatTakeRows } from '../support/grouped-statements.ts';
@@ -44,19 +44,19 @@ const notShared: Readonly<Record<string, string>> = {
   'ledger.cancel_messages': 'one operator, of messages that the ledger named',
   'ledger.define_budgets': 'one configuration, checked as a whole',
   'ledger.find_cancelled_runs': 'ids that the ledger gave',
-  'ledger.hand_back_messages': 'one run',
+  'ledger.release_messages': 'one run',
   'ledger.list_due': 'names of registered stages',
   'ledger.list_messages': 'the filter of one reader',
   'ledger.list_new_messages': 'the filter of one reader',
   'ledger.list_tailed_failures': 'ids that the ledger gave',
-  'ledger.lose_messages': 'one run',
+  'ledger.expire_messages': 'one run',
   'ledger.release_heads': 'keys that the ledger gave',
 };
 
 /** Files with statements that take rows and are not shared, where nobody looks for them. */
 const notSharedIn: Readonly<Record<string, string>> = {
   'src/engine/export/export-ledger.ts': 'the names of the tables, which are constants',
-  'src/engine/ledger/rejection-ledger.ts': 'the two records about one call',
+  'src/engine/ledger/invalid-output-ledger.ts': 'the two records about one call',
   'src/engine/ledger/stage-backlog.ts': 'counts by the names of registered stages',
 };
 
@@ -74,7 +74,7 @@ function poisonContract(name: string, open: () => Promise<SqlDatabase>): void {
       await new BudgetLedger(database).define([someBudget({ name: 'all', limitUsd: '1000000' })]);
       // While anything is held, statements look into what they are given.
       await database.execute(
-        `insert into millrace.holds (id, scope, value, created_at, reason, actor, aborts)
+        `insert into millrace.blocks (id, scope, value, created_at, reason, actor, aborts)
        values (gen_random_uuid(), 'team', 'nobody', clock_timestamp(), 'test', 'test', true)`,
       );
       let seed = poisonSeed;
@@ -227,9 +227,9 @@ function leaseAll(database: SqlDatabase): Promise<void> {
   return database.execute(
     `delete from millrace.messages where parent_id is not null;
      truncate millrace.failures;
-     update millrace.messages set state = 'leased', fence = 1, attempts = 0, lease_owner = 'test', parked_for = null,
+     update millrace.messages set state = 'leased', fence = 1, attempts = 0, leased_by = 'test', parked_for = null,
        finished_at = null, error_code = null, lease_until = clock_timestamp() + interval '1 hour',
-       wake_at = clock_timestamp() + interval '1 hour'`,
+       sweep_at = clock_timestamp() + interval '1 hour'`,
   );
 }
 

@@ -10,7 +10,7 @@ import { newId } from '../../src/kernel/ids.ts';
 import { packageRoot } from '../../src/kernel/package-root.ts';
 import { usd, zeroUsd } from '../../src/kernel/money.ts';
 import { eraseUsage } from '../../src/capabilities/erasure/erase-usage.ts';
-import { type ExportBatch, writeBatch } from '../../src/engine/export/export-batch-writer.ts';
+import { type InsertBatch, writeBatch } from '../../src/engine/export/export-batch-writer.ts';
 import { bindLines } from '../../src/engine/export/row-text.ts';
 import { dayFields } from '../../src/capabilities/costs/answer-times.ts';
 import { projectionSql, spendRollups } from '../../src/capabilities/costs/spend-rows.ts';
@@ -42,7 +42,7 @@ const newUuid = (): string => newId(new Date());
 const messages = Array.from({ length: 12 }, newUuid);
 
 const settlements = ['reported', 'estimated', 'unsettled', 'free'] as const;
-const wasteReasons = ['failed', 'aborted', 'duplicate', 'retried', 'degenerate'] as const;
+const wasteReasons = ['failed', 'aborted', 'duplicate', 'retried', 'invalid_output'] as const;
 /** Few moments, so that rows meet at the edges of hours and days. */
 const moment = fc.oneof(
   fc.integer({ min: 0, max: spanMs }),
@@ -186,7 +186,7 @@ const anyQuery: fc.Arbitrary<CostQuery> = fc
 class History {
   readonly #store: ColumnStore;
   #records: readonly UsageRecord[] = [];
-  #batches: readonly ExportBatch[] = [];
+  #batches: readonly InsertBatch[] = [];
   #hasProjections = true;
 
   constructor(store: ColumnStore) {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { boundNames, boundsFullUnderLoad } from '../../src/telemetry/bounds.ts';
+import { closedNames } from '../../src/host/closed-names.ts';
 import { repositoryFiles } from './repository-files.ts';
 
 const files = new Map(repositoryFiles().map(({ path, text }) => [path, text]));
@@ -12,13 +12,15 @@ describe('docs/bounds.md', () => {
   }));
 
   it('has every bound of the closed list, and no other', () => {
-    expect(rows.map(({ bound }) => bound)).toEqual([...boundNames]);
+    expect(rows.map(({ bound }) => bound)).toEqual([...closedNames.bounds]);
   });
 
   it('says for each where it is set and what happens at the limit', () => {
     for (const { bound, cells } of rows) {
       const [kind, limit, setIn, behaviour] = cells;
-      expect(kind, bound).toBe(boundsFullUnderLoad.some((name) => name === bound) ? 'load' : 'watch');
+      expect(kind, bound).toBe(
+        closedNames.boundsFullUnderLoad.some((name) => name === bound) ? 'load' : 'watch',
+      );
       expect(limit, bound).not.toBe('');
       expect(behaviour, bound).toMatch(/^(wait|refused|spill): /);
       for (const [, path = ''] of (setIn ?? '').matchAll(/`(src\/[^`]+)`/g))

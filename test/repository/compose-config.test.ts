@@ -66,7 +66,7 @@ describe.skipIf(!canRun(composePrograms()))('docker compose config', () => {
   ])('is valid with the profiles $profiles', async ({ profiles, without }) => {
     const stack = await config(profiles, await secrets());
     const names = stack.services.map(([name]) => name);
-    expect(names).toEqual(expect.arrayContaining(['api', 'worker', 'relay', 'postgres', 'grafana']));
+    expect(names).toEqual(expect.arrayContaining(['api', 'worker', 'maintenance', 'postgres', 'grafana']));
     expect(names.filter((name) => without.includes(name))).toEqual([]);
     expect(stack.text).not.toMatch(/[^$]\$\{/);
     for (const [name, { ports, volumes }] of stack.services) {

@@ -59,7 +59,7 @@ describe('docker-compose.yml', () => {
       expect.arrayContaining([
         'api',
         'worker',
-        'relay',
+        'maintenance',
         'postgres',
         'redis',
         'clickhouse',

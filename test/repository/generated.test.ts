@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { generatedDocuments } from '../../scripts/generated-documents.ts';
-import { errorCodes } from '../../src/kernel/error-codes.ts';
+import { errorCodes } from '../../src/host/error-codes.ts';
 import { tokenClasses } from '../../src/pricing/token-classes.ts';
-import { metricCatalogue } from '../../src/telemetry/metric-catalogue.ts';
+import { metricCatalogue } from '../../src/host/metric-catalogue.ts';
 import { repositoryFiles } from './repository-files.ts';
 
 const files = new Map(repositoryFiles().map(({ path, text }) => [path, text]));

@@ -6,7 +6,8 @@ import { z } from 'zod';
 import { listSettings, loadConfiguration } from '../../src/host/load-configuration.ts';
 import { version } from '../../src/host/version.ts';
 import { packageRoot } from '../../src/kernel/package-root.ts';
-import { metricCatalogue, metricPrefix } from '../../src/telemetry/metric-catalogue.ts';
+import { metricCatalogue } from '../../src/host/metric-catalogue.ts';
+import { metricPrefix } from '../../src/telemetry/metric-definition.ts';
 
 /* The Kubernetes manifests, as far as they can be judged without a cluster. */
 
@@ -85,8 +86,8 @@ describe('deploy/kubernetes', () => {
   it('runs every role and the migrations without rights, bounded', () => {
     expect(templated.map(({ name }) => name).toSorted()).toEqual([
       'millrace-api',
+      'millrace-maintenance',
       'millrace-migrate',
-      'millrace-relay',
       'millrace-worker',
     ]);
   });

@@ -2,8 +2,8 @@ import { existsSync } from 'node:fs';
 import { dirname, join, posix } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { listSettings } from '../../src/host/load-configuration.ts';
-import { errorCodes } from '../../src/kernel/error-codes.ts';
-import { metricCatalogue } from '../../src/telemetry/metric-catalogue.ts';
+import { errorCodes } from '../../src/host/error-codes.ts';
+import { metricCatalogue } from '../../src/host/metric-catalogue.ts';
 import { repositoryFiles } from './repository-files.ts';
 
 /* Whoever follows a link or a path in the documents, or a document named in a message, arrives. */

@@ -10,18 +10,18 @@ import { repositoryFiles } from './repository-files.ts';
 const namesOneRow = new RegExp(
   `^(?:\\w+\\.)?(?:${[
     'id|message_id|seq|fence|order_place|place|turn|ord|slot|hop|percent|\\d',
-    'name|dimension|kind|error|item|item_key|known_as|waste_reason|window_start',
+    'name|dimension|kind|error|item|item_key|known_as|waste_reason|reason|window_start|day',
     'lane|stage|owner|team|customer|feature|batch|model|parked_for',
-    '\\$\\{by\\}|\\$\\{column\\}|\\$\\{name\\}|\\$\\{dimension\\}|\\$\\{this\\.#order\\(\\)\\}',
+    '\\$\\{by\\}|\\$\\{keys\\}|\\$\\{column\\}|\\$\\{name\\}|\\$\\{dimension\\}|\\$\\{this\\.#order\\(\\)\\}',
   ].join('|')})$`,
 );
 
 /** Statements that take some of many rows and show no list: with ties broken they would read all rows of one time. */
 const takesAny = new Map([
-  ['src/engine/ledger/budget-sql.ts', 'm.available_at'],
+  ['src/capabilities/budgets/budget-sql.ts', 'm.available_at'],
   ['src/engine/ledger/claim-sql.ts', 'm.customer collate "C", m.available_at'],
   ['src/engine/maintenance/payload-removals.ts', 'r.due_at'],
-  ['src/engine/ledger/sweep-sql.ts', 'm.wake_at'],
+  ['src/engine/ledger/sweep-sql.ts', 'm.sweep_at'],
   ['src/engine/ledger/wait-sql.ts', 'm.available_at'],
   // The place is only compared with a share of the items.
   ['dashboards/boards/cost-board.ts', 'item_spend DESC'],

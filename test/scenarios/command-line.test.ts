@@ -54,6 +54,11 @@ describe('millrace', () => {
     expect(batch.stdout).toMatch(/text_output +1 +any/);
     const unknown = await run('prices', 'openai/no-such-model');
     expect(unknown).toMatchObject({ exitCode: 1, stdout: '' });
+    const used = ['--use', 'uncached_input=272001', '--use', 'text_output=400', '--use', 'web_search=2'];
+    const explained = await run('prices', 'explain', 'openai/gpt-6-sol', '--tier', 'fast', ...used);
+    expect(explained.stdout).toMatch(/total +2\.208008/);
+    expect((await run('prices', 'list')).stdout).toContain('gemini');
+    expect((await run('prices', 'check')).exitCode).toBe(0);
   });
 
   it('migrates, and says what is pending', async () => {

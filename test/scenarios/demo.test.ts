@@ -98,10 +98,10 @@ describe('millrace demo', () => {
 
   it('brackets the bill when the provider has a bad day', async () => {
     const data = join(folder, 'faults');
-    const run = await runMillrace(['demo', '--limit', '150', '--faults', '--json', '--data', data], folder);
+    const run = await runMillrace(['demo', '--limit', '100', '--faults', '--json', '--data', data], folder);
     expect(run, run.stderr).toMatchObject({ exitCode: 0 });
     const report = parseReport(run.stdout);
-    expect(report.messages).toMatchObject({ admitted: 750, pending: 0 });
+    expect(report.messages).toMatchObject({ admitted: 500, pending: 0 });
     expect(report.calls.failed).toBeGreaterThan(0);
     expect(report.estimated + report.calls.unsettled).toBeGreaterThan(0);
     const { lowerUsd, upperUsd } = report.bounds;

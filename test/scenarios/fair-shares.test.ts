@@ -95,7 +95,7 @@ describe.skipIf(!canRunHere)('two workers under a flood', () => {
       },
     };
     const stages = [{ definition: stage as never, handler }];
-    const api = await startHost('lanes', ['api', 'relay'], stages);
+    const api = await startHost('lanes', ['api', 'maintenance'], stages);
     const admit = (lane: Lane, count: number): Promise<unknown> =>
       Promise.all(
         Array.from({ length: count }, (_, n) =>
@@ -135,7 +135,7 @@ describe.skipIf(!canRunHere)('two workers under a flood', () => {
         },
       };
       const stages = [{ definition: stage as never, handler }];
-      const api = await startHost('customers', ['api', 'relay'], stages);
+      const api = await startHost('customers', ['api', 'maintenance'], stages);
       await Promise.all(['a', 'b'].map(() => startHost('customers', ['worker'], stages)));
       const admit = async (customer: string, id: string): Promise<void> => {
         await api.admissions.admit(Job.v1, { n: 1 }, { id, origin: { team: 't', customer, feature: 'f' } });

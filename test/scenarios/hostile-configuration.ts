@@ -27,7 +27,7 @@ export function hostileConfiguration({
       // Answers of some size go to the payload store, so that it is searched, too.
       inlineAnswerBytes: 400,
       // A circuit that opens is soon tried again: most of what this provider does counts as its failure.
-      breaker: { openMs: 100, maxOpenMs: 200 },
+      circuit: { openMs: 100, maxOpenMs: 200 },
       retryBudget: { share: 10 },
       retryAfter: { maxMessageMs: 1000, maxModelMs: 20 },
       providers: {

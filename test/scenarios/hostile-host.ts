@@ -33,7 +33,7 @@ const ask = defineStage('ask', {
   emits: [Answered.v1],
   concurrency: 16,
   retry: { maxAttempts: 3, backoff: ['20ms'], jitter: 0 },
-  degenerate: { maxAttempts: 2, backoff: ['20ms'] },
+  invalidOutput: { maxAttempts: 2, backoff: ['20ms'] },
 });
 
 class AskStage {

@@ -164,7 +164,7 @@ async function showHttp(url: string): Promise<void> {
     for (const more of ['tree', 'data']) await get(`${path}/${more}`);
   };
   const dimensions = ['team', 'stage', 'provider', 'model', 'batch'];
-  for (const path of ['/metrics', '/v1/status', '/v1/budgets', '/v1/holds', '/v1/keys', '/health'])
+  for (const path of ['/metrics', '/v1/status', '/v1/budgets', '/v1/pauses', '/v1/keys', '/health'])
     await get(path);
   for (const by of dimensions) await get(`/v1/costs?group_by=${by}`);
   const total = JSON.parse(await get(`/v1/costs?batch=${batch}`)) as { readonly totals: typeof reported };
@@ -237,7 +237,7 @@ async function readStores(configFile: string, data: string): Promise<void> {
     }
     calls = await read<CallRow>(
       `select c.id::text, c.message_id::text, c.state, c.outcome, c.settlement, c.cost_usd::text,
-              c.upper_bound_usd::text, c.rejected_at is not null as rejected
+              c.upper_bound_usd::text, c.invalidated_at is not null as rejected
        from millrace.calls c join millrace.messages m on m.id = c.message_id where m.batch = '${batch}'`,
     );
     states = await read(

@@ -51,7 +51,7 @@ it(
     const [killing] = rows.filter(({ event_id: id }) => id === 'work-3');
     expect(killing).toMatchObject({
       state: 'dead_lettered',
-      error_code: 'MILLRACE_RUNS_LOST',
+      error_code: 'MILLRACE_MESSAGE_STALLED',
       deliveries: 4,
     });
     const others = rows.filter(({ event_id: id }) => id !== 'work-3');

@@ -38,7 +38,7 @@ beforeAll(async () => {
   installed.write('nest-application.ts', nestApplication);
   installed.write('tsconfig.json', documentedFile('tsconfig.json'));
   installed.link('vitest');
-  await installed.compile();
+  await installed.compile('typescript');
 }, timeoutMs);
 
 afterAll(() => installed?.close());

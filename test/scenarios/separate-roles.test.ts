@@ -15,7 +15,7 @@ import { canRun, postgresPrograms, redisPrograms } from '../support/required-pro
 import { freePort } from '../support/server-process.ts';
 
 /*
- * What docker-compose.yml runs, without the containers: migrate, API, worker and relay as processes of their own over
+ * What docker-compose.yml runs, without the containers: migrate, API, worker and maintenance as processes of their own over
  * PostgreSQL, Redis and ClickHouse's HTTP interface, the example's stages, the simulated provider, admission by another.
  */
 
@@ -84,7 +84,7 @@ describe.skipIf(!canRunHere)('processes with a role each', () => {
     };
     await run(command, ['migrate']);
     start('simulator', ['simulator', '--port', port, '--data', join(directory, 'simulator')]);
-    for (const name of ['api', 'worker', 'relay']) {
+    for (const name of ['api', 'worker', 'maintenance']) {
       const httpPort = await freePort();
       ports.set(name, httpPort);
       start(name, ['start', '--stages', join(example, 'documents.module.js')], {

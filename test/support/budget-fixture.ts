@@ -1,9 +1,12 @@
+import { BudgetBook } from '../../src/capabilities/budgets/budget-book.ts';
+import { BudgetQuotas } from '../../src/capabilities/budgets/budget-quotas.ts';
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
 import { newId } from '../../src/kernel/ids.ts';
 import { usd } from '../../src/kernel/money.ts';
-import type { BudgetDefinition } from '../../src/engine/ledger/budget-definition.ts';
-import type { BudgetLedger, BudgetState } from '../../src/engine/ledger/budget-ledger.ts';
-import type { CallLedger, CallSettlement, ReserveOutcome } from '../../src/engine/ledger/call-ledger.ts';
+import type { BudgetDefinition } from '../../src/capabilities/budgets/budget-definition.ts';
+import type { BudgetLedger, BudgetState } from '../../src/capabilities/budgets/budget-ledger.ts';
+import type { CallLedger, SettledCall, ReserveOutcome } from '../../src/engine/ledger/call-ledger.ts';
+import type { MillraceMetrics } from '../../src/host/metric-catalogue.ts';
 import { someReservation, someSettlement } from './ledger-fixture.ts';
 
 /** A budget as the tests define it; parts may be given. */
@@ -24,6 +27,11 @@ export function someBudget(
   };
 }
 
+/** What calls have to fit under these budgets. */
+export function quotasOf(definitions: readonly BudgetDefinition[], metrics: MillraceMetrics): BudgetQuotas {
+  return new BudgetQuotas({ book: new BudgetBook(definitions), metrics });
+}
+
 /** The present window of a budget. */
 export async function stateOf(budgets: BudgetLedger, name = 'search'): Promise<BudgetState> {
   const state = (await budgets.read()).find((one) => one.name === name);
@@ -31,28 +39,28 @@ export async function stateOf(budgets: BudgetLedger, name = 'search'): Promise<B
   return state;
 }
 
-/** A call outside a stage that needs so much of these budgets. */
+/** A call outside a stage that needs so much of the quotas of these budgets. */
 export async function reserveOf(
   calls: CallLedger,
   boundUsd: string | undefined,
-  budgets: readonly string[] = ['search'],
+  quotas: readonly string[] = ['search'],
 ): Promise<{ readonly id: string; readonly outcome: ReserveOutcome }> {
   const id = newId(new Date());
   const origin = { team: 'blue', customer: 'acme', feature: 'search' };
   const upperBoundUsd = boundUsd === undefined ? undefined : usd(boundUsd);
   const outcome = await calls.reserve(
-    someReservation({ id, message: undefined, origin, budgets, upperBoundUsd }),
+    someReservation({ id, message: undefined, origin, quotas, upperBoundUsd }),
   );
   return { id, outcome };
 }
 
-/** The settlement of a budgeted call. */
-export function settledFor(id: string, costUsd: string, parts: Partial<CallSettlement> = {}): CallSettlement {
-  return someSettlement({ id, costUsd: usd(costUsd), isBudgeted: true, ...parts });
+/** The settlement of a call under a budget. */
+export function settledFor(id: string, costUsd: string, parts: Partial<SettledCall> = {}): SettledCall {
+  return someSettlement({ id, costUsd: usd(costUsd), hasQuotas: true, ...parts });
 }
 
-/** The settlement of a budgeted call whose outcome nobody knows. */
-export function unsettledFor(id: string, boundUsd: string): CallSettlement {
+/** The settlement of a call under a budget whose outcome nobody knows. */
+export function unsettledFor(id: string, boundUsd: string): SettledCall {
   return someSettlement({
     id,
     state: 'unsettled',
@@ -60,16 +68,16 @@ export function unsettledFor(id: string, boundUsd: string): CallSettlement {
     settlement: 'unsettled',
     costUsd: undefined,
     upperBoundUsd: usd(boundUsd),
-    isBudgeted: true,
+    hasQuotas: true,
   });
 }
 
 /** Every present window becomes the one before: time goes on by one window, as far as budgets see it. */
 export async function turnWindows(database: SqlDatabase): Promise<void> {
   await database.execute(`
-    update millrace.budget_windows set window_start = window_start - interval '100 days';
-    update millrace.calls set budgets = (
-      select json_agg(json_build_object('budget', b.budget, 'window_start', b.window_start - interval '100 days'))
-      from json_to_recordset(budgets) as b(budget text, window_start timestamptz))
-    where budgets is not null`);
+    update millrace.quota_windows set window_start = window_start - interval '100 days';
+    update millrace.calls set quotas = (
+      select json_agg(json_build_object('quota', b.quota, 'window_start', b.window_start - interval '100 days'))
+      from millrace.windows_of_call(quotas) as b)
+    where quotas is not null`);
 }

@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import { freePort } from './server-process.ts';
 
 /** Something that goes wrong once, with the next statement that begins with `statement`. */
 export type Fault = { readonly statement: string } & (
@@ -40,6 +41,7 @@ export class ClickHouseHttpServer {
 
   /** Starts the process; after a death, on the port that it had. */
   async start(): Promise<void> {
+    if (this.#port === 0) this.#port = await freePort();
     const script = join(import.meta.dirname, 'clickhouse-http-server-process.ts');
     const child = fork(script, [this.#directory, serverUser, serverPassword, `${this.#port}`], {
       execArgv: [],
@@ -50,9 +52,7 @@ export class ClickHouseHttpServer {
       this.encodings.push(message.encoding);
       this.connections.add(message.connection);
     });
-    this.#port = await this.#hear(child, (message) =>
-      message.kind === 'listening' ? message.port : undefined,
-    );
+    await this.#hear(child, (message) => (message.kind === 'listening' ? true : undefined));
   }
 
   /** Arms a fault for the next fitting statement. */

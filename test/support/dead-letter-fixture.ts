@@ -7,6 +7,7 @@ import type { OperationRecord } from '../../src/engine/ledger/operation-record.t
 import type { MessageLedger } from '../../src/engine/ledger/message-ledger.ts';
 import type { LeasedMessage } from '../../src/engine/ledger/stored-message.ts';
 import { claimOf, someAdmission, someLedger, someReservation, someSettlement } from './ledger-fixture.ts';
+import { emptyTables } from './empty-tables.ts';
 
 const leaseMs = 60_000;
 const tables = ['messages', 'failures', 'calls', 'operator_actions', 'dead_letter_actions'] as const;
@@ -25,9 +26,11 @@ export class DeadLetterFixture {
 
   /** Empties everything that a test of dead letters looks at. */
   async clear(): Promise<void> {
-    await this.#database.execute(
-      `truncate millrace.outbox, millrace.pruned_totals, ${tables.map((table) => `millrace.${table}`).join(', ')}`,
-    );
+    await emptyTables(this.#database, [
+      'millrace.outbox',
+      'millrace.pruned_totals',
+      ...tables.map((table) => `millrace.${table}`),
+    ]);
   }
 
   async admit(parts: Parameters<typeof someAdmission>[0] = {}): Promise<Uuid> {

@@ -16,6 +16,9 @@ export interface ComposeConfigOptions {
   readonly environment: Readonly<Record<string, string>>;
 }
 
+/** Asked once: the program takes half a second to start. */
+let version: Promise<string> | undefined;
+
 /** What `docker compose config` prints: the stack with everything resolved. Rejects, with its stderr, when it is not valid. */
 export async function composeConfig({
   project,
@@ -24,11 +27,11 @@ export async function composeConfig({
   environment,
 }: ComposeConfigOptions): Promise<string> {
   const program = join(directoryOf(composePrograms()), 'docker-compose');
-  const { stdout: version } = await execute(program, ['version', '--short']);
+  version ??= execute(program, ['version', '--short']).then(({ stdout }) => stdout);
   const text = readFileSync(join(project, 'docker-compose.yml'), 'utf8');
   const file = join(scratch, 'docker-compose.yml');
   // Compose 1 (Debian 12) is older than the project's name in the file, and reads all the rest.
-  writeFileSync(file, version.startsWith('1.') ? text.replace(/^name: .*\n/m, '') : text);
+  writeFileSync(file, (await version).startsWith('1.') ? text.replace(/^name: .*\n/m, '') : text);
   const { stdout } = await execute(program, ['--file', file, '--project-directory', project, 'config'], {
     env: {
       PATH: process.env['PATH'],

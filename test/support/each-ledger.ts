@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe } from 'vitest';
+import { openMigratedPglite } from '../../src/drivers/sql-database/migrated-pglite.ts';
 import { migrate } from '../../src/drivers/sql-database/migrator.ts';
-import { PgliteSqlDatabase } from '../../src/drivers/sql-database/sql-database.pglite.ts';
 import { PostgresSqlDatabase } from '../../src/drivers/sql-database/sql-database.postgres.ts';
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
 import { PostgresServer } from './postgres-server.ts';
@@ -14,8 +14,7 @@ export function onEachLedger(...contracts: readonly LedgerContract[]): void {
   describe('PGlite', () => {
     let database: SqlDatabase;
     beforeAll(async () => {
-      database = await PgliteSqlDatabase.open();
-      await migrate(database);
+      database = await openMigratedPglite();
     });
     afterAll(() => database.close());
     const open = () => Promise.resolve(database);

@@ -15,7 +15,7 @@ import { silentLogger } from '../../src/telemetry/silent-logger.ts';
  */
 
 const Work = defineMessage('work').version(1, z.object({ kills: z.boolean() }));
-const work = defineStage('work', { consumes: Work.upTo(1), maxLostRuns: 3, concurrency: 8 });
+const work = defineStage('work', { consumes: Work.upTo(1), maxExpiredLeases: 3, concurrency: 8 });
 const handler = {
   handle: async ({ data }: { data: { kills: boolean } }) => {
     await sleep(data.kills ? 300 : 5);

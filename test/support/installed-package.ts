@@ -76,15 +76,18 @@ export class InstalledPackage {
     return runIn(this.directory, program, args, environment);
   }
 
-  /** Compiles the project by its tsconfig.json, with the repository's TypeScript and types of Node, into out/. */
-  compile(): Promise<Output> {
+  /**
+   * Compiles the project by its tsconfig.json, with a TypeScript of the repository's and its types of Node, into out/. The
+   * native compiler takes a fifth of the CPU time.
+   */
+  compile(compiler: 'typescript' | 'typescript-native' = 'typescript-native'): Promise<Output> {
     const compilerOptions = { typeRoots: [join(root, 'node_modules', '@types')], outDir: 'out' };
     this.write(
       'tsconfig.test.json',
       JSON.stringify({ extends: './tsconfig.json', exclude: ['node_modules', 'out'], compilerOptions }),
     );
     return this.run(process.execPath, [
-      join(root, 'node_modules', 'typescript', 'bin', 'tsc'),
+      join(root, 'node_modules', compiler, 'bin', 'tsc'),
       '-p',
       'tsconfig.test.json',
     ]);

@@ -1,13 +1,14 @@
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { newId } from '../../src/kernel/ids.ts';
-import { CallLedger, type CallSettlement, type Reservation } from '../../src/engine/ledger/call-ledger.ts';
+import { CallLedger, type SettledCall, type Reservation } from '../../src/engine/ledger/call-ledger.ts';
 import type { LeasedMessage } from '../../src/engine/ledger/stored-message.ts';
 import { usd } from '../../src/kernel/money.ts';
 import type { ClaimOutcome } from '../../src/engine/ledger/claims.ts';
 import { type ExportTarget, lineOfRecord } from '../../src/engine/export/export-ledger.ts';
 import { SweepLedger } from '../../src/engine/ledger/sweep-ledger.ts';
 import { type Admission, type Emission, MessageLedger } from '../../src/engine/ledger/message-ledger.ts';
+import { emptyTables } from './empty-tables.ts';
 
 /** A message as the tests of the ledger admit it; parts may be given. */
 export function someAdmission(parts: Partial<Admission['envelope']> = {}, json = '{"n":1}'): Admission {
@@ -56,7 +57,7 @@ export function someReservation(
   };
 }
 
-export function someSettlement(parts: Partial<CallSettlement> & Pick<CallSettlement, 'id'>): CallSettlement {
+export function someSettlement(parts: Partial<SettledCall> & Pick<SettledCall, 'id'>): SettledCall {
   return {
     state: 'settled',
     outcome: 'ok',
@@ -128,6 +129,22 @@ export async function outboxLines(database: SqlDatabase, target: ExportTarget): 
   return rows.map(({ line }) => line);
 }
 
+/** What a test of the ledger begins without. */
+const emptiedTables = [
+  'millrace.messages',
+  'millrace.failures',
+  'millrace.calls',
+  'millrace.outbox',
+  'millrace.export_batches',
+  'millrace.pruned_totals',
+  'millrace.role_leases',
+  'millrace.blocks',
+  'millrace.stage_ends',
+  'millrace.quota_windows',
+  'millrace.quotas',
+  'millrace.payload_removals',
+];
+
 /** An empty ledger with the few things that its tests do over and over. */
 export class LedgerHarness {
   readonly database: SqlDatabase;
@@ -141,11 +158,7 @@ export class LedgerHarness {
   }
 
   static async begin(database: SqlDatabase): Promise<LedgerHarness> {
-    await database.execute(
-      `truncate millrace.messages, millrace.failures, millrace.calls, millrace.outbox, millrace.export_batches,
-         millrace.pruned_totals, millrace.role_leases, millrace.holds, millrace.stage_ends, millrace.budgets,
-         millrace.budget_windows, millrace.payload_removals`,
-    );
+    await emptyTables(database, emptiedTables);
     return new LedgerHarness(database);
   }
 
@@ -165,7 +178,7 @@ export class LedgerHarness {
   /** Every lease runs out, and the sweeper sees it. */
   async expireLeases(): Promise<void> {
     await this.database.execute(
-      `update millrace.messages set lease_until = clock_timestamp() - interval '1 ms', wake_at = clock_timestamp() - interval '1 ms'
+      `update millrace.messages set lease_until = clock_timestamp() - interval '1 ms', sweep_at = clock_timestamp() - interval '1 ms'
        where state = 'leased'`,
     );
     await new SweepLedger(this.database).sweep(1000);

@@ -104,7 +104,7 @@ export class LimitedHosts {
         configuration: loadConfiguration({
           environment: {},
           options: {
-            roles: index === 0 ? ['api', 'worker', 'relay'] : ['worker'],
+            roles: index === 0 ? ['api', 'worker', 'maintenance'] : ['worker'],
             dataDirectory: join(directory, `data-${index}`),
             ledger: { url: ledgerUrl },
             queue: { url: redis.url },

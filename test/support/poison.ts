@@ -11,7 +11,7 @@ import { AppError } from '../../src/kernel/app-error.ts';
 const guiltyPercent = 5;
 
 /** How many rows go through each statement, and from which seed they are drawn. */
-export const poisonRows = Number(process.env['MILLRACE_POISON_ROWS'] ?? 1000);
+export const poisonRows = Number(process.env['MILLRACE_POISON_ROWS'] ?? 400);
 export const poisonSeed = Number(process.env['MILLRACE_POISON_SEED'] ?? Math.trunc(Math.random() * 2 ** 31));
 
 /** Which of the odd values a guilty row gets; undefined for an innocent one. */

@@ -118,9 +118,9 @@ export class PostgresServer {
     await this.#process.end('SIGINT');
   }
 
-  /** Stops it for good and removes its data. */
+  /** Stops it for good and removes its data, which it therefore does not write to disk before. */
   async stop(): Promise<void> {
-    if (!this.#process.hasEnded) await this.#process.end('SIGINT');
+    if (!this.#process.hasEnded) await this.#process.end('SIGQUIT');
     rmSync(this.#home, { recursive: true, force: true });
   }
 

@@ -1,4 +1,5 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 
@@ -78,18 +79,27 @@ export class ServerProcess {
   }
 }
 
-/** A free port of 127.0.0.1. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
+/** Linux gives the ports from 32768 on to connections. */
+const [firstPort, lastPort] = [10_000, 32_000];
+const portAttempts = 100;
+
+/**
+ * A free port of 127.0.0.1 that no connection is given: between two runs of a server on it, a client that goes on trying
+ * would in the end be connected to itself, and keep the port.
+ */
+export async function freePort(): Promise<number> {
+  for (let attempt = 0; attempt < portAttempts; attempt += 1) {
+    const port = randomInt(firstPort, lastPort);
+    if (await isFree(port)) return port;
+  }
+  throw new Error(`no port from ${firstPort} to ${lastPort} is free`);
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
     const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => {
-        if (address === null || typeof address === 'string') reject(new Error('no port was given'));
-        else resolve(address.port);
-      });
-    });
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
   });
 }
 

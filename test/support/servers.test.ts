@@ -18,7 +18,7 @@ describe.skipIf(!canRunBoth)('servers of tests', () => {
     const { pids, logFiles } = JSON.parse(line) as { pids: number[]; logFiles: string[] };
     expect(pids.map(isAlive)).toEqual([true, true]);
     starter.kill('SIGKILL');
-    await expect.poll(() => pids.some(isAlive), { timeout: 10_000 }).toBe(false);
+    await expect.poll(() => pids.some(isAlive)).toBe(false);
     for (const logFile of logFiles) rmSync(dirname(logFile), { recursive: true });
   });
 });

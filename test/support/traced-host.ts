@@ -5,8 +5,7 @@ import type { ConfigurationInput } from '../../src/host/configuration.ts';
 import { Host } from '../../src/host/host.ts';
 import { loadConfiguration } from '../../src/host/load-configuration.ts';
 import { FilesPayloadStore } from '../../src/drivers/payload-store/payload-store.files.ts';
-import { migrate } from '../../src/drivers/sql-database/migrator.ts';
-import { PgliteSqlDatabase } from '../../src/drivers/sql-database/sql-database.pglite.ts';
+import { openMigratedPglite } from '../../src/drivers/sql-database/migrated-pglite.ts';
 import { ScriptedModel, type ScriptedUsage } from '../../src/testing/scripted-model.ts';
 import type { RegisteredStage } from '../../src/engine/pipeline/stage-registry.ts';
 import { createLogger } from '../../src/telemetry/logging.ts';
@@ -43,8 +42,7 @@ export async function startTracedHost(options: TracedHostOptions): Promise<Trace
   const directory = await mkdtemp(join(tmpdir(), 'millrace-traced-'));
   const receiver = new OtlpReceiver();
   const endpoint = await receiver.start();
-  const database = await PgliteSqlDatabase.open();
-  await migrate(database);
+  const database = await openMigratedPglite();
   const queues = new InlineQueueDriver();
   const log: Record<string, unknown>[] = [];
   const model = new ScriptedModel(() => ({ text: 'An answer.', usage }), 'gpt-5-mini');
@@ -54,7 +52,7 @@ export async function startTracedHost(options: TracedHostOptions): Promise<Trace
         environment: {},
         options: {
           dataDirectory: directory,
-          models: { breaker: { enabled: false }, retryBudget: { enabled: false } },
+          models: { circuit: { enabled: false }, retryBudget: { enabled: false } },
           tracing: { ...tracing, ...(isTraced ? { endpoint } : {}) },
         },
       }),

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { type Usd, usd, zeroUsd } from '../../src/kernel/money.ts';
 import { type TokenClass, tokenClasses } from '../../src/pricing/token-classes.ts';
+import { usageUnits } from '../../src/pricing/usage-units.ts';
 import { countsOfCall, type UsageRecord } from '../../src/engine/export/usage-record.ts';
 import type { MessageOutcome } from '../../src/engine/export/message-outcome.ts';
 
@@ -114,10 +115,14 @@ export const anyUsageRecord: fc.Arbitrary<UsageRecord> = fc.record(
     tokens: byClass(fc.maxSafeInteger()),
     costByClass: byClass(amount),
     requestCostUsd: amount,
+    unitCostUsd: amount,
+    units: fc.dictionary(fc.constantFrom(...usageUnits), fc.integer({ min: 1, max: 4_294_967_295 }), {
+      noNullPrototype: true,
+    }),
     costUsd: amount,
     upperBoundUsd: amount,
     listCostUsd: amount,
-    wasteReason: fc.constantFrom('failed', 'aborted', 'duplicate', 'retried', 'degenerate'),
+    wasteReason: fc.constantFrom('failed', 'aborted', 'duplicate', 'retried', 'invalid_output'),
     priceReference: word,
     priceCatalogue: word,
     durationMs: fc.nat({ max: 4_294_967_295 }),
@@ -240,6 +245,8 @@ export function expectedUsageRow(record: UsageRecord, exportBatch: string): Reco
     suspect_calls: record.counts.suspectCalls,
     ...Object.fromEntries(perClass),
     cost_request: decimal(record.requestCostUsd ?? zeroUsd),
+    cost_units: decimal(record.unitCostUsd ?? zeroUsd),
+    units: { ...record.units },
     cost_usd: decimal(record.costUsd),
     upper_bound_usd: decimal(record.upperBoundUsd),
     list_cost_usd: decimal(record.listCostUsd),

@@ -28,7 +28,7 @@ export interface WorkerHosts {
   close(): Promise<void>;
 }
 
-/** For hosts without a relay, which export nothing. */
+/** For hosts without a maintenance process, which export nothing. */
 export const absentColumns: ColumnStore = {
   kind: 'chdb',
   database: 'absent',

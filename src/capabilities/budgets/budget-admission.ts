@@ -2,8 +2,9 @@ import { AppError } from '../../kernel/app-error.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { formatUsd } from '../../kernel/money.ts';
 import type { Origin } from '../../messages/origin.ts';
-import type { BudgetBook } from '../../engine/calls/budget-book.ts';
+import type { BudgetBook } from './budget-book.ts';
 import { type BudgetFigures, isExhausted } from './budget-room.ts';
+import { budgetErrors } from './budget-errors.ts';
 
 /** A budget with its present window. */
 export interface BudgetWindowState extends BudgetFigures {
@@ -41,7 +42,7 @@ export class BudgetAdmission {
       if (state === undefined || !isExhausted(state)) continue;
       this.#options.onRefused(name);
       throw new AppError(
-        'MILLRACE_BUDGET_EXHAUSTED',
+        budgetErrors.MILLRACE_BUDGET_EXHAUSTED,
         `The budget "${name}" of ${formatUsd(state.limitUsd)} USD is used up until its window turns.`,
         { retryAfterMs: state.endsInMs },
       );

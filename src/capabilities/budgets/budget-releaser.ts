@@ -1,6 +1,6 @@
 import { releaseCount } from './budget-room.ts';
 import type { Clock } from '../../kernel/clock.ts';
-import type { BudgetLedger } from '../../engine/ledger/budget-ledger.ts';
+import type { BudgetLedger } from './budget-ledger.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { Publisher } from '../../engine/pipeline/publisher.ts';
 import type { StageRegistry } from '../../engine/pipeline/stage-registry.ts';
@@ -19,7 +19,7 @@ export interface BudgetReleaserOptions {
   readonly logger: Logger;
 }
 
-/** How many messages one turn lets go on that wait for a budget which holds no more. */
+/** How many messages one turn releases that wait for a budget which holds no more. */
 const sliceSize = 1000;
 
 export class BudgetReleaser {
@@ -54,7 +54,7 @@ export class BudgetReleaser {
     this.#releasedMs.set(name, clock.monotonicMs());
     logger.debug({ budget: name, messages: messages.length }, 'messages that waited for a budget go on');
     for (const message of messages) {
-      // As the sweeper does: a relay wakes the stages that it was given.
+      // As the sweeper does: a maintenance process notifies the stages that it was given.
       if (registry.find(message.stage) !== undefined) publisher.notify(message.stage, message.id);
     }
     return messages.length;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { roomOf } from './budget-room.ts';
 import { formatUsd } from '../../kernel/money.ts';
-import type { BudgetLedger, BudgetState } from '../../engine/ledger/budget-ledger.ts';
+import type { BudgetLedger, BudgetState } from './budget-ledger.ts';
 import type { CallerView } from '../../http/api-key-identity.ts';
 
 /* The answer of GET /v1/budgets: every budget that holds, with its present window. */
@@ -23,10 +23,10 @@ export const budgetReportSchema = z.object({
       windowEndsAt: z.iso.datetime(),
       limitUsd: amount,
       spentUsd: amount.describe('What settled calls cost, and the upper bounds of unsettled ones.'),
-      reservedUsd: amount.describe('The upper bounds of calls in the air.'),
+      reservedUsd: amount.describe('The upper bounds of calls under way.'),
       remainingUsd: amount.describe('What may still be reserved; below 0 when the limit was lowered.'),
-      atLimit: z.enum(['park', 'refuse']).describe('What becomes of new messages when it is used up.'),
-      unpriced: z.enum(['refuse', 'allow']).describe('What becomes of calls without a known price.'),
+      atLimit: z.enum(['park', 'refuse']).describe('What happens to new messages when it is used up.'),
+      unpriced: z.enum(['refuse', 'allow']).describe('What happens to calls without a known price.'),
       waitingMessages: z.int().describe('Messages that wait for room in it.'),
     }),
   ),

@@ -11,7 +11,7 @@ export interface BudgetFigures {
   readonly refusedUsd: Usd | undefined;
 }
 
-/** The fewest messages that are let go on at once: their upper bounds are not known before they ask. */
+/** The fewest messages that are released at once: their upper bounds are not known before they ask. */
 const leastRelease = 10;
 const mostRelease = 1000;
 /** How long it may be before some are let try though what last asked would not fit: others may need less. */
@@ -23,7 +23,7 @@ export function roomOf({ limitUsd, spentUsd, reservedUsd }: BudgetFigures): Usd 
 }
 
 /**
- * Whether nothing of what was asked for in this window could be spent any more, even if all calls in the air cost
+ * Whether nothing of what was asked for in this window could be spent any more, even if all calls under way cost
  * nothing. What is merely reserved comes back, so it exhausts nothing.
  */
 export function isExhausted({ limitUsd, spentUsd, leastUsd }: BudgetFigures): boolean {
@@ -31,7 +31,7 @@ export function isExhausted({ limitUsd, spentUsd, leastUsd }: BudgetFigures): bo
   return !left.greaterThan(zeroUsd) || (leastUsd !== undefined && left.lessThan(leastUsd));
 }
 
-/** How many of the messages that wait for a budget are let go on. They ask again, and what does not fit waits again. */
+/** How many of the messages that wait for a budget are released. They ask again, and what does not fit waits again. */
 export function releaseCount(figures: BudgetFigures, sinceLastReleaseMs: number): number {
   const room = roomOf(figures);
   if (!room.greaterThan(zeroUsd)) return 0;

@@ -23,7 +23,15 @@ const budgetSchema = z.strictObject({
 
 export type BudgetSetting = z.output<typeof budgetSchema>;
 
+function namesDiffer(budgets: readonly BudgetSetting[], context: z.RefinementCtx): void {
+  for (const [index, { name }] of budgets.entries()) {
+    if (budgets.findIndex((other) => other.name === name) === index) continue;
+    const message = `"${name}" is the name of another budget`;
+    context.addIssue({ code: 'custom', path: [index, 'name'], message });
+  }
+}
+
 /** The budgets of a configuration. */
-export const budgetSettings = setting(z.array(budgetSchema).max(200).default([]), {
+export const budgetSettings = setting(z.array(budgetSchema).max(200).superRefine(namesDiffer).default([]), {
   help: 'Limits in US dollars over what teams, customers, features or any combination of them spend in a calendar window (UTC): `{name, team?, customer?, feature?, window: hour | day | week | month, limitUsd: "50.00", atLimit: park | refuse, unpriced: refuse | allow}` (docs/budgets.md). Give all processes the same: those of the process that started last hold, or of the last `millrace budgets apply`.',
 });

@@ -1,15 +1,12 @@
 import { BudgetAdmission } from './budget-admission.ts';
-import type { BudgetBook } from '../../engine/calls/budget-book.ts';
+import { BudgetBook } from './budget-book.ts';
 import type { SqlDatabase } from '../../drivers/sql-database/sql-database.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { formatUsd, usd, zeroUsd } from '../../kernel/money.ts';
-import {
-  type BudgetChange,
-  budgetChanges,
-  type BudgetDefinition,
-} from '../../engine/ledger/budget-definition.ts';
-import { BudgetLedger, type BudgetState } from '../../engine/ledger/budget-ledger.ts';
-import type { MillraceMetrics } from '../../telemetry/metrics.ts';
+import { type BudgetChange, budgetChanges, type BudgetDefinition } from './budget-definition.ts';
+import { BudgetLedger, type BudgetState } from './budget-ledger.ts';
+import type { BudgetMetrics } from './budget-metrics.ts';
+import { BudgetQuotas } from './budget-quotas.ts';
 import type { BudgetSetting } from './budget-settings.ts';
 
 /*
@@ -21,25 +18,27 @@ export interface BudgetWatchOptions {
   readonly budgets: readonly BudgetSetting[];
   readonly database: SqlDatabase;
   readonly clock: Clock;
-  readonly metrics: MillraceMetrics;
-  /** What calls and admissions of this process look at; filled here. */
-  readonly book: BudgetBook;
+  readonly metrics: BudgetMetrics;
 }
 
 export class BudgetWatch {
   readonly ledger: BudgetLedger;
-  readonly #book: BudgetBook;
+  /** What new messages have to fit. */
   readonly admission: BudgetAdmission;
+  /** What calls have to fit. */
+  readonly quotas: BudgetQuotas;
+  readonly #book: BudgetBook;
   readonly #definitions: readonly BudgetDefinition[];
-  readonly #metrics: MillraceMetrics;
+  readonly #metrics: BudgetMetrics;
   #shown = new Map<string, BudgetState>();
 
-  constructor({ budgets, database, clock, metrics, book }: BudgetWatchOptions) {
+  constructor({ budgets, database, clock, metrics }: BudgetWatchOptions) {
     this.#definitions = budgetDefinitions(budgets);
     this.#metrics = metrics;
     this.ledger = new BudgetLedger(database);
+    const book = new BudgetBook(this.#definitions);
     this.#book = book;
-    book.replace(this.#definitions);
+    this.quotas = new BudgetQuotas({ book, metrics });
     this.admission = new BudgetAdmission({
       book,
       read: () => this.ledger.read(),

@@ -3,8 +3,8 @@ import type { BudgetOrder, BudgetSettings } from './apply-budgets.ts';
 import { type BudgetReport, BudgetReports } from './budget-reports.ts';
 import { AppError } from '../../kernel/app-error.ts';
 import { usd } from '../../kernel/money.ts';
-import type { BudgetChange } from '../../engine/ledger/budget-definition.ts';
-import { BudgetLedger } from '../../engine/ledger/budget-ledger.ts';
+import type { BudgetChange } from './budget-definition.ts';
+import { BudgetLedger } from './budget-ledger.ts';
 import {
   type Bind,
   type CommandContext,

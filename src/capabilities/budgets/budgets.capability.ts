@@ -1,43 +1,17 @@
 import type { Capability } from '../capability.ts';
-import { BudgetReleaser } from './budget-releaser.ts';
-import { BudgetReports } from './budget-reports.ts';
-import type { BudgetSetting } from './budget-settings.ts';
-import { BudgetWatch } from './budget-watch.ts';
-
-interface BudgetSettings {
-  readonly budgets: readonly BudgetSetting[];
-}
+import { budgetErrors } from './budget-errors.ts';
+import { budgetMetrics } from './budget-metrics.ts';
+import { budgetNames } from './budget-names.ts';
+import { budgetSettings } from './budget-settings.ts';
 
 /** Limits of what teams, customers and features spend in a window. */
-export const budgets: Capability<BudgetSettings> = {
+export const budgets = {
   name: 'budgets',
+  configuration: { budgets: budgetSettings },
+  errors: budgetErrors,
+  metrics: budgetMetrics,
+  names: budgetNames,
   http: async () => (await import('./budgets.http.ts')).httpPart,
-  open: ({ settings, database, clock, metrics, logger, engine }) => {
-    const watch = new BudgetWatch({
-      budgets: settings.budgets,
-      database,
-      clock,
-      metrics,
-      book: engine.budgets,
-    });
-    const { ledger, admission } = watch;
-    const { publisher, registry } = engine;
-    const releaser = new BudgetReleaser({ ledger, publisher, registry, clock, logger });
-    return {
-      services: [
-        [BudgetReports, new BudgetReports(ledger)],
-        [BudgetWatch, watch],
-      ],
-      hooks: { admission },
-      jobs: [
-        { name: 'budgets', intervalMs: 1000, runsIn: 'every_process', turn: () => watch.look() },
-        { name: 'budget_releases', intervalMs: 1000, runsIn: 'relay', turn: () => releaser.release() },
-      ],
-      beforeWork: async () => {
-        const changes = await watch.begin();
-        if (changes.length === 0) return;
-        logger.info({ changes }, 'the budgets of this configuration hold now, for all processes');
-      },
-    };
-  },
-};
+  status: async () => (await import('./budget-status.ts')).budgetStatus,
+  open: async () => (await import('./open-budgets.ts')).openBudgets,
+} as const satisfies Capability;

@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { AppError } from '../../kernel/app-error.ts';
 import { type Usd, usd } from '../../kernel/money.ts';
-import type { CorrectionReport } from './correction-office.ts';
+import type { CorrectionReport } from './correction-service.ts';
 import { type TokenClass, type TokenCounts, tokenClasses } from '../../pricing/token-classes.ts';
 import {
   type Bind,
@@ -31,7 +31,9 @@ export function addCallsCommand(
 ): void {
   const calls = program.command('calls').description('correct what single calls were booked with');
   withStoreOptions(calls.command('correct'))
-    .description('set what a call truly used; reports get the difference, and so do its budgets')
+    .description(
+      'set what a call truly used; reports get the difference, and so do the limits of spend that it counts in',
+    )
     .argument('<id>', 'the id of the call, as "millrace messages show" tells it')
     .requiredOption(
       '--usage <counts>',
@@ -55,9 +57,9 @@ async function correct(
   if (!dryRun && reason.trim() === '')
     throw new AppError('MILLRACE_REQUEST_INVALID', 'Say why with --reason, or look first with --dry-run.');
   const request = { id, tokens, dryRun, reason, ...(cost === undefined ? {} : { costUsd: cost }) };
-  const { withCorrectionOffice } = await import('./command-corrections.ts');
-  const report = await withCorrectionOffice(await context.installation(options), (office) =>
-    office.correct(request, { actor: operatorName(actor) }),
+  const { withCorrectionService } = await import('./command-corrections.ts');
+  const report = await withCorrectionService(await context.installation(options), (service) =>
+    service.correct(request, { actor: operatorName(actor) }),
   );
   print(context, json ? JSON.stringify(report, undefined, 2) : textOf(report));
   return exitCodes.ok;

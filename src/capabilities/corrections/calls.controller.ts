@@ -3,7 +3,7 @@ import { ApiBearerAuth, ApiBody, ApiOperation, ApiParam, ApiResponse, ApiTags } 
 import type { ApiKeyIdentity } from '../../http/api-key-identity.ts';
 import { Caller, RequireScope } from '../../http/caller.ts';
 import { parseRequest } from '../../http/request-faults.ts';
-import { CorrectionOffice, type CorrectionReport } from './correction-office.ts';
+import { CorrectionService, type CorrectionReport } from './correction-service.ts';
 import { correctionOf, correctionRequestSchema } from './correction-requests.ts';
 
 /** Single calls, for operators whose key is bound to no team. */
@@ -11,10 +11,10 @@ import { correctionOf, correctionRequestSchema } from './correction-requests.ts'
 @ApiBearerAuth()
 @Controller('v1/calls')
 export class CallsController {
-  readonly #office: CorrectionOffice;
+  readonly #service: CorrectionService;
 
-  constructor(@Inject(CorrectionOffice) office: CorrectionOffice) {
-    this.#office = office;
+  constructor(@Inject(CorrectionService) service: CorrectionService) {
+    this.#service = service;
   }
 
   @Post(':id/correct')
@@ -24,9 +24,9 @@ export class CallsController {
     operationId: 'correctCall',
     summary: 'Set what a call truly used, or say what that would change',
     description:
-      'Reports get the difference by a correction record, and so do the budgets of the call. The same again changes ' +
-      'nothing. With dryRun nothing changes. The operation is audited. Needs a key without a team (403 otherwise): a ' +
-      'correction gives money back to budgets or takes it.',
+      'Reports get the difference by a correction record, and so do the limits of spend that the call counts in. The same ' +
+      'again changes nothing. With dryRun nothing changes. The operation is audited. Needs a key without a team (403 ' +
+      'otherwise): a correction gives money back to limits of spend or takes it.',
   })
   @ApiParam({
     name: 'id',
@@ -46,6 +46,6 @@ export class CallsController {
   ): Promise<CorrectionReport> {
     const request = correctionOf(id, parseRequest(correctionRequestSchema, body));
     const operator = { actor: `key:${name}:${keyId}`, ...(team === undefined ? {} : { team }) };
-    return await this.#office.correct(request, operator);
+    return await this.#service.correct(request, operator);
   }
 }

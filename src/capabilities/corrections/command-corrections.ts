@@ -1,5 +1,5 @@
 import { CorrectionLedger } from '../../engine/ledger/correction-ledger.ts';
-import { CorrectionOffice } from './correction-office.ts';
+import { CorrectionService } from './correction-service.ts';
 import { readOverlayFile } from '../../pricing/overlay.ts';
 import { packagedPriceBook } from '../../pricing/packaged-price-book.ts';
 import type { Installation } from '../../terminal/installation.ts';
@@ -13,15 +13,15 @@ export interface CorrectionSettings {
 }
 
 /** Corrections of calls in an operator's command. Throws what opening the ledger throws. */
-export async function withCorrectionOffice<Result>(
+export async function withCorrectionService<Result>(
   { settings, withLedger }: Installation<CorrectionSettings>,
-  work: (office: CorrectionOffice) => Promise<Result>,
+  work: (service: CorrectionService) => Promise<Result>,
 ): Promise<Result> {
   const { priceOverlay: overlay, providers } = settings.models;
   const pricer = packagedPriceBook(overlay === undefined ? {} : { overlay: await readOverlayFile(overlay) });
   return withLedger(({ database, clock }) =>
     work(
-      new CorrectionOffice({
+      new CorrectionService({
         ledger: new CorrectionLedger(database),
         pricer,
         priceProviderOf: (provider) => providers[provider]?.priceProvider ?? provider,

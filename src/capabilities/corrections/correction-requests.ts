@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { usd } from '../../kernel/money.ts';
 import { tokenClasses } from '../../pricing/token-classes.ts';
-import type { CorrectionRequest } from './correction-office.ts';
+import type { CorrectionRequest } from './correction-service.ts';
 
 const maxTokens = 9_999_999_999;
 

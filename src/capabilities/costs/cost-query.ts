@@ -15,7 +15,7 @@ export const costFilterFields = [
 ] as const;
 
 /**
- * What a report can be grouped by. `waste` is why money bought nothing (failed, aborted, duplicate, degenerate), empty
+ * What a report can be grouped by. `waste` is why money bought nothing (failed, aborted, duplicate, invalid output), empty
  * where it did. `hour` is "YYYY-MM-DD hh:00:00" in UTC. `day` ("YYYY-MM-DD"), `week` (ISO 8601, "YYYY-Www") and `month`
  * ("YYYY-MM") are those of the question's time zone.
  */
@@ -44,7 +44,7 @@ export interface CostQuery {
   readonly to?: Date;
   /** Each listed field must have one of its values. */
   readonly filters?: Readonly<Partial<Record<CostFilterField, readonly string[]>>>;
-  /** Dearest first unless told otherwise. */
+  /** Most expensive first unless told otherwise. */
   readonly order?: { readonly by: CostOrder; readonly direction: 'asc' | 'desc' };
   /** Groups in the answer, 1 to 10,000. */
   readonly limit?: number;

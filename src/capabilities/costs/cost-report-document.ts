@@ -25,7 +25,7 @@ export const costFiguresSchema = z.object({
   inputTokens: tokenCount,
   outputTokens: tokenCount,
   wasteUsd: amount.describe(
-    'The part of costUsd that bought nothing: failed, aborted, duplicate and degenerate calls; group by waste to see why.',
+    'The part of costUsd that bought nothing: failed, aborted, duplicate and invalid-output calls; group by waste to see why.',
   ),
   unpricedCalls: z.int().describe('Calls whose price is not known; they cost more than nothing.'),
   unsettledCalls: z.int().describe('Calls whose outcome nobody knows yet.'),

@@ -41,8 +41,8 @@ export const costSettings = z
       .prefault({}),
     baseline: z
       .strictObject({
-        pauseMs: setting(wholeNumber(1000, 86_400_000).default(300_000), {
-          env: 'MILLRACE_SPEND_BASELINE_PAUSE_MS',
+        intervalMs: setting(wholeNumber(1000, 86_400_000).default(300_000), {
+          env: 'MILLRACE_SPEND_BASELINE_INTERVAL_MS',
           help: 'Pause between two comparisons of spend with what is usual.',
         }),
         days: setting(wholeNumber(1, 31).default(7), {

@@ -1,5 +1,6 @@
 import type { ColumnStore } from '../../drivers/column-store/column-store.ts';
 import { AppError } from '../../kernel/app-error.ts';
+import { costErrors } from './cost-errors.ts';
 
 /*
  * How much of the column store one report may take. The engine keeps to it by settings in the statement itself, so that
@@ -37,7 +38,7 @@ export async function queryWithin<Row>(
     const limit = exceeded(error);
     if (limit === undefined) throw error;
     throw new AppError(
-      'MILLRACE_REPORT_TOO_LARGE',
+      costErrors.MILLRACE_REPORT_TOO_LARGE,
       `The report takes more ${limit} than one may (${limits.maxSeconds} s, ${limits.maxMemoryBytes} bytes of memory, ${limits.maxRows} rows).`,
       { cause: error },
     );

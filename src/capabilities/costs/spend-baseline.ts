@@ -1,7 +1,7 @@
 import type { ColumnStore } from '../../drivers/column-store/column-store.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { maxUsd, type Usd, usd } from '../../kernel/money.ts';
-import type { MillraceMetrics } from '../../telemetry/metrics.ts';
+import type { CostMetrics } from './cost-metrics.ts';
 import { readSpendHistory, type SpendHistory, spendDimensions } from './spend-baseline-query.ts';
 
 /*
@@ -63,14 +63,14 @@ function ratioOf(spentUsd: Usd, meanUsd: Usd, floorUsd: Usd): number {
 export class SpendBaseline {
   readonly #options: {
     readonly store: ColumnStore;
-    readonly metrics: MillraceMetrics;
+    readonly metrics: CostMetrics;
     readonly clock: Clock;
     readonly settings: SpendBaselineSettings;
   };
 
   constructor(options: {
     readonly store: ColumnStore;
-    readonly metrics: MillraceMetrics;
+    readonly metrics: CostMetrics;
     readonly clock: Clock;
     readonly settings: SpendBaselineSettings;
   }) {

@@ -29,7 +29,7 @@ import {
   spendRollups,
   spendRowsSql,
 } from './spend-rows.ts';
-import { spendSumNames } from '../../engine/export/spend-sums.ts';
+import { spendSumNames, wasteReasonSql } from '../../engine/export/spend-sums.ts';
 
 /*
  * A cost report as a value: the question is turned into SQL without a server, and rows into figures without one. Sums are
@@ -327,7 +327,7 @@ function isColumnField(field: CostGroupField): field is CostFilterField | 'waste
 
 function answerColumn(field: CostGroupField): string {
   if (isTimeField(field)) return timeColumn(field);
-  return field === 'waste' ? 'waste_reason AS waste' : field;
+  return field === 'waste' ? `${wasteReasonSql} AS waste` : field;
 }
 
 /** A value of the answer as reports have it: months and weeks come as their first days. */

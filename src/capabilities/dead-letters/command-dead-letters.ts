@@ -1,10 +1,11 @@
 import { DeadLetters } from './dead-letters.ts';
-import { DeadLetterOffice } from './dead-letter-office.ts';
+import { DeadLetterService } from './dead-letter-service.ts';
 import { type MessageBodyLimits, MessageBodies } from '../../engine/pipeline/message-bodies.ts';
 import { Publisher } from '../../engine/pipeline/publisher.ts';
 import type { Logger } from '../../telemetry/logger.ts';
-import { metricCatalogue } from '../../telemetry/metric-catalogue.ts';
+import { bareEngineCatalogue } from '../../engine/metrics/engine-metrics.ts';
 import { createMetrics } from '../../telemetry/metrics.ts';
+import { deadLetterMetrics } from './dead-letter-metrics.ts';
 import type { Installation } from '../../terminal/installation.ts';
 
 /** What it reads of the configuration. */
@@ -25,26 +26,26 @@ export interface DeadLetterCommandOptions {
  * filled from the ledger when one starts. Throws what opening the ledger throws, and MILLRACE_QUEUE_UNAVAILABLE before
  * anything is changed.
  */
-export async function withDeadLetterOffice<Result>(
+export async function withDeadLetterService<Result>(
   { settings, withLedger }: Installation<DeadLetterSettings>,
   { logger, replays }: DeadLetterCommandOptions,
-  work: (office: DeadLetterOffice) => Promise<Result>,
+  work: (service: DeadLetterService) => Promise<Result>,
 ): Promise<Result> {
   return withLedger(async ({ database, clock, ...access }) => {
     const payloads = await access.openPayloads();
     const queues = replays ? await access.notifications() : undefined;
     try {
       // Nobody scrapes a command: what it did stands in the audit.
-      const metrics = createMetrics(metricCatalogue);
+      const metrics = createMetrics({ ...bareEngineCatalogue, ...deadLetterMetrics });
       const publisher = queues === undefined ? undefined : new Publisher({ queues, clock, logger, metrics });
-      const office = new DeadLetterOffice({
+      const service = new DeadLetterService({
         ledger: new DeadLetters(database),
         bodies: new MessageBodies(payloads, settings.messages),
         ...(publisher === undefined ? {} : { publisher }),
         metrics,
         clock,
       });
-      const result = await work(office);
+      const result = await work(service);
       await publisher?.drain();
       return result;
     } finally {

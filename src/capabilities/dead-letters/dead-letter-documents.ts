@@ -113,7 +113,9 @@ export const deadLetterSchema = z.object({
     .describe(
       'Why there is no data: it cannot be read from the payload store, or the API key lacks the scope `messages:data`.',
     ),
-  failures: z.array(failureSchema).describe('The newest 200 failed attempts and lost runs, oldest first.'),
+  failures: z
+    .array(failureSchema)
+    .describe('The newest 200 failed attempts and expired leases, oldest first.'),
   calls: z.array(callSchema).describe('The newest 200 calls, oldest first.'),
   actions: z.array(actionSchema).describe('What operators did to it, oldest first.'),
 });
@@ -128,9 +130,9 @@ const planFiguresShape = {
     .describe(
       'What it costs beside that: as successful messages of the stage do on average. Absent without any.',
     ),
-  dearestUsd: amount
+  mostExpensiveUsd: amount
     .optional()
-    .describe('The same if each were as dear as the dearest of these messages. No upper bound.'),
+    .describe('The same if each were as expensive as the most expensive of these messages. No upper bound.'),
 };
 
 const planSchema = z.object({
@@ -292,7 +294,7 @@ export function describePlan(stages: readonly StageReplayPlan[], max: number): R
       reusableUsd: total((stage) => stage.reusableUsd) ?? usd('0'),
       paidUsd: total((stage) => stage.paidUsd) ?? usd('0'),
       estimatedUsd: total((stage) => stage.estimatedUsd),
-      dearestUsd: total((stage) => stage.dearestUsd),
+      mostExpensiveUsd: total((stage) => stage.mostExpensiveUsd),
     }),
     hasMore: count === max,
     stages: stages.map((stage) => ({
@@ -306,14 +308,14 @@ export function describePlan(stages: readonly StageReplayPlan[], max: number): R
 
 type Figures = Omit<StageReplayPlan, 'stage' | 'owner' | 'sampleSize'>;
 
-function figuresOf({ count, reusableSteps, reusableUsd, paidUsd, estimatedUsd, dearestUsd }: Figures) {
+function figuresOf({ count, reusableSteps, reusableUsd, paidUsd, estimatedUsd, mostExpensiveUsd }: Figures) {
   return {
     count,
     reusableSteps,
     reusableUsd: formatUsd(reusableUsd),
     paidUsd: formatUsd(paidUsd),
     ...(estimatedUsd === undefined ? {} : { estimatedUsd: formatUsd(estimatedUsd) }),
-    ...(dearestUsd === undefined ? {} : { dearestUsd: formatUsd(dearestUsd) }),
+    ...(mostExpensiveUsd === undefined ? {} : { mostExpensiveUsd: formatUsd(mostExpensiveUsd) }),
   };
 }
 

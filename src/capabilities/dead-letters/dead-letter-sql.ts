@@ -28,7 +28,7 @@ const selected = `m.state = 'dead_lettered'
 /** Recorded answers, one for each place in the handler, that a further run of it finds in its journal. */
 const reusable = `select distinct on (c.step, c.ordinal) c.cost_usd
      from millrace.calls c
-     where c.message_id = m.id and c.state = 'settled' and c.outcome = 'ok' and c.rejected_at is null and (c.answer is not null or c.answer_ref is not null)
+     where c.message_id = m.id and c.state = 'settled' and c.outcome = 'ok' and c.invalidated_at is null and (c.answer is not null or c.answer_ref is not null)
      order by c.step, c.ordinal, c.reserved_at desc, c.id desc`;
 
 const deathColumns = `m.state, m.error_code, m.finished_at, m.discarded_at, m.discarded_by, m.body_bytes,
@@ -57,7 +57,7 @@ export const findDeadLetter = named(
      and (m.state = 'dead_lettered' or exists (select from millrace.dead_letter_actions a where a.message_id = m.id))`,
 );
 
-/** $1 the id: its newest 200 failed attempts and lost runs, oldest first. */
+/** $1 the id: its newest 200 failed attempts and expired leases, oldest first. */
 export const listDeadLetterFailures = named(
   'ledger.list_dead_letter_failures',
   `select * from (
@@ -71,7 +71,7 @@ export const listDeadLetterCalls = named(
   `select * from (
      select id, fence, step, ordinal, attempt, provider, model, answered_model, fallback_from, tier, state, outcome, settlement,
        error_type, reserved_at, duration_ms, cost_usd, upper_bound_usd, price_reference, price_catalogue, waste_reason, parameters,
-       (state = 'settled' and outcome = 'ok' and rejected_at is null and (answer is not null or answer_ref is not null)) as is_reusable
+       (state = 'settled' and outcome = 'ok' and invalidated_at is null and (answer is not null or answer_ref is not null)) as is_reusable
      from millrace.calls where message_id = $1::uuid order by reserved_at desc, id desc limit 200) newest
    order by reserved_at, id`,
 );
@@ -86,7 +86,7 @@ export const listDeadLetterActions = named(
 
 /**
  * $14 how many at most, oldest death first. By stage: how many, what was paid, what of it is reused, and what the
- * same number of successful messages costs above that, on average and if each were as dear as the dearest. The sample
+ * same number of successful messages costs above that, on average and if each were as expensive as the most expensive. The sample
  * is up to 500 successes a stage among the newest 20,000 messages, and as many of those whose senders named them
  * (their ids are not in the order of time). Successes with an unpriced call are no sample: their cost is not known.
  * Without a sample there is no estimate (greatest() would make nought of it).
@@ -113,18 +113,18 @@ export const planReplay = named(
      where s.place <= 500
      group by s.stage, s.id
      having count(*) filter (where c.state = 'settled' and c.cost_usd is null) = 0),
-   sample as (select stage, count(*)::int as size, avg(usd) as mean_usd, max(usd) as dearest_usd from priced group by stage)
+   sample as (select stage, count(*)::int as size, avg(usd) as mean_usd, max(usd) as most_expensive_usd from priced group by stage)
    select l.stage, l.owner, count(*)::int as count, sum(l.steps)::int as reusable_steps, sum(l.reusable_usd)::text as reusable_usd,
      sum(l.paid_usd)::text as paid_usd, coalesce(max(s.size), 0)::int as sample_size,
      round(sum(case when s.size > 0 then greatest(0, s.mean_usd - l.reusable_usd) end), 12)::text as estimated_usd,
-     sum(case when s.size > 0 then greatest(0, s.dearest_usd - l.reusable_usd) end)::text as dearest_usd
+     sum(case when s.size > 0 then greatest(0, s.most_expensive_usd - l.reusable_usd) end)::text as most_expensive_usd
    from letters l left join sample s on s.stage = l.stage
    group by l.stage, l.owner order by l.stage, l.owner`,
 );
 
 /** One slice of an operation: what is selected and was not yet touched by this operation itself. */
 const chosen = `chosen as (
-     select m.id, m.fence, m.finished_at, m.error_code, m.attempts + m.degenerate_attempts as attempts
+     select m.id, m.fence, m.finished_at, m.error_code, m.attempts + m.invalid_output_attempts as attempts
      from millrace.messages m
      where ${selected}
        and not exists (select from millrace.dead_letter_actions a where a.message_id = m.id and a.action_id = $14::uuid)
@@ -151,11 +151,11 @@ export const replayDeadLetters = named(
      select id, $21::float8 + (row_number() over (order by finished_at, id) - 1) * $22::float8 as delay_ms from chosen),
    replayed as (
      update millrace.messages m
-     set state = 'pending', waits_for = 'replay', waits_since = clock_timestamp(), attempts = 0, degenerate_attempts = 0, lost_runs = 0,
-       prior_attempts = m.prior_attempts + m.attempts + m.degenerate_attempts, finished_at = null, error_code = null,
+     set state = 'pending', waits_for = 'replay', waits_since = clock_timestamp(), attempts = 0, invalid_output_attempts = 0, expired_leases = 0,
+       prior_attempts = m.prior_attempts + m.attempts + m.invalid_output_attempts, finished_at = null, error_code = null,
        discarded_at = null, discarded_by = null,
        available_at = clock_timestamp() + p.delay_ms * interval '1 millisecond',
-       wake_at = 'infinity'
+       sweep_at = 'infinity'
      from placed p where m.id = p.id
      returning m.id, m.stage, m.owner, m.lane, m.team, m.customer, m.feature, m.batch, m.labels, m.trace_parent, m.fence, p.delay_ms),
    ${recorded('replayed')}

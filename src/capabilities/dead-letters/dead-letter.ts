@@ -138,8 +138,8 @@ export interface StageReplayPlan {
   readonly sampleSize: number;
   /** What it costs beside that if the messages cost what successful ones do on average; undefined without a sample. */
   readonly estimatedUsd: Usd | undefined;
-  /** The same if each were as dear as the dearest of the sample. */
-  readonly dearestUsd: Usd | undefined;
+  /** The same if each were as expensive as the most expensive of the sample. */
+  readonly mostExpensiveUsd: Usd | undefined;
 }
 
 /** A message that lives again and waits for its stage. */

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { parseRequest } from '../../http/request-faults.ts';
 import { AppError } from '../../kernel/app-error.ts';
-import type { DeadLetterOffice } from './dead-letter-office.ts';
+import type { DeadLetterService } from './dead-letter-service.ts';
 import {
   deadLetterFilterFields,
   discardedChoices,
@@ -21,7 +21,7 @@ import {
   tell,
   withStoreOptions,
 } from '../../terminal/command-context.ts';
-import { decimalNumber, wholeNumber } from '../../terminal/option-values.ts';
+import { decimalNumber, wholeNumberOption } from '../../terminal/option-values.ts';
 import { deadLetterText, listText, operatedText, planText } from './dead-letters-text.ts';
 import { operatorName } from '../../terminal/operator-name.ts';
 import type { DeadLetterSettings } from './command-dead-letters.ts';
@@ -58,7 +58,7 @@ interface ReplayOptions extends OperateOptions {
   readonly rate?: number;
 }
 
-/** `millrace dead-letters`: what was given up on, why, and what is to become of it. */
+/** `millrace dead-letters`: what was given up on, why, and what is to happen to it. */
 export function addDeadLettersCommand(
   program: Command,
   context: CommandContext<DeadLetterSettings>,
@@ -74,7 +74,7 @@ export function addDeadLettersCommand(
     .action(bind((options: ListOptions) => listLetters(context, options)));
   withStoreOptions(letters.command('show'))
     .description(
-      'everything about one: event, data, failed attempts and lost runs, calls and their cost, what operators did',
+      'everything about one: event, data, failed attempts and expired leases, calls and their cost, what operators did',
     )
     .argument('<id>', 'the id of the message')
     .option('--json', 'one JSON object, as the API answers')
@@ -112,7 +112,7 @@ function withSelection(command: Command): Command {
     .option(
       '--max <n>',
       `the most that are touched, oldest death first, up to ${maxOperated}; 1000 without it`,
-      wholeNumber(1, maxOperated),
+      wholeNumberOption(1, maxOperated),
     )
     .option('--reason <text>', 'why; it stands in the audit')
     .option('--actor <name>', 'who, for the audit; the account at this machine without it');
@@ -131,7 +131,7 @@ async function listLetters(
     ...filterOf(options),
     ...given({ limit, after }),
   });
-  const list = await withOffice(context, options, false, (office) => office.list(filter, {}, page));
+  const list = await withService(context, options, false, (service) => service.list(filter, {}, page));
   print(context, options.json === true ? json(list) : listText(list));
   return exitCodes.ok;
 }
@@ -141,7 +141,7 @@ async function showLetter(
   id: string,
   options: FilterOptions,
 ): Promise<number> {
-  const letter = await withOffice(context, options, false, (office) => office.show(id, {}));
+  const letter = await withService(context, options, false, (service) => service.show(id, {}));
   if (letter === undefined) throw new AppError('MILLRACE_NOT_FOUND', `There is no dead letter ${id}.`);
   print(context, options.json === true ? json(letter) : deadLetterText(letter));
   return exitCodes.ok;
@@ -158,12 +158,12 @@ async function replayLetters(
     ...given({ dryRun: isDryRun, ratePerSecond: rate }),
   });
   if (dryRun) {
-    const plan = await withOffice(context, options, false, (office) => office.plan(request, {}));
+    const plan = await withService(context, options, false, (service) => service.plan(request, {}));
     print(context, options.json === true ? json(plan) : planText(plan));
     return exitCodes.ok;
   }
-  const result = await withOffice(context, options, true, (office) =>
-    office.replay(request, { actor: operatorName(options.actor) }),
+  const result = await withService(context, options, true, (service) =>
+    service.replay(request, { actor: operatorName(options.actor) }),
   );
   print(context, options.json === true ? json(result) : operatedText('replayed', result));
   return exitCodes.ok;
@@ -175,26 +175,26 @@ async function discardLetters(
   options: OperateOptions,
 ): Promise<number> {
   const request = parseRequest(discardRequestSchema, selectionOf(ids, options));
-  const result = await withOffice(context, options, false, (office) =>
-    office.discard(request, { actor: operatorName(options.actor) }),
+  const result = await withService(context, options, false, (service) =>
+    service.discard(request, { actor: operatorName(options.actor) }),
   );
   print(context, options.json === true ? json(result) : operatedText('discarded', result));
   return exitCodes.ok;
 }
 
-async function withOffice<Result>(
+async function withService<Result>(
   context: CommandContext<DeadLetterSettings>,
   options: StoreOptions,
   replays: boolean,
-  work: (office: DeadLetterOffice) => Promise<Result>,
+  work: (service: DeadLetterService) => Promise<Result>,
 ): Promise<Result> {
   const logger = createLogger({
     level: 'warn',
     pretty: true,
     destination: { write: (line) => tell(context, line.trimEnd()) },
   });
-  const { withDeadLetterOffice } = await import('./command-dead-letters.ts');
-  return withDeadLetterOffice(await context.installation(options), { logger, replays }, work);
+  const { withDeadLetterService } = await import('./command-dead-letters.ts');
+  return withDeadLetterService(await context.installation(options), { logger, replays }, work);
 }
 
 /** The filters as the API names them. */

@@ -75,7 +75,7 @@ export function deadLetterText(letter: DeadLetterDocument): string {
       : `${letter.dataProblem.code}: ${letter.dataProblem.message}`;
   return [
     ...facts.map(([name = '', value = '']) => `${name.padEnd(11)}${value}`),
-    ...section('Failed attempts and lost runs', failureRows(letter)),
+    ...section('Failed attempts and expired leases', failureRows(letter)),
     ...section('Calls', callRows(letter)),
     ...section('What operators did', actionRows(letter)),
     '',
@@ -153,9 +153,14 @@ export function planText(plan: ReplayPlan): string {
   const columns = [
     left('stage'),
     left('owner'),
-    ...['messages', 'paid steps', 'worth USD', 'may cost USD', 'at most like the dearest', 'sample'].map(
-      right,
-    ),
+    ...[
+      'messages',
+      'paid steps',
+      'worth USD',
+      'may cost USD',
+      'at most like the most expensive',
+      'sample',
+    ].map(right),
   ];
   const cost = (amount: string | undefined): string =>
     amount === undefined ? 'unknown' : roundedUsd(usd(amount));
@@ -166,7 +171,7 @@ export function planText(plan: ReplayPlan): string {
     formatCount(stage.reusableSteps),
     cost(stage.reusableUsd),
     cost(stage.estimatedUsd),
-    cost(stage.dearestUsd),
+    cost(stage.mostExpensiveUsd),
     formatCount(stage.sampleSize),
   ]);
   return [

@@ -29,7 +29,7 @@ import type {
   DiscardResult,
   ReplayResult,
 } from './dead-letter-documents.ts';
-import { DeadLetterOffice, type Operator } from './dead-letter-office.ts';
+import { DeadLetterService, type Operator } from './dead-letter-service.ts';
 import {
   deadLetterFilterFields,
   discardedChoices,
@@ -47,10 +47,10 @@ const moment = { required: false, schema: { type: 'string' } } as const;
 @ApiBearerAuth()
 @Controller('v1/dead-letters')
 export class DeadLettersController {
-  readonly #office: DeadLetterOffice;
+  readonly #service: DeadLetterService;
 
-  constructor(@Inject(DeadLetterOffice) office: DeadLetterOffice) {
-    this.#office = office;
+  constructor(@Inject(DeadLetterService) service: DeadLetterService) {
+    this.#service = service;
   }
 
   @Get()
@@ -84,7 +84,7 @@ export class DeadLettersController {
   @ApiResponse({ status: 200, description: 'A page.', content: jsonOf('DeadLetterList') })
   async list(@Query() query: unknown, @Caller() caller: ApiKeyIdentity): Promise<DeadLetterList> {
     const { filter, ...page } = parseRequest(listDeadLettersSchema, query);
-    return await this.#office.list(filter, caller, page);
+    return await this.#service.list(filter, caller, page);
   }
 
   @Get(':id')
@@ -101,7 +101,7 @@ export class DeadLettersController {
   @ApiParam({ name: 'id', description: 'The id of the message.', schema: { type: 'string', format: 'uuid' } })
   @ApiResponse({ status: 200, description: 'The dead letter.', content: jsonOf('DeadLetter') })
   async get(@Param('id') id: string, @Caller() caller: ApiKeyIdentity): Promise<DeadLetterDocument> {
-    const letter = await this.#office.show(id, {
+    const letter = await this.#service.show(id, {
       ...(caller.team === undefined ? {} : { team: caller.team }),
       maySeeData: hasScope(caller, 'messages:data'),
     });
@@ -133,8 +133,8 @@ export class DeadLettersController {
   async replay(@Body() body: unknown, @Caller() caller: ApiKeyIdentity): Promise<ReplayResult> {
     const { dryRun, ...request } = parseRequest(replayRequestSchema, body);
     return dryRun
-      ? await this.#office.plan(request, caller)
-      : await this.#office.replay(request, operatorOf(caller));
+      ? await this.#service.plan(request, caller)
+      : await this.#service.replay(request, operatorOf(caller));
   }
 
   @Post('discard')
@@ -154,7 +154,7 @@ export class DeadLettersController {
     content: jsonOf('DeadLetterDiscardResult'),
   })
   async discard(@Body() body: unknown, @Caller() caller: ApiKeyIdentity): Promise<DiscardResult> {
-    return await this.#office.discard(parseRequest(discardRequestSchema, body), operatorOf(caller));
+    return await this.#service.discard(parseRequest(discardRequestSchema, body), operatorOf(caller));
   }
 }
 

@@ -4,7 +4,7 @@ import {
   discardResultSchema,
   replayResultSchema,
 } from './dead-letter-documents.ts';
-import { DeadLetterOffice } from './dead-letter-office.ts';
+import { DeadLetterService } from './dead-letter-service.ts';
 import { discardRequestSchema, replayRequestSchema } from './dead-letter-requests.ts';
 import { DeadLettersController } from './dead-letters.controller.ts';
 import type { HttpPart } from '../http-part.ts';
@@ -12,7 +12,7 @@ import type { HttpPart } from '../http-part.ts';
 /** The part of the HTTP API. */
 export const httpPart: HttpPart = {
   controllers: [DeadLettersController],
-  services: [DeadLetterOffice],
+  services: [DeadLetterService],
   answers: {
     DeadLetterList: deadLetterListSchema,
     DeadLetter: deadLetterSchema,

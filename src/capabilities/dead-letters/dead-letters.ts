@@ -156,7 +156,7 @@ interface PlanRow {
   readonly paid_usd: string;
   readonly sample_size: number;
   readonly estimated_usd: string | null;
-  readonly dearest_usd: string | null;
+  readonly most_expensive_usd: string | null;
 }
 
 interface ReplayedRow extends OriginColumns {
@@ -197,8 +197,8 @@ function deadLetterOf(row: DeadRow): DeadLetter {
     errorCode: row.error_code ?? undefined,
     diedAt: row.state === 'dead_lettered' ? (row.finished_at ?? undefined) : undefined,
     deliveries: row.deliveries,
-    attempts: row.attempts + row.degenerate_attempts,
-    totalAttempts: row.prior_attempts + row.attempts + row.degenerate_attempts,
+    attempts: row.attempts + row.invalid_output_attempts,
+    totalAttempts: row.prior_attempts + row.attempts + row.invalid_output_attempts,
     replays: row.replays,
     paidUsd: usd(row.paid_usd),
     discarded: row.discarded_at === null ? undefined : { at: row.discarded_at, by: row.discarded_by ?? '' },
@@ -215,7 +215,7 @@ function planOf(row: PlanRow): StageReplayPlan {
     paidUsd: usd(row.paid_usd),
     sampleSize: row.sample_size,
     estimatedUsd: row.estimated_usd === null ? undefined : usd(row.estimated_usd),
-    dearestUsd: row.dearest_usd === null ? undefined : usd(row.dearest_usd),
+    mostExpensiveUsd: row.most_expensive_usd === null ? undefined : usd(row.most_expensive_usd),
   };
 }
 

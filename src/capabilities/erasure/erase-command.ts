@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { AppError } from '../../kernel/app-error.ts';
-import type { ErasureReport } from './erasure-office.ts';
+import type { ErasureReport } from './erasure-service.ts';
 import { silentLogger } from '../../telemetry/silent-logger.ts';
 import {
   type Bind,
@@ -50,9 +50,9 @@ async function erase(context: CommandContext<ErasureSettings>, options: EraseOpt
     throw new AppError('MILLRACE_REQUEST_INVALID', 'Say why with --reason, or look first with --dry-run.');
   const request = { customer, team, message };
   const order = { actor: operatorName(actor), reason };
-  const { withErasureOffice } = await import('./command-erasures.ts');
-  const report = await withErasureOffice(await context.installation(options), silentLogger, (office) =>
-    dryRun ? office.preview(request) : office.erase(request, order),
+  const { withErasureService } = await import('./command-erasures.ts');
+  const report = await withErasureService(await context.installation(options), silentLogger, (service) =>
+    dryRun ? service.preview(request) : service.erase(request, order),
   );
   print(context, json ? JSON.stringify(report, undefined, 2) : textOf(report));
   return exitCodes.ok;

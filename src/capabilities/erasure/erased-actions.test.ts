@@ -23,8 +23,8 @@ it('replaces the name where an entry is about it', () => {
   expect(erasedAction(entry('customer :', 'stop :, a:b', { scope: 'customer', value: ':' }), name)).toEqual(
     entry('customer erased-1', 'stop erased-1, a:b', { scope: 'customer', value: pseudonym }),
   );
-  expect(erasedAction(entry('customer :', 'done', { hold: 'h', placedFor: 'for :' }), name)).toEqual(
-    entry('customer erased-1', 'done', { hold: 'h', placedFor: 'for erased-1' }),
+  expect(erasedAction(entry('customer :', 'done', { pause: 'h', placedFor: 'for :' }), name)).toEqual(
+    entry('customer erased-1', 'done', { pause: 'h', placedFor: 'for erased-1' }),
   );
   const changes = (customer: string) => ({
     changes: [{ budget: ':', fields: { customer: { from: customer, to: 'b' }, team: { to: ':' } } }],

@@ -1,7 +1,7 @@
 /*
  * The customer's name in one entry of the audit. It is found by the entry's structure, never as a part of a longer text: a
  * customer may be called ":", or "root" as a key is. An entry is about the customer when its target is "customer NAME", or
- * when its detail names it under `customer` or as the value of a hold on customers.
+ * when its detail names it under `customer` or as the value of a pause on customers.
  */
 
 /** An entry as it stands, its detail as JSON text. */
@@ -38,11 +38,11 @@ function withoutName(value: unknown, name: ErasedName, isOwn: boolean): unknown 
   if (Array.isArray(value)) return value.map((item) => withoutName(item, name, isOwn));
   if (!isObject(value)) return value;
   const isSelected = isOwn || isOnly(value['team'], name.team);
-  const isHold = value['scope'] === 'customer';
+  const isPause = value['scope'] === 'customer';
   return Object.fromEntries(
     Object.entries(value).map(([key, item]) => [
       key,
-      isSelected && (key === 'customer' || (key === 'value' && isHold))
+      isSelected && (key === 'customer' || (key === 'value' && isPause))
         ? replaced(item, name)
         : withoutName(item, name, isOwn),
     ]),
@@ -57,7 +57,7 @@ function replaced(value: unknown, name: ErasedName): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, replaced(item, name)]));
 }
 
-/** In an entry about the customer: the reason of a hold that was lifted, which an operator wrote. */
+/** In an entry about the customer: the reason of a pause that was lifted, which an operator wrote. */
 function withoutNameInTexts(detail: unknown, name: ErasedName): unknown {
   if (!isObject(detail) || typeof detail['placedFor'] !== 'string') return detail;
   return { ...detail, placedFor: withoutWord(detail['placedFor'], name) };

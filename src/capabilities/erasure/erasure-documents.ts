@@ -58,9 +58,9 @@ export type ErasureDocument = z.output<typeof erasureSchema>;
 export type RequestedErasureDocument = z.output<typeof requestedErasureSchema>;
 
 const failedTodo =
-  "The export goes on, and what was not erased is still there. A relay's log has the failure (chore erasures): mend it, then ask for the erasure again.";
+  "The export goes on, and what was not erased is still there. A maintenance process's log has the failure (job erasures): fix it, then ask for the erasure again.";
 const retriedTodo =
-  "It is tried again by itself, and nothing is exported until it has ended. A relay's log has the failure (chore erasures).";
+  "It is tried again by itself, and nothing is exported until it has ended. A maintenance process's log has the failure (job erasures).";
 
 export function describeErasure(state: ErasureState): ErasureDocument {
   const { id, kind, pseudonym, began_at: beganAt, ended_at: endedAt, messages, failure } = state;

@@ -14,6 +14,7 @@ import {
   targetOf,
 } from './erasure-selection.ts';
 import * as sql from './erasure-sql.ts';
+import { erasureErrors } from './erasure-errors.ts';
 
 /*
  * Erasure in the ledger. From its request until its end no export batch is bound, and its work begins when those that were
@@ -26,7 +27,7 @@ export interface ErasureMeasure {
   readonly messages: number;
   readonly deadLetters: number;
   readonly calls: number;
-  /** Messages that have not ended, and calls in the air. */
+  /** Messages that have not ended, and calls under way. */
   readonly open: number;
 }
 
@@ -183,7 +184,7 @@ export class ErasureLedger {
       if ((await this.find(requested.id))?.ended_at !== null) return undefined;
       if (tries === waits)
         throw blocked(
-          'Another process works on it, or records are on their way to the column store and do not arrive. Is the relay running?',
+          'Another process works on it, or records are on their way to the column store and do not arrive. Is the maintenance role running?',
         );
       await this.#clock.sleep(waitMs);
     }
@@ -223,7 +224,7 @@ export class ErasureLedger {
   }
 
   /**
-   * A try failed. One that another try cannot mend counts, and the fifth ends the erasure as failed, with an entry in the
+   * A try failed. One that another try cannot fix counts, and the fifth ends the erasure as failed, with an entry in the
    * audit: unless the column store is begun, where an end half way would leave sums that are not right.
    */
   async noteFailure(
@@ -281,19 +282,19 @@ export class ErasureLedger {
     return erased;
   }
 
-  /** Where operators wrote the name. A hold knows no team: it stands for others too, and stays when one team's is erased. */
+  /** Where operators wrote the name. A pause knows no team: it stands for others too, and stays when one team's is erased. */
   async #eraseName(
     { customer, team }: Extract<ErasureSelection, { kind: 'customer' }>,
     pseudonym: string,
   ): Promise<void> {
     const name = { customer, pseudonym, ...(team === undefined ? {} : { team }) };
-    await this.#database.query(sql.eraseBudgets, [customer, team, pseudonym]);
+    await this.#database.query(sql.eraseQuotas, [customer, team, pseudonym]);
     if (team === undefined) {
-      const { rows } = await this.#database.query<{ id: Uuid; reason: string }>(sql.findErasedHold, [
+      const { rows } = await this.#database.query<{ id: Uuid; reason: string }>(sql.findErasedBlock, [
         customer,
       ]);
       for (const { id, reason } of rows)
-        await this.#database.query(sql.eraseHold, [id, pseudonym, withoutWord(reason, name)]);
+        await this.#database.query(sql.eraseBlock, [id, pseudonym, withoutWord(reason, name)]);
     }
     await eraseActions(this.#database, name);
   }
@@ -377,5 +378,5 @@ function lost(): AppError {
 }
 
 function blocked(why: string): AppError {
-  return new AppError('MILLRACE_ERASURE_BLOCKED', why);
+  return new AppError(erasureErrors.MILLRACE_ERASURE_BLOCKED, why);
 }

@@ -22,7 +22,7 @@ export const findRoot = named(
 /** $1 to $4 the selection. */
 export const measureErasure = named(
   'ledger.measure_erasure',
-  `select count(*)::int as messages, count(*) filter (where m.wake_at is not null)::int as open,
+  `select count(*)::int as messages, count(*) filter (where m.sweep_at is not null)::int as open,
      count(*) filter (where m.state = 'dead_lettered')::int as dead_letters,
      coalesce(sum((select count(*) from millrace.calls c where c.message_id = m.id)), 0)::int as calls,
      coalesce(sum((select count(*) from millrace.calls c where c.message_id = m.id and c.state = 'reserved')), 0)::int
@@ -37,8 +37,8 @@ export const findErasable = named(
   `select exists (select from millrace.messages m where ${selected})
      or exists (select from millrace.calls c where ${selectedLoose})
      or exists (select from millrace.outbox where strpos(line, $5::text) > 0)
-     or exists (select from millrace.budgets where customer = $1::text and ($2::text is null or team = $2::text))
-     or exists (select from millrace.holds where scope = 'customer' and value = $1::text and $2::text is null) as found`,
+     or exists (select from millrace.quotas where customer = $1::text and ($2::text is null or team = $2::text))
+     or exists (select from millrace.blocks where scope = 'customer' and value = $1::text and $2::text is null) as found`,
 );
 
 /** $1 id, $2 kind, $3 hash, $4 pseudonym, $5 actor, $6 reason, $7 team or null, $8 the audit's id, $9 target, $10 detail. */
@@ -142,7 +142,7 @@ export const eraseMessages = named(
   'ledger.erase_messages',
   `with chosen as materialized (
      select m.id, m.body_ref from millrace.messages m
-     where m.id > $5::uuid and m.wake_at is null and ${selected} and ($3::uuid is not null or m.customer is distinct from $4::text)
+     where m.id > $5::uuid and m.sweep_at is null and ${selected} and ($3::uuid is not null or m.customer is distinct from $4::text)
      order by m.id limit $6 for update),
    payloads as (
      insert into millrace.payload_removals (reference)
@@ -184,23 +184,23 @@ export const eraseLooseCalls = named(
    select count(*)::int as count from chosen`,
 );
 
-/** $1 customer, $2 team: only that team's, $3 pseudonym. A budget that the configuration still names comes back with the next start. */
-export const eraseBudgets = named(
-  'ledger.erase_budgets',
-  `update millrace.budgets set customer = $3, retired_at = coalesce(retired_at, clock_timestamp())
+/** $1 customer, $2 team: only that team's, $3 pseudonym. A quota that the configuration still names comes back with the next start. */
+export const eraseQuotas = named(
+  'ledger.erase_quotas',
+  `update millrace.quotas set customer = $3, retired_at = coalesce(retired_at, clock_timestamp())
    where customer = $1 and ($2::text is null or team = $2::text)`,
 );
 
 /** $1 customer. */
-export const findErasedHold = named(
-  'ledger.find_erased_hold',
-  `select id, reason from millrace.holds where scope = 'customer' and value = $1`,
+export const findErasedBlock = named(
+  'ledger.find_erased_block',
+  `select id, reason from millrace.blocks where scope = 'customer' and value = $1`,
 );
 
 /** $1 id, $2 pseudonym, $3 reason. */
-export const eraseHold = named(
-  'ledger.erase_hold',
-  `update millrace.holds set value = $2, reason = $3 where id = $1::uuid`,
+export const eraseBlock = named(
+  'ledger.erase_block',
+  `update millrace.blocks set value = $2, reason = $3 where id = $1::uuid`,
 );
 
 /** $1 customer, $2 the same as a JSON string, $3 the last entry seen, $4 how many: entries that may be about the customer. */

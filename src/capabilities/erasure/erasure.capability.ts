@@ -1,16 +1,13 @@
 import type { Capability } from '../capability.ts';
-import { ErasureOffice } from './erasure-office.ts';
-import { erasureOfficeOver } from './erasure-office-over.ts';
+import { erasureErrors } from './erasure-errors.ts';
+import { erasureNames } from './erasure-names.ts';
 
 /** Erasing what belongs to a person, a customer or a team. */
-export const erasure: Capability<unknown> = {
+export const erasure = {
   name: 'erasure',
+  errors: erasureErrors,
+  names: erasureNames,
   http: async () => (await import('./erasure.http.ts')).httpPart,
-  open: (context) => {
-    const office = erasureOfficeOver(context, context);
-    return {
-      services: [[ErasureOffice, office]],
-      jobs: [{ name: 'erasures', intervalMs: 2000, runsIn: 'relay', turn: () => office.goOn() }],
-    };
-  },
-};
+  status: async () => (await import('./erasure-status.ts')).erasureStatus,
+  open: async () => (await import('./open-erasure.ts')).openErasure,
+} as const satisfies Capability;

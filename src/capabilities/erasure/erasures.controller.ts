@@ -9,7 +9,7 @@ import {
   erasureRequestSchema,
   type RequestedErasureDocument,
 } from './erasure-documents.ts';
-import { ErasureOffice } from './erasure-office.ts';
+import { ErasureService } from './erasure-service.ts';
 import { jsonOf } from '../../http/json-content.ts';
 
 /** What both of Nest's platforms offer to set a status. */
@@ -22,10 +22,10 @@ interface StatusWriter {
 @ApiBearerAuth()
 @Controller('v1/erasures')
 export class ErasuresController {
-  readonly #office: ErasureOffice;
+  readonly #service: ErasureService;
 
-  constructor(@Inject(ErasureOffice) office: ErasureOffice) {
-    this.#office = office;
+  constructor(@Inject(ErasureService) service: ErasureService) {
+    this.#service = service;
   }
 
   @Post()
@@ -36,7 +36,7 @@ export class ErasuresController {
     summary: "Erase what is known of a customer, of a team's customers or of a message, or say what there is",
     description:
       'Data, answers, names and labels go; what was spent stays, under a pseudonym. The request is durable when it is ' +
-      'answered, and a relay does the work, going on where a process died. The same request again finds the same erasure ' +
+      'answered, and a maintenance process does the work, going on where a process died. The same request again finds the same erasure ' +
       'while it is at work. Refused with 409 while work of it is open or another erasure is at work. With dryRun nothing ' +
       'changes. The erasure is audited, without the name.',
   })
@@ -51,11 +51,11 @@ export class ErasuresController {
     const { dryRun, reason, ...request } = parseRequest(erasureRequestSchema, body);
     if (dryRun) {
       response.status(HttpStatus.OK);
-      const { messages, deadLetters, calls, open, usageRows } = await this.#office.preview(request, caller);
+      const { messages, deadLetters, calls, open, usageRows } = await this.#service.preview(request, caller);
       return { dryRun, messages, deadLetters, calls, open, usageRows };
     }
     const order = { actor: `key:${caller.name}:${caller.id}`, reason };
-    const erasure = await this.#office.request(request, order, caller);
+    const erasure = await this.#service.request(request, order, caller);
     response.status(HttpStatus.ACCEPTED);
     return erasure;
   }
@@ -71,7 +71,7 @@ export class ErasuresController {
   })
   @ApiResponse({ status: 200, description: 'The erasure.', content: jsonOf('Erasure') })
   async get(@Param('id') id: string, @Caller() caller: ApiKeyIdentity): Promise<ErasureDocument> {
-    const erasure = await this.#office.find(id, caller);
+    const erasure = await this.#service.find(id, caller);
     if (erasure !== undefined) return erasure;
     throw new AppError('MILLRACE_NOT_FOUND', 'There is no such erasure, or it is not for this API key.');
   }

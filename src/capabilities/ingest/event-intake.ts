@@ -128,5 +128,5 @@ function together([first, ...others]: readonly [AppError, ...(readonly AppError[
   );
   const distinct = [...new Map(faults.map((fault) => [fault.field, fault])).values()];
   const told = distinct.map(({ field, problem }) => `${field}: ${problem}`).join('; ');
-  return new AppError(first.code, `The ${noun} is not valid: ${told}`, { faults: distinct });
+  return new AppError(first.declared, `The ${noun} is not valid: ${told}`, { faults: distinct });
 }

@@ -50,7 +50,7 @@ export type CircuitEvent =
 
 export const closedCircuit: Circuit = { state: 'closed', opens: 0, probesOut: 0, probeSuccesses: 0 };
 
-/** What becomes of the circuit; undefined when the event changes nothing. */
+/** What happens to the circuit; undefined when the event changes nothing. */
 export function nextCircuit(
   circuit: Circuit,
   event: CircuitEvent,

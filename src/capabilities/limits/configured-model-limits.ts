@@ -1,12 +1,13 @@
-import { ModelLimits } from './model-limits.ts';
-import { RateGate } from './rate-gate.ts';
+import { RateLimitStore } from './model-limits.ts';
+import { composeRateGate } from './compose-rate-gate.ts';
+import type { RateGate } from './rate-gate.ts';
 import type { SqlDatabase } from '../../drivers/sql-database/sql-database.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { warmInputEstimates } from '../../engine/providers/input-estimate.ts';
-import type { StageGates } from '../../engine/pipeline/stage-gates.ts';
-import type { Bounds } from '../../telemetry/bounds.ts';
+import type { StageCapacities } from '../../engine/pipeline/stage-capacities.ts';
+import type { LimitBounds } from './limit-names.ts';
 import type { Logger } from '../../telemetry/logger.ts';
-import type { MillraceMetrics } from '../../telemetry/metrics.ts';
+import type { LimitMetrics } from './limit-metrics.ts';
 import type { LimitSettings } from './limit-settings.ts';
 
 /** What it reads of the settings of models. */
@@ -17,17 +18,17 @@ export interface RateSettings extends Pick<LimitSettings, 'limits'> {
 interface LimitParts {
   readonly models: RateSettings;
   readonly database: SqlDatabase;
-  readonly stageGates: StageGates;
+  readonly stageCapacities: StageCapacities;
   readonly random: () => number;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly metrics: MillraceMetrics;
-  readonly bounds: Bounds;
+  readonly metrics: LimitMetrics;
+  readonly bounds: LimitBounds;
 }
 
 /** The gate that keeps the configured limits of models, bound to the stages whose slots its waits hold. */
 export async function limitsGate(parts: LimitParts): Promise<RateGate> {
-  const { models: settings, database, stageGates, clock, random, logger, metrics, bounds } = parts;
+  const { models: settings, database, stageCapacities, clock, random, logger, metrics, bounds } = parts;
   const { limits } = settings;
   const models = Object.keys(limits).map((name) => {
     const slash = name.indexOf('/');
@@ -38,17 +39,17 @@ export async function limitsGate(parts: LimitParts): Promise<RateGate> {
     models.filter(({ model }) => model !== '*'),
   );
   await warmInputEstimates(models.map(({ model }) => model));
-  return new RateGate({
+  return composeRateGate({
     limits,
     maxBlockMs: settings.retryAfter.maxModelMs,
-    store: new ModelLimits({ database, clock, bounds }),
+    store: new RateLimitStore({ database, clock, bounds }),
     clock,
     random,
     logger,
     metrics,
     bounds,
-    slotsOf: (stage) => stageGates.find(stage)?.concurrency,
-    onWait: (stage, waitMs) => stageGates.find(stage)?.waits(waitMs),
-    onPark: (stage, slotInMs) => stageGates.find(stage)?.mayGoOnIn(slotInMs),
+    slotsOf: (stage) => stageCapacities.find(stage)?.concurrency,
+    onWait: (stage, waitMs) => stageCapacities.find(stage)?.waits(waitMs),
+    onPark: (stage, slotInMs) => stageCapacities.find(stage)?.mayGoOnIn(slotInMs),
   });
 }

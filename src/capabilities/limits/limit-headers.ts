@@ -15,14 +15,14 @@ export type LimitHeaders = Readonly<Record<string, string | undefined>>;
 /** Reads the limit of requests or of tokens; nothing when the provider does not speak of it. */
 export function readLimit(headers: LimitHeaders | undefined, what: 'requests' | 'tokens'): LimitReading {
   const number = (...names: readonly string[]): number | undefined =>
-    names.map((name) => wholeNumber(headers?.[name])).find((value) => value !== undefined);
+    names.map((name) => wholeNumberIn(headers?.[name])).find((value) => value !== undefined);
   return {
     perMinute: positive(number(`x-ratelimit-limit-${what}`, `anthropic-ratelimit-${what}-limit`)),
     remaining: number(`x-ratelimit-remaining-${what}`, `anthropic-ratelimit-${what}-remaining`),
   };
 }
 
-function wholeNumber(text: string | undefined): number | undefined {
+function wholeNumberIn(text: string | undefined): number | undefined {
   return text !== undefined && /^\d{1,15}$/.test(text.trim()) ? Number(text) : undefined;
 }
 

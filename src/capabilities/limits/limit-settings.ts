@@ -25,31 +25,31 @@ export const limitSettings = {
   limits: setting(z.record(z.string().regex(/^[a-z][a-z0-9-]*\/.+$/), modelLimitSchema).default({}), {
     help: 'What all processes together may ask of a model each minute, by `provider/model`, or `provider/*` for each other model of the provider: `requestsPerMinute`, `tokensPerMinute`.',
   }),
-  breaker: z
+  circuit: z
     .strictObject({
       enabled: setting(onOff.default(true), {
-        env: 'MILLRACE_BREAKER',
+        env: 'MILLRACE_CIRCUIT',
         help: 'Whether a model that fails is left alone for a while (docs/runbooks/provider.md#circuit).',
       }),
       errorShare: setting(decimalNumber(0.0001, 1).default(0.5), {
-        env: 'MILLRACE_BREAKER_ERROR_SHARE',
+        env: 'MILLRACE_CIRCUIT_ERROR_SHARE',
         help: "The share of failures and time-outs at which a model's circuit opens.",
       }),
       minRequests: setting(wholeNumber(1, 1_000_000).default(20), {
-        env: 'MILLRACE_BREAKER_MIN_REQUESTS',
+        env: 'MILLRACE_CIRCUIT_MIN_REQUESTS',
         help: 'Requests of all processes in the window before that share is judged.',
       }),
-      windowMs: countingWindow('failures', 30_000, 'MILLRACE_BREAKER_WINDOW_MS'),
+      windowMs: countingWindow('failures', 30_000, 'MILLRACE_CIRCUIT_WINDOW_MS'),
       openMs: setting(wholeNumber(100, 3_600_000).default(15_000), {
-        env: 'MILLRACE_BREAKER_OPEN_MS',
+        env: 'MILLRACE_CIRCUIT_OPEN_MS',
         help: 'How long a circuit stays open before probes are sent. Doubles with every failed probe.',
       }),
       maxOpenMs: setting(wholeNumber(100, 86_400_000).default(300_000), {
-        env: 'MILLRACE_BREAKER_MAX_OPEN_MS',
+        env: 'MILLRACE_CIRCUIT_MAX_OPEN_MS',
         help: 'The longest that a circuit stays open between two tries.',
       }),
       probes: setting(wholeNumber(1, 100).default(3), {
-        env: 'MILLRACE_BREAKER_PROBES',
+        env: 'MILLRACE_CIRCUIT_PROBES',
         help: 'How many probes must succeed to close a circuit; no more are sent at once.',
       }),
     })

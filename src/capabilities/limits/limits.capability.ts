@@ -1,29 +1,14 @@
 import type { Capability } from '../capability.ts';
-import { type RateSettings, limitsGate } from './configured-model-limits.ts';
-import { type HealthSettings, SharedModelHealth } from './shared-model-health.ts';
-
-interface Settings {
-  readonly models: HealthSettings & RateSettings;
-}
+import { limitMetrics } from './limit-metrics.ts';
+import { limitNames } from './limit-names.ts';
+import { limitSettings } from './limit-settings.ts';
 
 /** Limits of requests and tokens of models, their circuits, and the retry budget. */
-export const limits: Capability<Settings> = {
+export const limits = {
   name: 'limits',
-  open: async (context) => {
-    const { models } = context.settings;
-    const health = new SharedModelHealth({ ...context, models });
-    const limit = await limitsGate({ ...context, models, stageGates: context.engine.stageGates });
-    return {
-      // Tokens are taken last: what is refused before need not give them back.
-      hooks: { gates: [...health.gates, limit] },
-      beforeWork: () => {
-        health.start();
-        return Promise.resolve();
-      },
-      stop: async () => {
-        await health.stop();
-        await limit.close();
-      },
-    };
-  },
-};
+  modelSettings: limitSettings,
+  metrics: limitMetrics,
+  names: limitNames,
+  status: async () => (await import('./limit-status.ts')).limitStatus,
+  open: async () => (await import('./open-limits.ts')).openLimits,
+} as const satisfies Capability;

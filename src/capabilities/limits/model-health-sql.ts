@@ -91,8 +91,8 @@ export const lockRetries = named(
 );
 
 /** $1 provider, $2 model, $3 how many retries are wanted, $4 floor, $5 share, $6 the span in milliseconds. Answers how many are permitted. */
-export const permitRetries = named(
-  'admission.permit_retries',
+export const grantRetries = named(
+  'admission.grant_retries',
   `with present as materialized (select ${presentWindow} as starts),
    spent as materialized (
      select coalesce(sum(w.firsts), 0) as firsts, coalesce(sum(w.retries), 0) as retries

@@ -162,14 +162,14 @@ export class ModelHealthStore {
   }
 
   /** Permits at most so many retries of a model, never more than its budget has left, and counts them. */
-  permitRetries(
+  grantRetries(
     { provider, model }: ModelName,
     wanted: number,
     { floor, share, windowMs }: RetryBudgetSettings,
   ): Promise<{ readonly permitted: number; readonly windowStart: Date }> {
     return this.#database.transaction(async (transaction) => {
       await transaction.query(sql.lockRetries, [`${provider}/${model}`]);
-      const { rows } = await transaction.query<{ retries: number; window_start: Date }>(sql.permitRetries, [
+      const { rows } = await transaction.query<{ retries: number; window_start: Date }>(sql.grantRetries, [
         provider,
         model,
         wanted,

@@ -1,11 +1,11 @@
 import type { Clock } from '../../kernel/clock.ts';
 import type { Logger } from '../../telemetry/logger.ts';
-import type { MillraceMetrics } from '../../telemetry/metrics.ts';
+import type { LimitMetrics } from './limit-metrics.ts';
 import { type CircuitEvent, type CircuitSettings, nextCircuit, openDurationMs } from './circuit.ts';
 import type { ChangeCondition, ModelHealthStore, RetryBudgetSettings } from './model-health-store.ts';
 import { showHealth } from './show-health.ts';
-import { type Told, WatchedModel } from './watched-model.ts';
-import type { Bounds } from '../../telemetry/bounds.ts';
+import { type Unreported, WatchedModel } from './watched-model.ts';
+import type { LimitBounds } from './limit-names.ts';
 
 /*
  * How every model is doing, as far as this process knows. Requests only count in memory; twice a second the counts are
@@ -19,16 +19,16 @@ export interface ModelHealthOptions {
   readonly store: ModelHealthStore;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly metrics?: MillraceMetrics;
+  readonly metrics?: LimitMetrics;
   /** Undefined: circuits are off. */
-  readonly breaker: (CircuitSettings & { readonly windowMs: number }) | undefined;
+  readonly circuit: (CircuitSettings & { readonly windowMs: number }) | undefined;
   /** Undefined: retries are not limited. */
   readonly retryBudget: RetryBudgetSettings | undefined;
-  readonly bounds?: Bounds;
+  readonly bounds?: LimitBounds;
 }
 
 /** How often a process that asks models tells its counts and learns the others'. */
-export const healthPauseMs = 500;
+export const healthIntervalMs = 500;
 /** A process that asks none looks this often, so that its metrics are right and its first request is judged well. */
 const idlePauseMs = 2000;
 /** For so long after its last request a process still counts as asking. */
@@ -66,11 +66,11 @@ export class ModelHealth {
   }
 
   /** Counts the end of a request. */
-  count(watched: WatchedModel, what: keyof Told): void {
+  count(watched: WatchedModel, what: keyof Unreported): void {
     watched.tell(what);
-    const { breaker } = this.options;
-    if (breaker === undefined || this.#isUrgent || watched.circuit.state !== 'closed') return;
-    if (nextCircuit(watched.circuit, { kind: 'counted', counts: watched.counts }, breaker) === undefined)
+    const { circuit } = this.options;
+    if (circuit === undefined || this.#isUrgent || watched.circuit.state !== 'closed') return;
+    if (nextCircuit(watched.circuit, { kind: 'counted', counts: watched.counts }, circuit) === undefined)
       return;
     this.#isUrgent = true;
     this.#onUrgent?.();
@@ -100,17 +100,17 @@ export class ModelHealth {
    * because it does not mind.
    */
   async change(watched: WatchedModel, event: CircuitEvent, condition: ChangeCondition): Promise<boolean> {
-    const { store, breaker, clock } = this.options;
-    if (breaker === undefined) return false;
+    const { store, circuit, clock } = this.options;
+    if (circuit === undefined) return false;
     const before = watched.circuit;
     const reason = reasonOf(watched, event);
-    const stored = await store.change(watched, { event, condition, reason }, breaker);
+    const stored = await store.change(watched, { event, condition, reason }, circuit);
     if (stored === undefined) return false;
     watched.take(stored, clock.monotonicMs());
     const { state, opens } = stored.circuit;
     if (state === 'closed') watched.forgetOutcomes();
     if (state === before.state) return true;
-    const openMs = state === 'open' ? openDurationMs(opens, breaker) : undefined;
+    const openMs = state === 'open' ? openDurationMs(opens, circuit) : undefined;
     const fields = { provider: watched.provider, model: watched.model, reason, opens, openMs };
     if (state === 'open')
       this.options.logger.warn(fields, 'the circuit of a model opened: its messages wait');
@@ -169,14 +169,14 @@ export class ModelHealth {
   }
 
   async #exchange(): Promise<void> {
-    const { store, clock, breaker, retryBudget } = this.options;
+    const { store, clock, circuit, retryBudget } = this.options;
     const takings = [...this.#models.values()].map((watched) => ({
       watched,
       version: watched.version,
-      ...watched.takeTold(),
+      ...watched.takeUnreported(),
     }));
     const told = takings.flatMap(({ counts }) => counts);
-    const spans = { circuitMs: breaker?.windowMs ?? 0, retriesMs: retryBudget?.windowMs ?? 0 };
+    const spans = { circuitMs: circuit?.windowMs ?? 0, retriesMs: retryBudget?.windowMs ?? 0 };
     let readings: Awaited<ReturnType<ModelHealthStore['count']>>;
     try {
       readings = await store.count(told, spans);
@@ -202,11 +202,11 @@ export class ModelHealth {
 
   /** Only what was judged may turn: whoever finds another version learns of it at the next look. */
   async #turnCircuits(): Promise<void> {
-    const { breaker, clock } = this.options;
-    if (breaker === undefined) return;
+    const { circuit, clock } = this.options;
+    if (circuit === undefined) return;
     for (const watched of this.#models.values()) {
       const event = dueEvent(watched, clock.monotonicMs());
-      if (event === undefined || nextCircuit(watched.circuit, event, breaker) === undefined) continue;
+      if (event === undefined || nextCircuit(watched.circuit, event, circuit) === undefined) continue;
       await this.change(watched, event, { version: watched.version });
     }
   }

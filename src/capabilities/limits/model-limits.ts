@@ -6,7 +6,7 @@ import { GroupCommit } from '../../kernel/group-commit.ts';
 import { invariant } from '../../kernel/invariant.ts';
 import * as sql from './model-limits-sql.ts';
 import type { Bucket, Buckets, Taken } from './token-bucket.ts';
-import type { Bounds } from '../../telemetry/bounds.ts';
+import type { LimitBounds } from './limit-names.ts';
 
 /*
  * The buckets of all models in one table, shared by all processes. What many requests want at once is one statement, and a flush is
@@ -15,7 +15,7 @@ import type { Bounds } from '../../telemetry/bounds.ts';
  */
 
 /** What a model allows each minute; a kind that is absent has no limit. */
-export interface ModelLimit {
+export interface RateLimit {
   readonly requestsPerMinute?: number | undefined;
   readonly tokensPerMinute?: number | undefined;
 }
@@ -27,7 +27,7 @@ export interface LimitedModel {
 
 /** One request that wants to go. */
 export interface LimitAsk extends LimitedModel {
-  readonly limit: ModelLimit;
+  readonly limit: RateLimit;
   /** By estimate, input and output together. */
   readonly tokens: number;
   readonly maxWaitMs: number;
@@ -44,7 +44,7 @@ export interface LimitAnswer extends Taken {
   readonly state: Buckets;
 }
 
-/** What became of a request that had been let through. */
+/** What happened to a request that had been let through. */
 export interface LimitCorrection extends LimitedModel {
   readonly requestsBack: number;
   /** Negative when it used more than was estimated. */
@@ -64,7 +64,7 @@ export interface LimitCorrection extends LimitedModel {
 export interface ModelLimitsOptions {
   readonly database: SqlDatabase;
   readonly clock: Clock;
-  readonly bounds?: Bounds;
+  readonly bounds?: LimitBounds;
 }
 
 interface StateRow {
@@ -100,13 +100,13 @@ const maxRounds = 4;
 // A request may be counted a little earlier there than here.
 const requestsSlack = 3;
 
-export class ModelLimits {
+export class RateLimitStore {
   readonly #database: SqlDatabase;
   readonly #takes: GroupCommit<AskRow, LimitAnswer | undefined>;
   readonly #corrections: GroupCommit<ModelRow, Buckets | undefined>;
   readonly #models: GroupCommit<ModelRow, true>;
   /** The rows that this process has made, with the limits that it wrote. */
-  readonly #ensured = new Map<string, ModelLimit>();
+  readonly #ensured = new Map<string, RateLimit>();
 
   constructor({ database, clock, bounds }: ModelLimitsOptions) {
     this.#database = database;

@@ -82,7 +82,7 @@ export class RetryBudgetGate implements CallGate {
       }
       this.#asking.set(watched, []);
       try {
-        const { permitted, windowStart } = await this.#health.options.store.permitRetries(
+        const { permitted, windowStart } = await this.#health.options.store.grantRetries(
           watched,
           group.length,
           this.#settings,

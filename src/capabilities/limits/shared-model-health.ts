@@ -1,19 +1,19 @@
-import { BreakerGate } from './breaker-gate.ts';
+import { CircuitGate } from './circuit-gate.ts';
 import type { CallGate } from '../../engine/calls/call-gate.ts';
-import { healthPauseMs, ModelHealth } from './model-health.ts';
+import { healthIntervalMs, ModelHealth } from './model-health.ts';
 import { ModelHealthStore } from './model-health-store.ts';
 import { RetryBudgetGate } from './retry-budget-gate.ts';
 import type { SqlDatabase } from '../../drivers/sql-database/sql-database.ts';
-import type { BackgroundLoop } from '../../kernel/background-loop.ts';
+import type { BackgroundJob } from '../../kernel/background-job.ts';
 import type { Clock } from '../../kernel/clock.ts';
-import type { Bounds } from '../../telemetry/bounds.ts';
+import type { LimitBounds, limitNames } from './limit-names.ts';
 import type { Logger } from '../../telemetry/logger.ts';
-import type { MillraceMetrics } from '../../telemetry/metrics.ts';
-import type { CapabilityContext } from '../capability.ts';
+import type { limitMetrics, LimitMetrics } from './limit-metrics.ts';
+import type { CapabilityContext, NameOf } from '../capability.ts';
 import type { LimitSettings } from './limit-settings.ts';
 
 /** What it reads of the settings of models. */
-export interface HealthSettings extends Pick<LimitSettings, 'breaker' | 'retryBudget'> {
+export interface HealthSettings extends Pick<LimitSettings, 'circuit' | 'retryBudget'> {
   /** Who stands in for a model, by the names of both. */
   readonly fallbacks: Readonly<Record<string, string>>;
 }
@@ -24,9 +24,13 @@ interface HealthParts {
   readonly clock: Clock;
   readonly random: () => number;
   readonly logger: Logger;
-  readonly metrics: MillraceMetrics;
-  readonly bounds: Bounds;
-  readonly makeLoop: CapabilityContext<unknown>['makeLoop'];
+  readonly metrics: LimitMetrics;
+  readonly bounds: LimitBounds;
+  readonly makeLoop: CapabilityContext<
+    unknown,
+    typeof limitMetrics,
+    NameOf<typeof limitNames, 'jobs'>
+  >['makeLoop'];
 }
 
 /** Circuit breakers and retry budgets of one process, with the loop that shares them with the others. */
@@ -34,14 +38,28 @@ export class SharedModelHealth {
   /** The circuit first: what it refuses costs no retry. */
   readonly gates: readonly CallGate[];
   readonly #health: ModelHealth;
-  readonly #loop: BackgroundLoop | undefined;
+  readonly #loop: BackgroundJob | undefined;
 
-  constructor({ models, database, clock, random, logger, metrics, bounds, makeLoop }: HealthParts) {
-    const breaker = models.breaker.enabled ? models.breaker : undefined;
+  private constructor(gates: readonly CallGate[], health: ModelHealth, loop: BackgroundJob | undefined) {
+    this.gates = gates;
+    this.#health = health;
+    this.#loop = loop;
+  }
+
+  static open({
+    models,
+    database,
+    clock,
+    random,
+    logger,
+    metrics,
+    bounds,
+    makeLoop,
+  }: HealthParts): SharedModelHealth {
+    const circuit = models.circuit.enabled ? models.circuit : undefined;
     const retryBudget = models.retryBudget.enabled ? models.retryBudget : undefined;
     const store = new ModelHealthStore(database);
-    const health = new ModelHealth({ store, clock, logger, metrics, breaker, retryBudget, bounds });
-    this.#health = health;
+    const health = new ModelHealth({ store, clock, logger, metrics, circuit, retryBudget, bounds });
     const fallbacks = Object.entries(models.fallbacks);
     metrics.initialise(
       'llm_fallbacks_total',
@@ -49,14 +67,14 @@ export class SharedModelHealth {
     );
     // Known from the start, so that their circuits are seen before they are needed.
     for (const [provider, model] of fallbacks.flat().map(nameOf)) health.watch(provider, model);
-    this.gates = [
-      ...(breaker === undefined ? [] : [new BreakerGate({ health, random })]),
+    const gates = [
+      ...(circuit === undefined ? [] : [new CircuitGate({ health, random })]),
       ...(retryBudget === undefined ? [] : [new RetryBudgetGate({ health, settings: retryBudget, random })]),
     ];
-    if (this.gates.length === 0) return;
-    const loop = makeLoop('model_health', healthPauseMs, () => health.turn());
+    if (gates.length === 0) return new SharedModelHealth(gates, health, undefined);
+    const loop = makeLoop('model_health', healthIntervalMs, () => health.turn());
     health.onUrgent = () => loop.nudge();
-    this.#loop = loop;
+    return new SharedModelHealth(gates, health, loop);
   }
 
   start(): void {

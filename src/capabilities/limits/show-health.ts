@@ -1,10 +1,10 @@
-import type { MillraceMetrics } from '../../telemetry/metrics.ts';
+import type { LimitMetrics } from './limit-metrics.ts';
 import type { RetryBudgetSettings } from './model-health-store.ts';
 import type { WatchedModel } from './watched-model.ts';
 
 /** Puts what is known about the models into gauges. Every process shows the same. */
 export function showHealth(
-  metrics: MillraceMetrics | undefined,
+  metrics: LimitMetrics | undefined,
   models: readonly WatchedModel[],
   retryBudget: RetryBudgetSettings | undefined,
 ): void {

@@ -4,7 +4,7 @@
  * so that the next one waits behind it: first come, first served, also among processes, and large requests do not starve.
  * A wait that is longer than the asker accepts takes nothing.
  *
- * A small margin always stays in the bucket: it absorbs what requests in the air use beyond their estimate. It costs
+ * A small margin always stays in the bucket: it absorbs what requests under way use beyond their estimate. It costs
  * nothing but itself, once, since the bucket refills at the same pace whatever its level.
  *
  * The same arithmetic stands in model-limits-sql.ts, where the buckets are shared; a contract compares the two.

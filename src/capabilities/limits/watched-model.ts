@@ -3,11 +3,11 @@ import type { ModelCount, ModelReading, StoredCircuit } from './model-health-sto
 
 /* What one process knows about one model: as the ledger said, and what it has counted since. */
 
-export interface Told extends CircuitCounts {
+export interface Unreported extends CircuitCounts {
   readonly firsts: number;
 }
 
-const nothingTold: Told = { firsts: 0, successes: 0, failures: 0, timeouts: 0 };
+const nothingUnreported: Unreported = { firsts: 0, successes: 0, failures: 0, timeouts: 0 };
 
 export class WatchedModel {
   readonly provider: string;
@@ -26,8 +26,8 @@ export class WatchedModel {
   refusals = 0;
   retries = 0;
   firsts = 0;
-  #shared: CircuitCounts = nothingTold;
-  #told: Told = nothingTold;
+  #shared: CircuitCounts = nothingUnreported;
+  #unreported: Unreported = nothingUnreported;
   /** Retries that were permitted and not sent, by the window that they were counted in. */
   readonly #givenBack = new Map<number, number>();
 
@@ -39,11 +39,11 @@ export class WatchedModel {
 
   /** The window as far as this process knows: all processes' counts, and its own that nobody knows yet. */
   get counts(): CircuitCounts {
-    return sum(this.#shared, this.#told);
+    return sum(this.#shared, this.#unreported);
   }
 
-  tell(what: keyof Told): void {
-    this.#told = { ...this.#told, [what]: this.#told[what] + 1 };
+  tell(what: keyof Unreported): void {
+    this.#unreported = { ...this.#unreported, [what]: this.#unreported[what] + 1 };
   }
 
   giveBackRetry(windowStart: Date): void {
@@ -52,27 +52,27 @@ export class WatchedModel {
   }
 
   /** Hands out what there is to tell, and what to do when telling it failed. */
-  takeTold(): { readonly counts: readonly ModelCount[]; readonly restore: () => void } {
-    const told = this.#told;
+  takeUnreported(): { readonly counts: readonly ModelCount[]; readonly restore: () => void } {
+    const unreported = this.#unreported;
     const { provider, model } = this;
     const counts: ModelCount[] = [];
-    if (Object.values(told).some((count) => count > 0)) {
-      counts.push({ provider, model, windowStart: undefined, retries: 0, ...told });
+    if (Object.values(unreported).some((count) => count > 0)) {
+      counts.push({ provider, model, windowStart: undefined, retries: 0, ...unreported });
     }
     for (const [window, retries] of this.#givenBack) {
       const windowStart = new Date(window);
-      counts.push({ provider, model, windowStart, ...nothingTold, retries: -retries });
+      counts.push({ provider, model, windowStart, ...nothingUnreported, retries: -retries });
     }
-    this.#told = nothingTold;
+    this.#unreported = nothingUnreported;
     this.#givenBack.clear();
-    this.#shared = sum(this.#shared, told);
+    this.#shared = sum(this.#shared, unreported);
     return {
       counts,
       // Nobody knows whether it was written after all. What would loosen the retry budget if it counted twice is
       // dropped; the budget is then too strict for the length of its window, never too loose.
       restore: () => {
-        this.#shared = difference(this.#shared, told);
-        this.#told = { ...sum(this.#told, told), firsts: this.#told.firsts };
+        this.#shared = difference(this.#shared, unreported);
+        this.#unreported = { ...sum(this.#unreported, unreported), firsts: this.#unreported.firsts };
       },
     };
   }
@@ -100,8 +100,8 @@ export class WatchedModel {
 
   /** The outcomes that led to the circuit's opening are past. */
   forgetOutcomes(): void {
-    this.#shared = nothingTold;
-    this.#told = { ...nothingTold, firsts: this.#told.firsts };
+    this.#shared = nothingUnreported;
+    this.#unreported = { ...nothingUnreported, firsts: this.#unreported.firsts };
   }
 }
 

@@ -1,13 +1,13 @@
-import { MessageAccounts } from './message-accounts.ts';
+import { MessageCosts } from './message-costs.ts';
 import { MessageOperations } from './message-operations.ts';
 import { MessageSearch } from './message-search.ts';
 import { MessageTail } from './message-tail.ts';
-import { MessageOffice } from './message-office.ts';
+import { MessageService } from './message-service.ts';
 import { MessageWaiter } from './message-waiter.ts';
 import { type MessageBodyLimits, MessageBodies } from '../../engine/pipeline/message-bodies.ts';
 import { Publisher } from '../../engine/pipeline/publisher.ts';
 import type { Logger } from '../../telemetry/logger.ts';
-import { metricCatalogue } from '../../telemetry/metric-catalogue.ts';
+import { bareEngineCatalogue } from '../../engine/metrics/engine-metrics.ts';
 import { createMetrics } from '../../telemetry/metrics.ts';
 import type { Installation } from '../../terminal/installation.ts';
 
@@ -20,13 +20,13 @@ export interface MessageCommandOptions {
   /** Told when the queue cannot be. */
   readonly logger: Logger;
   /** Whether the work may make messages due, so that stages have to be woken. */
-  readonly wakes: boolean;
+  readonly notifies: boolean;
 }
 
 /** What an operator's command does about messages with. */
 export interface OperatorMessages {
-  readonly office: MessageOffice;
-  readonly accounts: MessageAccounts;
+  readonly service: MessageService;
+  readonly accounts: MessageCosts;
   readonly waiter: MessageWaiter;
   readonly tail: MessageTail;
 }
@@ -34,19 +34,19 @@ export interface OperatorMessages {
 /** Messages in an operator's command, beside a running host too. Throws what opening the ledger throws. */
 export async function withOperatorMessages<Result>(
   { settings, withLedger }: Installation<MessageSettings>,
-  { logger, wakes }: MessageCommandOptions,
+  { logger, notifies }: MessageCommandOptions,
   work: (messages: OperatorMessages) => Promise<Result>,
 ): Promise<Result> {
   return withLedger(async ({ database, clock, ...access }) => {
     const payloads = await access.openPayloads();
-    const queues = wakes ? await access.notifications() : undefined;
+    const queues = notifies ? await access.notifications() : undefined;
     try {
       // Nobody scrapes a command: what it did stands in the audit.
-      const metrics = createMetrics(metricCatalogue);
+      const metrics = createMetrics(bareEngineCatalogue);
       const publisher = queues === undefined ? undefined : new Publisher({ queues, clock, logger, metrics });
       const search = new MessageSearch(database);
       const result = await work({
-        office: new MessageOffice({
+        service: new MessageService({
           search,
           operations: new MessageOperations(database),
           bodies: new MessageBodies(payloads, settings.messages),
@@ -54,8 +54,8 @@ export async function withOperatorMessages<Result>(
           metrics,
           clock,
         }),
-        accounts: new MessageAccounts(database),
-        waiter: new MessageWaiter({ search }),
+        accounts: new MessageCosts(database),
+        waiter: new MessageWaiter({ search, clock }),
         tail: new MessageTail(database),
       });
       await publisher?.drain();

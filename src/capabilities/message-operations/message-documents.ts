@@ -35,7 +35,7 @@ const summarySchema = z.object({
     .string()
     .optional()
     .describe(
-      'What must be lifted before it goes on: "hold:…", "budget:…", or "order" behind another of its key.',
+      'What must be lifted before it goes on: "pause:…", "budget:…", or "order" behind another of its key.',
     ),
   dueAt: z.iso.datetime().optional().describe('Of one that waits: when it is due, or since when.'),
   createdAt: z.iso.datetime(),

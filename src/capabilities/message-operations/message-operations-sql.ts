@@ -14,7 +14,7 @@ const isDueLater = `m.state = 'pending' and m.parked_for is null and m.available
 export const selectOpenMessages = named(
   'ledger.select_open_messages',
   `select m.id, m.stage, m.owner from millrace.messages m
-   where m.wake_at is not null and ${selectedMessages} and (not $15::boolean or ${isDueLater})
+   where m.sweep_at is not null and ${selectedMessages} and (not $15::boolean or ${isDueLater})
    order by m.created_at, m.id limit $16`,
 );
 
@@ -28,7 +28,7 @@ export const describeMessages = named(
 /** $1 ids: open messages as they are now. */
 export const readOpenMessages = named(
   'ledger.read_open_messages',
-  `select ${envelopeColumns}, m.state from millrace.messages m where m.id = any($1::uuid[]) and m.wake_at is not null`,
+  `select ${envelopeColumns}, m.state from millrace.messages m where m.id = any($1::uuid[]) and m.sweep_at is not null`,
 );
 
 const touchedColumns = `m.id, m.stage, m.owner, m.lane, m.team, m.customer, m.feature, m.batch, m.labels, m.trace_parent, m.fence,
@@ -54,7 +54,7 @@ export const cancelMessages = named(
    cancelled as (
      update millrace.messages m
      set state = 'cancelled', fence = m.fence + 1, finished_at = clock_timestamp(), error_code = 'MILLRACE_MESSAGE_CANCELLED',
-       parked_for = null, wake_at = null, lease_owner = null, lease_until = null
+       parked_for = null, sweep_at = null, leased_by = null, lease_until = null
      from chosen c where m.id = c.id
      returning ${touchedColumns}),
    noted as (
@@ -69,7 +69,7 @@ export const cancelMessages = named(
 );
 
 /**
- * $1 ids: those that only time keeps waiting are due now. Their fences rise, so that the wake-up call for now is another
+ * $1 ids: those that only time keeps waiting are due now. Their fences rise, so that the job notification for now is another
  * than the one that waits in the queue already.
  */
 export const hurryMessages = named(
@@ -79,7 +79,7 @@ export const hurryMessages = named(
      order by m.id for update skip locked),
    hurried as (
      update millrace.messages m
-     set fence = m.fence + 1, available_at = clock_timestamp(), wake_at = 'infinity'
+     set fence = m.fence + 1, available_at = clock_timestamp(), sweep_at = 'infinity'
      from chosen c where m.id = c.id
      returning ${touchedColumns}),
    ${audited('hurried')}
@@ -87,7 +87,7 @@ export const hurryMessages = named(
 );
 
 /**
- * $1 ids, $2 fences of runs in hand: which of them an operator has cancelled. Nearly always nobody has cancelled anything of
+ * $1 ids, $2 fences of runs in progress: which of them an operator has cancelled. Nearly always nobody has cancelled anything of
  * late; then this is one look at an index, and no message is read.
  */
 export const findCancelledRuns = named(

@@ -21,11 +21,11 @@ import {
 } from '@nestjs/swagger';
 import type { ApiKeyIdentity } from '../../http/api-key-identity.ts';
 import { Caller, RequireScope } from '../../http/caller.ts';
-import { MessageAccounts, type MessageAccount } from './message-accounts.ts';
+import { MessageCosts, type MessageCost } from './message-costs.ts';
 import { parseRequest } from '../../http/request-faults.ts';
 import { AppError } from '../../kernel/app-error.ts';
 import type { MessageData, MessageList, MessageTree, Steered } from './message-documents.ts';
-import { MessageOffice, type MessageOperator } from './message-office.ts';
+import { MessageService, type MessageOperator } from './message-service.ts';
 import {
   listMessagesSchema,
   maxListedMessages,
@@ -49,14 +49,11 @@ const idParameter = {
 @ApiBearerAuth()
 @Controller('v1/messages')
 export class MessageOperationsController {
-  readonly #office: MessageOffice;
-  readonly #accounts: MessageAccounts;
+  readonly #service: MessageService;
+  readonly #accounts: MessageCosts;
 
-  constructor(
-    @Inject(MessageOffice) office: MessageOffice,
-    @Inject(MessageAccounts) accounts: MessageAccounts,
-  ) {
-    this.#office = office;
+  constructor(@Inject(MessageService) service: MessageService, @Inject(MessageCosts) accounts: MessageCosts) {
+    this.#service = service;
     this.#accounts = accounts;
   }
 
@@ -87,7 +84,7 @@ export class MessageOperationsController {
   @ApiResponse({ status: 200, description: 'A page.', content: jsonOf('MessageList') })
   async list(@Query() query: unknown, @Caller() caller: ApiKeyIdentity): Promise<MessageList> {
     const { filter, ...page } = parseRequest(listMessagesSchema, query);
-    return await this.#office.list(filter, caller, page);
+    return await this.#service.list(filter, caller, page);
   }
 
   @Get(':id')
@@ -102,8 +99,8 @@ export class MessageOperationsController {
     description: 'The id of the message, as its receipt says.',
     schema: { type: 'string', format: 'uuid' },
   })
-  @ApiResponse({ status: 200, description: 'The message.', content: jsonOf('MessageAccount') })
-  async get(@Param('id') id: string, @Caller() caller: ApiKeyIdentity): Promise<MessageAccount> {
+  @ApiResponse({ status: 200, description: 'The message.', content: jsonOf('MessageCost') })
+  async get(@Param('id') id: string, @Caller() caller: ApiKeyIdentity): Promise<MessageCost> {
     const account = await this.#accounts.find(id, caller);
     if (account === undefined)
       throw new AppError('MILLRACE_NOT_FOUND', 'There is no such message, or it is not for this API key.');
@@ -121,7 +118,7 @@ export class MessageOperationsController {
   @ApiParam(idParameter)
   @ApiResponse({ status: 200, description: 'The tree.', content: jsonOf('MessageTree') })
   async tree(@Param('id') id: string, @Caller() caller: ApiKeyIdentity): Promise<MessageTree> {
-    return found(await this.#office.tree(id, caller));
+    return found(await this.#service.tree(id, caller));
   }
 
   @Get(':id/data')
@@ -135,7 +132,7 @@ export class MessageOperationsController {
   @ApiParam(idParameter)
   @ApiResponse({ status: 200, description: 'The data.', content: jsonOf('MessageData') })
   async data(@Param('id') id: string, @Caller() caller: ApiKeyIdentity): Promise<MessageData> {
-    return found(await this.#office.data(id, caller));
+    return found(await this.#service.data(id, caller));
   }
 
   @Post('cancel')
@@ -145,13 +142,13 @@ export class MessageOperationsController {
     operationId: 'cancelMessages',
     summary: 'End messages that have not ended, or say how many these would be',
     description:
-      'They end as cancelled, and can not be replayed. What is being worked on is aborted within a second; calls in the air are ' +
+      'They end as cancelled, and can not be replayed. What is being worked on is aborted within a second; calls under way are ' +
       'settled as ever, and none is begun after. With dryRun nothing changes. The operation is audited.',
   })
   @ApiBody({ required: true, schema: { $ref: '#/components/schemas/SteerRequest' } })
   @ApiResponse({ status: 200, description: 'What was cancelled.', content: jsonOf('SteeredMessages') })
   async cancel(@Body() body: unknown, @Caller() caller: ApiKeyIdentity): Promise<Steered> {
-    return await this.#office.cancel(parseRequest(steerRequestSchema, body), operatorOf(caller));
+    return await this.#service.cancel(parseRequest(steerRequestSchema, body), operatorOf(caller));
   }
 
   @Post('retry')
@@ -161,13 +158,13 @@ export class MessageOperationsController {
     operationId: 'retryMessages',
     summary: 'Make messages that wait for a time due now, or say how many these would be',
     description:
-      'Those that wait after a failed attempt, for a provider or for a limit. What waits for a pause, a budget or its turn goes on ' +
+      'Those that wait after a failed attempt, for a provider or for a limit. What waits for a pause, a limit of spend or its turn goes on ' +
       'waiting, and dead letters are replayed instead. With dryRun nothing changes. The operation is audited.',
   })
   @ApiBody({ required: true, schema: { $ref: '#/components/schemas/SteerRequest' } })
   @ApiResponse({ status: 200, description: 'What is due now.', content: jsonOf('SteeredMessages') })
   async retry(@Body() body: unknown, @Caller() caller: ApiKeyIdentity): Promise<Steered> {
-    return await this.#office.retryNow(parseRequest(steerRequestSchema, body), operatorOf(caller));
+    return await this.#service.retryNow(parseRequest(steerRequestSchema, body), operatorOf(caller));
   }
 }
 

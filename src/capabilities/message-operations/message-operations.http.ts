@@ -1,11 +1,11 @@
-import { messageAccountSchema, MessageAccounts } from './message-accounts.ts';
+import { messageCostSchema, MessageCosts } from './message-costs.ts';
 import {
   messageDataSchema,
   messageListSchema,
   messageTreeSchema,
   steeredSchema,
 } from './message-documents.ts';
-import { MessageOffice } from './message-office.ts';
+import { MessageService } from './message-service.ts';
 import { MessageOperationsController } from './message-operations.controller.ts';
 import { steerRequestSchema } from './message-requests.ts';
 import type { HttpPart } from '../http-part.ts';
@@ -13,9 +13,9 @@ import type { HttpPart } from '../http-part.ts';
 /** The part of the HTTP API. */
 export const httpPart: HttpPart = {
   controllers: [MessageOperationsController],
-  services: [MessageOffice, MessageAccounts],
+  services: [MessageService, MessageCosts],
   answers: {
-    MessageAccount: messageAccountSchema,
+    MessageCost: messageCostSchema,
     MessageList: messageListSchema,
     MessageTree: messageTreeSchema,
     MessageData: messageDataSchema,

@@ -118,7 +118,7 @@ export class MessageOperations {
     return this.#operate(sql.hurryMessages, 'messages.retry', record, [ids]);
   }
 
-  /** Which of the runs in hand an operator has cancelled. */
+  /** Which of the runs in progress an operator has cancelled. */
   async cancelledAmong(
     runs: readonly { readonly id: Uuid; readonly fence: number }[],
   ): Promise<ReadonlySet<Uuid>> {

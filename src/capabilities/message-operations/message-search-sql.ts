@@ -5,7 +5,7 @@ import { selectedMessages } from './message-selection.ts';
 /* Every statement that finds messages for people. */
 
 const summaryColumns = `m.id, m.root_id, m.parent_id, m.event_id, m.source, m.type, m.version, m.pipeline, m.stage, m.owner, m.lane, m.team,
-     m.customer, m.feature, m.batch, m.labels, m.item, m.state, m.deliveries, m.attempts, m.degenerate_attempts, m.error_code, m.parked_for,
+     m.customer, m.feature, m.batch, m.labels, m.item, m.state, m.deliveries, m.attempts, m.invalid_output_attempts, m.error_code, m.parked_for,
      m.available_at, m.leased_at, m.created_at, m.finished_at`;
 
 /** What the calls of a message `m` came to. */

@@ -40,7 +40,7 @@ export interface MessageSummary {
   readonly deliveries: number;
   readonly attempts: number;
   readonly errorCode: string | undefined;
-  /** What must be lifted before it goes on ("hold:…", "budget:…", "order"). */
+  /** What must be lifted before it goes on ("pause:…", "order"). */
   readonly waitsFor: string | undefined;
   /** When it is due, or was. */
   readonly dueAt: Date;
@@ -164,7 +164,7 @@ interface SummaryRow extends OriginColumns {
   readonly state: MessageState;
   readonly deliveries: number;
   readonly attempts: number;
-  readonly degenerate_attempts: number;
+  readonly invalid_output_attempts: number;
   readonly error_code: string | null;
   readonly parked_for: string | null;
   readonly available_at: Date;
@@ -227,7 +227,7 @@ function summaryOf(row: SummaryRow): MessageSummary {
     item: row.item,
     state: row.state,
     deliveries: row.deliveries,
-    attempts: row.attempts + row.degenerate_attempts,
+    attempts: row.attempts + row.invalid_output_attempts,
     errorCode: row.error_code ?? undefined,
     waitsFor: row.parked_for ?? undefined,
     dueAt: row.available_at,

@@ -8,7 +8,7 @@ const overlap = `interval '2 seconds'`;
 
 /**
  * $15 where the last look ended (microseconds), null for the first, $16 how many. Messages written since, and those with a call
- * in the air. Every row says where the next look begins; there is one at least.
+ * under way. Every row says where the next look begins; there is one at least.
  */
 export const listNewMessages = named(
   'ledger.list_new_messages',

@@ -8,7 +8,7 @@ import { listNewMessages, listTailedCalls, listTailedFailures, readTailed } from
 /*
  * Follows what happens, from now on, by looking again and again: messages that were written since, and of those that are
  * open their ends, failures and settled calls. It reads by index and only what it follows, however large the ledger is.
- * A message that was there before is followed once it has a call in the air.
+ * A message that was there before is followed once it has a call under way.
  */
 
 /** Something that happened to a message. */

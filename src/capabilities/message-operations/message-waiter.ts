@@ -1,8 +1,10 @@
 import { AppError } from '../../kernel/app-error.ts';
+import type { Clock, Timer } from '../../kernel/clock.ts';
 import type { MessageProgress, MessageSearch } from './message-search.ts';
 import { hasEnded, type MessageState } from '../../engine/ledger/message-state.ts';
 import type { MessageViewer } from './message-selection.ts';
 import type { EndedMessages } from '../../engine/pipeline/ended-messages.ts';
+import { messageOperationErrors } from './message-operation-errors.ts';
 
 /** How long to wait, and for what. */
 export interface WaitOptions {
@@ -30,14 +32,13 @@ export interface MessageEnd {
 
 export interface MessageWaiterOptions {
   readonly search: Pick<MessageSearch, 'progress'>;
+  readonly clock: Clock;
   /** What ends in this process; without it the ledger is asked only. */
   readonly ends?: EndedMessages;
 }
 
 const firstPauseMs = 100;
 const longestPauseMs = 2000;
-/** Timers cannot count further. */
-const longestTimeoutMs = 2_147_483_647;
 
 /** Waits for messages to end: told at once of what ends in this process, else by asking the ledger ever less often. */
 export class MessageWaiter {
@@ -53,12 +54,12 @@ export class MessageWaiter {
    */
   async wait(id: string, options: WaitOptions = {}, viewer: MessageViewer = {}): Promise<MessageEnd> {
     const { timeoutMs, signal, includeChildren = false } = options;
-    const timeout = timeoutMs === undefined ? undefined : deadlineOf(id, timeoutMs);
+    const timeout = timeoutMs === undefined ? undefined : deadlineOf(this.#options.clock, id, timeoutMs);
     const stop = AbortSignal.any([signal, timeout?.signal].filter((one) => one !== undefined));
     try {
       return await this.#until(id, { stop, children: includeChildren, viewer });
     } finally {
-      timeout?.clear();
+      timeout?.timer.close();
     }
   }
 
@@ -66,7 +67,7 @@ export class MessageWaiter {
     id: string,
     { stop, children, viewer }: { stop: AbortSignal; children: boolean; viewer: MessageViewer },
   ): Promise<MessageEnd> {
-    const bell = new Bell();
+    const bell = new Bell(this.#options.clock);
     let silence: (() => void) | undefined;
     try {
       for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
@@ -90,8 +91,13 @@ export class MessageWaiter {
 
 /** Rings once for whoever listens, or for the next who does. */
 class Bell {
+  readonly #clock: Clock;
   #rung = false;
   #wake: (() => void) | undefined;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
 
   ring(): void {
     this.#rung = true;
@@ -104,10 +110,10 @@ class Bell {
       const { promise, resolve } = Promise.withResolvers<void>();
       const wake = (): void => resolve();
       this.#wake = wake;
-      const timer = setTimeout(wake, ms);
+      const timer = this.#clock.startTimer(ms, wake);
       signal.addEventListener('abort', wake, { once: true });
       await promise;
-      clearTimeout(timer);
+      timer.close();
       signal.removeEventListener('abort', wake);
       this.#wake = undefined;
     }
@@ -115,11 +121,18 @@ class Bell {
   }
 }
 
-function deadlineOf(id: string, ms: number): { readonly signal: AbortSignal; clear(): void } {
+function deadlineOf(
+  clock: Clock,
+  id: string,
+  ms: number,
+): { readonly signal: AbortSignal; readonly timer: Timer } {
   const controller = new AbortController();
-  const error = new AppError('MILLRACE_WAIT_TIMEOUT', `Message ${id} had not ended after ${ms} ms.`);
-  const timer = setTimeout(() => controller.abort(error), Math.min(ms, longestTimeoutMs));
-  return { signal: controller.signal, clear: () => clearTimeout(timer) };
+  const error = new AppError(
+    messageOperationErrors.MILLRACE_WAIT_TIMEOUT,
+    `Message ${id} had not ended after ${ms} ms.`,
+  );
+  const timer = clock.startTimer(ms, () => controller.abort(error));
+  return { signal: controller.signal, timer };
 }
 
 function isOver({ state, open }: MessageProgress, children: boolean): boolean {

@@ -46,7 +46,7 @@ interface WaitOptions extends StoreOptions {
 const maxPages = 500;
 const maxWaitSeconds = 2_000_000;
 
-/** `millrace messages`: what there is, how it came to be so, and what is to become of it. */
+/** `millrace messages`: what there is, how it came to be so, and what is to happen to it. */
 export function addMessagesCommand(
   program: Command,
   context: CommandContext<MessageSettings>,
@@ -100,12 +100,12 @@ async function listMessages(context: CommandContext<MessageSettings>, options: L
     ...messageFilterOf(options),
     ...given({ limit, after }),
   });
-  const list = await withMessages(context, options, false, async ({ office }): Promise<MessageList> => {
+  const list = await withMessages(context, options, false, async ({ service }): Promise<MessageList> => {
     const messages: MessageList['messages'] = [];
     let next = after;
     let place = page.after;
     for (let pages = 0; pages < maxPages; pages += 1) {
-      const found = await office.list(filter, {}, { limit: page.limit - messages.length, after: place });
+      const found = await service.list(filter, {}, { limit: page.limit - messages.length, after: place });
       messages.push(...found.messages);
       next = found.next;
       if (next === undefined || messages.length >= page.limit) break;
@@ -122,10 +122,10 @@ async function showMessage(
   id: string,
   options: ShowOptions,
 ): Promise<number> {
-  const story = await withMessages(context, options, false, async ({ office, accounts }) => ({
+  const story = await withMessages(context, options, false, async ({ service, accounts }) => ({
     account: await accounts.find(id, {}),
-    content: await office.data(id, {}),
-    tree: await office.tree(id, {}),
+    content: await service.data(id, {}),
+    tree: await service.tree(id, {}),
   }));
   const { account, content, tree } = story;
   if (account === undefined || content === undefined || tree === undefined)
@@ -143,8 +143,8 @@ async function steer(
 ): Promise<number> {
   const request = parseRequest(steerRequestSchema, selectionOf(ids, options));
   const operator = { actor: operatorName(options.actor) };
-  const result = await withMessages(context, options, !request.dryRun, ({ office }): Promise<Steered> =>
-    office[steering](request, operator),
+  const result = await withMessages(context, options, !request.dryRun, ({ service }): Promise<Steered> =>
+    service[steering](request, operator),
   );
   const done = steering === 'cancel' ? 'cancelled' : 'made due now';
   print(context, options.json === true ? json(result) : steeredText(done, result));
@@ -180,7 +180,7 @@ function secondsOf(text: string): number {
 export async function withMessages<Result>(
   context: CommandContext<MessageSettings>,
   options: StoreOptions,
-  wakes: boolean,
+  notifies: boolean,
   work: (messages: OperatorMessages) => Promise<Result>,
 ): Promise<Result> {
   const logger = createLogger({
@@ -189,7 +189,7 @@ export async function withMessages<Result>(
     destination: { write: (line) => tell(context, line.trimEnd()) },
   });
   const { withOperatorMessages } = await import('./command-messages.ts');
-  return withOperatorMessages(await context.installation(options), { logger, wakes }, work);
+  return withOperatorMessages(await context.installation(options), { logger, notifies }, work);
 }
 
 /** Ids, filters, or both; the filter of everything only when that is asked for. */

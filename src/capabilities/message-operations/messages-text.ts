@@ -1,4 +1,4 @@
-import type { MessageAccount } from './message-accounts.ts';
+import type { MessageCost } from './message-costs.ts';
 import { usd } from '../../kernel/money.ts';
 import type {
   MessageData,
@@ -38,7 +38,7 @@ export function messageListText({ messages, next }: MessageList): string {
 
 /** Everything about one message. */
 export interface MessageStory {
-  readonly account: MessageAccount;
+  readonly account: MessageCost;
   readonly content: MessageData;
   readonly tree: MessageTree;
 }
@@ -82,17 +82,17 @@ export function messageText({ account, content, tree }: MessageStory): string {
   ].join('\n');
 }
 
-function openText({ unsettledCalls, openUpperBoundUsd }: MessageAccount['cost']): string {
+function openText({ unsettledCalls, openUpperBoundUsd }: MessageCost['cost']): string {
   return unsettledCalls === 0 ? '' : `; ${unsettledCalls} not settled, at most ${openUpperBoundUsd} USD`;
 }
 
-function failureSection({ failures }: MessageAccount): readonly string[] {
+function failureSection({ failures }: MessageCost): readonly string[] {
   if (failures.length === 0) return [];
   const rows = failures.map(({ at, code, retryable }) => [at, code, retryable ? 'yes' : 'no']);
-  return ['', 'Failed attempts and lost runs', renderTable(['at', 'code', 'again'].map(left), rows)];
+  return ['', 'Failed attempts and expired leases', renderTable(['at', 'code', 'again'].map(left), rows)];
 }
 
-function callSection({ calls }: MessageAccount): readonly string[] {
+function callSection({ calls }: MessageCost): readonly string[] {
   if (calls.length === 0) return [];
   const rows = calls.map((call) => [
     call.reservedAt,

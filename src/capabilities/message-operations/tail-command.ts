@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import { setTimeout as later } from 'node:timers/promises';
 import { invalidRequest, parseRequest } from '../../http/request-faults.ts';
 import { formatUsd } from '../../kernel/money.ts';
 import type { TailEvent } from './message-tail.ts';
@@ -44,7 +43,7 @@ async function tail(context: CommandContext<MessageSettings>, options: TailOptio
         if (missed > 0)
           tell(context, `${missed} messages are not followed: too many are open. Narrow the filter.`);
         if (stop.signal.aborted || context.clock.monotonicMs() >= endMs) return;
-        await later(pauseMs, undefined, { signal: stop.signal }).catch(() => undefined);
+        await context.clock.sleep(pauseMs, stop.signal).catch(() => undefined);
       }
     });
   } finally {

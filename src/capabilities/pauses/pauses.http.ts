@@ -1,13 +1,13 @@
-import { holdListSchema, liftedHoldSchema, placedHoldSchema } from './hold-documents.ts';
-import { HoldOffice } from './hold-office.ts';
-import { placeHoldSchema } from './hold-requests.ts';
-import { HoldsController } from './holds.controller.ts';
+import { pauseListSchema, resumedPauseSchema, placedPauseSchema } from './pause-documents.ts';
+import { PauseService } from './pause-service.ts';
+import { placePauseSchema } from './pause-requests.ts';
+import { PausesController } from './pauses.controller.ts';
 import type { HttpPart } from '../http-part.ts';
 
 /** The part of the HTTP API. */
 export const httpPart: HttpPart = {
-  controllers: [HoldsController],
-  services: [HoldOffice],
-  answers: { HoldList: holdListSchema, PlacedHold: placedHoldSchema, LiftedHold: liftedHoldSchema },
-  requests: { HoldRequest: placeHoldSchema },
+  controllers: [PausesController],
+  services: [PauseService],
+  answers: { PauseList: pauseListSchema, PlacedPause: placedPauseSchema, ResumedPause: resumedPauseSchema },
+  requests: { PauseRequest: placePauseSchema },
 };

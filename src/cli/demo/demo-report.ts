@@ -5,7 +5,7 @@ import type { CostFigures } from '../../capabilities/costs/cost-figures.ts';
 import { type CostReport, runCostQuery } from '../../capabilities/costs/usage-queries.ts';
 import {
   type ItemCost,
-  readDearestItems,
+  readMostExpensiveItems,
   readOriginCoverage,
   readStageOutcomes,
   type StageOutcome,
@@ -63,7 +63,7 @@ export async function collectReport(sources: ReportSources): Promise<DemoReport>
     runCostQuery(store, { groupBy: ['team'] }),
     runCostQuery(store, { groupBy: ['stage'] }),
     readStageOutcomes(store),
-    readDearestItems(store, shownItems),
+    readMostExpensiveItems(store, shownItems),
     readOriginCoverage(store),
   ]);
   const { calls } = status;

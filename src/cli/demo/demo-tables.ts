@@ -11,7 +11,7 @@ import { findDisagreements } from './demo-verdict.ts';
 
 const right = (title: string): TableColumn => ({ title, align: 'right' });
 
-/** The report for the terminal: who pays, what the stages did, what was dearest, and whether the sums agree. */
+/** The report for the terminal: who pays, what the stages did, what was most expensive, and whether the sums agree. */
 export function reportText(report: DemoReport): string {
   return [
     'Who pays',

@@ -48,7 +48,7 @@ function report(changes: Partial<Sums> = {}, pending = 0): DemoReport {
         openUpperUsd: zeroUsd,
       },
       unexportedRecords: 0,
-      holds: [],
+      pauses: [],
       parked: {},
       circuits: [],
       erasures: [],

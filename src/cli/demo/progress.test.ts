@@ -29,7 +29,7 @@ function statusOf(stages: Readonly<Record<string, Partial<MessageCounts>>>): Hos
       openUpperUsd: zeroUsd,
     },
     unexportedRecords: 0,
-    holds: [],
+    pauses: [],
     parked: {},
     circuits: [],
     erasures: [],

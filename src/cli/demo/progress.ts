@@ -7,7 +7,7 @@ import { RecentRate } from './recent-rate.ts';
 /** Shows how far a run is: a bar that rewrites itself on a terminal, else a line now and then. */
 export interface ProgressDisplay {
   /** How often it wants to be told. */
-  readonly pauseMs: number;
+  readonly intervalMs: number;
   show(status: HostStatus, run: RunProgress): void;
   /** Writes a line that stays. */
   note(text: string): void;
@@ -48,7 +48,7 @@ export function progressDisplay(
   const rate = new RecentRate();
   let isLineOpen = false;
   return {
-    pauseMs: isTerminal ? terminalPauseMs : plainPauseMs,
+    intervalMs: isTerminal ? terminalPauseMs : plainPauseMs,
     show(status, { admitted, documents, atMs }) {
       const perSecond = rate.take(doneOf(status, stages), atMs);
       const figures = { status, stages, admitted, documents, perSecond };

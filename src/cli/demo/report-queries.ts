@@ -49,7 +49,10 @@ export async function readStageOutcomes(store: ColumnStore): Promise<readonly St
   }));
 }
 
-export async function readDearestItems(store: ColumnStore, limit: number): Promise<readonly ItemCost[]> {
+export async function readMostExpensiveItems(
+  store: ColumnStore,
+  limit: number,
+): Promise<readonly ItemCost[]> {
   const rows = await store.query<{ item: string; payer: string; total: string; requests: string }>(
     `SELECT item, any(team) AS payer, ${spendSums.cost} AS total, ${spendSums.calls} AS requests
      FROM ${store.database}.usage GROUP BY item ORDER BY total DESC, item LIMIT {limit:UInt32}`,

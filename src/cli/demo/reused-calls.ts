@@ -1,4 +1,4 @@
-import type { MillraceMetrics } from '../../telemetry/metrics.ts';
+import type { MillraceMetrics } from '../../host/metric-catalogue.ts';
 
 const sample = /^millrace_calls_reused_total(?:\{[^}]*\})? (\S+)$/gm;
 

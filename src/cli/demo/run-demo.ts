@@ -177,7 +177,7 @@ async function untilIdle(work: Work, stopping: AbortSignal, seconds: () => numbe
   let shownMs = Number.NEGATIVE_INFINITY;
   while (!stopping.aborted && !failure.signal.aborted) {
     const isIdle = isAdmitted && (await millrace.isIdle());
-    const isDue = clock.monotonicMs() - shownMs >= display.pauseMs;
+    const isDue = clock.monotonicMs() - shownMs >= display.intervalMs;
     if (isIdle || isDue) {
       const status = await millrace.status();
       // Calls that a killed process left open are given up within seconds of the next start.

@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { z } from 'zod';
 import { AppError } from '../../kernel/app-error.ts';
-import type { Clock } from '../../kernel/clock.ts';
+import { type Clock, within } from '../../kernel/clock.ts';
 import { type Usd, usd } from '../../kernel/money.ts';
 import { packageRoot } from '../../kernel/package-root.ts';
 import type { FaultRuleInput } from '../../simulator/simulator-config.ts';
@@ -76,32 +76,37 @@ export async function startSimulatorChild(options: SimulatorChildOptions): Promi
   });
   // What is written to a process that has ended fails; that it has ended is told by its exit.
   child.stdin.on('error', () => undefined);
-  const { url, pid } = await firstLine(child, errors);
+  const { url, pid } = await firstLine(child, errors, clock);
   writeFileSync(pidFile, String(pid));
   return {
     url,
     failed: failed.signal,
     async billedUsd() {
-      const response = await fetch(`${url}/_simulator/bill`, { signal: AbortSignal.timeout(billTimeoutMs) });
-      return usd(billSchema.parse(await response.json()).totalUsd);
+      const read = async (): Promise<unknown> => (await fetch(`${url}/_simulator/bill`)).json();
+      const late = (): Error => simulatorFailed(`no bill within ${billTimeoutMs} ms`, errors());
+      return usd(billSchema.parse(await within(clock, billTimeoutMs, read(), late)).totalUsd);
     },
     async stop() {
       isStopping = true;
       child.stdin.end();
-      const timer = setTimeout(() => child.kill('SIGKILL'), stopTimeoutMs);
+      const timer = clock.startTimer(stopTimeoutMs, () => child.kill('SIGKILL'));
       await ended;
-      clearTimeout(timer);
+      timer.close();
     },
   };
 }
 
-async function firstLine(child: Child, errors: () => string): Promise<z.output<typeof readySchema>> {
+async function firstLine(
+  child: Child,
+  errors: () => string,
+  clock: Clock,
+): Promise<z.output<typeof readySchema>> {
   const lines = createInterface({ input: child.stdout });
-  const timer = setTimeout(() => child.kill('SIGKILL'), startTimeoutMs);
+  const timer = clock.startTimer(startTimeoutMs, () => child.kill('SIGKILL'));
   try {
     for await (const line of lines) return readySchema.parse(JSON.parse(line));
   } finally {
-    clearTimeout(timer);
+    timer.close();
     child.stdout.resume();
   }
   throw simulatorFailed('it did not start', errors());

@@ -21,7 +21,7 @@ export interface ColumnMigratorOptions {
   readonly directory?: string;
 }
 
-interface Migration {
+interface ColumnMigration {
   readonly name: string;
   readonly text: string;
   readonly digest: string;
@@ -95,7 +95,7 @@ async function knownDigests(store: ColumnStore): Promise<ReadonlyMap<string, str
   return tables.length === 0 ? new Map() : await appliedDigests(store);
 }
 
-function isUpToDate(migrations: readonly Migration[], applied: ReadonlyMap<string, string>): boolean {
+function isUpToDate(migrations: readonly ColumnMigration[], applied: ReadonlyMap<string, string>): boolean {
   return migrations.every(({ name, digest }) => applied.get(name) === digest);
 }
 
@@ -108,7 +108,7 @@ const bookkeeping = [
   ) ENGINE = {{engine:ReplacingMergeTree}} ORDER BY name`,
 ];
 
-async function readMigrations(directory: string): Promise<Migration[]> {
+async function readMigrations(directory: string): Promise<ColumnMigration[]> {
   const names = (await readdir(directory)).filter((name) => name.endsWith('.sql')).toSorted();
   return Promise.all(
     names.map(async (name) => {

@@ -1,4 +1,5 @@
 import { connect, type Socket } from 'node:net';
+import { type Clock, systemClock, type Timer } from '../../kernel/clock.ts';
 import { AppError } from '../../kernel/app-error.ts';
 import { FramedConnection } from './framed-connection.ts';
 import {
@@ -16,12 +17,14 @@ export interface OperatorConnectionOptions {
   readonly version: string;
   /** How long one request may take. Default 120 seconds. */
   readonly requestTimeoutMs?: number;
+  /** Default the machine's. */
+  readonly clock?: Clock;
 }
 
 interface Waiting {
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: Error) => void;
-  readonly timer: NodeJS.Timeout;
+  readonly timer: Timer;
 }
 
 /** Nobody listens there: no socket, or one that a killed process left. */
@@ -32,6 +35,7 @@ const greetingTimeoutMs = 10_000;
 export class OperatorConnection {
   readonly #connection: FramedConnection;
   readonly #requestTimeoutMs: number;
+  readonly #clock: Clock;
   readonly #waiting = new Map<number, Waiting>();
   readonly #underWay = new Set<Promise<unknown>>();
   readonly #closed: Promise<void>;
@@ -39,7 +43,8 @@ export class OperatorConnection {
   #isClosed = false;
   #greeting: OperatorGreeting | undefined;
 
-  private constructor(socket: Socket, requestTimeoutMs: number) {
+  private constructor(socket: Socket, requestTimeoutMs: number, clock: Clock) {
+    this.#clock = clock;
     this.#requestTimeoutMs = requestTimeoutMs;
     this.#closed = new Promise((resolve) => socket.once('close', () => resolve()));
     this.#connection = new FramedConnection(socket, {
@@ -53,11 +58,11 @@ export class OperatorConnection {
    * it is another version or does not answer, and MILLRACE_FORBIDDEN when it is another user's.
    */
   static async open(options: OperatorConnectionOptions): Promise<OperatorConnection | undefined> {
-    const { dataDirectory, version, requestTimeoutMs = 120_000 } = options;
+    const { dataDirectory, version, requestTimeoutMs = 120_000, clock = systemClock } = options;
     const path = operatorSocketPath(dataDirectory);
     const socket = await connected(path);
     if (socket === undefined) return undefined;
-    const connection = new OperatorConnection(socket, requestTimeoutMs);
+    const connection = new OperatorConnection(socket, requestTimeoutMs, clock);
     try {
       const greeting = operatorGreetingSchema.parse(
         await connection.#send({ kind: 'hello' }, greetingTimeoutMs),
@@ -100,7 +105,7 @@ export class OperatorConnection {
     const id = this.#next;
     this.#next += 1;
     const answer = new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
+      const timer = this.#clock.startTimer(timeoutMs, () => {
         this.#waiting.delete(id);
         reject(
           new AppError(
@@ -108,12 +113,12 @@ export class OperatorConnection {
             `The running host did not answer within ${timeoutMs / 1000} s. What was asked may have taken effect.`,
           ),
         );
-      }, timeoutMs);
+      });
       this.#waiting.set(id, { resolve, reject, timer });
       try {
         this.#connection.send({ ...call, id });
       } catch (error) {
-        clearTimeout(timer);
+        timer.close();
         this.#waiting.delete(id);
         reject(error instanceof Error ? error : new Error(String(error)));
       }
@@ -129,7 +134,7 @@ export class OperatorConnection {
     const waiting = this.#waiting.get(answer.id);
     if (waiting === undefined) return;
     this.#waiting.delete(answer.id);
-    clearTimeout(waiting.timer);
+    waiting.timer.close();
     if ('failure' in answer) waiting.reject(errorOf(answer.failure));
     else waiting.resolve(answer.value);
   }
@@ -137,7 +142,7 @@ export class OperatorConnection {
   #lost(): void {
     this.#isClosed = true;
     for (const { reject, timer } of this.#waiting.values()) {
-      clearTimeout(timer);
+      timer.close();
       reject(lost());
     }
     this.#waiting.clear();

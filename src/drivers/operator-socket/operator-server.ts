@@ -1,5 +1,6 @@
 import { chmodSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
+import { type Clock, systemClock } from '../../kernel/clock.ts';
 import type { ColumnStore } from '../column-store/column-store.ts';
 import type { JobNotification } from '../queue/job-notification.ts';
 import type { QueueDriver } from '../queue/queue.ts';
@@ -27,6 +28,8 @@ export interface OperatorServerOptions {
   readonly version: string;
   readonly stores: LentStores;
   readonly bounds?: Partial<TransactionBounds>;
+  /** Default the machine's. */
+  readonly clock?: Clock;
   /** Takes out of the texts of failures what their reader may not see. */
   readonly clean?: (text: string) => string;
 }
@@ -86,8 +89,8 @@ export class OperatorServer {
   }
 
   #serve(socket: Socket): void {
-    const { stores, bounds } = this.#options;
-    const transactions = new OperatorTransactions(stores.database, { ...defaultBounds, ...bounds });
+    const { stores, bounds, clock = systemClock } = this.#options;
+    const transactions = new OperatorTransactions(stores.database, { ...defaultBounds, ...bounds }, clock);
     this.#connections.set(socket, transactions);
     const connection = new FramedConnection(socket, {
       onValue: (value) => this.#track(this.#handle(value, connection, transactions)),

@@ -1,4 +1,5 @@
 import { AppError } from '../../kernel/app-error.ts';
+import type { Clock, Timer } from '../../kernel/clock.ts';
 import type { SqlDatabase, SqlExecutor } from '../sql-database/sql-database.ts';
 
 /** How long a command may leave the host's ledger waiting between two statements of a transaction, and in all. */
@@ -10,8 +11,8 @@ export interface TransactionBounds {
 interface OpenTransaction {
   readonly executor: SqlExecutor;
   readonly end: (commits: boolean) => Promise<void>;
-  idle: NodeJS.Timeout;
-  readonly total: NodeJS.Timeout;
+  idle: Timer;
+  readonly total: Timer;
 }
 
 class RolledBack extends Error {}
@@ -23,11 +24,13 @@ class RolledBack extends Error {}
 export class OperatorTransactions {
   readonly #database: SqlDatabase;
   readonly #bounds: TransactionBounds;
+  readonly #clock: Clock;
   readonly #open = new Map<number, OpenTransaction>();
   #next = 1;
   #isClosed = false;
 
-  constructor(database: SqlDatabase, bounds: TransactionBounds) {
+  constructor(database: SqlDatabase, bounds: TransactionBounds, clock: Clock) {
+    this.#clock = clock;
     this.#database = database;
     this.#bounds = bounds;
   }
@@ -67,7 +70,7 @@ export class OperatorTransactions {
   /** The transaction of this number. Throws MILLRACE_DATABASE_CONFLICT when it is over. */
   executor(number: number): SqlExecutor {
     const open = this.#get(number);
-    clearTimeout(open.idle);
+    open.idle.close();
     open.idle = this.#limit(number, this.#bounds.idleMs);
     return open.executor;
   }
@@ -83,17 +86,17 @@ export class OperatorTransactions {
     await Promise.all([...this.#open.keys()].map((number) => this.end(number, false)));
   }
 
-  #limit(number: number, delayMs: number): NodeJS.Timeout {
-    return setTimeout(() => {
+  #limit(number: number, delayMs: number): Timer {
+    return this.#clock.startTimer(delayMs, () => {
       if (this.#open.has(number)) this.end(number, false).catch(() => undefined);
-    }, delayMs);
+    });
   }
 
   #take(number: number): OpenTransaction {
     const open = this.#get(number);
     this.#open.delete(number);
-    clearTimeout(open.idle);
-    clearTimeout(open.total);
+    open.idle.close();
+    open.total.close();
     return open;
   }
 

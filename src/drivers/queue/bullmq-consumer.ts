@@ -1,4 +1,5 @@
 import { type IQueueBackend, type Job, type JobProgress, WaitingError, Worker } from 'bullmq';
+import type { Clock } from '../../kernel/clock.ts';
 import type { BullMqStore, ConsumerConnection } from './bullmq-store.ts';
 import type { JobNotification } from './job-notification.ts';
 import type { NotificationHandler, QueueConsumer } from './queue.ts';
@@ -18,6 +19,11 @@ const refusal = /^(?:READONLY|OOM|MISCONF|LOADING|NOREPLICAS|MASTERDOWN|CLUSTERD
 // How long a store that is away may hold up the end of a consumer.
 const closeGraceMs = 2000;
 
+interface ConsumerSurroundings {
+  readonly store: BullMqStore;
+  readonly clock: Clock;
+}
+
 /**
  * Takes notifications of one queue with a BullMQ worker. A job is done at once and leaves the queue; only then is its
  * notification handed on. While it is there, another of its id is refused as a repeat, so whoever looks for work before
@@ -27,13 +33,15 @@ export class BullMqConsumer implements QueueConsumer {
   readonly #worker: NotificationWorker;
   readonly #connection: ConsumerConnection;
   readonly #handler: NotificationHandler;
+  readonly #clock: Clock;
   readonly #asking = new Set<Promise<unknown>>();
   #isPaused = false;
   #isResting = false;
   #closing: Promise<void> | undefined;
 
-  private constructor(name: string, store: BullMqStore, handler: NotificationHandler) {
+  private constructor(name: string, { store, clock }: ConsumerSurroundings, handler: NotificationHandler) {
     this.#handler = handler;
+    this.#clock = clock;
     this.#connection = store.connectConsumer();
     this.#worker = new Worker<JobNotification, void, string, IQueueBackend, JobProgress, object>(
       store.queueName(name),
@@ -62,10 +70,10 @@ export class BullMqConsumer implements QueueConsumer {
   /** Begins to take notifications; resolves when the store has answered. */
   static async start(
     name: string,
-    store: BullMqStore,
+    surroundings: ConsumerSurroundings,
     handler: NotificationHandler,
   ): Promise<BullMqConsumer> {
-    const consumer = new BullMqConsumer(name, store, handler);
+    const consumer = new BullMqConsumer(name, surroundings, handler);
     await consumer.#worker.waitUntilReady();
     return consumer;
   }
@@ -89,7 +97,7 @@ export class BullMqConsumer implements QueueConsumer {
   #rest(): void {
     if (this.#isResting) return;
     this.#isResting = true;
-    const rested = this.#worker.pause(true).then(() => later(retryMs));
+    const rested = this.#worker.pause(true).then(() => this.#later(retryMs));
     rested
       .then(async () => {
         this.#isResting = false;
@@ -100,14 +108,20 @@ export class BullMqConsumer implements QueueConsumer {
       );
   }
 
+  #later(delayMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#clock.startTimer(delayMs, resolve).unref();
+    });
+  }
+
   async #close(): Promise<void> {
     await this.pause();
     await Promise.allSettled(this.#asking);
     // What remains is BullMQ's own book-keeping, for which it waits as long as its store is away: then it is left
     // undone, and the jobs come again when their locks have run out.
     const closed = this.#worker.close(!this.#connection.isUp());
-    await Promise.race([closed, later(closeGraceMs)]);
-    await Promise.race([this.#connection.close().then(() => closed), later(closeGraceMs)]);
+    await Promise.race([closed, this.#later(closeGraceMs)]);
+    await Promise.race([this.#connection.close().then(() => closed), this.#later(closeGraceMs)]);
   }
 
   async #process(job: Job<JobNotification>, token: string | undefined): Promise<void> {
@@ -127,10 +141,4 @@ export class BullMqConsumer implements QueueConsumer {
 async function putBack(job: Job<JobNotification>, token: string | undefined): Promise<never> {
   await job.moveToWait(token);
   throw new WaitingError();
-}
-
-function later(delayMs: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, delayMs).unref();
-  });
 }

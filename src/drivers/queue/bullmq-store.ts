@@ -30,6 +30,6 @@ export interface ConsumerConnection {
   readonly backend: BullMqBackend;
   /** Whether its store can be reached, as far as is known. */
   isUp(): boolean;
-  /** Lets go of them; what still waits for an answer fails. */
+  /** Closes them; what still waits for an answer fails. */
   close(): Promise<void>;
 }

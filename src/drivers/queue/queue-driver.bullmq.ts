@@ -1,5 +1,6 @@
 import { type IQueueBackend, type JobsOptions, Queue as BullMqQueue, type QueueOptions } from 'bullmq';
 import { AppError } from '../../kernel/app-error.ts';
+import { type Clock, systemClock, within } from '../../kernel/clock.ts';
 import { BullMqConsumer } from './bullmq-consumer.ts';
 import { PostgresStore } from './bullmq-store.postgres.ts';
 import { RedisStore } from './bullmq-store.redis.ts';
@@ -12,6 +13,8 @@ export interface BullMqOptions {
   readonly url: string;
   /** Distinguishes installations that share a store. */
   readonly prefix: string;
+  /** Default the machine's. */
+  readonly clock?: Clock;
 }
 
 /** BullMQ's own class for a queue, on any store. */
@@ -40,17 +43,22 @@ const markId = 'kept';
 export class BullMqQueueDriver implements QueueDriver {
   readonly kind: QueueDriver['kind'];
   readonly #store: BullMqStore;
+  readonly #clock: Clock;
   readonly #queues = new Map<string, OpenQueue>();
   #closing: Promise<void> | undefined;
 
-  private constructor(store: BullMqStore) {
+  private constructor(store: BullMqStore, clock: Clock) {
     this.kind = store.kind;
     this.#store = store;
+    this.#clock = clock;
   }
 
   /** Connects to the store. Throws MILLRACE_QUEUE_UNAVAILABLE when it cannot be reached. */
   static async open(options: BullMqOptions): Promise<BullMqQueueDriver> {
-    return new BullMqQueueDriver(await orUnavailable('open', () => openStore(options)));
+    return new BullMqQueueDriver(
+      await orUnavailable('open', () => openStore(options)),
+      options.clock ?? systemClock,
+    );
   }
 
   queue(name: string): Queue {
@@ -103,7 +111,7 @@ export class BullMqQueueDriver implements QueueDriver {
   #open(name: string): OpenQueue {
     const known = this.#queues.get(name);
     if (known !== undefined) return known;
-    const queue = new OpenQueue(name, this.#store, this.#orUnavailable);
+    const queue = new OpenQueue(name, { store: this.#store, clock: this.#clock }, this.#orUnavailable);
     this.#queues.set(name, queue);
     return queue;
   }
@@ -112,17 +120,24 @@ export class BullMqQueueDriver implements QueueDriver {
 /** Runs what asks the store, and says unavailable when that fails. */
 type Guard = <T>(what: string, run: () => Promise<T>) => Promise<T>;
 
+interface OpenQueueSurroundings {
+  readonly store: BullMqStore;
+  readonly clock: Clock;
+}
+
 /** One queue, with what was opened for it. */
 class OpenQueue implements Queue {
   readonly name: string;
   #opened: Promise<AnyBullMqQueue> | undefined;
   readonly #store: BullMqStore;
+  readonly #clock: Clock;
   readonly #orUnavailable: Guard;
   readonly #consumers: Promise<BullMqConsumer>[] = [];
 
-  constructor(name: string, store: BullMqStore, guard: Guard) {
+  constructor(name: string, { store, clock }: OpenQueueSurroundings, guard: Guard) {
     this.name = name;
     this.#store = store;
+    this.#clock = clock;
     this.#orUnavailable = guard;
   }
 
@@ -144,7 +159,12 @@ class OpenQueue implements Queue {
     // Whoever called is told by the call itself.
     queue.on('error', () => undefined);
     try {
-      await within(firstMeetingMs, queue.waitUntilReady());
+      await within(
+        this.#clock,
+        firstMeetingMs,
+        queue.waitUntilReady(),
+        () => new Error(`no answer in ${firstMeetingMs} ms`),
+      );
       return queue;
     } catch (error) {
       await queue.close();
@@ -161,7 +181,7 @@ class OpenQueue implements Queue {
 
   async add(notifications: readonly JobNotification[]): Promise<void> {
     if (notifications.length === 0) return;
-    const jobs = notifications.map(jobOf);
+    const jobs = notifications.map((notification) => jobOf(notification, this.#clock));
     await this.#orUnavailable(`add to ${this.name}`, async () => {
       const queue = await this.bullMq();
       if (jobs.length >= this.#store.bulkFrom) await queue.addBulk(jobs);
@@ -182,7 +202,7 @@ class OpenQueue implements Queue {
 
   consume(handler: NotificationHandler): Promise<QueueConsumer> {
     return this.#orUnavailable(`consume ${this.name}`, () => {
-      const consumer = BullMqConsumer.start(this.name, this.#store, handler);
+      const consumer = BullMqConsumer.start(this.name, { store: this.#store, clock: this.#clock }, handler);
       this.#consumers.push(consumer);
       return consumer;
     });
@@ -208,8 +228,8 @@ interface NewJob {
   readonly opts: JobsOptions & { readonly jobId: string };
 }
 
-function jobOf(notification: JobNotification): NewJob {
-  const { id, delayMs } = slotOf(notification, Date.now());
+function jobOf(notification: JobNotification, clock: Clock): NewJob {
+  const { id, delayMs } = slotOf(notification, clock.now().getTime());
   const { messageId } = notification;
   return {
     name: 'work',
@@ -242,18 +262,5 @@ async function orUnavailable<T>(what: string, run: () => Promise<T>): Promise<T>
     throw new AppError('MILLRACE_QUEUE_UNAVAILABLE', `The queue store failed (${what}): ${text}`, {
       cause: error,
     });
-  }
-}
-
-/** What a promise gives, if it does so in time. */
-async function within<T>(limitMs: number, promise: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer in ${limitMs} ms`)), limitMs);
-  });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
   }
 }

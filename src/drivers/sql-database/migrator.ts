@@ -15,7 +15,7 @@ import type { SqlDatabase, SqlExecutor } from './sql-database.ts';
 const fileName = /^\d{4}-[a-z0-9-]+\.sql$/;
 
 /** A migration's file. */
-export interface Migration {
+export interface SqlMigration {
   readonly name: string;
   readonly script: string;
   readonly digest: string;
@@ -51,7 +51,7 @@ function postgresMigrationsDirectory(): string {
 }
 
 /** The migrations of the ledger's database, in order. */
-export async function postgresMigrations(): Promise<readonly Migration[]> {
+export async function postgresMigrations(): Promise<readonly SqlMigration[]> {
   return await readMigrations(postgresMigrationsDirectory());
 }
 
@@ -83,7 +83,7 @@ export async function pendingMigrations(
 
 async function applyNext(
   transaction: SqlExecutor,
-  migrations: readonly Migration[],
+  migrations: readonly SqlMigration[],
 ): Promise<string | undefined> {
   await transaction.query(lock);
   await transaction.execute(createTable);
@@ -103,9 +103,9 @@ async function appliedOf(database: SqlExecutor): Promise<ReadonlyMap<string, str
 
 // A newer database than these files is no fault (an older process beside a newer one): only what both know must agree.
 function pendingOf(
-  migrations: readonly Migration[],
+  migrations: readonly SqlMigration[],
   applied: ReadonlyMap<string, string>,
-): readonly Migration[] {
+): readonly SqlMigration[] {
   for (const migration of migrations) {
     const digest = applied.get(migration.name);
     if (digest !== undefined && digest !== migration.digest) {
@@ -118,7 +118,7 @@ function pendingOf(
   return migrations.filter((migration) => !applied.has(migration.name));
 }
 
-async function readMigrations(directory: string): Promise<readonly Migration[]> {
+async function readMigrations(directory: string): Promise<readonly SqlMigration[]> {
   const names = (await readdir(directory)).filter((name) => name.endsWith('.sql')).toSorted();
   return await Promise.all(
     names.map(async (name) => {

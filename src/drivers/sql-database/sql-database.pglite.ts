@@ -9,7 +9,7 @@ import { openPglite } from './pglite-template.ts';
 import { PgliteUpkeep } from './pglite-upkeep.ts';
 import type { SqlDatabase, SqlExecutor, SqlResult, SqlStatement } from './sql-database.ts';
 import { closedBefore, rolledBackInstead, sqlError, withSqlErrors } from './sql-error.ts';
-import { Turns } from './turns.ts';
+import { SerialQueue } from './serial-queue.ts';
 
 /*
  * PostgreSQL in the process. There is one session, so work takes turns: a single statement is a turn, a whole
@@ -40,7 +40,7 @@ export class PgliteSqlDatabase implements SqlDatabase {
   readonly #release: ReleaseDirectory;
   readonly #inside = new AsyncLocalStorage<RunningTransaction>();
   readonly #upkeep: PgliteUpkeep;
-  readonly #turns = new Turns();
+  readonly #turns = new SerialQueue();
   #closing: Promise<void> | undefined;
 
   private constructor(pglite: PGlite, release: ReleaseDirectory) {
@@ -128,7 +128,7 @@ export class PgliteSqlDatabase implements SqlDatabase {
 
   // Statements of one transaction that are started together still go one after the other.
   #executor(running: RunningTransaction): SqlExecutor {
-    const turns = new Turns();
+    const turns = new SerialQueue();
     const next = <T>(name: string, run: () => Promise<T>): Promise<T> => {
       invariant(running.isOpen, `${name} runs before its transaction ends`);
       return turns.run(run);

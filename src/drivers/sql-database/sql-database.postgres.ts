@@ -162,7 +162,7 @@ export class PostgresSqlDatabase implements SqlDatabase {
     } catch (error) {
       running.isOpen = false;
       // A lost connection has rolled back by itself and is thrown away by #withClient.
-      if (!client.isLost()) await runScript(client, 'ROLLBACK');
+      if (!client.isExpired()) await runScript(client, 'ROLLBACK');
       throw error;
     }
   }
@@ -223,7 +223,7 @@ class LentClient {
     client.on('error', this.#onError);
   }
 
-  isLost(): boolean {
+  isExpired(): boolean {
     return this.#loss !== undefined;
   }
 
@@ -247,7 +247,7 @@ class LentClient {
 
   giveBack(isOutdated: boolean): void {
     this.#client.removeListener('error', this.#onError);
-    this.#client.release(isOutdated || this.isLost());
+    this.#client.release(isOutdated || this.isExpired());
   }
 }
 

@@ -55,7 +55,7 @@ const statementStates = new Set([
 ]);
 const uniqueViolation = '23505';
 /** Indexes that make two transactions which did not see each other into a conflict; the next look sees both. */
-const conflictIndexes = new Set(['messages_order_held']);
+const conflictIndexes = new Set(['messages_order_leased']);
 
 // Errors that `pg` makes itself carry no code.
 const clientMessages =

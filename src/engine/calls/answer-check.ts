@@ -1,5 +1,5 @@
 import { AppError } from '../../kernel/app-error.ts';
-import { DegenerateAnswer } from '../degenerate-answer.ts';
+import { InvalidOutput } from '../invalid-output.ts';
 import { readableError } from '../../kernel/readable-error.ts';
 import type { LanguageAnswer } from './recorded-answer.ts';
 
@@ -37,20 +37,24 @@ export function faultOfAnswer(
   }
   // Anthropic pauses a long turn of its own tools, to be continued by another request; the SDK calls that a stop.
   if (raw === 'pause_turn' && !accept.includes('truncated')) {
-    return degenerate('truncated', `The provider paused in the middle of the answer of step "${step}"`, step);
+    return invalidOutput(
+      'truncated',
+      `The provider paused in the middle of the answer of step "${step}"`,
+      step,
+    );
   }
   if (unified === 'length' && !accept.includes('truncated')) {
-    return degenerate('truncated', `The answer of step "${step}" was cut off at its longest`, step);
+    return invalidOutput('truncated', `The answer of step "${step}" was cut off at its longest`, step);
   }
   if (isEmpty && !accept.includes('empty')) {
-    return degenerate('empty', `The answer of step "${step}" is empty`, step);
+    return invalidOutput('empty', `The answer of step "${step}" is empty`, step);
   }
   // An answer that asks for tools is judged by what comes of them.
   if (validate === undefined || answer.content.some(({ type }) => type === 'tool-call')) return undefined;
   const verdict = verdictOf(validate, textOfAnswer(answer));
   return verdict === true
     ? undefined
-    : degenerate('invalid', `The answer of step "${step}" is not valid: ${verdict}`, step);
+    : invalidOutput('invalid', `The answer of step "${step}" is not valid: ${verdict}`, step);
 }
 
 /** A check that throws (a parser, mostly) must not leave the call that was paid without its settlement. */
@@ -95,6 +99,6 @@ function isSubstance(part: CheckedAnswer['content'][number]): boolean {
   }
 }
 
-function degenerate(degeneracy: 'empty' | 'truncated' | 'invalid', reason: string, step: string) {
-  return new DegenerateAnswer(reason, { degeneracy, step, isMarked: true });
+function invalidOutput(outputFault: 'empty' | 'truncated' | 'invalid', reason: string, step: string) {
+  return new InvalidOutput(reason, { outputFault, step, isMarked: true });
 }

@@ -1,9 +1,9 @@
 import type { PayloadStore } from '../../drivers/payload-store/payload-store.ts';
-import type { CallSettlement } from '../ledger/call-ledger.ts';
+import type { SettledCall } from '../ledger/call-ledger.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 
 /** Where an answer is kept: in the call's row, or in the payload store. */
-export type KeptAnswer = NonNullable<CallSettlement['answer']>;
+export type KeptAnswer = NonNullable<SettledCall['answer']>;
 
 export interface AnswerStoreOptions {
   readonly payloads: PayloadStore;

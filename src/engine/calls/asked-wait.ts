@@ -4,7 +4,7 @@ import type { ModelFailure } from '../providers/classify-model-error.ts';
 import type { CallLabels, ModelMetrics } from './model-metrics.ts';
 
 /*
- * What becomes of the time that a provider asks to be left alone: it is granted up to a bound, counted as it was asked,
+ * What happens to the time that a provider asks to be left alone: it is granted up to a bound, counted as it was asked,
  * and told of where it is longer.
  */
 
@@ -22,28 +22,30 @@ export function grantedWait(failed: ModelFailure, maxRetryAfterMs: number): Mode
 
 /** Of a call, what is said of its refusal. */
 export interface RefusedCall {
-  readonly services: {
-    readonly maxRetryAfterMs: number;
-    readonly metrics: ModelMetrics;
-    readonly logger: Logger;
-    readonly logOnce: LogOnce;
-  };
   readonly facts: { readonly id: string };
   readonly labels: CallLabels;
+}
+
+/** To whom it is said. */
+export interface WaitObservers {
+  readonly maxRetryAfterMs: number;
+  readonly metrics: ModelMetrics;
+  readonly logger: Logger;
+  readonly logOnce: LogOnce;
 }
 
 /** Counts the wait that a refusal asked for, if it did; says so once for each model where it is not granted whole. */
 export function noteAskedWait(
   failure: ModelFailure | undefined,
-  { services, facts, labels }: RefusedCall,
+  { facts, labels }: RefusedCall,
+  { maxRetryAfterMs: grantedMs, metrics, logger, logOnce }: WaitObservers,
 ): void {
   const askedMs = failure?.retryAfterMs;
   if (askedMs === undefined) return;
-  const grantedMs = services.maxRetryAfterMs;
-  services.metrics.waitAskedFor(labels, askedMs, askedMs > grantedMs);
+  metrics.waitAskedFor(labels, askedMs, askedMs > grantedMs);
   const { provider, model } = labels;
-  if (askedMs <= grantedMs || !services.logOnce.isNew(`retry-after ${provider}/${model}`)) return;
-  services.logger.warn(
+  if (askedMs <= grantedMs || !logOnce.isNew(`retry-after ${provider}/${model}`)) return;
+  logger.warn(
     { callId: facts.id, provider, model, askedMs, grantedMs },
     'a provider asks for a longer wait than models.retryAfter.maxMessageMs: it is asked again before',
   );

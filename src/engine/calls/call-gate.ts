@@ -22,7 +22,7 @@ export interface GateQuestion {
   readonly maxOutputTokens: number;
   /** About how many tokens its input has. */
   readonly estimateTokens?: () => number | Promise<number>;
-  /** Ends every wait: the lease is lost, the handler's time is over, the user gave up. */
+  /** Ends every wait: the lease has expired, the handler's time is over, the user gave up. */
   readonly signal: AbortSignal;
 }
 
@@ -44,7 +44,7 @@ export type GateEnd =
 /** Leave to make one request. `end` is called once, whatever happens. */
 export interface GatePass {
   end(end: GateEnd): void;
-  /** What becomes of the work instead of counting the failure against it: the request was the gate's own trial. */
+  /** What happens to the work instead of counting the failure against it: the request was the gate's own trial. */
   parkedBy?(failure: string): Parked | undefined;
 }
 

@@ -14,7 +14,7 @@ function recorded(parts: Partial<RecordedCall>): RecordedCall {
     outcome: 'ok',
     answer: { json: '"a"' },
     costUsd: undefined,
-    isRejected: false,
+    isInvalidated: false,
     ...parts,
   };
 }
@@ -60,7 +60,7 @@ describe('the journal', () => {
       recorded({ ordinal: 2, outcome: 'error' }),
       recorded({ ordinal: 3, answer: undefined }),
       recorded({ ordinal: 4, state: 'unsettled', outcome: 'unknown' }),
-      recorded({ ordinal: 5, isRejected: true }),
+      recorded({ ordinal: 5, isInvalidated: true }),
     );
     for (const ordinal of [1, 2, 3, 4, 5]) {
       expect(journal.decide('s', ordinal, 'q', 'same_question')).toEqual({
@@ -71,7 +71,7 @@ describe('the journal', () => {
     }
   });
 
-  it('counts attempts on from all that were made, whatever became of them', () => {
+  it('counts attempts on from all that were made, whatever happened to them', () => {
     const journal = journalOf(
       recorded({ attempt: 1, outcome: 'error' }),
       recorded({ attempt: 4, state: 'reserved' }),

@@ -6,7 +6,7 @@ import type { RecordedCall } from '../ledger/call-ledger.ts';
  * A request is the n-th of its step in this run (its ordinal), whatever it asks; it is the same question as a recorded
  * one when step and digest are equal. A recorded answer is given once in a run, so that a handler that asks the same
  * question three times gets its three answers back in order. Only answers of earlier runs are given, and none that was
- * rejected as degenerate: its question is asked anew, as a further attempt.
+ * invalidated: its question is asked anew, as a further attempt.
  */
 
 /** Which requests may be answered from the record: only equal questions, or whatever was answered at that place. */
@@ -68,7 +68,9 @@ export class CallJournal {
 }
 
 function isAnswered(call: RecordedCall): call is Answered {
-  return call.state === 'settled' && call.outcome === 'ok' && !call.isRejected && call.answer !== undefined;
+  return (
+    call.state === 'settled' && call.outcome === 'ok' && !call.isInvalidated && call.answer !== undefined
+  );
 }
 
 function placeOf(step: string, ordinal: number): string {

@@ -51,7 +51,7 @@ export type OpenedCall =
 /** What metered models ask before every request. */
 export interface CallOpener {
   /**
-   * Looks for a recorded answer, else reserves a call. Throws MILLRACE_LEASE_LOST when the lease has passed on; then
+   * Looks for a recorded answer, else reserves a call. Throws MILLRACE_LEASE_EXPIRED when the lease has passed on; then
    * nothing must be sent.
    */
   open(question: CallQuestion): Promise<OpenedCall>;

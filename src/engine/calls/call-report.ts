@@ -1,5 +1,6 @@
 import type { Settlement } from '../ledger/call-ledger.ts';
-import { countTokens, type TokenCounts } from '../../pricing/token-classes.ts';
+import type { UsageBeside } from '../../pricing/price.ts';
+import { countTokens, type RatedCounts } from '../../pricing/token-classes.ts';
 import type { ModelFailure } from '../providers/classify-model-error.ts';
 import type { ResponseHeaders } from '../providers/retry-after.ts';
 import { type JsonRecord, noUsage, type ReportedUsage } from '../providers/token-usage.ts';
@@ -15,13 +16,15 @@ export interface CallReport {
   readonly answeredModel: string | undefined;
   /** The tier that served it; undefined when the provider does not say. */
   readonly tier: string | undefined;
+  /** Where it was served; undefined when the provider does not say. */
+  readonly geography?: string | undefined;
   readonly providerRequestId: string | undefined;
   /** The response headers; undefined when no answer had begun. */
   readonly headers: ResponseHeaders | undefined;
   /** Encodes the answer to keep; only of a whole one. It may throw: such an answer is not kept. */
   readonly answer: (() => string) | undefined;
   /** The answer is whole and of no use: it is waste, and never given again. */
-  readonly isDegenerate?: boolean;
+  readonly isInvalidOutput?: boolean;
   /** Counts what the provider did not report. Absent when no answer had begun, so that there is nothing to count. */
   readonly count: TokenCounter | undefined;
 }
@@ -35,7 +38,9 @@ export interface TokenCounter {
 /** The usage of a call, and how it is known. */
 export interface MeasuredUsage {
   readonly settlement: Settlement;
-  readonly tokens: TokenCounts;
+  /** The call's own; `beside` has what came on top of them. */
+  readonly tokens: RatedCounts;
+  readonly beside: UsageBeside;
   /** The provider reported more than the request can have caused. */
   readonly isSuspect: boolean;
   /** What is wrong with the report. */
@@ -53,7 +58,8 @@ export async function measureUsage(
 ): Promise<MeasuredUsage> {
   const plausible = withinLimits(usage, limits);
   const isSuspect = plausible !== usage;
-  const known = { isSuspect, faults: plausible.faults };
+  const { units, parts, chargedUsd } = plausible;
+  const known = { isSuspect, faults: plausible.faults, beside: { units, parts, chargedUsd } };
   const { input, output } =
     isOfNothing(plausible, count) || (isSuspect && count === undefined) ? noUsage : plausible;
   if (input === undefined && output === undefined) {
@@ -87,7 +93,7 @@ export function reportOfFailure(failure: ModelFailure, usage: ReportedUsage = no
     rawUsage: failure.usage,
     answeredModel: undefined,
     tier: undefined,
-    providerRequestId: requestIdOf(failure.headers),
+    providerRequestId: providerRequestIdOf(failure.headers),
     headers: failure.headers,
     answer: undefined,
     count: undefined,
@@ -95,6 +101,6 @@ export function reportOfFailure(failure: ModelFailure, usage: ReportedUsage = no
 }
 
 /** The provider's own name of the request, for support cases: OpenAI's and Anthropic's header. */
-export function requestIdOf(headers: ResponseHeaders | undefined): string | undefined {
+export function providerRequestIdOf(headers: ResponseHeaders | undefined): string | undefined {
   return headers?.['x-request-id'] ?? headers?.['request-id'];
 }

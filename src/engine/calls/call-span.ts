@@ -5,7 +5,8 @@ import { genAi, millraceAttributes } from '../../telemetry/genai-attributes.ts';
 import type { MessageTracer } from '../../telemetry/message-tracer.ts';
 import { originAttributes } from '../../telemetry/origin-attributes.ts';
 import { messageAttributes, parentContext } from '../../telemetry/span-context.ts';
-import type { CallFacts, EndOfCall } from './usage-record-of-call.ts';
+import type { SettledCall } from '../ledger/settlement.ts';
+import type { CallFacts } from './usage-record-of-call.ts';
 
 /** Starts the client span of a call: under the active span, else in the trace of its message. */
 export function startCallSpan(
@@ -38,7 +39,7 @@ export function startCallSpan(
 }
 
 /** Puts how the call ended onto its span. */
-export function describeEnd(span: Span, end: EndOfCall): void {
+export function describeEnd(span: Span, end: SettledCall): void {
   const { tokens } = end;
   span.setAttribute(genAi.inputTokens, countTokens(tokens, inputTokenClasses));
   span.setAttribute(genAi.outputTokens, countTokens(tokens, outputTokenClasses));

@@ -1,5 +1,5 @@
 import type { EmbeddingModelV4Embedding } from '@ai-sdk/provider';
-import { DegenerateAnswer } from '../degenerate-answer.ts';
+import { InvalidOutput } from '../invalid-output.ts';
 import { asRecord } from '../providers/token-usage.ts';
 
 /*
@@ -12,11 +12,11 @@ export function faultOfEmbeddings(
   embeddings: readonly EmbeddingModelV4Embedding[],
   asked: number,
   step: string,
-): DegenerateAnswer | undefined {
+): InvalidOutput | undefined {
   const fault = faultIn(embeddings, asked);
   return fault === undefined
     ? undefined
-    : new DegenerateAnswer(`The vectors of step "${step}" are of no use: ${fault}`, { step, isMarked: true });
+    : new InvalidOutput(`The vectors of step "${step}" are of no use: ${fault}`, { step, isMarked: true });
 }
 
 /**

@@ -4,7 +4,7 @@ import type { CallQuestion } from './call-opener.ts';
 /** The same question to the fallback, when it is the circuit that refuses. The fallback's own is not asked for. */
 export function fallbackFor(question: CallQuestion, error: unknown): CallQuestion | undefined {
   const { fallback } = question;
-  if (fallback === undefined || !(error instanceof Parked) || error.reason !== 'breaker') return undefined;
+  if (fallback === undefined || !(error instanceof Parked) || error.reason !== 'circuit') return undefined;
   const { target, bounds, tier, derivesSeed } = fallback;
   return { ...question, target, bounds, tier, derivesSeed, fallback: undefined };
 }

@@ -2,8 +2,8 @@ import type { Clock } from '../../kernel/clock.ts';
 import type { Uuid } from '../../kernel/ids.ts';
 import type { CallLedger } from '../ledger/call-ledger.ts';
 import { renderUsageLine } from '../export/usage-record.ts';
-import type { CallOwner } from './call-owner.ts';
-import { recordsOfRejection } from './usage-record-of-call.ts';
+import type { CallAttribution } from './call-attribution.ts';
+import { recordsOfInvalidation } from './usage-record-of-call.ts';
 
 /** How many of a run's latest answers can still be rejected. */
 const maxRemembered = 256;
@@ -23,18 +23,18 @@ export interface Complaint {
   readonly text?: string | undefined;
 }
 
-export interface RejectionServices {
-  readonly ledger: Pick<CallLedger, 'rejections'>;
+export interface InvalidationServices {
+  readonly ledger: Pick<CallLedger, 'invalidOutputs'>;
   readonly clock: Clock;
 }
 
 /** The answers that a handler was given in this run, so that the one that is of no use can be told and rejected. */
 export class GivenAnswers {
-  readonly #services: RejectionServices;
-  readonly #owner: CallOwner;
+  readonly #services: InvalidationServices;
+  readonly #owner: CallAttribution;
   readonly #answers: GivenAnswer[] = [];
 
-  constructor(services: RejectionServices, owner: CallOwner) {
+  constructor(services: InvalidationServices, owner: CallAttribution) {
     this.#services = services;
     this.#owner = owner;
   }
@@ -53,16 +53,16 @@ export class GivenAnswers {
   /** Rejects the answer that a complaint is about. */
   async reject(complaint: Complaint): Promise<void> {
     const answer = this.#take(complaint);
-    if (answer !== undefined) await this.rejectAnswer(answer.callId);
+    if (answer !== undefined) await this.invalidateAnswer(answer.callId);
   }
 
   /** Marks the answer of a call as of no use: it is never given again, and is waste. */
-  async rejectAnswer(id: Uuid): Promise<void> {
+  async invalidateAnswer(id: Uuid): Promise<void> {
     const { ledger, clock } = this.#services;
-    const call = await ledger.rejections.findAnswered(id);
+    const call = await ledger.invalidOutputs.findAnswered(id);
     if (call === undefined) return;
-    const lines = recordsOfRejection(this.#owner, call, clock.now()).map(renderUsageLine);
-    await ledger.rejections.reject(id, lines);
+    const lines = recordsOfInvalidation(this.#owner, call, clock.now()).map(renderUsageLine);
+    await ledger.invalidOutputs.reject(id, lines);
   }
 
   /**

@@ -2,7 +2,7 @@ import type { EmbeddingModelV4, EmbeddingModelV4CallOptions, EmbeddingModelV4Res
 import { wrapEmbeddingModel } from 'ai';
 import type { ReuseRule } from './call-journal.ts';
 import type { CallOpener } from './call-opener.ts';
-import { type CallReport, reportOfFailure, requestIdOf } from './call-report.ts';
+import { type CallReport, reportOfFailure, providerRequestIdOf } from './call-report.ts';
 import type { ModelFailure } from '../providers/classify-model-error.ts';
 import { faultOfEmbeddings, inAskedOrder } from './embedding-check.ts';
 import type { GivenAnswers } from './given-answers.ts';
@@ -22,7 +22,7 @@ export interface MeteredEmbeddingModelOptions {
   readonly step: string;
   readonly reuse: ReuseRule;
   readonly calls: CallOpener;
-  readonly given: Pick<GivenAnswers, 'rejectAnswer'>;
+  readonly given: Pick<GivenAnswers, 'invalidateAnswer'>;
 }
 
 /**
@@ -62,7 +62,7 @@ async function embed(
     const recorded = decodeEmbeddingAnswer(opened.answer);
     const recordedFault = faultOfEmbeddings(recorded.embeddings, params.values.length, step);
     if (recordedFault === undefined) return recorded;
-    await options.given.rejectAnswer(opened.id);
+    await options.given.invalidateAnswer(opened.id);
     throw recordedFault;
   }
   const { call, headers } = opened;
@@ -87,13 +87,13 @@ async function embed(
       report: reportOfResult(target, params, whole),
     };
   });
-  await call.settle({ ...report, ...(fault === undefined ? {} : { isDegenerate: true }) });
+  await call.settle({ ...report, ...(fault === undefined ? {} : { isInvalidOutput: true }) });
   if (fault !== undefined) throw fault;
   return answered;
 }
 
 function reportOfResult(
-  { kind, modelId }: ModelTarget<EmbeddingModelV4>,
+  target: ModelTarget<EmbeddingModelV4>,
   { values }: EmbeddingModelV4CallOptions,
   { response, usage, embeddings, warnings, providerMetadata }: EmbeddingModelV4Result,
 ): CallReport {
@@ -102,11 +102,13 @@ function reportOfResult(
   return {
     failure: undefined,
     usage:
-      raw.usage === undefined ? usageOfTokens(usage?.tokens) : inputOnly(usageOf(kind, raw.usage, undefined)),
+      raw.usage === undefined
+        ? usageOfTokens(usage?.tokens)
+        : inputOnly(usageOf(target, raw.usage, undefined)),
     rawUsage: raw.usage ?? usage,
     answeredModel: typeof body?.model === 'string' ? body.model : undefined,
     tier: raw.tier,
-    providerRequestId: requestIdOf(response?.headers),
+    providerRequestId: providerRequestIdOf(response?.headers),
     headers: response?.headers,
     answer: () =>
       encodeEmbeddingAnswer({
@@ -116,14 +118,14 @@ function reportOfResult(
         ...(providerMetadata === undefined ? {} : { providerMetadata }),
       }),
     count: {
-      countInput: () => estimateTokens(modelId, values.join('\n')),
+      countInput: () => estimateTokens(target.modelId, values.join('\n')),
       countOutput: () => Promise.resolve(0),
     },
   };
 }
 
-function reportOfFailedEmbedding({ kind }: ModelTarget<EmbeddingModelV4>, failure: ModelFailure): CallReport {
-  const usage = usageOf(kind, failure.usage, undefined);
+function reportOfFailedEmbedding(target: ModelTarget<EmbeddingModelV4>, failure: ModelFailure): CallReport {
+  const usage = usageOf(target, failure.usage, undefined);
   return reportOfFailure(failure, failure.usage === undefined ? usage : inputOnly(usage));
 }
 

@@ -11,7 +11,7 @@ import type { Pricer } from '../../pricing/price.ts';
 import { type AnswerRules, faultOfAnswer, textOfAnswer } from './answer-check.ts';
 import type { ReuseRule } from './call-journal.ts';
 import type { CallOpener, OpenedCall } from './call-opener.ts';
-import { type CallReport, reportOfFailure, requestIdOf, type TokenCounter } from './call-report.ts';
+import { type CallReport, reportOfFailure, providerRequestIdOf, type TokenCounter } from './call-report.ts';
 import type { ModelFailure } from '../providers/classify-model-error.ts';
 import type { GivenAnswers } from './given-answers.ts';
 import { meteredStream } from './metered-stream.ts';
@@ -86,7 +86,7 @@ export class MeteredLanguageModel implements LanguageModelV4 {
       const said = reportOfResult(target, options, result, whole);
       return { answer: whole, fault: this.#faultOf(whole), report: said };
     });
-    await call.settle({ ...report, ...(fault === undefined ? {} : { isDegenerate: true }) });
+    await call.settle({ ...report, ...(fault === undefined ? {} : { isInvalidOutput: true }) });
     if (fault !== undefined) throw fault;
     this.#noteGiven(call.id, answer);
     return result;
@@ -125,7 +125,7 @@ export class MeteredLanguageModel implements LanguageModelV4 {
       meteredStream({
         source: result.stream,
         call,
-        kind: target.kind,
+        target,
         passRaw: options.includeRawChunks === true || !readsRaw,
         headers: result.response?.headers,
         counterOf: (text) => tokenCounter(target, options, text),
@@ -141,7 +141,7 @@ export class MeteredLanguageModel implements LanguageModelV4 {
     const answer = decodeLanguageAnswer(json);
     const fault = this.#faultOf(answer);
     if (fault !== undefined) {
-      await this.#options.given.rejectAnswer(id);
+      await this.#options.given.invalidateAnswer(id);
       throw fault;
     }
     this.#noteGiven(id, answer);
@@ -203,21 +203,24 @@ function reportOfResult(
 ): CallReport {
   const body = rawUsageOfBody(result.response?.body);
   const raw = body.usage ?? asRecord(result.usage.raw);
+  // A model that hides the body may still hand on the provider's own usage block.
+  const block = rawUsageOfBody({ usage: raw });
   return {
     failure: undefined,
-    usage: usageOf(target.kind, raw, result.usage),
+    usage: usageOf(target, raw, result.usage, body.units),
     rawUsage: raw,
     answeredModel: result.response?.modelId,
-    tier: body.tier ?? tierOfMetadata(result.providerMetadata),
-    providerRequestId: requestIdOf(result.response?.headers) ?? result.response?.id,
+    tier: body.tier ?? block.tier ?? tierOfMetadata(result.providerMetadata),
+    geography: body.geography ?? block.geography,
+    providerRequestId: providerRequestIdOf(result.response?.headers) ?? result.response?.id,
     headers: result.response?.headers,
     answer: () => encodeLanguageAnswer(answer),
     count: tokenCounter(target, options, () => contentText(result.content)),
   };
 }
 
-function reportOfFailedAnswer({ kind }: ModelTarget<LanguageModelV4>, failure: ModelFailure): CallReport {
-  return reportOfFailure(failure, usageOf(kind, failure.usage, undefined));
+function reportOfFailedAnswer(target: ModelTarget<LanguageModelV4>, failure: ModelFailure): CallReport {
+  return reportOfFailure(failure, usageOf(target, failure.usage, undefined));
 }
 
 function tokenCounter(

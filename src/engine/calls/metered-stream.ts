@@ -1,7 +1,7 @@
 import type { ReadableStreamReadResult } from 'node:stream/web';
 import { InvalidResponseDataError, type LanguageModelV4StreamPart } from '@ai-sdk/provider';
 import type { AppError } from '../../kernel/app-error.ts';
-import { type CallReport, requestIdOf, type TokenCounter } from './call-report.ts';
+import { type CallReport, providerRequestIdOf, type TokenCounter } from './call-report.ts';
 import {
   abortFailure,
   malformedAnswer,
@@ -10,13 +10,18 @@ import {
 } from '../providers/classify-model-error.ts';
 import type { MeteredCall } from './metered-call.ts';
 import { contentText } from '../providers/prompt-text.ts';
-import type { ProviderKind } from '../providers/provider-registry.ts';
 import { encodeLanguageAnswer, type LanguageAnswer } from './recorded-answer.ts';
 import { type ReportedError, reportedError } from '../providers/reported-error.ts';
 import type { ResponseHeaders } from '../providers/retry-after.ts';
 import { StreamContent } from './stream-content.ts';
 import { asRecord } from '../providers/token-usage.ts';
-import { StreamUsage, tierOfMetadata, usageOf } from '../providers/usage-of-answer.ts';
+import {
+  rawUsageOfBody,
+  StreamUsage,
+  tierOfMetadata,
+  usageOf,
+  type UsageSource,
+} from '../providers/usage-of-answer.ts';
 
 /*
  * A streamed answer, metered. Parts go through as they come; the `finish` part goes through only when the call is
@@ -32,7 +37,7 @@ type FinishPart = Extract<Part, { type: 'finish' }>;
 export interface MeteredStreamOptions {
   readonly source: ReadableStream<Part>;
   readonly call: MeteredCall;
-  readonly kind: ProviderKind;
+  readonly target: UsageSource;
   /** Whether the consumer asked for raw chunks, too. */
   readonly passRaw: boolean;
   readonly headers: ResponseHeaders | undefined;
@@ -160,7 +165,7 @@ class MeteredStream {
 
   /** The closing usage came, so that the answer is whole, whether or not the provider says why it ended. */
   get #isWholeWithoutReason(): boolean {
-    return this.#usage.isFinal && this.#options.kind !== 'anthropic';
+    return this.#usage.isFinal && this.#options.target.kind !== 'anthropic';
   }
 
   async #takeFinish(controller: ReadableStreamDefaultController<Part>, told: FinishPart): Promise<void> {
@@ -214,7 +219,9 @@ class MeteredStream {
   /** The provider says that it failed; its usage may still come. */
   async #failAfterDrain(controller: ReadableStreamDefaultController<Part>, error: unknown): Promise<void> {
     const failure = this.#toldFailure() ?? this.#options.call.failureOf(error);
-    const timer = setTimeout(() => void this.#reader.cancel().catch(() => undefined), drainMs);
+    const timer = this.#options.call.startTimer(drainMs, () => {
+      void this.#reader.cancel().catch(() => undefined);
+    });
     try {
       for (;;) {
         const next = await this.#reader.read();
@@ -226,7 +233,7 @@ class MeteredStream {
     } catch {
       // The first error is the one that counts.
     } finally {
-      clearTimeout(timer);
+      timer.close();
     }
     await this.#fail(controller, failure, error);
   }
@@ -248,26 +255,28 @@ class MeteredStream {
     }
   }
 
-  #report(failure: ModelFailure | undefined, answer?: LanguageAnswer, isDegenerate = false): CallReport {
-    const { kind, headers, counterOf } = this.#options;
+  #report(failure: ModelFailure | undefined, answer?: LanguageAnswer, isInvalidOutput = false): CallReport {
+    const { target, headers, counterOf } = this.#options;
     const raw = this.#usage.raw;
     const block = raw.usage ?? asRecord(this.#finish?.usage.raw);
-    const reported = usageOf(kind, block, this.#finish?.usage);
+    const told = rawUsageOfBody({ usage: block });
+    const reported = usageOf(target, block, this.#finish?.usage, raw.units);
     const usage = { ...reported, faults: [...reported.faults, ...this.#usage.faults] };
     const { response } = this.#content;
     const isRefused = failure !== undefined && this.#told !== undefined && !this.#hasContent;
     // What a stream says before its end about the output is not the last word.
-    const isFinal = failure === undefined || kind === 'custom' || this.#usage.isFinal;
+    const isFinal = failure === undefined || target.kind === 'custom' || this.#usage.isFinal;
     return {
       failure,
       usage: isFinal ? usage : { ...usage, output: undefined },
       rawUsage: block,
       answeredModel: response.modelId,
-      tier: raw.tier ?? tierOfMetadata(this.#finish?.providerMetadata),
-      providerRequestId: requestIdOf(headers) ?? response.id,
+      tier: raw.tier ?? told.tier ?? tierOfMetadata(this.#finish?.providerMetadata),
+      geography: raw.geography ?? told.geography,
+      providerRequestId: providerRequestIdOf(headers) ?? response.id,
       headers,
       answer: answer === undefined ? undefined : () => encodeLanguageAnswer(answer),
-      ...(isDegenerate ? { isDegenerate } : {}),
+      ...(isInvalidOutput ? { isInvalidOutput } : {}),
       // An error instead of an answer leaves nothing to count.
       count: isRefused
         ? undefined

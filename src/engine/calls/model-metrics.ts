@@ -1,7 +1,7 @@
 import { formatUsd, type Usd } from '../../kernel/money.ts';
 import { type TokenCounts, tokenClasses } from '../../pricing/token-classes.ts';
-import type { MillraceMetrics } from '../../telemetry/metrics.ts';
-import type { FailureKind } from '../providers/failure-signs.ts';
+import type { EngineMetrics } from '../metrics/engine-metrics.ts';
+import type { CallFailureKind } from '../providers/health-signal.ts';
 
 /** Which series a call counts into. */
 export interface CallLabels {
@@ -12,9 +12,17 @@ export interface CallLabels {
   readonly owner: string;
 }
 
+/** The series of the calls to a model, for a message or outside a stage. */
+export function labelsOf(
+  { provider, modelId }: { readonly provider: string; readonly modelId: string },
+  message: { readonly stage: string; readonly owner: string } | undefined,
+): CallLabels {
+  return { provider, model: modelId, stage: message?.stage ?? '', owner: message?.owner ?? '' };
+}
+
 /** A call that ended, as the metrics see it. */
 export interface EndedCall {
-  readonly failure: FailureKind | undefined;
+  readonly failure: CallFailureKind | undefined;
   readonly attempt: number;
   readonly durationMs: number;
   readonly firstChunkMs: number | undefined;
@@ -28,10 +36,10 @@ export interface EndedCall {
 
 /** The metrics of model calls. Does nothing when there are none to report to. */
 export class ModelMetrics {
-  readonly #metrics: MillraceMetrics | undefined;
+  readonly #metrics: EngineMetrics | undefined;
   readonly #inflight = new Map<string, number>();
 
-  constructor(metrics: MillraceMetrics | undefined) {
+  constructor(metrics: EngineMetrics | undefined) {
     this.#metrics = metrics;
   }
 
@@ -58,8 +66,7 @@ export class ModelMetrics {
       model,
       stage,
       outcome,
-      // A stream that broke off is told apart in the usage records; here it is the network's.
-      error_type: call.failure === 'stream_cut' ? 'network' : (call.failure ?? ''),
+      error_type: call.failure ?? '',
       attempt,
     });
     metrics.observe(
@@ -105,11 +112,6 @@ export class ModelMetrics {
   /** A recorded answer could not be reused, because its step asks something else now. */
   stepDiverged({ stage }: CallLabels): void {
     this.#metrics?.increment('step_diverged_total', { stage });
-  }
-
-  /** A call did not fit a budget: it waits, or will never be made. */
-  budgetRefused(budget: string, action: 'parked' | 'refused'): void {
-    this.#metrics?.increment('budget_refusals_total', { budget, action });
   }
 
   #addInflight({ provider, model }: CallLabels, change: 1 | -1): void {

@@ -1,6 +1,11 @@
-import type { Usd } from '../../kernel/money.ts';
-import type { PriceQuestion, Pricer, Pricing } from '../../pricing/price.ts';
-import type { TokenCounts } from '../../pricing/token-classes.ts';
+import { addUsd, type Usd, usd } from '../../kernel/money.ts';
+import type { PriceQuestion, Pricer, Pricing, UsageBeside } from '../../pricing/price.ts';
+import {
+  type RatedCounts,
+  storedCounts,
+  type TokenClass,
+  type TokenCounts,
+} from '../../pricing/token-classes.ts';
 
 export interface AnswerToPrice {
   /** All but the model. */
@@ -13,19 +18,43 @@ export interface AnswerToPrice {
 }
 
 /**
+ * What an aggregator may charge beside its list price (tools that ran there), over all that the request can cost at list
+ * prices. Beyond that its word is not believed, and the list price is booked.
+ */
+const mostBesideList = usd('10');
+
+/**
  * Prices an answer by the model that the provider says has given it. By the one that was asked for when no price knows the
  * other's name; and when the other's price is above all that the request can cost, which is not believed (decision 0034).
  */
 export function priceOfAnswer(
   pricer: Pricer,
   { question, asked, answered, boundUsd }: AnswerToPrice,
-  tokens: TokenCounts,
+  tokens: RatedCounts,
+  beside: UsageBeside = {},
 ): Pricing & { readonly isBelieved: boolean } {
+  const { chargedUsd, ...used } = beside;
+  if (chargedUsd !== undefined) {
+    const isBelieved = boundUsd === undefined || !chargedUsd.greaterThan(addUsd(boundUsd, mostBesideList));
+    const told = pricer.price({ ...question, model: answered }, tokens, isBelieved ? beside : used);
+    return { ...told, isBelieved };
+  }
   const isWithin = (pricing: Pricing): boolean =>
     pricing.kind === 'priced' && (boundUsd === undefined || !pricing.cost.total.greaterThan(boundUsd));
-  const told = pricer.price({ ...question, model: answered }, tokens);
+  const told = pricer.price({ ...question, model: answered }, tokens, used);
   if (answered === asked || isWithin(told)) return { ...told, isBelieved: true };
-  const own = pricer.price({ ...question, model: asked }, tokens);
+  const own = pricer.price({ ...question, model: asked }, tokens, used);
   if (told.kind === 'unpriced') return { ...(own.kind === 'priced' ? own : told), isBelieved: true };
   return isWithin(own) ? { ...own, isBelieved: false } : { ...told, isBelieved: true };
+}
+
+/** Every token of a call by the class that it is stored in, those of other models that took part among them. */
+export function tokensOfCall(own: RatedCounts, { parts = [] }: UsageBeside): TokenCounts {
+  const sum: Partial<Record<TokenClass, number>> = { ...storedCounts(own) };
+  for (const { tokens } of parts) {
+    for (const [name, count] of Object.entries(storedCounts(tokens)) as [TokenClass, number][]) {
+      sum[name] = (sum[name] ?? 0) + count;
+    }
+  }
+  return sum;
 }

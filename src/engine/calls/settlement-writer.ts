@@ -4,9 +4,11 @@ import { isRefusedData } from '../../kernel/split-refused.ts';
 import type { CallLedger } from '../ledger/call-ledger.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import { renderUsageLine, type UsageRecord } from '../export/usage-record.ts';
+import type { CallInFlight } from './call-in-flight.ts';
 import type { ModelMetrics } from './model-metrics.ts';
 import { bareEnd, soundEnd } from './sound-end.ts';
-import { type CallFacts, type EndOfCall, recordOfCorrection } from './usage-record-of-call.ts';
+import type { SettledCall } from '../ledger/settlement.ts';
+import { recordOfCorrection } from './usage-record-of-call.ts';
 
 /*
  * Makes the end of a call durable, in the first of these forms that the ledger takes:
@@ -21,16 +23,13 @@ import { type CallFacts, type EndOfCall, recordOfCorrection } from './usage-reco
 const settleDelaysMs = [25, 50, 100, 200, 400, 800, 1600, 3200] as const;
 
 export interface SettlementWriterOptions {
-  readonly services: {
-    readonly ledger: CallLedger;
-    readonly clock: Clock;
-    readonly logger: Logger;
-    readonly metrics: ModelMetrics;
-  };
-  readonly facts: CallFacts;
-  /** Whether it was reserved with budgets. */
-  readonly isBudgeted: boolean;
+  readonly ledger: CallLedger;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: ModelMetrics;
 }
+
+type EndedCall = Pick<CallInFlight, 'facts'>;
 
 export class SettlementWriter {
   readonly #options: SettlementWriterOptions;
@@ -43,26 +42,26 @@ export class SettlementWriter {
    * Writes the end, and answers it as it was written. Throws MILLRACE_DATA_REFUSED when the ledger takes it in no form, and
    * what the ledger throws when it cannot be reached.
    */
-  async write(end: EndOfCall): Promise<EndOfCall> {
+  async write(call: EndedCall, end: SettledCall): Promise<SettledCall> {
     try {
-      await this.#writeAs(end);
+      await this.#writeAs(call, end);
       return end;
     } catch (error) {
       if (!isRefusedData(error)) throw error;
-      return await this.#writeReduced(end, error);
+      return await this.#writeReduced(call, end, error);
     }
   }
 
-  async #writeReduced(end: EndOfCall, refusal: AppError): Promise<EndOfCall> {
-    const { logger, metrics } = this.#options.services;
+  async #writeReduced(call: EndedCall, end: SettledCall, refusal: AppError): Promise<SettledCall> {
+    const { logger, metrics } = this.#options;
     const sound = soundEnd(end, refusal);
     let reduced = sound ?? bareEnd(end, refusal);
     try {
-      await this.#writeAs(reduced);
+      await this.#writeAs(call, reduced);
     } catch (error) {
       if (!isRefusedData(error) || sound === undefined) throw error;
       reduced = bareEnd(end, refusal);
-      await this.#writeAs(reduced);
+      await this.#writeAs(call, reduced);
     }
     metrics.settlementReduced();
     logger.warn(
@@ -72,16 +71,15 @@ export class SettlementWriter {
     return reduced;
   }
 
-  async #writeAs(end: EndOfCall): Promise<void> {
-    const { services, facts, isBudgeted } = this.#options;
-    const settlement = { ...end, isBudgeted };
-    if (await this.#tryHard(() => services.ledger.settle(settlement))) return;
-    if (settlement.state === 'unsettled') return;
+  async #writeAs({ facts }: EndedCall, end: SettledCall): Promise<void> {
+    const { ledger, clock, logger } = this.#options;
+    if (await this.#tryHard(() => ledger.settle(end))) return;
+    if (end.state === 'unsettled') return;
     // The sweep had given the call up: what it cost after all is added as the difference to what it wrote. When even
     // that finds nothing to do, an earlier try of ours was committed although its confirmation got lost.
-    const correction = lineOf(recordOfCorrection(facts, end, services.clock.now()));
-    if (await this.#tryHard(() => services.ledger.settleLate(settlement, correction))) {
-      services.logger.info(
+    const correction = lineOf(recordOfCorrection(facts, end, clock.now()));
+    if (await this.#tryHard(() => ledger.settleLate(end, correction))) {
+      logger.info(
         { callId: facts.id, settlement: end.settlement },
         'a call given up as unsettled was settled late',
       );
@@ -94,7 +92,7 @@ export class SettlementWriter {
         return await write();
       } catch (error) {
         if (!(error instanceof AppError) || !error.retryable) throw error;
-        await this.#options.services.clock.sleep(delayMs);
+        await this.#options.clock.sleep(delayMs);
       }
     }
     return write();

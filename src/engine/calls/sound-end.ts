@@ -2,7 +2,7 @@ import type { AppError } from '../../kernel/app-error.ts';
 import { isStorableText } from '../../kernel/storable-text.ts';
 import { type Usd, isStorableUsd } from '../../kernel/money.ts';
 import { columnText } from '../providers/column-text.ts';
-import type { EndOfCall } from './usage-record-of-call.ts';
+import type { SettledCall } from '../ledger/settlement.ts';
 
 /*
  * What is written of a call whose settlement the ledger refused for what it holds. Usage, price and cost are the truth about
@@ -17,8 +17,8 @@ const maxTextCharacters = 256;
 const maxReasonCharacters = 500;
 
 /** The end with everything replaced that is known to be odd. Undefined when nothing is. */
-export function soundEnd(end: EndOfCall, refusal: AppError): EndOfCall | undefined {
-  const sound: EndOfCall = {
+export function soundEnd(end: SettledCall, refusal: AppError): SettledCall | undefined {
+  const sound: SettledCall = {
     ...soundMoney(end),
     tier: soundText(end.tier) ?? refusedText,
     errorType: soundText(end.errorType),
@@ -29,13 +29,15 @@ export function soundEnd(end: EndOfCall, refusal: AppError): EndOfCall | undefin
     answer: isSoundAnswer(end.answer) ? end.answer : undefined,
     rawUsage: typeof end.rawUsage === 'string' && isStorableText(end.rawUsage) ? end.rawUsage : undefined,
   };
-  const replaced = (Object.keys(sound) as (keyof EndOfCall)[]).filter((field) => sound[field] !== end[field]);
+  const replaced = (Object.keys(sound) as (keyof SettledCall)[]).filter(
+    (field) => sound[field] !== end[field],
+  );
   if (replaced.length === 0) return undefined;
   return { ...sound, rawUsage: markedUsage(sound.rawUsage, refusal, replaced) };
 }
 
 /** The end as money alone: without its answer, its raw usage and the provider's texts. */
-export function bareEnd(end: EndOfCall, refusal: AppError): EndOfCall {
+export function bareEnd(end: SettledCall, refusal: AppError): SettledCall {
   const replaced = ['answer', 'rawUsage', 'answeredModel', 'providerRequestId', 'firstChunkMs'];
   return {
     ...soundMoney(end),
@@ -51,7 +53,7 @@ export function bareEnd(end: EndOfCall, refusal: AppError): EndOfCall {
 }
 
 /** Counts and amounts that cannot be written are left out: then the call is kept as unpriced, never with a wrong amount. */
-function soundMoney(end: EndOfCall): EndOfCall {
+function soundMoney(end: SettledCall): SettledCall {
   const counts = Object.entries(end.tokens);
   const isCounted = counts.every(([, count]) => Number.isSafeInteger(count));
   const tokens = isCounted
@@ -83,7 +85,7 @@ function soundDuration(durationMs: number | undefined): number | undefined {
   return Math.min(maxDurationMs, Math.max(0, durationMs));
 }
 
-function isSoundAnswer(answer: EndOfCall['answer']): boolean {
+function isSoundAnswer(answer: SettledCall['answer']): boolean {
   if (answer === undefined) return true;
   const text: unknown = 'json' in answer ? answer.json : answer.reference;
   return typeof text === 'string' && isStorableText(text);

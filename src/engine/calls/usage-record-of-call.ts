@@ -1,19 +1,13 @@
 import { derivedId, type Uuid } from '../../kernel/ids.ts';
 import { type Usd, zeroUsd } from '../../kernel/money.ts';
 import type { AbandonedCall } from '../ledger/abandoned-call.ts';
-import type { CallSettlement } from '../ledger/call-ledger.ts';
+import type { SettledCall, WasteReason } from '../ledger/settlement.ts';
 import type { CorrectableCall } from '../ledger/correction-ledger.ts';
-import type { AnsweredCall } from '../ledger/rejection-ledger.ts';
-import type { Cost } from '../../pricing/price.ts';
+import type { AnsweredCall } from '../ledger/invalid-output-ledger.ts';
 import { type TokenCounts, tokenClasses } from '../../pricing/token-classes.ts';
 import { traceIdOf } from '../../telemetry/trace-context.ts';
-import {
-  countsOfCall,
-  countsOfCorrection,
-  type UsageRecord,
-  type WasteReason,
-} from '../export/usage-record.ts';
-import type { CallOwner } from './call-owner.ts';
+import { countsOfCall, countsOfCorrection, type UsageRecord } from '../export/usage-record.ts';
+import type { CallAttribution } from './call-attribution.ts';
 
 /*
  * The usage records about a call that its row alone does not tell: of the sweep that finds it abandoned, the truth that came after that,
@@ -25,7 +19,7 @@ import type { CallOwner } from './call-owner.ts';
 /** What is known about a call when it is sent. */
 export interface CallFacts {
   readonly id: Uuid;
-  readonly owner: CallOwner;
+  readonly owner: CallAttribution;
   readonly step: string;
   readonly attempt: number;
   readonly provider: string;
@@ -34,16 +28,10 @@ export interface CallFacts {
   readonly requestKind: 'single' | 'batch';
   /** The model that was meant, when this one stands in for it. */
   readonly fallbackFrom: string | undefined;
-  /** When it was reserved, by the ledger's clock: the time that its budgets, its price and its reports go by. */
+  /** When it was reserved, by the ledger's clock: the time that its quotas, its price and its reports go by. */
   readonly sentAt: Date;
   readonly upperBoundUsd: Usd | undefined;
 }
-
-/** How a call ended, and what that cost by class. */
-export type EndOfCall = Omit<CallSettlement, 'cost' | 'wasteReason'> & {
-  readonly cost: Cost | undefined;
-  readonly wasteReason: WasteReason | undefined;
-};
 
 /** The record of a call whose maker is gone: nobody knows what it cost, its upper bound stands. */
 export function recordOfAbandoned(call: AbandonedCall, recordedAt: Date): UsageRecord {
@@ -65,7 +53,7 @@ export function recordOfAbandoned(call: AbandonedCall, recordedAt: Date): UsageR
 }
 
 /** The record of the truth about a call that had been given up as unsettled: the difference to that record. */
-export function recordOfCorrection(facts: CallFacts, end: EndOfCall, recordedAt: Date): UsageRecord {
+export function recordOfCorrection(facts: CallFacts, end: SettledCall, recordedAt: Date): UsageRecord {
   const boundBefore = facts.upperBoundUsd;
   return {
     ...recordOfFacts(facts, recordedAt),
@@ -83,12 +71,12 @@ export function recordOfCorrection(facts: CallFacts, end: EndOfCall, recordedAt:
 }
 
 /**
- * What makes waste of an answer that was found degenerate after its call had been recorded: one correction takes its
+ * What makes waste of an answer that was found to be an invalid output after its call had been recorded: one correction takes its
  * tokens and its cost back, another adds them again as waste. Every sum stays what it was but that of the waste. The
  * ledger does not keep the cost by class, so both carry the total alone.
  */
-export function recordsOfRejection(
-  owner: CallOwner,
+export function recordsOfInvalidation(
+  owner: CallAttribution,
   call: AnsweredCall,
   recordedAt: Date,
 ): readonly [UsageRecord, UsageRecord] {
@@ -98,7 +86,6 @@ export function recordsOfRejection(
     ...call,
     owner,
     sentAt,
-    operation: call.operation === 'embeddings' ? ('embeddings' as const) : ('chat' as const),
     upperBoundUsd: undefined,
   };
   const same = {
@@ -127,7 +114,7 @@ export function recordsOfRejection(
       ...same,
       recordId: derivedId(sentAt, 'rejection', call.id, 'waste'),
       tokens: call.tokens,
-      wasteReason: 'degenerate',
+      wasteReason: 'invalid_output',
       ...(call.costUsd === undefined ? {} : { costUsd: call.costUsd }),
     },
   ];
@@ -185,7 +172,7 @@ function factsOfAbandoned(call: AbandonedCall): CallFacts {
     attempt: call.attempt,
     provider: call.provider,
     model: call.model,
-    operation: call.operation === 'embeddings' ? 'embeddings' : 'chat',
+    operation: call.operation,
     requestKind: call.requestKind,
     fallbackFrom: call.fallbackFrom,
     sentAt: call.reservedAt,
@@ -216,7 +203,7 @@ function recordOfFacts(facts: CallFacts, recordedAt: Date) {
   };
 }
 
-function endFields(end: EndOfCall) {
+function endFields(end: SettledCall) {
   return {
     tier: end.tier,
     outcome: end.outcome === 'unknown' ? ('unsettled' as const) : end.outcome,
@@ -225,6 +212,9 @@ function endFields(end: EndOfCall) {
     costByClass: end.cost?.byClass ?? {},
     durationMs: Math.max(0, Math.round(end.durationMs)),
     ...(end.cost === undefined || end.cost.request.isZero() ? {} : { requestCostUsd: end.cost.request }),
+    ...(end.cost?.units === undefined ? {} : { unitCostUsd: end.cost.units }),
+    ...(end.cost?.uses === undefined ? {} : { units: end.cost.uses }),
+    ...(end.cost?.list === undefined ? {} : { listCostUsd: end.cost.list }),
     ...(end.costUsd === undefined ? {} : { costUsd: end.costUsd }),
     ...(end.answeredModel === undefined ? {} : { answeredModel: end.answeredModel }),
     ...(end.providerRequestId === undefined ? {} : { providerRequestId: end.providerRequestId }),

@@ -20,7 +20,7 @@ import { invariant } from '../../kernel/invariant.ts';
  */
 
 /** One export batch as the ledger bound it. The same id always has the same rows. */
-export interface ExportBatch {
+export interface InsertBatch {
   readonly id: Uuid;
   readonly table: 'usage' | 'message_outcomes';
   /** Rows as JSON lines that carry the id (bindLines). */
@@ -46,7 +46,7 @@ export interface WriteOptions {
  */
 export async function writeBatch(
   store: ColumnStore,
-  batch: ExportBatch,
+  batch: InsertBatch,
   { mayHaveBeenTried }: WriteOptions,
 ): Promise<ExportResult> {
   invariant(batch.rows > 0, `export batch ${batch.id} has rows`);
@@ -64,17 +64,17 @@ export async function writeBatch(
 }
 
 /** A table that remembers the token of a try that died before its rows were there drops the repeat: that must not go unseen. */
-async function requireAll(store: ColumnStore, batch: ExportBatch): Promise<void> {
+async function requireAll(store: ColumnStore, batch: InsertBatch): Promise<void> {
   const found = await countRows(store, batch);
   if (found !== batch.rows) throw inconsistent(batch, found);
 }
 
-function insert(store: ColumnStore, batch: ExportBatch): Promise<void> {
+function insert(store: ColumnStore, batch: InsertBatch): Promise<void> {
   return store.insert({ table: batch.table, lines: batch.lines, deduplicationToken: batch.id });
 }
 
 /** Rows of the batch in its table; the table's skip index makes this quick. */
-async function countRows(store: ColumnStore, batch: ExportBatch): Promise<number> {
+async function countRows(store: ColumnStore, batch: InsertBatch): Promise<number> {
   const rows = await store.query<{ found: string }>(
     `SELECT count() AS found FROM ${store.database}.${batch.table} WHERE export_batch = {batch:UUID}`,
     { batch: batch.id },
@@ -83,7 +83,7 @@ async function countRows(store: ColumnStore, batch: ExportBatch): Promise<number
 }
 
 /** Batches that came into the table at or after the first row of this one, itself among them. */
-async function countBatchesSince(store: ColumnStore, batch: ExportBatch): Promise<number> {
+async function countBatchesSince(store: ColumnStore, batch: InsertBatch): Promise<number> {
   const table = `${store.database}.${batch.table}`;
   const rows = await store.query<{ batches: string }>(
     `SELECT uniqExact(export_batch) AS batches FROM ${table} WHERE inserted_at >=
@@ -93,7 +93,7 @@ async function countBatchesSince(store: ColumnStore, batch: ExportBatch): Promis
   return Number(rows[0]?.batches ?? 0);
 }
 
-function inconsistent(batch: ExportBatch, found: number): AppError {
+function inconsistent(batch: InsertBatch, found: number): AppError {
   return new AppError(
     'MILLRACE_EXPORT_INCONSISTENT',
     `Export batch ${batch.id} has ${batch.rows} rows, but ${found} of it are in the table ${batch.table}.`,

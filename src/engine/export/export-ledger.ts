@@ -17,7 +17,7 @@ export const exportTargets = ['usage', 'message_outcomes'] as const;
 export type ExportTarget = (typeof exportTargets)[number];
 
 /** Lines bound for one table, one JSON object each. */
-export interface ExportBatch {
+export interface OutboxBatch {
   readonly id: Uuid;
   readonly target: ExportTarget;
   readonly lines: readonly string[];
@@ -128,7 +128,7 @@ export class ExportLedger {
   }
 
   /** Binds at most `limit` of the target's oldest unbound lines to a new batch; undefined when there are none. */
-  async bind(id: Uuid, target: ExportTarget, limit: number): Promise<ExportBatch | undefined> {
+  async bind(id: Uuid, target: ExportTarget, limit: number): Promise<OutboxBatch | undefined> {
     const { rows } = await this.#database.transaction(async (transaction) => {
       await transaction.query(lockBinding);
       return transaction.query<LineRow>(bindBatch, [id, target, limit]);
@@ -143,7 +143,7 @@ export class ExportLedger {
   }
 
   /**
-   * The lines of a batch; undefined when it is open no more: another relay has exported it meanwhile. Throws
+   * The lines of a batch; undefined when it is open no more: another maintenance process has exported it meanwhile. Throws
    * MILLRACE_EXPORT_INCONSISTENT when rows that its records are about were removed by hand.
    */
   async read({
@@ -152,7 +152,7 @@ export class ExportLedger {
   }: {
     readonly id: Uuid;
     readonly target: ExportTarget;
-  }): Promise<ExportBatch | undefined> {
+  }): Promise<OutboxBatch | undefined> {
     const { rows } = await this.#database.query<{ lines: (string | null)[] | null }>(readBatch, [id]);
     const [row] = rows;
     if (row === undefined) return undefined;

@@ -28,6 +28,9 @@ export const spendSumNames = [
 
 export type SpendSum = (typeof spendSumNames)[number];
 
+/** Why money bought nothing, as SQL: rows are never edited, so those of earlier versions carry an earlier name. */
+export const wasteReasonSql = `if(waste_reason = 'degenerate', 'invalid_output', waste_reason)`;
+
 /** Each sum as SQL, over any rows of `usage`. */
 export const spendSums: Readonly<Record<SpendSum, string>> = {
   /** Settled and estimated spend, in US dollars; what is unpriced or unsettled is not in it. */

@@ -2,20 +2,21 @@ import type { ColumnStore } from '../../drivers/column-store/column-store.ts';
 import { AppError } from '../../kernel/app-error.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { newId } from '../../kernel/ids.ts';
-import { type ExportBatch, type ExportLedger, type ExportTarget, exportTargets } from './export-ledger.ts';
+import { type OutboxBatch, type ExportLedger, type ExportTarget, exportTargets } from './export-ledger.ts';
 import type { Logger } from '../../telemetry/logger.ts';
-import type { MillraceMetrics } from '../../telemetry/metrics.ts';
+import type { EngineMetrics } from '../metrics/engine-metrics.ts';
 import { writeBatch } from './export-batch-writer.ts';
 import { bindLines } from './row-text.ts';
-import { type Bounds, Peak } from '../../telemetry/bounds.ts';
+import { Peak } from '../../telemetry/bounds.ts';
+import type { EngineBounds } from '../metrics/engine-bounds.ts';
 
 export interface UsageExporterOptions {
   readonly ledger: ExportLedger;
   readonly store: ColumnStore;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly metrics: MillraceMetrics;
-  readonly bounds?: Bounds;
+  readonly metrics: EngineMetrics;
+  readonly bounds?: EngineBounds;
   /** The most rows in one batch. Default 20,000. */
   readonly batchRows?: number;
 }
@@ -65,7 +66,7 @@ export class UsageExporter {
     return false;
   }
 
-  #bind(target: ExportTarget): Promise<ExportBatch | undefined> {
+  #bind(target: ExportTarget): Promise<OutboxBatch | undefined> {
     const { ledger, clock, batchRows = defaultBatchRows } = this.#options;
     return ledger.bind(newId(clock.now()), target, batchRows);
   }
@@ -93,7 +94,7 @@ export class UsageExporter {
   }
 
   /** A batch that was bound by this very turn cannot have been tried before; any other may have been. */
-  async #write(batch: ExportBatch, mayHaveBeenTried: boolean): Promise<void> {
+  async #write(batch: OutboxBatch, mayHaveBeenTried: boolean): Promise<void> {
     const { ledger, store, metrics } = this.#options;
     const { id, target: table } = batch;
     const rows = batch.lines.length;

@@ -57,6 +57,20 @@ describe('renderUsageLine', () => {
     }
   });
 
+  it('carries uses of tools with their cost, and the list price beside what was charged', () => {
+    const line = renderUsageLine({
+      ...record,
+      units: { web_search: 2, code_execution: 1 },
+      unitCostUsd: usd('0.02'),
+      listCostUsd: usd('0.03'),
+    });
+    expect(JSON.parse(line)).toMatchObject({
+      units: { web_search: 2, code_execution: 1 },
+      cost_units: '0.02',
+      list_cost_usd: '0.03',
+    });
+  });
+
   it('tells no price from a price of zero', () => {
     const { costUsd: _, ...unpriced } = record;
     expect(JSON.parse(renderUsageLine(unpriced))).not.toHaveProperty('cost_usd');

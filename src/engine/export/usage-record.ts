@@ -2,16 +2,12 @@ import type { Uuid } from '../../kernel/ids.ts';
 import type { Usd } from '../../kernel/money.ts';
 import type { Origin } from '../../messages/origin.ts';
 import { type TokenClass, tokenClasses } from '../../pricing/token-classes.ts';
+import type { Settlement, WasteReason } from '../ledger/settlement.ts';
+import { type UnitCounts, unitCountsText } from '../../pricing/usage-units.ts';
 import { amountOf, integerOf, textOf, timeOf } from './row-text.ts';
 
-/** How a call ended. `unsettled`: nobody knows, the process died while it was in the air. */
+/** How a call ended. `unsettled`: nobody knows, the process died while it was under way. */
 export type CallOutcome = 'ok' | 'error' | 'unsettled' | 'cancelled';
-
-/** How the usage is known. `free`: the provider did nothing that it bills (refused before work). */
-export type Settlement = 'reported' | 'estimated' | 'unsettled' | 'free';
-
-/** Why money was spent for nothing. */
-export type WasteReason = 'failed' | 'aborted' | 'duplicate' | 'retried' | 'degenerate';
 
 /** What a record adds to the counts of calls; a correction takes back what no longer holds. */
 export interface CallCounts {
@@ -75,7 +71,10 @@ export interface UsageRecord {
   readonly costByClass: Readonly<Partial<Record<TokenClass, Usd>>>;
   /** The fixed fee of the request, when the contract has one. */
   readonly requestCostUsd?: Usd;
-  /** The sum of the classes and the request fee; absent when no price is known; 0 while unsettled. */
+  /** Uses of the provider's tools: their cost, and how often. */
+  readonly unitCostUsd?: Usd;
+  readonly units?: UnitCounts;
+  /** The sum of the classes, the tools and the request fee; absent when no price is known; 0 while unsettled. */
   readonly costUsd?: Usd;
   /** Open exposure: what an unsettled or estimated call can have cost at most. */
   readonly upperBoundUsd?: Usd;
@@ -178,6 +177,9 @@ function renderAmounts(record: UsageRecord): string {
     if (cost !== undefined && !cost.isZero()) part += `,"cost_${name}":${amountOf(cost)}`;
   }
   if (record.requestCostUsd !== undefined) part += `,"cost_request":${amountOf(record.requestCostUsd)}`;
+  if (record.unitCostUsd !== undefined) part += `,"cost_units":${amountOf(record.unitCostUsd)}`;
+  const uses = unitCountsText(record.units);
+  if (uses !== undefined) part += `,"units":${uses}`;
   if (record.costUsd !== undefined) part += `,"cost_usd":${amountOf(record.costUsd)}`;
   if (record.upperBoundUsd !== undefined) part += `,"upper_bound_usd":${amountOf(record.upperBoundUsd)}`;
   if (record.listCostUsd !== undefined) part += `,"list_cost_usd":${amountOf(record.listCostUsd)}`;

@@ -6,16 +6,16 @@ import { invariant } from '../../kernel/invariant.ts';
 import { type Usd, usd } from '../../kernel/money.ts';
 import { writeSplittingRefused } from '../../kernel/split-refused.ts';
 import { type AbandonedCall, type AbandonedCallRow, abandonedCallOf } from './abandoned-call.ts';
-import { abandonCalls, settleLateCalls } from './budget-sql.ts';
-import { BudgetedCalls } from './budgeted-calls.ts';
+import { abandonCalls, settleLateCalls } from './quota-sql.ts';
+import { QuotaCalls } from './quota-calls.ts';
 import { abandonedRow, type CallRow, lateSettlementRow, reservationRow, settlementRow } from './call-rows.ts';
 import * as sql from './call-sql.ts';
 import { ledgerGroup, type LedgerGroupOptions } from './ledger-group.ts';
-import { RejectionLedger } from './rejection-ledger.ts';
+import { InvalidOutputLedger } from './invalid-output-ledger.ts';
 import type { Reservation, ReserveOutcome } from './reservation.ts';
-import type { CallOutcome, CallSettlement, Settlement } from './settlement.ts';
+import type { CallOutcome, SettledCall, Settlement } from './settlement.ts';
 
-export type { CallOutcome, CallSettlement, Reservation, ReserveOutcome, Settlement };
+export type { CallOutcome, SettledCall, Reservation, ReserveOutcome, Settlement };
 
 /*
  * The ledger's half about calls: reserve ─► (request) ─► settle, or, when nobody can say how it went, unsettled.
@@ -38,7 +38,7 @@ export interface RecordedCall {
   readonly answer: { readonly json: string } | { readonly reference: string } | undefined;
   readonly costUsd: Usd | undefined;
   /** The answer was found to be of no use. */
-  readonly isRejected: boolean;
+  readonly isInvalidated: boolean;
 }
 
 /** The ledger's own sums. Amounts are exact. */
@@ -71,23 +71,23 @@ export interface CallLedgerOptions extends LedgerGroupOptions {
 export class CallLedger {
   readonly #database: SqlDatabase;
   /** Answers that turn out to be of no use. */
-  readonly rejections: RejectionLedger;
+  readonly invalidOutputs: InvalidOutputLedger;
   readonly #reserve: GroupCommit<CallRow, ReserveOutcome>;
   readonly #settle: GroupCommit<CallRow, boolean>;
-  readonly #budgeted: BudgetedCalls;
+  readonly #quotaCalls: QuotaCalls;
 
   constructor({ database, ...groups }: CallLedgerOptions) {
     this.#database = database;
-    this.rejections = new RejectionLedger(database);
-    this.#budgeted = new BudgetedCalls({ database, ...groups });
+    this.invalidOutputs = new InvalidOutputLedger(database);
+    this.#quotaCalls = new QuotaCalls({ database, ...groups });
     this.#reserve = ledgerGroup('reserve', groups, (items) => this.#writeReservations(items));
     this.#settle = ledgerGroup('settle', groups, (items) => this.#writeSettlements(items));
   }
 
-  /** Makes the call's row durable, with what it takes of its budgets. Unless it is reserved, it must not be sent. */
+  /** Makes the call's row durable, with what it takes of its quotas. Unless it is reserved, it must not be sent. */
   async reserve(reservation: Reservation): Promise<ReserveOutcome> {
-    const isBudgeted = reservation.budgets !== undefined && reservation.budgets.length > 0;
-    if (isBudgeted) return await this.#budgeted.reserve(reservation);
+    const hasQuotas = reservation.quotas !== undefined && reservation.quotas.length > 0;
+    if (hasQuotas) return await this.#quotaCalls.reserve(reservation);
     return await this.#reserve.submit(reservationRow(reservation));
   }
 
@@ -95,13 +95,13 @@ export class CallLedger {
    * Makes answer, usage and price durable, and with them what its usage record says. False: the call was given up as unsettled
    * meanwhile; `settleLate` then closes the difference.
    */
-  async settle(settlement: CallSettlement): Promise<boolean> {
-    if (settlement.isBudgeted === true) return await this.#budgeted.settle(settlement);
+  async settle(settlement: SettledCall): Promise<boolean> {
+    if (settlement.hasQuotas === true) return await this.#quotaCalls.settle(settlement);
     return await this.#settle.submit(settlementRow(settlement));
   }
 
   /** Settles a call that had been given up, with its rendered correction. False: somebody else did. */
-  async settleLate(settlement: CallSettlement, correction: string): Promise<boolean> {
+  async settleLate(settlement: SettledCall, correction: string): Promise<boolean> {
     const { row } = lateSettlementRow(settlement, correction);
     const { rows } = await this.#database.query(settleLateCalls, [jsonRows([row])]);
     return rows.length === 1;
@@ -177,8 +177,8 @@ export class CallLedger {
     const answered = new Map(rows.map((row) => [row.id, row]));
     return items.map(({ id }) => {
       const row = answered.get(id);
-      if (row === undefined) return { kind: 'lease_lost' };
-      if (row.hold !== null) return { kind: 'held', hold: row.hold };
+      if (row === undefined) return { kind: 'lease_expired' };
+      if (row.block !== null) return { kind: 'blocked', block: row.block };
       invariant(row.reserved_at !== null, 'a call that is reserved was so at a time');
       answered.delete(id); // the same call twice in one group: the second is not to be sent
       return { kind: 'reserved', at: row.reserved_at };
@@ -194,10 +194,10 @@ export class CallLedger {
   }
 }
 
-/** What became of a call that was asked for: reserved at that time, or held by that. */
+/** The outcome of asking for a call: reserved at that time, or blocked by that. */
 interface AnsweredRow {
   readonly id: Uuid;
-  readonly hold: Uuid | null;
+  readonly block: Uuid | null;
   readonly reserved_at: Date | null;
 }
 
@@ -213,7 +213,7 @@ interface RecordedCallRow {
   readonly answer: string | null;
   readonly answer_ref: string | null;
   readonly cost_usd: string | null;
-  readonly is_rejected: boolean;
+  readonly is_invalidated: boolean;
 }
 
 interface CallTotalsRow {
@@ -244,7 +244,7 @@ function recordedCallOf(row: RecordedCallRow): RecordedCall {
     outcome: row.outcome ?? undefined,
     answer: answerOf(row),
     costUsd: row.cost_usd === null ? undefined : usd(row.cost_usd),
-    isRejected: row.is_rejected,
+    isInvalidated: row.is_invalidated,
   };
 }
 

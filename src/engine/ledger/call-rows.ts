@@ -4,7 +4,7 @@ import type { Uuid } from '../../kernel/ids.ts';
 import { type Usd, formatUsd, isStorableUsd } from '../../kernel/money.ts';
 import { usageDetail } from './record-detail.ts';
 import type { Reservation } from './reservation.ts';
-import type { CallSettlement } from './settlement.ts';
+import type { SettledCall } from './settlement.ts';
 
 /* Calls as the statements take them. Each is made before it joins a group, so that it is refused alone (see jsonRow). */
 
@@ -13,9 +13,9 @@ export interface CallRow {
   readonly row: JsonRow;
 }
 
-/** A call about to be made that is under budgets. */
-export interface BudgetedCallRow extends CallRow {
-  readonly budgets: readonly string[];
+/** A call about to be made that is under quotas. */
+export interface QuotaCallRow extends CallRow {
+  readonly quotas: readonly string[];
 }
 
 /** A reservation. Throws MILLRACE_DATA_REFUSED, as all of these. */
@@ -23,18 +23,18 @@ export function reservationRow(item: Reservation): CallRow {
   return { id: item.id, row: jsonRow('reserve', () => reservedColumns(item)) };
 }
 
-/** A reservation under budgets. */
-export function budgetedReservationRow(item: Reservation): BudgetedCallRow {
-  const { budgets = [] } = item;
+/** A reservation under quotas. */
+export function quotaReservationRow(item: Reservation): QuotaCallRow {
+  const { quotas = [] } = item;
   return {
     id: item.id,
-    row: jsonRow('reserve', () => ({ ...reservedColumns(item), budgets })),
-    budgets,
+    row: jsonRow('reserve', () => ({ ...reservedColumns(item), quotas })),
+    quotas,
   };
 }
 
 /** A settlement, whose record is rendered from its row. */
-export function settlementRow(item: CallSettlement): CallRow {
+export function settlementRow(item: SettledCall): CallRow {
   const row = jsonRow('settle', () => ({
     ...settledColumns(item),
     detail: usageDetail(item.tokens, item.cost),
@@ -43,7 +43,7 @@ export function settlementRow(item: CallSettlement): CallRow {
 }
 
 /** A settlement of a call that had been given up, with the rendered correction. */
-export function lateSettlementRow(item: CallSettlement, line: string): CallRow {
+export function lateSettlementRow(item: SettledCall, line: string): CallRow {
   return { id: item.id, row: jsonRow('settle', () => ({ ...settledColumns(item), line })) };
 }
 
@@ -73,7 +73,7 @@ function reservedColumns(item: Reservation): Record<string, unknown> {
   };
 }
 
-function settledColumns(item: CallSettlement): Record<string, unknown> {
+function settledColumns(item: SettledCall): Record<string, unknown> {
   return {
     id: item.id,
     state: item.state,
@@ -94,7 +94,7 @@ function settledColumns(item: CallSettlement): Record<string, unknown> {
     first_chunk_ms: item.firstChunkMs === undefined ? undefined : Math.round(item.firstChunkMs),
     answer: item.answer !== undefined && 'json' in item.answer ? item.answer.json : undefined,
     answer_ref: item.answer !== undefined && 'reference' in item.answer ? item.answer.reference : undefined,
-    is_rejected: item.isRejected,
+    is_invalidated: item.isInvalidated,
     is_suspect: item.isSuspect,
   };
 }

@@ -1,5 +1,5 @@
 import { named } from '../../drivers/sql-database/sql-statement.ts';
-import { holdsWork } from './hold-sql.ts';
+import { blocksWork } from './block-sql.ts';
 
 /* Every statement about calls and about what leaves the ledger for the column store. */
 
@@ -36,10 +36,10 @@ export const reservedValues = (relation: string): string =>
   Object.keys(reservedTypes)
     .map((column) => `${relation}.${column}`)
     .join(', ');
-/** Whether hold `h` stops the call that relation `call` asks for, for the message `m` or, without one, as work of its own. */
+/** Whether block `h` stops the call that relation `call` asks for, for the message `m` or, without one, as work of its own. */
 const stopsCall = (call: string): string => `h.scope = 'provider' and h.value = ${call}.provider
          or h.scope = 'model' and h.value = ${call}.provider || '/' || ${call}.model
-         or (h.aborts or ${call}.message_id is null) and ${holdsWork('h', {
+         or (h.aborts or ${call}.message_id is null) and ${blocksWork('h', {
            stage: 'm.stage',
            team: `coalesce(m.team, ${call}.origin::json ->> 'team')`,
            customer: `coalesce(m.customer, ${call}.origin::json ->> 'customer')`,
@@ -47,24 +47,24 @@ const stopsCall = (call: string): string => `h.scope = 'provider' and h.value = 
            batch: `coalesce(m.batch, ${call}.origin::json ->> 'batch')`,
          })}`;
 
-/** The hold that stops such a call, or null. Nearly always nothing is held: that is found out once for a whole group. */
-export const holdOfCall = (
+/** The block that stops such a call, or null. Nearly always nothing is blocked: that is found out once for a whole group. */
+export const blockOfCall = (
   call: string,
-): string => `case when (select exists (select from millrace.holds)) then (
-       select h.id from millrace.holds h
+): string => `case when (select exists (select from millrace.blocks)) then (
+       select h.id from millrace.blocks h
        where ${stopsCall(call)}
        order by h.created_at, h.id limit 1) end`;
 
 /**
  * $1 calls about to be made. A call of a stage is written only while its message's lease is the caller's and
- * still runs; a call outside a stage has no message. A held model or provider stops every call; what holds messages
- * lets a handler that runs go on, unless the hold aborts. Answers which may go out, and which are held by what; the
- * others have lost their lease. Nearly always nothing is held: then that is found out once for the whole group.
+ * still runs; a call outside a stage has no message. A blocked model or provider stops every call; what blocks messages
+ * lets a handler that runs go on, unless the block aborts. Answers which may go out, and which are blocked by what; the
+ * others have let their lease expire. Nearly always nothing is blocked: then that is found out once for the whole group.
  */
 export const reserveCalls = named(
   'ledger.reserve_calls',
   `with asked as materialized (
-     select r.*, ${holdOfCall('r')} as hold
+     select r.*, ${blockOfCall('r')} as block
      from json_to_recordset($1::json) as r(${toldReservations})
      left join millrace.messages m on m.id = r.message_id
      where r.message_id is null
@@ -72,19 +72,19 @@ export const reserveCalls = named(
    reserved as (
      insert into millrace.calls (${reservedColumns}, state, reserved_at)
      select ${reservedColumns}, 'reserved', clock_timestamp()
-     from asked where hold is null
+     from asked where block is null
      on conflict (id) do nothing
      returning id, reserved_at)
-   select id, null::uuid as hold, reserved_at from reserved
+   select id, null::uuid as block, reserved_at from reserved
    union all
-   select id, hold, null from asked where hold is not null`,
+   select id, block, null from asked where block is not null`,
 );
 
 /** $1 settlements, as a relation. */
 export const toldSettlements = `select * from json_to_recordset($1::json) as s(id uuid, state text, outcome text, settlement text,
        error_type text, answered_model text, tier text, provider_request_id text, tokens text, raw_usage text, cost_usd numeric,
        upper_bound_usd numeric, price_reference text, price_catalogue text, waste_reason text, duration_ms int,
-       first_chunk_ms int, answer text, answer_ref text, is_rejected boolean, is_suspect boolean, detail text, line text)`;
+       first_chunk_ms int, answer text, answer_ref text, is_invalidated boolean, is_suspect boolean, detail text, line text)`;
 
 /** What a settlement s changes in its call. */
 export const settledColumns = `state = s.state, settled_at = clock_timestamp(), outcome = s.outcome, settlement = s.settlement,
@@ -92,7 +92,7 @@ export const settledColumns = `state = s.state, settled_at = clock_timestamp(), 
        tokens = s.tokens, raw_usage = s.raw_usage, cost_usd = s.cost_usd, upper_bound_usd = s.upper_bound_usd,
        price_reference = s.price_reference, price_catalogue = s.price_catalogue, waste_reason = s.waste_reason,
        duration_ms = s.duration_ms, first_chunk_ms = s.first_chunk_ms, answer = s.answer, answer_ref = s.answer_ref,
-       rejected_at = case when s.is_rejected then clock_timestamp() end, is_suspect = coalesce(s.is_suspect, false)`;
+       invalidated_at = case when s.is_invalidated then clock_timestamp() end, is_suspect = coalesce(s.is_suspect, false)`;
 
 /** What the call's own record changes in it. */
 export const recordedColumns = `record_seq = nextval('millrace.outbox_seq_seq')`;
@@ -121,7 +121,7 @@ export const settleCalls = named(
 export const listCalls = named(
   'ledger.list_calls',
   `select id, message_id, fence, step, ordinal, attempt, state, outcome, settlement, request_digest, provider, model, operation, tier,
-     request_kind, reserved_at, upper_bound_usd, answer, answer_ref, cost_usd, rejected_at is not null as is_rejected
+     request_kind, reserved_at, upper_bound_usd, answer, answer_ref, cost_usd, invalidated_at is not null as is_invalidated
    from millrace.calls where message_id = any($1::uuid[]) order by reserved_at, ordinal, attempt, id`,
 );
 

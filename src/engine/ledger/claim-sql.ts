@@ -7,7 +7,7 @@ import { isBehindItsKey, setAside, asideGrace } from './order-sql.ts';
  *
  *   ask       one row a stage and lane: how many are wanted, where the lane stands (start + place × step), after whom
  *   visit     from customer to customer, one probe of the index each, round once at most
- *   candidate of each customer that has something due, its oldest; what is held is left out
+ *   candidate of each customer that has something due, its oldest; what is blocked is left out
  *   turn      within a lane by round, then by customer; across lanes by the lanes' virtual times
  *   locked    in this order what nobody else is about to take, as many as are wanted
  *   taken     leased
@@ -20,13 +20,13 @@ const isReady = `m.state = 'pending' and m.parked_for is null`;
 /** The same, in a form that no partial index answers: a row that is known by its id is never looked for in that of all ready ones. */
 const isStillReady = `case when m.state = 'pending' then m.parked_for is null end`;
 
-/** Nearly always nothing is held; then this is one look at an empty table, and the conditions behind it are not tried. */
-const isAnythingHeld = `(select exists (select from millrace.holds))`;
+/** Nearly always nothing is blocked; then this is one look at an empty table, and the conditions behind it are not tried. */
+const isAnythingBlocked = `(select exists (select from millrace.blocks))`;
 
 const unless = (condition: string): string =>
-  `case when ${isAnythingHeld} then not exists (select from millrace.holds h where ${condition}) else true end`;
+  `case when ${isAnythingBlocked} then not exists (select from millrace.blocks h where ${condition}) else true end`;
 
-/** How far behind a customer's oldest messages a claim looks when some of these may be held or wait for their key. */
+/** How far behind a customer's oldest messages a claim looks when some of these may be blocked or wait for their key. */
 const lookBehind = 256;
 
 /** $1 what is asked for (see Claims), $2 the worker. A row for each message taken, and one for each lane without. */
@@ -61,7 +61,7 @@ export const claimMessages = plannedOnce(
    due as (
      select v.ask, v.stage, v.lane, v.customer, v.hop,
        ceil(v.reach::float8 / count(*) over (partition by v.ask))::int as share,
-       case when v.is_ordered or ${isAnythingHeld} then ${lookBehind} else 0 end as behind
+       case when v.is_ordered or ${isAnythingBlocked} then ${lookBehind} else 0 end as behind
      from visit v where v.is_due),
    candidate as materialized (
      select d.ask, d.hop, d.share, c.id, c.is_behind, c.nth
@@ -100,14 +100,14 @@ export const claimMessages = plannedOnce(
        select m.id from millrace.messages m where m.id = c.id and ${isStillReady} for update skip locked) m
      where c.is_behind),
    aside as (
-     update millrace.messages m set parked_for = '${setAside}', wake_at = clock_timestamp() + ${asideGrace}
+     update millrace.messages m set parked_for = '${setAside}', sweep_at = clock_timestamp() + ${asideGrace}
      where m.id = any(array(select b.id from behind b))
      returning m.stage, m.order_key),
    taken as (
      update millrace.messages m
-     set state = 'leased', fence = m.fence + 1, deliveries = m.deliveries + 1, lease_owner = $2, leased_at = clock_timestamp(),
+     set state = 'leased', fence = m.fence + 1, deliveries = m.deliveries + 1, leased_by = $2, leased_at = clock_timestamp(),
        lease_until = clock_timestamp() + (select max(a.lease_ms) from ask a where a.stage = m.stage) * interval '1 millisecond',
-       wake_at = clock_timestamp() + (select max(a.lease_ms) from ask a where a.stage = m.stage) * interval '1 millisecond'
+       sweep_at = clock_timestamp() + (select max(a.lease_ms) from ask a where a.stage = m.stage) * interval '1 millisecond'
          + ${leaseGrace}
      where m.id = any(array(select l.id from locked l))
      returning ${envelopeColumns}),

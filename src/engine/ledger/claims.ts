@@ -21,7 +21,7 @@ import { type LeasedMessage, type MessageRow, leasedMessageOf } from './stored-m
  */
 
 /** A slot that asks for a message of its stage. */
-export interface ClaimAsk {
+export interface ClaimRequest {
   readonly stage: string;
   readonly leaseMs: number;
   /** A message that was said to be due; it need not be the one that is got. Nothing got: why this one was not. */
@@ -37,8 +37,8 @@ export type ClaimOutcome =
   | { readonly kind: 'leased'; readonly message: LeasedMessage }
   /** Nothing now; the message asked about, or another, is worth asking for again then. */
   | { readonly kind: 'not_due'; readonly delayMs: number }
-  | { readonly kind: 'held_by_another' }
-  /** The message asked about is parked, held, or behind another of its key; whoever releases it tells its stage. */
+  | { readonly kind: 'leased_by_another' }
+  /** The message asked about is parked, blocked, or behind another of its key; whoever releases it tells its stage. */
   | { readonly kind: 'waits' }
   | { readonly kind: 'ended' }
   | { readonly kind: 'unknown' }
@@ -56,7 +56,7 @@ interface ClaimRow extends MessageRow {
 }
 
 /** What this process remembers about the claims of a stage. */
-interface StageTurns {
+interface SchedulingState {
   times: LaneTimes;
   /** By lane, the customer that was served last. */
   readonly after: Map<string, string>;
@@ -64,7 +64,7 @@ interface StageTurns {
   reach: number;
 }
 
-interface LaneAsk {
+interface LaneRequest {
   readonly stage: string;
   readonly lane: string;
 }
@@ -82,7 +82,7 @@ const againMs = 50;
 export class Claims {
   readonly #database: SqlDatabase;
   readonly #worker: string;
-  readonly #turns = new Map<string, StageTurns>();
+  readonly #state = new Map<string, SchedulingState>();
 
   constructor(database: SqlDatabase, worker: string) {
     this.#database = database;
@@ -90,7 +90,7 @@ export class Claims {
   }
 
   /** Answers all that is asked in a group, whichever the stages. One group at a time: the turns are this process's. */
-  async answer(asks: readonly ClaimAsk[]): Promise<ClaimOutcome[]> {
+  async answer(asks: readonly ClaimRequest[]): Promise<ClaimOutcome[]> {
     const byStage = Map.groupBy(asks, (ask) => ask.stage);
     const leased = new Map<string, LeasedMessage[]>([...byStage.keys()].map((stage) => [stage, []]));
     let open = [...byStage.keys()];
@@ -107,23 +107,23 @@ export class Claims {
       if (found === undefined) break;
       open = open.filter((stage) => {
         const { messages, hasMore } = found.get(stage) ?? { messages: [], hasMore: false };
-        const held = leased.get(stage);
-        held?.push(...messages);
-        return hasMore && (held?.length ?? 0) < (byStage.get(stage)?.length ?? 0);
+        const got = leased.get(stage);
+        got?.push(...messages);
+        return hasMore && (got?.length ?? 0) < (byStage.get(stage)?.length ?? 0);
       });
     }
     return await this.#outcomes(asks, leased, new Set(open));
   }
 
   async #look(
-    wanted: readonly { readonly ofStage: readonly ClaimAsk[]; readonly count: number }[],
+    wanted: readonly { readonly ofStage: readonly ClaimRequest[]; readonly count: number }[],
     leastHops: number,
   ): Promise<Map<string, { readonly messages: LeasedMessage[]; readonly hasMore: boolean }>> {
-    const lanes: LaneAsk[] = [];
+    const lanes: LaneRequest[] = [];
     const rows = wanted.flatMap(({ ofStage, count }) => this.#askRows(ofStage, count, lanes, leastHops));
     const result = await this.#database.query<ClaimRow>(claimMessages, [JSON.stringify(rows), this.#worker]);
     const byStage = Map.groupBy(result.rows, (row) => lanes[row.claim_ask]?.stage ?? '');
-    const released = await this.#letGoAgain(byStage);
+    const released = await this.#releaseAgain(byStage);
     return new Map(
       wanted.map(({ ofStage, count }) => {
         const { stage = '', weights = defaultLaneWeights } = ofStage[0] ?? {};
@@ -133,8 +133,8 @@ export class Claims {
           .toSorted((left, right) => (left.claim_turn ?? 0) - (right.claim_turn ?? 0));
         const seen = this.#note(stage, weights, taken, ofClaim, lanes);
         const isContested = taken.length < Math.min(count, seen.seen);
-        const turns = this.#turnsOf(stage, weights);
-        turns.reach = isContested ? Math.min(maxReach, turns.reach * 2) : Math.max(1, turns.reach / 2);
+        const state = this.#stateOf(stage, weights);
+        state.reach = isContested ? Math.min(maxReach, state.reach * 2) : Math.max(1, state.reach / 2);
         const hasMore = isContested || seen.isCut || released.has(stage);
         return [stage, { messages: taken.map((row) => leasedMessageOf(row)), hasMore }];
       }),
@@ -143,14 +143,14 @@ export class Claims {
 
   /** A row for each lane of the stage; its number is its place in `lanes`. */
   #askRows(
-    ofStage: readonly ClaimAsk[],
+    ofStage: readonly ClaimRequest[],
     count: number,
-    lanes: LaneAsk[],
+    lanes: LaneRequest[],
     leastHops: number,
   ): Record<string, unknown>[] {
     const { stage = '', weights = defaultLaneWeights, isOrdered = false } = ofStage[0] ?? {};
-    const turns = this.#turnsOf(stage, weights);
-    const reach = Math.ceil(count * turns.reach);
+    const state = this.#stateOf(stage, weights);
+    const reach = Math.ceil(count * state.reach);
     return Object.entries(weights).map(([lane, weight]) => ({
       ask: lanes.push({ stage, lane }) - 1,
       stage,
@@ -158,9 +158,9 @@ export class Claims {
       wanted: count,
       reach,
       hops: Math.min(maxHops, Math.max(leastHops, 2 * reach)),
-      start: turns.times[lane] ?? 0,
+      start: state.times[lane] ?? 0,
       step: 1 / weight,
-      after: turns.after.get(lane) ?? '',
+      after: state.after.get(lane) ?? '',
       lease_ms: Math.max(...ofStage.map((ask) => ask.leaseMs)),
       is_ordered: isOrdered,
     }));
@@ -172,9 +172,9 @@ export class Claims {
     weights: LaneWeights,
     taken: readonly ClaimRow[],
     ofClaim: readonly ClaimRow[],
-    lanes: readonly LaneAsk[],
+    lanes: readonly LaneRequest[],
   ): { readonly seen: number; readonly isCut: boolean } {
-    const turns = this.#turnsOf(stage, weights);
+    const state = this.#stateOf(stage, weights);
     const takenOf = Map.groupBy(taken, (row) => row.claim_ask);
     const found: Record<string, LaneTaken> = {};
     const perLane = [...new Map(ofClaim.map((row) => [row.claim_ask, row])).values()];
@@ -184,19 +184,19 @@ export class Claims {
       const hasMore = row.claim_is_cut || row.claim_seen > ofLane.length;
       found[lane] = { taken: ofLane.length, hasMore };
       const last = ofLane.at(-1)?.customer;
-      if (last !== undefined) turns.after.set(lane, last);
+      if (last !== undefined) state.after.set(lane, last);
       // Customers without anything that is due are passed by, and not visited first the next time.
-      else if (row.claim_seen === 0) turns.after.set(lane, row.claim_last_customer);
+      else if (row.claim_seen === 0) state.after.set(lane, row.claim_last_customer);
     }
-    turns.times = timesAfterClaim(turns.times, weights, found);
+    state.times = timesAfterClaim(state.times, weights, found);
     return {
       seen: perLane.reduce((sum, row) => sum + row.claim_seen, 0),
       isCut: perLane.some((row) => row.claim_is_cut),
     };
   }
 
-  /** What the claim set aside may have been let go in the same moment (see order-sql.ts). Answers the stages with such. */
-  async #letGoAgain(byStage: ReadonlyMap<string, readonly ClaimRow[]>): Promise<ReadonlySet<string>> {
+  /** What the claim set aside may have been released in the same moment (see order-sql.ts). Answers the stages with such. */
+  async #releaseAgain(byStage: ReadonlyMap<string, readonly ClaimRow[]>): Promise<ReadonlySet<string>> {
     const keys = [...byStage].flatMap(([stage, rows]) =>
       [...new Set(rows.flatMap((row) => row.claim_aside ?? []))].map((key) => ({ stage, key })),
     );
@@ -204,7 +204,7 @@ export class Claims {
     try {
       await this.#database.query(releaseHeads, [keys.map(({ stage }) => stage), keys.map(({ key }) => key)]);
     } catch (error) {
-      // The claim is committed and must reach its workers; the sweeper lets go what this could not.
+      // The claim is committed and must reach its workers; the sweeper releases what this could not.
       if (!(error instanceof AppError)) throw error;
     }
     // What was behind those set aside has not been looked at yet.
@@ -212,7 +212,7 @@ export class Claims {
   }
 
   async #outcomes(
-    asks: readonly ClaimAsk[],
+    asks: readonly ClaimRequest[],
     leased: ReadonlyMap<string, readonly LeasedMessage[]>,
     busy: ReadonlySet<string>,
   ): Promise<ClaimOutcome[]> {
@@ -243,12 +243,12 @@ export class Claims {
     return new Map(rows.map((row) => [row.id, whyNotClaimed(row)]));
   }
 
-  #turnsOf(stage: string, weights: LaneWeights): StageTurns {
-    const known = this.#turns.get(stage);
+  #stateOf(stage: string, weights: LaneWeights): SchedulingState {
+    const known = this.#state.get(stage);
     if (known !== undefined) return known;
-    const turns = { times: initialTimes(weights), after: new Map<string, string>(), reach: 1 };
-    this.#turns.set(stage, turns);
-    return turns;
+    const state = { times: initialTimes(weights), after: new Map<string, string>(), reach: 1 };
+    this.#state.set(stage, state);
+    return state;
   }
 }
 
@@ -261,8 +261,8 @@ interface Unclaimed {
 
 function whyNotClaimed({ state, due_in_ms: dueInMs, must_wait: mustWait }: Unclaimed): ClaimOutcome {
   if (hasEnded(state)) return { kind: 'ended' };
-  if (state === 'leased') return { kind: 'held_by_another' };
+  if (state === 'leased') return { kind: 'leased_by_another' };
   if (mustWait) return { kind: 'waits' };
-  // Due, yet not seen: it became so, or was let go, while the claim was looking.
+  // Due, yet not seen: it became so, or was released, while the claim was looking.
   return { kind: 'not_due', delayMs: Math.max(dueInMs, againMs) };
 }

@@ -4,7 +4,7 @@ import type { Uuid } from '../../kernel/ids.ts';
 import { formatUsd, type Usd, usd } from '../../kernel/money.ts';
 import type { TokenCounts } from '../../pricing/token-classes.ts';
 import { type AbandonedCall, type AbandonedCallRow, abandonedCallOf } from './abandoned-call.ts';
-import { fromSpent, moveMoney } from './budget-sql.ts';
+import { fromSpent, moveMoney } from './quota-sql.ts';
 import type { OperationRecord } from './operation-record.ts';
 import type { CallOutcome, Settlement } from './settlement.ts';
 
@@ -59,22 +59,22 @@ const findEndedCall = named(
 /**
  * $1 the id, $2 and $3 its state and counts as they were read, $4 the true counts, $5 the cost, $6 and $7 its price, $8 the
  * correction record; $9 the audit's id, $10 the actor, $11 the target, $12 the detail, $13 the reason; $14 cost, $15 bound and
- * $16 waste as they were read. The budgets get the difference back. Nothing when anything has changed meanwhile of which the
+ * $16 waste as they were read. The quotas get the difference back. Nothing when anything has changed meanwhile of which the
  * record carries the difference.
  */
 const correctUsage = named(
   'ledger.correct_usage',
   `with open as materialized (
-     select c.id, c.budgets, c.budget_usd from millrace.calls c
+     select c.id, c.quotas, c.quota_usd from millrace.calls c
      where c.id = $1::uuid and c.state = $2 and c.tokens is not distinct from $3::text and c.cost_usd is not distinct from $14::numeric
        and c.upper_bound_usd is not distinct from $15::numeric and c.waste_reason is not distinct from $16::text for update of c),
    moved_calls as (
      update millrace.calls c
      set state = 'settled', settlement = 'reported', is_suspect = false, tokens = $4, cost_usd = $5::numeric,
        upper_bound_usd = null, price_reference = $6, price_catalogue = $7,
-       budget_usd = case when o.budgets is not null then $5::numeric end
+       quota_usd = case when o.quotas is not null then $5::numeric end
      from open o where c.id = o.id
-     returning c.id, o.budgets, o.budget_usd as was_usd, c.budget_usd as is_usd),
+     returning c.id, o.quotas, o.quota_usd as was_usd, c.quota_usd as is_usd),
    recorded as (
      insert into millrace.outbox (target, line) select 'usage', $8 from moved_calls),
    audited as (

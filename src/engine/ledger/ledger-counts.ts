@@ -3,7 +3,7 @@ import { named } from '../../drivers/sql-database/sql-statement.ts';
 
 /*
  * How many messages are in which state, kept by the database's triggers as differences (millrace.ledger_count_changes)
- * and summed up by the relay (millrace.ledger_counts). A reading adds both, so it is exact at every moment, and it
+ * and summed up by the maintenance role (millrace.ledger_counts). A reading adds both, so it is exact at every moment, and it
  * costs the same with a million messages waiting as with none: nobody counts the messages themselves.
  *
  * What waits and what is dead is counted by the second since when; what lies long back by longer spans, so that few rows
@@ -145,4 +145,14 @@ export class LedgerCounts {
     });
     return rows[0]?.count === limit;
   }
+}
+
+/** How many messages several counts are together. */
+export function sumOf(counts: readonly LedgerCount[]): number {
+  return counts.reduce((sum, { count }) => sum + count, 0);
+}
+
+/** The age of the oldest of several counts; 0 without any. */
+export function oldestOf(counts: readonly LedgerCount[]): number {
+  return Math.max(0, ...counts.map(({ oldestSeconds }) => oldestSeconds));
 }

@@ -1,13 +1,13 @@
 import type { Clock } from '../../kernel/clock.ts';
 import { GroupCommit } from '../../kernel/group-commit.ts';
-import type { Bounds } from '../../telemetry/bounds.ts';
+import type { EngineBounds } from '../metrics/engine-bounds.ts';
 import type { FlushObserver, LedgerOperation } from './flush-observer.ts';
 
 /** What a group of the ledger needs of its surroundings. */
 export interface LedgerGroupOptions {
   readonly clock: Clock;
   readonly onFlush?: FlushObserver | undefined;
-  readonly bounds?: Bounds | undefined;
+  readonly bounds?: EngineBounds | undefined;
 }
 
 /** A group commit of the ledger: watched by its operation's name, and bounded. Several may share a name. */

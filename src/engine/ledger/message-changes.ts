@@ -26,9 +26,10 @@ export interface WrittenTimes {
 /** Messages that are leased already to the process that wrote them. */
 export type LeasedAsWritten = ReadonlyMap<Uuid, WrittenTimes>;
 
-/** What an admission did. */
+/** What an admission of messages that belong together did. */
 export interface Admitted {
-  readonly outcome: AdmissionOutcome;
+  /** Of each, in their order. */
+  readonly outcomes: readonly AdmissionOutcome[];
   readonly leased: LeasedAsWritten;
 }
 
@@ -75,8 +76,8 @@ export interface Finish {
 export interface FailureNote {
   readonly code: string;
   readonly detail: string;
-  /** The answer was of no use: it counts among the degenerate attempts, not among the others. */
-  readonly isDegenerate?: boolean;
+  /** The answer was of no use: it counts among the invalid-output attempts, not among the others. */
+  readonly isInvalidOutput?: boolean;
 }
 
 export interface Retry extends FailureNote {
@@ -93,7 +94,7 @@ export interface Park {
   readonly fence: number;
   /** When it is due again; undefined with `parkedFor`: when that is lifted. */
   readonly delayMs: number | undefined;
-  /** What must be lifted first ("hold:…", "budget:…"). */
+  /** What must be lifted first ("pause:…"). */
   readonly parkedFor: string | undefined;
   /** Why, for people (see waitName). */
   readonly waitsFor?: string;

@@ -5,7 +5,7 @@ import type { GroupCommit } from '../../kernel/group-commit.ts';
 import type { Uuid } from '../../kernel/ids.ts';
 import { isRefusedData, writeSplittingRefused } from '../../kernel/split-refused.ts';
 import { checkedAsk } from './claim-ask.ts';
-import { type ClaimAsk, type ClaimOutcome, Claims } from './claims.ts';
+import { type ClaimRequest, type ClaimOutcome, Claims } from './claims.ts';
 import { ledgerGroup, type LedgerGroupOptions } from './ledger-group.ts';
 import type {
   Admission,
@@ -32,7 +32,7 @@ import {
 } from './message-rows.ts';
 import * as sql from './message-sql.ts';
 import { reducedEnd, reducedPark, reducedRetry } from './reduced-changes.ts';
-import { loseMessages } from './sweep-sql.ts';
+import { expireMessages } from './sweep-sql.ts';
 
 export type { Admission, AdmissionOutcome, Emission, End, Finish, Park, Retry };
 
@@ -43,7 +43,7 @@ export type { Admission, AdmissionOutcome, Emission, End, Finish, Park, Retry };
  * without success is then written once more, with what was odd replaced: it must not be made again for ever.
  */
 
-export interface Held {
+export interface LeaseRef {
   readonly id: Uuid;
   readonly fence: number;
   readonly leaseMs: number;
@@ -59,8 +59,8 @@ export interface MessageLedgerOptions extends LedgerGroupOptions {
 
 export class MessageLedger {
   readonly #database: SqlDatabase;
-  readonly #admit: GroupCommit<AdmissionRow, Admitted>;
-  readonly #claim: GroupCommit<ClaimAsk, ClaimOutcome>;
+  readonly #admit: GroupCommit<readonly AdmissionRow[], Admitted>;
+  readonly #claim: GroupCommit<ClaimRequest, ClaimOutcome>;
   readonly #worker: string;
   readonly #finish: GroupCommit<FinishRow, FinishOutcome>;
   readonly #retry: GroupCommit<RunRow, boolean>;
@@ -83,16 +83,23 @@ export class MessageLedger {
 
   /** Writes the message if its id is new. A duplicate is the same cause told twice: nothing changes. */
   async admit(admission: Admission): Promise<AdmissionOutcome> {
-    return (await this.admitAndLease(admission)).outcome;
+    const { outcomes } = await this.admitAndLease([admission]);
+    return outcomes.includes('admitted') ? 'admitted' : 'duplicate';
   }
 
-  /** The same, and says whether it is leased to this process already. */
-  async admitAndLease(admission: Admission): Promise<Admitted> {
-    return await this.#admit.submit(admissionRow(admission));
+  /** The same for messages that are written together or not at all; says which are leased to this process already. */
+  async admitAndLease(admissions: readonly Admission[]): Promise<Admitted> {
+    return await this.#admit.submit(admissions.map((admission) => admissionRow(admission)));
+  }
+
+  /** Whether all of these messages are there. */
+  async hasAll(ids: readonly Uuid[]): Promise<boolean> {
+    const { rows } = await this.#database.query<{ id: Uuid }>(sql.listKnown, [ids]);
+    return rows.length === new Set(ids).size;
   }
 
   /** Takes the next message of the stage that is due for `leaseMs`, raising its fence; says why when there is none. */
-  async claim(ask: ClaimAsk): Promise<ClaimOutcome> {
+  async claim(ask: ClaimRequest): Promise<ClaimOutcome> {
     return await this.#claim.submit(checkedAsk(ask));
   }
 
@@ -131,11 +138,11 @@ export class MessageLedger {
   }
 
   /** Renews leases; answers the ids that were still ours. */
-  async renew(held: readonly Held[]): Promise<ReadonlySet<Uuid>> {
+  async renew(leases: readonly LeaseRef[]): Promise<ReadonlySet<Uuid>> {
     const renewed = new Set<Uuid>();
     let failure: Error | undefined;
     await writeSplittingRefused(
-      held,
+      leases,
       async (part) => {
         const { rows } = await this.#database.query<{ id: Uuid }>(sql.renewLeases, [
           part.map((one) => one.id),
@@ -156,16 +163,19 @@ export class MessageLedger {
   }
 
   /** Hands messages back without blame, due at once. */
-  async handBack(held: readonly Held[]): Promise<void> {
-    await this.#database.query(sql.handBackMessages, [
-      held.map((one) => one.id),
-      held.map((one) => one.fence),
+  async release(leases: readonly LeaseRef[]): Promise<void> {
+    await this.#database.query(sql.releaseMessages, [
+      leases.map((one) => one.id),
+      leases.map((one) => one.fence),
     ]);
   }
 
   /** Gives up runs whose lease ended before they did: lost, as when their worker had died. */
-  async lose(held: readonly Pick<Held, 'id' | 'fence'>[]): Promise<void> {
-    await this.#database.query(loseMessages, [held.map(({ id }) => id), held.map(({ fence }) => fence)]);
+  async expire(leases: readonly Pick<LeaseRef, 'id' | 'fence'>[]): Promise<void> {
+    await this.#database.query(expireMessages, [
+      leases.map(({ id }) => id),
+      leases.map(({ fence }) => fence),
+    ]);
   }
 
   /** The stages from the admitted message to this one, in order; the last `maxStages` of them. */
@@ -188,18 +198,17 @@ export class MessageLedger {
     }
   }
 
-  async #writeAdmissions(items: readonly AdmissionRow[]): Promise<Admitted[]> {
+  async #writeAdmissions(items: readonly (readonly AdmissionRow[])[]): Promise<Admitted[]> {
     const { rows } = await this.#database.query<AdmittedRow>(sql.admitMessages, [
-      placedJsonRows(items.map(({ row }) => row)),
+      placedJsonRows(items.flatMap((together) => together.map(({ row }) => row))),
       this.#worker,
     ]);
     const written = idsOf(rows);
     const leased = leasedAmong(rows.filter((row) => row.is_leased));
-    return items.map(({ id }) =>
-      takeFirst(written, id)
-        ? { outcome: 'admitted', leased }
-        : { outcome: 'duplicate', leased: leasedAmong([]) },
-    );
+    return items.map((together) => {
+      const outcomes = together.map(({ id }) => (takeFirst(written, id) ? 'admitted' : 'duplicate'));
+      return { outcomes, leased: outcomes.includes('admitted') ? leased : leasedAmong([]) };
+    });
   }
 
   async #writeFinishes(items: readonly FinishRow[]): Promise<FinishOutcome[]> {

@@ -65,13 +65,13 @@ export function finishRow(finish: Finish): FinishRow {
 }
 
 export function retryRow(retry: Retry): RunRow {
-  const { id, fence, delayMs, code, detail, isDegenerate, waitsFor } = retry;
+  const { id, fence, delayMs, code, detail, isInvalidOutput, waitsFor } = retry;
   const row = jsonRow('retry', () => ({
     id,
     fence,
     waits_for: waitsFor,
     delay_ms: Math.round(delayMs),
-    is_degenerate: isDegenerate,
+    is_invalid_output: isInvalidOutput,
     code,
     detail,
   }));
@@ -90,8 +90,8 @@ export function parkRow({ id, fence, delayMs, parkedFor, waitsFor }: Park): RunR
 }
 
 export function endRow(end: End): EndRow {
-  const { id, fence, state, code, detail, isDegenerate } = end;
-  const row = jsonRow('end', () => ({ id, fence, state, code, detail, is_degenerate: isDegenerate }));
+  const { id, fence, state, code, detail, isInvalidOutput } = end;
+  const row = jsonRow('end', () => ({ id, fence, state, code, detail, is_invalid_output: isInvalidOutput }));
   const outcome = jsonRow('outcome', () => ({ message_id: id, fence, line: end.outcomeLine }));
   return { id, fence, row, outcome };
 }

@@ -4,7 +4,7 @@ import { dueInTurn, newPlace, releaseEarlier, releaseNext } from './order-sql.ts
 /*
  * Every statement about messages. Groups come in as one JSON array and are taken apart by the database:
  * one statement, one transaction, one round trip for any number of messages. A group may hold what two runs of one message
- * say, of which one has lost its lease: everything that belongs to a run is joined by id and fence.
+ * say, of which one has let its lease expire: everything that belongs to a run is joined by id and fence.
  * Time is the database's (clock_timestamp()), never a worker's.
  */
 
@@ -13,15 +13,15 @@ export const leaseGrace = `interval '1 second'`;
 
 export const envelopeColumns = `m.id, m.root_id, m.parent_id, m.source, m.event_id, m.type, m.version, m.pipeline, m.stage,
   m.owner, m.lane, m.team, m.customer, m.feature, m.batch, m.labels, m.item, m.trace_parent, m.created_at, m.admitted_at,
-  m.body, m.body_ref, m.fence, m.deliveries, m.attempts, m.degenerate_attempts, m.prior_attempts, m.lost_runs, m.available_at, m.order_key, m.hops`;
+  m.body, m.body_ref, m.fence, m.deliveries, m.attempts, m.invalid_output_attempts, m.prior_attempts, m.expired_leases, m.available_at, m.order_key, m.hops`;
 
 /**
  * Which rows of `told` are leased as they are written: those that their process would begin at once (`lease_ms`), where their stage
- * is clear. A claim could get nothing else of it, for no message of the stage waits, nothing is held, and no key orders the row.
+ * is clear. A claim could get nothing else of it, for no message of the stage waits, nothing is blocked, and no key orders the row.
  */
 const decidedLeases = `clear as materialized (
      select s.stage from (select distinct t.stage from told t where t.lease_ms is not null and t.order_key is null) s
-     where not (select exists (select from millrace.holds))
+     where not (select exists (select from millrace.blocks))
        and not exists (select from millrace.messages w where w.stage = s.stage and w.state = 'pending' and w.parked_for is null)),
    decided as (
      select t.*, t.stage <> '' and t.lease_ms is not null and t.order_key is null and t.stage in (select c.stage from clear c) as is_leased
@@ -29,9 +29,9 @@ const decidedLeases = `clear as materialized (
 
 /**
  * The columns of such a row, with their values. Its worker may never learn of the lease, if the answer is lost: the first loss of a
- * run does not count then (lost_runs -1).
+ * run does not count then (expired_leases -1).
  */
-const leaseColumns = 'fence, deliveries, lost_runs, lease_owner, leased_at, lease_until';
+const leaseColumns = 'fence, deliveries, expired_leases, leased_by, leased_at, lease_until';
 const leaseValues = (row: string, worker: string): string => {
   const leased = (value: string, otherwise: string): string =>
     `case when ${row}.is_leased then ${value} else ${otherwise} end`;
@@ -46,7 +46,7 @@ const leaseValues = (row: string, worker: string): string => {
   ].join(', ');
 };
 /** When the sweeper looks at such a row, or at one that waits. */
-const firstWake = (row: string): string =>
+const firstSweep = (row: string): string =>
   `case when ${row}.is_leased then clock_timestamp() + ${row}.lease_ms * interval '1 millisecond' + ${leaseGrace} else timestamptz 'infinity' end`;
 
 /** $1 messages, $2 the worker. Answers those that are new, and of those that are leased to it the times. */
@@ -59,25 +59,31 @@ export const admitMessages = named(
    ${decidedLeases}
    insert into millrace.messages as m (id, root_id, parent_id, source, event_id, type, version, pipeline, stage, owner, lane,
      team, customer, feature, batch, labels, item, trace_parent, body, body_ref, body_bytes, order_key, order_place, state,
-     available_at, wake_at, created_at, admitted_at, finished_at, ${leaseColumns})
+     available_at, sweep_at, created_at, admitted_at, finished_at, ${leaseColumns})
    select id, id, null, source, event_id, type, version, pipeline, stage, owner, lane,
      team, customer, feature, batch, labels, item, trace_parent, body, body_ref, body_bytes, order_key, ${newPlace('r')},
      case when r.is_leased then 'leased' else 'pending' end,
-     ${dueInTurn('r')}, ${firstWake('r')}, clock_timestamp(), clock_timestamp(), null, ${leaseValues('r', '$2')}
+     ${dueInTurn('r')}, ${firstSweep('r')}, clock_timestamp(), clock_timestamp(), null, ${leaseValues('r', '$2')}
    from decided r
    on conflict (id) do nothing
    returning m.id, m.created_at, m.available_at, m.state = 'leased' as is_leased`,
 );
 
-/** Known to be at work, a worker's run counts when it is lost, also that of a message that was written as leased (lost_runs -1). */
-const runIsKnown = `lost_runs = greatest(m.lost_runs, 0)`;
+/** $1 ids: those that are there. */
+export const listKnown = named(
+  'ledger.list_known',
+  'select id from millrace.messages where id = any($1::uuid[])',
+);
+
+/** Known to be at work, a worker's run counts when it is lost, also that of a message that was written as leased (expired_leases -1). */
+const runIsKnown = `expired_leases = greatest(m.expired_leases, 0)`;
 
 /** $1 ids, $2 fences, $3 lease lengths. Answers the ids whose lease still was ours. */
 export const renewLeases = named(
   'ledger.renew_leases',
   `update millrace.messages m
    set lease_until = clock_timestamp() + u.lease_ms * interval '1 millisecond', ${runIsKnown},
-     wake_at = clock_timestamp() + u.lease_ms * interval '1 millisecond' + ${leaseGrace}
+     sweep_at = clock_timestamp() + u.lease_ms * interval '1 millisecond' + ${leaseGrace}
    from unnest($1::uuid[], $2::int[], $3::int[]) as u(id, fence, lease_ms)
    where m.id = u.id and m.fence = u.fence and m.state = 'leased'
    returning m.id`,
@@ -92,7 +98,7 @@ export const finishMessages = named(
   `with done as (
      update millrace.messages m
      set state = 'completed', finished_at = clock_timestamp(), result = f.result,
-       wake_at = null, lease_owner = null, lease_until = null
+       sweep_at = null, leased_by = null, lease_until = null
      from json_to_recordset($1::json) as f(id uuid, fence int, result text, detail text)
      where m.id = f.id and m.fence = f.fence and m.state = 'leased'
      returning m.id, f.fence, f.detail, m.root_id, m.source, m.team, m.customer, m.feature, m.batch, m.labels, m.item, m.admitted_at,
@@ -105,12 +111,12 @@ export const finishMessages = named(
    emitted as (
      insert into millrace.messages (id, root_id, parent_id, source, event_id, type, version, pipeline, stage, owner, lane,
        team, customer, feature, batch, labels, item, trace_parent, body, body_ref, body_bytes, order_key, order_place, state,
-       available_at, wake_at, created_at, admitted_at, finished_at, hops, ${leaseColumns})
+       available_at, sweep_at, created_at, admitted_at, finished_at, hops, ${leaseColumns})
      select e.id, d.root_id, d.id, e.source, e.id::text, e.type, e.version, e.pipeline, e.stage, e.owner, e.lane,
        d.team, d.customer, d.feature, d.batch, d.labels, d.item, e.trace_parent, e.body, e.body_ref, e.body_bytes, e.order_key, ${newPlace('e')},
        case when e.stage = '' then 'completed' when e.is_leased then 'leased' else 'pending' end,
        ${dueInTurn('e')},
-       case when e.stage <> '' then ${firstWake('e')} end,
+       case when e.stage <> '' then ${firstSweep('e')} end,
        clock_timestamp(), d.admitted_at,
        case when e.stage = '' then clock_timestamp() end, d.hops + 1,
        ${leaseValues('e', '$3')}
@@ -135,12 +141,12 @@ export const retryMessages = named(
   'ledger.retry_messages',
   `with returned as (
      update millrace.messages m
-     set state = 'pending', attempts = m.attempts + case when f.is_degenerate then 0 else 1 end,
-       degenerate_attempts = m.degenerate_attempts + case when f.is_degenerate then 1 else 0 end,
-       lost_runs = 0, lease_owner = null, lease_until = null, ${putOffFor('f')},
+     set state = 'pending', attempts = m.attempts + case when f.is_invalid_output then 0 else 1 end,
+       invalid_output_attempts = m.invalid_output_attempts + case when f.is_invalid_output then 1 else 0 end,
+       expired_leases = 0, leased_by = null, lease_until = null, ${putOffFor('f')},
        available_at = clock_timestamp() + f.delay_ms * interval '1 millisecond',
-       wake_at = 'infinity'
-     from json_to_recordset($1::json) as f(id uuid, fence int, delay_ms int, is_degenerate boolean, waits_for text)
+       sweep_at = 'infinity'
+     from json_to_recordset($1::json) as f(id uuid, fence int, delay_ms int, is_invalid_output boolean, waits_for text)
      where m.id = f.id and m.fence = f.fence and m.state = 'leased'
      returning m.id, f.fence, m.stage, m.order_key, m.order_place),
    ${releaseEarlier('returned')},
@@ -159,10 +165,10 @@ export const endMessages = named(
   `with ended as (
      update millrace.messages m
      set state = f.state, finished_at = clock_timestamp(), error_code = f.code,
-       attempts = m.attempts + case when f.is_degenerate then 0 else 1 end,
-       degenerate_attempts = m.degenerate_attempts + case when f.is_degenerate then 1 else 0 end,
-       wake_at = null, lease_owner = null, lease_until = null
-     from json_to_recordset($1::json) as f(id uuid, fence int, state text, code text, is_degenerate boolean)
+       attempts = m.attempts + case when f.is_invalid_output then 0 else 1 end,
+       invalid_output_attempts = m.invalid_output_attempts + case when f.is_invalid_output then 1 else 0 end,
+       sweep_at = null, leased_by = null, lease_until = null
+     from json_to_recordset($1::json) as f(id uuid, fence int, state text, code text, is_invalid_output boolean)
      where m.id = f.id and m.fence = f.fence and m.state = 'leased'
      returning m.id, f.fence, m.stage, m.order_key),
    ${releaseNext('ended')},
@@ -180,12 +186,12 @@ export const endMessages = named(
    select id, fence from ended`,
 );
 
-/** $1 ids, $2 fences: handed back without blame (shutdown), to be taken by anyone at once, in their old places. */
-export const handBackMessages = named(
-  'ledger.hand_back_messages',
+/** $1 ids, $2 fences: released without blame (shutdown), to be taken by anyone at once, in their old places. */
+export const releaseMessages = named(
+  'ledger.release_messages',
   `with returned as (
      update millrace.messages m
-     set state = 'pending', lease_owner = null, lease_until = null, wake_at = clock_timestamp()
+     set state = 'pending', leased_by = null, lease_until = null, sweep_at = clock_timestamp()
      from unnest($1::uuid[], $2::int[]) as u(id, fence)
      where m.id = u.id and m.fence = u.fence and m.state = 'leased'
      returning m.id, m.stage, m.order_key, m.order_place),
@@ -201,9 +207,9 @@ export const parkMessages = named(
   'ledger.park_messages',
   `with returned as (
      update millrace.messages m
-     set state = 'pending', lease_owner = null, lease_until = null, parked_for = p.parked_for, ${runIsKnown}, ${putOffFor('p')},
+     set state = 'pending', leased_by = null, lease_until = null, parked_for = p.parked_for, ${runIsKnown}, ${putOffFor('p')},
        available_at = coalesce(clock_timestamp() + p.delay_ms * interval '1 millisecond', clock_timestamp()),
-       wake_at = 'infinity'
+       sweep_at = 'infinity'
      from json_to_recordset($1::json) as p(id uuid, fence int, delay_ms int, parked_for text, waits_for text)
      where m.id = p.id and m.fence = p.fence and m.state = 'leased'
      returning m.id, p.fence, m.stage, m.order_key, m.order_place),

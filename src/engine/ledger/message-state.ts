@@ -6,13 +6,13 @@
  *                      │  │       │ │          └────────► pending, by an operator's replay only
  *                      │  │       │ └───► cancelled
  *                      │  └───────┼─────► cancelled       before anybody took it
- *                      └──────────┘ retry later, hand back, or the lease ran out
+ *                      └──────────┘ retry later, release, or the lease ran out
  *
  * An end is left in one way only: an operator replays a dead letter. The same row lives again, so that it still comes
  * to one end, and what its steps paid for is found in its journal.
  *
  * Leasing raises the fence. Whoever ends or returns the message must show the fence of the lease it holds:
- * a worker that lost its lease can change nothing any more, however late it wakes up.
+ * a worker that let its lease expire can change nothing any more, however late it wakes up.
  */
 
 export const messageStates = ['pending', 'leased', 'completed', 'dead_lettered', 'cancelled'] as const;

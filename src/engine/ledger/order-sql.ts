@@ -5,7 +5,7 @@ import type { SqlStatement } from '../../drivers/sql-database/sql-database.ts';
  * is leased. A claim that comes upon a later one sets it aside (parked for "order"), so that a long row of them hides
  * nobody else. Whoever ends a message lets the next of its key back in the same statement.
  *
- * A claim may set aside what an end has just let go without seeing it: after its commit the claim looks again
+ * A claim may set aside what an end has just released without seeing it: after its commit the claim looks again
  * (releaseHeads). One of the two sees the other. A process that dies between leaves it to the sweeper, within 10 s.
  */
 
@@ -33,13 +33,13 @@ const isAnyLeased = (row: string): string => `coalesce((select true from millrac
 export function isBehindItsKey(row: string): string {
   return `case when ${row}.order_key is null then false else ${isAnyLeased(row)} or coalesce((select true
     from millrace.messages o
-    where o.stage = ${row}.stage and o.order_key = ${row}.order_key and o.wake_at is not null
+    where o.stage = ${row}.stage and o.order_key = ${row}.order_key and o.sweep_at is not null
       and o.order_place < ${row}.order_place limit 1), false) end`;
 }
 
-const letGo = `parked_for = null, wake_at = 'infinity'`;
+const freed = `parked_for = null, sweep_at = 'infinity'`;
 
-/** The part of a statement that lets go who is next after each of `ended`: rows with id, stage and order_key. */
+/** The part of a statement that releases who is next after each of `ended`: rows with id, stage and order_key. */
 export function releaseNext(ended: string): string {
   return released(ended, 'm.id <> e.id');
 }
@@ -51,11 +51,11 @@ export function releaseEarlier(returned: string): string {
 
 function released(from: string, condition: string): string {
   return `released as (
-     update millrace.messages n set ${letGo}
+     update millrace.messages n set ${freed}
      where n.parked_for = '${setAside}' and n.id = any(array(
        select first.id from ${from} e cross join lateral (
          select m.id from millrace.messages m
-         where m.stage = e.stage and m.order_key = e.order_key and m.wake_at is not null and ${condition}
+         where m.stage = e.stage and m.order_key = e.order_key and m.sweep_at is not null and ${condition}
          order by m.order_place limit 1) first
        where e.order_key is not null)))`;
 }
@@ -63,11 +63,11 @@ function released(from: string, condition: string): string {
 /** $1 stages, $2 keys: lets their first messages go, if these were set aside and nobody is at work on the key. */
 export const releaseHeads: SqlStatement = {
   name: 'ledger.release_heads',
-  text: `update millrace.messages n set ${letGo}
+  text: `update millrace.messages n set ${freed}
    where n.parked_for = '${setAside}' and n.id = any(array(
      select first.id from unnest($1::text[], $2::text[]) as k(stage, order_key) cross join lateral (
        select m.id from millrace.messages m
-       where m.stage = k.stage and m.order_key = k.order_key and m.wake_at is not null
+       where m.stage = k.stage and m.order_key = k.order_key and m.sweep_at is not null
        order by m.order_place limit 1) first
      where not ${isAnyLeased('k')}))
    returning n.id`,

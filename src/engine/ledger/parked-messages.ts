@@ -1,8 +1,8 @@
 import type { SqlDatabase } from '../../drivers/sql-database/sql-database.ts';
 import type { Uuid } from '../../kernel/ids.ts';
-import { parkHeldMessages, releaseHeld } from './hold-sql.ts';
+import { parkBlockedMessages, releaseParked } from './block-sql.ts';
 import { countParked, listParkedNames } from './parked-sql.ts';
-import { type OverdueMessage, overdueOf, type WakeRow } from './sweep-ledger.ts';
+import { type OverdueMessage, overdueOf, type NotifyRow } from './sweep-ledger.ts';
 
 /** A place in the order of what is ready: by stage, lane, customer and age. */
 export interface ReadyPlace {
@@ -22,7 +22,7 @@ const firstPlace: ReadyPlace = {
 };
 
 /** What one look put aside, and where the next begins; undefined when the walk has come to its end. */
-export interface ParkedHeld {
+export interface ParkedBlocked {
   readonly parked: readonly { readonly stage: string; readonly owner: string }[];
   readonly next: ReadyPlace | undefined;
 }
@@ -35,13 +35,13 @@ export class ParkedMessages {
     this.#database = database;
   }
 
-  /** What messages wait for ("hold:…", "budget:…"). */
+  /** What messages wait for ("pause:…"). */
   async names(): Promise<readonly string[]> {
     const { rows } = await this.#database.query<{ name: string }>(listParkedNames);
     return rows.map((row) => row.name);
   }
 
-  /** How many wait, by the kind of what they wait for ("hold", "budget"). */
+  /** How many wait, by the kind of what they wait for ("pause"). */
   async counts(): Promise<Readonly<Record<string, number>>> {
     const { rows } = await this.#database.query<{ name: string; count: number }>(countParked);
     const counts: Record<string, number> = {};
@@ -54,13 +54,13 @@ export class ParkedMessages {
 
   /** Lets up to `limit` messages that wait for this go on; they are due at once, and whoever released them wakes them. */
   async release(name: string, limit: number): Promise<readonly OverdueMessage[]> {
-    const { rows } = await this.#database.query<WakeRow>(releaseHeld, [name, limit]);
+    const { rows } = await this.#database.query<NotifyRow>(releaseParked, [name, limit]);
     return rows.map((row) => overdueOf(row));
   }
 
-  /** Looks at up to `limit` messages that are ready, after a place, and puts those of held origins aside, without blame. */
-  async parkHeld(limit: number, after: ReadyPlace = firstPlace): Promise<ParkedHeld> {
-    const { rows } = await this.#database.query<ParkedRow>(parkHeldMessages, [
+  /** Looks at up to `limit` messages that are ready, after a place, and puts those of paused origins aside, without blame. */
+  async parkBlocked(limit: number, after: ReadyPlace = firstPlace): Promise<ParkedBlocked> {
+    const { rows } = await this.#database.query<ParkedRow>(parkBlockedMessages, [
       limit,
       after.stage,
       after.lane,

@@ -1,6 +1,6 @@
 import type { SqlStatement } from '../../drivers/sql-database/sql-database.ts';
 
-/* What messages wait for until it is lifted: a hold or a budget, by its name ("hold:…", "budget:…"). */
+/* What messages wait for until it is lifted: its kind and its name ("pause:…"). */
 
 /** The names, by steps through their index, however many messages wait. */
 export const listParkedNames: SqlStatement = {

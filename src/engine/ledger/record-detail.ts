@@ -2,6 +2,7 @@ import { AppError } from '../../kernel/app-error.ts';
 import { formatUsd, isStorableUsd, type Usd } from '../../kernel/money.ts';
 import type { Cost } from '../../pricing/price.ts';
 import { type TokenCounts, tokenClasses } from '../../pricing/token-classes.ts';
+import { unitCountsText } from '../../pricing/usage-units.ts';
 
 /*
  * The fields of a record that the row it is about does not have, as they stand in the record's JSON object, without its braces.
@@ -25,6 +26,14 @@ export function usageDetail(tokens: TokenCounts, cost: Cost | undefined): string
   };
   for (const name of tokenClasses) add(name, cost.byClass[name]);
   add('request', cost.request);
+  add('units', cost.units);
+  if (cost.list !== undefined) {
+    if (!isStorableUsd(cost.list))
+      throw refused('list', `${cost.list.toString()} is no amount that can be stored`);
+    detail += `${detail === '' ? '' : ','}"list_cost_usd":"${formatUsd(cost.list)}"`;
+  }
+  const uses = unitCountsText(cost.uses);
+  if (uses !== undefined) detail += `${detail === '' ? '' : ','}"units":${uses}`;
   return detail === '' ? undefined : detail;
 }
 

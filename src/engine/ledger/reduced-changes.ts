@@ -14,11 +14,11 @@ const maxTextCharacters = 200;
 
 /** The same failed attempt without its words. */
 export function reducedRetry(retry: Retry, refusal: AppError): Retry {
-  const { waitsFor, isDegenerate, ...rest } = retry;
+  const { waitsFor, isInvalidOutput, ...rest } = retry;
   return {
     ...rest,
     ...reducedNote(retry, refusal),
-    ...soundFlag(isDegenerate),
+    ...soundFlag(isInvalidOutput),
     delayMs: soundDelay(retry.delayMs),
     ...(isSoundText(waitsFor) ? { waitsFor } : {}),
   };
@@ -26,8 +26,8 @@ export function reducedRetry(retry: Retry, refusal: AppError): Retry {
 
 /** The same end without its words. */
 export function reducedEnd(end: End, refusal: AppError): End {
-  const { isDegenerate, ...rest } = end;
-  return { ...rest, ...reducedNote(end, refusal), ...soundFlag(isDegenerate) };
+  const { isInvalidOutput, ...rest } = end;
+  return { ...rest, ...reducedNote(end, refusal), ...soundFlag(isInvalidOutput) };
 }
 
 /** The same message put aside: for a time, where what it waits for is no name that can be lifted. */
@@ -51,8 +51,8 @@ function reducedNote({ code }: FailureNote, refusal: AppError): FailureNote {
   };
 }
 
-function soundFlag(isDegenerate: boolean | undefined): { readonly isDegenerate?: boolean } {
-  return typeof isDegenerate === 'boolean' ? { isDegenerate } : {};
+function soundFlag(isInvalidOutput: boolean | undefined): { readonly isInvalidOutput?: boolean } {
+  return typeof isInvalidOutput === 'boolean' ? { isInvalidOutput } : {};
 }
 
 function soundDelay(delayMs: number | undefined): number {

@@ -25,22 +25,22 @@ export interface Reservation {
   readonly upperBoundUsd: Usd | undefined;
   /** What the answer can depend on besides the prompt, as JSON. */
   readonly parameters?: string;
-  /** The names of the budgets that it must fit. Default none. */
-  readonly budgets?: readonly string[];
+  /** The names of the quotas that it must fit. Default none. */
+  readonly quotas?: readonly string[];
 }
 
 /** What came of a reservation. */
 export type ReserveOutcome =
-  /** `at`: when, by the ledger's clock, which also told the windows of its budgets. The time that its usage record carries. */
+  /** `at`: when, by the ledger's clock, which also told the windows of its quotas. The time that its usage record carries. */
   | { readonly kind: 'reserved'; readonly at: Date }
   /** The lease has passed on (or this very call was made): it is not to be sent. */
-  | { readonly kind: 'lease_lost' }
+  | { readonly kind: 'lease_expired' }
   /** An operator has stopped it. */
-  | { readonly kind: 'held'; readonly hold: Uuid }
-  /** It does not fit what is left of a budget; nothing was reserved in any. */
+  | { readonly kind: 'blocked'; readonly block: Uuid }
+  /** It does not fit what is left of a quota; nothing was reserved in any. */
   | {
-      readonly kind: 'over_budget';
-      readonly budget: string;
+      readonly kind: 'over_quota';
+      readonly quota: string;
       readonly limitUsd: Usd;
       readonly windowEndsAt: Date;
     };

@@ -4,11 +4,14 @@ import type { Cost } from '../../pricing/price.ts';
 import type { TokenCounts } from '../../pricing/token-classes.ts';
 
 export type CallOutcome = 'ok' | 'error' | 'cancelled' | 'unknown';
-/** How the usage is known: the provider reported it, it was counted by us, it cost nothing, or nobody knows. */
+/** How the usage is known: the provider reported it, it was counted by us, it cost nothing (refused before work), or nobody knows. */
 export type Settlement = 'reported' | 'estimated' | 'free' | 'unsettled';
 
-/** What became of a call. */
-export interface CallSettlement {
+/** Why the cost of a call is waste: no work of a stage rests on it. */
+export type WasteReason = 'failed' | 'aborted' | 'duplicate' | 'retried' | 'invalid_output';
+
+/** What happened to a call. */
+export interface SettledCall {
   readonly id: Uuid;
   readonly state: 'settled' | 'unsettled';
   readonly outcome: CallOutcome;
@@ -28,15 +31,15 @@ export interface CallSettlement {
   readonly upperBoundUsd: Usd | undefined;
   readonly priceReference: string | undefined;
   readonly priceCatalogue: string | undefined;
-  readonly wasteReason: string | undefined;
+  readonly wasteReason: WasteReason | undefined;
   readonly durationMs: number;
   readonly firstChunkMs: number | undefined;
   /** The answer to be reused, as JSON or as a reference into the payload store. */
   readonly answer: { readonly json: string } | { readonly reference: string } | undefined;
   /** The answer is of no use and is never given again. */
-  readonly isRejected?: boolean;
+  readonly isInvalidated?: boolean;
   /** The provider reported more usage than the request can have caused, which was not believed. */
   readonly isSuspect?: boolean;
-  /** Whether it was reserved with budgets. Default false. */
-  readonly isBudgeted?: boolean;
+  /** Whether it was reserved with quotas. Default false. */
+  readonly hasQuotas?: boolean;
 }

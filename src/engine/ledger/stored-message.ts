@@ -16,12 +16,12 @@ export interface LeasedMessage {
   readonly deliveries: number;
   /** Attempts that failed before and counted, since the message was admitted or last replayed. */
   readonly attempts: number;
-  /** Attempts that failed by a degenerate answer, in the same time; not among `attempts`. */
-  readonly degenerateAttempts: number;
+  /** Attempts that failed by an invalid output, in the same time; not among `attempts`. */
+  readonly invalidOutputAttempts: number;
   /** Failed attempts before its last replay. */
   readonly priorAttempts: number;
   /** How many runs were lost since it last failed by itself or was replayed: their workers let the lease end. */
-  readonly lostRuns: number;
+  readonly expiredLeases: number;
   /** When it became due: the difference to now is what it waited. */
   readonly availableAt: Date;
   /** Messages of its stage with the same key go one after another; undefined when it has none. */
@@ -57,9 +57,9 @@ export interface MessageRow {
   readonly fence: number;
   readonly deliveries: number;
   readonly attempts: number;
-  readonly degenerate_attempts: number;
+  readonly invalid_output_attempts: number;
   readonly prior_attempts: number;
-  readonly lost_runs: number;
+  readonly expired_leases: number;
   readonly available_at: Date;
   readonly order_key: string | null;
   readonly hops: number;
@@ -101,9 +101,9 @@ export function leasedMessageOf(row: MessageRow): LeasedMessage {
     fence: row.fence,
     deliveries: row.deliveries,
     attempts: row.attempts,
-    degenerateAttempts: row.degenerate_attempts,
+    invalidOutputAttempts: row.invalid_output_attempts,
     priorAttempts: row.prior_attempts,
-    lostRuns: Math.max(0, row.lost_runs),
+    expiredLeases: Math.max(0, row.expired_leases),
     availableAt: row.available_at,
     orderKey: row.order_key ?? undefined,
     hops: row.hops,

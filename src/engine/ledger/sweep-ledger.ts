@@ -21,8 +21,8 @@ export interface OverdueMessage {
   readonly dueInMs: number;
 }
 
-const holdRole: SqlStatement = {
-  name: 'ledger.hold_role',
+const acquireRole: SqlStatement = {
+  name: 'ledger.acquire_role',
   text: `insert into millrace.role_leases (role, holder, until)
    values ($1, $2, clock_timestamp() + $3::int * interval '1 millisecond')
    on conflict (role) do update set holder = excluded.holder, until = excluded.until
@@ -36,7 +36,7 @@ const releaseRole: SqlStatement = {
 };
 
 /** A message's row, as far as waking its stage needs it. */
-export interface WakeRow extends OriginColumns {
+export interface NotifyRow extends OriginColumns {
   readonly id: Uuid;
   readonly stage: string;
   readonly fence: number;
@@ -47,7 +47,7 @@ export interface WakeRow extends OriginColumns {
   readonly due_in_ms?: number;
 }
 
-/** The ledger as the relay sees it: what was forgotten, what is there, and which process does which chore. */
+/** The ledger as the maintenance role sees it: what was forgotten, what is there, and which process does which background job. */
 export class SweepLedger {
   readonly #database: SqlDatabase;
 
@@ -57,7 +57,7 @@ export class SweepLedger {
 
   /** What should have been seen by now, at most `limit`; leases that ran out end, and the next sweep moves away. */
   async sweep(limit: number): Promise<readonly OverdueMessage[]> {
-    const { rows } = await this.#database.query<WakeRow>(sweepMessages, [limit]);
+    const { rows } = await this.#database.query<NotifyRow>(sweepMessages, [limit]);
     return rows.map((row) => overdueOf(row));
   }
 
@@ -67,9 +67,9 @@ export class SweepLedger {
     return rows.length;
   }
 
-  /** Takes or renews a chore that one process at a time may do; false while another holds it. */
-  async holdRole(role: string, holder: string, forMs: number): Promise<boolean> {
-    const { rows } = await this.#database.query(holdRole, [role, holder, forMs]);
+  /** Takes or renews a background job that one process at a time may do; false while another holds it. */
+  async acquireRole(role: string, holder: string, forMs: number): Promise<boolean> {
+    const { rows } = await this.#database.query(acquireRole, [role, holder, forMs]);
     return rows.length === 1;
   }
 
@@ -79,7 +79,7 @@ export class SweepLedger {
 }
 
 /** The message as its row tells it. */
-export function overdueOf(row: WakeRow): OverdueMessage {
+export function overdueOf(row: NotifyRow): OverdueMessage {
   return {
     id: row.id,
     stage: row.stage,

@@ -5,12 +5,12 @@ import { isBehindItsKey, setAside } from './order-sql.ts';
  * What was forgotten, and runs that were lost: their leases ended by themselves, because the worker died, stood still or
  * was cut off. The message goes back to its old place, at the head of its customer's. From the second loss on it may be
  * the message that kills: it waits for a while by chance, several times as long as its run took, so that those that were
- * lost with it run apart from it. How many losses are too many is the stage's to say (maxLostRuns). The first lease of a message that was
+ * lost with it run apart from it. How many losses are too many is the stage's to say (maxExpiredLeases). The first lease of a message that was
  * written as leased counts for nothing unless its worker is known to have begun: it renewed the lease, or says itself that it was lost.
  */
 
 /** What it takes to wake a stage for a message `m`; its state is that of the row with the given name. */
-export function wakeColumns(stateOf: string): string {
+export function notifyColumns(stateOf: string): string {
   return `m.id, m.stage, m.fence, m.lane, m.team, m.customer, m.feature, m.batch, m.labels, m.trace_parent, ${stateOf}.state`;
 }
 
@@ -19,72 +19,72 @@ const dueInMs = `greatest(0, extract(epoch from (m.available_at - clock_timestam
 /** How long the run of a message `m` surely took: its lease ends one length after it was last renewed, 15 s at least. */
 const runLength = `(least(m.lease_until, clock_timestamp()) - m.leased_at - interval '15 seconds')`;
 
-/** How long a message `m` waits after a lost run: a part, by chance, of a time that grows with losses and the run's length. */
-const pauseAfterLoss = `case when m.lost_runs > 0 then random() * least(interval '15 minutes', greatest(
-       2 * power(3, least(m.lost_runs, 5)) * interval '1 second', 2 * (m.lost_runs + 1) * ${runLength})) else interval '0' end`;
+/** How long a message `m` waits after an expired lease: a part, by chance, of a time that grows with losses and the run's length. */
+const waitAfterExpiry = `case when m.expired_leases > 0 then random() * least(interval '15 minutes', greatest(
+       2 * power(3, least(m.expired_leases, 5)) * interval '1 second', 2 * (m.expired_leases + 1) * ${runLength})) else interval '0' end`;
 
-/** A message `m` after a lost run `l`. */
+/** A message `m` after an expired lease `l`. */
 const takenBackAs = (
-  lostRuns: string,
-): string => `state = 'pending', lease_owner = null, lease_until = null, lost_runs = ${lostRuns},
-     available_at = case when m.lost_runs <= 0 then m.available_at else clock_timestamp() + l.pause end`;
+  expiredLeases: string,
+): string => `state = 'pending', leased_by = null, lease_until = null, expired_leases = ${expiredLeases},
+     available_at = case when m.expired_leases <= 0 then m.available_at else clock_timestamp() + l.pause end`;
 
-const takenBack = takenBackAs('m.lost_runs + 1');
+const takenBack = takenBackAs('m.expired_leases + 1');
 
-/** The lost runs go into the account of what failed. */
+/** The expired leases go into the account of what failed. */
 const noted = `noted as (
      insert into millrace.failures (message_id, fence, at, code, retryable, detail)
-     select l.id, l.fence, clock_timestamp(), 'MILLRACE_LEASE_LOST', true,
-       json_build_object('chain', json_build_array(json_build_object('code', 'MILLRACE_LEASE_LOST', 'message',
-         'The run was lost: worker ' || l.lease_owner || ' let its lease end. It died, stood still, or was cut off from the ledger.')))
-     from lost l on conflict do nothing)`;
+     select l.id, l.fence, clock_timestamp(), 'MILLRACE_LEASE_EXPIRED', true,
+       json_build_object('chain', json_build_array(json_build_object('code', 'MILLRACE_LEASE_EXPIRED', 'message',
+         'The run was lost: worker ' || l.leased_by || ' let its lease end. It died, stood still, or was cut off from the ledger.')))
+     from expired l on conflict do nothing)`;
 
 /**
  * $1 how many: what should have been looked at by now. A message whose lease ran out is pending again, its fence unchanged:
- * claims look at pending ones only, and its old holder can end nothing that is not leased. A pending one that was handed back
- * or set aside is told of once, and no more: a set-aside one that is behind its key is let go by whoever ends the one
+ * claims look at pending ones only, and its old holder can end nothing that is not leased. A pending one that was released
+ * or set aside is told of once, and no more: a set-aside one that is behind its key is released by whoever ends the one
  * before it, the others are found by their stage. `state` is what it was.
  * The bound is the statement's beginning: clock_timestamp() is volatile, which no index scan can end at.
  */
 export const sweepMessages = named(
   'ledger.sweep_messages',
   `with overdue as (
-     select m.id, m.state, m.fence, m.lease_owner, ${pauseAfterLoss} as pause from millrace.messages m
-     where m.wake_at < 'infinity' and m.wake_at < statement_timestamp() and (m.state <> 'leased' or m.lease_until < statement_timestamp())
-     order by m.wake_at limit $1 for update skip locked),
-   lost as (select * from overdue where state = 'leased'),
+     select m.id, m.state, m.fence, m.leased_by, ${waitAfterExpiry} as pause from millrace.messages m
+     where m.sweep_at < 'infinity' and m.sweep_at < statement_timestamp() and (m.state <> 'leased' or m.lease_until < statement_timestamp())
+     order by m.sweep_at limit $1 for update skip locked),
+   expired as (select * from overdue where state = 'leased'),
    ${noted},
    taken_back as (
-     update millrace.messages m set ${takenBack}, wake_at = 'infinity'
-     from lost l where m.id = l.id
-     returning ${wakeColumns('l')}, false as is_parked, ${dueInMs} as due_in_ms),
+     update millrace.messages m set ${takenBack}, sweep_at = 'infinity'
+     from expired l where m.id = l.id
+     returning ${notifyColumns('l')}, false as is_parked, ${dueInMs} as due_in_ms),
    unseen as (
      update millrace.messages m set
        parked_for = case when m.parked_for = '${setAside}' and not ${isBehindItsKey('m')} then null else m.parked_for end,
-       wake_at = 'infinity'
+       sweep_at = 'infinity'
      from overdue l where m.id = l.id and l.state <> 'leased'
-     returning ${wakeColumns('l')}, m.parked_for is not null as is_parked, ${dueInMs} as due_in_ms)
+     returning ${notifyColumns('l')}, m.parked_for is not null as is_parked, ${dueInMs} as due_in_ms)
    select * from taken_back union all select * from unseen`,
 );
 
 /** $1 ids, $2 fences: runs whose own worker says that their lease ended before they did. */
-export const loseMessages = named(
-  'ledger.lose_messages',
-  `with lost as (
-     select m.id, m.fence, m.lease_owner, ${pauseAfterLoss} as pause
+export const expireMessages = named(
+  'ledger.expire_messages',
+  `with expired as (
+     select m.id, m.fence, m.leased_by, ${waitAfterExpiry} as pause
      from millrace.messages m join unnest($1::uuid[], $2::int[]) as u(id, fence) on m.id = u.id and m.fence = u.fence
      where m.state = 'leased' for update of m),
    ${noted}
-   update millrace.messages m set ${takenBackAs('greatest(m.lost_runs, 0) + 1')}, wake_at = clock_timestamp() + l.pause
-   from lost l where m.id = l.id returning m.id`,
+   update millrace.messages m set ${takenBackAs('greatest(m.expired_leases, 0) + 1')}, sweep_at = clock_timestamp() + l.pause
+   from expired l where m.id = l.id returning m.id`,
 );
 
 /** Every lease ends now: for a store that one process owns, when that process has just begun. */
 export const expireAllLeases = named(
   'ledger.expire_all_leases',
-  `with lost as (
-     select m.id, m.fence, m.lease_owner, ${pauseAfterLoss} as pause from millrace.messages m where m.state = 'leased' for update),
+  `with expired as (
+     select m.id, m.fence, m.leased_by, ${waitAfterExpiry} as pause from millrace.messages m where m.state = 'leased' for update),
    ${noted}
-   update millrace.messages m set ${takenBack}, wake_at = clock_timestamp() + l.pause
-   from lost l where m.id = l.id returning m.id`,
+   update millrace.messages m set ${takenBack}, sweep_at = clock_timestamp() + l.pause
+   from expired l where m.id = l.id returning m.id`,
 );

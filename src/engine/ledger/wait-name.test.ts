@@ -7,5 +7,5 @@ it('is a text that every column takes, wherever it is cut', () => {
     expect(name.isWellFormed()).toBe(true);
     expect(name.length).toBeLessThanOrEqual(200);
   }
-  expect(waitName('hold', 'a\u0000\ud83d')).toBe('hold:a\uFFFD\uFFFD');
+  expect(waitName('pause', 'a\u0000\ud83d')).toBe('pause:a\uFFFD\uFFFD');
 });

@@ -30,7 +30,7 @@ export const listPutOff = named(
    where n.name is not null and f.messages > 0`,
 );
 
-/** Messages that wait until something is lifted: a hold, a budget, an earlier message of their key. */
+/** Messages that wait until something is lifted: a block, a quota without room, an earlier message of their key. */
 export const listSetAside = named(
   'ledger.list_set_aside',
   `with recursive ${stepsThrough('parked_for', 'parked_for is not null')}

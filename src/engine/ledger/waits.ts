@@ -4,9 +4,9 @@ import { listDue, listPutOff, listSetAside, maxCounted } from './wait-sql.ts';
 
 /** Messages that wait for the same thing. */
 export interface Waiting {
-  /** The kind of what they wait for: "hold", "rate_limit", "order", … */
+  /** The kind of what they wait for: "pause", "rate_limit", "order", … */
   readonly reason: string;
-  /** Which one: a hold's id, "provider/model", a failure's code, a stage. */
+  /** Which one: a block's id, "provider/model", a failure's code, a stage. */
   readonly about: string | undefined;
   readonly messages: number;
   /** True when there are more, which were not counted. */

@@ -13,7 +13,7 @@ export interface AbandonedCallsOptions {
 }
 
 /**
- * Gives up calls that were reserved and whose maker is gone (it died, or lost its lease): each gets its usage record,
+ * Gives up calls that were reserved and whose maker is gone (it died, or let its lease expire): each gets its usage record,
  * as unsettled with its upper bound. Should the maker live after all, it settles late and corrects the record.
  */
 export class AbandonedCalls {

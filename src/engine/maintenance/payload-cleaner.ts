@@ -1,7 +1,7 @@
 import type { PayloadStore } from '../../drivers/payload-store/payload-store.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { PayloadRemovals } from './payload-removals.ts';
-import type { MillraceMetrics } from '../../telemetry/metrics.ts';
+import type { EngineMetrics } from '../metrics/engine-metrics.ts';
 
 /*
  * Removes payloads whose rows were pruned. A payload is put before its row is committed, and the same content may be put
@@ -13,7 +13,7 @@ export interface PayloadCleanerOptions {
   readonly removals: PayloadRemovals;
   readonly payloads: PayloadStore;
   readonly clock: Clock;
-  readonly metrics: MillraceMetrics;
+  readonly metrics: EngineMetrics;
   /** How long nobody may have put a payload that goes. Default: a day. */
   readonly untouchedMs?: number;
 }

@@ -21,7 +21,7 @@ export interface Pruned {
   readonly calls: number;
   readonly messages: number;
   readonly batches: number;
-  /** Windows of budgets, long over. */
+  /** Windows of quotas, long over. */
   readonly windows: number;
 }
 
@@ -115,15 +115,15 @@ const pruneBatches = named(
    select count(*)::int as count from gone`,
 );
 
-/** $1 age, $2 how many. No window is longer than 31 days; one with calls in the air stays. */
-const pruneBudgetWindows = named(
-  'ledger.prune_budget_windows',
+/** $1 age, $2 how many. No window is longer than 31 days; one with calls under way stays. */
+const pruneQuotaWindows = named(
+  'ledger.prune_quota_windows',
   `with gone as (
-     delete from millrace.budget_windows w using (
-       select budget, window_start from millrace.budget_windows
+     delete from millrace.quota_windows w using (
+       select quota, window_start from millrace.quota_windows
        where window_start < statement_timestamp() - interval '31 days' - $1::float8 * interval '1 millisecond' and reserved_usd = 0
        limit $2) old
-     where w.budget = old.budget and w.window_start = old.window_start
+     where w.quota = old.quota and w.window_start = old.window_start
      returning 1)
    select count(*)::int as count from gone`,
 );
@@ -157,7 +157,7 @@ export class Retention {
     const messages = await this.#pruneMessages(slice);
     const calls = await this.#pruneCallsOutside(slice);
     const batches = await this.#run(pruneBatches, [this.#ages.exportedMs, slice]);
-    const windows = await this.#run(pruneBudgetWindows, [this.#ages.finishedMs, slice]);
+    const windows = await this.#run(pruneQuotaWindows, [this.#ages.finishedMs, slice]);
     return {
       calls: messages.calls + calls.calls,
       messages: messages.messages,

@@ -1,9 +1,8 @@
 import type { QueueDriver } from '../../drivers/queue/queue.ts';
-import type { Clock } from '../../kernel/clock.ts';
-import type { LedgerCounts } from '../ledger/ledger-counts.ts';
 import type { OverdueMessage, SweepLedger } from '../ledger/sweep-ledger.ts';
 import type { Logger } from '../../telemetry/logger.ts';
-import type { MillraceMetrics } from '../../telemetry/metrics.ts';
+import type { EngineMetrics } from '../metrics/engine-metrics.ts';
+import type { OverdueStages } from './overdue-stages.ts';
 import type { Publisher } from '../pipeline/publisher.ts';
 import type { StageRegistry } from '../pipeline/stage-registry.ts';
 
@@ -18,25 +17,17 @@ import type { StageRegistry } from '../pipeline/stage-registry.ts';
 
 export interface SweeperOptions {
   readonly ledger: SweepLedger;
-  readonly counts: Pick<LedgerCounts, 'listWaitingStages'>;
-  readonly queues: QueueDriver;
+  readonly overdue: OverdueStages;
+  readonly queues: Pick<QueueDriver, 'wasKept'>;
   readonly publisher: Publisher;
   readonly registry: StageRegistry;
-  readonly clock: Clock;
   readonly logger: Logger;
-  readonly metrics: MillraceMetrics;
+  readonly metrics: EngineMetrics;
 }
 
 const sliceSize = 500;
-/** How often stages are looked for that nobody works on, and how long their messages must have been due. */
-const overdueEveryMs = 2000;
-const overdueAfterSeconds = 5;
-/** How long they must have been due when somebody took a notification and has not come back: it may have died with it. */
-const takenAfterSeconds = 10;
-
 export class Sweeper {
   readonly #options: SweeperOptions;
-  #lookedForOverdueMs = -Infinity;
 
   constructor(options: SweeperOptions) {
     this.#options = options;
@@ -47,24 +38,8 @@ export class Sweeper {
     if (!(await this.#options.queues.wasKept())) this.#tellAll();
     const unseen = await this.#options.ledger.sweep(sliceSize);
     for (const message of unseen) this.#tell(message, message.state === 'leased' ? 'expired' : 'unpublished');
-    await this.#tellOverdue();
+    await this.#options.overdue.tell();
     return unseen.length === sliceSize;
-  }
-
-  /** Stages that have overdue messages and nothing in their queue. */
-  async #tellOverdue(): Promise<void> {
-    const { counts, queues, publisher, registry, metrics, clock } = this.#options;
-    const nowMs = clock.monotonicMs();
-    if (nowMs < this.#lookedForOverdueMs + overdueEveryMs) return;
-    this.#lookedForOverdueMs = nowMs;
-    const names = registry.stages.map(({ definition }) => definition.name);
-    for (const { stage, seconds } of await counts.listWaitingStages(names)) {
-      if (seconds < overdueAfterSeconds) continue;
-      const { waiting, active } = await queues.queue(stage).counts();
-      if (waiting > 0 || (active > 0 && seconds < takenAfterSeconds)) continue;
-      metrics.increment('sweeper_republished_total', { reason: 'overdue' });
-      publisher.notifyOthers(stage);
-    }
   }
 
   /** The store was emptied, or is new. Delayed notifications come again when the messages are due and unseen. */

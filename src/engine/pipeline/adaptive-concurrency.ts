@@ -13,7 +13,7 @@ export interface ConcurrencyBounds {
 export interface StageLoad {
   /** The most messages that were worked on at the same time. */
   readonly peak: number;
-  /** Messages put aside because a limit, a breaker or a retry budget held them up. */
+  /** Messages put aside because a limit, a circuit or a retry budget held them up. */
   readonly parked: number;
   /** Requests that waited for their limit while holding a slot. */
   readonly waited: number;

@@ -64,7 +64,7 @@ export interface AdmissionsOptions {
 
 const maxTextLength = 512;
 
-/** The way in: checks a message completely, writes it, and wakes its stage. */
+/** The way in: checks a message completely, writes it, and notifies its stage. */
 export class Admissions {
   readonly #options: AdmissionsOptions;
 
@@ -120,7 +120,14 @@ export class Admissions {
       consumer,
       data: consumer.definition.consumes.read(sent.version, sent.data),
     }));
-    await check?.check(origin);
+    try {
+      await check?.check(origin);
+    } catch (error) {
+      const messageIds = idsOf(envelope, consumers);
+      // What came before is told again: its sender may not have heard the answer.
+      if (options.id === undefined || !(await this.#options.ledger.hasAll(messageIds))) throw error;
+      return { outcome: 'duplicate', messageIds };
+    }
     // Writing large data as JSON takes as long as checking it.
     if (turn.isOver) await turn.giveWay();
     if (tracer === undefined) return await this.#write(sent, envelope, checked, options);
@@ -144,18 +151,18 @@ export class Admissions {
   ): Promise<AdmissionReceipt> {
     const { bodies } = this.#options;
     const { body, bodyBytes } = await bodies.store(sent.typeName, sent.data);
-    const admissions = checked.map(({ consumer: { definition }, data }) => {
+    const ids = idsOf(
+      envelope,
+      checked.map(({ consumer }) => consumer),
+    );
+    const admissions = checked.map(({ consumer: { definition }, data }, index) => {
       const { team } = envelope.origin;
       const given = { ...(asked === undefined ? {} : { lane: asked }), team, body, bodyBytes };
       const { lane, orderKey } = placementOf(definition, data, given);
       return {
         envelope: {
           ...envelope,
-          // At the time of the event's id, which is none when the sender chose it: a repeat must lead to the same rows.
-          id:
-            checked.length === 1
-              ? envelope.id
-              : derivedId(timeOfId(envelope.id), envelope.id, definition.name),
+          id: ids[index] ?? envelope.id,
           pipeline: definition.pipeline,
           stage: definition.name,
           owner: definition.owner,
@@ -166,33 +173,30 @@ export class Admissions {
         bodyBytes,
       };
     });
-    const outcomes = await Promise.all(admissions.map((admission) => this.#writeOne(admission)));
-    return {
-      outcome: outcomes.every((outcome) => outcome === 'duplicate') ? 'duplicate' : 'admitted',
-      messageIds: admissions.map((admission) => admission.envelope.id),
-    };
+    return { outcome: await this.#writeAll(admissions), messageIds: ids };
   }
 
-  /** Writes the message, and has it begun here, or its stage told. */
-  async #writeOne(admission: Admission): Promise<AdmissionOutcome> {
+  /** Writes the messages together, and has each begun here, or its stage told. */
+  async #writeAll(admissions: readonly Admission[]): Promise<AdmissionOutcome> {
     const { ledger, publisher, clock } = this.#options;
-    const { envelope, orderKey } = admission;
-    const handOver = new HandOver([{ ...envelope, orderKey }], clock.monotonicMs(), (stage) =>
-      publisher.slotFor(stage),
-    );
-    const [leaseMs] = handOver.leasesMs;
-    const { outcome, leased } = await ledger
-      .admitAndLease({ ...admission, leaseMs })
-      .catch((error: unknown) => {
-        handOver.giveUp();
-        throw error;
-      });
+    const placed = admissions.map((admission, index) => {
+      const { id, stage } = admission.envelope;
+      return { id, stage, orderKey: admission.orderKey, admission, index };
+    });
+    const handOver = new HandOver(placed, clock.monotonicMs(), (stage) => publisher.slotFor(stage));
+    const { leasesMs } = handOver;
+    const asked = admissions.map((admission, index) => ({ ...admission, leaseMs: leasesMs[index] }));
+    const { outcomes, leased } = await ledger.admitAndLease(asked).catch((error: unknown) => {
+      handOver.giveUp();
+      throw error;
+    });
     await handOver.begin(
       leased,
-      (_, times) => leasedAdmission(admission, times),
-      (_, isBegun) => outcome === 'admitted' && publisher.enqueued(envelope, isBegun),
+      ({ admission }, times) => leasedAdmission(admission, times),
+      ({ admission, index }, isBegun) =>
+        outcomes[index] === 'admitted' && publisher.enqueued(admission.envelope, isBegun),
     );
-    return outcome;
+    return outcomes.includes('admitted') ? 'admitted' : 'duplicate';
   }
 
   #commonEnvelope(
@@ -242,6 +246,15 @@ interface CommonEnvelope {
   readonly origin: Origin;
   readonly item: string;
   readonly traceParent: string;
+}
+
+/**
+ * The ids of an admission's messages: one for each stage. At the time of the event's id, which is none when the sender chose
+ * it: a repeat must lead to the same rows.
+ */
+function idsOf({ id }: CommonEnvelope, consumers: readonly RegisteredStage[]): readonly Uuid[] {
+  if (consumers.length === 1) return [id];
+  return consumers.map(({ definition }) => derivedId(timeOfId(id), id, definition.name));
 }
 
 /** The sender's trace goes on; what is not a valid trace context begins a new one, as W3C asks. */

@@ -1,16 +1,16 @@
 import { AppError } from '../../kernel/app-error.ts';
 import type { Uuid } from '../../kernel/ids.ts';
-import type { LeaseKeeper } from './lease-keeper.ts';
+import type { LeaseRenewer } from './lease-renewer.ts';
 
 /** Where the ledger says which messages were cancelled. */
 interface CancelledRuns {
-  /** Which of the runs in hand an operator has cancelled. */
+  /** Which of the runs in progress an operator has cancelled. */
   cancelledAmong(runs: readonly { readonly id: Uuid; readonly fence: number }[]): Promise<ReadonlySet<Uuid>>;
 }
 
 export interface CancelWatcherOptions {
   readonly operations: CancelledRuns;
-  readonly leases: Pick<LeaseKeeper, 'inHand' | 'cancel'>;
+  readonly leases: Pick<LeaseRenewer, 'all' | 'cancel'>;
 }
 
 /**
@@ -27,12 +27,12 @@ export class CancelWatcher {
   /** One look; there never is more to do at once. */
   async look(): Promise<false> {
     const { operations, leases } = this.#options;
-    const inHand = leases.inHand();
-    const cancelled = await operations.cancelledAmong(inHand);
-    for (const held of inHand) {
-      if (!cancelled.has(held.id)) continue;
+    const leased = leases.all();
+    const cancelled = await operations.cancelledAmong(leased);
+    for (const lease of leased) {
+      if (!cancelled.has(lease.id)) continue;
       const reason = new AppError('MILLRACE_MESSAGE_CANCELLED', 'An operator has cancelled the message.');
-      leases.cancel(held, reason);
+      leases.cancel(lease, reason);
     }
     return false;
   }

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { AppError } from '../../kernel/app-error.ts';
-import { DegenerateAnswer } from '../degenerate-answer.ts';
+import { InvalidOutput } from '../invalid-output.ts';
 import { type ErrorCode, errorCodes } from '../../kernel/error-codes.ts';
 import { InvariantError } from '../../kernel/invariant.ts';
 import { decideFailure, failureCode, type FailureDecision } from './failure-policy.ts';
@@ -13,12 +13,12 @@ function named(name: string, cause?: unknown): Error {
 }
 
 const policy = { maxAttempts: 4, backoffMs: [1000, 5000, 25_000], jitter: 0.2 };
-const degeneratePolicy = { maxAttempts: 3, backoffMs: [2000], jitter: 0.2 };
+const invalidOutputPolicy = { maxAttempts: 3, backoffMs: [2000], jitter: 0.2 };
 const attempt = {
   attemptsBefore: 0,
-  degenerateBefore: 0,
+  invalidOutputsBefore: 0,
   policy,
-  degeneratePolicy,
+  invalidOutputPolicy,
   interrupted: false,
   random: 0.5,
 };
@@ -26,12 +26,12 @@ const attempt = {
 /** The codes that are neither tried again nor given up at once, as the table's `retryable` says. */
 const special: Partial<Record<ErrorCode, FailureDecision['kind']>> = {
   MILLRACE_WORK_PARKED: 'park',
-  MILLRACE_LEASE_LOST: 'hand_back',
+  MILLRACE_LEASE_EXPIRED: 'release',
   MILLRACE_MESSAGE_CANCELLED: 'cancel',
 };
 
 describe('decideFailure', () => {
-  it('follows the code table for every code: tried again, given up, put aside, handed back or cancelled', () => {
+  it('follows the code table for every code: tried again, given up, put aside, released or cancelled', () => {
     for (const code of Object.keys(errorCodes) as ErrorCode[]) {
       const decision = decideFailure({ ...attempt, error: new AppError(code, 'x') });
       const expected = special[code] ?? (errorCodes[code].retryable ? 'retry' : 'dead_letter');
@@ -41,32 +41,34 @@ describe('decideFailure', () => {
         ...attempt,
         error: new AppError(code, 'x', { retryable: !errorCodes[code].retryable }),
       });
-      if (special[code] === undefined && code !== 'MILLRACE_ANSWER_DEGENERATE') {
+      if (special[code] === undefined && code !== 'MILLRACE_OUTPUT_INVALID') {
         expect(contrary.kind, code).toBe(errorCodes[code].retryable ? 'dead_letter' : 'retry');
       }
     }
   });
 
   it.each([
-    ['a rejection', new DegenerateAnswer('too short')],
-    ['a rejection that the handler wrapped', new Error('x', { cause: new DegenerateAnswer('too short') })],
+    ['a rejection', new InvalidOutput('too short')],
+    ['a rejection that the handler wrapped', new Error('x', { cause: new InvalidOutput('too short') })],
     ['no object in the text', named('AI_NoObjectGeneratedError')],
     ['text that is no JSON', named('AI_JSONParseError')],
     ['an object that fails its schema', named('AI_TypeValidationError')],
-  ])('counts %s apart from other failures, until its own budget is used up', (_what, error) => {
+  ])('counts %s apart from other failures, until its own attempts are used up', (_what, error) => {
     const used = { ...attempt, attemptsBefore: 99, error };
-    expect([0, 1, 2].map((degenerateBefore) => decideFailure({ ...used, degenerateBefore }))).toEqual([
-      { kind: 'retry', delayMs: 2000, isDegenerate: true },
-      { kind: 'retry', delayMs: 2000, isDegenerate: true },
-      { kind: 'dead_letter', why: 'degenerate' },
-    ]);
-    expect(failureCode(error)).toBe('MILLRACE_ANSWER_DEGENERATE');
+    expect([0, 1, 2].map((invalidOutputsBefore) => decideFailure({ ...used, invalidOutputsBefore }))).toEqual(
+      [
+        { kind: 'retry', delayMs: 2000, isInvalidOutput: true },
+        { kind: 'retry', delayMs: 2000, isInvalidOutput: true },
+        { kind: 'dead_letter', why: 'invalid_output' },
+      ],
+    );
+    expect(failureCode(error)).toBe('MILLRACE_OUTPUT_INVALID');
   });
 
-  it('sees the weather behind an output that is missing', () => {
+  it('sees the temporary fault behind an output that is missing', () => {
     const cut = new AppError('MILLRACE_MODEL_NETWORK', 'the stream broke');
     const error = named('AI_NoOutputGeneratedError', cut);
-    expect(decideFailure({ ...attempt, error })).toMatchObject({ kind: 'retry', isDegenerate: false });
+    expect(decideFailure({ ...attempt, error })).toMatchObject({ kind: 'retry', isInvalidOutput: false });
   });
 
   it('waits 1 s, 5 s, 25 s and then gives up', () => {
@@ -75,9 +77,9 @@ describe('decideFailure', () => {
       decideFailure({ ...attempt, attemptsBefore, error }),
     );
     expect(decisions).toEqual([
-      { kind: 'retry', delayMs: 1000, isDegenerate: false },
-      { kind: 'retry', delayMs: 5000, isDegenerate: false },
-      { kind: 'retry', delayMs: 25_000, isDegenerate: false },
+      { kind: 'retry', delayMs: 1000, isInvalidOutput: false },
+      { kind: 'retry', delayMs: 5000, isInvalidOutput: false },
+      { kind: 'retry', delayMs: 25_000, isInvalidOutput: false },
       { kind: 'dead_letter', why: 'attempts_exhausted' },
     ]);
   });
@@ -113,10 +115,10 @@ describe('decideFailure', () => {
     });
   });
 
-  it('hands back what the host itself interrupted, whatever the error', () => {
+  it('releases what the host itself interrupted, whatever the error', () => {
     expect(
       decideFailure({ ...attempt, interrupted: true, attemptsBefore: 99, error: new Error('x') }),
-    ).toEqual({ kind: 'hand_back' });
+    ).toEqual({ kind: 'release' });
   });
 
   it('names a failure by its code', () => {

@@ -1,48 +1,48 @@
 import { AppError } from '../../kernel/app-error.ts';
-import { findParked, type ParkReason } from '../parked.ts';
+import { findParked } from '../parked.ts';
 import { failureKind } from './failure-kind.ts';
 import type { RetryPolicy } from './stage-definition.ts';
 
 /*
- * What becomes of a message whose attempt failed: one pure decision.
+ * What happens to a message whose attempt failed: one pure decision.
  *
- *   interrupted (lease lost, host stops)   ─► hand back, no attempt counted; a lost lease counts as a lost run
- *   parked (pause, limit, budget)          ─► park, no attempt counted
+ *   interrupted (lease expired, host stops)   ─► release, no attempt counted; a lost lease counts as an expired lease
+ *   parked (pause, limit, quota)           ─► park, no attempt counted
  *   cancelled (not wanted any more)        ─► cancelled
  *   transient, attempts left               ─► retry after a pause (the provider's own, when it named one)
- *   degenerate, degenerate attempts left   ─► retry after a pause, counted apart
+ *   invalid output, invalid-output attempts left   ─► retry after a pause, counted apart
  *   either, none left                      ─► dead letter
  *   permanent (bad input, refusal, bug,
  *     too many runs lost)                  ─► dead letter at once
  */
 
 export type FailureDecision =
-  | { readonly kind: 'hand_back' }
+  | { readonly kind: 'release' }
   | {
       readonly kind: 'park';
-      readonly reason: ParkReason;
+      readonly reason: string;
       /** What is short or away, for people. */
       readonly about: string | undefined;
       readonly delayMs: number | undefined;
       readonly parkedFor: string | undefined;
     }
   | { readonly kind: 'cancel' }
-  | { readonly kind: 'retry'; readonly delayMs: number; readonly isDegenerate: boolean }
+  | { readonly kind: 'retry'; readonly delayMs: number; readonly isInvalidOutput: boolean }
   | { readonly kind: 'dead_letter'; readonly why: GivenUp };
 
 /** Why a message is given up. */
-export type GivenUp = 'not_retryable' | 'attempts_exhausted' | 'degenerate';
+export type GivenUp = 'not_retryable' | 'attempts_exhausted' | 'invalid_output';
 
 /** The longest that a message is put off; timers and the ledger count so far. */
 const maxDelayMs = 2 ** 31 - 1;
 
 export interface FailedAttempt {
   readonly error: unknown;
-  /** Attempts that had failed before this one, degenerate ones not among them. */
+  /** Attempts that had failed before this one, invalid-output ones not among them. */
   readonly attemptsBefore: number;
-  readonly degenerateBefore: number;
+  readonly invalidOutputsBefore: number;
   readonly policy: RetryPolicy;
-  readonly degeneratePolicy: RetryPolicy;
+  readonly invalidOutputPolicy: RetryPolicy;
   /** The host is stopping or the lease is gone: the failure is ours, not the message's. */
   readonly interrupted: boolean;
   /** A number from 0 up to 1, for the jitter. */
@@ -50,11 +50,11 @@ export interface FailedAttempt {
 }
 
 export function decideFailure(failed: FailedAttempt): FailureDecision {
-  if (failed.interrupted) return { kind: 'hand_back' };
+  if (failed.interrupted) return { kind: 'release' };
   const kind = failureKind(failed.error);
   switch (kind) {
     case 'interrupted':
-      return { kind: 'hand_back' };
+      return { kind: 'release' };
     case 'cancelled':
       return { kind: 'cancel' };
     case 'permanent':
@@ -65,7 +65,7 @@ export function decideFailure(failed: FailedAttempt): FailureDecision {
       if (parked === undefined)
         return {
           kind: 'park',
-          reason: 'hold',
+          reason: 'pause',
           about: undefined,
           delayMs: retryDelayMs(failed, 0),
           parkedFor: undefined,
@@ -77,12 +77,12 @@ export function decideFailure(failed: FailedAttempt): FailureDecision {
     case 'transient': {
       const before = failed.attemptsBefore;
       if (before + 1 >= failed.policy.maxAttempts) return { kind: 'dead_letter', why: 'attempts_exhausted' };
-      return { kind: 'retry', delayMs: retryDelayMs(failed, before), isDegenerate: false };
+      return { kind: 'retry', delayMs: retryDelayMs(failed, before), isInvalidOutput: false };
     }
-    case 'degenerate': {
-      const { degenerateBefore: before, degeneratePolicy: policy } = failed;
-      if (before + 1 >= policy.maxAttempts) return { kind: 'dead_letter', why: 'degenerate' };
-      return { kind: 'retry', delayMs: retryDelayMs({ ...failed, policy }, before), isDegenerate: true };
+    case 'invalid_output': {
+      const { invalidOutputsBefore: before, invalidOutputPolicy: policy } = failed;
+      if (before + 1 >= policy.maxAttempts) return { kind: 'dead_letter', why: 'invalid_output' };
+      return { kind: 'retry', delayMs: retryDelayMs({ ...failed, policy }, before), isInvalidOutput: true };
     }
   }
 }
@@ -90,7 +90,7 @@ export function decideFailure(failed: FailedAttempt): FailureDecision {
 /** The error's code: an AppError's own; for whatever else a handler threw, what it amounts to. */
 export function failureCode(error: unknown): string {
   if (error instanceof AppError) return error.code;
-  return failureKind(error) === 'degenerate' ? 'MILLRACE_ANSWER_DEGENERATE' : 'MILLRACE_STAGE_FAILED';
+  return failureKind(error) === 'invalid_output' ? 'MILLRACE_OUTPUT_INVALID' : 'MILLRACE_STAGE_FAILED';
 }
 
 function retryDelayMs({ error, policy, random }: FailedAttempt, before: number): number {

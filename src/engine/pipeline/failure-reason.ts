@@ -10,14 +10,14 @@ export type RetryReason =
   | 'provider_error'
   | 'network'
   | 'store_unavailable'
-  | 'lease_lost'
-  | 'degenerate'
+  | 'lease_expired'
+  | 'invalid_output'
   | 'error';
 
 export type DeadLetterReason =
-  GivenUp | 'message_invalid' | 'message_unsupported' | 'payload_missing' | 'runs_lost';
+  GivenUp | 'message_invalid' | 'message_unsupported' | 'payload_missing' | 'stalled';
 
-const retryReasons: Readonly<Partial<Record<ErrorCode, RetryReason>>> = {
+const retryReasons: Readonly<Partial<Record<string, RetryReason>>> = {
   MILLRACE_MODEL_RATE_LIMITED: 'rate_limited',
   MILLRACE_MODEL_TIMEOUT: 'timeout',
   MILLRACE_STAGE_TIMEOUT: 'timeout',
@@ -28,19 +28,19 @@ const retryReasons: Readonly<Partial<Record<ErrorCode, RetryReason>>> = {
   MILLRACE_DATABASE_UNAVAILABLE: 'store_unavailable',
   MILLRACE_PAYLOAD_UNAVAILABLE: 'store_unavailable',
   MILLRACE_LEDGER_BUSY: 'store_unavailable',
-  MILLRACE_LEASE_LOST: 'lease_lost',
-};
+  MILLRACE_LEASE_EXPIRED: 'lease_expired',
+} satisfies Partial<Record<ErrorCode, RetryReason>>;
 
-const deadLetterReasons: Readonly<Partial<Record<ErrorCode, DeadLetterReason>>> = {
+const deadLetterReasons: Readonly<Partial<Record<string, DeadLetterReason>>> = {
   MILLRACE_MESSAGE_INVALID: 'message_invalid',
   MILLRACE_MESSAGE_VERSION_UNSUPPORTED: 'message_unsupported',
   MILLRACE_PAYLOAD_MISSING: 'payload_missing',
-  MILLRACE_RUNS_LOST: 'runs_lost',
-};
+  MILLRACE_MESSAGE_STALLED: 'stalled',
+} satisfies Partial<Record<ErrorCode, DeadLetterReason>>;
 
 /** Why an attempt is made again, as the metric names it. */
-export function retryReason(error: unknown, isDegenerate = false): RetryReason {
-  if (isDegenerate) return 'degenerate';
+export function retryReason(error: unknown, isInvalidOutput = false): RetryReason {
+  if (isInvalidOutput) return 'invalid_output';
   return (error instanceof AppError ? retryReasons[error.code] : undefined) ?? 'error';
 }
 

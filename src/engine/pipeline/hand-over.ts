@@ -23,7 +23,7 @@ export interface LocalSlot {
   readonly leaseMs: number;
   /** The message is not for this process. */
   release(): void;
-  /** Begins the message. Resolves at once; or, when the stage has stopped meanwhile, after the message has been handed back. */
+  /** Begins the message. Resolves at once; or, when the stage has stopped meanwhile, after the message has been released. */
   begin(message: LeasedMessage, lease: AskedLease): Promise<void>;
 }
 
@@ -89,9 +89,9 @@ const firstRun = {
   fence: 1,
   deliveries: 1,
   attempts: 0,
-  degenerateAttempts: 0,
+  invalidOutputAttempts: 0,
   priorAttempts: 0,
-  lostRuns: 0,
+  expiredLeases: 0,
   orderKey: undefined,
 } as const;
 

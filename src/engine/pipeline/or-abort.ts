@@ -1,16 +1,27 @@
+import type { Clock, Timer } from '../../kernel/clock.ts';
+
 /** How long a handler may take to come back after its signal was aborted before it is left behind. */
 export const abortGraceMs = 5000;
+
+/** What ends the wait for a handler. */
+export interface AbortWatch {
+  /** The handler's own. */
+  readonly signal: AbortSignal;
+  /** Aborts when nobody waits for handlers any more. */
+  readonly leaving: AbortSignal;
+  readonly clock: Clock;
+}
 
 /**
  * What the handler answers; or, when the signal aborts and the handler does not come back in time, the signal's reason.
  * Once `leaving` aborts nobody waits for a handler that was told. What one that was left behind answers is nobody's.
  */
-export async function orAbort<T>(handled: Promise<T>, signal: AbortSignal, leaving: AbortSignal): Promise<T> {
+export async function orAbort<T>(handled: Promise<T>, { signal, leaving, clock }: AbortWatch): Promise<T> {
   const { promise: abandoned, reject } = Promise.withResolvers<never>();
-  let timer: NodeJS.Timeout | undefined;
+  let timer: Timer | undefined;
   const leave = (): void => reject(signal.reason as Error);
   const onAbort = (): void => {
-    timer = setTimeout(leave, abortGraceMs);
+    timer = clock.startTimer(abortGraceMs, leave);
     if (leaving.aborted) leave();
     else leaving.addEventListener('abort', leave, { once: true });
   };
@@ -25,6 +36,6 @@ export async function orAbort<T>(handled: Promise<T>, signal: AbortSignal, leavi
   } finally {
     signal.removeEventListener('abort', onAbort);
     leaving.removeEventListener('abort', leave);
-    clearTimeout(timer);
+    timer?.close();
   }
 }

@@ -4,7 +4,7 @@ import type { Clock } from '../../kernel/clock.ts';
 import type { Uuid } from '../../kernel/ids.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import { LogOnce } from '../../telemetry/log-once.ts';
-import type { MillraceMetrics } from '../../telemetry/metrics.ts';
+import type { EngineMetrics } from '../metrics/engine-metrics.ts';
 import type { LocalSlot } from './hand-over.ts';
 
 /** A message that was written for its stage. */
@@ -25,7 +25,7 @@ export interface PublisherOptions {
   readonly queues: { readonly kind: QueueDriver['kind']; queue(name: string): Pick<Queue, 'add'> };
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly metrics: MillraceMetrics;
+  readonly metrics: EngineMetrics;
 }
 
 /** How long after one round trip to a shared store the next begins at the earliest; what comes meanwhile shares it. */

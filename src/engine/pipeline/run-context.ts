@@ -1,7 +1,7 @@
 import { AppError } from '../../kernel/app-error.ts';
-import { DegenerateAnswer, findDegenerateAnswer } from '../degenerate-answer.ts';
+import { InvalidOutput, findInvalidOutput } from '../invalid-output.ts';
 import type { LeasedMessage } from '../ledger/stored-message.ts';
-import type { CallScope } from '../calls/model-gateway.ts';
+import type { CallGroup } from '../calls/metered-models.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { Emissions } from './emissions.ts';
 import { failureKind, quotedAnswer } from './failure-kind.ts';
@@ -13,7 +13,7 @@ interface ContextParts {
   readonly message: LeasedMessage;
   readonly logger: () => Logger;
   readonly signal: AbortSignal;
-  readonly scope: CallScope;
+  readonly scope: CallGroup;
   readonly emissions: Emissions;
 }
 
@@ -43,34 +43,34 @@ export function contextOf({
       }),
     embeddingModel: (reference, options) => scope.embeddingModel(reference, options),
     reject: (reason, options = {}) => {
-      throw new DegenerateAnswer(reason, options);
+      throw new InvalidOutput(reason, options);
     },
     emit: (version, data) => emitAfter(scope, () => emissions.add(version, data)),
   };
 }
 
 /** What does not fit its schema after a model was asked is the model's doing as far as anybody can tell. */
-function emitAfter(scope: CallScope, emit: () => void): void {
+function emitAfter(scope: CallGroup, emit: () => void): void {
   try {
     emit();
   } catch (error) {
     if (!(error instanceof AppError) || error.code !== 'MILLRACE_MESSAGE_INVALID' || scope.given.isEmpty)
       throw error;
-    throw new DegenerateAnswer(`What came of a model's answer cannot be emitted: ${error.message}`, {
+    throw new InvalidOutput(`What came of a model's answer cannot be emitted: ${error.message}`, {
       cause: error,
     });
   }
 }
 
 /** Takes the answer that the error complains about out of the journal, so that the next attempt asks anew. */
-export async function rejectDegenerate(scope: CallScope, error: unknown): Promise<void> {
-  if (failureKind(error) !== 'degenerate') return;
-  const degenerate = findDegenerateAnswer(error);
-  if (degenerate?.isMarked === true) return;
-  await scope.given.reject({ step: degenerate?.step, text: quotedAnswer(error) });
+export async function invalidateOutput(scope: CallGroup, error: unknown): Promise<void> {
+  if (failureKind(error) !== 'invalid_output') return;
+  const invalidOutput = findInvalidOutput(error);
+  if (invalidOutput?.isMarked === true) return;
+  await scope.given.reject({ step: invalidOutput?.step, text: quotedAnswer(error) });
 }
 
 /** Which attempt of the message this is, from 1. */
-export function attemptOf({ attempts, degenerateAttempts }: LeasedMessage): number {
-  return attempts + degenerateAttempts + 1;
+export function attemptOf({ attempts, invalidOutputAttempts }: LeasedMessage): number {
+  return attempts + invalidOutputAttempts + 1;
 }

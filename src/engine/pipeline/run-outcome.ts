@@ -34,7 +34,7 @@ export function outcomeLine({ message, outcome, errorCode, endedAt, leasedAt, du
     item: envelope.item,
     outcome,
     ...(errorCode === undefined ? {} : { errorCode }),
-    attempts: Math.min(message.priorAttempts + message.attempts + message.degenerateAttempts + 1, 65_535),
+    attempts: Math.min(message.priorAttempts + message.attempts + message.invalidOutputAttempts + 1, 65_535),
     deliveries: Math.min(message.deliveries, 65_535),
     durationMs: Math.round(durationMs),
     waitMs: millisecondsBetween(message.availableAt, leasedAt),

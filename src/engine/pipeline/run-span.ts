@@ -10,7 +10,7 @@ import {
 } from '@opentelemetry/api';
 import { formatUsd } from '../../kernel/money.ts';
 import type { LeasedMessage } from '../ledger/stored-message.ts';
-import type { ScopeSpend } from '../calls/scope-spend.ts';
+import type { CallGroupSpend } from '../calls/call-group-spend.ts';
 import { genAi, millraceAttributes } from '../../telemetry/genai-attributes.ts';
 import type { MessageTracer } from '../../telemetry/message-tracer.ts';
 import { messaging, messagingSystem } from '../../telemetry/messaging-attributes.ts';
@@ -35,7 +35,7 @@ export interface RunTracer extends MessageTracer {
 const maxLinks = 128;
 
 const outcomes = {
-  hand_back: 'handed_back',
+  release: 'released',
   park: 'parked',
   retry: 'retry',
   dead_letter: 'dead_lettered',
@@ -79,7 +79,7 @@ export class RunSpan {
     );
   }
 
-  spent({ calls, costUsd }: ScopeSpend): void {
+  spent({ calls, costUsd }: CallGroupSpend): void {
     if (calls === 0) return;
     this.#span.setAttribute(millraceAttributes.costUsd, formatUsd(costUsd));
   }
@@ -109,7 +109,7 @@ export class RunSpan {
     this.#span.setAttribute(millraceAttributes.outcome, 'completed');
   }
 
-  /** What becomes of a run that failed. Its message would show payloads: the code has to do. */
+  /** What happens to a run that failed. Its message would show payloads: the code has to do. */
   failed(decision: FailureDecision, code: string): void {
     const span = this.#span;
     span.setAttribute(millraceAttributes.outcome, outcomes[decision.kind]);
@@ -125,7 +125,7 @@ export class RunSpan {
         span.setAttribute(millraceAttributes.delayMs, decision.delayMs);
         break;
       case 'cancel':
-      case 'hand_back':
+      case 'release':
       case 'dead_letter':
         break;
     }
@@ -135,8 +135,8 @@ export class RunSpan {
   }
 
   /** The ledger did not take the end of this run: another worker has the message. */
-  leaseLost(): void {
-    this.#span.setAttribute(millraceAttributes.outcome, 'lease_lost');
+  leaseExpired(): void {
+    this.#span.setAttribute(millraceAttributes.outcome, 'lease_expired');
   }
 
   end(): void {

@@ -1,6 +1,7 @@
+import { AppError } from '../../kernel/app-error.ts';
 import type { LeasedMessage } from '../ledger/stored-message.ts';
 import type { Logger } from '../../telemetry/logger.ts';
-import type { HeldLease } from './lease-keeper.ts';
+import type { Lease } from './lease-renewer.ts';
 import type { RunSpan } from './run-span.ts';
 import type { RegisteredStage } from './stage-registry.ts';
 
@@ -8,7 +9,7 @@ import type { RegisteredStage } from './stage-registry.ts';
 export interface Run {
   readonly stage: RegisteredStage;
   readonly message: LeasedMessage;
-  readonly held: HeldLease;
+  readonly lease: Lease;
   /** Carries the message's fields. Made when first asked for: most runs log nothing. */
   readonly logger: () => Logger;
   readonly startedMs: number;
@@ -18,4 +19,9 @@ export interface Run {
   readonly span: RunSpan | undefined;
   /** Whether its handler was called. */
   hasBegun: boolean;
+}
+
+/** The run's message is another one's, or nobody's. */
+export function leaseExpired(id: string): AppError {
+  return new AppError('MILLRACE_LEASE_EXPIRED', `The lease on message ${id} had passed on before it ended`);
 }

@@ -12,7 +12,7 @@ export interface StepOptions {
    * differ from run to run, whatever was answered at this place ("always").
    */
   readonly reuse?: 'same_question' | 'always';
-  /** Answers that are good here though usually they are degenerate: empty ones, and ones cut off at their longest. */
+  /** Answers that are good here though usually they are invalid outputs: empty ones, and ones cut off at their longest. */
   readonly accept?: readonly ('empty' | 'truncated')[];
   /**
    * Whether the text of an answer is of use: true, or what is wrong with it; what it throws is wrong with it, too. One that
@@ -41,7 +41,7 @@ export type DataOf<Version extends MessageVersion> = NonNullable<Version['~data'
 /** What a handler works with besides its message. Everything it does through here counts once, whatever happens. */
 export interface StageContext {
   /**
-   * Aborts when the lease is lost, the stage's time is over or the host must stop: hand it to everything that takes
+   * Aborts when the lease has expired, the stage's time is over or the host must stop: hand it to everything that takes
    * a signal (`abortSignal: ctx.signal`).
    */
   readonly signal: AbortSignal;
@@ -55,13 +55,13 @@ export interface StageContext {
   embeddingModel(reference: string, options: StepOptions): EmbeddingModelV4;
   /**
    * Gives up this attempt because a model's answer is of no use: the latest of the named step, or of the run. It is
-   * asked for again, within the stage's `degenerate.maxAttempts`; what it cost is counted as waste.
+   * asked for again, within the stage's `invalidOutput.maxAttempts`; what it cost is counted as waste.
    */
   reject(reason: string, options?: { readonly step?: string }): never;
   /**
    * Emits a message of a version that the stage declared. It is written in the same transaction that ends this
    * message: all of it, once, or nothing. Throws when the data does not fit its schema: MILLRACE_MESSAGE_INVALID, or,
-   * after a model's answer, MILLRACE_ANSWER_DEGENERATE.
+   * after a model's answer, MILLRACE_OUTPUT_INVALID.
    */
   emit<Version extends MessageVersion>(version: Version, data: DataOf<Version>): void;
 }

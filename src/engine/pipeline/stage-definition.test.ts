@@ -16,8 +16,8 @@ describe('what a stage consumes', () => {
 
 describe('how many attempts a message has', () => {
   it('counts all of them, the first included', () => {
-    const { retry, degenerate } = defineStage('notes', { consumes: Note.v1 });
-    expect([retry.maxAttempts, degenerate.maxAttempts]).toEqual([4, 3]);
+    const { retry, invalidOutput } = defineStage('notes', { consumes: Note.v1 });
+    expect([retry.maxAttempts, invalidOutput.maxAttempts]).toEqual([4, 3]);
     for (const maxAttempts of [0, -1, 1.5])
       expect(() => defineStage('notes', { consumes: Note.v1, retry: { maxAttempts } })).toThrow(
         'notes: retry.maxAttempts is a whole number above 0; it counts the first attempt too',
@@ -30,8 +30,8 @@ describe('options that do not exist', () => {
     [{ retries: 3 }, 'notes has no option "retries"; its options are consumes, emits, '],
     [{ retry: { attempts: 3 } }, 'notes: retry has no option "attempts"; its options are maxAttempts, '],
     [
-      { degenerate: { attempts: 3 } },
-      'notes: degenerate has no option "attempts"; its options are maxAttempts',
+      { invalidOutput: { attempts: 3 } },
+      'notes: invalidOutput has no option "attempts"; its options are maxAttempts',
     ],
   ])('are refused where types do not: %j', (options, message) => {
     expect(() => defineStage('notes', { consumes: Note.v1, ...options } as never)).toThrow(message);
@@ -40,9 +40,11 @@ describe('options that do not exist', () => {
 
 describe('how many runs may be lost', () => {
   it('is 5 unless the stage says so, and at least 1', () => {
-    expect(defineStage('notes', { consumes: Note.upTo(1) }).maxLostRuns).toBe(5);
-    expect(defineStage('notes', { consumes: Note.upTo(1), maxLostRuns: 1 }).maxLostRuns).toBe(1);
-    for (const maxLostRuns of [0, -1, 1.5, Number.NaN])
-      expect(() => defineStage('notes', { consumes: Note.upTo(1), maxLostRuns })).toThrow(/maxLostRuns/);
+    expect(defineStage('notes', { consumes: Note.upTo(1) }).maxExpiredLeases).toBe(5);
+    expect(defineStage('notes', { consumes: Note.upTo(1), maxExpiredLeases: 1 }).maxExpiredLeases).toBe(1);
+    for (const maxExpiredLeases of [0, -1, 1.5, Number.NaN])
+      expect(() => defineStage('notes', { consumes: Note.upTo(1), maxExpiredLeases })).toThrow(
+        /maxExpiredLeases/,
+      );
   });
 });

@@ -16,7 +16,7 @@ export interface RetryOptions {
 }
 
 /** How a stage answers a model's answer that is of no use. */
-export interface DegenerateOptions {
+export interface InvalidOutputRetryOptions {
   /**
    * How many attempts of a message may end with such an answer, counted apart from `retry.maxAttempts`: at the last of
    * them it is given up. Default 3; 1 for no retries.
@@ -37,12 +37,12 @@ export interface StageOptions<Data, Emits extends readonly MessageVersion[]> {
   /** The team that owns it: alerts go there. Default "platform". */
   readonly owner?: string;
   readonly retry?: RetryOptions;
-  readonly degenerate?: DegenerateOptions;
+  readonly invalidOutput?: InvalidOutputRetryOptions;
   /**
    * How many runs may be lost, without a failure of the message's own between them, before it is given up. A run is lost
    * when its worker dies, stands still or is cut off for longer than its lease: the message may be what causes that. Default 5.
    */
-  readonly maxLostRuns?: number;
+  readonly maxExpiredLeases?: number;
   /** `derived`: requests of all its steps get a seed that follows from message, step and attempt. Default: none. */
   readonly seed?: 'derived';
   /** The models it asks, as "provider/model": checked at start for a provider and a price. */
@@ -77,8 +77,8 @@ export interface StageDefinition<
   readonly pipeline: string;
   readonly owner: string;
   readonly retry: RetryPolicy;
-  readonly degenerate: RetryPolicy;
-  readonly maxLostRuns: number;
+  readonly invalidOutput: RetryPolicy;
+  readonly maxExpiredLeases: number;
   readonly seed: 'derived' | undefined;
   readonly models: readonly string[];
   readonly laneOf: ((message: { readonly data: Data }) => Lane | undefined) | undefined;
@@ -123,11 +123,17 @@ export function defineStage<Data, const Emits extends readonly MessageVersion[] 
   const jitter = options.retry?.jitter ?? 0.2;
   invariant(jitter >= 0 && jitter <= 1, `${name}: retry.jitter lies between 0 and 1`);
   const retry = retryPolicy(`${name}: retry`, options.retry ?? {}, 4, ['1s', '5s', '25s'], jitter);
-  const degenerate = retryPolicy(`${name}: degenerate`, options.degenerate ?? {}, 3, ['1s', '5s'], jitter);
-  const maxLostRuns = options.maxLostRuns ?? 5;
+  const invalidOutput = retryPolicy(
+    `${name}: invalidOutput`,
+    options.invalidOutput ?? {},
+    3,
+    ['1s', '5s'],
+    jitter,
+  );
+  const maxExpiredLeases = options.maxExpiredLeases ?? 5;
   invariant(
-    Number.isInteger(maxLostRuns) && maxLostRuns >= 1,
-    `${name}: maxLostRuns is a whole number above 0`,
+    Number.isInteger(maxExpiredLeases) && maxExpiredLeases >= 1,
+    `${name}: maxExpiredLeases is a whole number above 0`,
   );
   const asked = options.concurrency ?? 16;
   const { min, max, start } =
@@ -149,8 +155,8 @@ export function defineStage<Data, const Emits extends readonly MessageVersion[] 
     pipeline: options.pipeline ?? 'default',
     owner: options.owner ?? 'platform',
     retry,
-    degenerate,
-    maxLostRuns,
+    invalidOutput,
+    maxExpiredLeases,
     seed: options.seed,
     models: options.models ?? [],
     laneOf: options.lane,
@@ -171,8 +177,8 @@ const stageOptions: Record<keyof StageOptions<unknown, []>, true> = {
   pipeline: true,
   owner: true,
   retry: true,
-  degenerate: true,
-  maxLostRuns: true,
+  invalidOutput: true,
+  maxExpiredLeases: true,
   seed: true,
   models: true,
   lane: true,
@@ -184,17 +190,20 @@ const stageOptions: Record<keyof StageOptions<unknown, []>, true> = {
   drainWithin: true,
 };
 const retryOptions: Record<keyof RetryOptions, true> = { maxAttempts: true, backoff: true, jitter: true };
-const degenerateOptions: Record<keyof DegenerateOptions, true> = { maxAttempts: true, backoff: true };
+const invalidOutputOptions: Record<keyof InvalidOutputRetryOptions, true> = {
+  maxAttempts: true,
+  backoff: true,
+};
 
 /** Types do not reach callers in JavaScript: an option that is not known would be passed over in silence. */
 function refuseUnknownOptions(
   name: string,
-  options: Pick<StageOptions<never, []>, 'retry' | 'degenerate'>,
+  options: Pick<StageOptions<never, []>, 'retry' | 'invalidOutput'>,
 ): void {
   const lists = [
     { what: name, given: options, known: stageOptions },
     { what: `${name}: retry`, given: options.retry, known: retryOptions },
-    { what: `${name}: degenerate`, given: options.degenerate, known: degenerateOptions },
+    { what: `${name}: invalidOutput`, given: options.invalidOutput, known: invalidOutputOptions },
   ];
   for (const { what, given = {}, known } of lists)
     for (const option of Object.keys(given))

@@ -6,16 +6,16 @@ import type { Clock } from '../../kernel/clock.ts';
 import type { Uuid } from '../../kernel/ids.ts';
 import { kindOfError, LogPace } from '../../telemetry/log-pace.ts';
 import type { Logger } from '../../telemetry/logger.ts';
-import type { MillraceMetrics } from '../../telemetry/metrics.ts';
+import type { EngineMetrics } from '../metrics/engine-metrics.ts';
 import type { LocalSlot } from './hand-over.ts';
 import type { MessageRunner } from './message-runner.ts';
 import type { Publisher } from './publisher.ts';
 import type { Run } from './run.ts';
 import type { StageDefinition } from './stage-definition.ts';
-import type { StageGate } from './stage-gate.ts';
+import type { StageCapacity } from './stage-capacity.ts';
 import type { RegisteredStage } from './stage-registry.ts';
 import { WorkerSlots } from './worker-slots.ts';
-import type { Bounds } from '../../telemetry/bounds.ts';
+import type { BoundLevel } from '../../telemetry/bounds.ts';
 
 /*
  * Claims messages of a stage for the slots that are free, in groups, straight from the ledger; one claim at a time. A
@@ -35,15 +35,14 @@ export interface StageWorkerOptions {
   readonly runner: MessageRunner;
   readonly publisher: Publisher;
   /** How many messages at once, and whether any. */
-  readonly gate: StageGate;
+  readonly gate: StageCapacity;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly metrics: MillraceMetrics;
-  readonly bounds?: Bounds;
+  readonly metrics: EngineMetrics;
 }
 
-/** Who wants the stage to take nothing: an operator's hold, a limit, or a lack of free slots, which stops the queue only. */
-type PauseReason = 'held' | 'limited' | 'busy';
+/** Who wants the stage to take nothing: an operator's block, a limit, or a lack of free slots, which stops the queue only. */
+type PauseReason = 'paused' | 'limited' | 'busy';
 
 /** The least and the most that one claim asks for, while there are slots. */
 const leastAsked = 16;
@@ -85,13 +84,17 @@ export class StageWorker {
     this.#slots = new WorkerSlots(options.gate.concurrency, (busy) =>
       options.metrics.set('worker_active', { owner, stage: name }, busy),
     );
+  }
+
+  /** How near its slots are to their limit. */
+  get bound(): BoundLevel {
     const slots = this.#slots;
-    options.bounds?.register('worker_slots', {
+    return {
       get limit() {
         return slots.capacity;
       },
       takePeak: () => slots.takeBusyPeak(),
-    });
+    };
   }
 
   get definition(): StageDefinition {
@@ -125,9 +128,9 @@ export class StageWorker {
     this.#claimSoon();
   }
 
-  /** Takes nothing while the stage is held; what is under way goes on. */
+  /** Takes nothing while the stage is paused; what is under way goes on. */
   setPaused(isPaused: boolean): Promise<void> {
-    return this.#setPaused('held', isPaused);
+    return this.#setPaused('paused', isPaused);
   }
 
   /** Follows what its gate decides by what it has seen. `lagMs` is how late the event loop runs. */
@@ -152,18 +155,18 @@ export class StageWorker {
     const was = this.#pausedBy.size > 0;
     if (isPaused) this.#pausedBy.add(reason);
     else this.#pausedBy.delete(reason);
-    // What was let go meanwhile was told to nobody here.
+    // What was released meanwhile was told to nobody here.
     if (!isPaused && reason !== 'busy') this.#told(undefined);
     const is = this.#pausedBy.size > 0;
     if (was === is) return Promise.resolve();
     const changing = this.#pausing.then(() => (is ? this.#consumer?.pause() : this.#consumer?.resume()));
-    // The next change comes after this one, whatever becomes of it.
+    // The next change comes after this one, whatever happens to it.
     this.#pausing = changing.catch(() => undefined);
     return changing;
   }
 
   get #mayClaim(): boolean {
-    return !this.#stopping.signal.aborted && !this.#pausedBy.has('held') && !this.#pausedBy.has('limited');
+    return !this.#stopping.signal.aborted && !this.#pausedBy.has('paused') && !this.#pausedBy.has('limited');
   }
 
   /** A message that this process wrote: false when it has no slot for it. */

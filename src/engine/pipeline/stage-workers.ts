@@ -1,15 +1,13 @@
-import type { LeaseKeeper } from './lease-keeper.ts';
+import type { EngineBounds } from '../metrics/engine-bounds.ts';
 import { withConcurrency } from './stage-definition.ts';
-import type { StageGates } from './stage-gates.ts';
 import type { RegisteredStage } from './stage-registry.ts';
-import { StageWorker, type StageWorkerOptions } from './stage-worker.ts';
-import { stopWorkers } from './stop-workers.ts';
+import type { StageWorker } from './stage-worker.ts';
 
-export interface StageWorkersOptions extends Omit<StageWorkerOptions, 'gate'> {
-  readonly gates: StageGates;
-  readonly keeper: LeaseKeeper;
-  /** How long handlers may go on after `stop`. */
-  readonly graceMs: number;
+export interface StageWorkersOptions {
+  readonly makeWorker: (stage: RegisteredStage) => StageWorker;
+  /** Ends workers, in a time that is bounded. */
+  readonly stopWorkers: (workers: readonly StageWorker[]) => Promise<void>;
+  readonly bounds: EngineBounds;
   /** For all stages, in place of what each says. */
   readonly concurrency: number | undefined;
   /** How late the event loop has run since it was asked last. */
@@ -30,11 +28,11 @@ export class StageWorkers {
   }
 
   async start(stages: readonly RegisteredStage[]): Promise<void> {
-    const { gates, concurrency } = this.#options;
-    this.#workers = stages.map(({ definition: asDefined, handler }) => {
-      const definition = withConcurrency(asDefined, concurrency);
-      return new StageWorker({ definition, handler }, { ...this.#options, gate: gates.open(definition) });
-    });
+    const { makeWorker, concurrency, bounds } = this.#options;
+    this.#workers = stages.map(({ definition, handler }) =>
+      makeWorker({ definition: withConcurrency(definition, concurrency), handler }),
+    );
+    for (const worker of this.#workers) bounds.register('worker_slots', worker.bound);
     for (const worker of this.#workers) await worker.start();
   }
 
@@ -45,8 +43,8 @@ export class StageWorkers {
     return false;
   }
 
-  /** Takes no more; resolves when what is in hand has ended, or has been left behind. */
+  /** Takes no more; resolves when what is in progress has ended, or has been left behind. */
   async stop(): Promise<void> {
-    await stopWorkers({ ...this.#options, workers: this.#workers });
+    await this.#options.stopWorkers(this.#workers);
   }
 }

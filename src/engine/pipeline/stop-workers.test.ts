@@ -15,9 +15,9 @@ function begin(graceMs: number) {
       beginStop: () => void seen.push('nothing begins'),
       leaveHandlers: () => void seen.push('handlers are left'),
     },
-    keeper: {
+    renewer: {
       abortAll: ({ message }) => void seen.push(message),
-      inHand: () => [{ id: 'one', fence: 1, leaseMs: 1 }],
+      all: () => [{ id: 'one', fence: 1, leaseMs: 1 }],
     },
     graceMs,
     clock,

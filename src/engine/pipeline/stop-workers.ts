@@ -1,16 +1,16 @@
 import { AppError } from '../../kernel/app-error.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Logger } from '../../telemetry/logger.ts';
-import type { LeaseKeeper } from './lease-keeper.ts';
+import type { LeaseRenewer } from './lease-renewer.ts';
 import type { MessageRunner } from './message-runner.ts';
 import type { StageWorker } from './stage-worker.ts';
 
 /*
  * The end of the workers of a host, bounded whatever handlers do:
  *
- *   at once                      nothing new begins; what was claimed and has not begun is handed back
+ *   at once                      nothing new begins; what was claimed and has not begun is released
  *   the grace less its last part handlers are told by their signal, and their requests to models are cut and settled
- *   the grace                    handlers that did not come back are left behind, and their messages handed back
+ *   the grace                    handlers that did not come back are left behind, and their messages released
  *   a second later               nobody waits any more, for the ledger either: leases that were not given back run out
  *
  * A handler that was left behind has no lease that counts: whatever it answers, emits or asks of a model changes nothing.
@@ -21,12 +21,12 @@ const toldBeforeMs = 5000;
 /** For short graces: the part of it. */
 const toldBeforeShare = 0.25;
 /** For the ledger to take back what was not done. */
-const handBackMs = 1000;
+const releaseMs = 1000;
 
 export interface StopWorkersOptions {
   readonly workers: readonly Pick<StageWorker, 'stop'>[];
   readonly runner: Pick<MessageRunner, 'beginStop' | 'leaveHandlers'>;
-  readonly keeper: Pick<LeaseKeeper, 'abortAll' | 'inHand'>;
+  readonly renewer: Pick<LeaseRenewer, 'abortAll' | 'all'>;
   /** How long handlers may go on. */
   readonly graceMs: number;
   readonly clock: Clock;
@@ -35,7 +35,7 @@ export interface StopWorkersOptions {
 
 /** Resolves when the workers have ended, or nobody waits for them any more. */
 export async function stopWorkers(options: StopWorkersOptions): Promise<void> {
-  const { workers, runner, keeper, graceMs, clock, logger } = options;
+  const { workers, runner, renewer, graceMs, clock, logger } = options;
   const ended = new AbortController();
   /** False when the workers have ended before. */
   const waited = (delayMs: number): Promise<boolean> =>
@@ -46,20 +46,20 @@ export async function stopWorkers(options: StopWorkersOptions): Promise<void> {
   const isLeftBehind = async (): Promise<boolean> => {
     const toldBefore = Math.min(toldBeforeMs, graceMs * toldBeforeShare);
     if (!(await waited(graceMs - toldBefore))) return false;
-    keeper.abortAll(new AppError('MILLRACE_LEASE_LOST', 'The host stops and the grace time is over'));
+    renewer.abortAll(new AppError('MILLRACE_LEASE_EXPIRED', 'The host stops and the grace time is over'));
     if (!(await waited(toldBefore))) return false;
     runner.leaveHandlers();
-    return waited(handBackMs);
+    return waited(releaseMs);
   };
   runner.beginStop();
   const stopped = Promise.all(workers.map((worker) => worker.stop())).then(() => false);
   const gaveUp = await Promise.race([stopped, isLeftBehind()]);
   ended.abort(new Error('the workers have ended'));
   if (!gaveUp) return;
-  // What became of the rest concerns nobody here; a worker's failures are logged by itself.
+  // What happened to the rest concerns nobody here; a worker's failures are logged by itself.
   stopped.catch(() => undefined);
   logger.warn(
-    { graceMs, messages: keeper.inHand().map(({ id }) => id) },
-    'the workers did not end in time; the leases of what they had in hand run out',
+    { graceMs, messages: renewer.all().map(({ id }) => id) },
+    'the workers did not end in time; the leases of what they worked on run out',
   );
 }

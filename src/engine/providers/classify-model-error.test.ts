@@ -173,7 +173,7 @@ describe('other failures', () => {
   it('by abort tell a time-out from the rest', () => {
     expect(abortFailure(new DOMException('late', 'TimeoutError')).kind).toBe('timeout');
     expect(abortFailure(new DOMException('stop', 'AbortError')).kind).toBe('aborted');
-    expect(abortFailure(new AppError('MILLRACE_LEASE_LOST', 'gone')).kind).toBe('aborted');
+    expect(abortFailure(new AppError('MILLRACE_LEASE_EXPIRED', 'gone')).kind).toBe('aborted');
     expect(abortFailure(undefined).kind).toBe('aborted');
   });
 });
@@ -196,12 +196,12 @@ describe('the error for the handler', () => {
   });
 
   it('of an abort may be tried again where its reason may', () => {
-    const lost = new AppError('MILLRACE_LEASE_LOST', 'gone');
+    const lost = new AppError('MILLRACE_LEASE_EXPIRED', 'gone');
     expect(modelError(abortFailure(lost), { model: 'm', cause: lost })).toMatchObject({
       retryable: true,
       cause: lost,
     });
-    const cancelled = new AppError('MILLRACE_LEASE_LOST', 'gone', { retryable: false });
+    const cancelled = new AppError('MILLRACE_LEASE_EXPIRED', 'gone', { retryable: false });
     expect(modelError(abortFailure(cancelled), { model: 'm', cause: cancelled }).retryable).toBe(false);
   });
 

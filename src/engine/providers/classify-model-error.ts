@@ -1,5 +1,5 @@
 import { AISDKError, APICallError, InvalidResponseDataError } from '@ai-sdk/provider';
-import type { FailureKind } from './failure-signs.ts';
+import type { CallFailureKind } from './health-signal.ts';
 import { AppError } from '../../kernel/app-error.ts';
 import type { ErrorCode } from '../../kernel/error-codes.ts';
 import { readableError } from '../../kernel/readable-error.ts';
@@ -18,7 +18,7 @@ import { asRecord, type JsonRecord } from './token-usage.ts';
 
 /** A failed request, understood. */
 export interface ModelFailure {
-  readonly kind: FailureKind;
+  readonly kind: CallFailureKind;
   /** `free`: nothing was billed for certain. `unknown`: it may have been. */
   readonly billing: 'free' | 'unknown';
   readonly message: string;
@@ -32,7 +32,7 @@ export interface ModelFailure {
 const maxMessageCharacters = 1000;
 const maxStackCharacters = 4000;
 
-const codes: Readonly<Record<FailureKind, ErrorCode>> = {
+const codes: Readonly<Record<CallFailureKind, ErrorCode>> = {
   rate_limited: 'MILLRACE_MODEL_RATE_LIMITED',
   overloaded: 'MILLRACE_MODEL_OVERLOADED',
   server_error: 'MILLRACE_MODEL_SERVER_ERROR',
@@ -143,7 +143,7 @@ function causeOf(error: unknown): Error | undefined {
 }
 
 function failure(
-  kind: FailureKind,
+  kind: CallFailureKind,
   billing: ModelFailure['billing'],
   message: string,
   rest: Partial<ModelFailure> = {},
@@ -214,7 +214,7 @@ function classifyReported(told: ReportedError, rest: Partial<ModelFailure>): Mod
 }
 
 /** Refusals that providers give before any token is made. */
-function isRefusedBeforeWork(kind: FailureKind): boolean {
+function isRefusedBeforeWork(kind: CallFailureKind): boolean {
   return (
     kind === 'rate_limited' ||
     kind === 'authentication' ||
@@ -241,7 +241,7 @@ function kindOfRefusal(
   answer: JsonRecord | undefined,
   message: string,
   isInside: boolean,
-): FailureKind {
+): CallFailureKind {
   const detail = asRecord(answer?.['error']) ?? asRecord(asRecord(answer?.['response'])?.['error']) ?? answer;
   const words = [detail?.['code'], detail?.['type'], detail?.['status'], message]
     .filter((word) => typeof word === 'string')
@@ -254,7 +254,7 @@ function kindOfRefusal(
   return kindOfStatus(status);
 }
 
-function kindOfWords(words: string): FailureKind | undefined {
+function kindOfWords(words: string): CallFailureKind | undefined {
   if (/rate[_ ]limit|resource_exhausted|too many requests|insufficient_quota/i.test(words)) {
     return 'rate_limited';
   }
@@ -269,7 +269,7 @@ function kindOfWords(words: string): FailureKind | undefined {
   return undefined;
 }
 
-function kindOfStatus(status: number): FailureKind {
+function kindOfStatus(status: number): CallFailureKind {
   switch (status) {
     case 401:
     case 402:

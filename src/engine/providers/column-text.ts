@@ -20,8 +20,18 @@ export function columnText(text: string, maxCharacters = maxColumnCharacters): s
 /** Usage blocks have some hundred characters; what is far larger is no record of usage, and not kept. */
 const maxUsageCharacters = 16_384;
 
+/** A provider's usage block as text; what of it JSON does not carry is left to its own form as text. */
+export function usageText(usage: JsonRecord | undefined): string | undefined {
+  if (usage === undefined) return undefined;
+  try {
+    return columnUsage(usage);
+  } catch {
+    return JSON.stringify({ millrace_refused: { reason: 'the usage block cannot be written as JSON' } });
+  }
+}
+
 /** A provider's usage block as its column takes it. */
-export function columnUsage(usage: JsonRecord): string {
+function columnUsage(usage: JsonRecord): string {
   const json = JSON.stringify(usage);
   return json.length <= maxUsageCharacters
     ? removeSecrets(json)

@@ -2,6 +2,7 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
+import { systemClock } from '../../kernel/clock.ts';
 import { answerFaultOf } from './answer-fault.ts';
 import { classifyModelError } from './classify-model-error.ts';
 import { defaultAnswerBounds, maxRefusalBytes, providerFetch } from './provider-fetch.ts';
@@ -25,7 +26,10 @@ async function serve(listener: RequestListener): Promise<string> {
 }
 
 async function faultOf(url: string, bounds = {}): Promise<string | undefined> {
-  const error = await providerFetch({ ...defaultAnswerBounds, ...bounds })(url)
+  const error = await providerFetch(
+    { ...defaultAnswerBounds, ...bounds },
+    systemClock,
+  )(url)
     .then((response) => response.text())
     .then(
       () => undefined,
@@ -46,7 +50,7 @@ describe('a redirect', () => {
       const url = await serve((_request, response) => {
         response.writeHead(status, { location: target }).end();
       });
-      const asked = providerFetch(defaultAnswerBounds)(url, {
+      const asked = providerFetch(defaultAnswerBounds, systemClock)(url, {
         method: 'POST',
         headers: { 'x-api-key': 'secret' },
         body: '{}',
@@ -63,7 +67,7 @@ describe('an answer', () => {
     const url = await serve((_request, response) => {
       response.writeHead(201, { 'x-request-id': 'r1' }).end('{"a":1}');
     });
-    const response = await providerFetch(defaultAnswerBounds)(url);
+    const response = await providerFetch(defaultAnswerBounds, systemClock)(url);
     expect([response.status, response.headers.get('x-request-id')]).toEqual([201, 'r1']);
     expect(await response.json()).toEqual({ a: 1 });
   });
@@ -99,9 +103,9 @@ describe('an answer', () => {
       response.on('drain', more);
       more();
     });
-    await expect(providerFetch(defaultAnswerBounds)(url).then((response) => response.text())).rejects.toThrow(
-      /a line of the stream/,
-    );
+    await expect(
+      providerFetch(defaultAnswerBounds, systemClock)(url).then((response) => response.text()),
+    ).rejects.toThrow(/a line of the stream/);
   });
 
   it('that falls silent is cut off', async () => {
@@ -116,14 +120,14 @@ describe('an answer', () => {
       response.setHeader('x-flood', 'x'.repeat(200_000));
       response.end('{}');
     });
-    await expect(providerFetch(defaultAnswerBounds)(url)).rejects.toThrow('fetch failed');
+    await expect(providerFetch(defaultAnswerBounds, systemClock)(url)).rejects.toThrow('fetch failed');
   });
 
   it('that refuses is read only as far as a refusal can reasonably go', async () => {
     const url = await serve((_request, response) => {
       response.writeHead(429).end('x'.repeat(maxRefusalBytes * 3));
     });
-    const response = await providerFetch(defaultAnswerBounds)(url);
+    const response = await providerFetch(defaultAnswerBounds, systemClock)(url);
     expect(response.status).toBe(429);
     expect((await response.text()).length).toBeLessThanOrEqual(maxRefusalBytes);
   });

@@ -1,3 +1,4 @@
+import { type Clock, within } from '../../kernel/clock.ts';
 import { AnswerFault } from './answer-fault.ts';
 
 /*
@@ -26,7 +27,7 @@ export const maxRefusalBytes = 1_048_576;
 const lineFeed = 10;
 
 /** `fetch` within the bounds. */
-export function providerFetch(bounds: AnswerBounds): typeof fetch {
+export function providerFetch(bounds: AnswerBounds, clock: Clock): typeof fetch {
   return async (input, init) => {
     const response = await fetch(input, { ...init, redirect: 'manual' });
     const { status, statusText, headers, body } = response;
@@ -38,7 +39,15 @@ export function providerFetch(bounds: AnswerBounds): typeof fetch {
       );
     }
     if (body === null) return response;
-    return new Response(boundedBody(body, gaugeOf(response, bounds), bounds), {
+    const { idleTimeoutMs } = bounds;
+    const readWithin: BoundedRead = (reader) =>
+      within(
+        clock,
+        idleTimeoutMs,
+        reader.read(),
+        () => new AnswerFault('stalled', `the answer was silent for ${idleTimeoutMs} ms`),
+      );
+    return new Response(boundedBody(body, gaugeOf(response, bounds), readWithin), {
       status,
       statusText,
       headers,
@@ -69,17 +78,21 @@ function gaugeOf({ status, headers }: Response, { maxAnswerBytes }: AnswerBounds
   };
 }
 
+type BoundedRead = (
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+) => ReturnType<ReadableStreamDefaultReader<Uint8Array>['read']>;
+
 function boundedBody(
   body: ReadableStream<Uint8Array>,
   gauge: Gauge,
-  { idleTimeoutMs }: AnswerBounds,
+  read: BoundedRead,
 ): ReadableStream<Uint8Array> {
   const reader = body.getReader();
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
         try {
-          const next = await readWithin(reader, idleTimeoutMs);
+          const next = await read(reader);
           if (next.done) {
             controller.close();
             return;
@@ -100,17 +113,4 @@ function boundedBody(
     },
     { highWaterMark: 0 },
   );
-}
-
-async function readWithin(reader: ReadableStreamDefaultReader<Uint8Array>, idleTimeoutMs: number) {
-  const silence = Promise.withResolvers<never>();
-  const timer = setTimeout(
-    () => silence.reject(new AnswerFault('stalled', `the answer was silent for ${idleTimeoutMs} ms`)),
-    idleTimeoutMs,
-  );
-  try {
-    return await Promise.race([reader.read(), silence.promise]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -1,5 +1,6 @@
 import type { EmbeddingModelV4, LanguageModelV4 } from '@ai-sdk/provider';
 import { AppError } from '../../kernel/app-error.ts';
+import { type Clock, systemClock } from '../../kernel/clock.ts';
 import { invariant } from '../../kernel/invariant.ts';
 import { isStorableText } from '../../kernel/storable-text.ts';
 import { keepSecret, removerOf } from '../../telemetry/known-secrets.ts';
@@ -14,6 +15,7 @@ import { secretsOfProvider } from './provider-secrets.ts';
 import { linesWithUsage, wholeWithUsage } from './missing-usage.ts';
 import { jsonWithNumbers, linesWithNumbers } from './readable-usage.ts';
 import { type AnswerRewrite, rewrittenAnswers } from './rewritten-answer.ts';
+import type { UsageShape } from './usage-shapes.ts';
 
 /** A provider that is reached over HTTP. */
 export interface HttpProviderConfig {
@@ -41,6 +43,11 @@ export interface HttpProviderConfig {
 export interface CustomProviderConfig {
   readonly kind: 'custom';
   readonly model: (modelId: string) => LanguageModelV4 | EmbeddingModelV4;
+  /**
+   * In whose words the models report usage in `usage.raw`. Without it the form is told by its fields; usage in no known form is
+   * read from the SDK's own fields, which have no modalities and no uses of tools.
+   */
+  readonly usage?: UsageShape;
   readonly priceProvider?: string;
   readonly timeoutMs?: number;
   readonly identify?: boolean;
@@ -56,6 +63,7 @@ export interface ModelTarget<Model> {
   /** The provider whose prices apply. */
   readonly priceProvider: string;
   readonly kind: ProviderKind;
+  readonly usageShape?: UsageShape | undefined;
   readonly modelId: string;
   readonly timeoutMs: number;
   readonly identify: boolean;
@@ -83,19 +91,26 @@ export class ProviderRegistry {
   readonly #embedding = new Map<string, ModelTarget<EmbeddingModelV4>>();
 
   /** Loads what the providers need, which may be MILLRACE_PACKAGE_MISSING. */
-  static async open(providers: Readonly<Record<string, ProviderConfig>>): Promise<ProviderRegistry> {
+  static async open(
+    providers: Readonly<Record<string, ProviderConfig>>,
+    clock: Clock = systemClock,
+  ): Promise<ProviderRegistry> {
     checkProviders(providers);
     const kinds = Object.values(providers).flatMap(({ kind }) => (kind === 'custom' ? [] : [kind]));
-    return new ProviderRegistry(providers, await loadProviderSdks(kinds));
+    return new ProviderRegistry(providers, await loadProviderSdks(kinds), clock);
   }
 
   /** With what is loaded already. Fails with MILLRACE_CONFIG_INVALID and every fault at once. */
-  constructor(providers: Readonly<Record<string, ProviderConfig>>, sdks: ProviderSdks = new Map()) {
+  constructor(
+    providers: Readonly<Record<string, ProviderConfig>>,
+    sdks: ProviderSdks = new Map(),
+    clock: Clock = systemClock,
+  ) {
     checkProviders(providers);
     this.#providers = new Map(
       Object.entries(providers).map(([name, config]) => {
         const clean = cleanerOf(config);
-        return [name, { config, clean, models: modelsOf(name, config, clean, sdks) }];
+        return [name, { config, clean, models: modelsOf(name, config, { clean, sdks, clock }) }];
       }),
     );
   }
@@ -141,6 +156,7 @@ export class ProviderRegistry {
       provider: name,
       priceProvider: config.priceProvider ?? name,
       kind: config.kind,
+      ...(config.kind === 'custom' && config.usage !== undefined ? { usageShape: config.usage } : {}),
       modelId,
       timeoutMs: config.timeoutMs ?? defaultTimeoutMs,
       identify: config.identify ?? false,
@@ -195,17 +211,27 @@ function boundFaults(field: string, { maxAnswerBytes, idleTimeoutMs }: HttpProvi
 function modelsOf(
   name: string,
   config: ProviderConfig,
-  clean: (text: string) => string,
-  sdks: ProviderSdks,
+  {
+    clean,
+    sdks,
+    clock,
+  }: {
+    readonly clean: (text: string) => string;
+    readonly sdks: ProviderSdks;
+    readonly clock: Clock;
+  },
 ): ProviderModels {
   if (config.kind === 'custom') return customModels(config);
   const makeModels = sdks.get(config.kind);
   invariant(makeModels !== undefined, `the package for "${config.kind}" is loaded`);
   const fetch = rewrittenAnswers(
-    providerFetch({
-      maxAnswerBytes: config.maxAnswerBytes ?? defaultAnswerBounds.maxAnswerBytes,
-      idleTimeoutMs: config.idleTimeoutMs ?? defaultAnswerBounds.idleTimeoutMs,
-    }),
+    providerFetch(
+      {
+        maxAnswerBytes: config.maxAnswerBytes ?? defaultAnswerBounds.maxAnswerBytes,
+        idleTimeoutMs: config.idleTimeoutMs ?? defaultAnswerBounds.idleTimeoutMs,
+      },
+      clock,
+    ),
     rewriteFor(config.kind, clean),
   );
   return makeModels({

@@ -6,6 +6,7 @@ import type {
   LanguageModelV4ToolResultOutput,
 } from '@ai-sdk/provider';
 import type { Pricer } from '../../pricing/price.ts';
+import type { UnitCounts, UsageUnit } from '../../pricing/usage-units.ts';
 import type { ModelTarget } from './provider-registry.ts';
 import { embeddingUsageLimits, languageUsageLimits, type UsageLimits } from './usage-limits.ts';
 
@@ -18,6 +19,8 @@ import { embeddingUsageLimits, languageUsageLimits, type UsageLimits } from './u
 export interface RequestBounds {
   readonly maxInputTokens: number;
   readonly maxOutputTokens: number;
+  /** How often the provider's own tools can be used for it. */
+  readonly maxUnits?: UnitCounts;
   /** What a provider may report of it. */
   readonly usageLimits: UsageLimits;
 }
@@ -27,7 +30,7 @@ const messageOverheadTokens = 32;
 /** The provider's own words around one tool, and the hidden prompt that tools bring along (Anthropic: up to 700). */
 const toolOverheadTokens = 64;
 const toolUseOverheadTokens = 1024;
-/** One picture at full detail (the dearest: a small OpenAI model that counts a picture as some 48,000 tokens). */
+/** One picture at full detail (the most expensive: a small OpenAI model that counts a picture as some 48,000 tokens). */
 const imageTokens = 50_000;
 /** What lies behind an address, or at the provider: its size is not known. */
 const remoteFileTokens = 200_000;
@@ -54,7 +57,12 @@ export function languageBounds(
     maxOutputTokens:
       asked === undefined || thinksOnTop(target, options) ? Math.max(modelMaxTokens, asked ?? 0) : asked,
   };
-  return { ...bounds, usageLimits: languageUsageLimits(target, options, limits, bounds) };
+  const maxUnits = unitsOfTools(options);
+  return {
+    ...bounds,
+    ...(maxUnits === undefined ? {} : { maxUnits }),
+    usageLimits: languageUsageLimits(target, options, limits, bounds),
+  };
 }
 
 /** The bounds of a request to an embedding model: nothing comes out that is billed. */
@@ -98,6 +106,22 @@ function toolTokens({ tools }: LanguageModelV4CallOptions, contextTokens: number
     tokens += tool.type === 'provider' ? contextTokens : toolOverheadTokens + jsonBytes(tool);
   }
   return tokens;
+}
+
+/** How often a tool without a limit of its own is taken to be used: as many rounds as a provider makes. */
+const usesWithoutLimit = 16;
+
+/** The searches that provider-run tools can make, by the limit that the request sets. */
+function unitsOfTools({ tools = [] }: LanguageModelV4CallOptions): UnitCounts | undefined {
+  const units: Partial<Record<UsageUnit, number>> = {};
+  for (const tool of tools) {
+    if (tool.type !== 'provider') continue;
+    const unit = (['web_search', 'file_search', 'x_search'] as const).find((name) => tool.id.includes(name));
+    const limit = tool.args['maxUses'];
+    const uses = typeof limit === 'number' && limit > 0 ? Math.ceil(limit) : usesWithoutLimit;
+    if (unit !== undefined) units[unit] = (units[unit] ?? 0) + uses;
+  }
+  return Object.keys(units).length === 0 ? undefined : units;
 }
 
 function messageTokens(message: LanguageModelV4Message): number {

@@ -1,4 +1,11 @@
-import { inputTokenClasses, type TokenClass, type TokenCounts } from '../../pricing/token-classes.ts';
+import type { ModelPart } from '../../pricing/price.ts';
+import {
+  inputTokenClasses,
+  type RatedCounts,
+  type TokenClass,
+  type TokenCounts,
+} from '../../pricing/token-classes.ts';
+import { unitsOfUsage } from './usage-counts.ts';
 import {
   asRecord,
   type JsonRecord,
@@ -12,27 +19,51 @@ import {
 /*
  * Anthropic's usage block. Its input classes are disjoint already: input_tokens is what was neither read from nor
  * written to the cache. Writes split by lifetime; thinking lies inside the output. When a turn was sampled several
- * times, `iterations` has the true totals of the model that was asked; what another model (an advisor) used is billed
- * at that model's price, which one call row cannot say: that is noted as a fault.
+ * times, `iterations` has the true totals of the model that was asked, caches included; what another model (an advisor)
+ * used is a part of the call, at that model's price.
  */
 
 /** The disjoint classes of a usage block of the messages API. */
 export function anthropicUsage(raw: JsonRecord): ReportedUsage {
   const faults: string[] = [];
-  const iterations = ownIterations(raw, faults) ?? [raw];
-  const outputs = known(iterations.map((iteration) => numberIn(iteration, 'output_tokens')));
+  const { own, others } = iterationsOf(raw, faults);
+  const parts = partsOf(others, faults);
+  const units = unitsOfUsage(raw);
   return {
-    input: sumOfInputs(iterations.map((iteration) => inputCounts(iteration, faults))),
-    output: splitTotal(
-      'output',
-      // A negative part makes nonsense of the sum, not a smaller sum.
-      outputs?.reduce((total, count) => (count < 0 ? Number.NaN : total + count), 0),
-      { reasoning: numberIn(recordIn(raw, 'output_tokens_details'), 'thinking_tokens') },
-      'text_output',
-      faults,
-    ),
+    input: sumOfInputs(own.map((iteration) => inputCounts(iteration, faults))),
+    output: outputOf(own, numberIn(recordIn(raw, 'output_tokens_details'), 'thinking_tokens'), faults),
+    ...(Object.keys(units).length === 0 ? {} : { units }),
+    ...(parts.length === 0 ? {} : { parts }),
     faults,
   };
+}
+
+function outputOf(
+  iterations: readonly JsonRecord[],
+  thinking: number | undefined,
+  faults: string[],
+): RatedCounts | undefined {
+  const outputs = known(iterations.map((iteration) => numberIn(iteration, 'output_tokens')));
+  return splitTotal(
+    'output',
+    // A negative part makes nonsense of the sum, not a smaller sum.
+    outputs?.reduce((total, count) => (count < 0 ? Number.NaN : total + count), 0),
+    { reasoning: thinking },
+    'text_output',
+    faults,
+  );
+}
+
+/** What other models used, one part a model. */
+function partsOf(iterations: readonly JsonRecord[], faults: string[]): readonly ModelPart[] {
+  const byModel = Map.groupBy(iterations, ({ model }) => String(model));
+  return [...byModel].flatMap(([model, own]) => {
+    const input = sumOfInputs(own.map((iteration) => inputCounts(iteration, faults)));
+    const output = outputOf(own, undefined, faults);
+    if (input !== undefined && output !== undefined) return [{ model, tokens: { ...input, ...output } }];
+    faults.push(`${model} took part, with usage that is not told`);
+    return [];
+  });
 }
 
 /** The input of one sampling; undefined when it was not reported. */
@@ -50,10 +81,11 @@ function inputCounts(raw: JsonRecord, faults: string[]): TokenCounts | undefined
     faults,
   );
   const short = numberIn(lifetimes, 'ephemeral_5m_input_tokens');
-  // Samplings of a turn tell the lifetimes alone.
+  // Samplings of a turn tell the lifetimes alone, or beside a total of 0.
+  const byLifetime = Math.max(0, short ?? 0) + long;
   const written = wholeCount(
     'cache_creation_input_tokens',
-    numberIn(raw, 'cache_creation_input_tokens') ?? Math.max(0, short ?? 0) + long,
+    numberIn(raw, 'cache_creation_input_tokens') || byLifetime,
     faults,
   );
   if (short !== undefined && short + long !== written) {
@@ -87,16 +119,26 @@ function known(counts: readonly (number | undefined)[]): readonly number[] | und
   return found.length === 0 ? undefined : found;
 }
 
-/** The samplings that are billed at the asked model's price; undefined when the top level says it all. */
-function ownIterations(raw: JsonRecord, faults: string[]): readonly JsonRecord[] | undefined {
+interface Iterations {
+  /** Those of the model that was asked; the whole block when the top level says it all. */
+  readonly own: readonly JsonRecord[];
+  /** Those of other models. */
+  readonly others: readonly JsonRecord[];
+}
+
+function iterationsOf(raw: JsonRecord, faults: string[]): Iterations {
   const listed = raw['iterations'];
-  if (!Array.isArray(listed)) return undefined;
+  if (!Array.isArray(listed)) return { own: [raw], others: [] };
   const iterations = listed.map((item: unknown) => asRecord(item)).filter((item) => item !== undefined);
-  if (iterations.some(({ type }) => type === 'advisor_message')) {
-    faults.push('an advisor of another model took part, at a price of its own');
-  }
   // A turn that a fallback model served is reported at the top level; the iterations show the blocked attempt.
-  if (iterations.some(({ type }) => type === 'fallback_message')) return undefined;
-  const own = iterations.filter(({ type }) => type === 'compaction' || type === 'message');
-  return own.length === 0 ? undefined : own;
+  if (iterations.some(({ type }) => type === 'fallback_message')) return { own: [raw], others: [] };
+  const own: JsonRecord[] = [];
+  const others: JsonRecord[] = [];
+  for (const iteration of iterations) {
+    const { type, model } = iteration;
+    if (type === 'compaction' || type === 'message') own.push(iteration);
+    else if (typeof model === 'string' && model !== '') others.push(iteration);
+    else faults.push(`an iteration of type ${String(type)} took part, without its model`);
+  }
+  return { own: own.length === 0 ? [raw] : own, others };
 }

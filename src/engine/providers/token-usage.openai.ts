@@ -1,3 +1,5 @@
+import type { UnitCounts } from '../../pricing/usage-units.ts';
+import { unitsOfUsage } from './usage-counts.ts';
 import { type JsonRecord, numberIn, recordIn, type ReportedUsage, splitTotal } from './token-usage.ts';
 
 /*
@@ -20,6 +22,9 @@ export function openAiUsage(raw: JsonRecord): ReportedUsage {
     image_output: numberIn(outputDetails, 'image_tokens'),
   };
   const beside = tokensBeside(raw, inputTotal, outputTotal, outputParts.reasoning ?? 0, faults);
+  const units = unitsOfUsage(raw);
+  const citation = numberIn(raw, 'citation_tokens');
+  if (citation !== undefined) return perplexityUsage(raw, citation, units);
   return {
     input: splitTotal('input', inputTotal, inputParts(raw, inputDetails), 'uncached_input', faults),
     output: splitTotal(
@@ -29,6 +34,21 @@ export function openAiUsage(raw: JsonRecord): ReportedUsage {
       'text_output',
       faults,
     ),
+    ...(Object.keys(units).length === 0 ? {} : { units }),
+    faults,
+  };
+}
+
+/** Perplexity's research: citations and reasoning stand beside the completion, outside of every total. */
+function perplexityUsage(raw: JsonRecord, citation: number, units: UnitCounts): ReportedUsage {
+  const faults: string[] = [];
+  const completion = numberIn(raw, 'completion_tokens');
+  const reasoning = numberIn(raw, 'reasoning_tokens') ?? 0;
+  const total = completion === undefined || completion < 0 ? completion : completion + citation + reasoning;
+  return {
+    input: splitTotal('input', numberIn(raw, 'prompt_tokens'), {}, 'uncached_input', faults),
+    output: splitTotal('output', total, { reasoning, citation }, 'text_output', faults),
+    ...(Object.keys(units).length === 0 ? {} : { units }),
     faults,
   };
 }
@@ -37,13 +57,41 @@ function inputParts(raw: JsonRecord, details: JsonRecord | undefined): Parameter
   const written = numberIn(details, 'cache_write_tokens') ?? 0;
   // The long-lived part of what was written; the rest lives for the shorter time.
   const writtenLong = numberIn(recordIn(details, 'cache_write_tokens_details'), 'ttl_12h_tokens') ?? 0;
+  const cachedParts = recordIn(details, 'cached_tokens_details');
+  const cachedAudio = numberIn(cachedParts, 'audio_tokens') ?? 0;
+  const cachedImage = numberIn(cachedParts, 'image_tokens') ?? 0;
+  const cached = cachedTokens(raw, details);
   return {
-    cache_read: numberIn(details, 'cached_tokens') ?? numberIn(raw, 'prompt_cache_hit_tokens'),
+    cache_read: cached === undefined ? undefined : cached - cachedAudio - cachedImage,
+    cache_read_audio: cachedAudio,
+    cache_read_image: cachedImage,
     cache_write_1h: Math.min(writtenLong, written),
     cache_write_5m: Math.max(0, written - writtenLong),
-    audio_input: numberIn(details, 'audio_tokens'),
-    image_input: numberIn(details, 'image_tokens'),
+    audio_input: less(numberIn(details, 'audio_tokens'), cachedAudio),
+    image_input: less(numberIn(details, 'image_tokens'), cachedImage + imagesInCache(raw, details, cached)),
   };
+}
+
+/** Cache hits: in OpenAI's place, or in a field of DeepSeek's, Mistral's, Moonshot's and Together's own. */
+function cachedTokens(raw: JsonRecord, details: JsonRecord | undefined): number | undefined {
+  return (
+    numberIn(details, 'cached_tokens') ??
+    numberIn(raw, 'prompt_cache_hit_tokens') ??
+    numberIn(raw, 'num_cached_tokens') ??
+    numberIn(raw, 'cached_tokens')
+  );
+}
+
+function less(count: number | undefined, part: number): number | undefined {
+  return count === undefined ? undefined : Math.max(0, count - part);
+}
+
+/** xAI counts text and pictures over cached and uncached input alike: of the pictures, what does not fit beside the cache was in it. */
+function imagesInCache(raw: JsonRecord, details: JsonRecord | undefined, cached: number | undefined): number {
+  const total = numberIn(raw, 'prompt_tokens') ?? numberIn(raw, 'input_tokens');
+  const images = numberIn(details, 'image_tokens');
+  if (numberIn(details, 'text_tokens') === undefined || total === undefined || images === undefined) return 0;
+  return Math.max(0, images - Math.max(0, total - (cached ?? 0)));
 }
 
 /**

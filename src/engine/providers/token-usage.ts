@@ -1,5 +1,6 @@
 import type { LanguageModelV4Usage } from '@ai-sdk/provider';
-import type { TokenClass, TokenCounts } from '../../pricing/token-classes.ts';
+import type { UsageBeside } from '../../pricing/price.ts';
+import type { RatedCounts, RatedKind } from '../../pricing/token-classes.ts';
 
 /*
  * Usage as providers report it, made disjoint. A half (input, output) is undefined when the provider did not report
@@ -8,9 +9,9 @@ import type { TokenClass, TokenCounts } from '../../pricing/token-classes.ts';
  */
 
 /** Reported usage in disjoint classes. */
-export interface ReportedUsage {
-  readonly input: TokenCounts | undefined;
-  readonly output: TokenCounts | undefined;
+export interface ReportedUsage extends UsageBeside {
+  readonly input: RatedCounts | undefined;
+  readonly output: RatedCounts | undefined;
   /** What contradicts itself in the report. Empty for a sound one. */
   readonly faults: readonly string[];
 }
@@ -51,18 +52,18 @@ export function genericUsage({ inputTokens, outputTokens }: LanguageModelV4Usage
 export function splitTotal(
   half: string,
   total: number | undefined,
-  parts: Readonly<Partial<Record<TokenClass, number | undefined>>>,
-  rest: TokenClass,
+  parts: Readonly<Partial<Record<RatedKind, number | undefined>>>,
+  rest: RatedKind,
   faults: string[],
-): TokenCounts | undefined {
+): RatedCounts | undefined {
   if (total === undefined) return undefined;
   if (!(total >= 0)) {
     faults.push(`total ${half} is ${total}, which is no count of tokens`);
     return undefined;
   }
-  const counts: Partial<Record<TokenClass, number>> = {};
+  const counts: Partial<Record<RatedKind, number>> = {};
   let left = wholeCount(`total ${half}`, total, faults);
-  for (const [name, part] of Object.entries(parts) as [TokenClass, number | undefined][]) {
+  for (const [name, part] of Object.entries(parts) as [RatedKind, number | undefined][]) {
     if (part === undefined || part === 0) continue;
     const count = wholeCount(name, part, faults);
     if (count > left)

@@ -54,26 +54,40 @@ export function embeddingUsageLimits({ maxInputTokens }: { readonly maxInputToke
   return { inputTokens: maxInputTokens + hiddenPromptTokens, outputTokens: 0, answerTokens: 0 };
 }
 
-/** The report without the halves that are beyond the limits; the same one when both are within. */
+/** How often a provider can have used one tool in an answer. */
+const maxUses = 1_000;
+
+/** The report without the halves, parts and uses that are beyond the limits; the same one when all are within. */
 export function withinLimits(usage: ReportedUsage, limits: UsageLimits): ReportedUsage {
-  const { input, output } = usage;
+  const { input, output, parts = [], units = {} } = usage;
   const inputTokens = countOf(input, inputTokenClasses);
   const outputTokens = countOf(output, outputTokenClasses);
   const answerTokens = outputTokens - (output?.reasoning ?? 0);
   const isInputBeyond = inputTokens > limits.inputTokens;
   const isOutputBeyond = outputTokens > limits.outputTokens || answerTokens > limits.answerTokens;
-  if (!isInputBeyond && !isOutputBeyond) return usage;
-  const beyond = (half: string, tokens: number, limit: number): string =>
-    `${half} of ${tokens} tokens is more than the request can have caused (${limit})`;
+  const partTokens = parts.reduce((sum, { tokens }) => sum + countTokens(tokens), 0);
+  const arePartsBeyond = partTokens > limits.inputTokens + limits.outputTokens;
+  const areUsesBeyond = Object.values(units).some((count) => count > maxUses);
+  if (!isInputBeyond && !isOutputBeyond && !arePartsBeyond && !areUsesBeyond) return usage;
+  const beyond = (what: string, tokens: number, limit: number): string =>
+    `${what} of ${tokens} tokens is more than the request can have caused (${limit})`;
+  const { parts: _parts, units: _units, ...rest } = usage;
   return {
+    ...rest,
     input: isInputBeyond ? undefined : input,
     output: isOutputBeyond ? undefined : output,
+    ...(arePartsBeyond || usage.parts === undefined ? {} : { parts }),
+    ...(areUsesBeyond || usage.units === undefined ? {} : { units }),
     faults: [
       ...usage.faults,
       ...(isInputBeyond ? [beyond('input', inputTokens, limits.inputTokens)] : []),
       ...(isOutputBeyond
         ? [beyond('output', outputTokens, Math.min(limits.outputTokens, limits.answerTokens))]
         : []),
+      ...(arePartsBeyond
+        ? [beyond('other models', partTokens, limits.inputTokens + limits.outputTokens)]
+        : []),
+      ...(areUsesBeyond ? [`one tool was used more than ${maxUses} times`] : []),
     ],
   };
 }

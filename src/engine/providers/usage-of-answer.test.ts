@@ -20,7 +20,7 @@ describe('the usage of a stream', () => {
       const usage = after(known, later);
       expect(usage.raw.usage).toEqual(known);
       expect(usage.faults).toEqual([]);
-      expect(usageOf('openai', usage.raw.usage, undefined)).toMatchObject({
+      expect(usageOf({ kind: 'openai' }, usage.raw.usage, undefined)).toMatchObject({
         input: { cache_read: 30, uncached_input: 60 },
         output: { text_output: 40 },
       });

@@ -1,7 +1,8 @@
 import type { LanguageModelV4Usage, SharedV4ProviderMetadata } from '@ai-sdk/provider';
 import type { ProviderKind } from './provider-registry.ts';
-import { anthropicUsage } from './token-usage.anthropic.ts';
-import { openAiUsage } from './token-usage.openai.ts';
+import { addUnits, type UnitCounts } from '../../pricing/usage-units.ts';
+import { chargedUsd, unitsOfBody } from './usage-counts.ts';
+import { shapeOf, usageInShape, type UsageShape } from './usage-shapes.ts';
 import {
   asRecord,
   genericUsage,
@@ -16,24 +17,58 @@ import {
 export interface RawUsage {
   readonly usage: JsonRecord | undefined;
   readonly tier: string | undefined;
+  /** Where it was served, when it says so. */
+  readonly geography: string | undefined;
+  /** Uses of tools that stand outside the usage block. */
+  readonly units: UnitCounts;
 }
 
-/** The usage block and the tier in the body of a whole answer. */
+/** The usage block, the tier, the place and the uses of tools in the body of a whole answer. */
 export function rawUsageOfBody(body: unknown): RawUsage {
   const record = asRecord(body);
-  const usage = recordIn(record, 'usage');
-  return { usage, tier: tierOf(record, usage) };
+  const usage = recordIn(record, 'usage') ?? recordIn(record, 'usageMetadata');
+  return {
+    usage,
+    tier: tierOf(record, usage),
+    geography: geographyIn(usage),
+    units: unitsOfBody(record),
+  };
 }
 
 /** The reported usage in disjoint classes: from the provider's own block, else from the SDK's fields. */
 export function usageOf(
-  kind: ProviderKind,
+  { kind, usageShape }: UsageSource,
   raw: JsonRecord | undefined,
   normalised: LanguageModelV4Usage | undefined,
+  units: UnitCounts = {},
 ): ReportedUsage {
-  if (raw !== undefined && kind !== 'custom')
-    return kind === 'anthropic' ? anthropicUsage(raw) : openAiUsage(raw);
-  return normalised === undefined ? noUsage : genericUsage(normalised);
+  const shape = raw === undefined ? undefined : shapeFor(kind, usageShape, raw);
+  let usage = noUsage;
+  if (raw !== undefined && shape !== undefined) usage = usageInShape(shape, raw);
+  else if (normalised !== undefined) usage = genericUsage(normalised);
+  const all = addUnits(usage.units ?? {}, units);
+  const charged = kind === 'anthropic' ? undefined : chargedUsd(raw);
+  return {
+    ...usage,
+    ...(Object.keys(all).length === 0 ? {} : { units: all }),
+    ...(charged === undefined ? {} : { chargedUsd: charged }),
+  };
+}
+
+/** Whose usage is read. */
+export interface UsageSource {
+  readonly kind: ProviderKind;
+  /** In whose words a provider in code reports usage; told by its fields when it is not said. */
+  readonly usageShape?: UsageShape | undefined;
+}
+
+function shapeFor(
+  kind: ProviderKind,
+  declared: UsageShape | undefined,
+  raw: JsonRecord,
+): UsageShape | undefined {
+  if (kind === 'custom') return declared ?? shapeOf(raw);
+  return kind === 'anthropic' ? 'anthropic' : 'openai';
 }
 
 /** The tier in the SDK's metadata of an answer, for what hides the body. */
@@ -56,11 +91,13 @@ const maxDepth = 4;
 export class StreamUsage {
   #usage: JsonRecord | undefined;
   #tier: string | undefined;
+  #geography: string | undefined;
+  #units: UnitCounts = {};
   #isFinal = false;
   readonly #faults: string[] = [];
 
   get raw(): RawUsage {
-    return { usage: this.#usage, tier: this.#tier };
+    return { usage: this.#usage, tier: this.#tier, geography: this.#geography, units: this.#units };
   }
 
   /** What contradicts itself between the chunks: counts that became smaller. */
@@ -78,7 +115,11 @@ export class StreamUsage {
     if (record === undefined) return;
     // Chat chunks and Anthropic's deltas carry it themselves; OpenAI's events and Anthropic's first one inside.
     const inner = recordIn(record, 'response') ?? recordIn(record, 'message');
-    const usage = recordIn(record, 'usage') ?? recordIn(inner, 'usage');
+    const usage = recordIn(record, 'usage') ?? recordIn(inner, 'usage') ?? recordIn(record, 'usageMetadata');
+    this.#geography = geographyIn(usage) ?? this.#geography;
+    const units = unitsOfBody(inner ?? record);
+    // The last event that names uses has all of them.
+    if (Object.keys(units).length > 0) this.#units = units;
     this.#tier = tierOf(record, usage) ?? tierOf(inner, usage) ?? this.#tier;
     if (usage === undefined) return;
     this.#usage = accumulated(this.#usage, usage, this.#faults);
@@ -126,6 +167,17 @@ function isClosing({ type, choices, delta }: JsonRecord): boolean {
 
 function tierOf(record: JsonRecord | undefined, usage: JsonRecord | undefined): string | undefined {
   if (usage?.['speed'] === 'fast') return 'fast';
-  const tier = usage?.['service_tier'] ?? record?.['service_tier'];
-  return typeof tier === 'string' ? tier : undefined;
+  const named = [
+    usage?.['service_tier'],
+    record?.['service_tier'],
+    usage?.['trafficType'],
+    record?.['serviceTier'],
+    recordIn(record, 'serviceTier')?.['type'],
+  ];
+  return named.find((tier) => typeof tier === 'string');
+}
+
+function geographyIn(usage: JsonRecord | undefined): string | undefined {
+  const geography = usage?.['inference_geo'];
+  return typeof geography === 'string' ? geography : undefined;
 }

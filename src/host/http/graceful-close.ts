@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify';
+import type { Clock } from '../../kernel/clock.ts';
 
 /*
  * Fastify closes the connections that are idle when it begins to close, and then waits for the others: one that answers
@@ -6,13 +7,13 @@ import type { FastifyInstance } from 'fastify';
  * connection, what falls idle is closed, and after the grace time everything is.
  */
 
-/** Makes the server close as soon as the requests in hand are answered, and after `graceMs` at the latest. */
-export function closeGracefully(fastify: FastifyInstance, graceMs: number): void {
+/** Makes the server close as soon as the requests in progress are answered, and after `graceMs` at the latest. */
+export function closeGracefully(fastify: FastifyInstance, graceMs: number, clock: Clock): void {
   let isClosing = false;
   fastify.addHook('preClose', (done) => {
     isClosing = true;
-    const deadline = setTimeout(() => fastify.server.closeAllConnections(), graceMs);
-    fastify.server.once('close', () => clearTimeout(deadline));
+    const deadline = clock.startTimer(graceMs, () => fastify.server.closeAllConnections());
+    fastify.server.once('close', () => deadline.close());
     deadline.unref();
     done();
   });

@@ -6,7 +6,6 @@ import { authenticationModeToken, type AuthenticationMode } from '../../http/aut
 import { callerIdentificationToken } from '../../http/caller.ts';
 import { invariant } from '../../kernel/invariant.ts';
 import { capabilities } from '../capabilities.ts';
-import type { Configuration } from '../configuration.ts';
 import { httpPartsToken } from './openapi.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Logger } from '../../telemetry/logger.ts';
@@ -97,9 +96,15 @@ export class HttpApiModule {
 
 /** The HTTP parts of capabilities. */
 export async function partsOf(
-  list: readonly Pick<Capability<Configuration>, 'http'>[],
+  list: readonly Pick<Capability, 'name' | 'http' | 'errors' | 'status'>[],
 ): Promise<readonly HttpPart[]> {
-  return await Promise.all(list.flatMap(({ http }) => (http === undefined ? [] : [http()])));
+  return await Promise.all(
+    list.map(async ({ http, errors = {}, status }): Promise<HttpPart> => ({
+      ...((await http?.()) ?? { services: [] }),
+      errorCodes: Object.keys(errors),
+      status: (await status?.())?.schema ?? {},
+    })),
+  );
 }
 
 function identifiesCallers({ providers = [] }: HttpPart): boolean {

@@ -1,5 +1,5 @@
 /**
- * How much of something that all callers have in common each key has in hand, up to its share. Only what is in hand is
+ * How much of something that all callers have in common each key has in progress, up to its share. Only what is in progress is
  * remembered. Callers who are not told apart have no share and are not counted.
  */
 export class KeyShares {

@@ -2,7 +2,8 @@ import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 import { z } from 'zod';
 import type { HttpPart } from '../../capabilities/http-part.ts';
-import { statusSchema } from '../status-document.ts';
+import { statusSchemaOf } from '../status-document.ts';
+import { errorCodes } from '../../kernel/error-codes.ts';
 import { problemMediaType, problemSchema } from '../../http/problem.ts';
 import { readinessSchema } from './readiness.ts';
 
@@ -79,12 +80,20 @@ function complete(path: string, operation: Operation, bodies: Bodies): void {
 
 function schemasOf(parts: readonly HttpPart[]): Schemas {
   const registry = z.registry<{ readonly id: string }>();
-  const own = { Status: statusSchema, Problem: problemSchema, Readiness: readinessSchema };
+  const own = {
+    Status: statusSchemaOf(parts.map(({ status = {} }) => status)),
+    Problem: problemSchema,
+    Readiness: readinessSchema,
+  };
   for (const answers of [...parts.map((part) => part.answers ?? {}), own]) {
     for (const [id, schema] of Object.entries(answers)) registry.add(schema, { id });
   }
   const converted = z.toJSONSchema(registry, { uri: (id) => `#/components/schemas/${id}` });
-  const entries = Object.entries(converted.schemas).map(([name, schema]) => [name, withoutIdentity(schema)]);
+  const codes = [...Object.keys(errorCodes), ...parts.flatMap((part) => part.errorCodes ?? [])];
+  const entries = Object.entries(converted.schemas).map(([name, schema]) => [
+    name,
+    withoutIdentity(name === 'Problem' ? withCodes(schema, codes) : schema),
+  ]);
   // What comes in is described as it is sent, before it is read into dates and defaults.
   const sent = parts
     .flatMap(({ requests = {} }) => Object.entries(requests))
@@ -94,6 +103,12 @@ function schemasOf(parts: readonly HttpPart[]): Schemas {
     Object.fromEntries([...entries, ...sent]) as Schemas,
     ...parts.map((part) => part.schemas ?? {}),
   ) as Schemas;
+}
+
+/** A problem carries one of the codes that there are. */
+function withCodes(problem: object, codes: readonly string[]): object {
+  const properties = 'properties' in problem ? problem.properties : {};
+  return { ...problem, properties: { ...(properties as object), code: { type: 'string', enum: codes } } };
 }
 
 /** The document says once which dialect its schemas are in, and where they lie. */

@@ -4,7 +4,7 @@ import type { RefusalReason, RequestLimits } from './request-limits.ts';
 
 /*
  * The bytes of a body as they arrive: no more than the route allows, within their time, and counted among those of all
- * bodies in hand and of the key's.
+ * bodies in memory and of the key's.
  */
 
 export interface RequestBodyOptions {

@@ -15,7 +15,7 @@ import { type RateState, type RefusalReason, type RequestLimits, routeOf } from 
 
 /*
  * What a request passes before anything of it is read: is there such a route, is there a place for it, whose key is it,
- * has the key requests left and places. Many that come at once are begun one after the other. Then its body is read within the bounds of its route and of all bodies in hand. Health
+ * has the key requests left and places. Many that come at once are begun one after the other. Then its body is read within the bounds of its route and of all bodies in progress. Health
  * and metrics pass freely, so that they answer while the rest is refused.
  */
 
@@ -99,7 +99,7 @@ function enterDoor(request: FastifyRequest, reply: FastifyReply, options: Reques
 function refuse(request: FastifyRequest, reply: FastifyReply, { onRefused }: RequestDoorOptions): void {
   onRefused('concurrency');
   const path = pathOf(request.url);
-  const refusal = new AppError('MILLRACE_OVERLOADED', 'Too many requests are in hand.', {
+  const refusal = new AppError('MILLRACE_OVERLOADED', 'Too many requests are in progress.', {
     retryAfterMs: 1000,
   });
   const { problem, retryAfterSeconds = 1 } = describeProblem(refusal, path);
@@ -162,7 +162,7 @@ function isMessages(request: FastifyRequest): boolean {
   return request.routeOptions.url === messagesRoute;
 }
 
-/** The bytes of a body, which count among those in hand until its answer is sent. */
+/** The bytes of a body, which count among those in progress until its answer is sent. */
 async function readBytes(
   request: FastifyRequest,
   payload: Readable,

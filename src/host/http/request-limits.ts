@@ -6,16 +6,16 @@ import { KeyShares } from './key-shares.ts';
 import { RequestTurns } from './request-turns.ts';
 
 /*
- * How much of the API there is for whom: requests in hand and bytes of bodies in hand, in all and for one key, and requests in a
+ * How much of the API there is for whom: requests in progress and bytes of bodies in memory, in all and for one key, and requests in a
  * minute for one key and route. All state is bounded: a counter lives for the minute it counts.
  */
 
 export interface RequestLimitSettings {
-  /** Requests in hand at once, without health and metrics. */
+  /** Requests in progress at once, without health and metrics. */
   readonly concurrentRequests: number;
   /** Of these, of one key. Default a fifth. */
   readonly concurrentRequestsPerKey?: number | undefined;
-  /** Bytes of bodies in hand at once; of one key a fifth, or one largest body. */
+  /** Bytes of bodies in memory at once; of one key a fifth, or one largest body. */
   readonly bodyBytesInFlight: number;
   /** Bytes of one body. */
   readonly bodyBytes: number;
@@ -137,7 +137,7 @@ export class RequestLimits {
     return refusal(
       'key_concurrency',
       'MILLRACE_RATE_LIMITED',
-      `${this.#keyRequests.share} requests of this API key are in hand.`,
+      `${this.#keyRequests.share} requests of this API key are in progress.`,
     );
   }
 
@@ -149,11 +149,11 @@ export class RequestLimits {
   takeBytes(count: number, key: string | undefined): Refusal | undefined {
     const { bodyBytesInFlight } = this.settings;
     if (this.#bodyBytes + count > bodyBytesInFlight) {
-      const text = `${bodyBytesInFlight} bytes of bodies are in hand.`;
+      const text = `${bodyBytesInFlight} bytes of bodies are in memory.`;
       return refusal('body_bytes', 'MILLRACE_OVERLOADED', text);
     }
     if (!this.#keyBytes.tryToTake(key, count)) {
-      const text = `${this.#keyBytes.share} bytes of bodies of this API key are in hand.`;
+      const text = `${this.#keyBytes.share} bytes of bodies of this API key are in memory.`;
       return refusal('key_body_bytes', 'MILLRACE_RATE_LIMITED', text);
     }
     this.#bodyBytes += count;

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { ManualClock } from '../../kernel/manual-clock.ts';
 import { RequestTurns } from './request-turns.ts';
 
-/* Each request takes 5 ms of a clock in hand: two fit into a turn. */
+/* Each request takes 5 ms of a clock that the test sets: two fit into a turn. */
 
 function taking(turns: RequestTurns, clock: ManualClock, begun: number[]): (number: number) => boolean {
   return (number) =>

@@ -20,7 +20,7 @@ import { addResponseHeaders, answerRouterError, requestIds } from './response-he
 
 /*
  * The HTTP server of an application that is Millrace's own. It closes in order: no new connections and 503 for late
- * requests on open ones, then the requests in hand end, then the modules' shutdown hooks run.
+ * requests on open ones, then the requests in progress end, then the modules' shutdown hooks run.
  */
 
 export interface HttpApplicationOptions {
@@ -34,7 +34,7 @@ export interface HttpApplicationOptions {
   readonly limits?: RequestLimits;
   /** Told of every request that is refused before it is read. */
   readonly onRefused?: (reason: RefusalReason) => void;
-  /** How long requests in hand may go on when the server closes. Default 10 seconds. */
+  /** How long requests in progress may go on when the server closes. Default 10 seconds. */
   readonly closeGraceMs?: number;
 }
 
@@ -65,7 +65,7 @@ export async function createHttpApplication(
   const fastify: FastifyInstance = adapter.getInstance();
   // First of all hooks, so that no answer goes without them.
   addResponseHeaders(fastify);
-  closeGracefully(fastify, closeGraceMs);
+  closeGracefully(fastify, closeGraceMs, clock);
   const app = await NestFactory.create<NestFastifyApplication>(
     { module: HttpApplication, imports: [requestLogging(logger, clock), rootModule] },
     adapter,

@@ -33,7 +33,7 @@ export class SharedMetrics {
   async render(format: ExpositionFormat = 'text'): Promise<SentMetrics> {
     const running = this.#rendering.get(format) ?? this.#start(format);
     if (running.scrapes >= maxSharedScrapes) {
-      throw new AppError('MILLRACE_OVERLOADED', `${maxSharedScrapes} scrapes are in hand.`, {
+      throw new AppError('MILLRACE_OVERLOADED', `${maxSharedScrapes} scrapes are in progress.`, {
         retryAfterMs: 1000,
       });
     }

@@ -3,11 +3,10 @@ import { ApiBearerAuth, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagg
 import type { ApiKeyIdentity } from '../../http/api-key-identity.ts';
 import { Caller, RequireScope } from '../../http/caller.ts';
 import { AppError } from '../../kernel/app-error.ts';
-import type { HostStatus } from '../host-status.ts';
-import { statusDocument, type StatusDocument } from '../status-document.ts';
+import type { StatusDocument } from '../status-document.ts';
 
 /** Reads the state of the installation. */
-export type StatusSource = () => Promise<HostStatus>;
+export type StatusSource = () => Promise<StatusDocument>;
 
 /** The injection token of the source. */
 export const statusToken = Symbol('millrace:status');
@@ -18,7 +17,7 @@ export const statusToken = Symbol('millrace:status');
 @Controller('v1/status')
 export class StatusController {
   readonly #read: StatusSource;
-  #reading: Promise<HostStatus> | undefined;
+  #reading: Promise<StatusDocument> | undefined;
 
   constructor(@Inject(statusToken) read: StatusSource) {
     this.#read = read;
@@ -50,6 +49,6 @@ export class StatusController {
     this.#reading ??= this.#read().finally(() => {
       this.#reading = undefined;
     });
-    return statusDocument(await this.#reading);
+    return await this.#reading;
   }
 }

@@ -25,8 +25,8 @@ export interface FocusSlice {
   readonly parts: number;
 }
 
-/** What is metered beside tokens: a fee by the request, an adjustment of no class, and what is open. */
-export const otherMeters = ['request', 'adjustment', 'open'] as const;
+/** What is metered beside tokens: a fee by the request, uses of the provider's tools, an adjustment of no class, and what is open. */
+export const otherMeters = ['request', 'tools', 'adjustment', 'open'] as const;
 export type FocusMeter = (typeof tokenClasses)[number] | (typeof otherMeters)[number];
 
 /** A row of the answer. Decimals and wide integers come as text. */
@@ -141,16 +141,18 @@ export function focusRecordsSql(slice: FocusSlice, database: string): BoundSql {
 /** The rows of a slice, in a total order. */
 export function focusSliceSql(slice: FocusSlice, database: string): BoundSql {
   const step = slice.grain === 'hour' ? 'toStartOfHour(ts)' : "toStartOfDay(ts, 'UTC')";
-  const explained = [...tokenClasses.map((name) => `c_${name}`), 'c_request'].join(' + ');
+  const explained = [...tokenClasses.map((name) => `c_${name}`), 'c_request', 'c_tools'].join(' + ');
   const meters = [
     ...tokenClasses.map((name) => `('${name}', t_${name}, c_${name}, ${unitsOfPrice})`),
     "('request', toInt128(if(c_request = 0, 0, 1)), c_request, 1)",
+    "('tools', toInt128(0), c_tools, 0)",
     `('adjustment', toInt128(0), total - (${explained}), 0)`,
     "('open', toInt128(0), toDecimal256(0, 18), 0)",
   ];
+  const keys = rowKeys.join(', ');
   const latest = (value: string, condition = '1'): string =>
     `argMaxIf(${value}, (recorded_at, record_id), ${condition})`;
-  const sql = `SELECT ${rowKeys.join(', ')},
+  const sql = `SELECT ${keys},
   toString(sum(meter_quantity)) AS quantity, toString(sum(meter_cost)) AS cost,
   toString(sumIf(call_bound, meter = 'open')) AS bound,
   toString(sumIf(call_unpriced, meter = 'open')) AS unpriced,
@@ -170,7 +172,7 @@ FROM (
       ${latest('tier')} AS priced_tier,
       ${latest('price_reference', "price_reference != ''")} AS reference,
       ${tokenClasses.map((name) => `sum(toInt128(tokens_${name})) AS t_${name}, sum(${money(`cost_${name}`)}) AS c_${name}`).join(', ')},
-      sum(${money('cost_request')}) AS c_request, sum(${money('cost_usd')}) AS total,
+      sum(${money('cost_request')}) AS c_request, sum(${money('cost_units')}) AS c_tools, sum(${money('cost_usd')}) AS total,
       sum(${money('upper_bound_usd')}) AS call_bound,
       sum(unpriced_calls) AS call_unpriced, sum(unsettled_calls) AS call_unsettled, sum(estimated_calls) AS call_estimated
     FROM ${database}.usage
@@ -178,7 +180,7 @@ FROM (
     GROUP BY call_id, step, ${callKeys.join(', ')}
   )
 )
-GROUP BY ${rowKeys.join(', ')}
-ORDER BY ${rowKeys.join(', ')}`;
+GROUP BY ${keys}
+ORDER BY ${keys}`;
   return { sql, parameters: sliceParameters(slice) };
 }

@@ -24,6 +24,7 @@ const meterNames: Readonly<Record<FocusMeter, string>> = {
   audio_output: 'Audio Output Tokens',
   image_output: 'Image Output Tokens',
   request: 'Requests',
+  tools: 'Provider Tools',
   adjustment: 'Adjustment',
   open: 'Open Calls',
 };

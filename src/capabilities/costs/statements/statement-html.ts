@@ -23,7 +23,7 @@ const wasteCauses: Readonly<Record<string, string>> = {
   aborted: 'Calls that were aborted',
   duplicate: 'Answers that were there already',
   retried: 'Calls that were tried again',
-  degenerate: 'Answers of no use',
+  invalid_output: 'Answers of no use',
 };
 
 export function renderStatementHtml(statement: StatementDocument): string {

@@ -1,0 +1,7 @@
+import type { CapabilityContext, CapabilityParts } from '../capability.ts';
+import { ApiKeys } from './api-keys.ts';
+
+/** Composes what identifies callers. */
+export function openAccess({ database, clock }: CapabilityContext<unknown>): CapabilityParts {
+  return { services: [[ApiKeys, new ApiKeys({ database, clock })]] };
+}

@@ -1,0 +1,7 @@
+import type { ClosedNames } from '../capability.ts';
+
+export const budgetNames = {
+  jobs: ['release_budgets', 'budgets'],
+  vitalJobs: ['release_budgets'],
+  parkReasons: ['budget'],
+} as const satisfies Partial<ClosedNames>;

@@ -1,0 +1,6 @@
+import type { ClosedNames } from '../capability.ts';
+
+export const costNames = {
+  jobs: ['spend_baseline'],
+  bounds: ['cost_reports'],
+} as const satisfies Partial<ClosedNames>;

@@ -1,0 +1,51 @@
+import type { Clock } from '../../kernel/clock.ts';
+import type { LimitBounds } from './limit-names.ts';
+import type { Logger } from '../../telemetry/logger.ts';
+import type { LimitMetrics } from './limit-metrics.ts';
+import { LimitCorrections } from './limit-corrections.ts';
+import { LimitLanes } from './limit-lanes.ts';
+import { LimitWaits } from './limit-waits.ts';
+import type { RateLimit, RateLimitStore } from './model-limits.ts';
+import { RateGate } from './rate-gate.ts';
+import { WaitLimiter } from './wait-limiter.ts';
+
+export interface RateGateOptions {
+  /** By "provider/model", or "provider/*" for every model of the provider without an entry of its own. */
+  readonly limits: Readonly<Record<string, RateLimit>>;
+  readonly store: RateLimitStore;
+  /** After this long others look again, whatever the provider told one of them. */
+  readonly maxBlockMs: number;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly logger: Logger;
+  readonly metrics: LimitMetrics;
+  readonly bounds?: LimitBounds;
+  /** How many messages of a stage this process may work on at once at present; undefined outside of stages. */
+  readonly slotsOf: (stage: string) => number | undefined;
+  /** Told of every wait that begins and holds a slot of the stage meanwhile. */
+  readonly onWait?: (stage: string, waitMs: number) => void;
+  /** Told of every request that is put aside: after this time one like it would be let through. */
+  readonly onPark?: (stage: string, slotInMs: number) => void;
+}
+
+const maxWaitingInProcess = 1000;
+
+/** Composes the gate that keeps limits. */
+export function composeRateGate(options: RateGateOptions): RateGate {
+  const { limits, store, maxBlockMs, clock, metrics, bounds, slotsOf } = options;
+  const places = new WaitLimiter(slotsOf, maxWaitingInProcess);
+  bounds?.register('limit_waits', places);
+  const lanes = new LimitLanes(limits, metrics);
+  return new RateGate({
+    lanes,
+    waits: new LimitWaits({ ...options, places }),
+    corrections: new LimitCorrections({
+      ...options,
+      onState: (lane, state) => lanes.learn(lane, state, clock.monotonicMs()),
+    }),
+    store,
+    maxBlockMs,
+    clock,
+    metrics,
+  });
+}

@@ -1,0 +1,41 @@
+import type { LimitMetrics } from './limit-metrics.ts';
+import { ModelLimiter } from './model-limiter.ts';
+import type { RateLimit } from './model-limits.ts';
+import type { Buckets } from './token-bucket.ts';
+
+/** What this process knows of the limits of each model. */
+export class LimitLanes {
+  readonly #limits: Readonly<Record<string, RateLimit>>;
+  readonly #metrics: LimitMetrics;
+  readonly #lanes = new Map<string, ModelLimiter>();
+
+  /** By "provider/model", or "provider/*" for every model of the provider without an entry of its own. */
+  constructor(limits: Readonly<Record<string, RateLimit>>, metrics: LimitMetrics) {
+    this.#limits = limits;
+    this.#metrics = metrics;
+  }
+
+  of({ provider, model }: { readonly provider: string; readonly model: string }): ModelLimiter {
+    const name = `${provider}/${model}`;
+    const known = this.#lanes.get(name);
+    if (known !== undefined) return known;
+    const limit = this.#limits[name] ?? this.#limits[`${provider}/*`];
+    const hasLimit = limit?.requestsPerMinute !== undefined || limit?.tokensPerMinute !== undefined;
+    const lane = new ModelLimiter(provider, model, hasLimit ? limit : undefined);
+    this.#lanes.set(name, lane);
+    return lane;
+  }
+
+  /** Takes in what the ledger says about a model's limits. */
+  learn(lane: ModelLimiter, state: Buckets, nowMs: number): void {
+    lane.learn(state, nowMs);
+    const { provider, model } = lane;
+    for (const kind of ['requests', 'tokens'] as const) {
+      const bucket = state[kind];
+      if (bucket === undefined) continue;
+      const labels = { provider, model, kind };
+      this.#metrics.set('llm_limit_per_minute', labels, bucket.perMinute);
+      this.#metrics.set('llm_limit_remaining', labels, Math.max(0, Math.floor(bucket.level)));
+    }
+  }
+}

@@ -1,0 +1,102 @@
+import { z } from 'zod';
+import type { StatusPart, UnnotedWait, WaitExplanation } from '../status-part.ts';
+import { type BlockedModel, readBlockedModels } from './blocked-models.ts';
+import { circuitsText } from './circuits-text.ts';
+import { ModelHealthStore, type TroubledModel } from './model-health-store.ts';
+
+interface TroubledModels {
+  /** Models whose circuit is not closed. */
+  readonly circuits: readonly TroubledModel[];
+}
+
+const circuitSchema = z.object({
+  provider: z.string(),
+  model: z.string(),
+  state: z.enum(['closed', 'open', 'half_open']),
+  opens: z.int(),
+  reason: z.string(),
+  changedAt: z.iso.datetime(),
+  remainingMs: z.number(),
+});
+
+interface TroubledModelsDocument {
+  readonly circuits: readonly z.output<typeof circuitSchema>[];
+}
+
+/** Circuits that are not closed, and what is told of waits for models. */
+export const limitStatus: StatusPart<TroubledModels, TroubledModelsDocument> = {
+  schema: { circuits: z.array(circuitSchema) },
+  read: async ({ database, clock }) => {
+    const [circuits, blocked] = await Promise.all([
+      new ModelHealthStore(database).troubled(),
+      readBlockedModels(database),
+    ]);
+    const now = clock.now();
+    return {
+      members: { circuits },
+      document: {
+        circuits: circuits.map((circuit) => ({ ...circuit, changedAt: circuit.changedAt.toISOString() })),
+      },
+      lines: circuits.length === 0 ? [] : [circuitsText(circuits)],
+      explain: ({ reason, about = '' }) => {
+        const isIt = (one: { readonly provider: string; readonly model: string }): boolean =>
+          nameOf(one) === about;
+        switch (reason) {
+          case 'circuit':
+            return ofCircuit(about, circuits.find(isIt), now);
+          case 'rate_limit':
+            return ofLimit(about, blocked.find(isIt));
+          case 'retry_budget':
+            return {
+              why: `Retries of calls to ${about} have used up their share of its calls.`,
+              change: 'The provider answering first attempts again, or a larger models.retryBudget.',
+            };
+          default:
+            return undefined;
+        }
+      },
+      unnoted: [
+        ...circuits.map((circuit) => unnoted('circuit', circuit, ofCircuit(nameOf(circuit), circuit, now))),
+        ...blocked.map((block) => unnoted('rate_limit', block, ofLimit(nameOf(block), block))),
+      ],
+    };
+  },
+};
+
+function ofCircuit(model: string, circuit: TroubledModel | undefined, now: Date): WaitExplanation {
+  const change =
+    'The provider answering again: probes close the circuit by themselves. A fallback takes over where one is configured.';
+  if (circuit === undefined) return { why: `The circuit of ${model} was open; it is closed.`, change };
+  return {
+    ...(circuit.state === 'open' ? { until: new Date(now.getTime() + circuit.remainingMs) } : {}),
+    since: circuit.changedAt,
+    why: `The circuit of ${model} is ${circuit.state === 'open' ? 'open' : 'half open'}: ${circuit.reason}`,
+    change,
+  };
+}
+
+function ofLimit(model: string, block: BlockedModel | undefined): WaitExplanation {
+  if (block !== undefined) {
+    return {
+      until: block.until,
+      why: `The provider of ${model} asked for a pause, and calls to it wait.`,
+      change: 'Time; or what the provider counts against: its quota, its limits.',
+    };
+  }
+  return {
+    why: `${model} is at its limit of requests or tokens a minute.`,
+    change: 'Time; or a higher limit in models.limits, if the provider grants it.',
+  };
+}
+
+function unnoted(
+  reason: string,
+  model: { readonly provider: string; readonly model: string },
+  explanation: WaitExplanation,
+): UnnotedWait {
+  return { reason, name: nameOf(model), messages: 0, stages: [], explanation };
+}
+
+function nameOf({ provider, model }: { readonly provider: string; readonly model: string }): string {
+  return `${provider}/${model}`;
+}

@@ -1,0 +1,58 @@
+import { allRefilled, type Buckets, waitOf } from './token-bucket.ts';
+import type { RateLimit } from './model-limits.ts';
+
+/** Nobody is put aside for longer; who comes back too early is put aside again. */
+export const maxParkMs = 60_000;
+
+/** What one process knows of one model's limits: their last state, when it was known, and who was put aside. */
+export class ModelLimiter {
+  readonly provider: string;
+  readonly model: string;
+  /** Undefined for a model without configured limits. */
+  readonly limit: RateLimit | undefined;
+  #state: Buckets = { requests: undefined, tokens: undefined, blockedMs: 0 };
+  #atMs = 0;
+  #blockedUntilMs = 0;
+  #parkedUntilMs = 0;
+
+  constructor(provider: string, model: string, limit: RateLimit | undefined) {
+    this.provider = provider;
+    this.model = model;
+    this.limit = limit;
+  }
+
+  learn(state: Buckets, nowMs: number): void {
+    this.#state = state;
+    this.#atMs = nowMs;
+    this.block(state.blockedMs, nowMs);
+  }
+
+  /** The provider wants nobody to ask for this time. */
+  block(blockMs: number, nowMs: number): void {
+    if (blockMs > 0) this.#blockedUntilMs = Math.max(this.#blockedUntilMs, nowMs + blockMs);
+  }
+
+  blockedMs(nowMs: number): number {
+    return Math.max(0, this.#blockedUntilMs - nowMs);
+  }
+
+  /** How long a request would have to wait, by what is known here. */
+  waitMs(tokens: number, nowMs: number): number {
+    return Math.max(this.blockedMs(nowMs), waitOf(allRefilled(this.#state, nowMs - this.#atMs), tokens));
+  }
+
+  /**
+   * When a request that is put aside should come back: behind those that were put aside before it, at the pace at which
+   * the limits let them through.
+   */
+  parkUntilMs(tokens: number, waitMs: number, nowMs: number): number {
+    const { requests, tokens: bucket } = this.#state;
+    const paceMs = Math.max(
+      bucket === undefined ? 0 : (tokens * 60_000) / bucket.perMinute,
+      requests === undefined ? 0 : 60_000 / requests.perMinute,
+    );
+    const inTurnMs = Math.max(this.#parkedUntilMs, nowMs + waitMs) + paceMs;
+    this.#parkedUntilMs = Math.min(inTurnMs, nowMs + maxParkMs);
+    return inTurnMs;
+  }
+}

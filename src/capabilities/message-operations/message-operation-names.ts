@@ -1,0 +1,5 @@
+import type { ClosedNames } from '../capability.ts';
+
+export const messageOperationNames = {
+  jobs: ['watch_cancels'],
+} as const satisfies Partial<ClosedNames>;

@@ -1,0 +1,178 @@
+import type { EmbeddingModelV4, LanguageModelV4 } from '@ai-sdk/provider';
+import { AppError } from '../../kernel/app-error.ts';
+import { abortFailure } from '../providers/classify-model-error.ts';
+import type { CallInFlight } from './call-in-flight.ts';
+import type { CallOpener, CallQuestion, OpenedCall } from './call-opener.ts';
+import type { CallOpening } from './call-opening.ts';
+import type { CallMaker } from './call-attribution.ts';
+import { reportOfFailure } from './call-report.ts';
+import type { GivenAnswers } from './given-answers.ts';
+import { identifyingHeaders } from './identifying-headers.ts';
+import type { MeteredCall } from './metered-call.ts';
+import type { CallsInAir } from './calls-in-air.ts';
+import { meteredEmbeddingModel } from './metered-embedding-model.ts';
+import { MeteredLanguageModel } from './metered-language-model.ts';
+import type { ModelDirectory } from './model-directory.ts';
+import { type ModelUse, stepOf } from './model-use.ts';
+import type { RecordedAnswers } from './recorded-answers.ts';
+import { type CallGroupSpend, SpendCounter } from './call-group-spend.ts';
+
+/*
+ * The calls of one run of a handler (or of some work outside a stage): what they are made for, what is recorded from
+ * earlier runs, what is under way. The end of the lease aborts them all; closing the scope aborts what its work left
+ * behind and resolves when the last of them is settled.
+ */
+
+export interface CallGroupOptions {
+  readonly models: ModelDirectory;
+  readonly opening: CallOpening;
+  readonly inAir: CallsInAir;
+  readonly maker: CallMaker;
+  readonly given: GivenAnswers;
+  readonly recorded: RecordedAnswers;
+}
+
+export class CallGroup implements CallOpener {
+  readonly #options: CallGroupOptions;
+  readonly #spend = new SpendCounter();
+  readonly #open = new Set<MeteredCall>();
+  /** Everything that close has to wait for: calls being opened, and calls under way. */
+  readonly #pending = new Set<Promise<unknown>>();
+  #closing: Promise<void> | undefined;
+  #wasCut = false;
+
+  constructor(options: CallGroupOptions) {
+    this.#options = options;
+    options.maker.signal.addEventListener('abort', this.#onAbort, { once: true });
+  }
+
+  /** What the handler was given so far, and how it is rejected. */
+  get given(): GivenAnswers {
+    return this.#options.given;
+  }
+
+  /** The language model of "provider/model". Throws MILLRACE_MODEL_UNKNOWN. */
+  languageModel(reference: string, use: ModelUse = {}): LanguageModelV4 {
+    const { models } = this.#options;
+    return new MeteredLanguageModel({
+      target: models.languageModel(reference),
+      fallback: models.fallbackOf(reference, use.fallback),
+      reference,
+      step: stepOf(use),
+      reuse: use.reuse ?? 'same_question',
+      rules: use.rules ?? {},
+      derivesSeed: use.seed === 'derived',
+      calls: this,
+      given: this.given,
+      limitsOf: (target) => models.limitsOf(target),
+    });
+  }
+
+  /** The embedding model of "provider/model". Throws MILLRACE_MODEL_UNKNOWN. */
+  embeddingModel(reference: string, use: ModelUse = {}): EmbeddingModelV4 {
+    return meteredEmbeddingModel({
+      target: this.#options.models.embeddingModel(reference),
+      reference,
+      step: stepOf(use),
+      reuse: use.reuse ?? 'same_question',
+      calls: this,
+      given: this.given,
+    });
+  }
+
+  /** What the calls of this scope cost so far. */
+  spend(): CallGroupSpend {
+    return this.#spend.total;
+  }
+
+  /** Whether its signal cut a call: what the handler made of that answer is none, though a stream may just have ended. */
+  get wasCut(): boolean {
+    return this.#wasCut;
+  }
+
+  /** Ends the scope: aborts what is still under way, and resolves after the last settlement. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  open(question: CallQuestion): Promise<OpenedCall> {
+    // Taken before anything is waited for, so that requests made side by side keep their order in every run.
+    const ordinal = this.#options.recorded.takeOrdinal(question.step);
+    return this.#track(this.#openAt(question, ordinal));
+  }
+
+  async #openAt(question: CallQuestion, ordinal: number): Promise<OpenedCall> {
+    const { recorded, opening, maker } = this.#options;
+    await recorded.ready();
+    this.#checkOpen(question.userSignal);
+    const found = await recorded.find(question, ordinal);
+    if (found.kind === 'recorded') {
+      this.#spend.addReused();
+      return found;
+    }
+    const { attempt } = found;
+    const { call: inFlight, asked, seed } = await opening.open(question, { ordinal, attempt }, maker);
+    const call = this.#begin(inFlight, question.userSignal);
+    await this.#refuseStopped(call);
+    const headers = identifyingHeaders(asked, call.id, attempt, maker.owner.message);
+    return { kind: 'call', call, headers, isFallback: asked !== question, seed };
+  }
+
+  #begin(inFlight: CallInFlight, userSignal: AbortSignal | undefined): MeteredCall {
+    const call = this.#options.inAir.begin(inFlight, {
+      userSignal,
+      onSettled: (end) => this.#spend.add(end),
+      onEnd: (ended) => this.#open.delete(ended),
+    });
+    this.#open.add(call);
+    return call;
+  }
+
+  /** A scope that was stopped while the reservation was written sends nothing: the call is free. */
+  async #refuseStopped(call: MeteredCall): Promise<void> {
+    const { signal } = this.#options.maker;
+    if (signal.aborted) call.abort(signal.reason);
+    if (this.#closing !== undefined) call.abort(closedError());
+    if (!call.signal.aborted) return;
+    const failure = { ...abortFailure(call.signal.reason), billing: 'free' as const };
+    await call.settle(reportOfFailure(failure));
+    throw call.errorOf(failure, call.signal.reason);
+  }
+
+  #checkOpen(userSignal: AbortSignal | undefined): void {
+    if (this.#closing !== undefined) throw closedError();
+    const stopped = [this.#options.maker.signal, userSignal].find((signal) => signal?.aborted);
+    if (stopped === undefined) return;
+    const { reason } = stopped as { reason: unknown };
+    throw reason instanceof AppError
+      ? reason
+      : new AppError('MILLRACE_MODEL_ABORTED', 'The work was stopped before the request was made.', {
+          cause: reason,
+        });
+  }
+
+  #track<Result>(work: Promise<Result>): Promise<Result> {
+    this.#pending.add(work);
+    const forget = (): boolean => this.#pending.delete(work);
+    work.then(forget, forget);
+    return work;
+  }
+
+  readonly #onAbort = (): void => {
+    this.#wasCut = this.#open.size > 0;
+    for (const call of this.#open) call.abort(this.#options.maker.signal.reason);
+  };
+
+  async #close(): Promise<void> {
+    this.#options.maker.signal.removeEventListener('abort', this.#onAbort);
+    while (this.#pending.size > 0 || this.#open.size > 0) {
+      for (const call of this.#open) call.abort(closedError());
+      await Promise.allSettled([...this.#pending, ...[...this.#open].map((call) => call.ended)]);
+    }
+  }
+}
+
+function closedError(): AppError {
+  return new AppError('MILLRACE_MODEL_ABORTED', 'The work that made this request has ended.');
+}

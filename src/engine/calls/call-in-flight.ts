@@ -1,0 +1,21 @@
+import type { Span } from '@opentelemetry/api';
+import type { ModelTarget } from '../providers/provider-registry.ts';
+import type { UsageLimits } from '../providers/usage-limits.ts';
+import type { GatePass } from './call-gate.ts';
+import type { CallLabels } from './model-metrics.ts';
+import type { CallFacts } from './usage-record-of-call.ts';
+
+/** A call that stands reserved in the ledger: whatever happens to its request, it is settled. */
+export interface CallInFlight {
+  readonly facts: CallFacts;
+  readonly target: ModelTarget<unknown>;
+  readonly labels: CallLabels;
+  readonly tier: string;
+  /** The most that the provider can truly report. */
+  readonly usageLimits: UsageLimits;
+  /** Whether it was reserved with budgets. */
+  readonly hasQuotas: boolean;
+  /** The leave that the gates gave, which are told how the call ended. */
+  readonly pass: GatePass | undefined;
+  readonly span: Span | undefined;
+}

@@ -1,0 +1,189 @@
+import type { Clock } from '../../kernel/clock.ts';
+import type { Pricer } from '../../pricing/price.ts';
+import type { MessageTracer } from '../../telemetry/message-tracer.ts';
+import { type CallLedger, callId } from '../ledger/call-ledger.ts';
+import { estimateInputTokens } from '../providers/input-estimate.ts';
+import type { RequestBounds } from '../providers/request-bounds.ts';
+import { type CallGate, type GatePass, passGates } from './call-gate.ts';
+import type { CallInFlight } from './call-in-flight.ts';
+import type { CallQuestion } from './call-opener.ts';
+import type { CallMaker } from './call-attribution.ts';
+import { startCallSpan } from './call-span.ts';
+import { fallbackFor, soonestRefusal } from './fallback.ts';
+import { labelsOf, type ModelMetrics } from './model-metrics.ts';
+import { notReserved } from './not-reserved.ts';
+import type { QuotaSource } from './quota-source.ts';
+import { derivedSeed } from './request-parameters.ts';
+import type { CallFacts } from './usage-record-of-call.ts';
+
+/** The place of a request in its run. */
+export interface CallPlace {
+  /** Which of its step it is, from 1. */
+  readonly ordinal: number;
+  /** From 1; above it when an earlier attempt at the same request failed. */
+  readonly attempt: number;
+}
+
+/** A request that may be sent. */
+export interface OpenedRequest {
+  readonly call: CallInFlight;
+  /** What is asked of whom: of the fallback, if it is another question than was given. */
+  readonly asked: CallQuestion;
+  /** The seed that was derived for it. */
+  readonly seed: number | undefined;
+}
+
+export interface CallOpeningOptions {
+  /** What a request passes before it is reserved, in order. */
+  readonly gates: readonly CallGate[];
+  /** What calls have to fit. */
+  readonly quotas: QuotaSource;
+  readonly ledger: CallLedger;
+  readonly pricer: Pricer;
+  readonly clock: Clock;
+  readonly metrics: ModelMetrics;
+  readonly tracer: MessageTracer | undefined;
+}
+
+/** The way of a request from the question to its reservation: through the gates and into the ledger. */
+export class CallOpening {
+  readonly #options: CallOpeningOptions;
+
+  constructor(options: CallOpeningOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * A model whose circuit refuses is stood in for by its fallback, if it has one. The question stays the same: its
+   * digest is that of the model that was meant, so that the answer is found again whoever gave it.
+   */
+  async open(question: CallQuestion, place: CallPlace, maker: CallMaker): Promise<OpenedRequest> {
+    try {
+      return await this.#admit(question, place, maker);
+    } catch (error) {
+      const asked = fallbackFor(question, error);
+      if (asked === undefined) throw error;
+      try {
+        const opened = await this.#admit(asked, place, maker, question.fallback?.insteadOf);
+        const { provider, modelId } = asked.target;
+        this.#options.metrics.fellBack(question.fallback?.insteadOf ?? '', `${provider}/${modelId}`);
+        return opened;
+      } catch (other) {
+        throw soonestRefusal(error, other);
+      }
+    }
+  }
+
+  /** Through the gates and into the ledger. What passed and then was not reserved is told that nothing was sent. */
+  async #admit(
+    question: CallQuestion,
+    place: CallPlace,
+    maker: CallMaker,
+    fallbackFrom?: string,
+  ): Promise<OpenedRequest> {
+    const bounds = question.bounds();
+    const pass = await this.#pass(question, place.attempt, bounds, maker);
+    try {
+      return await this.#reserve(question, { place, maker, bounds, pass, fallbackFrom });
+    } catch (error) {
+      pass?.end({ kind: 'not_sent' });
+      throw error;
+    }
+  }
+
+  async #pass(
+    { target, operation, step, userSignal, inputText }: CallQuestion,
+    attempt: number,
+    bounds: RequestBounds,
+    { owner: { origin, message }, signal }: CallMaker,
+  ): Promise<GatePass | undefined> {
+    const { gates } = this.#options;
+    if (gates.length === 0) return undefined;
+    return await passGates(gates, {
+      provider: target.provider,
+      model: target.modelId,
+      operation,
+      stage: message?.stage ?? '',
+      origin,
+      step,
+      attempt,
+      ...bounds,
+      estimateTokens: () => estimateInputTokens(target.modelId, inputText()),
+      signal: userSignal === undefined ? signal : AbortSignal.any([signal, userSignal]),
+    });
+  }
+
+  async #reserve(
+    question: CallQuestion,
+    { place, maker, bounds, pass, fallbackFrom }: AdmittedRequest,
+  ): Promise<OpenedRequest> {
+    const { quotas: source, ledger, pricer, clock, metrics, tracer } = this.#options;
+    const { target, step, operation, tier } = question;
+    const { ordinal, attempt } = place;
+    const { origin, message } = maker.owner;
+    const askedAt = clock.now();
+    const asked: Omit<CallFacts, 'sentAt'> = {
+      id: callId(askedAt, maker.idRoot, step, ordinal, attempt),
+      owner: maker.owner,
+      step,
+      attempt,
+      provider: target.provider,
+      model: target.modelId,
+      operation,
+      requestKind: 'single',
+      fallbackFrom,
+      upperBoundUsd: pricer.upperBound(
+        { provider: target.priceProvider, model: target.modelId, at: askedAt, tier, batch: false },
+        bounds.maxInputTokens,
+        bounds.maxOutputTokens,
+        bounds.maxUnits,
+      ),
+    };
+    const { upperBoundUsd } = asked;
+    const limited = { origin, model: `${asked.provider}/${asked.model}`, upperBoundUsd };
+    const quotas = source.concerning(limited);
+    const seed = question.derivesSeed
+      ? derivedSeed(message?.id ?? maker.idRoot, step, ordinal, attempt)
+      : undefined;
+    const outcome = await ledger.reserve({
+      id: asked.id,
+      message: message === undefined ? undefined : { id: message.id, fence: message.fence },
+      origin: message === undefined ? origin : undefined,
+      step,
+      ordinal,
+      attempt,
+      provider: asked.provider,
+      model: asked.model,
+      operation,
+      tier,
+      requestKind: 'single',
+      requestDigest: question.digest,
+      fallbackFrom,
+      upperBoundUsd,
+      parameters: question.parameters(seed),
+      quotas,
+    });
+    if (outcome.kind === 'over_quota') throw source.refusal(limited, outcome);
+    if (outcome.kind !== 'reserved') throw notReserved(outcome, step);
+    const facts: CallFacts = { ...asked, sentAt: outcome.at };
+    const labels = labelsOf(target, message);
+    metrics.requestBegan(labels);
+    const span = tracer === undefined ? undefined : startCallSpan(tracer, facts, question.maxOutputTokens);
+    const hasQuotas = quotas.length > 0;
+    const { usageLimits } = bounds;
+    return {
+      call: { facts, target, labels, tier, usageLimits, hasQuotas, pass, span },
+      asked: question,
+      seed,
+    };
+  }
+}
+
+/** A request that has passed the gates. */
+interface AdmittedRequest {
+  readonly place: CallPlace;
+  readonly maker: CallMaker;
+  readonly bounds: RequestBounds;
+  readonly pass: GatePass | undefined;
+  readonly fallbackFrom: string | undefined;
+}

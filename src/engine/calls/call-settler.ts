@@ -1,0 +1,146 @@
+import type { Usd } from '../../kernel/money.ts';
+import type { Pricer } from '../../pricing/price.ts';
+import type { TokenCounts } from '../../pricing/token-classes.ts';
+import type { Logger } from '../../telemetry/logger.ts';
+import type { LogOnce } from '../../telemetry/log-once.ts';
+import { traceIdOf } from '../../telemetry/trace-context.ts';
+import type { ModelFailure } from '../providers/classify-model-error.ts';
+import { columnText, toldText } from '../providers/column-text.ts';
+import { normalisedTier } from '../providers/request-bounds.ts';
+import type { AnswerStore } from './answer-store.ts';
+import { grantedWait, noteAskedWait } from './asked-wait.ts';
+import type { CallInFlight } from './call-in-flight.ts';
+import { type CallReport, type MeasuredUsage, measureUsage } from './call-report.ts';
+import { describeEnd } from './call-span.ts';
+import type { ModelMetrics } from './model-metrics.ts';
+import { priceOfAnswer, tokensOfCall } from './price-of-answer.ts';
+import { type CallTimes, gateEndOf, settledCall } from './settle-call.ts';
+import type { SettlementWriter } from './settlement-writer.ts';
+import type { SettledCall } from '../ledger/settlement.ts';
+
+export interface CallSettlerOptions {
+  readonly writer: SettlementWriter;
+  readonly pricer: Pricer;
+  readonly answers: AnswerStore;
+  /** The longest wait that a provider is granted. */
+  readonly maxRetryAfterMs: number;
+  readonly logger: Logger;
+  readonly logOnce: LogOnce;
+  readonly metrics: ModelMetrics;
+}
+
+/** What an answer is priced by. */
+interface PricedAnswer {
+  readonly answeredModel: string | undefined;
+  readonly tier: string;
+  readonly measured: MeasuredUsage;
+}
+
+/** Makes of what came back about a call what the ledger keeps, and tells gates, metrics and span of it. */
+export class CallSettler {
+  readonly #options: CallSettlerOptions;
+
+  constructor(options: CallSettlerOptions) {
+    this.#options = options;
+  }
+
+  /** Settles the call, and answers how. Throws what the ledger throws when it takes the settlement in no form. */
+  async settle(call: CallInFlight, report: CallReport, times: CallTimes): Promise<SettledCall> {
+    const { facts, labels, span, pass } = call;
+    const { writer, metrics } = this.#options;
+    noteAskedWait(report.failure, call, this.#options);
+    let tokens: TokenCounts = {};
+    let costUsd: Usd | undefined;
+    let isUnpriced = false;
+    let isSuspect = false;
+    try {
+      const end = await writer.write(call, await this.#endOf(call, report, times));
+      ({ tokens, costUsd, isSuspect = false } = end);
+      isUnpriced = end.state === 'settled' && costUsd === undefined;
+      if (span !== undefined) describeEnd(span, end);
+      return end;
+    } finally {
+      pass?.end(gateEndOf(report, tokens, times.durationMs));
+      const { message } = facts.owner;
+      const traceId = message === undefined ? undefined : traceIdOf(message.traceParent);
+      const ended = { failure: report.failure?.kind, attempt: facts.attempt, ...times };
+      metrics.requestEnded(labels, { ...ended, tokens, costUsd, isUnpriced, isSuspect, traceId });
+      span?.end();
+    }
+  }
+
+  /** The failure with as long a wait as a provider is granted. */
+  granted(failure: ModelFailure): ModelFailure {
+    return grantedWait(failure, this.#options.maxRetryAfterMs);
+  }
+
+  async #endOf(call: CallInFlight, report: CallReport, times: CallTimes): Promise<SettledCall> {
+    const measured = await measureUsage(report, call.usageLimits);
+    this.#logFaults(call, report, measured.faults);
+    const tier = columnText(normalisedTier(report.tier ?? call.tier));
+    const answeredModel = toldText(report.answeredModel);
+    const { settlement } = measured;
+    const isPriced = settlement !== 'free' && settlement !== 'unsettled';
+    return settledCall(call, report, {
+      measured,
+      tokens: tokensOfCall(measured.tokens, measured.beside),
+      pricing: isPriced ? this.#price(call, report, { answeredModel, tier, measured }) : undefined,
+      answeredModel,
+      tier,
+      providerRequestId: toldText(report.providerRequestId),
+      answer: await this.#keep(call, report.answer),
+      ...times,
+    });
+  }
+
+  /**
+   * Keeps the answer for later runs, without the provider's secrets: one that was spelled out over several events of a stream
+   * stands in one piece only here. An answer that cannot be written is not kept: a later run asks, and pays, again.
+   */
+  async #keep({ facts, target }: CallInFlight, encode: CallReport['answer']): Promise<SettledCall['answer']> {
+    if (encode === undefined) return undefined;
+    const { answers, logger } = this.#options;
+    let json: string;
+    try {
+      json = target.clean(encode());
+    } catch (error) {
+      logger.warn({ error, callId: facts.id }, 'an answer cannot be written as JSON, and is not kept');
+      return undefined;
+    }
+    return await answers.keep(json, facts.id);
+  }
+
+  /** What the answer cost; says so once when no price is known of the model, or of a use of the provider's tools. */
+  #price(
+    { facts, target }: CallInFlight,
+    { geography }: CallReport,
+    { answeredModel, tier, measured }: PricedAnswer,
+  ): ReturnType<typeof priceOfAnswer> {
+    const { pricer, logger, logOnce } = this.#options;
+    const { provider, modelId: model } = target;
+    const answered = answeredModel ?? model;
+    const question = { provider: target.priceProvider, at: facts.sentAt, tier, batch: false, geography };
+    const asked = { question, asked: model, answered, boundUsd: facts.upperBoundUsd };
+    const pricing = priceOfAnswer(pricer, asked, measured.tokens, measured.beside);
+    const open = pricing.kind === 'priced' ? pricing.openUnits?.join(', ') : pricing.reason;
+    if (open !== undefined && logOnce.isNew(`unpriced ${provider}/${answered} ${tier}`)) {
+      logger.warn(
+        { provider, model, answeredModel: answered, tier, reason: open },
+        pricing.kind === 'priced'
+          ? 'no price is known for what the provider did beside the answer: its calls are kept as estimated'
+          : 'no price is known for this model: its calls are kept as unpriced',
+      );
+    }
+    return pricing;
+  }
+
+  #logFaults({ facts, target }: CallInFlight, { rawUsage }: CallReport, faults: readonly string[]): void {
+    if (faults.length === 0) return;
+    const { logger, logOnce } = this.#options;
+    if (!logOnce.isNew(`usage ${target.provider}/${target.modelId}`)) return;
+    logger.warn(
+      { callId: facts.id, provider: target.provider, model: target.modelId, faults, rawUsage },
+      'the usage that the provider reported cannot be true: the call is kept as estimated',
+    );
+  }
+}

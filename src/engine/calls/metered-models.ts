@@ -1,0 +1,65 @@
+import type { Clock } from '../../kernel/clock.ts';
+import { newId } from '../../kernel/ids.ts';
+import { invariant } from '../../kernel/invariant.ts';
+import type { Origin } from '../../messages/origin.ts';
+import type { RecordedCall } from '../ledger/call-ledger.ts';
+import type { CallOpening } from './call-opening.ts';
+import type { OwningMessage } from './call-attribution.ts';
+import { CallGroup } from './call-group.ts';
+import type { CallsInAir } from './calls-in-air.ts';
+import { GivenAnswers, type InvalidationServices } from './given-answers.ts';
+import type { ModelDirectory } from './model-directory.ts';
+import { RecordedAnswers, type RecordedAnswersServices } from './recorded-answers.ts';
+import type { CallFacts } from './usage-record-of-call.ts';
+
+export type { CallGroup };
+
+/** What the scopes of a process share. */
+export interface CallServices {
+  readonly models: ModelDirectory;
+  readonly opening: CallOpening;
+  readonly inAir: CallsInAir;
+  readonly recorded: RecordedAnswersServices & InvalidationServices;
+  readonly clock: Clock;
+}
+
+export interface ScopeOptions {
+  /** Who caused the calls. */
+  readonly origin: Origin;
+  /** The message that they are made for; absent outside a stage. */
+  readonly message?: OwningMessage;
+  /** Aborts every request of the scope: the end of the lease. */
+  readonly signal: AbortSignal;
+  /** The calls that were made for the message before, when they are known already. */
+  readonly journal?: readonly RecordedCall[];
+}
+
+/** Where metered models come from: one scope for each run of a handler, or for work outside a stage. */
+export class MeteredModels {
+  readonly #services: CallServices;
+
+  constructor(services: CallServices) {
+    this.#services = services;
+  }
+
+  /** Opens a scope. Whoever opens it closes it, also when its work failed. */
+  openScope({ origin, message, signal, journal }: ScopeOptions): CallGroup {
+    invariant(journal === undefined || message !== undefined, 'a journal belongs to a message');
+    const { models, opening, inAir, recorded, clock } = this.#services;
+    const owner = { origin, message };
+    const idRoot = message === undefined ? newId(clock.now()) : `${message.id}/${message.fence}`;
+    return new CallGroup({
+      models,
+      opening,
+      inAir,
+      maker: { owner, idRoot, signal },
+      given: new GivenAnswers(recorded, owner),
+      recorded: new RecordedAnswers(recorded, message, journal),
+    });
+  }
+
+  /** Aborts each call under way for which there is a reason. Its handler sees the reason as the error's cause. */
+  abortCalls(reasonFor: (call: CallFacts) => Error | undefined): void {
+    this.#services.inAir.abort(reasonFor);
+  }
+}

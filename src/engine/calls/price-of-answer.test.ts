@@ -1,0 +1,40 @@
+import { describe, expect, it } from 'vitest';
+import { usd } from '../../kernel/money.ts';
+import { packagedPriceBook } from '../../pricing/packaged-price-book.ts';
+import { priceOfAnswer, tokensOfCall } from './price-of-answer.ts';
+
+const book = packagedPriceBook();
+const question = { provider: 'openrouter', at: new Date('2026-11-01'), tier: 'default', batch: false };
+const tokens = { uncached_input: 900, text_output: 69 };
+
+function charged(amount: string, boundUsd = '0.001') {
+  const model = 'openai/gpt-4o-mini';
+  const answer = { question, asked: model, answered: model, boundUsd: usd(boundUsd) };
+  return priceOfAnswer(book, answer, tokens, { chargedUsd: usd(amount) });
+}
+
+describe('what an aggregator says it charged', () => {
+  it('is the cost, also above the bound of what it lists', () => {
+    expect(charged('0.0160614')).toMatchObject({ kind: 'priced', isBelieved: true });
+    const pricing = charged('0.0160614');
+    expect(pricing.kind === 'priced' && pricing.cost.total.toFixed()).toBe('0.0160614');
+    expect(pricing.kind === 'priced' && pricing.cost.list?.toFixed()).toBe('0.0001764');
+  });
+
+  it('is not believed far above all that the request can cost', () => {
+    const pricing = charged('10.0011');
+    expect(pricing).toMatchObject({ kind: 'priced', isBelieved: false });
+    expect(pricing.kind === 'priced' && pricing.cost.total.toFixed()).toBe('0.0001764');
+  });
+});
+
+describe('the tokens of a call', () => {
+  it('are its own and those of other models, in the classes that are stored', () => {
+    const parts = [{ model: 'claude-opus-4-8', tokens: { uncached_input: 2000, text_output: 40 } }];
+    expect(tokensOfCall({ uncached_input: 10, cache_read: 5, cache_read_audio: 3 }, { parts })).toEqual({
+      uncached_input: 2010,
+      cache_read: 8,
+      text_output: 40,
+    });
+  });
+});

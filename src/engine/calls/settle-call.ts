@@ -1,0 +1,110 @@
+import { maxUsd, zeroUsd } from '../../kernel/money.ts';
+import type { Pricing } from '../../pricing/price.ts';
+import type { TokenCounts } from '../../pricing/token-classes.ts';
+import type { ModelFailure } from '../providers/classify-model-error.ts';
+import { usageText } from '../providers/column-text.ts';
+import type { GateEnd } from './call-gate.ts';
+import type { CallInFlight } from './call-in-flight.ts';
+import type { CallReport, MeasuredUsage } from './call-report.ts';
+import type { SettledCall, WasteReason } from '../ledger/settlement.ts';
+
+/* How a call ended, from what came back about it: functions over values. */
+
+/** How long a call took, and until its first part came. */
+export interface CallTimes {
+  readonly durationMs: number;
+  readonly firstChunkMs: number | undefined;
+}
+
+/** What is known of an ended call beside its report. */
+export interface Ending extends CallTimes {
+  readonly measured: MeasuredUsage;
+  /** Every token of the call, by the class that it is stored in. */
+  readonly tokens: TokenCounts;
+  /** Undefined where nothing is to be priced. */
+  readonly pricing: (Pricing & { readonly isBelieved: boolean }) | undefined;
+  readonly answeredModel: string | undefined;
+  readonly tier: string;
+  readonly providerRequestId: string | undefined;
+  readonly answer: SettledCall['answer'];
+}
+
+/** The settlement of a call. */
+export function settledCall(
+  { facts, hasQuotas }: Pick<CallInFlight, 'facts' | 'hasQuotas'>,
+  report: CallReport,
+  {
+    measured,
+    tokens,
+    pricing,
+    answeredModel,
+    tier,
+    providerRequestId,
+    durationMs,
+    firstChunkMs,
+    answer,
+  }: Ending,
+): SettledCall {
+  const isFree = measured.settlement === 'free';
+  const isUnsettled = measured.settlement === 'unsettled';
+  // A model that the request cannot have been answered by at its bound: what was asked for is priced, and the bound stands.
+  const isBelieved = pricing?.isBelieved ?? true;
+  const hasOpenUnits = pricing?.kind === 'priced' && pricing.openUnits !== undefined;
+  const settlement = isBelieved && !hasOpenUnits ? measured.settlement : 'estimated';
+  const cost = pricing?.kind === 'priced' ? pricing.cost : undefined;
+  const bound = facts.upperBoundUsd;
+  // Nobody knows the cost of an unpriced call, and its bound stands.
+  const isOpen = isUnsettled || settlement === 'estimated' || (!isFree && cost === undefined);
+  return {
+    id: facts.id,
+    state: isUnsettled ? 'unsettled' : 'settled',
+    outcome: outcomeOf(report.failure, isUnsettled),
+    settlement,
+    errorType: report.failure?.kind,
+    answeredModel,
+    tier,
+    providerRequestId,
+    tokens,
+    rawUsage: usageText(report.rawUsage),
+    costUsd: isFree ? zeroUsd : cost?.total,
+    upperBoundUsd: isOpen && bound !== undefined ? maxUsd(bound, cost?.total ?? zeroUsd) : undefined,
+    priceReference: pricing?.kind === 'priced' ? pricing.price.reference : undefined,
+    priceCatalogue: pricing?.kind === 'priced' ? pricing.price.catalogue : undefined,
+    wasteReason: isFree ? undefined : wasteOf(report),
+    durationMs,
+    firstChunkMs,
+    answer,
+    ...(report.isInvalidOutput === true ? { isInvalidated: true } : {}),
+    ...(measured.isSuspect || !isBelieved ? { isSuspect: true } : {}),
+    cost,
+    hasQuotas,
+  };
+}
+
+/** What the gates are told of it. */
+export function gateEndOf(
+  { failure, headers }: CallReport,
+  tokens: TokenCounts,
+  durationMs: number,
+): GateEnd {
+  const counts = Object.values(tokens);
+  return {
+    kind: 'sent',
+    failure: failure?.kind,
+    retryAfterMs: failure?.retryAfterMs,
+    headers,
+    tokens: counts.length === 0 ? undefined : counts.reduce((sum, count) => sum + count, 0),
+    durationMs,
+  };
+}
+
+function outcomeOf(failure: ModelFailure | undefined, isUnsettled: boolean): SettledCall['outcome'] {
+  if (failure === undefined) return 'ok';
+  if (isUnsettled) return 'unknown';
+  return failure.kind === 'aborted' ? 'cancelled' : 'error';
+}
+
+function wasteOf({ failure, isInvalidOutput }: CallReport): WasteReason | undefined {
+  if (failure === undefined) return isInvalidOutput === true ? 'invalid_output' : undefined;
+  return failure.kind === 'aborted' ? 'aborted' : 'failed';
+}

@@ -1,0 +1,87 @@
+import type { SqlDatabase, SqlStatement } from '../../drivers/sql-database/sql-database.ts';
+import type { Uuid } from '../../kernel/ids.ts';
+import { type Usd, usd } from '../../kernel/money.ts';
+import type { TokenCounts } from '../../pricing/token-classes.ts';
+import type { Settlement } from './settlement.ts';
+import { type StoredCall, type StoredCallRow, storedCallOf } from './stored-call.ts';
+
+/** A call whose answer is to be rejected: what the records about that say. */
+export interface AnsweredCall extends StoredCall {
+  readonly answeredModel: string | undefined;
+  readonly settlement: Settlement;
+  readonly providerRequestId: string | undefined;
+  readonly tokens: TokenCounts;
+  /** Undefined when no price is known. */
+  readonly costUsd: Usd | undefined;
+  readonly priceReference: string | undefined;
+  readonly priceCatalogue: string | undefined;
+}
+
+interface AnsweredCallRow extends StoredCallRow {
+  readonly answered_model: string | null;
+  readonly settlement: Settlement;
+  readonly provider_request_id: string | null;
+  readonly tokens: string | null;
+  readonly cost_usd: string | null;
+  readonly price_reference: string | null;
+  readonly price_catalogue: string | null;
+}
+
+/** $1 the id of a call: what the records about its rejection have to say. */
+const findAnsweredCall: SqlStatement = {
+  name: 'ledger.find_answered_call',
+  text: `select id, step, attempt, provider, model, answered_model, operation, tier, request_kind, fallback_from, reserved_at, settlement, provider_request_id, tokens,
+     cost_usd, price_reference, price_catalogue
+   from millrace.calls where id = $1::uuid and state = 'settled' and outcome = 'ok' and invalidated_at is null`,
+};
+
+/** $1 the id, $2 rendered usage records: the answer is never given again, and its cost becomes waste. Once. */
+const invalidateAnswer: SqlStatement = {
+  name: 'ledger.invalidate_answer',
+  text: `with invalidated as (
+     update millrace.calls c
+     set invalidated_at = clock_timestamp(), waste_reason = 'invalid_output'
+     where c.id = $1::uuid and c.state = 'settled' and c.outcome = 'ok' and c.invalidated_at is null
+     returning c.id),
+   recorded as (
+     insert into millrace.outbox (target, line) select 'usage', l.line from invalidated cross join unnest($2::text[]) as l(line))
+   select id from invalidated`,
+};
+
+/**
+ * The ledger's part about answers that came whole and turned out to be of no use. The call stays settled, and its cost
+ * stays what it was; its answer is out of the journal, and its cost counts as waste.
+ */
+export class InvalidOutputLedger {
+  readonly #database: SqlDatabase;
+
+  constructor(database: SqlDatabase) {
+    this.#database = database;
+  }
+
+  /** A call whose answer may still be rejected. */
+  async findAnswered(id: Uuid): Promise<AnsweredCall | undefined> {
+    const { rows } = await this.#database.query<AnsweredCallRow>(findAnsweredCall, [id]);
+    const [row] = rows;
+    return row === undefined ? undefined : answeredCallOf(row);
+  }
+
+  /** Marks an answer as of no use, with the rendered records that make waste of its cost. False: it was marked before. */
+  async reject(id: Uuid, lines: readonly string[]): Promise<boolean> {
+    const { rows } = await this.#database.query(invalidateAnswer, [id, lines]);
+    return rows.length === 1;
+  }
+}
+
+function answeredCallOf(row: AnsweredCallRow): AnsweredCall {
+  return {
+    ...storedCallOf(row),
+    answeredModel: row.answered_model ?? undefined,
+    settlement: row.settlement,
+    providerRequestId: row.provider_request_id ?? undefined,
+    tokens: row.tokens === null ? {} : (JSON.parse(row.tokens) as TokenCounts),
+    costUsd: row.cost_usd === null ? undefined : usd(row.cost_usd),
+    priceReference: row.price_reference ?? undefined,
+    priceCatalogue: row.price_catalogue ?? undefined,
+  };
+}
