@@ -56,6 +56,7 @@ export function openCosts({
     store: columns,
     limiter,
     limits: settings.costs.reports,
+    timeZone: settings.costs.reports.timeZone,
     exportLagSeconds: async () => (await engine.exports.backlog()).oldestSeconds,
   });
   const focusLimiter = new ConcurrencyLimiter({

@@ -49,11 +49,11 @@ export function spendPartsSql({
     aggregates: spendParts(sums),
     pieces: [
       {
-        time: hasTime ? time : undefined,
+        times: hasTime ? { part_time: time } : {},
         within: [`${time} >= ${asStep(firstWhole)}`, `${time} < ${asStep(endOfWhole)}`],
       },
       {
-        time: hasTime ? time : undefined,
+        times: hasTime ? { part_time: time } : {},
         within: [
           span === 'now'
             ? 'ts >= $__fromTime AND ts <= $__toTime'

@@ -1,7 +1,8 @@
 import { engineTime } from '../../../engine/export/row-text.ts';
 import { tokenClasses } from '../../../pricing/token-classes.ts';
-import type { BoundSql, CostFilterField } from '../usage-queries.ts';
-import { costFilterFields } from '../usage-queries.ts';
+import type { CostFilterField } from '../cost-query.ts';
+import type { BoundSql } from '../usage-queries.ts';
+import { costFilterFields } from '../cost-query.ts';
 
 /*
  * One slice of a FOCUS export. First every call is put together from its records (the call and its corrections, all at the
