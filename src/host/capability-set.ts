@@ -9,7 +9,7 @@ import type {
 import type { ServiceToken } from '../capabilities/http-part.ts';
 import type { CallGate } from '../engine/calls/call-gate.ts';
 import { noQuotas, type QuotaSource } from '../engine/calls/quota-source.ts';
-import type { AdmissionCheck } from '../engine/pipeline/admissions.ts';
+import type { AdmissionCheck, AdmissionRefusal } from '../engine/pipeline/admissions.ts';
 import type { BackgroundJob } from '../kernel/background-job.ts';
 import { invariant } from '../kernel/invariant.ts';
 import type { Origin } from '../messages/origin.ts';
@@ -35,8 +35,12 @@ export class OpenHooks {
 
   /** All checks of new messages, in order. */
   readonly admission: AdmissionCheck = {
-    check: async (origin: Origin): Promise<void> => {
-      for (const one of this.#checks) await one.check(origin);
+    check: async (origin: Origin): Promise<AdmissionRefusal | undefined> => {
+      for (const one of this.#checks) {
+        const refusal = await one.check(origin);
+        if (refusal !== undefined) return refusal;
+      }
+      return undefined;
     },
   };
 

@@ -75,6 +75,8 @@ export interface ApiFixture {
   readonly messages: MessageLedger;
   /** Ids of messages whose stage was woken. */
   readonly published: string[];
+  /** The budgets that refused a message, one for each. */
+  readonly refusedBy: readonly string[];
   /** Makes these the budgets that hold. */
   setBudgets(definitions: readonly BudgetDefinition[]): Promise<void>;
   /** The services for `startApi`. */
@@ -99,13 +101,14 @@ export async function openApiFixture(): Promise<ApiFixture> {
   });
   const note = ({ id }: { id: string }) => published.push(id);
   const publisher = { enqueued: note, slotFor: () => undefined } as unknown as Publisher;
+  const refusedBy: string[] = [];
   const ledger = new BudgetLedger(database);
   const book = new BudgetBook();
   const budgets = new BudgetAdmission({
     book,
     read: () => ledger.read(),
     clock: systemClock,
-    onRefused: () => undefined,
+    onRefused: (budget) => refusedBy.push(budget),
   });
   const admissions = new Admissions({
     ledger: messages,
@@ -128,6 +131,7 @@ export async function openApiFixture(): Promise<ApiFixture> {
     database,
     messages,
     published,
+    refusedBy,
     async setBudgets(definitions) {
       await ledger.define(definitions);
       book.replace(definitions);
