@@ -13,7 +13,6 @@ import type { AdmissionCheck, AdmissionRefusal } from '../engine/pipeline/admiss
 import type { BackgroundJob } from '../kernel/background-job.ts';
 import { invariant } from '../kernel/invariant.ts';
 import type { Origin } from '../messages/origin.ts';
-import type { RegisteredStage } from '../engine/pipeline/stage-registry.ts';
 import type { MakeBackgroundJob } from './job-runner.ts';
 import type { BoundName, FindingCode, JobName } from './closed-names.ts';
 import type { Configuration } from './configuration.ts';
@@ -110,11 +109,6 @@ export class CapabilitySet {
         return false;
       }),
     );
-  }
-
-  /** Makes the series that are known at start. */
-  startSeries(stages: readonly RegisteredStage[]): void {
-    for (const { startSeries } of this.#parts) startSeries?.(stages);
   }
 
   /** Brings gauges up to date for a scrape. */

@@ -23,7 +23,7 @@ import { backgroundJobMaker, backgroundJobReporter, type MakeBackgroundJob } fro
 import type { Configuration } from './configuration.ts';
 import { composeEngine } from './engine-services.ts';
 import { EventLoopLag } from './event-loop-lag.ts';
-import { GaugeReader, initialiseSeries } from './gauges.ts';
+import { GaugeReader } from './gauges.ts';
 import { boundsOf, type HostBounds } from './host-bounds.ts';
 import { HostClock } from './host-clock.ts';
 import { composeModels } from './host-models.ts';
@@ -35,6 +35,7 @@ import { LedgerWrites } from './ledger-writes.ts';
 import { catalogueOf, type MillraceMetrics } from './metric-catalogue.ts';
 import { measuredPayloads } from './measured-payloads.ts';
 import { lendStores } from './operator-lending.ts';
+import { initialiseSeries } from './starting-series.ts';
 import { startupChecks } from './startup.ts';
 import { type Stores, openStores } from './stores.ts';
 import { version } from './version.ts';
@@ -232,7 +233,6 @@ export class Host {
     const { engine, capabilities: open, catalogue } = this.#parts;
     engine.registry.register(stages);
     initialiseSeries(metrics, { version, roles: configuration.roles, stages, catalogue });
-    open.startSeries(stages);
     await this.#parts.checkStartup(stages.map(({ definition }) => definition));
     await open.beforeWork();
     const freed = stores.isEmbedded ? await engine.sweeps.expireAllLeases() : 0;
