@@ -17,6 +17,7 @@ import { stopWorkers } from '../engine/pipeline/stop-workers.ts';
 import type { ProviderConfig } from '../engine/providers/provider-registry.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
+import type { Tracing } from '../telemetry/tracing.ts';
 import { capabilities } from './capabilities.ts';
 import { CapabilitySet, type HostCapability, type HostContext, OpenHooks } from './capability-set.ts';
 import { backgroundJobMaker, backgroundJobReporter, type MakeBackgroundJob } from './job-runner.ts';
@@ -58,6 +59,8 @@ export interface HostOptions {
   /** What the host can do beside its engine. Default everything. */
   readonly capabilities?: readonly HostCapability[];
 }
+
+type OverOptions = HostOptions & { readonly stores: Stores; readonly worker?: string };
 
 export class Host {
   readonly configuration: Configuration;
@@ -113,9 +116,20 @@ export class Host {
   }
 
   /** Composes the services over stores that are open. */
-  static async over(
-    options: HostOptions & { readonly stores: Stores; readonly worker?: string },
-  ): Promise<Host> {
+  static async over(options: OverOptions): Promise<Host> {
+    let started: Tracing | undefined;
+    try {
+      return await Host.#compose(options, (tracing) => {
+        started = tracing;
+      });
+    } catch (error) {
+      // No span has ended yet; what kept the host from opening is what is told.
+      await started?.shutdown().catch(() => undefined);
+      throw error;
+    }
+  }
+
+  static async #compose(options: OverOptions, onTracing: (tracing: Tracing) => void): Promise<Host> {
     const { configuration, logger, clock: own = systemClock, worker = workerName() } = options;
     const writes = new LedgerWrites(own);
     const watched = { ...options.stores, database: writes.watch(options.stores.database) };
@@ -132,6 +146,7 @@ export class Host {
     const stageCapacities = new StageCapacities(clock);
     const bounds = boundsOf(metrics, stores.database);
     const tracing = startHostTracing(configuration.tracing, { metrics, bounds, logger, clock: own });
+    onTracing(tracing);
     const hooks = new OpenHooks();
     const random = Math.random;
     const shared = { configuration, clock, random, logger, metrics, tracing, bounds, onFlush };
