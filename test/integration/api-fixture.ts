@@ -40,6 +40,8 @@ import { DeadLetterService } from '../../src/capabilities/dead-letters/dead-lett
 import { ErasureService } from '../../src/capabilities/erasure/erasure-service.ts';
 import { ErasureLedger } from '../../src/capabilities/erasure/erasure-ledger.ts';
 import type { PayloadCleaner } from '../../src/engine/maintenance/payload-cleaner.ts';
+import { LimitService } from '../../src/capabilities/limits/limit-service.ts';
+import { SetLimits } from '../../src/capabilities/limits/set-limits.ts';
 import { PauseService } from '../../src/capabilities/pauses/pause-service.ts';
 import { MessageService } from '../../src/capabilities/message-operations/message-service.ts';
 import { Admissions } from '../../src/engine/pipeline/admissions.ts';
@@ -58,6 +60,11 @@ const TicketOpened = defineMessage('ticket.opened').version(
   z.strictObject({ subject: z.string().min(1) }),
 );
 const triage = defineStage('triage', { consumes: TicketOpened.upTo(1), pipeline: 'support' });
+
+/** What the configuration says about limits of models. */
+export const configuredLimits = {
+  'openai/gpt-5-mini': { requestsPerMinute: 600, tokensPerMinute: 60_000 },
+};
 
 /** A column store that is away. */
 const awayStore = {
@@ -176,6 +183,13 @@ export async function openApiFixture(): Promise<ApiFixture> {
             store: awayStore,
             cleaner: { clean: () => Promise.resolve(false) } as PayloadCleaner,
             clock: systemClock,
+          }),
+        ],
+        [
+          LimitService,
+          new LimitService({
+            configured: configuredLimits,
+            limits: new SetLimits({ database, clock: systemClock }),
           }),
         ],
         [PauseService, new PauseService(new Blocks({ database, clock: systemClock }))],

@@ -8,7 +8,8 @@ import { connectClickHouse, openChdb } from '../../src/drivers/column-store/colu
 import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts';
 import { newId } from '../../src/kernel/ids.ts';
 import { sumUsd, usd } from '../../src/kernel/money.ts';
-import { type InsertBatch, writeBatch } from '../../src/engine/export/export-batch-writer.ts';
+import { writeBatch } from '../../src/engine/export/export-batch-writer.ts';
+import type { InsertBatch } from '../../src/engine/export/insert-batch.ts';
 import { renderOutcomeLine } from '../../src/engine/export/message-outcome.ts';
 import { bindLines } from '../../src/engine/export/row-text.ts';
 import { renderUsageLine, type UsageRecord } from '../../src/engine/export/usage-record.ts';

@@ -10,7 +10,8 @@ import { newId } from '../../src/kernel/ids.ts';
 import { packageRoot } from '../../src/kernel/package-root.ts';
 import { usd, zeroUsd } from '../../src/kernel/money.ts';
 import { eraseUsage } from '../../src/capabilities/erasure/erase-usage.ts';
-import { type InsertBatch, writeBatch } from '../../src/engine/export/export-batch-writer.ts';
+import { writeBatch } from '../../src/engine/export/export-batch-writer.ts';
+import type { InsertBatch } from '../../src/engine/export/insert-batch.ts';
 import { bindLines } from '../../src/engine/export/row-text.ts';
 import { projectionSql, spendRollups } from '../../src/capabilities/costs/spend-rows.ts';
 import {

@@ -1,3 +1,4 @@
+import type { LimitBook } from './limit-book.ts';
 import { RateLimitStore } from './model-limits.ts';
 import { composeRateGate } from './compose-rate-gate.ts';
 import type { RateGate } from './rate-gate.ts';
@@ -17,6 +18,8 @@ export interface RateSettings extends Pick<LimitSettings, 'limits'> {
 
 interface LimitParts {
   readonly models: RateSettings;
+  /** What is in force at the time. */
+  readonly book: LimitBook;
   readonly database: SqlDatabase;
   readonly stageCapacities: StageCapacities;
   readonly random: () => number;
@@ -28,7 +31,7 @@ interface LimitParts {
 
 /** The gate that keeps the configured limits of models, bound to the stages whose slots its waits hold. */
 export async function limitsGate(parts: LimitParts): Promise<RateGate> {
-  const { models: settings, database, stageCapacities, clock, random, logger, metrics, bounds } = parts;
+  const { models: settings, book, database, stageCapacities, clock, random, logger, metrics, bounds } = parts;
   const { limits } = settings;
   const models = Object.keys(limits).map((name) => {
     const slash = name.indexOf('/');
@@ -40,7 +43,7 @@ export async function limitsGate(parts: LimitParts): Promise<RateGate> {
   );
   await warmInputEstimates(models.map(({ model }) => model));
   return composeRateGate({
-    limits,
+    limits: book,
     maxBlockMs: settings.retryAfter.maxModelMs,
     store: new RateLimitStore({ database, clock, bounds }),
     clock,

@@ -1,8 +1,14 @@
 import type { CapabilityContext, CapabilityParts, NameOf } from '../capability.ts';
 import { type RateSettings, limitsGate } from './configured-model-limits.ts';
 import { type HealthSettings, SharedModelHealth } from './shared-model-health.ts';
+import { LimitBook } from './limit-book.ts';
+import { LimitService } from './limit-service.ts';
+import { LimitWatch } from './limit-watch.ts';
+import { SetLimits } from './set-limits.ts';
 import type { limitMetrics } from './limit-metrics.ts';
 import type { limitNames } from './limit-names.ts';
+
+const watchIntervalMs = 1000;
 
 interface Settings {
   readonly models: HealthSettings & RateSettings;
@@ -16,16 +22,33 @@ export async function openLimits(
     NameOf<typeof limitNames, 'jobs'>,
     NameOf<typeof limitNames, 'bounds'>
   >,
-): Promise<CapabilityParts> {
+): Promise<CapabilityParts<'model_limits'>> {
   const { models } = context.settings;
+  const book = new LimitBook(models.limits);
+  const limits = new SetLimits(context);
+  const watch = new LimitWatch({ book, limits, logger: context.logger });
   const health = SharedModelHealth.open({ ...context, models });
-  const limit = await limitsGate({ ...context, models, stageCapacities: context.engine.stageCapacities });
+  const limit = await limitsGate({
+    ...context,
+    models,
+    book,
+    stageCapacities: context.engine.stageCapacities,
+  });
   return {
     // Tokens are taken last: what is refused before need not give them back.
     hooks: { gates: [...health.gates, limit] },
-    beforeWork: () => {
+    services: [[LimitService, new LimitService({ configured: models.limits, limits })]],
+    jobs: [
+      {
+        name: 'model_limits',
+        intervalMs: watchIntervalMs,
+        runsIn: 'every_process',
+        turn: () => watch.look(),
+      },
+    ],
+    beforeWork: async () => {
       health.start();
-      return Promise.resolve();
+      await watch.look();
     },
     stop: async () => {
       await health.stop();

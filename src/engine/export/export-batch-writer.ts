@@ -1,9 +1,9 @@
 import type { ColumnStore } from '../../drivers/column-store/column-store.ts';
 import { deduplicationWindowBlocks } from '../../drivers/column-store/column-migrator.ts';
 import { AppError } from '../../kernel/app-error.ts';
-import type { Uuid } from '../../kernel/ids.ts';
 import { invariant } from '../../kernel/invariant.ts';
 import { isRepairable, repairBatch } from './export-repair.ts';
+import type { InsertBatch } from './insert-batch.ts';
 
 /*
  * Exactly once into ClickHouse. A batch never changes, is inserted with its id as the deduplication token, and carries
@@ -20,15 +20,6 @@ import { isRepairable, repairBatch } from './export-repair.ts';
  *
  *   anything else                  MILLRACE_EXPORT_INCONSISTENT, loud, for a person to judge
  */
-
-/** One export batch as the ledger bound it. The same id always has the same rows. */
-export interface InsertBatch {
-  readonly id: Uuid;
-  readonly table: 'usage' | 'message_outcomes';
-  /** Rows as JSON lines that carry the id (bindLines). */
-  readonly lines: string;
-  readonly rows: number;
-}
 
 /**
  * `written`: by this call. `repeated`: rows were there and the insert was made again. `found`: all was there. `repaired`: rows

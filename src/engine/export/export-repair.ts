@@ -1,5 +1,6 @@
 import type { ColumnStore } from '../../drivers/column-store/column-store.ts';
-import type { InsertBatch } from './export-batch-writer.ts';
+import { z } from 'zod';
+import type { InsertBatch } from './insert-batch.ts';
 
 /*
  * A table can remember the token of a block that it does not have: the token is written before the block, and a server that
@@ -15,6 +16,8 @@ const keysOf = {
   usage: ['record_id'],
   message_outcomes: ['message_id', 'ts'],
 } as const satisfies Record<InsertBatch['table'], readonly string[]>;
+
+const rowSchema = z.record(z.string(), z.unknown());
 
 /** How often a token of a repair may be remembered without its rows, too. */
 const maxRepairs = 3;
@@ -58,10 +61,10 @@ async function missingLines(store: ColumnStore, batch: InsertBatch): Promise<rea
       WHERE export_batch = {batch:UUID}`,
     { batch: batch.id },
   );
-  const present = new Set(rows.map((row) => keys.map((key) => row[`${key}_text`]).join(' ')));
+  const present = new Set(rows.map((row) => JSON.stringify(keys.map((key) => row[`${key}_text`]))));
   const lines = batch.lines.split(/(?<=\n)/);
   return lines.filter((line) => {
-    const row = JSON.parse(line) as Record<string, string>;
-    return !present.has(keys.map((key) => row[key]).join(' '));
+    const row = rowSchema.parse(JSON.parse(line));
+    return !present.has(JSON.stringify(keys.map((key) => row[key])));
   });
 }
