@@ -6,7 +6,7 @@ import {
   modelLimitDocumentSchema,
   modelLimitListSchema,
 } from '../../src/capabilities/limits/limit-documents.ts';
-// Commands load it when they need it; what it imports leaves globals, which are there before the tests then.
+// oxlint-disable-next-line import/no-unassigned-import -- commands load it late; the globals that it leaves are there before the tests
 import '../../src/host/command-installation.ts';
 import { runCommand } from '../support/run-command.ts';
 
