@@ -147,8 +147,6 @@ export interface CapabilityParts<JobName extends string = never> {
   readonly services?: readonly Provided[];
   readonly hooks?: EngineHooks;
   readonly jobs?: readonly Job<JobName>[];
-  /** Makes the series of its metrics that are known at start, so that no first increase is lost. */
-  readonly startSeries?: (stages: readonly RegisteredStage[]) => void;
   /** Brings those of its gauges up to date that can only be counted now and then, when somebody scrapes. */
   readonly readGauges?: (reading: GaugeReading) => void | Promise<void>;
   /** When the start-up checks have passed and before anything is claimed. */

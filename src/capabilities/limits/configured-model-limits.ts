@@ -1,3 +1,4 @@
+import type { LimitBook } from './limit-book.ts';
 import { RateLimitStore } from './model-limits.ts';
 import { composeRateGate } from './compose-rate-gate.ts';
 import type { RateGate } from './rate-gate.ts';
@@ -18,6 +19,8 @@ export interface WaitSettings {
 interface LimitParts {
   readonly limits: LimitSettings['models'];
   readonly models: WaitSettings;
+  /** What is in force at the time. */
+  readonly book: LimitBook;
   readonly database: SqlDatabase;
   readonly stageCapacities: StageCapacities;
   readonly random: () => number;
@@ -32,6 +35,7 @@ export async function limitsGate(parts: LimitParts): Promise<RateGate> {
   const {
     limits,
     models: settings,
+    book,
     database,
     stageCapacities,
     clock,
@@ -50,7 +54,7 @@ export async function limitsGate(parts: LimitParts): Promise<RateGate> {
   );
   await warmInputEstimates(models.map(({ model }) => model));
   return composeRateGate({
-    limits,
+    limits: book,
     maxBlockMs: settings.retryAfter.maxModelMs,
     store: new RateLimitStore({ database, clock, bounds }),
     clock,

@@ -1,10 +1,11 @@
 import { z } from 'zod';
+import { limitedNamePattern, requestsPerMinute, tokensPerMinute } from './limit-requests.ts';
 import { decimalNumber, onOff, setting, wholeNumber } from '../../kernel/setting.ts';
 
 const modelLimitSchema = z
   .strictObject({
-    requestsPerMinute: wholeNumber(1, 1_000_000_000).optional(),
-    tokensPerMinute: wholeNumber(1, 1_000_000_000_000).optional(),
+    requestsPerMinute: requestsPerMinute.optional(),
+    tokensPerMinute: tokensPerMinute.optional(),
   })
   .refine(
     (limit) => limit.requestsPerMinute !== undefined || limit.tokensPerMinute !== undefined,
@@ -21,8 +22,8 @@ const countingWindow = (what: string, defaultMs: number, env: string) =>
 /** The section `limits` of the configuration: rates of models, their circuits and retries. */
 export const limitSettings = z
   .strictObject({
-    models: setting(z.record(z.string().regex(/^[a-z][a-z0-9-]*\/.+$/), modelLimitSchema).default({}), {
-      help: 'What all processes together may ask of a model each minute, by `provider/model`, or `provider/*` for each other model of the provider: `requestsPerMinute`, `tokensPerMinute`.',
+    models: setting(z.record(z.string().regex(limitedNamePattern), modelLimitSchema).default({}), {
+      help: 'What all processes together may ask of a model each minute, by `provider/model`, or `provider/*` for each other model of the provider: `requestsPerMinute`, `tokensPerMinute`. Changed while it runs by `millrace limits set`.',
     }),
     circuit: z
       .strictObject({

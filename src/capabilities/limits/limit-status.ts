@@ -85,7 +85,7 @@ function ofLimit(model: string, block: BlockedModel | undefined): WaitExplanatio
   }
   return {
     why: `${model} is at its limit of requests or tokens a minute.`,
-    change: 'Time; or a higher limit in limits.models, if the provider grants it.',
+    change: `Time; or a higher limit, if the provider grants it: millrace limits set ${model} --help`,
   };
 }
 

@@ -9,6 +9,7 @@ export const limits = {
   configuration: { limits: limitSettings },
   metrics: limitMetrics,
   names: limitNames,
+  http: async () => (await import('./limits.http.ts')).httpPart,
   status: async () => (await import('./limit-status.ts')).limitStatus,
   open: async () => (await import('./open-limits.ts')).openLimits,
 } as const satisfies Capability;
