@@ -5,7 +5,7 @@ import { SetLimits } from './set-limits.ts';
 
 /** Limits of models in an operator's command, which needs no store but the ledger. Throws what opening it throws. */
 export function withLimitService<Result>(
-  { settings, withLedger }: Installation<{ readonly models: { readonly limits: LimitsByName } }>,
+  { settings, withLedger }: Installation<{ readonly limits: { readonly models: LimitsByName } }>,
   work: (service: LimitService) => Promise<Result>,
 ): Promise<Result> {
   return withLedger((access) =>
