@@ -304,7 +304,8 @@ describe('a ledger that cannot be reached for a moment', () => {
           const isSettled = await models.calls.settle(call);
           return isAway ? fail() : isSettled;
         },
-        settleLate: (call: SettledCall, correction: string) => models.calls.settleLate(call, correction),
+        settleLate: (call: SettledCall, corrections: readonly string[]) =>
+          models.calls.settleLate(call, corrections),
       } as unknown as CallLedger;
       const model = new ScriptedModel(['fine'], 'gpt-5-mini');
       const metered = models.metered({ scripted: { kind: 'custom', model: () => model } }, { ledger });
