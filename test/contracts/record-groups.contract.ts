@@ -65,7 +65,7 @@ const ends: fc.Arbitrary<End> = fc
 const lives = fc.record({
   isAbandoned: fc.boolean(),
   end: fc.option(ends, { nil: undefined }),
-  then: fc.array(fc.oneof(fc.constant('invalidate' as const), fc.nat(400)), { maxLength: 4 }),
+  changes: fc.array(fc.oneof(fc.constant('invalidate' as const), fc.nat(400)), { maxLength: 4 }),
 });
 
 interface Sums {
@@ -114,7 +114,7 @@ export function recordGroupsContract(name: string, open: () => Promise<SqlDataba
     async function live({
       isAbandoned,
       end,
-      then,
+      changes,
     }: typeof lives extends fc.Arbitrary<infer Life> ? Life : never) {
       const facts = await reserved();
       if (isAbandoned || end === undefined) {
@@ -130,7 +130,7 @@ export function recordGroupsContract(name: string, open: () => Promise<SqlDataba
         await writer().write({ facts }, { ...end, id: facts.id });
         await check();
       }
-      for (const change of then) {
+      for (const change of changes) {
         if (change === 'invalidate') await given().invalidateAnswer(facts.id);
         else await correct(facts.id, change);
         await check();

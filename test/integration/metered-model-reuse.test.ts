@@ -305,8 +305,7 @@ describe('a ledger that cannot be reached for a moment', () => {
           const isSettled = await models.calls.settle(call);
           return isAway ? fail() : isSettled;
         },
-        settleLate: (call: SettledCall, corrections: readonly string[]) =>
-          models.calls.settleLate(call, corrections),
+        settleLate: (...late: Parameters<CallLedger['settleLate']>) => models.calls.settleLate(...late),
       } as unknown as CallLedger;
       const model = new ScriptedModel(['fine'], 'gpt-5-mini');
       const metered = models.metered({ scripted: { kind: 'custom', model: () => model } }, { ledger });
