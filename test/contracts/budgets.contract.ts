@@ -183,8 +183,8 @@ export function budgetsContract(name: string, open: () => Promise<SqlDatabase>):
       expect(await calls.settle(unsettledFor(id, '0.8'))).toBe(true);
       expect(await figures()).toBe('0.8 spent, 0 reserved');
       await noFaults();
-      expect(await calls.settleLate(settledFor(id, '0.3'), '{}')).toBe(true);
-      expect(await calls.settleLate(settledFor(id, '0.3'), '{}')).toBe(false);
+      expect(await calls.settleLate(settledFor(id, '0.3'), ['{}'])).toBe(true);
+      expect(await calls.settleLate(settledFor(id, '0.3'), ['{}'])).toBe(false);
       expect(await figures()).toBe('0.3 spent, 0 reserved');
       await noFaults();
     });
@@ -193,9 +193,11 @@ export function budgetsContract(name: string, open: () => Promise<SqlDatabase>):
       await budgets.define([someBudget()]);
       const { id } = await reserveOf(calls, '0.6');
       expect(await calls.settle(settledFor(id, '0.25'))).toBe(true);
-      expect((await calls.invalidOutputs.findAnswered(id))?.costUsd).toEqual(usd('0.25'));
-      expect(await calls.invalidOutputs.reject(id, ['{}'])).toBe(true);
-      expect(await calls.invalidOutputs.reject(id, ['{}'])).toBe(false);
+      const answered = await calls.invalidOutputs.findAnswered(id);
+      if (answered === undefined) throw new Error('the call has no answer');
+      expect(answered.costUsd).toEqual(usd('0.25'));
+      expect(await calls.invalidOutputs.reject(answered, ['{}'])).toBe(true);
+      expect(await calls.invalidOutputs.reject(answered, ['{}'])).toBe(false);
       expect(await figures()).toBe('0.25 spent, 0 reserved');
       // One that is rejected as it is settled.
       const { id: other } = await reserveOf(calls, '0.6');
@@ -219,7 +221,7 @@ export function budgetsContract(name: string, open: () => Promise<SqlDatabase>):
       expect(await figures()).toBe('0.5 spent, 0 reserved');
       await noFaults();
       expect(await calls.settle(settledFor(call, '0.1'))).toBe(false);
-      expect(await calls.settleLate(settledFor(call, '0.1'), '{}')).toBe(true);
+      expect(await calls.settleLate(settledFor(call, '0.1'), ['{}'])).toBe(true);
       expect(await figures()).toBe('0.1 spent, 0 reserved');
       await noFaults();
     });

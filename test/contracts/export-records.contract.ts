@@ -181,9 +181,11 @@ export function exportRecordsContract(name: string, open: () => Promise<SqlDatab
       const [first, second] = await harness.outbox('usage');
       const bound = await bind();
       expect(bound?.lines).toEqual([first, second]);
-      await harness.calls.invalidOutputs.reject(settled.call, ['{"n":1}', '{"n":2}']);
+      const answered = await harness.calls.invalidOutputs.findAnswered(settled.call);
+      if (answered === undefined) throw new Error('the call has no answer');
+      expect(await harness.calls.invalidOutputs.reject(answered, ['{"n":1}', '{"n":2}'])).toBe(true);
       await correct(settled.call, usd('7'));
-      expect(await harness.calls.settleLate(someSettlement({ id: given.call }), '{"n":4}')).toBe(true);
+      expect(await harness.calls.settleLate(someSettlement({ id: given.call }), ['{"n":4}'])).toBe(true);
       const corrections = ['{"n":1}', '{"n":2}', '{"n":3}', '{"n":4}'];
       expect(await harness.outbox('usage')).toEqual([first, second, ...corrections]);
       expect(await read(`select waste_reason as w from millrace.calls where id = $1`, settled.call)).toEqual({

@@ -92,7 +92,7 @@ export function ledgerCallsContract(name: string, open: () => Promise<SqlDatabas
       expect(open).toMatchObject({ unsettled: 1, succeeded: 0 });
       expect(formatUsd(open.openUpperUsd)).toBe('0.5');
       const settlement = someSettlement({ id: call });
-      const settleLate = () => calls.settleLate(settlement, '{"kind":"correction"}');
+      const settleLate = () => calls.settleLate(settlement, ['{"kind":"correction"}']);
       expect(await calls.settle(settlement)).toBe(false);
       expect(await settleLate()).toBe(true);
       expect(await settleLate()).toBe(false);

@@ -184,7 +184,7 @@ export function settlements(
     ],
     // Late ones are a statement each, for which there are few connections.
     ...(kind === 'late' ? { atOnce: 100 } : {}),
-    write: (row) => (kind === 'late' ? calls.settleLate(row, '{}') : calls.settle(row)),
+    write: (row) => (kind === 'late' ? calls.settleLate(row, ['{}']) : calls.settle(row)),
     expected: true,
   };
 }

@@ -28,6 +28,31 @@ describe('what an aggregator says it charged', () => {
   });
 });
 
+describe('a model in the answer that no price knows', () => {
+  const priced = (answered: string) =>
+    priceOfAnswer(
+      book,
+      {
+        question: { ...question, provider: 'openai' },
+        asked: 'gpt-5-mini',
+        answered,
+        boundUsd: usd('1'),
+      },
+      tokens,
+    );
+
+  it.each(['gpt-5-mini-2031-01-31', 'models/gpt-5-mini', 'gpt-5-mini-latest'])(
+    'is priced as the one that was asked where the name is one of that: %s',
+    (answered) => {
+      expect(priced(answered)).toMatchObject({ kind: 'priced', isBelieved: true });
+    },
+  );
+
+  it.each(['gpt-5-mini-ultra', 'own-model', 'gpt-77'])('is unpriced where it is another: %s', (answered) => {
+    expect(priced(answered)).toMatchObject({ kind: 'unpriced', isBelieved: true });
+  });
+});
+
 describe('the tokens of a call', () => {
   it('are its own and those of other models, in the classes that are stored', () => {
     const parts = [{ model: 'claude-opus-4-8', tokens: { uncached_input: 2000, text_output: 40 } }];

@@ -1,4 +1,5 @@
 import { addUsd, type Usd, usd } from '../../kernel/money.ts';
+import { isOtherNameOf } from '../../pricing/model-match.ts';
 import type { PriceQuestion, Pricer, Pricing, UsageBeside } from '../../pricing/price.ts';
 import {
   type RatedCounts,
@@ -25,7 +26,8 @@ const mostBesideList = usd('10');
 
 /**
  * Prices an answer by the model that the provider says has given it. By the one that was asked for when no price knows the
- * other's name; and when the other's price is above all that the request can cost, which is not believed (decision 0034).
+ * other's name and it is one of the same model (a snapshot of it, a path before it), else it is unpriced; and when the other's
+ * price is above all that the request can cost, which is not believed (decision 0034).
  */
 export function priceOfAnswer(
   pricer: Pricer,
@@ -44,7 +46,10 @@ export function priceOfAnswer(
   const told = pricer.price({ ...question, model: answered }, tokens, used);
   if (answered === asked || isWithin(told)) return { ...told, isBelieved: true };
   const own = pricer.price({ ...question, model: asked }, tokens, used);
-  if (told.kind === 'unpriced') return { ...(own.kind === 'priced' ? own : told), isBelieved: true };
+  if (told.kind === 'unpriced') {
+    const isSame = own.kind === 'priced' && isOtherNameOf(answered, asked);
+    return { ...(isSame ? own : told), isBelieved: true };
+  }
   return isWithin(own) ? { ...own, isBelieved: false } : { ...told, isBelieved: true };
 }
 

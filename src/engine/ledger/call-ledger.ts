@@ -100,9 +100,9 @@ export class CallLedger {
     return await this.#settle.submit(settlementRow(settlement));
   }
 
-  /** Settles a call that had been given up, with its rendered correction. False: somebody else did. */
-  async settleLate(settlement: SettledCall, correction: string): Promise<boolean> {
-    const { row } = lateSettlementRow(settlement, correction);
+  /** Settles a call that had been given up, with its rendered corrections. False: somebody else did. */
+  async settleLate(settlement: SettledCall, corrections: readonly string[]): Promise<boolean> {
+    const { row } = lateSettlementRow(settlement, corrections);
     const { rows } = await this.#database.query(settleLateCalls, [jsonRows([row])]);
     return rows.length === 1;
   }

@@ -42,9 +42,9 @@ export function settlementRow(item: SettledCall): CallRow {
   return { id: item.id, row };
 }
 
-/** A settlement of a call that had been given up, with the rendered correction. */
-export function lateSettlementRow(item: SettledCall, line: string): CallRow {
-  return { id: item.id, row: jsonRow('settle', () => ({ ...settledColumns(item), line })) };
+/** A settlement of a call that had been given up, with the rendered corrections. */
+export function lateSettlementRow(item: SettledCall, lines: readonly string[]): CallRow {
+  return { id: item.id, row: jsonRow('settle', () => ({ ...settledColumns(item), lines })) };
 }
 
 /** A call given up, with its usage line. */
