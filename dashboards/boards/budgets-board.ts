@@ -33,7 +33,7 @@ export const budgetsBoard: Board = {
       panels: [
         stat({
           title: 'Pauses in force',
-          description: 'Kill switches that operators have thrown, of every scope.',
+          description: 'Pauses that operators have placed, of every scope.',
           unit: 'locale',
           decimals: 0,
           width: 6,
@@ -67,7 +67,7 @@ export const budgetsBoard: Board = {
         stat({
           title: 'Budgets used up',
           description:
-            'Budgets whose limit is reached, or that parked or refused work in the last hour for want of room.',
+            'Budgets whose limit is reached, or that parked or refused work in the last hour because nothing was left.',
           unit: 'locale',
           decimals: 0,
           width: 6,
@@ -76,7 +76,7 @@ export const budgetsBoard: Board = {
         }),
         timeSeries({
           title: 'Pauses by scope',
-          description: 'Kill switches in force, by what they stop: a stage, a model, an origin.',
+          description: 'Pauses in force, by what they stop: a stage, a model, an origin.',
           unit: 'short',
           decimals: 0,
           width: 8,
@@ -160,7 +160,8 @@ export const budgetsBoard: Board = {
         }),
         timeSeries({
           title: 'Budget used over time',
-          description: 'A line that will cross the limit before its period ends is worth a talk today.',
+          description:
+            'A line that will cross the limit before its period ends needs a decision today: less spend, or a higher limit.',
           unit: 'percentunit',
           width: 8,
           limits: used,

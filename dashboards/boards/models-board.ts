@@ -199,7 +199,7 @@ export const modelsBoard: Board = {
         }),
         timeSeries({
           title: 'Fallbacks',
-          description: 'Requests that went to another model because the first was not to be had.',
+          description: 'Requests that went to another model because the circuit of the first was not closed.',
           unit: 'reqps',
           width: 12,
           queries: [
@@ -225,7 +225,7 @@ export const modelsBoard: Board = {
         }),
         timeSeries({
           title: 'Wait for a rate limit, p95',
-          description: 'How long requests waited for their turn; one in twenty waited longer.',
+          description: 'How long requests waited for the limit; one in twenty waited longer.',
           unit: 's',
           width: 8,
           queries: ofEachModel(0.95, 'llm_limit_wait_seconds'),
