@@ -183,7 +183,7 @@ export const modelsBoard: Board = {
         limitPanels.circuit,
         timeSeries({
           title: 'Fallbacks',
-          description: 'Requests that went to another model because the first was not to be had.',
+          description: 'Requests that went to another model because the circuit of the first was not closed.',
           unit: 'reqps',
           width: 12,
           queries: [

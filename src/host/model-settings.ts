@@ -47,7 +47,7 @@ export const modelSettings = z
     }),
     inlineAnswerBytes: setting(wholeNumber(0, 8_388_608).default(262_144), {
       env: 'MILLRACE_ANSWER_INLINE_BYTES',
-      help: 'Recorded answers up to this size lie in the ledger, larger ones in the payload store.',
+      help: 'Recorded answers up to this size are stored in the ledger, larger ones in the payload store.',
     }),
     retryAfter: z
       .strictObject({
@@ -57,12 +57,12 @@ export const modelSettings = z
         }),
         maxModelMs: setting(wholeNumber(1, 3_600_000).default(60_000), {
           env: 'MILLRACE_RETRY_AFTER_MAX_MODEL_MS',
-          help: 'The longest that a model takes no other calls because the refusal of one asked for a wait: after that others try.',
+          help: 'The longest that a model gets no other calls because the refusal of one asked for a wait; after that, calls are tried again.',
         }),
       })
       .prefault({}),
     fallbacks: setting(z.record(modelReference, modelReference).default({}), {
-      help: 'Language models that are asked in the place of others while the circuit of those is not closed: `{ "openai/gpt-5-mini": "anthropic/claude-haiku-4-5" }`.',
+      help: 'Language models that are used instead of others while the circuit of those is not closed: `{ "openai/gpt-5-mini": "anthropic/claude-haiku-4-5" }`.',
     }),
   })
   .prefault({});

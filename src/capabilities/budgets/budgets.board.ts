@@ -22,7 +22,7 @@ export const budgetPanels = {
   usedUp: stat({
     title: 'Budgets used up',
     description:
-      'Budgets whose limit is reached, or that parked or refused work in the last hour for want of room.',
+      'Budgets whose limit is reached, or that parked or refused work in the last hour because nothing was left.',
     unit: 'locale',
     decimals: 0,
     width: 6,
@@ -65,7 +65,8 @@ export const budgetPanels = {
   }),
   usedOverTime: timeSeries({
     title: 'Budget used over time',
-    description: 'A line that will cross the limit before its period ends is worth a talk today.',
+    description:
+      'A line that will cross the limit before its period ends needs a decision today: less spend, or a higher limit.',
     unit: 'percentunit',
     width: 8,
     limits: used,

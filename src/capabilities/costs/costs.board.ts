@@ -330,7 +330,8 @@ export const costBoard: Board = {
       panels: [
         pieChart({
           title: 'Spend by kind of token',
-          description: 'What the money was paid for. Cached input is cheap, reasoning is dear and unseen.',
+          description:
+            'What the money was paid for. Cached input costs a fraction of other input; reasoning is billed as output and is not in the answer.',
           unit: 'currencyUSD',
           width: 8,
           queries: [

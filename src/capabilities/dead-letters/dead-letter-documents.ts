@@ -41,7 +41,7 @@ const entryShape = {
 const entrySchema = z.object(entryShape);
 
 export const deadLetterListSchema = z.object({
-  deadLetters: z.array(entrySchema).describe('The newest death comes first.'),
+  deadLetters: z.array(entrySchema).describe('The newest comes first.'),
   next: z.string().optional().describe('Give it as "after" for the next page; absent on the last.'),
 });
 

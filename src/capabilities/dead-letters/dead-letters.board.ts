@@ -20,7 +20,7 @@ const died = `$__timeFilter(ts) AND outcome = 'dead_lettered' AND ${chosen(['sta
 export const deadLettersBoard: Board = {
   uid: boardUids.deadLetters,
   title: 'Millrace / Dead letters',
-  question: 'What was given up on, why, who is hit, and is anybody replaying it?',
+  question: 'What was given up on, why, who is affected, and is anybody replaying it?',
   range: '24h',
   refresh: '30s',
   variables: stageVariables,
@@ -43,7 +43,7 @@ export const deadLettersBoard: Board = {
           ],
         }),
         stat({
-          title: 'Died in the last hour',
+          title: 'Dead-lettered in the last hour',
           description: 'More than a few an hour is suspicious, hundreds are an outage.',
           unit: 'locale',
           decimals: 0,
@@ -62,7 +62,7 @@ export const deadLettersBoard: Board = {
         stat({
           title: 'Spent on dead letters',
           description:
-            'What the calls of messages cost that died in the time range. A replay reuses the answers that were recorded.',
+            'Cost of the calls of messages that were dead-lettered in the time range. A replay reuses the answers that were recorded.',
           unit: 'currencyUSD',
           width: 6,
           queries: [
@@ -81,7 +81,7 @@ export const deadLettersBoard: Board = {
           queries: [promql(maximum('dead_letters', { by: ['stage'], where: ofStage }), '{{stage}}')],
         }),
         timeSeries({
-          title: 'Died within an hour',
+          title: 'Dead-lettered within an hour',
           description: 'Arrivals of the last hour at each moment, with the limits of the alerts.',
           unit: 'short',
           decimals: 0,
@@ -112,10 +112,10 @@ export const deadLettersBoard: Board = {
       ],
     },
     {
-      title: 'Why did they die, and whose are they?',
+      title: 'Why did they fail, and whose are they?',
       panels: [
         timeSeries({
-          title: 'Died within an hour, by reason',
+          title: 'Dead-lettered within an hour, by reason',
           description: 'Messages given up on in the hour before each moment, by why.',
           unit: 'short',
           decimals: 0,
@@ -147,8 +147,8 @@ export const deadLettersBoard: Board = {
           ],
         }),
         sqlTable({
-          title: 'Who is hit',
-          description: 'Whose work died, by team, customer and feature, and when last.',
+          title: 'Affected origins',
+          description: 'Dead letters by team, customer and feature, with the time of the latest.',
           unit: 'short',
           width: 9,
           query: sql(`
@@ -170,7 +170,7 @@ export const deadLettersBoard: Board = {
               link: rowLink('Show its costs', 'cost', { customer: 'customer' }),
             },
             { name: 'feature', title: 'Feature' },
-            { name: 'dead_letters', title: 'Died', unit: 'locale', decimals: 0, width: 50 },
+            { name: 'dead_letters', title: 'Count', unit: 'locale', decimals: 0, width: 50 },
             { name: 'latest', title: 'Last', unit: 'dateTimeAsIso', width: 140 },
           ],
         }),
@@ -187,7 +187,7 @@ export const deadLettersBoard: Board = {
             FROM millrace.message_outcomes WHERE ${died} ORDER BY died DESC, message_id LIMIT 100
           `),
           columns: [
-            { name: 'died', title: 'Died', unit: 'dateTimeAsIso', width: 150 },
+            { name: 'died', title: 'Dead-lettered', unit: 'dateTimeAsIso', width: 150 },
             {
               name: 'stage',
               title: 'Stage',

@@ -29,7 +29,7 @@ export const limitSettings = z
       .strictObject({
         enabled: setting(onOff.default(true), {
           env: 'MILLRACE_CIRCUIT',
-          help: 'Whether a model that fails is left alone for a while (docs/runbooks/provider.md#circuit).',
+          help: 'Whether a model that fails gets no requests for a while (docs/runbooks/provider.md#circuit).',
         }),
         errorShare: setting(decimalNumber(0.0001, 1).default(0.5), {
           env: 'MILLRACE_CIRCUIT_ERROR_SHARE',

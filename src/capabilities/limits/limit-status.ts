@@ -4,7 +4,8 @@ import { type BlockedModel, readBlockedModels } from './blocked-models.ts';
 import { circuitsText } from './circuits-text.ts';
 import { ModelHealthStore, type TroubledModel } from './model-health-store.ts';
 
-interface TroubledModels {
+/** What the status has of models. */
+export interface TroubledModels {
   /** Models whose circuit is not closed. */
   readonly circuits: readonly TroubledModel[];
 }
@@ -19,7 +20,8 @@ const circuitSchema = z.object({
   remainingMs: z.number(),
 });
 
-interface TroubledModelsDocument {
+/** The same as the API answers it. */
+export interface TroubledModelsDocument {
   readonly circuits: readonly z.output<typeof circuitSchema>[];
 }
 

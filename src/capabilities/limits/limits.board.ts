@@ -40,7 +40,7 @@ export const limitPanels = {
   }),
   wait: timeSeries({
     title: 'Wait for a rate limit, p95',
-    description: 'How long requests waited for their turn; one in twenty waited longer.',
+    description: 'How long requests waited for the limit; one in twenty waited longer.',
     unit: 's',
     width: 8,
     queries: [

@@ -6,7 +6,7 @@ import { maximum, ofStage, sumOfMaxima } from '../../../dashboards/promql.ts';
 export const pausePanels = {
   inForce: stat({
     title: 'Pauses in force',
-    description: 'Kill switches that operators have thrown, of every scope.',
+    description: 'Pauses that operators have placed, of every scope.',
     unit: 'locale',
     decimals: 0,
     width: 6,
@@ -21,7 +21,7 @@ export const pausePanels = {
   }),
   byScope: timeSeries({
     title: 'Pauses by scope',
-    description: 'Kill switches in force, by what they stop: a stage, a model, an origin.',
+    description: 'Pauses in force, by what they stop: a stage, a model, an origin.',
     unit: 'short',
     decimals: 0,
     width: 8,
