@@ -39,6 +39,7 @@ const xaiTools: Readonly<Record<string, UsageUnit>> = {
   file_search_calls: 'file_search',
   document_search_calls: 'file_search',
   collections_search_calls: 'file_search',
+  image_generation_calls: 'image_generation',
 };
 
 /** The uses of tools that a usage block counts. */
