@@ -33,7 +33,8 @@ async function check(context: CommandContext, options: CheckOptions): Promise<nu
       : (await import('./load-stages.ts')).definitionsOf(
           await (await import('./load-stages.ts')).loadStages(options.stages),
         );
-  const findings = await findStartupFaults(configuration, { clock: context.clock, definitions });
+  const { clock, environment } = context;
+  const findings = await findStartupFaults(configuration, { clock, definitions, environment });
   if (options.json === true) print(context, JSON.stringify(findings, undefined, 2));
   else if (findings.length === 0) print(context, 'Nothing found.');
   else {

@@ -41,6 +41,7 @@ const ownNames = {
     'ledger_unsafe',
     'usage_deduplication_off',
     'usage_unreadable',
+    'variable_unknown',
     'stage_without_schema',
     'model_unknown',
     'model_unpriced',

@@ -58,6 +58,8 @@ export interface HostOptions {
   readonly metrics?: MillraceMetrics;
   /** What the host can do beside its engine. Default everything. */
   readonly capabilities?: readonly HostCapability[];
+  /** Variables of the environment that look like settings and are none. */
+  readonly unknownVariables?: readonly string[];
 }
 
 type OverOptions = HostOptions & { readonly stores: Stores; readonly worker?: string };
@@ -192,6 +194,7 @@ export class Host {
         clock: own,
         metrics,
         logger,
+        unknownVariables: options.unknownVariables ?? [],
       }),
       onWorkers: (read) => {
         workers = read;

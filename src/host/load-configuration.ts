@@ -3,6 +3,12 @@ import { isIP } from 'node:net';
 import { z } from 'zod';
 import { AppError, type Fault } from '../kernel/app-error.ts';
 import { type Configuration, type ConfigurationInput, configurationSchema } from './configuration.ts';
+import {
+  type Environment,
+  retiredVariables,
+  successorOfKey,
+  unknownVariables,
+} from './environment-variables.ts';
 import { keepConfiguredSecrets } from './keep-configured-secrets.ts';
 import type { SettingNotes } from '../kernel/setting.ts';
 
@@ -14,7 +20,7 @@ export interface SettingEntry extends SettingNotes {
 }
 
 export interface ConfigurationSources {
-  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly environment: Environment;
   /** Path of a JSON file; MILLRACE_CONFIG names one as well. */
   readonly file?: string;
   /** Given in code: overrides all else. */
@@ -31,9 +37,10 @@ export function loadConfiguration({ environment, file, options }: ConfigurationS
   );
   keepConfiguredSecrets(merged, listSettings());
   const parsed = configurationSchema.safeParse(merged);
-  const faults = parsed.success
-    ? crossChecks(parsed.data)
-    : parsed.error.issues.flatMap((issue) => faultsOf(issue));
+  const faults = [
+    ...(parsed.success ? crossChecks(parsed.data) : parsed.error.issues.flatMap((issue) => faultsOf(issue))),
+    ...retiredVariables(environment, knownVariables()),
+  ];
   if (!parsed.success || faults.length > 0) {
     throw new AppError(
       'MILLRACE_CONFIG_INVALID',
@@ -42,6 +49,15 @@ export function loadConfiguration({ environment, file, options }: ConfigurationS
     );
   }
   return parsed.data;
+}
+
+/** Variables of this product that no setting has. */
+export function unknownVariablesOf(environment: Environment): readonly string[] {
+  return unknownVariables(environment, knownVariables());
+}
+
+function knownVariables(): ReadonlySet<string> {
+  return new Set(['MILLRACE_CONFIG', ...listSettings().flatMap(({ env }) => env ?? [])]);
 }
 
 /** Every setting with its variable, default and help. */
@@ -68,7 +84,7 @@ function* walk(
   for (const [key, child] of Object.entries(shape)) yield* walk(child, [...path, key]);
 }
 
-function fromEnvironment(environment: ConfigurationSources['environment']): Record<string, unknown> {
+function fromEnvironment(environment: Environment): Record<string, unknown> {
   const found: Record<string, unknown> = {};
   for (const { path, notes } of walk(configurationSchema, [])) {
     const value = notes.env === undefined ? undefined : environment[notes.env];
@@ -168,7 +184,15 @@ function crossChecks({
 function faultsOf(issue: z.core.$ZodIssue): Fault[] {
   const path = issue.path.map(String);
   if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => ({ field: [...path, key].join('.'), problem: 'is not a setting' }));
+    const paths = listSettings().map((setting) => setting.path);
+    return issue.keys.map((key) => {
+      const field = [...path, key].join('.');
+      const successor = successorOfKey(field, paths);
+      return {
+        field,
+        problem: successor === undefined ? 'is not a setting' : `is called ${successor} now`,
+      };
+    });
   }
   return [{ field: path.join('.'), problem: issue.message }];
 }

@@ -17,7 +17,7 @@ import type { Logger } from '../telemetry/logger.ts';
 import { createLogger } from '../telemetry/logging.ts';
 import type { Configuration, ConfigurationInput } from './configuration.ts';
 import { Host } from './host.ts';
-import { loadConfiguration } from './load-configuration.ts';
+import { loadConfiguration, unknownVariablesOf } from './load-configuration.ts';
 import { Millrace } from './millrace.ts';
 
 /** How Millrace is set up inside an application. */
@@ -119,6 +119,7 @@ export function openHost(options: MillraceModuleOptions): Promise<Host> {
   const configuration = configurationOfModule(options);
   return Host.open({
     configuration,
+    unknownVariables: unknownVariablesOf(options.environment ?? process.env),
     logger: options.logger ?? createLogger({ level: configuration.logging.level }),
     ...(options.modelProviders === undefined ? {} : { modelProviders: options.modelProviders }),
   });

@@ -4,15 +4,23 @@ import type { Configuration } from './configuration.ts';
 import { capabilities } from './capabilities.ts';
 import { checkCapabilities } from './capability-checks.ts';
 import { configuredModels } from './configured-models.ts';
+import type { Environment } from './environment-variables.ts';
+import { unknownVariablesOf } from './load-configuration.ts';
 import { requireData, withOperatorStores } from './operator-stores.ts';
 import { allowing, findFaults, type HostFinding } from './startup-checks.ts';
 import { readStartupFacts } from './startup-facts.ts';
 import { openQueues } from './stores.ts';
 
+interface CheckedStart {
+  readonly clock: Clock;
+  readonly definitions: readonly StageDefinition[];
+  readonly environment: Environment;
+}
+
 /** What a start with this configuration would find. Changes nothing; embedded queues are not looked at. */
 export async function findStartupFaults(
   configuration: Configuration,
-  { clock, definitions }: { readonly clock: Clock; readonly definitions: readonly StageDefinition[] },
+  { clock, definitions, environment }: CheckedStart,
 ): Promise<readonly HostFinding[]> {
   requireData(configuration);
   const models = await configuredModels(configuration);
@@ -29,6 +37,7 @@ export async function findStartupFaults(
         checksMigrations: true,
         needsUsage: true,
         definitions,
+        unknownVariables: unknownVariablesOf(environment),
       });
       const sources = { ...stores, settings: configuration, clock, definitions };
       const found = [...findFaults(facts), ...(await checkCapabilities(capabilities, sources))];

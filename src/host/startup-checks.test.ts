@@ -10,6 +10,7 @@ const fine: StartupFacts = {
   ledgerSettings: { fsync: 'on', synchronous_commit: 'on', full_page_writes: 'on' },
   usageTables: [{ name: 'usage', windowBlocks: 10_000 }],
   usageProblem: undefined,
+  unknownVariables: [],
   stages: [{ name: 'answer', type: 'asked', acceptsAnything: false }],
   models: [{ reference: 'openai/gpt-5-mini', stage: 'answer', state: 'priced' }],
 };
@@ -35,6 +36,7 @@ describe('the start-up checks', () => {
       'fatal usage_deduplication_off',
     ],
     ['a ClickHouse that is away', { usageProblem: 'refused' }, 'warning usage_unreadable'],
+    ['a variable of no setting', { unknownVariables: ['MILLRACE_HTPP_PORT'] }, 'warning variable_unknown'],
     [
       'a schema that takes anything',
       { stages: [{ name: 's', type: 't', acceptsAnything: true }] },

@@ -24,6 +24,8 @@ export interface StartupFacts {
   readonly usageTables: readonly { readonly name: string; readonly windowBlocks: number }[];
   /** Why the column store's state could not be read. */
   readonly usageProblem: string | undefined;
+  /** Variables of the environment that look like settings and are none. */
+  readonly unknownVariables: readonly string[];
   readonly stages: readonly {
     readonly name: string;
     readonly type: string;
@@ -49,6 +51,10 @@ export function findFaults(facts: StartupFacts): readonly HostFinding[] {
     ...migrationFinding(facts.pendingMigrations),
     ...ledgerFindings(facts.ledgerSettings),
     ...usageFindings(facts),
+    ...facts.unknownVariables.map((name): HostFinding => {
+      const what = `No setting has the environment variable ${name}: it is without effect.`;
+      return { code: 'variable_unknown', severity: 'warning', what, todo: 'Correct its name, or remove it.' };
+    }),
     ...facts.stages.filter(({ acceptsAnything }) => acceptsAnything).map((stage) => schemaFinding(stage)),
     ...facts.models.flatMap((model) => modelFinding(model)),
   ];

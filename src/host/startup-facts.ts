@@ -25,6 +25,7 @@ export interface FactSources {
   readonly definitions: readonly StageDefinition[];
   readonly pricer: Pricer;
   readonly providers: ProviderRegistry;
+  readonly unknownVariables: readonly string[];
 }
 
 const readTime: SqlStatement = { name: 'startup.read_time', text: 'select clock_timestamp() as now' };
@@ -51,6 +52,7 @@ export async function readStartupFacts(sources: FactSources): Promise<StartupFac
     ledgerSettings: Object.fromEntries(settings.map(({ name, setting }) => [name, setting])),
     usageTables: usage.tables,
     usageProblem: usage.problem,
+    unknownVariables: sources.unknownVariables,
     stages: definitions.map(({ name, consumes }) => ({
       name,
       type: consumes.typeName,

@@ -21,6 +21,7 @@ interface StartupParts {
   readonly providers: ProviderRegistry;
   readonly metrics: MillraceMetrics;
   readonly logger: Logger;
+  readonly unknownVariables: readonly string[];
 }
 
 /** Checks, before a host takes work, that nothing would break a promise. Throws MILLRACE_STARTUP_REFUSED. */

@@ -26,7 +26,7 @@ import { catalogueProviders, modelOfProvider, priceProviderOf } from './provider
 import { geographyOf, isCommitmentTier, tierOf } from './tier-names.ts';
 import { type RatedCounts, type RatedKind, ratedKinds } from './token-classes.ts';
 import type { UnitCounts } from './usage-units.ts';
-import { pricedCharge, withParts } from './whole-cost.ts';
+import { isFreeModel, pricedCharge, withParts } from './whole-cost.ts';
 
 /*
  * Rules make a price, in this order: the base price of the model with its context bands, the tier or batch mode, the
@@ -109,9 +109,10 @@ export class PriceBook implements Pricer {
         pricing: this.#priceOf({ ...question, model: part.model }, part.tokens, {}),
       })),
     );
-    return beside.chargedUsd === undefined
-      ? whole
-      : pricedCharge(whole, beside.chargedUsd, question.provider.toLowerCase());
+    const { chargedUsd } = beside;
+    // Nothing charged is no charge: an account of one's own may pay. Only what is free by its name costs nothing.
+    if (chargedUsd === undefined || (chargedUsd.isZero() && !isFreeModel(question.model))) return whole;
+    return pricedCharge(whole, chargedUsd, question.provider.toLowerCase());
   }
 
   upperBound(

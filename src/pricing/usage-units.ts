@@ -30,16 +30,6 @@ export type UsageUnit = (typeof usageUnits)[number];
 /** Counts of uses; one that is absent is 0. */
 export type UnitCounts = Readonly<Partial<Record<UsageUnit, number>>>;
 
-/** Both counts together. */
-export function addUnits(left: UnitCounts, right: UnitCounts): UnitCounts {
-  const sum: Partial<Record<UsageUnit, number>> = { ...left };
-  for (const unit of usageUnits) {
-    const count = right[unit];
-    if (count !== undefined) sum[unit] = (sum[unit] ?? 0) + count;
-  }
-  return sum;
-}
-
 /** Counts as a JSON object; undefined when there are none. */
 export function unitCountsText(counts: UnitCounts | undefined): string | undefined {
   const listed = usageUnits.flatMap((unit) => {

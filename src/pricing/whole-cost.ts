@@ -37,6 +37,11 @@ function addCosts(own: Cost, parts: readonly PricedPart[]): Cost {
   return { ...own, total, byClass, request };
 }
 
+/** Whether the name says that the model is free of charge, as OpenRouter writes it. */
+export function isFreeModel(model: string): boolean {
+  return model.endsWith(':free');
+}
+
 /** The call at what was charged for it. The difference to the list price stands where a fee does, and may be negative. */
 export function pricedCharge(list: Pricing, charged: Usd, provider: string): Pricing {
   const chargedUsd = charged.toDecimalPlaces(moneyScale);

@@ -200,6 +200,24 @@ describe('the name of a dearer model', () => {
   });
 });
 
+describe.each(['whole', 'streamed'] as const)('%s: searches that nobody asked for', (how) => {
+  it('are not booked, and the call is suspect', async () => {
+    const searched = (text: string) =>
+      text.replace(/("output_tokens":200)/, '$1,"server_tool_use":{"web_search_requests":1000}');
+    const { input, output, ...rest } = await booked(
+      shapes['anthropic'] as Shape,
+      how,
+      ['11', '200'],
+      searched,
+    );
+    expect([input, output]).toEqual([11, 200]);
+    expect(rest).toEqual({ settlement: 'estimated', isSuspect: true, suspectCalls: 1 });
+    const [line] = await models.usageLines();
+    expect(line).not.toHaveProperty('units');
+    expect(Number((line as { cost_usd: string }).cost_usd)).toBeLessThan(0.01);
+  });
+});
+
 describe('the usage of embeddings', () => {
   it.each([
     ['9007199254740993', true, 'estimated'],

@@ -119,16 +119,23 @@ export class CallSettler {
 
   /** What the answer cost; says so once when no price is known of the model, or of a use of the provider's tools. */
   #price(
-    { facts, target }: CallInFlight,
-    { geography }: CallReport,
+    call: CallInFlight,
+    report: CallReport,
     { answeredModel, tier, measured }: PricedAnswer,
   ): ReturnType<typeof priceOfAnswer> {
+    const { facts, target } = call;
+    const { geography } = report;
     const { pricer, logger, logOnce } = this.#options;
     const { provider, modelId: model } = target;
     const answered = answeredModel ?? model;
     const question = { provider: target.priceProvider, at: facts.sentAt, tier, batch: false, geography };
     const asked = { question, asked: model, answered, boundUsd: facts.upperBoundUsd };
     const pricing = priceOfAnswer(pricer, asked, measured.tokens, measured.beside);
+    const { chargedUsd } = measured.beside;
+    if (chargedUsd !== undefined && !pricing.isBelieved) {
+      const fault = `a charge of ${chargedUsd.toString()} US dollars is more than the request can have caused`;
+      this.#logFaults(call, report, [fault]);
+    }
     const open = pricing.kind === 'priced' ? pricing.openUnits?.join(', ') : pricing.reason;
     if (open !== undefined && logOnce.isNew(`unpriced ${provider}/${answered} ${tier}`)) {
       logger.warn(

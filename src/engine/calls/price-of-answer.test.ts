@@ -26,6 +26,45 @@ describe('what an aggregator says it charged', () => {
     expect(pricing).toMatchObject({ kind: 'priced', isBelieved: false });
     expect(pricing.kind === 'priced' && pricing.cost.total.toFixed()).toBe('0.0001764');
   });
+
+  it('is not believed where it cannot be stored, whatever the bound', () => {
+    expect(charged('100000000000000000000', '100000000000000000000')).toMatchObject({ isBelieved: false });
+  });
+});
+
+describe('what a provider that sells by its list says of cost', () => {
+  it.each(['0.5', '0'])('%s changes nothing', (amount) => {
+    const model = 'gpt-5-mini';
+    const own = { ...question, provider: 'openai' };
+    const answer = { question: own, asked: model, answered: model, boundUsd: usd('1') };
+    const priced = priceOfAnswer(book, answer, tokens, { chargedUsd: usd(amount) });
+    expect(priced).toEqual(priceOfAnswer(book, answer, tokens));
+    expect(priced).toMatchObject({ kind: 'priced', isBelieved: true });
+  });
+});
+
+describe('what a provider says it charged for a model without a price', () => {
+  function unknown(amount: string, model = 'house-model', asked = model) {
+    const answer = { question, asked, answered: model, boundUsd: undefined };
+    return priceOfAnswer(book, answer, tokens, { chargedUsd: usd(amount) });
+  }
+
+  it.each(['0.5', '10'])('is believed up to 10 US dollars: %s', (amount) => {
+    const pricing = unknown(amount);
+    expect(pricing).toMatchObject({ kind: 'priced', isBelieved: true });
+    expect(pricing.kind === 'priced' && pricing.cost.total.toFixed()).toBe(amount);
+  });
+
+  it.each(['10.01', '90000000000000000000', '1000000000000000000000'])('is not believed at %s', (amount) => {
+    expect(unknown(amount)).toMatchObject({ kind: 'unpriced', isBelieved: false });
+  });
+
+  it('is not taken for free at 0', () => {
+    expect(unknown('0')).toMatchObject({ kind: 'unpriced' });
+    expect(unknown('0', 'acme/unheard-of:free')).toMatchObject({ kind: 'priced' });
+    const named = unknown('0', 'openai/gpt-4o-mini', 'openai/gpt-4o-mini:free');
+    expect(named.kind === 'priced' && named.cost.total.toFixed()).toBe('0');
+  });
 });
 
 describe('a model in the answer that no price knows', () => {

@@ -1,6 +1,8 @@
-import { addUsd, type Usd, usd } from '../../kernel/money.ts';
+import { addUsd, isStorableUsd, moneyScale, type Usd, usd, zeroUsd } from '../../kernel/money.ts';
 import { isOtherNameOf } from '../../pricing/model-match.ts';
+import { saysWhatItCharged } from '../../pricing/provider-names.ts';
 import type { PriceQuestion, Pricer, Pricing, UsageBeside } from '../../pricing/price.ts';
+import { isFreeModel } from '../../pricing/whole-cost.ts';
 import {
   type RatedCounts,
   storedCounts,
@@ -20,7 +22,7 @@ export interface AnswerToPrice {
 
 /**
  * What an aggregator may charge beside its list price (tools that ran there), over all that the request can cost at list
- * prices. Beyond that its word is not believed, and the list price is booked.
+ * prices; in all where no list price is known. Beyond that its word is not believed, and the list price is booked, if any.
  */
 const mostBesideList = usd('10');
 
@@ -36,9 +38,10 @@ export function priceOfAnswer(
   beside: UsageBeside = {},
 ): Pricing & { readonly isBelieved: boolean } {
   const { chargedUsd, ...used } = beside;
-  if (chargedUsd !== undefined) {
-    const isBelieved = boundUsd === undefined || !chargedUsd.greaterThan(addUsd(boundUsd, mostBesideList));
-    const told = pricer.price({ ...question, model: answered }, tokens, isBelieved ? beside : used);
+  if (chargedUsd !== undefined && saysWhatItCharged(question.provider)) {
+    const isBelieved = isPossibleCharge(chargedUsd, boundUsd);
+    const model = chargedUsd.isZero() && isFreeModel(asked) ? asked : answered;
+    const told = pricer.price({ ...question, model }, tokens, isBelieved ? beside : used);
     return { ...told, isBelieved };
   }
   const isWithin = (pricing: Pricing): boolean =>
@@ -51,6 +54,13 @@ export function priceOfAnswer(
     return { ...(isSame ? own : told), isBelieved: true };
   }
   return isWithin(own) ? { ...own, isBelieved: false } : { ...told, isBelieved: true };
+}
+
+function isPossibleCharge(chargedUsd: Usd, boundUsd: Usd = zeroUsd): boolean {
+  return (
+    isStorableUsd(chargedUsd.toDecimalPlaces(moneyScale)) &&
+    !chargedUsd.greaterThan(addUsd(boundUsd, mostBesideList))
+  );
 }
 
 /** Every token of a call by the class that it is stored in, those of other models that took part among them. */

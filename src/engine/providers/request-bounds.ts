@@ -6,8 +6,9 @@ import type {
   LanguageModelV4ToolResultOutput,
 } from '@ai-sdk/provider';
 import type { Pricer } from '../../pricing/price.ts';
-import type { UnitCounts, UsageUnit } from '../../pricing/usage-units.ts';
+import type { UnitCounts } from '../../pricing/usage-units.ts';
 import type { ModelTarget } from './provider-registry.ts';
+import { reservedUnits } from './tool-uses.ts';
 import { embeddingUsageLimits, languageUsageLimits, type UsageLimits } from './usage-limits.ts';
 
 /*
@@ -57,7 +58,7 @@ export function languageBounds(
     maxOutputTokens:
       asked === undefined || thinksOnTop(target, options) ? Math.max(modelMaxTokens, asked ?? 0) : asked,
   };
-  const maxUnits = unitsOfTools(options);
+  const maxUnits = reservedUnits(options);
   return {
     ...bounds,
     ...(maxUnits === undefined ? {} : { maxUnits }),
@@ -106,22 +107,6 @@ function toolTokens({ tools }: LanguageModelV4CallOptions, contextTokens: number
     tokens += tool.type === 'provider' ? contextTokens : toolOverheadTokens + jsonBytes(tool);
   }
   return tokens;
-}
-
-/** How often a tool without a limit of its own is taken to be used: as many rounds as a provider makes. */
-const usesWithoutLimit = 16;
-
-/** The searches that provider-run tools can make, by the limit that the request sets. */
-function unitsOfTools({ tools = [] }: LanguageModelV4CallOptions): UnitCounts | undefined {
-  const units: Partial<Record<UsageUnit, number>> = {};
-  for (const tool of tools) {
-    if (tool.type !== 'provider') continue;
-    const unit = (['web_search', 'file_search', 'x_search'] as const).find((name) => tool.id.includes(name));
-    const limit = tool.args['maxUses'];
-    const uses = typeof limit === 'number' && limit > 0 ? Math.ceil(limit) : usesWithoutLimit;
-    if (unit !== undefined) units[unit] = (units[unit] ?? 0) + uses;
-  }
-  return Object.keys(units).length === 0 ? undefined : units;
 }
 
 function messageTokens(message: LanguageModelV4Message): number {

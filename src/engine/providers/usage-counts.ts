@@ -39,6 +39,7 @@ const xaiTools: Readonly<Record<string, UsageUnit>> = {
   file_search_calls: 'file_search',
   document_search_calls: 'file_search',
   collections_search_calls: 'file_search',
+  image_generation_calls: 'image_generation',
 };
 
 /** The uses of tools that a usage block counts. */
@@ -103,8 +104,9 @@ function recordsIn(record: JsonRecord | undefined, name: string): readonly JsonR
 const ticksPerUsd = 10_000_000_000;
 
 /**
- * What the provider says that it charged, in US dollars: `cost` of OpenRouter and its like (with the account of one's own
- * that it used, what that was charged comes on top), `cost.total_cost` of Perplexity, ticks of xAI.
+ * What the provider says that it charged, in US dollars: `cost` of OpenRouter and its like, `cost.total_cost` of
+ * Perplexity, ticks of xAI. An account of one's own pays what it was charged on top; where that is not said, nobody knows
+ * the charge.
  */
 export function chargedUsd(usage: JsonRecord | undefined): Usd | undefined {
   const ticks = amountOf(usage?.['cost_in_usd_ticks']);
@@ -112,9 +114,9 @@ export function chargedUsd(usage: JsonRecord | undefined): Usd | undefined {
   const total = amountOf(recordIn(usage, 'cost')?.['total_cost']);
   if (total !== undefined) return total;
   const cost = amountOf(usage?.['cost']);
-  if (cost === undefined) return undefined;
+  if (cost === undefined || usage?.['is_byok'] !== true) return cost;
   const upstream = amountOf(recordIn(usage, 'cost_details')?.['upstream_inference_cost']);
-  return usage?.['is_byok'] === true && upstream !== undefined ? addUsd(cost, upstream) : cost;
+  return upstream === undefined || upstream.isZero() ? undefined : addUsd(cost, upstream);
 }
 
 function amountOf(value: unknown): Usd | undefined {

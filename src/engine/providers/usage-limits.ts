@@ -1,8 +1,10 @@
 import type { LanguageModelV4CallOptions, LanguageModelV4Prompt } from '@ai-sdk/provider';
 import { countTokens, inputTokenClasses, outputTokenClasses } from '../../pricing/token-classes.ts';
 import type { Pricer } from '../../pricing/price.ts';
+import { type UnitCounts, type UsageUnit, usageUnits } from '../../pricing/usage-units.ts';
 import type { ModelTarget } from './provider-registry.ts';
 import type { ReportedUsage } from './token-usage.ts';
+import { believedUnits } from './tool-uses.ts';
 
 /*
  * How much usage a provider can truly report for a request. Above these limits a count is no report but nonsense: it
@@ -17,6 +19,8 @@ export interface UsageLimits {
   readonly outputTokens: number;
   /** Of the output, what is not reasoning. */
   readonly answerTokens: number;
+  /** How often each of the provider's own tools can have been used; one that is absent cannot. */
+  readonly units: UnitCounts;
 }
 
 /** A prompt that a gateway or a model's template puts before the request. */
@@ -31,7 +35,7 @@ const providerRounds = 16;
 
 /** The limits of a request to a language model, from what is reserved for it. */
 export function languageUsageLimits(
-  { kind }: ModelTarget<unknown>,
+  target: ModelTarget<unknown>,
   options: LanguageModelV4CallOptions,
   limits: ReturnType<Pricer['limits']>,
   reserved: { readonly maxInputTokens: number; readonly maxOutputTokens: number },
@@ -41,21 +45,19 @@ export function languageUsageLimits(
   const modelTokens = Math.max(limits.maxOutputTokens ?? 0, leastMaxOutputTokens, reserved.maxOutputTokens);
   const shownTokens = reserved.maxInputTokens + hiddenPromptTokens;
   const askedTokens = (reserved.maxOutputTokens + overrunTokens) * choicesOf(options);
-  const isWithinAsked = kind === 'openai' || kind === 'anthropic';
+  const isWithinAsked = target.kind === 'openai' || target.kind === 'anthropic';
   return {
     inputTokens: rounds > 1 || readsElsewhere(options) ? Math.max(shownTokens, contextTokens) : shownTokens,
     outputTokens: rounds > 1 || !isWithinAsked ? Math.max(askedTokens, modelTokens * rounds) : askedTokens,
     answerTokens: rounds > 1 ? modelTokens * rounds : askedTokens,
+    units: believedUnits(target, options),
   };
 }
 
 /** The limits of a request to an embedding model. */
 export function embeddingUsageLimits({ maxInputTokens }: { readonly maxInputTokens: number }): UsageLimits {
-  return { inputTokens: maxInputTokens + hiddenPromptTokens, outputTokens: 0, answerTokens: 0 };
+  return { inputTokens: maxInputTokens + hiddenPromptTokens, outputTokens: 0, answerTokens: 0, units: {} };
 }
-
-/** How often a provider can have used one tool in an answer. */
-const maxUses = 1_000;
 
 /** The report without the halves, parts and uses that are beyond the limits; the same one when all are within. */
 export function withinLimits(usage: ReportedUsage, limits: UsageLimits): ReportedUsage {
@@ -67,8 +69,8 @@ export function withinLimits(usage: ReportedUsage, limits: UsageLimits): Reporte
   const isOutputBeyond = outputTokens > limits.outputTokens || answerTokens > limits.answerTokens;
   const partTokens = parts.reduce((sum, { tokens }) => sum + countTokens(tokens), 0);
   const arePartsBeyond = partTokens > limits.inputTokens + limits.outputTokens;
-  const areUsesBeyond = Object.values(units).some((count) => count > maxUses);
-  if (!isInputBeyond && !isOutputBeyond && !arePartsBeyond && !areUsesBeyond) return usage;
+  const usesBeyond = usageUnits.filter((unit) => (units[unit] ?? 0) > (limits.units[unit] ?? 0));
+  if (!isInputBeyond && !isOutputBeyond && !arePartsBeyond && usesBeyond.length === 0) return usage;
   const beyond = (what: string, tokens: number, limit: number): string =>
     `${what} of ${tokens} tokens is more than the request can have caused (${limit})`;
   const { parts: _parts, units: _units, ...rest } = usage;
@@ -77,7 +79,7 @@ export function withinLimits(usage: ReportedUsage, limits: UsageLimits): Reporte
     input: isInputBeyond ? undefined : input,
     output: isOutputBeyond ? undefined : output,
     ...(arePartsBeyond || usage.parts === undefined ? {} : { parts }),
-    ...(areUsesBeyond || usage.units === undefined ? {} : { units }),
+    ...(usage.units === undefined ? {} : { units: withoutUnits(units, usesBeyond) }),
     faults: [
       ...usage.faults,
       ...(isInputBeyond ? [beyond('input', inputTokens, limits.inputTokens)] : []),
@@ -87,9 +89,16 @@ export function withinLimits(usage: ReportedUsage, limits: UsageLimits): Reporte
       ...(arePartsBeyond
         ? [beyond('other models', partTokens, limits.inputTokens + limits.outputTokens)]
         : []),
-      ...(areUsesBeyond ? [`one tool was used more than ${maxUses} times`] : []),
+      ...usesBeyond.map(
+        (unit) =>
+          `${unit} of ${units[unit] ?? 0} is more than the request can have caused (${limits.units[unit] ?? 0})`,
+      ),
     ],
   };
+}
+
+function withoutUnits(units: UnitCounts, beyond: readonly UsageUnit[]): UnitCounts {
+  return Object.fromEntries(Object.entries(units).filter(([unit]) => !beyond.includes(unit as UsageUnit)));
 }
 
 function countOf(counts: ReportedUsage['input'], classes: typeof inputTokenClasses): number {

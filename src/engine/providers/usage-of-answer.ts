@@ -1,6 +1,6 @@
 import type { LanguageModelV4Usage, SharedV4ProviderMetadata } from '@ai-sdk/provider';
 import type { ProviderKind } from './provider-registry.ts';
-import { addUnits, type UnitCounts } from '../../pricing/usage-units.ts';
+import type { UnitCounts } from '../../pricing/usage-units.ts';
 import { chargedUsd, unitsOfBody } from './usage-counts.ts';
 import { shapeOf, usageInShape, type UsageShape } from './usage-shapes.ts';
 import {
@@ -46,7 +46,8 @@ export function usageOf(
   let usage = noUsage;
   if (raw !== undefined && shape !== undefined) usage = usageInShape(shape, raw);
   else if (normalised !== undefined) usage = genericUsage(normalised);
-  const all = addUnits(usage.units ?? {}, units);
+  // A use that the usage block counts may stand in the body as well: it is one use.
+  const all = { ...units, ...usage.units };
   const charged = kind === 'anthropic' ? undefined : chargedUsd(raw);
   return {
     ...usage,

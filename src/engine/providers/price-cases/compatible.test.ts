@@ -12,6 +12,8 @@ const cached = (cached_tokens: number, more: Fields = {}) => ({
   prompt_tokens_details: { cached_tokens, ...more },
 });
 
+const searchCall = { type: 'web_search_call', action: { type: 'search' } };
+
 describe('Groq', () => {
   const gpt = 'openai/gpt-oss-120b';
   testPriceCases(
@@ -100,6 +102,29 @@ describe('xAI', () => {
         }),
         '0.0176',
         '1000×2 + 100×6 + 2×5000 + 1×5000',
+      ],
+      [
+        'tools that stand in the usage and in the output are counted once',
+        'grok-4.5',
+        {
+          output: [searchCall, searchCall, { type: 'message' }],
+          usage: {
+            input_tokens: 1000,
+            output_tokens: 100,
+            total_tokens: 1100,
+            server_side_tool_usage_details: { web_search_calls: 2 },
+          },
+        },
+        '0.0126',
+        '1000×2 + 100×6 + 2×5000',
+      ],
+      [
+        'pictures that it made, of unknown price',
+        'grok-4.5',
+        chat(1000, 100, { server_side_tool_usage_details: { image_generation_calls: 1 } }),
+        '0.0026',
+        '1000×2 + 100×6',
+        { open: ['image_generation'] },
       ],
     ]),
   );
@@ -223,13 +248,20 @@ describe('OpenRouter', () => {
         { list: '0.0001764' },
       ],
       [
-        'nothing was charged',
+        'an account that does not say what it was charged pays the list price',
+        'openai/gpt-4o-mini',
+        chat(900, 69, { cost: 0.00000882, is_byok: true, cost_details: { upstream_inference_cost: null } }),
+        '0.0001764',
+        '900×0.15 + 69×0.6',
+      ],
+      [
+        'nothing charged for what has a price is no charge',
         'openai/gpt-4o-mini',
         chat(900, 69, { cost: 0 }),
-        '0',
-        '',
-        { list: '0.0001764' },
+        '0.0001764',
+        '900×0.15 + 69×0.6',
       ],
+      ['free by its name', 'meta-llama/llama-3.3-70b-instruct:free', chat(900, 69, { cost: 0 }), '0', ''],
       [
         'less than list',
         'openai/gpt-4o-mini',
