@@ -122,11 +122,11 @@ async function refuseExisting(file: string): Promise<void> {
   }
 }
 
-/** Writes beside the file and renames: an export that breaks off leaves none that looks whole. */
+/** Writes beside the file, to the disk, and renames: an export that breaks off leaves none that looks whole. */
 async function writeWhole(bytes: Readable, file: string): Promise<void> {
   const partial = `${file}.partial`;
   try {
-    await pipeline(bytes, createWriteStream(partial));
+    await pipeline(bytes, createWriteStream(partial, { flush: true }));
     await rename(partial, file);
   } catch (error) {
     await rm(partial, { force: true });
