@@ -79,6 +79,8 @@ const owners = [
 ];
 
 const testBesideCode = '\\.test\\.ts$';
+/** Boards and alert rules of capabilities: not part of what runs, as tests are not. */
+const boardBesideCode = '\\.(?:board|alerts)\\.ts$';
 const alternatives = (names) => `(?:${names.join('|')})`;
 const escaped = (name) => name.replaceAll('.', '\\.');
 
@@ -177,8 +179,25 @@ export default {
       name: 'source-stands-alone',
       comment: 'src must not need tests, examples, benchmarks, boards or scripts.',
       severity: 'error',
-      from: { path: '^src/', pathNot: testBesideCode },
+      from: { path: '^src/', pathNot: [testBesideCode, boardBesideCode] },
       to: { path: '^(?:test|examples|bench|dashboards|scripts)/' },
+    },
+    {
+      name: 'boards-stand-on-dashboards',
+      comment:
+        'Boards and alert rules of capabilities are written with what dashboards/ offers, and need nothing else beside src.',
+      severity: 'error',
+      from: { path: `^src/.*${boardBesideCode}` },
+      to: {
+        path: ['^(?:test|examples|bench|scripts)/', '^dashboards/(?:all-boards|alerts/rule-groups)\\.ts$'],
+      },
+    },
+    {
+      name: 'boards-are-not-imported-inside',
+      comment: 'Boards and alert rules are for Grafana and Prometheus; what runs knows nothing of them.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: [testBesideCode, boardBesideCode] },
+      to: { path: `^src/.*${boardBesideCode}` },
     },
     {
       name: 'tests-are-not-imported',
@@ -190,7 +209,7 @@ export default {
       name: 'no-development-packages-in-source',
       comment: 'What src imports must be installed with the package, or be a peer that its user installs.',
       severity: 'error',
-      from: { path: '^src/', pathNot: testBesideCode },
+      from: { path: '^src/', pathNot: [testBesideCode, boardBesideCode] },
       to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only', 'npm-peer'] },
     },
     {

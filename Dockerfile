@@ -14,7 +14,7 @@ RUN node node_modules/typescript-native/bin/tsc -p tsconfig.build.json --noCheck
   && node scripts/keep-packages.mjs @aws-sdk/client-s3 @ai-sdk/anthropic @ai-sdk/openai @ai-sdk/openai-compatible \
   && npm prune --omit=dev \
   && rm -rf node_modules/typescript node_modules/typescript-native dist/bench dist/test dist/dashboards \
-  && find dist -name '*.test.*' -delete
+  && find dist \( -name '*.test.*' -o -name '*.board.*' -o -name '*.alerts.*' \) -delete
 
 FROM node:${NODE_VERSION}-bookworm-slim${NODE_DIGEST}
 ENV NODE_ENV=production

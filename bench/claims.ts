@@ -42,7 +42,7 @@ const leaseByIds = {
   text: `with candidate as (
      select m.id from unnest($1::uuid[]) as u(id) join millrace.messages m on m.id = u.id
      where m.state = 'pending' and m.available_at <= clock_timestamp() order by m.id for update of m skip locked)
-   update millrace.messages m set state = 'leased', fence = m.fence + 1, deliveries = m.deliveries + 1, leased_by = 'bench',
+   update millrace.messages m set state = 'leased', fencing_token = m.fencing_token + 1, deliveries = m.deliveries + 1, leased_by = 'bench',
      leased_at = clock_timestamp(), lease_until = clock_timestamp() + interval '1 minute',
      sweep_at = clock_timestamp() + interval '61 seconds'
    from candidate c where m.id = c.id returning m.*`,

@@ -68,7 +68,7 @@ async function metered(use: (model: LanguageModelV4) => Promise<void>): Promise<
     message: {
       id,
       rootId: id,
-      fence: 1,
+      fencingToken: 1,
       pipeline: 'default',
       stage: 'summarise',
       owner: 'platform',

@@ -1,8 +1,8 @@
 import type { Board } from './board.ts';
-import { batchesBoard } from './boards/batches-board.ts';
+import { batchesBoard } from '../src/capabilities/costs/batches.board.ts';
 import { budgetsBoard } from './boards/budgets-board.ts';
-import { costBoard } from './boards/cost-board.ts';
-import { deadLettersBoard } from './boards/dead-letters-board.ts';
+import { costBoard } from '../src/capabilities/costs/costs.board.ts';
+import { deadLettersBoard } from '../src/capabilities/dead-letters/dead-letters.board.ts';
 import { meteringBoard } from './boards/metering-board.ts';
 import { modelsBoard } from './boards/models-board.ts';
 import { overviewBoard } from './boards/overview-board.ts';

@@ -7,7 +7,7 @@ export function boardsDocument(): string {
   return [
     '# Boards',
     '',
-    '<!-- Generated from dashboards/boards by `npm run generate`. Do not edit. -->',
+    '<!-- Generated from dashboards/boards/ and the *.board.ts of capabilities by `npm run generate`. Do not edit. -->',
     '',
     'Grafana is given these boards by file. Each answers one question; its rows are the smaller questions on the way. Start',
     'at the overview: names of stages, teams, customers, batches and models lead on, and take time and variables along.',

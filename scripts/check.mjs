@@ -19,7 +19,12 @@ const cruised = ['src', 'test', 'bench', 'examples', 'dashboards', 'scripts'].fi
 const checks = [
   { name: 'format', command: 'prettier', args: ['--check', '--log-level', 'warn', '.'] },
   { name: 'lint', command: 'oxlint', args: ['--type-aware', '--deny-warnings'] },
-  { name: 'types', command: 'node', args: ['node_modules/typescript-native/bin/tsc', '-p', 'tsconfig.json'] },
+  // With declarations, which the build writes and which fail where a type cannot be named.
+  {
+    name: 'types',
+    command: 'node',
+    args: ['node_modules/typescript-native/bin/tsc', '-p', 'tsconfig.json', '--declaration'],
+  },
   { name: 'boundaries', command: 'depcruise', args: ['--config', '.dependency-cruiser.mjs', ...cruised] },
   { name: 'dead-code', command: 'knip', args: ['--no-progress'] },
   { name: 'generated', command: 'node', args: ['scripts/generate.ts', '--check'] },

@@ -1,7 +1,8 @@
-import { batchesBoard } from '../../dashboards/boards/batches-board.ts';
-import { costBoard } from '../../dashboards/boards/cost-board.ts';
+import { batchesBoard } from '../../src/capabilities/costs/batches.board.ts';
+import { costBoard } from '../../src/capabilities/costs/costs.board.ts';
 import { expandSql } from '../../dashboards/live/grafana-macros.ts';
-import { type CostQuery, CostReportQuery } from '../../src/capabilities/costs/usage-queries.ts';
+import type { CostQuery } from '../../src/capabilities/costs/cost-query.ts';
+import { CostReportQuery } from '../../src/capabilities/costs/usage-queries.ts';
 import { monthDays, monthStart } from './fill.ts';
 
 /* What is asked: questions of the API over 30 days that begin and end within an hour, and every panel of the cost boards. */

@@ -14,16 +14,16 @@ export function alertsDocument(groups: readonly RuleGroup[]): string {
   ]);
   return `# Alerts
 
-<!-- Generated from dashboards/alerts/ by \`npm run boards:generate\`. Do not edit. -->
+<!-- Generated from dashboards/alerts/ and the *.alerts.ts of capabilities by \`npm run boards:generate\`. Do not edit. -->
 
-Prometheus evaluates them, Alertmanager tells people. Thresholds stand in \`dashboards/thresholds.ts\`, which the boards read too; the rules in \`dashboards/alerts/\`.
+Prometheus evaluates them, Alertmanager notifies people. Thresholds are in \`dashboards/thresholds.ts\`, which the boards read too; rules about what a capability does are in its folder (\`src/capabilities/*/*.alerts.ts\`), all others in \`dashboards/alerts/\`.
 Generated and committed: \`dashboards/generated/prometheus/\` and \`dashboards/generated/alertmanager/\`.
 
 ${markdownTable(['Alert', 'Severity', 'Incident', 'Meaning', 'Holds for', 'Runbook'], rows)}
 \`critical\`: look now, also at night. \`warning\`: today. \`info\`: this week. \`none\`: the watchdog, which always fires.
 Within one incident the worse alert silences the lesser ones about the same thing. While a stage is paused for long, nothing about its backlog is sent.
 
-## Who is told
+## Who receives alerts
 
 \`dashboards/owners.yml\` says it; run \`npm run boards:generate\` after a change, and let Alertmanager reload.
 
@@ -32,7 +32,7 @@ Within one incident the worse alert silences the lesser ones about the same thin
 | \`grafanaUrl\`, \`runbooksUrl\` | where the links in alerts lead |
 | \`channels\` | ways to reach people, by name: \`webhook\` (\`url\`, \`tokenFile\`), \`slack\` (\`channel\`, \`apiUrlFile\`), \`email\` (\`to\`, \`from\`, \`smarthost\`, \`username\`, \`passwordFile\`), \`pagerduty\` (\`routingKeyFile\`) |
 | \`onCall\` | channels for everything critical |
-| \`deadMan\` | channels for the watchdog: every 5 minutes a sign of life; they must raise the alarm when none comes |
+| \`deadMan\` | channels for the watchdog: it is sent every 5 minutes; they must raise the alarm when it stops |
 | \`platform\` | channels for what belongs to no team |
 | \`teams\` | channels by team: alerts about stages whose \`owner\` it is, and about its budgets and spend |
 

@@ -1,6 +1,6 @@
+import { deadLetterRules } from '../../src/capabilities/dead-letters/dead-letters.alerts.ts';
 import type { RuleGroup } from './alert-rule.ts';
 import { costRules } from './cost-rules.ts';
-import { deadLetterRules } from './dead-letter-rules.ts';
 import { meteringRules } from './metering-rules.ts';
 import { modelRules } from './model-rules.ts';
 import { processRules } from './process-rules.ts';

@@ -1,3 +1,4 @@
+import { pauseAlerts } from '../../src/capabilities/pauses/pauses.alerts.ts';
 import type { RuleGroup } from './alert-rule.ts';
 import type { RuleTerms } from './rule-terms.ts';
 
@@ -7,8 +8,7 @@ import type { RuleTerms } from './rule-terms.ts';
  * reports the same counts: max over them, never sum.
  */
 export function stageRules(terms: RuleTerms): RuleGroup {
-  const { stalledWindowMinutes, stalledForMinutes, drainSlowForMinutes, pausedForMinutes } =
-    terms.thresholds.queue;
+  const { stalledWindowMinutes, stalledForMinutes, drainSlowForMinutes } = terms.thresholds.queue;
   const unlessPaused = 'unless on (owner, stage) max by (owner, stage) (millrace_stage_paused) == 1';
   const about = {
     identity: ['owner', 'stage'],
@@ -50,18 +50,7 @@ export function stageRules(terms: RuleTerms): RuleGroup {
         description: 'Messages are due, the stage is not paused, and none has ended.',
         runbook: 'backlog.md#stalled',
       },
-      {
-        ...about,
-        alert: 'MillraceStagePaused',
-        expr: 'max by (owner, stage) (millrace_stage_paused) == 1',
-        forMinutes: pausedForMinutes,
-        severity: 'info',
-        incident: 'paused',
-        summary: `{{ $labels.stage }} has been paused for more than ${pausedForMinutes} minutes`,
-        description:
-          'An operator has paused it. Its messages wait, and nothing of it is alerted on meanwhile.',
-        runbook: 'pause.md#look',
-      },
+      ...pauseAlerts(terms),
     ],
   };
 }

@@ -84,7 +84,7 @@ export const meteringBoard: Board = {
           ],
         }),
         timeSeries({
-          title: 'Records on their way',
+          title: 'Records not exported yet',
           description:
             'Settled calls that wait in the ledger for ClickHouse. While it is away they wait; none is lost.',
           unit: 'short',
@@ -142,7 +142,7 @@ export const meteringBoard: Board = {
       ],
     },
     {
-      title: 'Is the ledger well?',
+      title: 'Is the ledger healthy?',
       panels: [
         timeSeries({
           title: 'Group commit, p95',
@@ -200,7 +200,7 @@ export const meteringBoard: Board = {
         }),
         timeSeries({
           title: 'Failed turns of background jobs',
-          description: 'Turns that failed each second. A few are the marks of an outage; the log says why.',
+          description: 'Turns that failed each second. A few are normal during an outage; the log says why.',
           unit: 'ops',
           width: 12,
           queries: [

@@ -1,9 +1,10 @@
+import { limitPanels } from '../../src/capabilities/limits/limits.board.ts';
 import type { Board } from '../board.ts';
 import { boardUids } from '../board-links.ts';
-import { stat, stateTimeline, timeSeries } from '../charts.ts';
+import { stat, timeSeries } from '../charts.ts';
 import { worseAbove } from '../colour-limits.ts';
 import { promql, type PromQuery } from '../data-queries.ts';
-import { maximum, minimum, ofModel, quantile, series, sumOfIncreases, sumOfRates, total } from '../promql.ts';
+import { ofModel, quantile, sumOfIncreases, sumOfRates, total } from '../promql.ts';
 import { errorColours, tokenColours } from '../series-colours.ts';
 import { thresholds } from '../thresholds.ts';
 import { modelVariables } from '../variables.ts';
@@ -179,27 +180,10 @@ export const modelsBoard: Board = {
     {
       title: 'What do we do about it?',
       panels: [
-        stateTimeline({
-          title: 'Circuit',
-          description:
-            'Circuit of each model: closed lets requests through, open parks their messages, half open tries one.',
-          unit: 'none',
-          width: 12,
-          states: [
-            { value: 0, text: 'closed', color: 'green' },
-            { value: 1, text: 'half open', color: 'orange' },
-            { value: 2, text: 'open', color: 'red' },
-          ],
-          queries: [
-            promql(
-              `max by (provider, model) (${series('llm_circuit_state', `${ofModel},state="half_open"`)}) + 2 * max by (provider, model) (${series('llm_circuit_state', `${ofModel},state="open"`)})`,
-              '{{model}}',
-            ),
-          ],
-        }),
+        limitPanels.circuit,
         timeSeries({
           title: 'Fallbacks',
-          description: 'Requests that went to another model because the first was not to be had.',
+          description: 'Requests that went to another model because the circuit of the first was not closed.',
           unit: 'reqps',
           width: 12,
           queries: [
@@ -209,38 +193,9 @@ export const modelsBoard: Board = {
             ),
           ],
         }),
-        timeSeries({
-          title: 'Rate limits used',
-          description:
-            'Share of the shared limit of requests and tokens a minute that is used. At 100 % messages wait.',
-          unit: 'percentunit',
-          width: 8,
-          limits: worseAbove({ amber: thresholds.models.limitNearShare }),
-          queries: [
-            promql(
-              `1 - ${minimum('llm_limit_remaining', { by: ['model', 'kind'], where: ofModel })} / ${maximum('llm_limit_per_minute', { by: ['model', 'kind'], where: ofModel })}`,
-              '{{model}}: {{kind}}',
-            ),
-          ],
-        }),
-        timeSeries({
-          title: 'Wait for a rate limit, p95',
-          description: 'How long requests waited for their turn; one in twenty waited longer.',
-          unit: 's',
-          width: 8,
-          queries: ofEachModel(0.95, 'llm_limit_wait_seconds'),
-        }),
-        timeSeries({
-          title: 'Retry budget used',
-          description:
-            'Share of the retries that a model is allowed. At 100 % messages are parked instead of retried.',
-          unit: 'percentunit',
-          width: 8,
-          limits: worseAbove({ amber: thresholds.models.limitNearShare }),
-          queries: [
-            promql(maximum('llm_retry_budget_used_ratio', { by: ['model'], where: ofModel }), '{{model}}'),
-          ],
-        }),
+        limitPanels.rateLimitsUsed,
+        limitPanels.wait,
+        limitPanels.retryBudgetUsed,
         timeSeries({
           title: 'Waits that providers ask for',
           description:
@@ -270,11 +225,7 @@ export const modelsBoard: Board = {
 /** One quantile of every model: several of each at once are lines that nobody can tell apart. */
 function ofEachModel(
   share: number,
-  name:
-    | 'llm_request_duration_seconds'
-    | 'llm_time_to_first_chunk_seconds'
-    | 'llm_limit_wait_seconds'
-    | 'llm_retry_after_seconds',
+  name: 'llm_request_duration_seconds' | 'llm_time_to_first_chunk_seconds' | 'llm_retry_after_seconds',
 ): readonly PromQuery[] {
   return [promql(quantile(share, name, { by: ['model'], where: ofModel }), '{{model}}')];
 }

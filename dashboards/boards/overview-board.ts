@@ -184,8 +184,7 @@ export const overviewBoard: Board = {
         }),
         promTable({
           title: 'Firing alerts',
-          description:
-            'What has woken somebody, what it is about, and for how long. Each alert has a runbook.',
+          description: 'Alerts that are firing, what they are about, and for how long. Each has a runbook.',
           unit: 'string',
           width: 8,
           labels: [
@@ -260,7 +259,7 @@ export const overviewBoard: Board = {
         timeSeries({
           title: 'Parked by reason',
           description:
-            'Messages put aside without blame: by a pause, an open circuit, a rate limit or a budget.',
+            'Messages put aside without counting an attempt: by a pause, an open circuit, a rate limit or a budget.',
           unit: 'mps',
           width: 8,
           colours: parkingColours,

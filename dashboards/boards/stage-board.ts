@@ -210,7 +210,7 @@ export const stageBoard: Board = {
         }),
         timeSeries({
           title: 'Parked by reason, per stage',
-          description: 'Messages put aside without blame, by what they wait for.',
+          description: 'Messages put aside without counting an attempt, by what they wait for.',
           unit: 'mps',
           width: 8,
           queries: [
@@ -247,7 +247,7 @@ export const stageBoard: Board = {
         timeSeries({
           title: 'Tokens per success',
           description:
-            'Tokens of each class by the messages that succeeded. A jump is a longer prompt or a talkative model.',
+            'Tokens of each class by the messages that succeeded. A jump means longer prompts or longer answers.',
           unit: 'short',
           width: 8,
           colours: tokenColours,

@@ -132,13 +132,15 @@ function startApp(directory: string, simulator: Simulator): Promise<MillraceApp>
       ],
       // Cents count in a run of minutes.
       costs: { baseline: { intervalMs: 5000, hourFloorUsd: '0.01', dayFloorUsd: '0.05' } },
-      models: {
-        limits: {
+      limits: {
+        models: {
           'openai/gpt-5-mini': { requestsPerMinute: 240, tokensPerMinute: 400_000 },
           'anthropic/*': { requestsPerMinute: 600 },
         },
-        fallbacks: { 'anthropic/claude-haiku-4-5': 'openai/gpt-5-mini' },
         circuit: { minRequests: 10, windowMs: 10_000, openMs: 3000, errorShare: 0.35 },
+      },
+      models: {
+        fallbacks: { 'anthropic/claude-haiku-4-5': 'openai/gpt-5-mini' },
         providers: {
           openai: { kind: 'openai', baseUrl: `${simulator.url}/openai/v1`, apiKey, identify: true },
           anthropic: { kind: 'anthropic', baseUrl: `${simulator.url}/anthropic/v1`, apiKey, identify: true },

@@ -2,7 +2,8 @@ import { expect, it } from 'vitest';
 import { timeSeries } from '../charts.ts';
 import { promql } from '../data-queries.ts';
 import type { GeneratedPanel } from '../live/generated-board.ts';
-import { coloursOf, propertyOf } from './colours.ts';
+import * as seriesColours from '../series-colours.ts';
+import { colourNamed, coloursOf, propertyOf } from './colours.ts';
 
 const panel = JSON.parse(
   JSON.stringify({
@@ -37,4 +38,10 @@ it('gives a name the same colour alone and before others', () => {
 it('knows which lines are limits by the end of their names', () => {
   expect(propertyOf(panel, 'answer limit', 'custom.lineStyle')).toMatchObject({ fill: 'dash' });
   expect(propertyOf(panel, 'limited answer', 'custom.lineStyle')).toBeUndefined();
+});
+
+it('knows every colour that a series of the boards has', () => {
+  const names = Object.values(seriesColours).flatMap((colours) => Object.values(colours));
+  expect(names.length).toBeGreaterThan(50);
+  for (const name of new Set(names)) expect(colourNamed(name)).toMatch(/^#/);
 });

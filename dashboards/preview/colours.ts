@@ -29,6 +29,7 @@ const named: Readonly<Record<string, string>> = {
   'dark-purple': '#8F3BB8',
   purple: '#B877D9',
   'light-purple': '#CA95E5',
+  'super-light-purple': '#DEB6F2',
   text: page.text,
 };
 

@@ -46,8 +46,6 @@ export interface Capability<
   readonly name: string;
   /** Its sections of the configuration. */
   readonly configuration?: Readonly<Record<string, z.ZodType>>;
-  /** Settings of its own that stand among those of models. */
-  readonly modelSettings?: Readonly<Record<string, z.ZodType>>;
   /** Its errors, by their codes. */
   readonly errors?: ErrorTable;
   /** Its metrics, by their names without the prefix. */
@@ -149,8 +147,6 @@ export interface CapabilityParts<JobName extends string = never> {
   readonly services?: readonly Provided[];
   readonly hooks?: EngineHooks;
   readonly jobs?: readonly Job<JobName>[];
-  /** Makes the series of its metrics that are known at start, so that no first increase is lost. */
-  readonly startSeries?: (stages: readonly RegisteredStage[]) => void;
   /** Brings those of its gauges up to date that can only be counted now and then, when somebody scrapes. */
   readonly readGauges?: (reading: GaugeReading) => void | Promise<void>;
   /** When the start-up checks have passed and before anything is claimed. */

@@ -18,7 +18,7 @@ interface CheckOptions extends StoreOptions {
 /** `millrace check`: the start-up checks without a start. */
 export function addCheckCommand(program: Command, context: CommandContext, bind: Bind): void {
   withStoreOptions(program.command('check'))
-    .description('look for what would break a promise; exit with 1 when a start would be refused')
+    .description('check for what would break a promise; exit with 1 when a start would be refused')
     .option('--stages <file>', 'also check the stages that this JavaScript file exports')
     .option('--json', 'one JSON array')
     .action(bind((options: CheckOptions) => check(context, options)));

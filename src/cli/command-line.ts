@@ -17,6 +17,7 @@ import { describeError } from './describe-error.ts';
 import { addCallsCommand } from '../capabilities/corrections/calls-command.ts';
 import { addEraseCommand } from '../capabilities/erasure/erase-command.ts';
 import { addFocusCommand } from '../capabilities/costs/focus/focus-command.ts';
+import { addLimitsCommand } from '../capabilities/limits/limits-command.ts';
 import { addPausesCommands } from '../capabilities/pauses/pauses-commands.ts';
 import { addKeysCommand } from '../capabilities/access/keys-command.ts';
 import { addMessagesCommand } from '../capabilities/message-operations/messages-command.ts';
@@ -85,6 +86,7 @@ function commandsOf(context: CommandContext<Configuration>, bind: Bind): Command
     addMessagesCommand,
     addTailCommand,
     addPausesCommands,
+    addLimitsCommand,
     addEraseCommand,
     addPricesCommand,
     addKeysCommand,

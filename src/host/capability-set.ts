@@ -9,11 +9,10 @@ import type {
 import type { ServiceToken } from '../capabilities/http-part.ts';
 import type { CallGate } from '../engine/calls/call-gate.ts';
 import { noQuotas, type QuotaSource } from '../engine/calls/quota-source.ts';
-import type { AdmissionCheck } from '../engine/pipeline/admissions.ts';
+import type { AdmissionCheck, AdmissionRefusal } from '../engine/pipeline/admissions.ts';
 import type { BackgroundJob } from '../kernel/background-job.ts';
 import { invariant } from '../kernel/invariant.ts';
 import type { Origin } from '../messages/origin.ts';
-import type { RegisteredStage } from '../engine/pipeline/stage-registry.ts';
 import type { MakeBackgroundJob } from './job-runner.ts';
 import type { BoundName, FindingCode, JobName } from './closed-names.ts';
 import type { Configuration } from './configuration.ts';
@@ -35,8 +34,12 @@ export class OpenHooks {
 
   /** All checks of new messages, in order. */
   readonly admission: AdmissionCheck = {
-    check: async (origin: Origin): Promise<void> => {
-      for (const one of this.#checks) await one.check(origin);
+    check: async (origin: Origin): Promise<AdmissionRefusal | undefined> => {
+      for (const one of this.#checks) {
+        const refusal = await one.check(origin);
+        if (refusal !== undefined) return refusal;
+      }
+      return undefined;
     },
   };
 
@@ -106,11 +109,6 @@ export class CapabilitySet {
         return false;
       }),
     );
-  }
-
-  /** Makes the series that are known at start. */
-  startSeries(stages: readonly RegisteredStage[]): void {
-    for (const { startSeries } of this.#parts) startSeries?.(stages);
   }
 
   /** Brings gauges up to date for a scrape. */

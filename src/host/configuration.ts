@@ -28,7 +28,7 @@ export const configurationSchema = z.strictObject({
   }),
   dataDirectory: setting(z.string().min(1).default('.millrace'), {
     env: 'MILLRACE_DATA_DIRECTORY',
-    help: 'Where everything lies that has no server of its own: ledger, usage records, payloads.',
+    help: 'Where everything is stored that has no server of its own: ledger, usage records, payloads.',
   }),
   http: z
     .strictObject({
@@ -115,7 +115,7 @@ export const configurationSchema = z.strictObject({
       }),
       pooled: setting(onOff.default(false), {
         env: 'MILLRACE_POSTGRES_POOLED',
-        help: 'Whether a pooler in transaction mode, such as pgbouncer, stands before PostgreSQL: nothing is prepared, and the role has the settings of the session (docs/deploys.md).',
+        help: 'Whether a pooler in transaction mode, such as pgbouncer, is between Millrace and PostgreSQL: nothing is prepared, and the role has the settings of the session (docs/deploys.md).',
       }),
     })
     .prefault({}),
@@ -202,7 +202,7 @@ export const configurationSchema = z.strictObject({
     .strictObject({
       inlineBytes: setting(wholeNumber(0, 1_048_576).default(65_536), {
         env: 'MILLRACE_MESSAGE_INLINE_BYTES',
-        help: 'Message data up to this size lies in the ledger, larger data in the payload store.',
+        help: 'Message data up to this size is stored in the ledger, larger data in the payload store.',
       }),
       maxBytes: setting(wholeNumber(1024, 536_870_912).default(16_777_216), {
         env: 'MILLRACE_MESSAGE_MAX_BYTES',
@@ -278,7 +278,7 @@ export const configurationSchema = z.strictObject({
     .prefault({}),
   shutdownGraceMs: setting(wholeNumber(0, 3_600_000).default(20_000), {
     env: 'MILLRACE_SHUTDOWN_GRACE_MS',
-    help: 'How long running handlers may go on after SIGTERM. In the last quarter, at most 5 s, their signal tells them; who has not come back by the end is left behind, and its message is released.',
+    help: 'How long running handlers may go on after SIGTERM. In the last quarter, at most 5 s, their signal is aborted; one that has not returned by the end is abandoned, and its message is released.',
   }),
   logging: z
     .strictObject({

@@ -11,12 +11,10 @@ import {
   oldestOf,
   sumOf,
 } from '../engine/ledger/ledger-counts.ts';
-import { bareEngineCatalogue } from '../engine/metrics/engine-metrics.ts';
 import { type StageBacklog, drainSeconds } from '../engine/ledger/stage-backlog.ts';
 import { lanes } from '../engine/pipeline/lane.ts';
 import type { RegisteredStage, StageRegistry } from '../engine/pipeline/stage-registry.ts';
 import type { HostBounds } from './host-bounds.ts';
-import type { MetricCatalogue, MetricDefinition } from '../telemetry/metric-definition.ts';
 import type { CapabilitySet } from './capability-set.ts';
 import type { MillraceMetrics } from './metric-catalogue.ts';
 import { ReadingOnDemand } from './reading-on-demand.ts';
@@ -140,53 +138,4 @@ export class GaugeReader {
     metrics.set('stage_backlog_seconds', labels, drainSeconds({ ready, endsPerSecond, oldestSeconds }));
     metrics.set('stage_drain_slo_seconds', labels, definition.drainWithinMs / 1000);
   }
-}
-
-/** Makes every series that is known at start, so that no first increase is lost. */
-export function initialiseSeries(
-  metrics: MillraceMetrics,
-  known: {
-    readonly version: string;
-    readonly roles: readonly string[];
-    readonly stages: readonly RegisteredStage[];
-    /** The metrics that there are. */
-    readonly catalogue: MetricCatalogue;
-  },
-): void {
-  for (const role of known.roles) metrics.set('build_info', { version: known.version, role }, 1);
-  metrics.set('origin_coverage_ratio', {}, 1);
-  const stages = known.stages.map(({ definition }) => ({ owner: definition.owner, stage: definition.name }));
-  metrics.initialise('stage_enqueued_total', stages);
-  metrics.initialise('retry_cost_usd_total', stages);
-  for (const outcome of ['success', 'failed', 'dead_lettered', 'skipped'] as const) {
-    metrics.initialise(
-      'stage_messages_total',
-      stages.map((labels) => ({ ...labels, outcome })),
-    );
-  }
-  for (const reason of bareEngineCatalogue.dead_letters_total.labels.reason) {
-    metrics.initialise(
-      'dead_letters_total',
-      stages.map((labels) => ({ ...labels, reason })),
-    );
-  }
-  metrics.initialise('lease_expired_total', [{}]);
-  metrics.initialise('payloads_removed_total', [{}]);
-  for (const reason of ['unpublished', 'expired', 'store_emptied', 'overdue'] as const) {
-    metrics.initialise('sweeper_republished_total', [{ reason }]);
-  }
-  for (const label of openLabels(known.catalogue))
-    metrics.initialise('metric_labels_folded_total', [{ label }]);
-  for (const result of ['accepted', 'flushed', 'retried', 'dropped'] as const) {
-    metrics.initialise('metering_events_total', [{ result }]);
-  }
-}
-
-/** The labels that can fold into "other". */
-function openLabels(catalogue: MetricCatalogue): ReadonlySet<string> {
-  const { metric_labels_folded_total: _, ...others } = catalogue;
-  const open = Object.values<MetricDefinition>(others).flatMap(({ labels }) =>
-    Object.entries(labels).flatMap(([label, values]) => (values === 'open' ? [label] : [])),
-  );
-  return new Set(open);
 }

@@ -17,13 +17,14 @@ import { stopWorkers } from '../engine/pipeline/stop-workers.ts';
 import type { ProviderConfig } from '../engine/providers/provider-registry.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
+import type { Tracing } from '../telemetry/tracing.ts';
 import { capabilities } from './capabilities.ts';
 import { CapabilitySet, type HostCapability, type HostContext, OpenHooks } from './capability-set.ts';
 import { backgroundJobMaker, backgroundJobReporter, type MakeBackgroundJob } from './job-runner.ts';
 import type { Configuration } from './configuration.ts';
 import { composeEngine } from './engine-services.ts';
 import { EventLoopLag } from './event-loop-lag.ts';
-import { GaugeReader, initialiseSeries } from './gauges.ts';
+import { GaugeReader } from './gauges.ts';
 import { boundsOf, type HostBounds } from './host-bounds.ts';
 import { HostClock } from './host-clock.ts';
 import { composeModels } from './host-models.ts';
@@ -35,6 +36,7 @@ import { LedgerWrites } from './ledger-writes.ts';
 import { catalogueOf, type MillraceMetrics } from './metric-catalogue.ts';
 import { measuredPayloads } from './measured-payloads.ts';
 import { lendStores } from './operator-lending.ts';
+import { initialiseSeries } from './starting-series.ts';
 import { startupChecks } from './startup.ts';
 import { type Stores, openStores } from './stores.ts';
 import { version } from './version.ts';
@@ -59,6 +61,8 @@ export interface HostOptions {
   /** Variables of the environment that look like settings and are none. */
   readonly unknownVariables?: readonly string[];
 }
+
+type OverOptions = HostOptions & { readonly stores: Stores; readonly worker?: string };
 
 export class Host {
   readonly configuration: Configuration;
@@ -114,9 +118,20 @@ export class Host {
   }
 
   /** Composes the services over stores that are open. */
-  static async over(
-    options: HostOptions & { readonly stores: Stores; readonly worker?: string },
-  ): Promise<Host> {
+  static async over(options: OverOptions): Promise<Host> {
+    let started: Tracing | undefined;
+    try {
+      return await Host.#compose(options, (tracing) => {
+        started = tracing;
+      });
+    } catch (error) {
+      // No span has ended yet; what kept the host from opening is what is told.
+      await started?.shutdown().catch(() => undefined);
+      throw error;
+    }
+  }
+
+  static async #compose(options: OverOptions, onTracing: (tracing: Tracing) => void): Promise<Host> {
     const { configuration, logger, clock: own = systemClock, worker = workerName() } = options;
     const writes = new LedgerWrites(own);
     const watched = { ...options.stores, database: writes.watch(options.stores.database) };
@@ -133,6 +148,7 @@ export class Host {
     const stageCapacities = new StageCapacities(clock);
     const bounds = boundsOf(metrics, stores.database);
     const tracing = startHostTracing(configuration.tracing, { metrics, bounds, logger, clock: own });
+    onTracing(tracing);
     const hooks = new OpenHooks();
     const random = Math.random;
     const shared = { configuration, clock, random, logger, metrics, tracing, bounds, onFlush };
@@ -235,7 +251,6 @@ export class Host {
     const { engine, capabilities: open, catalogue } = this.#parts;
     engine.registry.register(stages);
     initialiseSeries(metrics, { version, roles: configuration.roles, stages, catalogue });
-    open.startSeries(stages);
     await this.#parts.checkStartup(stages.map(({ definition }) => definition));
     await open.beforeWork();
     const freed = stores.isEmbedded ? await engine.sweeps.expireAllLeases() : 0;

@@ -1,7 +1,4 @@
 import { z } from 'zod';
-import type { Capability } from '../capabilities/capability.ts';
-import { capabilities } from './capabilities.ts';
-import type { Contributed } from './contributed.ts';
 import { setting, secretText, wholeNumber, urlOf, onOff, modelReference } from '../kernel/setting.ts';
 
 /* The settings about models. */
@@ -24,13 +21,7 @@ const providerSchema = z.strictObject({
   identify: z.boolean().optional(),
 });
 
-// Settings of capabilities, whose keys and types do not survive a loop over the list.
-const ofCapabilities = Object.assign(
-  {},
-  ...(capabilities as readonly Capability[]).map(({ modelSettings: own = {} }) => own),
-) as Contributed<'modelSettings'>;
-
-/** Providers, prices, limits and what happens when a model is not well. */
+/** Providers, prices, answers, and who stands in for a model. */
 export const modelSettings = z
   .strictObject({
     providers: setting(z.record(z.string().regex(/^[a-z][a-z0-9-]*$/), providerSchema).default({}), {
@@ -56,9 +47,8 @@ export const modelSettings = z
     }),
     inlineAnswerBytes: setting(wholeNumber(0, 8_388_608).default(262_144), {
       env: 'MILLRACE_ANSWER_INLINE_BYTES',
-      help: 'Recorded answers up to this size lie in the ledger, larger ones in the payload store.',
+      help: 'Recorded answers up to this size are stored in the ledger, larger ones in the payload store.',
     }),
-    ...ofCapabilities,
     retryAfter: z
       .strictObject({
         maxMessageMs: setting(wholeNumber(1000, 604_800_000).default(3_600_000), {
@@ -67,12 +57,12 @@ export const modelSettings = z
         }),
         maxModelMs: setting(wholeNumber(1, 3_600_000).default(60_000), {
           env: 'MILLRACE_RETRY_AFTER_MAX_MODEL_MS',
-          help: 'The longest that a model takes no other calls because the refusal of one asked for a wait: after that others try.',
+          help: 'The longest that a model gets no other calls because the refusal of one asked for a wait; after that, calls are tried again.',
         }),
       })
       .prefault({}),
     fallbacks: setting(z.record(modelReference, modelReference).default({}), {
-      help: 'Language models that are asked in the place of others while the circuit of those is not closed: `{ "openai/gpt-5-mini": "anthropic/claude-haiku-4-5" }`.',
+      help: 'Language models that are used instead of others while the circuit of those is not closed: `{ "openai/gpt-5-mini": "anthropic/claude-haiku-4-5" }`.',
     }),
   })
   .prefault({});

@@ -144,7 +144,7 @@ function usageFindings({ usageTables, usageProblem }: StartupFacts): HostFinding
       {
         code: 'usage_unreadable',
         severity: 'warning',
-        what: `ClickHouse could not be asked: ${usageProblem}`,
+        what: `ClickHouse could not be queried: ${usageProblem}`,
         todo: 'Check that it runs; usage records wait in the ledger until it does.',
       },
     ];

@@ -65,8 +65,8 @@ const table = {
   MILLRACE_MESSAGE_STALLED: {
     status: 500,
     retryable: false,
-    what: 'Run after run of the message was lost with its worker: it may be what kills them, so it is not given to a further one.',
-    todo: "Look how the workers ended (out of memory, a crash, an event loop that is blocked for longer than a lease), fix that, then replay. See docs/runbooks/dead-letters.md; the stage's maxExpiredLeases is the limit.",
+    what: 'The leases of several runs of the message expired with their workers: the message may be the cause, so it is not processed again.',
+    todo: "Find out how the workers ended (out of memory, a crash, an event loop that is blocked for longer than a lease), fix that, then replay. See docs/runbooks/dead-letters.md; the stage's maxExpiredLeases is the limit.",
   },
   MILLRACE_SIMULATOR_BILL_UNREADABLE: {
     status: 500,
@@ -84,7 +84,7 @@ const table = {
     status: 500,
     retryable: true,
     what: 'A stage handler took longer than its time-out for one message.',
-    todo: "Raise the stage's timeout, or look at what it waits for; it is tried again.",
+    todo: "Raise the stage's timeout, or find out what it waits for; it is tried again.",
   },
   MILLRACE_REQUEST_INVALID: {
     status: 400,
@@ -131,7 +131,7 @@ const table = {
   MILLRACE_OVERLOADED: {
     status: 503,
     retryable: true,
-    what: 'More is asked of the API at once than it takes on.',
+    what: 'The API has more requests at once than it accepts.',
     todo: 'Ask again after Retry-After with fewer requests at once, or raise the limit under http.limits.',
   },
   MILLRACE_RATE_LIMITED: {
@@ -168,12 +168,12 @@ const table = {
     status: 503,
     retryable: true,
     what: 'The work may not go on now: a pause, a limit, an open circuit or a quota without room. It is put aside, and no attempt is counted.',
-    todo: 'Nothing, if the wait is meant. "millrace status" shows what work waits for; resume, or raise the limit.',
+    todo: 'Nothing, if the wait is intended. "millrace status" shows what work waits for; resume, or raise the limit.',
   },
   MILLRACE_MESSAGE_CANCELLED: {
     status: 409,
     retryable: false,
-    what: 'The handler of the message, or an operator, says that its work is not wanted any more.',
+    what: 'The handler of the message, or an operator, cancelled its work.',
     todo: 'Nothing: the message ends as cancelled, and is no dead letter.',
   },
   MILLRACE_STARTUP_REFUSED: {
@@ -186,7 +186,7 @@ const table = {
     status: 500,
     retryable: false,
     what: 'The simulated provider did not start, or ended while it was needed.',
-    todo: 'Read what it said, which the error quotes; run the command again to go on.',
+    todo: 'Read its output, which the error quotes; run the command again to continue.',
   },
   MILLRACE_DEMO_DOCUMENTS_MISSING: {
     status: 422,

@@ -84,7 +84,7 @@ export const modelErrorCodes = {
     status: 502,
     retryable: false,
     what: 'The model provider answered with a redirect, which is never followed: the key and the prompt would go elsewhere.',
-    todo: 'Set the base URL of the provider to the address that answers itself.',
+    todo: 'Set the base URL of the provider to the address that answers without a redirect.',
   },
   MILLRACE_MODEL_ANSWER_TOO_LARGE: {
     status: 502,
@@ -101,7 +101,7 @@ export const modelErrorCodes = {
   MILLRACE_MODEL_ABORTED: {
     status: 503,
     retryable: true,
-    what: 'The request was aborted before its answer was complete; what it may have cost is kept.',
+    what: 'The request was aborted before its answer was complete; what it may have cost is recorded.',
     todo: 'Nothing: the work was stopped on purpose and is taken up again where it should be.',
   },
   MILLRACE_MODEL_FAILED: {
@@ -113,7 +113,7 @@ export const modelErrorCodes = {
   MILLRACE_OUTPUT_INVALID: {
     status: 502,
     retryable: true,
-    what: "A model's answer is of no use: empty, cut off, or not what the stage needs. It is paid for and counted as waste.",
-    todo: "Nothing: it is asked for again, within the stage's invalidOutput.maxAttempts. If it lasts, look at prompt, schema and maxOutputTokens.",
+    what: "A model's answer cannot be used: it is empty, cut off, or not what the stage needs. It is paid for and counted as waste.",
+    todo: "Nothing: the request is repeated, within the stage's invalidOutput.maxAttempts. If it lasts, look at prompt, schema and maxOutputTokens.",
   },
 } as const satisfies Record<string, ErrorCodeEntry>;

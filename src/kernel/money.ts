@@ -63,6 +63,25 @@ export function maxUsd(left: Usd, right: Usd): Usd {
   return right.greaterThan(left) ? right : left;
 }
 
+/** Digits after the point of ratios. */
+const ratioScale = 6;
+
+/** One amount by another as decimal text, rounded half up to six digits. Undefined where the other is nothing. */
+export function ratioText(part: Usd, whole: Usd): string | undefined {
+  if (whole.isZero()) return undefined;
+  return formatUsd(roundedTo(part.dividedBy(whole), ratioScale));
+}
+
+/** An amount by a count, rounded half up to the digits that money keeps. Undefined where the count is 0. */
+export function usdEach(amount: Usd, count: number): Usd | undefined {
+  return count === 0 ? undefined : roundedTo(amount.dividedBy(count), moneyScale);
+}
+
+/** An amount rounded half up to so many digits after the point. */
+export function roundedTo(amount: Usd, digits: number): Usd {
+  return amount.toDecimalPlaces(digits, Decimal.ROUND_HALF_UP);
+}
+
 /** A rate times a decimal factor ("0.5"), rounded half up to the digits that a rate may have. */
 export function scaleRate(usdPerMillion: Usd, factor: string): Usd {
   return roundRate(usdPerMillion.times(usd(factor)));

@@ -23,7 +23,7 @@ export const storeErrorCodes = {
   MILLRACE_DATABASE_CONFLICT: {
     status: 503,
     retryable: true,
-    what: 'The ledger database gave up a transaction for the sake of another (deadlock or serialisation).',
+    what: 'The ledger database ended a transaction because of a deadlock or a serialisation conflict.',
     todo: 'Nothing: it is tried again. If it is frequent, look at docs/runbooks/ledger.md.',
   },
   MILLRACE_DATABASE_FAILED: {
@@ -35,7 +35,7 @@ export const storeErrorCodes = {
   MILLRACE_DATABASE_POOLED: {
     status: 500,
     retryable: false,
-    what: 'A pooler of connections, such as pgbouncer in transaction mode, stands before PostgreSQL and takes or mixes what sessions need.',
+    what: 'A pooler of connections, such as pgbouncer in transaction mode, is between Millrace and PostgreSQL, and drops or mixes the state of sessions.',
     todo: 'Connect to PostgreSQL directly, or set ledger.pooled and give the role its settings, as docs/deploys.md says. Queues on PostgreSQL need a direct connection.',
   },
   MILLRACE_DATA_REFUSED: {
@@ -60,13 +60,13 @@ export const storeErrorCodes = {
     status: 503,
     retryable: true,
     what: 'ClickHouse cannot be reached or did not answer in time.',
-    todo: 'Check that ClickHouse runs; usage waits in the ledger and drains by itself.',
+    todo: 'Check that ClickHouse runs; usage waits in the ledger and is exported when it is back.',
   },
   MILLRACE_COLUMN_STORE_OUT_OF_MEMORY: {
     status: 503,
     retryable: true,
     what: 'ClickHouse had too little memory for a statement.',
-    todo: 'Give ClickHouse more memory or less work at once; embedded it has 400 MB for a statement, and a server has what it is given. Usage waits in the ledger and drains by itself.',
+    todo: 'Give ClickHouse more memory or less concurrent work; embedded it has 400 MB for a statement, and a server has what it is given. Usage waits in the ledger and drains by itself.',
   },
   MILLRACE_COLUMN_STORE_FAILED: {
     status: 500,
@@ -77,7 +77,7 @@ export const storeErrorCodes = {
   MILLRACE_EXPORT_INCONSISTENT: {
     status: 500,
     retryable: false,
-    what: 'ClickHouse holds a part of an export batch, or more than the batch, and repeating it cannot fix that.',
+    what: 'ClickHouse holds more rows than an export batch has, or a replicated table only a part of it, and repeating it cannot fix that.',
     todo: 'Compare the batch that the error names with its rows in ClickHouse; docs/runbooks/metering.md shows how.',
   },
   MILLRACE_QUEUE_UNAVAILABLE: {

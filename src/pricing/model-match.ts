@@ -63,6 +63,13 @@ function isCompleted(name: string, stem: string): boolean {
   return tail.test(rest) || (/[-@]$/.test(stem) && tail.test(`-${rest}`));
 }
 
+/** Whether two names mean one model by the way in which providers complete names: one is a snapshot, an alias or the path of the other. */
+export function isOtherNameOf(name: string, other: string): boolean {
+  const [one, two] = [name.trim().toLowerCase(), other.trim().toLowerCase()];
+  if (one === '' || two === '') return false;
+  return isCompleted(one, two) || isCompleted(two, one);
+}
+
 const compactDate = /-(20\d{2})(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(?=[-:]|$)/g;
 
 /** The name with a compact snapshot date ("-20250807") written out ("-2025-08-07"), as some rules expect it. */

@@ -64,6 +64,7 @@ export function isFreeOfCharge(fault: FaultName): boolean {
     case 'hang':
       return true;
     case 'hang_billed':
+    case 'gateway_timeout':
     case 'cut_stream':
     case 'malformed':
     case 'empty':

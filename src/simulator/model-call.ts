@@ -11,6 +11,7 @@ import { billedAtto, usdOfAtto } from './simulator-prices.ts';
 import type { StatsCounter } from './simulator-stats.ts';
 import { isReadableUsage, isUntrueUsage, withUntrueUsage, withUntrueUsageInFrames } from './untrue-usage.ts';
 import { type Court, headerOf, judge, type Verdict } from './verdict.ts';
+import type { FaultName } from './simulator-config.ts';
 
 /*
  * The life of one model call: read, judge, bill, wait, answer. The bill is written before the wait, when a provider
@@ -54,6 +55,16 @@ export async function serveModelCall(
   // Otherwise it hangs: the connection stays open until the client leaves.
 }
 
+/** Faults after which the client was told no usage. */
+const brokenOff: ReadonlySet<FaultName> = new Set([
+  'cut_stream',
+  'malformed',
+  'hang_billed',
+  'gateway_timeout',
+]);
+
+const gatewayTimeoutPage = '<html><head><title>504 Gateway Time-out</title></head></html>';
+
 interface Delivery {
   readonly reply: Reply;
   readonly verdict: Verdict;
@@ -79,6 +90,10 @@ async function answer(
   const entry = await bill.add(entryOf(endpoint, incoming, delivery));
   const { reply, verdict } = delivery;
   if (verdict.fault === 'hang_billed') return;
+  if (verdict.fault === 'gateway_timeout') {
+    if (await reply.wait(verdict.latencyMs)) reply.send(504, 'text/html', gatewayTimeoutPage);
+    return;
+  }
   const { firstTokenShare, tokensPerSecond } = config.latency;
   const firstFrameMs = verdict.latencyMs * firstTokenShare;
   const outputTokens = delivery.answer.tokens.text_output;
@@ -133,7 +148,7 @@ function entryOf(
   { reply, verdict, answer: { model, request, tier, tokens, showsUsage, at } }: Delivery,
 ): Omit<BillEntry, 'n'> {
   const { fault = null, trick } = verdict;
-  const isBrokenOff = fault === 'cut_stream' || fault === 'malformed' || fault === 'hang_billed';
+  const isBrokenOff = fault !== null && brokenOff.has(fault);
   const isUntrue = isUntrueUsage(verdict.fault) && !isReadableUsage(verdict.fault);
   return {
     requestId: reply.requestId,

@@ -12,6 +12,8 @@ export const faultNames = [
   'context_too_long',
   'hang',
   'hang_billed',
+  // A gateway before the provider gives up while the work is done.
+  'gateway_timeout',
   'cut_stream',
   'malformed',
   'empty',

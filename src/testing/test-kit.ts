@@ -70,7 +70,7 @@ const listMessages: SqlStatement = {
 const listFailures: SqlStatement = {
   name: 'testing.list_failures',
   text: `select distinct on (f.message_id) f.message_id, f.detail from millrace.failures f
-   join millrace.messages m on m.id = f.message_id where m.root_id = any($1::uuid[]) order by f.message_id, f.fence desc`,
+   join millrace.messages m on m.id = f.message_id where m.root_id = any($1::uuid[]) order by f.message_id, f.fencing_token desc`,
 };
 
 const listCalls: SqlStatement = {
@@ -284,7 +284,7 @@ async function openHost(
     options: {
       dataDirectory: directory,
       // They judge by real time, which stands still for a test.
-      models: { circuit: { enabled: false }, retryBudget: { enabled: false } },
+      limits: { circuit: { enabled: false }, retryBudget: { enabled: false } },
     },
   });
   const { retryAfter } = configuration.models;

@@ -126,7 +126,7 @@ export class AlertingFixture {
         exporter: { intervalMs: 100 },
         // One answer costs 0.000225, at most 0.0004…: three fit, then there is no room for a fourth.
         budgets: [{ name: 'trial', team: 'support', window: 'month', limitUsd: '0.001' }],
-        models: { circuit: { minRequests: 10, openMs: 500, maxOpenMs: 1000 } },
+        limits: { circuit: { minRequests: 10, openMs: 500, maxOpenMs: 1000 } },
       },
       logger: silentLogger,
     });

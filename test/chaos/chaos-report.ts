@@ -42,7 +42,7 @@ export function summaryOf(run: ChaosRun): string {
   );
   const oddMessages = messages.filter(({ data }) => data.odd !== 'none').length;
   const faults = countBy(bill, ({ fault }) => fault ?? 'none');
-  const leases = messages.reduce((sum, { fence }) => sum + fence, 0);
+  const leases = messages.reduce((sum, { fencing_token: fencingToken }) => sum + fencingToken, 0);
   const times = recoveryTimes(evidence.history, run.deaths);
   return [
     `${evidence.acknowledged.size} admitted, ${messages.length} messages (${states}), ${leases} leases, ${calls.length} calls, ${run.seconds.toFixed(1)} s`,
@@ -125,14 +125,14 @@ function historyOf(messageId: string, { history, calls, bill, outcomes }: Eviden
       .filter((change) => change.message_id === messageId)
       .map((change) => ({
         ms: change.at_ms,
-        text: `${change.from_state ?? 'new'} → ${change.to_state}, fence ${change.to_fence} ${change.taken_by ?? change.held_by ?? ''}`,
+        text: `${change.from_state ?? 'new'} → ${change.to_state}, fencing token ${change.to_fencing_token} ${change.taken_by ?? change.held_by ?? ''}`,
       })),
     ...calls
       .filter((call) => call.message_id === messageId)
       .flatMap((call) => [
         {
           ms: call.reserved_ms,
-          text: `call ${call.id} ${call.step} reserved under fence ${String(call.fence)}`,
+          text: `call ${call.id} ${call.step} reserved under fencing token ${String(call.fencing_token)}`,
         },
         ...(call.settled_ms === null
           ? []

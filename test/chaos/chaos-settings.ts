@@ -93,10 +93,12 @@ export function configurationOf(settings: ChaosSettings, roles: Configuration['r
             timeoutMs: patientTimeoutMs,
           },
         },
-        limits: models,
+        fallbacks: { 'openai/gpt-5-mini': 'anthropic/claude-haiku-4-5' },
+      },
+      limits: {
+        models,
         retryBudget: retries,
         circuit: { minRequests: 10, windowMs: 10_000, openMs: 1000, maxOpenMs: 4000 },
-        fallbacks: { 'openai/gpt-5-mini': 'anthropic/claude-haiku-4-5' },
       },
       budgets: [
         { name: 'support', team: 'support', window: 'month', limitUsd: '1000' },

@@ -146,7 +146,7 @@ export function checkReuse({ calls, bill, history }: Evidence): InvariantResult 
     const made = entries.flatMap(({ callId }) => callsById.get(callId ?? '') ?? []);
     for (const call of made) {
       // From when on the maker of this call could have known.
-      const begunMs = leases.get(`${call.message_id}/${call.fence}`) ?? call.reserved_ms;
+      const begunMs = leases.get(`${call.message_id}/${call.fencing_token}`) ?? call.reserved_ms;
       const before = made.find(
         (other) =>
           other !== call && isRecorded(other) && (other.settled_ms ?? 0) < knownBy(other, call, begunMs),
@@ -166,15 +166,19 @@ function isRecorded({ state, outcome, has_answer: hasAnswer }: CallEvidence): bo
 }
 
 function knownBy(other: CallEvidence, call: CallEvidence, begunMs: number): number {
-  return other.fence === call.fence ? call.reserved_ms : begunMs;
+  return other.fencing_token === call.fencing_token ? call.reserved_ms : begunMs;
 }
 
-/** When each lease was given, by "message/fence". */
+/** When each lease was given, by "message/fencing token". */
 export function leaseTimes(history: readonly HistoryEvidence[]): ReadonlyMap<string, number> {
   const given = history.filter(
-    ({ to_state: to, from_fence: from, to_fence: fence }) => to === 'leased' && from !== fence,
+    ({ to_state: to, from_fencing_token: from, to_fencing_token: fencingToken }) =>
+      to === 'leased' && from !== fencingToken,
   );
   return new Map(
-    given.map((change) => [`${change.message_id}/${change.to_fence}`, change.leased_ms ?? change.at_ms]),
+    given.map((change) => [
+      `${change.message_id}/${change.to_fencing_token}`,
+      change.leased_ms ?? change.at_ms,
+    ]),
   );
 }

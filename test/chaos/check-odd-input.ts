@@ -78,12 +78,16 @@ function checkEnd(
 /** Every failure is recorded with a readable chain of causes; only handlers that throw fail by themselves. */
 function checkRecord(
   check: InvariantCheck,
-  { message_id: id, fence, code, detail }: FailureEvidence,
+  { message_id: id, fencing_token: fencingToken, code, detail }: FailureEvidence,
   message: MessageEvidence | undefined,
 ): void {
   const chain = chainIn(detail);
   const isReadable = chain.length > 0 && chain.every(({ message: text }) => typeof text === 'string');
-  check.expect(isReadable, id, () => `the failure of fence ${fence} says nothing: ${detail.slice(0, 200)}`);
+  check.expect(
+    isReadable,
+    id,
+    () => `the failure of fencing token ${fencingToken} says nothing: ${detail.slice(0, 200)}`,
+  );
   if (code !== 'MILLRACE_STAGE_FAILED' || message === undefined) return;
   const { stage, data } = message;
   check.expect(

@@ -34,11 +34,11 @@ export function checkUntrueUsage({ calls, usage, bill, failures }: Evidence): In
   const suspectsOf = new Map(usage.map((record) => [record.call_id, record.suspect]));
   const runOf = ({
     message_id: id,
-    fence,
+    fencing_token: fencingToken,
   }: {
     readonly message_id: string | null;
-    readonly fence: number | null;
-  }): string => `${id}/${fence}`;
+    readonly fencing_token: number | null;
+  }): string => `${id}/${fencingToken}`;
   const refusedRuns = new Set(
     failures.filter(({ code }) => codesOfUnusable.has(code)).map((failure) => runOf(failure)),
   );

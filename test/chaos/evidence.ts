@@ -27,7 +27,7 @@ export interface MessageEvidence extends OriginEvidence {
   /** Empty for an output. */
   readonly stage: string;
   readonly state: 'pending' | 'leased' | 'completed' | 'dead_lettered' | 'cancelled';
-  readonly fence: number;
+  readonly fencing_token: number;
   readonly labels: string | null;
   /** Failed attempts of its last life that counted. */
   readonly attempts: number;
@@ -47,7 +47,7 @@ export interface MessageEvidence extends OriginEvidence {
 /** One failed attempt, as the ledger keeps it. */
 export interface FailureEvidence {
   readonly message_id: string;
-  readonly fence: number;
+  readonly fencing_token: number;
   readonly code: string;
   /** JSON: the chain of causes. */
   readonly detail: string;
@@ -56,7 +56,7 @@ export interface FailureEvidence {
 export interface CallEvidence {
   readonly id: string;
   readonly message_id: string | null;
-  readonly fence: number | null;
+  readonly fencing_token: number | null;
   readonly provider: string;
   readonly model: string;
   readonly fallback_from: string | null;
@@ -82,8 +82,8 @@ export interface HistoryEvidence {
   readonly at_ms: number;
   readonly from_state: string | null;
   readonly to_state: string;
-  readonly from_fence: number | null;
-  readonly to_fence: number;
+  readonly from_fencing_token: number | null;
+  readonly to_fencing_token: number;
   readonly held_by: string | null;
   readonly taken_by: string | null;
   readonly held_until_ms: number | null;
@@ -135,8 +135,8 @@ export interface StoreEvidence {
 /** One end of a message that a replay opened again. */
 export interface ReplayEvidence {
   readonly message_id: string;
-  /** The last fence of the life that had ended. */
-  readonly fence: number;
+  /** The last fencing token of the life that had ended. */
+  readonly fencing_token: number;
 }
 
 /** A pause, and between which moments it counted everywhere; times are the machine's, as the database's are. */

@@ -313,6 +313,7 @@ export const providerFaults: readonly FaultRuleInput[] = [
   { fault: 'content_policy', probability: 0.002 },
   { fault: 'context_too_long', probability: 0.001 },
   { fault: 'slow', probability: 0.01, delayMs: 400 },
+  { fault: 'gateway_timeout', probability: 0.003 },
 ];
 
 /** One line for people. */

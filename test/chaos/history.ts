@@ -1,7 +1,7 @@
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
 
 /*
- * The suite's own witness in the ledger: a trigger that writes down every change of a message's state or fence, in the
+ * The suite's own witness in the ledger: a trigger that writes down every change of a message's state or fencing token, in the
  * transaction that makes it, with the connection that made it. The product does not know of it.
  */
 
@@ -13,8 +13,8 @@ create table chaos.history (
   at          timestamptz not null default clock_timestamp(),
   from_state  text,
   to_state    text not null,
-  from_fence  integer,
-  to_fence    integer not null,
+  from_fencing_token  integer,
+  to_fencing_token    integer not null,
   held_by     text,
   taken_by    text,
   held_until  timestamptz,
@@ -27,17 +27,17 @@ create table chaos.history (
 create function chaos.note() returns trigger language plpgsql as $$
 begin
   if tg_op = 'INSERT' then
-    insert into chaos.history (message_id, to_state, to_fence, taken_by, leased_at, available_at, parked_for)
-    values (new.id, new.state, new.fence, new.leased_by, new.leased_at, new.available_at, new.parked_for);
-  elsif old.state <> new.state or old.fence <> new.fence or old.parked_for is distinct from new.parked_for then
-    insert into chaos.history (message_id, from_state, to_state, from_fence, to_fence, held_by, taken_by, held_until, leased_at,
+    insert into chaos.history (message_id, to_state, to_fencing_token, taken_by, leased_at, available_at, parked_for)
+    values (new.id, new.state, new.fencing_token, new.leased_by, new.leased_at, new.available_at, new.parked_for);
+  elsif old.state <> new.state or old.fencing_token <> new.fencing_token or old.parked_for is distinct from new.parked_for then
+    insert into chaos.history (message_id, from_state, to_state, from_fencing_token, to_fencing_token, held_by, taken_by, held_until, leased_at,
       available_at, parked_for)
-    values (new.id, old.state, new.state, old.fence, new.fence, old.leased_by, new.leased_by, old.lease_until, new.leased_at,
+    values (new.id, old.state, new.state, old.fencing_token, new.fencing_token, old.leased_by, new.leased_by, old.lease_until, new.leased_at,
       new.available_at, new.parked_for);
   end if;
   return null;
 end $$;
-create trigger chaos_note after insert or update of state, fence, parked_for on millrace.messages
+create trigger chaos_note after insert or update of state, fencing_token, parked_for on millrace.messages
   for each row execute function chaos.note();
 `;
 

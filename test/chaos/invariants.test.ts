@@ -97,7 +97,7 @@ function claimsBetweenLanes(isInteractive: (n: number) => boolean, starved?: str
     } as MessageEvidence;
   });
   const added = rows.map(({ id }) =>
-    change({ message_id: id, at_ms: 100, to_state: 'pending', to_fence: 0 }),
+    change({ message_id: id, at_ms: 100, to_state: 'pending', to_fencing_token: 0 }),
   );
   const left = { interactive: rows.slice(0, 400), bulk: rows.slice(400) };
   const leases = Array.from({ length: 240 }, (_, n) => {
@@ -112,7 +112,7 @@ function claimsBetweenLanes(isInteractive: (n: number) => boolean, starved?: str
   return { messages: [...messages, ...rows], history: [...history, ...added, ...leases] };
 }
 
-/** The section died under its second fence, lived again, and was done under its third. */
+/** The section died under its second fencing token, lived again, and was done under its third. */
 function replayedSection(replays: Evidence['replays']): Partial<Evidence> {
   const died = { ...done('section', 2, 3300), to_state: 'dead_lettered' };
   const again = change({
@@ -120,11 +120,11 @@ function replayedSection(replays: Evidence['replays']): Partial<Evidence> {
     at_ms: 3310,
     from_state: 'dead_lettered',
     to_state: 'pending',
-    to_fence: 2,
+    to_fencing_token: 2,
   });
   return {
     replays,
-    messages: patched(messages, 1, { fence: 3 }),
+    messages: patched(messages, 1, { fencing_token: 3 }),
     history: [
       ...history.slice(0, 7),
       died,
@@ -146,7 +146,8 @@ describe('the invariants', () => {
   });
 
   it('hold when an operator replayed a dead letter', () => {
-    expect(brokenIn({ ...sound, ...replayedSection([{ message_id: 'section', fence: 2 }]) })).toEqual([]);
+    const replays = [{ message_id: 'section', fencing_token: 2 }];
+    expect(brokenIn({ ...sound, ...replayedSection(replays) })).toEqual([]);
   });
 
   const cases: readonly (readonly [string, string, Partial<Evidence>])[] = [
@@ -179,7 +180,7 @@ describe('the invariants', () => {
     ],
     [
       'I5',
-      'the holder of an old fence ended a message',
+      'the holder of an old fencing token ended a message',
       { outcomes: patched(sound.outcomes, 1, { deliveries: 1 }) },
     ],
     [
@@ -195,7 +196,7 @@ describe('the invariants', () => {
     ],
     [
       'I5',
-      'a call was reserved under a fence that had passed on',
+      'a call was reserved under a fencing token that had passed on',
       { calls: patched(calls, 1, { reserved_ms: 3300 }) },
     ],
     [
@@ -327,9 +328,7 @@ describe('the invariants', () => {
       'a run failed for the usage of its last answer',
       {
         ...told('usage_text', { ...unsettled, cost_usd: null }, { unsettled: 1 }),
-        failures: [
-          { ...failure('{"chain":[{"message":"x"}]}'), fence: 2, code: 'MILLRACE_MODEL_MALFORMED_ANSWER' },
-        ],
+        failures: [failure('{"chain":[{"message":"x"}]}', 2, 'MILLRACE_MODEL_MALFORMED_ANSWER')],
       },
     ],
     ['I12', 'usage of nothing was believed', told('usage_zero', {}, {})],

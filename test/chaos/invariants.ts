@@ -1,4 +1,4 @@
-import { checkFences } from './check-fences.ts';
+import { checkFencingTokens } from './check-fencing-tokens.ts';
 import { checkEffects, checkEnds, checkLeftovers, checkOrigins } from './check-messages.ts';
 import { checkMoney, checkReuse } from './check-money.ts';
 import { checkPauses } from './check-pauses.ts';
@@ -17,7 +17,7 @@ export function checkInvariants(evidence: Evidence): readonly InvariantResult[] 
     checkEffects(evidence),
     checkMoney(evidence),
     checkReuse(evidence),
-    checkFences(evidence),
+    checkFencingTokens(evidence),
     checkLimits(evidence),
     checkOrigins(evidence),
     checkPauses(evidence),

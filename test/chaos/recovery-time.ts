@@ -10,7 +10,7 @@ export function recoveryTimes(
   const diedAt = new Map(deaths.map(({ worker, atMs }) => [worker, atMs]));
   const times: number[] = [];
   const moves = history.filter(
-    ({ from_state: from, to_state: to, from_fence: before, to_fence: after }) =>
+    ({ from_state: from, to_state: to, from_fencing_token: before, to_fencing_token: after }) =>
       from !== to || before !== after,
   );
   for (const changes of groupedBy(moves, (change) => change.message_id).values()) {

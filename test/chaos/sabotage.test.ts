@@ -47,12 +47,12 @@ async function brokenBy(
 }
 
 describe('the suite notices', { timeout: 300_000 }, () => {
-  // In one process the leases' renewer knows when a message was given out again; between two only the fence does.
+  // In one process the leases' renewer knows when a message was given out again; between two only the fencing token does.
   it.skipIf(!canRun(postgresPrograms()) || !canRun(redisPrograms()))(
-    'a missing fence: who let a lease expire finishes all the same',
+    'a missing fencing token: who let a lease expire finishes all the same',
     async () => {
       const plan = [0.05, 0.15, 0.25, 0.35, 0.45, 0.55].map((atShare) => ({ atShare, fault: leasesRunOut }));
-      expect(await brokenBy('fence', { stores: 'services', messages: 60, plan })).toContain('I5');
+      expect(await brokenBy('fencing-token', { stores: 'services', messages: 60, plan })).toContain('I5');
     },
   );
 

@@ -9,7 +9,7 @@ import { wrappedDatabase } from './wrapped-database.ts';
  */
 
 export const sabotages = [
-  'fence',
+  'fencing-token',
   'journal',
   'deduplication',
   'sweeper',
@@ -77,28 +77,28 @@ const replaced: Readonly<Record<string, Readonly<Record<string, readonly [string
 };
 
 function sabotagedStatement(statement: SqlStatement, sabotage: Sabotage): SqlStatement {
-  if (sabotage === 'fence') return withoutFence(statement);
+  if (sabotage === 'fencing-token') return withoutFencingToken(statement);
   const [from, to] = replaced[sabotage]?.[statement.name] ?? [];
   if (from === undefined || to === undefined) return statement;
   if (!statement.text.includes(from)) throw new Error(`${statement.name} no longer says "${from}"`);
   return { name: statement.name, text: statement.text.replaceAll(from, to) };
 }
 
-/** How each guarded statement asks for the fence. */
-const fenceConditions: Readonly<Record<string, string>> = {
-  'ledger.finish_messages': 'm.id = f.id and m.fence = f.fence',
-  'ledger.retry_messages': 'm.id = f.id and m.fence = f.fence',
-  'ledger.end_messages': 'm.id = f.id and m.fence = f.fence',
-  'ledger.reserve_calls': 'm.fence = r.fence and m.state',
+/** How each guarded statement asks for the fencing token. */
+const fencingTokenConditions: Readonly<Record<string, string>> = {
+  'ledger.finish_messages': 'm.id = f.id and m.fencing_token = f.fencing_token',
+  'ledger.retry_messages': 'm.id = f.id and m.fencing_token = f.fencing_token',
+  'ledger.end_messages': 'm.id = f.id and m.fencing_token = f.fencing_token',
+  'ledger.reserve_calls': 'm.fencing_token = r.fencing_token and m.state',
 };
 
-function withoutFence(statement: SqlStatement): SqlStatement {
-  const condition = fenceConditions[statement.name];
+function withoutFencingToken(statement: SqlStatement): SqlStatement {
+  const condition = fencingTokenConditions[statement.name];
   if (condition === undefined) return statement;
   if (!statement.text.includes(condition)) throw new Error(`${statement.name} no longer says "${condition}"`);
   const text = statement.text.replace(
     condition,
-    condition.replace(/(?: and )?m\.fence = \w\.fence(?: and )?/, ''),
+    condition.replace(/(?: and )?m\.fencing_token = \w\.fencing_token(?: and )?/, ''),
   );
   return { name: statement.name, text };
 }

@@ -38,7 +38,7 @@ export const messages: readonly MessageEvidence[] = [
     event_id: report.eventId,
     type: 'chaos.report',
     stage: 'outline',
-    fence: 1,
+    fencing_token: 1,
     result: JSON.stringify({ cause: 'a', odd }),
     data: { key: 'r', parts: 1, odd },
   },
@@ -48,7 +48,7 @@ export const messages: readonly MessageEvidence[] = [
     parent_id: 'root',
     type: 'chaos.section',
     stage: 'write',
-    fence: 2,
+    fencing_token: 2,
     result: JSON.stringify({ cause: 'b', odd }),
     data: { key: 'r/0', index: 0, cause: 'a', odd },
   },
@@ -58,17 +58,18 @@ export const messages: readonly MessageEvidence[] = [
     parent_id: 'section',
     type: 'chaos.written',
     stage: '',
-    fence: 0,
+    fencing_token: 0,
     result: null,
     data: { key: 'r/0', index: 0, cause: 'b', odd },
   },
 ];
 
 export const change = (
-  of: Partial<HistoryEvidence> & Pick<HistoryEvidence, 'message_id' | 'at_ms' | 'to_state' | 'to_fence'>,
+  of: Partial<HistoryEvidence> &
+    Pick<HistoryEvidence, 'message_id' | 'at_ms' | 'to_state' | 'to_fencing_token'>,
 ): HistoryEvidence => ({
   from_state: null,
-  from_fence: null,
+  from_fencing_token: null,
   held_by: null,
   taken_by: null,
   held_until_ms: null,
@@ -80,54 +81,54 @@ export const change = (
   ...of,
 });
 
-export const lease = (id: string, fence: number, at: number, from: string): HistoryEvidence =>
+export const lease = (id: string, fencingToken: number, at: number, from: string): HistoryEvidence =>
   change({
     message_id: id,
     at_ms: at,
     from_state: from,
     to_state: 'leased',
-    from_fence: fence - 1,
-    to_fence: fence,
-    taken_by: `worker-${fence}`,
+    from_fencing_token: fencingToken - 1,
+    to_fencing_token: fencingToken,
+    taken_by: `worker-${fencingToken}`,
     leased_ms: at,
   });
 
 /** The sweeper takes back what its holder let run out. */
-export const takenBack = (id: string, fence: number, at: number): HistoryEvidence =>
+export const takenBack = (id: string, fencingToken: number, at: number): HistoryEvidence =>
   change({
     message_id: id,
     at_ms: at,
     from_state: 'leased',
     to_state: 'pending',
-    from_fence: fence,
-    to_fence: fence,
-    held_by: `worker-${fence}`,
+    from_fencing_token: fencingToken,
+    to_fencing_token: fencingToken,
+    held_by: `worker-${fencingToken}`,
     held_until_ms: at - 50,
     client: 'millrace maintenance',
   });
 
-export const done = (id: string, fence: number, at: number): HistoryEvidence =>
+export const done = (id: string, fencingToken: number, at: number): HistoryEvidence =>
   change({
     message_id: id,
     at_ms: at,
     from_state: 'leased',
     to_state: 'completed',
-    from_fence: fence,
-    to_fence: fence,
-    held_by: `worker-${fence}`,
-    client: `millrace worker-${fence}`,
+    from_fencing_token: fencingToken,
+    to_fencing_token: fencingToken,
+    held_by: `worker-${fencingToken}`,
+    client: `millrace worker-${fencingToken}`,
   });
 
 export const history: readonly HistoryEvidence[] = [
-  change({ message_id: 'root', at_ms: 1000, to_state: 'pending', to_fence: 0 }),
+  change({ message_id: 'root', at_ms: 1000, to_state: 'pending', to_fencing_token: 0 }),
   lease('root', 1, 1100, 'pending'),
   done('root', 1, 1400),
-  change({ message_id: 'section', at_ms: 1400, to_state: 'pending', to_fence: 0 }),
+  change({ message_id: 'section', at_ms: 1400, to_state: 'pending', to_fencing_token: 0 }),
   lease('section', 1, 1500, 'pending'),
   takenBack('section', 1, 2950),
   lease('section', 2, 3000, 'pending'),
   done('section', 2, 3400),
-  change({ message_id: 'written', at_ms: 3400, to_state: 'completed', to_fence: 0 }),
+  change({ message_id: 'written', at_ms: 3400, to_state: 'completed', to_fencing_token: 0 }),
 ];
 
 export const settled = {
@@ -140,7 +141,7 @@ export const settled = {
 export const call = (id: string, of: Partial<CallEvidence>): CallEvidence => ({
   id,
   message_id: 'section',
-  fence: 2,
+  fencing_token: 2,
   provider: 'openai',
   model: 'm',
   fallback_from: null,
@@ -158,14 +159,14 @@ export const call = (id: string, of: Partial<CallEvidence>): CallEvidence => ({
 export const calls: readonly CallEvidence[] = [
   call('c1', {
     message_id: 'root',
-    fence: 1,
+    fencing_token: 1,
     step: 'plan',
     reserved_ms: 1150,
     settled_ms: 1250,
     cost_usd: '0.001',
   }),
   call('c2', {
-    fence: 1,
+    fencing_token: 1,
     state: 'unsettled',
     settlement: 'unsettled',
     outcome: 'unknown',
@@ -270,10 +271,14 @@ export const sound: Evidence = {
 };
 
 /** What an attempt at the section left of its failure. */
-export const failure = (detail: string): Evidence['failures'][number] => ({
+export const failure = (
+  detail: string,
+  fencingToken = 1,
+  code = 'MILLRACE_STAGE_FAILED',
+): Evidence['failures'][number] => ({
   message_id: 'section',
-  fence: 1,
-  code: 'MILLRACE_STAGE_FAILED',
+  fencing_token: fencingToken,
+  code,
   detail,
 });
 

@@ -33,7 +33,7 @@ async function readMessages(
   const rows = await rowsOf<MessageRow>(
     database,
     'messages',
-    `select id, root_id, parent_id, event_id, type, version, stage, lane, state, fence, parked_for, order_key, order_place::float8 as order_place, team, customer, feature, coalesce(batch, '') as batch, labels,
+    `select id, root_id, parent_id, event_id, type, version, stage, lane, state, fencing_token, parked_for, order_key, order_place::float8 as order_place, team, customer, feature, coalesce(batch, '') as batch, labels,
        attempts, result, error_code, body, body_ref from millrace.messages order by id`,
   );
   return await Promise.all(
@@ -52,16 +52,16 @@ async function readMessages(
   );
 }
 
-const callsSql = `select id, message_id, fence, provider, model, fallback_from, step, ordinal, attempt, state, outcome, settlement,
+const callsSql = `select id, message_id, fencing_token, provider, model, fallback_from, step, ordinal, attempt, state, outcome, settlement,
   (answer is not null or answer_ref is not null) and invalidated_at is null as has_answer, is_suspect, ${millis('reserved_at')} as reserved_ms, ${millis('settled_at')} as settled_ms,
   cost_usd::text as cost_usd, upper_bound_usd::text as upper_bound_usd from millrace.calls order by reserved_at`;
 
-const failuresSql = `select message_id, fence, code, detail from millrace.failures order by at`;
+const failuresSql = `select message_id, fencing_token, code, detail from millrace.failures order by at`;
 
-const historySql = `select message_id, ${millis('at')} as at_ms, from_state, to_state, from_fence, to_fence, held_by, taken_by,
+const historySql = `select message_id, ${millis('at')} as at_ms, from_state, to_state, from_fencing_token, to_fencing_token, held_by, taken_by,
   ${millis('held_until')} as held_until_ms, ${millis('leased_at')} as leased_ms, ${millis('available_at')} as available_ms, parked_for, xact, client from chaos.history order by seq`;
 
-const replaysSql = `select a.message_id, a.fence from millrace.dead_letter_actions a join millrace.operator_actions o on o.id = a.action_id
+const replaysSql = `select a.message_id, a.fencing_token from millrace.dead_letter_actions a join millrace.operator_actions o on o.id = a.action_id
   where o.action = 'dead_letters.replay'`;
 
 const openSql = `select (select count(*) from millrace.blocks)::int as pauses,

@@ -38,10 +38,13 @@ export function blocksContract(name: string, open: () => Promise<SqlDatabase>): 
 
     const block = (scope: (typeof blockScopes)[number], value = '', aborts = false) =>
       blocks.place({ scope, value, aborts, ...by });
-    const running = async (origin = someOrigin): Promise<{ id: Uuid; fence: number }> => {
+    const running = async (origin = someOrigin): Promise<{ id: Uuid; fencingToken: number }> => {
       const admission = someAdmission({ origin });
       await harness.ledger.admit(admission);
-      return { id: admission.envelope.id, fence: (await harness.leased(admission.envelope.id)).fence };
+      return {
+        id: admission.envelope.id,
+        fencingToken: (await harness.leased(admission.envelope.id)).fencingToken,
+      };
     };
     const ask = (parts: Partial<Reservation> & Pick<Reservation, 'message'>) =>
       harness.calls.reserve(someReservation({ id: newId(new Date()), ...parts }));
@@ -132,7 +135,7 @@ export function blocksContract(name: string, open: () => Promise<SqlDatabase>): 
       });
       expect(await ask({ message, model: 'gpt-5' })).toEqual({ kind: 'reserved', at: expect.any(Date) });
       expect(await ask({ message, provider: 'azure' })).toEqual({ kind: 'reserved', at: expect.any(Date) });
-      expect(await ask({ message: { ...message, fence: message.fence - 1 } })).toEqual({
+      expect(await ask({ message: { ...message, fencingToken: message.fencingToken - 1 } })).toEqual({
         kind: 'lease_expired',
       });
       const provider = (await block('provider', 'azure')).block;
@@ -150,7 +153,7 @@ export function blocksContract(name: string, open: () => Promise<SqlDatabase>): 
         ask({ message }),
         ask({ message, model: 'gpt-5', id: call }),
         ask({ message, model: 'gpt-5', id: call }),
-        ask({ message: { ...message, fence: 0 } }),
+        ask({ message: { ...message, fencingToken: 0 } }),
         ask({ message, model: 'gpt-5' }),
       ]);
       expect(outcomes.map(({ kind }) => kind)).toEqual([
@@ -271,7 +274,9 @@ export function blocksContract(name: string, open: () => Promise<SqlDatabase>): 
       const begin = async () => {
         const [written, committing] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
         const ended = database.transaction(async (transaction) => {
-          await transaction.query(reserveCalls, [JSON.stringify([{ ...call, fence: message.fence }])]);
+          await transaction.query(reserveCalls, [
+            JSON.stringify([{ ...call, fencing_token: message.fencingToken }]),
+          ]);
           written.resolve();
           await committing.promise;
         });

@@ -160,15 +160,19 @@ export function budgetsContract(name: string, open: () => Promise<SqlDatabase>):
     it('reserves nothing without a lease that runs', async () => {
       await budgets.define([someBudget()]);
       const id = await harness.admitted();
-      const { fence } = await harness.leased(id);
-      const ask = (withFence: number) =>
+      const { fencingToken } = await harness.leased(id);
+      const ask = (withFencingToken: number) =>
         calls.reserve(
-          someReservation({ id: newId(new Date()), message: { id, fence: withFence }, quotas: ['search'] }),
+          someReservation({
+            id: newId(new Date()),
+            message: { id, fencingToken: withFencingToken },
+            quotas: ['search'],
+          }),
         );
-      expect(await ask(fence - 1)).toEqual({ kind: 'lease_expired' });
-      expect(await ask(fence)).toEqual({ kind: 'reserved', at: expect.any(Date) });
+      expect(await ask(fencingToken - 1)).toEqual({ kind: 'lease_expired' });
+      expect(await ask(fencingToken)).toEqual({ kind: 'reserved', at: expect.any(Date) });
       await harness.expireLeases();
-      expect(await ask(fence)).toEqual({ kind: 'lease_expired' });
+      expect(await ask(fencingToken)).toEqual({ kind: 'lease_expired' });
       expect(await figures()).toBe('0 spent, 0.5 reserved');
       await noFaults();
     });
@@ -179,8 +183,8 @@ export function budgetsContract(name: string, open: () => Promise<SqlDatabase>):
       expect(await calls.settle(unsettledFor(id, '0.8'))).toBe(true);
       expect(await figures()).toBe('0.8 spent, 0 reserved');
       await noFaults();
-      expect(await calls.settleLate(settledFor(id, '0.3'), '{}')).toBe(true);
-      expect(await calls.settleLate(settledFor(id, '0.3'), '{}')).toBe(false);
+      expect(await calls.settleLate(settledFor(id, '0.3'), ['{}'])).toBe(true);
+      expect(await calls.settleLate(settledFor(id, '0.3'), ['{}'])).toBe(false);
       expect(await figures()).toBe('0.3 spent, 0 reserved');
       await noFaults();
     });
@@ -189,9 +193,11 @@ export function budgetsContract(name: string, open: () => Promise<SqlDatabase>):
       await budgets.define([someBudget()]);
       const { id } = await reserveOf(calls, '0.6');
       expect(await calls.settle(settledFor(id, '0.25'))).toBe(true);
-      expect((await calls.invalidOutputs.findAnswered(id))?.costUsd).toEqual(usd('0.25'));
-      expect(await calls.invalidOutputs.reject(id, ['{}'])).toBe(true);
-      expect(await calls.invalidOutputs.reject(id, ['{}'])).toBe(false);
+      const answered = await calls.invalidOutputs.findAnswered(id);
+      if (answered === undefined) throw new Error('the call has no answer');
+      expect(answered.costUsd).toEqual(usd('0.25'));
+      expect(await calls.invalidOutputs.reject(answered, ['{}'])).toBe(true);
+      expect(await calls.invalidOutputs.reject(answered, ['{}'])).toBe(false);
       expect(await figures()).toBe('0.25 spent, 0 reserved');
       // One that is rejected as it is settled.
       const { id: other } = await reserveOf(calls, '0.6');
@@ -205,9 +211,9 @@ export function budgetsContract(name: string, open: () => Promise<SqlDatabase>):
     it('frees what a crash left reserved when the call is given up: its bound counts as spent', async () => {
       await budgets.define([someBudget()]);
       const id = await harness.admitted();
-      const { fence } = await harness.leased(id);
+      const { fencingToken } = await harness.leased(id);
       const call = newId(new Date());
-      await calls.reserve(someReservation({ id: call, message: { id, fence }, quotas: ['search'] }));
+      await calls.reserve(someReservation({ id: call, message: { id, fencingToken }, quotas: ['search'] }));
       await harness.expireLeases();
       expect(await calls.listAbandoned(0, 10)).toHaveLength(1);
       expect(await calls.abandon([{ id: call, line: '{}' }])).toBe(1);
@@ -215,7 +221,7 @@ export function budgetsContract(name: string, open: () => Promise<SqlDatabase>):
       expect(await figures()).toBe('0.5 spent, 0 reserved');
       await noFaults();
       expect(await calls.settle(settledFor(call, '0.1'))).toBe(false);
-      expect(await calls.settleLate(settledFor(call, '0.1'), '{}')).toBe(true);
+      expect(await calls.settleLate(settledFor(call, '0.1'), ['{}'])).toBe(true);
       expect(await figures()).toBe('0.1 spent, 0 reserved');
       await noFaults();
     });
@@ -313,8 +319,8 @@ export function budgetsContract(name: string, open: () => Promise<SqlDatabase>):
       const ids: string[] = [];
       for (const name of [parkedFor, parkedFor, parkedFor, 'pause:1']) {
         const id = await harness.admitted();
-        const { fence } = await harness.leased(id);
-        await harness.ledger.park({ id, fence, delayMs: undefined, parkedFor: name });
+        const { fencingToken } = await harness.leased(id);
+        await harness.ledger.park({ id, fencingToken, delayMs: undefined, parkedFor: name });
         ids.push(id);
       }
       expect(await budgets.waitedFor()).toEqual(['search']);
@@ -333,8 +339,13 @@ export function budgetsContract(name: string, open: () => Promise<SqlDatabase>):
       const asked = await stateOf(budgets);
       expect([asked.leastUsd, asked.refusedUsd].map((amount) => amount?.toString())).toEqual(['0.2', '0.8']);
       const id = await harness.admitted();
-      const { fence } = await harness.leased(id);
-      await harness.ledger.park({ id, fence, delayMs: undefined, parkedFor: parkedForBudget('search') });
+      const { fencingToken } = await harness.leased(id);
+      await harness.ledger.park({
+        id,
+        fencingToken,
+        delayMs: undefined,
+        parkedFor: parkedForBudget('search'),
+      });
       await budgets.release('search', 10);
       expect((await stateOf(budgets)).refusedUsd).toBeUndefined();
     });

@@ -63,7 +63,7 @@ export function claimsContract(name: string, open: () => Promise<SqlDatabase>): 
     const finish = (message: LeasedMessage): Promise<boolean> =>
       ledger.finish({
         id: message.envelope.id,
-        fence: message.fence,
+        fencingToken: message.fencingToken,
         result: undefined,
         emissions: [],
         durationMs: 1,
@@ -159,7 +159,7 @@ export function claimsContract(name: string, open: () => Promise<SqlDatabase>): 
         taken.push(...(await Promise.all(workers.map((by) => claimed(80, { by })))).flat());
       }
       expect(taken.map(({ envelope }) => envelope.id).toSorted()).toEqual(ids.toSorted());
-      expect(taken.every(({ fence }) => fence === 1)).toBe(true);
+      expect(taken.every(({ fencingToken }) => fencingToken === 1)).toBe(true);
     });
 
     it('gives a token up only when there is nothing for it', async () => {
@@ -167,12 +167,18 @@ export function claimsContract(name: string, open: () => Promise<SqlDatabase>): 
       const [message] = await claimed(1);
       expect(await claim(1, { tokens: [id] })).toEqual([{ kind: 'leased_by_another' }]);
       if (message === undefined) throw new Error('it was not leased');
-      await ledger.retry({ id, fence: message.fence, delayMs: 60_000, code: 'X', detail: '{}' });
+      await ledger.retry({
+        id,
+        fencingToken: message.fencingToken,
+        delayMs: 60_000,
+        code: 'X',
+        detail: '{}',
+      });
       expect(await claim(1, { tokens: [id] })).toMatchObject([{ kind: 'not_due' }]);
       await database.execute('update millrace.messages set available_at = clock_timestamp()');
       const [again] = await claimed(1);
       if (again === undefined) throw new Error('it was not leased again');
-      await ledger.park({ id, fence: again.fence, delayMs: undefined, parkedFor: 'budget:x' });
+      await ledger.park({ id, fencingToken: again.fencingToken, delayMs: undefined, parkedFor: 'budget:x' });
       expect(await claim(1, { tokens: [id] })).toEqual([{ kind: 'waits' }]);
     });
 
@@ -226,7 +232,13 @@ export function claimsContract(name: string, open: () => Promise<SqlDatabase>): 
           const isFirstTry = message.attempts === 0 && turn < 2;
           const { id } = message.envelope;
           if (isFirstTry)
-            await ledger.retry({ id, fence: message.fence, delayMs: 0, code: 'X', detail: '{}' });
+            await ledger.retry({
+              id,
+              fencingToken: message.fencingToken,
+              delayMs: 0,
+              code: 'X',
+              detail: '{}',
+            });
           else if (await finish(message)) done.push(...(ids.includes(id) ? [id] : []));
         }
       }
@@ -272,7 +284,7 @@ export function claimsContract(name: string, open: () => Promise<SqlDatabase>): 
       const emitted = Array.from({ length: 8 }, () => newId(new Date())).toReversed();
       await ledger.finish({
         id,
-        fence: message?.fence ?? 0,
+        fencingToken: message?.fencingToken ?? 0,
         result: undefined,
         emissions: emitted.map((each) => ({ ...harness.emission(each), orderKey: 'k' })),
         durationMs: 1,
@@ -312,7 +324,13 @@ export function claimsContract(name: string, open: () => Promise<SqlDatabase>): 
       );
       await database.execute(`update millrace.messages set parked_for = null where id = '${early}'`);
       expect(await claim(1, { isOrdered: true, tokens: [early] })).toEqual([{ kind: 'waits' }]);
-      await ledger.retry({ id: late, fence: working?.fence ?? 0, delayMs: 0, code: 'X', detail: '{}' });
+      await ledger.retry({
+        id: late,
+        fencingToken: working?.fencingToken ?? 0,
+        delayMs: 0,
+        code: 'X',
+        detail: '{}',
+      });
       expect((await claimed(2, { isOrdered: true })).map(({ envelope }) => envelope.id)).toEqual([early]);
     });
 

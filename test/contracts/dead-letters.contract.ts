@@ -112,32 +112,38 @@ export function deadLettersContract(name: string, open: () => Promise<SqlDatabas
       expect(await idsOf({}, { team: 'blue' })).toEqual([id]);
     });
 
-    it('lets a message live again under its own id, and the dead worker’s fence stays worthless', async () => {
+    it('lets a message live again under its own id, and the dead worker’s fencing token stays worthless', async () => {
       const id = await fixture.dead();
       const [replayed] = await replay({ ids: [id] });
       expect(replayed).toMatchObject({
         id,
         stage: 'first',
         owner: 'platform',
-        fence: 1,
+        fencingToken: 1,
         delayMs: 0,
         origin: { team: 'blue' },
       });
       expect(await idsOf({ discarded: 'any' })).toEqual([]);
       expect(
-        await fixture.messages.finish({ id, fence: 1, result: undefined, emissions: [], durationMs: 1 }),
+        await fixture.messages.finish({
+          id,
+          fencingToken: 1,
+          result: undefined,
+          emissions: [],
+          durationMs: 1,
+        }),
       ).toBe(false);
       const again = await fixture.lease(id);
       expect(again).toMatchObject({
-        fence: 2,
+        fencingToken: 2,
         deliveries: 2,
         attempts: 0,
         priorAttempts: 1,
         expiredLeases: 0,
       });
-      expect(await fixture.messages.finish({ id, fence: 2, result: '1', emissions: [], durationMs: 1 })).toBe(
-        true,
-      );
+      expect(
+        await fixture.messages.finish({ id, fencingToken: 2, result: '1', emissions: [], durationMs: 1 }),
+      ).toBe(true);
       expect(await replay({ ids: [id] })).toEqual([]);
     });
 
@@ -156,20 +162,20 @@ export function deadLettersContract(name: string, open: () => Promise<SqlDatabas
     it('keeps the history through a second death: attempts, calls, and what operators did', async () => {
       const id = await fixture.admit();
       const first = await fixture.lease(id);
-      await fixture.pay(id, first.fence, 'draft', '0.25');
+      await fixture.pay(id, first.fencingToken, 'draft', '0.25');
       await fixture.messages.retry({
         id,
-        fence: first.fence,
+        fencingToken: first.fencingToken,
         delayMs: 0,
         code: 'MILLRACE_MODEL_TIMEOUT',
         detail: '{}',
       });
-      await fixture.end(id, (await fixture.lease(id)).fence, 'FIRST');
+      await fixture.end(id, (await fixture.lease(id)).fencingToken, 'FIRST');
       const mended = fixture.operation('the template is mended');
       await replay({ ids: [id] }, mended);
       const third = await fixture.lease(id);
-      await fixture.pay(id, third.fence, 'check', '0.5', false);
-      await fixture.end(id, third.fence, 'SECOND');
+      await fixture.pay(id, third.fencingToken, 'check', '0.5', false);
+      await fixture.end(id, third.fencingToken, 'SECOND');
       await database.execute(`update millrace.calls set fallback_from = 'a/meant' where step = 'check'`);
       const history = await letters.find(id, everyone);
       expect(history?.letter).toMatchObject({
@@ -181,14 +187,14 @@ export function deadLettersContract(name: string, open: () => Promise<SqlDatabas
         deliveries: 3,
       });
       expect(formatUsd(history?.letter.paidUsd ?? usd('0'))).toBe('0.75');
-      expect(history?.failures.map(({ fence, code }) => [fence, code])).toEqual([
+      expect(history?.failures.map(({ fencing_token: fencingToken, code }) => [fencingToken, code])).toEqual([
         [1, 'MILLRACE_MODEL_TIMEOUT'],
         [2, 'FIRST'],
         [3, 'SECOND'],
       ]);
       expect(history?.calls).toMatchObject([
-        { step: 'draft', fence: 1, is_reusable: true, fallback_from: null },
-        { step: 'check', fence: 3, is_reusable: false, fallback_from: 'a/meant' },
+        { step: 'draft', fencing_token: 1, is_reusable: true, fallback_from: null },
+        { step: 'check', fencing_token: 3, is_reusable: false, fallback_from: 'a/meant' },
       ]);
       expect(history?.actions).toMatchObject([
         {
@@ -196,7 +202,7 @@ export function deadLettersContract(name: string, open: () => Promise<SqlDatabas
           actor: 'ann',
           action: 'dead_letters.replay',
           reason: 'the template is mended',
-          fence: 2,
+          fencing_token: 2,
           error_code: 'FIRST',
           attempts: 2,
         },
@@ -226,7 +232,7 @@ export function deadLettersContract(name: string, open: () => Promise<SqlDatabas
       const first = await replay({}, record, 2);
       expect(first.map(({ id }) => id)).toEqual(ids.slice(0, 2));
       // They die again while the operation goes on: they are the next one's business.
-      for (const { id } of first) await fixture.end(id, (await fixture.lease(id)).fence);
+      for (const { id } of first) await fixture.end(id, (await fixture.lease(id)).fencingToken);
       const second = await replay({}, record, 10);
       expect(second.map(({ id }) => id)).toEqual(ids.slice(2));
       expect(await replay({}, record, 10)).toEqual([]);
@@ -303,9 +309,9 @@ export function deadLettersContract(name: string, open: () => Promise<SqlDatabas
 
     it('is pruned only when it was discarded, and long enough ago; what it cost still counts', async () => {
       const id = await fixture.admit();
-      const { fence } = await fixture.lease(id);
-      await fixture.pay(id, fence, 'draft', '0.25');
-      await fixture.end(id, fence);
+      const { fencingToken } = await fixture.lease(id);
+      await fixture.pay(id, fencingToken, 'draft', '0.25');
+      await fixture.end(id, fencingToken);
       const ages = { finishedMs: 86_400_000, exportedMs: 86_400_000 };
       await database.execute(`truncate millrace.outbox;
         update millrace.calls set settled_at = settled_at - interval '9 days';

@@ -51,9 +51,10 @@ export function expiredLeasesContract(name: string, open: () => Promise<SqlDatab
         const taken = await claimed(early);
         expect(taken.envelope.id).toBe(early);
         if (how === 'a lease ran out') await harness.expireLeases();
-        else if (how === 'its worker gives it up') await ledger.expire([{ id: early, fence: taken.fence }]);
+        else if (how === 'its worker gives it up')
+          await ledger.expire([{ id: early, fencingToken: taken.fencingToken }]);
         else if (how === 'its host stops')
-          await ledger.release([{ id: early, fence: taken.fence, leaseMs: 0 }]);
+          await ledger.release([{ id: early, fencingToken: taken.fencingToken, leaseMs: 0 }]);
         else await sweeps.expireAllLeases();
         const again = await claimed(late);
         expect(again.envelope.id).toBe(early);
@@ -67,10 +68,10 @@ export function expiredLeasesContract(name: string, open: () => Promise<SqlDatab
       await isOverdue();
       const third = await harness.leased(id);
       expect(third.expiredLeases).toBe(2);
-      await ledger.release([{ id, fence: third.fence, leaseMs: 0 }]);
+      await ledger.release([{ id, fencingToken: third.fencingToken, leaseMs: 0 }]);
       const fourth = await harness.leased(id);
       expect(fourth.expiredLeases).toBe(2);
-      await ledger.retry({ id, fence: fourth.fence, delayMs: 0, code: 'X', detail: '{}' });
+      await ledger.retry({ id, fencingToken: fourth.fencingToken, delayMs: 0, code: 'X', detail: '{}' });
       const fifth = await harness.leased(id);
       expect(fifth).toMatchObject({ expiredLeases: 0, attempts: 1, deliveries: 5 });
     });
@@ -150,19 +151,21 @@ export function expiredLeasesContract(name: string, open: () => Promise<SqlDatab
       await harness.leased(id);
       await sweeps.expireAllLeases();
       await isOverdue();
-      const { fence } = await harness.leased(id);
-      await ledger.expire([{ id, fence: fence - 1 }]);
-      await ledger.expire([{ id, fence }]);
+      const { fencingToken } = await harness.leased(id);
+      await ledger.expire([{ id, fencingToken: fencingToken - 1 }]);
+      await ledger.expire([{ id, fencingToken }]);
       const { rows } = await database.query<{
-        fence: number;
+        fencing_token: number;
         code: string;
         retryable: boolean;
         detail: string;
       }>({
         name: 'test.expired_leases',
-        text: 'select fence, code, retryable, detail from millrace.failures order by fence',
+        text: 'select fencing_token, code, retryable, detail from millrace.failures order by fencing_token',
       });
-      expect(rows.map(({ fence, code, retryable }) => [fence, code, retryable])).toEqual([
+      expect(
+        rows.map(({ fencing_token: fencingToken, code, retryable }) => [fencingToken, code, retryable]),
+      ).toEqual([
         [1, 'MILLRACE_LEASE_EXPIRED', true],
         [2, 'MILLRACE_LEASE_EXPIRED', true],
         [3, 'MILLRACE_LEASE_EXPIRED', true],

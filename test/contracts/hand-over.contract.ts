@@ -21,11 +21,11 @@ export function handOverContract(name: string, open: () => Promise<SqlDatabase>)
     /** Finishes a message that emits these; answers which of them are leased. */
     async function finish(...parts: readonly Partial<Emission>[]) {
       const id = await harness.admitted();
-      const { fence } = await harness.leased(id);
+      const { fencingToken } = await harness.leased(id);
       const emissions = parts.map((part) => ({ ...harness.emission(newId(new Date())), leaseMs, ...part }));
       const outcome = await harness.ledger.finishAndLease({
         id,
-        fence,
+        fencingToken,
         result: undefined,
         emissions,
         durationMs: 1,
@@ -60,31 +60,31 @@ export function handOverContract(name: string, open: () => Promise<SqlDatabase>)
       const lost = async (id: string) => (await harness.leased(id)).expiredLeases;
       await expire(unknown);
       expect(await lost(unknown)).toBe(0);
-      expect((await harness.ledger.renew([{ id: renewed, fence: 1, leaseMs: 15_000 }])).size).toBe(1);
+      expect((await harness.ledger.renew([{ id: renewed, fencingToken: 1, leaseMs: 15_000 }])).size).toBe(1);
       await expire(renewed);
       expect(await lost(renewed)).toBe(1);
-      await harness.ledger.expire([{ id: told, fence: 1 }]);
+      await harness.ledger.expire([{ id: told, fencingToken: 1 }]);
       expect(await lost(told)).toBe(1);
-      await harness.ledger.park({ id: parked, fence: 1, delayMs: 0, parkedFor: undefined });
+      await harness.ledger.park({ id: parked, fencingToken: 1, delayMs: 0, parkedFor: undefined });
       await harness.leased(parked);
       await expire(parked);
       expect(await lost(parked)).toBe(1);
     });
 
-    it('are leased to the worker that finishes, by their first fence, and to nobody else', async () => {
+    it('are leased to the worker that finishes, by their first fencing token, and to nobody else', async () => {
       const { ids, leased } = await finish({}, { leaseMs: undefined });
       const [first = '', second = ''] = ids;
       expect([...leased.keys()]).toEqual([first]);
       const { rows } = await database.query({
         name: 'test.leased',
-        text: `select state, fence, deliveries, leased_by, created_at, available_at, lease_until > clock_timestamp() as runs,
+        text: `select state, fencing_token, deliveries, leased_by, created_at, available_at, lease_until > clock_timestamp() as runs,
           sweep_at > lease_until as is_swept_later, leased_at is not null as has_begun from millrace.messages where id = '${first}'`,
       });
       const { createdAt, availableAt } = leased.get(first) ?? {};
       expect(rows).toEqual([
         {
           state: 'leased',
-          fence: 1,
+          fencing_token: 1,
           deliveries: 1,
           leased_by: 'worker-1',
           created_at: createdAt,
@@ -97,8 +97,8 @@ export function handOverContract(name: string, open: () => Promise<SqlDatabase>)
       const other = someLedger(database, 'worker-2');
       expect(await claimOf(database, other, first, leaseMs)).toEqual({ kind: 'leased_by_another' });
       const end = { result: undefined, emissions: [], durationMs: 1 };
-      expect(await harness.ledger.finish({ id: first, fence: 1, ...end })).toBe(true);
-      expect(await harness.stateOf(second)).toMatchObject({ state: 'pending', fence: 0 });
+      expect(await harness.ledger.finish({ id: first, fencingToken: 1, ...end })).toBe(true);
+      expect(await harness.stateOf(second)).toMatchObject({ state: 'pending', fencing_token: 0 });
     });
 
     it('are, when they are admitted, leased to the process that admits them, once, and not when others wait', async () => {
@@ -108,13 +108,13 @@ export function handOverContract(name: string, open: () => Promise<SqlDatabase>)
       expect({ outcomes, ids: [...leased.keys()] }).toEqual({ outcomes: ['admitted'], ids: [id] });
       const again = await harness.ledger.admitAndLease([admission]);
       expect({ ...again, leased: again.leased.size }).toEqual({ outcomes: ['duplicate'], leased: 0 });
-      expect(await harness.stateOf(id)).toMatchObject({ state: 'leased', fence: 1 });
+      expect(await harness.stateOf(id)).toMatchObject({ state: 'leased', fencing_token: 1 });
       const end = { result: undefined, emissions: [], durationMs: 1 };
-      expect(await harness.ledger.finish({ id, fence: 1, ...end })).toBe(true);
+      expect(await harness.ledger.finish({ id, fencingToken: 1, ...end })).toBe(true);
       await harness.ledger.admit(someAdmission({ stage: 'second' }));
       const later = { ...someAdmission({ stage: 'second' }), leaseMs };
       expect((await harness.ledger.admitAndLease([later])).leased.size).toBe(0);
-      expect(await harness.stateOf(later.envelope.id)).toMatchObject({ state: 'pending', fence: 0 });
+      expect(await harness.stateOf(later.envelope.id)).toMatchObject({ state: 'pending', fencing_token: 0 });
     });
 
     it('are not while another message of their stage waits, or anything is held', async () => {
@@ -129,21 +129,21 @@ export function handOverContract(name: string, open: () => Promise<SqlDatabase>)
       const blocks = new Blocks({ database, clock: systemClock });
       const block = { scope: 'stage', value: 'second', aborts: false, actor: 'ann', reason: 'test' } as const;
       const parent = await harness.admitted();
-      const { fence } = await harness.leased(parent);
+      const { fencingToken } = await harness.leased(parent);
       await blocks.place(block);
       const emission = { ...harness.emission(newId(new Date())), leaseMs };
-      const finished = { id: parent, fence, result: undefined, emissions: [emission], durationMs: 1 };
+      const finished = { id: parent, fencingToken, result: undefined, emissions: [emission], durationMs: 1 };
       expect((await harness.ledger.finishAndLease(finished)).leased.size).toBe(0);
       expect(await harness.stateOf(emission.id)).toMatchObject({ state: 'pending' });
       await blocks.remove(block, block);
     });
 
-    it('are not where a key orders them, nor without a stage, nor without the fence', async () => {
+    it('are not where a key orders them, nor without a stage, nor without the fencing token', async () => {
       expect(await isLeased({ orderKey: 'one' }, { stage: '' })).toEqual([false, false]);
       const id = await harness.admitted();
       await harness.leased(id);
       const emission = { ...harness.emission(newId(new Date()), 'third'), leaseMs };
-      const late = { id, fence: 7, result: undefined, emissions: [emission], durationMs: 1 };
+      const late = { id, fencingToken: 7, result: undefined, emissions: [emission], durationMs: 1 };
       const outcome = await harness.ledger.finishAndLease(late);
       expect({ isOurs: outcome.isOurs, leased: outcome.leased.size }).toEqual({ isOurs: false, leased: 0 });
       expect(await harness.stateOf(emission.id)).toBeUndefined();
@@ -161,9 +161,13 @@ export function handOverContract(name: string, open: () => Promise<SqlDatabase>)
       };
       await expire();
       const again = await harness.leased(id);
-      expect(again).toMatchObject({ fence: 2, expiredLeases: 0, availableAt: leased.get(id)?.availableAt });
+      expect(again).toMatchObject({
+        fencingToken: 2,
+        expiredLeases: 0,
+        availableAt: leased.get(id)?.availableAt,
+      });
       await expire();
-      expect(await harness.leased(id)).toMatchObject({ fence: 3, expiredLeases: 1 });
+      expect(await harness.leased(id)).toMatchObject({ fencingToken: 3, expiredLeases: 1 });
     });
   });
 }

@@ -26,20 +26,20 @@ export function ledgerCallsContract(name: string, open: () => Promise<SqlDatabas
 
     it('sends a call out only under a lease that runs', async () => {
       const id = await harness.admitted();
-      const { fence } = await harness.leased(id);
-      const ask = (call: string, withFence: number) =>
-        calls.reserve(someReservation({ id: call, message: { id, fence: withFence } }));
+      const { fencingToken } = await harness.leased(id);
+      const ask = (call: string, withFencingToken: number) =>
+        calls.reserve(someReservation({ id: call, message: { id, fencingToken: withFencingToken } }));
       const [one, two, three] = [newId(new Date()), newId(new Date()), newId(new Date())];
-      expect(await ask(one, fence)).toEqual({ kind: 'reserved', at: expect.any(Date) });
-      expect(await ask(one, fence)).toEqual({ kind: 'lease_expired' });
-      expect(await ask(two, fence - 1)).toEqual({ kind: 'lease_expired' });
+      expect(await ask(one, fencingToken)).toEqual({ kind: 'reserved', at: expect.any(Date) });
+      expect(await ask(one, fencingToken)).toEqual({ kind: 'lease_expired' });
+      expect(await ask(two, fencingToken - 1)).toEqual({ kind: 'lease_expired' });
       await harness.expireLeases();
-      expect(await ask(three, fence)).toEqual({ kind: 'lease_expired' });
+      expect(await ask(three, fencingToken)).toEqual({ kind: 'lease_expired' });
     });
 
     it('settles a call once, and adds up to the last decimal', async () => {
       const id = await harness.admitted();
-      const { fence } = await harness.leased(id);
+      const { fencingToken } = await harness.leased(id);
       await fc.assert(
         fc.asyncProperty(
           fc.array(fc.bigInt({ min: 0n, max: 10n ** 21n }), { minLength: 1, maxLength: 8 }),
@@ -51,7 +51,7 @@ export function ledgerCallsContract(name: string, open: () => Promise<SqlDatabas
             await Promise.all(
               amounts.map(async (costUsd) => {
                 const call = newId(new Date());
-                await calls.reserve(someReservation({ id: call, message: { id, fence } }));
+                await calls.reserve(someReservation({ id: call, message: { id, fencingToken } }));
                 expect(await calls.settle(someSettlement({ id: call, costUsd }))).toBe(true);
                 expect(await calls.settle(someSettlement({ id: call, costUsd }))).toBe(false);
               }),
@@ -68,9 +68,9 @@ export function ledgerCallsContract(name: string, open: () => Promise<SqlDatabas
 
     it('gives up calls whose maker is gone, once, and lets the truth in late', async () => {
       const id = await harness.admitted();
-      const { fence } = await harness.leased(id);
+      const { fencingToken } = await harness.leased(id);
       const call = newId(new Date());
-      await calls.reserve(someReservation({ id: call, message: { id, fence } }));
+      await calls.reserve(someReservation({ id: call, message: { id, fencingToken } }));
       expect(await calls.listAbandoned(0, 10)).toEqual([]);
       await harness.expireLeases();
       const [abandoned] = await calls.listAbandoned(0, 10);
@@ -92,7 +92,7 @@ export function ledgerCallsContract(name: string, open: () => Promise<SqlDatabas
       expect(open).toMatchObject({ unsettled: 1, succeeded: 0 });
       expect(formatUsd(open.openUpperUsd)).toBe('0.5');
       const settlement = someSettlement({ id: call });
-      const settleLate = () => calls.settleLate(settlement, '{"kind":"correction"}');
+      const settleLate = () => calls.settleLate(settlement, ['{"kind":"correction"}']);
       expect(await calls.settle(settlement)).toBe(false);
       expect(await settleLate()).toBe(true);
       expect(await settleLate()).toBe(false);
@@ -110,7 +110,7 @@ export function ledgerCallsContract(name: string, open: () => Promise<SqlDatabas
       const held = await harness.leased(back);
       await harness.leased(died);
       expect(await sweep.sweep(10)).toEqual([]);
-      await ledger.release([{ id: back, fence: held.fence, leaseMs: 0 }]);
+      await ledger.release([{ id: back, fencingToken: held.fencingToken, leaseMs: 0 }]);
       await database.execute(
         `update millrace.messages set sweep_at = sweep_at - interval '1 hour', lease_until = lease_until - interval '1 hour'`,
       );
@@ -121,7 +121,7 @@ export function ledgerCallsContract(name: string, open: () => Promise<SqlDatabas
           [died, 'leased'],
         ]),
       );
-      expect(await harness.stateOf(died)).toMatchObject({ state: 'pending', fence: 1, attempts: 0 });
+      expect(await harness.stateOf(died)).toMatchObject({ state: 'pending', fencing_token: 1, attempts: 0 });
       expect(await sweep.sweep(10)).toEqual([]);
     });
 
@@ -166,11 +166,12 @@ export function ledgerCallsContract(name: string, open: () => Promise<SqlDatabas
         await harness.admitted(),
       ];
       for (const id of [over, open, unexported]) {
-        const { fence } = await harness.leased(id);
+        const { fencingToken } = await harness.leased(id);
         const call = newId(new Date());
-        await calls.reserve(someReservation({ id: call, message: { id, fence } }));
+        await calls.reserve(someReservation({ id: call, message: { id, fencingToken } }));
         await calls.settle(someSettlement({ id: call }));
-        if (id !== open) await ledger.finish({ id, fence, result: undefined, emissions: [], durationMs: 1 });
+        if (id !== open)
+          await ledger.finish({ id, fencingToken, result: undefined, emissions: [], durationMs: 1 });
       }
       const before = await calls.totals();
       await database.execute(`delete from millrace.outbox;

@@ -78,25 +78,25 @@ export function ledgerMessagesContract(name: string, open: () => Promise<SqlData
       expect(await claimOf(database, ledger, newId(new Date()), leaseMs)).toEqual({ kind: 'unknown' });
     });
 
-    it('lets only the holder of the current fence finish, with result, emissions and outcome or nothing', async () => {
+    it('lets only the holder of the current fencing token finish, with result, emissions and outcome or nothing', async () => {
       const id = await harness.admitted();
       const first = await harness.leased(id);
       await harness.expireLeases();
       const second = await harness.leased(id, someLedger(database, 'worker-2'));
-      expect(second.fence).toBe(first.fence + 1);
+      expect(second.fencingToken).toBe(first.fencingToken + 1);
       const [early, late] = [newId(new Date()), newId(new Date())];
-      const finish = (fence: number, emitted: string) =>
+      const finish = (fencingToken: number, emitted: string) =>
         ledger.finish({
           id,
-          fence,
+          fencingToken,
           result: `"${emitted}"`,
           emissions: [harness.emission(emitted)],
           durationMs: 1,
         });
-      expect(await finish(first.fence, early)).toBe(false);
+      expect(await finish(first.fencingToken, early)).toBe(false);
       expect(await harness.outbox('message_outcomes')).toEqual([]);
-      expect(await finish(second.fence, late)).toBe(true);
-      expect(await finish(second.fence, late)).toBe(false);
+      expect(await finish(second.fencingToken, late)).toBe(true);
+      expect(await finish(second.fencingToken, late)).toBe(false);
       expect(await harness.stateOf(early)).toBeUndefined();
       expect(await harness.stateOf(late)).toMatchObject({ state: 'pending' });
       expect(await harness.stateOf(id)).toMatchObject({ state: 'completed', result: `"${late}"` });
@@ -108,18 +108,18 @@ export function ledgerMessagesContract(name: string, open: () => Promise<SqlData
     });
 
     describe('when one that let its lease expire and its successor tell of the same message at once', () => {
-      /** The message under its second fence; both runs are in this process, so what they say is written together. */
+      /** The message under its second fencing token; both runs are in this process, so what they say is written together. */
       const twice = async () => {
         const id = await harness.admitted();
         const lost = await harness.leased(id);
         await harness.expireLeases();
         const held = await harness.leased(id);
-        return { id, fences: [lost.fence, held.fence] };
+        return { id, fencingTokens: [lost.fencingToken, held.fencingToken] };
       };
       const failures = async () => {
-        const { rows } = await database.query<{ fence: number; code: string }>({
+        const { rows } = await database.query<{ fencing_token: number; code: string }>({
           name: 'test.own_failures',
-          text: `select fence, code from millrace.failures where code <> 'MILLRACE_LEASE_EXPIRED' order by fence`,
+          text: `select fencing_token, code from millrace.failures where code <> 'MILLRACE_LEASE_EXPIRED' order by fencing_token`,
         });
         return rows;
       };
@@ -127,25 +127,25 @@ export function ledgerMessagesContract(name: string, open: () => Promise<SqlData
       it.each(['before', 'after'])(
         'ends it by the successor alone, with its emissions: the other %s it',
         async (when) => {
-          const { id, fences } = await twice();
+          const { id, fencingTokens } = await twice();
           const emitted = newId(new Date());
-          const order = when === 'before' ? fences : fences.toReversed();
+          const order = when === 'before' ? fencingTokens : fencingTokens.toReversed();
           const ours = await Promise.all(
-            order.map((fence) =>
+            order.map((fencingToken) =>
               ledger.finish({
                 id,
-                fence,
-                result: String(fence),
+                fencingToken,
+                result: String(fencingToken),
                 // Its id follows from parent and place: both runs give it the same one.
                 emissions: [
-                  { ...harness.emission(emitted), body: { kind: 'inline', json: String(fence) } },
-                  ...(fence === 1 ? [harness.emission(newId(new Date()))] : []),
+                  { ...harness.emission(emitted), body: { kind: 'inline', json: String(fencingToken) } },
+                  ...(fencingToken === 1 ? [harness.emission(newId(new Date()))] : []),
                 ],
-                durationMs: fence,
+                durationMs: fencingToken,
               }),
             ),
           );
-          expect(ours).toEqual(order.map((fence) => fence === 2));
+          expect(ours).toEqual(order.map((fencingToken) => fencingToken === 2));
           const [outcome = '{}', ...others] = await harness.outbox('message_outcomes');
           expect(JSON.parse(outcome)).toMatchObject({ message_id: id, duration_ms: 2 });
           expect(others).toEqual([]);
@@ -159,38 +159,42 @@ export function ledgerMessagesContract(name: string, open: () => Promise<SqlData
       );
 
       it('gives it up for the reason of the successor', async () => {
-        const { id, fences } = await twice();
+        const { id, fencingTokens } = await twice();
         const ours = await Promise.all(
-          fences.map((fence) =>
+          fencingTokens.map((fencingToken) =>
             ledger.end({
               id,
-              fence,
+              fencingToken,
               state: 'dead_lettered',
-              code: `CODE_${fence}`,
+              code: `CODE_${fencingToken}`,
               detail: '{}',
               isInvalidOutput: false,
-              outcomeLine: `{"fence":${fence}}`,
+              outcomeLine: `{"fencing_token":${fencingToken}}`,
             }),
           ),
         );
         expect(ours).toEqual([false, true]);
-        expect(await harness.outbox('message_outcomes')).toEqual(['{"fence":2}']);
-        expect(await failures()).toEqual([{ fence: 2, code: 'CODE_2' }]);
+        expect(await harness.outbox('message_outcomes')).toEqual(['{"fencing_token":2}']);
+        expect(await failures()).toEqual([{ fencing_token: 2, code: 'CODE_2' }]);
       });
 
       it('returns it after the failure of the successor', async () => {
-        const { id, fences } = await twice();
+        const { id, fencingTokens } = await twice();
         const ours = await Promise.all(
-          fences.map((fence) => ledger.retry({ id, fence, delayMs: 0, code: `CODE_${fence}`, detail: '{}' })),
+          fencingTokens.map((fencingToken) =>
+            ledger.retry({ id, fencingToken, delayMs: 0, code: `CODE_${fencingToken}`, detail: '{}' }),
+          ),
         );
         expect(ours).toEqual([false, true]);
-        expect(await failures()).toEqual([{ fence: 2, code: 'CODE_2' }]);
+        expect(await failures()).toEqual([{ fencing_token: 2, code: 'CODE_2' }]);
       });
 
       it('puts it aside for what the successor waits for', async () => {
-        const { id, fences } = await twice();
+        const { id, fencingTokens } = await twice();
         const ours = await Promise.all(
-          fences.map((fence) => ledger.park({ id, fence, delayMs: undefined, parkedFor: `pause:${fence}` })),
+          fencingTokens.map((fencingToken) =>
+            ledger.park({ id, fencingToken, delayMs: undefined, parkedFor: `pause:${fencingToken}` }),
+          ),
         );
         expect(ours).toEqual([false, true]);
       });
@@ -207,7 +211,7 @@ export function ledgerMessagesContract(name: string, open: () => Promise<SqlData
       const [next, output] = [newId(new Date()), newId(new Date())];
       await ledger.finish({
         id,
-        fence: message.fence,
+        fencingToken: message.fencingToken,
         result: undefined,
         emissions: [harness.emission(next), harness.emission(output, '')],
         durationMs: 1,
@@ -225,9 +229,9 @@ export function ledgerMessagesContract(name: string, open: () => Promise<SqlData
 
     it('makes a retried message due again after its delay, with the attempt counted and noted', async () => {
       const id = await harness.admitted();
-      const { fence } = await harness.leased(id);
-      expect(await ledger.retry({ id, fence, delayMs: 60_000, code: 'X', detail: '{}' })).toBe(true);
-      expect(await ledger.retry({ id, fence, delayMs: 0, code: 'X', detail: '{}' })).toBe(false);
+      const { fencingToken } = await harness.leased(id);
+      expect(await ledger.retry({ id, fencingToken, delayMs: 60_000, code: 'X', detail: '{}' })).toBe(true);
+      expect(await ledger.retry({ id, fencingToken, delayMs: 0, code: 'X', detail: '{}' })).toBe(false);
       const outcome = await claimOf(database, ledger, id, leaseMs);
       expect(outcome.kind).toBe('not_due');
       if (outcome.kind === 'not_due') expect(outcome.delayMs).toBeGreaterThan(50_000);
@@ -236,18 +240,18 @@ export function ledgerMessagesContract(name: string, open: () => Promise<SqlData
 
     it('hands a message back without counting an attempt', async () => {
       const id = await harness.admitted();
-      const { fence } = await harness.leased(id);
-      await ledger.release([{ id, fence, leaseMs }]);
+      const { fencingToken } = await harness.leased(id);
+      await ledger.release([{ id, fencingToken, leaseMs }]);
       const again = await harness.leased(id);
-      expect(again).toMatchObject({ fence: fence + 1, deliveries: 2, attempts: 0 });
+      expect(again).toMatchObject({ fencingToken: fencingToken + 1, deliveries: 2, attempts: 0 });
     });
 
     it('renews leases that are ours and names those that are not', async () => {
       const [kept, lost] = [await harness.admitted(), await harness.admitted()];
       const [first, second] = [await harness.leased(kept), await harness.leased(lost)];
       const renewed = await ledger.renew([
-        { id: kept, fence: first.fence, leaseMs },
-        { id: lost, fence: second.fence - 1, leaseMs },
+        { id: kept, fencingToken: first.fencingToken, leaseMs },
+        { id: lost, fencingToken: second.fencingToken - 1, leaseMs },
       ]);
       expect(renewed).toEqual(new Set([kept]));
     });
@@ -260,30 +264,30 @@ export function ledgerMessagesContract(name: string, open: () => Promise<SqlData
           async (script) => {
             const id = await harness.admitted();
             let state: MessageState = 'pending';
-            for (const [operation, showsFence] of script) {
+            for (const [operation, showsFencingToken] of script) {
               const before = await harness.stateOf(id);
-              const fence = (before?.fence ?? 0) - (showsFence ? 0 : 1);
+              const fencingToken = (before?.fencing_token ?? 0) - (showsFencingToken ? 0 : 1);
               if (operation === 'lease') await claimOf(database, ledger, id, leaseMs);
               else if (operation === 'finish')
-                await ledger.finish({ id, fence, result: undefined, emissions: [], durationMs: 1 });
+                await ledger.finish({ id, fencingToken, result: undefined, emissions: [], durationMs: 1 });
               else if (operation === 'retry')
-                await ledger.retry({ id, fence, delayMs: 0, code: 'X', detail: '{}' });
+                await ledger.retry({ id, fencingToken, delayMs: 0, code: 'X', detail: '{}' });
               else if (operation === 'end')
                 await ledger.end({
                   id,
-                  fence,
+                  fencingToken,
                   state: 'dead_lettered',
                   code: 'X',
                   detail: '{}',
                   outcomeLine: '{}',
                 });
-              else if (operation === 'release') await ledger.release([{ id, fence, leaseMs }]);
+              else if (operation === 'release') await ledger.release([{ id, fencingToken, leaseMs }]);
               else await harness.expireLeases();
               const after = (await harness.stateOf(id))?.state as MessageState;
               expect(after === state || mayBecome(state, after), `${state} to ${after} by ${operation}`).toBe(
                 true,
               );
-              if (!showsFence && !['lease', 'expire'].includes(operation)) expect(after).toBe(state);
+              if (!showsFencingToken && !['lease', 'expire'].includes(operation)) expect(after).toBe(state);
               state = after;
             }
           },
@@ -292,7 +296,7 @@ export function ledgerMessagesContract(name: string, open: () => Promise<SqlData
       );
     });
 
-    it('raises the fence with every lease and never lowers it', async () => {
+    it('raises the fencing token with every lease and never lowers it', async () => {
       await fc.assert(
         fc.asyncProperty(
           fc.array(fc.constantFrom('retry', 'release', 'expire'), { maxLength: 6 }),
@@ -300,16 +304,17 @@ export function ledgerMessagesContract(name: string, open: () => Promise<SqlData
             const id = await harness.admitted();
             let last = 0;
             for (const end of ends) {
-              const { fence } = await harness.leased(id);
-              expect(fence).toBe(last + 1);
-              last = fence;
-              if (end === 'retry') await ledger.retry({ id, fence, delayMs: 0, code: 'X', detail: '{}' });
-              else if (end === 'release') await ledger.release([{ id, fence, leaseMs }]);
+              const { fencingToken } = await harness.leased(id);
+              expect(fencingToken).toBe(last + 1);
+              last = fencingToken;
+              if (end === 'retry')
+                await ledger.retry({ id, fencingToken, delayMs: 0, code: 'X', detail: '{}' });
+              else if (end === 'release') await ledger.release([{ id, fencingToken, leaseMs }]);
               else await harness.expireLeases();
               // After several expired leases there is a pause.
               await database.execute('update millrace.messages set available_at = clock_timestamp()');
             }
-            expect((await harness.stateOf(id))?.fence).toBe(last);
+            expect((await harness.stateOf(id))?.fencing_token).toBe(last);
           },
         ),
         { numRuns: 15 },

@@ -8,6 +8,7 @@ import { ledgerMessagesContract } from './ledger-messages.contract.ts';
 import { listOrderContract } from './list-order.contract.ts';
 import { expiredLeasesContract } from './expired-leases.contract.ts';
 import { payloadCleanerContract } from './payload-cleaner.contract.ts';
+import { recordGroupsContract } from './record-groups.contract.ts';
 import { rowVersionsContract } from './row-versions.contract.ts';
 import { stageBacklogContract } from './stage-backlog.contract.ts';
 
@@ -15,6 +16,7 @@ onEachLedger(
   ledgerMessagesContract,
   ledgerCallsContract,
   exportRecordsContract,
+  recordGroupsContract,
   rowVersionsContract,
   handOverContract,
   claimsContract,

@@ -30,11 +30,11 @@ export function listOrderContract(name: string, open: () => Promise<SqlDatabase>
 
     it('is that of the ids for the calls of a message at one place', async () => {
       const message = await harness.admitted();
-      const { fence } = await harness.leased(message);
+      const { fencingToken } = await harness.leased(message);
       const ids = mixedIds();
       for (const id of ids)
         await harness.calls.reserve(
-          someReservation({ id, message: { id: message, fence }, step: `step ${id}` }),
+          someReservation({ id, message: { id: message, fencingToken }, step: `step ${id}` }),
         );
       await database.execute(`update millrace.calls set reserved_at = ${instant}`);
       const calls = await harness.calls.callsOf(message);
@@ -45,8 +45,8 @@ export function listOrderContract(name: string, open: () => Promise<SqlDatabase>
       const ids = mixedIds();
       for (const id of ids) {
         const message = await harness.admitted();
-        const { fence } = await harness.leased(message);
-        await harness.calls.reserve(someReservation({ id, message: { id: message, fence } }));
+        const { fencingToken } = await harness.leased(message);
+        await harness.calls.reserve(someReservation({ id, message: { id: message, fencingToken } }));
       }
       await harness.expireLeases();
       await database.execute(`update millrace.calls set reserved_at = ${instant}`);
@@ -88,13 +88,13 @@ export function listOrderContract(name: string, open: () => Promise<SqlDatabase>
       for (const id of messages) await harness.admitted('first', id);
       await tail.look({}, everyone);
       for (const message of messages) {
-        const { fence } = await harness.leased(message);
+        const { fencingToken } = await harness.leased(message);
         const call = newId(new Date());
-        await harness.calls.reserve(someReservation({ id: call, message: { id: message, fence } }));
+        await harness.calls.reserve(someReservation({ id: call, message: { id: message, fencingToken } }));
         await harness.calls.settle(someSettlement({ id: call }));
         await database.execute(
-          `insert into millrace.failures (message_id, fence, at, code, retryable, detail)
-           values ('${message}', ${fence}, clock_timestamp(), 'X', true, '{}')`,
+          `insert into millrace.failures (message_id, fencing_token, at, code, retryable, detail)
+           values ('${message}', ${fencingToken}, clock_timestamp(), 'X', true, '{}')`,
         );
       }
       await database.execute(

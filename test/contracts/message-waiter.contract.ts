@@ -27,13 +27,13 @@ export function messageWaiterContract(name: string, open: () => Promise<SqlDatab
       await expect(waiter.wait(root, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
       await expect(waiter.wait(newId(new Date()))).rejects.toMatchObject({ code: 'MILLRACE_NOT_FOUND' });
       await expect(waiter.wait('x')).rejects.toMatchObject({ code: 'MILLRACE_NOT_FOUND' });
-      const { fence } = await harness.leased(root);
+      const { fencingToken } = await harness.leased(root);
       const child = newId(new Date());
       const alone = waiter.wait(root);
       const all = waiter.wait(root, { includeChildren: true });
       await harness.ledger.finish({
         id: root,
-        fence,
+        fencingToken,
         result: '{"answer":42}',
         emissions: [harness.emission(child)],
         durationMs: 1,
@@ -49,7 +49,7 @@ export function messageWaiterContract(name: string, open: () => Promise<SqlDatab
       await harness.leased(child).then((lease) =>
         harness.ledger.end({
           id: child,
-          fence: lease.fence,
+          fencingToken: lease.fencingToken,
           state: 'cancelled',
           code: 'MILLRACE_MESSAGE_CANCELLED',
           detail: '{}',

@@ -70,7 +70,7 @@ export function messagesContract(name: string, open: () => Promise<SqlDatabase>)
         await database.query(
           {
             name: 'test.row',
-            text: `select state, fence, error_code, parked_for, available_at <= clock_timestamp() as is_due
+            text: `select state, fencing_token, error_code, parked_for, available_at <= clock_timestamp() as is_due
               from millrace.messages where id = $1::uuid`,
           },
           [id],
@@ -207,14 +207,14 @@ export function messagesContract(name: string, open: () => Promise<SqlDatabase>)
 
     it('stand in a tree with timings and cost, from whichever of them is asked for', async () => {
       const root = await admit();
-      const { fence } = await harness.leased(root);
+      const { fencingToken } = await harness.leased(root);
       const call = newId(new Date());
-      await harness.calls.reserve(someReservation({ id: call, message: { id: root, fence } }));
+      await harness.calls.reserve(someReservation({ id: call, message: { id: root, fencingToken } }));
       await harness.calls.settle(someSettlement({ id: call }));
       const child = newId(new Date());
       await harness.ledger.finish({
         id: root,
-        fence,
+        fencingToken,
         result: '{"ok":true}',
         emissions: [harness.emission(child)],
         durationMs: 1,
@@ -250,13 +250,13 @@ export function messagesContract(name: string, open: () => Promise<SqlDatabase>)
         [parked],
       );
       const running = await admit();
-      const { fence } = await harness.leased(running);
+      const { fencingToken } = await harness.leased(running);
       await database.execute(`update millrace.messages set parked_for = null where parked_for = 'test'`);
       const ended = await admit();
       const lease = await harness.leased(ended);
       await harness.ledger.finish({
         id: ended,
-        fence: lease.fence,
+        fencingToken: lease.fencingToken,
         result: undefined,
         emissions: [],
         durationMs: 1,
@@ -294,27 +294,27 @@ export function messagesContract(name: string, open: () => Promise<SqlDatabase>)
         { actor: 'ann', action: 'messages.cancel', affected: 3, reason: asked.reason },
       ]);
       // The run that was in hand changes nothing any more, and begins no further call.
-      const finish = { id: running, fence, result: undefined, emissions: [], durationMs: 1 };
+      const finish = { id: running, fencingToken, result: undefined, emissions: [], durationMs: 1 };
       expect(await harness.ledger.finish(finish)).toBe(false);
-      expect(await harness.ledger.finish({ ...finish, fence: fence + 1 })).toBe(false);
+      expect(await harness.ledger.finish({ ...finish, fencingToken: fencingToken + 1 })).toBe(false);
       expect(
         await harness.calls.reserve(
-          someReservation({ id: newId(new Date()), message: { id: running, fence } }),
+          someReservation({ id: newId(new Date()), message: { id: running, fencingToken } }),
         ),
       ).toEqual({ kind: 'lease_expired' });
       expect(
         await operations.cancelledAmong([
-          { id: running, fence },
-          { id: ended, fence: lease.fence },
+          { id: running, fencingToken },
+          { id: ended, fencingToken: lease.fencingToken },
         ]),
       ).toEqual(new Set([running]));
     });
 
     it('settle the calls that were in the air when they were cancelled', async () => {
       const id = await admit();
-      const { fence } = await harness.leased(id);
+      const { fencingToken } = await harness.leased(id);
       const call = newId(new Date());
-      await harness.calls.reserve(someReservation({ id: call, message: { id, fence } }));
+      await harness.calls.reserve(someReservation({ id: call, message: { id, fencingToken } }));
       await service.cancel({ ...asked, filter: { ids: [id] } }, operator);
       await harness.calls.settle(someSettlement({ id: call }));
       expect(await harness.outbox('usage')).toHaveLength(1);
@@ -337,7 +337,7 @@ export function messagesContract(name: string, open: () => Promise<SqlDatabase>)
       expect(
         await harness.ledger.finish({
           id: third,
-          fence: lease.fence,
+          fencingToken: lease.fencingToken,
           result: undefined,
           emissions: [],
           durationMs: 1,
@@ -389,12 +389,12 @@ export function messagesContract(name: string, open: () => Promise<SqlDatabase>)
         [dead, 'dead_lettered'],
       ]);
       expect(result.skipped[2]?.todo).toContain('replay');
-      expect(await rowOf(later)).toMatchObject({ state: 'pending', is_due: true, fence: 1 });
+      expect(await rowOf(later)).toMatchObject({ state: 'pending', is_due: true, fencing_token: 1 });
       expect(told).toEqual([{ stage: 'first', id: later }]);
       expect(await audit()).toEqual([
         { actor: 'ann', action: 'messages.retry', affected: 1, reason: asked.reason },
       ]);
-      expect((await harness.leased(later)).fence).toBe(2);
+      expect((await harness.leased(later)).fencingToken).toBe(2);
     });
   });
 }

@@ -45,22 +45,22 @@ export function payloadCleanerContract(name: string, open: () => Promise<SqlData
       });
 
     /** A message with a large body and one recorded large answer, both in the payload store. */
-    async function message(body: string, answer: string): Promise<{ id: string; fence: number }> {
+    async function message(body: string, answer: string): Promise<{ id: string; fencingToken: number }> {
       const admission = someAdmission();
       const reference = await payloads.put(Buffer.from(body));
       await harness.ledger.admit({ ...admission, body: { kind: 'payload', reference } });
       const { id } = admission.envelope;
-      const { fence } = await harness.leased(id);
+      const { fencingToken } = await harness.leased(id);
       const call = newId(new Date());
-      await harness.calls.reserve(someReservation({ id: call, message: { id, fence } }));
+      await harness.calls.reserve(someReservation({ id: call, message: { id, fencingToken } }));
       const answered = { reference: await payloads.put(Buffer.from(answer)) };
       await harness.calls.settle(someSettlement({ id: call, answer: answered }));
-      return { id, fence };
+      return { id, fencingToken };
     }
 
-    async function finishAndPrune(...messages: { id: string; fence: number }[]): Promise<void> {
-      for (const { id, fence } of messages)
-        await harness.ledger.finish({ id, fence, result: undefined, emissions: [], durationMs: 1 });
+    async function finishAndPrune(...messages: { id: string; fencingToken: number }[]): Promise<void> {
+      for (const { id, fencingToken } of messages)
+        await harness.ledger.finish({ id, fencingToken, result: undefined, emissions: [], durationMs: 1 });
       await database.execute(`delete from millrace.outbox;
         update millrace.calls set settled_at = settled_at - interval '2 days';
         update millrace.messages set created_at = created_at - interval '2 days', finished_at = finished_at - interval '2 days'`);

@@ -24,9 +24,9 @@ export function replayPlanContract(name: string, open: () => Promise<SqlDatabase
     const succeeded = async (stage: string, costs: readonly string[], eventNamed = false): Promise<void> => {
       const id = eventNamed ? newId(new Date(0)) : newId(new Date());
       await fixture.admit({ id, stage });
-      const { fence } = await fixture.lease(id);
-      for (const [index, cost] of costs.entries()) await fixture.pay(id, fence, `s${index}`, cost);
-      await fixture.messages.finish({ id, fence, result: undefined, emissions: [], durationMs: 1 });
+      const { fencingToken } = await fixture.lease(id);
+      for (const [index, cost] of costs.entries()) await fixture.pay(id, fencingToken, `s${index}`, cost);
+      await fixture.messages.finish({ id, fencingToken, result: undefined, emissions: [], durationMs: 1 });
     };
     const deadAfter = async (
       stage: string,
@@ -35,10 +35,10 @@ export function replayPlanContract(name: string, open: () => Promise<SqlDatabase
     ): Promise<void> => {
       const id = newId(new Date());
       await fixture.admit({ id, stage });
-      const { fence } = await fixture.lease(id);
-      for (const [index, cost] of costs.entries()) await fixture.pay(id, fence, `s${index}`, cost);
-      for (const cost of failed) await fixture.pay(id, fence, 'lost', cost, false);
-      await fixture.end(id, fence);
+      const { fencingToken } = await fixture.lease(id);
+      for (const [index, cost] of costs.entries()) await fixture.pay(id, fencingToken, `s${index}`, cost);
+      for (const cost of failed) await fixture.pay(id, fencingToken, 'lost', cost, false);
+      await fixture.end(id, fencingToken);
     };
 
     it('says by stage how many, what is reused, and what it costs above that', async () => {
@@ -90,11 +90,11 @@ export function replayPlanContract(name: string, open: () => Promise<SqlDatabase
     it('counts an answer of the same place once, and takes no message of unknown price as a sample', async () => {
       const id = await fixture.admit({ stage: 'a' });
       for (const cost of ['1', '2']) {
-        const { fence } = await fixture.lease(id);
-        await fixture.pay(id, fence, 'draft', cost);
-        await fixture.messages.retry({ id, fence, delayMs: 0, code: 'X', detail: '{}' });
+        const { fencingToken } = await fixture.lease(id);
+        await fixture.pay(id, fencingToken, 'draft', cost);
+        await fixture.messages.retry({ id, fencingToken, delayMs: 0, code: 'X', detail: '{}' });
       }
-      await fixture.end(id, (await fixture.lease(id)).fence);
+      await fixture.end(id, (await fixture.lease(id)).fencingToken);
       await succeeded('a', ['5']);
       await database.execute(`update millrace.calls set cost_usd = null where cost_usd = 5`);
       const [plan] = await letters.plan({}, everyone, 10);

@@ -42,17 +42,17 @@ export function rowVersionsContract(name: string, open: () => Promise<SqlDatabas
       const leased = claims.flatMap((claim) => (claim.kind === 'leased' ? [claim.message] : []));
       expect(leased).toHaveLength(count);
       const calls = await Promise.all(
-        leased.map(async ({ envelope: { id }, fence }) => {
+        leased.map(async ({ envelope: { id }, fencingToken }) => {
           const call = newId(new Date());
-          await harness.calls.reserve(someReservation({ id: call, message: { id, fence } }));
+          await harness.calls.reserve(someReservation({ id: call, message: { id, fencingToken } }));
           return call;
         }),
       );
       const reserved = await pagesOf('calls');
       await Promise.all(calls.map((id) => harness.calls.settle(someSettlement({ id }))));
       await Promise.all(
-        leased.map(({ envelope: { id }, fence }) =>
-          harness.ledger.finish({ id, fence, result: '"done"', emissions: [], durationMs: 1 }),
+        leased.map(({ envelope: { id }, fencingToken }) =>
+          harness.ledger.finish({ id, fencingToken, result: '"done"', emissions: [], durationMs: 1 }),
         ),
       );
       const moved = async (table: 'messages' | 'calls', before: ReadonlyMap<Uuid, number>) =>

@@ -22,10 +22,15 @@ export function stageBacklogContract(name: string, open: () => Promise<SqlDataba
         ids.push(admission.envelope.id);
       }
       const [delayed = '', parked = '', , leased = ''] = ids;
-      const { fence } = await harness.leased(delayed);
-      await ledger.retry({ id: delayed, fence, delayMs: 60_000, code: 'X', detail: '{}' });
+      const { fencingToken } = await harness.leased(delayed);
+      await ledger.retry({ id: delayed, fencingToken, delayMs: 60_000, code: 'X', detail: '{}' });
       const held = await harness.leased(parked);
-      await ledger.park({ id: parked, fence: held.fence, delayMs: undefined, parkedFor: 'budget:x' });
+      await ledger.park({
+        id: parked,
+        fencingToken: held.fencingToken,
+        delayMs: undefined,
+        parkedFor: 'budget:x',
+      });
       await harness.leased(leased);
       await database.execute(
         `update millrace.messages set available_at = available_at - interval '90 s' where lane = 'interactive'`,

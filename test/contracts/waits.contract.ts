@@ -33,7 +33,7 @@ export function waitsContract(kind: string, open: () => Promise<SqlDatabase>): v
     /** A message whose handler threw this, put off or aside as the runner does it. */
     const putOff = async (error: AppError, stage = 'first'): Promise<string> => {
       const id = await harness.admitted(stage);
-      const { fence } = await harness.leased(id);
+      const { fencingToken } = await harness.leased(id);
       const policy = { maxAttempts: 4, backoffMs: [60_000], jitter: 0 };
       const decision = decideFailure({
         error,
@@ -46,13 +46,19 @@ export function waitsContract(kind: string, open: () => Promise<SqlDatabase>): v
       });
       if (decision.kind === 'park') {
         const { delayMs, parkedFor } = decision;
-        await harness.ledger.park({ id, fence, delayMs, parkedFor, waitsFor: waitNameOf(decision, error) });
+        await harness.ledger.park({
+          id,
+          fencingToken,
+          delayMs,
+          parkedFor,
+          waitsFor: waitNameOf(decision, error),
+        });
       } else if (decision.kind === 'retry') {
         const { delayMs, isInvalidOutput } = decision;
         const waitsFor = waitNameOf(decision, error);
         await harness.ledger.retry({
           id,
-          fence,
+          fencingToken,
           delayMs,
           isInvalidOutput,
           code: error.code,
@@ -214,10 +220,10 @@ export function waitsContract(kind: string, open: () => Promise<SqlDatabase>): v
         },
         [id],
       );
-      const { fence } = await harness.leased(id);
+      const { fencingToken } = await harness.leased(id);
       await harness.ledger.park({
         id,
-        fence,
+        fencingToken,
         delayMs: 60_000,
         parkedFor: undefined,
         waitsFor: 'circuit:a/b',

@@ -18,7 +18,7 @@ const built = <Module>(path: string): Promise<Module> =>
   import(pathToFileURL(join(packageRoot(), 'dist/src', path)).href) as Promise<Module>;
 const { createMillraceApp, defineMessage, defineStage, Stage } =
   await built<typeof faceSource>('millrace.js');
-const keysModule = await built<typeof keysSource>('costs/api-keys.js');
+const keysModule = await built<typeof keysSource>('capabilities/access/api-keys.js');
 
 const Ticket = defineMessage('triage').version(1, z.unknown());
 const definition = defineStage('triage', { consumes: Ticket.upTo(1) });

@@ -40,6 +40,8 @@ import { DeadLetterService } from '../../src/capabilities/dead-letters/dead-lett
 import { ErasureService } from '../../src/capabilities/erasure/erasure-service.ts';
 import { ErasureLedger } from '../../src/capabilities/erasure/erasure-ledger.ts';
 import type { PayloadCleaner } from '../../src/engine/maintenance/payload-cleaner.ts';
+import { LimitService } from '../../src/capabilities/limits/limit-service.ts';
+import { SetLimits } from '../../src/capabilities/limits/set-limits.ts';
 import { PauseService } from '../../src/capabilities/pauses/pause-service.ts';
 import { MessageService } from '../../src/capabilities/message-operations/message-service.ts';
 import { Admissions } from '../../src/engine/pipeline/admissions.ts';
@@ -59,6 +61,11 @@ const TicketOpened = defineMessage('ticket.opened').version(
 );
 const triage = defineStage('triage', { consumes: TicketOpened.upTo(1), pipeline: 'support' });
 
+/** What the configuration says about limits of models. */
+export const configuredLimits = {
+  'openai/gpt-5-mini': { requestsPerMinute: 600, tokensPerMinute: 60_000 },
+};
+
 /** A column store that is away. */
 const awayStore = {
   database: 'nowhere',
@@ -75,6 +82,8 @@ export interface ApiFixture {
   readonly messages: MessageLedger;
   /** Ids of messages whose stage was woken. */
   readonly published: string[];
+  /** The budgets that refused a message, one for each. */
+  readonly refusedBy: readonly string[];
   /** Makes these the budgets that hold. */
   setBudgets(definitions: readonly BudgetDefinition[]): Promise<void>;
   /** The services for `startApi`. */
@@ -99,13 +108,14 @@ export async function openApiFixture(): Promise<ApiFixture> {
   });
   const note = ({ id }: { id: string }) => published.push(id);
   const publisher = { enqueued: note, slotFor: () => undefined } as unknown as Publisher;
+  const refusedBy: string[] = [];
   const ledger = new BudgetLedger(database);
   const book = new BudgetBook();
   const budgets = new BudgetAdmission({
     book,
     read: () => ledger.read(),
     clock: systemClock,
-    onRefused: () => undefined,
+    onRefused: (budget) => refusedBy.push(budget),
   });
   const admissions = new Admissions({
     ledger: messages,
@@ -128,6 +138,7 @@ export async function openApiFixture(): Promise<ApiFixture> {
     database,
     messages,
     published,
+    refusedBy,
     async setBudgets(definitions) {
       await ledger.define(definitions);
       book.replace(definitions);
@@ -172,6 +183,13 @@ export async function openApiFixture(): Promise<ApiFixture> {
             store: awayStore,
             cleaner: { clean: () => Promise.resolve(false) } as PayloadCleaner,
             clock: systemClock,
+          }),
+        ],
+        [
+          LimitService,
+          new LimitService({
+            configured: configuredLimits,
+            limits: new SetLimits({ database, clock: systemClock }),
           }),
         ],
         [PauseService, new PauseService(new Blocks({ database, clock: systemClock }))],

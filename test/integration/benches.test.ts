@@ -171,3 +171,9 @@ describe('bench/spans.ts', () => {
     for (const [, , microseconds] of figures) expect(Number(microseconds)).toBeGreaterThan(0);
   });
 });
+
+it('bench/metered-model.ts measures calls with and without metering', { timeout: 120_000 }, async () => {
+  const { stdout } = await run('metered-model.ts', ['20', '1']);
+  for (const kind of ['doGenerate', 'generateText', 'streamText'])
+    expect(stdout).toMatch(new RegExp(`^${kind} +bare [\\d.]+ .* µs +metered [\\d.]+ .* ratio`, 'm'));
+});

@@ -63,7 +63,7 @@ describe.skipIf(![postgresPrograms(), redisPrograms()].every((program) => canRun
       const { rows } = await observer.query(
         {
           name: 'test.messages',
-          text: `select state, fence, attempts, result from millrace.messages where stage = $1`,
+          text: `select state, fencing_token, attempts, result from millrace.messages where stage = $1`,
         },
         [stage],
       );
@@ -98,11 +98,11 @@ describe.skipIf(![postgresPrograms(), redisPrograms()].every((program) => canRun
         .toBe('stopped');
       expect(signal.aborted).toBe(true);
       expect(await messages(observer, 'answer')).toEqual([
-        { state: 'pending', fence: 1, attempts: 0, result: null },
+        { state: 'pending', fencing_token: 1, attempts: 0, result: null },
       ]);
 
       const second = await start(ledgerUrl, () => Promise.resolve('second'), 400);
-      const done = [{ state: 'completed', fence: 2, attempts: 0, result: '"second"' }];
+      const done = [{ state: 'completed', fencing_token: 2, attempts: 0, result: '"second"' }];
       await expect.poll(() => messages(observer, 'answer'), { timeout: 30_000 }).toEqual(done);
       letGo.resolve(undefined);
       await late.promise;
@@ -137,7 +137,7 @@ describe.skipIf(![postgresPrograms(), redisPrograms()].every((program) => canRun
       await host.stop();
       expect(began).toBe(0);
       expect(await messages(observer, 'answer')).toEqual([
-        { state: 'pending', fence: 1, attempts: 0, result: null },
+        { state: 'pending', fencing_token: 1, attempts: 0, result: null },
       ]);
     });
 

@@ -64,10 +64,10 @@ describe('over HTTP', () => {
     const [messageId] = (await post(ticketEvent())).body.messageIds as [string];
     const leased = await fixture.messages.claim({ stage: 'triage', leaseMs: 60_000, about: messageId });
     if (leased.kind !== 'leased') throw new Error(leased.kind);
-    const { fence } = leased.message;
+    const { fencingToken } = leased.message;
     await fixture.messages.park({
       id: messageId,
-      fence,
+      fencingToken,
       delayMs: undefined,
       parkedFor: parkedForBudget('triage'),
     });
@@ -114,12 +114,15 @@ describe('over HTTP', () => {
     await calls.settle(settledFor(id, '1'));
     await expect.poll(async () => (await post(ticketEvent())).statusCode).toBe(429);
     // What came before is no new message: its sender is answered as the first time.
+    const refusedBefore = fixture.refusedBy.length;
     const again = await post(first);
     expect(again.statusCode).toBe(202);
     expect(again.body).toEqual({ ...(admitted.body as object), outcome: 'duplicate' });
+    expect(fixture.refusedBy).toHaveLength(refusedBefore);
     const before = await fixture.countMessages();
     const refused = await post(ticketEvent());
     expect(problemOf(refused)).toMatchObject({ code: 'MILLRACE_BUDGET_EXHAUSTED', retryable: true });
+    expect(fixture.refusedBy.slice(refusedBefore)).toEqual(['strict']);
     const retryAfter = Number(refused.headers['retry-after']);
     expect(retryAfter).toBeGreaterThan(0);
     expect(retryAfter).toBeLessThanOrEqual(3600);

@@ -149,13 +149,13 @@ describe.skipIf(![postgresPrograms(), redisPrograms()].every((program) => canRun
       // A call of a lease that is over, as a killed worker leaves it.
       const id = messageIds[0] ?? '';
       await host.stores.database.execute(
-        `update millrace.messages set state = 'leased', fence = fence + 1, finished_at = null, result = null,
+        `update millrace.messages set state = 'leased', fencing_token = fencing_token + 1, finished_at = null, result = null,
            sweep_at = clock_timestamp() + interval '1 second', lease_until = clock_timestamp() + interval '1 second'`,
       );
-      const fence = 2;
+      const fencingToken = 2;
       const call = newId(new Date());
       const outcome = await host.calls.reserve(
-        someReservation({ id: call, message: { id, fence }, quotas: ['blue'] }),
+        someReservation({ id: call, message: { id, fencingToken }, quotas: ['blue'] }),
       );
       expect(outcome.kind).toBe('reserved');
       const figures = async () => {

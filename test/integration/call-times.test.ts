@@ -104,7 +104,7 @@ describe.each([
     await asked;
     await scope.close();
     const { reserved, recorded } = await times();
-    expect(recorded).toEqual([reserved, reserved]);
+    expect(recorded).toEqual([reserved, reserved, reserved]);
   });
 
   it("so is an operator's correction", async () => {

@@ -1,93 +1,37 @@
-import { randomUUID } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { problemSchema } from '../../src/http/problem.ts';
-import { Readiness } from '../../src/host/http/readiness.ts';
 import type { ApiScope } from '../../src/http/api-key-identity.ts';
-import { ApiKeys } from '../../src/capabilities/access/api-keys.ts';
 import {
   type CostReportDocument,
   costReportSchema,
 } from '../../src/capabilities/costs/cost-report-document.ts';
-import { FocusExports } from '../../src/capabilities/costs/focus/focus-export.ts';
-import { CostReports } from '../../src/capabilities/costs/cost-reports.ts';
-import { openChdb } from '../../src/drivers/column-store/column-store.clickhouse.ts';
-import { migrateColumnStore } from '../../src/drivers/column-store/column-migrator.ts';
-import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts';
-import { migrate } from '../../src/drivers/sql-database/migrator.ts';
-import { PgliteSqlDatabase } from '../../src/drivers/sql-database/sql-database.pglite.ts';
-import { systemClock } from '../../src/kernel/clock.ts';
 import { formatUsd, sumUsd, usd, zeroUsd } from '../../src/kernel/money.ts';
-import { bindLines } from '../../src/engine/export/row-text.ts';
-import { renderUsageLine } from '../../src/engine/export/usage-record.ts';
-import { startApi } from './api-application.ts';
-import { models, recordOf, type Seed, seeds, sumOfBounds, sumOfCosts, teams } from './cost-seeds.ts';
-import { access } from '../../src/capabilities/access/access.capability.ts';
-import type { ServiceToken } from '../../src/capabilities/http-part.ts';
-import { costs } from '../../src/capabilities/costs/costs.capability.ts';
-import { clockToken } from '../../src/capabilities/costs/clock-token.ts';
-import { type HttpServices, partsOf } from '../../src/host/http/http-api.module.ts';
+import { models, type Seed, seeds, sumOfBounds, sumOfCosts, teams } from './cost-seeds.ts';
+import { type CostsApi, startCostsApi } from './costs-fixture.ts';
 import { requestTo } from './request-to.ts';
 
 /* Cost reports over HTTP, from a real ledger's keys and a real column store's records. */
 
 const period = 'from=2026-03-01&to=2026-03-04';
 
-let directory: string;
-let database: PgliteSqlDatabase;
-let store: ColumnStore;
-let keys: ApiKeys;
-let app: NestFastifyApplication;
+let api: CostsApi;
 let everywhere: string;
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'millrace-costs-api-'));
-  database = await PgliteSqlDatabase.open();
-  await migrate(database);
-  store = await openChdb({ directory, database: 'millrace_test' });
-  await migrateColumnStore(store);
-  const exportBatch = randomUUID();
-  const lines = bindLines(
-    exportBatch,
-    seeds.map((seed) => renderUsageLine(recordOf(seed))),
-  );
-  await store.insert({ table: 'usage', lines, deduplicationToken: exportBatch });
-  keys = new ApiKeys({ database, clock: systemClock });
+  api = await startCostsApi();
+  await api.insert(seeds);
   everywhere = await newKey(['costs:read']);
-  const services = (logger: HttpServices['logger']): HttpServices => ({
-    provided: new Map<ServiceToken, unknown>([
-      [CostReports, new CostReports({ store, exportLagSeconds: () => Promise.resolve(1.5) })],
-      [FocusExports, new FocusExports({ store, billingAccount: 'millrace' })],
-      [clockToken, systemClock],
-      [ApiKeys, keys],
-    ]),
-    status: () => Promise.reject(new Error('no status is asked for here')),
-    readiness: new Readiness({ checks: [], clock: systemClock }),
-    metrics: { render: () => Promise.resolve({ contentType: 'text/plain', body: '' }) },
-    logger,
-    clock: systemClock,
-    authentication: 'keys',
-  });
-  app = await startApi(services, { parts: await partsOf([access, costs]) });
 });
 
-afterAll(async () => {
-  // The last test closes the column store.
-  await app.close();
-  await database.close();
-  await rm(directory, { recursive: true, force: true });
-});
+afterAll(() => api.close({ isStoreClosed: true }));
 
 async function newKey(scopes: readonly ApiScope[], team?: string): Promise<string> {
-  const { key } = await keys.create({ name: 'test', scopes, ...(team === undefined ? {} : { team }) });
+  const { key } = await api.keys.create({ name: 'test', scopes, ...(team === undefined ? {} : { team }) });
   return key;
 }
 
 const get = (query: string, key?: string, headers: Record<string, string> = {}) =>
-  requestTo(app)
+  requestTo(api.app)
     .get(`/v1/costs${query === '' ? '' : `?${query}`}`)
     .set({ ...headers, ...(key === undefined ? {} : { authorization: `Bearer ${key}` }) });
 
@@ -215,9 +159,10 @@ describe('a cost report', () => {
     expect(totals.costUsd).toBe('0');
   });
 
-  it('is not kept by caches', async () => {
-    const { headers } = await get(period, everywhere);
+  it('is not kept by caches while its period goes on', async () => {
+    const { headers } = await get('from=2026-03-01', everywhere);
     expect(headers).toMatchObject({ 'cache-control': 'no-store', vary: 'Accept' });
+    expect(headers['etag']).toBeUndefined();
   });
 });
 
@@ -251,6 +196,10 @@ describe('invalid parameters', () => {
     ['from=2026-03-01&to=2026-03-01', 'from'],
     ['from=1999-12-31&to=2026-03-01', 'from'],
     ['from=2026-03-01T10:00:00&to=2026-03-02', 'from'],
+    ['from=2001-01-01&to=2026-03-01', 'from'],
+    ['from=2024-01-01&to=2026-03-01&group_by=hour', 'from'],
+    ['timezone=%2B02:00', 'timezone'],
+    ['timezone=Europe/Atlantis', 'timezone'],
     ['limit=10001', 'limit'],
     ['limit=1.5', 'limit'],
     ['limit=', 'limit'],
@@ -275,7 +224,7 @@ describe('CSV', () => {
     expect(response.headers['content-type']).toBe('text/csv; charset=utf-8; header=present');
     const lines = response.text.split('\r\n');
     expect(lines[0]).toBe(
-      'team,model,customer,costUsd,calls,messages,inputTokens,outputTokens,wasteUsd,unpricedCalls,unsettledCalls,estimatedCalls,openUpperBoundUsd,suspectCalls',
+      'team,model,customer,costUsd,calls,messages,inputTokens,outputTokens,wasteUsd,unpricedCalls,unsettledCalls,estimatedCalls,openUpperBoundUsd,suspectCalls,share',
     );
     expect(lines).toHaveLength(1 + 9 + 1);
     const hostile = lines.filter((line) => line.includes('cmd'));
@@ -360,7 +309,7 @@ describe('without a valid key', () => {
     ['another scheme', { authorization: 'Basic bXI6bXI=' }],
     ['a malformed key', { authorization: "Bearer mr_' or 1=1" }],
   ])('%s is refused before anything is read', async (_, headers) => {
-    const response = await requestTo(app).get('/v1/costs?limit=x').set(headers);
+    const response = await requestTo(api.app).get('/v1/costs?limit=x').set(headers);
     expect(response.statusCode).toBe(401);
     expect(response.headers['www-authenticate']).toBe('Bearer realm="millrace"');
     expect(problemSchema.parse(response.body).code).toBe('MILLRACE_UNAUTHENTICATED');
@@ -376,16 +325,16 @@ describe('without a valid key', () => {
   });
 
   it('a revoked key is refused at once', async () => {
-    const { id, key } = await keys.create({ name: 'short-lived', scopes: ['costs:read'] });
+    const { id, key } = await api.keys.create({ name: 'short-lived', scopes: ['costs:read'] });
     expect((await get(period, key)).statusCode).toBe(200);
-    expect(await keys.revoke(id)).toBe(true);
+    expect(await api.keys.revoke(id)).toBe(true);
     expect((await get(period, key)).statusCode).toBe(401);
   });
 });
 
 describe('once the column store is away', () => {
   it('a report is refused for now, without internals', async () => {
-    await store.close();
+    await api.store.close();
     const response = await get(period, everywhere);
     expect(response.statusCode).toBe(503);
     expect(response.headers['retry-after']).toBe('5');

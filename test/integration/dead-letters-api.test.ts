@@ -143,10 +143,10 @@ describe('a dead letter', () => {
         data: { subject: 'Broken again, acme' },
       },
       failures: [
-        { life: 1, fence: 1, code: 'MILLRACE_STAGE_FAILED', retryable: true },
+        { life: 1, fencingToken: 1, code: 'MILLRACE_STAGE_FAILED', retryable: true },
         {
           life: 1,
-          fence: 2,
+          fencingToken: 2,
           code: 'MILLRACE_STAGE_FAILED',
           retryable: false,
           detail: { chain: [{ message: 'the template has no end' }] },
@@ -274,7 +274,7 @@ describe('a replay', () => {
       replays: 1,
       paidUsd: oneCall,
     });
-    expect(letter.failures.map(({ life, fence }) => [life, fence])).toEqual([
+    expect(letter.failures.map(({ life, fencingToken }) => [life, fencingToken])).toEqual([
       [1, 1],
       [1, 2],
       [2, 3],
@@ -285,7 +285,7 @@ describe('a replay', () => {
         actor: expect.stringMatching(/^key:test:/),
         action: 'dead_letters.replay',
         reason: 'perhaps it was the weather',
-        death: { errorCode: 'MILLRACE_STAGE_FAILED', fence: 2, attempts: 2 },
+        death: { errorCode: 'MILLRACE_STAGE_FAILED', fencingToken: 2, attempts: 2 },
       },
     ]);
     expect(requestsMade()).toBe(1);

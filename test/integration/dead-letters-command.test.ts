@@ -45,9 +45,9 @@ const die = async (database: SqlDatabase, customers: readonly string[]): Promise
   const ids: string[] = [];
   for (const customer of customers) {
     const id = await fixture.admit({ origin: { team: 'blue', customer, feature: 'search' } });
-    const { fence } = await fixture.lease(id);
-    await fixture.pay(id, fence, 'draft', '0.25');
-    await fixture.end(id, fence);
+    const { fencingToken } = await fixture.lease(id);
+    await fixture.pay(id, fencingToken, 'draft', '0.25');
+    await fixture.end(id, fencingToken);
     ids.push(id);
   }
   return ids;
@@ -108,8 +108,8 @@ describe('on embedded stores', () => {
     const database = await PgliteSqlDatabase.open({ dataDirectory: join(directory, 'ledger') });
     const fixture = new DeadLetterFixture(database);
     const id = await fixture.admit({ origin: { team: 'blue', customer: 'acme', feature: 'search' } });
-    const { fence } = await fixture.lease(id);
-    await fixture.end(id, fence, 'MILLRACE_STAGE_FAILED', `bad ${orders}`);
+    const { fencingToken } = await fixture.lease(id);
+    await fixture.end(id, fencingToken, 'MILLRACE_STAGE_FAILED', `bad ${orders}`);
     await database.close();
     const shown = String.raw`bad \x1b]0;PWNED\x07\x1b[31mRED\x1b[2J\u009b2J`;
     expect(await letters('show', id)).toContain(shown);

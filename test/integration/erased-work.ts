@@ -45,8 +45,8 @@ export async function doWork(
   );
   const leased = await claimOf(database, messages, id, 60_000);
   if (leased.kind !== 'leased') throw new Error(leased.kind);
-  const { fence } = leased.message;
-  for (const message of [{ id, fence }, undefined]) {
+  const { fencingToken } = leased.message;
+  for (const message of [{ id, fencingToken }, undefined]) {
     const call = newId(new Date());
     const reservation = someReservation({ id: call, message: message ?? undefined });
     await calls.reserve({
@@ -88,7 +88,7 @@ export async function doWork(
     const detail = JSON.stringify({ message: `could not read ${secret}` });
     await messages.end({
       id,
-      fence,
+      fencingToken,
       state: 'dead_lettered',
       code: 'MILLRACE_STAGE_FAILED',
       detail,
@@ -97,7 +97,7 @@ export async function doWork(
   } else {
     await messages.finish({
       id,
-      fence,
+      fencingToken,
       result: JSON.stringify({ of: secret }),
       emissions: [],
       durationMs: 1,

@@ -200,10 +200,10 @@ describe.skipIf(!canRun(postgresPrograms()))('without a host, on PostgreSQL', ()
       });
       const leased = await claimOf(database, messages, id, 60_000);
       if (leased.kind !== 'leased') throw new Error(leased.kind);
-      const { fence } = leased.message;
+      const { fencingToken } = leased.message;
       await messages.finish({
         id,
-        fence,
+        fencingToken,
         result: '{"of":"secret"}',
         emissions: [],
         durationMs: 1,

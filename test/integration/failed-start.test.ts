@@ -3,10 +3,15 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { context, createContextKey, ROOT_CONTEXT } from '@opentelemetry/api';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createMillraceApp } from '../../src/host/create-millrace-app.ts';
 import { describeError } from '../../src/cli/describe-error.ts';
 import { PgliteSqlDatabase } from '../../src/drivers/sql-database/sql-database.pglite.ts';
+import type { HostCapability } from '../../src/host/capability-set.ts';
+import { Host } from '../../src/host/host.ts';
+import { loadConfiguration } from '../../src/host/load-configuration.ts';
+import { silentLogger } from '../../src/telemetry/silent-logger.ts';
 import { createLogger } from '../../src/telemetry/logging.ts';
 import { LogLines } from './api-application.ts';
 
@@ -58,3 +63,30 @@ describe('a start that fails', () => {
     expect(told).not.toContain('because:');
   });
 });
+
+it('leaves no tracing behind', async () => {
+  const configuration = loadConfiguration({
+    environment: {},
+    options: { dataDirectory: join(directory, 'traced'), tracing: { endpoint: 'http://127.0.0.1:9' } },
+  });
+  let wasTraced = false;
+  const failing: HostCapability = {
+    name: 'failing',
+    open: () =>
+      Promise.resolve(() => {
+        wasTraced = hasContext();
+        throw new Error('it does not open');
+      }),
+  };
+  await expect(Host.open({ configuration, logger: silentLogger, capabilities: [failing] })).rejects.toThrow(
+    'it does not open',
+  );
+  expect(wasTraced).toBe(true);
+  expect(hasContext()).toBe(false);
+});
+
+/** Whether somebody carries the context of spans from caller to callee. */
+function hasContext(): boolean {
+  const key = createContextKey('test');
+  return context.with(ROOT_CONTEXT.setValue(key, true), () => context.active().getValue(key) === true);
+}

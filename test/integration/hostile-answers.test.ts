@@ -259,7 +259,7 @@ describe('a refusal that asks for a day', () => {
         .end('{"error":{"message":"quota"}}');
     const { error } = await ask({ kind: 'openai' });
     expect(error).toMatchObject({ code: 'MILLRACE_MODEL_RATE_LIMITED', retryAfterMs: 3_600_000 });
-    expect((error as Error).message).toMatch(/quota \(asks to be left alone for 86[34]\d\d s\)/);
+    expect((error as Error).message).toMatch(/quota \(asks to retry after 86[34]\d\d s\)/);
     expect(await seen()).toEqual({ capped: before.capped + 1, overSixHours: before.overSixHours + 1 });
     const told = models.logged.filter(({ message }) => message.includes('longer wait'));
     expect(told).toHaveLength(1);

@@ -325,7 +325,7 @@ describe('a message', () => {
     const reserve = (ordinal: number, fallbackFrom?: string) =>
       calls.reserve({
         id: callId(new Date(), id, 'answer', ordinal, 1),
-        message: { id, fence: leased.message.fence },
+        message: { id, fencingToken: leased.message.fencingToken },
         origin: undefined,
         step: 'answer',
         ordinal,

@@ -133,7 +133,7 @@ describe.each(kinds)('%s', (_name, reference) => {
     expect(await models.callRows()).toMatchObject([free, free]);
   });
 
-  it.each(['hang', 'hang_billed', 'malformed', 'cut_stream', 'missing_usage'] as const)(
+  it.each(['hang', 'hang_billed', 'gateway_timeout', 'malformed', 'cut_stream', 'missing_usage'] as const)(
     'with a fault that hides the cost (%s): the bill lies between the ledger’s bounds',
     async (fault) => {
       simulator.setRules([{ fault }]);

@@ -281,7 +281,8 @@ describe('a call that was given up', () => {
     const lines = await models.usageLines();
     expect(lines).toMatchObject([
       { record_kind: 'call', outcome: 'unsettled', calls: 1, unsettled_calls: 1, cost_usd: '0' },
-      { record_kind: 'correction', outcome: 'ok', calls: 0, unsettled_calls: -1, cost_usd: row?.cost_usd },
+      { record_kind: 'correction', waste_reason: 'aborted', calls: -1, unsettled_calls: -1 },
+      { record_kind: 'correction', outcome: 'ok', calls: 1, unsettled_calls: 0, cost_usd: row?.cost_usd },
     ]);
     expect(sumOfLines(lines, 'cost_usd').equals(row?.cost_usd ?? '')).toBe(true);
     expect(sumOfLines(lines, 'upper_bound_usd').isZero()).toBe(true);
@@ -304,7 +305,7 @@ describe('a ledger that cannot be reached for a moment', () => {
           const isSettled = await models.calls.settle(call);
           return isAway ? fail() : isSettled;
         },
-        settleLate: (call: SettledCall, correction: string) => models.calls.settleLate(call, correction),
+        settleLate: (...late: Parameters<CallLedger['settleLate']>) => models.calls.settleLate(...late),
       } as unknown as CallLedger;
       const model = new ScriptedModel(['fine'], 'gpt-5-mini');
       const metered = models.metered({ scripted: { kind: 'custom', model: () => model } }, { ledger });

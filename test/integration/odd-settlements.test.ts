@@ -138,6 +138,18 @@ describe.each(Object.keys(oddities))('an answer with %s', (what) => {
 });
 
 /** Not as answers are: reading them throws. */
+it('keeps as open bound the most of what was asked for and what answered', async () => {
+  // Without usage it is counted; gpt-5-pro is more expensive than what was asked for.
+  const scope = await scopeOf(
+    meteredModelsOf({ response: { modelId: 'gpt-5-pro' }, usage: { inputTokens: {}, outputTokens: {} } }),
+  );
+  await generateText({ model: scope.languageModel(reference), prompt: 'Hello?', maxOutputTokens: 1000 });
+  const [row] = await models.callRows();
+  expect(row).toMatchObject({ settlement: 'estimated', answered_model: 'gpt-5-pro' });
+  // 1,000 tokens of output at 120 USD per million alone; the model that was asked has 0.002 USD.
+  expect(Number(row?.upper_bound_usd)).toBeGreaterThan(0.12);
+});
+
 const malformed: Readonly<Record<string, object>> = {
   'no content': { content: undefined },
   'a part that is nothing': { content: [null] },

@@ -47,7 +47,7 @@ const fillMessages = `insert into millrace.messages (id, root_id, source, event_
    cross join lateral (select n, gen_random_uuid() as id from generate_series(1, case when k.kind = 'ready' then $1::int else $2::int end) n) made
    cross join lateral (select now() - case when n % 2 = 0 then interval '60 days' else interval '1 day' end as at) t`;
 
-const fillCalls = `insert into millrace.calls (id, message_id, fence, origin, step, ordinal, attempt, state, provider, model, operation, tier, request_kind,
+const fillCalls = `insert into millrace.calls (id, message_id, fencing_token, origin, step, ordinal, attempt, state, provider, model, operation, tier, request_kind,
      request_digest, reserved_at, upper_bound_usd, settled_at, outcome, settlement, cost_usd)
    select gen_random_uuid(), case when k.kind <> 'outside' then m.id end, 1, case when k.kind = 'outside' then '{"team":"blue"}' end,
      'answer', 0, 1, case when k.kind = 'unsettled' then 'unsettled' else 'settled' end, 'openai', 'gpt-5-mini', 'chat', 'default', 'single',
@@ -97,7 +97,7 @@ describe.skipIf(!canRunHere)('what a host does over and over', { timeout: 300_00
     await database.query({ name: 'test.messages', text: fillMessages }, [waiting, others]);
     await database.execute(`
       ${fillCalls};
-      insert into millrace.failures (message_id, fence, at, code, retryable, detail)
+      insert into millrace.failures (message_id, fencing_token, at, code, retryable, detail)
         select id, 1, now(), 'MILLRACE_MODEL_NETWORK', true, '{}' from millrace.messages where state = 'dead_lettered';
       insert into millrace.outbox (target, line)
         select t, '{}' from (values ('usage'), ('message_outcomes')) v(t), generate_series(1, ${waiting / 5}) n;

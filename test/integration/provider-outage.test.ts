@@ -52,7 +52,10 @@ describe.skipIf(!canRunHere)('an outage of a model', { timeout: 90_000 }, () => 
     for (const close of closing.splice(0).toReversed()) await close();
   });
 
-  const start = async (models: NonNullable<ConfigurationInput['models']>): Promise<void> => {
+  const start = async (
+    limits: NonNullable<ConfigurationInput['limits']>,
+    fallbacks: Readonly<Record<string, string>> = {},
+  ): Promise<void> => {
     simulator = await startSimulator({ seed: 3, latency: { medianMs: 15, p99Ms: 40 } });
     closing.push(() => simulator.close());
     const common = { apiKey: 'k', identify: true };
@@ -62,8 +65,9 @@ describe.skipIf(!canRunHere)('an outage of a model', { timeout: 90_000 }, () => 
           openai: { ...common, kind: 'openai', baseUrl: `${simulator.url}/openai/v1` },
           anthropic: { ...common, kind: 'anthropic', baseUrl: `${simulator.url}/anthropic/v1` },
         },
-        ...models,
+        fallbacks,
       },
+      limits,
     });
     closing.push(() => workers.close());
   };
@@ -141,11 +145,10 @@ describe.skipIf(!canRunHere)('an outage of a model', { timeout: 90_000 }, () => 
   });
 
   it('is stood in for by the fallback, which is what is recorded, priced and counted', async () => {
-    await start({
-      circuit: { minRequests: 10, openMs: 60_000 },
-      retryBudget: { floor: 100 },
-      fallbacks: { [sick]: well },
-    });
+    await start(
+      { circuit: { minRequests: 10, openMs: 60_000 }, retryBudget: { floor: 100 } },
+      { [sick]: well },
+    );
     strike(1);
     await admit(sick, 60);
     await wait(async () => expect(await completed(sick)).toBe(60));

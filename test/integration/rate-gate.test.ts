@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { GateEnd, GateQuestion } from '../../src/engine/calls/call-gate.ts';
 import { type RateLimit, RateLimitStore } from '../../src/capabilities/limits/model-limits.ts';
+import { LimitBook } from '../../src/capabilities/limits/limit-book.ts';
 import { composeRateGate } from '../../src/capabilities/limits/compose-rate-gate.ts';
 import type { RateGate } from '../../src/capabilities/limits/rate-gate.ts';
 import { migrate } from '../../src/drivers/sql-database/migrator.ts';
@@ -65,8 +66,9 @@ describe('RateGate', () => {
     const waits: number[] = [];
     const slept: number[] = [];
     const metrics = createMetrics(metricCatalogue);
+    const book = new LimitBook(limits);
     const gate = composeRateGate({
-      limits,
+      limits: book,
       store: new RateLimitStore({ database, clock: systemClock }),
       maxBlockMs: 40_000,
       clock: {
@@ -83,7 +85,7 @@ describe('RateGate', () => {
       onWait: (_stage, waitedMs) => waits.push(waitedMs),
     });
     opened.push(gate);
-    return { gate, waits, slept, metrics };
+    return { gate, waits, slept, metrics, book };
   }
 
   /** The level that the next statement finds, however long it takes until then: nothing refills before `updated_at`. */
@@ -263,5 +265,33 @@ describe('RateGate', () => {
     pass.end(sent({ failure: 'timeout', tokens: undefined }));
     await gate.close();
     expect(await readLevel()).toBe(10_000);
+  });
+
+  it('keeps a limit that changes while requests are put aside for the old one', async () => {
+    const { gate, book } = newGate();
+    await gate.enter(question());
+    await setLevel(-perMinute);
+    await parkOf(gate.enter(question()));
+    expect(book.replace({ 'openai/gpt-5-mini': { tokensPerMinute: 1_000_000_000 } })).toBe(true);
+    // What was known of the old limit would put it aside without asking; a minute of the new one fills the bucket in no time.
+    await database.execute(
+      `update millrace.model_limits set updated_at = clock_timestamp() - interval '10 seconds'`,
+    );
+    await gate.enter(question());
+    book.replace({ 'openai/gpt-5-mini': { tokensPerMinute: 1 } });
+    // A request that is larger than the whole bucket goes when that is full, as it is now.
+    await gate.enter(question());
+    await parkOf(gate.enter(question()));
+  });
+
+  it('begins to limit a model that had no limit, and stops again', async () => {
+    const { gate, book } = newGate();
+    const other = question({ model: 'gpt-5-nano' });
+    await gate.enter(other);
+    book.replace({ 'openai/*': { requestsPerMinute: 1 } });
+    await gate.enter(other);
+    await parkOf(gate.enter(other));
+    expect(book.replace({})).toBe(true);
+    await gate.enter(other);
   });
 });

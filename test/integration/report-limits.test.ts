@@ -2,6 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Provided } from '../../src/capabilities/capability.ts';
+import { FocusExports } from '../../src/capabilities/costs/focus/focus-export.ts';
 import { CostReports } from '../../src/capabilities/costs/cost-reports.ts';
 import { migrateColumnStore } from '../../src/drivers/column-store/column-migrator.ts';
 import { connectClickHouse, openChdb } from '../../src/drivers/column-store/column-store.clickhouse.ts';
@@ -27,6 +29,12 @@ const heavy = {
   sql: 'SELECT number, sum(cityHash64(number, toString(number))) AS hash FROM numbers({rows:UInt64}) GROUP BY number ORDER BY hash LIMIT 5000',
   parameters: { rows: 3_000_000 },
 };
+
+/** What the routes of costs are given. */
+const servicesOf = (reports: CostReports, store: ColumnStore): Provided[] => [
+  [CostReports, reports],
+  [FocusExports, new FocusExports({ store, billingAccount: 'millrace' })],
+];
 
 const stores: Record<string, (directory: string) => Promise<{ store: ColumnStore; close(): Promise<void> }>> =
   {
@@ -102,7 +110,7 @@ describe.each(Object.entries(stores))('a report, %s,', (_, open) => {
     const key = await fixture.newKey(['costs:read']);
     const ask = async (limits: QueryLimits) => {
       const app = await startApi(
-        fixture.services({ provided: [[CostReports, new CostReports({ store, limits })]] }),
+        fixture.services({ provided: servicesOf(new CostReports({ store, limits }), store) }),
       );
       const answer = await requestTo(app)
         .get('/v1/costs?group_by=customer')
@@ -141,7 +149,7 @@ describe('reports at once', () => {
       },
     } as unknown as ColumnStore;
     const app = await startApi(
-      fixture.services({ provided: [[CostReports, new CostReports({ store, limiter })]] }),
+      fixture.services({ provided: servicesOf(new CostReports({ store, limiter }), store) }),
     );
     const [alpha, beta] = [await fixture.newKey(['costs:read']), await fixture.newKey(['costs:read'])];
     // Without connections, which need not be read in the order in which they were made.

@@ -48,9 +48,9 @@ describe.skipIf(!canRun(postgresPrograms()))('the running role', () => {
     expect(await pendingMigrations(database)).toEqual([]);
     const fixture = new DeadLetterFixture(database);
     const id = await fixture.admit();
-    const { fence } = await fixture.lease(id);
-    await fixture.pay(id, fence, 'draft', '0.25');
-    await fixture.end(id, fence);
+    const { fencingToken } = await fixture.lease(id);
+    await fixture.pay(id, fencingToken, 'draft', '0.25');
+    await fixture.end(id, fencingToken);
     const holds = new Blocks({ database, clock: systemClock });
     const hold = { scope: 'stage', value: 'first', aborts: false, actor: 'ann', reason: 'r' } as const;
     await holds.place(hold);

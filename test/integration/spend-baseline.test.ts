@@ -14,7 +14,12 @@ import { metricCatalogue } from '../../src/host/metric-catalogue.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { writeBatch } from '../../src/engine/export/export-batch-writer.ts';
 import { bindLines } from '../../src/engine/export/row-text.ts';
-import { readSpendHistory, type SpendHistory } from '../../src/capabilities/costs/spend-baseline-query.ts';
+import {
+  readSpendHistory,
+  type SpendHistory,
+  spendHistorySql,
+} from '../../src/capabilities/costs/spend-baseline-query.ts';
+import { spendRollups } from '../../src/capabilities/costs/spend-rows.ts';
 import { renderUsageLine } from '../../src/engine/export/usage-record.ts';
 import { usageRecord } from '../support/usage-records.ts';
 
@@ -41,12 +46,12 @@ describe('spend against its baseline', () => {
   let directory: string;
   let store: ColumnStore;
 
-  async function seed(calls: readonly Call[]): Promise<void> {
+  async function seed(calls: readonly Call[], at = now): Promise<void> {
     const id = newId(new Date());
     const records = calls.map(({ customer, agoMs, cost }) =>
       usageRecord({
         recordId: newId(new Date()),
-        sentAt: new Date(now.getTime() - agoMs),
+        sentAt: new Date(at.getTime() - agoMs),
         origin: { team: `team of ${customer}`, customer, feature: 'triage' },
         costUsd: usd(cost),
         costByClass: {},
@@ -114,7 +119,14 @@ describe('spend against its baseline', () => {
     expect(await ratiosOf('customer')).toEqual({ 'known for two days': 4 });
   });
 
-  it('adds up what plain addition adds up', async () => {
+  it.each([
+    now.toISOString(),
+    '2026-03-10T14:00:00.000Z',
+    '2026-03-10T00:20:00.000Z',
+    '2026-03-10T00:00:00.000Z',
+    '2026-03-10T23:59:59.999Z',
+  ])('adds up what plain addition adds up, at %s', async (time) => {
+    const at = new Date(time);
     const call = fc.record({
       customer: fc.constantFrom('a', 'b', 'c'),
       agoMs: fc.oneof(
@@ -123,7 +135,7 @@ describe('spend against its baseline', () => {
         fc
           .tuple(
             fc.nat({ max: 8 }),
-            fc.constantFrom(0, hourMs, now.getTime() % dayMs),
+            fc.constantFrom(0, hourMs, at.getTime() % dayMs, at.getTime() % hourMs),
             fc.integer({ min: -1, max: 1 }),
           )
           .map(([days, edge, off]) => days * dayMs + edge + off),
@@ -133,13 +145,28 @@ describe('spend against its baseline', () => {
     await fc.assert(
       fc.asyncProperty(fc.array(call, { minLength: 1, maxLength: 40 }), async (calls) => {
         await store.command(`TRUNCATE TABLE ${store.database}.usage`);
-        await seed(calls);
-        const rows = await readSpendHistory(store, question);
-        const found = rows.filter(({ dimension }) => dimension === 'customer').map(plain);
-        expect(found.toSorted(byName)).toEqual(expectedOf(calls).map(plain).toSorted(byName));
+        await seed(calls, at);
+        const rows = await readSpendHistory(store, { ...question, now: at });
+        const expected = expectedOf(calls, at).map(plain);
+        const found = (wanted: string) => rows.filter(({ dimension }) => dimension === wanted).map(plain);
+        expect(found('customer').toSorted(byName)).toEqual(expected.toSorted(byName));
+        // Each customer has a team of its own: from the rollup comes what comes from records.
+        const teams = expected.map((history) => ({ ...history, name: `team of ${history['name']}` }));
+        expect(found('team').toSorted(byName)).toEqual(teams.toSorted(byName));
       }),
-      { numRuns: 25 },
+      { numRuns: 8 },
     );
+  });
+
+  it('reads teams and features from the rollup by the hour', async () => {
+    await seed([...daily('acme', '10', week), ...daily('acme', '50', [0])]);
+    const { projection } = spendRollups.hour;
+    const { sql, parameters } = spendHistorySql(question, store.database);
+    const plan = await store.query<{ explain: string }>(
+      `EXPLAIN ${sql} SETTINGS preferred_optimize_projection_name = '${projection}'`,
+      parameters,
+    );
+    expect(plan.some(({ explain }) => explain.includes(projection))).toBe(true);
   });
 
   it('shows the 20 highest of a dimension, and forgets who is no longer among them', async () => {
@@ -205,7 +232,7 @@ const byName = (left: PlainHistory, right: PlainHistory): number =>
   String(left['name']).localeCompare(String(right['name']));
 
 /** The same from the calls themselves: windows are open at their start and end just before `now`. */
-function expectedOf(calls: readonly Call[]): SpendHistory[] {
+function expectedOf(calls: readonly Call[], at: Date): SpendHistory[] {
   const seen = calls.filter(({ agoMs }) => agoMs > 0 && agoMs <= 8 * dayMs);
   const sum = (of: readonly Call[]): Usd => sumUsd(of.map(({ cost }) => usd(cost)));
   const within = (of: readonly Call[], partMs: number, isDay: (day: number) => boolean): Usd =>
@@ -216,7 +243,7 @@ function expectedOf(calls: readonly Call[]): SpendHistory[] {
         ),
       ),
     );
-  const todayMs = now.getTime() % dayMs;
+  const todayMs = at.getTime() % dayMs;
   return [...Map.groupBy(seen, ({ customer }) => customer)]
     .map(([name, of]): SpendHistory => ({
       dimension: 'customer',

@@ -7,6 +7,8 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import { createMillraceApp, type MillraceApp } from '../../src/host/create-millrace-app.ts';
 import { Host } from '../../src/host/host.ts';
+import { forecastSchema } from '../../src/capabilities/costs/forecast/forecast-document.ts';
+import { statementSchema } from '../../src/capabilities/costs/statements/statement-document.ts';
 import { costReportSchema } from '../../src/capabilities/costs/cost-report-document.ts';
 import { defineMessage, defineStage, Stage } from '../../src/millrace.ts';
 import { ScriptedModel } from '../../src/testing/scripted-model.ts';
@@ -134,6 +136,41 @@ describe('millrace costs', () => {
     expect(ended).toMatchObject({ code: 1, stdout: '' });
     expect(ended.stderr).toMatch(/^MILLRACE_REQUEST_INVALID: /);
     expect(ended.stderr).toMatch(field);
+  });
+});
+
+describe('millrace costs forecast', () => {
+  it('tells what was spent this month and what is to come, in text and as JSON', async () => {
+    const ended = await run('costs', 'forecast', '--team', 'blue', '--json');
+    expect(ended.code, ended.stderr).toBe(0);
+    const forecast = forecastSchema.strict().parse(JSON.parse(ended.stdout));
+    expect(forecast).toMatchObject({ spentUsd: usdOf(3), unpricedCalls: 0 });
+    const text = await run('costs', 'forecast', '--timezone', 'Europe/Berlin');
+    expect(text.stdout).toContain(`so far: ${usdOf(4)} USD (days of Europe/Berlin)`);
+    expect((await run('costs', 'forecast', '--timezone', 'Nowhere')).code).toBe(1);
+  });
+});
+
+describe('millrace costs statement', () => {
+  const month = new Date().toISOString().slice(0, 7);
+
+  it('writes a page for people, and one document for programs', async () => {
+    const file = join(directory, 'statement.html');
+    const args = ['costs', 'statement', '--month', month, '--team', 'blue', '--output', file] as const;
+    expect(await run(...args)).toMatchObject({ code: 0, stdout: '' });
+    const page = await readFile(file, 'utf8');
+    expect(page).toContain('<bdi>blue</bdi>');
+    expect(page).toContain(`${usdOf(3)} USD`);
+    expect((await run(...args)).stderr).toContain('--force');
+    const json = await run('costs', 'statement', '--month', month, '--format', 'json');
+    expect(statementSchema.strict().parse(JSON.parse(json.stdout)).totals.costUsd).toBe(usdOf(4));
+  });
+
+  it('needs a month, and one that is not still to come', async () => {
+    expect((await run('costs', 'statement')).code).toBe(2);
+    const future = await run('costs', 'statement', '--month', '2199-01');
+    expect(future.code).toBe(1);
+    expect(future.stderr).toContain('--month');
   });
 });
 

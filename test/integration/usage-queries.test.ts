@@ -10,13 +10,8 @@ import { newId } from '../../src/kernel/ids.ts';
 import { formatUsd, sumUsd, usd, zeroUsd } from '../../src/kernel/money.ts';
 import { writeBatch } from '../../src/engine/export/export-batch-writer.ts';
 import { bindLines } from '../../src/engine/export/row-text.ts';
-import {
-  costGroupFields,
-  type CostQuery,
-  type CostReport,
-  messageCounts,
-  runCostQuery,
-} from '../../src/capabilities/costs/usage-queries.ts';
+import { costGroupFields, type CostQuery, messageCounts } from '../../src/capabilities/costs/cost-query.ts';
+import { type CostReport, runCostQuery } from '../../src/capabilities/costs/usage-queries.ts';
 import {
   countsOfCall,
   countsOfCorrection,

@@ -91,14 +91,14 @@ describe.skipIf(!canRun(postgresPrograms()))('budgets under several processes', 
         break;
       case 'abandon_then_late':
         await other.abandon([{ id, line: '{}' }]);
-        if (!(await mine.settle(settledFor(id, cost)))) await mine.settleLate(settledFor(id, cost), '{}');
+        if (!(await mine.settle(settledFor(id, cost)))) await mine.settleLate(settledFor(id, cost), ['{}']);
         break;
       case 'race':
         await Promise.all([
           other.abandon([{ id, line: '{}' }]),
           mine
             .settle(settledFor(id, cost))
-            .then((isSettled) => isSettled || mine.settleLate(settledFor(id, cost), '{}')),
+            .then((isSettled) => isSettled || mine.settleLate(settledFor(id, cost), ['{}'])),
         ]);
         break;
       case 'leave':

@@ -17,9 +17,12 @@ import {
   renderUsageLine,
   type UsageRecord,
 } from '../../src/engine/export/usage-record.ts';
+import { systemClock } from '../../src/kernel/clock.ts';
+import { ConcurrencyLimiter } from '../../src/kernel/concurrency-limiter.ts';
 import { newId } from '../../src/kernel/ids.ts';
 import { formatUsd, sumUsd, type Usd, usd } from '../../src/kernel/money.ts';
 import { type TokenClass, tokenClasses } from '../../src/pricing/token-classes.ts';
+import { recordingLogger } from '../support/recording-logger.ts';
 import { columnFaults, rowFaults } from '../support/focus-rules.ts';
 import { usageRecord } from '../support/usage-records.ts';
 
@@ -207,4 +210,97 @@ describe('a FOCUS export', () => {
       { numRuns: 6 },
     );
   }, 240_000);
+
+  describe('of many calls', () => {
+    const request: FocusRequest = {
+      from: new Date(start),
+      to: new Date(start + 86_400_000),
+      grain: 'day',
+      hasTokenDetails: false,
+      filters: {},
+    };
+    const limits = { maxSeconds: 20, maxMemoryBytes: 400_000_000, maxRows: 1_000 };
+
+    beforeAll(async () => {
+      await store.command(`TRUNCATE TABLE ${store.database}.usage`);
+      const batch = newUuid();
+      // Charged 5.5 % above the list, another amount each, for a customer each.
+      const calls = Array.from({ length: 1_500 }, (_, n) => {
+        const list = usd('0.001')
+          .times(1_000 + n)
+          .div(1_000);
+        const charge = list.times('0.055');
+        return usageRecord({
+          recordId: newUuid(),
+          sentAt: new Date(start + n),
+          origin: { team: 'search', customer: `customer-${n % 750}`, feature: 'f' },
+          tokens: { uncached_input: 1_000 + n },
+          costByClass: { uncached_input: list },
+          requestCostUsd: charge,
+          costUsd: list.plus(charge),
+          listCostUsd: list,
+        });
+      });
+      const lines = bindLines(batch, calls.map(renderUsageLine));
+      await store.insert({ table: 'usage', lines, deduplicationToken: batch });
+    });
+
+    it('has one row for what was charged beside the list price, which is no price of its own', async () => {
+      const rows = await rowsOf({ ...request, filters: { customer: ['customer-7'] } });
+      expect(rows.map((row) => row.SkuMeter)).toEqual(['Charge beside the List Price', 'Input Tokens']);
+      const [charge, tokens] = rows;
+      expect(charge).toMatchObject({ ListCost: '0', ListUnitPrice: null, ChargeCategory: 'Adjustment' });
+      expect(tokens?.ListUnitPrice).toBe('1');
+      expect(rows.flatMap(rowFaults)).toEqual([]);
+    });
+
+    it('is not refused for its rows, and comes in pieces of a thousand', async () => {
+      const exports = new FocusExports({ store, billingAccount: 'house', limits, maxRecords: 2_000 });
+      const pieces: number[] = [];
+      for await (const piece of exports.rows(request, {})) pieces.push(piece.length);
+      expect(pieces).toEqual([1_000, 500]);
+    });
+
+    it('counts among the exports at once until it is read or given up', async () => {
+      const limiter = new ConcurrencyLimiter({
+        what: 'FOCUS exports',
+        limit: 1,
+        maxWaiting: 0,
+        maxWaitMs: 1,
+        clock: systemClock,
+      });
+      const exports = new FocusExports({ store, billingAccount: 'house', limiter });
+      const first = exports.rows(request, {});
+      await first.next();
+      await expect(exports.rows(request, {}).next()).rejects.toMatchObject({ code: 'MILLRACE_OVERLOADED' });
+      await first.return(undefined);
+      await expect.poll(async () => (await exports.rows(request, {}).next()).done).toBe(false);
+    });
+
+    it('tells the log when it breaks off', async () => {
+      const { logger, lines } = recordingLogger();
+      let asked = 0;
+      const failing: ColumnStore = {
+        ...store,
+        kind: store.kind,
+        database: store.database,
+        query: async <Row>(sql: string, parameters?: Readonly<Record<string, unknown>>) => {
+          asked += 1;
+          if (asked > 2) throw new Error('the store is away');
+          return await store.query<Row>(sql, parameters);
+        },
+      };
+      const rows = new FocusExports({
+        store: failing,
+        billingAccount: 'house',
+        logger,
+        maxRecords: 500,
+      }).rows(request, {});
+      const read = async (): Promise<void> => {
+        for await (const piece of rows) expect(piece.length).toBeGreaterThan(0);
+      };
+      await expect(read()).rejects.toThrow('away');
+      expect(lines.map(({ message }) => message)).toContainEqual(expect.stringContaining('broke off'));
+    });
+  });
 });

@@ -99,7 +99,7 @@ export function claims(ledger: MessageLedger): PoisonCase<ClaimRequest> {
   };
 }
 
-/** Calls of messages, which are leased with fence 1; every other one of no message. Their ids are put into `ids`. */
+/** Calls of messages, which are leased with fencing token 1; every other one of no message. Their ids are put into `ids`. */
 export function reservations(
   calls: CallLedger,
   messages: readonly string[],
@@ -113,7 +113,7 @@ export function reservations(
     row: (index) => {
       const id = newId(new Date());
       ids[index] = id;
-      const message = { id: messages[index % messages.length] ?? '', fence: 1 };
+      const message = { id: messages[index % messages.length] ?? '', fencingToken: 1 };
       const owner =
         index % 2 === 0
           ? { message }
@@ -125,7 +125,10 @@ export function reservations(
     },
     refused: [
       ...poisonedField<Reservation>('id', badIds),
-      ...poisoned<Reservation>('message', badIds, (row, id) => ({ ...row, message: { id, fence: 1 } })),
+      ...poisoned<Reservation>('message', badIds, (row, id) => ({
+        ...row,
+        message: { id, fencingToken: 1 },
+      })),
       ...poisonedField<Reservation>('step', badTexts),
       ...poisonedField<Reservation>('model', badTexts),
       ...poisonedField<Reservation>('ordinal', badNumbers),
@@ -181,17 +184,17 @@ export function settlements(
     ],
     // Late ones are a statement each, for which there are few connections.
     ...(kind === 'late' ? { atOnce: 100 } : {}),
-    write: (row) => (kind === 'late' ? calls.settleLate(row, '{}') : calls.settle(row)),
+    write: (row) => (kind === 'late' ? calls.settleLate(row, ['{}']) : calls.settle(row)),
     expected: true,
   };
 }
 
 interface Run {
   readonly id: string;
-  readonly fence: number;
+  readonly fencingToken: number;
 }
 
-/** Runs of the messages, which are leased with fence 1. */
+/** Runs of the messages, which are leased with fencing token 1. */
 export function finishes(
   ledger: MessageLedger,
   messages: readonly string[],
@@ -373,9 +376,9 @@ function isInRange(value: unknown): boolean {
 }
 
 function runOf(messages: readonly string[], index: number): Run {
-  return { id: messages[index] ?? '', fence: 1 };
+  return { id: messages[index] ?? '', fencingToken: 1 };
 }
 
 function poisonedRun<Row extends Run>(): readonly Poison<Row>[] {
-  return [...poisonedField<Row>('id', badIds), ...poisonedField<Row>('fence', badNumbers)];
+  return [...poisonedField<Row>('id', badIds), ...poisonedField<Row>('fencingToken', badNumbers)];
 }

@@ -192,7 +192,7 @@ async function renewPoisoned(ledger: MessageLedger, messages: readonly string[])
   const draws = drawPoison(messages.length, poisonSeed + 101);
   const held = messages.map((id, index) => {
     const choice = draws[index];
-    const lease = { id, fence: 1, leaseMs: 60_000 };
+    const lease = { id, fencingToken: 1, leaseMs: 60_000 };
     if (choice === undefined) return lease;
     return choice % 2 === 0
       ? { ...lease, id: 'no uuid' }
@@ -222,12 +222,12 @@ async function admitted({ ledger }: LedgerHarness, howMany: number): Promise<rea
   return all.map(({ envelope }) => envelope.id);
 }
 
-/** All messages are leased again with fence 1, as if nothing had happened to them. */
+/** All messages are leased again with fencing token 1, as if nothing had happened to them. */
 function leaseAll(database: SqlDatabase): Promise<void> {
   return database.execute(
     `delete from millrace.messages where parent_id is not null;
      truncate millrace.failures;
-     update millrace.messages set state = 'leased', fence = 1, attempts = 0, leased_by = 'test', parked_for = null,
+     update millrace.messages set state = 'leased', fencing_token = 1, attempts = 0, leased_by = 'test', parked_for = null,
        finished_at = null, error_code = null, lease_until = clock_timestamp() + interval '1 hour',
        sweep_at = clock_timestamp() + interval '1 hour'`,
   );

@@ -10,23 +10,24 @@ import { newId } from '../../src/kernel/ids.ts';
 import { packageRoot } from '../../src/kernel/package-root.ts';
 import { usd, zeroUsd } from '../../src/kernel/money.ts';
 import { eraseUsage } from '../../src/capabilities/erasure/erase-usage.ts';
-import { type InsertBatch, writeBatch } from '../../src/engine/export/export-batch-writer.ts';
+import { writeBatch } from '../../src/engine/export/export-batch-writer.ts';
+import type { InsertBatch } from '../../src/engine/export/insert-batch.ts';
 import { bindLines } from '../../src/engine/export/row-text.ts';
+import { dayFields } from '../../src/capabilities/costs/answer-times.ts';
 import { projectionSql, spendRollups } from '../../src/capabilities/costs/spend-rows.ts';
 import {
   costFilterFields,
   costGroupFields,
-  CostReportQuery,
   type CostQuery,
-  runCostQuery,
-} from '../../src/capabilities/costs/usage-queries.ts';
+} from '../../src/capabilities/costs/cost-query.ts';
+import { CostReportQuery, runCostQuery } from '../../src/capabilities/costs/usage-queries.ts';
 import {
   countsOfCall,
   countsOfCorrection,
   renderUsageLine,
   type UsageRecord,
 } from '../../src/engine/export/usage-record.ts';
-import { fieldOf, plainOf, plainReport } from '../support/plain-costs.ts';
+import { fieldOf, plainComparison, plainOf, plainPeriods, plainReport } from '../support/plain-costs.ts';
 import { usageRecord } from '../support/usage-records.ts';
 
 /*
@@ -35,7 +36,8 @@ import { usageRecord } from '../support/usage-records.ts';
  * records, to the last decimal; and the rollups are what it was read from.
  */
 
-const start = Date.UTC(2025, 0, 30, 20, 17);
+/** Over the end of March, and the night in which clocks are set forward in Berlin: its 30th has 23 hours. */
+const start = Date.UTC(2025, 2, 29, 20, 17);
 const spanMs = 4 * 86_400_000;
 const newUuid = (): string => newId(new Date());
 const messages = Array.from({ length: 12 }, newUuid);
@@ -152,23 +154,34 @@ const anyStep = fc.oneof(
 );
 type Step = typeof anyStep extends fc.Arbitrary<infer Value> ? Value : never;
 
-const anyQuery: fc.Arbitrary<CostQuery> = fc.record(
-  {
-    groupBy: fc.uniqueArray(fc.constantFrom(...costGroupFields), { maxLength: 3 }),
-    from: moment.map((offset) => new Date(start + offset)),
-    to: moment.map((offset) => new Date(start + offset)),
-    filters: fc.record(
-      {
-        team: fc.constantFrom(['team 0'], ['team 1', 'team 2']),
-        customer: fc.constant(['customer\'s "1"']),
-        batch: fc.constantFrom(['batch 1'], ['']),
-        model: fc.constantFrom(['model-1', 'model-2']),
-      },
-      { requiredKeys: [] },
-    ),
-  },
-  { requiredKeys: ['groupBy'] },
-);
+/** Ahead of UTC by whole hours, in Berlin with a change meanwhile, and behind and ahead by half an hour more. */
+const zones = ['UTC', 'Europe/Berlin', 'Pacific/Auckland', 'Asia/Kolkata', 'America/St_Johns'] as const;
+/** A question of another zone than UTC has both ends. */
+const bounded = (query: CostQuery): CostQuery =>
+  query.timeZone === undefined
+    ? query
+    : { from: new Date(start), to: new Date(start + spanMs + 1), ...query };
+
+const anyQuery: fc.Arbitrary<CostQuery> = fc
+  .record(
+    {
+      groupBy: fc.uniqueArray(fc.constantFrom(...costGroupFields), { maxLength: 3 }),
+      from: moment.map((offset) => new Date(start + offset)),
+      to: moment.map((offset) => new Date(start + offset)),
+      timeZone: fc.constantFrom(...zones),
+      filters: fc.record(
+        {
+          team: fc.constantFrom(['team 0'], ['team 1', 'team 2']),
+          customer: fc.constant(['customer\'s "1"']),
+          batch: fc.constantFrom(['batch 1'], ['']),
+          model: fc.constantFrom(['model-1', 'model-2']),
+        },
+        { requiredKeys: [] },
+      ),
+    },
+    { requiredKeys: ['groupBy'] },
+  )
+  .map(bounded);
 
 /** The table beside what it should hold. */
 class History {
@@ -211,8 +224,8 @@ class History {
         await this.#store.command(`OPTIMIZE TABLE ${database}.usage FINAL`);
         return;
       case 'drop month':
-        await this.#store.command(`ALTER TABLE ${database}.usage DROP PARTITION 202501`);
-        this.#keep(({ sentAt }) => sentAt.getUTCMonth() !== 0);
+        await this.#store.command(`ALTER TABLE ${database}.usage DROP PARTITION 202503`);
+        this.#keep(({ sentAt }) => sentAt.getUTCMonth() !== 2);
         return;
       case 'prune':
         await this.#store.command(
@@ -292,11 +305,21 @@ describe('spend', () => {
           const fields = costGroupFields.flatMap((field) => [
             { groupBy: [field] },
             { groupBy: [field], ...clipped },
+            ...zones
+              .slice(dayFields.some((name) => name === field) ? 1 : zones.length)
+              .map((timeZone) => ({ groupBy: [field], ...clipped, timeZone })),
           ]);
           for (const query of [...queries, ...fields])
             expect(plainOf(await runCostQuery(store, query), query)).toEqual(
               plainReport(history.records, query),
             );
+          const middle = new Date(start + 2 * 86_400_000 + 1_000_017);
+          for (const groupBy of [[], ['team'], ['customer'], ['batch', 'waste']] as const) {
+            const now = { groupBy, from: middle, to: clipped.to, messages: 'none' } as const;
+            const before = { ...now, from: clipped.from, to: middle };
+            const report = await runCostQuery(store, { ...now, previous: before });
+            expect(plainPeriods(report, now)).toEqual(plainComparison(history.records, now, before));
+          }
         },
       ),
       // Small values and few rows would leave the edges of periods empty.
@@ -337,6 +360,10 @@ describe('spend', () => {
         if (rollups.length === 0) expect(await projectionsOf(query, ''), JSON.stringify(query)).toEqual([]);
       }
     }
+    const days = { groupBy: ['team', 'day'], ...period, messages: 'none' } as const;
+    const byHour = spendRollups.hour.projection;
+    expect(await projectionsOf({ ...days, timeZone: 'Europe/Berlin' }, byHour)).toContain(byHour);
+    expect(await projectionsOf({ ...days, timeZone: 'Asia/Kolkata' }, byHour)).toEqual([]);
     const { projection } = spendRollups.day;
     const read = await projectionsOf({ groupBy: ['team'], ...period }, projection);
     expect(read.filter((name) => name === projection)).toHaveLength(2);

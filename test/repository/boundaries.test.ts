@@ -32,6 +32,9 @@ const targets = {
   'src/simulator/simulator.ts': '',
   'src/millrace.ts': '',
   'test/support/stores.ts': '',
+  'dashboards/charts.ts': '',
+  'dashboards/all-boards.ts': '',
+  'src/capabilities/costs/costs.board.ts': '',
   'src/testing/scripted-model.ts': '',
   'src/engine/ledger/ledger.test.ts': '',
 };
@@ -59,6 +62,15 @@ const broken: readonly (readonly [file: string, imported: string, rule: string])
   ['src/engine/calls/easy.ts', '../../simulator/simulator.ts', 'simulator-imported-from-the-edge-only'],
   ['src/engine/pipeline/face.ts', '../../millrace.ts', 'faces-are-not-imported-inside'],
   ['src/host/borrow.ts', '../../test/support/stores.ts', 'source-stands-alone'],
+  ['src/host/show.ts', '../../dashboards/charts.ts', 'source-stands-alone'],
+  ['src/host/serve.ts', '../capabilities/costs/costs.board.ts', 'boards-are-not-imported-inside'],
+  ['src/capabilities/costs/all.board.ts', '../../../dashboards/all-boards.ts', 'boards-stand-on-dashboards'],
+  ['src/capabilities/costs/up.board.ts', '../../host/host.ts', 'downward-only-capabilities'],
+  [
+    'src/capabilities/budgets/sideways.board.ts',
+    '../costs/costs.board.ts',
+    'capabilities-do-not-know-each-other',
+  ],
   ['src/engine/ledger/reuse.ts', './ledger.test.ts', 'tests-are-not-imported'],
   ['src/engine/ledger/sql.ts', 'pg', 'package-pg'],
   ['src/engine/ledger/lite.ts', '@electric-sql/pglite', 'package-pglite'],
@@ -99,6 +111,9 @@ const kept: readonly (readonly [file: string, imported: string])[] = [
   ['src/testing.ts', 'ai'],
   ['src/engine/pipeline/span.ts', '@opentelemetry/api'],
   ['src/pricing/law.test.ts', 'fast-check'],
+  ['src/capabilities/costs/draw.board.ts', '../../../dashboards/charts.ts'],
+  ['src/capabilities/costs/sdk.board.ts', '@grafana/grafana-foundation-sdk/stat'],
+  ['dashboards/index-of-boards.ts', '../src/capabilities/costs/costs.board.ts'],
   ['examples/demo.ts', '../src/simulator/simulator.ts'],
 ];
 

@@ -126,6 +126,16 @@ describe('the documents', () => {
     expect(absent).toEqual([]);
   });
 
+  it('lead from a module that is loaded by its built name to its source', () => {
+    const named = files
+      .filter(({ path }) => /^(?:test|bench)\/.*\.ts$/.test(path))
+      .flatMap(({ path, text }) =>
+        [...text.matchAll(/\bbuilt<[^>]+>\('([\w./-]+)\.js'\)/g)].map(([, name = '']) => [path, name]),
+      );
+    expect(named.length).toBeGreaterThan(0);
+    expect(named.filter(([, name]) => !paths.has(`src/${name}.ts`))).toEqual([]);
+  });
+
   it('would be told of a broken link', () => {
     expect(problemOf('docs/prices.md', 'nowhere.md')).toBe('docs/prices.md: nowhere.md does not exist');
     expect(problemOf('README.md', 'ARCHITECTURE.md#nowhere')).toMatch(/has no such heading$/);

@@ -23,12 +23,11 @@ export function hostileConfiguration({
     http: { port: 0, auth: 'none' },
     logging: { level: 'info' },
     tracing: { endpoint: otlpUrl },
+    // A circuit that opens is soon tried again: most of what this provider does counts as its failure.
+    limits: { circuit: { openMs: 100, maxOpenMs: 200 }, retryBudget: { share: 10 } },
     models: {
       // Answers of some size go to the payload store, so that it is searched, too.
       inlineAnswerBytes: 400,
-      // A circuit that opens is soon tried again: most of what this provider does counts as its failure.
-      circuit: { openMs: 100, maxOpenMs: 200 },
-      retryBudget: { share: 10 },
       retryAfter: { maxMessageMs: 1000, maxModelMs: 20 },
       providers: {
         chat: { kind: 'openai', api: 'chat', apiKey: hostileKeys.chat, ...openai },

@@ -46,9 +46,9 @@ export class DeadLetterFixture {
   }
 
   /** A call made under the message's present lease, settled at the price; without an answer it failed. */
-  async pay(id: Uuid, fence: number, step: string, cost: string, isAnswered = true): Promise<void> {
+  async pay(id: Uuid, fencingToken: number, step: string, cost: string, isAnswered = true): Promise<void> {
     const call = newId(new Date());
-    await this.calls.reserve(someReservation({ id: call, message: { id, fence }, step }));
+    await this.calls.reserve(someReservation({ id: call, message: { id, fencingToken }, step }));
     const failed = { outcome: 'error', answer: undefined } as const;
     await this.calls.settle(someSettlement({ id: call, costUsd: usd(cost), ...(isAnswered ? {} : failed) }));
   }
@@ -56,19 +56,19 @@ export class DeadLetterFixture {
   /** Gives the message up under its present lease. */
   async end(
     id: Uuid,
-    fence: number,
+    fencingToken: number,
     code = 'MILLRACE_STAGE_FAILED',
     message = 'the template has no end',
   ): Promise<void> {
     const detail = JSON.stringify({ chain: [{ message }] });
-    const end = { id, fence, state: 'dead_lettered', code, detail, outcomeLine: '{}' } as const;
+    const end = { id, fencingToken, state: 'dead_lettered', code, detail, outcomeLine: '{}' } as const;
     if (!(await this.messages.end(end))) throw new Error('the lease had passed on');
   }
 
   /** A message that dies in its first attempt. */
   async dead(parts: Parameters<typeof someAdmission>[0] = {}, code?: string): Promise<Uuid> {
     const id = await this.admit(parts);
-    await this.end(id, (await this.lease(id)).fence, code);
+    await this.end(id, (await this.lease(id)).fencingToken, code);
     return id;
   }
 

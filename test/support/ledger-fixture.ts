@@ -188,7 +188,7 @@ export class LedgerHarness {
     const { rows } = await this.database.query<StoredState>(
       {
         name: 'test.state',
-        text: 'select state, fence, attempts, result from millrace.messages where id = $1::uuid',
+        text: 'select state, fencing_token, attempts, result from millrace.messages where id = $1::uuid',
       },
       [id],
     );
@@ -219,7 +219,7 @@ export class LedgerHarness {
 /** A message's row, as far as the tests look at it. */
 interface StoredState {
   readonly state: string;
-  readonly fence: number;
+  readonly fencing_token: number;
   readonly attempts: number;
   readonly result: string | null;
 }

@@ -113,8 +113,8 @@ export class LimitedHosts {
               providers: {
                 openai: { kind: 'openai', baseUrl: `${simulator.url}/openai/v1`, apiKey: 'simulated' },
               },
-              limits: isConfigured ? { [`openai/${limitedModel}`]: { tokensPerMinute } } : {},
             },
+            limits: { models: isConfigured ? { [`openai/${limitedModel}`]: { tokensPerMinute } } : {} },
           },
         }),
         logger: silentLogger,

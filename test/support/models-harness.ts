@@ -84,7 +84,7 @@ export interface ModelsHarness {
   ): { readonly model: ScriptedModel; readonly metered: MeteredModels };
   /** A new message under lease. */
   leasedMessage(leaseMs?: number): Promise<OwningMessage>;
-  /** The message is released and leased again, with a higher fence. */
+  /** The message is released and leased again, with a higher fencing token. */
   redeliver(message: OwningMessage): Promise<OwningMessage>;
   /** A scope for the message whose lease does not end by itself. */
   openScope(metered: MeteredModels, message: OwningMessage, signal?: AbortSignal): CallGroup;
@@ -112,8 +112,8 @@ export async function openMeteredModels(): Promise<ModelsHarness> {
   const lease = async (id: string, leaseMs: number): Promise<OwningMessage> => {
     const outcome = await claimOf(database, messages, id, leaseMs);
     if (outcome.kind !== 'leased') throw new Error(`the message could not be leased: ${outcome.kind}`);
-    const { envelope, fence, deliveries } = outcome.message;
-    return { ...envelope, fence, deliveries };
+    const { envelope, fencingToken, deliveries } = outcome.message;
+    return { ...envelope, fencingToken, deliveries };
   };
   const sdks = await loadProviderSdks(['openai', 'anthropic', 'openai-compatible']);
   const metered: ModelsHarness['metered'] = (providers, options = {}) =>
@@ -148,7 +148,7 @@ export async function openMeteredModels(): Promise<ModelsHarness> {
       return lease(admission.envelope.id, leaseMs);
     },
     async redeliver(message) {
-      await messages.release([{ id: message.id, fence: message.fence, leaseMs: 0 }]);
+      await messages.release([{ id: message.id, fencingToken: message.fencingToken, leaseMs: 0 }]);
       return lease(message.id, 60_000);
     },
     openScope: (metered, message, signal = new AbortController().signal) =>

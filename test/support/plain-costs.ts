@@ -1,12 +1,8 @@
 import { formatUsd, sumUsd, type Usd, zeroUsd } from '../../src/kernel/money.ts';
 import { inputTokenClasses, outputTokenClasses } from '../../src/pricing/token-classes.ts';
 import type { CostFigures } from '../../src/capabilities/costs/cost-figures.ts';
-import type {
-  CostGroupField,
-  CostQuery,
-  CostReport,
-  MessageCount,
-} from '../../src/capabilities/costs/usage-queries.ts';
+import type { CostGroupField, CostQuery, MessageCount } from '../../src/capabilities/costs/cost-query.ts';
+import type { CostReport, PeriodFigures } from '../../src/capabilities/costs/usage-queries.ts';
 import type { UsageRecord } from '../../src/engine/export/usage-record.ts';
 
 /* A cost report by plain addition: what queries and rollups are held against. */
@@ -14,8 +10,20 @@ import type { UsageRecord } from '../../src/engine/export/usage-record.ts';
 const hourOf = (record: UsageRecord): string =>
   `${record.sentAt.toISOString().slice(0, 13).replace('T', ' ')}:00:00`;
 
+/** The date that a clock of the zone shows: not by the means of the product. */
+const dayOf = ({ sentAt }: UsageRecord, timeZone: string): string =>
+  new Intl.DateTimeFormat('sv-SE', { timeZone, dateStyle: 'short' }).format(sentAt);
+
+/** The week by ISO 8601: the one of the year's first Thursday is the first. */
+function weekOf(day: string): string {
+  const thursday = new Date(day);
+  thursday.setUTCDate(thursday.getUTCDate() + 4 - (thursday.getUTCDay() || 7));
+  const dayOfYear = (thursday.getTime() - Date.UTC(thursday.getUTCFullYear(), 0, 1)) / 86_400_000;
+  return `${thursday.getUTCFullYear()}-W${String(Math.ceil((dayOfYear + 1) / 7)).padStart(2, '0')}`;
+}
+
 /** The value of a record in a field of reports, as the answer has it. */
-export function fieldOf(record: UsageRecord, field: CostGroupField): string {
+export function fieldOf(record: UsageRecord, field: CostGroupField, timeZone = 'UTC'): string {
   switch (field) {
     case 'team':
     case 'customer':
@@ -26,7 +34,11 @@ export function fieldOf(record: UsageRecord, field: CostGroupField): string {
     case 'waste':
       return record.wasteReason ?? '';
     case 'day':
-      return record.sentAt.toISOString().slice(0, 10);
+      return dayOf(record, timeZone);
+    case 'month':
+      return dayOf(record, timeZone).slice(0, 7);
+    case 'week':
+      return weekOf(dayOf(record, timeZone));
     case 'hour':
       return hourOf(record);
     case 'pipeline':
@@ -91,7 +103,7 @@ export function plainReport(
       ),
   );
   const groups = Map.groupBy(wanted, (record) =>
-    JSON.stringify(query.groupBy.map((field) => fieldOf(record, field))),
+    JSON.stringify(query.groupBy.map((field) => fieldOf(record, field, query.timeZone))),
   );
   return {
     total: plain(figuresOf(wanted, messages)),
@@ -108,6 +120,37 @@ export function plainOf(report: CostReport, { groupBy }: CostQuery): ReturnType<
     total: plain(report.total),
     groups: Object.fromEntries(
       report.groups.map((row) => [JSON.stringify(groupBy.map((field) => row.group[field])), plain(row)]),
+    ),
+  };
+}
+
+/** The groups of either period with the figures of both. */
+export function plainComparison(
+  all: readonly UsageRecord[],
+  now: CostQuery,
+  before: CostQuery,
+): Readonly<Record<string, unknown>> {
+  const nothing = plain(figuresOf([], 'none'));
+  const [current, previous] = [plainReport(all, now), plainReport(all, before)];
+  const keys = [...Object.keys(current.groups), ...Object.keys(previous.groups)];
+  return {
+    total: [current.total, previous.total],
+    ...Object.fromEntries(
+      keys.map((key) => [key, [current.groups[key] ?? nothing, previous.groups[key] ?? nothing]]),
+    ),
+  };
+}
+
+/** A comparing report in the same form. */
+export function plainPeriods(report: CostReport, { groupBy }: CostQuery): Readonly<Record<string, unknown>> {
+  const both = ({ previous, ...figures }: PeriodFigures): unknown[] => [
+    plain(figures),
+    previous === undefined ? undefined : plain(previous),
+  ];
+  return {
+    total: both(report.total),
+    ...Object.fromEntries(
+      report.groups.map((row) => [JSON.stringify(groupBy.map((field) => row.group[field])), both(row)]),
     ),
   };
 }

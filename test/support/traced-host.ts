@@ -52,7 +52,7 @@ export async function startTracedHost(options: TracedHostOptions): Promise<Trace
         environment: {},
         options: {
           dataDirectory: directory,
-          models: { circuit: { enabled: false }, retryBudget: { enabled: false } },
+          limits: { circuit: { enabled: false }, retryBudget: { enabled: false } },
           tracing: { ...tracing, ...(isTraced ? { endpoint } : {}) },
         },
       }),

@@ -2,6 +2,7 @@ import { AppError } from '../../kernel/app-error.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { formatUsd } from '../../kernel/money.ts';
 import type { Origin } from '../../messages/origin.ts';
+import type { AdmissionRefusal } from '../../engine/pipeline/admissions.ts';
 import type { BudgetBook } from './budget-book.ts';
 import { type BudgetFigures, isExhausted } from './budget-room.ts';
 import { budgetErrors } from './budget-errors.ts';
@@ -32,21 +33,22 @@ export class BudgetAdmission {
     this.#options = options;
   }
 
-  /** Throws MILLRACE_BUDGET_EXHAUSTED when a budget that refuses has nothing left for this origin. */
-  async check(origin: Origin): Promise<void> {
+  /** Answers MILLRACE_BUDGET_EXHAUSTED when a budget that refuses has nothing left for this origin. */
+  async check(origin: Origin): Promise<AdmissionRefusal | undefined> {
     const refusing = this.#options.book.concerning(origin).filter(({ atLimit }) => atLimit === 'refuse');
-    if (refusing.length === 0) return;
+    if (refusing.length === 0) return undefined;
     const states = await this.#read();
     for (const { name } of refusing) {
       const state = states.find((one) => one.name === name);
       if (state === undefined || !isExhausted(state)) continue;
-      this.#options.onRefused(name);
-      throw new AppError(
+      const error = new AppError(
         budgetErrors.MILLRACE_BUDGET_EXHAUSTED,
         `The budget "${name}" of ${formatUsd(state.limitUsd)} USD is used up until its window turns.`,
         { retryAfterMs: state.endsInMs },
       );
+      return { error, count: () => this.#options.onRefused(name) };
     }
+    return undefined;
   }
 
   #read(): Promise<readonly BudgetWindowState[]> {

@@ -28,7 +28,7 @@ export const budgetMetrics = {
     type: 'counter',
     unit: 'calls',
     labels: { budget: 'open', action: ['parked', 'refused'] },
-    help: 'Calls that wait for room in a budget, and messages and calls that it refused for good.',
+    help: 'Calls parked because a budget has no room, and messages and calls that it refused.',
   },
 } as const satisfies MetricCatalogue;
 

@@ -65,7 +65,7 @@ export const releaseForBudget = named(
    update millrace.messages m
    set parked_for = null, available_at = clock_timestamp(), sweep_at = 'infinity'
    from freed f where m.id = f.id
-   returning m.id, m.stage, m.fence, m.lane, m.team, m.customer, m.feature, m.batch, m.labels, m.trace_parent, m.state`,
+   returning m.id, m.stage, m.fencing_token, m.lane, m.team, m.customer, m.feature, m.batch, m.labels, m.trace_parent, m.state`,
 );
 
 /** Windows whose figures are not what their calls say, and calls that count for something else than they are worth. */

@@ -45,9 +45,9 @@ export function addBudgetsCommand(
     .option('--json', 'one JSON object, as the API answers')
     .action(bind((options: BudgetsOptions) => showBudgets(context, options)));
   withStoreOptions(budgets.command('apply'))
-    .description('make the budgets of the configuration those that hold, in all running processes')
+    .description('put the budgets of the configuration in force, in all running processes')
     .option('--dry-run', 'only say what would change')
-    .option('--remove', 'let budgets go that the configuration does not name')
+    .option('--remove', 'remove budgets that the configuration does not name')
     .option('--reason <text>', 'why; it stands in the audit')
     .option('--actor <name>', 'who, for the audit; the account at this machine without it')
     .option('--json', 'one JSON object')

@@ -32,9 +32,9 @@ export function addCallsCommand(
   const calls = program.command('calls').description('correct what single calls were booked with');
   withStoreOptions(calls.command('correct'))
     .description(
-      'set what a call truly used; reports get the difference, and so do the limits of spend that it counts in',
+      'set what a call truly used; reports get the difference, and so do the budgets that it counts in',
     )
-    .argument('<id>', 'the id of the call, as "millrace messages show" tells it')
+    .argument('<id>', 'the id of the call, as "millrace messages show" shows it')
     .requiredOption(
       '--usage <counts>',
       'tokens by class, for example "uncached_input=120,text_output=8"; a class left out is 0',

@@ -1,5 +1,5 @@
 import { ApiQuery } from '@nestjs/swagger';
-import { costFilterFields } from './usage-queries.ts';
+import { costFilterFields } from './cost-query.ts';
 
 /** Describes the filters of a route: a repeated parameter for each field. */
 export function ApiFilters(): MethodDecorator {

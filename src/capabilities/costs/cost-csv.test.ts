@@ -21,7 +21,9 @@ const reportOf = (customers: readonly string[]): CostReportDocument => ({
   from: '2026-03-01T00:00:00.000Z',
   to: '2026-03-02T00:00:00.000Z',
   groupBy: ['customer'],
+  timeZone: 'UTC',
   currency: 'USD',
+  source: 'rollups',
   groups: customers.map((customer) => ({ key: { customer }, ...figures })),
   totals: figures,
   messageCount: 'exact',
@@ -47,7 +49,7 @@ describe('a cost report as CSV', () => {
     fc.assert(
       fc.property(fc.array(text, { maxLength: 5 }), (customers) => {
         const [header, ...rows] = cellsOf(renderCostCsv(reportOf(customers)));
-        expect(header).toEqual(['customer', ...costFigureNames]);
+        expect(header).toEqual(['customer', ...costFigureNames, 'share']);
         expect(rows.map(([cell]) => cell)).toEqual(
           customers.map((customer) => (/^[=+\-@\t\r\n]/.test(customer) ? `'${customer}` : customer)),
         );

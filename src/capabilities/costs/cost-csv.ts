@@ -12,14 +12,27 @@ const formulaStart = /^[=+\-@\t\r\n]/;
 const mustQuote = /["\r\n,]/;
 
 export function renderCostCsv(report: CostReportDocument): string {
-  const { groupBy } = report;
-  const header = [...groupBy, ...costFigureNames];
+  const { groupBy, totals } = report;
+  const extras = [
+    ...(groupBy.length === 0 ? [] : (['share'] as const)),
+    ...(report.previous === undefined ? [] : (['previousCostUsd', 'changeUsd', 'changeRatio'] as const)),
+    ...(totals.completedMessages === undefined
+      ? []
+      : (['completedMessages', 'costPerCompletedUsd'] as const)),
+  ];
+  const cellsOf = (
+    figures: CostReportDocument['totals'] & { readonly share?: string | undefined },
+  ): string[] => {
+    const known = { ...figures, previousCostUsd: figures.previous?.costUsd };
+    return [...costFigureNames, ...extras].map((name) => cellOf(known[name]));
+  };
+  const header = [...groupBy, ...costFigureNames, ...extras];
   const rows =
     groupBy.length === 0
-      ? [costFigureNames.map((name) => cellOf(report.totals[name]))]
+      ? [cellsOf(totals)]
       : report.groups.map((group) => [
           ...groupBy.map((field) => textCell(group.key[field] ?? '')),
-          ...costFigureNames.map((name) => cellOf(group[name])),
+          ...cellsOf(group),
         ]);
   return [header, ...rows].map((cells) => `${cells.join(',')}${lineEnd}`).join('');
 }

@@ -25,23 +25,29 @@ export interface CostFigures {
 }
 
 /** The figures in a row of a report's answer. */
-export function readFigures(row: Readonly<Record<string, unknown>>, hasMessages: boolean): CostFigures {
-  const inputTokens = readTokens(row, 'total_input');
-  const cachedInputTokens = readTokens(row, 'total_cached');
+export function readFigures(
+  row: Readonly<Record<string, unknown>>,
+  {
+    prefix = 'total',
+    hasMessages = false,
+  }: { readonly prefix?: string; readonly hasMessages?: boolean } = {},
+): CostFigures {
+  const inputTokens = readTokens(row, `${prefix}_input`);
+  const cachedInputTokens = readTokens(row, `${prefix}_cached`);
   return {
-    costUsd: readAmount(row, 'total_cost'),
-    wasteUsd: readAmount(row, 'total_waste'),
-    upperBoundUsd: readAmount(row, 'total_bound'),
-    calls: readCount(row, 'total_calls'),
-    unpricedCalls: readCount(row, 'total_unpriced'),
-    unsettledCalls: readCount(row, 'total_unsettled'),
-    estimatedCalls: readCount(row, 'total_estimated'),
-    suspectCalls: readCount(row, 'total_suspect'),
+    costUsd: readAmount(row, `${prefix}_cost`),
+    wasteUsd: readAmount(row, `${prefix}_waste`),
+    upperBoundUsd: readAmount(row, `${prefix}_bound`),
+    calls: readCount(row, `${prefix}_calls`),
+    unpricedCalls: readCount(row, `${prefix}_unpriced`),
+    unsettledCalls: readCount(row, `${prefix}_unsettled`),
+    estimatedCalls: readCount(row, `${prefix}_estimated`),
+    suspectCalls: readCount(row, `${prefix}_suspect`),
     inputTokens,
-    outputTokens: readTokens(row, 'total_output'),
+    outputTokens: readTokens(row, `${prefix}_output`),
     cachedInputTokens,
     cachedShare: inputTokens > 0n ? Number(cachedInputTokens) / Number(inputTokens) : 0,
-    ...(hasMessages ? { messages: readCount(row, 'total_messages') } : {}),
+    ...(hasMessages ? { messages: readCount(row, `${prefix}_messages`) } : {}),
   };
 }
 
@@ -52,7 +58,8 @@ function readAmount(row: Readonly<Record<string, unknown>>, column: string): Usd
   return usd(value);
 }
 
-function readCount(row: Readonly<Record<string, unknown>>, column: string): number {
+/** A count in a row. */
+export function readCount(row: Readonly<Record<string, unknown>>, column: string): number {
   const count = Number(row[column] ?? 0);
   invariant(Number.isSafeInteger(count), `${column} is a whole number`);
   return count;

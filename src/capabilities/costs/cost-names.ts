@@ -2,5 +2,5 @@ import type { ClosedNames } from '../capability.ts';
 
 export const costNames = {
   jobs: ['spend_baseline'],
-  bounds: ['cost_reports'],
+  bounds: ['cost_reports', 'focus_exports'],
 } as const satisfies Partial<ClosedNames>;

@@ -1,17 +1,19 @@
 import { isStorableText, storableProblem } from '../../kernel/storable-text.ts';
 import { z } from 'zod';
 import type { Fault } from '../../kernel/app-error.ts';
+import { isTimeZone, startOfDay } from '../../kernel/time-zone.ts';
 import { isReportable, reportableYears } from '../../kernel/reportable-time.ts';
 import {
   type CostFilterField,
   costFilterFields,
   type CostGroupField,
   costGroupFields,
+  isTimeField,
   type CostOrder,
   maxCostGroups,
   type MessageCount,
   messageCounts,
-} from './usage-queries.ts';
+} from './cost-query.ts';
 import { invalidRequest } from '../../http/request-faults.ts';
 
 /*
@@ -27,6 +29,14 @@ export interface CostReportRequest {
   readonly filters: Readonly<Partial<Record<CostFilterField, readonly string[]>>>;
   readonly order: { readonly by: CostOrder; readonly direction: 'asc' | 'desc' };
   readonly limit: number;
+  /** Whether the period is named and over, so that the same question has the same answer until records change. */
+  readonly isClosed?: boolean;
+  /** Whether with the previous period. */
+  readonly isCompared?: boolean;
+  /** Whether messages that completed are counted, where the question allows it. */
+  readonly hasCompleted?: boolean;
+  /** Whose days, weeks and months: an IANA name. Absent: UTC. */
+  readonly timeZone?: string;
   /** Absent: as the size of the period allows. */
   readonly messages?: MessageCount;
 }
@@ -39,20 +49,29 @@ const defaultLimit = 1_000;
 const maxFilterValues = 200;
 const maxFilterLength = 512;
 const dayMs = 86_400_000;
+/** The longest period of a report, and of one by the hour. */
+const maxPeriodDays = 3_660;
+const maxHourlyDays = 400;
 
 /** A parameter that is given once. */
 export const once = z.string({ error: 'is given once' });
 
-/** A moment, as a date or as a time with its zone. */
-export const moment = once
+/** The text of a moment: a date, or a time with its zone. */
+const momentText = once
   .refine((text) => z.union([z.iso.datetime({ offset: true }), z.iso.date()]).safeParse(text).success, {
     error: 'is a date ("2026-03-01") or a time with its zone ("2026-03-01T12:00:00Z", a "+" written as %2B)',
     abort: true,
   })
-  .transform((text) => new Date(text))
-  .refine(isReportable, reportableYears);
+  .refine((text) => isReportable(new Date(text)), reportableYears);
 
-const filterValue = z
+/** A moment, as a date (midnight UTC) or as a time with its zone. */
+export const moment = momentText.transform((text) => new Date(text));
+
+/** The name of a time zone. */
+export const timeZone = once.refine(isTimeZone, 'is the name of a time zone ("Europe/Berlin", "UTC")');
+
+/** One value of a filter. */
+export const filterValue = z
   .string()
   .max(maxFilterLength, `has at most ${maxFilterLength} characters`)
   .refine(isStorableText, storableProblem);
@@ -88,12 +107,25 @@ export const filterParameters = {
   model: filter.optional(),
 } satisfies Record<CostFilterField, z.ZodType>;
 
+/** A choice between "true" and "false". */
+export const yesOrNo = once
+  .pipe(z.enum(['true', 'false'], { error: 'is true or false' }))
+  .transform((text) => text === 'true');
+
+/** The schema of a period in a time zone. */
+const periodParameters = {
+  from: momentText.optional(),
+  to: momentText.optional(),
+  timezone: timeZone.optional(),
+};
+
 const parametersSchema = z.strictObject({
-  from: moment.optional(),
-  to: moment.optional(),
+  ...periodParameters,
   group_by: groupBy.optional(),
   order: once.pipe(z.enum(costOrders, { error: `is any of ${costOrders.join(', ')}` })).optional(),
   limit: limit.optional(),
+  compare: once.pipe(z.literal('previous', { error: 'is previous' })).optional(),
+  completed: yesOrNo.optional(),
   messages: once.pipe(z.enum(messageCounts, { error: `is any of ${messageCounts.join(', ')}` })).optional(),
   ...filterParameters,
 });
@@ -103,26 +135,61 @@ function asList(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? (value as readonly unknown[]) : [value];
 }
 
+/** What holds where a question says nothing of it. */
+export interface CostParameterDefaults {
+  readonly timeZone: string;
+}
+
 /** The question in a parsed query string. Throws MILLRACE_REQUEST_INVALID with every fault. */
-export function parseCostParameters(query: unknown, now: Date): CostReportRequest {
+export function parseCostParameters(
+  query: unknown,
+  now: Date,
+  defaults: CostParameterDefaults = { timeZone: 'UTC' },
+): CostReportRequest {
   const parsed = parametersSchema.safeParse(query);
   if (!parsed.success) throw invalidRequest(queryFaults(parsed.error));
   const parameters = parsed.data;
-  const to = parameters.to ?? now;
-  const from = parameters.from ?? new Date(to.getTime() - defaultPeriodDays * dayMs);
-  if (from >= to) {
-    const problem = `lies before the end of the period, ${to.toISOString()}`;
-    throw invalidRequest([{ field: 'from', problem }]);
+  const zone = parameters.timezone ?? defaults.timeZone;
+  const to = parameters.to === undefined ? now : momentIn(zone, parameters.to);
+  const from =
+    parameters.from === undefined
+      ? new Date(to.getTime() - defaultPeriodDays * dayMs)
+      : momentIn(zone, parameters.from);
+  const fields = parameters.group_by ?? [];
+  assertPeriod(from, to, fields.includes('hour') ? maxHourlyDays : maxPeriodDays);
+  if (parameters.compare !== undefined && fields.some(isTimeField)) {
+    const problem = 'is for groups that both periods can have: not with day, hour, week or month in group_by';
+    throw invalidRequest([{ field: 'compare', problem }]);
   }
   return {
     from,
     to,
-    groupBy: parameters.group_by ?? [],
+    timeZone: zone,
+    isClosed: parameters.to !== undefined && to <= now,
+    isCompared: parameters.compare !== undefined,
+    hasCompleted: parameters.completed ?? false,
+    groupBy: fields,
     filters: filtersOf(parameters),
     order: orderOf(parameters.order ?? '-cost'),
     limit: parameters.limit ?? defaultLimit,
     ...(parameters.messages === undefined ? {} : { messages: parameters.messages }),
   };
+}
+
+/** A moment by its text: a date is its first moment in the zone. */
+function momentIn(zone: string, text: string): Date {
+  return new Date(z.iso.date().safeParse(text).success ? startOfDay(zone, text) : Date.parse(text));
+}
+
+function assertPeriod(from: Date, to: Date, maxDays: number): void {
+  if (from >= to) {
+    const problem = `lies before the end of the period, ${to.toISOString()}`;
+    throw invalidRequest([{ field: 'from', problem }]);
+  }
+  if (to.getTime() - from.getTime() > maxDays * dayMs) {
+    const problem = `lies at most ${maxDays} days before the end of the period${maxDays === maxHourlyDays ? ' in a report by the hour' : ''}`;
+    throw invalidRequest([{ field: 'from', problem }]);
+  }
 }
 
 /** The filters among parsed parameters. */

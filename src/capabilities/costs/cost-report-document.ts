@@ -1,12 +1,13 @@
 import { z } from 'zod';
-import { costGroupFields, messageCounts } from './usage-queries.ts';
+import { costGroupFields, messageCounts, spendSources } from './cost-query.ts';
 
 /*
  * The answer of GET /v1/costs, as a schema: its type, its description in the OpenAPI document and the columns of its
  * CSV form all come from here.
  */
 
-const amount = z.string().regex(/^-?\d+(\.\d+)?$/);
+/** An exact amount of US dollars. */
+export const amount = z.string().regex(/^-?\d+(\.\d+)?$/);
 const tokenCount = z
   .union([z.int(), z.string().regex(/^-?\d+$/)])
   .describe('Exact: a number, or a decimal string where a number would not hold it (above 2^53 - 1).');
@@ -41,22 +42,65 @@ export const costFiguresSchema = z.object({
     ),
 });
 
+const ratio = z.string().regex(/^-?\d+(\.\d+)?$/);
+
+/** The figures with what else was asked for. */
+export const periodFiguresSchema = costFiguresSchema.extend({
+  previous: costFiguresSchema
+    .omit({ messages: true })
+    .optional()
+    .describe('The figures of the previous period, with compare=previous.'),
+  changeUsd: amount.optional().describe('costUsd less that of the previous period, exact.'),
+  changeRatio: ratio
+    .optional()
+    .describe('changeUsd by the cost of the previous period, to six digits; absent where that was nothing.'),
+  completedMessages: z
+    .int()
+    .optional()
+    .describe('Messages that completed in the period, with completed=true.'),
+  costPerCompletedUsd: amount
+    .optional()
+    .describe('costUsd by completedMessages, to 18 digits; absent where none completed.'),
+});
+
+/** A group with its figures. */
+export const costGroupSchema = periodFiguresSchema.extend({
+  share: ratio
+    .optional()
+    .describe('costUsd by that of the totals, to six digits; absent where that is nothing.'),
+  key: z.partialRecord(z.enum(costGroupFields), z.string()).describe('The values that make the group.'),
+});
+
 export const costReportSchema = z.object({
   from: z.iso.datetime().describe('First moment, included.'),
   to: z.iso.datetime().describe('Last moment, excluded.'),
+  timeZone: z.string().describe('Whose days, weeks and months: an IANA name.'),
   groupBy: z.array(z.enum(costGroupFields)),
   currency: z.literal('USD'),
-  groups: z.array(
-    costFiguresSchema.extend({
-      key: z.partialRecord(z.enum(costGroupFields), z.string()).describe('The values that make the group.'),
-    }),
-  ),
-  totals: costFiguresSchema.describe('Over all groups, also those beyond the limit.'),
+  groups: z.array(costGroupSchema),
+  totals: periodFiguresSchema.describe('Over all groups, also those beyond the limit.'),
+  previous: z
+    .object({
+      from: z.iso.datetime(),
+      to: z.iso.datetime(),
+      unit: z.enum(['months', 'days', 'time']).describe('What it is as long as: months, days or time.'),
+    })
+    .optional()
+    .describe('The period that is compared with.'),
+  completedUnavailable: z
+    .string()
+    .optional()
+    .describe('Why completed messages, though asked for, are not counted.'),
   truncated: z.boolean().describe('Whether there are more groups than the limit.'),
   messageCount: z
     .enum(messageCounts)
     .describe(
       'How messages are counted. estimated: within some percent where there are many; exact; none: they are left out.',
+    ),
+  source: z
+    .enum(spendSources)
+    .describe(
+      'What the sums were asked of: rollups, the records themselves, or rollups and the records at the edges of the period.',
     ),
   exportLagSeconds: z
     .number()
@@ -65,6 +109,7 @@ export const costReportSchema = z.object({
 });
 
 export type CostFiguresDocument = z.output<typeof costFiguresSchema>;
+export type PeriodFiguresDocument = z.output<typeof periodFiguresSchema>;
 export type CostReportDocument = z.output<typeof costReportSchema>;
 
 /** The names of the figures, in the order in which they are written. */

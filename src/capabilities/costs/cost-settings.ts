@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isTimeZone } from '../../kernel/time-zone.ts';
 import { positiveAmount, setting, wholeNumber } from '../../kernel/setting.ts';
 
 /** The settings of cost reports and of the baseline of spend. */
@@ -18,6 +19,16 @@ export const costSettings = z
           env: 'MILLRACE_REPORT_MAX_ROWS',
           help: 'How many rows the result of one may have (`max_result_rows`).',
         }),
+        timeZone: setting(
+          z
+            .string()
+            .refine(isTimeZone, 'must be the name of a time zone, as in Europe/Berlin')
+            .default('UTC'),
+          {
+            env: 'MILLRACE_REPORT_TIME_ZONE',
+            help: 'Whose days, weeks and months reports and statements have where a question names no time zone: an IANA name.',
+          },
+        ),
       })
       .prefault({}),
     focus: z

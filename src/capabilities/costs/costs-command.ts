@@ -5,7 +5,10 @@ import type { CostReportDocument } from './cost-report-document.ts';
 import { CostReports } from './cost-reports.ts';
 import type { CostSettings } from './cost-settings.ts';
 import { usd } from '../../kernel/money.ts';
-import { type CostFilterField, costFilterFields, costGroupFields, messageCounts } from './usage-queries.ts';
+import { type CostFilterOptions, filterParametersOf, withFilters } from './cost-options.ts';
+import { costGroupFields, messageCounts } from './cost-query.ts';
+import { addForecastCommand } from './forecast/forecast-command.ts';
+import { addStatementCommand } from './statements/statement-command.ts';
 import {
   type Bind,
   type CommandContext,
@@ -23,15 +26,16 @@ import {
   tableDigits,
 } from '../../terminal/text-table.ts';
 
-type CostFilters = Readonly<Partial<Record<CostFilterField, readonly string[]>>>;
-
-interface CostsOptions extends StoreOptions, CostFilters {
+interface CostsOptions extends StoreOptions, CostFilterOptions {
   readonly groupBy?: string;
   readonly from?: string;
   readonly to?: string;
   readonly order?: string;
   readonly limit?: string;
   readonly messages?: string;
+  readonly timezone?: string;
+  readonly compare?: boolean;
+  readonly completed?: boolean;
   readonly json?: boolean;
   readonly csv?: boolean;
 }
@@ -43,13 +47,13 @@ export function addCostsCommand(
   bind: Bind,
 ): void {
   const command = withStoreOptions(program.command('costs')).description('what was spent, by any fields');
-  for (const field of costFilterFields) {
-    command.option(`--${field} <${field}>`, `only of this ${field}; repeat it for more`, collected);
-  }
-  command
+  withFilters(command)
     .option('--group-by <fields>', `one or more of ${costGroupFields.join(', ')}, separated by commas`)
     .option('--from <time>', 'first moment: 2026-03-01 or 2026-03-01T12:00:00Z; 30 days ago without it')
     .option('--to <time>', 'last moment, excluded; now without it')
+    .option('--timezone <name>', 'whose days, weeks and months, as in Europe/Berlin; the setting without it')
+    .option('--compare', 'with the previous period of equal length')
+    .option('--completed', 'with messages that completed, and what each cost')
     .option(
       '--order <field>',
       `one of ${costOrders.join(', ')}; a minus puts the greatest first; -cost without it`,
@@ -59,37 +63,33 @@ export function addCostsCommand(
     .addOption(new Option('--json', 'one JSON object, as the API answers').conflicts('csv'))
     .addOption(new Option('--csv', 'CSV, as the API answers').conflicts('json'))
     .action(bind((options: CostsOptions) => showCosts(context, options)));
-}
-
-function collected(value: string, before: readonly string[] = []): readonly string[] {
-  return [...before, value];
+  addForecastCommand(command, context, bind);
+  addStatementCommand(command, context, bind);
 }
 
 async function showCosts(
   context: CommandContext<{ readonly costs: CostSettings }>,
   options: CostsOptions,
 ): Promise<number> {
-  const { groupBy, from, to, order, limit, messages } = options;
-  const filters = costFilterFields.flatMap((field): readonly (readonly [string, unknown])[] => {
-    const values = options[field];
-    return values === undefined ? [] : [[field, values]];
-  });
+  const { groupBy, from, to, order, limit, messages, timezone, compare, completed } = options;
   const parameters: Readonly<Record<string, unknown>> = {
-    ...Object.fromEntries<unknown>(filters),
+    ...filterParametersOf(options),
     ...(order === undefined ? {} : { order }),
     ...(groupBy === undefined ? {} : { group_by: groupBy }),
     ...(from === undefined ? {} : { from }),
     ...(to === undefined ? {} : { to }),
     ...(limit === undefined ? {} : { limit }),
     ...(messages === undefined ? {} : { messages }),
+    ...(timezone === undefined ? {} : { timezone }),
+    ...(compare === true ? { compare: 'previous' } : {}),
+    ...(completed === true ? { completed: 'true' } : {}),
   };
   const { settings, withStores } = await context.installation(options);
-  const report = await withStores(({ columns, clock }) =>
-    new CostReports({ store: columns, limits: settings.costs.reports }).report(
-      parseCostParameters(parameters, clock.now()),
-      {},
-    ),
-  );
+  const limits = settings.costs.reports;
+  const report = await withStores(({ columns, clock }) => {
+    const reports = new CostReports({ store: columns, limits, timeZone: limits.timeZone });
+    return reports.report(parseCostParameters(parameters, clock.now(), reports.defaults), {});
+  });
   if (options.json === true) print(context, JSON.stringify(report, undefined, 2));
   else if (options.csv === true) context.stdout.write(shownText(renderCostCsv(report)));
   else print(context, costText(report));
@@ -106,19 +106,28 @@ const figureColumns: readonly TableColumn[] = [
 ];
 
 function costText(report: CostReportDocument): string {
-  const { groupBy, groups, totals, from, to, truncated, messageCount } = report;
+  const { groupBy, groups, totals, from, to, timeZone, truncated, messageCount } = report;
   const rows = groups.map((group) => [
     ...groupBy.map((field) => group.key[field] ?? ''),
     ...figuresOf(group),
+    ...extrasOf(report, group),
   ]);
-  const columns = [...groupBy.map((field) => ({ title: field })), ...figureColumns];
-  const total = [...groupBy.map((_, index) => (index === 0 ? 'total' : '')), ...figuresOf(totals)];
+  const columns = [...groupBy.map((field) => ({ title: field })), ...figureColumns, ...extraColumns(report)];
+  const total = [
+    ...groupBy.map((_, index) => (index === 0 ? 'total' : '')),
+    ...figuresOf(totals),
+    ...extrasOf(report, totals),
+  ];
   return [
     renderTable(columns, [...rows, total]),
     '',
-    `From ${from} to ${to}. Amounts are rounded to ${tableDigits} digits; the exact total is ${totals.costUsd} USD.`,
+    `From ${from} to ${to}${timeZone === 'UTC' ? '' : `, days of ${timeZone}`}. Amounts are rounded to ${tableDigits} digits; the exact total is ${totals.costUsd} USD.`,
     ...(messageCount === 'estimated' ? ['Messages are estimated; --messages exact counts them.'] : []),
     ...(truncated ? ['There are more groups; the total covers them.'] : []),
+    ...(report.previous === undefined
+      ? []
+      : [`Compared with ${report.previous.from} to ${report.previous.to}.`]),
+    ...(report.completedUnavailable === undefined ? [] : [report.completedUnavailable]),
     ...openLines(totals),
   ].join('\n');
 }
@@ -138,6 +147,32 @@ function openLines(totals: CostReportDocument['totals']): string[] {
       ? []
       : [
           `${formatCount(suspectCalls)} of the estimated calls are suspect: their providers reported more tokens than the requests can have caused.`,
+        ]),
+  ];
+}
+
+function extraColumns({ previous, totals }: CostReportDocument): TableColumn[] {
+  return [
+    ...(previous === undefined ? [] : ['USD before', 'change USD', 'change']),
+    ...(totals.completedMessages === undefined ? [] : ['completed', 'USD each']),
+  ].map((title) => ({ title, align: 'right' }));
+}
+
+function extrasOf(report: CostReportDocument, figures: CostReportDocument['totals']): string[] {
+  const { previous, changeUsd = '0', changeRatio, completedMessages, costPerCompletedUsd } = figures;
+  return [
+    ...(report.previous === undefined
+      ? []
+      : [
+          roundedUsd(usd(previous?.costUsd ?? '0')),
+          roundedUsd(usd(changeUsd)),
+          changeRatio === undefined ? 'new' : `${usd(changeRatio).times(100).toFixed(1)} %`,
+        ]),
+    ...(completedMessages === undefined
+      ? []
+      : [
+          formatCount(completedMessages),
+          costPerCompletedUsd === undefined ? '' : roundedUsd(usd(costPerCompletedUsd)),
         ]),
   ];
 }

@@ -1,8 +1,8 @@
-import { Controller, Get, Header, Headers, Inject, Query, Res } from '@nestjs/common';
+import { Controller, Get, Header, Headers, HttpStatus, Inject, Query, Res } from '@nestjs/common';
 import { ApiBearerAuth, ApiOperation, ApiQuery, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { AppError } from '../../kernel/app-error.ts';
 import type { Clock } from '../../kernel/clock.ts';
-import { costGroupFields, maxCostGroups, messageCounts } from './usage-queries.ts';
+import { costGroupFields, maxCostGroups, messageCounts } from './cost-query.ts';
 import { ApiFilters } from './api-filters.ts';
 import { acceptedFormat } from '../../http/accepted-format.ts';
 import type { ApiKeyIdentity } from '../../http/api-key-identity.ts';
@@ -12,10 +12,12 @@ import { renderCostCsv } from './cost-csv.ts';
 import { costOrders, defaultPeriodDays, parseCostParameters } from './cost-parameters.ts';
 import type { CostReportDocument } from './cost-report-document.ts';
 import { CostReports } from './cost-reports.ts';
+import { isMatched } from './report-validator.ts';
 
 /** What both of Nest's platforms offer to set a header. */
 interface HeaderWriter {
   header(name: string, value: string): unknown;
+  status(code: number): unknown;
 }
 
 const formats = ['application/json', 'text/csv'] as const;
@@ -54,9 +56,30 @@ export class CostsController {
   @ApiQuery({
     name: 'from',
     ...period,
-    description: `First moment (of the call), included: a date or a time with its zone. Default ${defaultPeriodDays} days before the end.`,
+    description: `First moment (of the call), included: a date of the time zone, or a time with its own. Default ${defaultPeriodDays} days before the end.`,
   })
   @ApiQuery({ name: 'to', ...period, description: 'Last moment, excluded. Default now.' })
+  @ApiQuery({
+    name: 'timezone',
+    required: false,
+    description:
+      'Whose days, weeks and months, and whose midnight a date in from or to is: an IANA name. Default the setting costs.reports.timeZone.',
+    schema: { type: 'string', examples: ['Europe/Berlin'] },
+  })
+  @ApiQuery({
+    name: 'compare',
+    required: false,
+    description:
+      'Gives groups and totals the figures of the period before, of equal length: as many months or days where the period is whole ones of the time zone. Not for groups that are times.',
+    schema: { type: 'string', enum: ['previous'] },
+  })
+  @ApiQuery({
+    name: 'completed',
+    required: false,
+    description:
+      'Whether messages that completed in the period are counted, and what each cost: not by provider, model or waste.',
+    schema: { type: 'boolean', default: false },
+  })
   @ApiQuery({
     name: 'order',
     required: false,
@@ -78,9 +101,17 @@ export class CostsController {
   })
   @ApiFilters()
   @ApiResponse({
+    status: 304,
+    description: 'The report is the one that the caller has: If-None-Match named its entity tag.',
+  })
+  @ApiResponse({
     status: 200,
     description: 'The report, as JSON or, when the request accepts text/csv, as CSV with one line a group.',
     headers: {
+      etag: {
+        description: 'A weak entity tag, where from or to name a period that is over.',
+        schema: { type: 'string' },
+      },
       'millrace-truncated': {
         description: 'CSV only: whether there are more groups than the limit.',
         schema: { type: 'boolean' },
@@ -102,6 +133,7 @@ export class CostsController {
   async get(
     @Query() query: unknown,
     @Headers('accept') accept: string | undefined,
+    @Headers('if-none-match') known: string | undefined,
     @Caller() caller: ApiKeyIdentity,
     @Res({ passthrough: true }) response: HeaderWriter,
   ): Promise<CostReportDocument | string> {
@@ -109,8 +141,19 @@ export class CostsController {
     if (format === undefined) {
       throw new AppError('MILLRACE_NOT_ACCEPTABLE', `Costs can be had as ${formats.join(' or ')}.`);
     }
-    const report = await this.#reports.report(parseCostParameters(query, this.#clock.now()), caller);
-    response.header('cache-control', 'no-store');
+    const request = parseCostParameters(query, this.#clock.now(), this.#reports.defaults);
+    const validator = await this.#reports.validator(request, caller);
+    if (validator === undefined) response.header('cache-control', 'no-store');
+    else {
+      const tag = validator.replace(/"$/, format === 'text/csv' ? '-csv"' : '"');
+      response.header('cache-control', 'private, no-cache');
+      response.header('etag', tag);
+      if (isMatched(known, tag)) {
+        response.status(HttpStatus.NOT_MODIFIED);
+        return '';
+      }
+    }
+    const report = await this.#reports.report(request, caller);
     if (format === 'application/json') return report;
     response.header('content-type', 'text/csv; charset=utf-8; header=present');
     response.header('millrace-truncated', String(report.truncated));

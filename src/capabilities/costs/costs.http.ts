@@ -4,11 +4,15 @@ import { costReportSchema } from './cost-report-document.ts';
 import { CostReports } from './cost-reports.ts';
 import { FocusExports } from './focus/focus-export.ts';
 import { FocusController } from './focus/focus.controller.ts';
+import { forecastSchema } from './forecast/forecast-document.ts';
+import { ForecastController } from './forecast/forecast.controller.ts';
+import { statementSchema } from './statements/statement-document.ts';
+import { StatementsController } from './statements/statements.controller.ts';
 import type { HttpPart } from '../http-part.ts';
 
 /** The part of the HTTP API. */
 export const httpPart: HttpPart = {
-  controllers: [CostsController, FocusController],
+  controllers: [CostsController, ForecastController, StatementsController, FocusController],
   services: [CostReports, FocusExports, clockToken],
-  answers: { CostReport: costReportSchema },
+  answers: { CostReport: costReportSchema, CostForecast: forecastSchema, Statement: statementSchema },
 };

@@ -22,6 +22,9 @@ const maxWaitingReports = 100;
 const maxWaitingReportsPerKey = 20;
 /** With the report itself this stays within what a caller waits for. */
 const reportWaitMs = 1_500;
+/** Each has some ten megabytes of rows in memory while it is sent. */
+const focusExportsAtOnce = 4;
+const maxWaitingExports = 20;
 
 /** Composes cost reports and the baseline of spend. */
 export function openCosts({
@@ -29,6 +32,7 @@ export function openCosts({
   columns,
   metrics,
   clock,
+  logger,
   bounds,
   engine,
 }: CapabilityContext<
@@ -52,11 +56,23 @@ export function openCosts({
     store: columns,
     limiter,
     limits: settings.costs.reports,
+    timeZone: settings.costs.reports.timeZone,
     exportLagSeconds: async () => (await engine.exports.backlog()).oldestSeconds,
   });
+  const focusLimiter = new ConcurrencyLimiter({
+    what: 'FOCUS exports',
+    limit: focusExportsAtOnce,
+    limitPerKey: 1,
+    maxWaiting: maxWaitingExports,
+    maxWaitingPerKey: 2,
+    maxWaitMs: reportWaitMs,
+    clock,
+  });
+  bounds.register('focus_exports', focusLimiter);
   const focus = new FocusExports({
     store: columns,
-    limiter,
+    logger,
+    limiter: focusLimiter,
     limits: settings.costs.reports,
     billingAccount: settings.costs.focus.billingAccount,
   });

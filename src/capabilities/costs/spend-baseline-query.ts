@@ -1,13 +1,16 @@
 import type { ColumnStore } from '../../drivers/column-store/column-store.ts';
 import { invariant } from '../../kernel/invariant.ts';
 import { type Usd, usd } from '../../kernel/money.ts';
-import { engineTime } from '../../engine/export/row-text.ts';
+import { spendSums } from '../../engine/export/spend-sums.ts';
+import { boundParameters, boundsOf } from './spend-pieces.ts';
+import { spendParts, spendRollups, spendRowsSql } from './spend-rows.ts';
 import type { BoundSql } from './usage-queries.ts';
 
 /*
  * What names spent lately, and in the same part of the day before. A call's age says both which day it belongs to (how
  * many times 24 hours it is ago) and whether it lies in the last hour of that day's part, or in the part since midnight
- * UTC. One pass over the records of the days, all three dimensions at once.
+ * UTC. Teams and features come from the rollup by the hour, and only the two hours of each day in which a window begins or ends from
+ * records; customers, whom no rollup has by the hour, from records, once.
  */
 
 export const spendDimensions = ['team', 'customer', 'feature'] as const;
@@ -44,23 +47,27 @@ const dayMs = 24 * hourMs;
 const maxNames = 200;
 
 /** The statement that answers the question. */
-function spendHistorySql(question: SpendHistoryQuestion, database: string): BoundSql {
+export function spendHistorySql(question: SpendHistoryQuestion, database: string): BoundSql {
   const { now, days, hourFloorUsd, dayFloorUsd } = question;
-  const money = (condition: string): string => `sumIf(cost, ${condition})`;
+  const money = (condition: string): string => `sumIf(part_cost, ${condition})`;
   const sql = `SELECT pair.1 AS dimension, pair.2 AS name,
-  ${money('day_number = 0 AND day_age < {hour_ms:Int64}')} AS hour_spend,
-  ${money('day_number > 0 AND day_age < {hour_ms:Int64}')} AS past_hours_spend,
-  ${money('day_number = 0 AND day_age < {today_ms:Int64}')} AS day_spend,
-  ${money('day_number > 0 AND day_age < {today_ms:Int64}')} AS past_days_spend,
+  ${money('is_now AND in_hour')} AS hour_spend,
+  ${money('NOT is_now AND in_hour')} AS past_hours_spend,
+  ${money('is_now AND in_day')} AS day_spend,
+  ${money('NOT is_now AND in_day')} AS past_days_spend,
   least(intDiv(max(age), {day_ms:Int64}), {days:Int64}) AS known_days
 FROM (
-  SELECT arrayJoin([('team', toString(team)), ('customer', customer), ('feature', toString(feature))]) AS pair,
-    toDecimal256(ifNull(cost_usd, 0), 18) AS cost,
-    dateDiff('millisecond', ts, {now:DateTime64(3, 'UTC')}) - 1 AS age,
-    intDiv(age, {day_ms:Int64}) AS day_number,
-    age % {day_ms:Int64} AS day_age
-  FROM ${database}.usage
-  WHERE ts >= {from:DateTime64(3, 'UTC')} AND ts < {now:DateTime64(3, 'UTC')}
+  SELECT arrayJoin([('team', toString(team)), ('feature', toString(feature))]) AS pair, part_cost,
+    {now_ms:Int64} - part_ms - 1 AS age, ${windowsOf('age')}
+  FROM (${teamRowsSql(now, `${database}.usage`)})
+  UNION ALL
+  SELECT ('customer', customer) AS pair, part_cost, age, is_now, in_hour, in_day FROM (
+    SELECT customer, ${spendSums.cost} AS part_cost, {now_ms:Int64} - min(toUnixTimestamp64Milli(ts)) - 1 AS age,
+      ${windowsOf(`(${ageOfRecord})`)}
+    FROM ${database}.usage
+    WHERE ${boundsOf({ from: now, to: now }).join(' AND ')}
+    GROUP BY customer, is_now, in_hour, in_day
+  )
 )
 GROUP BY dimension, name
 HAVING hour_spend >= {hour_floor:Decimal(38, 18)} OR day_spend >= {day_floor:Decimal(38, 18)}
@@ -70,8 +77,8 @@ LIMIT ${maxNames} BY dimension`;
   return {
     sql,
     parameters: {
-      now: engineTime(now),
-      from: engineTime(new Date(now.getTime() - (days + 1) * dayMs)),
+      ...boundParameters({ from: new Date(now.getTime() - (days + 1) * dayMs), to: now }),
+      now_ms: now.getTime(),
       hour_ms: hourMs,
       day_ms: dayMs,
       today_ms: now.getTime() % dayMs,
@@ -80,6 +87,53 @@ LIMIT ${maxNames} BY dimension`;
       day_floor: dayFloorUsd.toFixed(),
     },
   };
+}
+
+/** Whether an age is of today's part of the day, and in which windows. */
+const windowsOf = (age: string): string =>
+  [
+    `intDiv(${age}, {day_ms:Int64}) = 0 AS is_now`,
+    `${age} % {day_ms:Int64} < {hour_ms:Int64} AS in_hour`,
+    `${age} % {day_ms:Int64} < {today_ms:Int64} AS in_day`,
+  ].join(', ');
+
+/** How long ago a record's call was sent, less a millisecond: what is sent now is not in it. */
+const ageOfRecord = '{now_ms:Int64} - toUnixTimestamp64Milli(ts) - 1';
+
+/**
+ * Spend of teams and features by `part_ms`, the start of an hour or, within an hour in which a window ends, of the part of it before
+ * or after that moment: every window holds a part whole or not at all.
+ */
+function teamRowsSql(now: Date, table: string): string {
+  const period = { from: now, to: now };
+  const { time } = spendRollups.hour;
+  const hour = now.getUTCHours();
+  // The windows end at the minute of now: in its hour, and an hour earlier.
+  const cut = `(${hour}, ${(hour + 23) % 24})`;
+  const hourStart = 'toInt64(toUnixTimestamp(toStartOfHour(ts))) * 1000';
+  const minuteMs = now.getTime() % hourMs;
+  const cutStart = `intDiv(toUnixTimestamp64Milli(ts) - ${minuteMs}, ${hourMs}) * ${hourMs} + ${minuteMs}`;
+  return spendRowsSql({
+    table,
+    columns: ['team', 'feature'],
+    aggregates: spendParts(['cost']),
+    pieces: [
+      {
+        rollup: 'hour',
+        times: { part_ms: hourStart },
+        within: [
+          `${time} >= {from:DateTime64(3, 'UTC')}`,
+          `${time} < {to:DateTime64(3, 'UTC')}`,
+          `toHour(${time}) NOT IN ${cut}`,
+        ],
+      },
+      {
+        times: { part_ms: `greatest(${hourStart}, ${cutStart})` },
+        within: [...boundsOf(period), `toHour(ts) IN ${cut}`],
+      },
+    ],
+    conditions: [],
+  });
 }
 
 /** Asks the store and reads its answer. */

@@ -1,4 +1,5 @@
 import { engineTime } from '../../engine/export/row-text.ts';
+import type { AnswerTimes } from './answer-times.ts';
 import { type RollupName, type SpendPiece, type SpendRollup, spendRollups } from './spend-rows.ts';
 
 /** From the first moment, included, to the last, excluded; absent: without an end. */
@@ -7,15 +8,20 @@ export interface Period {
   readonly to?: Date | undefined;
 }
 
-/** By what the answer tells times. */
-export type AnswerStep = 'day' | 'hour' | undefined;
-
-/** The period as conditions on the records, with the parameters `from` and `to`. */
-export function boundsOf({ from, to }: Period): string[] {
+/** The period as conditions on the records, with its parameters: `from` and `to`, after a prefix. */
+export function boundsOf({ from, to }: Period, prefix = ''): string[] {
   return [
-    ...(from === undefined ? [] : ["ts >= {from:DateTime64(3, 'UTC')}"]),
-    ...(to === undefined ? [] : ["ts < {to:DateTime64(3, 'UTC')}"]),
+    ...(from === undefined ? [] : [`ts >= {${prefix}from:DateTime64(3, 'UTC')}`]),
+    ...(to === undefined ? [] : [`ts < {${prefix}to:DateTime64(3, 'UTC')}`]),
   ];
+}
+
+/** The parameters of these conditions. */
+export function boundParameters({ from, to }: Period, prefix = ''): Record<string, string> {
+  return {
+    ...(from === undefined ? {} : { [`${prefix}from`]: engineTime(from) }),
+    ...(to === undefined ? {} : { [`${prefix}to`]: engineTime(to) }),
+  };
 }
 
 /** Whole steps of a period, in milliseconds since 1970. */
@@ -24,14 +30,28 @@ interface Whole {
   readonly end: number | undefined;
 }
 
+export interface PieceOptions {
+  /** From the coarsest to the finest. */
+  readonly rollups: readonly RollupName[];
+  readonly times: AnswerTimes;
+  /** Of the parameters of the period. */
+  readonly prefix?: string;
+  /** Of the period, where a question has more than one. */
+  readonly number?: number;
+}
+
 /**
  * A period in pieces that do not overlap: what the first rollup has whole, what the next has of the rest, and the rows of what
- * is left. Rollups come from the coarsest to the finest.
+ * is left.
  */
-export function piecesOf(period: Period, rollups: readonly RollupName[], step: AnswerStep): SpendPiece[] {
+export function piecesOf(
+  period: Period,
+  { rollups, times, prefix = '', number }: PieceOptions,
+): SpendPiece[] {
   const pieces: SpendPiece[] = [];
   let taken: Whole | undefined;
-  for (const rollup of rollups.map((name) => spendRollups[name])) {
+  for (const name of rollups) {
+    const rollup = spendRollups[name];
     const whole = wholeOf(period, rollup);
     if (whole.start !== undefined && whole.end !== undefined && whole.start >= whole.end) continue;
     const rest =
@@ -42,25 +62,14 @@ export function piecesOf(period: Period, rollups: readonly RollupName[], step: A
       ...(whole.end === undefined ? [] : [`${rollup.time} < ${conditionTime(rollup, whole.end)}`]),
       ...(rest.length === 0 ? [] : [`(${rest.join(' OR ')})`]),
     ];
-    pieces.push({ time: partTime(rollup, step), within });
+    pieces.push({ rollup: name, times: times.over(rollup.time), within, period: number });
     taken = whole;
   }
   const asked = { start: period.from?.getTime(), end: period.to?.getTime() };
   const rest = taken === undefined ? [] : outside(taken, asked, moment, 'ts');
   if (taken !== undefined && rest.length === 0) return pieces;
-  const within = [...boundsOf(period), ...(rest.length === 0 ? [] : [`(${rest.join(' OR ')})`])];
-  return [...pieces, { time: rowTime(step), within }];
-}
-
-/** The time of records as the answer tells it. */
-export function rowTime(step: AnswerStep): string | undefined {
-  if (step === undefined) return undefined;
-  return step === 'hour' ? spendRollups.hour.time : spendRollups.day.time;
-}
-
-function partTime({ time, stepMs }: SpendRollup, step: AnswerStep): string | undefined {
-  if (step !== 'day') return step === undefined ? undefined : time;
-  return stepMs === spendRollups.day.stepMs ? time : `toDate(${time}, 'UTC')`;
+  const within = [...boundsOf(period, prefix), ...(rest.length === 0 ? [] : [`(${rest.join(' OR ')})`])];
+  return [...pieces, { times: times.over('ts'), within, period: number }];
 }
 
 function wholeOf({ from, to }: Period, { stepMs }: SpendRollup): Whole {
@@ -87,6 +96,7 @@ function conditionTime({ stepMs }: SpendRollup, ms: number): string {
     : moment(ms);
 }
 
+/** A moment as SQL. */
 function moment(ms: number): string {
   return `toDateTime64('${engineTime(new Date(ms))}', 3, 'UTC')`;
 }

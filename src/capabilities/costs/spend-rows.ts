@@ -81,10 +81,14 @@ export function spendParts(sums: readonly SpendSum[]): Readonly<Record<string, s
 
 /** A piece of a period: what it takes of a rollup, or of the records. */
 export interface SpendPiece {
-  /** The time of its parts as SQL over `usage`, when the answer tells times: it comes as `part_time`. */
-  readonly time?: string | undefined;
+  /** Absent: the records. */
+  readonly rollup?: RollupName;
+  /** The times of its parts as SQL over `usage`, by the names under which they come. */
+  readonly times: Readonly<Record<string, string>>;
   /** On the rollup's time, or on `ts`. */
   readonly within: readonly string[];
+  /** The number of its period, where the question has more than one: it comes as `part_period`. */
+  readonly period?: number | undefined;
 }
 
 export interface SpendRows {
@@ -97,19 +101,28 @@ export interface SpendRows {
   readonly conditions: readonly string[];
 }
 
-/** Parts of sums: a row for each value of the columns, time and piece of the period. Sum them up by `part_…`. */
+/** Parts of sums: a row for each value of the columns, times and piece of the period. Sum them up by `part_…`. */
 export function spendRowsSql({ table, columns, aggregates, pieces, conditions }: SpendRows): string {
-  const values = Object.entries(aggregates).map(([name, expression]) => `${expression} AS ${name}`);
   return pieces
-    .map(({ time, within }) => {
-      const keys = [...columns, ...(time === undefined ? [] : [`${time} AS part_time`])];
-      const groups = [...columns, ...(time === undefined ? [] : ['part_time'])];
+    .map(({ times, within, period }) => {
+      const groups = [...columns, ...Object.keys(times)];
+      const values = [
+        ...columns,
+        ...namedAs(times),
+        ...namedAs(aggregates),
+        ...(period === undefined ? [] : [`toUInt8(${period}) AS part_period`]),
+      ];
       const where = [...within, ...conditions];
       return [
-        `SELECT ${[...keys, ...values].join(', ')} FROM ${table}`,
+        `SELECT ${values.join(', ')} FROM ${table}`,
         ...(where.length === 0 ? [] : [`WHERE ${where.join(' AND ')}`]),
         ...(groups.length === 0 ? [] : [`GROUP BY ${groups.join(', ')}`]),
       ].join(' ');
     })
     .join('\nUNION ALL\n');
+}
+
+/** Expressions with their names. */
+export function namedAs(expressions: Readonly<Record<string, string>>): string[] {
+  return Object.entries(expressions).map(([name, expression]) => `${expression} AS ${name}`);
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { CostReportQuery, messageCounts } from './usage-queries.ts';
+import { messageCounts } from './cost-query.ts';
+import { CostReportQuery } from './usage-queries.ts';
 
 const at = (text: string): Date => new Date(text);
 

@@ -1,13 +1,28 @@
 import type { ColumnStore } from '../../drivers/column-store/column-store.ts';
 import { invariant } from '../../kernel/invariant.ts';
-import { engineTime } from '../../engine/export/row-text.ts';
-import { type AnswerStep, boundsOf, type Period, piecesOf, rowTime } from './spend-pieces.ts';
-import { type CostFigures, readFigures } from './cost-figures.ts';
+import {
+  type CostFilterField,
+  costFilterFields,
+  type CostGroupField,
+  type CostOrder,
+  type CostQuery,
+  fieldsWithoutCompleted,
+  isTimeField,
+  maxCostGroups,
+  type MessageCount,
+  type SpendSource,
+} from './cost-query.ts';
+import { isoWeek } from '../../kernel/time-zone.ts';
+import { AnswerTimes, timeColumn } from './answer-times.ts';
+import { boundParameters, boundsOf, type Period, piecesOf } from './spend-pieces.ts';
+import { type CostFigures, readCount, readFigures } from './cost-figures.ts';
 import { type QueryLimits, queryWithin } from './query-limits.ts';
 import {
   exactMessages,
   mergedMessages,
+  namedAs,
   type RollupName,
+  type SpendPiece,
   type SpendColumn,
   spendParts,
   type SpendRollup,
@@ -23,67 +38,28 @@ import { spendSumNames, wasteReasonSql } from '../../engine/export/spend-sums.ts
  * group, also those beyond the limit. Names of columns come from closed lists, values are bound by the engine.
  */
 
-/** What a report can be filtered by. */
-export const costFilterFields = [
-  'team',
-  'customer',
-  'feature',
-  'batch',
-  'pipeline',
-  'stage',
-  'provider',
-  'model',
-] as const;
-
-/**
- * What a report can be grouped by. `waste` is why money bought nothing (failed, aborted, duplicate, invalid output), empty
- * where it did. `hour` is "YYYY-MM-DD hh:00:00" and `day` "YYYY-MM-DD", both UTC.
- */
-export const costGroupFields = [...costFilterFields, 'waste', 'day', 'hour'] as const;
-
-export type CostFilterField = (typeof costFilterFields)[number];
-export type CostGroupField = (typeof costGroupFields)[number];
-export type CostOrder = 'cost' | 'calls' | 'tokens' | 'group';
-
-export const maxCostGroups = 10_000;
-
-/**
- * How distinct messages are counted. `estimated`: by a sketch, within some percent where there are many; `exact`: one by one,
- * in the memory that takes; `none`: not at all.
- */
-export const messageCounts = ['estimated', 'exact', 'none'] as const;
-export type MessageCount = (typeof messageCounts)[number];
-
-/** A question about spend. */
-export interface CostQuery {
-  /** Groups in the order of the answer's columns; none: only the total. */
-  readonly groupBy: readonly CostGroupField[];
-  /** First moment (of the call), included. */
-  readonly from?: Date;
-  /** Last moment, excluded. */
-  readonly to?: Date;
-  /** Each listed field must have one of its values. */
-  readonly filters?: Readonly<Partial<Record<CostFilterField, readonly string[]>>>;
-  /** Most expensive first unless told otherwise. */
-  readonly order?: { readonly by: CostOrder; readonly direction: 'asc' | 'desc' };
-  /** Groups in the answer, 1 to 10,000. */
-  readonly limit?: number;
-  /** How distinct messages are counted. Absent: exactly where the period has few records, estimated where it has many. */
-  readonly messages?: MessageCount;
+/** The figures of a group, or of all, with what else was asked for. */
+export interface PeriodFigures extends CostFigures {
+  /** Of the previous period. */
+  readonly previous?: CostFigures;
+  /** Messages that completed in the period. */
+  readonly completedMessages?: number;
 }
 
-export interface CostGroup extends CostFigures {
+export interface CostGroup extends PeriodFigures {
   readonly group: Readonly<Partial<Record<CostGroupField, string>>>;
 }
 
 export interface CostReport {
   readonly groups: readonly CostGroup[];
   /** Over all groups, whatever the limit. */
-  readonly total: CostFigures;
+  readonly total: PeriodFigures;
   /** Whether there are more groups than the limit. */
   readonly isTruncated: boolean;
   /** How distinct messages were counted. */
   readonly messages: MessageCount;
+  /** What the sums were asked of. */
+  readonly source: SpendSource;
 }
 
 /** SQL whose values are bound by the engine. */
@@ -95,6 +71,12 @@ export interface BoundSql {
 const columnOf = (field: CostFilterField | 'waste'): SpendColumn =>
   field === 'waste' ? 'waste_reason' : field;
 const totals = spendSumNames.map((name) => `sum(part_${name}) AS total_${name}`);
+const comparedTotals = spendSumNames.flatMap((name) => [
+  `sumIf(part_${name}, part_period = 0) AS total_${name}`,
+  `sumIf(part_${name}, part_period = 1) AS previous_${name}`,
+]);
+/** The parameters of the previous period begin with this. */
+const previousPrefix = 'previous_';
 
 const orderExpressions: Readonly<Record<Exclude<CostOrder, 'group'>, string>> = {
   cost: 'total_cost',
@@ -111,6 +93,7 @@ export class CostReportQuery {
   readonly #query: CostQuery;
   readonly #limit: number;
   readonly #messages: MessageCount;
+  readonly #times: AnswerTimes;
   /** The rollups that the sums are read from, the coarsest first; the records have the rest, or all. */
   readonly rollups: readonly RollupName[];
 
@@ -121,55 +104,85 @@ export class CostReportQuery {
       `${limit} groups are within the limit`,
     );
     invariant(new Set(query.groupBy).size === query.groupBy.length, 'no field is grouped by twice');
+    invariant(
+      query.previous === undefined || !query.groupBy.some(isTimeField),
+      'times are not compared with the same times of another period',
+    );
+    invariant(
+      query.hasCompleted !== true || fieldsWithoutCompleted(query).length === 0,
+      'messages have the fields',
+    );
     this.#query = query;
     this.#limit = limit;
     this.#messages = query.messages ?? 'estimated';
-    this.rollups = rollupsFor(query);
+    this.#times = new AnswerTimes(query);
+    this.rollups = rollupsFor(query, this.#times);
   }
 
   /** Whether distinct messages, as they are asked for, are not counted in the records. */
   get hasMessagesInRollup(): boolean {
     if (this.#messages === 'none') return true;
-    return this.#messages === 'estimated' && fits(this.#query, spendRollups.day);
+    return this.#messages === 'estimated' && fits(this.#query, this.#times, spendRollups.day);
+  }
+
+  /** What the sums are asked of. */
+  get source(): SpendSource {
+    const isOfRollup = new Set(this.#pieces(this.rollups).map(({ rollup }) => rollup !== undefined));
+    if (isOfRollup.size > 1) return 'both';
+    return isOfRollup.has(true) ? 'rollups' : 'records';
   }
 
   toSql(database: string): BoundSql {
     const { groupBy } = this.#query;
     const table = `${database}.usage`;
-    const spend = this.#rows(table, this.rollups, spendParts(spendSumNames));
+    const { previous, hasCompleted = false } = this.#query;
+    const spend = this.#rows(table, this.#pieces(this.rollups), spendParts(spendSumNames));
+    const measures = previous === undefined ? totals : comparedTotals;
     // The total's row comes first; one group more than the limit tells whether there are more.
     const tail =
       groupBy.length === 0 ? [] : [`ORDER BY is_total DESC, ${this.#order()}`, `LIMIT ${this.#limit + 2}`];
+    const joined = [
+      ...(this.#messages === 'none' ? [] : [{ name: 'messages', lines: this.#messageLines(table) }]),
+      ...(hasCompleted ? [{ name: 'completed', lines: this.#completedLines(database) }] : []),
+    ].flatMap(({ name, lines }) => [
+      ' LEFT JOIN (',
+      ...lines,
+      `) AS ${name} USING (${['is_total', ...groupBy].join(', ')})`,
+    ]);
+    const grouped = this.#grouped(measures, spend);
     const lines =
-      this.#messages === 'none'
-        ? [...this.#grouped(totals, spend), ...tail]
-        : [
-            'SELECT * FROM (',
-            ...this.#grouped(totals, spend),
-            ') AS spend LEFT JOIN (',
-            ...this.#messageLines(table),
-            `) AS messages USING (${['is_total', ...groupBy].join(', ')})`,
-            ...tail,
-          ];
+      joined.length === 0
+        ? [...grouped, ...tail]
+        : ['SELECT * FROM (', ...grouped, ') AS spend', ...joined, ...tail];
     return { sql: lines.join('\n'), parameters: this.#parameters() };
+  }
+
+  /** Messages that completed, of each group and of all. */
+  #completedLines(database: string): string[] {
+    const columns = this.#query.groupBy.filter(isColumnField).map(columnOf);
+    const selected = [...columns, ...namedAs(this.#times.over('ts')), 'message_id'].join(', ');
+    const conditions = ["outcome = 'completed'", ...boundsOf(this.#query), ...this.#filterConditions()];
+    return this.#grouped(
+      ['count() AS total_completed'],
+      `SELECT ${selected} FROM ${database}.message_outcomes WHERE ${conditions.join(' AND ')}`,
+    );
   }
 
   /** Distinct messages of each group and of all: merged from sketches, or counted in the records. */
   #messageLines(table: string): string[] {
     if (this.#messages === 'exact') {
       const { groupBy } = this.#query;
-      const time = rowTime(answerStep(groupBy));
       const columns = groupBy.filter(isColumnField).map(columnOf);
-      const source = `SELECT ${[...columns, ...(time === undefined ? [] : [`${time} AS part_time`]), 'message_id'].join(', ')} FROM ${table}`;
+      const source = `SELECT ${[...columns, ...namedAs(this.#times.over('ts')), 'message_id'].join(', ')} FROM ${table}`;
       const conditions = [...boundsOf(this.#query), ...this.#filterConditions()];
       const where = conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`;
       return this.#grouped([`${exactMessages} AS total_messages`], `${source}${where}`);
     }
-    const rollups = fits(this.#query, spendRollups.day) ? (['day'] as const) : [];
+    const rollups = fits(this.#query, this.#times, spendRollups.day) ? (['day'] as const) : [];
     const { part_messages } = spendRollups.day.aggregates;
     return this.#grouped(
       [`${mergedMessages} AS total_messages`],
-      this.#rows(table, rollups, { part_messages }),
+      this.#rows(table, piecesOf(this.#query, { rollups, times: this.#times }), { part_messages }),
     );
   }
 
@@ -178,22 +191,32 @@ export class CostReportQuery {
     const { groupBy } = this.#query;
     const isTotal = groupBy.length === 0 ? 'toUInt8(1) AS is_total' : `grouping(${groupBy[0]}) AS is_total`;
     return [
-      `SELECT ${[isTotal, ...groupBy.map((field) => answerColumn(field, groupBy.includes('hour'))), ...measures].join(', ')} FROM (`,
+      `SELECT ${[isTotal, ...groupBy.map(answerColumn), ...measures].join(', ')} FROM (`,
       rows,
       ')',
       ...(groupBy.length === 0 ? [] : [`GROUP BY GROUPING SETS ((${groupBy.join(', ')}), ())`]),
     ];
   }
 
-  #rows(table: string, rollups: readonly RollupName[], aggregates: Readonly<Record<string, string>>): string {
+  #rows(table: string, pieces: readonly SpendPiece[], aggregates: Readonly<Record<string, string>>): string {
     const { groupBy } = this.#query;
     return spendRowsSql({
       table,
       columns: groupBy.filter(isColumnField).map(columnOf),
       aggregates,
-      pieces: piecesOf(this.#query, rollups, answerStep(groupBy)),
+      pieces,
       conditions: this.#filterConditions(),
     });
+  }
+
+  #pieces(rollups: readonly RollupName[]): SpendPiece[] {
+    const { previous } = this.#query;
+    const times = this.#times;
+    if (previous === undefined) return piecesOf(this.#query, { rollups, times });
+    return [
+      ...piecesOf(this.#query, { rollups, times, number: 0 }),
+      ...piecesOf(previous, { rollups, times, number: 1, prefix: previousPrefix }),
+    ];
   }
 
   /** The report in the rows that the statement gave. */
@@ -202,12 +225,22 @@ export class CostReportQuery {
     const groupRows = rows.filter((row) => Number(row['is_total']) !== 1);
     return {
       groups: groupRows.slice(0, this.#limit).map((row) => ({
-        group: Object.fromEntries(this.#query.groupBy.map((field) => [field, String(row[field])])),
-        ...readFigures(row, this.#messages !== 'none'),
+        group: Object.fromEntries(this.#query.groupBy.map((field) => [field, groupValue(field, row[field])])),
+        ...this.#figures(row),
       })),
-      total: readFigures(totalRow ?? {}, this.#messages !== 'none'),
+      total: this.#figures(totalRow ?? {}),
       messages: this.#messages,
+      source: this.source,
       isTruncated: groupRows.length > this.#limit,
+    };
+  }
+
+  #figures(row: Readonly<Record<string, unknown>>): PeriodFigures {
+    const { previous, hasCompleted = false } = this.#query;
+    return {
+      ...readFigures(row, { hasMessages: this.#messages !== 'none' }),
+      ...(previous === undefined ? {} : { previous: readFigures(row, { prefix: 'previous' }) }),
+      ...(hasCompleted ? { completedMessages: readCount(row, 'total_completed') } : {}),
     };
   }
 
@@ -217,7 +250,8 @@ export class CostReportQuery {
 
   #parameters(): Record<string, unknown> {
     return {
-      ...timesOf(this.#query),
+      ...boundParameters(this.#query),
+      ...boundParameters(this.#query.previous ?? {}, previousPrefix),
       ...Object.fromEntries(this.#filters().map(([field, values]) => [`${field}_filter`, [...values]])),
     };
   }
@@ -246,14 +280,7 @@ function recordsSql({ from, to }: Period, database: string): BoundSql {
   const where = bounds.length === 0 ? '' : ` WHERE ${bounds.join(' AND ')}`;
   return {
     sql: `SELECT count() AS records FROM ${database}.usage${where}`,
-    parameters: timesOf({ from, to }),
-  };
-}
-
-function timesOf({ from, to }: Period): Record<string, string> {
-  return {
-    ...(from === undefined ? {} : { from: engineTime(from) }),
-    ...(to === undefined ? {} : { to: engineTime(to) }),
+    parameters: boundParameters({ from, to }),
   };
 }
 
@@ -277,33 +304,35 @@ export async function runCostQuery(
 }
 
 /** The rollups that together have the period of the question but for its edges. */
-function rollupsFor(query: CostQuery): readonly RollupName[] {
-  if (fits(query, spendRollups.day)) return ['day', 'hour'];
-  return (['hour', 'customers'] as const).filter((name) => fits(query, spendRollups[name])).slice(0, 1);
-}
-
-function answerStep(groupBy: readonly CostGroupField[]): AnswerStep {
-  if (groupBy.includes('hour')) return 'hour';
-  return groupBy.includes('day') ? 'day' : undefined;
+function rollupsFor(query: CostQuery, times: AnswerTimes): readonly RollupName[] {
+  if (fits(query, times, spendRollups.day)) return ['day', 'hour'];
+  return (['hour', 'customers'] as const)
+    .filter((name) => fits(query, times, spendRollups[name]))
+    .slice(0, 1);
 }
 
 /** Whether a rollup has every field that the question groups or filters by. */
-function fits({ groupBy, filters = {} }: CostQuery, { stepMs, keys }: SpendRollup): boolean {
-  const has = (field: CostGroupField): boolean => {
-    if (field === 'day') return true;
-    if (field === 'hour') return stepMs === spendRollups.hour.stepMs;
-    return keys.includes(columnOf(field));
-  };
-  return groupBy.every(has) && costFilterFields.every((field) => filters[field] === undefined || has(field));
+function fits({ groupBy, filters = {} }: CostQuery, times: AnswerTimes, rollup: SpendRollup): boolean {
+  const has = (field: CostFilterField | 'waste'): boolean => rollup.keys.includes(columnOf(field));
+  return (
+    times.areIn(rollup) &&
+    groupBy.filter(isColumnField).every(has) &&
+    costFilterFields.every((field) => filters[field] === undefined || has(field))
+  );
 }
 
 function isColumnField(field: CostGroupField): field is CostFilterField | 'waste' {
-  return field !== 'day' && field !== 'hour';
+  return !isTimeField(field);
 }
 
-function answerColumn(field: CostGroupField, hasHours: boolean): string {
-  if (field === 'waste') return `${wasteReasonSql} AS waste`;
-  if (field === 'day') return hasHours ? "toDate(part_time, 'UTC') AS day" : 'part_time AS day';
-  if (field === 'hour') return 'part_time AS hour';
-  return field;
+function answerColumn(field: CostGroupField): string {
+  if (isTimeField(field)) return timeColumn(field);
+  return field === 'waste' ? `${wasteReasonSql} AS waste` : field;
+}
+
+/** A value of the answer as reports have it: months and weeks come as their first days. */
+function groupValue(field: CostGroupField, value: unknown): string {
+  const text = String(value);
+  if (field === 'month') return text.slice(0, 7);
+  return field === 'week' ? isoWeek(text) : text;
 }

@@ -41,13 +41,13 @@ const entryShape = {
 const entrySchema = z.object(entryShape);
 
 export const deadLetterListSchema = z.object({
-  deadLetters: z.array(entrySchema).describe('The newest death comes first.'),
+  deadLetters: z.array(entrySchema).describe('The newest comes first.'),
   next: z.string().optional().describe('Give it as "after" for the next page; absent on the last.'),
 });
 
 const failureSchema = z.object({
   life: z.int().describe('1 before the first replay, 2 after it, and so on.'),
-  fence: z.int().describe('The delivery that failed.'),
+  fencingToken: z.int().describe('The delivery that failed.'),
   at: z.iso.datetime(),
   code: z.string(),
   retryable: z.boolean(),
@@ -57,7 +57,7 @@ const failureSchema = z.object({
 const callSchema = z.object({
   id: z.string(),
   life: z.int(),
-  fence: z.int(),
+  fencingToken: z.int(),
   step: z.string(),
   ordinal: z.int(),
   attempt: z.int(),
@@ -99,7 +99,7 @@ const actionSchema = z.object({
   actor: z.string(),
   action: z.string(),
   reason: z.string(),
-  death: z.object({ at: z.iso.datetime(), errorCode: z.string(), fence: z.int(), attempts: z.int() }),
+  death: z.object({ at: z.iso.datetime(), errorCode: z.string(), fencingToken: z.int(), attempts: z.int() }),
 });
 
 export const deadLetterSchema = z.object({
@@ -215,7 +215,8 @@ export function describeDeadLetter(
   read: ReadData,
 ): DeadLetterDocument {
   const replays = actions.filter(({ action }) => action === 'dead_letters.replay');
-  const lifeOf = (fence: number): number => 1 + replays.filter((replay) => replay.fence < fence).length;
+  const lifeOf = (fencingToken: number): number =>
+    1 + replays.filter((replay) => replay.fencing_token < fencingToken).length;
   const { data, ...event } = toCloudEvent({
     ...letter.envelope,
     data: 'data' in read ? read.data : undefined,
@@ -224,15 +225,15 @@ export function describeDeadLetter(
     ...describeEntry(letter),
     event: 'data' in read ? { ...event, data } : event,
     ...('data' in read ? {} : { dataProblem: { ...read.problem } }),
-    failures: failures.map(({ fence, at, code, retryable, detail }) => ({
-      life: lifeOf(fence),
-      fence,
+    failures: failures.map(({ fencing_token: fencingToken, at, code, retryable, detail }) => ({
+      life: lifeOf(fencingToken),
+      fencingToken,
       at: at.toISOString(),
       code,
       retryable,
       detail: JSON.parse(detail) as unknown,
     })),
-    calls: calls.map((call) => describeCall(call, lifeOf(call.fence))),
+    calls: calls.map((call) => describeCall(call, lifeOf(call.fencing_token))),
     actions: actions.map(({ id, at, actor, action, reason, ...death }) => ({
       id,
       at: at.toISOString(),
@@ -242,7 +243,7 @@ export function describeDeadLetter(
       death: {
         at: death.died_at.toISOString(),
         errorCode: death.error_code,
-        fence: death.fence,
+        fencingToken: death.fencing_token,
         attempts: death.attempts,
       },
     })),
@@ -253,7 +254,7 @@ function describeCall(call: DeadLetterCall, life: number): DeadLetterDocument['c
   return {
     id: call.id,
     life,
-    fence: call.fence,
+    fencingToken: call.fencing_token,
     step: call.step,
     ordinal: call.ordinal,
     attempt: call.attempt,

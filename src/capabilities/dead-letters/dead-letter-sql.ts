@@ -61,15 +61,15 @@ export const findDeadLetter = named(
 export const listDeadLetterFailures = named(
   'ledger.list_dead_letter_failures',
   `select * from (
-     select fence, at, code, retryable, detail from millrace.failures where message_id = $1::uuid order by fence desc limit 200) newest
-   order by fence`,
+     select fencing_token, at, code, retryable, detail from millrace.failures where message_id = $1::uuid order by fencing_token desc limit 200) newest
+   order by fencing_token`,
 );
 
 /** $1 the id: its newest 200 calls, oldest first. */
 export const listDeadLetterCalls = named(
   'ledger.list_dead_letter_calls',
   `select * from (
-     select id, fence, step, ordinal, attempt, provider, model, answered_model, fallback_from, tier, state, outcome, settlement,
+     select id, fencing_token, step, ordinal, attempt, provider, model, answered_model, fallback_from, tier, state, outcome, settlement,
        error_type, reserved_at, duration_ms, cost_usd, upper_bound_usd, price_reference, price_catalogue, waste_reason, parameters,
        (state = 'settled' and outcome = 'ok' and invalidated_at is null and (answer is not null or answer_ref is not null)) as is_reusable
      from millrace.calls where message_id = $1::uuid order by reserved_at desc, id desc limit 200) newest
@@ -79,7 +79,7 @@ export const listDeadLetterCalls = named(
 /** $1 the id: what operators did to it so far, oldest first. */
 export const listDeadLetterActions = named(
   'ledger.list_dead_letter_actions',
-  `select o.id, o.at, o.actor, o.action, o.reason, a.died_at, a.fence, a.error_code, a.attempts
+  `select o.id, o.at, o.actor, o.action, o.reason, a.died_at, a.fencing_token, a.error_code, a.attempts
    from millrace.dead_letter_actions a join millrace.operator_actions o on o.id = a.action_id
    where a.message_id = $1::uuid order by o.at, o.id`,
 );
@@ -124,7 +124,7 @@ export const planReplay = named(
 
 /** One slice of an operation: what is selected and was not yet touched by this operation itself. */
 const chosen = `chosen as (
-     select m.id, m.fence, m.finished_at, m.error_code, m.attempts + m.invalid_output_attempts as attempts
+     select m.id, m.fencing_token, m.finished_at, m.error_code, m.attempts + m.invalid_output_attempts as attempts
      from millrace.messages m
      where ${selected}
        and not exists (select from millrace.dead_letter_actions a where a.message_id = m.id and a.action_id = $14::uuid)
@@ -133,8 +133,8 @@ const chosen = `chosen as (
 
 /** $16 the actor, $17 the action, $18 its target, $19 its detail, $20 the reason. One row for all slices. */
 const recorded = (changed: string): string => `touched as (
-     insert into millrace.dead_letter_actions (message_id, action_id, died_at, fence, error_code, attempts)
-     select c.id, $14::uuid, c.finished_at, c.fence, coalesce(c.error_code, ''), c.attempts from chosen c join ${changed} using (id)),
+     insert into millrace.dead_letter_actions (message_id, action_id, died_at, fencing_token, error_code, attempts)
+     select c.id, $14::uuid, c.finished_at, c.fencing_token, coalesce(c.error_code, ''), c.attempts from chosen c join ${changed} using (id)),
    audited as (
      insert into millrace.operator_actions (id, at, actor, action, target, affected, detail, reason)
      select $14::uuid, clock_timestamp(), $16, $17, $18, count(*), $19::json, $20 from ${changed} having count(*) > 0
@@ -142,7 +142,7 @@ const recorded = (changed: string): string => `touched as (
 
 /**
  * $14 the operation's id, $15 how many, $16 to $20 its record, $21 the delay of the first in milliseconds, $22 of each
- * further one. The rows live again under their own ids, with their fences, deliveries, failures and calls.
+ * further one. The rows live again under their own ids, with their fencing tokens, deliveries, failures and calls.
  */
 export const replayDeadLetters = named(
   'ledger.replay_dead_letters',
@@ -157,7 +157,7 @@ export const replayDeadLetters = named(
        available_at = clock_timestamp() + p.delay_ms * interval '1 millisecond',
        sweep_at = 'infinity'
      from placed p where m.id = p.id
-     returning m.id, m.stage, m.owner, m.lane, m.team, m.customer, m.feature, m.batch, m.labels, m.trace_parent, m.fence, p.delay_ms),
+     returning m.id, m.stage, m.owner, m.lane, m.team, m.customer, m.feature, m.batch, m.labels, m.trace_parent, m.fencing_token, p.delay_ms),
    ${recorded('replayed')}
    select * from replayed`,
 );

@@ -66,7 +66,7 @@ export interface DeadLetterPlace {
 
 /** One attempt that failed. */
 export interface DeadLetterFailure {
-  readonly fence: number;
+  readonly fencing_token: number;
   readonly at: Date;
   readonly code: string;
   readonly retryable: boolean;
@@ -77,7 +77,7 @@ export interface DeadLetterFailure {
 /** One call that was made for the message; amounts as the ledger has them. */
 export interface DeadLetterCall {
   readonly id: Uuid;
-  readonly fence: number;
+  readonly fencing_token: number;
   readonly step: string;
   readonly ordinal: number;
   readonly attempt: number;
@@ -112,7 +112,7 @@ export interface DeadLetterAction {
   readonly action: string;
   readonly reason: string;
   readonly died_at: Date;
-  readonly fence: number;
+  readonly fencing_token: number;
   readonly error_code: string;
   readonly attempts: number;
 }
@@ -150,6 +150,6 @@ export interface ReplayedMessage {
   readonly lane: string;
   readonly origin: Origin;
   readonly traceParent: string;
-  readonly fence: number;
+  readonly fencingToken: number;
   readonly delayMs: number;
 }

@@ -68,7 +68,7 @@ export function addDeadLettersCommand(
     .command('dead-letters')
     .description('messages that were given up on: list, show, replay, discard');
   withFilters(letters.command('list'))
-    .description('dead letters, newest death first')
+    .description('dead letters, newest first')
     .option('--limit <n>', `the most that are shown, up to ${maxListed}`)
     .option('--after <place>', 'go on where an earlier list ended')
     .action(bind((options: ListOptions) => listLetters(context, options)));
@@ -80,12 +80,12 @@ export function addDeadLettersCommand(
     .option('--json', 'one JSON object, as the API answers')
     .action(bind((id: string, options: FilterOptions) => showLetter(context, id, options)));
   withSelection(letters.command('replay'))
-    .description('let dead letters live again; steps that are paid are not paid again')
+    .description('process dead letters again; recorded answers are reused and cost nothing')
     .option('--dry-run', 'change nothing; say how many, of which stages, and what it may cost')
     .option('--rate <n>', 'how many become due in a second; all at once without it', decimalNumber)
     .action(bind((ids: readonly string[], options: ReplayOptions) => replayLetters(context, ids, options)));
   withSelection(letters.command('discard'))
-    .description('let dead letters lie for good; they are counted no more')
+    .description('discard dead letters: they are no longer counted')
     .action(bind((ids: readonly string[], options: OperateOptions) => discardLetters(context, ids, options)));
 }
 
@@ -99,8 +99,8 @@ function withFilters(command: Command): Command {
     );
   }
   return withStoreOptions(command)
-    .option('--from <time>', 'died from this moment on: 2026-03-01 or 2026-03-01T12:00:00Z')
-    .option('--to <time>', 'died before this moment')
+    .option('--from <time>', 'dead-lettered from this moment on: 2026-03-01 or 2026-03-01T12:00:00Z')
+    .option('--to <time>', 'dead-lettered before this moment')
     .option('--discarded <which>', `discarded ones: ${discardedChoices.join(', ')}; no without it`)
     .option('--json', 'one JSON object, as the API answers');
 }
@@ -111,7 +111,7 @@ function withSelection(command: Command): Command {
     .option('--all', 'every dead letter')
     .option(
       '--max <n>',
-      `the most that are touched, oldest death first, up to ${maxOperated}; 1000 without it`,
+      `the most that are touched, oldest first, up to ${maxOperated}; 1000 without it`,
       wholeNumberOption(1, maxOperated),
     )
     .option('--reason <text>', 'why; it stands in the audit')

@@ -90,9 +90,9 @@ function section(title: string, table: string | undefined): readonly string[] {
 
 function failureRows({ failures }: DeadLetterDocument): string | undefined {
   if (failures.length === 0) return undefined;
-  const rows = failures.map(({ life, fence, at, code, retryable, detail }) => [
+  const rows = failures.map(({ life, fencingToken, at, code, retryable, detail }) => [
     formatCount(life),
-    formatCount(fence),
+    formatCount(fencingToken),
     at,
     code,
     retryable ? 'yes' : 'no',

@@ -58,16 +58,16 @@ export class DeadLettersController {
   @Header('cache-control', 'no-store')
   @ApiOperation({
     operationId: 'listDeadLetters',
-    summary: 'Messages that were given up on, newest death first',
+    summary: 'Messages that were given up on, newest first',
     description: 'A key bound to a team sees that team only.',
   })
   @ApiFilters()
   @ApiQuery({
     name: 'from',
     ...moment,
-    description: 'When it died: first moment, a date or a time with its zone.',
+    description: 'When it was dead-lettered: first moment, a date or a time with its zone.',
   })
-  @ApiQuery({ name: 'to', ...moment, description: 'When it died: last moment, excluded.' })
+  @ApiQuery({ name: 'to', ...moment, description: 'When it was dead-lettered: last moment, excluded.' })
   @ApiQuery({
     name: 'discarded',
     required: false,
@@ -118,7 +118,7 @@ export class DeadLettersController {
   @HttpCode(HttpStatus.OK)
   @ApiOperation({
     operationId: 'replayDeadLetters',
-    summary: 'Let dead letters live again, or say what that would cost',
+    summary: 'Replay dead letters, or say what that would cost',
     description:
       'With dryRun nothing changes and the answer is a plan. Otherwise the selected messages are due again, oldest ' +
       'death first, each under its own id: recorded answers to the same questions are reused and not paid again. ' +
@@ -142,7 +142,7 @@ export class DeadLettersController {
   @HttpCode(HttpStatus.OK)
   @ApiOperation({
     operationId: 'discardDeadLetters',
-    summary: 'Let dead letters lie for good',
+    summary: 'Discard dead letters',
     description:
       'They stay dead-lettered and can be found with discarded=only until the retention time is over, but are counted ' +
       'no more. The discard is audited. A key bound to a team touches that team only.',

@@ -165,7 +165,7 @@ interface ReplayedRow extends OriginColumns {
   readonly owner: string;
   readonly lane: string;
   readonly trace_parent: string;
-  readonly fence: number;
+  readonly fencing_token: number;
   readonly delay_ms: number;
 }
 
@@ -227,7 +227,7 @@ function replayedOf(row: ReplayedRow): ReplayedMessage {
     lane: row.lane,
     origin: originOfColumns(row),
     traceParent: row.trace_parent,
-    fence: row.fence,
+    fencingToken: row.fencing_token,
     delayMs: row.delay_ms,
   };
 }

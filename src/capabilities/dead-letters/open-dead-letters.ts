@@ -1,5 +1,5 @@
 import type { CapabilityContext, CapabilityParts } from '../capability.ts';
-import { showDeadLetters, startDeadLetterSeries } from './dead-letter-gauges.ts';
+import { showDeadLetters } from './dead-letter-gauges.ts';
 import { DeadLetterService } from './dead-letter-service.ts';
 import { DeadLetters } from './dead-letters.ts';
 import type { deadLetterMetrics } from './dead-letter-metrics.ts';
@@ -15,7 +15,6 @@ export function openDeadLetters({
   const service = new DeadLetterService({ ledger, bodies, publisher, metrics, clock });
   return {
     services: [[DeadLetterService, service]],
-    startSeries: (stages) => startDeadLetterSeries(metrics, stages),
     readGauges: (reading) => showDeadLetters(metrics, reading),
   };
 }

@@ -32,7 +32,7 @@ export function addEraseCommand(
   withStoreOptions(program.command('erase'))
     .description(
       'erase data, answers, names and labels of a customer, of all customers of a team, or of one message and its tree; ' +
-        'what was spent stays, under a pseudonym. Given again after it was stopped, it goes on',
+        'what was spent stays, under a pseudonym. Repeat the command to continue an erasure that was stopped',
     )
     .option('--customer <name>', 'this customer, of all teams or of --team')
     .option('--team <name>', 'all customers of this team')

@@ -3,7 +3,8 @@ import type { StatusPart } from '../status-part.ts';
 import { describeErasure, type ErasureDocument, erasureSchema } from './erasure-documents.ts';
 import { ErasureLedger } from './erasure-ledger.ts';
 
-interface TroubledErasures {
+/** What the status has of erasures. */
+export interface TroubledErasures {
   /** Erasures at work, and those that were given up in the last seven days. */
   readonly erasures: readonly ErasureDocument[];
 }

@@ -5,13 +5,14 @@ import type { LimitMetrics } from './limit-metrics.ts';
 import { LimitCorrections } from './limit-corrections.ts';
 import { LimitLanes } from './limit-lanes.ts';
 import { LimitWaits } from './limit-waits.ts';
-import type { RateLimit, RateLimitStore } from './model-limits.ts';
+import type { LimitBook } from './limit-book.ts';
+import type { RateLimitStore } from './model-limits.ts';
 import { RateGate } from './rate-gate.ts';
 import { WaitLimiter } from './wait-limiter.ts';
 
 export interface RateGateOptions {
-  /** By "provider/model", or "provider/*" for every model of the provider without an entry of its own. */
-  readonly limits: Readonly<Record<string, RateLimit>>;
+  /** What is in force at the time. */
+  readonly limits: Pick<LimitBook, 'limitOf'>;
   readonly store: RateLimitStore;
   /** After this long others look again, whatever the provider told one of them. */
   readonly maxBlockMs: number;

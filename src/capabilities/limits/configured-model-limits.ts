@@ -1,3 +1,4 @@
+import type { LimitBook } from './limit-book.ts';
 import { RateLimitStore } from './model-limits.ts';
 import { composeRateGate } from './compose-rate-gate.ts';
 import type { RateGate } from './rate-gate.ts';
@@ -11,12 +12,15 @@ import type { LimitMetrics } from './limit-metrics.ts';
 import type { LimitSettings } from './limit-settings.ts';
 
 /** What it reads of the settings of models. */
-export interface RateSettings extends Pick<LimitSettings, 'limits'> {
+export interface WaitSettings {
   readonly retryAfter: { readonly maxModelMs: number };
 }
 
 interface LimitParts {
-  readonly models: RateSettings;
+  readonly limits: LimitSettings['models'];
+  readonly models: WaitSettings;
+  /** What is in force at the time. */
+  readonly book: LimitBook;
   readonly database: SqlDatabase;
   readonly stageCapacities: StageCapacities;
   readonly random: () => number;
@@ -28,8 +32,18 @@ interface LimitParts {
 
 /** The gate that keeps the configured limits of models, bound to the stages whose slots its waits hold. */
 export async function limitsGate(parts: LimitParts): Promise<RateGate> {
-  const { models: settings, database, stageCapacities, clock, random, logger, metrics, bounds } = parts;
-  const { limits } = settings;
+  const {
+    limits,
+    models: settings,
+    book,
+    database,
+    stageCapacities,
+    clock,
+    random,
+    logger,
+    metrics,
+    bounds,
+  } = parts;
   const models = Object.keys(limits).map((name) => {
     const slash = name.indexOf('/');
     return { provider: name.slice(0, slash), model: name.slice(slash + 1) };
@@ -40,7 +54,7 @@ export async function limitsGate(parts: LimitParts): Promise<RateGate> {
   );
   await warmInputEstimates(models.map(({ model }) => model));
   return composeRateGate({
-    limits,
+    limits: book,
     maxBlockMs: settings.retryAfter.maxModelMs,
     store: new RateLimitStore({ database, clock, bounds }),
     clock,

@@ -1,27 +1,29 @@
 import type { LimitMetrics } from './limit-metrics.ts';
 import { ModelLimiter } from './model-limiter.ts';
-import type { RateLimit } from './model-limits.ts';
+import type { LimitBook } from './limit-book.ts';
+import type { LimitedModel } from './model-limits.ts';
 import type { Buckets } from './token-bucket.ts';
 
 /** What this process knows of the limits of each model. */
 export class LimitLanes {
-  readonly #limits: Readonly<Record<string, RateLimit>>;
+  readonly #limits: Pick<LimitBook, 'limitOf'>;
   readonly #metrics: LimitMetrics;
   readonly #lanes = new Map<string, ModelLimiter>();
 
-  /** By "provider/model", or "provider/*" for every model of the provider without an entry of its own. */
-  constructor(limits: Readonly<Record<string, RateLimit>>, metrics: LimitMetrics) {
+  constructor(limits: Pick<LimitBook, 'limitOf'>, metrics: LimitMetrics) {
     this.#limits = limits;
     this.#metrics = metrics;
   }
 
-  of({ provider, model }: { readonly provider: string; readonly model: string }): ModelLimiter {
+  of({ provider, model }: LimitedModel): ModelLimiter {
     const name = `${provider}/${model}`;
+    const limit = this.#limits.limitOf({ provider, model });
     const known = this.#lanes.get(name);
-    if (known !== undefined) return known;
-    const limit = this.#limits[name] ?? this.#limits[`${provider}/*`];
-    const hasLimit = limit?.requestsPerMinute !== undefined || limit?.tokensPerMinute !== undefined;
-    const lane = new ModelLimiter(provider, model, hasLimit ? limit : undefined);
+    if (known !== undefined) {
+      known.changeTo(limit);
+      return known;
+    }
+    const lane = new ModelLimiter(provider, model, limit);
     this.#lanes.set(name, lane);
     return lane;
   }

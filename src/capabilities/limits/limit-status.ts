@@ -4,7 +4,8 @@ import { type BlockedModel, readBlockedModels } from './blocked-models.ts';
 import { circuitsText } from './circuits-text.ts';
 import { ModelHealthStore, type TroubledModel } from './model-health-store.ts';
 
-interface TroubledModels {
+/** What the status has of models. */
+export interface TroubledModels {
   /** Models whose circuit is not closed. */
   readonly circuits: readonly TroubledModel[];
 }
@@ -19,7 +20,8 @@ const circuitSchema = z.object({
   remainingMs: z.number(),
 });
 
-interface TroubledModelsDocument {
+/** The same as the API answers it. */
+export interface TroubledModelsDocument {
   readonly circuits: readonly z.output<typeof circuitSchema>[];
 }
 
@@ -49,7 +51,7 @@ export const limitStatus: StatusPart<TroubledModels, TroubledModelsDocument> = {
           case 'retry_budget':
             return {
               why: `Retries of calls to ${about} have used up their share of its calls.`,
-              change: 'The provider answering first attempts again, or a larger models.retryBudget.',
+              change: 'The provider answering first attempts again, or a larger limits.retryBudget.',
             };
           default:
             return undefined;
@@ -85,7 +87,7 @@ function ofLimit(model: string, block: BlockedModel | undefined): WaitExplanatio
   }
   return {
     why: `${model} is at its limit of requests or tokens a minute.`,
-    change: 'Time; or a higher limit in models.limits, if the provider grants it.',
+    change: `Time; or a higher limit, if the provider grants it: millrace limits set ${model} --help`,
   };
 }
 

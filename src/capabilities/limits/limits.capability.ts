@@ -6,9 +6,10 @@ import { limitSettings } from './limit-settings.ts';
 /** Limits of requests and tokens of models, their circuits, and the retry budget. */
 export const limits = {
   name: 'limits',
-  modelSettings: limitSettings,
+  configuration: { limits: limitSettings },
   metrics: limitMetrics,
   names: limitNames,
+  http: async () => (await import('./limits.http.ts')).httpPart,
   status: async () => (await import('./limit-status.ts')).limitStatus,
   open: async () => (await import('./open-limits.ts')).openLimits,
 } as const satisfies Capability;

@@ -4,13 +4,14 @@ import type { RateLimit } from './model-limits.ts';
 /** Nobody is put aside for longer; who comes back too early is put aside again. */
 export const maxParkMs = 60_000;
 
+const nothingKnown: Buckets = { requests: undefined, tokens: undefined, blockedMs: 0 };
+
 /** What one process knows of one model's limits: their last state, when it was known, and who was put aside. */
 export class ModelLimiter {
   readonly provider: string;
   readonly model: string;
-  /** Undefined for a model without configured limits. */
-  readonly limit: RateLimit | undefined;
-  #state: Buckets = { requests: undefined, tokens: undefined, blockedMs: 0 };
+  #limit: RateLimit | undefined;
+  #state: Buckets = nothingKnown;
   #atMs = 0;
   #blockedUntilMs = 0;
   #parkedUntilMs = 0;
@@ -18,7 +19,20 @@ export class ModelLimiter {
   constructor(provider: string, model: string, limit: RateLimit | undefined) {
     this.provider = provider;
     this.model = model;
-    this.limit = limit;
+    this.#limit = limit;
+  }
+
+  /** Undefined for a model without limits. */
+  get limit(): RateLimit | undefined {
+    return this.#limit;
+  }
+
+  /** Another limit holds: what was known of the buckets says nothing any more, and is asked for anew. */
+  changeTo(limit: RateLimit | undefined): void {
+    if (limit === this.#limit) return;
+    this.#limit = limit;
+    this.#state = nothingKnown;
+    this.#parkedUntilMs = 0;
   }
 
   learn(state: Buckets, nowMs: number): void {

@@ -13,13 +13,14 @@ import type { CapabilityContext, NameOf } from '../capability.ts';
 import type { LimitSettings } from './limit-settings.ts';
 
 /** What it reads of the settings of models. */
-export interface HealthSettings extends Pick<LimitSettings, 'circuit' | 'retryBudget'> {
+export interface StandInSettings {
   /** Who stands in for a model, by the names of both. */
   readonly fallbacks: Readonly<Record<string, string>>;
 }
 
 interface HealthParts {
-  readonly models: HealthSettings;
+  readonly limits: Pick<LimitSettings, 'circuit' | 'retryBudget'>;
+  readonly models: StandInSettings;
   readonly database: SqlDatabase;
   readonly clock: Clock;
   readonly random: () => number;
@@ -47,6 +48,7 @@ export class SharedModelHealth {
   }
 
   static open({
+    limits,
     models,
     database,
     clock,
@@ -56,8 +58,8 @@ export class SharedModelHealth {
     bounds,
     makeLoop,
   }: HealthParts): SharedModelHealth {
-    const circuit = models.circuit.enabled ? models.circuit : undefined;
-    const retryBudget = models.retryBudget.enabled ? models.retryBudget : undefined;
+    const circuit = limits.circuit.enabled ? limits.circuit : undefined;
+    const retryBudget = limits.retryBudget.enabled ? limits.retryBudget : undefined;
     const store = new ModelHealthStore(database);
     const health = new ModelHealth({ store, clock, logger, metrics, circuit, retryBudget, bounds });
     const fallbacks = Object.entries(models.fallbacks);

@@ -45,6 +45,11 @@ const summarySchema = z.object({
   runMs: z.int().optional().describe('From when it was taken last to its end.'),
   calls: z.int(),
   costUsd: amount.describe('Settled and estimated spend of its own calls, an exact decimal string.'),
+  unpricedCalls: z.int().describe('Calls whose cost is not in it because no price is known.'),
+  unsettledCalls: z.int().describe('Calls whose cost is not in it: under way, or of unknown outcome.'),
+  openUpperBoundUsd: amount.describe(
+    'What the calls that are not settled, or only estimated, can have cost at most.',
+  ),
 });
 
 export const messageListSchema = z.object({
@@ -98,8 +103,19 @@ export type Steered = z.output<typeof steeredSchema>;
 export type SkippedReason = (typeof skippedReasons)[number];
 
 export function describeSummary(message: MessageSummary): MessageSummaryDocument {
-  const { parentId, errorCode, waitsFor, dueAt, takenAt, finishedAt, createdAt, origin, costUsd, ...rest } =
-    message;
+  const {
+    parentId,
+    errorCode,
+    waitsFor,
+    dueAt,
+    takenAt,
+    finishedAt,
+    createdAt,
+    origin,
+    costUsd,
+    openUpperBoundUsd,
+    ...rest
+  } = message;
   const waitMs = takenAt && Math.max(0, takenAt.getTime() - dueAt.getTime());
   const runMs = takenAt && finishedAt && Math.max(0, finishedAt.getTime() - takenAt.getTime());
   return {
@@ -115,5 +131,6 @@ export function describeSummary(message: MessageSummary): MessageSummaryDocument
     ...(waitMs === undefined ? {} : { waitMs }),
     ...(runMs === undefined ? {} : { runMs }),
     costUsd: formatUsd(costUsd),
+    openUpperBoundUsd: formatUsd(openUpperBoundUsd),
   };
 }

@@ -5,7 +5,7 @@ export const messageOperationErrors = declareErrors({
   MILLRACE_WAIT_TIMEOUT: {
     status: 504,
     retryable: true,
-    what: 'The message that was waited for had not ended in the given time. It goes on.',
-    todo: 'Wait again, or longer; "millrace messages show ID" says where it stands.',
+    what: 'The message did not end within the given time. It is still being processed.',
+    todo: 'Wait again, or longer; "millrace messages show ID" shows its state.',
   },
 });

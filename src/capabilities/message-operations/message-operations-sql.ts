@@ -31,7 +31,7 @@ export const readOpenMessages = named(
   `select ${envelopeColumns}, m.state from millrace.messages m where m.id = any($1::uuid[]) and m.sweep_at is not null`,
 );
 
-const touchedColumns = `m.id, m.stage, m.owner, m.lane, m.team, m.customer, m.feature, m.batch, m.labels, m.trace_parent, m.fence,
+const touchedColumns = `m.id, m.stage, m.owner, m.lane, m.team, m.customer, m.feature, m.batch, m.labels, m.trace_parent, m.fencing_token,
        m.order_key`;
 
 /** $2 the operation's id, $3 the actor, $4 the action, $5 its target, $6 its detail, $7 the reason. One row for all slices. */
@@ -41,25 +41,25 @@ const audited = (changed: string): string => `audited as (
      on conflict (id) do update set affected = millrace.operator_actions.affected + excluded.affected, at = excluded.at)`;
 
 /**
- * $1 messages with the fences under which they were read and their outcome records, $8 what the account of failures says.
- * The fence rises: whoever works on one of them can end nothing any more, and begins no further call.
+ * $1 messages with the fencing tokens under which they were read and their outcome records, $8 what the account of failures says.
+ * The fencing token rises: whoever works on one of them can end nothing any more, and begins no further call.
  */
 export const cancelMessages = named(
   'ledger.cancel_messages',
   `with told as materialized (
-     select * from json_to_recordset($1::json) as f(id uuid, fence int, line text)),
+     select * from json_to_recordset($1::json) as f(id uuid, fencing_token int, line text)),
    chosen as (
-     select m.id, m.fence from told f join millrace.messages m on m.id = f.id and m.fence = f.fence
+     select m.id, m.fencing_token from told f join millrace.messages m on m.id = f.id and m.fencing_token = f.fencing_token
      where m.state in ('pending', 'leased') order by m.id for update of m skip locked),
    cancelled as (
      update millrace.messages m
-     set state = 'cancelled', fence = m.fence + 1, finished_at = clock_timestamp(), error_code = 'MILLRACE_MESSAGE_CANCELLED',
+     set state = 'cancelled', fencing_token = m.fencing_token + 1, finished_at = clock_timestamp(), error_code = 'MILLRACE_MESSAGE_CANCELLED',
        parked_for = null, sweep_at = null, leased_by = null, lease_until = null
      from chosen c where m.id = c.id
      returning ${touchedColumns}),
    noted as (
-     insert into millrace.failures (message_id, fence, at, code, retryable, detail)
-     select id, fence, clock_timestamp(), 'MILLRACE_MESSAGE_CANCELLED', false, $8 from cancelled
+     insert into millrace.failures (message_id, fencing_token, at, code, retryable, detail)
+     select id, fencing_token, clock_timestamp(), 'MILLRACE_MESSAGE_CANCELLED', false, $8 from cancelled
      on conflict do nothing),
    recorded as (
      insert into millrace.outbox (target, line)
@@ -69,7 +69,7 @@ export const cancelMessages = named(
 );
 
 /**
- * $1 ids: those that only time keeps waiting are due now. Their fences rise, so that the job notification for now is another
+ * $1 ids: those that only time keeps waiting are due now. Their fencing tokens rise, so that the job notification for now is another
  * than the one that waits in the queue already.
  */
 export const hurryMessages = named(
@@ -79,7 +79,7 @@ export const hurryMessages = named(
      order by m.id for update skip locked),
    hurried as (
      update millrace.messages m
-     set fence = m.fence + 1, available_at = clock_timestamp(), sweep_at = 'infinity'
+     set fencing_token = m.fencing_token + 1, available_at = clock_timestamp(), sweep_at = 'infinity'
      from chosen c where m.id = c.id
      returning ${touchedColumns}),
    ${audited('hurried')}
@@ -87,14 +87,14 @@ export const hurryMessages = named(
 );
 
 /**
- * $1 ids, $2 fences of runs in progress: which of them an operator has cancelled. Nearly always nobody has cancelled anything of
+ * $1 ids, $2 fencing tokens of runs in progress: which of them an operator has cancelled. Nearly always nobody has cancelled anything of
  * late; then this is one look at an index, and no message is read.
  */
 export const findCancelledRuns = named(
   'ledger.find_cancelled_runs',
-  `select u.id from unnest($1::uuid[], $2::int[]) as u(id, fence)
+  `select u.id from unnest($1::uuid[], $2::int[]) as u(id, fencing_token)
    where case when (select exists (select from millrace.operator_actions a
        where a.at > statement_timestamp() - interval '2 minutes' and a.action = 'messages.cancel'))
-     then exists (select from millrace.messages m where m.id = u.id and m.fence > u.fence and m.state = 'cancelled')
+     then exists (select from millrace.messages m where m.id = u.id and m.fencing_token > u.fencing_token and m.state = 'cancelled')
      else false end`,
 );

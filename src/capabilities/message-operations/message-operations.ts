@@ -22,7 +22,7 @@ export interface SteeredMessage {
   readonly lane: string;
   readonly origin: Origin;
   readonly traceParent: string;
-  readonly fence: number;
+  readonly fencingToken: number;
   readonly orderKey: string | undefined;
 }
 
@@ -44,7 +44,7 @@ export interface DescribedMessage {
 /** A message to be cancelled, as it was read, with its rendered record for the column store. */
 export interface Cancellation {
   readonly id: Uuid;
-  readonly fence: number;
+  readonly fencingToken: number;
   readonly outcomeLine: string;
 }
 
@@ -98,7 +98,11 @@ export class MessageOperations {
     record: OperationRecord,
     detail: string,
   ): Promise<readonly SteeredMessage[]> {
-    const told = cancellations.map(({ id, fence, outcomeLine: line }) => ({ id, fence, line }));
+    const told = cancellations.map(({ id, fencingToken, outcomeLine: line }) => ({
+      id,
+      fencing_token: fencingToken,
+      line,
+    }));
     const cancelled = await this.#operate(sql.cancelMessages, 'messages.cancel', record, [
       JSON.stringify(told),
       detail,
@@ -120,12 +124,12 @@ export class MessageOperations {
 
   /** Which of the runs in progress an operator has cancelled. */
   async cancelledAmong(
-    runs: readonly { readonly id: Uuid; readonly fence: number }[],
+    runs: readonly { readonly id: Uuid; readonly fencingToken: number }[],
   ): Promise<ReadonlySet<Uuid>> {
     if (runs.length === 0) return new Set();
     const { rows } = await this.#database.query<{ id: Uuid }>(sql.findCancelledRuns, [
       runs.map(({ id }) => id),
-      runs.map(({ fence }) => fence),
+      runs.map(({ fencingToken }) => fencingToken),
     ]);
     return new Set(rows.map(({ id }) => id));
   }
@@ -145,7 +149,7 @@ export class MessageOperations {
       lane: row.lane,
       origin: originOfColumns(row),
       traceParent: row.trace_parent,
-      fence: row.fence,
+      fencingToken: row.fencing_token,
       orderKey: row.order_key ?? undefined,
     }));
   }
@@ -164,6 +168,6 @@ interface SteeredRow extends OriginColumns {
   readonly owner: string;
   readonly lane: string;
   readonly trace_parent: string;
-  readonly fence: number;
+  readonly fencing_token: number;
   readonly order_key: string | null;
 }

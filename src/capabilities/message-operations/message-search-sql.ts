@@ -9,7 +9,10 @@ const summaryColumns = `m.id, m.root_id, m.parent_id, m.event_id, m.source, m.ty
      m.available_at, m.leased_at, m.created_at, m.finished_at`;
 
 /** What the calls of a message `m` came to. */
-const spent = `(select count(*)::int as calls, coalesce(sum(c.cost_usd) filter (where c.state = 'settled'), 0)::text as cost_usd
+const spent = `(select count(*)::int as calls, coalesce(sum(c.cost_usd) filter (where c.state = 'settled'), 0)::text as cost_usd,
+         count(*) filter (where c.state = 'settled' and c.cost_usd is null)::int as unpriced_calls,
+         count(*) filter (where c.state in ('reserved', 'unsettled'))::int as unsettled_calls,
+         coalesce(sum(c.upper_bound_usd), 0)::text as open_upper_usd
        from millrace.calls c where c.message_id = m.id)`;
 
 /**
@@ -44,7 +47,7 @@ export const listMessages = named(
      select ${summaryColumns} from looked l join millrace.messages m on m.id = l.id
      where ${selectedMessages}
      order by m.created_at desc, m.id desc limit $18)
-   select p.looked, p.last_us, p.last_id, m.*, s.calls, s.cost_usd,
+   select p.looked, p.last_us, p.last_id, m.*, s.*,
      (extract(epoch from m.created_at) * 1000000)::bigint::text as created_us
    from place p left join found m on true left join lateral ${spent} s on m.id is not null
    order by m.created_at desc, m.id desc`,
@@ -59,7 +62,7 @@ export const listTree = named(
      select m.id from asked a join millrace.messages m on m.id = a.root_id
      union all
      select m.id from asked a join millrace.messages m on m.root_id = a.root_id and m.parent_id is not null)
-   select ${summaryColumns}, s.calls, s.cost_usd
+   select ${summaryColumns}, s.*
    from (select m.id from tree t join millrace.messages m on m.id = t.id
      where $2::text is null or m.team = $2::text order by m.created_at, m.id limit $3) t
    join millrace.messages m on m.id = t.id cross join lateral ${spent} s

@@ -50,6 +50,11 @@ export interface MessageSummary {
   readonly finishedAt: Date | undefined;
   readonly calls: number;
   readonly costUsd: Usd;
+  /** Calls whose cost is not in it: without a price, and under way or of unknown outcome. */
+  readonly unpricedCalls: number;
+  readonly unsettledCalls: number;
+  /** What its open calls can have cost at most. */
+  readonly openUpperBoundUsd: Usd;
 }
 
 export interface MessagePage {
@@ -173,6 +178,9 @@ interface SummaryRow extends OriginColumns {
   readonly finished_at: Date | null;
   readonly calls: number;
   readonly cost_usd: string;
+  readonly unpriced_calls: number;
+  readonly unsettled_calls: number;
+  readonly open_upper_usd: string;
 }
 
 interface PlaceRow {
@@ -236,5 +244,8 @@ function summaryOf(row: SummaryRow): MessageSummary {
     finishedAt: row.finished_at ?? undefined,
     calls: row.calls,
     costUsd: usd(row.cost_usd),
+    unpricedCalls: row.unpriced_calls,
+    unsettledCalls: row.unsettled_calls,
+    openUpperBoundUsd: usd(row.open_upper_usd),
   };
 }

@@ -169,7 +169,7 @@ export class MessageService {
     const cancelled = await operations.cancel(
       open.map(({ message, state }) => ({
         id: message.envelope.id,
-        fence: message.fence,
+        fencingToken: message.fencingToken,
         outcomeLine: this.#outcomeOf(message, state === 'leased'),
       })),
       record,

@@ -32,7 +32,7 @@ export const listNewMessages = named(
        select message_id from millrace.calls where state = 'reserved' and message_id is not null
        order by reserved_at desc, id desc limit $16) c),
    found as (
-     select m.id, m.parent_id, m.event_id, m.stage, m.team, m.customer, m.fence, m.created_at, n.is_new
+     select m.id, m.parent_id, m.event_id, m.stage, m.team, m.customer, m.fencing_token, m.created_at, n.is_new
      from (
        select id, true as is_new from written
        union all
@@ -54,12 +54,12 @@ export const readTailed = named(
    order by m.finished_at, m.id`,
 );
 
-/** $1 ids, $2 the newest fence that was told of each. */
+/** $1 ids, $2 the newest fencing token that was told of each. */
 export const listTailedFailures = named(
   'ledger.list_tailed_failures',
-  `select f.message_id, f.fence, f.at, f.code, f.retryable
-   from unnest($1::uuid[], $2::int[]) as u(id, fence) join millrace.failures f on f.message_id = u.id and f.fence > u.fence
-   order by f.at, f.message_id, f.fence`,
+  `select f.message_id, f.fencing_token, f.at, f.code, f.retryable
+   from unnest($1::uuid[], $2::int[]) as u(id, fencing_token) join millrace.failures f on f.message_id = u.id and f.fencing_token > u.fencing_token
+   order by f.at, f.message_id, f.fencing_token`,
 );
 
 /** $1 ids: their calls of the last minute that are known to have ended. */

@@ -46,7 +46,7 @@ const maxNew = 1000;
 
 interface Followed {
   readonly about: Pick<TailEvent, 'id' | 'stage' | 'team' | 'customer'>;
-  fence: number;
+  fencingToken: number;
   readonly calls: Set<Uuid>;
 }
 
@@ -86,7 +86,12 @@ export class MessageTail {
         });
       if (this.#followed.has(row.id)) continue;
       if (this.#followed.size >= maxFollowed) missed += 1;
-      else this.#followed.set(row.id, { about, fence: row.is_new ? -1 : row.fence - 1, calls: new Set() });
+      else
+        this.#followed.set(row.id, {
+          about,
+          fencingToken: row.is_new ? -1 : row.fencing_token - 1,
+          calls: new Set(),
+        });
     }
     this.#forgetOld();
     events.push(...(await this.#happened()));
@@ -98,16 +103,16 @@ export class MessageTail {
     if (ids.length === 0) return [];
     // The states first: what led to an end was written with it or before it.
     const { rows: states } = await this.#database.query<StateRow>(readTailed, [ids]);
-    const fences = ids.map((id) => this.#followed.get(id)?.fence ?? 0);
+    const fencingTokens = ids.map((id) => this.#followed.get(id)?.fencingToken ?? 0);
     const [failures, calls] = await Promise.all([
-      this.#database.query<FailureRow>(listTailedFailures, [ids, fences]),
+      this.#database.query<FailureRow>(listTailedFailures, [ids, fencingTokens]),
       this.#database.query<CallRow>(listTailedCalls, [ids]),
     ]);
     const events: TailEvent[] = [];
-    for (const { message_id: id, fence, at, code, retryable } of failures.rows) {
+    for (const { message_id: id, fencing_token: fencingToken, at, code, retryable } of failures.rows) {
       const followed = this.#followed.get(id);
       if (followed === undefined) continue;
-      followed.fence = Math.max(followed.fence, fence);
+      followed.fencingToken = Math.max(followed.fencingToken, fencingToken);
       events.push({ ...followed.about, kind: 'failure', at, code, retryable });
     }
     for (const row of calls.rows) {
@@ -154,7 +159,7 @@ interface NewRow {
   readonly stage: string;
   readonly team: string;
   readonly customer: string;
-  readonly fence: number;
+  readonly fencing_token: number;
   readonly created_at: Date;
 }
 
@@ -167,7 +172,7 @@ interface StateRow {
 
 interface FailureRow {
   readonly message_id: Uuid;
-  readonly fence: number;
+  readonly fencing_token: number;
   readonly at: Date;
   readonly code: string;
   readonly retryable: boolean;

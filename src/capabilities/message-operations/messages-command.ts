@@ -62,7 +62,7 @@ export function addMessagesCommand(
     .action(bind((options: ListOptions) => listMessages(context, options)));
   withStoreOptions(messages.command('show'))
     .description(
-      'the whole story of one: data, failed attempts, calls with tokens and cost, and the tree it is in',
+      'everything about one: data, failed attempts, calls with tokens and cost, and the tree it is in',
     )
     .argument('<id>', 'the id of the message')
     .option('--json', 'one JSON object')

@@ -31,7 +31,7 @@ export function messageListText({ messages, next }: MessageList): string {
     message.eventId,
     formatCount(message.attempts),
     formatCount(message.calls),
-    roundedUsd(usd(message.costUsd)),
+    spentText(message),
   ]);
   return [renderTable(columns, rows), ...more].join('\n');
 }
@@ -82,8 +82,33 @@ export function messageText({ account, content, tree }: MessageStory): string {
   ].join('\n');
 }
 
-function openText({ unsettledCalls, openUpperBoundUsd }: MessageCost['cost']): string {
-  return unsettledCalls === 0 ? '' : `; ${unsettledCalls} not settled, at most ${openUpperBoundUsd} USD`;
+function openText({ unpricedCalls, unsettledCalls, openUpperBoundUsd }: MessageCost['cost']): string {
+  const open = [
+    ...(unsettledCalls === 0 ? [] : [`${unsettledCalls} not settled`]),
+    ...(unpricedCalls === 0 ? [] : [`${unpricedCalls} without a price`]),
+  ];
+  return open.length === 0 ? '' : `; ${open.join(', ')}, ${boundText(openUpperBoundUsd)}`;
+}
+
+function boundText(bound: string): string {
+  return usd(bound).isZero() ? 'without a bound' : `at most ${bound} USD`;
+}
+
+/** What a message cost; never a bare 0 where the cost of some call is unknown. */
+function spentText({
+  costUsd,
+  unpricedCalls,
+  unsettledCalls,
+  openUpperBoundUsd,
+}: Pick<
+  MessageSummaryDocument,
+  'costUsd' | 'unpricedCalls' | 'unsettledCalls' | 'openUpperBoundUsd'
+>): string {
+  const known = usd(costUsd);
+  if (unpricedCalls + unsettledCalls === 0) return roundedUsd(known);
+  const bound = usd(openUpperBoundUsd);
+  const open = bound.isZero() ? 'unknown' : `unknown, at most ${roundedUsd(bound)}`;
+  return known.isZero() ? open : `${roundedUsd(known)} + ${open}`;
 }
 
 function failureSection({ failures }: MessageCost): readonly string[] {
@@ -103,7 +128,7 @@ function callSection({ calls }: MessageCost): readonly string[] {
       .map(([kind, count]) => `${kind} ${formatCount(count)}`)
       .join(', '),
     call.durationMs === undefined ? '' : formatCount(call.durationMs),
-    call.costUsd ?? '',
+    call.costUsd ?? (call.upperBoundUsd === undefined ? 'unknown' : `unknown, at most ${call.upperBoundUsd}`),
     call.id,
   ]);
   const columns = [
@@ -135,7 +160,7 @@ function treeText({ messages, isCut }: MessageTree, asked: string): string {
       message.waitMs === undefined ? '' : formatCount(message.waitMs),
       message.runMs === undefined ? '' : formatCount(message.runMs),
       formatCount(message.calls),
-      roundedUsd(usd(message.costUsd)),
+      spentText(message),
     ]);
     const below = (children.get(message.id) ?? []).map((child) => ({ message: child, depth: depth + 1 }));
     open.push(...below.toReversed());

@@ -13,9 +13,9 @@ export const pauseMetrics = {
   },
   pauses_active: {
     type: 'gauge',
-    unit: 'holds',
+    unit: 'pauses',
     labels: { scope: ['all', 'stage', 'model', 'provider', 'team', 'customer', 'feature', 'batch'] },
-    help: 'Pauses that stand, by what they stop; every process reports the same, so aggregate with max.',
+    help: 'Pauses in force, by what they stop; every process reports the same, so aggregate with max.',
   },
   pause_age_seconds: {
     type: 'gauge',

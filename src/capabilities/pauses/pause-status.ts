@@ -4,7 +4,8 @@ import type { StatusPart, UnnotedWait, WaitExplanation } from '../status-part.ts
 import { type PauseList, pauseListDocument, pauseListSchema } from './pause-documents.ts';
 import { pauseTables } from './pauses-text.ts';
 
-interface PausedWork {
+/** What the status has of pauses. */
+export interface PausedWork {
   /** What operators have stopped, oldest first, with how many messages wait for it. */
   readonly pauses: readonly ListedBlock[];
 }

@@ -25,17 +25,15 @@ interface PauseOptions extends StoreOptions {
 /** `millrace pause`, `resume` and `pauses`: stop work everywhere, let it go on, and list what is stopped. */
 export function addPausesCommands(program: Command, context: CommandContext, bind: Bind): void {
   withPause(program.command('pause'))
-    .description(
-      'stop work everywhere: nothing of it is begun any more; messages are still admitted, and wait',
-    )
-    .option('--abort', 'end what is running too; no attempt is counted')
+    .description('stop work in all processes: none of it is begun; messages are still admitted, and wait')
+    .option('--abort', 'abort what is running, too; no attempt is counted')
     .action(
       bind((scope: string, value: string | undefined, options: PauseOptions) =>
         pause(context, { scope, value }, options),
       ),
     );
   withPause(program.command('resume'))
-    .description('let what was stopped go on')
+    .description('resume what was paused')
     .action(
       bind((scope: string, value: string | undefined, options: PauseOptions) =>
         resume(context, { scope, value }, options),

@@ -47,7 +47,11 @@ export class PausesController {
     summary: 'What is stopped, by whom and why, and how many messages wait for it',
     description: 'A key bound to a team sees what stops everybody, and what stops that team.',
   })
-  @ApiResponse({ status: 200, description: 'What stands, oldest first.', content: jsonOf('PauseList') })
+  @ApiResponse({
+    status: 200,
+    description: 'The pauses in force, oldest first.',
+    content: jsonOf('PauseList'),
+  })
   async list(@Caller() caller: ApiKeyIdentity): Promise<PauseList> {
     return await this.#service.list(caller);
   }
@@ -64,7 +68,7 @@ export class PausesController {
       'given now. Messages are still admitted, and wait. Audited. Not for keys bound to a team.',
   })
   @ApiBody({ required: true, schema: { $ref: '#/components/schemas/PauseRequest' } })
-  @ApiResponse({ status: 200, description: 'The pause as it stands.', content: jsonOf('PlacedPause') })
+  @ApiResponse({ status: 200, description: 'The pause in force.', content: jsonOf('PlacedPause') })
   async place(@Body() body: unknown, @Caller() caller: ApiKeyIdentity): Promise<PlacedPauseDocument> {
     return await this.#service.place(parseRequest(placePauseSchema, body), operatorOf(caller));
   }
@@ -73,7 +77,7 @@ export class PausesController {
   @RequireScope('operations:write')
   @ApiOperation({
     operationId: 'resumePause',
-    summary: 'Let what a pause stopped go on',
+    summary: 'Resume what a pause stopped',
     description: 'What waited for it is due at once. Audited. Not for keys bound to a team.',
   })
   @ApiParam({ name: 'id', description: 'The id of the pause.', schema: { type: 'string', format: 'uuid' } })

@@ -58,7 +58,7 @@ export function addPricesCommand(program: Command, context: PricesContext, bind:
     .action(bind((options: ListOptions) => list(context, options)));
   prices
     .command('check')
-    .description('reads the own prices, and says what is wrong or no longer in force')
+    .description('check your own prices: what is wrong, and what is no longer in force')
     .option('--config <file>', 'JSON configuration file (for a price overlay)')
     .action(bind((options: ListOptions) => check(context, options)));
 }

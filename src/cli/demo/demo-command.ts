@@ -12,16 +12,12 @@ export function addDemoCommand(program: Command, context: CommandContext, bind: 
     .option('--limit <n>', 'the first n documents (default: 300)', wholeNumberOption(1, 1_000_000))
     .option(
       '--data <directory>',
-      'where everything is kept; the folder of an earlier run goes on where it stopped',
+      'where everything is stored; a run continues where an earlier one in this folder stopped',
     )
     .option('--stay', 'leave the API and /metrics up afterwards, until Ctrl-C')
     .option('--json', 'print one JSON object instead of tables')
     .option('--faults', 'let the simulated provider fail now and then')
-    .option(
-      '--seed <n>',
-      'what the simulated provider draws from (default: 1)',
-      wholeNumberOption(0, 2 ** 31 - 1),
-    )
+    .option('--seed <n>', 'seed of the simulated provider (default: 1)', wholeNumberOption(0, 2 ** 31 - 1))
     .option('--concurrency <n>', 'messages of a stage at once (default: 16)', wholeNumberOption(1, 1000))
     .action(bind(async (options: DemoOptions) => (await import('./run-demo.ts')).runDemo(context, options)));
 }

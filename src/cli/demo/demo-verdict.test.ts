@@ -60,7 +60,7 @@ function report(changes: Partial<Sums> = {}, pending = 0): DemoReport {
     bounds: { lowerUsd: sums.lower, upperUsd: sums.upper },
     reusedCalls: 0,
     originCoverage: 1,
-    teams: { groups: [], total: figures, isTruncated: false, messages: 'none' },
+    teams: { groups: [], total: figures, isTruncated: false, messages: 'none', source: 'rollups' },
     stages: [],
     items: [],
     seconds: 1,

@@ -15,7 +15,7 @@ export function grantedWait(failed: ModelFailure, maxRetryAfterMs: number): Mode
   const seconds = Math.round(asked / 1000);
   return {
     ...failed,
-    message: `${failed.message} (asks to be left alone for ${seconds} s)`,
+    message: `${failed.message} (asks to retry after ${seconds} s)`,
     retryAfterMs: maxRetryAfterMs,
   };
 }

@@ -6,7 +6,7 @@ export interface OwningMessage {
   readonly id: Uuid;
   readonly rootId: Uuid;
   /** Of the lease that the calls are made under. */
-  readonly fence: number;
+  readonly fencingToken: number;
   readonly pipeline: string;
   readonly stage: string;
   readonly owner: string;
@@ -19,7 +19,7 @@ export interface OwningMessage {
 /** Who calls are made for: always an origin, and inside a stage the message. */
 export interface CallAttribution {
   readonly origin: Origin;
-  readonly message: Omit<OwningMessage, 'fence' | 'deliveries'> | undefined;
+  readonly message: Omit<OwningMessage, 'fencingToken' | 'deliveries'> | undefined;
 }
 
 /** What makes calls: one run of a handler, or some work outside a stage. */

@@ -1,6 +1,6 @@
 import type { Span } from '@opentelemetry/api';
 import type { ModelTarget } from '../providers/provider-registry.ts';
-import type { UsageLimits } from '../providers/usage-limits.ts';
+import type { RequestBounds } from '../providers/request-bounds.ts';
 import type { GatePass } from './call-gate.ts';
 import type { CallLabels } from './model-metrics.ts';
 import type { CallFacts } from './usage-record-of-call.ts';
@@ -11,8 +11,8 @@ export interface CallInFlight {
   readonly target: ModelTarget<unknown>;
   readonly labels: CallLabels;
   readonly tier: string;
-  /** The most that the provider can truly report. */
-  readonly usageLimits: UsageLimits;
+  /** What it can use at most, and what the provider can truly report. */
+  readonly bounds: RequestBounds;
   /** Whether it was reserved with budgets. */
   readonly hasQuotas: boolean;
   /** The leave that the gates gave, which are told how the call ended. */

@@ -5,7 +5,7 @@ import { CallJournal } from './call-journal.ts';
 function recorded(parts: Partial<RecordedCall>): RecordedCall {
   return {
     id: '00000000-0000-8000-8000-000000000000',
-    fence: 1,
+    fencingToken: 1,
     step: 's',
     ordinal: 1,
     attempt: 1,

@@ -147,7 +147,7 @@ export class CallOpening {
       : undefined;
     const outcome = await ledger.reserve({
       id: asked.id,
-      message: message === undefined ? undefined : { id: message.id, fence: message.fence },
+      message: message === undefined ? undefined : { id: message.id, fencingToken: message.fencingToken },
       origin: message === undefined ? origin : undefined,
       step,
       ordinal,
@@ -170,9 +170,8 @@ export class CallOpening {
     metrics.requestBegan(labels);
     const span = tracer === undefined ? undefined : startCallSpan(tracer, facts, question.maxOutputTokens);
     const hasQuotas = quotas.length > 0;
-    const { usageLimits } = bounds;
     return {
-      call: { facts, target, labels, tier, usageLimits, hasQuotas, pass, span },
+      call: { facts, target, labels, tier, bounds, hasQuotas, pass, span },
       asked: question,
       seed,
     };

@@ -1,4 +1,4 @@
-import type { Usd } from '../../kernel/money.ts';
+import { maxUsd, type Usd, zeroUsd } from '../../kernel/money.ts';
 import type { Pricer } from '../../pricing/price.ts';
 import type { TokenCounts } from '../../pricing/token-classes.ts';
 import type { Logger } from '../../telemetry/logger.ts';
@@ -34,6 +34,11 @@ interface PricedAnswer {
   readonly answeredModel: string | undefined;
   readonly tier: string;
   readonly measured: MeasuredUsage;
+}
+
+/** The name to price by: what is no name tells of no other model than the one that was asked. */
+function namedModel(told: unknown): string | undefined {
+  return typeof told === 'string' && told.trim() !== '' ? toldText(told) : undefined;
 }
 
 /** Makes of what came back about a call what the ledger keeps, and tells gates, metrics and span of it. */
@@ -75,16 +80,18 @@ export class CallSettler {
   }
 
   async #endOf(call: CallInFlight, report: CallReport, times: CallTimes): Promise<SettledCall> {
-    const measured = await measureUsage(report, call.usageLimits);
+    const measured = await measureUsage(report, call.bounds.usageLimits);
     this.#logFaults(call, report, measured.faults);
     const tier = columnText(normalisedTier(report.tier ?? call.tier));
     const answeredModel = toldText(report.answeredModel);
+    const named = namedModel(report.answeredModel);
     const { settlement } = measured;
     const isPriced = settlement !== 'free' && settlement !== 'unsettled';
     return settledCall(call, report, {
       measured,
       tokens: tokensOfCall(measured.tokens, measured.beside),
-      pricing: isPriced ? this.#price(call, report, { answeredModel, tier, measured }) : undefined,
+      boundUsd: () => this.#boundOf(call, report, named, tier),
+      pricing: isPriced ? this.#price(call, report, { answeredModel: named, tier, measured }) : undefined,
       answeredModel,
       tier,
       providerRequestId: toldText(report.providerRequestId),
@@ -139,6 +146,28 @@ export class CallSettler {
       );
     }
     return pricing;
+  }
+
+  /** The most that the call can have cost: of what was asked for and what answered, the more expensive. */
+  #boundOf(
+    { facts, target, bounds }: CallInFlight,
+    { geography }: CallReport,
+    answeredModel: string | undefined,
+    tier: string,
+  ): Usd | undefined {
+    const reserved = facts.upperBoundUsd;
+    const model = answeredModel ?? target.modelId;
+    const question = {
+      provider: target.priceProvider,
+      model,
+      at: facts.sentAt,
+      tier,
+      batch: false,
+      geography,
+    };
+    const { maxInputTokens, maxOutputTokens, maxUnits } = bounds;
+    const answered = this.#options.pricer.upperBound(question, maxInputTokens, maxOutputTokens, maxUnits);
+    return answered === undefined ? reserved : maxUsd(reserved ?? zeroUsd, answered);
   }
 
   #logFaults({ facts, target }: CallInFlight, { rawUsage }: CallReport, faults: readonly string[]): void {

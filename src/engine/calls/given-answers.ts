@@ -1,3 +1,4 @@
+import { AppError } from '../../kernel/app-error.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Uuid } from '../../kernel/ids.ts';
 import type { CallLedger } from '../ledger/call-ledger.ts';
@@ -7,6 +8,9 @@ import { recordsOfInvalidation } from './usage-record-of-call.ts';
 
 /** How many of a run's latest answers can still be rejected. */
 const maxRemembered = 256;
+
+/** How often a call is read anew that an operator corrects at the same moment. */
+const maxAttempts = 5;
 
 /** An answer that a handler was given in this run, new or recorded. */
 export interface GivenAnswer {
@@ -59,10 +63,13 @@ export class GivenAnswers {
   /** Marks the answer of a call as of no use: it is never given again, and is waste. */
   async invalidateAnswer(id: Uuid): Promise<void> {
     const { ledger, clock } = this.#services;
-    const call = await ledger.invalidOutputs.findAnswered(id);
-    if (call === undefined) return;
-    const lines = recordsOfInvalidation(this.#owner, call, clock.now()).map(renderUsageLine);
-    await ledger.invalidOutputs.reject(id, lines);
+    for (let attempt = 1; attempt <= maxAttempts; attempt += 1) {
+      const call = await ledger.invalidOutputs.findAnswered(id);
+      if (call === undefined) return;
+      const lines = recordsOfInvalidation(this.#owner, call, clock.now()).map(renderUsageLine);
+      if (await ledger.invalidOutputs.reject(call, lines)) return;
+    }
+    throw new AppError('MILLRACE_DATABASE_CONFLICT', `The call ${id} changed each time that it was read.`);
   }
 
   /**

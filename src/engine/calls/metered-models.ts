@@ -47,7 +47,7 @@ export class MeteredModels {
     invariant(journal === undefined || message !== undefined, 'a journal belongs to a message');
     const { models, opening, inAir, recorded, clock } = this.#services;
     const owner = { origin, message };
-    const idRoot = message === undefined ? newId(clock.now()) : `${message.id}/${message.fence}`;
+    const idRoot = message === undefined ? newId(clock.now()) : `${message.id}/${message.fencingToken}`;
     return new CallGroup({
       models,
       opening,

@@ -27,6 +27,14 @@ describe('what an aggregator says it charged', () => {
     expect(pricing.kind === 'priced' && pricing.cost.total.toFixed()).toBe('0.0001764');
   });
 
+  it('of nothing leaves the list price, also of a snapshot that no list knows', () => {
+    const asked = 'openai/gpt-4o-mini';
+    const answer = { question, asked, answered: `${asked}-2031-01-31`, boundUsd: usd('0.001') };
+    const pricing = priceOfAnswer(book, answer, tokens, { chargedUsd: usd('0') });
+    expect(pricing).toMatchObject({ kind: 'priced', isBelieved: true });
+    expect(pricing.kind === 'priced' && pricing.cost.total.toFixed()).toBe('0.0001764');
+  });
+
   it('is not believed where it cannot be stored, whatever the bound', () => {
     expect(charged('100000000000000000000', '100000000000000000000')).toMatchObject({ isBelieved: false });
   });
@@ -53,6 +61,31 @@ describe('what a provider says it charged for a model without a price', () => {
     expect(unknown('0', 'acme/unheard-of:free')).toMatchObject({ kind: 'priced' });
     const named = unknown('0', 'openai/gpt-4o-mini', 'openai/gpt-4o-mini:free');
     expect(named.kind === 'priced' && named.cost.total.toFixed()).toBe('0');
+  });
+});
+
+describe('a model in the answer that no price knows', () => {
+  const priced = (answered: string) =>
+    priceOfAnswer(
+      book,
+      {
+        question: { ...question, provider: 'openai' },
+        asked: 'gpt-5-mini',
+        answered,
+        boundUsd: usd('1'),
+      },
+      tokens,
+    );
+
+  it.each(['gpt-5-mini-2031-01-31', 'models/gpt-5-mini', 'gpt-5-mini-latest'])(
+    'is priced as the one that was asked where the name is one of that: %s',
+    (answered) => {
+      expect(priced(answered)).toMatchObject({ kind: 'priced', isBelieved: true });
+    },
+  );
+
+  it.each(['gpt-5-mini-ultra', 'own-model', 'gpt-77'])('is unpriced where it is another: %s', (answered) => {
+    expect(priced(answered)).toMatchObject({ kind: 'unpriced', isBelieved: true });
   });
 });
 

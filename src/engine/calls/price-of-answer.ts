@@ -1,4 +1,5 @@
 import { addUsd, isStorableUsd, moneyScale, type Usd, usd, zeroUsd } from '../../kernel/money.ts';
+import { isOtherNameOf } from '../../pricing/model-match.ts';
 import type { PriceQuestion, Pricer, Pricing, UsageBeside } from '../../pricing/price.ts';
 import { isFreeModel } from '../../pricing/whole-cost.ts';
 import {
@@ -26,27 +27,35 @@ const mostBesideList = usd('10');
 
 /**
  * Prices an answer by the model that the provider says has given it. By the one that was asked for when no price knows the
- * other's name; and when the other's price is above all that the request can cost, which is not believed (decision 0034).
+ * other's name and it is one of the same model (a snapshot of it, a path before it), else it is unpriced; and when the other's
+ * price is above all that the request can cost, which is not believed (decision 0034).
  */
 export function priceOfAnswer(
   pricer: Pricer,
-  { question, asked, answered, boundUsd }: AnswerToPrice,
+  answer: AnswerToPrice,
   tokens: RatedCounts,
   beside: UsageBeside = {},
 ): Pricing & { readonly isBelieved: boolean } {
+  const { question, asked, answered, boundUsd } = answer;
   const { chargedUsd, ...used } = beside;
   if (chargedUsd !== undefined) {
     const isBelieved = isPossibleCharge(chargedUsd, boundUsd);
     const model = chargedUsd.isZero() && isFreeModel(asked) ? asked : answered;
-    const told = pricer.price({ ...question, model }, tokens, isBelieved ? beside : used);
-    return { ...told, isBelieved };
+    if (isBelieved && (!chargedUsd.isZero() || isFreeModel(model))) {
+      return { ...pricer.price({ ...question, model }, tokens, beside), isBelieved };
+    }
+    const listed = priceOfAnswer(pricer, answer, tokens, used);
+    return { ...listed, isBelieved: isBelieved && listed.isBelieved };
   }
   const isWithin = (pricing: Pricing): boolean =>
     pricing.kind === 'priced' && (boundUsd === undefined || !pricing.cost.total.greaterThan(boundUsd));
   const told = pricer.price({ ...question, model: answered }, tokens, used);
   if (answered === asked || isWithin(told)) return { ...told, isBelieved: true };
   const own = pricer.price({ ...question, model: asked }, tokens, used);
-  if (told.kind === 'unpriced') return { ...(own.kind === 'priced' ? own : told), isBelieved: true };
+  if (told.kind === 'unpriced') {
+    const isSame = own.kind === 'priced' && isOtherNameOf(answered, asked);
+    return { ...(isSame ? own : told), isBelieved: true };
+  }
   return isWithin(own) ? { ...own, isBelieved: false } : { ...told, isBelieved: true };
 }
 

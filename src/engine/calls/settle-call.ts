@@ -1,4 +1,4 @@
-import { maxUsd, zeroUsd } from '../../kernel/money.ts';
+import { maxUsd, type Usd, zeroUsd } from '../../kernel/money.ts';
 import type { Pricing } from '../../pricing/price.ts';
 import type { TokenCounts } from '../../pricing/token-classes.ts';
 import type { ModelFailure } from '../providers/classify-model-error.ts';
@@ -23,6 +23,8 @@ export interface Ending extends CallTimes {
   readonly tokens: TokenCounts;
   /** Undefined where nothing is to be priced. */
   readonly pricing: (Pricing & { readonly isBelieved: boolean }) | undefined;
+  /** What it can have cost at most, by what was asked for and what answered. */
+  readonly boundUsd: () => Usd | undefined;
   readonly answeredModel: string | undefined;
   readonly tier: string;
   readonly providerRequestId: string | undefined;
@@ -37,6 +39,7 @@ export function settledCall(
     measured,
     tokens,
     pricing,
+    boundUsd,
     answeredModel,
     tier,
     providerRequestId,
@@ -52,9 +55,9 @@ export function settledCall(
   const hasOpenUnits = pricing?.kind === 'priced' && pricing.openUnits !== undefined;
   const settlement = isBelieved && !hasOpenUnits ? measured.settlement : 'estimated';
   const cost = pricing?.kind === 'priced' ? pricing.cost : undefined;
-  const bound = facts.upperBoundUsd;
   // Nobody knows the cost of an unpriced call, and its bound stands.
   const isOpen = isUnsettled || settlement === 'estimated' || (!isFree && cost === undefined);
+  const bound = isOpen ? boundUsd() : undefined;
   return {
     id: facts.id,
     state: isUnsettled ? 'unsettled' : 'settled',
@@ -67,7 +70,7 @@ export function settledCall(
     tokens,
     rawUsage: usageText(report.rawUsage),
     costUsd: isFree ? zeroUsd : cost?.total,
-    upperBoundUsd: isOpen && bound !== undefined ? maxUsd(bound, cost?.total ?? zeroUsd) : undefined,
+    upperBoundUsd: bound !== undefined ? maxUsd(bound, cost?.total ?? zeroUsd) : undefined,
     priceReference: pricing?.kind === 'priced' ? pricing.price.reference : undefined,
     priceCatalogue: pricing?.kind === 'priced' ? pricing.price.catalogue : undefined,
     wasteReason: isFree ? undefined : wasteOf(report),

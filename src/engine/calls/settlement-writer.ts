@@ -8,7 +8,7 @@ import type { CallInFlight } from './call-in-flight.ts';
 import type { ModelMetrics } from './model-metrics.ts';
 import { bareEnd, soundEnd } from './sound-end.ts';
 import type { SettledCall } from '../ledger/settlement.ts';
-import { recordOfCorrection } from './usage-record-of-call.ts';
+import { recordsOfCorrection } from './usage-record-of-call.ts';
 
 /*
  * Makes the end of a call durable, in the first of these forms that the ledger takes:
@@ -77,8 +77,8 @@ export class SettlementWriter {
     if (end.state === 'unsettled') return;
     // The sweep had given the call up: what it cost after all is added as the difference to what it wrote. When even
     // that finds nothing to do, an earlier try of ours was committed although its confirmation got lost.
-    const correction = lineOf(recordOfCorrection(facts, end, clock.now()));
-    if (await this.#tryHard(() => ledger.settleLate(end, correction))) {
+    const corrections = recordsOfCorrection(facts, end, clock.now()).map(lineOf);
+    if (await this.#tryHard(() => ledger.settleLate(end, corrections))) {
       logger.info(
         { callId: facts.id, settlement: end.settlement },
         'a call given up as unsettled was settled late',

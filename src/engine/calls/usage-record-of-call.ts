@@ -6,14 +6,14 @@ import type { CorrectableCall } from '../ledger/correction-ledger.ts';
 import type { AnsweredCall } from '../ledger/invalid-output-ledger.ts';
 import { type TokenCounts, tokenClasses } from '../../pricing/token-classes.ts';
 import { traceIdOf } from '../../telemetry/trace-context.ts';
-import { countsOfCall, countsOfCorrection, type UsageRecord } from '../export/usage-record.ts';
+import { countsOfCall, countsOfCorrection, takenBack, type UsageRecord } from '../export/usage-record.ts';
 import type { CallAttribution } from './call-attribution.ts';
 
 /*
  * The usage records about a call that its row alone does not tell: of the sweep that finds it abandoned, the truth that came after that,
  * and the rejection of its answer. The record of its own settlement is rendered from its row (usage_line in the ledger's migrations).
  * The records of one call always add up to what the row says at the end: cost, upper bound, and the counts of calls, unpriced, unsettled
- * and estimated ones.
+ * and estimated ones. They do so in every group of every report: what leaves a group is taken back there.
  */
 
 /** What is known about a call when it is sent. */
@@ -33,6 +33,9 @@ export interface CallFacts {
   readonly upperBoundUsd: Usd | undefined;
 }
 
+/** A call that is given up is waste of this kind, until its truth is known. */
+const wasteOfAbandoned: WasteReason = 'aborted';
+
 /** The record of a call whose maker is gone: nobody knows what it cost, its upper bound stands. */
 export function recordOfAbandoned(call: AbandonedCall, recordedAt: Date): UsageRecord {
   const isPriced = call.upperBoundUsd !== undefined;
@@ -46,34 +49,71 @@ export function recordOfAbandoned(call: AbandonedCall, recordedAt: Date): UsageR
     counts: countsOfCall('unsettled', isPriced),
     tokens: {},
     costByClass: {},
-    wasteReason: 'aborted',
+    wasteReason: wasteOfAbandoned,
     durationMs: 0,
     ...(call.upperBoundUsd === undefined ? {} : { costUsd: zeroUsd, upperBoundUsd: call.upperBoundUsd }),
   };
 }
 
-/** The record of the truth about a call that had been given up as unsettled: the difference to that record. */
-export function recordOfCorrection(facts: CallFacts, end: SettledCall, recordedAt: Date): UsageRecord {
-  const boundBefore = facts.upperBoundUsd;
-  return {
+/**
+ * The records of the truth about a call that had been given up as unsettled. Where it stays waste of the same kind, one with the
+ * difference; otherwise one takes back from the group of before all that stands there, and one adds the truth to its own.
+ */
+export function recordsOfCorrection(
+  facts: CallFacts,
+  end: SettledCall,
+  recordedAt: Date,
+): readonly UsageRecord[] {
+  const before = { settlement: 'unsettled', isPriced: facts.upperBoundUsd !== undefined } as const;
+  const after = {
+    settlement: end.settlement,
+    isPriced: end.costUsd !== undefined,
+    isSuspect: end.isSuspect,
+  };
+  const truth = {
     ...recordOfFacts(facts, recordedAt),
     recordId: derivedId(facts.sentAt, 'correction', facts.id),
-    recordKind: 'correction',
+    recordKind: 'correction' as const,
     ...endFields(end),
-    counts: countsOfCorrection(
-      { settlement: 'unsettled', isPriced: boundBefore !== undefined },
-      { settlement: end.settlement, isPriced: end.costUsd !== undefined, isSuspect: end.isSuspect },
-    ),
-    ...(boundBefore === undefined && end.upperBoundUsd === undefined
-      ? {}
-      : { upperBoundUsd: (end.upperBoundUsd ?? zeroUsd).minus(boundBefore ?? zeroUsd) }),
   };
+  const { upperBoundUsd: boundBefore } = facts;
+  const takenBound = boundBefore === undefined ? {} : { upperBoundUsd: zeroUsd.minus(boundBefore) };
+  if (end.wasteReason === wasteOfAbandoned) {
+    const bound =
+      end.upperBoundUsd === undefined
+        ? takenBound
+        : { upperBoundUsd: end.upperBoundUsd.minus(boundBefore ?? zeroUsd) };
+    return [{ ...truth, counts: countsOfCorrection(before, after), ...bound }];
+  }
+  const back: UsageRecord = {
+    ...recordOfFacts(facts, recordedAt),
+    recordId: derivedId(facts.sentAt, 'correction', facts.id, 'back'),
+    recordKind: 'correction',
+    tier: end.tier,
+    outcome: 'unsettled',
+    settlement: 'unsettled',
+    counts: takenBack(countsOfCall(before.settlement, before.isPriced)),
+    tokens: {},
+    costByClass: {},
+    wasteReason: wasteOfAbandoned,
+    durationMs: 0,
+    ...(end.answeredModel === undefined ? {} : { answeredModel: end.answeredModel }),
+    ...takenBound,
+  };
+  return [
+    back,
+    {
+      ...truth,
+      counts: countsOfCall(after.settlement, after.isPriced, after.isSuspect),
+      ...(end.upperBoundUsd === undefined ? {} : { upperBoundUsd: end.upperBoundUsd }),
+    },
+  ];
 }
 
 /**
- * What makes waste of an answer that was found to be an invalid output after its call had been recorded: one correction takes its
- * tokens and its cost back, another adds them again as waste. Every sum stays what it was but that of the waste. The
- * ledger does not keep the cost by class, so both carry the total alone.
+ * What makes waste of an answer that was found to be an invalid output after its call had been recorded: one correction takes all
+ * back that the call is in its sums (counts, tokens, cost, upper bound), another adds it again as waste. Every sum stays what it
+ * was but those of the waste. The ledger does not keep the cost by class, so both carry the total alone.
  */
 export function recordsOfInvalidation(
   owner: CallAttribution,
@@ -82,19 +122,14 @@ export function recordsOfInvalidation(
 ): readonly [UsageRecord, UsageRecord] {
   // The time that the call's own record has: both belong into its hour.
   const sentAt = call.reservedAt;
-  const facts = {
-    ...call,
-    owner,
-    sentAt,
-    upperBoundUsd: undefined,
-  };
+  const { costUsd, upperBoundUsd } = call;
+  const facts = { ...call, owner, sentAt };
   const same = {
     ...recordOfFacts(facts, recordedAt),
     recordKind: 'correction' as const,
     tier: call.tier,
     outcome: 'ok' as const,
     settlement: call.settlement,
-    counts: { calls: 0, unpricedCalls: 0, unsettledCalls: 0, estimatedCalls: 0, suspectCalls: 0 } as const,
     costByClass: {},
     durationMs: 0,
     ...(call.answeredModel === undefined ? {} : { answeredModel: call.answeredModel }),
@@ -102,20 +137,25 @@ export function recordsOfInvalidation(
     ...(call.priceReference === undefined ? {} : { priceReference: call.priceReference }),
     ...(call.priceCatalogue === undefined ? {} : { priceCatalogue: call.priceCatalogue }),
   };
+  const counts = countsOfCall(call.settlement, costUsd !== undefined, call.isSuspect);
   const taken = Object.entries(call.tokens).map(([name, count]) => [name, -count] as const);
   return [
     {
       ...same,
       recordId: derivedId(sentAt, 'rejection', call.id, 'back'),
+      counts: takenBack(counts),
       tokens: Object.fromEntries(taken),
-      ...(call.costUsd === undefined ? {} : { costUsd: zeroUsd.minus(call.costUsd) }),
+      ...(costUsd === undefined ? {} : { costUsd: zeroUsd.minus(costUsd) }),
+      ...(upperBoundUsd === undefined ? {} : { upperBoundUsd: zeroUsd.minus(upperBoundUsd) }),
     },
     {
       ...same,
       recordId: derivedId(sentAt, 'rejection', call.id, 'waste'),
+      counts,
       tokens: call.tokens,
       wasteReason: 'invalid_output',
-      ...(call.costUsd === undefined ? {} : { costUsd: call.costUsd }),
+      ...(costUsd === undefined ? {} : { costUsd }),
+      ...(upperBoundUsd === undefined ? {} : { upperBoundUsd }),
     },
   ];
 }

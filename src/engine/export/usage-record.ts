@@ -112,6 +112,17 @@ export function countsOfCorrection(before: CountedCall, after: CountedCall): Cal
   };
 }
 
+/** The counts that take these back. */
+export function takenBack(counts: CallCounts): CallCounts {
+  return {
+    calls: difference(0, counts.calls),
+    unpricedCalls: difference(0, counts.unpricedCalls),
+    unsettledCalls: difference(0, counts.unsettledCalls),
+    estimatedCalls: difference(0, counts.estimatedCalls),
+    suspectCalls: difference(0, counts.suspectCalls),
+  };
+}
+
 function difference(is: number, was: number): -1 | 0 | 1 {
   if (is === was) return 0;
   return is > was ? 1 : -1;

@@ -28,7 +28,7 @@ export type { CallOutcome, SettledCall, Reservation, ReserveOutcome, Settlement 
 /** A call that was made for a message before. */
 export interface RecordedCall {
   readonly id: Uuid;
-  readonly fence: number;
+  readonly fencingToken: number;
   readonly step: string;
   readonly ordinal: number;
   readonly attempt: number;
@@ -100,9 +100,9 @@ export class CallLedger {
     return await this.#settle.submit(settlementRow(settlement));
   }
 
-  /** Settles a call that had been given up, with its rendered correction. False: somebody else did. */
-  async settleLate(settlement: SettledCall, correction: string): Promise<boolean> {
-    const { row } = lateSettlementRow(settlement, correction);
+  /** Settles a call that had been given up, with its rendered corrections. False: somebody else did. */
+  async settleLate(settlement: SettledCall, corrections: readonly string[]): Promise<boolean> {
+    const { row } = lateSettlementRow(settlement, corrections);
     const { rows } = await this.#database.query(settleLateCalls, [jsonRows([row])]);
     return rows.length === 1;
   }
@@ -203,7 +203,7 @@ interface AnsweredRow {
 
 interface RecordedCallRow {
   readonly id: Uuid;
-  readonly fence: number;
+  readonly fencing_token: number;
   readonly step: string;
   readonly ordinal: number;
   readonly attempt: number;
@@ -235,7 +235,7 @@ interface CallTotalsRow {
 function recordedCallOf(row: RecordedCallRow): RecordedCall {
   return {
     id: row.id,
-    fence: row.fence,
+    fencingToken: row.fencing_token,
     step: row.step,
     ordinal: row.ordinal,
     attempt: row.attempt,

@@ -42,9 +42,9 @@ export function settlementRow(item: SettledCall): CallRow {
   return { id: item.id, row };
 }
 
-/** A settlement of a call that had been given up, with the rendered correction. */
-export function lateSettlementRow(item: SettledCall, line: string): CallRow {
-  return { id: item.id, row: jsonRow('settle', () => ({ ...settledColumns(item), line })) };
+/** A settlement of a call that had been given up, with the rendered corrections. */
+export function lateSettlementRow(item: SettledCall, lines: readonly string[]): CallRow {
+  return { id: item.id, row: jsonRow('settle', () => ({ ...settledColumns(item), lines })) };
 }
 
 /** A call given up, with its usage line. */
@@ -56,7 +56,7 @@ function reservedColumns(item: Reservation): Record<string, unknown> {
   return {
     id: item.id,
     message_id: item.message?.id,
-    fence: item.message?.fence,
+    fencing_token: item.message?.fencingToken,
     origin: item.origin === undefined ? undefined : JSON.stringify(item.origin),
     step: item.step,
     ordinal: item.ordinal,

@@ -7,7 +7,7 @@ import { blocksWork } from './block-sql.ts';
 const reservedTypes = {
   id: 'uuid',
   message_id: 'uuid',
-  fence: 'int',
+  fencing_token: 'int',
   origin: 'text',
   step: 'text',
   ordinal: 'int',
@@ -68,7 +68,7 @@ export const reserveCalls = named(
      from json_to_recordset($1::json) as r(${toldReservations})
      left join millrace.messages m on m.id = r.message_id
      where r.message_id is null
-        or (m.fence = r.fence and m.state = 'leased' and m.lease_until > clock_timestamp())),
+        or (m.fencing_token = r.fencing_token and m.state = 'leased' and m.lease_until > clock_timestamp())),
    reserved as (
      insert into millrace.calls (${reservedColumns}, state, reserved_at)
      select ${reservedColumns}, 'reserved', clock_timestamp()
@@ -84,7 +84,7 @@ export const reserveCalls = named(
 export const toldSettlements = `select * from json_to_recordset($1::json) as s(id uuid, state text, outcome text, settlement text,
        error_type text, answered_model text, tier text, provider_request_id text, tokens text, raw_usage text, cost_usd numeric,
        upper_bound_usd numeric, price_reference text, price_catalogue text, waste_reason text, duration_ms int,
-       first_chunk_ms int, answer text, answer_ref text, is_invalidated boolean, is_suspect boolean, detail text, line text)`;
+       first_chunk_ms int, answer text, answer_ref text, is_invalidated boolean, is_suspect boolean, detail text, lines json)`;
 
 /** What a settlement s changes in its call. */
 export const settledColumns = `state = s.state, settled_at = clock_timestamp(), outcome = s.outcome, settlement = s.settlement,
@@ -120,7 +120,7 @@ export const settleCalls = named(
 /** $1 message ids: the calls made for them so far, in order. */
 export const listCalls = named(
   'ledger.list_calls',
-  `select id, message_id, fence, step, ordinal, attempt, state, outcome, settlement, request_digest, provider, model, operation, tier,
+  `select id, message_id, fencing_token, step, ordinal, attempt, state, outcome, settlement, request_digest, provider, model, operation, tier,
      request_kind, reserved_at, upper_bound_usd, answer, answer_ref, cost_usd, invalidated_at is not null as is_invalidated
    from millrace.calls where message_id = any($1::uuid[]) order by reserved_at, ordinal, attempt, id`,
 );
@@ -131,13 +131,13 @@ export const listCalls = named(
  */
 export const listAbandonedCalls = named(
   'ledger.list_abandoned_calls',
-  `select c.id, c.message_id, c.fence, c.origin as call_origin, c.step, c.ordinal, c.attempt, c.provider, c.model, c.operation, c.tier, c.request_kind,
+  `select c.id, c.message_id, c.fencing_token, c.origin as call_origin, c.step, c.ordinal, c.attempt, c.provider, c.model, c.operation, c.tier, c.request_kind,
      c.fallback_from, c.reserved_at, c.upper_bound_usd, m.root_id, m.pipeline, m.stage, m.owner, m.team, m.customer, m.feature, m.batch, m.labels,
      m.item, m.trace_parent
    from millrace.calls c left join millrace.messages m on m.id = c.message_id
    where c.state = 'reserved' and c.reserved_at < statement_timestamp() - $1::int * interval '1 millisecond'
      and ((c.message_id is null and c.reserved_at < statement_timestamp() - interval '1 hour')
-       or m.fence <> c.fence or m.state <> 'leased' or m.lease_until < statement_timestamp())
+       or m.fencing_token <> c.fencing_token or m.state <> 'leased' or m.lease_until < statement_timestamp())
    order by c.reserved_at, c.id limit $2`,
 );
 

@@ -105,7 +105,7 @@ export const claimMessages = plannedOnce(
      returning m.stage, m.order_key),
    taken as (
      update millrace.messages m
-     set state = 'leased', fence = m.fence + 1, deliveries = m.deliveries + 1, leased_by = $2, leased_at = clock_timestamp(),
+     set state = 'leased', fencing_token = m.fencing_token + 1, deliveries = m.deliveries + 1, leased_by = $2, leased_at = clock_timestamp(),
        lease_until = clock_timestamp() + (select max(a.lease_ms) from ask a where a.stage = m.stage) * interval '1 millisecond',
        sweep_at = clock_timestamp() + (select max(a.lease_ms) from ask a where a.stage = m.stage) * interval '1 millisecond'
          + ${leaseGrace}

@@ -1,6 +1,6 @@
 import type { SqlDatabase, SqlStatement } from '../../drivers/sql-database/sql-database.ts';
 import type { Uuid } from '../../kernel/ids.ts';
-import { type Usd, usd } from '../../kernel/money.ts';
+import { formatUsd, type Usd, usd } from '../../kernel/money.ts';
 import type { TokenCounts } from '../../pricing/token-classes.ts';
 import type { Settlement } from './settlement.ts';
 import { type StoredCall, type StoredCallRow, storedCallOf } from './stored-call.ts';
@@ -13,8 +13,13 @@ export interface AnsweredCall extends StoredCall {
   readonly tokens: TokenCounts;
   /** Undefined when no price is known. */
   readonly costUsd: Usd | undefined;
+  /** What it may have cost at most, while that is open. */
+  readonly upperBoundUsd: Usd | undefined;
+  readonly isSuspect: boolean;
   readonly priceReference: string | undefined;
   readonly priceCatalogue: string | undefined;
+  /** The counts as the row has them, to tell whether it has changed meanwhile. */
+  readonly storedTokens: string | null;
 }
 
 interface AnsweredCallRow extends StoredCallRow {
@@ -23,6 +28,8 @@ interface AnsweredCallRow extends StoredCallRow {
   readonly provider_request_id: string | null;
   readonly tokens: string | null;
   readonly cost_usd: string | null;
+  readonly upper_bound_usd: string | null;
+  readonly is_suspect: boolean;
   readonly price_reference: string | null;
   readonly price_catalogue: string | null;
 }
@@ -31,17 +38,22 @@ interface AnsweredCallRow extends StoredCallRow {
 const findAnsweredCall: SqlStatement = {
   name: 'ledger.find_answered_call',
   text: `select id, step, attempt, provider, model, answered_model, operation, tier, request_kind, fallback_from, reserved_at, settlement, provider_request_id, tokens,
-     cost_usd, price_reference, price_catalogue
+     cost_usd, upper_bound_usd, is_suspect, price_reference, price_catalogue
    from millrace.calls where id = $1::uuid and state = 'settled' and outcome = 'ok' and invalidated_at is null`,
 };
 
-/** $1 the id, $2 rendered usage records: the answer is never given again, and its cost becomes waste. Once. */
+/**
+ * $1 the id, $2 rendered usage records, $3 to $7 what they say of the call: its answer is never given again, and its cost becomes
+ * waste. Once, and only while the call is what they say.
+ */
 const invalidateAnswer: SqlStatement = {
   name: 'ledger.invalidate_answer',
   text: `with invalidated as (
      update millrace.calls c
      set invalidated_at = clock_timestamp(), waste_reason = 'invalid_output'
      where c.id = $1::uuid and c.state = 'settled' and c.outcome = 'ok' and c.invalidated_at is null
+       and c.settlement = $3 and c.is_suspect = $4 and c.tokens is not distinct from $5::text
+       and c.cost_usd is not distinct from $6::numeric and c.upper_bound_usd is not distinct from $7::numeric
      returning c.id),
    recorded as (
      insert into millrace.outbox (target, line) select 'usage', l.line from invalidated cross join unnest($2::text[]) as l(line))
@@ -66,9 +78,21 @@ export class InvalidOutputLedger {
     return row === undefined ? undefined : answeredCallOf(row);
   }
 
-  /** Marks an answer as of no use, with the rendered records that make waste of its cost. False: it was marked before. */
-  async reject(id: Uuid, lines: readonly string[]): Promise<boolean> {
-    const { rows } = await this.#database.query(invalidateAnswer, [id, lines]);
+  /**
+   * Marks an answer as of no use, with the rendered records that make waste of its cost. False: it was marked before, or the
+   * call has changed since it was read.
+   */
+  async reject(call: AnsweredCall, lines: readonly string[]): Promise<boolean> {
+    const { id, settlement, isSuspect, storedTokens, costUsd, upperBoundUsd } = call;
+    const { rows } = await this.#database.query(invalidateAnswer, [
+      id,
+      lines,
+      settlement,
+      isSuspect,
+      storedTokens,
+      costUsd === undefined ? null : formatUsd(costUsd),
+      upperBoundUsd === undefined ? null : formatUsd(upperBoundUsd),
+    ]);
     return rows.length === 1;
   }
 }
@@ -81,7 +105,10 @@ function answeredCallOf(row: AnsweredCallRow): AnsweredCall {
     providerRequestId: row.provider_request_id ?? undefined,
     tokens: row.tokens === null ? {} : (JSON.parse(row.tokens) as TokenCounts),
     costUsd: row.cost_usd === null ? undefined : usd(row.cost_usd),
+    upperBoundUsd: row.upper_bound_usd === null ? undefined : usd(row.upper_bound_usd),
+    isSuspect: row.is_suspect,
     priceReference: row.price_reference ?? undefined,
     priceCatalogue: row.price_catalogue ?? undefined,
+    storedTokens: row.tokens,
   };
 }

@@ -55,7 +55,7 @@ export interface Emission {
 
 /** What a finish did. */
 export interface FinishOutcome {
-  /** False: the fence had passed on, and nothing was changed. */
+  /** False: the fencing token had passed on, and nothing was changed. */
   readonly isOurs: boolean;
   /** Of its emissions. */
   readonly leased: LeasedAsWritten;
@@ -64,7 +64,7 @@ export interface FinishOutcome {
 /** The end of a message that succeeded. Its outcome record is rendered from its row when it is exported. */
 export interface Finish {
   readonly id: Uuid;
-  readonly fence: number;
+  readonly fencingToken: number;
   /** JSON of what the handler returned. */
   readonly result: string | undefined;
   readonly emissions: readonly Emission[];
@@ -82,7 +82,7 @@ export interface FailureNote {
 
 export interface Retry extends FailureNote {
   readonly id: Uuid;
-  readonly fence: number;
+  readonly fencingToken: number;
   readonly delayMs: number;
   /** Why it is put off, for people (see waitName). */
   readonly waitsFor?: string;
@@ -91,7 +91,7 @@ export interface Retry extends FailureNote {
 /** A message that may not go on now. */
 export interface Park {
   readonly id: Uuid;
-  readonly fence: number;
+  readonly fencingToken: number;
   /** When it is due again; undefined with `parkedFor`: when that is lifted. */
   readonly delayMs: number | undefined;
   /** What must be lifted first ("pause:…"). */
@@ -102,7 +102,7 @@ export interface Park {
 
 export interface End extends FailureNote {
   readonly id: Uuid;
-  readonly fence: number;
+  readonly fencingToken: number;
   readonly state: 'dead_lettered' | 'cancelled';
   /** The rendered record for the column store: a dead letter can live again, and then has another end. */
   readonly outcomeLine: string;

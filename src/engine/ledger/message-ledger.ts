@@ -38,14 +38,14 @@ export type { Admission, AdmissionOutcome, Emission, End, Finish, Park, Retry };
 
 /*
  * The ledger's half about messages. Every method may be called by many at once: their wishes share
- * transactions (see GroupCommit). What needs a lease shows its fence; `false` means that the fence has passed on
+ * transactions (see GroupCommit). What needs a lease shows its fencing token; `false` means that the fencing token has passed on
  * and that nothing was changed. What the database refuses for its data is an AppError of its own caller alone; a run that ends
  * without success is then written once more, with what was odd replaced: it must not be made again for ever.
  */
 
 export interface LeaseRef {
   readonly id: Uuid;
-  readonly fence: number;
+  readonly fencingToken: number;
   readonly leaseMs: number;
 }
 
@@ -98,7 +98,7 @@ export class MessageLedger {
     return rows.length === new Set(ids).size;
   }
 
-  /** Takes the next message of the stage that is due for `leaseMs`, raising its fence; says why when there is none. */
+  /** Takes the next message of the stage that is due for `leaseMs`, raising its fencing token; says why when there is none. */
   async claim(ask: ClaimRequest): Promise<ClaimOutcome> {
     return await this.#claim.submit(checkedAsk(ask));
   }
@@ -146,7 +146,7 @@ export class MessageLedger {
       async (part) => {
         const { rows } = await this.#database.query<{ id: Uuid }>(sql.renewLeases, [
           part.map((one) => one.id),
-          part.map((one) => one.fence),
+          part.map((one) => one.fencingToken),
           part.map((one) => one.leaseMs),
         ]);
         const ours = idsOf(rows);
@@ -166,15 +166,15 @@ export class MessageLedger {
   async release(leases: readonly LeaseRef[]): Promise<void> {
     await this.#database.query(sql.releaseMessages, [
       leases.map((one) => one.id),
-      leases.map((one) => one.fence),
+      leases.map((one) => one.fencingToken),
     ]);
   }
 
   /** Gives up runs whose lease ended before they did: lost, as when their worker had died. */
-  async expire(leases: readonly Pick<LeaseRef, 'id' | 'fence'>[]): Promise<void> {
+  async expire(leases: readonly Pick<LeaseRef, 'id' | 'fencingToken'>[]): Promise<void> {
     await this.#database.query(expireMessages, [
       leases.map(({ id }) => id),
-      leases.map(({ fence }) => fence),
+      leases.map(({ fencingToken }) => fencingToken),
     ]);
   }
 
@@ -217,23 +217,25 @@ export class MessageLedger {
       placedJsonRows(items.flatMap(({ emissions }) => emissions)),
       this.#worker,
     ]);
-    const leased = leasedAmong(rows.filter(({ fence }) => fence === null));
-    const done = rows.flatMap(({ id, fence }) => (fence === null ? [] : [{ id, fence }]));
+    const leased = leasedAmong(rows.filter((row) => row.fencing_token === null));
+    const done = rows.flatMap(({ id, fencing_token }) =>
+      fencing_token === null ? [] : [{ id, fencing_token }],
+    );
     return oursAmong(items, done).map((isOurs) => ({ isOurs, leased: isOurs ? leased : leasedAmong([]) }));
   }
 
   async #writeRetries(items: readonly RunRow[]): Promise<boolean[]> {
     const rows = jsonRows(items.map(({ row }) => row));
-    return oursAmong(items, (await this.#database.query<RunKey>(sql.retryMessages, [rows])).rows);
+    return oursAmong(items, (await this.#database.query<AnsweredRunRow>(sql.retryMessages, [rows])).rows);
   }
 
   async #writeParks(items: readonly RunRow[]): Promise<boolean[]> {
     const rows = jsonRows(items.map(({ row }) => row));
-    return oursAmong(items, (await this.#database.query<RunKey>(sql.parkMessages, [rows])).rows);
+    return oursAmong(items, (await this.#database.query<AnsweredRunRow>(sql.parkMessages, [rows])).rows);
   }
 
   async #writeEnds(items: readonly EndRow[]): Promise<boolean[]> {
-    const { rows } = await this.#database.query<RunKey>(sql.endMessages, [
+    const { rows } = await this.#database.query<AnsweredRunRow>(sql.endMessages, [
       jsonRows(items.map(({ row }) => row)),
       jsonRows(items.map(({ outcome }) => outcome)),
     ]);
@@ -251,9 +253,9 @@ interface AdmittedRow extends WrittenRow {
   readonly is_leased: boolean;
 }
 
-/** What a finish answers: a run that has ended, by its fence, or an emission that is leased, with its times. */
+/** What a finish answers: a run that has ended, by its fencing token, or an emission that is leased, with its times. */
 interface FinishedRow extends WrittenRow {
-  readonly fence: number | null;
+  readonly fencing_token: number | null;
 }
 
 function leasedAmong(rows: readonly WrittenRow[]): LeasedAsWritten {
@@ -265,16 +267,19 @@ function leasedAmong(rows: readonly WrittenRow[]): LeasedAsWritten {
 }
 
 /** One run of a message, as the statements answer it. */
-type RunKey = Pick<RunRow, 'id' | 'fence'>;
-
-/** For each run whether it was the one whose word counted: a group may hold what two runs of one message say. */
-function oursAmong(items: readonly RunKey[], rows: readonly RunKey[]): boolean[] {
-  const taken = new Set(rows.map((row) => runOf(row)));
-  return items.map((item) => taken.delete(runOf(item)));
+interface AnsweredRunRow {
+  readonly id: Uuid;
+  readonly fencing_token: number;
 }
 
-function runOf({ id, fence }: RunKey): string {
-  return `${id} ${fence}`;
+/** For each run whether it was the one whose word counted: a group may hold what two runs of one message say. */
+function oursAmong(items: readonly RunRow[], rows: readonly AnsweredRunRow[]): boolean[] {
+  const taken = new Set(rows.map((row) => runOf(row.id, row.fencing_token)));
+  return items.map((item) => taken.delete(runOf(item.id, item.fencingToken)));
+}
+
+function runOf(id: Uuid, fencingToken: number): string {
+  return `${id} ${fencingToken}`;
 }
 
 function idsOf(rows: readonly { readonly id: Uuid }[]): Set<Uuid> {

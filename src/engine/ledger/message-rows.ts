@@ -12,7 +12,7 @@ import { originColumns, type StoredBody } from './stored-message.ts';
 /** One run of a message, with its row. */
 export interface RunRow {
   readonly id: Uuid;
-  readonly fence: number;
+  readonly fencingToken: number;
   readonly row: JsonRow;
 }
 
@@ -55,52 +55,68 @@ export function admissionRow({ envelope, orderKey, body, bodyBytes, leaseMs }: A
 }
 
 export function finishRow(finish: Finish): FinishRow {
-  const { id, fence, result, durationMs } = finish;
+  const { id, fencingToken, result, durationMs } = finish;
   return {
     id,
-    fence,
-    row: jsonRow('finish', () => ({ id, fence, result, detail: outcomeDetail(durationMs) })),
+    fencingToken,
+    row: jsonRow('finish', () => ({
+      id,
+      fencing_token: fencingToken,
+      result,
+      detail: outcomeDetail(durationMs),
+    })),
     emissions: finish.emissions.map((emission) => emissionRow(finish, emission)),
   };
 }
 
 export function retryRow(retry: Retry): RunRow {
-  const { id, fence, delayMs, code, detail, isInvalidOutput, waitsFor } = retry;
+  const { id, fencingToken, delayMs, code, detail, isInvalidOutput, waitsFor } = retry;
   const row = jsonRow('retry', () => ({
     id,
-    fence,
+    fencing_token: fencingToken,
     waits_for: waitsFor,
     delay_ms: Math.round(delayMs),
     is_invalid_output: isInvalidOutput,
     code,
     detail,
   }));
-  return { id, fence, row };
+  return { id, fencingToken, row };
 }
 
-export function parkRow({ id, fence, delayMs, parkedFor, waitsFor }: Park): RunRow {
+export function parkRow({ id, fencingToken, delayMs, parkedFor, waitsFor }: Park): RunRow {
   const row = jsonRow('park', () => ({
     id,
-    fence,
+    fencing_token: fencingToken,
     delay_ms: delayMs === undefined ? undefined : Math.round(delayMs),
     parked_for: parkedFor,
     waits_for: waitsFor,
   }));
-  return { id, fence, row };
+  return { id, fencingToken, row };
 }
 
 export function endRow(end: End): EndRow {
-  const { id, fence, state, code, detail, isInvalidOutput } = end;
-  const row = jsonRow('end', () => ({ id, fence, state, code, detail, is_invalid_output: isInvalidOutput }));
-  const outcome = jsonRow('outcome', () => ({ message_id: id, fence, line: end.outcomeLine }));
-  return { id, fence, row, outcome };
+  const { id, fencingToken, state, code, detail, isInvalidOutput } = end;
+  const row = jsonRow('end', () => ({
+    id,
+    fencing_token: fencingToken,
+    state,
+    code,
+    detail,
+    is_invalid_output: isInvalidOutput,
+  }));
+  const outcome = jsonRow('outcome', () => ({
+    message_id: id,
+    fencing_token: fencingToken,
+    line: end.outcomeLine,
+  }));
+  return { id, fencingToken, row, outcome };
 }
 
 function emissionRow(parent: Finish, emission: Emission): JsonRow {
   return jsonRow('emit', () => ({
     id: emission.id,
     parent_id: parent.id,
-    parent_fence: parent.fence,
+    parent_fencing_token: parent.fencingToken,
     source: emission.source,
     type: emission.type,
     version: emission.version,

@@ -4,7 +4,7 @@ import { dueInTurn, newPlace, releaseEarlier, releaseNext } from './order-sql.ts
 /*
  * Every statement about messages. Groups come in as one JSON array and are taken apart by the database:
  * one statement, one transaction, one round trip for any number of messages. A group may hold what two runs of one message
- * say, of which one has let its lease expire: everything that belongs to a run is joined by id and fence.
+ * say, of which one has let its lease expire: everything that belongs to a run is joined by id and fencing token.
  * Time is the database's (clock_timestamp()), never a worker's.
  */
 
@@ -13,7 +13,7 @@ export const leaseGrace = `interval '1 second'`;
 
 export const envelopeColumns = `m.id, m.root_id, m.parent_id, m.source, m.event_id, m.type, m.version, m.pipeline, m.stage,
   m.owner, m.lane, m.team, m.customer, m.feature, m.batch, m.labels, m.item, m.trace_parent, m.created_at, m.admitted_at,
-  m.body, m.body_ref, m.fence, m.deliveries, m.attempts, m.invalid_output_attempts, m.prior_attempts, m.expired_leases, m.available_at, m.order_key, m.hops`;
+  m.body, m.body_ref, m.fencing_token, m.deliveries, m.attempts, m.invalid_output_attempts, m.prior_attempts, m.expired_leases, m.available_at, m.order_key, m.hops`;
 
 /**
  * Which rows of `told` are leased as they are written: those that their process would begin at once (`lease_ms`), where their stage
@@ -31,7 +31,7 @@ const decidedLeases = `clear as materialized (
  * The columns of such a row, with their values. Its worker may never learn of the lease, if the answer is lost: the first loss of a
  * run does not count then (expired_leases -1).
  */
-const leaseColumns = 'fence, deliveries, expired_leases, leased_by, leased_at, lease_until';
+const leaseColumns = 'fencing_token, deliveries, expired_leases, leased_by, leased_at, lease_until';
 const leaseValues = (row: string, worker: string): string => {
   const leased = (value: string, otherwise: string): string =>
     `case when ${row}.is_leased then ${value} else ${otherwise} end`;
@@ -78,20 +78,20 @@ export const listKnown = named(
 /** Known to be at work, a worker's run counts when it is lost, also that of a message that was written as leased (expired_leases -1). */
 const runIsKnown = `expired_leases = greatest(m.expired_leases, 0)`;
 
-/** $1 ids, $2 fences, $3 lease lengths. Answers the ids whose lease still was ours. */
+/** $1 ids, $2 fencing tokens, $3 lease lengths. Answers the ids whose lease still was ours. */
 export const renewLeases = named(
   'ledger.renew_leases',
   `update millrace.messages m
    set lease_until = clock_timestamp() + u.lease_ms * interval '1 millisecond', ${runIsKnown},
      sweep_at = clock_timestamp() + u.lease_ms * interval '1 millisecond' + ${leaseGrace}
-   from unnest($1::uuid[], $2::int[], $3::int[]) as u(id, fence, lease_ms)
-   where m.id = u.id and m.fence = u.fence and m.state = 'leased'
+   from unnest($1::uuid[], $2::int[], $3::int[]) as u(id, fencing_token, lease_ms)
+   where m.id = u.id and m.fencing_token = u.fencing_token and m.state = 'leased'
    returning m.id`,
 );
 
 /**
  * $1 finished messages, $2 their emissions, $3 the worker. The end of a message, everything that it emitted and the place of its
- * record in the outbox stand or fall together, and only the holder of the fence gets them in.
+ * record in the outbox stand or fall together, and only the holder of the fencing token gets them in.
  */
 export const finishMessages = named(
   'ledger.finish_messages',
@@ -99,12 +99,12 @@ export const finishMessages = named(
      update millrace.messages m
      set state = 'completed', finished_at = clock_timestamp(), result = f.result,
        sweep_at = null, leased_by = null, lease_until = null
-     from json_to_recordset($1::json) as f(id uuid, fence int, result text, detail text)
-     where m.id = f.id and m.fence = f.fence and m.state = 'leased'
-     returning m.id, f.fence, f.detail, m.root_id, m.source, m.team, m.customer, m.feature, m.batch, m.labels, m.item, m.admitted_at,
+     from json_to_recordset($1::json) as f(id uuid, fencing_token int, result text, detail text)
+     where m.id = f.id and m.fencing_token = f.fencing_token and m.state = 'leased'
+     returning m.id, f.fencing_token, f.detail, m.root_id, m.source, m.team, m.customer, m.feature, m.batch, m.labels, m.item, m.admitted_at,
        m.stage, m.order_key, m.hops),
    told as materialized (
-     select * from json_to_recordset($2::json) as e(id uuid, parent_id uuid, parent_fence int, source text, type text, version int,
+     select * from json_to_recordset($2::json) as e(id uuid, parent_id uuid, parent_fencing_token int, source text, type text, version int,
        pipeline text, stage text, owner text, lane text, trace_parent text, body text, body_ref text, body_bytes int,
        order_key text, lease_ms int, place int)),
    ${decidedLeases},
@@ -121,13 +121,13 @@ export const finishMessages = named(
        case when e.stage = '' then clock_timestamp() end, d.hops + 1,
        ${leaseValues('e', '$3')}
      from decided e
-     join done d on d.id = e.parent_id and d.fence = e.parent_fence
+     join done d on d.id = e.parent_id and d.fencing_token = e.parent_fencing_token
      on conflict (id) do nothing
      returning id, state = 'leased' as is_leased, created_at, available_at),
    recorded as (
      insert into millrace.outbox (target, subject, detail) select 'message_outcomes', id, detail from done),
    ${releaseNext('done')}
-   select id, fence, null::timestamptz as created_at, null::timestamptz as available_at from done
+   select id, fencing_token, null::timestamptz as created_at, null::timestamptz as available_at from done
    union all
    select id, null, created_at, available_at from emitted where is_leased`,
 );
@@ -146,17 +146,17 @@ export const retryMessages = named(
        expired_leases = 0, leased_by = null, lease_until = null, ${putOffFor('f')},
        available_at = clock_timestamp() + f.delay_ms * interval '1 millisecond',
        sweep_at = 'infinity'
-     from json_to_recordset($1::json) as f(id uuid, fence int, delay_ms int, is_invalid_output boolean, waits_for text)
-     where m.id = f.id and m.fence = f.fence and m.state = 'leased'
-     returning m.id, f.fence, m.stage, m.order_key, m.order_place),
+     from json_to_recordset($1::json) as f(id uuid, fencing_token int, delay_ms int, is_invalid_output boolean, waits_for text)
+     where m.id = f.id and m.fencing_token = f.fencing_token and m.state = 'leased'
+     returning m.id, f.fencing_token, m.stage, m.order_key, m.order_place),
    ${releaseEarlier('returned')},
    noted as (
-     insert into millrace.failures (message_id, fence, at, code, retryable, detail)
-     select r.id, r.fence, clock_timestamp(), f.code, true, f.detail
+     insert into millrace.failures (message_id, fencing_token, at, code, retryable, detail)
+     select r.id, r.fencing_token, clock_timestamp(), f.code, true, f.detail
      from returned r
-     join json_to_recordset($1::json) as f(id uuid, fence int, code text, detail text) on f.id = r.id and f.fence = r.fence
+     join json_to_recordset($1::json) as f(id uuid, fencing_token int, code text, detail text) on f.id = r.id and f.fencing_token = r.fencing_token
      on conflict do nothing)
-   select id, fence from returned`,
+   select id, fencing_token from returned`,
 );
 
 /** $1 messages that are given up on, or cancelled, with their last failure; $2 their outcome records. */
@@ -168,32 +168,32 @@ export const endMessages = named(
        attempts = m.attempts + case when f.is_invalid_output then 0 else 1 end,
        invalid_output_attempts = m.invalid_output_attempts + case when f.is_invalid_output then 1 else 0 end,
        sweep_at = null, leased_by = null, lease_until = null
-     from json_to_recordset($1::json) as f(id uuid, fence int, state text, code text, is_invalid_output boolean)
-     where m.id = f.id and m.fence = f.fence and m.state = 'leased'
-     returning m.id, f.fence, m.stage, m.order_key),
+     from json_to_recordset($1::json) as f(id uuid, fencing_token int, state text, code text, is_invalid_output boolean)
+     where m.id = f.id and m.fencing_token = f.fencing_token and m.state = 'leased'
+     returning m.id, f.fencing_token, m.stage, m.order_key),
    ${releaseNext('ended')},
    noted as (
-     insert into millrace.failures (message_id, fence, at, code, retryable, detail)
-     select e.id, e.fence, clock_timestamp(), f.code, false, f.detail
+     insert into millrace.failures (message_id, fencing_token, at, code, retryable, detail)
+     select e.id, e.fencing_token, clock_timestamp(), f.code, false, f.detail
      from ended e
-     join json_to_recordset($1::json) as f(id uuid, fence int, code text, detail text) on f.id = e.id and f.fence = e.fence
+     join json_to_recordset($1::json) as f(id uuid, fencing_token int, code text, detail text) on f.id = e.id and f.fencing_token = e.fencing_token
      on conflict do nothing),
    recorded as (
      insert into millrace.outbox (target, line)
      select 'message_outcomes', o.line
-     from json_to_recordset($2::json) as o(message_id uuid, fence int, line text)
-     join ended e on e.id = o.message_id and e.fence = o.fence)
-   select id, fence from ended`,
+     from json_to_recordset($2::json) as o(message_id uuid, fencing_token int, line text)
+     join ended e on e.id = o.message_id and e.fencing_token = o.fencing_token)
+   select id, fencing_token from ended`,
 );
 
-/** $1 ids, $2 fences: released without blame (shutdown), to be taken by anyone at once, in their old places. */
+/** $1 ids, $2 fencing tokens: released without blame (shutdown), to be taken by anyone at once, in their old places. */
 export const releaseMessages = named(
   'ledger.release_messages',
   `with returned as (
      update millrace.messages m
      set state = 'pending', leased_by = null, lease_until = null, sweep_at = clock_timestamp()
-     from unnest($1::uuid[], $2::int[]) as u(id, fence)
-     where m.id = u.id and m.fence = u.fence and m.state = 'leased'
+     from unnest($1::uuid[], $2::int[]) as u(id, fencing_token)
+     where m.id = u.id and m.fencing_token = u.fencing_token and m.state = 'leased'
      returning m.id, m.stage, m.order_key, m.order_place),
    ${releaseEarlier('returned')}
    select id from returned`,
@@ -210,11 +210,11 @@ export const parkMessages = named(
      set state = 'pending', leased_by = null, lease_until = null, parked_for = p.parked_for, ${runIsKnown}, ${putOffFor('p')},
        available_at = coalesce(clock_timestamp() + p.delay_ms * interval '1 millisecond', clock_timestamp()),
        sweep_at = 'infinity'
-     from json_to_recordset($1::json) as p(id uuid, fence int, delay_ms int, parked_for text, waits_for text)
-     where m.id = p.id and m.fence = p.fence and m.state = 'leased'
-     returning m.id, p.fence, m.stage, m.order_key, m.order_place),
+     from json_to_recordset($1::json) as p(id uuid, fencing_token int, delay_ms int, parked_for text, waits_for text)
+     where m.id = p.id and m.fencing_token = p.fencing_token and m.state = 'leased'
+     returning m.id, p.fencing_token, m.stage, m.order_key, m.order_place),
    ${releaseEarlier('returned')}
-   select id, fence from returned`,
+   select id, fencing_token from returned`,
 );
 
 export const findMessage = named(
@@ -237,5 +237,5 @@ export const listPath = named(
 
 export const listFailures = named(
   'ledger.list_failures',
-  `select fence, at, code, retryable, detail from millrace.failures where message_id = $1::uuid order by fence`,
+  `select fencing_token, at, code, retryable, detail from millrace.failures where message_id = $1::uuid order by fencing_token`,
 );

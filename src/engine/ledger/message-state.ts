@@ -11,7 +11,7 @@
  * An end is left in one way only: an operator replays a dead letter. The same row lives again, so that it still comes
  * to one end, and what its steps paid for is found in its journal.
  *
- * Leasing raises the fence. Whoever ends or returns the message must show the fence of the lease it holds:
+ * Leasing raises the fencing token. Whoever ends or returns the message must show the fencing token of the lease it holds:
  * a worker that let its lease expire can change nothing any more, however late it wakes up.
  */
 

@@ -49,7 +49,7 @@ export const reserveQuotaCalls = named(
    open as materialized (
      select t.*, ${blockOfCall('t')} as block
      from told t left join millrace.messages m on m.id = t.message_id
-     where (t.message_id is null or (m.fence = t.fence and m.state = 'leased' and m.lease_until > clock_timestamp()))
+     where (t.message_id is null or (m.fencing_token = t.fencing_token and m.state = 'leased' and m.lease_until > clock_timestamp()))
        and not exists (select from millrace.calls c where c.id = t.id)),
    live as materialized (
      select o.*, coalesce(o.upper_bound_usd, 0) as bound, (row_number() over (order by o.turn))::int as place
@@ -169,7 +169,7 @@ function settlement({ name, condition, change, recorded }: SettlementParts): Sql
          case when s.state = 'settled' then coalesce(s.cost_usd, o.quota_usd) else o.quota_usd end end
      from told s join open o on o.id = s.id
      where c.id = o.id
-     returning c.id, c.record_seq, s.detail, s.line, o.quotas, o.quota_usd as was_usd, c.quota_usd as is_usd),
+     returning c.id, c.record_seq, s.detail, s.lines, o.quotas, o.quota_usd as was_usd, c.quota_usd as is_usd),
    recorded as (${recorded.insert}),${moveMoney(change)}
    select id from moved_calls`,
   );
@@ -183,14 +183,14 @@ export const settleQuotaCalls = settlement({
   recorded: { columns: `, ${recordedColumns}`, insert: recordCalls('moved_calls') },
 });
 
-/** As settleCalls, for calls that were already given up as unsettled, under quotas or not; the line is the correction. */
+/** As settleCalls, for calls that were already given up as unsettled, under quotas or not; the lines are the corrections. */
 export const settleLateCalls = settlement({
   name: 'ledger.settle_late_call',
   condition: `c.state = 'unsettled' and s.state = 'settled'`,
   change: fromSpent,
   recorded: {
     columns: '',
-    insert: `insert into millrace.outbox (target, line) select 'usage', line from moved_calls`,
+    insert: `insert into millrace.outbox (target, line) select 'usage', l.line from moved_calls cross join lateral json_array_elements_text(lines) as l(line)`,
   },
 });
 

@@ -5,8 +5,8 @@ import type { Origin } from '../../messages/origin.ts';
 /** A call about to be made. */
 export interface Reservation {
   readonly id: Uuid;
-  /** The message it is made for, with the fence of its lease; absent for calls outside a stage. */
-  readonly message: { readonly id: Uuid; readonly fence: number } | undefined;
+  /** The message it is made for, with the fencing token of its lease; absent for calls outside a stage. */
+  readonly message: { readonly id: Uuid; readonly fencingToken: number } | undefined;
   /** For calls outside a stage: who caused it. */
   readonly origin: Origin | undefined;
   readonly step: string;

@@ -11,7 +11,7 @@ export type StoredBody =
 export interface LeasedMessage {
   readonly envelope: MessageEnvelope;
   readonly body: StoredBody;
-  readonly fence: number;
+  readonly fencingToken: number;
   /** How often it was handed out, this time included. */
   readonly deliveries: number;
   /** Attempts that failed before and counted, since the message was admitted or last replayed. */
@@ -54,7 +54,7 @@ export interface MessageRow {
   readonly admitted_at: Date;
   readonly body: string | null;
   readonly body_ref: string | null;
-  readonly fence: number;
+  readonly fencing_token: number;
   readonly deliveries: number;
   readonly attempts: number;
   readonly invalid_output_attempts: number;
@@ -98,7 +98,7 @@ export function leasedMessageOf(row: MessageRow): LeasedMessage {
   return {
     envelope: envelopeOf(row),
     body: bodyOf(row),
-    fence: row.fence,
+    fencingToken: row.fencing_token,
     deliveries: row.deliveries,
     attempts: row.attempts,
     invalidOutputAttempts: row.invalid_output_attempts,

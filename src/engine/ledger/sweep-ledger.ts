@@ -9,7 +9,7 @@ import { type OriginColumns, originOfColumns } from './stored-message.ts';
 export interface OverdueMessage {
   readonly id: Uuid;
   readonly stage: string;
-  readonly fence: number;
+  readonly fencingToken: number;
   readonly lane: string;
   readonly origin: Origin;
   readonly traceParent: string;
@@ -39,7 +39,7 @@ const releaseRole: SqlStatement = {
 export interface NotifyRow extends OriginColumns {
   readonly id: Uuid;
   readonly stage: string;
-  readonly fence: number;
+  readonly fencing_token: number;
   readonly lane: string;
   readonly trace_parent: string;
   readonly state: MessageState;
@@ -83,7 +83,7 @@ export function overdueOf(row: NotifyRow): OverdueMessage {
   return {
     id: row.id,
     stage: row.stage,
-    fence: row.fence,
+    fencingToken: row.fencing_token,
     lane: row.lane,
     origin: originOfColumns(row),
     traceParent: row.trace_parent,

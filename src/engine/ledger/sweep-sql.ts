@@ -11,7 +11,7 @@ import { isBehindItsKey, setAside } from './order-sql.ts';
 
 /** What it takes to wake a stage for a message `m`; its state is that of the row with the given name. */
 export function notifyColumns(stateOf: string): string {
-  return `m.id, m.stage, m.fence, m.lane, m.team, m.customer, m.feature, m.batch, m.labels, m.trace_parent, ${stateOf}.state`;
+  return `m.id, m.stage, m.fencing_token, m.lane, m.team, m.customer, m.feature, m.batch, m.labels, m.trace_parent, ${stateOf}.state`;
 }
 
 const dueInMs = `greatest(0, extract(epoch from (m.available_at - clock_timestamp())) * 1000)::int`;
@@ -33,14 +33,14 @@ const takenBack = takenBackAs('m.expired_leases + 1');
 
 /** The expired leases go into the account of what failed. */
 const noted = `noted as (
-     insert into millrace.failures (message_id, fence, at, code, retryable, detail)
-     select l.id, l.fence, clock_timestamp(), 'MILLRACE_LEASE_EXPIRED', true,
+     insert into millrace.failures (message_id, fencing_token, at, code, retryable, detail)
+     select l.id, l.fencing_token, clock_timestamp(), 'MILLRACE_LEASE_EXPIRED', true,
        json_build_object('chain', json_build_array(json_build_object('code', 'MILLRACE_LEASE_EXPIRED', 'message',
          'The run was lost: worker ' || l.leased_by || ' let its lease end. It died, stood still, or was cut off from the ledger.')))
      from expired l on conflict do nothing)`;
 
 /**
- * $1 how many: what should have been looked at by now. A message whose lease ran out is pending again, its fence unchanged:
+ * $1 how many: what should have been looked at by now. A message whose lease ran out is pending again, its fencing token unchanged:
  * claims look at pending ones only, and its old holder can end nothing that is not leased. A pending one that was released
  * or set aside is told of once, and no more: a set-aside one that is behind its key is released by whoever ends the one
  * before it, the others are found by their stage. `state` is what it was.
@@ -49,7 +49,7 @@ const noted = `noted as (
 export const sweepMessages = named(
   'ledger.sweep_messages',
   `with overdue as (
-     select m.id, m.state, m.fence, m.leased_by, ${waitAfterExpiry} as pause from millrace.messages m
+     select m.id, m.state, m.fencing_token, m.leased_by, ${waitAfterExpiry} as pause from millrace.messages m
      where m.sweep_at < 'infinity' and m.sweep_at < statement_timestamp() and (m.state <> 'leased' or m.lease_until < statement_timestamp())
      order by m.sweep_at limit $1 for update skip locked),
    expired as (select * from overdue where state = 'leased'),
@@ -67,12 +67,12 @@ export const sweepMessages = named(
    select * from taken_back union all select * from unseen`,
 );
 
-/** $1 ids, $2 fences: runs whose own worker says that their lease ended before they did. */
+/** $1 ids, $2 fencing tokens: runs whose own worker says that their lease ended before they did. */
 export const expireMessages = named(
   'ledger.expire_messages',
   `with expired as (
-     select m.id, m.fence, m.leased_by, ${waitAfterExpiry} as pause
-     from millrace.messages m join unnest($1::uuid[], $2::int[]) as u(id, fence) on m.id = u.id and m.fence = u.fence
+     select m.id, m.fencing_token, m.leased_by, ${waitAfterExpiry} as pause
+     from millrace.messages m join unnest($1::uuid[], $2::int[]) as u(id, fencing_token) on m.id = u.id and m.fencing_token = u.fencing_token
      where m.state = 'leased' for update of m),
    ${noted}
    update millrace.messages m set ${takenBackAs('greatest(m.expired_leases, 0) + 1')}, sweep_at = clock_timestamp() + l.pause
@@ -83,7 +83,7 @@ export const expireMessages = named(
 export const expireAllLeases = named(
   'ledger.expire_all_leases',
   `with expired as (
-     select m.id, m.fence, m.leased_by, ${waitAfterExpiry} as pause from millrace.messages m where m.state = 'leased' for update),
+     select m.id, m.fencing_token, m.leased_by, ${waitAfterExpiry} as pause from millrace.messages m where m.state = 'leased' for update),
    ${noted}
    update millrace.messages m set ${takenBack}, sweep_at = clock_timestamp() + l.pause
    from expired l where m.id = l.id returning m.id`,

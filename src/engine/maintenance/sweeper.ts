@@ -51,7 +51,7 @@ export class Sweeper {
     }
     logger.info(
       { stages: registry.stages.length },
-      'the queue was empty: every stage is told of its messages again',
+      'the queue was empty: every stage is notified of its messages again',
     );
   }
 

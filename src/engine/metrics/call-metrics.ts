@@ -111,14 +111,14 @@ export const callMetrics = {
     type: 'histogram',
     unit: 'seconds',
     labels: ofModel,
-    help: 'How long providers asked to be left alone, by the headers of their refusals, before any cap.',
+    help: 'The wait that providers asked for (retry-after), by the headers of their refusals, before any cap.',
     buckets: [1, 5, 15, 60, 300, 900, 3600, 21_600, 86_400],
   },
   llm_retry_after_total: {
     type: 'counter',
     unit: 'refusals',
     labels: { ...ofModel, outcome: ['granted', 'capped'] },
-    help: 'Refusals that asked to be left alone. Capped: for longer than `models.retryAfter.maxMessageMs`; the message is tried again before that.',
+    help: 'Refusals that asked for a wait. Capped: for longer than `models.retryAfter.maxMessageMs`; the message is tried again before that.',
   },
   metering_unpriced_events_total: {
     type: 'counter',

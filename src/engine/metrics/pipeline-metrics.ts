@@ -46,7 +46,7 @@ export const pipelineMetrics = <const Reasons extends readonly string[]>(parkRea
       type: 'counter',
       unit: 'messages',
       labels: { ...ofStage, reason: parkReasons },
-      help: 'Messages put aside without blame because they might not go on at the time.',
+      help: 'Messages put aside, without counting an attempt, because they could not go on at the time.',
     },
     queue_wait_seconds: {
       type: 'histogram',

@@ -42,10 +42,18 @@ export interface AdmissionReceipt {
   readonly messageIds: readonly Uuid[];
 }
 
+/** Why new messages of an origin are kept out. */
+export interface AdmissionRefusal {
+  /** Says why and, where it can be known, for how long. */
+  readonly error: AppError;
+  /** Counts it. Called when a message is refused: one that was admitted before is not, when it comes again. */
+  readonly count: () => void;
+}
+
 /** Keeps messages of some origins out. */
 export interface AdmissionCheck {
-  /** Throws an AppError that says why and, where it can be known, for how long. */
-  check(origin: Origin): Promise<void>;
+  /** Answers undefined where new messages may come in. */
+  check(origin: Origin): Promise<AdmissionRefusal | undefined>;
 }
 
 export interface AdmissionsOptions {
@@ -120,13 +128,14 @@ export class Admissions {
       consumer,
       data: consumer.definition.consumes.read(sent.version, sent.data),
     }));
-    try {
-      await check?.check(origin);
-    } catch (error) {
+    const refusal = await check?.check(origin);
+    if (refusal !== undefined) {
       const messageIds = idsOf(envelope, consumers);
       // What came before is told again: its sender may not have heard the answer.
-      if (options.id === undefined || !(await this.#options.ledger.hasAll(messageIds))) throw error;
-      return { outcome: 'duplicate', messageIds };
+      if (options.id !== undefined && (await this.#options.ledger.hasAll(messageIds)))
+        return { outcome: 'duplicate', messageIds };
+      refusal.count();
+      throw refusal.error;
     }
     // Writing large data as JSON takes as long as checking it.
     if (turn.isOver) await turn.giveWay();

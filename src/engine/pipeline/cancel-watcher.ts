@@ -5,7 +5,9 @@ import type { LeaseRenewer } from './lease-renewer.ts';
 /** Where the ledger says which messages were cancelled. */
 interface CancelledRuns {
   /** Which of the runs in progress an operator has cancelled. */
-  cancelledAmong(runs: readonly { readonly id: Uuid; readonly fence: number }[]): Promise<ReadonlySet<Uuid>>;
+  cancelledAmong(
+    runs: readonly { readonly id: Uuid; readonly fencingToken: number }[],
+  ): Promise<ReadonlySet<Uuid>>;
 }
 
 export interface CancelWatcherOptions {

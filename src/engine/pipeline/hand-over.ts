@@ -86,7 +86,7 @@ export class HandOver<Written extends Placed> {
 
 /** What is known of a message that nobody has worked on yet, and that no key orders. */
 const firstRun = {
-  fence: 1,
+  fencingToken: 1,
   deliveries: 1,
   attempts: 0,
   invalidOutputAttempts: 0,

@@ -35,7 +35,7 @@ export class HandlerRuns {
   async handle(run: Run, emissions: Emissions): Promise<unknown> {
     const { meteredModels, bodies, ledger, clock, stop, maxHops } = this.#options;
     const { definition, handler } = run.stage;
-    const { envelope, fence, deliveries, expiredLeases, body } = run.message;
+    const { envelope, fencingToken, deliveries, expiredLeases, body } = run.message;
     refuseStalled(expiredLeases, definition.maxExpiredLeases);
     await refuseBeyondHops(run.message, maxHops ?? defaultMaxHops, (id, maxStages) =>
       ledger.pathTo(id, maxStages),
@@ -53,7 +53,7 @@ export class HandlerRuns {
     );
     const signal = AbortSignal.any([run.lease.signal, timeout.signal]);
     const scope = meteredModels.openScope({
-      message: { ...envelope, fence, deliveries },
+      message: { ...envelope, fencingToken, deliveries },
       origin: envelope.origin,
       signal,
     });

@@ -29,7 +29,7 @@ describe('LeaseRenewer', () => {
     renewers.push(renewer);
     const lease = renewer.keep({
       id: 'm1',
-      fence: 3,
+      fencingToken: 3,
       leaseMs,
       stage: 'first',
       origin: { team: 'blue', customer: 'acme', feature: 'search' },
@@ -51,7 +51,7 @@ describe('LeaseRenewer', () => {
     expect(renew).not.toHaveBeenCalled();
     for (let turn = 0; turn < 10; turn += 1) await pass(6000);
     expect(renew.mock.calls.length).toBeGreaterThanOrEqual(9);
-    expect(renew.mock.calls[0]?.[0]).toMatchObject([{ id: 'm1', fence: 3, leaseMs }]);
+    expect(renew.mock.calls[0]?.[0]).toMatchObject([{ id: 'm1', fencingToken: 3, leaseMs }]);
     expect(lease.signal.aborted).toBe(false);
   });
 
@@ -61,7 +61,7 @@ describe('LeaseRenewer', () => {
     );
     const again = renewer.keep({
       id: 'm1',
-      fence: 4,
+      fencingToken: 4,
       leaseMs,
       stage: 'first',
       origin: { team: 'blue', customer: 'acme', feature: 'search' },

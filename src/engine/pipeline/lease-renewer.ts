@@ -60,7 +60,7 @@ export class LeaseRenewer {
   keep(lease: LeaseRef & BlockableWork & { readonly askedAtMs: number }): Lease {
     const entry: Entry = {
       id: lease.id,
-      fence: lease.fence,
+      fencingToken: lease.fencingToken,
       leaseMs: lease.leaseMs,
       stage: lease.stage,
       origin: lease.origin,
@@ -91,15 +91,15 @@ export class LeaseRenewer {
     }
   }
 
-  /** What this process works on, with the fences of its leases. */
+  /** What this process works on, with the fencing tokens of its leases. */
   all(): readonly LeaseRef[] {
     return [...this.#leases.values()].filter(({ expired }) => !expired);
   }
 
   /** The message has ended without its run: aborts that run, whose lease nobody can renew any more. */
-  cancel({ id, fence }: Pick<LeaseRef, 'id' | 'fence'>, reason: Error): void {
+  cancel({ id, fencingToken }: Pick<LeaseRef, 'id' | 'fencingToken'>, reason: Error): void {
     const entry = this.#leases.get(id);
-    if (entry === undefined || entry.fence !== fence) return;
+    if (entry === undefined || entry.fencingToken !== fencingToken) return;
     this.#leases.delete(id);
     entry.controller.abort(reason);
   }

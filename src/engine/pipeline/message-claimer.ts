@@ -81,9 +81,9 @@ export class MessageClaimer {
     onDurable: () => void,
   ): Run {
     const { clock, renewer, logger, tracer } = this.#options;
-    const { envelope, fence } = message;
+    const { envelope, fencingToken } = message;
     const { id, origin } = envelope;
-    const lease = renewer.keep({ id, fence, leaseMs, stage: envelope.stage, origin, askedAtMs });
+    const lease = renewer.keep({ id, fencingToken, leaseMs, stage: envelope.stage, origin, askedAtMs });
     const leasedAt = clock.now();
     return {
       stage,

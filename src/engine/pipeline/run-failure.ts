@@ -34,7 +34,7 @@ export class RunFailure {
     const { message, stage, logger } = run;
     const { owner, name } = stage.definition;
     const { id } = message.envelope;
-    const { fence } = message;
+    const { fencingToken } = message;
     const durationMs = clock.monotonicMs() - run.startedMs;
     const decision = decideFailure({
       error,
@@ -58,17 +58,25 @@ export class RunFailure {
       case 'release':
         if (stop.hasBegun || !run.hasBegun) {
           logger().warn({ error, code }, 'the message is released');
-          await ledger.release([{ id, fence, leaseMs: 0 }]);
+          await ledger.release([{ id, fencingToken, leaseMs: 0 }]);
           if (!stop.hasBegun) notices.due(run);
         } else {
           // It may be the message that kept the process from renewing its lease.
           logger().warn({ error, code }, 'the run is lost; the message goes back');
-          await ledger.expire([{ id, fence }]);
+          await ledger.expire([{ id, fencingToken }]);
         }
         return;
       case 'park': {
         const { delayMs, parkedFor, reason } = decision;
-        if (!(await ledger.park({ id, fence, delayMs, parkedFor, waitsFor: waitNameOf(decision, error) })))
+        if (
+          !(await ledger.park({
+            id,
+            fencingToken,
+            delayMs,
+            parkedFor,
+            waitsFor: waitNameOf(decision, error),
+          }))
+        )
           break;
         metrics.increment('messages_parked_total', { owner, stage: name, reason });
         logger().debug({ reason, delayMs, parkedFor }, 'the message waits; no attempt is counted');
@@ -79,7 +87,8 @@ export class RunFailure {
         const { delayMs, isInvalidOutput } = decision;
         const detail = failureDetail(error);
         const waitsFor = waitNameOf(decision, error);
-        if (!(await ledger.retry({ id, fence, delayMs, code, detail, isInvalidOutput, waitsFor }))) break;
+        if (!(await ledger.retry({ id, fencingToken, delayMs, code, detail, isInvalidOutput, waitsFor })))
+          break;
         const reason = retryReason(error, isInvalidOutput);
         metrics.increment('stage_retries_total', { owner, stage: name, reason });
         logger().warn(
@@ -125,7 +134,7 @@ export class RunFailure {
     const endedAt = clock.now();
     const isOurs = await ledger.end({
       id: message.envelope.id,
-      fence: message.fence,
+      fencingToken: message.fencingToken,
       state,
       code,
       detail: failureDetail(error),

@@ -34,7 +34,7 @@ export class RunFinish {
     const durationMs = clock.monotonicMs() - run.startedMs;
     const endedAt = clock.now();
     const { id } = message.envelope;
-    const finish = { id, fence: message.fence, result: resultJson(result), durationMs };
+    const finish = { id, fencingToken: message.fencingToken, result: resultJson(result), durationMs };
     const handOver = new HandOver(written, clock.monotonicMs(), (name) => publisher.slotFor(name));
     const { leasesMs } = handOver;
     const leasing = written.map((emission, index) => ({ ...emission, leaseMs: leasesMs[index] }));

@@ -74,7 +74,7 @@ export function failureDetail(error: unknown): string {
   const seen = new Set<unknown>();
   for (let current = readableError(error); chain.length < maxCauses;) {
     if (seen.has(current)) {
-      chain.push({ message: 'The cause is an error that is told of above.' });
+      chain.push({ message: 'The cause is an error that is listed above.' });
       break;
     }
     seen.add(current);

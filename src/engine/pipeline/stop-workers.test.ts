@@ -17,7 +17,7 @@ function begin(graceMs: number) {
     },
     renewer: {
       abortAll: ({ message }) => void seen.push(message),
-      all: () => [{ id: 'one', fence: 1, leaseMs: 1 }],
+      all: () => [{ id: 'one', fencingToken: 1, leaseMs: 1 }],
     },
     graceMs,
     clock,

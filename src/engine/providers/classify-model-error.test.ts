@@ -60,17 +60,28 @@ describe('an HTTP answer with an error status', () => {
     [402, { error: { message: 'x' } }, 'authentication'],
     [403, { error: { message: 'x' } }, 'authentication'],
     [404, { error: { message: 'x', code: 'model_not_found' } }, 'not_found'],
-    [408, { error: { message: 'x' } }, 'conflict'],
     [409, { error: { message: 'x' } }, 'conflict'],
     [422, { error: { message: 'x' } }, 'bad_request'],
     [429, { error: { message: 'x', code: 'rate_limit_exceeded' } }, 'rate_limited'],
     [500, { error: { message: 'x' } }, 'server_error'],
-    [502, 'no JSON', 'server_error'],
     [503, { error: { message: 'x' } }, 'overloaded'],
-    [504, { error: { message: 'x' } }, 'timeout'],
+    [502, { error: { message: 'x', code: 'rate_limit_exceeded' } }, 'server_error'],
+    [504, { type: 'error', error: { type: 'overloaded_error', message: 'Overloaded' } }, 'overloaded'],
     [529, { type: 'error', error: { type: 'overloaded_error', message: 'Overloaded' } }, 'overloaded'],
   ] as const)('%i %j is %s, and free', (status, body, kind) => {
     expect(classifyModelError(httpError(status, body), now)).toMatchObject({ kind, billing: 'free' });
+  });
+
+  it.each([
+    [408, { error: { message: 'x' } }, 'conflict'],
+    [502, 'no JSON', 'server_error'],
+    [502, { error: { message: 'Upstream error', type: 'server_error' } }, 'server_error'],
+    [504, { error: { message: 'x' } }, 'timeout'],
+    [520, 'no JSON', 'server_error'],
+    [522, 'no JSON', 'server_error'],
+    [524, 'no JSON', 'server_error'],
+  ] as const)('%i %j is %s of a gateway, and may be billed', (status, body, kind) => {
+    expect(classifyModelError(httpError(status, body), now)).toMatchObject({ kind, billing: 'unknown' });
   });
 
   it('says how long to wait, where waiting helps', () => {

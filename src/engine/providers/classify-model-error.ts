@@ -6,14 +6,16 @@ import { readableError } from '../../kernel/readable-error.ts';
 import { answerFaultOf } from './answer-fault.ts';
 import { columnText } from './column-text.ts';
 import { type ResponseHeaders, retryAfterMs } from './retry-after.ts';
+import { isRefusedBeforeWork, kindOfRefusal, mayHaveWorkedBehindGateway } from './refusal-kind.ts';
 import { type ReportedError, reportedError } from './reported-error.ts';
 import { asRecord, type JsonRecord } from './token-usage.ts';
 
 /*
  * What went wrong with a request to a model, and whether it can have been billed. An HTTP status of an error is an
  * answer: the provider refused, and refusals are free. A request that never left is free. Everything else (no answer
- * in time, a connection that broke, an answer that cannot be read, an error inside an answer that had begun) may have
- * been billed: the call stays unsettled with its upper bound, unless the failing answer itself brought a usage block.
+ * in time, also in the words of a gateway that gave up waiting, a connection that broke, an answer that cannot be read,
+ * an error inside an answer that had begun) may have been billed: the call stays unsettled with its upper bound, unless
+ * the failing answer itself brought a usage block.
  */
 
 /** A failed request, understood. */
@@ -169,7 +171,8 @@ function classifyCall(error: APICallError, now: Date): ModelFailure {
   const isInside = isInsideAnswer(error);
   const kind = kindOfRefusal(statusCode, answer, message, isInside);
   const mayWait = kind === 'rate_limited' || kind === 'overloaded' || kind === 'server_error';
-  const isUnbilled = isInside ? usage === undefined && isRefusedBeforeWork(kind) : true;
+  const mayHaveWorked = isInside || mayHaveWorkedBehindGateway(statusCode, answer);
+  const isUnbilled = !mayHaveWorked || (isInside && usage === undefined && isRefusedBeforeWork(kind));
   return failure(kind, isUnbilled ? 'free' : 'unknown', message, {
     headers,
     usage,
@@ -213,16 +216,6 @@ function classifyReported(told: ReportedError, rest: Partial<ModelFailure>): Mod
   });
 }
 
-/** Refusals that providers give before any token is made. */
-function isRefusedBeforeWork(kind: CallFailureKind): boolean {
-  return (
-    kind === 'rate_limited' ||
-    kind === 'authentication' ||
-    kind === 'not_found' ||
-    kind === 'context_too_long'
-  );
-}
-
 /** An error that came as a part of a stream, as the SDK hands it on: never free, since the answer had begun. */
 function classifyStreamError(error: JsonRecord): ModelFailure {
   const told = reportedError(asRecord(error['data'])) ?? reportedError({ error });
@@ -234,76 +227,6 @@ function classifyStreamError(error: JsonRecord): ModelFailure {
   const known = told?.status ?? (typeof status === 'number' ? status : undefined);
   const kind = kindOfRefusal(known ?? 500, told?.detail, message, true);
   return failure(kind, 'unknown', message);
-}
-
-function kindOfRefusal(
-  status: number,
-  answer: JsonRecord | undefined,
-  message: string,
-  isInside: boolean,
-): CallFailureKind {
-  const detail = asRecord(answer?.['error']) ?? asRecord(asRecord(answer?.['response'])?.['error']) ?? answer;
-  const words = [detail?.['code'], detail?.['type'], detail?.['status'], message]
-    .filter((word) => typeof word === 'string')
-    .join(' ');
-  if (isContentPolicy(words)) return 'content_policy';
-  if (isContextTooLong(words)) return 'context_too_long';
-  if (/overloaded_error/i.test(words)) return 'overloaded';
-  // Inside an answer the status is the SDK's guess; the provider's own words know better.
-  if (isInside) return kindOfWords(words) ?? kindOfStatus(status);
-  return kindOfStatus(status);
-}
-
-function kindOfWords(words: string): CallFailureKind | undefined {
-  if (/rate[_ ]limit|resource_exhausted|too many requests|insufficient_quota/i.test(words)) {
-    return 'rate_limited';
-  }
-  if (/invalid_api_key|(incorrect|invalid) api key|authentication_error|unauthenticated/i.test(words)) {
-    return 'authentication';
-  }
-  if (/permission_error|permission_denied|billing_error/i.test(words)) return 'authentication';
-  if (/model_not_found|not_found_error/i.test(words)) return 'not_found';
-  if (/overloaded|unavailable/i.test(words)) return 'overloaded';
-  if (/server_error|api_error/i.test(words)) return 'server_error';
-  if (/invalid_request_error|invalid_argument/i.test(words)) return 'bad_request';
-  return undefined;
-}
-
-function kindOfStatus(status: number): CallFailureKind {
-  switch (status) {
-    case 401:
-    case 402:
-    case 403:
-      return 'authentication';
-    case 404:
-      return 'not_found';
-    case 408:
-    case 409:
-      return 'conflict';
-    case 413:
-      return 'context_too_long';
-    case 429:
-      return 'rate_limited';
-    case 503:
-    case 529:
-      return 'overloaded';
-    case 504:
-      return 'timeout';
-    default:
-      return status >= 500 ? 'server_error' : 'bad_request';
-  }
-}
-
-function isContentPolicy(words: string): boolean {
-  return /content_policy|content_filter|content filter|moderation_blocked|safety system|invalid_prompt/i.test(
-    words,
-  );
-}
-
-function isContextTooLong(words: string): boolean {
-  return /context_length_exceeded|maximum context length|prompt is too long|exceed(s|ed)? (the )?context|request_too_large|string_above_max_length/i.test(
-    words,
-  );
 }
 
 /** Errors of the SDK itself: those of the first kind were thrown before anything was sent. */

@@ -1,9 +1,6 @@
-import { createWriteStream } from 'node:fs';
-import { access, rename, rm } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { type Command, Option } from 'commander';
-import { AppError } from '../../../kernel/app-error.ts';
 import {
   type Bind,
   type CommandContext,
@@ -14,14 +11,15 @@ import {
 } from '../../../terminal/command-context.ts';
 import { formatCount } from '../../../terminal/text-table.ts';
 import type { CostSettings } from '../cost-settings.ts';
-import { type CostFilterField, costFilterFields } from '../usage-queries.ts';
+import { refuseExisting, writeWhole } from '../output-file.ts';
+import { type CostFilterOptions, filterParametersOf, withFilters } from '../cost-options.ts';
 import type { FocusRow } from './focus-columns.ts';
 import { FocusExports } from './focus-export.ts';
 import { focusFile, type FocusFormat, focusFormats } from './focus-file.ts';
 import { parseFocusParameters } from './focus-parameters.ts';
 import { focusGrains } from './focus-query.ts';
 
-interface ExportOptions extends StoreOptions, Readonly<Partial<Record<CostFilterField, readonly string[]>>> {
+interface ExportOptions extends StoreOptions, CostFilterOptions {
   readonly from?: string;
   readonly to?: string;
   readonly granularity?: string;
@@ -41,10 +39,7 @@ export function addFocusCommand(
   const command = withStoreOptions(focus.command('export')).description(
     'write a FOCUS 1.4 "Cost and Usage" dataset: a row for each hour or day, origin, stage, SKU and price',
   );
-  for (const field of costFilterFields) {
-    command.option(`--${field} <${field}>`, `only of this ${field}; repeat it for more`, collected);
-  }
-  command
+  withFilters(command)
     .option('--from <time>', 'first day (or hour) in UTC: 2026-03-01; the start of the month without it')
     .option('--to <time>', 'last, excluded; the start of today (or of this hour) without it')
     .addOption(
@@ -59,21 +54,13 @@ export function addFocusCommand(
     .action(bind((options: ExportOptions) => exportFocus(context, options)));
 }
 
-function collected(value: string, before: readonly string[] = []): readonly string[] {
-  return [...before, value];
-}
-
 async function exportFocus(
   context: CommandContext<{ readonly costs: CostSettings }>,
   options: ExportOptions,
 ): Promise<number> {
   const { from, to, granularity, tokenDetails, format, output, force = false } = options;
-  const filters = costFilterFields.flatMap((field): readonly (readonly [string, unknown])[] => {
-    const values = options[field];
-    return values === undefined ? [] : [[field, values]];
-  });
   const parameters: Readonly<Record<string, unknown>> = {
-    ...Object.fromEntries<unknown>(filters),
+    ...filterParametersOf(options),
     ...(from === undefined ? {} : { from }),
     ...(to === undefined ? {} : { to }),
     ...(granularity === undefined ? {} : { granularity }),
@@ -108,28 +95,4 @@ async function exportFocus(
     );
   });
   return exitCodes.ok;
-}
-
-async function refuseExisting(file: string): Promise<void> {
-  const exists = await access(file).then(
-    () => true,
-    () => false,
-  );
-  if (exists) {
-    throw new AppError('MILLRACE_REQUEST_INVALID', `${file} is there already.`, {
-      faults: [{ field: 'output', problem: 'is there already; name another file, or give --force' }],
-    });
-  }
-}
-
-/** Writes beside the file, to the disk, and renames: an export that breaks off leaves none that looks whole. */
-async function writeWhole(bytes: Readable, file: string): Promise<void> {
-  const partial = `${file}.partial`;
-  try {
-    await pipeline(bytes, createWriteStream(partial, { flush: true }));
-    await rename(partial, file);
-  } catch (error) {
-    await rm(partial, { force: true });
-    throw error;
-  }
 }

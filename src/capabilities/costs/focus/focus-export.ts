@@ -1,6 +1,8 @@
 import type { ColumnStore } from '../../../drivers/column-store/column-store.ts';
-import type { ConcurrencyLimiter } from '../../../kernel/concurrency-limiter.ts';
 import { type CallerView, shareOf } from '../../../http/api-key-identity.ts';
+import type { ConcurrencyLimiter } from '../../../kernel/concurrency-limiter.ts';
+import { ownTurn } from '../../../kernel/event-loop-turn.ts';
+import type { Logger } from '../../../telemetry/logger.ts';
 import { visibleFilters } from '../cost-reports.ts';
 import { type QueryLimits, queryWithin } from '../query-limits.ts';
 import type { BoundSql } from '../usage-queries.ts';
@@ -13,17 +15,22 @@ export interface FocusExportOptions {
   readonly store: ColumnStore;
   /** The account that the rows are billed to. */
   readonly billingAccount: string;
-  /** Absent: as many at once as are asked for. */
+  /** How many exports are under way at once. Absent: as many as are asked for. */
   readonly limiter?: Pick<ConcurrencyLimiter, 'run'>;
   /** What one statement may take of the store. Absent: as much as it takes. */
   readonly limits?: QueryLimits;
-  /** Records that one statement reads at most, but for those of one customer. For tests. */
+  readonly logger?: Logger;
+  /** Records that one statement reads at most, but for those of one origin. For tests. */
   readonly maxRecords?: number;
 }
 
 const dayMs = 86_400_000;
-/** A statement over this many records stays far within the memory that one may take, also embedded. */
-const defaultMaxRecords = 100_000;
+/** Of these, the rows that are in memory at once take some ten megabytes. */
+const defaultMaxRecords = 10_000;
+/** A call has at most so many meters. */
+const maxRowsOfRecord = 16;
+/** Rows that are given on in one piece: what is made of them takes a few milliseconds. */
+const rowsOfPiece = 1_000;
 
 /** Exports of usage and cost in the form of FOCUS. */
 export class FocusExports {
@@ -34,37 +41,73 @@ export class FocusExports {
   }
 
   /**
-   * The rows of the period day by day, in pieces; a piece is read when it is asked for, each as one of the
-   * reports at once. Throws, before or between pieces, MILLRACE_FORBIDDEN when a viewer bound to a team asks for another,
-   * MILLRACE_REPORT_TOO_LARGE, MILLRACE_OVERLOADED, MILLRACE_RATE_LIMITED and the column store's failures.
+   * The rows of the period, day by day, in pieces; a piece is read when it is asked for. The export counts as one of those at
+   * once until its last piece was taken, or until it is given up. Throws, before the first piece or between pieces,
+   * MILLRACE_FORBIDDEN when a viewer bound to a team asks for another, MILLRACE_REPORT_TOO_LARGE, MILLRACE_OVERLOADED,
+   * MILLRACE_RATE_LIMITED and the column store's failures.
    */
   async *rows(request: FocusRequest, viewer: CallerView): AsyncGenerator<readonly FocusRow[]> {
     const filters = visibleFilters(request.filters, viewer);
-    const { grain, from, to } = request;
-    const whole: FocusSlice = { grain, from, to, filters, part: 0, parts: 1 };
-    const days = await this.#ask<DayRecords>(focusRecordsSql, whole, viewer);
-    for (const slice of slicesOf(whole, days, this.#options.maxRecords ?? defaultMaxRecords)) {
-      const sums = await this.#ask<FocusSums>(focusSliceSql, slice, viewer);
-      if (sums.length > 0) yield sums.map((row) => this.#row(row, request));
+    const leave = await this.#enter(viewer);
+    let hasBegun = false;
+    try {
+      const { grain, from, to } = request;
+      const whole: FocusSlice = { grain, from, to, filters, part: 0, parts: 1 };
+      const days = await this.#ask<DayRecords>(focusRecordsSql, whole);
+      for (const slice of slicesOf(whole, days, this.#maxRecords)) {
+        const sums = await this.#ask<FocusSums>(focusSliceSql, slice);
+        for (let at = 0; at < sums.length; at += rowsOfPiece) {
+          const piece = sums.slice(at, at + rowsOfPiece).map((row) => this.#row(row, request));
+          hasBegun = true;
+          yield piece;
+          await ownTurn();
+        }
+      }
+    } catch (error) {
+      // Nothing more can be told to whoever has the first rows already.
+      if (hasBegun)
+        this.#options.logger?.error(
+          { error },
+          'a FOCUS export broke off: what was sent is not the whole of it',
+        );
+      throw error;
+    } finally {
+      leave();
     }
+  }
+
+  get #maxRecords(): number {
+    return this.#options.maxRecords ?? defaultMaxRecords;
+  }
+
+  /** Takes a place among the exports at once. Answers how it is left. */
+  async #enter({ id }: CallerView): Promise<() => void> {
+    const { limiter } = this.#options;
+    const left = Promise.withResolvers<void>();
+    if (limiter === undefined) return left.resolve;
+    const entered = Promise.withResolvers<void>();
+    const work = (): Promise<void> => {
+      entered.resolve();
+      return left.promise;
+    };
+    limiter.run(work, id === undefined ? undefined : shareOf({ id })).catch(entered.reject);
+    await entered.promise;
+    return left.resolve;
   }
 
   #row(sums: FocusSums, { grain, hasTokenDetails }: FocusRequest): FocusRow {
     return focusRow(sums, { grain, hasTokenDetails, billingAccount: this.#options.billingAccount });
   }
 
-  #ask<Row>(
+  async #ask<Row>(
     write: (slice: FocusSlice, database: string) => BoundSql,
     slice: FocusSlice,
-    { id }: CallerView,
   ): Promise<Row[]> {
-    const { store, limiter, limits } = this.#options;
+    const { store, limits } = this.#options;
     const bound = write(slice, store.database);
-    const ask = (): Promise<Row[]> =>
-      limits === undefined
-        ? store.query<Row>(bound.sql, bound.parameters)
-        : queryWithin<Row>(store, bound, limits);
-    return limiter === undefined ? ask() : limiter.run(ask, id === undefined ? undefined : shareOf({ id }));
+    if (limits === undefined) return await store.query<Row>(bound.sql, bound.parameters);
+    const maxRows = Math.max(limits.maxRows, this.#maxRecords * maxRowsOfRecord);
+    return await queryWithin<Row>(store, bound, { ...limits, maxRows });
   }
 }
 

@@ -7,6 +7,7 @@ import {
   moment,
   once,
   queryFaults,
+  yesOrNo,
 } from '../cost-parameters.ts';
 import { type FocusGrain, focusGrains } from './focus-query.ts';
 
@@ -30,10 +31,7 @@ const parametersSchema = z.strictObject({
   granularity: once
     .pipe(z.enum(focusGrains, { error: `is any of ${focusGrains.join(', ')}` }))
     .default('day'),
-  token_details: once
-    .pipe(z.enum(['true', 'false'], { error: 'is true or false' }))
-    .transform((text) => text === 'true')
-    .default(false),
+  token_details: yesOrNo.default(false),
   ...filterParameters,
 });
 

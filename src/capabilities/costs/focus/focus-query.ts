@@ -1,7 +1,8 @@
 import { engineTime } from '../../../engine/export/row-text.ts';
 import { tokenClasses } from '../../../pricing/token-classes.ts';
-import type { BoundSql, CostFilterField } from '../usage-queries.ts';
-import { costFilterFields } from '../usage-queries.ts';
+import type { CostFilterField } from '../cost-query.ts';
+import type { BoundSql } from '../usage-queries.ts';
+import { costFilterFields } from '../cost-query.ts';
 
 /*
  * One slice of a FOCUS export. First every call is put together from its records (the call and its corrections, all at the
@@ -24,8 +25,9 @@ export interface FocusSlice {
   readonly parts: number;
 }
 
-/** What is metered beside tokens: a fee by the request, uses of the provider's tools, an adjustment of no class, and what is open. */
-export const otherMeters = ['request', 'tools', 'adjustment', 'open'] as const;
+/** What is metered beside tokens: a fee by the request, uses of the provider's tools, what was charged
+ * beside the list price, an adjustment of no class, and what is open. */
+export const otherMeters = ['request', 'tools', 'charge', 'adjustment', 'open'] as const;
 export type FocusMeter = (typeof tokenClasses)[number] | (typeof otherMeters)[number];
 
 /** A row of the answer. Decimals and wide integers come as text. */
@@ -143,7 +145,8 @@ export function focusSliceSql(slice: FocusSlice, database: string): BoundSql {
   const explained = [...tokenClasses.map((name) => `c_${name}`), 'c_request', 'c_tools'].join(' + ');
   const meters = [
     ...tokenClasses.map((name) => `('${name}', t_${name}, c_${name}, ${unitsOfPrice})`),
-    "('request', toInt128(if(c_request = 0, 0, 1)), c_request, 1)",
+    "('request', toInt128(if(c_request = 0 OR is_charged, 0, 1)), if(is_charged, toDecimal256(0, 18), c_request), 1)",
+    "('charge', toInt128(0), if(is_charged, c_request, toDecimal256(0, 18)), 0)",
     "('tools', toInt128(0), c_tools, 0)",
     `('adjustment', toInt128(0), total - (${explained}), 0)`,
     "('open', toInt128(0), toDecimal256(0, 18), 0)",
@@ -171,7 +174,7 @@ FROM (
       ${latest('tier')} AS priced_tier,
       ${latest('price_reference', "price_reference != ''")} AS reference,
       ${tokenClasses.map((name) => `sum(toInt128(tokens_${name})) AS t_${name}, sum(${money(`cost_${name}`)}) AS c_${name}`).join(', ')},
-      sum(${money('cost_request')}) AS c_request, sum(${money('cost_units')}) AS c_tools, sum(${money('cost_usd')}) AS total,
+      sum(${money('cost_request')}) AS c_request, countIf(list_cost_usd IS NOT NULL) > 0 AS is_charged, sum(${money('cost_units')}) AS c_tools, sum(${money('cost_usd')}) AS total,
       sum(${money('upper_bound_usd')}) AS call_bound,
       sum(unpriced_calls) AS call_unpriced, sum(unsettled_calls) AS call_unsettled, sum(estimated_calls) AS call_estimated
     FROM ${database}.usage

@@ -25,6 +25,7 @@ const meterNames: Readonly<Record<FocusMeter, string>> = {
   image_output: 'Image Output Tokens',
   request: 'Requests',
   tools: 'Provider Tools',
+  charge: 'Charge beside the List Price',
   adjustment: 'Adjustment',
   open: 'Open Calls',
 };
@@ -62,7 +63,7 @@ export function focusRow(
     BillingCurrency: 'USD',
     BillingPeriodEnd: timeText(startOfMonth(start, 1)),
     BillingPeriodStart: timeText(startOfMonth(start, 0)),
-    ChargeCategory: meter === 'adjustment' ? 'Adjustment' : 'Usage',
+    ChargeCategory: meter === 'adjustment' || meter === 'charge' ? 'Adjustment' : 'Usage',
     ChargeClass: null,
     ChargeDescription: `${sums.priced_model}: ${meterNames[meter]}${modeOf(sums)}`,
     ChargeFrequency: 'Usage-Based',
@@ -76,7 +77,8 @@ export function focusRow(
     HostProviderName: provider,
     InvoiceId: null,
     InvoiceIssuerName: provider,
-    ListCost: cost,
+    // What an aggregator charged above or below its list is no part of the list price.
+    ListCost: meter === 'charge' ? '0' : cost,
     ListUnitPrice: isPriced ? unitPrice : null,
     PricingCategory: isPriced ? 'Standard' : null,
     PricingCurrency: 'USD',

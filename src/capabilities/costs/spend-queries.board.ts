@@ -1,10 +1,5 @@
-import {
-  type SpendColumn,
-  spendParts,
-  spendRollups,
-  spendRowsSql,
-} from '../src/capabilities/costs/spend-rows.ts';
-import type { SpendSum } from '../src/engine/export/spend-sums.ts';
+import { type SpendColumn, spendParts, spendRollups, spendRowsSql } from './spend-rows.ts';
+import type { SpendSum } from '../../engine/export/spend-sums.ts';
 
 /*
  * Spend on boards, read as reports read it: the whole hours (or days) of the time range from a rollup, its edges from the
@@ -54,11 +49,11 @@ export function spendPartsSql({
     aggregates: spendParts(sums),
     pieces: [
       {
-        time: hasTime ? time : undefined,
+        times: hasTime ? { part_time: time } : {},
         within: [`${time} >= ${asStep(firstWhole)}`, `${time} < ${asStep(endOfWhole)}`],
       },
       {
-        time: hasTime ? time : undefined,
+        times: hasTime ? { part_time: time } : {},
         within: [
           span === 'now'
             ? 'ts >= $__fromTime AND ts <= $__toTime'

@@ -6,24 +6,24 @@ import { groupedBy, InvariantCheck, type InvariantResult } from './invariant-che
 const toleranceMs = 250;
 
 /**
- * I5: only who holds the current fence changes a message. By the record of its end, which tells how often the one who
- * ended it knew it to have been leased; by the connection that made each change; and by the fences of its calls.
+ * I5: only who holds the current fencing token changes a message. By the record of its end, which tells how often the one who
+ * ended it knew it to have been leased; by the connection that made each change; and by the fencing tokens of its calls.
  */
-export function checkFences(evidence: Evidence): InvariantResult {
+export function checkFencingTokens(evidence: Evidence): InvariantResult {
   const { messages, history, outcomes, replays, calls, hasClients } = evidence;
-  const check = new InvariantCheck('I5', 'only the current fence finished');
+  const check = new InvariantCheck('I5', 'only the current fencing token finished');
   const byId = new Map(messages.map((message) => [message.id, message]));
   const replaysOf = groupedBy(replays, (replay) => replay.message_id);
   for (const [id, told] of groupedBy(outcomes, (outcome) => outcome.message_id)) {
     const enders = told.map(({ deliveries }) => deliveries).toSorted(byNumber);
     // The last of each of its lives.
-    const replayed = (replaysOf.get(id) ?? []).map(({ fence }) => fence);
-    const fences = [...replayed, byId.get(id)?.fence ?? 0].toSorted(byNumber);
+    const replayed = (replaysOf.get(id) ?? []).map(({ fencing_token: fencingToken }) => fencingToken);
+    const fencingTokens = [...replayed, byId.get(id)?.fencing_token ?? 0].toSorted(byNumber);
     check.expect(
-      enders.join() === fences.join(),
+      enders.join() === fencingTokens.join(),
       id,
       () =>
-        `it was ended by the holders of fences [${enders.join()}]; the last leases had [${fences.join()}]`,
+        `it was ended by the holders of fencing tokens [${enders.join()}]; the last leases had [${fencingTokens.join()}]`,
     );
   }
   for (const change of history) {
@@ -40,14 +40,16 @@ export function checkFences(evidence: Evidence): InvariantResult {
   }
   const leases = leaseTimes(history);
   for (const call of calls) {
-    const since = leases.get(`${call.message_id}/${call.fence}`);
-    const next = leases.get(`${call.message_id}/${(call.fence ?? 0) + 1}`) ?? Number.POSITIVE_INFINITY;
+    const since = leases.get(`${call.message_id}/${call.fencing_token}`);
+    const next =
+      leases.get(`${call.message_id}/${(call.fencing_token ?? 0) + 1}`) ?? Number.POSITIVE_INFINITY;
     const isInTime =
       since !== undefined && call.reserved_ms >= since - toleranceMs && call.reserved_ms < next + toleranceMs;
     check.expect(
       isInTime,
       call.message_id ?? undefined,
-      () => `call ${call.id} was reserved under fence ${String(call.fence)} when that did not hold`,
+      () =>
+        `call ${call.id} was reserved under fencing token ${String(call.fencing_token)} when that did not hold`,
     );
   }
   checkCuts(check, evidence, leases);
@@ -63,7 +65,7 @@ function checkCuts(
   const byId = new Map(calls.map((call) => [call.id, call]));
   for (const { worker, callId, endedMs = Number.POSITIVE_INFINITY } of requests) {
     const call = byId.get(callId);
-    const nextMs = leases.get(`${call?.message_id}/${(call?.fence ?? 0) + 1}`);
+    const nextMs = leases.get(`${call?.message_id}/${(call?.fencing_token ?? 0) + 1}`);
     if (call === undefined || nextMs === undefined) continue;
     const isCutOff = cuts.some((cut) => cut.worker === worker && nextMs >= cut.fromMs && nextMs <= cut.toMs);
     if (!isCutOff) continue;
@@ -79,10 +81,14 @@ function byNumber(left: number, right: number): number {
   return left - right;
 }
 
-/** A lease raises the fence by one, and is given for what nobody holds; to whom it is written as leased, by that process itself. */
+/** A lease raises the fencing token by one, and is given for what nobody holds; to whom it is written as leased, by that process itself. */
 function checkLease(check: InvariantCheck, change: HistoryEvidence, hasClients: boolean): void {
-  const { message_id: id, from_state: from, from_fence: before, to_fence: after } = change;
-  check.expect(after === (before ?? 0) + 1, id, () => `a lease made fence ${after} of ${String(before)}`);
+  const { message_id: id, from_state: from, from_fencing_token: before, to_fencing_token: after } = change;
+  check.expect(
+    after === (before ?? 0) + 1,
+    id,
+    () => `a lease made fencing token ${after} of ${String(before)}`,
+  );
   if (from === null) {
     check.expect(
       change.taken_by !== null && (!hasClients || change.client === `millrace ${change.taken_by}`),

@@ -1,14 +1,14 @@
-import type { Board } from '../board.ts';
-import { boardUids, rowLink } from '../board-links.ts';
-import { barGauge, stat, timeSeries } from '../charts.ts';
-import { worseAbove } from '../colour-limits.ts';
-import { spendSums } from '../../src/engine/export/spend-sums.ts';
-import { promql, sql } from '../data-queries.ts';
-import { maximum, ofStage, sumOfIncreases, sumOfMaxima } from '../promql.ts';
-import { sqlTable } from '../tables.ts';
-import { actionColours, deathColours } from '../series-colours.ts';
-import { thresholds } from '../thresholds.ts';
-import { chosen, stageVariables } from '../variables.ts';
+import type { Board } from '../../../dashboards/board.ts';
+import { boardUids, rowLink } from '../../../dashboards/board-links.ts';
+import { barGauge, stat, timeSeries } from '../../../dashboards/charts.ts';
+import { worseAbove } from '../../../dashboards/colour-limits.ts';
+import { spendSums } from '../../engine/export/spend-sums.ts';
+import { promql, sql } from '../../../dashboards/data-queries.ts';
+import { maximum, ofStage, sumOfIncreases, sumOfMaxima } from '../../../dashboards/promql.ts';
+import { sqlTable } from '../../../dashboards/tables.ts';
+import { actionColours, deathColours } from '../../../dashboards/series-colours.ts';
+import { thresholds } from '../../../dashboards/thresholds.ts';
+import { chosen, stageVariables } from '../../../dashboards/variables.ts';
 
 const perHour = worseAbove({
   amber: thresholds.deadLetters.suspiciousPerHour,
@@ -16,10 +16,11 @@ const perHour = worseAbove({
 });
 const died = `$__timeFilter(ts) AND outcome = 'dead_lettered' AND ${chosen(['stage'])}`;
 
+/** Dead letters: how many, whose, and what operators do about them. */
 export const deadLettersBoard: Board = {
   uid: boardUids.deadLetters,
   title: 'Millrace / Dead letters',
-  question: 'What was given up on, why, who is hit, and is anybody replaying it?',
+  question: 'What was given up on, why, who is affected, and is anybody replaying it?',
   range: '24h',
   refresh: '30s',
   variables: stageVariables,
@@ -42,7 +43,7 @@ export const deadLettersBoard: Board = {
           ],
         }),
         stat({
-          title: 'Died in the last hour',
+          title: 'Dead-lettered in the last hour',
           description: 'More than a few an hour is suspicious, hundreds are an outage.',
           unit: 'locale',
           decimals: 0,
@@ -61,7 +62,7 @@ export const deadLettersBoard: Board = {
         stat({
           title: 'Spent on dead letters',
           description:
-            'What the calls of messages cost that died in the time range. A replay reuses the answers that were recorded.',
+            'Cost of the calls of messages that were dead-lettered in the time range. A replay reuses the answers that were recorded.',
           unit: 'currencyUSD',
           width: 6,
           queries: [
@@ -80,7 +81,7 @@ export const deadLettersBoard: Board = {
           queries: [promql(maximum('dead_letters', { by: ['stage'], where: ofStage }), '{{stage}}')],
         }),
         timeSeries({
-          title: 'Died within an hour',
+          title: 'Dead-lettered within an hour',
           description: 'Arrivals of the last hour at each moment, with the limits of the alerts.',
           unit: 'short',
           decimals: 0,
@@ -111,10 +112,10 @@ export const deadLettersBoard: Board = {
       ],
     },
     {
-      title: 'Why did they die, and whose are they?',
+      title: 'Why did they fail, and whose are they?',
       panels: [
         timeSeries({
-          title: 'Died within an hour, by reason',
+          title: 'Dead-lettered within an hour, by reason',
           description: 'Messages given up on in the hour before each moment, by why.',
           unit: 'short',
           decimals: 0,
@@ -146,8 +147,8 @@ export const deadLettersBoard: Board = {
           ],
         }),
         sqlTable({
-          title: 'Who is hit',
-          description: 'Whose work died, by team, customer and feature, and when last.',
+          title: 'Affected origins',
+          description: 'Dead letters by team, customer and feature, with the time of the latest.',
           unit: 'short',
           width: 9,
           query: sql(`
@@ -169,7 +170,7 @@ export const deadLettersBoard: Board = {
               link: rowLink('Show its costs', 'cost', { customer: 'customer' }),
             },
             { name: 'feature', title: 'Feature' },
-            { name: 'dead_letters', title: 'Died', unit: 'locale', decimals: 0, width: 50 },
+            { name: 'dead_letters', title: 'Count', unit: 'locale', decimals: 0, width: 50 },
             { name: 'latest', title: 'Last', unit: 'dateTimeAsIso', width: 140 },
           ],
         }),
@@ -186,7 +187,7 @@ export const deadLettersBoard: Board = {
             FROM millrace.message_outcomes WHERE ${died} ORDER BY died DESC, message_id LIMIT 100
           `),
           columns: [
-            { name: 'died', title: 'Died', unit: 'dateTimeAsIso', width: 150 },
+            { name: 'died', title: 'Dead-lettered', unit: 'dateTimeAsIso', width: 150 },
             {
               name: 'stage',
               title: 'Stage',

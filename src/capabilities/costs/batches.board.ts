@@ -1,14 +1,14 @@
-import type { Board } from '../board.ts';
-import { boardUids, rowLink } from '../board-links.ts';
-import { barChart, barGauge, stat, timeSeries } from '../charts.ts';
-import { worseAbove } from '../colour-limits.ts';
-import { spendSums } from '../../src/engine/export/spend-sums.ts';
-import { sql } from '../data-queries.ts';
-import { outcomeColours } from '../series-colours.ts';
-import { spendPartsSql } from '../spend-queries.ts';
-import { sqlTable } from '../tables.ts';
-import { thresholds } from '../thresholds.ts';
-import { chosen, type UsageDimension, usageVariables } from '../variables.ts';
+import type { Board } from '../../../dashboards/board.ts';
+import { boardUids, rowLink } from '../../../dashboards/board-links.ts';
+import { barChart, barGauge, stat, timeSeries } from '../../../dashboards/charts.ts';
+import { worseAbove } from '../../../dashboards/colour-limits.ts';
+import { spendSums } from '../../engine/export/spend-sums.ts';
+import { sql } from '../../../dashboards/data-queries.ts';
+import { outcomeColours } from '../../../dashboards/series-colours.ts';
+import { spendPartsSql } from './spend-queries.board.ts';
+import { sqlTable } from '../../../dashboards/tables.ts';
+import { thresholds } from '../../../dashboards/thresholds.ts';
+import { chosen, type UsageDimension, usageVariables } from '../../../dashboards/variables.ts';
 
 const dimensions: readonly UsageDimension[] = ['batch', 'team', 'feature'];
 const ofBatches = `batch != '' AND ${chosen(dimensions)}`;

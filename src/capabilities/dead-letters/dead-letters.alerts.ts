@@ -1,5 +1,5 @@
-import type { RuleGroup } from './alert-rule.ts';
-import type { RuleTerms } from './rule-terms.ts';
+import type { RuleGroup } from '../../../dashboards/alerts/alert-rule.ts';
+import type { RuleTerms } from '../../../dashboards/alerts/rule-terms.ts';
 
 /*
  * Dead letters. A counter does not fall when letters are replayed or discarded, so an alert on arrivals alone would

@@ -1,15 +1,15 @@
-import type { Board } from '../board.ts';
-import { boardUids, rowLink } from '../board-links.ts';
-import { barChart, pieChart, stat, timeSeries } from '../charts.ts';
-import { worseAbove } from '../colour-limits.ts';
-import type { SpendColumn } from '../../src/capabilities/costs/spend-rows.ts';
-import { type SpendSum, spendSums, wasteReasonSql } from '../../src/engine/export/spend-sums.ts';
-import { sql } from '../data-queries.ts';
-import { wasteColours } from '../series-colours.ts';
-import { spendPartsOfBothSql, spendPartsSql, usageTable } from '../spend-queries.ts';
-import { type Column, sqlTable } from '../tables.ts';
-import { thresholds } from '../thresholds.ts';
-import { chosen, type UsageDimension, usageVariables } from '../variables.ts';
+import type { Board } from '../../../dashboards/board.ts';
+import { boardUids, rowLink } from '../../../dashboards/board-links.ts';
+import { barChart, pieChart, stat, timeSeries } from '../../../dashboards/charts.ts';
+import { worseAbove } from '../../../dashboards/colour-limits.ts';
+import type { SpendColumn } from './spend-rows.ts';
+import { type SpendSum, spendSums, wasteReasonSql } from '../../engine/export/spend-sums.ts';
+import { sql } from '../../../dashboards/data-queries.ts';
+import { wasteColours } from '../../../dashboards/series-colours.ts';
+import { spendPartsOfBothSql, spendPartsSql, usageTable } from './spend-queries.board.ts';
+import { type Column, sqlTable } from '../../../dashboards/tables.ts';
+import { thresholds } from '../../../dashboards/thresholds.ts';
+import { chosen, type UsageDimension, usageVariables } from '../../../dashboards/variables.ts';
 
 const dimensions: readonly UsageDimension[] = ['team', 'customer', 'feature', 'stage', 'model'];
 const selected = chosen(dimensions);
@@ -330,7 +330,8 @@ export const costBoard: Board = {
       panels: [
         pieChart({
           title: 'Spend by kind of token',
-          description: 'What the money was paid for. Cached input is cheap, reasoning is dear and unseen.',
+          description:
+            'What the money was paid for. Cached input costs a fraction of other input; reasoning is billed as output and is not in the answer.',
           unit: 'currencyUSD',
           width: 8,
           queries: [

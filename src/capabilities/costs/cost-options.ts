@@ -1,0 +1,28 @@
+import type { Command } from 'commander';
+import { type CostFilterField, costFilterFields } from './cost-query.ts';
+
+/* The filters of costs as options of commands. */
+
+export type CostFilterOptions = Readonly<Partial<Record<CostFilterField, readonly string[]>>>;
+
+/** Adds `--team` and so on, each of which may be repeated. */
+export function withFilters(command: Command): Command {
+  for (const field of costFilterFields) {
+    command.option(`--${field} <${field}>`, `only of this ${field}; repeat it for more`, collected);
+  }
+  return command;
+}
+
+/** What was given of them, as parameters of a question. */
+export function filterParametersOf(options: CostFilterOptions): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(
+    costFilterFields.flatMap((field): (readonly [string, unknown])[] => {
+      const values = options[field];
+      return values === undefined ? [] : [[field, values]];
+    }),
+  );
+}
+
+function collected(value: string, before: readonly string[] = []): readonly string[] {
+  return [...before, value];
+}

@@ -1,0 +1,35 @@
+import { type Usd, usd } from '../../../kernel/money.ts';
+
+/* Numbers as a statement shows them to people: rounded half up, with thousands apart. */
+
+const maxChangePercent = 999;
+
+/** Digits after the point with which amounts of such a size can be told apart. */
+export function digitsFor(totalUsd: string): number {
+  const size = usd(totalUsd).abs();
+  if (size.greaterThanOrEqualTo(100)) return 2;
+  return size.greaterThanOrEqualTo(1) ? 4 : 6;
+}
+
+/** "$1,234.50" */
+export function shownUsd(amount: string | Usd, digits: number): string {
+  const value = typeof amount === 'string' ? usd(amount) : amount;
+  const [whole = '0', fraction = ''] = value.abs().toFixed(digits).split('.');
+  const sign = value.isNegative() && !value.isZero() ? '−' : '';
+  return `${sign}$${whole.replaceAll(/\B(?=(?:\d{3})+$)/g, ',')}${fraction === '' ? '' : `.${fraction}`}`;
+}
+
+/** "12.5 %"; with a sign where it is a change. */
+export function shownPercent(ratio: string, isChange = false): string {
+  const value = usd(ratio).times(100);
+  // From next to nothing to something: how many times more says nothing.
+  if (isChange && value.greaterThan(maxChangePercent)) return `> ${maxChangePercent} %`;
+  const text = `${value.abs().toFixed(1)} %`;
+  if (value.isNegative() && !value.isZero()) return `−${text}`;
+  return isChange && !value.isZero() ? `+${text}` : text;
+}
+
+/** "1,234,567" */
+export function shownCount(count: number | string): string {
+  return BigInt(count).toLocaleString('en-US');
+}

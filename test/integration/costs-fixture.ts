@@ -1,0 +1,80 @@
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { access } from '../../src/capabilities/access/access.capability.ts';
+import { ApiKeys } from '../../src/capabilities/access/api-keys.ts';
+import { clockToken } from '../../src/capabilities/costs/clock-token.ts';
+import { CostReports } from '../../src/capabilities/costs/cost-reports.ts';
+import { costs } from '../../src/capabilities/costs/costs.capability.ts';
+import { FocusExports } from '../../src/capabilities/costs/focus/focus-export.ts';
+import type { ServiceToken } from '../../src/capabilities/http-part.ts';
+import { migrateColumnStore } from '../../src/drivers/column-store/column-migrator.ts';
+import { openChdb } from '../../src/drivers/column-store/column-store.clickhouse.ts';
+import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts';
+import { migrate } from '../../src/drivers/sql-database/migrator.ts';
+import { PgliteSqlDatabase } from '../../src/drivers/sql-database/sql-database.pglite.ts';
+import { bindLines } from '../../src/engine/export/row-text.ts';
+import { renderUsageLine } from '../../src/engine/export/usage-record.ts';
+import { type HttpServices, partsOf } from '../../src/host/http/http-api.module.ts';
+import { Readiness } from '../../src/host/http/readiness.ts';
+import { type Clock, systemClock } from '../../src/kernel/clock.ts';
+import { startApi } from './api-application.ts';
+import { recordOf, type Seed } from './cost-seeds.ts';
+
+/* Cost reports over HTTP, from a real ledger's keys and a real column store's records. */
+
+export interface CostsApi {
+  readonly app: NestFastifyApplication;
+  readonly store: ColumnStore;
+  readonly keys: ApiKeys;
+  /** Writes usage records of these calls, as one batch. */
+  readonly insert: (seeds: readonly Seed[]) => Promise<void>;
+  /** Stops the application, and the column store unless the test has. */
+  readonly close: (options?: { readonly isStoreClosed?: boolean }) => Promise<void>;
+}
+
+/** An application that has the routes of costs and API keys. */
+export async function startCostsApi(clock: Clock = systemClock): Promise<CostsApi> {
+  const directory = await mkdtemp(join(tmpdir(), 'millrace-costs-api-'));
+  const database = await PgliteSqlDatabase.open();
+  await migrate(database);
+  const store = await openChdb({ directory, database: 'millrace_test' });
+  await migrateColumnStore(store);
+  const keys = new ApiKeys({ database, clock: systemClock });
+  const services = (logger: HttpServices['logger']): HttpServices => ({
+    provided: new Map<ServiceToken, unknown>([
+      [CostReports, new CostReports({ store, exportLagSeconds: () => Promise.resolve(1.5) })],
+      [FocusExports, new FocusExports({ store, billingAccount: 'millrace' })],
+      [clockToken, clock],
+      [ApiKeys, keys],
+    ]),
+    status: () => Promise.reject(new Error('no status is asked for here')),
+    readiness: new Readiness({ checks: [], clock: systemClock }),
+    metrics: { render: () => Promise.resolve({ contentType: 'text/plain', body: '' }) },
+    logger,
+    clock: systemClock,
+    authentication: 'keys',
+  });
+  const app = await startApi(services, { parts: await partsOf([access, costs]) });
+  return {
+    app,
+    store,
+    keys,
+    insert: async (seeds) => {
+      const deduplicationToken = randomUUID();
+      const lines = bindLines(
+        deduplicationToken,
+        seeds.map((seed) => renderUsageLine(recordOf(seed))),
+      );
+      await store.insert({ table: 'usage', lines, deduplicationToken });
+    },
+    close: async ({ isStoreClosed = false } = {}) => {
+      await app.close();
+      if (!isStoreClosed) await store.close();
+      await database.close();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
