@@ -266,6 +266,11 @@ export class Host {
     this.#lag.start();
   }
 
+  /** Whether it stops, or has stopped. */
+  get isClosing(): boolean {
+    return this.#stopping !== undefined;
+  }
+
   /** Whether it works on messages. */
   get isWorking(): boolean {
     return this.#parts.engine.leases.size > 0;

@@ -1,3 +1,4 @@
+import { AppError } from '../kernel/app-error.ts';
 import type { SqlStatement } from '../drivers/sql-database/sql-database.ts';
 import type { MessageVersion } from '../messages/message-type.ts';
 import type { AdmissionReceipt, AdmitOptions } from '../engine/pipeline/admissions.ts';
@@ -18,7 +19,10 @@ const probe: SqlStatement = {
   text: 'select 1 as one from millrace.messages where sweep_at is not null limit 1',
 };
 
-/** What an application uses of Millrace: inject it, admit messages, ask how things stand. */
+/**
+ * What an application uses of Millrace: inject it, admit messages, ask how things stand. While the application closes, and
+ * after it, everything throws MILLRACE_CLOSING that needs a store which is closed by then.
+ */
 export class Millrace {
   readonly #host: Host;
 
@@ -36,7 +40,7 @@ export class Millrace {
     data: DataOf<Version>,
     options: AdmitOptions,
   ): Promise<AdmissionReceipt> {
-    return this.#host.admissions.admit(version, data, options);
+    return this.#open(() => this.#host.admissions.admit(version, data, options));
   }
 
   /**
@@ -44,7 +48,7 @@ export class Millrace {
    * that a dead letter does not throw. Throws MILLRACE_NOT_FOUND, MILLRACE_WAIT_TIMEOUT, or the reason of the signal.
    */
   waitFor(id: string, options: WaitOptions = {}): Promise<MessageEnd> {
-    return this.#host.service(MessageWaiter).wait(id, options);
+    return this.#open(() => this.#host.service(MessageWaiter).wait(id, options));
   }
 
   /** Messages: to be listed, shown with all that followed, cancelled, or made due now. */
@@ -64,18 +68,30 @@ export class Millrace {
 
   /** Whether nothing is pending or being worked on. */
   async isIdle(): Promise<boolean> {
-    const { rows } = await this.#host.stores.database.query(probe);
+    const { rows } = await this.#open(() => this.#host.stores.database.query(probe));
     return rows.length === 0;
   }
 
   /** Brings everything that is settled into the column store now. */
   async flushUsage(): Promise<void> {
-    await this.#host.exporter.drain();
+    await this.#open(() => this.#host.exporter.drain());
   }
 
   /** Counts and sums as they stand. Reads the whole ledger: for people, not for loops. */
   status(): Promise<HostStatus> {
     const { stores, clock, capabilities } = this.#host;
-    return readHostStatus({ database: stores.database, clock: clock.time, capabilities });
+    return this.#open(() => readHostStatus({ database: stores.database, clock: clock.time, capabilities }));
+  }
+
+  /** Stores that are away because this process has closed them are no outage. */
+  async #open<Result>(work: () => Promise<Result>): Promise<Result> {
+    try {
+      return await work();
+    } catch (error) {
+      if (!this.#host.isClosing || !(error instanceof AppError) || !error.retryable) throw error;
+      throw new AppError('MILLRACE_CLOSING', 'The application is closing: it takes nothing more.', {
+        cause: error,
+      });
+    }
   }
 }

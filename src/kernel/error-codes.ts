@@ -14,6 +14,12 @@ const table = {
     what: 'The configuration is not valid; every fault is listed.',
     todo: 'Correct each named setting; docs/configuration.md lists them all with their defaults.',
   },
+  MILLRACE_CLOSING: {
+    status: 503,
+    retryable: false,
+    what: 'The application is closing, or has closed: this process does nothing more.',
+    todo: 'End the work that asks. What was admitted goes on at the next start, or in another process.',
+  },
   MILLRACE_ORIGIN_INVALID: {
     status: 422,
     retryable: false,

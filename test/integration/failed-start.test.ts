@@ -90,3 +90,18 @@ function hasContext(): boolean {
   const key = createContextKey('test');
   return context.with(ROOT_CONTEXT.setValue(key, true), () => context.active().getValue(key) === true);
 }
+
+describe('an application that has closed', () => {
+  it('says so to whoever asks it for something still, as what no retry changes', async () => {
+    const app = await createMillraceApp({
+      environment: {},
+      signals: false,
+      config: { dataDirectory: join(directory, 'closed'), http: { port: 0 }, logging: { level: 'silent' } },
+    });
+    await app.millrace.status();
+    await app.close();
+    const closing = { code: 'MILLRACE_CLOSING', retryable: false };
+    await expect(app.millrace.status()).rejects.toMatchObject(closing);
+    await expect(app.millrace.isIdle()).rejects.toMatchObject(closing);
+  });
+});

@@ -1,3 +1,4 @@
+import fs, { existsSync, statSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -243,6 +244,22 @@ describe('millrace focus export', () => {
     expect(refused.code).toBe(1);
     expect(refused.stderr).toContain('--force');
     expect(await run(...args, '--force')).toMatchObject({ code: 0 });
+  });
+
+  it('has the whole file on the disk before the file has its name', async () => {
+    const file = join(directory, 'focus.csv');
+    const synced: (readonly [named: boolean, bytes: number])[] = [];
+    const { fsync } = fs;
+    const spy = vi.spyOn(fs, 'fsync').mockImplementation((descriptor, done) => {
+      synced.push([existsSync(file), statSync(`${file}.partial`).size]);
+      fsync(descriptor, done);
+    });
+    try {
+      expect(await run('focus', 'export', ...period, '--output', file)).toMatchObject({ code: 0 });
+    } finally {
+      spy.mockRestore();
+    }
+    expect(synced).toEqual([[false, statSync(file).size]]);
   });
 
   it('refuses what it does not understand', async () => {

@@ -19,11 +19,11 @@ export async function refuseExisting(file: string): Promise<void> {
   }
 }
 
-/** Writes beside the file and renames: what breaks off leaves no file that looks whole. */
+/** Writes beside the file, to the disk, and renames: what breaks off leaves no file that looks whole. */
 export async function writeWhole(bytes: Readable, file: string): Promise<void> {
   const partial = `${file}.partial`;
   try {
-    await pipeline(bytes, createWriteStream(partial));
+    await pipeline(bytes, createWriteStream(partial, { flush: true }));
     await rename(partial, file);
   } catch (error) {
     await rm(partial, { force: true });

@@ -27,6 +27,14 @@ describe('what an aggregator says it charged', () => {
     expect(pricing.kind === 'priced' && pricing.cost.total.toFixed()).toBe('0.0001764');
   });
 
+  it('of nothing leaves the list price, also of a snapshot that no list knows', () => {
+    const asked = 'openai/gpt-4o-mini';
+    const answer = { question, asked, answered: `${asked}-2031-01-31`, boundUsd: usd('0.001') };
+    const pricing = priceOfAnswer(book, answer, tokens, { chargedUsd: usd('0') });
+    expect(pricing).toMatchObject({ kind: 'priced', isBelieved: true });
+    expect(pricing.kind === 'priced' && pricing.cost.total.toFixed()).toBe('0.0001764');
+  });
+
   it('is not believed where it cannot be stored, whatever the bound', () => {
     expect(charged('100000000000000000000', '100000000000000000000')).toMatchObject({ isBelieved: false });
   });

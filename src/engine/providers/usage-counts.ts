@@ -12,6 +12,12 @@ function countIn(record: JsonRecord | undefined, name: string): number {
   return count !== undefined && Number.isSafeInteger(count) && count > 0 ? count : 0;
 }
 
+/** A length as a whole count: what has begun counts. */
+function begunIn(record: JsonRecord | undefined, name: string): number {
+  const length = Math.ceil(numberIn(record, name) ?? 0);
+  return Number.isSafeInteger(length) && length > 0 ? length : 0;
+}
+
 function unitsOf(counts: readonly (readonly [UsageUnit, number])[]): UnitCounts {
   const units: Partial<Record<UsageUnit, number>> = {};
   for (const [unit, count] of counts) if (count > 0) units[unit] = (units[unit] ?? 0) + count;
@@ -57,7 +63,7 @@ export function unitsOfUsage(usage: JsonRecord | undefined): UnitCounts {
     // Perplexity's deep research.
     ['web_search', countIn(usage, 'num_search_queries')],
     // Mistral's sound in prompts.
-    ['audio_second', countIn(usage, 'prompt_audio_seconds')],
+    ['audio_second', begunIn(usage, 'prompt_audio_seconds')],
     // Cohere's ranking.
     ['rerank_search', countIn(recordIn(usage, 'billed_units'), 'search_units')],
   ]);

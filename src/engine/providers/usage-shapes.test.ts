@@ -121,6 +121,12 @@ describe('usage in any form', () => {
     );
   });
 
+  it('counts seconds of sound that have begun', () => {
+    expect(unitsOfUsage({ prompt_audio_seconds: 12.5 })).toEqual({ audio_second: 13 });
+    expect(unitsOfUsage({ prompt_audio_seconds: -0.5 })).toEqual({});
+    expect(unitsOfUsage({ prompt_audio_seconds: 1e300 })).toEqual({});
+  });
+
   it('never throws where it counts uses and charges', () => {
     fc.assert(
       fc.property(fc.dictionary(fc.string(), fc.jsonValue()), written, (record, value) => {

@@ -196,6 +196,14 @@ describe('Mistral', () => {
         '1000×0.1 + 100×0.4',
         { open: ['audio_second'] },
       ],
+      [
+        'a part of a second of it',
+        'voxtral-small-2507',
+        chat(1000, 100, { prompt_audio_seconds: 12.5 }),
+        '0.00014',
+        '1000×0.1 + 100×0.4',
+        { open: ['audio_second'] },
+      ],
     ]),
   );
 });
