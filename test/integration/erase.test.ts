@@ -239,7 +239,7 @@ onEachLedger((_, openLedger) => {
     expect(await service().preview({ customer: 'acme' }, viewer)).toMatchObject({ messages: 0, calls: 0 });
   });
 
-  it('of a team leaves budgets, holds and the audit of others as they are', async () => {
+  it('of a team leaves budgets, pauses and the audit of others as they are', async () => {
     const pauses = new Blocks({ database, clock: systemClock });
     const pause = { scope: 'customer', value: 'acme', aborts: false, actor: 'bob', reason: 'acme' } as const;
     await pauses.place(pause);
@@ -257,7 +257,7 @@ onEachLedger((_, openLedger) => {
     expect([await read(standing), await read(audit)]).toEqual(before);
     expect(
       await read(
-        `select name, customer = 'acme' and retired_at is null as holds from millrace.quotas order by name`,
+        `select name, customer = 'acme' and retired_at is null as pauses from millrace.quotas order by name`,
       ),
     ).toEqual([
       { name: 'everybody', pauses: true },

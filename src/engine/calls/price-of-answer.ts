@@ -33,16 +33,20 @@ const mostBesideList = usd('10');
  */
 export function priceOfAnswer(
   pricer: Pricer,
-  { question, asked, answered, boundUsd }: AnswerToPrice,
+  answer: AnswerToPrice,
   tokens: RatedCounts,
   beside: UsageBeside = {},
 ): Pricing & { readonly isBelieved: boolean } {
+  const { question, asked, answered, boundUsd } = answer;
   const { chargedUsd, ...used } = beside;
   if (chargedUsd !== undefined && saysWhatItCharged(question.provider)) {
     const isBelieved = isPossibleCharge(chargedUsd, boundUsd);
     const model = chargedUsd.isZero() && isFreeModel(asked) ? asked : answered;
-    const told = pricer.price({ ...question, model }, tokens, isBelieved ? beside : used);
-    return { ...told, isBelieved };
+    if (isBelieved && (!chargedUsd.isZero() || isFreeModel(model))) {
+      return { ...pricer.price({ ...question, model }, tokens, beside), isBelieved };
+    }
+    const listed = priceOfAnswer(pricer, answer, tokens, used);
+    return { ...listed, isBelieved: isBelieved && listed.isBelieved };
   }
   const isWithin = (pricing: Pricing): boolean =>
     pricing.kind === 'priced' && (boundUsd === undefined || !pricing.cost.total.greaterThan(boundUsd));
