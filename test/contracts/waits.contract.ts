@@ -159,7 +159,7 @@ export function waitsContract(kind: string, open: () => Promise<SqlDatabase>): v
         reason: 'budget',
         about: 'search',
         messages: 1,
-        why: expect.stringContaining('Of 5 USD a day, 0 are spent'),
+        why: expect.stringContaining('Of 5 USD per day, 0 are spent'),
       });
       expect(wait?.until).toMatch(/T00:00:00\.000Z$/);
     });

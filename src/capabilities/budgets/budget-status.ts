@@ -28,7 +28,7 @@ function explanationOf(name: string, budget: BudgetState | undefined): WaitExpla
   const { limitUsd, spentUsd, reservedUsd, windowEndsAt, window } = budget;
   return {
     until: windowEndsAt,
-    why: `Of ${formatUsd(limitUsd)} USD a ${window}, ${formatUsd(spentUsd)} are spent and ${formatUsd(reservedUsd)} reserved: the next call does not fit.`,
+    why: `Of ${formatUsd(limitUsd)} USD per ${window}, ${formatUsd(spentUsd)} are spent and ${formatUsd(reservedUsd)} reserved: the next call does not fit.`,
     change: `The end of the ${window}, or a higher limit in the configuration and "millrace budgets apply".`,
   };
 }

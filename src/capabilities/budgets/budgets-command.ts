@@ -48,7 +48,7 @@ export function addBudgetsCommand(
     .description('put the budgets of the configuration in force, in all running processes')
     .option('--dry-run', 'only say what would change')
     .option('--remove', 'remove budgets that the configuration does not name')
-    .option('--reason <text>', 'why; it stands in the audit')
+    .option('--reason <text>', 'why (required); it stands in the audit')
     .option('--actor <name>', 'who, for the audit; the account at this machine without it')
     .option('--json', 'one JSON object')
     // --config, --data and --json are the outer command's too, which takes them wherever they stand.

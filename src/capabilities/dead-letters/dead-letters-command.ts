@@ -114,7 +114,7 @@ function withSelection(command: Command): Command {
       `the most that are touched, oldest first, up to ${maxOperated}; 1000 without it`,
       wholeNumberOption(1, maxOperated),
     )
-    .option('--reason <text>', 'why; it stands in the audit')
+    .option('--reason <text>', 'why (required); it stands in the audit')
     .option('--actor <name>', 'who, for the audit; the account at this machine without it');
 }
 

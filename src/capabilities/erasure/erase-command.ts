@@ -38,7 +38,7 @@ export function addEraseCommand(
     .option('--team <name>', 'all customers of this team')
     .option('--message <id>', 'this message, and all that belongs to its root')
     .option('--dry-run', 'only say what there is')
-    .option('--reason <text>', 'why; it stands in the audit, so without the name')
+    .option('--reason <text>', 'why (required); it stands in the audit, so without the name')
     .option('--actor <name>', 'who, for the audit; the account at this machine without it')
     .option('--json', 'one JSON object')
     .action(bind((options: EraseOptions) => erase(context, options)));

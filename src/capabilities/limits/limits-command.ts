@@ -49,7 +49,7 @@ export function addLimitsCommand(program: Command, context: Context, bind: Bind)
 function withOperation(command: Command): Command {
   return withStoreOptions(command)
     .argument('<model>', '"provider/model", or "provider/*"')
-    .option('--reason <text>', 'why; it stands in the audit')
+    .option('--reason <text>', 'why (required); it stands in the audit')
     .option('--actor <name>', 'who, for the audit; the account at this machine without it')
     .option('--json', 'one JSON object, as the API answers');
 }

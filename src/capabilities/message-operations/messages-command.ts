@@ -89,7 +89,7 @@ function withSelection(command: Command): Command {
     .argument('[ids...]', 'ids of messages')
     .option('--all', 'every message that has not ended')
     .option('--max <n>', `the most that are touched, oldest first, up to ${maxSteered}; 1000 without it`)
-    .option('--reason <text>', 'why; it stands in the audit')
+    .option('--reason <text>', 'why (required); it stands in the audit')
     .option('--actor <name>', 'who, for the audit; the account at this machine without it')
     .option('--dry-run', 'change nothing; say how many, of which stages');
 }

@@ -49,7 +49,7 @@ function withPause(command: Command): Command {
   return withStoreOptions(command)
     .argument('<scope>', `what: ${blockScopes.join(', ')}`)
     .argument('[value]', 'its name, or "provider/model"; none for all')
-    .option('--reason <text>', 'why; it stands in the audit')
+    .option('--reason <text>', 'why (required); it stands in the audit')
     .option('--actor <name>', 'who, for the audit; the account at this machine without it')
     .option('--json', 'one JSON object, as the API answers');
 }
