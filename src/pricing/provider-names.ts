@@ -38,6 +38,18 @@ export const providerAliases: Readonly<Record<string, string>> = {
   zhipu: 'zhipuai',
 };
 
+/** Providers whose usage says what was charged, by their documentation. */
+const chargingProviders: ReadonlySet<string> = new Set(['openrouter', 'perplexity', 'x-ai']);
+
+/**
+ * Whether a `cost` in the usage of a provider (by its price provider's name) is what was charged. Of any other it may be an
+ * estimate, another currency or a 0 for "not known", and says nothing.
+ */
+export function saysWhatItCharged(provider: string): boolean {
+  const name = provider.toLowerCase();
+  return chargingProviders.has(providerAliases[name] ?? name);
+}
+
 /** Every provider of the packaged catalogue, which has no list of its own. */
 export const catalogueProviders: readonly string[] = [
   'anthropic',

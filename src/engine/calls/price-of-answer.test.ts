@@ -40,6 +40,17 @@ describe('what an aggregator says it charged', () => {
   });
 });
 
+describe('what a provider that sells by its list says of cost', () => {
+  it.each(['0.5', '0'])('%s changes nothing', (amount) => {
+    const model = 'gpt-5-mini';
+    const own = { ...question, provider: 'openai' };
+    const answer = { question: own, asked: model, answered: model, boundUsd: usd('1') };
+    const priced = priceOfAnswer(book, answer, tokens, { chargedUsd: usd(amount) });
+    expect(priced).toEqual(priceOfAnswer(book, answer, tokens));
+    expect(priced).toMatchObject({ kind: 'priced', isBelieved: true });
+  });
+});
+
 describe('what a provider says it charged for a model without a price', () => {
   function unknown(amount: string, model = 'house-model', asked = model) {
     const answer = { question, asked, answered: model, boundUsd: undefined };

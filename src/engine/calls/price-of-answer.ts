@@ -1,5 +1,6 @@
 import { addUsd, isStorableUsd, moneyScale, type Usd, usd, zeroUsd } from '../../kernel/money.ts';
 import { isOtherNameOf } from '../../pricing/model-match.ts';
+import { saysWhatItCharged } from '../../pricing/provider-names.ts';
 import type { PriceQuestion, Pricer, Pricing, UsageBeside } from '../../pricing/price.ts';
 import { isFreeModel } from '../../pricing/whole-cost.ts';
 import {
@@ -19,6 +20,13 @@ export interface AnswerToPrice {
   readonly boundUsd: Usd | undefined;
 }
 
+/** What an answer cost, and whether the provider's word on its model and its charge is believed. */
+type AnswerPricing = Pricing & {
+  readonly isBelieved: boolean;
+  /** What is wrong with the charge that the provider told. */
+  readonly fault?: string;
+};
+
 /**
  * What an aggregator may charge beside its list price (tools that ran there), over all that the request can cost at list
  * prices; in all where no list price is known. Beyond that its word is not believed, and the list price is booked, if any.
@@ -35,17 +43,19 @@ export function priceOfAnswer(
   answer: AnswerToPrice,
   tokens: RatedCounts,
   beside: UsageBeside = {},
-): Pricing & { readonly isBelieved: boolean } {
+): AnswerPricing {
   const { question, asked, answered, boundUsd } = answer;
   const { chargedUsd, ...used } = beside;
-  if (chargedUsd !== undefined) {
+  if (chargedUsd !== undefined && saysWhatItCharged(question.provider)) {
     const isBelieved = isPossibleCharge(chargedUsd, boundUsd);
     const model = chargedUsd.isZero() && isFreeModel(asked) ? asked : answered;
     if (isBelieved && (!chargedUsd.isZero() || isFreeModel(model))) {
       return { ...pricer.price({ ...question, model }, tokens, beside), isBelieved };
     }
     const listed = priceOfAnswer(pricer, answer, tokens, used);
-    return { ...listed, isBelieved: isBelieved && listed.isBelieved };
+    if (isBelieved) return listed;
+    const fault = `a charge of ${chargedUsd.toString()} US dollars is more than the request can have caused`;
+    return { ...listed, isBelieved, fault };
   }
   const isWithin = (pricing: Pricing): boolean =>
     pricing.kind === 'priced' && (boundUsd === undefined || !pricing.cost.total.greaterThan(boundUsd));
