@@ -91,6 +91,15 @@ describe('the usage of a provider in code', () => {
     });
   });
 
+  it('is unpriced where it is charged more than any request without a known price may be, and says so', async () => {
+    const { line } = await ask('openrouter', 'acme/unheard-of', {
+      usage: { prompt_tokens: 900, completion_tokens: 69, total_tokens: 969, cost: 9e19 },
+    });
+    expect(line).toMatchObject({ unpriced_calls: 1, suspect_calls: 1 });
+    expect(line).not.toHaveProperty('cost_usd');
+    expect(JSON.stringify(models.logged)).toContain('a charge of 90000000000000000000 US dollars');
+  });
+
   const usage = { input_tokens: 9509, cache_read_input_tokens: 0, output_tokens: 0, inference_geo: 'global' };
 
   it('has its searches in the cost', async () => {

@@ -131,11 +131,7 @@ export class CallSettler {
     const question = { provider: target.priceProvider, at: facts.sentAt, tier, batch: false, geography };
     const asked = { question, asked: model, answered, boundUsd: facts.upperBoundUsd };
     const pricing = priceOfAnswer(pricer, asked, measured.tokens, measured.beside);
-    const { chargedUsd } = measured.beside;
-    if (chargedUsd !== undefined && !pricing.isBelieved) {
-      const fault = `a charge of ${chargedUsd.toString()} US dollars is more than the request can have caused`;
-      this.#logFaults(call, report, [fault]);
-    }
+    if (pricing.fault !== undefined) this.#logFaults(call, report, [pricing.fault]);
     const open = pricing.kind === 'priced' ? pricing.openUnits?.join(', ') : pricing.reason;
     if (open !== undefined && logOnce.isNew(`unpriced ${provider}/${answered} ${tier}`)) {
       logger.warn(

@@ -20,6 +20,13 @@ export interface AnswerToPrice {
   readonly boundUsd: Usd | undefined;
 }
 
+/** What an answer cost, and whether the provider's word on its model and its charge is believed. */
+type AnswerPricing = Pricing & {
+  readonly isBelieved: boolean;
+  /** What is wrong with the charge that the provider told. */
+  readonly fault?: string;
+};
+
 /**
  * What an aggregator may charge beside its list price (tools that ran there), over all that the request can cost at list
  * prices; in all where no list price is known. Beyond that its word is not believed, and the list price is booked, if any.
@@ -36,7 +43,7 @@ export function priceOfAnswer(
   answer: AnswerToPrice,
   tokens: RatedCounts,
   beside: UsageBeside = {},
-): Pricing & { readonly isBelieved: boolean } {
+): AnswerPricing {
   const { question, asked, answered, boundUsd } = answer;
   const { chargedUsd, ...used } = beside;
   if (chargedUsd !== undefined && saysWhatItCharged(question.provider)) {
@@ -46,7 +53,9 @@ export function priceOfAnswer(
       return { ...pricer.price({ ...question, model }, tokens, beside), isBelieved };
     }
     const listed = priceOfAnswer(pricer, answer, tokens, used);
-    return { ...listed, isBelieved: isBelieved && listed.isBelieved };
+    if (isBelieved) return listed;
+    const fault = `a charge of ${chargedUsd.toString()} US dollars is more than the request can have caused`;
+    return { ...listed, isBelieved, fault };
   }
   const isWithin = (pricing: Pricing): boolean =>
     pricing.kind === 'priced' && (boundUsd === undefined || !pricing.cost.total.greaterThan(boundUsd));
