@@ -77,7 +77,7 @@ export const storeErrorCodes = {
   MILLRACE_EXPORT_INCONSISTENT: {
     status: 500,
     retryable: false,
-    what: 'ClickHouse holds more rows than an export batch has, or a replicated table only a part of it, and repeating it cannot fix that.',
+    what: 'ClickHouse holds a part of an export batch, or more than the batch, and repeating it cannot fix that.',
     todo: 'Compare the batch that the error names with its rows in ClickHouse; docs/runbooks/metering.md shows how.',
   },
   MILLRACE_QUEUE_UNAVAILABLE: {

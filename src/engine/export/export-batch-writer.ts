@@ -2,7 +2,6 @@ import type { ColumnStore } from '../../drivers/column-store/column-store.ts';
 import { deduplicationWindowBlocks } from '../../drivers/column-store/column-migrator.ts';
 import { AppError } from '../../kernel/app-error.ts';
 import { invariant } from '../../kernel/invariant.ts';
-import { isRepairable, repairBatch } from './export-repair.ts';
 import type { InsertBatch } from './insert-batch.ts';
 
 /*
@@ -13,19 +12,15 @@ import type { InsertBatch } from './insert-batch.ts';
  *   rows there, tokens remembered  insert again: the table drops the blocks it has and takes those it lacks. A death in
  *                                  mid-insert can leave a month of the batch without its block; only repeating the
  *                                  insert brings it there
- *   rows there, long ago           no insert: the tokens may be forgotten, so repeating could count twice
+ *   all rows there, long ago       no insert: the tokens may be forgotten, so repeating could count twice
  *
- * Rows that are missing afterwards are inserted alone, under other tokens (export-repair.ts). Then all must be there. Rollups
- * are projections: they come and go with their rows.
+ * In each of these cases all rows must be there afterwards. Rollups are projections: they come and go with their rows.
  *
  *   anything else                  MILLRACE_EXPORT_INCONSISTENT, loud, for a person to judge
  */
 
-/**
- * `written`: by this call. `repeated`: rows were there and the insert was made again. `found`: all was there. `repaired`: rows
- * were missing that the table took for known.
- */
-export type ExportResult = 'written' | 'repeated' | 'found' | 'repaired';
+/** `written`: by this call. `repeated`: rows were there and the insert was made again. `found`: all was there. */
+export type ExportResult = 'written' | 'repeated' | 'found';
 
 // A batch makes one block a month and table. With no more than this many batches since, every table still has its
 // token, even if each of them spanned ten months.
@@ -54,19 +49,15 @@ export async function writeBatch(
   if (found > batch.rows) throw inconsistent(batch, found);
   const isForgotten = found > 0 && (await countBatchesSince(store, batch)) > maxBatchesToRepeatAfter;
   if (!isForgotten) await insert(store, batch);
-  if (await completeRows(store, batch)) return 'repaired';
+  await requireAll(store, batch);
   if (found === 0) return 'written';
   return isForgotten ? 'found' : 'repeated';
 }
 
-/** Sees to it that all rows are there. True when that took a repair. */
-async function completeRows(store: ColumnStore, batch: InsertBatch): Promise<boolean> {
+/** A table that remembers the token of a try that died before its rows were there drops the repeat: that must not go unseen. */
+async function requireAll(store: ColumnStore, batch: InsertBatch): Promise<void> {
   const found = await countRows(store, batch);
-  if (found === batch.rows) return false;
-  if (found > batch.rows || !(await isRepairable(store, batch))) throw inconsistent(batch, found);
-  const repaired = await repairBatch(store, batch, () => countRows(store, batch));
-  if (repaired !== batch.rows) throw inconsistent(batch, repaired);
-  return true;
+  if (found !== batch.rows) throw inconsistent(batch, found);
 }
 
 function insert(store: ColumnStore, batch: InsertBatch): Promise<void> {

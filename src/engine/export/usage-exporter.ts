@@ -5,7 +5,7 @@ import { newId } from '../../kernel/ids.ts';
 import { type OutboxBatch, type ExportLedger, type ExportTarget, exportTargets } from './export-ledger.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { EngineMetrics } from '../metrics/engine-metrics.ts';
-import { type ExportResult, writeBatch } from './export-batch-writer.ts';
+import { writeBatch } from './export-batch-writer.ts';
 import { bindLines } from './row-text.ts';
 import { Peak } from '../../telemetry/bounds.ts';
 import type { EngineBounds } from '../metrics/engine-bounds.ts';
@@ -20,13 +20,6 @@ export interface UsageExporterOptions {
   /** The most rows in one batch. Default 20,000. */
   readonly batchRows?: number;
 }
-
-const countedAs = {
-  written: 'inserted',
-  repeated: 'already_there',
-  found: 'already_there',
-  repaired: 'repaired',
-} as const satisfies Record<ExportResult, string>;
 
 const defaultBatchRows = 20_000;
 /** So that one table does not keep the other waiting for long. */
@@ -102,7 +95,7 @@ export class UsageExporter {
 
   /** A batch that was bound by this very turn cannot have been tried before; any other may have been. */
   async #write(batch: OutboxBatch, mayHaveBeenTried: boolean): Promise<void> {
-    const { ledger, store, metrics, logger } = this.#options;
+    const { ledger, store, metrics } = this.#options;
     const { id, target: table } = batch;
     const rows = batch.lines.length;
     try {
@@ -112,10 +105,10 @@ export class UsageExporter {
         { mayHaveBeenTried },
       );
       await ledger.markExported(id);
-      metrics.increment('export_batches_total', { table, result: countedAs[result] });
-      if (result === 'repaired') {
-        logger.warn({ exportBatch: id, table }, 'rows of an export batch were missing, and are there again');
-      }
+      metrics.increment('export_batches_total', {
+        table,
+        result: result === 'written' ? 'inserted' : 'already_there',
+      });
       metrics.increment('metering_events_total', { result: 'flushed' }, rows);
     } catch (error) {
       metrics.increment('export_batches_total', { table, result: 'failed' });
