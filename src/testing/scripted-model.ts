@@ -41,7 +41,7 @@ export type ScriptedAnswer =
       /** `missing`: the model does not say. */
       readonly usage?: ScriptedUsage | 'missing';
       readonly finishReason?: LanguageModelV4FinishReason['unified'];
-      /** The name under which the model answers. Default: the one it was asked by. */
+      /** The name under which the model answers. Default: the one that the model was made with, if any. */
       readonly modelId?: string;
       /** Of a streamed answer: after how many of its parts the stream ends, as when the connection breaks. */
       readonly cutAfterParts?: number;
@@ -81,10 +81,13 @@ export class ScriptedModel implements LanguageModelV4 {
   /** Every request so far, in order. */
   readonly requests: LanguageModelV4CallOptions[] = [];
   readonly #script: Script;
+  /** What its answers call it; undefined where it was given no name, and is priced as what was asked for. */
+  readonly #answersAs: string | undefined;
 
-  constructor(script: Script, modelId = 'scripted-model') {
+  constructor(script: Script, modelId?: string) {
     this.#script = script;
-    this.modelId = modelId;
+    this.modelId = modelId ?? 'scripted-model';
+    this.#answersAs = modelId;
   }
 
   async doGenerate(options: LanguageModelV4CallOptions): Promise<LanguageModelV4GenerateResult> {
@@ -125,13 +128,14 @@ export class ScriptedModel implements LanguageModelV4 {
     const content = scripted.content ?? contentOf(scripted, this.requests.length);
     const hasToolCall = content.some(({ type }) => type === 'tool-call');
     const unified = scripted.finishReason ?? (hasToolCall ? 'tool-calls' : 'stop');
+    const answeredAs = scripted.modelId ?? this.#answersAs;
     return {
       content: [...content],
       finishReason: { unified, raw: unified },
       usage: usageOf(scripted.usage ?? measured(options, content)),
       response: {
         id: `answer-${this.requests.length}`,
-        modelId: scripted.modelId ?? this.modelId,
+        ...(answeredAs === undefined ? {} : { modelId: answeredAs }),
         timestamp: new Date(0),
       },
       warnings: [],

@@ -148,7 +148,7 @@ export async function openApiFixture(): Promise<ApiFixture> {
         [CostReports, new CostReports({ store: { database: 'nowhere' } as ColumnStore })],
         [
           FocusExports,
-          new FocusExports({ store: { database: 'nowhere' } as ColumnStore, billingAccount: 'millrace' }),
+          new FocusExports({ store: awayStore, billingAccount: 'millrace' }),
         ],
         [clockToken, overrides.clock ?? systemClock],
         [BudgetReports, new BudgetReports(ledger)],

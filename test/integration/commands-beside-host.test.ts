@@ -66,7 +66,7 @@ describe('beside a running host', () => {
   it('pauses and resumes', async () => {
     const paused = await run('pause', 'all', '--reason', 'look', '--actor', 'ann');
     expect(paused.code, paused.stderr).toBe(0);
-    await expect(app.millrace.status()).resolves.toMatchObject({ holds: [{ actor: 'cli:ann' }] });
+    await expect(app.millrace.status()).resolves.toMatchObject({ pauses: [{ actor: 'cli:ann' }] });
     expect(await run('resume', 'all', '--reason', 'seen')).toMatchObject({ code: 0 });
   });
 });

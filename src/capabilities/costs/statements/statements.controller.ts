@@ -43,7 +43,11 @@ export class StatementsController {
       'Totals with those of the month before; spend by feature, customer, model and day; waste by its cause; and what is open. As JSON, ' +
       'CSV, or an HTML page for people and printers. A key bound to a team gets that team only.',
   })
-  @ApiParam({ name: 'month', schema: { type: 'string', examples: ['2026-11'] } })
+  @ApiParam({
+    name: 'month',
+    description: 'The month, in the reporting time zone.',
+    schema: { type: 'string', examples: ['2026-11'] },
+  })
   @ApiQuery({
     name: 'team',
     required: false,
