@@ -146,10 +146,7 @@ export async function openApiFixture(): Promise<ApiFixture> {
     services: ({ provided = [], ...overrides } = {}) => {
       const services: readonly Provided[] = [
         [CostReports, new CostReports({ store: { database: 'nowhere' } as ColumnStore })],
-        [
-          FocusExports,
-          new FocusExports({ store: awayStore, billingAccount: 'millrace' }),
-        ],
+        [FocusExports, new FocusExports({ store: awayStore, billingAccount: 'millrace' })],
         [clockToken, overrides.clock ?? systemClock],
         [BudgetReports, new BudgetReports(ledger)],
         [ApiKeys, keys],
