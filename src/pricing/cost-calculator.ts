@@ -1,4 +1,4 @@
-import { addUsd, maxUsd, tokensAtPrice, type Usd, zeroUsd } from '../kernel/money.ts';
+import { addUsd, tokensAtPrice, type Usd, zeroUsd } from '../kernel/money.ts';
 import type { Cost, Price, Rate, Rates } from './price.ts';
 import {
   classOf,
@@ -100,8 +100,9 @@ export function calculateUpperBound(
   maxOutputTokens: number,
   maxUnits: UnitCounts = {},
 ): Usd | undefined {
-  const inputRate = highestRate(price.rates, inputTokenClasses, maxInputTokens);
-  const outputRate = highestRate(price.rates, outputTokenClasses, maxInputTokens);
+  const { input: inputRates, output: outputRates } = highestRates(price.rates);
+  const inputRate = upTo(inputRates, maxInputTokens);
+  const outputRate = upTo(outputRates, maxInputTokens);
   if ((!inputRate && maxInputTokens > 0) || (!outputRate && maxOutputTokens > 0)) return undefined;
   const input = inputRate ? tokensAtPrice(maxInputTokens, inputRate) : zeroUsd;
   const output = outputRate ? tokensAtPrice(maxOutputTokens, outputRate) : zeroUsd;
@@ -118,16 +119,35 @@ function rateFor(rate: Rate, inputTokens: number): Usd {
   return usdPerMillion;
 }
 
-/** Over the kinds and over every tier that an input of up to this size can reach: a higher tier may be cheaper. */
-function highestRate(rates: Rates, classes: readonly TokenClass[], maxInputTokens: number): Usd | undefined {
-  let highest: Usd | undefined;
-  for (const kind of ratedKinds) {
-    const rate = classes.includes(classOf(kind)) ? rates[kind] : undefined;
-    if (!rate) continue;
-    highest = highest ? maxUsd(highest, rate.usdPerMillion) : rate.usdPerMillion;
-    for (const tier of rate.tiers) {
-      if (maxInputTokens > tier.aboveInputTokens) highest = maxUsd(highest, tier.usdPerMillion);
-    }
+/** The highest rate that an input above so many tokens can reach; ascending, each above the one before. */
+type HighestRates = readonly { readonly aboveInputTokens: number; readonly usdPerMillion: Usd }[];
+
+/** A price is asked for its bound at every reservation, and its rates never change. */
+const knownHighest = new WeakMap<Rates, { readonly input: HighestRates; readonly output: HighestRates }>();
+
+function highestRates(rates: Rates): { readonly input: HighestRates; readonly output: HighestRates } {
+  let known = knownHighest.get(rates);
+  if (!known) {
+    known = { input: highestOf(rates, inputTokenClasses), output: highestOf(rates, outputTokenClasses) };
+    knownHighest.set(rates, known);
+  }
+  return known;
+}
+
+/** Over the kinds and over every tier: a higher tier may be cheaper, and an input of up to a size reaches all below. */
+function highestOf(rates: Rates, classes: readonly TokenClass[]): HighestRates {
+  const steps = ratedKinds
+    .flatMap((kind) => (classes.includes(classOf(kind)) ? (rates[kind] ?? []) : []))
+    .flatMap(({ usdPerMillion, tiers }) => [{ aboveInputTokens: -1, usdPerMillion }, ...tiers])
+    .sort((left, right) => left.aboveInputTokens - right.aboveInputTokens);
+  const highest: { aboveInputTokens: number; usdPerMillion: Usd }[] = [];
+  for (const step of steps) {
+    const last = highest.at(-1);
+    if (last === undefined || step.usdPerMillion.greaterThan(last.usdPerMillion)) highest.push(step);
   }
   return highest;
+}
+
+function upTo(rates: HighestRates, maxInputTokens: number): Usd | undefined {
+  return rates.findLast(({ aboveInputTokens }) => maxInputTokens > aboveInputTokens)?.usdPerMillion;
 }

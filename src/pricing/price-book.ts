@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { maxUsd, scaleRate, type Usd, zeroUsd } from '../kernel/money.ts';
+import { maxUsd, scaleRate, type Usd } from '../kernel/money.ts';
 import {
   always,
   bothValid,
@@ -65,6 +65,9 @@ interface Resolution {
   readonly validity: Validity;
 }
 
+/** In which tier and place a request may be answered and billed. */
+type Way = Pick<PriceQuestion, 'tier' | 'geography'>;
+
 /** Bounds the memory that model names from outside can take. */
 const maxRemembered = 1000;
 
@@ -73,6 +76,7 @@ export class PriceBook implements Pricer {
   readonly #catalogues: readonly Catalogue[];
   readonly #aliases: ReadonlyMap<string, string>;
   readonly #remembered = new Map<string, Resolution>();
+  readonly #others = new Map<string, readonly Way[]>();
 
   constructor({ catalogues, aliases = {} }: PriceBookOptions) {
     this.#catalogues = catalogues;
@@ -121,13 +125,16 @@ export class PriceBook implements Pricer {
     maxOutputTokens: number,
     maxUnits: UnitCounts = {},
   ): Usd | undefined {
-    let bound: Usd | undefined;
-    for (const reachable of this.#reachable(question)) {
-      const price = this.findPrice(reachable);
-      const amount = price && calculateUpperBound(price, maxInputTokens, maxOutputTokens, maxUnits);
-      // Without a price of what was asked for there is no bound, whatever the others cost.
-      if (amount === undefined && reachable === question) return undefined;
-      if (amount !== undefined) bound = maxUsd(bound ?? zeroUsd, amount);
+    const boundAt = (price: Price): Usd | undefined =>
+      calculateUpperBound(price, maxInputTokens, maxOutputTokens, maxUnits);
+    const asked = this.findPrice(question);
+    let bound = asked && boundAt(asked);
+    // Without a price of what was asked for there is no bound, whatever the others cost.
+    if (bound === undefined) return undefined;
+    for (const other of this.#othersOf(question)) {
+      const price = this.findPrice({ ...question, ...other });
+      const amount = price && boundAt(price);
+      if (amount !== undefined) bound = maxUsd(bound, amount);
     }
     return bound;
   }
@@ -142,14 +149,13 @@ export class PriceBook implements Pricer {
 
   /** The price in force for the question, with every class it can bill. Undefined when none is known. */
   findPrice(question: PriceQuestion): Price | undefined {
-    const { provider, model, tier, batch, geography } = question;
-    const key = `${provider}\n${model}\n${tier}\n${batch ? 1 : 0}\n${geography ?? ''}`;
+    const key = keyOf(question);
     const atMs = question.at.getTime();
     const remembered = this.#remembered.get(key);
     if (remembered && remembered.validity.fromMs <= atMs && atMs < remembered.validity.untilMs)
       return remembered.price;
     const resolution = this.#resolve(this.#lookup(question));
-    this.#remember(key, resolution);
+    remember(this.#remembered, key, resolution);
     return resolution.price;
   }
 
@@ -169,13 +175,27 @@ export class PriceBook implements Pricer {
       : `no prices of a provider "${question.provider}"; there are prices of ${catalogueProviders.join(', ')}`;
   }
 
-  /** The question itself, and what else may come of the request: the standard tier, and places that were not asked for. */
-  #reachable(question: PriceQuestion): readonly PriceQuestion[] {
-    const lookup = this.#lookup(question);
-    const tiers = lookup.tier === 'default' ? [question] : [question, { ...question, tier: 'default' }];
-    if (question.geography !== undefined) return tiers;
+  /** What else may come of the request than was asked for. It depends on no time, and is remembered. */
+  #othersOf(question: PriceQuestion): readonly Way[] {
+    const key = keyOf(question);
+    const remembered = this.#others.get(key);
+    if (remembered) return remembered;
+    const others = this.#findOthers(question);
+    remember(this.#others, key, others);
+    return others;
+  }
+
+  /** The standard tier, and places that were not asked for. */
+  #findOthers({ tier: asked, ...question }: PriceQuestion): readonly Way[] {
+    const lookup = this.#lookup({ tier: asked, ...question });
+    const standard = lookup.tier === 'default' ? [] : ['default'];
+    const inNoPlace = standard.map((tier) => ({ tier }));
+    if (question.geography !== undefined) return inNoPlace;
     const places = new Set(this.#catalogues.flatMap((catalogue) => catalogue.geographies?.(lookup) ?? []));
-    return [...tiers, ...[...places].flatMap((geography) => tiers.map((asked) => ({ ...asked, geography })))];
+    const inPlaces = [...places].flatMap((geography) =>
+      [asked, ...standard].map((tier) => ({ tier, geography })),
+    );
+    return [...inNoPlace, ...inPlaces];
   }
 
   #subject(provider: string, model: string): Pick<PriceLookup, 'provider' | 'follows' | 'model'> {
@@ -290,14 +310,19 @@ export class PriceBook implements Pricer {
     }
     return { discount: undefined, validity };
   }
+}
 
-  #remember(key: string, resolution: Resolution): void {
-    if (this.#remembered.size >= maxRemembered && !this.#remembered.has(key)) {
-      const oldest = this.#remembered.keys().next();
-      if (!oldest.done) this.#remembered.delete(oldest.value);
-    }
-    this.#remembered.set(key, resolution);
+function keyOf({ provider, model, tier, batch, geography }: PriceQuestion): string {
+  return `${provider}\n${model}\n${tier}\n${batch ? 1 : 0}\n${geography ?? ''}`;
+}
+
+/** Keeps the value; the one that was kept first makes way where there are too many. */
+function remember<Value>(values: Map<string, Value>, key: string, value: Value): void {
+  if (values.size >= maxRemembered && !values.has(key)) {
+    const oldest = values.keys().next();
+    if (!oldest.done) values.delete(oldest.value);
   }
+  values.set(key, value);
 }
 
 /** The price with its rates multiplied; a request fee stays as it is unless the adjustment names one. */
