@@ -8,18 +8,18 @@ import type { InsertBatch } from './insert-batch.ts';
  * Exactly once into ClickHouse. A batch never changes, is inserted with its id as the deduplication token, and carries
  * the id in every row. Whoever cannot rule out an earlier try looks first:
  *
- *   no row there                   insert
- *   rows there, tokens remembered  insert again: the table drops the blocks it has and takes those it lacks. A death in
- *                                  mid-insert can leave a month of the batch without its block; only repeating the
- *                                  insert brings it there
- *   all rows there, long ago       no insert: the tokens may be forgotten, so repeating could count twice
+ *   no row there                    insert
+ *   all rows there                  no insert: whether the table still knows the batch's token does not matter
+ *   some rows there, token known    insert again: the table drops the blocks it has and takes those it lacks. A death in
+ *                                   mid-insert can leave a month of the batch without its block; only repeating the
+ *                                   insert brings it there
  *
  * In each of these cases all rows must be there afterwards. Rollups are projections: they come and go with their rows.
  *
  *   anything else                  MILLRACE_EXPORT_INCONSISTENT, loud, for a person to judge
  */
 
-/** `written`: by this call. `repeated`: rows were there and the insert was made again. `found`: all was there. */
+/** `written`: by this call. `repeated`: some rows were there and the insert was made again. `found`: all were there. */
 export type ExportResult = 'written' | 'repeated' | 'found';
 
 // A batch makes one block a month and table. With no more than this many batches since, every table still has its
@@ -46,12 +46,14 @@ export async function writeBatch(
     return 'written';
   }
   const found = await countRows(store, batch);
+  if (found === batch.rows) return 'found';
   if (found > batch.rows) throw inconsistent(batch, found);
+  // Repeating could count the rows that are there twice.
   const isForgotten = found > 0 && (await countBatchesSince(store, batch)) > maxBatchesToRepeatAfter;
-  if (!isForgotten) await insert(store, batch);
+  if (isForgotten) throw inconsistent(batch, found);
+  await insert(store, batch);
   await requireAll(store, batch);
-  if (found === 0) return 'written';
-  return isForgotten ? 'found' : 'repeated';
+  return found === 0 ? 'written' : 'repeated';
 }
 
 /** A table that remembers the token of a try that died before its rows were there drops the repeat: that must not go unseen. */
