@@ -63,7 +63,7 @@ describe('the suite notices', { timeout: 300_000 }, () => {
   it('missing deduplication: a batch arrives twice', async () => {
     const plan = [0.1, 0.3, 0.5].map((atShare) => ({ atShare, fault: killAfter('columns.insert') }));
     // Which table's batch a death leaves behind is chance: usage (I3, and the reports) or outcomes of messages (I1).
-    const broken = await brokenBy('deduplication', { messages: 20, plan });
+    const broken = await brokenBy('deduplication', { messages: 20, plan, patienceMs: 10_000 });
     expect(broken.filter((name) => name === 'I1' || name === 'I3')).not.toEqual([]);
   });
 

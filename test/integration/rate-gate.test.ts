@@ -243,8 +243,9 @@ describe('RateGate', () => {
     const { gate } = newGate();
     const free = question({ model: 'gpt-4o' });
     const pass = await gate.enter(free);
-    pass.end(sent({ failure: 'rate_limited', retryAfterMs: 150, tokens: undefined }));
+    // Before the refusal is told of: the wait is counted from then on, however late this process is given the processor.
     const startedMs = performance.now();
+    pass.end(sent({ failure: 'rate_limited', retryAfterMs: 150, tokens: undefined }));
     await gate.enter(free);
     expect(performance.now() - startedMs).toBeGreaterThanOrEqual(149);
   });

@@ -281,15 +281,15 @@ describe('export to a ClickHouse server that fails', () => {
 
   it('counts every batch once through kills at random moments', async () => {
     await emptyTables(store);
-    const killed = Array.from({ length: 10 }, () => usageBatch(callsOverMonths(300)));
+    const killed = Array.from({ length: 6 }, () => usageBatch(callsOverMonths(300)));
     for (const [index, batch] of killed.entries()) {
       const writing = writeBatch(store, batch, { mayHaveBeenTried: false }).catch((error: unknown) => error);
-      await killAfterMs(server, index * 15);
+      await killAfterMs(server, index * 25);
       await writing;
       await server.start();
-      expect(await writeBatch(store, batch, { mayHaveBeenTried: true })).toMatch(/written|repeated/);
+      expect(await writeBatch(store, batch, { mayHaveBeenTried: true })).toMatch(/written|repeated|found/);
     }
-    expect(await totals(store)).toEqual(everywhere(10 * 300));
+    expect(await totals(store)).toEqual(everywhere(6 * 300));
   }, 240_000);
 });
 

@@ -207,7 +207,7 @@ describe('a FOCUS export', () => {
         expect(inParts.length).toBe(whole.length);
         expect(new Set(inParts.map(textOf))).toEqual(new Set(whole.map(textOf)));
       }),
-      { numRuns: 6 },
+      { numRuns: 4 },
     );
   }, 240_000);
 

@@ -323,7 +323,7 @@ describe('spend', () => {
         },
       ),
       // Small values and few rows would leave the edges of periods empty.
-      { numRuns: 8, plugins: [fc.unbiased()] },
+      { numRuns: 5, plugins: [fc.unbiased()] },
     );
   }, 300_000);
 
