@@ -11,7 +11,7 @@ import { type Usd, sumUsd, usd } from '../../src/kernel/money.ts';
 import { CallLedger } from '../../src/engine/ledger/call-ledger.ts';
 import type { MessageLedger } from '../../src/engine/ledger/message-ledger.ts';
 import { originOfColumns } from '../../src/engine/ledger/stored-message.ts';
-import type { OwningMessage } from '../../src/engine/calls/call-attribution.ts';
+import type { OwningMessage } from '../../src/engine/calls/call-maker.ts';
 import type { CallGroup } from '../../src/engine/calls/call-group.ts';
 import {
   composeModelGateway,

@@ -1,5 +1,6 @@
 import type { Parked } from '../parked.ts';
 import type { Origin } from '../../messages/origin.ts';
+import type { CallDraft } from '../ledger/stored-call.ts';
 
 /*
  * What stands between a request to a model and its reservation: circuit breaker, limits, retry budget. Each is a gate;
@@ -8,16 +9,13 @@ import type { Origin } from '../../messages/origin.ts';
  */
 
 /** A request that is about to be reserved. */
-export interface GateQuestion {
-  readonly provider: string;
-  readonly model: string;
-  readonly operation: 'chat' | 'embeddings';
+export interface GateQuestion extends Pick<
+  CallDraft,
+  'provider' | 'model' | 'operation' | 'step' | 'attempt'
+> {
   /** Empty outside a stage. */
   readonly stage: string;
   readonly origin: Origin;
-  readonly step: string;
-  /** From 1; above it when an earlier attempt at the same request failed. */
-  readonly attempt: number;
   readonly maxInputTokens: number;
   readonly maxOutputTokens: number;
   /** About how many tokens its input has. */

@@ -1,9 +1,9 @@
 import { AppError } from '../../kernel/app-error.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Uuid } from '../../kernel/ids.ts';
+import type { CallAttribution } from '../ledger/attributed-call.ts';
 import type { CallLedger } from '../ledger/call-ledger.ts';
 import { renderUsageLine } from '../export/usage-record.ts';
-import type { CallAttribution } from './call-attribution.ts';
 import { recordsOfInvalidation } from './usage-record-of-call.ts';
 
 /** How many of a run's latest answers can still be rejected. */

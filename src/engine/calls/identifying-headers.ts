@@ -1,5 +1,5 @@
 import type { CallQuestion } from './call-opener.ts';
-import type { OwningMessage } from './call-attribution.ts';
+import type { OwningMessage } from './call-maker.ts';
 
 /** What a provider of one's own is told about a call besides the request; undefined for all others. */
 export function identifyingHeaders(

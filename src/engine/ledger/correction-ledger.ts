@@ -3,13 +3,13 @@ import { named } from '../../drivers/sql-database/sql-statement.ts';
 import type { Uuid } from '../../kernel/ids.ts';
 import { formatUsd, type Usd, usd } from '../../kernel/money.ts';
 import type { TokenCounts } from '../../pricing/token-classes.ts';
-import { type AbandonedCall, type AbandonedCallRow, abandonedCallOf } from './abandoned-call.ts';
+import { type AttributedCall, type AttributedCallRow, attributedCallOf } from './attributed-call.ts';
 import { fromSpent, moveMoney } from './quota-sql.ts';
 import type { OperationRecord } from './operation-record.ts';
 import type { CallOutcome, Settlement } from './settlement.ts';
 
 /** A call that has ended, as its correction has to know it. */
-export interface CorrectableCall extends AbandonedCall {
+export interface CorrectableCall extends AttributedCall {
   readonly state: 'settled' | 'unsettled';
   readonly outcome: CallOutcome;
   readonly settlement: Settlement;
@@ -34,7 +34,7 @@ export interface UsageCorrection {
   readonly line: string;
 }
 
-interface CorrectableRow extends AbandonedCallRow {
+interface CorrectableRow extends AttributedCallRow {
   readonly state: 'settled' | 'unsettled';
   readonly outcome: CallOutcome;
   readonly settlement: Settlement;
@@ -125,7 +125,7 @@ export class CorrectionLedger {
 
 function correctableCallOf(row: CorrectableRow): CorrectableCall {
   return {
-    ...abandonedCallOf(row),
+    ...attributedCallOf(row),
     state: row.state,
     outcome: row.outcome,
     settlement: row.settlement,

@@ -18,6 +18,7 @@ import type {
   LeasedAsWritten,
   Park,
   Retry,
+  RunRef,
 } from './message-changes.ts';
 import {
   type AdmissionRow,
@@ -43,9 +44,8 @@ export type { Admission, AdmissionOutcome, Emission, End, Finish, Park, Retry };
  * without success is then written once more, with what was odd replaced: it must not be made again for ever.
  */
 
-export interface LeaseRef {
-  readonly id: Uuid;
-  readonly fencingToken: number;
+/** A run with the length of its lease. */
+export interface LeaseRef extends RunRef {
   readonly leaseMs: number;
 }
 
@@ -171,7 +171,7 @@ export class MessageLedger {
   }
 
   /** Gives up runs whose lease ended before they did: lost, as when their worker had died. */
-  async expire(leases: readonly Pick<LeaseRef, 'id' | 'fencingToken'>[]): Promise<void> {
+  async expire(leases: readonly RunRef[]): Promise<void> {
     await this.#database.query(expireMessages, [
       leases.map(({ id }) => id),
       leases.map(({ fencingToken }) => fencingToken),
