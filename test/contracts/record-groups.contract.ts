@@ -25,7 +25,7 @@ type End = Omit<SettledCall, 'id'>;
 /** How a call can end, in every way in which its counts, its cost and its waste can differ. */
 const ends: fc.Arbitrary<End> = fc
   .record({
-    kind: fc.constantFrom('ok', 'invalid_output', 'failed', 'aborted', 'unknown'),
+    kind: fc.constantFrom('ok', 'invalid_output', 'failed', 'aborted', 'unsettled'),
     isPriced: fc.boolean(),
     isEstimated: fc.boolean(),
     isSuspect: fc.boolean(),
@@ -34,11 +34,11 @@ const ends: fc.Arbitrary<End> = fc
   })
   .map(({ kind, isPriced, isEstimated, isSuspect, mills, tokens }) => {
     const some = someSettlement({ id: '' });
-    if (kind === 'unknown')
+    if (kind === 'unsettled')
       return {
         ...some,
         state: 'unsettled',
-        outcome: 'unknown',
+        outcome: 'unsettled',
         settlement: 'unsettled',
         tokens: {},
         costUsd: undefined,

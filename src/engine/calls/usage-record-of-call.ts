@@ -166,7 +166,7 @@ export function recordOfUsageCorrection(
     recordId: derivedId(call.reservedAt, 'usage-correction', call.id, truth.id),
     recordKind: 'correction',
     tier: call.tier,
-    outcome: call.outcome === 'unknown' ? 'unsettled' : call.outcome,
+    outcome: call.outcome,
     settlement: 'reported',
     counts: countsOfCorrection(
       { settlement: call.settlement, isPriced: wasPriced, isSuspect: call.isSuspect },
@@ -177,7 +177,7 @@ export function recordOfUsageCorrection(
     costUsd: truth.costUsd.minus(call.costUsd ?? zeroUsd),
     durationMs: 0,
     ...(call.upperBoundUsd === undefined ? {} : { upperBoundUsd: zeroUsd.minus(call.upperBoundUsd) }),
-    ...(call.wasteReason === undefined ? {} : { wasteReason: call.wasteReason as WasteReason }),
+    ...(call.wasteReason === undefined ? {} : { wasteReason: call.wasteReason }),
     ...(call.answeredModel === undefined ? {} : { answeredModel: call.answeredModel }),
     ...(priceReference === undefined ? {} : { priceReference }),
     ...(priceCatalogue === undefined ? {} : { priceCatalogue }),
@@ -210,7 +210,7 @@ function recordOfFacts(facts: AttributedCall, recordedAt: Date) {
 function endFields(end: SettledCall) {
   return {
     tier: end.tier,
-    outcome: end.outcome === 'unknown' ? ('unsettled' as const) : end.outcome,
+    outcome: end.outcome,
     settlement: end.settlement,
     tokens: end.tokens,
     costByClass: end.cost?.byClass ?? {},

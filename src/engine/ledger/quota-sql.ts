@@ -205,7 +205,7 @@ export const abandonCalls = named(
      select c.id from millrace.calls c join told a on a.id = c.id where c.state = 'reserved' order by c.id for update of c),
    moved_calls as (
      update millrace.calls c
-     set state = 'unsettled', settled_at = clock_timestamp(), outcome = 'unknown', settlement = 'unsettled', waste_reason = 'aborted'
+     set state = 'unsettled', settled_at = clock_timestamp(), outcome = 'unsettled', settlement = 'unsettled', waste_reason = 'aborted'
      from open o where c.id = o.id
      returning c.id, c.quotas, c.quota_usd as was_usd, c.quota_usd as is_usd),
    recorded as (
