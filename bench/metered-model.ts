@@ -13,7 +13,7 @@ import type { CallLedger } from '../src/engine/ledger/call-ledger.ts';
 import { systemClock } from '../src/kernel/clock.ts';
 import { newId } from '../src/kernel/ids.ts';
 import type { PayloadStore } from '../src/drivers/payload-store/payload-store.ts';
-import { composeModelGateway } from '../src/engine/calls/compose-model-gateway.ts';
+import { composeMeteredModels } from '../src/engine/calls/compose-metered-models.ts';
 import { ProviderRegistry } from '../src/engine/providers/provider-registry.ts';
 import { ScriptedModel } from '../src/testing/scripted-model.ts';
 import { packagedPriceBook } from '../src/pricing/packaged-price-book.ts';
@@ -43,7 +43,7 @@ const answers: Pick<CallLedger, 'reserve' | 'settle'> = {
 };
 const ledger = answers as CallLedger;
 
-const meteredModels = composeModelGateway({
+const meteredModels = composeMeteredModels({
   ledger,
   pricer: packagedPriceBook({ aliases: { scripted: 'openai' } }),
   registry: new ProviderRegistry({ scripted: { kind: 'custom', model: () => model } }),

@@ -15,7 +15,7 @@ export interface RateGateOptions {
   readonly limits: Pick<LimitBook, 'limitOf'>;
   readonly store: RateLimitStore;
   /** After this long others look again, whatever the provider told one of them. */
-  readonly maxBlockMs: number;
+  readonly maxCooldownMs: number;
   readonly clock: Clock;
   readonly random: () => number;
   readonly logger: Logger;
@@ -33,7 +33,7 @@ const maxWaitingInProcess = 1000;
 
 /** Composes the gate that keeps limits. */
 export function composeRateGate(options: RateGateOptions): RateGate {
-  const { limits, store, maxBlockMs, clock, metrics, bounds, slotsOf } = options;
+  const { limits, store, maxCooldownMs, clock, metrics, bounds, slotsOf } = options;
   const places = new WaitLimiter(slotsOf, maxWaitingInProcess);
   bounds?.register('limit_waits', places);
   const lanes = new LimitLanes(limits, metrics);
@@ -45,7 +45,7 @@ export function composeRateGate(options: RateGateOptions): RateGate {
       onState: (lane, state) => lanes.learn(lane, state, clock.monotonicMs()),
     }),
     store,
-    maxBlockMs,
+    maxCooldownMs,
     clock,
     metrics,
   });
