@@ -91,7 +91,7 @@ export class FocusController {
     }
     const request = parseFocusParameters(query, this.#clock.now());
     const pieces = this.#exports.rows(request, caller);
-    // What refuses the whole is told as a problem, before any of it is sent.
+    // What refuses the whole is answered as a problem, before any of it is sent.
     const first = await pieces.next();
     response.header('cache-control', 'no-store');
     const bytes = focusFile(format, startingWith(first, pieces));
