@@ -24,7 +24,7 @@ import { cursorText } from './dead-letter-requests.ts';
 
 /*
  * What an operator does with dead letters. Each slice of an operation is durable with its audit record before the
- * stages are woken, and who dies between two slices has done exactly what the audit says: repeating the rest is safe.
+ * stages are notified, and who dies between two slices has done exactly what the audit says: repeating the rest is safe.
  */
 
 /** Who reads one. */

@@ -14,7 +14,7 @@ export interface RateGateOptions {
   /** What is in force at the time. */
   readonly limits: Pick<LimitBook, 'limitOf'>;
   readonly store: RateLimitStore;
-  /** After this long others look again, whatever the provider told one of them. */
+  /** After this long others look again, whatever the provider asked of one of them. */
   readonly maxCooldownMs: number;
   readonly clock: Clock;
   readonly random: () => number;
@@ -23,9 +23,9 @@ export interface RateGateOptions {
   readonly bounds?: LimitBounds;
   /** How many messages of a stage this process may work on at once at present; undefined outside of stages. */
   readonly slotsOf: (stage: string) => number | undefined;
-  /** Told of every wait that begins and holds a slot of the stage meanwhile. */
+  /** Called for every wait that begins and holds a slot of the stage meanwhile. */
   readonly onWait?: (stage: string, waitMs: number) => void;
-  /** Told of every request that is put aside: after this time one like it would be let through. */
+  /** Called for every request that is put aside: after this time one like it would be let through. */
   readonly onPark?: (stage: string, slotInMs: number) => void;
 }
 

@@ -25,7 +25,7 @@ export interface TroubledModelsDocument {
   readonly circuits: readonly z.output<typeof circuitSchema>[];
 }
 
-/** Circuits that are not closed, and what is told of waits for models. */
+/** Circuits that are not closed, and explanations of waits for models. */
 export const limitStatus: StatusPart<TroubledModels, TroubledModelsDocument> = {
   schema: { circuits: z.array(circuitSchema) },
   read: async ({ database, clock }) => {

@@ -8,9 +8,9 @@ export interface LimitWaitsOptions {
   readonly places: WaitLimiter;
   readonly clock: Clock;
   readonly random: () => number;
-  /** Told of every wait that begins and holds a slot of the stage meanwhile. */
+  /** Called for every wait that begins and holds a slot of the stage meanwhile. */
   readonly onWait?: ((stage: string, waitMs: number) => void) | undefined;
-  /** Told of every request that is put aside: after this time one like it would be let through. */
+  /** Called for every request that is put aside: after this time one like it would be let through. */
   readonly onPark?: ((stage: string, slotInMs: number) => void) | undefined;
 }
 

@@ -78,7 +78,7 @@ export const takeFromLimits = named(
 );
 
 /**
- * $1 what happened to requests: what is given back of their estimates, and what the provider's answer told. Where the
+ * $1 what happened to requests: what is given back of their estimates, and what the provider's answer said. Where the
  * provider's bucket, less all that was taken after the request and with the time since it was sent, is clearly lower
  * than ours, ours is lowered to it. What was taken after it counts as settled where it is: the first requests of a kind are
  * estimated far too high, and would seem to be missing there. A limit that the provider names replaces the one it named before.

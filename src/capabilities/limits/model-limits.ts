@@ -89,7 +89,7 @@ interface AskRow {
   readonly mayWait: boolean;
 }
 
-/** What is told of a model, as the statement takes it. */
+/** What was reported of a model, as the statement takes it. */
 interface ModelRow extends LimitedModel {
   readonly row: JsonRow;
 }

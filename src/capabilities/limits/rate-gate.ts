@@ -24,7 +24,7 @@ export interface RateGateOptions {
   readonly waits: LimitWaits;
   readonly corrections: LimitCorrections;
   readonly store: Pick<RateLimitStore, 'take'>;
-  /** After this long others look again, whatever the provider told one of them. */
+  /** After this long others look again, whatever the provider asked of one of them. */
   readonly maxCooldownMs: number;
   readonly clock: Clock;
   readonly metrics: LimitMetrics;

@@ -15,7 +15,7 @@ import {
   originOfColumns,
 } from '../../engine/ledger/stored-message.ts';
 
-/** A message that an operation touched, with what it takes to wake its stage. */
+/** A message that an operation touched, with what it takes to notify its stage. */
 export interface SteeredMessage {
   readonly id: Uuid;
   readonly stage: string;

@@ -28,7 +28,7 @@ import { messageCursor, type SteerRequest } from './message-requests.ts';
 
 /*
  * What operators see of messages and do with them. Each slice of an operation is durable with its audit record before any
- * stage is woken; whoever dies between two slices has done exactly what the audit says, and repeating the rest is safe.
+ * stage is notified; whoever dies between two slices has done exactly what the audit says, and repeating the rest is safe.
  */
 
 export interface MessageServiceOptions {
@@ -142,7 +142,7 @@ export class MessageService {
         touched.push(...slice);
         const done = new Set(slice.map(({ id }) => id));
         open = open.filter((id) => !done.has(id));
-        // What was made due late is woken by its own token; only a cancel must reach every open one.
+        // What was made due later is found by its own notification; only a cancel must reach every open one.
         if (steering === 'retry') break;
         open = (await this.#options.operations.readOpen(open)).map(({ message }) => message.envelope.id);
       }

@@ -40,7 +40,7 @@ export interface MessageWaiterOptions {
 const firstPauseMs = 100;
 const longestPauseMs = 2000;
 
-/** Waits for messages to end: told at once of what ends in this process, else by asking the ledger ever less often. */
+/** Waits for messages to end: notified at once of what ends in this process, else by asking the ledger ever less often. */
 export class MessageWaiter {
   readonly #options: MessageWaiterOptions;
 

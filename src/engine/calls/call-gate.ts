@@ -4,7 +4,7 @@ import type { CallDraft } from '../ledger/stored-call.ts';
 
 /*
  * What stands between a request to a model and its reservation: circuit breaker, limits, retry budget. Each is a gate;
- * a request passes them in order, and those it has passed are told how it ended. A gate that cannot let it through
+ * a request passes them in order, and those it has passed learn how it ended. A gate that cannot let it through
  * throws `Parked`.
  */
 
@@ -52,7 +52,7 @@ export interface CallGate {
   enter(question: GateQuestion): Promise<GatePass | undefined>;
 }
 
-/** Passes the gates in order; when one refuses, those already passed are told that nothing was sent. */
+/** Passes the gates in order; when one refuses, those already passed learn that nothing was sent. */
 export async function passGates(gates: readonly CallGate[], question: GateQuestion): Promise<GatePass> {
   const passes: GatePass[] = [];
   let hasEnded = false;

@@ -14,7 +14,7 @@ export interface CallInFlight {
   readonly bounds: RequestBounds;
   /** Whether it was reserved with budgets. */
   readonly hasQuotas: boolean;
-  /** The leave that the gates gave, which are told how the call ended. */
+  /** The leave that the gates gave, which learn how the call ended. */
   readonly pass: GatePass | undefined;
   readonly span: Span | undefined;
 }

@@ -75,7 +75,7 @@ export class CallOpening {
     }
   }
 
-  /** Through the gates and into the ledger. What passed and then was not reserved is told that nothing was sent. */
+  /** Through the gates and into the ledger. Gates that were passed learn that nothing was sent when it is not reserved. */
   async #admit(
     question: CallQuestion,
     place: CallPlace,

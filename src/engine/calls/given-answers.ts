@@ -32,7 +32,7 @@ export interface InvalidationServices {
   readonly clock: Clock;
 }
 
-/** The answers that a handler was given in this run, so that the one that is of no use can be told and rejected. */
+/** The answers that a handler was given in this run, so that the one that is of no use can be found and rejected. */
 export class GivenAnswers {
   readonly #services: InvalidationServices;
   readonly #owner: CallAttribution;

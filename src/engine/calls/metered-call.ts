@@ -114,7 +114,7 @@ export class MeteredCall {
     return this.#unlessAborted(classifyModelError(error, this.#options.clock.now()));
   }
 
-  /** Understands an error that the provider told of within a stream. */
+  /** Understands an error that the provider reported within a stream. */
   failureInStream(told: ReportedError, stream: FailedStream): ModelFailure {
     return this.#unlessAborted(classifyStreamedError(told, stream, this.#options.clock.now()));
   }

@@ -84,7 +84,7 @@ export function settledCall(
   };
 }
 
-/** What the gates are told of it. */
+/** How it ended, for the gates. */
 export function gateEndOf(
   { failure, headers }: CallReport,
   tokens: TokenCounts,

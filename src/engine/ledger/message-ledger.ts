@@ -53,7 +53,7 @@ export interface MessageLedgerOptions extends LedgerGroupOptions {
   readonly database: SqlDatabase;
   /** This process's name, unique among all that share the ledger. */
   readonly worker: string;
-  /** Told of every end of a run that was refused for what it holds, and then written without that. */
+  /** Called for every end of a run that was refused for what it holds, and then written without that. */
   readonly onReduced?: (refusal: AppError) => void;
 }
 
@@ -81,7 +81,7 @@ export class MessageLedger {
     this.#onReduced = onReduced;
   }
 
-  /** Writes the message if its id is new. A duplicate is the same cause told twice: nothing changes. */
+  /** Writes the message if its id is new. A duplicate is the same cause sent twice: nothing changes. */
   async admit(admission: Admission): Promise<AdmissionOutcome> {
     const { outcomes } = await this.admitAndLease([admission]);
     return outcomes.includes('admitted') ? 'admitted' : 'duplicate';

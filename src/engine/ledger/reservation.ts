@@ -21,7 +21,7 @@ export interface Reservation extends CallDraft {
 
 /** What came of a reservation. */
 export type ReserveOutcome =
-  /** `at`: when, by the ledger's clock, which also told the windows of its quotas. The time that its usage record carries. */
+  /** `at`: when, by the ledger's clock, which also decided the windows of its quotas. The time that its usage record carries. */
   | { readonly kind: 'reserved'; readonly at: Date }
   /** The lease has passed on (or this very call was made): it is not to be sent. */
   | { readonly kind: 'lease_expired' }
