@@ -14,5 +14,5 @@ export function benchOptions<const Options extends ParseArgsOptionsConfig>(
     process.stdout.write(help);
     process.exit(0);
   }
-  return values as Flags<Options>;
+  return values;
 }
