@@ -1,10 +1,3 @@
-/*
- * What a host does over and over, and what its workers do all the time, with 1,000, 100,000 and 1,000,000 messages
- * waiting; beside each, on the same rows, counting the messages themselves.
- *
- *   node bench/backlog.ts [--sizes 1000,100000,1000000] [--customers 200] [--times 30]
- */
-import { parseArgs } from 'node:util';
 import { migrate } from '../src/drivers/sql-database/migrator.ts';
 import { PostgresSqlDatabase } from '../src/drivers/sql-database/sql-database.postgres.ts';
 import { systemClock } from '../src/kernel/clock.ts';
@@ -16,14 +9,19 @@ import { Retention } from '../src/engine/maintenance/retention.ts';
 import { SweepLedger } from '../src/engine/ledger/sweep-ledger.ts';
 import { Waits } from '../src/engine/ledger/waits.ts';
 import { PostgresServer } from '../test/support/postgres-server.ts';
+import { benchOptions } from './bench-options.ts';
 import { median, percentile } from './statistics.ts';
 
-const { values: flags } = parseArgs({
-  options: {
-    sizes: { type: 'string', default: '1000,100000,1000000' },
-    customers: { type: 'string', default: '200' },
-    times: { type: 'string', default: '30' },
-  },
+const help = `node bench/backlog.ts [--sizes 1000,100000,1000000] [--customers 200] [--times 30]
+
+What a host does over and over, and what its workers do all the time, with 1,000, 100,000 and 1,000,000 messages
+waiting; beside each, on the same rows, counting the messages themselves.
+`;
+
+const flags = benchOptions(help, {
+  sizes: { type: 'string', default: '1000,100000,1000000' },
+  customers: { type: 'string', default: '200' },
+  times: { type: 'string', default: '30' },
 });
 const sizes = flags.sizes.split(',').map(Number);
 const times = Number(flags.times);

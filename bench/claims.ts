@@ -1,10 +1,3 @@
-/*
- * How long a claim of 64 messages takes when one customer has flooded the stage with 200,000 and 200 others have a few
- * each; beside it, on the same rows, leasing 64 messages by their ids, without any choice.
- *
- *   node bench/claims.ts [--flood 200000] [--customers 200] [--wanted 64] [--claims 100] [--explain]
- */
-import { parseArgs } from 'node:util';
 import { migrate } from '../src/drivers/sql-database/migrator.ts';
 import { PostgresSqlDatabase } from '../src/drivers/sql-database/sql-database.postgres.ts';
 import { systemClock } from '../src/kernel/clock.ts';
@@ -13,16 +6,21 @@ import { claimMessages } from '../src/engine/ledger/claim-sql.ts';
 import { defaultLaneWeights } from '../src/engine/ledger/lane-shares.ts';
 import { MessageLedger } from '../src/engine/ledger/message-ledger.ts';
 import { PostgresServer } from '../test/support/postgres-server.ts';
+import { benchOptions } from './bench-options.ts';
 import { median, percentile } from './statistics.ts';
 
-const { values: flags } = parseArgs({
-  options: {
-    flood: { type: 'string', default: '200000' },
-    customers: { type: 'string', default: '200' },
-    wanted: { type: 'string', default: '64' },
-    claims: { type: 'string', default: '100' },
-    explain: { type: 'boolean', default: false },
-  },
+const help = `node bench/claims.ts [--flood 200000] [--customers 200] [--wanted 64] [--claims 100] [--explain]
+
+How long a claim of 64 messages takes when one customer has flooded the stage with 200,000 and 200 others have a few
+each; beside it, on the same rows, leasing 64 messages by their ids, without any choice.
+`;
+
+const flags = benchOptions(help, {
+  flood: { type: 'string', default: '200000' },
+  customers: { type: 'string', default: '200' },
+  wanted: { type: 'string', default: '64' },
+  claims: { type: 'string', default: '100' },
+  explain: { type: 'boolean', default: false },
 });
 const wanted = Number(flags.wanted);
 const claims = Number(flags.claims);

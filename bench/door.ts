@@ -1,24 +1,22 @@
-/*
- * What a host takes that is asked too much: bodies that are as hard to read as the limits let them be, at every route
- * and in every form, and thousands of requests at once. Prints how long the event loop was held in all and by its own
- * processor time, how long /health/live took meanwhile, and what was answered.
- *
- *   npm run build && node bench/door.ts [--stores embedded|servers] [--parallel 2000] [--only bodies|requests] [--case TEXT] [--profile DIRECTORY]
- */
 import { Agent, request } from 'node:http';
-import { parseArgs } from 'node:util';
 import { FuzzedHost } from '../test/fuzz/fuzzed-host.ts';
+import { benchOptions } from './bench-options.ts';
 import { percentile } from './statistics.ts';
 import { worstBodies } from './worst-bodies.ts';
 
-const { values: flags } = parseArgs({
-  options: {
-    stores: { type: 'string', default: 'embedded' },
-    parallel: { type: 'string', default: '2000' },
-    only: { type: 'string' },
-    case: { type: 'string', default: '' },
-    profile: { type: 'string' },
-  },
+const help = `npm run build && node bench/door.ts [--stores embedded|servers] [--parallel 2000] [--only bodies|requests] [--case TEXT] [--profile DIRECTORY]
+
+What a host takes that is asked too much: bodies that are as hard to read as the limits let them be, at every route
+and in every form, and thousands of requests at once. Prints how long the event loop was held in all and by its own
+processor time, how long /health/live took meanwhile, and what was answered.
+`;
+
+const flags = benchOptions(help, {
+  stores: { type: 'string', default: 'embedded' },
+  parallel: { type: 'string', default: '2000' },
+  only: { type: 'string' },
+  case: { type: 'string', default: '' },
+  profile: { type: 'string' },
 });
 const parallel = Number(flags.parallel);
 

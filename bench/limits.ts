@@ -1,24 +1,22 @@
-/*
- * What the provider sees of several hosts that share a limit of tokens a minute while five times as much is offered: how
- * many of its answers are 429, and which share of the allowed tokens was used. Allowed is what an even refill gives in
- * the time, and the full bucket at the start. Beside it the same without a configured limit: then only the provider's
- * refusals hold the hosts back.
- *
- *   node bench/limits.ts [--seconds 75] [--tokens 60000] [--hosts 2] [--load 5] [--median-ms 400]
- */
 import { setTimeout as pause } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { Limited, LimitedHosts } from '../test/support/limited-hosts.ts';
+import { benchOptions } from './bench-options.ts';
 
-const { values: flags } = parseArgs({
-  options: {
-    seconds: { type: 'string', default: '75' },
-    tokens: { type: 'string', default: '60000' },
-    hosts: { type: 'string', default: '2' },
-    load: { type: 'string', default: '5' },
-    'median-ms': { type: 'string', default: '400' },
-    baseline: { type: 'boolean', default: false },
-  },
+const help = `node bench/limits.ts [--seconds 75] [--tokens 60000] [--hosts 2] [--load 5] [--median-ms 400] [--baseline]
+
+What the provider sees of several hosts that share a limit of tokens a minute while five times as much is offered: how
+many of its answers are 429, and which share of the allowed tokens was used. Allowed is what an even refill gives in
+the time, and the full bucket at the start. Beside it the same without a configured limit: then only the provider's
+refusals hold the hosts back.
+`;
+
+const flags = benchOptions(help, {
+  seconds: { type: 'string', default: '75' },
+  tokens: { type: 'string', default: '60000' },
+  hosts: { type: 'string', default: '2' },
+  load: { type: 'string', default: '5' },
+  'median-ms': { type: 'string', default: '400' },
+  baseline: { type: 'boolean', default: false },
 });
 const seconds = Number(flags.seconds);
 const tokensPerMinute = Number(flags.tokens);

@@ -1,11 +1,3 @@
-/*
- * What metering costs: microseconds of processor time per call that the metered model adds to the AI SDK's generateText,
- * with an in-process model and a ledger that answers at once. The same calls without metering are the baseline, in the
- * same run, in turns; printed are medians of the rounds, with the least and the most. The ledger's own time is
- * bench/stage's affair.
- *
- *   node bench/metered-model.ts [calls] [rounds]
- */
 import { cpus, loadavg } from 'node:os';
 import { generateText, streamText } from 'ai';
 import type { LanguageModelV4 } from '@ai-sdk/provider';
@@ -13,16 +5,29 @@ import type { CallLedger } from '../src/engine/ledger/call-ledger.ts';
 import { systemClock } from '../src/kernel/clock.ts';
 import { newId } from '../src/kernel/ids.ts';
 import type { PayloadStore } from '../src/drivers/payload-store/payload-store.ts';
-import { composeModelGateway } from '../src/engine/calls/compose-model-gateway.ts';
+import { composeMeteredModels } from '../src/engine/calls/compose-metered-models.ts';
 import { ProviderRegistry } from '../src/engine/providers/provider-registry.ts';
 import { ScriptedModel } from '../src/testing/scripted-model.ts';
 import { packagedPriceBook } from '../src/pricing/packaged-price-book.ts';
 import { metricCatalogue } from '../src/host/metric-catalogue.ts';
 import { createMetrics } from '../src/telemetry/metrics.ts';
+import { benchOptions } from './bench-options.ts';
 import { spreadOf, written } from './statistics.ts';
 
-const calls = Number(process.argv[2] ?? 4000);
-const rounds = Number(process.argv[3] ?? 5);
+const help = `node bench/metered-model.ts [--calls 4000] [--rounds 5]
+
+What metering costs: microseconds of processor time per call that the metered model adds to the AI SDK's generateText,
+with an in-process model and a ledger that answers at once. The same calls without metering are the baseline, in the
+same run, in turns; printed are medians of the rounds, with the least and the most. The ledger's own time is
+bench/stage's affair.
+`;
+
+const flags = benchOptions(help, {
+  calls: { type: 'string', default: '4000' },
+  rounds: { type: 'string', default: '5' },
+});
+const calls = Number(flags.calls);
+const rounds = Number(flags.rounds);
 console.log(
   `${cpus().length} cores, load average ${(loadavg()[0] ?? Number.NaN).toFixed(2)} before the run; Node ${process.version}; ` +
     `medians (least to most) of ${rounds} rounds, processor time a call`,
@@ -43,7 +48,7 @@ const answers: Pick<CallLedger, 'reserve' | 'settle'> = {
 };
 const ledger = answers as CallLedger;
 
-const meteredModels = composeModelGateway({
+const meteredModels = composeMeteredModels({
   ledger,
   pricer: packagedPriceBook({ aliases: { scripted: 'openai' } }),
   registry: new ProviderRegistry({ scripted: { kind: 'custom', model: () => model } }),

@@ -1,17 +1,19 @@
-/*
- * What /metrics costs a process that has seen all that one process can see: 30 stages of 10 owners, 10 models of 3
- * providers, 50 teams with a budget each; every outcome, error and reason that is not a rarity. Once with two models a
- * stage, and once with every stage asking every model. Fails when a scrape takes 50 ms or has 5,000 series.
- *
- *   node bench/metrics.ts
- */
 import { closedNames } from '../src/host/closed-names.ts';
 import type { ExpositionFormat } from '../src/telemetry/exposition.ts';
 import { metricCatalogue } from '../src/host/metric-catalogue.ts';
 import type { MetricDefinition } from '../src/telemetry/metric-definition.ts';
 import { createMetrics } from '../src/telemetry/metrics.ts';
 import type { MillraceMetrics } from '../src/host/metric-catalogue.ts';
+import { benchOptions } from './bench-options.ts';
 import { median, percentile } from './statistics.ts';
+
+const help = `node bench/metrics.ts
+
+What /metrics costs a process that has seen all that one process can see: 30 stages of 10 owners, 10 models of 3
+providers, 50 teams with a budget each; every outcome, error and reason that is not a rarity. Once with two models a
+stage, and once with every stage asking every model. Fails when a scrape takes 50 ms or has 5,000 series.
+`;
+benchOptions(help, {});
 
 const limits = { renderMs: 50, series: 5000 };
 const scrapes = 50;

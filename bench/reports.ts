@@ -2,10 +2,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { migrateColumnStore } from '../src/drivers/column-store/column-migrator.ts';
 import { openChdb } from '../src/drivers/column-store/column-store.clickhouse.ts';
 import type { ColumnStore } from '../src/drivers/column-store/column-store.ts';
+import { benchOptions } from './bench-options.ts';
 import { fillUsage } from './reports/fill.ts';
 import { apiQuestions, boardQuestions, type Question } from './reports/questions.ts';
 import { spreadOf, written } from './statistics.ts';
@@ -22,19 +22,12 @@ read from the records alone (the engine is told not to use projections) in the s
   --help
 `;
 
-const { values: flags } = parseArgs({
-  options: {
-    rows: { type: 'string', default: '1000000,20000000' },
-    rounds: { type: 'string', default: '5' },
-    huge: { type: 'boolean', default: false },
-    directory: { type: 'string' },
-    help: { type: 'boolean', default: false },
-  },
+const flags = benchOptions(help, {
+  rows: { type: 'string', default: '1000000,20000000' },
+  rounds: { type: 'string', default: '5' },
+  huge: { type: 'boolean', default: false },
+  directory: { type: 'string' },
 });
-if (flags.help) {
-  process.stdout.write(help);
-  process.exit(0);
-}
 const rounds = Number(flags.rounds);
 const sizes = [...flags.rows.split(',').map(Number), ...(flags.huge ? [100_000_000] : [])];
 const base = flags.directory ?? mkdtempSync(join(tmpdir(), 'millrace-bench-reports-'));

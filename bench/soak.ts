@@ -6,8 +6,8 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { ClickHouseHttpServer, serverPassword, serverUser } from '../test/support/clickhouse-http-server.ts';
+import { benchOptions } from './bench-options.ts';
 import type { SoakOrder, SoakReport } from './soak/soak-process.ts';
 import { findFailures, type Limits, type Period } from './soak/verdict.ts';
 import { BenchStores } from './stage/bench-stores.ts';
@@ -43,25 +43,21 @@ const lagP99Ms = 50;
 const heading =
   'minute  stages/s  RSS MB (most)  heap MB (total)  wasm  buffers  native  files  ledger MB  usage MB  lag ms p50    p99    max  waiting';
 
-const { values: flags } = parseArgs({
-  options: {
-    mode: { type: 'string', default: 'services' },
-    minutes: { type: 'string', default: '10' },
-    load: { type: 'string', default: '0.5' },
-    rate: { type: 'string' },
-    full: { type: 'string', default: '20' },
-    concurrency: { type: 'string' },
-    hops: { type: 'string', default: '10' },
-    'flat-after': { type: 'string', default: '3' },
-    growth: { type: 'string', default: '0.1' },
-    period: { type: 'string', default: '60' },
-    json: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
-  },
+const flags = benchOptions(help, {
+  mode: { type: 'string', default: 'services' },
+  minutes: { type: 'string', default: '10' },
+  load: { type: 'string', default: '0.5' },
+  rate: { type: 'string' },
+  full: { type: 'string', default: '20' },
+  concurrency: { type: 'string' },
+  hops: { type: 'string', default: '10' },
+  'flat-after': { type: 'string', default: '3' },
+  growth: { type: 'string', default: '0.1' },
+  period: { type: 'string', default: '60' },
+  json: { type: 'boolean', default: false },
 });
 
-if (flags.help) console.log(help);
-else await main();
+await main();
 
 async function main(): Promise<void> {
   const isEmbedded = flags.mode === 'embedded';

@@ -1,11 +1,4 @@
-/*
- * What the spans of a stage cost in processor time: a run's and its call's, made, ended and sent to a receiver in another
- * process. Millrace's own beside OpenTelemetry's SDK with its two exporters, in turn, in this process.
- *
- *   node bench/spans.ts [--stages 50000] [--rounds 5]
- */
 import { setTimeout as later } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { type Attributes, SpanKind, trace, ROOT_CONTEXT } from '@opentelemetry/api';
 import { OTLPTraceExporter as JsonExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { OTLPTraceExporter as ProtobufExporter } from '@opentelemetry/exporter-trace-otlp-proto';
@@ -21,11 +14,19 @@ import { removeSecrets } from '../src/telemetry/known-secrets.ts';
 import type { SpanMaker } from '../src/telemetry/message-tracer.ts';
 import { messaging, messagingSystem } from '../src/telemetry/messaging-attributes.ts';
 import { startTracing } from '../src/telemetry/tracing.ts';
+import { benchOptions } from './bench-options.ts';
 import { startOtlpSink } from './otlp-sink.ts';
 import { median, rotated, spreadOf, written } from './statistics.ts';
 
-const { values: flags } = parseArgs({
-  options: { stages: { type: 'string', default: '50000' }, rounds: { type: 'string', default: '5' } },
+const help = `node bench/spans.ts [--stages 50000] [--rounds 5]
+
+What the spans of a stage cost in processor time: a run's and its call's, made, ended and sent to a receiver in another
+process. Millrace's own beside OpenTelemetry's SDK with its two exporters, in turn, in this process.
+`;
+
+const flags = benchOptions(help, {
+  stages: { type: 'string', default: '50000' },
+  rounds: { type: 'string', default: '5' },
 });
 const stages = Number(flags.stages);
 /** Fewer than the 8,192 spans that wait at most, so that none is dropped. */

@@ -3,7 +3,7 @@
  * turn, on the same PostgreSQL and Redis, each in processes of its own. `--help` says what is measured.
  */
 import { cpus, loadavg } from 'node:os';
-import { parseArgs } from 'node:util';
+import { benchOptions } from './bench-options.ts';
 import { BenchStores } from './stage/bench-stores.ts';
 import { type Load, measure, type Measurement, type Setup } from './stage/measure.ts';
 import { lineOf, resultOf, type Series, tableOf } from './stage/report.ts';
@@ -46,23 +46,19 @@ until its handler begins, when it is alone. Printed are medians, with the least 
 
 A larger young generation saves collections under load, in all processes: NODE_OPTIONS=--max-semi-space-size=128.`;
 
-const { values: flags } = parseArgs({
-  options: {
-    only: { type: 'string', default: '*' },
-    rounds: { type: 'string', default: '3' },
-    stages: { type: 'string', default: '20000' },
-    'warm-up': { type: 'string', default: '2000' },
-    concurrency: { type: 'string', default: '800' },
-    hops: { type: 'string', default: '10' },
-    latency: { type: 'string', default: '200' },
-    stores: { type: 'string', default: 'services' },
-    json: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
-  },
+const flags = benchOptions(help, {
+  only: { type: 'string', default: '*' },
+  rounds: { type: 'string', default: '3' },
+  stages: { type: 'string', default: '20000' },
+  'warm-up': { type: 'string', default: '2000' },
+  concurrency: { type: 'string', default: '800' },
+  hops: { type: 'string', default: '10' },
+  latency: { type: 'string', default: '200' },
+  stores: { type: 'string', default: 'services' },
+  json: { type: 'boolean', default: false },
 });
 
-if (flags.help) console.log(help);
-else await main();
+await main();
 
 async function main(): Promise<void> {
   const isEmbedded = flags.stores === 'embedded';

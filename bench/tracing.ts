@@ -1,25 +1,23 @@
-/*
- * What it costs to be watched: full stages a second with spans (to a receiver in another process) and metrics, beside
- * the same stages with neither, in turn, on the same stores. All in this process.
- *
- *   node bench/tracing.ts [--stores services|embedded] [--stages 20000] [--concurrency 800] [--rounds 3] [--hops 10]
- */
 import { cpus } from 'node:os';
-import { parseArgs } from 'node:util';
+import { benchOptions } from './bench-options.ts';
 import { startOtlpSink } from './otlp-sink.ts';
 import { silentMetrics } from './silent-metrics.ts';
 import { BenchStores } from './stage/bench-stores.ts';
 import { openMillrace, type Watched } from './stage/millrace-subject.ts';
 import { median, rotated, spreadOf, written } from './statistics.ts';
 
-const { values: flags } = parseArgs({
-  options: {
-    stores: { type: 'string', default: 'services' },
-    stages: { type: 'string', default: '20000' },
-    concurrency: { type: 'string', default: '800' },
-    rounds: { type: 'string', default: '3' },
-    hops: { type: 'string', default: '10' },
-  },
+const help = `node bench/tracing.ts [--stores services|embedded] [--stages 20000] [--concurrency 800] [--rounds 3] [--hops 10]
+
+What it costs to be watched: full stages a second with spans (to a receiver in another process) and metrics, beside
+the same stages with neither, in turn, on the same stores. All in this process.
+`;
+
+const flags = benchOptions(help, {
+  stores: { type: 'string', default: 'services' },
+  stages: { type: 'string', default: '20000' },
+  concurrency: { type: 'string', default: '800' },
+  rounds: { type: 'string', default: '3' },
+  hops: { type: 'string', default: '10' },
 });
 const stages = Number(flags.stages);
 

@@ -1,14 +1,6 @@
-/*
- * Rows a second through the exporter (ledger outbox ─► bound batch ─► ClickHouse, exactly once), beside raw inserts of
- * such rows by @clickhouse/client, in the same run and on the same engine: into the table with its projections, and into a
- * copy of the table that has none.
- *
- *   node bench/usage.ts [--rows 40000] [--batch 20000] [--rounds 3]
- */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { migrateColumnStore } from '../src/drivers/column-store/column-migrator.ts';
 import { openChdb } from '../src/drivers/column-store/column-store.clickhouse.ts';
 import { migrate } from '../src/drivers/sql-database/migrator.ts';
@@ -23,14 +15,20 @@ import { createMetrics } from '../src/telemetry/metrics.ts';
 import { silentLogger } from '../src/telemetry/silent-logger.ts';
 import { countsOfCall, renderUsageLine } from '../src/engine/export/usage-record.ts';
 import { PostgresServer } from '../test/support/postgres-server.ts';
+import { benchOptions } from './bench-options.ts';
 import { rotated, spreadOf, written } from './statistics.ts';
 
-const { values: flags } = parseArgs({
-  options: {
-    rows: { type: 'string', default: '40000' },
-    batch: { type: 'string', default: '20000' },
-    rounds: { type: 'string', default: '3' },
-  },
+const help = `node bench/usage.ts [--rows 40000] [--batch 20000] [--rounds 3]
+
+Rows a second through the exporter (ledger outbox ─► bound batch ─► ClickHouse, exactly once), beside raw inserts of
+such rows by @clickhouse/client, in the same run and on the same engine: into the table with its projections, and into a
+copy of the table that has none.
+`;
+
+const flags = benchOptions(help, {
+  rows: { type: 'string', default: '40000' },
+  batch: { type: 'string', default: '20000' },
+  rounds: { type: 'string', default: '3' },
 });
 const rows = Number(flags.rows);
 const batchRows = Number(flags.batch);

@@ -27,7 +27,7 @@ export interface StatusReading<Members extends object = object, Document extends
   readonly lines?: readonly string[];
   /** What it shows after that, each with an empty line before it; `leased` messages are being worked on. */
   readonly tables?: (work: { readonly leased: number }) => readonly string[];
-  /** What is told of a wait for something of this capability; undefined of any other. */
+  /** The explanation of a wait for something of this capability; undefined of any other. */
   readonly explain?: (wait: Waiting) => WaitExplanation | undefined;
   /** What stops work though no message's row says so: it is under way, or nobody has come upon it yet. */
   readonly unnoted?: readonly UnnotedWait[];
@@ -35,7 +35,7 @@ export interface StatusReading<Members extends object = object, Document extends
   readonly stops?: (stage: string) => boolean;
 }
 
-/** What is told of a wait beside its figures. */
+/** The explanation of a wait, beside its figures. */
 export interface WaitExplanation {
   readonly about?: string | undefined;
   readonly since?: Date | undefined;

@@ -53,7 +53,7 @@ export async function runCommandLine(
     await program.parseAsync([...args], { from: 'user' });
     return exitCode;
   } catch (error) {
-    // Commander has told already: what is wrong, the help, or the version.
+    // Commander has printed already: what is wrong, the help, or the version.
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
     const { verbose = false } = program.opts<{ verbose?: boolean }>();
     context.stderr.write(describeError(error, { verbose, command: ran }));

@@ -4,7 +4,7 @@ import { environment } from '../host/environment.ts';
 import { systemClock } from '../kernel/clock.ts';
 import { keepCompiledCode, preferShortRun } from './engine-settings.ts';
 
-/** Commands that go on until they are told to stop. */
+/** Commands that go on until they are stopped. */
 const longRuns = new Set(['start', 'simulator']);
 
 keepCompiledCode(environment, homedir());

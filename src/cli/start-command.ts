@@ -13,7 +13,7 @@ interface StartOptions extends StoreOptions {
   readonly stages: string;
 }
 
-/** `millrace start`: runs stages until it is told to stop. */
+/** `millrace start`: runs stages until it is stopped. */
 export function addStartCommand(program: Command, context: CommandContext, bind: Bind): void {
   withStoreOptions(program.command('start'))
     .description('run the stages of a compiled file, with the API, until SIGTERM or Ctrl-C')

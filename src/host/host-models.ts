@@ -1,7 +1,7 @@
 import type { PayloadStore } from '../drivers/payload-store/payload-store.ts';
 import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
 import type { CallGate } from '../engine/calls/call-gate.ts';
-import { composeModelGateway } from '../engine/calls/compose-model-gateway.ts';
+import { composeMeteredModels } from '../engine/calls/compose-metered-models.ts';
 import type { MeteredModels } from '../engine/calls/metered-models.ts';
 import type { QuotaSource } from '../engine/calls/quota-source.ts';
 import { CallLedger } from '../engine/ledger/call-ledger.ts';
@@ -49,7 +49,7 @@ export async function composeModels(options: HostModelsOptions): Promise<HostMod
   const { models, tracing: traced } = configuration;
   const { providers, pricer } = await configuredModels(configuration, options.modelProviders, clock);
   const calls = new CallLedger({ database, clock, onFlush, bounds });
-  const meteredModels = composeModelGateway({
+  const meteredModels = composeMeteredModels({
     ledger: calls,
     registry: providers,
     pricer,

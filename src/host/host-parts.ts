@@ -33,6 +33,6 @@ export interface HostParts {
   readonly checkStartup: ReturnType<typeof startupChecks>;
   readonly writes: LedgerWrites;
   readonly bounds: HostBounds;
-  /** Told how the stages of this process are read, once there are any. */
+  /** Called with how the stages of this process are read, once there are any. */
   readonly onWorkers: (read: () => readonly StageWorker[]) => void;
 }

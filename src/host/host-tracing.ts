@@ -7,7 +7,7 @@ import { startTracing, type Tracing } from '../telemetry/tracing.ts';
 import type { Configuration } from './configuration.ts';
 import { version } from './version.ts';
 
-/** A host's tracing, whose losses are counted and told. */
+/** A host's tracing, whose losses are counted and logged. */
 export function startHostTracing(
   { endpoint, sampleRatio, keepAboveUsd, originAttributes }: Configuration['tracing'],
   {

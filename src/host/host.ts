@@ -125,7 +125,7 @@ export class Host {
         started = tracing;
       });
     } catch (error) {
-      // No span has ended yet; what kept the host from opening is what is told.
+      // No span has ended yet; what kept the host from opening is what is reported.
       await started?.shutdown().catch(() => undefined);
       throw error;
     }
@@ -281,7 +281,7 @@ export class Host {
     return this.#parts.engine.leases.settled();
   }
 
-  /** Resolves when the queue was told of everything that was written so far. */
+  /** Resolves when the queue was notified of everything that was written so far. */
   settlePublishing(): Promise<void> {
     return this.#parts.engine.publisher.drain();
   }

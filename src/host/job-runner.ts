@@ -19,7 +19,7 @@ interface Tellers {
 /** While a background job goes on failing, it says so at the first failure and then this often: some have five turns a second. */
 const sayEveryMs = 10_000;
 
-/** The one place where the end of a background job's turn is told: a failure that lasts must reach an operator. */
+/** The one place where the end of a background job's turn is logged: a failure that lasts must reach an operator. */
 export function backgroundJobReporter(job: JobName, { logger, metrics }: Tellers): (end: TurnEnd) => void {
   metrics.initialise('background_failures_total', [{ background_job: job }]);
   metrics.initialise('background_failing_seconds', [{ background_job: job }]);

@@ -31,7 +31,7 @@ export class Millrace {
   }
 
   /**
-   * Admits a message: checked, durable in the ledger, its stage woken. Throws MILLRACE_ORIGIN_INVALID,
+   * Admits a message: checked, durable in the ledger, its stage notified. Throws MILLRACE_ORIGIN_INVALID,
    * MILLRACE_MESSAGE_INVALID, MILLRACE_MESSAGE_TYPE_UNKNOWN, MILLRACE_MESSAGE_VERSION_UNSUPPORTED,
    * MILLRACE_MESSAGE_TOO_LARGE or MILLRACE_BUDGET_EXHAUSTED, with nothing written.
    */

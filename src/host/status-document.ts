@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { formatUsd } from '../kernel/money.ts';
 import { messageStates } from '../engine/ledger/message-state.ts';
 import type { StatusPart } from '../capabilities/status-part.ts';
+import { amountSchema } from '../http/document-parts.ts';
 import {
   type HostStatusSources,
   type PartsDocument,
@@ -12,7 +13,6 @@ import { waitSchema } from './wait-reports.ts';
 
 /* A host's state as API and command line show it. */
 
-const amount = z.string().regex(/^-?\d+(\.\d+)?$/);
 const count = z.int().nonnegative();
 const counts = z.object(
   // One field a state; the tuple's type does not survive fromEntries.
@@ -40,10 +40,10 @@ const engineShape = {
     failed: count,
     estimated: count,
     unpriced: count,
-    settledUsd: amount,
-    estimatedUsd: amount,
-    estimatedUpperUsd: amount,
-    openUpperUsd: amount.describe('What open calls cost at most.'),
+    settledUsd: amountSchema,
+    estimatedUsd: amountSchema,
+    estimatedUpperUsd: amountSchema,
+    openUpperUsd: amountSchema.describe('What open calls cost at most.'),
   }),
   unexportedRecords: count,
   parked: z.record(z.string(), count).describe('Messages put aside, by the kind of what they wait for.'),

@@ -30,7 +30,7 @@ export interface Stores {
 
 const requestTimeoutMs = 30_000;
 
-/** Embedded stores come together: who is told of one missing package is told of both. */
+/** Embedded stores come together: one error names both missing packages. */
 const embeddedPackages = ['@electric-sql/pglite', 'chdb'];
 
 /**

@@ -32,7 +32,7 @@ export const anyone: ApiKeyIdentity = {
   scopes: apiScopes,
 };
 
-/** Whose share of what all callers have in common a caller uses. Undefined where callers are not told apart. */
+/** Whose share of what all callers have in common a caller uses. Undefined where callers have no key. */
 export function shareOf({ id }: Pick<ApiKeyIdentity, 'id'>): Uuid | undefined {
   return id === anyone.id ? undefined : id;
 }

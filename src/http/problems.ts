@@ -28,7 +28,7 @@ export class Problems {
   #log(error: unknown, fields: Readonly<Record<string, unknown>>): void {
     // Refusals are counted; a line for each would be as many lines as there are too many requests.
     if (error instanceof AppError && error.code === 'MILLRACE_OVERLOADED') return;
-    // A store that is away is told by its own alerts; here it is one refused request, as are all that come meanwhile.
+    // A store that is away has alerts of its own; here it is one refused request, as are all that come meanwhile.
     if (error instanceof AppError && error.retryable) {
       const suppressed = this.#pace.suppressedBefore(error.code);
       if (suppressed === undefined) this.#logger.debug({ ...fields, error }, 'a request failed for now');

@@ -1,6 +1,6 @@
 import { type Clock, sleepOn, type Timer } from './clock.ts';
 
-/** A clock that a test sets, for tests: time stands until it is told to go on. Timers are due in the order of their times. */
+/** A clock that a test sets, for tests: time stands until it is advanced. Timers are due in the order of their times. */
 export class ManualClock implements Clock {
   #nowMs: number;
   readonly #timers = new Map<Timer, { readonly dueMs: number; readonly act: () => void }>();

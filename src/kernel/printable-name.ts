@@ -7,7 +7,7 @@
 const hidden =
   /[\p{Cc}\p{Cs}\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/u;
 
-/** What is told of a name that is not printable. */
+/** What an error says of a name that is not printable. */
 export const notPrintable = 'must not contain control characters or characters that hide or turn text';
 
 /** Whether every character of a name shows as what it is. */

@@ -3,7 +3,7 @@
 const earliest = new Date('2000-01-01T00:00:00Z');
 const latest = new Date('2200-01-01T00:00:00Z');
 
-/** What is told of a time outside of them. */
+/** What an error says of a time outside of them. */
 export const reportableYears = 'lies between the years 2000 and 2199';
 
 /** Whether a time is one that may be asked for. */

@@ -137,7 +137,7 @@ function getProvider(id: string): Provider | undefined {
 
 function findModel(providerId: string, model: string): ListedModel | undefined {
   const provider = getProvider(providerId);
-  // What a fine-tuned model costs is told in full by other catalogues; the rules here would take it for its base.
+  // What a fine-tuned model costs stands in full in other catalogues; the rules here would take it for its base.
   if (!provider || fineTunedBase(model) !== undefined) return undefined;
   return findAmong(provider, model) ?? findAmong(provider, withDashedDate(model));
 }

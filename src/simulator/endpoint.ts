@@ -26,7 +26,7 @@ export interface CacheBreakpoint {
 
 export type ReasoningEffort = 'none' | 'minimal' | 'low' | 'medium' | 'high';
 
-/** A request, told without its provider's words. */
+/** A request, without its provider's words. */
 export interface ModelRequest {
   /** The model as it was asked for. */
   readonly model: string;

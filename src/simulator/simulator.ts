@@ -28,7 +28,7 @@ const maxSightings = 500_000;
 
 export interface SimulatorOptions extends SimulatorConfigInput {
   readonly clock?: Clock;
-  /** Told of failures of the simulator itself, such as a full disk; by default they become process warnings. */
+  /** Called for failures of the simulator itself, such as a full disk; by default they become process warnings. */
   readonly onError?: (error: Error) => void;
 }
 

@@ -1,6 +1,6 @@
 import type { Clock } from '../kernel/clock.ts';
 
-/** How often a fault of one kind may be said, and how many kinds are told apart. */
+/** How often a fault of one kind may be said, and how many kinds are distinguished. */
 const intervalMs = 10_000;
 const capacity = 1000;
 

@@ -34,7 +34,7 @@ export type LabelsOf<Definition extends MetricDefinition> = {
 
 /** What code reports to. Who has the metrics of several catalogues has those of each, and not the other way round. */
 export interface Metrics<out Catalogue extends MetricCatalogue> {
-  /** Adds to a counter, 1 unless told otherwise. */
+  /** Adds to a counter, 1 by default. */
   increment<Name extends NamesOf<Catalogue, 'counter'>>(
     name: Name,
     labels: LabelsOf<Catalogue[Name]>,
@@ -80,7 +80,7 @@ export interface Metrics<out Catalogue extends MetricCatalogue> {
   seriesCount(): number;
   /** Time series before further label sets fold. */
   readonly seriesCap: number;
-  /** The exposition for a scrape, in the classic text format unless told otherwise. */
+  /** The exposition for a scrape, in the classic text format by default. */
   render(format?: ExpositionFormat): Promise<{ readonly contentType: string; readonly body: string }>;
 }
 

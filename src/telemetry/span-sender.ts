@@ -20,9 +20,9 @@ export interface SpanSenderOptions {
   readonly endpoint: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly clock: Clock;
-  /** Told of spans that nobody will see. */
+  /** Called for spans that nobody will see. */
   readonly onDropped: (reason: DropReason, count: number) => void;
-  /** Told of the first export that fails after one that did not. */
+  /** Called for the first export that fails after one that did not. */
   readonly onFailing: (error: unknown) => void;
 }
 

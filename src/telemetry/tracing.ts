@@ -23,9 +23,9 @@ export interface TracingOptions {
   readonly originAttributes?: readonly OriginField[];
   /** Default the machine's. */
   readonly clock?: Clock;
-  /** Told of spans that will not be seen. */
+  /** Called for spans that will not be seen. */
   readonly onDropped?: (reason: DropReason, count: number) => void;
-  /** Told when exports begin to fail. */
+  /** Called when exports begin to fail. */
   readonly onFailing?: (error: unknown) => void;
 }
 

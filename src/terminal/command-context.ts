@@ -11,7 +11,7 @@ export interface CommandSurroundings {
   /** Progress, hints and errors. */
   readonly stderr: NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number };
   readonly clock: Clock;
-  /** Is told the name of the command of the first level before it runs. */
+  /** Called with the name of the command of the first level before it runs. */
   readonly beforeCommand?: (name: string) => void;
 }
 

@@ -25,7 +25,7 @@ import {
 
 const unsettled = {
   state: 'unsettled',
-  outcome: 'unknown',
+  outcome: 'unsettled',
   settlement: 'unsettled',
   upper_bound_usd: '0.01',
 } as const;

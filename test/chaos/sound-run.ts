@@ -169,7 +169,7 @@ export const calls: readonly CallEvidence[] = [
     fencing_token: 1,
     state: 'unsettled',
     settlement: 'unsettled',
-    outcome: 'unknown',
+    outcome: 'unsettled',
     has_answer: false,
     reserved_ms: 1600,
     settled_ms: 3500,

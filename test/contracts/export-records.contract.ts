@@ -49,7 +49,7 @@ export function exportRecordsContract(name: string, open: () => Promise<SqlDatab
     const storable = text.filter((value) => value.isWellFormed() && !value.includes('\0'));
     const settlement = fc.record({
       state: fc.constantFrom('settled', 'unsettled'),
-      outcome: fc.constantFrom('ok', 'error', 'cancelled', 'unknown'),
+      outcome: fc.constantFrom('ok', 'error', 'cancelled', 'unsettled'),
       settlement: fc.constantFrom('reported', 'estimated', 'free', 'unsettled'),
       errorType: maybe(storable),
       answeredModel: maybe(storable),
@@ -293,7 +293,7 @@ function fieldsOfEnd(end: SettledCall): Fields {
   const cost = isUnsettled && end.upperBoundUsd !== undefined ? (end.costUsd ?? usd('0')) : end.costUsd;
   const { byClass = {}, request } = end.cost ?? {};
   return {
-    outcome: end.outcome === 'unknown' ? 'unsettled' : end.outcome,
+    outcome: end.outcome,
     settlement: end.settlement,
     tier: end.tier,
     calls: 1,

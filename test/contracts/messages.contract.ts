@@ -8,12 +8,12 @@ import { MessageSearch } from '../../src/capabilities/message-operations/message
 import type {
   MessageFilter,
   MessagePlace,
-  MessageViewer,
 } from '../../src/capabilities/message-operations/message-selection.ts';
 import { MessageService } from '../../src/capabilities/message-operations/message-service.ts';
 import { metricCatalogue } from '../../src/host/metric-catalogue.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { LedgerHarness, someAdmission, someReservation, someSettlement } from '../support/ledger-fixture.ts';
+import type { Viewer } from '../../src/http/operator.ts';
 
 const operator = { actor: 'ann' };
 const asked = { max: 1000, reason: 'not wanted any more', dryRun: false };
@@ -63,7 +63,7 @@ export function messagesContract(name: string, open: () => Promise<SqlDatabase>)
       await expect.poll(() => tickedSince(id), { interval: 1 }).toBe(true);
       return id;
     };
-    const idsOf = async (filter: MessageFilter, viewer: MessageViewer = {}) =>
+    const idsOf = async (filter: MessageFilter, viewer: Viewer = {}) =>
       (await search.list(filter, viewer, { limit: 200 })).messages.map(({ id }) => id);
     const rowOf = async (id: Uuid) =>
       (

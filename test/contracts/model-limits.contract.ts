@@ -22,7 +22,7 @@ function correction(parts: Partial<LimitCorrection>): LimitCorrection {
     ...model,
     requestsBack: 0,
     tokensBack: 0,
-    blockMs: 0,
+    cooldownMs: 0,
     sentMsAgo: 0,
     marks: { requests: 0, tokens: 0 },
     tokensSlack: 50,
@@ -85,7 +85,7 @@ export function modelLimitsContract(name: string, open: () => Promise<SqlDatabas
           const buckets: Buckets = {
             requests: { perMinute: 600, level: before.requests_level },
             tokens: { perMinute: 60_000, level: before.tokens_level },
-            blockedMs: 0,
+            cooldownMs: 0,
           };
           const expected = take(allRefilled(buckets, after.at_ms - before.at_ms), wanted);
           expected.answers.forEach((one, index) => {
@@ -202,15 +202,15 @@ export function modelLimitsContract(name: string, open: () => Promise<SqlDatabas
       expect((await limits.take(ask({ tokens: 1 }))).state.tokens?.perMinute).toBe(60_000);
     });
 
-    it('blocks the model for every process when the provider has refused', async () => {
+    it('begins a cool-down for every process when the provider has refused', async () => {
       const [refused, other] = [newLimits(), newLimits()];
       const { marks } = await refused.take(ask());
-      await refused.correct(correction({ marks, blockMs: 30_000 }));
+      await refused.correct(correction({ marks, cooldownMs: 30_000 }));
       const answer = await other.take(ask({ maxWaitMs: 3000 }));
       expect(answer.isGranted).toBe(false);
       expect(answer.waitMs).toBeGreaterThan(15_000);
       // A shorter time that is named later ends nothing.
-      await refused.correct(correction({ marks, blockMs: 10 }));
+      await refused.correct(correction({ marks, cooldownMs: 10 }));
       expect((await other.take(ask({ maxWaitMs: 3000 }))).isGranted).toBe(false);
     });
 

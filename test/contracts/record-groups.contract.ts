@@ -5,7 +5,7 @@ import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts
 import { GivenAnswers } from '../../src/engine/calls/given-answers.ts';
 import type { ModelMetrics } from '../../src/engine/calls/model-metrics.ts';
 import { SettlementWriter } from '../../src/engine/calls/settlement-writer.ts';
-import type { CallFacts } from '../../src/engine/calls/usage-record-of-call.ts';
+import type { AttributedCall } from '../../src/engine/ledger/attributed-call.ts';
 import type { SettledCall } from '../../src/engine/ledger/call-ledger.ts';
 import { CorrectionLedger } from '../../src/engine/ledger/correction-ledger.ts';
 import { AbandonedCalls } from '../../src/engine/maintenance/abandoned-calls.ts';
@@ -25,7 +25,7 @@ type End = Omit<SettledCall, 'id'>;
 /** How a call can end, in every way in which its counts, its cost and its waste can differ. */
 const ends: fc.Arbitrary<End> = fc
   .record({
-    kind: fc.constantFrom('ok', 'invalid_output', 'failed', 'aborted', 'unknown'),
+    kind: fc.constantFrom('ok', 'invalid_output', 'failed', 'aborted', 'unsettled'),
     isPriced: fc.boolean(),
     isEstimated: fc.boolean(),
     isSuspect: fc.boolean(),
@@ -34,11 +34,11 @@ const ends: fc.Arbitrary<End> = fc
   })
   .map(({ kind, isPriced, isEstimated, isSuspect, mills, tokens }) => {
     const some = someSettlement({ id: '' });
-    if (kind === 'unknown')
+    if (kind === 'unsettled')
       return {
         ...some,
         state: 'unsettled',
-        outcome: 'unknown',
+        outcome: 'unsettled',
         settlement: 'unsettled',
         tokens: {},
         costUsd: undefined,
@@ -137,22 +137,24 @@ export function recordGroupsContract(name: string, open: () => Promise<SqlDataba
       }
     }
 
-    async function reserved(): Promise<CallFacts> {
+    async function reserved(): Promise<AttributedCall> {
       const id = newId(new Date());
       const reservation = someReservation({ id, message: undefined, origin, upperBoundUsd: bound });
       const outcome = await harness.calls.reserve(reservation);
       if (outcome.kind !== 'reserved') throw new Error(`not reserved: ${outcome.kind}`);
       return {
         id,
-        owner: { origin, message: undefined },
+        origin,
+        message: undefined,
         step: reservation.step,
         attempt: 1,
         provider: 'openai',
         model,
         operation: 'chat',
+        tier: reservation.tier,
         requestKind: 'single',
         fallbackFrom: undefined,
-        sentAt: outcome.at,
+        reservedAt: outcome.at,
         upperBoundUsd: bound,
       };
     }

@@ -164,11 +164,11 @@ export function waitsContract(kind: string, open: () => Promise<SqlDatabase>): v
       expect(wait?.until).toMatch(/T00:00:00\.000Z$/);
     });
 
-    it('tells an open circuit and a blocked model though no message was put off yet', async () => {
+    it('tells an open circuit and a model in its cool-down though no message was put off yet', async () => {
       await database.execute(
         `insert into millrace.model_health (provider, model, state, opens, probes_out, probe_successes, version, opened_at, open_until, reason, changed_at)
          values ('openai', 'gpt-5', 'open', 1, 0, 0, 1, clock_timestamp(), clock_timestamp() + interval '1 minute', '9 of 10 failed', clock_timestamp());
-         insert into millrace.model_limits (provider, model, blocked_until) values ('openai', 'gpt-5-mini', clock_timestamp() + interval '1 day')`,
+         insert into millrace.model_limits (provider, model, cooldown_until) values ('openai', 'gpt-5-mini', clock_timestamp() + interval '1 day')`,
       );
       expect(await waits()).toMatchObject([
         {
@@ -181,7 +181,7 @@ export function waitsContract(kind: string, open: () => Promise<SqlDatabase>): v
           reason: 'rate_limit',
           about: 'openai/gpt-5-mini',
           messages: 0,
-          why: expect.stringContaining('asked for a pause'),
+          why: expect.stringContaining('asked for a cool-down'),
         },
       ]);
     });

@@ -173,7 +173,7 @@ describe('bench/spans.ts', () => {
 });
 
 it('bench/metered-model.ts measures calls with and without metering', { timeout: 120_000 }, async () => {
-  const { stdout } = await run('metered-model.ts', ['20', '1']);
+  const { stdout } = await run('metered-model.ts', ['--calls', '20', '--rounds', '1']);
   for (const kind of ['doGenerate', 'generateText', 'streamText'])
     expect(stdout).toMatch(new RegExp(`^${kind} +bare [\\d.]+ .* µs +metered [\\d.]+ .* ratio`, 'm'));
 });

@@ -236,7 +236,7 @@ describe('a request that fails', () => {
     const [row] = await models.callRows();
     expect(row).toMatchObject({
       state: 'unsettled',
-      outcome: 'unknown',
+      outcome: 'unsettled',
       settlement: 'unsettled',
       cost_usd: null,
     });

@@ -6,7 +6,7 @@ import type {
 import { embed, generateText, streamText } from 'ai';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Clock, systemClock } from '../../src/kernel/clock.ts';
-import type { OwningMessage } from '../../src/engine/calls/call-attribution.ts';
+import type { OwningMessage } from '../../src/engine/calls/call-maker.ts';
 import type { CallGroup } from '../../src/engine/calls/call-group.ts';
 import type { MeteredModels } from '../../src/engine/calls/metered-models.ts';
 import { ScriptedEmbeddingModel, ScriptedModel } from '../../src/testing/scripted-model.ts';

@@ -70,7 +70,7 @@ describe('RateGate', () => {
     const gate = composeRateGate({
       limits: book,
       store: new RateLimitStore({ database, clock: systemClock }),
-      maxBlockMs: 40_000,
+      maxCooldownMs: 40_000,
       clock: {
         ...systemClock,
         sleep: (delayMs, signal) => {
@@ -192,7 +192,7 @@ describe('RateGate', () => {
     expect(await readLevel()).toBeGreaterThanOrEqual(0);
   });
 
-  it('blocks the model in every process when the provider refuses', async () => {
+  it('begins a cool-down of the model in every process when the provider refuses', async () => {
     const [here, there] = [newGate().gate, newGate().gate];
     const pass = await here.enter(question());
     await there.enter(question());
@@ -204,7 +204,7 @@ describe('RateGate', () => {
     expect(await readLevel()).toBeGreaterThan(perMinute - 400);
   });
 
-  it('is not blocked beyond the cap by what one refusal asks for', async () => {
+  it('has no cool-down beyond the cap by what one refusal asks for', async () => {
     const [here, there] = [newGate().gate, newGate().gate];
     const free = question({ model: 'gpt-4o' });
     for (const asked of [question(), free]) {
@@ -213,8 +213,8 @@ describe('RateGate', () => {
     }
     await here.close();
     const { rows } = await database.query<{ seconds: number }>({
-      name: 'test.blocked',
-      text: `select extract(epoch from blocked_until - clock_timestamp())::float as seconds
+      name: 'test.cooldown',
+      text: `select extract(epoch from cooldown_until - clock_timestamp())::float as seconds
              from millrace.model_limits where model = 'gpt-5-mini'`,
     });
     expect(rows[0]?.seconds).toBeGreaterThan(20);
@@ -229,7 +229,7 @@ describe('RateGate', () => {
     }
   });
 
-  it('blocks a model without a limit in its own process, and only that model', async () => {
+  it('begins a cool-down of a model without a limit in its own process, and of that model only', async () => {
     const { gate } = newGate();
     const free = question({ model: 'gpt-4o' });
     const pass = await gate.enter(free);

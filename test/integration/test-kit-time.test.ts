@@ -66,6 +66,6 @@ describe('time limits in the test kit', () => {
     kit = await TestKit.create({ providers: [LastingStage], models: { 'openai/gpt-5-mini': model } });
     const run = await kit.run(Asked.v1, { text: 'why' }, { origin });
     expect(run.messages).toMatchObject([{ state: 'dead_lettered', errorCode: 'MILLRACE_MODEL_TIMEOUT' }]);
-    expect(run.calls).toMatchObject([{ step: 'answer', outcome: 'unknown' }]);
+    expect(run.calls).toMatchObject([{ step: 'answer', outcome: 'unsettled' }]);
   });
 });

@@ -350,7 +350,7 @@ export function limitCorrections(
       model: `model-${index % 50}`,
       requestsBack: 0,
       tokensBack: 1,
-      blockMs: 0,
+      cooldownMs: 0,
       sentMsAgo: 5,
       marks: { requests: 1, tokens: 1 },
       tokensSlack: 10,
@@ -359,7 +359,7 @@ export function limitCorrections(
     refused: [
       ...poisonedField<Correction>('model', badTexts),
       ...poisonedField<Correction>('tokensBack', [1e308, Number.NaN, -Infinity, 1n]),
-      ...poisonedField<Correction>('blockMs', [1e17, 1e300, Infinity]),
+      ...poisonedField<Correction>('cooldownMs', [1e17, 1e300, Infinity]),
       ...poisoned<Correction>('remaining', [Number.NaN, 'many'], (row, remaining) => ({
         ...row,
         told: { requests: unknown, tokens: { perMinute: undefined, remaining } },

@@ -64,7 +64,7 @@ export function unsettledFor(id: string, boundUsd: string): SettledCall {
   return someSettlement({
     id,
     state: 'unsettled',
-    outcome: 'unknown',
+    outcome: 'unsettled',
     settlement: 'unsettled',
     costUsd: undefined,
     upperBoundUsd: usd(boundUsd),

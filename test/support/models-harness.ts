@@ -11,12 +11,12 @@ import { type Usd, sumUsd, usd } from '../../src/kernel/money.ts';
 import { CallLedger } from '../../src/engine/ledger/call-ledger.ts';
 import type { MessageLedger } from '../../src/engine/ledger/message-ledger.ts';
 import { originOfColumns } from '../../src/engine/ledger/stored-message.ts';
-import type { OwningMessage } from '../../src/engine/calls/call-attribution.ts';
+import type { OwningMessage } from '../../src/engine/calls/call-maker.ts';
 import type { CallGroup } from '../../src/engine/calls/call-group.ts';
 import {
-  composeModelGateway,
+  composeMeteredModels,
   type MeteredModelsOptions,
-} from '../../src/engine/calls/compose-model-gateway.ts';
+} from '../../src/engine/calls/compose-metered-models.ts';
 import type { MeteredModels } from '../../src/engine/calls/metered-models.ts';
 import { type ProviderConfig, ProviderRegistry } from '../../src/engine/providers/provider-registry.ts';
 import { loadProviderSdks } from '../../src/engine/providers/provider-sdks.ts';
@@ -117,7 +117,7 @@ export async function openMeteredModels(): Promise<ModelsHarness> {
   };
   const sdks = await loadProviderSdks(['openai', 'anthropic', 'openai-compatible']);
   const metered: ModelsHarness['metered'] = (providers, options = {}) =>
-    composeModelGateway({
+    composeMeteredModels({
       ledger: calls,
       pricer,
       registry: new ProviderRegistry(providers, sdks),

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { AppError } from '../../kernel/app-error.ts';
 import { type ApiKeyIdentity, type ApiScope, apiScopes, hasScope } from '../../http/api-key-identity.ts';
-import type { ApiKeyEntry, ApiKeys, KeyOperator, NewApiKey } from './api-keys.ts';
+import { actorOf } from '../../http/operator.ts';
+import type { ApiKeyEntry, ApiKeys, NewApiKey } from './api-keys.ts';
 
 /* Keys by keys: what the holder of one may do with others. No key leads to rights that its holder has not. */
 
@@ -64,7 +65,7 @@ export class KeyAdministration {
   ): Promise<NewKeyDocument> {
     requireCovered(caller, { scopes, team });
     const wanted = { name, scopes, ...(team === undefined ? {} : { team }) };
-    const { id, key } = await this.#keys.create(wanted, operatorOf(caller, reason));
+    const { id, key } = await this.#keys.create(wanted, { actor: actorOf(caller), reason });
     return { id, ...wanted, scopes: [...scopes], key };
   }
 
@@ -74,7 +75,7 @@ export class KeyAdministration {
     const isSeen = entry !== undefined && (caller.team === undefined || caller.team === entry.team);
     if (!isSeen) throw missing(id);
     requireCovered(caller, entry);
-    if (!(await this.#keys.revoke(id, operatorOf(caller, reason)))) throw missing(id);
+    if (!(await this.#keys.revoke(id, { actor: actorOf(caller), reason }))) throw missing(id);
     const { name, scopes, team } = entry;
     return { id, name, scopes: [...scopes], ...(team === undefined ? {} : { team }), revoked: true };
   }
@@ -98,10 +99,6 @@ function requireCovered(
       `This API key belongs to the team "${caller.team}": name that team.`,
     );
   }
-}
-
-function operatorOf({ name, id }: ApiKeyIdentity, reason: string): KeyOperator {
-  return { actor: `key:${name}:${id}`, reason };
 }
 
 function missing(id: string): AppError {

@@ -17,7 +17,7 @@ export interface BudgetAdmissionOptions {
   readonly book: BudgetBook;
   readonly read: () => Promise<readonly BudgetWindowState[]>;
   readonly clock: Clock;
-  /** Told of every message that is refused, and because of which budget. */
+  /** Called for every message that is refused, and because of which budget. */
   readonly onRefused: (budget: string) => void;
 }
 

@@ -1,12 +1,11 @@
 import { z } from 'zod';
+import { amountSchema } from '../../http/document-parts.ts';
 import { roomOf } from './budget-room.ts';
 import { formatUsd } from '../../kernel/money.ts';
 import type { BudgetLedger, BudgetState } from './budget-ledger.ts';
 import type { CallerView } from '../../http/api-key-identity.ts';
 
 /* The answer of GET /v1/budgets: every budget that holds, with its present window. */
-
-const amount = z.string().regex(/^-?\d+(\.\d+)?$/);
 
 export const budgetReportSchema = z.object({
   currency: z.literal('USD'),
@@ -21,10 +20,10 @@ export const budgetReportSchema = z.object({
         .describe('A calendar window in UTC; weeks begin on Monday.'),
       windowStart: z.iso.datetime(),
       windowEndsAt: z.iso.datetime(),
-      limitUsd: amount,
-      spentUsd: amount.describe('What settled calls cost, and the upper bounds of unsettled ones.'),
-      reservedUsd: amount.describe('The upper bounds of calls under way.'),
-      remainingUsd: amount.describe('What may still be reserved; below 0 when the limit was lowered.'),
+      limitUsd: amountSchema,
+      spentUsd: amountSchema.describe('What settled calls cost, and the upper bounds of unsettled ones.'),
+      reservedUsd: amountSchema.describe('The upper bounds of calls under way.'),
+      remainingUsd: amountSchema.describe('What may still be reserved; below 0 when the limit was lowered.'),
       atLimit: z.enum(['park', 'refuse']).describe('What happens to new messages when it is used up.'),
       unpriced: z.enum(['refuse', 'allow']).describe('What happens to calls without a known price.'),
       waitingMessages: z.int().describe('Messages that wait for room in it.'),

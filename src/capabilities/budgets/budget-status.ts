@@ -2,7 +2,7 @@ import { BudgetLedger, type BudgetState } from './budget-ledger.ts';
 import { formatUsd } from '../../kernel/money.ts';
 import type { StatusPart, WaitExplanation } from '../status-part.ts';
 
-/** What is told of messages that wait for room in a budget. */
+/** What the status says of messages that wait for room in a budget. */
 export const budgetStatus: StatusPart = {
   schema: {},
   read: async ({ database }) => {

@@ -3,6 +3,7 @@ import { ApiBearerAuth, ApiBody, ApiOperation, ApiParam, ApiResponse, ApiTags } 
 import type { ApiKeyIdentity } from '../../http/api-key-identity.ts';
 import { Caller, RequireScope } from '../../http/caller.ts';
 import { parseRequest } from '../../http/request-faults.ts';
+import { operatorOf } from '../../http/operator.ts';
 import { CorrectionService, type CorrectionReport } from './correction-service.ts';
 import { correctionOf, correctionRequestSchema } from './correction-requests.ts';
 
@@ -42,10 +43,9 @@ export class CallsController {
   async correct(
     @Param('id') id: string,
     @Body() body: unknown,
-    @Caller() { name, id: keyId, team }: ApiKeyIdentity,
+    @Caller() caller: ApiKeyIdentity,
   ): Promise<CorrectionReport> {
     const request = correctionOf(id, parseRequest(correctionRequestSchema, body));
-    const operator = { actor: `key:${name}:${keyId}`, ...(team === undefined ? {} : { team }) };
-    return await this.#service.correct(request, operator);
+    return await this.#service.correct(request, operatorOf(caller));
   }
 }

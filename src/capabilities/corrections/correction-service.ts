@@ -7,6 +7,7 @@ import { recordOfUsageCorrection } from '../../engine/calls/usage-record-of-call
 import type { Pricer } from '../../pricing/price.ts';
 import { type TokenCounts, tokenClasses } from '../../pricing/token-classes.ts';
 import { renderUsageLine } from '../../engine/export/usage-record.ts';
+import { type Operator, requireUnbound } from '../../http/operator.ts';
 
 /** A correction as an operator asks for it. */
 export interface CorrectionRequest {
@@ -17,12 +18,6 @@ export interface CorrectionRequest {
   readonly costUsd?: Usd;
   readonly dryRun: boolean;
   readonly reason: string;
-}
-
-/** Who acts: the name for the audit, and the team that the key is bound to, if there is one: such a key corrects nothing. */
-export interface CorrectionOperator {
-  readonly actor: string;
-  readonly team?: string | undefined;
 }
 
 /** What a correction did, or would do. */
@@ -62,12 +57,8 @@ export class CorrectionService {
    * Throws MILLRACE_FORBIDDEN for an operator of one team, MILLRACE_NOT_FOUND without such a call, and
    * MILLRACE_REQUEST_INVALID when it cannot be priced.
    */
-  async correct(request: CorrectionRequest, { actor, team }: CorrectionOperator): Promise<CorrectionReport> {
-    if (team !== undefined)
-      throw new AppError(
-        'MILLRACE_FORBIDDEN',
-        `This API key belongs to the team "${team}"; only one without a team may correct calls, since a correction moves money in limits of spend.`,
-      );
+  async correct(request: CorrectionRequest, operator: Operator): Promise<CorrectionReport> {
+    requireUnbound(operator, 'correct calls, since a correction moves money in limits of spend');
     const { ledger, clock } = this.#options;
     const { id, dryRun, reason } = request;
     const call = isUuid(id) ? await ledger.find(id) : undefined;
@@ -98,7 +89,7 @@ export class CorrectionService {
     const now = clock.now();
     const audit = {
       id: newId(now),
-      actor,
+      actor: operator.actor,
       reason,
       target: `call ${id}`,
       detail: { before: report.before, after: report.after },

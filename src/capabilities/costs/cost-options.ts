@@ -1,9 +1,7 @@
 import type { Command } from 'commander';
-import { type CostFilterField, costFilterFields } from './cost-query.ts';
+import { costFilterFields, type CostFilters } from './cost-query.ts';
 
 /* The filters of costs as options of commands. */
-
-export type CostFilterOptions = Readonly<Partial<Record<CostFilterField, readonly string[]>>>;
 
 /** Adds `--team` and so on, each of which may be repeated. */
 export function withFilters(command: Command): Command {
@@ -14,7 +12,7 @@ export function withFilters(command: Command): Command {
 }
 
 /** What was given of them, as parameters of a question. */
-export function filterParametersOf(options: CostFilterOptions): Readonly<Record<string, unknown>> {
+export function filterParametersOf(options: CostFilters): Readonly<Record<string, unknown>> {
   return Object.fromEntries(
     costFilterFields.flatMap((field): (readonly [string, unknown])[] => {
       const values = options[field];

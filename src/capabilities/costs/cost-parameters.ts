@@ -5,6 +5,7 @@ import { isTimeZone, startOfDay } from '../../kernel/time-zone.ts';
 import { isReportable, reportableYears } from '../../kernel/reportable-time.ts';
 import {
   type CostFilterField,
+  type CostFilters,
   costFilterFields,
   type CostGroupField,
   costGroupFields,
@@ -17,7 +18,7 @@ import {
 import { invalidRequest } from '../../http/request-faults.ts';
 
 /*
- * The query string of GET /v1/costs as a question. Every fault is found before any is told; a parameter that is not
+ * The query string of GET /v1/costs as a question. Every fault is found before any is reported; a parameter that is not
  * known is a fault too, because a mistyped filter that is ignored shows a wrong sum.
  */
 
@@ -26,7 +27,7 @@ export interface CostReportRequest {
   readonly from: Date;
   readonly to: Date;
   readonly groupBy: readonly CostGroupField[];
-  readonly filters: Readonly<Partial<Record<CostFilterField, readonly string[]>>>;
+  readonly filters: CostFilters;
   readonly order: { readonly by: CostOrder; readonly direction: 'asc' | 'desc' };
   readonly limit: number;
   /** Whether the period is named and over, so that the same question has the same answer until records change. */

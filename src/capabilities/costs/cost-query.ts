@@ -22,6 +22,8 @@ export const costFilterFields = [
 export const costGroupFields = [...costFilterFields, 'waste', 'day', 'hour', 'week', 'month'] as const;
 
 export type CostFilterField = (typeof costFilterFields)[number];
+/** What records are filtered by: of each field, the values that it may have. */
+export type CostFilters = Readonly<Partial<Record<CostFilterField, readonly string[]>>>;
 export type CostGroupField = (typeof costGroupFields)[number];
 export type CostOrder = 'cost' | 'calls' | 'tokens' | 'group';
 
@@ -43,8 +45,8 @@ export interface CostQuery {
   /** Last moment, excluded. */
   readonly to?: Date;
   /** Each listed field must have one of its values. */
-  readonly filters?: Readonly<Partial<Record<CostFilterField, readonly string[]>>>;
-  /** Most expensive first unless told otherwise. */
+  readonly filters?: CostFilters;
+  /** Default: the most expensive first. */
   readonly order?: { readonly by: CostOrder; readonly direction: 'asc' | 'desc' };
   /** Groups in the answer, 1 to 10,000. */
   readonly limit?: number;

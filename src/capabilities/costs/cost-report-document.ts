@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { amountSchema } from '../../http/document-parts.ts';
 import { costGroupFields, messageCounts, spendSources } from './cost-query.ts';
 
 /*
@@ -6,15 +7,13 @@ import { costGroupFields, messageCounts, spendSources } from './cost-query.ts';
  * CSV form all come from here.
  */
 
-/** An exact amount of US dollars. */
-export const amount = z.string().regex(/^-?\d+(\.\d+)?$/);
 const tokenCount = z
   .union([z.int(), z.string().regex(/^-?\d+$/)])
   .describe('Exact: a number, or a decimal string where a number would not hold it (above 2^53 - 1).');
 
 /** The figures of one group, or of all together. Amounts are exact US dollars as decimal strings. */
 export const costFiguresSchema = z.object({
-  costUsd: amount.describe('Settled and estimated spend. What is unpriced or unsettled is not in it.'),
+  costUsd: amountSchema.describe('Settled and estimated spend. What is unpriced or unsettled is not in it.'),
   calls: z.int().describe('Requests that a provider may bill.'),
   messages: z
     .int()
@@ -24,7 +23,7 @@ export const costFiguresSchema = z.object({
     ),
   inputTokens: tokenCount,
   outputTokens: tokenCount,
-  wasteUsd: amount.describe(
+  wasteUsd: amountSchema.describe(
     'The part of costUsd that bought nothing: failed, aborted, duplicate and invalid-output calls; group by waste to see why.',
   ),
   unpricedCalls: z.int().describe('Calls whose price is not known; they cost more than nothing.'),
@@ -32,7 +31,7 @@ export const costFiguresSchema = z.object({
   estimatedCalls: z
     .int()
     .describe('Calls whose usage was counted by Millrace because the provider did not report it.'),
-  openUpperBoundUsd: amount.describe(
+  openUpperBoundUsd: amountSchema.describe(
     'What the unsettled, estimated and unpriced calls can have cost at most.',
   ),
   suspectCalls: z
@@ -50,7 +49,7 @@ export const periodFiguresSchema = costFiguresSchema.extend({
     .omit({ messages: true })
     .optional()
     .describe('The figures of the previous period, with compare=previous.'),
-  changeUsd: amount.optional().describe('costUsd less that of the previous period, exact.'),
+  changeUsd: amountSchema.optional().describe('costUsd less that of the previous period, exact.'),
   changeRatio: ratio
     .optional()
     .describe('changeUsd by the cost of the previous period, to six digits; absent where that was nothing.'),
@@ -58,7 +57,7 @@ export const periodFiguresSchema = costFiguresSchema.extend({
     .int()
     .optional()
     .describe('Messages that completed in the period, with completed=true.'),
-  costPerCompletedUsd: amount
+  costPerCompletedUsd: amountSchema
     .optional()
     .describe('costUsd by completedMessages, to 18 digits; absent where none completed.'),
 });

@@ -5,8 +5,8 @@ import type { CostReportDocument } from './cost-report-document.ts';
 import { CostReports } from './cost-reports.ts';
 import type { CostSettings } from './cost-settings.ts';
 import { usd } from '../../kernel/money.ts';
-import { type CostFilterOptions, filterParametersOf, withFilters } from './cost-options.ts';
-import { costGroupFields, messageCounts } from './cost-query.ts';
+import { filterParametersOf, withFilters } from './cost-options.ts';
+import { type CostFilters, costGroupFields, messageCounts } from './cost-query.ts';
 import { addForecastCommand } from './forecast/forecast-command.ts';
 import { addStatementCommand } from './statements/statement-command.ts';
 import {
@@ -26,7 +26,7 @@ import {
   tableDigits,
 } from '../../terminal/text-table.ts';
 
-interface CostsOptions extends StoreOptions, CostFilterOptions {
+interface CostsOptions extends StoreOptions, CostFilters {
   readonly groupBy?: string;
   readonly from?: string;
   readonly to?: string;

@@ -2,6 +2,7 @@ import { Controller, Get, Header, Headers, HttpStatus, Inject, Query, Res } from
 import { ApiBearerAuth, ApiOperation, ApiQuery, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { AppError } from '../../kernel/app-error.ts';
 import type { Clock } from '../../kernel/clock.ts';
+import type { ResponseWriter } from '../../http/response-writer.ts';
 import { costGroupFields, maxCostGroups, messageCounts } from './cost-query.ts';
 import { ApiFilters } from './api-filters.ts';
 import { acceptedFormat } from '../../http/accepted-format.ts';
@@ -13,12 +14,6 @@ import { costOrders, defaultPeriodDays, parseCostParameters } from './cost-param
 import type { CostReportDocument } from './cost-report-document.ts';
 import { CostReports } from './cost-reports.ts';
 import { isMatched } from './report-validator.ts';
-
-/** What both of Nest's platforms offer to set a header. */
-interface HeaderWriter {
-  header(name: string, value: string): unknown;
-  status(code: number): unknown;
-}
 
 const formats = ['application/json', 'text/csv'] as const;
 const period = { required: false, schema: { type: 'string' } } as const;
@@ -135,7 +130,7 @@ export class CostsController {
     @Headers('accept') accept: string | undefined,
     @Headers('if-none-match') known: string | undefined,
     @Caller() caller: ApiKeyIdentity,
-    @Res({ passthrough: true }) response: HeaderWriter,
+    @Res({ passthrough: true }) response: ResponseWriter,
   ): Promise<CostReportDocument | string> {
     const format = acceptedFormat(accept, formats);
     if (format === undefined) {

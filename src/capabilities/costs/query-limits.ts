@@ -4,7 +4,7 @@ import { costErrors } from './cost-errors.ts';
 
 /*
  * How much of the column store one report may take. The engine keeps to it by settings in the statement itself, so that
- * they hold over HTTP and embedded alike; what it refuses for them is told apart from a store that is away.
+ * they hold over HTTP and embedded alike; what it refuses for them is another error than a store that is away.
  */
 
 export interface QueryLimits {

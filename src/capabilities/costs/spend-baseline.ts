@@ -77,7 +77,7 @@ export class SpendBaseline {
     this.#options = options;
   }
 
-  /** Compares once. When the store fails, the gauge is emptied: an old ratio would keep an alert alive or asleep. */
+  /** Compares once. When the store fails, the gauge is emptied: with an old ratio an alert would go on, or never begin. */
   async compare(): Promise<void> {
     const { store, metrics, clock, settings } = this.#options;
     try {

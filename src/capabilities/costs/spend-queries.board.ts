@@ -66,7 +66,7 @@ export function spendPartsSql({
   });
 }
 
-/** The parts of the time range and of the one before it, told apart by `is_now`. */
+/** The parts of the time range and of the one before it, distinguished by `is_now`. */
 export function spendPartsOfBothSql(question: Omit<SpendPartsQuestion, 'span'>): string {
   return (['now', 'before'] as const)
     .map(

@@ -16,6 +16,7 @@ import { isoWeek } from '../../kernel/time-zone.ts';
 import { AnswerTimes, timeColumn } from './answer-times.ts';
 import { boundParameters, boundsOf, type Period, piecesOf } from './spend-pieces.ts';
 import { type CostFigures, readCount, readFigures } from './cost-figures.ts';
+import { filterConditions, filterParameters } from './filter-conditions.ts';
 import { type QueryLimits, queryWithin } from './query-limits.ts';
 import {
   exactMessages,
@@ -161,7 +162,11 @@ export class CostReportQuery {
   #completedLines(database: string): string[] {
     const columns = this.#query.groupBy.filter(isColumnField).map(columnOf);
     const selected = [...columns, ...namedAs(this.#times.over('ts')), 'message_id'].join(', ');
-    const conditions = ["outcome = 'completed'", ...boundsOf(this.#query), ...this.#filterConditions()];
+    const conditions = [
+      "outcome = 'completed'",
+      ...boundsOf(this.#query),
+      ...filterConditions(this.#query.filters),
+    ];
     return this.#grouped(
       ['count() AS total_completed'],
       `SELECT ${selected} FROM ${database}.message_outcomes WHERE ${conditions.join(' AND ')}`,
@@ -174,7 +179,7 @@ export class CostReportQuery {
       const { groupBy } = this.#query;
       const columns = groupBy.filter(isColumnField).map(columnOf);
       const source = `SELECT ${[...columns, ...namedAs(this.#times.over('ts')), 'message_id'].join(', ')} FROM ${table}`;
-      const conditions = [...boundsOf(this.#query), ...this.#filterConditions()];
+      const conditions = [...boundsOf(this.#query), ...filterConditions(this.#query.filters)];
       const where = conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`;
       return this.#grouped([`${exactMessages} AS total_messages`], `${source}${where}`);
     }
@@ -205,7 +210,7 @@ export class CostReportQuery {
       columns: groupBy.filter(isColumnField).map(columnOf),
       aggregates,
       pieces,
-      conditions: this.#filterConditions(),
+      conditions: filterConditions(this.#query.filters),
     });
   }
 
@@ -244,25 +249,12 @@ export class CostReportQuery {
     };
   }
 
-  #filterConditions(): string[] {
-    return this.#filters().map(([field]) => `${field} IN {${field}_filter:Array(String)}`);
-  }
-
   #parameters(): Record<string, unknown> {
     return {
       ...boundParameters(this.#query),
       ...boundParameters(this.#query.previous ?? {}, previousPrefix),
-      ...Object.fromEntries(this.#filters().map(([field, values]) => [`${field}_filter`, [...values]])),
+      ...filterParameters(this.#query.filters),
     };
-  }
-
-  /** An empty list is a filter too: nothing has one of no values. */
-  #filters(): (readonly [CostFilterField, readonly string[]])[] {
-    const { filters = {} } = this.#query;
-    return costFilterFields.flatMap((field) => {
-      const values = filters[field];
-      return values === undefined ? [] : [[field, values] as const];
-    });
   }
 
   #order(): string {

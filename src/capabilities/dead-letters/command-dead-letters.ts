@@ -14,14 +14,14 @@ export interface DeadLetterSettings {
 }
 
 export interface DeadLetterCommandOptions {
-  /** Told when the queue cannot be. */
+  /** Logs that the queue cannot be notified. */
   readonly logger: Logger;
-  /** Whether the work may replay, so that stages have to be woken. */
+  /** Whether the work may replay, so that stages have to be notified. */
   readonly replays: boolean;
 }
 
 /**
- * Dead letters in an operator's command, on the stores of an installation. Replayed messages wake their
+ * Dead letters in an operator's command, on the stores of an installation. Replayed messages notify their
  * stages through the queue when it is a server or a host runs beside the command; without a host, embedded queues are
  * filled from the ledger when one starts. Throws what opening the ledger throws, and MILLRACE_QUEUE_UNAVAILABLE before
  * anything is changed.

@@ -1,13 +1,12 @@
 import { z } from 'zod';
 import { type Usd, formatUsd, usd } from '../../kernel/money.ts';
+import { amountSchema, originDocument, originSchema } from '../../http/document-parts.ts';
 import type { DeadLetter, DeadLetterCall, DeadLetterHistory, StageReplayPlan } from './dead-letter.ts';
 import { messageStates } from '../../engine/ledger/message-state.ts';
 import { toCloudEvent } from '../../messages/cloud-event.ts';
 import { traceIdOf } from '../../telemetry/trace-context.ts';
 
 /* Dead letters as API and command line show them. Amounts are exact decimal strings in US dollars. */
-
-const amount = z.string().regex(/^-?\d+(\.\d+)?$/);
 
 const entryShape = {
   id: z.string(),
@@ -16,13 +15,7 @@ const entryShape = {
   pipeline: z.string(),
   owner: z.string().describe('The team that owns the stage.'),
   lane: z.string(),
-  origin: z.object({
-    team: z.string(),
-    customer: z.string(),
-    feature: z.string(),
-    batch: z.string().optional(),
-    labels: z.record(z.string(), z.string()).optional(),
-  }),
+  origin: originSchema,
   item: z.string(),
   type: z.string(),
   version: z.int().describe("Version of the data's schema."),
@@ -33,7 +26,7 @@ const entryShape = {
   attempts: z.int().describe('Failed attempts since it was admitted or last replayed.'),
   totalAttempts: z.int().describe('Failed attempts in all.'),
   replays: z.int().describe('How often it was replayed.'),
-  paidUsd: amount.describe('What its calls cost so far, as far as it is settled.'),
+  paidUsd: amountSchema.describe('What its calls cost so far, as far as it is settled.'),
   bodyBytes: z.int(),
   discarded: z.object({ at: z.iso.datetime(), by: z.string() }).optional(),
 };
@@ -77,8 +70,8 @@ const callSchema = z.object({
   errorType: z.string().optional(),
   reservedAt: z.iso.datetime(),
   durationMs: z.int().optional(),
-  costUsd: amount.optional().describe('Absent while it is not known.'),
-  upperBoundUsd: amount.optional(),
+  costUsd: amountSchema.optional().describe('Absent while it is not known.'),
+  upperBoundUsd: amountSchema.optional(),
   priceReference: z.string().optional(),
   priceCatalogue: z.string().optional(),
   wasteReason: z.string().optional(),
@@ -123,14 +116,14 @@ export const deadLetterSchema = z.object({
 const planFiguresShape = {
   count: z.int(),
   reusableSteps: z.int().describe('Recorded answers that are given again when the same is asked.'),
-  reusableUsd: amount.describe('What these had cost.'),
-  paidUsd: amount.describe('What was paid in all so far.'),
-  estimatedUsd: amount
+  reusableUsd: amountSchema.describe('What these had cost.'),
+  paidUsd: amountSchema.describe('What was paid in all so far.'),
+  estimatedUsd: amountSchema
     .optional()
     .describe(
       'What it costs beside that: as successful messages of the stage do on average. Absent without any.',
     ),
-  mostExpensiveUsd: amount
+  mostExpensiveUsd: amountSchema
     .optional()
     .describe('The same if each were as expensive as the most expensive of these messages. No upper bound.'),
 };
@@ -189,7 +182,7 @@ export function describeEntry(letter: DeadLetter): DeadLetterEntry {
     pipeline: envelope.pipeline,
     owner: envelope.owner,
     lane: envelope.lane,
-    origin: { ...origin, ...(origin.labels === undefined ? {} : { labels: { ...origin.labels } }) },
+    origin: originDocument(origin),
     item: envelope.item,
     type: envelope.type,
     version: envelope.version,

@@ -1,7 +1,8 @@
 import { AppError } from '../../kernel/app-error.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { newId } from '../../kernel/ids.ts';
-import type { DeadLetterFilter, DeadLetterPlace, DeadLetterViewer } from './dead-letter.ts';
+import type { Operator, Viewer } from '../../http/operator.ts';
+import type { DeadLetterFilter, DeadLetterPlace } from './dead-letter.ts';
 import type { OperationRecord } from '../../engine/ledger/operation-record.ts';
 import type { DeadLetters } from './dead-letters.ts';
 import type { StoredBody } from '../../engine/ledger/stored-message.ts';
@@ -23,16 +24,11 @@ import { cursorText } from './dead-letter-requests.ts';
 
 /*
  * What an operator does with dead letters. Each slice of an operation is durable with its audit record before the
- * stages are woken, and who dies between two slices has done exactly what the audit says: repeating the rest is safe.
+ * stages are notified, and who dies between two slices has done exactly what the audit says: repeating the rest is safe.
  */
 
-/** Who acts: the name for the audit, and the only team that may be touched, if there is one. */
-export interface Operator extends DeadLetterViewer {
-  readonly actor: string;
-}
-
 /** Who reads one. */
-export interface DeadLetterReader extends DeadLetterViewer {
+export interface DeadLetterReader extends Viewer {
   /** Whether the message's data is shown. Default true. */
   readonly maySeeData?: boolean;
 }
@@ -77,7 +73,7 @@ export class DeadLetterService {
   /** A page of dead letters, newest death first. */
   async list(
     filter: DeadLetterFilter,
-    viewer: DeadLetterViewer,
+    viewer: Viewer,
     { limit, after }: { readonly limit: number; readonly after?: DeadLetterPlace | undefined },
   ): Promise<DeadLetterList> {
     const { ledger } = this.#options;
@@ -105,10 +101,7 @@ export class DeadLetterService {
   }
 
   /** What a replay of the same selection would meet, reuse and cost. Changes nothing. */
-  async plan(
-    { filter, max }: Pick<ReplayRequest, 'filter' | 'max'>,
-    viewer: DeadLetterViewer,
-  ): Promise<ReplayPlan> {
+  async plan({ filter, max }: Pick<ReplayRequest, 'filter' | 'max'>, viewer: Viewer): Promise<ReplayPlan> {
     return describePlan(await this.#options.ledger.plan(filter, viewer, max), max);
   }
 

@@ -162,7 +162,7 @@ export const replayDeadLetters = named(
    select * from replayed`,
 );
 
-/** Parameters as for replayDeadLetters, up to $20. They stay what they are, and nobody is told of them any more. */
+/** Parameters as for replayDeadLetters, up to $20. They stay what they are, and are in no notification any more. */
 export const discardDeadLetters = named(
   'ledger.discard_dead_letters',
   `with ${chosen},

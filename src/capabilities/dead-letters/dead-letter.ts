@@ -26,11 +26,6 @@ export interface DeadLetterFilter {
   readonly discarded?: 'no' | 'only' | 'any';
 }
 
-/** Who looks or acts: with a team, nothing of another team is seen or touched. */
-export interface DeadLetterViewer {
-  readonly team?: string;
-}
-
 /** A dead letter as it is listed. */
 export interface DeadLetter {
   readonly envelope: MessageEnvelope;

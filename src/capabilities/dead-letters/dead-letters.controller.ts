@@ -29,7 +29,8 @@ import type {
   DiscardResult,
   ReplayResult,
 } from './dead-letter-documents.ts';
-import { DeadLetterService, type Operator } from './dead-letter-service.ts';
+import { operatorOf } from '../../http/operator.ts';
+import { DeadLetterService } from './dead-letter-service.ts';
 import {
   deadLetterFilterFields,
   discardedChoices,
@@ -156,10 +157,6 @@ export class DeadLettersController {
   async discard(@Body() body: unknown, @Caller() caller: ApiKeyIdentity): Promise<DiscardResult> {
     return await this.#service.discard(parseRequest(discardRequestSchema, body), operatorOf(caller));
   }
-}
-
-function operatorOf({ name, id, team }: ApiKeyIdentity): Operator {
-  return { actor: `key:${name}:${id}`, ...(team === undefined ? {} : { team }) };
 }
 
 function ApiFilters(): MethodDecorator {

@@ -10,11 +10,11 @@ import type {
   DeadLetterHistory,
   DeadLetterPage,
   DeadLetterPlace,
-  DeadLetterViewer,
   ReplayedMessage,
   StageReplayPlan,
 } from './dead-letter.ts';
 import type { OperationRecord } from '../../engine/ledger/operation-record.ts';
+import type { Viewer } from '../../http/operator.ts';
 import * as sql from './dead-letter-sql.ts';
 import type { MessageState } from '../../engine/ledger/message-state.ts';
 import {
@@ -44,7 +44,7 @@ export class DeadLetters {
 
   async list(
     filter: DeadLetterFilter,
-    viewer: DeadLetterViewer,
+    viewer: Viewer,
     page: { readonly after?: DeadLetterPlace; readonly limit: number },
   ): Promise<DeadLetterPage> {
     const { rows } = await this.#database.query<DeadRow & { readonly died_us: string }>(sql.listDeadLetters, [
@@ -63,7 +63,7 @@ export class DeadLetters {
   }
 
   /** A message that is dead or was once, with everything that is known; undefined when there is none for the viewer. */
-  async find(id: string, viewer: DeadLetterViewer): Promise<DeadLetterHistory | undefined> {
+  async find(id: string, viewer: Viewer): Promise<DeadLetterHistory | undefined> {
     if (!isUuid(id)) return undefined;
     const { rows } = await this.#database.query<DeadRow>(sql.findDeadLetter, [id, viewer.team]);
     const [row] = rows;
@@ -77,11 +77,7 @@ export class DeadLetters {
   }
 
   /** What replaying the oldest `max` of the selection would meet and cost. Changes nothing. */
-  async plan(
-    filter: DeadLetterFilter,
-    viewer: DeadLetterViewer,
-    max: number,
-  ): Promise<readonly StageReplayPlan[]> {
+  async plan(filter: DeadLetterFilter, viewer: Viewer, max: number): Promise<readonly StageReplayPlan[]> {
     const { rows } = await this.#database.query<PlanRow>(sql.planReplay, [
       ...selectionOf(filter, viewer),
       max,
@@ -92,7 +88,7 @@ export class DeadLetters {
   /** One slice of a replay, oldest death first. The first is due after `firstMs`, each further one `stepMs` later. */
   async replaySlice(
     filter: DeadLetterFilter,
-    viewer: DeadLetterViewer,
+    viewer: Viewer,
     slice: OperationRecord & { readonly limit: number; readonly firstMs: number; readonly stepMs: number },
   ): Promise<readonly ReplayedMessage[]> {
     const rows = await this.#operate<ReplayedRow>(sql.replayDeadLetters, filter, viewer, slice, [
@@ -107,7 +103,7 @@ export class DeadLetters {
   /** One slice of a discard, oldest death first; those that are discarded already stay as they are. */
   async discardSlice(
     filter: DeadLetterFilter,
-    viewer: DeadLetterViewer,
+    viewer: Viewer,
     slice: OperationRecord & { readonly limit: number },
   ): Promise<readonly { readonly id: Uuid; readonly stage: string; readonly owner: string }[]> {
     return await this.#operate(sql.discardDeadLetters, { ...filter, discarded: 'no' }, viewer, slice, []);
@@ -116,7 +112,7 @@ export class DeadLetters {
   async #operate<Row>(
     statement: SqlStatement,
     filter: DeadLetterFilter,
-    viewer: DeadLetterViewer,
+    viewer: Viewer,
     { id, limit, actor, target, detail, reason }: OperationRecord & { readonly limit: number },
     more: readonly unknown[],
   ): Promise<readonly Row[]> {
@@ -170,7 +166,7 @@ interface ReplayedRow extends OriginColumns {
 }
 
 /** The thirteen parameters that every selection begins with. */
-function selectionOf(filter: DeadLetterFilter, viewer: DeadLetterViewer): readonly unknown[] {
+function selectionOf(filter: DeadLetterFilter, viewer: Viewer): readonly unknown[] {
   return [
     filter.ids,
     filter.stage,

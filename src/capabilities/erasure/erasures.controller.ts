@@ -9,13 +9,10 @@ import {
   erasureRequestSchema,
   type RequestedErasureDocument,
 } from './erasure-documents.ts';
+import { actorOf } from '../../http/operator.ts';
+import type { ResponseWriter } from '../../http/response-writer.ts';
 import { ErasureService } from './erasure-service.ts';
 import { jsonOf } from '../../http/json-content.ts';
-
-/** What both of Nest's platforms offer to set a status. */
-interface StatusWriter {
-  status(code: number): unknown;
-}
 
 /** Erasures. Every route needs `erasures:write`; a key of a team erases what is that team's. */
 @ApiTags('erasures')
@@ -46,7 +43,7 @@ export class ErasuresController {
   async post(
     @Body() body: unknown,
     @Caller() caller: ApiKeyIdentity,
-    @Res({ passthrough: true }) response: StatusWriter,
+    @Res({ passthrough: true }) response: ResponseWriter,
   ): Promise<RequestedErasureDocument> {
     const { dryRun, reason, ...request } = parseRequest(erasureRequestSchema, body);
     if (dryRun) {
@@ -54,7 +51,7 @@ export class ErasuresController {
       const { messages, deadLetters, calls, open, usageRows } = await this.#service.preview(request, caller);
       return { dryRun, messages, deadLetters, calls, open, usageRows };
     }
-    const order = { actor: `key:${caller.name}:${caller.id}`, reason };
+    const order = { actor: actorOf(caller), reason };
     const erasure = await this.#service.request(request, order, caller);
     response.status(HttpStatus.ACCEPTED);
     return erasure;

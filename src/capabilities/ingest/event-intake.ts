@@ -94,7 +94,7 @@ function laneOf(value: unknown, noun: string): Lane | undefined {
   });
 }
 
-/** The type and data of an event whose envelope may be at fault, as far as they can be told. */
+/** The type and data of an event whose envelope may be at fault, as far as they can be read. */
 function sentOf(value: unknown, versionField: string) {
   if (typeof value !== 'object' || value === null) return undefined;
   const typeName: unknown = Reflect.get(value, 'type');

@@ -7,6 +7,7 @@ import { invalidRequest } from '../../http/request-faults.ts';
 import { AppError } from '../../kernel/app-error.ts';
 import { systemClock } from '../../kernel/clock.ts';
 import { EventLoopTurn } from '../../kernel/event-loop-turn.ts';
+import type { ResponseWriter } from '../../http/response-writer.ts';
 import { EventIntake, eventReceiptSchema, type EventReceipt } from './event-intake.ts';
 import { JsonBatch } from '../../http/json-body.ts';
 import {
@@ -31,10 +32,6 @@ export const batchReceiptSchema = z.object({
 
 type BatchReceipt = z.output<typeof batchReceiptSchema>;
 type EventResult = BatchReceipt['results'][number];
-
-interface StatusWriter {
-  status(code: number): unknown;
-}
 
 /** The way in for messages from outside. */
 @ApiTags('messages')
@@ -84,7 +81,7 @@ export class MessagesController {
     @Headers('content-type') contentType: string | undefined,
     @Caller() caller: ApiKeyIdentity,
     @Req() request: object,
-    @Res({ passthrough: true }) response: StatusWriter,
+    @Res({ passthrough: true }) response: ResponseWriter,
   ): Promise<EventReceipt | BatchReceipt> {
     switch (contentType?.split(';')[0]?.trim().toLowerCase()) {
       case plainMediaType:

@@ -14,8 +14,8 @@ export interface RateGateOptions {
   /** What is in force at the time. */
   readonly limits: Pick<LimitBook, 'limitOf'>;
   readonly store: RateLimitStore;
-  /** After this long others look again, whatever the provider told one of them. */
-  readonly maxBlockMs: number;
+  /** After this long others look again, whatever the provider asked of one of them. */
+  readonly maxCooldownMs: number;
   readonly clock: Clock;
   readonly random: () => number;
   readonly logger: Logger;
@@ -23,9 +23,9 @@ export interface RateGateOptions {
   readonly bounds?: LimitBounds;
   /** How many messages of a stage this process may work on at once at present; undefined outside of stages. */
   readonly slotsOf: (stage: string) => number | undefined;
-  /** Told of every wait that begins and holds a slot of the stage meanwhile. */
+  /** Called for every wait that begins and holds a slot of the stage meanwhile. */
   readonly onWait?: (stage: string, waitMs: number) => void;
-  /** Told of every request that is put aside: after this time one like it would be let through. */
+  /** Called for every request that is put aside: after this time one like it would be let through. */
   readonly onPark?: (stage: string, slotInMs: number) => void;
 }
 
@@ -33,7 +33,7 @@ const maxWaitingInProcess = 1000;
 
 /** Composes the gate that keeps limits. */
 export function composeRateGate(options: RateGateOptions): RateGate {
-  const { limits, store, maxBlockMs, clock, metrics, bounds, slotsOf } = options;
+  const { limits, store, maxCooldownMs, clock, metrics, bounds, slotsOf } = options;
   const places = new WaitLimiter(slotsOf, maxWaitingInProcess);
   bounds?.register('limit_waits', places);
   const lanes = new LimitLanes(limits, metrics);
@@ -45,7 +45,7 @@ export function composeRateGate(options: RateGateOptions): RateGate {
       onState: (lane, state) => lanes.learn(lane, state, clock.monotonicMs()),
     }),
     store,
-    maxBlockMs,
+    maxCooldownMs,
     clock,
     metrics,
   });

@@ -55,7 +55,7 @@ export async function limitsGate(parts: LimitParts): Promise<RateGate> {
   await warmInputEstimates(models.map(({ model }) => model));
   return composeRateGate({
     limits: book,
-    maxBlockMs: settings.retryAfter.maxModelMs,
+    maxCooldownMs: settings.retryAfter.maxModelMs,
     store: new RateLimitStore({ database, clock, bounds }),
     clock,
     random,

@@ -7,7 +7,7 @@ import type { Buckets } from './token-bucket.ts';
 export interface LimitCorrectionsOptions {
   readonly store: Pick<RateLimitStore, 'correct'>;
   readonly logger: Logger;
-  /** Told what the limits are then. */
+  /** Called with what the limits are then. */
   readonly onState: (lane: ModelLimiter, state: Buckets) => void;
 }
 

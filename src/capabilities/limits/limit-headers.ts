@@ -26,7 +26,7 @@ function wholeNumberIn(text: string | undefined): number | undefined {
   return text !== undefined && /^\d{1,15}$/.test(text.trim()) ? Number(text) : undefined;
 }
 
-/** A limit of nothing would block for ever. */
+/** A limit of nothing would let nothing through for ever. */
 function positive(value: number | undefined): number | undefined {
   return value === 0 ? undefined : value;
 }

@@ -1,15 +1,13 @@
 import { AppError } from '../../kernel/app-error.ts';
+import { type Operator, requireUnbound } from '../../http/operator.ts';
 import { LimitBook, type LimitsByName } from './limit-book.ts';
 import { type ModelLimitDocument, type ModelLimitList, setLimitDocument } from './limit-documents.ts';
 import type { LimitOrder } from './limit-requests.ts';
 import type { RateLimit } from './model-limits.ts';
 import type { SetLimit, SetLimits } from './set-limits.ts';
 
-/** Who acts: the name for the audit, and the team that the caller is bound to, if any. */
-export interface LimitOperator {
-  readonly actor: string;
-  readonly team?: string | undefined;
-}
+/** What only an operator of all teams may do. */
+const mayOnly = 'set limits, since they hold for all';
 
 /** What operators see and change of the limits of models. All processes follow within seconds. */
 export class LimitService {
@@ -29,15 +27,15 @@ export class LimitService {
   }
 
   /** Sets a model's limits; what the order does not name is as configured. Throws MILLRACE_FORBIDDEN. */
-  async set({ model, reason, ...limit }: LimitOrder, operator: LimitOperator): Promise<ModelLimitDocument> {
-    requireUnbound(operator);
+  async set({ model, reason, ...limit }: LimitOrder, operator: Operator): Promise<ModelLimitDocument> {
+    requireUnbound(operator, mayOnly);
     await this.#limits.set(model, limit, { actor: operator.actor, reason });
     return this.#documentOf(model, await this.#limits.read());
   }
 
   /** A model's limits are as configured again. Throws MILLRACE_NOT_FOUND when none was set, and MILLRACE_FORBIDDEN. */
-  async reset(model: string, reason: string, operator: LimitOperator): Promise<ModelLimitDocument> {
-    requireUnbound(operator);
+  async reset(model: string, reason: string, operator: Operator): Promise<ModelLimitDocument> {
+    requireUnbound(operator, mayOnly);
     const gone = await this.#limits.reset(model, { actor: operator.actor, reason });
     if (gone === undefined)
       throw new AppError('MILLRACE_NOT_FOUND', `No limit of ${model} is set; what holds is configured.`);
@@ -63,12 +61,4 @@ function rateOf({ requestsPerMinute, tokensPerMinute }: RateLimit = {}): ModelLi
     ...(requestsPerMinute === undefined ? {} : { requestsPerMinute }),
     ...(tokensPerMinute === undefined ? {} : { tokensPerMinute }),
   };
-}
-
-function requireUnbound({ team }: LimitOperator): void {
-  if (team === undefined) return;
-  throw new AppError(
-    'MILLRACE_FORBIDDEN',
-    `This API key belongs to the team "${team}"; only one without a team may set limits, since they hold for all.`,
-  );
 }

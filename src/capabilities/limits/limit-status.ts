@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { StatusPart, UnnotedWait, WaitExplanation } from '../status-part.ts';
-import { type BlockedModel, readBlockedModels } from './blocked-models.ts';
+import { type ModelCooldown, readModelCooldowns } from './model-cooldowns.ts';
 import { circuitsText } from './circuits-text.ts';
 import { ModelHealthStore, type TroubledModel } from './model-health-store.ts';
 
@@ -25,13 +25,13 @@ export interface TroubledModelsDocument {
   readonly circuits: readonly z.output<typeof circuitSchema>[];
 }
 
-/** Circuits that are not closed, and what is told of waits for models. */
+/** Circuits that are not closed, and explanations of waits for models. */
 export const limitStatus: StatusPart<TroubledModels, TroubledModelsDocument> = {
   schema: { circuits: z.array(circuitSchema) },
   read: async ({ database, clock }) => {
-    const [circuits, blocked] = await Promise.all([
+    const [circuits, cooldowns] = await Promise.all([
       new ModelHealthStore(database).troubled(),
-      readBlockedModels(database),
+      readModelCooldowns(database),
     ]);
     const now = clock.now();
     return {
@@ -47,7 +47,7 @@ export const limitStatus: StatusPart<TroubledModels, TroubledModelsDocument> = {
           case 'circuit':
             return ofCircuit(about, circuits.find(isIt), now);
           case 'rate_limit':
-            return ofLimit(about, blocked.find(isIt));
+            return ofLimit(about, cooldowns.find(isIt));
           case 'retry_budget':
             return {
               why: `Retries of calls to ${about} have used up their share of its calls.`,
@@ -59,7 +59,7 @@ export const limitStatus: StatusPart<TroubledModels, TroubledModelsDocument> = {
       },
       unnoted: [
         ...circuits.map((circuit) => unnoted('circuit', circuit, ofCircuit(nameOf(circuit), circuit, now))),
-        ...blocked.map((block) => unnoted('rate_limit', block, ofLimit(nameOf(block), block))),
+        ...cooldowns.map((cooldown) => unnoted('rate_limit', cooldown, ofLimit(nameOf(cooldown), cooldown))),
       ],
     };
   },
@@ -77,11 +77,11 @@ function ofCircuit(model: string, circuit: TroubledModel | undefined, now: Date)
   };
 }
 
-function ofLimit(model: string, block: BlockedModel | undefined): WaitExplanation {
-  if (block !== undefined) {
+function ofLimit(model: string, cooldown: ModelCooldown | undefined): WaitExplanation {
+  if (cooldown !== undefined) {
     return {
-      until: block.until,
-      why: `The provider of ${model} asked for a pause, and calls to it wait.`,
+      until: cooldown.until,
+      why: `The provider of ${model} asked for a cool-down, and calls to it wait.`,
       change: 'Time; or what the provider counts against: its quota, its limits.',
     };
   }

@@ -8,9 +8,9 @@ export interface LimitWaitsOptions {
   readonly places: WaitLimiter;
   readonly clock: Clock;
   readonly random: () => number;
-  /** Told of every wait that begins and holds a slot of the stage meanwhile. */
+  /** Called for every wait that begins and holds a slot of the stage meanwhile. */
   readonly onWait?: ((stage: string, waitMs: number) => void) | undefined;
-  /** Told of every request that is put aside: after this time one like it would be let through. */
+  /** Called for every request that is put aside: after this time one like it would be let through. */
   readonly onPark?: ((stage: string, slotInMs: number) => void) | undefined;
 }
 
@@ -36,7 +36,7 @@ export class LimitWaits {
     }
   }
 
-  /** Waits until the provider's block is over, if that is soon. Those who waited do not all go at the same moment. */
+  /** Waits until the model's cool-down is over, if that is soon. Those who waited do not all go at the same moment. */
   async waitOut(
     lane: ModelLimiter,
     { signal, stage }: Pick<GateQuestion, 'signal' | 'stage'>,
@@ -45,10 +45,10 @@ export class LimitWaits {
   ): Promise<void> {
     const { clock, random } = this.#options;
     for (;;) {
-      const blockedMs = lane.blockedMs(clock.monotonicMs());
-      if (blockedMs === 0) return;
-      if (!mayWait || blockedMs > maxWaitInPlaceMs) throw this.parked(lane, stage, tokens, blockedMs);
-      await this.sleep(stage, blockedMs + random() * Math.min(1000, blockedMs), signal);
+      const cooldownMs = lane.cooldownMs(clock.monotonicMs());
+      if (cooldownMs === 0) return;
+      if (!mayWait || cooldownMs > maxWaitInPlaceMs) throw this.parked(lane, stage, tokens, cooldownMs);
+      await this.sleep(stage, cooldownMs + random() * Math.min(1000, cooldownMs), signal);
     }
   }
 

@@ -104,7 +104,7 @@ export class ModelHealthStore {
     this.#database = database;
   }
 
-  /** Adds counts and reads how every model is doing; the sums are those from before, without what was told. */
+  /** Adds counts and reads how every model is doing; the sums are those from before, without what this call adds. */
   async count(
     counts: readonly ModelCount[],
     spans: { readonly circuitMs: number; readonly retriesMs: number },

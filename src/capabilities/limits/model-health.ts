@@ -9,10 +9,10 @@ import type { LimitBounds } from './limit-names.ts';
 
 /*
  * How every model is doing, as far as this process knows. Requests only count in memory; twice a second the counts are
- * told to the ledger, which answers what all processes know together. Whoever then sees that a circuit must turn turns
+ * reported to the ledger, which answers what all processes know together. Whoever then sees that a circuit must turn turns
  * it in the ledger, where one process succeeds and the others learn of it within the same half second.
  *
- * While the ledger is away, requests are judged by what was known last; what was counted is told when it is back.
+ * While the ledger is away, requests are judged by what was known last; what was counted is reported when it is back.
  */
 
 export interface ModelHealthOptions {
@@ -78,7 +78,7 @@ export class ModelHealth {
 
   /**
    * One look: tells and learns. True when the next must follow at once. Throws when the ledger could not be asked; what was
-   * to be told is kept for the next look.
+   * to be reported is kept for the next look.
    */
   async turn(): Promise<boolean> {
     if (!this.#isDue()) return false;

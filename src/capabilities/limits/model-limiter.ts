@@ -4,7 +4,7 @@ import type { RateLimit } from './model-limits.ts';
 /** Nobody is put aside for longer; who comes back too early is put aside again. */
 export const maxParkMs = 60_000;
 
-const nothingKnown: Buckets = { requests: undefined, tokens: undefined, blockedMs: 0 };
+const nothingKnown: Buckets = { requests: undefined, tokens: undefined, cooldownMs: 0 };
 
 /** What one process knows of one model's limits: their last state, when it was known, and who was put aside. */
 export class ModelLimiter {
@@ -13,7 +13,7 @@ export class ModelLimiter {
   #limit: RateLimit | undefined;
   #state: Buckets = nothingKnown;
   #atMs = 0;
-  #blockedUntilMs = 0;
+  #cooldownUntilMs = 0;
   #parkedUntilMs = 0;
 
   constructor(provider: string, model: string, limit: RateLimit | undefined) {
@@ -38,21 +38,21 @@ export class ModelLimiter {
   learn(state: Buckets, nowMs: number): void {
     this.#state = state;
     this.#atMs = nowMs;
-    this.block(state.blockedMs, nowMs);
+    this.coolDown(state.cooldownMs, nowMs);
   }
 
   /** The provider wants nobody to ask for this time. */
-  block(blockMs: number, nowMs: number): void {
-    if (blockMs > 0) this.#blockedUntilMs = Math.max(this.#blockedUntilMs, nowMs + blockMs);
+  coolDown(cooldownMs: number, nowMs: number): void {
+    if (cooldownMs > 0) this.#cooldownUntilMs = Math.max(this.#cooldownUntilMs, nowMs + cooldownMs);
   }
 
-  blockedMs(nowMs: number): number {
-    return Math.max(0, this.#blockedUntilMs - nowMs);
+  cooldownMs(nowMs: number): number {
+    return Math.max(0, this.#cooldownUntilMs - nowMs);
   }
 
   /** How long a request would have to wait, by what is known here. */
   waitMs(tokens: number, nowMs: number): number {
-    return Math.max(this.blockedMs(nowMs), waitOf(allRefilled(this.#state, nowMs - this.#atMs), tokens));
+    return Math.max(this.cooldownMs(nowMs), waitOf(allRefilled(this.#state, nowMs - this.#atMs), tokens));
   }
 
   /**

@@ -30,10 +30,10 @@ const refilled = `locked as materialized (
      select * from millrace.model_limits
      where (provider, model) in (select provider, model from asked) order by provider, model for update),
    refilled as materialized (
-     select provider, model, r_limit, t_limit, requests_taken, tokens_taken, blocked_until, now,
+     select provider, model, r_limit, t_limit, requests_taken, tokens_taken, cooldown_until, now,
        coalesce(least(r_limit, requests_level + elapsed_ms * r_limit / 60000), requests_level) as r_level,
        coalesce(least(t_limit, tokens_level + elapsed_ms * t_limit / 60000), tokens_level) as t_level,
-       coalesce(greatest(0, extract(epoch from blocked_until - now)::float8 * 1000), 0) as blocked_ms
+       coalesce(greatest(0, extract(epoch from cooldown_until - now)::float8 * 1000), 0) as cooldown_ms
      from (
        select timed.*, greatest(0, extract(epoch from now - updated_at)::float8 * 1000) as elapsed_ms
        from (
@@ -53,7 +53,7 @@ export const takeFromLimits = named(
    ${refilled},
    placed as materialized (
      select a.*, sum(a.tokens) over earlier_and_this as tokens_to_here, count(*) over earlier_and_this as requests_to_here,
-       greatest(r.blocked_ms,
+       greatest(r.cooldown_ms,
          (count(*) over earlier_and_this - 1 + least(r.r_limit, 1 + r.r_limit * ${marginShare}) - r.r_level) * 60000 / r.r_limit,
          (sum(a.tokens) over earlier_and_this - a.tokens + least(r.t_limit, a.tokens + r.t_limit * ${marginShare}) - r.t_level)
            * 60000 / r.t_limit) as wait_ms
@@ -73,12 +73,12 @@ export const takeFromLimits = named(
    select p.ord, p.wait_ms, p.wait_ms <= p.max_wait_ms as is_granted,
      c.requests_taken + p.requests_to_here as requests_mark, c.tokens_taken + p.tokens_to_here as tokens_mark,
      c.r_limit as requests_limit, c.t_limit as tokens_limit,
-     c.r_level - c.requests as requests_level, c.t_level - c.tokens as tokens_level, c.blocked_ms
+     c.r_level - c.requests as requests_level, c.t_level - c.tokens as tokens_level, c.cooldown_ms
    from placed p join changed c using (provider, model)`,
 );
 
 /**
- * $1 what happened to requests: what is given back of their estimates, and what the provider's answer told. Where the
+ * $1 what happened to requests: what is given back of their estimates, and what the provider's answer said. Where the
  * provider's bucket, less all that was taken after the request and with the time since it was sent, is clearly lower
  * than ours, ours is lowered to it. What was taken after it counts as settled where it is: the first requests of a kind are
  * estimated far too high, and would seem to be missing there. A limit that the provider names replaces the one it named before.
@@ -87,13 +87,13 @@ export const correctLimits = named(
   'admission.correct_limits',
   `with asked as materialized (
      select * from json_to_recordset($1::json) as a(ord int, provider text, model text, requests_back float8, tokens_back float8,
-       block_ms float8, sent_ms_ago float8, requests_mark float8, tokens_mark float8, requests_slack float8, tokens_slack float8,
+       cooldown_ms float8, sent_ms_ago float8, requests_mark float8, tokens_mark float8, requests_slack float8, tokens_slack float8,
        requests_left float8, tokens_left float8, requests_reported float8, tokens_reported float8)),
    ${refilled},
    told as (
-     select provider, model, r_limit, t_limit, blocked_until, now,
+     select provider, model, r_limit, t_limit, cooldown_until, now,
        sum(a.requests_back) as requests_back, sum(a.tokens_back) as tokens_back,
-       now + max(a.block_ms) * interval '1 millisecond' as told_until,
+       now + max(a.cooldown_ms) * interval '1 millisecond' as told_until,
        (array_agg(a.requests_reported order by a.ord desc) filter (where a.requests_reported is not null))[1] as r_reported,
        (array_agg(a.tokens_reported order by a.ord desc) filter (where a.tokens_reported is not null))[1] as t_reported,
        r_level + sum(a.requests_back) as r_level, t_level + sum(a.tokens_back) as t_level,
@@ -103,16 +103,16 @@ export const correctLimits = named(
        select o.ord, r.*, o.requests_left - (r.requests_taken - o.requests_mark) + o.sent_ms_ago * r.r_limit / 60000 as seen_requests,
          o.tokens_left - (r.tokens_taken - o.tokens_mark) + o.sent_ms_ago * r.t_limit / 60000 as seen_tokens
        from asked o join refilled r using (provider, model)) seen using (provider, model, ord)
-     group by provider, model, r_limit, t_limit, blocked_until, now, r_level, t_level)
+     group by provider, model, r_limit, t_limit, cooldown_until, now, r_level, t_level)
    update millrace.model_limits l
    set requests_level = coalesce(least(t.r_limit, t.r_level, t.r_seen), l.requests_level),
      tokens_level = coalesce(least(t.t_limit, t.t_level, t.t_seen), l.tokens_level),
      requests_taken = l.requests_taken - t.requests_back, tokens_taken = l.tokens_taken - t.tokens_back,
      requests_reported = coalesce(t.r_reported, l.requests_reported),
      tokens_reported = coalesce(t.t_reported, l.tokens_reported),
-     blocked_until = greatest(l.blocked_until, t.told_until), updated_at = t.now
+     cooldown_until = greatest(l.cooldown_until, t.told_until), updated_at = t.now
    from told t where l.provider = t.provider and l.model = t.model
    returning l.provider, l.model, t.r_limit as requests_limit, t.t_limit as tokens_limit,
      l.requests_level, l.tokens_level,
-     coalesce(greatest(0, extract(epoch from l.blocked_until - t.now)::float8 * 1000), 0) as blocked_ms`,
+     coalesce(greatest(0, extract(epoch from l.cooldown_until - t.now)::float8 * 1000), 0) as cooldown_ms`,
 );

@@ -50,7 +50,7 @@ export interface LimitCorrection extends LimitedModel {
   /** Negative when it used more than was estimated. */
   readonly tokensBack: number;
   /** How long the provider wants nobody to ask; 0 when it does not say. */
-  readonly blockMs: number;
+  readonly cooldownMs: number;
   readonly sentMsAgo: number;
   readonly marks: TakenMarks;
   /** By how much the provider's view may be lower than ours without meaning anything. */
@@ -72,7 +72,7 @@ interface StateRow {
   readonly tokens_limit: number | null;
   readonly requests_level: number;
   readonly tokens_level: number;
-  readonly blocked_ms: number;
+  readonly cooldown_ms: number;
 }
 
 interface TakenRow extends StateRow {
@@ -89,7 +89,7 @@ interface AskRow {
   readonly mayWait: boolean;
 }
 
-/** What is told of a model, as the statement takes it. */
+/** What was reported of a model, as the statement takes it. */
 interface ModelRow extends LimitedModel {
   readonly row: JsonRow;
 }
@@ -209,7 +209,7 @@ function correctionRow(correction: LimitCorrection): ModelRow {
     model,
     requests_back: correction.requestsBack,
     tokens_back: countOf('tokensBack', correction.tokensBack),
-    block_ms: correction.blockMs > 0 ? correction.blockMs : undefined,
+    cooldown_ms: correction.cooldownMs > 0 ? correction.cooldownMs : undefined,
     sent_ms_ago: correction.sentMsAgo,
     requests_mark: correction.marks.requests,
     tokens_mark: correction.marks.tokens,
@@ -253,7 +253,7 @@ function stateOf(row: StateRow): Buckets {
   return {
     requests: bucketOf(row.requests_limit, row.requests_level),
     tokens: bucketOf(row.tokens_limit, row.tokens_level),
-    blockedMs: row.blocked_ms,
+    cooldownMs: row.cooldown_ms,
   };
 }
 

@@ -16,7 +16,7 @@ import type { LimitAnswer, RateLimitStore } from './model-limits.ts';
  *                                              ├─ soon, and a place free ─► wait holding the slot, then go
  *                                              └─ later                  ─► Parked, with a time to come back
  *   after the answer: the estimate is settled to the truth; the provider's headers lower what we believe is left; a 429
- *   blocks the model for everyone until the time that the provider named, within `maxBlockMs`.
+ *   begins a cool-down of the model for everyone, as long as the provider names, within `maxCooldownMs`.
  */
 
 export interface RateGateOptions {
@@ -24,14 +24,14 @@ export interface RateGateOptions {
   readonly waits: LimitWaits;
   readonly corrections: LimitCorrections;
   readonly store: Pick<RateLimitStore, 'take'>;
-  /** After this long others look again, whatever the provider told one of them. */
-  readonly maxBlockMs: number;
+  /** After this long others look again, whatever the provider asked of one of them. */
+  readonly maxCooldownMs: number;
   readonly clock: Clock;
   readonly metrics: LimitMetrics;
 }
 
 /** A 429 that names no time. */
-const defaultBlockMs = 1000;
+const defaultCooldownMs = 1000;
 /** Refusals for which a provider counts no tokens. Of other failures it is not known, and the estimate stands. */
 const uncounted: ReadonlySet<string> = new Set([
   'rate_limited',
@@ -65,10 +65,10 @@ export class RateGate implements CallGate {
     const { lanes, waits, clock } = this.#options;
     const lane = lanes.of(question);
     if (lane.limit === undefined) {
-      const blockedMs = lane.blockedMs(clock.monotonicMs());
-      if (blockedMs > 0)
+      const cooldownMs = lane.cooldownMs(clock.monotonicMs());
+      if (cooldownMs > 0)
         await waits.inPlace(question.stage, (mayWait) => waits.waitOut(lane, question, mayWait));
-      return { end: (end) => void this.#blockIfRefused(lane, end) };
+      return { end: (end) => void this.#coolDownIfRefused(lane, end) };
     }
     const inputTokens = await inputTokensOf(question);
     const tokens = this.#expected.expect(question, inputTokens);
@@ -124,7 +124,7 @@ export class RateGate implements CallGate {
     corrections.write(lane, {
       requestsBack: end.failure === 'rate_limited' ? 1 : 0,
       tokensBack: tokens - used,
-      blockMs: this.#blockIfRefused(lane, end),
+      cooldownMs: this.#coolDownIfRefused(lane, end),
       sentMsAgo: clock.monotonicMs() - sentAtMs,
       marks: answer.marks,
       tokensSlack: Math.max(2 * tokens, (answer.state.tokens?.perMinute ?? 0) * 0.01),
@@ -133,11 +133,14 @@ export class RateGate implements CallGate {
   }
 
   /** A provider that refused for its limit is left alone for the time that it named. */
-  #blockIfRefused(lane: ModelLimiter, end: GateEnd): number {
+  #coolDownIfRefused(lane: ModelLimiter, end: GateEnd): number {
     if (end.kind !== 'sent' || end.failure !== 'rate_limited') return 0;
-    const blockMs = Math.min(this.#options.maxBlockMs, Math.max(1, end.retryAfterMs ?? defaultBlockMs));
-    lane.block(blockMs, this.#options.clock.monotonicMs());
-    return blockMs;
+    const cooldownMs = Math.min(
+      this.#options.maxCooldownMs,
+      Math.max(1, end.retryAfterMs ?? defaultCooldownMs),
+    );
+    lane.coolDown(cooldownMs, this.#options.clock.monotonicMs());
+    return cooldownMs;
   }
 
   #noteWait({ provider, model }: ModelLimiter, waitedMs: number): void {
@@ -148,7 +151,7 @@ export class RateGate implements CallGate {
 const unknown = { perMinute: undefined, remaining: undefined };
 const nothingSent = {
   requestsBack: 1,
-  blockMs: 0,
+  cooldownMs: 0,
   sentMsAgo: 0,
   tokensSlack: 0,
   told: { requests: unknown, tokens: unknown },

@@ -6,7 +6,7 @@ import type { WatchedModel } from './watched-model.ts';
 
 /*
  * Retries of a model are at most a floor and a share of its first attempts, in a window, over all processes. First
- * attempts are counted when they have ended and are told twice a second; each retry is permitted by the ledger before it
+ * attempts are counted when they have ended and are reported twice a second; each retry is permitted by the ledger before it
  * leaves. So the share is never too high: what is not known yet is not counted on. Those that ask at the same time are
  * permitted together. A retry that cannot be asked for waits: the ledger that would permit it must reserve it, too.
  */

@@ -8,7 +8,7 @@ function full(): Buckets {
   return {
     requests: { perMinute: 600, level: 600 },
     tokens: { perMinute, level: perMinute },
-    blockedMs: 0,
+    cooldownMs: 0,
   };
 }
 
@@ -101,10 +101,10 @@ describe('token buckets', () => {
   });
 
   it('let nothing through while the provider has asked everyone to wait', () => {
-    const blocked = { ...full(), blockedMs: 1500 };
-    expect(take(blocked, [{ tokens: 1, maxWaitMs: 1000 }]).answers).toEqual([
+    const cooling = { ...full(), cooldownMs: 1500 };
+    expect(take(cooling, [{ tokens: 1, maxWaitMs: 1000 }]).answers).toEqual([
       { isGranted: false, waitMs: 1500 },
     ]);
-    expect(take(allRefilled(blocked, 1500), [{ tokens: 1, maxWaitMs: 0 }]).answers[0]?.isGranted).toBe(true);
+    expect(take(allRefilled(cooling, 1500), [{ tokens: 1, maxWaitMs: 0 }]).answers[0]?.isGranted).toBe(true);
   });
 });

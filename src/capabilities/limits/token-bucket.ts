@@ -22,7 +22,7 @@ export interface Buckets {
   readonly requests: Bucket | undefined;
   readonly tokens: Bucket | undefined;
   /** How long the provider has asked everyone to wait. */
-  readonly blockedMs: number;
+  readonly cooldownMs: number;
 }
 
 /** One request that wants to go. */
@@ -51,11 +51,11 @@ function refilled({ perMinute, level }: Bucket, elapsedMs: number): Bucket {
 }
 
 /** The buckets after some time. */
-export function allRefilled({ requests, tokens, blockedMs }: Buckets, elapsedMs: number): Buckets {
+export function allRefilled({ requests, tokens, cooldownMs }: Buckets, elapsedMs: number): Buckets {
   return {
     requests: requests && refilled(requests, elapsedMs),
     tokens: tokens && refilled(tokens, elapsedMs),
-    blockedMs: Math.max(0, blockedMs - elapsedMs),
+    cooldownMs: Math.max(0, cooldownMs - elapsedMs),
   };
 }
 
@@ -69,9 +69,9 @@ function waitMs({ perMinute, level }: Bucket, amount: number, ahead = 0): number
 }
 
 /** How long one request would have to wait. */
-export function waitOf({ requests, tokens, blockedMs }: Buckets, amount: number): number {
+export function waitOf({ requests, tokens, cooldownMs }: Buckets, amount: number): number {
   return Math.max(
-    blockedMs,
+    cooldownMs,
     requests === undefined ? 0 : waitMs(requests, 1),
     tokens === undefined ? 0 : waitMs(tokens, amount),
   );
@@ -82,13 +82,13 @@ export function take(
   buckets: Buckets,
   asks: readonly Ask[],
 ): { readonly buckets: Buckets; readonly answers: readonly Taken[] } {
-  const { requests, tokens, blockedMs } = buckets;
+  const { requests, tokens, cooldownMs } = buckets;
   let tokensAhead = 0;
   let tokensTaken = 0;
   let requestsTaken = 0;
   const answers = asks.map((ask, index): Taken => {
     const wait = Math.max(
-      blockedMs,
+      cooldownMs,
       requests === undefined ? 0 : waitMs(requests, 1, index),
       tokens === undefined ? 0 : waitMs(tokens, ask.tokens, tokensAhead),
     );
@@ -105,11 +105,11 @@ export function take(
 
 /** The buckets without what was taken; a negative amount is given back. */
 export function lowered(
-  { requests, tokens, blockedMs }: Buckets,
+  { requests, tokens, cooldownMs }: Buckets,
   requestCount: number,
   tokenCount: number,
 ): Buckets {
   const by = (bucket: Bucket | undefined, amount: number): Bucket | undefined =>
     bucket && { ...bucket, level: Math.min(bucket.perMinute, bucket.level - amount) };
-  return { requests: by(requests, requestCount), tokens: by(tokens, tokenCount), blockedMs };
+  return { requests: by(requests, requestCount), tokens: by(tokens, tokenCount), cooldownMs };
 }

@@ -77,7 +77,7 @@ export class WatchedModel {
     };
   }
 
-  /** Takes in what the ledger said; `added` is what this process told with the same question. */
+  /** Takes in what the ledger said; `added` is what this process reported with the same question. */
   read(reading: Omit<ModelReading, 'provider' | 'model'>, added: readonly ModelCount[], nowMs: number): void {
     const own = added.filter(({ provider, model }) => provider === this.provider && model === this.model);
     this.#shared = own.reduce<CircuitCounts>(sum, reading.counts);

@@ -17,9 +17,9 @@ export interface MessageSettings {
 }
 
 export interface MessageCommandOptions {
-  /** Told when the queue cannot be. */
+  /** Logs that the queue cannot be notified. */
   readonly logger: Logger;
-  /** Whether the work may make messages due, so that stages have to be woken. */
+  /** Whether the work may make messages due, so that stages have to be notified. */
   readonly notifies: boolean;
 }
 

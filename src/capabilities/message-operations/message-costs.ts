@@ -7,20 +7,19 @@ import { findMessage, listFailures } from '../../engine/ledger/message-sql.ts';
 import { messageStates, type MessageState } from '../../engine/ledger/message-state.ts';
 import { envelopeOf, type MessageRow } from '../../engine/ledger/stored-message.ts';
 import type { CallerView } from '../../http/api-key-identity.ts';
+import { amountSchema, originDocument, originSchema } from '../../http/document-parts.ts';
 
 /*
  * One message with its calls and what they cost, from the ledger: true at once, before any export. For a root, also
  * what everything that followed from it cost so far.
  */
 
-const amount = z.string().regex(/^-?\d+(\.\d+)?$/);
-
 const costSchema = z.object({
   calls: z.int(),
-  costUsd: amount.describe('Settled and estimated spend, an exact decimal string.'),
+  costUsd: amountSchema.describe('Settled and estimated spend, an exact decimal string.'),
   unpricedCalls: z.int(),
   unsettledCalls: z.int().describe('Calls under way, or of unknown outcome.'),
-  openUpperBoundUsd: amount.describe(
+  openUpperBoundUsd: amountSchema.describe(
     'What the calls that are not settled, or only estimated, can have cost at most.',
   ),
 });
@@ -54,8 +53,8 @@ const callSchema = z.object({
   tokens: tokensSchema
     .optional()
     .describe('Counts by class of token, which do not overlap; absent while they are not known.'),
-  costUsd: amount.optional().describe('Absent while it is not known.'),
-  upperBoundUsd: amount.optional(),
+  costUsd: amountSchema.optional().describe('Absent while it is not known.'),
+  upperBoundUsd: amountSchema.optional(),
   wasteReason: z.string().optional(),
   parameters: parametersSchema
     .optional()
@@ -75,13 +74,7 @@ export const messageCostSchema = z.object({
   pipeline: z.string(),
   stage: z.string(),
   lane: z.string(),
-  origin: z.object({
-    team: z.string(),
-    customer: z.string(),
-    feature: z.string(),
-    batch: z.string().optional(),
-    labels: z.record(z.string(), z.string()).optional(),
-  }),
+  origin: originSchema,
   item: z.string(),
   traceParent: z.string(),
   state: z.enum(messageStates),
@@ -216,7 +209,7 @@ function describeMessage(row: FoundRow): Omit<MessageCost, 'failures' | 'cost' |
   return {
     ...envelope,
     ...(parentId === undefined ? {} : { parentId }),
-    origin: { ...origin, ...(origin.labels === undefined ? {} : { labels: { ...origin.labels } }) },
+    origin: originDocument(origin),
     state: row.state,
     deliveries: row.deliveries,
     attempts: row.attempts + row.invalid_output_attempts,

@@ -1,11 +1,10 @@
 import { z } from 'zod';
 import { formatUsd } from '../../kernel/money.ts';
+import { amountSchema, originDocument, originSchema } from '../../http/document-parts.ts';
 import type { MessageSummary } from './message-search.ts';
 import { messageStates } from '../../engine/ledger/message-state.ts';
 
 /* Messages as the API and the command line show them. */
-
-const amount = z.string().regex(/^-?\d+(\.\d+)?$/);
 
 const summarySchema = z.object({
   id: z.string(),
@@ -19,13 +18,7 @@ const summarySchema = z.object({
   stage: z.string().describe('Empty for an output of the pipeline.'),
   owner: z.string(),
   lane: z.string(),
-  origin: z.object({
-    team: z.string(),
-    customer: z.string(),
-    feature: z.string(),
-    batch: z.string().optional(),
-    labels: z.record(z.string(), z.string()).optional(),
-  }),
+  origin: originSchema,
   item: z.string(),
   state: z.enum(messageStates),
   deliveries: z.int().describe('How often a worker took it.'),
@@ -44,10 +37,10 @@ const summarySchema = z.object({
   waitMs: z.int().optional().describe('From when it was due until it was taken last.'),
   runMs: z.int().optional().describe('From when it was taken last to its end.'),
   calls: z.int(),
-  costUsd: amount.describe('Settled and estimated spend of its own calls, an exact decimal string.'),
+  costUsd: amountSchema.describe('Settled and estimated spend of its own calls, an exact decimal string.'),
   unpricedCalls: z.int().describe('Calls whose cost is not in it because no price is known.'),
   unsettledCalls: z.int().describe('Calls whose cost is not in it: under way, or of unknown outcome.'),
-  openUpperBoundUsd: amount.describe(
+  openUpperBoundUsd: amountSchema.describe(
     'What the calls that are not settled, or only estimated, can have cost at most.',
   ),
 });
@@ -121,7 +114,7 @@ export function describeSummary(message: MessageSummary): MessageSummaryDocument
   return {
     ...rest,
     ...(parentId === undefined ? {} : { parentId }),
-    origin: { ...origin, ...(origin.labels === undefined ? {} : { labels: { ...origin.labels } }) },
+    origin: originDocument(origin),
     ...(errorCode === undefined ? {} : { errorCode }),
     ...(waitsFor === undefined ? {} : { waitsFor }),
     ...(message.state === 'pending' ? { dueAt: dueAt.toISOString() } : {}),

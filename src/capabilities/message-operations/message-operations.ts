@@ -2,8 +2,9 @@ import type { SqlDatabase, SqlStatement } from '../../drivers/sql-database/sql-d
 import type { Uuid } from '../../kernel/ids.ts';
 import type { Origin } from '../../messages/origin.ts';
 import type { OperationRecord } from '../../engine/ledger/operation-record.ts';
+import type { Viewer } from '../../http/operator.ts';
 import * as sql from './message-operations-sql.ts';
-import { type MessageFilter, type MessageViewer, selectionParameters } from './message-selection.ts';
+import { type MessageFilter, selectionParameters } from './message-selection.ts';
 import type { MessageState } from '../../engine/ledger/message-state.ts';
 import { releaseHeads } from '../../engine/ledger/order-sql.ts';
 import {
@@ -14,7 +15,7 @@ import {
   originOfColumns,
 } from '../../engine/ledger/stored-message.ts';
 
-/** A message that an operation touched, with what it takes to wake its stage. */
+/** A message that an operation touched, with what it takes to notify its stage. */
 export interface SteeredMessage {
   readonly id: Uuid;
   readonly stage: string;
@@ -59,7 +60,7 @@ export class MessageOperations {
   /** Open messages of the selection, oldest first; `later`: only those that wait for a time. */
   async select(
     filter: MessageFilter,
-    viewer: MessageViewer,
+    viewer: Viewer,
     { later, limit }: { readonly later: boolean; readonly limit: number },
   ): Promise<readonly OpenMessage[]> {
     const { rows } = await this.#database.query<OpenMessage>(sql.selectOpenMessages, [
@@ -71,7 +72,7 @@ export class MessageOperations {
   }
 
   /** What each of these is; those that the viewer may not see are left out. */
-  async describe(ids: readonly Uuid[], viewer: MessageViewer): Promise<readonly DescribedMessage[]> {
+  async describe(ids: readonly Uuid[], viewer: Viewer): Promise<readonly DescribedMessage[]> {
     const { rows } = await this.#database.query<DescribedRow>(sql.describeMessages, [ids, viewer.team]);
     return rows.map(({ id, state, parked_for: parkedFor, is_due_later: isDueLater }) => ({
       id,

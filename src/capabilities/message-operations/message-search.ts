@@ -2,12 +2,12 @@ import type { SqlDatabase } from '../../drivers/sql-database/sql-database.ts';
 import { isUuid, type Uuid } from '../../kernel/ids.ts';
 import { type Usd, usd } from '../../kernel/money.ts';
 import type { Origin } from '../../messages/origin.ts';
+import type { Viewer } from '../../http/operator.ts';
 import * as sql from './message-search-sql.ts';
 import {
   isNarrowed,
   type MessageFilter,
   type MessagePlace,
-  type MessageViewer,
   selectionParameters,
 } from './message-selection.ts';
 import type { MessageState } from '../../engine/ledger/message-state.ts';
@@ -90,7 +90,7 @@ export class MessageSearch {
   /** A page, newest first. It may hold fewer than `limit`, even none, though there are more: then it has a next. */
   async list(
     filter: MessageFilter,
-    viewer: MessageViewer,
+    viewer: Viewer,
     { limit, after }: { readonly limit: number; readonly after?: MessagePlace | undefined },
   ): Promise<MessagePage> {
     const looks = isNarrowed(filter) ? Math.max(lookedAtMost, limit + 1) : limit + 1;
@@ -112,7 +112,7 @@ export class MessageSearch {
   /** Everything in the tree that the message is in, oldest first, up to `limit`; undefined when there is none for the viewer. */
   async tree(
     id: string,
-    viewer: MessageViewer,
+    viewer: Viewer,
     limit: number,
   ): Promise<{ readonly messages: readonly MessageSummary[]; readonly isCut: boolean } | undefined> {
     if (!isUuid(id)) return undefined;
@@ -124,7 +124,7 @@ export class MessageSearch {
   /** Where the message's data lies, and what its handler returned. */
   async body(
     id: string,
-    viewer: MessageViewer,
+    viewer: Viewer,
   ): Promise<
     | { readonly envelope: MessageEnvelope; readonly body: StoredBody; readonly result: string | undefined }
     | undefined
@@ -141,7 +141,7 @@ export class MessageSearch {
   /** How far the message has come; with `children` also all that followed from it. */
   async progress(
     id: string,
-    viewer: MessageViewer,
+    viewer: Viewer,
     { children }: { readonly children: boolean },
   ): Promise<MessageProgress | undefined> {
     if (!isUuid(id)) return undefined;

@@ -1,5 +1,6 @@
 import type { Uuid } from '../../kernel/ids.ts';
 import type { MessageState } from '../../engine/ledger/message-state.ts';
+import type { Viewer } from '../../http/operator.ts';
 
 /** Which messages. A part that is absent selects everything. */
 export interface MessageFilter {
@@ -22,11 +23,6 @@ export interface MessageFilter {
   readonly from?: Date;
   /** … and before this one. */
   readonly to?: Date;
-}
-
-/** Who looks or acts: with a team, nothing of another team is seen, counted or touched. */
-export interface MessageViewer {
-  readonly team?: string;
 }
 
 /** A place in the list: when the message was written, in microseconds, and its id. */
@@ -55,7 +51,7 @@ export const selectedMessages = `($1::text[] is null or m.team = any($1::text[])
      and m.created_at < coalesce($14::timestamptz, 'infinity')`;
 
 /** The fourteen parameters that every selection begins with. */
-export function selectionParameters(filter: MessageFilter, viewer: MessageViewer): readonly unknown[] {
+export function selectionParameters(filter: MessageFilter, viewer: Viewer): readonly unknown[] {
   return [
     teamsOf(filter, viewer),
     filter.ids,
@@ -79,7 +75,7 @@ export function isNarrowed({ team: _team, from: _from, to: _to, ...narrowing }: 
   return Object.values(narrowing).some((values) => values !== undefined);
 }
 
-function teamsOf({ team: asked }: MessageFilter, { team }: MessageViewer): readonly string[] | undefined {
+function teamsOf({ team: asked }: MessageFilter, { team }: Viewer): readonly string[] | undefined {
   if (team === undefined) return asked === undefined ? undefined : [...new Set(asked)];
   return asked === undefined || asked.includes(team) ? [team] : [];
 }

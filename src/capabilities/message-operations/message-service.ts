@@ -8,8 +8,9 @@ import type {
   OpenMessage,
   SteeredMessage,
 } from './message-operations.ts';
+import type { Operator, Viewer } from '../../http/operator.ts';
 import type { MessageSearch } from './message-search.ts';
-import type { MessageFilter, MessagePlace, MessageViewer } from './message-selection.ts';
+import type { MessageFilter, MessagePlace } from './message-selection.ts';
 import type { LeasedMessage, StoredBody } from '../../engine/ledger/stored-message.ts';
 import type { MessageBodies } from '../../engine/pipeline/message-bodies.ts';
 import type { Publisher } from '../../engine/pipeline/publisher.ts';
@@ -27,13 +28,8 @@ import { messageCursor, type SteerRequest } from './message-requests.ts';
 
 /*
  * What operators see of messages and do with them. Each slice of an operation is durable with its audit record before any
- * stage is woken; whoever dies between two slices has done exactly what the audit says, and repeating the rest is safe.
+ * stage is notified; whoever dies between two slices has done exactly what the audit says, and repeating the rest is safe.
  */
-
-/** Who acts: the name for the audit, and the only team that may be touched, if there is one. */
-export interface MessageOperator extends MessageViewer {
-  readonly actor: string;
-}
 
 export interface MessageServiceOptions {
   readonly search: MessageSearch;
@@ -63,7 +59,7 @@ export class MessageService {
   /** A page of messages, newest first. */
   async list(
     filter: MessageFilter,
-    viewer: MessageViewer,
+    viewer: Viewer,
     page: { readonly limit: number; readonly after?: MessagePlace | undefined },
   ): Promise<MessageList> {
     const { messages, next } = await this.#options.search.list(filter, viewer, page);
@@ -74,7 +70,7 @@ export class MessageService {
   }
 
   /** The tree that the message is in: its root and all that followed; undefined when there is none for the viewer. */
-  async tree(id: string, viewer: MessageViewer): Promise<MessageTree | undefined> {
+  async tree(id: string, viewer: Viewer): Promise<MessageTree | undefined> {
     const tree = await this.#options.search.tree(id, viewer, maxTree);
     const [first] = tree?.messages ?? [];
     if (tree === undefined || first === undefined) return undefined;
@@ -86,7 +82,7 @@ export class MessageService {
   }
 
   /** The data of the message and what its handler returned; undefined when there is none for the viewer. */
-  async data(id: string, viewer: MessageViewer): Promise<MessageData | undefined> {
+  async data(id: string, viewer: Viewer): Promise<MessageData | undefined> {
     const found = await this.#options.search.body(id, viewer);
     if (found === undefined) return undefined;
     const { envelope, body, result } = found;
@@ -100,16 +96,16 @@ export class MessageService {
   }
 
   /** Ends open messages for good; what is being worked on is aborted within a second, in whichever process. */
-  cancel(request: SteerRequest, operator: MessageOperator): Promise<Steered> {
+  cancel(request: SteerRequest, operator: Operator): Promise<Steered> {
     return this.#steer('cancel', request, operator);
   }
 
   /** Makes messages that wait for a time due now. Those that wait for a pause, for room in a quota or for their turn go on waiting. */
-  retryNow(request: SteerRequest, operator: MessageOperator): Promise<Steered> {
+  retryNow(request: SteerRequest, operator: Operator): Promise<Steered> {
     return this.#steer('retry', request, operator);
   }
 
-  async #steer(steering: Steering, request: SteerRequest, operator: MessageOperator): Promise<Steered> {
+  async #steer(steering: Steering, request: SteerRequest, operator: Operator): Promise<Steered> {
     const { filter, max, dryRun } = request;
     const { operations } = this.#options;
     const later = steering === 'retry';
@@ -146,7 +142,7 @@ export class MessageService {
         touched.push(...slice);
         const done = new Set(slice.map(({ id }) => id));
         open = open.filter((id) => !done.has(id));
-        // What was made due late is woken by its own token; only a cancel must reach every open one.
+        // What was made due later is found by its own notification; only a cancel must reach every open one.
         if (steering === 'retry') break;
         open = (await this.#options.operations.readOpen(open)).map(({ message }) => message.envelope.id);
       }
@@ -203,16 +199,12 @@ export class MessageService {
     });
   }
 
-  #recordOf({ filter, max, reason }: SteerRequest, { actor, team }: MessageOperator): OperationRecord {
+  #recordOf({ filter, max, reason }: SteerRequest, { actor, team }: Operator): OperationRecord {
     const detail = { filter, max, ...(team === undefined ? {} : { team }) };
     return { id: newId(this.#options.clock.now()), actor, reason, target: 'messages', detail };
   }
 
-  async #skipped(
-    steering: Steering,
-    ids: readonly Uuid[],
-    viewer: MessageViewer,
-  ): Promise<Steered['skipped']> {
+  async #skipped(steering: Steering, ids: readonly Uuid[], viewer: Viewer): Promise<Steered['skipped']> {
     if (ids.length === 0) return [];
     const described = await this.#options.operations.describe(ids, viewer);
     const known = new Map(described.map((message) => [message.id, message]));

@@ -54,7 +54,7 @@ export const readTailed = named(
    order by m.finished_at, m.id`,
 );
 
-/** $1 ids, $2 the newest fencing token that was told of each. */
+/** $1 ids, $2 the newest fencing token of each that was shown. */
 export const listTailedFailures = named(
   'ledger.list_tailed_failures',
   `select f.message_id, f.fencing_token, f.at, f.code, f.retryable

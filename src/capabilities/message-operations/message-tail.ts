@@ -2,7 +2,8 @@ import type { SqlDatabase } from '../../drivers/sql-database/sql-database.ts';
 import type { Uuid } from '../../kernel/ids.ts';
 import { type Usd, usd } from '../../kernel/money.ts';
 import type { MessageState } from '../../engine/ledger/message-state.ts';
-import { type MessageFilter, type MessageViewer, selectionParameters } from './message-selection.ts';
+import type { Viewer } from '../../http/operator.ts';
+import { type MessageFilter, selectionParameters } from './message-selection.ts';
 import { listNewMessages, listTailedCalls, listTailedFailures, readTailed } from './message-tail-sql.ts';
 
 /*
@@ -62,7 +63,7 @@ export class MessageTail {
   }
 
   /** What has happened since the last look; the first one only finds out where to begin. */
-  async look(filter: MessageFilter, viewer: MessageViewer): Promise<TailLook> {
+  async look(filter: MessageFilter, viewer: Viewer): Promise<TailLook> {
     const events: TailEvent[] = [];
     const isFirst = this.#sinceUs === undefined;
     const { rows } = await this.#database.query<NewRow>(listNewMessages, [

@@ -1,8 +1,8 @@
 import { AppError } from '../../kernel/app-error.ts';
 import type { Clock, Timer } from '../../kernel/clock.ts';
+import type { Viewer } from '../../http/operator.ts';
 import type { MessageProgress, MessageSearch } from './message-search.ts';
 import { hasEnded, type MessageState } from '../../engine/ledger/message-state.ts';
-import type { MessageViewer } from './message-selection.ts';
 import type { EndedMessages } from '../../engine/pipeline/ended-messages.ts';
 import { messageOperationErrors } from './message-operation-errors.ts';
 
@@ -40,7 +40,7 @@ export interface MessageWaiterOptions {
 const firstPauseMs = 100;
 const longestPauseMs = 2000;
 
-/** Waits for messages to end: told at once of what ends in this process, else by asking the ledger ever less often. */
+/** Waits for messages to end: notified at once of what ends in this process, else by asking the ledger ever less often. */
 export class MessageWaiter {
   readonly #options: MessageWaiterOptions;
 
@@ -52,7 +52,7 @@ export class MessageWaiter {
    * Resolves when the message has ended, however it did. Throws MILLRACE_NOT_FOUND, MILLRACE_WAIT_TIMEOUT, or the
    * reason of the signal.
    */
-  async wait(id: string, options: WaitOptions = {}, viewer: MessageViewer = {}): Promise<MessageEnd> {
+  async wait(id: string, options: WaitOptions = {}, viewer: Viewer = {}): Promise<MessageEnd> {
     const { timeoutMs, signal, includeChildren = false } = options;
     const timeout = timeoutMs === undefined ? undefined : deadlineOf(this.#options.clock, id, timeoutMs);
     const stop = AbortSignal.any([signal, timeout?.signal].filter((one) => one !== undefined));
@@ -65,7 +65,7 @@ export class MessageWaiter {
 
   async #until(
     id: string,
-    { stop, children, viewer }: { stop: AbortSignal; children: boolean; viewer: MessageViewer },
+    { stop, children, viewer }: { stop: AbortSignal; children: boolean; viewer: Viewer },
   ): Promise<MessageEnd> {
     const bell = new Bell(this.#options.clock);
     let silence: (() => void) | undefined;

@@ -49,7 +49,8 @@ describe('what pauses mean for a process', () => {
     const call = {
       provider: 'openai',
       model: 'gpt-5',
-      owner: { origin, message: { stage: 'first' } as never },
+      origin,
+      message: { stage: 'first' } as never,
     };
     for (const standing of [pause('model', 'openai/gpt-5'), pause('provider', 'openai')]) {
       expect(abortOfWork([standing], work)).toBeUndefined();
@@ -63,7 +64,7 @@ describe('what pauses mean for a process', () => {
   });
 
   it('ends calls outside a stage by who caused them', () => {
-    const call = { provider: 'openai', model: 'gpt-5', owner: { origin, message: undefined } };
+    const call = { provider: 'openai', model: 'gpt-5', origin, message: undefined };
     expect(abortOfCall([pause('team', 'blue')], call)).toBeDefined();
     expect(abortOfCall([pause('all')], call)).toBeDefined();
     expect(abortOfCall([pause('team', 'red'), pause('stage', 'first')], call)).toBeUndefined();

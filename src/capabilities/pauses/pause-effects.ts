@@ -7,7 +7,7 @@ import {
   stopsWork,
 } from '../../engine/ledger/block.ts';
 import type { BlockableWork } from '../../engine/ledger/block.ts';
-import type { CallFacts } from '../../engine/calls/usage-record-of-call.ts';
+import type { AttributedCall } from '../../engine/ledger/attributed-call.ts';
 
 /* What standing pauses mean for what a process works on; pure. Claims and reservations are the ledger's to refuse. */
 
@@ -27,14 +27,14 @@ export function abortOfWork(pauses: readonly Block[], work: BlockableWork): Park
  */
 export function abortOfCall(
   pauses: readonly Block[],
-  { provider, model, owner }: Pick<CallFacts, 'provider' | 'model' | 'owner'>,
+  { provider, model, origin, message }: Pick<AttributedCall, 'provider' | 'model' | 'origin' | 'message'>,
 ): Parked | undefined {
   return abortBy(
     pauses.find(
       (pause) =>
         pause.aborts &&
         (stopsRequest(pause, { provider, model }) ||
-          (owner.message === undefined && stopsWork(pause, { stage: '', origin: owner.origin }))),
+          (message === undefined && stopsWork(pause, { stage: '', origin }))),
     ),
   );
 }

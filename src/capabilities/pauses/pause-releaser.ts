@@ -7,7 +7,7 @@ import type { StageRegistry } from '../../engine/pipeline/stage-registry.ts';
 
 /*
  * The maintenance role's part of pauses: due messages of a paused origin are parked, so that they stand in nobody's way, and what is
- * parked for a pause that no longer stands is released and told of, with every stage. It asks the ledger each time what is so; whoever dies between
+ * parked for a pause that no longer stands is released and notified, with every stage. It asks the ledger each time what is so; whoever dies between
  * ending a pause and releasing the last message leaves the rest to the next turn.
  */
 
@@ -39,7 +39,7 @@ export class PauseReleaser {
     const names = await parked.names();
     const standing = await blocks.read();
     const paused = new Set(standing.map(({ id }) => parkedForPause(id)));
-    // Messages that nobody put aside were not told of while they were paused: their stages are, now.
+    // Messages that nobody put aside were in no notification while they were paused: their stages are notified now.
     if ([...this.#standing].some((name) => !paused.has(name)))
       for (const { definition } of registry.stages) publisher.notifyOthers(definition.name);
     this.#standing = paused;

@@ -9,12 +9,10 @@ import {
   type ResumedPauseDocument,
   type PlacedPauseDocument,
 } from './pause-documents.ts';
+import { type Operator, requireUnbound, type Viewer } from '../../http/operator.ts';
 
-/** Who looks or acts: the name for the audit, and the only team that may be seen, if there is one. */
-export interface PauseOperator {
-  readonly actor: string;
-  readonly team?: string | undefined;
-}
+/** What only an operator of all teams may do. */
+const mayOnly = 'stop work or let it go on';
 
 /** What an operator does to stop work and to let it go on. Who is bound to a team may look, not act. */
 export class PauseService {
@@ -25,7 +23,7 @@ export class PauseService {
   }
 
   /** What stands, oldest first, with how many messages wait for it. */
-  async list(viewer: Pick<PauseOperator, 'team'>): Promise<PauseList> {
+  async list(viewer: Viewer): Promise<PauseList> {
     return pauseListDocument(await this.#blocks.list(viewer));
   }
 
@@ -33,8 +31,8 @@ export class PauseService {
    * Stops what the order names. Resolves when it counts everywhere: from then on nothing of it is begun. Placed again, the
    * reason and whether it aborts are as given now. Throws MILLRACE_FORBIDDEN.
    */
-  async place(order: Omit<BlockOrder, 'actor'>, operator: PauseOperator): Promise<PlacedPauseDocument> {
-    requireUnbound(operator);
+  async place(order: Omit<BlockOrder, 'actor'>, operator: Operator): Promise<PlacedPauseDocument> {
+    requireUnbound(operator, mayOnly);
     const { block, isNew, stragglers } = await this.#blocks.place({ ...order, actor: operator.actor });
     const warnings: string[] = [];
     if (stragglers > 0) {
@@ -55,9 +53,9 @@ export class PauseService {
   async resume(
     which: { readonly id: string } | Pick<Block, 'scope' | 'value'>,
     reason: string,
-    operator: PauseOperator,
+    operator: Operator,
   ): Promise<ResumedPauseDocument> {
-    requireUnbound(operator);
+    requireUnbound(operator, mayOnly);
     const isPossible = !('id' in which) || isUuid(which.id);
     const block = isPossible
       ? await this.#blocks.remove(which, { actor: operator.actor, reason })
@@ -68,12 +66,4 @@ export class PauseService {
     }
     return { pause: pauseDocument(block) };
   }
-}
-
-function requireUnbound({ team }: PauseOperator): void {
-  if (team === undefined) return;
-  throw new AppError(
-    'MILLRACE_FORBIDDEN',
-    `This API key belongs to the team "${team}"; only one without a team may stop work or let it go on.`,
-  );
 }

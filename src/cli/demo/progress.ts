@@ -6,7 +6,7 @@ import { RecentRate } from './recent-rate.ts';
 
 /** Shows how far a run is: a bar that rewrites itself on a terminal, else a line now and then. */
 export interface ProgressDisplay {
-  /** How often it wants to be told. */
+  /** How often it is called. */
   readonly intervalMs: number;
   show(status: HostStatus, run: RunProgress): void;
   /** Writes a line that stays. */

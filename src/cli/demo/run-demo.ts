@@ -30,7 +30,7 @@ export interface DemoOptions {
   readonly concurrency?: number;
 }
 
-/** How many documents are admitted at once, unless told otherwise. */
+/** How many documents are admitted at once, by default. */
 const admissionConcurrency = 64;
 const idlePauseMs = 100;
 

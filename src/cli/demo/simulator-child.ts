@@ -29,7 +29,7 @@ export interface SimulatorChildOptions {
 export interface SimulatorChild {
   /** "http://127.0.0.1:…" */
   readonly url: string;
-  /** Aborts, with the reason, when it ends before it is told to. */
+  /** Aborts, with the reason, when it ends before it is stopped. */
   readonly failed: AbortSignal;
   billedUsd(): Promise<Usd>;
   /** Resolves when it is gone. */
@@ -74,7 +74,7 @@ export async function startSimulatorChild(options: SimulatorChildOptions): Promi
   void ended.then(([code, signal]) => {
     if (!isStopping) failed.abort(simulatorFailed(`it ended with ${String(code ?? signal)}`, errors()));
   });
-  // What is written to a process that has ended fails; that it has ended is told by its exit.
+  // What is written to a process that has ended fails; its exit says that it has ended.
   child.stdin.on('error', () => undefined);
   const { url, pid } = await firstLine(child, errors, clock);
   writeFileSync(pidFile, String(pid));

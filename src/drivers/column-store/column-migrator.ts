@@ -144,7 +144,7 @@ export function renderMigration(text: string, database: string, cluster: string 
   });
 }
 
-// A cluster also forgets by time, after an hour unless told otherwise; a server does not.
+// A cluster also forgets by time, after an hour by default; a server does not.
 function deduplicationSettings(isReplicated: boolean): string {
   return isReplicated
     ? `replicated_deduplication_window = ${deduplicationWindowBlocks}, replicated_deduplication_window_seconds = 604800`

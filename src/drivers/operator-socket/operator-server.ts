@@ -104,7 +104,7 @@ export class OperatorServer {
   }
 
   async #forget(socket: Socket, transactions: OperatorTransactions): Promise<void> {
-    // A transaction that cannot even be rolled back fails whatever comes next on the same session, and is told there.
+    // A transaction that cannot even be rolled back fails whatever comes next on the same session, and is reported there.
     await transactions.close().catch(() => undefined);
     this.#connections.delete(socket);
   }

@@ -8,7 +8,7 @@ import type { BullMqBackend, BullMqStore, ConsumerConnection } from './bullmq-st
 
 /*
  * BullMQ's PostgreSQL backend lives in the schema "bullmq" of its database, whichever pool it is given; so queues of
- * several installations are told apart by their names. Its migrations are run here, once a start.
+ * several installations differ by their names. Its migrations are run here, once a start.
  */
 
 const producerPoolSize = 6;

@@ -32,12 +32,12 @@ export class RedisStore implements BullMqStore {
   static async open(options: RedisStoreOptions): Promise<RedisStore> {
     const redis = connect(options.url, {
       lazyConnect: true,
-      // A caller is told at once that Redis is away; what it wanted to add is safe in the ledger.
+      // A call fails at once when Redis is away; what it wanted to add is safe in the ledger.
       enableOfflineQueue: false,
       maxRetriesPerRequest: 0,
       commandTimeout: commandTimeoutMs,
     });
-    // What ended the connection, such as a certificate, is told to this listener only; the call is told that it ended.
+    // What ended the connection, such as a certificate, is passed to this listener only; the call fails because the connection ended.
     let reason: Error | undefined;
     redis.on('error', (error: Error) => (reason = error));
     try {
@@ -118,7 +118,7 @@ function connect(url: string, options: Omit<RedisOptions, 'replyMapping'>): Redi
     retryStrategy: (attempt) => Math.min(attempt * 50, 1000),
     ...options,
   });
-  // Whoever waits for a command is told; between commands the client reconnects by itself.
+  // A command that is waited for fails; between commands the client reconnects by itself.
   redis.on('error', () => undefined);
   // Every queue and worker on it listens.
   redis.setMaxListeners(0);
@@ -126,7 +126,7 @@ function connect(url: string, options: Omit<RedisOptions, 'replyMapping'>): Redi
 }
 
 /**
- * Ends a client for good, so that every command that still waits on it fails. A client that is told to disconnect
+ * Ends a client for good, so that every command that still waits on it fails. A client that is asked to disconnect
  * while it waits to connect again would do neither, so it makes one last attempt.
  */
 async function end(redis: Redis): Promise<void> {

@@ -29,7 +29,7 @@ export type AnyBullMqQueue = BullMqQueue<
   object
 >;
 
-// BullMQ cannot be told not to write events; nobody reads them, so few are kept.
+// BullMQ has no option not to write events; nobody reads them, so few are kept.
 const keptEvents = 100;
 
 // How long a queue waits for a store that is away before it says so.
@@ -156,7 +156,7 @@ class OpenQueue implements Queue {
       bullMqOptionsOf(this.#store),
       this.#store.backend,
     );
-    // Whoever called is told by the call itself.
+    // The call itself fails.
     queue.on('error', () => undefined);
     try {
       await within(
@@ -174,7 +174,7 @@ class OpenQueue implements Queue {
 
   /** Ends BullMQ's queue, if there is one. */
   async close(): Promise<void> {
-    // One that could not be opened has ended already, and told whoever asked for it.
+    // One that could not be opened has ended already, and failed the call that asked for it.
     const [opened] = await Promise.allSettled([this.#opened]);
     if (opened.status === 'fulfilled') await opened.value?.close();
   }

@@ -157,7 +157,7 @@ export function closedBefore(statementName: string): AppError {
 const poolerRefusal = /^unsupported startup parameter/;
 const preparedStates = new Set(['26000', '42P05']);
 
-/** Whether a pooler is the cause that nobody told us of. */
+/** Whether a pooler is the cause though the error does not say so. */
 export function isPoolersDoing(error: unknown, code: string | undefined = codeOf(error)): boolean {
   if (code === undefined) return false;
   return (

@@ -5,7 +5,7 @@ import type { CallLabels, ModelMetrics } from './model-metrics.ts';
 
 /*
  * What happens to the time that a provider asks to be left alone: it is granted up to a bound, counted as it was asked,
- * and told of where it is longer.
+ * and logged where it is longer.
  */
 
 /** The failure with a wait of at most this. */

@@ -1,23 +1,21 @@
 import type { Parked } from '../parked.ts';
 import type { Origin } from '../../messages/origin.ts';
+import type { CallDraft } from '../ledger/stored-call.ts';
 
 /*
  * What stands between a request to a model and its reservation: circuit breaker, limits, retry budget. Each is a gate;
- * a request passes them in order, and those it has passed are told how it ended. A gate that cannot let it through
+ * a request passes them in order, and those it has passed learn how it ended. A gate that cannot let it through
  * throws `Parked`.
  */
 
 /** A request that is about to be reserved. */
-export interface GateQuestion {
-  readonly provider: string;
-  readonly model: string;
-  readonly operation: 'chat' | 'embeddings';
+export interface GateQuestion extends Pick<
+  CallDraft,
+  'provider' | 'model' | 'operation' | 'step' | 'attempt'
+> {
   /** Empty outside a stage. */
   readonly stage: string;
   readonly origin: Origin;
-  readonly step: string;
-  /** From 1; above it when an earlier attempt at the same request failed. */
-  readonly attempt: number;
   readonly maxInputTokens: number;
   readonly maxOutputTokens: number;
   /** About how many tokens its input has. */
@@ -54,7 +52,7 @@ export interface CallGate {
   enter(question: GateQuestion): Promise<GatePass | undefined>;
 }
 
-/** Passes the gates in order; when one refuses, those already passed are told that nothing was sent. */
+/** Passes the gates in order; when one refuses, those already passed learn that nothing was sent. */
 export async function passGates(gates: readonly CallGate[], question: GateQuestion): Promise<GatePass> {
   const passes: GatePass[] = [];
   let hasEnded = false;

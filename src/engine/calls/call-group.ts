@@ -4,7 +4,7 @@ import { abortFailure } from '../providers/classify-model-error.ts';
 import type { CallInFlight } from './call-in-flight.ts';
 import type { CallOpener, CallQuestion, OpenedCall } from './call-opener.ts';
 import type { CallOpening } from './call-opening.ts';
-import type { CallMaker } from './call-attribution.ts';
+import type { CallMaker } from './call-maker.ts';
 import { reportOfFailure } from './call-report.ts';
 import type { GivenAnswers } from './given-answers.ts';
 import { identifyingHeaders } from './identifying-headers.ts';

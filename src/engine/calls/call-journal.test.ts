@@ -59,7 +59,7 @@ describe('the journal', () => {
       recorded({ ordinal: 1, state: 'reserved', outcome: undefined }),
       recorded({ ordinal: 2, outcome: 'error' }),
       recorded({ ordinal: 3, answer: undefined }),
-      recorded({ ordinal: 4, state: 'unsettled', outcome: 'unknown' }),
+      recorded({ ordinal: 4, state: 'unsettled', outcome: 'unsettled' }),
       recorded({ ordinal: 5, isInvalidated: true }),
     );
     for (const ordinal of [1, 2, 3, 4, 5]) {

@@ -4,31 +4,30 @@ import type { MeteredCall } from './metered-call.ts';
 import type { ModelTarget } from '../providers/provider-registry.ts';
 import type { RequestBounds } from '../providers/request-bounds.ts';
 
-/** Another model for a question, asked while the circuit of the one that was meant is not closed. */
-export interface FallbackModel {
+/** What a request is to one model. */
+export interface AskedModel {
   readonly target: ModelTarget<unknown>;
   readonly bounds: () => RequestBounds;
   readonly tier: string;
   /** Whether a seed is to be derived for it. */
   readonly derivesSeed: boolean;
+}
+
+/** Another model for a question, asked while the circuit of the one that was meant is not closed. */
+export interface FallbackModel extends AskedModel {
   /** The model that was meant, as the user wrote it: "provider/model". */
   readonly insteadOf: string;
 }
 
 /** A request that a model is about to be asked. */
-export interface CallQuestion {
-  readonly target: ModelTarget<unknown>;
+export interface CallQuestion extends AskedModel {
   readonly fallback: FallbackModel | undefined;
   readonly operation: 'chat' | 'embeddings';
   readonly step: string;
   readonly reuse: ReuseRule;
   readonly digest: string;
-  readonly tier: string;
-  readonly bounds: () => RequestBounds;
   /** What the answer can depend on besides the prompt, as JSON, with the seed that was derived for it. */
   readonly parameters: (seed: number | undefined) => string;
-  /** Whether a seed is to be derived for it. */
-  readonly derivesSeed: boolean;
   readonly maxOutputTokens: number | undefined;
   /** Everything in the request that becomes tokens, as one text. */
   readonly inputText: () => string;

@@ -1,20 +1,21 @@
 import type { Clock } from '../../kernel/clock.ts';
 import type { Pricer } from '../../pricing/price.ts';
 import type { MessageTracer } from '../../telemetry/message-tracer.ts';
+import type { AttributedCall } from '../ledger/attributed-call.ts';
 import { type CallLedger, callId } from '../ledger/call-ledger.ts';
+import type { CallDraft } from '../ledger/stored-call.ts';
 import { estimateInputTokens } from '../providers/input-estimate.ts';
 import type { RequestBounds } from '../providers/request-bounds.ts';
 import { type CallGate, type GatePass, passGates } from './call-gate.ts';
 import type { CallInFlight } from './call-in-flight.ts';
 import type { CallQuestion } from './call-opener.ts';
-import type { CallMaker } from './call-attribution.ts';
+import type { CallMaker } from './call-maker.ts';
 import { startCallSpan } from './call-span.ts';
 import { fallbackFor, soonestRefusal } from './fallback.ts';
 import { labelsOf, type ModelMetrics } from './model-metrics.ts';
 import { notReserved } from './not-reserved.ts';
 import type { QuotaSource } from './quota-source.ts';
 import { derivedSeed } from './request-parameters.ts';
-import type { CallFacts } from './usage-record-of-call.ts';
 
 /** The place of a request in its run. */
 export interface CallPlace {
@@ -74,7 +75,7 @@ export class CallOpening {
     }
   }
 
-  /** Through the gates and into the ledger. What passed and then was not reserved is told that nothing was sent. */
+  /** Through the gates and into the ledger. Gates that were passed learn that nothing was sent when it is not reserved. */
   async #admit(
     question: CallQuestion,
     place: CallPlace,
@@ -82,7 +83,7 @@ export class CallOpening {
     fallbackFrom?: string,
   ): Promise<OpenedRequest> {
     const bounds = question.bounds();
-    const pass = await this.#pass(question, place.attempt, bounds, maker);
+    const pass = await this.#pass(question, place, bounds, maker);
     try {
       return await this.#reserve(question, { place, maker, bounds, pass, fallbackFrom });
     } catch (error) {
@@ -92,21 +93,18 @@ export class CallOpening {
   }
 
   async #pass(
-    { target, operation, step, userSignal, inputText }: CallQuestion,
-    attempt: number,
+    question: CallQuestion,
+    { attempt }: CallPlace,
     bounds: RequestBounds,
     { owner: { origin, message }, signal }: CallMaker,
   ): Promise<GatePass | undefined> {
     const { gates } = this.#options;
     if (gates.length === 0) return undefined;
+    const { target, userSignal, inputText } = question;
     return await passGates(gates, {
-      provider: target.provider,
-      model: target.modelId,
-      operation,
+      ...askedCall(question, attempt),
       stage: message?.stage ?? '',
       origin,
-      step,
-      attempt,
       ...bounds,
       estimateTokens: () => estimateInputTokens(target.modelId, inputText()),
       signal: userSignal === undefined ? signal : AbortSignal.any([signal, userSignal]),
@@ -118,18 +116,14 @@ export class CallOpening {
     { place, maker, bounds, pass, fallbackFrom }: AdmittedRequest,
   ): Promise<OpenedRequest> {
     const { quotas: source, ledger, pricer, clock, metrics, tracer } = this.#options;
-    const { target, step, operation, tier } = question;
+    const { target, step, tier } = question;
     const { ordinal, attempt } = place;
     const { origin, message } = maker.owner;
     const askedAt = clock.now();
-    const asked: Omit<CallFacts, 'sentAt'> = {
+    const draft: CallDraft = {
+      ...askedCall(question, attempt),
       id: callId(askedAt, maker.idRoot, step, ordinal, attempt),
-      owner: maker.owner,
-      step,
-      attempt,
-      provider: target.provider,
-      model: target.modelId,
-      operation,
+      tier,
       requestKind: 'single',
       fallbackFrom,
       upperBoundUsd: pricer.upperBound(
@@ -139,39 +133,30 @@ export class CallOpening {
         bounds.maxUnits,
       ),
     };
-    const { upperBoundUsd } = asked;
-    const limited = { origin, model: `${asked.provider}/${asked.model}`, upperBoundUsd };
+    const { upperBoundUsd } = draft;
+    const limited = { origin, model: `${draft.provider}/${draft.model}`, upperBoundUsd };
     const quotas = source.concerning(limited);
     const seed = question.derivesSeed
       ? derivedSeed(message?.id ?? maker.idRoot, step, ordinal, attempt)
       : undefined;
     const outcome = await ledger.reserve({
-      id: asked.id,
+      ...draft,
       message: message === undefined ? undefined : { id: message.id, fencingToken: message.fencingToken },
       origin: message === undefined ? origin : undefined,
-      step,
       ordinal,
-      attempt,
-      provider: asked.provider,
-      model: asked.model,
-      operation,
-      tier,
-      requestKind: 'single',
       requestDigest: question.digest,
-      fallbackFrom,
-      upperBoundUsd,
       parameters: question.parameters(seed),
       quotas,
     });
     if (outcome.kind === 'over_quota') throw source.refusal(limited, outcome);
     if (outcome.kind !== 'reserved') throw notReserved(outcome, step);
-    const facts: CallFacts = { ...asked, sentAt: outcome.at };
+    const facts: AttributedCall = { ...draft, origin, message, reservedAt: outcome.at };
     const labels = labelsOf(target, message);
     metrics.requestBegan(labels);
     const span = tracer === undefined ? undefined : startCallSpan(tracer, facts, question.maxOutputTokens);
     const hasQuotas = quotas.length > 0;
     return {
-      call: { facts, target, labels, tier, bounds, hasQuotas, pass, span },
+      call: { facts, target, labels, bounds, hasQuotas, pass, span },
       asked: question,
       seed,
     };
@@ -185,4 +170,9 @@ interface AdmittedRequest {
   readonly bounds: RequestBounds;
   readonly pass: GatePass | undefined;
   readonly fallbackFrom: string | undefined;
+}
+
+/** What a request is, before it has an id and a bound. */
+function askedCall({ target, operation, step }: CallQuestion, attempt: number) {
+  return { provider: target.provider, model: target.modelId, operation, step, attempt };
 }

@@ -66,7 +66,7 @@ export class CallSettler {
       return end;
     } finally {
       pass?.end(gateEndOf(report, tokens, times.durationMs));
-      const { message } = facts.owner;
+      const { message } = facts;
       const traceId = message === undefined ? undefined : traceIdOf(message.traceParent);
       const ended = { failure: report.failure?.kind, attempt: facts.attempt, ...times };
       metrics.requestEnded(labels, { ...ended, tokens, costUsd, isUnpriced, isSuspect, traceId });
@@ -82,7 +82,7 @@ export class CallSettler {
   async #endOf(call: CallInFlight, report: CallReport, times: CallTimes): Promise<SettledCall> {
     const measured = await measureUsage(report, call.bounds.usageLimits);
     this.#logFaults(call, report, measured.faults);
-    const tier = columnText(normalisedTier(report.tier ?? call.tier));
+    const tier = columnText(normalisedTier(report.tier ?? call.facts.tier));
     const answeredModel = toldText(report.answeredModel);
     const named = namedModel(report.answeredModel);
     const { settlement } = measured;
@@ -128,7 +128,7 @@ export class CallSettler {
     const { pricer, logger, logOnce } = this.#options;
     const { provider, modelId: model } = target;
     const answered = answeredModel ?? model;
-    const question = { provider: target.priceProvider, at: facts.sentAt, tier, batch: false, geography };
+    const question = { provider: target.priceProvider, at: facts.reservedAt, tier, batch: false, geography };
     const asked = { question, asked: model, answered, boundUsd: facts.upperBoundUsd };
     const pricing = priceOfAnswer(pricer, asked, measured.tokens, measured.beside);
     if (pricing.fault !== undefined) this.#logFaults(call, report, [pricing.fault]);
@@ -156,7 +156,7 @@ export class CallSettler {
     const question = {
       provider: target.priceProvider,
       model,
-      at: facts.sentAt,
+      at: facts.reservedAt,
       tier,
       batch: false,
       geography,

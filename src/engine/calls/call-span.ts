@@ -6,15 +6,15 @@ import type { MessageTracer } from '../../telemetry/message-tracer.ts';
 import { originAttributes } from '../../telemetry/origin-attributes.ts';
 import { messageAttributes, parentContext } from '../../telemetry/span-context.ts';
 import type { SettledCall } from '../ledger/settlement.ts';
-import type { CallFacts } from './usage-record-of-call.ts';
+import type { AttributedCall } from '../ledger/attributed-call.ts';
 
 /** Starts the client span of a call: under the active span, else in the trace of its message. */
 export function startCallSpan(
   { tracer, originFields }: MessageTracer,
-  facts: CallFacts,
+  facts: AttributedCall,
   maxOutputTokens: number | undefined,
 ): Span {
-  const { origin, message } = facts.owner;
+  const { origin, message } = facts;
   // What else is known of the message is on the span of its run.
   const attributes =
     message === undefined
@@ -31,7 +31,7 @@ export function startCallSpan(
   const active = context.active();
   return tracer.startSpan(
     `${facts.operation} ${facts.model}`,
-    { kind: SpanKind.CLIENT, attributes, startTime: facts.sentAt },
+    { kind: SpanKind.CLIENT, attributes, startTime: facts.reservedAt },
     message === undefined || trace.getSpan(active) !== undefined
       ? active
       : parentContext(message.traceParent),

@@ -2,7 +2,7 @@ import type { Clock } from '../../kernel/clock.ts';
 import type { CallInFlight } from './call-in-flight.ts';
 import type { CallSettler } from './call-settler.ts';
 import { MeteredCall, type MeteredCallOptions } from './metered-call.ts';
-import type { CallFacts } from './usage-record-of-call.ts';
+import type { AttributedCall } from '../ledger/attributed-call.ts';
 
 /** Every call of this process that is under way. */
 export class CallsInAir {
@@ -36,7 +36,7 @@ export class CallsInAir {
   }
 
   /** Aborts each for which there is a reason. Its handler sees the reason as the error's cause. */
-  abort(reasonFor: (call: CallFacts) => Error | undefined): void {
+  abort(reasonFor: (call: AttributedCall) => Error | undefined): void {
     for (const call of this.#calls) {
       const reason = reasonFor(call.facts);
       if (reason !== undefined) call.abort(reason);

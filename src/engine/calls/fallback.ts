@@ -5,8 +5,8 @@ import type { CallQuestion } from './call-opener.ts';
 export function fallbackFor(question: CallQuestion, error: unknown): CallQuestion | undefined {
   const { fallback } = question;
   if (fallback === undefined || !(error instanceof Parked) || error.reason !== 'circuit') return undefined;
-  const { target, bounds, tier, derivesSeed } = fallback;
-  return { ...question, target, bounds, tier, derivesSeed, fallback: undefined };
+  const { insteadOf: _, ...asked } = fallback;
+  return { ...question, ...asked, fallback: undefined };
 }
 
 /** Neither model may be asked now: whichever may be asked first decides when the work comes back. */

@@ -1,9 +1,9 @@
 import { AppError } from '../../kernel/app-error.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Uuid } from '../../kernel/ids.ts';
+import type { CallAttribution } from '../ledger/attributed-call.ts';
 import type { CallLedger } from '../ledger/call-ledger.ts';
 import { renderUsageLine } from '../export/usage-record.ts';
-import type { CallAttribution } from './call-attribution.ts';
 import { recordsOfInvalidation } from './usage-record-of-call.ts';
 
 /** How many of a run's latest answers can still be rejected. */
@@ -32,7 +32,7 @@ export interface InvalidationServices {
   readonly clock: Clock;
 }
 
-/** The answers that a handler was given in this run, so that the one that is of no use can be told and rejected. */
+/** The answers that a handler was given in this run, so that the one that is of no use can be found and rejected. */
 export class GivenAnswers {
   readonly #services: InvalidationServices;
   readonly #owner: CallAttribution;

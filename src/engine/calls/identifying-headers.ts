@@ -1,7 +1,7 @@
 import type { CallQuestion } from './call-opener.ts';
-import type { OwningMessage } from './call-attribution.ts';
+import type { OwningMessage } from './call-maker.ts';
 
-/** What a provider of one's own is told about a call besides the request; undefined for all others. */
+/** What a provider of one's own is sent about a call besides the request; undefined for all others. */
 export function identifyingHeaders(
   { target, step }: CallQuestion,
   callId: string,

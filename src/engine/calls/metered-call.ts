@@ -16,7 +16,7 @@ import {
 import type { ModelTarget } from '../providers/provider-registry.ts';
 import type { ReportedError } from '../providers/reported-error.ts';
 import type { SettledCall } from '../ledger/settlement.ts';
-import type { CallFacts } from './usage-record-of-call.ts';
+import type { AttributedCall } from '../ledger/attributed-call.ts';
 
 /*
  * One request that is under way, from its reservation to its one settlement.
@@ -65,7 +65,7 @@ export class MeteredCall {
   }
 
   /** What is asked of whom, and for whom. */
-  get facts(): CallFacts {
+  get facts(): AttributedCall {
     return this.#options.call.facts;
   }
 
@@ -114,7 +114,7 @@ export class MeteredCall {
     return this.#unlessAborted(classifyModelError(error, this.#options.clock.now()));
   }
 
-  /** Understands an error that the provider told of within a stream. */
+  /** Understands an error that the provider reported within a stream. */
   failureInStream(told: ReportedError, stream: FailedStream): ModelFailure {
     return this.#unlessAborted(classifyStreamedError(told, stream, this.#options.clock.now()));
   }

@@ -4,13 +4,13 @@ import { invariant } from '../../kernel/invariant.ts';
 import type { Origin } from '../../messages/origin.ts';
 import type { RecordedCall } from '../ledger/call-ledger.ts';
 import type { CallOpening } from './call-opening.ts';
-import type { OwningMessage } from './call-attribution.ts';
+import type { OwningMessage } from './call-maker.ts';
 import { CallGroup } from './call-group.ts';
 import type { CallsInAir } from './calls-in-air.ts';
 import { GivenAnswers, type InvalidationServices } from './given-answers.ts';
 import type { ModelDirectory } from './model-directory.ts';
 import { RecordedAnswers, type RecordedAnswersServices } from './recorded-answers.ts';
-import type { CallFacts } from './usage-record-of-call.ts';
+import type { AttributedCall } from '../ledger/attributed-call.ts';
 
 export type { CallGroup };
 
@@ -59,7 +59,7 @@ export class MeteredModels {
   }
 
   /** Aborts each call under way for which there is a reason. Its handler sees the reason as the error's cause. */
-  abortCalls(reasonFor: (call: CallFacts) => Error | undefined): void {
+  abortCalls(reasonFor: (call: AttributedCall) => Error | undefined): void {
     this.#services.inAir.abort(reasonFor);
   }
 }

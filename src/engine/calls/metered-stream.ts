@@ -71,7 +71,7 @@ class MeteredStream {
   readonly #content = new StreamContent();
   readonly #usage = new StreamUsage();
   #finish: FinishPart | undefined;
-  /** The first error that the provider told of, in its own words: the SDK hands on less of them. */
+  /** The first error that the provider reported, in its own words: the SDK hands on less of them. */
   #told: ReportedError | undefined;
   #hasContent = false;
   #hasEnded = false;
@@ -152,7 +152,7 @@ class MeteredStream {
     return true;
   }
 
-  /** What the provider's own words say; undefined when it told of no error. */
+  /** What the provider's own words say; undefined when it reported no error. */
   #toldFailure(): ModelFailure | undefined {
     if (this.#told === undefined) return undefined;
     const { call, headers } = this.#options;

@@ -23,7 +23,7 @@ export interface AnswerToPrice {
 /** What an answer cost, and whether the provider's word on its model and its charge is believed. */
 type AnswerPricing = Pricing & {
   readonly isBelieved: boolean;
-  /** What is wrong with the charge that the provider told. */
+  /** What is wrong with the charge that the provider reported. */
   readonly fault?: string;
 };
 

@@ -5,7 +5,7 @@ import type { CallLedger, RecordedCall } from '../ledger/call-ledger.ts';
 import type { AnswerStore } from './answer-store.ts';
 import { CallJournal } from './call-journal.ts';
 import type { CallQuestion } from './call-opener.ts';
-import type { OwningMessage } from './call-attribution.ts';
+import type { OwningMessage } from './call-maker.ts';
 import { labelsOf, type ModelMetrics } from './model-metrics.ts';
 import type { Uuid } from '../../kernel/ids.ts';
 

@@ -84,7 +84,7 @@ export function settledCall(
   };
 }
 
-/** What the gates are told of it. */
+/** How it ended, for the gates. */
 export function gateEndOf(
   { failure, headers }: CallReport,
   tokens: TokenCounts,
@@ -103,7 +103,7 @@ export function gateEndOf(
 
 function outcomeOf(failure: ModelFailure | undefined, isUnsettled: boolean): SettledCall['outcome'] {
   if (failure === undefined) return 'ok';
-  if (isUnsettled) return 'unknown';
+  if (isUnsettled) return 'unsettled';
   return failure.kind === 'aborted' ? 'cancelled' : 'error';
 }
 

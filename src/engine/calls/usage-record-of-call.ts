@@ -1,13 +1,12 @@
 import { derivedId, type Uuid } from '../../kernel/ids.ts';
 import { type Usd, zeroUsd } from '../../kernel/money.ts';
-import type { AbandonedCall } from '../ledger/abandoned-call.ts';
+import type { AttributedCall, CallAttribution } from '../ledger/attributed-call.ts';
 import type { SettledCall, WasteReason } from '../ledger/settlement.ts';
 import type { CorrectableCall } from '../ledger/correction-ledger.ts';
 import type { AnsweredCall } from '../ledger/invalid-output-ledger.ts';
 import { type TokenCounts, tokenClasses } from '../../pricing/token-classes.ts';
 import { traceIdOf } from '../../telemetry/trace-context.ts';
 import { countsOfCall, countsOfCorrection, takenBack, type UsageRecord } from '../export/usage-record.ts';
-import type { CallAttribution } from './call-attribution.ts';
 
 /*
  * The usage records about a call that its row alone does not tell: of the sweep that finds it abandoned, the truth that came after that,
@@ -16,31 +15,14 @@ import type { CallAttribution } from './call-attribution.ts';
  * and estimated ones. They do so in every group of every report: what leaves a group is taken back there.
  */
 
-/** What is known about a call when it is sent. */
-export interface CallFacts {
-  readonly id: Uuid;
-  readonly owner: CallAttribution;
-  readonly step: string;
-  readonly attempt: number;
-  readonly provider: string;
-  readonly model: string;
-  readonly operation: 'chat' | 'embeddings';
-  readonly requestKind: 'single' | 'batch';
-  /** The model that was meant, when this one stands in for it. */
-  readonly fallbackFrom: string | undefined;
-  /** When it was reserved, by the ledger's clock: the time that its quotas, its price and its reports go by. */
-  readonly sentAt: Date;
-  readonly upperBoundUsd: Usd | undefined;
-}
-
 /** A call that is given up is waste of this kind, until its truth is known. */
 const wasteOfAbandoned: WasteReason = 'aborted';
 
 /** The record of a call whose maker is gone: nobody knows what it cost, its upper bound stands. */
-export function recordOfAbandoned(call: AbandonedCall, recordedAt: Date): UsageRecord {
+export function recordOfAbandoned(call: AttributedCall, recordedAt: Date): UsageRecord {
   const isPriced = call.upperBoundUsd !== undefined;
   return {
-    ...recordOfFacts(factsOfAbandoned(call), recordedAt),
+    ...recordOfFacts(call, recordedAt),
     recordId: call.id,
     recordKind: 'call',
     tier: call.tier,
@@ -60,7 +42,7 @@ export function recordOfAbandoned(call: AbandonedCall, recordedAt: Date): UsageR
  * difference; otherwise one takes back from the group of before all that stands there, and one adds the truth to its own.
  */
 export function recordsOfCorrection(
-  facts: CallFacts,
+  facts: AttributedCall,
   end: SettledCall,
   recordedAt: Date,
 ): readonly UsageRecord[] {
@@ -72,7 +54,7 @@ export function recordsOfCorrection(
   };
   const truth = {
     ...recordOfFacts(facts, recordedAt),
-    recordId: derivedId(facts.sentAt, 'correction', facts.id),
+    recordId: derivedId(facts.reservedAt, 'correction', facts.id),
     recordKind: 'correction' as const,
     ...endFields(end),
   };
@@ -87,7 +69,7 @@ export function recordsOfCorrection(
   }
   const back: UsageRecord = {
     ...recordOfFacts(facts, recordedAt),
-    recordId: derivedId(facts.sentAt, 'correction', facts.id, 'back'),
+    recordId: derivedId(facts.reservedAt, 'correction', facts.id, 'back'),
     recordKind: 'correction',
     tier: end.tier,
     outcome: 'unsettled',
@@ -120,12 +102,10 @@ export function recordsOfInvalidation(
   call: AnsweredCall,
   recordedAt: Date,
 ): readonly [UsageRecord, UsageRecord] {
-  // The time that the call's own record has: both belong into its hour.
-  const sentAt = call.reservedAt;
-  const { costUsd, upperBoundUsd } = call;
-  const facts = { ...call, owner, sentAt };
+  // Their time is that of the call's own record: both belong into its hour.
+  const { costUsd, upperBoundUsd, reservedAt } = call;
   const same = {
-    ...recordOfFacts(facts, recordedAt),
+    ...recordOfFacts({ ...call, ...owner }, recordedAt),
     recordKind: 'correction' as const,
     tier: call.tier,
     outcome: 'ok' as const,
@@ -142,7 +122,7 @@ export function recordsOfInvalidation(
   return [
     {
       ...same,
-      recordId: derivedId(sentAt, 'rejection', call.id, 'back'),
+      recordId: derivedId(reservedAt, 'rejection', call.id, 'back'),
       counts: takenBack(counts),
       tokens: Object.fromEntries(taken),
       ...(costUsd === undefined ? {} : { costUsd: zeroUsd.minus(costUsd) }),
@@ -150,7 +130,7 @@ export function recordsOfInvalidation(
     },
     {
       ...same,
-      recordId: derivedId(sentAt, 'rejection', call.id, 'waste'),
+      recordId: derivedId(reservedAt, 'rejection', call.id, 'waste'),
       counts,
       tokens: call.tokens,
       wasteReason: 'invalid_output',
@@ -182,11 +162,11 @@ export function recordOfUsageCorrection(
     .filter(([, difference]) => difference !== 0);
   const wasPriced = (call.state === 'unsettled' ? call.upperBoundUsd : call.costUsd) !== undefined;
   return {
-    ...recordOfFacts(factsOfAbandoned(call), recordedAt),
+    ...recordOfFacts(call, recordedAt),
     recordId: derivedId(call.reservedAt, 'usage-correction', call.id, truth.id),
     recordKind: 'correction',
     tier: call.tier,
-    outcome: call.outcome === 'unknown' ? 'unsettled' : call.outcome,
+    outcome: call.outcome,
     settlement: 'reported',
     counts: countsOfCorrection(
       { settlement: call.settlement, isPriced: wasPriced, isSuspect: call.isSuspect },
@@ -197,35 +177,19 @@ export function recordOfUsageCorrection(
     costUsd: truth.costUsd.minus(call.costUsd ?? zeroUsd),
     durationMs: 0,
     ...(call.upperBoundUsd === undefined ? {} : { upperBoundUsd: zeroUsd.minus(call.upperBoundUsd) }),
-    ...(call.wasteReason === undefined ? {} : { wasteReason: call.wasteReason as WasteReason }),
+    ...(call.wasteReason === undefined ? {} : { wasteReason: call.wasteReason }),
     ...(call.answeredModel === undefined ? {} : { answeredModel: call.answeredModel }),
     ...(priceReference === undefined ? {} : { priceReference }),
     ...(priceCatalogue === undefined ? {} : { priceCatalogue }),
   };
 }
 
-function factsOfAbandoned(call: AbandonedCall): CallFacts {
-  return {
-    id: call.id,
-    owner: { origin: call.origin, message: call.message },
-    step: call.step,
-    attempt: call.attempt,
-    provider: call.provider,
-    model: call.model,
-    operation: call.operation,
-    requestKind: call.requestKind,
-    fallbackFrom: call.fallbackFrom,
-    sentAt: call.reservedAt,
-    upperBoundUsd: call.upperBoundUsd,
-  };
-}
-
-function recordOfFacts(facts: CallFacts, recordedAt: Date) {
-  const { message, origin } = facts.owner;
+function recordOfFacts(facts: AttributedCall, recordedAt: Date) {
+  const { message, origin } = facts;
   const traceId = message === undefined ? undefined : traceIdOf(message.traceParent);
   return {
     callId: facts.id,
-    sentAt: facts.sentAt,
+    sentAt: facts.reservedAt,
     recordedAt,
     origin,
     pipeline: message?.pipeline ?? '',
@@ -246,7 +210,7 @@ function recordOfFacts(facts: CallFacts, recordedAt: Date) {
 function endFields(end: SettledCall) {
   return {
     tier: end.tier,
-    outcome: end.outcome === 'unknown' ? ('unsettled' as const) : end.outcome,
+    outcome: end.outcome,
     settlement: end.settlement,
     tokens: end.tokens,
     costByClass: end.cost?.byClass ?? {},

@@ -2,12 +2,9 @@ import type { Uuid } from '../../kernel/ids.ts';
 import type { Usd } from '../../kernel/money.ts';
 import type { Origin } from '../../messages/origin.ts';
 import { type TokenClass, tokenClasses } from '../../pricing/token-classes.ts';
-import type { Settlement, WasteReason } from '../ledger/settlement.ts';
+import type { CallOutcome, Settlement, WasteReason } from '../ledger/settlement.ts';
 import { type UnitCounts, unitCountsText } from '../../pricing/usage-units.ts';
 import { amountOf, integerOf, textOf, timeOf } from './row-text.ts';
-
-/** How a call ended. `unsettled`: nobody knows, the process died while it was under way. */
-export type CallOutcome = 'ok' | 'error' | 'unsettled' | 'cancelled';
 
 /** What a record adds to the counts of calls; a correction takes back what no longer holds. */
 export interface CallCounts {

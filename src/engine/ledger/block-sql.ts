@@ -72,7 +72,7 @@ export const readBlocks = named(
 );
 
 /**
- * $1 the only team that the viewer may see; such a viewer is told of what blocks everybody, and of that team. With how
+ * $1 the only team that the viewer may see; such a viewer sees what blocks everybody, and of that team. With how
  * many messages wait: those that are parked for the block and, where nothing is parked, those that are pending.
  */
 export const listBlocks = named(

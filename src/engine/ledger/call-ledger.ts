@@ -5,7 +5,7 @@ import { type Uuid, derivedId } from '../../kernel/ids.ts';
 import { invariant } from '../../kernel/invariant.ts';
 import { type Usd, usd } from '../../kernel/money.ts';
 import { writeSplittingRefused } from '../../kernel/split-refused.ts';
-import { type AbandonedCall, type AbandonedCallRow, abandonedCallOf } from './abandoned-call.ts';
+import { type AttributedCall, type AttributedCallRow, attributedCallOf } from './attributed-call.ts';
 import { abandonCalls, settleLateCalls } from './quota-sql.ts';
 import { QuotaCalls } from './quota-calls.ts';
 import { abandonedRow, type CallRow, lateSettlementRow, reservationRow, settlementRow } from './call-rows.ts';
@@ -114,9 +114,9 @@ export class CallLedger {
   }
 
   /** Calls that nobody waits for any more though they were never settled. */
-  async listAbandoned(graceMs: number, limit: number): Promise<readonly AbandonedCall[]> {
-    const { rows } = await this.#database.query<AbandonedCallRow>(sql.listAbandonedCalls, [graceMs, limit]);
-    return rows.map((row) => abandonedCallOf(row));
+  async listAbandoned(graceMs: number, limit: number): Promise<readonly AttributedCall[]> {
+    const { rows } = await this.#database.query<AttributedCallRow>(sql.listAbandonedCalls, [graceMs, limit]);
+    return rows.map((row) => attributedCallOf(row));
   }
 
   /**

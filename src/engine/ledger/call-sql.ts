@@ -3,7 +3,7 @@ import { blocksWork } from './block-sql.ts';
 
 /* Every statement about calls and about what leaves the ledger for the column store. */
 
-/** What is told of a call about to be made, and its type; every one of them is a column of the call, too. */
+/** What the statement is given of a call about to be made, and its type; every one of them is a column of the call, too. */
 const reservedTypes = {
   id: 'uuid',
   message_id: 'uuid',

@@ -7,7 +7,7 @@ const maxLeaseMs = 2 ** 31 - 1;
 
 /**
  * The ask itself, if it can be put to the database. What several slots of a stage ask for is one row, in which a wrong ask
- * could not be told from the others. Throws MILLRACE_DATA_REFUSED.
+ * could not be distinguished from the others. Throws MILLRACE_DATA_REFUSED.
  */
 export function checkedAsk(ask: ClaimRequest): ClaimRequest {
   const { stage, leaseMs, about } = ask;

@@ -17,7 +17,7 @@ import { type LeasedMessage, type MessageRow, leasedMessageOf } from './stored-m
 /*
  * Late binding. A process asks for as many messages of a stage as it has slots free. Which ones it gets is decided here,
  * in one statement for all that is asked for at the same time: by the lanes' weights, then in turn by customer, then by
- * age. Whoever gets fewer than asked for has seen that nothing else is due, and asks again when it is told of more.
+ * age. Whoever gets fewer than asked for has seen that nothing else is due, and asks again when it is notified of more.
  */
 
 /** A slot that asks for a message of its stage. */
@@ -76,7 +76,7 @@ const minHops = 64;
 /** Each further look goes further, so that many customers of whom none is due yet do not make claims come back. */
 const hopGrowth = 8;
 const maxHops = 50_000;
-/** When to ask again where a stage was too busy to be told that there is nothing. */
+/** When to ask again where a stage was too busy to find out that there is nothing. */
 const againMs = 50;
 
 export class Claims {
@@ -166,7 +166,7 @@ export class Claims {
     }));
   }
 
-  /** Keeps the lanes' times and whose turn is next. */
+  /** Keeps the lanes' times and which customer is next. */
   #note(
     stage: string,
     weights: LaneWeights,

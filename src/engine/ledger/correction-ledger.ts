@@ -3,13 +3,13 @@ import { named } from '../../drivers/sql-database/sql-statement.ts';
 import type { Uuid } from '../../kernel/ids.ts';
 import { formatUsd, type Usd, usd } from '../../kernel/money.ts';
 import type { TokenCounts } from '../../pricing/token-classes.ts';
-import { type AbandonedCall, type AbandonedCallRow, abandonedCallOf } from './abandoned-call.ts';
+import { type AttributedCall, type AttributedCallRow, attributedCallOf } from './attributed-call.ts';
 import { fromSpent, moveMoney } from './quota-sql.ts';
 import type { OperationRecord } from './operation-record.ts';
-import type { CallOutcome, Settlement } from './settlement.ts';
+import type { CallOutcome, Settlement, WasteReason } from './settlement.ts';
 
 /** A call that has ended, as its correction has to know it. */
-export interface CorrectableCall extends AbandonedCall {
+export interface CorrectableCall extends AttributedCall {
   readonly state: 'settled' | 'unsettled';
   readonly outcome: CallOutcome;
   readonly settlement: Settlement;
@@ -18,7 +18,7 @@ export interface CorrectableCall extends AbandonedCall {
   readonly tokens: TokenCounts;
   /** Undefined when no price is known, or nobody knows the usage. */
   readonly costUsd: Usd | undefined;
-  readonly wasteReason: string | undefined;
+  readonly wasteReason: WasteReason | undefined;
   /** The counts as the row has them, to tell whether it has changed meanwhile. */
   readonly storedTokens: string | null;
 }
@@ -34,7 +34,7 @@ export interface UsageCorrection {
   readonly line: string;
 }
 
-interface CorrectableRow extends AbandonedCallRow {
+interface CorrectableRow extends AttributedCallRow {
   readonly state: 'settled' | 'unsettled';
   readonly outcome: CallOutcome;
   readonly settlement: Settlement;
@@ -42,7 +42,7 @@ interface CorrectableRow extends AbandonedCallRow {
   readonly is_suspect: boolean;
   readonly tokens: string | null;
   readonly cost_usd: string | null;
-  readonly waste_reason: string | null;
+  readonly waste_reason: WasteReason | null;
 }
 
 /** $1 the id of a call: everything that a record about it needs. */
@@ -125,7 +125,7 @@ export class CorrectionLedger {
 
 function correctableCallOf(row: CorrectableRow): CorrectableCall {
   return {
-    ...abandonedCallOf(row),
+    ...attributedCallOf(row),
     state: row.state,
     outcome: row.outcome,
     settlement: row.settlement,

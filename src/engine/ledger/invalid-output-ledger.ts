@@ -13,8 +13,6 @@ export interface AnsweredCall extends StoredCall {
   readonly tokens: TokenCounts;
   /** Undefined when no price is known. */
   readonly costUsd: Usd | undefined;
-  /** What it may have cost at most, while that is open. */
-  readonly upperBoundUsd: Usd | undefined;
   readonly isSuspect: boolean;
   readonly priceReference: string | undefined;
   readonly priceCatalogue: string | undefined;
@@ -28,7 +26,6 @@ interface AnsweredCallRow extends StoredCallRow {
   readonly provider_request_id: string | null;
   readonly tokens: string | null;
   readonly cost_usd: string | null;
-  readonly upper_bound_usd: string | null;
   readonly is_suspect: boolean;
   readonly price_reference: string | null;
   readonly price_catalogue: string | null;
@@ -105,7 +102,6 @@ function answeredCallOf(row: AnsweredCallRow): AnsweredCall {
     providerRequestId: row.provider_request_id ?? undefined,
     tokens: row.tokens === null ? {} : (JSON.parse(row.tokens) as TokenCounts),
     costUsd: row.cost_usd === null ? undefined : usd(row.cost_usd),
-    upperBoundUsd: row.upper_bound_usd === null ? undefined : usd(row.upper_bound_usd),
     isSuspect: row.is_suspect,
     priceReference: row.price_reference ?? undefined,
     priceCatalogue: row.price_catalogue ?? undefined,

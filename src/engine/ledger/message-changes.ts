@@ -61,10 +61,14 @@ export interface FinishOutcome {
   readonly leased: LeasedAsWritten;
 }
 
-/** The end of a message that succeeded. Its outcome record is rendered from its row when it is exported. */
-export interface Finish {
+/** A run of a message, as the ledger knows it: under one lease. */
+export interface RunRef {
   readonly id: Uuid;
   readonly fencingToken: number;
+}
+
+/** The end of a message that succeeded. Its outcome record is rendered from its row when it is exported. */
+export interface Finish extends RunRef {
   /** JSON of what the handler returned. */
   readonly result: string | undefined;
   readonly emissions: readonly Emission[];
@@ -80,18 +84,14 @@ export interface FailureNote {
   readonly isInvalidOutput?: boolean;
 }
 
-export interface Retry extends FailureNote {
-  readonly id: Uuid;
-  readonly fencingToken: number;
+export interface Retry extends RunRef, FailureNote {
   readonly delayMs: number;
   /** Why it is put off, for people (see waitName). */
   readonly waitsFor?: string;
 }
 
 /** A message that may not go on now. */
-export interface Park {
-  readonly id: Uuid;
-  readonly fencingToken: number;
+export interface Park extends RunRef {
   /** When it is due again; undefined with `parkedFor`: when that is lifted. */
   readonly delayMs: number | undefined;
   /** What must be lifted first ("pause:…"). */
@@ -100,9 +100,7 @@ export interface Park {
   readonly waitsFor?: string;
 }
 
-export interface End extends FailureNote {
-  readonly id: Uuid;
-  readonly fencingToken: number;
+export interface End extends RunRef, FailureNote {
   readonly state: 'dead_lettered' | 'cancelled';
   /** The rendered record for the column store: a dead letter can live again, and then has another end. */
   readonly outcomeLine: string;

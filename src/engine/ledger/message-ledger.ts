@@ -18,6 +18,7 @@ import type {
   LeasedAsWritten,
   Park,
   Retry,
+  RunRef,
 } from './message-changes.ts';
 import {
   type AdmissionRow,
@@ -43,9 +44,8 @@ export type { Admission, AdmissionOutcome, Emission, End, Finish, Park, Retry };
  * without success is then written once more, with what was odd replaced: it must not be made again for ever.
  */
 
-export interface LeaseRef {
-  readonly id: Uuid;
-  readonly fencingToken: number;
+/** A run with the length of its lease. */
+export interface LeaseRef extends RunRef {
   readonly leaseMs: number;
 }
 
@@ -53,7 +53,7 @@ export interface MessageLedgerOptions extends LedgerGroupOptions {
   readonly database: SqlDatabase;
   /** This process's name, unique among all that share the ledger. */
   readonly worker: string;
-  /** Told of every end of a run that was refused for what it holds, and then written without that. */
+  /** Called for every end of a run that was refused for what it holds, and then written without that. */
   readonly onReduced?: (refusal: AppError) => void;
 }
 
@@ -81,7 +81,7 @@ export class MessageLedger {
     this.#onReduced = onReduced;
   }
 
-  /** Writes the message if its id is new. A duplicate is the same cause told twice: nothing changes. */
+  /** Writes the message if its id is new. A duplicate is the same cause sent twice: nothing changes. */
   async admit(admission: Admission): Promise<AdmissionOutcome> {
     const { outcomes } = await this.admitAndLease([admission]);
     return outcomes.includes('admitted') ? 'admitted' : 'duplicate';
@@ -171,7 +171,7 @@ export class MessageLedger {
   }
 
   /** Gives up runs whose lease ended before they did: lost, as when their worker had died. */
-  async expire(leases: readonly Pick<LeaseRef, 'id' | 'fencingToken'>[]): Promise<void> {
+  async expire(leases: readonly RunRef[]): Promise<void> {
     await this.#database.query(expireMessages, [
       leases.map(({ id }) => id),
       leases.map(({ fencingToken }) => fencingToken),

@@ -1,6 +1,6 @@
 import { type JsonRow, jsonRow } from '../../drivers/sql-database/json-rows.ts';
 import type { Uuid } from '../../kernel/ids.ts';
-import type { Admission, Emission, End, Finish, Park, Retry } from './message-changes.ts';
+import type { Admission, Emission, End, Finish, Park, Retry, RunRef } from './message-changes.ts';
 import { outcomeDetail } from './record-detail.ts';
 import { originColumns, type StoredBody } from './stored-message.ts';
 
@@ -10,9 +10,7 @@ import { originColumns, type StoredBody } from './stored-message.ts';
  */
 
 /** One run of a message, with its row. */
-export interface RunRow {
-  readonly id: Uuid;
-  readonly fencingToken: number;
+export interface RunRow extends RunRef {
   readonly row: JsonRow;
 }
 

@@ -12,7 +12,7 @@
  * to one end, and what its steps paid for is found in its journal.
  *
  * Leasing raises the fencing token. Whoever ends or returns the message must show the fencing token of the lease it holds:
- * a worker that let its lease expire can change nothing any more, however late it wakes up.
+ * a worker that let its lease expire can change nothing any more, however late it goes on.
  */
 
 export const messageStates = ['pending', 'leased', 'completed', 'dead_lettered', 'cancelled'] as const;

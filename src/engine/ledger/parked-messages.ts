@@ -52,7 +52,7 @@ export class ParkedMessages {
     return counts;
   }
 
-  /** Lets up to `limit` messages that wait for this go on; they are due at once, and whoever released them wakes them. */
+  /** Lets up to `limit` messages that wait for this go on; they are due at once, and whoever released them notifies their stages. */
   async release(name: string, limit: number): Promise<readonly OverdueMessage[]> {
     const { rows } = await this.#database.query<NotifyRow>(releaseParked, [name, limit]);
     return rows.map((row) => overdueOf(row));

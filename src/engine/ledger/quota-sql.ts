@@ -19,7 +19,7 @@ import {
  *   spent_usd    = what its other calls cost, or may cost at most
  *
  * Rows are locked in one order: calls by id, then windows by quota and start. Windows are calendar windows in UTC,
- * told by the database's clock.
+ * given by the database's clock.
  */
 
 /** The start of the calendar window of that unit that an instant lies in. */
@@ -36,7 +36,7 @@ export function endOfWindow(unit: string, start: string): string {
  * $1 calls about to be made, with the names of the quotas that concern them. In their order, each is written if its
  * lease holds and its upper bound still fits all of its quotas beside what is spent, reserved, and granted before it
  * in this group. What an operator has stopped asks for nothing. A call without a known price reserves nothing and needs some room. Answers for every call that may go
- * out by its lease: reserved (by the instant that also told the windows, so that the row's time lies in the window that
+ * out by its lease: reserved (by the instant that also decided the windows, so that the row's time lies in the window that
  * it is charged to), lost (this very call was made), over_quota by which quota, or no_window, when a window
  * has no row yet and nothing was decided.
  */
@@ -205,7 +205,7 @@ export const abandonCalls = named(
      select c.id from millrace.calls c join told a on a.id = c.id where c.state = 'reserved' order by c.id for update of c),
    moved_calls as (
      update millrace.calls c
-     set state = 'unsettled', settled_at = clock_timestamp(), outcome = 'unknown', settlement = 'unsettled', waste_reason = 'aborted'
+     set state = 'unsettled', settled_at = clock_timestamp(), outcome = 'unsettled', settlement = 'unsettled', waste_reason = 'aborted'
      from open o where c.id = o.id
      returning c.id, c.quotas, c.quota_usd as was_usd, c.quota_usd as is_usd),
    recorded as (

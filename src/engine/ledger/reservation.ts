@@ -1,28 +1,18 @@
 import type { Uuid } from '../../kernel/ids.ts';
 import type { Usd } from '../../kernel/money.ts';
 import type { Origin } from '../../messages/origin.ts';
+import type { CallDraft } from './stored-call.ts';
 
 /** A call about to be made. */
-export interface Reservation {
-  readonly id: Uuid;
+export interface Reservation extends CallDraft {
   /** The message it is made for, with the fencing token of its lease; absent for calls outside a stage. */
   readonly message: { readonly id: Uuid; readonly fencingToken: number } | undefined;
   /** For calls outside a stage: who caused it. */
   readonly origin: Origin | undefined;
-  readonly step: string;
+  /** Which request of its step it is, from 1. */
   readonly ordinal: number;
-  readonly attempt: number;
-  readonly provider: string;
-  readonly model: string;
-  readonly operation: string;
-  readonly tier: string;
-  readonly requestKind: 'single' | 'batch';
   /** Digest of the canonical request: what was asked. */
   readonly requestDigest: string;
-  /** The model that was meant, when this one is asked in its place. */
-  readonly fallbackFrom?: string | undefined;
-  /** What the call can cost at most; undefined when no price is known. */
-  readonly upperBoundUsd: Usd | undefined;
   /** What the answer can depend on besides the prompt, as JSON. */
   readonly parameters?: string;
   /** The names of the quotas that it must fit. Default none. */
@@ -31,7 +21,7 @@ export interface Reservation {
 
 /** What came of a reservation. */
 export type ReserveOutcome =
-  /** `at`: when, by the ledger's clock, which also told the windows of its quotas. The time that its usage record carries. */
+  /** `at`: when, by the ledger's clock, which also decided the windows of its quotas. The time that its usage record carries. */
   | { readonly kind: 'reserved'; readonly at: Date }
   /** The lease has passed on (or this very call was made): it is not to be sent. */
   | { readonly kind: 'lease_expired' }

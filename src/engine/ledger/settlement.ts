@@ -3,7 +3,8 @@ import type { Usd } from '../../kernel/money.ts';
 import type { Cost } from '../../pricing/price.ts';
 import type { TokenCounts } from '../../pricing/token-classes.ts';
 
-export type CallOutcome = 'ok' | 'error' | 'cancelled' | 'unknown';
+/** How a call ended. `unsettled`: it may have been billed, and nobody knows (its process died, or its answer was cut). */
+export type CallOutcome = 'ok' | 'error' | 'cancelled' | 'unsettled';
 /** How the usage is known: the provider reported it, it was counted by us, it cost nothing (refused before work), or nobody knows. */
 export type Settlement = 'reported' | 'estimated' | 'free' | 'unsettled';
 

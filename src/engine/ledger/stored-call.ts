@@ -1,18 +1,26 @@
 import type { Uuid } from '../../kernel/ids.ts';
+import { type Usd, usd } from '../../kernel/money.ts';
 
-/** A call as it is read back from its row: what every record about it needs. */
-export interface StoredCall {
+/** What is known of a call before it is made, and stays what it is. */
+export interface CallDraft {
   readonly id: Uuid;
   readonly step: string;
+  /** From 1; above it when an earlier attempt at the same request failed. */
   readonly attempt: number;
   readonly provider: string;
   readonly model: string;
   readonly operation: 'chat' | 'embeddings';
   readonly tier: string;
   readonly requestKind: 'single' | 'batch';
-  /** The model that was meant, when this one stood in for it. */
-  readonly fallbackFrom: string | undefined;
-  /** By the ledger's clock; the time of the call's usage record. */
+  /** The model that was meant, when this one is asked in its place. */
+  readonly fallbackFrom?: string | undefined;
+  /** What the call can cost at most; undefined when no price is known. */
+  readonly upperBoundUsd: Usd | undefined;
+}
+
+/** A call that stands in the ledger: what every record about it needs. */
+export interface StoredCall extends CallDraft {
+  /** By the ledger's clock: the time that its quotas, its price and its usage records go by. */
   readonly reservedAt: Date;
 }
 
@@ -27,6 +35,7 @@ export interface StoredCallRow {
   readonly tier: string;
   readonly request_kind: 'single' | 'batch';
   readonly fallback_from: string | null;
+  readonly upper_bound_usd: string | null;
   readonly reserved_at: Date;
 }
 
@@ -42,6 +51,7 @@ export function storedCallOf(row: StoredCallRow): StoredCall {
     tier: row.tier,
     requestKind: row.request_kind,
     fallbackFrom: row.fallback_from ?? undefined,
+    upperBoundUsd: row.upper_bound_usd === null ? undefined : usd(row.upper_bound_usd),
     reservedAt: row.reserved_at,
   };
 }

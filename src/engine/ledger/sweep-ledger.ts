@@ -5,7 +5,7 @@ import { expireAllLeases, sweepMessages } from './sweep-sql.ts';
 import type { MessageState } from './message-state.ts';
 import { type OriginColumns, originOfColumns } from './stored-message.ts';
 
-/** A message that should have been looked at, or must be told to the queue again. */
+/** A message that should have been looked at, or of which the queue must be notified again. */
 export interface OverdueMessage {
   readonly id: Uuid;
   readonly stage: string;

@@ -9,7 +9,7 @@ import { isBehindItsKey, setAside } from './order-sql.ts';
  * written as leased counts for nothing unless its worker is known to have begun: it renewed the lease, or says itself that it was lost.
  */
 
-/** What it takes to wake a stage for a message `m`; its state is that of the row with the given name. */
+/** What it takes to notify a stage of a message `m`; its state is that of the row with the given name. */
 export function notifyColumns(stateOf: string): string {
   return `m.id, m.stage, m.fencing_token, m.lane, m.team, m.customer, m.feature, m.batch, m.labels, m.trace_parent, ${stateOf}.state`;
 }
@@ -42,7 +42,7 @@ const noted = `noted as (
 /**
  * $1 how many: what should have been looked at by now. A message whose lease ran out is pending again, its fencing token unchanged:
  * claims look at pending ones only, and its old holder can end nothing that is not leased. A pending one that was released
- * or set aside is told of once, and no more: a set-aside one that is behind its key is released by whoever ends the one
+ * or set aside is notified once, and no more: a set-aside one that is behind its key is released by whoever ends the one
  * before it, the others are found by their stage. `state` is what it was.
  * The bound is the statement's beginning: clock_timestamp() is volatile, which no index scan can end at.
  */

@@ -3,7 +3,7 @@ import { named } from '../../drivers/sql-database/sql-statement.ts';
 
 /*
  * Payloads that pruning left without a row. Their references are noted in the transaction that deletes the rows, so
- * that none is forgotten when a process dies before the payload store was told.
+ * that none is forgotten when a process dies before the payload store has removed it.
  */
 
 export interface PayloadRemoval {

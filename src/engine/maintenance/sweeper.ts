@@ -7,12 +7,12 @@ import type { Publisher } from '../pipeline/publisher.ts';
 import type { StageRegistry } from '../pipeline/stage-registry.ts';
 
 /*
- * Finds what the queue forgot: messages whose worker died (the lease ran out), that nobody was told of (the process died
+ * Finds what the queue forgot: messages whose worker died (the lease ran out), without a notification (the process died
  * after its commit), or whose notifications went with the queue's store (FLUSHALL, a new Redis). The ledger alone says
  * what is open; telling the queue twice does no harm.
  *
- * Whoever is told of one message takes all that are due. So nobody looks at each that waits: a stage that has had due
- * messages for a while and nothing in its queue is told anew. What is counted of stages says so, however many wait.
+ * A worker that is notified of one message takes all that are due. So nobody looks at each that waits: a stage that has had due
+ * messages for a while and nothing in its queue is notified again. What is counted of stages says so, however many wait.
  */
 
 export interface SweeperOptions {

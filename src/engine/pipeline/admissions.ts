@@ -131,7 +131,7 @@ export class Admissions {
     const refusal = await check?.check(origin);
     if (refusal !== undefined) {
       const messageIds = idsOf(envelope, consumers);
-      // What came before is told again: its sender may not have heard the answer.
+      // What came before is notified again: its sender may not have heard the answer.
       if (options.id !== undefined && (await this.#options.ledger.hasAll(messageIds)))
         return { outcome: 'duplicate', messageIds };
       refusal.count();
@@ -185,7 +185,7 @@ export class Admissions {
     return { outcome: await this.#writeAll(admissions), messageIds: ids };
   }
 
-  /** Writes the messages together, and has each begun here, or its stage told. */
+  /** Writes the messages together, and has each begun here, or its stage notified. */
   async #writeAll(admissions: readonly Admission[]): Promise<AdmissionOutcome> {
     const { ledger, publisher, clock } = this.#options;
     const placed = admissions.map((admission, index) => {

@@ -32,9 +32,9 @@ export interface RunnerServices {
   readonly random: () => number;
   readonly logger: Logger;
   readonly metrics: EngineMetrics;
-  /** Told of every message that is put aside for a time. */
+  /** Called for every message that is put aside for a time. */
   readonly onParked?: (stage: string, delayMs: number) => void;
-  /** Told of every message that has ended here. */
+  /** Called for every message that has ended here. */
   readonly ends?: EndedMessages;
   /** The most levels of arrays and objects in what is emitted. Default 128. */
   readonly maxDepth?: number;

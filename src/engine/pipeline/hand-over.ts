@@ -5,7 +5,7 @@ import type { LeasedMessage } from '../ledger/stored-message.ts';
 /*
  * Messages that the process which writes them begins at once, without a claim. Each takes a free slot of its stage before it is
  * written, and the ledger leases it in the same commit if nothing else of that stage waits; otherwise the slot is free again and the
- * stage is told, as of any message:
+ * stage is notified, as of any message:
  *
  *   slot free ─► written as leased ─► begun
  *             └► written as pending, or not at all ─► slot given back

@@ -2,6 +2,7 @@ import { AppError } from '../../kernel/app-error.ts';
 import type { Clock, Timer } from '../../kernel/clock.ts';
 import type { Uuid } from '../../kernel/ids.ts';
 import type { BlockableWork } from '../ledger/block.ts';
+import type { RunRef } from '../ledger/message-changes.ts';
 import type { LeaseRef } from '../ledger/message-ledger.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 
@@ -97,7 +98,7 @@ export class LeaseRenewer {
   }
 
   /** The message has ended without its run: aborts that run, whose lease nobody can renew any more. */
-  cancel({ id, fencingToken }: Pick<LeaseRef, 'id' | 'fencingToken'>, reason: Error): void {
+  cancel({ id, fencingToken }: RunRef, reason: Error): void {
     const entry = this.#leases.get(id);
     if (entry === undefined || entry.fencingToken !== fencingToken) return;
     this.#leases.delete(id);

@@ -32,7 +32,7 @@ export class MessageClaimer {
 
   /**
    * Claims the message of the stage that is next; undefined when there is none. Whoever claims also works. `about`: a
-   * message that was said to be due; if it is not yet, its stage is told again when it is.
+   * message that was said to be due; if it is not yet, its stage is notified again when it is.
    */
   async claim(
     stage: RegisteredStage,

@@ -65,7 +65,7 @@ export class MessageRunner {
     return this.#options.claimer.begin(stage, message, lease, onDurable);
   }
 
-  /** Works on what was claimed. Resolves after the effect is durable, and told to those whom it concerns. */
+  /** Works on what was claimed. Resolves after the effect is durable, and those whom it concerns are notified. */
   async work(run: Run): Promise<void> {
     try {
       await this.#work(run);

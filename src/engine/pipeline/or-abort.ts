@@ -14,7 +14,7 @@ export interface AbortWatch {
 
 /**
  * What the handler answers; or, when the signal aborts and the handler does not come back in time, the signal's reason.
- * Once `leaving` aborts nobody waits for a handler that was told. What one that was left behind answers is nobody's.
+ * Once `leaving` aborts nobody waits for a handler whose signal was aborted. What such a handler answers later is ignored.
  */
 export async function orAbort<T>(handled: Promise<T>, { signal, leaving, clock }: AbortWatch): Promise<T> {
   const { promise: abandoned, reject } = Promise.withResolvers<never>();

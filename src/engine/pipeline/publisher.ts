@@ -80,7 +80,7 @@ export class Publisher {
     this.#outboxOf(stage).submit({});
   }
 
-  /** Resolves when all that was to be told has been told, or has failed. */
+  /** Resolves when every notification has been added, or has failed. */
   async drain(): Promise<void> {
     await Promise.all([...this.#outboxes.values()].map((outbox) => outbox.drain()));
   }
@@ -110,7 +110,7 @@ interface Timing {
   readonly isExact: boolean;
 }
 
-/** What is to be told to one queue, one round trip after another. */
+/** The notifications for one queue, one round trip after another. */
 class Outbox {
   readonly #queue: Pick<Queue, 'add'>;
   readonly #timing: Timing;
@@ -146,7 +146,7 @@ class Outbox {
     const { clock, intervalMs, isExact } = this.#timing;
     while (this.#waiting.size > 0) {
       const restMs = this.#lastMs + intervalMs - clock.monotonicMs();
-      // At least to the end of this turn of the event loop: what is committed together is told together.
+      // At least to the end of this turn of the event loop: what is committed together is notified together.
       await (restMs > 0 ? clock.sleep(restMs) : new Promise((resolve) => setImmediate(resolve)));
       const nowMs = clock.monotonicMs();
       this.#lastMs = nowMs;

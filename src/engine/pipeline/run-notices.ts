@@ -6,9 +6,9 @@ import type { Run } from './run.ts';
 export interface RunNoticesOptions {
   readonly publisher: Publisher;
   readonly backlog: StageBacklog;
-  /** Told of every message that has ended here. */
+  /** Called for every message that has ended here. */
   readonly ends?: EndedMessages | undefined;
-  /** Told of every message that is put aside for a time. */
+  /** Called for every message that is put aside for a time. */
   readonly onParked?: ((stage: string, delayMs: number) => void) | undefined;
 }
 

@@ -8,7 +8,7 @@ import { adaptedConcurrency, type ConcurrencyBounds } from './adaptive-concurren
  *     ▲          │
  *     └──────────┘      the first of them is due again, or the limit would let one through
  *
- * It is told of runs and of waits, and asked for a decision every quarter of a second.
+ * It counts runs and waits, and asked for a decision every quarter of a second.
  */
 
 /** What a stage's consumer is to be set to. */
@@ -44,7 +44,7 @@ export class StageCapacity {
   #endingParked = 0;
   #parkedInARow = 0;
   #dueMs = Infinity;
-  /** Told while a run goes on, so that another's end does not forget it. */
+  /** Called while a run goes on, so that another's end does not forget it. */
   #slotAtMs = Infinity;
   #pausedUntilMs = 0;
 
@@ -66,7 +66,7 @@ export class StageCapacity {
     this.#peak = Math.max(this.#peak, this.#active);
   }
 
-  /** A run has ended; `parked` was told before when its message was put aside. */
+  /** A run has ended; `parked` was called before when its message was put aside. */
   runEnded(): void {
     this.#active -= 1;
     if (this.#endingParked > 0) {

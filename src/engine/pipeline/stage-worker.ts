@@ -21,8 +21,8 @@ import type { BoundLevel } from '../../telemetry/bounds.ts';
  * Claims messages of a stage for the slots that are free, in groups, straight from the ledger; one claim at a time. A
  * notification only says that there may be work:
  *
- *   told (by this process, or by the queue) ─► claim for free slots ─► as many as asked: claim again for the next free slots
- *                                                                 └─► fewer: nothing more is due; wait to be told
+ *   notified (by this process, or by the queue) ─► claim for free slots ─► as many as asked: claim again for the next free slots
+ *                                                                     └─► fewer: nothing more is due; wait for a notification
  *
  * What a run emits for a stage with free slots, of which nothing waits, is leased as it is written and needs no claim (hand-over.ts).
  *
@@ -49,7 +49,7 @@ const leastAsked = 16;
 const mostAsked = 400;
 /** How long a notification of the queue waits for a free slot here before it is left to others. */
 const patienceMs = 50;
-/** How often others are told that there is more than this process takes. */
+/** How often others are notified that there is more than this process takes. */
 const tellOthersEveryMs = 250;
 /** When to claim again after a claim that failed. */
 const afterFailureMs = 1000;
@@ -155,7 +155,7 @@ export class StageWorker {
     const was = this.#pausedBy.size > 0;
     if (isPaused) this.#pausedBy.add(reason);
     else this.#pausedBy.delete(reason);
-    // What was released meanwhile was told to nobody here.
+    // Of what was released meanwhile nobody was notified here.
     if (!isPaused && reason !== 'busy') this.#told(undefined);
     const is = this.#pausedBy.size > 0;
     if (was === is) return Promise.resolve();
@@ -297,7 +297,7 @@ export class StageWorker {
     }
   }
 
-  /** For the test kit: one message to its end, and told again while there are more. */
+  /** For the test kit: one message to its end, and again while there are more. */
   async #workOne(about: Uuid | undefined): Promise<void> {
     this.#slots.takeFree(1);
     const run = await this.#tryClaim(about);

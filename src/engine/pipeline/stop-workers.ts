@@ -9,14 +9,14 @@ import type { StageWorker } from './stage-worker.ts';
  * The end of the workers of a host, bounded whatever handlers do:
  *
  *   at once                      nothing new begins; what was claimed and has not begun is released
- *   the grace less its last part handlers are told by their signal, and their requests to models are cut and settled
+ *   the grace less its last part handlers are stopped by their signal, and their requests to models are cut and settled
  *   the grace                    handlers that did not come back are left behind, and their messages released
  *   a second later               nobody waits any more, for the ledger either: leases that were not given back run out
  *
  * A handler that was left behind has no lease that counts: whatever it answers, emits or asks of a model changes nothing.
  */
 
-/** How long before the end of the grace handlers are told. */
+/** How long before the end of the grace the signals of handlers abort. */
 const toldBeforeMs = 5000;
 /** For short graces: the part of it. */
 const toldBeforeShare = 0.25;

@@ -8,7 +8,7 @@ export class WorkerSlots {
   #capacity: number;
   #busy = 0;
 
-  /** `onChange` is told whenever the number of busy slots has changed. */
+  /** `onChange` is called whenever the number of busy slots has changed. */
   constructor(capacity: number, onChange: (busy: number) => void = () => undefined) {
     this.#capacity = capacity;
     this.#onChange = onChange;

@@ -91,7 +91,7 @@ export function abortFailure(reason: unknown): ModelFailure {
     : failure('aborted', 'unknown', messageOf(reason));
 }
 
-/** A stream in which the provider told of an error. */
+/** A stream in which the provider reported an error. */
 export interface FailedStream {
   readonly headers: ResponseHeaders | undefined;
   /** The usage that had come before. */

@@ -38,7 +38,7 @@ function columnUsage(usage: JsonRecord): string {
     : JSON.stringify({ omitted: `a usage block of ${json.length} characters` });
 }
 
-/** A text that a model told of its answer, whatever it is in truth: absent where it is nothing, marked where it is no text. */
+/** A text that a model reported of its answer, whatever it is in truth: absent where it is nothing, marked where it is no text. */
 export function toldText(told: unknown): string | undefined {
   switch (typeof told) {
     case 'string':

@@ -44,7 +44,7 @@ export interface CustomProviderConfig {
   readonly kind: 'custom';
   readonly model: (modelId: string) => LanguageModelV4 | EmbeddingModelV4;
   /**
-   * In whose words the models report usage in `usage.raw`. Without it the form is told by its fields; usage in no known form is
+   * In whose words the models report usage in `usage.raw`. Without it the form is recognised by its fields; usage in no known form is
    * read from the SDK's own fields, which have no modalities and no uses of tools.
    */
   readonly usage?: UsageShape;

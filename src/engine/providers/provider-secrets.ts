@@ -9,7 +9,7 @@ export interface ProviderCredentials {
 const secretHeader = /auth|key|token|secret|cookie|pass|credential|session|sign/i;
 
 /**
- * What the provider is told that nobody else may know: its key, those of gateways before it, passwords. Without white
+ * What is sent to the provider that nobody else may know: its key, those of gateways before it, passwords. Without white
  * space around them, as they are sent.
  */
 export function secretsOfProvider({ apiKey, headers = {}, baseUrl }: ProviderCredentials): readonly string[] {

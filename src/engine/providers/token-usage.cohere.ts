@@ -3,7 +3,7 @@ import { type JsonRecord, numberIn, recordIn, type ReportedUsage, splitTotal } f
 
 /*
  * Cohere's usage: `billed_units` is what is billed, `tokens` what the model worked on, with the provider's own words around the
- * request in it. Where only the latter is told it is taken, and marked.
+ * request in it. Where only the latter is reported it is taken, and marked.
  */
 
 /** The disjoint classes of a Cohere answer. */

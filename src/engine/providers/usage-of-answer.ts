@@ -59,7 +59,7 @@ export function usageOf(
 /** Whose usage is read. */
 export interface UsageSource {
   readonly kind: ProviderKind;
-  /** In whose words a provider in code reports usage; told by its fields when it is not said. */
+  /** In whose words a provider in code reports usage; recognised by its fields when it is not said. */
   readonly usageShape?: UsageShape | undefined;
 }
 

@@ -1,11 +1,7 @@
 import { Controller, Get, Header, HttpStatus, Inject, Res } from '@nestjs/common';
 import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
+import type { ResponseWriter } from '../../http/response-writer.ts';
 import { Readiness, type ReadinessReport } from './readiness.ts';
-
-/** What both of Nest's platforms offer to set a status. */
-interface StatusWriter {
-  status(code: number): unknown;
-}
 
 const report = { 'application/json': { schema: { $ref: '#/components/schemas/Readiness' } } };
 
@@ -46,7 +42,7 @@ export class HealthController {
   })
   @ApiResponse({ status: 200, description: 'Ready, or degraded.', content: report })
   @ApiResponse({ status: 503, description: 'Not ready.', content: report })
-  async health(@Res({ passthrough: true }) response: StatusWriter): Promise<ReadinessReport> {
+  async health(@Res({ passthrough: true }) response: ResponseWriter): Promise<ReadinessReport> {
     return await this.ready(response);
   }
 
@@ -66,7 +62,7 @@ export class HealthController {
     description: 'Not ready: a store that is needed is away, or the process stops.',
     content: report,
   })
-  async ready(@Res({ passthrough: true }) response: StatusWriter): Promise<ReadinessReport> {
+  async ready(@Res({ passthrough: true }) response: ResponseWriter): Promise<ReadinessReport> {
     const readiness = await this.#readiness.report();
     const mayWork = readiness.status === 'ready' || readiness.status === 'degraded';
     response.status(mayWork ? HttpStatus.OK : HttpStatus.SERVICE_UNAVAILABLE);

@@ -1,6 +1,6 @@
 /**
  * How much of something that all callers have in common each key has in progress, up to its share. Only what is in progress is
- * remembered. Callers who are not told apart have no share and are not counted.
+ * remembered. Callers without a key have no share and are not counted.
  */
 export class KeyShares {
   /** The most that one key may have. */

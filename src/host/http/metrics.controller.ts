@@ -1,13 +1,13 @@
 import { Controller, Get, Headers, Inject, Res } from '@nestjs/common';
 import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
+import type { ResponseWriter } from '../../http/response-writer.ts';
 import { scrapeFormat } from './scrape-format.ts';
 import { type MetricsSource, SharedMetrics } from './shared-metrics.ts';
 
 /** The injection token of the metrics. */
 export const metricsToken = Symbol('millrace:metrics');
 
-interface ResponseWriter {
-  header(name: string, value: string): unknown;
+interface BodyWriter extends ResponseWriter {
   send(body: Buffer): unknown;
 }
 
@@ -31,7 +31,7 @@ export class MetricsController {
       'application/openmetrics-text': { schema: { type: 'string' } },
     },
   })
-  async get(@Headers('accept') accept: string | undefined, @Res() response: ResponseWriter): Promise<void> {
+  async get(@Headers('accept') accept: string | undefined, @Res() response: BodyWriter): Promise<void> {
     const { contentType, body } = await this.#metrics.render(scrapeFormat(accept));
     response.header('content-type', contentType);
     response.header('vary', 'accept');

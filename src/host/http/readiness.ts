@@ -39,7 +39,7 @@ export interface ReadinessOptions {
   readonly timeoutMs?: number;
 }
 
-/** The causes that are told: the code of an operating failure, or that there was no answer in time. */
+/** The causes that are shown: the code of an operating failure, or that there was no answer in time. */
 const timedOut = 'TIMEOUT';
 const unknownCause = 'MILLRACE_INTERNAL';
 

@@ -61,7 +61,7 @@ const maxCounters = 10_000;
 const shares = 5;
 const retryAfterMs = 1000;
 
-/** Why there is no room, and what the caller is told. */
+/** Why there is no room, and what the caller is answered. */
 export interface Refusal {
   readonly reason: RefusalReason;
   readonly error: AppError;

@@ -32,7 +32,7 @@ export interface HttpApplicationOptions {
   readonly clock?: Clock;
   /** Default those of the configuration's defaults. */
   readonly limits?: RequestLimits;
-  /** Told of every request that is refused before it is read. */
+  /** Called for every request that is refused before it is read. */
   readonly onRefused?: (reason: RefusalReason) => void;
   /** How long requests in progress may go on when the server closes. Default 10 seconds. */
   readonly closeGraceMs?: number;

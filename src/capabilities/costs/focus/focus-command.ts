@@ -12,14 +12,15 @@ import {
 import { formatCount } from '../../../terminal/text-table.ts';
 import type { CostSettings } from '../cost-settings.ts';
 import { refuseExisting, writeWhole } from '../output-file.ts';
-import { type CostFilterOptions, filterParametersOf, withFilters } from '../cost-options.ts';
+import { filterParametersOf, withFilters } from '../cost-options.ts';
+import type { CostFilters } from '../cost-query.ts';
 import type { FocusRow } from './focus-columns.ts';
 import { FocusExports } from './focus-export.ts';
 import { focusFile, type FocusFormat, focusFormats } from './focus-file.ts';
 import { parseFocusParameters } from './focus-parameters.ts';
 import { focusGrains } from './focus-query.ts';
 
-interface ExportOptions extends StoreOptions, CostFilterOptions {
+interface ExportOptions extends StoreOptions, CostFilters {
   readonly from?: string;
   readonly to?: string;
   readonly granularity?: string;

@@ -64,7 +64,7 @@ export class FocusExports {
         }
       }
     } catch (error) {
-      // Nothing more can be told to whoever has the first rows already.
+      // Who has the first rows already can be sent no problem any more.
       if (hasBegun)
         this.#options.logger?.error(
           { error },

@@ -1,8 +1,8 @@
-import { engineTime } from '../../../engine/export/row-text.ts';
 import { tokenClasses } from '../../../pricing/token-classes.ts';
-import type { CostFilterField } from '../cost-query.ts';
+import type { CostFilters } from '../cost-query.ts';
+import { filterConditions, filterParameters } from '../filter-conditions.ts';
+import { boundParameters, boundsOf } from '../spend-pieces.ts';
 import type { BoundSql } from '../usage-queries.ts';
-import { costFilterFields } from '../cost-query.ts';
 
 /*
  * One slice of a FOCUS export. First every call is put together from its records (the call and its corrections, all at the
@@ -19,7 +19,7 @@ export interface FocusSlice {
   readonly grain: FocusGrain;
   readonly from: Date;
   readonly to: Date;
-  readonly filters: Readonly<Partial<Record<CostFilterField, readonly string[]>>>;
+  readonly filters: CostFilters;
   /** The slice's part of the customers, when one answer would be too large: this one of so many. */
   readonly part: number;
   readonly parts: number;
@@ -104,27 +104,18 @@ const unitPrice =
   'if(is_priced AND meter_quantity > 0 AND meter_units > 0 AND meter_price * meter_quantity = meter_cost * meter_units, meter_price, NULL)';
 
 /** Which calls a slice is of, with the parameters of `sliceParameters`. */
-function conditionsOf({ filters, parts }: FocusSlice): string {
+function conditionsOf({ filters, parts, ...period }: FocusSlice): string {
   return [
-    "ts >= {from:DateTime64(3, 'UTC')}",
-    "ts < {to:DateTime64(3, 'UTC')}",
-    ...costFilterFields.flatMap((field) =>
-      filters[field] === undefined ? [] : [`${field} IN {${field}_filter:Array(String)}`],
-    ),
+    ...boundsOf(period),
+    ...filterConditions(filters),
     ...(parts === 1 ? [] : ['sipHash64(team, customer, feature, batch) % {parts:UInt32} = {part:UInt32}']),
   ].join(' AND ');
 }
 
-function sliceParameters({ from, to, filters, part, parts }: FocusSlice): Record<string, unknown> {
+function sliceParameters({ filters, part, parts, ...period }: FocusSlice): Record<string, unknown> {
   return {
-    from: engineTime(from),
-    to: engineTime(to),
-    ...Object.fromEntries(
-      costFilterFields.flatMap((field) => {
-        const values = filters[field];
-        return values === undefined ? [] : [[`${field}_filter`, [...values]] as const];
-      }),
-    ),
+    ...boundParameters(period),
+    ...filterParameters(filters),
     ...(parts === 1 ? {} : { part, parts }),
   };
 }

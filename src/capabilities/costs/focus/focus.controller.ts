@@ -8,15 +8,11 @@ import type { ApiKeyIdentity } from '../../../http/api-key-identity.ts';
 import { Caller, RequireScope } from '../../../http/caller.ts';
 import { clockToken } from '../clock-token.ts';
 import { ApiFilters } from '../api-filters.ts';
+import type { ResponseWriter } from '../../../http/response-writer.ts';
 import { FocusExports } from './focus-export.ts';
 import { focusFile, type FocusFormat, focusFormats } from './focus-file.ts';
 import { parseFocusParameters } from './focus-parameters.ts';
 import { focusGrains } from './focus-query.ts';
-
-/** What both of Nest's platforms offer to set a header. */
-interface HeaderWriter {
-  header(name: string, value: string): unknown;
-}
 
 const maxStallMs = 60_000;
 const formatNames: readonly FocusFormat[] = ['csv', 'parquet'];
@@ -83,7 +79,7 @@ export class FocusController {
     @Query() query: unknown,
     @Headers('accept') accept: string | undefined,
     @Caller() caller: ApiKeyIdentity,
-    @Res({ passthrough: true }) response: HeaderWriter,
+    @Res({ passthrough: true }) response: ResponseWriter,
   ): Promise<StreamableFile> {
     const type = acceptedFormat(accept, Object.values(focusFormats));
     const format = formatNames.find((name) => focusFormats[name] === type);
@@ -95,7 +91,7 @@ export class FocusController {
     }
     const request = parseFocusParameters(query, this.#clock.now());
     const pieces = this.#exports.rows(request, caller);
-    // What refuses the whole is told as a problem, before any of it is sent.
+    // What refuses the whole is answered as a problem, before any of it is sent.
     const first = await pieces.next();
     response.header('cache-control', 'no-store');
     const bytes = focusFile(format, startingWith(first, pieces));

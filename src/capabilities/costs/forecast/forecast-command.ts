@@ -9,13 +9,14 @@ import {
   withStoreOptions,
 } from '../../../terminal/command-context.ts';
 import { roundedUsd } from '../../../terminal/text-table.ts';
-import { type CostFilterOptions, filterParametersOf, withFilters } from '../cost-options.ts';
+import { filterParametersOf, withFilters } from '../cost-options.ts';
+import type { CostFilters } from '../cost-query.ts';
 import { CostReports } from '../cost-reports.ts';
 import type { CostSettings } from '../cost-settings.ts';
 import { type ForecastDocument, parseForecastParameters } from './forecast-document.ts';
 import { forecastMonth } from './spend-forecasts.ts';
 
-interface ForecastOptions extends StoreOptions, CostFilterOptions {
+interface ForecastOptions extends StoreOptions, CostFilters {
   readonly timezone?: string;
   readonly json?: boolean;
 }

@@ -8,7 +8,7 @@ import {
   queryFaults,
   timeZone,
 } from '../cost-parameters.ts';
-import { amount } from '../cost-report-document.ts';
+import { amountSchema } from '../../../http/document-parts.ts';
 
 /* The question and the answer of GET /v1/costs/forecast. */
 
@@ -32,12 +32,12 @@ export const forecastSchema = z.object({
   timeZone: z.string(),
   asOf: z.iso.datetime().describe('Up to when spend is known.'),
   currency: z.literal('USD'),
-  spentUsd: amount.describe('Spent in the month so far, exact: costUsd of reports.'),
-  expectedUsd: amount.optional().describe('What the whole month will have cost, to six digits.'),
-  lowUsd: amount
+  spentUsd: amountSchema.describe('Spent in the month so far, exact: costUsd of reports.'),
+  expectedUsd: amountSchema.optional().describe('What the whole month will have cost, to six digits.'),
+  lowUsd: amountSchema
     .optional()
     .describe('8 of 10 months end between lowUsd and highUsd where days differ by chance alone.'),
-  highUsd: amount.optional(),
+  highUsd: amountSchema.optional(),
   method: z
     .enum(['weekday', 'mean', 'none'])
     .describe(
@@ -45,10 +45,10 @@ export const forecastSchema = z.object({
     ),
   historyDays: z.int().describe('Whole days that the means are of, 28 at most.'),
   days: z
-    .array(z.object({ day: z.iso.date(), expectedUsd: amount }))
+    .array(z.object({ day: z.iso.date(), expectedUsd: amountSchema }))
     .describe('What is still to come: the rest of today, and every day to the end of the month.'),
   unpricedCalls: z.int().describe('Calls of the month whose price is not known. They are in no amount.'),
-  openUpperBoundUsd: amount.describe(
+  openUpperBoundUsd: amountSchema.describe(
     'What unsettled, estimated and unpriced calls of the month can have cost at most.',
   ),
 });

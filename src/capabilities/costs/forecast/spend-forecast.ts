@@ -22,7 +22,7 @@ export interface ForecastQuestion {
   readonly rest: readonly { readonly day: string; readonly part: number }[];
 }
 
-/** By what coming days are told: the mean of their weekday, of all days, or nothing, because there is no whole day yet. */
+/** What coming days are estimated by: the mean of their weekday, of all days, or nothing, because there is no whole day yet. */
 export type ForecastMethod = 'weekday' | 'mean' | 'none';
 
 export interface SpendForecast {

@@ -2,7 +2,8 @@ import { z } from 'zod';
 import { invalidRequest } from '../../../http/request-faults.ts';
 import { addMonths, dayAt } from '../../../kernel/time-zone.ts';
 import { type CostParameterDefaults, filterValue, once, queryFaults, timeZone } from '../cost-parameters.ts';
-import { amount, costGroupSchema, periodFiguresSchema } from '../cost-report-document.ts';
+import { amountSchema } from '../../../http/document-parts.ts';
+import { costGroupSchema, periodFiguresSchema } from '../cost-report-document.ts';
 
 /* The question and the answer of GET /v1/statements/{month}. */
 
@@ -42,8 +43,8 @@ export function parseStatementParameters(
 const sectionSchema = z.object({
   rows: z.array(costGroupSchema),
   otherRows: z.boolean().describe('Whether there are more than those, which otherUsd is of.'),
-  otherUsd: amount.describe('What the section has beyond its rows.'),
-  otherPreviousUsd: amount.optional().describe('The same of the month before.'),
+  otherUsd: amountSchema.describe('What the section has beyond its rows.'),
+  otherPreviousUsd: amountSchema.optional().describe('The same of the month before.'),
 });
 
 /** The sections by their names, in the order in which they are shown. */

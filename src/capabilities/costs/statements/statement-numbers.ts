@@ -4,7 +4,7 @@ import { type Usd, usd } from '../../../kernel/money.ts';
 
 const maxChangePercent = 999;
 
-/** Digits after the point with which amounts of such a size can be told apart. */
+/** Digits after the point with which amounts of such a size differ visibly. */
 export function digitsFor(totalUsd: string): number {
   const size = usd(totalUsd).abs();
   if (size.greaterThanOrEqualTo(100)) return 2;

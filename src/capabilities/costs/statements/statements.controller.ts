@@ -7,15 +7,11 @@ import type { ApiKeyIdentity } from '../../../http/api-key-identity.ts';
 import { Caller, RequireScope } from '../../../http/caller.ts';
 import { clockToken } from '../clock-token.ts';
 import { CostReports } from '../cost-reports.ts';
+import type { ResponseWriter } from '../../../http/response-writer.ts';
 import { parseStatementParameters, type StatementDocument } from './statement-document.ts';
 import { statementForms } from './statement-forms.ts';
 import { statementPolicy } from './statement-html.ts';
 import { makeStatement } from './statements.ts';
-
-/** What both of Nest's platforms offer to set a header. */
-interface HeaderWriter {
-  header(name: string, value: string): unknown;
-}
 
 const mediaTypes = statementForms.map(({ mediaType }) => mediaType);
 
@@ -73,7 +69,7 @@ export class StatementsController {
     @Query() query: Readonly<Record<string, unknown>>,
     @Headers('accept') accept: string | undefined,
     @Caller() caller: ApiKeyIdentity,
-    @Res({ passthrough: true }) response: HeaderWriter,
+    @Res({ passthrough: true }) response: ResponseWriter,
   ): Promise<StatementDocument | string> {
     const type = acceptedFormat(accept, mediaTypes);
     const form = statementForms.find(({ mediaType }) => mediaType === type);

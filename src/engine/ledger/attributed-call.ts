@@ -1,12 +1,10 @@
 import type { Uuid } from '../../kernel/ids.ts';
-import { type Usd, usd } from '../../kernel/money.ts';
 import type { Origin } from '../../messages/origin.ts';
 import { type StoredCall, type StoredCallRow, storedCallOf } from './stored-call.ts';
 import { type OriginColumns, originOfColumns } from './stored-message.ts';
 
-/** A call whose maker is gone; everything that its usage record needs. */
-export interface AbandonedCall extends StoredCall {
-  readonly upperBoundUsd: Usd | undefined;
+/** Who calls are made for: always an origin, and inside a stage the message. */
+export interface CallAttribution {
   readonly origin: Origin;
   readonly message:
     | {
@@ -21,11 +19,13 @@ export interface AbandonedCall extends StoredCall {
     | undefined;
 }
 
+/** A call that stands in the ledger, with whom it is made for: everything that a usage record says whatever its end. */
+export interface AttributedCall extends StoredCall, CallAttribution {}
+
 /** Its row, with its message's. */
-export interface AbandonedCallRow extends StoredCallRow, OriginColumns {
+export interface AttributedCallRow extends StoredCallRow, OriginColumns {
   readonly message_id: Uuid | null;
   readonly call_origin: string | null;
-  readonly upper_bound_usd: string | null;
   readonly root_id: Uuid;
   readonly pipeline: string;
   readonly stage: string;
@@ -35,10 +35,9 @@ export interface AbandonedCallRow extends StoredCallRow, OriginColumns {
 }
 
 /** The call as its row tells it. */
-export function abandonedCallOf(row: AbandonedCallRow): AbandonedCall {
+export function attributedCallOf(row: AttributedCallRow): AttributedCall {
   return {
     ...storedCallOf(row),
-    upperBoundUsd: row.upper_bound_usd === null ? undefined : usd(row.upper_bound_usd),
     origin: row.call_origin === null ? originOfColumns(row) : (JSON.parse(row.call_origin) as Origin),
     message:
       row.message_id === null

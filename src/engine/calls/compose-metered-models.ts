@@ -46,7 +46,7 @@ const defaultMaxInlineAnswerBytes = 256 * 1024;
 const defaultMaxRetryAfterMs = 3_600_000;
 
 /** Composes the way from a handler's request to its settlement. */
-export function composeModelGateway(options: MeteredModelsOptions): MeteredModels {
+export function composeMeteredModels(options: MeteredModelsOptions): MeteredModels {
   const { ledger, pricer, registry, payloads, logger, clock, tracer } = options;
   const metrics = new ModelMetrics(options.metrics);
   const logOnce = new LogOnce();
