@@ -139,7 +139,7 @@ function highestOf(rates: Rates, classes: readonly TokenClass[]): HighestRates {
   const steps = ratedKinds
     .flatMap((kind) => (classes.includes(classOf(kind)) ? (rates[kind] ?? []) : []))
     .flatMap(({ usdPerMillion, tiers }) => [{ aboveInputTokens: -1, usdPerMillion }, ...tiers])
-    .sort((left, right) => left.aboveInputTokens - right.aboveInputTokens);
+    .toSorted((left, right) => left.aboveInputTokens - right.aboveInputTokens);
   const highest: { aboveInputTokens: number; usdPerMillion: Usd }[] = [];
   for (const step of steps) {
     const last = highest.at(-1);
