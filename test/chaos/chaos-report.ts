@@ -52,7 +52,7 @@ export function summaryOf(run: ChaosRun): string {
     `parked: ${countBy(
       evidence.history.filter(({ parked_for: name }) => name !== null),
       ({ parked_for: name }) => (name ?? '').replace(/^pause:.*/, 'pause'),
-    )}; ${calls.filter(({ fallback_from: from }) => from !== null).length} calls to fallbacks; ${messages.filter(({ version }) => version === 2).length} messages of release 2; ${evidence.pauses.length} holds; ${evidence.replays.length} replays; ${evidence.cuts.length} cuts; budgets added up ${evidence.budgets.looks} times`,
+    )}; ${calls.filter(({ fallback_from: from }) => from !== null).length} calls to fallbacks; ${messages.filter(({ version }) => version === 2).length} messages of release 2; ${evidence.pauses.length} pauses; ${evidence.replays.length} replays; ${evidence.cuts.length} cuts; budgets added up ${evidence.budgets.looks} times`,
     `billed in spite of a fault: ${faults}`,
     `${evidence.refusals.tried} admissions refused as they must be; ${oddMessages} messages with odd data; failed attempts: ${countBy(evidence.failures, ({ code }) => code.replace('MILLRACE_', ''))}`,
     `leases by process: ${countBy(

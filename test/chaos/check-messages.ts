@@ -186,7 +186,7 @@ export function checkLeftovers({ messages, calls, unexported, left }: Evidence):
     undefined,
     () => `${left.reserved_usd} is left reserved in budgets`,
   );
-  check.expect(left.pauses === 0, undefined, () => `${left.pauses} holds were left standing`);
+  check.expect(left.pauses === 0, undefined, () => `${left.pauses} pauses were left`);
   for (const { id, state, parked_for: parkedFor } of messages) {
     check.expect(parkedFor === null, id, () => `it was left parked for ${String(parkedFor)}`);
     check.expect(state !== 'leased' && state !== 'pending', id, () => `it was left ${state}`);

@@ -20,7 +20,7 @@ const codesOfGuilt: ReadonlySet<string> = new Set([
  * own reason, and nobody else for theirs.
  */
 export function checkOddInput({ seed, messages, failures, refusals }: Evidence): InvariantResult {
-  const check = new InvariantCheck('I11', 'odd input arrives whole, is refused alone, and hurts nobody else');
+  const check = new InvariantCheck('I11', 'odd input arrives whole, is refused alone, affects no other');
   for (let refused = refusals.wrong.length; refused < refusals.tried; refused += 1)
     check.expect(true, undefined, () => '');
   for (const wrong of refusals.wrong) check.expect(false, undefined, () => `refused admission: ${wrong}`);

@@ -29,7 +29,7 @@ const codesOfUnusable: ReadonlySet<string> = new Set([
  * booked above what was reserved for it; calls with true usage are not suspected. The provider's own bill is the truth.
  */
 export function checkUntrueUsage({ calls, usage, bill, failures }: Evidence): InvariantResult {
-  const check = new InvariantCheck('I12', 'untrue usage is judged, marked and bounded');
+  const check = new InvariantCheck('I12', 'wrong usage is detected, marked and bounded');
   const billsOf = groupedBy(bill, ({ callId }) => callId);
   const suspectsOf = new Map(usage.map((record) => [record.call_id, record.suspect]));
   const runOf = ({
