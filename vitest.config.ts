@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 import { longestFirst } from './test/support/longest-first.ts';
 import { ProjectBudgets } from './test/support/project-budgets.ts';
@@ -81,6 +82,9 @@ const endToEnd = {
 
 const projects = [unit, stores, endToEnd];
 
+const compileCache =
+  process.env['NODE_COMPILE_CACHE'] ?? join(import.meta.dirname, 'node_modules', '.cache', 'millrace-tests');
+
 export default defineConfig({
   test: {
     reporters: ['default', new ProjectBudgets(projects)],
@@ -93,6 +97,8 @@ export default defineConfig({
         include: [...project.include],
         setupFiles: [...project.setupFiles],
         exclude: ['**/node_modules/**', 'dist/**', ...project.exclude],
+        // Programs that tests start from their sources find the compiled code of the ones before: half the time of a start.
+        env: name === 'unit' ? {} : { NODE_COMPILE_CACHE: compileCache },
         testTimeout: 120_000,
         hookTimeout: 120_000,
         // A condition is waited for as long as a loaded machine may need; Vitest's own limit is a second.
