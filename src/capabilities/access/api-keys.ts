@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import type { SqlDatabase } from '../../drivers/sql-database/sql-database.ts';
 import { named } from '../../drivers/sql-database/sql-statement.ts';
+import { recordAction } from '../../engine/ledger/operator-action.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { isUuid, newId, type Uuid } from '../../kernel/ids.ts';
 import { isPrintableName, notPrintable } from '../../kernel/printable-name.ts';
@@ -67,18 +68,22 @@ const newKeySchema = z.strictObject({
   team: shortText.optional(),
 });
 
-const recorded =
-  'insert into millrace.operator_actions (id, at, actor, action, target, affected, detail, reason)';
-
 /** $1 id, $2 name, $3 hash, $4 scopes, $5 team; $6 the audit's id, $7 actor, $8 reason. */
 const insertKey = named(
   'costs.insert_api_key',
   `with made as (
      insert into millrace.api_keys (id, name, key_hash, scopes, team) values ($1::uuid, $2, $3, $4::text[], $5)
      returning id, name, scopes, team)
-   ${recorded}
-   select $6::uuid, clock_timestamp(), $7, 'keys.create', 'key ' || name, 1, json_build_object('key', id, 'scopes', scopes, 'team', team), $8
-   from made`,
+   ${recordAction({
+     id: '$6::uuid',
+     actor: '$7',
+     action: "'keys.create'",
+     target: "'key ' || name",
+     detail: "json_build_object('key', id, 'scopes', scopes, 'team', team)",
+     reason: '$8',
+     team: 'team',
+     from: 'made',
+   })}`,
 );
 const findKey = named(
   'costs.find_api_key',
@@ -97,9 +102,16 @@ const revokeKey = named(
   `with revoked as (
      update millrace.api_keys set revoked_at = clock_timestamp() where id = $1::uuid and revoked_at is null
      returning id, name, scopes, team)
-   ${recorded}
-   select $2::uuid, clock_timestamp(), $3, 'keys.revoke', 'key ' || name, 1, json_build_object('key', id, 'scopes', scopes, 'team', team), $4
-   from revoked`,
+   ${recordAction({
+     id: '$2::uuid',
+     actor: '$3',
+     action: "'keys.revoke'",
+     target: "'key ' || name",
+     detail: "json_build_object('key', id, 'scopes', scopes, 'team', team)",
+     reason: '$4',
+     team: 'team',
+     from: 'revoked',
+   })}`,
 );
 
 interface ApiKeyRow {
