@@ -1,6 +1,6 @@
 import type { Uuid } from '../kernel/ids.ts';
 
-/* Who calls, as the API key says. */
+/* Who calls, as the API key says, or the token of a person. */
 
 /** What a key allows. `admin` allows everything, within the key's team when it has one. */
 export const apiScopes = [
@@ -12,17 +12,32 @@ export const apiScopes = [
   'operations:write',
   'erasures:write',
   'keys:write',
+  'audit:read',
+  'gateway:use',
   'admin',
 ] as const;
 export type ApiScope = (typeof apiScopes)[number];
 
-/** Who calls. */
+/** Who calls: the holder of an API key, or a person whom an identity provider vouches for. */
 export interface ApiKeyIdentity {
+  /** Of the key; of a person the same as long as the provider names the same subject. */
   readonly id: Uuid;
+  /** Absent: a key. */
+  readonly kind?: 'person';
   readonly name: string;
   readonly scopes: readonly ApiScope[];
   /** When set, the caller sees and acts for this team only. */
   readonly team?: string;
+  /** The most requests in a minute by one process, where the key has a limit of its own. */
+  readonly requestsPerMinute?: number;
+}
+
+/** Who acts, as the audit names it, and for which team alone. */
+export function operatorOf({ kind, name, id, team }: ApiKeyIdentity): {
+  readonly actor: string;
+  readonly team?: string;
+} {
+  return { actor: `${kind ?? 'key'}:${name}:${id}`, ...(team === undefined ? {} : { team }) };
 }
 
 /** Who calls where nobody has to say who it is. */

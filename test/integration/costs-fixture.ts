@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { access } from '../../src/capabilities/access/access.capability.ts';
+import { AuditLog } from '../../src/capabilities/access/audit-log.ts';
 import { ApiKeys } from '../../src/capabilities/access/api-keys.ts';
 import { clockToken } from '../../src/capabilities/costs/clock-token.ts';
 import { CostReports } from '../../src/capabilities/costs/cost-reports.ts';
@@ -49,6 +50,7 @@ export async function startCostsApi(clock: Clock = systemClock): Promise<CostsAp
       [FocusExports, new FocusExports({ store, billingAccount: 'millrace' })],
       [clockToken, clock],
       [ApiKeys, keys],
+      [AuditLog, new AuditLog(database)],
     ]),
     status: () => Promise.reject(new Error('no status is asked for here')),
     readiness: new Readiness({ checks: [], clock: systemClock }),

@@ -1,6 +1,6 @@
 import { Body, Controller, HttpCode, HttpStatus, Inject, Param, Post } from '@nestjs/common';
 import { ApiBearerAuth, ApiBody, ApiOperation, ApiParam, ApiResponse, ApiTags } from '@nestjs/swagger';
-import type { ApiKeyIdentity } from '../../http/api-key-identity.ts';
+import { type ApiKeyIdentity, operatorOf } from '../../http/api-key-identity.ts';
 import { Caller, RequireScope } from '../../http/caller.ts';
 import { parseRequest } from '../../http/request-faults.ts';
 import { CorrectionService, type CorrectionReport } from './correction-service.ts';
@@ -42,10 +42,9 @@ export class CallsController {
   async correct(
     @Param('id') id: string,
     @Body() body: unknown,
-    @Caller() { name, id: keyId, team }: ApiKeyIdentity,
+    @Caller() caller: ApiKeyIdentity,
   ): Promise<CorrectionReport> {
     const request = correctionOf(id, parseRequest(correctionRequestSchema, body));
-    const operator = { actor: `key:${name}:${keyId}`, ...(team === undefined ? {} : { team }) };
-    return await this.#service.correct(request, operator);
+    return await this.#service.correct(request, operatorOf(caller));
   }
 }

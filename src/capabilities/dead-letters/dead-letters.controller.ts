@@ -19,7 +19,7 @@ import {
   ApiResponse,
   ApiTags,
 } from '@nestjs/swagger';
-import { type ApiKeyIdentity, hasScope } from '../../http/api-key-identity.ts';
+import { type ApiKeyIdentity, hasScope, operatorOf } from '../../http/api-key-identity.ts';
 import { Caller, RequireScope } from '../../http/caller.ts';
 import { parseRequest } from '../../http/request-faults.ts';
 import { AppError } from '../../kernel/app-error.ts';
@@ -29,7 +29,7 @@ import type {
   DiscardResult,
   ReplayResult,
 } from './dead-letter-documents.ts';
-import { DeadLetterService, type Operator } from './dead-letter-service.ts';
+import { DeadLetterService } from './dead-letter-service.ts';
 import {
   deadLetterFilterFields,
   discardedChoices,
@@ -156,10 +156,6 @@ export class DeadLettersController {
   async discard(@Body() body: unknown, @Caller() caller: ApiKeyIdentity): Promise<DiscardResult> {
     return await this.#service.discard(parseRequest(discardRequestSchema, body), operatorOf(caller));
   }
-}
-
-function operatorOf({ name, id, team }: ApiKeyIdentity): Operator {
-  return { actor: `key:${name}:${id}`, ...(team === undefined ? {} : { team }) };
 }
 
 function ApiFilters(): MethodDecorator {

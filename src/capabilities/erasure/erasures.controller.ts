@@ -1,6 +1,6 @@
 import { Body, Controller, Get, Header, HttpStatus, Inject, Param, Post, Res } from '@nestjs/common';
 import { ApiBearerAuth, ApiBody, ApiOperation, ApiParam, ApiResponse, ApiTags } from '@nestjs/swagger';
-import type { ApiKeyIdentity } from '../../http/api-key-identity.ts';
+import { type ApiKeyIdentity, operatorOf } from '../../http/api-key-identity.ts';
 import { Caller, RequireScope } from '../../http/caller.ts';
 import { parseRequest } from '../../http/request-faults.ts';
 import { AppError } from '../../kernel/app-error.ts';
@@ -54,7 +54,7 @@ export class ErasuresController {
       const { messages, deadLetters, calls, open, usageRows } = await this.#service.preview(request, caller);
       return { dryRun, messages, deadLetters, calls, open, usageRows };
     }
-    const order = { actor: `key:${caller.name}:${caller.id}`, reason };
+    const order = { actor: operatorOf(caller).actor, reason };
     const erasure = await this.#service.request(request, order, caller);
     response.status(HttpStatus.ACCEPTED);
     return erasure;

@@ -1,12 +1,12 @@
 import { Body, Controller, Delete, Get, Header, Inject, Put, Query } from '@nestjs/common';
 import { ApiBearerAuth, ApiBody, ApiOperation, ApiQuery, ApiResponse, ApiTags } from '@nestjs/swagger';
-import type { ApiKeyIdentity } from '../../http/api-key-identity.ts';
+import { type ApiKeyIdentity, operatorOf } from '../../http/api-key-identity.ts';
 import { Caller, RequireScope } from '../../http/caller.ts';
 import { jsonOf } from '../../http/json-content.ts';
 import { parseRequest } from '../../http/request-faults.ts';
 import type { ModelLimitDocument, ModelLimitList } from './limit-documents.ts';
 import { resetLimitSchema, setLimitSchema } from './limit-requests.ts';
-import { type LimitOperator, LimitService } from './limit-service.ts';
+import { LimitService } from './limit-service.ts';
 
 /** Requests and tokens a minute of models. Reading needs `operations:read`, acting `operations:write` by a key without a team. */
 @ApiTags('limits')
@@ -72,8 +72,4 @@ export class LimitsController {
     const { model, reason } = parseRequest(resetLimitSchema, query);
     return await this.#service.reset(model, reason, operatorOf(caller));
   }
-}
-
-function operatorOf({ name, id, team }: ApiKeyIdentity): LimitOperator {
-  return { actor: `key:${name}:${id}`, ...(team === undefined ? {} : { team }) };
 }

@@ -19,13 +19,13 @@ import {
   ApiResponse,
   ApiTags,
 } from '@nestjs/swagger';
-import type { ApiKeyIdentity } from '../../http/api-key-identity.ts';
+import { type ApiKeyIdentity, operatorOf } from '../../http/api-key-identity.ts';
 import { Caller, RequireScope } from '../../http/caller.ts';
 import { MessageCosts, type MessageCost } from './message-costs.ts';
 import { parseRequest } from '../../http/request-faults.ts';
 import { AppError } from '../../kernel/app-error.ts';
 import type { MessageData, MessageList, MessageTree, Steered } from './message-documents.ts';
-import { MessageService, type MessageOperator } from './message-service.ts';
+import { MessageService } from './message-service.ts';
 import {
   listMessagesSchema,
   maxListedMessages,
@@ -171,10 +171,6 @@ export class MessageOperationsController {
 function found<Document>(document: Document | undefined): Document {
   if (document !== undefined) return document;
   throw new AppError('MILLRACE_NOT_FOUND', 'There is no such message, or it is not for this API key.');
-}
-
-function operatorOf({ name, id, team }: ApiKeyIdentity): MessageOperator {
-  return { actor: `key:${name}:${id}`, ...(team === undefined ? {} : { team }) };
 }
 
 function ApiFilters(): MethodDecorator {

@@ -20,11 +20,11 @@ import {
   ApiResponse,
   ApiTags,
 } from '@nestjs/swagger';
-import type { ApiKeyIdentity } from '../../http/api-key-identity.ts';
+import { type ApiKeyIdentity, operatorOf } from '../../http/api-key-identity.ts';
 import { Caller, RequireScope } from '../../http/caller.ts';
 import { parseRequest } from '../../http/request-faults.ts';
 import type { PauseList, ResumedPauseDocument, PlacedPauseDocument } from './pause-documents.ts';
-import { PauseService, type PauseOperator } from './pause-service.ts';
+import { PauseService } from './pause-service.ts';
 import { resumeByIdSchema, placePauseSchema } from './pause-requests.ts';
 import { jsonOf } from '../../http/json-content.ts';
 
@@ -96,8 +96,4 @@ export class PausesController {
     const { reason } = parseRequest(resumeByIdSchema, query);
     return await this.#service.resume({ id: id.toLowerCase() }, reason, operatorOf(caller));
   }
-}
-
-function operatorOf({ name, id, team }: ApiKeyIdentity): PauseOperator {
-  return { actor: `key:${name}:${id}`, ...(team === undefined ? {} : { team }) };
 }
