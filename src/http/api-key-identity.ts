@@ -1,3 +1,4 @@
+import { AppError } from '../kernel/app-error.ts';
 import type { Uuid } from '../kernel/ids.ts';
 
 /* Who calls, as the API key says, or the token of a person. */
@@ -63,4 +64,13 @@ export interface CallerView {
 export function hasScope({ scopes }: Pick<ApiKeyIdentity, 'scopes'>, scope: ApiScope): boolean {
   if (scopes.includes(scope) || scopes.includes('admin')) return true;
   return scope === 'operations:read' && scopes.includes('operations:write');
+}
+
+/** Refuses what a caller who is bound to one team wants of another. Throws MILLRACE_FORBIDDEN. */
+export function assertTeamAllowed(caller: ApiKeyIdentity, team: string): void {
+  if (caller.team === undefined || caller.team === team) return;
+  throw new AppError(
+    'MILLRACE_FORBIDDEN',
+    `This API key belongs to the team "${caller.team}" and cannot be used for another.`,
+  );
 }

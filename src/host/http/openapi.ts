@@ -5,6 +5,7 @@ import type { HttpPart } from '../../capabilities/http-part.ts';
 import { statusSchemaOf } from '../status-document.ts';
 import { errorCodes } from '../../kernel/error-codes.ts';
 import { problemMediaType, problemSchema } from '../../http/problem.ts';
+import { requiredScopeExtension } from '../../http/caller.ts';
 import { readinessSchema } from './readiness.ts';
 
 /*
@@ -72,6 +73,10 @@ function complete(path: string, operation: Operation, bodies: Bodies): void {
   const problem = { $ref: '#/components/responses/Problem' };
   if (!path.startsWith('/v1/')) return;
   Object.assign(operation.responses, { '400': problem, '401': problem, '403': problem, default: problem });
+  const scope: unknown = Reflect.get(operation, requiredScopeExtension);
+  // OpenAPI 3.1 names roles so for schemes that have no scopes of their own.
+  if (typeof scope === 'string') operation.security = [{ bearer: [scope] }];
+  Reflect.deleteProperty(operation, requiredScopeExtension);
   const { requestBody } = operation;
   const content = bodies[operation.operationId ?? ''];
   if (content === undefined || requestBody === undefined || '$ref' in requestBody) return;
