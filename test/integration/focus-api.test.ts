@@ -8,6 +8,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { access } from '../../src/capabilities/access/access.capability.ts';
 import { ApiKeys } from '../../src/capabilities/access/api-keys.ts';
 import { AuditLog } from '../../src/capabilities/access/audit-log.ts';
+import { People } from '../../src/capabilities/access/people.ts';
+import { silentLogger } from '../../src/telemetry/silent-logger.ts';
 import { clockToken } from '../../src/capabilities/costs/clock-token.ts';
 import { CostReports } from '../../src/capabilities/costs/cost-reports.ts';
 import { costs } from '../../src/capabilities/costs/costs.capability.ts';
@@ -62,6 +64,7 @@ beforeAll(async () => {
       [clockToken, systemClock],
       [ApiKeys, keys],
       [AuditLog, new AuditLog(database)],
+      [People, new People({ clock: systemClock, logger: silentLogger })],
     ]),
     status: () => Promise.reject(new Error('no status is asked for here')),
     readiness: new Readiness({ checks: [], clock: systemClock }),

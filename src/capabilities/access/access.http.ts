@@ -15,18 +15,20 @@ import {
   rotationRequestSchema,
 } from './key-administration.ts';
 import { KeysController } from './keys.controller.ts';
+import { People } from './people.ts';
 import { RequestAuthentication } from './request-authentication.ts';
 import type { HttpPart } from '../http-part.ts';
 
 /** The part of the HTTP API. */
 export const httpPart: HttpPart = {
   controllers: [KeysController, AuditController],
-  services: [ApiKeys, AuditLog],
+  services: [ApiKeys, AuditLog, People],
   providers: [
     {
       provide: RequestAuthentication,
-      inject: [ApiKeys, authenticationModeToken],
-      useFactory: (keys: ApiKeys, mode: AuthenticationMode) => new RequestAuthentication(keys, mode),
+      inject: [ApiKeys, People, authenticationModeToken],
+      useFactory: (keys: ApiKeys, people: People, mode: AuthenticationMode) =>
+        new RequestAuthentication(keys, people, mode),
     },
     { provide: callerIdentificationToken, useExisting: RequestAuthentication },
     { provide: APP_GUARD, useClass: AuthenticationGuard },

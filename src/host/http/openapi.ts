@@ -44,7 +44,11 @@ function buildOpenApi(app: INestApplication, version: string): OpenAPIObject {
     )
     .setVersion(version)
     .setLicense('Apache-2.0', 'https://www.apache.org/licenses/LICENSE-2.0')
-    .addBearerAuth({ type: 'http', scheme: 'bearer', description: 'An API key: mr_…' })
+    .addBearerAuth({
+      type: 'http',
+      scheme: 'bearer',
+      description: 'An API key, mr_…, or a token of the identity provider that is configured.',
+    })
     .build();
   const parts = app.get<readonly HttpPart[]>(httpPartsToken, { strict: false });
   const bodies = Object.assign({}, ...parts.map((part) => part.bodies ?? {})) as Bodies;
