@@ -42,11 +42,18 @@ describe('the rate of a key', () => {
     for (let left = 4; left >= 0; left -= 1) {
       const { statusCode, headers } = await get('/v1/pauses', key);
       expect(statusCode).toBe(200);
-      expect(headers).toMatchObject({ 'ratelimit-policy': '"key";q=5;w=60', ratelimit: `"key";r=${left};t=60` });
+      expect(headers).toMatchObject({
+        'ratelimit-policy': '"key";q=5;w=60',
+        ratelimit: `"key";r=${left};t=60`,
+      });
     }
     clock.advance(20_000);
     const response = await get('/v1/pauses', key);
-    expect(problemOf(response)).toMatchObject({ status: 429, code: 'MILLRACE_RATE_LIMITED', retryable: true });
+    expect(problemOf(response)).toMatchObject({
+      status: 429,
+      code: 'MILLRACE_RATE_LIMITED',
+      retryable: true,
+    });
     expect(response.headers).toMatchObject({ ratelimit: '"key";r=0;t=40', 'retry-after': '40' });
     expect(refused).toContain('rate');
     expect((await get('/v1/messages', key)).statusCode).toBe(200);
@@ -95,9 +102,19 @@ describe('the rate of a key', () => {
     expect(problemOf(await post(`/v1/keys/${wide.id}/rotate`, maker, {})).status).toBe(404);
     expect(problemOf(await post(`/v1/keys/${wider.id}/rotate`, maker, {})).status).toBe(403);
     clock.advance(60_000);
-    for (const body of [{ overlapSeconds: -1 }, { overlapSeconds: 1.5 }, { overlapSeconds: 2_592_001 }, { expiresAt: '2020-01-01T00:00:00Z' }, { expiresAt: '2999-01-01' }, { key: 'mr_x' }]) {
+    for (const body of [
+      { overlapSeconds: -1 },
+      { overlapSeconds: 1.5 },
+      { overlapSeconds: 2_592_001 },
+      { expiresAt: '2020-01-01T00:00:00Z' },
+      { expiresAt: '2999-01-01' },
+      { key: 'mr_x' },
+    ]) {
       clock.advance(60_000);
-      expect(problemOf(await post(`/v1/keys/${wide.id}/rotate`, admin, body)).status, JSON.stringify(body)).toBe(400);
+      expect(
+        problemOf(await post(`/v1/keys/${wide.id}/rotate`, admin, body)).status,
+        JSON.stringify(body),
+      ).toBe(400);
     }
     expect((await get('/v1/pauses', wide.key)).statusCode).toBe(200);
   });

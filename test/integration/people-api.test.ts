@@ -166,7 +166,9 @@ describe('a token is refused', () => {
       `${encoded({ alg: 'none' })}.${body}.`,
       `${encoded({ alg: 'none', kid: 'first' })}.${body}.${signature}`,
       `${encoded({ alg: 'None', kid: 'first' })}.${body}.`,
-      ...secrets.map((secret) => `${asSecret}.${createHmac('sha256', secret).update(asSecret).digest('base64url')}`),
+      ...secrets.map(
+        (secret) => `${asSecret}.${createHmac('sha256', secret).update(asSecret).digest('base64url')}`,
+      ),
       `${head}.${encoded({ ...claims, team: 'sales' })}.${signature}`,
       `${head}.${body}.`,
       `${head}.${body}.${signature.slice(0, -4)}AAAA`,
@@ -197,7 +199,8 @@ describe('the keys of the provider', () => {
   it('are read again for a key that is new, but not as often as strangers like', async () => {
     const before = provider.reads;
     expect(await statusOf(await token())).toBe(200);
-    for (let n = 0; n < 5; n += 1) await refused(await provider.token(clock.now(), operators, await signingKey('x', 'RS256')), 401);
+    for (let n = 0; n < 5; n += 1)
+      await refused(await provider.token(clock.now(), operators, await signingKey('x', 'RS256')), 401);
     expect(provider.reads - before).toBe(1);
     await provider.rotate('second');
     await refused(await token(), 401);
@@ -211,7 +214,9 @@ describe('the keys of the provider', () => {
     const before = provider.reads;
     const old = await provider.token(new Date(clock.now().getTime() + 600_000), operators);
     const first = await token();
-    expect(await Promise.all(Array.from({ length: 5 }, () => statusOf(first)))).toEqual([200, 200, 200, 200, 200]);
+    expect(await Promise.all(Array.from({ length: 5 }, () => statusOf(first)))).toEqual([
+      200, 200, 200, 200, 200,
+    ]);
     expect(provider.reads - before).toBe(1);
     await provider.rotate('third');
     clock.advance(600_001);
