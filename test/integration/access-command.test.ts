@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { auditListSchema } from '../../src/capabilities/access/audit-documents.ts';
 import { runCommand } from '../support/run-command.ts';
 
-// What commands load on demand: what it adds to the process is not left by this file.
+// oxlint-disable-next-line import/no-unassigned-import -- what commands load on demand is there before this file begins
 import '../../src/host/host.ts';
 
 /* `millrace keys` and `millrace audit` on the stores of an installation. */

@@ -77,11 +77,14 @@ afterAll(async () => {
   await fixture.close();
 });
 
-const ask = ({ method, path }: ApiOperation, key: string | undefined) =>
-  requestTo(url)
-    [method](path.replace('{id}', newId(new Date())).replace('{month}', '2026-03'))
+const ask = ({ method, path }: ApiOperation, key: string | undefined) => {
+  const request = requestTo(url)[method](
+    path.replace('{id}', newId(new Date())).replace('{month}', '2026-03'),
+  );
+  return request
     .set(key === undefined ? {} : { authorization: `Bearer ${key}` })
     .send(method === 'get' ? undefined : {});
+};
 const guarded = () => operations.filter(({ id }) => scopes[id] !== 'open');
 
 describe('every endpoint', () => {

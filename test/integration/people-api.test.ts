@@ -239,7 +239,7 @@ describe('the keys of the provider', () => {
 
   it('are not taken from where a redirect leads, nor from a provider that calls itself otherwise', async () => {
     provider.status = 302;
-    await refused(await token(), 503);
+    expect((await refused(await token(), 503)).code).toBe('MILLRACE_IDENTITY_PROVIDER_UNAVAILABLE');
     provider.status = 200;
     provider.issuer = 'https://another.example';
     clock.advance(30_001);

@@ -252,6 +252,8 @@ async function writeOperations(): Promise<void> {
     ['teal', 'amber'].map((team) => ({
       name: `${team}-budget`,
       team,
+      customer: undefined,
+      feature: undefined,
       window: 'month' as const,
       limitUsd: usd(team === 'amber' ? '7.77' : '1'),
       atLimit: 'park' as const,
@@ -290,11 +292,13 @@ const send = (
   { method, path }: ApiOperation,
   { path: id = '', query = '', body, accept }: Ask,
   key: string,
-) =>
-  requestTo(url)
-    [method](`${path.replace('{id}', id).replace('{month}', '2026-03')}${query === '' ? '' : `?${query}`}`)
+) => {
+  const place = path.replace('{id}', id).replace('{month}', '2026-03');
+  const request = requestTo(url)[method](`${place}${query === '' ? '' : `?${query}`}`);
+  return request
     .set({ authorization: `Bearer ${key}`, ...(accept === undefined ? {} : { accept }) })
     .send(body);
+};
 
 /** What an answer holds of the other team; its own words about what was asked for are not counted. */
 const leaks = (text: string): boolean => /amber|7\.77/.test(text);

@@ -22,7 +22,7 @@ const keyShape = {
   requestsPerMinute: z.int().optional().describe('Over all routes, by one process. Absent: as configured.'),
 };
 
-const reason = z.string().max(500).default('').describe('Why; it stands in the audit.');
+const reasonField = z.string().max(500).default('').describe('Why; it stands in the audit.');
 /** When a key ends: a moment with its zone, read into a date. */
 const moment = z.iso
   .datetime({ offset: true, error: 'is a time with its zone, as in "2027-03-01T00:00:00Z"' })
@@ -41,7 +41,7 @@ export const keyRequestSchema = z.strictObject({
     .max(maxRequestsPerMinute)
     .optional()
     .describe('Over all routes, by one process; never more than the caller has.'),
-  reason,
+  reason: reasonField,
 });
 
 export const rotationRequestSchema = z.strictObject({
@@ -54,10 +54,10 @@ export const rotationRequestSchema = z.strictObject({
   expiresAt: moment
     .optional()
     .describe('When the new key ends. Absent: after as long a time as the old one had, if it has an end.'),
-  reason,
+  reason: reasonField,
 });
 
-export const revokeKeySchema = z.strictObject({ reason: z.string().max(500).default('') });
+export const revokeKeySchema = z.strictObject({ reason: reasonField });
 
 export const newKeySchema = z.object({
   ...keyShape,

@@ -1,4 +1,4 @@
-import type { CompactJWSHeaderParameters, FlattenedJWSInput, JSONWebKeySet } from 'jose';
+import type { CompactJWSHeaderParameters, createLocalJWKSet, FlattenedJWSInput, JSONWebKeySet } from 'jose';
 import { z } from 'zod';
 import { isLoopbackHost } from '../../http/loopback.ts';
 import { AppError } from '../../kernel/app-error.ts';
@@ -21,7 +21,7 @@ export interface ProviderKeysOptions {
   readonly logger: Pick<Logger, 'warn'>;
 }
 
-type FindKey = ReturnType<(typeof import('jose'))['createLocalJWKSet']>;
+type FindKey = ReturnType<typeof createLocalJWKSet>;
 
 const freshMs = 600_000;
 const staleMs = 86_400_000;
@@ -81,10 +81,10 @@ export class ProviderKeys {
     this.#triedMs = nowMs;
     const { issuer, jwksUrl, logger } = this.#options;
     try {
-      const { createLocalJWKSet } = await import('jose');
+      const jose = await import('jose');
       const url = jwksUrl ?? (await this.#discover(issuer));
       const keySet = keySetSchema.parse(await this.#get(url));
-      this.#keys = { find: createLocalJWKSet(keySet satisfies JSONWebKeySet), readMs: nowMs };
+      this.#keys = { find: jose.createLocalJWKSet(keySet satisfies JSONWebKeySet), readMs: nowMs };
     } catch (error) {
       logger.warn({ issuer, error }, 'the signing keys of the identity provider could not be read');
     }
@@ -118,9 +118,10 @@ async function readJson(url: string, signal: AbortSignal): Promise<unknown> {
     await response.body?.cancel();
     throw new Error(`it answers with HTTP ${response.status}`);
   }
+  const body: ReadableStream<Uint8Array> = response.body;
   const pieces: Uint8Array[] = [];
   let bytes = 0;
-  for await (const piece of response.body) {
+  for await (const piece of body) {
     bytes += piece.byteLength;
     if (bytes > maxBytes) throw new Error(`its answer is larger than ${maxBytes} bytes`);
     pieces.push(piece);
