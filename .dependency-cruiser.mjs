@@ -75,6 +75,7 @@ const owners = [
     folders: ['src/host'],
   },
   { name: 'negotiator', packages: ['negotiator'], folders: ['src/http'] },
+  { name: 'jose', packages: ['jose'], folders: ['src/capabilities/access'] },
   { name: 'commander', packages: ['commander'], folders: ['src/cli', 'src/terminal', 'src/capabilities'] },
 ];
 

@@ -19,6 +19,7 @@ import { addEraseCommand } from '../capabilities/erasure/erase-command.ts';
 import { addFocusCommand } from '../capabilities/costs/focus/focus-command.ts';
 import { addLimitsCommand } from '../capabilities/limits/limits-command.ts';
 import { addPausesCommands } from '../capabilities/pauses/pauses-commands.ts';
+import { addAuditCommand } from '../capabilities/access/audit-command.ts';
 import { addKeysCommand } from '../capabilities/access/keys-command.ts';
 import { addMessagesCommand } from '../capabilities/message-operations/messages-command.ts';
 import { addMigrateCommand } from './migrate-command.ts';
@@ -90,6 +91,7 @@ function commandsOf(context: CommandContext<Configuration>, bind: Bind): Command
     addEraseCommand,
     addPricesCommand,
     addKeysCommand,
+    addAuditCommand,
     addSimulatorCommand,
   ];
   for (const add of adders) add(program, context, bind);

@@ -1,6 +1,7 @@
+import { AppError } from '../kernel/app-error.ts';
 import type { Uuid } from '../kernel/ids.ts';
 
-/* Who calls, as the API key says. */
+/* Who calls, as the API key says, or the token of a person. */
 
 /** What a key allows. `admin` allows everything, within the key's team when it has one. */
 export const apiScopes = [
@@ -12,17 +13,24 @@ export const apiScopes = [
   'operations:write',
   'erasures:write',
   'keys:write',
+  'audit:read',
+  'gateway:use',
   'admin',
 ] as const;
 export type ApiScope = (typeof apiScopes)[number];
 
-/** Who calls. */
+/** Who calls: the holder of an API key, or a person whom an identity provider vouches for. */
 export interface ApiKeyIdentity {
+  /** Of the key; of a person the same as long as the provider names the same subject. */
   readonly id: Uuid;
+  /** Absent: a key. */
+  readonly kind?: 'person';
   readonly name: string;
   readonly scopes: readonly ApiScope[];
   /** When set, the caller sees and acts for this team only. */
   readonly team?: string;
+  /** The most requests in a minute by one process, where the key has a limit of its own. */
+  readonly requestsPerMinute?: number;
 }
 
 /** Who calls where nobody has to say who it is. */
@@ -48,4 +56,13 @@ export interface CallerView {
 export function hasScope({ scopes }: Pick<ApiKeyIdentity, 'scopes'>, scope: ApiScope): boolean {
   if (scopes.includes(scope) || scopes.includes('admin')) return true;
   return scope === 'operations:read' && scopes.includes('operations:write');
+}
+
+/** Refuses what a caller who is bound to one team wants of another. Throws MILLRACE_FORBIDDEN. */
+export function assertTeamAllowed(caller: ApiKeyIdentity, team: string): void {
+  if (caller.team === undefined || caller.team === team) return;
+  throw new AppError(
+    'MILLRACE_FORBIDDEN',
+    `This API key belongs to the team "${caller.team}" and cannot be used for another.`,
+  );
 }

@@ -1,10 +1,5 @@
-import {
-  type CustomDecorator,
-  createParamDecorator,
-  type ExecutionContext,
-  SetMetadata,
-} from '@nestjs/common';
-import { AppError } from '../kernel/app-error.ts';
+import { applyDecorators, createParamDecorator, type ExecutionContext, SetMetadata } from '@nestjs/common';
+import { ApiExtension } from '@nestjs/swagger';
 import { invariant } from '../kernel/invariant.ts';
 import type { ApiKeyIdentity, ApiScope } from './api-key-identity.ts';
 
@@ -24,9 +19,12 @@ export const callerIdentificationToken = Symbol('millrace:caller-identification'
 /** The metadata key under which a route's scope lies. */
 export const requiredScopeKey = 'millrace:required-scope';
 
-/** Marks a route, or all of a controller, as open only to API keys with this scope. */
-export function RequireScope(scope: ApiScope): CustomDecorator {
-  return SetMetadata(requiredScopeKey, scope);
+/** The member of an operation in the OpenAPI document that says its scope. */
+export const requiredScopeExtension = 'x-millrace-scope';
+
+/** Marks a route, or all of a controller, as open only to callers with this scope, and says so in the OpenAPI document. */
+export function RequireScope(scope: ApiScope): ClassDecorator & MethodDecorator {
+  return applyDecorators(SetMetadata(requiredScopeKey, scope), ApiExtension(requiredScopeExtension, scope));
 }
 
 /** Notes who makes the request. */
@@ -40,12 +38,3 @@ export const Caller = createParamDecorator((_: unknown, context: ExecutionContex
   invariant(identity !== undefined, 'a route that asks for its caller is marked with RequireScope');
   return identity;
 });
-
-/** Refuses what a caller who is bound to one team wants of another. Throws MILLRACE_FORBIDDEN. */
-export function assertTeamAllowed(caller: ApiKeyIdentity, team: string): void {
-  if (caller.team === undefined || caller.team === team) return;
-  throw new AppError(
-    'MILLRACE_FORBIDDEN',
-    `This API key belongs to the team "${caller.team}" and cannot be used for another.`,
-  );
-}

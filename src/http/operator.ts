@@ -11,9 +11,9 @@ export interface Operator extends Viewer {
   readonly actor: string;
 }
 
-/** The audit's name of an API key. */
-export function actorOf({ name, id }: Pick<ApiKeyIdentity, 'name' | 'id'>): string {
-  return `key:${name}:${id}`;
+/** The audit's name of an API key, or of a person. */
+export function actorOf({ kind, name, id }: Pick<ApiKeyIdentity, 'kind' | 'name' | 'id'>): string {
+  return `${kind ?? 'key'}:${name}:${id}`;
 }
 
 /** The caller as an operator. */

@@ -101,8 +101,8 @@ const table = {
   MILLRACE_UNAUTHENTICATED: {
     status: 401,
     retryable: false,
-    what: 'The request carries no API key, or one that is unknown or revoked.',
-    todo: 'Send a valid key as "Authorization: Bearer mr_…".',
+    what: 'The request carries no API key, or one that is unknown, revoked or over, or a token that is not valid.',
+    todo: 'Send a valid key as "Authorization: Bearer mr_…", or a token that the identity provider has just issued.',
   },
   MILLRACE_FORBIDDEN: {
     status: 403,

@@ -106,14 +106,19 @@ export function blocksContract(name: string, open: () => Promise<SqlDatabase>): 
           action: 'pauses.place',
           target: 'stage first',
           reason: by.reason,
-          detail: { scope: 'stage', value: 'first', aborts: false },
+          detail: { scope: 'stage', value: 'first', from: null, to: { aborts: false } },
         },
         {
           actor: 'bob',
           action: 'pauses.place',
           target: 'stage first',
           reason: 'now',
-          detail: { scope: 'stage', value: 'first', aborts: true },
+          detail: {
+            scope: 'stage',
+            value: 'first',
+            from: { aborts: false, placedBy: 'ann', placedFor: by.reason },
+            to: { aborts: true },
+          },
         },
         {
           actor: 'cy',

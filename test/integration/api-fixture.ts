@@ -15,6 +15,9 @@ import type { HttpServices } from '../../src/host/http/http-api.module.ts';
 import { type Problem, problemSchema } from '../../src/http/problem.ts';
 import { Readiness } from '../../src/host/http/readiness.ts';
 import type { ApiScope } from '../../src/http/api-key-identity.ts';
+import { AuditLog } from '../../src/capabilities/access/audit-log.ts';
+import { People } from '../../src/capabilities/access/people.ts';
+import { silentLogger } from '../../src/telemetry/silent-logger.ts';
 import { ApiKeys } from '../../src/capabilities/access/api-keys.ts';
 import { BudgetReports } from '../../src/capabilities/budgets/budget-reports.ts';
 import type { Provided } from '../../src/capabilities/capability.ts';
@@ -150,6 +153,8 @@ export async function openApiFixture(): Promise<ApiFixture> {
         [clockToken, overrides.clock ?? systemClock],
         [BudgetReports, new BudgetReports(ledger)],
         [ApiKeys, keys],
+        [AuditLog, new AuditLog(database)],
+        [People, new People({ clock: systemClock, logger: silentLogger })],
         [MessageCosts, new MessageCosts(database)],
         [EventIntake, new EventIntake(admissions)],
         [DeadLetterService, deadLetters],

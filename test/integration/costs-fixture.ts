@@ -4,6 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { access } from '../../src/capabilities/access/access.capability.ts';
+import { AuditLog } from '../../src/capabilities/access/audit-log.ts';
+import { People } from '../../src/capabilities/access/people.ts';
+import { silentLogger } from '../../src/telemetry/silent-logger.ts';
 import { ApiKeys } from '../../src/capabilities/access/api-keys.ts';
 import { clockToken } from '../../src/capabilities/costs/clock-token.ts';
 import { CostReports } from '../../src/capabilities/costs/cost-reports.ts';
@@ -49,6 +52,8 @@ export async function startCostsApi(clock: Clock = systemClock): Promise<CostsAp
       [FocusExports, new FocusExports({ store, billingAccount: 'millrace' })],
       [clockToken, clock],
       [ApiKeys, keys],
+      [AuditLog, new AuditLog(database)],
+      [People, new People({ clock: systemClock, logger: silentLogger })],
     ]),
     status: () => Promise.reject(new Error('no status is asked for here')),
     readiness: new Readiness({ checks: [], clock: systemClock }),

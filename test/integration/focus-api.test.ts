@@ -7,6 +7,9 @@ import { parquetReadObjects } from 'hyparquet';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { access } from '../../src/capabilities/access/access.capability.ts';
 import { ApiKeys } from '../../src/capabilities/access/api-keys.ts';
+import { AuditLog } from '../../src/capabilities/access/audit-log.ts';
+import { People } from '../../src/capabilities/access/people.ts';
+import { silentLogger } from '../../src/telemetry/silent-logger.ts';
 import { clockToken } from '../../src/capabilities/costs/clock-token.ts';
 import { CostReports } from '../../src/capabilities/costs/cost-reports.ts';
 import { costs } from '../../src/capabilities/costs/costs.capability.ts';
@@ -60,6 +63,8 @@ beforeAll(async () => {
       [FocusExports, new FocusExports({ store, billingAccount: 'house', maxRecords: 60 })],
       [clockToken, systemClock],
       [ApiKeys, keys],
+      [AuditLog, new AuditLog(database)],
+      [People, new People({ clock: systemClock, logger: silentLogger })],
     ]),
     status: () => Promise.reject(new Error('no status is asked for here')),
     readiness: new Readiness({ checks: [], clock: systemClock }),

@@ -5,6 +5,7 @@ import { migrate, pendingMigrations } from '../../src/drivers/sql-database/migra
 import { PostgresSqlDatabase } from '../../src/drivers/sql-database/sql-database.postgres.ts';
 import { packageRoot } from '../../src/kernel/package-root.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
+import { MessageOperations } from '../../src/capabilities/message-operations/message-operations.ts';
 import { Blocks } from '../../src/engine/ledger/blocks.ts';
 import { ExportLedger } from '../../src/engine/export/export-ledger.ts';
 import { newId } from '../../src/kernel/ids.ts';
@@ -51,6 +52,10 @@ describe.skipIf(!canRun(postgresPrograms()))('the running role', () => {
     const { fencingToken } = await fixture.lease(id);
     await fixture.pay(id, fencingToken, 'draft', '0.25');
     await fixture.end(id, fencingToken);
+    const record = { id: newId(new Date()), actor: 'ann', reason: 'r', target: 'messages', detail: {} };
+    const other = await fixture.admit();
+    const operations = new MessageOperations(database);
+    await operations.cancel([{ id: other, fencingToken: 0, outcomeLine: '{}' }], record, '{}');
     const holds = new Blocks({ database, clock: systemClock });
     const hold = { scope: 'stage', value: 'first', aborts: false, actor: 'ann', reason: 'r' } as const;
     await holds.place(hold);
@@ -69,6 +74,7 @@ describe.skipIf(!canRun(postgresPrograms()))('the running role', () => {
     'truncate millrace.messages',
     'create table public.more (a int)',
     "update millrace.operator_actions set reason = ''",
+    'update millrace.operator_actions set actor = reason, affected = 0',
     'delete from millrace.operator_actions',
     'delete from millrace.migrations',
     'delete from millrace.erasures',

@@ -36,7 +36,10 @@ const orders = repositoryFiles()
 describe('every ORDER BY', () => {
   it('is found', () => {
     expect(orders.length).toBeGreaterThan(120);
-    expect(orders).toContainEqual({ path: 'src/capabilities/access/api-keys.ts', keys: 'created_at, id' });
+    expect(orders).toContainEqual({
+      path: 'src/capabilities/access/api-key-sql.ts',
+      keys: 'k.created_at, k.id',
+    });
   });
 
   it('ends with a key that names one row', () => {

@@ -1,33 +1,53 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import type { SqlDatabase } from '../../drivers/sql-database/sql-database.ts';
-import { named } from '../../drivers/sql-database/sql-statement.ts';
+import { type ApiKeyIdentity, type ApiScope, apiScopes } from '../../http/api-key-identity.ts';
+import { parseRequest } from '../../http/request-faults.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { isUuid, newId, type Uuid } from '../../kernel/ids.ts';
 import { isPrintableName, notPrintable } from '../../kernel/printable-name.ts';
-import { type ApiKeyIdentity, type ApiScope, apiScopes } from '../../http/api-key-identity.ts';
-import { parseRequest } from '../../http/request-faults.ts';
+import * as sql from './api-key-sql.ts';
+import { type IdentityRow, identityOf, KeyLookups } from './key-lookups.ts';
+import { digestOf, newKey } from './key-secret.ts';
 
-/*
- * API keys. A key is 256 random bits, shown once; the ledger keeps its SHA-256 only, which needs neither salt nor
- * slow hashing because the key cannot be guessed. A verified key is remembered for a few seconds, so that a busy
- * client costs the ledger one look in that time; a key revoked elsewhere is refused after it at the latest. That a key is
- * unknown is remembered as long, so that who asks with one again and again costs no more.
- */
+/* API keys in the ledger: made, listed, replaced, revoked, each with its entry in the audit. */
 
 /** A key as it is listed; the key itself is never shown again. */
 export interface ApiKeyEntry extends ApiKeyIdentity {
   readonly createdAt: Date;
+  /** From when it is refused by itself. */
+  readonly expiresAt?: Date;
   readonly revokedAt?: Date;
+  /** The key that it was made to replace. */
+  readonly replaces?: Uuid;
 }
 
 export interface NewApiKey {
   readonly name: string;
   readonly scopes: readonly ApiScope[];
-  readonly team?: string;
+  readonly team?: string | undefined;
+  readonly expiresAt?: Date | undefined;
+  /** By one process, over all routes. Absent: as configured. */
+  readonly requestsPerMinute?: number | undefined;
 }
 
-/** Who makes or revokes a key, and why, for the audit. */
+/** How a key is replaced. */
+export interface KeyRotation {
+  /** For how long both keys are good. */
+  readonly overlapMs: number;
+  /** When the new one ends. Absent: after as long a time as the old one had from its making, if it has an end. */
+  readonly expiresAt?: Date | undefined;
+}
+
+/** A key that follows another, this once with the key itself. */
+export interface RotatedKey {
+  readonly entry: ApiKeyEntry;
+  readonly key: string;
+  /** When the key that it replaces is refused. */
+  readonly replacedUntil: Date;
+}
+
+/** Who makes or ends a key, and why, for the audit. */
 export interface KeyOperator {
   readonly actor: string;
   /** Empty when nobody said. */
@@ -40,16 +60,16 @@ const inCode: KeyOperator = { actor: 'code', reason: '' };
 export interface ApiKeysOptions {
   readonly database: SqlDatabase;
   readonly clock: Clock;
-  /** How long a verified key is trusted without a look into the ledger. Default 5 seconds. */
-  readonly cacheMs?: number;
+  /** How long it is remembered that a key is unknown. Default 5 seconds. */
+  readonly unknownMs?: number;
   /** Default: the operating system's. */
   readonly random?: (bytes: number) => Uint8Array;
 }
 
-const maxCachedKeys = 10_000;
-const secretLength = 43;
-const keyPattern = /^mr_[0-9A-Za-z]{43}$/;
-const alphabet = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
+/** The most requests in a minute that a key may have of its own. */
+export const maxRequestsPerMinute = 100_000_000;
+/** For how long a key and the one that replaces it may both be good. */
+export const maxOverlapMs = 30 * 86_400_000;
 
 const shortText = z
   .string()
@@ -58,79 +78,46 @@ const shortText = z
   .refine(isPrintableName, notPrintable)
   .refine((text) => text.trim() === text, 'must not begin or end with white space');
 
-const newKeySchema = z.strictObject({
-  name: shortText,
-  scopes: z
-    .array(z.enum(apiScopes))
-    .min(1)
-    .refine((scopes) => new Set(scopes).size === scopes.length, 'must not repeat a scope'),
-  team: shortText.optional(),
-});
+const endOf = (now: Date) =>
+  z
+    .date()
+    .refine((end) => end > now, 'must be in the future')
+    .refine((end) => end.getUTCFullYear() <= 9999, 'must be in a year up to 9999')
+    .optional();
 
-const recorded =
-  'insert into millrace.operator_actions (id, at, actor, action, target, affected, detail, reason)';
+const newKeySchema = (now: Date) =>
+  z.strictObject({
+    name: shortText,
+    scopes: z
+      .array(z.enum(apiScopes))
+      .min(1)
+      .refine((scopes) => new Set(scopes).size === scopes.length, 'must not repeat a scope'),
+    team: shortText.optional(),
+    expiresAt: endOf(now),
+    requestsPerMinute: z.int().min(1).max(maxRequestsPerMinute).optional(),
+  });
 
-/** $1 id, $2 name, $3 hash, $4 scopes, $5 team; $6 the audit's id, $7 actor, $8 reason. */
-const insertKey = named(
-  'costs.insert_api_key',
-  `with made as (
-     insert into millrace.api_keys (id, name, key_hash, scopes, team) values ($1::uuid, $2, $3, $4::text[], $5)
-     returning id, name, scopes, team)
-   ${recorded}
-   select $6::uuid, clock_timestamp(), $7, 'keys.create', 'key ' || name, 1, json_build_object('key', id, 'scopes', scopes, 'team', team), $8
-   from made`,
-);
-const findKey = named(
-  'costs.find_api_key',
-  `select id, name, scopes, team, created_at, revoked_at from millrace.api_keys
-   where key_hash = $1 and revoked_at is null`,
-);
-/** $1 an id, or null for all; $2 the only team that is shown, or null. */
-const listKeys = named(
-  'costs.list_api_keys',
-  `select id, name, scopes, team, created_at, revoked_at from millrace.api_keys
-   where ($1::uuid is null or id = $1::uuid) and ($2::text is null or team = $2::text) order by created_at, id`,
-);
-/** $1 id; $2 the audit's id, $3 actor, $4 reason. */
-const revokeKey = named(
-  'costs.revoke_api_key',
-  `with revoked as (
-     update millrace.api_keys set revoked_at = clock_timestamp() where id = $1::uuid and revoked_at is null
-     returning id, name, scopes, team)
-   ${recorded}
-   select $2::uuid, clock_timestamp(), $3, 'keys.revoke', 'key ' || name, 1, json_build_object('key', id, 'scopes', scopes, 'team', team), $4
-   from revoked`,
-);
+const rotationSchema = (now: Date) =>
+  z.strictObject({ overlapMs: z.number().min(0).max(maxOverlapMs), expiresAt: endOf(now) });
 
-interface ApiKeyRow {
-  readonly id: Uuid;
-  readonly name: string;
-  readonly scopes: readonly ApiScope[];
-  readonly team: string | null;
+interface ApiKeyRow extends IdentityRow {
   readonly created_at: Date;
+  readonly expires_at: Date | null;
   readonly revoked_at: Date | null;
-}
-
-interface CachedKey {
-  /** Undefined: there is no such key. */
-  readonly identity: ApiKeyIdentity | undefined;
-  readonly untilMs: number;
+  readonly replaces: Uuid | null;
 }
 
 export class ApiKeys {
   readonly #database: SqlDatabase;
   readonly #clock: Clock;
-  readonly #cacheMs: number;
   readonly #random: (bytes: number) => Uint8Array;
-  readonly #cache = new Map<string, CachedKey>();
-  /** Apart from the known ones, which strangers must not push out. */
-  readonly #unknown = new Map<string, CachedKey>();
+  readonly #lookups: KeyLookups;
 
-  constructor({ database, clock, cacheMs = 5_000, random = randomBytes }: ApiKeysOptions) {
-    this.#database = database;
-    this.#clock = clock;
-    this.#cacheMs = cacheMs;
+  constructor({ random = randomBytes, ...options }: ApiKeysOptions) {
+    this.#database = options.database;
+    this.#clock = options.clock;
     this.#random = random;
+    this.#lookups = new KeyLookups(options);
   }
 
   /** Makes a key. The answer is the only place where it can ever be read. Throws MILLRACE_REQUEST_INVALID. */
@@ -138,31 +125,30 @@ export class ApiKeys {
     wanted: NewApiKey,
     by: KeyOperator = inCode,
   ): Promise<{ readonly id: Uuid; readonly key: string }> {
-    const { name, scopes, team } = parseRequest(newKeySchema, wanted);
     const now = this.#clock.now();
+    const { name, scopes, team, expiresAt, requestsPerMinute } = parseRequest(newKeySchema(now), wanted);
     const id = newId(now);
-    const key = `mr_${randomText(this.#random, secretLength)}`;
+    const key = newKey(this.#random);
     const digest = digestOf(key);
-    await this.#database.query(insertKey, [id, name, digest, scopes, team, newId(now), by.actor, by.reason]);
-    this.#unknown.delete(digest);
+    await this.#database.query(sql.insertKey, [
+      id,
+      name,
+      digest,
+      scopes,
+      team,
+      expiresAt,
+      requestsPerMinute,
+      newId(now),
+      by.actor,
+      by.reason,
+    ]);
+    this.#lookups.forget(digest);
     return { id, key };
   }
 
-  /** Whose key this is; undefined when it is unknown or revoked. */
-  async verify(key: string): Promise<ApiKeyIdentity | undefined> {
-    if (!keyPattern.test(key)) return undefined;
-    const digest = digestOf(key);
-    const cached = this.#cache.get(digest) ?? this.#unknown.get(digest);
-    if (cached !== undefined && cached.untilMs > this.#clock.monotonicMs()) return cached.identity;
-    this.#cache.delete(digest);
-    this.#unknown.delete(digest);
-    // The time is taken before the look, so that a revocation during it is not outlived by more than the cache time.
-    const untilMs = this.#clock.monotonicMs() + this.#cacheMs;
-    const { rows } = await this.#database.query<ApiKeyRow>(findKey, [digest]);
-    const [row] = rows;
-    const identity = row === undefined ? undefined : identityOf(row);
-    remember(identity === undefined ? this.#unknown : this.#cache, digest, { identity, untilMs });
-    return identity;
+  /** Whose key this is; undefined when it is unknown, revoked, or its time is over. */
+  verify(key: string): Promise<ApiKeyIdentity | undefined> {
+    return this.#lookups.find(key);
   }
 
   /** Every key ever made, oldest first; of one team only for a viewer who is bound to it. */
@@ -175,53 +161,53 @@ export class ApiKeys {
     return isUuid(id) ? (await this.#entries(id, undefined))[0] : undefined;
   }
 
-  /** Ends a key: at once in this process, within the cache time in others. False when there is none to end. */
+  /**
+   * Makes a key with the rights of a good one, which ends after the overlap; undefined when there is no good one of this id. Throws
+   * MILLRACE_REQUEST_INVALID.
+   */
+  async rotate(id: Uuid, rotation: KeyRotation, by: KeyOperator = inCode): Promise<RotatedKey | undefined> {
+    const now = this.#clock.now();
+    const { overlapMs, expiresAt } = parseRequest(rotationSchema(now), rotation);
+    if (!isUuid(id)) return undefined;
+    const key = newKey(this.#random);
+    const { rows } = await this.#database.query<ApiKeyRow & { readonly ends_at: Date }>(sql.rotateKey, [
+      id,
+      newId(now),
+      digestOf(key),
+      expiresAt,
+      overlapMs,
+      newId(now),
+      by.actor,
+      by.reason,
+    ]);
+    const [row] = rows;
+    return row && { entry: entryOf(row), key, replacedUntil: row.ends_at };
+  }
+
+  /** Ends a key at once, for every process. False when there is none to end. */
   async revoke(id: Uuid, by: KeyOperator = inCode): Promise<boolean> {
     if (!isUuid(id)) return false;
-    const { affected } = await this.#database.query(revokeKey, [
+    const { affected } = await this.#database.query(sql.revokeKey, [
       id,
       newId(this.#clock.now()),
       by.actor,
       by.reason,
     ]);
-    for (const [digest, { identity }] of this.#cache) {
-      if (identity?.id === id) this.#cache.delete(digest);
-    }
     return affected > 0;
   }
 
   async #entries(id: Uuid | undefined, team: string | undefined): Promise<readonly ApiKeyEntry[]> {
-    const { rows } = await this.#database.query<ApiKeyRow>(listKeys, [id, team]);
-    return rows.map((row) => ({
-      ...identityOf(row),
-      createdAt: row.created_at,
-      ...(row.revoked_at === null ? {} : { revokedAt: row.revoked_at }),
-    }));
+    const { rows } = await this.#database.query<ApiKeyRow>(sql.listKeys, [id, team]);
+    return rows.map((row) => entryOf(row));
   }
 }
 
-function remember(cache: Map<string, CachedKey>, digest: string, entry: CachedKey): void {
-  const [oldest] = cache.keys();
-  if (cache.size >= maxCachedKeys && oldest !== undefined) cache.delete(oldest);
-  cache.set(digest, entry);
-}
-
-function identityOf(row: ApiKeyRow): ApiKeyIdentity {
-  return { id: row.id, name: row.name, scopes: row.scopes, ...(row.team === null ? {} : { team: row.team }) };
-}
-
-function digestOf(key: string): string {
-  return createHash('sha256').update(key).digest('hex');
-}
-
-/** Letters and digits, each as likely as any other: bytes past the last whole multiple of 62 are thrown away. */
-function randomText(random: (bytes: number) => Uint8Array, length: number): string {
-  const fair = 256 - (256 % alphabet.length);
-  let text = '';
-  while (text.length < length) {
-    for (const byte of random(length)) {
-      if (byte < fair && text.length < length) text += alphabet.charAt(byte % alphabet.length);
-    }
-  }
-  return text;
+function entryOf(row: ApiKeyRow): ApiKeyEntry {
+  return {
+    ...identityOf(row),
+    createdAt: row.created_at,
+    ...(row.expires_at === null ? {} : { expiresAt: row.expires_at }),
+    ...(row.revoked_at === null ? {} : { revokedAt: row.revoked_at }),
+    ...(row.replaces === null ? {} : { replaces: row.replaces }),
+  };
 }

@@ -1,8 +1,16 @@
 import { z } from 'zod';
 import { AppError } from '../../kernel/app-error.ts';
-import { type ApiKeyIdentity, type ApiScope, apiScopes, hasScope } from '../../http/api-key-identity.ts';
+import { type ApiKeyIdentity, apiScopes, hasScope } from '../../http/api-key-identity.ts';
 import { actorOf } from '../../http/operator.ts';
-import type { ApiKeyEntry, ApiKeys, NewApiKey } from './api-keys.ts';
+import {
+  type ApiKeyEntry,
+  type ApiKeys,
+  type KeyOperator,
+  type KeyRotation,
+  maxOverlapMs,
+  maxRequestsPerMinute,
+  type NewApiKey,
+} from './api-keys.ts';
 
 /* Keys by keys: what the holder of one may do with others. No key leads to rights that its holder has not. */
 
@@ -11,16 +19,46 @@ const keyShape = {
   name: z.string(),
   scopes: z.array(z.enum(apiScopes)),
   team: z.string().optional().describe('The key sees and acts for this team only.'),
+  expiresAt: z.iso.datetime().optional().describe('From when the key is refused by itself.'),
+  requestsPerMinute: z.int().optional().describe('Over all routes, by one process. Absent: as configured.'),
 };
+
+const reasonField = z.string().max(500).default('').describe('Why; it stands in the audit.');
+/** When a key ends: a moment with its zone, read into a date. */
+const moment = z.iso
+  .datetime({ offset: true, error: 'is a time with its zone, as in "2027-03-01T00:00:00Z"' })
+  .transform((text) => new Date(text));
 
 export const keyRequestSchema = z.strictObject({
   name: z.string().min(1).max(128).describe('What the key is for.'),
   scopes: z.array(z.enum(apiScopes)).min(1).max(apiScopes.length).describe('None that the caller has not.'),
   team: z.string().min(1).max(128).optional().describe('A caller who is bound to a team names that team.'),
-  reason: z.string().max(500).default('').describe('Why; it stands in the audit.'),
+  expiresAt: moment
+    .optional()
+    .describe('From when the key is refused by itself. Absent: it is good until it is revoked.'),
+  requestsPerMinute: z
+    .int()
+    .min(1)
+    .max(maxRequestsPerMinute)
+    .optional()
+    .describe('Over all routes, by one process; never more than the caller has.'),
+  reason: reasonField,
 });
 
-export const revokeKeySchema = z.strictObject({ reason: z.string().max(500).default('') });
+export const rotationRequestSchema = z.strictObject({
+  overlapSeconds: z
+    .int()
+    .min(0)
+    .max(maxOverlapMs / 1000)
+    .default(86_400)
+    .describe('For how long both keys are good.'),
+  expiresAt: moment
+    .optional()
+    .describe('When the new key ends. Absent: after as long a time as the old one had, if it has an end.'),
+  reason: reasonField,
+});
+
+export const revokeKeySchema = z.strictObject({ reason: reasonField });
 
 export const newKeySchema = z.object({
   ...keyShape,
@@ -33,16 +71,25 @@ export const keyListSchema = z.object({
       z.object({
         ...keyShape,
         createdAt: z.iso.datetime(),
-        revokedAt: z.iso.datetime().optional().describe('Absent while the key is good.'),
+        revokedAt: z.iso.datetime().optional().describe('Absent while nobody has revoked it.'),
+        replaces: z.uuid().optional().describe('The key that this one was made to replace.'),
       }),
     )
     .describe('The oldest comes first.'),
+});
+
+export const rotatedKeySchema = z.object({
+  ...keyShape,
+  key: z.string().describe('The new key itself. It is shown this once.'),
+  replaces: z.uuid().describe('The key that it replaces.'),
+  replacedUntil: z.iso.datetime().describe('Until when that one is good.'),
 });
 
 export const revokedKeySchema = z.object({ ...keyShape, revoked: z.literal(true) });
 
 export type NewKeyDocument = z.output<typeof newKeySchema>;
 export type KeyList = z.output<typeof keyListSchema>;
+export type RotatedKeyDocument = z.output<typeof rotatedKeySchema>;
 export type RevokedKeyDocument = z.output<typeof revokedKeySchema>;
 
 export class KeyAdministration {
@@ -58,33 +105,51 @@ export class KeyAdministration {
   }
 
   /** Makes a key with no more rights than the caller has. Throws MILLRACE_FORBIDDEN and MILLRACE_REQUEST_INVALID. */
-  async create(
-    { name, scopes, team }: NewApiKey,
+  async create(wanted: NewApiKey, caller: ApiKeyIdentity, reason: string): Promise<NewKeyDocument> {
+    const complete = { ...wanted, requestsPerMinute: wanted.requestsPerMinute ?? caller.requestsPerMinute };
+    requireCovered(caller, complete);
+    const { id, key } = await this.#keys.create(complete, keyOperatorOf(caller, reason));
+    return { ...rightsOf({ id, ...complete }), key };
+  }
+
+  /**
+   * Makes a key that follows another, which ends after the overlap. Throws MILLRACE_NOT_FOUND where the caller sees no good one, and
+   * MILLRACE_FORBIDDEN for one with wider rights.
+   */
+  async rotate(
+    id: string,
+    rotation: KeyRotation,
     caller: ApiKeyIdentity,
     reason: string,
-  ): Promise<NewKeyDocument> {
-    requireCovered(caller, { scopes, team });
-    const wanted = { name, scopes, ...(team === undefined ? {} : { team }) };
-    const { id, key } = await this.#keys.create(wanted, { actor: actorOf(caller), reason });
-    return { id, ...wanted, scopes: [...scopes], key };
+  ): Promise<RotatedKeyDocument> {
+    await this.#findCovered(id, caller, 'replaced');
+    const rotated = await this.#keys.rotate(id, rotation, keyOperatorOf(caller, reason));
+    if (rotated === undefined) throw missing(id, 'replaced');
+    const { entry, key, replacedUntil } = rotated;
+    return { ...rightsOf(entry), key, replaces: id, replacedUntil: replacedUntil.toISOString() };
   }
 
   /** Ends a key. Throws MILLRACE_NOT_FOUND where the caller sees no good one, and MILLRACE_FORBIDDEN for one with wider rights. */
   async revoke(id: string, caller: ApiKeyIdentity, reason: string): Promise<RevokedKeyDocument> {
+    const entry = await this.#findCovered(id, caller, 'revoked');
+    if (!(await this.#keys.revoke(id, keyOperatorOf(caller, reason)))) throw missing(id, 'revoked');
+    return { ...rightsOf(entry), revoked: true };
+  }
+
+  /** The key, if the caller sees it and has all of its rights. */
+  async #findCovered(id: string, caller: ApiKeyIdentity, aim: 'replaced' | 'revoked'): Promise<ApiKeyEntry> {
     const entry = await this.#keys.find(id);
     const isSeen = entry !== undefined && (caller.team === undefined || caller.team === entry.team);
-    if (!isSeen) throw missing(id);
+    if (!isSeen) throw missing(id, aim);
     requireCovered(caller, entry);
-    if (!(await this.#keys.revoke(id, { actor: actorOf(caller), reason }))) throw missing(id);
-    const { name, scopes, team } = entry;
-    return { id, name, scopes: [...scopes], ...(team === undefined ? {} : { team }), revoked: true };
+    return entry;
   }
 }
 
 /** Refuses rights that the caller has not. */
 function requireCovered(
   caller: ApiKeyIdentity,
-  { scopes, team }: { readonly scopes: readonly ApiScope[]; readonly team?: string | undefined },
+  { scopes, team, requestsPerMinute = Infinity }: Pick<NewApiKey, 'scopes' | 'team' | 'requestsPerMinute'>,
 ): void {
   const wider = scopes.filter((scope) => !hasScope(caller, scope));
   if (wider.length > 0) {
@@ -99,17 +164,41 @@ function requireCovered(
       `This API key belongs to the team "${caller.team}": name that team.`,
     );
   }
+  if (requestsPerMinute > (caller.requestsPerMinute ?? Infinity)) {
+    throw new AppError(
+      'MILLRACE_FORBIDDEN',
+      `This API key may make ${caller.requestsPerMinute} requests in a minute, and gives or takes no right to more.`,
+    );
+  }
 }
 
-function missing(id: string): AppError {
-  return new AppError('MILLRACE_NOT_FOUND', `There is no key ${JSON.stringify(id)} that could be revoked.`);
+function keyOperatorOf(caller: ApiKeyIdentity, reason: string): KeyOperator {
+  return { actor: actorOf(caller), reason };
 }
 
-function documentOf({ createdAt, revokedAt, scopes, ...rest }: ApiKeyEntry): KeyList['keys'][number] {
+function missing(id: string, aim: 'replaced' | 'revoked'): AppError {
+  return new AppError('MILLRACE_NOT_FOUND', `There is no key ${JSON.stringify(id)} that could be ${aim}.`);
+}
+
+/** What a key allows, as documents show it. */
+function rightsOf(key: NewApiKey & { readonly id: string }): Omit<NewKeyDocument, 'key'> {
+  const { id, name, scopes, team, expiresAt, requestsPerMinute } = key;
   return {
-    ...rest,
+    id,
+    name,
     scopes: [...scopes],
+    ...(team === undefined ? {} : { team }),
+    ...(expiresAt === undefined ? {} : { expiresAt: expiresAt.toISOString() }),
+    ...(requestsPerMinute === undefined ? {} : { requestsPerMinute }),
+  };
+}
+
+function documentOf(entry: ApiKeyEntry): KeyList['keys'][number] {
+  const { createdAt, revokedAt, replaces } = entry;
+  return {
+    ...rightsOf(entry),
     createdAt: createdAt.toISOString(),
     ...(revokedAt === undefined ? {} : { revokedAt: revokedAt.toISOString() }),
+    ...(replaces === undefined ? {} : { replaces }),
   };
 }

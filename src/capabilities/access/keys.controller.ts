@@ -28,11 +28,19 @@ import {
   type KeyList,
   keyRequestSchema,
   type NewKeyDocument,
+  type RotatedKeyDocument,
+  rotationRequestSchema,
   revokeKeySchema,
   type RevokedKeyDocument,
 } from './key-administration.ts';
 import { parseRequest } from '../../http/request-faults.ts';
 import { jsonOf } from '../../http/json-content.ts';
+
+const idParameter = {
+  name: 'id',
+  description: 'The id of the key, as the list shows it.',
+  schema: { type: 'string', format: 'uuid' },
+} as const;
 
 /** API keys over HTTP. Every route needs `keys:write`. */
 @ApiTags('keys')
@@ -70,9 +78,32 @@ export class KeysController {
   @ApiBody({ required: true, schema: { $ref: '#/components/schemas/KeyRequest' } })
   @ApiResponse({ status: 201, description: 'The key, this once.', content: jsonOf('NewKey') })
   async create(@Body() body: unknown, @Caller() caller: ApiKeyIdentity): Promise<NewKeyDocument> {
-    const { reason, name, scopes, team } = parseRequest(keyRequestSchema, body);
-    const wanted = { name, scopes, ...(team === undefined ? {} : { team }) };
+    const { reason, ...wanted } = parseRequest(keyRequestSchema, body);
     return await this.#administration.create(wanted, caller, reason);
+  }
+
+  @Post(':id/rotate')
+  @RequireScope('keys:write')
+  @HttpCode(HttpStatus.CREATED)
+  @Header('cache-control', 'no-store')
+  @ApiOperation({
+    operationId: 'rotateKey',
+    summary: 'Make a key that replaces another, which ends after an overlap',
+    description:
+      'The new key has the name, the scopes, the team and the rate of the old one. The answer is the only place where it can ever be ' +
+      'read. Not for keys with wider rights than the caller has. Audited.',
+  })
+  @ApiParam(idParameter)
+  @ApiBody({ required: true, schema: { $ref: '#/components/schemas/KeyRotationRequest' } })
+  @ApiResponse({ status: 201, description: 'The new key, this once.', content: jsonOf('RotatedKey') })
+  async rotate(
+    @Param('id') id: string,
+    @Body() body: unknown,
+    @Caller() caller: ApiKeyIdentity,
+  ): Promise<RotatedKeyDocument> {
+    const { overlapSeconds, expiresAt, reason } = parseRequest(rotationRequestSchema, body);
+    const rotation = { overlapMs: overlapSeconds * 1000, expiresAt };
+    return await this.#administration.rotate(id.toLowerCase(), rotation, caller, reason);
   }
 
   @Delete(':id')
@@ -80,14 +111,9 @@ export class KeysController {
   @ApiOperation({
     operationId: 'revokeKey',
     summary: 'End a key',
-    description:
-      'At once in the process that answers, within seconds in the others. Not for keys with wider rights than the caller has. Audited.',
+    description: 'At once, in every process. Not for keys with wider rights than the caller has. Audited.',
   })
-  @ApiParam({
-    name: 'id',
-    description: 'The id of the key, as the list shows it.',
-    schema: { type: 'string', format: 'uuid' },
-  })
+  @ApiParam(idParameter)
   @ApiQuery({
     name: 'reason',
     required: false,

@@ -1,5 +1,7 @@
 import { anyone, type ApiKeyIdentity } from '../../http/api-key-identity.ts';
 import type { ApiKeys } from './api-keys.ts';
+import type { People } from './people.ts';
+import { teamHeader } from './person-of-claims.ts';
 import { AppError } from '../../kernel/app-error.ts';
 import { isLoopbackAddress, isLoopbackHost } from '../../http/loopback.ts';
 import type { AuthenticationMode } from '../../http/authentication-mode.ts';
@@ -11,11 +13,13 @@ const bearer = /^Bearer +([\w.~+/-]+=*) *$/i;
 /** Finds out who makes a request: once for each, however often it is asked. */
 export class RequestAuthentication implements CallerIdentification {
   readonly #keys: ApiKeys;
+  readonly #people: People;
   readonly #mode: AuthenticationMode;
   readonly #known = new WeakMap<object, ApiKeyIdentity>();
 
-  constructor(keys: ApiKeys, mode: AuthenticationMode) {
+  constructor(keys: ApiKeys, people: People, mode: AuthenticationMode) {
     this.#keys = keys;
+    this.#people = people;
     this.#mode = mode;
   }
 
@@ -23,18 +27,21 @@ export class RequestAuthentication implements CallerIdentification {
   async identify(request: object): Promise<ApiKeyIdentity> {
     const known = this.#known.get(request);
     if (known !== undefined) return known;
-    const identity = this.#mode === 'none' ? localCaller(request) : await this.#keyHolder(request);
+    const identity = this.#mode === 'none' ? localCaller(request) : await this.#bearer(request);
     this.#known.set(request, identity);
     return identity;
   }
 
-  async #keyHolder(request: object): Promise<ApiKeyIdentity> {
+  async #bearer(request: object): Promise<ApiKeyIdentity> {
     const header = headerOf(request, 'authorization');
     if (header === undefined) throw unauthenticated('The request carries no API key.');
-    const key = bearer.exec(header)?.[1];
-    if (key === undefined) throw unauthenticated('The Authorization header is not "Bearer" with an API key.');
-    const identity = await this.#keys.verify(key);
-    if (identity === undefined) throw unauthenticated('The API key is unknown or revoked.');
+    const text = bearer.exec(header)?.[1];
+    if (text === undefined)
+      throw unauthenticated('The Authorization header is not "Bearer" with an API key.');
+    if (this.#people.isToken(text)) return await this.#people.verify(text, headerOf(request, teamHeader));
+    const identity = await this.#keys.verify(text);
+    if (identity === undefined)
+      throw unauthenticated('The API key is unknown or revoked, or its time is over.');
     return identity;
   }
 }

@@ -1,4 +1,5 @@
 import { named } from '../../drivers/sql-database/sql-statement.ts';
+import { recordAction } from '../../engine/ledger/operator-action.ts';
 import { endOfWindow, startOfWindow } from '../../engine/ledger/quota-sql.ts';
 
 /*
@@ -31,8 +32,15 @@ export const defineBudgets = named(
 /** $1 the audit's id, $2 the actor, $3 how many budgets, $4 what changed, $5 the reason. */
 export const recordBudgetChange = named(
   'ledger.record_budget_change',
-  `insert into millrace.operator_actions (id, at, actor, action, target, affected, detail, reason)
-   values ($1::uuid, clock_timestamp(), $2, 'budgets.apply', 'budgets', $3::int, $4::json, $5)`,
+  recordAction({
+    id: '$1::uuid',
+    actor: '$2::text',
+    action: "'budgets.apply'",
+    target: "'budgets'",
+    affected: '$3::int',
+    detail: '$4::json',
+    reason: '$5::text',
+  }),
 );
 
 /** The budgets that hold, with what they say in their present window. */

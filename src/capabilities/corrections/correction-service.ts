@@ -92,7 +92,7 @@ export class CorrectionService {
       actor: operator.actor,
       reason,
       target: `call ${id}`,
-      detail: { before: report.before, after: report.after },
+      detail: { from: report.before, to: report.after },
     };
     const record = recordOfUsageCorrection(call, { id: audit.id, tokens, ...priced }, now);
     const line = renderUsageLine(record);

@@ -1,4 +1,5 @@
 import { named } from '../../drivers/sql-database/sql-statement.ts';
+import { recordAction } from '../../engine/ledger/operator-action.ts';
 import { envelopeColumns } from '../../engine/ledger/message-sql.ts';
 
 /*
@@ -136,9 +137,18 @@ const recorded = (changed: string): string => `touched as (
      insert into millrace.dead_letter_actions (message_id, action_id, died_at, fencing_token, error_code, attempts)
      select c.id, $14::uuid, c.finished_at, c.fencing_token, coalesce(c.error_code, ''), c.attempts from chosen c join ${changed} using (id)),
    audited as (
-     insert into millrace.operator_actions (id, at, actor, action, target, affected, detail, reason)
-     select $14::uuid, clock_timestamp(), $16, $17, $18, count(*), $19::json, $20 from ${changed} having count(*) > 0
-     on conflict (id) do update set affected = millrace.operator_actions.affected + excluded.affected)`;
+     ${recordAction({
+       id: '$14::uuid',
+       actor: '$16',
+       action: '$17',
+       target: '$18',
+       affected: 'count(*)',
+       detail: '$19::json',
+       reason: '$20',
+       team: "$19::json ->> 'team'",
+       from: `${changed} having count(*) > 0`,
+       repeated: 'adds',
+     })})`;
 
 /**
  * $14 the operation's id, $15 how many, $16 to $20 its record, $21 the delay of the first in milliseconds, $22 of each

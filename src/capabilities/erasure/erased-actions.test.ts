@@ -26,6 +26,10 @@ it('replaces the name where an entry is about it', () => {
   expect(erasedAction(entry('customer :', 'done', { pause: 'h', placedFor: 'for :' }), name)).toEqual(
     entry('customer erased-1', 'done', { pause: 'h', placedFor: 'for erased-1' }),
   );
+  const again = (customer: string) => ({ scope: 'customer', value: customer, from: { placedFor: customer } });
+  expect(erasedAction(entry('customer :', 'again', again(':')), name)).toEqual(
+    entry('customer erased-1', 'again', again(pseudonym)),
+  );
   const changes = (customer: string) => ({
     changes: [{ budget: ':', fields: { customer: { from: customer, to: 'b' }, team: { to: ':' } } }],
   });

@@ -57,10 +57,15 @@ function replaced(value: unknown, name: ErasedName): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, replaced(item, name)]));
 }
 
-/** In an entry about the customer: the reason of a pause that was lifted, which an operator wrote. */
+/** In an entry about the customer: the reasons of a pause that was lifted or replaced, which operators wrote. */
 function withoutNameInTexts(detail: unknown, name: ErasedName): unknown {
-  if (!isObject(detail) || typeof detail['placedFor'] !== 'string') return detail;
-  return { ...detail, placedFor: withoutWord(detail['placedFor'], name) };
+  if (!isObject(detail)) return detail;
+  const { placedFor, from } = detail;
+  return {
+    ...detail,
+    ...(typeof placedFor === 'string' ? { placedFor: withoutWord(placedFor, name) } : {}),
+    ...(isObject(from) ? { from: withoutNameInTexts(from, name) } : {}),
+  };
 }
 
 /** The text without the name where it stands alone, not as a part of a word. */

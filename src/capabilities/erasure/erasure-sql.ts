@@ -1,4 +1,5 @@
 import { named } from '../../drivers/sql-database/sql-statement.ts';
+import { type ActionEntry, recordAction } from '../../engine/ledger/operator-action.ts';
 
 /*
  * Every statement about erasures. The first four parameters of most are one selection: $1 customer, $2 team, $3 the root of
@@ -41,14 +42,17 @@ export const findErasable = named(
      or exists (select from millrace.blocks where scope = 'customer' and value = $1::text and $2::text is null) as found`,
 );
 
+/** The audit of an erasure, whose row says who asked for it and why. */
+const recordErasure = (entry: Omit<ActionEntry, 'actor' | 'reason' | 'team'>): string =>
+  recordAction({ actor: 'actor', reason: 'reason', team: 'team', ...entry });
+
 /** $1 id, $2 kind, $3 hash, $4 pseudonym, $5 actor, $6 reason, $7 team or null, $8 the audit's id, $9 target, $10 detail. */
 export const recordEmptyErasure = named(
   'ledger.record_empty_erasure',
   `with ended as (
      insert into millrace.erasures (id, kind, selection_hash, pseudonym, actor, reason, team, ended_at, messages)
-     values ($1::uuid, $2, $3, $4, $5, $6, $7, clock_timestamp(), 0) returning actor, reason)
-   insert into millrace.operator_actions (id, at, actor, action, target, affected, detail, reason)
-   select $8::uuid, clock_timestamp(), actor, 'erasures.erase', $9, 0, $10::json, reason from ended`,
+     values ($1::uuid, $2, $3, $4, $5, $6, $7, clock_timestamp(), 0) returning actor, reason, team)
+   ${recordErasure({ id: '$8::uuid', action: "'erasures.erase'", target: '$9', affected: '0', detail: '$10::json', from: 'ended' })}`,
 );
 
 /** $1 the lock that binding takes (see ExportLedger): nothing is bound until this transaction ends. */
@@ -119,9 +123,8 @@ export const noteErasureFailure = named(
      set failures = n.failures, failure = $3, leased_until = case when not n.is_over then e.leased_until end,
        failed_at = case when n.is_over then clock_timestamp() end, ended_at = case when n.is_over then clock_timestamp() end,
        selection = case when not n.is_over then e.selection end
-     from noted n where e.id = n.id returning e.actor, e.reason, n.is_over)
-   insert into millrace.operator_actions (id, at, actor, action, target, affected, detail, reason)
-   select $6::uuid, clock_timestamp(), actor, 'erasures.fail', $7, 0, $8::json, reason from changed where is_over`,
+     from noted n where e.id = n.id returning e.actor, e.reason, e.team, n.is_over)
+   ${recordErasure({ id: '$6::uuid', action: "'erasures.fail'", target: '$7', affected: '0', detail: '$8::json', from: 'changed where is_over' })}`,
 );
 
 /** $1 a text that the lines hold, $2 target and $3 number of the last line seen, $4 how many. */
@@ -221,7 +224,6 @@ export const endErasure = named(
   'ledger.end_erasure',
   `with ended as (
      update millrace.erasures set ended_at = clock_timestamp(), messages = $4::int, selection = null, leased_until = null
-     where id = $1::uuid and ended_at is null and lease = $6::uuid returning actor, reason)
-   insert into millrace.operator_actions (id, at, actor, action, target, affected, detail, reason)
-   select $2::uuid, clock_timestamp(), actor, 'erasures.erase', $3, $4::int, $5::json, reason from ended`,
+     where id = $1::uuid and ended_at is null and lease = $6::uuid returning actor, reason, team)
+   ${recordErasure({ id: '$2::uuid', action: "'erasures.erase'", target: '$3', affected: '$4::int', detail: '$5::json', from: 'ended' })}`,
 );

@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import type { ApiKeyIdentity } from '../../http/api-key-identity.ts';
-import { assertTeamAllowed } from '../../http/caller.ts';
+import { type ApiKeyIdentity, assertTeamAllowed } from '../../http/api-key-identity.ts';
 import { AppError } from '../../kernel/app-error.ts';
 import { systemClock } from '../../kernel/clock.ts';
 import { newId } from '../../kernel/ids.ts';

@@ -3,6 +3,7 @@ import { named } from '../../drivers/sql-database/sql-statement.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { newId } from '../../kernel/ids.ts';
 import { invariant } from '../../kernel/invariant.ts';
+import { recordAction } from '../../engine/ledger/operator-action.ts';
 import type { RateLimit } from './model-limits.ts';
 
 /** A limit that an operator has set, and stands above the configured one. */
@@ -21,8 +22,6 @@ export interface LimitOperation {
 }
 
 const columns = 'l.model, l.requests_limit, l.tokens_limit, l.actor, l.reason, l.set_at';
-const recorded =
-  'insert into millrace.operator_actions (id, at, actor, action, target, affected, detail, reason)';
 const asSet = "json_build_object('requestsPerMinute', requests_limit, 'tokensPerMinute', tokens_limit)";
 
 const readSetLimits = named(
@@ -41,9 +40,15 @@ const setLimit = named(
        actor = excluded.actor, reason = excluded.reason, set_at = clock_timestamp()
      returning ${columns}),
    audited as (
-     ${recorded}
-     select $6::uuid, clock_timestamp(), $4, 'limits.set', 'model ' || model, 1,
-       json_build_object('from', (select set from before), 'to', ${asSet}), $5 from written)
+     ${recordAction({
+       id: '$6::uuid',
+       actor: '$4',
+       action: "'limits.set'",
+       target: "'model ' || model",
+       detail: `json_build_object('from', (select set from before), 'to', ${asSet})`,
+       reason: '$5',
+       from: 'written',
+     })})
    select * from written`,
 );
 
@@ -52,9 +57,15 @@ const resetLimit = named(
   'limits.reset',
   `with gone as (delete from millrace.set_model_limits l where l.model = $1::text returning ${columns}),
    audited as (
-     ${recorded}
-     select $4::uuid, clock_timestamp(), $2, 'limits.reset', 'model ' || model, 1,
-       json_build_object('from', ${asSet}, 'setBy', actor, 'setAt', set_at, 'setFor', reason), $3 from gone)
+     ${recordAction({
+       id: '$4::uuid',
+       actor: '$2',
+       action: "'limits.reset'",
+       target: "'model ' || model",
+       detail: `json_build_object('from', ${asSet}, 'setBy', actor, 'setAt', set_at, 'setFor', reason)`,
+       reason: '$3',
+       from: 'gone',
+     })})
    select * from gone`,
 );
 

@@ -1,4 +1,5 @@
 import { named } from '../../drivers/sql-database/sql-statement.ts';
+import { recordAction } from '../../engine/ledger/operator-action.ts';
 import { envelopeColumns } from '../../engine/ledger/message-sql.ts';
 import { selectedMessages } from './message-selection.ts';
 
@@ -36,9 +37,18 @@ const touchedColumns = `m.id, m.stage, m.owner, m.lane, m.team, m.customer, m.fe
 
 /** $2 the operation's id, $3 the actor, $4 the action, $5 its target, $6 its detail, $7 the reason. One row for all slices. */
 const audited = (changed: string): string => `audited as (
-     insert into millrace.operator_actions (id, at, actor, action, target, affected, detail, reason)
-     select $2::uuid, clock_timestamp(), $3, $4, $5, count(*), $6::json, $7 from ${changed} having count(*) > 0
-     on conflict (id) do update set affected = millrace.operator_actions.affected + excluded.affected, at = excluded.at)`;
+     ${recordAction({
+       id: '$2::uuid',
+       actor: '$3',
+       action: '$4',
+       target: '$5',
+       affected: 'count(*)',
+       detail: '$6::json',
+       reason: '$7',
+       team: "$6::json ->> 'team'",
+       from: `${changed} having count(*) > 0`,
+       repeated: 'adds_and_moves',
+     })})`;
 
 /**
  * $1 messages with the fencing tokens under which they were read and their outcome records, $8 what the account of failures says.

@@ -1,4 +1,5 @@
 import { named } from '../../drivers/sql-database/sql-statement.ts';
+import { recordAction } from './operator-action.ts';
 import { notifyColumns } from './sweep-sql.ts';
 
 /* Every statement about blocks, and about messages that wait for one. */
@@ -30,20 +31,32 @@ function blocksMessage(block: string, message: string): string {
 }
 
 const blockColumns = 'h.id, h.scope, h.value, h.aborts, h.actor, h.reason, h.created_at';
-const recorded =
-  'insert into millrace.operator_actions (id, at, actor, action, target, affected, detail, reason)';
+/** Of a block of one team's work: that team. */
+const teamOfBlock = "case scope when 'team' then value end";
 
-/** $1 its id if it is new, $2 scope, $3 value, $4 aborts, $5 actor, $6 reason, $7 the audit's id, $8 target, $9 detail. */
+/** $1 its id if it is new, $2 scope, $3 value, $4 aborts, $5 actor, $6 reason, $7 the audit's id, $8 target. */
 export const placeBlock = named(
   'ledger.place_block',
-  `with placed as (
+  `with before as materialized (
+     select json_build_object('aborts', aborts, 'placedBy', actor, 'placedFor', reason) as was
+     from millrace.blocks where source = 'operator' and (scope, value) = ($2::text, $3::text)),
+   placed as (
      insert into millrace.blocks as h (id, scope, value, aborts, actor, reason)
      values ($1::uuid, $2, $3, $4::boolean, $5, $6)
      on conflict (source, scope, value) do update set aborts = excluded.aborts, actor = excluded.actor, reason = excluded.reason
      returning ${blockColumns}),
    audited as (
-     ${recorded}
-     select $7::uuid, clock_timestamp(), $5, 'pauses.place', $8, 1, $9::json, $6 from placed)
+     ${recordAction({
+       id: '$7::uuid',
+       actor: '$5',
+       action: "'pauses.place'",
+       target: '$8',
+       detail:
+         "json_build_object('scope', scope, 'value', value, 'from', (select was from before), 'to', json_build_object('aborts', aborts))",
+       reason: '$6',
+       team: teamOfBlock,
+       from: 'placed',
+     })})
    select * from placed`,
 );
 
@@ -58,9 +71,16 @@ export const removeBlock = named(
        and coalesce($1::text, $2::text) is not null
      returning ${blockColumns}),
    audited as (
-     ${recorded}
-     select $6::uuid, clock_timestamp(), $4, 'pauses.resume', case scope when 'all' then 'everything' else scope || ' ' || value end, 1,
-       json_build_object('pause', id, 'placedBy', actor, 'placedAt', created_at, 'placedFor', reason), $5 from lifted)
+     ${recordAction({
+       id: '$6::uuid',
+       actor: '$4',
+       action: "'pauses.resume'",
+       target: "case scope when 'all' then 'everything' else scope || ' ' || value end",
+       detail: `json_build_object('scope', scope, 'value', value, 'pause', id, 'placedBy', actor, 'placedAt', created_at, 'placedFor', reason)`,
+       reason: '$5',
+       team: teamOfBlock,
+       from: 'lifted',
+     })})
    select * from lifted`,
 );
 

@@ -66,7 +66,6 @@ export class Blocks {
       reason,
       newId(now),
       describeBlock({ scope, value }),
-      JSON.stringify({ scope, value, aborts }),
     ]);
     const [row] = rows;
     invariant(row !== undefined, 'placing a block answers its row');

@@ -6,6 +6,7 @@ import type { TokenCounts } from '../../pricing/token-classes.ts';
 import { type AttributedCall, type AttributedCallRow, attributedCallOf } from './attributed-call.ts';
 import { fromSpent, moveMoney } from './quota-sql.ts';
 import type { OperationRecord } from './operation-record.ts';
+import { recordAction } from './operator-action.ts';
 import type { CallOutcome, Settlement, WasteReason } from './settlement.ts';
 
 /** A call that has ended, as its correction has to know it. */
@@ -78,8 +79,15 @@ const correctUsage = named(
    recorded as (
      insert into millrace.outbox (target, line) select 'usage', $8 from moved_calls),
    audited as (
-     insert into millrace.operator_actions (id, at, actor, action, target, detail, reason)
-     select $9::uuid, clock_timestamp(), $10, 'calls.correct', $11, $12::json, $13 from moved_calls),${moveMoney(fromSpent)}
+     ${recordAction({
+       id: '$9::uuid',
+       actor: '$10',
+       action: "'calls.correct'",
+       target: '$11',
+       detail: '$12::json',
+       reason: '$13',
+       from: 'moved_calls',
+     })}),${moveMoney(fromSpent)}
    select id from moved_calls`,
 );
 

@@ -5,6 +5,7 @@ import type { HttpPart } from '../../capabilities/http-part.ts';
 import { statusSchemaOf } from '../status-document.ts';
 import { errorCodes } from '../../kernel/error-codes.ts';
 import { problemMediaType, problemSchema } from '../../http/problem.ts';
+import { requiredScopeExtension } from '../../http/caller.ts';
 import { readinessSchema } from './readiness.ts';
 
 /*
@@ -43,7 +44,11 @@ function buildOpenApi(app: INestApplication, version: string): OpenAPIObject {
     )
     .setVersion(version)
     .setLicense('Apache-2.0', 'https://www.apache.org/licenses/LICENSE-2.0')
-    .addBearerAuth({ type: 'http', scheme: 'bearer', description: 'An API key: mr_…' })
+    .addBearerAuth({
+      type: 'http',
+      scheme: 'bearer',
+      description: 'An API key, mr_…, or a token of the identity provider that is configured.',
+    })
     .build();
   const parts = app.get<readonly HttpPart[]>(httpPartsToken, { strict: false });
   const bodies = Object.assign({}, ...parts.map((part) => part.bodies ?? {})) as Bodies;
@@ -72,6 +77,10 @@ function complete(path: string, operation: Operation, bodies: Bodies): void {
   const problem = { $ref: '#/components/responses/Problem' };
   if (!path.startsWith('/v1/')) return;
   Object.assign(operation.responses, { '400': problem, '401': problem, '403': problem, default: problem });
+  const scope: unknown = Reflect.get(operation, requiredScopeExtension);
+  // OpenAPI 3.1 names roles so for schemes that have no scopes of their own.
+  if (typeof scope === 'string') operation.security = [{ bearer: [scope] }];
+  Reflect.deleteProperty(operation, requiredScopeExtension);
   const { requestBody } = operation;
   const content = bodies[operation.operationId ?? ''];
   if (content === undefined || requestBody === undefined || '$ref' in requestBody) return;

@@ -122,14 +122,15 @@ async function passDoor(
       onRefused('unauthenticated');
       throw closing(reply, error);
     });
-  const rate = limits.countRequest(identity.id, routeOf(request));
-  void reply.headers(rateHeaders(rate));
-  if (rate.remaining < 0) {
+  const rates = limits.countRequest(identity, routeOf(request));
+  void reply.headers(rateHeaders(rates));
+  const spent = rates.find(({ remaining }) => remaining < 0);
+  if (spent !== undefined) {
     onRefused('rate');
     throw closing(
       reply,
-      new AppError('MILLRACE_RATE_LIMITED', `This API key has made ${rate.limit} requests in this minute.`, {
-        retryAfterMs: rate.resetSeconds * 1000,
+      new AppError('MILLRACE_RATE_LIMITED', `This API key has made ${spent.limit} requests in this minute.`, {
+        retryAfterMs: spent.resetSeconds * 1000,
       }),
     );
   }
@@ -143,10 +144,15 @@ async function passDoor(
   passed.set(request, { reply, share });
 }
 
-function rateHeaders({ limit, remaining, resetSeconds }: RateState): Record<string, string> {
+/** Every limit that holds, as draft-ietf-httpapi-ratelimit-headers has it: lists of structured fields. */
+function rateHeaders(rates: readonly RateState[]): Record<string, string> {
   return {
-    'ratelimit-policy': `"key";q=${limit};w=60`,
-    ratelimit: `"key";r=${Math.max(0, remaining)};t=${resetSeconds}`,
+    'ratelimit-policy': rates.map(({ policy, limit }) => `"${policy}";q=${limit};w=60`).join(', '),
+    ratelimit: rates
+      .map(
+        ({ policy, remaining, resetSeconds }) => `"${policy}";r=${Math.max(0, remaining)};t=${resetSeconds}`,
+      )
+      .join(', '),
   };
 }
 

@@ -1,4 +1,5 @@
 import type { FastifyRequest } from 'fastify';
+import type { ApiKeyIdentity } from '../../http/api-key-identity.ts';
 import { AppError } from '../../kernel/app-error.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { BoundLevel } from '../../telemetry/bounds.ts';
@@ -7,7 +8,7 @@ import { RequestTurns } from './request-turns.ts';
 
 /*
  * How much of the API there is for whom: requests in progress and bytes of bodies in memory, in all and for one key, and requests in a
- * minute for one key and route. All state is bounded: a counter lives for the minute it counts.
+ * minute for one key and route, and in all for a key with a limit of its own. All state is bounded: a counter lives for the minute it counts.
  */
 
 export interface RequestLimitSettings {
@@ -67,8 +68,9 @@ export interface Refusal {
   readonly error: AppError;
 }
 
-/** How much of a minute's requests a key has left at a route. */
+/** How much of a minute's requests a key has left: at a route, or in all where it has a limit of its own. */
 export interface RateState {
+  readonly policy: 'key' | 'key-total';
   readonly limit: number;
   readonly remaining: number;
   readonly resetSeconds: number;
@@ -171,19 +173,33 @@ export class RequestLimits {
     return this.#clock.sleep(this.settings.bodyTimeoutMs, signal);
   }
 
-  /** Counts a request of a key at a route. Its answer says what is left; below 0 it is one too many. */
-  countRequest(keyId: string, route: string): RateState {
+  /** Counts a request of a key at a route. Its answer says what is left by each limit; below 0 it is one too many. */
+  countRequest(
+    { id, requestsPerMinute: own }: Pick<ApiKeyIdentity, 'id' | 'requestsPerMinute'>,
+    route: string,
+  ): readonly RateState[] {
     const nowMs = this.#clock.monotonicMs();
     if (nowMs - this.#windowStartMs >= minuteMs) {
       this.#windowStartMs = nowMs;
       this.#counters.clear();
     }
-    const { requestsPerMinute: limit } = this.settings;
     const resetSeconds = Math.max(1, Math.ceil((this.#windowStartMs + minuteMs - nowMs) / 1000));
-    const name = `${keyId} ${route}`;
+    const state = (policy: RateState['policy'], name: string, limit: number): RateState => ({
+      policy,
+      limit,
+      remaining: limit - this.#count(name),
+      resetSeconds,
+    });
+    return [
+      state('key', `${id} ${route}`, this.settings.requestsPerMinute),
+      ...(own === undefined ? [] : [state('key-total', id, own)]),
+    ];
+  }
+
+  #count(name: string): number {
     const count = (this.#counters.get(name) ?? 0) + 1;
     if (count > 1 || this.#counters.size < maxCounters) this.#counters.set(name, count);
-    return { limit, remaining: limit - count, resetSeconds };
+    return count;
   }
 }
 
