@@ -16,7 +16,8 @@ import { type Problem, problemSchema } from '../../src/http/problem.ts';
 import { Readiness } from '../../src/host/http/readiness.ts';
 import type { ApiScope } from '../../src/http/api-key-identity.ts';
 import { ApiKeys } from '../../src/capabilities/access/api-keys.ts';
-import { BudgetReports } from '../../src/capabilities/budgets/budget-reports.ts';
+import { BudgetOperations } from '../../src/capabilities/budgets/budget-operations.ts';
+import { BudgetService } from '../../src/capabilities/budgets/budget-service.ts';
 import type { Provided } from '../../src/capabilities/capability.ts';
 import { clockToken } from '../../src/capabilities/costs/clock-token.ts';
 import { CostReports } from '../../src/capabilities/costs/cost-reports.ts';
@@ -148,7 +149,10 @@ export async function openApiFixture(): Promise<ApiFixture> {
         [CostReports, new CostReports({ store: { database: 'nowhere' } as ColumnStore })],
         [FocusExports, new FocusExports({ store: awayStore, billingAccount: 'millrace' })],
         [clockToken, overrides.clock ?? systemClock],
-        [BudgetReports, new BudgetReports(ledger)],
+        [
+          BudgetService,
+          new BudgetService({ ledger, operations: new BudgetOperations({ database, clock: systemClock }) }),
+        ],
         [ApiKeys, keys],
         [MessageCosts, new MessageCosts(database)],
         [EventIntake, new EventIntake(admissions)],

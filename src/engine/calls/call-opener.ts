@@ -4,8 +4,12 @@ import type { MeteredCall } from './metered-call.ts';
 import type { ModelTarget } from '../providers/provider-registry.ts';
 import type { RequestBounds } from '../providers/request-bounds.ts';
 
-/** Another model for a question, asked while the circuit of the one that was meant is not closed. */
+/**
+ * Another model for a question, asked while the circuit of the one that was meant is not closed, or when a quota has no room for it.
+ */
 export interface FallbackModel {
+  /** As users write it: "provider/model". */
+  readonly reference: string;
   readonly target: ModelTarget<unknown>;
   readonly bounds: () => RequestBounds;
   readonly tier: string;
@@ -19,6 +23,8 @@ export interface FallbackModel {
 export interface CallQuestion {
   readonly target: ModelTarget<unknown>;
   readonly fallback: FallbackModel | undefined;
+  /** Another model for the same question, by its reference; undefined where that one cannot stand in. Absent: none can. */
+  readonly switchedTo?: (reference: string) => FallbackModel | undefined;
   readonly operation: 'chat' | 'embeddings';
   readonly step: string;
   readonly reuse: ReuseRule;
@@ -40,8 +46,8 @@ export type OpenedCall =
   | {
       readonly kind: 'call';
       readonly call: MeteredCall;
-      /** Whether the fallback is to be asked. */
-      readonly isFallback: boolean;
+      /** The model that is to be asked instead, "provider/model"; undefined for the one that was meant. */
+      readonly askedInstead: string | undefined;
       readonly headers: Readonly<Record<string, string>> | undefined;
       /** The seed that was derived for it. */
       readonly seed: number | undefined;

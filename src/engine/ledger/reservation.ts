@@ -1,5 +1,5 @@
 import type { Uuid } from '../../kernel/ids.ts';
-import type { Usd } from '../../kernel/money.ts';
+import type { Amount, Usd } from '../../kernel/money.ts';
 import type { Origin } from '../../messages/origin.ts';
 
 /** A call about to be made. */
@@ -23,6 +23,8 @@ export interface Reservation {
   readonly fallbackFrom?: string | undefined;
   /** What the call can cost at most; undefined when no price is known. */
   readonly upperBoundUsd: Usd | undefined;
+  /** What the call can use at most, all tokens together: for quotas of tokens. Default 0. */
+  readonly upperBoundTokens?: number;
   /** What the answer can depend on besides the prompt, as JSON. */
   readonly parameters?: string;
   /** The names of the quotas that it must fit. Default none. */
@@ -41,6 +43,7 @@ export type ReserveOutcome =
   | {
       readonly kind: 'over_quota';
       readonly quota: string;
-      readonly limitUsd: Usd;
+      /** In the unit that the quota counts. */
+      readonly limit: Amount;
       readonly windowEndsAt: Date;
     };
