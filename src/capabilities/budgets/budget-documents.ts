@@ -127,7 +127,7 @@ export function changeDocument({
 }
 
 /** The budgets whose scopes contain this one's, with none between, by name. */
-export function parentsOf(state: BudgetState, all: readonly BudgetState[]): readonly string[] {
+function parentsOf(state: BudgetState, all: readonly BudgetState[]): readonly string[] {
   const above = all.filter((other) => contains(other, state));
   return above
     .filter((one) => !above.some((other) => contains(one, other)))

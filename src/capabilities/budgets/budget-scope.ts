@@ -1,7 +1,7 @@
 import type { Origin } from '../../messages/origin.ts';
 
 /** The parts of a scope. A budget without any of them is about everything. */
-export const scopeParts = ['team', 'customer', 'feature', 'batch', 'pipeline', 'model'] as const;
+const scopeParts = ['team', 'customer', 'feature', 'batch', 'pipeline', 'model'] as const;
 type ScopePart = (typeof scopeParts)[number];
 
 /** Whose calls count: all parts that are given must fit. Undefined stands for any. */

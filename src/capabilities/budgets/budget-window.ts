@@ -5,7 +5,7 @@ import { z } from 'zod';
  * hours or days, which are counted in 48 slices, so that the limit holds for every stretch of that length.
  */
 
-export const calendarUnits = ['hour', 'day', 'week', 'month'] as const;
+const calendarUnits = ['hour', 'day', 'week', 'month'] as const;
 type CalendarUnit = (typeof calendarUnits)[number];
 
 const rolling = /^([1-9]\d{0,2})(h|d)$/;
