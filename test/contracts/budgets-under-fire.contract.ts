@@ -14,9 +14,9 @@ import { forbidOverspending } from '../support/overspending.ts';
 const workers = 200;
 const callsEach = 6;
 const levels = [
-  { name: 'all', team: undefined, window: 'month', timeZone: 'Europe/Berlin', limitUsd: '14' },
-  { name: 'team', team: 'blue', window: 'day', timeZone: 'America/New_York', limitUsd: '10' },
-  { name: 'tokens', customer: 'acme', window: '1h', limitTokens: '60000' },
+  { name: 'all', team: undefined, window: 'month', timeZone: 'Europe/Berlin', limitUsd: '7' },
+  { name: 'team', team: 'blue', window: 'day', timeZone: 'America/New_York', limitUsd: '5' },
+  { name: 'tokens', customer: 'acme', window: '1h', limitTokens: '45000' },
 ] as const;
 const names = levels.map(({ name }) => name);
 
@@ -63,6 +63,7 @@ export function budgetsUnderFireContract(
 
       const tally = { reserved: 0, refused: 0, lost: 0, left: 0 };
       const left: string[] = [];
+      const refusedBy = new Set<string>();
       const samples: unknown[] = [];
       let looks = 0;
       const worker = async (index: number): Promise<void> => {
@@ -100,6 +101,7 @@ export function budgetsUnderFireContract(
               quotas: names.filter((_, level) => level === 0 || random() < 0.8),
             }),
           );
+          if (outcome.kind === 'over_quota') refusedBy.add(outcome.quota);
           if (outcome.kind !== 'reserved') {
             tally[outcome.kind === 'over_quota' ? 'refused' : 'lost'] += 1;
             continue;
@@ -129,7 +131,7 @@ export function budgetsUnderFireContract(
       };
       const kill = await startVictim?.(names);
       const work = Promise.all(Array.from({ length: workers }, (_, index) => worker(index)));
-      await expect.poll(() => tally.reserved, { interval: 5 }).toBeGreaterThan(workers);
+      await expect.poll(() => tally.reserved, { interval: 5 }).toBeGreaterThan(workers / 2);
       await harness.expireLeases();
       await kill?.();
       await work;
@@ -155,8 +157,7 @@ export function budgetsUnderFireContract(
       for (const [what, count] of Object.entries({ ...tally, looks })) {
         expect(count, what).toBeGreaterThan(what === 'looks' ? 2 : 10);
       }
-      // Each level was what some call did not fit, or nearly: most of it was used.
-      expect(states.filter(({ leastRefused }) => leastRefused !== undefined).length).toBeGreaterThan(0);
+      expect([...refusedBy].toSorted()).toEqual(names.toSorted());
     }, 300_000);
   });
 }
