@@ -64,6 +64,8 @@ export const budgetsBoard: Board = {
         budgetPanels.used,
         budgetPanels.usedOverTime,
         budgetPanels.refusals,
+        budgetPanels.ofTokens,
+        budgetPanels.sharesReached,
       ],
     },
   ],

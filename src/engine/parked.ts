@@ -12,6 +12,8 @@ export interface ParkedOptions {
   readonly delayMs?: number;
   /** What must be lifted first: its kind and its name, such as "pause:<id>". The message then waits until it is released by that name. */
   readonly parkedFor?: string;
+  /** A model that may be asked instead, "provider/model": the work waits only where that one may not be asked, either. */
+  readonly switchTo?: string;
 }
 
 /**
@@ -23,13 +25,15 @@ export class Parked extends AppError {
   readonly about: string | undefined;
   readonly delayMs: number | undefined;
   readonly parkedFor: string | undefined;
+  readonly switchTo: string | undefined;
 
-  constructor(message: string, { reason, about, delayMs, parkedFor }: ParkedOptions) {
+  constructor(message: string, { reason, about, delayMs, parkedFor, switchTo }: ParkedOptions) {
     super('MILLRACE_WORK_PARKED', message, { retryable: true });
     this.reason = reason;
     this.about = about;
     this.delayMs = delayMs;
     this.parkedFor = parkedFor;
+    this.switchTo = switchTo;
   }
 }
 

@@ -34,9 +34,9 @@ export class OpenHooks {
 
   /** All checks of new messages, in order. */
   readonly admission: AdmissionCheck = {
-    check: async (origin: Origin): Promise<AdmissionRefusal | undefined> => {
+    check: async (origin: Origin, pipelines: readonly string[]): Promise<AdmissionRefusal | undefined> => {
       for (const one of this.#checks) {
-        const refusal = await one.check(origin);
+        const refusal = await one.check(origin, pipelines);
         if (refusal !== undefined) return refusal;
       }
       return undefined;

@@ -22,6 +22,14 @@ export type Usd = Decimal;
 
 const decimalPattern = /^-?\d+(\.\d+)?$/;
 
+/** An exact amount of what is counted: US dollars, or tokens. */
+export type Amount = Decimal;
+
+/** Reads an amount of either from its decimal text. */
+export function amount(text: string): Amount {
+  return usd(text);
+}
+
 /** Reads an amount from its decimal text, as ledger, column store and JSON carry it. */
 export function usd(text: string): Usd {
   invariant(decimalPattern.test(text), `"${text}" is a decimal amount`);

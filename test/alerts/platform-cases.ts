@@ -116,6 +116,20 @@ export const platformCases: Readonly<Record<string, readonly RuleCase[]>> = {
       at: { '90m': [] },
     },
     {
+      name: 'of tokens, used to the limit',
+      series: { [ofBudget('budget_spent_tokens')]: '99 100x10', [ofBudget('budget_limit_tokens')]: '100x10' },
+      at: { '1m': [{ labels: budget, summary: 'Budget monthly (search) is used up: 100% spent' }] },
+    },
+    {
+      name: 'a budget that only warns',
+      series: {
+        [ofBudget('budget_spent_usd')]: '150x10',
+        [ofBudget('budget_limit_usd')]: '100x10',
+        [ofBudget('budget_enforced')]: '0x10',
+      },
+      at: { '5m': [] },
+    },
+    {
       name: 'another budget refuses',
       series: {
         [ofBudget('budget_spent_usd')]: '50x60',
@@ -123,6 +137,25 @@ export const platformCases: Readonly<Record<string, readonly RuleCase[]>> = {
         'millrace_budget_refusals_total{budget="daily",action="parked"}': '0+1x60',
       },
       at: { '30m': [] },
+    },
+  ],
+  MillraceBudgetShareReached: [
+    {
+      name: 'a share is reached, until the window turns',
+      series: {
+        'millrace_budget_alert_reached{team="search",budget="monthly",percent="80"}': '0 1x5 0x5',
+        'millrace_budget_alert_reached{team="search",budget="monthly",percent="100"}': '0x11',
+      },
+      at: {
+        '30s': [],
+        '3m': [
+          {
+            labels: { ...budget, percent: '80' },
+            summary: 'Budget monthly (search) has used 80% of its limit',
+          },
+        ],
+        '8m': [],
+      },
     },
   ],
   MillraceSpendOverBaseline: [

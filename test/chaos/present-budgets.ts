@@ -26,12 +26,12 @@ export function withPresentBudgets(database: SqlDatabase, directory: string): Sq
 }
 
 function presentLimits(parameters: readonly unknown[] | undefined, directory: string): readonly unknown[] {
-  const budgets = JSON.parse(String(parameters?.[0])) as { name: string; limit_usd: string }[];
+  const budgets = JSON.parse(String(parameters?.[0])) as { name: string; limit_amount: string }[];
   const isRaised = existsSync(join(directory, raisedMark));
   return [
     JSON.stringify(
       budgets.map((budget) =>
-        isRaised && budget.name === scarceBudget ? { ...budget, limit_usd: raisedUsd } : budget,
+        isRaised && budget.name === scarceBudget ? { ...budget, limit_amount: raisedUsd } : budget,
       ),
     ),
   ];

@@ -65,7 +65,7 @@ const replaced: Readonly<Record<string, Readonly<Record<string, readonly [string
     'ledger.reserve_quota_calls': ['(select exists (select from millrace.blocks))', 'false'],
   },
   budgets: {
-    'ledger.settle_quota_calls': ['spent_usd = w.spent_usd + m.is_usd', 'spent_usd = w.spent_usd'],
+    'ledger.settle_quota_calls': ['spent = w.spent + m.becomes', 'spent = w.spent'],
   },
   failures: {
     'ledger.retry_messages': ['true, f.detail', `true, '{"chain":[]}'`],

@@ -65,7 +65,7 @@ const replaysSql = `select a.message_id, a.fencing_token from millrace.dead_lett
   where o.action = 'dead_letters.replay'`;
 
 const openSql = `select (select count(*) from millrace.blocks)::int as pauses,
-  (select coalesce(sum(reserved_usd), 0) from millrace.quota_windows)::text as reserved_usd`;
+  (select coalesce(sum(reserved), 0) from millrace.quota_windows)::text as reserved_usd`;
 
 const backlogSql = `select (select count(*) from millrace.outbox)::int as records,
   (select count(*) from millrace.export_batches where exported_at is null)::int as batches`;

@@ -29,8 +29,8 @@ export function budgetsContract(name: string, open: () => Promise<SqlDatabase>):
     });
 
     async function figures(budget = 'search'): Promise<string> {
-      const { spentUsd, reservedUsd } = await stateOf(budgets, budget);
-      return `${formatUsd(spentUsd)} spent, ${formatUsd(reservedUsd)} reserved`;
+      const { spent, reserved } = await stateOf(budgets, budget);
+      return `${formatUsd(spent)} spent, ${formatUsd(reserved)} reserved`;
     }
 
     async function noFaults(): Promise<void> {
@@ -73,7 +73,7 @@ export function budgetsContract(name: string, open: () => Promise<SqlDatabase>):
         { budget: 'search', change: 'changed', fields: { limitUsd: { from: '1', to: '2.5' } } },
       ];
       const present = async () =>
-        (await budgets.read()).map(({ name: budget, limitUsd }) => `${budget} ${formatUsd(limitUsd)}`);
+        (await budgets.read()).map(({ name: budget, limit }) => `${budget} ${formatUsd(limit)}`);
       const audit = async () => {
         const { rows } = await database.query({
           name: 'test.audit',
@@ -337,7 +337,10 @@ export function budgetsContract(name: string, open: () => Promise<SqlDatabase>):
       await budgets.define([someBudget()]);
       for (const bound of ['0.2', '0.7', '0.9', '0.8', '3']) await reserveOf(calls, bound);
       const asked = await stateOf(budgets);
-      expect([asked.leastUsd, asked.refusedUsd].map((amount) => amount?.toString())).toEqual(['0.2', '0.8']);
+      expect([asked.leastAsked, asked.leastRefused].map((amount) => amount?.toString())).toEqual([
+        '0.2',
+        '0.8',
+      ]);
       const id = await harness.admitted();
       const { fencingToken } = await harness.leased(id);
       await harness.ledger.park({
@@ -347,14 +350,14 @@ export function budgetsContract(name: string, open: () => Promise<SqlDatabase>):
         parkedFor: parkedForBudget('search'),
       });
       await budgets.release('search', 10);
-      expect((await stateOf(budgets)).refusedUsd).toBeUndefined();
+      expect((await stateOf(budgets)).leastRefused).toBeUndefined();
     });
 
     it.each([
-      ['spent', `update millrace.quota_windows set spent_usd = spent_usd + 0.000000000000000001`],
-      ['reserved', `update millrace.quota_windows set reserved_usd = reserved_usd + 1`],
+      ['spent', `update millrace.quota_windows set spent = spent + 0.000000000000000001`],
+      ['reserved', `update millrace.quota_windows set reserved = reserved + 1`],
       ['counts for', `update millrace.calls set quota_usd = 0 where state = 'settled'`],
-      [' of 1', `update millrace.quota_windows set spent_usd = 7`],
+      [' of 1', `update millrace.quota_windows set spent = 7`],
       ['its calls', `delete from millrace.quota_windows`],
     ])('finds figures that do not add up: %s', async (what, damage) => {
       await budgets.define([someBudget()]);

@@ -7,11 +7,11 @@ import { Parked, type ParkedOptions } from '../../src/engine/parked.ts';
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
 import { BudgetLedger } from '../../src/capabilities/budgets/budget-ledger.ts';
 import { Blocks } from '../../src/engine/ledger/blocks.ts';
-import { usd } from '../../src/kernel/money.ts';
 import { maxCounted } from '../../src/engine/ledger/wait-sql.ts';
 import type { WaitReport } from '../../src/host/wait-reports.ts';
 import { decideFailure } from '../../src/engine/pipeline/failure-policy.ts';
 import { waitNameOf } from '../../src/engine/pipeline/wait-name.ts';
+import { someBudget } from '../support/budget-fixture.ts';
 import { LedgerHarness } from '../support/ledger-fixture.ts';
 
 /** Why work waits: for each reason what the status says of it. */
@@ -142,16 +142,7 @@ export function waitsContract(kind: string, open: () => Promise<SqlDatabase>): v
 
     it('tells a budget with its figures and the end of its window', async () => {
       await new BudgetLedger(database).define([
-        {
-          name: 'search',
-          team: undefined,
-          customer: undefined,
-          feature: undefined,
-          window: 'day',
-          limitUsd: usd('5'),
-          atLimit: 'park',
-          unpriced: 'refuse',
-        },
+        someBudget({ name: 'search', team: undefined, window: 'day', limitUsd: '5' }),
       ]);
       await parked({ reason: 'budget', parkedFor: 'budget:search' });
       const [wait] = await waits();

@@ -19,7 +19,8 @@ import { AuditLog } from '../../src/capabilities/access/audit-log.ts';
 import { People } from '../../src/capabilities/access/people.ts';
 import { silentLogger } from '../../src/telemetry/silent-logger.ts';
 import { ApiKeys } from '../../src/capabilities/access/api-keys.ts';
-import { BudgetReports } from '../../src/capabilities/budgets/budget-reports.ts';
+import { BudgetOperations } from '../../src/capabilities/budgets/budget-operations.ts';
+import { BudgetService } from '../../src/capabilities/budgets/budget-service.ts';
 import type { Provided } from '../../src/capabilities/capability.ts';
 import { clockToken } from '../../src/capabilities/costs/clock-token.ts';
 import { CostReports } from '../../src/capabilities/costs/cost-reports.ts';
@@ -151,7 +152,10 @@ export async function openApiFixture(): Promise<ApiFixture> {
         [CostReports, new CostReports({ store: { database: 'nowhere' } as ColumnStore })],
         [FocusExports, new FocusExports({ store: awayStore, billingAccount: 'millrace' })],
         [clockToken, overrides.clock ?? systemClock],
-        [BudgetReports, new BudgetReports(ledger)],
+        [
+          BudgetService,
+          new BudgetService({ ledger, operations: new BudgetOperations({ database, clock: systemClock }) }),
+        ],
         [ApiKeys, keys],
         [AuditLog, new AuditLog(database)],
         [People, new People({ clock: systemClock, logger: silentLogger })],

@@ -53,11 +53,11 @@ it('settles, gives up and adds up what its calls had reserved', async () => {
   expect(await calls.settle(settledFor(settled, '0.1'))).toBe(true);
   expect(await calls.abandon([{ id: abandoned, line: '{}' }])).toBe(1);
   expect((await reserveOf(calls, '0.4')).outcome.kind).toBe('reserved');
-  const { spentUsd, reservedUsd } = await stateOf(budgets);
-  expect([formatUsd(spentUsd), formatUsd(reservedUsd)]).toEqual(['0.4', '0.4']);
+  const { spent, reserved } = await stateOf(budgets);
+  expect([formatUsd(spent), formatUsd(reserved)]).toEqual(['0.4', '0.4']);
   expect(await budgets.findFaults()).toEqual([]);
 
   // The definitions can be written on.
   await budgets.define([someBudget({ limitUsd: '2' })]);
-  expect(formatUsd((await stateOf(budgets)).limitUsd)).toBe('2');
+  expect(formatUsd((await stateOf(budgets)).limit)).toBe('2');
 });

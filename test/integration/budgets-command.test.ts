@@ -2,6 +2,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+// oxlint-disable-next-line import/no-unassigned-import -- commands load it late; the globals that it leaves are there before the tests
+import '../../src/host/command-installation.ts';
 import { runCommand } from '../support/run-command.ts';
 
 /* `millrace budgets apply` on the ledger of an embedded installation. */
@@ -71,4 +73,59 @@ it('refuses to forget budgets unless it is told to, and to act without a reason'
   const meant = await apply([search], '--reason', 'drafts are free now', '--remove');
   expect(meant.stdout).toMatch(/^removed drafts: /);
   expect((await show()).stdout).not.toContain('drafts');
+});
+
+it('sets, raises, shows, resets and removes one, each with its reason', async () => {
+  await apply([search], '--reason', 'begin', '--remove');
+  const run = (...args: readonly string[]) => runCommand(['budgets', ...args, '--data', directory]);
+  const set = await run(
+    'set',
+    'night',
+    ...[
+      '--team',
+      'blue',
+      '--batch',
+      'night',
+      '--model',
+      'openai/*',
+      '--window',
+      '24h',
+      '--tokens',
+      '2000000',
+    ],
+    ...['--switch-to', 'openai/gpt-5-nano', '--alert-at', '50,80', '--reason', 'a trial', '--actor', 'ann'],
+  );
+  expect(set.code, set.stderr).toBe(0);
+  expect(set.stdout).toMatch(/^night +team blue, batch night, model openai\/\* +24h .* 2,?000,?000 tokens /m);
+  expect(set.stderr).toContain('follow within two seconds');
+  // Under the budget that contains it.
+  expect((await show()).stdout).toMatch(/^search .*\n {2}night /m);
+
+  const raised = await run('limit', 'search', '--usd', '500', '--reason', 'a big customer', '--actor', 'bob');
+  expect(raised.code, raised.stderr).toBe(0);
+  expect(raised.stdout).toMatch(/^search .* 500\.000000 /m);
+  const shown = await run('show', 'search');
+  expect(shown.stdout).toContain('configured limit: 100');
+  expect(shown.stdout).toMatch(/bob changed: limitUsd 100 → 500 \(a big customer\)$/m);
+  expect(JSON.parse((await run('show', 'night', '--json')).stdout)).toMatchObject({
+    parents: ['search'],
+    alertAt: [50, 80],
+    changes: [{ actor: 'cli:ann', action: 'budgets.set', change: 'added', reason: 'a trial' }],
+  });
+  expect((await run('reset', 'search', '--reason', 'done')).stdout).toMatch(/^search .* 100\.000000 /m);
+  expect((await run('remove', 'night', '--reason', 'done')).code).toBe(0);
+  expect((await show()).stdout).not.toContain('night');
+
+  for (const [args, said] of [
+    [['limit', 'search', '--usd', '5'], 'says why'],
+    [['limit', 'search', '--tokens', '5', '--reason', 'r'], 'counts dollars'],
+    [['limit', 'none', '--usd', '5', '--reason', 'r'], 'no budget "none"'],
+    [['set', 'search', '--window', 'day', '--usd', '5', '--reason', 'r'], 'The configuration names'],
+    [['set', 'x', '--window', 'year', '--usd', '5', '--reason', 'r'], 'window'],
+    [['show', 'No'], 'name'],
+  ] as const) {
+    const refused = await run(...args);
+    expect(refused.code, args.join(' ')).toBe(1);
+    expect(refused.stderr).toContain(said);
+  }
 });

@@ -78,12 +78,10 @@ describe.skipIf(![postgresPrograms(), redisPrograms()].every((program) => canRun
       await expect
         .poll(
           async () => {
-            const { spentUsd, reservedUsd, refusedUsd } = await stateOf(ledger, 'blue');
+            const { spent, reserved, leastRefused } = await stateOf(ledger, 'blue');
             const waiting = (await ledger.countWaiting()).get('blue') ?? 0;
-            const isFull = refusedUsd !== undefined && spentUsd.plus(refusedUsd).greaterThan(limitUsd);
-            return (
-              isFull && reservedUsd.isZero() && waiting + (await countOf(first, 'completed')) === messages
-            );
+            const isFull = leastRefused !== undefined && spent.plus(leastRefused).greaterThan(limitUsd);
+            return isFull && reserved.isZero() && waiting + (await countOf(first, 'completed')) === messages;
           },
           { timeout: 30_000, interval: 50 },
         )
@@ -106,8 +104,8 @@ describe.skipIf(![postgresPrograms(), redisPrograms()].every((program) => canRun
       expect(faults).toEqual([]);
       expect(await ledger.findFaults()).toEqual([]);
       expect(model.requests).toHaveLength(messages);
-      const { spentUsd } = await stateOf(ledger, 'blue');
-      expect(formatUsd(spentUsd)).toBe(formatUsd(costUsd.times(messages)));
+      const { spent } = await stateOf(ledger, 'blue');
+      expect(formatUsd(spent)).toBe(formatUsd(costUsd.times(messages)));
     });
 
     it('lets messages go on when the window turns, and when the budget is removed', async () => {
@@ -119,7 +117,7 @@ describe.skipIf(![postgresPrograms(), redisPrograms()].every((program) => canRun
       const isWaiting = async () => (await ledger.countWaiting()).get('blue') ?? 0;
       const settled = async () =>
         (await isWaiting()) + (await countOf(host, 'completed')) === 6 &&
-        (await stateOf(ledger, 'blue')).reservedUsd.isZero();
+        (await stateOf(ledger, 'blue')).reserved.isZero();
       await expect.poll(settled, { timeout: 20_000 }).toBe(true);
       const before = model.requests.length;
       expect(before).toBeLessThan(6);
@@ -159,8 +157,8 @@ describe.skipIf(![postgresPrograms(), redisPrograms()].every((program) => canRun
       );
       expect(outcome.kind).toBe('reserved');
       const figures = async () => {
-        const { spentUsd, reservedUsd } = await stateOf(ledger, 'blue');
-        return `${formatUsd(spentUsd)} ${formatUsd(reservedUsd)}`;
+        const { spent, reserved } = await stateOf(ledger, 'blue');
+        return `${formatUsd(spent)} ${formatUsd(reserved)}`;
       };
       expect(await figures()).toBe(`${formatUsd(costUsd)} 0.5`);
       await expect.poll(figures, { timeout: 20_000 }).toBe(`${formatUsd(costUsd.plus('0.5'))} 0`);

@@ -39,7 +39,7 @@ afterAll(() => models.close());
 
 /** Makes a call under a budget, and gives its id. */
 async function called(script: Script): Promise<string> {
-  const definitions = [someBudget()];
+  const definitions = [someBudget(), someBudget({ name: 'tokens', limitTokens: '100000' })];
   await budgets.define(definitions);
   const model = new ScriptedModel(script, 'gpt-5-mini');
   const metered = models.metered(
@@ -65,7 +65,7 @@ async function sums() {
     name: 'test.actions',
     text: `select count(*)::int as count from millrace.operator_actions where action = 'calls.correct'`,
   });
-  const { spentUsd, reservedUsd } = await stateOf(budgets);
+  const { spent, reserved } = await stateOf(budgets);
   return {
     calls: total('calls'),
     estimated: total('estimated_calls'),
@@ -75,8 +75,9 @@ async function sums() {
     output: total('tokens_text_output'),
     cost: money('cost_usd'),
     open: money('upper_bound_usd'),
-    spent: formatUsd(spentUsd),
-    reserved: formatUsd(reservedUsd),
+    spent: formatUsd(spent),
+    reserved: formatUsd(reserved),
+    tokens: formatUsd((await stateOf(budgets, 'tokens')).spent),
     audited: rows[0]?.count,
   };
 }
@@ -95,6 +96,7 @@ const corrected = {
   open: '0',
   spent: price,
   reserved: '0',
+  tokens: '58',
   audited: 1,
 };
 

@@ -111,8 +111,8 @@ describe.skipIf(![postgresPrograms(), redisPrograms()].every((program) => canRun
       const windows = (
         await database.query<{ hour: string; usd: string }>({
           name: 'test.windows',
-          text: `select to_char(window_start at time zone 'UTC', 'YYYY-MM-DD HH24') as hour, spent_usd::text as usd
-            from millrace.quota_windows where spent_usd > 0 order by window_start`,
+          text: `select to_char(window_start at time zone 'UTC', 'YYYY-MM-DD HH24') as hour, spent::text as usd
+            from millrace.quota_windows where spent > 0 order by window_start`,
         })
       ).rows;
       const booked = await columns.query<{ hour: string; usd: string }>(

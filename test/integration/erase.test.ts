@@ -244,7 +244,7 @@ onEachLedger((_, openLedger) => {
     const pause = { scope: 'customer', value: 'acme', aborts: false, actor: 'bob', reason: 'acme' } as const;
     await pauses.place(pause);
     await database.execute(
-      `insert into millrace.quotas (name, team, customer, window_unit, limit_usd, at_limit, unpriced) values
+      `insert into millrace.quotas (name, team, customer, window_unit, limit_amount, at_limit, unpriced) values
          ('everybody', null, 'acme', 'day', 1, 'park', 'allow'), ('others', 'rust', 'acme', 'day', 1, 'park', 'allow'),
          ('own', 'rose', 'acme', 'day', 1, 'park', 'allow')`,
     );

@@ -54,9 +54,113 @@ async function scopeUnder(
 }
 
 async function spent(): Promise<string> {
-  const { spentUsd, reservedUsd } = await stateOf(budgets);
-  return `${formatUsd(spentUsd)} spent, ${formatUsd(reservedUsd)} reserved`;
+  const { spent, reserved } = await stateOf(budgets);
+  return `${formatUsd(spent)} spent, ${formatUsd(reserved)} reserved`;
 }
+
+describe('a call under a budget that switches', () => {
+  const [meant, cheap, cheapest] = ['openai/gpt-5', 'openai/gpt-5-mini', 'openai/gpt-5-nano'] as const;
+
+  async function switching(definitions: readonly BudgetDefinition[]) {
+    await budgets.define(definitions);
+    const asked: string[] = [];
+    const provider = {
+      kind: 'custom' as const,
+      model: (id: string) =>
+        new ScriptedModel(() => {
+          asked.push(id);
+          return { text: id, usage };
+        }, id),
+    };
+    const metered = models.metered({ openai: provider }, { quotas: quotasOf(definitions, models.metrics) });
+    const scope = models.openScope(metered, await models.leasedMessage());
+    scopes.push(scope);
+    const settings = { prompt: 'Good day', maxOutputTokens: 200 };
+    const ask = async () => (await generateText({ model: scope.languageModel(meant), ...settings })).text;
+    return { ask, asked };
+  }
+
+  it('is made with the cheaper model, outside of that budget and within the others', async () => {
+    const { ask, asked } = await switching([
+      someBudget({ name: 'good', limitUsd: '0.003', atLimit: 'switch', switchTo: cheap }),
+      someBudget({ name: 'all', team: undefined, limitUsd: '1' }),
+    ]);
+    expect(await ask()).toBe('gpt-5');
+    expect([await ask(), await ask()]).toEqual(['gpt-5-mini', 'gpt-5-mini']);
+    expect(asked).toHaveLength(3);
+    const [first, second] = await models.callRows();
+    expect(first).toMatchObject({ model: 'gpt-5', state: 'settled' });
+    expect(second).toMatchObject({ model: 'gpt-5-mini', state: 'settled' });
+    const lines = await models.usageLines();
+    expect(lines.map((line) => line['fallback_from'])).toEqual([undefined, meant, meant]);
+    expect(formatUsd((await stateOf(budgets, 'good')).spent)).toBe('0.001005');
+    expect(formatUsd((await stateOf(budgets, 'all')).spent)).toBe('0.001407');
+    expect(await models.metricLines('budget_refusals_total{')).toContain(
+      'millrace_budget_refusals_total{budget="good",action="switched"} 2',
+    );
+  });
+
+  it('goes from model to model, and waits for the budget that has no room for the last', async () => {
+    const ofModel = (name: string, model: string, switchTo: string) =>
+      someBudget({ name, model, switchTo, atLimit: 'switch', limitUsd: '0.00001' });
+    const { ask, asked } = await switching([
+      ofModel('first', meant, cheap),
+      ofModel('second', cheap, cheapest),
+      someBudget({ name: 'all', limitUsd: '0.00012' }),
+    ]);
+    expect(await ask()).toBe('gpt-5-nano');
+    const error = await failureOf(ask());
+    expect(error).toMatchObject({ reason: 'budget', parkedFor: 'budget:all' });
+    expect(asked).toEqual(['gpt-5-nano']);
+  });
+
+  it('goes in no circle', async () => {
+    const ofModel = (name: string, model: string, switchTo: string) =>
+      someBudget({ name, model, switchTo, atLimit: 'switch', limitUsd: '0.00001' });
+    const { ask, asked } = await switching([ofModel('there', meant, cheap), ofModel('back', cheap, meant)]);
+    expect(await failureOf(ask())).toMatchObject({ reason: 'budget' });
+    expect(asked).toEqual([]);
+  });
+});
+
+describe('a call under a budget of tokens', () => {
+  it('reserves all tokens that it can use, and leaves those that it used', async () => {
+    let during = '';
+    const { ask } = await scopeUnder([someBudget({ limitTokens: '100000', unpriced: 'allow' })], async () => {
+      during = await spent();
+      return { text: 'yes', usage };
+    });
+    await ask();
+    expect(during).toMatch(/^0 spent, 2[0-9]{2} reserved$/);
+    expect(await spent()).toBe('104 spent, 0 reserved');
+  });
+
+  it('is refused for good when it can use more than the whole budget', async () => {
+    const { ask, model } = await scopeUnder(
+      [someBudget({ limitTokens: '100', unpriced: 'allow' })],
+      ['never'],
+    );
+    const error = await failureOf(ask());
+    expect(error).toMatchObject({ code: 'MILLRACE_BUDGET_CALL_TOO_LARGE' });
+    expect(error.message).toMatch(/up to \d+ tokens.*100 tokens in all/);
+    expect(model.requests).toHaveLength(0);
+  });
+
+  it('passes without a price, and a budget that counts by model concerns that model alone', async () => {
+    const { ask } = await scopeUnder(
+      [
+        someBudget({ limitTokens: '100000', unpriced: 'allow', model: 'scripted/unheard-of' }),
+        someBudget({ name: 'other', limitTokens: '1', unpriced: 'allow', model: 'scripted/other' }),
+        someBudget({ name: 'batch', limitTokens: '1', unpriced: 'allow', batch: 'night' }),
+        someBudget({ name: 'pipeline', limitTokens: '1', unpriced: 'allow', pipeline: 'mails' }),
+      ],
+      () => ({ text: 'yes', usage }),
+      'unheard-of',
+    );
+    expect(await ask()).toBe('yes');
+    expect(await spent()).toBe('104 spent, 0 reserved');
+  });
+});
 
 describe('a call under a budget', () => {
   it('reserves its upper bound while it is in the air, and leaves its cost', async () => {
@@ -123,7 +227,7 @@ describe('a call under a budget', () => {
       () => ({ text: 'yes', usage }),
     );
     await ask();
-    const spentIn = async (name: string) => formatUsd((await stateOf(budgets, name)).spentUsd);
+    const spentIn = async (name: string) => formatUsd((await stateOf(budgets, name)).spent);
     expect([await spentIn('search'), await spentIn('all'), await spentIn('green')]).toEqual([
       cost,
       cost,

@@ -158,6 +158,6 @@ describe.skipIf(!programs.every((program) => canRun(program)))('a pooler before 
     expect(model.requests).toHaveLength(messages);
     const { ledger } = first.service(BudgetWatch);
     expect(await ledger.findFaults()).toEqual([]);
-    expect(formatUsd((await stateOf(ledger, 'blue')).spentUsd)).toBe(formatUsd(costUsd.times(messages)));
+    expect(formatUsd((await stateOf(ledger, 'blue')).spent)).toBe(formatUsd(costUsd.times(messages)));
   }, 120_000);
 });

@@ -1,3 +1,4 @@
+import { definitionOf } from '../../src/capabilities/budgets/definition-of-setting.ts';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { randomUUID } from 'node:crypto';
 import { tmpdir } from 'node:os';
@@ -15,7 +16,6 @@ import type { PayloadCleaner } from '../../src/engine/maintenance/payload-cleane
 import { bindLines } from '../../src/engine/export/row-text.ts';
 import { renderUsageLine } from '../../src/engine/export/usage-record.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
-import { usd } from '../../src/kernel/money.ts';
 import type { Uuid } from '../../src/kernel/ids.ts';
 import { type ApiOperation, operationsOf } from '../support/api-operations.ts';
 import { DeadLetterFixture } from '../support/dead-letter-fixture.ts';
@@ -249,16 +249,18 @@ async function writeLedger(team: string): Promise<void> {
 /** What operators have done for the other team. */
 async function writeOperations(): Promise<void> {
   await fixture.setBudgets(
-    ['teal', 'amber'].map((team) => ({
-      name: `${team}-budget`,
-      team,
-      customer: undefined,
-      feature: undefined,
-      window: 'month' as const,
-      limitUsd: usd(team === 'amber' ? '7.77' : '1'),
-      atLimit: 'park' as const,
-      unpriced: 'allow' as const,
-    })),
+    ['teal', 'amber'].map((team) =>
+      definitionOf({
+        name: `${team}-budget`,
+        team,
+        window: 'month',
+        timeZone: 'UTC',
+        limitUsd: team === 'amber' ? '7.77' : '1',
+        atLimit: 'park',
+        unpriced: 'allow',
+        alertAt: [],
+      }),
+    ),
   );
   const send = async (path: string, body: object) => {
     const response = await requestTo(url)

@@ -120,7 +120,7 @@ describe.skipIf(!canRun(postgresPrograms()))('budgets under several processes', 
         await budgets.define([
           someBudget({ name: 'all', team: undefined, limitUsd: '3' }),
           someBudget({ name: 'blue', limitUsd: '2', window: 'day' }),
-          someBudget({ name: 'search', limitUsd: '1', window: 'hour' }),
+          someBudget({ name: 'search', limitUsd: '1', window: '1h' }),
         ]);
         const faults: BudgetFault[] = [];
         const over = new AbortController();

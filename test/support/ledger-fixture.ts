@@ -142,6 +142,7 @@ const emptiedTables = [
   'millrace.stage_ends',
   'millrace.quota_windows',
   'millrace.quotas',
+  'millrace.quota_alerts',
   'millrace.payload_removals',
 ];
 

@@ -2,7 +2,7 @@ import { AppError } from '../../kernel/app-error.ts';
 import { newId } from '../../kernel/ids.ts';
 import type { BudgetChange } from './budget-definition.ts';
 import { BudgetLedger } from './budget-ledger.ts';
-import { budgetDefinitions } from './budget-watch.ts';
+import { budgetDefinitions } from './definition-of-setting.ts';
 import type { Installation } from '../../terminal/installation.ts';
 import type { BudgetSetting } from './budget-settings.ts';
 

@@ -1,15 +1,17 @@
 import { AppError } from '../../kernel/app-error.ts';
 import type { Clock } from '../../kernel/clock.ts';
-import { formatUsd } from '../../kernel/money.ts';
 import type { Origin } from '../../messages/origin.ts';
 import type { AdmissionRefusal } from '../../engine/pipeline/admissions.ts';
+import { amountText } from './amount-text.ts';
 import type { BudgetBook } from './budget-book.ts';
+import type { BudgetUnit } from './budget-definition.ts';
 import { type BudgetFigures, isExhausted } from './budget-room.ts';
 import { budgetErrors } from './budget-errors.ts';
 
 /** A budget with its present window. */
 export interface BudgetWindowState extends BudgetFigures {
   readonly name: string;
+  readonly unit: BudgetUnit;
   readonly endsInMs: number;
 }
 
@@ -33,9 +35,13 @@ export class BudgetAdmission {
     this.#options = options;
   }
 
-  /** Answers MILLRACE_BUDGET_EXHAUSTED when a budget that refuses has nothing left for this origin. */
-  async check(origin: Origin): Promise<AdmissionRefusal | undefined> {
-    const refusing = this.#options.book.concerning(origin).filter(({ atLimit }) => atLimit === 'refuse');
+  /** Answers MILLRACE_BUDGET_EXHAUSTED when a budget that refuses has nothing left for this origin, in one of these pipelines. */
+  async check(origin: Origin, pipelines: readonly string[]): Promise<AdmissionRefusal | undefined> {
+    const refusing = pipelines.flatMap((pipeline) =>
+      this.#options.book
+        .concerning({ origin, pipeline, model: undefined })
+        .filter(({ atLimit }) => atLimit === 'refuse'),
+    );
     if (refusing.length === 0) return undefined;
     const states = await this.#read();
     for (const { name } of refusing) {
@@ -43,7 +49,7 @@ export class BudgetAdmission {
       if (state === undefined || !isExhausted(state)) continue;
       const error = new AppError(
         budgetErrors.MILLRACE_BUDGET_EXHAUSTED,
-        `The budget "${name}" of ${formatUsd(state.limitUsd)} USD is used up until its window turns.`,
+        `The budget "${name}" of ${amountText(state.limit, state.unit)} is used up until its window turns.`,
         { retryAfterMs: state.endsInMs },
       );
       return { error, count: () => this.#options.onRefused(name) };

@@ -1,24 +1,20 @@
-import type { Origin } from '../../messages/origin.ts';
+import { type BudgetScope, type BudgetSubject, isInScope } from './budget-scope.ts';
+import type { BudgetDefinition } from './budget-definition.ts';
 
-/** A budget as far as it decides whether something may go on. Undefined parts of its scope stand for any. */
-export interface BookedBudget {
-  readonly name: string;
-  readonly team: string | undefined;
-  readonly customer: string | undefined;
-  readonly feature: string | undefined;
-  readonly atLimit: 'park' | 'refuse';
-  readonly unpriced: 'refuse' | 'allow';
-}
+/** A budget as far as it decides whether something may go on. */
+export interface BookedBudget
+  extends
+    BudgetScope,
+    Pick<BudgetDefinition, 'name' | 'unit' | 'window' | 'atLimit' | 'switchTo' | 'unpriced'> {}
 
 const none: readonly never[] = [];
 
-/** Whether what this origin causes counts in the budget. */
-function concerns({ team, customer, feature }: Omit<BookedBudget, 'name'>, origin: Origin): boolean {
-  return (
-    (team === undefined || team === origin.team) &&
-    (customer === undefined || customer === origin.customer) &&
-    (feature === undefined || feature === origin.feature)
-  );
+/**
+ * Whether what the subject causes counts in the budget. Calls of the model that a budget switches to are outside of it: else there
+ * would be no room for them, either.
+ */
+function concerns(budget: BookedBudget, subject: BudgetSubject): boolean {
+  return isInScope(budget, subject) && (budget.switchTo === undefined || budget.switchTo !== subject.model);
 }
 
 /** The budgets that hold at present, as this process knows them. */
@@ -33,8 +29,12 @@ export class BudgetBook {
     this.#budgets = budgets;
   }
 
-  /** The budgets that what this origin causes has to fit, all at once. */
-  concerning(origin: Origin): readonly BookedBudget[] {
-    return this.#budgets.length === 0 ? none : this.#budgets.filter((budget) => concerns(budget, origin));
+  find(name: string): BookedBudget | undefined {
+    return this.#budgets.find((budget) => budget.name === name);
+  }
+
+  /** The budgets that what the subject causes has to fit, all at once. */
+  concerning(subject: BudgetSubject): readonly BookedBudget[] {
+    return this.#budgets.length === 0 ? none : this.#budgets.filter((budget) => concerns(budget, subject));
   }
 }

@@ -7,15 +7,22 @@ const search: BudgetDefinition = {
   team: 'blue',
   customer: undefined,
   feature: undefined,
+  batch: undefined,
+  pipeline: undefined,
+  model: undefined,
   window: 'month',
-  limitUsd: usd('2500.00'),
+  timeZone: 'UTC',
+  unit: 'usd',
+  limit: usd('2500.00'),
+  switchTo: undefined,
+  alertAt: [],
   atLimit: 'park',
   unpriced: 'refuse',
 };
 
 it('finds nothing to change where the same is said in other words', () => {
   expect(budgetChanges([], [])).toEqual([]);
-  expect(budgetChanges([search], [{ ...search, limitUsd: usd('2500') }])).toEqual([]);
+  expect(budgetChanges([search], [{ ...search, limit: usd('2500') }])).toEqual([]);
 });
 
 it('names what was added, changed and removed, by field and by name', () => {
@@ -23,7 +30,7 @@ it('names what was added, changed and removed, by field and by name', () => {
   expect(
     budgetChanges(
       [search, { ...search, name: 'gone' }],
-      [{ ...search, team: undefined, customer: 'acme', limitUsd: usd('2500.01') }, wide],
+      [{ ...search, team: undefined, customer: 'acme', limit: usd('2500.01') }, wide],
     ),
   ).toEqual([
     {

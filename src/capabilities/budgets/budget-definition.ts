@@ -1,21 +1,29 @@
-import { formatUsd, type Usd } from '../../kernel/money.ts';
+import { type Amount, formatUsd } from '../../kernel/money.ts';
+import { type BudgetScope, scopeOf } from './budget-scope.ts';
 
-/** A calendar window in UTC; weeks begin on Monday. */
-export type BudgetWindowUnit = 'hour' | 'day' | 'week' | 'month';
+/** What a budget counts. */
+export type BudgetUnit = 'usd' | 'tokens';
 
-/** A limit in money over what some origins may spend in a window. */
-export interface BudgetDefinition {
+/** A limit over what some calls may use in a window. */
+export interface BudgetDefinition extends BudgetScope {
   readonly name: string;
-  /** Undefined: any. */
-  readonly team: string | undefined;
-  readonly customer: string | undefined;
-  readonly feature: string | undefined;
-  readonly window: BudgetWindowUnit;
-  readonly limitUsd: Usd;
-  /** What happens to new messages when it is used up: they are admitted and wait, or are refused. */
-  readonly atLimit: 'park' | 'refuse';
+  /** A calendar unit, or the length of a rolling window (budget-window.ts). */
+  readonly window: string;
+  /** Whose calendar its windows are of. */
+  readonly timeZone: string;
+  readonly unit: BudgetUnit;
+  readonly limit: Amount;
+  /**
+   * What happens when it is used up. Calls always wait where it is `park` or `refuse`; new messages are admitted and wait, or are
+   * refused. `switch`: another model is asked. `alert`: nothing, it only warns.
+   */
+  readonly atLimit: 'park' | 'refuse' | 'switch' | 'alert';
+  /** The other model, "provider/model"; undefined unless `atLimit` is `switch`. */
+  readonly switchTo: string | undefined;
   /** What happens to calls without a known price. */
   readonly unpriced: 'refuse' | 'allow';
+  /** Percents of the limit that are told of when they are reached, rising. */
+  readonly alertAt: readonly number[];
 }
 
 /** What is different about one budget. */
@@ -45,9 +53,19 @@ export function budgetChanges(
 
 type Fields = Readonly<Record<string, string | undefined>>;
 
+/** What is as it is unless somebody says otherwise is left out. */
 function fieldsOf(budget: BudgetDefinition): Fields {
-  const { team, customer, feature, window, limitUsd, atLimit, unpriced } = budget;
-  return { team, customer, feature, window, limitUsd: formatUsd(limitUsd), atLimit, unpriced };
+  const { window, timeZone, unit, limit, atLimit, switchTo, unpriced, alertAt } = budget;
+  return {
+    ...scopeOf(budget),
+    window,
+    timeZone: timeZone === 'UTC' ? undefined : timeZone,
+    [unit === 'usd' ? 'limitUsd' : 'limitTokens']: formatUsd(limit),
+    atLimit,
+    switchTo,
+    unpriced,
+    alertAt: alertAt.length === 0 ? undefined : alertAt.join(' '),
+  };
 }
 
 function differences(was: Fields, is: Fields): BudgetChange['fields'] {

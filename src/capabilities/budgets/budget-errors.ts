@@ -1,6 +1,6 @@
 import { declareErrors } from '../../kernel/declared-errors.ts';
 
-/** What budgets refuse: new messages, and calls that they can never have room for. */
+/** What budgets refuse: new messages, calls that they can never have room for, and changes of what the configuration says. */
 export const budgetErrors = declareErrors({
   MILLRACE_BUDGET_EXHAUSTED: {
     status: 429,
@@ -19,5 +19,11 @@ export const budgetErrors = declareErrors({
     retryable: false,
     what: 'What the call may cost at most is above the limit of a budget, so that it can never fit; it was not made.',
     todo: 'Set a lower limit of output tokens, shorten the input, or raise the limit of the budget; then replay the message.',
+  },
+  MILLRACE_BUDGET_CONFIGURED: {
+    status: 409,
+    retryable: false,
+    what: 'The budget is one of the configuration, which says all of it; nothing was changed.',
+    todo: 'Set its limit alone ("millrace budgets limit", PUT /v1/budgets/{name}/limit), or change the configuration and apply it.',
   },
 });

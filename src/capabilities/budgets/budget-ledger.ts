@@ -1,30 +1,13 @@
 import type { SqlDatabase, SqlExecutor } from '../../drivers/sql-database/sql-database.ts';
-import type { Uuid } from '../../kernel/ids.ts';
-import { type Usd, formatUsd, usd } from '../../kernel/money.ts';
-import {
-  type BudgetChange,
-  budgetChanges,
-  type BudgetDefinition,
-  type BudgetWindowUnit,
-} from './budget-definition.ts';
-import * as sql from './budget-sql.ts';
 import { countParked, listParkedNames } from '../../engine/ledger/parked-sql.ts';
-import { type OverdueMessage, type NotifyRow, overdueOf } from '../../engine/ledger/sweep-ledger.ts';
+import { type NotifyRow, type OverdueMessage, overdueOf } from '../../engine/ledger/sweep-ledger.ts';
+import { AppError } from '../../kernel/app-error.ts';
+import type { Uuid } from '../../kernel/ids.ts';
+import { type BudgetChange, budgetChanges, type BudgetDefinition } from './budget-definition.ts';
+import * as sql from './budget-sql.ts';
+import { type BudgetRow, type BudgetState, configuredOf, definitionRows, stateOf } from './budget-state.ts';
 
-/** A budget that holds, with the figures of its present window. */
-export interface BudgetState extends BudgetDefinition {
-  readonly windowStart: Date;
-  readonly windowEndsAt: Date;
-  readonly endsInMs: number;
-  /** What settled calls cost, and the upper bounds of unsettled ones. */
-  readonly spentUsd: Usd;
-  /** The upper bounds of calls under way. */
-  readonly reservedUsd: Usd;
-  /** The smallest upper bound that was asked for in this window. */
-  readonly leastUsd: Usd | undefined;
-  /** The smallest upper bound that did not fit since messages were last released. */
-  readonly refusedUsd: Usd | undefined;
-}
+export type { BudgetState };
 
 /** Who changes budgets, and why, for the audit. */
 export interface BudgetOperation {
@@ -47,24 +30,6 @@ export function parkedForBudget(name: string): string {
 
 const parkedPrefix = 'budget:';
 
-interface BudgetRow {
-  readonly name: string;
-  readonly team: string | null;
-  readonly customer: string | null;
-  readonly feature: string | null;
-  readonly window_unit: BudgetWindowUnit;
-  readonly limit_usd: string;
-  readonly at_limit: 'park' | 'refuse';
-  readonly unpriced: 'refuse' | 'allow';
-  readonly window_start: Date;
-  readonly window_ends_at: Date;
-  readonly ends_in_ms: number;
-  readonly spent_usd: string;
-  readonly reserved_usd: string;
-  readonly least_usd: string | null;
-  readonly refused_usd: string | null;
-}
-
 /** Budgets in the ledger: their definitions, what their windows say, and the messages that wait for them. */
 export class BudgetLedger {
   readonly #database: SqlDatabase;
@@ -73,7 +38,10 @@ export class BudgetLedger {
     this.#database = database;
   }
 
-  /** Makes these the budgets that hold, for every process. What was spent under a name stays with it. */
+  /**
+   * Makes these the budgets of the configuration, for every process. What was spent under a name stays with it; what operators have set
+   * stays. Throws MILLRACE_REQUEST_INVALID when a budget would count in another unit than before under its name.
+   */
   async define(budgets: readonly BudgetDefinition[]): Promise<void> {
     await this.#database.transaction(async (transaction) => {
       await transaction.query(sql.lockBudgets);
@@ -92,14 +60,22 @@ export class BudgetLedger {
     return await this.#database.transaction(async (transaction) => {
       await transaction.query(sql.lockBudgets);
       const { rows } = await transaction.query<BudgetRow>(sql.readBudgets);
-      const present = rows.map((row) => stateOf(row));
-      const changes = budgetChanges(present, budgets);
+      const states = rows.map((row) => stateOf(row));
+      const changes = budgetChanges(configuredBudgets(states), budgets);
       const operation = changes.length === 0 ? undefined : decide(changes);
       if (operation === undefined) return changes;
       const { id, actor, reason } = operation;
       await writeDefinitions(transaction, budgets);
       const detail = JSON.stringify({ changes });
-      await transaction.query(sql.recordBudgetChange, [id, actor, changes.length, detail, reason]);
+      await transaction.query(sql.recordBudgetChange, [
+        id,
+        actor,
+        'budgets.apply',
+        'budgets',
+        changes.length,
+        detail,
+        reason,
+      ]);
       return changes;
     });
   }
@@ -148,43 +124,40 @@ export class BudgetLedger {
   }
 }
 
+/** Those of the configuration, as it says them. */
+export function configuredBudgets(states: readonly BudgetState[]): readonly BudgetDefinition[] {
+  return states.filter(({ source }) => source === 'configuration').map((state) => configuredOf(state));
+}
+
+/**
+ * Throws MILLRACE_REQUEST_INVALID when a budget of one of these names, present or former, counts in another unit: its windows would hold
+ * both. Throws MILLRACE_DATA_REFUSED when the database does not know a time zone.
+ */
+export async function checkDefinitions(
+  transaction: SqlExecutor,
+  budgets: readonly BudgetDefinition[],
+): Promise<void> {
+  const { rows } = await transaction.query<{ name: string; unit: string }>(sql.unitsOfBudgets, [
+    budgets.map(({ name }) => name),
+  ]);
+  await transaction.query(sql.checkTimeZones, [[...new Set(budgets.map(({ timeZone }) => timeZone))]]);
+  const units = new Map(rows.map(({ name, unit }) => [name, unit]));
+  const other = budgets.find(({ name, unit }) => (units.get(name) ?? unit) !== unit);
+  if (other === undefined) return;
+  throw new AppError(
+    'MILLRACE_REQUEST_INVALID',
+    `The budget "${other.name}" has counted ${units.get(other.name) === 'usd' ? 'dollars' : 'tokens'} under this name: give one that counts something else another name.`,
+  );
+}
+
 async function writeDefinitions(
   transaction: SqlExecutor,
   budgets: readonly BudgetDefinition[],
 ): Promise<void> {
-  const rows = budgets.map((budget) => ({
-    name: budget.name,
-    team: budget.team,
-    customer: budget.customer,
-    feature: budget.feature,
-    window_unit: budget.window,
-    limit_usd: formatUsd(budget.limitUsd),
-    at_limit: budget.atLimit,
-    unpriced: budget.unpriced,
-  }));
-  await transaction.query(sql.defineBudgets, [JSON.stringify(rows)]);
+  await checkDefinitions(transaction, budgets);
+  await transaction.query(sql.defineBudgets, [definitionRows(budgets)]);
 }
 
 function budgetOf(parkedFor: string): readonly string[] {
   return parkedFor.startsWith(parkedPrefix) ? [parkedFor.slice(parkedPrefix.length)] : [];
-}
-
-function stateOf(row: BudgetRow): BudgetState {
-  return {
-    name: row.name,
-    team: row.team ?? undefined,
-    customer: row.customer ?? undefined,
-    feature: row.feature ?? undefined,
-    window: row.window_unit,
-    limitUsd: usd(row.limit_usd),
-    atLimit: row.at_limit,
-    unpriced: row.unpriced,
-    windowStart: row.window_start,
-    windowEndsAt: row.window_ends_at,
-    endsInMs: row.ends_in_ms,
-    spentUsd: usd(row.spent_usd),
-    reservedUsd: usd(row.reserved_usd),
-    leastUsd: row.least_usd === null ? undefined : usd(row.least_usd),
-    refusedUsd: row.refused_usd === null ? undefined : usd(row.refused_usd),
-  };
 }

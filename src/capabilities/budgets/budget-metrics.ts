@@ -4,6 +4,9 @@ import type { Metrics } from '../../telemetry/metrics.ts';
 
 const ofBudget = { team: 'open', budget: 'open' } as const;
 
+/** What became of what a budget had no room for. */
+export const refusalActions = ['parked', 'refused', 'switched'] as const;
+
 /** Fed by the watch of every process, at admission and at calls. A budget over all teams has the team "all". */
 export const budgetMetrics = {
   budget_limit_usd: {
@@ -24,11 +27,47 @@ export const budgetMetrics = {
     labels: ofBudget,
     help: 'Upper bounds of the calls under way that count in the present window; aggregate with max.',
   },
+  budget_limit_tokens: {
+    type: 'gauge',
+    unit: 'tokens',
+    labels: ofBudget,
+    help: 'Limit of a budget of tokens in one window; aggregate with max.',
+  },
+  budget_spent_tokens: {
+    type: 'gauge',
+    unit: 'tokens',
+    labels: ofBudget,
+    help: 'Tokens used in the present window, with the upper bounds of unsettled calls; aggregate with max.',
+  },
+  budget_reserved_tokens: {
+    type: 'gauge',
+    unit: 'tokens',
+    labels: ofBudget,
+    help: 'Tokens that the calls under way may use at most, in the present window; aggregate with max.',
+  },
+  budget_enforced: {
+    type: 'gauge',
+    unit: 'budgets',
+    labels: ofBudget,
+    help: '1 where the budget holds work back, 0 where it only warns (atLimit: alert); aggregate with max.',
+  },
+  budget_alert_reached: {
+    type: 'gauge',
+    unit: 'budgets',
+    labels: { ...ofBudget, percent: 'open' },
+    help: '1 while the budget has used so many percent of its limit (alertAt) in the present window, else 0; aggregate with max.',
+  },
+  budget_alerts_total: {
+    type: 'counter',
+    unit: 'alerts',
+    labels: { budget: 'open' },
+    help: 'Percents of budgets (alertAt) that were reached, each once a window over all processes.',
+  },
   budget_refusals_total: {
     type: 'counter',
     unit: 'calls',
-    labels: { budget: 'open', action: ['parked', 'refused'] },
-    help: 'Calls parked because a budget has no room, and messages and calls that it refused.',
+    labels: { budget: 'open', action: refusalActions },
+    help: 'Calls parked because a budget has no room, or made with the model that it switches to, and messages and calls that it refused.',
   },
 } as const satisfies MetricCatalogue;
 

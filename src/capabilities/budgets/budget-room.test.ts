@@ -10,11 +10,11 @@ function figures(
   more: { readonly least?: string; readonly refused?: string } = {},
 ): BudgetFigures {
   return {
-    limitUsd: usd(limit),
-    spentUsd: usd(spent),
-    reservedUsd: usd(reserved),
-    leastUsd: more.least === undefined ? undefined : usd(more.least),
-    refusedUsd: more.refused === undefined ? undefined : usd(more.refused),
+    limit: usd(limit),
+    spent: usd(spent),
+    reserved: usd(reserved),
+    leastAsked: more.least === undefined ? undefined : usd(more.least),
+    leastRefused: more.refused === undefined ? undefined : usd(more.refused),
   };
 }
 
@@ -65,11 +65,11 @@ describe('how many messages go on', () => {
         fc.nat(),
         (limit, spent, reserved, refused, since) => {
           const state = {
-            limitUsd: limit,
-            spentUsd: spent,
-            reservedUsd: reserved,
-            leastUsd: undefined,
-            refusedUsd: refused,
+            limit,
+            spent,
+            reserved,
+            leastAsked: undefined,
+            leastRefused: refused,
           };
           const count = releaseCount(state, since);
           expect(Number.isInteger(count) && count >= 0 && count <= 1000).toBe(true);

@@ -1,5 +1,7 @@
 import { BudgetLedger, type BudgetState } from './budget-ledger.ts';
 import { formatUsd } from '../../kernel/money.ts';
+import { amountText } from './amount-text.ts';
+import { isRolling, windowPhrase } from './budget-window.ts';
 import type { StatusPart, WaitExplanation } from '../status-part.ts';
 
 /** What the status says of messages that wait for room in a budget. */
@@ -25,10 +27,10 @@ function explanationOf(name: string, budget: BudgetState | undefined): WaitExpla
   if (budget === undefined) {
     return { why: `The budget "${name}" holds no longer.`, change: 'They are released within seconds.' };
   }
-  const { limitUsd, spentUsd, reservedUsd, windowEndsAt, window } = budget;
+  const { limit, spent, reserved, unit, windowEndsAt, window } = budget;
   return {
     until: windowEndsAt,
-    why: `Of ${formatUsd(limitUsd)} USD per ${window}, ${formatUsd(spentUsd)} are spent and ${formatUsd(reservedUsd)} reserved: the next call does not fit.`,
-    change: `The end of the ${window}, or a higher limit in the configuration and "millrace budgets apply".`,
+    why: `Of ${amountText(limit, unit)} ${windowPhrase(window)}, ${formatUsd(spent)} are spent and ${formatUsd(reserved)} reserved: the next call does not fit.`,
+    change: `${isRolling(window) ? 'Time' : `The end of the ${window}`}, or a higher limit ("millrace budgets limit ${name} …").`,
   };
 }

@@ -2,10 +2,12 @@ import { BudgetAdmission } from './budget-admission.ts';
 import { BudgetBook } from './budget-book.ts';
 import type { SqlDatabase } from '../../drivers/sql-database/sql-database.ts';
 import type { Clock } from '../../kernel/clock.ts';
-import { formatUsd, usd, zeroUsd } from '../../kernel/money.ts';
+import { type Amount, formatUsd, zeroUsd } from '../../kernel/money.ts';
 import { type BudgetChange, budgetChanges, type BudgetDefinition } from './budget-definition.ts';
-import { BudgetLedger, type BudgetState } from './budget-ledger.ts';
-import type { BudgetMetrics } from './budget-metrics.ts';
+import { BudgetLedger, type BudgetState, configuredBudgets } from './budget-ledger.ts';
+import { isReached } from './budget-alerts.ts';
+import { type BudgetMetrics, refusalActions } from './budget-metrics.ts';
+import { budgetDefinitions } from './definition-of-setting.ts';
 import { BudgetQuotas } from './budget-quotas.ts';
 import type { BudgetSetting } from './budget-settings.ts';
 
@@ -20,6 +22,8 @@ export interface BudgetWatchOptions {
   readonly clock: Clock;
   readonly metrics: BudgetMetrics;
 }
+
+const none: readonly number[] = [];
 
 export class BudgetWatch {
   readonly ledger: BudgetLedger;
@@ -49,7 +53,7 @@ export class BudgetWatch {
 
   /** Makes the configured budgets those of the ledger; answers what that changed for all processes. */
   async begin(): Promise<readonly BudgetChange[]> {
-    const before = await this.ledger.read();
+    const before = configuredBudgets(await this.ledger.read());
     await this.ledger.define(this.#definitions);
     await this.look();
     return budgetChanges(before, this.#definitions);
@@ -62,7 +66,7 @@ export class BudgetWatch {
     for (const state of states) this.#show(state);
     for (const [name, state] of this.#shown) {
       if (states.some((one) => one.name === name)) continue;
-      this.#show({ ...state, spentUsd: zeroUsd, reservedUsd: zeroUsd });
+      this.#show({ ...state, spent: zeroUsd, reserved: zeroUsd, leastAsked: undefined });
       this.#shown.delete(name);
     }
     return false;
@@ -72,26 +76,27 @@ export class BudgetWatch {
     const { name, team } = state;
     const labels = { budget: name, team: team ?? 'all' };
     if (!this.#shown.has(name)) {
-      const actions = ['parked', 'refused'] as const;
       this.#metrics.initialise(
         'budget_refusals_total',
-        actions.map((action) => ({ budget: name, action })),
+        refusalActions.map((action) => ({ budget: name, action })),
       );
+      this.#metrics.initialise('budget_alerts_total', [{ budget: name }]);
     }
+    const percents = new Set([...(this.#shown.get(name)?.alertAt ?? none), ...state.alertAt]);
     this.#shown.set(name, state);
-    // Floats are good enough for boards; the money of record is decimal.
-    this.#metrics.set('budget_limit_usd', labels, Number(formatUsd(state.limitUsd)));
-    this.#metrics.set('budget_spent_usd', labels, Number(formatUsd(state.spentUsd)));
-    this.#metrics.set('budget_reserved_usd', labels, Number(formatUsd(state.reservedUsd)));
+    for (const percent of percents) {
+      const reached = state.alertAt.includes(percent) && isReached(state, percent) ? 1 : 0;
+      this.#metrics.set('budget_alert_reached', { ...labels, percent: String(percent) }, reached);
+    }
+    const { unit, atLimit } = state;
+    this.#metrics.set('budget_enforced', labels, atLimit === 'alert' ? 0 : 1);
+    this.#metrics.set(`budget_limit_${unit}`, labels, gaugeOf(state.limit));
+    this.#metrics.set(`budget_spent_${unit}`, labels, gaugeOf(state.spent));
+    this.#metrics.set(`budget_reserved_${unit}`, labels, gaugeOf(state.reserved));
   }
 }
 
-/** The budgets of a configuration, as the ledger has them. */
-export function budgetDefinitions(budgets: readonly BudgetSetting[]): readonly BudgetDefinition[] {
-  return budgets.map((budget) => definitionOf(budget));
-}
-
-function definitionOf(budget: BudgetSetting): BudgetDefinition {
-  const { name, team, customer, feature, window, limitUsd, atLimit, unpriced } = budget;
-  return { name, team, customer, feature, window, limitUsd: usd(limitUsd), atLimit, unpriced };
+/** Floats are good enough for boards; what counts is decimal. */
+function gaugeOf(amount: Amount): number {
+  return Number(formatUsd(amount));
 }

@@ -1,10 +1,8 @@
 import type { Command } from 'commander';
 import type { BudgetOrder, BudgetSettings } from './apply-budgets.ts';
-import { type BudgetReport, BudgetReports } from './budget-reports.ts';
 import { AppError } from '../../kernel/app-error.ts';
-import { usd } from '../../kernel/money.ts';
 import type { BudgetChange } from './budget-definition.ts';
-import { BudgetLedger } from './budget-ledger.ts';
+import { addBudgetOperations, showBudgets } from './budget-operations-command.ts';
 import {
   type Bind,
   type CommandContext,
@@ -15,14 +13,6 @@ import {
   withStoreOptions,
 } from '../../terminal/command-context.ts';
 import { operatorName } from '../../terminal/operator-name.ts';
-import {
-  formatCount,
-  renderTable,
-  roundedUsd,
-  type TableColumn,
-  tableDigits,
-} from '../../terminal/text-table.ts';
-
 interface BudgetsOptions extends StoreOptions {
   readonly json?: boolean;
 }
@@ -34,14 +24,14 @@ interface ApplyOptions extends BudgetsOptions {
   readonly actor?: string;
 }
 
-/** `millrace budgets`: the report of GET /v1/budgets at the terminal; `apply` makes those of the configuration hold at once. */
+/** `millrace budgets`: the report of GET /v1/budgets at the terminal; `apply` makes those of the configuration hold at once, the others change one. */
 export function addBudgetsCommand(
   program: Command,
   context: CommandContext<BudgetSettings>,
   bind: Bind,
 ): void {
   const budgets = withStoreOptions(program.command('budgets'))
-    .description('limits in money: what is spent, reserved and left, and how many messages wait')
+    .description('limits in dollars and tokens: what is spent, reserved and left, and how many messages wait')
     .option('--json', 'one JSON object, as the API answers')
     .action(bind((options: BudgetsOptions) => showBudgets(context, options)));
   withStoreOptions(budgets.command('apply'))
@@ -53,16 +43,7 @@ export function addBudgetsCommand(
     .option('--json', 'one JSON object')
     // --config, --data and --json are the outer command's too, which takes them wherever they stand.
     .action(bind((_: unknown, command: Command) => apply(context, command.optsWithGlobals<ApplyOptions>())));
-}
-
-async function showBudgets(
-  context: CommandContext<BudgetSettings>,
-  options: BudgetsOptions,
-): Promise<number> {
-  const { withLedger } = await context.installation(options);
-  const report = await withLedger(({ database }) => new BudgetReports(new BudgetLedger(database)).report({}));
-  print(context, options.json === true ? JSON.stringify(report, undefined, 2) : budgetsText(report));
-  return exitCodes.ok;
+  addBudgetOperations(budgets, context, bind);
 }
 
 async function apply(context: CommandContext<BudgetSettings>, options: ApplyOptions): Promise<number> {
@@ -100,43 +81,4 @@ function changeText({ budget, change, fields }: BudgetChange): string {
     change === 'changed' ? `${field} ${from ?? 'any'} → ${to ?? 'any'}` : `${field} ${to ?? from ?? ''}`,
   );
   return `${change} ${budget}: ${parts.join(', ')}`;
-}
-
-const columns: readonly TableColumn[] = [
-  { title: 'budget' },
-  { title: 'for' },
-  { title: 'window' },
-  { title: 'until (UTC)' },
-  { title: 'limit', align: 'right' },
-  { title: 'spent', align: 'right' },
-  { title: 'reserved', align: 'right' },
-  { title: 'left', align: 'right' },
-  { title: 'waiting', align: 'right' },
-];
-
-function budgetsText({ budgets }: BudgetReport): string {
-  if (budgets.length === 0) return 'No budgets.';
-  const rows = budgets.map((budget) => [
-    budget.name,
-    scopeText(budget),
-    budget.window,
-    budget.windowEndsAt.slice(0, 16).replace('T', ' '),
-    roundedUsd(usd(budget.limitUsd)),
-    roundedUsd(usd(budget.spentUsd)),
-    roundedUsd(usd(budget.reservedUsd)),
-    roundedUsd(usd(budget.remainingUsd)),
-    formatCount(budget.waitingMessages),
-  ]);
-  return [
-    renderTable(columns, rows),
-    '',
-    `Amounts are US dollars, rounded to ${tableDigits} digits; --json has the exact ones.`,
-  ].join('\n');
-}
-
-function scopeText({ team, customer, feature }: BudgetReport['budgets'][number]): string {
-  const parts = Object.entries({ team, customer, feature }).flatMap(([field, value]) =>
-    value === undefined ? [] : [`${field} ${value}`],
-  );
-  return parts.length === 0 ? 'everything' : parts.join(', ');
 }

@@ -7,9 +7,16 @@ import { promTable } from '../../../dashboards/tables.ts';
 import { thresholds } from '../../../dashboards/thresholds.ts';
 
 const perBudget = ['team', 'budget'];
-const spent = maximum('budget_spent_usd', { by: perBudget });
-const reserved = maximum('budget_reserved_usd', { by: perBudget });
-const limit = maximum('budget_limit_usd', { by: perBudget });
+const inUnit = (unit: 'usd' | 'tokens') => ({
+  spent: maximum(`budget_spent_${unit}`, { by: perBudget }),
+  reserved: maximum(`budget_reserved_${unit}`, { by: perBudget }),
+  limit: maximum(`budget_limit_${unit}`, { by: perBudget }),
+});
+const [dollars, tokens] = [inUnit('usd'), inUnit('tokens')];
+/** A budget counts dollars or tokens: shares are of either. */
+const either = (figure: 'spent' | 'reserved' | 'limit'): string =>
+  `(${dollars[figure]} or ${tokens[figure]})`;
+const [spent, reserved, limit] = [either('spent'), either('reserved'), either('limit')];
 /** A budget of all teams leads to the costs of all of them. */
 const forRow = (expr: string): string => `label_replace(${expr}, "team", "All", "team", "all")`;
 const usedShare = `${spent} / ${limit}`;
@@ -31,7 +38,7 @@ export const budgetPanels = {
   }),
   all: promTable({
     title: 'Budgets',
-    description: 'What each budget has spent, has reserved for calls under way, and may spend.',
+    description: 'What each budget of dollars has spent, has reserved for calls under way, and may spend.',
     unit: 'short',
     width: 12,
     labels: [
@@ -39,17 +46,50 @@ export const budgetPanels = {
       { name: 'team', title: 'Team', link: rowLink('Show its costs', 'cost', { team: 'team' }) },
     ],
     values: [
-      { name: 'spent', title: 'Spent', unit: 'currencyUSD', expr: forRow(spent) },
-      { name: 'reserved', title: 'Reserved', unit: 'currencyUSD', expr: forRow(reserved) },
-      { name: 'limit', title: 'Limit', unit: 'currencyUSD', expr: forRow(limit) },
+      { name: 'spent', title: 'Spent', unit: 'currencyUSD', expr: forRow(dollars.spent) },
+      { name: 'reserved', title: 'Reserved', unit: 'currencyUSD', expr: forRow(dollars.reserved) },
+      { name: 'limit', title: 'Limit', unit: 'currencyUSD', expr: forRow(dollars.limit) },
       {
         name: 'used',
         title: 'Used',
         unit: 'percentunit',
         decimals: 1,
         limits: used,
-        expr: forRow(`(${spent} + ${reserved}) / ${limit}`),
+        expr: forRow(`(${dollars.spent} + ${dollars.reserved}) / ${dollars.limit}`),
       },
+    ],
+  }),
+  ofTokens: promTable({
+    title: 'Budgets of tokens',
+    description: 'What each budget of tokens has used, has reserved for calls under way, and may use.',
+    unit: 'short',
+    width: 12,
+    labels: [
+      { name: 'budget', title: 'Budget' },
+      { name: 'team', title: 'Team', link: rowLink('Show its costs', 'cost', { team: 'team' }) },
+    ],
+    values: [
+      { name: 'spent', title: 'Used', unit: 'short', expr: forRow(tokens.spent) },
+      { name: 'reserved', title: 'Reserved', unit: 'short', expr: forRow(tokens.reserved) },
+      { name: 'limit', title: 'Limit', unit: 'short', expr: forRow(tokens.limit) },
+      {
+        name: 'used',
+        title: 'Used share',
+        unit: 'percentunit',
+        decimals: 1,
+        limits: used,
+        expr: forRow(`(${tokens.spent} + ${tokens.reserved}) / ${tokens.limit}`),
+      },
+    ],
+  }),
+  sharesReached: timeSeries({
+    title: 'Shares of budgets reached',
+    description:
+      'Percents of limits that budgets are to tell of (alertAt), while they are reached. 0: not reached.',
+    unit: 'short',
+    width: 12,
+    queries: [
+      promql(maximum('budget_alert_reached', { by: [...perBudget, 'percent'] }), '{{budget}} {{percent}} %'),
     ],
   }),
   used: barGauge({

@@ -1,6 +1,8 @@
 import type { CapabilityContext, CapabilityParts, NameOf } from '../capability.ts';
+import { BudgetAlerts } from './budget-alerts.ts';
 import { BudgetReleaser } from './budget-releaser.ts';
-import { BudgetReports } from './budget-reports.ts';
+import { BudgetOperations } from './budget-operations.ts';
+import { BudgetService } from './budget-service.ts';
 import type { BudgetSetting } from './budget-settings.ts';
 import { BudgetWatch } from './budget-watch.ts';
 import type { budgetMetrics } from './budget-metrics.ts';
@@ -29,15 +31,17 @@ export function openBudgets({
   });
   const { ledger, admission, quotas } = watch;
   const { publisher, registry } = engine;
+  const alerts = new BudgetAlerts({ database, read: () => ledger.read(), metrics, logger });
   const releaser = new BudgetReleaser({ ledger, publisher, registry, clock, logger });
   return {
     services: [
-      [BudgetReports, new BudgetReports(ledger)],
+      [BudgetService, new BudgetService({ ledger, operations: new BudgetOperations({ database, clock }) })],
       [BudgetWatch, watch],
     ],
     hooks: { admission, quotas },
     jobs: [
       { name: 'budgets', intervalMs: 1000, runsIn: 'every_process', turn: () => watch.look() },
+      { name: 'budget_alerts', intervalMs: 5000, runsIn: 'maintenance', turn: () => alerts.look() },
       { name: 'release_budgets', intervalMs: 1000, runsIn: 'maintenance', turn: () => releaser.release() },
     ],
     beforeWork: async () => {

@@ -57,6 +57,7 @@ export class CallGroup implements CallOpener {
     return new MeteredLanguageModel({
       target: models.languageModel(reference),
       fallback: models.fallbackOf(reference, use.fallback),
+      models,
       reference,
       step: stepOf(use),
       reuse: use.reuse ?? 'same_question',
@@ -64,7 +65,6 @@ export class CallGroup implements CallOpener {
       derivesSeed: use.seed === 'derived',
       calls: this,
       given: this.given,
-      limitsOf: (target) => models.limitsOf(target),
     });
   }
 
@@ -112,11 +112,16 @@ export class CallGroup implements CallOpener {
       return found;
     }
     const { attempt } = found;
-    const { call: inFlight, asked, seed } = await opening.open(question, { ordinal, attempt }, maker);
+    const {
+      call: inFlight,
+      asked,
+      askedInstead,
+      seed,
+    } = await opening.open(question, { ordinal, attempt }, maker);
     const call = this.#begin(inFlight, question.userSignal);
     await this.#refuseStopped(call);
     const headers = identifyingHeaders(asked, call.id, attempt, maker.owner.message);
-    return { kind: 'call', call, headers, isFallback: asked !== question, seed };
+    return { kind: 'call', call, headers, askedInstead, seed };
   }
 
   #begin(inFlight: CallInFlight, userSignal: AbortSignal | undefined): MeteredCall {

@@ -13,8 +13,10 @@ export interface AskedModel {
   readonly derivesSeed: boolean;
 }
 
-/** Another model for a question, asked while the circuit of the one that was meant is not closed. */
+/** Another model for a question, asked while the circuit of the one that was meant is not closed, or when a quota has no room for it. */
 export interface FallbackModel extends AskedModel {
+  /** As users write it: "provider/model". */
+  readonly reference: string;
   /** The model that was meant, as the user wrote it: "provider/model". */
   readonly insteadOf: string;
 }
@@ -22,6 +24,8 @@ export interface FallbackModel extends AskedModel {
 /** A request that a model is about to be asked. */
 export interface CallQuestion extends AskedModel {
   readonly fallback: FallbackModel | undefined;
+  /** Another model for the same question, by its reference; undefined where that one cannot stand in. Absent: none can. */
+  readonly switchedTo?: (reference: string) => FallbackModel | undefined;
   readonly operation: 'chat' | 'embeddings';
   readonly step: string;
   readonly reuse: ReuseRule;
@@ -39,8 +43,8 @@ export type OpenedCall =
   | {
       readonly kind: 'call';
       readonly call: MeteredCall;
-      /** Whether the fallback is to be asked. */
-      readonly isFallback: boolean;
+      /** The model that is to be asked instead, "provider/model"; undefined for the one that was meant. */
+      readonly askedInstead: string | undefined;
       readonly headers: Readonly<Record<string, string>> | undefined;
       /** The seed that was derived for it. */
       readonly seed: number | undefined;

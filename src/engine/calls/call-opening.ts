@@ -8,7 +8,7 @@ import { estimateInputTokens } from '../providers/input-estimate.ts';
 import type { RequestBounds } from '../providers/request-bounds.ts';
 import { type CallGate, type GatePass, passGates } from './call-gate.ts';
 import type { CallInFlight } from './call-in-flight.ts';
-import type { CallQuestion } from './call-opener.ts';
+import type { CallQuestion, FallbackModel } from './call-opener.ts';
 import type { CallMaker } from './call-maker.ts';
 import { startCallSpan } from './call-span.ts';
 import { fallbackFor, soonestRefusal } from './fallback.ts';
@@ -30,9 +30,14 @@ export interface OpenedRequest {
   readonly call: CallInFlight;
   /** What is asked of whom: of the fallback, if it is another question than was given. */
   readonly asked: CallQuestion;
+  /** The model that is asked instead of the one that was meant, "provider/model"; undefined: that one. */
+  readonly askedInstead: string | undefined;
   /** The seed that was derived for it. */
   readonly seed: number | undefined;
 }
+
+/** How often a question may go to yet another model. */
+const maxSwitches = 3;
 
 export interface CallOpeningOptions {
   /** What a request passes before it is reserved, in order. */
@@ -59,16 +64,28 @@ export class CallOpening {
    * digest is that of the model that was meant, so that the answer is found again whoever gave it.
    */
   async open(question: CallQuestion, place: CallPlace, maker: CallMaker): Promise<OpenedRequest> {
+    return await this.#openOn(question, place, maker, []);
+  }
+
+  /** `instead`: the models that the question went to in place of the one before, the last of them the one to ask now. */
+  async #openOn(
+    question: CallQuestion,
+    place: CallPlace,
+    maker: CallMaker,
+    instead: readonly FallbackModel[],
+  ): Promise<OpenedRequest> {
+    const model = instead.at(-1);
     try {
-      return await this.#admit(question, place, maker);
+      const opened = await this.#admit(question, place, maker, model?.insteadOf);
+      if (model === undefined) return opened;
+      const { provider, modelId } = question.target;
+      this.#options.metrics.fellBack(model.insteadOf, `${provider}/${modelId}`);
+      return { ...opened, askedInstead: model.reference };
     } catch (error) {
-      const asked = fallbackFor(question, error);
-      if (asked === undefined) throw error;
+      const next = instead.length < maxSwitches ? fallbackFor(question, error) : undefined;
+      if (next === undefined) throw error;
       try {
-        const opened = await this.#admit(asked, place, maker, question.fallback?.insteadOf);
-        const { provider, modelId } = asked.target;
-        this.#options.metrics.fellBack(question.fallback?.insteadOf ?? '', `${provider}/${modelId}`);
-        return opened;
+        return await this.#openOn(next.asked, place, maker, [...instead, next.model]);
       } catch (other) {
         throw soonestRefusal(error, other);
       }
@@ -134,7 +151,14 @@ export class CallOpening {
       ),
     };
     const { upperBoundUsd } = draft;
-    const limited = { origin, model: `${draft.provider}/${draft.model}`, upperBoundUsd };
+    const upperBoundTokens = bounds.maxInputTokens + bounds.maxOutputTokens;
+    const limited = {
+      origin,
+      pipeline: message?.pipeline,
+      model: `${draft.provider}/${draft.model}`,
+      upperBoundUsd,
+      upperBoundTokens,
+    };
     const quotas = source.concerning(limited);
     const seed = question.derivesSeed
       ? derivedSeed(message?.id ?? maker.idRoot, step, ordinal, attempt)
@@ -145,6 +169,7 @@ export class CallOpening {
       origin: message === undefined ? origin : undefined,
       ordinal,
       requestDigest: question.digest,
+      upperBoundTokens,
       parameters: question.parameters(seed),
       quotas,
     });
@@ -158,6 +183,7 @@ export class CallOpening {
     return {
       call: { facts, target, labels, bounds, hasQuotas, pass, span },
       asked: question,
+      askedInstead: undefined,
       seed,
     };
   }

@@ -7,14 +7,14 @@ import type {
 } from '@ai-sdk/provider';
 import type { AppError } from '../../kernel/app-error.ts';
 import type { Uuid } from '../../kernel/ids.ts';
-import type { Pricer } from '../../pricing/price.ts';
 import { type AnswerRules, faultOfAnswer, textOfAnswer } from './answer-check.ts';
 import type { ReuseRule } from './call-journal.ts';
-import type { CallOpener, OpenedCall } from './call-opener.ts';
+import type { CallOpener, FallbackModel, OpenedCall } from './call-opener.ts';
 import { type CallReport, reportOfFailure, providerRequestIdOf, type TokenCounter } from './call-report.ts';
 import type { ModelFailure } from '../providers/classify-model-error.ts';
 import type { GivenAnswers } from './given-answers.ts';
 import { meteredStream } from './metered-stream.ts';
+import type { ModelDirectory } from './model-directory.ts';
 import { contentText, promptText } from '../providers/prompt-text.ts';
 import type { ModelTarget } from '../providers/provider-registry.ts';
 import {
@@ -35,7 +35,8 @@ import { rawUsageOfBody, tierOfMetadata, usageOf } from '../providers/usage-of-a
 export interface MeteredLanguageModelOptions {
   readonly target: ModelTarget<LanguageModelV4>;
   /** Who is asked while the circuit of the target is not closed. */
-  readonly fallback: ModelTarget<LanguageModelV4> | undefined;
+  readonly fallback: string | undefined;
+  readonly models: Pick<ModelDirectory, 'languageModel' | 'limitsOf'>;
   /** As the user wrote it: "provider/model". */
   readonly reference: string;
   readonly step: string;
@@ -44,8 +45,6 @@ export interface MeteredLanguageModelOptions {
   readonly derivesSeed: boolean;
   readonly calls: CallOpener;
   readonly given: GivenAnswers;
-  /** What the catalogue knows about a model's sizes. */
-  readonly limitsOf: (target: ModelTarget<unknown>) => ReturnType<Pricer['limits']>;
 }
 
 /**
@@ -66,8 +65,9 @@ export class MeteredLanguageModel implements LanguageModelV4 {
 
   /** None where another vendor may have to answer: the SDK then fetches files itself and hands over their bytes. */
   get supportedUrls(): LanguageModelV4['supportedUrls'] {
-    const { target, fallback } = this.#options;
-    return fallback === undefined || fallback.kind === target.kind ? target.model.supportedUrls : {};
+    const { target, fallback, models } = this.#options;
+    const isOneVendor = fallback === undefined || models.languageModel(fallback).kind === target.kind;
+    return isOneVendor ? target.model.supportedUrls : {};
   }
 
   async doGenerate(options: LanguageModelV4CallOptions): Promise<LanguageModelV4GenerateResult> {
@@ -158,23 +158,28 @@ export class MeteredLanguageModel implements LanguageModelV4 {
   }
 
   #open(options: LanguageModelV4CallOptions): Promise<OpenedCall> {
-    const { target, fallback, reference, step, reuse, calls, limitsOf } = this.#options;
-    const boundsOf = (asked: ModelTarget<unknown>) => () => languageBounds(asked, options, limitsOf(asked));
+    const { target, fallback, reference, step, reuse, calls, models } = this.#options;
+    const boundsOf = (asked: ModelTarget<unknown>) => () =>
+      languageBounds(asked, options, models.limitsOf(asked));
     const derivesSeed = (asked: ModelTarget<LanguageModelV4>): boolean =>
       this.#options.derivesSeed && options.seed === undefined && acceptsSeed(asked);
+    const standIn = (other: string): FallbackModel => {
+      const asked = models.languageModel(other);
+      return {
+        reference: other,
+        target: asked,
+        bounds: boundsOf(asked),
+        // Another vendor does not know what a tier of this one is.
+        tier: asked.kind === target.kind ? requestedTier(options) : 'default',
+        derivesSeed: derivesSeed(asked),
+        insteadOf: reference,
+      };
+    };
     return calls.open({
       target,
-      fallback:
-        fallback === undefined
-          ? undefined
-          : {
-              target: fallback,
-              bounds: boundsOf(fallback),
-              // Another vendor does not know what a tier of this one is.
-              tier: fallback.kind === target.kind ? requestedTier(options) : 'default',
-              derivesSeed: derivesSeed(fallback),
-              insteadOf: reference,
-            },
+      fallback: fallback === undefined ? undefined : standIn(fallback),
+      // The prompt was made for this vendor: another one may not be able to read its files.
+      switchedTo: (other) => (models.languageModel(other).kind === target.kind ? standIn(other) : undefined),
       operation: 'chat',
       step,
       reuse,
@@ -189,9 +194,9 @@ export class MeteredLanguageModel implements LanguageModelV4 {
     });
   }
 
-  #targetOf({ isFallback }: OpenedCall & { readonly kind: 'call' }): ModelTarget<LanguageModelV4> {
-    const { target, fallback } = this.#options;
-    return isFallback && fallback !== undefined ? fallback : target;
+  #targetOf({ askedInstead }: OpenedCall & { readonly kind: 'call' }): ModelTarget<LanguageModelV4> {
+    const { target, models } = this.#options;
+    return askedInstead === undefined ? target : models.languageModel(askedInstead);
   }
 }
 

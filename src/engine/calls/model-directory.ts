@@ -29,10 +29,12 @@ export class ModelDirectory {
     return this.#registry.languageModel(reference);
   }
 
-  /** Who stands in for it: the one that is asked for, else the configured one; false for nobody. */
-  fallbackOf(reference: string, asked: string | false | undefined): ModelTarget<LanguageModelV4> | undefined {
+  /** Who stands in for it, by reference: the one that is asked for, else the configured one; false for nobody. Throws MILLRACE_MODEL_UNKNOWN. */
+  fallbackOf(reference: string, asked: string | false | undefined): string | undefined {
     const fallback = asked ?? this.#fallbacks[reference];
-    return fallback === undefined || fallback === false ? undefined : this.#registry.languageModel(fallback);
+    if (fallback === undefined || fallback === false) return undefined;
+    this.#registry.languageModel(fallback);
+    return fallback;
   }
 
   /** The embedding model of "provider/model". Throws MILLRACE_MODEL_UNKNOWN. */

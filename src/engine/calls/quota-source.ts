@@ -9,8 +9,12 @@ export interface QuotaQuestion {
   readonly origin: Origin;
   /** "provider/model" */
   readonly model: string;
+  /** Of the message that it is made for; undefined outside a stage. */
+  readonly pipeline: string | undefined;
   /** What the call can cost at most; undefined when no price is known. */
   readonly upperBoundUsd: Usd | undefined;
+  /** What it can use at most, all tokens together. */
+  readonly upperBoundTokens: number;
 }
 
 /** The quota that a call did not fit, with its window. */

@@ -25,10 +25,14 @@ export function reservationRow(item: Reservation): CallRow {
 
 /** A reservation under quotas. */
 export function quotaReservationRow(item: Reservation): QuotaCallRow {
-  const { quotas = [] } = item;
+  const { quotas = [], upperBoundTokens = 0 } = item;
   return {
     id: item.id,
-    row: jsonRow('reserve', () => ({ ...reservedColumns(item), quotas })),
+    row: jsonRow('reserve', () => ({
+      ...reservedColumns(item),
+      upper_bound_tokens: upperBoundTokens,
+      quotas,
+    })),
     quotas,
   };
 }

@@ -4,7 +4,7 @@ import type { Uuid } from '../../kernel/ids.ts';
 import { formatUsd, type Usd, usd } from '../../kernel/money.ts';
 import type { TokenCounts } from '../../pricing/token-classes.ts';
 import { type AttributedCall, type AttributedCallRow, attributedCallOf } from './attributed-call.ts';
-import { fromSpent, moveMoney } from './quota-sql.ts';
+import { fromSpent, moveAmounts, tokensOfCall } from './quota-sql.ts';
 import type { OperationRecord } from './operation-record.ts';
 import { recordAction } from './operator-action.ts';
 import type { CallOutcome, Settlement, WasteReason } from './settlement.ts';
@@ -66,16 +66,17 @@ const findEndedCall = named(
 const correctUsage = named(
   'ledger.correct_usage',
   `with open as materialized (
-     select c.id, c.quotas, c.quota_usd from millrace.calls c
+     select c.id, c.quotas, c.quota_usd, c.quota_tokens from millrace.calls c
      where c.id = $1::uuid and c.state = $2 and c.tokens is not distinct from $3::text and c.cost_usd is not distinct from $14::numeric
        and c.upper_bound_usd is not distinct from $15::numeric and c.waste_reason is not distinct from $16::text for update of c),
    moved_calls as (
      update millrace.calls c
-     set state = 'settled', settlement = 'reported', is_suspect = false, tokens = $4, cost_usd = $5::numeric,
+     set state = 'settled', settlement = 'reported', is_suspect = false, tokens = $4::text, cost_usd = $5::numeric,
        upper_bound_usd = null, price_reference = $6, price_catalogue = $7,
-       quota_usd = case when o.quotas is not null then $5::numeric end
+       quota_usd = case when o.quotas is not null then $5::numeric end, quota_tokens = ${tokensOfCall('$4::text')}
      from open o where c.id = o.id
-     returning c.id, o.quotas, o.quota_usd as was_usd, c.quota_usd as is_usd),
+     returning c.id, o.quotas, o.quota_usd as was_usd, c.quota_usd as is_usd,
+       o.quota_tokens as was_tokens, c.quota_tokens as is_tokens),
    recorded as (
      insert into millrace.outbox (target, line) select 'usage', $8 from moved_calls),
    audited as (
@@ -87,7 +88,7 @@ const correctUsage = named(
        detail: '$12::json',
        reason: '$13',
        from: 'moved_calls',
-     })}),${moveMoney(fromSpent)}
+     })}),${moveAmounts(fromSpent)}
    select id from moved_calls`,
 );
 

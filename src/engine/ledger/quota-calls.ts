@@ -3,7 +3,7 @@ import type { SqlDatabase } from '../../drivers/sql-database/sql-database.ts';
 import type { GroupCommit } from '../../kernel/group-commit.ts';
 import type { Uuid } from '../../kernel/ids.ts';
 import { invariant } from '../../kernel/invariant.ts';
-import { usd } from '../../kernel/money.ts';
+import { amount } from '../../kernel/money.ts';
 import { openQuotaWindows, reserveQuotaCalls, settleQuotaCalls } from './quota-sql.ts';
 import { type CallRow, type QuotaCallRow, quotaReservationRow, settlementRow } from './call-rows.ts';
 import { ledgerGroup, type LedgerGroupOptions } from './ledger-group.ts';
@@ -18,7 +18,7 @@ interface DecidedRow {
   readonly id: Uuid;
   readonly kind: 'reserved' | 'lost' | 'blocked' | 'over_quota' | 'no_window';
   readonly quota: string | null;
-  readonly limit_usd: string | null;
+  readonly limit_amount: string | null;
   readonly window_ends_at: Date | null;
   readonly block: Uuid | null;
   readonly at: Date | null;
@@ -97,7 +97,7 @@ export class QuotaCalls {
 function outcomeOf({
   kind,
   quota,
-  limit_usd: limitUsd,
+  limit_amount: limit,
   window_ends_at: windowEndsAt,
   block,
   at,
@@ -110,8 +110,8 @@ function outcomeOf({
   if (kind === 'lost') return { kind: 'lease_expired' };
   if (block !== null) return { kind: 'blocked', block };
   invariant(
-    quota !== null && limitUsd !== null && windowEndsAt !== null,
+    quota !== null && limit !== null && windowEndsAt !== null,
     'a call that does not fit has a quota that it does not fit',
   );
-  return { kind: 'over_quota', quota, limitUsd: usd(limitUsd), windowEndsAt };
+  return { kind: 'over_quota', quota, limit: amount(limit), windowEndsAt };
 }

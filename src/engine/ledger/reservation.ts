@@ -1,5 +1,5 @@
 import type { Uuid } from '../../kernel/ids.ts';
-import type { Usd } from '../../kernel/money.ts';
+import type { Amount } from '../../kernel/money.ts';
 import type { Origin } from '../../messages/origin.ts';
 import type { CallDraft } from './stored-call.ts';
 
@@ -13,6 +13,8 @@ export interface Reservation extends CallDraft {
   readonly ordinal: number;
   /** Digest of the canonical request: what was asked. */
   readonly requestDigest: string;
+  /** What the call can use at most, all tokens together: for quotas of tokens. Default 0. */
+  readonly upperBoundTokens?: number;
   /** What the answer can depend on besides the prompt, as JSON. */
   readonly parameters?: string;
   /** The names of the quotas that it must fit. Default none. */
@@ -31,6 +33,7 @@ export type ReserveOutcome =
   | {
       readonly kind: 'over_quota';
       readonly quota: string;
-      readonly limitUsd: Usd;
+      /** In the unit that the quota counts. */
+      readonly limit: Amount;
       readonly windowEndsAt: Date;
     };

@@ -115,16 +115,18 @@ const pruneBatches = named(
    select count(*)::int as count from gone`,
 );
 
-/** $1 age, $2 how many. No window is longer than 31 days; one with calls under way stays. */
+/** $1 age, $2 how many. No window is longer than 31 days, a rolling one with its slices included; one with calls under way stays. */
 const pruneQuotaWindows = named(
   'ledger.prune_quota_windows',
   `with gone as (
      delete from millrace.quota_windows w using (
        select quota, window_start from millrace.quota_windows
-       where window_start < statement_timestamp() - interval '31 days' - $1::float8 * interval '1 millisecond' and reserved_usd = 0
+       where window_start < statement_timestamp() - interval '31 days' - $1::float8 * interval '1 millisecond' and reserved = 0
        limit $2) old
      where w.quota = old.quota and w.window_start = old.window_start
-     returning 1)
+     returning w.quota, w.window_start),
+   alerts as (
+     delete from millrace.quota_alerts a using gone g where a.quota = g.quota and a.window_start = g.window_start)
    select count(*)::int as count from gone`,
 );
 

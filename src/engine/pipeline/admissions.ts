@@ -52,8 +52,8 @@ export interface AdmissionRefusal {
 
 /** Keeps messages of some origins out. */
 export interface AdmissionCheck {
-  /** Answers undefined where new messages may come in. */
-  check(origin: Origin): Promise<AdmissionRefusal | undefined>;
+  /** Answers undefined where new messages may come in, to stages of these pipelines. */
+  check(origin: Origin, pipelines: readonly string[]): Promise<AdmissionRefusal | undefined>;
 }
 
 export interface AdmissionsOptions {
@@ -128,7 +128,9 @@ export class Admissions {
       consumer,
       data: consumer.definition.consumes.read(sent.version, sent.data),
     }));
-    const refusal = await check?.check(origin);
+    const refusal = await check?.check(origin, [
+      ...new Set(consumers.map(({ definition }) => definition.pipeline)),
+    ]);
     if (refusal !== undefined) {
       const messageIds = idsOf(envelope, consumers);
       // What came before is notified again: its sender may not have heard the answer.

@@ -1,0 +1,115 @@
+import type { CallerView } from '../../http/api-key-identity.ts';
+import { AppError } from '../../kernel/app-error.ts';
+import { amount } from '../../kernel/money.ts';
+import {
+  budgetDocument,
+  type BudgetDetail,
+  type BudgetDocument,
+  type BudgetReport,
+  changeDocument,
+} from './budget-documents.ts';
+import type { BudgetLedger } from './budget-ledger.ts';
+import type { BudgetOperations } from './budget-operations.ts';
+import type { BudgetLimitOrder, SetBudgetOrder } from './budget-requests.ts';
+import { definitionOf } from './definition-of-setting.ts';
+
+/** Who acts: the name for the audit, and the team that the caller is bound to, if any. */
+export interface BudgetOperator {
+  readonly actor: string;
+  readonly team?: string | undefined;
+}
+
+/** How many changes of a budget are shown. */
+const shownChanges = 50;
+
+/** Budgets as people see and change them. */
+export class BudgetService {
+  readonly #ledger: BudgetLedger;
+  readonly #operations: BudgetOperations;
+
+  constructor({
+    ledger,
+    operations,
+  }: {
+    readonly ledger: BudgetLedger;
+    readonly operations: BudgetOperations;
+  }) {
+    this.#ledger = ledger;
+    this.#operations = operations;
+  }
+
+  /** Every budget for a viewer of all teams; for one who is bound to a team, the budgets of that team alone. */
+  async report({ team }: CallerView): Promise<BudgetReport> {
+    const [all, waiting] = await Promise.all([this.#ledger.read(), this.#ledger.countWaiting()]);
+    const visible = team === undefined ? all : all.filter((state) => state.team === team);
+    return { budgets: visible.map((state) => budgetDocument(state, visible, waiting.get(state.name) ?? 0)) };
+  }
+
+  /** One budget with what was done to it. Throws MILLRACE_NOT_FOUND, also for what the viewer may not see. */
+  async show(name: string, view: CallerView): Promise<BudgetDetail> {
+    const budget = (await this.report(view)).budgets.find((one) => one.name === name);
+    if (budget === undefined) throw new AppError('MILLRACE_NOT_FOUND', `There is no budget "${name}".`);
+    const changes = await this.#operations.changesOf(name, shownChanges);
+    return { ...budget, changes: changes.map((change) => changeDocument(change)) };
+  }
+
+  /** Sets a budget beside those of the configuration. Throws MILLRACE_FORBIDDEN and what BudgetOperations throws. */
+  async set(
+    name: string,
+    { reason, ...fields }: SetBudgetOrder,
+    operator: BudgetOperator,
+  ): Promise<BudgetDocument> {
+    requireUnbound(operator);
+    await this.#operations.set(definitionOf({ name, ...fields }), { actor: operator.actor, reason });
+    return await this.#read(name);
+  }
+
+  /** Sets the limit of a budget in the unit that it counts. */
+  async setLimit(
+    name: string,
+    { limitUsd, limitTokens, reason }: BudgetLimitOrder,
+    operator: BudgetOperator,
+  ): Promise<BudgetDocument> {
+    requireUnbound(operator);
+    const by = { actor: operator.actor, reason };
+    await this.#operations.setLimit(
+      name,
+      ({ unit }) => {
+        const limit = unit === 'usd' ? limitUsd : limitTokens;
+        if (limit !== undefined) return amount(limit);
+        throw new AppError(
+          'MILLRACE_REQUEST_INVALID',
+          `The budget "${name}" counts ${unit === 'usd' ? 'dollars: give limitUsd' : 'tokens: give limitTokens'}.`,
+        );
+      },
+      by,
+    );
+    return await this.#read(name);
+  }
+
+  /** The limit of a budget is the configured one again. */
+  async resetLimit(name: string, reason: string, operator: BudgetOperator): Promise<BudgetDocument> {
+    requireUnbound(operator);
+    await this.#operations.resetLimit(name, { actor: operator.actor, reason });
+    return await this.#read(name);
+  }
+
+  /** Removes a budget that an operator has set. */
+  async remove(name: string, reason: string, operator: BudgetOperator): Promise<void> {
+    requireUnbound(operator);
+    await this.#operations.remove(name, { actor: operator.actor, reason });
+  }
+
+  async #read(name: string): Promise<BudgetDocument> {
+    const { changes: _, ...budget } = await this.show(name, {});
+    return budget;
+  }
+}
+
+function requireUnbound({ team }: BudgetOperator): void {
+  if (team === undefined) return;
+  throw new AppError(
+    'MILLRACE_FORBIDDEN',
+    `This API key belongs to the team "${team}"; only one without a team may change budgets.`,
+  );
+}

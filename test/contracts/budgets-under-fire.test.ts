@@ -1,0 +1,71 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect } from 'vitest';
+import { openMigratedPglite } from '../../src/drivers/sql-database/migrated-pglite.ts';
+import { migrate } from '../../src/drivers/sql-database/migrator.ts';
+import { PostgresSqlDatabase } from '../../src/drivers/sql-database/sql-database.postgres.ts';
+import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
+import { packageRoot } from '../../src/kernel/package-root.ts';
+import { PostgresServer } from '../support/postgres-server.ts';
+import { canRun, postgresPrograms } from '../support/required-programs.ts';
+import { budgetsUnderFireContract } from './budgets-under-fire.contract.ts';
+
+describe('PGlite', () => {
+  let database: SqlDatabase;
+  beforeAll(async () => {
+    database = await openMigratedPglite();
+  });
+  afterAll(() => database.close());
+  budgetsUnderFireContract('PGlite', () => Promise.resolve([database]));
+});
+
+describe.skipIf(!canRun(postgresPrograms()))('PostgreSQL', () => {
+  let server: PostgresServer;
+  let databases: readonly SqlDatabase[] = [];
+  let connectionString = '';
+  beforeAll(async () => {
+    server = await PostgresServer.start();
+    connectionString = await server.createDatabase('fire');
+    databases = await Promise.all(
+      Array.from({ length: 4 }, (_, n) =>
+        PostgresSqlDatabase.open({
+          connectionString,
+          poolSize: 4,
+          statementTimeoutMs: 30_000,
+          applicationName: `fire-${n}`,
+        }),
+      ),
+    );
+    const [first] = databases;
+    if (first !== undefined) await migrate(first);
+  });
+  afterAll(async () => {
+    await Promise.all(databases.map((database) => database.close()));
+    await server.stop();
+  });
+  budgetsUnderFireContract(
+    'PostgreSQL',
+    () => Promise.resolve(databases),
+    async (quotas) => {
+      const program = join(packageRoot(), 'test', 'support', 'reserving-process.ts');
+      const victim = spawn(process.execPath, [program, connectionString, ...quotas], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      await once(victim.stdout, 'data');
+      return async () => {
+        const [database] = databases;
+        const unsettled = async () => {
+          const counted = await database?.query<{ count: number }>({
+            name: 'test.killed',
+            text: `select count(*)::int as count from millrace.calls where step = 'killed' and state = 'reserved'`,
+          });
+          return counted?.rows[0]?.count ?? 0;
+        };
+        await expect.poll(unsettled, { interval: 5 }).toBeGreaterThan(0);
+        victim.kill('SIGKILL');
+        await once(victim, 'exit');
+      };
+    },
+  );
+});
