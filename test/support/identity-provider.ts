@@ -4,6 +4,9 @@ import { type CryptoKey, exportJWK, generateKeyPair, type JWK, SignJWT } from 'j
 
 /* An OpenID Connect provider on loopback: its discovery document, its keys, and tokens that it signs. */
 
+/** Where it leads to by redirects. */
+const moved = '/moved';
+
 interface SigningKey {
   readonly kid: string;
   readonly alg: string;
@@ -15,7 +18,7 @@ export class IdentityProvider {
   readonly #server: Server;
   /** Those that it shows, the newest last. */
   keys: SigningKey[] = [];
-  /** What it answers instead of documents. */
+  /** With which status it answers; a redirect leads to the documents. */
   status = 200;
   /** What it calls itself, when that is not its address. */
   issuer: string | undefined;
@@ -29,12 +32,13 @@ export class IdentityProvider {
   static async start(): Promise<IdentityProvider> {
     const server = createServer();
     const provider = new IdentityProvider(server);
-    server.on('request', ({ url }, response) => {
+    server.on('request', ({ url: asked = '' }, response) => {
       const { status } = provider;
-      if (status !== 200) {
-        response.writeHead(status, { location: `${provider.url}/elsewhere` }).end();
+      if (status !== 200 && !asked.startsWith(moved)) {
+        response.writeHead(status, { location: `${provider.url}${moved}${asked}` }).end();
         return;
       }
+      const url = asked.replace(moved, '');
       const documents: Readonly<Record<string, unknown>> = {
         '/.well-known/openid-configuration': {
           issuer: provider.issuer ?? provider.url,
@@ -43,7 +47,7 @@ export class IdentityProvider {
         '/keys': { keys: provider.keys.map(({ jwk }) => jwk) },
       };
       if (url === '/keys') provider.reads += 1;
-      const document = documents[url ?? ''];
+      const document = documents[url];
       response
         .writeHead(document === undefined ? 404 : 200, { 'content-type': 'application/json' })
         .end(JSON.stringify(document));
