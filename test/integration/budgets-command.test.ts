@@ -62,7 +62,7 @@ it('refuses to forget budgets unless it is told to, and to act without a reason'
   expect(look.code).toBe(0);
   expect(look.stderr).toContain('takes --remove');
   const wordless = await apply([search]);
-  expect(wordless.code).toBe(1);
+  expect(wordless.code).toBe(2);
   expect(wordless.stderr).toContain('--reason');
   const wrong = await apply([{ ...search, limitUsd: 'much' }], '--reason', 'r');
   expect(wrong.code).toBe(1);

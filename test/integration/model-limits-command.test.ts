@@ -55,7 +55,7 @@ it('says what is missing, and changes nothing', async () => {
     ['reset', 'openai/gpt-5-mini', '--reason', 'x'],
   ]) {
     const { code, stderr } = await run(...args);
-    expect(code, stderr).toBe(1);
+    expect(code, stderr).toBe(2);
   }
   expect((await run()).stdout).toBe('No model has a limit.\n');
 });
