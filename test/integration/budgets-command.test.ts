@@ -56,7 +56,7 @@ it('refuses to forget budgets unless it is told to, and to act without a reason'
   await apply([search, drafts], '--reason', 'begin', '--remove');
   const before = (await show()).stdout;
   const careless = await apply([], '--reason', 'a file that names none');
-  expect(careless.code).toBe(1);
+  expect(careless.code).toBe(2);
   expect(careless.stderr).toMatch(/does not name drafts, search\. Nothing was changed.*--remove/);
   const look = await apply([], '--dry-run');
   expect(look.code).toBe(0);

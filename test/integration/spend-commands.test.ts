@@ -241,7 +241,7 @@ describe('millrace focus export', () => {
     const written = await readFile(file);
     expect([written.subarray(0, 4).toString(), written.subarray(-4).toString()]).toEqual(['PAR1', 'PAR1']);
     const refused = await run(...args);
-    expect(refused.code).toBe(1);
+    expect(refused.code).toBe(2);
     expect(refused.stderr).toContain('--force');
     expect(await run(...args, '--force')).toMatchObject({ code: 0 });
   });
