@@ -5,7 +5,7 @@ import { isStorableText, storableProblem } from '../kernel/storable-text.ts';
  * One value of a filter. A blank one is refused: it comes of a variable that is not set, and would find nothing, or what
  * has no name, without a word.
  */
-export function filterValue(maxLength: number) {
+export function filterValue(maxLength: number): z.ZodString {
   return z
     .string()
     .max(maxLength, `has at most ${maxLength} characters`)

@@ -1,4 +1,4 @@
-// Commands load it when they need it; what it leaves among the globals is then there from the beginning.
+// oxlint-disable-next-line import/no-unassigned-import -- commands load it later; what it leaves among the globals is to be there from the beginning
 import '@nestjs/common';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

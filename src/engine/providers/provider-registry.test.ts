@@ -39,10 +39,12 @@ describe('a reference to a model', () => {
 
   it('says which variable brings the provider that is missing, and what needs none', async () => {
     const none = await ProviderRegistry.open({});
-    const refusal = (reference: string) => expect(() => none.languageModel(reference));
-    refusal('openai/gpt-5-mini').toThrow(/configured are: none\. Set OPENAI_API_KEY .* "millrace simulator"/);
-    refusal('anthropic/claude-haiku-4-5').toThrow(/Set ANTHROPIC_API_KEY /);
-    refusal('nowhere/gpt-5').toThrow(/models\.providers, or correct the name\.$/);
+    const ask = (reference: string) => () => none.languageModel(reference);
+    expect(ask('openai/gpt-5-mini')).toThrow(
+      /configured are: none\. Set OPENAI_API_KEY .* "millrace simulator"/,
+    );
+    expect(ask('anthropic/claude-haiku-4-5')).toThrow(/Set ANTHROPIC_API_KEY /);
+    expect(ask('nowhere/gpt-5')).toThrow(/models\.providers, or correct the name\.$/);
     expect(() => registry.languageModel('openai/')).not.toThrow(/OPENAI_API_KEY/);
   });
 
