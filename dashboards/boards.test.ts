@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { metricCatalogue } from '../src/host/metric-catalogue.ts';
+import { ruleGroups } from './alerts/rule-groups.ts';
 import { allBoards } from './all-boards.ts';
 import { boardJson } from './board.ts';
 import {
@@ -151,6 +152,20 @@ describe('a panel', () => {
         .map(({ value }) => `${name}: ${value}`);
     });
     expect(strange).toEqual([]);
+  });
+
+  it('shows the name of every alert whole, also on a narrow screen', () => {
+    const [screenWidth, gridColumns, letterWidth, padding] = [1280, 24, 7.3, 16];
+    const board = boards.find(({ uid }) => uid === boardUids.overview);
+    const panel = board?.panels.find(({ title }) => title === 'Firing alerts');
+    const others = (panel?.fieldConfig?.overrides ?? [])
+      .flatMap(({ properties }) => properties)
+      .filter(({ id }) => id === 'custom.width')
+      .reduce((sum, { value }) => sum + Number(value), 0);
+    expect(others).toBeGreaterThan(0);
+    const room = ((panel?.gridPos.w ?? 0) / gridColumns) * screenWidth - others - padding;
+    const names = ruleGroups().flatMap(({ alerts }) => alerts.map(({ alert }) => alert));
+    expect(names.filter((name) => name.length * letterWidth + padding > room)).toEqual([]);
   });
 
   it('may be empty only if it exists, and for a reason', () => {

@@ -186,7 +186,7 @@ export const overviewBoard: Board = {
           title: 'Firing alerts',
           description: 'Alerts that are firing, what they are about, and for how long. Each has a runbook.',
           unit: 'string',
-          width: 8,
+          width: 12,
           labels: [
             { name: 'alertname', title: 'Alert' },
             { name: 'severity', title: 'Severity', width: 68 },
@@ -207,7 +207,7 @@ export const overviewBoard: Board = {
           title: 'Ended by outcome',
           description: 'Messages that ended in a stage each second, by how they ended.',
           unit: 'mps',
-          width: 8,
+          width: 6,
           draw: 'areas',
           isStacked: true,
           colours: outcomeColours,
@@ -220,7 +220,7 @@ export const overviewBoard: Board = {
           description:
             'Messages that are due or wait for a retry. A curve that only rises needs workers, or a provider that answers.',
           unit: 'short',
-          width: 8,
+          width: 6,
           queries: [promql(waiting(['stage']), '{{stage}}')],
         }),
       ],

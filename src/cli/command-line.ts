@@ -23,6 +23,7 @@ import { addAuditCommand } from '../capabilities/access/audit-command.ts';
 import { addKeysCommand } from '../capabilities/access/keys-command.ts';
 import { addMessagesCommand } from '../capabilities/message-operations/messages-command.ts';
 import { addMigrateCommand } from './migrate-command.ts';
+import { isWrongUsage } from './option-faults.ts';
 import { shownText } from '../terminal/shown-text.ts';
 import { addSimulatorCommand } from './simulator-command.ts';
 import { addStartCommand } from './start-command.ts';
@@ -58,7 +59,7 @@ export async function runCommandLine(
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
     const { verbose = false } = program.opts<{ verbose?: boolean }>();
     context.stderr.write(describeError(error, { verbose, command: ran }));
-    return exitCodes.failed;
+    return isWrongUsage(error) ? exitCodes.usage : exitCodes.failed;
   }
 }
 

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
+import { errorCodes } from '../host/error-codes.ts';
 import { AppError } from '../kernel/app-error.ts';
 import { keepSecret } from '../telemetry/known-secrets.ts';
 import { describeError } from './describe-error.ts';
@@ -37,6 +38,27 @@ describe('an error at the terminal', () => {
     );
     const other = new AppError('MILLRACE_NOT_FOUND', 'No message.', { faults });
     expect(describeError(other, { verbose: false, command: list })).toContain('No message.');
+  });
+
+  it('says in the words of the command line what a wrong one lacks', () => {
+    const command = new Command('millrace').command('erase');
+    const error = new AppError('MILLRACE_REQUEST_INVALID', 'Say why with --reason.');
+    expect(describeError(error, { verbose: false, command })).toBe(
+      'MILLRACE_REQUEST_INVALID: Say why with --reason.\nWhat to do: Correct what is named; "millrace erase --help" shows what is accepted.\n',
+    );
+  });
+
+  it('names no path, method or status of the API, but where only requests over HTTP fail so', () => {
+    const ofRequests = [
+      'MILLRACE_REQUEST_INVALID',
+      'MILLRACE_UNAUTHENTICATED',
+      'MILLRACE_MEDIA_TYPE_UNSUPPORTED',
+    ];
+    const apiWords = /\/v1\/|openapi\.json|\b(?:GET|POST|PUT|DELETE)\b|\b[45]\d\d\b(?! MB)|\w=\w/;
+    const found = Object.entries(errorCodes)
+      .filter(([code, { what, todo }]) => !ofRequests.includes(code) && apiWords.test(`${what} ${todo}`))
+      .map(([code]) => code);
+    expect(found).toEqual([]);
   });
 
   it('has its stack when it is asked for', () => {

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { AppError, Fault } from '../kernel/app-error.ts';
+import { AppError, type Fault } from '../kernel/app-error.ts';
 
 /** What is wrong with a command line, in its own words. */
 export interface OptionFaults {
@@ -7,16 +7,22 @@ export interface OptionFaults {
   readonly todo: string;
 }
 
+/** Whether the command line is what is wrong: a command makes no other request than that of its options. */
+export function isWrongUsage(error: unknown): error is AppError {
+  return error instanceof AppError && error.code === 'MILLRACE_REQUEST_INVALID';
+}
+
 /**
  * The faults of a request that a command made of its command line, with the names of its options instead of the API's
  * fields: "--group-by: is any of …" for `group_by`. Undefined for any other error.
  */
 export function optionFaults(error: AppError, command: Command | undefined): OptionFaults | undefined {
-  if (error.code !== 'MILLRACE_REQUEST_INVALID' || error.faults.length === 0 || command === undefined) {
-    return undefined;
-  }
+  if (!isWrongUsage(error) || command === undefined) return undefined;
   return {
-    text: error.faults.map((fault) => faultText(fault, command)).join('; '),
+    text:
+      error.faults.length === 0
+        ? error.message
+        : error.faults.map((fault) => faultText(fault, command)).join('; '),
     todo: `Correct what is named; "millrace ${pathOf(command)} --help" shows what is accepted.`,
   };
 }

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { readStatusByParts, type StatusByParts } from '../host/host-status.ts';
 import { statusDocument } from '../host/status-document.ts';
+import type { RecentCalls } from '../engine/ledger/recent-calls.ts';
 import { formatUsd } from '../kernel/money.ts';
 import {
   type Bind,
@@ -56,7 +57,7 @@ const columns: readonly TableColumn[] = [
 ];
 
 function statusText({ engine, parts }: StatusByParts): string {
-  const { messages: all, stages, calls, unexportedRecords, parked, waits } = engine;
+  const { messages: all, stages, calls, lastHour, unexportedRecords, parked, waits } = engine;
   const rows = stages.map(({ stage, owner, messages, oldestSeconds }) => [
     stage === '' ? '(outputs)' : stage,
     owner,
@@ -73,12 +74,33 @@ function statusText({ engine, parts }: StatusByParts): string {
     '',
     `Calls: ${formatCount(calls.calls)}, of these ${formatCount(calls.failed)} failed, ${formatCount(calls.estimated)} estimated, ${formatCount(calls.unpriced)} unpriced, ${formatCount(open)} open`,
     `Spent: ${formatUsd(calls.settledUsd)} USD${open === 0 ? '' : `, and at most ${formatUsd(calls.openUpperUsd)} USD more by open calls`}`,
+    ...lastHourLines(lastHour),
     `Not exported yet: ${formatCount(unexportedRecords)} records`,
     ...parts.flatMap(({ lines = [] }) => lines),
     ...parts.flatMap(({ tables }) => tables?.(all) ?? []).flatMap((table) => ['', table]),
     ...parkedLines(parked),
     ...waitLines(waits),
   ].join('\n');
+}
+
+/** What an hour's calls wasted and how they failed: by these an operator knows what to look at. */
+function lastHourLines({ wasted, failing }: RecentCalls): readonly string[] {
+  const waste = wasted.map(({ reason, calls, costUsd, openUpperUsd }) => {
+    const open = openUpperUsd.isZero() ? '' : ` and at most ${formatUsd(openUpperUsd)} USD more`;
+    return `${formatUsd(costUsd)} USD${open} by ${callsText(calls)} (${reason})`;
+  });
+  const failures = failing.map(
+    ({ provider, model, errorType, calls }) =>
+      `${provider}/${model} ${errorType} ${formatCount(calls)} times`,
+  );
+  return [
+    `Wasted in the last hour: ${waste.length === 0 ? 'nothing' : waste.join(', ')}`,
+    ...(failures.length === 0 ? [] : [`Failed in the last hour: ${failures.join(', ')}`]),
+  ];
+}
+
+function callsText(count: number): string {
+  return `${formatCount(count)} ${count === 1 ? 'call' : 'calls'}`;
 }
 
 function parkedLines(parked: Readonly<Record<string, number>>): readonly string[] {

@@ -7,6 +7,14 @@ export function waitLines(waits: readonly WaitReport[]): readonly string[] {
   return ['', 'Why work waits:', ...waits.flatMap((wait) => linesOf(wait))];
 }
 
+/** Waits whose time is that of the next try, which may be put off again. */
+const triedAgain: ReadonlySet<WaitReport['reason']> = new Set([
+  'retry',
+  'retry_after',
+  'retry_budget',
+  'version',
+]);
+
 function linesOf({
   reason,
   about,
@@ -22,7 +30,9 @@ function linesOf({
   const counted = `${isAtLeast ? 'more than ' : ''}${formatCount(messages)} ${messages === 1 ? 'message' : 'messages'}${of}`;
   const times = [
     ...(since === undefined ? [] : [`since ${since}`]),
-    until === undefined ? 'no end by itself' : `until ${until}`,
+    until === undefined
+      ? 'no end by itself'
+      : `${triedAgain.has(reason) ? 'tried again at' : 'until'} ${until}`,
   ].join(', ');
   return [
     `  ${reason}${about === undefined ? '' : ` (${about})`}: ${counted}, ${times}`,

@@ -16,6 +16,7 @@ import { refusalReasons, RequestLimits } from './http/request-limits.ts';
 import { createHttpApplication, listenHttp } from './http/server.ts';
 import { MillraceHttpModule } from './millrace-http.module.ts';
 import { Millrace } from './millrace.ts';
+import { openingLines } from './opening-lines.ts';
 import { progressLine, progressLines } from './progress-lines.ts';
 import {
   type MillraceModuleOptions,
@@ -40,8 +41,9 @@ export interface MillraceAppOptions extends MillraceModuleOptions {
    */
   readonly signals?: boolean;
   /**
-   * Whether to write to standard error what this process has done and spent, a line at most every two seconds. Default:
-   * where standard error is a terminal, unless logging is silent.
+   * Whether to write to standard error which stores are opened, and then what this process has done and spent, a line at
+   * most every two seconds. Default: where standard error is a terminal, unless logging is silent; elsewhere one line of
+   * the log says what a start opens.
    */
   readonly progress?: boolean;
 }
@@ -67,8 +69,9 @@ export async function createMillraceApp(options: MillraceAppOptions = {}): Promi
   const { host, port } = configuration.http;
   const surface = configuration.roles.includes('api') ? 'everything' : 'health_and_metrics';
   const logger = options.logger ?? createLogger({ level: configuration.logging.level });
+  const isShown = progress ?? (process.stderr.isTTY && configuration.logging.level !== 'silent');
+  const onOpening = openingLines(configuration, isShown ? writeLine : undefined, logger);
   const finish = (nest: INestApplicationContext, url: string | undefined): MillraceApp => {
-    const isShown = progress ?? (process.stderr.isTTY && configuration.logging.level !== 'silent');
     const app = isShown ? withProgress(appOf(nest, url)) : appOf(nest, url);
     return signals ? endOnSignals(app, logger) : app;
   };
@@ -76,7 +79,7 @@ export async function createMillraceApp(options: MillraceAppOptions = {}): Promi
   const root: DynamicModule = {
     module: MillraceApplication,
     imports: [
-      moduleOpening(() => (opening ??= openHost(moduleOptions))),
+      moduleOpening(() => (opening ??= openHost(moduleOptions, onOpening))),
       ...(http
         ? [
             await MillraceHttpModule.forRoot({
@@ -167,10 +170,13 @@ function leave(code: number): void {
   systemClock.startTimer(exitPatienceMs, () => process.exit(code)).unref();
 }
 
+function writeLine(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
 function withProgress(app: MillraceApp): MillraceApp {
   const { metrics } = app.nest.get(Host);
-  const write = (line: string): void => void process.stderr.write(`${line}\n`);
-  const lines = progressLines(metrics, systemClock, write);
+  const lines = progressLines(metrics, systemClock, writeLine);
   lines.start();
   return {
     ...app,
@@ -178,7 +184,7 @@ function withProgress(app: MillraceApp): MillraceApp {
       await lines.stop();
       await app.close();
       const line = await progressLine(metrics);
-      if (line !== '') write(line);
+      if (line !== '') writeLine(line);
     },
   };
 }

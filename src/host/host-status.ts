@@ -3,6 +3,7 @@ import { CallLedger, type CallTotals } from '../engine/ledger/call-ledger.ts';
 import { ExportLedger } from '../engine/export/export-ledger.ts';
 import { type CountedKind, type LedgerCount, LedgerCounts } from '../engine/ledger/ledger-counts.ts';
 import type { MessageState } from '../engine/ledger/message-state.ts';
+import { type RecentCalls, readRecentCalls } from '../engine/ledger/recent-calls.ts';
 import { ParkedMessages } from '../engine/ledger/parked-messages.ts';
 import { Waits } from '../engine/ledger/waits.ts';
 import type { Capability } from '../capabilities/capability.ts';
@@ -27,6 +28,8 @@ export interface EngineStatus {
   }[];
   /** The ledger's own sums; amounts are exact decimals. */
   readonly calls: CallTotals;
+  /** What calls of the last hour wasted, and how they failed. */
+  readonly lastHour: RecentCalls;
   /** What has not reached the column store yet. */
   readonly unexportedRecords: number;
   /** Pending messages that wait for something to be lifted, by its kind ("pause"). */
@@ -79,9 +82,10 @@ export async function statusPartsOf(
 export async function readStatusByParts(sources: HostStatusSources): Promise<StatusByParts> {
   const { database, clock, hasNoHost = false } = sources;
   const waits = new Waits(database);
-  const [counted, totals, backlog, parked, waiting, parts] = await Promise.all([
+  const [counted, totals, lastHour, backlog, parked, waiting, parts] = await Promise.all([
     new LedgerCounts(database).read(),
     new CallLedger({ database, clock }).totals(),
+    readRecentCalls(database),
     new ExportLedger(database).backlog(),
     new ParkedMessages(database).counts(),
     waits.list(),
@@ -104,6 +108,7 @@ export async function readStatusByParts(sources: HostStatusSources): Promise<Sta
       };
     }),
     calls: totals,
+    lastHour,
     unexportedRecords: backlog.records,
     parked,
     waits: explainWaits({ waits: [...waiting, ...due], readings: parts, errors: errorCodes, hasNoHost }),

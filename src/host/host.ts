@@ -60,6 +60,8 @@ export interface HostOptions {
   readonly capabilities?: readonly HostCapability[];
   /** Variables of the environment that look like settings and are none. */
   readonly unknownVariables?: readonly string[];
+  /** Told which store is opened next. */
+  readonly onOpening?: (what: string) => void;
 }
 
 type OverOptions = HostOptions & { readonly stores: Stores; readonly worker?: string };
@@ -106,7 +108,7 @@ export class Host {
   /** Opens the stores and composes the services; no work is taken before `start`. */
   static async open(options: HostOptions): Promise<Host> {
     const worker = workerName();
-    const stores = await openStores(options.configuration, worker);
+    const stores = await openStores(options.configuration, worker, options.onOpening);
     try {
       const host = await Host.over({ ...options, stores, worker });
       host.#stopLending = await lendStores(options, stores);

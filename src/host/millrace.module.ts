@@ -114,11 +114,12 @@ export function configurationOfModule(options: MillraceModuleOptions): Configura
   });
 }
 
-/** Opens the host that the options lead to. */
-export function openHost(options: MillraceModuleOptions): Promise<Host> {
+/** Opens the host that the options lead to; `onOpening` is told which store is opened next. */
+export function openHost(options: MillraceModuleOptions, onOpening?: (what: string) => void): Promise<Host> {
   const configuration = configurationOfModule(options);
   return Host.open({
     configuration,
+    ...(onOpening === undefined ? {} : { onOpening }),
     unknownVariables: unknownVariablesOf(options.environment ?? process.env),
     logger: options.logger ?? createLogger({ level: configuration.logging.level }),
     ...(options.modelProviders === undefined ? {} : { modelProviders: options.modelProviders }),

@@ -1,3 +1,4 @@
+import { missingProviderAdvice } from '../engine/providers/provider-sdks.ts';
 import { AppError } from '../kernel/app-error.ts';
 import type { StartupFinding } from '../capabilities/startup-check.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -187,7 +188,7 @@ function modelFinding({ reference, stage, state }: StartupFacts['models'][number
           code: 'model_unknown',
           severity: 'warning',
           what: `${reference}, which stage "${stage}" declares, is no model of a configured provider.`,
-          todo: 'Configure the provider under models.providers, or correct the name.',
+          todo: missingProviderAdvice(reference),
         },
       ];
   }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { formatUsd } from '../kernel/money.ts';
+import { wasteReasons } from '../engine/ledger/settlement.ts';
 import { messageStates } from '../engine/ledger/message-state.ts';
 import type { StatusPart } from '../capabilities/status-part.ts';
 import { amountSchema } from '../http/document-parts.ts';
@@ -45,6 +46,21 @@ const engineShape = {
     estimatedUpperUsd: amountSchema,
     openUpperUsd: amountSchema.describe('What open calls cost at most.'),
   }),
+  lastHour: z.object({
+    wasted: z
+      .array(
+        z.object({
+          reason: z.enum(wasteReasons),
+          calls: count,
+          costUsd: amountSchema,
+          openUpperUsd: amountSchema.describe('What those without a known cost can have cost at most.'),
+        }),
+      )
+      .describe('Calls whose cost bought nothing, by why; the most expensive reason comes first.'),
+    failing: z
+      .array(z.object({ provider: z.string(), model: z.string(), errorType: z.string(), calls: count }))
+      .describe('Calls that failed, by model and kind, at most 20; the most frequent come first.'),
+  }),
   unexportedRecords: count,
   parked: z.record(z.string(), count).describe('Messages put aside, by the kind of what they wait for.'),
   waits: z.array(waitSchema).describe('Why work waits; the reason with the most messages comes first.'),
@@ -67,7 +83,7 @@ export async function readStatusDocument(sources: HostStatusSources): Promise<St
 
 /** The same of a state that was read. */
 export function statusDocument({ engine, parts }: StatusByParts): StatusDocument {
-  const { messages, stages, calls, unexportedRecords, parked, waits } = engine;
+  const { messages, stages, calls, lastHour, unexportedRecords, parked, waits } = engine;
   const { settledUsd, estimatedUsd, estimatedUpperUsd, openUpperUsd, ...figures } = calls;
   return Object.assign(
     {
@@ -79,6 +95,14 @@ export function statusDocument({ engine, parts }: StatusByParts): StatusDocument
         estimatedUsd: formatUsd(estimatedUsd),
         estimatedUpperUsd: formatUsd(estimatedUpperUsd),
         openUpperUsd: formatUsd(openUpperUsd),
+      },
+      lastHour: {
+        wasted: lastHour.wasted.map(({ costUsd, openUpperUsd: upperUsd, ...waste }) => ({
+          ...waste,
+          costUsd: formatUsd(costUsd),
+          openUpperUsd: formatUsd(upperUsd),
+        })),
+        failing: lastHour.failing.map((failing) => ({ ...failing })),
       },
       unexportedRecords,
       parked,

@@ -35,9 +35,13 @@ const embeddedPackages = ['@electric-sql/pglite', 'chdb'];
 
 /**
  * Opens the stores that the configuration names, and brings their schemas up to date. What was opened is closed again
- * when a later one cannot be.
+ * when a later one cannot be. `onStep` is told what is opened next.
  */
-export async function openStores(configuration: Configuration, worker: string): Promise<Stores> {
+export async function openStores(
+  configuration: Configuration,
+  worker: string,
+  onStep: (what: string) => void = () => undefined,
+): Promise<Stores> {
   const opened: { close(): Promise<void> }[] = [];
   const closeAll = async (): Promise<void> => {
     for (const store of opened.toReversed()) await store.close();
@@ -47,11 +51,15 @@ export async function openStores(configuration: Configuration, worker: string): 
     return store;
   };
   try {
+    onStep('the ledger');
     const database = keep(await openDatabase(configuration, worker));
     const { migrate: migrates } = configuration.startup;
     if (migrates) await migrate(database);
+    onStep('the payload store');
     const payloads = keep(await openPayloads(configuration));
+    onStep('the store of usage records');
     const columns = keep(await openMigratedColumns(configuration));
+    onStep('the queues');
     const queues = keep(await openQueues(configuration));
     return {
       database,

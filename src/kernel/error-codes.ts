@@ -114,7 +114,7 @@ const table = {
     status: 404,
     retryable: false,
     what: 'There is nothing under this address, or nothing that the API key may see.',
-    todo: 'Check method, path and id; finished messages leave the ledger after the retention time.',
+    todo: 'Check the id (of a request also its path and method); finished messages leave the ledger after the retention time.',
   },
   MILLRACE_NOT_ACCEPTABLE: {
     status: 406,

@@ -6,7 +6,7 @@ export const modelErrorCodes = {
     status: 500,
     retryable: false,
     what: 'The model reference does not name a configured provider.',
-    todo: 'Write it as provider/model and configure the provider under models.providers.',
+    todo: 'Write it as provider/model. Set OPENAI_API_KEY or ANTHROPIC_API_KEY, or configure the provider under models.providers; "millrace check --stages" looks before a start.',
   },
   MILLRACE_MODEL_RATE_LIMITED: {
     status: 429,

@@ -21,7 +21,7 @@ export interface CommandContext<Settings = unknown> extends CommandSurroundings 
   installation(options: StoreOptions): Promise<Installation<Settings>>;
 }
 
-/** Exit codes: what was asked for is so, it failed or is not so, the command was not understood. */
+/** Exit codes of all commands: what was asked for is so; it failed or is not so; the command line is wrong, and nothing was done. */
 export const exitCodes = { ok: 0, failed: 1, usage: 2 } as const;
 
 /** What a command's action answers: the exit code. */

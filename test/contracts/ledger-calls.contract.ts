@@ -7,6 +7,8 @@ import type { CallLedger } from '../../src/engine/ledger/call-ledger.ts';
 import { ExportLedger } from '../../src/engine/export/export-ledger.ts';
 import type { MessageLedger } from '../../src/engine/ledger/message-ledger.ts';
 import { LedgerCounts } from '../../src/engine/ledger/ledger-counts.ts';
+import { readRecentCalls } from '../../src/engine/ledger/recent-calls.ts';
+import type { SettledCall } from '../../src/engine/ledger/settlement.ts';
 import { SweepLedger } from '../../src/engine/ledger/sweep-ledger.ts';
 import { LedgerHarness, someReservation, someSettlement } from '../support/ledger-fixture.ts';
 import { pruneAll } from '../support/prune-all.ts';
@@ -64,6 +66,59 @@ export function ledgerCallsContract(name: string, open: () => Promise<SqlDatabas
       );
       const totals = await calls.totals();
       expect(await harness.outbox('usage')).toHaveLength(totals.calls);
+    });
+
+    it('tells what the calls of the last hour wasted, by why, and how they failed', async () => {
+      const id = await harness.admitted();
+      const { fencingToken } = await harness.leased(id);
+      const settled = async (parts: Partial<SettledCall>, model = 'gpt-5-mini'): Promise<string> => {
+        const call = newId(new Date());
+        await calls.reserve(someReservation({ id: call, model, message: { id, fencingToken } }));
+        expect(await calls.settle(someSettlement({ id: call, ...parts }))).toBe(true);
+        return call;
+      };
+      const failed = { outcome: 'error', errorType: 'timeout', wasteReason: 'failed' } as const;
+      expect(await readRecentCalls(database)).toEqual({ wasted: [], failing: [] });
+      await settled({ costUsd: usd('9') });
+      await settled({ ...failed, costUsd: usd('0.1') });
+      await settled({ ...failed, costUsd: usd('0.000000000000000002') });
+      await settled({ ...failed, costUsd: undefined, upperBoundUsd: usd('0.4') }, 'gpt-5');
+      await settled({ wasteReason: 'retried', costUsd: usd('3') });
+      await settled({
+        outcome: 'error',
+        errorType: 'rate_limited',
+        costUsd: undefined,
+        wasteReason: undefined,
+      });
+      const read = async () => {
+        const { wasted, failing } = await readRecentCalls(database);
+        const amounts = wasted.map(({ costUsd, openUpperUsd, ...waste }) => ({
+          ...waste,
+          costUsd: formatUsd(costUsd),
+          openUpperUsd: formatUsd(openUpperUsd),
+        }));
+        return { wasted: amounts, failing };
+      };
+      expect(await read()).toEqual({
+        wasted: [
+          { reason: 'retried', calls: 1, costUsd: '3', openUpperUsd: '0' },
+          { reason: 'failed', calls: 3, costUsd: '0.100000000000000002', openUpperUsd: '0.4' },
+        ],
+        failing: [
+          { provider: 'openai', model: 'gpt-5-mini', errorType: 'timeout', calls: 2 },
+          { provider: 'openai', model: 'gpt-5', errorType: 'timeout', calls: 1 },
+          { provider: 'openai', model: 'gpt-5-mini', errorType: 'rate_limited', calls: 1 },
+        ],
+      });
+      await database.execute(`update millrace.calls set settled_at = settled_at - interval '61 minutes'`);
+      expect(await read()).toEqual({ wasted: [], failing: [] });
+      // Found to be of no use only now.
+      await database.execute(
+        `update millrace.calls set invalidated_at = clock_timestamp(), waste_reason = 'invalid_output' where cost_usd = 9`,
+      );
+      expect((await read()).wasted).toEqual([
+        { reason: 'invalid_output', calls: 1, costUsd: '9', openUpperUsd: '0' },
+      ]);
     });
 
     it('gives up calls whose maker is gone, once, and lets the truth in late', async () => {

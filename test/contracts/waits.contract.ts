@@ -97,6 +97,18 @@ export function waitsContract(kind: string, open: () => Promise<SqlDatabase>): v
       },
     );
 
+    it('tells what uses up a retry budget beside the messages that wait for it', async () => {
+      await database.execute('truncate millrace.model_windows');
+      await parked({ reason: 'retry_budget', about: 'openai/gpt-5-mini', delayMs: 60_000 });
+      expect((await waits())[0]?.why).toContain('no attempts in the last minute');
+      await database.execute(
+        `insert into millrace.model_windows (provider, model, window_start, firsts, retries, successes, failures, timeouts)
+         select 'openai', 'gpt-5-mini', date_bin('10 seconds', clock_timestamp() - past, timestamptz 'epoch'), 4, 20, 1, 21, 2
+         from (values (interval '0'), (interval '20 seconds'), (interval '2 minutes')) w(past)`,
+      );
+      expect((await waits())[0]?.why).toContain('8 first attempts, 40 retries, 42 failures, 4 time-outs');
+    });
+
     it('tells a pause after a failure from one that the provider asked for', async () => {
       await putOff(new AppError('MILLRACE_PAYLOAD_UNAVAILABLE', 'away'));
       await putOff(new AppError('MILLRACE_MODEL_RATE_LIMITED', 'slow down', { retryAfterMs: 86_400_000 }));

@@ -58,13 +58,13 @@ it('refuses to forget budgets unless it is told to, and to act without a reason'
   await apply([search, drafts], '--reason', 'begin', '--remove');
   const before = (await show()).stdout;
   const careless = await apply([], '--reason', 'a file that names none');
-  expect(careless.code).toBe(1);
+  expect(careless.code).toBe(2);
   expect(careless.stderr).toMatch(/does not name drafts, search\. Nothing was changed.*--remove/);
   const look = await apply([], '--dry-run');
   expect(look.code).toBe(0);
   expect(look.stderr).toContain('takes --remove');
   const wordless = await apply([search]);
-  expect(wordless.code).toBe(1);
+  expect(wordless.code).toBe(2);
   expect(wordless.stderr).toContain('--reason');
   const wrong = await apply([{ ...search, limitUsd: 'much' }], '--reason', 'r');
   expect(wrong.code).toBe(1);

@@ -130,9 +130,6 @@ describe('a cost report', () => {
     const { totals } = await report(`${period}&team=support&team=%3Dcmd()&batch=nightly`);
     expect(totals.costUsd).toBe(sumOfCosts(of));
     expect(totals.calls).toBe(seeds.filter(of).length);
-    expect((await report(`${period}&batch=`)).totals.calls).toBe(
-      seeds.filter((seed) => seed.batch === undefined).length,
-    );
     expect((await report(`${period}&customer=${encodeURIComponent("' OR 1=1 --")}`)).totals.calls).toBe(0);
   });
 
@@ -207,6 +204,9 @@ describe('invalid parameters', () => {
     ['group_by=', 'group_by'],
     ['group_by=team,team', 'group_by'],
     ['team=%00', 'team'],
+    ['team=', 'team'],
+    ['customer=acme&customer=%20%09', 'customer'],
+    ['batch=', 'batch'],
     [`team=${'x'.repeat(513)}`, 'team'],
   ])('%s is refused', async (query, field) => {
     const response = await get(query, everywhere);
@@ -284,7 +284,7 @@ describe('a key bound to a team', () => {
     expect(csv.headers['millrace-total-cost-usd']).toBe(sumOfCosts(ofSearch));
   });
 
-  it.each(['team=support', 'team=search&team=support', 'team=', 'team=SEARCH', 'group_by=team&team=support'])(
+  it.each(['team=support', 'team=search&team=support', 'team=SEARCH', 'group_by=team&team=support'])(
     'is refused with %s',
     async (query) => {
       const response = await get(`${period}&${query}`, searchKey);

@@ -22,6 +22,8 @@ beforeAll(async () => {
 afterAll(() => rm(directory, { recursive: true, force: true }));
 
 it('shows, sets and resets limits, for the eye and as JSON', async () => {
+  const unset = await run('reset', 'openai/gpt-5-mini', '--reason', 'x');
+  expect(unset).toMatchObject({ code: 1, stderr: expect.stringContaining('MILLRACE_NOT_FOUND') });
   expect((await run()).stdout).toBe('No model has a limit.\n');
   const set = await run(
     'set',
@@ -52,10 +54,10 @@ it('says what is missing, and changes nothing', async () => {
     ['set', 'openai/gpt-5-mini', '--tokens', '5'],
     ['set', 'openai/gpt-5-mini', '--tokens', 'many', '--reason', 'x'],
     ['set', 'openai/gpt-5-mini', '--reason', 'x'],
-    ['reset', 'openai/gpt-5-mini', '--reason', 'x'],
+    ['reset', 'openai/gpt-5-mini'],
   ]) {
     const { code, stderr } = await run(...args);
-    expect(code, stderr).toBe(1);
+    expect(code, stderr).toBe(2);
   }
   expect((await run()).stdout).toBe('No model has a limit.\n');
 });

@@ -91,10 +91,10 @@ describe('pause and resume', () => {
     [['pause', 'model', 'gpt-5', '--reason', 'r'], 'provider/model'],
     [['pause', 'all'], 'reason'],
     [['resume', 'all'], 'reason'],
-    [['resume', 'stage', 'x', '--reason', 'r'], 'There is no pause on stage x'],
-  ])('say what is wrong: %j', async (args, text) => {
+    [['resume', 'stage', 'x', '--reason', 'r'], 'There is no pause on stage x', 1],
+  ])('say what is wrong: %j', async (args, text, exitCode = 2) => {
     const { code, stderr, stdout } = await run(...args);
-    expect(code).toBe(1);
+    expect(code).toBe(exitCode);
     expect(stderr).toContain(text);
     expect(stdout).toBe('');
   });

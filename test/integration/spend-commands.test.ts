@@ -133,7 +133,7 @@ describe('millrace costs', () => {
     [['--order', 'sideways'], /--order: /],
   ] as const)('refuses %j in one error that names the field', async (args, field) => {
     const ended = await run('costs', ...args);
-    expect(ended).toMatchObject({ code: 1, stdout: '' });
+    expect(ended).toMatchObject({ code: 2, stdout: '' });
     expect(ended.stderr).toMatch(/^MILLRACE_REQUEST_INVALID: /);
     expect(ended.stderr).toMatch(field);
   });
@@ -147,7 +147,7 @@ describe('millrace costs forecast', () => {
     expect(forecast).toMatchObject({ spentUsd: usdOf(3), unpricedCalls: 0 });
     const text = await run('costs', 'forecast', '--timezone', 'Europe/Berlin');
     expect(text.stdout).toContain(`so far: ${usdOf(4)} USD (days of Europe/Berlin)`);
-    expect((await run('costs', 'forecast', '--timezone', 'Nowhere')).code).toBe(1);
+    expect((await run('costs', 'forecast', '--timezone', 'Nowhere')).code).toBe(2);
   });
 });
 
@@ -169,7 +169,7 @@ describe('millrace costs statement', () => {
   it('needs a month, and one that is not still to come', async () => {
     expect((await run('costs', 'statement')).code).toBe(2);
     const future = await run('costs', 'statement', '--month', '2199-01');
-    expect(future.code).toBe(1);
+    expect(future.code).toBe(2);
     expect(future.stderr).toContain('--month');
   });
 });
@@ -184,7 +184,7 @@ describe('millrace calls correct', () => {
     expect((await costs('--customer', 'globex')).totals.costUsd).toBe(oneCall);
     const silent = await run('calls', 'correct', id, ...counts);
     expect(silent).toMatchObject({
-      code: 1,
+      code: 2,
       stdout: '',
       stderr: expect.stringContaining('--reason') as string,
     });
@@ -241,7 +241,7 @@ describe('millrace focus export', () => {
     const written = await readFile(file);
     expect([written.subarray(0, 4).toString(), written.subarray(-4).toString()]).toEqual(['PAR1', 'PAR1']);
     const refused = await run(...args);
-    expect(refused.code).toBe(1);
+    expect(refused.code).toBe(2);
     expect(refused.stderr).toContain('--force');
     expect(await run(...args, '--force')).toMatchObject({ code: 0 });
   });
@@ -264,7 +264,7 @@ describe('millrace focus export', () => {
 
   it('refuses what it does not understand', async () => {
     const wrong = await run('focus', 'export', '--from', 'yesterday');
-    expect(wrong.code).toBe(1);
+    expect(wrong.code).toBe(2);
     expect(wrong.stderr).toContain('from');
     expect((await run('focus', 'export', '--format', 'xml')).code).toBe(2);
   });

@@ -6,6 +6,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { z } from 'zod';
 import { createMillraceApp } from '../../src/host/create-millrace-app.ts';
 import { defineMessage, defineStage, Stage, type StageContext } from '../../src/millrace.ts';
+import { recordingLogger } from '../support/recording-logger.ts';
 import { runCommand } from '../support/run-command.ts';
 
 const Task = defineMessage('task').version(1, z.object({}));
@@ -24,7 +25,9 @@ it('tells what is due to wait for a worker beside a host, and for a host where n
   const directory = await mkdtemp(join(tmpdir(), 'mr-due-'));
   onTestFinished(() => rm(directory, { recursive: true }));
   const status = async (): Promise<string> => (await runCommand(['status', '--data', directory])).stdout;
+  const { logger, lines } = recordingLogger();
   const app = await createMillraceApp({
+    logger,
     environment: {},
     http: false,
     signals: false,
@@ -33,6 +36,8 @@ it('tells what is due to wait for a worker beside a host, and for a host where n
     config: { dataDirectory: directory, shutdownGraceMs: 1000, logging: { level: 'silent' } },
   });
   try {
+    // Nobody sits at a terminal: one line says what takes so long.
+    expect(lines[0]?.message).toMatch(/^opening the stores: the first start/);
     const origin = { team: 'blue', customer: 'acme', feature: 'search' };
     // The only place is taken by the first.
     for (let count = 0; count < 2; count += 1) await app.millrace.admit(Task.v1, {}, { origin });
@@ -41,6 +46,7 @@ it('tells what is due to wait for a worker beside a host, and for a host where n
     await app.close();
   }
   const alone = await status();
+  expect(alone).toContain('Wasted in the last hour: nothing');
   expect(alone).toContain('no host runs on this installation');
   expect(alone).not.toContain('concurrency');
 }, 60_000);

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, posix } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { listSettings } from '../../src/host/load-configuration.ts';
@@ -87,6 +87,20 @@ describe('the documents', () => {
       linksOf(document).flatMap((target) => problemOf(document.path, target) ?? []),
     );
     expect(broken).toEqual([]);
+  });
+
+  it('link to boards and rules that are in the package beside them', () => {
+    const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { files: string[] };
+    const targets = [...documents.values()]
+      .filter(({ path }) => path.startsWith('docs/'))
+      .flatMap((document) =>
+        linksOf(document).map((target) => posix.join(posix.dirname(document.path), target)),
+      )
+      .filter((path) => path.startsWith('dashboards/'));
+    expect(targets).toContain('dashboards/generated');
+    const isPacked = (path: string): boolean =>
+      manifest.files.some((entry) => path === entry || path.startsWith(`${entry}/`));
+    expect(targets.filter((path) => !isPacked(path))).toEqual([]);
   });
 
   it('name files and folders that exist', () => {

@@ -42,7 +42,7 @@ export function addCallsCommand(
     )
     .option('--cost <usd>', 'what the provider billed; the price at that time without it', amountOf)
     .option('--dry-run', 'only say what would change')
-    .option('--reason <text>', 'why, for the audit')
+    .option('--reason <text>', 'why (required); it stands in the audit')
     .option('--actor <name>', 'who, for the audit; the account at this machine without it')
     .option('--json', 'one JSON object')
     .action(bind((id: string, options: CorrectOptions) => correct(context, id, options)));

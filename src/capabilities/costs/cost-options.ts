@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { namesOption } from '../../terminal/option-values.ts';
 import { costFilterFields, type CostFilters } from './cost-query.ts';
 
 /* The filters of costs as options of commands. */
@@ -6,7 +7,7 @@ import { costFilterFields, type CostFilters } from './cost-query.ts';
 /** Adds `--team` and so on, each of which may be repeated. */
 export function withFilters(command: Command): Command {
   for (const field of costFilterFields) {
-    command.option(`--${field} <${field}>`, `only of this ${field}; repeat it for more`, collected);
+    command.option(`--${field} <${field}>`, `only of this ${field}; repeat it for more`, namesOption);
   }
   return command;
 }
@@ -19,8 +20,4 @@ export function filterParametersOf(options: CostFilters): Readonly<Record<string
       return values === undefined ? [] : [[field, values]];
     }),
   );
-}
-
-function collected(value: string, before: readonly string[] = []): readonly string[] {
-  return [...before, value];
 }

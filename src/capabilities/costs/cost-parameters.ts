@@ -1,4 +1,3 @@
-import { isStorableText, storableProblem } from '../../kernel/storable-text.ts';
 import { z } from 'zod';
 import type { Fault } from '../../kernel/app-error.ts';
 import { isTimeZone, startOfDay } from '../../kernel/time-zone.ts';
@@ -15,6 +14,7 @@ import {
   type MessageCount,
   messageCounts,
 } from './cost-query.ts';
+import { filterValue as namedValue } from '../../http/filter-value.ts';
 import { invalidRequest } from '../../http/request-faults.ts';
 
 /*
@@ -72,10 +72,7 @@ export const moment = momentText.transform((text) => new Date(text));
 export const timeZone = once.refine(isTimeZone, 'is the name of a time zone ("Europe/Berlin", "UTC")');
 
 /** One value of a filter. */
-export const filterValue = z
-  .string()
-  .max(maxFilterLength, `has at most ${maxFilterLength} characters`)
-  .refine(isStorableText, storableProblem);
+export const filterValue = namedValue(maxFilterLength);
 const filter = z.preprocess(
   asList,
   z.array(filterValue).max(maxFilterValues, `has at most ${maxFilterValues} values`),

@@ -1,5 +1,6 @@
 import { isStorableText, storableProblem } from '../../kernel/storable-text.ts';
 import { z } from 'zod';
+import { filterValue } from '../../http/filter-value.ts';
 import { isReportable, reportableYears } from '../../kernel/reportable-time.ts';
 import { wholeNumberOrText } from '../../kernel/written-number.ts';
 import type { DeadLetterFilter, DeadLetterPlace } from './dead-letter.ts';
@@ -36,7 +37,10 @@ const text = (max: number) =>
   z.string().max(max, `has at most ${max} characters`).refine(isStorableText, storableProblem);
 const values = z.preprocess(
   (value) => (Array.isArray(value) ? (value as readonly unknown[]) : [value]),
-  z.array(text(512)).min(1, 'has a value').max(maxFilterValues, `has at most ${maxFilterValues} values`),
+  z
+    .array(filterValue(512))
+    .min(1, 'has a value')
+    .max(maxFilterValues, `has at most ${maxFilterValues} values`),
 );
 const moment = z
   .union([z.iso.datetime({ offset: true }), z.iso.date()], {

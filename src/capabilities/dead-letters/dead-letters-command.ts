@@ -21,7 +21,7 @@ import {
   tell,
   withStoreOptions,
 } from '../../terminal/command-context.ts';
-import { decimalNumber, wholeNumberOption } from '../../terminal/option-values.ts';
+import { decimalNumber, namesOption, wholeNumberOption } from '../../terminal/option-values.ts';
 import { deadLetterText, listText, operatedText, planText } from './dead-letters-text.ts';
 import { operatorName } from '../../terminal/operator-name.ts';
 import type { DeadLetterSettings } from './command-dead-letters.ts';
@@ -95,7 +95,7 @@ function withFilters(command: Command): Command {
     command.option(
       `--${name} <${name}>`,
       `only of this ${field.replace('_', ' ')}; repeat it for more`,
-      collected,
+      namesOption,
     );
   }
   return withStoreOptions(command)
@@ -116,10 +116,6 @@ function withSelection(command: Command): Command {
     )
     .option('--reason <text>', 'why (required); it stands in the audit')
     .option('--actor <name>', 'who, for the audit; the account at this machine without it');
-}
-
-function collected(value: string, before: readonly string[] = []): readonly string[] {
-  return [...before, value];
 }
 
 async function listLetters(

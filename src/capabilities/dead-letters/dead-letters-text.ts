@@ -13,6 +13,8 @@ import {
   type TableColumn,
 } from '../../terminal/text-table.ts';
 
+import { itemName } from '../../terminal/item-name.ts';
+
 /* Dead letters for the terminal. */
 
 const right = (title: string): TableColumn => ({ title, align: 'right' });
@@ -21,11 +23,12 @@ const left = (title: string): TableColumn => ({ title });
 export function listText({ deadLetters, next }: DeadLetterList): string {
   if (deadLetters.length === 0) return 'There are no such dead letters.';
   const columns = [
-    ...['id', 'died', 'stage', 'team', 'customer', 'error'].map(left),
+    ...['id', 'item', 'died', 'stage', 'team', 'customer', 'error'].map(left),
     ...['attempts', 'replays', 'paid USD'].map(right),
   ];
   const rows = deadLetters.map((letter) => [
     letter.id,
+    itemName(letter.item),
     letter.diedAt ?? '',
     letter.stage,
     letter.origin.team,

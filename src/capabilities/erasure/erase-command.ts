@@ -11,6 +11,7 @@ import {
   withStoreOptions,
 } from '../../terminal/command-context.ts';
 import { operatorName } from '../../terminal/operator-name.ts';
+import { nameOption } from '../../terminal/option-values.ts';
 import type { ErasureSettings } from './command-erasures.ts';
 
 interface EraseOptions extends StoreOptions {
@@ -31,14 +32,21 @@ export function addEraseCommand(
 ): void {
   withStoreOptions(program.command('erase'))
     .description(
-      'erase data, answers, names and labels of a customer, of all customers of a team, or of one message and its tree; ' +
-        'what was spent stays, under a pseudonym. Repeat the command to continue an erasure that was stopped',
+      'erase a customer, all customers of a team, or one message. Data, answers, items and labels are deleted, the name is ' +
+        'replaced by a pseudonym, and what was spent is kept. This cannot be undone: look with --dry-run first. When it is ' +
+        'interrupted, repeat the same command',
     )
-    .option('--customer <name>', 'this customer, of all teams or of --team')
-    .option('--team <name>', 'all customers of this team')
-    .option('--message <id>', 'this message, and all that belongs to its root')
-    .option('--dry-run', 'only say what there is')
-    .option('--reason <text>', 'why (required); it stands in the audit, so without the name')
+    .option('--customer <name>', 'erase this customer, in all teams or only in that of --team', nameOption)
+    .option('--team <name>', 'without --customer: erase all customers of this team', nameOption)
+    .option(
+      '--message <id>',
+      'erase the message that was admitted, and all that followed from it, by the id of any of them',
+    )
+    .option('--dry-run', 'change nothing; say how many messages, calls and rows would be erased')
+    .option(
+      '--reason <text>',
+      'why (required, but not with --dry-run); the audit keeps it, so leave out the name',
+    )
     .option('--actor <name>', 'who, for the audit; the account at this machine without it')
     .option('--json', 'one JSON object')
     .action(bind((options: EraseOptions) => erase(context, options)));

@@ -1,4 +1,5 @@
 import type { ColumnStore } from '../../drivers/column-store/column-store.ts';
+import { invalidRequest } from '../../http/request-faults.ts';
 import { AppError } from '../../kernel/app-error.ts';
 import { BackgroundJob } from '../../kernel/background-job.ts';
 import type { Clock } from '../../kernel/clock.ts';
@@ -179,6 +180,9 @@ export class ErasureService {
     { customer, team, message }: ErasureRequest,
     viewer: ErasureViewer,
   ): Promise<ErasureSelection> {
+    const blank = Object.entries({ customer, team }).find(([, name]) => name?.trim() === '');
+    if (blank !== undefined)
+      throw invalidRequest([{ field: blank[0], problem: 'is empty: give a name, or leave it out' }]);
     if (message !== undefined && customer === undefined && team === undefined) {
       const found = isUuid(message) ? await this.#options.ledger.rootOf(message) : undefined;
       if (found === undefined || (viewer.team !== undefined && found.team !== viewer.team))
@@ -190,12 +194,11 @@ export class ErasureService {
     }
     if (viewer.team !== undefined && team !== undefined && team !== viewer.team)
       throw new AppError('MILLRACE_FORBIDDEN', `This API key erases for the team "${viewer.team}" only.`);
-    if (message === undefined && customer !== undefined && customer !== '') {
+    if (message === undefined && customer !== undefined) {
       const whose = team ?? viewer.team;
       return { kind: 'customer', customer, ...(whose === undefined ? {} : { team: whose }) };
     }
-    if (message === undefined && customer === undefined && team !== undefined && team !== '')
-      return { kind: 'team', team };
+    if (message === undefined && customer === undefined && team !== undefined) return { kind: 'team', team };
     throw new AppError(
       'MILLRACE_REQUEST_INVALID',
       'Say what is to be erased: a customer (with a team for one of its only), a team, or a message.',

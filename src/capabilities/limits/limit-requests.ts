@@ -7,8 +7,10 @@ import { isStorableText, storableProblem } from '../../kernel/storable-text.ts';
 
 /** As in the configuration. */
 export const limitedNamePattern = /^[a-z][a-z0-9-]*\/.+$/;
-export const requestsPerMinute = wholeNumber(1, 1_000_000_000);
-export const tokensPerMinute = wholeNumber(1, 1_000_000_000_000);
+export const maxRequestsPerMinute = 1_000_000_000;
+export const maxTokensPerMinute = 1_000_000_000_000;
+export const requestsPerMinute = wholeNumber(1, maxRequestsPerMinute);
+export const tokensPerMinute = wholeNumber(1, maxTokensPerMinute);
 
 const model = z
   .string({ error: 'names the model' })

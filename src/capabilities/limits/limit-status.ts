@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { StatusPart, UnnotedWait, WaitExplanation } from '../status-part.ts';
 import { type ModelCooldown, readModelCooldowns } from './model-cooldowns.ts';
+import { type ModelAttempts, readModelAttempts } from './model-attempts.ts';
 import { circuitsText } from './circuits-text.ts';
 import { ModelHealthStore, type TroubledModel } from './model-health-store.ts';
 
@@ -29,9 +30,10 @@ export interface TroubledModelsDocument {
 export const limitStatus: StatusPart<TroubledModels, TroubledModelsDocument> = {
   schema: { circuits: z.array(circuitSchema) },
   read: async ({ database, clock }) => {
-    const [circuits, cooldowns] = await Promise.all([
+    const [circuits, cooldowns, attempts] = await Promise.all([
       new ModelHealthStore(database).troubled(),
       readModelCooldowns(database),
+      readModelAttempts(database),
     ]);
     const now = clock.now();
     return {
@@ -49,10 +51,7 @@ export const limitStatus: StatusPart<TroubledModels, TroubledModelsDocument> = {
           case 'rate_limit':
             return ofLimit(about, cooldowns.find(isIt));
           case 'retry_budget':
-            return {
-              why: `Retries of calls to ${about} have used up their share of its calls.`,
-              change: 'The provider answering first attempts again, or a larger limits.retryBudget.',
-            };
+            return ofRetries(about, attempts.find(isIt));
           default:
             return undefined;
         }
@@ -88,6 +87,21 @@ function ofLimit(model: string, cooldown: ModelCooldown | undefined): WaitExplan
   return {
     why: `${model} is at its limit of requests or tokens a minute.`,
     change: `Time; or a higher limit, if the provider grants it: millrace limits set ${model} --help`,
+  };
+}
+
+/** The budget is what puts them off, and failing calls are why there are retries at all. */
+function ofRetries(model: string, attempts: ModelAttempts | undefined): WaitExplanation {
+  const before = `Retries of calls to ${model} had used up their share of its calls when these were tried last.`;
+  const change =
+    'The provider answering again: the failures of the last hour, above, say what it answers; docs/runbooks/provider.md#retries. They are tried again by themselves.';
+  if (attempts === undefined) {
+    return { why: `${before} There were no attempts in the last minute: the next try is permitted.`, change };
+  }
+  const { firsts, retries, failures, timeouts } = attempts;
+  return {
+    why: `${before} In the last minute: ${firsts} first attempts, ${retries} retries, ${failures} failures, ${timeouts} time-outs.`,
+    change,
   };
 }
 

@@ -10,9 +10,15 @@ import {
   withStoreOptions,
 } from '../../terminal/command-context.ts';
 import { operatorName } from '../../terminal/operator-name.ts';
+import { wholeNumberOption } from '../../terminal/option-values.ts';
 import type { LimitsByName } from './limit-book.ts';
 import type { ModelLimitDocument } from './limit-documents.ts';
-import { resetLimitSchema, setLimitSchema } from './limit-requests.ts';
+import {
+  maxRequestsPerMinute,
+  maxTokensPerMinute,
+  resetLimitSchema,
+  setLimitSchema,
+} from './limit-requests.ts';
 import type { LimitService } from './limit-service.ts';
 import { limitsText } from './limits-text.ts';
 
@@ -22,8 +28,8 @@ interface LimitConfiguration {
 
 interface LimitsOptions extends StoreOptions {
   readonly json?: boolean;
-  readonly requests?: string;
-  readonly tokens?: string;
+  readonly requests?: number;
+  readonly tokens?: number;
   readonly reason?: string;
   readonly actor?: string;
 }
@@ -38,8 +44,8 @@ export function addLimitsCommand(program: Command, context: Context, bind: Bind)
     .action(bind((options: LimitsOptions) => list(context, options)));
   withOperation(limits.command('set'))
     .description('set the limits of a model in all running processes; what is not given is as configured')
-    .option('--requests <number>', 'requests a minute')
-    .option('--tokens <number>', 'tokens a minute')
+    .option('--requests <number>', 'requests a minute', wholeNumberOption(1, maxRequestsPerMinute))
+    .option('--tokens <number>', 'tokens a minute', wholeNumberOption(1, maxTokensPerMinute))
     .action(bind((model: string, _: unknown, command: Command) => set(context, model, command)));
   withOperation(limits.command('reset'))
     .description('let the limits of a model be as configured again')
@@ -65,8 +71,8 @@ async function set(context: Context, model: string, command: Command): Promise<n
   const order = parseRequest(setLimitSchema, {
     model,
     reason: options.reason,
-    ...(options.requests === undefined ? {} : { requestsPerMinute: Number(options.requests) }),
-    ...(options.tokens === undefined ? {} : { tokensPerMinute: Number(options.tokens) }),
+    ...(options.requests === undefined ? {} : { requestsPerMinute: options.requests }),
+    ...(options.tokens === undefined ? {} : { tokensPerMinute: options.tokens }),
   });
   const operator = { actor: operatorName(options.actor) };
   return show(

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { messageFilterFields } from './message-requests.ts';
 import { type StoreOptions, withStoreOptions } from '../../terminal/command-context.ts';
+import { namesOption } from '../../terminal/option-values.ts';
 
 /** The filters of `millrace messages` and `millrace tail`. */
 export interface MessageFilterOptions extends StoreOptions {
@@ -27,7 +28,7 @@ export function withMessageFilters(command: Command): Command {
     command.option(
       `--${name} <${name}>`,
       `only of this ${field.replace('_', ' ')}; repeat it for more`,
-      collected,
+      namesOption,
     );
   }
   return withStoreOptions(command)
@@ -47,8 +48,4 @@ export function messageFilterOf(options: MessageFilterOptions): Readonly<Record<
 /** Without what was not given. */
 export function given(options: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
-}
-
-function collected(value: string, before: readonly string[] = []): readonly string[] {
-  return [...before, value];
 }

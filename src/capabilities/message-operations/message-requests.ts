@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { filterValue } from '../../http/filter-value.ts';
 import { messageStates } from '../../engine/ledger/message-state.ts';
 import type { MessageFilter, MessagePlace } from './message-selection.ts';
 
@@ -40,7 +41,7 @@ const listOf = <Item extends z.ZodType>(item: Item) =>
     (value) => (Array.isArray(value) ? (value as readonly unknown[]) : [value]),
     z.array(item).min(1, 'has a value').max(maxFilterValues, `has at most ${maxFilterValues} values`),
   );
-const values = listOf(text(1024));
+const values = listOf(filterValue(1024));
 const states = listOf(z.enum(messageStates, { error: `is any of ${messageStates.join(', ')}` }));
 /** Years that every date and time stamp of the ledger can hold. */
 const moment = z

@@ -43,3 +43,12 @@ it.each([
     new RegExp(`\\s1\\s+${told.replaceAll(/[.+]/g, '\\$&')}$`),
   );
 });
+
+it('a list names the item as its sender does, and leaves out an id that was made for it', () => {
+  const rowOf = (item: string): string =>
+    messageListText({ messages: [{ ...message, item }] })
+      .split('\n')
+      .at(-1) ?? '';
+  expect(rowOf('contract-17.txt')).toContain('contract-17.txt');
+  expect(rowOf('0195a000-0000-7000-8000-000000000009')).not.toContain('000000000009');
+});

@@ -9,6 +9,8 @@ import type {
 } from './message-documents.ts';
 import { formatCount, renderTable, roundedUsd, type TableColumn } from '../../terminal/text-table.ts';
 
+import { itemName } from '../../terminal/item-name.ts';
+
 /* Messages for the terminal. */
 
 const right = (title: string): TableColumn => ({ title, align: 'right' });
@@ -18,17 +20,17 @@ export function messageListText({ messages, next }: MessageList): string {
   const more = next === undefined ? [] : ['', `There are more: --after ${next}`];
   if (messages.length === 0) return ['There are no such messages.', ...more].join('\n');
   const columns = [
-    ...['id', 'written', 'stage', 'state', 'team', 'customer', 'event'].map(left),
+    ...['id', 'item', 'written', 'stage', 'state', 'team', 'customer'].map(left),
     ...['attempts', 'calls', 'USD'].map(right),
   ];
   const rows = messages.map((message) => [
     message.id,
+    itemName(message.item),
     message.createdAt,
     stageOf(message),
     stateOf(message),
     message.origin.team,
     message.origin.customer,
-    message.eventId,
     formatCount(message.attempts),
     formatCount(message.calls),
     spentText(message),

@@ -82,7 +82,8 @@ type ProvidersInput = NonNullable<NonNullable<ConfigurationInput['models']>['pro
 
 /** Both vendors, played by the simulator; its bill names the call that each request was for. */
 function simulatedProviders(url: string): ProvidersInput {
-  const apiKey = 'simulated';
+  // No ordinary word: it is a secret, and taken out of what is shown.
+  const apiKey = 'key-for-the-simulator';
   return {
     openai: { kind: 'openai', baseUrl: `${url}/openai/v1`, apiKey, identify: true },
     anthropic: { kind: 'anthropic', baseUrl: `${url}/anthropic/v1`, apiKey, identify: true },

@@ -47,6 +47,7 @@ function report(changes: Partial<Sums> = {}, pending = 0): DemoReport {
         estimatedUpperUsd: zeroUsd,
         openUpperUsd: zeroUsd,
       },
+      lastHour: { wasted: [], failing: [] },
       unexportedRecords: 0,
       pauses: [],
       parked: {},

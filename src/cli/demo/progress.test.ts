@@ -28,6 +28,7 @@ function statusOf(stages: Readonly<Record<string, Partial<MessageCounts>>>): Hos
       estimatedUpperUsd: zeroUsd,
       openUpperUsd: zeroUsd,
     },
+    lastHour: { wasted: [], failing: [] },
     unexportedRecords: 0,
     pauses: [],
     parked: {},

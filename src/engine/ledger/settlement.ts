@@ -9,7 +9,8 @@ export type CallOutcome = 'ok' | 'error' | 'cancelled' | 'unsettled';
 export type Settlement = 'reported' | 'estimated' | 'free' | 'unsettled';
 
 /** Why the cost of a call is waste: no work of a stage rests on it. */
-export type WasteReason = 'failed' | 'aborted' | 'duplicate' | 'retried' | 'invalid_output';
+export const wasteReasons = ['failed', 'aborted', 'duplicate', 'retried', 'invalid_output'] as const;
+export type WasteReason = (typeof wasteReasons)[number];
 
 /** What happened to a call. */
 export interface SettledCall {

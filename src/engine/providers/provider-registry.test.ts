@@ -37,6 +37,17 @@ describe('a reference to a model', () => {
     expect(registry.languageModel('local/x')).toMatchObject({ priceProvider: 'local', timeoutMs: 600_000 });
   });
 
+  it('says which variable brings the provider that is missing, and what needs none', async () => {
+    const none = await ProviderRegistry.open({});
+    const ask = (reference: string) => () => none.languageModel(reference);
+    expect(ask('openai/gpt-5-mini')).toThrow(
+      /configured are: none\. Set OPENAI_API_KEY .* "millrace simulator"/,
+    );
+    expect(ask('anthropic/claude-haiku-4-5')).toThrow(/Set ANTHROPIC_API_KEY /);
+    expect(ask('nowhere/gpt-5')).toThrow(/models\.providers, or correct the name\.$/);
+    expect(() => registry.languageModel('openai/')).not.toThrow(/OPENAI_API_KEY/);
+  });
+
   it.each([
     'gpt-5',
     'nowhere/gpt-5',

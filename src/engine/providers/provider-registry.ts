@@ -8,6 +8,7 @@ import { defaultAnswerBounds, providerFetch } from './provider-fetch.ts';
 import {
   type HttpProviderKind,
   loadProviderSdks,
+  missingProviderAdvice,
   type ProviderModels,
   type ProviderSdks,
 } from './provider-sdks.ts';
@@ -168,9 +169,10 @@ export class ProviderRegistry {
   }
 
   #unknown(reference: string): AppError {
+    const isConfigured = this.#providers.has(reference.split('/', 1)[0] ?? '');
     return new AppError(
       'MILLRACE_MODEL_UNKNOWN',
-      `"${reference}" is no model of a configured provider; configured are: ${this.names.join(', ') || 'none'}`,
+      `"${reference}" is no model of a configured provider; configured are: ${this.names.join(', ') || 'none'}.${isConfigured ? '' : ` ${missingProviderAdvice(reference)}`}`,
     );
   }
 }

@@ -55,6 +55,19 @@ const madeByKey: Readonly<Record<HttpProviderKind, string>> = {
   'openai-compatible': '',
 };
 
+const keyVariables: ReadonlyMap<string, string> = new Map([
+  ['openai', 'OPENAI_API_KEY'],
+  ['anthropic', 'ANTHROPIC_API_KEY'],
+]);
+
+/** How a model of a provider that is not configured gets one: by its key, or for a trial without. */
+export function missingProviderAdvice(reference: string): string {
+  const variable = keyVariables.get(reference.split('/', 1)[0] ?? '');
+  return variable === undefined
+    ? 'Configure the provider under models.providers, or correct the name.'
+    : `Set ${variable} to a key of the provider. To try without one, run "millrace simulator" and name it under models.providers (docs/stages.md).`;
+}
+
 const packages = {
   openai: '@ai-sdk/openai',
   anthropic: '@ai-sdk/anthropic',

@@ -8,6 +8,7 @@ import {
   tell,
   withStoreOptions,
 } from '../../../terminal/command-context.ts';
+import { nameOption } from '../../../terminal/option-values.ts';
 import { shownText } from '../../../terminal/shown-text.ts';
 import { CostReports } from '../cost-reports.ts';
 import type { CostSettings } from '../cost-settings.ts';
@@ -35,7 +36,7 @@ export function addStatementCommand(
   withStoreOptions(costs.command('statement'))
     .description('what a team spent in a month, for people, spreadsheets or programs')
     .requiredOption('--month <month>', 'the month, as in 2026-11')
-    .option('--team <team>', 'the team; all teams without it')
+    .option('--team <team>', 'the team; all teams without it', nameOption)
     .option('--timezone <name>', 'whose month and days, as in Europe/Berlin; the setting without it')
     .addOption(
       new Option('--format <format>', 'form of the statement')
