@@ -42,6 +42,9 @@ interface RecentRow {
   readonly open_upper_usd: string;
 }
 
+/** The least id of calls that were asked for within a day: ids begin with their milliseconds, so that the primary key finds them. */
+const leastIdOfDay = `rpad(lpad(to_hex((extract(epoch from now() - interval '1 day') * 1000)::bigint), 12, '0'), 32, '0')::uuid`;
+
 /** Two groupings of one scan: by why they are waste (without a provider), and by model and kind of failure. */
 const readRecent = named(
   'ledger.read_recent_calls',
@@ -50,13 +53,13 @@ const readRecent = named(
      coalesce(sum(cost_usd), 0)::text as cost_usd,
      coalesce(sum(upper_bound_usd) filter (where cost_usd is null), 0)::text as open_upper_usd
    from millrace.calls
-   where greatest(settled_at, invalidated_at) > clock_timestamp() - interval '1 hour'
+   where id >= ${leastIdOfDay} and greatest(settled_at, invalidated_at) > clock_timestamp() - interval '1 hour'
      and (waste_reason is not null or outcome <> 'ok')
    group by grouping sets ((waste_reason), (provider, model, error_type))
    order by failed desc, waste_reason, provider, model, error_type`,
 );
 
-/** Reads what calls of the last hour wasted and how they failed. Looks at all calls that the ledger keeps: for people, not for loops. */
+/** Reads what calls of the last hour wasted and how they failed. Of those that were made within the last day: what was asked for earlier is not looked at. */
 export async function readRecentCalls(database: SqlDatabase): Promise<RecentCalls> {
   const { rows } = await database.query<RecentRow>(readRecent);
   return {
