@@ -1,5 +1,6 @@
 import { AppError } from '../kernel/app-error.ts';
-import { type ProviderConfig, ProviderRegistry } from '../engine/providers/provider-registry.ts';
+import type { ProviderConfig } from '../engine/providers/provider-config.ts';
+import { ProviderRegistry } from '../engine/providers/provider-registry.ts';
 import { type Clock, systemClock } from '../kernel/clock.ts';
 import { readOverlayFile } from '../pricing/overlay.ts';
 import { packagedPriceBook } from '../pricing/packaged-price-book.ts';

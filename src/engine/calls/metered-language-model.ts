@@ -30,7 +30,7 @@ import { languageDigest } from './request-digest.ts';
 import { acceptsSeed, languageParameters } from './request-parameters.ts';
 import { estimateTokens } from '../providers/token-estimate.ts';
 import { asRecord } from '../providers/token-usage.ts';
-import { rawUsageOfBody, tierOfMetadata, usageOf } from '../providers/usage-of-answer.ts';
+import { idInBody, rawUsageOfBody, tierOfMetadata, usageOf } from '../providers/usage-of-answer.ts';
 
 export interface MeteredLanguageModelOptions {
   readonly target: ModelTarget<LanguageModelV4>;
@@ -209,10 +209,11 @@ function reportOfResult(
     failure: undefined,
     usage: usageOf(target, raw, result.usage, body.units),
     rawUsage: raw,
-    answeredModel: result.response?.modelId,
+    answeredModel: result.response?.modelId ?? body.model,
     tier: body.tier ?? block.tier ?? tierOfMetadata(result.providerMetadata),
     geography: body.geography ?? block.geography,
-    providerRequestId: providerRequestIdOf(result.response?.headers) ?? result.response?.id,
+    providerRequestId:
+      providerRequestIdOf(result.response?.headers) ?? result.response?.id ?? idInBody(result.response?.body),
     headers: result.response?.headers,
     answer: () => encodeLanguageAnswer(answer),
     count: tokenCounter(target, options, () => contentText(result.content)),

@@ -270,7 +270,7 @@ class MeteredStream {
       failure,
       usage: isFinal ? usage : { ...usage, output: undefined },
       rawUsage: block,
-      answeredModel: response.modelId,
+      answeredModel: response.modelId ?? raw.model,
       tier: raw.tier ?? told.tier ?? tierOfMetadata(this.#finish?.providerMetadata),
       geography: raw.geography ?? told.geography,
       providerRequestId: providerRequestIdOf(headers) ?? response.id,

@@ -91,12 +91,14 @@ export function normalisedTier(tier: string): string {
 
 // Anthropic adds the thinking budget to the output that was asked for.
 function thinksOnTop({ kind }: ModelTarget<unknown>, options: LanguageModelV4CallOptions): boolean {
-  if (kind !== 'anthropic') return false;
+  if (kind !== 'anthropic' && kind !== 'bedrock') return false;
   const hasReasoning =
     options.reasoning !== undefined &&
     options.reasoning !== 'provider-default' &&
     options.reasoning !== 'none';
-  return hasReasoning || options.providerOptions?.['anthropic']?.['thinking'] !== undefined;
+  const { anthropic, bedrock, amazonBedrock } = options.providerOptions ?? {};
+  const isAsked = [anthropic?.['thinking'], bedrock?.['reasoningConfig'], amazonBedrock?.['reasoningConfig']];
+  return hasReasoning || isAsked.some((option) => option !== undefined);
 }
 
 function toolTokens({ tools }: LanguageModelV4CallOptions, contextTokens: number): number {
