@@ -205,3 +205,8 @@ export function priceProviderOfKind(
   const { vendor, isSpokenByOthers = false } = providerKinds[named];
   return isSpokenByOthers ? name : (vendor ?? name);
 }
+
+/** Claude at Vertex speaks and counts as Anthropic does. */
+export function isClaudeOfVertex(kind: string, modelId: string): boolean {
+  return kind === 'vertex' && modelId.startsWith('claude');
+}

@@ -5,7 +5,13 @@ import { invariant } from '../../kernel/invariant.ts';
 import { isStorableText } from '../../kernel/storable-text.ts';
 import { keepSecret, removerOf } from '../../telemetry/known-secrets.ts';
 import { defaultAnswerBounds, providerFetch } from './provider-fetch.ts';
-import { type HttpProviderKind, kindNamed, knownKindsText, priceProviderOfKind } from './provider-kinds.ts';
+import {
+  type HttpProviderKind,
+  isClaudeOfVertex,
+  kindNamed,
+  knownKindsText,
+  priceProviderOfKind,
+} from './provider-kinds.ts';
 import type { ProviderModels } from './provider-models.ts';
 import { variablesOf } from './provider-variables.ts';
 import { loadProviderSdks, type ProviderSdks } from './provider-sdks.ts';
@@ -143,7 +149,7 @@ export class ProviderRegistry {
       provider: provider.name,
       priceProvider: priceProviderOfKind(provider.name, config),
       kind: config.kind,
-      ...(config.kind === 'custom' && config.usage !== undefined ? { usageShape: config.usage } : {}),
+      usageShape: usageShapeOf(config, modelId),
       modelId,
       timeoutMs: config.timeoutMs ?? defaultTimeoutMs,
       identify: config.identify ?? false,
@@ -170,6 +176,12 @@ export class ProviderRegistry {
       `"${reference}" is no model of a configured provider; configured are: ${this.names.join(', ') || 'none'}${this.#providers.has(name) ? '' : `. ${whatToDoAbout(name)}`}`,
     );
   }
+}
+
+/** Undefined where the kind says it, or nobody does. */
+function usageShapeOf(config: ProviderConfig, modelId: string): UsageShape | undefined {
+  if (config.kind === 'custom') return config.usage;
+  return isClaudeOfVertex(config.kind, modelId) ? 'anthropic' : undefined;
 }
 
 /** What makes a provider of this name; the names that there are, when it is none of them. */
@@ -231,6 +243,7 @@ function cleanerOf(config: ProviderConfig): (text: string) => string {
 
 /** Counts of tokens become numbers, usage that an SDK insists on is there, and what the provider knows of our secrets does not come back. */
 function rewriteFor(kind: ProviderKind, clean: (text: string) => string): AnswerRewrite {
+  const mayBeAnthropic = kind === 'anthropic' || kind === 'vertex';
   return {
     header: clean,
     text: (text, part) => {
@@ -238,10 +251,10 @@ function rewriteFor(kind: ProviderKind, clean: (text: string) => string): Answer
       if (part === 'refusal') return safe;
       if (part === 'lines') {
         const lines = linesWithNumbers(safe);
-        return kind === 'anthropic' ? linesWithUsage(lines) : lines;
+        return mayBeAnthropic ? linesWithUsage(lines) : lines;
       }
       const whole = jsonWithNumbers(safe);
-      return kind === 'anthropic' ? wholeWithUsage(whole) : whole;
+      return mayBeAnthropic ? wholeWithUsage(whole) : whole;
     },
   };
 }

@@ -1,3 +1,4 @@
+import { isClaudeOfVertex } from './provider-kinds.ts';
 import type { MakeModels } from './provider-models.ts';
 
 /*
@@ -46,31 +47,44 @@ export const cloudLoaders = {
     };
   },
   vertex: async (): Promise<MakeModels> => {
-    const { createGoogleVertex } = await import('@ai-sdk/google-vertex');
+    const [{ createGoogleVertex }, { createGoogleVertexAnthropic }] = await Promise.all([
+      import('@ai-sdk/google-vertex'),
+      import('@ai-sdk/google-vertex/anthropic'),
+    ]);
     type Options = NonNullable<Parameters<typeof createGoogleVertex>[0]>;
     type AuthClient = NonNullable<NonNullable<Options['googleAuthOptions']>['authClient']>;
     return ({ baseUrl, apiKey, headers, fetch, account }) => {
       const { project, location, accessToken, credentialsFile } = account;
-      const vertex = createGoogleVertex({
-        // An empty key is none: the package then signs in with credentials.
-        apiKey,
+      const googleAuthOptions =
+        accessToken !== undefined
+          ? // All that is asked of a client for one token.
+            { authClient: tokenClient(accessToken) as unknown as AuthClient }
+          : credentialsFile !== undefined
+            ? { keyFilename: credentialsFile }
+            : undefined;
+      const shared = {
         ...(project === undefined ? {} : { project }),
         ...(location === undefined ? {} : { location }),
-        ...(baseUrl === undefined ? {} : { baseURL: baseUrl }),
-        ...(accessToken !== undefined
-          ? {
-              // All that is asked of a client for one token.
-              googleAuthOptions: { authClient: tokenClient(accessToken) as unknown as AuthClient },
-            }
-          : credentialsFile === undefined
-            ? {}
-            : { googleAuthOptions: { keyFilename: credentialsFile } }),
+        ...(googleAuthOptions === undefined ? {} : { googleAuthOptions }),
         headers,
         fetch,
+      };
+      // An empty key is none: the package then signs in with credentials.
+      const gemini = createGoogleVertex({
+        ...shared,
+        apiKey,
+        ...(baseUrl === undefined ? {} : { baseURL: baseUrl }),
+      });
+      const claude = createGoogleVertexAnthropic({
+        ...shared,
+        project: project ?? '',
+        location: location ?? '',
+        ...(baseUrl === undefined ? {} : { baseURL: claudeUrl(baseUrl) }),
       });
       return {
-        language: (modelId) => vertex.languageModel(modelId),
-        embedding: (modelId) => vertex.embeddingModel(modelId),
+        language: (modelId) =>
+          isClaudeOfVertex('vertex', modelId) ? claude.languageModel(modelId) : gemini.languageModel(modelId),
+        embedding: (modelId) => gemini.embeddingModel(modelId),
       };
     };
   },
@@ -86,6 +100,11 @@ function azureUrl(baseUrl: string): string {
   const { hostname, pathname } = new URL(baseUrl);
   const isBare = pathname === '/' && hostname.endsWith('.azure.com');
   return isBare ? `${baseUrl.replace(/\/+$/, '')}/openai` : baseUrl;
+}
+
+/** The models of Anthropic stand beside Google's. */
+function claudeUrl(baseUrl: string): string {
+  return baseUrl.replace(/\/publishers\/google\/*$/, '/publishers/anthropic/models');
 }
 
 function tokenClient(token: string) {

@@ -69,7 +69,7 @@ export function usageOf(
 /** Whose usage is read. */
 export interface UsageSource {
   readonly kind: ProviderKind;
-  /** In whose words a provider in code reports usage; told by its fields when it is not said. */
+  /** In whose words usage is reported, where not in its kind's; of a provider in code told by its fields when it is not said. */
   readonly usageShape?: UsageShape | undefined;
 }
 
@@ -79,7 +79,7 @@ function shapeFor(
   raw: JsonRecord,
 ): UsageShape | undefined {
   if (kind === 'custom') return declared ?? shapeOf(raw);
-  return providerKinds[kind].usage;
+  return declared ?? providerKinds[kind].usage;
 }
 
 /** The tier in the SDK's metadata of an answer, for what hides the body. */

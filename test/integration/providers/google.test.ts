@@ -21,6 +21,15 @@ const usageMetadata = {
   cacheTokensDetails: [{ modality: 'TEXT', tokenCount: 1000 }],
 };
 
+const claude = { type: 'message', id: 'msg_vrtx_1', role: 'assistant', model: 'claude-sonnet-4-5-20250929' };
+const claudeUsage = {
+  input_tokens: 200,
+  output_tokens: 1,
+  cache_read_input_tokens: 1000,
+  cache_creation_input_tokens: 300,
+  cache_creation: { ephemeral_5m_input_tokens: 300, ephemeral_1h_input_tokens: 0 },
+};
+
 function answerOf(text: string, more: Readonly<Record<string, unknown>>) {
   return {
     candidates: [{ content: { role: 'model', parts: [{ text }] }, index: 0, ...more }],
@@ -98,5 +107,45 @@ describe('Google', () => {
     ],
     signedWith: (headers) =>
       headers['x-goog-api-key'] === 'express-key' && headers.authorization === undefined,
+  });
+  testNativeProvider(native, {
+    title: 'Claude at Vertex, which counts as Anthropic does',
+    name: 'vertex',
+    config: (url) => ({
+      kind: 'vertex',
+      accessToken: 'oauth-token',
+      baseUrl: `${url}/v1/projects/mill/locations/global/publishers/google`,
+    }),
+    model: 'claude-sonnet-4-5@20250929',
+    whole: {
+      headers: { 'request-id': 'req_vrtx_1' },
+      body: JSON.stringify({
+        ...claude,
+        content: [{ type: 'text', text: 'Four.' }],
+        stop_reason: 'end_turn',
+        usage: { ...claudeUsage, output_tokens: 12 },
+      }),
+    },
+    stream: eventStream(
+      [
+        { type: 'message_start', message: { ...claude, content: [], usage: claudeUsage } },
+        { type: 'content_block_start', index: 0, content_block: { type: 'text', text: '' } },
+        { type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text: 'Four.' } },
+        { type: 'content_block_stop', index: 0 },
+        { type: 'message_delta', delta: { stop_reason: 'end_turn' }, usage: { output_tokens: 12 } },
+        { type: 'message_stop' },
+      ],
+      { 'request-id': 'req_vrtx_1' },
+      false,
+    ),
+    paths: [
+      '/v1/projects/mill/locations/global/publishers/anthropic/models/claude-sonnet-4-5@20250929:rawPredict',
+      '/v1/projects/mill/locations/global/publishers/anthropic/models/claude-sonnet-4-5@20250929:streamRawPredict',
+    ],
+    signedWith: (headers) => headers.authorization === 'Bearer oauth-token',
+    tokens: { uncached_input: 200, cache_read: 1000, cache_write_5m: 300, text_output: 12 },
+    arithmetic: '200×3 + 1000×0.3 + 300×3.75 + 12×15',
+    answered: 'claude-sonnet-4-5-20250929',
+    requestId: 'req_vrtx_1',
   });
 });
