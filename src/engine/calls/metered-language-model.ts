@@ -16,6 +16,7 @@ import type { ModelFailure } from '../providers/classify-model-error.ts';
 import type { GivenAnswers } from './given-answers.ts';
 import { meteredStream } from './metered-stream.ts';
 import { contentText, promptText } from '../providers/prompt-text.ts';
+import { ownReading } from '../providers/own-usage.ts';
 import type { ModelTarget } from '../providers/provider-registry.ts';
 import {
   answerOfResult,
@@ -205,13 +206,19 @@ function reportOfResult(
   const raw = body.usage ?? asRecord(result.usage.raw);
   // A model that hides the body may still hand on the provider's own usage block.
   const block = rawUsageOfBody({ usage: raw });
+  const own = ownReading(target, {
+    usage: result.usage.raw,
+    body: result.response?.body,
+    headers: result.response?.headers,
+    providerMetadata: result.providerMetadata,
+  });
   return {
     failure: undefined,
-    usage: usageOf(target, raw, result.usage, body.units),
+    usage: own?.usage ?? usageOf(target, raw, result.usage, body.units),
     rawUsage: raw,
     answeredModel: result.response?.modelId ?? body.model,
-    tier: body.tier ?? block.tier ?? tierOfMetadata(result.providerMetadata),
-    geography: body.geography ?? block.geography,
+    tier: own?.tier ?? body.tier ?? block.tier ?? tierOfMetadata(result.providerMetadata),
+    geography: own?.geography ?? body.geography ?? block.geography,
     providerRequestId:
       providerRequestIdOf(result.response?.headers) ?? result.response?.id ?? idInBody(result.response?.body),
     headers: result.response?.headers,

@@ -3,6 +3,7 @@ import { AppError } from '../../kernel/app-error.ts';
 import { accountFaults } from './provider-account.ts';
 import type { HttpProviderKind } from './provider-kinds.ts';
 import type { ProviderAccount } from './provider-models.ts';
+import type { ReadUsage } from './own-usage.ts';
 import type { UsageShape } from './usage-shapes.ts';
 
 /** A provider that is reached over HTTP. */
@@ -38,6 +39,11 @@ export interface CustomProviderConfig {
    * read from the SDK's own fields, which have no modalities and no uses of tools.
    */
   readonly usage?: UsageShape;
+  /**
+   * Reads the usage of an answer that is in none of these forms. What it returns is checked and bounded like any report; what
+   * it throws makes the call estimated.
+   */
+  readonly readUsage?: ReadUsage;
   readonly priceProvider?: string;
   readonly timeoutMs?: number;
   readonly identify?: boolean;

@@ -19,6 +19,7 @@ import { secretsOfProvider } from './provider-secrets.ts';
 import { linesWithUsage, wholeWithUsage } from './missing-usage.ts';
 import { jsonWithNumbers, linesWithNumbers } from './readable-usage.ts';
 import { type AnswerRewrite, rewrittenAnswers } from './rewritten-answer.ts';
+import type { ReadUsage } from './own-usage.ts';
 import type { UsageShape } from './usage-shapes.ts';
 import {
   checkProviders,
@@ -35,6 +36,8 @@ export interface ModelTarget<Model> {
   readonly priceProvider: string;
   readonly kind: ProviderKind;
   readonly usageShape?: UsageShape | undefined;
+  /** How a provider in code reads usage itself. */
+  readonly readUsage?: ReadUsage | undefined;
   readonly modelId: string;
   readonly timeoutMs: number;
   readonly identify: boolean;
@@ -150,6 +153,7 @@ export class ProviderRegistry {
       priceProvider: priceProviderOfKind(provider.name, config),
       kind: config.kind,
       usageShape: usageShapeOf(config, modelId),
+      readUsage: config.kind === 'custom' ? config.readUsage : undefined,
       modelId,
       timeoutMs: config.timeoutMs ?? defaultTimeoutMs,
       identify: config.identify ?? false,

@@ -3,6 +3,7 @@ import type { ProviderKind } from './provider-config.ts';
 import { providerKinds } from './provider-kinds.ts';
 import type { UnitCounts } from '../../pricing/usage-units.ts';
 import { chargedUsd, unitsOfBody } from './usage-counts.ts';
+import type { ReadUsage } from './own-usage.ts';
 import { shapeOf, usageInShape, type UsageShape } from './usage-shapes.ts';
 import {
   asRecord,
@@ -71,6 +72,7 @@ export interface UsageSource {
   readonly kind: ProviderKind;
   /** In whose words usage is reported, where not in its kind's; of a provider in code told by its fields when it is not said. */
   readonly usageShape?: UsageShape | undefined;
+  readonly readUsage?: ReadUsage | undefined;
 }
 
 function shapeFor(
