@@ -57,7 +57,7 @@ function frameBytesOf(prelude: Buffer): number {
 function changed(frame: Buffer, change: (payload: string) => string): Buffer {
   const start = preludeBytes + frame.readUInt32BE(4);
   const end = frame.byteLength - checksumBytes;
-  if (start > end) return frame;
+  if (frame.readUInt32BE(0) !== frame.byteLength || start > end) return frame;
   const before = frame.subarray(start, end).toString('utf8');
   const after = change(before);
   return after === before ? frame : frameOf(frame.subarray(preludeBytes, start), Buffer.from(after, 'utf8'));

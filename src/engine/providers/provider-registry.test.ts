@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { AppError } from '../../kernel/app-error.ts';
 import { ProviderRegistry } from './provider-registry.ts';
 import { ScriptedEmbeddingModel, ScriptedModel } from '../../testing/scripted-model.ts';
 
@@ -81,5 +82,25 @@ describe('a configuration', () => {
         ),
       }),
     );
+  });
+});
+
+describe('a package that is not installed', () => {
+  it('is missed by whoever asks for its models, when only the environment made the provider', () => {
+    const missing = new AppError('MILLRACE_PACKAGE_MISSING', 'npm install "@ai-sdk/google@^4.0.0"');
+    const partly = new ProviderRegistry(
+      {
+        google: { kind: 'google', apiKey: 'k', isImplied: true },
+        scripted: { kind: 'custom', model: (id) => new ScriptedModel([], id) },
+      },
+      new Map(),
+      undefined,
+      new Map([['google', missing]]),
+    );
+    expect(partly.names).toEqual(['scripted']);
+    expect(partly.languageModel('scripted/any').modelId).toBe('any');
+    for (const name of ['google', 'gemini']) {
+      expect(() => partly.languageModel(`${name}/gemini-2.5-pro`)).toThrow(missing);
+    }
   });
 });
