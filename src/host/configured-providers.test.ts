@@ -109,13 +109,20 @@ describe('accounts in the environment', () => {
 
 describe('an entry', () => {
   it.each([
-    ['a kind that nobody knows', { eu: { kind: 'gemni' } }, 'eu.kind', '"gemni" is not known; known are: openai'],
+    [
+      'a kind that nobody knows',
+      { eu: { kind: 'gemni' } },
+      'eu.kind',
+      '"gemni" is not known; known are: openai',
+    ],
     ['a name that is no kind', { eu: {} }, 'eu.kind', 'is missing, and "eu" is none by itself'],
   ])('with %s is refused with the kinds that there are', (_, providers, field, problem) => {
     expect(() => load({}, providers)).toThrow(
       expect.objectContaining({
         code: 'MILLRACE_CONFIG_INVALID',
-        faults: [{ field: `models.providers.${field}`, problem: expect.stringContaining(problem) as unknown }],
+        faults: [
+          { field: `models.providers.${field}`, problem: expect.stringContaining(problem) as unknown },
+        ],
       }),
     );
     expect(() => load({}, providers)).toThrow(/google \(also gemini/);
@@ -132,7 +139,12 @@ describe('an entry', () => {
     ],
     ['no resource', { azure: { apiKey: 'k' } }, 'azure.resourceName', 'AZURE_RESOURCE_NAME'],
     ['no project', { vertex: { location: 'global' } }, 'vertex.project', 'GOOGLE_VERTEX_PROJECT'],
-    ['a region of another cloud', { groq: { apiKey: 'k', region: 'x' } }, 'groq.region', 'no setting of the kind'],
+    [
+      'a region of another cloud',
+      { groq: { apiKey: 'k', region: 'x' } },
+      'groq.region',
+      'no setting of the kind',
+    ],
     [
       'a region that would change the address',
       { bedrock: { apiKey: 'k', region: 'x.evil.example/' } },
@@ -164,11 +176,15 @@ describe('an entry', () => {
 
 describe('the list of providers', () => {
   it('has what is configured, then what could be, and nothing of any account', () => {
-    const rows = providerRows(
-      load({ GROQ_API_KEY: 'groq-secret' }, { gemini: { apiKey: 'gemini-secret' } }),
-    );
+    const rows = providerRows(load({ GROQ_API_KEY: 'groq-secret' }, { gemini: { apiKey: 'gemini-secret' } }));
     expect(rows.slice(0, 3)).toMatchObject([
-      { provider: 'gemini', kind: 'google', configuredBy: 'entry', prices: 'google', package: '@ai-sdk/google' },
+      {
+        provider: 'gemini',
+        kind: 'google',
+        configuredBy: 'entry',
+        prices: 'google',
+        package: '@ai-sdk/google',
+      },
       { provider: 'groq', kind: 'groq', configuredBy: 'environment', prices: 'groq' },
       { provider: 'openai', todo: 'set OPENAI_API_KEY, or configure models.providers.openai' },
     ]);

@@ -53,7 +53,10 @@ export function providerRows(configuration: Pick<Configuration, 'models'>): read
   ];
 }
 
-function facts(provider: string, kind: HttpProviderKind): Pick<ProviderRow, 'provider' | 'kind' | 'package' | 'installed'> {
+function facts(
+  provider: string,
+  kind: HttpProviderKind,
+): Pick<ProviderRow, 'provider' | 'kind' | 'package' | 'installed'> {
   const name = providerKinds[kind].package;
   const installed = installedVersion(name);
   return { provider, kind, package: name, ...(installed === undefined ? {} : { installed }) };

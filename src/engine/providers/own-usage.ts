@@ -66,7 +66,9 @@ export function ownReading(
     read = readUsage(answer);
     return read === undefined ? undefined : checked(read);
   } catch (error) {
-    return nothingRead(`readUsage failed: ${error instanceof Error ? error.message : 'with what is no error'}`);
+    return nothingRead(
+      `readUsage failed: ${error instanceof Error ? error.message : 'with what is no error'}`,
+    );
   }
 }
 
@@ -78,7 +80,8 @@ function nothingRead(fault: string): CheckedReading {
 function checked(read: unknown): CheckedReading {
   const reading = asRecord(read);
   const tokens = asRecord(reading?.['tokens']);
-  if (reading === undefined || tokens === undefined) return nothingRead('readUsage returned no tokens by class');
+  if (reading === undefined || tokens === undefined)
+    return nothingRead('readUsage returned no tokens by class');
   const faults: string[] = [];
   const counts = countsOf<TokenClass>(tokens, tokenClasses, faults);
   const units = countsOf<UsageUnit>(asRecord(reading['units']) ?? {}, usageUnits, faults);

@@ -70,7 +70,11 @@ describe('a provider in code that reads its usage itself', () => {
     const rows = await callsWith(sound, readUsage);
     expect(rows).toHaveLength(2);
     for (const row of rows) {
-      expect(JSON.parse(row.tokens ?? '')).toEqual({ uncached_input: 500, cache_read: 1000, text_output: 12 });
+      expect(JSON.parse(row.tokens ?? '')).toEqual({
+        uncached_input: 500,
+        cache_read: 1000,
+        text_output: 12,
+      });
       // 500 × 0.15 + 1000 × 0.075 + 12 × 0.6 = 157.2, a million.
       expect(row).toMatchObject({ settlement: 'reported', cost_usd: '0.0001572', tier: 'default' });
       expect(JSON.parse(row.raw_usage ?? '')).toEqual(sound);
