@@ -101,7 +101,7 @@ export const accountsSchema = z
         z
           .strictObject(
             Object.fromEntries(
-              Object.entries(fields).map(([field, variables]) => [
+              Object.entries<readonly string[]>(fields).map(([field, variables]) => [
                 field,
                 accountSetting(kind as AccountKind, field as VariableField, variables),
               ]),

@@ -3,6 +3,7 @@ import { generateText, streamText } from 'ai';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { frameOf } from '../../src/engine/providers/event-stream-frames.ts';
 import type { ProviderConfig } from '../../src/engine/providers/provider-config.ts';
+import type { CallGroup } from '../../src/engine/calls/call-group.ts';
 import { ProviderRegistry } from '../../src/engine/providers/provider-registry.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { formatUsd } from '../../src/kernel/money.ts';
@@ -47,8 +48,19 @@ export interface NativeRequest {
   readonly headers: IncomingHttpHeaders;
 }
 
-/** Opens what the tests of a file share. */
-export function nativeProviders() {
+/** What the tests of a file share. */
+export interface NativeProviders {
+  readonly url: string;
+  readonly models: ModelsHarness;
+  readonly requests: readonly NativeRequest[];
+  /** How the provider answers from now on. */
+  answerWith(answer: NativeAnswer, status?: number): void;
+  /** A scope for a new message, whose one provider is the given one. */
+  open(name: string, config: ProviderConfig): Promise<CallGroup>;
+}
+
+/** Opens it before the tests, and closes it after them. */
+export function nativeProviders(): NativeProviders {
   let models: ModelsHarness;
   let provider: AnsweringProvider;
   const requests: NativeRequest[] = [];
@@ -87,7 +99,7 @@ export function nativeProviders() {
 }
 
 /** Registers a test of a whole answer and one of a streamed one. */
-export function testNativeProvider(native: ReturnType<typeof nativeProviders>, wanted: NativeCase): void {
+export function testNativeProvider(native: NativeProviders, wanted: NativeCase): void {
   const { name, config, model, whole, stream, paths, signedWith } = wanted;
   const check = (row: CallRow | undefined, path: string): void => {
     expect(row).toMatchObject({

@@ -15,7 +15,7 @@ const accountFields: Readonly<Partial<Record<HttpProviderKind, readonly (keyof P
 };
 
 /** All of them. */
-export const allAccountFields = Object.values(accountFields).flat();
+const allAccountFields = Object.values(accountFields).flat();
 
 /** The fields of an account that are secrets. */
 export const secretAccountFields = ['accessKeyId', 'secretAccessKey', 'sessionToken', 'accessToken'] as const;

@@ -160,7 +160,7 @@ export const providerKinds: Readonly<Record<HttpProviderKind, KindFacts>> = fact
 export const httpProviderKinds = Object.keys(facts) as readonly HttpProviderKind[];
 
 /** The other names of a kind: those of its vendor in the price book. Google has two kinds, which their names tell apart. */
-export function otherNamesOf(kind: HttpProviderKind): readonly string[] {
+function otherNamesOf(kind: HttpProviderKind): readonly string[] {
   const { vendor } = providerKinds[kind];
   if (vendor === undefined) return [];
   const isVertex = kind === 'vertex';
