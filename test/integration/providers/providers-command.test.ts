@@ -2,10 +2,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-// Loaded here: what commands load late, such as a package that defines globals, is not left behind by a test.
-import '../../../src/host/command-installation.ts';
-import '../../../src/host/provider-rows.ts';
 import { runCommand } from '../../support/run-command.ts';
+
+// Before any test: a package that commands load late defines globals, which no test leaves behind.
+await import('../../../src/host/command-installation.ts');
+await import('../../../src/host/provider-rows.ts');
 
 let directory: string;
 let config: string;
