@@ -48,7 +48,7 @@ const owners = [
   { name: 'tokens', packages: ['tiktoken'], folders: ['src/engine/providers'] },
   {
     name: 'providers',
-    packages: ['@ai-sdk/(?!provider$|provider/)[^/]+'],
+    packages: ['@ai-sdk/(?!provider$|provider/)[^/]+', '@openrouter/[^/]+'],
     folders: ['src/engine/providers'],
   },
   // The interface of models, which handlers get and test kits give.

@@ -1,3 +1,4 @@
+import { httpProviderKinds } from '../src/engine/providers/provider-kinds.ts';
 import { listSettings, type SettingEntry } from '../src/host/load-configuration.ts';
 import { markdownTable } from './markdown-table.ts';
 
@@ -6,7 +7,9 @@ export function configurationDocument(): string {
   const settings = listSettings();
   const rows = settings.map((setting) => [
     `\`${setting.path}\``,
-    setting.env === undefined ? '' : `\`${setting.env}\``,
+    setting.env === undefined
+      ? ''
+      : [setting.env, ...(setting.alsoEnv ?? [])].map((name) => `\`${name}\``).join(', '),
     setting.defaultText === '' ? '' : `\`${setting.defaultText}\``,
     meaningOf(setting),
   ]);
@@ -45,12 +48,15 @@ ${markdownTable(['Setting', 'Environment variable', 'Default', 'Meaning'], rows)
 
 | Member | Meaning |
 | --- | --- |
-| \`kind\` | \`openai\`, \`anthropic\`, or \`openai-compatible\`. Required |
+| \`kind\` | How it is spoken to: ${httpProviderKinds.map((kind) => `\`${kind}\``).join(', ')}, or another of their [names](providers.md). Not needed where the provider's own name is one of them |
 | \`baseUrl\` | Where its API is, without a slash at the end. The vendor's own unless given; required for \`openai-compatible\` |
 | \`apiKey\` | Its key. *Secret* |
-| \`api\` | \`openai\` only: which endpoint chat models use, \`responses\` (default) or \`chat\` |
-| \`priceProvider\` | The catalogue provider whose prices apply, when it is not the provider's own name |
+| \`api\` | \`openai\` and \`azure\` only: which endpoint chat models use, \`responses\` (default) or \`chat\` |
+| \`priceProvider\` | The catalogue provider whose prices apply, when they are not those of the kind's vendor. Gateways that speak like OpenAI or Anthropic have the prices of their own name |
 | \`headers\` | Sent with every request |
+| \`region\`, \`accessKeyId\`, \`secretAccessKey\`, \`sessionToken\` | \`bedrock\` only: the region, and the key that signs requests when there is no \`apiKey\`. *Secret*, but for the region |
+| \`resourceName\`, \`apiVersion\`, \`deploymentUrls\` | \`azure\` only: the resource, when no \`baseUrl\` says where it is; the API's version; \`true\` for addresses with the deployment in them |
+| \`project\`, \`location\`, \`accessToken\`, \`credentialsFile\` | \`vertex\` only: the project and location; a token as it is (*secret*), or a file of credentials, when the machine has none of its own |
 | \`timeoutMs\` | How long one request may take, its whole stream included. Default 600000 |
 | \`identify\` | Sends the ids of call and message as request headers: for a provider of your own, such as the simulator |
 

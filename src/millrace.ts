@@ -18,7 +18,8 @@ export type {
 export { defineMessage } from './messages/message-type.ts';
 export type { Origin } from './messages/origin.ts';
 export type { StandardSchema } from './messages/standard-schema.ts';
-export type { ProviderConfig } from './engine/providers/provider-registry.ts';
+export type { AnswerToRead, ReadUsage, UsageReading } from './engine/providers/own-usage.ts';
+export type { ProviderConfig } from './engine/providers/provider-config.ts';
 export type { DeadLetterService } from './capabilities/dead-letters/dead-letter-service.ts';
 export type { MessageService } from './capabilities/message-operations/message-service.ts';
 export type { MessageEnd, WaitOptions } from './capabilities/message-operations/message-waiter.ts';

@@ -25,6 +25,7 @@ import { addMessagesCommand } from '../capabilities/message-operations/messages-
 import { addMigrateCommand } from './migrate-command.ts';
 import { isWrongUsage } from './option-faults.ts';
 import { shownText } from '../terminal/shown-text.ts';
+import { addProvidersCommand } from './providers-command.ts';
 import { addSimulatorCommand } from './simulator-command.ts';
 import { addStartCommand } from './start-command.ts';
 import { addStatusCommand } from './status-command.ts';
@@ -90,6 +91,7 @@ function commandsOf(context: CommandContext<Configuration>, bind: Bind): Command
     addPausesCommands,
     addLimitsCommand,
     addEraseCommand,
+    addProvidersCommand,
     addPricesCommand,
     addKeysCommand,
     addAuditCommand,

@@ -1,5 +1,6 @@
 import { AppError } from '../kernel/app-error.ts';
-import { type ProviderConfig, ProviderRegistry } from '../engine/providers/provider-registry.ts';
+import type { ProviderConfig } from '../engine/providers/provider-config.ts';
+import { ProviderRegistry } from '../engine/providers/provider-registry.ts';
 import { type Clock, systemClock } from '../kernel/clock.ts';
 import { readOverlayFile } from '../pricing/overlay.ts';
 import { packagedPriceBook } from '../pricing/packaged-price-book.ts';
@@ -7,6 +8,7 @@ import type { Pricer } from '../pricing/price.ts';
 import type { PriceBook } from '../pricing/price-book.ts';
 import { catalogueProviders } from '../pricing/provider-names.ts';
 import type { Configuration } from './configuration.ts';
+import { configuredProviders } from './configured-providers.ts';
 
 /** The configured providers, and those given besides, with the prices that apply to them. */
 export async function configuredModels(
@@ -40,27 +42,4 @@ function checkPriceProviders({ models }: Configuration, book: PriceBook): void {
   if (faults.length === 0) return;
   const listed = faults.map(({ field, problem }) => `${field}: ${problem}`).join('; ');
   throw new AppError('MILLRACE_CONFIG_INVALID', `The model providers are not valid: ${listed}`, { faults });
-}
-
-/** The providers of the configuration: named ones, and the two whose keys are set. */
-function configuredProviders({ models }: Configuration): Readonly<Record<string, ProviderConfig>> {
-  const { openaiApiKey, anthropicApiKey, providers } = models;
-  return {
-    ...(openaiApiKey === undefined ? {} : { openai: { kind: 'openai' as const, apiKey: openaiApiKey } }),
-    ...(anthropicApiKey === undefined
-      ? {}
-      : { anthropic: { kind: 'anthropic' as const, apiKey: anthropicApiKey } }),
-    ...withoutUndefined(providers),
-  };
-}
-
-function withoutUndefined(providers: Configuration['models']['providers']): Record<string, ProviderConfig> {
-  return Object.fromEntries(
-    Object.entries(providers).map(([name, provider]) => [
-      name,
-      Object.fromEntries(
-        Object.entries(provider).filter(([, value]) => value !== undefined),
-      ) as unknown as ProviderConfig,
-    ]),
-  );
 }

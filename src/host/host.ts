@@ -14,7 +14,7 @@ import type { RegisteredStage, StageRegistry } from '../engine/pipeline/stage-re
 import { StageWorker } from '../engine/pipeline/stage-worker.ts';
 import { StageWorkers } from '../engine/pipeline/stage-workers.ts';
 import { stopWorkers } from '../engine/pipeline/stop-workers.ts';
-import type { ProviderConfig } from '../engine/providers/provider-registry.ts';
+import type { ProviderConfig } from '../engine/providers/provider-config.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
 import type { Tracing } from '../telemetry/tracing.ts';

@@ -1,3 +1,4 @@
+import { secretAccountFields } from '../engine/providers/provider-account.ts';
 import { secretsOfAddress, secretsOfProvider } from '../engine/providers/provider-secrets.ts';
 import { keepSecret } from '../telemetry/known-secrets.ts';
 import type { SettingNotes } from '../kernel/setting.ts';
@@ -18,8 +19,10 @@ export function keepConfiguredSecrets(
     else if (secret === true) keepSecret(value);
   }
   for (const provider of Object.values(recordOf(valueAt(configuration, 'models.providers')))) {
-    const { apiKey, baseUrl, headers } = recordOf(provider);
+    const given = recordOf(provider);
+    const { apiKey, baseUrl, headers } = given;
     const credentials = {
+      ...Object.fromEntries(secretAccountFields.map((field) => [field, textOf(given[field])])),
       apiKey: textOf(apiKey),
       baseUrl: textOf(baseUrl),
       headers: Object.fromEntries(

@@ -57,7 +57,12 @@ export function unknownVariablesOf(environment: Environment): readonly string[] 
 }
 
 function knownVariables(): ReadonlySet<string> {
-  return new Set(['MILLRACE_CONFIG', ...listSettings().flatMap(({ env }) => env ?? [])]);
+  return new Set(['MILLRACE_CONFIG', ...listSettings().flatMap(variablesOf)]);
+}
+
+/** The variables that set it, the first first. */
+function variablesOf({ env, alsoEnv = [] }: SettingNotes): readonly string[] {
+  return env === undefined ? [] : [env, ...alsoEnv];
 }
 
 /** Every setting with its variable, default and help. */
@@ -87,8 +92,10 @@ function* walk(
 function fromEnvironment(environment: Environment): Record<string, unknown> {
   const found: Record<string, unknown> = {};
   for (const { path, notes } of walk(configurationSchema, [])) {
-    const value = notes.env === undefined ? undefined : environment[notes.env];
-    if (value === undefined || value === '') continue;
+    const value = variablesOf(notes)
+      .map((name) => environment[name])
+      .find((text) => text !== undefined && text !== '');
+    if (value === undefined) continue;
     let target = found;
     for (const key of path.slice(0, -1)) target = (target[key] ??= {}) as Record<string, unknown>;
     target[path.at(-1) ?? ''] = value;

@@ -12,7 +12,7 @@ import type { RegisteredStage } from '../engine/pipeline/stage-registry.ts';
 import { stageMetadata } from '../engine/pipeline/stage.decorator.ts';
 import type { StageDefinition } from '../engine/pipeline/stage-definition.ts';
 import type { StageHandler } from '../engine/pipeline/stage-context.ts';
-import type { ProviderConfig } from '../engine/providers/provider-registry.ts';
+import type { ProviderConfig } from '../engine/providers/provider-config.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { createLogger } from '../telemetry/logging.ts';
 import type { Configuration, ConfigurationInput } from './configuration.ts';

@@ -1,32 +1,16 @@
 import { z } from 'zod';
-import { setting, secretText, wholeNumber, urlOf, onOff, modelReference } from '../kernel/setting.ts';
+import { setting, secretText, wholeNumber, onOff, modelReference } from '../kernel/setting.ts';
+import { accountsSchema, providersSchema } from './provider-settings.ts';
 
 /* The settings about models. */
-
-const providerSchema = z.strictObject({
-  kind: z.enum(['openai', 'anthropic', 'openai-compatible']),
-  baseUrl: urlOf('http:', 'https:').optional(),
-  apiKey: secretText.min(1).optional(),
-  /** Which of OpenAI's endpoints chat models use. */
-  api: z.enum(['responses', 'chat']).optional(),
-  /** The catalogue provider whose prices apply, when it is not the provider's own name. */
-  priceProvider: z.string().min(1).optional(),
-  headers: z.record(z.string(), z.string()).optional(),
-  timeoutMs: wholeNumber(100, 3_600_000).optional(),
-  /** How large an answer may be, decompressed. */
-  maxAnswerBytes: wholeNumber(1024, 2_147_483_647).optional(),
-  /** How long an answer that has begun may be silent. */
-  idleTimeoutMs: wholeNumber(100, 3_600_000).optional(),
-  /** Sends the call's and message's ids as request headers: for a provider of one's own, such as the simulator. */
-  identify: z.boolean().optional(),
-});
 
 /** Providers, prices, answers, and who stands in for a model. */
 export const modelSettings = z
   .strictObject({
-    providers: setting(z.record(z.string().regex(/^[a-z][a-z0-9-]*$/), providerSchema).default({}), {
-      help: 'Providers by the name that stands before the slash in `provider/model`. `openai` and `anthropic` exist when their API keys are set.',
+    providers: setting(providersSchema.default({}), {
+      help: 'Providers by the name that stands before the slash in `provider/model` (docs/providers.md). Those whose account is in the environment exist without an entry.',
     }),
+    accounts: accountsSchema,
     openaiApiKey: setting(secretText.min(1).optional(), {
       env: 'OPENAI_API_KEY',
       help: "Makes the provider `openai` with OpenAI's endpoint.",

@@ -1,4 +1,4 @@
-import { missingProviderAdvice } from '../engine/providers/provider-sdks.ts';
+import { missingProviderAdvice } from '../engine/providers/missing-provider.ts';
 import { AppError } from '../kernel/app-error.ts';
 import type { StartupFinding } from '../capabilities/startup-check.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -188,7 +188,7 @@ function modelFinding({ reference, stage, state }: StartupFacts['models'][number
           code: 'model_unknown',
           severity: 'warning',
           what: `${reference}, which stage "${stage}" declares, is no model of a configured provider.`,
-          todo: missingProviderAdvice(reference),
+          todo: missingProviderAdvice(reference.split('/', 1)[0] ?? ''),
         },
       ];
   }

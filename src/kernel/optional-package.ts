@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { findPackageJSON } from 'node:module';
 import { join } from 'node:path';
 import { AppError } from './app-error.ts';
 import { packageRoot } from './package-root.ts';
@@ -34,8 +35,21 @@ function isMissing(error: unknown, packages: readonly string[]): boolean {
   return packages.some((name) => error.message.includes(`'${name}'`) || error.message.includes(`'${name}/`));
 }
 
-/** With the versions that this version of Millrace was tested with or newer ones that fit. */
-function installCommand(packages: readonly string[]): string {
+/** The version of a package that is installed here; undefined when it is not. */
+export function installedVersion(name: string): string | undefined {
+  try {
+    const path = findPackageJSON(name, import.meta.url);
+    if (path === undefined) return undefined;
+    const { version } = JSON.parse(readFileSync(path, 'utf8')) as { readonly version?: string };
+    return version;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND') return undefined;
+    throw error;
+  }
+}
+
+/** The command that installs packages, in the versions that this version of Millrace was tested with or newer ones that fit. */
+export function installCommand(packages: readonly string[]): string {
   const manifest = JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8')) as {
     readonly peerDependencies: Readonly<Record<string, string>>;
   };

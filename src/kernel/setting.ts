@@ -3,9 +3,11 @@ import { decimalOrText, wholeNumberOrText } from './written-number.ts';
 
 /* What settings are made of: their notes, and the kinds of values that several of them have. */
 
-/** Notes on a setting: the environment variable that sets it, and whether it must be hidden when shown. */
+/** Notes on a setting: the environment variables that set it, and whether it must be hidden when shown. */
 export interface SettingNotes {
   readonly env?: string;
+  /** Others that set it when the first is not set, in this order. */
+  readonly alsoEnv?: readonly string[];
   readonly help: string;
   readonly secret?: boolean;
 }

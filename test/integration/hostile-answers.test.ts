@@ -2,7 +2,7 @@ import { inspect } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { generateText, streamText } from 'ai';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { ProviderConfig } from '../../src/engine/providers/provider-registry.ts';
+import type { ProviderConfig } from '../../src/engine/providers/provider-config.ts';
 import { AnsweringProvider } from '../support/answering-provider.ts';
 import { type ModelsHarness, openMeteredModels } from '../support/models-harness.ts';
 import { findSecret } from '../support/secret-search.ts';

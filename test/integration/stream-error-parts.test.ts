@@ -2,7 +2,7 @@ import type { RequestListener } from 'node:http';
 import { generateText, streamText } from 'ai';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { CallGate, GateEnd } from '../../src/engine/calls/call-gate.ts';
-import type { ProviderConfig } from '../../src/engine/providers/provider-registry.ts';
+import type { ProviderConfig } from '../../src/engine/providers/provider-config.ts';
 import { AnsweringProvider } from '../support/answering-provider.ts';
 import { failureOf, type ModelsHarness, openMeteredModels } from '../support/models-harness.ts';
 

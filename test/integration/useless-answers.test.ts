@@ -1,7 +1,7 @@
 import type { RequestListener } from 'node:http';
 import { embedMany, generateText, streamText } from 'ai';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { ProviderConfig } from '../../src/engine/providers/provider-registry.ts';
+import type { ProviderConfig } from '../../src/engine/providers/provider-config.ts';
 import { AnsweringProvider } from '../support/answering-provider.ts';
 import { failureOf, type ModelsHarness, openMeteredModels } from '../support/models-harness.ts';
 

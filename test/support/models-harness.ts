@@ -18,7 +18,8 @@ import {
   type MeteredModelsOptions,
 } from '../../src/engine/calls/compose-metered-models.ts';
 import type { MeteredModels } from '../../src/engine/calls/metered-models.ts';
-import { type ProviderConfig, ProviderRegistry } from '../../src/engine/providers/provider-registry.ts';
+import type { ProviderConfig } from '../../src/engine/providers/provider-config.ts';
+import { ProviderRegistry } from '../../src/engine/providers/provider-registry.ts';
 import { loadProviderSdks } from '../../src/engine/providers/provider-sdks.ts';
 import { type Script, ScriptedModel } from '../../src/testing/scripted-model.ts';
 import { packagedPriceBook } from '../../src/pricing/packaged-price-book.ts';

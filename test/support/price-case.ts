@@ -36,12 +36,12 @@ const sources: Readonly<Record<string, UsageSource>> = {
   anthropic: { kind: 'anthropic' },
   openai: { kind: 'openai' },
   azure: { kind: 'openai' },
-  google: { kind: 'custom' },
-  gemini: { kind: 'custom' },
+  google: { kind: 'google' },
+  gemini: { kind: 'google' },
   vertex: { kind: 'custom' },
   aws: { kind: 'custom' },
   bedrock: { kind: 'custom' },
-  cohere: { kind: 'custom' },
+  cohere: { kind: 'cohere' },
 };
 
 /** The answer's usage read from its body, and priced by the packaged price book. */
@@ -100,7 +100,7 @@ export function testPriceCases(cases: readonly PriceCase[]): void {
 }
 
 /** "1000×3 + 200×15×1.1": exact, in decimals. */
-function sumOfProducts(text: string): Usd {
+export function sumOfProducts(text: string): Usd {
   return text
     .split('+')
     .map((term) => term.trim())

@@ -10,7 +10,7 @@ import { openChdb } from '../../src/drivers/column-store/column-store.clickhouse
 import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts';
 import { migrate } from '../../src/drivers/sql-database/migrator.ts';
 import type { Clock } from '../../src/kernel/clock.ts';
-import type { ProviderConfig } from '../../src/engine/providers/provider-registry.ts';
+import type { ProviderConfig } from '../../src/engine/providers/provider-config.ts';
 import type { RegisteredStage } from '../../src/engine/pipeline/stage-registry.ts';
 import type { Logger } from '../../src/telemetry/logger.ts';
 import { silentLogger } from '../../src/telemetry/silent-logger.ts';

@@ -49,13 +49,13 @@ export const budgetMetrics = {
     type: 'gauge',
     unit: 'budgets',
     labels: ofBudget,
-    help: '1 where the budget holds work back, 0 where it only warns (atLimit: alert); aggregate with max.',
+    help: 'Whether the budget holds work back (1) or only warns (0, atLimit: alert); aggregate with max.',
   },
   budget_alert_reached: {
     type: 'gauge',
     unit: 'budgets',
     labels: { ...ofBudget, percent: 'open' },
-    help: '1 while the budget has used so many percent of its limit (alertAt) in the present window, else 0; aggregate with max.',
+    help: 'Whether the budget has used so many percent of its limit (alertAt) in the present window: 1, else 0; aggregate with max.',
   },
   budget_alerts_total: {
     type: 'counter',

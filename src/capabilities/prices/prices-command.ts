@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
+import { priceProviderOfKind } from '../../engine/providers/provider-kinds.ts';
 import type { PriceQuestion } from '../../pricing/price.ts';
 import { catalogueProviders, providerAliases } from '../../pricing/provider-names.ts';
 import { type Bind, type CommandContext, exitCodes, print, tell } from '../../terminal/command-context.ts';
@@ -10,7 +11,9 @@ import { costText, type UsedKind, usedKindOf } from './explained-cost.ts';
 interface PriceSettings {
   readonly models: {
     readonly priceOverlay?: string | undefined;
-    readonly providers: Readonly<Record<string, { readonly priceProvider?: string | undefined }>>;
+    readonly providers: Readonly<
+      Record<string, { readonly kind?: string | undefined; readonly priceProvider?: string | undefined }>
+    >;
   };
 }
 
@@ -74,7 +77,7 @@ async function explain(
   { config, at = context.clock.now(), tier, batch = false, geography, use = [], json }: ExplainOptions,
 ): Promise<number> {
   const { book, settings } = await openBook(context, config);
-  const follows = settings.models.providers[provider]?.priceProvider ?? provider;
+  const follows = priceProviderOfKind(provider, settings.models.providers[provider] ?? {});
   const question: PriceQuestion = {
     provider: follows,
     model,

@@ -100,7 +100,9 @@ export function reportOfFailure(failure: ModelFailure, usage: ReportedUsage = no
   };
 }
 
-/** The provider's own name of the request, for support cases: OpenAI's and Anthropic's header. */
+/** The provider's own name of the request, for support cases: in the header of OpenAI and many others, of Anthropic, AWS, Azure. */
 export function providerRequestIdOf(headers: ResponseHeaders | undefined): string | undefined {
-  return headers?.['x-request-id'] ?? headers?.['request-id'];
+  return requestIdHeaders.map((name) => headers?.[name]).find((id) => id !== undefined);
 }
+
+const requestIdHeaders = ['x-request-id', 'request-id', 'x-amzn-requestid', 'apim-request-id'];

@@ -6,6 +6,7 @@ import { type CallReport, reportOfFailure, providerRequestIdOf } from './call-re
 import type { ModelFailure } from '../providers/classify-model-error.ts';
 import { faultOfEmbeddings, inAskedOrder } from './embedding-check.ts';
 import type { GivenAnswers } from './given-answers.ts';
+import { ownReading } from '../providers/own-usage.ts';
 import type { ModelTarget } from '../providers/provider-registry.ts';
 import { decodeEmbeddingAnswer, encodeEmbeddingAnswer } from './recorded-answer.ts';
 import { embeddingBounds, requestedTier } from '../providers/request-bounds.ts';
@@ -98,16 +99,24 @@ function reportOfResult(
   { response, usage, embeddings, warnings, providerMetadata }: EmbeddingModelV4Result,
 ): CallReport {
   const raw = rawUsageOfBody(response?.body);
-  const body = response?.body as { readonly model?: unknown } | undefined;
+  const own = ownReading(target, {
+    usage: raw.usage ?? usage,
+    body: response?.body,
+    headers: response?.headers,
+    providerMetadata,
+  });
   return {
     failure: undefined,
     usage:
-      raw.usage === undefined
-        ? usageOfTokens(usage?.tokens)
-        : inputOnly(usageOf(target, raw.usage, undefined)),
+      own !== undefined
+        ? inputOnly(own.usage)
+        : raw.usage === undefined
+          ? usageOfTokens(usage?.tokens)
+          : inputOnly(usageOf(target, raw.usage, undefined)),
     rawUsage: raw.usage ?? usage,
-    answeredModel: typeof body?.model === 'string' ? body.model : undefined,
-    tier: raw.tier,
+    answeredModel: raw.model,
+    tier: own?.tier ?? raw.tier,
+    geography: own?.geography ?? raw.geography,
     providerRequestId: providerRequestIdOf(response?.headers),
     headers: response?.headers,
     answer: () =>

@@ -16,6 +16,7 @@ import type { GivenAnswers } from './given-answers.ts';
 import { meteredStream } from './metered-stream.ts';
 import type { ModelDirectory } from './model-directory.ts';
 import { contentText, promptText } from '../providers/prompt-text.ts';
+import { ownReading } from '../providers/own-usage.ts';
 import type { ModelTarget } from '../providers/provider-registry.ts';
 import {
   answerOfResult,
@@ -30,7 +31,7 @@ import { languageDigest } from './request-digest.ts';
 import { acceptsSeed, languageParameters } from './request-parameters.ts';
 import { estimateTokens } from '../providers/token-estimate.ts';
 import { asRecord } from '../providers/token-usage.ts';
-import { rawUsageOfBody, tierOfMetadata, usageOf } from '../providers/usage-of-answer.ts';
+import { idInBody, rawUsageOfBody, tierOfMetadata, usageOf } from '../providers/usage-of-answer.ts';
 
 export interface MeteredLanguageModelOptions {
   readonly target: ModelTarget<LanguageModelV4>;
@@ -210,14 +211,21 @@ function reportOfResult(
   const raw = body.usage ?? asRecord(result.usage.raw);
   // A model that hides the body may still hand on the provider's own usage block.
   const block = rawUsageOfBody({ usage: raw });
+  const own = ownReading(target, {
+    usage: result.usage.raw,
+    body: result.response?.body,
+    headers: result.response?.headers,
+    providerMetadata: result.providerMetadata,
+  });
   return {
     failure: undefined,
-    usage: usageOf(target, raw, result.usage, body.units),
+    usage: own?.usage ?? usageOf(target, raw, result.usage, body.units),
     rawUsage: raw,
-    answeredModel: result.response?.modelId,
-    tier: body.tier ?? block.tier ?? tierOfMetadata(result.providerMetadata),
-    geography: body.geography ?? block.geography,
-    providerRequestId: providerRequestIdOf(result.response?.headers) ?? result.response?.id,
+    answeredModel: result.response?.modelId ?? body.model,
+    tier: own?.tier ?? body.tier ?? block.tier ?? tierOfMetadata(result.providerMetadata),
+    geography: own?.geography ?? body.geography ?? block.geography,
+    providerRequestId:
+      providerRequestIdOf(result.response?.headers) ?? result.response?.id ?? idInBody(result.response?.body),
     headers: result.response?.headers,
     answer: () => encodeLanguageAnswer(answer),
     count: tokenCounter(target, options, () => contentText(result.content)),

@@ -11,6 +11,7 @@ import {
 import type { MeteredCall } from './metered-call.ts';
 import { contentText } from '../providers/prompt-text.ts';
 import { encodeLanguageAnswer, type LanguageAnswer } from './recorded-answer.ts';
+import { ownReading } from '../providers/own-usage.ts';
 import { type ReportedError, reportedError } from '../providers/reported-error.ts';
 import type { ResponseHeaders } from '../providers/retry-after.ts';
 import { StreamContent } from './stream-content.ts';
@@ -260,7 +261,16 @@ class MeteredStream {
     const raw = this.#usage.raw;
     const block = raw.usage ?? asRecord(this.#finish?.usage.raw);
     const told = rawUsageOfBody({ usage: block });
-    const reported = usageOf(target, block, this.#finish?.usage, raw.units);
+    const own =
+      this.#finish === undefined
+        ? undefined
+        : ownReading(target, {
+            usage: this.#finish.usage.raw,
+            body: undefined,
+            headers,
+            providerMetadata: this.#finish.providerMetadata,
+          });
+    const reported = own?.usage ?? usageOf(target, block, this.#finish?.usage, raw.units);
     const usage = { ...reported, faults: [...reported.faults, ...this.#usage.faults] };
     const { response } = this.#content;
     const isRefused = failure !== undefined && this.#told !== undefined && !this.#hasContent;
@@ -270,9 +280,9 @@ class MeteredStream {
       failure,
       usage: isFinal ? usage : { ...usage, output: undefined },
       rawUsage: block,
-      answeredModel: response.modelId,
-      tier: raw.tier ?? told.tier ?? tierOfMetadata(this.#finish?.providerMetadata),
-      geography: raw.geography ?? told.geography,
+      answeredModel: response.modelId ?? raw.model,
+      tier: own?.tier ?? raw.tier ?? told.tier ?? tierOfMetadata(this.#finish?.providerMetadata),
+      geography: own?.geography ?? raw.geography ?? told.geography,
       providerRequestId: providerRequestIdOf(headers) ?? response.id,
       headers,
       answer: answer === undefined ? undefined : () => encodeLanguageAnswer(answer),

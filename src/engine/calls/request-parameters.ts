@@ -4,6 +4,7 @@ import type {
   LanguageModelV4,
   LanguageModelV4CallOptions,
 } from '@ai-sdk/provider';
+import { isClaudeOfVertex, providerKinds } from '../providers/provider-kinds.ts';
 import type { ModelTarget } from '../providers/provider-registry.ts';
 import { canonicalJson } from './request-digest.ts';
 
@@ -49,15 +50,9 @@ export function derivedSeed(root: string, step: string, ordinal: number, attempt
 
 /** Whether the model's API has a seed: chat completions do, OpenAI's responses and Anthropic's messages do not. */
 export function acceptsSeed({ kind, model }: ModelTarget<LanguageModelV4>): boolean {
-  switch (kind) {
-    case 'openai':
-      return model.provider.endsWith('.chat');
-    case 'openai-compatible':
-    case 'custom':
-      return true;
-    case 'anthropic':
-      return false;
-  }
+  if (kind === 'openai' || kind === 'azure') return model.provider.endsWith('.chat');
+  if (isClaudeOfVertex(kind, model.modelId)) return false;
+  return kind === 'custom' || providerKinds[kind].acceptsSeed;
 }
 
 /** Enough to tell whether two requests had the same ones; they may hold secrets. */

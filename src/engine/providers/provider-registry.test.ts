@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { AppError } from '../../kernel/app-error.ts';
 import { ProviderRegistry } from './provider-registry.ts';
 import { ScriptedEmbeddingModel, ScriptedModel } from '../../testing/scripted-model.ts';
 
@@ -44,7 +45,7 @@ describe('a reference to a model', () => {
       /configured are: none\. Set OPENAI_API_KEY .* "millrace simulator"/,
     );
     expect(ask('anthropic/claude-haiku-4-5')).toThrow(/Set ANTHROPIC_API_KEY /);
-    expect(ask('nowhere/gpt-5')).toThrow(/models\.providers, or correct the name\.$/);
+    expect(ask('nowhere/gpt-5')).toThrow(/Correct the name, .* no other setting are: .*openai.*\.$/);
     expect(() => registry.languageModel('openai/')).not.toThrow(/OPENAI_API_KEY/);
   });
 
@@ -92,5 +93,25 @@ describe('a configuration', () => {
         ),
       }),
     );
+  });
+});
+
+describe('a package that is not installed', () => {
+  it('is missed by whoever asks for its models, when only the environment made the provider', () => {
+    const missing = new AppError('MILLRACE_PACKAGE_MISSING', 'npm install "@ai-sdk/google@^4.0.0"');
+    const partly = new ProviderRegistry(
+      {
+        google: { kind: 'google', apiKey: 'k', isImplied: true },
+        scripted: { kind: 'custom', model: (id) => new ScriptedModel([], id) },
+      },
+      new Map(),
+      undefined,
+      new Map([['google', missing]]),
+    );
+    expect(partly.names).toEqual(['scripted']);
+    expect(partly.languageModel('scripted/any').modelId).toBe('any');
+    for (const name of ['google', 'gemini']) {
+      expect(() => partly.languageModel(`${name}/gemini-2.5-pro`)).toThrow(missing);
+    }
   });
 });

@@ -5,57 +5,22 @@ import { invariant } from '../../kernel/invariant.ts';
 import { isStorableText } from '../../kernel/storable-text.ts';
 import { keepSecret, removerOf } from '../../telemetry/known-secrets.ts';
 import { defaultAnswerBounds, providerFetch } from './provider-fetch.ts';
-import {
-  type HttpProviderKind,
-  loadProviderSdks,
-  missingProviderAdvice,
-  type ProviderModels,
-  type ProviderSdks,
-} from './provider-sdks.ts';
+import { type HttpProviderKind, isClaudeOfVertex, kindNamed, priceProviderOfKind } from './provider-kinds.ts';
+import { missingProviderAdvice } from './missing-provider.ts';
+import type { ProviderModels } from './provider-models.ts';
+import { loadProviderSdks, type ProviderSdks } from './provider-sdks.ts';
 import { secretsOfProvider } from './provider-secrets.ts';
 import { linesWithUsage, wholeWithUsage } from './missing-usage.ts';
 import { jsonWithNumbers, linesWithNumbers } from './readable-usage.ts';
 import { type AnswerRewrite, rewrittenAnswers } from './rewritten-answer.ts';
+import type { ReadUsage } from './own-usage.ts';
 import type { UsageShape } from './usage-shapes.ts';
-
-/** A provider that is reached over HTTP. */
-export interface HttpProviderConfig {
-  readonly kind: HttpProviderKind;
-  /** Without a slash at its end. The vendor's own for `openai` and `anthropic`; required for the compatible kind. */
-  readonly baseUrl?: string;
-  readonly apiKey?: string;
-  /** OpenAI only: which of its two APIs language models use. Default `responses`. */
-  readonly api?: 'responses' | 'chat';
-  /** Whose price list applies, when it is not the provider's own name's. */
-  readonly priceProvider?: string;
-  /** Sent with every request. */
-  readonly headers?: Readonly<Record<string, string>>;
-  /** How long one request may take, its whole stream included. Default ten minutes. */
-  readonly timeoutMs?: number;
-  /** How large an answer may be, decompressed. Default 64 MiB. */
-  readonly maxAnswerBytes?: number;
-  /** How long an answer that has begun may be silent. Default two minutes. */
-  readonly idleTimeoutMs?: number;
-  /** Tell the provider which call, message and step a request is for. Only for providers of one's own. */
-  readonly identify?: boolean;
-}
-
-/** Models in this process: for tests, and for what no HTTP provider covers. */
-export interface CustomProviderConfig {
-  readonly kind: 'custom';
-  readonly model: (modelId: string) => LanguageModelV4 | EmbeddingModelV4;
-  /**
-   * In whose words the models report usage in `usage.raw`. Without it the form is recognised by its fields; usage in no known form is
-   * read from the SDK's own fields, which have no modalities and no uses of tools.
-   */
-  readonly usage?: UsageShape;
-  readonly priceProvider?: string;
-  readonly timeoutMs?: number;
-  readonly identify?: boolean;
-}
-
-export type ProviderConfig = HttpProviderConfig | CustomProviderConfig;
-export type ProviderKind = ProviderConfig['kind'];
+import {
+  checkProviders,
+  type CustomProviderConfig,
+  type ProviderConfig,
+  type ProviderKind,
+} from './provider-config.ts';
 
 /** A model and how to reach, identify and price it. */
 export interface ModelTarget<Model> {
@@ -65,6 +30,8 @@ export interface ModelTarget<Model> {
   readonly priceProvider: string;
   readonly kind: ProviderKind;
   readonly usageShape?: UsageShape | undefined;
+  /** How a provider in code reads usage itself. */
+  readonly readUsage?: ReadUsage | undefined;
   readonly modelId: string;
   readonly timeoutMs: number;
   readonly identify: boolean;
@@ -74,6 +41,8 @@ export interface ModelTarget<Model> {
 }
 
 interface Provider {
+  /** As it is configured. */
+  readonly name: string;
   readonly config: ProviderConfig;
   readonly clean: (answer: string) => string;
   readonly models: ProviderModels;
@@ -88,6 +57,8 @@ const maxModelIdLength = 256;
 /** The configured providers, and their models by reference: "provider/model". */
 export class ProviderRegistry {
   readonly #providers: ReadonlyMap<string, Provider>;
+  /** By kind: what its models are refused with. */
+  readonly #missing: ReadonlyMap<string, AppError>;
   readonly #language = new Map<string, ModelTarget<LanguageModelV4>>();
   readonly #embedding = new Map<string, ModelTarget<EmbeddingModelV4>>();
 
@@ -97,8 +68,21 @@ export class ProviderRegistry {
     clock: Clock = systemClock,
   ): Promise<ProviderRegistry> {
     checkProviders(providers);
-    const kinds = Object.values(providers).flatMap(({ kind }) => (kind === 'custom' ? [] : [kind]));
-    return new ProviderRegistry(providers, await loadProviderSdks(kinds), clock);
+    const configs = Object.values(providers).filter((config) => config.kind !== 'custom');
+    const named = configs.filter(({ isImplied = false }) => !isImplied).map(({ kind }) => kind);
+    const implied = configs.map(({ kind }) => kind).filter((kind) => !named.includes(kind));
+    const sdks = new Map(await loadProviderSdks(named));
+    const missing = new Map<string, AppError>();
+    for (const kind of implied) {
+      try {
+        for (const [loaded, make] of await loadProviderSdks([kind])) sdks.set(loaded, make);
+      } catch (error) {
+        // A key in the environment may be there for others: the package is missed by whoever asks for its models.
+        if (!(error instanceof AppError) || error.code !== 'MILLRACE_PACKAGE_MISSING') throw error;
+        missing.set(kind, error);
+      }
+    }
+    return new ProviderRegistry(providers, sdks, clock, missing);
   }
 
   /** With what is loaded already. Fails with MILLRACE_CONFIG_INVALID and every fault at once. */
@@ -106,13 +90,17 @@ export class ProviderRegistry {
     providers: Readonly<Record<string, ProviderConfig>>,
     sdks: ProviderSdks = new Map(),
     clock: Clock = systemClock,
+    missing: ReadonlyMap<string, AppError> = new Map(),
   ) {
     checkProviders(providers);
+    this.#missing = missing;
     this.#providers = new Map(
-      Object.entries(providers).map(([name, config]) => {
-        const clean = cleanerOf(config);
-        return [name, { config, clean, models: modelsOf(name, config, { clean, sdks, clock }) }];
-      }),
+      Object.entries(providers)
+        .filter(([, { kind }]) => !missing.has(kind))
+        .map(([name, config]) => {
+          const clean = cleanerOf(config);
+          return [name, { name, config, clean, models: modelsOf(name, config, { clean, sdks, clock }) }];
+        }),
     );
   }
 
@@ -123,7 +111,8 @@ export class ProviderRegistry {
 
   /** Whose prices the provider follows; its own name's when it is not configured (any more). */
   priceProviderOf(name: string): string {
-    return this.#providers.get(name)?.config.priceProvider ?? name;
+    const config = this.#providers.get(name)?.config;
+    return config === undefined ? name : priceProviderOfKind(name, config);
   }
 
   /** The language model of "provider/model". Throws MILLRACE_MODEL_UNKNOWN. */
@@ -146,7 +135,7 @@ export class ProviderRegistry {
     const slash = reference.indexOf('/');
     const name = reference.slice(0, Math.max(slash, 0));
     const modelId = reference.slice(slash + 1);
-    const provider = this.#providers.get(name);
+    const provider = this.#providers.get(name) ?? this.#ofKind(kindNamed(name));
     // A name that no row can hold would hurt what is counted and limited by model for all.
     const isName = modelId !== '' && modelId.length <= maxModelIdLength && isStorableText(modelId);
     if (provider === undefined || !isName) throw this.#unknown(reference);
@@ -154,10 +143,11 @@ export class ProviderRegistry {
     if (model === undefined) throw this.#unknown(reference);
     const { config, clean } = provider;
     const target: ModelTarget<Model> = {
-      provider: name,
-      priceProvider: config.priceProvider ?? name,
+      provider: provider.name,
+      priceProvider: priceProviderOfKind(provider.name, config),
       kind: config.kind,
-      ...(config.kind === 'custom' && config.usage !== undefined ? { usageShape: config.usage } : {}),
+      usageShape: usageShapeOf(config, modelId),
+      readUsage: config.kind === 'custom' ? config.readUsage : undefined,
       modelId,
       timeoutMs: config.timeoutMs ?? defaultTimeoutMs,
       identify: config.identify ?? false,
@@ -168,46 +158,28 @@ export class ProviderRegistry {
     return target;
   }
 
+  /** The provider that another name of its kind means, when there is one of that kind only. */
+  #ofKind(kind: HttpProviderKind | undefined): Provider | undefined {
+    if (kind === undefined) return undefined;
+    const missing = this.#missing.get(kind);
+    if (missing !== undefined) throw missing;
+    const [found, ...others] = [...this.#providers.values()].filter(({ config }) => config.kind === kind);
+    return others.length === 0 ? found : undefined;
+  }
+
   #unknown(reference: string): AppError {
-    const isConfigured = this.#providers.has(reference.split('/', 1)[0] ?? '');
+    const name = reference.slice(0, Math.max(reference.indexOf('/'), 0));
     return new AppError(
       'MILLRACE_MODEL_UNKNOWN',
-      `"${reference}" is no model of a configured provider; configured are: ${this.names.join(', ') || 'none'}.${isConfigured ? '' : ` ${missingProviderAdvice(reference)}`}`,
+      `"${reference}" is no model of a configured provider; configured are: ${this.names.join(', ') || 'none'}.${this.#providers.has(name) ? '' : ` ${missingProviderAdvice(name)}`}`,
     );
   }
 }
 
-function checkProviders(providers: Readonly<Record<string, ProviderConfig>>): void {
-  const faults: { field: string; problem: string }[] = [];
-  for (const [name, config] of Object.entries(providers)) {
-    const field = `models.providers.${name}`;
-    if (!/^[a-z0-9][a-z0-9_.-]{0,62}$/i.test(name)) {
-      faults.push({ field, problem: 'a name is 1 to 63 letters, digits, points, dashes and underscores' });
-    }
-    if (config.kind === 'openai-compatible' && config.baseUrl === undefined) {
-      faults.push({ field: `${field}.baseUrl`, problem: 'is required for an OpenAI-compatible provider' });
-    }
-    if (config.kind !== 'custom' && config.baseUrl !== undefined && !URL.canParse(config.baseUrl)) {
-      faults.push({ field: `${field}.baseUrl`, problem: 'is not an address' });
-    }
-    if (config.kind !== 'custom') faults.push(...boundFaults(field, config));
-    if (config.timeoutMs !== undefined && !(config.timeoutMs > 0 && config.timeoutMs <= 2 ** 31 - 1)) {
-      faults.push({ field: `${field}.timeoutMs`, problem: 'is a positive number of milliseconds' });
-    }
-  }
-  if (faults.length === 0) return;
-  const listed = faults.map(({ field, problem }) => `${field}: ${problem}`).join('; ');
-  throw new AppError('MILLRACE_CONFIG_INVALID', `The model providers are not valid: ${listed}`, { faults });
-}
-
-function boundFaults(field: string, { maxAnswerBytes, idleTimeoutMs }: HttpProviderConfig) {
-  const isWrong = (value: number | undefined): boolean =>
-    value !== undefined && !(Number.isInteger(value) && value > 0 && value <= 2 ** 31 - 1);
-  const problem = 'is a whole number from 1 to 2147483647';
-  return [
-    ...(isWrong(maxAnswerBytes) ? [{ field: `${field}.maxAnswerBytes`, problem }] : []),
-    ...(isWrong(idleTimeoutMs) ? [{ field: `${field}.idleTimeoutMs`, problem }] : []),
-  ];
+/** Undefined where the kind says it, or nobody does. */
+function usageShapeOf(config: ProviderConfig, modelId: string): UsageShape | undefined {
+  if (config.kind === 'custom') return config.usage;
+  return isClaudeOfVertex(config.kind, modelId) ? 'anthropic' : undefined;
 }
 
 function modelsOf(
@@ -243,6 +215,7 @@ function modelsOf(
     api: config.api,
     headers: { ...config.headers },
     fetch,
+    account: config,
   });
 }
 
@@ -259,6 +232,7 @@ function cleanerOf(config: ProviderConfig): (text: string) => string {
 
 /** Counts of tokens become numbers, usage that an SDK insists on is there, and what the provider knows of our secrets does not come back. */
 function rewriteFor(kind: ProviderKind, clean: (text: string) => string): AnswerRewrite {
+  const mayBeAnthropic = kind === 'anthropic' || kind === 'vertex';
   return {
     header: clean,
     text: (text, part) => {
@@ -266,10 +240,10 @@ function rewriteFor(kind: ProviderKind, clean: (text: string) => string): Answer
       if (part === 'refusal') return safe;
       if (part === 'lines') {
         const lines = linesWithNumbers(safe);
-        return kind === 'anthropic' ? linesWithUsage(lines) : lines;
+        return mayBeAnthropic ? linesWithUsage(lines) : lines;
       }
       const whole = jsonWithNumbers(safe);
-      return kind === 'anthropic' ? wholeWithUsage(whole) : whole;
+      return mayBeAnthropic ? wholeWithUsage(whole) : whole;
     },
   };
 }

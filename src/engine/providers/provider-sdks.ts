@@ -1,36 +1,15 @@
 import type { EmbeddingModelV4, LanguageModelV4 } from '@ai-sdk/provider';
 import { loadOptional } from '../../kernel/optional-package.ts';
+import { type HttpProviderKind, providerKinds } from './provider-kinds.ts';
+import type { MakeModels, ProviderModels, SdkSettings } from './provider-models.ts';
+import { cloudLoaders } from './provider-sdks.clouds.ts';
 
 /*
  * The AI SDK's packages of the providers. Each is an optional peer, imported when a provider of its kind is configured.
  */
 
-/** How a provider is spoken to: as OpenAI, as Anthropic, or as the many that speak like OpenAI. */
-export type HttpProviderKind = 'openai' | 'anthropic' | 'openai-compatible';
-
-/** The models of one provider by id. */
-export interface ProviderModels {
-  language(modelId: string): LanguageModelV4 | undefined;
-  embedding(modelId: string): EmbeddingModelV4 | undefined;
-}
-
-/** Keys and addresses are always given, so that the SDK never looks into the environment by itself. */
-interface SdkSettings {
-  readonly name: string;
-  readonly baseUrl: string | undefined;
-  readonly apiKey: string;
-  readonly api: 'responses' | 'chat' | undefined;
-  readonly headers: Record<string, string>;
-  readonly fetch: typeof globalThis.fetch;
-}
-
-type MakeModels = (settings: SdkSettings) => ProviderModels;
-
 /** What was loaded, by kind. */
 export type ProviderSdks = ReadonlyMap<HttpProviderKind, MakeModels>;
-
-const openAiBaseUrl = 'https://api.openai.com/v1';
-const anthropicBaseUrl = 'https://api.anthropic.com/v1';
 
 /** Loads what these kinds need. Throws MILLRACE_PACKAGE_MISSING with the command that installs what is not there. */
 export async function loadProviderSdks(kinds: Iterable<HttpProviderKind>): Promise<ProviderSdks> {
@@ -39,8 +18,8 @@ export async function loadProviderSdks(kinds: Iterable<HttpProviderKind>): Promi
       [
         kind,
         await loadOptional(
-          `A provider of the kind "${kind}"${madeByKey[kind]}`,
-          [packages[kind]],
+          `A provider of the kind "${kind}"${madeByKey[kind] ?? ''}`,
+          [providerKinds[kind].package],
           loaders[kind],
         ),
       ] as const,
@@ -49,32 +28,26 @@ export async function loadProviderSdks(kinds: Iterable<HttpProviderKind>): Promi
 }
 
 /** What makes such a provider besides the setting models.providers. */
-const madeByKey: Readonly<Record<HttpProviderKind, string>> = {
+const madeByKey: Readonly<Partial<Record<HttpProviderKind, string>>> = {
   openai: ' (OPENAI_API_KEY in the environment makes one)',
   anthropic: ' (ANTHROPIC_API_KEY in the environment makes one)',
-  'openai-compatible': '',
 };
 
-const keyVariables: ReadonlyMap<string, string> = new Map([
-  ['openai', 'OPENAI_API_KEY'],
-  ['anthropic', 'ANTHROPIC_API_KEY'],
-]);
+const openAiBaseUrl = 'https://api.openai.com/v1';
+const anthropicBaseUrl = 'https://api.anthropic.com/v1';
 
-/** How a model of a provider that is not configured gets one: by its key, or for a trial without. */
-export function missingProviderAdvice(reference: string): string {
-  const variable = keyVariables.get(reference.split('/', 1)[0] ?? '');
-  return variable === undefined
-    ? 'Configure the provider under models.providers, or correct the name.'
-    : `Set ${variable} to a key of the provider. To try without one, run "millrace simulator" and name it under models.providers (docs/stages.md).`;
+/** What most packages take. */
+function common({ baseUrl, apiKey, headers, fetch }: SdkSettings) {
+  return { apiKey, headers, fetch, ...(baseUrl === undefined ? {} : { baseURL: baseUrl }) };
 }
 
-const packages = {
-  openai: '@ai-sdk/openai',
-  anthropic: '@ai-sdk/anthropic',
-  'openai-compatible': '@ai-sdk/openai-compatible',
-} as const;
+/** Of a vendor without embeddings. */
+function noEmbeddings(): undefined {
+  return undefined;
+}
 
 const loaders: Readonly<Record<HttpProviderKind, () => Promise<MakeModels>>> = {
+  ...cloudLoaders,
   openai: async () => {
     const { createOpenAI } = await import('@ai-sdk/openai');
     return ({ baseUrl = openAiBaseUrl, apiKey, headers, fetch, api }) => {
@@ -89,7 +62,7 @@ const loaders: Readonly<Record<HttpProviderKind, () => Promise<MakeModels>>> = {
     const { createAnthropic } = await import('@ai-sdk/anthropic');
     return ({ baseUrl = anthropicBaseUrl, apiKey, headers, fetch }) => {
       const anthropic = createAnthropic({ baseURL: baseUrl, apiKey, headers, fetch });
-      return { language: (modelId) => anthropic.languageModel(modelId), embedding: () => undefined };
+      return { language: (modelId) => anthropic.languageModel(modelId), embedding: noEmbeddings };
     };
   },
   'openai-compatible': async () => {
@@ -110,4 +83,68 @@ const loaders: Readonly<Record<HttpProviderKind, () => Promise<MakeModels>>> = {
       };
     };
   },
+  google: async () => {
+    const { createGoogle } = await import('@ai-sdk/google');
+    return (settings) => modelsOf(createGoogle(common(settings)));
+  },
+  mistral: async () => {
+    const { createMistral } = await import('@ai-sdk/mistral');
+    return (settings) => modelsOf(createMistral(common(settings)));
+  },
+  xai: async () => {
+    const { createXai } = await import('@ai-sdk/xai');
+    return (settings) => languageOnly(createXai(common(settings)));
+  },
+  deepseek: async () => {
+    const { createDeepSeek } = await import('@ai-sdk/deepseek');
+    return (settings) => languageOnly(createDeepSeek(common(settings)));
+  },
+  groq: async () => {
+    const { createGroq } = await import('@ai-sdk/groq');
+    return (settings) => languageOnly(createGroq(common(settings)));
+  },
+  together: async () => {
+    const { createTogetherAI } = await import('@ai-sdk/togetherai');
+    return (settings) => modelsOf(createTogetherAI(common(settings)));
+  },
+  fireworks: async () => {
+    const { createFireworks } = await import('@ai-sdk/fireworks');
+    return (settings) => modelsOf(createFireworks(common(settings)));
+  },
+  perplexity: async () => {
+    const { createPerplexity } = await import('@ai-sdk/perplexity');
+    return (settings) => languageOnly(createPerplexity(common(settings)));
+  },
+  cohere: async () => {
+    const { createCohere } = await import('@ai-sdk/cohere');
+    return (settings) => modelsOf(createCohere(common(settings)));
+  },
+  openrouter: async () => {
+    const { createOpenRouter } = await import('@openrouter/ai-sdk-provider');
+    // Strict: streams are asked for their usage.
+    return (settings) => {
+      const openrouter = createOpenRouter({ ...common(settings), compatibility: 'strict' });
+      return {
+        language: (modelId) => openrouter.chat(modelId),
+        embedding: (modelId) => openrouter.textEmbeddingModel(modelId),
+      };
+    };
+  },
 };
+
+interface LanguageModels {
+  languageModel(modelId: string): LanguageModelV4;
+}
+
+function languageOnly(provider: LanguageModels): ProviderModels {
+  return { language: (modelId) => provider.languageModel(modelId), embedding: noEmbeddings };
+}
+
+function modelsOf(
+  provider: LanguageModels & { embeddingModel(modelId: string): EmbeddingModelV4 },
+): ProviderModels {
+  return {
+    language: (modelId) => provider.languageModel(modelId),
+    embedding: (modelId) => provider.embeddingModel(modelId),
+  };
+}

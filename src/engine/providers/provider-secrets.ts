@@ -1,8 +1,14 @@
+import { secretAccountFields } from './provider-account.ts';
+
 /** What of a provider's configuration can hold secrets. */
 export interface ProviderCredentials {
   readonly apiKey?: string | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly baseUrl?: string | undefined;
+  readonly accessKeyId?: string | undefined;
+  readonly secretAccessKey?: string | undefined;
+  readonly sessionToken?: string | undefined;
+  readonly accessToken?: string | undefined;
 }
 
 /** Headers that carry keys of gateways; others are ordinary words. */
@@ -12,9 +18,11 @@ const secretHeader = /auth|key|token|secret|cookie|pass|credential|session|sign/
  * What is sent to the provider that nobody else may know: its key, those of gateways before it, passwords. Without white
  * space around them, as they are sent.
  */
-export function secretsOfProvider({ apiKey, headers = {}, baseUrl }: ProviderCredentials): readonly string[] {
+export function secretsOfProvider(credentials: ProviderCredentials): readonly string[] {
+  const { apiKey, headers = {}, baseUrl } = credentials;
   const secrets = [
     apiKey ?? '',
+    ...secretAccountFields.map((field) => credentials[field] ?? ''),
     ...Object.entries(headers)
       .filter(([name]) => secretHeader.test(name))
       .flatMap(([, value]) => secretsOfHeader(value)),

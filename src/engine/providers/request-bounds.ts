@@ -7,6 +7,7 @@ import type {
 } from '@ai-sdk/provider';
 import type { Pricer } from '../../pricing/price.ts';
 import type { UnitCounts } from '../../pricing/usage-units.ts';
+import { isClaudeOfVertex } from './provider-kinds.ts';
 import type { ModelTarget } from './provider-registry.ts';
 import { reservedUnits } from './tool-uses.ts';
 import { embeddingUsageLimits, languageUsageLimits, type UsageLimits } from './usage-limits.ts';
@@ -90,13 +91,15 @@ export function normalisedTier(tier: string): string {
 }
 
 // Anthropic adds the thinking budget to the output that was asked for.
-function thinksOnTop({ kind }: ModelTarget<unknown>, options: LanguageModelV4CallOptions): boolean {
-  if (kind !== 'anthropic') return false;
+function thinksOnTop({ kind, modelId }: ModelTarget<unknown>, options: LanguageModelV4CallOptions): boolean {
+  if (kind !== 'anthropic' && kind !== 'bedrock' && !isClaudeOfVertex(kind, modelId)) return false;
   const hasReasoning =
     options.reasoning !== undefined &&
     options.reasoning !== 'provider-default' &&
     options.reasoning !== 'none';
-  return hasReasoning || options.providerOptions?.['anthropic']?.['thinking'] !== undefined;
+  const { anthropic, bedrock, amazonBedrock } = options.providerOptions ?? {};
+  const isAsked = [anthropic?.['thinking'], bedrock?.['reasoningConfig'], amazonBedrock?.['reasoningConfig']];
+  return hasReasoning || isAsked.some((option) => option !== undefined);
 }
 
 function toolTokens({ tools }: LanguageModelV4CallOptions, contextTokens: number): number {

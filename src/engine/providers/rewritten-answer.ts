@@ -1,6 +1,8 @@
+import { eachPayload, isFrameStream } from './event-stream-frames.ts';
+
 /*
- * The text of answers, changed before the SDK reads it: as a whole, or line by line where it is an event stream. What
- * has to be changed in it is decided elsewhere.
+ * The text of answers, changed before the SDK reads it: as a whole, line by line where it is an event stream, or frame by frame
+ * where that is a binary one. What has to be changed in it is decided elsewhere.
  */
 
 /** What is changed. */
@@ -20,6 +22,9 @@ export function rewrittenAnswers(inner: typeof fetch, rewrite: AnswerRewrite): t
     if (body === null) return new Response(null, { status, statusText, headers });
     const kind = status >= 300 ? 'refusal' : isEventStream(headers) ? 'lines' : 'whole';
     const change = (text: string): string => rewrite.text(text, kind);
+    if (kind !== 'refusal' && isFrameStream(headers)) {
+      return new Response(body.pipeThrough(eachPayload(change)), { status, statusText, headers });
+    }
     return new Response(
       body
         .pipeThrough(new TextDecoderStream())

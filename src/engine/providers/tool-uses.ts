@@ -1,5 +1,6 @@
 import type { LanguageModelV4CallOptions, LanguageModelV4ProviderTool } from '@ai-sdk/provider';
 import { type UnitCounts, type UsageUnit, usageUnits } from '../../pricing/usage-units.ts';
+import { providerKinds } from './provider-kinds.ts';
 import type { ModelTarget } from './provider-registry.ts';
 
 /*
@@ -64,11 +65,11 @@ function ownLimitOf({ args }: LanguageModelV4ProviderTool): number | undefined {
 }
 
 /**
- * Whether a provider of this kind may run tools that the request does not name. OpenAI and Anthropic do not. Perplexity
- * searches for every answer, Groq's compound models choose tools themselves, OpenRouter searches by the model's name.
+ * Whether a provider of this kind may run tools that the request does not name. Perplexity searches for every answer,
+ * Groq's compound models choose tools themselves, OpenRouter searches by the model's name.
  */
 function runsToolsUnasked({ kind }: ModelTarget<unknown>): boolean {
-  return kind !== 'openai' && kind !== 'anthropic';
+  return kind === 'custom' || providerKinds[kind].runsNamedToolsOnly !== true;
 }
 
 /** Whether the tools may stand where the request does not show them: a stored prompt, MCP servers, a container's skills. */

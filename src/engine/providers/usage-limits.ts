@@ -17,7 +17,7 @@ import { believedUnits } from './tool-uses.ts';
 export interface UsageLimits {
   readonly inputTokens: number;
   readonly outputTokens: number;
-  /** Of the output, what is not reasoning. */
+  /** Of the output, what is neither reasoning nor a citation. */
   readonly answerTokens: number;
   /** How often each of the provider's own tools can have been used; one that is absent cannot. */
   readonly units: UnitCounts;
@@ -64,7 +64,8 @@ export function withinLimits(usage: ReportedUsage, limits: UsageLimits): Reporte
   const { input, output, parts = [], units = {} } = usage;
   const inputTokens = countOf(input, inputTokenClasses);
   const outputTokens = countOf(output, outputTokenClasses);
-  const answerTokens = outputTokens - (output?.reasoning ?? 0);
+  // What was thought and what was read are no part of the length that was asked for.
+  const answerTokens = outputTokens - (output?.reasoning ?? 0) - (output?.citation ?? 0);
   const isInputBeyond = inputTokens > limits.inputTokens;
   const isOutputBeyond = outputTokens > limits.outputTokens || answerTokens > limits.answerTokens;
   const partTokens = parts.reduce((sum, { tokens }) => sum + countTokens(tokens), 0);

@@ -46,3 +46,47 @@ describe('the usage of a stream', () => {
     expect(usage.faults).toEqual(['completion_tokens fell from 40 to 12 within the stream']);
   });
 });
+
+describe('the last event of a stream', () => {
+  it.each([
+    [
+      'Bedrock',
+      { metadata: { serviceTier: { type: 'flex' }, usage: { inputTokens: 3, outputTokens: 4 } } },
+      { usage: { inputTokens: 3, outputTokens: 4 }, tier: 'flex' },
+    ],
+    [
+      'Cohere',
+      {
+        type: 'message-end',
+        delta: { finish_reason: 'COMPLETE', usage: { billed_units: { input_tokens: 3 } } },
+      },
+      { usage: { billed_units: { input_tokens: 3 } } },
+    ],
+    [
+      'Groq',
+      { model: 'm', choices: [{ finish_reason: 'stop' }], x_groq: { usage: { prompt_tokens: 3 } } },
+      { usage: { prompt_tokens: 3 }, model: 'm' },
+    ],
+    [
+      'Gemini',
+      {
+        candidates: [{ finishReason: 'STOP' }],
+        usageMetadata: { promptTokenCount: 3, trafficType: 'ON_DEMAND_FLEX' },
+        modelVersion: 'gemini-2.5-flash-001',
+      },
+      { usage: { promptTokenCount: 3 }, tier: 'ON_DEMAND_FLEX', model: 'gemini-2.5-flash-001' },
+    ],
+  ])('of %s says the usage of the whole answer', (_, event, wanted) => {
+    const usage = new StreamUsage();
+    usage.read(event);
+    expect(usage.raw).toMatchObject(wanted);
+    expect(usage.isFinal).toBe(true);
+  });
+
+  it('is none while parts of an answer still come, whatever stands beside them', () => {
+    const usage = new StreamUsage();
+    usage.read({ metadata: { region: 'eu' }, choices: [{ delta: {} }], usage: { prompt_tokens: 3 } });
+    usage.read({ candidates: [{}], usageMetadata: { promptTokenCount: 3 } });
+    expect(usage.isFinal).toBe(false);
+  });
+});

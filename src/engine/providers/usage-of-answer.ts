@@ -1,7 +1,9 @@
 import type { LanguageModelV4Usage, SharedV4ProviderMetadata } from '@ai-sdk/provider';
-import type { ProviderKind } from './provider-registry.ts';
+import type { ProviderKind } from './provider-config.ts';
+import { providerKinds } from './provider-kinds.ts';
 import type { UnitCounts } from '../../pricing/usage-units.ts';
 import { chargedUsd, unitsOfBody } from './usage-counts.ts';
+import type { ReadUsage } from './own-usage.ts';
 import { shapeOf, usageInShape, type UsageShape } from './usage-shapes.ts';
 import {
   asRecord,
@@ -21,17 +23,26 @@ export interface RawUsage {
   readonly geography: string | undefined;
   /** Uses of tools that stand outside the usage block. */
   readonly units: UnitCounts;
+  /** The model that answered, when it says so: the packages of some providers leave it out. */
+  readonly model: string | undefined;
+}
+
+/** A provider's own id of a whole answer, where its package does not hand it on. */
+export function idInBody(body: unknown): string | undefined {
+  const id = asRecord(body)?.['id'];
+  return typeof id === 'string' && id !== '' ? id : undefined;
 }
 
 /** The usage block, the tier, the place and the uses of tools in the body of a whole answer. */
 export function rawUsageOfBody(body: unknown): RawUsage {
   const record = asRecord(body);
-  const usage = recordIn(record, 'usage') ?? recordIn(record, 'usageMetadata');
+  const usage = usageIn(record);
   return {
     usage,
     tier: tierOf(record, usage),
     geography: geographyIn(usage),
     units: unitsOfBody(record),
+    model: modelIn(record),
   };
 }
 
@@ -59,8 +70,9 @@ export function usageOf(
 /** Whose usage is read. */
 export interface UsageSource {
   readonly kind: ProviderKind;
-  /** In whose words a provider in code reports usage; recognised by its fields when it is not said. */
+  /** In whose words usage is reported, where not in its kind's; of a provider in code recognised by its fields when it is not said. */
   readonly usageShape?: UsageShape | undefined;
+  readonly readUsage?: ReadUsage | undefined;
 }
 
 function shapeFor(
@@ -69,13 +81,13 @@ function shapeFor(
   raw: JsonRecord,
 ): UsageShape | undefined {
   if (kind === 'custom') return declared ?? shapeOf(raw);
-  return kind === 'anthropic' ? 'anthropic' : 'openai';
+  return declared ?? providerKinds[kind].usage;
 }
 
 /** The tier in the SDK's metadata of an answer, for what hides the body. */
 export function tierOfMetadata(metadata: SharedV4ProviderMetadata | undefined): string | undefined {
   for (const provider of Object.values(metadata ?? {})) {
-    const tier = provider['serviceTier'];
+    const tier = asRecord(provider['serviceTier'])?.['type'] ?? provider['serviceTier'];
     if (typeof tier === 'string') return tier;
   }
   return undefined;
@@ -95,10 +107,17 @@ export class StreamUsage {
   #geography: string | undefined;
   #units: UnitCounts = {};
   #isFinal = false;
+  #model: string | undefined;
   readonly #faults: string[] = [];
 
   get raw(): RawUsage {
-    return { usage: this.#usage, tier: this.#tier, geography: this.#geography, units: this.#units };
+    return {
+      usage: this.#usage,
+      tier: this.#tier,
+      geography: this.#geography,
+      units: this.#units,
+      model: this.#model,
+    };
   }
 
   /** What contradicts itself between the chunks: counts that became smaller. */
@@ -116,12 +135,14 @@ export class StreamUsage {
     if (record === undefined) return;
     // Chat chunks and Anthropic's deltas carry it themselves; OpenAI's events and Anthropic's first one inside.
     const inner = recordIn(record, 'response') ?? recordIn(record, 'message');
-    const usage = recordIn(record, 'usage') ?? recordIn(inner, 'usage') ?? recordIn(record, 'usageMetadata');
+    const aside = asideOf(record);
+    const usage = usageIn(record) ?? recordIn(inner, 'usage') ?? recordIn(aside, 'usage');
+    this.#model = modelIn(record) ?? modelIn(inner) ?? this.#model;
     this.#geography = geographyIn(usage) ?? this.#geography;
     const units = unitsOfBody(inner ?? record);
     // The last event that names uses has all of them.
     if (Object.keys(units).length > 0) this.#units = units;
-    this.#tier = tierOf(record, usage) ?? tierOf(inner, usage) ?? this.#tier;
+    this.#tier = tierOf(record, usage) ?? tierOf(inner, usage) ?? tierOf(aside, usage) ?? this.#tier;
     if (usage === undefined) return;
     this.#usage = accumulated(this.#usage, usage, this.#faults);
     this.#isFinal ||= isClosing(record);
@@ -157,7 +178,31 @@ function accumulated(
   return merged;
 }
 
-function isClosing({ type, choices, delta }: JsonRecord): boolean {
+function usageIn(record: JsonRecord | undefined): JsonRecord | undefined {
+  // Cohere's embeddings have it among their `meta`.
+  return (
+    recordIn(record, 'usage') ??
+    recordIn(record, 'usageMetadata') ??
+    (recordIn(recordIn(record, 'meta'), 'billed_units') === undefined ? undefined : recordIn(record, 'meta'))
+  );
+}
+
+function modelIn(record: JsonRecord | undefined): string | undefined {
+  const named = [record?.['model'], record?.['modelVersion']];
+  return named.find((name): name is string => typeof name === 'string' && name !== '');
+}
+
+/** Where Bedrock's last event, Cohere's and Groq's have what others have at the top. */
+function asideOf(record: JsonRecord): JsonRecord | undefined {
+  return ['metadata', 'delta', 'x_groq']
+    .map((name) => recordIn(record, name))
+    .find((inner) => recordIn(inner, 'usage') !== undefined);
+}
+
+function isClosing({ type, choices, delta, candidates, metadata }: JsonRecord): boolean {
+  if (recordIn(asRecord(metadata), 'usage') !== undefined || type === 'message-end') return true;
+  if (Array.isArray(candidates))
+    return candidates.some((one) => typeof asRecord(one)?.['finishReason'] === 'string');
   if (type === 'message_delta') return typeof asRecord(delta)?.['stop_reason'] === 'string';
   if (typeof type === 'string') return /^response\.(completed|incomplete|failed)$/.test(type);
   if (!Array.isArray(choices)) return false;
@@ -172,6 +217,7 @@ function tierOf(record: JsonRecord | undefined, usage: JsonRecord | undefined): 
     usage?.['service_tier'],
     record?.['service_tier'],
     usage?.['trafficType'],
+    usage?.['serviceTier'],
     record?.['serviceTier'],
     recordIn(record, 'serviceTier')?.['type'],
   ];
