@@ -169,7 +169,7 @@ function settlement({ name, condition, change, recorded }: SettlementParts): Sql
          case when s.state = 'settled' then coalesce(s.cost_usd, o.quota_usd) else o.quota_usd end end
      from told s join open o on o.id = s.id
      where c.id = o.id
-     returning c.id, c.record_seq, s.detail, s.lines, o.quotas, o.quota_usd as was_usd, c.quota_usd as is_usd),
+     returning c.id, c.record_seq, s.lines, o.quotas, o.quota_usd as was_usd, c.quota_usd as is_usd),
    recorded as (${recorded.insert}),${moveMoney(change)}
    select id from moved_calls`,
   );
