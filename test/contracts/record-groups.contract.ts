@@ -171,7 +171,8 @@ export function recordGroupsContract(name: string, open: () => Promise<SqlDataba
     async function correct(id: Uuid, mills: number): Promise<void> {
       const service = new CorrectionService({
         ledger: new CorrectionLedger(database),
-        pricer: { version: "none",
+        pricer: {
+          version: 'none',
           price: () => ({ kind: 'unpriced', reason: 'the cost is given' }),
           upperBound: () => undefined,
           limits: () => ({}),

@@ -3,16 +3,10 @@ import type { PriceQuestion } from '../../pricing/price.ts';
 import { catalogueProviders, providerAliases } from '../../pricing/provider-names.ts';
 import { type Bind, type CommandContext, exitCodes, print, tell } from '../../terminal/command-context.ts';
 import { renderTable } from '../../terminal/text-table.ts';
+import type { PriceSettings } from './command-prices.ts';
+import { addRepriceCommand } from './reprice/reprice-command.ts';
 import { priceDocument, priceText } from './price-text.ts';
 import { costText, type UsedKind, usedKindOf } from './explained-cost.ts';
-
-/** What the commands read of the configuration. */
-interface PriceSettings {
-  readonly models: {
-    readonly priceOverlay?: string | undefined;
-    readonly providers: Readonly<Record<string, { readonly priceProvider?: string | undefined }>>;
-  };
-}
 
 interface ExplainOptions {
   readonly config?: string;
@@ -61,6 +55,7 @@ export function addPricesCommand(program: Command, context: PricesContext, bind:
     .description('check your own prices: what is wrong, and what is no longer in force')
     .option('--config <file>', 'JSON configuration file (for a price overlay)')
     .action(bind((options: ListOptions) => check(context, options)));
+  addRepriceCommand(prices, context, bind);
 }
 
 interface ModelReference {
@@ -136,14 +131,9 @@ async function check(context: PricesContext, { config }: ListOptions): Promise<n
 }
 
 async function openBook(context: PricesContext, config: string | undefined) {
-  const [{ readOverlayFile }, { packagedPriceBook }] = await Promise.all([
-    import('../../pricing/overlay.ts'),
-    import('../../pricing/packaged-price-book.ts'),
-  ]);
+  const { bookOf } = await import('./command-prices.ts');
   const { settings } = await context.installation(config === undefined ? {} : { config });
-  const path = settings.models.priceOverlay;
-  const overlay = path === undefined ? undefined : await readOverlayFile(path);
-  return { book: packagedPriceBook(overlay === undefined ? {} : { overlay }), overlay, settings };
+  return { ...(await bookOf(settings)), settings };
 }
 
 function modelReference(text: string): ModelReference {
