@@ -8,7 +8,7 @@ import { CallLedger } from '../engine/ledger/call-ledger.ts';
 import type { FlushObserver } from '../engine/ledger/flush-observer.ts';
 import type { ProviderConfig, ProviderRegistry } from '../engine/providers/provider-registry.ts';
 import type { Clock } from '../kernel/clock.ts';
-import type { Pricer } from '../pricing/price.ts';
+import type { LivePriceBook } from '../pricing/live-price-book.ts';
 import type { HostBounds } from './host-bounds.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { MillraceMetrics } from './metric-catalogue.ts';
@@ -37,7 +37,7 @@ export interface HostModelsOptions {
 /** A host's way to its models. */
 export interface HostModels {
   readonly providers: ProviderRegistry;
-  readonly pricer: Pricer;
+  readonly pricer: LivePriceBook;
   readonly calls: CallLedger;
   readonly meteredModels: MeteredModels;
 }

@@ -8,15 +8,17 @@ import { catalogueProviders, priceProviderOf } from './provider-names.ts';
 export interface PackagedPriceBookOptions {
   /** The operator's own prices; they come first. */
   readonly overlay?: PriceOverlay;
+  /** Prices that operators have set; they come after the own ones. */
+  readonly overrides?: PriceOverlay;
   /** Configured provider → catalogue provider whose prices it follows. */
   readonly aliases?: Readonly<Record<string, string>>;
 }
 
 /**
- * The price book that the program runs with: own overlay, packaged overlays, packaged catalogue.
+ * The price book that the program runs with: own overlay, overrides, packaged overlays, packaged catalogue.
  * Throws MILLRACE_CONFIG_INVALID when an alias names no provider of the catalogue.
  */
-export function packagedPriceBook({ overlay, aliases = {} }: PackagedPriceBookOptions = {}): PriceBook {
+export function packagedPriceBook({ overlay, overrides, aliases = {} }: PackagedPriceBookOptions = {}): PriceBook {
   const catalogue = new GenaiPricesCatalogue();
   const faults = Object.entries(aliases)
     .filter(([, follows]) => !catalogue.hasProvider(priceProviderOf(follows)))
@@ -29,7 +31,7 @@ export function packagedPriceBook({ overlay, aliases = {} }: PackagedPriceBookOp
     throw new AppError('MILLRACE_CONFIG_INVALID', `The price aliases are not valid: ${list}`, { faults });
   }
   return new PriceBook({
-    catalogues: [...(overlay ? [overlay] : []), ...packagedOverlays(), catalogue],
+    catalogues: [...(overlay ? [overlay] : []), ...(overrides ? [overrides] : []), ...packagedOverlays(), catalogue],
     aliases,
   });
 }

@@ -4,6 +4,10 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FocusExports } from '../../src/capabilities/costs/focus/focus-export.ts';
+import { PeriodLedger } from '../../src/capabilities/costs/periods/period-ledger.ts';
+import { PeriodService } from '../../src/capabilities/costs/periods/period-service.ts';
+import { makeStatement } from '../../src/capabilities/costs/statements/statements.ts';
+import { CostReports } from '../../src/capabilities/costs/cost-reports.ts';
 import type { CostGroupField } from '../../src/capabilities/costs/cost-query.ts';
 import { runCostQuery } from '../../src/capabilities/costs/usage-queries.ts';
 import { migrateColumnStore } from '../../src/drivers/column-store/column-migrator.ts';
@@ -13,6 +17,7 @@ import { openMigratedPglite } from '../../src/drivers/sql-database/migrated-pgli
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
 import { ExportLedger } from '../../src/engine/export/export-ledger.ts';
 import { bindLines } from '../../src/engine/export/row-text.ts';
+import { systemClock } from '../../src/kernel/clock.ts';
 import { newId } from '../../src/kernel/ids.ts';
 import { formatUsd, sumUsd, usd, zeroUsd } from '../../src/kernel/money.ts';
 import { rowFaults } from '../support/focus-rules.ts';
@@ -145,4 +150,59 @@ describe('calls that are priced anew', () => {
       { numRuns: 3 },
     );
   }, 240_000);
+});
+
+describe('a closed month', () => {
+  it('keeps its statement, while what is learnt of it is booked in the present', async () => {
+    await LedgerHarness.begin(database);
+    await database.execute('truncate millrace.billing_periods');
+    await store.command(`TRUNCATE TABLE ${store.database}.usage`);
+    const call = {
+      team: 'blue',
+      customer: 'acme',
+      feature: 'search',
+      model: 'alpha',
+      tokens: { uncached_input: 1_000_000 },
+      isWaste: false,
+      isEstimated: false,
+    } as const;
+    const book = (input: string) => bookOf({ alpha: { input, output: '1' } });
+    await settleCall(database, book('1'), call);
+    // Ids of calls begin with their time.
+    await database.execute(
+      `update millrace.calls set reserved_at = '2026-10-31 23:30:00+00',
+         id = overlay(id::text placing '01a1944c-70c0' from 1 for 13)::uuid`,
+    );
+    await database.execute(`update millrace.outbox o set subject = c.id from millrace.calls c where o.subject is not null`);
+    await exportAll();
+    const now = new Date();
+    const reports = new CostReports({ store, timeZone: 'UTC' });
+    const statement = async () => {
+      const request = { month: '2026-10-01', timeZone: 'UTC' };
+      const { createdAt: _, ...rest } = await makeStatement(reports, request, { now, viewer: {} });
+      return rest;
+    };
+    const before = await statement();
+    expect(before.totals.costUsd).toBe('1');
+    const periods = new PeriodService({ ledger: new PeriodLedger(database), clock: systemClock, timeZone: 'UTC' });
+    await periods.close({ month: '2026-10', reason: 'the books' }, { actor: 'ada' });
+    await repriceAll(database, book('3'), { from: '2026-10-01', to: '2026-11-01' });
+    await exportAll();
+    expect(await statement()).toEqual(before);
+    const all = await runCostQuery(store, { groupBy: [] });
+    expect(formatUsd(all.total.costUsd)).toBe('3');
+    const day = new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth(), now.getUTCDate()));
+    const request = {
+      from: day,
+      to: new Date(day.getTime() + 2 * 86_400_000),
+      grain: 'day' as const,
+      hasTokenDetails: false,
+      filters: {},
+    };
+    const rows = await Array.fromAsync(new FocusExports({ store, billingAccount: 'house' }).rows(request, {}));
+    expect(rows.flat().flatMap(rowFaults)).toEqual([]);
+    expect(rows.flat()).toMatchObject([
+      { BilledCost: '2', ChargeClass: 'Correction', x_CorrectedPeriod: '2026-10', SkuMeter: 'Input Tokens' },
+    ]);
+  }, 120_000);
 });

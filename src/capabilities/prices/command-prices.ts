@@ -1,8 +1,13 @@
+import { ExportLedger } from '../../engine/export/export-ledger.ts';
+import type { SqlDatabase } from '../../drivers/sql-database/sql-database.ts';
+import { catalogueOf, PriceOverrides } from '../../engine/ledger/price-overrides.ts';
 import { RepriceLedger } from '../../engine/ledger/reprice-ledger.ts';
 import { readOverlayFile } from '../../pricing/overlay.ts';
 import { packagedPriceBook } from '../../pricing/packaged-price-book.ts';
 import type { PriceBook } from '../../pricing/price-book.ts';
 import type { Installation, LedgerAccess } from '../../terminal/installation.ts';
+import { CallPrices } from './call-price/call-prices.ts';
+import { OverrideService } from './overrides/override-service.ts';
 import { RepriceService } from './reprice/reprice-service.ts';
 
 /** What commands about prices read of the configuration. */
@@ -20,6 +25,16 @@ export async function bookOf({ models: { priceOverlay } }: PriceSettings) {
   return { book, overlay };
 }
 
+/** The same, with the prices that operators have set. */
+async function bookWithOverrides({ models: { priceOverlay } }: PriceSettings, database: SqlDatabase) {
+  const overlay = priceOverlay === undefined ? undefined : await readOverlayFile(priceOverlay);
+  const overrides = catalogueOf(await new PriceOverrides(database).read());
+  return packagedPriceBook({
+    ...(overlay === undefined ? {} : { overlay }),
+    ...(overrides === undefined ? {} : { overrides }),
+  });
+}
+
 /** Whose prices a provider follows by the configuration. */
 export function priceProviderIn({ models }: PriceSettings): (provider: string) => string {
   return (provider) => models.providers[provider]?.priceProvider ?? provider;
@@ -30,15 +45,42 @@ export async function withRepriceService<Result>(
   { settings, withLedger }: Installation<PriceSettings>,
   work: (service: RepriceService) => Promise<Result>,
 ): Promise<Result> {
-  const { book } = await bookOf(settings);
-  return withLedger(({ database, clock }: LedgerAccess) =>
+  return withLedger(async ({ database, clock }: LedgerAccess) =>
     work(
       new RepriceService({
         ledger: new RepriceLedger(database),
-        pricer: book,
+        pricer: await bookWithOverrides(settings, database),
         priceProviderOf: priceProviderIn(settings),
         clock,
       }),
     ),
+  );
+}
+
+/** Explaining what calls cost in an operator's command. Throws what opening the stores throws. */
+export async function withCallPrices<Result>(
+  { settings, withStores }: Installation<PriceSettings>,
+  work: (prices: CallPrices) => Promise<Result>,
+): Promise<Result> {
+  return withStores(async ({ database, columns }) =>
+    work(
+      new CallPrices({
+        ledger: new RepriceLedger(database),
+        exports: new ExportLedger(database),
+        columns,
+        pricer: await bookWithOverrides(settings, database),
+        priceProviderOf: priceProviderIn(settings),
+      }),
+    ),
+  );
+}
+
+/** Setting prices in an operator's command. Throws what opening the ledger throws. */
+export function withOverrideService<Result>(
+  { withLedger }: Installation<PriceSettings>,
+  work: (service: OverrideService) => Promise<Result>,
+): Promise<Result> {
+  return withLedger(({ database, clock }) =>
+    work(new OverrideService({ overrides: new PriceOverrides(database), clock })),
   );
 }

@@ -1,8 +1,10 @@
 import type { Capability } from '../capability.ts';
+import { priceNames } from './price-names.ts';
 
-/** Prices of calls: computing them again. */
+/** Prices of calls: those that operators set, what a call cost, and pricing calls anew. */
 export const prices = {
   name: 'prices',
+  names: priceNames,
   http: async () => (await import('./prices.http.ts')).httpPart,
   open: async () => (await import('./open-prices.ts')).openPrices,
 } as const satisfies Capability;

@@ -1,6 +1,6 @@
 import { maxUsd, zeroUsd } from '../../kernel/money.ts';
 import { isOtherNameOf } from '../../pricing/model-match.ts';
-import type { Pricer, UsageBeside } from '../../pricing/price.ts';
+import type { Pricer, Pricing, UsageBeside } from '../../pricing/price.ts';
 import { type RatedCounts, type TokenCounts, tokenClasses } from '../../pricing/token-classes.ts';
 import { partsOfCost, usesOfRow } from '../ledger/cost-parts.ts';
 import { usageDetail } from '../ledger/record-detail.ts';
@@ -43,21 +43,7 @@ export function priceOfStoredCall(
 ): StoredCallPricing {
   const reason = reasonToKeep(call);
   if (reason !== undefined) return { kind: 'kept', reason };
-  const raw = rawUsageOf(call.rawUsage);
-  const usage = usageOfRow(call, raw);
-  const question = {
-    provider: priceProviderOf(call.provider),
-    at: call.reservedAt,
-    tier: call.tier,
-    batch: call.requestKind === 'batch',
-    geography: rawUsageOfBody({ usage: raw }).geography,
-  };
-  const { model: asked } = call;
-  const told = call.answeredModel?.trim() ?? '';
-  // The word of a suspect call on its model is believed only where it names the model that was asked for.
-  const answered = told === '' || (call.isSuspect && !isOtherNameOf(told, asked)) ? asked : told;
-  const answer = { question, asked, answered, boundUsd: undefined };
-  const pricing = priceOfAnswer(pricer, answer, usage.tokens, usage.beside);
+  const { pricing, usage } = pricingOfStoredCall(pricer, priceProviderOf, call);
   if (pricing.kind === 'unpriced') return { kind: 'kept', reason: 'no_price' };
   const hasOpenUnits = pricing.openUnits !== undefined;
   const isPricedWhole = call.costUsd !== undefined && call.settlement === 'reported';
@@ -81,6 +67,30 @@ export function priceOfStoredCall(
   };
 }
 
+/** What the present prices make of a call, whatever it is recorded with; and what it used. */
+export function pricingOfStoredCall(
+  pricer: Pricer,
+  priceProviderOf: (provider: string) => string,
+  call: SettledRow,
+): { readonly pricing: Pricing; readonly usage: UsageOfRow; readonly geography: string | undefined } {
+  const raw = rawUsageOf(call.rawUsage);
+  const usage = usageOfRow(call, raw);
+  const { geography } = rawUsageOfBody({ usage: raw });
+  const question = {
+    provider: priceProviderOf(call.provider),
+    at: call.reservedAt,
+    tier: call.tier,
+    batch: call.requestKind === 'batch',
+    geography,
+  };
+  const { model: asked } = call;
+  const told = call.answeredModel?.trim() ?? '';
+  // The word of a suspect call on its model is believed only where it names the model that was asked for.
+  const answered = told === '' || (call.isSuspect && !isOtherNameOf(told, asked)) ? asked : told;
+  const answer = { question, asked, answered, boundUsd: undefined };
+  return { pricing: priceOfAnswer(pricer, answer, usage.tokens, usage.beside), usage, geography };
+}
+
 function reasonToKeep(call: SettledRow): UnrepricedReason | undefined {
   const { settlement, priceReference, costUsd = zeroUsd } = call;
   if (settlement === 'free') return 'free';
@@ -89,7 +99,8 @@ function reasonToKeep(call: SettledRow): UnrepricedReason | undefined {
   return call.isErased ? 'erased' : undefined;
 }
 
-interface UsageOfRow {
+/** What a call used, as far as its row and the provider's words tell. */
+export interface UsageOfRow {
   readonly tokens: RatedCounts;
   readonly beside: UsageBeside;
   /** Whether the provider reported all of it. */

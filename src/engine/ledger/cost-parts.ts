@@ -81,8 +81,3 @@ export function negatedParts(parts: CostParts): CostParts {
 export function isNoPart({ byClass, request, units, adjustment }: CostParts): boolean {
   return [...Object.values(byClass), request, units, adjustment].every((amount) => amount.isZero());
 }
-
-/** What the parts add up to. */
-export function sumOfParts({ byClass, request, units, adjustment }: CostParts): Usd {
-  return sumUsd([...Object.values(byClass), request, units, adjustment]);
-}

@@ -56,6 +56,16 @@ export interface RepricedRow {
 /** How far the time in the id of a call may lie from its time. */
 const marginMs = 86_400_000;
 
+/** What pricing reads of the call c and its message m. */
+const settledColumns = `${correctableColumns}, c.raw_usage, c.price_reference, c.request_digest = 'erased' as is_erased`;
+
+/** $1 the id of a call that has ended. */
+const findPricedCall = named(
+  'ledger.find_priced_call',
+  `select ${settledColumns} from millrace.calls c left join millrace.messages m on m.id = c.message_id
+   where c.id = $1::uuid and c.state in ('settled', 'unsettled')`,
+);
+
 /**
  * $1 the id after which to look, $2 the last, $3 how many rows to look at, $4 and $5 the period, $6 provider, $7 model, $8 team. A row
  * without a call where none of them matches.
@@ -66,7 +76,7 @@ const listSettled = named(
      select c.id from millrace.calls c where c.id > $1::uuid and c.id < $2::uuid order by c.id limit $3),
    reached as (select count(*)::int as looked, (select l.id from looked l order by l.id desc limit 1) as last_id from looked)
    select r.looked, r.last_id, s.* from reached r left join (
-     select ${correctableColumns}, c.raw_usage, c.price_reference, c.request_digest = 'erased' as is_erased
+     select ${settledColumns}
      from looked l join millrace.calls c on c.id = l.id left join millrace.messages m on m.id = c.message_id
      where c.state = 'settled' and c.reserved_at >= $4::timestamptz and c.reserved_at < $5::timestamptz
        and ($6::text is null or c.provider = $6) and ($7::text is null or c.model = $7)
@@ -114,14 +124,13 @@ const countPruned = named(
      and ($3::text is null or team = $3)`,
 );
 
-type SliceRow = CorrectableRow & {
-  readonly looked: number;
-  readonly last_id: Uuid | null;
-  readonly id: Uuid | null;
+type SettledCallRow = CorrectableRow & {
   readonly raw_usage: string | null;
   readonly price_reference: string | null;
   readonly is_erased: boolean;
 };
+
+type SliceRow = SettledCallRow & { readonly looked: number; readonly last_id: Uuid | null; readonly id: Uuid | null };
 
 /** The ledger's part about calls that are priced anew. */
 export class RepriceLedger {
@@ -152,6 +161,13 @@ export class RepriceLedger {
     };
   }
 
+  /** A call that has ended. */
+  async find(id: Uuid): Promise<SettledRow | undefined> {
+    const { rows } = await this.#database.query<SettledCallRow>(findPricedCall, [id]);
+    const [row] = rows;
+    return row === undefined ? undefined : settledRowOf(row);
+  }
+
   /** Makes new costs durable with their records. Answers the ids of those whose rows still said what was read. */
   async reprice(calls: readonly RepricedRow[], audit: OperationRecord): Promise<ReadonlySet<Uuid>> {
     const { rows } = await this.#database.query<{ id: Uuid }>(repriceCalls, [
@@ -172,7 +188,7 @@ export class RepriceLedger {
   }
 }
 
-function settledRowOf(row: SliceRow): SettledRow {
+function settledRowOf(row: SettledCallRow): SettledRow {
   return {
     ...correctableCallOf(row),
     rawUsage: row.raw_usage ?? undefined,

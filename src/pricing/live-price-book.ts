@@ -1,0 +1,51 @@
+import type { PriceOverlay } from './overlay.ts';
+import { packagedPriceBook, type PackagedPriceBookOptions } from './packaged-price-book.ts';
+import type { Pricer, PriceQuestion, Pricing, UsageBeside } from './price.ts';
+import type { PriceBook } from './price-book.ts';
+import type { RatedCounts } from './token-classes.ts';
+import type { UnitCounts } from './usage-units.ts';
+
+/** The price book of a process, whose overrides change while it runs: each question is answered by the prices of that moment. */
+export class LivePriceBook implements Pricer {
+  readonly #options: Omit<PackagedPriceBookOptions, 'overrides'>;
+  #book: PriceBook;
+
+  /** Throws MILLRACE_CONFIG_INVALID as `packagedPriceBook` does. */
+  constructor(options: Omit<PackagedPriceBookOptions, 'overrides'> = {}) {
+    this.#options = options;
+    this.#book = packagedPriceBook(options);
+  }
+
+  /** The book as it is now, which does not change any more. */
+  get present(): PriceBook {
+    return this.#book;
+  }
+
+  get version(): string {
+    return this.#book.version;
+  }
+
+  /** Prices by these overrides from now on. */
+  replaceOverrides(overrides: PriceOverlay | undefined): void {
+    this.#book = packagedPriceBook(
+      overrides === undefined ? this.#options : { ...this.#options, overrides },
+    );
+  }
+
+  price(question: PriceQuestion, tokens: RatedCounts, beside?: UsageBeside): Pricing {
+    return this.#book.price(question, tokens, beside);
+  }
+
+  upperBound(
+    question: PriceQuestion,
+    maxInputTokens: number,
+    maxOutputTokens: number,
+    maxUnits?: UnitCounts,
+  ): ReturnType<Pricer['upperBound']> {
+    return this.#book.upperBound(question, maxInputTokens, maxOutputTokens, maxUnits);
+  }
+
+  limits(provider: string, model: string): ReturnType<Pricer['limits']> {
+    return this.#book.limits(provider, model);
+  }
+}
