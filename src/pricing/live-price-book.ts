@@ -27,9 +27,7 @@ export class LivePriceBook implements Pricer {
 
   /** Prices by these overrides from now on. */
   replaceOverrides(overrides: PriceOverlay | undefined): void {
-    this.#book = packagedPriceBook(
-      overrides === undefined ? this.#options : { ...this.#options, overrides },
-    );
+    this.#book = packagedPriceBook(overrides === undefined ? this.#options : { ...this.#options, overrides });
   }
 
   price(question: PriceQuestion, tokens: RatedCounts, beside?: UsageBeside): Pricing {

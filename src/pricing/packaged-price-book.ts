@@ -18,7 +18,11 @@ export interface PackagedPriceBookOptions {
  * The price book that the program runs with: own overlay, overrides, packaged overlays, packaged catalogue.
  * Throws MILLRACE_CONFIG_INVALID when an alias names no provider of the catalogue.
  */
-export function packagedPriceBook({ overlay, overrides, aliases = {} }: PackagedPriceBookOptions = {}): PriceBook {
+export function packagedPriceBook({
+  overlay,
+  overrides,
+  aliases = {},
+}: PackagedPriceBookOptions = {}): PriceBook {
   const catalogue = new GenaiPricesCatalogue();
   const faults = Object.entries(aliases)
     .filter(([, follows]) => !catalogue.hasProvider(priceProviderOf(follows)))
@@ -31,7 +35,12 @@ export function packagedPriceBook({ overlay, overrides, aliases = {} }: Packaged
     throw new AppError('MILLRACE_CONFIG_INVALID', `The price aliases are not valid: ${list}`, { faults });
   }
   return new PriceBook({
-    catalogues: [...(overlay ? [overlay] : []), ...(overrides ? [overrides] : []), ...packagedOverlays(), catalogue],
+    catalogues: [
+      ...(overlay ? [overlay] : []),
+      ...(overrides ? [overrides] : []),
+      ...packagedOverlays(),
+      catalogue,
+    ],
     aliases,
   });
 }

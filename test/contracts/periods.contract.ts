@@ -43,8 +43,7 @@ export function periodsContract(name: string, open: () => Promise<SqlDatabase>):
 
     const october = { month: '2026-10', reason: 'the books' };
     const close = () => service.close(october, ada);
-    const sentAt = (time: string) =>
-      database.execute(`update millrace.calls set reserved_at = '${time}'`);
+    const sentAt = (time: string) => database.execute(`update millrace.calls set reserved_at = '${time}'`);
     /** Everything that waits has arrived. */
     async function exportAll(): Promise<void> {
       const exports = new ExportLedger(database);
@@ -69,10 +68,7 @@ export function periodsContract(name: string, open: () => Promise<SqlDatabase>):
       await repriceAll(database, book(input), range);
     }
     const times = async () =>
-      (await recordsOf(database)).map(({ ts, corrected_period: period }) => [
-        String(ts).slice(0, 7),
-        period,
-      ]);
+      (await recordsOf(database)).map(({ ts, corrected_period: period }) => [String(ts).slice(0, 7), period]);
     const thisMonth = new Date().toISOString().slice(0, 7);
 
     it('book what is learnt of their calls in the present, and name the period', async () => {
@@ -104,7 +100,9 @@ export function periodsContract(name: string, open: () => Promise<SqlDatabase>):
       await exportAll();
       await close();
       const correction = `{"record_id":"${id}","record_kind":"correction","call_id":"${id}","ts":"2026-10-31 23:30:00.000","item":"\\"ts\\":\\"2026-10-01\\"","cost_usd":"2"}`;
-      expect(await harness.calls.settleLate(someSettlement({ id, costUsd: usd('2') }), [correction])).toBe(true);
+      expect(await harness.calls.settleLate(someSettlement({ id, costUsd: usd('2') }), [correction])).toBe(
+        true,
+      );
       expect(await times()).toEqual([[thisMonth, '2026-10']]);
       expect(await recordsOf(database)).toMatchObject([{ item: '"ts":"2026-10-01"', cost_usd: '2' }]);
     });
@@ -137,7 +135,10 @@ export function periodsContract(name: string, open: () => Promise<SqlDatabase>):
     it('are closed after whoever is writing, and whoever writes afterwards sees them closed', async () => {
       const id = await settledInOctober();
       const line = `{"record_id":"${id}","record_kind":"correction","call_id":"${id}","ts":"2026-10-31 23:30:00.000"}`;
-      const write = { name: 'test.write', text: `insert into millrace.outbox (target, line) values ('usage', $1)` };
+      const write = {
+        name: 'test.write',
+        text: `insert into millrace.outbox (target, line) values ('usage', $1)`,
+      };
       const [closed] = await Promise.allSettled([
         close(),
         ...Array.from({ length: 8 }, () => database.query(write, [line])),
@@ -153,7 +154,9 @@ export function periodsContract(name: string, open: () => Promise<SqlDatabase>):
       const first = await close();
       expect(await close()).toEqual(first);
       const invalid = { code: 'MILLRACE_REQUEST_INVALID' };
-      expect(await failureOf(service.close({ ...october, timeZone: 'Asia/Tokyo' }, ada))).toMatchObject(invalid);
+      expect(await failureOf(service.close({ ...october, timeZone: 'Asia/Tokyo' }, ada))).toMatchObject(
+        invalid,
+      );
       expect(await failureOf(service.close({ ...october, month: '2027-01' }, ada))).toMatchObject(invalid);
       expect(await failureOf(service.close(october, { ...ada, team: 'blue' }))).toMatchObject({
         code: 'MILLRACE_FORBIDDEN',
@@ -163,7 +166,10 @@ export function periodsContract(name: string, open: () => Promise<SqlDatabase>):
       });
       await service.reopen({ month: '2026-10', reason: 'a mistake' }, ada);
       await close();
-      expect((await service.list()).periods.map(({ reopened }) => reopened?.reason)).toEqual(['a mistake', undefined]);
+      expect((await service.list()).periods.map(({ reopened }) => reopened?.reason)).toEqual([
+        'a mistake',
+        undefined,
+      ]);
       const { rows } = await database.query<{ action: string; target: string }>({
         name: 'test.audit',
         text: 'select action, target from millrace.operator_actions order by at, id',

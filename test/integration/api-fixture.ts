@@ -182,7 +182,10 @@ export async function openApiFixture(): Promise<ApiFixture> {
           }),
         ],
         [RepriceService, new RepriceService({ ...pricing(database), clock: systemClock })],
-        [CallPrices, new CallPrices({ ...pricing(database), exports: new ExportLedger(database), columns: noRecords })],
+        [
+          CallPrices,
+          new CallPrices({ ...pricing(database), exports: new ExportLedger(database), columns: noRecords }),
+        ],
         [
           OverrideService,
           new OverrideService({ overrides: new PriceOverrides(database), clock: systemClock }),

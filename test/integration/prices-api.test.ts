@@ -45,13 +45,22 @@ describe('the arithmetic of a call over HTTP', () => {
     expect(callPriceSchema.strict().parse(found.body)).toMatchObject({
       id,
       presentUsd: '0.000201',
-      lines: [{ kind: 'uncached_input', count: 4 }, { kind: 'text_output', count: 100 }],
+      lines: [
+        { kind: 'uncached_input', count: 4 },
+        { kind: 'text_output', count: 100 },
+      ],
       records: [],
     });
-    expect((await get(`/v1/calls/${id}/price`, await fixture.newKey(['costs:read'], 'blue'))).statusCode).toBe(200);
-    expect((await get(`/v1/calls/${id}/price`, await fixture.newKey(['costs:read'], 'red'))).statusCode).toBe(404);
+    expect(
+      (await get(`/v1/calls/${id}/price`, await fixture.newKey(['costs:read'], 'blue'))).statusCode,
+    ).toBe(200);
+    expect((await get(`/v1/calls/${id}/price`, await fixture.newKey(['costs:read'], 'red'))).statusCode).toBe(
+      404,
+    );
     expect((await get('/v1/calls/nothing/price')).statusCode).toBe(404);
-    expect((await get(`/v1/calls/${id}/price`, await fixture.newKey(['messages:read']))).statusCode).toBe(403);
+    expect((await get(`/v1/calls/${id}/price`, await fixture.newKey(['messages:read']))).statusCode).toBe(
+      403,
+    );
   });
 });
 
@@ -59,7 +68,9 @@ describe('POST /v1/prices/reprice', () => {
   const body = { from: '2026-10-01', to: '2026-11-01', reason: 'a price' };
 
   it('needs the scope, a key without a team, and a sound body', async () => {
-    expect((await post('/v1/prices/reprice', body, await fixture.newKey(['costs:read']))).statusCode).toBe(403);
+    expect((await post('/v1/prices/reprice', body, await fixture.newKey(['costs:read']))).statusCode).toBe(
+      403,
+    );
     const ofTeam = await fixture.newKey(['operations:write'], 'blue');
     expect(refused(await post('/v1/prices/reprice', body, ofTeam))).toEqual([403, 'MILLRACE_FORBIDDEN']);
     for (const wrong of [
@@ -86,12 +97,19 @@ describe('POST /v1/prices/reprice', () => {
     expect(await ask()).toMatchObject({ dryRun: false, ...changed });
     expect(await ask()).toMatchObject({ calls: 1, corrections: 0 });
     const found = callPriceSchema.parse((await get(`/v1/calls/${id}/price`)).body);
-    expect(found).toMatchObject({ costUsd: '0.000201', records: [{ kind: 'correction', reason: 'a price' }] });
+    expect(found).toMatchObject({
+      costUsd: '0.000201',
+      records: [{ kind: 'correction', reason: 'a price' }],
+    });
   });
 });
 
 describe('/v1/prices/overrides', () => {
-  const price = { provider: 'openai', model: 'gpt-5-mini', rates: { uncached_input: '1', text_output: '10' } };
+  const price = {
+    provider: 'openai',
+    model: 'gpt-5-mini',
+    rates: { uncached_input: '1', text_output: '10' },
+  };
 
   it('are set, listed and taken away by operators without a team', async () => {
     const ofTeam = await fixture.newKey(['operations:write'], 'blue');
@@ -99,7 +117,11 @@ describe('/v1/prices/overrides', () => {
     expect(refused(await post('/v1/prices/overrides', order, ofTeam))).toEqual([403, 'MILLRACE_FORBIDDEN']);
     const set = await post('/v1/prices/overrides', order);
     expect(set.statusCode, JSON.stringify(set.body)).toBe(200);
-    expect(set.body).toMatchObject({ price: { model: 'gpt-5-mini' }, reason: 'a contract', state: 'in_force' });
+    expect(set.body).toMatchObject({
+      price: { model: 'gpt-5-mini' },
+      reason: 'a contract',
+      state: 'in_force',
+    });
     const { overrides } = overrideListSchema.parse((await get('/v1/prices/overrides')).body);
     expect(overrides).toHaveLength(1);
     const again = await post('/v1/prices/overrides', order);
@@ -139,12 +161,20 @@ describe('/v1/periods', () => {
     for (const wrong of [{}, { month: '2026-13' }, { month: '2199-01' }, { ...order, timeZone: 'Nowhere' }]) {
       expect((await post('/v1/periods/close', wrong)).statusCode, JSON.stringify(wrong)).toBe(400);
     }
-    expect((await post('/v1/periods/close', order)).body).toMatchObject({ month: '2026-10', timeZone: 'UTC' });
-    expect((await get('/v1/periods')).body).toMatchObject({ periods: [{ month: '2026-10', reason: 'the books' }] });
+    expect((await post('/v1/periods/close', order)).body).toMatchObject({
+      month: '2026-10',
+      timeZone: 'UTC',
+    });
+    expect((await get('/v1/periods')).body).toMatchObject({
+      periods: [{ month: '2026-10', reason: 'the books' }],
+    });
     expect((await post('/v1/periods/reopen', { month: '2026-10' })).statusCode).toBe(400);
     expect((await post('/v1/periods/reopen', { month: '2026-10', reason: 'a mistake' })).body).toMatchObject({
       reopened: { reason: 'a mistake' },
     });
-    expect(refused(await post('/v1/periods/reopen', { month: '2026-10', reason: 'x' }))).toEqual([404, 'MILLRACE_NOT_FOUND']);
+    expect(refused(await post('/v1/periods/reopen', { month: '2026-10', reason: 'x' }))).toEqual([
+      404,
+      'MILLRACE_NOT_FOUND',
+    ]);
   });
 });

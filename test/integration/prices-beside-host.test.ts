@@ -48,7 +48,10 @@ async function called(): Promise<{ readonly id: string; readonly cost: string | 
   expect(await app.millrace.waitFor(messageIds[0] ?? '')).toMatchObject({ state: 'completed' });
   const { database } = app.nest.get(Host).stores;
   const { rows } = await database.query<{ id: string; cost: string | null }>(
-    { name: 'test.call', text: 'select id, cost_usd::text as cost from millrace.calls where message_id = $1::uuid' },
+    {
+      name: 'test.call',
+      text: 'select id, cost_usd::text as cost from millrace.calls where message_id = $1::uuid',
+    },
     [messageIds[0]],
   );
   return rows[0] ?? { id: '', cost: null };
@@ -79,7 +82,9 @@ describe('a price that an operator sets', () => {
     const before = await called();
     expect(before.cost).toBe(listed);
     const rates = ['--rate', 'uncached_input=1', '--rate', 'text_output=10', '--reason', 'a contract'];
-    const set = JSON.parse(await run('prices', 'set', 'openai/gpt-5-mini', ...rates, '--json')) as { id: string };
+    const set = JSON.parse(await run('prices', 'set', 'openai/gpt-5-mini', ...rates, '--json')) as {
+      id: string;
+    };
     await vi.waitFor(async () => expect((await called()).cost).toBe(agreed), patience);
 
     const days = ['--from', '2026-01-01', '--to', '2035-01-01'];
@@ -89,7 +94,11 @@ describe('a price that an operator sets', () => {
     const reprice = async () =>
       repriceReportSchema
         .strict()
-        .parse(JSON.parse(await run('prices', 'reprice', ...days, '--reason', 'a contract', '--actor', 'ada', '--json')));
+        .parse(
+          JSON.parse(
+            await run('prices', 'reprice', ...days, '--reason', 'a contract', '--actor', 'ada', '--json'),
+          ),
+        );
     const report = await reprice();
     expect(report.corrections).toBeGreaterThan(0);
     expect(report.groups).toMatchObject([{ provider: 'openai', model: 'gpt-5-mini', team: 'blue' }]);
@@ -106,7 +115,9 @@ describe('a price that an operator sets', () => {
     expect(text).toMatch(/text_output +100 +10 \/ million/);
     expect(text).toMatch(new RegExp(`total +${agreed.replace('.', '\\.')}`));
     expect(text).toMatch(/correction +0\.000803 .*ada +a contract/);
-    const explained = callPriceSchema.strict().parse(JSON.parse(await run('prices', 'explain', before.id, '--json')));
+    const explained = callPriceSchema
+      .strict()
+      .parse(JSON.parse(await run('prices', 'explain', before.id, '--json')));
     expect(explained).toMatchObject({
       costUsd: agreed,
       presentUsd: agreed,

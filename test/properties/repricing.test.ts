@@ -173,7 +173,9 @@ describe('a closed month', () => {
       `update millrace.calls set reserved_at = '2026-10-31 23:30:00+00',
          id = overlay(id::text placing '01a1944c-70c0' from 1 for 13)::uuid`,
     );
-    await database.execute(`update millrace.outbox o set subject = c.id from millrace.calls c where o.subject is not null`);
+    await database.execute(
+      `update millrace.outbox o set subject = c.id from millrace.calls c where o.subject is not null`,
+    );
     await exportAll();
     const now = new Date();
     const reports = new CostReports({ store, timeZone: 'UTC' });
@@ -184,7 +186,11 @@ describe('a closed month', () => {
     };
     const before = await statement();
     expect(before.totals.costUsd).toBe('1');
-    const periods = new PeriodService({ ledger: new PeriodLedger(database), clock: systemClock, timeZone: 'UTC' });
+    const periods = new PeriodService({
+      ledger: new PeriodLedger(database),
+      clock: systemClock,
+      timeZone: 'UTC',
+    });
     await periods.close({ month: '2026-10', reason: 'the books' }, { actor: 'ada' });
     await repriceAll(database, book('3'), { from: '2026-10-01', to: '2026-11-01' });
     await exportAll();
@@ -199,7 +205,9 @@ describe('a closed month', () => {
       hasTokenDetails: false,
       filters: {},
     };
-    const rows = await Array.fromAsync(new FocusExports({ store, billingAccount: 'house' }).rows(request, {}));
+    const rows = await Array.fromAsync(
+      new FocusExports({ store, billingAccount: 'house' }).rows(request, {}),
+    );
     expect(rows.flat().flatMap(rowFaults)).toEqual([]);
     expect(rows.flat()).toMatchObject([
       { BilledCost: '2', ChargeClass: 'Correction', x_CorrectedPeriod: '2026-10', SkuMeter: 'Input Tokens' },

@@ -107,10 +107,12 @@ export class CorrectionService {
     };
     const record = recordOfUsageCorrection(call, { ...audit, tokens, ...priced }, now);
     const line = renderUsageLine(record);
-    if (!(await ledger.correct(
+    if (
+      !(await ledger.correct(
         { call, tokens, costUsd, costDetail, priceReference, priceCatalogue, line },
         audit,
-      )))
+      ))
+    )
       throw new AppError('MILLRACE_REQUEST_INVALID', `The call ${id} has changed meanwhile: look again.`);
     return { ...report, actionId: audit.id };
   }
@@ -144,7 +146,13 @@ export class CorrectionService {
       const costParts = unexplained(billedUsd);
       // No class has anything, which is known: the row says so.
       const costDetail = '"cost_request":"0"';
-      return { costUsd: billedUsd, costParts, costDetail, priceReference: undefined, priceCatalogue: undefined };
+      return {
+        costUsd: billedUsd,
+        costParts,
+        costDetail,
+        priceReference: undefined,
+        priceCatalogue: undefined,
+      };
     }
     throw new AppError(
       'MILLRACE_REQUEST_INVALID',

@@ -20,7 +20,13 @@ import type { HttpPart } from '../http-part.ts';
 
 /** The part of the HTTP API. */
 export const httpPart: HttpPart = {
-  controllers: [CostsController, ForecastController, StatementsController, FocusController, PeriodsController],
+  controllers: [
+    CostsController,
+    ForecastController,
+    StatementsController,
+    FocusController,
+    PeriodsController,
+  ],
   services: [CostReports, FocusExports, PeriodService, clockToken],
   answers: {
     CostReport: costReportSchema,

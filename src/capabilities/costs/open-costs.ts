@@ -85,7 +85,14 @@ export function openCosts({
     services: [
       [CostReports, reports],
       [FocusExports, focus],
-      [PeriodService, new PeriodService({ ledger: new PeriodLedger(database), clock, timeZone: settings.costs.reports.timeZone })],
+      [
+        PeriodService,
+        new PeriodService({
+          ledger: new PeriodLedger(database),
+          clock,
+          timeZone: settings.costs.reports.timeZone,
+        }),
+      ],
       [clockToken, clock],
     ],
     jobs: [

@@ -36,8 +36,14 @@ export function addPricesCommand(program: Command, context: PricesContext, bind:
     .description('the price in force for a model, and where it comes from');
   prices
     .command('explain', { isDefault: true })
-    .description('the rules that make the price of a model, with their sources; or the arithmetic of one call')
-    .argument('<provider/model | call id>', 'as in ctx.model(), or as "millrace messages show" shows calls', subjectOf)
+    .description(
+      'the rules that make the price of a model, with their sources; or the arithmetic of one call',
+    )
+    .argument(
+      '<provider/model | call id>',
+      'as in ctx.model(), or as "millrace messages show" shows calls',
+      subjectOf,
+    )
     .option('--at <time>', 'the price at this time instead of now', timeOf)
     .option('--tier <name>', 'service tier', 'default')
     .option('--geography <name>', 'where the provider served it, such as us')

@@ -96,9 +96,13 @@ export class PriceOverrides {
       await transaction.query(lockOverrides);
       const others = await readFrom(transaction);
       if (others.length >= maxOverrides)
-        return { kind: 'refused', faults: [{ field: 'model', problem: `has no room: there are ${maxOverrides} overrides` }] };
+        return {
+          kind: 'refused',
+          faults: [{ field: 'model', problem: `has no room: there are ${maxOverrides} overrides` }],
+        };
       const parsed = parseOverlayContent({ prices: [...others.map((other) => other.entry), entry] });
-      if ('faults' in parsed) return { kind: 'refused', faults: parsed.faults.map((fault) => ofEntry(fault, others)) };
+      if ('faults' in parsed)
+        return { kind: 'refused', faults: parsed.faults.map((fault) => ofEntry(fault, others)) };
       await transaction.query(insertOverride, [id, JSON.stringify(entry), actor, reason, nameOf(entry)]);
       const override = (await readFrom(transaction)).find((one) => one.id === id);
       invariant(override !== undefined, 'an override that was set is there');
@@ -107,7 +111,11 @@ export class PriceOverrides {
   }
 
   /** An override holds until a time, or, without one, never held. False: it is not there. Audited. */
-  async end(override: PriceOverride, until: Date | undefined, operation: OverrideOperation): Promise<boolean> {
+  async end(
+    override: PriceOverride,
+    until: Date | undefined,
+    operation: OverrideOperation,
+  ): Promise<boolean> {
     const { entry } = override;
     const ended = until === undefined ? null : JSON.stringify({ ...entry, until: until.toISOString() });
     const { id, actor, reason } = operation;
@@ -146,7 +154,10 @@ async function readFrom(executor: SqlExecutor): Promise<readonly PriceOverride[]
 /** A fault by the field of the new entry, and in words about another override. */
 function ofEntry({ field, problem }: Fault, others: readonly PriceOverride[]): Fault {
   const place = `prices.${others.length}`;
-  const words = problem.replaceAll(/prices\.(\d+)/g, (_, index) => `the override ${others[Number(index)]?.id ?? 'itself'}`);
+  const words = problem.replaceAll(
+    /prices\.(\d+)/g,
+    (_, index) => `the override ${others[Number(index)]?.id ?? 'itself'}`,
+  );
   return { field: field === place ? 'model' : field.replace(`${place}.`, ''), problem: words };
 }
 

@@ -130,7 +130,11 @@ type SettledCallRow = CorrectableRow & {
   readonly is_erased: boolean;
 };
 
-type SliceRow = SettledCallRow & { readonly looked: number; readonly last_id: Uuid | null; readonly id: Uuid | null };
+type SliceRow = SettledCallRow & {
+  readonly looked: number;
+  readonly last_id: Uuid | null;
+  readonly id: Uuid | null;
+};
 
 /** The ledger's part about calls that are priced anew. */
 export class RepriceLedger {

@@ -74,7 +74,8 @@ export class PeriodService {
     requireUnbound(operator);
     const { ledger, clock } = this.#options;
     const reopened = await ledger.reopen(month, { id: newId(clock.now()), actor: operator.actor, reason });
-    if (reopened === undefined) throw new AppError('MILLRACE_NOT_FOUND', `The period ${month} is not closed.`);
+    if (reopened === undefined)
+      throw new AppError('MILLRACE_NOT_FOUND', `The period ${month} is not closed.`);
     return periodDocument(reopened);
   }
 

@@ -7,7 +7,9 @@ const amount = z.string().regex(/^-?\d+(\.\d+)?$/);
 const lineSchema = z.object({
   kind: z.string().describe('A class of tokens, a kind inside one, a use of a tool, request or adjustment.'),
   count: z.int().optional().describe('Absent for what is not counted.'),
-  usdPerMillion: amount.optional().describe('Of tokens: the rate; absent where the present prices are others.'),
+  usdPerMillion: amount
+    .optional()
+    .describe('Of tokens: the rate; absent where the present prices are others.'),
   usdPerUse: amount.optional(),
   aboveInputTokens: z.int().optional().describe('The band of the rate: the call has more input than this.'),
   amountUsd: amount.optional().describe('Absent for a use without a known price.'),
@@ -66,7 +68,9 @@ export const callPriceSchema = z.object({
   upperBoundUsd: amount.optional(),
   presentUsd: amount.optional().describe('What the present prices make of it.'),
   unpricedBecause: z.string().optional().describe('Why the present prices make nothing of it.'),
-  records: z.array(recordSchema).describe('What the call was recorded with, and every correction, the earliest first.'),
+  records: z
+    .array(recordSchema)
+    .describe('What the call was recorded with, and every correction, the earliest first.'),
 });
 
 export type CallPriceDocument = z.output<typeof callPriceSchema>;

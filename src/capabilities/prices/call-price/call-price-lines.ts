@@ -45,7 +45,10 @@ export function linesOfRow(call: SettledRow, parts: CostParts): readonly CallPri
     const amount = parts.byClass[kind] ?? zeroUsd;
     return count === 0 && amount.isZero() ? [] : [{ kind, count, amountUsd: formatUsd(amount) }];
   });
-  const uses = Object.entries(usesOfRow(call.costDetail)).map(([kind, count]): CallPriceLine => ({ kind, count }));
+  const uses = Object.entries(usesOfRow(call.costDetail)).map(([kind, count]): CallPriceLine => ({
+    kind,
+    count,
+  }));
   const tools = parts.units.isZero() ? [] : [{ kind: 'tools', amountUsd: formatUsd(parts.units) }];
   return [...tokens, ...uses, ...tools, ...restLines(parts)];
 }

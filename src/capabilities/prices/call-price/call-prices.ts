@@ -69,7 +69,11 @@ export class CallPrices {
       pricing.kind === 'priced' &&
       price?.reference === reference &&
       (pricing.parts ?? []).length === 0 &&
-      isNoPart({ ...partsDifference(partsOfCost(pricing.cost, pricing.cost.total), parts), request: usd('0'), adjustment: usd('0') });
+      isNoPart({
+        ...partsDifference(partsOfCost(pricing.cost, pricing.cost.total), parts),
+        request: usd('0'),
+        adjustment: usd('0'),
+      });
     const listCost = listCostOf(call);
     return {
       id: call.id,
@@ -94,7 +98,9 @@ export class CallPrices {
             },
           }),
       priceBook: pricer.version,
-      lines: [...(isPresent && price !== undefined ? linesOfPrice(usage, price, parts) : linesOfRow(call, parts))],
+      lines: [
+        ...(isPresent && price !== undefined ? linesOfPrice(usage, price, parts) : linesOfRow(call, parts)),
+      ],
       ...(call.costUsd === undefined ? {} : { costUsd: formatUsd(call.costUsd) }),
       ...(isCharged && call.costUsd !== undefined ? { chargedUsd: formatUsd(call.costUsd) } : {}),
       ...(listCost === undefined ? {} : { listCostUsd: listCost }),

@@ -28,7 +28,12 @@ export const unsetOverrideSchema = z.strictObject({
 const overrideSchema = z.object({
   id: z.uuid(),
   price: z
-    .object({ provider: z.string(), model: z.string(), from: z.string().optional(), until: z.string().optional() })
+    .object({
+      provider: z.string(),
+      model: z.string(),
+      from: z.string().optional(),
+      until: z.string().optional(),
+    })
     .loose()
     .describe('As it was written.'),
   actor: z.string(),
@@ -50,7 +55,9 @@ export function overrideDocument(
   { id, entry, price, actor, reason: why, setAt }: PriceOverride,
   now: Date,
 ): OverrideDocument {
-  const [from, until] = [price.from, price.until].map((text) => (text === undefined ? undefined : Date.parse(text)));
+  const [from, until] = [price.from, price.until].map((text) =>
+    text === undefined ? undefined : Date.parse(text),
+  );
   let state: OverrideDocument['state'] = 'in_force';
   if (from !== undefined && now.getTime() < from) state = 'to_come';
   if (until !== undefined && now.getTime() >= until) state = 'over';

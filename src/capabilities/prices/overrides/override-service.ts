@@ -46,7 +46,9 @@ export class OverrideService {
     if (override === undefined) throw new AppError('MILLRACE_NOT_FOUND', `There is no price override ${id}.`);
     const { state } = overrideDocument(override, now);
     if (state === 'over' && !entirely)
-      throw invalidRequest([{ field: 'id', problem: 'names an override that is over; only entirely would change anything' }]);
+      throw invalidRequest([
+        { field: 'id', problem: 'names an override that is over; only entirely would change anything' },
+      ]);
     const until = entirely || state === 'to_come' ? undefined : now;
     await this.#overrides.end(override, until, { id: newId(now), actor: operator.actor, reason });
     return await this.list();

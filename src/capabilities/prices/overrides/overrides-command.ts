@@ -42,7 +42,11 @@ export function addOverrideCommands(prices: Command, context: Context, bind: Bin
   withOperation(prices.command('set'))
     .description('set a price in all running processes; own prices of the configuration come before it')
     .argument('<provider/model>', 'as in a price overlay: exact, a prefix ("gpt-5*") or "*"')
-    .option('--rate <class=usd>', 'dollars per million tokens, such as text_output=1.25; repeatable', collectRate)
+    .option(
+      '--rate <class=usd>',
+      'dollars per million tokens, such as text_output=1.25; repeatable',
+      collectRate,
+    )
     .option('--multiplier <factor>', 'a factor on the standard price of the lists')
     .option('--per-request <usd>', 'a fixed amount for each request')
     .option('--tier <name>', 'service tier; the standard one without it')
@@ -68,14 +72,28 @@ function withOperation(command: Command): Command {
 
 async function list(context: Context, options: OverrideOptions): Promise<number> {
   const { overrides } = await withService(context, options, (service) => service.list());
-  print(context, options.json === true ? JSON.stringify({ overrides }, undefined, 2) : overridesText(overrides));
+  print(
+    context,
+    options.json === true ? JSON.stringify({ overrides }, undefined, 2) : overridesText(overrides),
+  );
   return exitCodes.ok;
 }
 
 async function set(context: Context, name: string, options: OverrideOptions): Promise<number> {
   const slash = name.indexOf('/');
-  const { rate, multiplier, perRequest, tier, batch, geography, from, until, source, reason, actor } = options;
-  const given = { rates: rate, multiplier, usdPerRequest: perRequest, tier, batch, geography, from, until, source };
+  const { rate, multiplier, perRequest, tier, batch, geography, from, until, source, reason, actor } =
+    options;
+  const given = {
+    rates: rate,
+    multiplier,
+    usdPerRequest: perRequest,
+    tier,
+    batch,
+    geography,
+    from,
+    until,
+    source,
+  };
   const order = parseRequest(setOverrideSchema, {
     price: {
       provider: name.slice(0, Math.max(0, slash)),
@@ -88,7 +106,10 @@ async function set(context: Context, name: string, options: OverrideOptions): Pr
     service.set(order.price, order.reason, { actor: operatorName(actor) }),
   );
   print(context, options.json === true ? JSON.stringify(override, undefined, 2) : overridesText([override]));
-  tell(context, 'Running processes follow within two seconds. Calls of before keep their cost: "millrace prices reprice".');
+  tell(
+    context,
+    'Running processes follow within two seconds. Calls of before keep their cost: "millrace prices reprice".',
+  );
   return exitCodes.ok;
 }
 
@@ -108,21 +129,35 @@ async function unset(context: Context, id: string, options: OverrideOptions): Pr
 function overridesText(overrides: readonly OverrideDocument[]): string {
   if (overrides.length === 0) return 'No price is set.';
   return renderTable(
-    [{ title: 'id' }, { title: 'model' }, { title: 'price' }, { title: 'from' }, { title: 'until' }, { title: 'state' }, { title: 'by' }, { title: 'reason' }],
-    overrides.map(({ id, price: { provider, model, from = 'always', until = '', ...price }, state, actor, reason }) => [
-      id,
-      `${provider}/${model}`,
-      JSON.stringify(price),
-      from,
-      until,
-      state.replaceAll('_', ' '),
-      actor,
-      reason,
-    ]),
+    [
+      { title: 'id' },
+      { title: 'model' },
+      { title: 'price' },
+      { title: 'from' },
+      { title: 'until' },
+      { title: 'state' },
+      { title: 'by' },
+      { title: 'reason' },
+    ],
+    overrides.map(
+      ({ id, price: { provider, model, from = 'always', until = '', ...price }, state, actor, reason }) => [
+        id,
+        `${provider}/${model}`,
+        JSON.stringify(price),
+        from,
+        until,
+        state.replaceAll('_', ' '),
+        actor,
+        reason,
+      ],
+    ),
   );
 }
 
-function collectRate(text: string, before: Readonly<Record<string, string>> = {}): Readonly<Record<string, string>> {
+function collectRate(
+  text: string,
+  before: Readonly<Record<string, string>> = {},
+): Readonly<Record<string, string>> {
   const [name, amount, ...rest] = text.split('=');
   if (name === undefined || amount === undefined || rest.length > 0)
     throw new InvalidArgumentError('Write it as class=dollars, such as text_output=1.25.');

@@ -1,5 +1,25 @@
-import { Body, Controller, Delete, Get, Header, HttpCode, HttpStatus, Inject, Param, Post, Query } from '@nestjs/common';
-import { ApiBearerAuth, ApiBody, ApiOperation, ApiParam, ApiQuery, ApiResponse, ApiTags } from '@nestjs/swagger';
+import {
+  Body,
+  Controller,
+  Delete,
+  Get,
+  Header,
+  HttpCode,
+  HttpStatus,
+  Inject,
+  Param,
+  Post,
+  Query,
+} from '@nestjs/common';
+import {
+  ApiBearerAuth,
+  ApiBody,
+  ApiOperation,
+  ApiParam,
+  ApiQuery,
+  ApiResponse,
+  ApiTags,
+} from '@nestjs/swagger';
 import type { ApiKeyIdentity } from '../../../http/api-key-identity.ts';
 import { Caller, RequireScope } from '../../../http/caller.ts';
 import { jsonOf } from '../../../http/json-content.ts';
@@ -32,7 +52,11 @@ export class OverridesController {
     summary: 'The prices that operators have set',
     description: 'Own prices of the configuration come before them, lists after them.',
   })
-  @ApiResponse({ status: 200, description: 'In the order in which they were set.', content: jsonOf('PriceOverrideList') })
+  @ApiResponse({
+    status: 200,
+    description: 'In the order in which they were set.',
+    content: jsonOf('PriceOverrideList'),
+  })
   async list(): Promise<OverrideList> {
     return await this.#service.list();
   }
@@ -62,8 +86,17 @@ export class OverridesController {
     description:
       'From now on; with `entirely` as if it had never held, also when calls are priced anew. Audited. Not for keys bound to a team.',
   })
-  @ApiParam({ name: 'id', description: 'The id of the override.', schema: { type: 'string', format: 'uuid' } })
-  @ApiQuery({ name: 'reason', required: true, schema: { type: 'string', maxLength: 500 }, description: 'Why.' })
+  @ApiParam({
+    name: 'id',
+    description: 'The id of the override.',
+    schema: { type: 'string', format: 'uuid' },
+  })
+  @ApiQuery({
+    name: 'reason',
+    required: true,
+    schema: { type: 'string', maxLength: 500 },
+    description: 'Why.',
+  })
   @ApiQuery({
     name: 'entirely',
     required: false,

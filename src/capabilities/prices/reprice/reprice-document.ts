@@ -20,7 +20,9 @@ const maxPeriodDays = 3_660;
 /** The body of a request to price calls anew. A field that is not known is a fault. */
 export const repriceRequestSchema = z
   .strictObject({
-    from: moment.describe('The first moment of the calls, included: a date (midnight UTC) or a time with its zone.'),
+    from: moment.describe(
+      'The first moment of the calls, included: a date (midnight UTC) or a time with its zone.',
+    ),
     to: moment.describe('The last moment, excluded.'),
     provider: name.optional().describe('Only calls to this provider, by its configured name.'),
     model: name.optional().describe('Only calls that asked for this model.'),
@@ -70,11 +72,17 @@ export const repriceReportSchema = z.object({
       charged: count.describe('The provider said what it charged, which is what they cost.'),
       billed: count.describe('An operator said what was billed.'),
       erased: count.describe('What the provider told of them is erased.'),
-      no_price: count.describe('No price is known today, or not of all that they used: they keep what they have.'),
+      no_price: count.describe(
+        'No price is known today, or not of all that they used: they keep what they have.',
+      ),
     })
     .describe('Calls that are not priced again, by why.'),
-  changedMeanwhile: count.describe('Calls that something else changed at the same moment: the same request again prices them.'),
-  prunedCalls: count.describe('Calls of about the period that have left the ledger and keep their cost. In the first answer only.'),
+  changedMeanwhile: count.describe(
+    'Calls that something else changed at the same moment: the same request again prices them.',
+  ),
+  prunedCalls: count.describe(
+    'Calls of about the period that have left the ledger and keep their cost. In the first answer only.',
+  ),
   groups: z
     .array(z.object({ provider: z.string(), model: z.string(), team: z.string(), ...figures }))
     .describe('By provider, model and team, the greatest change first.'),

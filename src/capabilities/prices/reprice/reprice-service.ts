@@ -109,7 +109,10 @@ export class RepriceService {
     }
   }
 
-  async #write(changed: readonly PricedCall[], { request, operation }: SliceWork): Promise<ReadonlySet<Uuid>> {
+  async #write(
+    changed: readonly PricedCall[],
+    { request, operation }: SliceWork,
+  ): Promise<ReadonlySet<Uuid>> {
     const { ledger, clock } = this.#options;
     const now = clock.now();
     const { from, to, provider, model, team } = request;

@@ -27,7 +27,13 @@ const nothing = (): Sums => ({ calls: 0, corrections: 0, newlyPriced: 0, before:
 export class RepriceTally {
   readonly #totals = nothing();
   readonly #groups = new Map<string, Group>();
-  readonly #kept: Record<UnrepricedReason, number> = { free: 0, charged: 0, billed: 0, erased: 0, no_price: 0 };
+  readonly #kept: Record<UnrepricedReason, number> = {
+    free: 0,
+    charged: 0,
+    billed: 0,
+    erased: 0,
+    no_price: 0,
+  };
   #hasOtherGroups = false;
   #changedMeanwhile = 0;
 
