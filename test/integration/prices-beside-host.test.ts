@@ -128,7 +128,7 @@ describe('a price that an operator sets', () => {
       ],
       records: [
         { kind: 'call', costUsd: listed },
-        { kind: 'correction', costUsd: '0.000803', actor: 'ada', operationId: report.operationId },
+        { kind: 'correction', costUsd: '0.000803', actor: 'cli:ada', operationId: report.operationId },
       ],
     });
 
