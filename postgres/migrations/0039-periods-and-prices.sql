@@ -44,3 +44,13 @@ create table millrace.price_overrides (
   reason  text not null,
   set_at  timestamptz not null default clock_timestamp()
 );
+
+-- Catalogues that operators have taken in place of the packaged one; the latest holds.
+create table millrace.price_catalogues (
+  id       uuid primary key,
+  digest   text not null,                  -- tells one content from another
+  content  text,                           -- null: the packaged one again
+  actor    text not null,
+  reason   text not null,
+  taken_at timestamptz not null default clock_timestamp()
+);

@@ -1,3 +1,4 @@
+import type { ReadCatalogue } from './catalogue-file.ts';
 import type { PriceOverlay } from './overlay.ts';
 import { packagedPriceBook, type PackagedPriceBookOptions } from './packaged-price-book.ts';
 import type { Pricer, PriceQuestion, Pricing, UsageBeside } from './price.ts';
@@ -5,13 +6,13 @@ import type { PriceBook } from './price-book.ts';
 import type { RatedCounts } from './token-classes.ts';
 import type { UnitCounts } from './usage-units.ts';
 
-/** The price book of a process, whose overrides change while it runs: each question is answered by the prices of that moment. */
+/** The price book of a process, whose overrides and catalogue change while it runs: each question is answered by the prices of that moment. */
 export class LivePriceBook implements Pricer {
-  readonly #options: Omit<PackagedPriceBookOptions, 'overrides'>;
+  readonly #options: Omit<PackagedPriceBookOptions, 'overrides' | 'catalogue'>;
   #book: PriceBook;
 
   /** Throws MILLRACE_CONFIG_INVALID as `packagedPriceBook` does. */
-  constructor(options: Omit<PackagedPriceBookOptions, 'overrides'> = {}) {
+  constructor(options: Omit<PackagedPriceBookOptions, 'overrides' | 'catalogue'> = {}) {
     this.#options = options;
     this.#book = packagedPriceBook(options);
   }
@@ -25,9 +26,13 @@ export class LivePriceBook implements Pricer {
     return this.#book.version;
   }
 
-  /** Prices by these overrides from now on. */
-  replaceOverrides(overrides: PriceOverlay | undefined): void {
-    this.#book = packagedPriceBook(overrides === undefined ? this.#options : { ...this.#options, overrides });
+  /** Prices by these overrides, and by this catalogue in place of the packaged one, from now on. */
+  replace(overrides: PriceOverlay | undefined, catalogue: ReadCatalogue | undefined): void {
+    this.#book = packagedPriceBook({
+      ...this.#options,
+      ...(overrides === undefined ? {} : { overrides }),
+      ...(catalogue === undefined ? {} : { catalogue }),
+    });
   }
 
   price(question: PriceQuestion, tokens: RatedCounts, beside?: UsageBeside): Pricing {

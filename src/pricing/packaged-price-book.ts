@@ -1,5 +1,6 @@
 import { AppError } from '../kernel/app-error.ts';
 import { GenaiPricesCatalogue } from './catalogue.genai-prices.ts';
+import type { ReadCatalogue } from './catalogue-file.ts';
 import type { PriceOverlay } from './overlay.ts';
 import { packagedOverlays } from './packaged-overlay.ts';
 import { PriceBook } from './price-book.ts';
@@ -10,6 +11,8 @@ export interface PackagedPriceBookOptions {
   readonly overlay?: PriceOverlay;
   /** Prices that operators have set; they come after the own ones. */
   readonly overrides?: PriceOverlay;
+  /** A catalogue in place of the packaged one. */
+  readonly catalogue?: ReadCatalogue;
   /** Configured provider → catalogue provider whose prices it follows. */
   readonly aliases?: Readonly<Record<string, string>>;
 }
@@ -21,9 +24,10 @@ export interface PackagedPriceBookOptions {
 export function packagedPriceBook({
   overlay,
   overrides,
+  catalogue: read,
   aliases = {},
 }: PackagedPriceBookOptions = {}): PriceBook {
-  const catalogue = new GenaiPricesCatalogue();
+  const catalogue = new GenaiPricesCatalogue(read);
   const faults = Object.entries(aliases)
     .filter(([, follows]) => !catalogue.hasProvider(priceProviderOf(follows)))
     .map(([provider, follows]) => ({

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { generateText } from 'ai';
@@ -137,5 +137,25 @@ describe('a price that an operator sets', () => {
     expect(await run('prices', 'overrides')).toBe('No price is set.\n');
     await vi.waitFor(async () => expect((await called()).cost).toBe(listed), patience);
     expect(await run('periods')).toBe('No period is closed.\n');
+  }, 120_000);
+});
+
+describe('a catalogue that an operator takes', () => {
+  it('is compared first, refused where it is absurd, and prices calls of a running host', async () => {
+    const file = join(directory, 'catalogue.json');
+    const prices = { input_mtok: 0.5, output_mtok: 4 };
+    const models = [{ id: 'gpt-5-mini', match: { equals: 'gpt-5-mini' }, prices }];
+    await writeFile(file, JSON.stringify([{ id: 'openai', name: 'OpenAI', models }]));
+    const shown = await run('prices', 'refresh', '--file', file);
+    expect(shown).toMatch(/openai\/gpt-5-mini +uncached_input +0\.25 +0\.5 +100/);
+    expect(shown).toContain('Nothing is changed');
+    const take = ['prices', 'refresh', '--file', file, '--take', '--reason', 'new lists'] as const;
+    const refused = await runCommand([...take, '--data', directory]);
+    expect(refused).toMatchObject({ code: 1, stdout: '' });
+    expect(refused.stderr).toContain('MILLRACE_PRICE_CATALOGUE_ABSURD');
+    expect(await run(...take, '--accept')).toContain('Taken.');
+    await vi.waitFor(async () => expect((await called()).cost).toBe('0.000402'), patience);
+    await run('prices', 'refresh', '--packaged', '--take', '--accept', '--reason', 'back');
+    await vi.waitFor(async () => expect((await called()).cost).toBe(listed), patience);
   }, 120_000);
 });

@@ -178,7 +178,7 @@ export const partColumns = [
 export function sumsBy(lines: readonly Line[], columns: readonly string[]): Readonly<Record<string, string>> {
   const groups = new Map<string, Line[]>();
   for (const line of lines) {
-    const key = columns.map((column) => String(line[column] ?? '')).join(' ');
+    const key = columns.map((column) => JSON.stringify(line[column] ?? '')).join(' ');
     groups.set(key, [...(groups.get(key) ?? []), line]);
   }
   return Object.fromEntries(

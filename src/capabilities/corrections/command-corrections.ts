@@ -1,4 +1,5 @@
 import { CorrectionLedger } from '../../engine/ledger/correction-ledger.ts';
+import { PriceCatalogues } from '../../engine/ledger/price-catalogues.ts';
 import { catalogueOf, PriceOverrides } from '../../engine/ledger/price-overrides.ts';
 import { CorrectionService } from './correction-service.ts';
 import { readOverlayFile } from '../../pricing/overlay.ts';
@@ -21,9 +22,11 @@ export async function withCorrectionService<Result>(
   const { priceOverlay: overlay, providers } = settings.models;
   return withLedger(async ({ database, clock }) => {
     const overrides = catalogueOf(await new PriceOverrides(database).read());
+    const catalogue = await new PriceCatalogues(database).present();
     const pricer = packagedPriceBook({
       ...(overlay === undefined ? {} : { overlay: await readOverlayFile(overlay) }),
       ...(overrides === undefined ? {} : { overrides }),
+      ...(catalogue === undefined ? {} : { catalogue }),
     });
     return await work(
       new CorrectionService({

@@ -1,13 +1,15 @@
 import { ExportLedger } from '../../engine/export/export-ledger.ts';
 import type { SqlDatabase } from '../../drivers/sql-database/sql-database.ts';
 import { catalogueOf, PriceOverrides } from '../../engine/ledger/price-overrides.ts';
+import { PriceCatalogues } from '../../engine/ledger/price-catalogues.ts';
 import { RepriceLedger } from '../../engine/ledger/reprice-ledger.ts';
-import { readOverlayFile } from '../../pricing/overlay.ts';
+import { type PriceOverlay, readOverlayFile } from '../../pricing/overlay.ts';
 import { packagedPriceBook } from '../../pricing/packaged-price-book.ts';
 import type { PriceBook } from '../../pricing/price-book.ts';
 import type { Installation, LedgerAccess } from '../../terminal/installation.ts';
 import { CallPrices } from './call-price/call-prices.ts';
 import { OverrideService } from './overrides/override-service.ts';
+import { CatalogueRefresh } from './refresh/catalogue-refresh.ts';
 import { RepriceService } from './reprice/reprice-service.ts';
 
 /** What commands about prices read of the configuration. */
@@ -19,9 +21,11 @@ export interface PriceSettings {
 }
 
 /** The price book of an installation, and what of it is one's own. Throws MILLRACE_PRICE_OVERLAY_INVALID. */
-export async function bookOf({ models: { priceOverlay } }: PriceSettings) {
+export async function bookOf({
+  models: { priceOverlay },
+}: PriceSettings): Promise<{ readonly book: PriceBook; readonly overlay: PriceOverlay | undefined }> {
   const overlay = priceOverlay === undefined ? undefined : await readOverlayFile(priceOverlay);
-  const book: PriceBook = packagedPriceBook(overlay === undefined ? {} : { overlay });
+  const book = packagedPriceBook(overlay === undefined ? {} : { overlay });
   return { book, overlay };
 }
 
@@ -29,14 +33,16 @@ export async function bookOf({ models: { priceOverlay } }: PriceSettings) {
 async function bookWithOverrides({ models: { priceOverlay } }: PriceSettings, database: SqlDatabase) {
   const overlay = priceOverlay === undefined ? undefined : await readOverlayFile(priceOverlay);
   const overrides = catalogueOf(await new PriceOverrides(database).read());
+  const catalogue = await new PriceCatalogues(database).present();
   return packagedPriceBook({
     ...(overlay === undefined ? {} : { overlay }),
     ...(overrides === undefined ? {} : { overrides }),
+    ...(catalogue === undefined ? {} : { catalogue }),
   });
 }
 
 /** Whose prices a provider follows by the configuration. */
-export function priceProviderIn({ models }: PriceSettings): (provider: string) => string {
+function priceProviderIn({ models }: PriceSettings): (provider: string) => string {
   return (provider) => models.providers[provider]?.priceProvider ?? provider;
 }
 
@@ -82,5 +88,15 @@ export function withOverrideService<Result>(
 ): Promise<Result> {
   return withLedger(({ database, clock }) =>
     work(new OverrideService({ overrides: new PriceOverrides(database), clock })),
+  );
+}
+
+/** Taking a catalogue in an operator's command. Throws what opening the ledger throws. */
+export function withCatalogueRefresh<Result>(
+  { withLedger }: Installation<PriceSettings>,
+  work: (refresh: CatalogueRefresh) => Promise<Result>,
+): Promise<Result> {
+  return withLedger(({ database, clock }) =>
+    work(new CatalogueRefresh({ catalogues: new PriceCatalogues(database), clock })),
   );
 }

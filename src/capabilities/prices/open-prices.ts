@@ -1,3 +1,4 @@
+import { PriceCatalogues } from '../../engine/ledger/price-catalogues.ts';
 import { PriceOverrides } from '../../engine/ledger/price-overrides.ts';
 import { RepriceLedger } from '../../engine/ledger/reprice-ledger.ts';
 import type { CapabilityContext, CapabilityParts } from '../capability.ts';
@@ -23,7 +24,12 @@ export function openPrices({
     priceProviderOf: (provider: string) => providers.priceProviderOf(provider),
   };
   const overrides = new PriceOverrides(database);
-  const watch = new OverrideWatch({ overrides, book: pricer, logger });
+  const watch = new OverrideWatch({
+    overrides,
+    catalogues: new PriceCatalogues(database),
+    book: pricer,
+    logger,
+  });
   return {
     services: [
       [RepriceService, new RepriceService({ ...pricing, clock })],

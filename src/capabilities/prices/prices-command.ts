@@ -5,6 +5,7 @@ import { type Bind, type CommandContext, exitCodes, print, tell } from '../../te
 import { renderTable } from '../../terminal/text-table.ts';
 import type { PriceSettings } from './command-prices.ts';
 import { addOverrideCommands } from './overrides/overrides-command.ts';
+import { addRefreshCommand } from './refresh/refresh-command.ts';
 import { addRepriceCommand } from './reprice/reprice-command.ts';
 import { isUuid } from '../../kernel/ids.ts';
 import { priceDocument, priceText } from './price-text.ts';
@@ -71,6 +72,7 @@ export function addPricesCommand(program: Command, context: PricesContext, bind:
     .action(bind((options: ListOptions) => check(context, options)));
   addRepriceCommand(prices, context, bind);
   addOverrideCommands(prices, context, bind);
+  addRefreshCommand(prices, context, bind);
 }
 
 interface ModelReference {

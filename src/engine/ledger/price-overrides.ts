@@ -35,7 +35,7 @@ export type OverrideOutcome =
   | { readonly kind: 'refused'; readonly faults: readonly Fault[] };
 
 /** How many there may be: every process reads them all. */
-export const maxOverrides = 1_000;
+const maxOverrides = 1_000;
 
 const listOverrides = named(
   'prices.list_overrides',

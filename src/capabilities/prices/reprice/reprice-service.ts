@@ -117,9 +117,10 @@ export class RepriceService {
     const now = clock.now();
     const { from, to, provider, model, team } = request;
     const detail = { from, to, provider, model, team, priceBook: operation.priceBook };
-    const rows = changed.map(({ call, priced: { kind: _, costParts, ...cost } }): RepricedRow => {
-      const record = recordOfRepricing(call, { ...cost, costParts }, operation, now);
-      return { call, ...cost, line: renderUsageLine(record) };
+    const rows = changed.map(({ call, priced }): RepricedRow => {
+      const { settlement, costUsd, costDetail, upperBoundUsd, priceReference, priceCatalogue } = priced;
+      const line = renderUsageLine(recordOfRepricing(call, priced, operation, now));
+      return { call, settlement, costUsd, costDetail, upperBoundUsd, priceReference, priceCatalogue, line };
     });
     return ledger.reprice(rows, {
       id: operation.id,
