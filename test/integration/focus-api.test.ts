@@ -11,6 +11,7 @@ import { clockToken } from '../../src/capabilities/costs/clock-token.ts';
 import { CostReports } from '../../src/capabilities/costs/cost-reports.ts';
 import { costs } from '../../src/capabilities/costs/costs.capability.ts';
 import { focusColumns } from '../../src/capabilities/costs/focus/focus-columns.ts';
+import { PeriodLedger } from '../../src/capabilities/costs/periods/period-ledger.ts';
 import { PeriodService } from '../../src/capabilities/costs/periods/period-service.ts';
 import { FocusExports } from '../../src/capabilities/costs/focus/focus-export.ts';
 import type { ServiceToken } from '../../src/capabilities/http-part.ts';
@@ -60,8 +61,10 @@ beforeAll(async () => {
       [CostReports, new CostReports({ store })],
       [FocusExports, new FocusExports({ store, billingAccount: 'house', maxRecords: 60 })],
       [clockToken, systemClock],
-      // Nothing is asked of it here.
-      [PeriodService, {}],
+      [
+        PeriodService,
+        new PeriodService({ ledger: new PeriodLedger(database), clock: systemClock, timeZone: 'UTC' }),
+      ],
       [ApiKeys, keys],
     ]),
     status: () => Promise.reject(new Error('no status is asked for here')),
