@@ -20,7 +20,7 @@ import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
 import type { BackgroundJob } from '../kernel/background-job.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { ErrorTable } from '../kernel/declared-errors.ts';
-import type { Pricer } from '../pricing/price.ts';
+import type { LivePriceBook } from '../pricing/live-price-book.ts';
 import type { BoundRegistry } from '../telemetry/bounds.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { MetricCatalogue } from '../telemetry/metric-definition.ts';
@@ -129,7 +129,7 @@ export interface EnginePorts {
   readonly admissions: Admissions;
   readonly models: MeteredModels;
   readonly providers: ProviderRegistry;
-  readonly pricer: Pricer;
+  readonly pricer: LivePriceBook;
   readonly registry: StageRegistry;
   readonly bodies: MessageBodies;
   readonly publisher: Publisher;

@@ -18,6 +18,7 @@ import { addCallsCommand } from '../capabilities/corrections/calls-command.ts';
 import { addEraseCommand } from '../capabilities/erasure/erase-command.ts';
 import { addFocusCommand } from '../capabilities/costs/focus/focus-command.ts';
 import { addLimitsCommand } from '../capabilities/limits/limits-command.ts';
+import { addPeriodsCommand } from '../capabilities/costs/periods/periods-command.ts';
 import { addPausesCommands } from '../capabilities/pauses/pauses-commands.ts';
 import { addAuditCommand } from '../capabilities/access/audit-command.ts';
 import { addKeysCommand } from '../capabilities/access/keys-command.ts';
@@ -83,6 +84,7 @@ function commandsOf(context: CommandContext<Configuration>, bind: Bind): Command
     addStatusCommand,
     addCostsCommand,
     addFocusCommand,
+    addPeriodsCommand,
     addCallsCommand,
     addBudgetsCommand,
     addDeadLettersCommand,

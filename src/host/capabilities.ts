@@ -8,6 +8,7 @@ import { ingest } from '../capabilities/ingest/ingest.capability.ts';
 import { limits } from '../capabilities/limits/limits.capability.ts';
 import { messageOperations } from '../capabilities/message-operations/message-operations.capability.ts';
 import { pauses } from '../capabilities/pauses/pauses.capability.ts';
+import { prices } from '../capabilities/prices/prices.capability.ts';
 
 /**
  * What the host can do beside its engine. Hooks and gates are asked in this order, parts are closed in reverse. Metrics, names
@@ -23,6 +24,7 @@ export const capabilities = [
   messageOperations,
   ingest,
   corrections,
+  prices,
   erasure,
 ] as const;
 

@@ -3,8 +3,7 @@ import type { ProviderConfig } from '../engine/providers/provider-config.ts';
 import { ProviderRegistry } from '../engine/providers/provider-registry.ts';
 import { type Clock, systemClock } from '../kernel/clock.ts';
 import { readOverlayFile } from '../pricing/overlay.ts';
-import { packagedPriceBook } from '../pricing/packaged-price-book.ts';
-import type { Pricer } from '../pricing/price.ts';
+import { LivePriceBook } from '../pricing/live-price-book.ts';
 import type { PriceBook } from '../pricing/price-book.ts';
 import { catalogueProviders } from '../pricing/provider-names.ts';
 import type { Configuration } from './configuration.ts';
@@ -15,12 +14,12 @@ export async function configuredModels(
   configuration: Configuration,
   more: Readonly<Record<string, ProviderConfig>> = {},
   clock: Clock = systemClock,
-): Promise<{ readonly providers: ProviderRegistry; readonly pricer: Pricer }> {
+): Promise<{ readonly providers: ProviderRegistry; readonly pricer: LivePriceBook }> {
   const { priceOverlay } = configuration.models;
-  const book = packagedPriceBook(
+  const book = new LivePriceBook(
     priceOverlay === undefined ? {} : { overlay: await readOverlayFile(priceOverlay) },
   );
-  checkPriceProviders(configuration, book);
+  checkPriceProviders(configuration, book.present);
   return {
     providers: await ProviderRegistry.open({ ...configuredProviders(configuration), ...more }, clock),
     pricer: book,

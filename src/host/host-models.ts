@@ -9,7 +9,7 @@ import type { FlushObserver } from '../engine/ledger/flush-observer.ts';
 import type { ProviderConfig } from '../engine/providers/provider-config.ts';
 import type { ProviderRegistry } from '../engine/providers/provider-registry.ts';
 import type { Clock } from '../kernel/clock.ts';
-import type { Pricer } from '../pricing/price.ts';
+import type { LivePriceBook } from '../pricing/live-price-book.ts';
 import type { HostBounds } from './host-bounds.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { MillraceMetrics } from './metric-catalogue.ts';
@@ -38,7 +38,7 @@ export interface HostModelsOptions {
 /** A host's way to its models. */
 export interface HostModels {
   readonly providers: ProviderRegistry;
-  readonly pricer: Pricer;
+  readonly pricer: LivePriceBook;
   readonly calls: CallLedger;
   readonly meteredModels: MeteredModels;
 }

@@ -30,6 +30,12 @@ export function derivedId(at: Date, ...parts: readonly string[]): Uuid {
   return format(hash('sha256', joined, 'buffer'), at.getTime(), 0x80);
 }
 
+/** The least id of a time: every id that lies at it or later is not below. */
+export function timeId(at: Date): Uuid {
+  const hex = at.getTime().toString(16).padStart(12, '0');
+  return `${hex.slice(0, 8)}-${hex.slice(8)}-0000-0000-000000000000`;
+}
+
 /** The time that stands in an id's first 48 bits. */
 export function timeOfId(id: Uuid): Date {
   return new Date(Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16));

@@ -21,6 +21,9 @@ import {
   validityAround,
 } from './catalogue.ts';
 import { catalogueCorrections } from './catalogue-corrections.ts';
+import type { ListedName, ListingCatalogue } from './catalogue-comparison.ts';
+import type { ReadCatalogue } from './catalogue-file.ts';
+import { catalogueProviders } from './provider-names.ts';
 import { fineTunedBase, isNameOf, withDashedDate } from './model-match.ts';
 import type { Rate, Rates, UnitRates } from './price.ts';
 import { type RatedKind, ratedKinds } from './token-classes.ts';
@@ -72,23 +75,41 @@ const sellMediaAsText: ReadonlySet<string> = new Set(['google', 'x-ai']);
 
 const dayMs = 86_400_000;
 
-/** The packaged catalogue: list prices with their effective dates and daily windows. */
-export class GenaiPricesCatalogue implements Catalogue {
-  readonly name = `genai-prices@${installedVersion()}`;
+/** The packaged catalogue, or another one in its format: list prices with their effective dates and daily windows. */
+export class GenaiPricesCatalogue implements ListingCatalogue, Catalogue {
+  readonly name: string;
   /** The installed version is corrected. */
   readonly revision = catalogueCorrections
     .map(({ provider, models, listed, published }) => `${provider} ${models.source} ${listed} ${published}`)
     .join('\n');
 
+  readonly #getProvider: GetProvider;
+  readonly #ids: readonly string[];
+
+  /** Of a catalogue that was read; the packaged one without it. */
+  constructor(read?: ReadCatalogue) {
+    this.name = read === undefined ? `genai-prices@${installedVersion()}` : `catalogue:${read.digest}`;
+    this.#ids = read === undefined ? catalogueProviders : read.providers.map(({ id }) => id);
+    const byId = new Map(read?.providers.map((provider) => [provider.id, provider]));
+    this.#getProvider = read === undefined ? packagedProvider : (id) => byId.get(id);
+  }
+
+  /** Every model that it lists. */
+  get listed(): readonly ListedName[] {
+    return this.#ids.flatMap(
+      (provider) => this.#getProvider(provider)?.models.map(({ id: model }) => ({ provider, model })) ?? [],
+    );
+  }
+
   /** Whether prices of a provider of this id are listed. */
   hasProvider(id: string): boolean {
-    return getProvider(id) !== undefined;
+    return this.#getProvider(id) !== undefined;
   }
 
   find(lookup: PriceLookup): CatalogueEntry {
     if (lookup.tier !== 'default' || lookup.batch || lookup.geography !== 'global')
       return { validity: always };
-    const listed = findModel(lookup.follows, lookup.model);
+    const listed = findModel(this.#getProvider, lookup.follows, lookup.model);
     if (!listed) return { validity: always };
     const { provider, model, insteadOf } = listed;
     const { inForce, validity } = priceAt(model, lookup.at);
@@ -112,7 +133,7 @@ export class GenaiPricesCatalogue implements Catalogue {
   }
 
   units(lookup: PriceLookup): { readonly rates: UnitRates; readonly validity: Validity } {
-    const listed = findModel(lookup.follows, lookup.model);
+    const listed = findModel(this.#getProvider, lookup.follows, lookup.model);
     if (!listed) return { rates: {}, validity: always };
     const { inForce, validity } = priceAt(listed.model, lookup.at);
     const rates: Partial<Record<UsageUnit, Usd>> = {};
@@ -124,25 +145,27 @@ export class GenaiPricesCatalogue implements Catalogue {
   }
 
   limits(lookup: Pick<PriceLookup, 'follows' | 'model'>): ModelTokenSizes {
-    const contextTokens = findModel(lookup.follows, lookup.model)?.model.context_window;
+    const contextTokens = findModel(this.#getProvider, lookup.follows, lookup.model)?.model.context_window;
     return contextTokens === undefined ? {} : { contextTokens };
   }
 }
 
 /** By exact id only: the package would also guess by parts of a name, and a wrong price is worse than none. */
-function getProvider(id: string): Provider | undefined {
+function packagedProvider(id: string): Provider | undefined {
   const provider = findProvider({ providerId: id });
   return provider?.id === id ? provider : undefined;
 }
 
-function findModel(providerId: string, model: string): ListedModel | undefined {
+type GetProvider = (id: string) => Provider | undefined;
+
+function findModel(getProvider: GetProvider, providerId: string, model: string): ListedModel | undefined {
   const provider = getProvider(providerId);
   // What a fine-tuned model costs stands in full in other catalogues; the rules here would take it for its base.
   if (!provider || fineTunedBase(model) !== undefined) return undefined;
-  return findAmong(provider, model) ?? findAmong(provider, withDashedDate(model));
+  return findAmong(getProvider, provider, model) ?? findAmong(getProvider, provider, withDashedDate(model));
 }
 
-function findAmong(provider: Provider, name: string): ListedModel | undefined {
+function findAmong(getProvider: GetProvider, provider: Provider, name: string): ListedModel | undefined {
   const own = provider.models.find((model) => isNameOf(model, name));
   if (own) return { provider, model: own };
   for (const id of provider.fallback_model_providers ?? []) {

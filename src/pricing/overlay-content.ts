@@ -131,6 +131,9 @@ const content = z.strictObject({
   limits: z.array(limit).default([]),
 });
 
+/** One price. */
+export const overlayEntrySchema = entry;
+
 export type OverlayEntry = z.output<typeof entry>;
 export type OverlayLimit = z.output<typeof limit>;
 /** What stands in an overlay, after its defaults are filled in. */

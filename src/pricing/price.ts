@@ -111,6 +111,8 @@ export type Pricing =
 
 /** The port that the metered model asks. */
 export interface Pricer {
+  /** Tells one content of its prices from another. */
+  readonly version: string;
   /** Prices the tokens at the price in force. `unpriced` when the model or the rate of a used kind is unknown. */
   price(question: PriceQuestion, tokens: RatedCounts, beside?: UsageBeside): Pricing;
   /**

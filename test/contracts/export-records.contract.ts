@@ -280,6 +280,7 @@ export function exportRecordsContract(name: string, open: () => Promise<SqlDatab
         costUsd,
         priceReference: undefined,
         priceCatalogue: undefined,
+        costDetail: undefined,
       };
       const audit = { id: newId(new Date()), actor: 'ann', target: `call ${id}`, reason: 'test', detail: {} };
       expect(await ledger.correct({ call, ...truth, line: '{"n":3}' }, audit)).toBe(true);

@@ -1,3 +1,11 @@
+import { PeriodLedger } from '../../src/capabilities/costs/periods/period-ledger.ts';
+import { PeriodService } from '../../src/capabilities/costs/periods/period-service.ts';
+import { CallPrices } from '../../src/capabilities/prices/call-price/call-prices.ts';
+import { OverrideService } from '../../src/capabilities/prices/overrides/override-service.ts';
+import { RepriceService } from '../../src/capabilities/prices/reprice/reprice-service.ts';
+import { ExportLedger } from '../../src/engine/export/export-ledger.ts';
+import { PriceOverrides } from '../../src/engine/ledger/price-overrides.ts';
+import { RepriceLedger } from '../../src/engine/ledger/reprice-ledger.ts';
 import { CorrectionLedger } from '../../src/engine/ledger/correction-ledger.ts';
 import { CorrectionService } from '../../src/capabilities/corrections/correction-service.ts';
 import { packagedPriceBook } from '../../src/pricing/packaged-price-book.ts';
@@ -75,6 +83,15 @@ const awayStore = {
   database: 'nowhere',
   query: () => Promise.reject(new AppError('MILLRACE_COLUMN_STORE_UNAVAILABLE', 'away')),
 } as unknown as ColumnStore;
+
+/** A column store that has nothing yet. */
+const noRecords = { database: 'nowhere', query: () => Promise.resolve([]) } as unknown as ColumnStore;
+
+const pricing = (database: PgliteSqlDatabase) => ({
+  ledger: new RepriceLedger(database),
+  pricer: packagedPriceBook(),
+  priceProviderOf: (provider: string) => provider,
+});
 
 /** Other services than the fixture's, and what else the API works with. */
 interface Overrides extends Partial<Omit<HttpServices, 'provided'>> {
@@ -171,6 +188,23 @@ export async function openApiFixture(): Promise<ApiFixture> {
             publisher,
             metrics: createMetrics(metricCatalogue),
             clock: systemClock,
+          }),
+        ],
+        [RepriceService, new RepriceService({ ...pricing(database), clock: systemClock })],
+        [
+          CallPrices,
+          new CallPrices({ ...pricing(database), exports: new ExportLedger(database), columns: noRecords }),
+        ],
+        [
+          OverrideService,
+          new OverrideService({ overrides: new PriceOverrides(database), clock: systemClock }),
+        ],
+        [
+          PeriodService,
+          new PeriodService({
+            ledger: new PeriodLedger(database),
+            clock: overrides.clock ?? systemClock,
+            timeZone: 'UTC',
           }),
         ],
         [

@@ -11,6 +11,8 @@ import { ApiKeys } from '../../src/capabilities/access/api-keys.ts';
 import { clockToken } from '../../src/capabilities/costs/clock-token.ts';
 import { CostReports } from '../../src/capabilities/costs/cost-reports.ts';
 import { costs } from '../../src/capabilities/costs/costs.capability.ts';
+import { PeriodLedger } from '../../src/capabilities/costs/periods/period-ledger.ts';
+import { PeriodService } from '../../src/capabilities/costs/periods/period-service.ts';
 import { FocusExports } from '../../src/capabilities/costs/focus/focus-export.ts';
 import type { ServiceToken } from '../../src/capabilities/http-part.ts';
 import { migrateColumnStore } from '../../src/drivers/column-store/column-migrator.ts';
@@ -51,6 +53,10 @@ export async function startCostsApi(clock: Clock = systemClock): Promise<CostsAp
       [CostReports, new CostReports({ store, exportLagSeconds: () => Promise.resolve(1.5) })],
       [FocusExports, new FocusExports({ store, billingAccount: 'millrace' })],
       [clockToken, clock],
+      [
+        PeriodService,
+        new PeriodService({ ledger: new PeriodLedger(database), clock: systemClock, timeZone: 'UTC' }),
+      ],
       [ApiKeys, keys],
       [AuditLog, new AuditLog(database)],
       [People, new People({ clock: systemClock, logger: silentLogger })],

@@ -14,6 +14,8 @@ import { clockToken } from '../../src/capabilities/costs/clock-token.ts';
 import { CostReports } from '../../src/capabilities/costs/cost-reports.ts';
 import { costs } from '../../src/capabilities/costs/costs.capability.ts';
 import { focusColumns } from '../../src/capabilities/costs/focus/focus-columns.ts';
+import { PeriodLedger } from '../../src/capabilities/costs/periods/period-ledger.ts';
+import { PeriodService } from '../../src/capabilities/costs/periods/period-service.ts';
 import { FocusExports } from '../../src/capabilities/costs/focus/focus-export.ts';
 import type { ServiceToken } from '../../src/capabilities/http-part.ts';
 import { migrateColumnStore } from '../../src/drivers/column-store/column-migrator.ts';
@@ -62,6 +64,10 @@ beforeAll(async () => {
       [CostReports, new CostReports({ store })],
       [FocusExports, new FocusExports({ store, billingAccount: 'house', maxRecords: 60 })],
       [clockToken, systemClock],
+      [
+        PeriodService,
+        new PeriodService({ ledger: new PeriodLedger(database), clock: systemClock, timeZone: 'UTC' }),
+      ],
       [ApiKeys, keys],
       [AuditLog, new AuditLog(database)],
       [People, new People({ clock: systemClock, logger: silentLogger })],

@@ -1,4 +1,6 @@
 import { CorrectionLedger } from '../../engine/ledger/correction-ledger.ts';
+import { PriceCatalogues } from '../../engine/ledger/price-catalogues.ts';
+import { catalogueOf, PriceOverrides } from '../../engine/ledger/price-overrides.ts';
 import { CorrectionService } from './correction-service.ts';
 import { readOverlayFile } from '../../pricing/overlay.ts';
 import { packagedPriceBook } from '../../pricing/packaged-price-book.ts';
@@ -18,15 +20,21 @@ export async function withCorrectionService<Result>(
   work: (service: CorrectionService) => Promise<Result>,
 ): Promise<Result> {
   const { priceOverlay: overlay, providers } = settings.models;
-  const pricer = packagedPriceBook(overlay === undefined ? {} : { overlay: await readOverlayFile(overlay) });
-  return withLedger(({ database, clock }) =>
-    work(
+  return withLedger(async ({ database, clock }) => {
+    const overrides = catalogueOf(await new PriceOverrides(database).read());
+    const catalogue = await new PriceCatalogues(database).present();
+    const pricer = packagedPriceBook({
+      ...(overlay === undefined ? {} : { overlay: await readOverlayFile(overlay) }),
+      ...(overrides === undefined ? {} : { overrides }),
+      ...(catalogue === undefined ? {} : { catalogue }),
+    });
+    return await work(
       new CorrectionService({
         ledger: new CorrectionLedger(database),
         pricer,
         priceProviderOf: (provider) => providers[provider]?.priceProvider ?? provider,
         clock,
       }),
-    ),
-  );
+    );
+  });
 }

@@ -4,6 +4,8 @@ import { isUuid, newId } from '../../kernel/ids.ts';
 import { formatUsd, type Usd } from '../../kernel/money.ts';
 import type { CorrectableCall, CorrectionLedger } from '../../engine/ledger/correction-ledger.ts';
 import { recordOfUsageCorrection } from '../../engine/calls/usage-record-of-call.ts';
+import { partsOfCost, unexplained } from '../../engine/ledger/cost-parts.ts';
+import { usageDetail } from '../../engine/ledger/record-detail.ts';
 import type { Pricer } from '../../pricing/price.ts';
 import { type TokenCounts, tokenClasses } from '../../pricing/token-classes.ts';
 import { renderUsageLine } from '../../engine/export/usage-record.ts';
@@ -69,7 +71,7 @@ export class CorrectionService {
       );
     const tokens = withoutZeros(request.tokens);
     const priced = this.#price(call, tokens, request.costUsd);
-    const { costUsd, priceReference, priceCatalogue } = priced;
+    const { costUsd, costDetail, priceReference, priceCatalogue } = priced;
     const isChanged =
       call.settlement !== 'reported' ||
       !isSame(call.tokens, tokens) ||
@@ -94,16 +96,19 @@ export class CorrectionService {
       target: `call ${id}`,
       detail: { from: report.before, to: report.after },
     };
-    const record = recordOfUsageCorrection(call, { id: audit.id, tokens, ...priced }, now);
+    const record = recordOfUsageCorrection(call, { ...audit, tokens, ...priced }, now);
     const line = renderUsageLine(record);
-    if (!(await ledger.correct({ call, tokens, costUsd, priceReference, priceCatalogue, line }, audit)))
+    if (
+      !(await ledger.correct(
+        { call, tokens, costUsd, costDetail, priceReference, priceCatalogue, line },
+        audit,
+      ))
+    )
       throw new AppError('MILLRACE_REQUEST_INVALID', `The call ${id} has changed meanwhile: look again.`);
     return { ...report, actionId: audit.id };
   }
 
   #price(call: CorrectableCall, tokens: TokenCounts, billedUsd: Usd | undefined) {
-    if (billedUsd !== undefined)
-      return { costUsd: billedUsd, priceReference: undefined, priceCatalogue: undefined };
     const { pricer, priceProviderOf } = this.#options;
     const { provider, tier, reservedAt: at, requestKind } = call;
     for (const model of [call.answeredModel ?? call.model, call.model]) {
@@ -117,12 +122,28 @@ export class CorrectionService {
       const pricing = pricer.price(question, tokens);
       if (pricing.kind === 'priced') {
         const { price, cost } = pricing;
+        const costUsd = billedUsd ?? cost.total;
+        // What was billed has no price reference; its classes are those of the list, and the rest is of no class.
         return {
-          costUsd: cost.total,
-          priceReference: price.reference,
-          priceCatalogue: price.catalogue,
+          costUsd,
+          costParts: partsOfCost(cost, costUsd),
+          costDetail: usageDetail(tokens, cost),
+          priceReference: billedUsd === undefined ? price.reference : undefined,
+          priceCatalogue: billedUsd === undefined ? price.catalogue : undefined,
         };
       }
+    }
+    if (billedUsd !== undefined) {
+      const costParts = unexplained(billedUsd);
+      // No class has anything, which is known: the row says so.
+      const costDetail = '"cost_request":"0"';
+      return {
+        costUsd: billedUsd,
+        costParts,
+        costDetail,
+        priceReference: undefined,
+        priceCatalogue: undefined,
+      };
     }
     throw new AppError(
       'MILLRACE_REQUEST_INVALID',

@@ -4,6 +4,8 @@ import { clockToken } from './clock-token.ts';
 import { CostReports } from './cost-reports.ts';
 import type { CostSettings } from './cost-settings.ts';
 import { FocusExports } from './focus/focus-export.ts';
+import { PeriodLedger } from './periods/period-ledger.ts';
+import { PeriodService } from './periods/period-service.ts';
 import { SpendBaseline } from './spend-baseline.ts';
 import type { costMetrics } from './cost-metrics.ts';
 import type { costNames } from './cost-names.ts';
@@ -29,6 +31,7 @@ const maxWaitingExports = 20;
 /** Composes cost reports and the baseline of spend. */
 export function openCosts({
   settings,
+  database,
   columns,
   metrics,
   clock,
@@ -82,6 +85,14 @@ export function openCosts({
     services: [
       [CostReports, reports],
       [FocusExports, focus],
+      [
+        PeriodService,
+        new PeriodService({
+          ledger: new PeriodLedger(database),
+          clock,
+          timeZone: settings.costs.reports.timeZone,
+        }),
+      ],
       [clockToken, clock],
     ],
     jobs: [

@@ -4,21 +4,17 @@ import type { PriceQuestion } from '../../pricing/price.ts';
 import { catalogueProviders, providerAliases } from '../../pricing/provider-names.ts';
 import { type Bind, type CommandContext, exitCodes, print, tell } from '../../terminal/command-context.ts';
 import { renderTable } from '../../terminal/text-table.ts';
+import type { PriceSettings } from './command-prices.ts';
+import { addOverrideCommands } from './overrides/overrides-command.ts';
+import { addRefreshCommand } from './refresh/refresh-command.ts';
+import { addRepriceCommand } from './reprice/reprice-command.ts';
+import { isUuid } from '../../kernel/ids.ts';
 import { priceDocument, priceText } from './price-text.ts';
 import { costText, type UsedKind, usedKindOf } from './explained-cost.ts';
 
-/** What the commands read of the configuration. */
-interface PriceSettings {
-  readonly models: {
-    readonly priceOverlay?: string | undefined;
-    readonly providers: Readonly<
-      Record<string, { readonly kind?: string | undefined; readonly priceProvider?: string | undefined }>
-    >;
-  };
-}
-
 interface ExplainOptions {
   readonly config?: string;
+  readonly data?: string;
   readonly at?: Date;
   readonly tier: string;
   readonly geography?: string;
@@ -42,17 +38,28 @@ export function addPricesCommand(program: Command, context: PricesContext, bind:
     .description('the price in force for a model, and where it comes from');
   prices
     .command('explain', { isDefault: true })
-    .description('the rules that make the price of a model, with their sources')
-    .argument('<provider/model>', 'as in ctx.model()', modelReference)
+    .description(
+      'the rules that make the price of a model, with their sources; or the arithmetic of one call',
+    )
+    .argument(
+      '<provider/model | call id>',
+      'as in ctx.model(), or as "millrace messages show" shows calls',
+      subjectOf,
+    )
     .option('--at <time>', 'the price at this time instead of now', timeOf)
     .option('--tier <name>', 'service tier', 'default')
     .option('--geography <name>', 'where the provider served it, such as us')
     .option('--batch', "through the provider's batch endpoint")
     .option('--use <kind=count>', 'tokens or uses to price, such as text_output=1200; repeatable', collectUse)
     .option('--config <file>', 'JSON configuration file (for a price overlay)')
+    .option('--data <directory>', 'data directory of an embedded installation (for a call)')
     .option('--json', 'one JSON object')
     .action(
-      bind((reference: ModelReference, options: ExplainOptions) => explain(context, reference, options)),
+      bind((subject: ModelReference | CallReference, options: ExplainOptions) =>
+        'callId' in subject
+          ? explainCall(context, subject.callId, options)
+          : explain(context, subject, options),
+      ),
     );
   prices
     .command('list')
@@ -64,11 +71,18 @@ export function addPricesCommand(program: Command, context: PricesContext, bind:
     .description('check your own prices: what is wrong, and what is no longer in force')
     .option('--config <file>', 'JSON configuration file (for a price overlay)')
     .action(bind((options: ListOptions) => check(context, options)));
+  addRepriceCommand(prices, context, bind);
+  addOverrideCommands(prices, context, bind);
+  addRefreshCommand(prices, context, bind);
 }
 
 interface ModelReference {
   readonly provider: string;
   readonly model: string;
+}
+
+interface CallReference {
+  readonly callId: string;
 }
 
 async function explain(
@@ -99,6 +113,19 @@ async function explain(
   else print(context, priceText(price, book.version));
   if (use.length === 0 || json === true) return exitCodes.ok;
   print(context, `\n${costText(book.price(question, ...usedOf(use)), price, use)}`);
+  return exitCodes.ok;
+}
+
+async function explainCall(
+  context: PricesContext,
+  id: string,
+  { config, data, json }: ExplainOptions,
+): Promise<number> {
+  const { withCallPrices } = await import('./command-prices.ts');
+  const { callPriceText } = await import('./call-price/call-price-text.ts');
+  const stores = { ...(config === undefined ? {} : { config }), ...(data === undefined ? {} : { data }) };
+  const call = await withCallPrices(await context.installation(stores), (prices) => prices.explain(id, {}));
+  print(context, json === true ? JSON.stringify(call, undefined, 2) : callPriceText(call));
   return exitCodes.ok;
 }
 
@@ -139,14 +166,14 @@ async function check(context: PricesContext, { config }: ListOptions): Promise<n
 }
 
 async function openBook(context: PricesContext, config: string | undefined) {
-  const [{ readOverlayFile }, { packagedPriceBook }] = await Promise.all([
-    import('../../pricing/overlay.ts'),
-    import('../../pricing/packaged-price-book.ts'),
-  ]);
+  const { bookOf } = await import('./command-prices.ts');
   const { settings } = await context.installation(config === undefined ? {} : { config });
-  const path = settings.models.priceOverlay;
-  const overlay = path === undefined ? undefined : await readOverlayFile(path);
-  return { book: packagedPriceBook(overlay === undefined ? {} : { overlay }), overlay, settings };
+  return { ...(await bookOf(settings)), settings };
+}
+
+/** A call is named by its id, a model by its provider. */
+function subjectOf(text: string): ModelReference | CallReference {
+  return isUuid(text) ? { callId: text } : modelReference(text);
 }
 
 function modelReference(text: string): ModelReference {

@@ -1,12 +1,19 @@
 import { derivedId, type Uuid } from '../../kernel/ids.ts';
 import { type Usd, zeroUsd } from '../../kernel/money.ts';
 import type { AttributedCall, CallAttribution } from '../ledger/attributed-call.ts';
-import type { SettledCall, WasteReason } from '../ledger/settlement.ts';
+import type { SettledCall, Settlement, WasteReason } from '../ledger/settlement.ts';
 import type { CorrectableCall } from '../ledger/correction-ledger.ts';
 import type { AnsweredCall } from '../ledger/invalid-output-ledger.ts';
 import { type TokenCounts, tokenClasses } from '../../pricing/token-classes.ts';
 import { traceIdOf } from '../../telemetry/trace-context.ts';
-import { countsOfCall, countsOfCorrection, takenBack, type UsageRecord } from '../export/usage-record.ts';
+import {
+  type CorrectingOperation,
+  countsOfCall,
+  countsOfCorrection,
+  takenBack,
+  type UsageRecord,
+} from '../export/usage-record.ts';
+import { type CostParts, negatedParts, partsDifference, unexplained } from '../ledger/cost-parts.ts';
 
 /*
  * The usage records about a call that its row alone does not tell: of the sweep that finds it abandoned, the truth that came after that,
@@ -95,7 +102,7 @@ export function recordsOfCorrection(
 /**
  * What makes waste of an answer that was found to be an invalid output after its call had been recorded: one correction takes all
  * back that the call is in its sums (counts, tokens, cost, upper bound), another adds it again as waste. Every sum stays what it
- * was but those of the waste. The ledger does not keep the cost by class, so both carry the total alone.
+ * was but those of the waste.
  */
 export function recordsOfInvalidation(
   owner: CallAttribution,
@@ -110,7 +117,6 @@ export function recordsOfInvalidation(
     tier: call.tier,
     outcome: 'ok' as const,
     settlement: call.settlement,
-    costByClass: {},
     durationMs: 0,
     ...(call.answeredModel === undefined ? {} : { answeredModel: call.answeredModel }),
     ...(call.providerRequestId === undefined ? {} : { providerRequestId: call.providerRequestId }),
@@ -118,6 +124,7 @@ export function recordsOfInvalidation(
     ...(call.priceCatalogue === undefined ? {} : { priceCatalogue: call.priceCatalogue }),
   };
   const counts = countsOfCall(call.settlement, costUsd !== undefined, call.isSuspect);
+  const parts = call.costParts ?? unexplained(costUsd ?? zeroUsd);
   const taken = Object.entries(call.tokens).map(([name, count]) => [name, -count] as const);
   return [
     {
@@ -125,6 +132,7 @@ export function recordsOfInvalidation(
       recordId: derivedId(reservedAt, 'rejection', call.id, 'back'),
       counts: takenBack(counts),
       tokens: Object.fromEntries(taken),
+      ...partFields(negatedParts(parts)),
       ...(costUsd === undefined ? {} : { costUsd: zeroUsd.minus(costUsd) }),
       ...(upperBoundUsd === undefined ? {} : { upperBoundUsd: zeroUsd.minus(upperBoundUsd) }),
     },
@@ -133,6 +141,7 @@ export function recordsOfInvalidation(
       recordId: derivedId(reservedAt, 'rejection', call.id, 'waste'),
       counts,
       tokens: call.tokens,
+      ...partFields(parts),
       wasteReason: 'invalid_output',
       ...(costUsd === undefined ? {} : { costUsd }),
       ...(upperBoundUsd === undefined ? {} : { upperBoundUsd }),
@@ -146,8 +155,11 @@ export interface CorrectedUsage {
   readonly id: Uuid;
   readonly tokens: TokenCounts;
   readonly costUsd: Usd;
+  readonly costParts: CostParts;
   readonly priceReference: string | undefined;
   readonly priceCatalogue: string | undefined;
+  readonly actor: string;
+  readonly reason: string;
 }
 
 /** The record of an operator's correction: what the call truly used, less what was booked. */
@@ -173,7 +185,8 @@ export function recordOfUsageCorrection(
       { settlement: 'reported', isPriced: true },
     ),
     tokens: Object.fromEntries(differences),
-    costByClass: {},
+    ...partFields(correctedParts(call, truth)),
+    correctedBy: { id: truth.id, actor: truth.actor, reason: truth.reason },
     costUsd: truth.costUsd.minus(call.costUsd ?? zeroUsd),
     durationMs: 0,
     ...(call.upperBoundUsd === undefined ? {} : { upperBoundUsd: zeroUsd.minus(call.upperBoundUsd) }),
@@ -181,6 +194,67 @@ export function recordOfUsageCorrection(
     ...(call.answeredModel === undefined ? {} : { answeredModel: call.answeredModel }),
     ...(priceReference === undefined ? {} : { priceReference }),
     ...(priceCatalogue === undefined ? {} : { priceCatalogue }),
+  };
+}
+
+/** A cost as it has become, of a call whose tokens are what they were. */
+export interface RepricedCost {
+  readonly settlement: Settlement;
+  readonly costUsd: Usd;
+  readonly costParts: CostParts;
+  readonly upperBoundUsd: Usd | undefined;
+  readonly priceReference: string;
+  readonly priceCatalogue: string;
+}
+
+/** The record of a call's cost by another price: the differences, by class. */
+export function recordOfRepricing(
+  call: CorrectableCall,
+  cost: RepricedCost,
+  correctedBy: CorrectingOperation,
+  recordedAt: Date,
+): UsageRecord {
+  const { upperBoundUsd: boundBefore = zeroUsd } = call;
+  const bound = (cost.upperBoundUsd ?? zeroUsd).minus(boundBefore);
+  return {
+    ...recordOfFacts(call, recordedAt),
+    recordId: derivedId(call.reservedAt, 'repricing', call.id, correctedBy.id),
+    recordKind: 'correction',
+    tier: call.tier,
+    outcome: call.outcome,
+    settlement: cost.settlement,
+    counts: countsOfCorrection(
+      { settlement: call.settlement, isPriced: call.costUsd !== undefined, isSuspect: call.isSuspect },
+      { settlement: cost.settlement, isPriced: true, isSuspect: call.isSuspect },
+    ),
+    tokens: {},
+    ...partFields(correctedParts(call, cost)),
+    costUsd: cost.costUsd.minus(call.costUsd ?? zeroUsd),
+    durationMs: 0,
+    correctedBy,
+    ...(bound.isZero() ? {} : { upperBoundUsd: bound }),
+    ...(call.wasteReason === undefined ? {} : { wasteReason: call.wasteReason }),
+    ...(call.answeredModel === undefined ? {} : { answeredModel: call.answeredModel }),
+    priceReference: cost.priceReference,
+    priceCatalogue: cost.priceCatalogue,
+  };
+}
+
+/** The differences by class; where the row does not say what the classes were, the whole difference is of no class. */
+function correctedParts(
+  call: CorrectableCall,
+  { costUsd, costParts }: { readonly costUsd: Usd; readonly costParts: CostParts },
+): CostParts {
+  if (call.costParts === undefined) return unexplained(costUsd.minus(call.costUsd ?? zeroUsd));
+  return partsDifference(costParts, call.costParts);
+}
+
+function partFields({ byClass, request, units, adjustment }: CostParts) {
+  return {
+    costByClass: byClass,
+    ...(request.isZero() ? {} : { requestCostUsd: request }),
+    ...(units.isZero() ? {} : { unitCostUsd: units }),
+    ...(adjustment.isZero() ? {} : { adjustmentUsd: adjustment }),
   };
 }
 

@@ -95,6 +95,13 @@ const noteExportFailure = named(
   `update millrace.export_batches set tries = tries + 1, last_error = $2 where id = $1::uuid`,
 );
 
+/** $1 the id of a call: its records that are not in the column store. */
+const listWaitingRecords = named(
+  'ledger.list_waiting_records',
+  `select ${lineOfRecord} as line from millrace.outbox o
+   where o.target = 'usage' and (o.subject = $1::uuid or o.line like '%"call_id":"' || $1::uuid::text || '"%') order by o.seq`,
+);
+
 /** How many of a target's oldest and newest lines are counted one by one. */
 const countedLines = 2000;
 
@@ -174,6 +181,12 @@ export class ExportLedger {
   async noteFailure(id: Uuid, reason: string): Promise<void> {
     // It may quote the data that was refused.
     await this.#database.query(noteExportFailure, [id, reason.replaceAll('\u0000', '\uFFFD')]);
+  }
+
+  /** The usage records of a call that are not in the column store, in their order. */
+  async waitingOfCall(call: Uuid): Promise<readonly string[]> {
+    const { rows } = await this.#database.query<{ line: string | null }>(listWaitingRecords, [call]);
+    return rows.flatMap(({ line }) => (line === null ? [] : [line]));
   }
 
   async backlog(): Promise<ExportBacklog> {

@@ -68,10 +68,12 @@ export interface UsageRecord {
   readonly costByClass: Readonly<Partial<Record<TokenClass, Usd>>>;
   /** The fixed fee of the request, when the contract has one. */
   readonly requestCostUsd?: Usd;
+  /** What a correction changes that is of no class, tool or fee. */
+  readonly adjustmentUsd?: Usd;
   /** Uses of the provider's tools: their cost, and how often. */
   readonly unitCostUsd?: Usd;
   readonly units?: UnitCounts;
-  /** The sum of the classes, the tools and the request fee; absent when no price is known; 0 while unsettled. */
+  /** The sum of the classes, the tools, the request fee and the adjustment; absent when no price is known; 0 while unsettled. */
   readonly costUsd?: Usd;
   /** Open exposure: what an unsettled or estimated call can have cost at most. */
   readonly upperBoundUsd?: Usd;
@@ -83,6 +85,18 @@ export interface UsageRecord {
   readonly firstChunkMs?: number;
   /** The provider's own usage block as JSON text, empty when there was none. */
   readonly rawUsage?: string;
+  /** Of a correction that an operator asked for; which record it corrects is told by the call's id, which is that record's. */
+  readonly correctedBy?: CorrectingOperation;
+}
+
+/** What a correction says of the operation that made it. */
+export interface CorrectingOperation {
+  /** In the audit. */
+  readonly id: Uuid;
+  readonly actor: string;
+  readonly reason: string;
+  /** The version of the price book, where it was priced by one. */
+  readonly priceBook?: string;
 }
 
 /** The counts of a call's own record. */
@@ -165,7 +179,13 @@ export function renderUsageLine(record: UsageRecord): string {
   if (record.firstChunkMs !== undefined) {
     line += `,"first_chunk_ms":${integerOf('firstChunkMs', record.firstChunkMs, 0, maxUInt32)}`;
   }
+  if (record.correctedBy !== undefined) line += renderOperation(record.correctedBy);
   return `${line}${renderTokens(record)}${renderAmounts(record)}}`;
+}
+
+function renderOperation({ id, actor, reason, priceBook }: CorrectingOperation): string {
+  const book = priceBook === undefined ? '' : `,"price_book":${textOf(priceBook)}`;
+  return `,"operation_id":"${id}","correction_actor":${textOf(actor)},"correction_reason":${textOf(reason)}${book}`;
 }
 
 function renderTokens({ tokens }: UsageRecord): string {
@@ -185,6 +205,8 @@ function renderAmounts(record: UsageRecord): string {
     if (cost !== undefined && !cost.isZero()) part += `,"cost_${name}":${amountOf(cost)}`;
   }
   if (record.requestCostUsd !== undefined) part += `,"cost_request":${amountOf(record.requestCostUsd)}`;
+  if (record.adjustmentUsd !== undefined && !record.adjustmentUsd.isZero())
+    part += `,"cost_adjustment":${amountOf(record.adjustmentUsd)}`;
   if (record.unitCostUsd !== undefined) part += `,"cost_units":${amountOf(record.unitCostUsd)}`;
   const uses = unitCountsText(record.units);
   if (uses !== undefined) part += `,"units":${uses}`;

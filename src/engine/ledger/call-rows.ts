@@ -39,11 +39,7 @@ export function quotaReservationRow(item: Reservation): QuotaCallRow {
 
 /** A settlement, whose record is rendered from its row. */
 export function settlementRow(item: SettledCall): CallRow {
-  const row = jsonRow('settle', () => ({
-    ...settledColumns(item),
-    detail: usageDetail(item.tokens, item.cost),
-  }));
-  return { id: item.id, row };
+  return { id: item.id, row: jsonRow('settle', () => settledColumns(item)) };
 }
 
 /** A settlement of a call that had been given up, with the rendered corrections. */
@@ -100,6 +96,7 @@ function settledColumns(item: SettledCall): Record<string, unknown> {
     answer_ref: item.answer !== undefined && 'reference' in item.answer ? item.answer.reference : undefined,
     is_invalidated: item.isInvalidated,
     is_suspect: item.isSuspect,
+    detail: usageDetail(item.tokens, item.cost),
   };
 }
 

@@ -91,16 +91,16 @@ export const settledColumns = `state = s.state, settled_at = clock_timestamp(), 
        error_type = s.error_type, answered_model = s.answered_model, tier = s.tier, provider_request_id = s.provider_request_id,
        tokens = s.tokens, raw_usage = s.raw_usage, cost_usd = s.cost_usd, upper_bound_usd = s.upper_bound_usd,
        price_reference = s.price_reference, price_catalogue = s.price_catalogue, waste_reason = s.waste_reason,
-       duration_ms = s.duration_ms, first_chunk_ms = s.first_chunk_ms, answer = s.answer, answer_ref = s.answer_ref,
+       cost_detail = s.detail, duration_ms = s.duration_ms, first_chunk_ms = s.first_chunk_ms, answer = s.answer, answer_ref = s.answer_ref,
        invalidated_at = case when s.is_invalidated then clock_timestamp() end, is_suspect = coalesce(s.is_suspect, false)`;
 
 /** What the call's own record changes in it. */
 export const recordedColumns = `record_seq = nextval('millrace.outbox_seq_seq')`;
 
-/** The calls of \`settled\` (id, record_seq, detail) go into the outbox: their records are rendered from their rows. */
+/** The calls of \`settled\` (id, record_seq) go into the outbox: their records are rendered from their rows. */
 export const recordCalls = (settled: string): string => `
-     insert into millrace.outbox (target, seq, subject, detail) overriding system value
-     select 'usage', record_seq, id, detail from ${settled}`;
+     insert into millrace.outbox (target, seq, subject) overriding system value
+     select 'usage', record_seq, id from ${settled}`;
 
 /** $1 settlements. Only calls that are still reserved; answers their ids. */
 export const settleCalls = named(
@@ -112,7 +112,7 @@ export const settleCalls = named(
      set ${settledColumns}, ${recordedColumns}
      from told s
      where c.id = s.id and c.state = 'reserved'
-     returning c.id, c.record_seq, s.detail),
+     returning c.id, c.record_seq),
    recorded as (${recordCalls('settled')})
    select id from settled`,
 );

@@ -5,6 +5,7 @@ import { formatUsd, type Usd, usd } from '../../kernel/money.ts';
 import type { TokenCounts } from '../../pricing/token-classes.ts';
 import { type AttributedCall, type AttributedCallRow, attributedCallOf } from './attributed-call.ts';
 import { fromSpent, moveAmounts, tokensOfCall } from './quota-sql.ts';
+import { type CostParts, partsOfRow } from './cost-parts.ts';
 import type { OperationRecord } from './operation-record.ts';
 import { recordAction } from './operator-action.ts';
 import type { CallOutcome, Settlement, WasteReason } from './settlement.ts';
@@ -19,6 +20,9 @@ export interface CorrectableCall extends AttributedCall {
   readonly tokens: TokenCounts;
   /** Undefined when no price is known, or nobody knows the usage. */
   readonly costUsd: Usd | undefined;
+  /** Undefined where the row has a cost and not its parts. */
+  readonly costParts: CostParts | undefined;
+  readonly costDetail: string | null;
   readonly wasteReason: WasteReason | undefined;
   /** The counts as the row has them, to tell whether it has changed meanwhile. */
   readonly storedTokens: string | null;
@@ -31,11 +35,14 @@ export interface UsageCorrection {
   readonly costUsd: Usd;
   readonly priceReference: string | undefined;
   readonly priceCatalogue: string | undefined;
+  /** The cost by class as the row keeps it; undefined where it has none. */
+  readonly costDetail: string | undefined;
   /** The rendered correction record. */
   readonly line: string;
 }
 
-interface CorrectableRow extends AttributedCallRow {
+/** Its row, with its message's. */
+export interface CorrectableRow extends AttributedCallRow {
   readonly state: 'settled' | 'unsettled';
   readonly outcome: CallOutcome;
   readonly settlement: Settlement;
@@ -43,24 +50,28 @@ interface CorrectableRow extends AttributedCallRow {
   readonly is_suspect: boolean;
   readonly tokens: string | null;
   readonly cost_usd: string | null;
+  readonly cost_detail: string | null;
   readonly waste_reason: WasteReason | null;
 }
+
+/** What a correction reads of the call c and its message m. */
+export const correctableColumns = `c.id, c.message_id, c.origin as call_origin, c.step, c.attempt, c.provider, c.model, c.operation, c.tier, c.request_kind,
+     c.fallback_from, c.reserved_at, c.upper_bound_usd, c.state, c.outcome, c.settlement, c.answered_model, c.is_suspect, c.tokens,
+     c.cost_usd, c.cost_detail, c.waste_reason, m.root_id, m.pipeline, m.stage, m.owner, m.team, m.customer, m.feature, m.batch, m.labels,
+     m.item, m.trace_parent`;
 
 /** $1 the id of a call: everything that a record about it needs. */
 const findEndedCall = named(
   'ledger.find_ended_call',
-  `select c.id, c.message_id, c.origin as call_origin, c.step, c.attempt, c.provider, c.model, c.operation, c.tier, c.request_kind,
-     c.fallback_from, c.reserved_at, c.upper_bound_usd, c.state, c.outcome, c.settlement, c.answered_model, c.is_suspect, c.tokens,
-     c.cost_usd, c.waste_reason, m.root_id, m.pipeline, m.stage, m.owner, m.team, m.customer, m.feature, m.batch, m.labels,
-     m.item, m.trace_parent
+  `select ${correctableColumns}
    from millrace.calls c left join millrace.messages m on m.id = c.message_id
    where c.id = $1::uuid and c.state in ('settled', 'unsettled')`,
 );
 
 /**
  * $1 the id, $2 and $3 its state and counts as they were read, $4 the true counts, $5 the cost, $6 and $7 its price, $8 the
- * correction record; $9 the audit's id, $10 the actor, $11 the target, $12 the detail, $13 the reason; $14 cost, $15 bound and
- * $16 waste as they were read. The quotas get the difference back. Nothing when anything has changed meanwhile of which the
+ * correction record; $9 the audit's id, $10 the actor, $11 the target, $12 the detail, $13 the reason; $14 cost, $15 bound,
+ * $16 waste and $17 cost by class as they were read, $18 the cost by class. The quotas get the difference back. Nothing when anything has changed meanwhile of which the
  * record carries the difference.
  */
 const correctUsage = named(
@@ -68,11 +79,12 @@ const correctUsage = named(
   `with open as materialized (
      select c.id, c.quotas, c.quota_usd, c.quota_tokens from millrace.calls c
      where c.id = $1::uuid and c.state = $2 and c.tokens is not distinct from $3::text and c.cost_usd is not distinct from $14::numeric
-       and c.upper_bound_usd is not distinct from $15::numeric and c.waste_reason is not distinct from $16::text for update of c),
+       and c.upper_bound_usd is not distinct from $15::numeric and c.waste_reason is not distinct from $16::text
+       and c.cost_detail is not distinct from $17::text for update of c),
    moved_calls as (
      update millrace.calls c
      set state = 'settled', settlement = 'reported', is_suspect = false, tokens = $4::text, cost_usd = $5::numeric,
-       upper_bound_usd = null, price_reference = $6, price_catalogue = $7,
+       upper_bound_usd = null, cost_detail = $18, price_reference = $6, price_catalogue = $7,
        quota_usd = case when o.quotas is not null then $5::numeric end, quota_tokens = ${tokensOfCall('$4::text')}
      from open o where c.id = o.id
      returning c.id, o.quotas, o.quota_usd as was_usd, c.quota_usd as is_usd,
@@ -109,7 +121,7 @@ export class CorrectionLedger {
 
   /** Makes the correction durable with its record and its audit. False: the call has changed meanwhile. */
   async correct(correction: UsageCorrection, audit: OperationRecord): Promise<boolean> {
-    const { call, tokens, costUsd, priceReference, priceCatalogue, line } = correction;
+    const { call, tokens, costUsd, costDetail, priceReference, priceCatalogue, line } = correction;
     const { rows } = await this.#database.query(correctUsage, [
       call.id,
       call.state,
@@ -127,12 +139,16 @@ export class CorrectionLedger {
       call.costUsd === undefined ? null : formatUsd(call.costUsd),
       call.upperBoundUsd === undefined ? null : formatUsd(call.upperBoundUsd),
       call.wasteReason ?? null,
+      call.costDetail,
+      costDetail ?? null,
     ]);
     return rows.length === 1;
   }
 }
 
-function correctableCallOf(row: CorrectableRow): CorrectableCall {
+/** The call as its row tells it. */
+export function correctableCallOf(row: CorrectableRow): CorrectableCall {
+  const costUsd = row.cost_usd === null ? undefined : usd(row.cost_usd);
   return {
     ...attributedCallOf(row),
     state: row.state,
@@ -141,7 +157,9 @@ function correctableCallOf(row: CorrectableRow): CorrectableCall {
     answeredModel: row.answered_model ?? undefined,
     isSuspect: row.is_suspect,
     tokens: row.tokens === null ? {} : (JSON.parse(row.tokens) as TokenCounts),
-    costUsd: row.cost_usd === null ? undefined : usd(row.cost_usd),
+    costUsd,
+    costParts: partsOfRow(row.cost_detail, costUsd),
+    costDetail: row.cost_detail,
     wasteReason: row.waste_reason ?? undefined,
     storedTokens: row.tokens,
   };

@@ -2,6 +2,7 @@ import type { SqlDatabase, SqlStatement } from '../../drivers/sql-database/sql-d
 import type { Uuid } from '../../kernel/ids.ts';
 import { formatUsd, type Usd, usd } from '../../kernel/money.ts';
 import type { TokenCounts } from '../../pricing/token-classes.ts';
+import { type CostParts, partsOfRow } from './cost-parts.ts';
 import type { Settlement } from './settlement.ts';
 import { type StoredCall, type StoredCallRow, storedCallOf } from './stored-call.ts';
 
@@ -16,6 +17,8 @@ export interface AnsweredCall extends StoredCall {
   readonly isSuspect: boolean;
   readonly priceReference: string | undefined;
   readonly priceCatalogue: string | undefined;
+  /** Undefined where the row has a cost and not its parts. */
+  readonly costParts: CostParts | undefined;
   /** The counts as the row has them, to tell whether it has changed meanwhile. */
   readonly storedTokens: string | null;
 }
@@ -29,13 +32,14 @@ interface AnsweredCallRow extends StoredCallRow {
   readonly is_suspect: boolean;
   readonly price_reference: string | null;
   readonly price_catalogue: string | null;
+  readonly cost_detail: string | null;
 }
 
 /** $1 the id of a call: what the records about its rejection have to say. */
 const findAnsweredCall: SqlStatement = {
   name: 'ledger.find_answered_call',
   text: `select id, step, attempt, provider, model, answered_model, operation, tier, request_kind, fallback_from, reserved_at, settlement, provider_request_id, tokens,
-     cost_usd, upper_bound_usd, is_suspect, price_reference, price_catalogue
+     cost_usd, upper_bound_usd, is_suspect, price_reference, price_catalogue, cost_detail
    from millrace.calls where id = $1::uuid and state = 'settled' and outcome = 'ok' and invalidated_at is null`,
 };
 
@@ -95,13 +99,16 @@ export class InvalidOutputLedger {
 }
 
 function answeredCallOf(row: AnsweredCallRow): AnsweredCall {
+  const costUsd = row.cost_usd === null ? undefined : usd(row.cost_usd);
   return {
     ...storedCallOf(row),
     answeredModel: row.answered_model ?? undefined,
     settlement: row.settlement,
     providerRequestId: row.provider_request_id ?? undefined,
     tokens: row.tokens === null ? {} : (JSON.parse(row.tokens) as TokenCounts),
-    costUsd: row.cost_usd === null ? undefined : usd(row.cost_usd),
+    costUsd,
+    costParts: partsOfRow(row.cost_detail, costUsd),
+    upperBoundUsd: row.upper_bound_usd === null ? undefined : usd(row.upper_bound_usd),
     isSuspect: row.is_suspect,
     priceReference: row.price_reference ?? undefined,
     priceCatalogue: row.price_catalogue ?? undefined,

@@ -197,7 +197,7 @@ function settlement({ name, condition, change, recorded }: SettlementParts): Sql
        quota_tokens = case when s.state = 'settled' then ${tokensOfCall('s.tokens')} else o.quota_tokens end
      from told s join open o on o.id = s.id
      where c.id = o.id
-     returning c.id, c.record_seq, s.detail, s.lines, o.quotas, o.quota_usd as was_usd, c.quota_usd as is_usd,
+     returning c.id, c.record_seq, s.lines, o.quotas, o.quota_usd as was_usd, c.quota_usd as is_usd,
        o.quota_tokens as was_tokens, c.quota_tokens as is_tokens),
    recorded as (${recorded.insert}),${moveAmounts(change)}
    select id from moved_calls`,

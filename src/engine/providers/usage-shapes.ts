@@ -21,6 +21,9 @@ const readers = {
 /** In whose words a provider reports usage. */
 export type UsageShape = keyof typeof readers;
 
+/** Every form. */
+export const usageShapes = Object.keys(readers) as readonly UsageShape[];
+
 /** The disjoint classes of a provider's own usage block. */
 export function usageInShape(shape: UsageShape, raw: JsonRecord): ReportedUsage {
   return readers[shape](raw);

@@ -62,6 +62,7 @@ export const focusColumns = [
   optional('SubAccountName', 'text'),
   optional('SubAccountType', 'text'),
   optional('Tags', 'json', false),
+  optional('x_CorrectedPeriod', 'text'),
   optional('x_CostStatus', 'text', false),
   optional('x_EstimatedCalls', 'count', false),
   optional('x_OpenUpperBoundUsd', 'decimal', false),

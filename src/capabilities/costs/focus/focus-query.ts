@@ -47,6 +47,8 @@ export interface FocusSums {
   readonly request_kind: string;
   readonly priced_tier: string;
   readonly reference: string;
+  /** The closed period that it corrects; empty where it is of its own. */
+  readonly corrected_period: string;
   readonly status: 'settled' | 'estimated' | 'unpriced' | 'unsettled';
   readonly meter: FocusMeter;
   /** Dollars per million tokens, or per request; null when no one price gives the cost. */
@@ -70,6 +72,7 @@ const callKeys = [
   'model',
   'operation',
   'request_kind',
+  'corrected_period',
 ] as const;
 
 const rowKeys = [
@@ -84,6 +87,7 @@ const rowKeys = [
   'priced_model',
   'operation',
   'request_kind',
+  'corrected_period',
   'priced_tier',
   'reference',
   'status',

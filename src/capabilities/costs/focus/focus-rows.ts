@@ -51,6 +51,8 @@ export function focusRow(
   const end = new Date(start.getTime() + (grain === 'hour' ? 3_600_000 : 86_400_000));
   const { meter, cost, unit_price: unitPrice } = sums;
   const isToken = isTokenClass(meter);
+  // The specification has the word for corrections of periods that were closed.
+  const isCorrection = sums.corrected_period !== '';
   const isMetered = isToken || meter === 'request';
   const isPriced = isMetered && unitPrice !== null;
   const provider = providerNames[sums.provider] ?? sums.provider;
@@ -64,7 +66,7 @@ export function focusRow(
     BillingPeriodEnd: timeText(startOfMonth(start, 1)),
     BillingPeriodStart: timeText(startOfMonth(start, 0)),
     ChargeCategory: meter === 'adjustment' || meter === 'charge' ? 'Adjustment' : 'Usage',
-    ChargeClass: null,
+    ChargeClass: isCorrection ? 'Correction' : null,
     ChargeDescription: `${sums.priced_model}: ${meterNames[meter]}${modeOf(sums)}`,
     ChargeFrequency: 'Usage-Based',
     ChargePeriodEnd: timeText(end),
@@ -99,6 +101,7 @@ export function focusRow(
     SubAccountName: sums.team,
     SubAccountType: 'Team',
     Tags: tagsText(sums),
+    x_CorrectedPeriod: isCorrection ? sums.corrected_period : null,
     x_CostStatus: sums.status,
     x_EstimatedCalls: sums.estimated,
     x_OpenUpperBoundUsd: sums.bound,

@@ -1,0 +1,95 @@
+import { invalidRequest } from '../../../http/request-faults.ts';
+import { AppError } from '../../../kernel/app-error.ts';
+import type { Clock } from '../../../kernel/clock.ts';
+import { newId } from '../../../kernel/ids.ts';
+import { addMonths, startOfDay } from '../../../kernel/time-zone.ts';
+import { costErrors } from '../cost-errors.ts';
+import {
+  type ClosedPeriodDocument,
+  periodDocument,
+  type PeriodList,
+  type PeriodOrder,
+  type ReopenOrder,
+} from './period-document.ts';
+import type { BillingPeriod, PeriodLedger } from './period-ledger.ts';
+
+/** Who acts: the name for the audit, and the team that the key is bound to, if there is one. */
+export interface PeriodOperator {
+  readonly actor: string;
+  readonly team?: string | undefined;
+}
+
+export interface PeriodServiceOptions {
+  readonly ledger: PeriodLedger;
+  readonly clock: Clock;
+  /** Whose months where an order does not say. */
+  readonly timeZone: string;
+}
+
+/** Closes months, so that their statements stay as they are, and opens them again. */
+export class PeriodService {
+  readonly #options: PeriodServiceOptions;
+
+  constructor(options: PeriodServiceOptions) {
+    this.#options = options;
+  }
+
+  /** Every closing, the earliest period first. */
+  async list(): Promise<PeriodList> {
+    return { periods: (await this.#options.ledger.list()).map(periodDocument) };
+  }
+
+  /**
+   * Closes a month that is over; one that is closed already stays as it is. Throws MILLRACE_PERIOD_NOT_COMPLETE while calls of it are
+   * under way or records of it wait for export, MILLRACE_REQUEST_INVALID, and MILLRACE_FORBIDDEN for an operator of one team.
+   */
+  async close(order: PeriodOrder, operator: PeriodOperator): Promise<ClosedPeriodDocument> {
+    requireUnbound(operator);
+    const { ledger, clock } = this.#options;
+    const now = clock.now();
+    const period = this.#periodOf(order);
+    if (period.to > now) throw invalidRequest([{ field: 'month', problem: 'is not over' }]);
+    const { actor } = operator;
+    const outcome = await ledger.close(period, { id: newId(now), actor, reason: order.reason });
+    switch (outcome.kind) {
+      case 'closed':
+        return periodDocument(outcome.period);
+      case 'overlaps': {
+        const { month, timeZone } = outcome.period;
+        const problem = `lies in part in ${month} of ${timeZone}, which is closed`;
+        throw invalidRequest([{ field: 'month', problem }]);
+      }
+      case 'open_work': {
+        const { callsUnderWay, recordsToExport } = outcome.work;
+        throw new AppError(
+          costErrors.MILLRACE_PERIOD_NOT_COMPLETE,
+          `Of ${period.month} ${callsUnderWay} calls are under way, and ${recordsToExport} records are not in the column store yet.`,
+        );
+      }
+    }
+  }
+
+  /** Opens a closed month again. Throws MILLRACE_NOT_FOUND when it is not closed, and MILLRACE_FORBIDDEN. */
+  async reopen({ month, reason }: ReopenOrder, operator: PeriodOperator): Promise<ClosedPeriodDocument> {
+    requireUnbound(operator);
+    const { ledger, clock } = this.#options;
+    const reopened = await ledger.reopen(month, { id: newId(clock.now()), actor: operator.actor, reason });
+    if (reopened === undefined)
+      throw new AppError('MILLRACE_NOT_FOUND', `The period ${month} is not closed.`);
+    return periodDocument(reopened);
+  }
+
+  #periodOf({ month, timeZone = this.#options.timeZone }: PeriodOrder): BillingPeriod {
+    const first = `${month}-01`;
+    const startOf = (day: string): Date => new Date(startOfDay(timeZone, day));
+    return { month, timeZone, from: startOf(first), to: startOf(addMonths(first, 1)) };
+  }
+}
+
+function requireUnbound({ team }: PeriodOperator): void {
+  if (team === undefined) return;
+  throw new AppError(
+    'MILLRACE_FORBIDDEN',
+    `This API key belongs to the team "${team}"; only one without a team may close periods, since they are closed for all.`,
+  );
+}

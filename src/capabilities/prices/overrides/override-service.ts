@@ -1,0 +1,56 @@
+import { invalidRequest } from '../../../http/request-faults.ts';
+import { AppError } from '../../../kernel/app-error.ts';
+import type { Clock } from '../../../kernel/clock.ts';
+import { newId } from '../../../kernel/ids.ts';
+import type { OverrideEntry, PriceOverrides } from '../../../engine/ledger/price-overrides.ts';
+import { type PriceOperator, requireUnbound } from '../reprice/reprice-service.ts';
+import { overrideDocument, type OverrideDocument, type OverrideList } from './override-document.ts';
+
+/** Prices that operators set while everything runs. All processes follow within seconds. */
+export class OverrideService {
+  readonly #overrides: PriceOverrides;
+  readonly #clock: Clock;
+
+  constructor({ overrides, clock }: { readonly overrides: PriceOverrides; readonly clock: Clock }) {
+    this.#overrides = overrides;
+    this.#clock = clock;
+  }
+
+  /** In the order in which they were set. */
+  async list(): Promise<OverrideList> {
+    const now = this.#clock.now();
+    return { overrides: (await this.#overrides.read()).map((override) => overrideDocument(override, now)) };
+  }
+
+  /** Sets a price. Throws MILLRACE_REQUEST_INVALID when another one stands in its way, and MILLRACE_FORBIDDEN. */
+  async set(price: OverrideEntry, reason: string, operator: PriceOperator): Promise<OverrideDocument> {
+    requireUnbound(operator, 'set prices, since they hold for all');
+    const now = this.#clock.now();
+    const outcome = await this.#overrides.set(price, { id: newId(now), actor: operator.actor, reason });
+    if (outcome.kind === 'refused') throw invalidRequest(outcome.faults);
+    return overrideDocument(outcome.override, now);
+  }
+
+  /**
+   * Lets a price hold no more from now on; `entirely`: as if it had never held, also when calls are priced anew. One that has not begun
+   * goes entirely. Throws MILLRACE_NOT_FOUND, MILLRACE_REQUEST_INVALID for one that is over, and MILLRACE_FORBIDDEN.
+   */
+  async unset(
+    id: string,
+    { reason, entirely }: { readonly reason: string; readonly entirely: boolean },
+    operator: PriceOperator,
+  ): Promise<OverrideList> {
+    requireUnbound(operator, 'set prices, since they hold for all');
+    const now = this.#clock.now();
+    const override = (await this.#overrides.read()).find((one) => one.id === id);
+    if (override === undefined) throw new AppError('MILLRACE_NOT_FOUND', `There is no price override ${id}.`);
+    const { state } = overrideDocument(override, now);
+    if (state === 'over' && !entirely)
+      throw invalidRequest([
+        { field: 'id', problem: 'names an override that is over; only entirely would change anything' },
+      ]);
+    const until = entirely || state === 'to_come' ? undefined : now;
+    await this.#overrides.end(override, until, { id: newId(now), actor: operator.actor, reason });
+    return await this.list();
+  }
+}
