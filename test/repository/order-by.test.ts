@@ -27,7 +27,7 @@ const takesAny = new Map([
   ['src/capabilities/costs/costs.board.ts', 'item_spend DESC'],
 ]);
 
-const endOfKeys = /^(?:[`'\];]|\s+(?:limit|for update|rows|offset|on conflict|union)\b)/i;
+const endOfKeys = /^(?:[`'\];]|\s+(?:limit|for (?:no key )?update|rows|offset|on conflict|union)\b)/i;
 
 const orders = repositoryFiles()
   .filter(({ path }) => /^(?:src|dashboards)\/.*(?<!\.test)\.ts$/.test(path))
