@@ -72,7 +72,7 @@ function keysAt(text: string): string {
     const character = text[end] ?? '';
     if ('({'.includes(character)) depth += 1;
     else if (depth > 0 && ')}'.includes(character)) depth -= 1;
-    else if (depth === 0 && (')}'.includes(character) || endOfKeys.test(text.slice(end, end + 14)))) break;
+    else if (depth === 0 && (')}'.includes(character) || endOfKeys.test(text.slice(end, end + 22)))) break;
   }
   return text.slice(0, end).replaceAll(/\s+/g, ' ').trim();
 }
