@@ -26,7 +26,7 @@ const decimalPattern = /^-?\d+(\.\d+)?$/;
 export type Amount = Decimal;
 
 /** Reads an amount of either from its decimal text. */
-export function amount(text: string): Amount {
+export function readAmount(text: string): Amount {
   return usd(text);
 }
 

@@ -7,7 +7,7 @@ import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts
 import type { CallLedger } from '../../src/engine/ledger/call-ledger.ts';
 import { endOfWindow, startOfWindow } from '../../src/engine/ledger/quota-sql.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
-import { amount, formatUsd } from '../../src/kernel/money.ts';
+import { formatUsd, readAmount as amount } from '../../src/kernel/money.ts';
 import { addDays, addMonths, dayAt, startOfDay } from '../../src/kernel/time-zone.ts';
 import { metricCatalogue } from '../../src/host/metric-catalogue.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';

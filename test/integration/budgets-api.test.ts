@@ -190,7 +190,7 @@ describe('in the configuration', () => {
   const good = { name: 'blue', team: 'blue', window: 'day', limitUsd: '50.00' };
 
   it('have defaults', () => {
-    const { budgets } = loadConfiguration({ environment: {}, options: { budgets: [good] } as never });
+    const { budgets } = loadConfiguration({ environment: {}, options: { budgets: [good] } });
     expect(budgets).toEqual([{ ...good, atLimit: 'park', timeZone: 'UTC', alertAt: [] }]);
   });
 

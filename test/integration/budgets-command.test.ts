@@ -81,19 +81,10 @@ it('sets, raises, shows, resets and removes one, each with its reason', async ()
   const set = await run(
     'set',
     'night',
-    ...[
-      '--team',
-      'blue',
-      '--batch',
-      'night',
-      '--model',
-      'openai/*',
-      '--window',
-      '24h',
-      '--tokens',
-      '2000000',
-    ],
-    ...['--switch-to', 'openai/gpt-5-nano', '--alert-at', '50,80', '--reason', 'a trial', '--actor', 'ann'],
+    ...'--team blue --batch night --model openai/* --window 24h --tokens 2000000'.split(' '),
+    ...'--switch-to openai/gpt-5-nano --alert-at 50,80 --actor ann'.split(' '),
+    '--reason',
+    'a trial',
   );
   expect(set.code, set.stderr).toBe(0);
   expect(set.stdout).toMatch(/^night +team blue, batch night, model openai\/\* +24h .* 2,?000,?000 tokens /m);

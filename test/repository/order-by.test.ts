@@ -27,7 +27,7 @@ const takesAny = new Map([
   ['src/capabilities/costs/costs.board.ts', 'item_spend DESC'],
 ]);
 
-const endOfKeys = /^(?:[`'\];]|\s+(?:limit|for update|rows|offset|on conflict|union)\b)/i;
+const endOfKeys = /^(?:[`'\];]|\s+(?:limit|for (?:no key )?update|rows|offset|on conflict|union)\b)/i;
 
 const orders = repositoryFiles()
   .filter(({ path }) => /^(?:src|dashboards)\/.*(?<!\.test)\.ts$/.test(path))
@@ -75,7 +75,7 @@ function keysAt(text: string): string {
     const character = text[end] ?? '';
     if ('({'.includes(character)) depth += 1;
     else if (depth > 0 && ')}'.includes(character)) depth -= 1;
-    else if (depth === 0 && (')}'.includes(character) || endOfKeys.test(text.slice(end, end + 14)))) break;
+    else if (depth === 0 && (')}'.includes(character) || endOfKeys.test(text.slice(end, end + 22)))) break;
   }
   return text.slice(0, end).replaceAll(/\s+/g, ' ').trim();
 }

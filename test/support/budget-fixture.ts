@@ -2,7 +2,7 @@ import { BudgetBook } from '../../src/capabilities/budgets/budget-book.ts';
 import { BudgetQuotas } from '../../src/capabilities/budgets/budget-quotas.ts';
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
 import { newId } from '../../src/kernel/ids.ts';
-import { amount, usd } from '../../src/kernel/money.ts';
+import { readAmount, usd } from '../../src/kernel/money.ts';
 import type { BudgetDefinition } from '../../src/capabilities/budgets/budget-definition.ts';
 import type { BudgetLedger, BudgetState } from '../../src/capabilities/budgets/budget-ledger.ts';
 import type { CallLedger, SettledCall, ReserveOutcome } from '../../src/engine/ledger/call-ledger.ts';
@@ -33,7 +33,7 @@ export function someBudget(
     alertAt: [],
     ...rest,
     unit: limitTokens === undefined ? 'usd' : 'tokens',
-    limit: amount(limitTokens ?? limitUsd),
+    limit: readAmount(limitTokens ?? limitUsd),
   };
 }
 

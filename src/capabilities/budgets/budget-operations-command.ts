@@ -124,7 +124,15 @@ async function setBudget(context: Context, given: string, command: Command): Pro
   const order = parseRequest(
     setBudgetSchema,
     withoutAbsent({
-      ...{ team, customer, feature, batch, pipeline, model, window, unpriced, timeZone },
+      team,
+      customer,
+      feature,
+      batch,
+      pipeline,
+      model,
+      window,
+      unpriced,
+      timeZone,
       ...limitsOf(options),
       atLimit: switchTo === undefined ? atLimit : { switchTo },
       alertAt: alertAt?.split(',').map(Number),

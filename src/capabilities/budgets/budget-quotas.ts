@@ -1,7 +1,7 @@
 import type { MissedQuota, QuotaQuestion, QuotaSource } from '../../engine/calls/quota-source.ts';
 import { Parked } from '../../engine/parked.ts';
 import { AppError } from '../../kernel/app-error.ts';
-import { type Amount, amount } from '../../kernel/money.ts';
+import { type Amount, readAmount } from '../../kernel/money.ts';
 import { amountText } from './amount-text.ts';
 import type { BookedBudget, BudgetBook } from './budget-book.ts';
 import type { BudgetUnit } from './budget-definition.ts';
@@ -73,7 +73,7 @@ export class BudgetQuotas implements QuotaSource {
 }
 
 function boundOf({ upperBoundUsd, upperBoundTokens }: QuotaQuestion, unit: BudgetUnit): Amount | undefined {
-  return unit === 'tokens' ? amount(String(upperBoundTokens)) : upperBoundUsd;
+  return unit === 'tokens' ? readAmount(String(upperBoundTokens)) : upperBoundUsd;
 }
 
 function refusesUnpriced({ unpriced }: BookedBudget): boolean {

@@ -1,6 +1,6 @@
 import type { CallerView } from '../../http/api-key-identity.ts';
 import { AppError } from '../../kernel/app-error.ts';
-import { amount } from '../../kernel/money.ts';
+import { readAmount } from '../../kernel/money.ts';
 import {
   budgetDocument,
   type BudgetDetail,
@@ -76,7 +76,7 @@ export class BudgetService {
       name,
       ({ unit }) => {
         const limit = unit === 'usd' ? limitUsd : limitTokens;
-        if (limit !== undefined) return amount(limit);
+        if (limit !== undefined) return readAmount(limit);
         throw new AppError(
           'MILLRACE_REQUEST_INVALID',
           `The budget "${name}" counts ${unit === 'usd' ? 'dollars: give limitUsd' : 'tokens: give limitTokens'}.`,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type Amount, amount, formatUsd } from '../../kernel/money.ts';
+import { type Amount, readAmount, formatUsd } from '../../kernel/money.ts';
 import type { BudgetDefinition, BudgetUnit } from './budget-definition.ts';
 import { scopeOf } from './budget-scope.ts';
 import { windowColumns, windowText } from './budget-window.ts';
@@ -70,7 +70,7 @@ export function stateOf(row: BudgetRow): BudgetState {
     window: windowText(row.window_unit, row.window_hours),
     timeZone: row.time_zone,
     unit: row.unit,
-    limit: amount(row.limit_amount),
+    limit: readAmount(row.limit_amount),
     atLimit: row.at_limit,
     switchTo: row.switch_to ?? undefined,
     unpriced: row.unpriced,
@@ -81,8 +81,8 @@ export function stateOf(row: BudgetRow): BudgetState {
     latestStart: row.latest_start,
     windowEndsAt: row.window_ends_at,
     endsInMs: row.ends_in_ms,
-    spent: amount(row.spent),
-    reserved: amount(row.reserved),
+    spent: readAmount(row.spent),
+    reserved: readAmount(row.reserved),
     leastAsked: optional(row.least_asked),
     leastRefused: optional(row.least_refused),
   };
@@ -112,7 +112,7 @@ export function configuredOf({ configuredLimit, ...budget }: BudgetState): Budge
 }
 
 function optional(text: string | null): Amount | undefined {
-  return text === null ? undefined : amount(text);
+  return text === null ? undefined : readAmount(text);
 }
 
 function percentsOf(json: string): readonly number[] {

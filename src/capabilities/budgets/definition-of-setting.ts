@@ -1,4 +1,4 @@
-import { amount } from '../../kernel/money.ts';
+import { readAmount } from '../../kernel/money.ts';
 import type { BudgetDefinition } from './budget-definition.ts';
 import type { BudgetSetting } from './budget-settings.ts';
 
@@ -9,11 +9,16 @@ export function definitionOf(budget: BudgetSetting): BudgetDefinition {
   const isHardLimitInUsd = limitUsd !== undefined && atLimit !== 'alert';
   return {
     name,
-    ...{ team, customer, feature, batch, pipeline, model },
+    team,
+    customer,
+    feature,
+    batch,
+    pipeline,
+    model,
     window,
     timeZone,
     unit: limitUsd === undefined ? 'tokens' : 'usd',
-    limit: amount(limitUsd ?? limitTokens ?? '0'),
+    limit: readAmount(limitUsd ?? limitTokens ?? '0'),
     atLimit: typeof atLimit === 'object' ? 'switch' : atLimit,
     switchTo: typeof atLimit === 'object' ? atLimit.switchTo : undefined,
     // Without a price nobody can say whether it fits; where nothing has to fit, or tokens have, it may pass.

@@ -3,7 +3,7 @@ import type { SqlDatabase } from '../../drivers/sql-database/sql-database.ts';
 import type { GroupCommit } from '../../kernel/group-commit.ts';
 import type { Uuid } from '../../kernel/ids.ts';
 import { invariant } from '../../kernel/invariant.ts';
-import { amount } from '../../kernel/money.ts';
+import { readAmount } from '../../kernel/money.ts';
 import { openQuotaWindows, reserveQuotaCalls, settleQuotaCalls } from './quota-sql.ts';
 import { type CallRow, type QuotaCallRow, quotaReservationRow, settlementRow } from './call-rows.ts';
 import { ledgerGroup, type LedgerGroupOptions } from './ledger-group.ts';
@@ -113,5 +113,5 @@ function outcomeOf({
     quota !== null && limit !== null && windowEndsAt !== null,
     'a call that does not fit has a quota that it does not fit',
   );
-  return { kind: 'over_quota', quota, limit: amount(limit), windowEndsAt };
+  return { kind: 'over_quota', quota, limit: readAmount(limit), windowEndsAt };
 }
