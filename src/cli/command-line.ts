@@ -23,6 +23,7 @@ import { addKeysCommand } from '../capabilities/access/keys-command.ts';
 import { addMessagesCommand } from '../capabilities/message-operations/messages-command.ts';
 import { addMigrateCommand } from './migrate-command.ts';
 import { shownText } from '../terminal/shown-text.ts';
+import { addReconcileCommand } from '../capabilities/costs/reconciliation/reconcile-command.ts';
 import { addSimulatorCommand } from './simulator-command.ts';
 import { addStartCommand } from './start-command.ts';
 import { addStatusCommand } from './status-command.ts';
@@ -80,6 +81,7 @@ function commandsOf(context: CommandContext<Configuration>, bind: Bind): Command
     addStatusCommand,
     addCostsCommand,
     addFocusCommand,
+    addReconcileCommand,
     addCallsCommand,
     addBudgetsCommand,
     addDeadLettersCommand,

@@ -78,7 +78,13 @@ export function recorded(call: SomeCall, fields: Partial<UsageRecord> = {}): Usa
   const sentAt = new Date(entry.at);
   const { uncached_input, cache_read, text_output } = entry.tokens;
   const tokens: TokenCounts = fields.tokens ?? { uncached_input, cache_read, text_output };
-  const question = { provider: entry.provider, model: entry.modelAnswered, at: sentAt, tier: call.tier ?? 'default', batch: false };
+  const question = {
+    provider: entry.provider,
+    model: entry.modelAnswered,
+    at: sentAt,
+    tier: call.tier ?? 'default',
+    batch: false,
+  };
   const pricing = pricer.price(question, tokens);
   const cost = pricing.kind === 'priced' ? pricing.cost : undefined;
   return {
@@ -181,7 +187,11 @@ export async function openReconciliation(): Promise<ReconciliationStores> {
   });
   const insertLines = async (rendered: readonly string[]): Promise<void> => {
     const deduplicationToken = randomUUID();
-    await store.insert({ table: 'usage', lines: bindLines(deduplicationToken, [...rendered]), deduplicationToken });
+    await store.insert({
+      table: 'usage',
+      lines: bindLines(deduplicationToken, [...rendered]),
+      deduplicationToken,
+    });
   };
   return {
     database,

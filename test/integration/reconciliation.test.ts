@@ -40,7 +40,9 @@ const call = (id: string, model: string, fields: Partial<SomeCall> = {}): SomeCa
 
 /** Three calls of a model that nothing is wrong with. */
 const soundOf = (model: string, day = dayOne): readonly SomeCall[] =>
-  ['a', 'b', 'c'].map((letter, index) => call(`${model}-${day}-${letter}`, model, { day, cached: index * 128 }));
+  ['a', 'b', 'c'].map((letter, index) =>
+    call(`${model}-${day}-${letter}`, model, { day, cached: index * 128 }),
+  );
 
 interface World {
   readonly entries: BillEntry[];
@@ -128,7 +130,10 @@ describe('faults in a bill of OpenAI', () => {
     entries.push(billed(unpriced));
     await stores.insert(records);
     const report = await reconcile('openai', openai, entries, (text) =>
-      text.replace(/("value": ")0(\.\d+",\s+"currency": "usd"\s+\},\s+"line_item": "gpt-4o-mini-2024-07-18, output")/, '$11$2'),
+      text.replace(
+        /("value": ")0(\.\d+",\s+"currency": "usd"\s+\},\s+"line_item": "gpt-4o-mini-2024-07-18, output")/,
+        '$11$2',
+      ),
     );
     expect(causesOf(report, 'gpt-5-2025')).toEqual(['tier']);
     expect(causesOf(report, 'gpt-5-mini')).toEqual(['not_billed']);
@@ -154,7 +159,12 @@ describe('faults in a bill of OpenAI', () => {
       upperBoundUsd: usd('1'),
     });
     records.push(died, cancelled, failed, guessed);
-    for (const [id, model] of [['died', 'gpt-5'], ['cancelled', 'gpt-5-mini'], ['failed', 'gpt-5-nano'], ['guessed', 'gpt-4.1-mini']] as const)
+    for (const [id, model] of [
+      ['died', 'gpt-5'],
+      ['cancelled', 'gpt-5-mini'],
+      ['failed', 'gpt-5-nano'],
+      ['guessed', 'gpt-4.1-mini'],
+    ] as const)
       entries.push(billed(call(id, model, two)));
     await stores.insert(records);
     const report = await reconcile('openai', openai, entries);
@@ -163,7 +173,9 @@ describe('faults in a bill of OpenAI', () => {
     expect(causesOf(report, 'gpt-5-nano')).toEqual(['retry']);
     expect(causesOf(report, 'gpt-4.1-mini')).toEqual(['estimated']);
     expect(causesOf(report, 'gpt-4o-mini')).toEqual([]);
-    expect(report.proven.map(({ callId }) => callId).toSorted()).toEqual([died.callId, cancelled.callId].toSorted());
+    expect(report.proven.map(({ callId }) => callId).toSorted()).toEqual(
+      [died.callId, cancelled.callId].toSorted(),
+    );
     const named = report.days.flatMap(({ rows }) => rows).flatMap(({ differences }) => differences);
     expect(named.find(({ cause }) => cause === 'unsettled')?.callIds).toEqual([died.callId]);
     expectSums(report);
@@ -199,12 +211,22 @@ describe('faults in a bill of OpenAI', () => {
     const files = openai.map((form) => ({ name: form, text: providerBill(form, entries) }));
     const other = files[1]?.text.replaceAll('"project_id": null', '"project_id": "proj_other"') ?? '';
     const report = await stores.service.reconcile(
-      { provider: 'openai', files: [{ name: 'costs', text: other }], accounts: [], keys: ['proj_ours'], settle: false },
+      {
+        provider: 'openai',
+        files: [{ name: 'costs', text: other }],
+        accounts: [],
+        keys: ['proj_ours'],
+        settle: false,
+      },
       operator,
     );
-    expect(new Set(report.days[0]?.rows.filter(({ key }) => key === 'proj_other').flatMap(({ differences }) => differences.map(({ cause }) => cause)))).toEqual(
-      new Set(['not_through_millrace']),
-    );
+    expect(
+      new Set(
+        report.days[0]?.rows
+          .filter(({ key }) => key === 'proj_other')
+          .flatMap(({ differences }) => differences.map(({ cause }) => cause)),
+      ),
+    ).toEqual(new Set(['not_through_millrace']));
     expect(report.differences.map(({ cause }) => cause)).toEqual(['not_through_millrace', 'not_billed']);
     expectSums(report);
   });
@@ -256,11 +278,25 @@ describe('faults in a bill that lists requests', () => {
     entries.push({ ...billed(call('cancelled', 'gpt-5-mini')), at: `${dayOne}T15:00:03.000Z` });
     await stores.insert(records);
     const dearer = billed(second);
-    const report = await reconcile('openrouter', ['openrouter-generations'], entries.map((entry) => (entry.requestId === dearer.requestId ? { ...entry, costUsd: '9' } : entry)));
-    expect([...causesOf(report, 'gpt-5-mini')].toSorted()).toEqual(
-      ['billed_twice', 'cancelled_but_billed', 'not_billed', 'not_through_millrace', 'price', 'retry', 'unsettled'].toSorted(),
+    const report = await reconcile(
+      'openrouter',
+      ['openrouter-generations'],
+      entries.map((entry) => (entry.requestId === dearer.requestId ? { ...entry, costUsd: '9' } : entry)),
     );
-    expect(report.proven.map(({ callId }) => callId).toSorted()).toEqual([died.callId, cancelled.callId].toSorted());
+    expect([...causesOf(report, 'gpt-5-mini')].toSorted()).toEqual(
+      [
+        'billed_twice',
+        'cancelled_but_billed',
+        'not_billed',
+        'not_through_millrace',
+        'price',
+        'retry',
+        'unsettled',
+      ].toSorted(),
+    );
+    expect(report.proven.map(({ callId }) => callId).toSorted()).toEqual(
+      [died.callId, cancelled.callId].toSorted(),
+    );
     expectSums(report);
   });
 });

@@ -4,6 +4,14 @@ import { costReportSchema } from './cost-report-document.ts';
 import { CostReports } from './cost-reports.ts';
 import { FocusExports } from './focus/focus-export.ts';
 import { FocusController } from './focus/focus.controller.ts';
+import {
+  reconciliationListSchema,
+  reconciliationReportSchema,
+  reconciliationSchema,
+} from './reconciliation/reconciliation-document.ts';
+import { reconciliationRequestSchema } from './reconciliation/reconciliation-requests.ts';
+import { ReconciliationService } from './reconciliation/reconciliation-service.ts';
+import { ReconciliationsController } from './reconciliation/reconciliations.controller.ts';
 import { forecastSchema } from './forecast/forecast-document.ts';
 import { ForecastController } from './forecast/forecast.controller.ts';
 import { statementSchema } from './statements/statement-document.ts';
@@ -12,7 +20,21 @@ import type { HttpPart } from '../http-part.ts';
 
 /** The part of the HTTP API. */
 export const httpPart: HttpPart = {
-  controllers: [CostsController, ForecastController, StatementsController, FocusController],
-  services: [CostReports, FocusExports, clockToken],
-  answers: { CostReport: costReportSchema, CostForecast: forecastSchema, Statement: statementSchema },
+  controllers: [
+    CostsController,
+    ForecastController,
+    StatementsController,
+    FocusController,
+    ReconciliationsController,
+  ],
+  services: [CostReports, FocusExports, ReconciliationService, clockToken],
+  answers: {
+    CostReport: costReportSchema,
+    CostForecast: forecastSchema,
+    Statement: statementSchema,
+    Reconciliation: reconciliationSchema,
+    ReconciliationList: reconciliationListSchema,
+    ReconciliationReport: reconciliationReportSchema,
+  },
+  requests: { ReconciliationRequest: reconciliationRequestSchema },
 };

@@ -39,7 +39,13 @@ export class CallSettlements {
     const record = {
       ...recordOfUsageCorrection(
         call,
-        { id: newId(now), tokens, costUsd, priceReference: known?.reference, priceCatalogue: known?.catalogue },
+        {
+          id: newId(now),
+          tokens,
+          costUsd,
+          priceReference: known?.reference,
+          priceCatalogue: known?.catalogue,
+        },
         now,
       ),
       tier,

@@ -1,7 +1,15 @@
 import { newId } from '../../../kernel/ids.ts';
 import { formatUsd, sumUsd, usd } from '../../../kernel/money.ts';
 import type { Bill } from './bill.ts';
-import { type ComparedDay, type ComparedRow, differenceCauses, type Difference, isReconciled, openCauses, stateOf } from './difference.ts';
+import {
+  type ComparedDay,
+  type ComparedRow,
+  differenceCauses,
+  type Difference,
+  isReconciled,
+  openCauses,
+  stateOf,
+} from './difference.ts';
 import type { DifferenceDocument, ReconciliationDocument, RowDocument } from './reconciliation-document.ts';
 import type { KeptDay } from './reconciliation-ledger.ts';
 import { billOfDay, digestOf, storedBillText } from './stored-bill.ts';
@@ -29,12 +37,19 @@ export function keptDay(compared: ComparedDay, { bill, source, now, ...rest }: K
     provider: bill.provider,
     day,
     form: bill.form,
-    billDigest: digestOf({ usage: ofDay.usage, costs: ofDay.costs, requests: ofDay.requests, unit: ofDay.unitUsd }),
+    billDigest: digestOf({
+      usage: ofDay.usage,
+      costs: ofDay.costs,
+      requests: ofDay.requests,
+      unit: ofDay.unitUsd,
+    }),
     bill: storedBillText(ofDay, source),
     ledgerUsd: sumUsd(rows.map(({ ledgerUsd }) => ledgerUsd)),
     billUsd: sumUsd(rows.map(({ billUsd }) => billUsd)),
     residualUsd: sumUsd(open.map(({ usd: amount }) => amount.abs())),
-    differences: totalsOf(rows.flatMap(({ differences }) => differences.map((one) => differenceDocument(one)))),
+    differences: totalsOf(
+      rows.flatMap(({ differences }) => differences.map((one) => differenceDocument(one))),
+    ),
     state: stateOf(rows),
     rows: rows.map((row) => rowDocument(row)),
     notices: bill.notices,

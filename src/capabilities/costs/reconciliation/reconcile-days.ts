@@ -2,7 +2,18 @@ import type { Uuid } from '../../../kernel/ids.ts';
 import { maxUsd, sumUsd, type Usd, usd, zeroUsd } from '../../../kernel/money.ts';
 import type { Pricer } from '../../../pricing/price.ts';
 import { type TokenClass, tokenClasses } from '../../../pricing/token-classes.ts';
-import type { Bill, BillMeter, BillProvider, CostLine, MeterCounts, UsageLine } from './bill.ts';
+import type { Bill, BillMeter, CostLine, UsageLine } from './bill.ts';
+import {
+  callsOfCause,
+  causeByAmount,
+  type Cell,
+  type PlainRow,
+  plainRowsOf,
+  type RowForm,
+  tokensOf,
+  usageOf,
+} from './day-cells.ts';
+import { classOfMeter, meteredTokens, summedMeters, usageMeterOf, usageMeters } from './day-meters.ts';
 import {
   type ComparedDay,
   type ComparedRow,
@@ -13,14 +24,7 @@ import {
 } from './difference.ts';
 import type { LedgerCall, LedgerGroup } from './ledger-usage.ts';
 import { ModelFamilies } from './model-families.ts';
-import {
-  type FindTwins,
-  isCancelled,
-  movesOf,
-  surplusesOf,
-  type TierUsage,
-  type UsageMove,
-} from './usage-moves.ts';
+import { type FindTwins, movesOf, surplusesOf, type TierUsage, type UsageMove } from './usage-moves.ts';
 
 /*
  * Compares a bill that sums up days with the ledger. A cell is one model on one day. Its usage (tokens, requests) tells why the
@@ -55,53 +59,9 @@ export function twinKey({ day, model, tier }: Pick<TwinQuestion, 'day' | 'model'
   return JSON.stringify([day, model, tier]);
 }
 
-/** What a provider's usage is split into. */
-const usageMeters: Readonly<Record<BillProvider, readonly BillMeter[]>> = {
-  openai: ['input', 'cache_read', 'cache_write', 'output', 'audio_input', 'audio_output'],
-  anthropic: ['input', 'cache_read', 'cache_write_5m', 'cache_write_1h', 'output'],
-  openrouter: ['input', 'output'],
-};
-
-/** The meter of a class, and what it is part of where that meter is not in the bill. */
-const metersOfClass: Readonly<Record<TokenClass, readonly BillMeter[]>> = {
-  uncached_input: ['input'],
-  cache_read: ['cache_read', 'input'],
-  cache_write_5m: ['cache_write_5m', 'cache_write', 'input'],
-  cache_write_1h: ['cache_write_1h', 'cache_write', 'input'],
-  audio_input: ['audio_input', 'input'],
-  image_input: ['image_input', 'input'],
-  text_output: ['output'],
-  reasoning: ['output'],
-  audio_output: ['audio_output', 'output'],
-  image_output: ['image_output', 'output'],
-};
-
-/** The class at whose price the tokens of a meter are. */
-const classOfMeter: Readonly<Partial<Record<BillMeter, TokenClass>>> = {
-  input: 'uncached_input',
-  cache_read: 'cache_read',
-  cache_write: 'cache_write_5m',
-  cache_write_5m: 'cache_write_5m',
-  cache_write_1h: 'cache_write_1h',
-  audio_input: 'audio_input',
-  image_input: 'image_input',
-  output: 'text_output',
-  audio_output: 'audio_output',
-  image_output: 'image_output',
-};
-
 /** A float of fifteen digits is off by no more than this share. */
 const floatNoise = usd('0.000000000000001');
 const half = usd('0.5');
-
-interface Cell {
-  readonly day: string;
-  readonly model: string;
-  readonly costs: readonly CostLine[];
-  readonly usage: readonly UsageLine[];
-  readonly groups: readonly LedgerGroup[];
-  readonly doubtful: readonly LedgerCall[];
-}
 
 /** The comparison of one bill. */
 export class DayComparison {
@@ -112,6 +72,7 @@ export class DayComparison {
   readonly #outside: readonly CostLine[];
   readonly #hasTiers: boolean;
   readonly #countsRequests: boolean;
+  readonly #form: RowForm;
 
   constructor(bill: Bill, side: LedgerSide) {
     this.#bill = bill;
@@ -126,6 +87,11 @@ export class DayComparison {
       usage.some(({ tier }) => tier !== undefined) ||
       (usage.length === 0 && costs.some(({ tier }) => tier !== undefined));
     this.#countsRequests = usage.length > 0 && usage.every(({ requests }) => requests !== undefined);
+    this.#form = {
+      provider: bill.provider,
+      hasClasses: bill.costs.some(({ meter }) => usageMeters[bill.provider].includes(meter)),
+      ...(this.#hasTiers ? { tierOf: (tier: string | undefined) => this.#tierOf(tier) } : {}),
+    };
     this.#cells = this.#cellsOf(costs, usage);
   }
 
@@ -138,7 +104,7 @@ export class DayComparison {
         tier,
         sums: usageMeters[this.#bill.provider]
           .map((meter) => ({
-            classes: tokenClasses.filter((name) => this.#usageMeter(name) === meter),
+            classes: tokenClasses.filter((name) => usageMeterOf(this.#bill.provider, name) === meter),
             tokens: tokens[meter] ?? 0,
           }))
           .filter(({ classes }) => classes.length > 0),
@@ -198,22 +164,6 @@ export class DayComparison {
     });
   }
 
-  #usageMeter(name: TokenClass): BillMeter {
-    const known = usageMeters[this.#bill.provider];
-    return metersOfClass[name].find((meter) => known.includes(meter)) ?? 'input';
-  }
-
-  #metered(tokens: Readonly<Partial<Record<TokenClass, number>>>): MeterCounts {
-    const sums: Partial<Record<BillMeter, number>> = {};
-    for (const name of tokenClasses) {
-      const count = tokens[name] ?? 0;
-      if (count === 0) continue;
-      const meter = this.#usageMeter(name);
-      sums[meter] = (sums[meter] ?? 0) + count;
-    }
-    return sums;
-  }
-
   #tierOf(tier: string | undefined): string {
     return this.#hasTiers ? (tier ?? 'default') : '';
   }
@@ -233,13 +183,13 @@ export class DayComparison {
       return {
         tier,
         bill: {
-          tokens: summed(ofBill.map(({ tokens }) => tokens)),
+          tokens: summedMeters(ofBill.map(({ tokens }) => tokens)),
           requests: this.#countsRequests
             ? ofBill.reduce((sum, { requests = 0 }) => sum + requests, 0)
             : undefined,
         },
         ledger: {
-          tokens: summed(ofLedger.map(({ tokens }) => this.#metered(tokens))),
+          tokens: summedMeters(ofLedger.map(({ tokens }) => meteredTokens(this.#bill.provider, tokens))),
           requests: this.#countsRequests ? ofLedger.reduce((sum, { calls }) => sum + calls, 0) : undefined,
         },
         doubtful: cell.doubtful.filter((call) => this.#tierOf(call.tier) === tier),
@@ -253,7 +203,7 @@ export class DayComparison {
   }
 
   #compare(cell: Cell, twins: Twins): Pick<ComparedDay, 'rows' | 'proven'> {
-    const rows = this.#rowsOf(cell);
+    const rows = plainRowsOf(cell, this.#form);
     const tiers = this.#tiersOf(cell);
     const findTwins: FindTwins = (tier) => twins.get(twinKey({ ...cell, tier })) ?? [];
     const moves = movesOf(tiers, findTwins);
@@ -263,63 +213,6 @@ export class DayComparison {
       ...tokensOf(row, tiers, rows),
     }));
     return { rows: compared.map(({ lines: _, ...row }) => row), proven: this.#proven(cell, moves, compared) };
-  }
-
-  /** The rows of a cell with the amounts of both sides, not yet their differences. */
-  #rowsOf(cell: Cell): readonly PlainRow[] {
-    const { model } = cell;
-    const known = usageMeters[this.#bill.provider];
-    const hasClasses =
-      cell.costs.every(({ meter }) => meter !== 'all') &&
-      this.#bill.costs.some(({ meter }) => known.includes(meter));
-    const explained = cell.groups.every((group) => unexplainedCost(group).isZero());
-    // What no class explains, as an operator's correction, can only be compared as a whole.
-    const isWhole = !hasClasses || !explained;
-    const hasTiers = this.#hasTiers && cell.costs.some(({ tier }) => tier !== undefined);
-    const rows = new Map<string, { -readonly [Key in keyof PlainRow]: PlainRow[Key] }>();
-    const rowOf = (
-      meter: BillMeter,
-      tier: string | undefined,
-      name?: string,
-    ): PlainRow & { ledgerUsd: Usd; billUsd: Usd; lines: number } => {
-      const at = isWhole && meter !== 'unknown' ? 'all' : meter;
-      const ofTier = hasTiers ? this.#tierOf(tier) : undefined;
-      const key = JSON.stringify([ofTier ?? '', at, name ?? '']);
-      const row = rows.get(key) ?? {
-        model,
-        ...(ofTier === undefined ? {} : { tier: ofTier }),
-        meter: at,
-        ...(name === undefined ? {} : { name }),
-        ledgerUsd: zeroUsd,
-        billUsd: zeroUsd,
-        lines: 0,
-      };
-      rows.set(key, row);
-      return row;
-    };
-    for (const { meter, tier, name, amountUsd } of cell.costs) {
-      const row = rowOf(meter, tier, name);
-      row.billUsd = row.billUsd.plus(amountUsd);
-      row.lines += 1;
-    }
-    for (const group of cell.groups) {
-      const add = (meter: BillMeter, amount: Usd): void => {
-        if (amount.isZero() && group.status !== 'unsettled') return;
-        const row = rowOf(meter, group.tier);
-        row.ledgerUsd = row.ledgerUsd.plus(amount);
-      };
-      if (isWhole) {
-        add('all', group.costUsd);
-        continue;
-      }
-      for (const name of tokenClasses) {
-        const amount = group.costByClass[name] ?? zeroUsd;
-        if (!amount.isZero()) add(this.#usageMeter(name), amount);
-      }
-      if (!group.toolsUsd.isZero()) add('tools', group.toolsUsd);
-      if (!group.requestsUsd.isZero()) add('requests', group.requestsUsd);
-    }
-    return [...rows.entries()].toSorted(([one], [other]) => (one < other ? -1 : 1)).map(([, row]) => row);
   }
 
   /** The differences of a row where the bill says what was used. */
@@ -368,7 +261,11 @@ export class DayComparison {
   }
 
   /** What the tokens of a move cost at the price that the ledger knows, as far as they belong to the row. */
-  #amountOf({ day, model, groups }: Cell, row: PlainRow, { tier, tokens }: UsageMove): Usd | undefined {
+  #amountOf(
+    { day, model, groups }: Cell,
+    row: Pick<PlainRow, 'meter'>,
+    { tier, tokens }: UsageMove,
+  ): Usd | undefined {
     let amount = zeroUsd;
     for (const meter of usageMeters[this.#bill.provider]) {
       const count = tokens[meter] ?? 0;
@@ -411,11 +308,12 @@ export class DayComparison {
     return moves.flatMap((move) => {
       const { proven: call, cause, tier } = move;
       if (call === undefined) return [];
-      const differences = rows
-        .filter((row) => row.tier === undefined || row.tier === tier)
-        .flatMap((row) => row.differences);
+      const own = rows.filter((row) => row.tier === undefined || row.tier === tier);
+      const differences = own.flatMap((row) => row.differences);
       if (differences.some((part) => part.cause !== cause && part.cause !== 'rounding')) return [];
-      const costUsd = sumUsd(differences.filter((part) => part.cause === cause).map((part) => part.usd));
+      const amounts = own.map((row) => this.#amountOf(cell, row, move));
+      if (amounts.includes(undefined)) return [];
+      const costUsd = sumUsd(amounts.filter((amount) => amount !== undefined));
       const tokens = Object.fromEntries(
         Object.entries(move.tokens).map(([meter, count]) => [
           classOfMeter[meter as BillMeter] ?? 'uncached_input',
@@ -423,70 +321,9 @@ export class DayComparison {
         ]),
       );
       if (call.boundUsd.isZero() || costUsd.greaterThan(call.boundUsd)) return [];
-      return [
-        { call, tokens, costUsd, answeredModel: cell.model, ...(tier === '' ? {} : { tier }) },
-      ];
+      return [{ call, tokens, costUsd, answeredModel: cell.model, ...(tier === '' ? {} : { tier }) }];
     });
   }
-}
-
-/** A row before it is known what its difference comes from. */
-type PlainRow = Omit<ComparedRow, 'differences' | 'tokens'> & { readonly lines: number };
-
-/** What the bill says was used; undefined where it bills something in the cell and does not say. */
-function usageOf({ usage, costs }: Cell): readonly UsageLine[] | undefined {
-  if (usage.length > 0) return usage;
-  if (costs.length === 0) return [];
-  const counted = costs.filter(
-    ({ quantity, meter }) => quantity !== undefined && meter !== 'all' && meter !== 'tools',
-  );
-  if (counted.length !== costs.length) return undefined;
-  return counted.map(({ quantity = 0, meter, ...line }) => ({ ...line, tokens: { [meter]: quantity } }));
-}
-
-function tokensOf(
-  row: PlainRow,
-  tiers: readonly TierUsage[],
-  rows: readonly PlainRow[],
-): Pick<ComparedRow, 'tokens'> {
-  const own = tiers.filter(({ tier }) => row.tier === undefined || tier === row.tier);
-  if (own.length === 0 || row.meter === 'unknown' || row.meter === 'tools' || row.meter === 'requests')
-    return {};
-  if (
-    row.meter === 'all' &&
-    rows.some((other) => other !== row && other.tier === row.tier && other.meter === 'all')
-  )
-    return {};
-  const sum = (side: 'bill' | 'ledger'): number => {
-    const counts = summed(own.map((tier) => tier[side].tokens));
-    return row.meter === 'all'
-      ? Object.values(counts).reduce((all, count) => all + count, 0)
-      : (counts[row.meter] ?? 0);
-  };
-  return { tokens: { ledger: sum('ledger'), bill: sum('bill') } };
-}
-
-function causeByAmount({ costs, groups, doubtful }: Cell, difference: Usd): DifferenceCause {
-  const isMore = difference.isPositive();
-  if (costs.length === 0) return 'not_billed';
-  const open = doubtful.filter(({ status }) => status === 'unsettled');
-  const bound = sumUsd(open.map(({ boundUsd }) => boundUsd));
-  if (isMore && open.length > 0) {
-    if (difference.greaterThan(bound)) return 'several';
-    return open.every((call) => isCancelled(call)) ? 'cancelled_but_billed' : 'unsettled';
-  }
-  if (isMore && groups.some(({ status }) => status === 'unpriced')) return 'unpriced';
-  if (groups.every(({ status }) => status === 'free')) return 'not_through_millrace';
-  const estimated = doubtful.filter(({ status }) => status === 'estimated');
-  const mostOff = sumUsd(estimated.map(({ boundUsd, costUsd }) => maxUsd(boundUsd, costUsd)));
-  if (estimated.length > 0 && difference.abs().lessThanOrEqualTo(mostOff)) return 'estimated';
-  return 'unexplained';
-}
-
-function callsOfCause({ doubtful }: Cell, cause: DifferenceCause): readonly LedgerCall[] {
-  if (cause === 'unsettled' || cause === 'cancelled_but_billed')
-    return doubtful.filter(({ status }) => status === 'unsettled');
-  return cause === 'estimated' ? doubtful.filter(({ status }) => status === 'estimated') : [];
 }
 
 function outsideRow({ model, tier, meter, name, key, amountUsd }: CostLine): ComparedRow {
@@ -500,13 +337,6 @@ function outsideRow({ model, tier, meter, name, key, amountUsd }: CostLine): Com
     billUsd: amountUsd,
     differences: one('not_through_millrace', amountUsd),
   };
-}
-
-function unexplainedCost({ costUsd, costByClass, toolsUsd, requestsUsd }: LedgerGroup): Usd {
-  return costUsd
-    .minus(sumUsd(Object.values(costByClass)))
-    .minus(toolsUsd)
-    .minus(requestsUsd);
 }
 
 function differenceOf({ cause, requests, calls }: UsageMove, amount: Usd): Difference {
@@ -533,13 +363,4 @@ function one(cause: DifferenceCause, amount: Usd): readonly Difference[] {
 
 function idsOf(calls: readonly LedgerCall[]): readonly Uuid[] {
   return calls.slice(0, maxNamedCalls).map(({ id }) => id);
-}
-
-function summed(all: readonly MeterCounts[]): MeterCounts {
-  const sums: Partial<Record<BillMeter, number>> = {};
-  for (const tokens of all) {
-    for (const [meter, count] of Object.entries(tokens) as [BillMeter, number][])
-      sums[meter] = (sums[meter] ?? 0) + count;
-  }
-  return sums;
 }

@@ -54,8 +54,14 @@ export function compareRequests(bill: Bill, calls: readonly LedgerCall[]): reado
   });
 }
 
-function matched(bill: Bill, calls: readonly LedgerCall[], named: (model: string) => string): readonly Found[] {
-  const byId = new Map(calls.filter(({ requestId }) => requestId !== '').map((call) => [call.requestId, call]));
+function matched(
+  bill: Bill,
+  calls: readonly LedgerCall[],
+  named: (model: string) => string,
+): readonly Found[] {
+  const byId = new Map(
+    calls.filter(({ requestId }) => requestId !== '').map((call) => [call.requestId, call]),
+  );
   const seen = new Set<string>();
   const found: Found[] = [];
   const strangers: RequestLine[] = [];
@@ -80,7 +86,13 @@ function matched(bill: Bill, calls: readonly LedgerCall[], named: (model: string
     // What cost nothing is not missed.
     if (billed.has(call) || !days.has(call.day) || call.costUsd.isZero()) continue;
     const same = { day: call.day, model: modelOf(call, named), calls: [call] };
-    found.push({ ...same, ledgerUsd: call.costUsd, billUsd: zeroUsd, cause: 'not_billed', tokens: { ledger: countTokens(call.tokens), bill: 0 } });
+    found.push({
+      ...same,
+      ledgerUsd: call.costUsd,
+      billUsd: zeroUsd,
+      cause: 'not_billed',
+      tokens: { ledger: countTokens(call.tokens), bill: 0 },
+    });
   }
   return found;
 }
@@ -104,10 +116,13 @@ function causeOf({ unitUsd }: Bill, line: RequestLine, call: LedgerCall): Differ
   if (call.status === 'unsettled') return isCancelled(call) ? 'cancelled_but_billed' : 'unsettled';
   if (call.status === 'free') return isCancelled(call) ? 'cancelled_but_billed' : 'retry';
   const off = line.amountUsd.minus(call.costUsd).abs();
-  if (off.lessThanOrEqualTo(maxUsd(unitUsd.times(half), line.amountUsd.abs().times(floatNoise)))) return 'rounding';
+  if (off.lessThanOrEqualTo(maxUsd(unitUsd.times(half), line.amountUsd.abs().times(floatNoise))))
+    return 'rounding';
   if (call.status === 'unpriced') return 'unpriced';
   const sides = [inputTokenClasses, outputTokenClasses];
-  const isSame = sides.every((classes) => countTokens(line.tokens, classes) === countTokens(call.tokens, classes));
+  const isSame = sides.every(
+    (classes) => countTokens(line.tokens, classes) === countTokens(call.tokens, classes),
+  );
   if (isSame) return 'price';
   if (isCancelled(call)) return 'cancelled_but_billed';
   return call.status === 'estimated' ? 'estimated' : 'usage';
@@ -138,16 +153,30 @@ function stranger(
 
 function provenBy(line: RequestLine, call: LedgerCall): Pick<Found, 'proven'> {
   // More than the request can have cost is no proof of anything.
-  if (call.boundUsd.isZero() || line.amountUsd.greaterThan(call.boundUsd) || line.amountUsd.isNegative()) return {};
+  if (call.boundUsd.isZero() || line.amountUsd.greaterThan(call.boundUsd) || line.amountUsd.isNegative())
+    return {};
   const tokens = Object.fromEntries(Object.entries(line.tokens).filter(([, count]) => count !== 0));
   return {
     proven: { call, tokens, costUsd: line.amountUsd, requestId: line.requestId, answeredModel: line.model },
   };
 }
 
-function onlyBilled(line: RequestLine, model: string, cause: DifferenceCause, calls: readonly LedgerCall[]): Found {
+function onlyBilled(
+  line: RequestLine,
+  model: string,
+  cause: DifferenceCause,
+  calls: readonly LedgerCall[],
+): Found {
   const { day, amountUsd: billUsd } = line;
-  return { day, model, ledgerUsd: zeroUsd, billUsd, cause, calls, tokens: { ledger: 0, bill: countTokens(line.tokens) } };
+  return {
+    day,
+    model,
+    ledgerUsd: zeroUsd,
+    billUsd,
+    cause,
+    calls,
+    tokens: { ledger: 0, bill: countTokens(line.tokens) },
+  };
 }
 
 function modelOf({ model, answeredModel }: LedgerCall, named: (model: string) => string): string {

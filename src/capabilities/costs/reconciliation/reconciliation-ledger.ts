@@ -119,7 +119,14 @@ export class ReconciliationLedger {
   }
 
   /** Kept days, the latest first, one more than asked for where there are more. */
-  async list({ provider, from, to, state, history, limit }: DaySelection): Promise<readonly ReconciliationDocument[]> {
+  async list({
+    provider,
+    from,
+    to,
+    state,
+    history,
+    limit,
+  }: DaySelection): Promise<readonly ReconciliationDocument[]> {
     const { rows } = await this.#database.query<Row>(sql.listReconciliations, [
       provider ?? null,
       from,
@@ -149,10 +156,11 @@ export class ReconciliationLedger {
   }
 
   async sums(from: string): Promise<readonly ReconciliationSums[]> {
-    const { rows } = await this.#database.query<{ provider: string; residual_usd: string; open_days: number }>(
-      sql.sumReconciliations,
-      [from],
-    );
+    const { rows } = await this.#database.query<{
+      provider: string;
+      residual_usd: string;
+      open_days: number;
+    }>(sql.sumReconciliations, [from]);
     return rows.map(({ provider, residual_usd, open_days }) => ({
       provider,
       // A gauge is a float by its nature; nothing is computed from it.

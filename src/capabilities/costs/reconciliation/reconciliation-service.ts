@@ -11,7 +11,11 @@ import type { CallSettlements } from './call-settlements.ts';
 import type { ComparedDay } from './difference.ts';
 import { type BillFile, readBill } from './read-bill.ts';
 import { documentOfDay, keptDay, totalsOf } from './kept-day.ts';
-import type { ReconciliationDocument, ReconciliationListDocument, ReconciliationReport } from './reconciliation-document.ts';
+import type {
+  ReconciliationDocument,
+  ReconciliationListDocument,
+  ReconciliationReport,
+} from './reconciliation-document.ts';
 import type { CurrentDay, DaySelection, KeptDay, ReconciliationLedger } from './reconciliation-ledger.ts';
 import { billOfDays, digestOf } from './stored-bill.ts';
 
@@ -63,16 +67,23 @@ export class ReconciliationService {
    * Compares, keeps and, if asked to, settles. Throws MILLRACE_FORBIDDEN for an operator of one team, MILLRACE_BILL_INVALID,
    * MILLRACE_BILL_TOO_LARGE, MILLRACE_REPORT_TOO_LARGE and the stores' failures.
    */
-  async reconcile(request: ReconciliationRequest, operator: ReconciliationOperator): Promise<ReconciliationReport> {
+  async reconcile(
+    request: ReconciliationRequest,
+    operator: ReconciliationOperator,
+  ): Promise<ReconciliationReport> {
     refuseTeams(operator);
     const { limiter } = this.#options;
     const work = (): Promise<ReconciliationReport> => this.#reconcile(request, operator);
     return limiter === undefined ? await work() : await limiter.run(work);
   }
 
-  async #reconcile(request: ReconciliationRequest, { actor }: ReconciliationOperator): Promise<ReconciliationReport> {
+  async #reconcile(
+    request: ReconciliationRequest,
+    { actor }: ReconciliationOperator,
+  ): Promise<ReconciliationReport> {
     const { comparison, ledger, clock, exportLagSeconds } = this.#options;
     const bill = within(readBill(request.provider, request.files), request);
+    refuseKeys(bill, request.keys);
     const accounts = request.accounts.length === 0 ? [request.provider] : request.accounts.toSorted();
     const keys = request.keys.toSorted();
     const lag = await exportLagSeconds();
@@ -80,7 +91,16 @@ export class ReconciliationService {
     const now = clock.now();
     const source = digestOf(bill);
     const kept = days.map((day) =>
-      keptDay(day, { bill, source, accounts, keys, ledgerDigest: ledgerDigests.get(day.day) ?? '', reason: 'bill', actor, now }),
+      keptDay(day, {
+        bill,
+        source,
+        accounts,
+        keys,
+        ledgerDigest: ledgerDigests.get(day.day) ?? '',
+        reason: 'bill',
+        actor,
+        now,
+      }),
     );
     await ledger.keep(kept);
     const proven = days.flatMap((day) => day.proven);
@@ -105,7 +125,10 @@ export class ReconciliationService {
   }
 
   /** Kept days, the latest first, without their rows. */
-  async list(selection: DaySelection, operator: Pick<ReconciliationOperator, 'team'>): Promise<ReconciliationListDocument> {
+  async list(
+    selection: DaySelection,
+    operator: Pick<ReconciliationOperator, 'team'>,
+  ): Promise<ReconciliationListDocument> {
     refuseTeams(operator);
     const found = await this.#options.ledger.list(selection);
     return {
@@ -177,12 +200,28 @@ function refuseTeams({ team }: Pick<ReconciliationOperator, 'team'>): void {
   );
 }
 
+/** Keys tell nothing of a bill that names none. */
+function refuseKeys({ costs, requests }: Bill, keys: readonly string[]): void {
+  if (keys.length === 0 || [...costs, ...requests].some(({ key }) => key !== undefined)) return;
+  throw invalidRequest([
+    {
+      field: 'keys',
+      problem: 'are named by no line of the bill: export its costs by key, project or workspace',
+    },
+  ]);
+}
+
 /** The bill within the days that were asked for. */
 function within(bill: Bill, { from, to }: Pick<ReconciliationRequest, 'from' | 'to'>): Bill {
-  const days = bill.days.filter((day) => (from === undefined || day >= from) && (to === undefined || day < to));
+  const days = bill.days.filter(
+    (day) => (from === undefined || day >= from) && (to === undefined || day < to),
+  );
   if (days.length === 0)
     throw invalidRequest([
-      { field: 'from', problem: `and to leave no day of the bill, which covers ${bill.days[0] ?? ''} to ${bill.days.at(-1) ?? ''}` },
+      {
+        field: 'from',
+        problem: `and to leave no day of the bill, which covers ${bill.days[0] ?? ''} to ${bill.days.at(-1) ?? ''}`,
+      },
     ]);
   return billOfDays(bill, days);
 }
@@ -207,7 +246,11 @@ function reportOf(of: {
     residualUsd: formatUsd(sumUsd(kept.map(({ residualUsd }) => residualUsd))),
     differences: totalsOf(kept.flatMap(({ differences }) => differences)),
     days: kept.map((day) => documentOfDay(day, now)),
-    proven: of.proven.map(({ call, costUsd }) => ({ callId: call.id, costUsd: formatUsd(costUsd), isSettled: of.settled.has(call.id) })),
+    proven: of.proven.map(({ call, costUsd }) => ({
+      callId: call.id,
+      costUsd: formatUsd(costUsd),
+      isSettled: of.settled.has(call.id),
+    })),
     notices: [...bill.notices],
     exportLagSeconds: of.lag,
   };

@@ -89,6 +89,10 @@ export function digestOf(value: unknown): string {
   return createHash('sha256').update(text).digest('hex');
 }
 
-function withoutUndefined<Key extends string>(counts: Partial<Record<Key, number | undefined>>): Partial<Record<Key, number>> {
-  return Object.fromEntries(Object.entries(counts).filter(([, count]) => count !== undefined)) as Partial<Record<Key, number>>;
+function withoutUndefined<Key extends string>(
+  counts: Partial<Record<Key, number | undefined>>,
+): Partial<Record<Key, number>> {
+  return Object.fromEntries(Object.entries(counts).filter(([, count]) => count !== undefined)) as Partial<
+    Record<Key, number>
+  >;
 }
