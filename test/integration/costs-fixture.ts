@@ -9,6 +9,7 @@ import { clockToken } from '../../src/capabilities/costs/clock-token.ts';
 import { CostReports } from '../../src/capabilities/costs/cost-reports.ts';
 import { costs } from '../../src/capabilities/costs/costs.capability.ts';
 import { FocusExports } from '../../src/capabilities/costs/focus/focus-export.ts';
+import { ReconciliationService } from '../../src/capabilities/costs/reconciliation/reconciliation-service.ts';
 import type { ServiceToken } from '../../src/capabilities/http-part.ts';
 import { migrateColumnStore } from '../../src/drivers/column-store/column-migrator.ts';
 import { openChdb } from '../../src/drivers/column-store/column-store.clickhouse.ts';
@@ -22,6 +23,7 @@ import { Readiness } from '../../src/host/http/readiness.ts';
 import { type Clock, systemClock } from '../../src/kernel/clock.ts';
 import { startApi } from './api-application.ts';
 import { recordOf, type Seed } from './cost-seeds.ts';
+import { reconciliationOver } from './reconciled-calls.ts';
 
 /* Cost reports over HTTP, from a real ledger's keys and a real column store's records. */
 
@@ -47,6 +49,7 @@ export async function startCostsApi(clock: Clock = systemClock): Promise<CostsAp
     provided: new Map<ServiceToken, unknown>([
       [CostReports, new CostReports({ store, exportLagSeconds: () => Promise.resolve(1.5) })],
       [FocusExports, new FocusExports({ store, billingAccount: 'millrace' })],
+      [ReconciliationService, reconciliationOver(database, store).service],
       [clockToken, clock],
       [ApiKeys, keys],
     ]),

@@ -152,7 +152,6 @@ export interface ReconciliationStores {
   readonly calls: CallLedger;
   readonly service: ReconciliationService;
   readonly ledger: ReconciliationLedger;
-  readonly comparison: BillComparison;
   readonly insert: (records: readonly UsageRecord[]) => Promise<void>;
   /** Inserts rendered lines. */
   readonly insertLines: (lines: readonly string[]) => Promise<void>;
@@ -161,19 +160,17 @@ export interface ReconciliationStores {
   readonly close: () => Promise<void>;
 }
 
-/** The service over a real ledger and a real column store. */
-export async function openReconciliation(): Promise<ReconciliationStores> {
-  const directory = await mkdtemp(join(tmpdir(), 'millrace-reconciliation-'));
-  const database = await openMigratedPglite();
-  const store = await openChdb({ directory, database: 'millrace_test' });
-  await migrateColumnStore(store);
+/** The service over the given stores. */
+export function reconciliationOver(
+  database: SqlDatabase,
+  store: ColumnStore,
+): Pick<ReconciliationStores, 'calls' | 'ledger' | 'service'> {
   const calls = new CallLedger({ database, clock: systemClock });
   const ledger = new ReconciliationLedger(database);
   const priceProviderOf = (provider: string): string => provider;
   const usage = new LedgerUsage(store, { maxSeconds: 20, maxMemoryBytes: 1_000_000_000, maxRows: 100_000 });
-  const comparison = new BillComparison({ usage, pricer, priceProviderOf });
   const service = new ReconciliationService({
-    comparison,
+    comparison: new BillComparison({ usage, pricer, priceProviderOf }),
     ledger,
     settlements: new CallSettlements({
       calls,
@@ -185,6 +182,16 @@ export async function openReconciliation(): Promise<ReconciliationStores> {
     exportLagSeconds: () => Promise.resolve(0),
     clock: systemClock,
   });
+  return { calls, ledger, service };
+}
+
+/** The service over a real ledger and a real column store. */
+export async function openReconciliation(): Promise<ReconciliationStores> {
+  const directory = await mkdtemp(join(tmpdir(), 'millrace-reconciliation-'));
+  const database = await openMigratedPglite();
+  const store = await openChdb({ directory, database: 'millrace_test' });
+  await migrateColumnStore(store);
+  const { calls, ledger, service } = reconciliationOver(database, store);
   const insertLines = async (rendered: readonly string[]): Promise<void> => {
     const deduplicationToken = randomUUID();
     await store.insert({
@@ -199,7 +206,6 @@ export async function openReconciliation(): Promise<ReconciliationStores> {
     calls,
     service,
     ledger,
-    comparison,
     insert: async (records) => insertLines(records.map((record) => renderUsageLine(record))),
     insertLines,
     empty: async () => {

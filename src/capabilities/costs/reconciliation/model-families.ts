@@ -1,8 +1,11 @@
 /*
  * Which names mean the same model. A call is asked for by one name ("gpt-5-mini") and answered under another
  * ("gpt-5-mini-2025-08-07"); a bill has either. Names that some call joins are one family, and so is the name that the bill
- * has with its maker in front ("openai/gpt-5-mini").
+ * has with its maker in front ("openai/gpt-5-mini"), or with the date of a snapshot, when the ledger has no call of just that name.
  */
+
+/** What the name of a dated snapshot ends with. */
+const snapshotDate = /-(?:\d{4}-\d{2}-\d{2}|\d{8})$/;
 
 /** The families of the models of a ledger's calls. */
 export class ModelFamilies {
@@ -25,7 +28,9 @@ export class ModelFamilies {
   /** The name that stands for the family of a model; the name itself where the ledger has no call of it. */
   of(name: string): string {
     if (name === '') return '';
-    for (const key of [keyOf(name), keyOf(name.slice(name.lastIndexOf('/') + 1))]) {
+    const bare = name.slice(name.lastIndexOf('/') + 1);
+    for (const known of [name, bare, name.replace(snapshotDate, ''), bare.replace(snapshotDate, '')]) {
+      const key = keyOf(known);
       if (!this.#parents.has(key)) continue;
       const root = this.#root(key);
       return this.#labels.get(root) ?? root;

@@ -29,7 +29,7 @@ export const listReconciliations = named(
   `select ${columns} from millrace.reconciliations
    where ($1::text is null or provider = $1) and day >= $2::date and day < $3::date and ($4::text is null or state = $4)
      and ($5::boolean or superseded_at is null)
-   order by day desc, provider, made_at desc, id limit $6`,
+   order by day desc, provider, superseded_at desc nulls first, made_at desc, id limit $6`,
 );
 
 /** $1 the id. */

@@ -13,8 +13,7 @@ export function reconciliationAlerts(terms: RuleTerms): readonly Alert[] {
       severity: 'warning',
       incident: 'metering',
       summary: 'The bill of {{ $labels.provider }} has {{ printf "%.2f" $value }} USD that nothing explains',
-      description:
-        'Compared with the ledger, days of the last 92 have differences without a named cause.',
+      description: 'Compared with the ledger, days of the last 92 have differences without a named cause.',
       board: { uid: 'millrace-metering' },
       runbook: 'metering.md#a-bill-that-nothing-explains',
     },
