@@ -90,6 +90,11 @@ export function reconciliationsContract(_: string, open: () => Promise<SqlDataba
       expect(await ledger.list({ ...everything, history: true })).toHaveLength(4);
     });
 
+    it('keep twenty of those that later ones took the place of', async () => {
+      for (let n = 0; n < 24; n += 1) await ledger.keep([someDay({ billDigest: `bill ${n}` })]);
+      expect(await ledger.list({ ...everything, history: true, limit: 50 })).toHaveLength(21);
+    });
+
     it('are listed by day, the latest first, and summed by provider', async () => {
       await ledger.keep([
         someDay({ day: '2026-03-01' }),

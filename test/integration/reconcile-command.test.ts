@@ -6,6 +6,8 @@ import {
   reconciliationListSchema,
   reconciliationReportSchema,
 } from '../../src/capabilities/costs/reconciliation/reconciliation-document.ts';
+// What the command loads, it loads before this file is watched for what it leaves behind.
+import { installationOf } from '../../src/host/command-installation.ts';
 import { providerBill } from '../../src/simulator/provider-bills.ts';
 import { runCommand } from '../support/run-command.ts';
 import { billed } from './reconciled-calls.ts';
@@ -18,6 +20,7 @@ let odd: string;
 const run = (...args: readonly string[]) => runCommand(['reconcile', ...args, '--data', directory]);
 
 beforeAll(async () => {
+  expect(installationOf).toBeDefined();
   directory = await mkdtemp(join(tmpdir(), 'millrace-reconcile-command-'));
   expect((await runCommand(['migrate', '--data', directory])).code).toBe(0);
   const text = providerBill('openai-costs', [

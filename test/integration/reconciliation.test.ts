@@ -74,6 +74,8 @@ const reconcile = async (
 
 /** That ledger and differences add up to the bill everywhere. */
 function expectSums(report: ReconciliationReport): void {
+  for (const { capturedUsd, extraUsd, changedUsd, billUsd } of [report, ...report.days])
+    expect(formatUsd(sumUsd([capturedUsd, extraUsd, changedUsd].map((part) => usd(part))))).toBe(billUsd);
   for (const one of [report, ...report.days, ...report.days.flatMap(({ rows }) => rows)]) {
     const all = sumUsd([usd(one.ledgerUsd), ...one.differences.map((difference) => usd(difference.usd))]);
     expect(formatUsd(all)).toBe(formatUsd(usd(one.billUsd)));

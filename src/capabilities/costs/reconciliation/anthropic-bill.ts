@@ -12,7 +12,7 @@ import {
   digitsAfterPoint,
   maybeCount,
   maybeWord,
-  moment,
+  instant,
   pageFields,
   readValue,
   usdOfCents,
@@ -27,8 +27,8 @@ import {
 const bucketPage = z.object({
   data: z.array(
     z.object({
-      starting_at: moment,
-      ending_at: moment,
+      starting_at: instant,
+      ending_at: instant,
       results: z.array(z.looseObject({})).max(100_000, 'has at most 100000 results'),
     }),
   ),
@@ -36,7 +36,7 @@ const bucketPage = z.object({
 });
 
 const rowPage = z.object({
-  data: z.array(z.looseObject({ starting_at: moment, ending_at: moment, group: z.looseObject({}) })),
+  data: z.array(z.looseObject({ starting_at: instant, ending_at: instant, group: z.looseObject({}) })),
   ...pageFields,
 });
 

@@ -44,7 +44,7 @@ export interface BillTextLimits {
 
 const defaultLimits: BillTextLimits = { maxCharacters: 67_108_864, maxValues: 4_000_000, maxDepth: 16 };
 const numberPattern = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
-const stringPattern = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y;
+const stringPattern = /"(?:[^"\\\p{Cc}]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/uy;
 const maxNumberCharacters = 64;
 const maxTextCharacters = 4_096;
 
@@ -144,7 +144,9 @@ class TextReader {
   }
 
   #object(depth: number): object {
-    const object = Object.create(null) as Record<string, unknown>;
+    const object: Record<string, unknown> = {};
+    // A name such as "constructor" is a name like any other.
+    Object.setPrototypeOf(object, null);
     this.#lines.set(object, this.#line);
     this.#at += 1;
     if (this.#take('}')) return object;

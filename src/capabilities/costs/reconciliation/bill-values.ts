@@ -57,7 +57,7 @@ export const seconds = number
   .transform(({ text }) => new Date(Number(text) * 1000));
 
 /** A moment as RFC 3339 has it. */
-export const moment = z.iso
+export const instant = z.iso
   .datetime({ offset: true, error: 'is a moment such as 2026-03-01T00:00:00Z' })
   .transform((text) => new Date(text));
 

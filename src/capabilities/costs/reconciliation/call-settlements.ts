@@ -1,8 +1,7 @@
 import { recordOfUsageCorrection } from '../../../engine/calls/usage-record-of-call.ts';
-import { renderUsageLine } from '../../../engine/export/usage-record.ts';
+import { renderUsageLine, type UsageRecord } from '../../../engine/export/usage-record.ts';
 import type { CallLedger } from '../../../engine/ledger/call-ledger.ts';
 import type { CorrectionLedger } from '../../../engine/ledger/correction-ledger.ts';
-import type { WasteReason } from '../../../engine/ledger/settlement.ts';
 import type { Clock } from '../../../kernel/clock.ts';
 import { newId } from '../../../kernel/ids.ts';
 import { zeroUsd } from '../../../kernel/money.ts';
@@ -36,7 +35,7 @@ export class CallSettlements {
     // A bill that does not tell tiers apart says nothing of the tier.
     const tier = proven.tier === undefined || proven.tier === 'batch' ? call.tier : proven.tier;
     const known = this.#costOf(proven, tier);
-    const record = {
+    const record: UsageRecord = {
       ...recordOfUsageCorrection(
         call,
         {
@@ -70,7 +69,7 @@ export class CallSettlements {
         priceReference: known?.reference,
         priceCatalogue: known?.catalogue,
         // Nobody got its answer: what it cost bought nothing, as before.
-        wasteReason: (call.wasteReason as WasteReason | undefined) ?? 'aborted',
+        wasteReason: record.wasteReason ?? 'aborted',
         durationMs: proven.call.durationMs,
         firstChunkMs: undefined,
         answer: undefined,

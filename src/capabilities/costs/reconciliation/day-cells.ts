@@ -42,18 +42,9 @@ export function usageOf({ usage, costs }: Cell): readonly UsageLine[] | undefine
 }
 
 /** What both sides count in the tokens of a row. */
-export function tokensOf(
-  row: PlainRow,
-  tiers: readonly TierUsage[],
-  rows: readonly PlainRow[],
-): Pick<ComparedRow, 'tokens'> {
+export function tokensOf(row: PlainRow, tiers: readonly TierUsage[]): Pick<ComparedRow, 'tokens'> {
   const own = tiers.filter(({ tier }) => row.tier === undefined || tier === row.tier);
   if (own.length === 0 || row.meter === 'unknown' || row.meter === 'tools' || row.meter === 'requests')
-    return {};
-  if (
-    row.meter === 'all' &&
-    rows.some((other) => other !== row && other.tier === row.tier && other.meter === 'all')
-  )
     return {};
   const sum = (side: 'bill' | 'ledger'): number => {
     const counts = summedMeters(own.map((tier) => tier[side].tokens));

@@ -1,5 +1,5 @@
 import { type TokenClass, tokenClasses } from '../../../pricing/token-classes.ts';
-import type { BillMeter, BillProvider, MeterCounts } from './bill.ts';
+import { type BillMeter, billMeters, type BillProvider, type MeterCounts } from './bill.ts';
 
 /* The classes of tokens in the words of bills. */
 
@@ -61,8 +61,10 @@ export function meteredTokens(
 export function summedMeters(all: readonly MeterCounts[]): MeterCounts {
   const sums: Partial<Record<BillMeter, number>> = {};
   for (const tokens of all) {
-    for (const [meter, count] of Object.entries(tokens) as [BillMeter, number][])
-      sums[meter] = (sums[meter] ?? 0) + count;
+    for (const meter of billMeters) {
+      const count = tokens[meter];
+      if (count !== undefined) sums[meter] = (sums[meter] ?? 0) + count;
+    }
   }
   return sums;
 }

@@ -33,6 +33,16 @@ export type DifferenceCause = (typeof differenceCauses)[number];
 /** Those that explain nothing: their amounts are the residual. */
 export const openCauses: ReadonlySet<DifferenceCause> = new Set(['unknown_kind', 'several', 'unexplained']);
 
+/** Those of requests that the ledger has no cost of. */
+export const extraCauses: ReadonlySet<DifferenceCause> = new Set([
+  'unsettled',
+  'cancelled_but_billed',
+  'billed_twice',
+  'retry',
+  'not_through_millrace',
+  'unknown_kind',
+]);
+
 /** The most calls that one difference names. */
 export const maxNamedCalls = 100;
 

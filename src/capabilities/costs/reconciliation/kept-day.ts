@@ -11,6 +11,7 @@ import {
   stateOf,
 } from './difference.ts';
 import type { DifferenceDocument, ReconciliationDocument, RowDocument } from './reconciliation-document.ts';
+import { partsOf } from './difference-parts.ts';
 import type { KeptDay } from './reconciliation-ledger.ts';
 import { billOfDay, digestOf, storedBillText } from './stored-bill.ts';
 
@@ -66,6 +67,7 @@ export function documentOfDay(kept: KeptDay, now: Date): ReconciliationDocument 
     keys: [...kept.keys],
     ledgerUsd: formatUsd(kept.ledgerUsd),
     billUsd: formatUsd(kept.billUsd),
+    ...partsOf(kept.ledgerUsd, kept.differences),
     residualUsd: formatUsd(kept.residualUsd),
     differences: [...kept.differences],
     rows: [...kept.rows],

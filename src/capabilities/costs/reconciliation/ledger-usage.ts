@@ -15,7 +15,8 @@ import { type QueryLimits, queryWithin } from '../query-limits.ts';
  */
 
 /** How the cost of a call stands. `free`: it used nothing and cost nothing, as far as the ledger knows. */
-export type CallStatus = 'settled' | 'estimated' | 'unpriced' | 'free' | 'unsettled';
+export const callStatuses = ['settled', 'estimated', 'unpriced', 'free', 'unsettled'] as const;
+export type CallStatus = (typeof callStatuses)[number];
 
 interface LedgerPart {
   readonly day: string;
@@ -183,7 +184,7 @@ function partOf(row: Row): LedgerPart {
     model: text('model'),
     answeredModel: text('answered'),
     tier: text('request_kind') === 'batch' ? 'batch' : tierOf(text('last_tier'), text('provider')),
-    status: text('status') as CallStatus,
+    status: callStatuses.find((known) => known === text('status')) ?? 'unsettled',
     costUsd: usd(text('cost')),
     boundUsd: usd(text('bound_usd')),
     tokens: Object.fromEntries(

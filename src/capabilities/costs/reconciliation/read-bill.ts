@@ -35,17 +35,7 @@ export function readBill(provider: BillProvider, files: readonly BillFile[]): Bi
       for (const page of pagesOf(document)) {
         const part = readers[provider](page, name);
         parts.push(part);
-        for (const bucket of part.buckets) {
-          // A page that was put in twice would be billed twice.
-          if (buckets.has(bucket))
-            throw invalidBill(
-              name,
-              page.lineOf([]),
-              'data',
-              `the ${bucket} stand in it twice: is a page in it twice?`,
-            );
-          buckets.add(bucket);
-        }
+        refuseRepeats(part, buckets, page, name);
         count += part.usage.length + part.costs.length + part.requests.length;
         if (count > maxLines) throw tooLarge(name, `brings the bill to more than ${maxLines} lines`);
         // Pages follow each other: the last one of a form ends it.
@@ -70,6 +60,20 @@ export function readBill(provider: BillProvider, files: readonly BillFile[]): Bi
       'says what was used, not what it cost: add the costs of the same days',
     );
   return bill;
+}
+
+/** A page that was put in twice would be billed twice. */
+function refuseRepeats(part: BillPart, buckets: Set<string>, page: BillDocument, file: string): void {
+  for (const bucket of part.buckets) {
+    if (buckets.has(bucket))
+      throw invalidBill(
+        file,
+        page.lineOf([]),
+        'data',
+        `the ${bucket} stand in it twice: is a page in it twice?`,
+      );
+    buckets.add(bucket);
+  }
 }
 
 function pagesOf(document: BillDocument): readonly BillDocument[] {

@@ -62,6 +62,8 @@ export function twinKey({ day, model, tier }: Pick<TwinQuestion, 'day' | 'model'
 /** A float of fifteen digits is off by no more than this share. */
 const floatNoise = usd('0.000000000000001');
 const half = usd('0.5');
+/** "2026-03-01" */
+const dayCharacters = 10;
 
 /** The comparison of one bill. */
 export class DayComparison {
@@ -140,7 +142,7 @@ export class DayComparison {
     // A bill that names no model is compared as a whole.
     const hasModels = costs.some(({ model }) => model !== '');
     const placeOf = (day: string, model: string): string =>
-      JSON.stringify([day, hasModels ? this.#families.of(model) : '']);
+      `${day} ${hasModels ? this.#families.of(model) : ''}`;
     const ofBill = ({ day, model }: CostLine | UsageLine): string => placeOf(day, model);
     const ofLedger = ({ day, model, answeredModel }: LedgerGroup | LedgerCall): string =>
       placeOf(day, answeredModel === '' ? model : answeredModel);
@@ -152,7 +154,7 @@ export class DayComparison {
     };
     const places = new Set(Object.values(parts).flatMap((part) => [...part.keys()]));
     return [...places].toSorted().map((place) => {
-      const [day, model] = JSON.parse(place) as [string, string];
+      const [day, model] = [place.slice(0, dayCharacters), place.slice(dayCharacters + 1)] as const;
       return {
         day,
         model,
@@ -207,12 +209,13 @@ export class DayComparison {
     const tiers = this.#tiersOf(cell);
     const findTwins: FindTwins = (tier) => twins.get(twinKey({ ...cell, tier })) ?? [];
     const moves = movesOf(tiers, findTwins);
-    const compared = rows.map((row) => ({
-      ...row,
-      differences: tiers.length > 0 ? this.#differences(cell, row, moves) : this.#byAmount(cell, row, rows),
-      ...tokensOf(row, tiers, rows),
-    }));
-    return { rows: compared.map(({ lines: _, ...row }) => row), proven: this.#proven(cell, moves, compared) };
+    const compared = rows.map(({ lines, ...row }): ComparedRow => {
+      const plain = { ...row, lines };
+      const differences =
+        tiers.length > 0 ? this.#differences(cell, plain, moves) : this.#byAmount(cell, plain, rows);
+      return { ...row, differences, ...tokensOf(plain, tiers) };
+    });
+    return { rows: compared, proven: this.#proven(cell, moves, compared) };
   }
 
   /** The differences of a row where the bill says what was used. */
@@ -314,12 +317,11 @@ export class DayComparison {
       const amounts = own.map((row) => this.#amountOf(cell, row, move));
       if (amounts.includes(undefined)) return [];
       const costUsd = sumUsd(amounts.filter((amount) => amount !== undefined));
-      const tokens = Object.fromEntries(
-        Object.entries(move.tokens).map(([meter, count]) => [
-          classOfMeter[meter as BillMeter] ?? 'uncached_input',
-          count,
-        ]),
-      );
+      const tokens: Partial<Record<TokenClass, number>> = {};
+      for (const meter of usageMeters[this.#bill.provider]) {
+        const count = move.tokens[meter] ?? 0;
+        if (count !== 0) tokens[classOfMeter[meter] ?? 'uncached_input'] = count;
+      }
       if (call.boundUsd.isZero() || costUsd.greaterThan(call.boundUsd)) return [];
       return [{ call, tokens, costUsd, answeredModel: cell.model, ...(tier === '' ? {} : { tier }) }];
     });

@@ -13,7 +13,7 @@ export const differenceSchema = z.object({
   callIds: z.array(z.string()).optional().describe('Calls that it is about or can be about; at most 100.'),
 });
 
-const rowSchema = z.object({
+export const rowSchema = z.object({
   model: z.string(),
   tier: z.string().optional().describe('Absent where the bill does not tell tiers apart.'),
   meter: z.enum(billMeters).describe('The kind of token; "all" where the bill does not tell them apart.'),
@@ -29,6 +29,12 @@ const rowSchema = z.object({
 const sums = {
   ledgerUsd: amount,
   billUsd: amount,
+  capturedUsd: amount.describe('What the ledger has, less what is missing in the bill.'),
+  missingUsd: amount.describe('What the ledger has and the bill has not (not_billed).'),
+  extraUsd: amount.describe('What the bill has for requests that the ledger has no cost of.'),
+  changedUsd: amount.describe(
+    'What differs for requests that both have. capturedUsd, extraUsd and changedUsd add up to billUsd.',
+  ),
   residualUsd: amount.describe('The differences without a cause, each as a positive amount.'),
   differences: z.array(differenceSchema).describe('By cause. ledgerUsd and all of these add up to billUsd.'),
 };

@@ -1,9 +1,17 @@
+import { z } from 'zod';
 import type { SqlDatabase } from '../../../drivers/sql-database/sql-database.ts';
 import type { Uuid } from '../../../kernel/ids.ts';
-import { formatUsd, type Usd } from '../../../kernel/money.ts';
+import { formatUsd, type Usd, usd } from '../../../kernel/money.ts';
 import type { BillProvider } from './bill.ts';
 import type { DayState } from './difference.ts';
-import type { DifferenceDocument, ReconciliationDocument, RowDocument } from './reconciliation-document.ts';
+import {
+  type DifferenceDocument,
+  differenceSchema,
+  type ReconciliationDocument,
+  type RowDocument,
+  rowSchema,
+} from './reconciliation-document.ts';
+import { partsOf } from './difference-parts.ts';
 import * as sql from './reconciliation-sql.ts';
 import { readStoredBill, type StoredBill } from './stored-bill.ts';
 
@@ -113,6 +121,7 @@ export class ReconciliationLedger {
           day.actor,
         ]);
         for (const { id } of rows) kept.add(id);
+        if (rows.length > 0) await transaction.query(sql.pruneReconciliations, [day.provider, day.day]);
       }
       return kept;
     });
@@ -188,6 +197,7 @@ export class ReconciliationLedger {
 }
 
 function documentOf(row: Row): ReconciliationDocument {
+  const differences = z.array(differenceSchema).parse(JSON.parse(row.differences));
   return {
     id: row.id,
     provider: row.provider,
@@ -199,12 +209,13 @@ function documentOf(row: Row): ReconciliationDocument {
     ledgerUsd: row.ledger_usd,
     billUsd: row.bill_usd,
     residualUsd: row.residual_usd,
-    differences: JSON.parse(row.differences) as DifferenceDocument[],
-    notices: JSON.parse(row.notices) as string[],
+    ...partsOf(usd(row.ledger_usd), differences),
+    differences,
+    notices: z.array(z.string()).parse(JSON.parse(row.notices)),
     reason: row.reason,
     actor: row.actor,
     madeAt: row.made_at.toISOString(),
     ...(row.superseded_at === null ? {} : { supersededAt: row.superseded_at.toISOString() }),
-    rows: JSON.parse(row.rows) as RowDocument[],
+    rows: z.array(rowSchema).parse(JSON.parse(row.rows)),
   };
 }

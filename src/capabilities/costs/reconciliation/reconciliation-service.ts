@@ -10,11 +10,13 @@ import type { BillComparison } from './bill-comparison.ts';
 import type { CallSettlements } from './call-settlements.ts';
 import type { ComparedDay } from './difference.ts';
 import { type BillFile, readBill } from './read-bill.ts';
+import { partsOf } from './difference-parts.ts';
 import { documentOfDay, keptDay, totalsOf } from './kept-day.ts';
-import type {
-  ReconciliationDocument,
-  ReconciliationListDocument,
-  ReconciliationReport,
+import {
+  reconciledDaySchema,
+  type ReconciliationDocument,
+  type ReconciliationListDocument,
+  type ReconciliationReport,
 } from './reconciliation-document.ts';
 import type { CurrentDay, DaySelection, KeptDay, ReconciliationLedger } from './reconciliation-ledger.ts';
 import { billOfDays, digestOf } from './stored-bill.ts';
@@ -132,7 +134,7 @@ export class ReconciliationService {
     refuseTeams(operator);
     const found = await this.#options.ledger.list(selection);
     return {
-      reconciliations: found.slice(0, selection.limit).map(({ rows: _, ...day }) => day),
+      reconciliations: found.slice(0, selection.limit).map((day) => reconciledDaySchema.parse(day)),
       truncated: found.length > selection.limit,
     };
   }
@@ -236,15 +238,18 @@ function reportOf(of: {
 }): ReconciliationReport {
   const { bill, kept, now } = of;
   const last = bill.days.at(-1) ?? '';
+  const ledgerUsd = sumUsd(kept.map((day) => day.ledgerUsd));
+  const differences = totalsOf(kept.flatMap((day) => day.differences));
   return {
     provider: bill.provider,
     form: bill.form,
     from: bill.days[0] ?? '',
     to: dayOf(new Date(Date.parse(last) + dayMs)),
-    ledgerUsd: formatUsd(sumUsd(kept.map(({ ledgerUsd }) => ledgerUsd))),
+    ledgerUsd: formatUsd(ledgerUsd),
+    ...partsOf(ledgerUsd, differences),
     billUsd: formatUsd(sumUsd(kept.map(({ billUsd }) => billUsd))),
     residualUsd: formatUsd(sumUsd(kept.map(({ residualUsd }) => residualUsd))),
-    differences: totalsOf(kept.flatMap(({ differences }) => differences)),
+    differences,
     days: kept.map((day) => documentOfDay(day, now)),
     proven: of.proven.map(({ call, costUsd }) => ({
       callId: call.id,

@@ -61,3 +61,11 @@ export const noteReconciliation = named(
   `insert into millrace.operator_actions (id, at, actor, action, target, affected, detail, reason)
    values ($1::uuid, clock_timestamp(), $2, 'costs.reconcile', $3, $4::int, $5::json, '')`,
 );
+
+/** $1 the provider, $2 the day: of what later ones took the place of, only the latest twenty stay. */
+export const pruneReconciliations = named(
+  'reconciliation.prune',
+  `delete from millrace.reconciliations where id in (
+     select id from millrace.reconciliations where provider = $1 and day = $2::date and superseded_at is not null
+     order by superseded_at desc, id offset 20)`,
+);

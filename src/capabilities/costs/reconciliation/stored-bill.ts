@@ -23,7 +23,7 @@ const storedBillSchema = z.object({
   usage: z.array(
     z.object({
       ...line,
-      tokens: z.partialRecord(meter, z.number()).transform((counts) => withoutUndefined(counts)),
+      tokens: z.record(z.string(), z.number()),
       requests: z.number().exactOptional(),
     }),
   ),
@@ -87,12 +87,4 @@ export function readStoredBill(text: string): StoredBill {
 export function digestOf(value: unknown): string {
   const text = JSON.stringify(value, (key, part: unknown) => (key === 'place' ? undefined : part));
   return createHash('sha256').update(text).digest('hex');
-}
-
-function withoutUndefined<Key extends string>(
-  counts: Partial<Record<Key, number | undefined>>,
-): Partial<Record<Key, number>> {
-  return Object.fromEntries(Object.entries(counts).filter(([, count]) => count !== undefined)) as Partial<
-    Record<Key, number>
-  >;
 }

@@ -1,4 +1,4 @@
-import type { BillMeter, MeterCounts } from './bill.ts';
+import { type BillMeter, billMeters, type MeterCounts } from './bill.ts';
 import type { DifferenceCause } from './difference.ts';
 import type { LedgerCall } from './ledger-usage.ts';
 
@@ -213,7 +213,7 @@ function holds(rest: Rest, lacking: Rest): boolean {
 }
 
 function metersOf(tokens: MeterCounts): readonly BillMeter[] {
-  return Object.keys(tokens) as BillMeter[];
+  return billMeters.filter((meter) => tokens[meter] !== undefined);
 }
 
 /** One less the other, without what is equal. */
