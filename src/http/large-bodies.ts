@@ -3,8 +3,8 @@
  * than this of them, whatever the body says of itself.
  */
 
-/** A provider's bill, as texts in JSON. */
-export const billRoute = '/v1/reconciliations';
-
 /** The most bytes of a body, by its route. */
-export const largeBodyBytes: ReadonlyMap<string, number> = new Map([[billRoute, 8_388_608]]);
+export const largeBodyBytes: ReadonlyMap<string, number> = new Map([
+  // A provider's bill, as texts in JSON.
+  ['/v1/reconciliations', 8_388_608],
+]);

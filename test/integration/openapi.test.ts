@@ -82,6 +82,8 @@ describe('the OpenAPI document', () => {
       'get /v1/messages/{id}/tree',
       'get /v1/model-limits',
       'get /v1/pauses',
+      'get /v1/reconciliations',
+      'get /v1/reconciliations/{id}',
       'get /v1/statements/{month}',
       'get /v1/status',
       'post /v1/calls/{id}/correct',
@@ -93,6 +95,7 @@ describe('the OpenAPI document', () => {
       'post /v1/messages/cancel',
       'post /v1/messages/retry',
       'post /v1/pauses',
+      'post /v1/reconciliations',
       'put /v1/model-limits',
     ]);
   });

@@ -32,9 +32,6 @@ export const billMeters = [
 ] as const;
 export type BillMeter = (typeof billMeters)[number];
 
-/** Meters that count tokens. */
-export const tokenMeters = billMeters.slice(0, 10) as readonly BillMeter[];
-
 /** Tokens by what the bill calls them. */
 export type MeterCounts = Readonly<Partial<Record<BillMeter, number>>>;
 

@@ -62,7 +62,7 @@ export interface LedgerPeriod {
 }
 
 /** The most calls that are looked at one by one. */
-export const maxSingleCalls = 200_000;
+const maxSingleCalls = 200_000;
 
 type Row = Readonly<Record<string, string>>;
 
@@ -89,8 +89,8 @@ function callsSql(database: string): string {
   GROUP BY call_id, day, provider, model, request_kind`;
 }
 
-const groupKeys = 'day, provider, model, answered, last_tier, request_kind, status';
-const singleColumns = `${groupKeys}, toString(call_id) AS id, request_id, toString(last_outcome) AS outcome, last_error,
+const keys = 'day, provider, model, answered, last_tier, request_kind, status';
+const singleColumns = `${keys}, toString(call_id) AS id, request_id, toString(last_outcome) AS outcome, last_error,
   toString(toUnixTimestamp64Milli(sent_at)) AS sent_ms, toString(toUnixTimestamp64Milli(known_at)) AS known_ms,
   toString(duration) AS duration_text, toString(total) AS cost, toString(bound) AS bound_usd, ${tokenClasses.map((name) => `toString(t_${name}) AS n_${name}`).join(', ')}`;
 
@@ -107,10 +107,10 @@ export class LedgerUsage {
   /** The sums of the period, in a total order. */
   async groups(period: LedgerPeriod): Promise<readonly LedgerGroup[]> {
     const rows = await this.#ask(
-      `SELECT ${groupKeys}, toString(count()) AS calls, toString(sum(total)) AS cost, toString(sum(bound)) AS bound_usd,
+      `SELECT ${keys}, toString(count()) AS calls, toString(sum(total)) AS cost, toString(sum(bound)) AS bound_usd,
         toString(sum(c_requests)) AS requests_usd, toString(sum(c_tools)) AS tools_usd,
         ${tokenClasses.map((name) => `toString(sum(t_${name})) AS n_${name}, toString(sum(c_${name})) AS u_${name}`).join(', ')}
-      FROM (${callsSql(this.#store.database)}) GROUP BY ${groupKeys} ORDER BY ${groupKeys}`,
+      FROM (${callsSql(this.#store.database)}) GROUP BY ${keys} ORDER BY ${keys}`,
       period,
     );
     return rows.map((row) => ({
@@ -142,7 +142,7 @@ export class LedgerUsage {
     );
     const rows = await this.#ask(
       `SELECT ${singleColumns} FROM (${callsSql(this.#store.database)})
-      WHERE ${["status = 'settled'", ...conditions].join(' AND ')} ORDER BY sent_at, call_id LIMIT 20`,
+      WHERE ${["status = 'settled'", ...conditions].join(' AND ')} ORDER BY sent_at, id LIMIT 20`,
       period,
     );
     return rows.map((row) => callOf(row));
@@ -151,7 +151,7 @@ export class LedgerUsage {
   async #single(condition: string, period: LedgerPeriod): Promise<readonly LedgerCall[]> {
     const rows = await this.#ask(
       `SELECT ${singleColumns} FROM (${callsSql(this.#store.database)}) WHERE ${condition}
-      ORDER BY sent_at, call_id LIMIT ${maxSingleCalls + 1}`,
+      ORDER BY sent_at, id LIMIT ${maxSingleCalls + 1}`,
       period,
     );
     if (rows.length > maxSingleCalls)

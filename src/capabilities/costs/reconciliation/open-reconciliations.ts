@@ -58,7 +58,7 @@ export function openReconciliations(
       for (const provider of billProviders) {
         const found = sums.find((one) => one.provider === provider);
         metrics.set('reconciliation_residual_usd', { provider }, found?.residualUsd ?? 0);
-        metrics.set('reconciliation_open_days', { provider }, found?.openDays ?? 0);
+        metrics.set('reconciliations_open', { provider }, found?.openDays ?? 0);
       }
     },
   };

@@ -8,7 +8,7 @@ export const reconciliationMetrics = {
     labels: { provider: ['openai', 'anthropic', 'openrouter'] },
     help: 'Differences between bills of the provider and the ledger that have no named cause, over the days compared; aggregate with max.',
   },
-  reconciliation_open_days: {
+  reconciliations_open: {
     type: 'gauge',
     unit: 'days',
     labels: { provider: ['openai', 'anthropic', 'openrouter'] },

@@ -49,7 +49,7 @@ export const sumReconciliations = named(
   'reconciliation.sum',
   `select provider, sum(residual_usd)::text as residual_usd, count(*) filter (where state = 'open')::int as open_days,
      max(extract(epoch from day + 1))::float8 as newest_seconds
-   from millrace.reconciliations where superseded_at is null and day >= $1::date group by provider order by provider`,
+   from millrace.reconciliations where superseded_at is null and day >= $1::date group by provider order by 1`,
 );
 
 /** Only one keeps days at a time: two that looked at the same moment would both keep theirs. */

@@ -22,6 +22,6 @@ export const reconciliationPanels = {
     decimals: 0,
     width: 12,
     limits: worseAbove({ red: 1 }),
-    queries: [promql(maximum('reconciliation_open_days', { by: ['provider'] }), '{{provider}}')],
+    queries: [promql(maximum('reconciliations_open', { by: ['provider'] }), '{{provider}}')],
   }),
 };

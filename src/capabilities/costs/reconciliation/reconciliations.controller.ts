@@ -81,7 +81,12 @@ export class ReconciliationsController {
     summary: 'Days that were compared with bills, the latest first',
     description: 'Needs a key without a team (403 otherwise).',
   })
-  @ApiQuery({ name: 'provider', required: false, schema: { type: 'string', enum: [...billProviders] } })
+  @ApiQuery({
+    name: 'provider',
+    required: false,
+    schema: { type: 'string', enum: [...billProviders] },
+    description: 'Whose bills.',
+  })
   @ApiQuery({
     name: 'from',
     required: false,
@@ -94,7 +99,12 @@ export class ReconciliationsController {
     schema: { type: 'string', format: 'date' },
     description: 'The day behind the last one.',
   })
-  @ApiQuery({ name: 'state', required: false, schema: { type: 'string', enum: [...dayStates] } })
+  @ApiQuery({
+    name: 'state',
+    required: false,
+    schema: { type: 'string', enum: [...dayStates] },
+    description: 'Only days in this state.',
+  })
   @ApiQuery({
     name: 'history',
     required: false,
@@ -105,6 +115,7 @@ export class ReconciliationsController {
     name: 'limit',
     required: false,
     schema: { type: 'integer', minimum: 1, maximum: 999, default: 100 },
+    description: 'The most days that are listed.',
   })
   @ApiResponse({ status: 200, description: 'The days.', content: jsonOf('ReconciliationList') })
   async list(

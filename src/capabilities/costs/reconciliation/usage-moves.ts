@@ -217,7 +217,7 @@ function metersOf(tokens: MeterCounts): readonly BillMeter[] {
 }
 
 /** One less the other, without what is equal. */
-export function difference(one: MeterCounts, other: MeterCounts): MeterCounts {
+function difference(one: MeterCounts, other: MeterCounts): MeterCounts {
   return Object.fromEntries(
     [...new Set([...metersOf(one), ...metersOf(other)])]
       .map((meter) => [meter, (one[meter] ?? 0) - (other[meter] ?? 0)] as const)

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { AppError } from '../../../kernel/app-error.ts';
-import { formatUsd, sumUsd } from '../../../kernel/money.ts';
-import type { BillEntry } from '../../../simulator/bill.ts';
-import { type BillForm, providerBill } from '../../../simulator/provider-bills.ts';
-import type { Bill, BillProvider } from './bill.ts';
-import { readBill } from './read-bill.ts';
+import { AppError } from '../../src/kernel/app-error.ts';
+import { formatUsd, sumUsd } from '../../src/kernel/money.ts';
+import type { BillEntry } from '../../src/simulator/bill.ts';
+import { type BillForm, providerBill } from '../../src/simulator/provider-bills.ts';
+import type { Bill, BillProvider } from '../../src/capabilities/costs/reconciliation/bill.ts';
+import { readBill } from '../../src/capabilities/costs/reconciliation/read-bill.ts';
 
 const entry = (n: number, provider: 'openai' | 'anthropic', costUsd: string): BillEntry => ({
   n,
