@@ -11,7 +11,7 @@ export function reconciliationAlerts(terms: RuleTerms): readonly Alert[] {
       expr: `max by (provider) (millrace_reconciliation_residual_usd) > ${reconciliationResidualUsd}`,
       forMinutes: reconciliationForMinutes,
       severity: 'warning',
-      incident: 'metering',
+      incident: 'bills',
       summary: 'The bill of {{ $labels.provider }} has {{ printf "%.2f" $value }} USD that nothing explains',
       description: 'Compared with the ledger, days of the last 92 have differences without a named cause.',
       board: { uid: 'millrace-metering' },
