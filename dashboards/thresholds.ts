@@ -73,6 +73,9 @@ export const thresholds = {
     unsettledAgeSeconds: 3_600,
     unsettledForMinutes: 15,
     unpricedWindowMinutes: 15,
+    /** What bills have that no named cause explains. */
+    reconciliationResidualUsd: 0.01,
+    reconciliationForMinutes: 15,
     /** Anything less is a fault. */
     originCoverageRatio: 1,
   },

@@ -1,4 +1,5 @@
 import { budgetAlerts } from '../../src/capabilities/budgets/budgets.alerts.ts';
+import { reconciliationAlerts } from '../../src/capabilities/costs/reconciliation/reconciliation.alerts.ts';
 import { costAlerts } from '../../src/capabilities/costs/costs.alerts.ts';
 import type { RuleGroup } from './alert-rule.ts';
 import { type RuleTerms, sinceUnseen } from './rule-terms.ts';
@@ -11,6 +12,7 @@ export function costRules(terms: RuleTerms): RuleGroup {
     alerts: [
       ...budgetAlerts(terms),
       ...costAlerts(terms),
+      ...reconciliationAlerts(terms),
       {
         alert: 'MillracePriceMissing',
         identity: ['provider', 'model'],

@@ -1,3 +1,4 @@
+import { reconciliationPanels } from '../../src/capabilities/costs/reconciliation/reconciliation.board.ts';
 import { closedNames } from '../../src/host/closed-names.ts';
 import type { Board } from '../board.ts';
 import { boardUids } from '../board-links.ts';
@@ -83,6 +84,8 @@ export const meteringBoard: Board = {
             ),
           ],
         }),
+        reconciliationPanels.residual,
+        reconciliationPanels.openDays,
         timeSeries({
           title: 'Records not exported yet',
           description:

@@ -27,6 +27,7 @@ import { addMigrateCommand } from './migrate-command.ts';
 import { isWrongUsage } from './option-faults.ts';
 import { shownText } from '../terminal/shown-text.ts';
 import { addProvidersCommand } from './providers-command.ts';
+import { addReconcileCommand } from '../capabilities/costs/reconciliation/reconcile-command.ts';
 import { addSimulatorCommand } from './simulator-command.ts';
 import { addStartCommand } from './start-command.ts';
 import { addStatusCommand } from './status-command.ts';
@@ -85,6 +86,7 @@ function commandsOf(context: CommandContext<Configuration>, bind: Bind): Command
     addCostsCommand,
     addFocusCommand,
     addPeriodsCommand,
+    addReconcileCommand,
     addCallsCommand,
     addBudgetsCommand,
     addDeadLettersCommand,

@@ -38,6 +38,7 @@ async function runSimulator(context: CommandContext, options: SimulatorOptions):
     print(context, `OpenAI base URL     ${simulator.url}/openai/v1`);
     print(context, `Anthropic base URL  ${simulator.url}/anthropic/v1`);
     print(context, `Bill                ${simulator.url}/_simulator/bill`);
+    print(context, `As providers export ${simulator.url}/_simulator/bill/openai-costs`);
     await aborted(signals.signal);
     const { totalUsd, requests } = await simulator.bill();
     tell(context, `Billed ${totalUsd} USD for ${requests} requests`);

@@ -3,6 +3,7 @@ import { readWholeNumber } from '../kernel/written-number.ts';
 import type { Bill } from './bill.ts';
 import type { DecoyRequest } from './decoy.ts';
 import type { FaultRules } from './faults.ts';
+import { billForms, providerBill } from './provider-bills.ts';
 import { readBody } from './request-body.ts';
 import { type FaultRule, faultRulesSchema, faultsOf } from './simulator-config.ts';
 import type { StatsCounter } from './simulator-stats.ts';
@@ -31,7 +32,8 @@ interface ControlAnswer {
 }
 
 /**
- * Serves the routes that no provider has: `GET bill?since=N&entries=1`, `GET stats`, `GET decoy`, `GET rules`, and `PUT rules` with a
+ * Serves the routes that no provider has: `GET bill?since=N&entries=1`, `GET bill/FORM` (the bill as a
+ * provider exports it: `openai-costs` and so on), `GET stats`, `GET decoy`, `GET rules`, and `PUT rules` with a
  * list of rules that replaces the ones in force.
  */
 export async function serveControl(
@@ -40,9 +42,27 @@ export async function serveControl(
   incoming: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const { status, body } = await controlAnswer(controlled, url, incoming);
+  const exported = await exportedBill(controlled, url, incoming);
+  const { status, body } =
+    exported === undefined
+      ? await controlAnswer(controlled, url, incoming)
+      : { status: 200, body: undefined };
   response.writeHead(status, { 'content-type': 'application/json' });
-  response.end(JSON.stringify(body));
+  response.end(exported ?? JSON.stringify(body));
+}
+
+const exportPath = `${controlPrefix}bill/`;
+
+/** The bill in the form of a provider, where one is asked for. */
+async function exportedBill(
+  { bill }: Controlled,
+  { pathname }: RequestUrl,
+  { method }: IncomingMessage,
+): Promise<string | undefined> {
+  const form = billForms.find((known) => method === 'GET' && pathname === `${exportPath}${known}`);
+  if (form === undefined) return undefined;
+  const { entries = [] } = await bill.read({ entries: true });
+  return providerBill(form, entries);
 }
 
 async function controlAnswer(

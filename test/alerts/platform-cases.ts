@@ -17,6 +17,7 @@ const job = { job: 'millrace' };
 const ofJob = (metric: string, more = ''): string => `millrace_${metric}{job="millrace"${more}}`;
 const records = (result: string): string => ofJob('metering_events_total', `,result="${result}"`);
 const unpriced = ofModel('metering_unpriced_events_total', '');
+const residual = 'millrace_reconciliation_residual_usd{provider="openai"}';
 const suspect = ofModel('metering_suspect_usage_total', '');
 const priceMissing = {
   labels: model,
@@ -207,6 +208,22 @@ export const platformCases: Readonly<Record<string, readonly RuleCase[]>> = {
       },
     },
     { name: 'none lately', series: { [suspect]: '3x60' }, at: { '30m': [] } },
+  ],
+  MillraceBillUnexplained: [
+    {
+      name: 'two dollars',
+      series: { [residual]: '2x60' },
+      at: {
+        '14m': [],
+        '15m': [
+          {
+            labels: { provider: 'openai' },
+            summary: 'The bill of openai has 2.00 USD that nothing explains',
+          },
+        ],
+      },
+    },
+    { name: 'a cent', series: { [residual]: '0.01x60' }, at: { '30m': [] } },
   ],
   MillraceMeteringLag: [
     {

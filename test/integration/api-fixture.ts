@@ -33,6 +33,7 @@ import type { Provided } from '../../src/capabilities/capability.ts';
 import { clockToken } from '../../src/capabilities/costs/clock-token.ts';
 import { CostReports } from '../../src/capabilities/costs/cost-reports.ts';
 import { FocusExports } from '../../src/capabilities/costs/focus/focus-export.ts';
+import { ReconciliationService } from '../../src/capabilities/costs/reconciliation/reconciliation-service.ts';
 import { MessageCosts } from '../../src/capabilities/message-operations/message-costs.ts';
 import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts';
 import { FilesPayloadStore } from '../../src/drivers/payload-store/payload-store.files.ts';
@@ -64,6 +65,7 @@ import { type RegisteredStage, StageRegistry } from '../../src/engine/pipeline/s
 
 import { metricCatalogue } from '../../src/host/metric-catalogue.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
+import { reconciliationOver } from './reconciled-calls.ts';
 
 /* The services behind the HTTP API on a real ledger, with one stage that consumes tickets. */
 
@@ -168,6 +170,7 @@ export async function openApiFixture(): Promise<ApiFixture> {
       const services: readonly Provided[] = [
         [CostReports, new CostReports({ store: { database: 'nowhere' } as ColumnStore })],
         [FocusExports, new FocusExports({ store: awayStore, billingAccount: 'millrace' })],
+        [ReconciliationService, reconciliationOver(database, awayStore).service],
         [clockToken, overrides.clock ?? systemClock],
         [
           BudgetService,

@@ -14,6 +14,7 @@ import { costs } from '../../src/capabilities/costs/costs.capability.ts';
 import { PeriodLedger } from '../../src/capabilities/costs/periods/period-ledger.ts';
 import { PeriodService } from '../../src/capabilities/costs/periods/period-service.ts';
 import { FocusExports } from '../../src/capabilities/costs/focus/focus-export.ts';
+import { ReconciliationService } from '../../src/capabilities/costs/reconciliation/reconciliation-service.ts';
 import type { ServiceToken } from '../../src/capabilities/http-part.ts';
 import { migrateColumnStore } from '../../src/drivers/column-store/column-migrator.ts';
 import { openChdb } from '../../src/drivers/column-store/column-store.clickhouse.ts';
@@ -27,6 +28,7 @@ import { Readiness } from '../../src/host/http/readiness.ts';
 import { type Clock, systemClock } from '../../src/kernel/clock.ts';
 import { startApi } from './api-application.ts';
 import { recordOf, type Seed } from './cost-seeds.ts';
+import { reconciliationOver } from './reconciled-calls.ts';
 
 /* Cost reports over HTTP, from a real ledger's keys and a real column store's records. */
 
@@ -52,6 +54,7 @@ export async function startCostsApi(clock: Clock = systemClock): Promise<CostsAp
     provided: new Map<ServiceToken, unknown>([
       [CostReports, new CostReports({ store, exportLagSeconds: () => Promise.resolve(1.5) })],
       [FocusExports, new FocusExports({ store, billingAccount: 'millrace' })],
+      [ReconciliationService, reconciliationOver(database, store).service],
       [clockToken, clock],
       [
         PeriodService,

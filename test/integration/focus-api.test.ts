@@ -17,6 +17,7 @@ import { focusColumns } from '../../src/capabilities/costs/focus/focus-columns.t
 import { PeriodLedger } from '../../src/capabilities/costs/periods/period-ledger.ts';
 import { PeriodService } from '../../src/capabilities/costs/periods/period-service.ts';
 import { FocusExports } from '../../src/capabilities/costs/focus/focus-export.ts';
+import { ReconciliationService } from '../../src/capabilities/costs/reconciliation/reconciliation-service.ts';
 import type { ServiceToken } from '../../src/capabilities/http-part.ts';
 import { migrateColumnStore } from '../../src/drivers/column-store/column-migrator.ts';
 import { openChdb } from '../../src/drivers/column-store/column-store.clickhouse.ts';
@@ -33,6 +34,7 @@ import { formatUsd, sumUsd, usd } from '../../src/kernel/money.ts';
 import { startApi } from './api-application.ts';
 import { requestTo } from './request-to.ts';
 import { recordOf, seeds, sumOfBounds, sumOfCosts } from './cost-seeds.ts';
+import { reconciliationOver } from './reconciled-calls.ts';
 
 /* FOCUS datasets over HTTP, from a real ledger's keys and a real column store's records. */
 
@@ -63,6 +65,7 @@ beforeAll(async () => {
     provided: new Map<ServiceToken, unknown>([
       [CostReports, new CostReports({ store })],
       [FocusExports, new FocusExports({ store, billingAccount: 'house', maxRecords: 60 })],
+      [ReconciliationService, reconciliationOver(database, store).service],
       [clockToken, systemClock],
       [
         PeriodService,

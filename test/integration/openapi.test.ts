@@ -87,6 +87,8 @@ describe('the OpenAPI document', () => {
       'get /v1/pauses',
       'get /v1/periods',
       'get /v1/prices/overrides',
+      'get /v1/reconciliations',
+      'get /v1/reconciliations/{id}',
       'get /v1/statements/{month}',
       'get /v1/status',
       'post /v1/calls/{id}/correct',
@@ -103,6 +105,7 @@ describe('the OpenAPI document', () => {
       'post /v1/periods/reopen',
       'post /v1/prices/overrides',
       'post /v1/prices/reprice',
+      'post /v1/reconciliations',
       'put /v1/model-limits',
     ]);
   });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Provided } from '../../src/capabilities/capability.ts';
 import { FocusExports } from '../../src/capabilities/costs/focus/focus-export.ts';
+import { ReconciliationService } from '../../src/capabilities/costs/reconciliation/reconciliation-service.ts';
 import { CostReports } from '../../src/capabilities/costs/cost-reports.ts';
 import { migrateColumnStore } from '../../src/drivers/column-store/column-migrator.ts';
 import { connectClickHouse, openChdb } from '../../src/drivers/column-store/column-store.clickhouse.ts';
@@ -34,6 +35,7 @@ const heavy = {
 const servicesOf = (reports: CostReports, store: ColumnStore): Provided[] => [
   [CostReports, reports],
   [FocusExports, new FocusExports({ store, billingAccount: 'millrace' })],
+  [ReconciliationService, {}],
 ];
 
 const stores: Record<string, (directory: string) => Promise<{ store: ColumnStore; close(): Promise<void> }>> =

@@ -4,6 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { BillEntry } from '../../src/simulator/bill.ts';
+import type { BillForm } from '../../src/simulator/provider-bills.ts';
 import type { FaultRuleInput, SimulatorConfigInput } from '../../src/simulator/simulator-config.ts';
 import type { SimulatorStats } from '../../src/simulator/simulator-stats.ts';
 
@@ -37,6 +38,13 @@ export class SimulatorServer {
   async readBill(): Promise<readonly BillEntry[]> {
     const response = await fetch(`${this.url}/_simulator/bill?entries=1`);
     return ((await response.json()) as { entries: BillEntry[] }).entries;
+  }
+
+  /** The bill as a provider exports it. */
+  async exportBill(form: BillForm): Promise<string> {
+    const response = await fetch(`${this.url}/_simulator/bill/${form}`);
+    if (!response.ok) throw new Error(`The simulator does not export ${form}: ${response.status}`);
+    return await response.text();
   }
 
   /** From now on every request is answered well. */

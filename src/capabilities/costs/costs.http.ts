@@ -4,6 +4,14 @@ import { costReportSchema } from './cost-report-document.ts';
 import { CostReports } from './cost-reports.ts';
 import { FocusExports } from './focus/focus-export.ts';
 import { FocusController } from './focus/focus.controller.ts';
+import {
+  reconciliationListSchema,
+  reconciliationReportSchema,
+  reconciliationSchema,
+} from './reconciliation/reconciliation-document.ts';
+import { reconciliationRequestSchema } from './reconciliation/reconciliation-requests.ts';
+import { ReconciliationService } from './reconciliation/reconciliation-service.ts';
+import { ReconciliationsController } from './reconciliation/reconciliations.controller.ts';
 import { forecastSchema } from './forecast/forecast-document.ts';
 import { ForecastController } from './forecast/forecast.controller.ts';
 import { statementSchema } from './statements/statement-document.ts';
@@ -26,14 +34,22 @@ export const httpPart: HttpPart = {
     StatementsController,
     FocusController,
     PeriodsController,
+    ReconciliationsController,
   ],
-  services: [CostReports, FocusExports, PeriodService, clockToken],
+  services: [CostReports, FocusExports, PeriodService, ReconciliationService, clockToken],
   answers: {
     CostReport: costReportSchema,
     CostForecast: forecastSchema,
     Statement: statementSchema,
     ClosedPeriod: closedPeriodSchema,
     PeriodList: periodListSchema,
+    Reconciliation: reconciliationSchema,
+    ReconciliationList: reconciliationListSchema,
+    ReconciliationReport: reconciliationReportSchema,
   },
-  requests: { ClosePeriodRequest: closePeriodSchema, ReopenPeriodRequest: reopenPeriodSchema },
+  requests: {
+    ClosePeriodRequest: closePeriodSchema,
+    ReopenPeriodRequest: reopenPeriodSchema,
+    ReconciliationRequest: reconciliationRequestSchema,
+  },
 };

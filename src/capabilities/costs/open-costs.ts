@@ -3,6 +3,9 @@ import type { CapabilityContext, CapabilityParts, NameOf } from '../capability.t
 import { clockToken } from './clock-token.ts';
 import { CostReports } from './cost-reports.ts';
 import type { CostSettings } from './cost-settings.ts';
+import { openReconciliations } from './reconciliation/open-reconciliations.ts';
+import { ReconciliationService } from './reconciliation/reconciliation-service.ts';
+import type { reconciliationMetrics } from './reconciliation/reconciliation-metrics.ts';
 import { FocusExports } from './focus/focus-export.ts';
 import { PeriodLedger } from './periods/period-ledger.ts';
 import { PeriodService } from './periods/period-service.ts';
@@ -27,23 +30,20 @@ const reportWaitMs = 1_500;
 /** Each has some ten megabytes of rows in memory while it is sent. */
 const focusExportsAtOnce = 4;
 const maxWaitingExports = 20;
+/** How often kept days are looked at again: records come late by minutes, bills by days. */
+const reconciliationIntervalMs = 900_000;
 
-/** Composes cost reports and the baseline of spend. */
-export function openCosts({
-  settings,
-  database,
-  columns,
-  metrics,
-  clock,
-  logger,
-  bounds,
-  engine,
-}: CapabilityContext<
+/** What reports and reconciliations are given. */
+type CostContext = CapabilityContext<
   Settings,
-  typeof costMetrics,
+  typeof costMetrics & typeof reconciliationMetrics,
   NameOf<typeof costNames, 'jobs'>,
   NameOf<typeof costNames, 'bounds'>
->): CapabilityParts<NameOf<typeof costNames, 'jobs'>> {
+>;
+
+/** Composes cost reports, the baseline of spend and reconciliations. */
+export function openCosts(context: CostContext): CapabilityParts<NameOf<typeof costNames, 'jobs'>> {
+  const { settings, database, columns, metrics, clock, logger, bounds, engine } = context;
   const { concurrentReports, concurrentReportsPerKey } = settings.http.limits;
   const limiter = new ConcurrencyLimiter({
     what: 'Cost reports',
@@ -81,6 +81,7 @@ export function openCosts({
   });
   const { intervalMs } = settings.costs.baseline;
   const baseline = new SpendBaseline({ store: columns, metrics, clock, settings: settings.costs.baseline });
+  const reconciliations = openReconciliations(context, settings.costs.reports);
   return {
     services: [
       [CostReports, reports],
@@ -93,9 +94,20 @@ export function openCosts({
           timeZone: settings.costs.reports.timeZone,
         }),
       ],
+      [ReconciliationService, reconciliations.service],
       [clockToken, clock],
     ],
+    readGauges: () => reconciliations.readGauges(),
     jobs: [
+      {
+        name: 'reconciliations',
+        intervalMs: reconciliationIntervalMs,
+        runsIn: 'maintenance',
+        turn: async () => {
+          await reconciliations.service.refresh();
+          return false;
+        },
+      },
       {
         name: 'spend_baseline',
         intervalMs,

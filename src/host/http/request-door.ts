@@ -6,6 +6,7 @@ import { shareOf } from '../../http/api-key-identity.ts';
 import { AppError } from '../../kernel/app-error.ts';
 import { invariant } from '../../kernel/invariant.ts';
 import { type ParseJson, readJsonBody } from '../../http/json-body.ts';
+import { largeBodyBytes } from '../../http/large-bodies.ts';
 import { batchMediaType, eventMediaType, maxBatchEvents } from '../../http/message-media-types.ts';
 import { describeProblem, problemMediaType } from '../../http/problem.ts';
 import { readRequestBody } from './request-body.ts';
@@ -64,12 +65,16 @@ export function guardRequests(fastify: FastifyInstance, options: RequestDoorOpti
       const isBatch = mediaType === batchMediaType;
       const { eventBytes, jsonValues, jsonKeys } = options.limits.settings;
       const maxBytes = Math.min(eventBytes, options.bodyLimitBytes);
-      const limit = isMessages(request) ? (isBatch ? options.bodyLimitBytes : maxBytes) : orderLimitBytes;
+      const limit = isMessages(request)
+        ? isBatch
+          ? options.bodyLimitBytes
+          : maxBytes
+        : orderLimitOf(request, options);
       const taken = await readBytes(request, asReadable(payload), limit, options);
       return await readJsonBody(taken, {
         parse,
         maxDepth,
-        maxBytes,
+        maxBytes: isMessages(request) ? maxBytes : limit,
         maxValues: jsonValues,
         maxKeys: jsonKeys,
         isMessage: isMessages(request),
@@ -166,6 +171,12 @@ function closing(reply: FastifyReply, error: unknown): unknown {
 
 function isMessages(request: FastifyRequest): boolean {
   return request.routeOptions.url === messagesRoute;
+}
+
+/** The most bytes of a body that is no message. */
+function orderLimitOf(request: FastifyRequest, { bodyLimitBytes }: RequestDoorOptions): number {
+  const large = largeBodyBytes.get(request.routeOptions.url ?? '');
+  return large === undefined ? orderLimitBytes : Math.min(large, bodyLimitBytes);
 }
 
 /** The bytes of a body, which count among those in progress until its answer is sent. */

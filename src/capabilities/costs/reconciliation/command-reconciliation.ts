@@ -1,0 +1,52 @@
+import { CallLedger } from '../../../engine/ledger/call-ledger.ts';
+import { CorrectionLedger } from '../../../engine/ledger/correction-ledger.ts';
+import { ExportLedger } from '../../../engine/export/export-ledger.ts';
+import { readOverlayFile } from '../../../pricing/overlay.ts';
+import { packagedPriceBook } from '../../../pricing/packaged-price-book.ts';
+import type { Installation } from '../../../terminal/installation.ts';
+import type { CostSettings } from '../cost-settings.ts';
+import { BillComparison } from './bill-comparison.ts';
+import { CallSettlements } from './call-settlements.ts';
+import { LedgerUsage } from './ledger-usage.ts';
+import { ReconciliationLedger } from './reconciliation-ledger.ts';
+import { ReconciliationService } from './reconciliation-service.ts';
+
+/** What it reads of the configuration. */
+export interface ReconcileSettings {
+  readonly costs: CostSettings;
+  readonly models: {
+    readonly priceOverlay?: string | undefined;
+    readonly providers: Readonly<Record<string, { readonly priceProvider?: string | undefined }>>;
+  };
+}
+
+/** Reconciliations in an operator's command. Throws what opening the stores throws. */
+export async function withReconciliations<Result>(
+  { settings, withStores }: Installation<ReconcileSettings>,
+  work: (service: ReconciliationService) => Promise<Result>,
+): Promise<Result> {
+  const { priceOverlay: overlay, providers } = settings.models;
+  const pricer = packagedPriceBook(overlay === undefined ? {} : { overlay: await readOverlayFile(overlay) });
+  const priceProviderOf = (provider: string): string => providers[provider]?.priceProvider ?? provider;
+  return withStores(({ database, columns, clock }) =>
+    work(
+      new ReconciliationService({
+        comparison: new BillComparison({
+          usage: new LedgerUsage(columns, settings.costs.reports),
+          pricer,
+          priceProviderOf,
+        }),
+        ledger: new ReconciliationLedger(database),
+        settlements: new CallSettlements({
+          calls: new CallLedger({ database, clock }),
+          corrections: new CorrectionLedger(database),
+          pricer,
+          priceProviderOf,
+          clock,
+        }),
+        exportLagSeconds: async () => (await new ExportLedger(database).backlog()).oldestSeconds,
+        clock,
+      }),
+    ),
+  );
+}

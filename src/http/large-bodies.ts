@@ -1,0 +1,10 @@
+/*
+ * Routes whose bodies are larger than those of other operations: documents that somebody uploads. The door reads no more
+ * than this of them, whatever the body says of itself.
+ */
+
+/** The most bytes of a body, by its route. */
+export const largeBodyBytes: ReadonlyMap<string, number> = new Map([
+  // A provider's bill, as texts in JSON.
+  ['/v1/reconciliations', 8_388_608],
+]);
