@@ -1,6 +1,6 @@
 import { Body, Controller, Get, Header, HttpStatus, Inject, Param, Post, Res } from '@nestjs/common';
 import { ApiBearerAuth, ApiBody, ApiOperation, ApiParam, ApiResponse, ApiTags } from '@nestjs/swagger';
-import { type ApiKeyIdentity } from '../../http/api-key-identity.ts';
+import type { ApiKeyIdentity } from '../../http/api-key-identity.ts';
 import { Caller, RequireScope } from '../../http/caller.ts';
 import { parseRequest } from '../../http/request-faults.ts';
 import { AppError } from '../../kernel/app-error.ts';

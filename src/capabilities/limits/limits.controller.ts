@@ -1,6 +1,6 @@
 import { Body, Controller, Delete, Get, Header, Inject, Put, Query } from '@nestjs/common';
 import { ApiBearerAuth, ApiBody, ApiOperation, ApiQuery, ApiResponse, ApiTags } from '@nestjs/swagger';
-import { type ApiKeyIdentity } from '../../http/api-key-identity.ts';
+import type { ApiKeyIdentity } from '../../http/api-key-identity.ts';
 import { Caller, RequireScope } from '../../http/caller.ts';
 import { jsonOf } from '../../http/json-content.ts';
 import { parseRequest } from '../../http/request-faults.ts';

@@ -19,7 +19,7 @@ import {
   ApiResponse,
   ApiTags,
 } from '@nestjs/swagger';
-import { type ApiKeyIdentity } from '../../http/api-key-identity.ts';
+import type { ApiKeyIdentity } from '../../http/api-key-identity.ts';
 import { Caller, RequireScope } from '../../http/caller.ts';
 import { operatorOf } from '../../http/operator.ts';
 import { MessageCosts, type MessageCost } from './message-costs.ts';

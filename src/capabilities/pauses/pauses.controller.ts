@@ -20,7 +20,7 @@ import {
   ApiResponse,
   ApiTags,
 } from '@nestjs/swagger';
-import { type ApiKeyIdentity } from '../../http/api-key-identity.ts';
+import type { ApiKeyIdentity } from '../../http/api-key-identity.ts';
 import { Caller, RequireScope } from '../../http/caller.ts';
 import { parseRequest } from '../../http/request-faults.ts';
 import { operatorOf } from '../../http/operator.ts';
