@@ -62,7 +62,7 @@ function metricsIn(body: string): readonly string[] {
 }
 
 /** What the status shows without any capability. */
-const ofEngine = ['messages', 'stages', 'calls', 'unexportedRecords', 'parked', 'waits'];
+const ofEngine = ['messages', 'stages', 'calls', 'lastHour', 'unexportedRecords', 'parked', 'waits'];
 
 const all = capabilities.map(({ name }) => name);
 

@@ -34,6 +34,11 @@ const scopes: Readonly<Record<string, ApiScope | 'open'>> = {
   placePause: 'operations:write',
   resumePause: 'operations:write',
   getBudgets: 'costs:read',
+  getBudget: 'costs:read',
+  setBudget: 'operations:write',
+  removeBudget: 'operations:write',
+  setBudgetLimit: 'operations:write',
+  resetBudgetLimit: 'operations:write',
   listModelLimits: 'operations:read',
   setModelLimit: 'operations:write',
   resetModelLimit: 'operations:write',
@@ -41,6 +46,17 @@ const scopes: Readonly<Record<string, ApiScope | 'open'>> = {
   getCostForecast: 'costs:read',
   getStatement: 'costs:read',
   getFocus: 'costs:read',
+  listPeriods: 'costs:read',
+  closePeriod: 'operations:write',
+  reopenPeriod: 'operations:write',
+  reconcileBill: 'operations:write',
+  listReconciliations: 'costs:read',
+  getReconciliation: 'costs:read',
+  explainCallPrice: 'costs:read',
+  repriceCalls: 'operations:write',
+  listPriceOverrides: 'operations:read',
+  setPriceOverride: 'operations:write',
+  unsetPriceOverride: 'operations:write',
   listDeadLetters: 'messages:read',
   getDeadLetter: 'messages:read',
   replayDeadLetters: 'operations:write',
@@ -79,7 +95,7 @@ afterAll(async () => {
 
 const ask = ({ method, path }: ApiOperation, key: string | undefined) => {
   const request = requestTo(url)[method](
-    path.replace('{id}', newId(new Date())).replace('{month}', '2026-03'),
+    path.replace('{id}', newId(new Date())).replace('{month}', '2026-03').replace('{name}', 'some-budget'),
   );
   return request
     .set(key === undefined ? {} : { authorization: `Bearer ${key}` })

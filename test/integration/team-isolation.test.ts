@@ -73,6 +73,14 @@ const asks = (): Readonly<Record<string, readonly Ask[]>> => ({
   placePause: [{ body: { scope: 'team', value: 'amber', reason: 'x' } }],
   resumePause: [{ path: others.pause, query: 'reason=x' }],
   getBudgets: [{}],
+  getBudget: [{}],
+  setBudget: [
+    { body: { team: 'amber', window: 'day', limitUsd: '1', reason: 'x' } },
+    { body: { team: 'teal', window: 'day', limitUsd: '1', reason: 'x' } },
+  ],
+  removeBudget: [{ query: 'reason=x' }],
+  setBudgetLimit: [{ body: { limitUsd: '100', reason: 'x' } }],
+  resetBudgetLimit: [{ query: 'reason=x' }],
   listModelLimits: [{}],
   setModelLimit: [{ body: { model: 'openai/gpt-5-mini', requestsPerMinute: 1, reason: 'x' } }],
   resetModelLimit: [{ query: 'model=openai/gpt-5-mini&reason=x' }],
@@ -104,6 +112,28 @@ const asks = (): Readonly<Record<string, readonly Ask[]>> => ({
     { query: `${period}&team=amber` },
     ...filters.map((name) => ({ query: `${period}&${name}=amber-${name}` })),
   ],
+  listPeriods: [{}],
+  closePeriod: [{ body: { month: '2026-03', reason: 'x' } }],
+  reopenPeriod: [{ body: { month: '2026-03', reason: 'x' } }],
+  reconcileBill: [{ body: { provider: 'openai', files: [{ name: 'x', text: '{}' }] } }],
+  listReconciliations: [{}],
+  getReconciliation: [{ path: others.call }],
+  explainCallPrice: [{ path: others.call }],
+  repriceCalls: [
+    { body: { from: '2026-01-01', to: '2027-01-01', dryRun: true } },
+    { body: { from: '2026-01-01', to: '2027-01-01', team: 'amber', dryRun: true } },
+    { body: { from: '2026-01-01', to: '2027-01-01', reason: 'x' } },
+  ],
+  listPriceOverrides: [{}],
+  setPriceOverride: [
+    {
+      body: {
+        price: { provider: 'openai', model: 'gpt-5-mini', rates: { text_output: { usdPerMillion: '1' } } },
+        reason: 'x',
+      },
+    },
+  ],
+  unsetPriceOverride: [{ path: others.call, query: 'reason=x' }],
   listDeadLetters: [
     {},
     { query: 'team=amber' },
@@ -298,7 +328,7 @@ const send = (
   { path: id = '', query = '', body, accept }: Ask,
   key: string,
 ) => {
-  const place = path.replace('{id}', id).replace('{month}', '2026-03');
+  const place = path.replace('{id}', id).replace('{month}', '2026-03').replace('{name}', 'amber-budget');
   const request = requestTo(url)[method](`${place}${query === '' ? '' : `?${query}`}`);
   return request
     .set({ authorization: `Bearer ${key}`, ...(accept === undefined ? {} : { accept }) })
@@ -321,7 +351,7 @@ describe('a key of one team', () => {
         const { statusCode, text, headers } = await send(operation, ask, teal);
         const where = `${operation.id} ${JSON.stringify(ask)}: ${statusCode} ${text.slice(0, 300)}`;
         // A refusal may repeat the value that it refuses, and nothing else.
-        const isRefusal = statusCode === 400 || statusCode === 403;
+        const isRefusal = [400, 403, 404].includes(statusCode);
         if (statusCode >= 500 || (leaks(text) && !isRefusal) || /7\.77|8\.02/.test(text)) found.push(where);
         if (leaks(JSON.stringify(headers))) found.push(`headers of ${where}`);
       }
@@ -344,9 +374,15 @@ describe('a key of one team', () => {
       text: `select (select count(*)::int from millrace.api_keys where team = 'amber' and revoked_at is null and expires_at is null) as keys,
         (select count(*)::int from millrace.blocks where value = 'amber') as pauses,
         (select count(*)::int from millrace.set_model_limits) as limits,
+        (select count(*)::int from millrace.quotas where retired_at is null and limit_amount = 7.77) as budgets,
+        (select count(*)::int from millrace.quotas) as all_budgets,
+        (select count(*)::int from millrace.billing_periods) as periods,
+        (select count(*)::int from millrace.price_overrides) as prices,
         (select count(*)::int from millrace.messages where team = 'amber') as messages`,
     });
-    expect(rows).toEqual([{ keys: 1, pauses: 1, limits: 0, messages: 2 }]);
+    expect(rows).toEqual([
+      { keys: 1, pauses: 1, limits: 0, budgets: 1, all_budgets: 2, periods: 0, prices: 0, messages: 2 },
+    ]);
   });
 
   it('is shown the same operations with other answers than a key of all teams, which sees both', async () => {

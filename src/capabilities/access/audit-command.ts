@@ -8,6 +8,7 @@ import {
   type StoreOptions,
   withStoreOptions,
 } from '../../terminal/command-context.ts';
+import { nameOption } from '../../terminal/option-values.ts';
 import { formatCount, renderTable, type TableColumn } from '../../terminal/text-table.ts';
 import { type AuditList, listAudit } from './audit-documents.ts';
 import { AuditLog } from './audit-log.ts';
@@ -29,10 +30,10 @@ interface AuditOptions extends StoreOptions {
 export function addAuditCommand(program: Command, context: CommandContext, bind: Bind): void {
   withStoreOptions(program.command('audit'))
     .description('what operators have changed: who, when, what, from what to what, and why; newest first')
-    .option('--actor <name>', 'who did it, as an entry shows it')
+    .option('--actor <name>', 'who did it, as an entry shows it', nameOption)
     .option('--action <action>', 'what was done ("keys.revoke"), or what it was done to ("keys")')
-    .option('--target <target>', 'what it was done to, as an entry shows it')
-    .option('--team <team>', 'entries of this team only')
+    .option('--target <target>', 'what it was done to, as an entry shows it', nameOption)
+    .option('--team <team>', 'entries of this team only', nameOption)
     .option('--from <time>', 'first moment, a date or a time with its zone')
     .option('--to <time>', 'last moment, excluded')
     .addOption(new Option('--limit <number>', 'the most entries that are shown').default('50'))

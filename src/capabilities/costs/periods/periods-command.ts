@@ -30,19 +30,19 @@ export function addPeriodsCommand(program: Command, context: Context, bind: Bind
     .description('months that are closed: their statements do not change any more')
     .option('--json', 'one JSON object, as the API answers')
     .action(bind((options: PeriodsOptions) => list(context, options)));
-  withOperation(periods.command('close'))
+  withOperation(periods.command('close'), 'why; it stands in the audit')
     .description('close a month that is over; later corrections of its calls are booked in the present')
     .option('--time-zone <name>', 'whose month, as in Europe/Berlin; the setting of reports without it')
     .action(bind((month: string, _: unknown, command: Command) => close(context, month, command)));
-  withOperation(periods.command('reopen'))
-    .description('open a closed month again, with a reason')
+  withOperation(periods.command('reopen'), 'why (required); it stands in the audit')
+    .description('open a closed month again')
     .action(bind((month: string, _: unknown, command: Command) => reopen(context, month, command)));
 }
 
-function withOperation(command: Command): Command {
+function withOperation(command: Command, reason: string): Command {
   return withStoreOptions(command)
     .argument('<month>', 'the month, as in 2026-10')
-    .option('--reason <text>', 'why; it stands in the audit')
+    .option('--reason <text>', reason)
     .option('--actor <name>', 'who, for the audit; the account at this machine without it')
     .option('--json', 'one JSON object, as the API answers');
 }

@@ -9,6 +9,7 @@ import {
   withStoreOptions,
 } from '../../../terminal/command-context.ts';
 import { operatorName } from '../../../terminal/operator-name.ts';
+import { nameOption } from '../../../terminal/option-values.ts';
 import type { PriceSettings } from '../command-prices.ts';
 import { repriceRequestSchema } from './reprice-document.ts';
 import { repriceText } from './reprice-text.ts';
@@ -34,9 +35,9 @@ export function addRepriceCommand(prices: Command, context: CommandContext<Price
       'first moment of the calls: a date (midnight UTC) or a time with its zone',
     )
     .requiredOption('--to <time>', 'last moment, excluded')
-    .option('--provider <name>', 'only calls to this provider')
-    .option('--model <name>', 'only calls that asked for this model')
-    .option('--team <team>', 'only calls of this team')
+    .option('--provider <name>', 'only calls to this provider', nameOption)
+    .option('--model <name>', 'only calls that asked for this model', nameOption)
+    .option('--team <team>', 'only calls of this team', nameOption)
     .option('--dry-run', 'only show what would change')
     .option('--reason <text>', 'why, for the audit and the correction records')
     .option('--actor <name>', 'who, for the audit; the account at this machine without it')
