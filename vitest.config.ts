@@ -82,8 +82,7 @@ const endToEnd = {
 
 const projects = [unit, stores, endToEnd];
 
-const compileCache =
-  process.env['NODE_COMPILE_CACHE'] ?? join(import.meta.dirname, 'node_modules', '.cache', 'millrace-tests');
+const compileCache = join(import.meta.dirname, 'node_modules', '.cache', 'millrace-tests');
 
 export default defineConfig({
   test: {

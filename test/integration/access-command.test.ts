@@ -102,7 +102,7 @@ describe('keys and audit', () => {
       ['--from', 'yesterday'],
       ['--action', '*'],
     ])
-      expect((await run('audit', ...wrong)).code, wrong.join(' ')).toBe(1);
+      expect((await run('audit', ...wrong)).code, wrong.join(' ')).toBe(2);
   });
 
   it.each([

@@ -146,7 +146,7 @@ describe('beside a running host', () => {
     expect(shown.code, shown.stderr).toBe(0);
     expect(JSON.parse(shown.stdout)).toMatchObject({ isDryRun: true, messages: 1 });
     expect(await run('erase', '--customer', 'globex')).toMatchObject({
-      code: 1,
+      code: 2,
       stderr: expect.stringContaining('--reason') as string,
     });
     const erased = await run('erase', '--customer', 'globex', '--reason', 'request 2');

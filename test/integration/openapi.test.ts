@@ -61,6 +61,8 @@ describe('the OpenAPI document', () => {
       Object.keys(item).map((method) => `${method} ${path}`),
     );
     expect(listed.toSorted()).toEqual([
+      'delete /v1/budgets/{name}',
+      'delete /v1/budgets/{name}/limit',
       'delete /v1/keys/{id}',
       'delete /v1/model-limits',
       'delete /v1/pauses/{id}',
@@ -71,6 +73,7 @@ describe('the OpenAPI document', () => {
       'get /metrics',
       'get /v1/audit',
       'get /v1/budgets',
+      'get /v1/budgets/{name}',
       'get /v1/calls/{id}/price',
       'get /v1/costs',
       'get /v1/costs/forecast',
@@ -106,6 +109,8 @@ describe('the OpenAPI document', () => {
       'post /v1/prices/overrides',
       'post /v1/prices/reprice',
       'post /v1/reconciliations',
+      'put /v1/budgets/{name}',
+      'put /v1/budgets/{name}/limit',
       'put /v1/model-limits',
     ]);
   });

@@ -61,10 +61,10 @@ describe('millrace reconcile', () => {
     [
       'a file that is not there',
       ['--provider', 'openai', '--file', '/nowhere/bill.json'],
-      1,
+      2,
       'MILLRACE_REQUEST_INVALID',
     ],
-    ['a day that is none', ['--provider', 'openai', '--file', 'COSTS', '--from', 'yesterday'], 1, 'from'],
+    ['a day that is none', ['--provider', 'openai', '--file', 'COSTS', '--from', 'yesterday'], 2, 'from'],
     ['another provider’s bill', ['--provider', 'anthropic', '--file', 'COSTS'], 1, 'MILLRACE_BILL_INVALID'],
   ])('refuses %s', async (_, args, code, said) => {
     const ended = await run(...args.map((arg) => (arg === 'COSTS' ? costs : arg)));

@@ -35,7 +35,7 @@ async function abandonedCall(): Promise<string> {
     upperBoundUsd: usd('0.5'),
   });
   await stores.database
-    .execute(`update millrace.calls set state = 'unsettled', outcome = 'unknown', settlement = 'unsettled',
+    .execute(`update millrace.calls set state = 'unsettled', outcome = 'unsettled', settlement = 'unsettled',
     waste_reason = 'aborted', settled_at = clock_timestamp() where id = '${id}'`);
   const call = await new CorrectionLedger(stores.database).find(id);
   if (call === undefined) throw new Error('the call is there');

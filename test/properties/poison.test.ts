@@ -57,6 +57,7 @@ const notShared: Readonly<Record<string, string>> = {
 const notSharedIn: Readonly<Record<string, string>> = {
   'src/engine/export/export-ledger.ts': 'the names of the tables, which are constants',
   'src/engine/ledger/invalid-output-ledger.ts': 'the two records about one call',
+  'src/engine/ledger/reprice-ledger.ts': 'calls that the ledger gave, with prices of a checked book',
   'src/engine/ledger/stage-backlog.ts': 'counts by the names of registered stages',
 };
 

@@ -11,7 +11,7 @@ const namesOneRow = new RegExp(
   `^(?:\\w+\\.)?(?:${[
     'id|message_id|record_id|seq|fencing_token|order_place|place|turn|ord|slot|hop|percent|\\d',
     'name|dimension|kind|error|item|item_key|known_as|waste_reason|reason|window_start|day',
-    'lane|stage|owner|team|customer|feature|batch|model|parked_for',
+    'lane|stage|owner|team|customer|feature|batch|model|error_type|parked_for',
     '\\$\\{by\\}|\\$\\{keys\\}|\\$\\{column\\}|\\$\\{name\\}|\\$\\{dimension\\}|\\$\\{this\\.#order\\(\\)\\}',
   ].join('|')})$`,
 );

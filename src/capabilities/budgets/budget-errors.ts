@@ -24,6 +24,6 @@ export const budgetErrors = declareErrors({
     status: 409,
     retryable: false,
     what: 'The budget is one of the configuration, which says all of it; nothing was changed.',
-    todo: 'Set its limit alone ("millrace budgets limit", PUT /v1/budgets/{name}/limit), or change the configuration and apply it.',
+    todo: 'Set its limit alone ("millrace budgets limit"), or change the configuration and apply it.',
   },
 });

@@ -18,6 +18,7 @@ import { isMatched } from './report-validator.ts';
 const formats = ['application/json', 'text/csv'] as const;
 const period = { required: false, schema: { type: 'string' } } as const;
 
+/** Cost reports. */
 @ApiTags('costs')
 @ApiBearerAuth()
 @Controller('v1/costs')

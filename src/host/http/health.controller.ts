@@ -5,6 +5,7 @@ import { Readiness, type ReadinessReport } from './readiness.ts';
 
 const report = { 'application/json': { schema: { $ref: '#/components/schemas/Readiness' } } };
 
+/** Whether the process runs, and whether it can work. */
 @ApiTags('operation')
 @Controller('health')
 export class HealthController {
