@@ -97,7 +97,7 @@ describe('millrace', () => {
     await expect(run('keys', 'revoke', entry?.id ?? '', ...data)).resolves.toMatchObject({ exitCode: 0 });
     await expect(run('keys', 'revoke', entry?.id ?? '', ...data)).resolves.toMatchObject({ exitCode: 1 });
     const refused = await run('keys', 'create', '--name', 'x', '--scope', 'everything', ...data);
-    expect(refused).toMatchObject({ exitCode: 1, stdout: '' });
+    expect(refused).toMatchObject({ exitCode: 2, stdout: '' });
     expect(refused.stderr).toMatch(/^MILLRACE_REQUEST_INVALID: /);
   }, 120_000);
 

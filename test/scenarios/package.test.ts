@@ -77,7 +77,7 @@ describe('the tarball', () => {
       ]),
     );
     const foreign =
-      /^(?:src|test|bench|scripts|dashboards|dist\/(?:test|bench|dashboards|pglite))\/|\.(?:test|board|alerts)\.|\.map$|\.tsbuildinfo$/;
+      /^(?:src|test|bench|scripts|docs\/images|dist\/(?:test|bench|dashboards|pglite))\/|^dashboards\/(?!generated\/|owners\.yml$)|\.(?:test|board|alerts)\.|\.map$|\.tsbuildinfo$/;
     expect(paths.filter((path) => foreign.test(path))).toEqual([]);
   });
 
