@@ -130,7 +130,7 @@ function startApp(directory: string, simulator: Simulator): Promise<MillraceApp>
           unpriced: 'allow',
         },
         // Of tokens, with shares that are reached while it runs.
-        { name: 'all-tokens', window: '24h', limitTokens: '100000000', atLimit: 'alert', alertAt: [1, 50] },
+        { name: 'all-tokens', window: '24h', limitTokens: '5000000', atLimit: 'alert', alertAt: [1, 50] },
       ],
       // Cents count in a run of minutes.
       costs: { baseline: { intervalMs: 5000, hourFloorUsd: '0.01', dayFloorUsd: '0.05' } },
