@@ -47,6 +47,27 @@ const list = async (key: string) => {
 };
 
 describe('a key over HTTP', () => {
+  it('gives none that lasts longer than itself, and is followed by one as long as it was', async () => {
+    const hour = () => new Date(Date.now() + 3_600_000).toISOString();
+    const scopes = ['keys:write', 'costs:read'];
+    const own = await make(admin, { name: 'ends', scopes, expiresAt: hour() });
+    const far = { expiresAt: '9999-12-31T00:00:00Z' };
+    for (const body of [{}, far]) {
+      const refused = await send('post', '', own.key, { name: 'x', scopes: ['costs:read'], ...body });
+      expect(refused.statusCode, refused.text).toBe(403);
+      expect(problemOf(refused).detail).toContain('lasts longer');
+    }
+    await make(own.key, { expiresAt: new Date(Date.now() + 60_000).toISOString() });
+    const forEver = await make(admin, {});
+    for (const [id, body] of [
+      [own.id, far],
+      [forEver.id, {}],
+      [forEver.id, far],
+    ] as const)
+      expect((await send('post', `/${id}/rotate`, own.key, { ...body, reason: 'x' })).statusCode).toBe(403);
+    expect((await send('post', `/${own.id}/rotate`, own.key, { reason: 'x' })).statusCode).toBe(201);
+  });
+
   it('is shown once, works, is listed without itself, is revoked at once, and leaves an audit', async () => {
     const { id, key } = await make(admin, { name: 'boards', team: 'support', reason: 'for the boards' });
     const { keys, text } = await list(admin);

@@ -121,6 +121,14 @@ describe('a call under a budget that switches', () => {
     expect(await failureOf(ask())).toMatchObject({ reason: 'budget' });
     expect(asked).toEqual([]);
   });
+
+  it.each(['nobody/x', 'openai/'])('waits where nobody has the other model (%s)', async (switchTo) => {
+    const { ask, asked } = await switching([
+      someBudget({ name: 'there', model: meant, switchTo, atLimit: 'switch', limitUsd: '0.00001' }),
+    ]);
+    expect(await failureOf(ask())).toMatchObject({ reason: 'budget' });
+    expect(asked).toEqual([]);
+  });
 });
 
 describe('a call under a budget of tokens', () => {

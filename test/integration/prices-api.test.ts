@@ -96,6 +96,17 @@ describe('POST /v1/prices/reprice', () => {
     expect(await ask({ dryRun: true, reason: '' })).toMatchObject({ dryRun: true, ...changed });
     expect(await ask()).toMatchObject({ dryRun: false, ...changed });
     expect(await ask()).toMatchObject({ calls: 1, corrections: 0 });
+    // An entry of the audit that is of something else is nothing to go on with.
+    await fixture.database.execute(
+      `insert into millrace.operator_actions (id, at, actor, action, target, detail, reason)
+       values ('01970000-0000-7000-8000-000000000001', clock_timestamp(), 'key:eve:1', 'prices.set', 'x', '{}', '')`,
+    );
+    const hidden = await post('/v1/prices/reprice', {
+      ...body,
+      operationId: '01970000-0000-7000-8000-000000000001',
+    });
+    expect(hidden.statusCode, hidden.text).toBe(400);
+    expect(hidden.text).toContain('operationId');
     const found = callPriceSchema.parse((await get(`/v1/calls/${id}/price`)).body);
     expect(found).toMatchObject({
       costUsd: '0.000201',

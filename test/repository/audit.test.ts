@@ -10,3 +10,11 @@ it('the audit is written by recordAction alone', () => {
     .map(({ path }) => path);
   expect(writers).toEqual(['src/engine/ledger/operator-action.ts']);
 });
+
+it('the audit names who acts by one function, since a person is no key', () => {
+  const writers = repositoryFiles()
+    .filter(({ path }) => path.startsWith('src/') && !path.endsWith('.test.ts'))
+    .filter(({ text }) => /`(?:key|person|\$\{kind[^}]*\}):\$\{/.test(text))
+    .map(({ path }) => path);
+  expect(writers).toEqual(['src/http/operator.ts']);
+});

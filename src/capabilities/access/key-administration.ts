@@ -108,6 +108,7 @@ export class KeyAdministration {
   async create(wanted: NewApiKey, caller: ApiKeyIdentity, reason: string): Promise<NewKeyDocument> {
     const complete = { ...wanted, requestsPerMinute: wanted.requestsPerMinute ?? caller.requestsPerMinute };
     requireCovered(caller, complete);
+    requireEndWithin(await this.#ownKey(caller), complete.expiresAt);
     const { id, key } = await this.#keys.create(complete, keyOperatorOf(caller, reason));
     return { ...rightsOf({ id, ...complete }), key };
   }
@@ -122,7 +123,10 @@ export class KeyAdministration {
     caller: ApiKeyIdentity,
     reason: string,
   ): Promise<RotatedKeyDocument> {
-    await this.#findCovered(id, caller, 'replaced');
+    const replaced = await this.#findCovered(id, caller, 'replaced');
+    const own = await this.#ownKey(caller);
+    if (rotation.expiresAt !== undefined) requireEndWithin(own, rotation.expiresAt);
+    else if (lifetimeOf(replaced) > lifetimeOf(own)) requireEndWithin(own, undefined);
     const rotated = await this.#keys.rotate(id, rotation, keyOperatorOf(caller, reason));
     if (rotated === undefined) throw missing(id, 'replaced');
     const { entry, key, replacedUntil } = rotated;
@@ -134,6 +138,11 @@ export class KeyAdministration {
     const entry = await this.#findCovered(id, caller, 'revoked');
     if (!(await this.#keys.revoke(id, keyOperatorOf(caller, reason)))) throw missing(id, 'revoked');
     return { ...rightsOf(entry), revoked: true };
+  }
+
+  /** The caller's own key; undefined for people, and where nobody has to say who it is. */
+  async #ownKey({ id, kind }: ApiKeyIdentity): Promise<ApiKeyEntry | undefined> {
+    return kind === 'person' ? undefined : await this.#keys.find(id);
   }
 
   /** The key, if the caller sees it and has all of its rights. */
@@ -170,6 +179,23 @@ function requireCovered(
       `This API key may make ${caller.requestsPerMinute} requests in a minute, and gives or takes no right to more.`,
     );
   }
+}
+
+/** A key that ends gives none that lasts longer: of its own successor, none that lasts longer than it was made for. */
+function requireEndWithin(own: ApiKeyEntry | undefined, end: Date | undefined): void {
+  const ownEnd = own?.expiresAt;
+  if (ownEnd === undefined || (end !== undefined && end <= ownEnd)) return;
+  throw new AppError(
+    'MILLRACE_FORBIDDEN',
+    `This API key ends at ${ownEnd.toISOString()}, and gives no key that lasts longer: name an earlier end (expiresAt).`,
+  );
+}
+
+/** For how long a key was made, in milliseconds. */
+function lifetimeOf(key: ApiKeyEntry | undefined): number {
+  return key?.expiresAt === undefined
+    ? Number.POSITIVE_INFINITY
+    : key.expiresAt.getTime() - key.createdAt.getTime();
 }
 
 function keyOperatorOf(caller: ApiKeyIdentity, reason: string): KeyOperator {

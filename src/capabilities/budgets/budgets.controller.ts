@@ -9,6 +9,7 @@ import {
   ApiTags,
 } from '@nestjs/swagger';
 import type { ApiKeyIdentity } from '../../http/api-key-identity.ts';
+import { operatorOf } from '../../http/operator.ts';
 import { Caller, RequireScope } from '../../http/caller.ts';
 import { jsonOf } from '../../http/json-content.ts';
 import { parseRequest } from '../../http/request-faults.ts';
@@ -19,7 +20,7 @@ import {
   budgetReasonSchema,
   setBudgetSchema,
 } from './budget-requests.ts';
-import { type BudgetOperator, BudgetService } from './budget-service.ts';
+import { BudgetService } from './budget-service.ts';
 
 const nameParameter = {
   name: 'name',
@@ -160,8 +161,4 @@ export class BudgetsController {
 
 function nameOf(path: unknown): string {
   return parseRequest(budgetNameSchema, path).name;
-}
-
-function operatorOf({ name, id, team }: ApiKeyIdentity): BudgetOperator {
-  return { actor: `key:${name}:${id}`, ...(team === undefined ? {} : { team }) };
 }

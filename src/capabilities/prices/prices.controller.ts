@@ -1,11 +1,12 @@
 import { Body, Controller, HttpCode, HttpStatus, Inject, Post } from '@nestjs/common';
 import { ApiBearerAuth, ApiBody, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { ApiKeyIdentity } from '../../http/api-key-identity.ts';
+import { operatorOf } from '../../http/operator.ts';
 import { Caller, RequireScope } from '../../http/caller.ts';
 import { jsonOf } from '../../http/json-content.ts';
 import { parseRequest } from '../../http/request-faults.ts';
 import { type RepriceReport, repriceRequestSchema } from './reprice/reprice-document.ts';
-import { type PriceOperator, RepriceService } from './reprice/reprice-service.ts';
+import { RepriceService } from './reprice/reprice-service.ts';
 
 /** Slices of one request: as many rows as are looked at in some seconds. */
 const slicesOfRequest = 20;
@@ -38,8 +39,4 @@ export class PricesController {
     const request = parseRequest(repriceRequestSchema, body);
     return await this.#reprices.reprice(request, operatorOf(caller), { maxSlices: slicesOfRequest });
   }
-}
-
-function operatorOf({ name, id, team }: ApiKeyIdentity): PriceOperator {
-  return { actor: `key:${name}:${id}`, ...(team === undefined ? {} : { team }) };
 }

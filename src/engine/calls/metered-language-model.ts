@@ -5,7 +5,7 @@ import type {
   LanguageModelV4StreamPart,
   LanguageModelV4StreamResult,
 } from '@ai-sdk/provider';
-import type { AppError } from '../../kernel/app-error.ts';
+import { AppError } from '../../kernel/app-error.ts';
 import type { Uuid } from '../../kernel/ids.ts';
 import { type AnswerRules, faultOfAnswer, textOfAnswer } from './answer-check.ts';
 import type { ReuseRule } from './call-journal.ts';
@@ -17,6 +17,7 @@ import { meteredStream } from './metered-stream.ts';
 import type { ModelDirectory } from './model-directory.ts';
 import { contentText, promptText } from '../providers/prompt-text.ts';
 import { ownReading } from '../providers/own-usage.ts';
+import type { ProviderKind } from '../providers/provider-config.ts';
 import type { ModelTarget } from '../providers/provider-registry.ts';
 import {
   answerOfResult,
@@ -180,7 +181,7 @@ export class MeteredLanguageModel implements LanguageModelV4 {
       target,
       fallback: fallback === undefined ? undefined : standIn(fallback),
       // The prompt was made for this vendor: another one may not be able to read its files.
-      switchedTo: (other) => (models.languageModel(other).kind === target.kind ? standIn(other) : undefined),
+      switchedTo: (other) => (kindOf(models, other) === target.kind ? standIn(other) : undefined),
       operation: 'chat',
       step,
       reuse,
@@ -198,6 +199,16 @@ export class MeteredLanguageModel implements LanguageModelV4 {
   #targetOf({ askedInstead }: OpenedCall & { readonly kind: 'call' }): ModelTarget<LanguageModelV4> {
     const { target, models } = this.#options;
     return askedInstead === undefined ? target : models.languageModel(askedInstead);
+  }
+}
+
+/** The kind of the provider; undefined where nobody has such a model: the work then waits, as it does without another model. */
+function kindOf(models: Pick<ModelDirectory, 'languageModel'>, reference: string): ProviderKind | undefined {
+  try {
+    return models.languageModel(reference).kind;
+  } catch (error) {
+    if (error instanceof AppError && error.code === 'MILLRACE_MODEL_UNKNOWN') return undefined;
+    throw error;
   }
 }
 

@@ -126,6 +126,13 @@ const repriceCalls = named(
    select id from moved_calls`,
 );
 
+/** $1 the audit's id, $2 actor: whether the entry is there and is of something else. */
+const isOfAnother = named(
+  'ledger.is_operation_of_another',
+  `select 1 as found from millrace.operator_actions a
+   where a.id = $1::uuid and not (a.action = 'prices.reprice' and a.actor = $2::text)`,
+);
+
 /** How many calls sent in a period have left the ledger, by the days on which they were settled. $1 and $2 the period, $3 team. */
 const countPruned = named(
   'ledger.count_pruned_calls',
@@ -193,6 +200,12 @@ export class RepriceLedger {
       audit.reason,
     ]);
     return new Set(rows.map(({ id }) => id));
+  }
+
+  /** Whether the audit has an entry of this id that is no repricing by the actor. */
+  async isOfAnother(id: Uuid, actor: string): Promise<boolean> {
+    const { rows } = await this.#database.query(isOfAnother, [id, actor]);
+    return rows.length > 0;
   }
 
   /** How many calls of about the period are in the ledger no more. */

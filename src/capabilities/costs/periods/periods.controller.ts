@@ -1,6 +1,7 @@
 import { Body, Controller, Get, Header, HttpCode, HttpStatus, Inject, Post } from '@nestjs/common';
 import { ApiBearerAuth, ApiBody, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { ApiKeyIdentity } from '../../../http/api-key-identity.ts';
+import { operatorOf } from '../../../http/operator.ts';
 import { Caller, RequireScope } from '../../../http/caller.ts';
 import { jsonOf } from '../../../http/json-content.ts';
 import { parseRequest } from '../../../http/request-faults.ts';
@@ -10,7 +11,7 @@ import {
   type PeriodList,
   reopenPeriodSchema,
 } from './period-document.ts';
-import { type PeriodOperator, PeriodService } from './period-service.ts';
+import { PeriodService } from './period-service.ts';
 
 /** Closed months. Reading needs `costs:read`, acting `operations:write` by a key without a team. */
 @ApiTags('costs')
@@ -67,8 +68,4 @@ export class PeriodsController {
   async reopen(@Body() body: unknown, @Caller() caller: ApiKeyIdentity): Promise<ClosedPeriodDocument> {
     return await this.#service.reopen(parseRequest(reopenPeriodSchema, body), operatorOf(caller));
   }
-}
-
-function operatorOf({ name, id, team }: ApiKeyIdentity): PeriodOperator {
-  return { actor: `key:${name}:${id}`, ...(team === undefined ? {} : { team }) };
 }

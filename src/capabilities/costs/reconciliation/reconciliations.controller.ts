@@ -20,6 +20,7 @@ import {
   ApiTags,
 } from '@nestjs/swagger';
 import type { ApiKeyIdentity } from '../../../http/api-key-identity.ts';
+import { operatorOf } from '../../../http/operator.ts';
 import { Caller, RequireScope } from '../../../http/caller.ts';
 import { jsonOf } from '../../../http/json-content.ts';
 import { parseRequest } from '../../../http/request-faults.ts';
@@ -64,13 +65,10 @@ export class ReconciliationsController {
   @ApiResponse({ status: 200, description: 'What was found.', content: jsonOf('ReconciliationReport') })
   async reconcile(
     @Body() body: unknown,
-    @Caller() { name, id, team }: ApiKeyIdentity,
+    @Caller() caller: ApiKeyIdentity,
   ): Promise<ReconciliationReport> {
     const request = reconciliationOf(parseRequest(reconciliationRequestSchema, body));
-    return await this.#service.reconcile(request, {
-      actor: `key:${name}:${id}`,
-      ...(team === undefined ? {} : { team }),
-    });
+    return await this.#service.reconcile(request, operatorOf(caller));
   }
 
   @Get()

@@ -3,7 +3,7 @@ import { AppError } from '../../../kernel/app-error.ts';
 import type { Clock } from '../../../kernel/clock.ts';
 import { newId } from '../../../kernel/ids.ts';
 import type { OverrideEntry, PriceOverrides } from '../../../engine/ledger/price-overrides.ts';
-import { type PriceOperator, requireUnbound } from '../reprice/reprice-service.ts';
+import { type Operator, requireUnbound } from '../../../http/operator.ts';
 import { overrideDocument, type OverrideDocument, type OverrideList } from './override-document.ts';
 
 /** Prices that operators set while everything runs. All processes follow within seconds. */
@@ -23,7 +23,7 @@ export class OverrideService {
   }
 
   /** Sets a price. Throws MILLRACE_REQUEST_INVALID when another one stands in its way, and MILLRACE_FORBIDDEN. */
-  async set(price: OverrideEntry, reason: string, operator: PriceOperator): Promise<OverrideDocument> {
+  async set(price: OverrideEntry, reason: string, operator: Operator): Promise<OverrideDocument> {
     requireUnbound(operator, 'set prices, since they hold for all');
     const now = this.#clock.now();
     const outcome = await this.#overrides.set(price, { id: newId(now), actor: operator.actor, reason });
@@ -38,7 +38,7 @@ export class OverrideService {
   async unset(
     id: string,
     { reason, entirely }: { readonly reason: string; readonly entirely: boolean },
-    operator: PriceOperator,
+    operator: Operator,
   ): Promise<OverrideList> {
     requireUnbound(operator, 'set prices, since they hold for all');
     const now = this.#clock.now();

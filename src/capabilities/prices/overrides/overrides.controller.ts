@@ -21,10 +21,10 @@ import {
   ApiTags,
 } from '@nestjs/swagger';
 import type { ApiKeyIdentity } from '../../../http/api-key-identity.ts';
+import { operatorOf, requireUnbound } from '../../../http/operator.ts';
 import { Caller, RequireScope } from '../../../http/caller.ts';
 import { jsonOf } from '../../../http/json-content.ts';
 import { parseRequest } from '../../../http/request-faults.ts';
-import type { PriceOperator } from '../reprice/reprice-service.ts';
 import {
   type OverrideDocument,
   type OverrideList,
@@ -50,14 +50,15 @@ export class OverridesController {
   @ApiOperation({
     operationId: 'listPriceOverrides',
     summary: 'The prices that operators have set',
-    description: 'Own prices of the configuration come before them, lists after them.',
+    description: 'Own prices of the configuration come before them, lists after them. Not for keys bound to a team.',
   })
   @ApiResponse({
     status: 200,
     description: 'In the order in which they were set.',
     content: jsonOf('PriceOverrideList'),
   })
-  async list(): Promise<OverrideList> {
+  async list(@Caller() caller: ApiKeyIdentity): Promise<OverrideList> {
+    requireUnbound(caller, 'see the prices that are agreed for all');
     return await this.#service.list();
   }
 
@@ -112,8 +113,4 @@ export class OverridesController {
     const { reason, entirely } = parseRequest(unsetOverrideSchema, query);
     return await this.#service.unset(id, { reason, entirely: entirely === 'true' }, operatorOf(caller));
   }
-}
-
-function operatorOf({ name, id, team }: ApiKeyIdentity): PriceOperator {
-  return { actor: `key:${name}:${id}`, ...(team === undefined ? {} : { team }) };
 }

@@ -1,4 +1,5 @@
-import { AppError } from '../../../kernel/app-error.ts';
+import { type Operator, requireUnbound } from '../../../http/operator.ts';
+import { invalidRequest } from '../../../http/request-faults.ts';
 import type { Clock } from '../../../kernel/clock.ts';
 import { newId, type Uuid } from '../../../kernel/ids.ts';
 import { priceOfStoredCall, type StoredCallPricing } from '../../../engine/calls/price-of-stored-call.ts';
@@ -20,12 +21,6 @@ import { RepriceTally } from './reprice-tally.ts';
  * only calls whose rows still say what was read: whoever dies in the middle, or runs beside another, leaves every call with the cost of
  * before or with the new one and its record. A call that costs what it did is left alone, so the same again changes nothing.
  */
-
-/** Who acts: the name for the audit, and the team that the key is bound to, if there is one: such a key prices nothing anew. */
-export interface PriceOperator {
-  readonly actor: string;
-  readonly team?: string | undefined;
-}
 
 export interface RepriceServiceOptions {
   readonly ledger: RepriceLedger;
@@ -58,17 +53,28 @@ export class RepriceService {
     this.#options = options;
   }
 
-  /** Throws MILLRACE_FORBIDDEN for an operator of one team. */
+  /**
+   * Throws MILLRACE_FORBIDDEN for an operator of one team, and MILLRACE_REQUEST_INVALID where it goes on with an operation that is
+   * another one's.
+   */
   async reprice(
     request: RepriceRequest,
-    operator: PriceOperator,
+    operator: Operator,
     bounds: RepriceBounds,
   ): Promise<RepriceReport> {
     requireUnbound(operator, 'price calls anew, since that moves money in limits of spend');
     const { ledger, pricer, clock, rowsAtOnce = defaultRowsAtOnce } = this.#options;
+    const { operationId } = request;
+    if (operationId !== undefined && (await ledger.isOfAnother(operationId, operator.actor)))
+      throw invalidRequest([
+        {
+          field: 'operationId',
+          problem: 'is no repricing of yours: take that of the answer before, or leave it out',
+        },
+      ]);
     const range = rangeOf(request);
     const operation = {
-      id: request.operationId ?? newId(clock.now()),
+      id: operationId ?? newId(clock.now()),
       actor: operator.actor,
       reason: request.reason,
       priceBook: pricer.version,
@@ -141,15 +147,6 @@ interface SliceWork {
     readonly priceBook: string;
   };
   readonly tally: RepriceTally;
-}
-
-/** Refuses an operator of one team. */
-export function requireUnbound({ team }: PriceOperator, what: string): void {
-  if (team === undefined) return;
-  throw new AppError(
-    'MILLRACE_FORBIDDEN',
-    `This API key belongs to the team "${team}"; only one without a team may ${what}.`,
-  );
 }
 
 function rangeOf({ from, to, provider, model, team }: RepriceRequest): RepricingRange {
