@@ -40,7 +40,7 @@ const entries: readonly BillEntry[] = [
   entry(3, 'anthropic', '0.00119655'),
 ];
 
-const read = (provider: BillProvider, ...forms: readonly BillForm[]): Bill =>
+const read = (provider: BillProvider, ...forms: readonly BillForm[]): Promise<Bill> =>
   readBill(
     provider,
     forms.map((form) => ({ name: `${form}.json`, text: providerBill(form, entries) })),
@@ -50,9 +50,9 @@ const total = (bill: Bill): string =>
   formatUsd(sumUsd([...bill.costs, ...bill.requests].map(({ amountUsd }) => amountUsd)));
 
 /** What is said of a bill that is refused. */
-function refusal(provider: BillProvider, ...texts: readonly string[]): AppError {
+async function refusal(provider: BillProvider, ...texts: readonly string[]): Promise<AppError> {
   try {
-    readBill(
+    await readBill(
       provider,
       texts.map((text, index) => ({ name: `file ${index + 1}`, text })),
     );
@@ -67,27 +67,30 @@ describe('a bill', () => {
   it.each([
     ['openai', '0.00065915', ['openai-usage', 'openai-costs']],
     ['anthropic', '0.0023921', ['anthropic-usage', 'anthropic-costs']],
-  ] as const)('of %s is read to the last decimal, by day, model, class and tier', (provider, usd, forms) => {
-    const bill = read(provider, ...forms);
-    expect(total(bill)).toBe(usd);
-    expect(bill.days).toEqual(['2026-03-01', '2026-03-02']);
-    expect(bill.notices).toEqual([]);
-    const [first] = bill.usage;
-    expect(first).toMatchObject({ day: '2026-03-01', tokens: { cache_read: 128 } });
-    expect(first?.tier).toBe('default');
-    expect(new Set(bill.costs.map(({ meter }) => meter))).toEqual(
-      new Set(
-        provider === 'openai'
-          ? ['input', 'cache_read', 'output']
-          : ['input', 'cache_read', 'cache_write_5m', 'cache_write_1h', 'output'],
-      ),
-    );
-  });
+  ] as const)(
+    'of %s is read to the last decimal, by day, model, class and tier',
+    async (provider, usd, forms) => {
+      const bill = await read(provider, ...forms);
+      expect(total(bill)).toBe(usd);
+      expect(bill.days).toEqual(['2026-03-01', '2026-03-02']);
+      expect(bill.notices).toEqual([]);
+      const [first] = bill.usage;
+      expect(first).toMatchObject({ day: '2026-03-01', tokens: { cache_read: 128 } });
+      expect(first?.tier).toBe('default');
+      expect(new Set(bill.costs.map(({ meter }) => meter))).toEqual(
+        new Set(
+          provider === 'openai'
+            ? ['input', 'cache_read', 'output']
+            : ['input', 'cache_read', 'cache_write_5m', 'cache_write_1h', 'output'],
+        ),
+      );
+    },
+  );
 
-  it('of OpenRouter is read by the day, or request by request', () => {
-    const activity = read('openrouter', 'openrouter-activity');
+  it('of OpenRouter is read by the day, or request by request', async () => {
+    const activity = await read('openrouter', 'openrouter-activity');
     expect(activity.usage[0]).toMatchObject({ model: 'anthropic/claude-haiku-4-5-20251001', requests: 1 });
-    const generations = read('openrouter', 'openrouter-generations');
+    const generations = await read('openrouter', 'openrouter-generations');
     expect(total(generations)).toBe('0.00305125');
     expect(generations.requests[0]).toMatchObject({
       requestId: 'req_0',
@@ -95,7 +98,7 @@ describe('a bill', () => {
     });
   });
 
-  it('takes amounts as numbers by their digits, with exponents, and as texts', () => {
+  it('takes amounts as numbers by their digits, with exponents, and as texts', async () => {
     const page = (value: string) =>
       `{"object":"page","data":[{"start_time":1772323200,"end_time":1772409600,"results":[{"object":"organization.costs.result","amount":{"value":${value},"currency":"usd"},"line_item":"m, input"}]}],"has_more":false}`;
     for (const [written, exact] of [
@@ -105,16 +108,16 @@ describe('a bill', () => {
       ['"0.30000000000000000001"', '0.30000000000000000001'],
       ['-2.50', '-2.5'],
     ] as const) {
-      expect(total(readBill('openai', [{ name: 'bill', text: page(written) }]))).toBe(exact);
+      expect(total(await readBill('openai', [{ name: 'bill', text: page(written) }]))).toBe(exact);
     }
   });
 
-  it('reads the rows of the analytics endpoints', () => {
+  it('reads the rows of the analytics endpoints', async () => {
     const at = '"starting_at":"2026-11-01T00:00:00Z","ending_at":"2026-11-02T00:00:00Z"';
     const group = '"model":"claude-sonnet-5","service_tier":"priority","api_key_id":"key_1"';
     const costs = `{"data":[{${at},"group":{${group},"token_type":"output_tokens","cost_type":"tokens"},"cost":{"amount":"150.5","currency":"USD","list_amount":"200","requests":null}}],"has_more":false}`;
     const usage = `{"data":[{${at},"group":{${group}},"usage":{"uncached_input_tokens":5,"cache_read_input_tokens":0,"cache_creation":{"ephemeral_5m_input_tokens":0,"ephemeral_1h_input_tokens":0},"output_tokens":9,"requests":2}}],"has_more":false}`;
-    const bill = readBill('anthropic', [
+    const bill = await readBill('anthropic', [
       { name: 'costs', text: costs },
       { name: 'usage', text: usage },
     ]);
@@ -123,12 +126,12 @@ describe('a bill', () => {
     expect(bill.usage[0]).toMatchObject({ requests: 2, tokens: { output: 9 } });
   });
 
-  it('names kinds of usage that are not known, and keeps their amounts', () => {
+  it('names kinds of usage that are not known, and keeps their amounts', async () => {
     const text = providerBill('openai-costs', entries).replace(
       'gpt-5-mini-2025-08-07, output',
       'holographic sessions',
     );
-    const bill = readBill('openai', [{ name: 'costs', text }]);
+    const bill = await readBill('openai', [{ name: 'costs', text }]);
     expect(bill.notices).toEqual(['line item "holographic sessions"']);
     expect(bill.costs.find(({ meter }) => meter === 'unknown')).toMatchObject({
       name: 'holographic sessions',
@@ -168,28 +171,117 @@ describe('a bill that is no bill', () => {
     ],
     ['usage without costs', providerBill('openai-usage', entries), 'says what was used, not what it cost'],
     ['a lone surrogate', '{"object":"\\ud800"}', 'holds what no text may hold'],
-  ])('is refused for %s, with the line and the field', (_, text, problem) => {
-    const { code, message } = refusal('openai', text);
+  ])('is refused for %s, with the line and the field', async (_, text, problem) => {
+    const { code, message } = await refusal('openai', text);
     expect(message).toContain(problem);
     expect(code).toBe('MILLRACE_BILL_INVALID');
   });
 
-  it('names the line on which the object of the field begins, and its path', () => {
+  it('names the line on which the object of the field begins, and its path', async () => {
     const lines = costs.split('\n');
     const line = lines.findIndex((text) => text.includes('"amount"'));
     const text = costs.replace('"usd"', '"eur"');
-    expect(refusal('openai', text).message).toContain(
+    expect((await refusal('openai', text)).message).toContain(
       `file 1, line ${line + 1}, data.0.results.0.amount.currency: is no currency`,
     );
   });
 
-  it('is refused when a page stands in it twice', () => {
-    expect(refusal('openai', costs, costs).message).toContain('is a page in it twice?');
+  it('is refused when a page stands in it twice', async () => {
+    expect((await refusal('openai', costs, costs)).message).toContain('is a page in it twice?');
   });
 
-  it('is refused when it is too deep, and takes no prototype from it', () => {
-    expect(refusal('openai', `${'['.repeat(20)}${']'.repeat(20)}`).code).toBe('MILLRACE_BILL_TOO_LARGE');
-    expect(refusal('openai', '{"__proto__":{"object":"page"},"data":[]}').code).toBe('MILLRACE_BILL_INVALID');
-    expect(refusal('openrouter', `{"data":[${'{},'.repeat(10)}{}]}`).code).toBe('MILLRACE_BILL_INVALID');
+  it('is refused when it is too deep, and takes no prototype from it', async () => {
+    expect((await refusal('openai', `${'['.repeat(20)}${']'.repeat(20)}`)).code).toBe(
+      'MILLRACE_BILL_TOO_LARGE',
+    );
+    expect((await refusal('openai', '{"__proto__":{"object":"page"},"data":[]}')).code).toBe(
+      'MILLRACE_BILL_INVALID',
+    );
+    expect((await refusal('openrouter', `{"data":[${'{},'.repeat(10)}{}]}`)).code).toBe(
+      'MILLRACE_BILL_INVALID',
+    );
+  });
+});
+
+describe('a bill that would take long to read', () => {
+  const bucket = (from: number, to: number, results = '') =>
+    `{"start_time":${from},"end_time":${to},"results":[${results}]}`;
+  const page = (data: string) => `{"object":"page","data":[${data}],"has_more":false}`;
+  const day = (n: number) => page(bucket(1_772_323_200 + n * 60, 1_772_323_260 + n * 60));
+
+  it.each([
+    ['four million objects', '{}'.repeat(4_000_000), 'file 1, line 1, object: is "page"'],
+    ['four million numbers', `[${'1,'.repeat(3_900_000)}1]`, 'file 1, line 1, 0.object: is "page"'],
+    ['more values than it may have', page('1,'.repeat(3_900_000)), 'has more than 500000 values'],
+    ['more documents than it may have', day(0).repeat(5_001), 'has more than 5000 documents'],
+    [
+      'more entries than it may have',
+      `[${Array.from({ length: 5_001 }, (_, n) => day(n)).join(',')}]`,
+      'has more than 5000 documents',
+    ],
+  ])('is refused for %s', async (_, text, problem) => {
+    const { code, message } = await refusal('openai', text);
+    expect(message).toContain(problem);
+    expect(code).toBe('MILLRACE_BILL_INVALID');
+  });
+
+  it('is refused at its first document that is no page, whatever follows', async () => {
+    for (const text of ['{} no JSON', '[{}, no JSON'])
+      expect((await refusal('openai', text)).message).toContain('object: is "page"');
+  });
+
+  it('counts the values of all files', async () => {
+    const half = page(Array.from({ length: 70_000 }, () => bucket(1_772_323_200, 1_772_409_600)).join(','));
+    const { message } = await refusal('openai', half, half);
+    expect(message).toContain('file 2, line 1: has more than 500000 values');
+  });
+
+  it('is refused for buckets that are centuries long', async () => {
+    const centuries = await refusal('openai', page(bucket(100_000_000, 9_999_999_999)));
+    expect([centuries.code, centuries.message]).toEqual([
+      'MILLRACE_BILL_TOO_LARGE',
+      expect.stringContaining('covers more than 366 days'),
+    ]);
+    const all = '"starting_at":"1970-01-01T00:00:00Z","ending_at":"9998-01-01T00:00:00Z"';
+    const rows = await refusal('anthropic', `{"data":[{${all},"results":[]}]}`);
+    expect(rows.code).toBe('MILLRACE_BILL_TOO_LARGE');
+  });
+
+  it('gives other work its turn while it is read', async () => {
+    let turns = 0;
+    const timer = setInterval(() => (turns += 1), 0);
+    try {
+      await refusal('openai', page('1,'.repeat(600_000)));
+    } finally {
+      clearInterval(timer);
+    }
+    expect(turns).toBeGreaterThan(5);
+  });
+});
+
+describe('an amount of a bill', () => {
+  const costs = providerBill('openai-costs', entries);
+
+  it.each(['1e99', '1e12', '999999999999e1', '1e-31', '1000000000000'])(
+    'is refused as %s',
+    async (amount) => {
+      for (const written of [amount, `"${amount}"`]) {
+        const { code, message } = await refusal(
+          'openai',
+          costs.replace(/"value": "[^"]+"/, `"value": ${written}`),
+        );
+        expect(message).toContain('amount.value: is a decimal amount of at most 12 digits before');
+        expect(code).toBe('MILLRACE_BILL_INVALID');
+      }
+    },
+  );
+
+  it.each(['0000-01-01', '1969-12-31'])('is of no day such as %s', async (day) => {
+    const row = `{"date":"${day}","model":"m","usage":1,"requests":1,"prompt_tokens":1,"completion_tokens":1}`;
+    expect((await refusal('openrouter', `{"data":[${row}]}`)).message).toContain('date: is no day');
+    const at = `"starting_at":"${day}T00:00:00Z","ending_at":"${day}T12:00:00Z"`;
+    expect((await refusal('anthropic', `{"data":[{${at},"results":[]}]}`)).message).toContain(
+      'starting_at: lies between 1970 and 9999',
+    );
   });
 });

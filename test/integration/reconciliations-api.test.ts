@@ -87,6 +87,7 @@ describe('POST /v1/reconciliations', () => {
       'files',
     ],
     ['a day that is none', { ...bill, from: '2026-02-30' }, 'from'],
+    ['a day before the first year', { ...bill, from: '0000-01-01' }, 'from'],
     ['days that the bill has not', { ...bill, from: '2026-04-01' }, 'from'],
     ['keys that it does not name', { ...bill, keys: ['key_1'] }, 'keys'],
     ['a field that is not known', { ...bill, force: true }, 'force'],
@@ -108,6 +109,7 @@ describe('POST /v1/reconciliations', () => {
       'MILLRACE_BILL_INVALID',
       422,
     ],
+    ['1e99 dollars', text.replace(/"value": "[^"]+"/, '"value": "1e99"'), 'MILLRACE_BILL_INVALID', 422],
     ['a thousand levels', '['.repeat(1000), 'MILLRACE_BILL_TOO_LARGE', 413],
     ['a prototype', '{"__proto__":{"data":[]},"object":"page"}', 'MILLRACE_BILL_INVALID', 422],
   ])('refuses a bill of %s', async (_, hostile, code, status) => {
@@ -132,6 +134,8 @@ describe('GET /v1/reconciliations', () => {
     'limit=1000',
     'history=maybe',
     'from=yesterday',
+    'from=0000-01-01',
+    'to=0000-12-31',
     'team=x',
   ])('refuses %s', async (query) => {
     expect((await get(`?${query}`)).statusCode).toBe(400);

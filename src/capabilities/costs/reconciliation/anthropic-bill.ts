@@ -8,7 +8,7 @@ import {
   count,
   currency,
   dayOf,
-  daysBetween,
+  CoveredDays,
   digitsAfterPoint,
   maybeCount,
   maybeWord,
@@ -108,7 +108,7 @@ export const readAnthropicPage: PageReader = (document, file) => {
   const { data, has_more } = hasBuckets
     ? readValue(bucketPage, document, file)
     : readValue(rowPage, document, file);
-  const days = new Set<string>();
+  const days = new CoveredDays(file);
   const buckets: string[] = [];
   data.forEach((item, index) => {
     if (item.ending_at <= item.starting_at)
@@ -118,7 +118,7 @@ export const readAnthropicPage: PageReader = (document, file) => {
         `data.${index}.ending_at`,
         'lies behind starting_at',
       );
-    for (const day of daysBetween(item.starting_at, item.ending_at)) days.add(day);
+    days.add(item.starting_at, item.ending_at);
     const day = dayOf(item.starting_at);
     if ('results' in item && Array.isArray(item.results)) {
       if (item.results.length > 0)
@@ -139,7 +139,7 @@ export const readAnthropicPage: PageReader = (document, file) => {
     usage,
     costs,
     requests: [],
-    days: [...days],
+    days: days.list(),
     buckets,
     notices: [...notices],
     digits,

@@ -1,18 +1,22 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { AppError } from '../../../kernel/app-error.ts';
 import { reconciliationErrors } from './bill-errors.ts';
 
 /*
  * The text of a bill as values. It is not parsed by JSON.parse: an amount that is written as a number must not become a
- * float, a fault must name its line, and the depth and the count of values of what a stranger sent have bounds. Numbers are
- * their texts; a name that stands twice in an object is refused, since readers disagree about which one counts.
+ * float, a fault must name its line, and the depth and the count of values of what a stranger sent have bounds. It is read
+ * in slices, and other work has its turn between them. Numbers are their texts; a name that stands twice in an object is refused, since readers disagree about which one counts.
  */
 
 /** A number as it is written. */
 export class NumberText {
   readonly text: string;
+  /** The line, from 1, on which it stands. */
+  readonly line: number;
 
-  constructor(text: string) {
+  constructor(text: string, line: number) {
     this.text = text;
+    this.line = line;
   }
 }
 
@@ -36,30 +40,61 @@ export function partOf(
   return { value: part, lineOf: (more) => lineOf([...place, ...more]), path: [...path, ...place] };
 }
 
-export interface BillTextLimits {
+/** What a bill may have. */
+export interface BillLimits {
+  /** Of one file. */
   readonly maxCharacters: number;
+  /** Documents, or entries of an array that stands around them, of one file. */
+  readonly maxDocuments: number;
+  /** JSON values of all files together. */
   readonly maxValues: number;
   readonly maxDepth: number;
 }
 
-const defaultLimits: BillTextLimits = { maxCharacters: 67_108_864, maxValues: 4_000_000, maxDepth: 16 };
+/** The limits of a bill that is sent to the API. */
+export const requestBillLimits: BillLimits = {
+  maxCharacters: 8_388_608,
+  maxDocuments: 5_000,
+  maxValues: 500_000,
+  maxDepth: 16,
+};
+
+/** The limits of a bill that an operator's command reads. */
+export const commandBillLimits: BillLimits = {
+  maxCharacters: 67_108_864,
+  maxDocuments: 50_000,
+  maxValues: 4_000_000,
+  maxDepth: 16,
+};
+
+/** How many values the files of a bill have had so far. */
+export interface ValueCount {
+  values: number;
+}
+
+/** After so many values other work has its turn. */
+const sliceValues = 10_000;
 const numberPattern = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 const stringPattern = /"(?:[^"\\\p{Cc}]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/uy;
 const maxNumberCharacters = 64;
 const maxTextCharacters = 4_096;
 
 /**
- * The documents of the text: one JSON value, or several one after the other, as JSON Lines have them. Throws MILLRACE_BILL_INVALID
- * and MILLRACE_BILL_TOO_LARGE.
+ * The documents of the text, each as soon as it is read: one JSON value, or several one after the other, as JSON Lines have
+ * them; an array stands for its entries. Throws MILLRACE_BILL_INVALID and MILLRACE_BILL_TOO_LARGE.
  */
-export function readBillText(text: string, file: string, limits = defaultLimits): readonly BillDocument[] {
+export async function* readBillText(
+  text: string,
+  file: string,
+  limits: BillLimits,
+  counted: ValueCount,
+): AsyncGenerator<BillDocument, void, undefined> {
   if (text.length > limits.maxCharacters)
     throw tooLarge(file, `has more than ${limits.maxCharacters} characters`);
-  const reader = new TextReader(text, file, limits);
-  const documents: BillDocument[] = [];
-  while (!reader.isAtEnd()) documents.push(reader.document());
-  if (documents.length === 0) throw invalidBill(file, 1, '', 'is empty');
-  return documents;
+  for (const document of new TextReader(text, file, limits, counted).documents()) {
+    if (document === undefined) await nextTurn();
+    else yield document;
+  }
 }
 
 /** The refusal of a bill for what stands at a place of it. */
@@ -85,55 +120,84 @@ export function tooLarge(file: string, problem: string): AppError {
   );
 }
 
+/** Where the objects and arrays of a document begin. */
+type Lines = Map<object, number>;
+
+/** Reads in steps: at each `undefined` that it yields, other work can have its turn. */
 class TextReader {
   readonly #text: string;
   readonly #file: string;
-  readonly #limits: BillTextLimits;
-  readonly #lines = new WeakMap<object, number>();
+  readonly #limits: BillLimits;
+  readonly #counted: ValueCount;
+  #lines: Lines = new Map();
   #at: number;
   #line = 1;
-  #values = 0;
+  #documents = 0;
 
-  constructor(text: string, file: string, limits: BillTextLimits) {
+  constructor(text: string, file: string, limits: BillLimits, counted: ValueCount) {
     this.#text = text;
     this.#file = file;
     this.#limits = limits;
+    this.#counted = counted;
     this.#at = text.startsWith('\ufeff') ? 1 : 0;
   }
 
-  isAtEnd(): boolean {
+  *documents(): Generator<BillDocument | undefined, void, undefined> {
+    let isEmpty = true;
+    for (; !this.#isAtEnd(); isEmpty = false) {
+      if (this.#text[this.#at] === '[') yield* this.#entries();
+      else yield yield* this.#document(0);
+    }
+    if (isEmpty) throw invalidBill(this.#file, 1, '', 'is empty');
+  }
+
+  *#entries(): Generator<BillDocument | undefined, void, undefined> {
+    this.#count();
+    this.#at += 1;
+    if (this.#take(']')) return;
+    for (let index = 0; ; index += 1) {
+      this.#skip();
+      yield { ...(yield* this.#document(1)), path: [index] };
+      if (this.#take(']')) return;
+      if (!this.#take(',')) throw this.#fault('a "," or "]" is missing');
+    }
+  }
+
+  *#document(depth: number): Generator<undefined, BillDocument, undefined> {
+    this.#documents += 1;
+    const { maxDocuments } = this.#limits;
+    if (this.#documents > maxDocuments) throw this.#tooMany(`${maxDocuments} documents`);
+    const first = this.#line;
+    const lines: Lines = new Map();
+    this.#lines = lines;
+    const value = yield* this.#value(depth);
+    return { value, lineOf: (path) => lineAt(lines, value, path) ?? first };
+  }
+
+  #isAtEnd(): boolean {
     this.#skip();
     return this.#at >= this.#text.length;
   }
 
-  document(): BillDocument {
-    const first = this.#line;
-    const value = this.#value(0);
-    return { value, lineOf: (path) => this.#lineOf(value, path) ?? first };
+  #count(): void {
+    this.#counted.values += 1;
+    const { maxValues } = this.#limits;
+    if (this.#counted.values > maxValues) throw this.#tooMany(`${maxValues} values`);
   }
 
-  #lineOf(value: unknown, path: readonly PropertyKey[]): number | undefined {
-    let line: number | undefined;
-    let at = value;
-    for (const step of [undefined, ...path]) {
-      if (step !== undefined) at = typeof at === 'object' && at !== null ? Reflect.get(at, step) : undefined;
-      if (typeof at !== 'object' || at === null) break;
-      line = this.#lines.get(at) ?? line;
-    }
-    return line;
-  }
-
-  #value(depth: number): unknown {
+  *#value(depth: number): Generator<undefined, unknown, undefined> {
     this.#skip();
-    this.#values += 1;
-    const { maxValues, maxDepth } = this.#limits;
-    if (this.#values > maxValues) throw tooLarge(this.#file, `has more than ${maxValues} values`);
+    this.#count();
+    if (this.#counted.values % sliceValues === 0) yield undefined;
+    const { maxDepth } = this.#limits;
     const next = this.#text[this.#at];
-    if (next === '{' || next === '[') {
-      if (depth >= maxDepth)
-        throw tooLarge(this.#file, `is nested deeper than ${maxDepth} levels on line ${this.#line}`);
-      return next === '{' ? this.#object(depth + 1) : this.#array(depth + 1);
-    }
+    if (next !== '{' && next !== '[') return this.#scalar(next);
+    if (depth >= maxDepth)
+      throw tooLarge(this.#file, `is nested deeper than ${maxDepth} levels on line ${this.#line}`);
+    return yield* next === '{' ? this.#object(depth + 1) : this.#array(depth + 1);
+  }
+
+  #scalar(next: string | undefined): unknown {
     if (next === '"') return this.#string();
     for (const [word, value] of words) {
       if (!this.#text.startsWith(word, this.#at)) continue;
@@ -143,7 +207,7 @@ class TextReader {
     return this.#number();
   }
 
-  #object(depth: number): object {
+  *#object(depth: number): Generator<undefined, object, undefined> {
     const object: Record<string, unknown> = {};
     // A name such as "constructor" is a name like any other.
     Object.setPrototypeOf(object, null);
@@ -155,19 +219,19 @@ class TextReader {
       const name = this.#string();
       if (name in object) throw this.#fault(`the name "${name}" stands twice in one object`);
       if (!this.#take(':')) throw this.#fault('a ":" is missing');
-      object[name] = this.#value(depth);
+      object[name] = yield* this.#value(depth);
       if (this.#take('}')) return object;
       if (!this.#take(',')) throw this.#fault('a "," or "}" is missing');
     }
   }
 
-  #array(depth: number): unknown[] {
+  *#array(depth: number): Generator<undefined, unknown[], undefined> {
     const array: unknown[] = [];
     this.#lines.set(array, this.#line);
     this.#at += 1;
     if (this.#take(']')) return array;
     for (;;) {
-      array.push(this.#value(depth));
+      array.push(yield* this.#value(depth));
       if (this.#take(']')) return array;
       if (!this.#take(',')) throw this.#fault('a "," or "]" is missing');
     }
@@ -193,9 +257,7 @@ class TextReader {
     if (found.length > maxNumberCharacters)
       throw this.#fault(`a number has more than ${maxNumberCharacters} characters`);
     this.#at += found.length;
-    const number = new NumberText(found);
-    this.#lines.set(number, this.#line);
-    return number;
+    return new NumberText(found, this.#line);
   }
 
   #take(sign: string): boolean {
@@ -214,9 +276,24 @@ class TextReader {
     }
   }
 
+  #tooMany(what: string): AppError {
+    return this.#fault(`has more than ${what}: split it by days, and reconcile one part after the other`);
+  }
+
   #fault(problem: string): AppError {
     return invalidBill(this.#file, this.#line, '', problem);
   }
+}
+
+function lineAt(lines: Lines, value: unknown, path: readonly PropertyKey[]): number | undefined {
+  let line: number | undefined;
+  let at = value;
+  for (const step of [undefined, ...path]) {
+    if (step !== undefined) at = typeof at === 'object' && at !== null ? Reflect.get(at, step) : undefined;
+    if (typeof at !== 'object' || at === null) break;
+    line = at instanceof NumberText ? at.line : (lines.get(at) ?? line);
+  }
+  return line;
 }
 
 const words: readonly (readonly [string, unknown])[] = [

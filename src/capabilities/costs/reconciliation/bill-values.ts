@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type Usd, usd } from '../../../kernel/money.ts';
-import { type BillDocument, invalidBill, NumberText } from './bill-text.ts';
+import { type BillDocument, invalidBill, NumberText, tooLarge } from './bill-text.ts';
 
 /* What the fields of bills may hold, and how a fault in one is told. */
 
@@ -19,17 +19,17 @@ export const count = number
 /** A count, or null for "not said". */
 export const maybeCount = count.nullish();
 
+const amountProblem = 'is a decimal amount of at most 12 digits before and 30 after the point';
+const amountPattern = /^-?\d{1,12}(?:\.\d{1,30})?$/;
+const writtenPattern = /^-?\d{1,12}(?:\.\d{1,30})?(?:[eE][+-]?\d{1,2})?$/;
+
 /** The digits of an amount, as a text or as a number; never a float. */
 export const amountText = z
   .union([z.string(), number], { error: 'is an amount, as a number or as a text' })
   .transform((value) => (typeof value === 'string' ? value : value.text))
-  .refine(
-    (text) => amountPattern.test(text),
-    'is a decimal amount of at most 12 digits before and 30 after the point',
-  )
-  .transform(plainText);
-
-const amountPattern = /^-?\d{1,12}(?:\.\d{1,30})?(?:[eE][+-]?\d{1,2})?$/;
+  .refine((text) => writtenPattern.test(text), { error: amountProblem, abort: true })
+  .transform(plainText)
+  .refine((text) => amountPattern.test(text), amountProblem);
 
 /** The word of a model, tier or key. */
 export const word = z
@@ -56,10 +56,13 @@ export const seconds = number
   .refine(({ text }) => /^\d{9,10}$/.test(text), 'is a moment in seconds since 1970')
   .transform(({ text }) => new Date(Number(text) * 1000));
 
+const endOfDays = Date.UTC(9999, 11, 31);
+
 /** A moment as RFC 3339 has it. */
 export const instant = z.iso
   .datetime({ offset: true, error: 'is a moment such as 2026-03-01T00:00:00Z' })
-  .transform((text) => new Date(text));
+  .transform((text) => new Date(text))
+  .refine((moment) => moment.getTime() >= 0 && moment.getTime() < endOfDays, 'lies between 1970 and 9999');
 
 /** A page says whether more follow. */
 export const pageFields = { has_more: z.boolean().nullish(), next_page: z.string().nullish() };
@@ -124,10 +127,38 @@ export function dayOf(moment: Date): string {
   return moment.toISOString().slice(0, 10);
 }
 
-/** The days from a moment to before another, in order. */
-export function daysBetween(from: Date, to: Date): readonly string[] {
-  const days: string[] = [];
-  for (let at = Math.floor(from.getTime() / dayMs) * dayMs; at < to.getTime(); at += dayMs)
-    days.push(dayOf(new Date(at)));
-  return days;
+/** The longest period that one bill may cover, in days. */
+export const maxDays = 366;
+
+/** The days that the buckets of a page cover, no more than a bill may cover. */
+export class CoveredDays {
+  readonly #file: string;
+  readonly #days = new Set<string>();
+  /** Of the buckets of one day there may be many: they are counted once. */
+  readonly #spans = new Set<number>();
+
+  constructor(file: string) {
+    this.#file = file;
+  }
+
+  /** Adds the days from a moment to before another. Throws MILLRACE_BILL_TOO_LARGE. */
+  add(from: Date, to: Date): void {
+    const first = Math.floor(from.getTime() / dayMs);
+    const length = Math.ceil(to.getTime() / dayMs) - first;
+    if (length > maxDays) throw this.#tooMany();
+    const span = first * 1000 + length;
+    if (this.#spans.has(span)) return;
+    this.#spans.add(span);
+    for (let day = first; day < first + length; day += 1) this.#days.add(dayOf(new Date(day * dayMs)));
+    if (this.#days.size > maxDays) throw this.#tooMany();
+  }
+
+  /** The days, as they were added. */
+  list(): readonly string[] {
+    return [...this.#days];
+  }
+
+  #tooMany(): Error {
+    return tooLarge(this.#file, `covers more than ${maxDays} days`);
+  }
 }

@@ -5,6 +5,7 @@ import { readOverlayFile } from '../../../pricing/overlay.ts';
 import { packagedPriceBook } from '../../../pricing/packaged-price-book.ts';
 import type { Installation } from '../../../terminal/installation.ts';
 import type { CostSettings } from '../cost-settings.ts';
+import { commandBillLimits } from './bill-text.ts';
 import { BillComparison } from './bill-comparison.ts';
 import { CallSettlements } from './call-settlements.ts';
 import { LedgerUsage } from './ledger-usage.ts';
@@ -46,6 +47,7 @@ export async function withReconciliations<Result>(
         }),
         exportLagSeconds: async () => (await new ExportLedger(database).backlog()).oldestSeconds,
         clock,
+        billLimits: commandBillLimits,
       }),
     ),
   );

@@ -8,7 +8,7 @@ import {
   count,
   currency,
   dayOf,
-  daysBetween,
+  CoveredDays,
   digitsAfterPoint,
   maybeCount,
   maybeWord,
@@ -103,11 +103,13 @@ export const readOpenaiPage: PageReader = (document, file) => {
   const costs: CostLine[] = [];
   const notices = new Set<string>();
   const buckets: string[] = [];
+  const days = new CoveredDays(file);
   let digits = 0;
   let form: BillPart['form'] = 'openai';
   page.data.forEach((bucket, b) => {
     if (bucket.end_time <= bucket.start_time)
       throw invalidBill(file, document.lineOf(['data', b]), `data.${b}.end_time`, 'lies behind start_time');
+    days.add(bucket.start_time, bucket.end_time);
     const kinds = new Set(bucket.results.map((result) => result.object));
     buckets.push(...[...kinds].map((kind) => `${kind} from ${bucket.start_time.toISOString()}`));
     bucket.results.forEach((result, r) => {
@@ -133,13 +135,12 @@ export const readOpenaiPage: PageReader = (document, file) => {
       }
     });
   });
-  const days = page.data.flatMap(({ start_time, end_time }) => daysBetween(start_time, end_time));
   return {
     form,
     usage,
     costs,
     requests: [],
-    days,
+    days: days.list(),
     buckets,
     notices: [...notices],
     digits,

@@ -7,6 +7,7 @@ import {
   count,
   dayOf,
   digitsAfterPoint,
+  instant,
   maybeCount,
   readValue,
   usdOf,
@@ -32,9 +33,7 @@ const activitySchema = z.looseObject({
 const generationSchema = z.looseObject({
   id: word,
   model: word,
-  created_at: z.iso
-    .datetime({ offset: true, error: 'is a moment such as 2026-03-01T00:00:00Z' })
-    .transform((text) => new Date(text)),
+  created_at: instant,
   total_cost: amountText,
   native_tokens_prompt: maybeCount,
   native_tokens_completion: maybeCount,
@@ -61,7 +60,8 @@ export const readOpenrouterPage: PageReader = (document, file) => {
     if (typeof value === 'object' && value !== null && 'date' in value) {
       const activity = readValue(activitySchema, row, file);
       const day = activity.date.slice(0, 10);
-      if (Number.isNaN(Date.parse(day))) throw invalidBill(file, row.lineOf([]), 'date', 'is no day');
+      if (day < '1970-01-01' || Number.isNaN(Date.parse(day)))
+        throw invalidBill(file, row.lineOf([]), 'date', 'is no day');
       digits = Math.max(digits, digitsAfterPoint(activity.usage));
       usage.push({
         place,

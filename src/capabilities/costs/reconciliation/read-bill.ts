@@ -1,8 +1,16 @@
 import type { Bill, BillProvider } from './bill.ts';
 import type { BillPart, PageReader } from './bill-part.ts';
 import { readAnthropicPage } from './anthropic-bill.ts';
-import { type BillDocument, invalidBill, partOf, readBillText, tooLarge } from './bill-text.ts';
-import { unitOf } from './bill-values.ts';
+import {
+  type BillDocument,
+  type BillLimits,
+  invalidBill,
+  readBillText,
+  requestBillLimits,
+  tooLarge,
+  type ValueCount,
+} from './bill-text.ts';
+import { maxDays, unitOf } from './bill-values.ts';
 import { readOpenaiPage } from './openai-bill.ts';
 import { readOpenrouterPage } from './openrouter-bill.ts';
 
@@ -21,27 +29,28 @@ const readers: Readonly<Record<BillProvider, PageReader>> = {
 const maxLines = 1_000_000;
 /** Of what was not understood. */
 const maxNotices = 100;
-/** The longest period that one bill may cover. */
-const maxDays = 366;
 
-/** The bill in the files. Throws MILLRACE_BILL_INVALID and MILLRACE_BILL_TOO_LARGE. */
-export function readBill(provider: BillProvider, files: readonly BillFile[]): Bill {
+/** The bill in the files. Other work has its turn while it is read. Throws MILLRACE_BILL_INVALID and MILLRACE_BILL_TOO_LARGE. */
+export async function readBill(
+  provider: BillProvider,
+  files: readonly BillFile[],
+  limits: BillLimits = requestBillLimits,
+): Promise<Bill> {
   const parts: BillPart[] = [];
   const incomplete = new Map<string, string>();
   const buckets = new Set<string>();
+  const counted: ValueCount = { values: 0 };
   let count = 0;
   for (const { name, text } of files) {
-    for (const document of readBillText(text, name)) {
-      for (const page of pagesOf(document)) {
-        const part = readers[provider](page, name);
-        parts.push(part);
-        refuseRepeats(part, buckets, page, name);
-        count += part.usage.length + part.costs.length + part.requests.length;
-        if (count > maxLines) throw tooLarge(name, `brings the bill to more than ${maxLines} lines`);
-        // Pages follow each other: the last one of a form ends it.
-        if (part.hasMore) incomplete.set(part.form, name);
-        else incomplete.delete(part.form);
-      }
+    for await (const page of readBillText(text, name, limits, counted)) {
+      const part = readers[provider](page, name);
+      parts.push(part);
+      refuseRepeats(part, buckets, page, name);
+      count += part.usage.length + part.costs.length + part.requests.length;
+      if (count > maxLines) throw tooLarge(name, `brings the bill to more than ${maxLines} lines`);
+      // Pages follow each other: the last one of a form ends it.
+      if (part.hasMore) incomplete.set(part.form, name);
+      else incomplete.delete(part.form);
     }
   }
   for (const [form, name] of incomplete)
@@ -76,11 +85,6 @@ function refuseRepeats(part: BillPart, buckets: Set<string>, page: BillDocument,
   }
 }
 
-function pagesOf(document: BillDocument): readonly BillDocument[] {
-  const { value } = document;
-  return Array.isArray(value) ? value.map((_, index) => partOf(document, [index])) : [document];
-}
-
 function billOf(provider: BillProvider, parts: readonly BillPart[]): Bill {
   const forms = [...new Set(parts.map(({ form }) => form))].toSorted();
   const notices = [...new Set(parts.flatMap((part) => part.notices))].toSorted();
@@ -95,6 +99,6 @@ function billOf(provider: BillProvider, parts: readonly BillPart[]): Bill {
       notices.length > maxNotices
         ? [...notices.slice(0, maxNotices), `${notices.length - maxNotices} more`]
         : notices,
-    unitUsd: unitOf(Math.max(0, ...parts.map((part) => part.digits))),
+    unitUsd: unitOf(parts.reduce((most, { digits }) => Math.max(most, digits), 0)),
   };
 }

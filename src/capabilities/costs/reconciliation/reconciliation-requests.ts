@@ -7,7 +7,9 @@ import type { ReconciliationRequest } from './reconciliation-service.ts';
 
 /* What is sent to the API, and what commands make of their options. */
 
-const day = z.iso.date({ error: 'is a day such as 2026-03-01' });
+const day = z.iso
+  .date({ error: 'is a day such as 2026-03-01' })
+  .refine((text) => text >= '0001-01-01', 'is a day from 0001-01-01');
 const word = z
   .string()
   .min(1, 'is not empty')

@@ -5,6 +5,7 @@ import { isUuid, newId } from '../../../kernel/ids.ts';
 import { formatUsd, sumUsd } from '../../../kernel/money.ts';
 import { invalidRequest } from '../../../http/request-faults.ts';
 import type { Bill, BillProvider } from './bill.ts';
+import type { BillLimits } from './bill-text.ts';
 import { dayOf } from './bill-values.ts';
 import type { BillComparison } from './bill-comparison.ts';
 import type { CallSettlements, SettlementOperator } from './call-settlements.ts';
@@ -49,6 +50,8 @@ export interface ReconciliationServiceOptions {
   readonly settlements: CallSettlements;
   readonly exportLagSeconds: () => Promise<number>;
   readonly clock: Clock;
+  /** What a bill may have. Absent: what one that is sent to the API may have. */
+  readonly billLimits?: BillLimits;
   /** How many are under way at once. Absent: as many as are asked for. */
   readonly limiter?: Pick<ConcurrencyLimiter, 'run'>;
 }
@@ -83,8 +86,8 @@ export class ReconciliationService {
     request: ReconciliationRequest,
     { actor }: ReconciliationOperator,
   ): Promise<ReconciliationReport> {
-    const { comparison, ledger, clock, exportLagSeconds } = this.#options;
-    const bill = within(readBill(request.provider, request.files), request);
+    const { comparison, ledger, clock, exportLagSeconds, billLimits } = this.#options;
+    const bill = within(await readBill(request.provider, request.files, billLimits), request);
     refuseKeys(bill, request.keys);
     const accounts = request.accounts.length === 0 ? [request.provider] : request.accounts.toSorted();
     const keys = request.keys.toSorted();

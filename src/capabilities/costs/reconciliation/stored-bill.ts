@@ -63,13 +63,14 @@ export function billOfDay(bill: Bill, day: string): Bill {
 
 /** Some days of the bill. */
 export function billOfDays(bill: Bill, days: readonly string[]): Bill {
-  const isOf = (one: { readonly day: string }): boolean => days.includes(one.day);
+  const asked = new Set(days);
+  const isOf = (one: { readonly day: string }): boolean => asked.has(one.day);
   return {
     ...bill,
     usage: bill.usage.filter(isOf),
     costs: bill.costs.filter(isOf),
     requests: bill.requests.filter(isOf),
-    days: bill.days.filter((day) => days.includes(day)),
+    days: bill.days.filter((day) => asked.has(day)),
   };
 }
 
