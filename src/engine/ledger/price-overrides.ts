@@ -237,9 +237,7 @@ async function readFrom(executor: SqlExecutor): Promise<SetPrices> {
   return { overrides, unreadable };
 }
 
-function readEntry(
-  text: string,
-): Pick<PriceOverride, 'entry' | 'price'> | { readonly problem: string } {
+function readEntry(text: string): Pick<PriceOverride, 'entry' | 'price'> | { readonly problem: string } {
   let entry: OverrideEntry;
   try {
     entry = JSON.parse(text) as OverrideEntry;

@@ -64,26 +64,28 @@ const overrideSchema = z.object({
   state: z.enum(['in_force', 'to_come', 'over']),
 });
 
+/** A row that is left out. */
+export const unreadableSchema = z.object({
+  id: z.uuid(),
+  problem: z.string().describe('Why it cannot be read.'),
+  text: z.string().describe('The price as it is stored.'),
+  actor: z.string(),
+  reason: z.string(),
+  setAt: z.iso.datetime(),
+});
+
 /** The answer of GET /v1/prices/overrides. */
 export const overrideListSchema = z.object({
   overrides: z.array(overrideSchema),
   unreadable: z
-    .array(
-      z.object({
-        id: z.uuid(),
-        problem: z.string().describe('Why it cannot be read.'),
-        text: z.string().describe('The price as it is stored.'),
-        actor: z.string(),
-        reason: z.string(),
-        setAt: z.iso.datetime(),
-      }),
-    )
+    .array(unreadableSchema)
     .describe('Prices that cannot be read, or overlap another: they are left out until they are removed.'),
 });
 /** The answer about one. */
 export const priceOverrideSchema = overrideSchema;
 
 export type OverrideDocument = z.output<typeof overrideSchema>;
+export type UnreadableDocument = z.output<typeof unreadableSchema>;
 export type OverrideList = z.output<typeof overrideListSchema>;
 
 /** The override as it is told. */
@@ -103,6 +105,6 @@ export function unreadableDocument({
   actor,
   reason: why,
   setAt,
-}: UnreadableOverride): OverrideList['unreadable'][number] {
+}: UnreadableOverride): UnreadableDocument {
   return { id, problem, text, actor, reason: why, setAt: setAt.toISOString() };
 }

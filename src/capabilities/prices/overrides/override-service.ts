@@ -4,7 +4,12 @@ import type { Clock } from '../../../kernel/clock.ts';
 import { newId } from '../../../kernel/ids.ts';
 import type { OverrideEntry, PriceOverrides } from '../../../engine/ledger/price-overrides.ts';
 import { type PriceOperator, requireUnbound } from '../reprice/reprice-service.ts';
-import { overrideDocument, type OverrideDocument, type OverrideList, unreadableDocument } from './override-document.ts';
+import {
+  overrideDocument,
+  type OverrideDocument,
+  type OverrideList,
+  unreadableDocument,
+} from './override-document.ts';
 
 /** Prices that operators set while everything runs. All processes follow within seconds. */
 export class OverrideService {

@@ -102,7 +102,12 @@ async function set(context: Context, name: string, options: OverrideOptions): Pr
   const override = await withService(context, options, (service) =>
     service.set(order.price, order.reason, { actor: operatorName(actor) }),
   );
-  print(context, options.json === true ? JSON.stringify(override, undefined, 2) : overridesText({ overrides: [override], unreadable: [] }));
+  print(
+    context,
+    options.json === true
+      ? JSON.stringify(override, undefined, 2)
+      : overridesText({ overrides: [override], unreadable: [] }),
+  );
   tell(
     context,
     'Running processes follow within two seconds. Calls of before keep their cost: "millrace prices reprice".',
