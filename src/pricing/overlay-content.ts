@@ -153,9 +153,7 @@ export function parseOverlayContent(
   }
   const { prices, contracts, units, limits } = parsed.data;
   const faults = [
-    ...overlapping('prices', prices, ({ tier, batch, geography }) =>
-      [tier, batch ? 'batch' : '', geography === 'global' ? '' : geography].filter(Boolean).join(', '),
-    ),
+    ...overlapping('prices', prices, kindOf),
     ...overlapping('contracts', contracts, () => ''),
     ...overlapping('units', units, ({ unit }) => unit),
     ...repeatedLimits(limits),
@@ -183,12 +181,9 @@ function overlapping<T extends SpannedEntry>(
   keyOf: (entry: T) => string,
 ): Fault[] {
   return entries.flatMap((later, laterIndex) => {
-    const isSame = (earlier: T): boolean =>
-      earlier.provider === later.provider &&
-      earlier.model === later.model &&
-      keyOf(earlier) === keyOf(later) &&
-      spansOverlap(earlier, later);
-    const earlierIndex = entries.findIndex((earlier, index) => index < laterIndex && isSame(earlier));
+    const earlierIndex = entries.findIndex(
+      (earlier, index) => index < laterIndex && clash(earlier, later, keyOf),
+    );
     if (earlierIndex < 0) return [];
     const key = keyOf(later);
     const what = `${later.provider}/${later.model}${key === '' ? '' : ` (${key})`}`;
@@ -196,6 +191,25 @@ function overlapping<T extends SpannedEntry>(
       { field: `${list}.${laterIndex}`, problem: `overlaps ${list}.${earlierIndex} in time for ${what}` },
     ];
   });
+}
+
+/** Whether two prices say the same of the same model at the same time. */
+export function entriesClash(left: OverlayEntry, right: OverlayEntry): boolean {
+  return clash(left, right, kindOf);
+}
+
+function clash<T extends SpannedEntry>(left: T, right: T, keyOf: (entry: T) => string): boolean {
+  return (
+    left.provider === right.provider &&
+    left.model === right.model &&
+    keyOf(left) === keyOf(right) &&
+    spansOverlap(left, right)
+  );
+}
+
+/** Which of a model's prices an entry is: tier, mode and place. */
+function kindOf({ tier, batch, geography }: OverlayEntry): string {
+  return [tier, batch ? 'batch' : '', geography === 'global' ? '' : geography].filter(Boolean).join(', ');
 }
 
 function spansOverlap(left: SpannedEntry, right: SpannedEntry): boolean {

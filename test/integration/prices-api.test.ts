@@ -143,6 +143,19 @@ describe('/v1/prices/overrides', () => {
       { ...order, price: { ...price, rates: { uncached_input: 1 } } },
       { ...order, price: { ...price, from: '2026-02-01', until: '2026-01-01' } },
       { ...order, price: { provider: 'openai', model: 'x' } },
+      ...['a\u0000b', 'a\nb', 'a\ud83d', 'a\u202eb', '__proto__'].flatMap((text) =>
+        ['provider', 'model', 'tier', 'geography'].map((field) => ({
+          ...order,
+          price: { ...price, model: 'other', [field]: text },
+        })),
+      ),
+      ...['a\u0000b', 'a\ud83d', 'x'.repeat(2_001)].flatMap((text) =>
+        ['source', 'note'].map((field) => ({ ...order, price: { ...price, model: 'other', [field]: text } })),
+      ),
+      ...['a\u0000b', 'a\nb', 'a\ud83d'].map((reason) => ({
+        price: { ...price, model: 'other' },
+        reason,
+      })),
     ]) {
       expect((await post('/v1/prices/overrides', wrong)).statusCode, JSON.stringify(wrong)).toBe(400);
     }
@@ -154,7 +167,10 @@ describe('/v1/prices/overrides', () => {
     const ended = overrideListSchema.parse((await unset(`${one}?reason=over`)).body);
     expect(ended.overrides).toMatchObject([{ id: one, state: 'over' }]);
     expect((await unset(`${one}?reason=over`)).statusCode).toBe(400);
-    expect((await unset(`${one}?reason=over&entirely=true`)).body).toEqual({ overrides: [] });
+    expect((await unset(`${one}?reason=over&entirely=true`)).body).toEqual({
+      overrides: [],
+      unreadable: [],
+    });
     const { rows } = await fixture.database.query<{ action: string }>({
       name: 'test.prices_audit',
       text: `select action from millrace.operator_actions where action in ('prices.set', 'prices.unset') order by at, id`,

@@ -21,7 +21,7 @@ export async function withCorrectionService<Result>(
 ): Promise<Result> {
   const { priceOverlay: overlay, providers } = settings.models;
   return withLedger(async ({ database, clock }) => {
-    const overrides = catalogueOf(await new PriceOverrides(database).read());
+    const overrides = catalogueOf((await new PriceOverrides(database).read()).overrides);
     const catalogue = await new PriceCatalogues(database).present();
     const pricer = packagedPriceBook({
       ...(overlay === undefined ? {} : { overlay: await readOverlayFile(overlay) }),

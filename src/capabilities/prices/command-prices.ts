@@ -32,7 +32,7 @@ export async function bookOf({
 /** The same, with the prices that operators have set. */
 async function bookWithOverrides({ models: { priceOverlay } }: PriceSettings, database: SqlDatabase) {
   const overlay = priceOverlay === undefined ? undefined : await readOverlayFile(priceOverlay);
-  const overrides = catalogueOf(await new PriceOverrides(database).read());
+  const overrides = catalogueOf((await new PriceOverrides(database).read()).overrides);
   const catalogue = await new PriceCatalogues(database).present();
   return packagedPriceBook({
     ...(overlay === undefined ? {} : { overlay }),

@@ -7,6 +7,7 @@ export const prices = {
   name: 'prices',
   names: priceNames,
   errors: priceErrors,
+  status: async () => (await import('./overrides/override-status.ts')).priceStatus,
   http: async () => (await import('./prices.http.ts')).httpPart,
   open: async () => (await import('./open-prices.ts')).openPrices,
 } as const satisfies Capability;

@@ -4,7 +4,13 @@ import type { Fault } from '../../kernel/app-error.ts';
 import { invariant } from '../../kernel/invariant.ts';
 import type { Uuid } from '../../kernel/ids.ts';
 import { contentDigest, PriceOverlay } from '../../pricing/overlay.ts';
-import { type OverlayEntry, type OverlayInput, parseOverlayContent } from '../../pricing/overlay-content.ts';
+import {
+  entriesClash,
+  entrySpan,
+  type OverlayEntry,
+  type OverlayInput,
+  parseOverlayContent,
+} from '../../pricing/overlay-content.ts';
 import { recordAction } from './operator-action.ts';
 
 /** A price in the format of the overlay, as it is written. */
@@ -21,6 +27,26 @@ export interface PriceOverride {
   readonly reason: string;
   readonly setAt: Date;
 }
+
+/** A row that is left out: no price of the format, or one that overlaps another that was set before it. */
+export interface UnreadableOverride {
+  readonly id: Uuid;
+  /** As it is stored. */
+  readonly text: string;
+  readonly problem: string;
+  readonly actor: string;
+  readonly reason: string;
+  readonly setAt: Date;
+}
+
+/** All rows, each in the order in which they were set. */
+export interface SetPrices {
+  readonly overrides: readonly PriceOverride[];
+  readonly unreadable: readonly UnreadableOverride[];
+}
+
+/** What became of an override that was to end. "removed" also where it had not held for a millisecond. */
+export type EndOutcome = 'ended' | 'removed' | 'not_there' | 'over' | 'unreadable';
 
 /** Who does it, and why. */
 export interface OverrideOperation {
@@ -64,10 +90,10 @@ const insertOverride = named(
    select id from written`,
 );
 
-/** $1 the override, $2 its entry from now on, or null to remove it; $3 the audit's id, $4 actor, $5 reason, $6 the model in words. */
+/** $1 the override, $2 its entry from now on, or null to remove it; $3 the audit's id, $4 actor, $5 reason, $6 the target in words, $7 its entry before, as JSON. */
 const endOverride = named(
   'prices.end_override',
-  `with before as materialized (select o.id, o.entry from millrace.price_overrides o where o.id = $1::uuid for update of o),
+  `with before as materialized (select o.id from millrace.price_overrides o where o.id = $1::uuid for update of o),
    changed as (update millrace.price_overrides o set entry = $2 from before b where o.id = b.id and $2::text is not null),
    gone as (delete from millrace.price_overrides o using before b where o.id = b.id and $2::text is null),
    audited as (
@@ -75,8 +101,8 @@ const endOverride = named(
        id: '$3::uuid',
        actor: '$4',
        action: "'prices.unset'",
-       target: "'price of ' || $6::text",
-       detail: "json_build_object('from', entry::json, 'to', $2::json)",
+       target: '$6::text',
+       detail: "json_build_object('from', $7::json, 'to', $2::json)",
        reason: '$5',
        from: 'before',
      })})
@@ -99,8 +125,8 @@ export class PriceOverrides {
     this.#database = database;
   }
 
-  /** In the order in which they were set. */
-  async read(): Promise<readonly PriceOverride[]> {
+  /** What cannot be read is told beside the rest, and never keeps the rest from being read. */
+  async read(): Promise<SetPrices> {
     return await readFrom(this.#database);
   }
 
@@ -108,8 +134,8 @@ export class PriceOverrides {
   async set(entry: OverrideEntry, { id, actor, reason }: OverrideOperation): Promise<OverrideOutcome> {
     return await this.#database.transaction(async (transaction) => {
       await transaction.query(lockOverrides);
-      const others = await readFrom(transaction);
-      if (others.length >= maxOverrides)
+      const { overrides: others, unreadable } = await readFrom(transaction);
+      if (others.length + unreadable.length >= maxOverrides)
         return {
           kind: 'refused',
           faults: [{ field: 'model', problem: `has no room: there are ${maxOverrides} overrides` }],
@@ -118,31 +144,53 @@ export class PriceOverrides {
       if ('faults' in parsed)
         return { kind: 'refused', faults: parsed.faults.map((fault) => ofEntry(fault, others)) };
       await transaction.query(insertOverride, [id, JSON.stringify(entry), actor, reason, nameOf(entry)]);
-      const override = (await readFrom(transaction)).find((one) => one.id === id);
+      const override = (await readFrom(transaction)).overrides.find((one) => one.id === id);
       invariant(override !== undefined, 'an override that was set is there');
       return { kind: 'set', override };
     });
   }
 
-  /** An override holds until a time, or, without one, never held. False: it is not there. Audited. */
+  /**
+   * An override holds until now, or never held: with `entirely`, or where it has not begun before now. Neither the entry nor the time is
+   * read before the lock is held, so that of two who end it one finds it over. Only `entirely` removes what cannot be read. Audited.
+   */
   async end(
-    override: PriceOverride,
-    until: Date | undefined,
+    target: string,
+    { entirely, now }: { readonly entirely: boolean; readonly now: () => Date },
     operation: OverrideOperation,
-  ): Promise<boolean> {
-    const { entry } = override;
-    const ended = until === undefined ? null : JSON.stringify({ ...entry, until: until.toISOString() });
-    const { id, actor, reason } = operation;
-    const { rows } = await this.#database.query(endOverride, [
-      override.id,
-      ended,
-      id,
-      actor,
-      reason,
-      nameOf(entry),
-    ]);
-    return rows.length === 1;
+  ): Promise<EndOutcome> {
+    return await this.#database.transaction(async (transaction) => {
+      await transaction.query(lockOverrides);
+      const { overrides, unreadable } = await readFrom(transaction);
+      const lost = unreadable.find((one) => one.id === target);
+      if (lost !== undefined) {
+        if (!entirely) return 'unreadable';
+        const name = `price override ${lost.id}, which could not be read`;
+        await writeEnd(transaction, { id: lost.id, name, before: JSON.stringify(lost.text) }, operation);
+        return 'removed';
+      }
+      const override = overrides.find((one) => one.id === target);
+      if (override === undefined) return 'not_there';
+      const { id, entry, price } = override;
+      const at = now();
+      if (overrideState(price, at) === 'over' && !entirely) return 'over';
+      const change = { id, name: `price of ${nameOf(entry)}`, before: JSON.stringify(entry) };
+      if (entirely || at.getTime() <= entrySpan(price).fromMs) {
+        await writeEnd(transaction, change, operation);
+        return 'removed';
+      }
+      const after = JSON.stringify({ ...entry, until: at.toISOString() });
+      await writeEnd(transaction, { ...change, after }, operation);
+      return 'ended';
+    });
   }
+}
+
+/** Whether a price holds at a time. */
+export function overrideState(price: OverlayEntry, at: Date): 'in_force' | 'to_come' | 'over' {
+  const { fromMs, untilMs } = entrySpan(price);
+  if (at.getTime() >= untilMs) return 'over';
+  return at.getTime() < fromMs ? 'to_come' : 'in_force';
 }
 
 /** The overrides as a catalogue; undefined where there is none. */
@@ -154,15 +202,58 @@ export function catalogueOf(overrides: readonly PriceOverride[]): PriceOverlay |
   return new PriceOverlay(`overrides:${contentDigest(JSON.stringify(prices))}`, parsed.content);
 }
 
-async function readFrom(executor: SqlExecutor): Promise<readonly PriceOverride[]> {
+async function writeEnd(
+  transaction: SqlExecutor,
+  change: { readonly id: Uuid; readonly name: string; readonly before: string; readonly after?: string },
+  { id, actor, reason }: OverrideOperation,
+): Promise<void> {
+  const { rows } = await transaction.query(endOverride, [
+    change.id,
+    change.after ?? null,
+    id,
+    actor,
+    reason,
+    change.name,
+    change.before,
+  ]);
+  invariant(rows.length === 1, 'an override that was read under the lock is there');
+}
+
+async function readFrom(executor: SqlExecutor): Promise<SetPrices> {
   const { rows } = await executor.query<OverrideRow>(listOverrides);
-  return rows.map(({ id, entry: text, actor, reason, set_at: setAt }) => {
-    const entry = JSON.parse(text) as OverrideEntry;
-    const parsed = parseOverlayContent({ prices: [entry] });
-    const price = 'content' in parsed ? parsed.content.prices[0] : undefined;
-    invariant(price !== undefined, 'an override that was set is a price');
-    return { id, entry, price, actor, reason, setAt };
-  });
+  const overrides: PriceOverride[] = [];
+  const unreadable: UnreadableOverride[] = [];
+  for (const { id, entry: text, actor, reason, set_at: setAt } of rows) {
+    const row = { id, actor, reason, setAt };
+    const read = readEntry(text);
+    if ('problem' in read) {
+      unreadable.push({ ...row, text, problem: read.problem });
+      continue;
+    }
+    const other = overrides.find(({ price }) => entriesClash(price, read.price));
+    if (other === undefined) overrides.push({ ...row, ...read });
+    else unreadable.push({ ...row, text, problem: `overlaps the override ${other.id} in time` });
+  }
+  return { overrides, unreadable };
+}
+
+function readEntry(text: string): Pick<PriceOverride, 'entry' | 'price'> | { readonly problem: string } {
+  let entry: OverrideEntry;
+  try {
+    entry = JSON.parse(text) as OverrideEntry;
+  } catch {
+    return { problem: 'is not JSON' };
+  }
+  const parsed = parseOverlayContent({ prices: [entry] });
+  if ('faults' in parsed)
+    return {
+      problem: parsed.faults
+        .map(({ field, problem }) => `${field.replace(/^prices\.0\.?/, '')} ${problem}`.trim())
+        .join('; '),
+    };
+  const [price] = parsed.content.prices;
+  invariant(price !== undefined, 'one entry that was read is one price');
+  return { entry, price };
 }
 
 /** A fault by the field of the new entry, and in words about another override. */

@@ -4,7 +4,12 @@ import type { Clock } from '../../../kernel/clock.ts';
 import { newId } from '../../../kernel/ids.ts';
 import type { OverrideEntry, PriceOverrides } from '../../../engine/ledger/price-overrides.ts';
 import { type Operator, requireUnbound } from '../../../http/operator.ts';
-import { overrideDocument, type OverrideDocument, type OverrideList } from './override-document.ts';
+import {
+  overrideDocument,
+  type OverrideDocument,
+  type OverrideList,
+  unreadableDocument,
+} from './override-document.ts';
 
 /** Prices that operators set while everything runs. All processes follow within seconds. */
 export class OverrideService {
@@ -19,7 +24,11 @@ export class OverrideService {
   /** In the order in which they were set. */
   async list(): Promise<OverrideList> {
     const now = this.#clock.now();
-    return { overrides: (await this.#overrides.read()).map((override) => overrideDocument(override, now)) };
+    const { overrides, unreadable } = await this.#overrides.read();
+    return {
+      overrides: overrides.map((override) => overrideDocument(override, now)),
+      unreadable: unreadable.map((one) => unreadableDocument(one)),
+    };
   }
 
   /** Sets a price. Throws MILLRACE_REQUEST_INVALID when another one stands in its way, and MILLRACE_FORBIDDEN. */
@@ -33,7 +42,7 @@ export class OverrideService {
 
   /**
    * Lets a price hold no more from now on; `entirely`: as if it had never held, also when calls are priced anew. One that has not begun
-   * goes entirely. Throws MILLRACE_NOT_FOUND, MILLRACE_REQUEST_INVALID for one that is over, and MILLRACE_FORBIDDEN.
+   * before now goes entirely. What cannot be read goes only entirely. Throws MILLRACE_NOT_FOUND, MILLRACE_REQUEST_INVALID for one that is over, and MILLRACE_FORBIDDEN.
    */
   async unset(
     id: string,
@@ -41,16 +50,20 @@ export class OverrideService {
     operator: Operator,
   ): Promise<OverrideList> {
     requireUnbound(operator, 'set prices, since they hold for all');
-    const now = this.#clock.now();
-    const override = (await this.#overrides.read()).find((one) => one.id === id);
-    if (override === undefined) throw new AppError('MILLRACE_NOT_FOUND', `There is no price override ${id}.`);
-    const { state } = overrideDocument(override, now);
-    if (state === 'over' && !entirely)
+    const ended = await this.#overrides.end(
+      id,
+      { entirely, now: () => this.#clock.now() },
+      { id: newId(this.#clock.now()), actor: operator.actor, reason },
+    );
+    if (ended === 'not_there') throw new AppError('MILLRACE_NOT_FOUND', `There is no price override ${id}.`);
+    if (ended === 'over')
       throw invalidRequest([
         { field: 'id', problem: 'names an override that is over; only entirely would change anything' },
       ]);
-    const until = entirely || state === 'to_come' ? undefined : now;
-    await this.#overrides.end(override, until, { id: newId(now), actor: operator.actor, reason });
+    if (ended === 'unreadable')
+      throw invalidRequest([
+        { field: 'id', problem: 'names an override that cannot be read; only entirely removes it' },
+      ]);
     return await this.list();
   }
 }

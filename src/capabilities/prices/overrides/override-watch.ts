@@ -3,6 +3,7 @@ import type { PriceCatalogues } from '../../../engine/ledger/price-catalogues.ts
 import { catalogueOf, type PriceOverrides } from '../../../engine/ledger/price-overrides.ts';
 import type { ReadCatalogue } from '../../../pricing/catalogue-file.ts';
 import type { LivePriceBook } from '../../../pricing/live-price-book.ts';
+import { LogOnce } from '../../../telemetry/log-once.ts';
 import type { Logger } from '../../../telemetry/logger.ts';
 
 interface OverrideWatchOptions {
@@ -20,6 +21,7 @@ export class OverrideWatch {
     catalogue: undefined,
   };
   #catalogue: ReadCatalogue | undefined;
+  readonly #told = new LogOnce();
 
   constructor(options: OverrideWatchOptions) {
     this.#options = options;
@@ -28,7 +30,15 @@ export class OverrideWatch {
   /** One look; there is never more to do at once. */
   async look(): Promise<boolean> {
     const { overrides, catalogues, book, logger } = this.#options;
-    const set = catalogueOf(await overrides.read());
+    const { overrides: readable, unreadable } = await overrides.read();
+    for (const { id, problem } of unreadable) {
+      if (this.#told.isNew(id))
+        logger.error(
+          { override: id, problem },
+          'a price that was set cannot be read and is left out; "millrace prices unset ID --entirely" removes it',
+        );
+    }
+    const set = catalogueOf(readable);
     const latest = await catalogues.latest();
     if (set?.name === this.#known.overrides && latest === this.#known.catalogue) return false;
     if (latest !== undefined && latest !== this.#known.catalogue)

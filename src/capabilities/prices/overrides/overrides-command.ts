@@ -12,7 +12,7 @@ import {
 import { operatorName } from '../../../terminal/operator-name.ts';
 import { renderTable } from '../../../terminal/text-table.ts';
 import type { PriceSettings } from '../command-prices.ts';
-import { type OverrideDocument, setOverrideSchema, unsetOverrideSchema } from './override-document.ts';
+import { type OverrideList, setOverrideSchema, unsetOverrideSchema } from './override-document.ts';
 import type { OverrideService } from './override-service.ts';
 
 interface OverrideOptions extends StoreOptions {
@@ -71,11 +71,8 @@ function withOperation(command: Command): Command {
 }
 
 async function list(context: Context, options: OverrideOptions): Promise<number> {
-  const { overrides } = await withService(context, options, (service) => service.list());
-  print(
-    context,
-    options.json === true ? JSON.stringify({ overrides }, undefined, 2) : overridesText(overrides),
-  );
+  const found = await withService(context, options, (service) => service.list());
+  print(context, options.json === true ? JSON.stringify(found, undefined, 2) : overridesText(found));
   return exitCodes.ok;
 }
 
@@ -105,7 +102,12 @@ async function set(context: Context, name: string, options: OverrideOptions): Pr
   const override = await withService(context, options, (service) =>
     service.set(order.price, order.reason, { actor: operatorName(actor) }),
   );
-  print(context, options.json === true ? JSON.stringify(override, undefined, 2) : overridesText([override]));
+  print(
+    context,
+    options.json === true
+      ? JSON.stringify(override, undefined, 2)
+      : overridesText({ overrides: [override], unreadable: [] }),
+  );
   tell(
     context,
     'Running processes follow within two seconds. Calls of before keep their cost: "millrace prices reprice".',
@@ -121,13 +123,13 @@ async function unset(context: Context, id: string, options: OverrideOptions): Pr
   const left = await withService(context, options, (service) =>
     service.unset(id, { reason, entirely: entirely === 'true' }, { actor: operatorName(options.actor) }),
   );
-  print(context, options.json === true ? JSON.stringify(left, undefined, 2) : overridesText(left.overrides));
+  print(context, options.json === true ? JSON.stringify(left, undefined, 2) : overridesText(left));
   tell(context, 'Running processes follow within two seconds.');
   return exitCodes.ok;
 }
 
-function overridesText(overrides: readonly OverrideDocument[]): string {
-  if (overrides.length === 0) return 'No price is set.';
+function overridesText({ overrides, unreadable }: OverrideList): string {
+  if (overrides.length + unreadable.length === 0) return 'No price is set.';
   return renderTable(
     [
       { title: 'id' },
@@ -139,18 +141,30 @@ function overridesText(overrides: readonly OverrideDocument[]): string {
       { title: 'by' },
       { title: 'reason' },
     ],
-    overrides.map(
-      ({ id, price: { provider, model, from = 'always', until = '', ...price }, state, actor, reason }) => [
+    [
+      ...overrides.map(
+        ({ id, price: { provider, model, from = 'always', until = '', ...price }, state, actor, reason }) => [
+          id,
+          `${provider}/${model}`,
+          JSON.stringify(price),
+          from,
+          until,
+          state.replaceAll('_', ' '),
+          actor,
+          reason,
+        ],
+      ),
+      ...unreadable.map(({ id, problem, actor, reason }) => [
         id,
-        `${provider}/${model}`,
-        JSON.stringify(price),
-        from,
-        until,
-        state.replaceAll('_', ' '),
+        '',
+        problem,
+        '',
+        '',
+        'unreadable',
         actor,
         reason,
-      ],
-    ),
+      ]),
+    ].map((row) => row.map((cell) => cell.replaceAll(/\s+/gu, ' '))),
   );
 }
 
@@ -159,7 +173,7 @@ function collectRate(
   before: Readonly<Record<string, string>> = {},
 ): Readonly<Record<string, string>> {
   const [name, amount, ...rest] = text.split('=');
-  if (name === undefined || amount === undefined || rest.length > 0)
+  if (name === undefined || name === '__proto__' || amount === undefined || rest.length > 0)
     throw new InvalidArgumentError('Write it as class=dollars, such as text_output=1.25.');
   return { ...before, [name]: amount };
 }
