@@ -63,10 +63,7 @@ export class ReconciliationsController {
   })
   @ApiBody({ required: true, schema: { $ref: '#/components/schemas/ReconciliationRequest' } })
   @ApiResponse({ status: 200, description: 'What was found.', content: jsonOf('ReconciliationReport') })
-  async reconcile(
-    @Body() body: unknown,
-    @Caller() caller: ApiKeyIdentity,
-  ): Promise<ReconciliationReport> {
+  async reconcile(@Body() body: unknown, @Caller() caller: ApiKeyIdentity): Promise<ReconciliationReport> {
     const request = reconciliationOf(parseRequest(reconciliationRequestSchema, body));
     return await this.#service.reconcile(request, operatorOf(caller));
   }

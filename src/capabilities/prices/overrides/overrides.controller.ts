@@ -50,7 +50,8 @@ export class OverridesController {
   @ApiOperation({
     operationId: 'listPriceOverrides',
     summary: 'The prices that operators have set',
-    description: 'Own prices of the configuration come before them, lists after them. Not for keys bound to a team.',
+    description:
+      'Own prices of the configuration come before them, lists after them. Not for keys bound to a team.',
   })
   @ApiResponse({
     status: 200,

@@ -57,11 +57,7 @@ export class RepriceService {
    * Throws MILLRACE_FORBIDDEN for an operator of one team, and MILLRACE_REQUEST_INVALID where it goes on with an operation that is
    * another one's.
    */
-  async reprice(
-    request: RepriceRequest,
-    operator: Operator,
-    bounds: RepriceBounds,
-  ): Promise<RepriceReport> {
+  async reprice(request: RepriceRequest, operator: Operator, bounds: RepriceBounds): Promise<RepriceReport> {
     requireUnbound(operator, 'price calls anew, since that moves money in limits of spend');
     const { ledger, pricer, clock, rowsAtOnce = defaultRowsAtOnce } = this.#options;
     const { operationId } = request;
