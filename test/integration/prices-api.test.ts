@@ -99,7 +99,7 @@ describe('POST /v1/prices/reprice', () => {
     // An entry of the audit that is of something else is nothing to go on with.
     await fixture.database.execute(
       `insert into millrace.operator_actions (id, at, actor, action, target, detail, reason)
-       values ('01970000-0000-7000-8000-000000000001', clock_timestamp(), 'key:eve:1', 'prices.set', 'x', '{}', '')`,
+       values ('01970000-0000-7000-8000-000000000001', clock_timestamp(), 'key:eve:1', 'keys.create', 'x', '{}', '')`,
     );
     const hidden = await post('/v1/prices/reprice', {
       ...body,

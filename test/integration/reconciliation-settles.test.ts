@@ -119,6 +119,17 @@ it.each([
   },
 );
 
+it('nothing is settled that a settled call, billed twice, can explain', async () => {
+  await abandonedCall();
+  const today = new Date().toISOString().slice(0, 10);
+  const sound = { id: 'sound', day: today, model: 'gpt-5-mini', input: 700, output: 9 };
+  await stores.insert([recorded(sound)]);
+  const entries = [billed(sound), billed({ ...sound, id: 'again' })];
+  const report = await reconcile('openai', ['openai-usage', 'openai-costs'], entries, true);
+  expect(report.proven).toEqual([]);
+  expect(await newLines()).toEqual([]);
+});
+
 it('nothing is settled that another call can explain', async () => {
   await abandonedCall();
   await abandonedCall();

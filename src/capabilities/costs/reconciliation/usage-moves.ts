@@ -166,8 +166,9 @@ function surplus(rest: Rest, findTwins: FindTwins, move: Move): readonly UsageMo
   if (fits !== undefined) {
     const [cause, calls] = fits;
     const [only] = calls;
-    // Nobody else can have caused it: no other open call, and no failed one.
-    const isProven = requests === 1 && open === 1 && failed.length === 0 && only?.status === 'unsettled';
+    // Nobody else can have caused it: no other open call, no failed one, and none that was settled for the very same and billed twice.
+    const isAlone = open === 1 && failed.length === 0 && findTwins(tier, tokens).length === 0;
+    const isProven = requests === 1 && isAlone && only?.status === 'unsettled';
     return move(cause, calls).map((one) => (isProven && only !== undefined ? { ...one, proven: only } : one));
   }
   if (open > 0) return move('several', [...unsettled, ...cancelled]);
