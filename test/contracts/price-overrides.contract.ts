@@ -48,7 +48,7 @@ export function priceOverridesContract(name: string, open: () => Promise<SqlData
 
     it('are removed when they end in the millisecond in which they begin', async () => {
       const { id } = await service.set(price({ from: '2026-12-01T12:00:00.000Z' }), 'x', ada);
-      expect((await service.unset(id, why, ada)).overrides).toEqual([]);
+      expect(await service.unset(id, why, ada)).toEqual({ overrides: [], unreadable: [] });
       const later = await service.set(price({ from: '2026-12-01T12:00:00.000Z' }), 'x', ada);
       now = new Date('2026-12-01T12:00:00.001Z');
       await service.unset(later.id, why, ada);

@@ -53,6 +53,7 @@ function report(changes: Partial<Sums> = {}, pending = 0): DemoReport {
       parked: {},
       circuits: [],
       erasures: [],
+      unreadablePrices: [],
       waits: [],
     },
     billedUsd: sums.billed,

@@ -34,6 +34,7 @@ function statusOf(stages: Readonly<Record<string, Partial<MessageCounts>>>): Hos
     parked: {},
     circuits: [],
     erasures: [],
+    unreadablePrices: [],
     waits: [],
   };
 }
