@@ -12,6 +12,8 @@ import {
   digitsAfterPoint,
   maybeCount,
   maybeWord,
+  maxBuckets,
+  maxResults,
   instant,
   pageFields,
   readValue,
@@ -24,21 +26,19 @@ import {
  * Amounts are in cents, with fractions, as texts. https://platform.claude.com/docs/en/api/admin
  */
 
-const bucketPage = z.object({
-  data: z.array(
-    z.object({
-      starting_at: instant,
-      ending_at: instant,
-      results: z.array(z.looseObject({})).max(100_000, 'has at most 100000 results'),
-    }),
-  ),
+const pageSchema = z.object({
+  data: z.array(z.unknown()).max(maxBuckets, `has at most ${maxBuckets} buckets or rows`),
   ...pageFields,
 });
 
-const rowPage = z.object({
-  data: z.array(z.looseObject({ starting_at: instant, ending_at: instant, group: z.looseObject({}) })),
-  ...pageFields,
+// Buckets, results and rows are read one by one: the first that is none ends the reading.
+const bucketSchema = z.object({
+  starting_at: instant,
+  ending_at: instant,
+  results: z.array(z.unknown()).max(maxResults, `has at most ${maxResults} results`),
 });
+
+const rowSchema = z.object({ starting_at: instant, ending_at: instant, group: z.looseObject({}) });
 
 const groupFields = {
   api_key_id: maybeWord,
@@ -102,15 +102,16 @@ interface Lines {
 }
 
 /** One page of usage or costs. */
-export const readAnthropicPage: PageReader = (document, file) => {
+export const readAnthropicPage: PageReader = function* (document, file) {
   const lines: Lines = { usage: [], costs: [], notices: new Set(), digits: 0 };
-  const hasBuckets = isOfBuckets(document);
-  const { data, has_more } = hasBuckets
-    ? readValue(bucketPage, document, file)
-    : readValue(rowPage, document, file);
+  const { data, has_more } = readValue(pageSchema, document, file);
+  const hasBuckets = isOfBuckets(data);
   const days = new CoveredDays(file);
   const buckets: string[] = [];
-  data.forEach((item, index) => {
+  for (const index of data.keys()) {
+    yield undefined;
+    const part = partOf(document, ['data', index]);
+    const item = hasBuckets ? readValue(bucketSchema, part, file) : readValue(rowSchema, part, file);
     if (item.ending_at <= item.starting_at)
       throw invalidBill(
         file,
@@ -120,18 +121,20 @@ export const readAnthropicPage: PageReader = (document, file) => {
       );
     days.add(item.starting_at, item.ending_at);
     const day = dayOf(item.starting_at);
-    if ('results' in item && Array.isArray(item.results)) {
-      if (item.results.length > 0)
+    if ('results' in item) {
+      const [first] = item.results;
+      if (first !== undefined)
         buckets.push(
-          `${'amount' in (item.results[0] ?? {}) ? 'costs' : 'usage'} from ${item.starting_at.toISOString()}`,
+          `${typeof first === 'object' && first !== null && 'amount' in first ? 'costs' : 'usage'} from ${item.starting_at.toISOString()}`,
         );
-      item.results.forEach((_, place) => {
+      for (const place of item.results.keys()) {
+        yield undefined;
         addResult(lines, partOf(document, ['data', index, 'results', place]), file, day);
-      });
+      }
     } else {
-      addRow(lines, partOf(document, ['data', index]), file, day);
+      addRow(lines, part, file, day);
     }
-  });
+  }
   const form: BillPart['form'] = lines.costs.length > 0 ? 'anthropic costs' : 'anthropic usage';
   const { usage, costs, notices, digits } = lines;
   return {
@@ -147,12 +150,8 @@ export const readAnthropicPage: PageReader = (document, file) => {
   };
 };
 
-function isOfBuckets({ value }: BillDocument): boolean {
-  const page = z.object({ data: z.array(z.unknown()) }).safeParse(value);
-  return (
-    page.success &&
-    page.data.data.every((item) => typeof item !== 'object' || item === null || 'results' in item)
-  );
+function isOfBuckets(data: readonly unknown[]): boolean {
+  return data.every((item) => typeof item !== 'object' || item === null || 'results' in item);
 }
 
 function addResult(lines: Lines, document: BillDocument, file: string, day: string): void {

@@ -18,8 +18,11 @@ export interface BillPart {
   readonly hasMore: boolean;
 }
 
-/** Reads one document of a provider's bill. Throws MILLRACE_BILL_INVALID. */
-export type PageReader = (document: BillDocument, file: string) => BillPart;
+/**
+ * Reads one document of a provider's bill in steps: each time it yields, other work can have its turn. Throws
+ * MILLRACE_BILL_INVALID and MILLRACE_BILL_TOO_LARGE.
+ */
+export type PageReader = (document: BillDocument, file: string) => Generator<undefined, BillPart, undefined>;
 
 /** Where a value stands in a file. */
 export function placeOf(file: string, { lineOf, path = [] }: BillDocument): string {

@@ -64,6 +64,12 @@ export const instant = z.iso
   .transform((text) => new Date(text))
   .refine((moment) => moment.getTime() >= 0 && moment.getTime() < endOfDays, 'lies between 1970 and 9999');
 
+/** The most buckets, or rows, of one page. */
+export const maxBuckets = 100_000;
+
+/** The most results of one bucket. */
+export const maxResults = 100_000;
+
 /** A page says whether more follow. */
 export const pageFields = { has_more: z.boolean().nullish(), next_page: z.string().nullish() };
 

@@ -12,6 +12,8 @@ import {
   digitsAfterPoint,
   maybeCount,
   maybeWord,
+  maxBuckets,
+  maxResults,
   pageFields,
   readValue,
   seconds,
@@ -25,15 +27,18 @@ import {
 
 const pageSchema = z.object({
   object: z.literal('page', { error: 'is "page"' }),
-  data: z.array(
-    z.object({
-      start_time: seconds,
-      end_time: seconds,
-      results: z.array(z.looseObject({ object: z.string() })).max(100_000, 'has at most 100000 results'),
-    }),
-  ),
+  data: z.array(z.unknown()).max(maxBuckets, `has at most ${maxBuckets} buckets`),
   ...pageFields,
 });
+
+// Buckets and results are read one by one: the first that is none ends the reading.
+const bucketSchema = z.object({
+  start_time: seconds,
+  end_time: seconds,
+  results: z.array(z.unknown()).max(maxResults, `has at most ${maxResults} results`),
+});
+
+const resultSchema = z.object({ object: z.string({ error: 'is the name of a result' }) });
 
 const usageSchema = z.looseObject({
   input_tokens: count,
@@ -97,7 +102,7 @@ const usageResults: ReadonlySet<string> = new Set([
 const costResult = 'organization.costs.result';
 
 /** One page of usage or costs. */
-export const readOpenaiPage: PageReader = (document, file) => {
+export const readOpenaiPage: PageReader = function* (document, file) {
   const page = readValue(pageSchema, document, file);
   const usage: UsageLine[] = [];
   const costs: CostLine[] = [];
@@ -106,16 +111,19 @@ export const readOpenaiPage: PageReader = (document, file) => {
   const days = new CoveredDays(file);
   let digits = 0;
   let form: BillPart['form'] = 'openai';
-  page.data.forEach((bucket, b) => {
+  for (const b of page.data.keys()) {
+    yield undefined;
+    const bucket = readValue(bucketSchema, partOf(document, ['data', b]), file);
     if (bucket.end_time <= bucket.start_time)
       throw invalidBill(file, document.lineOf(['data', b]), `data.${b}.end_time`, 'lies behind start_time');
     days.add(bucket.start_time, bucket.end_time);
-    const kinds = new Set(bucket.results.map((result) => result.object));
-    buckets.push(...[...kinds].map((kind) => `${kind} from ${bucket.start_time.toISOString()}`));
-    bucket.results.forEach((result, r) => {
+    const kinds = new Set<string>();
+    for (const r of bucket.results.keys()) {
+      yield undefined;
       const part = partOf(document, ['data', b, 'results', r]);
       const place = placeOf(file, part);
-      const { object } = result;
+      const { object } = readValue(resultSchema, part, file);
+      kinds.add(object);
       const day = dayOf(bucket.start_time);
       if (usageResults.has(object)) {
         form = 'openai usage';
@@ -133,8 +141,9 @@ export const readOpenaiPage: PageReader = (document, file) => {
           `"${object}" is no result that is read here: ${[...usageResults, costResult].join(', ')}`,
         );
       }
-    });
-  });
+    }
+    for (const kind of kinds) buckets.push(`${kind} from ${bucket.start_time.toISOString()}`);
+  }
   return {
     form,
     usage,

@@ -46,7 +46,7 @@ const listSchema = z.object({ data: z.array(z.unknown()).max(1_000_000, 'has at 
 const oneSchema = z.object({ data: z.unknown() });
 
 /** An activity list, or generations. */
-export const readOpenrouterPage: PageReader = (document, file) => {
+export const readOpenrouterPage: PageReader = function* (document, file) {
   const usage: UsageLine[] = [];
   const costs: CostLine[] = [];
   const requests: RequestLine[] = [];
@@ -54,7 +54,8 @@ export const readOpenrouterPage: PageReader = (document, file) => {
   let digits = 0;
   const outer = readValue(oneSchema, document, file);
   const rows = Array.isArray(outer.data) ? readValue(listSchema, document, file).data : [outer.data];
-  rows.forEach((value, index) => {
+  for (const [index, value] of rows.entries()) {
+    yield undefined;
     const row = partOf(document, Array.isArray(outer.data) ? ['data', index] : ['data']);
     const place = placeOf(file, row);
     if (typeof value === 'object' && value !== null && 'date' in value) {
@@ -76,12 +77,12 @@ export const readOpenrouterPage: PageReader = (document, file) => {
         notices.add(
           `${ownKeyUsd} USD on own keys on ${day} (${activity.model}), which another provider bills`,
         );
-      return;
+      continue;
     }
     const generation = readValue(generationSchema, row, file);
     digits = Math.max(digits, digitsAfterPoint(generation.total_cost));
     requests.push(requestLine(generation, place));
-  });
+  }
   const days = [...new Set([...usage, ...requests].map(({ day }) => day))];
   const form = requests.length > 0 ? 'openrouter generations' : 'openrouter activity';
   return { form, usage, costs, requests, days, buckets: [], notices: [...notices], digits, hasMore: false };

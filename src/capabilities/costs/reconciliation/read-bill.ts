@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Bill, BillProvider } from './bill.ts';
 import type { BillPart, PageReader } from './bill-part.ts';
 import { readAnthropicPage } from './anthropic-bill.ts';
@@ -27,6 +28,8 @@ const readers: Readonly<Record<BillProvider, PageReader>> = {
 };
 
 const maxLines = 1_000_000;
+/** Lines, or buckets, that are read before other work has its turn. */
+const stepsInTurn = 1_000;
 /** Of what was not understood. */
 const maxNotices = 100;
 
@@ -43,7 +46,7 @@ export async function readBill(
   let count = 0;
   for (const { name, text } of files) {
     for await (const page of readBillText(text, name, limits, counted)) {
-      const part = readers[provider](page, name);
+      const part = await inTurns(readers[provider](page, name));
       parts.push(part);
       refuseRepeats(part, buckets, page, name);
       count += part.usage.length + part.costs.length + part.requests.length;
@@ -69,6 +72,15 @@ export async function readBill(
       'says what was used, not what it cost: add the costs of the same days',
     );
   return bill;
+}
+
+/** What the steps answer at their end. After so many of them other work has its turn. */
+async function inTurns(steps: ReturnType<PageReader>): Promise<BillPart> {
+  for (let n = 1; ; n += 1) {
+    const { done = false, value } = steps.next();
+    if (done && value !== undefined) return value;
+    if (n % stepsInTurn === 0) await nextTurn();
+  }
 }
 
 /** A page that was put in twice would be billed twice. */
