@@ -22,9 +22,15 @@ const formats = new Map<string, Intl.DateTimeFormat>();
 /** More than there are zones. Names may be written in any case, so there can be more names than zones. */
 const maxFormats = 1_000;
 
-/** Whether the text names a time zone. Offsets such as "+02:00" are none: they know no daylight saving. */
+/** PostgreSQL takes such names for abbreviations, which mean other places there than here: "IST" is Israel, or India. */
+const abbreviation = /^(?!(?:UTC|GMT)$)[A-Z]{1,5}$/i;
+
+/**
+ * Whether the text names a time zone that is the same one everywhere. Offsets such as "+02:00" are none: they know no daylight saving.
+ * Nor are abbreviations.
+ */
 export function isTimeZone(name: string): boolean {
-  if (!zoneName.test(name)) return false;
+  if (!zoneName.test(name) || abbreviation.test(name)) return false;
   try {
     formatOf(name);
     return true;
