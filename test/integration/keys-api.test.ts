@@ -47,6 +47,19 @@ const list = async (key: string) => {
 };
 
 describe('a key over HTTP', () => {
+  it.each(['\u0000', '\ud83d'])('refuses a reason that no store can hold (%j)', async (reason) => {
+    const refused = await send('post', '', admin, { name: 'x', scopes: ['costs:read'], reason });
+    expect(refused.statusCode, refused.text).toBe(400);
+    expect(refused.text).toContain('reason');
+  });
+
+  it('is followed by none that ends after the year 9999', async () => {
+    const { id } = await make(admin, { expiresAt: '9999-12-31T23:59:59Z' });
+    const rotated = await send('post', `/${id}/rotate`, admin, { reason: 'x' });
+    expect(rotated.statusCode, rotated.text).toBe(201);
+    expect(rotated.body).toMatchObject({ expiresAt: expect.stringMatching(/^9999-/) as string });
+  });
+
   it('gives none that lasts longer than itself, and is followed by one as long as it was', async () => {
     const hour = () => new Date(Date.now() + 3_600_000).toISOString();
     const scopes = ['keys:write', 'costs:read'];

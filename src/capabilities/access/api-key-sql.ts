@@ -74,7 +74,8 @@ export const rotateKey = named(
    made as (
      insert into millrace.api_keys as k (id, name, key_hash, scopes, team, requests_per_minute, expires_at, replaces)
      select $2::uuid, name, $3, scopes, team, requests_per_minute,
-       coalesce($4::timestamptz, clock_timestamp() + (expires_at - created_at)), id
+       coalesce($4::timestamptz, case when expires_at is not null
+         then least(clock_timestamp() + (expires_at - created_at), timestamptz '9999-12-31 23:59:59.999+00') end), id
      from before returning ${columns}),
    audited as (
      ${recordAction({

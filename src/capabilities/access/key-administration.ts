@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { AppError } from '../../kernel/app-error.ts';
+import { isStorableText, storableProblem } from '../../kernel/storable-text.ts';
 import { type ApiKeyIdentity, apiScopes, hasScope } from '../../http/api-key-identity.ts';
 import { actorOf } from '../../http/operator.ts';
 import {
@@ -23,7 +24,12 @@ const keyShape = {
   requestsPerMinute: z.int().optional().describe('Over all routes, by one process. Absent: as configured.'),
 };
 
-const reasonField = z.string().max(500).default('').describe('Why; it stands in the audit.');
+const reasonField = z
+  .string()
+  .max(500)
+  .refine(isStorableText, storableProblem)
+  .default('')
+  .describe('Why; it stands in the audit.');
 /** When a key ends: a moment with its zone, read into a date. */
 const moment = z.iso
   .datetime({ offset: true, error: 'is a time with its zone, as in "2027-03-01T00:00:00Z"' })
