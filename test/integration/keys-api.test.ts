@@ -65,11 +65,10 @@ describe('a key over HTTP', () => {
     const scopes = ['keys:write', 'costs:read'];
     const own = await make(admin, { name: 'ends', scopes, expiresAt: hour() });
     const far = { expiresAt: '9999-12-31T00:00:00Z' };
-    for (const body of [{}, far]) {
-      const refused = await send('post', '', own.key, { name: 'x', scopes: ['costs:read'], ...body });
-      expect(refused.statusCode, refused.text).toBe(403);
-      expect(problemOf(refused).detail).toContain('lasts longer');
-    }
+    const refused = await send('post', '', own.key, { name: 'x', scopes: ['costs:read'], ...far });
+    expect(refused.statusCode, refused.text).toBe(403);
+    expect(problemOf(refused).detail).toContain('lasts longer');
+    expect((await make(own.key, {})).expiresAt).toBe(own.expiresAt);
     await make(own.key, { expiresAt: new Date(Date.now() + 60_000).toISOString() });
     const forEver = await make(admin, {});
     for (const [id, body] of [

@@ -42,6 +42,7 @@ import {
 const notShared: Readonly<Record<string, string>> = {
   'admission.count_models': "one process's counts, by names that the provider registry has checked",
   'ledger.cancel_messages': 'one operator, of messages that the ledger named',
+  'ledger.check_time_zones': 'names of one configuration or operator, checked before',
   'ledger.define_budgets': 'one configuration, checked as a whole',
   'ledger.find_cancelled_runs': 'ids that the ledger gave',
   'ledger.release_messages': 'one run',
@@ -50,7 +51,9 @@ const notShared: Readonly<Record<string, string>> = {
   'ledger.list_new_messages': 'the filter of one reader',
   'ledger.list_tailed_failures': 'ids that the ledger gave',
   'ledger.expire_messages': 'one run',
+  'ledger.record_budget_alerts': 'budgets and percents that the ledger gave',
   'ledger.release_heads': 'keys that the ledger gave',
+  'ledger.set_budget': 'one operator, checked before',
 };
 
 /** Files with statements that take rows and are not shared, where nobody looks for them. */

@@ -112,9 +112,15 @@ export class KeyAdministration {
 
   /** Makes a key with no more rights than the caller has. Throws MILLRACE_FORBIDDEN and MILLRACE_REQUEST_INVALID. */
   async create(wanted: NewApiKey, caller: ApiKeyIdentity, reason: string): Promise<NewKeyDocument> {
-    const complete = { ...wanted, requestsPerMinute: wanted.requestsPerMinute ?? caller.requestsPerMinute };
+    const own = await this.#ownKey(caller);
+    // What is not said is as the own key has it.
+    const complete = {
+      ...wanted,
+      requestsPerMinute: wanted.requestsPerMinute ?? caller.requestsPerMinute,
+      expiresAt: wanted.expiresAt ?? own?.expiresAt,
+    };
     requireCovered(caller, complete);
-    requireEndWithin(await this.#ownKey(caller), complete.expiresAt);
+    requireEndWithin(own, complete.expiresAt);
     const { id, key } = await this.#keys.create(complete, keyOperatorOf(caller, reason));
     return { ...rightsOf({ id, ...complete }), key };
   }
