@@ -18,7 +18,8 @@ import {
   budgetReasonSchema,
   setBudgetSchema,
 } from './budget-requests.ts';
-import type { BudgetOperator, BudgetService } from './budget-service.ts';
+import type { Operator } from '../../http/operator.ts';
+import type { BudgetService } from './budget-service.ts';
 import { budgetsText, budgetText } from './budgets-text.ts';
 
 interface ShowOptions extends StoreOptions {
@@ -154,7 +155,7 @@ async function remove(context: Context, given: string, command: Command): Promis
 async function operate(
   context: Context,
   options: OperationOptions,
-  act: (service: BudgetService, operator: BudgetOperator) => Promise<BudgetDocument>,
+  act: (service: BudgetService, operator: Operator) => Promise<BudgetDocument>,
 ): Promise<number> {
   const operator = { actor: operatorName(options.actor) };
   const budget = await withService(context, options, (service) => act(service, operator));

@@ -1,4 +1,5 @@
 import type { CallerView } from '../../http/api-key-identity.ts';
+import { type Operator, requireUnbound } from '../../http/operator.ts';
 import { AppError } from '../../kernel/app-error.ts';
 import { readAmount } from '../../kernel/money.ts';
 import {
@@ -12,12 +13,6 @@ import type { BudgetLedger } from './budget-ledger.ts';
 import type { BudgetOperations } from './budget-operations.ts';
 import type { BudgetLimitOrder, SetBudgetOrder } from './budget-requests.ts';
 import { definitionOf } from './definition-of-setting.ts';
-
-/** Who acts: the name for the audit, and the team that the caller is bound to, if any. */
-export interface BudgetOperator {
-  readonly actor: string;
-  readonly team?: string | undefined;
-}
 
 /** How many changes of a budget are shown. */
 const shownChanges = 50;
@@ -57,9 +52,9 @@ export class BudgetService {
   async set(
     name: string,
     { reason, ...fields }: SetBudgetOrder,
-    operator: BudgetOperator,
+    operator: Operator,
   ): Promise<BudgetDocument> {
-    requireUnbound(operator);
+    requireUnbound(operator, 'change budgets');
     await this.#operations.set(definitionOf({ name, ...fields }), { actor: operator.actor, reason });
     return await this.#read(name);
   }
@@ -68,9 +63,9 @@ export class BudgetService {
   async setLimit(
     name: string,
     { limitUsd, limitTokens, reason }: BudgetLimitOrder,
-    operator: BudgetOperator,
+    operator: Operator,
   ): Promise<BudgetDocument> {
-    requireUnbound(operator);
+    requireUnbound(operator, 'change budgets');
     const by = { actor: operator.actor, reason };
     await this.#operations.setLimit(
       name,
@@ -88,15 +83,15 @@ export class BudgetService {
   }
 
   /** The limit of a budget is the configured one again. */
-  async resetLimit(name: string, reason: string, operator: BudgetOperator): Promise<BudgetDocument> {
-    requireUnbound(operator);
+  async resetLimit(name: string, reason: string, operator: Operator): Promise<BudgetDocument> {
+    requireUnbound(operator, 'change budgets');
     await this.#operations.resetLimit(name, { actor: operator.actor, reason });
     return await this.#read(name);
   }
 
   /** Removes a budget that an operator has set. */
-  async remove(name: string, reason: string, operator: BudgetOperator): Promise<void> {
-    requireUnbound(operator);
+  async remove(name: string, reason: string, operator: Operator): Promise<void> {
+    requireUnbound(operator, 'change budgets');
     await this.#operations.remove(name, { actor: operator.actor, reason });
   }
 
@@ -104,12 +99,4 @@ export class BudgetService {
     const { changes: _, ...budget } = await this.show(name, {});
     return budget;
   }
-}
-
-function requireUnbound({ team }: BudgetOperator): void {
-  if (team === undefined) return;
-  throw new AppError(
-    'MILLRACE_FORBIDDEN',
-    `This API key belongs to the team "${team}"; only one without a team may change budgets.`,
-  );
 }

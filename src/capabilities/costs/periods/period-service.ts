@@ -1,3 +1,4 @@
+import { type Operator, requireUnbound } from '../../../http/operator.ts';
 import { invalidRequest } from '../../../http/request-faults.ts';
 import { AppError } from '../../../kernel/app-error.ts';
 import type { Clock } from '../../../kernel/clock.ts';
@@ -12,12 +13,6 @@ import {
   type ReopenOrder,
 } from './period-document.ts';
 import type { BillingPeriod, PeriodLedger } from './period-ledger.ts';
-
-/** Who acts: the name for the audit, and the team that the key is bound to, if there is one. */
-export interface PeriodOperator {
-  readonly actor: string;
-  readonly team?: string | undefined;
-}
 
 export interface PeriodServiceOptions {
   readonly ledger: PeriodLedger;
@@ -43,8 +38,8 @@ export class PeriodService {
    * Closes a month that is over; one that is closed already stays as it is. Throws MILLRACE_PERIOD_NOT_COMPLETE while calls of it are
    * under way or records of it wait for export, MILLRACE_REQUEST_INVALID, and MILLRACE_FORBIDDEN for an operator of one team.
    */
-  async close(order: PeriodOrder, operator: PeriodOperator): Promise<ClosedPeriodDocument> {
-    requireUnbound(operator);
+  async close(order: PeriodOrder, operator: Operator): Promise<ClosedPeriodDocument> {
+    requireUnbound(operator, 'close periods, since they are closed for all');
     const { ledger, clock } = this.#options;
     const now = clock.now();
     const period = this.#periodOf(order);
@@ -70,8 +65,8 @@ export class PeriodService {
   }
 
   /** Opens a closed month again. Throws MILLRACE_NOT_FOUND when it is not closed, and MILLRACE_FORBIDDEN. */
-  async reopen({ month, reason }: ReopenOrder, operator: PeriodOperator): Promise<ClosedPeriodDocument> {
-    requireUnbound(operator);
+  async reopen({ month, reason }: ReopenOrder, operator: Operator): Promise<ClosedPeriodDocument> {
+    requireUnbound(operator, 'close periods, since they are closed for all');
     const { ledger, clock } = this.#options;
     const reopened = await ledger.reopen(month, { id: newId(clock.now()), actor: operator.actor, reason });
     if (reopened === undefined)
@@ -84,12 +79,4 @@ export class PeriodService {
     const startOf = (day: string): Date => new Date(startOfDay(timeZone, day));
     return { month, timeZone, from: startOf(first), to: startOf(addMonths(first, 1)) };
   }
-}
-
-function requireUnbound({ team }: PeriodOperator): void {
-  if (team === undefined) return;
-  throw new AppError(
-    'MILLRACE_FORBIDDEN',
-    `This API key belongs to the team "${team}"; only one without a team may close periods, since they are closed for all.`,
-  );
 }
