@@ -66,7 +66,7 @@ const stores = {
   exclude: ownProcess,
   pool: 'forks',
   isolate: false,
-  setupFiles: ['test/support/leaves-nothing.ts'],
+  setupFiles: ['test/support/processor-time.ts', 'test/support/leaves-nothing.ts'],
 } as const;
 
 /** Whole processes as users start them, the demo, faults, boards and alerts. Each file has its process to itself. */
@@ -77,7 +77,7 @@ const endToEnd = {
   exclude: [],
   pool: 'forks',
   isolate: true,
-  setupFiles: [],
+  setupFiles: ['test/support/processor-time.ts'],
 } as const;
 
 const projects = [unit, stores, endToEnd];

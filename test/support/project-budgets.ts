@@ -6,13 +6,23 @@ interface BudgetedProject {
   readonly budgetSeconds: number;
 }
 
+/** What a file took of the processors. */
+interface FileTime {
+  readonly file: string;
+  readonly processorMs: number;
+}
+
+const listedFiles = 10;
+
 /**
- * Prints what each project took of its budget, from the start of its first file to the end of its last. Over it fails
- * nothing: how long a test takes says as much about the machine as about the test.
+ * Prints what each project took of its budget, from the start of its first file to the end of its last, and which files took
+ * most processor time; MILLRACE_TEST_TIMES=all lists every file. Over the budget fails nothing: how long a test takes says as much about the
+ * machine as about the test.
  */
 export class ProjectBudgets implements Reporter {
   readonly #budgets: ReadonlyMap<string, number>;
   readonly #times = new Map<string, { readonly beganMs: number; endedMs: number }>();
+  readonly #files: FileTime[] = [];
 
   constructor(projects: readonly BudgetedProject[]) {
     this.#budgets = new Map(projects.map(({ name, budgetSeconds }) => [name, budgetSeconds]));
@@ -27,6 +37,8 @@ export class ProjectBudgets implements Reporter {
   onTestModuleEnd(module: TestModule): void {
     const times = this.#times.get(module.project.name);
     if (times !== undefined) times.endedMs = performance.now();
+    const { processorMs } = module.meta();
+    if (processorMs !== undefined) this.#files.push({ file: module.relativeModuleId, processorMs });
   }
 
   onTestRunEnd(): void {
@@ -38,5 +50,20 @@ export class ProjectBudgets implements Reporter {
       );
     }
     this.#times.clear();
+    this.#printFiles();
   }
+
+  #printFiles(): void {
+    const files = this.#files.splice(0).toSorted((left, right) => right.processorMs - left.processorMs);
+    if (files.length < 2) return;
+    const sumMs = files.reduce((sum, { processorMs }) => sum + processorMs, 0);
+    console.log(`processor time: ${inSeconds(sumMs)} in ${files.length} files, most in`);
+    const isAll = process.env['MILLRACE_TEST_TIMES'] === 'all';
+    for (const { file, processorMs } of isAll ? files : files.slice(0, listedFiles))
+      console.log(`${inSeconds(processorMs).padStart(9)} ${file}`);
+  }
+}
+
+function inSeconds(ms: number): string {
+  return `${(ms / 1000).toFixed(1)} s`;
 }

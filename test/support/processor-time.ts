@@ -1,0 +1,25 @@
+import { afterAll, type RunnerTestFile } from 'vitest';
+import { processCpuMs } from '../../bench/process-cpu.ts';
+
+/*
+ * How much processor time a file takes, its servers and other child processes included: unlike the time on the clock it
+ * says the same on a machine that others use. `project-budgets.ts` lists the files that take most.
+ */
+
+declare module 'vitest' {
+  interface TaskMeta {
+    /** Processor time of the file's process and its child processes. */
+    processorMs?: number;
+  }
+}
+
+/** What was used before the file, where files share a process. */
+const before = process as { millraceTestsUsedMs?: number };
+
+if (process.platform === 'linux') {
+  afterAll(({}, file) => {
+    const usedMs = processCpuMs(process.pid);
+    (file as RunnerTestFile).meta.processorMs = usedMs - (before.millraceTestsUsedMs ?? 0);
+    before.millraceTestsUsedMs = usedMs;
+  });
+}
