@@ -1,5 +1,3 @@
-// oxlint-disable-next-line import/no-unassigned-import -- commands load it later; what it leaves among the globals is to be there from the beginning
-import '@nestjs/common';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
