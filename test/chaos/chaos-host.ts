@@ -3,6 +3,7 @@ import { flushCompileCache } from 'node:module';
 import { open as openFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Configuration } from '../../src/host/configuration.ts';
+import { preferShortRun } from '../../src/cli/engine-settings.ts';
 import { Host } from '../../src/host/host.ts';
 import { type Stores, openStores } from '../../src/host/stores.ts';
 import { FilesPayloadStore } from '../../src/drivers/payload-store/payload-store.files.ts';
@@ -44,6 +45,9 @@ export interface HostProcessOptions {
   readonly recordsRequests: boolean;
 }
 
+/** Optimising PGlite's code takes as long as some hundred messages without it. */
+const shortRunMessages = 200;
+
 const options = JSON.parse(process.argv[2] ?? '{}') as HostProcessOptions;
 const { settings, name, roles, clockSkewMs, release, recordsRequests } = options;
 const configuration = configurationOf(settings, roles);
@@ -64,6 +68,8 @@ function endIfAway(error: unknown): never {
   process.exit(exitStoresAway);
 }
 
+// A process of a short run ends before optimised code has paid.
+if (settings.messages <= shortRunMessages) preferShortRun();
 const log = openSync(join(settings.directory, `${name}.log`), 'a');
 const stores: Stores = await openStores(configuration, name).catch(endIfAway);
 const disk = new DiskSpace();
@@ -80,10 +86,10 @@ const host = await Host.over({
     ...stores,
     payloads,
     database: databaseWithPoints(
-      withPresentBudgets(sabotagedDatabase(stores.database, settings.sabotage), settings.directory),
+      withPresentBudgets(sabotagedDatabase(stores.database, settings.sabotages), settings.directory),
       points,
     ),
-    columns: columnsWithPoints(sabotagedColumns(stores.columns, settings.sabotage), points),
+    columns: columnsWithPoints(sabotagedColumns(stores.columns, settings.sabotages), points),
     queues: queuesWithPoints(stores.queues, points),
   },
 }).catch(endIfAway);

@@ -20,7 +20,7 @@ export interface ChaosSettings {
     readonly queueUrl: string;
     readonly clickHouse: { readonly url: string; readonly user: string; readonly password: string };
   };
-  readonly sabotage?: Sabotage;
+  readonly sabotages?: readonly Sabotage[];
 }
 
 /** A provider that says nothing is given up on after this. */

@@ -135,7 +135,7 @@ for (let seed = firstSeed; seed < firstSeed + seeds; seed += 1) {
     ...(clickHouseAwayMs === 0 ? {} : { admitOverMs: clickHouseAwayMs + 30_000 }),
     patienceMs,
     onProgress: showProgress,
-    ...(sabotage === undefined ? {} : { sabotage }),
+    ...(sabotage === undefined ? {} : { sabotages: [sabotage] }),
   });
   if (process.stderr.isTTY) process.stderr.write('\r\u001b[K');
   const results = checkInvariants(run.evidence);

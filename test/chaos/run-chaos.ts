@@ -38,7 +38,7 @@ export interface ChaosRunOptions {
   /** Over how long the work is admitted, evenly. Default as fast as it is worked on. */
   readonly admitOverMs?: number;
   readonly plan: readonly PlannedFault[];
-  readonly sabotage?: Sabotage;
+  readonly sabotages?: readonly Sabotage[];
   /** How long to wait, after healing, until nothing is left to do. */
   readonly patienceMs: number;
   readonly onProgress?: (text: string) => void;
@@ -73,7 +73,7 @@ async function startSimulator(directory: string, seed: number): Promise<Simulato
 }
 
 export async function runChaos(options: ChaosRunOptions): Promise<ChaosRun> {
-  const { seed, stores, sabotage, onProgress = () => undefined } = options;
+  const { seed, stores, sabotages, onProgress = () => undefined } = options;
   const startedMs = performance.now();
   const directory = mkdtempSync(join(tmpdir(), `millrace-chaos-${seed}-`));
   const opened: { stop(): Promise<void> }[] = [];
@@ -89,7 +89,7 @@ export async function runChaos(options: ChaosRunOptions): Promise<ChaosRun> {
       directory,
       simulatorUrl: simulator.url,
       ...(servers === undefined ? {} : { services: servers.settings }),
-      ...(sabotage === undefined ? {} : { sabotage }),
+      ...(sabotages === undefined ? {} : { sabotages }),
     };
     // What every embedded database of the run is copied from; else each start would make its own.
     if (stores === 'embedded') await makePgliteTemplate();

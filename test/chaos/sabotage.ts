@@ -20,9 +20,13 @@ export const sabotages = [
 ] as const;
 export type Sabotage = (typeof sabotages)[number];
 
-/** The database with one protection taken out. */
-export function sabotagedDatabase(database: SqlDatabase, sabotage: Sabotage | undefined): SqlDatabase {
-  if (sabotage === undefined || sabotage === 'deduplication') return database;
+/** The database with these protections taken out. */
+export function sabotagedDatabase(database: SqlDatabase, taken: readonly Sabotage[] = []): SqlDatabase {
+  return taken.reduce((rest, sabotage) => withoutProtection(rest, sabotage), database);
+}
+
+function withoutProtection(database: SqlDatabase, sabotage: Sabotage): SqlDatabase {
+  if (sabotage === 'deduplication') return database;
   return wrappedDatabase(database, (inner) => ({
     query: (statement, parameters) =>
       isSilenced(statement.name, sabotage)
@@ -32,9 +36,9 @@ export function sabotagedDatabase(database: SqlDatabase, sabotage: Sabotage | un
   }));
 }
 
-/** The column store without its memory: every insert is a new one, and looking finds nothing. */
-export function sabotagedColumns(columns: ColumnStore, sabotage: Sabotage | undefined): ColumnStore {
-  if (sabotage !== 'deduplication') return columns;
+/** The column store without its memory, where that is taken out: every insert is a new one, and looking finds nothing. */
+export function sabotagedColumns(columns: ColumnStore, taken: readonly Sabotage[] = []): ColumnStore {
+  if (!taken.includes('deduplication')) return columns;
   return {
     kind: columns.kind,
     database: columns.database,

@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts';
 import type { PayloadStore } from '../../src/drivers/payload-store/payload-store.ts';
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
+import { preferShortRun } from '../../src/cli/engine-settings.ts';
 import { openStores } from '../../src/host/stores.ts';
 import { rollupTotals } from '../support/spend-rollups.ts';
 import { type ChaosSettings, configurationOf } from './chaos-settings.ts';
@@ -114,6 +115,7 @@ async function readRollups(columns: ColumnStore): Promise<evidence.StoreEvidence
 }
 
 const [settingsText = '{}', output = ''] = process.argv.slice(2);
+preferShortRun();
 const stores = await openStores(
   configurationOf(JSON.parse(settingsText) as ChaosSettings, ['api', 'worker', 'maintenance']),
   'inspector',

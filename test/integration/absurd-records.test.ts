@@ -7,14 +7,13 @@ import { parseCostParameters } from '../../src/capabilities/costs/cost-parameter
 import { renderCostCsv } from '../../src/capabilities/costs/cost-csv.ts';
 import { costReportSchema } from '../../src/capabilities/costs/cost-report-document.ts';
 import { CostReports } from '../../src/capabilities/costs/cost-reports.ts';
-import { openChdb } from '../../src/drivers/column-store/column-store.clickhouse.ts';
-import { migrateColumnStore } from '../../src/drivers/column-store/column-migrator.ts';
 import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts';
 import { usd } from '../../src/kernel/money.ts';
 import { bindLines } from '../../src/engine/export/row-text.ts';
 import { readSpendHistory } from '../../src/capabilities/costs/spend-baseline-query.ts';
 import { runCostQuery } from '../../src/capabilities/costs/usage-queries.ts';
 import { countsOfCall, renderUsageLine } from '../../src/engine/export/usage-record.ts';
+import { openMigratedColumns } from '../support/migrated-columns.ts';
 import { usageRecord } from '../support/usage-records.ts';
 
 /* Records as absurd as their columns hold, from before such reports were refused: every report still answers, exactly. */
@@ -31,8 +30,7 @@ let store: ColumnStore;
 
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'millrace-absurd-'));
-  store = await openChdb({ directory, database: 'millrace_test' });
-  await migrateColumnStore(store);
+  store = await openMigratedColumns({ directory, database: 'millrace_test' });
   const exportBatch = randomUUID();
   const lines = Array.from({ length: rows }, () =>
     renderUsageLine(

@@ -1,9 +1,8 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rm } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { auditListSchema } from '../../src/capabilities/access/audit-documents.ts';
+import { newHostDirectory } from '../support/migrated-columns.ts';
 import { runCommand } from '../support/run-command.ts';
 
 // oxlint-disable-next-line import/no-unassigned-import -- what commands load on demand is there before this file begins
@@ -35,7 +34,7 @@ const audit = async (...args: readonly string[]) =>
   auditListSchema.strict().parse(JSON.parse((await succeed('audit', '--json', ...args)).stdout));
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'millrace-access-command-'));
+  directory = await newHostDirectory('millrace-access-command-');
   await succeed('migrate');
 });
 

@@ -1,9 +1,9 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 // oxlint-disable-next-line import/no-unassigned-import -- commands load it late; the globals that it leaves are there before the tests
 import '../../src/host/command-installation.ts';
+import { newHostDirectory } from '../support/migrated-columns.ts';
 import { runCommand } from '../support/run-command.ts';
 
 /* `millrace budgets apply` on the ledger of an embedded installation. */
@@ -11,7 +11,7 @@ import { runCommand } from '../support/run-command.ts';
 let directory: string;
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'millrace-budgets-command-'));
+  directory = await newHostDirectory('millrace-budgets-command-');
   expect((await runCommand(['migrate', '--data', directory])).code).toBe(0);
 });
 

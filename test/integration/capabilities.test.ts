@@ -1,6 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rm } from 'node:fs/promises';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { generateText } from 'ai';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -24,6 +22,7 @@ import { silentLogger } from '../../src/telemetry/silent-logger.ts';
 import { ScriptedModel } from '../../src/testing/scripted-model.ts';
 import { startApi } from './api-application.ts';
 import { counted } from '../support/counted.ts';
+import { newHostDirectory } from '../support/migrated-columns.ts';
 import { requestTo } from './request-to.ts';
 
 /*
@@ -76,7 +75,7 @@ describe('a host', () => {
     async (_, names) => {
       const list = capabilities.filter(({ name }) => names.includes(name));
       const missing: readonly Capability[] = capabilities.filter(({ name }) => !names.includes(name));
-      directory = await mkdtemp(join(tmpdir(), 'millrace-capabilities-'));
+      directory = await newHostDirectory('millrace-capabilities-');
       const model = new ScriptedModel(() => ({ text: 'yes', usage }), 'gpt-5-mini');
       const opened = await Host.open({
         configuration: loadConfiguration({
@@ -162,7 +161,7 @@ describe('a host', () => {
   );
 
   it('does not start when the check of a capability finds what would break a promise', async () => {
-    directory = await mkdtemp(join(tmpdir(), 'millrace-capabilities-'));
+    directory = await newHostDirectory('millrace-capabilities-');
     const finding = { severity: 'fatal', what: 'It is worn.', todo: 'Replace it.' } as const;
     // The closed list of codes is that of the product's own capabilities.
     const worn = { name: 'worn', code: 'worn_out' as 'queue_unsafe' };

@@ -1,8 +1,7 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rm } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createMillraceApp, type MillraceApp } from '../../src/host/create-millrace-app.ts';
+import { newHostDirectory } from '../support/migrated-columns.ts';
 import { runCommand } from '../support/run-command.ts';
 import { requestTo } from './request-to.ts';
 
@@ -12,7 +11,7 @@ let directory: string;
 let app: MillraceApp;
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'mr-beside-'));
+  directory = await newHostDirectory('mr-beside-');
   app = await createMillraceApp({
     environment: {},
     config: { dataDirectory: directory, http: { port: 0 }, logging: { level: 'error' } },

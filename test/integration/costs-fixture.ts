@@ -16,8 +16,6 @@ import { PeriodService } from '../../src/capabilities/costs/periods/period-servi
 import { FocusExports } from '../../src/capabilities/costs/focus/focus-export.ts';
 import { ReconciliationService } from '../../src/capabilities/costs/reconciliation/reconciliation-service.ts';
 import type { ServiceToken } from '../../src/capabilities/http-part.ts';
-import { migrateColumnStore } from '../../src/drivers/column-store/column-migrator.ts';
-import { openChdb } from '../../src/drivers/column-store/column-store.clickhouse.ts';
 import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts';
 import { migrate } from '../../src/drivers/sql-database/migrator.ts';
 import { PgliteSqlDatabase } from '../../src/drivers/sql-database/sql-database.pglite.ts';
@@ -26,6 +24,7 @@ import { renderUsageLine } from '../../src/engine/export/usage-record.ts';
 import { type HttpServices, partsOf } from '../../src/host/http/http-api.module.ts';
 import { Readiness } from '../../src/host/http/readiness.ts';
 import { type Clock, systemClock } from '../../src/kernel/clock.ts';
+import { openMigratedColumns } from '../support/migrated-columns.ts';
 import { startApi } from './api-application.ts';
 import { recordOf, type Seed } from './cost-seeds.ts';
 import { reconciliationOver } from './reconciled-calls.ts';
@@ -47,8 +46,7 @@ export async function startCostsApi(clock: Clock = systemClock): Promise<CostsAp
   const directory = await mkdtemp(join(tmpdir(), 'millrace-costs-api-'));
   const database = await PgliteSqlDatabase.open();
   await migrate(database);
-  const store = await openChdb({ directory, database: 'millrace_test' });
-  await migrateColumnStore(store);
+  const store = await openMigratedColumns({ directory, database: 'millrace_test' });
   const keys = new ApiKeys({ database, clock: systemClock });
   const services = (logger: HttpServices['logger']): HttpServices => ({
     provided: new Map<ServiceToken, unknown>([

@@ -1,5 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { BullMqQueueDriver } from '../../src/drivers/queue/queue-driver.bullmq.ts';
@@ -14,6 +13,7 @@ import {
   replayResultSchema,
 } from '../../src/capabilities/dead-letters/dead-letter-documents.ts';
 import { DeadLetterFixture } from '../support/dead-letter-fixture.ts';
+import { newHostDirectory } from '../support/migrated-columns.ts';
 import { PostgresServer } from '../support/postgres-server.ts';
 import { RedisServer } from '../support/redis-server.ts';
 import { canRun, postgresPrograms, redisPrograms } from '../support/required-programs.ts';
@@ -25,7 +25,7 @@ let directory: string;
 let environment: Record<string, string> = {};
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'millrace-dead-letters-command-'));
+  directory = await newHostDirectory('millrace-dead-letters-command-');
 });
 
 afterAll(() => rm(directory, { recursive: true, force: true }));

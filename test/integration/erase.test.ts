@@ -4,8 +4,6 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { capabilities } from '../../src/host/capabilities.ts';
 import { readHostStatus } from '../../src/host/host-status.ts';
-import { migrateColumnStore } from '../../src/drivers/column-store/column-migrator.ts';
-import { openChdb } from '../../src/drivers/column-store/column-store.clickhouse.ts';
 import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts';
 import { FilesPayloadStore } from '../../src/drivers/payload-store/payload-store.files.ts';
 import type { PayloadStore } from '../../src/drivers/payload-store/payload-store.ts';
@@ -23,6 +21,7 @@ import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { silentLogger } from '../../src/telemetry/silent-logger.ts';
 import { onEachLedger } from '../support/each-ledger.ts';
 import { someAdmission, someLedger } from '../support/ledger-fixture.ts';
+import { openMigratedColumns } from '../support/migrated-columns.ts';
 import { columnsDyingAt, everythingIn, sumsIn } from './erased-stores.ts';
 import { doWork } from './erased-work.ts';
 
@@ -84,8 +83,7 @@ onEachLedger((_, openLedger) => {
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'millrace-erase-'));
     database = await openLedger();
-    columns = await openChdb({ directory: join(directory, 'usage'), database: 'millrace' });
-    await migrateColumnStore(columns);
+    columns = await openMigratedColumns({ directory: join(directory, 'usage'), database: 'millrace' });
     payloads = await new FilesPayloadStore({ directory: join(directory, 'payloads') }).open(new Date());
   });
 

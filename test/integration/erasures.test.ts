@@ -10,6 +10,7 @@ import { newId } from '../../src/kernel/ids.ts';
 import { defineMessage, defineStage, Stage } from '../../src/millrace.ts';
 import { erasureSchema, requestedErasureSchema } from '../../src/capabilities/erasure/erasure-documents.ts';
 import { claimOf, someAdmission, someLedger } from '../support/ledger-fixture.ts';
+import { newHostDirectory } from '../support/migrated-columns.ts';
 import { PostgresServer } from '../support/postgres-server.ts';
 import { canRun, postgresPrograms } from '../support/required-programs.ts';
 import { runCommand } from '../support/run-command.ts';
@@ -63,7 +64,7 @@ describe('beside a running host', () => {
   };
 
   beforeAll(async () => {
-    directory = await mkdtemp(join(tmpdir(), 'millrace-erasures-'));
+    directory = await newHostDirectory('millrace-erasures-');
     app = await createMillraceApp({
       providers: [Triage],
       environment: {},

@@ -1,6 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rm } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { z } from 'zod';
 import { Host } from '../../src/host/host.ts';
@@ -12,6 +10,7 @@ import { defineStage } from '../../src/engine/pipeline/stage-definition.ts';
 import type { RegisteredStage } from '../../src/engine/pipeline/stage-registry.ts';
 import { silentLogger } from '../../src/telemetry/silent-logger.ts';
 import { DeadLetterService } from '../../src/capabilities/dead-letters/dead-letter-service.ts';
+import { newHostDirectory } from '../support/migrated-columns.ts';
 
 /* A handler that outlasts its lease and then goes on, as one that keeps the event loop to itself for too long. */
 
@@ -39,7 +38,7 @@ const stages = [
 ] as unknown as readonly RegisteredStage[];
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'millrace-lost-runs-'));
+  directory = await newHostDirectory('millrace-lost-runs-');
   const configuration = loadConfiguration({ environment: {}, options: { dataDirectory: directory } });
   host = await Host.over({
     configuration,

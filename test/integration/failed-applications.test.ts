@@ -1,10 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rm } from 'node:fs/promises';
 import { Injectable } from '@nestjs/common';
 import { expect, it, onTestFinished } from 'vitest';
 import { createMillraceApp } from '../../src/host/create-millrace-app.ts';
 import { silentLogger } from '../../src/telemetry/silent-logger.ts';
+import { newHostDirectory } from '../support/migrated-columns.ts';
 
 /* An application that Nest refuses to build, or to begin, leaves nothing open: another can start on the same data. */
 
@@ -27,7 +26,7 @@ it.each([
   ['hook', false, Hook],
   ['hook', true, Hook],
 ])('leaves no store open: %s, http %s', async (_, http, Provider) => {
-  const directory = await mkdtemp(join(tmpdir(), 'mr-fail-'));
+  const directory = await newHostDirectory('mr-fail-');
   onTestFinished(() => rm(directory, { recursive: true, force: true }));
   const start = (providers: (typeof AtOnce)[]) =>
     createMillraceApp({

@@ -19,8 +19,6 @@ import { PeriodService } from '../../src/capabilities/costs/periods/period-servi
 import { FocusExports } from '../../src/capabilities/costs/focus/focus-export.ts';
 import { ReconciliationService } from '../../src/capabilities/costs/reconciliation/reconciliation-service.ts';
 import type { ServiceToken } from '../../src/capabilities/http-part.ts';
-import { migrateColumnStore } from '../../src/drivers/column-store/column-migrator.ts';
-import { openChdb } from '../../src/drivers/column-store/column-store.clickhouse.ts';
 import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts';
 import { migrate } from '../../src/drivers/sql-database/migrator.ts';
 import { PgliteSqlDatabase } from '../../src/drivers/sql-database/sql-database.pglite.ts';
@@ -31,6 +29,7 @@ import { Readiness } from '../../src/host/http/readiness.ts';
 import { problemSchema } from '../../src/http/problem.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { formatUsd, sumUsd, usd } from '../../src/kernel/money.ts';
+import { openMigratedColumns } from '../support/migrated-columns.ts';
 import { startApi } from './api-application.ts';
 import { requestTo } from './request-to.ts';
 import { recordOf, seeds, sumOfBounds, sumOfCosts } from './cost-seeds.ts';
@@ -51,8 +50,7 @@ beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'millrace-focus-api-'));
   database = await PgliteSqlDatabase.open();
   await migrate(database);
-  store = await openChdb({ directory, database: 'millrace_test' });
-  await migrateColumnStore(store);
+  store = await openMigratedColumns({ directory, database: 'millrace_test' });
   const exportBatch = randomUUID();
   const lines = bindLines(
     exportBatch,

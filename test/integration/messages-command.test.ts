@@ -1,6 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rm } from 'node:fs/promises';
 import { Writable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
@@ -18,6 +16,7 @@ import type { StageContext } from '../../src/engine/pipeline/stage-context.ts';
 import { defineStage } from '../../src/engine/pipeline/stage-definition.ts';
 import type { RegisteredStage } from '../../src/engine/pipeline/stage-registry.ts';
 import { silentLogger } from '../../src/telemetry/silent-logger.ts';
+import { newHostDirectory } from '../support/migrated-columns.ts';
 import { runCommand } from '../support/run-command.ts';
 import { MessageService } from '../../src/capabilities/message-operations/message-service.ts';
 
@@ -75,7 +74,7 @@ const stages = [
 ] as unknown as readonly RegisteredStage[];
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'millrace-messages-'));
+  directory = await newHostDirectory('millrace-messages-');
   aborts = [];
   host = await Host.open({
     configuration: loadConfiguration({ environment: {}, options: { dataDirectory: directory } }),

@@ -1,6 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rm } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import {
   modelLimitDocumentSchema,
@@ -8,6 +6,7 @@ import {
 } from '../../src/capabilities/limits/limit-documents.ts';
 // oxlint-disable-next-line import/no-unassigned-import -- commands load it late; the globals that it leaves are there before the tests
 import '../../src/host/command-installation.ts';
+import { newHostDirectory } from '../support/migrated-columns.ts';
 import { runCommand } from '../support/run-command.ts';
 
 /* `millrace limits` on the stores of an installation. */
@@ -16,7 +15,7 @@ let directory: string;
 const run = (...args: readonly string[]) => runCommand(['limits', ...args, '--data', directory]);
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'millrace-limits-command-'));
+  directory = await newHostDirectory('millrace-limits-command-');
   expect((await runCommand(['migrate', '--data', directory])).code).toBe(0);
 });
 afterAll(() => rm(directory, { recursive: true, force: true }));

@@ -1,5 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { PgliteSqlDatabase } from '../../src/drivers/sql-database/sql-database.pglite.ts';
@@ -9,6 +8,7 @@ import {
   placedPauseSchema,
 } from '../../src/capabilities/pauses/pause-documents.ts';
 import { LedgerHarness } from '../support/ledger-fixture.ts';
+import { newHostDirectory } from '../support/migrated-columns.ts';
 import { runCommand } from '../support/run-command.ts';
 
 /* `millrace pause`, `resume` and `status` on the stores of an installation. */
@@ -33,7 +33,7 @@ const onLedger = async <Result>(work: (database: PgliteSqlDatabase) => Promise<R
 };
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'millrace-holds-command-'));
+  directory = await newHostDirectory('millrace-holds-command-');
   await succeed('migrate');
 });
 

@@ -17,15 +17,19 @@ import { ExplainingDatabase } from '../support/explaining-database.ts';
 import { PostgresServer } from '../support/postgres-server.ts';
 import { RedisServer } from '../support/redis-server.ts';
 import { canRun, postgresPrograms, redisPrograms } from '../support/required-programs.ts';
+import { depth } from '../support/test-depth.ts';
 
 /*
  * Nothing that a host does over and over may cost more because more is waiting, or has been. A host runs, with every
- * background job and with somebody who scrapes it, on a small ledger and on one that is ten times as large. Each
+ * background job and with somebody who scrapes it, on a small ledger and on one that is several times as large. Each
  * statement that it makes is explained: on the large one none may read more rows than on the small one, beyond what chance
  * in plans and times explains. Both are larger than any slice that a job works off at once.
  */
 
-const sizes = { small: 10_000, large: 100_000 };
+const sizes = {
+  small: { waiting: 10_000, others: 5000 },
+  large: { waiting: depth({ usual: 50_000, full: 100_000 }), others: 10_000 },
+};
 
 const kinds = `(values ('ready', 'pending', null), ('later', 'pending', null), ('set aside', 'pending', 'order'),
     ('held', 'pending', 'pause:00000000-0000-0000-0000-000000000001'), ('unpaid', 'pending', 'budget:blue'),
@@ -92,8 +96,7 @@ describe.skipIf(!canRunHere)('what a host does over and over', { timeout: 300_00
       applicationName: 'periodic',
     });
     await migrate(database);
-    const waiting = sizes[size];
-    const others = Math.max(waiting / 10, 5000);
+    const { waiting, others } = sizes[size];
     await database.query({ name: 'test.messages', text: fillMessages }, [waiting, others]);
     await database.execute(`
       ${fillCalls};
@@ -158,7 +161,7 @@ describe.skipIf(!canRunHere)('what a host does over and over', { timeout: 300_00
     return explaining.mostRead;
   }
 
-  it('reads no more rows when ten times as much is waiting or has been', async () => {
+  it('reads no more rows when several times as much is waiting or has been', async () => {
     const small = await readsWith('small');
     const large = await readsWith('large');
     const growing = [...large]

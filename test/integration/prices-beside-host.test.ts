@@ -1,5 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { generateText } from 'ai';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -11,6 +10,7 @@ import { Host } from '../../src/host/host.ts';
 import { defineMessage, defineStage, Stage } from '../../src/millrace.ts';
 import { ScriptedModel } from '../../src/testing/scripted-model.ts';
 import type { StageContext } from '../../src/engine/pipeline/stage-context.ts';
+import { newHostDirectory } from '../support/migrated-columns.ts';
 import { runCommand } from '../support/run-command.ts';
 
 /* Prices that are set beside a host that works, and calls of before that are priced by them. */
@@ -58,7 +58,7 @@ async function called(): Promise<{ readonly id: string; readonly cost: string | 
 }
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'millrace-prices-'));
+  directory = await newHostDirectory('millrace-prices-');
   const model = new ScriptedModel(() => ({ text: 'yes', usage }), 'gpt-5-mini');
   app = await createMillraceApp({
     providers: [Triage],

@@ -1,5 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
@@ -9,6 +8,7 @@ import {
 // What the command loads, it loads before this file is watched for what it leaves behind.
 import { installationOf } from '../../src/host/command-installation.ts';
 import { providerBill } from '../../src/simulator/provider-bills.ts';
+import { newHostDirectory } from '../support/migrated-columns.ts';
 import { runCommand } from '../support/run-command.ts';
 import { billed } from './reconciled-calls.ts';
 
@@ -21,7 +21,7 @@ const run = (...args: readonly string[]) => runCommand(['reconcile', ...args, '-
 
 beforeAll(async () => {
   expect(installationOf).toBeDefined();
-  directory = await mkdtemp(join(tmpdir(), 'millrace-reconcile-command-'));
+  directory = await newHostDirectory('millrace-reconcile-command-');
   expect((await runCommand(['migrate', '--data', directory])).code).toBe(0);
   const text = providerBill('openai-costs', [
     billed({ id: 'one', day: '2026-03-02', model: 'gpt-5-mini', input: 1000, output: 10 }),

@@ -7,8 +7,6 @@ import { CallSettlements } from '../../src/capabilities/costs/reconciliation/cal
 import { LedgerUsage } from '../../src/capabilities/costs/reconciliation/ledger-usage.ts';
 import { ReconciliationLedger } from '../../src/capabilities/costs/reconciliation/reconciliation-ledger.ts';
 import { ReconciliationService } from '../../src/capabilities/costs/reconciliation/reconciliation-service.ts';
-import { migrateColumnStore } from '../../src/drivers/column-store/column-migrator.ts';
-import { openChdb } from '../../src/drivers/column-store/column-store.clickhouse.ts';
 import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts';
 import { openMigratedPglite } from '../../src/drivers/sql-database/migrated-pglite.ts';
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
@@ -22,6 +20,7 @@ import { packagedPriceBook } from '../../src/pricing/packaged-price-book.ts';
 import type { TokenCounts } from '../../src/pricing/token-classes.ts';
 import type { BillEntry } from '../../src/simulator/bill.ts';
 import { billedAtto, findSimulatedModel, usdOfAtto } from '../../src/simulator/simulator-prices.ts';
+import { openMigratedColumns } from '../support/migrated-columns.ts';
 
 /* Calls as the ledger's records tell them, and as the simulator's bill does: two accounts that share no price. */
 
@@ -189,8 +188,7 @@ export function reconciliationOver(
 export async function openReconciliation(): Promise<ReconciliationStores> {
   const directory = await mkdtemp(join(tmpdir(), 'millrace-reconciliation-'));
   const database = await openMigratedPglite();
-  const store = await openChdb({ directory, database: 'millrace_test' });
-  await migrateColumnStore(store);
+  const store = await openMigratedColumns({ directory, database: 'millrace_test' });
   const { calls, ledger, service } = reconciliationOver(database, store);
   const insertLines = async (rendered: readonly string[]): Promise<void> => {
     const deduplicationToken = randomUUID();

@@ -7,7 +7,7 @@ import { FocusExports } from '../../src/capabilities/costs/focus/focus-export.ts
 import { ReconciliationService } from '../../src/capabilities/costs/reconciliation/reconciliation-service.ts';
 import { CostReports } from '../../src/capabilities/costs/cost-reports.ts';
 import { migrateColumnStore } from '../../src/drivers/column-store/column-migrator.ts';
-import { connectClickHouse, openChdb } from '../../src/drivers/column-store/column-store.clickhouse.ts';
+import { connectClickHouse } from '../../src/drivers/column-store/column-store.clickhouse.ts';
 import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts';
 import { AppError } from '../../src/kernel/app-error.ts';
 import { ConcurrencyLimiter } from '../../src/kernel/concurrency-limiter.ts';
@@ -17,6 +17,7 @@ import { type QueryLimits, queryWithin } from '../../src/capabilities/costs/quer
 import { bindLines } from '../../src/engine/export/row-text.ts';
 import { renderUsageLine } from '../../src/engine/export/usage-record.ts';
 import { ClickHouseHttpServer, serverPassword, serverUser } from '../support/clickhouse-http-server.ts';
+import { openMigratedColumns } from '../support/migrated-columns.ts';
 import { usageRecord } from '../support/usage-records.ts';
 import { startApi } from './api-application.ts';
 import { type ApiFixture, openApiFixture, problemOf } from './api-fixture.ts';
@@ -41,7 +42,7 @@ const servicesOf = (reports: CostReports, store: ColumnStore): Provided[] => [
 const stores: Record<string, (directory: string) => Promise<{ store: ColumnStore; close(): Promise<void> }>> =
   {
     async embedded(directory) {
-      const store = await openChdb({ directory, database: 'millrace' });
+      const store = await openMigratedColumns({ directory, database: 'millrace' });
       return { store, close: () => store.close() };
     },
     async 'over HTTP'(directory) {

@@ -4,9 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { SpendBaseline, spendRatios } from '../../src/capabilities/costs/spend-baseline.ts';
-import { openChdb } from '../../src/drivers/column-store/column-store.clickhouse.ts';
 import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts';
-import { migrateColumnStore } from '../../src/drivers/column-store/column-migrator.ts';
 import { newId } from '../../src/kernel/ids.ts';
 import { ManualClock } from '../../src/kernel/manual-clock.ts';
 import { formatUsd, sumUsd, type Usd, usd } from '../../src/kernel/money.ts';
@@ -21,6 +19,8 @@ import {
 } from '../../src/capabilities/costs/spend-baseline-query.ts';
 import { spendRollups } from '../../src/capabilities/costs/spend-rows.ts';
 import { renderUsageLine } from '../../src/engine/export/usage-record.ts';
+import { openMigratedColumns } from '../support/migrated-columns.ts';
+import { depth } from '../support/test-depth.ts';
 import { usageRecord } from '../support/usage-records.ts';
 
 const hourMs = 3_600_000;
@@ -68,8 +68,7 @@ describe('spend against its baseline', () => {
 
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'millrace-baseline-'));
-    store = await openChdb({ directory, database: 'millrace' });
-    await migrateColumnStore(store);
+    store = await openMigratedColumns({ directory, database: 'millrace' });
   });
 
   beforeEach(() => store.command(`TRUNCATE TABLE ${store.database}.usage`));
@@ -154,7 +153,7 @@ describe('spend against its baseline', () => {
         const teams = expected.map((history) => ({ ...history, name: `team of ${history['name']}` }));
         expect(found('team').toSorted(byName)).toEqual(teams.toSorted(byName));
       }),
-      { numRuns: 8 },
+      { numRuns: depth({ usual: 3, full: 8 }) },
     );
   });
 

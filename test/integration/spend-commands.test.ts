@@ -1,6 +1,5 @@
 import fs, { existsSync, statSync } from 'node:fs';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { generateText } from 'ai';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -13,6 +12,7 @@ import { costReportSchema } from '../../src/capabilities/costs/cost-report-docum
 import { defineMessage, defineStage, Stage } from '../../src/millrace.ts';
 import { ScriptedModel } from '../../src/testing/scripted-model.ts';
 import type { StageContext } from '../../src/engine/pipeline/stage-context.ts';
+import { newHostDirectory } from '../support/migrated-columns.ts';
 import { runCommand } from '../support/run-command.ts';
 
 /* `millrace costs` and `millrace calls` beside a host that has spent something. */
@@ -63,7 +63,7 @@ const callOf = async (customer: string): Promise<string> => {
 };
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'millrace-spend-'));
+  directory = await newHostDirectory('millrace-spend-');
   const model = new ScriptedModel(() => ({ text: 'yes', usage }), 'gpt-5-mini');
   app = await createMillraceApp({
     providers: [Triage],

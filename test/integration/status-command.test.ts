@@ -1,11 +1,10 @@
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rm } from 'node:fs/promises';
 import { expect, it, onTestFinished } from 'vitest';
 import { z } from 'zod';
 import { createMillraceApp } from '../../src/host/create-millrace-app.ts';
 import { defineMessage, defineStage, Stage, type StageContext } from '../../src/millrace.ts';
+import { newHostDirectory } from '../support/migrated-columns.ts';
 import { recordingLogger } from '../support/recording-logger.ts';
 import { runCommand } from '../support/run-command.ts';
 
@@ -22,7 +21,7 @@ class SlowStage {
 }
 
 it('tells what is due to wait for a worker beside a host, and for a host where none runs', async () => {
-  const directory = await mkdtemp(join(tmpdir(), 'mr-due-'));
+  const directory = await newHostDirectory('mr-due-');
   onTestFinished(() => rm(directory, { recursive: true }));
   const status = async (): Promise<string> => (await runCommand(['status', '--data', directory])).stdout;
   const { logger, lines } = recordingLogger();

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { migrateColumnStore } from '../../src/drivers/column-store/column-migrator.ts';
-import { connectClickHouse, openChdb } from '../../src/drivers/column-store/column-store.clickhouse.ts';
+import { connectClickHouse } from '../../src/drivers/column-store/column-store.clickhouse.ts';
 import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts';
 import { newId } from '../../src/kernel/ids.ts';
 import { sumUsd, usd } from '../../src/kernel/money.ts';
@@ -15,7 +15,9 @@ import { bindLines } from '../../src/engine/export/row-text.ts';
 import { renderUsageLine, type UsageRecord } from '../../src/engine/export/usage-record.ts';
 import { spendRollups } from '../../src/capabilities/costs/spend-rows.ts';
 import { ClickHouseHttpServer, serverPassword, serverUser } from '../support/clickhouse-http-server.ts';
+import { openMigratedColumns } from '../support/migrated-columns.ts';
 import { rollupTotals } from '../support/spend-rollups.ts';
+import { depth } from '../support/test-depth.ts';
 import {
   anyMessageOutcome,
   anyUsageRecord,
@@ -78,8 +80,7 @@ describe('usage rows in chDB', () => {
 
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'millrace-usage-'));
-    store = await openChdb({ directory, database: 'millrace' });
-    await migrateColumnStore(store);
+    store = await openMigratedColumns({ directory, database: 'millrace' });
   });
 
   afterAll(async () => {
@@ -106,7 +107,7 @@ describe('usage rows in chDB', () => {
           expect(rows.toSorted(byRecordId)).toEqual(expected.toSorted(byRecordId));
         },
       ),
-      { numRuns: 20 },
+      { numRuns: depth({ usual: 8, full: 20 }) },
     );
   });
 
@@ -126,7 +127,7 @@ describe('usage rows in chDB', () => {
         );
         expect(rows).toEqual([expectedOutcomeRow(outcome, id)]);
       }),
-      { numRuns: 25 },
+      { numRuns: depth({ usual: 10, full: 25 }) },
     );
   });
 

@@ -3,8 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { migrateColumnStore } from '../../src/drivers/column-store/column-migrator.ts';
-import { openChdb } from '../../src/drivers/column-store/column-store.clickhouse.ts';
 import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts';
 import { newId } from '../../src/kernel/ids.ts';
 import { formatUsd, sumUsd, usd, zeroUsd } from '../../src/kernel/money.ts';
@@ -18,7 +16,9 @@ import {
   renderUsageLine,
   type UsageRecord,
 } from '../../src/engine/export/usage-record.ts';
+import { openMigratedColumns } from '../support/migrated-columns.ts';
 import { plain, plainOf, plainReport } from '../support/plain-costs.ts';
+import { depth } from '../support/test-depth.ts';
 import { usageRecord } from '../support/usage-records.ts';
 
 const start = Date.UTC(2025, 0, 31, 20);
@@ -91,8 +91,7 @@ describe('cost queries on seeded rows', () => {
 
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'millrace-cost-'));
-    store = await openChdb({ directory, database: 'millrace' });
-    await migrateColumnStore(store);
+    store = await openMigratedColumns({ directory, database: 'millrace' });
     const calls = seed();
     records = [...calls, ...correct(calls)];
     const id = newUuid();
@@ -136,7 +135,7 @@ describe('cost queries on seeded rows', () => {
       fc.asyncProperty(anyQuery, async (query) => {
         expect(plainOf(await runCostQuery(store, query), query)).toEqual(plainReport(records, query));
       }),
-      { numRuns: 120 },
+      { numRuns: depth({ usual: 40, full: 120 }) },
     );
   });
 

@@ -9,6 +9,7 @@ import { CallLedger } from '../../src/engine/ledger/call-ledger.ts';
 import { reserveOf, settledFor, someBudget, unsettledFor } from '../support/budget-fixture.ts';
 import { PostgresServer } from '../support/postgres-server.ts';
 import { canRun, postgresPrograms } from '../support/required-programs.ts';
+import { depth } from '../support/test-depth.ts';
 
 /*
  * Whatever several processes do at once to calls under the same budgets, and wherever one looks meanwhile: no window
@@ -110,6 +111,7 @@ describe.skipIf(!canRun(postgresPrograms()))('budgets under several processes', 
   it('never exceed a limit, and always say what their calls say', async () => {
     const judge = databaseOf(processes);
     const budgets = new BudgetLedger(judge);
+    const runs = depth({ usual: 10, full: 25 });
     let refused = 0;
     let looks = 0;
     await fc.assert(
@@ -137,10 +139,10 @@ describe.skipIf(!canRun(postgresPrograms()))('budgets under several processes', 
         expect(faults).toEqual([]);
         refused += lived.filter((wasMade) => !wasMade).length;
       }),
-      { numRuns: 25, endOnFailure: true },
+      { numRuns: runs, endOnFailure: true },
     );
     // A run in which nothing was refused or nobody looked would show nothing.
     expect(refused).toBeGreaterThan(0);
-    expect(looks).toBeGreaterThan(25);
+    expect(looks).toBeGreaterThan(runs);
   }, 120_000);
 });

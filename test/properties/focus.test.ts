@@ -7,8 +7,6 @@ import { focusColumns, type FocusRow } from '../../src/capabilities/costs/focus/
 import { FocusExports } from '../../src/capabilities/costs/focus/focus-export.ts';
 import type { FocusRequest } from '../../src/capabilities/costs/focus/focus-parameters.ts';
 import { runCostQuery } from '../../src/capabilities/costs/usage-queries.ts';
-import { migrateColumnStore } from '../../src/drivers/column-store/column-migrator.ts';
-import { openChdb } from '../../src/drivers/column-store/column-store.clickhouse.ts';
 import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts';
 import { bindLines } from '../../src/engine/export/row-text.ts';
 import {
@@ -22,8 +20,10 @@ import { ConcurrencyLimiter } from '../../src/kernel/concurrency-limiter.ts';
 import { newId } from '../../src/kernel/ids.ts';
 import { formatUsd, sumUsd, type Usd, usd } from '../../src/kernel/money.ts';
 import { type TokenClass, tokenClasses } from '../../src/pricing/token-classes.ts';
+import { openMigratedColumns } from '../support/migrated-columns.ts';
 import { recordingLogger } from '../support/recording-logger.ts';
 import { columnFaults, rowFaults } from '../support/focus-rules.ts';
+import { depth } from '../support/test-depth.ts';
 import { usageRecord } from '../support/usage-records.ts';
 
 /*
@@ -153,8 +153,7 @@ let store: ColumnStore;
 
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'millrace-focus-'));
-  store = await openChdb({ directory, database: 'millrace_focus' });
-  await migrateColumnStore(store);
+  store = await openMigratedColumns({ directory, database: 'millrace_focus' });
 });
 
 afterAll(async () => {
@@ -207,7 +206,7 @@ describe('a FOCUS export', () => {
         expect(inParts.length).toBe(whole.length);
         expect(new Set(inParts.map(textOf))).toEqual(new Set(whole.map(textOf)));
       }),
-      { numRuns: 4 },
+      { numRuns: depth({ usual: 2, full: 4 }) },
     );
   }, 240_000);
 

@@ -11,8 +11,6 @@ import { makeStatement } from '../../src/capabilities/costs/statements/statement
 import { CostReports } from '../../src/capabilities/costs/cost-reports.ts';
 import type { CostGroupField } from '../../src/capabilities/costs/cost-query.ts';
 import { runCostQuery } from '../../src/capabilities/costs/usage-queries.ts';
-import { migrateColumnStore } from '../../src/drivers/column-store/column-migrator.ts';
-import { openChdb } from '../../src/drivers/column-store/column-store.clickhouse.ts';
 import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts';
 import { openMigratedPglite } from '../../src/drivers/sql-database/migrated-pglite.ts';
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
@@ -23,6 +21,7 @@ import { newId } from '../../src/kernel/ids.ts';
 import { formatUsd, sumUsd, usd, zeroUsd } from '../../src/kernel/money.ts';
 import { rowFaults } from '../support/focus-rules.ts';
 import { LedgerHarness } from '../support/ledger-fixture.ts';
+import { openMigratedColumns } from '../support/migrated-columns.ts';
 import {
   anyRates,
   anyUsedCall,
@@ -32,6 +31,7 @@ import {
   repriceAll,
   settleCall,
 } from '../support/repriced-calls.ts';
+import { depth } from '../support/test-depth.ts';
 
 /*
  * Whatever was used and however prices change afterwards: what reaches the column store adds up to what the calls cost by the last prices,
@@ -44,8 +44,7 @@ let database: SqlDatabase;
 
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'millrace-repricing-'));
-  store = await openChdb({ directory, database: 'millrace_repricing' });
-  await migrateColumnStore(store);
+  store = await openMigratedColumns({ directory, database: 'millrace_repricing' });
   database = await openMigratedPglite();
 });
 afterAll(async () => {
@@ -149,7 +148,7 @@ describe('calls that are priced anew', () => {
           );
         },
       ),
-      { numRuns: 3 },
+      { numRuns: depth({ usual: 2, full: 3 }) },
     );
   }, 240_000);
 });

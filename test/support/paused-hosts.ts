@@ -6,9 +6,7 @@ import { generateText } from 'ai';
 import { z } from 'zod';
 import { Host } from '../../src/host/host.ts';
 import { loadConfiguration } from '../../src/host/load-configuration.ts';
-import { migrateColumnStore } from '../../src/drivers/column-store/column-migrator.ts';
 import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts';
-import { openChdb } from '../../src/drivers/column-store/column-store.clickhouse.ts';
 import { FilesPayloadStore } from '../../src/drivers/payload-store/payload-store.files.ts';
 import { BullMqQueueDriver } from '../../src/drivers/queue/queue-driver.bullmq.ts';
 import { migrate } from '../../src/drivers/sql-database/migrator.ts';
@@ -20,6 +18,7 @@ import { defineStage } from '../../src/engine/pipeline/stage-definition.ts';
 import type { StageContext } from '../../src/engine/pipeline/stage-context.ts';
 import type { RegisteredStage } from '../../src/engine/pipeline/stage-registry.ts';
 import { silentLogger } from '../../src/telemetry/silent-logger.ts';
+import { openMigratedColumns } from './migrated-columns.ts';
 import { PostgresServer } from './postgres-server.ts';
 import { RedisServer } from './redis-server.ts';
 
@@ -68,8 +67,10 @@ export class PausedHosts {
   static async begin(): Promise<PausedHosts> {
     const directory = mkdtempSync(join(tmpdir(), 'millrace-held-hosts-'));
     const [postgres, redis] = await Promise.all([PostgresServer.start(), RedisServer.start()]);
-    const columns = await openChdb({ directory: join(directory, 'usage'), database: 'millrace_test' });
-    await migrateColumnStore(columns);
+    const columns = await openMigratedColumns({
+      directory: join(directory, 'usage'),
+      database: 'millrace_test',
+    });
     const connectionString = await postgres.createDatabase('held');
     return new PausedHosts({ postgres, redis }, columns, directory, connectionString);
   }

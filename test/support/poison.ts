@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { expect } from 'vitest';
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
 import { AppError } from '../../src/kernel/app-error.ts';
+import { depth } from './test-depth.ts';
 
 /*
  * Rows for statements that many callers share, of which one in twenty holds something that cannot be written. Whatever
@@ -11,7 +12,7 @@ import { AppError } from '../../src/kernel/app-error.ts';
 const guiltyPercent = 5;
 
 /** How many rows go through each statement, and from which seed they are drawn. */
-export const poisonRows = Number(process.env['MILLRACE_POISON_ROWS'] ?? 400);
+export const poisonRows = Number(process.env['MILLRACE_POISON_ROWS'] ?? depth({ usual: 150, full: 400 }));
 export const poisonSeed = Number(process.env['MILLRACE_POISON_SEED'] ?? Math.trunc(Math.random() * 2 ** 31));
 
 /** Which of the odd values a guilty row gets; undefined for an innocent one. */

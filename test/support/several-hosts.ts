@@ -5,8 +5,6 @@ import type { ConfigurationInput } from '../../src/host/configuration.ts';
 import { Host } from '../../src/host/host.ts';
 import { loadConfiguration } from '../../src/host/load-configuration.ts';
 import { openDatabase, openPayloads, openQueues } from '../../src/host/stores.ts';
-import { migrateColumnStore } from '../../src/drivers/column-store/column-migrator.ts';
-import { openChdb } from '../../src/drivers/column-store/column-store.clickhouse.ts';
 import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts';
 import { migrate } from '../../src/drivers/sql-database/migrator.ts';
 import type { Clock } from '../../src/kernel/clock.ts';
@@ -14,6 +12,7 @@ import type { ProviderConfig } from '../../src/engine/providers/provider-config.
 import type { RegisteredStage } from '../../src/engine/pipeline/stage-registry.ts';
 import type { Logger } from '../../src/telemetry/logger.ts';
 import { silentLogger } from '../../src/telemetry/silent-logger.ts';
+import { openMigratedColumns } from './migrated-columns.ts';
 import { PostgresServer } from './postgres-server.ts';
 import { RedisServer } from './redis-server.ts';
 
@@ -49,8 +48,10 @@ export class SeveralHosts {
   static async begin(): Promise<SeveralHosts> {
     const directory = await mkdtemp(join(tmpdir(), 'millrace-hosts-'));
     await mkdir(join(directory, 'usage'));
-    const columns = await openChdb({ directory: join(directory, 'usage'), database: 'millrace_test' });
-    await migrateColumnStore(columns);
+    const columns = await openMigratedColumns({
+      directory: join(directory, 'usage'),
+      database: 'millrace_test',
+    });
     return new SeveralHosts(await PostgresServer.start(), await RedisServer.start(), columns, directory);
   }
 

@@ -3,13 +3,29 @@ import { migrate, postgresMigrations } from './migrator.ts';
 import { makeMigratedTemplate, migratedArchive } from './pglite-template.ts';
 import { PgliteSqlDatabase } from './sql-database.pglite.ts';
 
-/** Opens a new ledger database in memory, with all migrations: a copy of the template, which the first one makes. */
+/**
+ * Opens a new ledger database in memory, with all migrations: a copy of the template, which the first one makes. The process keeps
+ * the template (some 40 MB) once it was read: who opens a database for a test opens the next one for another.
+ */
 export async function openMigratedPglite(): Promise<PgliteSqlDatabase> {
-  await makeMigratedPglite();
-  const archive = await migratedArchive(await migrationsDigest());
+  reading ??= readArchive();
+  const archive = await reading;
   const database = await PgliteSqlDatabase.open(archive === undefined ? {} : { archive });
   if (archive === undefined) await migrate(database);
   return database;
+}
+
+let reading: Promise<Buffer<ArrayBuffer> | undefined> | undefined;
+
+async function readArchive(): Promise<Buffer<ArrayBuffer> | undefined> {
+  try {
+    await makeMigratedPglite();
+    return await migratedArchive(await migrationsDigest());
+  } catch (error) {
+    // The next one tries anew.
+    reading = undefined;
+    throw error;
+  }
 }
 
 /** Makes that template, if it is not there yet. Part of the build. */
