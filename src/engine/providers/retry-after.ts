@@ -1,7 +1,9 @@
+import { asRecord } from './token-usage.ts';
+
 /*
  * How long a provider asks to wait, from the headers of its refusal: retry-after-ms and retry-after first, then the
  * times at which its limits are full again (OpenAI as durations, Anthropic as points in time). What is no number, no
- * duration and no date in a form of HTTP is not read: a parser of dates makes one of "in 5 minutes", too.
+ * duration and no date in a form of HTTP is not read: a parser of dates makes one of "in 5 minutes", too. Google's say it in the body.
  */
 
 /** Header names in lower case. */
@@ -16,6 +18,24 @@ export function retryAfterMs(headers: ResponseHeaders | undefined, now: Date): n
   const asked =
     milliseconds(headers['retry-after-ms']) ?? retryAfterHeader(headers, now) ?? limitReset(headers, now);
   return asked === undefined ? undefined : Math.min(Math.ceil(asked), maxAskedMs);
+}
+
+const retryInfoType = 'type.googleapis.com/google.rpc.RetryInfo';
+
+/**
+ * Milliseconds that Google's APIs ask for in the error of a refusal, whose headers say nothing: `details` with a `google.rpc.RetryInfo`,
+ * whose `retryDelay` is a duration in seconds ("34.074824224s"). Undefined when there is none.
+ */
+export function retryInfoMs(error: unknown): number | undefined {
+  const details = asRecord(error)?.['details'];
+  if (!Array.isArray(details)) return undefined;
+  const waits = details
+    .map((detail) => asRecord(detail))
+    .filter((detail) => detail?.['@type'] === retryInfoType)
+    .map((detail) => detail?.['retryDelay'])
+    .map((delay) => (typeof delay === 'string' && delay.endsWith('s') ? durationMs(delay) : undefined))
+    .filter((wait) => wait !== undefined);
+  return waits.length === 0 ? undefined : Math.min(Math.ceil(Math.max(...waits)), maxAskedMs);
 }
 
 function milliseconds(value: string | undefined): number | undefined {
