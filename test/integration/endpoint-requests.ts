@@ -33,7 +33,12 @@ const after = `1772000000000000~${randomUUID()}`;
 const selection = {
   max: 10,
   reason,
-  filter: { ...filters, owner: ['platform'], error_code: ['MILLRACE_STAGE_FAILED'], ...period },
+  filter: {
+    ...Object.fromEntries(Object.entries(filters).map(([name, value]) => [name, [value]])),
+    owner: ['platform'],
+    error_code: ['MILLRACE_STAGE_FAILED'],
+    ...period,
+  },
 };
 
 /**
@@ -53,15 +58,15 @@ export function endpointRequests(two: TwoTeams): Readonly<Record<string, Prepara
     return name;
   };
   const limit = { model: 'openai/gpt-5-mini', requestsPerMinute: 10, tokensPerMinute: 10_000, reason };
-  const override = {
+  const override = () => ({
     price: {
       provider: 'openai',
-      model: 'gpt-5-mini',
+      model: unused(),
       from: '2026-01-01',
       rates: { text_output: { usdPerMillion: '1' } },
     },
     reason,
-  };
+  });
   const newPeriod = (): string => {
     made += 1;
     return `${2001 + (made % 20)}-${String(1 + (Math.floor(made / 20) % 12)).padStart(2, '0')}`;
@@ -173,8 +178,9 @@ export function endpointRequests(two: TwoTeams): Readonly<Record<string, Prepara
     removeBudget: async () => [{ path: { name: await newBudget() }, query: { reason } }],
     setBudgetLimit: async () => [{ path: { name: await newBudget() }, body: { limitUsd: '2', reason } }],
     resetBudgetLimit: async () => {
-      const name = await newBudget();
-      await two.operate('put', `/v1/budgets/${name}/limit`, { limitUsd: '2', reason });
+      // Of the configuration: only such a one has a limit to go back to.
+      const name = 'amber-budget';
+      await two.operate('put', `/v1/budgets/${name}/limit`, { limitUsd: '8', reason });
       return [{ path: { name }, query: { reason } }];
     },
     listModelLimits: nothing,
@@ -235,9 +241,9 @@ export function endpointRequests(two: TwoTeams): Readonly<Record<string, Prepara
       return Promise.resolve([{ body: { ...body, dryRun: true } }, { body: { ...body, dryRun: false } }]);
     },
     listPriceOverrides: nothing,
-    setPriceOverride: () => Promise.resolve([{ body: override }]),
+    setPriceOverride: () => Promise.resolve([{ body: override() }]),
     unsetPriceOverride: async () => {
-      const { id } = await two.operate('post', '/v1/prices/overrides', override);
+      const { id } = await two.operate('post', '/v1/prices/overrides', override());
       return [{ path: { id }, query: { reason, entirely: 'false' } }];
     },
     listDeadLetters: () =>
@@ -253,6 +259,7 @@ export function endpointRequests(two: TwoTeams): Readonly<Record<string, Prepara
           ratePerSecond: 5,
         },
       },
+      { body: { ids: [(await newMessages()).dead], reason } },
     ],
     discardDeadLetters: async () => [
       {
@@ -262,6 +269,7 @@ export function endpointRequests(two: TwoTeams): Readonly<Record<string, Prepara
           filter: { ...selection.filter, discarded: 'any' },
         },
       },
+      { body: { ids: [(await newMessages()).dead], reason } },
     ],
     listMessages: () =>
       Promise.resolve([
@@ -286,6 +294,7 @@ export function endpointRequests(two: TwoTeams): Readonly<Record<string, Prepara
           dryRun: false,
         },
       },
+      { body: { ids: [(await newMessages()).open], reason } },
     ],
     retryMessages: async () => [
       {
@@ -296,6 +305,7 @@ export function endpointRequests(two: TwoTeams): Readonly<Record<string, Prepara
           dryRun: false,
         },
       },
+      { body: { ids: [(await newMessages()).open], reason } },
     ],
     correctCall: async () => [
       {

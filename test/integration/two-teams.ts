@@ -50,6 +50,9 @@ type Operate = (
   key?: string,
 ) => Promise<Answered>;
 
+/** What only the team "amber" has, in any text; digits before an amount would make it one of another, or a time. */
+export const ofAmber = /amber|(?<!\d)(?:7\.77|8\.02)/;
+
 export interface TwoTeams {
   readonly fixture: ApiFixture;
   /** Where the API listens. */
