@@ -47,7 +47,10 @@ const selection = {
  */
 export function endpointRequests(two: TwoTeams): Readonly<Record<string, Preparation>> {
   let made = 0;
-  const unused = (): string => `amber-${(made += 1)}`;
+  const unused = (): string => {
+    made += 1;
+    return `amber-${made}`;
+  };
   const own = { id: two.amber.open };
   const newKey = () =>
     two.operate('post', '/v1/keys', { name: unused(), scopes: ['costs:read'], team: 'amber', reason });

@@ -128,7 +128,7 @@ export async function openTwoTeams(): Promise<TwoTeams> {
   };
 }
 
-export const originOf = (team: string) => ({
+const originOf = (team: string) => ({
   team,
   customer: `${team}-customer`,
   feature: `${team}-feature`,

@@ -8,7 +8,7 @@ import type { BudgetLedger } from './budget-ledger.ts';
 import type { BudgetOperations } from './budget-operations.ts';
 import { setBudgetSchema } from './budget-requests.ts';
 import { BudgetService } from './budget-service.ts';
-import { budgetSettings, type BudgetSetting } from './budget-settings.ts';
+import { budgetSettings } from './budget-settings.ts';
 import { checkBudgets } from './check-budgets.ts';
 
 /* A budget that switches to a model which nobody can be asked, or of which nobody knows the price. */
@@ -30,7 +30,7 @@ const cases = [
 
 describe('a budget that switches to another model', () => {
   it.each(cases)('is found by the check of a start where that is none: %j', async (fields, problem) => {
-    const settings = { budgets: budgetSettings.parse([{ name: 'small', ...base, ...fields }]) as BudgetSetting[] };
+    const settings = { budgets: budgetSettings.parse([{ name: 'small', ...base, ...fields }]) };
     const findings = await checkBudgets({ settings, ...models } as unknown as CheckSources<typeof settings>);
     expect(findings.map(({ code, severity }) => [code, severity])).toEqual(
       problem === undefined ? [] : [['budget_switch_unknown', 'warning']],
