@@ -83,7 +83,7 @@ export class CallSettler {
     const measured = await measureUsage(report, call.bounds.usageLimits);
     this.#logFaults(call, report, measured.faults);
     // In the words of prices, by which reports group; the provider's own word stands in the raw usage where it is part of that.
-    const tier = columnText(tierOf(report.tier ?? call.facts.tier, call.target.priceProvider));
+    const tier = tierOf(columnText(report.tier ?? call.facts.tier), call.target.priceProvider);
     const answeredModel = toldText(report.answeredModel);
     const named = namedModel(report.answeredModel);
     const { settlement } = measured;
