@@ -92,7 +92,11 @@ export class ChangedRequests {
     return hostileTexts[this.#texts % hostileTexts.length] ?? '';
   }
 
-  *#path(operation: ApiOperation, request: GoodRequest, { name, schema }: ApiParameter): Generator<SentRequest> {
+  *#path(
+    operation: ApiOperation,
+    request: GoodRequest,
+    { name, schema }: ApiParameter,
+  ): Generator<SentRequest> {
     for (const value of hostilePaths) {
       const { maxLength = Infinity, format } = schema;
       const isRefused = format === 'uuid' || value.length > Number(maxLength);
@@ -213,7 +217,15 @@ function* changesOf(value: unknown, nextText: () => string, at = 'the body'): Ge
 
 /** Whether a parameter may have this value, as far as the document says. */
 function mayBe(schema: ApiSchema, text: string): boolean {
-  const { type, items, enum: choices, minimum = 0, maximum = Infinity, maxLength = Infinity, format } = schema;
+  const {
+    type,
+    items,
+    enum: choices,
+    minimum = 0,
+    maximum = Infinity,
+    maxLength = Infinity,
+    format,
+  } = schema;
   if (type === 'array') return mayBe((items ?? {}) as ApiSchema, text) || text.includes(',');
   if (Array.isArray(choices)) return (choices as readonly unknown[]).includes(text);
   if (type === 'boolean') return text === 'true' || text === 'false';
@@ -240,9 +252,13 @@ function sent(operation: ApiOperation, request: GoodRequest, changes: Changes): 
     /\{(\w+)\}/g,
     (_, name: string) => path[name] ?? encodeURIComponent(request.path?.[name] ?? ''),
   );
-  const good = Object.entries(request.query ?? {}).map(([name, value]) => [name, encodeURIComponent(value)] as const);
+  const good = Object.entries(request.query ?? {}).map(
+    ([name, value]) => [name, encodeURIComponent(value)] as const,
+  );
   const asked: Readonly<Record<string, string | undefined>> = { ...Object.fromEntries(good), ...query };
-  const pairs = Object.entries(asked).flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${value}`]));
+  const pairs = Object.entries(asked).flatMap(([name, value]) =>
+    value === undefined ? [] : [`${name}=${value}`],
+  );
   const body = changes.body ?? (request.body === undefined ? undefined : JSON.stringify(request.body));
   return {
     change,

@@ -101,7 +101,13 @@ export function endpointRequests(two: TwoTeams): Readonly<Record<string, Prepara
     traceParent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`,
   };
   const event = () =>
-    ticketEvent({ schemaversion: 1, time: '2026-03-01T12:00:00Z', originbatch: 'b', item: 'i', lane: 'bulk' });
+    ticketEvent({
+      schemaversion: 1,
+      time: '2026-03-01T12:00:00Z',
+      originbatch: 'b',
+      item: 'i',
+      lane: 'bulk',
+    });
   const nothing: Preparation = () => Promise.resolve([{}]);
   const ofMessage: Preparation = () => Promise.resolve([{ path: own }]);
 
@@ -193,7 +199,14 @@ export function endpointRequests(two: TwoTeams): Readonly<Record<string, Prepara
       return [{ query: { model: limit.model, reason } }];
     },
     getCosts: () => {
-      const all = { ...filters, ...models, ...period, timezone: 'Europe/Berlin', group_by: 'team', limit: '10' };
+      const all = {
+        ...filters,
+        ...models,
+        ...period,
+        timezone: 'Europe/Berlin',
+        group_by: 'team',
+        limit: '10',
+      };
       return Promise.resolve([
         { query: { ...all, order: '-cost', messages: 'exact', compare: 'previous', completed: 'true' } },
         { query: { ...all, group_by: 'team,day' }, accept: 'text/csv' },
@@ -203,11 +216,7 @@ export function endpointRequests(two: TwoTeams): Readonly<Record<string, Prepara
       Promise.resolve([{ query: { ...filters, ...models, timezone: 'Europe/Berlin' } }, {}]),
     getStatement: () => {
       const asked = { path: { month: '2026-03' }, query: { team: 'amber', timezone: 'Europe/Berlin' } };
-      return Promise.resolve([
-        asked,
-        { ...asked, accept: 'text/csv' },
-        { ...asked, accept: 'text/html' },
-      ]);
+      return Promise.resolve([asked, { ...asked, accept: 'text/csv' }, { ...asked, accept: 'text/html' }]);
     },
     getFocus: () => {
       const query = { ...filters, ...models, ...period, token_details: 'true', granularity: 'hour' };

@@ -53,7 +53,11 @@ async function send(
       .set({ ...(key === undefined ? {} : { authorization: `Bearer ${key}` }), ...headers })
       .send(body);
     const bytes: unknown = answer.body;
-    return { status: answer.statusCode, headers: answer.headers as Answer['headers'], body: Buffer.isBuffer(bytes) ? bytes : Buffer.alloc(0) };
+    return {
+      status: answer.statusCode,
+      headers: answer.headers as Answer['headers'],
+      body: Buffer.isBuffer(bytes) ? bytes : Buffer.alloc(0),
+    };
   } catch (error) {
     // Who is refused in the middle of sending may find the connection closed before the answer is read.
     if (body !== undefined && body.length > largestSmallBody) return closed;
@@ -80,7 +84,8 @@ describe.each(document.operations.map((operation) => ({ id: operation.id, operat
       if (operation.scope === undefined) return;
       const { scope } = operation;
       const others = apiScopes.filter(
-        (one) => one !== 'admin' && one !== scope && !(scope === 'operations:read' && one === 'operations:write'),
+        (one) =>
+          one !== 'admin' && one !== scope && !(scope === 'operations:read' && one === 'operations:write'),
       );
       const unfitKey = await two.fixture.newKey(others);
       for (const request of await good(operation)) {
@@ -102,9 +107,7 @@ describe.each(document.operations.map((operation) => ({ id: operation.id, operat
       const found: string[] = [];
       const prepared = (await requests[id]?.()) ?? [];
       const [first] = prepared;
-      const bases = prepared.filter(
-        (request) => request === first || request.mediaType !== first?.mediaType,
-      );
+      const bases = prepared.filter((request) => request === first || request.mediaType !== first?.mediaType);
       for (const base of bases) {
         const { body, mediaType = 'application/json' } = base;
         if (body !== undefined)
@@ -135,7 +138,11 @@ describe.each(document.operations.map((operation) => ({ id: operation.id, operat
         `Bearer ${'x'.repeat(8_000)}`,
         `${two.unboundKey}`,
       ]) {
-        const answer = await send(operation, { ...request, headers: { ...request.headers, authorization } }, undefined);
+        const answer = await send(
+          operation,
+          { ...request, headers: { ...request.headers, authorization } },
+          undefined,
+        );
         expect(answerFault(operation, answer, validator), authorization).toBeUndefined();
         if (operation.scope !== undefined) expect(answer.status, authorization).toBe(401);
       }
@@ -146,7 +153,11 @@ describe.each(document.operations.map((operation) => ({ id: operation.id, operat
         { 'x-http-method-override': 'DELETE', 'x-forwarded-for': '127.0.0.1', 'x-millrace-team': 'teal' },
       ];
       for (const headers of odd) {
-        const answer = await send(operation, { ...request, headers: { ...request.headers, ...headers } }, two.unboundKey);
+        const answer = await send(
+          operation,
+          { ...request, headers: { ...request.headers, ...headers } },
+          two.unboundKey,
+        );
         expect(answerFault(operation, answer, validator), JSON.stringify(headers)).toBeUndefined();
       }
     });
@@ -169,7 +180,9 @@ describe.each(document.operations.map((operation) => ({ id: operation.id, operat
         // Who is refused in the middle of sending may find the connection closed before the answer is read.
         if (text === '' && what === 'a query of a megabyte') continue;
         // A folded header is one header to HTTP/1.1.
-        expect(text, what).toMatch(what === 'a folded header' ? /^HTTP\/1\.1 [2-4]\d\d / : /^HTTP\/1\.1 4\d\d /);
+        expect(text, what).toMatch(
+          what === 'a folded header' ? /^HTTP\/1\.1 [2-4]\d\d / : /^HTTP\/1\.1 4\d\d /,
+        );
         if (text.startsWith('HTTP/1.1 4'))
           expect(text.toLowerCase(), what).toContain('content-type: application/problem+json');
         expect(text.toLowerCase(), what).not.toContain('\r\nx-injected');

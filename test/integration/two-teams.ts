@@ -211,7 +211,15 @@ async function writeOperations(
   await operate('post', '/v1/periods/close', { month: '2000-01', reason: 'amber paid' }, closing);
   await operate('post', '/v1/periods/close', { month: '2000-02', reason: 'amber paid' }, closing);
   await operate('post', '/v1/periods/reopen', { month: '2000-02', reason: 'amber did not' }, closing);
-  const placed = await operate('post', '/v1/pauses', { scope: 'team', value: 'amber', reason: 'amber reasons' });
-  const erasure = await operate('post', '/v1/erasures', { customer: 'amber-nobody', team: 'amber', reason: 'asked' });
+  const placed = await operate('post', '/v1/pauses', {
+    scope: 'team',
+    value: 'amber',
+    reason: 'amber reasons',
+  });
+  const erasure = await operate('post', '/v1/erasures', {
+    customer: 'amber-nobody',
+    team: 'amber',
+    reason: 'asked',
+  });
   return { key: made.id, pause: placed.pause?.id ?? '', erasure: erasure.id };
 }

@@ -27,7 +27,10 @@ export class ApiValidator {
     // Only what it refers to: reading all schemas takes a third of a second.
     const names = new Set<string>();
     this.#follow(text, names);
-    const whole = { ...schema, $defs: Object.fromEntries([...names].map((name) => [name, this.#schemas[name]])) };
+    const whole = {
+      ...schema,
+      $defs: Object.fromEntries([...names].map((name) => [name, this.#schemas[name]])),
+    };
     const local: unknown = JSON.parse(JSON.stringify(whole).replaceAll(place, '#/$defs/'));
     const read = z.fromJSONSchema(local as JsonSchema);
     this.#read.set(text, read);

@@ -8,12 +8,17 @@ interface BudgetSettings {
 }
 
 /** Finds budgets of the configuration that switch to a model which nobody can be asked. */
-export const checkBudgets: StartupCheck<BudgetSettings, 'budget_switch_unknown'> = ({ settings, ...sources }) =>
+export const checkBudgets: StartupCheck<BudgetSettings, 'budget_switch_unknown'> = ({
+  settings,
+  ...sources
+}) =>
   Promise.resolve(
     budgetDefinitions(settings.budgets).flatMap((budget) => {
       const problem = switchProblem(budget, sources);
       if (problem === undefined) return [];
       const what = `The budget "${budget.name}" switches to another model, but ${problem.what}: at its limit calls wait.`;
-      return [{ code: 'budget_switch_unknown' as const, severity: 'warning' as const, what, todo: problem.todo }];
+      return [
+        { code: 'budget_switch_unknown' as const, severity: 'warning' as const, what, todo: problem.todo },
+      ];
     }),
   );

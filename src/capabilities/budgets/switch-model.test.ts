@@ -22,7 +22,10 @@ const base = { window: 'day', limitUsd: '1' };
 
 const cases = [
   [{ atLimit: { switchTo: 'openai/gpt-5-mini' } }, undefined],
-  [{ atLimit: { switchTo: 'nowhere/gpt-5-mini' } }, 'nowhere/gpt-5-mini is no model of a configured provider'],
+  [
+    { atLimit: { switchTo: 'nowhere/gpt-5-mini' } },
+    'nowhere/gpt-5-mini is no model of a configured provider',
+  ],
   [{ atLimit: { switchTo: 'openai/gpt-99' } }, 'no price is known for openai/gpt-99'],
   [{ atLimit: { switchTo: 'openai/gpt-99' }, unpriced: 'allow' }, undefined],
   [{ atLimit: 'park' }, undefined],
@@ -41,12 +44,17 @@ describe('a budget that switches to another model', () => {
   it.each(cases)('is refused where an operator sets it: %j', async (fields, problem) => {
     const set: string[] = [];
     const service = new BudgetService({
-      ledger: { read: () => Promise.resolve([]), countWaiting: () => Promise.resolve(new Map()) } as unknown as BudgetLedger,
+      ledger: {
+        read: () => Promise.resolve([]),
+        countWaiting: () => Promise.resolve(new Map()),
+      } as unknown as BudgetLedger,
       operations: { set: ({ name }: { name: string }) => set.push(name) } as unknown as BudgetOperations,
       models,
     });
     const order = setBudgetSchema.parse({ ...base, ...fields, reason: 'r' });
-    const refusal: unknown = await service.set('small', order, { actor: 'ada' }).catch((error: unknown) => error);
+    const refusal: unknown = await service
+      .set('small', order, { actor: 'ada' })
+      .catch((error: unknown) => error);
     if (problem === undefined) {
       // What was set is read again; these stores keep nothing.
       expect(refusal).toMatchObject({ code: 'MILLRACE_NOT_FOUND' });

@@ -106,7 +106,11 @@ export function classifyStreamedError(
   { headers, usage, hasContent }: FailedStream,
   now: Date,
 ): ModelFailure {
-  const failed = classifyReported(told, { headers, usage, retryAfterMs: askedWaitMs(headers, told.detail, now) });
+  const failed = classifyReported(told, {
+    headers,
+    usage,
+    retryAfterMs: askedWaitMs(headers, told.detail, now),
+  });
   return hasContent ? { ...failed, billing: 'unknown' } : failed;
 }
 

@@ -66,20 +66,14 @@ export class ReconciliationService {
    * Compares, keeps and, if asked to, settles. Throws MILLRACE_FORBIDDEN for an operator of one team, MILLRACE_BILL_INVALID,
    * MILLRACE_BILL_TOO_LARGE, MILLRACE_REPORT_TOO_LARGE and the stores' failures.
    */
-  async reconcile(
-    request: ReconciliationRequest,
-    operator: Operator,
-  ): Promise<ReconciliationReport> {
+  async reconcile(request: ReconciliationRequest, operator: Operator): Promise<ReconciliationReport> {
     requireAllTeams(operator);
     const { limiter } = this.#options;
     const work = (): Promise<ReconciliationReport> => this.#reconcile(request, operator);
     return limiter === undefined ? await work() : await limiter.run(work);
   }
 
-  async #reconcile(
-    request: ReconciliationRequest,
-    { actor }: Operator,
-  ): Promise<ReconciliationReport> {
+  async #reconcile(request: ReconciliationRequest, { actor }: Operator): Promise<ReconciliationReport> {
     const { comparison, ledger, clock, exportLagSeconds, billLimits } = this.#options;
     const bill = within(await readBill(request.provider, request.files, billLimits), request);
     refuseKeys(bill, request.keys);
@@ -124,10 +118,7 @@ export class ReconciliationService {
   }
 
   /** Kept days, the latest first, without their rows. */
-  async list(
-    selection: DaySelection,
-    operator: Viewer,
-  ): Promise<ReconciliationListDocument> {
+  async list(selection: DaySelection, operator: Viewer): Promise<ReconciliationListDocument> {
     requireAllTeams(operator);
     const found = await this.#options.ledger.list(selection);
     return {
