@@ -24,7 +24,8 @@ export function answerFault(
   validator: ApiValidator,
 ): string | undefined {
   const text = body.toString('utf8');
-  const mediaType = String(headers['content-type'] ?? '').split(';')[0] ?? '';
+  const { 'content-type': contentType } = headers;
+  const mediaType = typeof contentType === 'string' ? (contentType.split(';')[0] ?? '') : '';
   if (status >= 500) return `${status} ${text.slice(0, 200)}`;
   if (headers['x-injected'] !== undefined) return 'a header of the answer was written by its caller';
   if (status >= 400) {

@@ -55,7 +55,7 @@ async function send(
     const bytes: unknown = answer.body;
     return {
       status: answer.statusCode,
-      headers: answer.headers as Answer['headers'],
+      headers: answer.headers,
       body: Buffer.isBuffer(bytes) ? bytes : Buffer.alloc(0),
     };
   } catch (error) {
@@ -136,7 +136,7 @@ describe.each(document.operations.map((operation) => ({ id: operation.id, operat
         'Bearer null',
         "Bearer ' or 1=1; --",
         `Bearer ${'x'.repeat(8_000)}`,
-        `${two.unboundKey}`,
+        two.unboundKey,
       ]) {
         const answer = await send(
           operation,

@@ -104,10 +104,8 @@ export async function openTwoTeams(): Promise<TwoTeams> {
   await app.listen(0, '127.0.0.1');
   const url = await app.getUrl();
   const operate: Operate = async (method, path, body, key = unboundKey) => {
-    const response = await requestTo(url)
-      [method](path)
-      .set({ authorization: `Bearer ${key}` })
-      .send(body);
+    const request = requestTo(url)[method](path);
+    const response = await request.set({ authorization: `Bearer ${key}` }).send(body);
     if (response.statusCode >= 300) throw new Error(`${path}: ${response.text}`);
     return response.body as Answered;
   };

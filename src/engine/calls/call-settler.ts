@@ -1,5 +1,6 @@
 import { maxUsd, type Usd, zeroUsd } from '../../kernel/money.ts';
 import type { Pricer } from '../../pricing/price.ts';
+import { priceProviderOf } from '../../pricing/provider-names.ts';
 import { tierOf } from '../../pricing/tier-names.ts';
 import type { TokenCounts } from '../../pricing/token-classes.ts';
 import type { Logger } from '../../telemetry/logger.ts';
@@ -83,7 +84,10 @@ export class CallSettler {
     const measured = await measureUsage(report, call.bounds.usageLimits);
     this.#logFaults(call, report, measured.faults);
     // In the words of prices, by which reports group; the provider's own word stands in the raw usage where it is part of that.
-    const tier = tierOf(columnText(report.tier ?? call.facts.tier), call.target.priceProvider);
+    const tier = tierOf(
+      columnText(report.tier ?? call.facts.tier),
+      priceProviderOf(call.target.priceProvider),
+    );
     const answeredModel = toldText(report.answeredModel);
     const named = namedModel(report.answeredModel);
     const { settlement } = measured;
