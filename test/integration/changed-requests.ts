@@ -17,12 +17,12 @@ export interface SentRequest {
 
 /** Values of which no schema of a member with another kind takes all. */
 const otherKinds: Readonly<Record<string, readonly unknown[]>> = {
-  string: [null, true, 1e308, [], {}],
+  string: [null, 1e308, {}],
   number: ['5', null, -1, 1.5, 1e308, 9_007_199_254_740_992],
-  boolean: ['true', 1, null],
+  boolean: ['true', null],
   // One value stands for a list of it in filters: a text is not among these.
-  array: [7, null, {}, [null], [[]], Array.from({ length: 1_001 }, () => 'x')],
-  object: ['x', null, [], { '': 1 }, { constructor: { prototype: { polluted: true } } }],
+  array: [7, {}, [null], Array.from({ length: 1_001 }, () => 'x')],
+  object: ['x', [], { constructor: { prototype: { polluted: true } } }],
 };
 /** Encoded, as they stand in a path. */
 const hostilePaths = [

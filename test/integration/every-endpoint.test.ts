@@ -147,10 +147,13 @@ describe.each(document.operations.map((operation) => ({ id: operation.id, operat
         if (operation.scope !== undefined) expect(answer.status, authorization).toBe(401);
       }
       const odd: readonly Readonly<Record<string, string>>[] = [
-        { 'x-request-id': 'y'.repeat(300) },
-        { accept: ',,;q=, x/y' },
-        { traceparent: '00-0-0-0', 'if-none-match': 'W/"x", *' },
-        { 'x-http-method-override': 'DELETE', 'x-forwarded-for': '127.0.0.1', 'x-millrace-team': 'teal' },
+        { 'x-request-id': 'y'.repeat(300), traceparent: '00-0-0-0', 'if-none-match': 'W/"x", *' },
+        {
+          accept: ',,;q=, x/y',
+          'x-http-method-override': 'DELETE',
+          'x-forwarded-for': '127.0.0.1',
+          'x-millrace-team': 'teal',
+        },
       ];
       for (const headers of odd) {
         const answer = await send(
