@@ -43,6 +43,8 @@ const oddCursors = [
   `${'9'.repeat(400)}~ffffffff-ffff-ffff-ffff-ffffffffffff`,
   '-1~ffffffff-ffff-ffff-ffff-ffffffffffff',
 ];
+/** What every text is tried with: U+0000, half of a surrogate pair, the end of a header. */
+const everywhere = ['\u0000', '\ud83d', '\r\nx-injected: 1'];
 const injection = encodeURIComponent('x\r\nx-injected: 1');
 const otherMediaTypes = [
   'text/plain',
@@ -114,7 +116,7 @@ export class ChangedRequests {
     const odd = schema['type'] === 'integer' ? oddNumbers : name === 'after' ? oddCursors : [];
     const text = encodeURIComponent(this.#nextText().toWellFormed());
     const isList = schema['type'] === 'array';
-    for (const value of [text, ...odd, injection, ...(isList ? [] : ['%ed%a0%80']), longText]) {
+    for (const value of [text, ...odd, 'a%00b', injection, ...(isList ? [] : ['%ed%a0%80']), longText]) {
       yield sent(operation, request, {
         change: `${name} as ${value.slice(0, 60)}`,
         isRefused: !mayBe(schema, decodeURIComponent(value.replace('%ed%a0%80', 'x'))),
@@ -195,7 +197,7 @@ function* changesOf(value: unknown, nextText: () => string, at = 'the body'): Ge
     yield { change: `${at} as ${JSON.stringify(other).slice(0, 60)}`, value: other };
   }
   if (typeof value === 'string') {
-    for (const text of [nextText(), `${value}\r\nx-injected: 1`, 'x'.repeat(5_000)])
+    for (const text of [nextText(), ...everywhere.map((part) => `${value}${part}`), 'x'.repeat(5_000)])
       yield { change: `${at} as ${JSON.stringify(text).slice(0, 60)}`, value: text };
   }
   if (Array.isArray(value)) {
