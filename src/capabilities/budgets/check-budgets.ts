@@ -16,7 +16,7 @@ export const checkBudgets: StartupCheck<BudgetSettings, 'budget_switch_unknown'>
     budgetDefinitions(settings.budgets).flatMap((budget) => {
       const problem = switchProblem(budget, sources);
       if (problem === undefined) return [];
-      const what = `The budget "${budget.name}" switches to another model, but ${problem.what}: at its limit calls wait.`;
+      const what = `The budget "${budget.name}" switches to another model at its limit, but ${problem.what}.`;
       return [
         { code: 'budget_switch_unknown' as const, severity: 'warning' as const, what, todo: problem.todo },
       ];

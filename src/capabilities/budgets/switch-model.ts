@@ -22,13 +22,13 @@ export function switchProblem(
       return undefined;
     case 'unknown':
       return {
-        what: `${switchTo} is no model of a configured provider`,
+        what: `${switchTo} is no model of a configured provider, and calls would wait`,
         todo: missingProviderAdvice(switchTo.split('/', 1)[0] ?? ''),
       };
     case 'unpriced':
       if (unpriced === 'allow') return undefined;
       return {
-        what: `no price is known for ${switchTo}`,
+        what: `no price is known for ${switchTo}, and calls would be unpriced`,
         todo: 'Correct its name, add it to the price overlay (docs/prices.md), or set unpriced to "allow".',
       };
   }

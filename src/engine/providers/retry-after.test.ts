@@ -77,4 +77,8 @@ describe("the wait in the body of Google's refusal", () => {
   ] as const)('%j asks for %s ms', (error, expected) => {
     expect(retryInfoMs(error)).toBe(expected);
   });
+
+  it('is read of however many details', () => {
+    expect(retryInfoMs({ details: Array.from({ length: 300_000 }, () => retryInfo('5s')) })).toBe(5000);
+  });
 });

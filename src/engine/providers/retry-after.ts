@@ -29,13 +29,14 @@ const retryInfoType = 'type.googleapis.com/google.rpc.RetryInfo';
 export function retryInfoMs(error: unknown): number | undefined {
   const details = asRecord(error)?.['details'];
   if (!Array.isArray(details)) return undefined;
-  const waits = details
-    .map((detail) => asRecord(detail))
-    .filter((detail) => detail?.['@type'] === retryInfoType)
-    .map((detail) => detail?.['retryDelay'])
-    .map((delay) => (typeof delay === 'string' && delay.endsWith('s') ? durationMs(delay) : undefined))
-    .filter((wait) => wait !== undefined);
-  return waits.length === 0 ? undefined : Math.min(Math.ceil(Math.max(...waits)), maxAskedMs);
+  let asked: number | undefined;
+  for (const detail of details.map((one) => asRecord(one))) {
+    if (detail?.['@type'] !== retryInfoType) continue;
+    const { retryDelay } = detail;
+    const wait = typeof retryDelay === 'string' ? durationMs(retryDelay) : undefined;
+    if (wait !== undefined) asked = Math.max(asked ?? 0, wait);
+  }
+  return asked === undefined ? undefined : Math.min(Math.ceil(asked), maxAskedMs);
 }
 
 function milliseconds(value: string | undefined): number | undefined {
