@@ -23,6 +23,7 @@ const longest = [
   'test/scenarios/hostile-provider.test.ts',
   'test/scenarios/command-line.test.ts',
   'test/integration/capabilities.test.ts',
+  'test/integration/every-endpoint.test.ts',
   'test/integration/erase.test.ts',
   'test/integration/benches.test.ts',
   'test/properties/spend.test.ts',

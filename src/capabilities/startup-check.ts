@@ -1,7 +1,9 @@
 import type { ColumnStore } from '../drivers/column-store/column-store.ts';
 import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
 import type { StageDefinition } from '../engine/pipeline/stage-definition.ts';
+import type { ProviderRegistry } from '../engine/providers/provider-registry.ts';
 import type { Clock } from '../kernel/clock.ts';
+import type { Pricer } from '../pricing/price.ts';
 
 /** One thing that is not as it should be. */
 export interface StartupFinding<Code extends string = string> {
@@ -20,6 +22,8 @@ export interface CheckSources<Settings> {
   readonly columns: ColumnStore;
   readonly clock: Clock;
   readonly definitions: readonly StageDefinition[];
+  readonly providers: ProviderRegistry;
+  readonly pricer: Pricer;
 }
 
 /** Looks for what would break a promise, before anything is claimed and for `millrace check`. */

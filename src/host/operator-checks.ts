@@ -39,7 +39,7 @@ export async function findStartupFaults(
         definitions,
         unknownVariables: unknownVariablesOf(environment),
       });
-      const sources = { ...stores, settings: configuration, clock, definitions };
+      const sources = { ...stores, ...models, settings: configuration, clock, definitions };
       const found = [...findFaults(facts), ...(await checkCapabilities(capabilities, sources))];
       return allowing(found, configuration.startup.allow ?? []);
     });

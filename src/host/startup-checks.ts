@@ -1,4 +1,5 @@
 import { missingProviderAdvice } from '../engine/providers/missing-provider.ts';
+import type { ModelState } from '../engine/providers/model-state.ts';
 import { AppError } from '../kernel/app-error.ts';
 import type { StartupFinding } from '../capabilities/startup-check.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -35,7 +36,7 @@ export interface StartupFacts {
   readonly models: readonly {
     readonly reference: string;
     readonly stage: string;
-    readonly state: 'priced' | 'unpriced' | 'unknown';
+    readonly state: ModelState;
   }[];
 }
 

@@ -2,6 +2,7 @@ import type { ColumnStore } from '../drivers/column-store/column-store.ts';
 import type { SqlDatabase, SqlStatement } from '../drivers/sql-database/sql-database.ts';
 import { AppError } from '../kernel/app-error.ts';
 import type { Clock } from '../kernel/clock.ts';
+import { stateOfModel } from '../engine/providers/model-state.ts';
 import type { ProviderRegistry } from '../engine/providers/provider-registry.ts';
 import type { StageDefinition } from '../engine/pipeline/stage-definition.ts';
 import type { Pricer } from '../pricing/price.ts';
@@ -149,31 +150,4 @@ function acceptsAnything(consumes: StageDefinition['consumes']): boolean {
       return false;
     }
   });
-}
-
-function stateOfModel(
-  reference: string,
-  { providers, pricer, clock }: FactSources,
-): StartupFacts['models'][number]['state'] {
-  const target = findModel(reference, providers);
-  if (target === undefined) return 'unknown';
-  const question = {
-    provider: target.priceProvider,
-    model: target.modelId,
-    at: clock.now(),
-    tier: 'default',
-    batch: false,
-  };
-  return pricer.price(question, { uncached_input: 1 }).kind;
-}
-
-function findModel(reference: string, providers: ProviderRegistry) {
-  for (const find of [() => providers.languageModel(reference), () => providers.embeddingModel(reference)]) {
-    try {
-      return find();
-    } catch (error) {
-      if (!(error instanceof AppError)) throw error;
-    }
-  }
-  return undefined;
 }

@@ -28,7 +28,7 @@ interface StartupParts {
 export function startupChecks(
   parts: StartupParts,
 ): (definitions: readonly StageDefinition[]) => Promise<void> {
-  const { configuration, list, stores, clock, metrics, logger } = parts;
+  const { configuration, list, stores, clock, providers, pricer, metrics, logger } = parts;
   return async (definitions) => {
     const { migrate, allow = [] } = configuration.startup;
     const facts = await readStartupFacts({
@@ -38,7 +38,7 @@ export function startupChecks(
       needsUsage: configuration.roles.some((role) => role !== 'worker'),
       definitions,
     });
-    const sources = { ...stores, settings: configuration, clock, definitions };
+    const sources = { ...stores, settings: configuration, clock, definitions, providers, pricer };
     const found = [...findFaults(facts), ...(await checkCapabilities(list, sources))];
     const findings = allowing(found, allow);
     for (const code of namesOf(list).findings) {

@@ -28,7 +28,7 @@ const usage = `Runs a workload on the simulated provider, lets everything go wro
   --backlog           everything is admitted before the first worker starts, by a process that works on nothing
   --clickhouse-away S on services, ClickHouse is away for S seconds early in the run, under load all the while
   --sabotage KIND     switches a protection off: ${sabotages.join(', ')}; the run must then fail
-  --patience S        how many seconds after the last fault all work must be done (default 120)
+  --patience S        how many seconds after the last fault, and after the last message is due, all work must be done (default 120)
   --plan              prints what would strike, and does nothing
   --keep              keeps the run's directory (data, logs, evidence) even if all is well
   --help              prints this`;

@@ -7,7 +7,7 @@ import type { DiskSpace } from './disk-space.ts';
 import type { FaultPoints } from './fault-points.ts';
 import type { SettableClock } from '../support/settable-clock.ts';
 import type { Release } from './handlers.ts';
-import type { Answers, Order, OrderedPause, Progress } from './orders.ts';
+import { type Answers, noProgress, type Order, type OrderedPause, type Progress } from './orders.ts';
 import { SeededRandom } from './seeded-random.ts';
 import { Blocks } from '../../src/engine/ledger/blocks.ts';
 import { PauseService } from '../../src/capabilities/pauses/pause-service.ts';
@@ -131,12 +131,14 @@ const progress = {
   text: `select (select count(*) from millrace.messages where stage <> '' and finished_at is not null)::int as ended,
      (select count(*) from millrace.messages where sweep_at is not null)::int as open,
      (select count(*) from millrace.calls where state = 'reserved')::int as reserved,
-     ((select count(*) from millrace.outbox) + (select count(*) from millrace.export_batches where exported_at is null))::int as unexported`,
+     ((select count(*) from millrace.outbox) + (select count(*) from millrace.export_batches where exported_at is null))::int as unexported,
+     coalesce((select max(extract(epoch from available_at - clock_timestamp()) * 1000) from millrace.messages
+       where state = 'pending' and parked_for is null and available_at < 'infinity'), 0)::float8 as "dueInMs"`,
 };
 
 async function readProgress({ database }: Stores): Promise<Progress> {
   const { rows } = await database.query<Progress>(progress);
-  return rows[0] ?? { ended: 0, open: 0, reserved: 0, unexported: 0 };
+  return rows[0] ?? noProgress;
 }
 
 interface MessageRow {

@@ -46,7 +46,11 @@ export interface Progress {
   readonly open: number;
   readonly reserved: number;
   readonly unexported: number;
+  /** When the last of what waits for a time of its own is due: after expired leases that is minutes away. */
+  readonly dueInMs: number;
 }
+
+export const noProgress: Progress = { ended: 0, open: 0, reserved: 0, unexported: 0, dueInMs: 0 };
 
 export interface Answers {
   readonly admit: {

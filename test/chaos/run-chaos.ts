@@ -11,7 +11,7 @@ import { BudgetWatcher } from './budget-watcher.ts';
 import { cutWorker, type PlannedFault, providerFaults, rolesOf } from './fault-plan.ts';
 import { readDefects } from './host-logs.ts';
 import { type Death, HostProcess, pause } from './host-process.ts';
-import type { Progress } from './orders.ts';
+import { noProgress } from './orders.ts';
 import type { QueueKind } from './queue-server.ts';
 import { ReportWatcher } from './report-watcher.ts';
 import type { Sabotage } from './sabotage.ts';
@@ -39,7 +39,7 @@ export interface ChaosRunOptions {
   readonly admitOverMs?: number;
   readonly plan: readonly PlannedFault[];
   readonly sabotages?: readonly Sabotage[];
-  /** How long to wait, after healing, until nothing is left to do. */
+  /** How long to wait, after healing and after the last message is due, until nothing is left to do. */
   readonly patienceMs: number;
   readonly onProgress?: (text: string) => void;
 }
@@ -56,6 +56,8 @@ export interface ChaosRun {
 }
 
 const pollMs = 100;
+/** No message is put off for longer, once. */
+const longestPauseMs = 900_000;
 const admissionChunk = 30;
 /** Looking at the progress reads every message: it is given at most this share of the time. */
 const restPerLook = 10;
@@ -210,7 +212,7 @@ async function work(
   const sent = new Set<number>();
   const refusals = { tried: 0, wrong: [] as string[] };
   const due = [...plan];
-  let progress: Progress = { ended: 0, open: 0, reserved: 0, unexported: 0 };
+  let progress = noProgress;
   let lookedMs = 0;
   const look = async (): Promise<void> => {
     const startedMs = performance.now();
@@ -261,7 +263,7 @@ async function work(
   let seen = '';
   let movedMs = performance.now();
   // A host that stays down must end the run, with the evidence against it.
-  while (!isOver() && performance.now() - movedMs < patienceMs) {
+  while (!isOver() && performance.now() - movedMs < patienceMs + progress.dueInMs) {
     admitNext();
     await pause(Math.max(pollMs, restPerLook * lookedMs));
     await look();
@@ -287,12 +289,17 @@ async function work(
     sent,
     refusals,
     async untilQuiet() {
-      const untilMs = performance.now() + patienceMs;
+      const healedMs = performance.now();
+      let dueMs = healedMs;
       do {
         await pause(pollMs);
         await look();
+        dueMs = Math.max(dueMs, Math.min(healedMs + longestPauseMs, performance.now() + progress.dueInMs));
         onProgress(`${progress.open} open, ${progress.reserved} reserved, ${progress.unexported} unexported`);
-      } while (progress.open + progress.reserved + progress.unexported > 0 && performance.now() < untilMs);
+      } while (
+        progress.open + progress.reserved + progress.unexported > 0 &&
+        performance.now() < dueMs + patienceMs
+      );
     },
   };
 }

@@ -166,7 +166,7 @@ export function periodsContract(name: string, open: () => Promise<SqlDatabase>):
       });
       await service.reopen({ month: '2026-10', reason: 'a mistake' }, ada);
       await close();
-      expect((await service.list()).periods.map(({ reopened }) => reopened?.reason)).toEqual([
+      expect((await service.list({})).periods.map(({ reopened }) => reopened?.reason)).toEqual([
         'a mistake',
         undefined,
       ]);

@@ -111,6 +111,37 @@ export function recordGroupsContract(name: string, open: () => Promise<SqlDataba
       );
     });
 
+    it('say of a call that was given up why its maker could not tell its cost, once that one tells', async () => {
+      const facts = await reserved();
+      await giveUp(facts.id);
+      expect([...(await recordedBy('waste_reason')).keys()]).toEqual(['aborted']);
+      const timedOut = someSettlement({
+        id: facts.id,
+        state: 'unsettled',
+        outcome: 'unsettled',
+        settlement: 'unsettled',
+        errorType: 'timeout',
+        tokens: {},
+        costUsd: undefined,
+        upperBoundUsd: bound,
+        wasteReason: 'failed',
+        answer: undefined,
+      });
+      for (let time = 1; time <= 2; time += 1) {
+        await writer().write({ facts }, timedOut);
+        expect([...(await recordedBy('waste_reason')).keys()]).toEqual(['failed']);
+        await check();
+      }
+    });
+
+    async function giveUp(id: Uuid): Promise<void> {
+      await database.execute(
+        `update millrace.calls set reserved_at = reserved_at - interval '2 hours' where id = '${id}'`,
+      );
+      const abandoned = new AbandonedCalls({ ledger: harness.calls, clock: systemClock });
+      expect(await abandoned.settleAbandoned()).toBe(1);
+    }
+
     async function live({
       isAbandoned,
       end,
@@ -118,12 +149,7 @@ export function recordGroupsContract(name: string, open: () => Promise<SqlDataba
     }: typeof lives extends fc.Arbitrary<infer Life> ? Life : never) {
       const facts = await reserved();
       if (isAbandoned || end === undefined) {
-        await database.execute(
-          `update millrace.calls set reserved_at = reserved_at - interval '2 hours' where id = '${facts.id}'`,
-        );
-        expect(
-          await new AbandonedCalls({ ledger: harness.calls, clock: systemClock }).settleAbandoned(),
-        ).toBe(1);
+        await giveUp(facts.id);
         await check();
       }
       if (end !== undefined) {

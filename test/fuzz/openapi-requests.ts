@@ -31,7 +31,7 @@ interface Schema {
   readonly oneOf?: readonly Schema[];
 }
 
-const hostileTexts = [
+export const hostileTexts = [
   '',
   ' ',
   '\u0000',
@@ -91,7 +91,7 @@ const goodTexts = [
   '00000000-0000-7000-8000-000000000000',
 ] as const satisfies readonly [string, ...string[]];
 
-const hostileBodies = [
+export const hostileBodies = [
   '',
   '{',
   '[',

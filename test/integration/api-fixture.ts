@@ -130,7 +130,11 @@ export async function openApiFixture(): Promise<ApiFixture> {
     maxBytes: 20_000,
   });
   const note = ({ id }: { id: string }) => published.push(id);
-  const publisher = { enqueued: note, slotFor: () => undefined } as unknown as Publisher;
+  const publisher = {
+    enqueued: note,
+    notify: (_stage: string, id: string) => published.push(id),
+    slotFor: () => undefined,
+  } as unknown as Publisher;
   const refusedBy: string[] = [];
   const ledger = new BudgetLedger(database);
   const book = new BudgetBook();

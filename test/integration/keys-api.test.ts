@@ -139,6 +139,8 @@ describe('a key over HTTP', () => {
     [{ name: 'x', scopes: ['root'] }],
     [{ name: 'x', scopes: ['costs:read', 'costs:read'] }],
     [{ name: 'x\u0000', scopes: ['costs:read'] }],
+    // In the audit it would read as key:ada:….
+    [{ name: 'ada:x', scopes: ['costs:read'] }],
     [{ name: 'x', scopes: 'costs:read' }],
     [{ name: 'x', scopes: ['costs:read'], key: 'mr_mine' }],
     [[]],

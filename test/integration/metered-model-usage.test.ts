@@ -74,7 +74,7 @@ describe('the usage of a provider in code', () => {
         trafficType: 'ON_DEMAND_PRIORITY',
       },
     });
-    expect(row).toMatchObject({ settlement: 'reported', tier: 'ON_DEMAND_PRIORITY' });
+    expect(row).toMatchObject({ settlement: 'reported', tier: 'priority' });
     // 1000 × 0.3 × 1.8 + 100 × 2.5 × 1.8 per million.
     expect(line).toMatchObject({ cost_usd: '0.00099' });
   });

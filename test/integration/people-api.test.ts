@@ -83,6 +83,16 @@ describe('a person', () => {
     expect((await get('/v1/audit?team=sales', everywhere)).statusCode).toBe(200);
   });
 
+  it('stands in the audit by a name without colons, which would read as another actor', async () => {
+    const everywhere = await token({ ...operators, email: 'key:ada', groups: ['operators', 'platform'] });
+    await requestTo(app)
+      .post('/v1/pauses')
+      .set({ authorization: `Bearer ${everywhere}` })
+      .send({ scope: 'team', value: 'sales', reason: 'x' });
+    const { entries } = auditListSchema.parse((await get('/v1/audit?action=pauses', everywhere)).body);
+    expect(entries[0]?.actor).toMatch(/^person:key_ada:[0-9a-f-]{36}$/);
+  });
+
   it('of several teams says for which one, and of no team is refused', async () => {
     const two = await token({ ...operators, team: ['search', 'sales'] });
     expect((await refused(two, 403)).detail).toContain('x-millrace-team');

@@ -17,6 +17,7 @@ declare module 'vitest' {
 const before = process as { millraceTestsUsedMs?: number };
 
 if (process.platform === 'linux') {
+  // oxlint-disable-next-line no-empty-pattern -- Vitest reads from the pattern which fixtures are wanted: none
   afterAll(({}, file) => {
     const usedMs = processCpuMs(process.pid);
     (file as RunnerTestFile).meta.processorMs = usedMs - (before.millraceTestsUsedMs ?? 0);

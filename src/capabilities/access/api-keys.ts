@@ -87,7 +87,8 @@ const endOf = (now: Date) =>
 
 const newKeySchema = (now: Date) =>
   z.strictObject({
-    name: shortText,
+    // A colon would make an actor of the audit, key:NAME:ID, read as another.
+    name: shortText.refine((text) => !text.includes(':'), 'must not contain a colon'),
     scopes: z
       .array(z.enum(apiScopes))
       .min(1)

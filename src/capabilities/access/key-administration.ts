@@ -36,7 +36,7 @@ const moment = z.iso
   .transform((text) => new Date(text));
 
 export const keyRequestSchema = z.strictObject({
-  name: z.string().min(1).max(128).describe('What the key is for.'),
+  name: z.string().min(1).max(128).describe('What the key is for; without a colon.'),
   scopes: z.array(z.enum(apiScopes)).min(1).max(apiScopes.length).describe('None that the caller has not.'),
   team: z.string().min(1).max(128).optional().describe('A caller who is bound to a team names that team.'),
   expiresAt: moment

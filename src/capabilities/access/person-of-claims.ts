@@ -70,7 +70,9 @@ function teamOf(
 
 function nameOf(claims: Readonly<Record<string, unknown>>, sub: string, { nameClaim }: OidcSettings): string {
   const names = [claimOf(claims, nameClaim), sub];
-  return names.find((name): name is string => typeof name === 'string' && isName(name)) ?? 'unnamed';
+  const name = names.find((one): one is string => typeof one === 'string' && isName(one)) ?? 'unnamed';
+  // As names of keys: a colon would make an actor of the audit, person:NAME:ID, read as another.
+  return name.replaceAll(':', '_');
 }
 
 function isName(text: string): boolean {

@@ -1,5 +1,7 @@
 import type { CallerView } from '../../http/api-key-identity.ts';
 import { type Operator, requireUnbound } from '../../http/operator.ts';
+import type { ModelStateSources } from '../../engine/providers/model-state.ts';
+import { invalidRequest } from '../../http/request-faults.ts';
 import { AppError } from '../../kernel/app-error.ts';
 import { readAmount } from '../../kernel/money.ts';
 import {
@@ -13,24 +15,28 @@ import type { BudgetLedger } from './budget-ledger.ts';
 import type { BudgetOperations } from './budget-operations.ts';
 import type { BudgetLimitOrder, SetBudgetOrder } from './budget-requests.ts';
 import { definitionOf } from './definition-of-setting.ts';
+import { switchProblem } from './switch-model.ts';
 
 /** How many changes of a budget are shown. */
 const shownChanges = 50;
+
+export interface BudgetServiceOptions {
+  readonly ledger: BudgetLedger;
+  readonly operations: BudgetOperations;
+  /** What a budget may switch to. Absent: it is not looked at, as by a command, which does not know providers in code. */
+  readonly models?: ModelStateSources;
+}
 
 /** Budgets as people see and change them. */
 export class BudgetService {
   readonly #ledger: BudgetLedger;
   readonly #operations: BudgetOperations;
+  readonly #models: ModelStateSources | undefined;
 
-  constructor({
-    ledger,
-    operations,
-  }: {
-    readonly ledger: BudgetLedger;
-    readonly operations: BudgetOperations;
-  }) {
+  constructor({ ledger, operations, models }: BudgetServiceOptions) {
     this.#ledger = ledger;
     this.#operations = operations;
+    this.#models = models;
   }
 
   /** Every budget for a viewer of all teams; for one who is bound to a team, the budgets of that team alone. */
@@ -48,14 +54,21 @@ export class BudgetService {
     return { ...budget, changes: changes.map((change) => changeDocument(change)) };
   }
 
-  /** Sets a budget beside those of the configuration. Throws MILLRACE_FORBIDDEN and what BudgetOperations throws. */
+  /**
+   * Sets a budget beside those of the configuration. Throws MILLRACE_FORBIDDEN, MILLRACE_REQUEST_INVALID where it switches to a model that
+   * nobody can be asked, and what BudgetOperations throws.
+   */
   async set(
     name: string,
     { reason, ...fields }: SetBudgetOrder,
     operator: Operator,
   ): Promise<BudgetDocument> {
     requireUnbound(operator, 'change budgets');
-    await this.#operations.set(definitionOf({ name, ...fields }), { actor: operator.actor, reason });
+    const definition = definitionOf({ name, ...fields });
+    const problem = this.#models === undefined ? undefined : switchProblem(definition, this.#models);
+    if (problem !== undefined)
+      throw invalidRequest([{ field: 'atLimit.switchTo', problem: `${problem.what}. ${problem.todo}` }]);
+    await this.#operations.set(definition, { actor: operator.actor, reason });
     return await this.#read(name);
   }
 

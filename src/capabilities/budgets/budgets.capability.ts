@@ -13,5 +13,6 @@ export const budgets = {
   names: budgetNames,
   http: async () => (await import('./budgets.http.ts')).httpPart,
   status: async () => (await import('./budget-status.ts')).budgetStatus,
+  startupCheck: async () => (await import('./check-budgets.ts')).checkBudgets,
   open: async () => (await import('./open-budgets.ts')).openBudgets,
 } as const satisfies Capability;

@@ -30,12 +30,19 @@ export function openBudgets({
     metrics,
   });
   const { ledger, admission, quotas } = watch;
-  const { publisher, registry } = engine;
+  const { publisher, registry, providers, pricer } = engine;
   const alerts = new BudgetAlerts({ database, read: () => ledger.read(), metrics, logger });
   const releaser = new BudgetReleaser({ ledger, publisher, registry, clock, logger });
   return {
     services: [
-      [BudgetService, new BudgetService({ ledger, operations: new BudgetOperations({ database, clock }) })],
+      [
+        BudgetService,
+        new BudgetService({
+          ledger,
+          operations: new BudgetOperations({ database, clock }),
+          models: { providers, pricer, clock },
+        }),
+      ],
       [BudgetWatch, watch],
     ],
     hooks: { admission, quotas },

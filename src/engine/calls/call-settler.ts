@@ -1,12 +1,13 @@
 import { maxUsd, type Usd, zeroUsd } from '../../kernel/money.ts';
 import type { Pricer } from '../../pricing/price.ts';
+import { priceProviderOf } from '../../pricing/provider-names.ts';
+import { tierOf } from '../../pricing/tier-names.ts';
 import type { TokenCounts } from '../../pricing/token-classes.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { LogOnce } from '../../telemetry/log-once.ts';
 import { traceIdOf } from '../../telemetry/trace-context.ts';
 import type { ModelFailure } from '../providers/classify-model-error.ts';
 import { columnText, toldText } from '../providers/column-text.ts';
-import { normalisedTier } from '../providers/request-bounds.ts';
 import type { AnswerStore } from './answer-store.ts';
 import { grantedWait, noteAskedWait } from './asked-wait.ts';
 import type { CallInFlight } from './call-in-flight.ts';
@@ -82,7 +83,11 @@ export class CallSettler {
   async #endOf(call: CallInFlight, report: CallReport, times: CallTimes): Promise<SettledCall> {
     const measured = await measureUsage(report, call.bounds.usageLimits);
     this.#logFaults(call, report, measured.faults);
-    const tier = columnText(normalisedTier(report.tier ?? call.facts.tier));
+    // In the words of prices, by which reports group; the provider's own word stands in the raw usage where it is part of that.
+    const tier = tierOf(
+      columnText(report.tier ?? call.facts.tier),
+      priceProviderOf(call.target.priceProvider),
+    );
     const answeredModel = toldText(report.answeredModel);
     const named = namedModel(report.answeredModel);
     const { settlement } = measured;

@@ -74,9 +74,8 @@ export class SettlementWriter {
   async #writeAs({ facts }: EndedCall, end: SettledCall): Promise<void> {
     const { ledger, clock, logger } = this.#options;
     if (await this.#tryHard(() => ledger.settle(end))) return;
-    if (end.state === 'unsettled') return;
-    // The sweep had given the call up: what it cost after all is added as the difference to what it wrote. When even
-    // that finds nothing to do, an earlier try of ours was committed although its confirmation got lost.
+    // The sweep had given the call up: what it cost after all, or why nobody knows it, is added as the difference to what it wrote.
+    // When even that finds nothing to do, an earlier try of ours was committed although its confirmation got lost.
     const corrections = recordsOfCorrection(facts, end, clock.now()).map(lineOf);
     if (await this.#tryHard(() => ledger.settleLate(end, corrections))) {
       logger.info(

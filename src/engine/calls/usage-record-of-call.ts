@@ -45,7 +45,7 @@ export function recordOfAbandoned(call: AttributedCall, recordedAt: Date): Usage
 }
 
 /**
- * The records of the truth about a call that had been given up as unsettled. Where it stays waste of the same kind, one with the
+ * The records of the truth about a call that had been given up as unsettled: what it cost, or that it is unsettled for another reason. Where it stays waste of the same kind, one with the
  * difference; otherwise one takes back from the group of before all that stands there, and one adds the truth to its own.
  */
 export function recordsOfCorrection(
@@ -54,16 +54,15 @@ export function recordsOfCorrection(
   recordedAt: Date,
 ): readonly UsageRecord[] {
   const before = { settlement: 'unsettled', isPriced: facts.upperBoundUsd !== undefined } as const;
-  const after = {
-    settlement: end.settlement,
-    isPriced: end.costUsd !== undefined,
-    isSuspect: end.isSuspect,
-  };
+  // Nobody knows yet what an unsettled call costs: its bound stands, and is priced.
+  const costUsd = end.state === 'unsettled' && end.upperBoundUsd !== undefined ? zeroUsd : end.costUsd;
+  const after = { settlement: end.settlement, isPriced: costUsd !== undefined, isSuspect: end.isSuspect };
   const truth = {
     ...recordOfFacts(facts, recordedAt),
     recordId: derivedId(facts.reservedAt, 'correction', facts.id),
     recordKind: 'correction' as const,
     ...endFields(end),
+    ...(costUsd === undefined ? {} : { costUsd }),
   };
   const { upperBoundUsd: boundBefore } = facts;
   const takenBound = boundBefore === undefined ? {} : { upperBoundUsd: zeroUsd.minus(boundBefore) };

@@ -212,10 +212,13 @@ export const settleQuotaCalls = settlement({
   recorded: { columns: `, ${recordedColumns}`, insert: recordCalls('moved_calls') },
 });
 
-/** As settleCalls, for calls that were already given up as unsettled, under quotas or not; the lines are the corrections. */
+/**
+ * As settleCalls, for calls that were already given up as unsettled, under quotas or not; the lines are the corrections. One that is unsettled
+ * to its own maker, too, is waste for the reason that this one knows.
+ */
 export const settleLateCalls = settlement({
   name: 'ledger.settle_late_call',
-  condition: `c.state = 'unsettled' and s.state = 'settled'`,
+  condition: `c.state = 'unsettled' and (s.state = 'settled' or s.waste_reason is distinct from c.waste_reason)`,
   change: fromSpent,
   recorded: {
     columns: '',

@@ -111,7 +111,7 @@ export const callMetrics = {
     type: 'histogram',
     unit: 'seconds',
     labels: ofModel,
-    help: 'The wait that providers asked for (retry-after), by the headers of their refusals, before any cap.',
+    help: 'The wait that providers asked for (retry-after), by the headers of their refusals or the errors of Google, before any cap.',
     buckets: [1, 5, 15, 60, 300, 900, 3600, 21_600, 86_400],
   },
   llm_retry_after_total: {

@@ -89,6 +89,16 @@ describe('an HTTP answer with an error status', () => {
     expect(classifyModelError(httpError(429, {}, headers), now).retryAfterMs).toBe(7000);
     expect(classifyModelError(httpError(400, {}, headers), now).retryAfterMs).toBeUndefined();
   });
+
+  it("says how long to wait where Google's body alone does, also in an array", () => {
+    const retryInfo = { '@type': 'type.googleapis.com/google.rpc.RetryInfo', retryDelay: '34.074824224s' };
+    const body = { error: { code: 429, status: 'RESOURCE_EXHAUSTED', message: 'x', details: [retryInfo] } };
+    for (const told of [body, [body]])
+      expect(classifyModelError(httpError(429, told), now).retryAfterMs).toBe(34_075);
+    expect(classifyModelError(httpError(429, body, { 'retry-after': '7' }), now).retryAfterMs).toBe(7000);
+    const bad = { error: { code: 400, message: 'x', details: [retryInfo] } };
+    expect(classifyModelError(httpError(400, bad), now).retryAfterMs).toBeUndefined();
+  });
 });
 
 describe('an error inside an answer that had begun', () => {

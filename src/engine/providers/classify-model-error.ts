@@ -5,7 +5,7 @@ import type { ErrorCode } from '../../kernel/error-codes.ts';
 import { readableError } from '../../kernel/readable-error.ts';
 import { answerFaultOf } from './answer-fault.ts';
 import { columnText } from './column-text.ts';
-import { type ResponseHeaders, retryAfterMs } from './retry-after.ts';
+import { type ResponseHeaders, retryAfterMs, retryInfoMs } from './retry-after.ts';
 import { isRefusedBeforeWork, kindOfRefusal, mayHaveWorkedBehindGateway } from './refusal-kind.ts';
 import { type ReportedError, reportedError } from './reported-error.ts';
 import { asRecord, type JsonRecord } from './token-usage.ts';
@@ -106,7 +106,11 @@ export function classifyStreamedError(
   { headers, usage, hasContent }: FailedStream,
   now: Date,
 ): ModelFailure {
-  const failed = classifyReported(told, { headers, usage, retryAfterMs: retryAfterMs(headers, now) });
+  const failed = classifyReported(told, {
+    headers,
+    usage,
+    retryAfterMs: askedWaitMs(headers, told.detail, now),
+  });
   return hasContent ? { ...failed, billing: 'unknown' } : failed;
 }
 
@@ -163,7 +167,7 @@ function classifyCall(error: APICallError, now: Date): ModelFailure {
   if (statusCode < 400) {
     const told = reportedError(answer);
     if (told !== undefined) {
-      return classifyReported(told, { headers, usage, retryAfterMs: retryAfterMs(headers, now) });
+      return classifyReported(told, { headers, usage, retryAfterMs: askedWaitMs(headers, told.detail, now) });
     }
     const isBroken = networkCodeOf(error.cause) !== undefined;
     return failure(isBroken ? 'stream_cut' : 'malformed_answer', 'unknown', message, { headers, usage });
@@ -176,8 +180,13 @@ function classifyCall(error: APICallError, now: Date): ModelFailure {
   return failure(kind, isUnbilled ? 'free' : 'unknown', message, {
     headers,
     usage,
-    retryAfterMs: mayWait ? retryAfterMs(headers, now) : undefined,
+    retryAfterMs: mayWait ? askedWaitMs(headers, answer?.['error'], now) : undefined,
   });
+}
+
+/** What the provider asks to wait: by its headers, or in its error's own words. */
+function askedWaitMs(headers: ResponseHeaders | undefined, error: unknown, now: Date): number | undefined {
+  return retryAfterMs(headers, now) ?? retryInfoMs(error);
 }
 
 /**

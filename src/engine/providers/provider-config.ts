@@ -61,10 +61,7 @@ export function checkProviders(providers: Readonly<Record<string, ProviderConfig
       faults.push({ field, problem: 'a name is 1 to 63 letters, digits, points, dashes and underscores' });
     }
     if (config.kind !== 'custom') faults.push(...accountFaults(field, config));
-    if (config.kind !== 'custom' && config.baseUrl !== undefined && !URL.canParse(config.baseUrl)) {
-      faults.push({ field: `${field}.baseUrl`, problem: 'is not an address' });
-    }
-    if (config.kind !== 'custom') faults.push(...boundFaults(field, config));
+    if (config.kind !== 'custom') faults.push(...addressFaults(field, config), ...boundFaults(field, config));
     if (config.timeoutMs !== undefined && !(config.timeoutMs > 0 && config.timeoutMs <= 2 ** 31 - 1)) {
       faults.push({ field: `${field}.timeoutMs`, problem: 'is a positive number of milliseconds' });
     }
@@ -72,6 +69,17 @@ export function checkProviders(providers: Readonly<Record<string, ProviderConfig
   if (faults.length === 0) return;
   const listed = faults.map(({ field, problem }) => `${field}: ${problem}`).join('; ');
   throw new AppError('MILLRACE_CONFIG_INVALID', `The model providers are not valid: ${listed}`, { faults });
+}
+
+/** The address is not repeated: it may hold what nobody else may know. */
+function addressFaults(field: string, { baseUrl }: HttpProviderConfig) {
+  if (baseUrl === undefined) return [];
+  const fault = (problem: string) => [{ field: `${field}.baseUrl`, problem }];
+  if (!URL.canParse(baseUrl)) return fault('is not an address');
+  const { username, password } = new URL(baseUrl);
+  return username === '' && password === ''
+    ? []
+    : fault('holds a user name or a password: addresses are logged; give apiKey, or an authorization header');
 }
 
 function boundFaults(field: string, { maxAnswerBytes, idleTimeoutMs }: HttpProviderConfig) {

@@ -96,6 +96,27 @@ describe('a configuration', () => {
   });
 });
 
+describe('an address', () => {
+  it.each([
+    'https://user:pass-4711@models.internal/v1',
+    'https://pass-4711@models.internal/v1',
+    'https://:pass-4711@h',
+  ])('with a user name or a password is refused without being repeated (%#)', (baseUrl) => {
+    const refusal = (() => {
+      try {
+        return new ProviderRegistry({ one: { kind: 'openai', apiKey: 'k', baseUrl } });
+      } catch (error) {
+        return error;
+      }
+    })();
+    expect(refusal).toMatchObject({
+      code: 'MILLRACE_CONFIG_INVALID',
+      faults: [{ field: 'models.providers.one.baseUrl' }],
+    });
+    expect(JSON.stringify([refusal, String(refusal)])).not.toContain('4711');
+  });
+});
+
 describe('a package that is not installed', () => {
   it('is missed by whoever asks for its models, when only the environment made the provider', () => {
     const missing = new AppError('MILLRACE_PACKAGE_MISSING', 'npm install "@ai-sdk/google@^4.0.0"');

@@ -43,6 +43,16 @@ describe('an error in an answer that HTTP called a success', () => {
     });
   });
 
+  it("keeps how long to wait where the body alone says it, as Google's do", () => {
+    const details = [{ '@type': 'type.googleapis.com/google.rpc.RetryInfo', retryDelay: '34s' }];
+    expect(classifyModelError(success([{ error: { code: 429, message: 'x', details } }]), now)).toMatchObject(
+      {
+        kind: 'rate_limited',
+        retryAfterMs: 34_000,
+      },
+    );
+  });
+
   it('is not free when it brings usage', () => {
     const body = { error: { code: 429, message: 'x' }, usage: { prompt_tokens: 3 } };
     expect(classifyModelError(success(body), now)).toMatchObject({

@@ -6,6 +6,7 @@ import type {
   LanguageModelV4ToolResultOutput,
 } from '@ai-sdk/provider';
 import type { Pricer } from '../../pricing/price.ts';
+import { tierOf } from '../../pricing/tier-names.ts';
 import type { UnitCounts } from '../../pricing/usage-units.ts';
 import { isClaudeOfVertex } from './provider-kinds.ts';
 import type { ModelTarget } from './provider-registry.ts';
@@ -79,15 +80,10 @@ export function embeddingBounds(options: EmbeddingModelV4CallOptions): RequestBo
 export function requestedTier(options: Pick<LanguageModelV4CallOptions, 'providerOptions'>): string {
   for (const provider of Object.values(options.providerOptions ?? {})) {
     const { serviceTier, speed } = provider as { serviceTier?: unknown; speed?: unknown };
-    if (typeof serviceTier === 'string') return normalisedTier(serviceTier);
+    if (typeof serviceTier === 'string') return tierOf(serviceTier);
     if (speed === 'fast') return 'fast';
   }
   return 'default';
-}
-
-/** A tier in the words of prices: what providers call "auto" or "standard" is the default. */
-export function normalisedTier(tier: string): string {
-  return tier === 'auto' || tier === 'standard' || tier === 'standard_only' || tier === '' ? 'default' : tier;
 }
 
 // Anthropic adds the thinking budget to the output that was asked for.

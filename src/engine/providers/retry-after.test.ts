@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { retryAfterMs } from './retry-after.ts';
+import { retryAfterMs, retryInfoMs } from './retry-after.ts';
 
 const now = new Date('2026-05-01T12:00:00Z');
 
@@ -49,5 +49,36 @@ describe('how long a provider asks to wait', () => {
     [{}, undefined],
   ] as const)('%j is %s ms', (headers, expected) => {
     expect(retryAfterMs(headers, now)).toBe(expected);
+  });
+});
+
+describe("the wait in the body of Google's refusal", () => {
+  const retryInfo = (retryDelay: unknown) => ({
+    '@type': 'type.googleapis.com/google.rpc.RetryInfo',
+    retryDelay,
+  });
+  const quota = { '@type': 'type.googleapis.com/google.rpc.QuotaFailure', violations: [] };
+
+  it.each([
+    [{ details: [quota, retryInfo('34.074824224s')] }, 34_075],
+    [{ details: [retryInfo('2s'), retryInfo('7s')] }, 7000],
+    [{ details: [retryInfo('0s')] }, 0],
+    [{ details: [retryInfo('9999999999s')] }, 31_622_400_000],
+    [{ details: [retryInfo(`${'9'.repeat(400)}s`)] }, 31_622_400_000],
+    [{ details: [retryInfo('-3s')] }, undefined],
+    [{ details: [retryInfo('soon')] }, undefined],
+    [{ details: [retryInfo(34)] }, undefined],
+    [{ details: [{ ...retryInfo('5s'), '@type': 'type.googleapis.com/google.rpc.Help' }] }, undefined],
+    [{ details: [null, 'x', [retryInfo('5s')]] }, undefined],
+    [{ details: { 0: retryInfo('5s') } }, undefined],
+    [{}, undefined],
+    ['slow down', undefined],
+    [undefined, undefined],
+  ] as const)('%j asks for %s ms', (error, expected) => {
+    expect(retryInfoMs(error)).toBe(expected);
+  });
+
+  it('is read of however many details', () => {
+    expect(retryInfoMs({ details: Array.from({ length: 300_000 }, () => retryInfo('5s')) })).toBe(5000);
   });
 });

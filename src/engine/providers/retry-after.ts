@@ -1,7 +1,9 @@
+import { asRecord } from './token-usage.ts';
+
 /*
  * How long a provider asks to wait, from the headers of its refusal: retry-after-ms and retry-after first, then the
  * times at which its limits are full again (OpenAI as durations, Anthropic as points in time). What is no number, no
- * duration and no date in a form of HTTP is not read: a parser of dates makes one of "in 5 minutes", too.
+ * duration and no date in a form of HTTP is not read: a parser of dates makes one of "in 5 minutes", too. Google's say it in the body.
  */
 
 /** Header names in lower case. */
@@ -15,6 +17,25 @@ export function retryAfterMs(headers: ResponseHeaders | undefined, now: Date): n
   if (headers === undefined) return undefined;
   const asked =
     milliseconds(headers['retry-after-ms']) ?? retryAfterHeader(headers, now) ?? limitReset(headers, now);
+  return asked === undefined ? undefined : Math.min(Math.ceil(asked), maxAskedMs);
+}
+
+const retryInfoType = 'type.googleapis.com/google.rpc.RetryInfo';
+
+/**
+ * Milliseconds that Google's APIs ask for in the error of a refusal, whose headers say nothing: `details` with a `google.rpc.RetryInfo`,
+ * whose `retryDelay` is a duration in seconds ("34.074824224s"). Undefined when there is none.
+ */
+export function retryInfoMs(error: unknown): number | undefined {
+  const details = asRecord(error)?.['details'];
+  if (!Array.isArray(details)) return undefined;
+  let asked: number | undefined;
+  for (const detail of details.map((one) => asRecord(one))) {
+    if (detail?.['@type'] !== retryInfoType) continue;
+    const { retryDelay } = detail;
+    const wait = typeof retryDelay === 'string' ? durationMs(retryDelay) : undefined;
+    if (wait !== undefined) asked = Math.max(asked ?? 0, wait);
+  }
   return asked === undefined ? undefined : Math.min(Math.ceil(asked), maxAskedMs);
 }
 

@@ -158,7 +158,7 @@ describe('providers of chat completions', () => {
     signedWith: bearer('groq-key'),
     tokens: { ...cached, text_output: 12, reasoning: 40 },
     arithmetic: '500×0.15 + 1000×0.075 + 52×0.6',
-    tier: 'on_demand',
+    tier: 'default',
     answered: 'openai/gpt-oss-120b',
     requestId: 'req_groq',
   });

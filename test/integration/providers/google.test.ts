@@ -88,7 +88,7 @@ describe('Google', () => {
     }),
     ...read,
     ...wordsOf({ ...usageMetadata, trafficType: 'ON_DEMAND' }),
-    tier: 'ON_DEMAND',
+    tier: 'default',
     paths: [
       '/v1/projects/mill/locations/global/publishers/google/models/gemini-2.5-flash:generateContent',
       '/v1/projects/mill/locations/global/publishers/google/models/gemini-2.5-flash:streamGenerateContent?alt=sse',

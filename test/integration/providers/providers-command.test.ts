@@ -17,7 +17,7 @@ beforeAll(async () => {
   const providers = {
     gemini: { apiKey: 'gemini-key-of-the-file' },
     paris: { kind: 'bedrock', region: 'eu-west-3' },
-    eu: { kind: 'openai-compatible', baseUrl: 'https://user:password-4711@models.example/v1' },
+    eu: { kind: 'openai-compatible', baseUrl: 'https://models.example/v1?key=password-4711' },
   };
   await writeFile(config, JSON.stringify({ models: { providers } }));
 });

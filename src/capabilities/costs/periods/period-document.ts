@@ -39,10 +39,14 @@ export const closedPeriodSchema = z.object({
   from: z.iso.datetime(),
   to: z.iso.datetime().describe('Excluded.'),
   closedAt: z.iso.datetime(),
-  closedBy: z.string(),
-  reason: z.string(),
+  closedBy: z.string().optional().describe('Absent for a key that is bound to a team.'),
+  reason: z.string().optional().describe('Absent for a key that is bound to a team.'),
   reopened: z
-    .object({ at: z.iso.datetime(), by: z.string(), reason: z.string() })
+    .object({
+      at: z.iso.datetime(),
+      by: z.string().optional().describe('Absent for a key that is bound to a team.'),
+      reason: z.string().optional().describe('Absent for a key that is bound to a team.'),
+    })
     .optional()
     .describe('Present where it was opened again.'),
 });
@@ -74,4 +78,10 @@ export function periodDocument({
     closedAt: closedAt.toISOString(),
     ...(reopened === undefined ? {} : { reopened: { ...reopened, at: reopened.at.toISOString() } }),
   };
+}
+
+/** The same for one who is bound to a team: not who closes periods for all teams, nor in what words. */
+export function periodDocumentOfTeam(period: ClosedPeriod): ClosedPeriodDocument {
+  const { closedBy: _, reason: __, reopened, ...rest } = periodDocument(period);
+  return { ...rest, ...(reopened === undefined ? {} : { reopened: { at: reopened.at } }) };
 }

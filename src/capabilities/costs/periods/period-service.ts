@@ -1,4 +1,4 @@
-import { type Operator, requireUnbound } from '../../../http/operator.ts';
+import { type Operator, requireUnbound, type Viewer } from '../../../http/operator.ts';
 import { invalidRequest } from '../../../http/request-faults.ts';
 import { AppError } from '../../../kernel/app-error.ts';
 import type { Clock } from '../../../kernel/clock.ts';
@@ -8,6 +8,7 @@ import { costErrors } from '../cost-errors.ts';
 import {
   type ClosedPeriodDocument,
   periodDocument,
+  periodDocumentOfTeam,
   type PeriodList,
   type PeriodOrder,
   type ReopenOrder,
@@ -29,9 +30,10 @@ export class PeriodService {
     this.#options = options;
   }
 
-  /** Every closing, the earliest period first. */
-  async list(): Promise<PeriodList> {
-    return { periods: (await this.#options.ledger.list()).map(periodDocument) };
+  /** Every closing, the earliest period first; for a viewer who is bound to a team without who did it, and why. */
+  async list({ team }: Viewer): Promise<PeriodList> {
+    const documentOf = team === undefined ? periodDocument : periodDocumentOfTeam;
+    return { periods: (await this.#options.ledger.list()).map((period) => documentOf(period)) };
   }
 
   /**

@@ -48,7 +48,7 @@ function withOperation(command: Command, reason: string): Command {
 }
 
 async function list(context: Context, options: PeriodsOptions): Promise<number> {
-  const { periods } = await withService(context, options, (service) => service.list());
+  const { periods } = await withService(context, options, (service) => service.list({}));
   if (options.json === true) print(context, JSON.stringify({ periods }, undefined, 2));
   else print(context, periods.length === 0 ? 'No period is closed.' : periodsText(periods));
   return exitCodes.ok;
@@ -92,13 +92,13 @@ function periodsText(periods: readonly ClosedPeriodDocument[]): string {
       { title: 'reason' },
       { title: 'opened again' },
     ],
-    periods.map(({ month, timeZone, closedAt, closedBy, reason, reopened }) => [
+    periods.map(({ month, timeZone, closedAt, closedBy = '', reason = '', reopened }) => [
       month,
       timeZone,
       closedAt,
       closedBy,
       reason,
-      reopened === undefined ? '' : `${reopened.at} by ${reopened.by}: ${reopened.reason}`,
+      reopened === undefined ? '' : `${reopened.at} by ${reopened.by ?? ''}: ${reopened.reason ?? ''}`,
     ]),
   );
 }

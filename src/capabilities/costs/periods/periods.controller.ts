@@ -34,8 +34,8 @@ export class PeriodsController {
       'The statement of a closed month does not change. What is learnt of its calls afterwards is booked at the time at which it is learnt.',
   })
   @ApiResponse({ status: 200, description: 'Every closing.', content: jsonOf('PeriodList') })
-  async list(): Promise<PeriodList> {
-    return await this.#service.list();
+  async list(@Caller() { team }: ApiKeyIdentity): Promise<PeriodList> {
+    return await this.#service.list({ team });
   }
 
   @Post('close')

@@ -3,6 +3,7 @@ import type { Clock } from '../../../kernel/clock.ts';
 import type { ConcurrencyLimiter } from '../../../kernel/concurrency-limiter.ts';
 import { isUuid, newId } from '../../../kernel/ids.ts';
 import { formatUsd, sumUsd } from '../../../kernel/money.ts';
+import { type Operator, requireUnbound, type Viewer } from '../../../http/operator.ts';
 import { invalidRequest } from '../../../http/request-faults.ts';
 import type { Bill, BillProvider } from './bill.ts';
 import type { BillLimits } from './bill-text.ts';
@@ -37,13 +38,6 @@ export interface ReconciliationRequest {
   readonly settle: boolean;
 }
 
-/** Who acts. */
-export interface ReconciliationOperator {
-  readonly actor: string;
-  /** The team that the key is bound to: such a key sees no bill. */
-  readonly team?: string | undefined;
-}
-
 export interface ReconciliationServiceOptions {
   readonly comparison: BillComparison;
   readonly ledger: ReconciliationLedger;
@@ -72,20 +66,14 @@ export class ReconciliationService {
    * Compares, keeps and, if asked to, settles. Throws MILLRACE_FORBIDDEN for an operator of one team, MILLRACE_BILL_INVALID,
    * MILLRACE_BILL_TOO_LARGE, MILLRACE_REPORT_TOO_LARGE and the stores' failures.
    */
-  async reconcile(
-    request: ReconciliationRequest,
-    operator: ReconciliationOperator,
-  ): Promise<ReconciliationReport> {
-    refuseTeams(operator);
+  async reconcile(request: ReconciliationRequest, operator: Operator): Promise<ReconciliationReport> {
+    requireAllTeams(operator);
     const { limiter } = this.#options;
     const work = (): Promise<ReconciliationReport> => this.#reconcile(request, operator);
     return limiter === undefined ? await work() : await limiter.run(work);
   }
 
-  async #reconcile(
-    request: ReconciliationRequest,
-    { actor }: ReconciliationOperator,
-  ): Promise<ReconciliationReport> {
+  async #reconcile(request: ReconciliationRequest, { actor }: Operator): Promise<ReconciliationReport> {
     const { comparison, ledger, clock, exportLagSeconds, billLimits } = this.#options;
     const bill = within(await readBill(request.provider, request.files, billLimits), request);
     refuseKeys(bill, request.keys);
@@ -130,11 +118,8 @@ export class ReconciliationService {
   }
 
   /** Kept days, the latest first, without their rows. */
-  async list(
-    selection: DaySelection,
-    operator: Pick<ReconciliationOperator, 'team'>,
-  ): Promise<ReconciliationListDocument> {
-    refuseTeams(operator);
+  async list(selection: DaySelection, operator: Viewer): Promise<ReconciliationListDocument> {
+    requireAllTeams(operator);
     const found = await this.#options.ledger.list(selection);
     return {
       reconciliations: found.slice(0, selection.limit).map((day) => reconciledDaySchema.parse(day)),
@@ -143,8 +128,8 @@ export class ReconciliationService {
   }
 
   /** A kept day with its rows. Throws MILLRACE_NOT_FOUND. */
-  async show(id: string, operator: Pick<ReconciliationOperator, 'team'>): Promise<ReconciliationDocument> {
-    refuseTeams(operator);
+  async show(id: string, operator: Viewer): Promise<ReconciliationDocument> {
+    requireAllTeams(operator);
     const found = isUuid(id) ? await this.#options.ledger.find(id) : undefined;
     if (found === undefined) throw new AppError('MILLRACE_NOT_FOUND', `There is no reconciliation ${id}.`);
     return found;
@@ -197,12 +182,9 @@ export class ReconciliationService {
   }
 }
 
-function refuseTeams({ team }: Pick<ReconciliationOperator, 'team'>): void {
-  if (team === undefined) return;
-  throw new AppError(
-    'MILLRACE_FORBIDDEN',
-    `This API key belongs to the team "${team}"; a provider's bill is of all teams, and only a key without a team sees it.`,
-  );
+/** A bill is of all teams: one who is bound to one sees none. */
+function requireAllTeams(viewer: Viewer): void {
+  requireUnbound(viewer, "see a provider's bill, which is of all teams");
 }
 
 /** Keys tell nothing of a bill that names none. */
