@@ -4,7 +4,8 @@ import { addDays, addMonths } from '../../../kernel/time-zone.ts';
 import { html, type Html, htmlText, trusted } from './html.ts';
 import { type ChartDay, dayChart, shareBar } from './statement-chart.ts';
 import type { StatementDocument, StatementSectionDocument } from './statement-document.ts';
-import { digitsFor, shownCount, shownPercent, shownUsd } from './statement-numbers.ts';
+import { digitsFor, monthName, shownCount, shownPercent, shownUsd } from './statement-numbers.ts';
+import { correctionsOf, savingsOf } from './statement-additions.ts';
 import { statementStyle } from './statement-style.ts';
 
 /*
@@ -64,6 +65,7 @@ export function renderStatementHtml(statement: StatementDocument): string {
               </section>`
             : table('Waste by cause', sections.waste, ({ waste = '' }) => wasteCauses[waste] ?? waste)
         }
+        ${correctionsOf(statement, digits)} ${savingsOf(statement, digits)}
         <footer>
           <p>
             Total, exact: ${totals.costUsd} USD. Amounts above are rounded to ${digits} digits, so that rows
@@ -240,10 +242,4 @@ function daysOf({ month, sections }: StatementDocument): ChartDay[] {
     days.push({ day, costUsd: costs.get(day) ?? '0' });
   }
   return days;
-}
-
-function monthName(month: string): string {
-  return new Intl.DateTimeFormat('en-US', { month: 'long', year: 'numeric', timeZone: 'UTC' }).format(
-    new Date(`${month}-01`),
-  );
 }

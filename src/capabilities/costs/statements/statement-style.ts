@@ -28,6 +28,8 @@ td i { color: #9a3412; font-size: 12px; white-space: nowrap; }
 .amount { width: 100px; }
 .ratio { width: 70px; }
 .count { width: 62px; }
+.wide { width: 120px; }
+.sum td { font-weight: 600; border-top: 1px solid #9aa6b8; }
 .share { display: block; width: 68px; height: 8px; }
 .track { fill: #e6eaf0; }
 .bar { fill: #2f6fb3; }
