@@ -94,7 +94,18 @@ const asks = (): Readonly<Record<string, readonly Ask[]>> => ({
     { query: `${period}&team=teal,amber&group_by=team` },
     { query: `${period}&team=teal&team=amber&group_by=team` },
     ...filters.map((name) => ({ query: `${period}&${name}=amber-${name}&group_by=${name}` })),
+    { query: `${period}&group_by=label:region` },
+    { query: `${period}&group_by=team,label:region&label:region=amber-region` },
   ],
+  getCostConcentration: [
+    ...['team', ...filters, 'item', 'message', 'label:region'].map((by) => ({ query: `${period}&by=${by}` })),
+    { query: `${period}&by=customer&team=amber` },
+  ],
+  getCostAnomalies: [
+    ...['team', ...filters, 'label:region'].map((by) => ({ query: `${period}&by=${by}&threshold=1` })),
+    { query: `${period}&team=amber` },
+  ],
+  getCostSavings: [{ query: period }, { query: `${period}&team=amber` }],
   getCostForecast: [
     {},
     { query: 'team=amber' },
@@ -254,7 +265,8 @@ async function writeUsage(team: string): Promise<void> {
   });
   const own = {
     ...record,
-    origin: originOf(team),
+    origin: { ...originOf(team), labels: { region: `${team}-region` } },
+    item: `${team}-item`,
     pipeline: `${team}-pipeline`,
     stage: `${team}-stage`,
     provider: `${team}-provider`,
