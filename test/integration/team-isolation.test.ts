@@ -23,6 +23,7 @@ import { type ApiOperation, operationsOf } from '../support/api-operations.ts';
 import { DeadLetterFixture } from '../support/dead-letter-fixture.ts';
 import { startApi } from './api-application.ts';
 import { type ApiFixture, openApiFixture } from './api-fixture.ts';
+import { type Ask, costAsks } from './cost-asks.ts';
 import { recordOf } from './cost-seeds.ts';
 import { requestTo } from './request-to.ts';
 
@@ -32,15 +33,6 @@ import { requestTo } from './request-to.ts';
  * hold either.
  */
 
-interface Ask {
-  readonly path?: string;
-  readonly query?: string;
-  readonly body?: object;
-  readonly accept?: string;
-}
-
-const filters = ['customer', 'feature', 'batch', 'pipeline', 'stage', 'provider', 'model'] as const;
-const groups = ['team', ...filters, 'waste', 'day', 'hour', 'week', 'month'] as const;
 const period = 'from=2026-03-01&to=2026-03-05';
 /** Ids of what belongs to the other team. */
 const others: Record<'open' | 'dead' | 'call' | 'key' | 'pause' | 'erasure', Uuid> = {
@@ -84,45 +76,7 @@ const asks = (): Readonly<Record<string, readonly Ask[]>> => ({
   listModelLimits: [{}],
   setModelLimit: [{ body: { model: 'openai/gpt-5-mini', requestsPerMinute: 1, reason: 'x' } }],
   resetModelLimit: [{ query: 'model=openai/gpt-5-mini&reason=x' }],
-  getCosts: [
-    { query: period },
-    ...groups.map((group) => ({ query: `${period}&group_by=${group}` })),
-    { query: `${period}&group_by=team,customer,model,day` },
-    { query: `${period}&group_by=customer`, accept: 'text/csv' },
-    { query: `${period}&group_by=team&compare=previous&messages=exact` },
-    { query: `${period}&team=amber` },
-    { query: `${period}&team=teal,amber&group_by=team` },
-    { query: `${period}&team=teal&team=amber&group_by=team` },
-    ...filters.map((name) => ({ query: `${period}&${name}=amber-${name}&group_by=${name}` })),
-    { query: `${period}&group_by=label:region` },
-    { query: `${period}&group_by=team,label:region&label:region=amber-region` },
-  ],
-  getCostConcentration: [
-    ...['team', ...filters, 'item', 'message', 'label:region'].map((by) => ({ query: `${period}&by=${by}` })),
-    { query: `${period}&by=customer&team=amber` },
-  ],
-  getCostAnomalies: [
-    ...['team', ...filters, 'label:region'].map((by) => ({ query: `${period}&by=${by}&threshold=1` })),
-    { query: `${period}&team=amber` },
-  ],
-  getCostSavings: [{ query: period }, { query: `${period}&team=amber` }],
-  getCostForecast: [
-    {},
-    { query: 'team=amber' },
-    ...filters.map((name) => ({ query: `${name}=amber-${name}` })),
-  ],
-  getStatement: [
-    {},
-    { query: 'team=amber' },
-    { query: 'team=teal', accept: 'text/csv' },
-    { query: 'team=teal', accept: 'text/html' },
-  ],
-  getFocus: [
-    { query: period },
-    { query: `${period}&granularity=hour&token_details=true` },
-    { query: `${period}&team=amber` },
-    ...filters.map((name) => ({ query: `${period}&${name}=amber-${name}` })),
-  ],
+  ...costAsks(period),
   listPeriods: [{}],
   closePeriod: [{ body: { month: '2026-03', reason: 'x' } }],
   reopenPeriod: [{ body: { month: '2026-03', reason: 'x' } }],

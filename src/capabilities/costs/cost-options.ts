@@ -26,14 +26,16 @@ export function withFilters(command: Command): Command {
 
 /** What was given of them, as parameters of a question. */
 export function filterParametersOf(options: FilterOptions): Readonly<Record<string, unknown>> {
+  const ofFields = costFilterFields.flatMap((field): (readonly [string, unknown])[] => {
+    const values = options[field];
+    return values === undefined ? [] : [[field, values]];
+  });
   const labels = Map.groupBy(options.label ?? [], (text) => `label:${text.slice(0, text.indexOf('='))}`);
-  return Object.fromEntries([
-    ...costFilterFields.flatMap((field): (readonly [string, unknown])[] => {
-      const values = options[field];
-      return values === undefined ? [] : [[field, values]];
-    }),
-    ...[...labels].map(([field, texts]) => [field, texts.map((text) => text.slice(text.indexOf('=') + 1))]),
+  const ofLabels = [...labels].map(([field, texts]): readonly [string, unknown] => [
+    field,
+    texts.map((text) => text.slice(text.indexOf('=') + 1)),
   ]);
+  return Object.fromEntries<unknown>([...ofFields, ...ofLabels]);
 }
 
 function labelOption(text: string, before: readonly string[] = []): readonly string[] {

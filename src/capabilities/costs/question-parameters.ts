@@ -79,7 +79,7 @@ export function readQuestion<Schema extends z.ZodType<FilterValues>>(
 }
 
 /** What a label's field must be. */
-export const labelForm = 'names a label as in label:region, whose key is lower case: [a-z][a-z0-9_.-]*';
+const labelForm = 'names a label as in label:region, whose key is lower case: [a-z][a-z0-9_.-]*';
 
 function labelFaults(name: string): Fault[] {
   return isLabelField(name) && isWellFormed(name) ? [] : [{ field: name, problem: labelForm }];

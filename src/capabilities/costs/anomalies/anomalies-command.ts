@@ -16,10 +16,10 @@ interface AnomalyOptions extends PeriodOptions {
 
 /** `millrace costs anomalies`: the answer of GET /v1/costs/anomalies at the terminal. */
 export function addAnomaliesCommand(costs: Command, context: CostContext, bind: Bind): void {
-  const command = withStoreOptions(costs.command('anomalies')).description(
+  const asked = withStoreOptions(costs.command('anomalies')).description(
     'hours in which much more or less was spent than usual',
   );
-  withPeriod(withFilters(command), 'the last 24 whole hours')
+  withPeriod(withFilters(asked), 'the last 24 whole hours')
     .option(
       '--by <field>',
       `one of ${costFilterFields.join(', ')}, or a label (label:region); team without it`,

@@ -21,7 +21,7 @@ export interface AnomalyRequest {
 }
 
 export const defaultThreshold = 5;
-export const defaultHours = 24;
+const defaultHours = 24;
 const maxDays = 7;
 const hourMs = 3_600_000;
 const thresholdForm = 'is a number from 1 to 1000';

@@ -39,7 +39,7 @@ export interface NamedHour {
 }
 
 /** Hours that are judged in one answer: those that differ most from their mean. */
-export const maxJudgedHours = 5_000;
+const maxJudgedHours = 5_000;
 const hourMs = 3_600_000;
 const weekMs = 168 * hourMs;
 

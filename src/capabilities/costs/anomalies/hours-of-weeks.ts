@@ -26,7 +26,8 @@ export function hoursOfWeeks(fromMs: number, toMs: number, timeZone: string): re
     const startMs = fromMs + slot * hourMs;
     hours.set(startMs, { startMs, slot, week: 0 });
   }
-  for (const { startMs: current, slot } of [...hours.values()]) {
+  const present = [...hours.values()];
+  for (const { startMs: current, slot } of present) {
     for (let week = 1; week <= baselineWeeks; week += 1) {
       const plain = current - week * weekMs;
       const moved = plain + offsetAt(stretches, current) - offsetAt(stretches, plain);

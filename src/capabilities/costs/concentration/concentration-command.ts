@@ -22,10 +22,10 @@ interface ConcentrationOptions extends PeriodOptions {
 
 /** `millrace costs concentration`: the answer of GET /v1/costs/concentration at the terminal. */
 export function addConcentrationCommand(costs: Command, context: CostContext, bind: Bind): void {
-  const command = withStoreOptions(costs.command('concentration')).description(
+  const asked = withStoreOptions(costs.command('concentration')).description(
     'what costs most, and its share of the spend',
   );
-  withPeriod(withFilters(command))
+  withPeriod(withFilters(asked))
     .requiredOption('--by <field>', `one of ${rankedFields.join(', ')}, or a label (label:region)`)
     .option('--top <n>', 'names that are listed; 10 without it')
     .option('--json', 'one JSON object, as the API answers')

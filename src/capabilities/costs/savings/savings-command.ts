@@ -13,10 +13,10 @@ interface SavingsOptions extends PeriodOptions {
 
 /** `millrace costs savings`: the answer of GET /v1/costs/savings at the terminal. */
 export function addSavingsCommand(costs: Command, context: CostContext, bind: Bind): void {
-  const command = withStoreOptions(costs.command('savings')).description(
+  const asked = withStoreOptions(costs.command('savings')).description(
     'what caching and cheaper tiers saved, and what bought nothing',
   );
-  withPeriod(withFilters(command))
+  withPeriod(withFilters(asked))
     .option('--json', 'one JSON object, as the API answers')
     .action(
       bind(async (_: SavingsOptions, command: Command) => {

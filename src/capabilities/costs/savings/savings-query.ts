@@ -1,3 +1,4 @@
+import { invariant } from '../../../kernel/invariant.ts';
 import { usd } from '../../../kernel/money.ts';
 import { inputTokenClasses, type TokenClass, tokenClasses } from '../../../pricing/token-classes.ts';
 import { readCount } from '../cost-figures.ts';
@@ -47,7 +48,11 @@ export function readPricedSums(
   row: Readonly<Record<string, unknown>>,
   thresholds: readonly number[],
 ): PricedSums {
-  const textOf = (column: string): string => String(row[column] ?? '');
+  const textOf = (column: string): string => {
+    const value = row[column];
+    invariant(typeof value === 'string', `${column} comes as text`);
+    return value;
+  };
   const byClass = <Value>(read: (name: TokenClass) => Value): Partial<Record<TokenClass, Value>> =>
     Object.fromEntries(tokenClasses.map((name) => [name, read(name)]));
   const band = readCount(row, 'band');
