@@ -4,19 +4,15 @@ import { concentrationSchema } from '../../src/capabilities/costs/concentration/
 import { costReportSchema } from '../../src/capabilities/costs/cost-report-document.ts';
 import { savingsReportSchema } from '../../src/capabilities/costs/savings/savings-document.ts';
 import type { UsageRecord } from '../../src/engine/export/usage-record.ts';
-import { newId } from '../../src/kernel/ids.ts';
 import { ManualClock } from '../../src/kernel/manual-clock.ts';
 import { formatUsd, sumUsd, usd } from '../../src/kernel/money.ts';
-import { packagedPriceBook } from '../../src/pricing/packaged-price-book.ts';
-import type { TokenCounts } from '../../src/pricing/token-classes.ts';
-import { usageRecord } from '../support/usage-records.ts';
+import { corrected, hourly, labelled, priced, ranked } from './analysed-calls.ts';
 import { type CostsApi, startCostsApi } from './costs-fixture.ts';
 import { requestTo } from './request-to.ts';
 
 /* Labels, concentration, anomalies and savings over HTTP: each over a month of its own. */
 
 const clock = new ManualClock(new Date('2026-03-31T10:20:00Z'));
-const book = packagedPriceBook();
 let api: CostsApi;
 let everywhere: string;
 let ofBlue: string;
@@ -25,7 +21,7 @@ beforeAll(async () => {
   api = await startCostsApi(clock);
   ({ key: everywhere } = await api.keys.create({ name: 'all', scopes: ['costs:read'] }));
   ({ key: ofBlue } = await api.keys.create({ name: 'blue', scopes: ['costs:read'], team: 'blue' }));
-  await api.insertRecords([...labelled, ...ranked, ...hourly, ...priced]);
+  await api.insertRecords([...labelled, ...ranked, ...hourly, ...priced, ...corrected]);
 });
 
 afterAll(() => api.close());
@@ -47,26 +43,9 @@ async function faultsOf(path: string): Promise<unknown> {
   return (response.body as { faults: readonly { field: string }[] }).faults.map(({ field }) => field);
 }
 
-const call = (fields: Partial<UsageRecord>): UsageRecord =>
-  usageRecord({ recordId: newId(new Date()), ...fields });
 const total = (records: readonly UsageRecord[]): string =>
   formatUsd(sumUsd(records.map(({ costUsd = usd('0') }) => costUsd)));
 
-/** January 2025: with and without labels. */
-const labelled = Array.from({ length: 30 }, (_, index) =>
-  call({
-    sentAt: new Date(Date.UTC(2025, 0, 1, index)),
-    origin: {
-      team: index % 2 === 0 ? 'blue' : 'rose',
-      customer: 'acme',
-      feature: 'shop',
-      ...(index % 3 === 0
-        ? {}
-        : { labels: { region: ['eu', 'us', "o'us"][index % 3] ?? '', 'cost_centre.a': `c${index % 4}` } }),
-    },
-    costUsd: usd(`0.${String(index + 1).padStart(18, '0')}`),
-  }),
-);
 const january = 'from=2025-01-01&to=2025-02-01';
 
 describe('labels', () => {
@@ -130,15 +109,6 @@ describe('labels', () => {
   });
 });
 
-/** February 2025: 20 customers, the n-th with n² thousandths; items of some calls only. */
-const ranked = Array.from({ length: 20 }, (_, index) =>
-  call({
-    sentAt: new Date(Date.UTC(2025, 1, 2 + index, 7, 11)),
-    origin: { team: index % 2 === 0 ? 'blue' : 'rose', customer: `customer ${index + 1}`, feature: 'shop' },
-    ...(index % 4 === 0 ? { item: `item ${index}` } : {}),
-    costUsd: usd(`0.${String((index + 1) ** 2).padStart(3, '0')}000000000000001`),
-  }),
-);
 const february = 'from=2025-02-01&to=2025-03-01';
 
 describe('concentration', () => {
@@ -208,23 +178,6 @@ describe('concentration', () => {
   });
 });
 
-/** The nine o'clock of Tuesdays in Berlin, over eight weeks and the change of clocks, and today. */
-const nineOClock = (week: number): Date => new Date(Date.UTC(2026, 2, 31 - 7 * week, week === 0 ? 7 : 8, 30));
-const spentAt = (team: string, sentAt: Date, dollars: string): UsageRecord =>
-  call({ sentAt, origin: { team, customer: `${team} customer`, feature: 'shop' }, costUsd: usd(dollars) });
-const hourly = [
-  ...Array.from({ length: 8 }, (_, index) => [
-    spentAt('steady', nineOClock(index + 1), '10'),
-    spentAt('blue', nineOClock(index + 1), index === 3 ? '500' : '20'),
-    spentAt('quiet', nineOClock(index + 1), '30'),
-  ]).flat(),
-  spentAt('steady', nineOClock(0), '11'),
-  spentAt('blue', nineOClock(0), '200'),
-  spentAt('blue', nineOClock(0), '0.000000000000000001'),
-  spentAt('young', nineOClock(1), '1'),
-  spentAt('young', nineOClock(0), '900'),
-];
-
 describe('anomalies', () => {
   it('are hours far off what the same hour of the weekday costs, to either side', async () => {
     const found = anomalySchema.parse(await answer('/anomalies?timezone=Europe/Berlin'));
@@ -284,54 +237,15 @@ describe('anomalies', () => {
   });
 });
 
-/** A call as the price book prices it. */
-function pricedCall(
-  fields: Partial<UsageRecord> & Pick<UsageRecord, 'provider' | 'model' | 'sentAt'>,
-  tokens: TokenCounts,
-): UsageRecord {
-  const { provider, model, sentAt, tier = 'default', requestKind } = fields;
-  const pricing = book.price({ provider, model, at: sentAt, tier, batch: requestKind === 'batch' }, tokens);
-  if (pricing.kind === 'unpriced') throw new Error(pricing.reason);
-  return call({
-    ...fields,
-    tokens,
-    costByClass: pricing.cost.byClass,
-    costUsd: pricing.cost.total,
-    priceReference: pricing.price.reference,
-  });
-}
-const sentAt = new Date('2025-12-10T12:00:00Z');
-const priced = [
-  // Input 0.25 and cached 0.025 dollars a million.
-  pricedCall(
-    { provider: 'openai', model: 'gpt-5-mini', sentAt },
-    { uncached_input: 10, cache_read: 1_000_000 },
-  ),
-  // Half of 0.25 and of 2.
-  pricedCall(
-    { provider: 'openai', model: 'gpt-5-mini', sentAt, requestKind: 'batch' },
-    { uncached_input: 1_000_000, text_output: 100_000 },
-  ),
-  // Input 1.25 and 2.5 above 200,000; a tenth of it from the cache.
-  pricedCall(
-    { provider: 'google', model: 'gemini-2.5-pro', sentAt },
-    { uncached_input: 1, cache_read: 100_000 },
-  ),
-  pricedCall(
-    { provider: 'google', model: 'gemini-2.5-pro', sentAt },
-    { uncached_input: 1, cache_read: 300_000 },
-  ),
-  // A 5-minute write at 1.25 times the input, 1 dollar a million.
-  pricedCall({ provider: 'anthropic', model: 'claude-haiku-4-5', sentAt }, { cache_write_5m: 1_000_000 }),
-  call({ sentAt, tokens: { cache_read: 77 }, priceReference: 'a list that is gone', counts: noCounts() }),
-  call({ sentAt, tokens: {}, wasteReason: 'failed', costUsd: usd('0.5'), costByClass: {} }),
-];
-
-function noCounts(): UsageRecord['counts'] {
-  return { calls: 1, unpricedCalls: 0, unsettledCalls: 0, estimatedCalls: 0, suspectCalls: 0 };
-}
-
 describe('savings', () => {
+  it('are at the price of the last correction, where calls were priced again', async () => {
+    const saved = savingsReportSchema.parse(await answer('/savings?from=2025-11-01&to=2025-12-01'));
+    expect(saved).toMatchObject({
+      caching: { readTokens: '1000000', paidUsd: '0.025', uncachedUsd: '0.25', savedUsd: '0.225' },
+      unvalued: { calls: 0, cachedTokens: '0' },
+    });
+  });
+
   it('are what tokens would have cost uncached, and in the standard tier, at the prices of the calls', async () => {
     const saved = savingsReportSchema.parse(await answer('/savings?from=2025-12-01&to=2026-01-01'));
     const uncached = '1.125';

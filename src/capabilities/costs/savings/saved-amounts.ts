@@ -11,8 +11,8 @@ import { type TokenClass, tokenClasses } from '../../../pricing/token-classes.ts
  * the tier, savings by the tier with tokens cached as they were: nothing is counted twice.
  */
 
-/** Sums of calls of one price and band. Tokens and costs by class. */
-export interface PricedSums {
+/** Calls of one price. */
+export interface PricedKey {
   readonly provider: string;
   readonly model: string;
   readonly answeredModel: string;
@@ -21,6 +21,10 @@ export interface PricedSums {
   readonly priceReference: string;
   /** When one of the calls was sent. */
   readonly at: Date;
+}
+
+/** Sums of calls of one price and band. Tokens and costs by class. */
+export interface PricedSums extends PricedKey {
   /** The input of a call in the band. */
   readonly inputTokens: number;
   readonly calls: number;
@@ -58,7 +62,7 @@ const millionth = usd('0.000001');
 const writeClasses = ['cache_write_5m', 'cache_write_1h'] as const;
 
 /** The price by which calls were priced, if the book still has it. */
-export function findPriceOf(sums: PricedSums, find: FindPrice): FoundPrice | undefined {
+export function findPriceOf(sums: PricedKey, find: FindPrice): FoundPrice | undefined {
   // What was charged by the provider's own words has costs by class of the list.
   const reference = sums.priceReference.replace(/^charged by [^;]*; list /, '');
   const places = [undefined, ...[...reference.matchAll(/\+([a-z][a-z0-9-]*)/g)].map(([, place]) => place)];
@@ -91,7 +95,7 @@ export function savedByCaching(sums: PricedSums, { price }: FoundPrice): SavedBy
 }
 
 /** The tier of sums in the words of prices: "default" for the standard one, "batch" for batch mode. */
-export function tierOfSums({ tier, isBatch, provider }: PricedSums): string {
+export function tierOfSums({ tier, isBatch, provider }: PricedKey): string {
   return isBatch ? 'batch' : tierOf(tier, provider);
 }
 

@@ -1,5 +1,6 @@
 import type { CallerView } from '../../../http/api-key-identity.ts';
 import { formatUsd, sumUsd, zeroUsd } from '../../../kernel/money.ts';
+import { readCount } from '../cost-figures.ts';
 import type { CostReports } from '../cost-reports.ts';
 import {
   findPriceOf,
@@ -12,9 +13,14 @@ import {
   tokensOf,
 } from './saved-amounts.ts';
 import type { SavingsDocument, SavingsReportDocument, SavingsRequest } from './savings-document.ts';
-import { pricedSumsSql, readPricedSums, type SavingsQuestion } from './savings-query.ts';
-
-const cacheClasses = ['cache_read', 'cache_write_5m', 'cache_write_1h'] as const;
+import {
+  cacheClasses,
+  pricedKeysSql,
+  pricedSumsSql,
+  readPricedKey,
+  readPricedSums,
+  type SavingsQuestion,
+} from './savings-query.ts';
 
 /** The savings of a period, for the viewer, as GET /v1/costs/savings answers. Throws as CostReports does. */
 export async function reportSavings(
@@ -41,21 +47,26 @@ export async function readSavings(
   viewer: CallerView,
 ): Promise<SavingsDocument> {
   const find = reports.findPrice;
-  const read = async (thresholds: readonly number[]): Promise<readonly PricedSums[]> => {
-    const rows = await reports.rows(
-      (filters, database) => pricedSumsSql({ ...question, filters }, thresholds, database),
-      question.filters,
-      viewer,
-    );
-    return rows.map((row) => readPricedSums(row, thresholds));
-  };
-  const whole = await read([]);
-  const bounds = whole.flatMap((sums) => {
-    const found = findPriceOf(sums, find);
+  const keyRows = await reports.rows(
+    (filters, database) => pricedKeysSql({ ...question, filters }, database),
+    question.filters,
+    viewer,
+  );
+  const keys = keyRows.map((row) => readPricedKey(row));
+  const bounds = keys.flatMap((key) => {
+    const found = findPriceOf(key, find);
     return found === undefined ? [] : thresholdsOf(found.price);
   });
   const thresholds = [...new Set(bounds)].toSorted((left, right) => left - right);
-  const sums = thresholds.length === 0 ? whole : await read(thresholds);
+  const tiers = [...new Set(keys.filter((key) => tierOfSums(key) !== 'default').map(({ tier }) => tier))];
+  const hasCorrections = keyRows.some((row) => readCount(row, 'corrections') > 0);
+  const rows = await reports.rows(
+    (filters, database) =>
+      pricedSumsSql({ ...question, filters }, { thresholds, tiers, hasCorrections }, database),
+    question.filters,
+    viewer,
+  );
+  const sums = rows.map((row) => readPricedSums(row, thresholds));
   const waste = await reports.query({ ...question, groupBy: ['waste'], messages: 'none' }, viewer);
   return {
     ...savedIn(sums, reports),
