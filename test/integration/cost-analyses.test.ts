@@ -223,6 +223,7 @@ describe('anomalies', () => {
     expect(await reasonOf('team=young')).toBe('too_little_history');
     expect(await reasonOf('team=steady')).toBe('nothing_unusual');
     expect(await reasonOf('threshold=1000')).toBe('nothing_unusual');
+    expect(await reasonOf('from=2027-01-01&to=2027-01-03')).toBe('not_exported');
     expect(anomalySchema.parse(await answer('/anomalies', ofBlue))).toMatchObject({ names: 1 });
   });
 

@@ -52,6 +52,7 @@ const reasons: Readonly<Record<NonNullable<AnomalyDocument['reason']>, string>> 
   no_records: 'There are no records.',
   too_little_history: 'Nothing is known for long enough to say what is usual.',
   nothing_unusual: 'Nothing is unusual.',
+  not_exported: 'The records of these hours are still to come.',
 };
 
 function anomaliesText(answer: AnomalyDocument): string {

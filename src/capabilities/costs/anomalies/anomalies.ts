@@ -4,6 +4,7 @@ import { localTime } from '../../../kernel/time-zone.ts';
 import { readCount } from '../cost-figures.ts';
 import type { CostReports } from '../cost-reports.ts';
 import { type AnomalyDocument, type AnomalyRequest, wholeHour } from './anomaly-document.ts';
+import type { BoundSql } from '../usage-queries.ts';
 import { AnomalyQuery, type NamedHour } from './anomaly-query.ts';
 import { baselineWeeks, judgeHour, type JudgedHour, minimumWeeks } from './spend-anomaly.ts';
 
@@ -31,16 +32,15 @@ export async function findAnomalies(
   const questionOf = (filters: AnomalyRequest['filters']): AnomalyQuery =>
     new AnomalyQuery({ ...request, from, to, filters, floorUsd });
   const { by, timeZone, threshold } = request;
-  const [counts] = await reports.rows(
-    (filters, database) => questionOf(filters).namesSql(database),
-    request.filters,
-    viewer,
-  );
-  const rows = await reports.rows(
-    (filters, database) => questionOf(filters).hoursSql(database),
-    request.filters,
-    viewer,
-  );
+  const rowsOf = async (
+    make: (query: AnomalyQuery, database: string) => BoundSql,
+  ): Promise<readonly Readonly<Record<string, unknown>>[]> =>
+    // Nothing is read of hours whose records are still to come.
+    from < to
+      ? reports.rows((filters, database) => make(questionOf(filters), database), request.filters, viewer)
+      : [];
+  const [counts] = await rowsOf((query, database) => query.namesSql(database));
+  const rows = await rowsOf((query, database) => query.hoursSql(database));
   const query = questionOf(request.filters);
   const { hours, isTruncated } = query.read(rows);
   const found = hours
@@ -51,7 +51,7 @@ export async function findAnomalies(
     .toSorted((left, right) => right.score.comparedTo(left.score));
   const names = readCount(counts ?? {}, 'names');
   const judgedNames = readCount(counts ?? {}, 'known_names');
-  const reason = reasonOf({ found: found.length, names, judgedNames });
+  const reason = from < to ? reasonOf({ found: found.length, names, judgedNames }) : 'not_exported';
   return {
     from: from.toISOString(),
     to: to.toISOString(),

@@ -105,10 +105,10 @@ export const anomalySchema = z.object({
     )
     .describe('The most unusual first.'),
   reason: z
-    .enum(['no_records', 'too_little_history', 'nothing_unusual'])
+    .enum(['no_records', 'too_little_history', 'nothing_unusual', 'not_exported'])
     .optional()
     .describe(
-      'Why there are no anomalies: nothing was read; no name is known for long enough; all is as usual.',
+      'Why there are no anomalies: nothing was read; no name is known for long enough; all is as usual; the records of these hours are still to come.',
     ),
   truncated: z.boolean().describe('Whether more hours differ than are judged in one answer.'),
   source: z.enum(spendSources),
