@@ -37,7 +37,7 @@ const plans: Readonly<Record<StatementSection, SectionPlan>> = {
 };
 const maxReadings = 3;
 /** Savings are read from records, which a statement of a large month has too many of. */
-const maxSavingsRecords = 1_000_000;
+const maxSavingsRecords = 300_000;
 
 /** Makes a team's statement, or that of all teams. Throws as CostReports does. */
 export async function makeStatement(
