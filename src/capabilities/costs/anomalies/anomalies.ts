@@ -2,7 +2,7 @@ import type { CallerView } from '../../../http/api-key-identity.ts';
 import { formatUsd, roundedTo } from '../../../kernel/money.ts';
 import { localTime } from '../../../kernel/time-zone.ts';
 import { readCount } from '../cost-figures.ts';
-import type { CostReports } from '../cost-reports.ts';
+import { type CostReports, visibleFilters } from '../cost-reports.ts';
 import { type AnomalyDocument, type AnomalyRequest, wholeHour } from './anomaly-document.ts';
 import type { BoundSql } from '../usage-queries.ts';
 import { AnomalyQuery, type NamedHour } from './anomaly-query.ts';
@@ -23,6 +23,7 @@ export async function findAnomalies(
   request: AnomalyRequest,
   { now, viewer }: { readonly now: Date; readonly viewer: CallerView },
 ): Promise<AnomalyDocument> {
+  visibleFilters(request.filters, viewer);
   const floorUsd = reports.hourFloorUsd;
   const lag = await reports.exportLagSeconds();
   // An hour whose records are still to come looks like one with too little spend.
