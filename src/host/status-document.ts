@@ -34,13 +34,17 @@ const engineShape = {
     }),
   ),
   calls: z.object({
-    calls: count,
+    calls: count.describe(
+      'Reserved, unsettled, succeeded and failed ones, those that have left the ledger among them.',
+    ),
     reserved: count,
     succeeded: count,
     unsettled: count,
     failed: count,
     estimated: count,
-    unpriced: count,
+    unpriced: count.describe(
+      'As unpricedCalls of GET /v1/costs: without a known price, also while their outcome is unknown.',
+    ),
     settledUsd: amountSchema,
     estimatedUsd: amountSchema,
     estimatedUpperUsd: amountSchema,

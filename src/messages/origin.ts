@@ -10,6 +10,8 @@ import { isPrintableName, notPrintable } from '../kernel/printable-name.ts';
 const maxNameLength = 128;
 const maxLabels = 16;
 const labelKeys = 'keys are lower case: [a-z][a-z0-9_.-]*';
+/** The form of a label's key. */
+export const labelKeyPattern = /^[a-z][a-z0-9_.-]{0,62}$/;
 
 /** A name in an origin. Printable text: it becomes SQL, log and header values. */
 export const originName = z
@@ -35,7 +37,7 @@ const originSchema = z.strictObject({
     .refine((labels) => !hasPrototypeKey(labels), { error: labelKeys, path: ['__proto__'], abort: true })
     .pipe(
       z
-        .record(z.string().regex(/^[a-z][a-z0-9_.-]{0,62}$/, labelKeys), originName)
+        .record(z.string().regex(labelKeyPattern, labelKeys), originName)
         .refine((labels) => Object.keys(labels).length <= maxLabels, `at most ${maxLabels} labels`),
     )
     .optional(),

@@ -110,8 +110,8 @@ export function calculateUpperBound(
   return addUsd(addUsd(input, output), beside);
 }
 
-/** The tier that the call's whole input reaches applies to all of its tokens. */
-function rateFor(rate: Rate, inputTokens: number): Usd {
+/** What a million tokens cost in a call of so much input: the tier that its whole input reaches applies to all of its tokens. */
+export function rateFor(rate: Rate, inputTokens: number): Usd {
   let usdPerMillion = rate.usdPerMillion;
   for (const tier of rate.tiers) {
     if (inputTokens > tier.aboveInputTokens) usdPerMillion = tier.usdPerMillion;

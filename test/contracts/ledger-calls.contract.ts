@@ -2,11 +2,12 @@ import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
 import { newId } from '../../src/kernel/ids.ts';
-import { formatUsd, sumUsd, usd } from '../../src/kernel/money.ts';
-import type { CallLedger } from '../../src/engine/ledger/call-ledger.ts';
+import { formatUsd, isUsd, sumUsd, usd } from '../../src/kernel/money.ts';
+import type { CallLedger, CallTotals } from '../../src/engine/ledger/call-ledger.ts';
 import { ExportLedger } from '../../src/engine/export/export-ledger.ts';
 import type { MessageLedger } from '../../src/engine/ledger/message-ledger.ts';
 import { LedgerCounts } from '../../src/engine/ledger/ledger-counts.ts';
+import { RepriceLedger } from '../../src/engine/ledger/reprice-ledger.ts';
 import { readRecentCalls } from '../../src/engine/ledger/recent-calls.ts';
 import type { SettledCall } from '../../src/engine/ledger/settlement.ts';
 import { SweepLedger } from '../../src/engine/ledger/sweep-ledger.ts';
@@ -224,20 +225,48 @@ export function ledgerCallsContract(name: string, open: () => Promise<SqlDatabas
         const { fencingToken } = await harness.leased(id);
         const call = newId(new Date());
         await calls.reserve(someReservation({ id: call, message: { id, fencingToken } }));
-        await calls.settle(someSettlement({ id: call }));
+        const guessed = { settlement: 'estimated', outcome: 'error', upperBoundUsd: usd('0.3') } as const;
+        await calls.settle(someSettlement({ id: call, ...(id === over ? guessed : {}) }));
         if (id !== open)
           await ledger.finish({ id, fencingToken, result: undefined, emissions: [], durationMs: 1 });
       }
-      const before = await calls.totals();
+      const before = textsOf(await calls.totals());
       await database.execute(`delete from millrace.outbox;
         update millrace.calls set settled_at = settled_at - interval '2 days' where message_id <> '${unexported}';
         update millrace.messages set created_at = created_at - interval '2 days', finished_at = finished_at - interval '2 days' where id = '${over}'`);
       const pruned = await pruneAll(database, { finishedMs: 86_400_000, exportedMs: 86_400_000 }, 100);
       expect(pruned).toEqual({ calls: 1, messages: 1, batches: 0, windows: 0 });
       expect(await harness.stateOf(over)).toBeUndefined();
-      const after = await calls.totals();
-      expect(after.calls).toBe(before.calls);
-      expect(formatUsd(after.settledUsd)).toBe(formatUsd(before.settledUsd));
+      expect(textsOf(await calls.totals())).toEqual(before);
+      expect(before).toMatchObject({ failed: 1, estimated: 1, estimatedUpperUsd: '0.3' });
+      const day = new Date(Date.now() - 2 * 86_400_000);
+      const around = { from: new Date(day.getTime() - 86_400_000), to: new Date(day.getTime() + 86_400_000) };
+      const range = { ...around, provider: undefined, model: undefined, team: undefined };
+      expect(await new RepriceLedger(database).countPruned(range)).toEqual([
+        { month: day.toISOString().slice(0, 7), calls: 1 },
+      ]);
+    });
+
+    it('counts as unpriced what records count so, also of unknown outcome', async () => {
+      const id = await harness.admitted();
+      const { fencingToken } = await harness.leased(id);
+      const [priced, unpriced, open] = [newId(new Date()), newId(new Date()), newId(new Date())];
+      for (const call of [priced, unpriced, open]) {
+        const bound = call === priced ? {} : { upperBoundUsd: undefined };
+        await calls.reserve(someReservation({ id: call, message: { id, fencingToken }, ...bound }));
+      }
+      await calls.settle(someSettlement({ id: priced }));
+      await calls.settle(someSettlement({ id: unpriced, costUsd: undefined }));
+      await harness.expireLeases();
+      expect(await calls.abandon([{ id: open, line: '{"kind":"unsettled"}' }])).toBe(1);
+      expect(await calls.totals()).toMatchObject({ calls: 3, succeeded: 2, unsettled: 1, unpriced: 2 });
     });
   });
+}
+
+/** Totals with amounts as text. */
+function textsOf(totals: CallTotals): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(
+    Object.entries(totals).map(([name, value]) => [name, isUsd(value) ? formatUsd(value) : value]),
+  );
 }

@@ -20,11 +20,12 @@ import type { ColumnStore } from '../../src/drivers/column-store/column-store.ts
 import { migrate } from '../../src/drivers/sql-database/migrator.ts';
 import { PgliteSqlDatabase } from '../../src/drivers/sql-database/sql-database.pglite.ts';
 import { bindLines } from '../../src/engine/export/row-text.ts';
-import { renderUsageLine } from '../../src/engine/export/usage-record.ts';
+import { renderUsageLine, type UsageRecord } from '../../src/engine/export/usage-record.ts';
 import { type HttpServices, partsOf } from '../../src/host/http/http-api.module.ts';
 import { Readiness } from '../../src/host/http/readiness.ts';
 import { type Clock, systemClock } from '../../src/kernel/clock.ts';
 import { openMigratedColumns } from '../support/migrated-columns.ts';
+import { packagedPriceBook } from '../../src/pricing/packaged-price-book.ts';
 import { startApi } from './api-application.ts';
 import { recordOf, type Seed } from './cost-seeds.ts';
 import { reconciliationOver } from './reconciled-calls.ts';
@@ -37,9 +38,12 @@ export interface CostsApi {
   readonly keys: ApiKeys;
   /** Writes usage records of these calls, as one batch. */
   readonly insert: (seeds: readonly Seed[]) => Promise<void>;
+  readonly insertRecords: (records: readonly UsageRecord[]) => Promise<void>;
   /** Stops the application, and the column store unless the test has. */
   readonly close: (options?: { readonly isStoreClosed?: boolean }) => Promise<void>;
 }
+
+const book = packagedPriceBook();
 
 /** An application that has the routes of costs and API keys. */
 export async function startCostsApi(clock: Clock = systemClock): Promise<CostsApi> {
@@ -50,7 +54,14 @@ export async function startCostsApi(clock: Clock = systemClock): Promise<CostsAp
   const keys = new ApiKeys({ database, clock: systemClock });
   const services = (logger: HttpServices['logger']): HttpServices => ({
     provided: new Map<ServiceToken, unknown>([
-      [CostReports, new CostReports({ store, exportLagSeconds: () => Promise.resolve(1.5) })],
+      [
+        CostReports,
+        new CostReports({
+          store,
+          exportLagSeconds: () => Promise.resolve(1.5),
+          findPrice: (question) => book.findPrice(question),
+        }),
+      ],
       [FocusExports, new FocusExports({ store, billingAccount: 'millrace' })],
       [ReconciliationService, reconciliationOver(database, store).service],
       [clockToken, clock],
@@ -70,18 +81,17 @@ export async function startCostsApi(clock: Clock = systemClock): Promise<CostsAp
     authentication: 'keys',
   });
   const app = await startApi(services, { parts: await partsOf([access, costs]) });
+  const insertRecords = async (records: readonly UsageRecord[]): Promise<void> => {
+    const deduplicationToken = randomUUID();
+    const lines = bindLines(deduplicationToken, records.map(renderUsageLine));
+    await store.insert({ table: 'usage', lines, deduplicationToken });
+  };
   return {
     app,
     store,
     keys,
-    insert: async (seeds) => {
-      const deduplicationToken = randomUUID();
-      const lines = bindLines(
-        deduplicationToken,
-        seeds.map((seed) => renderUsageLine(recordOf(seed))),
-      );
-      await store.insert({ table: 'usage', lines, deduplicationToken });
-    },
+    insert: (seeds) => insertRecords(seeds.map(recordOf)),
+    insertRecords,
     close: async ({ isStoreClosed = false } = {}) => {
       await app.close();
       if (!isStoreClosed) await store.close();

@@ -212,6 +212,14 @@ export function endpointRequests(two: TwoTeams): Readonly<Record<string, Prepara
         { query: { ...all, group_by: 'team,day' }, accept: 'text/csv' },
       ]);
     },
+    getCostConcentration: () =>
+      Promise.resolve([
+        { query: { ...filters, ...models, ...period, by: 'customer', top: '10', timezone: 'Europe/Berlin' } },
+        { query: { ...period, by: 'label:region' } },
+      ]),
+    getCostAnomalies: () =>
+      Promise.resolve([{ query: { ...filters, ...models, ...period, by: 'team', threshold: '3' } }, {}]),
+    getCostSavings: () => Promise.resolve([{ query: { ...filters, ...models, ...period } }]),
     getCostForecast: () =>
       Promise.resolve([{ query: { ...filters, ...models, timezone: 'Europe/Berlin' } }, {}]),
     getStatement: () => {

@@ -7,6 +7,9 @@ import { z } from 'zod';
 import { createMillraceApp, type MillraceApp } from '../../src/host/create-millrace-app.ts';
 import { Host } from '../../src/host/host.ts';
 import { forecastSchema } from '../../src/capabilities/costs/forecast/forecast-document.ts';
+import { anomalySchema } from '../../src/capabilities/costs/anomalies/anomaly-document.ts';
+import { concentrationSchema } from '../../src/capabilities/costs/concentration/concentration-document.ts';
+import { savingsReportSchema } from '../../src/capabilities/costs/savings/savings-document.ts';
 import { statementSchema } from '../../src/capabilities/costs/statements/statement-document.ts';
 import { costReportSchema } from '../../src/capabilities/costs/cost-report-document.ts';
 import { defineMessage, defineStage, Stage } from '../../src/millrace.ts';
@@ -37,7 +40,7 @@ const patience = { timeout: 30_000, interval: 50 };
 const work = [
   { team: 'blue', customer: 'acme', feature: 'shop' },
   { team: 'blue', customer: 'acme', feature: 'search' },
-  { team: 'blue', customer: 'globex', feature: 'shop' },
+  { team: 'blue', customer: 'globex', feature: 'shop', labels: { region: 'eu' } },
   { team: 'rose', customer: 'acme', feature: 'shop', batch: 'nightly' },
 ];
 
@@ -148,6 +151,50 @@ describe('millrace costs forecast', () => {
     const text = await run('costs', 'forecast', '--timezone', 'Europe/Berlin');
     expect(text.stdout).toContain(`so far: ${usdOf(4)} USD (days of Europe/Berlin)`);
     expect((await run('costs', 'forecast', '--timezone', 'Nowhere')).code).toBe(2);
+  });
+});
+
+describe('millrace costs by labels, concentration, anomalies and savings', () => {
+  const answerOf = async (...args: readonly string[]): Promise<unknown> => {
+    const ended = await run('costs', ...args, '--json');
+    expect(ended.code, ended.stderr).toBe(0);
+    return JSON.parse(ended.stdout);
+  };
+
+  it('groups and filters by labels', async () => {
+    const groups = (await costs('--group-by', 'label:region', '--order', 'key')).groups;
+    expect(groups.map(({ key, costUsd }) => [key['label:region'], costUsd])).toEqual([
+      ['', usdOf(3)],
+      ['eu', usdOf(1)],
+    ]);
+    expect((await costs('--label', 'region=eu')).totals.costUsd).toBe(usdOf(1));
+    expect((await run('costs', '--label', 'region')).code).toBe(2);
+    expect((await run('costs', '--group-by', 'label:Region')).code).toBe(2);
+  });
+
+  it('tells what costs most', async () => {
+    const spread = concentrationSchema.parse(await answerOf('concentration', '--by', 'customer'));
+    expect(spread).toMatchObject({ names: 2, totals: { costUsd: usdOf(4) } });
+    expect(spread.top.map(({ name, costUsd }) => [name, costUsd])).toEqual([
+      ['acme', usdOf(3)],
+      ['globex', usdOf(1)],
+    ]);
+    const { stdout } = await run('costs', 'concentration', '--by', 'customer', '--team', 'blue');
+    expect(stdout).toContain('The most expensive 10 % (1 of 2)');
+    expect((await run('costs', 'concentration')).code).toBe(2);
+  });
+
+  it('says why there are no anomalies', async () => {
+    const found = anomalySchema.parse(await answerOf('anomalies', '--by', 'team'));
+    expect(['no_records', 'too_little_history']).toContain(found.reason);
+    expect((await run('costs', 'anomalies')).stdout).toMatch(/known for 4 weeks and judged/);
+    expect((await run('costs', 'anomalies', '--by', 'day')).code).toBe(2);
+  });
+
+  it('tells savings, and what nobody knows of them', async () => {
+    const saved = savingsReportSchema.parse(await answerOf('savings'));
+    expect(saved).toMatchObject({ caching: { savedUsd: '0' }, tiers: [], unvalued: { calls: 0 } });
+    expect((await run('costs', 'savings')).stdout).toContain('reused answers');
   });
 });
 

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   type StatementDocument,
@@ -5,7 +6,9 @@ import {
 } from '../../src/capabilities/costs/statements/statement-document.ts';
 import { ManualClock } from '../../src/kernel/manual-clock.ts';
 import { formatUsd, sumUsd, usd } from '../../src/kernel/money.ts';
-import { type Seed, seeds, sumOfBounds, sumOfCosts } from './cost-seeds.ts';
+import { bindLines } from '../../src/engine/export/row-text.ts';
+import { renderUsageLine } from '../../src/engine/export/usage-record.ts';
+import { recordOf, type Seed, seeds, sumOfBounds, sumOfCosts } from './cost-seeds.ts';
 import { type CostsApi, startCostsApi } from './costs-fixture.ts';
 import { requestTo } from './request-to.ts';
 
@@ -110,6 +113,41 @@ describe('a monthly statement', () => {
     const teams = lines.filter((line) => line.startsWith('teams,')).map((line) => line.split(','));
     expect(teams.map((cells) => cells[1] ?? '').toSorted()).toEqual(["'=cmd()", 'search', 'support']);
     expect(formatUsd(sumUsd(teams.map((cells) => usd(cells[3] ?? ''))))).toBe(sumOfCosts(() => true));
+  });
+
+  it('names corrections of closed months, which are in the total', async () => {
+    const correction = { ...recordOf(seeds[0] as Seed), sentAt: new Date('2026-01-20T12:00:00Z') };
+    const line = renderUsageLine({
+      ...correction,
+      recordKind: 'correction',
+      counts: { calls: 0, unpricedCalls: 0, unsettledCalls: 0, estimatedCalls: 0, suspectCalls: 0 },
+      costUsd: usd('-0.000000000000000007'),
+    });
+    const deduplicationToken = randomUUID();
+    // The outbox books it so: at the time at which it is written, with the month that it corrects.
+    const lines = bindLines(deduplicationToken, [`{"corrected_period":"2025-12",${line.slice(1)}`]);
+    await api.store.insert({ table: 'usage', lines, deduplicationToken });
+    const january = await statement('2026-01?team=search');
+    expect(january.totals.costUsd).toBe('-0.000000000000000007');
+    expect(january.corrections).toMatchObject([
+      { month: '2025-12', costUsd: '-0.000000000000000007', calls: 0 },
+    ]);
+    const page = await get('2026-01?team=search', { accept: 'text/html' });
+    expect(page.text).toContain('Corrections of earlier months');
+    expect(page.text).toContain('December 2025');
+    const { text } = await get('2026-01?team=search', { accept: 'text/csv' });
+    expect(text).toContain('corrections,2025-12,,-0.000000000000000007');
+    expect((await statement('2026-01', ofSupport)).corrections).toEqual([]);
+    expect((await statement('2026-03')).corrections).toEqual([]);
+  });
+
+  it('tells savings, where the month is small enough to read them', async () => {
+    const march = await statement('2026-03');
+    expect(march.savings).toMatchObject({
+      caching: { savedUsd: '0' },
+      waste: { wasteUsd: march.totals.wasteUsd },
+      unknown: ['reused_answers'],
+    });
   });
 
   it.each([

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ApiOperation } from '../support/api-operations.ts';
+import { type Ask, costAsks } from './cost-asks.ts';
 import { requestTo } from './request-to.ts';
 import { type AmberIds, ofAmber, openTwoTeams, type TwoTeams } from './two-teams.ts';
 
@@ -8,15 +9,6 @@ import { type AmberIds, ofAmber, openTwoTeams, type TwoTeams } from './two-teams
  * of the table, and no answer may hold a name or an amount of the other team.
  */
 
-interface Ask {
-  readonly path?: string;
-  readonly query?: string;
-  readonly body?: object;
-  readonly accept?: string;
-}
-
-const filters = ['customer', 'feature', 'batch', 'pipeline', 'stage', 'provider', 'model'] as const;
-const groups = ['team', ...filters, 'waste', 'day', 'hour', 'week', 'month'] as const;
 const period = 'from=2026-03-01&to=2026-03-05';
 /** How each operation is asked: an operation that is new belongs into the table. */
 const asks = (): Readonly<Record<string, readonly Ask[]>> => ({
@@ -50,34 +42,7 @@ const asks = (): Readonly<Record<string, readonly Ask[]>> => ({
   listModelLimits: [{}],
   setModelLimit: [{ body: { model: 'openai/gpt-5-mini', requestsPerMinute: 1, reason: 'x' } }],
   resetModelLimit: [{ query: 'model=openai/gpt-5-mini&reason=x' }],
-  getCosts: [
-    { query: period },
-    ...groups.map((group) => ({ query: `${period}&group_by=${group}` })),
-    { query: `${period}&group_by=team,customer,model,day` },
-    { query: `${period}&group_by=customer`, accept: 'text/csv' },
-    { query: `${period}&group_by=team&compare=previous&messages=exact` },
-    { query: `${period}&team=amber` },
-    { query: `${period}&team=teal,amber&group_by=team` },
-    { query: `${period}&team=teal&team=amber&group_by=team` },
-    ...filters.map((name) => ({ query: `${period}&${name}=amber-${name}&group_by=${name}` })),
-  ],
-  getCostForecast: [
-    {},
-    { query: 'team=amber' },
-    ...filters.map((name) => ({ query: `${name}=amber-${name}` })),
-  ],
-  getStatement: [
-    {},
-    { query: 'team=amber' },
-    { query: 'team=teal', accept: 'text/csv' },
-    { query: 'team=teal', accept: 'text/html' },
-  ],
-  getFocus: [
-    { query: period },
-    { query: `${period}&granularity=hour&token_details=true` },
-    { query: `${period}&team=amber` },
-    ...filters.map((name) => ({ query: `${period}&${name}=amber-${name}` })),
-  ],
+  ...costAsks(period),
   listPeriods: [{}],
   closePeriod: [{ body: { month: '2026-03', reason: 'x' } }],
   reopenPeriod: [{ body: { month: '2026-03', reason: 'x' } }],

@@ -144,7 +144,8 @@ async function writeUsage(store: ColumnStore, team: string): Promise<void> {
   });
   const own = {
     ...record,
-    origin: originOf(team),
+    origin: { ...originOf(team), labels: { region: `${team}-region` } },
+    item: `${team}-item`,
     pipeline: `${team}-pipeline`,
     stage: `${team}-stage`,
     provider: `${team}-provider`,

@@ -23,6 +23,7 @@ import { usageRecord } from '../support/usage-records.ts';
 
 const start = Date.UTC(2025, 0, 31, 20);
 const hourMs = 3_600_000;
+const labels = ['label:region', 'label:cost_centre.a-b', 'label:unknown'] as const;
 const newUuid = (): string => newId(new Date());
 
 /** Calls of every kind over two months, from a fixed pattern: priced, unpriced, unsettled, estimated, wasted. */
@@ -42,6 +43,9 @@ function seed(): UsageRecord[] {
         customer: `customer's "${index % 17}"`,
         feature: `feature\\${index % 2}`,
         ...(index % 4 === 0 ? {} : { batch: `batch ${index % 2}` }),
+        ...(index % 5 === 0
+          ? {}
+          : { labels: { region: `eu's "${index % 3}"`, 'cost_centre.a-b': `c\\${index % 2}` } }),
       },
       stage: `stage-${index % 2}`,
       provider: index % 2 === 0 ? 'openai' : 'anthropic',
@@ -108,7 +112,7 @@ describe('cost queries on seeded rows', () => {
   const wholeHour = fc.integer({ min: 0, max: 28 }).map((hours) => new Date(start + hours * hourMs));
   const anyQuery: fc.Arbitrary<CostQuery> = fc.record(
     {
-      groupBy: fc.uniqueArray(fc.constantFrom(...costGroupFields), { maxLength: 3 }),
+      groupBy: fc.uniqueArray(fc.constantFrom(...costGroupFields, ...labels), { maxLength: 3 }),
       from: fc.oneof(moment, wholeHour),
       to: fc.oneof(moment, wholeHour),
       filters: fc.record(
@@ -118,6 +122,7 @@ describe('cost queries on seeded rows', () => {
           feature: fc.constantFrom(['feature\\0']),
           batch: fc.constantFrom(['batch 1'], ['']),
           model: fc.constantFrom(['model-1', 'model-2', 'model-3']),
+          'label:region': fc.constantFrom(['eu\'s "1"', 'eu\'s "2"'], [''], ['nowhere']),
         },
         { requiredKeys: [] },
       ),

@@ -84,6 +84,7 @@ const anyCall: fc.Arbitrary<UsageRecord> = fc
         customer: `customer's "${pick.customer}"`,
         feature: `feature\\${pick.feature}`,
         ...(pick.batch === undefined ? {} : { batch: `batch ${pick.batch}` }),
+        ...(pick.stage === pick.feature ? { labels: { region: `region ${pick.model}` } } : {}),
       },
       stage: `stage-${pick.stage}`,
       provider: pick.model === 0 ? 'openai' : 'anthropic',
@@ -301,7 +302,7 @@ describe('spend', () => {
           for (const step of steps) await history.step(step);
           // Besides what was drawn, each field alone: over everything, and with an edge on both sides.
           const clipped = { from: new Date(start + 4_380_000), to: new Date(start + spanMs - 7_620_000) };
-          const fields = costGroupFields.flatMap((field) => [
+          const fields = [...costGroupFields, 'label:region' as const].flatMap((field) => [
             { groupBy: [field] },
             { groupBy: [field], ...clipped },
             ...zones

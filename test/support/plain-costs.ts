@@ -1,6 +1,7 @@
 import { formatUsd, sumUsd, type Usd, zeroUsd } from '../../src/kernel/money.ts';
 import { inputTokenClasses, outputTokenClasses } from '../../src/pricing/token-classes.ts';
 import type { CostFigures } from '../../src/capabilities/costs/cost-figures.ts';
+import { isLabelField } from '../../src/capabilities/costs/label-fields.ts';
 import type { CostGroupField, CostQuery, MessageCount } from '../../src/capabilities/costs/cost-query.ts';
 import type { CostReport, PeriodFigures } from '../../src/capabilities/costs/usage-queries.ts';
 import type { UsageRecord } from '../../src/engine/export/usage-record.ts';
@@ -24,6 +25,7 @@ function weekOf(day: string): string {
 
 /** The value of a record in a field of reports, as the answer has it. */
 export function fieldOf(record: UsageRecord, field: CostGroupField, timeZone = 'UTC'): string {
+  if (isLabelField(field)) return record.origin.labels?.[field.slice('label:'.length)] ?? '';
   switch (field) {
     case 'team':
     case 'customer':
@@ -99,7 +101,7 @@ export function plainReport(
       (query.from === undefined || record.sentAt >= query.from) &&
       (query.to === undefined || record.sentAt < query.to) &&
       Object.entries(query.filters ?? {}).every(([field, values]) =>
-        values.includes(fieldOf(record, field as CostGroupField)),
+        (values ?? []).includes(fieldOf(record, field as CostGroupField)),
       ),
   );
   const groups = Map.groupBy(wanted, (record) =>

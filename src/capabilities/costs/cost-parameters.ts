@@ -1,11 +1,8 @@
 import { z } from 'zod';
-import type { Fault } from '../../kernel/app-error.ts';
 import { isTimeZone, startOfDay } from '../../kernel/time-zone.ts';
 import { isReportable, reportableYears } from '../../kernel/reportable-time.ts';
 import {
-  type CostFilterField,
   type CostFilters,
-  costFilterFields,
   type CostGroupField,
   costGroupFields,
   isTimeField,
@@ -14,12 +11,12 @@ import {
   type MessageCount,
   messageCounts,
 } from './cost-query.ts';
-import { filterValue as namedValue } from '../../http/filter-value.ts';
+import { isLabelField, isWellFormed, maxLabelFields } from './label-fields.ts';
+import { asList, filterParameters, readQuestion } from './question-parameters.ts';
 import { invalidRequest } from '../../http/request-faults.ts';
 
 /*
- * The query string of GET /v1/costs as a question. Every fault is found before any is reported; a parameter that is not
- * known is a fault too, because a mistyped filter that is ignored shows a wrong sum.
+ * The query string of GET /v1/costs as a question.
  */
 
 /** What is asked for, complete: defaults are filled in. */
@@ -47,8 +44,6 @@ export const costOrders = ['cost', '-cost', 'calls', '-calls', 'tokens', '-token
 
 export const defaultPeriodDays = 30;
 const defaultLimit = 1_000;
-const maxFilterValues = 200;
-const maxFilterLength = 512;
 const dayMs = 86_400_000;
 /** The longest period of a report, and of one by the hour. */
 const maxPeriodDays = 3_660;
@@ -71,39 +66,29 @@ export const moment = momentText.transform((text) => new Date(text));
 /** The name of a time zone. */
 export const timeZone = once.refine(isTimeZone, 'is the name of a time zone ("Europe/Berlin", "UTC")');
 
-/** One value of a filter. */
-export const filterValue = namedValue(maxFilterLength);
-const filter = z.preprocess(
-  asList,
-  z.array(filterValue).max(maxFilterValues, `has at most ${maxFilterValues} values`),
-);
-
 const groupBy = z
   .preprocess(
     (value) =>
       asList(value).flatMap((part) =>
         typeof part === 'string' ? part.split(',').map((name) => name.trim()) : [part],
       ),
-    z.array(z.enum(costGroupFields, { error: `is any of ${costGroupFields.join(', ')}` })),
+    z.array(
+      z.custom<CostGroupField>(
+        isGroupField,
+        `is any of ${costGroupFields.join(', ')}, or a label (label:region)`,
+      ),
+    ),
   )
-  .refine((fields) => new Set(fields).size === fields.length, 'names no field twice');
+  .refine((fields) => new Set(fields).size === fields.length, 'names no field twice')
+  .refine(
+    (fields) => fields.filter(isLabelField).length <= maxLabelFields,
+    `names at most ${maxLabelFields} labels`,
+  );
 
 const limit = once
   .regex(/^\d{1,6}$/, { error: `is a whole number from 1 to ${maxCostGroups}`, abort: true })
   .transform(Number)
   .refine((count) => count >= 1 && count <= maxCostGroups, `is a whole number from 1 to ${maxCostGroups}`);
-
-/** The schema of every filter, by its field. */
-export const filterParameters = {
-  team: filter.optional(),
-  customer: filter.optional(),
-  feature: filter.optional(),
-  batch: filter.optional(),
-  pipeline: filter.optional(),
-  stage: filter.optional(),
-  provider: filter.optional(),
-  model: filter.optional(),
-} satisfies Record<CostFilterField, z.ZodType>;
 
 /** A choice between "true" and "false". */
 export const yesOrNo = once
@@ -111,7 +96,7 @@ export const yesOrNo = once
   .transform((text) => text === 'true');
 
 /** The schema of a period in a time zone. */
-const periodParameters = {
+export const periodParameters = {
   from: momentText.optional(),
   to: momentText.optional(),
   timezone: timeZone.optional(),
@@ -128,11 +113,6 @@ const parametersSchema = z.strictObject({
   ...filterParameters,
 });
 
-/** A parameter that may be repeated comes as a list only when it is. */
-function asList(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? (value as readonly unknown[]) : [value];
-}
-
 /** What holds where a question says nothing of it. */
 export interface CostParameterDefaults {
   readonly timeZone: string;
@@ -144,17 +124,10 @@ export function parseCostParameters(
   now: Date,
   defaults: CostParameterDefaults = { timeZone: 'UTC' },
 ): CostReportRequest {
-  const parsed = parametersSchema.safeParse(query);
-  if (!parsed.success) throw invalidRequest(queryFaults(parsed.error));
-  const parameters = parsed.data;
-  const zone = parameters.timezone ?? defaults.timeZone;
-  const to = parameters.to === undefined ? now : momentIn(zone, parameters.to);
-  const from =
-    parameters.from === undefined
-      ? new Date(to.getTime() - defaultPeriodDays * dayMs)
-      : momentIn(zone, parameters.from);
+  const { parameters, filters } = readQuestion(parametersSchema, query);
   const fields = parameters.group_by ?? [];
-  assertPeriod(from, to, fields.includes('hour') ? maxHourlyDays : maxPeriodDays);
+  const maxDays = fields.includes('hour') ? maxHourlyDays : maxPeriodDays;
+  const { from, to, timeZone: zone } = periodOf(parameters, { now, defaults, maxDays });
   if (parameters.compare !== undefined && fields.some(isTimeField)) {
     const problem = 'is for groups that both periods can have: not with day, hour, week or month in group_by';
     throw invalidRequest([{ field: 'compare', problem }]);
@@ -167,11 +140,30 @@ export function parseCostParameters(
     isCompared: parameters.compare !== undefined,
     hasCompleted: parameters.completed ?? false,
     groupBy: fields,
-    filters: filtersOf(parameters),
+    filters,
     order: orderOf(parameters.order ?? '-cost'),
     limit: parameters.limit ?? defaultLimit,
     ...(parameters.messages === undefined ? {} : { messages: parameters.messages }),
   };
+}
+
+/** A period as it is asked for: 30 days to now without either end. Throws MILLRACE_REQUEST_INVALID. */
+export function periodOf(
+  parameters: Readonly<Partial<Record<'from' | 'to' | 'timezone', string | undefined>>>,
+  {
+    now,
+    defaults,
+    maxDays = maxPeriodDays,
+  }: { readonly now: Date; readonly defaults: CostParameterDefaults; readonly maxDays?: number },
+): { readonly from: Date; readonly to: Date; readonly timeZone: string } {
+  const zone = parameters.timezone ?? defaults.timeZone;
+  const to = parameters.to === undefined ? now : momentIn(zone, parameters.to);
+  const from =
+    parameters.from === undefined
+      ? new Date(to.getTime() - defaultPeriodDays * dayMs)
+      : momentIn(zone, parameters.from);
+  assertPeriod(from, to, maxDays);
+  return { from, to, timeZone: zone };
 }
 
 /** A moment by its text: a date is its first moment in the zone. */
@@ -190,16 +182,10 @@ function assertPeriod(from: Date, to: Date, maxDays: number): void {
   }
 }
 
-/** The filters among parsed parameters. */
-export function filtersOf(
-  parameters: Readonly<Partial<Record<CostFilterField, readonly string[] | undefined>>>,
-): CostReportRequest['filters'] {
-  return Object.fromEntries(
-    costFilterFields.flatMap((field) => {
-      const values = parameters[field];
-      return values === undefined ? [] : [[field, values]];
-    }),
-  );
+/** Whether a text names what a report can be grouped by. */
+function isGroupField(field: unknown): field is CostGroupField {
+  if (typeof field !== 'string') return false;
+  return costGroupFields.some((name) => name === field) || (isLabelField(field) && isWellFormed(field));
 }
 
 function orderOf(text: (typeof costOrders)[number]): CostReportRequest['order'] {
@@ -218,14 +204,4 @@ function orderOf(text: (typeof costOrders)[number]): CostReportRequest['order'] 
     case '-key':
       return { by: 'group', direction };
   }
-}
-
-/** The faults of a query string, by the names of its parameters. */
-export function queryFaults(error: z.ZodError): readonly Fault[] {
-  return error.issues.flatMap((issue) => {
-    if (issue.code === 'unrecognized_keys')
-      return issue.keys.map((field) => ({ field, problem: 'is not known' }));
-    // The place in a list says nothing to someone who wrote a query string.
-    return [{ field: String(issue.path[0] ?? 'query'), problem: issue.message }];
-  });
 }

@@ -1,8 +1,9 @@
 import { type TimeField, timeFields } from './answer-times.ts';
+import { isLabelField, type LabelField } from './label-fields.ts';
 
 /* A question about spend, and the words that it is made of. */
 
-/** What a report can be filtered by. */
+/** What a report can be filtered by, besides labels. */
 export const costFilterFields = [
   'team',
   'customer',
@@ -15,7 +16,7 @@ export const costFilterFields = [
 ] as const;
 
 /**
- * What a report can be grouped by. `waste` is why money bought nothing (failed, aborted, duplicate, invalid output), empty
+ * What a report can be grouped by, besides labels. `waste` is why money bought nothing (failed, aborted, duplicate, invalid output), empty
  * where it did. `hour` is "YYYY-MM-DD hh:00:00" in UTC. `day` ("YYYY-MM-DD"), `week` (ISO 8601, "YYYY-Www") and `month`
  * ("YYYY-MM") are those of the question's time zone.
  */
@@ -23,8 +24,8 @@ export const costGroupFields = [...costFilterFields, 'waste', 'day', 'hour', 'we
 
 export type CostFilterField = (typeof costFilterFields)[number];
 /** What records are filtered by: of each field, the values that it may have. */
-export type CostFilters = Readonly<Partial<Record<CostFilterField, readonly string[]>>>;
-export type CostGroupField = (typeof costGroupFields)[number];
+export type CostFilters = Readonly<Partial<Record<CostFilterField | LabelField, readonly string[]>>>;
+export type CostGroupField = (typeof costGroupFields)[number] | LabelField;
 export type CostOrder = 'cost' | 'calls' | 'tokens' | 'group';
 
 export const maxCostGroups = 10_000;
@@ -89,5 +90,6 @@ export function fieldsWithoutCompleted({
       groupBy.includes(field) ||
       costFilterFields.some((name) => name === field && filters[name] !== undefined),
   );
-  return asked.filter((field) => !messageFields.has(field));
+  const labels = new Set([...groupBy, ...Object.keys(filters)].filter(isLabelField));
+  return [...asked, ...labels].filter((field) => !messageFields.has(field));
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { amountSchema } from '../../http/document-parts.ts';
+import { labelKeyPattern } from '../../messages/origin.ts';
 import { costGroupFields, messageCounts, spendSources } from './cost-query.ts';
 
 /*
@@ -41,7 +42,17 @@ export const costFiguresSchema = z.object({
     ),
 });
 
-const ratio = z.string().regex(/^-?\d+(\.\d+)?$/);
+/** The form of a label as a field: "label:region". */
+export const labelFieldPattern = new RegExp(labelKeyPattern.source.replace('^', '^label:'));
+
+/** What a report can be grouped by. */
+const groupField = z.union([
+  z.enum(costGroupFields),
+  z.templateLiteral(['label:', z.string().regex(labelKeyPattern)]),
+]);
+
+/** A ratio as a decimal string. */
+export const ratioSchema = z.string().regex(/^-?\d+(\.\d+)?$/);
 
 /** The figures with what else was asked for. */
 export const periodFiguresSchema = costFiguresSchema.extend({
@@ -50,7 +61,7 @@ export const periodFiguresSchema = costFiguresSchema.extend({
     .optional()
     .describe('The figures of the previous period, with compare=previous.'),
   changeUsd: amountSchema.optional().describe('costUsd less that of the previous period, exact.'),
-  changeRatio: ratio
+  changeRatio: ratioSchema
     .optional()
     .describe('changeUsd by the cost of the previous period, to six digits; absent where that was nothing.'),
   completedMessages: z
@@ -64,17 +75,17 @@ export const periodFiguresSchema = costFiguresSchema.extend({
 
 /** A group with its figures. */
 export const costGroupSchema = periodFiguresSchema.extend({
-  share: ratio
+  share: ratioSchema
     .optional()
     .describe('costUsd by that of the totals, to six digits; absent where that is nothing.'),
-  key: z.partialRecord(z.enum(costGroupFields), z.string()).describe('The values that make the group.'),
+  key: z.partialRecord(groupField, z.string()).describe('The values that make the group.'),
 });
 
 export const costReportSchema = z.object({
   from: z.iso.datetime().describe('First moment, included.'),
   to: z.iso.datetime().describe('Last moment, excluded.'),
   timeZone: z.string().describe('Whose days, weeks and months: an IANA name.'),
-  groupBy: z.array(z.enum(costGroupFields)),
+  groupBy: z.array(groupField),
   currency: z.literal('USD'),
   groups: z.array(costGroupSchema),
   totals: periodFiguresSchema.describe('Over all groups, also those beyond the limit.'),

@@ -1,14 +1,16 @@
 import type { ColumnStore } from '../../drivers/column-store/column-store.ts';
 import { AppError } from '../../kernel/app-error.ts';
 import type { ConcurrencyLimiter } from '../../kernel/concurrency-limiter.ts';
+import { type Usd, usd } from '../../kernel/money.ts';
 import { localTime } from '../../kernel/time-zone.ts';
-import { type CostGroup, type CostReport, runCostQuery } from './usage-queries.ts';
-import type { QueryLimits } from './query-limits.ts';
+import { type BoundSql, type CostGroup, type CostReport, runCostQuery } from './usage-queries.ts';
+import { type QueryLimits, queryWithin } from './query-limits.ts';
 import { type CallerView, shareOf } from '../../http/api-key-identity.ts';
 import type { CostParameterDefaults, CostReportRequest } from './cost-parameters.ts';
 import { costFigureNames, type CostReportDocument } from './cost-report-document.ts';
 import { reportValidator } from './report-validator.ts';
-import { type CostQuery, fieldsWithoutCompleted } from './cost-query.ts';
+import { type CostFilters, type CostQuery, fieldsWithoutCompleted } from './cost-query.ts';
+import type { FindPrice } from './savings/saved-amounts.ts';
 import { previousPeriod } from './previous-period.ts';
 import { groupFigures, periodFigures } from './reported-figures.ts';
 
@@ -22,6 +24,10 @@ export interface CostReportsOptions {
   readonly limits?: QueryLimits;
   /** Of questions that name none. Absent: UTC. */
   readonly timeZone?: string;
+  /** The least difference in an hour that can be unusual, in decimal dollars. Absent: a dollar. */
+  readonly hourFloorUsd?: string;
+  /** The prices in force by a question. Absent: none is known, and no saving. */
+  readonly findPrice?: FindPrice;
 }
 
 /** Cost reports over the usage records. */
@@ -35,6 +41,16 @@ export class CostReports {
   /** What holds where a question says nothing of it. */
   get defaults(): CostParameterDefaults {
     return { timeZone: this.#options.timeZone ?? 'UTC' };
+  }
+
+  /** The prices in force by a question. */
+  get findPrice(): FindPrice {
+    return this.#options.findPrice ?? (() => undefined);
+  }
+
+  /** The least difference in an hour that can be unusual. */
+  get hourFloorUsd(): Usd {
+    return usd(this.#options.hourFloorUsd ?? '1');
   }
 
   /**
@@ -78,7 +94,9 @@ export class CostReports {
           }),
       ...(uncounted.length === 0
         ? {}
-        : { completedUnavailable: `Messages have no ${uncounted.join(', ')}: calls have.` }),
+        : {
+            completedUnavailable: `Records of completed messages have no ${uncounted.join(', ')}: those of calls have.`,
+          }),
       truncated: report.isTruncated,
       messageCount: report.messages,
       source: report.source,
@@ -101,10 +119,38 @@ export class CostReports {
 
   /** Asks for the viewer, as one of the reports at once. Throws as `report` does. */
   async query(query: CostQuery, viewer: CallerView): Promise<CostReport> {
-    const { store, limiter, limits } = this.#options;
+    const { store, limits } = this.#options;
     const filters = visibleFilters(query.filters ?? {}, viewer);
-    const ask = (): Promise<CostReport> => runCostQuery(store, { ...query, filters }, limits);
-    const { id } = viewer;
+    return this.#run(() => runCostQuery(store, { ...query, filters }, limits), viewer);
+  }
+
+  /**
+   * The rows of another statement than that of a report, as one of the reports at once. It is made with the filters that the viewer
+   * may have. Throws as `report` does.
+   */
+  async rows(
+    make: (filters: CostFilters, database: string) => BoundSql,
+    filters: CostFilters,
+    viewer: CallerView,
+  ): Promise<readonly Readonly<Record<string, unknown>>[]> {
+    const { store, limits } = this.#options;
+    const statement = make(visibleFilters(filters, viewer), store.database);
+    return this.#run(
+      () =>
+        limits === undefined
+          ? store.query<Record<string, unknown>>(statement.sql, statement.parameters)
+          : queryWithin<Record<string, unknown>>(store, statement, limits),
+      viewer,
+    );
+  }
+
+  /** How far what is read may be behind; undefined where nobody can tell. */
+  async exportLagSeconds(): Promise<number | undefined> {
+    return this.#options.exportLagSeconds?.();
+  }
+
+  async #run<Answer>(ask: () => Promise<Answer>, { id }: CallerView): Promise<Answer> {
+    const { limiter } = this.#options;
     return limiter === undefined ? ask() : limiter.run(ask, id === undefined ? undefined : shareOf({ id }));
   }
 }

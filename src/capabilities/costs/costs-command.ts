@@ -2,21 +2,16 @@ import { type Command, Option } from 'commander';
 import { renderCostCsv } from './cost-csv.ts';
 import { costOrders, parseCostParameters } from './cost-parameters.ts';
 import type { CostReportDocument } from './cost-report-document.ts';
-import { CostReports } from './cost-reports.ts';
-import type { CostSettings } from './cost-settings.ts';
+import { type CostContext, withCostReports } from './command-costs.ts';
 import { usd } from '../../kernel/money.ts';
-import { filterParametersOf, withFilters } from './cost-options.ts';
-import { type CostFilters, costGroupFields, messageCounts } from './cost-query.ts';
+import { type PeriodOptions, periodParametersOf, withFilters, withPeriod } from './cost-options.ts';
+import { costGroupFields, messageCounts } from './cost-query.ts';
+import { addAnomaliesCommand } from './anomalies/anomalies-command.ts';
+import { addConcentrationCommand } from './concentration/concentration-command.ts';
 import { addForecastCommand } from './forecast/forecast-command.ts';
+import { addSavingsCommand } from './savings/savings-command.ts';
 import { addStatementCommand } from './statements/statement-command.ts';
-import {
-  type Bind,
-  type CommandContext,
-  exitCodes,
-  print,
-  type StoreOptions,
-  withStoreOptions,
-} from '../../terminal/command-context.ts';
+import { type Bind, exitCodes, print, withStoreOptions } from '../../terminal/command-context.ts';
 import { shownText } from '../../terminal/shown-text.ts';
 import {
   formatCount,
@@ -26,14 +21,11 @@ import {
   tableDigits,
 } from '../../terminal/text-table.ts';
 
-interface CostsOptions extends StoreOptions, CostFilters {
+interface CostsOptions extends PeriodOptions {
   readonly groupBy?: string;
-  readonly from?: string;
-  readonly to?: string;
   readonly order?: string;
   readonly limit?: string;
   readonly messages?: string;
-  readonly timezone?: string;
   readonly compare?: boolean;
   readonly completed?: boolean;
   readonly json?: boolean;
@@ -41,17 +33,13 @@ interface CostsOptions extends StoreOptions, CostFilters {
 }
 
 /** `millrace costs`: the report of GET /v1/costs at the terminal. */
-export function addCostsCommand(
-  program: Command,
-  context: CommandContext<{ readonly costs: CostSettings }>,
-  bind: Bind,
-): void {
+export function addCostsCommand(program: Command, context: CostContext, bind: Bind): void {
   const command = withStoreOptions(program.command('costs')).description('what was spent, by any fields');
-  withFilters(command)
-    .option('--group-by <fields>', `one or more of ${costGroupFields.join(', ')}, separated by commas`)
-    .option('--from <time>', 'first moment: 2026-03-01 or 2026-03-01T12:00:00Z; 30 days ago without it')
-    .option('--to <time>', 'last moment, excluded; now without it')
-    .option('--timezone <name>', 'whose days, weeks and months, as in Europe/Berlin; the setting without it')
+  withPeriod(withFilters(command))
+    .option(
+      '--group-by <fields>',
+      `one or more of ${costGroupFields.join(', ')} and labels (label:region), separated by commas`,
+    )
     .option('--compare', 'with the previous period of equal length')
     .option('--completed', 'with messages that completed, and what each cost')
     .option(
@@ -63,33 +51,27 @@ export function addCostsCommand(
     .addOption(new Option('--json', 'one JSON object, as the API answers').conflicts('csv'))
     .addOption(new Option('--csv', 'CSV, as the API answers').conflicts('json'))
     .action(bind((options: CostsOptions) => showCosts(context, options)));
+  addAnomaliesCommand(command, context, bind);
+  addConcentrationCommand(command, context, bind);
   addForecastCommand(command, context, bind);
+  addSavingsCommand(command, context, bind);
   addStatementCommand(command, context, bind);
 }
 
-async function showCosts(
-  context: CommandContext<{ readonly costs: CostSettings }>,
-  options: CostsOptions,
-): Promise<number> {
-  const { groupBy, from, to, order, limit, messages, timezone, compare, completed } = options;
+async function showCosts(context: CostContext, options: CostsOptions): Promise<number> {
+  const { groupBy, order, limit, messages, compare, completed } = options;
   const parameters: Readonly<Record<string, unknown>> = {
-    ...filterParametersOf(options),
+    ...periodParametersOf(options),
     ...(order === undefined ? {} : { order }),
     ...(groupBy === undefined ? {} : { group_by: groupBy }),
-    ...(from === undefined ? {} : { from }),
-    ...(to === undefined ? {} : { to }),
     ...(limit === undefined ? {} : { limit }),
     ...(messages === undefined ? {} : { messages }),
-    ...(timezone === undefined ? {} : { timezone }),
     ...(compare === true ? { compare: 'previous' } : {}),
     ...(completed === true ? { completed: 'true' } : {}),
   };
-  const { settings, withStores } = await context.installation(options);
-  const limits = settings.costs.reports;
-  const report = await withStores(({ columns, clock }) => {
-    const reports = new CostReports({ store: columns, limits, timeZone: limits.timeZone });
-    return reports.report(parseCostParameters(parameters, clock.now(), reports.defaults), {});
-  });
+  const report = await withCostReports(await context.installation(options), (reports, now) =>
+    reports.report(parseCostParameters(parameters, now, reports.defaults), {}),
+  );
   if (options.json === true) print(context, JSON.stringify(report, undefined, 2));
   else if (options.csv === true) context.stdout.write(shownText(renderCostCsv(report)));
   else print(context, costText(report));

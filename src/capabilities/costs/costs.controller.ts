@@ -4,19 +4,18 @@ import { AppError } from '../../kernel/app-error.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { ResponseWriter } from '../../http/response-writer.ts';
 import { costGroupFields, maxCostGroups, messageCounts } from './cost-query.ts';
-import { ApiFilters } from './api-filters.ts';
+import { ApiFilters, ApiPeriod } from './api-filters.ts';
 import { acceptedFormat } from '../../http/accepted-format.ts';
 import type { ApiKeyIdentity } from '../../http/api-key-identity.ts';
 import { Caller, RequireScope } from '../../http/caller.ts';
 import { clockToken } from './clock-token.ts';
 import { renderCostCsv } from './cost-csv.ts';
-import { costOrders, defaultPeriodDays, parseCostParameters } from './cost-parameters.ts';
-import type { CostReportDocument } from './cost-report-document.ts';
+import { costOrders, parseCostParameters } from './cost-parameters.ts';
+import { type CostReportDocument, labelFieldPattern } from './cost-report-document.ts';
 import { CostReports } from './cost-reports.ts';
 import { isMatched } from './report-validator.ts';
 
 const formats = ['application/json', 'text/csv'] as const;
-const period = { required: false, schema: { type: 'string' } } as const;
 
 /** Cost reports. */
 @ApiTags('costs')
@@ -46,22 +45,19 @@ export class CostsController {
     required: false,
     style: 'form',
     explode: false,
-    description: 'Fields to group by, separated by commas or repeated. None: the totals only.',
-    schema: { type: 'array', items: { type: 'string', enum: [...costGroupFields] } },
-  })
-  @ApiQuery({
-    name: 'from',
-    ...period,
-    description: `First moment (of the call), included: a date of the time zone, or a time with its own. Default ${defaultPeriodDays} days before the end.`,
-  })
-  @ApiQuery({ name: 'to', ...period, description: 'Last moment, excluded. Default now.' })
-  @ApiQuery({
-    name: 'timezone',
-    required: false,
     description:
-      'Whose days, weeks and months, and whose midnight a date in from or to is: an IANA name. Default the setting costs.reports.timeZone.',
-    schema: { type: 'string', examples: ['Europe/Berlin'] },
+      'Fields to group by, separated by commas or repeated; label:region is a label. None: the totals only.',
+    schema: {
+      type: 'array',
+      items: {
+        anyOf: [
+          { type: 'string', enum: [...costGroupFields] },
+          { type: 'string', pattern: labelFieldPattern.source },
+        ],
+      },
+    },
   })
+  @ApiPeriod()
   @ApiQuery({
     name: 'compare',
     required: false,

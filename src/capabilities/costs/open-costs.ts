@@ -60,6 +60,12 @@ export function openCosts(context: CostContext): CapabilityParts<NameOf<typeof c
     limiter,
     limits: settings.costs.reports,
     timeZone: settings.costs.reports.timeZone,
+    hourFloorUsd: settings.costs.baseline.hourFloorUsd,
+    findPrice: (question) =>
+      engine.pricer.present.findPrice({
+        ...question,
+        provider: engine.providers.priceProviderOf(question.provider),
+      }),
     exportLagSeconds: async () => (await engine.exports.backlog()).oldestSeconds,
   });
   const focusLimiter = new ConcurrencyLimiter({

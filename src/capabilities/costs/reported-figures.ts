@@ -40,7 +40,8 @@ function completion({ costUsd, completedMessages }: PeriodFigures): Partial<Peri
   return { completedMessages, ...(each === undefined ? {} : { costPerCompletedUsd: formatUsd(each) }) };
 }
 
-function plainFigures(figures: CostFigures): CostFiguresDocument {
+/** The figures of spend alone. */
+export function plainFigures(figures: CostFigures): CostFiguresDocument {
   return {
     costUsd: formatUsd(figures.costUsd),
     calls: figures.calls,

@@ -94,6 +94,8 @@ export interface SpendPiece {
 export interface SpendRows {
   readonly table: string;
   readonly columns: readonly string[];
+  /** What else the parts are by, as SQL over the records, by the names under which they come. No rollup has them. */
+  readonly expressions?: Readonly<Record<string, string>>;
   readonly aggregates: Readonly<Record<string, string>>;
   /** At least one. */
   readonly pieces: readonly SpendPiece[];
@@ -102,12 +104,20 @@ export interface SpendRows {
 }
 
 /** Parts of sums: a row for each value of the columns, times and piece of the period. Sum them up by `part_…`. */
-export function spendRowsSql({ table, columns, aggregates, pieces, conditions }: SpendRows): string {
+export function spendRowsSql({
+  table,
+  columns,
+  expressions = {},
+  aggregates,
+  pieces,
+  conditions,
+}: SpendRows): string {
   return pieces
     .map(({ times, within, period }) => {
-      const groups = [...columns, ...Object.keys(times)];
+      const groups = [...columns, ...Object.keys(expressions), ...Object.keys(times)];
       const values = [
         ...columns,
+        ...namedAs(expressions),
         ...namedAs(times),
         ...namedAs(aggregates),
         ...(period === undefined ? [] : [`toUInt8(${period}) AS part_period`]),

@@ -14,6 +14,7 @@ import {
 } from './cost-query.ts';
 import { isoWeek } from '../../kernel/time-zone.ts';
 import { AnswerTimes, timeColumn } from './answer-times.ts';
+import { isLabelField, labelColumn, type LabelField, labelValueSql } from './label-fields.ts';
 import { boundParameters, boundsOf, type Period, piecesOf } from './spend-pieces.ts';
 import { type CostFigures, readCount, readFigures } from './cost-figures.ts';
 import { filterConditions, filterParameters } from './filter-conditions.ts';
@@ -128,9 +129,7 @@ export class CostReportQuery {
 
   /** What the sums are asked of. */
   get source(): SpendSource {
-    const isOfRollup = new Set(this.#pieces(this.rollups).map(({ rollup }) => rollup !== undefined));
-    if (isOfRollup.size > 1) return 'both';
-    return isOfRollup.has(true) ? 'rollups' : 'records';
+    return sourceOf(this.#pieces(this.rollups));
   }
 
   toSql(database: string): BoundSql {
@@ -148,7 +147,7 @@ export class CostReportQuery {
     ].flatMap(({ name, lines }) => [
       ' LEFT JOIN (',
       ...lines,
-      `) AS ${name} USING (${['is_total', ...groupBy].join(', ')})`,
+      `) AS ${name} USING (${['is_total', ...groupBy.map(columnName)].join(', ')})`,
     ]);
     const grouped = this.#grouped(measures, spend);
     const lines =
@@ -177,7 +176,7 @@ export class CostReportQuery {
   #messageLines(table: string): string[] {
     if (this.#messages === 'exact') {
       const { groupBy } = this.#query;
-      const columns = groupBy.filter(isColumnField).map(columnOf);
+      const columns = [...groupBy.filter(isColumnField).map(columnOf), ...namedAs(labelsOf(groupBy))];
       const source = `SELECT ${[...columns, ...namedAs(this.#times.over('ts')), 'message_id'].join(', ')} FROM ${table}`;
       const conditions = [...boundsOf(this.#query), ...filterConditions(this.#query.filters)];
       const where = conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`;
@@ -194,12 +193,13 @@ export class CostReportQuery {
   /** Rows of parts as groups and their total. */
   #grouped(measures: readonly string[], rows: string): string[] {
     const { groupBy } = this.#query;
-    const isTotal = groupBy.length === 0 ? 'toUInt8(1) AS is_total' : `grouping(${groupBy[0]}) AS is_total`;
+    const columns = groupBy.map(columnName);
+    const isTotal = groupBy.length === 0 ? 'toUInt8(1) AS is_total' : `grouping(${columns[0]}) AS is_total`;
     return [
       `SELECT ${[isTotal, ...groupBy.map(answerColumn), ...measures].join(', ')} FROM (`,
       rows,
       ')',
-      ...(groupBy.length === 0 ? [] : [`GROUP BY GROUPING SETS ((${groupBy.join(', ')}), ())`]),
+      ...(groupBy.length === 0 ? [] : [`GROUP BY GROUPING SETS ((${columns.join(', ')}), ())`]),
     ];
   }
 
@@ -208,6 +208,7 @@ export class CostReportQuery {
     return spendRowsSql({
       table,
       columns: groupBy.filter(isColumnField).map(columnOf),
+      expressions: labelsOf(groupBy),
       aggregates,
       pieces,
       conditions: filterConditions(this.#query.filters),
@@ -230,7 +231,9 @@ export class CostReportQuery {
     const groupRows = rows.filter((row) => Number(row['is_total']) !== 1);
     return {
       groups: groupRows.slice(0, this.#limit).map((row) => ({
-        group: Object.fromEntries(this.#query.groupBy.map((field) => [field, groupValue(field, row[field])])),
+        group: Object.fromEntries(
+          this.#query.groupBy.map((field) => [field, groupValue(field, row[columnName(field)])]),
+        ),
         ...this.#figures(row),
       })),
       total: this.#figures(totalRow ?? {}),
@@ -261,18 +264,22 @@ export class CostReportQuery {
     const { by, direction } = this.#query.order ?? { by: 'cost', direction: 'desc' };
     const word = direction === 'asc' ? 'ASC' : 'DESC';
     const { groupBy } = this.#query;
-    if (by === 'group') return groupBy.map((field) => `${field} ${word}`).join(', ');
-    return [`${orderExpressions[by]} ${word}`, ...groupBy.map((field) => `${field} ASC`)].join(', ');
+    const columns = groupBy.map(columnName);
+    if (by === 'group') return columns.map((column) => `${column} ${word}`).join(', ');
+    return [`${orderExpressions[by]} ${word}`, ...columns.map((column) => `${column} ASC`)].join(', ');
   }
 }
 
-/** The records of a period, which the engine counts without reading most of them. */
-function recordsSql({ from, to }: Period, database: string): BoundSql {
-  const bounds = boundsOf({ from, to });
-  const where = bounds.length === 0 ? '' : ` WHERE ${bounds.join(' AND ')}`;
+/** How many records a period has: without filters the engine counts them without reading most of them. */
+export function recordsSql(
+  { from, to, filters }: Period & Pick<CostQuery, 'filters'>,
+  database: string,
+): BoundSql {
+  const conditions = [...boundsOf({ from, to }), ...filterConditions(filters)];
+  const where = conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`;
   return {
     sql: `SELECT count() AS records FROM ${database}.usage${where}`,
-    parameters: boundParameters({ from, to }),
+    parameters: { ...boundParameters({ from, to }), ...filterParameters(filters) },
   };
 }
 
@@ -290,13 +297,20 @@ export async function runCostQuery(
   return report.read(await ask(report.toSql(store.database)));
 
   async function messagesFor(period: Period): Promise<MessageCount> {
-    const [row] = await ask(recordsSql(period, store.database));
+    const [row] = await ask(recordsSql({ from: period.from, to: period.to }, store.database));
     return Number(row?.['records'] ?? 0) > maxExactRecords ? 'estimated' : 'exact';
   }
 }
 
+/** What pieces of a period are asked of. */
+export function sourceOf(pieces: readonly SpendPiece[]): SpendSource {
+  const isOfRollup = new Set(pieces.map(({ rollup }) => rollup !== undefined));
+  if (isOfRollup.size > 1) return 'both';
+  return isOfRollup.has(true) ? 'rollups' : 'records';
+}
+
 /** The rollups that together have the period of the question but for its edges. */
-function rollupsFor(query: CostQuery, times: AnswerTimes): readonly RollupName[] {
+export function rollupsFor(query: CostQuery, times: AnswerTimes): readonly RollupName[] {
   if (fits(query, times, spendRollups.day)) return ['day', 'hour'];
   return (['hour', 'customers'] as const)
     .filter((name) => fits(query, times, spendRollups[name]))
@@ -308,17 +322,33 @@ function fits({ groupBy, filters = {} }: CostQuery, times: AnswerTimes, rollup: 
   const has = (field: CostFilterField | 'waste'): boolean => rollup.keys.includes(columnOf(field));
   return (
     times.areIn(rollup) &&
+    ![...groupBy, ...Object.keys(filters)].some(isLabelField) &&
     groupBy.filter(isColumnField).every(has) &&
     costFilterFields.every((field) => filters[field] === undefined || has(field))
   );
 }
 
 function isColumnField(field: CostGroupField): field is CostFilterField | 'waste' {
-  return !isTimeField(field);
+  return !isTimeField(field) && !isLabelField(field);
+}
+
+/** The name of a field's column in the answer. */
+function columnName(field: CostGroupField): string {
+  return isLabelField(field) ? labelColumn(field) : field;
+}
+
+/** The labels among fields, as SQL by their columns. */
+function labelsOf(fields: readonly CostGroupField[]): Record<string, string> {
+  return Object.fromEntries(
+    fields
+      .filter((field): field is LabelField => isLabelField(field))
+      .map((field) => [labelColumn(field), labelValueSql(field)]),
+  );
 }
 
 function answerColumn(field: CostGroupField): string {
   if (isTimeField(field)) return timeColumn(field);
+  if (isLabelField(field)) return labelColumn(field);
   return field === 'waste' ? `${wasteReasonSql} AS waste` : field;
 }
 

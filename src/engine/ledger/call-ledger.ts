@@ -41,7 +41,9 @@ export interface RecordedCall {
   readonly isInvalidated: boolean;
 }
 
-/** The ledger's own sums. Amounts are exact. */
+/**
+ * The ledger's own counts and sums, with those of pruned calls: calls are reserved, unsettled, succeeded or failed. Amounts are exact.
+ */
 export interface CallTotals {
   readonly calls: number;
   readonly reserved: number;
@@ -49,6 +51,7 @@ export interface CallTotals {
   readonly failed: number;
   readonly estimated: number;
   readonly unsettled: number;
+  /** Settled without a known price, or of unknown outcome without a known upper bound: as reports count them. */
   readonly unpriced: number;
   /** Everything settled, estimates included. */
   readonly settledUsd: Usd;
@@ -148,14 +151,14 @@ export class CallLedger {
     const [row] = rows;
     invariant(row !== undefined, 'an aggregate without groups has one row');
     return {
-      calls: row.calls + row.pruned_calls,
+      calls: row.calls,
       reserved: row.reserved,
       succeeded: row.succeeded,
       failed: row.failed,
       estimated: row.estimated,
       unsettled: row.unsettled,
       unpriced: row.unpriced,
-      settledUsd: usd(row.settled_usd).plus(usd(row.pruned_usd)),
+      settledUsd: usd(row.settled_usd),
       estimatedUsd: usd(row.estimated_usd),
       estimatedUpperUsd: usd(row.estimated_upper_usd),
       openUpperUsd: usd(row.open_upper_usd),
@@ -228,8 +231,6 @@ interface CallTotalsRow {
   readonly estimated_usd: string;
   readonly estimated_upper_usd: string;
   readonly open_upper_usd: string;
-  readonly pruned_calls: number;
-  readonly pruned_usd: string;
 }
 
 function recordedCallOf(row: RecordedCallRow): RecordedCall {

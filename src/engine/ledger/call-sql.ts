@@ -141,23 +141,36 @@ export const listAbandonedCalls = named(
    order by c.reserved_at, c.id limit $2`,
 );
 
-/** What the ledger says in total, pruned rows included. */
+/**
+ * What the ledger says in total, pruned rows included in every count and sum. A call is unpriced as its records say it is
+ * (countsOfCall): without a cost when it is settled, without an upper bound while its outcome is unknown.
+ */
 export const totalCalls = named(
   'ledger.total_calls',
-  `select count(*)::int as calls,
-     count(*) filter (where state = 'reserved')::int as reserved,
-     count(*) filter (where state = 'settled' and outcome = 'ok')::int as succeeded,
-     count(*) filter (where state = 'settled' and outcome <> 'ok')::int as failed,
-     count(*) filter (where state = 'settled' and settlement = 'estimated')::int as estimated,
-     count(*) filter (where state = 'unsettled')::int as unsettled,
-     count(*) filter (where state = 'settled' and cost_usd is null)::int as unpriced,
-     coalesce(sum(cost_usd) filter (where state = 'settled'), 0)::text as settled_usd,
-     coalesce(sum(cost_usd) filter (where state = 'settled' and settlement = 'estimated'), 0)::text as estimated_usd,
-     coalesce(sum(upper_bound_usd) filter (where state = 'settled' and settlement = 'estimated'), 0)::text as estimated_upper_usd,
-     coalesce(sum(upper_bound_usd) filter (where state <> 'settled' or (cost_usd is null and settlement = 'reported')), 0)::text as open_upper_usd,
-     (select coalesce(sum(calls), 0)::int from millrace.pruned_totals) as pruned_calls,
-     (select coalesce(sum(cost_usd), 0)::text from millrace.pruned_totals) as pruned_usd
-   from millrace.calls`,
+  `with live as (
+     select count(*) as calls,
+       count(*) filter (where state = 'reserved') as reserved,
+       count(*) filter (where state = 'settled' and outcome = 'ok') as succeeded,
+       count(*) filter (where state = 'settled' and outcome <> 'ok') as failed,
+       count(*) filter (where state = 'settled' and settlement = 'estimated') as estimated,
+       count(*) filter (where state = 'unsettled') as unsettled,
+       count(*) filter (where (state = 'settled' and cost_usd is null)
+         or (state = 'unsettled' and upper_bound_usd is null)) as unpriced,
+       coalesce(sum(cost_usd) filter (where state = 'settled'), 0) as settled_usd,
+       coalesce(sum(cost_usd) filter (where state = 'settled' and settlement = 'estimated'), 0) as estimated_usd,
+       coalesce(sum(upper_bound_usd) filter (where state = 'settled' and settlement = 'estimated'), 0) as estimated_upper_usd,
+       coalesce(sum(upper_bound_usd) filter (where state <> 'settled' or (cost_usd is null and settlement = 'reported')), 0) as open_upper_usd
+     from millrace.calls),
+   pruned as (
+     select ${sumsOf(['calls', 'succeeded', 'failed', 'estimated', 'unpriced', 'cost_usd', 'estimated_usd', 'estimated_upper_usd', 'open_upper_usd'])}
+     from millrace.pruned_totals)
+   select (l.calls + p.calls)::int as calls, l.reserved::int as reserved, (l.succeeded + p.succeeded)::int as succeeded,
+     (l.failed + p.failed)::int as failed, (l.estimated + p.estimated)::int as estimated, l.unsettled::int as unsettled,
+     (l.unpriced + p.unpriced)::int as unpriced,
+     (l.settled_usd + p.cost_usd)::text as settled_usd, (l.estimated_usd + p.estimated_usd)::text as estimated_usd,
+     (l.estimated_upper_usd + p.estimated_upper_usd)::text as estimated_upper_usd,
+     (l.open_upper_usd + p.open_upper_usd)::text as open_upper_usd
+   from live l, pruned p`,
 );
 
 /** Which share of the latest messages and calls has a complete origin. */
@@ -170,3 +183,8 @@ export const measureCoverage = named(
    latest as (select * from latest_messages union all select * from latest_calls)
    select coalesce(avg(case when is_covered then 1 else 0 end), 1)::float8 as coverage from latest`,
 );
+
+/** Sums of columns, 0 of no rows. */
+function sumsOf(columns: readonly string[]): string {
+  return columns.map((column) => `coalesce(sum(${column}), 0) as ${column}`).join(', ');
+}

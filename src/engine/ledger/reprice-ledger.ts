@@ -136,9 +136,10 @@ const isOfAnother = named(
 /** How many calls sent in a period have left the ledger, by the days on which they were settled. $1 and $2 the period, $3 team. */
 const countPruned = named(
   'ledger.count_pruned_calls',
-  `select coalesce(sum(calls), 0)::int as calls from millrace.pruned_totals
+  `select to_char(day, 'YYYY-MM') as month, sum(calls)::int as calls from millrace.pruned_totals
    where day >= ($1::timestamptz at time zone 'UTC')::date and day <= ($2::timestamptz at time zone 'UTC')::date
-     and ($3::text is null or team = $3)`,
+     and ($3::text is null or team = $3)
+   group by 1 order by 1`,
 );
 
 type SettledCallRow = CorrectableRow & {
@@ -152,6 +153,12 @@ type SliceRow = SettledCallRow & {
   readonly last_id: Uuid | null;
   readonly id: Uuid | null;
 };
+
+/** Calls of a month ("2026-03") that were pruned. */
+export interface PrunedMonth {
+  readonly month: string;
+  readonly calls: number;
+}
 
 /** The ledger's part about calls that are priced anew. */
 export class RepriceLedger {
@@ -208,10 +215,10 @@ export class RepriceLedger {
     return rows.length > 0;
   }
 
-  /** How many calls of about the period are in the ledger no more. */
-  async countPruned({ from, to, team }: RepricingRange): Promise<number> {
-    const { rows } = await this.#database.query<{ calls: number }>(countPruned, [from, to, team ?? null]);
-    return rows[0]?.calls ?? 0;
+  /** How many calls of about the period are in the ledger no more, by the month (of UTC) in which they were settled. */
+  async countPruned({ from, to, team }: RepricingRange): Promise<readonly PrunedMonth[]> {
+    const { rows } = await this.#database.query<PrunedMonth>(countPruned, [from, to, team ?? null]);
+    return rows.map(({ month, calls }) => ({ month, calls }));
   }
 }
 

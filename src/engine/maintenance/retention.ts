@@ -59,6 +59,22 @@ const exportedBefore = `exported_before as materialized (
         cross join lateral (select o.created_at from millrace.outbox o where o.target = t.target and ${canBeRendered} order by o.seq limit 1) oldest),
        clock_timestamp()) - interval '10 minutes' as at)`;
 
+/** What is kept of calls that go: the counts and sums of ledger.total_calls, over settled calls. */
+const prunedSums = [
+  ['calls', 'count(*)'],
+  ['cost_usd', 'coalesce(sum(g.cost_usd), 0)'],
+  ['succeeded', "count(*) filter (where g.outcome = 'ok')"],
+  ['failed', "count(*) filter (where g.outcome <> 'ok')"],
+  ['estimated', "count(*) filter (where g.settlement = 'estimated')"],
+  ['unpriced', 'count(*) filter (where g.cost_usd is null)'],
+  ['estimated_usd', "coalesce(sum(g.cost_usd) filter (where g.settlement = 'estimated'), 0)"],
+  ['estimated_upper_usd', "coalesce(sum(g.upper_bound_usd) filter (where g.settlement = 'estimated'), 0)"],
+  [
+    'open_upper_usd',
+    "coalesce(sum(g.upper_bound_usd) filter (where g.cost_usd is null and g.settlement = 'reported'), 0)",
+  ],
+] as const;
+
 /** Deletes calls that are settled, old ($1) and exported. */
 const pruneCalls = (name: string, which: string): SqlStatement =>
   named(
@@ -68,16 +84,16 @@ const pruneCalls = (name: string, which: string): SqlStatement =>
      delete from millrace.calls c where ${which} and c.state = 'settled'
        and c.settled_at < statement_timestamp() - $1::float8 * interval '1 millisecond' and c.settled_at < (select at from exported_before)
        and not exists (select from millrace.outbox o where o.target = 'usage' and o.seq = c.record_seq)
-     returning c.settled_at, c.message_id, c.origin, c.cost_usd, c.answer_ref),
+     returning c.settled_at, c.message_id, c.origin, c.cost_usd, c.upper_bound_usd, c.outcome, c.settlement, c.answer_ref),
    payloads as (
      insert into millrace.payload_removals (reference)
      select distinct answer_ref from gone where answer_ref is not null on conflict do nothing),
    summed as (
-     insert into millrace.pruned_totals (day, team, calls, cost_usd)
-     select (g.settled_at at time zone 'UTC')::date, coalesce(m.team, g.origin::json ->> 'team', ''), count(*), coalesce(sum(g.cost_usd), 0)
+     insert into millrace.pruned_totals (day, team, ${prunedSums.map(([column]) => column).join(', ')})
+     select (g.settled_at at time zone 'UTC')::date, coalesce(m.team, g.origin::json ->> 'team', ''), ${prunedSums.map(([, sum]) => sum).join(', ')}
      from gone g left join millrace.messages m on m.id = g.message_id group by 1, 2
      on conflict (day, team) do update
-     set calls = millrace.pruned_totals.calls + excluded.calls, cost_usd = millrace.pruned_totals.cost_usd + excluded.cost_usd)
+     set ${prunedSums.map(([column]) => `${column} = millrace.pruned_totals.${column} + excluded.${column}`).join(', ')})
    select count(*)::int as count from gone`,
   );
 

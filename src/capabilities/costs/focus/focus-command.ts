@@ -12,15 +12,15 @@ import {
 import { formatCount } from '../../../terminal/text-table.ts';
 import type { CostSettings } from '../cost-settings.ts';
 import { refuseExisting, writeWhole } from '../output-file.ts';
-import { filterParametersOf, withFilters } from '../cost-options.ts';
-import type { CostFilters } from '../cost-query.ts';
+import { type FilterOptions, filterParametersOf, withFilters } from '../cost-options.ts';
+
 import type { FocusRow } from './focus-columns.ts';
 import { FocusExports } from './focus-export.ts';
 import { focusFile, type FocusFormat, focusFormats } from './focus-file.ts';
 import { parseFocusParameters } from './focus-parameters.ts';
 import { focusGrains } from './focus-query.ts';
 
-interface ExportOptions extends StoreOptions, CostFilters {
+interface ExportOptions extends StoreOptions, FilterOptions {
   readonly from?: string;
   readonly to?: string;
   readonly granularity?: string;

@@ -1,14 +1,7 @@
 import { z } from 'zod';
 import { invalidRequest } from '../../../http/request-faults.ts';
-import {
-  type CostReportRequest,
-  filterParameters,
-  filtersOf,
-  moment,
-  once,
-  queryFaults,
-  yesOrNo,
-} from '../cost-parameters.ts';
+import { type CostReportRequest, moment, once, yesOrNo } from '../cost-parameters.ts';
+import { filterParameters, readQuestion } from '../question-parameters.ts';
 import { type FocusGrain, focusGrains } from './focus-query.ts';
 
 /* The query string of GET /v1/focus as a question. */
@@ -40,9 +33,8 @@ const parametersSchema = z.strictObject({
  * MILLRACE_REQUEST_INVALID with every fault.
  */
 export function parseFocusParameters(query: unknown, now: Date): FocusRequest {
-  const parsed = parametersSchema.safeParse(query);
-  if (!parsed.success) throw invalidRequest(queryFaults(parsed.error));
-  const { granularity: grain, token_details: hasTokenDetails, ...parameters } = parsed.data;
+  const { parameters, filters } = readQuestion(parametersSchema, query);
+  const { granularity: grain, token_details: hasTokenDetails } = parameters;
   const step = stepMs[grain];
   const to = parameters.to ?? new Date(Math.floor(now.getTime() / step) * step);
   const from = parameters.from ?? startOfMonthBefore(to);
@@ -65,7 +57,7 @@ export function parseFocusParameters(query: unknown, now: Date): FocusRequest {
       { field: 'from', problem: `lies at most ${maxDays} days before the end of the period` },
     ]);
   }
-  return { from, to, grain, hasTokenDetails, filters: filtersOf(parameters) };
+  return { from, to, grain, hasTokenDetails, filters };
 }
 
 /** The start of the month in which the period's last moment lies. */

@@ -2,31 +2,25 @@ import type { Command } from 'commander';
 import { usd } from '../../../kernel/money.ts';
 import {
   type Bind,
-  type CommandContext,
   exitCodes,
   print,
   type StoreOptions,
   withStoreOptions,
 } from '../../../terminal/command-context.ts';
 import { roundedUsd } from '../../../terminal/text-table.ts';
-import { filterParametersOf, withFilters } from '../cost-options.ts';
-import type { CostFilters } from '../cost-query.ts';
-import { CostReports } from '../cost-reports.ts';
-import type { CostSettings } from '../cost-settings.ts';
+import { type FilterOptions, filterParametersOf, withFilters } from '../cost-options.ts';
+
+import { type CostContext, withCostReports } from '../command-costs.ts';
 import { type ForecastDocument, parseForecastParameters } from './forecast-document.ts';
 import { forecastMonth } from './spend-forecasts.ts';
 
-interface ForecastOptions extends StoreOptions, CostFilters {
+interface ForecastOptions extends StoreOptions, FilterOptions {
   readonly timezone?: string;
   readonly json?: boolean;
 }
 
 /** `millrace costs forecast`: the answer of GET /v1/costs/forecast at the terminal. */
-export function addForecastCommand(
-  costs: Command,
-  context: CommandContext<{ readonly costs: CostSettings }>,
-  bind: Bind,
-): void {
+export function addForecastCommand(costs: Command, context: CostContext, bind: Bind): void {
   withFilters(withStoreOptions(costs.command('forecast')).description('what this month will have cost'))
     .option('--timezone <name>', 'whose month and days, as in Europe/Berlin; the setting without it')
     .option('--json', 'one JSON object, as the API answers')
@@ -34,17 +28,14 @@ export function addForecastCommand(
       bind(async (_: ForecastOptions, command: Command) => {
         // The options are those of `costs` as well, which takes them first.
         const options = command.optsWithGlobals<ForecastOptions>();
-        const { settings, withStores } = await context.installation(options);
-        const limits = settings.costs.reports;
         const { timezone, json = false } = options;
-        const forecast = await withStores(({ columns, clock }) => {
-          const reports = new CostReports({ store: columns, limits, timeZone: limits.timeZone });
-          const request = parseForecastParameters(
-            { ...filterParametersOf(options), ...(timezone === undefined ? {} : { timezone }) },
-            reports.defaults,
-          );
-          return forecastMonth(reports, request, { now: clock.now(), viewer: {} });
-        });
+        const parameters = {
+          ...filterParametersOf(options),
+          ...(timezone === undefined ? {} : { timezone }),
+        };
+        const forecast = await withCostReports(await context.installation(options), (reports, now) =>
+          forecastMonth(reports, parseForecastParameters(parameters, reports.defaults), { now, viewer: {} }),
+        );
         print(context, json ? JSON.stringify(forecast, undefined, 2) : forecastText(forecast));
         return exitCodes.ok;
       }),

@@ -1,13 +1,6 @@
 import { z } from 'zod';
-import { invalidRequest } from '../../../http/request-faults.ts';
-import {
-  type CostParameterDefaults,
-  type CostReportRequest,
-  filterParameters,
-  filtersOf,
-  queryFaults,
-  timeZone,
-} from '../cost-parameters.ts';
+import { type CostParameterDefaults, type CostReportRequest, timeZone } from '../cost-parameters.ts';
+import { filterParameters, readQuestion } from '../question-parameters.ts';
 import { amountSchema } from '../../../http/document-parts.ts';
 
 /* The question and the answer of GET /v1/costs/forecast. */
@@ -22,9 +15,8 @@ const parametersSchema = z.strictObject({ timezone: timeZone.optional(), ...filt
 
 /** The question in a parsed query string. Throws MILLRACE_REQUEST_INVALID with every fault. */
 export function parseForecastParameters(query: unknown, defaults: CostParameterDefaults): ForecastRequest {
-  const parsed = parametersSchema.safeParse(query);
-  if (!parsed.success) throw invalidRequest(queryFaults(parsed.error));
-  return { filters: filtersOf(parsed.data), timeZone: parsed.data.timezone ?? defaults.timeZone };
+  const { parameters, filters } = readQuestion(parametersSchema, query);
+  return { filters, timeZone: parameters.timezone ?? defaults.timeZone };
 }
 
 export const forecastSchema = z.object({

@@ -2,7 +2,6 @@ import { Readable } from 'node:stream';
 import { type Command, Option } from 'commander';
 import {
   type Bind,
-  type CommandContext,
   exitCodes,
   type StoreOptions,
   tell,
@@ -10,8 +9,7 @@ import {
 } from '../../../terminal/command-context.ts';
 import { nameOption } from '../../../terminal/option-values.ts';
 import { shownText } from '../../../terminal/shown-text.ts';
-import { CostReports } from '../cost-reports.ts';
-import type { CostSettings } from '../cost-settings.ts';
+import { type CostContext, withCostReports } from '../command-costs.ts';
 import { refuseExisting, writeWhole } from '../output-file.ts';
 import { parseStatementParameters } from './statement-document.ts';
 import { statementForms } from './statement-forms.ts';
@@ -28,11 +26,7 @@ interface StatementOptions extends StoreOptions {
 }
 
 /** `millrace costs statement`: the answer of GET /v1/statements/{month} as a file. */
-export function addStatementCommand(
-  costs: Command,
-  context: CommandContext<{ readonly costs: CostSettings }>,
-  bind: Bind,
-): void {
+export function addStatementCommand(costs: Command, context: CostContext, bind: Bind): void {
   withStoreOptions(costs.command('statement'))
     .description('what a team spent in a month, for people, spreadsheets or programs')
     .requiredOption('--month <month>', 'the month, as in 2026-11')
@@ -52,28 +46,18 @@ export function addStatementCommand(
     );
 }
 
-async function writeStatement(
-  context: CommandContext<{ readonly costs: CostSettings }>,
-  options: StatementOptions,
-): Promise<number> {
+async function writeStatement(context: CostContext, options: StatementOptions): Promise<number> {
   const { month, team, timezone, format, output, force = false } = options;
   const form = statementForms.find(({ name }) => name === format) ?? statementForms[0];
   if (output !== undefined && !force) await refuseExisting(output);
-  const { settings, withStores } = await context.installation(options);
-  const limits = settings.costs.reports;
-  const statement = await withStores(({ columns, clock }) => {
-    const reports = new CostReports({ store: columns, limits, timeZone: limits.timeZone });
-    const now = clock.now();
-    const parameters = {
-      month,
-      ...(team === undefined ? {} : { team: typeof team === 'object' && team.length === 1 ? team[0] : team }),
-      ...(timezone === undefined ? {} : { timezone }),
-    };
-    return makeStatement(reports, parseStatementParameters(parameters, now, reports.defaults), {
-      now,
-      viewer: {},
-    });
-  });
+  const parameters = {
+    month,
+    ...(team === undefined ? {} : { team: typeof team === 'object' && team.length === 1 ? team[0] : team }),
+    ...(timezone === undefined ? {} : { timezone }),
+  };
+  const statement = await withCostReports(await context.installation(options), (reports, now) =>
+    makeStatement(reports, parseStatementParameters(parameters, now, reports.defaults), { now, viewer: {} }),
+  );
   const text = form.render(statement);
   if (output === undefined) context.stdout.write(shownText(text));
   else {

@@ -4,7 +4,7 @@ import { type StatementDocument, statementSections } from './statement-document.
 
 /*
  * A statement as CSV (RFC 4180): a line for each row of each section, whose name comes first, and one for the totals. Sum up
- * one section only: each is the whole month.
+ * one section only: each is the whole month, but for the corrections of earlier months, which are in all of them.
  */
 
 const figures = costFigureNames.filter((name) => name !== 'messages');
@@ -19,14 +19,20 @@ const header = [
   'changeRatio',
 ];
 
-export function renderStatementCsv({ totals, sections }: StatementDocument): string {
+export function renderStatementCsv({ totals, sections, corrections }: StatementDocument): string {
   const lines = statementSections.flatMap((section) =>
     (sections[section]?.rows ?? []).map(({ key, ...row }) => {
       const { provider = '', ...names } = key;
       return [section, textCell(Object.values(names)[0] ?? ''), textCell(provider), ...cellsOf(row)];
     }),
   );
-  return [header, ['totals', '', '', ...cellsOf(totals)], ...lines]
+  const corrected = corrections.map(({ month, ...row }) => [
+    'corrections',
+    textCell(month),
+    '',
+    ...cellsOf(row),
+  ]);
+  return [header, ['totals', '', '', ...cellsOf(totals)], ...corrected, ...lines]
     .map((cells) => `${cells.join(',')}${lineEnd}`)
     .join('');
 }

@@ -1,9 +1,11 @@
 import { z } from 'zod';
 import { invalidRequest } from '../../../http/request-faults.ts';
 import { addMonths, dayAt } from '../../../kernel/time-zone.ts';
-import { type CostParameterDefaults, filterValue, once, queryFaults, timeZone } from '../cost-parameters.ts';
+import { type CostParameterDefaults, once, timeZone } from '../cost-parameters.ts';
+import { filterValue, queryFaults } from '../question-parameters.ts';
 import { amountSchema } from '../../../http/document-parts.ts';
-import { costGroupSchema, periodFiguresSchema } from '../cost-report-document.ts';
+import { costFiguresSchema, costGroupSchema, periodFiguresSchema } from '../cost-report-document.ts';
+import { savingsSchema } from '../savings/savings-document.ts';
 
 /* The question and the answer of GET /v1/statements/{month}. */
 
@@ -65,6 +67,16 @@ export const statementSchema = z.object({
     .boolean()
     .describe(
       'Whether every section adds up to the totals. False where records kept arriving while it was read.',
+    ),
+  corrections: z
+    .array(costFiguresSchema.omit({ messages: true }).extend({ month: z.string() }))
+    .describe(
+      'Corrections of earlier, closed months that were booked in this one, by the month: differences. They are in the totals and in every section.',
+    ),
+  savings: savingsSchema
+    .optional()
+    .describe(
+      'What caching and tiers saved. Absent where the month has more records than a statement reads for it.',
     ),
   sections: z.object({
     teams: sectionSchema.optional().describe('Only in a statement of all teams.'),

@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto';
-import { usd } from '../../../kernel/money.ts';
-import { addDays, addMonths } from '../../../kernel/time-zone.ts';
+import { ratioText, usd } from '../../../kernel/money.ts';
+import { addDays, addMonths, localTime } from '../../../kernel/time-zone.ts';
 import { html, type Html, htmlText, trusted } from './html.ts';
-import { type ChartDay, dayChart, shareBar } from './statement-chart.ts';
+import { type ChartDay, dayChart } from './statement-chart.ts';
 import type { StatementDocument, StatementSectionDocument } from './statement-document.ts';
-import { digitsFor, shownCount, shownPercent, shownUsd } from './statement-numbers.ts';
+import { digitsFor, monthName, shownCount, shownPercent, shownUsd } from './statement-numbers.ts';
+import { correctionsOf, savingsOf } from './statement-additions.ts';
 import { statementStyle } from './statement-style.ts';
+import { type NameOf, sectionTable, type SectionTotal } from './statement-table.ts';
 
 /*
  * A statement as one HTML page for the screen and for A4: no script, nothing from elsewhere. Amounts are rounded for reading; the
@@ -31,8 +33,8 @@ export function renderStatementHtml(statement: StatementDocument): string {
   // As many for all amounts as the larger of the two months needs.
   const digits = Math.min(digitsFor(totals.costUsd), digitsFor(totals.previous?.costUsd ?? '0'));
   const title = `${team ?? 'All teams'}: cost of model calls in ${monthName(month)}`;
-  const table = (heading: string, section: StatementSectionDocument | undefined, nameOf: NameOf): Html =>
-    sectionTable({ heading, section, nameOf, digits });
+  const table = (heading: string, section: StatementSectionDocument, nameOf: NameOf): Html =>
+    sectionTable({ heading, section, nameOf, digits, total: totals });
   return `<!doctype html>\n${htmlText(
     html`<html lang="en">
       <head>
@@ -45,7 +47,10 @@ export function renderStatementHtml(statement: StatementDocument): string {
         <header>
           <p class="kind">Monthly statement</p>
           <h1><bdi>${team ?? 'All teams'}</bdi></h1>
-          <p class="period">${monthName(month)}, days of ${statement.timeZone}. ${stateOf(statement)}</p>
+          <p class="period">
+            ${monthName(month)}, days of the time zone ${statement.timeZone}. ${stateOf(statement)} Amounts
+            are in US dollars.
+          </p>
         </header>
         ${summary(statement, digits)} ${openItems(statement, digits)}
         <section class="whole">
@@ -62,9 +67,20 @@ export function renderStatementHtml(statement: StatementDocument): string {
                 <h2>Waste by cause</h2>
                 <p>No spend was wasted.</p>
               </section>`
-            : table('Waste by cause', sections.waste, ({ waste = '' }) => wasteCauses[waste] ?? waste)
+            : sectionTable({
+                heading: 'Waste by cause',
+                section: sections.waste,
+                nameOf: ({ waste = '' }) => wasteCauses[waste] ?? waste,
+                digits,
+                total: wasteOf(totals, sections.waste),
+              })
         }
+        ${correctionsOf(statement, digits)} ${savingsOf(statement, digits)}
         <footer>
+          <p>
+            Computed from the price of every call. This is no invoice: taxes, and what providers bill beside
+            calls, are not in it.
+          </p>
           <p>
             Total, exact: ${totals.costUsd} USD. Amounts above are rounded to ${digits} digits, so that rows
             may seem to differ from totals by the last one. Waste is part of the total. Shares are of the
@@ -78,7 +94,9 @@ export function renderStatementHtml(statement: StatementDocument): string {
                 </p>`
           }
           <p>
-            Made at ${statement.createdAt} from the usage records of ${statement.from} to ${statement.to}.
+            Made at ${shownTime(statement.createdAt, statement)} from the usage records of
+            ${shownTime(statement.from, statement)} to ${shownTime(statement.to, statement)}, times of
+            ${statement.timeZone}.
           </p>
         </footer>
       </body>
@@ -86,10 +104,32 @@ export function renderStatementHtml(statement: StatementDocument): string {
   )}\n`;
 }
 
-function stateOf({ isComplete, to }: StatementDocument): string {
-  return isComplete
+function stateOf(statement: StatementDocument): string {
+  return statement.isComplete
     ? 'The month is over.'
-    : `The month goes on: up to ${to.slice(0, 16).replace('T', ' ')} UTC.`;
+    : `The month goes on: up to ${shownTime(statement.to, statement)}.`;
+}
+
+/** "2026-11-02 08:00", by the clocks of the statement's time zone. */
+function shownTime(time: string, { timeZone }: StatementDocument): string {
+  return localTime(timeZone, Date.parse(time)).slice(0, 16).replace('T', ' ');
+}
+
+/** What was wasted in all, as the last row of a table. */
+function wasteOf(
+  { wasteUsd, costUsd, previous }: StatementDocument['totals'],
+  { rows }: StatementSectionDocument,
+): SectionTotal {
+  const before = previous?.wasteUsd ?? '0';
+  const share = ratioText(usd(wasteUsd), usd(costUsd));
+  const changeRatio = ratioText(usd(wasteUsd).minus(usd(before)), usd(before));
+  return {
+    costUsd: wasteUsd,
+    calls: rows.reduce((sum, { calls }) => sum + calls, 0),
+    previous: { costUsd: before },
+    ...(share === undefined ? {} : { share }),
+    ...(changeRatio === undefined ? {} : { changeRatio }),
+  };
 }
 
 function summary({ totals, isComplete }: StatementDocument, digits: number): Html {
@@ -103,7 +143,7 @@ function summary({ totals, isComplete }: StatementDocument, digits: number): Htm
       shownUsd(previous?.costUsd ?? '0', digits),
       changeRatio === undefined
         ? 'no spend to compare with'
-        : `${shownPercent(changeRatio, true)} (${shownUsd(changeUsd, digits)})${isComplete ? '' : ' so far'}`,
+        : `${shownPercent(changeRatio, true)} (${usd(changeUsd).greaterThan(0) ? '+' : ''}${shownUsd(changeUsd, digits)})${isComplete ? '' : ' so far'}`,
     ],
     ['Waste', shownUsd(wasteUsd, digits), `${shownPercent(wasteShare)} of the total`],
     [
@@ -171,66 +211,6 @@ function openItems({ totals }: StatementDocument, digits: number): Html {
   </section>`;
 }
 
-type Row = StatementSectionDocument['rows'][number];
-type NameOf = (key: Row['key']) => string;
-
-function sectionTable({
-  heading,
-  section,
-  nameOf,
-  digits,
-}: {
-  readonly heading: string;
-  readonly section: StatementSectionDocument | undefined;
-  readonly nameOf: NameOf;
-  readonly digits: number;
-}): Html {
-  const { rows = [], otherRows = false, otherUsd = '0', otherPreviousUsd = '0' } = section ?? {};
-  const name = heading.replace(/^(?:By |Waste by )(.)/, (_, first: string) => first.toUpperCase());
-  const others = html`<tr>
-    <td>All others</td>
-    <td class="number">${shownUsd(otherUsd, digits)}</td>
-    <td></td>
-    <td class="bars"></td>
-    <td class="number">${shownUsd(otherPreviousUsd, digits)}</td>
-    <td></td>
-    <td></td>
-  </tr>`;
-  return html`<section>
-    <h2>${heading}</h2>
-    <table>
-      <thead>
-        <tr>
-          <th>${name}</th>
-          <th class="number amount">Cost</th>
-          <th class="number ratio">Share</th>
-          <th class="bars"></th>
-          <th class="number amount">Month before</th>
-          <th class="number ratio">Change</th>
-          <th class="number count">Calls</th>
-        </tr>
-      </thead>
-      <tbody>
-        ${rows.map((row) => rowOf(row, nameOf(row.key), digits))}${otherRows ? others : undefined}
-      </tbody>
-    </table>
-  </section>`;
-}
-
-function rowOf(row: Row, name: string, digits: number): Html {
-  const { costUsd, share, previous, changeRatio, calls, unpricedCalls } = row;
-  const unpriced = unpricedCalls === 0 ? undefined : html` <i>${shownCount(unpricedCalls)} unpriced</i>`;
-  return html`<tr>
-    <td><bdi>${name === '' ? '(none)' : name}</bdi>${unpriced}</td>
-    <td class="number">${shownUsd(costUsd, digits)}</td>
-    <td class="number">${share === undefined ? '' : shownPercent(share)}</td>
-    <td class="bars">${shareBar(share)}</td>
-    <td class="number">${shownUsd(previous?.costUsd ?? '0', digits)}</td>
-    <td class="number">${changeRatio === undefined ? 'new' : shownPercent(changeRatio, true)}</td>
-    <td class="number">${shownCount(calls)}</td>
-  </tr>`;
-}
-
 /** Every day of the month: what is to come, or had no calls, cost nothing. */
 function daysOf({ month, sections }: StatementDocument): ChartDay[] {
   const costs = new Map(sections.days.rows.map(({ key, costUsd }) => [key.day, costUsd]));
@@ -240,10 +220,4 @@ function daysOf({ month, sections }: StatementDocument): ChartDay[] {
     days.push({ day, costUsd: costs.get(day) ?? '0' });
   }
   return days;
-}
-
-function monthName(month: string): string {
-  return new Intl.DateTimeFormat('en-US', { month: 'long', year: 'numeric', timeZone: 'UTC' }).format(
-    new Date(`${month}-01`),
-  );
 }

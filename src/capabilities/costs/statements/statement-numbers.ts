@@ -33,3 +33,10 @@ export function shownPercent(ratio: string, isChange = false): string {
 export function shownCount(count: number | string): string {
   return BigInt(count).toLocaleString('en-US');
 }
+
+/** "November 2026", of "2026-11". */
+export function monthName(month: string): string {
+  return new Intl.DateTimeFormat('en-US', { month: 'long', year: 'numeric', timeZone: 'UTC' }).format(
+    new Date(`${month}-01`),
+  );
+}

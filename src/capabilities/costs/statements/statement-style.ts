@@ -24,11 +24,13 @@ td { border-bottom: 1px solid #e6eaf0; padding: 4px 6px; vertical-align: baselin
 td:first-child { overflow-wrap: anywhere; }
 td i { color: #9a3412; font-size: 12px; white-space: nowrap; }
 .number { text-align: right; white-space: nowrap; }
-.bars { width: 80px; }
+.bars { width: 72px; }
 .amount { width: 100px; }
-.ratio { width: 70px; }
-.count { width: 62px; }
-.share { display: block; width: 68px; height: 8px; }
+.ratio { width: 78px; }
+.count { width: 86px; }
+.wide { width: 120px; }
+.sum td { font-weight: 600; border-top: 1px solid #9aa6b8; }
+.share { display: block; width: 60px; height: 8px; }
 .track { fill: #e6eaf0; }
 .bar { fill: #2f6fb3; }
 .weekend { fill: #8fb3d9; }

@@ -1,10 +1,15 @@
 import type { CallerView } from '../../../http/api-key-identity.ts';
 import { formatUsd, sumUsd, zeroUsd } from '../../../kernel/money.ts';
 import { addMonths, startOfDay } from '../../../kernel/time-zone.ts';
+import { readCount } from '../cost-figures.ts';
 import type { CostGroupField, CostQuery } from '../cost-query.ts';
 import type { CostReports } from '../cost-reports.ts';
-import { groupFigures, periodFigures } from '../reported-figures.ts';
-import type { CostReport } from '../usage-queries.ts';
+import { groupFigures, periodFigures, plainFigures } from '../reported-figures.ts';
+import { readSavings } from '../savings/savings.ts';
+import type { SavingsDocument } from '../savings/savings-document.ts';
+import type { SavingsQuestion } from '../savings/savings-query.ts';
+import { type CostReport, recordsSql } from '../usage-queries.ts';
+import { correctionsSql, readCorrections } from './corrections-of-months.ts';
 import type {
   StatementDocument,
   StatementRequest,
@@ -31,6 +36,8 @@ const plans: Readonly<Record<StatementSection, SectionPlan>> = {
   days: { groupBy: ['day'], rows: 50 },
 };
 const maxReadings = 3;
+/** Savings are read from records, which a statement of a large month has too many of. */
+const maxSavingsRecords = 300_000;
 
 /** Makes a team's statement, or that of all teams. Throws as CostReports does. */
 export async function makeStatement(
@@ -51,6 +58,10 @@ export async function makeStatement(
     (query) => reports.query({ ...common, ...query(previous) }, viewer),
     team === undefined,
   );
+  const corrections = readCorrections(
+    await reports.rows((visible, database) => correctionsSql(period, visible, database), filters, viewer),
+  );
+  const savings = await savingsOf(reports, { ...period, filters }, viewer);
   return {
     month: month.slice(0, 7),
     ...(team === undefined ? {} : { team }),
@@ -62,6 +73,11 @@ export async function makeStatement(
     currency: 'USD',
     totals: periodFigures(total.total),
     isConsistent,
+    corrections: corrections.map((correction) => ({
+      month: correction.month,
+      ...plainFigures(correction),
+    })),
+    ...(savings === undefined ? {} : { savings }),
     sections: {
       ...(sections.teams === undefined ? {} : { teams: sectionOf(sections.teams) }),
       features: sectionOf(sections.features),
@@ -71,6 +87,22 @@ export async function makeStatement(
       days: sectionOf(sections.days),
     },
   };
+}
+
+/** The savings of a month that has few records enough to read them. */
+async function savingsOf(
+  reports: CostReports,
+  question: SavingsQuestion,
+  viewer: CallerView,
+): Promise<SavingsDocument | undefined> {
+  const [counted] = await reports.rows(
+    (filters, database) => recordsSql({ ...question, filters }, database),
+    question.filters,
+    viewer,
+  );
+  return readCount(counted ?? {}, 'records') > maxSavingsRecords
+    ? undefined
+    : readSavings(reports, question, viewer);
 }
 
 type Previous = NonNullable<CostQuery['previous']>;

@@ -83,6 +83,11 @@ export const repriceReportSchema = z.object({
   prunedCalls: count.describe(
     'Calls of about the period that have left the ledger and keep their cost. In the first answer only.',
   ),
+  prunedMonths: z
+    .array(z.object({ month: z.string().regex(/^\d{4}-\d{2}$/), calls: count }))
+    .describe(
+      'prunedCalls by the month of UTC in which they were settled: reports of these months keep old prices.',
+    ),
   groups: z
     .array(z.object({ provider: z.string(), model: z.string(), team: z.string(), ...figures }))
     .describe('By provider, model and team, the greatest change first.'),

@@ -83,12 +83,14 @@ export class RepriceService {
       after = next;
       if (next === undefined) break;
     }
+    const prunedMonths = request.after === undefined ? await ledger.countPruned(range) : [];
     return {
       operationId: operation.id,
       dryRun: request.dryRun,
       priceBook: operation.priceBook,
       ...tally.figures(),
-      prunedCalls: request.after === undefined ? await ledger.countPruned(range) : 0,
+      prunedCalls: prunedMonths.reduce((sum, month) => sum + month.calls, 0),
+      prunedMonths: prunedMonths.map((month) => ({ ...month })),
       ...(after === undefined ? {} : { next: after }),
     };
   }

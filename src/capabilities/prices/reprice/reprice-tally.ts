@@ -58,7 +58,10 @@ export class RepriceTally {
   }
 
   /** The figures of the report. */
-  figures(): Omit<RepriceReport, 'operationId' | 'dryRun' | 'priceBook' | 'prunedCalls' | 'next'> {
+  figures(): Omit<
+    RepriceReport,
+    'operationId' | 'dryRun' | 'priceBook' | 'prunedCalls' | 'prunedMonths' | 'next'
+  > {
     const groups = [...this.#groups.values()].toSorted(
       (one, other) =>
         changeOf(other).abs().comparedTo(changeOf(one).abs()) ||

@@ -11,7 +11,8 @@ const reasons: Readonly<Record<keyof RepriceReport['kept'], string>> = {
 
 /** The report for the terminal: what changes, by provider, model and team, to the last digit. */
 export function repriceText(report: RepriceReport): string {
-  const { dryRun, corrections, newlyPriced, calls, kept, prunedCalls, changedMeanwhile } = report;
+  const { dryRun, corrections, newlyPriced, calls, kept, prunedCalls, prunedMonths, changedMeanwhile } =
+    report;
   const changed = report.groups.filter((group) => group.corrections > 0);
   const keptWords = Object.entries(kept).flatMap(([reason, count]) =>
     count === 0 ? [] : [`${formatCount(count)} ${reasons[reason as keyof RepriceReport['kept']]}`],
@@ -54,7 +55,9 @@ export function repriceText(report: RepriceReport): string {
     ...(keptWords.length === 0 ? [] : [`Not priced again: ${keptWords.join(', ')}.`]),
     ...(prunedCalls === 0
       ? []
-      : [`${formatCount(prunedCalls)} calls of about this period have left the ledger and keep their cost.`]),
+      : [
+          `${formatCount(prunedCalls)} calls of about this period have left the ledger and keep their cost: ${prunedMonths.map((pruned) => `${formatCount(pruned.calls)} of ${pruned.month}`).join(', ')}.`,
+        ]),
     ...(changedMeanwhile === 0
       ? []
       : [`${formatCount(changedMeanwhile)} calls changed at the same moment: run it again for them.`]),

@@ -1,0 +1,74 @@
+import type { Command } from 'commander';
+import { usd } from '../../../kernel/money.ts';
+import { type Bind, exitCodes, print, withStoreOptions } from '../../../terminal/command-context.ts';
+import { formatCount, renderTable, roundedUsd } from '../../../terminal/text-table.ts';
+import { type CostContext, withCostReports } from '../command-costs.ts';
+import { type PeriodOptions, periodParametersOf, withFilters, withPeriod } from '../cost-options.ts';
+import { reportSavings } from './savings.ts';
+import { parseSavingsParameters, type SavingsReportDocument } from './savings-document.ts';
+
+interface SavingsOptions extends PeriodOptions {
+  readonly json?: boolean;
+}
+
+/** `millrace costs savings`: the answer of GET /v1/costs/savings at the terminal. */
+export function addSavingsCommand(costs: Command, context: CostContext, bind: Bind): void {
+  const asked = withStoreOptions(costs.command('savings')).description(
+    'what caching and cheaper tiers saved, and what bought nothing',
+  );
+  withPeriod(withFilters(asked))
+    .option('--json', 'one JSON object, as the API answers')
+    .action(
+      bind(async (_: SavingsOptions, command: Command) => {
+        // The options are those of `costs` as well, which takes them first.
+        const options = command.optsWithGlobals<SavingsOptions>();
+        const answer = await withCostReports(await context.installation(options), (reports, now) =>
+          reportSavings(
+            reports,
+            parseSavingsParameters(periodParametersOf(options), now, reports.defaults),
+            {},
+          ),
+        );
+        print(context, options.json === true ? JSON.stringify(answer, undefined, 2) : savingsText(answer));
+        return exitCodes.ok;
+      }),
+    );
+}
+
+function savingsText({ caching, tiers, waste, unvalued, from, to }: SavingsReportDocument): string {
+  const rounded = (amount: string): string => roundedUsd(usd(amount));
+  const rows = [
+    ['caching', rounded(caching.paidUsd), rounded(caching.uncachedUsd), rounded(caching.savedUsd)],
+    ...tiers.map(({ tier, paidUsd, standardUsd, savedUsd }) => [
+      `tier ${tier}`,
+      rounded(paidUsd),
+      rounded(standardUsd),
+      rounded(savedUsd),
+    ]),
+  ];
+  return [
+    renderTable(
+      [
+        { title: 'saved by' },
+        { title: 'paid USD', align: 'right' },
+        { title: 'without it USD', align: 'right' },
+        { title: 'saved USD', align: 'right' },
+      ],
+      rows,
+    ),
+    '',
+    ...(usd(caching.writeSurchargeUsd).isZero()
+      ? []
+      : [
+          `Writing to caches cost ${rounded(caching.writeSurchargeUsd)} USD more than uncached input; it is taken off.`,
+        ]),
+    `Wasted: ${rounded(waste.wasteUsd)} USD${waste.causes.length === 0 ? '' : ` (${waste.causes.map(({ cause, costUsd }) => `${cause} ${rounded(costUsd)}`).join(', ')})`}.`,
+    ...(unvalued.calls === 0
+      ? []
+      : [
+          `${formatCount(unvalued.calls)} calls have a price that the book no longer names: they are in no saving.`,
+        ]),
+    'What reused answers saved is not known: they leave no record of a price.',
+    `From ${from} to ${to}.`,
+  ].join('\n');
+}
