@@ -456,6 +456,38 @@ describe('when the process dies', () => {
     } as unknown as CallLedger;
   }
 
+  it('before the request leaves, nothing is billed and every part stands with its own bound', async () => {
+    const bill = await billFrom();
+    const messages = await messagesOf(3);
+    const reserved = Promise.withResolvers<void>();
+    let count = 0;
+    const ledger = {
+      async reserve(call: Parameters<CallLedger['reserve']>[0]) {
+        await models.calls.reserve(call);
+        count += 1;
+        if (count === 3) reserved.resolve();
+        return await new Promise<never>(() => undefined);
+      },
+    } as unknown as CallLedger;
+    const metered = simulated({ ledger });
+    for (const [place, message] of messages.entries()) {
+      const scope = metered.openScope({ origin: someOrigin, message, signal: new AbortController().signal });
+      const model = scope.embeddingModel(inSimulator, { microBatch: fullWith(3) });
+      void embed({ model, value: texts[place] ?? fail() });
+    }
+    await reserved.promise;
+    await Promise.all(messages.map((message) => models.redeliver(message)));
+    await new AbandonedCalls({ ledger: models.calls, clock: systemClock }).settleAbandoned();
+    const rows = await models.callRows();
+    expect(rows.map(({ state }) => state)).toEqual(['unsettled', 'unsettled', 'unsettled']);
+    expect(new Set(rows.map(({ shared_request: shared }) => shared)).size).toBe(1);
+    const lines = await models.usageLines();
+    expect(new Set(lines.map((line) => line['shared_request']))).toEqual(new Set([rows[0]?.shared_request]));
+    const bytes = texts.slice(0, 3).reduce((sum, text) => sum + Buffer.byteLength(text) + 32, 0);
+    expect(sumOfRows(rows, 'upper_bound_usd')).toBe(formatUsd(usd('0.00000002').times(bytes)));
+    expect((await bill()).requests).toBe(0);
+  });
+
   it('the next run pays for what was not settled, and the ledger holds the bill between its two totals', async () => {
     await fc.assert(
       fc.asyncProperty(
@@ -513,8 +545,15 @@ describe('when the process dies', () => {
           if (unsettled === 0) expect(formatUsd(paidOnce.settledUsd)).toBe(once.totalUsd);
 
           const second = simulated();
+          const microBatchAgain = unsettled === 1 ? { windowMs: 1 } : fullWith(Math.max(2, unsettled));
           const repeated = again.map((message, place) =>
-            ask({ metered: second, message, value: texts[place] ?? fail(), model: inSimulator, microBatch: { windowMs: 20 } }),
+            ask({
+              metered: second,
+              message,
+              value: texts[place] ?? fail(),
+              model: inSimulator,
+              microBatch: microBatchAgain,
+            }),
           );
           await Promise.all(repeated);
           const whole = await bill();

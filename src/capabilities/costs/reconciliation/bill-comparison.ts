@@ -77,7 +77,7 @@ export class BillComparison {
     const days = new Set(
       bill.days.flatMap((day) => [-dayMs, 0, dayMs].map((shift) => dayOf(new Date(Date.parse(day) + shift)))),
     );
-    const calls = await this.#options.usage.calls({ providers: accounts, days: [...days].toSorted() });
+    const calls = await this.#options.usage.requests({ providers: accounts, days: [...days].toSorted() });
     return compareRequests(bill, calls);
   }
 }
