@@ -163,6 +163,23 @@ describe('a request that several messages share', () => {
     expect((await models.callRows()).every(({ provider_request_id: id }) => id === 'r1')).toBe(true);
   });
 
+  it('has equal texts once, whose cost is shared by all who asked', async () => {
+    const { model, metered } = scripted();
+    const messages = await messagesOf(3);
+    const answers = await Promise.all(
+      ['the same text', 'another one', 'the same text'].map((value, place) =>
+        ask({ metered, message: messages[place] ?? fail(), value, microBatch: fullWith(3) }),
+      ),
+    );
+    expect(model.asked).toEqual([['the same text', 'another one']]);
+    expect(answers[2]?.embedding).toEqual(answers[0]?.embedding);
+    expect(answers[1]?.embedding).not.toEqual(answers[0]?.embedding);
+    const rows = await models.callRows();
+    const billed = Math.ceil('the same text'.length / 4) + Math.ceil('another one'.length / 4);
+    expect(sumOfRows(rows, 'cost_usd')).toBe(formatUsd(usd('0.00000002').times(billed)));
+    expect(answers.map(({ usage }) => usage.tokens).reduce((sum, count) => sum + count)).toBe(billed);
+  });
+
   it('is none when nobody else comes within the window, or when the provider takes one text', async () => {
     const { model, metered } = scripted();
     const [message] = await messagesOf(1);
@@ -264,17 +281,17 @@ describe('before it leaves', () => {
     const { metered } = scripted(undefined, { gates: [gate] });
     const messages = await messagesOf(3);
     await Promise.all(
-      messages.map((message) => ask({ metered, message, value: 'abcdefgh', microBatch: fullWith(3) })),
+      messages.map((message) => ask({ metered, message, value: `text ${message.id.slice(-4)}`, microBatch: fullWith(3) })),
     );
-    expect(questions).toMatchObject([{ maxInputTokens: 3 * (8 + 32), attempt: 1 }]);
-    expect(ends).toMatchObject([{ kind: 'sent', failure: undefined, tokens: 6 }]);
+    expect(questions).toMatchObject([{ maxInputTokens: 3 * (9 + 32), attempt: 1 }]);
+    expect(ends).toMatchObject([{ kind: 'sent', failure: undefined, tokens: 9 }]);
   });
 
   it('a gate that refuses it puts every message aside, and nothing is sent', async () => {
     const gate = { enter: () => Promise.reject(refusal(429, 'not now')) };
     const { model, metered } = scripted(undefined, { gates: [gate] });
     const messages = await messagesOf(2);
-    const asked = messages.map((message) => ask({ metered, message, value: 'a', microBatch: fullWith(2) }));
+    const asked = messages.map((message) => ask({ metered, message, value: message.id, microBatch: fullWith(2) }));
     expect((await Promise.allSettled(asked)).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
     expect(model.asked).toEqual([]);
     expect(await models.callRows()).toEqual([]);
@@ -308,7 +325,7 @@ describe('when it is refused', () => {
       throw refusal(429, 'too many');
     });
     const messages = await messagesOf(2);
-    const asked = messages.map((message) => ask({ metered, message, value: 'a', microBatch: fullWith(2) }));
+    const asked = messages.map((message) => ask({ metered, message, value: message.id, microBatch: fullWith(2) }));
     const codes = await Promise.all(asked.map(async (each) => (await failureOf(each)).code));
     expect(codes).toEqual(['MILLRACE_MODEL_RATE_LIMITED', 'MILLRACE_MODEL_RATE_LIMITED']);
     expect(await models.callRows()).toMatchObject([{ settlement: 'free' }, { settlement: 'free' }]);
@@ -319,18 +336,19 @@ describe('an answer that is not as it was asked for', () => {
   it('with fewer vectors than texts is of no use to any', async () => {
     const { metered } = scripted(() => ({ embeddings: [[1, 2]], usage: { tokens: 7 }, warnings: [] }));
     const messages = await messagesOf(2);
-    const asked = messages.map((message) => ask({ metered, message, value: 'a', microBatch: fullWith(2) }));
+    const asked = messages.map((message) => ask({ metered, message, value: message.id, microBatch: fullWith(2) }));
     const codes = await Promise.all(asked.map(async (each) => (await failureOf(each)).code));
     expect(codes).toEqual(['MILLRACE_OUTPUT_INVALID', 'MILLRACE_OUTPUT_INVALID']);
     const rows = await models.callRows();
     expect(rows).toMatchObject([{ waste_reason: 'invalid_output' }, { waste_reason: 'invalid_output' }]);
-    expect(rows.map(({ tokens }) => tokens).toSorted()).toEqual(['{"uncached_input":3}', '{"uncached_input":4}']);
+    const counts = rows.map(({ tokens }) => JSON.parse(tokens ?? '{}') as { readonly uncached_input: number });
+    expect(counts.reduce((sum, { uncached_input: count }) => sum + count, 0)).toBe(7);
   });
 
   it('with one empty vector is of no use to that one only', async () => {
     const { metered } = scripted(() => ({ embeddings: [[], [1, 2]], usage: { tokens: 7 }, warnings: [] }));
     const messages = await messagesOf(2);
-    const asked = messages.map((message) => ask({ metered, message, value: 'a', microBatch: fullWith(2) }));
+    const asked = messages.map((message) => ask({ metered, message, value: message.id, microBatch: fullWith(2) }));
     const outcomes = await Promise.allSettled(asked);
     expect(outcomes.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected']);
   });
@@ -402,7 +420,7 @@ describe('a call that is stopped while the request is under way', () => {
     const messages = await messagesOf(2);
     const stop = new AbortController();
     const asked = messages.map((message) =>
-      ask({ metered, message, value: 'a', microBatch: fullWith(2), signal: stop.signal }),
+      ask({ metered, message, value: message.id, microBatch: fullWith(2), signal: stop.signal }),
     );
     await begun.promise;
     stop.abort(new Error('the host stops'));

@@ -16,7 +16,10 @@ import { encodedAnswer, reportOfEmbeddings, reportOfFailedEmbeddings } from './e
 import type { CallLabels, ModelMetrics } from './model-metrics.ts';
 import { raceAbort } from './race-abort.ts';
 
-/* One request to the provider for several calls: its one answer, appraised as a whole and taken apart. */
+/*
+ * One request to the provider for several calls: its one answer, appraised as a whole and taken apart. Equal texts are sent once, and
+ * those who asked for one share what it costs.
+ */
 
 /** A call's part of what is asked. */
 export interface EmbeddingPart {
@@ -86,15 +89,13 @@ export async function askTogether(
   // The texts are counted while the provider works.
   const weighing = countsOf(target.modelId, parts);
   weighing.catch(() => undefined);
-  const asked = await ask(services, request, parts, async () =>
-    (await weighing).reduce((sum, count) => sum + count, 0),
-  );
+  const asked = await ask(services, request, parts, async () => (await weighing).whole);
   const [first] = parts;
   if (first === undefined) return [];
-  const bounds = embeddingBounds({ values: valuesOf(parts) });
+  const bounds = embeddingBounds({ values: textsOf(parts) });
   const facts = { ...first.facts, upperBoundUsd: wholeBound(parts) };
   const whole = await services.settler.appraise({ facts, target, bounds }, asked.report);
-  const appraisals = splitAppraisal(whole, await weighing);
+  const appraisals = splitAppraisal(whole, (await weighing).ofParts);
   return appraisals.map((appraisal, place): PartAnswer => {
     const shared = { appraisal, calls: parts.length };
     if (asked.kind === 'failed') return { ...asked, ...shared };
@@ -116,7 +117,7 @@ async function ask(
   countInput: () => Promise<number>,
 ): Promise<Asked> {
   const [first] = parts;
-  const values = valuesOf(parts);
+  const values = textsOf(parts);
   const startedMs = clock.monotonicMs();
   metrics.requestBegan(labels);
   metrics.requestShared(labels, parts.length);
@@ -132,7 +133,7 @@ async function ask(
     const result = await raceAbort(asking, signal);
     try {
       const report = reportOfEmbeddings(target, result, countInput);
-      return { kind: 'answered', result, report, vectors: vectorsOf(result, parts, values.length) };
+      return { kind: 'answered', result, report, vectors: vectorsOf(result, parts, values) };
     } catch (error) {
       return failed(malformedAnswer(error));
     }
@@ -153,15 +154,15 @@ async function ask(
 function vectorsOf(
   { embeddings, response }: EmbeddingModelV4Result,
   parts: readonly EmbeddingPart[],
-  asked: number,
+  texts: readonly string[],
 ): readonly PartVectors[] {
   const ordered = inAskedOrder(embeddings, response?.body) ?? [];
-  let start = 0;
+  const byText = new Map(texts.map((text, place) => [text, ordered[place] ?? []]));
   return parts.map(({ params, step }) => {
-    const count = params.values.length;
-    if (ordered.length !== asked) return { embeddings: [], fault: faultOfEmbeddings(ordered, asked, step) };
-    const own = ordered.slice(start, (start += count));
-    return { embeddings: own, fault: faultOfEmbeddings(own, count, step) };
+    if (ordered.length !== texts.length)
+      return { embeddings: [], fault: faultOfEmbeddings(ordered, texts.length, step) };
+    const own = params.values.map((value) => byText.get(value) ?? []);
+    return { embeddings: own, fault: faultOfEmbeddings(own, own.length, step) };
   });
 }
 
@@ -181,24 +182,26 @@ function resultOfPart(
   };
 }
 
-/** What each part counts, in tokens. */
-async function countsOf(modelId: string, parts: readonly EmbeddingPart[]): Promise<readonly number[]> {
-  const counts: number[] = [];
-  let counted = 0;
-  for (const { params } of parts) {
-    let count = 0;
-    for (const value of params.values) {
-      count += await estimateTokens(modelId, value);
-      counted += 1;
-      if (counted % countedATurn === 0) await nextTurn();
-    }
-    counts.push(count);
+/** What each part counts in tokens, and what all texts do that are sent. */
+async function countsOf(
+  modelId: string,
+  parts: readonly EmbeddingPart[],
+): Promise<{ readonly ofParts: readonly number[]; readonly whole: number }> {
+  const counts = new Map<string, number>();
+  for (const text of textsOf(parts)) {
+    counts.set(text, await estimateTokens(modelId, text));
+    if (counts.size % countedATurn === 0) await nextTurn();
   }
-  return counts;
+  const sumOf = (values: Iterable<number>): number => [...values].reduce((sum, count) => sum + count, 0);
+  return {
+    ofParts: parts.map(({ params }) => sumOf(params.values.map((value) => counts.get(value) ?? 0))),
+    whole: sumOf(counts.values()),
+  };
 }
 
-function valuesOf(parts: readonly EmbeddingPart[]): string[] {
-  return parts.flatMap(({ params }) => params.values);
+/** What is sent: each text once. */
+function textsOf(parts: readonly EmbeddingPart[]): string[] {
+  return [...new Set(parts.flatMap(({ params }) => params.values))];
 }
 
 /** The most that the request can cost; unknown where it is of any part. */
