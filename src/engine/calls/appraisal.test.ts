@@ -86,7 +86,11 @@ it('gives each part its own tokens at the rate of the whole', () => {
   };
   const parts = splitAppraisal(whole, [3, 8, 1]);
   expect(parts.map(({ tokens }) => tokens.uncached_input)).toEqual([3, 8, 1]);
-  expect(parts.map((part) => formatUsd(costOf(part).total))).toEqual(['0.00000006', '0.00000016', '0.00000002']);
+  expect(parts.map((part) => formatUsd(costOf(part).total))).toEqual([
+    '0.00000006',
+    '0.00000016',
+    '0.00000002',
+  ]);
 });
 
 it('leaves what has no price without one', () => {

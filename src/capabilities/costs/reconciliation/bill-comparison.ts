@@ -6,6 +6,7 @@ import type { LedgerCall, LedgerUsage } from './ledger-usage.ts';
 import { DayComparison, twinKey } from './reconcile-days.ts';
 import { compareRequests } from './reconcile-requests.ts';
 import { digestOf } from './stored-bill.ts';
+import { wholeRequests } from './whole-requests.ts';
 
 export interface BillComparisonOptions {
   readonly usage: LedgerUsage;
@@ -77,7 +78,7 @@ export class BillComparison {
     const days = new Set(
       bill.days.flatMap((day) => [-dayMs, 0, dayMs].map((shift) => dayOf(new Date(Date.parse(day) + shift)))),
     );
-    const calls = await this.#options.usage.requests({ providers: accounts, days: [...days].toSorted() });
-    return compareRequests(bill, calls);
+    const calls = await this.#options.usage.calls({ providers: accounts, days: [...days].toSorted() });
+    return compareRequests(bill, wholeRequests(calls));
   }
 }

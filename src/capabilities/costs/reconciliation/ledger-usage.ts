@@ -7,7 +7,6 @@ import { type TokenClass, tokenClasses } from '../../../pricing/token-classes.ts
 import { AppError } from '../../../kernel/app-error.ts';
 import { costErrors } from '../cost-errors.ts';
 import { type QueryLimits, queryWithin } from '../query-limits.ts';
-import { wholeRequests } from './whole-requests.ts';
 
 /*
  * What the records say of a provider's calls, day by day in UTC: sums over the calls that were settled in one way, the calls
@@ -132,9 +131,9 @@ export class LedgerUsage {
     return await this.#single("status IN ('unsettled', 'estimated', 'free')", period);
   }
 
-  /** Every request of the period, by time and id: calls that shared one are put together. Throws MILLRACE_REPORT_TOO_LARGE. */
-  async requests(period: LedgerPeriod): Promise<readonly LedgerCall[]> {
-    return wholeRequests(await this.#single('1', period));
+  /** Every call of the period, by time and id. Throws MILLRACE_REPORT_TOO_LARGE. */
+  async calls(period: LedgerPeriod): Promise<readonly LedgerCall[]> {
+    return await this.#single('1', period);
   }
 
   /** Settled calls of the day that used exactly so many tokens of these classes together, two at most. */

@@ -19,7 +19,9 @@ export function wholeRequests(calls: readonly LedgerCall[]): readonly LedgerCall
 }
 
 function together(one: LedgerCall, other: LedgerCall): LedgerCall {
-  const counts = tokenClasses.map((name) => [name, (one.tokens[name] ?? 0) + (other.tokens[name] ?? 0)] as const);
+  const counts = tokenClasses.map(
+    (name) => [name, (one.tokens[name] ?? 0) + (other.tokens[name] ?? 0)] as const,
+  );
   return {
     ...one,
     costUsd: addUsd(one.costUsd, other.costUsd),
