@@ -25,7 +25,14 @@ export type { MessageService } from './capabilities/message-operations/message-s
 export type { MessageEnd, WaitOptions } from './capabilities/message-operations/message-waiter.ts';
 export type { AdmissionReceipt, AdmitOptions } from './engine/pipeline/admissions.ts';
 export type { Lane } from './engine/pipeline/lane.ts';
-export type { DataOf, StageContext, StageHandler, StepOptions } from './engine/pipeline/stage-context.ts';
+export type { MicroBatchOptions } from './engine/calls/micro-batch-settings.ts';
+export type {
+  DataOf,
+  EmbeddingStepOptions,
+  StageContext,
+  StageHandler,
+  StepOptions,
+} from './engine/pipeline/stage-context.ts';
 export type {
   InvalidOutputRetryOptions,
   MessageOf,

@@ -64,6 +64,7 @@ export async function composeModels(options: HostModelsOptions): Promise<HostMod
     metrics,
     logger,
     clock,
+    bounds,
     ...(traced.endpoint === undefined ? {} : { tracer: tracing }),
   });
   return { providers, pricer, calls, meteredModels };

@@ -49,6 +49,8 @@ export const millraceAttributes = {
   callId: 'millrace.call.id',
   step: 'millrace.step',
   fallbackFrom: 'millrace.fallback_from',
+  /** The HTTP request that the call is a part of; absent for a request of its own. */
+  sharedRequest: 'millrace.shared_request',
   /** Decimal text, dollars: of a call, absent when it is unpriced; of a run, the sum of its priced calls. */
   costUsd: 'millrace.cost_usd',
   priceReference: 'millrace.price.reference',

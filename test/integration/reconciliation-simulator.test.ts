@@ -1,4 +1,4 @@
-import { generateText } from 'ai';
+import { embed, generateText } from 'ai';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { MeteredModels } from '../../src/engine/calls/metered-models.ts';
 import type { BillForm } from '../../src/simulator/provider-bills.ts';
@@ -35,6 +35,30 @@ const exported = async (form: BillForm): Promise<{ name: string; text: string }>
   expect(response.status).toBe(200);
   return { name: form, text: await response.text() };
 };
+
+it('counts a request that several messages shared once, with the cost of all its parts', async () => {
+  const texts = ['The tide rises twice a day.', 'Ebb', 'Rivers, roads and roofs. '.repeat(7)];
+  await Promise.all(
+    texts.map(async (value) => {
+      const scope = models.openScope(metered, await models.leasedMessage());
+      const model = scope.embeddingModel('openai/text-embedding-3-small', {
+        microBatch: { maxInputs: texts.length, windowMs: 1000 },
+      });
+      await embed({ model, value });
+      await scope.close();
+    }),
+  );
+  await stores.insertLines(await outboxLines(models.database, 'usage'));
+  await models.database.execute('truncate millrace.outbox');
+  const { service } = reconciliationOver(models.database, stores.store);
+  const files = [await exported('openai-usage'), await exported('openai-costs')];
+  const request = { provider: 'openai', files, accounts: [], keys: [], settle: false } as const;
+  const { days, differences } = await service.reconcile(request, { actor: 'cli:test' });
+  expect((await simulator.bill()).requests).toBe(1);
+  expect(await models.callRows()).toHaveLength(3);
+  expect(days.map(({ state }) => state)).toEqual(['reconciled']);
+  expect(differences).toEqual([]);
+});
 
 it('is reconciled to the last decimal, and a call that was billed without an answer is found and settled', async () => {
   const scope = models.openScope(metered, await models.leasedMessage());

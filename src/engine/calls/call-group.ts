@@ -3,7 +3,7 @@ import { AppError } from '../../kernel/app-error.ts';
 import { abortFailure } from '../providers/classify-model-error.ts';
 import type { CallInFlight } from './call-in-flight.ts';
 import type { CallOpener, CallQuestion, OpenedCall } from './call-opener.ts';
-import type { CallOpening } from './call-opening.ts';
+import type { CallOpening, CallPlace } from './call-opening.ts';
 import type { CallMaker } from './call-maker.ts';
 import { reportOfFailure } from './call-report.ts';
 import type { GivenAnswers } from './given-answers.ts';
@@ -11,6 +11,8 @@ import { identifyingHeaders } from './identifying-headers.ts';
 import type { MeteredCall } from './metered-call.ts';
 import type { CallsInAir } from './calls-in-air.ts';
 import { meteredEmbeddingModel } from './metered-embedding-model.ts';
+import { microBatchSettings } from './micro-batch-settings.ts';
+import type { MicroBatches } from './micro-batches.ts';
 import { MeteredLanguageModel } from './metered-language-model.ts';
 import type { ModelDirectory } from './model-directory.ts';
 import { type ModelUse, stepOf } from './model-use.ts';
@@ -27,6 +29,7 @@ export interface CallGroupOptions {
   readonly models: ModelDirectory;
   readonly opening: CallOpening;
   readonly inAir: CallsInAir;
+  readonly microBatches: MicroBatches;
   readonly maker: CallMaker;
   readonly given: GivenAnswers;
   readonly recorded: RecordedAnswers;
@@ -75,6 +78,8 @@ export class CallGroup implements CallOpener {
       reference,
       step: stepOf(use),
       reuse: use.reuse ?? 'same_question',
+      microBatch: microBatchSettings(use.microBatch ?? false),
+      microBatches: this.#options.microBatches,
       calls: this,
       given: this.given,
     });
@@ -102,8 +107,12 @@ export class CallGroup implements CallOpener {
     return this.#track(this.#openAt(question, ordinal));
   }
 
-  async #openAt(question: CallQuestion, ordinal: number): Promise<OpenedCall> {
-    const { recorded, opening, maker } = this.#options;
+  openAlone({ join: _join, ...question }: CallQuestion, ordinal: number): Promise<OpenedCall> {
+    return this.#track(this.#openAt(question, ordinal, true));
+  }
+
+  async #openAt(question: CallQuestion, ordinal: number, isFirstTry = false): Promise<OpenedCall> {
+    const { recorded, maker } = this.#options;
     await recorded.ready();
     this.#checkOpen(question.userSignal);
     const found = await recorded.find(question, ordinal);
@@ -112,16 +121,27 @@ export class CallGroup implements CallOpener {
       return found;
     }
     const { attempt } = found;
-    const {
-      call: inFlight,
-      asked,
-      askedInstead,
-      seed,
-    } = await opening.open(question, { ordinal, attempt }, maker);
+    const { userSignal } = question;
+    const signal = userSignal === undefined ? maker.signal : AbortSignal.any([maker.signal, userSignal]);
+    const share = await question.join?.({ owner: maker.owner, attempt, signal });
+    try {
+      return await this.#openCall(question, { ordinal, attempt, share, isFirstTry });
+    } catch (error) {
+      share?.leave();
+      throw error;
+    }
+  }
+
+  async #openCall(question: CallQuestion, place: CallPlace): Promise<OpenedCall> {
+    const { opening, maker } = this.#options;
+    // It may have waited for others.
+    if (question.join !== undefined) this.#checkOpen(question.userSignal);
+    const { call: inFlight, asked, askedInstead, seed } = await opening.open(question, place, maker);
     const call = this.#begin(inFlight, question.userSignal);
     await this.#refuseStopped(call);
+    const { ordinal, attempt } = place;
     const headers = identifyingHeaders(asked, call.id, attempt, maker.owner.message);
-    return { kind: 'call', call, headers, askedInstead, seed };
+    return { kind: 'call', call, headers, askedInstead, seed, ordinal };
   }
 
   #begin(inFlight: CallInFlight, userSignal: AbortSignal | undefined): MeteredCall {

@@ -1,7 +1,9 @@
 import type { Uuid } from '../../kernel/ids.ts';
 import type { ReuseRule } from './call-journal.ts';
+import type { CallMaker } from './call-maker.ts';
 import type { MeteredCall } from './metered-call.ts';
 import type { ModelTarget } from '../providers/provider-registry.ts';
+import type { RequestShare } from './shared-request.ts';
 import type { RequestBounds } from '../providers/request-bounds.ts';
 
 /** What a request is to one model. */
@@ -21,6 +23,15 @@ export interface FallbackModel extends AskedModel {
   readonly insteadOf: string;
 }
 
+/** A call that is about to be opened: whether others can share its request. */
+export interface Joining {
+  readonly owner: CallMaker['owner'];
+  /** From 1. */
+  readonly attempt: number;
+  /** Aborts when the call is not wanted any more. */
+  readonly signal: AbortSignal;
+}
+
 /** A request that a model is about to be asked. */
 export interface CallQuestion extends AskedModel {
   readonly fallback: FallbackModel | undefined;
@@ -36,6 +47,8 @@ export interface CallQuestion extends AskedModel {
   /** Everything in the request that becomes tokens, as one text. */
   readonly inputText: () => string;
   readonly userSignal: AbortSignal | undefined;
+  /** Waits for others to share a request with. Absent, or answering undefined: it is sent alone. */
+  readonly join?: (joining: Joining) => Promise<RequestShare | undefined>;
 }
 
 /** A call to make, reserved in the ledger; or the answer that was recorded for the same question. */
@@ -48,6 +61,8 @@ export type OpenedCall =
       readonly headers: Readonly<Record<string, string>> | undefined;
       /** The seed that was derived for it. */
       readonly seed: number | undefined;
+      /** Its place among the requests of its step in this run, from 1. */
+      readonly ordinal: number;
     }
   | { readonly kind: 'recorded'; readonly id: Uuid; readonly answer: string };
 
@@ -58,4 +73,7 @@ export interface CallOpener {
    * nothing must be sent.
    */
   open(question: CallQuestion): Promise<OpenedCall>;
+
+  /** The same, at a place that was taken before: for a question whose shared request was refused, maybe for another's sake. */
+  openAlone(question: CallQuestion, ordinal: number): Promise<OpenedCall>;
 }

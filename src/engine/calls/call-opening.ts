@@ -15,6 +15,7 @@ import { fallbackFor, soonestRefusal } from './fallback.ts';
 import { labelsOf, type ModelMetrics } from './model-metrics.ts';
 import { notReserved } from './not-reserved.ts';
 import type { QuotaSource } from './quota-source.ts';
+import type { RequestShare } from './shared-request.ts';
 import { derivedSeed } from './request-parameters.ts';
 
 /** The place of a request in its run. */
@@ -23,6 +24,10 @@ export interface CallPlace {
   readonly ordinal: number;
   /** From 1; above it when an earlier attempt at the same request failed. */
   readonly attempt: number;
+  /** The place in a request that it shares with others; undefined for a request of its own. */
+  readonly share?: RequestShare | undefined;
+  /** It follows on a shared request that was refused: as far as gates go, nothing of its own has failed. */
+  readonly isFirstTry?: boolean;
 }
 
 /** A request that may be sent. */
@@ -111,17 +116,17 @@ export class CallOpening {
 
   async #pass(
     question: CallQuestion,
-    { attempt }: CallPlace,
+    { attempt, share, isFirstTry = false }: CallPlace,
     bounds: RequestBounds,
     { owner: { origin, message }, signal }: CallMaker,
   ): Promise<GatePass | undefined> {
     const { gates } = this.#options;
     if (gates.length === 0) return undefined;
     const { target, userSignal, inputText } = question;
+    const asked = { ...askedCall(question, isFirstTry ? 1 : attempt), stage: message?.stage ?? '', origin };
+    if (share !== undefined) return await share.pass((whole) => passGates(gates, { ...asked, ...whole }));
     return await passGates(gates, {
-      ...askedCall(question, attempt),
-      stage: message?.stage ?? '',
-      origin,
+      ...asked,
       ...bounds,
       estimateTokens: () => estimateInputTokens(target.modelId, inputText()),
       signal: userSignal === undefined ? signal : AbortSignal.any([signal, userSignal]),
@@ -143,6 +148,7 @@ export class CallOpening {
       tier,
       requestKind: 'single',
       fallbackFrom,
+      sharedRequest: place.share?.sharedRequest,
       upperBoundUsd: pricer.upperBound(
         { provider: target.priceProvider, model: target.modelId, at: askedAt, tier, batch: false },
         bounds.maxInputTokens,
@@ -177,7 +183,7 @@ export class CallOpening {
     if (outcome.kind !== 'reserved') throw notReserved(outcome, step);
     const facts: AttributedCall = { ...draft, origin, message, reservedAt: outcome.at };
     const labels = labelsOf(target, message);
-    metrics.requestBegan(labels);
+    if (place.share === undefined) metrics.requestBegan(labels);
     const span = tracer === undefined ? undefined : startCallSpan(tracer, facts, question.maxOutputTokens);
     const hasQuotas = quotas.length > 0;
     return {

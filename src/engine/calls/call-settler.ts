@@ -9,6 +9,7 @@ import { traceIdOf } from '../../telemetry/trace-context.ts';
 import type { ModelFailure } from '../providers/classify-model-error.ts';
 import { columnText, toldText } from '../providers/column-text.ts';
 import type { AnswerStore } from './answer-store.ts';
+import type { Appraisal } from './appraisal.ts';
 import { grantedWait, noteAskedWait } from './asked-wait.ts';
 import type { CallInFlight } from './call-in-flight.ts';
 import { type CallReport, type MeasuredUsage, measureUsage } from './call-report.ts';
@@ -32,10 +33,13 @@ export interface CallSettlerOptions {
 
 /** What an answer is priced by. */
 interface PricedAnswer {
-  readonly answeredModel: string | undefined;
+  readonly pricedModel: string | undefined;
   readonly tier: string;
   readonly measured: MeasuredUsage;
 }
+
+/** A call, or the whole of a request that several share. */
+export type AppraisedRequest = Pick<CallInFlight, 'facts' | 'target' | 'bounds'>;
 
 /** The name to price by: what is no name tells of no other model than the one that was asked. */
 function namedModel(told: unknown): string | undefined {
@@ -50,8 +54,16 @@ export class CallSettler {
     this.#options = options;
   }
 
-  /** Settles the call, and answers how. Throws what the ledger throws when it takes the settlement in no form. */
-  async settle(call: CallInFlight, report: CallReport, times: CallTimes): Promise<SettledCall> {
+  /**
+   * Settles the call, and answers how. Throws what the ledger throws when it takes the settlement in no form. `appraisal`: its part
+   * of a shared request, which is appraised as a whole.
+   */
+  async settle(
+    call: CallInFlight,
+    report: CallReport,
+    times: CallTimes,
+    appraisal?: Appraisal,
+  ): Promise<SettledCall> {
     const { facts, labels, span, pass } = call;
     const { writer, metrics } = this.#options;
     noteAskedWait(report.failure, call, this.#options);
@@ -60,7 +72,7 @@ export class CallSettler {
     let isUnpriced = false;
     let isSuspect = false;
     try {
-      const end = await writer.write(call, await this.#endOf(call, report, times));
+      const end = await writer.write(call, await this.#endOf(call, report, times, appraisal));
       ({ tokens, costUsd, isSuspect = false } = end);
       isUnpriced = end.state === 'settled' && costUsd === undefined;
       if (span !== undefined) describeEnd(span, end);
@@ -70,17 +82,33 @@ export class CallSettler {
       const { message } = facts;
       const traceId = message === undefined ? undefined : traceIdOf(message.traceParent);
       const ended = { failure: report.failure?.kind, attempt: facts.attempt, ...times };
-      metrics.requestEnded(labels, { ...ended, tokens, costUsd, isUnpriced, isSuspect, traceId });
+      const whole = { ...ended, tokens, costUsd, isUnpriced, isSuspect, traceId };
+      if (facts.sharedRequest === undefined) metrics.requestEnded(labels, whole);
+      metrics.callEnded(labels, whole);
       span?.end();
     }
   }
 
-  /** The failure with as long a wait as a provider is granted. */
-  granted(failure: ModelFailure): ModelFailure {
-    return grantedWait(failure, this.#options.maxRetryAfterMs);
+  /**
+   * What became known of a call that was settled as of unknown outcome. It is told to no gate and no metric: they have counted it. A
+   * ledger that does not take it leaves the upper bound standing.
+   */
+  async settleLate(
+    call: CallInFlight,
+    report: CallReport,
+    appraisal: Appraisal,
+    times: CallTimes,
+  ): Promise<void> {
+    const { writer, logger } = this.#options;
+    try {
+      await writer.write(call, await this.#endOf(call, report, times, appraisal));
+    } catch (error) {
+      logger.warn({ error, callId: call.facts.id }, 'a call of unknown outcome could not be settled late');
+    }
   }
 
-  async #endOf(call: CallInFlight, report: CallReport, times: CallTimes): Promise<SettledCall> {
+  /** What a request used and cost. */
+  async appraise(call: AppraisedRequest, report: CallReport): Promise<Appraisal> {
     const measured = await measureUsage(report, call.bounds.usageLimits);
     this.#logFaults(call, report, measured.faults);
     // In the words of prices, by which reports group; the provider's own word stands in the raw usage where it is part of that.
@@ -88,17 +116,35 @@ export class CallSettler {
       columnText(report.tier ?? call.facts.tier),
       priceProviderOf(call.target.priceProvider),
     );
-    const answeredModel = toldText(report.answeredModel);
-    const named = namedModel(report.answeredModel);
-    const { settlement } = measured;
+    const pricedModel = namedModel(report.answeredModel);
+    const { settlement, isSuspect } = measured;
     const isPriced = settlement !== 'free' && settlement !== 'unsettled';
-    return settledCall(call, report, {
-      measured,
+    return {
+      settlement,
+      isSuspect,
       tokens: tokensOfCall(measured.tokens, measured.beside),
-      boundUsd: () => this.#boundOf(call, report, named, tier),
-      pricing: isPriced ? this.#price(call, report, { answeredModel: named, tier, measured }) : undefined,
-      answeredModel,
+      pricing: isPriced ? this.#price(call, report, { pricedModel, tier, measured }) : undefined,
+      answeredModel: toldText(report.answeredModel),
+      pricedModel,
       tier,
+    };
+  }
+
+  /** The failure with as long a wait as a provider is granted. */
+  granted(failure: ModelFailure): ModelFailure {
+    return grantedWait(failure, this.#options.maxRetryAfterMs);
+  }
+
+  async #endOf(
+    call: CallInFlight,
+    report: CallReport,
+    times: CallTimes,
+    part: Appraisal | undefined,
+  ): Promise<SettledCall> {
+    const appraisal = part ?? (await this.appraise(call, report));
+    return settledCall(call, report, {
+      ...appraisal,
+      boundUsd: () => this.#boundOf(call, report, appraisal.pricedModel, appraisal.tier),
       providerRequestId: toldText(report.providerRequestId),
       answer: await this.#keep(call, report.answer),
       ...times,
@@ -124,15 +170,15 @@ export class CallSettler {
 
   /** What the answer cost; says so once when no price is known of the model, or of a use of the provider's tools. */
   #price(
-    call: CallInFlight,
+    call: AppraisedRequest,
     report: CallReport,
-    { answeredModel, tier, measured }: PricedAnswer,
+    { pricedModel, tier, measured }: PricedAnswer,
   ): ReturnType<typeof priceOfAnswer> {
     const { facts, target } = call;
     const { geography } = report;
     const { pricer, logger, logOnce } = this.#options;
     const { provider, modelId: model } = target;
-    const answered = answeredModel ?? model;
+    const answered = pricedModel ?? model;
     const question = { provider: target.priceProvider, at: facts.reservedAt, tier, batch: false, geography };
     const asked = { question, asked: model, answered, boundUsd: facts.upperBoundUsd };
     const pricing = priceOfAnswer(pricer, asked, measured.tokens, measured.beside);
@@ -171,7 +217,7 @@ export class CallSettler {
     return answered === undefined ? reserved : maxUsd(reserved ?? zeroUsd, answered);
   }
 
-  #logFaults({ facts, target }: CallInFlight, { rawUsage }: CallReport, faults: readonly string[]): void {
+  #logFaults({ facts, target }: AppraisedRequest, { rawUsage }: CallReport, faults: readonly string[]): void {
     if (faults.length === 0) return;
     const { logger, logOnce } = this.#options;
     if (!logOnce.isNew(`usage ${target.provider}/${target.modelId}`)) return;

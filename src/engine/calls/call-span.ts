@@ -28,6 +28,7 @@ export function startCallSpan(
   attributes[millraceAttributes.attempt] = facts.attempt;
   if (maxOutputTokens !== undefined) attributes[genAi.requestMaxTokens] = maxOutputTokens;
   if (facts.fallbackFrom !== undefined) attributes[millraceAttributes.fallbackFrom] = facts.fallbackFrom;
+  if (facts.sharedRequest !== undefined) attributes[millraceAttributes.sharedRequest] = facts.sharedRequest;
   const active = context.active();
   return tracer.startSpan(
     `${facts.operation} ${facts.model}`,

@@ -4,6 +4,7 @@ import type { Pricer } from '../../pricing/price.ts';
 import { LogOnce } from '../../telemetry/log-once.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { MessageTracer } from '../../telemetry/message-tracer.ts';
+import type { EngineBounds } from '../metrics/engine-bounds.ts';
 import type { EngineMetrics } from '../metrics/engine-metrics.ts';
 import type { CallLedger } from '../ledger/call-ledger.ts';
 import type { ProviderRegistry } from '../providers/provider-registry.ts';
@@ -13,6 +14,7 @@ import type { CallGate } from './call-gate.ts';
 import { CallOpening } from './call-opening.ts';
 import { CallsInAir } from './calls-in-air.ts';
 import { CallSettler } from './call-settler.ts';
+import { MicroBatches } from './micro-batches.ts';
 import { ModelDirectory } from './model-directory.ts';
 import { MeteredModels } from './metered-models.ts';
 import { ModelMetrics } from './model-metrics.ts';
@@ -33,6 +35,7 @@ export interface MeteredModelsOptions {
   /** The longest that a message waits because its provider asks for it. Default an hour. */
   readonly maxRetryAfterMs?: number;
   readonly metrics?: EngineMetrics;
+  readonly bounds?: EngineBounds;
   readonly tracer?: MessageTracer;
   /** What every request has to fit. Default nothing. */
   readonly quotas?: QuotaSource;
@@ -77,6 +80,7 @@ export function composeMeteredModels(options: MeteredModelsOptions): MeteredMode
       tracer,
     }),
     inAir: new CallsInAir(settler, clock),
+    microBatches: new MicroBatches({ settler, metrics, clock }, options.bounds),
     recorded: { ledger, answers, metrics, logger, logOnce, clock },
     clock,
   });

@@ -1,8 +1,10 @@
 import type { AppError } from '../../kernel/app-error.ts';
 import type { Clock, Timer } from '../../kernel/clock.ts';
+import type { Appraisal } from './appraisal.ts';
 import type { CallInFlight } from './call-in-flight.ts';
 import { type CallReport, reportOfFailure } from './call-report.ts';
 import type { CallSettler } from './call-settler.ts';
+import type { CallTimes } from './settle-call.ts';
 import {
   abortFailure,
   classifyModelError,
@@ -14,6 +16,7 @@ import {
   modelError,
 } from '../providers/classify-model-error.ts';
 import type { ModelTarget } from '../providers/provider-registry.ts';
+import { raceAbort } from './race-abort.ts';
 import type { ReportedError } from '../providers/reported-error.ts';
 import type { SettledCall } from '../ledger/settlement.ts';
 import type { AttributedCall } from '../ledger/attributed-call.ts';
@@ -95,18 +98,7 @@ export class MeteredCall {
 
   /** Waits for the model, or for the abort when the model does not heed it. */
   async race<Result>(work: PromiseLike<Result>): Promise<Result> {
-    const { signal } = this;
-    let onAbort: (() => void) | undefined;
-    const aborted = new Promise<never>((_resolve, reject) => {
-      onAbort = () => reject(signal.reason as Error);
-      if (signal.aborted) onAbort();
-      else signal.addEventListener('abort', onAbort, { once: true });
-    });
-    try {
-      return await Promise.race([work, aborted]);
-    } finally {
-      if (onAbort !== undefined) signal.removeEventListener('abort', onAbort);
-    }
+    return await raceAbort(work, this.signal);
   }
 
   /** Understands what the model threw: an abort of this call explains everything but a refusal that came before it. */
@@ -155,11 +147,17 @@ export class MeteredCall {
 
   /**
    * Makes what came back durable: usage, price, answer and usage record. The first report counts; resolves when the
-   * ledger has it.
+   * ledger has it. `appraisal`: its part of what a shared request used and cost.
    */
-  settle(report: CallReport): Promise<void> {
-    this.#settling ??= this.#settle(report).finally(() => this.#release());
+  settle(report: CallReport, appraisal?: Appraisal): Promise<void> {
+    this.#settling ??= this.#settle(report, appraisal).finally(() => this.#release());
     return this.#settling;
+  }
+
+  /** What became known after the call had been given up here: it takes the place of the upper bound. Never fails. */
+  async settleLate(report: CallReport, appraisal: Appraisal): Promise<void> {
+    await this.ended;
+    await this.#options.settler.settleLate(this.#options.call, report, appraisal, this.#times());
   }
 
   #unlessAborted(failure: ModelFailure): ModelFailure {
@@ -175,10 +173,14 @@ export class MeteredCall {
     this.#ended.resolve();
   }
 
-  async #settle(report: CallReport): Promise<void> {
-    const { call, settler, clock, onSettled } = this.#options;
-    const durationMs = clock.monotonicMs() - this.#startedMs;
-    onSettled(await settler.settle(call, report, { durationMs, firstChunkMs: this.#firstChunkMs }));
+  async #settle(report: CallReport, appraisal: Appraisal | undefined): Promise<void> {
+    const { call, settler, onSettled } = this.#options;
+    onSettled(await settler.settle(call, report, this.#times(), appraisal));
+  }
+
+  #times(): CallTimes {
+    const durationMs = this.#options.clock.monotonicMs() - this.#startedMs;
+    return { durationMs, firstChunkMs: this.#firstChunkMs };
   }
 }
 

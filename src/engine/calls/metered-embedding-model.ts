@@ -1,20 +1,24 @@
 import type { EmbeddingModelV4, EmbeddingModelV4CallOptions, EmbeddingModelV4Result } from '@ai-sdk/provider';
 import { wrapEmbeddingModel } from 'ai';
+import type { AppError } from '../../kernel/app-error.ts';
 import type { ReuseRule } from './call-journal.ts';
-import type { CallOpener } from './call-opener.ts';
-import { type CallReport, reportOfFailure, providerRequestIdOf } from './call-report.ts';
-import type { ModelFailure } from '../providers/classify-model-error.ts';
+import type { CallOpener, CallQuestion, Joining, OpenedCall } from './call-opener.ts';
+import { reportOfFailure } from './call-report.ts';
 import { faultOfEmbeddings, inAskedOrder } from './embedding-check.ts';
+import { reportOfEmbeddings, reportOfFailedEmbeddings } from './embedding-report.ts';
 import type { GivenAnswers } from './given-answers.ts';
-import { ownReading } from '../providers/own-usage.ts';
+import type { MeteredCall } from './metered-call.ts';
+import type { MicroBatches } from './micro-batches.ts';
+import type { MicroBatchSettings } from './micro-batch-settings.ts';
+import { labelsOf } from './model-metrics.ts';
 import type { ModelTarget } from '../providers/provider-registry.ts';
-import { decodeEmbeddingAnswer, encodeEmbeddingAnswer } from './recorded-answer.ts';
+import { decodeEmbeddingAnswer } from './recorded-answer.ts';
 import { embeddingBounds, requestedTier } from '../providers/request-bounds.ts';
-import { embeddingDigest } from './request-digest.ts';
+import { canonicalJson, embeddingDigest } from './request-digest.ts';
 import { embeddingParameters } from './request-parameters.ts';
+import type { PartAnswer } from './shared-embeddings.ts';
+import type { EmbeddingShare } from './shared-request.ts';
 import { estimateTokens } from '../providers/token-estimate.ts';
-import { type ReportedUsage, splitTotal } from '../providers/token-usage.ts';
-import { rawUsageOfBody, usageOf } from '../providers/usage-of-answer.ts';
 
 export interface MeteredEmbeddingModelOptions {
   readonly target: ModelTarget<EmbeddingModelV4>;
@@ -22,13 +26,17 @@ export interface MeteredEmbeddingModelOptions {
   readonly reference: string;
   readonly step: string;
   readonly reuse: ReuseRule;
+  /** How requests of several messages leave as one; undefined where they do not. */
+  readonly microBatch: MicroBatchSettings | undefined;
+  readonly microBatches: MicroBatches;
   readonly calls: CallOpener;
   readonly given: Pick<GivenAnswers, 'invalidateAnswer'>;
 }
 
 /**
  * An embedding model whose every request is one call in the ledger: `embedMany` makes several, one a chunk of its
- * values. Vectors that are reused equal those that came first, bit by bit. Its errors are AppErrors.
+ * values. With `microBatch` calls of several messages leave as one request, of which each is a part. Vectors that are
+ * reused equal those that came first, bit by bit. Its errors are AppErrors.
  */
 export function meteredEmbeddingModel(options: MeteredEmbeddingModelOptions): EmbeddingModelV4 {
   // The SDK's own wrapper carries over what a model says about the sizes of chunks.
@@ -42,8 +50,9 @@ async function embed(
   options: MeteredEmbeddingModelOptions,
   params: EmbeddingModelV4CallOptions,
 ): Promise<EmbeddingModelV4Result> {
-  const { target, reference, step, reuse, calls } = options;
-  const opened = await calls.open({
+  const { target, reference, step, reuse, calls, microBatch } = options;
+  let share: EmbeddingShare | undefined;
+  const question: CallQuestion = {
     target,
     // Vectors of two models do not belong into one space.
     fallback: undefined,
@@ -58,12 +67,108 @@ async function embed(
     maxOutputTokens: undefined,
     inputText: () => params.values.join('\n'),
     userSignal: params.abortSignal,
-  });
+    ...(microBatch === undefined
+      ? {}
+      : {
+          join: async (joining: Joining) =>
+            (share = await join(options, { params, joining, settings: microBatch })),
+        }),
+  };
+  const opened = await calls.open(question);
+  if (opened.kind === 'recorded' || share === undefined) return await answerOf(options, params, opened);
+  const answer = await askShared(opened.call, share);
+  if (answer.kind === 'answered') {
+    if (answer.fault !== undefined) throw answer.fault;
+    return answer.result;
+  }
+  const { failure, error, calls: sharing } = answer;
+  if (sharing > 1 && maybeForAnothersSake.has(failure.kind))
+    return await answerOf(options, params, await calls.openAlone(question, opened.ordinal));
+  throw opened.call.errorOf(failure, error);
+}
+
+/** Refusals for what a request holds, or for how much: of a shared one nobody knows which of its parts is to blame. */
+const maybeForAnothersSake: ReadonlySet<string> = new Set([
+  'bad_request',
+  'content_policy',
+  'context_too_long',
+  'answer_too_large',
+]);
+
+/** Waits for others: of the same stage and step, for the same model with the same options, and of the same origin as far as is asked. */
+async function join(
+  { target, reference, step, microBatches }: MeteredEmbeddingModelOptions,
+  {
+    params,
+    joining: { owner, attempt, signal },
+    settings,
+  }: {
+    readonly params: EmbeddingModelV4CallOptions;
+    readonly joining: Joining;
+    readonly settings: MicroBatchSettings;
+  },
+): Promise<EmbeddingShare | undefined> {
+  const { message, origin } = owner;
+  const { among, ...sizes } = settings;
+  const mostOfProvider = (await target.model.maxEmbeddingsPerCall) ?? sizes.maxInputs;
+  const maxInputs = Math.min(sizes.maxInputs, mostOfProvider);
+  const sameOrigin =
+    among === 'all_teams' ? [] : among === 'team' ? [origin.team] : [origin.team, origin.customer];
+  const { values: _values, abortSignal: _signal, ...request } = params;
+  // A request that had failed before counts as a retry; the others do not.
+  const key = canonicalJson([
+    [reference, message?.pipeline, message?.stage, step, attempt > 1],
+    sameOrigin,
+    request,
+    settings,
+  ]);
+  return await microBatches.join(
+    { key, settings: { ...sizes, maxInputs } },
+    {
+      target,
+      params,
+      step,
+      bounds: embeddingBounds(params),
+      labels: labelsOf(target, message),
+      attempt,
+      signal,
+    },
+  );
+}
+
+/** Its part of the answer, settled. */
+async function askShared(call: MeteredCall, share: EmbeddingShare): Promise<PartAnswer> {
+  let answer: PartAnswer;
+  try {
+    answer = await call.race(share.ask(call));
+  } catch (error) {
+    throw await stopped(call, share, error);
+  }
+  await call.settle(answer.report, answer.appraisal);
+  return answer;
+}
+
+/** The error of a call that was stopped while it waited. The request goes on for the others, whose answer settles this call, too. */
+async function stopped(call: MeteredCall, share: EmbeddingShare, error: unknown): Promise<AppError> {
+  const left = share.abandon();
+  if (left.kind === 'under_way') return await call.fail(error);
+  const failure = call.failureOf(error);
+  if (left.kind === 'answered') await call.settle(left.answer.report, left.answer.appraisal);
+  else await call.settle(reportOfFailure({ ...failure, billing: 'free' }));
+  return call.errorOf(failure, error);
+}
+
+/** The answer that was recorded, or that a request of its own brings. */
+async function answerOf(
+  { target, step, given }: MeteredEmbeddingModelOptions,
+  params: EmbeddingModelV4CallOptions,
+  opened: OpenedCall,
+): Promise<EmbeddingModelV4Result> {
   if (opened.kind === 'recorded') {
     const recorded = decodeEmbeddingAnswer(opened.answer);
     const recordedFault = faultOfEmbeddings(recorded.embeddings, params.values.length, step);
     if (recordedFault === undefined) return recorded;
-    await options.given.invalidateAnswer(opened.id);
+    await given.invalidateAnswer(opened.id);
     throw recordedFault;
   }
   const { call, headers } = opened;
@@ -77,7 +182,7 @@ async function embed(
       }),
     );
   } catch (error) {
-    throw await call.fail(error, (failure) => reportOfFailedEmbedding(target, failure));
+    throw await call.fail(error, (failure) => reportOfFailedEmbeddings(target, failure));
   }
   const { answered, fault, report } = await call.understand(() => {
     const ordered = inAskedOrder(result.embeddings, result.response?.body);
@@ -85,67 +190,12 @@ async function embed(
     return {
       answered: whole,
       fault: faultOfEmbeddings(ordered ?? [], params.values.length, step),
-      report: reportOfResult(target, params, whole),
+      report: reportOfEmbeddings(target, whole, () =>
+        estimateTokens(target.modelId, params.values.join('\n')),
+      ),
     };
   });
   await call.settle({ ...report, ...(fault === undefined ? {} : { isInvalidOutput: true }) });
   if (fault !== undefined) throw fault;
   return answered;
-}
-
-function reportOfResult(
-  target: ModelTarget<EmbeddingModelV4>,
-  { values }: EmbeddingModelV4CallOptions,
-  { response, usage, embeddings, warnings, providerMetadata }: EmbeddingModelV4Result,
-): CallReport {
-  const raw = rawUsageOfBody(response?.body);
-  const own = ownReading(target, {
-    usage: raw.usage ?? usage,
-    body: response?.body,
-    headers: response?.headers,
-    providerMetadata,
-  });
-  return {
-    failure: undefined,
-    usage:
-      own !== undefined
-        ? inputOnly(own.usage)
-        : raw.usage === undefined
-          ? usageOfTokens(usage?.tokens)
-          : inputOnly(usageOf(target, raw.usage, undefined)),
-    rawUsage: raw.usage ?? usage,
-    answeredModel: raw.model,
-    tier: own?.tier ?? raw.tier,
-    geography: own?.geography ?? raw.geography,
-    providerRequestId: providerRequestIdOf(response?.headers),
-    headers: response?.headers,
-    answer: () =>
-      encodeEmbeddingAnswer({
-        embeddings,
-        warnings,
-        ...(usage === undefined ? {} : { usage }),
-        ...(providerMetadata === undefined ? {} : { providerMetadata }),
-      }),
-    count: {
-      countInput: () => estimateTokens(target.modelId, values.join('\n')),
-      countOutput: () => Promise.resolve(0),
-    },
-  };
-}
-
-function reportOfFailedEmbedding(target: ModelTarget<EmbeddingModelV4>, failure: ModelFailure): CallReport {
-  const usage = usageOf(target, failure.usage, undefined);
-  return reportOfFailure(failure, failure.usage === undefined ? usage : inputOnly(usage));
-}
-
-function usageOfTokens(tokens: number | undefined): ReportedUsage {
-  const faults: string[] = [];
-  // The SDK's fields show 0 for an answer that did not say.
-  const total = tokens === 0 ? undefined : tokens;
-  return { input: splitTotal('input', total, {}, 'uncached_input', faults), output: {}, faults };
-}
-
-/** Vectors are no tokens: there is no output to report. */
-function inputOnly(usage: ReportedUsage): ReportedUsage {
-  return { ...usage, output: {} };
 }

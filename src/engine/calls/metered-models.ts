@@ -8,6 +8,7 @@ import type { OwningMessage } from './call-maker.ts';
 import { CallGroup } from './call-group.ts';
 import type { CallsInAir } from './calls-in-air.ts';
 import { GivenAnswers, type InvalidationServices } from './given-answers.ts';
+import type { MicroBatches } from './micro-batches.ts';
 import type { ModelDirectory } from './model-directory.ts';
 import { RecordedAnswers, type RecordedAnswersServices } from './recorded-answers.ts';
 import type { AttributedCall } from '../ledger/attributed-call.ts';
@@ -19,6 +20,7 @@ export interface CallServices {
   readonly models: ModelDirectory;
   readonly opening: CallOpening;
   readonly inAir: CallsInAir;
+  readonly microBatches: MicroBatches;
   readonly recorded: RecordedAnswersServices & InvalidationServices;
   readonly clock: Clock;
 }
@@ -45,13 +47,14 @@ export class MeteredModels {
   /** Opens a scope. Whoever opens it closes it, also when its work failed. */
   openScope({ origin, message, signal, journal }: ScopeOptions): CallGroup {
     invariant(journal === undefined || message !== undefined, 'a journal belongs to a message');
-    const { models, opening, inAir, recorded, clock } = this.#services;
+    const { models, opening, inAir, microBatches, recorded, clock } = this.#services;
     const owner = { origin, message };
     const idRoot = message === undefined ? newId(clock.now()) : `${message.id}/${message.fencingToken}`;
     return new CallGroup({
       models,
       opening,
       inAir,
+      microBatches,
       maker: { owner, idRoot, signal },
       given: new GivenAnswers(recorded, owner),
       recorded: new RecordedAnswers(recorded, message, journal),

@@ -20,18 +20,27 @@ export function labelsOf(
   return { provider, model: modelId, stage: message?.stage ?? '', owner: message?.owner ?? '' };
 }
 
-/** A call that ended, as the metrics see it. */
-export interface EndedCall {
+/** A request that ended, as the metrics see it. */
+export interface EndedRequest {
   readonly failure: CallFailureKind | undefined;
   readonly attempt: number;
   readonly durationMs: number;
   readonly firstChunkMs: number | undefined;
+  readonly traceId: string | undefined;
+}
+
+/** A call that ended, as the metrics see it. */
+export interface EndedCall {
+  readonly attempt: number;
   readonly tokens: TokenCounts;
   readonly costUsd: Usd | undefined;
   readonly isUnpriced: boolean;
   /** The provider reported more usage than the request can have caused. */
   readonly isSuspect: boolean;
-  readonly traceId: string | undefined;
+}
+
+function attemptOf({ attempt }: { readonly attempt: number }): 'first' | 'retry' {
+  return attempt === 1 ? 'first' : 'retry';
 }
 
 /** The metrics of model calls. Does nothing when there are none to report to. */
@@ -53,14 +62,20 @@ export class ModelMetrics {
     this.#metrics?.increment('ledger_reduced_writes_total', { operation: 'settle' });
   }
 
-  /** Its call was settled, or given up. */
-  requestEnded(labels: CallLabels, call: EndedCall): void {
+  /** A request left for several calls. */
+  requestShared({ provider, model }: CallLabels, calls: number): void {
+    this.#metrics?.increment('llm_shared_requests_total', { provider, model });
+    this.#metrics?.increment('llm_shared_request_calls_total', { provider, model }, calls);
+  }
+
+  /** Its call was settled, or given up; of a shared request, its answer came or nobody waits for it. */
+  requestEnded(labels: CallLabels, call: EndedRequest): void {
     this.#addInflight(labels, -1);
     const metrics = this.#metrics;
     if (metrics === undefined) return;
-    const { provider, model, stage, owner } = labels;
+    const { provider, model, stage } = labels;
     const outcome = call.failure === undefined ? 'ok' : 'error';
-    const attempt = call.attempt === 1 ? 'first' : 'retry';
+    const attempt = attemptOf(call);
     metrics.increment('llm_requests_total', {
       provider,
       model,
@@ -78,6 +93,12 @@ export class ModelMetrics {
     if (call.firstChunkMs !== undefined) {
       metrics.observe('llm_time_to_first_chunk_seconds', { provider, model }, call.firstChunkMs / 1000);
     }
+  }
+
+  /** What a call used and cost. */
+  callEnded({ provider, model, stage, owner }: CallLabels, call: EndedCall): void {
+    const metrics = this.#metrics;
+    if (metrics === undefined) return;
     for (const name of tokenClasses) {
       const count = call.tokens[name];
       if (count) metrics.increment('tokens_total', { owner, stage, provider, model, class: name }, count);
@@ -86,7 +107,7 @@ export class ModelMetrics {
       // A float is good enough for a rate; the money of record is decimal.
       const cost = Number(formatUsd(call.costUsd));
       metrics.increment('cost_usd_total', { owner, stage, provider, model }, cost);
-      if (attempt === 'retry') metrics.increment('retry_cost_usd_total', { owner, stage }, cost);
+      if (attemptOf(call) === 'retry') metrics.increment('retry_cost_usd_total', { owner, stage }, cost);
     }
     if (call.isSuspect) metrics.increment('metering_suspect_usage_total', { provider, model });
     if (call.isUnpriced) metrics.increment('metering_unpriced_events_total', { provider, model });

@@ -1,6 +1,7 @@
 import { invariant } from '../../kernel/invariant.ts';
 import type { AnswerRules } from './answer-check.ts';
 import type { ReuseRule } from './call-journal.ts';
+import type { MicroBatchOptions } from './micro-batch-settings.ts';
 
 /** How a handler wants to use a model in one place. */
 export interface ModelUse {
@@ -14,6 +15,8 @@ export interface ModelUse {
   readonly seed?: 'derived';
   /** Language models: who is asked while the model's circuit is not closed; false for nobody. Default: as configured. */
   readonly fallback?: string | false;
+  /** Embedding models: whether requests of several messages leave as one, and how. Default false. */
+  readonly microBatch?: boolean | MicroBatchOptions;
 }
 
 const defaultStep = 'call';

@@ -1,11 +1,11 @@
 import { maxUsd, type Usd, zeroUsd } from '../../kernel/money.ts';
-import type { Pricing } from '../../pricing/price.ts';
 import type { TokenCounts } from '../../pricing/token-classes.ts';
 import type { ModelFailure } from '../providers/classify-model-error.ts';
 import { usageText } from '../providers/column-text.ts';
 import type { GateEnd } from './call-gate.ts';
 import type { CallInFlight } from './call-in-flight.ts';
-import type { CallReport, MeasuredUsage } from './call-report.ts';
+import type { Appraisal } from './appraisal.ts';
+import type { CallReport } from './call-report.ts';
 import type { SettledCall, WasteReason } from '../ledger/settlement.ts';
 
 /* How a call ended, from what came back about it: functions over values. */
@@ -17,16 +17,9 @@ export interface CallTimes {
 }
 
 /** What is known of an ended call beside its report. */
-export interface Ending extends CallTimes {
-  readonly measured: MeasuredUsage;
-  /** Every token of the call, by the class that it is stored in. */
-  readonly tokens: TokenCounts;
-  /** Undefined where nothing is to be priced. */
-  readonly pricing: (Pricing & { readonly isBelieved: boolean }) | undefined;
+export interface Ending extends Appraisal, CallTimes {
   /** What it can have cost at most, by what was asked for and what answered. */
   readonly boundUsd: () => Usd | undefined;
-  readonly answeredModel: string | undefined;
-  readonly tier: string;
   readonly providerRequestId: string | undefined;
   readonly answer: SettledCall['answer'];
 }
@@ -36,7 +29,8 @@ export function settledCall(
   { facts, hasQuotas }: Pick<CallInFlight, 'facts' | 'hasQuotas'>,
   report: CallReport,
   {
-    measured,
+    settlement: measuredAs,
+    isSuspect,
     tokens,
     pricing,
     boundUsd,
@@ -48,12 +42,12 @@ export function settledCall(
     answer,
   }: Ending,
 ): SettledCall {
-  const isFree = measured.settlement === 'free';
-  const isUnsettled = measured.settlement === 'unsettled';
+  const isFree = measuredAs === 'free';
+  const isUnsettled = measuredAs === 'unsettled';
   // A model that the request cannot have been answered by at its bound: what was asked for is priced, and the bound stands.
   const isBelieved = pricing?.isBelieved ?? true;
   const hasOpenUnits = pricing?.kind === 'priced' && pricing.openUnits !== undefined;
-  const settlement = isBelieved && !hasOpenUnits ? measured.settlement : 'estimated';
+  const settlement = isBelieved && !hasOpenUnits ? measuredAs : 'estimated';
   const cost = pricing?.kind === 'priced' ? pricing.cost : undefined;
   // Nobody knows the cost of an unpriced call, and its bound stands.
   const isOpen = isUnsettled || settlement === 'estimated' || (!isFree && cost === undefined);
@@ -78,7 +72,7 @@ export function settledCall(
     firstChunkMs,
     answer,
     ...(report.isInvalidOutput === true ? { isInvalidated: true } : {}),
-    ...(measured.isSuspect || !isBelieved ? { isSuspect: true } : {}),
+    ...(isSuspect || !isBelieved ? { isSuspect: true } : {}),
     cost,
     hasQuotas,
   };

@@ -275,6 +275,7 @@ function recordOfFacts(facts: AttributedCall, recordedAt: Date) {
     operation: facts.operation,
     requestKind: facts.requestKind,
     ...(facts.fallbackFrom === undefined ? {} : { fallbackFrom: facts.fallbackFrom }),
+    ...(facts.sharedRequest === undefined ? {} : { sharedRequest: facts.sharedRequest }),
     ...(message === undefined ? {} : { messageId: message.id, rootId: message.rootId, item: message.item }),
     ...(traceId === undefined ? {} : { traceId }),
   };

@@ -54,6 +54,8 @@ export interface UsageRecord {
   readonly model: string;
   /** The model that was meant ("provider/model"), when this one was asked in its place. */
   readonly fallbackFrom?: string;
+  /** The HTTP request that the call is a part of; absent for a request of its own. */
+  readonly sharedRequest?: Uuid;
   /** The model as the provider named it. */
   readonly answeredModel?: string;
   readonly operation: 'chat' | 'embeddings';
@@ -168,6 +170,7 @@ export function renderUsageLine(record: UsageRecord): string {
   if (record.item !== undefined) line += `,"item":${textOf(record.item)}`;
   if (record.traceId !== undefined) line += `,"trace_id":${textOf(record.traceId)}`;
   if (record.fallbackFrom !== undefined) line += `,"fallback_from":${textOf(record.fallbackFrom)}`;
+  if (record.sharedRequest !== undefined) line += `,"shared_request":"${record.sharedRequest}"`;
   if (record.answeredModel !== undefined) line += `,"answered_model":${textOf(record.answeredModel)}`;
   if (record.providerRequestId !== undefined)
     line += `,"provider_request_id":${textOf(record.providerRequestId)}`;

@@ -68,6 +68,7 @@ function reservedColumns(item: Reservation): Record<string, unknown> {
     request_kind: item.requestKind,
     request_digest: item.requestDigest,
     fallback_from: item.fallbackFrom,
+    shared_request: item.sharedRequest,
     upper_bound_usd: amount(item.upperBoundUsd),
     parameters: item.parameters,
   };

@@ -19,6 +19,7 @@ const reservedTypes = {
   request_kind: 'text',
   request_digest: 'text',
   fallback_from: 'text',
+  shared_request: 'uuid',
   upper_bound_usd: 'numeric',
   parameters: 'text',
 } as const;
@@ -132,7 +133,7 @@ export const listCalls = named(
 export const listAbandonedCalls = named(
   'ledger.list_abandoned_calls',
   `select c.id, c.message_id, c.fencing_token, c.origin as call_origin, c.step, c.ordinal, c.attempt, c.provider, c.model, c.operation, c.tier, c.request_kind,
-     c.fallback_from, c.reserved_at, c.upper_bound_usd, m.root_id, m.pipeline, m.stage, m.owner, m.team, m.customer, m.feature, m.batch, m.labels,
+     c.fallback_from, c.shared_request, c.reserved_at, c.upper_bound_usd, m.root_id, m.pipeline, m.stage, m.owner, m.team, m.customer, m.feature, m.batch, m.labels,
      m.item, m.trace_parent
    from millrace.calls c left join millrace.messages m on m.id = c.message_id
    where c.state = 'reserved' and c.reserved_at < statement_timestamp() - $1::int * interval '1 millisecond'

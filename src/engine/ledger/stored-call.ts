@@ -14,6 +14,8 @@ export interface CallDraft {
   readonly requestKind: 'single' | 'batch';
   /** The model that was meant, when this one is asked in its place. */
   readonly fallbackFrom?: string | undefined;
+  /** The HTTP request that it is a part of; absent for a request of its own. */
+  readonly sharedRequest?: Uuid | undefined;
   /** What the call can cost at most; undefined when no price is known. */
   readonly upperBoundUsd: Usd | undefined;
 }
@@ -35,6 +37,7 @@ export interface StoredCallRow {
   readonly tier: string;
   readonly request_kind: 'single' | 'batch';
   readonly fallback_from: string | null;
+  readonly shared_request: Uuid | null;
   readonly upper_bound_usd: string | null;
   readonly reserved_at: Date;
 }
@@ -51,6 +54,7 @@ export function storedCallOf(row: StoredCallRow): StoredCall {
     tier: row.tier,
     requestKind: row.request_kind,
     fallbackFrom: row.fallback_from ?? undefined,
+    sharedRequest: row.shared_request ?? undefined,
     upperBoundUsd: row.upper_bound_usd === null ? undefined : usd(row.upper_bound_usd),
     reservedAt: row.reserved_at,
   };

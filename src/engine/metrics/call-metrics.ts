@@ -56,6 +56,18 @@ export const callMetrics = {
     labels: ofModel,
     help: 'Requests of this process that wait for their answer.',
   },
+  llm_shared_requests_total: {
+    type: 'counter',
+    unit: 'requests',
+    labels: ofModel,
+    help: 'Requests that left for several calls at once (`microBatch`); each is one of llm_requests_total.',
+  },
+  llm_shared_request_calls_total: {
+    type: 'counter',
+    unit: 'calls',
+    labels: ofModel,
+    help: 'Calls that shared these requests: calls less requests is how many requests were saved.',
+  },
   llm_fallbacks_total: {
     type: 'counter',
     unit: 'requests',

@@ -8,6 +8,7 @@ export const engineBounds = [
   'ledger_fail',
   'ledger_reserve',
   'ledger_settle',
+  'micro_batches',
   'export_batch',
   'worker_slots',
 ] as const;

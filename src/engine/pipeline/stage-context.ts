@@ -1,6 +1,7 @@
 import type { EmbeddingModelV4, LanguageModelV4 } from '@ai-sdk/provider';
 import type { MessageVersion } from '../../messages/message-type.ts';
 import type { Message } from '../../messages/message.ts';
+import type { MicroBatchOptions } from '../calls/micro-batch-settings.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 
 /** How a stage names the place where it calls a model. */
@@ -35,6 +36,15 @@ export interface ModelStepOptions extends StepOptions {
   readonly fallback?: string | false;
 }
 
+/** How a stage names the place where it calls an embedding model. */
+export interface EmbeddingStepOptions extends StepOptions {
+  /**
+   * Puts requests of several messages of this process into one request to the provider: those of the same stage, step and options, by
+   * default of the same team. Each message's part is a call of its own, with its share of the tokens and of the cost. Default false.
+   */
+  readonly microBatch?: boolean | MicroBatchOptions;
+}
+
 /** The data that a message version takes. */
 export type DataOf<Version extends MessageVersion> = NonNullable<Version['~data']>;
 
@@ -52,7 +62,7 @@ export interface StageContext {
   /** A metered AI SDK language model, by "provider/model". */
   model(reference: string, options: ModelStepOptions): LanguageModelV4;
   /** A metered AI SDK embedding model, by "provider/model". */
-  embeddingModel(reference: string, options: StepOptions): EmbeddingModelV4;
+  embeddingModel(reference: string, options: EmbeddingStepOptions): EmbeddingModelV4;
   /**
    * Gives up this attempt because a model's answer is of no use: the latest of the named step, or of the run. It is
    * asked for again, within the stage's `invalidOutput.maxAttempts`; what it cost is counted as waste.

@@ -6,6 +6,7 @@ import type { LedgerCall, LedgerUsage } from './ledger-usage.ts';
 import { DayComparison, twinKey } from './reconcile-days.ts';
 import { compareRequests } from './reconcile-requests.ts';
 import { digestOf } from './stored-bill.ts';
+import { wholeRequests } from './whole-requests.ts';
 
 export interface BillComparisonOptions {
   readonly usage: LedgerUsage;
@@ -78,6 +79,6 @@ export class BillComparison {
       bill.days.flatMap((day) => [-dayMs, 0, dayMs].map((shift) => dayOf(new Date(Date.parse(day) + shift)))),
     );
     const calls = await this.#options.usage.calls({ providers: accounts, days: [...days].toSorted() });
-    return compareRequests(bill, calls);
+    return compareRequests(bill, wholeRequests(calls));
   }
 }

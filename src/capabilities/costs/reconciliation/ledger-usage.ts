@@ -35,6 +35,7 @@ interface LedgerPart {
 
 /** Calls of one day, model, tier and status. */
 export interface LedgerGroup extends LedgerPart {
+  /** As a provider counts them: those that shared a request are one. */
   readonly calls: number;
   readonly costByClass: Readonly<Partial<Record<TokenClass, Usd>>>;
   readonly toolsUsd: Usd;
@@ -45,6 +46,8 @@ export interface LedgerGroup extends LedgerPart {
 export interface LedgerCall extends LedgerPart {
   readonly id: Uuid;
   readonly requestId: string;
+  /** The request that it shared with others; absent for a request of its own. */
+  readonly sharedRequest?: Uuid;
   /** "ok", "error", "cancelled" or "unsettled". */
   readonly outcome: string;
   readonly errorType: string;
@@ -76,7 +79,7 @@ function callsSql(database: string): string {
   return `SELECT call_id, toString(toDate(ts, 'UTC')) AS day, provider, model, request_kind,
     ${latest('answered_model', "answered_model != ''")} AS answered, ${latest('tier')} AS last_tier,
     ${latest('outcome')} AS last_outcome, ${latest('error_type', "error_type != ''")} AS last_error,
-    ${latest('provider_request_id', "provider_request_id != ''")} AS request_id,
+    ${latest('provider_request_id', "provider_request_id != ''")} AS request_id, max(shared_request) AS shared,
     min(ts) AS sent_at, max(duration_ms) AS duration, max(recorded_at) AS known_at,
     ${tokenClasses.map((name) => `sum(toInt128(tokens_${name})) AS t_${name}, sum(${money(`cost_${name}`)}) AS c_${name}`).join(', ')},
     sum(${money('cost_request')}) AS c_requests, sum(${money('cost_units')}) AS c_tools,
@@ -90,7 +93,8 @@ function callsSql(database: string): string {
 }
 
 const keys = 'day, provider, model, answered, last_tier, request_kind, status';
-const singleColumns = `${keys}, toString(call_id) AS id, request_id, toString(last_outcome) AS outcome, last_error,
+const noRequest = '00000000-0000-0000-0000-000000000000';
+const singleColumns = `${keys}, toString(call_id) AS id, request_id, toString(shared) AS shared_id, toString(last_outcome) AS outcome, last_error,
   toString(toUnixTimestamp64Milli(sent_at)) AS sent_ms, toString(toUnixTimestamp64Milli(known_at)) AS known_ms,
   toString(duration) AS duration_text, toString(total) AS cost, toString(bound) AS bound_usd, ${tokenClasses.map((name) => `toString(t_${name}) AS n_${name}`).join(', ')}`;
 
@@ -107,7 +111,7 @@ export class LedgerUsage {
   /** The sums of the period, in a total order. */
   async groups(period: LedgerPeriod): Promise<readonly LedgerGroup[]> {
     const rows = await this.#ask(
-      `SELECT ${keys}, toString(count()) AS calls, toString(sum(total)) AS cost, toString(sum(bound)) AS bound_usd,
+      `SELECT ${keys}, toString(uniqExact(if(shared = toUUID('${noRequest}'), call_id, shared))) AS calls, toString(sum(total)) AS cost, toString(sum(bound)) AS bound_usd,
         toString(sum(c_requests)) AS requests_usd, toString(sum(c_tools)) AS tools_usd,
         ${tokenClasses.map((name) => `toString(sum(t_${name})) AS n_${name}, toString(sum(c_${name})) AS u_${name}`).join(', ')}
       FROM (${callsSql(this.#store.database)}) GROUP BY ${keys} ORDER BY ${keys}`,
@@ -196,10 +200,12 @@ function partOf(row: Row): LedgerPart {
 }
 
 function callOf(row: Row): LedgerCall {
+  const shared = row['shared_id'] ?? noRequest;
   return {
     ...partOf(row),
     id: row['id'] ?? '',
     requestId: row['request_id'] ?? '',
+    ...(shared === noRequest ? {} : { sharedRequest: shared }),
     outcome: row['outcome'] ?? '',
     errorType: row['last_error'] ?? '',
     durationMs: Number(row['duration_text']),
