@@ -10,7 +10,7 @@ import { repositoryFiles } from './repository-files.ts';
 const namesOneRow = new RegExp(
   `^(?:\\w+\\.)?(?:${[
     'id|message_id|record_id|seq|fencing_token|order_place|place|turn|ord|slot|hop|percent|\\d',
-    'name|dimension|kind|error|item|item_key|known_as|waste_reason|reason|window_start|day',
+    'name|dimension|kind|error|item|item_key|known_as|waste_reason|reason|window_start|day|month|shown_place',
     'lane|stage|owner|team|customer|feature|batch|model|error_type|parked_for',
     '\\$\\{by\\}|\\$\\{keys\\}|\\$\\{column\\}|\\$\\{name\\}|\\$\\{dimension\\}|\\$\\{this\\.#order\\(\\)\\}',
   ].join('|')})$`,
