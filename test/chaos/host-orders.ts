@@ -132,8 +132,8 @@ const progress = {
      (select count(*) from millrace.messages where sweep_at is not null)::int as open,
      (select count(*) from millrace.calls where state = 'reserved')::int as reserved,
      ((select count(*) from millrace.outbox) + (select count(*) from millrace.export_batches where exported_at is null))::int as unexported,
-     coalesce((select max(extract(epoch from available_at - clock_timestamp()) * 1000) from millrace.messages
-       where state = 'pending' and parked_for is null and available_at < 'infinity'), 0)::float8 as "dueInMs"`,
+     greatest(0, (select max(extract(epoch from available_at - clock_timestamp()) * 1000) from millrace.messages
+       where state = 'pending' and parked_for is null and expired_leases > 0))::float8 as "dueInMs"`,
 };
 
 async function readProgress({ database }: Stores): Promise<Progress> {

@@ -46,7 +46,7 @@ export interface Progress {
   readonly open: number;
   readonly reserved: number;
   readonly unexported: number;
-  /** When the last of what waits for a time of its own is due: after expired leases that is minutes away. */
+  /** When the last of those messages is due whose runs were lost: after several losses that is minutes away. */
   readonly dueInMs: number;
 }
 

@@ -294,7 +294,8 @@ async function work(
       do {
         await pause(pollMs);
         await look();
-        dueMs = Math.max(dueMs, Math.min(healedMs + longestPauseMs, performance.now() + progress.dueInMs));
+        if (progress.dueInMs > 0)
+          dueMs = Math.max(dueMs, Math.min(healedMs + longestPauseMs, performance.now() + progress.dueInMs));
         onProgress(`${progress.open} open, ${progress.reserved} reserved, ${progress.unexported} unexported`);
       } while (
         progress.open + progress.reserved + progress.unexported > 0 &&

@@ -3,7 +3,7 @@ import type { BudgetSetting } from './budget-settings.ts';
 import { budgetDefinitions } from './definition-of-setting.ts';
 import { switchProblem } from './switch-model.ts';
 
-interface BudgetSettings {
+export interface BudgetSettings {
   readonly budgets: readonly BudgetSetting[];
 }
 
