@@ -50,9 +50,7 @@ export async function serveMessageBatches(
       if (known.end === undefined) await batches.cancel(known);
       return view();
     case 'GET results':
-      return known.end?.outputFileId == null
-        ? refused(refusals.notFound(question.path))
-        : { kind: 'content', bytes: await batches.content(known.end.outputFileId) };
+      return await results(batches, known, question);
     case 'DELETE ':
       if (known.end === undefined) {
         return refused(
@@ -64,6 +62,16 @@ export async function serveMessageBatches(
     default:
       return refused(refusals.notFound(question.path));
   }
+}
+
+async function results(
+  batches: SimulatedBatches,
+  { end }: KnownBatch,
+  { path }: RouteQuestion,
+): Promise<RouteAnswer> {
+  const { outputFileId = null } = end ?? {};
+  if (outputFileId === null) return refused(refusals.notFound(path));
+  return { kind: 'content', bytes: await batches.content(outputFileId) };
 }
 
 async function create(batches: SimulatedBatches, { bytes, origin }: RouteQuestion): Promise<RouteAnswer> {

@@ -72,6 +72,7 @@ async function upload(
 async function formOf(bytes: Buffer, contentType: string): Promise<FormData | undefined> {
   try {
     const body = new Response(new Uint8Array(bytes), { headers: { 'content-type': contentType } });
+    // oxlint-disable-next-line typescript/no-deprecated -- it is for tests, and what it takes is bounded
     return await body.formData();
   } catch {
     // No form: refused as the provider does.

@@ -2,7 +2,7 @@ import { newId } from '../../kernel/ids.ts';
 import type { Bill } from '../bill.ts';
 import type { Court } from '../verdict.ts';
 import { BatchBook, type KnownBatch } from './batch-book.ts';
-import { type BatchRule } from './batch-config.ts';
+import type { BatchRule } from './batch-config.ts';
 import { endOf } from './batch-course.ts';
 import { endBatch, internalPurpose } from './batch-end.ts';
 import type { BatchFaults, BatchRecord, FileRecord } from './batch-records.ts';
@@ -149,7 +149,8 @@ export class SimulatedBatches {
   async removeBatch({ record, end }: KnownBatch): Promise<void> {
     await this.#book.record({ batchRemoved: record.id });
     await this.#book.removeFile(record.inputFileId);
-    if (end?.outputFileId != null) await this.#book.removeFile(end.outputFileId);
+    const { outputFileId = null } = end ?? {};
+    if (outputFileId !== null) await this.#book.removeFile(outputFileId);
   }
 
   async close(): Promise<void> {
