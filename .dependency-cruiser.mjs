@@ -51,6 +51,11 @@ const owners = [
     packages: ['@ai-sdk/(?!provider$|provider/)[^/]+', '@openrouter/[^/]+'],
     folders: ['src/engine/providers'],
   },
+  {
+    name: 'provider-batches',
+    packages: ['openai', '@anthropic-ai/[^/]+'],
+    folders: ['src/capabilities/batches/provider'],
+  },
   // The interface of models, which handlers get and test kits give.
   {
     name: 'model-interface',

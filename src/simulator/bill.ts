@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { AppError } from '../kernel/app-error.ts';
-import { BillLog } from './bill-log.ts';
+import { LineLog } from './line-log.ts';
 import { faultNames } from './simulator-config.ts';
 import { trickNames } from './trick-names.ts';
 import { attoOfUsd, usdOfAtto } from './simulator-prices.ts';
@@ -45,6 +45,8 @@ const billEntrySchema = z.object({
   callId: z.string().nullable(),
   messageId: z.string().nullable(),
   step: z.string().nullable(),
+  /** The batch that it came in, and its place there. */
+  batch: z.object({ id: z.string(), customId: z.string() }).optional(),
 });
 
 /** One billed request. */
@@ -78,13 +80,15 @@ interface Totals {
 }
 
 export class Bill {
-  readonly #log: BillLog | undefined;
+  readonly #log: LineLog | undefined;
   readonly #maxEntries: number;
   #kept: BillEntry[] = [];
   #next = 0;
   readonly #totals: Totals = { requests: 0, totalAtto: 0n, reportedAtto: 0n };
+  /** Items of batches that stood in the bill when it was opened. */
+  readonly #itemsBefore = new Map<string, Set<string>>();
 
-  private constructor(log: BillLog | undefined, maxEntries: number) {
+  private constructor(log: LineLog | undefined, maxEntries: number) {
     this.#log = log;
     this.#maxEntries = maxEntries;
   }
@@ -92,11 +96,12 @@ export class Bill {
   /** Opens the bill in the directory and goes on with what stands in it, or begins one in memory. */
   static async open(directory: string | undefined, maxEntriesInMemory: number): Promise<Bill> {
     if (directory === undefined) return new Bill(undefined, maxEntriesInMemory);
-    const log = await BillLog.open(directory);
+    const log = await LineLog.open(directory, 'bill.jsonl');
     const bill = new Bill(log, maxEntriesInMemory);
     for (const entry of await bill.#entries()) {
       bill.#next = entry.n + 1;
       addTo(bill.#totals, entry);
+      bill.#noteItem(entry);
     }
     return bill;
   }
@@ -138,6 +143,11 @@ export class Bill {
     return times;
   }
 
+  /** The items of the batch that were billed before this process: one that died in between ends the batch once more. */
+  billedBefore(batchId: string): ReadonlySet<string> {
+    return this.#itemsBefore.get(batchId) ?? new Set();
+  }
+
   async close(): Promise<void> {
     await this.#log?.close();
   }
@@ -150,6 +160,12 @@ export class Bill {
       unreportedUsd: usdOfAtto(totalAtto - reportedAtto),
       next: this.#next,
     };
+  }
+
+  #noteItem({ batch }: BillEntry): void {
+    if (batch === undefined) return;
+    const items = this.#itemsBefore.get(batch.id) ?? new Set();
+    this.#itemsBefore.set(batch.id, items.add(batch.customId));
   }
 
   #keep(entry: BillEntry): void {

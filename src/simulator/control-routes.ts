@@ -1,17 +1,21 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { z } from 'zod';
 import { readWholeNumber } from '../kernel/written-number.ts';
+import { batchRulesSchema } from './batches/batch-config.ts';
+import type { SimulatedBatches } from './batches/simulated-batches.ts';
 import type { Bill } from './bill.ts';
 import type { DecoyRequest } from './decoy.ts';
 import type { FaultRules } from './faults.ts';
 import { billForms, providerBill } from './provider-bills.ts';
 import { readBody } from './request-body.ts';
-import { type FaultRule, faultRulesSchema, faultsOf } from './simulator-config.ts';
+import { faultRulesSchema, faultsOf } from './simulator-config.ts';
 import type { StatsCounter } from './simulator-stats.ts';
 
 /** What the control routes show and change. */
 export interface Controlled {
   readonly bill: Bill;
   readonly rules: FaultRules;
+  readonly batches: SimulatedBatches;
   readonly stats: StatsCounter;
   readonly decoyReceived: readonly DecoyRequest[];
 }
@@ -33,8 +37,8 @@ interface ControlAnswer {
 
 /**
  * Serves the routes that no provider has: `GET bill?since=N&entries=1`, `GET bill/FORM` (the bill as a
- * provider exports it: `openai-costs` and so on), `GET stats`, `GET decoy`, `GET rules`, and `PUT rules` with a
- * list of rules that replaces the ones in force.
+ * provider exports it: `openai-costs` and so on), `GET stats`, `GET decoy`, `GET rules` and `GET batch-rules`, and
+ * `PUT` of both with a list of rules that replaces the ones in force.
  */
 export async function serveControl(
   controlled: Controlled,
@@ -42,6 +46,7 @@ export async function serveControl(
   incoming: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
+  await controlled.batches.catchUp();
   const exported = await exportedBill(controlled, url, incoming);
   const { status, body } =
     exported === undefined
@@ -66,7 +71,7 @@ async function exportedBill(
 }
 
 async function controlAnswer(
-  { bill, rules, stats, decoyReceived }: Controlled,
+  { bill, rules, batches, stats, decoyReceived }: Controlled,
   url: RequestUrl,
   incoming: IncomingMessage,
 ): Promise<ControlAnswer> {
@@ -81,10 +86,19 @@ async function controlAnswer(
       return { status: 200, body: rules.list() };
     case 'PUT rules': {
       const read = await readBody(incoming, maxRulesBytes);
-      const parsed = parseRules(read.kind === 'whole' ? read.text : '');
+      const parsed = parseRules(faultRulesSchema, read.kind === 'whole' ? read.text : '');
       if (parsed.kind === 'refused') return { status: 422, body: parsed };
       rules.replace(parsed.rules);
       return { status: 200, body: rules.list() };
+    }
+    case 'GET batch-rules':
+      return { status: 200, body: batches.rules() };
+    case 'PUT batch-rules': {
+      const read = await readBody(incoming, maxRulesBytes);
+      const parsed = parseRules(batchRulesSchema, read.kind === 'whole' ? read.text : '');
+      if (parsed.kind === 'refused') return { status: 422, body: parsed };
+      batches.setRules(parsed.rules);
+      return { status: 200, body: batches.rules() };
     }
     default:
       return { status: 404, body: { error: `No such route: ${incoming.method} ${url.pathname}` } };
@@ -97,22 +111,22 @@ async function billAnswer(bill: Bill, parameters: URLSearchParams): Promise<Cont
   return { status: 200, body: await bill.read({ since, entries: parameters.get('entries') === '1' }) };
 }
 
-type ParsedRules =
-  | { readonly kind: 'rules'; readonly rules: FaultRule[] }
+type ParsedRules<Rules> =
+  | { readonly kind: 'rules'; readonly rules: Rules }
   | {
       readonly kind: 'refused';
       readonly error: string;
       readonly faults: { field: string; problem: string }[];
     };
 
-function parseRules(text: string): ParsedRules {
+function parseRules<Schema extends z.ZodType>(schema: Schema, text: string): ParsedRules<z.output<Schema>> {
   let json: unknown;
   try {
     json = JSON.parse(text);
   } catch (cause) {
     return { kind: 'refused', error: `The rules are not JSON: ${String(cause)}`, faults: [] };
   }
-  const parsed = faultRulesSchema.safeParse(json);
+  const parsed = schema.safeParse(json);
   if (parsed.success) return { kind: 'rules', rules: parsed.data };
   return { kind: 'refused', error: 'The rules are not valid.', faults: faultsOf(parsed.error) };
 }

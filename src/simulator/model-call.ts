@@ -129,7 +129,11 @@ async function sendStream(
   else await reply.stream(frames, pace, false);
 }
 
-function toldBody(text: string, { fault, requestHash }: Verdict): string {
+/** The answer as the client is told it, where what is said about usage is not true. */
+export function toldBody(
+  text: string,
+  { fault, requestHash }: Pick<Verdict, 'fault' | 'requestHash'>,
+): string {
   return isUntrueUsage(fault) ? withUntrueUsage(text, fault, drawOf(requestHash)) : text;
 }
 

@@ -1,5 +1,11 @@
 import type { BillEntry } from './bill.ts';
-import { type BilledTokens, billedAtto, findSimulatedModel, usdOfAtto } from './simulator-prices.ts';
+import {
+  batchTier,
+  type BilledTokens,
+  billedAtto,
+  findSimulatedModel,
+  usdOfAtto,
+} from './simulator-prices.ts';
 import { invariant } from '../kernel/invariant.ts';
 
 /*
@@ -75,8 +81,8 @@ function openaiUsage(entries: readonly BillEntry[]): unknown[] {
             input_cached_tokens: tokens.cache_read,
             input_audio_tokens: 0,
             output_audio_tokens: 0,
-            batch: false,
-            service_tier: first.tier,
+            batch: first.tier === batchTier,
+            service_tier: first.tier === batchTier ? 'default' : first.tier,
           }),
       project_id: null,
       user_id: null,

@@ -101,7 +101,7 @@ export class Reply {
     this.addHeaders({ 'content-length': String(Buffer.byteLength(text)) });
     this.begin(200, 'application/json');
     await this.write(text.slice(0, Math.floor(text.length / 2)));
-    await this.#cut();
+    await this.cutSoon();
   }
 
   /** Sends the frames at the pace; breaks the connection after them if `isCut`. */
@@ -109,12 +109,12 @@ export class Reply {
     if (!(await this.wait(pace.firstFrameMs))) return;
     this.begin(200, 'text/event-stream; charset=utf-8');
     await this.#writePaced(frames, pace.restMs);
-    if (isCut) await this.#cut();
+    if (isCut) await this.cutSoon();
     else this.#response.end();
   }
 
   /** Lets what was written reach the client before the connection breaks; what it has not read then is lost to it. */
-  async #cut(): Promise<void> {
+  async cutSoon(): Promise<void> {
     await this.wait(cutAfterMs);
     this.#response.destroy();
   }

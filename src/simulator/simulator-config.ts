@@ -1,5 +1,11 @@
 import { z } from 'zod';
 import { AppError } from '../kernel/app-error.ts';
+import {
+  batchConfigSchema,
+  type BatchRule,
+  type BatchRuleInput,
+  batchRulesSchema,
+} from './batches/batch-config.ts';
 import { trickNames } from './trick-names.ts';
 
 /** Every fault that a rule can ask for. docs and tests read this list. */
@@ -114,6 +120,8 @@ const simulatorConfigSchema = z.strictObject({
     .optional(),
   /** Enforced limits by model id as asked; "*" holds for every model without one of its own. */
   limits: z.record(z.string(), limitSchema).default({}),
+  /** How batches run and end. */
+  batches: batchConfigSchema,
   /** The keys that are accepted; without a list any key that is not empty is. */
   apiKeys: z.array(z.string().min(1)).optional(),
   maxRequestBytes: z
@@ -146,6 +154,11 @@ function parsedOr<T extends z.ZodType>(schema: T, input: unknown, message: strin
     faults: faultsOf(parsed.error),
     cause: parsed.error,
   });
+}
+
+/** Fills the defaults of rules about batches in. Fails with every fault at once. */
+export function parseBatchRules(input: readonly BatchRuleInput[]): BatchRule[] {
+  return parsedOr(batchRulesSchema, input, 'The rules about batches are not valid.');
 }
 
 /** A schema error as a list of fields and problems. */

@@ -191,8 +191,21 @@ export function findSimulatedModel(provider: SimulatedProvider, name: string): S
   return modelsByName.get(`${provider}/${name}`);
 }
 
+/** The tier of requests that came in a batch: half of the ordinary one's price, in every class of tokens. */
+export const batchTier = 'batch';
+
+/** The tier that a model is served at when nobody asks for another. */
+export function ordinaryTier({ provider }: SimulatedModel): string {
+  return provider === 'openai' ? 'default' : 'standard';
+}
+
 /** What the tokens cost at the tier's list price, in atto-dollars. Fails on a class that the model does not sell. */
 export function billedAtto(model: SimulatedModel, tier: string, tokens: BilledTokens): bigint {
+  if (tier === batchTier) {
+    const whole = billedAtto(model, ordinaryTier(model), tokens);
+    invariant(whole % 2n === 0n, 'an ordinary price can be halved');
+    return whole / 2n;
+  }
   const rates = model.rates[tier];
   invariant(rates, `${model.id} is sold at tier ${tier}`);
   return (

@@ -3,6 +3,9 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { type Clock, systemClock } from '../kernel/clock.ts';
 import { invariant } from '../kernel/invariant.ts';
 import { anthropicMessages } from './anthropic-messages.ts';
+import type { BatchRuleInput } from './batches/batch-config.ts';
+import { batchRouteOf, serveBatchRoute } from './batches/serve-batch-route.ts';
+import { SimulatedBatches } from './batches/simulated-batches.ts';
 import { Bill, type BillQuestion, type SimulatorBill } from './bill.ts';
 import { type Controlled, controlPrefix, serveControl } from './control-routes.ts';
 import { type DecoyRequest, startDecoy } from './decoy.ts';
@@ -17,6 +20,7 @@ import { Reply } from './reply.ts';
 import { Sightings } from './sightings.ts';
 import {
   type FaultRuleInput,
+  parseBatchRules,
   parseFaultRules,
   parseSimulatorConfig,
   type SimulatorConfigInput,
@@ -44,6 +48,8 @@ export interface Simulator {
   decoyReceived(): readonly DecoyRequest[];
   /** Replaces the fault rules in force. */
   setRules(rules: readonly FaultRuleInput[]): void;
+  /** Replaces the rules about batches in force. */
+  setBatchRules(rules: readonly BatchRuleInput[]): void;
   /** Breaks off what is being served, and resolves when the last effect is done. */
   close(): Promise<void>;
 }
@@ -65,13 +71,12 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   const limits = new RateLimits(config.limits);
   const sightings = new Sightings(maxSightings, await bill.timesBilled());
   const decoy = config.hostile === undefined ? undefined : await startDecoy();
+  const court = { config, clock, rules, limits, sightings };
+  const batches = await SimulatedBatches.open(court, bill);
   const counter: Counter & Controlled = {
-    config,
-    clock,
+    ...court,
     bill,
-    rules,
-    limits,
-    sightings,
+    batches,
     stats,
     decoyUrl: decoy?.url ?? '',
     decoyReceived: decoy?.received ?? [],
@@ -90,6 +95,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     server.listen(config.port, '127.0.0.1');
     await once(server, 'listening');
   } catch (cause) {
+    await batches.close();
     await bill.close();
     await decoy?.close();
     throw cause;
@@ -100,10 +106,14 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   return {
     url: `http://127.0.0.1:${address.port}`,
     port: address.port,
-    bill: (question) => bill.read(question),
+    bill: async (question) => {
+      await batches.catchUp();
+      return await bill.read(question);
+    },
     stats: () => stats.read(),
     rules: () => rules.list(),
     decoyReceived: () => decoy?.received ?? [],
+    setBatchRules: (next) => batches.setRules(parseBatchRules(next)),
     setRules: (next) => rules.replace(parseFaultRules(next)),
     close: async () => {
       const closed = once(server, 'close');
@@ -112,6 +122,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
       await closed;
       await Promise.all(serving);
       await decoy?.close();
+      await batches.close();
       await bill.close();
     },
   };
@@ -128,9 +139,14 @@ async function serve(
     await serveControl(counter, url, incoming, response);
     return;
   }
+  const route = batchRouteOf(pathname);
   const endpoint = incoming.method === 'POST' ? endpoints.get(pathname) : undefined;
-  counter.stats.begin(endpoint?.name ?? 'unknown');
+  counter.stats.begin(route?.name ?? endpoint?.name ?? 'unknown');
   response.once('close', () => counter.stats.end(response.headersSent ? response.statusCode : undefined));
+  if (route !== undefined) {
+    await serveBatchRoute(counter.batches, route, { url, clock: counter.clock }, { incoming, response });
+    return;
+  }
   if (endpoint === undefined) refusePath(counter, pathname, incoming, response);
   else await serveModelCall(counter, endpoint, incoming, response);
 }

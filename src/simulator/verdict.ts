@@ -4,12 +4,18 @@ import { generate } from './answers.ts';
 import { Draws, drawLogNormal, requestHash } from './draws.ts';
 import type { Answer, Endpoint, ModelRequest } from './endpoint.ts';
 import type { FaultRules } from './faults.ts';
+import { parsedJson } from './parsed-json.ts';
 import { type Refusal, refusalsOf } from './provider-errors.ts';
-import { limitHeaders, type RateLimits } from './rate-limits.ts';
+import { type LimitDecision, limitHeaders, type RateLimits } from './rate-limits.ts';
 import type { Sightings } from './sightings.ts';
 import type { FaultName, FaultRule, SimulatorConfig } from './simulator-config.ts';
 import { drawTrick, type Trick } from './tricks.ts';
-import { findSimulatedModel, type SimulatedModel } from './simulator-prices.ts';
+import {
+  findSimulatedModel,
+  ordinaryTier,
+  type SimulatedModel,
+  type SimulatedProvider,
+} from './simulator-prices.ts';
 
 /*
  * What happens to a request, decided before anything is billed or sent. In order: key, body, model, limits of the model,
@@ -65,13 +71,25 @@ const refused = (refusal: Refusal, more: Partial<Verdict> = {}): Verdict => ({
 export function judge(court: Court, plea: Plea): Verdict {
   const { endpoint, headers } = plea;
   const refusals = refusalsOf[endpoint.provider];
-  if (!isKeyAccepted(endpoint, headers, court.config.apiKeys)) return refused(refusals.unauthorised());
+  if (!isKeyAccepted(endpoint.provider, headers, court.config.apiKeys))
+    return refused(refusals.unauthorised());
   if (endpoint.provider === 'anthropic' && headers['anthropic-version'] === undefined) {
     return refused(refusals.invalidRequest('anthropic-version: header is required'));
   }
-  const json = parseJson(plea.body);
+  const json = parsedJson(plea.body);
   if (json === undefined)
     return refused(refusals.invalidRequest('We could not parse the JSON body of your request.'));
+  return judgeJson(court, plea, json, true);
+}
+
+/** Judges a request that came in a batch: whoever submitted it was let in, and limits by the minute do not hold for it. */
+export function judgeBatched(court: Court, plea: Omit<Plea, 'body'>, json: unknown): Verdict {
+  return judgeJson(court, plea, json, false);
+}
+
+function judgeJson(court: Court, plea: Omit<Plea, 'body'>, json: unknown, isLimited: boolean): Verdict {
+  const { endpoint } = plea;
+  const refusals = refusalsOf[endpoint.provider];
   const parsed = endpoint.parse(json, court.config.charactersPerToken);
   if (parsed.kind === 'refused') return refused(parsed.refusal);
   const { request } = parsed;
@@ -80,16 +98,27 @@ export function judge(court: Court, plea: Plea): Verdict {
   if (!isServed) return refused(refusals.unknownModel(request.model));
   const wrong = wrongLimits(endpoint, request, model);
   if (wrong !== undefined) return refused(wrong);
-  return judgeModelRequest(court, plea, { request, model, hash: requestHash(endpoint.path, json) });
+  return judgeModelRequest(court, plea, {
+    request,
+    model,
+    hash: requestHash(endpoint.path, json),
+    isLimited,
+  });
 }
 
 interface Hearing {
   readonly request: ModelRequest;
   readonly model: SimulatedModel;
   readonly hash: string;
+  /** Whether it takes from the model's limits by the minute. */
+  readonly isLimited: boolean;
 }
 
-function judgeModelRequest(court: Court, plea: Plea, { request, model, hash }: Hearing): Verdict {
+function judgeModelRequest(
+  court: Court,
+  plea: Omit<Plea, 'body'>,
+  { request, model, hash, isLimited }: Hearing,
+): Verdict {
   const { config, clock, limits } = court;
   const { endpoint, headers } = plea;
   const now = clock.now();
@@ -110,7 +139,10 @@ function judgeModelRequest(court: Court, plea: Plea, { request, model, hash }: H
 
   const generation = generate({ request, model, draws, fault, config });
   const { text_output, reasoning } = generation.tokens;
-  const decision = limits.take(request.model, request.inputTokens + text_output + reasoning, nowMs);
+  const tokens = request.inputTokens + text_output + reasoning;
+  const decision: LimitDecision = isLimited
+    ? limits.take(request.model, tokens, nowMs)
+    : { kind: 'admitted', state: limits.peek(request.model, nowMs) };
   const limited = limitHeaders(endpoint.provider, decision.state, now);
   if (decision.kind === 'refused') {
     const { what, limit, retryAfterMs } = decision;
@@ -185,17 +217,17 @@ function wrongLimits(
 /** A tier that the model is not sold at falls back to the provider's ordinary one. */
 function servedTier(model: SimulatedModel, asked: string | undefined): string {
   if (asked !== undefined && model.rates[asked] !== undefined) return asked;
-  return model.provider === 'openai' ? 'default' : 'standard';
+  return ordinaryTier(model);
 }
 
-function isKeyAccepted(
-  endpoint: Endpoint,
+/** Whether the request comes with a key that is let in. */
+export function isKeyAccepted(
+  provider: SimulatedProvider,
   headers: IncomingHttpHeaders,
   accepted: readonly string[] | undefined,
 ): boolean {
   const bearer = /^Bearer\s+(.+)$/i.exec(headers.authorization ?? '')?.[1];
-  const key =
-    (endpoint.provider === 'anthropic' ? headerOf(headers, 'x-api-key') : undefined) ?? bearer ?? '';
+  const key = (provider === 'anthropic' ? headerOf(headers, 'x-api-key') : undefined) ?? bearer ?? '';
   return accepted === undefined ? key !== '' : accepted.includes(key);
 }
 
@@ -203,13 +235,4 @@ function isKeyAccepted(
 export function headerOf(headers: IncomingHttpHeaders, name: string): string | undefined {
   const value = headers[name];
   return typeof value === 'string' && value !== '' ? value.slice(0, 256) : undefined;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    // Not JSON: the caller refuses it as its provider does.
-    return undefined;
-  }
 }

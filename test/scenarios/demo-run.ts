@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { PgliteSqlDatabase } from '../../src/drivers/sql-database/sql-database.pglite.ts';
 import { type Usd, usd } from '../../src/kernel/money.ts';
-import { BillLog } from '../../src/simulator/bill-log.ts';
+import { LineLog } from '../../src/simulator/line-log.ts';
 
 /* A finished run of the demo, as its folder tells it. */
 
@@ -74,7 +74,7 @@ export type BilledRequest = z.output<typeof entrySchema>;
 
 /** The bill, with what was found out later about its entries. */
 export async function readBill(data: string): Promise<readonly BilledRequest[]> {
-  const log = await BillLog.open(join(data, 'simulator'));
+  const log = await LineLog.open(join(data, 'simulator'), 'bill.jsonl');
   const lines = (await log.readLines()).map((line) => JSON.parse(line) as Record<string, unknown>);
   await log.close();
   const unreported = new Set(lines.map((line) => line['unreported']));

@@ -2,7 +2,7 @@ import { type FileHandle, mkdir, open } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /*
- * The bill's file: one JSON line after the other, only ever appended to. What came in while a write was under way goes
+ * A file of JSON lines, one after the other, only ever appended to. What came in while a write was under way goes
  * out with the next one, in one write. A line is in the page cache when its append resolves, so it survives SIGKILL;
  * it is not synced, so it need not survive a power cut. A write that fails is cut off again, to the last whole line.
  */
@@ -13,7 +13,7 @@ interface Waiting {
   readonly reject: (cause: unknown) => void;
 }
 
-export class BillLog {
+export class LineLog {
   readonly path: string;
   readonly #file: FileHandle;
   #length: number;
@@ -26,15 +26,15 @@ export class BillLog {
     this.#length = length;
   }
 
-  /** Opens or makes the file. A torn last line is cut off: its answer never went out. */
-  static async open(directory: string): Promise<BillLog> {
+  /** Opens or makes the file. A torn last line is cut off: what it was about never went out. */
+  static async open(directory: string, name: string): Promise<LineLog> {
     await mkdir(directory, { recursive: true });
-    const path = join(directory, 'bill.jsonl');
+    const path = join(directory, name);
     const file = await open(path, 'a+');
     const content = await file.readFile();
     const length = content.lastIndexOf(0x0a) + 1;
     if (length < content.length) await file.truncate(length);
-    return new BillLog(path, file, length);
+    return new LineLog(path, file, length);
   }
 
   /** Resolves when the line has been written. */

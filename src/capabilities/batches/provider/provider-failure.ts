@@ -1,0 +1,46 @@
+/*
+ * What an error of a provider's SDK says about a request that changes something there.
+ */
+
+export interface ProviderFailure {
+  readonly kind:
+    /** It was not accepted, and will not be. */
+    | 'refused'
+    /** It was not accepted this time: too many requests, or a key that is not let in. */
+    | 'not-now'
+    /** It may have been accepted. */
+    | 'unclear';
+  readonly code: string;
+  readonly message: string;
+}
+
+const maxMessageLength = 500;
+
+/** What the error means. Whatever is not understood is unclear. */
+export function failureOf(error: unknown): ProviderFailure {
+  const status = statusOf(error);
+  const code = status === undefined ? 'no_answer' : `http_${status}`;
+  const text = error instanceof Error ? error.message : String(error);
+  const message = text.replaceAll('\u0000', '').slice(0, maxMessageLength).toWellFormed();
+  if (status === undefined || status >= 500 || status < 400 || status === 408) {
+    return { kind: 'unclear', code, message };
+  }
+  const isPassing = [401, 402, 403, 409, 425, 429].includes(status);
+  return { kind: isPassing ? 'not-now' : 'refused', code, message };
+}
+
+/** Whether the provider says that there is no such thing. */
+export function isNotFound(error: unknown): boolean {
+  const status = statusOf(error);
+  return status === 404 || status === 410;
+}
+
+/** Whether the provider refuses to cancel a batch because of what has become of it. */
+export function isBeyondCancelling(error: unknown): boolean {
+  return [400, 404, 409, 410, 422].includes(statusOf(error) ?? 0);
+}
+
+function statusOf(error: unknown): number | undefined {
+  if (typeof error !== 'object' || error === null || !('status' in error)) return undefined;
+  return typeof error.status === 'number' ? error.status : undefined;
+}
