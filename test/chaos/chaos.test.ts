@@ -140,9 +140,7 @@ describe('a run in which everything goes wrong', () => {
         atShare,
         fault: { kind: 'queue_emptied' },
       }));
-      const others: readonly PlannedFault[] = isFullDepth
-        ? planFaults({ seed: 6, stores: 'services', faults: 3 })
-        : [{ atShare: 0.15, fault: { kind: 'kill', target: 'worker-1', awayMs: 300 } }];
+      const others = planFaults({ seed: 6, stores: 'services', faults: 3 });
       const plan = [...others, ...emptied].toSorted((left, right) => left.atShare - right.atShare);
       await expectNoViolations({ seed: 6, messages: 40, stores: 'services', queue: 'postgres', plan });
     },

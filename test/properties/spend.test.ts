@@ -303,7 +303,7 @@ describe('spend', () => {
           // Besides what was drawn, each field alone: over everything, and with an edge on both sides.
           const clipped = { from: new Date(start + 4_380_000), to: new Date(start + spanMs - 7_620_000) };
           const fields = [...costGroupFields, 'label:region' as const].flatMap((field) => [
-            { groupBy: [field] },
+            ...(isFullDepth ? [{ groupBy: [field] }] : []),
             { groupBy: [field], ...clipped },
             ...zones
               .slice(dayFields.some((name) => name === field) ? 1 : zones.length)
@@ -323,9 +323,9 @@ describe('spend', () => {
         },
       ),
       // Small values and few rows would leave the edges of periods empty.
-      { numRuns: depth({ usual: 2, full: 5 }), plugins: [fc.unbiased()] },
+      { numRuns: depth({ usual: 1, full: 5 }), plugins: [fc.unbiased()] },
     );
-  }, 300_000);
+  }, 600_000);
 
   it('is read from its rollups wherever one has the fields', async () => {
     await store.command('TRUNCATE TABLE millrace.usage');
