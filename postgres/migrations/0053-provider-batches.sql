@@ -36,7 +36,7 @@ create unique index provider_batches_provider on millrace.provider_batches (acco
 
 create table millrace.provider_batch_requests (
   batch_id         uuid not null references millrace.provider_batches (id) on delete cascade,
-  place         int not null,
+  place            int not null,
   request_id       text not null unique,        -- the caller's
   body             text not null,               -- the body of the HTTP request: JSON
   estimated_tokens bigint not null,

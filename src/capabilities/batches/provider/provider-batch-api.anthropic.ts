@@ -1,4 +1,5 @@
 import Anthropic from '@anthropic-ai/sdk';
+import { clockSkewMs, maxLineBytes, pageSize } from './adapter-limits.ts';
 import { defaultRequestTimeoutMs, type ProviderBatchAccount } from './provider-batch-account.ts';
 import type {
   BatchEnding,
@@ -10,7 +11,7 @@ import type {
 } from './provider-batch-api.ts';
 import { placeOf } from './provider-batch-request.ts';
 import type { FoundBatch } from './provider-batch-state.ts';
-import { isNotFound } from './provider-failure.ts';
+import { unlessGone } from './provider-failure.ts';
 import { readAnthropicLine } from './result-line.ts';
 import { textLines } from './text-lines.ts';
 
@@ -19,12 +20,8 @@ import { textLines } from './text-lines.ts';
  * looked for is one of its time and count, and it is this one when a name in its results is one of this batch's.
  */
 
-const pageSize = 100;
 /** By so many of its requests a batch is known. */
 const maxNames = 20;
-/** How far the provider's clock may be behind ours. */
-const clockSkewMs = 60 * 60 * 1000;
-const maxLineBytes = 32 * 1024 * 1024;
 
 type Batch = Anthropic.Messages.MessageBatch;
 
@@ -84,12 +81,8 @@ export class AnthropicBatchApi implements ProviderBatchApi {
   }
 
   async read(providerId: string): Promise<ProviderBatchView> {
-    try {
-      return viewOf(await this.#client.messages.batches.retrieve(providerId));
-    } catch (error) {
-      if (isNotFound(error)) return { kind: 'gone' };
-      throw error;
-    }
+    const batch = await unlessGone(this.#client.messages.batches.retrieve(providerId));
+    return batch === undefined ? { kind: 'gone' } : viewOf(batch);
   }
 
   async cancel(providerId: string): Promise<void> {
@@ -98,22 +91,15 @@ export class AnthropicBatchApi implements ProviderBatchApi {
 
   /** The SDK's own reader ends at the first line that is no JSON; this one reads the same answer line by line. */
   async *results(resultId: string): AsyncGenerator<ResultLine> {
-    try {
-      const path = `/v1/messages/batches/${encodeURIComponent(resultId)}/results`;
-      const { body } = await this.#client.get(path, { __binaryResponse: true }).asResponse();
-      if (body === null) return;
-      for await (const line of textLines(body, maxLineBytes)) yield readAnthropicLine(line);
-    } catch (error) {
-      if (!isNotFound(error)) throw error;
-    }
+    const path = `/v1/messages/batches/${encodeURIComponent(resultId)}/results`;
+    const content = await unlessGone(this.#client.get(path, { __binaryResponse: true }).asResponse());
+    const lines = content?.body ?? undefined;
+    if (lines === undefined) return;
+    for await (const line of textLines(lines, maxLineBytes)) yield readAnthropicLine(line);
   }
 
   async remove(id: string): Promise<void> {
-    try {
-      await this.#client.messages.batches.delete(id);
-    } catch (error) {
-      if (!isNotFound(error)) throw error;
-    }
+    await unlessGone(this.#client.messages.batches.delete(id));
   }
 
   /** Names of requests in the results, none when none can be read. */

@@ -1,4 +1,5 @@
 import OpenAI, { toStreamingFile } from 'openai';
+import { clockSkewMs, maxLineBytes, pageSize } from './adapter-limits.ts';
 import { defaultRequestTimeoutMs, type ProviderBatchAccount } from './provider-batch-account.ts';
 import type {
   BatchEnding,
@@ -9,7 +10,7 @@ import type {
   SoughtBatch,
 } from './provider-batch-api.ts';
 import type { FoundBatch } from './provider-batch-state.ts';
-import { isNotFound } from './provider-failure.ts';
+import { unlessGone } from './provider-failure.ts';
 import { readOpenaiLine } from './result-line.ts';
 import { textLines } from './text-lines.ts';
 
@@ -18,10 +19,6 @@ import { textLines } from './text-lines.ts';
  */
 
 const marker = 'millrace_provider_batch';
-const pageSize = 100;
-/** How far the provider's clock may be behind ours. */
-const clockSkewMs = 60 * 60 * 1000;
-const maxLineBytes = 32 * 1024 * 1024;
 /** What is sent of a file at a time. */
 const pieceLines = 100;
 
@@ -77,12 +74,8 @@ export class OpenaiBatchApi implements ProviderBatchApi {
   }
 
   async read(providerId: string): Promise<ProviderBatchView> {
-    try {
-      return viewOf(await this.#client.batches.retrieve(providerId));
-    } catch (error) {
-      if (isNotFound(error)) return { kind: 'gone' };
-      throw error;
-    }
+    const batch = await unlessGone(this.#client.batches.retrieve(providerId));
+    return batch === undefined ? { kind: 'gone' } : viewOf(batch);
   }
 
   async cancel(providerId: string): Promise<void> {
@@ -90,21 +83,14 @@ export class OpenaiBatchApi implements ProviderBatchApi {
   }
 
   async *results(resultId: string): AsyncGenerator<ResultLine> {
-    try {
-      const { body } = await this.#client.files.content(resultId);
-      if (body === null) return;
-      for await (const line of textLines(body, maxLineBytes)) yield readOpenaiLine(line);
-    } catch (error) {
-      if (!isNotFound(error)) throw error;
-    }
+    const content = await unlessGone(this.#client.files.content(resultId));
+    const lines = content?.body ?? undefined;
+    if (lines === undefined) return;
+    for await (const line of textLines(lines, maxLineBytes)) yield readOpenaiLine(line);
   }
 
   async remove(id: string): Promise<void> {
-    try {
-      await this.#client.files.delete(id);
-    } catch (error) {
-      if (!isNotFound(error)) throw error;
-    }
+    await unlessGone(this.#client.files.delete(id));
   }
 }
 

@@ -30,7 +30,7 @@ export function failureOf(error: unknown): ProviderFailure {
 }
 
 /** Whether the provider says that there is no such thing. */
-export function isNotFound(error: unknown): boolean {
+function isNotFound(error: unknown): boolean {
   const status = statusOf(error);
   return status === 404 || status === 410;
 }
@@ -43,4 +43,14 @@ export function isBeyondCancelling(error: unknown): boolean {
 function statusOf(error: unknown): number | undefined {
   if (typeof error !== 'object' || error === null || !('status' in error)) return undefined;
   return typeof error.status === 'number' ? error.status : undefined;
+}
+
+/** What a request answered; undefined where the provider has not what it was about. */
+export async function unlessGone<Answer>(asked: PromiseLike<Answer>): Promise<Answer | undefined> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  }
 }
