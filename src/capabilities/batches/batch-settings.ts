@@ -1,0 +1,52 @@
+import { z } from 'zod';
+
+/** How the items' calls are made: at once, at once in the providers' cheaper tier, in providers' batches, or as is cheapest by the deadline. */
+export const batchModes = ['online', 'flex', 'provider', 'auto'] as const;
+export type BatchMode = (typeof batchModes)[number];
+
+const percent = z.number().min(0).max(100);
+
+/** How a batch is run, as it is sent with it. Times are in seconds, shares in percent. */
+export const batchSettingsSchema = z.strictObject({
+  mode: z.enum(batchModes).default('online').describe('How calls are made.'),
+  chunk: z
+    .strictObject({
+      items: z.int().min(1).max(500).default(250).describe('Items of a chunk, at most.'),
+      tokens: z
+        .int()
+        .min(1000)
+        .max(10_000_000)
+        .default(1_000_000)
+        .describe('Estimated input tokens of a chunk, at most; a larger item is a chunk of its own.'),
+      inFlight: z.int().min(1).max(64).default(8).describe('Chunks under way at the same time, at most.'),
+    })
+    .prefault({}),
+  retry: z
+    .strictObject({
+      chunks: z
+        .int()
+        .min(0)
+        .max(10)
+        .default(3)
+        .describe('How often a chunk is begun again for items that failed for a reason that passes.'),
+      backoffSeconds: z.int().min(1).max(86_400).default(60).describe('Before the first time; then doubled.'),
+    })
+    .prefault({}),
+  tripwire: z
+    .strictObject({
+      share: percent.default(20).describe('The batch halts when more of its ended items than this failed for the same reason.'),
+      items: z.int().min(1).max(1_000_000).default(50).describe('No halt before so many items have ended.'),
+    })
+    .prefault({}),
+  success: z
+    .strictObject({
+      threshold: percent.default(100).describe('The batch succeeds when at least this share of its items did.'),
+    })
+    .prefault({}),
+  onInvalid: z
+    .enum(['refuse', 'skip'])
+    .default('refuse')
+    .describe('Whether items that cannot be read refuse the whole input, or are left out as skipped.'),
+});
+
+export type BatchSettings = z.output<typeof batchSettingsSchema>;

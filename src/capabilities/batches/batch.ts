@@ -1,0 +1,89 @@
+import { derivedId, type Uuid } from '../../kernel/ids.ts';
+import type { Origin } from '../../messages/origin.ts';
+import type { BatchSettings } from './batch-settings.ts';
+
+/*
+ * A batch: many items through one pipeline, with one end.
+ *
+ *   receiving ─► running ◄─► paused
+ *                 │  ▲
+ *                 │  └────── halted       something is wrong that more items would not make right; resumed by an operator
+ *                 ├────────► cancelling ─► cancelled
+ *                 └────────► succeeded, failed, expired
+ *
+ * Every item ends in exactly one of succeeded, failed, expired, cancelled and skipped; together they are the input's.
+ */
+
+export const batchStates = [
+  'receiving',
+  'running',
+  'paused',
+  'halted',
+  'cancelling',
+  'succeeded',
+  'failed',
+  'cancelled',
+  'expired',
+] as const;
+export type BatchState = (typeof batchStates)[number];
+
+/** How an item can end. */
+export const itemEnds = ['succeeded', 'failed', 'expired', 'cancelled', 'skipped'] as const;
+export type ItemEnd = (typeof itemEnds)[number];
+
+export const itemStates = ['waiting', 'running', ...itemEnds] as const;
+export type ItemState = (typeof itemStates)[number];
+
+export const chunkStates = ['waiting', 'running', 'done', 'failed'] as const;
+export type ChunkState = (typeof chunkStates)[number];
+
+/** Why a batch is halted, or ended as it did; why a chunk waits. */
+export interface Cause {
+  readonly code: string;
+  readonly detail: string;
+}
+
+/** A batch as the ledger has it. */
+export interface Batch {
+  readonly id: Uuid;
+  /** Whose it is, and the origin of items that name no other; `origin.batch` is its name. */
+  readonly origin: Origin & { readonly batch: string };
+  readonly pipeline: string;
+  /** Of its items' messages. */
+  readonly type: string;
+  readonly version: number;
+  readonly settings: BatchSettings;
+  readonly state: BatchState;
+  readonly cause: Cause | undefined;
+  readonly priority: number;
+  readonly deadline: Date | undefined;
+  readonly upload: Uuid | undefined;
+  readonly uploadState: 'none' | 'receiving' | 'complete' | 'faulty';
+  readonly items: number;
+  readonly chunks: number;
+  /** Of the items that have ended. */
+  readonly ended: Readonly<Record<ItemEnd, number>>;
+  /** Of the answers that its ended items used; decimal text. */
+  readonly costUsd: string;
+  /** Answers of these that have no price. */
+  readonly unpriced: number;
+  readonly actor: string;
+  readonly createdAt: Date;
+  readonly startedAt: Date | undefined;
+  readonly endedAt: Date | undefined;
+}
+
+/** Who sends the messages of a batch: with the item's id, the message's identity. */
+export function sourceOf(batchId: Uuid): string {
+  return `/v1/batches/${batchId}`;
+}
+
+/** The id of a team's batch. */
+export function batchId(team: string, name: string): Uuid {
+  return derivedId(new Date(0), 'batch', team, name);
+}
+
+/** Whether nothing happens to the batch any more by itself. */
+export function isOver(state: BatchState): boolean {
+  return state === 'succeeded' || state === 'failed' || state === 'cancelled' || state === 'expired';
+}
