@@ -20,10 +20,10 @@ export class NoJsonForm extends Error {
 
 /** Times as texts, with the digits that their columns have. */
 export const exactParsers: Partial<ParquetParsers> = {
-  timestampFromMilliseconds: (millis: bigint) => instantText(millis, 3),
-  timestampFromMicroseconds: (micros: bigint) => instantText(micros, 6),
-  timestampFromNanoseconds: (nanos: bigint) => instantText(nanos, 9),
-  dateFromDays: (days: number) => dateText(days),
+  timestampFromMilliseconds: (millis: bigint) => textOrProblem(() => instantText(millis, 3)),
+  timestampFromMicroseconds: (micros: bigint) => textOrProblem(() => instantText(micros, 6)),
+  timestampFromNanoseconds: (nanos: bigint) => textOrProblem(() => instantText(nanos, 9)),
+  dateFromDays: (days: number) => textOrProblem(() => dateText(days)),
   stringFromBytes: (bytes: Uint8Array | undefined) => bytes,
   jsonFromBytes: (bytes: Uint8Array | undefined) => bytes,
 };
@@ -58,6 +58,7 @@ function plainValue(value: unknown): unknown {
     if (typeof value === 'number' && !Number.isFinite(value)) throw new NoJsonForm(`holds ${value}, which JSON does not have`);
     return value;
   }
+  if (value instanceof NoJsonForm) throw value;
   if (value instanceof Uint8Array) return textOf(value);
   if (ArrayBuffer.isView(value)) return Array.from(value as unknown as ArrayLike<unknown>, plainValue);
   if (Array.isArray(value)) return value.map((element) => plainValue(element));
@@ -91,6 +92,16 @@ function decimalText(number: bigint, scale: number): string {
   const sign = number < 0n ? '-' : '';
   const digits = String(number < 0n ? -number : number).padStart(scale + 1, '0');
   return `${sign}${digits.slice(0, -scale)}.${digits.slice(-scale)}`;
+}
+
+/** What cannot be written is kept in the value's place: it is the fault of its row alone. */
+function textOrProblem(write: () => string): string | NoJsonForm {
+  try {
+    return write();
+  } catch (error) {
+    if (error instanceof NoJsonForm) return error;
+    throw error;
+  }
 }
 
 const msOfDay = 86_400_000;
