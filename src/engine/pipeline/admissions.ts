@@ -218,8 +218,7 @@ export class Admissions {
     const eventId = options.id === undefined ? undefined : boundedText('id', options.id);
     // An id that the sender chose must lead to the same row whenever it comes, so time has no part in it. The team has,
     // so that no team can take the place of another's message.
-    const id =
-      eventId === undefined ? newId(at) : messageIdOf(origin.team, source, eventId);
+    const id = eventId === undefined ? newId(at) : messageIdOf(origin.team, source, eventId);
     return {
       id,
       source,

@@ -119,10 +119,16 @@ function notesOf(
         `The items are ${ratio.toFixed(1)} times as large as the messages of late, and costs are scaled by items alone: expect more or less accordingly.`,
       );
     }
-    if (batch.settings.mode === 'auto') notes.push('Budgets are compared with the mode "online", the most expensive of those that "auto" chooses from.');
+    if (batch.settings.mode === 'auto')
+      notes.push(
+        'Budgets are compared with the mode "online", the most expensive of those that "auto" chooses from.',
+      );
   }
-  if (rooms.some(({ model }) => model !== undefined)) notes.push('Budgets of one model are listed and not compared.');
-  notes.push("Budgets of customers and teams that single items name are left out, and so are those of later windows.");
+  if (rooms.some(({ model }) => model !== undefined))
+    notes.push('Budgets of one model are listed and not compared.');
+  notes.push(
+    'Budgets of customers and teams that single items name are left out, and so are those of later windows.',
+  );
   return notes;
 }
 

@@ -132,9 +132,7 @@ export class ItemReader {
       });
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
-      faults.push(
-        ...(error.faults.length > 0 ? error.faults : [{ field: 'data', problem: error.message }]),
-      );
+      faults.push(...(error.faults.length > 0 ? error.faults : [{ field: 'data', problem: error.message }]));
     }
     return undefined;
   }

@@ -62,19 +62,26 @@ const estimateDigits = 6;
 export function forecastCosts(question: ForecastQuestion): CostForecast {
   const { sample, items } = question;
   const priced = sample.map(({ calls }) => calls.map((call) => ({ call, prices: pricesOf(call, question) })));
-  const references = [...new Set(sample.flatMap(({ calls }) => calls.map((call) => referenceOf(call))))].toSorted();
+  const references = [
+    ...new Set(sample.flatMap(({ calls }) => calls.map((call) => referenceOf(call)))),
+  ].toSorted();
   return {
     modes: pricedModes.map((mode) => {
       const unpriced = new Set<string>();
-      for (const { call, prices } of priced.flat()) if (prices[mode] === undefined) unpriced.add(referenceOf(call));
-      if (unpriced.size > 0) return { mode, total: undefined, item: undefined, unpriced: [...unpriced].toSorted() };
+      for (const { call, prices } of priced.flat())
+        if (prices[mode] === undefined) unpriced.add(referenceOf(call));
+      if (unpriced.size > 0)
+        return { mode, total: undefined, item: undefined, unpriced: [...unpriced].toSorted() };
       const costs = priced.map((calls) => sumUsd(calls.map(({ prices }) => prices[mode] ?? zeroUsd)));
       return { mode, total: totalOf(costs, items), item: quantilesOf(costs), unpriced: [] };
     }),
     models: references.map((model) => {
       const own = priced.map((calls) => calls.filter(({ call }) => referenceOf(call) === model));
       const counted = (classes: typeof inputTokenClasses) =>
-        tokensOf(own.map((calls) => calls.reduce((sum, { call }) => sum + countTokens(call.tokens, classes), 0)), items);
+        tokensOf(
+          own.map((calls) => calls.reduce((sum, { call }) => sum + countTokens(call.tokens, classes), 0)),
+          items,
+        );
       const costUsd: Partial<Record<PricedMode, Spread<Usd>>> = {};
       for (const mode of pricedModes) {
         const isPriced = own.flat().every(({ prices }) => prices[mode] !== undefined);
@@ -122,7 +129,10 @@ function pricesOf(
 function totalOf(costs: readonly Usd[], items: number): Spread<Usd> {
   const mean = sumUsd(costs).dividedBy(costs.length);
   const p50 = mean.times(items);
-  const more = spreadAbove(costs.map((cost) => cost.toNumber()), items);
+  const more = spreadAbove(
+    costs.map((cost) => cost.toNumber()),
+    items,
+  );
   return { p50: rounded(p50), p90: rounded(p50.plus(usdFromNumber(more))) };
 }
 
@@ -144,7 +154,8 @@ function spreadAbove(sample: readonly number[], items: number): number {
 /** Of the values themselves. */
 function quantilesOf(costs: readonly Usd[]): Spread<Usd> {
   const sorted = costs.toSorted((one, other) => one.comparedTo(other));
-  const at = (share: number): Usd => sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? usd('0');
+  const at = (share: number): Usd =>
+    sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? usd('0');
   return { p50: rounded(at(0.5)), p90: rounded(at(0.9)) };
 }
 

@@ -2,13 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { CsvError, parse } from 'csv-parse';
 import { piped } from './input-bytes.ts';
 import { UnreadableInput } from './input-faults.ts';
-import {
-  columnFault,
-  faultyRecord,
-  type InputRecord,
-  itemOfRow,
-  type TableColumns,
-} from './input-record.ts';
+import { columnFault, faultyRecord, type InputRecord, itemOfRow, type TableColumns } from './input-record.ts';
 
 /** What the cells of a CSV are: texts, or JSON where they are JSON. */
 export const cellTypes = ['text', 'json'] as const;

@@ -24,7 +24,9 @@ export const batchEstimateSchema = z.object({
     .object({
       messages: z.int(),
       averageBytes: z.int().describe('Of their data.'),
-      averageBytesOfItems: z.int().describe("Of the batch's items: costs are scaled by items, not by their size."),
+      averageBytesOfItems: z
+        .int()
+        .describe("Of the batch's items: costs are scaled by items, not by their size."),
     })
     .optional(),
   modes: z.array(
@@ -41,7 +43,11 @@ export const batchEstimateSchema = z.object({
       callsPerItem: z.number(),
       inputTokens: counts,
       outputTokens: counts,
-      costUsd: z.object({ online: amounts.optional(), flex: amounts.optional(), provider: amounts.optional() }),
+      costUsd: z.object({
+        online: amounts.optional(),
+        flex: amounts.optional(),
+        provider: amounts.optional(),
+      }),
     }),
   ),
   upperBounds: z
@@ -59,7 +65,10 @@ export const batchEstimateSchema = z.object({
       atLimit: z.string(),
       model: z.string().optional().describe('Where it is about one model only.'),
       windowEndsAt: z.string(),
-      fits: z.boolean().optional().describe('Whether the p90 of the mode has room in it; absent where that is not known.'),
+      fits: z
+        .boolean()
+        .optional()
+        .describe('Whether the p90 of the mode has room in it; absent where that is not known.'),
     }),
   ),
   notes: z.array(z.string()).describe('What the figures leave out.'),

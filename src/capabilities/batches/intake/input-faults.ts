@@ -65,7 +65,6 @@ export class UnreadableInput extends Error {
 }
 
 function shortened(problem: string): string {
-  const text =
-    problem.length > maxProblemCharacters ? `${problem.slice(0, maxProblemCharacters)}…` : problem;
+  const text = problem.length > maxProblemCharacters ? `${problem.slice(0, maxProblemCharacters)}…` : problem;
   return text.toWellFormed();
 }

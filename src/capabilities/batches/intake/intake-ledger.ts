@@ -172,7 +172,10 @@ export class IntakeLedger {
     const discarded = await this.#one(sql.discardBatch, [id, actionId, actor, reason, JSON.stringify(cause)]);
     if (discarded === undefined) return undefined;
     for (;;) {
-      const { rows } = await this.#database.query<{ removed: number }>(sql.clearDiscarded, [id, removedAtOnce]);
+      const { rows } = await this.#database.query<{ removed: number }>(sql.clearDiscarded, [
+        id,
+        removedAtOnce,
+      ]);
       if ((rows[0]?.removed ?? 0) === 0) return discarded;
     }
   }

@@ -89,9 +89,32 @@ export const discardBatchSchema = z.strictObject({ reason });
 
 /** The same for the same request, however its members are ordered. */
 export function digestOf(request: CreateBatchRequest, team: string): string {
-  const { name, customer, feature, labels = {}, pipeline, type, version, settings, priority, deadline } = request;
+  const {
+    name,
+    customer,
+    feature,
+    labels = {},
+    pipeline,
+    type,
+    version,
+    settings,
+    priority,
+    deadline,
+  } = request;
   const sorted = Object.entries(labels).toSorted(([one], [other]) => (one < other ? -1 : 1));
   const time = deadline === undefined ? null : new Date(deadline).toISOString();
-  const asked = [team, name, customer, feature, sorted, pipeline, type ?? null, version ?? null, settings, priority, time];
+  const asked = [
+    team,
+    name,
+    customer,
+    feature,
+    sorted,
+    pipeline,
+    type ?? null,
+    version ?? null,
+    settings,
+    priority,
+    time,
+  ];
   return hash('sha256', JSON.stringify(asked));
 }

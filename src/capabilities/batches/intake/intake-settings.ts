@@ -20,10 +20,6 @@ export const intakeSettings = z
       env: 'MILLRACE_BATCH_ROW_GROUP_BYTES',
       help: 'Decoded bytes of one row group of a Parquet file, which is read into memory whole.',
     }),
-    uploadTimeoutMs: setting(wholeNumber(1000, 86_400_000).default(3_600_000), {
-      env: 'MILLRACE_BATCH_UPLOAD_TIMEOUT_MS',
-      help: 'How long one upload may take; one in which nothing arrives for `http.limits.bodyTimeoutMs` ends sooner.',
-    }),
   })
   .prefault({});
 

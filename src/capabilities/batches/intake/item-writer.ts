@@ -5,7 +5,13 @@ import { type Batch, sourceOf } from '../batch.ts';
 import { batchErrors } from '../batch-errors.ts';
 import { type ReadyItem, reservedId } from './batch-item.ts';
 import { ChunkPlan, type PlannedChunk } from './chunk-plan.ts';
-import { type IntakeLedger, type ItemRow, itemRow, type UploadToken, type UploadTotals } from './intake-ledger.ts';
+import {
+  type IntakeLedger,
+  type ItemRow,
+  itemRow,
+  type UploadToken,
+  type UploadTotals,
+} from './intake-ledger.ts';
 
 /** An item whose id another one has. */
 export interface DuplicateItem {
@@ -100,7 +106,9 @@ export class ItemWriter {
   }): ItemRow {
     const { origin, id } = this.#options.batch;
     const { position, itemId, chunk, faults } = left;
-    const told = faults.map(({ field, problem }) => (field === '' ? problem : `${field}: ${problem}`)).join('; ');
+    const told = faults
+      .map(({ field, problem }) => (field === '' ? problem : `${field}: ${problem}`))
+      .join('; ');
     return {
       position,
       itemId,
@@ -150,14 +158,15 @@ export class ItemWriter {
     const positions = await ledger.positionsOf(token.batch, itemIds);
     const rows = refused.map(({ row, place }) => {
       const { position, itemId, chunk } = row;
-      const fault = { field: 'id', problem: `"${itemId}" is the id of item ${positions.get(itemId) ?? '?'} too` };
+      const fault = {
+        field: 'id',
+        problem: `"${itemId}" is the id of item ${positions.get(itemId) ?? '?'} too`,
+      };
       onDuplicate({ place, fault });
       this.#tokens -= row.tokens;
       this.#bytes -= row.dataBytes;
       if (row.skipped === undefined) this.#countSkipped(chunk);
-      return itemRow(
-        this.#skippedRow({ position, chunk, itemId: reservedId(position), faults: [fault] }),
-      );
+      return itemRow(this.#skippedRow({ position, chunk, itemId: reservedId(position), faults: [fault] }));
     });
     await this.#write(rows, []);
   }

@@ -44,7 +44,8 @@ export async function* jsonlRecords(
 async function recordOf(place: number, bytes: Buffer, options: JsonlOptions): Promise<InputRecord> {
   let value: unknown;
   try {
-    value = bytes.length < longTextBytes ? JSON.parse(bytes.toString('utf8')) : await longValue(bytes, options);
+    value =
+      bytes.length < longTextBytes ? JSON.parse(bytes.toString('utf8')) : await longValue(bytes, options);
   } catch (error) {
     if (error instanceof AppError) return { kind: 'faulty', place, faults: ofLine(error), reach: 'item' };
     if (!(error instanceof SyntaxError)) throw error;

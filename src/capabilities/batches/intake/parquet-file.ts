@@ -54,11 +54,15 @@ export async function openParquet(handle: FileHandle, bounds: ParquetBounds): Pr
   if (children.length > maxColumns) throw new BadParquet(`has more than ${maxColumns} columns`);
   for (const { children: inner, element } of children) {
     if (inner.length > 0 && hasDecimal(inner)) {
-      throw new BadParquet(`the column "${element.name}" holds decimals inside lists or structures; write them as text`);
+      throw new BadParquet(
+        `the column "${element.name}" holds decimals inside lists or structures; write them as text`,
+      );
     }
   }
   if (metadata.num_rows > bounds.maxRows) {
-    throw new BadParquet(`has ${metadata.num_rows} rows; a batch has ${bounds.maxRows} items at most (batches.maxItems)`);
+    throw new BadParquet(
+      `has ${metadata.num_rows} rows; a batch has ${bounds.maxRows} items at most (batches.maxItems)`,
+    );
   }
   const rows = metadata.row_groups.reduce((sum, { num_rows: count }) => sum + count, 0n);
   if (rows !== metadata.num_rows) throw new BadParquet('its row groups do not add up to its rows');
@@ -109,8 +113,13 @@ async function checkEnds(file: AsyncBuffer, size: number): Promise<void> {
   if (footerBytes > maxFooterBytes) throw new BadParquet(`has a footer of more than ${maxFooterBytes} bytes`);
 }
 
-async function checkGroup(file: AsyncBuffer, { columns, num_rows: rows }: RowGroup, { rowGroupBytes, maxRows }: ParquetBounds): Promise<void> {
-  if (rows < 0n || rows > BigInt(maxRows)) throw new BadParquet('has a row group of more rows than a batch may have');
+async function checkGroup(
+  file: AsyncBuffer,
+  { columns, num_rows: rows }: RowGroup,
+  { rowGroupBytes, maxRows }: ParquetBounds,
+): Promise<void> {
+  if (rows < 0n || rows > BigInt(maxRows))
+    throw new BadParquet('has a row group of more rows than a batch may have');
   const tooLarge = (): BadParquet =>
     new BadParquet(
       `has a row group of more than ${rowGroupBytes} decoded bytes; write it with smaller row groups, or raise batches.rowGroupBytes`,
@@ -120,7 +129,8 @@ async function checkGroup(file: AsyncBuffer, { columns, num_rows: rows }: RowGro
   for (const column of columns) {
     const { name, start, length, count } = placeOf(column);
     values += count;
-    if (values > maxGroupValues) throw new BadParquet(`has a row group of more than ${maxGroupValues} values`);
+    if (values > maxGroupValues)
+      throw new BadParquet(`has a row group of more than ${maxGroupValues} values`);
     if (length > rowGroupBytes) throw tooLarge();
     if (start < 0 || length < 0 || start + length > file.byteLength) {
       throw new BadParquet(`the column "${name}" does not lie inside the file`);
@@ -130,10 +140,15 @@ async function checkGroup(file: AsyncBuffer, { columns, num_rows: rows }: RowGro
     let pageValues = 0;
     while (pageValues < count && reader.offset < view.byteLength - 1) {
       const header = parquetHeader(reader);
-      const page = { bytes: Number(header.uncompressed_page_size), stored: Number(header.compressed_page_size) };
+      const page = {
+        bytes: Number(header.uncompressed_page_size),
+        stored: Number(header.compressed_page_size),
+      };
       const told = Number((header.data_page_header ?? header.data_page_header_v2)?.num_values ?? 0);
       const entries = Number(header.dictionary_page_header?.num_values ?? 0);
-      const isSound = [page.bytes, page.stored, told, entries].every((number) => Number.isSafeInteger(number) && number >= 0);
+      const isSound = [page.bytes, page.stored, told, entries].every(
+        (number) => Number.isSafeInteger(number) && number >= 0,
+      );
       if (!isSound || reader.offset + page.stored > view.byteLength || entries > page.bytes + 1) {
         throw new BadParquet(`the column "${name}" has a page that is not as it says`);
       }
@@ -141,7 +156,8 @@ async function checkGroup(file: AsyncBuffer, { columns, num_rows: rows }: RowGro
       pageValues += told;
       if (decoded > rowGroupBytes) throw tooLarge();
       if (pageValues > count) throw new BadParquet(`the column "${name}" has more values than it says`);
-      if (told === 0 && entries === 0 && page.stored === 0) throw new BadParquet(`the column "${name}" has an empty page`);
+      if (told === 0 && entries === 0 && page.stored === 0)
+        throw new BadParquet(`the column "${name}" has an empty page`);
       reader.offset += page.stored;
     }
     if (pageValues !== count) throw new BadParquet(`the column "${name}" has fewer values than it says`);

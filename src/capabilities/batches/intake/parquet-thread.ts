@@ -1,6 +1,12 @@
 import { open } from 'node:fs/promises';
 import { parentPort, workerData } from 'node:worker_threads';
-import { BadParquet, openParquet, type ParquetBounds, type ParquetTable, rowsOfGroup } from './parquet-file.ts';
+import {
+  BadParquet,
+  openParquet,
+  type ParquetBounds,
+  type ParquetTable,
+  rowsOfGroup,
+} from './parquet-file.ts';
 import { type ColumnReading, jsonValue, NoJsonForm } from './parquet-values.ts';
 
 /* The thread in which a Parquet file is read. It answers each message with some rows more, so that whoever asks sets the pace. */
@@ -33,7 +39,8 @@ async function* answers({ path, bounds, maxRowBytes }: ParquetTask): AsyncGenera
   try {
     const table = await openParquet(handle, bounds);
     yield { kind: 'columns', names: table.columns.map(({ name }) => name) };
-    for (const [group] of table.metadata.row_groups.entries()) yield* slicesOf(table, group, { bounds, maxRowBytes });
+    for (const [group] of table.metadata.row_groups.entries())
+      yield* slicesOf(table, group, { bounds, maxRowBytes });
     yield { kind: 'end' };
   } catch (error) {
     // The decoder fails in many ways over what is no sound file: all of them mean that.
@@ -62,7 +69,11 @@ async function* slicesOf(
   if (rows.length > 0) yield { kind: 'rows', rows };
 }
 
-function rowOf(decoded: Readonly<Record<string, unknown>>, columns: readonly ColumnReading[], maxBytes: number): ParquetRow {
+function rowOf(
+  decoded: Readonly<Record<string, unknown>>,
+  columns: readonly ColumnReading[],
+  maxBytes: number,
+): ParquetRow {
   const values: Record<string, unknown> = {};
   for (const column of columns) {
     try {
@@ -74,7 +85,9 @@ function rowOf(decoded: Readonly<Record<string, unknown>>, columns: readonly Col
     }
   }
   const bytes = sizeOf(values);
-  return bytes > maxBytes ? { column: '', problem: `has ${bytes} bytes; an item has ${maxBytes} at most` } : { values };
+  return bytes > maxBytes
+    ? { column: '', problem: `has ${bytes} bytes; an item has ${maxBytes} at most` }
+    : { values };
 }
 
 /** About as many bytes as the value has in JSON. */

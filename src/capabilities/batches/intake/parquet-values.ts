@@ -52,10 +52,13 @@ export function jsonValue(value: unknown, { decimalScale }: Pick<ColumnReading, 
 function plainValue(value: unknown): unknown {
   if (value === null || value === undefined) return null;
   if (typeof value === 'bigint') {
-    return value >= Number.MIN_SAFE_INTEGER && value <= Number.MAX_SAFE_INTEGER ? Number(value) : String(value);
+    return value >= Number.MIN_SAFE_INTEGER && value <= Number.MAX_SAFE_INTEGER
+      ? Number(value)
+      : String(value);
   }
   if (typeof value !== 'object') {
-    if (typeof value === 'number' && !Number.isFinite(value)) throw new NoJsonForm(`holds ${value}, which JSON does not have`);
+    if (typeof value === 'number' && !Number.isFinite(value))
+      throw new NoJsonForm(`holds ${value}, which JSON does not have`);
     return value;
   }
   if (value instanceof NoJsonForm) throw value;
@@ -114,7 +117,9 @@ function instantText(units: bigint, digits: number): string {
   const rest = ((units % perSecond) + perSecond) % perSecond;
   const seconds = (units - rest) / perSecond;
   // Thousandths at least, and no more digits than say anything, three by three.
-  const fraction = String(rest).padStart(digits, '0').replace(/^(\d{3}(?:\d{3})*?)(?:000)*$/, '$1');
+  const fraction = String(rest)
+    .padStart(digits, '0')
+    .replace(/^(\d{3}(?:\d{3})*?)(?:000)*$/, '$1');
   const ms = Number(seconds) * 1000;
   if (Math.abs(ms) > maxInstantMs) throw new NoJsonForm('holds a time beyond the calendar');
   return `${new Date(ms).toISOString().slice(0, -5)}.${fraction}Z`;

@@ -19,7 +19,10 @@ export interface AskedType {
  * one stage, of that pipeline, has to consume it. Throws MILLRACE_BATCH_TYPE_UNCLEAR with what there is to choose from, and
  * MILLRACE_MESSAGE_VERSION_UNSUPPORTED.
  */
-export function itemTypeOf(registry: Pick<StageRegistry, 'stages' | 'consumersOf'>, asked: AskedType): ItemType {
+export function itemTypeOf(
+  registry: Pick<StageRegistry, 'stages' | 'consumersOf'>,
+  asked: AskedType,
+): ItemType {
   const { pipeline } = asked;
   const own = registry.stages.filter(({ definition }) => definition.pipeline === pipeline);
   if (own.length === 0) {
@@ -36,7 +39,9 @@ export function itemTypeOf(registry: Pick<StageRegistry, 'stages' | 'consumersOf
   const version = asked.version ?? Math.max(...consumer.definition.consumes.versions);
   const consumers = registry.consumersOf(type, version).map(({ definition }) => definition.name);
   if (consumers.length === 1) return { type, version };
-  throw unclear(`Several stages consume "${type}" (${listed(consumers)}): an item would be several messages.`);
+  throw unclear(
+    `Several stages consume "${type}" (${listed(consumers)}): an item would be several messages.`,
+  );
 }
 
 /** The one type that comes into the pipeline from outside: no stage emits it. */
