@@ -1,6 +1,5 @@
 import type { SqlDatabase } from '../../../drivers/sql-database/sql-database.ts';
 import { type QuotaRoom, readQuotaRooms } from '../../../engine/ledger/quota-rooms.ts';
-import type { StageRegistry } from '../../../engine/pipeline/stage-registry.ts';
 import type { Viewer } from '../../../http/operator.ts';
 import type { Clock } from '../../../kernel/clock.ts';
 import { formatUsd, roundedTo, type Usd, usd } from '../../../kernel/money.ts';
@@ -12,7 +11,8 @@ import { readRecentMessages, type RecentMessage } from './recent-costs.ts';
 
 export interface BatchEstimatesOptions {
   readonly database: SqlDatabase;
-  readonly registry: Pick<StageRegistry, 'stages'>;
+  /** The models that the stages of a pipeline say they ask, as "provider/model". */
+  readonly modelsOf: (pipeline: string) => readonly string[];
   readonly pricer: Pick<Pricer, 'price' | 'upperBound' | 'limits'>;
   readonly priceProviderOf: (provider: string) => string;
   readonly clock: Pick<Clock, 'now'>;
@@ -53,10 +53,8 @@ export class BatchEstimates {
 
   /** One call of each model that the pipeline names, for each item: its data as input, and the longest answer. */
   #upperBounds(batch: IncomingBatch, items: number): NonNullable<BatchEstimate['upperBounds']> {
-    const { registry, pricer, priceProviderOf, clock } = this.#options;
-    const own = registry.stages.filter(({ definition }) => definition.pipeline === batch.pipeline);
-    const models = [...new Set(own.flatMap(({ definition }) => definition.models))].toSorted();
-    return models.map((reference) => {
+    const { modelsOf, pricer, priceProviderOf, clock } = this.#options;
+    return modelsOf(batch.pipeline).map((reference) => {
       const slash = reference.indexOf('/');
       const provider = priceProviderOf(reference.slice(0, slash));
       const model = reference.slice(slash + 1);

@@ -1,4 +1,3 @@
-import type { StageRegistry } from '../../../engine/pipeline/stage-registry.ts';
 import type { Operator, Viewer } from '../../../http/operator.ts';
 import { invalidRequest } from '../../../http/request-faults.ts';
 import { AppError } from '../../../kernel/app-error.ts';
@@ -10,16 +9,17 @@ import { batchErrors } from '../batch-errors.ts';
 import type { BatchEstimates } from './batch-estimates.ts';
 import type { BatchUploads, TakenUpload } from './batch-uploads.ts';
 import type { BatchEstimate } from './estimate-document.ts';
-import type { BatchInput } from './input-records.ts';
+import type { BatchInput } from './input/input-records.ts';
 import type { IncomingBatch, IntakeLedger } from './intake-ledger.ts';
 import { type CreateBatchRequest, digestOf } from './intake-requests.ts';
-import { itemTypeOf } from './pipeline-types.ts';
+import type { AskedType, ItemType } from './pipeline-types.ts';
 
 export interface BatchIntakeOptions {
   readonly ledger: IntakeLedger;
   readonly uploads: BatchUploads;
   readonly estimates: BatchEstimates;
-  readonly registry: Pick<StageRegistry, 'stages' | 'consumersOf'>;
+  /** Which messages the items are. Throws MILLRACE_BATCH_TYPE_UNCLEAR. */
+  readonly itemTypeOf: (asked: AskedType) => ItemType;
   readonly clock: Clock;
 }
 
@@ -42,7 +42,7 @@ export class BatchIntake {
     request: CreateBatchRequest,
     operator: Operator,
   ): Promise<{ readonly batch: IncomingBatch; readonly isNew: boolean }> {
-    const { ledger, registry, clock } = this.#options;
+    const { ledger, itemTypeOf, clock } = this.#options;
     const team = teamOf(request, operator);
     const requestDigest = digestOf(request, team);
     const id = batchId(team, request.name);
@@ -53,7 +53,7 @@ export class BatchIntake {
     if (deadline !== undefined && deadline <= clock.now()) {
       throw invalidRequest([{ field: 'deadline', problem: 'is over' }]);
     }
-    const { type, version } = itemTypeOf(registry, request);
+    const { type, version } = itemTypeOf(request);
     const origin = parseOrigin({ team, customer, feature, batch: name, labels });
     const asked = { pipeline, type, version, settings, priority, deadline, requestDigest };
     const created = await ledger.create(
@@ -103,19 +103,15 @@ export class BatchIntake {
     throw refusal(now);
   }
 
-  /** Ends a batch that is not started, with nothing of its items left. Throws MILLRACE_BATCH_NOT_FOUND and MILLRACE_BATCH_STATE. */
+  /** Removes a batch that is not started, with its items; answers it as it was. Throws MILLRACE_BATCH_NOT_FOUND and MILLRACE_BATCH_STATE. */
   async discard(id: string, reason: string, operator: Operator): Promise<IncomingBatch> {
     const { ledger, clock } = this.#options;
     const batch = await this.#get(id, operator);
     const record = { id: newId(clock.now()), actor: operator.actor, reason };
-    const cause = {
-      code: 'discarded',
-      detail: reason === '' ? 'It was discarded before it was started.' : reason,
-    };
-    const discarded = await ledger.discard(batch.id, record, cause);
-    if (discarded !== undefined) return discarded;
-    const now = await this.#get(batch.id, operator);
-    if (now.cause?.code === 'discarded') return now;
+    if (await ledger.discard(batch.id, record)) return batch;
+    const now = await ledger.find(id, operator);
+    // Somebody else has discarded it meanwhile.
+    if (now === undefined) return batch;
     throw new AppError(
       batchErrors.MILLRACE_BATCH_STATE,
       `The batch "${now.origin.batch}" is ${now.state}: only one that was not started can be discarded; cancel it instead.`,

@@ -5,7 +5,7 @@ import { messageIdOf } from '../../../engine/pipeline/admissions.ts';
 import { estimateInputTokens } from '../../../engine/providers/input-estimate.ts';
 import { type Origin, parseOrigin } from '../../../messages/origin.ts';
 import { type Batch, sourceOf } from '../batch.ts';
-import type { InputRecord, ItemParts } from './input-record.ts';
+import type { InputRecord, ItemParts } from './input/input-record.ts';
 
 /** An item that can be run. */
 export interface ReadyItem {

@@ -4,10 +4,10 @@ import { EventLoopTurn } from '../../../kernel/event-loop-turn.ts';
 import { newId } from '../../../kernel/ids.ts';
 import { batchErrors } from '../batch-errors.ts';
 import { ItemReader, keptId } from './batch-item.ts';
-import { InputFaults, UnreadableInput } from './input-faults.ts';
-import { tooManyBytes } from './input-bytes.ts';
-import type { InputRecord } from './input-record.ts';
-import { type BatchInput, type InputBounds, inputRecords, placeNameOf } from './input-records.ts';
+import { InputFaults, UnreadableInput } from './input/input-faults.ts';
+import { tooManyBytes } from './input/input-bytes.ts';
+import type { InputRecord } from './input/input-record.ts';
+import { type BatchInput, type InputBounds, inputRecords, placeNameOf } from './input/input-records.ts';
 import type { IncomingBatch, IntakeLedger, UploadToken } from './intake-ledger.ts';
 import { ItemWriter } from './item-writer.ts';
 

@@ -3,7 +3,7 @@ import type { SqlDatabase } from '../../../drivers/sql-database/sql-database.ts'
 import { originColumns } from '../../../engine/ledger/stored-message.ts';
 import type { Viewer } from '../../../http/operator.ts';
 import { type Uuid, isUuid } from '../../../kernel/ids.ts';
-import { type Batch, batchId, type Cause } from '../batch.ts';
+import { type Batch, batchId } from '../batch.ts';
 import { batchOf, type BatchRow } from '../batch-rows.ts';
 import type { PlannedChunk } from './chunk-plan.ts';
 import * as sql from './intake-sql.ts';
@@ -163,21 +163,17 @@ export class IntakeLedger {
     return await this.#one(sql.startBatch, [id, actionId, actor, reason]);
   }
 
-  /** Ends a batch that is not started, and removes its items; undefined for any other. */
-  async discard(
-    id: Uuid,
-    { id: actionId, actor, reason }: IntakeAction,
-    cause: Cause,
-  ): Promise<IncomingBatch | undefined> {
-    const discarded = await this.#one(sql.discardBatch, [id, actionId, actor, reason, JSON.stringify(cause)]);
-    if (discarded === undefined) return undefined;
+  /** Removes a batch that is not started, with its items. Repeated, it goes on where it broke off. False for one that is started or not there. */
+  async discard(id: Uuid, { id: actionId, actor, reason }: IntakeAction): Promise<boolean> {
+    await this.#database.query(sql.discardBatch, [id, actionId, actor, reason]);
     for (;;) {
       const { rows } = await this.#database.query<{ removed: number }>(sql.clearDiscarded, [
         id,
         removedAtOnce,
       ]);
-      if ((rows[0]?.removed ?? 0) === 0) return discarded;
+      if ((rows[0]?.removed ?? 0) === 0) break;
     }
+    return (await this.#database.query(sql.removeDiscarded, [id])).affected > 0;
   }
 
   async #one(

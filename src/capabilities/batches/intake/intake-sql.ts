@@ -143,22 +143,28 @@ export const startBatch = named(
    select ${columns} from b`,
 );
 
-/** $1 id, $2 the audit's id, $3 actor, $4 reason: a batch that is not started is cancelled. Answers nothing for any other. */
+/**
+ * $1 id, $2 the audit's id, $3 actor, $4 reason: a batch that is not started takes no items any more, whoever sends them. Answers nothing for
+ * any other.
+ */
 export const discardBatch = named(
   'batches.discard',
   `with b as (
-     update millrace.batches set state = 'cancelled', ended_at = clock_timestamp(), cause = $5, upload = null, upload_state = 'none',
-       items = 0, chunks = 0, skipped = 0, input_tokens = 0, input_bytes = 0
+     update millrace.batches set state = 'cancelled', cause = '{"code":"discarded","detail":"It was discarded before it was started."}',
+       ended_at = clock_timestamp(), upload = null, upload_state = 'none'
      where id = $1::uuid and state = 'receiving'
      returning *),
    ${changed('batches.discard', "json_build_object('items', b.items)")}
-   select ${columns} from b`,
+   select b.id from b`,
 );
 
-/** $1 id, $2 how many: removes what a batch that was discarded still has. */
+/** One that was discarded: it never ran. */
+const isDiscarded = `b.id = $1::uuid and b.state = 'cancelled' and b.started_at is null`;
+
+/** $1 id, $2 how many: removes items and chunks of a batch that was discarded. */
 export const clearDiscarded = named(
   'batches.clear_discarded',
-  `with ended as materialized (select b.id from millrace.batches b where b.id = $1::uuid and b.state = 'cancelled' and b.started_at is null),
+  `with ended as materialized (select b.id from millrace.batches b where ${isDiscarded}),
    items as (
      delete from millrace.batch_items i using (
        select l.position from millrace.batch_items l where l.batch_id = $1::uuid and exists (select from ended) order by l.position limit $2) o
@@ -168,4 +174,10 @@ export const clearDiscarded = named(
        select l.chunk from millrace.batch_chunks l where l.batch_id = $1::uuid and exists (select from ended) order by l.chunk limit $2) o
      where c.batch_id = $1::uuid and c.chunk = o.chunk returning 1)
    select greatest((select count(*) from items), (select count(*) from chunks))::int as removed`,
+);
+
+/** $1 id: removes a batch that was discarded, whose items are gone. */
+export const removeDiscarded = named(
+  'batches.remove_discarded',
+  `delete from millrace.batches b where ${isDiscarded}`,
 );

@@ -30,7 +30,7 @@ import { parseRequest } from '../../../http/request-faults.ts';
 import type { ResponseWriter } from '../../../http/response-writer.ts';
 import { batchDocument, type BatchDocument } from '../batch-document.ts';
 import { BatchIntake } from './batch-intake.ts';
-import { cellTypes } from './csv-records.ts';
+import { cellTypes } from './input/csv-records.ts';
 import type { BatchEstimate } from './estimate-document.ts';
 import { type BatchUpload, type StartedBatch, uploadDocument } from './intake-documents.ts';
 import {
@@ -39,7 +39,7 @@ import {
   startBatchSchema,
   uploadQuerySchema,
 } from './intake-requests.ts';
-import { lineForms } from './jsonl-records.ts';
+import { lineForms } from './input/jsonl-records.ts';
 import { inputOfRequest } from './upload-body.ts';
 
 const idParameter = {
@@ -185,11 +185,11 @@ export class BatchIntakeController {
   @ApiOperation({
     operationId: 'discardBatch',
     summary: 'Give up a batch that was not started, and remove its items',
-    description: 'It ends as cancelled. One that runs is cancelled instead.',
+    description: 'Its name is free again. One that runs is cancelled instead. Answers it as it was.',
   })
   @ApiParam(idParameter)
   @ApiBody({ required: true, schema: { $ref: '#/components/schemas/DiscardBatchRequest' } })
-  @ApiResponse({ status: 200, description: 'It is given up.', content: jsonOf('Batch') })
+  @ApiResponse({ status: 200, description: 'It is gone.', content: jsonOf('Batch') })
   async discard(
     @Param('id') id: string,
     @Body() body: unknown,

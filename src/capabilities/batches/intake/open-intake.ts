@@ -6,6 +6,7 @@ import { BatchIntake } from './batch-intake.ts';
 import { BatchUploads } from './batch-uploads.ts';
 import { IntakeLedger } from './intake-ledger.ts';
 import type { IntakeSettings } from './intake-settings.ts';
+import { itemTypeOf, modelsOfPipeline } from './pipeline-types.ts';
 
 /** What the intake of batches reads of the configuration. */
 export interface BatchIntakeSettings {
@@ -31,12 +32,12 @@ export function openIntake({
     }),
     estimates: new BatchEstimates({
       database,
-      registry,
+      modelsOf: (pipeline) => modelsOfPipeline(registry, pipeline),
       pricer,
       priceProviderOf: (provider) => providers.priceProviderOf(provider),
       clock,
     }),
-    registry,
+    itemTypeOf: (asked) => itemTypeOf(registry, asked),
     clock,
   });
   return { services: [[BatchIntake, intake]] };

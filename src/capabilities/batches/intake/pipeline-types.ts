@@ -44,6 +44,15 @@ export function itemTypeOf(
   );
 }
 
+/** The models that the stages of a pipeline say they ask. */
+export function modelsOfPipeline(
+  registry: Pick<StageRegistry, 'stages'>,
+  pipeline: string,
+): readonly string[] {
+  const own = registry.stages.filter(({ definition }) => definition.pipeline === pipeline);
+  return [...new Set(own.flatMap(({ definition }) => definition.models))].toSorted();
+}
+
 /** The one type that comes into the pipeline from outside: no stage emits it. */
 function onlyEntry(
   all: readonly RegisteredStage[],

@@ -2,8 +2,8 @@ import { Readable } from 'node:stream';
 import { AppError } from '../../../kernel/app-error.ts';
 import { headerOf } from '../../../http/request-facts.ts';
 import { csvMediaType, jsonLinesMediaType, parquetMediaType } from '../../../http/streamed-bodies.ts';
-import { type InputEncoding, inputEncodings } from './input-bytes.ts';
-import type { BatchInput, InputFormat } from './input-records.ts';
+import { type InputEncoding, inputEncodings } from './input/input-bytes.ts';
+import type { BatchInput, InputFormat } from './input/input-records.ts';
 import type { UploadQuery } from './intake-requests.ts';
 
 const formats: Readonly<Record<string, InputFormat>> = {

@@ -1,4 +1,4 @@
-import type { Fault } from '../../../kernel/app-error.ts';
+import type { Fault } from '../../../../kernel/app-error.ts';
 import type { FaultReach } from './input-faults.ts';
 
 /** What an item is given as; `data` is the message's. */

@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
-import { AppError } from '../../../kernel/app-error.ts';
+import { AppError } from '../../../../kernel/app-error.ts';
 import { UnreadableInput } from './input-faults.ts';
 
 /* The bytes of an input, within bounds, as they come. */

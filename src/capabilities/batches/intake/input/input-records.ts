@@ -3,13 +3,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { AppError } from '../../../kernel/app-error.ts';
+import { AppError } from '../../../../kernel/app-error.ts';
 import { csvRecords } from './csv-records.ts';
 import { bounded, decodedBytes, type InputEncoding } from './input-bytes.ts';
 import type { PlaceName } from './input-faults.ts';
 import type { InputRecord, TableColumns } from './input-record.ts';
-import type { UploadQuery } from './intake-requests.ts';
-import type { IntakeSettings } from './intake-settings.ts';
+import type { UploadQuery } from '../intake-requests.ts';
+import type { IntakeSettings } from '../intake-settings.ts';
 import { jsonlRecords } from './jsonl-records.ts';
 import { parquetRecords } from './parquet-records.ts';
 

@@ -1,4 +1,4 @@
-import type { Fault } from '../../../kernel/app-error.ts';
+import type { Fault } from '../../../../kernel/app-error.ts';
 
 /* What is wrong with an input, line by line. All of it is counted, and the first of it is listed. */
 

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
-import { readJsonBody } from '../../../http/json-body.ts';
-import { AppError, type Fault } from '../../../kernel/app-error.ts';
-import { longTextBytes } from '../../../kernel/event-loop-turn.ts';
+import { readJsonBody } from '../../../../http/json-body.ts';
+import { AppError, type Fault } from '../../../../kernel/app-error.ts';
+import { longTextBytes } from '../../../../kernel/event-loop-turn.ts';
 import { inputLines } from './input-lines.ts';
 import { faultyRecord, type InputRecord, type ItemParts } from './input-record.ts';
 
