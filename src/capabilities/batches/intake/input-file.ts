@@ -62,12 +62,7 @@ export async function openInput(file: string, asked: InputFormat | undefined): P
     bytes: handle.createReadStream({ autoClose: false }),
     path: file,
     confirm: async () => {
-      const now = await open(file);
-      try {
-        if ((await stateOf(handle)) === before && (await stateOf(now)) === before) return;
-      } finally {
-        await now.close();
-      }
+      if ((await stateOf(handle)) === before && (await stateAt(file)) === before) return;
       throw new AppError(
         batchErrors.MILLRACE_BATCH_INPUT_INVALID,
         `The file ${file} changed while it was read. Nothing was started; submit it again when it is complete.`,
@@ -81,6 +76,17 @@ export async function openInput(file: string, asked: InputFormat | undefined): P
 async function stateOf(handle: FileHandle): Promise<string> {
   const { size, mtimeNs, ino, dev } = await handle.stat({ bigint: true });
   return [size, mtimeNs, ino, dev].join(' ');
+}
+
+/** The same of whatever has the name now; undefined where nothing has. */
+async function stateAt(file: string): Promise<string | undefined> {
+  const handle = await open(file).catch(() => undefined);
+  if (handle === undefined) return undefined;
+  try {
+    return await stateOf(handle);
+  } finally {
+    await handle.close();
+  }
 }
 
 function messageOf(error: unknown): string {
