@@ -99,7 +99,7 @@ export async function submitBatch(
 async function submit(submission: Submission): Promise<number> {
   const { context, options, intake, clock, input, actor } = submission;
   const query = queryOf(options);
-  const { batch } = await intake.create(requestOf(options, input, clock), { actor });
+  const { batch, isNew } = await intake.create(requestOf(options, input, clock), { actor });
   if (batch.state !== 'receiving') {
     tell(
       context,
@@ -117,7 +117,7 @@ async function submit(submission: Submission): Promise<number> {
     )
     .catch(async (error: unknown) => {
       // What cannot be read leaves nothing: the name is free for the corrected input, however it is asked for then.
-      await intake.discard(batch.id, 'the input could not be taken', { actor });
+      if (isNew && isOfInput(error)) await intake.discard(batch.id, 'the input could not be taken', { actor });
       if (!isInputFault(error)) throw error;
       showFaults(context, error.faults, error.message);
       return undefined;
@@ -126,9 +126,9 @@ async function submit(submission: Submission): Promise<number> {
   showSkipped(context, taken);
   const estimate = await intake.estimate(batch.id, {});
   if (options.dryRun === true) {
-    await intake.discard(batch.id, 'a dry run', { actor });
+    if (isNew) await intake.discard(batch.id, 'a dry run', { actor });
     showEstimate(submission, estimate);
-    tell(context, 'Nothing was started, and nothing is left of the dry run.');
+    tell(context, isNew ? 'Nothing was started, and nothing is left of the dry run.' : 'Nothing was started.');
     return exitCodes.ok;
   }
   if (options.json !== true) showEstimate(submission, estimate);
@@ -211,6 +211,16 @@ function pairOf(text: string): readonly [string, string] {
 function present(values: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
 }
+
+/** Whether the input is what is wrong, and not who else works on the batch, or a store. */
+function isOfInput(error: unknown): boolean {
+  return (
+    error instanceof AppError &&
+    (error.code === batchErrors.MILLRACE_BATCH_INPUT_INVALID.code || inputCodes.includes(error.code))
+  );
+}
+
+const inputCodes: readonly string[] = ['MILLRACE_REQUEST_TOO_LARGE', 'MILLRACE_MEDIA_TYPE_UNSUPPORTED'];
 
 function isInputFault(error: unknown): error is AppError {
   return (
