@@ -117,7 +117,8 @@ async function submit(submission: Submission): Promise<number> {
     )
     .catch(async (error: unknown) => {
       // What cannot be read leaves nothing: the name is free for the corrected input, however it is asked for then.
-      if (isNew && isOfInput(error)) await intake.discard(batch.id, 'the input could not be taken', { actor });
+      if (isNew && isOfInput(error))
+        await intake.discard(batch.id, 'the input could not be taken', { actor });
       if (!isInputFault(error)) throw error;
       showFaults(context, error.faults, error.message);
       return undefined;
@@ -128,7 +129,10 @@ async function submit(submission: Submission): Promise<number> {
   if (options.dryRun === true) {
     if (isNew) await intake.discard(batch.id, 'a dry run', { actor });
     showEstimate(submission, estimate);
-    tell(context, isNew ? 'Nothing was started, and nothing is left of the dry run.' : 'Nothing was started.');
+    tell(
+      context,
+      isNew ? 'Nothing was started, and nothing is left of the dry run.' : 'Nothing was started.',
+    );
     return exitCodes.ok;
   }
   if (options.json !== true) showEstimate(submission, estimate);
