@@ -167,7 +167,7 @@ describe('a Parquet file that is not sound', () => {
     [
       'with a footer beyond the file',
       changed((bytes) => bytes.writeUInt32LE(9_999_999, bytes.length - 8)),
-      /cannot be decoded/,
+      /exceeds/,
     ],
     [
       'with a footer beyond the bound',
@@ -199,7 +199,7 @@ describe('a Parquet file that is not sound', () => {
   });
 
   it('that unpacks to more than a row group may have is refused before it is unpacked', async () => {
-    const zeros = Array.from({ length: 500 }, () => '0'.repeat(100_000) + String(Math.random()));
+    const zeros = Array.from({ length: 30 }, (_, at) => `${'0'.repeat(100_000)}${at}`);
     for (const codec of ['SNAPPY', 'UNCOMPRESSED'] as const) {
       const bytes = write({ columnData: [{ name: 'text', data: zeros, type: 'STRING' }], codec });
       await expect(decode(bytes)).rejects.toThrow(/row group of more than 2000000 decoded bytes/);
