@@ -1,10 +1,12 @@
 import type { HttpPart } from '../http-part.ts';
+import { intakePart } from './intake/intake.http.ts';
 import { runPart } from './run/run.http.ts';
 
 /** The part of the HTTP API: what its parts have. */
 export const httpPart: HttpPart = {
-  controllers: runPart.controllers ?? [],
-  services: runPart.services,
-  answers: runPart.answers ?? {},
-  requests: runPart.requests ?? {},
+  controllers: [...(intakePart.controllers ?? []), ...(runPart.controllers ?? [])],
+  services: [...intakePart.services, ...runPart.services],
+  answers: { ...intakePart.answers, ...runPart.answers },
+  requests: { ...intakePart.requests, ...runPart.requests },
+  bodies: { ...intakePart.bodies, ...runPart.bodies },
 };

@@ -1,15 +1,16 @@
 import type { CapabilityContext, CapabilityParts } from '../capability.ts';
 import type { NameOf } from '../capability.ts';
 import type { batchNames } from './batch-names.ts';
+import { type BatchIntakeSettings, openIntake } from './intake/open-intake.ts';
 import { openRun } from './run/open-run.ts';
 
 /** Composes batches from their parts. */
 export function openBatches(
-  context: CapabilityContext<unknown>,
+  context: CapabilityContext<BatchIntakeSettings>,
 ): CapabilityParts<NameOf<typeof batchNames, 'jobs'>> {
   const run = openRun(context);
   return {
-    services: run.services ?? [],
+    services: [...(openIntake(context).services ?? []), ...(run.services ?? [])],
     jobs: run.jobs ?? [],
   };
 }
