@@ -54,7 +54,11 @@ describe.skipIf(!canRun(postgresPrograms()))('the running role', () => {
     await fixture.end(id, fencingToken);
     const record = { id: newId(new Date()), actor: 'ann', reason: 'r', target: 'messages', detail: {} };
     const other = await fixture.admit();
-    await new MessageCancellations(database).cancel([{ id: other, fencingToken: 0, outcomeLine: '{}' }], record, '{}');
+    await new MessageCancellations(database).cancel(
+      [{ id: other, fencingToken: 0, outcomeLine: '{}' }],
+      record,
+      '{}',
+    );
     const holds = new Blocks({ database, clock: systemClock });
     const hold = { scope: 'stage', value: 'first', aborts: false, actor: 'ann', reason: 'r' } as const;
     await holds.place(hold);

@@ -14,7 +14,11 @@ export function batchRecord({ id, origin }: Batch, reason: string): Omit<Operati
 
 /** The record of all messages that are cancelled with a batch, however many processes and slices do it. */
 export function cancelRecord(batch: Batch): OperationRecord {
-  const why = batch.cause?.code === 'deadline' ? 'the deadline of the batch is over' : 'the batch was cancelled';
+  const why =
+    batch.cause?.code === 'deadline' ? 'the deadline of the batch is over' : 'the batch was cancelled';
   const since = batch.startedAt ?? batch.createdAt;
-  return { ...batchRecord(batch, why), id: derivedId(since, 'batch-cancel', batch.id, String(since.getTime())) };
+  return {
+    ...batchRecord(batch, why),
+    id: derivedId(since, 'batch-cancel', batch.id, String(since.getTime())),
+  };
 }

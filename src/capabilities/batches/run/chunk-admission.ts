@@ -47,15 +47,18 @@ export class ChunkAdmission {
     const touched: Uuid[] = [];
     const putBack: Refused[] = [];
     const admitted: Uuid[] = [];
-    for (let after = 0; ; ) {
+    for (let after = 0; ;) {
       const items = await ledger.readItems(chunk, after, pageSize);
       const last = items.at(-1);
       if (last === undefined) break;
       after = last.position;
       const isHopeless = putBack.length > 0 && admitted.length === 0;
-      const refused = isHopeless ? items.map((item) => ({ item, error: lastError(putBack) })) : await this.#page(chunk, items);
+      const refused = isHopeless
+        ? items.map((item) => ({ item, error: lastError(putBack) }))
+        : await this.#page(chunk, items);
       const refusedAt = new Set(refused.map(({ item }) => item.position));
-      for (const item of items) if (!refusedAt.has(item.position)) admitted.push(messageOf(chunk.batch, item));
+      for (const item of items)
+        if (!refusedAt.has(item.position)) admitted.push(messageOf(chunk.batch, item));
       const failed = refused.filter(({ error }) => refusalKind(error) === 'item');
       putBack.push(...refused.filter(({ error }) => refusalKind(error) !== 'item'));
       touched.push(...(await this.#fail(chunk, failed)));
@@ -96,7 +99,10 @@ export class ChunkAdmission {
 
   async #admitOne({ batch }: BegunChunk, item: ChunkItem): Promise<void> {
     if (item.data === undefined)
-      throw new AppError('MILLRACE_MESSAGE_INVALID', 'The data of the item was erased before it was admitted.');
+      throw new AppError(
+        'MILLRACE_MESSAGE_INVALID',
+        'The data of the item was erased before it was admitted.',
+      );
     await this.#options.admissions.admitUnchecked(
       { typeName: batch.type, version: batch.version, data: JSON.parse(item.data) as unknown },
       {
@@ -151,11 +157,18 @@ function lastError(refused: readonly Refused[]): AppError {
 /** An error without a code is a fault of the program: it ends this item, with its text, and not the other items of all batches. */
 function asAppError(reason: unknown): AppError {
   if (reason instanceof AppError) return reason;
-  return new AppError('MILLRACE_INTERNAL', reason instanceof Error ? reason.message : 'The item could not be admitted.', {
-    cause: reason,
-  });
+  return new AppError(
+    'MILLRACE_INTERNAL',
+    reason instanceof Error ? reason.message : 'The item could not be admitted.',
+    {
+      cause: reason,
+    },
+  );
 }
 
 function told(error: AppError): string {
-  return removeSecrets(error.message).slice(0, maxMessageLength).toWellFormed().replaceAll('\u0000', '\uFFFD');
+  return removeSecrets(error.message)
+    .slice(0, maxMessageLength)
+    .toWellFormed()
+    .replaceAll('\u0000', '\uFFFD');
 }

@@ -57,7 +57,12 @@ export class ChunkLedger {
     const { rows } = await this.#database.query<
       BatchRow & { readonly chunk: number; readonly attempts: number; readonly begun: number }
     >(sql.listUnadmitted, [limit]);
-    return rows.map((row) => ({ batch: batchOf(row), chunk: row.chunk, attempts: row.attempts, begun: row.begun }));
+    return rows.map((row) => ({
+      batch: batchOf(row),
+      chunk: row.chunk,
+      attempts: row.attempts,
+      begun: row.begun,
+    }));
   }
 
   /** A page of its items that are under way, by position. */
@@ -81,7 +86,11 @@ export class ChunkLedger {
   ): Promise<void> {
     if (items.length === 0) return;
     const positions = items.map(({ position }) => position);
-    await this.#database.query(sql.setMessageIds, [batchId, positions, items.map(({ messageId }) => messageId)]);
+    await this.#database.query(sql.setMessageIds, [
+      batchId,
+      positions,
+      items.map(({ messageId }) => messageId),
+    ]);
   }
 
   /** Whether it still was this chunk's turn. */
@@ -120,7 +129,10 @@ export class ChunkLedger {
     return await this.#count(sql.settleChunks, [limit]);
   }
 
-  async #count(statement: Parameters<SqlDatabase['query']>[0], parameters: readonly unknown[]): Promise<number> {
+  async #count(
+    statement: Parameters<SqlDatabase['query']>[0],
+    parameters: readonly unknown[],
+  ): Promise<number> {
     const { rows } = await this.#database.query<{ readonly count: number }>(statement, parameters);
     return rows[0]?.count ?? 0;
   }

@@ -100,7 +100,10 @@ export const haltBatch = named(
 );
 
 /** $1 batch. */
-export const readState = named('batches.read_state', `select state from millrace.batches where id = $1::uuid`);
+export const readState = named(
+  'batches.read_state',
+  `select state from millrace.batches where id = $1::uuid`,
+);
 
 /**
  * $1 how many: chunks under way of which no item is. With items that wait to be run again they are put off, for twice as long each

@@ -43,7 +43,11 @@ export class EndComposer {
       const ofChunk = rules.get(chunkKey(item));
       // Its batch was deleted meanwhile.
       if (ofChunk === undefined) return [];
-      const end = composeEnd({ id: item.itemId, position: item.position }, trees.get(item.messageId), rulesOf(ofChunk));
+      const end = composeEnd(
+        { id: item.itemId, position: item.position },
+        trees.get(item.messageId),
+        rulesOf(ofChunk),
+      );
       return [{ item, was, end }];
     });
   }
@@ -137,5 +141,7 @@ function failedPart({ hops, stage, code, attempts, detail }: TreeMessage): Faile
 function messageOf(detail: string): string {
   const { chain } = JSON.parse(detail) as { readonly chain?: readonly { readonly message?: unknown }[] };
   const message = chain?.[0]?.message;
-  return typeof message === 'string' ? message.slice(0, maxMessageLength).toWellFormed().replaceAll('\u0000', '\uFFFD') : '';
+  return typeof message === 'string'
+    ? message.slice(0, maxMessageLength).toWellFormed().replaceAll('\u0000', '\uFFFD')
+    : '';
 }

@@ -91,7 +91,8 @@ export class EndLedger {
     const items = rows.flatMap((row) => (row.batch_id === null ? [] : [endingItemOf(row)]));
     const [first] = rows;
     if (items.length === limit) return { items, next: items.at(-1) };
-    if (first === undefined || first.looked < looks || first.last_batch === null) return { items, next: undefined };
+    if (first === undefined || first.looked < looks || first.last_batch === null)
+      return { items, next: undefined };
     return {
       items,
       next: {
@@ -114,7 +115,10 @@ export class EndLedger {
 
   /** Open messages of a batch's items. */
   async listOpenMessages(batchId: Uuid, limit: number): Promise<readonly Uuid[]> {
-    const { rows } = await this.#database.query<{ readonly id: Uuid }>(sql.listOpenMessages, [batchId, limit]);
+    const { rows } = await this.#database.query<{ readonly id: Uuid }>(sql.listOpenMessages, [
+      batchId,
+      limit,
+    ]);
     return rows.map(({ id }) => id);
   }
 
@@ -151,7 +155,9 @@ export class EndLedger {
     }));
   }
 
-  async readUsedAnswers(rootIds: readonly Uuid[]): Promise<readonly (UsedAnswer & { readonly rootId: Uuid })[]> {
+  async readUsedAnswers(
+    rootIds: readonly Uuid[],
+  ): Promise<readonly (UsedAnswer & { readonly rootId: Uuid })[]> {
     const { rows } = await this.#database.query<AnswerRow>(sql.readUsedAnswers, [rootIds]);
     return rows.map((row) => ({
       rootId: row.root_id,
@@ -164,7 +170,9 @@ export class EndLedger {
   async record(endings: readonly ItemEnding[]): Promise<readonly Uuid[]> {
     if (endings.length === 0) return [];
     const rows = endings.map((ending) => jsonRow('record ends', () => endRow(ending)));
-    const { rows: batches } = await this.#database.query<{ readonly id: Uuid }>(sql.recordEnds, [jsonRows(rows)]);
+    const { rows: batches } = await this.#database.query<{ readonly id: Uuid }>(sql.recordEnds, [
+      jsonRows(rows),
+    ]);
     return batches.map(({ id }) => id);
   }
 

@@ -6,7 +6,9 @@ import { named } from '../../../drivers/sql-database/sql-statement.ts';
  */
 
 /** The messages of trees, by their roots in $1: id, root and whatever `columns` says. */
-const trees = (columns: string): string => `select ${columns} from millrace.messages m where m.id = any($1::uuid[])
+const trees = (
+  columns: string,
+): string => `select ${columns} from millrace.messages m where m.id = any($1::uuid[])
      union all
      select ${columns} from millrace.messages m where m.root_id = any($1::uuid[]) and m.parent_id is not null`;
 

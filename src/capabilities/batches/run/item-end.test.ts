@@ -21,7 +21,8 @@ const dead = (code: string, parts: object = {}) => ({
   ...parts,
 });
 const said = (json: string, parts: object = {}) => ({ hops: 1, name: 'thing.done', json, ...parts });
-const lineOf = (end: { readonly line: string | undefined }) => JSON.parse(end.line ?? '') as Record<string, unknown>;
+const lineOf = (end: { readonly line: string | undefined }) =>
+  JSON.parse(end.line ?? '') as Record<string, unknown>;
 
 describe('the end of an item', () => {
   it('is a line with its keys in order, its outputs by content and exact money', () => {
@@ -66,18 +67,35 @@ describe('the end of an item', () => {
   });
 
   it('is failed where anything died, by the first that did', () => {
-    const parts = [dead('MILLRACE_STAGE_FAILED', { hops: 2 }), dead('MILLRACE_MESSAGE_INVALID', { hops: 1, attempts: 1 })];
+    const parts = [
+      dead('MILLRACE_STAGE_FAILED', { hops: 2 }),
+      dead('MILLRACE_MESSAGE_INVALID', { hops: 1, attempts: 1 }),
+    ];
     const end = composeEnd(item, tree({ dead: parts, outputs: [said('1')], cancelled: 1 }), rules);
-    expect(end).toMatchObject({ state: 'failed', isGivenUp: false, error: { code: 'MILLRACE_MESSAGE_INVALID', attempts: 1 } });
-    expect(lineOf(end)).toMatchObject({ status: 'failed', error: { code: 'MILLRACE_MESSAGE_INVALID', message: 'no' }, attempts: 1 });
+    expect(end).toMatchObject({
+      state: 'failed',
+      isGivenUp: false,
+      error: { code: 'MILLRACE_MESSAGE_INVALID', attempts: 1 },
+    });
+    expect(lineOf(end)).toMatchObject({
+      status: 'failed',
+      error: { code: 'MILLRACE_MESSAGE_INVALID', message: 'no' },
+      attempts: 1,
+    });
   });
 
   it('is put off where it failed for a reason that passes and its chunk may be begun again', () => {
     const limited = tree({ dead: [dead('MILLRACE_MODEL_RATE_LIMITED')] });
-    expect(composeEnd(item, limited, { ...rules, mayRetry: true })).toMatchObject({ state: 'waiting', line: undefined });
+    expect(composeEnd(item, limited, { ...rules, mayRetry: true })).toMatchObject({
+      state: 'waiting',
+      line: undefined,
+    });
     expect(composeEnd(item, limited, rules)).toMatchObject({ state: 'failed', isGivenUp: true });
     const invalid = tree({ dead: [dead('MILLRACE_STAGE_FAILED')] });
-    expect(composeEnd(item, invalid, { ...rules, mayRetry: true })).toMatchObject({ state: 'failed', isGivenUp: false });
+    expect(composeEnd(item, invalid, { ...rules, mayRetry: true })).toMatchObject({
+      state: 'failed',
+      isGivenUp: false,
+    });
   });
 
   it('is cancelled or expired, as the batch is, where a message was cancelled or never came in', () => {

@@ -1,5 +1,10 @@
 import { addUsd, formatUsd, type Usd, zeroUsd } from '../../../kernel/money.ts';
-import { countTokens, inputTokenClasses, outputTokenClasses, type TokenCounts } from '../../../pricing/token-classes.ts';
+import {
+  countTokens,
+  inputTokenClasses,
+  outputTokenClasses,
+  type TokenCounts,
+} from '../../../pricing/token-classes.ts';
 import type { ItemEnd } from '../batch.ts';
 import { isPassing } from './passing-failures.ts';
 
@@ -56,7 +61,8 @@ export interface EndRules {
 export interface ComposedEnd {
   /** `waiting`: to be run again with its chunk. */
   readonly state: Exclude<ItemEnd, 'skipped'> | 'waiting';
-  readonly error: { readonly code: string; readonly message: string; readonly attempts: number | undefined } | undefined;
+  readonly error:
+    { readonly code: string; readonly message: string; readonly attempts: number | undefined } | undefined;
   /** It failed for a reason that passes, and is not run again by itself. */
   readonly isGivenUp: boolean;
   /** Its line of the output; none for one that is run again. */
@@ -79,12 +85,19 @@ export function composeEnd(
 ): ComposedEnd {
   const { dead, cancelled, tooLargeBytes, answers } = tree ?? noTree;
   const used = sumOf(answers);
-  const failure = dead.toSorted(byOrigin)[0] ?? (tooLargeBytes === undefined ? undefined : tooLarge(tooLargeBytes));
+  const failure =
+    dead.toSorted(byOrigin)[0] ?? (tooLargeBytes === undefined ? undefined : tooLarge(tooLargeBytes));
   if (failure !== undefined) {
     const isPassed = isPassing(failure.code);
     const { code, message, attempts } = failure;
     if (isPassed && rules.mayRetry)
-      return { state: 'waiting', error: { code, message, attempts }, isGivenUp: false, line: undefined, ...used };
+      return {
+        state: 'waiting',
+        error: { code, message, attempts },
+        isGivenUp: false,
+        line: undefined,
+        ...used,
+      };
     const error = { code, message, attempts };
     const line = lineOf(item, 'failed', { error: { code, message } }, used, attempts);
     return { state: 'failed', error, isGivenUp: isPassed, line, ...used };
@@ -92,12 +105,23 @@ export function composeEnd(
   if (tree === undefined || cancelled > 0) {
     const state = rules.cancelledAs;
     const message =
-      state === 'expired' ? 'The deadline of the batch was over before it ended.' : 'It was cancelled before it ended.';
+      state === 'expired'
+        ? 'The deadline of the batch was over before it ended.'
+        : 'It was cancelled before it ended.';
     const error = { code: cancelCode, message, attempts: undefined };
-    return { state, error, isGivenUp: false, line: lineOf(item, state, { error: { code: cancelCode, message } }, used), ...used };
+    return {
+      state,
+      error,
+      isGivenUp: false,
+      line: lineOf(item, state, { error: { code: cancelCode, message } }, used),
+      ...used,
+    };
   }
   const said = tree.outputs.length > 0 ? tree.outputs : tree.results;
-  const json = `[${said.toSorted(byContent).map((part) => part.json).join(',')}]`;
+  const json = `[${said
+    .toSorted(byContent)
+    .map((part) => part.json)
+    .join(',')}]`;
   return {
     state: 'succeeded',
     error: undefined,
@@ -158,7 +182,12 @@ function tooLarge(bytes: number): FailedPart {
 }
 
 function byOrigin(one: FailedPart, other: FailedPart): number {
-  return one.hops - other.hops || order(one.stage, other.stage) || order(one.code, other.code) || order(one.message, other.message);
+  return (
+    one.hops - other.hops ||
+    order(one.stage, other.stage) ||
+    order(one.code, other.code) ||
+    order(one.message, other.message)
+  );
 }
 
 function byContent(one: SaidPart, other: SaidPart): number {

@@ -83,7 +83,9 @@ export const changeBatch = named(
 );
 
 /** Whether a message of the item's tree was cancelled: it cannot live again, so the item is run anew under another one. */
-const isCancelled = (item: string): string => `exists (select from millrace.messages m where m.id = ${item}.message_id and m.state = 'cancelled')
+const isCancelled = (
+  item: string,
+): string => `exists (select from millrace.messages m where m.id = ${item}.message_id and m.state = 'cancelled')
      or exists (select from millrace.messages m where m.root_id = ${item}.message_id and m.parent_id is not null and m.state = 'cancelled')`;
 
 /**
