@@ -14,6 +14,12 @@ export const batchErrors = declareErrors({
     what: 'The batch is in a state in which this cannot be done; the message says which.',
     todo: 'Look at the batch (`millrace batch show`), and do what its state allows.',
   },
+  MILLRACE_BATCH_OUTPUT_TOO_LARGE: {
+    status: 422,
+    retryable: false,
+    what: 'What the pipeline made of an item of a batch is larger than a line of the output may be (4 MiB).',
+    todo: 'Read it from the messages of the item (`millrace messages show`), and have the pipeline emit less, or references.',
+  },
   MILLRACE_BATCH_EXISTS: {
     status: 409,
     retryable: false,

@@ -2,11 +2,11 @@ import type { CapabilityContext, CapabilityParts } from '../capability.ts';
 import type { NameOf } from '../capability.ts';
 import type { batchNames } from './batch-names.ts';
 import { type BatchIntakeSettings, openIntake } from './intake/open-intake.ts';
-import { openRun } from './run/open-run.ts';
+import { type BatchRunSettings, openRun } from './run/open-run.ts';
 
 /** Composes batches from their parts. */
 export function openBatches(
-  context: CapabilityContext<BatchIntakeSettings>,
+  context: CapabilityContext<BatchIntakeSettings & BatchRunSettings>,
 ): CapabilityParts<NameOf<typeof batchNames, 'jobs'>> {
   const run = openRun(context);
   return {

@@ -17,6 +17,8 @@ export interface JsonlOptions {
 }
 
 const members = ['id', 'data', 'customer', 'team', 'labels'];
+/** What a list of failed items says besides: it can be sent again as it is. */
+const leftOut = ['status', 'error'];
 /** Of one line that is long: it is parsed in one piece. */
 const maxValues = 200_000;
 const maxKeys = 50_000;
@@ -75,7 +77,9 @@ function ofLine(error: AppError): readonly Fault[] {
 
 function itemRecord(place: number, value: unknown): InputRecord {
   if (!isObject(value)) return faultyRecord(place, '', `is no JSON object; ${hint}`);
-  const unknown = Object.keys(value).filter((name) => !members.includes(name));
+  const unknown = Object.keys(value).filter(
+    (name) => !members.includes(name) && !leftOut.includes(name),
+  );
   const faults: Fault[] = unknown.map((field) => ({ field, problem: `is not known; ${hint}` }));
   if (!Object.hasOwn(value, 'data')) faults.push({ field: 'data', problem: 'is missing' });
   if (faults.length > 0) return { kind: 'faulty', place, id: value['id'], faults, reach: 'item' };
