@@ -13,6 +13,7 @@ import { formatCount } from '../../../terminal/text-table.ts';
 import { type BatchState, isOver } from '../batch.ts';
 import { batchDocument } from '../batch-document.ts';
 import { batchErrors } from '../batch-errors.ts';
+import { givenDeadline } from '../batch-options.ts';
 import { batchText } from '../batch-text.ts';
 import type { BatchIntake } from './batch-intake.ts';
 import { batchProgress } from './batch-progress.ts';
@@ -43,7 +44,7 @@ export interface SubmitOptions extends StoreOptions {
   readonly type?: string;
   readonly schemaVersion?: number;
   readonly mode?: string;
-  /** A moment, or with "+" milliseconds from now. */
+  /** A moment, or a time from now on. */
   readonly deadline?: string;
   readonly threshold?: number;
   readonly priority?: number;
@@ -190,10 +191,7 @@ function requestOf(options: SubmitOptions, input: InputFile, clock: Clock): Crea
       version,
       settings,
       priority,
-      deadline:
-        deadline?.startsWith('+') === true
-          ? new Date(clock.now().getTime() + Number(deadline.slice(1))).toISOString()
-          : deadline,
+      deadline: givenDeadline(deadline, clock.now()),
     }),
   );
 }
