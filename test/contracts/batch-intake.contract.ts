@@ -282,12 +282,12 @@ export function batchIntakeContract(_: string, open: () => Promise<SqlDatabase>)
     });
 
     it('refuse an input that is too large, and take another one after it', async () => {
-      const small = intakeOver(database, { bounds: { decodedBytes: 500, uploadBytes: 1000 } });
+      const small = intakeOver(database, { bounds: { decodedBytes: 500, uploadBytes: 3000 } });
       const batch = await make('too large');
       await expect(small.upload(batch.id, lines(tickets(100)), blue)).rejects.toMatchObject({
         code: 'MILLRACE_REQUEST_TOO_LARGE',
       });
-      await expect(small.upload(batch.id, lines(tickets(20)), blue)).rejects.toMatchObject({
+      await expect(small.upload(batch.id, lines(tickets(30)), blue)).rejects.toMatchObject({
         code: 'MILLRACE_REQUEST_TOO_LARGE',
       });
       expect(await intake.find(batch.id, {})).toMatchObject({ uploadState: 'receiving' });
