@@ -6,6 +6,7 @@ import { type OutboxBatch, type ExportLedger, type ExportTarget, exportTargets }
 import type { Logger } from '../../telemetry/logger.ts';
 import type { EngineMetrics } from '../metrics/engine-metrics.ts';
 import { writeBatch } from './export-batch-writer.ts';
+import { RefusedBatches } from './refused-batches.ts';
 import { bindLines } from './row-text.ts';
 import { Peak } from '../../telemetry/bounds.ts';
 import type { EngineBounds } from '../metrics/engine-bounds.ts';
@@ -32,6 +33,7 @@ const batchesPerTurn = 20;
 export class UsageExporter {
   readonly #options: UsageExporterOptions;
   readonly #batchPeak = new Peak();
+  readonly #refused = new RefusedBatches();
 
   constructor(options: UsageExporterOptions) {
     this.#options = options;
@@ -71,17 +73,19 @@ export class UsageExporter {
     return ledger.bind(newId(clock.now()), target, batchRows);
   }
 
-  /** A batch that the column store refuses stays where it is, loudly, and holds up nothing but itself. */
+  /** A batch that the column store refuses stays where it is, loudly, is tried again less and less often, and holds up nothing but itself. */
   async #writeOpen(): Promise<void> {
-    const { ledger, logger } = this.#options;
-    for (const open of await ledger.listOpen(100)) {
+    const { ledger, logger, clock } = this.#options;
+    const open = await ledger.listOpen(100);
+    for (const one of this.#refused.due(open, clock.monotonicMs())) {
       try {
-        const batch = await ledger.read(open);
+        const batch = await ledger.read(one);
         if (batch !== undefined) await this.#write(batch, true);
       } catch (error) {
         if (!(error instanceof AppError) || error.retryable) throw error;
+        const againInMs = this.#refused.note(one.id, clock.monotonicMs());
         logger.error(
-          { error, exportBatch: open.id, table: open.target },
+          { error, exportBatch: one.id, table: one.target, againInMs },
           'the column store refuses an export batch',
         );
       }
