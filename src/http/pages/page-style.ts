@@ -1,5 +1,5 @@
-/** The style sheet of statements: for screens, and for A4 in black on white. */
-export const statementStyle = `
+/** The style sheet of pages: for screens, and for A4 in black on white. */
+export const pageStyle = `
 :root { color-scheme: light; }
 * { box-sizing: border-box; }
 body { margin: 0 auto; max-width: 800px; padding: 32px 24px; background: #fff; color: #1b2430; font: 14px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; }
@@ -33,7 +33,7 @@ td i { color: #9a3412; font-size: 12px; white-space: nowrap; }
 .share { display: block; width: 60px; height: 8px; }
 .track { fill: #e6eaf0; }
 .bar { fill: #2f6fb3; }
-.weekend { fill: #8fb3d9; }
+.muted { fill: #8fb3d9; }
 .grid { stroke: #e1e6ee; stroke-width: 1; }
 .axis { fill: #56637a; font-size: 11px; }
 .end { text-anchor: end; }

@@ -1,6 +1,6 @@
-import { type Usd, usd } from '../../../kernel/money.ts';
+import { type Usd, usd } from '../../kernel/money.ts';
 
-/* Numbers as a statement shows them to people: rounded half up, with thousands apart. */
+/* Numbers as pages show them to people: rounded half up, with thousands apart. */
 
 const maxChangePercent = 999;
 

@@ -1,12 +1,17 @@
-import { usd } from '../../../kernel/money.ts';
+import { usd } from '../../kernel/money.ts';
 import { html, type Html } from './html.ts';
-import { digitsFor, shownUsd } from './statement-numbers.ts';
+import { digitsFor, shownUsd } from './shown-numbers.ts';
 
-/* Spend by the day as bars, in SVG. Heights are for the eye; the amounts stand in the table beside it. */
+/* Charts as SVG. Sizes are for the eye; the amounts stand in the titles of the bars, and in tables beside them. */
 
-export interface ChartDay {
-  readonly day: string;
-  readonly costUsd: string;
+/** One bar of a chart: an amount in US dollars as exact decimal text. */
+export interface ChartBar {
+  readonly label: string;
+  readonly amountUsd: string;
+  /** What the bar says when it is pointed at. */
+  readonly title: string;
+  /** Drawn lighter than the others. */
+  readonly isMuted?: boolean;
 }
 
 const width = 720;
@@ -14,12 +19,12 @@ const height = 190;
 const plot = { left: 64, right: 8, top: 12, bottom: 28 };
 const steps = 4;
 
-/** The days of a month, those without spend among them. */
-export function dayChart(days: readonly ChartDay[]): Html {
-  const values = days.map(({ costUsd }) => Math.max(0, usd(costUsd).toNumber()));
+/** Amounts as bars, in the order in which they are given; `name` says to those who cannot see it what is drawn. */
+export function barChart(name: string, drawn: readonly ChartBar[]): Html {
+  const values = drawn.map(({ amountUsd }) => Math.max(0, usd(amountUsd).toNumber()));
   const top = niceTop(Math.max(...values));
   const plotHeight = height - plot.top - plot.bottom;
-  const slot = (width - plot.left - plot.right) / days.length;
+  const slot = (width - plot.left - plot.right) / drawn.length;
   const yOf = (value: number): number => plot.top + plotHeight * (1 - value / top);
   const fixed = (value: number): string => value.toFixed(1);
   const grid = Array.from({ length: steps + 1 }, (_, index) => {
@@ -34,24 +39,21 @@ export function dayChart(days: readonly ChartDay[]): Html {
       />
       <text x="${plot.left - 6}" y="${fixed(yOf(value) + 4)}" class="axis end">${label}</text>`;
   });
-  const bars = days.map(({ day, costUsd }, index) => {
+  const bars = drawn.map(({ label, title, isMuted = false }, index) => {
     const value = values[index] ?? 0;
     const x = plot.left + slot * index;
-    const weekday = new Date(day).getUTCDay();
-    const kind = weekday === 0 || weekday === 6 ? 'bar weekend' : 'bar';
+    const kind = isMuted ? 'bar muted' : 'bar';
     return html`<rect
         x="${fixed(x + slot * 0.12)}"
         width="${fixed(slot * 0.76)}"
         y="${fixed(yOf(value))}"
         height="${fixed(plot.top + plotHeight - yOf(value))}"
         class="${kind}"
-        ><title>${day}: ${costUsd} USD</title></rect
+        ><title>${title}</title></rect
       >
-      <text x="${fixed(x + slot / 2)}" y="${height - 10}" class="axis middle">${Number(day.slice(8))}</text>`;
+      <text x="${fixed(x + slot / 2)}" y="${height - 10}" class="axis middle">${label}</text>`;
   });
-  return html`<svg viewBox="0 0 ${width} ${height}" role="img" aria-label="Spend by the day">
-    ${grid}${bars}
-  </svg>`;
+  return html`<svg viewBox="0 0 ${width} ${height}" role="img" aria-label="${name}">${grid}${bars}</svg>`;
 }
 
 /** A share of the whole as a bar for a cell of a table. */
