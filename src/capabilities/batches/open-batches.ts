@@ -1,15 +1,23 @@
-import type { CapabilityContext, CapabilityParts } from '../capability.ts';
-import type { NameOf } from '../capability.ts';
+import type { CapabilityContext, CapabilityParts, NameOf } from '../capability.ts';
+import type { batchMetrics } from './batch-metrics.ts';
 import type { batchNames } from './batch-names.ts';
+import { openReport } from './report/open-report.ts';
 import { openRun } from './run/open-run.ts';
 
 /** Composes batches from their parts. */
 export function openBatches(
-  context: CapabilityContext<unknown>,
+  context: CapabilityContext<
+    unknown,
+    typeof batchMetrics,
+    NameOf<typeof batchNames, 'jobs'>,
+    NameOf<typeof batchNames, 'bounds'>
+  >,
 ): CapabilityParts<NameOf<typeof batchNames, 'jobs'>> {
   const run = openRun(context);
+  const report = openReport(context);
   return {
-    services: run.services ?? [],
+    services: [...(run.services ?? []), ...report.services],
     jobs: run.jobs ?? [],
+    readGauges: report.readGauges,
   };
 }

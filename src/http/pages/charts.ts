@@ -1,6 +1,6 @@
 import { usd } from '../../kernel/money.ts';
 import { html, type Html } from './html.ts';
-import { digitsFor, shownUsd } from './shown-numbers.ts';
+import { digitsFor, shownCount, shownUsd } from './shown-numbers.ts';
 
 /* Charts as SVG. Sizes are for the eye; the amounts stand in the titles of the bars, and in tables beside them. */
 
@@ -71,4 +71,76 @@ function niceTop(value: number): number {
   const power = 10 ** Math.floor(Math.log10(value));
   const factor = [1, 2, 2.5, 5, 10].find((candidate) => candidate * power >= value) ?? 10;
   return factor * power;
+}
+
+/** A part of a whole in a stacked bar. `tone` is a class of the style sheet. */
+export interface BarPart {
+  readonly name: string;
+  readonly count: number;
+  readonly tone: 'good' | 'bad' | 'late' | 'calm' | 'active' | 'idle';
+}
+
+/** The parts of a whole side by side in one bar, each as long as its share, with what they are below. */
+export function partsBar(name: string, given: readonly BarPart[]): Html {
+  const parts = given.filter(({ count }) => count > 0);
+  const whole = parts.reduce((sum, { count }) => sum + count, 0);
+  let left = 0;
+  const drawn = parts.map((part) => {
+    const x = left;
+    left += (part.count / whole) * width;
+    return html`<rect x="${x.toFixed(1)}" width="${(left - x).toFixed(1)}" height="22" class="${part.tone}"
+      ><title>${part.name}: ${shownCount(part.count)}</title></rect
+    >`;
+  });
+  return html`<svg viewBox="0 0 ${width} 22" role="img" aria-label="${name}">${drawn}</svg>
+    <p class="legend">
+      ${parts.map(
+        ({ name: label, count, tone }) =>
+          html`<span
+            ><svg viewBox="0 0 10 10" class="mark" aria-hidden="true">
+              <rect width="10" height="10" class="${tone}" /></svg
+            >${label} <b>${shownCount(count)}</b></span
+          >`,
+      )}
+    </p>`;
+}
+
+/** Something that began and ended, in milliseconds of one clock. */
+export interface ChartSpan {
+  readonly label: string;
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly title: string;
+}
+
+const spanHeight = 24;
+const spanLabelWidth = 170;
+
+/** Spans of time below each other, over the time from the first to the last. */
+export function spansChart(name: string, spans: readonly ChartSpan[]): Html {
+  const from = Math.min(...spans.map(({ fromMs }) => fromMs));
+  const length = Math.max(1, Math.max(...spans.map(({ toMs }) => toMs)) - from);
+  const scale = (width - spanLabelWidth) / length;
+  const bars = spans.map(({ label, fromMs, toMs, title }, index) => {
+    const y = index * spanHeight;
+    return html`<text x="0" y="${y + 16}" class="axis">${cut(label)}</text>
+      <rect x="${spanLabelWidth}" y="${y + 5}" width="${width - spanLabelWidth}" height="14" class="track" />
+      <rect
+        x="${(spanLabelWidth + (fromMs - from) * scale).toFixed(1)}"
+        y="${y + 5}"
+        width="${Math.max(1, (toMs - fromMs) * scale).toFixed(1)}"
+        height="14"
+        class="bar"
+        ><title>${label}: ${title}</title></rect
+      >`;
+  });
+  return html`<svg viewBox="0 0 ${width} ${spans.length * spanHeight}" role="img" aria-label="${name}">
+    ${bars}
+  </svg>`;
+}
+
+/** A label in the room that it has. Whole characters: half of one is no text. */
+function cut(label: string): string {
+  const characters = [...label];
+  return characters.length <= 26 ? label : `${characters.slice(0, 25).join('')}…`;
 }
