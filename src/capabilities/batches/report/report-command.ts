@@ -12,7 +12,7 @@ import {
 } from '../../../terminal/command-context.ts';
 import { nameOption } from '../../../terminal/option-values.ts';
 import { refuseExisting, writeWhole } from '../../../terminal/output-file.ts';
-import { type BatchReportSettings, withBatchReports } from './command-report.ts';
+import type { BatchReportSettings } from './command-report.ts';
 import { reportText } from './report-text.ts';
 
 interface ReportOptions extends StoreOptions {
@@ -45,6 +45,7 @@ async function writeReport(
 ): Promise<number> {
   const { team, html: file, json = false, force = false } = options;
   if (file !== undefined && !force) await refuseExisting(file);
+  const { withBatchReports } = await import('./command-report.ts');
   const id = name.toLowerCase();
   const report = await withBatchReports(await context.installation(options), (reports) =>
     reports.read(isUuid(id) ? { kind: 'id', id } : { kind: 'name', name, team }, { team }),
