@@ -45,6 +45,7 @@ import type { BudgetDefinition } from '../../src/capabilities/budgets/budget-def
 import { BudgetLedger } from '../../src/capabilities/budgets/budget-ledger.ts';
 import { DeadLetters } from '../../src/capabilities/dead-letters/dead-letters.ts';
 import { Blocks } from '../../src/engine/ledger/blocks.ts';
+import { MessageCancellations } from '../../src/engine/ledger/message-cancellations.ts';
 import { MessageLedger } from '../../src/engine/ledger/message-ledger.ts';
 import { MessageOperations } from '../../src/capabilities/message-operations/message-operations.ts';
 import { MessageSearch } from '../../src/capabilities/message-operations/message-search.ts';
@@ -59,6 +60,7 @@ import { PauseService } from '../../src/capabilities/pauses/pause-service.ts';
 import { MessageService } from '../../src/capabilities/message-operations/message-service.ts';
 import { Admissions } from '../../src/engine/pipeline/admissions.ts';
 import { MessageBodies } from '../../src/engine/pipeline/message-bodies.ts';
+import { MessageCanceller } from '../../src/engine/pipeline/message-canceller.ts';
 import type { Publisher } from '../../src/engine/pipeline/publisher.ts';
 import { defineStage } from '../../src/engine/pipeline/stage-definition.ts';
 import { type RegisteredStage, StageRegistry } from '../../src/engine/pipeline/stage-registry.ts';
@@ -191,9 +193,14 @@ export async function openApiFixture(): Promise<ApiFixture> {
           new MessageService({
             search: new MessageSearch(database),
             operations: new MessageOperations(database),
+            canceller: new MessageCanceller({
+              ledger: new MessageCancellations(database),
+              publisher,
+              metrics: createMetrics(metricCatalogue),
+              clock: systemClock,
+            }),
             bodies,
             publisher,
-            metrics: createMetrics(metricCatalogue),
             clock: systemClock,
           }),
         ],

@@ -220,8 +220,7 @@ export class Admissions {
     const eventId = options.id === undefined ? undefined : boundedText('id', options.id);
     // An id that the sender chose must lead to the same row whenever it comes, so time has no part in it. The team has,
     // so that no team can take the place of another's message.
-    const id =
-      eventId === undefined ? newId(at) : derivedId(new Date(0), 'event', origin.team, source, eventId);
+    const id = eventId === undefined ? newId(at) : messageIdOf(origin.team, source, eventId);
     return {
       id,
       source,
@@ -245,6 +244,14 @@ export class Admissions {
     }
     return consumers;
   }
+}
+
+/**
+ * The id of a message whose sender chose the id of its event, where one stage consumes its type; of several, each has an id that
+ * follows from this one.
+ */
+export function messageIdOf(team: string, source: string, eventId: string): Uuid {
+  return derivedId(new Date(0), 'event', team, source, eventId);
 }
 
 /** What the messages of one admission have in common. */
