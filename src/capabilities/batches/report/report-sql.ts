@@ -88,6 +88,20 @@ const calls = `select t.position, t.stage, c.state, c.outcome, c.settlement, c.p
      from tree t join millrace.calls c on c.message_id = t.id`;
 
 /**
+ * Each item with what its calls cost, its messages that have no parent, and the runs of the one that ran most. Nothing is joined: of what a
+ * statement has gathered the planner knows nothing, and would compare every row with every other.
+ */
+const itemSums = `select s.position, coalesce(sum(s.cost_usd), 0) as cost_usd, sum(s.calls)::int as calls, max(s.runs) as runs, sum(s.roots)::int as roots,
+       bool_or(s.is_over) as is_over
+     from (
+       select i.position, null::numeric as cost_usd, 0 as calls, 0 as runs, 0 as roots, i.state in ('succeeded', 'failed') as is_over from item i
+       union all
+       select t.position, null, 0, t.runs, case when t.is_root then 1 else 0 end, false from tree t
+       union all
+       select c.position, c.cost_usd, 1, 0, 0, false from call c) s
+     group by s.position`;
+
+/**
  * $1 the batch, $2 and $3 earlier runs. Rows of several parts, each with its JSON. Percentiles are values that occur: the least one that so large a share does not
  * exceed. Tenths are cut as in cost reports: the most expensive one is rounded up, so that it is an item at least.
  */
@@ -100,13 +114,11 @@ export const readReport = named(
        m.prior_attempts + m.attempts + m.invalid_output_attempts + case when m.state = 'completed' then 1 else 0 end as runs`)}),
    call as materialized (
      ${calls}),
-   worked as materialized (
-     select t.position, coalesce(sum(s.cost_usd), 0) as cost_usd, coalesce(sum(s.calls), 0)::int as calls
-     from (select distinct r.position from tree r where r.is_root) t
-     left join (select c.position, sum(c.cost_usd) as cost_usd, count(*) as calls from call c group by c.position) s on s.position = t.position
-     group by t.position),
+   each as materialized (
+     ${itemSums}),
    placed as materialized (
-     select w.*, row_number() over (order by w.cost_usd desc, w.position) as place, count(*) over () as items from worked w)
+     select e.position, e.cost_usd, e.calls, row_number() over (order by e.cost_usd desc, e.position) as place, count(*) over () as items
+     from each e where e.roots > 0)
    select 'state' as part, row_to_json(s) as body from (
      select i.state, count(*)::int as items from millrace.batch_items i where i.batch_id = $1::uuid group by i.state) s
    union all
@@ -116,10 +128,8 @@ export const readReport = named(
      group by 1, 2 order by items desc, 1, 2 limit ${reportLimits.reasons}) r
    union all
    select 'work', row_to_json(k) from (
-     select (select count(*)::int from (select t.position from tree t group by t.position
-          having max(t.runs) > 1 or count(*) filter (where t.is_root) > 1) again) as retried,
-       (select count(*)::int from item i where i.state in ('succeeded', 'failed')
-          and not exists (select from tree t where t.is_root and t.position = i.position)) as gone) k
+     select (count(*) filter (where e.runs > 1 or e.roots > 1))::int as retried, (count(*) filter (where e.is_over and e.roots = 0))::int as gone
+     from each e) k
    union all
    select 'stage', row_to_json(g) from (
      select t.stage, count(*)::int as messages, (count(*) filter (where t.has_ended))::int as ended,
@@ -149,7 +159,8 @@ export const readReport = named(
    union all
    select 'outlier', row_to_json(o) from (
      select p.place::int as place, p.position, i.item_id, i.message_id, i.state, p.calls, p.cost_usd::text as cost_usd
-     from placed p join millrace.batch_items i on i.batch_id = $1::uuid and i.position = p.position
+     from placed p cross join lateral (
+       select b.item_id, b.message_id, b.state from millrace.batch_items b where b.batch_id = $1::uuid and b.position = p.position limit 1) i
      where p.place <= ${reportLimits.outliers} and p.place <= (p.items + 9) / 10 and p.cost_usd > 0) o`,
 );
 
@@ -182,7 +193,11 @@ export const readTotals = named(
      (count(*) filter (where c.state = 'settled' and c.cost_usd is null))::int as unpriced,
      coalesce(sum(${inputOf}), 0)::text as input_tokens, coalesce(sum(${outputOf}), 0)::text as output_tokens,
      coalesce(sum(${cachedOf}), 0)::text as cached_tokens,
-     (select count(*)::int from item i where i.state in ('succeeded', 'failed')
-        and not exists (select from tree r where r.is_root and r.position = i.position)) as gone
+     (select count(*)::int from (
+        select s.position from (
+          select i.position, i.state in ('succeeded', 'failed') as is_over, false as is_there from item i
+          union all
+          select r.position, false, r.is_root from tree r) s
+        group by s.position having bool_or(s.is_over) and not bool_or(s.is_there)) missing) as gone
    from tree m join millrace.calls c on c.message_id = m.id cross join lateral ${tokensOf}`,
 );
