@@ -60,19 +60,20 @@ export const readOpenBatches = named(
    from open o`,
 );
 
-/** Chunks by their state, and the items of those that are under way. One row. */
+const chunksIn = (state: string): string => `select c.items - c.ended as open_items
+       from open o join millrace.batch_chunks c on c.batch_id = o.id and c.state = '${state}' limit ${gaugeLimits.chunks}`;
+
+/** Chunks of open batches by their state, and the items of those that are under way. One row. */
 export const readChunks = named(
   'batches.read_chunks_for_gauges',
-  `with running as materialized (
-     select c.items - c.ended as open_items from millrace.batch_chunks c where c.state = 'running' limit ${gaugeLimits.chunks})
-   select (select count(*)::int from (select from millrace.batch_chunks c where c.state = 'waiting' limit ${gaugeLimits.chunks}) w) as waiting,
+  `with open as materialized (
+     select b.id from millrace.batches b where b.state in ('running', 'paused', 'halted', 'cancelling')
+     order by b.priority desc, b.started_at, b.id limit ${gaugeLimits.batches}),
+   running as materialized (${chunksIn('running')})
+   select (select count(*)::int from (${chunksIn('waiting')}) w) as waiting,
      (select count(*)::int from running) as running,
      (select coalesce(sum(r.open_items), 0)::float8 from running r) as running_items,
-     (select count(*)::int from (
-        select from (
-          select b.id from millrace.batches b where b.state in ('running', 'paused', 'halted', 'cancelling')
-          order by b.priority desc, b.started_at, b.id limit ${gaugeLimits.batches}) o
-        join millrace.batch_chunks c on c.batch_id = o.id and c.state = 'failed' limit ${gaugeLimits.chunks}) f) as failed`,
+     (select count(*)::int from (${chunksIn('failed')}) f) as failed`,
 );
 
 /** Batches at providers by their state, with the age of the oldest one that goes on by itself. */

@@ -209,16 +209,21 @@ export function concentrationSection(
   if (tenths.length === 0 || usd(cost.totalUsd).isZero()) return undefined;
   return html`<section class="whole">
       <h2>How spend is spread over items</h2>
-      ${barChart(
-        'Spend by tenths of the items, the most expensive first',
-        tenths.map(({ tenth, items, costUsd, share }) => ({
-          label: ordinal(tenth),
-          amountUsd: costUsd,
-          title: `${ordinal(tenth)} tenth, ${shownCount(items)} items: ${costUsd} USD, ${shownShare(share)}`,
-        })),
-      )}
+      ${
+        // With fewer items some tenths have none.
+        tenths.length < 10
+          ? undefined
+          : barChart(
+              'Spend by tenths of the items, the most expensive first',
+              tenths.map(({ tenth, items, costUsd, share }) => ({
+                label: ordinal(tenth),
+                amountUsd: costUsd,
+                title: `${ordinal(tenth)} tenth, ${shownCount(items)} items: ${costUsd} USD, ${shownShare(share)}`,
+              })),
+            )
+      }
       <p class="note">
-        Spend by tenths of the items, the most expensive first. The first one makes
+        The most expensive tenth of the items makes
         <b>${shownShare(topTenthShare)}</b> of the total; the Gini coefficient is <b>${gini ?? '–'}</b> (0:
         all items cost the same).
       </p>
