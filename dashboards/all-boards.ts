@@ -1,5 +1,5 @@
 import type { Board } from './board.ts';
-import { batchesBoard } from '../src/capabilities/costs/batches.board.ts';
+import { batchesBoard } from './boards/batches-board.ts';
 import { budgetsBoard } from './boards/budgets-board.ts';
 import { costBoard } from '../src/capabilities/costs/costs.board.ts';
 import { deadLettersBoard } from '../src/capabilities/dead-letters/dead-letters.board.ts';

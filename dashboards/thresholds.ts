@@ -62,6 +62,18 @@ export const thresholds = {
     wasteShare: 0.05,
     wasteOutageShare: 0.2,
   },
+  batches: {
+    /** Nothing moved for so long in a running batch that waits for nothing known. */
+    quietSeconds: 1_800,
+    quietForMinutes: 5,
+    haltedForMinutes: 1,
+    atRiskForMinutes: 10,
+    /** Chunks that were given up on. */
+    failedChunks: 1,
+    unresolvedForMinutes: 5,
+    /** Providers promise a day. */
+    providerBatchAgeSeconds: 86_400,
+  },
   metering: {
     /** Age of the oldest settled call that has not reached ClickHouse. */
     lagSeconds: 120,

@@ -1,4 +1,4 @@
-import { batchesBoard } from '../../src/capabilities/costs/batches.board.ts';
+import { batchesBoard } from '../../dashboards/boards/batches-board.ts';
 import { costBoard } from '../../src/capabilities/costs/costs.board.ts';
 import { expandSql } from '../../dashboards/live/grafana-macros.ts';
 import type { CostQuery } from '../../src/capabilities/costs/cost-query.ts';

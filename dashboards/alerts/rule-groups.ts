@@ -1,5 +1,6 @@
 import { deadLetterRules } from '../../src/capabilities/dead-letters/dead-letters.alerts.ts';
 import type { RuleGroup } from './alert-rule.ts';
+import { batchRules } from './batch-rules.ts';
 import { costRules } from './cost-rules.ts';
 import { meteringRules } from './metering-rules.ts';
 import { modelRules } from './model-rules.ts';
@@ -16,6 +17,7 @@ export function ruleGroups(timeScale = 1): readonly RuleGroup[] {
     stageRules(terms),
     successRules(terms),
     modelRules(terms),
+    batchRules(terms),
     costRules(terms),
     meteringRules(terms),
     processRules(terms),

@@ -6,6 +6,45 @@ import type { Origin } from '../messages/origin.ts';
 /** An amount in US dollars: an exact decimal string. */
 export const amountSchema = z.string().regex(/^-?\d+(\.\d+)?$/);
 
+/** A ratio as a decimal string. */
+export const ratioSchema = z.string().regex(/^-?\d+(\.\d+)?$/);
+
+/** A count of tokens that a number may not hold. */
+export const tokensSchema = z
+  .string()
+  .regex(/^-?\d+$/)
+  .describe('Exact, as a decimal string.');
+
+/** What caching and other tiers than the standard one saved. Amounts are exact. */
+export const savingsShape = {
+  caching: z.object({
+    readTokens: tokensSchema.describe('Input tokens that were read from a cache.'),
+    paidUsd: amountSchema.describe('What they cost.'),
+    uncachedUsd: amountSchema.describe('What they would have cost as uncached input of the same calls.'),
+    writeSurchargeUsd: amountSchema.describe('What tokens written to a cache cost above uncached input.'),
+    savedUsd: amountSchema.describe('uncachedUsd less paidUsd less writeSurchargeUsd.'),
+  }),
+  tiers: z
+    .array(
+      z.object({
+        tier: z.string().describe('batch, flex, priority and so on: every one but the standard tier.'),
+        calls: z.int(),
+        paidUsd: amountSchema.describe('What the tokens of its calls cost.'),
+        standardUsd: amountSchema.describe('What they would have cost in the standard tier.'),
+        savedUsd: amountSchema.describe('standardUsd less paidUsd: negative where the tier costs more.'),
+      }),
+    )
+    .describe('By the tier.'),
+  unvalued: z
+    .object({
+      calls: z.int(),
+      cachedTokens: tokensSchema,
+    })
+    .describe(
+      'Calls in another tier or with cached tokens whose price the present price book no longer names: they are in no saving.',
+    ),
+};
+
 /** Who caused the work. */
 export const originSchema = z.object({
   team: z.string(),

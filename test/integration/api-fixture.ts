@@ -15,6 +15,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { z } from 'zod';
+import { BatchReports } from '../../src/capabilities/batches/report/batch-reports.ts';
 import { BudgetAdmission } from '../../src/capabilities/budgets/budget-admission.ts';
 import { BudgetBook } from '../../src/capabilities/budgets/budget-book.ts';
 import { errorCodes } from '../../src/host/error-codes.ts';
@@ -247,6 +248,10 @@ export async function openApiFixture(): Promise<ApiFixture> {
             configured: configuredLimits,
             limits: new SetLimits({ database, clock: systemClock }),
           }),
+        ],
+        [
+          BatchReports,
+          new BatchReports({ database, findPrice: (question) => packagedPriceBook().findPrice(question) }),
         ],
         [PauseService, new PauseService(new Blocks({ database, clock: systemClock }))],
         ...provided,

@@ -249,6 +249,10 @@ export function endpointRequests(two: TwoTeams): Readonly<Record<string, Prepara
       const query = { ...filters, ...models, ...period, token_details: 'true', granularity: 'hour' };
       return Promise.resolve([{ query }, { query, accept: 'application/vnd.apache.parquet' }]);
     },
+    getBatchReport: () => {
+      const path = { id: two.amber.batch };
+      return Promise.resolve([{ path, query: { format: 'html' } }, { path }, { path, accept: 'text/html' }]);
+    },
     listPeriods: nothing,
     closePeriod: () => Promise.resolve([{ body: { month: newPeriod(), timeZone: 'UTC', reason } }]),
     reopenPeriod: async () => {

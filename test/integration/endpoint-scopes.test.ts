@@ -49,6 +49,7 @@ const scopes: Readonly<Record<string, ApiScope | 'open'>> = {
   getCostSavings: 'costs:read',
   getStatement: 'costs:read',
   getFocus: 'costs:read',
+  getBatchReport: 'costs:read',
   listPeriods: 'costs:read',
   closePeriod: 'operations:write',
   reopenPeriod: 'operations:write',

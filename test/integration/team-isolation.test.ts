@@ -43,6 +43,7 @@ const asks = (): Readonly<Record<string, readonly Ask[]>> => ({
   setModelLimit: [{ body: { model: 'openai/gpt-5-mini', requestsPerMinute: 1, reason: 'x' } }],
   resetModelLimit: [{ query: 'model=openai/gpt-5-mini&reason=x' }],
   ...costAsks(period),
+  getBatchReport: [{ path: others.batch }, { path: others.batch, accept: 'text/html' }],
   listPeriods: [{}],
   closePeriod: [{ body: { month: '2026-03', reason: 'x' } }],
   reopenPeriod: [{ body: { month: '2026-03', reason: 'x' } }],

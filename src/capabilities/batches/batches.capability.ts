@@ -1,5 +1,6 @@
 import type { Capability } from '../capability.ts';
 import { batchErrors } from './batch-errors.ts';
+import { batchMetrics } from './batch-metrics.ts';
 import { batchNames } from './batch-names.ts';
 import { intakeSettings } from './intake/intake-settings.ts';
 
@@ -9,6 +10,7 @@ export const batches = {
   configuration: { batches: intakeSettings },
   names: batchNames,
   errors: batchErrors,
+  metrics: batchMetrics,
   http: async () => (await import('./batches.http.ts')).httpPart,
   open: async () => (await import('./open-batches.ts')).openBatches,
 } as const satisfies Capability;

@@ -1,16 +1,27 @@
-import type { CapabilityContext, CapabilityParts } from '../capability.ts';
-import type { NameOf } from '../capability.ts';
+import type { CapabilityContext, CapabilityParts, NameOf } from '../capability.ts';
+import type { batchMetrics } from './batch-metrics.ts';
 import type { batchNames } from './batch-names.ts';
 import { type BatchIntakeSettings, openIntake } from './intake/open-intake.ts';
+import { openReport } from './report/open-report.ts';
 import { type BatchRunSettings, openRun } from './run/open-run.ts';
+
+type Parts = CapabilityParts<NameOf<typeof batchNames, 'jobs'>>;
 
 /** Composes batches from their parts. */
 export function openBatches(
-  context: CapabilityContext<BatchIntakeSettings & BatchRunSettings>,
-): CapabilityParts<NameOf<typeof batchNames, 'jobs'>> {
-  const run = openRun(context);
+  context: CapabilityContext<
+    BatchIntakeSettings & BatchRunSettings,
+    typeof batchMetrics,
+    NameOf<typeof batchNames, 'jobs'>,
+    NameOf<typeof batchNames, 'bounds'>
+  >,
+): Parts {
+  const parts: readonly Parts[] = [openIntake(context), openRun(context), openReport(context)];
   return {
-    services: [...(openIntake(context).services ?? []), ...(run.services ?? [])],
-    jobs: run.jobs ?? [],
+    services: parts.flatMap(({ services = [] }) => services),
+    jobs: parts.flatMap(({ jobs = [] }) => jobs),
+    readGauges: async (reading) => {
+      for (const { readGauges } of parts) await readGauges?.(reading);
+    },
   };
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { amountSchema } from '../../http/document-parts.ts';
+import { amountSchema, ratioSchema } from '../../http/document-parts.ts';
 import { labelKeyPattern } from '../../messages/origin.ts';
 import { costGroupFields, messageCounts, spendSources } from './cost-query.ts';
 
@@ -50,9 +50,6 @@ const groupField = z.union([
   z.enum(costGroupFields),
   z.templateLiteral(['label:', z.string().regex(labelKeyPattern)]),
 ]);
-
-/** A ratio as a decimal string. */
-export const ratioSchema = z.string().regex(/^-?\d+(\.\d+)?$/);
 
 /** The figures with what else was asked for. */
 export const periodFiguresSchema = costFiguresSchema.extend({

@@ -10,7 +10,7 @@ import type { CostParameterDefaults, CostReportRequest } from './cost-parameters
 import { costFigureNames, type CostReportDocument } from './cost-report-document.ts';
 import { reportValidator } from './report-validator.ts';
 import { type CostFilters, type CostQuery, fieldsWithoutCompleted } from './cost-query.ts';
-import type { FindPrice } from './savings/saved-amounts.ts';
+import type { FindPrice } from '../../pricing/saved-amounts.ts';
 import { previousPeriod } from './previous-period.ts';
 import { groupFigures, periodFigures } from './reported-figures.ts';
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { amountSchema } from '../../../http/document-parts.ts';
+import { amountSchema, ratioSchema } from '../../../http/document-parts.ts';
 import { type CostParameterDefaults, once, periodOf, periodParameters } from '../cost-parameters.ts';
-import { costFiguresSchema, ratioSchema } from '../cost-report-document.ts';
+import { costFiguresSchema } from '../cost-report-document.ts';
 import { spendSources } from '../cost-query.ts';
 import { isLabelField, isWellFormed } from '../label-fields.ts';
 import { filterParameters, readQuestion } from '../question-parameters.ts';

@@ -11,7 +11,7 @@ import {
 } from '../../../terminal/command-context.ts';
 import { formatCount } from '../../../terminal/text-table.ts';
 import type { CostSettings } from '../cost-settings.ts';
-import { refuseExisting, writeWhole } from '../output-file.ts';
+import { refuseExisting, writeWhole } from '../../../terminal/output-file.ts';
 import { type FilterOptions, filterParametersOf, withFilters } from '../cost-options.ts';
 
 import type { FocusRow } from './focus-columns.ts';

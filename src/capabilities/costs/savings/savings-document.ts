@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { amountSchema } from '../../../http/document-parts.ts';
+import { amountSchema, savingsShape } from '../../../http/document-parts.ts';
 import { type CostParameterDefaults, periodOf, periodParameters } from '../cost-parameters.ts';
 import { filterParameters, readQuestion } from '../question-parameters.ts';
 import type { SavingsQuestion } from './savings-query.ts';
@@ -23,31 +23,10 @@ export function parseSavingsParameters(
   return { ...periodOf(parameters, { now, defaults, maxDays }), filters };
 }
 
-const tokens = z
-  .string()
-  .regex(/^-?\d+$/)
-  .describe('Exact, as a decimal string.');
-
 /** Savings as reports and statements have them. Amounts are exact. */
 export const savingsSchema = z.object({
-  caching: z.object({
-    readTokens: tokens.describe('Input tokens that were read from a cache.'),
-    paidUsd: amountSchema.describe('What they cost.'),
-    uncachedUsd: amountSchema.describe('What they would have cost as uncached input of the same calls.'),
-    writeSurchargeUsd: amountSchema.describe('What tokens written to a cache cost above uncached input.'),
-    savedUsd: amountSchema.describe('uncachedUsd less paidUsd less writeSurchargeUsd.'),
-  }),
-  tiers: z
-    .array(
-      z.object({
-        tier: z.string().describe('batch, flex, priority and so on: every one but the standard tier.'),
-        calls: z.int(),
-        paidUsd: amountSchema.describe('What the tokens of its calls cost.'),
-        standardUsd: amountSchema.describe('What they would have cost in the standard tier.'),
-        savedUsd: amountSchema.describe('standardUsd less paidUsd: negative where the tier costs more.'),
-      }),
-    )
-    .describe('By the tier.'),
+  caching: savingsShape.caching,
+  tiers: savingsShape.tiers,
   waste: z.object({
     wasteUsd: amountSchema.describe('What bought nothing: wasteUsd of reports.'),
     causes: z.array(
@@ -58,14 +37,7 @@ export const savingsSchema = z.object({
       }),
     ),
   }),
-  unvalued: z
-    .object({
-      calls: z.int(),
-      cachedTokens: tokens,
-    })
-    .describe(
-      'Calls in another tier or with cached tokens whose price the present price book no longer names: they are in no saving.',
-    ),
+  unvalued: savingsShape.unvalued,
   unknown: z
     .array(z.enum(['reused_answers']))
     .describe(

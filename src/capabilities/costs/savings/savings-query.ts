@@ -6,7 +6,7 @@ import type { CostFilters } from '../cost-query.ts';
 import { filterConditions, filterParameters } from '../filter-conditions.ts';
 import { boundParameters, boundsOf } from '../spend-pieces.ts';
 import type { BoundSql } from '../usage-queries.ts';
-import type { PricedKey, PricedSums } from './saved-amounts.ts';
+import { cacheClasses, type PricedKey, type PricedSums } from '../../../pricing/saved-amounts.ts';
 
 /*
  * Sums of tokens and costs by price and context band, from records: no rollup has the price. The band of a record is that of its
@@ -30,8 +30,6 @@ export interface SavingsBands {
 
 const keys = ['provider', 'model', 'answered_model', 'tier', 'request_kind'] as const;
 const firstMs = 'toUnixTimestamp64Milli(min(ts)) AS first_ms';
-/** Classes that caches have to do with. */
-export const cacheClasses = ['cache_read', 'cache_write_5m', 'cache_write_1h'] as const;
 const input = inputTokenClasses.map((name) => `tokens_${name}`).join(' + ');
 
 /** The prices by which calls were priced, with how they were asked: no sums, so that few columns are read. */

@@ -1,20 +1,11 @@
 import type { CallerView } from '../../../http/api-key-identity.ts';
-import { formatUsd, sumUsd, zeroUsd } from '../../../kernel/money.ts';
+import { formatUsd } from '../../../kernel/money.ts';
 import { readCount } from '../cost-figures.ts';
 import type { CostReports } from '../cost-reports.ts';
-import {
-  findPriceOf,
-  type PricedSums,
-  savedByCaching,
-  savedByTier,
-  type SavedByTier,
-  thresholdsOf,
-  tierOfSums,
-  tokensOf,
-} from './saved-amounts.ts';
+import { findPriceOf, thresholdsOf, tierOfSums } from '../../../pricing/saved-amounts.ts';
+import { savedIn } from '../../../pricing/savings.ts';
 import type { SavingsDocument, SavingsReportDocument, SavingsRequest } from './savings-document.ts';
 import {
-  cacheClasses,
   pricedKeysSql,
   pricedSumsSql,
   readPricedKey,
@@ -69,7 +60,7 @@ export async function readSavings(
   const sums = rows.map((row) => readPricedSums(row, thresholds));
   const waste = await reports.query({ ...question, groupBy: ['waste'], messages: 'none' }, viewer);
   return {
-    ...savedIn(sums, reports),
+    ...savedIn(sums, find),
     waste: {
       wasteUsd: formatUsd(waste.total.wasteUsd),
       causes: waste.groups.flatMap(({ group, costUsd, calls }) =>
@@ -79,59 +70,5 @@ export async function readSavings(
       ),
     },
     unknown: ['reused_answers'],
-  };
-}
-
-function savedIn(
-  all: readonly PricedSums[],
-  { findPrice }: Pick<CostReports, 'findPrice'>,
-): Pick<SavingsDocument, 'caching' | 'tiers' | 'unvalued'> {
-  let readTokens = 0n;
-  let paidUsd = zeroUsd;
-  let uncachedUsd = zeroUsd;
-  let writeSurchargeUsd = zeroUsd;
-  const ofTiers: SavedByTier[] = [];
-  let unvaluedCalls = 0;
-  let unvaluedTokens = 0n;
-  for (const sums of all) {
-    const isCached = cacheClasses.some((name) => tokensOf(sums, name) !== 0n);
-    const isOtherTier = tierOfSums(sums) !== 'default';
-    if (!isCached && !isOtherTier) continue;
-    const found = findPriceOf(sums, findPrice);
-    const caching = isCached && found !== undefined ? savedByCaching(sums, found) : undefined;
-    const tier = isOtherTier && found !== undefined ? savedByTier(sums, found, findPrice) : undefined;
-    if (caching !== undefined) {
-      readTokens += caching.readTokens;
-      paidUsd = paidUsd.plus(caching.paidUsd);
-      uncachedUsd = uncachedUsd.plus(caching.uncachedUsd);
-      writeSurchargeUsd = writeSurchargeUsd.plus(caching.writeSurchargeUsd);
-    } else if (isCached) unvaluedTokens += tokensOf(sums, 'cache_read');
-    if (tier !== undefined) ofTiers.push(tier);
-    if ((isCached && caching === undefined) || (isOtherTier && tier === undefined))
-      unvaluedCalls += sums.calls;
-  }
-  const savedUsd = uncachedUsd.minus(paidUsd).minus(writeSurchargeUsd);
-  return {
-    caching: {
-      readTokens: readTokens.toString(),
-      paidUsd: formatUsd(paidUsd),
-      uncachedUsd: formatUsd(uncachedUsd),
-      writeSurchargeUsd: formatUsd(writeSurchargeUsd),
-      savedUsd: formatUsd(savedUsd),
-    },
-    tiers: [...Map.groupBy(ofTiers, ({ tier }) => tier)]
-      .toSorted(([one], [other]) => (one < other ? -1 : 1))
-      .map(([tier, parts]) => {
-        const paid = sumUsd(parts.map((part) => part.paidUsd));
-        const standard = sumUsd(parts.map((part) => part.standardUsd));
-        return {
-          tier,
-          calls: parts.reduce((sum, { calls }) => sum + calls, 0),
-          paidUsd: formatUsd(paid),
-          standardUsd: formatUsd(standard),
-          savedUsd: formatUsd(standard.minus(paid)),
-        };
-      }),
-    unvalued: { calls: unvaluedCalls, cachedTokens: unvaluedTokens.toString() },
   };
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { htmlText } from './html.ts';
+import { htmlText } from '../../../http/pages/html.ts';
 import { correctionsOf, savingsOf } from './statement-additions.ts';
 import type { StatementDocument } from './statement-document.ts';
 import { sectionTable } from './statement-table.ts';

@@ -1,7 +1,7 @@
 import { formatUsd, sumUsd, usd } from '../../../kernel/money.ts';
-import { html, type Html } from './html.ts';
+import { html, type Html } from '../../../http/pages/html.ts';
 import type { StatementDocument } from './statement-document.ts';
-import { monthName, shownCount, shownUsd } from './statement-numbers.ts';
+import { monthName, shownCount, shownUsd } from '../../../http/pages/shown-numbers.ts';
 
 /* The parts of a statement's page that not every statement has. */
 

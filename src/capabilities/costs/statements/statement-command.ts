@@ -10,7 +10,7 @@ import {
 import { nameOption } from '../../../terminal/option-values.ts';
 import { shownText } from '../../../terminal/shown-text.ts';
 import { type CostContext, withCostReports } from '../command-costs.ts';
-import { refuseExisting, writeWhole } from '../output-file.ts';
+import { refuseExisting, writeWhole } from '../../../terminal/output-file.ts';
 import { parseStatementParameters } from './statement-document.ts';
 import { statementForms } from './statement-forms.ts';
 import { makeStatement } from './statements.ts';

@@ -1,24 +1,20 @@
-import { createHash } from 'node:crypto';
 import { ratioText, usd } from '../../../kernel/money.ts';
 import { addDays, addMonths, localTime } from '../../../kernel/time-zone.ts';
-import { html, type Html, htmlText, trusted } from './html.ts';
-import { type ChartDay, dayChart } from './statement-chart.ts';
+import { type ChartBar, barChart } from '../../../http/pages/charts.ts';
+import { html, type Html } from '../../../http/pages/html.ts';
+import { cards, renderPage } from '../../../http/pages/page.ts';
 import type { StatementDocument, StatementSectionDocument } from './statement-document.ts';
-import { digitsFor, monthName, shownCount, shownPercent, shownUsd } from './statement-numbers.ts';
+import {
+  digitsFor,
+  monthName,
+  shownCount,
+  shownPercent,
+  shownUsd,
+} from '../../../http/pages/shown-numbers.ts';
 import { correctionsOf, savingsOf } from './statement-additions.ts';
-import { statementStyle } from './statement-style.ts';
 import { type NameOf, sectionTable, type SectionTotal } from './statement-table.ts';
 
-/*
- * A statement as one HTML page for the screen and for A4: no script, nothing from elsewhere. Amounts are rounded for reading; the
- * exact total is given, and so is all that is not in it.
- */
-
-/** What browsers may do with the page: apply its own style sheet. */
-export const statementPolicy = `default-src 'none'; style-src 'sha256-${createHash('sha256').update(statementStyle).digest('base64')}'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'`;
-
-// In one piece: the policy has the digest of all that is between its tags.
-const styleElement = trusted(`<style>${statementStyle}</style>`);
+/* A statement as a page. Amounts are rounded for reading; the exact total is given, and so is all that is not in it. */
 
 const wasteCauses: Readonly<Record<string, string>> = {
   failed: 'Calls that failed',
@@ -32,76 +28,60 @@ export function renderStatementHtml(statement: StatementDocument): string {
   const { team, month, totals, sections } = statement;
   // As many for all amounts as the larger of the two months needs.
   const digits = Math.min(digitsFor(totals.costUsd), digitsFor(totals.previous?.costUsd ?? '0'));
-  const title = `${team ?? 'All teams'}: cost of model calls in ${monthName(month)}`;
   const table = (heading: string, section: StatementSectionDocument, nameOf: NameOf): Html =>
     sectionTable({ heading, section, nameOf, digits, total: totals });
-  return `<!doctype html>\n${htmlText(
-    html`<html lang="en">
-      <head>
-        <meta charset="utf-8" />
-        <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <title>${title}</title>
-        ${styleElement}
-      </head>
-      <body>
-        <header>
-          <p class="kind">Monthly statement</p>
-          <h1><bdi>${team ?? 'All teams'}</bdi></h1>
-          <p class="period">
-            ${monthName(month)}, days of the time zone ${statement.timeZone}. ${stateOf(statement)} Amounts
-            are in US dollars.
-          </p>
-        </header>
-        ${summary(statement, digits)} ${openItems(statement, digits)}
-        <section class="whole">
-          <h2>By day</h2>
-          ${dayChart(daysOf(statement))}
-        </section>
-        ${sections.teams === undefined ? undefined : table('By team', sections.teams, ({ team: name = '' }) => name)}
-        ${table('By feature', sections.features, ({ feature = '' }) => feature)}
-        ${table('By model', sections.models, ({ provider = '', model = '' }) => `${provider}/${model}`)}
-        ${table('By customer', sections.customers, ({ customer = '' }) => customer)}
-        ${
-          sections.waste.rows.length === 0
-            ? html`<section>
-                <h2>Waste by cause</h2>
-                <p>No spend was wasted.</p>
-              </section>`
-            : sectionTable({
-                heading: 'Waste by cause',
-                section: sections.waste,
-                nameOf: ({ waste = '' }) => wasteCauses[waste] ?? waste,
-                digits,
-                total: wasteOf(totals, sections.waste),
-              })
-        }
-        ${correctionsOf(statement, digits)} ${savingsOf(statement, digits)}
-        <footer>
-          <p>
-            Computed from the price of every call. This is no invoice: taxes, and what providers bill beside
-            calls, are not in it.
-          </p>
-          <p>
-            Total, exact: ${totals.costUsd} USD. Amounts above are rounded to ${digits} digits, so that rows
-            may seem to differ from totals by the last one. Waste is part of the total. Shares are of the
-            total; changes are against all of ${monthName(addMonths(`${month}-01`, -1).slice(0, 7))}.
-          </p>
-          ${
-            statement.isConsistent
-              ? undefined
-              : html`<p class="warning">
-                  Calls kept arriving while this statement was made: its tables may differ from each other.
-                </p>`
-          }
-          <p>
-            Made at ${shownTime(statement.createdAt, statement)} from the usage records of
-            ${shownTime(statement.from, statement)} to ${shownTime(statement.to, statement)}, times of
-            ${statement.timeZone}.
-          </p>
-        </footer>
-      </body>
-    </html>`,
-  )}\n`;
+  return renderPage({
+    title: `${team ?? 'All teams'}: cost of model calls in ${monthName(month)}`,
+    kind: 'Monthly statement',
+    heading: team ?? 'All teams',
+    period: html`${monthName(month)}, days of the time zone ${statement.timeZone}. ${stateOf(statement)}
+    Amounts are in US dollars.`,
+    body: html` ${summary(statement, digits)} ${openItems(statement, digits)}
+      <section class="whole">
+        <h2>By day</h2>
+        ${barChart('Spend by the day', daysOf(statement))}
+      </section>
+      ${sections.teams === undefined ? undefined : table('By team', sections.teams, ({ team: name = '' }) => name)}
+      ${table('By feature', sections.features, ({ feature = '' }) => feature)}
+      ${table('By model', sections.models, ({ provider = '', model = '' }) => `${provider}/${model}`)}
+      ${table('By customer', sections.customers, ({ customer = '' }) => customer)}
+      ${
+        sections.waste.rows.length === 0
+          ? html`<section>
+              <h2>Waste by cause</h2>
+              <p>No spend was wasted.</p>
+            </section>`
+          : sectionTable({
+              heading: 'Waste by cause',
+              section: sections.waste,
+              nameOf: ({ waste = '' }) => wasteCauses[waste] ?? waste,
+              digits,
+              total: wasteOf(totals, sections.waste),
+            })
+      }
+      ${correctionsOf(statement, digits)} ${savingsOf(statement, digits)}`,
+    footer: html` <p>
+        Computed from the price of every call. This is no invoice: taxes, and what providers bill beside
+        calls, are not in it.
+      </p>
+      <p>
+        Total, exact: ${totals.costUsd} USD. Amounts above are rounded to ${digits} digits, so that rows may
+        seem to differ from totals by the last one. Waste is part of the total. Shares are of the total;
+        changes are against all of ${monthName(addMonths(`${month}-01`, -1).slice(0, 7))}.
+      </p>
+      ${
+        statement.isConsistent
+          ? undefined
+          : html`<p class="warning">
+              Calls kept arriving while this statement was made: its tables may differ from each other.
+            </p>`
+      }
+      <p>
+        Made at ${shownTime(statement.createdAt, statement)} from the usage records of
+        ${shownTime(statement.from, statement)} to ${shownTime(statement.to, statement)}, times of
+        ${statement.timeZone}.
+      </p>`,
+  });
 }
 
 function stateOf(statement: StatementDocument): string {
@@ -136,7 +116,7 @@ function summary({ totals, isComplete }: StatementDocument, digits: number): Htm
   const { previous, changeUsd = '0', changeRatio, wasteUsd, costUsd, completedMessages = 0 } = totals;
   const wasteShare = usd(costUsd).isZero() ? '0' : usd(wasteUsd).dividedBy(usd(costUsd)).toFixed(6);
   const each = totals.costPerCompletedUsd;
-  const cards: readonly (readonly [string, string, string])[] = [
+  return cards([
     ['Total cost', shownUsd(costUsd, digits), `${shownCount(totals.calls)} calls`],
     [
       'Month before',
@@ -151,17 +131,7 @@ function summary({ totals, isComplete }: StatementDocument, digits: number): Htm
       each === undefined ? '–' : shownUsd(each, digitsFor(each)),
       `${shownCount(completedMessages)} completed`,
     ],
-  ];
-  return html`<section class="cards">
-    ${cards.map(
-      ([name, value, note]) =>
-        html`<div>
-          <p>${name}</p>
-          <strong>${value}</strong>
-          <p class="note">${note}</p>
-        </div>`,
-    )}
-  </section>`;
+  ]);
 }
 
 /** What the total does not say. */
@@ -212,12 +182,19 @@ function openItems({ totals }: StatementDocument, digits: number): Html {
 }
 
 /** Every day of the month: what is to come, or had no calls, cost nothing. */
-function daysOf({ month, sections }: StatementDocument): ChartDay[] {
+function daysOf({ month, sections }: StatementDocument): ChartBar[] {
   const costs = new Map(sections.days.rows.map(({ key, costUsd }) => [key.day, costUsd]));
-  const days: ChartDay[] = [];
+  const days: ChartBar[] = [];
   const first = `${month}-01`;
   for (let day = first; day < addMonths(first, 1); day = addDays(day, 1)) {
-    days.push({ day, costUsd: costs.get(day) ?? '0' });
+    const amountUsd = costs.get(day) ?? '0';
+    const weekday = new Date(day).getUTCDay();
+    days.push({
+      label: String(Number(day.slice(8))),
+      amountUsd,
+      title: `${day}: ${amountUsd} USD`,
+      isMuted: weekday === 0 || weekday === 6,
+    });
   }
   return days;
 }

@@ -1,8 +1,8 @@
 import { ratioText, usd } from '../../../kernel/money.ts';
-import { html, type Html } from './html.ts';
-import { shareBar } from './statement-chart.ts';
+import { html, type Html } from '../../../http/pages/html.ts';
+import { shareBar } from '../../../http/pages/charts.ts';
 import type { StatementSectionDocument } from './statement-document.ts';
-import { shownCount, shownPercent, shownUsd } from './statement-numbers.ts';
+import { shownCount, shownPercent, shownUsd } from '../../../http/pages/shown-numbers.ts';
 
 /* A section of a statement as a table: its rows, all others, and the total that they add up to. */
 

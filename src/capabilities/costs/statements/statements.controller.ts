@@ -7,10 +7,10 @@ import type { ApiKeyIdentity } from '../../../http/api-key-identity.ts';
 import { Caller, RequireScope } from '../../../http/caller.ts';
 import { clockToken } from '../clock-token.ts';
 import { CostReports } from '../cost-reports.ts';
+import { pagePolicy } from '../../../http/pages/page.ts';
 import type { ResponseWriter } from '../../../http/response-writer.ts';
 import { parseStatementParameters, type StatementDocument } from './statement-document.ts';
 import { statementForms } from './statement-forms.ts';
-import { statementPolicy } from './statement-html.ts';
 import { makeStatement } from './statements.ts';
 
 const mediaTypes = statementForms.map(({ mediaType }) => mediaType);
@@ -81,7 +81,7 @@ export class StatementsController {
     const statement = await makeStatement(this.#reports, request, { now, viewer: caller });
     if (form.name === 'json') return statement;
     response.header('content-type', `${form.mediaType}; charset=utf-8`);
-    if (form.name === 'html') response.header('content-security-policy', statementPolicy);
+    if (form.name === 'html') response.header('content-security-policy', pagePolicy);
     return form.render(statement);
   }
 }

@@ -1,8 +1,8 @@
-import { sumUsd, type Usd, usd, zeroUsd } from '../../../kernel/money.ts';
-import { rateFor } from '../../../pricing/cost-calculator.ts';
-import type { Price, PriceQuestion } from '../../../pricing/price.ts';
-import { tierOf } from '../../../pricing/tier-names.ts';
-import { type TokenClass, tokenClasses } from '../../../pricing/token-classes.ts';
+import { sumUsd, type Usd, usd, zeroUsd } from '../kernel/money.ts';
+import { rateFor } from './cost-calculator.ts';
+import type { Price, PriceQuestion } from './price.ts';
+import { tierOf } from './tier-names.ts';
+import { type TokenClass, tokenClasses } from './token-classes.ts';
 
 /*
  * What cached tokens and cheaper tiers saved, from sums of calls that had one price and one context band: what the tokens would have
@@ -59,6 +59,8 @@ export interface SavedByTier {
 }
 
 const millionth = usd('0.000001');
+/** Classes that caches have to do with. */
+export const cacheClasses = ['cache_read', 'cache_write_5m', 'cache_write_1h'] as const;
 const writeClasses = ['cache_write_5m', 'cache_write_1h'] as const;
 
 /** The price by which calls were priced, if the book still has it. */

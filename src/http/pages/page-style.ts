@@ -1,5 +1,5 @@
-/** The style sheet of statements: for screens, and for A4 in black on white. */
-export const statementStyle = `
+/** The style sheet of pages: for screens, and for A4 in black on white. */
+export const pageStyle = `
 :root { color-scheme: light; }
 * { box-sizing: border-box; }
 body { margin: 0 auto; max-width: 800px; padding: 32px 24px; background: #fff; color: #1b2430; font: 14px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; }
@@ -29,18 +29,27 @@ td i { color: #9a3412; font-size: 12px; white-space: nowrap; }
 .ratio { width: 78px; }
 .count { width: 86px; }
 .wide { width: 120px; }
+.pair { display: grid; grid-template-columns: 1fr 1fr; gap: 0 24px; }
 .sum td { font-weight: 600; border-top: 1px solid #9aa6b8; }
 .share { display: block; width: 60px; height: 8px; }
 .track { fill: #e6eaf0; }
 .bar { fill: #2f6fb3; }
-.weekend { fill: #8fb3d9; }
+.muted { fill: #8fb3d9; }
+.good { fill: #2e7d4f; }
+.bad { fill: #b3372f; }
+.late { fill: #c77700; }
+.calm { fill: #7b8799; }
+.active { fill: #2f6fb3; }
+.idle { fill: #d5dbe5; }
+.legend { display: flex; flex-wrap: wrap; gap: 4px 16px; font-size: 12px; }
+.mark { display: inline-block; width: 10px; height: 10px; margin-right: 5px; }
 .grid { stroke: #e1e6ee; stroke-width: 1; }
 .axis { fill: #56637a; font-size: 11px; }
 .end { text-anchor: end; }
 .middle { text-anchor: middle; }
 section svg[role] { width: 100%; height: auto; }
 footer { border-top: 1px solid #d5dbe5; font-size: 12px; margin-top: 28px; padding-top: 8px; overflow-wrap: anywhere; }
-@media (max-width: 640px) { .cards { grid-template-columns: repeat(2, 1fr); } .bars { display: none; } }
+@media (max-width: 640px) { .cards { grid-template-columns: repeat(2, 1fr); } .pair { display: block; } .bars { display: none; } }
 @page { size: A4; margin: 14mm; }
 @media print {
   th, td i { font-size: 10px; }

@@ -2,7 +2,7 @@ import { createWriteStream } from 'node:fs';
 import { access, rename, rm } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { AppError } from '../../kernel/app-error.ts';
+import { AppError } from '../kernel/app-error.ts';
 
 /* Files that commands write. */
 

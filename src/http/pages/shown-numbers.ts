@@ -1,6 +1,6 @@
-import { type Usd, usd } from '../../../kernel/money.ts';
+import { type Usd, usd } from '../../kernel/money.ts';
 
-/* Numbers as a statement shows them to people: rounded half up, with thousands apart. */
+/* Numbers as pages show them to people: rounded half up, with thousands apart. */
 
 const maxChangePercent = 999;
 
@@ -39,4 +39,24 @@ export function monthName(month: string): string {
   return new Intl.DateTimeFormat('en-US', { month: 'long', year: 'numeric', timeZone: 'UTC' }).format(
     new Date(`${month}-01`),
   );
+}
+
+/** "850 ms", "12.3 s", "12 min 5 s", "3 h 12 min", "4 d 6 h": two units at most. */
+export function shownDuration(seconds: number): string {
+  if (seconds < 1) return `${Math.round(seconds * 1000)} ms`;
+  if (seconds < 60) return `${Number(seconds.toFixed(1))} s`;
+  const pairs = [
+    [86_400, 'd', 3600, 'h'],
+    [3600, 'h', 60, 'min'],
+    [60, 'min', 1, 's'],
+  ] as const;
+  const whole = Math.round(seconds);
+  const [large, largeName, small, smallName] = pairs.find(([size]) => whole >= size) ?? pairs[2];
+  const rest = Math.floor((whole % large) / small);
+  return `${Math.floor(whole / large)} ${largeName}${rest === 0 ? '' : ` ${rest} ${smallName}`}`;
+}
+
+/** "2026-11-30 08:15", of a time as documents have it. */
+export function shownUtc(time: string): string {
+  return time.slice(0, 16).replace('T', ' ');
 }

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { formatUsd, type Usd, zeroUsd } from '../../../kernel/money.ts';
-import { packagedPriceBook } from '../../../pricing/packaged-price-book.ts';
-import type { PriceQuestion } from '../../../pricing/price.ts';
-import { countTokens, inputTokenClasses, type TokenCounts } from '../../../pricing/token-classes.ts';
+import { formatUsd, type Usd, zeroUsd } from '../kernel/money.ts';
+import { packagedPriceBook } from './packaged-price-book.ts';
+import type { PriceQuestion } from './price.ts';
+import { countTokens, inputTokenClasses, type TokenCounts } from './token-classes.ts';
 import { findPriceOf, type PricedSums, savedByCaching, savedByTier } from './saved-amounts.ts';
 
 const book = packagedPriceBook();

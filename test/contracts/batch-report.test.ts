@@ -1,0 +1,4 @@
+import { onEachLedger } from '../support/each-ledger.ts';
+import { batchReportContract } from './batch-report.contract.ts';
+
+onEachLedger(batchReportContract);
