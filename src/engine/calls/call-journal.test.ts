@@ -12,6 +12,8 @@ function recorded(parts: Partial<RecordedCall>): RecordedCall {
     requestDigest: 'q',
     state: 'settled',
     outcome: 'ok',
+    requestKind: 'single',
+    errorType: undefined,
     answer: { json: '"a"' },
     costUsd: undefined,
     isInvalidated: false,
