@@ -181,8 +181,8 @@ export interface Job<Name extends string = string> {
   readonly intervalMs: number;
   /** In every process, or in the one that has the role "maintenance" at the time. */
   readonly runsIn: 'every_process' | 'maintenance';
-  /** One turn; true when there is more to do at once. */
-  readonly turn: () => Promise<boolean>;
+  /** One turn; true when there is more to do at once. One that takes long heeds the signal of a host that stops. */
+  readonly turn: (signal: AbortSignal) => Promise<boolean>;
   /** In a process with the role that another one keeps at the time: what it must not go on showing. */
   readonly standBy?: () => void;
 }

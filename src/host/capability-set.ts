@@ -112,8 +112,8 @@ export class CapabilitySet {
   /** The loops of what one process at a time does: `hasRole` says whether it is this one, and is asked before each turn. */
   maintenanceLoops(make: MakeBackgroundJob, hasRole: () => Promise<boolean>): readonly BackgroundJob[] {
     return this.#jobs('maintenance').map(({ name, intervalMs, turn, standBy }) =>
-      make(name, intervalMs, async () => {
-        if (await hasRole()) return await turn();
+      make(name, intervalMs, async (signal) => {
+        if (await hasRole()) return await turn(signal);
         standBy?.();
         return false;
       }),

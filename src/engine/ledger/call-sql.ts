@@ -148,7 +148,7 @@ export const listAbandonedCalls = named(
   'ledger.list_abandoned_calls',
   `select ${attributedColumns}
    from millrace.calls c left join millrace.messages m on m.id = c.message_id
-   where c.state = 'reserved' and c.request_kind <> 'batch' and c.reserved_at < statement_timestamp() - $1::int * interval '1 millisecond'
+   where c.state = 'reserved' and c.request_kind = 'single' and c.reserved_at < statement_timestamp() - $1::int * interval '1 millisecond'
      and ((c.message_id is null and c.reserved_at < statement_timestamp() - interval '1 hour')
        or m.fencing_token <> c.fencing_token or m.state <> 'leased' or m.lease_until < statement_timestamp())
    order by c.reserved_at, c.id limit $2`,

@@ -248,8 +248,7 @@ export class ProviderBatchLedger {
       input_tokens: usage?.inputTokens,
       output_tokens: usage?.outputTokens,
     }));
-    const parameters = [batch.id, batch.fence, JSON.stringify(rows), [...results.keys()]];
-    await this.#database.query(sql.recordOutcomes, parameters);
+    await this.#database.query(sql.recordOutcomes, [batch.id, batch.fence, JSON.stringify(rows)]);
   }
 
   /** How many of its requests have no outcome. */
@@ -287,21 +286,24 @@ export class ProviderBatchLedger {
   }
 
   /**
-   * Settles the next outcomes that are not settled: `settle` writes into the transaction in which they are marked, so that both are
-   * there or neither. Answers how many there were. Throws LeaseLostError.
+   * Settles the next outcomes that are not settled, in order: `settle` writes into the transaction in which they are marked, so that both
+   * are there or neither. Only when every request has its outcome. Answers how many there were. Throws LeaseLostError.
    */
   async settleNext(
     batch: ProviderBatch,
     settle: (transaction: SqlExecutor, outcomes: readonly RequestOutcome[]) => Promise<void>,
   ): Promise<number> {
     return await this.#database.transaction(async (transaction) => {
-      const { rows: held } = await transaction.query(sql.renewLease, [batch.id, batch.fence, this.#leaseMs]);
-      if (held.length === 0)
+      const lease = [batch.id, batch.fence, this.#leaseMs];
+      const held = await transaction.query<{ settled_through: number }>(sql.beginSettling, lease);
+      const through = held.rows[0]?.settled_through;
+      if (through === undefined)
         throw new LeaseLostError(`The lease of provider batch ${batch.id} is another's.`);
-      const { rows } = await transaction.query<OutcomeRow>(sql.readUnsettled, [batch.id, pageRows]);
-      if (rows.length === 0) return 0;
+      const { rows } = await transaction.query<OutcomeRow>(sql.readOutcomes, [batch.id, through, pageRows]);
+      const last = rows.at(-1)?.place;
+      if (last === undefined) return 0;
       await settle(transaction, rows.map(outcomeOf));
-      await transaction.query(sql.markSettled, [batch.id, rows.map(({ place }) => place)]);
+      await transaction.query(sql.markSettled, [batch.id, last]);
       return rows.length;
     });
   }

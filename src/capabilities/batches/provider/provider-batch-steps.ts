@@ -88,7 +88,7 @@ export class ProviderBatchSteps {
       case 'collect':
         return await this.#reading(batch, now, () => this.#collect(batch, open, now, signal));
       case 'settle':
-        return await this.#reading(batch, now, () => this.#settleAll(batch, now));
+        return await this.#reading(batch, now, () => this.#settleAll(batch, now, signal));
       case 'remove-files':
         return await this.#reading(batch, now, () => this.#removeFiles(batch, open, now));
     }
@@ -252,9 +252,17 @@ export class ProviderBatchSteps {
     }));
   }
 
-  async #settleAll(batch: ProviderBatch, now: Date): Promise<ProviderBatch> {
+  /** When the signal aborts, what is settled so far stays; whoever goes on settles the rest. */
+  async #settleAll(
+    batch: ProviderBatch,
+    now: Date,
+    signal: AbortSignal | undefined,
+  ): Promise<ProviderBatch> {
     let settled: number;
     do {
+      if (signal?.aborted === true) {
+        return await this.#ledger.move(batch, { state: 'collected', nextAt: now, isReturned: false });
+      }
       settled = await this.#ledger.settleNext(batch, async (transaction, outcomes) => {
         await this.#settle(transaction, batch, outcomes);
       });
