@@ -1,10 +1,12 @@
 import type { Capability } from '../capability.ts';
 import { batchErrors } from './batch-errors.ts';
+import { batchesSettings } from './batches-settings.ts';
 import { batchNames } from './batch-names.ts';
 
 /** Many items through one pipeline, with one end: submitted, run in chunks, resumed after any crash, reported. */
 export const batches = {
   name: 'batches',
+  configuration: { batches: batchesSettings },
   names: batchNames,
   errors: batchErrors,
   http: async () => (await import('./batches.http.ts')).httpPart,

@@ -5,7 +5,7 @@
 
 /**
  * The text of the value at a path of member names, in a text that JSON.parse has taken. Of members of one name the last counts, as it
- * does there. Undefined where there is none.
+ * does there. Undefined where there is none. Throws a RangeError for what is deeper than any answer.
  */
 export function memberText(json: string, path: readonly string[]): string | undefined {
   let text: string | undefined = json;
@@ -28,6 +28,9 @@ function ownMember(json: string, name: string): string | undefined {
   }
   return found;
 }
+
+/** What reads an answer calls itself for each level. */
+const maxDepth = 512;
 
 const space = new Set([' ', '\t', '\n', '\r']);
 
@@ -59,6 +62,7 @@ function afterValue(json: string, start: number): number {
       continue;
     }
     if (character === '{' || character === '[') depth += 1;
+    if (depth > maxDepth) throw new RangeError(`The JSON is more than ${maxDepth} levels deep.`);
     if (character === '}' || character === ']') {
       // The end of what it stands in.
       if (depth === 0) return at;

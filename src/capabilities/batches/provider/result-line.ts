@@ -65,7 +65,7 @@ function readLine<Schema extends z.ZodType>(
   try {
     return understand(schema.parse(JSON.parse(text)), text);
   } catch {
-    // No JSON, too deep to be written again, or in another form.
+    // No JSON, deeper than any answer, or in another form.
     return { kind: 'unreadable' };
   }
 }
