@@ -34,13 +34,17 @@ export const batchSettingsSchema = z.strictObject({
     .prefault({}),
   tripwire: z
     .strictObject({
-      share: percent.default(20).describe('The batch halts when more of its ended items than this failed for the same reason.'),
+      share: percent
+        .default(20)
+        .describe('The batch halts when more of its ended items than this failed for the same reason.'),
       items: z.int().min(1).max(1_000_000).default(50).describe('No halt before so many items have ended.'),
     })
     .prefault({}),
   success: z
     .strictObject({
-      threshold: percent.default(100).describe('The batch succeeds when at least this share of its items did.'),
+      threshold: percent
+        .default(100)
+        .describe('The batch succeeds when at least this share of its items did.'),
     })
     .prefault({}),
   onInvalid: z

@@ -59,12 +59,7 @@ export function draftCall({ quotas, pricer, clock }: DraftSources, request: Draf
     requestKind,
     fallbackFrom,
     sharedRequest,
-    upperBoundUsd: pricer.upperBound(
-      priced,
-      bounds.maxInputTokens,
-      bounds.maxOutputTokens,
-      bounds.maxUnits,
-    ),
+    upperBoundUsd: pricer.upperBound(priced, bounds.maxInputTokens, bounds.maxOutputTokens, bounds.maxUnits),
   };
   const { upperBoundUsd } = draft;
   const upperBoundTokens = bounds.maxInputTokens + bounds.maxOutputTokens;

@@ -191,7 +191,13 @@ export class CallSettler {
     const { pricer, logger, logOnce } = this.#options;
     const { provider, modelId: model } = target;
     const answered = pricedModel ?? model;
-    const question = { provider: target.priceProvider, at: facts.reservedAt, tier, batch: isBatch(facts), geography };
+    const question = {
+      provider: target.priceProvider,
+      at: facts.reservedAt,
+      tier,
+      batch: isBatch(facts),
+      geography,
+    };
     const asked = { question, asked: model, answered, boundUsd: facts.upperBoundUsd };
     const pricing = priceOfAnswer(pricer, asked, measured.tokens, measured.beside);
     if (pricing.fault !== undefined) this.#logFaults(call, report, [pricing.fault]);

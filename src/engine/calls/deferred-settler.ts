@@ -197,10 +197,7 @@ export class DeferredSettler {
   }
 }
 
-function reportOf(
-  target: ModelTarget<unknown>,
-  { end, inputTokens }: DeferredOutcome,
-): CallReport {
+function reportOf(target: ModelTarget<unknown>, { end, inputTokens }: DeferredOutcome): CallReport {
   switch (end.kind) {
     case 'answered': {
       const { answer } = end;
@@ -229,11 +226,7 @@ function reportOf(
   }
 }
 
-function failureOf(
-  kind: CallFailureKind,
-  billing: ModelFailure['billing'],
-  message: string,
-): ModelFailure {
+function failureOf(kind: CallFailureKind, billing: ModelFailure['billing'], message: string): ModelFailure {
   return { kind, billing, message, retryAfterMs: undefined, headers: undefined, usage: undefined };
 }
 

@@ -22,7 +22,11 @@ import { meteredStream } from './metered-stream.ts';
 import type { ModelDirectory } from './model-directory.ts';
 import { contentText, promptText } from '../providers/prompt-text.ts';
 import { ownReading } from '../providers/own-usage.ts';
-import { type ProviderAnswer, renderRequest, resultOfProviderAnswer } from '../providers/provider-exchange.ts';
+import {
+  type ProviderAnswer,
+  renderRequest,
+  resultOfProviderAnswer,
+} from '../providers/provider-exchange.ts';
 import type { ProviderKind } from '../providers/provider-config.ts';
 import type { ModelTarget } from '../providers/provider-registry.ts';
 import {

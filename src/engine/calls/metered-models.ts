@@ -71,10 +71,7 @@ export class MeteredModels {
    * Settles calls that were put off, in a transaction of whoever kept them; those that are not open any more stay as they are. What it
    * answers is to be called when the transaction is committed.
    */
-  async settleDeferred(
-    transaction: SqlExecutor,
-    outcomes: readonly DeferredOutcome[],
-  ): Promise<() => void> {
+  async settleDeferred(transaction: SqlExecutor, outcomes: readonly DeferredOutcome[]): Promise<() => void> {
     return await this.#services.deferred.settle(transaction, outcomes);
   }
 

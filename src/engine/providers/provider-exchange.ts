@@ -71,7 +71,10 @@ export async function resultOfProviderAnswer(
   options: LanguageModelV4CallOptions,
   { statusCode, body }: ProviderAnswer,
 ): Promise<LanguageModelV4GenerateResult> {
-  invariant(through !== undefined, 'an answer that came apart from its request is that of a provider over HTTP');
+  invariant(
+    through !== undefined,
+    'an answer that came apart from its request is that of a provider over HTTP',
+  );
   const answer: typeof fetch = () =>
     Promise.resolve(
       new Response(body, { status: statusCode, headers: { 'content-type': 'application/json' } }),

@@ -174,11 +174,13 @@ export class ProviderRegistry {
       identify: config.identify ?? false,
       clean,
       model,
-      through: modelsThrough && ((fetch) => {
-        const same = make(modelsThrough(fetch), modelId);
-        invariant(same !== undefined, `${reference} is a model whoever carries its requests`);
-        return same;
-      }),
+      through:
+        modelsThrough &&
+        ((fetch) => {
+          const same = make(modelsThrough(fetch), modelId);
+          invariant(same !== undefined, `${reference} is a model whoever carries its requests`);
+          return same;
+        }),
     };
     if (remembered.size < maxRemembered) remembered.set(reference, target);
     return target;

@@ -39,7 +39,10 @@ const maxRemembered = 1000;
 export class BatchModes {
   readonly #database: SqlDatabase;
   readonly #clock: Clock;
-  readonly #known = new Map<string, { readonly atMs: number; readonly batch: Promise<ModedBatch | undefined> }>();
+  readonly #known = new Map<
+    string,
+    { readonly atMs: number; readonly batch: Promise<ModedBatch | undefined> }
+  >();
   readonly #noted = new Set<string>();
 
   constructor({ database, clock }: { readonly database: SqlDatabase; readonly clock: Clock }) {

@@ -19,7 +19,11 @@ export function endOfRequest({ outcome, statusCode, result, error }: RequestOutc
     case 'expired':
       return { kind: 'failed', failure: 'timeout', message: "The provider's batch expired before its turn." };
     case 'cancelled':
-      return { kind: 'failed', failure: 'aborted', message: "The provider's batch was cancelled before its turn." };
+      return {
+        kind: 'failed',
+        failure: 'aborted',
+        message: "The provider's batch was cancelled before its turn.",
+      };
     case 'missing':
       return { kind: 'unknown', message: "The provider's batch has no result of it." };
   }

@@ -39,11 +39,17 @@ export function chooseMode(question: ModeQuestion): ModeChoice {
     case 'flex':
       return hasFlex
         ? { mode, reason: 'The batch asks for it.' }
-        : { mode: 'online', reason: 'The batch asks for flex, which the provider does not have for the model.' };
+        : {
+            mode: 'online',
+            reason: 'The batch asks for flex, which the provider does not have for the model.',
+          };
     case 'provider':
       return hasBatches
         ? { mode, reason: 'The batch asks for it.' }
-        : { mode: 'online', reason: "The batch asks for the provider's batches, which cannot be used for the model." };
+        : {
+            mode: 'online',
+            reason: "The batch asks for the provider's batches, which cannot be used for the model.",
+          };
     case 'auto':
       return chooseCheapest(question);
   }

@@ -64,7 +64,10 @@ export class ProviderAccounts {
         accounts.set(name, { account, api: await openApi(account) });
       } catch (error) {
         if (!(error instanceof AppError) || error.code !== 'MILLRACE_PACKAGE_MISSING') throw error;
-        logger.warn({ error, provider: name }, "the provider's batches cannot be used: its package is missing");
+        logger.warn(
+          { error, provider: name },
+          "the provider's batches cannot be used: its package is missing",
+        );
       }
     }
     const driver = new ProviderBatchDriver({
@@ -81,7 +84,8 @@ export class ProviderAccounts {
     const { providers, settings } = this.#options;
     const connection = providers.connectionOf(name);
     const { kind, apiKey, baseUrl, headers } = connection ?? {};
-    if ((kind !== 'openai' && kind !== 'anthropic') || apiKey === undefined || apiKey === '') return undefined;
+    if ((kind !== 'openai' && kind !== 'anthropic') || apiKey === undefined || apiKey === '')
+      return undefined;
     const own = settings.accounts[name];
     return {
       name,
@@ -97,4 +101,3 @@ export class ProviderAccounts {
     };
   }
 }
-

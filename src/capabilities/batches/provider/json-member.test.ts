@@ -4,7 +4,8 @@ import { memberText } from './json-member.ts';
 
 describe('the text of a member', () => {
   it('is as it was written', () => {
-    const text = '{"response": {"status_code":200, "body" : {"a":120.0,"b":12345678901234567890,"c":"\\u00e9"} } ,"id":"x"}';
+    const text =
+      '{"response": {"status_code":200, "body" : {"a":120.0,"b":12345678901234567890,"c":"\\u00e9"} } ,"id":"x"}';
     expect(memberText(text, ['response', 'body'])).toBe('{"a":120.0,"b":12345678901234567890,"c":"\\u00e9"}');
     expect(memberText(text, ['response', 'status_code'])).toBe('200');
     expect(memberText(text, ['id'])).toBe('"x"');

@@ -253,11 +253,7 @@ export class ProviderBatchSteps {
   }
 
   /** When the signal aborts, what is settled so far stays; whoever goes on settles the rest. */
-  async #settleAll(
-    batch: ProviderBatch,
-    now: Date,
-    signal: AbortSignal | undefined,
-  ): Promise<ProviderBatch> {
+  async #settleAll(batch: ProviderBatch, now: Date, signal: AbortSignal | undefined): Promise<ProviderBatch> {
     let settled: number;
     do {
       if (signal?.aborted === true) {

@@ -1,0 +1,270 @@
+import { rm } from 'node:fs/promises';
+import { generateText, streamText } from 'ai';
+import { expect } from 'vitest';
+import { z } from 'zod';
+import { batchId } from '../../src/capabilities/batches/batch.ts';
+import { batchNames } from '../../src/capabilities/batches/batch-names.ts';
+import type { BatchMode } from '../../src/capabilities/batches/batch-settings.ts';
+import { openMode } from '../../src/capabilities/batches/mode/open-mode.ts';
+import {
+  type ProviderModeSettings,
+  providerModeSettings,
+} from '../../src/capabilities/batches/mode/provider-mode-settings.ts';
+import { openProviderBatchApi } from '../../src/capabilities/batches/provider/open-provider-batch-api.ts';
+import type { CapabilityParts } from '../../src/capabilities/capability.ts';
+import type { CallDeferral } from '../../src/engine/calls/call-deferral.ts';
+import type { StageHandler } from '../../src/engine/pipeline/stage-context.ts';
+import { defineStage } from '../../src/engine/pipeline/stage-definition.ts';
+import type { RegisteredStage } from '../../src/engine/pipeline/stage-registry.ts';
+import { capabilities } from '../../src/host/capabilities.ts';
+import type { HostCapability, HostContext } from '../../src/host/capability-set.ts';
+import type { ConfigurationInput } from '../../src/host/configuration.ts';
+import { Host } from '../../src/host/host.ts';
+import { loadConfiguration } from '../../src/host/load-configuration.ts';
+import { systemClock } from '../../src/kernel/clock.ts';
+import { defineMessage } from '../../src/messages/message-type.ts';
+import { silentLogger } from '../../src/telemetry/silent-logger.ts';
+import { type Simulator, startSimulator } from '../../src/simulator/simulator.ts';
+import { newHostDirectory } from './migrated-columns.ts';
+import { mortalDatabase, mortalMethods, Mortality } from './mortal.ts';
+
+/*
+ * A pipeline of two stages, each with one call to a model, on an embedded host and the simulated providers. The clock of batches and
+ * of the providers is the tests'; the job of the mode is run by hand, so that a test says when it dies.
+ */
+
+export const minuteMs = 60_000;
+export const hourMs = 60 * minuteMs;
+
+const Asked = defineMessage('mode.asked').version(1, z.object({ text: z.string(), model: z.string() }));
+const Drafted = defineMessage('mode.drafted').version(1, z.object({ text: z.string(), model: z.string() }));
+
+const draft = defineStage('draft', { consumes: Asked.upTo(1), emits: [Drafted.v1] });
+const polish = defineStage('polish', { consumes: Drafted.upTo(1) });
+
+const drafting: StageHandler<{ readonly text: string; readonly model: string }> = {
+  handle: async ({ data }, ctx) => {
+    const { text } = await generateText({
+      model: ctx.model(data.model, { step: 'draft' }),
+      prompt: `Draft: ${data.text}`,
+      maxOutputTokens: 200,
+      abortSignal: ctx.signal,
+    });
+    ctx.emit(Drafted.v1, { text, model: data.model });
+  },
+};
+
+/** Streams, which an answer from a batch serves as well. */
+const polishing: StageHandler<{ readonly text: string; readonly model: string }> = {
+  handle: async ({ data }, ctx) => {
+    const { text } = streamText({
+      model: ctx.model(data.model, { step: 'polish' }),
+      prompt: `Polish: ${data.text}`,
+      maxOutputTokens: 200,
+      abortSignal: ctx.signal,
+      onError: () => undefined,
+    });
+    return { text: await text };
+  },
+};
+
+export const models = { openai: 'openai/gpt-5-mini', anthropic: 'anthropic/claude-haiku-4-5' } as const;
+
+interface Fixture {
+  readonly host: Host;
+  readonly simulator: Simulator;
+  readonly context: HostContext;
+}
+
+export interface FixtureOptions {
+  readonly settings?: Partial<ProviderModeSettings>;
+  readonly configuration?: ConfigurationInput;
+}
+
+/** What a test works with. */
+export class ProviderModeFixture {
+  readonly #fixture: Fixture;
+  readonly #settings: ProviderModeSettings;
+  readonly #directory: string;
+  #mode: CapabilityParts<string>;
+  #aheadMs = 0;
+  #batches = 0;
+
+  private constructor(fixture: Fixture, settings: ProviderModeSettings, directory: string) {
+    this.#fixture = fixture;
+    this.#settings = settings;
+    this.#directory = directory;
+    this.#mode = this.#openMode(new Mortality());
+  }
+
+  static async open({
+    settings = {},
+    configuration = {},
+  }: FixtureOptions = {}): Promise<ProviderModeFixture> {
+    let fixture: ProviderModeFixture | undefined;
+    let context: HostContext | undefined;
+    const now = (): Date => fixture?.now() ?? new Date();
+    const simulator = await startSimulator({
+      seed: 7,
+      clock: { ...systemClock, now },
+      latency: { medianMs: 0 },
+      batches: { durationMs: minuteMs },
+    });
+    const directory = await newHostDirectory('millrace-provider-mode-');
+    const deferral: CallDeferral = {
+      courseOf: async (request) => (await fixture?.deferral.courseOf(request)) ?? { kind: 'now' },
+      waitOf: (origin) => (fixture as ProviderModeFixture).deferral.waitOf(origin),
+    };
+    const capability = {
+      name: 'mode',
+      names: batchNames,
+      open: () =>
+        Promise.resolve((given: HostContext): CapabilityParts => {
+          context = given;
+          return { hooks: { deferral } };
+        }),
+    };
+    const host = await Host.open({
+      configuration: loadConfiguration({
+        environment: {},
+        options: {
+          dataDirectory: directory,
+          models: {
+            providers: {
+              openai: { apiKey: 'key', baseUrl: `${simulator.url}/openai/v1` },
+              anthropic: { apiKey: 'key', baseUrl: `${simulator.url}/anthropic/v1` },
+            },
+          },
+          ...configuration,
+        },
+      }),
+      logger: silentLogger,
+      capabilities: [
+        ...capabilities.filter(({ name }) => name !== ('batches' as string)),
+        capability as unknown as HostCapability,
+      ],
+    });
+    if (context === undefined) throw new Error('The host opens its capabilities.');
+    const given = providerModeSettings.parse({ gatherMs: 0, pollMs: 1000, ...settings });
+    fixture = new ProviderModeFixture({ host, simulator, context }, given, directory);
+    await host.start([
+      { definition: draft, handler: drafting } as unknown as RegisteredStage,
+      { definition: polish, handler: polishing } as unknown as RegisteredStage,
+    ]);
+    return fixture;
+  }
+
+  get host(): Host {
+    return this.#fixture.host;
+  }
+
+  get simulator(): Simulator {
+    return this.#fixture.simulator;
+  }
+
+  get deferral(): CallDeferral {
+    return this.#mode.hooks?.deferral as CallDeferral;
+  }
+
+  now(): Date {
+    return new Date(Date.now() + this.#aheadMs);
+  }
+
+  /** Lets time pass for batches and providers. */
+  pass(ms: number): void {
+    this.#aheadMs += ms;
+  }
+
+  /** A process of the mode takes the place of the one before, and dies at that moment. The leases of the dead run out. */
+  async restart(mortality = new Mortality()): Promise<void> {
+    await this.execute('update millrace.provider_batches set leased_until = null');
+    this.#mode = this.#openMode(mortality);
+  }
+
+  /** A batch that runs, with items for each of the models. Answers its name. */
+  async begin(mode: BatchMode, items: readonly (keyof typeof models)[], deadline?: Date): Promise<string> {
+    this.#batches += 1;
+    const batch = `batch-${this.#batches}`;
+    const { database } = this.host.stores;
+    await database.query(
+      {
+        name: 'test.begin-batch',
+        text: `insert into millrace.batches (id, team, name, customer, feature, pipeline, type, version, settings, state, deadline, actor, created_at, started_at)
+          values ($1::uuid, 'blue', $2, 'acme', 'search', 'test', 'mode.asked', 1, $3, 'running', $4::timestamptz, 'test', $5::timestamptz, $5::timestamptz)`,
+      },
+      [batchId('blue', batch), batch, JSON.stringify({ mode }), deadline ?? null, this.now()],
+    );
+    const origin = { team: 'blue', customer: 'acme', feature: 'search', batch };
+    for (const [place, account] of items.entries()) {
+      const data = { text: `item ${place} of ${batch}`, model: models[account] };
+      await this.host.admissions.admit(Asked.v1, data, { origin });
+    }
+    return batch;
+  }
+
+  /** One turn of the mode's job. */
+  async turn(): Promise<void> {
+    const job = this.#mode.jobs?.find(({ name }) => name === 'provider_batches');
+    while ((await job?.turn(new AbortController().signal)) === true);
+  }
+
+  /** Waits until every message has ended or waits for a provider's batch. */
+  async settleDown(): Promise<void> {
+    await expect
+      .poll(
+        () =>
+          this.count(`select count(*)::int as count from millrace.messages
+            where state = 'leased' or (state = 'pending' and parked_for is null)`),
+        { timeout: 30_000, interval: 10 },
+      )
+      .toBe(0);
+  }
+
+  /** Turns, with time going on, until every message has ended and nothing of them is left. */
+  async finish(stepMs = minuteMs, maxTurns = 400): Promise<void> {
+    for (let turns = 0; turns < maxTurns; turns += 1) {
+      await this.settleDown();
+      await this.turn();
+      await this.settleDown();
+      const open = await this
+        .count(`select (select count(*) from millrace.messages where state in ('pending', 'leased'))::int
+        + (select count(*) from millrace.deferred_calls)::int
+        + (select count(*) from millrace.provider_batches where state not in ('closed', 'unresolved'))::int as count`);
+      if (open === 0) return;
+      this.pass(stepMs);
+    }
+    throw new Error('The batches do not come to an end.');
+  }
+
+  async count(text: string): Promise<number> {
+    const { rows } = await this.rows<{ count: number }>(text);
+    return rows[0]?.count ?? 0;
+  }
+
+  async rows<Row>(text: string): Promise<{ readonly rows: readonly Row[] }> {
+    return await this.host.stores.database.query<Row>({ name: 'test.look', text });
+  }
+
+  async execute(text: string): Promise<void> {
+    await this.host.stores.database.execute(text);
+  }
+
+  async close(): Promise<void> {
+    await this.host.stop();
+    await this.simulator.close();
+    await rm(this.#directory, { recursive: true, force: true });
+  }
+
+  #openMode(mortality: Mortality): CapabilityParts<string> {
+    const { context } = this.#fixture;
+    return openMode(
+      {
+        ...context,
+        settings: { batches: { provider: this.#settings } },
+        database: mortalDatabase(context.database, mortality),
+        clock: { ...context.clock, now: () => this.now() },
+      } as unknown as Parameters<typeof openMode>[0],
+      async (account) => mortalMethods(await openProviderBatchApi(account), mortality),
+    );
+  }
+}
