@@ -24,6 +24,15 @@ create index deferred_calls_sent on millrace.deferred_calls (batch_id, provider_
 create index deferred_calls_settled on millrace.deferred_calls (call_id) where state = 'settled';
 create index deferred_calls_message on millrace.deferred_calls (message_id);
 
+-- Whose calls a provider's batch holds: always those of one batch.
+create table millrace.provider_batch_owners (
+  provider_batch uuid primary key references millrace.provider_batches (id) on delete cascade,
+  batch_id       uuid not null
+);
+
+create index provider_batch_owners_batch on millrace.provider_batch_owners (batch_id);
+create index provider_batches_listed on millrace.provider_batches (planned_at desc, id desc);
+
 -- Which way the calls of a batch to a model are made, and why.
 create table millrace.batch_mode_choices (
   batch_id   uuid not null,

@@ -80,24 +80,29 @@ export const takeGroup = named(
    select (select count(*) from taken)::int as taken, (select count(*) from reserved)::int as reserved`,
 );
 
-/** $1 how many, $2 how many bytes: what was taken and not handed over yet, the oldest first, of one account. */
+/** $1 how many, $2 how many bytes: what was taken and not handed over yet, the oldest first, of one batch and one account. */
 export const readSending = named(
   'batches.read-sending-calls',
   `with oldest as (
      select d.call_id, d.account, d.endpoint, d.body, d.estimated_tokens,
        sum(d.body_bytes) over (order by d.kept_at, d.call_id) as bytes, row_number() over (order by d.kept_at, d.call_id) as place
      from millrace.deferred_calls d
-     where d.state = 'sending' and d.account = (
-       select f.account from millrace.deferred_calls f where f.state = 'sending' order by f.kept_at, f.call_id limit 1)
+     where d.state = 'sending' and (d.batch_id, d.account) = (
+       select f.batch_id, f.account from millrace.deferred_calls f where f.state = 'sending' order by f.kept_at, f.call_id limit 1)
      order by d.kept_at, d.call_id limit $1::int)
    select o.call_id, o.account, o.endpoint, o.body, o.estimated_tokens from oldest o
    where o.bytes <= $2::bigint or o.place = 1 order by o.place`,
 );
 
-/** $1 calls, $2 the provider batch of each. */
+/** $1 calls, $2 the provider batch of each, all of whose calls are of one batch. */
 export const markSent = named(
   'batches.mark-deferred-sent',
-  `update millrace.deferred_calls d set state = 'sent', provider_batch = t.batch, body = null
+  `with owned as (
+     insert into millrace.provider_batch_owners (provider_batch, batch_id)
+     select distinct t.batch, d.batch_id from unnest($1::uuid[], $2::uuid[]) as t (call_id, batch)
+     join millrace.deferred_calls d on d.call_id = t.call_id
+     on conflict (provider_batch) do nothing)
+   update millrace.deferred_calls d set state = 'sent', provider_batch = t.batch, body = null
    from unnest($1::uuid[], $2::uuid[]) as t (call_id, batch) where d.call_id = t.call_id and d.state = 'sending'`,
 );
 

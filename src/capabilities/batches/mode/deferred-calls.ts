@@ -112,7 +112,7 @@ export class DeferredCalls {
     return { taken, hasMore: taken > 0 && (reserved > taken || reserved === requests) };
   }
 
-  /** What was taken and not handed over yet, of one account; none when there is nothing. */
+  /** What was taken and not handed over yet, of one batch and one account; none when there is nothing. */
   async readSending({ requests, bytes }: Portion): Promise<{
     readonly account: string;
     readonly requests: readonly ProviderBatchRequest[];

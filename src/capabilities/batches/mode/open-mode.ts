@@ -4,6 +4,7 @@ import { ProviderBatchLedger } from '../provider/provider-batch-ledger.ts';
 import { BatchModes } from './batch-modes.ts';
 import { DeferredCalls } from './deferred-calls.ts';
 import { type OpenProviderBatchApi, ProviderAccounts } from './provider-accounts.ts';
+import { ProviderBatchOperations } from './provider-batch-operations.ts';
 import { ProviderMode } from './provider-mode.ts';
 import { ProviderModeJob } from './provider-mode-job.ts';
 import type { ProviderModeSettings } from './provider-mode-settings.ts';
@@ -44,7 +45,10 @@ export function openMode(
   // It needs no lease: what it forgets nobody works on.
   const ledger = new ProviderBatchLedger(database, 0);
   return {
-    services: [[BatchModes, modes]],
+    services: [
+      [BatchModes, modes],
+      [ProviderBatchOperations, new ProviderBatchOperations({ database, clock })],
+    ],
     hooks: { deferral: new ProviderMode({ modes, calls, accounts, providers, pricer, settings, clock }) },
     jobs: [
       {

@@ -66,6 +66,19 @@ export interface OutcomeSum extends BatchUsage {
   readonly silent: number;
 }
 
+/** Who decides about a batch that cannot go on by itself, and why. */
+export interface ResolvedBy {
+  readonly actor: string;
+  readonly reason: string;
+  /** Whose operators may read of it in the audit. */
+  readonly team?: string | undefined;
+}
+
+interface ResolutionAudit extends ResolvedBy {
+  readonly id: Uuid;
+  readonly detail: object;
+}
+
 /** Somebody else has the batch: whoever gets this does nothing more with it. */
 export class LeaseLostError extends Error {
   override readonly name = 'LeaseLostError';
@@ -337,7 +350,7 @@ export class ProviderBatchLedger {
   async resolve(
     id: Uuid,
     to: { readonly state?: 'running' | 'ended'; readonly providerId?: string; readonly ending?: BatchEnding },
-    audit: { readonly id: Uuid; readonly actor: string; readonly detail: object; readonly reason: string },
+    audit: ResolutionAudit,
     now: Date,
   ): Promise<ProviderBatch | undefined> {
     const ending = to.ending === undefined ? null : JSON.stringify(to.ending);
@@ -351,6 +364,7 @@ export class ProviderBatchLedger {
       audit.actor,
       JSON.stringify(audit.detail),
       audit.reason,
+      audit.team,
     ]);
     return rows.map(batchOf).at(0);
   }

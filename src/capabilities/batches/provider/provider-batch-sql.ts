@@ -175,7 +175,8 @@ export const requestCancel = named(
 
 /**
  * $1 the batch, $2 the state it goes to or null for the one before it was sent, $3 the provider's id or null, $4 ending or null, $5 now; the audit: $6 id,
- * $7 actor, $8 detail, $9 reason. An operator's decision about what cannot go on by itself.
+ * $7 actor, $8 detail, $9 reason, $10 the team it is of.
+ * An operator's decision about what cannot go on by itself.
  */
 export const resolveBatch = named(
   'provider-batches.resolve',
@@ -191,6 +192,7 @@ export const resolveBatch = named(
      affected: 'r.requests',
      detail: '$8::json',
      reason: '$9::text',
+     team: '$10::text',
      from: 'resolved r',
    })})
    select * from resolved`,
