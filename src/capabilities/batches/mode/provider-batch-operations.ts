@@ -4,6 +4,7 @@ import type { Operator, Viewer } from '../../../http/operator.ts';
 import { AppError } from '../../../kernel/app-error.ts';
 import type { Clock } from '../../../kernel/clock.ts';
 import { isUuid, type Uuid } from '../../../kernel/ids.ts';
+import { batchErrors } from '../batch-errors.ts';
 import { ProviderBatchDriver } from '../provider/provider-batch-driver.ts';
 import type { ProviderBatchState, UnresolvedReason } from '../provider/provider-batch-state.ts';
 import type { ResultFindings } from '../provider/result-findings.ts';
@@ -119,7 +120,7 @@ export class ProviderBatchOperations {
     const resolved = await this.#driver.resolve(before.id, resolution, by, this.#clock.now());
     if (resolved === undefined) {
       throw new AppError(
-        'MILLRACE_BATCH_STATE',
+        batchErrors.MILLRACE_BATCH_STATE,
         `The provider batch ${id} is "${before.state}" and goes on by itself; only an unresolved one is decided about.`,
       );
     }

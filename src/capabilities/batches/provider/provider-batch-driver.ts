@@ -2,13 +2,9 @@ import type { SqlDatabase } from '../../../drivers/sql-database/sql-database.ts'
 import { newId, type Uuid } from '../../../kernel/ids.ts';
 import { invariant } from '../../../kernel/invariant.ts';
 import { defaultRequestTimeoutMs, limitsOf } from './provider-batch-account.ts';
-import {
-  LeaseLostError,
-  type ProviderBatch,
-  ProviderBatchLedger,
-  type ResolvedBy,
-} from './provider-batch-ledger.ts';
+import { LeaseLostError, ProviderBatchLedger, type ResolvedBy } from './provider-batch-ledger.ts';
 import type { ProviderBatchRequest, RequestOutcome } from './provider-batch-request.ts';
+import type { ProviderBatch } from './provider-batch-rows.ts';
 import { nextStep } from './provider-batch-state.ts';
 import {
   type OpenAccount,

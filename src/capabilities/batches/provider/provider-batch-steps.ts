@@ -2,13 +2,9 @@ import type { SqlExecutor } from '../../../drivers/sql-database/sql-database.ts'
 import { invariant } from '../../../kernel/invariant.ts';
 import { type ProviderBatchAccount, limitsOf } from './provider-batch-account.ts';
 import type { BatchEnding, ProviderBatchApi, SentBatch } from './provider-batch-api.ts';
-import {
-  type BatchMove,
-  LeaseLostError,
-  type ProviderBatch,
-  type ProviderBatchLedger,
-} from './provider-batch-ledger.ts';
+import { type BatchMove, LeaseLostError, type ProviderBatchLedger } from './provider-batch-ledger.ts';
 import { customIdOf, type RequestOutcome } from './provider-batch-request.ts';
+import type { ProviderBatch } from './provider-batch-rows.ts';
 import { afterLook, backoffMs, pollAfterMs, type ProviderBatchStep } from './provider-batch-state.ts';
 import { failureOf, isBeyondCancelling } from './provider-failure.ts';
 import { readResults, restOf } from './read-results.ts';
