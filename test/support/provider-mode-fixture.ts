@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { generateText, streamText } from 'ai';
 import { expect } from 'vitest';
@@ -24,6 +25,7 @@ import { loadConfiguration } from '../../src/host/load-configuration.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { defineMessage } from '../../src/messages/message-type.ts';
 import { silentLogger } from '../../src/telemetry/silent-logger.ts';
+import type { SimulatorBill } from '../../src/simulator/bill.ts';
 import { type Simulator, startSimulator } from '../../src/simulator/simulator.ts';
 import { newHostDirectory } from './migrated-columns.ts';
 import { mortalDatabase, mortalMethods, Mortality } from './mortal.ts';
@@ -76,15 +78,25 @@ interface Fixture {
   readonly context: HostContext;
 }
 
-export interface FixtureOptions {
-  readonly settings?: Partial<ProviderModeSettings>;
-  readonly configuration?: ConfigurationInput;
+/** A call of the batches of a test, as the ledger has it. */
+export interface CallRow {
+  readonly step: string;
+  readonly provider: string;
+  readonly tier: string;
+  readonly state: string;
+  readonly settlement: string | null;
+  readonly outcome: string | null;
+  readonly request_kind: string;
+  readonly cost_usd: string | null;
+  readonly upper_bound_usd: string | null;
+  readonly error_type: string | null;
+  readonly attempts: number;
+  readonly price_reference: string | null;
 }
 
-/** What a test works with. */
+/** What the tests of a file work with, one after another: each sees its own batches and its own part of the bill. */
 export class ProviderModeFixture {
   readonly #fixture: Fixture;
-  readonly #settings: ProviderModeSettings;
   readonly #directory: string;
   #mode: CapabilityParts<string>;
   #aheadMs = 0;
@@ -145,8 +157,7 @@ export class ProviderModeFixture {
       ],
     });
     if (context === undefined) throw new Error('The host opens its capabilities.');
-    const given = providerModeSettings.parse({ gatherMs: 0, pollMs: 1000, ...settings });
-    fixture = new ProviderModeFixture({ host, simulator, context }, given, directory);
+    fixture = new ProviderModeFixture({ host, simulator, context }, directory);
     await host.start([
       { definition: draft, handler: drafting } as unknown as RegisteredStage,
       { definition: polish, handler: polishing } as unknown as RegisteredStage,
@@ -175,6 +186,50 @@ export class ProviderModeFixture {
     this.#aheadMs += ms;
   }
 
+  /** Begins a test: with these settings, without faults, and with nothing of the tests before in sight. */
+  async reset(settings: Partial<ProviderModeSettings> = {}): Promise<void> {
+    this.#settings = settingsOf(settings);
+    this.#ids = [];
+    this.#since = (await this.simulator.bill()).next;
+    this.simulator.setBatchRules([]);
+    this.#mode = this.#openMode(new Mortality());
+  }
+
+  /** What the providers have billed in this test. */
+  async bill(): Promise<SimulatorBill> {
+    return await this.simulator.bill({ since: this.#since, entries: true });
+  }
+
+  /** The calls of this test's batches, in the order in which they were reserved. */
+  async calls(): Promise<readonly CallRow[]> {
+    const { rows } = await this.rows<CallRow>(
+      `select c.step, c.provider, c.tier, c.state, c.settlement, c.outcome, c.request_kind, c.cost_usd::text,
+        c.upper_bound_usd::text, c.error_type, m.attempts, c.price_reference
+       from millrace.calls c join millrace.messages m on m.id = c.message_id
+       where m.batch = any($1::text[]) order by c.reserved_at, c.id`,
+      [this.#ids],
+    );
+    return rows;
+  }
+
+  /** Which way the calls of its batches are made, by batch and model. */
+  async choices(): Promise<readonly { readonly mode: string; readonly reason: string }[]> {
+    const { rows } = await this.rows<{ mode: string; reason: string }>(
+      `select c.mode, c.reason from millrace.batch_mode_choices c join millrace.batches b on b.id = c.batch_id
+       where b.name = any($1::text[]) order by b.started_at, b.id, c.model`,
+      [this.#ids],
+    );
+    return rows;
+  }
+
+  /** How many of its messages are completed. */
+  async completed(): Promise<number> {
+    return await this.count(
+      `select count(*)::int as count from millrace.messages where state = 'completed' and stage <> '' and batch = any($1::text[])`,
+      [this.#ids],
+    );
+  }
+
   /** A process of the mode takes the place of the one before, and dies at that moment. The leases of the dead run out. */
   async restart(mortality = new Mortality()): Promise<void> {
     await this.execute('update millrace.provider_batches set leased_until = null');
@@ -185,6 +240,7 @@ export class ProviderModeFixture {
   async begin(mode: BatchMode, items: readonly (keyof typeof models)[], deadline?: Date): Promise<string> {
     this.#batches += 1;
     const batch = `batch-${this.#batches}`;
+    this.#ids.push(batch);
     const { database } = this.host.stores;
     await database.query(
       {
@@ -215,7 +271,7 @@ export class ProviderModeFixture {
         () =>
           this.count(`select count(*)::int as count from millrace.messages
             where state = 'leased' or (state = 'pending' and parked_for is null)`),
-        { timeout: 30_000, interval: 10 },
+        { timeout: 240_000, interval: 50 },
       )
       .toBe(0);
   }
@@ -236,13 +292,17 @@ export class ProviderModeFixture {
     throw new Error('The batches do not come to an end.');
   }
 
-  async count(text: string): Promise<number> {
-    const { rows } = await this.rows<{ count: number }>(text);
+  async count(text: string, parameters: readonly unknown[] = []): Promise<number> {
+    const { rows } = await this.rows<{ count: number }>(text, parameters);
     return rows[0]?.count ?? 0;
   }
 
-  async rows<Row>(text: string): Promise<{ readonly rows: readonly Row[] }> {
-    return await this.host.stores.database.query<Row>({ name: 'test.look', text });
+  async rows<Row>(
+    text: string,
+    parameters: readonly unknown[] = [],
+  ): Promise<{ readonly rows: readonly Row[] }> {
+    const name = `test.${hash('sha256', text).slice(0, 16)}`;
+    return await this.host.stores.database.query<Row>({ name, text }, parameters);
   }
 
   async execute(text: string): Promise<void> {
@@ -267,4 +327,8 @@ export class ProviderModeFixture {
       async (account) => mortalMethods(await openProviderBatchApi(account), mortality),
     );
   }
+}
+
+function settingsOf(settings: Partial<ProviderModeSettings>): ProviderModeSettings {
+  return providerModeSettings.parse({ gatherMs: 0, pollMs: 1000, ...settings });
 }
