@@ -98,21 +98,20 @@ export interface CallRow {
 export class ProviderModeFixture {
   readonly #fixture: Fixture;
   readonly #directory: string;
+  #settings = settingsOf({});
   #mode: CapabilityParts<string>;
   #aheadMs = 0;
   #batches = 0;
+  #since = 0;
+  #ids: string[] = [];
 
-  private constructor(fixture: Fixture, settings: ProviderModeSettings, directory: string) {
+  private constructor(fixture: Fixture, directory: string) {
     this.#fixture = fixture;
-    this.#settings = settings;
     this.#directory = directory;
     this.#mode = this.#openMode(new Mortality());
   }
 
-  static async open({
-    settings = {},
-    configuration = {},
-  }: FixtureOptions = {}): Promise<ProviderModeFixture> {
+  static async open(configuration: ConfigurationInput = {}): Promise<ProviderModeFixture> {
     let fixture: ProviderModeFixture | undefined;
     let context: HostContext | undefined;
     const now = (): Date => fixture?.now() ?? new Date();
