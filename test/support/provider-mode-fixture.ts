@@ -22,7 +22,7 @@ import type { HostCapability, HostContext } from '../../src/host/capability-set.
 import type { ConfigurationInput } from '../../src/host/configuration.ts';
 import { Host } from '../../src/host/host.ts';
 import { loadConfiguration } from '../../src/host/load-configuration.ts';
-import { systemClock } from '../../src/kernel/clock.ts';
+import { type Clock, systemClock } from '../../src/kernel/clock.ts';
 import { defineMessage } from '../../src/messages/message-type.ts';
 import { silentLogger } from '../../src/telemetry/silent-logger.ts';
 import type { SimulatorBill } from '../../src/simulator/bill.ts';
@@ -41,8 +41,9 @@ export const hourMs = 60 * minuteMs;
 const Asked = defineMessage('mode.asked').version(1, z.object({ text: z.string(), model: z.string() }));
 const Drafted = defineMessage('mode.drafted').version(1, z.object({ text: z.string(), model: z.string() }));
 
-const draft = defineStage('draft', { consumes: Asked.upTo(1), emits: [Drafted.v1] });
-const polish = defineStage('polish', { consumes: Drafted.upTo(1) });
+const retry = { maxAttempts: 2, backoff: ['10ms'] } as const;
+const draft = defineStage('draft', { consumes: Asked.upTo(1), emits: [Drafted.v1], retry });
+const polish = defineStage('polish', { consumes: Drafted.upTo(1), retry });
 
 const drafting: StageHandler<{ readonly text: string; readonly model: string }> = {
   handle: async ({ data }, ctx) => {
@@ -314,6 +315,15 @@ export class ProviderModeFixture {
     await rm(this.#directory, { recursive: true, force: true });
   }
 
+  #clock(clock: Clock): Clock {
+    return {
+      now: () => this.now(),
+      monotonicMs: () => clock.monotonicMs(),
+      sleep: (delayMs, signal) => clock.sleep(delayMs, signal),
+      startTimer: (delayMs, act) => clock.startTimer(delayMs, act),
+    };
+  }
+
   #openMode(mortality: Mortality): CapabilityParts<string> {
     const { context } = this.#fixture;
     return openMode(
@@ -321,7 +331,7 @@ export class ProviderModeFixture {
         ...context,
         settings: { batches: { provider: this.#settings } },
         database: mortalDatabase(context.database, mortality),
-        clock: { ...context.clock, now: () => this.now() },
+        clock: this.#clock(context.clock),
       } as unknown as Parameters<typeof openMode>[0],
       async (account) => mortalMethods(await openProviderBatchApi(account), mortality),
     );
