@@ -19,6 +19,7 @@ import { ManualClock } from '../../src/kernel/manual-clock.ts';
 import { type ApiOperation, operationsOf } from '../support/api-operations.ts';
 import { DeadLetterFixture } from '../support/dead-letter-fixture.ts';
 import { openMigratedColumns } from '../support/migrated-columns.ts';
+import { writeUnresolvedBatch } from '../support/unresolved-provider-batch.ts';
 import { startApi } from './api-application.ts';
 import { type ApiFixture, openApiFixture } from './api-fixture.ts';
 import { recordOf } from './cost-seeds.ts';
@@ -31,7 +32,9 @@ import { requestTo } from './request-to.ts';
  */
 
 /** Ids of what belongs to the team "amber". */
-export type AmberIds = Readonly<Record<'open' | 'dead' | 'call' | 'key' | 'pause' | 'erasure', Uuid>>;
+export type AmberIds = Readonly<
+  Record<'open' | 'dead' | 'call' | 'key' | 'pause' | 'erasure' | 'providerBatch', Uuid>
+>;
 
 /** Of an answer of the API, what is worked on next. */
 interface Answered {
@@ -182,7 +185,7 @@ export async function writeLedger(
 async function writeOperations(
   fixture: ApiFixture,
   operate: Operate,
-): Promise<Pick<AmberIds, 'key' | 'pause' | 'erasure'>> {
+): Promise<Pick<AmberIds, 'key' | 'pause' | 'erasure' | 'providerBatch'>> {
   await fixture.setBudgets(
     ['teal', 'amber'].map((team) =>
       definitionOf({
@@ -218,5 +221,6 @@ async function writeOperations(
     team: 'amber',
     reason: 'asked',
   });
-  return { key: made.id, pause: placed.pause?.id ?? '', erasure: erasure.id };
+  const providerBatch = await writeUnresolvedBatch(fixture.database, 'amber');
+  return { key: made.id, pause: placed.pause?.id ?? '', erasure: erasure.id, providerBatch };
 }

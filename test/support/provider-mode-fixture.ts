@@ -329,7 +329,7 @@ export class ProviderModeFixture {
     return openMode(
       {
         ...context,
-        settings: { batches: { provider: this.#settings } },
+        settings: { ...context.settings, batches: { provider: this.#settings } },
         database: mortalDatabase(context.database, mortality),
         clock: this.#clock(context.clock),
       } as unknown as Parameters<typeof openMode>[0],

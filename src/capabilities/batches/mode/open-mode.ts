@@ -12,6 +12,7 @@ import type { ProviderModeSettings } from './provider-mode-settings.ts';
 /** What the modes read of the configuration. */
 export interface ModeSettings {
   readonly batches: { readonly provider: ProviderModeSettings };
+  readonly models: { readonly keepAnswers: boolean };
 }
 
 const turnMs = 5000;
@@ -25,7 +26,8 @@ export function openMode(
   openApi?: OpenProviderBatchApi,
 ): CapabilityParts<NameOf<typeof batchNames, 'jobs'>> {
   const { database, clock, logger, engine } = context;
-  const settings = context.settings.batches.provider;
+  const { provider: settings } = context.settings.batches;
+  const { keepAnswers: keepsAnswers } = context.settings.models;
   const { models, publisher, providers, pricer } = engine;
   const modes = new BatchModes({ database, clock });
   const calls = new DeferredCalls({ database, clock });
@@ -49,7 +51,18 @@ export function openMode(
       [BatchModes, modes],
       [ProviderBatchOperations, new ProviderBatchOperations({ database, clock })],
     ],
-    hooks: { deferral: new ProviderMode({ modes, calls, accounts, providers, pricer, settings, clock }) },
+    hooks: {
+      deferral: new ProviderMode({
+        modes,
+        calls,
+        accounts,
+        providers,
+        pricer,
+        settings,
+        keepsAnswers,
+        clock,
+      }),
+    },
     jobs: [
       {
         name: 'provider_batches',

@@ -28,6 +28,8 @@ export interface ProviderModeOptions {
   readonly providers: Pick<ProviderRegistry, 'priceProviderOf'>;
   readonly pricer: Pick<Pricer, 'upperBound'>;
   readonly settings: ProviderModeSettings;
+  /** Whether answers are kept: a call in a provider's batch is answered from what is kept. */
+  readonly keepsAnswers: boolean;
   readonly clock: Clock;
 }
 
@@ -76,7 +78,8 @@ export class ProviderMode implements CallDeferral {
   }
 
   async #accountFor({ mode }: ModedBatch, provider: string): Promise<OpenAccount | undefined> {
-    return mode === 'flex' ? undefined : await this.#options.accounts.find(provider);
+    const { accounts, keepsAnswers } = this.#options;
+    return mode === 'flex' || !keepsAnswers ? undefined : await accounts.find(provider);
   }
 
   async #choose(
