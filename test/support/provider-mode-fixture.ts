@@ -50,7 +50,7 @@ const drafting: StageHandler<{ readonly text: string; readonly model: string }> 
     const { text } = await generateText({
       model: ctx.model(data.model, { step: 'draft' }),
       prompt: `Draft: ${data.text}`,
-      maxOutputTokens: 200,
+      maxOutputTokens: 4000,
       abortSignal: ctx.signal,
     });
     ctx.emit(Drafted.v1, { text, model: data.model });
@@ -63,7 +63,7 @@ const polishing: StageHandler<{ readonly text: string; readonly model: string }>
     const { text } = streamText({
       model: ctx.model(data.model, { step: 'polish' }),
       prompt: `Polish: ${data.text}`,
-      maxOutputTokens: 200,
+      maxOutputTokens: 4000,
       abortSignal: ctx.signal,
       onError: () => undefined,
     });
