@@ -28,7 +28,7 @@ import { silentLogger } from '../../src/telemetry/silent-logger.ts';
 import type { SimulatorBill } from '../../src/simulator/bill.ts';
 import { type Simulator, startSimulator } from '../../src/simulator/simulator.ts';
 import { newHostDirectory } from './migrated-columns.ts';
-import { mortalDatabase, mortalMethods, Mortality } from './mortal.ts';
+import { Died, mortalDatabase, mortalMethods, Mortality } from './mortal.ts';
 
 /*
  * A pipeline of two stages, each with one call to a model, on an embedded host and the simulated providers. The clock of batches and
@@ -45,6 +45,9 @@ const retry = { maxAttempts: 2, backoff: ['10ms'] } as const;
 const draft = defineStage('draft', { consumes: Asked.upTo(1), emits: [Drafted.v1], retry });
 const polish = defineStage('polish', { consumes: Drafted.upTo(1), retry });
 
+/** Items whose first run is lost as it is about to wait: its process died. */
+export const lostRuns = new Set<string>();
+
 const drafting: StageHandler<{ readonly text: string; readonly model: string }> = {
   handle: async ({ data }, ctx) => {
     const { text } = await generateText({
@@ -52,6 +55,9 @@ const drafting: StageHandler<{ readonly text: string; readonly model: string }> 
       prompt: `Draft: ${data.text}`,
       maxOutputTokens: 4000,
       abortSignal: ctx.signal,
+    }).catch((error: unknown) => {
+      if (lostRuns.delete(data.text)) throw new Died('The worker is dead.');
+      throw error;
     });
     ctx.emit(Drafted.v1, { text, model: data.model });
   },
@@ -100,7 +106,10 @@ export class ProviderModeFixture {
   readonly #fixture: Fixture;
   readonly #directory: string;
   #settings = settingsOf({});
+  /** Of the process that runs the job. */
   #mode: CapabilityParts<string>;
+  /** Of the processes that work on messages. */
+  #workers: CapabilityParts<string>;
   #aheadMs = 0;
   #batches = 0;
   #since = 0;
@@ -110,6 +119,7 @@ export class ProviderModeFixture {
     this.#fixture = fixture;
     this.#directory = directory;
     this.#mode = this.#openMode(new Mortality());
+    this.#workers = this.#mode;
   }
 
   static async open(configuration: ConfigurationInput = {}): Promise<ProviderModeFixture> {
@@ -174,7 +184,7 @@ export class ProviderModeFixture {
   }
 
   get deferral(): CallDeferral {
-    return this.#mode.hooks?.deferral as CallDeferral;
+    return this.#workers.hooks?.deferral as CallDeferral;
   }
 
   now(): Date {
@@ -193,6 +203,7 @@ export class ProviderModeFixture {
     this.#since = (await this.simulator.bill()).next;
     this.simulator.setBatchRules([]);
     this.#mode = this.#openMode(new Mortality());
+    this.#workers = this.#mode;
   }
 
   /** What the providers have billed in this test. */
@@ -222,6 +233,15 @@ export class ProviderModeFixture {
     return rows;
   }
 
+  /** How many providers' batches of its batches were asked to end. */
+  async countCancelled(): Promise<number> {
+    return await this.count(
+      `select count(*)::int as count from millrace.provider_batches p join millrace.provider_batch_owners o on o.provider_batch = p.id
+       where p.cancel_requested_at is not null and o.batch_id = any($1::uuid[])`,
+      [this.#ids.map((name) => batchId('blue', name))],
+    );
+  }
+
   /** How many of its messages are completed. */
   async completed(): Promise<number> {
     return await this.count(
@@ -230,14 +250,18 @@ export class ProviderModeFixture {
     );
   }
 
-  /** A process of the mode takes the place of the one before, and dies at that moment. The leases of the dead run out. */
+  /** Another process runs the mode's job in place of the one before, and dies at that moment. The leases of the dead run out. */
   async restart(mortality = new Mortality()): Promise<void> {
     await this.execute('update millrace.provider_batches set leased_until = null');
     this.#mode = this.#openMode(mortality);
   }
 
   /** A batch that runs, with items for each of the models. Answers its name. */
-  async begin(mode: BatchMode, items: readonly (keyof typeof models)[], deadline?: Date): Promise<string> {
+  async begin(
+    mode: BatchMode,
+    items: readonly (keyof typeof models)[],
+    { deadline, text = `batch ${this.#batches}` }: { deadline?: Date; text?: string } = {},
+  ): Promise<string> {
     this.#batches += 1;
     const batch = `batch-${this.#batches}`;
     this.#ids.push(batch);
@@ -252,7 +276,7 @@ export class ProviderModeFixture {
     );
     const origin = { team: 'blue', customer: 'acme', feature: 'search', batch };
     for (const [place, account] of items.entries()) {
-      const data = { text: `item ${place} of ${batch}`, model: models[account] };
+      const data = { text: `item ${place} of ${text}`, model: models[account] };
       await this.host.admissions.admit(Asked.v1, data, { origin });
     }
     return batch;
