@@ -75,6 +75,7 @@ export const parkingColours: Colours<typeof parking.reason> = {
   budget: 'purple',
   retry_budget: 'light-red',
   version: 'blue',
+  provider_batch: 'light-blue',
 };
 
 export const retryColours: Colours<typeof retry.reason> = {

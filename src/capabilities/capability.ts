@@ -8,6 +8,7 @@ import type { StageCapacities } from '../engine/pipeline/stage-capacities.ts';
 import type { RegisteredStage, StageRegistry } from '../engine/pipeline/stage-registry.ts';
 import type { StageWorker } from '../engine/pipeline/stage-worker.ts';
 import type { LedgerCount } from '../engine/ledger/ledger-counts.ts';
+import type { CallDeferral } from '../engine/calls/call-deferral.ts';
 import type { CallGate } from '../engine/calls/call-gate.ts';
 import type { MeteredModels } from '../engine/calls/metered-models.ts';
 import type { QuotaSource } from '../engine/calls/quota-source.ts';
@@ -167,6 +168,8 @@ export interface EngineHooks {
   readonly admission?: AdmissionCheck;
   /** What every request to a model passes before it is reserved, in the order of the list of capabilities. */
   readonly gates?: readonly CallGate[];
+  /** Who may put requests of messages off. One capability at most does. */
+  readonly deferral?: CallDeferral;
   /** What every request has to fit when it is reserved. One capability at most sets quotas: their names are one space. */
   readonly quotas?: QuotaSource;
 }
@@ -178,8 +181,8 @@ export interface Job<Name extends string = string> {
   readonly intervalMs: number;
   /** In every process, or in the one that has the role "maintenance" at the time. */
   readonly runsIn: 'every_process' | 'maintenance';
-  /** One turn; true when there is more to do at once. */
-  readonly turn: () => Promise<boolean>;
+  /** One turn; true when there is more to do at once. One that takes long heeds the signal of a host that stops. */
+  readonly turn: (signal: AbortSignal) => Promise<boolean>;
   /** In a process with the role that another one keeps at the time: what it must not go on showing. */
   readonly standBy?: () => void;
 }

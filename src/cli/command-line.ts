@@ -27,6 +27,7 @@ import { addMessagesCommand } from '../capabilities/message-operations/messages-
 import { addMigrateCommand } from './migrate-command.ts';
 import { isWrongUsage } from './option-faults.ts';
 import { shownText } from '../terminal/shown-text.ts';
+import { addProviderBatchesCommand } from '../capabilities/batches/mode/provider-batches-command.ts';
 import { addProvidersCommand } from './providers-command.ts';
 import { addReconcileCommand } from '../capabilities/costs/reconciliation/reconcile-command.ts';
 import { addSimulatorCommand } from './simulator-command.ts';
@@ -98,6 +99,7 @@ function commandsOf(context: CommandContext<Configuration>, bind: Bind): Command
     addEraseCommand,
     addProvidersCommand,
     addPricesCommand,
+    addProviderBatchesCommand,
     addKeysCommand,
     addAuditCommand,
     addSimulatorCommand,

@@ -7,6 +7,7 @@ import type {
   Job,
 } from '../capabilities/capability.ts';
 import type { ServiceToken } from '../capabilities/http-part.ts';
+import type { CallDeferral } from '../engine/calls/call-deferral.ts';
 import type { CallGate } from '../engine/calls/call-gate.ts';
 import { noQuotas, type QuotaSource } from '../engine/calls/quota-source.ts';
 import type { AdmissionCheck, AdmissionRefusal } from '../engine/pipeline/admissions.ts';
@@ -30,6 +31,7 @@ type Parts = CapabilityParts<JobName>;
 export class OpenHooks {
   readonly gates: CallGate[] = [];
   readonly #checks: AdmissionCheck[] = [];
+  #deferral: CallDeferral | undefined;
   #quotas: QuotaSource | undefined;
 
   /** All checks of new messages, in order. */
@@ -43,16 +45,23 @@ export class OpenHooks {
     },
   };
 
+  /** Who puts requests off. */
+  readonly deferral = (): CallDeferral | undefined => this.#deferral;
+
   readonly quotas: QuotaSource = {
     concerning: (question) => (this.#quotas ?? noQuotas).concerning(question),
     refusal: (question, missed) => (this.#quotas ?? noQuotas).refusal(question, missed),
   };
 
-  add({ admission, gates = [], quotas }: EngineHooks): void {
+  add({ admission, gates = [], quotas, deferral }: EngineHooks): void {
     if (admission !== undefined) this.#checks.push(admission);
     if (quotas !== undefined) {
       invariant(this.#quotas === undefined, 'one capability at most sets quotas');
       this.#quotas = quotas;
+    }
+    if (deferral !== undefined) {
+      invariant(this.#deferral === undefined, 'one capability at most puts requests off');
+      this.#deferral = deferral;
     }
     this.gates.push(...gates);
   }
@@ -103,8 +112,8 @@ export class CapabilitySet {
   /** The loops of what one process at a time does: `hasRole` says whether it is this one, and is asked before each turn. */
   maintenanceLoops(make: MakeBackgroundJob, hasRole: () => Promise<boolean>): readonly BackgroundJob[] {
     return this.#jobs('maintenance').map(({ name, intervalMs, turn, standBy }) =>
-      make(name, intervalMs, async () => {
-        if (await hasRole()) return await turn();
+      make(name, intervalMs, async (signal) => {
+        if (await hasRole()) return await turn(signal);
         standBy?.();
         return false;
       }),

@@ -32,7 +32,7 @@ async function begin(isEmbedded = false) {
     metrics,
     logger,
   });
-  let look: (() => Promise<boolean>) | undefined;
+  let look: ((signal: AbortSignal) => Promise<boolean>) | undefined;
   clock.loop((_name, intervalMs, turn) => {
     look = turn;
     return new BackgroundJob({ clock: own, intervalMs, turn, onTurnEnd: () => undefined });
@@ -46,7 +46,7 @@ async function begin(isEmbedded = false) {
     /** A second later. */
     look: async (): Promise<void> => {
       time.advance(1000);
-      await look?.();
+      await look?.(new AbortController().signal);
     },
     metric: async (series: string): Promise<number> => {
       const { body } = await metrics.render();

@@ -1,5 +1,6 @@
 import type { PayloadStore } from '../drivers/payload-store/payload-store.ts';
 import type { SqlDatabase } from '../drivers/sql-database/sql-database.ts';
+import type { CallDeferral } from '../engine/calls/call-deferral.ts';
 import type { CallGate } from '../engine/calls/call-gate.ts';
 import { composeMeteredModels } from '../engine/calls/compose-metered-models.ts';
 import type { MeteredModels } from '../engine/calls/metered-models.ts';
@@ -27,6 +28,8 @@ export interface HostModelsOptions {
   readonly gates: readonly CallGate[];
   /** What they have to fit when they are reserved. */
   readonly quotas: QuotaSource;
+  /** Who puts them off; may be filled later. */
+  readonly deferral: () => CallDeferral | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: MillraceMetrics;
@@ -45,8 +48,8 @@ export interface HostModels {
 
 /** Composes metered calls to the configured models, and to those given besides. Throws MILLRACE_CONFIG_INVALID. */
 export async function composeModels(options: HostModelsOptions): Promise<HostModels> {
-  const { configuration, database, payloads, gates, quotas, clock, logger, metrics, tracing } = options;
-  const { onFlush, bounds } = options;
+  const { configuration, database, payloads, gates, quotas, deferral, clock } = options;
+  const { logger, metrics, tracing, onFlush, bounds } = options;
   const { models, tracing: traced } = configuration;
   const { providers, pricer } = await configuredModels(configuration, options.modelProviders, clock);
   const calls = new CallLedger({ database, clock, onFlush, bounds });
@@ -55,6 +58,7 @@ export async function composeModels(options: HostModelsOptions): Promise<HostMod
     registry: providers,
     pricer,
     quotas,
+    deferral,
     fallbacks: models.fallbacks,
     gates,
     payloads,

@@ -160,6 +160,7 @@ export class Host {
       modelProviders: options.modelProviders,
       gates: hooks.gates,
       quotas: hooks.quotas,
+      deferral: hooks.deferral,
     });
     const engine = composeEngine({ ...shared, stores, models, hooks, stageCapacities, worker });
     let workers: HostContext['engine']['workers'] = () => [];

@@ -8,7 +8,7 @@ import type { MillraceMetrics } from './metric-catalogue.ts';
 export type MakeBackgroundJob = (
   name: JobName,
   intervalMs: number,
-  turn: () => Promise<boolean>,
+  turn: (signal: AbortSignal) => Promise<boolean>,
 ) => BackgroundJob;
 
 interface Tellers {

@@ -2,9 +2,9 @@ import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { LineResult } from '../../src/capabilities/batches/provider/provider-batch-api.ts';
 import {
   LeaseLostError,
-  type ProviderBatch,
   ProviderBatchLedger,
 } from '../../src/capabilities/batches/provider/provider-batch-ledger.ts';
+import type { ProviderBatch } from '../../src/capabilities/batches/provider/provider-batch-rows.ts';
 import { splitRequests } from '../../src/capabilities/batches/provider/split-requests.ts';
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
 import { allOf } from '../support/all-of.ts';

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { providerBill } from '../../src/simulator/provider-bills.ts';
 import { ticketEvent } from './api-fixture.ts';
 import { billed } from './reconciled-calls.ts';
+import { writeUnresolvedBatch } from '../support/unresolved-provider-batch.ts';
 import { type TwoTeams, writeLedger } from './two-teams.ts';
 
 /** A request that the OpenAPI document lets one make, and that succeeds. */
@@ -379,6 +380,16 @@ export function endpointRequests(two: TwoTeams): Readonly<Record<string, Prepara
         body: { tokens: { text_output: 5 }, costUsd: '0.1', reason, dryRun: false },
       },
     ],
+    listProviderBatches: () => Promise.resolve([{ query: { state: 'any', limit: '20', after } }, {}]),
+    resolveProviderBatch: async () => {
+      const { database } = two.fixture;
+      const unresolved = async () => ({ id: await writeUnresolvedBatch(database, 'amber') });
+      return [
+        { path: await unresolved(), body: { resolution: 'take-over', providerId: unused(), reason } },
+        { path: await unresolved(), body: { resolution: 'send-again', reason } },
+        { path: await unresolved(), body: { resolution: 'give-up', reason } },
+      ];
+    },
     requestErasure: () =>
       Promise.resolve([
         { body: { customer: 'amber-customer', team: 'amber', reason, dryRun: true } },

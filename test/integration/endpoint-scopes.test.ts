@@ -78,6 +78,8 @@ const scopes: Readonly<Record<string, ApiScope | 'open'>> = {
   cancelMessages: 'operations:write',
   retryMessages: 'operations:write',
   correctCall: 'operations:write',
+  listProviderBatches: 'operations:read',
+  resolveProviderBatch: 'operations:write',
   requestErasure: 'erasures:write',
   getErasure: 'erasures:write',
 };

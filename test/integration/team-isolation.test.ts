@@ -121,6 +121,8 @@ const asks = (): Readonly<Record<string, readonly Ask[]>> => ({
   ],
   retryMessages: [{ body: { ids: [others.open], reason: 'x' } }, { body: { filter: {}, reason: 'x' } }],
   correctCall: [{ path: others.call, body: { reason: 'x', costUsd: '0.1' } }],
+  listProviderBatches: [{}, { query: 'state=unresolved' }],
+  resolveProviderBatch: [{ path: others.providerBatch, body: { resolution: 'give-up', reason: 'x' } }],
   requestErasure: [
     { body: { customer: 'amber-customer', reason: 'x', dryRun: true } },
     { body: { team: 'amber', reason: 'x', dryRun: true } },

@@ -20,6 +20,7 @@ import { type ApiOperation, operationsOf } from '../support/api-operations.ts';
 import { DeadLetterFixture } from '../support/dead-letter-fixture.ts';
 import { openMigratedColumns } from '../support/migrated-columns.ts';
 import { writeReportedBatch } from '../support/reported-batch.ts';
+import { writeUnresolvedBatch } from '../support/unresolved-provider-batch.ts';
 import { startApi } from './api-application.ts';
 import { type ApiFixture, openApiFixture } from './api-fixture.ts';
 import { recordOf } from './cost-seeds.ts';
@@ -33,7 +34,7 @@ import { requestTo } from './request-to.ts';
 
 /** Ids of what belongs to the team "amber". */
 export type AmberIds = Readonly<
-  Record<'open' | 'dead' | 'call' | 'key' | 'pause' | 'erasure' | 'batch', Uuid>
+  Record<'open' | 'dead' | 'call' | 'key' | 'pause' | 'erasure' | 'batch' | 'providerBatch', Uuid>
 >;
 
 /** Of an answer of the API, what is worked on next. */
@@ -208,7 +209,7 @@ export async function writeLedger(
 async function writeOperations(
   fixture: ApiFixture,
   operate: Operate,
-): Promise<Pick<AmberIds, 'key' | 'pause' | 'erasure' | 'batch'>> {
+): Promise<Pick<AmberIds, 'key' | 'pause' | 'erasure' | 'batch' | 'providerBatch'>> {
   await fixture.setBudgets(
     ['teal', 'amber'].map((team) =>
       definitionOf({
@@ -251,5 +252,6 @@ async function writeOperations(
     feature: 'amber-feature',
     pipeline: 'support',
   });
-  return { batch: batch.id, key: made.id, pause: placed.pause?.id ?? '', erasure: erasure.id };
+  const providerBatch = await writeUnresolvedBatch(fixture.database, 'amber');
+  return { batch: batch.id, key: made.id, pause: placed.pause?.id ?? '', erasure: erasure.id, providerBatch };
 }

@@ -1,9 +1,10 @@
 import type { HttpPart } from '../http-part.ts';
 import { intakePart } from './intake/intake.http.ts';
+import { modePart } from './mode/mode.http.ts';
 import { reportPart } from './report/report.http.ts';
 import { runPart } from './run/run.http.ts';
 
-const parts: readonly HttpPart[] = [intakePart, runPart, reportPart];
+const parts: readonly HttpPart[] = [intakePart, runPart, modePart, reportPart];
 
 /** The part of the HTTP API: what its parts have. */
 export const httpPart: HttpPart = {

@@ -2,6 +2,7 @@ import type { CapabilityContext, CapabilityParts, NameOf } from '../capability.t
 import type { batchMetrics } from './batch-metrics.ts';
 import type { batchNames } from './batch-names.ts';
 import { type BatchIntakeSettings, openIntake } from './intake/open-intake.ts';
+import { type ModeSettings, openMode } from './mode/open-mode.ts';
 import { openReport } from './report/open-report.ts';
 import { type BatchRunSettings, openRun } from './run/open-run.ts';
 
@@ -10,14 +11,16 @@ type Parts = CapabilityParts<NameOf<typeof batchNames, 'jobs'>>;
 /** Composes batches from their parts. */
 export function openBatches(
   context: CapabilityContext<
-    BatchIntakeSettings & BatchRunSettings,
+    BatchIntakeSettings & BatchRunSettings & ModeSettings,
     typeof batchMetrics,
     NameOf<typeof batchNames, 'jobs'>,
     NameOf<typeof batchNames, 'bounds'>
   >,
 ): Parts {
-  const parts: readonly Parts[] = [openIntake(context), openRun(context), openReport(context)];
+  const mode = openMode(context);
+  const parts: readonly Parts[] = [openIntake(context), openRun(context), mode, openReport(context)];
   return {
+    hooks: mode.hooks ?? {},
     services: parts.flatMap(({ services = [] }) => services),
     jobs: parts.flatMap(({ jobs = [] }) => jobs),
     readGauges: async (reading) => {

@@ -167,6 +167,16 @@ export const eraseMessages = named(
      from chosen m where m.id = c.message_id),
    notes as (
      update millrace.failures f set detail = '{"erased":true}' from chosen m where m.id = f.message_id),
+   put_off as (
+     delete from millrace.deferred_calls d using chosen m where m.id = d.message_id and d.state = 'settled'),
+   sent as materialized (
+     select r.batch_id, r.place from millrace.calls c join chosen m on m.id = c.message_id
+     join millrace.provider_batch_requests r on r.request_id = c.id::text where c.request_kind = 'batch'),
+   requests as (
+     update millrace.provider_batch_requests r set body = 'null' from sent s where r.batch_id = s.batch_id and r.place = s.place),
+   results as (
+     update millrace.provider_batch_results o set result = null, error_message = null
+     from sent s where o.batch_id = s.batch_id and o.place = s.place),
    erased as (
      update millrace.messages m
      set customer = case when $3::uuid is null then $4::text else m.customer end, labels = null, item = m.id::text,

@@ -1,6 +1,7 @@
 import type { EmbeddingModelV4, LanguageModelV4 } from '@ai-sdk/provider';
 import { AppError } from '../../kernel/app-error.ts';
 import { abortFailure } from '../providers/classify-model-error.ts';
+import type { CallDeferring } from './call-deferring.ts';
 import type { CallInFlight } from './call-in-flight.ts';
 import type { CallOpener, CallQuestion, OpenedCall } from './call-opener.ts';
 import type { CallOpening, CallPlace } from './call-opening.ts';
@@ -27,6 +28,7 @@ import { type CallGroupSpend, SpendCounter } from './call-group-spend.ts';
 
 export interface CallGroupOptions {
   readonly models: ModelDirectory;
+  readonly deferring: CallDeferring;
   readonly opening: CallOpening;
   readonly inAir: CallsInAir;
   readonly microBatches: MicroBatches;
@@ -112,7 +114,7 @@ export class CallGroup implements CallOpener {
   }
 
   async #openAt(question: CallQuestion, ordinal: number, isFirstTry = false): Promise<OpenedCall> {
-    const { recorded, maker } = this.#options;
+    const { recorded, deferring, maker } = this.#options;
     await recorded.ready();
     this.#checkOpen(question.userSignal);
     const found = await recorded.find(question, ordinal);
@@ -120,7 +122,10 @@ export class CallGroup implements CallOpener {
       this.#spend.addReused();
       return found;
     }
-    const { attempt } = found;
+    const { attempt, earlier } = found;
+    const tier = await deferring.pass(question, { ordinal, attempt, earlier }, maker);
+    const asked = tier === undefined ? undefined : question.inTier?.(tier);
+    if (asked !== undefined) return await this.#openCall(asked, { ordinal, attempt }, tier);
     const { userSignal } = question;
     const signal = userSignal === undefined ? maker.signal : AbortSignal.any([maker.signal, userSignal]);
     const share = await question.join?.({ owner: maker.owner, attempt, signal });
@@ -132,7 +137,7 @@ export class CallGroup implements CallOpener {
     }
   }
 
-  async #openCall(question: CallQuestion, place: CallPlace): Promise<OpenedCall> {
+  async #openCall(question: CallQuestion, place: CallPlace, tier?: string): Promise<OpenedCall> {
     const { opening, maker } = this.#options;
     // It may have waited for others.
     if (question.join !== undefined) this.#checkOpen(question.userSignal);
@@ -141,7 +146,9 @@ export class CallGroup implements CallOpener {
     await this.#refuseStopped(call);
     const { ordinal, attempt } = place;
     const headers = identifyingHeaders(asked, call.id, attempt, maker.owner.message);
-    return { kind: 'call', call, headers, askedInstead, seed, ordinal };
+    // Another model than the one that was meant does not know the tier.
+    const asksTier = askedInstead === undefined ? tier : undefined;
+    return { kind: 'call', call, headers, askedInstead, seed, tier: asksTier, ordinal };
   }
 
   #begin(inFlight: CallInFlight, userSignal: AbortSignal | undefined): MeteredCall {

@@ -12,6 +12,8 @@ function recorded(parts: Partial<RecordedCall>): RecordedCall {
     requestDigest: 'q',
     state: 'settled',
     outcome: 'ok',
+    requestKind: 'single',
+    errorType: undefined,
     answer: { json: '"a"' },
     costUsd: undefined,
     isInvalidated: false,
@@ -54,6 +56,33 @@ describe('the journal', () => {
     expect(journal.decide('s', 1, 'q', 'same_question')).toMatchObject({ kind: 'reuse' });
   });
 
+  it('says that a request which was put off is awaited, by one request of a run', () => {
+    const journal = journalOf(
+      recorded({ requestKind: 'batch', state: 'reserved', outcome: undefined, answer: undefined }),
+    );
+    const awaited = [1, 2].map((ordinal) => journal.decide('s', ordinal, 'q', 'same_question'));
+    expect(awaited).toMatchObject([
+      { kind: 'call', earlier: { isAwaited: true, deferrals: 0 } },
+      { kind: 'call', earlier: { isAwaited: false } },
+    ]);
+    expect(journal.decide('s', 3, 'other', 'same_question')).toMatchObject({ earlier: { isAwaited: false } });
+  });
+
+  it('counts how often a request was put off at its place, and says how it failed last', () => {
+    const failed = { requestKind: 'batch', outcome: 'error', answer: undefined } as const;
+    const journal = journalOf(
+      recorded({ ...failed, errorType: 'timeout' }),
+      recorded({ ...failed, attempt: 2, errorType: 'server_error' }),
+      recorded({ ...failed, ordinal: 2, errorType: 'bad_request' }),
+      recorded({ ordinal: 3, outcome: 'error', answer: undefined }),
+    );
+    expect(journal.decide('s', 1, 'q', 'same_question')).toMatchObject({
+      attempt: 3,
+      earlier: { isAwaited: false, deferrals: 2, lastFailure: 'server_error' },
+    });
+    expect(journal.decide('s', 3, 'q', 'same_question')).toMatchObject({ earlier: { deferrals: 0 } });
+  });
+
   it('does not give what is not a whole answer', () => {
     const journal = journalOf(
       recorded({ ordinal: 1, state: 'reserved', outcome: undefined }),
@@ -63,7 +92,7 @@ describe('the journal', () => {
       recorded({ ordinal: 5, isInvalidated: true }),
     );
     for (const ordinal of [1, 2, 3, 4, 5]) {
-      expect(journal.decide('s', ordinal, 'q', 'same_question')).toEqual({
+      expect(journal.decide('s', ordinal, 'q', 'same_question')).toMatchObject({
         kind: 'call',
         attempt: 2,
         hasDiverged: false,
@@ -83,7 +112,7 @@ describe('the journal', () => {
 
   it('calls anew for another question, and says that the step has diverged', () => {
     const journal = journalOf(recorded({}));
-    expect(journal.decide('s', 1, 'other', 'same_question')).toEqual({
+    expect(journal.decide('s', 1, 'other', 'same_question')).toMatchObject({
       kind: 'call',
       attempt: 2,
       hasDiverged: true,

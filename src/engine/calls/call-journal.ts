@@ -19,12 +19,31 @@ export type JournalEntry =
       readonly call: RecordedCall;
       readonly answer: NonNullable<RecordedCall['answer']>;
     }
-  | { readonly kind: 'call'; readonly attempt: number; readonly hasDiverged: boolean };
+  | {
+      readonly kind: 'call';
+      readonly attempt: number;
+      readonly hasDiverged: boolean;
+      readonly earlier: EarlierRequests;
+    };
+
+/** What is known of the same request that was put off in earlier runs. */
+export interface EarlierRequests {
+  /** One is still under way: its answer comes. */
+  readonly isAwaited: boolean;
+  /** How many have ended without an answer that counts. */
+  readonly deferrals: number;
+  /** How the last of them failed. */
+  readonly lastFailure: string | undefined;
+}
 
 type Answered = RecordedCall & { readonly answer: NonNullable<RecordedCall['answer']> };
 
 export class CallJournal {
   readonly #answered = new Map<string, Answered[]>();
+  /** Those that were put off and have not ended, by step. */
+  readonly #awaited = new Map<string, RecordedCall[]>();
+  /** Those that were put off and have ended, by place. */
+  readonly #deferred = new Map<string, Omit<EarlierRequests, 'isAwaited'>>();
   readonly #attempts = new Map<string, number>();
   readonly #ordinals = new Map<string, number>();
 
@@ -33,6 +52,7 @@ export class CallJournal {
     for (const call of calls) {
       const place = placeOf(call.step, call.ordinal);
       this.#attempts.set(place, Math.max(this.#attempts.get(place) ?? 0, call.attempt));
+      if (call.requestKind === 'batch') this.#loadDeferred(call, place);
       if (!isAnswered(call)) continue;
       const known = this.#answered.get(call.step);
       if (known === undefined) this.#answered.set(call.step, [call]);
@@ -58,12 +78,36 @@ export class CallJournal {
     const place = placeOf(step, ordinal);
     const attempt = (this.#attempts.get(place) ?? 0) + 1;
     this.#attempts.set(place, attempt);
-    return { kind: 'call', attempt, hasDiverged: samePlace !== -1 };
+    const earlier = { isAwaited: this.#takeAwaited(step, digest), ...this.#deferredAt(place) };
+    return { kind: 'call', attempt, hasDiverged: samePlace !== -1, earlier };
   }
 
   /** An answer that could not be fetched is there for the next try. */
   giveBack(call: RecordedCall): void {
     if (isAnswered(call)) this.#answered.get(call.step)?.unshift(call);
+  }
+
+  #loadDeferred(call: RecordedCall, place: string): void {
+    if (call.state === 'reserved') {
+      const known = this.#awaited.get(call.step);
+      if (known === undefined) this.#awaited.set(call.step, [call]);
+      else known.push(call);
+    } else {
+      const deferrals = this.#deferredAt(place).deferrals + 1;
+      this.#deferred.set(place, { deferrals, lastFailure: call.errorType });
+    }
+  }
+
+  /** One that is under way is awaited by one request of this run, like an answer. */
+  #takeAwaited(step: string, digest: string): boolean {
+    const awaited = this.#awaited.get(step) ?? [];
+    const found = awaited.findIndex((call) => call.requestDigest === digest);
+    if (found !== -1) awaited.splice(found, 1);
+    return found !== -1;
+  }
+
+  #deferredAt(place: string): Omit<EarlierRequests, 'isAwaited'> {
+    return this.#deferred.get(place) ?? { deferrals: 0, lastFailure: undefined };
   }
 }
 

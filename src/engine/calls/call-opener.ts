@@ -4,6 +4,7 @@ import type { CallMaker } from './call-maker.ts';
 import type { MeteredCall } from './metered-call.ts';
 import type { ModelTarget } from '../providers/provider-registry.ts';
 import type { RequestShare } from './shared-request.ts';
+import type { RenderedRequest } from '../providers/provider-exchange.ts';
 import type { RequestBounds } from '../providers/request-bounds.ts';
 
 /** What a request is to one model. */
@@ -47,6 +48,10 @@ export interface CallQuestion extends AskedModel {
   /** Everything in the request that becomes tokens, as one text. */
   readonly inputText: () => string;
   readonly userSignal: AbortSignal | undefined;
+  /** The request as it would be sent, with the seed that was derived for it. Absent, or answering undefined: it is never put off. */
+  readonly render?: (seed: number | undefined) => Promise<RenderedRequest | undefined>;
+  /** The same question in another service tier; undefined where the provider has none of that name. */
+  readonly inTier?: (tier: string) => CallQuestion | undefined;
   /** Waits for others to share a request with. Absent, or answering undefined: it is sent alone. */
   readonly join?: (joining: Joining) => Promise<RequestShare | undefined>;
 }
@@ -61,6 +66,8 @@ export type OpenedCall =
       readonly headers: Readonly<Record<string, string>> | undefined;
       /** The seed that was derived for it. */
       readonly seed: number | undefined;
+      /** The service tier that it is to be asked in, whatever the request says; undefined: as it says. */
+      readonly tier: string | undefined;
       /** Its place among the requests of its step in this run, from 1. */
       readonly ordinal: number;
     }

@@ -2,10 +2,10 @@ import type { Clock } from '../../kernel/clock.ts';
 import type { Pricer } from '../../pricing/price.ts';
 import type { MessageTracer } from '../../telemetry/message-tracer.ts';
 import type { AttributedCall } from '../ledger/attributed-call.ts';
-import { type CallLedger, callId } from '../ledger/call-ledger.ts';
-import type { CallDraft } from '../ledger/stored-call.ts';
+import type { CallLedger } from '../ledger/call-ledger.ts';
 import { estimateInputTokens } from '../providers/input-estimate.ts';
 import type { RequestBounds } from '../providers/request-bounds.ts';
+import { askedCall, draftCall } from './call-draft.ts';
 import { type CallGate, type GatePass, passGates } from './call-gate.ts';
 import type { CallInFlight } from './call-in-flight.ts';
 import type { CallQuestion, FallbackModel } from './call-opener.ts';
@@ -16,7 +16,6 @@ import { labelsOf, type ModelMetrics } from './model-metrics.ts';
 import { notReserved } from './not-reserved.ts';
 import type { QuotaSource } from './quota-source.ts';
 import type { RequestShare } from './shared-request.ts';
-import { derivedSeed } from './request-parameters.ts';
 
 /** The place of a request in its run. */
 export interface CallPlace {
@@ -137,55 +136,27 @@ export class CallOpening {
     question: CallQuestion,
     { place, maker, bounds, pass, fallbackFrom }: AdmittedRequest,
   ): Promise<OpenedRequest> {
-    const { quotas: source, ledger, pricer, clock, metrics, tracer } = this.#options;
-    const { target, step, tier } = question;
-    const { ordinal, attempt } = place;
+    const { quotas: source, ledger, metrics, tracer } = this.#options;
+    const { target, step } = question;
     const { origin, message } = maker.owner;
-    const askedAt = clock.now();
-    const draft: CallDraft = {
-      ...askedCall(question, attempt),
-      id: callId(askedAt, maker.idRoot, step, ordinal, attempt),
-      tier,
+    const { draft, reservation, limited, seed } = draftCall(this.#options, {
+      question,
+      maker,
+      bounds,
+      ordinal: place.ordinal,
+      attempt: place.attempt,
       requestKind: 'single',
       fallbackFrom,
       sharedRequest: place.share?.sharedRequest,
-      upperBoundUsd: pricer.upperBound(
-        { provider: target.priceProvider, model: target.modelId, at: askedAt, tier, batch: false },
-        bounds.maxInputTokens,
-        bounds.maxOutputTokens,
-        bounds.maxUnits,
-      ),
-    };
-    const { upperBoundUsd } = draft;
-    const upperBoundTokens = bounds.maxInputTokens + bounds.maxOutputTokens;
-    const limited = {
-      origin,
-      pipeline: message?.pipeline,
-      model: `${draft.provider}/${draft.model}`,
-      upperBoundUsd,
-      upperBoundTokens,
-    };
-    const quotas = source.concerning(limited);
-    const seed = question.derivesSeed
-      ? derivedSeed(message?.id ?? maker.idRoot, step, ordinal, attempt)
-      : undefined;
-    const outcome = await ledger.reserve({
-      ...draft,
-      message: message === undefined ? undefined : { id: message.id, fencingToken: message.fencingToken },
-      origin: message === undefined ? origin : undefined,
-      ordinal,
-      requestDigest: question.digest,
-      upperBoundTokens,
-      parameters: question.parameters(seed),
-      quotas,
     });
+    const outcome = await ledger.reserve(reservation);
     if (outcome.kind === 'over_quota') throw source.refusal(limited, outcome);
     if (outcome.kind !== 'reserved') throw notReserved(outcome, step);
     const facts: AttributedCall = { ...draft, origin, message, reservedAt: outcome.at };
     const labels = labelsOf(target, message);
     if (place.share === undefined) metrics.requestBegan(labels);
     const span = tracer === undefined ? undefined : startCallSpan(tracer, facts, question.maxOutputTokens);
-    const hasQuotas = quotas.length > 0;
+    const hasQuotas = (reservation.quotas ?? []).length > 0;
     return {
       call: { facts, target, labels, bounds, hasQuotas, pass, span },
       asked: question,
@@ -202,9 +173,4 @@ interface AdmittedRequest {
   readonly bounds: RequestBounds;
   readonly pass: GatePass | undefined;
   readonly fallbackFrom: string | undefined;
-}
-
-/** What a request is, before it has an id and a bound. */
-function askedCall({ target, operation, step }: CallQuestion, attempt: number) {
-  return { provider: target.provider, model: target.modelId, operation, step, attempt };
 }

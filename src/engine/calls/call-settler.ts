@@ -41,6 +41,13 @@ interface PricedAnswer {
 /** A call, or the whole of a request that several share. */
 export type AppraisedRequest = Pick<CallInFlight, 'facts' | 'target' | 'bounds'>;
 
+/** What the end of a call is made of. */
+export type SettledFor = Pick<CallInFlight, 'facts' | 'target' | 'bounds' | 'hasQuotas'>;
+
+function isBatch({ requestKind }: CallInFlight['facts']): boolean {
+  return requestKind === 'batch';
+}
+
 /** The name to price by: what is no name tells of no other model than the one that was asked. */
 function namedModel(told: unknown): string | undefined {
   return typeof told === 'string' && told.trim() !== '' ? toldText(told) : undefined;
@@ -135,8 +142,13 @@ export class CallSettler {
     return grantedWait(failure, this.#options.maxRetryAfterMs);
   }
 
+  /** What is to be written about the end of a call; the gates and metrics of one that was sent from here learn of it from `settle`. */
+  async endOf(call: SettledFor, report: CallReport, times: CallTimes): Promise<SettledCall> {
+    return await this.#endOf(call, report, times, undefined);
+  }
+
   async #endOf(
-    call: CallInFlight,
+    call: SettledFor,
     report: CallReport,
     times: CallTimes,
     part: Appraisal | undefined,
@@ -155,7 +167,7 @@ export class CallSettler {
    * Keeps the answer for later runs, without the provider's secrets: one that was spelled out over several events of a stream
    * stands in one piece only here. An answer that cannot be written is not kept: a later run asks, and pays, again.
    */
-  async #keep({ facts, target }: CallInFlight, encode: CallReport['answer']): Promise<SettledCall['answer']> {
+  async #keep({ facts, target }: SettledFor, encode: CallReport['answer']): Promise<SettledCall['answer']> {
     if (encode === undefined) return undefined;
     const { answers, logger } = this.#options;
     let json: string;
@@ -179,7 +191,13 @@ export class CallSettler {
     const { pricer, logger, logOnce } = this.#options;
     const { provider, modelId: model } = target;
     const answered = pricedModel ?? model;
-    const question = { provider: target.priceProvider, at: facts.reservedAt, tier, batch: false, geography };
+    const question = {
+      provider: target.priceProvider,
+      at: facts.reservedAt,
+      tier,
+      batch: isBatch(facts),
+      geography,
+    };
     const asked = { question, asked: model, answered, boundUsd: facts.upperBoundUsd };
     const pricing = priceOfAnswer(pricer, asked, measured.tokens, measured.beside);
     if (pricing.fault !== undefined) this.#logFaults(call, report, [pricing.fault]);
@@ -197,7 +215,7 @@ export class CallSettler {
 
   /** The most that the call can have cost: of what was asked for and what answered, the more expensive. */
   #boundOf(
-    { facts, target, bounds }: CallInFlight,
+    { facts, target, bounds }: SettledFor,
     { geography }: CallReport,
     answeredModel: string | undefined,
     tier: string,
@@ -209,7 +227,7 @@ export class CallSettler {
       model,
       at: facts.reservedAt,
       tier,
-      batch: false,
+      batch: isBatch(facts),
       geography,
     };
     const { maxInputTokens, maxOutputTokens, maxUnits } = bounds;

@@ -10,10 +10,13 @@ import type { CallLedger } from '../ledger/call-ledger.ts';
 import type { ProviderRegistry } from '../providers/provider-registry.ts';
 import { AnswerStore } from './answer-store.ts';
 import { noQuotas, type QuotaSource } from './quota-source.ts';
+import type { CallDeferral } from './call-deferral.ts';
+import { CallDeferring } from './call-deferring.ts';
 import type { CallGate } from './call-gate.ts';
 import { CallOpening } from './call-opening.ts';
 import { CallsInAir } from './calls-in-air.ts';
 import { CallSettler } from './call-settler.ts';
+import { DeferredSettler } from './deferred-settler.ts';
 import { MicroBatches } from './micro-batches.ts';
 import { ModelDirectory } from './model-directory.ts';
 import { MeteredModels } from './metered-models.ts';
@@ -41,6 +44,8 @@ export interface MeteredModelsOptions {
   readonly quotas?: QuotaSource;
   /** What every request passes before it is reserved, in order. */
   readonly gates?: readonly CallGate[];
+  /** Who puts requests off; may be filled later. Default nobody. */
+  readonly deferral?: () => CallDeferral | undefined;
   /** Who stands in for a language model while its circuit is not closed: "provider/model" by "provider/model". */
   readonly fallbacks?: Readonly<Record<string, string>>;
 }
@@ -68,11 +73,15 @@ export function composeMeteredModels(options: MeteredModelsOptions): MeteredMode
     logOnce,
     metrics,
   });
+  const quotas = options.quotas ?? noQuotas;
+  const deferral = options.deferral ?? (() => undefined);
   return new MeteredModels({
     models: new ModelDirectory(registry, pricer, options.fallbacks),
+    deferring: new CallDeferring({ deferral, ledger, quotas, pricer, clock }),
+    deferred: new DeferredSettler({ ledger, settler, registry, clock, logger, metrics }),
     opening: new CallOpening({
       gates: options.gates ?? [],
-      quotas: options.quotas ?? noQuotas,
+      quotas,
       ledger,
       pricer,
       clock,

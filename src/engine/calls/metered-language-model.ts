@@ -9,14 +9,24 @@ import { AppError } from '../../kernel/app-error.ts';
 import type { Uuid } from '../../kernel/ids.ts';
 import { type AnswerRules, faultOfAnswer, textOfAnswer } from './answer-check.ts';
 import type { ReuseRule } from './call-journal.ts';
-import type { CallOpener, FallbackModel, OpenedCall } from './call-opener.ts';
+import type { CallOpener, CallQuestion, FallbackModel, OpenedCall } from './call-opener.ts';
 import { type CallReport, reportOfFailure, providerRequestIdOf, type TokenCounter } from './call-report.ts';
-import type { ModelFailure } from '../providers/classify-model-error.ts';
+import {
+  classifyModelError,
+  malformedAnswer,
+  modelError,
+  type ModelFailure,
+} from '../providers/classify-model-error.ts';
 import type { GivenAnswers } from './given-answers.ts';
 import { meteredStream } from './metered-stream.ts';
 import type { ModelDirectory } from './model-directory.ts';
 import { contentText, promptText } from '../providers/prompt-text.ts';
 import { ownReading } from '../providers/own-usage.ts';
+import {
+  type ProviderAnswer,
+  renderRequest,
+  resultOfProviderAnswer,
+} from '../providers/provider-exchange.ts';
 import type { ProviderKind } from '../providers/provider-config.ts';
 import type { ModelTarget } from '../providers/provider-registry.ts';
 import {
@@ -24,6 +34,7 @@ import {
   decodeLanguageAnswer,
   encodeLanguageAnswer,
   type LanguageAnswer,
+  providerAnswerOf,
   resultOfAnswer,
   streamPartsOfAnswer,
 } from './recorded-answer.ts';
@@ -74,7 +85,7 @@ export class MeteredLanguageModel implements LanguageModelV4 {
 
   async doGenerate(options: LanguageModelV4CallOptions): Promise<LanguageModelV4GenerateResult> {
     const opened = await this.#open(options);
-    if (opened.kind === 'recorded') return resultOfAnswer(await this.#takeRecorded(opened));
+    if (opened.kind === 'recorded') return resultOfAnswer(await this.#takeRecorded(opened, options));
     const { call } = opened;
     const target = this.#targetOf(opened);
     let result: LanguageModelV4GenerateResult;
@@ -109,7 +120,7 @@ export class MeteredLanguageModel implements LanguageModelV4 {
   async #stream(options: LanguageModelV4CallOptions): Promise<LanguageModelV4StreamResult> {
     const opened = await this.#open(options);
     if (opened.kind === 'recorded') {
-      return { stream: streamOf(streamPartsOfAnswer(await this.#takeRecorded(opened))) };
+      return { stream: streamOf(streamPartsOfAnswer(await this.#takeRecorded(opened, options))) };
     }
     const { call } = opened;
     const target = this.#targetOf(opened);
@@ -139,8 +150,13 @@ export class MeteredLanguageModel implements LanguageModelV4 {
   }
 
   /** The answer of an earlier run, if it still passes: the step's check may be stricter than it was then. */
-  async #takeRecorded({ id, answer: json }: OpenedCall & { kind: 'recorded' }): Promise<LanguageAnswer> {
-    const answer = decodeLanguageAnswer(json);
+  async #takeRecorded(
+    { id, answer: json }: OpenedCall & { kind: 'recorded' },
+    options: LanguageModelV4CallOptions,
+  ): Promise<LanguageAnswer> {
+    const told = providerAnswerOf(json);
+    const answer =
+      told === undefined ? decodeLanguageAnswer(json) : await this.#understand(id, told, options);
     const fault = this.#faultOf(answer);
     if (fault !== undefined) {
       await this.#options.given.invalidateAnswer(id);
@@ -148,6 +164,24 @@ export class MeteredLanguageModel implements LanguageModelV4 {
     }
     this.#noteGiven(id, answer);
     return answer;
+  }
+
+  /** What the answer to a request that was put off means. One that says nothing is of no use, and is asked for again. */
+  async #understand(
+    id: Uuid,
+    told: ProviderAnswer,
+    options: LanguageModelV4CallOptions,
+  ): Promise<LanguageAnswer> {
+    const { target, given } = this.#options;
+    try {
+      return answerOfResult(await resultOfProviderAnswer(target, wholeRequest(options), told));
+    } catch (error) {
+      await given.invalidateAnswer(id);
+      throw modelError(classifyModelError(malformedAnswer(error), new Date(0)), {
+        model: `${target.provider}/${target.modelId}`,
+        cause: error,
+      });
+    }
   }
 
   #faultOf(answer: LanguageAnswer): AppError | undefined {
@@ -177,7 +211,7 @@ export class MeteredLanguageModel implements LanguageModelV4 {
         insteadOf: reference,
       };
     };
-    return calls.open({
+    const question: CallQuestion = {
       target,
       fallback: fallback === undefined ? undefined : standIn(fallback),
       // The prompt was made for this vendor: another one may not be able to read its files.
@@ -193,7 +227,10 @@ export class MeteredLanguageModel implements LanguageModelV4 {
       maxOutputTokens: options.maxOutputTokens,
       inputText: () => promptText(options),
       userSignal: options.abortSignal,
-    });
+      render: (seed) =>
+        renderRequest(target, { ...wholeRequest(options), ...(seed === undefined ? {} : { seed }) }),
+    };
+    return calls.open({ ...question, inTier: (tier) => inTier(question, tier) });
   }
 
   #targetOf({ askedInstead }: OpenedCall & { readonly kind: 'call' }): ModelTarget<LanguageModelV4> {
@@ -260,14 +297,33 @@ function tokenCounter(
 
 function requestOptions(
   options: LanguageModelV4CallOptions,
-  { call, headers, seed }: OpenedCall & { kind: 'call' },
+  { call, headers, seed, tier }: OpenedCall & { kind: 'call' },
 ): LanguageModelV4CallOptions {
   return {
-    ...options,
+    ...(tier === undefined ? options : withTier(options, tier)),
     abortSignal: call.signal,
     ...(headers === undefined ? {} : { headers: { ...options.headers, ...headers } }),
     ...(seed === undefined ? {} : { seed }),
   };
+}
+
+/** The request as one whose answer comes as a whole. */
+function wholeRequest({
+  abortSignal: _signal,
+  includeRawChunks: _raw,
+  ...options
+}: LanguageModelV4CallOptions): LanguageModelV4CallOptions {
+  return options;
+}
+
+/** OpenAI's word for a service tier is an option of the request; others have none that a request could change. */
+function inTier(question: CallQuestion, tier: string): CallQuestion | undefined {
+  return question.target.kind === 'openai' ? { ...question, tier } : undefined;
+}
+
+function withTier(options: LanguageModelV4CallOptions, tier: string): LanguageModelV4CallOptions {
+  const { openai, ...others } = options.providerOptions ?? {};
+  return { ...options, providerOptions: { ...others, openai: { ...openai, serviceTier: tier } } };
 }
 
 function streamOf(parts: readonly LanguageModelV4StreamPart[]): ReadableStream<LanguageModelV4StreamPart> {

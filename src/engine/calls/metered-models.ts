@@ -1,12 +1,15 @@
+import type { SqlExecutor } from '../../drivers/sql-database/sql-database.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { newId } from '../../kernel/ids.ts';
 import { invariant } from '../../kernel/invariant.ts';
 import type { Origin } from '../../messages/origin.ts';
 import type { RecordedCall } from '../ledger/call-ledger.ts';
+import type { CallDeferring } from './call-deferring.ts';
 import type { CallOpening } from './call-opening.ts';
 import type { OwningMessage } from './call-maker.ts';
 import { CallGroup } from './call-group.ts';
 import type { CallsInAir } from './calls-in-air.ts';
+import type { DeferredOutcome, DeferredSettler } from './deferred-settler.ts';
 import { GivenAnswers, type InvalidationServices } from './given-answers.ts';
 import type { MicroBatches } from './micro-batches.ts';
 import type { ModelDirectory } from './model-directory.ts';
@@ -18,6 +21,8 @@ export type { CallGroup };
 /** What the scopes of a process share. */
 export interface CallServices {
   readonly models: ModelDirectory;
+  readonly deferring: CallDeferring;
+  readonly deferred: DeferredSettler;
   readonly opening: CallOpening;
   readonly inAir: CallsInAir;
   readonly microBatches: MicroBatches;
@@ -47,11 +52,12 @@ export class MeteredModels {
   /** Opens a scope. Whoever opens it closes it, also when its work failed. */
   openScope({ origin, message, signal, journal }: ScopeOptions): CallGroup {
     invariant(journal === undefined || message !== undefined, 'a journal belongs to a message');
-    const { models, opening, inAir, microBatches, recorded, clock } = this.#services;
+    const { models, deferring, opening, inAir, microBatches, recorded, clock } = this.#services;
     const owner = { origin, message };
     const idRoot = message === undefined ? newId(clock.now()) : `${message.id}/${message.fencingToken}`;
     return new CallGroup({
       models,
+      deferring,
       opening,
       inAir,
       microBatches,
@@ -59,6 +65,14 @@ export class MeteredModels {
       given: new GivenAnswers(recorded, owner),
       recorded: new RecordedAnswers(recorded, message, journal),
     });
+  }
+
+  /**
+   * Settles calls that were put off, in a transaction of whoever kept them; those that are not open any more stay as they are. What it
+   * answers is to be called when the transaction is committed.
+   */
+  async settleDeferred(transaction: SqlExecutor, outcomes: readonly DeferredOutcome[]): Promise<() => void> {
+    return await this.#services.deferred.settle(transaction, outcomes);
   }
 
   /** Aborts each call under way for which there is a reason. Its handler sees the reason as the error's cause. */

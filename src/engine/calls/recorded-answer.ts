@@ -12,11 +12,13 @@ import type {
   SharedV4Warning,
 } from '@ai-sdk/provider';
 import { invariant } from '../../kernel/invariant.ts';
+import type { ProviderAnswer } from '../providers/provider-exchange.ts';
 
 /*
  * An answer as it is kept to be given again: one format for whole and streamed answers, so that either can be given
  * as the other. JSON with three exceptions spelled out: bytes of files as base64, addresses and times as text.
- * Vectors are kept as the base64 of their floats, single precision where that loses nothing.
+ * Vectors are kept as the base64 of their floats, single precision where that loses nothing. The answer to a request that was put off
+ * came without its request, and is kept as the provider wrote it.
  */
 
 /** What a language model answered. */
@@ -62,6 +64,26 @@ interface StoredEmbeddingAnswer extends Omit<EmbeddingAnswer, 'embeddings'> {
   /** The dimensions of each vector. */
   readonly lengths: readonly number[];
   readonly base64: string;
+}
+
+interface StoredProviderAnswer extends ProviderAnswer {
+  readonly kind: 'provider/1';
+}
+
+/**
+ * The answer to a request that was put off, as its provider wrote it: only the request can be told what it means, and is made again
+ * when the answer is used.
+ */
+export function encodeProviderAnswer({ statusCode, body }: ProviderAnswer): string {
+  const stored: StoredProviderAnswer = { kind: 'provider/1', statusCode, body };
+  return JSON.stringify(stored);
+}
+
+/** The answer as its provider wrote it; undefined for one that was understood before it was kept. */
+export function providerAnswerOf(json: string): ProviderAnswer | undefined {
+  if (!json.startsWith('{"kind":"provider/1"')) return undefined;
+  const { statusCode, body } = JSON.parse(json) as StoredProviderAnswer;
+  return { statusCode, body };
 }
 
 /** The answer in a whole result, without what belongs to its one transfer only (headers, bodies). */

@@ -3,7 +3,7 @@ import type { Logger } from '../../telemetry/logger.ts';
 import type { LogOnce } from '../../telemetry/log-once.ts';
 import type { CallLedger, RecordedCall } from '../ledger/call-ledger.ts';
 import type { AnswerStore } from './answer-store.ts';
-import { CallJournal } from './call-journal.ts';
+import { CallJournal, type EarlierRequests } from './call-journal.ts';
 import type { CallQuestion } from './call-opener.ts';
 import type { OwningMessage } from './call-maker.ts';
 import { labelsOf, type ModelMetrics } from './model-metrics.ts';
@@ -20,7 +20,7 @@ export interface RecordedAnswersServices {
 /** The answer that was recorded for a question; or which attempt at it a call would be. */
 export type RecordedOrAttempt =
   | { readonly kind: 'recorded'; readonly id: Uuid; readonly answer: string }
-  | { readonly kind: 'call'; readonly attempt: number };
+  | { readonly kind: 'call'; readonly attempt: number; readonly earlier: EarlierRequests };
 
 /** What earlier runs of a message recorded, read when it is first needed. */
 export class RecordedAnswers {
@@ -59,7 +59,7 @@ export class RecordedAnswers {
     const entry = this.#journal.decide(question.step, ordinal, question.digest, question.reuse);
     if (entry.kind === 'call') {
       if (entry.hasDiverged) this.#noteDivergence(question, ordinal);
-      return { kind: 'call', attempt: entry.attempt };
+      return { kind: 'call', attempt: entry.attempt, earlier: entry.earlier };
     }
     const { answers, metrics } = this.#services;
     try {

@@ -1,12 +1,12 @@
 import { jsonRows } from '../../drivers/sql-database/json-rows.ts';
-import type { SqlDatabase } from '../../drivers/sql-database/sql-database.ts';
+import type { SqlDatabase, SqlExecutor } from '../../drivers/sql-database/sql-database.ts';
 import type { GroupCommit } from '../../kernel/group-commit.ts';
 import { type Uuid, derivedId } from '../../kernel/ids.ts';
 import { invariant } from '../../kernel/invariant.ts';
 import { type Usd, usd } from '../../kernel/money.ts';
 import { writeSplittingRefused } from '../../kernel/split-refused.ts';
 import { type AttributedCall, type AttributedCallRow, attributedCallOf } from './attributed-call.ts';
-import { abandonCalls, settleLateCalls } from './quota-sql.ts';
+import { abandonCalls, settleLateCalls, settleQuotaCalls } from './quota-sql.ts';
 import { QuotaCalls } from './quota-calls.ts';
 import { abandonedRow, type CallRow, lateSettlementRow, reservationRow, settlementRow } from './call-rows.ts';
 import * as sql from './call-sql.ts';
@@ -35,6 +35,10 @@ export interface RecordedCall {
   readonly requestDigest: string;
   readonly state: 'reserved' | 'settled' | 'unsettled';
   readonly outcome: CallOutcome | undefined;
+  /** A request of its own, or one that was put off to be sent together with others. */
+  readonly requestKind: 'single' | 'batch';
+  /** How it failed; undefined for one that did not, or has not ended. */
+  readonly errorType: string | undefined;
   readonly answer: { readonly json: string } | { readonly reference: string } | undefined;
   readonly costUsd: Usd | undefined;
   /** The answer was found to be of no use. */
@@ -114,6 +118,22 @@ export class CallLedger {
   async callsOf(messageId: Uuid): Promise<readonly RecordedCall[]> {
     const { rows } = await this.#database.query<RecordedCallRow>(sql.listCalls, [[messageId]]);
     return rows.map((row) => recordedCallOf(row));
+  }
+
+  /** Those of these calls that were put off and are not settled yet, with whom they are made for. */
+  async findDeferred(ids: readonly Uuid[], executor: SqlExecutor): Promise<readonly AttributedCall[]> {
+    const { rows } = await executor.query<AttributedCallRow>(sql.findDeferredCalls, [ids]);
+    return rows.map((row) => attributedCallOf(row));
+  }
+
+  /**
+   * Settles calls within a transaction of whoever kept them, with their quotas. Answers the ids of those that were still open. Throws
+   * MILLRACE_DATA_REFUSED for what one of them holds.
+   */
+  async settleWithin(executor: SqlExecutor, settlements: readonly SettledCall[]): Promise<ReadonlySet<Uuid>> {
+    const rows = jsonRows(settlements.map((settlement) => settlementRow(settlement).row));
+    const result = await executor.query<{ id: Uuid }>(settleQuotaCalls, [rows]);
+    return new Set(result.rows.map(({ id }) => id));
   }
 
   /** Calls that nobody waits for any more though they were never settled. */
@@ -213,6 +233,8 @@ interface RecordedCallRow {
   readonly request_digest: string;
   readonly state: 'reserved' | 'settled' | 'unsettled';
   readonly outcome: CallOutcome | null;
+  readonly request_kind: 'single' | 'batch';
+  readonly error_type: string | null;
   readonly answer: string | null;
   readonly answer_ref: string | null;
   readonly cost_usd: string | null;
@@ -243,6 +265,8 @@ function recordedCallOf(row: RecordedCallRow): RecordedCall {
     requestDigest: row.request_digest,
     state: row.state,
     outcome: row.outcome ?? undefined,
+    requestKind: row.request_kind,
+    errorType: row.error_type ?? undefined,
     answer: answerOf(row),
     costUsd: row.cost_usd === null ? undefined : usd(row.cost_usd),
     isInvalidated: row.is_invalidated,

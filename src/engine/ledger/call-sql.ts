@@ -122,21 +122,33 @@ export const settleCalls = named(
 export const listCalls = named(
   'ledger.list_calls',
   `select id, message_id, fencing_token, step, ordinal, attempt, state, outcome, settlement, request_digest, provider, model, operation, tier,
-     request_kind, reserved_at, upper_bound_usd, answer, answer_ref, cost_usd, invalidated_at is not null as is_invalidated
+     request_kind, error_type, reserved_at, upper_bound_usd, answer, answer_ref, cost_usd, invalidated_at is not null as is_invalidated
    from millrace.calls where message_id = any($1::uuid[]) order by reserved_at, ordinal, attempt, id`,
+);
+
+/** What is told of a call `c` with whom it is made for: its message `m`, or its own origin. */
+const attributedColumns = `c.id, c.message_id, c.fencing_token, c.origin as call_origin, c.step, c.ordinal, c.attempt, c.provider, c.model, c.operation, c.tier, c.request_kind,
+     c.fallback_from, c.shared_request, c.reserved_at, c.upper_bound_usd, m.root_id, m.pipeline, m.stage, m.owner, m.team, m.customer, m.feature, m.batch, m.labels,
+     m.item, m.trace_parent`;
+
+/** $1 ids. Those that were put off and are open still, in the order in which they are locked when they are settled. */
+export const findDeferredCalls = named(
+  'ledger.find_deferred_calls',
+  `select ${attributedColumns}
+   from millrace.calls c left join millrace.messages m on m.id = c.message_id
+   where c.id = any($1::uuid[]) and c.state = 'reserved' and c.request_kind = 'batch' order by c.id`,
 );
 
 /**
  * $1 a grace in milliseconds, $2 how many: calls that are still reserved though nobody can be waiting for them any more,
- * because their message's lease has ended or passed on (or, outside a stage, because they are very old).
+ * because their message's lease has ended or passed on (or, outside a stage, because they are very old). Those that were put off are not among
+ * them: they outlive the lease, and whoever keeps them settles them.
  */
 export const listAbandonedCalls = named(
   'ledger.list_abandoned_calls',
-  `select c.id, c.message_id, c.fencing_token, c.origin as call_origin, c.step, c.ordinal, c.attempt, c.provider, c.model, c.operation, c.tier, c.request_kind,
-     c.fallback_from, c.shared_request, c.reserved_at, c.upper_bound_usd, m.root_id, m.pipeline, m.stage, m.owner, m.team, m.customer, m.feature, m.batch, m.labels,
-     m.item, m.trace_parent
+  `select ${attributedColumns}
    from millrace.calls c left join millrace.messages m on m.id = c.message_id
-   where c.state = 'reserved' and c.reserved_at < statement_timestamp() - $1::int * interval '1 millisecond'
+   where c.state = 'reserved' and c.request_kind = 'single' and c.reserved_at < statement_timestamp() - $1::int * interval '1 millisecond'
      and ((c.message_id is null and c.reserved_at < statement_timestamp() - interval '1 hour')
        or m.fencing_token <> c.fencing_token or m.state <> 'leased' or m.lease_until < statement_timestamp())
    order by c.reserved_at, c.id limit $2`,

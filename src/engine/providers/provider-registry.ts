@@ -18,6 +18,7 @@ import type { UsageShape } from './usage-shapes.ts';
 import {
   checkProviders,
   type CustomProviderConfig,
+  type HttpProviderConfig,
   type ProviderConfig,
   type ProviderKind,
 } from './provider-config.ts';
@@ -38,7 +39,12 @@ export interface ModelTarget<Model> {
   /** Takes the provider's own secrets out of an answer. */
   readonly clean: (answer: string) => string;
   readonly model: Model;
+  /** The same model, whose requests go to this `fetch` and no further. Absent for models in this process. */
+  readonly through?: ((fetch: typeof globalThis.fetch) => Model) | undefined;
 }
+
+/** How a provider is reached, for those who speak to it without its models. */
+export type ProviderConnection = Pick<HttpProviderConfig, 'kind' | 'apiKey' | 'baseUrl' | 'headers'>;
 
 interface Provider {
   /** As it is configured. */
@@ -46,6 +52,8 @@ interface Provider {
   readonly config: ProviderConfig;
   readonly clean: (answer: string) => string;
   readonly models: ProviderModels;
+  /** Its models through another `fetch`; undefined for models in this process. */
+  readonly modelsThrough: ((fetch: typeof globalThis.fetch) => ProviderModels) | undefined;
 }
 
 const defaultTimeoutMs = 600_000;
@@ -99,7 +107,7 @@ export class ProviderRegistry {
         .filter(([, { kind }]) => !missing.has(kind))
         .map(([name, config]) => {
           const clean = cleanerOf(config);
-          return [name, { name, config, clean, models: modelsOf(name, config, { clean, sdks, clock }) }];
+          return [name, { name, config, clean, ...modelsOf(name, config, { clean, sdks, clock }) }];
         }),
     );
   }
@@ -113,6 +121,19 @@ export class ProviderRegistry {
   priceProviderOf(name: string): string {
     const config = this.#providers.get(name)?.config;
     return config === undefined ? name : priceProviderOfKind(name, config);
+  }
+
+  /** How the provider is reached; undefined for one in this process, and for one that is not configured. */
+  connectionOf(name: string): ProviderConnection | undefined {
+    const config = this.#providers.get(name)?.config;
+    if (config === undefined || config.kind === 'custom') return undefined;
+    const { kind, apiKey, baseUrl, headers } = config;
+    return {
+      kind,
+      ...(apiKey === undefined ? {} : { apiKey: apiKey.trim() }),
+      ...(baseUrl === undefined ? {} : { baseUrl }),
+      ...(headers === undefined ? {} : { headers }),
+    };
   }
 
   /** The language model of "provider/model". Throws MILLRACE_MODEL_UNKNOWN. */
@@ -141,7 +162,7 @@ export class ProviderRegistry {
     if (provider === undefined || !isName) throw this.#unknown(reference);
     const model = make(provider.models, modelId);
     if (model === undefined) throw this.#unknown(reference);
-    const { config, clean } = provider;
+    const { config, clean, modelsThrough } = provider;
     const target: ModelTarget<Model> = {
       provider: provider.name,
       priceProvider: priceProviderOfKind(provider.name, config),
@@ -153,6 +174,13 @@ export class ProviderRegistry {
       identify: config.identify ?? false,
       clean,
       model,
+      through:
+        modelsThrough &&
+        ((fetch) => {
+          const same = make(modelsThrough(fetch), modelId);
+          invariant(same !== undefined, `${reference} is a model whoever carries its requests`);
+          return same;
+        }),
     };
     if (remembered.size < maxRemembered) remembered.set(reference, target);
     return target;
@@ -194,29 +222,29 @@ function modelsOf(
     readonly sdks: ProviderSdks;
     readonly clock: Clock;
   },
-): ProviderModels {
-  if (config.kind === 'custom') return customModels(config);
-  const makeModels = sdks.get(config.kind);
-  invariant(makeModels !== undefined, `the package for "${config.kind}" is loaded`);
-  const fetch = rewrittenAnswers(
-    providerFetch(
-      {
-        maxAnswerBytes: config.maxAnswerBytes ?? defaultAnswerBounds.maxAnswerBytes,
-        idleTimeoutMs: config.idleTimeoutMs ?? defaultAnswerBounds.idleTimeoutMs,
-      },
-      clock,
-    ),
-    rewriteFor(config.kind, clean),
+): Pick<Provider, 'models' | 'modelsThrough'> {
+  if (config.kind === 'custom') return { models: customModels(config), modelsThrough: undefined };
+  const { kind } = config;
+  const makeModels = sdks.get(kind);
+  invariant(makeModels !== undefined, `the package for "${kind}" is loaded`);
+  const modelsThrough = (fetch: typeof globalThis.fetch): ProviderModels =>
+    makeModels({
+      name,
+      baseUrl: config.baseUrl,
+      apiKey: config.apiKey?.trim() ?? '',
+      api: config.api,
+      headers: { ...config.headers },
+      fetch: rewrittenAnswers(fetch, rewriteFor(kind, clean)),
+      account: config,
+    });
+  const bounded = providerFetch(
+    {
+      maxAnswerBytes: config.maxAnswerBytes ?? defaultAnswerBounds.maxAnswerBytes,
+      idleTimeoutMs: config.idleTimeoutMs ?? defaultAnswerBounds.idleTimeoutMs,
+    },
+    clock,
   );
-  return makeModels({
-    name,
-    baseUrl: config.baseUrl,
-    apiKey: config.apiKey?.trim() ?? '',
-    api: config.api,
-    headers: { ...config.headers },
-    fetch,
-    account: config,
-  });
+  return { models: modelsThrough(bounded), modelsThrough };
 }
 
 /** What is shorter could be an ordinary word, and an answer is data: errors are cleaned of short ones, too. */

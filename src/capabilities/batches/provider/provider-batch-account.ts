@@ -8,6 +8,8 @@ export interface ProviderBatchAccount {
   readonly apiKey: string;
   /** As models of the provider are reached: "https://api.openai.com/v1". Default the provider's own. */
   readonly baseUrl?: string | undefined;
+  /** Sent with every request. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly limits?: Partial<ProviderBatchLimits> | undefined;
   /** How long one request may take until its answer begins, uploads included. Default 5 minutes. */
   readonly requestTimeoutMs?: number | undefined;

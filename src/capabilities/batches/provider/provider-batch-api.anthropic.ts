@@ -29,12 +29,18 @@ export class AnthropicBatchApi implements ProviderBatchApi {
   readonly hasFiles = false;
   readonly #client: Anthropic;
 
-  constructor({ apiKey, baseUrl, requestTimeoutMs = defaultRequestTimeoutMs }: ProviderBatchAccount) {
+  constructor({
+    apiKey,
+    baseUrl,
+    headers,
+    requestTimeoutMs = defaultRequestTimeoutMs,
+  }: ProviderBatchAccount) {
     this.#client = new Anthropic({
       apiKey,
       authToken: null,
       // Models are reached under /v1, which this SDK adds itself.
       baseURL: baseUrl?.replace(/\/v1\/?$/, '') ?? null,
+      defaultHeaders: { ...headers },
       maxRetries: 0,
       timeout: requestTimeoutMs,
     });

@@ -26,12 +26,18 @@ export class OpenaiBatchApi implements ProviderBatchApi {
   readonly hasFiles = true;
   readonly #client: OpenAI;
 
-  constructor({ apiKey, baseUrl, requestTimeoutMs = defaultRequestTimeoutMs }: ProviderBatchAccount) {
+  constructor({
+    apiKey,
+    baseUrl,
+    headers,
+    requestTimeoutMs = defaultRequestTimeoutMs,
+  }: ProviderBatchAccount) {
     this.#client = new OpenAI({
       apiKey,
       organization: null,
       project: null,
       baseURL: baseUrl ?? null,
+      defaultHeaders: { ...headers },
       maxRetries: 0,
       timeout: requestTimeoutMs,
     });

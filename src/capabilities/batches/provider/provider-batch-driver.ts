@@ -2,8 +2,9 @@ import type { SqlDatabase } from '../../../drivers/sql-database/sql-database.ts'
 import { newId, type Uuid } from '../../../kernel/ids.ts';
 import { invariant } from '../../../kernel/invariant.ts';
 import { defaultRequestTimeoutMs, limitsOf } from './provider-batch-account.ts';
-import { LeaseLostError, type ProviderBatch, ProviderBatchLedger } from './provider-batch-ledger.ts';
+import { LeaseLostError, ProviderBatchLedger, type ResolvedBy } from './provider-batch-ledger.ts';
 import type { ProviderBatchRequest, RequestOutcome } from './provider-batch-request.ts';
+import type { ProviderBatch } from './provider-batch-rows.ts';
 import { nextStep } from './provider-batch-state.ts';
 import {
   type OpenAccount,
@@ -155,7 +156,7 @@ export class ProviderBatchDriver {
   async resolve(
     batchId: Uuid,
     resolution: Resolution,
-    by: { readonly actor: string; readonly reason: string },
+    by: ResolvedBy,
     now: Date,
   ): Promise<ProviderBatch | undefined> {
     const audit = { ...by, id: newId(now), detail: resolution };

@@ -2,42 +2,18 @@ import type { SqlDatabase, SqlExecutor } from '../../../drivers/sql-database/sql
 import type { Uuid } from '../../../kernel/ids.ts';
 import { invariant } from '../../../kernel/invariant.ts';
 import type { BatchEnding, BatchUsage, LineResult } from './provider-batch-api.ts';
-import type { BatchEndpoint, RequestEnd, RequestOutcome } from './provider-batch-request.ts';
+import type { RequestEnd, RequestOutcome } from './provider-batch-request.ts';
+import {
+  batchOf,
+  type BatchRow,
+  outcomeOf,
+  type OutcomeRow,
+  type ProviderBatch,
+} from './provider-batch-rows.ts';
 import * as sql from './provider-batch-sql.ts';
 import { mayMove, type ProviderBatchState, type UnresolvedReason } from './provider-batch-state.ts';
 import type { ResultFindings } from './result-findings.ts';
 import type { PlannedBatch } from './split-requests.ts';
-
-/** A provider batch as it stands in the ledger. Times are the caller's clock, but for those of leases. */
-export interface ProviderBatch {
-  readonly id: Uuid;
-  readonly account: string;
-  readonly model: string;
-  readonly endpoint: BatchEndpoint;
-  readonly state: ProviderBatchState;
-  readonly requests: number;
-  readonly estimatedTokens: number;
-  readonly fileId: string | undefined;
-  /** The provider's id. */
-  readonly providerId: string | undefined;
-  readonly stepBeganAt: Date | undefined;
-  /** Of the step that does not go on. */
-  readonly attempts: number;
-  readonly lastError: string | undefined;
-  readonly unresolved: UnresolvedReason | undefined;
-  readonly ending: BatchEnding | undefined;
-  readonly findings: ResultFindings | undefined;
-  readonly cancelRequestedAt: Date | undefined;
-  readonly cancelSentAt: Date | undefined;
-  /** When it is looked at next. */
-  readonly nextAt: Date;
-  /** The fencing token of whoever works on it. */
-  readonly fence: string;
-  readonly plannedAt: Date;
-  /** When the provider was known to have it. */
-  readonly createdAt: Date | undefined;
-  readonly closedAt: Date | undefined;
-}
 
 /** What changes with a state. What is left out is kept, but for what belongs to a step (its beginning, attempts, error). */
 export interface BatchMove {
@@ -66,44 +42,22 @@ export interface OutcomeSum extends BatchUsage {
   readonly silent: number;
 }
 
+/** Who decides about a batch that cannot go on by itself, and why. */
+export interface ResolvedBy {
+  readonly actor: string;
+  readonly reason: string;
+  /** Whose operators may read of it in the audit. */
+  readonly team?: string | undefined;
+}
+
+interface ResolutionAudit extends ResolvedBy {
+  readonly id: Uuid;
+  readonly detail: object;
+}
+
 /** Somebody else has the batch: whoever gets this does nothing more with it. */
 export class LeaseLostError extends Error {
   override readonly name = 'LeaseLostError';
-}
-
-interface BatchRow {
-  readonly id: Uuid;
-  readonly account: string;
-  readonly model: string;
-  readonly endpoint: BatchEndpoint;
-  readonly state: ProviderBatchState;
-  readonly requests: number;
-  readonly estimated_tokens: string;
-  readonly file_id: string | null;
-  readonly provider_id: string | null;
-  readonly step_began_at: Date | null;
-  readonly attempts: number;
-  readonly last_error: string | null;
-  readonly unresolved: UnresolvedReason | null;
-  readonly ending: string | null;
-  readonly findings: string | null;
-  readonly cancel_requested_at: Date | null;
-  readonly cancel_sent_at: Date | null;
-  readonly next_at: Date;
-  readonly fence: string;
-  readonly planned_at: Date;
-  readonly created_at: Date | null;
-  readonly closed_at: Date | null;
-}
-
-interface OutcomeRow {
-  readonly place: number;
-  readonly request_id: string;
-  readonly outcome: RequestEnd;
-  readonly status_code: number | null;
-  readonly result: string | null;
-  readonly error_code: string | null;
-  readonly error_message: string | null;
 }
 
 /** Rows of one statement. */
@@ -248,8 +202,7 @@ export class ProviderBatchLedger {
       input_tokens: usage?.inputTokens,
       output_tokens: usage?.outputTokens,
     }));
-    const parameters = [batch.id, batch.fence, JSON.stringify(rows), [...results.keys()]];
-    await this.#database.query(sql.recordOutcomes, parameters);
+    await this.#database.query(sql.recordOutcomes, [batch.id, batch.fence, JSON.stringify(rows)]);
   }
 
   /** How many of its requests have no outcome. */
@@ -287,21 +240,24 @@ export class ProviderBatchLedger {
   }
 
   /**
-   * Settles the next outcomes that are not settled: `settle` writes into the transaction in which they are marked, so that both are
-   * there or neither. Answers how many there were. Throws LeaseLostError.
+   * Settles the next outcomes that are not settled, in order: `settle` writes into the transaction in which they are marked, so that both
+   * are there or neither. Only when every request has its outcome. Answers how many there were. Throws LeaseLostError.
    */
   async settleNext(
     batch: ProviderBatch,
     settle: (transaction: SqlExecutor, outcomes: readonly RequestOutcome[]) => Promise<void>,
   ): Promise<number> {
     return await this.#database.transaction(async (transaction) => {
-      const { rows: held } = await transaction.query(sql.renewLease, [batch.id, batch.fence, this.#leaseMs]);
-      if (held.length === 0)
+      const lease = [batch.id, batch.fence, this.#leaseMs];
+      const held = await transaction.query<{ settled_through: number }>(sql.beginSettling, lease);
+      const through = held.rows[0]?.settled_through;
+      if (through === undefined)
         throw new LeaseLostError(`The lease of provider batch ${batch.id} is another's.`);
-      const { rows } = await transaction.query<OutcomeRow>(sql.readUnsettled, [batch.id, pageRows]);
-      if (rows.length === 0) return 0;
+      const { rows } = await transaction.query<OutcomeRow>(sql.readOutcomes, [batch.id, through, pageRows]);
+      const last = rows.at(-1)?.place;
+      if (last === undefined) return 0;
       await settle(transaction, rows.map(outcomeOf));
-      await transaction.query(sql.markSettled, [batch.id, rows.map(({ place }) => place)]);
+      await transaction.query(sql.markSettled, [batch.id, last]);
       return rows.length;
     });
   }
@@ -335,7 +291,7 @@ export class ProviderBatchLedger {
   async resolve(
     id: Uuid,
     to: { readonly state?: 'running' | 'ended'; readonly providerId?: string; readonly ending?: BatchEnding },
-    audit: { readonly id: Uuid; readonly actor: string; readonly detail: object; readonly reason: string },
+    audit: ResolutionAudit,
     now: Date,
   ): Promise<ProviderBatch | undefined> {
     const ending = to.ending === undefined ? null : JSON.stringify(to.ending);
@@ -349,6 +305,7 @@ export class ProviderBatchLedger {
       audit.actor,
       JSON.stringify(audit.detail),
       audit.reason,
+      audit.team,
     ]);
     return rows.map(batchOf).at(0);
   }
@@ -357,42 +314,4 @@ export class ProviderBatchLedger {
   async forget(before: Date, limit: number): Promise<number> {
     return (await this.#database.query(sql.forgetBatches, [before, limit])).affected;
   }
-}
-
-function batchOf(row: BatchRow): ProviderBatch {
-  return {
-    id: row.id,
-    account: row.account,
-    model: row.model,
-    endpoint: row.endpoint,
-    state: row.state,
-    requests: row.requests,
-    estimatedTokens: Number(row.estimated_tokens),
-    fileId: row.file_id ?? undefined,
-    providerId: row.provider_id ?? undefined,
-    stepBeganAt: row.step_began_at ?? undefined,
-    attempts: row.attempts,
-    lastError: row.last_error ?? undefined,
-    unresolved: row.unresolved ?? undefined,
-    // Written by this class alone.
-    ending: row.ending === null ? undefined : (JSON.parse(row.ending) as BatchEnding),
-    findings: row.findings === null ? undefined : (JSON.parse(row.findings) as ResultFindings),
-    cancelRequestedAt: row.cancel_requested_at ?? undefined,
-    cancelSentAt: row.cancel_sent_at ?? undefined,
-    nextAt: row.next_at,
-    fence: row.fence,
-    plannedAt: row.planned_at,
-    createdAt: row.created_at ?? undefined,
-    closedAt: row.closed_at ?? undefined,
-  };
-}
-
-function outcomeOf(row: OutcomeRow): RequestOutcome {
-  return {
-    id: row.request_id,
-    outcome: row.outcome,
-    statusCode: row.status_code ?? undefined,
-    result: row.result ?? undefined,
-    error: row.error_code === null ? undefined : { code: row.error_code, message: row.error_message ?? '' },
-  };
 }

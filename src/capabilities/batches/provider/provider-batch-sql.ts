@@ -94,62 +94,63 @@ export const readRequests = named(
    where r.batch_id = $1::uuid and r.place > $2::int order by r.place limit $3::int`,
 );
 
-/**
- * $1 id, $2 fence, $3 rows, of which no two have one place, $4 their places, by which requests are found in the index whatever is known of the
- * table. The first outcome of a request stays.
- */
+/** $1 id, $2 fence, $3 rows. The first outcome of a request stays. */
 export const recordOutcomes = named(
   'provider-batches.record-outcomes',
-  `update millrace.provider_batch_requests r set outcome = o.outcome, status_code = o.status_code, result = o.result,
-     error_code = o.error_code, error_message = o.error_message, input_tokens = o.input_tokens, output_tokens = o.output_tokens
+  `insert into millrace.provider_batch_results (batch_id, place, outcome, status_code, result, error_code, error_message, input_tokens, output_tokens)
+   select $1::uuid, o.place, o.outcome, o.status_code, o.result, o.error_code, o.error_message, o.input_tokens, o.output_tokens
    from json_to_recordset($3::json) as o (place int, outcome text, status_code int, result text, error_code text, error_message text,
      input_tokens bigint, output_tokens bigint)
-   where r.batch_id = $1::uuid and r.place = any($4::int[]) and r.place = o.place and r.outcome is null
-     and exists (select from millrace.provider_batches b where b.id = $1::uuid and b.fence = $2::bigint)`,
+   where exists (select from millrace.provider_batches b where b.id = $1::uuid and b.fence = $2::bigint)
+   on conflict (batch_id, place) do nothing`,
 );
 
 /** $1 id. How many requests have no outcome yet. */
 export const countOpen = named(
   'provider-batches.count-open',
-  `select count(*)::int as open from millrace.provider_batch_requests r where r.batch_id = $1::uuid and r.outcome is null`,
+  `select b.requests - (select count(*) from millrace.provider_batch_results o where o.batch_id = b.id)::int as open
+   from millrace.provider_batches b where b.id = $1::uuid`,
 );
 
 /** $1 id, $2 the outcome, $3 code, $4 message. For every request that has none. */
 export const endRest = named(
   'provider-batches.end-rest',
-  `update millrace.provider_batch_requests r set outcome = $2, error_code = $3, error_message = $4
-   where r.batch_id = $1::uuid and r.outcome is null`,
+  `insert into millrace.provider_batch_results (batch_id, place, outcome, error_code, error_message)
+   select r.batch_id, r.place, $2, $3, $4 from millrace.provider_batch_requests r
+   where r.batch_id = $1::uuid
+     and not exists (select from millrace.provider_batch_results o where o.batch_id = r.batch_id and o.place = r.place)`,
 );
 
 /** $1 id. Requests and tokens by outcome. */
 export const sumOutcomes = named(
   'provider-batches.sum-outcomes',
-  `select r.outcome, count(*)::int as requests, coalesce(sum(r.input_tokens), 0)::text as input_tokens,
-     coalesce(sum(r.output_tokens), 0)::text as output_tokens, count(*) filter (where r.outcome = 'succeeded' and r.input_tokens is null)::int as silent
-   from millrace.provider_batch_requests r where r.batch_id = $1::uuid and r.outcome is not null group by r.outcome order by 1`,
+  `select o.outcome, count(*)::int as requests, coalesce(sum(o.input_tokens), 0)::text as input_tokens,
+     coalesce(sum(o.output_tokens), 0)::text as output_tokens, count(*) filter (where o.outcome = 'succeeded' and o.input_tokens is null)::int as silent
+   from millrace.provider_batch_results o where o.batch_id = $1::uuid group by o.outcome order by 1`,
 );
 
-const outcomeColumns = `r.place, r.request_id, r.outcome, r.status_code, r.result, r.error_code, r.error_message`;
-
-/** $1 id, $2 how many. Outcomes that are not settled, in order. */
-export const readUnsettled = named(
-  'provider-batches.read-unsettled',
-  `select ${outcomeColumns} from millrace.provider_batch_requests r
-   where r.batch_id = $1::uuid and r.settled_at is null and r.outcome is not null order by r.place limit $2::int`,
-);
-
-/** $1 id, $2 places. */
-export const markSettled = named(
-  'provider-batches.mark-settled',
-  `update millrace.provider_batch_requests r set settled_at = clock_timestamp()
-   where r.batch_id = $1::uuid and r.place = any($2::int[]) and r.settled_at is null`,
-);
-
-/** $1 id, $2 after which place, $3 how many. */
+/** $1 id, $2 after which place, $3 how many. Outcomes in order. */
 export const readOutcomes = named(
   'provider-batches.read-outcomes',
-  `select ${outcomeColumns} from millrace.provider_batch_requests r
-   where r.batch_id = $1::uuid and r.outcome is not null and r.place > $2::int order by r.place limit $3::int`,
+  `select o.place, r.request_id, o.outcome, o.status_code, o.result, o.error_code, o.error_message
+   from (
+     select * from millrace.provider_batch_results p
+     where p.batch_id = $1::uuid and p.place > $2::int order by p.place limit $3::int) o
+   join millrace.provider_batch_requests r on r.batch_id = o.batch_id and r.place = o.place
+   order by o.place`,
+);
+
+/** $1 id, $2 fence, $3 the lease's length. Renews the lease, and says which outcomes are settled: those up to a place. */
+export const beginSettling = named(
+  'provider-batches.begin-settling',
+  `update millrace.provider_batches b set leased_until = ${lease('$3')} where b.id = $1::uuid and b.fence = $2::bigint
+   returning b.settled_through`,
+);
+
+/** $1 id, $2 the last place whose outcome is settled. */
+export const markSettled = named(
+  'provider-batches.mark-settled',
+  `update millrace.provider_batches b set settled_through = $2::int where b.id = $1::uuid`,
 );
 
 /** $1 id. */
@@ -174,7 +175,8 @@ export const requestCancel = named(
 
 /**
  * $1 the batch, $2 the state it goes to or null for the one before it was sent, $3 the provider's id or null, $4 ending or null, $5 now; the audit: $6 id,
- * $7 actor, $8 detail, $9 reason. An operator's decision about what cannot go on by itself.
+ * $7 actor, $8 detail, $9 reason, $10 the team it is of.
+ * An operator's decision about what cannot go on by itself.
  */
 export const resolveBatch = named(
   'provider-batches.resolve',
@@ -190,6 +192,7 @@ export const resolveBatch = named(
      affected: 'r.requests',
      detail: '$8::json',
      reason: '$9::text',
+     team: '$10::text',
      from: 'resolved r',
    })})
    select * from resolved`,

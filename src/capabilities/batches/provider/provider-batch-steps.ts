@@ -2,13 +2,9 @@ import type { SqlExecutor } from '../../../drivers/sql-database/sql-database.ts'
 import { invariant } from '../../../kernel/invariant.ts';
 import { type ProviderBatchAccount, limitsOf } from './provider-batch-account.ts';
 import type { BatchEnding, ProviderBatchApi, SentBatch } from './provider-batch-api.ts';
-import {
-  type BatchMove,
-  LeaseLostError,
-  type ProviderBatch,
-  type ProviderBatchLedger,
-} from './provider-batch-ledger.ts';
+import { type BatchMove, LeaseLostError, type ProviderBatchLedger } from './provider-batch-ledger.ts';
 import { customIdOf, type RequestOutcome } from './provider-batch-request.ts';
+import type { ProviderBatch } from './provider-batch-rows.ts';
 import { afterLook, backoffMs, pollAfterMs, type ProviderBatchStep } from './provider-batch-state.ts';
 import { failureOf, isBeyondCancelling } from './provider-failure.ts';
 import { readResults, restOf } from './read-results.ts';
@@ -88,7 +84,7 @@ export class ProviderBatchSteps {
       case 'collect':
         return await this.#reading(batch, now, () => this.#collect(batch, open, now, signal));
       case 'settle':
-        return await this.#reading(batch, now, () => this.#settleAll(batch, now));
+        return await this.#reading(batch, now, () => this.#settleAll(batch, now, signal));
       case 'remove-files':
         return await this.#reading(batch, now, () => this.#removeFiles(batch, open, now));
     }
@@ -252,9 +248,13 @@ export class ProviderBatchSteps {
     }));
   }
 
-  async #settleAll(batch: ProviderBatch, now: Date): Promise<ProviderBatch> {
+  /** When the signal aborts, what is settled so far stays; whoever goes on settles the rest. */
+  async #settleAll(batch: ProviderBatch, now: Date, signal: AbortSignal | undefined): Promise<ProviderBatch> {
     let settled: number;
     do {
+      if (signal?.aborted === true) {
+        return await this.#ledger.move(batch, { state: 'collected', nextAt: now, isReturned: false });
+      }
       settled = await this.#ledger.settleNext(batch, async (transaction, outcomes) => {
         await this.#settle(transaction, batch, outcomes);
       });

@@ -1,6 +1,7 @@
 import type { BatchEnding, LineResult, ProviderBatchApi } from './provider-batch-api.ts';
-import type { ProviderBatch, ProviderBatchLedger } from './provider-batch-ledger.ts';
+import type { ProviderBatchLedger } from './provider-batch-ledger.ts';
 import { placeOf } from './provider-batch-request.ts';
+import type { ProviderBatch } from './provider-batch-rows.ts';
 import type { OddLines } from './result-findings.ts';
 
 /** Outcomes that are written together. */

@@ -42,11 +42,19 @@ describe("a line of OpenAI's", () => {
     ['a list', '[]'],
     ['no name', '{"response":{"status_code":200,"body":{}}}'],
     [
-      'a value too deep to be written again',
+      'a value deeper than any answer',
       `{"custom_id":"x","response":{"status_code":200,"body":${'['.repeat(200_000)}${']'.repeat(200_000)}}}`,
     ],
   ])('cannot be read when it is %s', (_name, text) => {
     expect(readOpenaiLine(text).kind).toBe('unreadable');
+  });
+
+  it('keeps the answer as it was written', () => {
+    const body = '{"a":120.0, "b":12345678901234567890}';
+    const line = readOpenaiLine(`{"custom_id":"x","response":{"status_code":200,"body":${body}}}`);
+    expect(line).toMatchObject({ result: { outcome: 'succeeded', body } });
+    const message = readAnthropicLine(`{"custom_id":"x","result":{"type":"succeeded","message":${body}}}`);
+    expect(message).toMatchObject({ result: { outcome: 'succeeded', body } });
   });
 
   it('adds no usage that is not in whole numbers', () => {

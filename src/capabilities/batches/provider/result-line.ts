@@ -1,9 +1,10 @@
 import { z } from 'zod';
+import { memberText } from './json-member.ts';
 import type { BatchUsage, LineResult, ResultLine } from './provider-batch-api.ts';
 
 /*
  * Lines of results, as the providers write them. What does not fit is unreadable: the request is then without a result, never taken for
- * done.
+ * done. The body of an answer is kept as it was written.
  */
 
 const count = z.int().min(0);
@@ -39,32 +40,32 @@ const endsByCode: Readonly<Partial<Record<string, LineResult['outcome']>>> = {
 
 /** Reads a line of OpenAI's output or error file; undefined is one that was too long. */
 export function readOpenaiLine(text: string | undefined): ResultLine {
-  return readLine(text, openaiLine, ({ custom_id: customId, response, error }) => ({
+  return readLine(text, openaiLine, ({ custom_id: customId, response, error }, line) => ({
     kind: 'result',
     customId,
-    result: openaiResult(response ?? undefined, error ?? undefined),
+    result: openaiResult(response ?? undefined, error ?? undefined, line),
   }));
 }
 
 /** Reads a line of Anthropic's results; undefined is one that was too long. */
 export function readAnthropicLine(text: string | undefined): ResultLine {
-  return readLine(text, anthropicLine, ({ custom_id: customId, result }) => ({
+  return readLine(text, anthropicLine, ({ custom_id: customId, result }, line) => ({
     kind: 'result',
     customId,
-    result: anthropicResult(result),
+    result: anthropicResult(result, line),
   }));
 }
 
 function readLine<Schema extends z.ZodType>(
   text: string | undefined,
   schema: Schema,
-  understand: (line: z.output<Schema>) => ResultLine,
+  understand: (line: z.output<Schema>, text: string) => ResultLine,
 ): ResultLine {
   if (text === undefined) return { kind: 'unreadable' };
   try {
-    return understand(schema.parse(JSON.parse(text)));
+    return understand(schema.parse(JSON.parse(text)), text);
   } catch {
-    // No JSON, too deep to be written again, or in another form.
+    // No JSON, deeper than any answer, or in another form.
     return { kind: 'unreadable' };
   }
 }
@@ -74,12 +75,14 @@ type OpenaiLine = z.output<typeof openaiLine>;
 function openaiResult(
   response: NonNullable<OpenaiLine['response']> | undefined,
   error: NonNullable<OpenaiLine['error']> | undefined,
+  line: string,
 ): LineResult {
   const statusCode = response?.status_code ?? undefined;
   const { body } = response ?? {};
   const isAnswer = typeof body === 'object' && body !== null;
   if (statusCode !== undefined && statusCode >= 200 && statusCode < 300 && isAnswer) {
-    return { outcome: 'succeeded', statusCode, body: JSON.stringify(body), usage: usageOf(body) };
+    const text = memberText(line, ['response', 'body']);
+    return { outcome: 'succeeded', statusCode, body: text, usage: usageOf(body) };
   }
   const outcome = endsByCode[error?.code ?? ''];
   if (outcome !== undefined) return { outcome, error: named(error?.code, error?.message) };
@@ -90,13 +93,13 @@ function openaiResult(
   return { outcome: 'failed', statusCode, error: named(code, error?.message ?? fault?.message) };
 }
 
-function anthropicResult(result: z.output<typeof anthropicLine>['result']): LineResult {
+function anthropicResult(result: z.output<typeof anthropicLine>['result'], line: string): LineResult {
   switch (result.type) {
     case 'succeeded':
       return {
         outcome: 'succeeded',
         statusCode: 200,
-        body: JSON.stringify(result.message),
+        body: memberText(line, ['result', 'message']),
         usage: usageOf(result.message),
       };
     case 'errored': {

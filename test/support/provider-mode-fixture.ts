@@ -1,0 +1,367 @@
+import { hash } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import { generateText, streamText } from 'ai';
+import { expect } from 'vitest';
+import { z } from 'zod';
+import { batchId } from '../../src/capabilities/batches/batch.ts';
+import { batchNames } from '../../src/capabilities/batches/batch-names.ts';
+import type { BatchMode } from '../../src/capabilities/batches/batch-settings.ts';
+import { openMode } from '../../src/capabilities/batches/mode/open-mode.ts';
+import {
+  type ProviderModeSettings,
+  providerModeSettings,
+} from '../../src/capabilities/batches/mode/provider-mode-settings.ts';
+import { openProviderBatchApi } from '../../src/capabilities/batches/provider/open-provider-batch-api.ts';
+import type { CapabilityParts } from '../../src/capabilities/capability.ts';
+import type { CallDeferral } from '../../src/engine/calls/call-deferral.ts';
+import type { StageHandler } from '../../src/engine/pipeline/stage-context.ts';
+import { defineStage } from '../../src/engine/pipeline/stage-definition.ts';
+import type { RegisteredStage } from '../../src/engine/pipeline/stage-registry.ts';
+import { capabilities } from '../../src/host/capabilities.ts';
+import type { HostCapability, HostContext } from '../../src/host/capability-set.ts';
+import type { ConfigurationInput } from '../../src/host/configuration.ts';
+import { Host } from '../../src/host/host.ts';
+import { loadConfiguration } from '../../src/host/load-configuration.ts';
+import { type Clock, systemClock } from '../../src/kernel/clock.ts';
+import { defineMessage } from '../../src/messages/message-type.ts';
+import { silentLogger } from '../../src/telemetry/silent-logger.ts';
+import type { SimulatorBill } from '../../src/simulator/bill.ts';
+import { type Simulator, startSimulator } from '../../src/simulator/simulator.ts';
+import { newHostDirectory } from './migrated-columns.ts';
+import { Died, mortalDatabase, mortalMethods, Mortality } from './mortal.ts';
+
+/*
+ * A pipeline of two stages, each with one call to a model, on an embedded host and the simulated providers. The clock of batches and
+ * of the providers is the tests'; the job of the mode is run by hand, so that a test says when it dies.
+ */
+
+export const minuteMs = 60_000;
+export const hourMs = 60 * minuteMs;
+
+const Asked = defineMessage('mode.asked').version(1, z.object({ text: z.string(), model: z.string() }));
+const Drafted = defineMessage('mode.drafted').version(1, z.object({ text: z.string(), model: z.string() }));
+
+const retry = { maxAttempts: 2, backoff: ['10ms'] } as const;
+const draft = defineStage('draft', { consumes: Asked.upTo(1), emits: [Drafted.v1], retry });
+const polish = defineStage('polish', { consumes: Drafted.upTo(1), retry });
+
+/** Items whose first run is lost as it is about to wait: its process died. */
+export const lostRuns = new Set<string>();
+
+const drafting: StageHandler<{ readonly text: string; readonly model: string }> = {
+  handle: async ({ data }, ctx) => {
+    const { text } = await generateText({
+      model: ctx.model(data.model, { step: 'draft' }),
+      prompt: `Draft: ${data.text}`,
+      maxOutputTokens: 4000,
+      abortSignal: ctx.signal,
+    }).catch((error: unknown) => {
+      if (lostRuns.delete(data.text)) throw new Died('The worker is dead.');
+      throw error;
+    });
+    ctx.emit(Drafted.v1, { text, model: data.model });
+  },
+};
+
+/** Streams, which an answer from a batch serves as well. */
+const polishing: StageHandler<{ readonly text: string; readonly model: string }> = {
+  handle: async ({ data }, ctx) => {
+    const { text } = streamText({
+      model: ctx.model(data.model, { step: 'polish' }),
+      prompt: `Polish: ${data.text}`,
+      maxOutputTokens: 4000,
+      abortSignal: ctx.signal,
+      onError: () => undefined,
+    });
+    return { text: await text };
+  },
+};
+
+export const models = { openai: 'openai/gpt-5-mini', anthropic: 'anthropic/claude-haiku-4-5' } as const;
+
+interface Fixture {
+  readonly host: Host;
+  readonly simulator: Simulator;
+  readonly context: HostContext;
+}
+
+/** A call of the batches of a test, as the ledger has it. */
+export interface CallRow {
+  readonly step: string;
+  readonly provider: string;
+  readonly tier: string;
+  readonly state: string;
+  readonly settlement: string | null;
+  readonly outcome: string | null;
+  readonly request_kind: string;
+  readonly cost_usd: string | null;
+  readonly upper_bound_usd: string | null;
+  readonly error_type: string | null;
+  readonly attempts: number;
+  readonly price_reference: string | null;
+}
+
+/** What the tests of a file work with, one after another: each sees its own batches and its own part of the bill. */
+export class ProviderModeFixture {
+  readonly #fixture: Fixture;
+  readonly #directory: string;
+  #settings = settingsOf({});
+  /** Of the process that runs the job. */
+  #mode: CapabilityParts<string>;
+  /** Of the processes that work on messages. */
+  #workers: CapabilityParts<string>;
+  #aheadMs = 0;
+  #batches = 0;
+  #since = 0;
+  #ids: string[] = [];
+
+  private constructor(fixture: Fixture, directory: string) {
+    this.#fixture = fixture;
+    this.#directory = directory;
+    this.#mode = this.#openMode(new Mortality());
+    this.#workers = this.#mode;
+  }
+
+  static async open(configuration: ConfigurationInput = {}): Promise<ProviderModeFixture> {
+    let fixture: ProviderModeFixture | undefined;
+    let context: HostContext | undefined;
+    const now = (): Date => fixture?.now() ?? new Date();
+    const simulator = await startSimulator({
+      seed: 7,
+      clock: { ...systemClock, now },
+      latency: { medianMs: 0 },
+      batches: { durationMs: minuteMs },
+    });
+    const directory = await newHostDirectory('millrace-provider-mode-');
+    const deferral: CallDeferral = {
+      courseOf: async (request) => (await fixture?.deferral.courseOf(request)) ?? { kind: 'now' },
+      waitOf: (origin) => (fixture as ProviderModeFixture).deferral.waitOf(origin),
+    };
+    const capability = {
+      name: 'mode',
+      names: batchNames,
+      open: () =>
+        Promise.resolve((given: HostContext): CapabilityParts => {
+          context = given;
+          return { hooks: { deferral } };
+        }),
+    };
+    const host = await Host.open({
+      configuration: loadConfiguration({
+        environment: {},
+        options: {
+          dataDirectory: directory,
+          models: {
+            providers: {
+              openai: { apiKey: 'key', baseUrl: `${simulator.url}/openai/v1` },
+              anthropic: { apiKey: 'key', baseUrl: `${simulator.url}/anthropic/v1` },
+            },
+          },
+          ...configuration,
+        },
+      }),
+      logger: silentLogger,
+      capabilities: [
+        ...capabilities.filter(({ name }) => name !== ('batches' as string)),
+        capability as unknown as HostCapability,
+      ],
+    });
+    if (context === undefined) throw new Error('The host opens its capabilities.');
+    fixture = new ProviderModeFixture({ host, simulator, context }, directory);
+    await host.start([
+      { definition: draft, handler: drafting } as unknown as RegisteredStage,
+      { definition: polish, handler: polishing } as unknown as RegisteredStage,
+    ]);
+    return fixture;
+  }
+
+  get host(): Host {
+    return this.#fixture.host;
+  }
+
+  get simulator(): Simulator {
+    return this.#fixture.simulator;
+  }
+
+  get deferral(): CallDeferral {
+    return this.#workers.hooks?.deferral as CallDeferral;
+  }
+
+  now(): Date {
+    return new Date(Date.now() + this.#aheadMs);
+  }
+
+  /** Lets time pass for batches and providers. */
+  pass(ms: number): void {
+    this.#aheadMs += ms;
+  }
+
+  /** Begins a test: with these settings, without faults, and with nothing of the tests before in sight. */
+  async reset(settings: Partial<ProviderModeSettings> = {}): Promise<void> {
+    this.#settings = settingsOf(settings);
+    this.#ids = [];
+    this.#since = (await this.simulator.bill()).next;
+    this.simulator.setBatchRules([]);
+    this.#mode = this.#openMode(new Mortality());
+    this.#workers = this.#mode;
+  }
+
+  /** What the providers have billed in this test. */
+  async bill(): Promise<SimulatorBill> {
+    return await this.simulator.bill({ since: this.#since, entries: true });
+  }
+
+  /** The calls of this test's batches, in the order in which they were reserved. */
+  async calls(): Promise<readonly CallRow[]> {
+    const { rows } = await this.rows<CallRow>(
+      `select c.step, c.provider, c.tier, c.state, c.settlement, c.outcome, c.request_kind, c.cost_usd::text,
+        c.upper_bound_usd::text, c.error_type, m.attempts, c.price_reference
+       from millrace.calls c join millrace.messages m on m.id = c.message_id
+       where m.batch = any($1::text[]) order by c.reserved_at, c.id`,
+      [this.#ids],
+    );
+    return rows;
+  }
+
+  /** Which way the calls of its batches are made, by batch and model. */
+  async choices(): Promise<readonly { readonly mode: string; readonly reason: string }[]> {
+    const { rows } = await this.rows<{ mode: string; reason: string }>(
+      `select c.mode, c.reason from millrace.batch_mode_choices c join millrace.batches b on b.id = c.batch_id
+       where b.name = any($1::text[]) order by b.started_at, b.id, c.model`,
+      [this.#ids],
+    );
+    return rows;
+  }
+
+  /** How many providers' batches of its batches were asked to end. */
+  async countCancelled(): Promise<number> {
+    return await this.count(
+      `select count(*)::int as count from millrace.provider_batches p join millrace.provider_batch_owners o on o.provider_batch = p.id
+       where p.cancel_requested_at is not null and o.batch_id = any($1::uuid[])`,
+      [this.#ids.map((name) => batchId('blue', name))],
+    );
+  }
+
+  /** How many of its messages are completed. */
+  async completed(): Promise<number> {
+    return await this.count(
+      `select count(*)::int as count from millrace.messages where state = 'completed' and stage <> '' and batch = any($1::text[])`,
+      [this.#ids],
+    );
+  }
+
+  /** Another process runs the mode's job in place of the one before, and dies at that moment. The leases of the dead run out. */
+  async restart(mortality = new Mortality()): Promise<void> {
+    await this.execute('update millrace.provider_batches set leased_until = null');
+    this.#mode = this.#openMode(mortality);
+  }
+
+  /** A batch that runs, with items for each of the models. Answers its name. */
+  async begin(
+    mode: BatchMode,
+    items: readonly (keyof typeof models)[],
+    { deadline, text = `batch ${this.#batches}` }: { deadline?: Date; text?: string } = {},
+  ): Promise<string> {
+    this.#batches += 1;
+    const batch = `batch-${this.#batches}`;
+    this.#ids.push(batch);
+    const { database } = this.host.stores;
+    await database.query(
+      {
+        name: 'test.begin-batch',
+        text: `insert into millrace.batches (id, team, name, customer, feature, pipeline, type, version, settings, state, deadline, actor, created_at, started_at)
+          values ($1::uuid, 'blue', $2, 'acme', 'search', 'test', 'mode.asked', 1, $3, 'running', $4::timestamptz, 'test', $5::timestamptz, $5::timestamptz)`,
+      },
+      [batchId('blue', batch), batch, JSON.stringify({ mode }), deadline ?? null, this.now()],
+    );
+    const origin = { team: 'blue', customer: 'acme', feature: 'search', batch };
+    for (const [place, account] of items.entries()) {
+      const data = { text: `item ${place} of ${text}`, model: models[account] };
+      await this.host.admissions.admit(Asked.v1, data, { origin });
+    }
+    return batch;
+  }
+
+  /** One turn of the mode's job. */
+  async turn(): Promise<void> {
+    const job = this.#mode.jobs?.find(({ name }) => name === 'provider_batches');
+    while ((await job?.turn(new AbortController().signal)) === true);
+  }
+
+  /** Waits until every message has ended or waits for a provider's batch. */
+  async settleDown(): Promise<void> {
+    await expect
+      .poll(
+        () =>
+          this.count(`select count(*)::int as count from millrace.messages
+            where state = 'leased' or (state = 'pending' and parked_for is null)`),
+        { timeout: 240_000, interval: 50 },
+      )
+      .toBe(0);
+  }
+
+  /** Turns, with time going on, until every message has ended and nothing of them is left. */
+  async finish(stepMs = minuteMs, maxTurns = 400): Promise<void> {
+    for (let turns = 0; turns < maxTurns; turns += 1) {
+      await this.settleDown();
+      await this.turn();
+      await this.settleDown();
+      const open = await this
+        .count(`select (select count(*) from millrace.messages where state in ('pending', 'leased'))::int
+        + (select count(*) from millrace.deferred_calls)::int
+        + (select count(*) from millrace.provider_batches where state not in ('closed', 'unresolved'))::int as count`);
+      if (open === 0) return;
+      this.pass(stepMs);
+    }
+    throw new Error('The batches do not come to an end.');
+  }
+
+  async count(text: string, parameters: readonly unknown[] = []): Promise<number> {
+    const { rows } = await this.rows<{ count: number }>(text, parameters);
+    return rows[0]?.count ?? 0;
+  }
+
+  async rows<Row>(
+    text: string,
+    parameters: readonly unknown[] = [],
+  ): Promise<{ readonly rows: readonly Row[] }> {
+    const name = `test.${hash('sha256', text).slice(0, 16)}`;
+    return await this.host.stores.database.query<Row>({ name, text }, parameters);
+  }
+
+  async execute(text: string): Promise<void> {
+    await this.host.stores.database.execute(text);
+  }
+
+  async close(): Promise<void> {
+    await this.host.stop();
+    await this.simulator.close();
+    await rm(this.#directory, { recursive: true, force: true });
+  }
+
+  #clock(clock: Clock): Clock {
+    return {
+      now: () => this.now(),
+      monotonicMs: () => clock.monotonicMs(),
+      sleep: (delayMs, signal) => clock.sleep(delayMs, signal),
+      startTimer: (delayMs, act) => clock.startTimer(delayMs, act),
+    };
+  }
+
+  #openMode(mortality: Mortality): CapabilityParts<string> {
+    const { context } = this.#fixture;
+    return openMode(
+      {
+        ...context,
+        settings: { ...context.settings, batches: { provider: this.#settings } },
+        database: mortalDatabase(context.database, mortality),
+        clock: this.#clock(context.clock),
+      } as unknown as Parameters<typeof openMode>[0],
+      async (account) => mortalMethods(await openProviderBatchApi(account), mortality),
+    );
+  }
+}
+
+function settingsOf(settings: Partial<ProviderModeSettings>): ProviderModeSettings {
+  return providerModeSettings.parse({ gatherMs: 0, pollMs: 1000, ...settings });
+}
