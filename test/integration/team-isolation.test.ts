@@ -99,6 +99,17 @@ const asks = (): Readonly<Record<string, readonly Ask[]>> => ({
       },
     },
   ],
+  createBatch: [
+    { body: { name: 'amber-batch', team: 'amber', customer: 'c', feature: 'f', pipeline: 'support' } },
+    { body: { name: 'amber-batch', customer: 'c', feature: 'f', pipeline: 'support' } },
+  ],
+  uploadBatchItems: [{ path: others.batch }],
+  estimateBatch: [{ path: others.batch }],
+  startBatch: [
+    { path: others.batch, body: {} },
+    { path: others.batch, body: { dryRun: true } },
+  ],
+  discardBatch: [{ path: others.batch, body: {} }],
   getMessage: [{ path: others.open }, { path: others.dead }],
   getMessageTree: [{ path: others.open }, { path: others.dead }],
   getMessageData: [{ path: others.open }, { path: others.dead }],

@@ -1,6 +1,8 @@
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import type { StageDefinition } from '../../../engine/pipeline/stage-definition.ts';
-import { parseRequest } from '../../../http/request-faults.ts';
+import { invalidRequest, parseRequest } from '../../../http/request-faults.ts';
+import { AppError } from '../../../kernel/app-error.ts';
+import type { Uuid } from '../../../kernel/ids.ts';
 import {
   type Bind,
   type CommandContext,
@@ -16,8 +18,10 @@ import {
   namesOption,
   wholeNumberOption,
 } from '../../../terminal/option-values.ts';
-import { batchId } from '../batch.ts';
 import { batchDocument } from '../batch-document.ts';
+import { deadlineOption, priorityOption } from '../batch-options.ts';
+import type { Batch } from '../batch.ts';
+import { batchErrors } from '../batch-errors.ts';
 import { batchModes } from '../batch-settings.ts';
 import { batchText } from '../batch-text.ts';
 import type { BatchIntake } from './batch-intake.ts';
@@ -33,16 +37,13 @@ import { submitBatch, type SubmitOptions } from './submit-batch.ts';
 export type LoadDefinitions = (file: string) => Promise<readonly StageDefinition[]>;
 
 interface NamedOptions extends StoreOptions {
-  readonly team: string;
+  readonly team?: string;
   readonly reason?: string;
   readonly actor?: string;
   readonly json?: boolean;
 }
 
 type IntakeContext = CommandContext<IntakeCommandSettings>;
-
-const durationPattern = /^(\d{1,6})(m|h|d)$/;
-const unitMs = { m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
 /** The commands by which batches come in. */
 export function addIntakeCommands(
@@ -83,7 +84,7 @@ export function addIntakeCommands(
     .option(
       '--priority <n>',
       'of two batches that could go on the higher one does; 0 without it',
-      signedNumber,
+      priorityOption,
     )
     .option('--skip-invalid', 'leave out items that cannot be read; without it they refuse the whole input');
   addInputOptions(submit)
@@ -129,8 +130,8 @@ function addInputOptions(command: Command): Command {
 
 function addNamed(command: Command): Command {
   return withStoreOptions(command)
-    .argument('<name>', 'the name of the batch')
-    .requiredOption('--team <name>', 'whose it is', nameOption)
+    .argument('<batch>', 'the name or the id of the batch')
+    .option('--team <name>', 'its team, where several have a batch of the name', nameOption)
     .option('--json', 'one JSON object, as the API answers');
 }
 
@@ -141,8 +142,8 @@ function addChange(command: Command): Command {
 }
 
 async function estimate(context: IntakeContext, name: string, options: NamedOptions): Promise<number> {
-  const found = await withIntake(context, options, (intake) =>
-    intake.estimate(batchId(options.team, name), {}),
+  const found = await withIntake(context, name, options, (intake, id) =>
+    intake.estimate(id, { team: options.team }),
   );
   print(context, options.json === true ? json(found) : estimateText(found));
   return exitCodes.ok;
@@ -150,8 +151,8 @@ async function estimate(context: IntakeContext, name: string, options: NamedOpti
 
 async function start(context: IntakeContext, name: string, options: NamedOptions): Promise<number> {
   const { reason } = parseRequest(startBatchSchema, given(options.reason));
-  const batch = await withIntake(context, options, (intake) =>
-    intake.start(batchId(options.team, name), reason, { actor: operatorName(options.actor) }),
+  const batch = await withIntake(context, name, options, (intake, id) =>
+    intake.start(id, reason, { actor: operatorName(options.actor), team: options.team }),
   );
   const document = batchDocument(batch);
   print(context, options.json === true ? json(document) : batchText(document));
@@ -160,38 +161,45 @@ async function start(context: IntakeContext, name: string, options: NamedOptions
 
 async function discard(context: IntakeContext, name: string, options: NamedOptions): Promise<number> {
   const { reason } = parseRequest(discardBatchSchema, given(options.reason));
-  const batch = await withIntake(context, options, (intake) =>
-    intake.discard(batchId(options.team, name), reason, { actor: operatorName(options.actor) }),
+  const batch = await withIntake(context, name, options, (intake, id) =>
+    intake.discard(id, reason, { actor: operatorName(options.actor), team: options.team }),
   );
-  const text = `The batch "${name}" is removed, with its items. Its name is free again.`;
+  const text = `The batch "${batch.origin.batch}" is removed, with its items. Its name is free again.`;
   print(context, options.json === true ? json(batchDocument(batch)) : text);
   return exitCodes.ok;
 }
 
 async function withIntake<Result>(
   context: IntakeContext,
-  options: StoreOptions,
-  work: (intake: BatchIntake) => Promise<Result>,
+  name: string,
+  options: NamedOptions,
+  work: (intake: BatchIntake, id: Uuid) => Promise<Result>,
 ): Promise<Result> {
-  const { withBatchIntake } = await import('./command-intake.ts');
-  return await withBatchIntake(await context.installation(options), undefined, work);
+  const [{ withBatchIntake }, { BatchStore }] = await Promise.all([
+    import('./command-intake.ts'),
+    import('../run/batch-store.ts'),
+  ]);
+  return await withBatchIntake(
+    await context.installation(options),
+    undefined,
+    async (intake, { database }) => {
+      const found = await new BatchStore(database).find(name, { team: options.team });
+      return await work(intake, onlyOne(name, found).id);
+    },
+  );
+}
+
+/** Throws MILLRACE_BATCH_NOT_FOUND, and MILLRACE_REQUEST_INVALID for a name that two teams have. */
+function onlyOne(name: string, [batch, other]: readonly Batch[]): Batch {
+  if (batch === undefined) {
+    throw new AppError(batchErrors.MILLRACE_BATCH_NOT_FOUND, `There is no batch ${JSON.stringify(name)}.`);
+  }
+  if (other === undefined) return batch;
+  throw invalidRequest([{ field: 'team', problem: 'is missing: batches of several teams have the name' }]);
 }
 
 function given(reason: string | undefined): { readonly reason?: string } {
   return reason === undefined ? {} : { reason };
-}
-
-/** A time from now on, or a moment as it is written. */
-function deadlineOption(text: string): string {
-  const match = durationPattern.exec(text);
-  const unit = match?.[2];
-  if (match === null || unit === undefined || !(unit in unitMs)) return text;
-  return `+${Number(match[1]) * unitMs[unit as keyof typeof unitMs]}`;
-}
-
-function signedNumber(text: string): number {
-  if (/^-?\d{1,4}$/.test(text)) return Number(text);
-  throw new InvalidArgumentError('It is a whole number from -1000 to 1000.');
 }
 
 function json(value: unknown): string {

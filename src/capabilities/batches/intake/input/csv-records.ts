@@ -27,9 +27,11 @@ export async function* csvRecords(
   });
   let names: readonly string[] | undefined;
   let place = 1;
+  let read = 0;
   try {
     for await (const made of piped(utf8Only(pieces), parser)) {
       const cells = made as readonly string[];
+      read += 1;
       if (names === undefined) {
         const fault = columnFault(cells, columns);
         if (fault !== undefined) throw new UnreadableInput(fault, 1);
@@ -43,12 +45,33 @@ export async function* csvRecords(
     }
   } catch (error) {
     if (!(error instanceof CsvError)) throw error;
-    throw new UnreadableInput(
-      { field: '', problem: `is not CSV from here on: ${error.message}` },
-      place,
-      error,
-    );
+    throw brokenCsv(error, { read, place, maxRecordBytes });
   }
+}
+
+/** Why the parser gave up, and where: it may have read records that nobody has asked for yet. */
+function brokenCsv(
+  error: CsvError,
+  {
+    read,
+    place,
+    maxRecordBytes,
+  }: { readonly read: number; readonly place: number; readonly maxRecordBytes: number },
+): UnreadableInput {
+  const [lines, records] = [numberOf(error, 'lines'), numberOf(error, 'records')];
+  if (error.code === 'CSV_QUOTE_NOT_CLOSED') {
+    const problem = `has a quote that is not closed, in the record behind the first ${records}`;
+    return new UnreadableInput({ field: '', problem }, records === read ? place : undefined, error);
+  }
+  const problem =
+    error.code === 'CSV_MAX_RECORD_SIZE'
+      ? `has more than ${maxRecordBytes} bytes in one record, or a quote that is not closed`
+      : `is not CSV: ${error.message}`;
+  return new UnreadableInput({ field: '', problem }, lines, error);
+}
+
+function numberOf(error: CsvError, name: string): number {
+  return Number(Reflect.get(error, name));
 }
 
 function recordOf(

@@ -77,9 +77,7 @@ function ofLine(error: AppError): readonly Fault[] {
 
 function itemRecord(place: number, value: unknown): InputRecord {
   if (!isObject(value)) return faultyRecord(place, '', `is no JSON object; ${hint}`);
-  const unknown = Object.keys(value).filter(
-    (name) => !members.includes(name) && !leftOut.includes(name),
-  );
+  const unknown = Object.keys(value).filter((name) => !members.includes(name) && !leftOut.includes(name));
   const faults: Fault[] = unknown.map((field) => ({ field, problem: `is not known; ${hint}` }));
   if (!Object.hasOwn(value, 'data')) faults.push({ field: 'data', problem: 'is missing' });
   if (faults.length > 0) return { kind: 'faulty', place, id: value['id'], faults, reach: 'item' };

@@ -20,12 +20,13 @@ export class NoJsonForm extends Error {
 
 /** Times as texts, with the digits that their columns have. */
 export const exactParsers: Partial<ParquetParsers> = {
-  timestampFromMilliseconds: (millis: bigint) => textOrProblem(() => instantText(millis, 3)),
-  timestampFromMicroseconds: (micros: bigint) => textOrProblem(() => instantText(micros, 6)),
-  timestampFromNanoseconds: (nanos: bigint) => textOrProblem(() => instantText(nanos, 9)),
-  dateFromDays: (days: number) => textOrProblem(() => dateText(days)),
+  timestampFromMilliseconds: (millis: bigint) => valueOrProblem(() => instantText(millis, 3)),
+  timestampFromMicroseconds: (micros: bigint) => valueOrProblem(() => instantText(micros, 6)),
+  timestampFromNanoseconds: (nanos: bigint) => valueOrProblem(() => instantText(nanos, 9)),
+  dateFromDays: (days: number) => valueOrProblem(() => dateText(days)),
   stringFromBytes: (bytes: Uint8Array | undefined) => bytes,
-  jsonFromBytes: (bytes: Uint8Array | undefined) => bytes,
+  jsonFromBytes: (bytes: Uint8Array | undefined) =>
+    bytes === undefined ? undefined : valueOrProblem(() => parsedJson(textOf(bytes))),
 };
 
 /** How a column is read, and its element of the schema as the decoder is to see it: decimals as the numbers that they are made of. */
@@ -98,12 +99,20 @@ function decimalText(number: bigint, scale: number): string {
 }
 
 /** What cannot be written is kept in the value's place: it is the fault of its row alone. */
-function textOrProblem(write: () => string): string | NoJsonForm {
+function valueOrProblem(write: () => unknown): unknown {
   try {
     return write();
   } catch (error) {
     if (error instanceof NoJsonForm) return error;
     throw error;
+  }
+}
+
+function parsedJson(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (error) {
+    throw new NoJsonForm(`holds what is not JSON: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 
