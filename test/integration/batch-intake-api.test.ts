@@ -314,7 +314,7 @@ describe('an upload', () => {
     const { closed } = await began(timed, id, ticket('x'));
     await expect
       .poll(async () => {
-        await clock.advance(defaultRequestLimits.bodyTimeoutMs);
+        clock.advance(defaultRequestLimits.bodyTimeoutMs);
         return await Promise.race([closed, Promise.resolve('')]);
       })
       .toMatch(/^HTTP\/1.1 408 /);

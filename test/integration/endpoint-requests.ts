@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { providerBill } from '../../src/simulator/provider-bills.ts';
 import { ticketEvent } from './api-fixture.ts';
+import { batchRequests } from './batch-requests.ts';
 import { billed } from './reconciled-calls.ts';
 import { writeUnresolvedBatch } from '../support/unresolved-provider-batch.ts';
 import { type TwoTeams, writeLedger } from './two-teams.ts';
@@ -16,7 +17,7 @@ export interface GoodRequest {
   readonly accept?: string;
 }
 
-type Preparation = () => Promise<readonly [GoodRequest, ...GoodRequest[]]>;
+export type Preparation = () => Promise<readonly [GoodRequest, ...GoodRequest[]]>;
 
 const reason = 'for the test';
 const filters = {
@@ -109,25 +110,6 @@ export function endpointRequests(two: TwoTeams): Readonly<Record<string, Prepara
       item: 'i',
       lane: 'bulk',
     });
-  const batchOrder = () => ({
-    name: unused(),
-    team: 'amber',
-    customer: 'c',
-    feature: 'f',
-    labels: { tier: 'gold' },
-    pipeline: 'support',
-    type: 'ticket.opened',
-    version: 1,
-    settings: { mode: 'online', chunk: { items: 100, tokens: 10_000, inFlight: 2 }, onInvalid: 'refuse' },
-    priority: 1,
-    deadline: '2099-01-01T00:00:00Z',
-  });
-  const newBatch = async () => ({ id: (await two.operate('post', '/v1/batches', batchOrder())).id });
-  const filledBatch = async () => {
-    const own = await newBatch();
-    await two.fill(own.id, [{ data: { subject: 'amber' } }]);
-    return own;
-  };
   const nothing: Preparation = () => Promise.resolve([{}]);
   const ofMessage: Preparation = () => Promise.resolve([{ path: own }]);
 
@@ -326,29 +308,7 @@ export function endpointRequests(two: TwoTeams): Readonly<Record<string, Prepara
         { body: event(), mediaType: 'application/cloudevents+json' },
         { body: [event(), event()], mediaType: 'application/cloudevents-batch+json' },
       ]),
-    createBatch: () => Promise.resolve([{ body: batchOrder() }]),
-    uploadBatchItems: async () => {
-      const path = await newBatch();
-      const mediaType = 'application/x-ndjson';
-      const item = {
-        id: 'one',
-        data: { subject: 'x' },
-        customer: 'c',
-        team: 'amber',
-        labels: { tier: 'gold' },
-      };
-      const columns = { idColumn: 'id', customerColumn: 'who', teamColumn: 'team', omit: 'who' };
-      return [
-        { path, query: { form: 'item', types: 'text', ...columns }, body: item, mediaType },
-        { path, query: {}, body: item, mediaType },
-      ];
-    },
-    estimateBatch: async () => [{ path: await filledBatch() }],
-    startBatch: async () => [
-      { path: await filledBatch(), body: { dryRun: true, reason } },
-      { path: await filledBatch(), body: { dryRun: false, reason } },
-    ],
-    discardBatch: async () => [{ path: await filledBatch(), body: { reason } }],
+    ...batchRequests(two, unused, after),
     getMessage: ofMessage,
     getMessageTree: ofMessage,
     getMessageData: ofMessage,
