@@ -68,6 +68,8 @@ export interface TwoTeams {
   readonly unboundKey: string;
   /** What an operator of all teams does over the API. Throws when it is refused. */
   readonly operate: Operate;
+  /** Sends the items of a batch, as one who may do so for all teams. */
+  readonly fill: (batch: Uuid, items: readonly object[]) => Promise<void>;
   close(): Promise<void>;
 }
 
@@ -120,6 +122,14 @@ export async function openTwoTeams(): Promise<TwoTeams> {
     tealKey,
     unboundKey,
     operate,
+    fill: async (batch, items) => {
+      const lines = items.map((item) => JSON.stringify(item)).join('\n');
+      const { statusCode, text } = await requestTo(url)
+        .put(`/v1/batches/${batch}/items`)
+        .set({ authorization: `Bearer ${unboundKey}`, 'content-type': 'application/x-ndjson' })
+        .send(lines);
+      if (statusCode !== 200) throw new Error(text);
+    },
     close: async () => {
       await app.close();
       await store.close();
@@ -198,7 +208,7 @@ export async function writeLedger(
 async function writeOperations(
   fixture: ApiFixture,
   operate: Operate,
-): Promise<Pick<AmberIds, 'key' | 'pause' | 'erasure'>> {
+): Promise<Pick<AmberIds, 'key' | 'pause' | 'erasure' | 'batch'>> {
   await fixture.setBudgets(
     ['teal', 'amber'].map((team) =>
       definitionOf({
@@ -234,5 +244,12 @@ async function writeOperations(
     team: 'amber',
     reason: 'asked',
   });
-  return { key: made.id, pause: placed.pause?.id ?? '', erasure: erasure.id };
+  const batch = await operate('post', '/v1/batches', {
+    name: 'amber-batch',
+    team: 'amber',
+    customer: 'amber-customer',
+    feature: 'amber-feature',
+    pipeline: 'support',
+  });
+  return { batch: batch.id, key: made.id, pause: placed.pause?.id ?? '', erasure: erasure.id };
 }

@@ -1,11 +1,18 @@
 import type { HttpPart } from '../http-part.ts';
+import { intakePart } from './intake/intake.http.ts';
 import { reportPart } from './report/report.http.ts';
 import { runPart } from './run/run.http.ts';
 
 /** The part of the HTTP API: what its parts have. */
 export const httpPart: HttpPart = {
-  controllers: [...(runPart.controllers ?? []), ...(reportPart.controllers ?? [])],
-  services: [...runPart.services, ...reportPart.services],
-  answers: { ...runPart.answers, ...reportPart.answers },
-  requests: runPart.requests ?? {},
+  controllers: [
+    ...(intakePart.controllers ?? []),
+    ...(runPart.controllers ?? []),
+    ...(reportPart.controllers ?? []),
+  ],
+  services: [...intakePart.services, ...runPart.services, ...reportPart.services],
+  answers: { ...intakePart.answers, ...runPart.answers, ...reportPart.answers },
+  requests: { ...intakePart.requests, ...runPart.requests },
+  schemas: { ...intakePart.schemas, ...runPart.schemas },
+  bodies: { ...intakePart.bodies, ...runPart.bodies },
 };

@@ -1,13 +1,14 @@
 import type { CapabilityContext, CapabilityParts, NameOf } from '../capability.ts';
 import type { batchMetrics } from './batch-metrics.ts';
 import type { batchNames } from './batch-names.ts';
+import { type BatchIntakeSettings, openIntake } from './intake/open-intake.ts';
 import { openReport } from './report/open-report.ts';
-import { openRun } from './run/open-run.ts';
+import { type BatchRunSettings, openRun } from './run/open-run.ts';
 
 /** Composes batches from their parts. */
 export function openBatches(
   context: CapabilityContext<
-    unknown,
+    BatchIntakeSettings & BatchRunSettings,
     typeof batchMetrics,
     NameOf<typeof batchNames, 'jobs'>,
     NameOf<typeof batchNames, 'bounds'>
@@ -16,7 +17,7 @@ export function openBatches(
   const run = openRun(context);
   const report = openReport(context);
   return {
-    services: [...(run.services ?? []), ...report.services],
+    services: [...(openIntake(context).services ?? []), ...(run.services ?? []), ...report.services],
     jobs: run.jobs ?? [],
     readGauges: report.readGauges,
   };

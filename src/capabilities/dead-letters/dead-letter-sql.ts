@@ -134,7 +134,14 @@ const chosen = `chosen as (
 
 /** $16 the actor, $17 the action, $18 its target, $19 its detail, $20 the reason. */
 const recorded = (changed: string): string =>
-  actionOnLetters(changed, { id: '$14', actor: '$16', action: '$17', target: '$18', detail: '$19', reason: '$20' });
+  actionOnLetters(changed, {
+    id: '$14',
+    actor: '$16',
+    action: '$17',
+    target: '$18',
+    detail: '$19',
+    reason: '$20',
+  });
 
 /**
  * $14 the operation's id, $15 how many, $16 to $20 its record, $21 the delay of the first in milliseconds, $22 of each

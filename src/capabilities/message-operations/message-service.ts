@@ -139,7 +139,7 @@ export class MessageService {
         open = open.filter((id) => !done.has(id));
         // What was made due later is found by its own notification; only a cancel must reach every open one.
         if (steering === 'retry') break;
-        open = await this.#options.canceller.openAmong(open);
+        open = [...(await this.#options.canceller.openAmong(open))];
       }
     }
     return touched;
