@@ -21,6 +21,7 @@ const complete: Readonly<Record<string, readonly string[]>> = {
   'batch list': [],
   'batch output': ['b'],
   'batch pause': ['b', ...because],
+  'batch report': ['b'],
   'batch resume': ['b', ...because],
   'batch retry': ['b', ...because],
   'batch show': ['b'],

@@ -6,7 +6,8 @@ import type { StoredBody } from '../../../engine/ledger/stored-message.ts';
 import { bodyOf } from '../../../engine/ledger/stored-message.ts';
 import type { MessageState } from '../../../engine/ledger/message-state.ts';
 import type { TokenCounts } from '../../../pricing/token-classes.ts';
-import type { BatchState, Cause } from '../batch.ts';
+import type { BatchMetrics } from '../batch-metrics.ts';
+import type { BatchState, Cause, ItemEnd } from '../batch.ts';
 import * as sql from './ends-sql.ts';
 import type { ComposedEnd, UsedAnswer } from './item-end.ts';
 
@@ -66,12 +67,21 @@ export interface ItemEnding {
   readonly end: ComposedEnd;
 }
 
+/** A batch of which items ended, or how many ended how. */
+interface RecordedRow {
+  readonly id: Uuid | null;
+  readonly ended_as: ItemEnd | null;
+  readonly items: number;
+}
+
 /** The ends of items in the ledger: what they are composed of, and what is recorded. */
 export class EndLedger {
   readonly #database: SqlDatabase;
+  readonly #metrics: BatchMetrics;
 
-  constructor(database: SqlDatabase) {
+  constructor(database: SqlDatabase, metrics: BatchMetrics) {
     this.#database = database;
+    this.#metrics = metrics;
   }
 
   /**
@@ -170,10 +180,10 @@ export class EndLedger {
   async record(endings: readonly ItemEnding[]): Promise<readonly Uuid[]> {
     if (endings.length === 0) return [];
     const rows = endings.map((ending) => jsonRow('record ends', () => endRow(ending)));
-    const { rows: batches } = await this.#database.query<{ readonly id: Uuid }>(sql.recordEnds, [
-      jsonRows(rows),
-    ]);
-    return batches.map(({ id }) => id);
+    const { rows: answered } = await this.#database.query<RecordedRow>(sql.recordEnds, [jsonRows(rows)]);
+    for (const { ended_as: end, items } of answered)
+      if (end !== null) this.#metrics.increment('batch_items_ended_total', { end }, items);
+    return answered.flatMap(({ id }) => (id === null ? [] : [id]));
   }
 
   async #list(statement: SqlStatement, batchId: Uuid, limit: number): Promise<readonly EndingItem[]> {

@@ -2,6 +2,7 @@ import { MessageCancellations } from '../../../engine/ledger/message-cancellatio
 import { MessageReplays } from '../../../engine/ledger/message-replays.ts';
 import { MessageCanceller } from '../../../engine/pipeline/message-canceller.ts';
 import type { CapabilityContext, CapabilityParts, NameOf } from '../../capability.ts';
+import type { batchMetrics } from '../batch-metrics.ts';
 import type { batchNames } from '../batch-names.ts';
 import { BatchFiles } from './batch-files.ts';
 import { BatchOperations } from './batch-operations.ts';
@@ -25,7 +26,7 @@ const pruneMs = 60_000;
 
 /** Composes what makes batches go on. */
 export function openRun(
-  context: CapabilityContext<BatchRunSettings>,
+  context: CapabilityContext<BatchRunSettings, typeof batchMetrics>,
 ): CapabilityParts<NameOf<typeof batchNames, 'jobs'>> {
   const { database, clock, settings } = context;
   const runner = batchRunnerOf(context);
@@ -54,11 +55,11 @@ export function batchRunnerOf({
   clock,
   logger,
   engine: { admissions, bodies, publisher },
-}: Pick<CapabilityContext<unknown>, 'database' | 'metrics' | 'clock' | 'logger'> & {
+}: Pick<CapabilityContext<unknown, typeof batchMetrics>, 'database' | 'metrics' | 'clock' | 'logger'> & {
   readonly engine: Pick<CapabilityContext<unknown>['engine'], 'admissions' | 'bodies' | 'publisher'>;
 }): BatchRunner {
   const chunks = new ChunkLedger(database);
-  const ends = new EndLedger(database);
+  const ends = new EndLedger(database, metrics);
   const composer = new EndComposer(ends, bodies);
   const canceller = new MessageCanceller({
     ledger: new MessageCancellations(database),
