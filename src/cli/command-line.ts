@@ -7,6 +7,7 @@ import {
   type CommandSurroundings,
   exitCodes,
 } from '../terminal/command-context.ts';
+import { addBatchCommand } from '../capabilities/batches/batch-command.ts';
 import { addBudgetsCommand } from '../capabilities/budgets/budgets-command.ts';
 import { addCheckCommand } from './check-command.ts';
 import { addCostsCommand } from '../capabilities/costs/costs-command.ts';
@@ -104,6 +105,10 @@ function commandsOf(context: CommandContext<Configuration>, bind: Bind): Command
     addSimulatorCommand,
   ];
   for (const add of adders) add(program, context, bind);
+  addBatchCommand(program, context, bind, async (file) => {
+    const { definitionsOf, loadStages } = await import('./load-stages.ts');
+    return definitionsOf(await loadStages(file));
+  });
   program.hook('preSubcommand', (_, command) => context.beforeCommand?.(command.name()));
   return program;
 }

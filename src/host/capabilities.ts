@@ -1,4 +1,5 @@
 import { access } from '../capabilities/access/access.capability.ts';
+import { batches } from '../capabilities/batches/batches.capability.ts';
 import { budgets } from '../capabilities/budgets/budgets.capability.ts';
 import { corrections } from '../capabilities/corrections/corrections.capability.ts';
 import { costs } from '../capabilities/costs/costs.capability.ts';
@@ -23,6 +24,7 @@ export const capabilities = [
   deadLetters,
   messageOperations,
   ingest,
+  batches,
   corrections,
   prices,
   erasure,

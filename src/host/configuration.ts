@@ -62,6 +62,10 @@ export const configurationSchema = z.strictObject({
             env: 'MILLRACE_HTTP_BODY_TIMEOUT_MS',
             help: 'How long the body of a request may take to arrive whole, after its headers; then it is answered 408.',
           }),
+          uploadTimeoutMs: setting(wholeNumber(1000, 86_400_000).default(3_600_000), {
+            env: 'MILLRACE_HTTP_UPLOAD_TIMEOUT_MS',
+            help: 'How long the body of an upload may take, such as the items of a batch; one of which nothing arrives for `http.limits.bodyTimeoutMs` is answered 408 sooner.',
+          }),
           bodyBytesInFlight: setting(wholeNumber(65_536, 68_719_476_736).default(268_435_456), {
             env: 'MILLRACE_HTTP_BODY_BYTES_IN_FLIGHT',
             help: 'Bytes of request bodies in memory at once; what goes beyond is answered 503 with Retry-After.',

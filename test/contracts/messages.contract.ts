@@ -2,6 +2,8 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { newId, type Uuid } from '../../src/kernel/ids.ts';
+import { MessageCancellations } from '../../src/engine/ledger/message-cancellations.ts';
+import { MessageCanceller } from '../../src/engine/pipeline/message-canceller.ts';
 import type { Admission } from '../../src/engine/ledger/message-ledger.ts';
 import { MessageOperations } from '../../src/capabilities/message-operations/message-operations.ts';
 import { MessageSearch } from '../../src/capabilities/message-operations/message-search.ts';
@@ -35,12 +37,18 @@ export function messagesContract(name: string, open: () => Promise<SqlDatabase>)
       search = new MessageSearch(database);
       operations = new MessageOperations(database);
       told = [];
+      const publisher = { notify: (stage: string, id: string) => told.push({ stage, id }) };
       service = new MessageService({
         search,
         operations,
+        canceller: new MessageCanceller({
+          ledger: new MessageCancellations(database),
+          publisher,
+          metrics: createMetrics(metricCatalogue),
+          clock: systemClock,
+        }),
         bodies: { read: () => Promise.resolve(undefined) },
-        publisher: { notify: (stage: string, id: string) => told.push({ stage, id }) },
-        metrics: createMetrics(metricCatalogue),
+        publisher,
         clock: systemClock,
       });
     });

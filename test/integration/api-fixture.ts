@@ -9,6 +9,7 @@ import { RepriceLedger } from '../../src/engine/ledger/reprice-ledger.ts';
 import { CorrectionLedger } from '../../src/engine/ledger/correction-ledger.ts';
 import { CorrectionService } from '../../src/capabilities/corrections/correction-service.ts';
 import { packagedPriceBook } from '../../src/pricing/packaged-price-book.ts';
+import { batchServices } from '../support/batch-services.ts';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -45,6 +46,7 @@ import type { BudgetDefinition } from '../../src/capabilities/budgets/budget-def
 import { BudgetLedger } from '../../src/capabilities/budgets/budget-ledger.ts';
 import { DeadLetters } from '../../src/capabilities/dead-letters/dead-letters.ts';
 import { Blocks } from '../../src/engine/ledger/blocks.ts';
+import { MessageCancellations } from '../../src/engine/ledger/message-cancellations.ts';
 import { MessageLedger } from '../../src/engine/ledger/message-ledger.ts';
 import { MessageOperations } from '../../src/capabilities/message-operations/message-operations.ts';
 import { MessageSearch } from '../../src/capabilities/message-operations/message-search.ts';
@@ -59,6 +61,7 @@ import { PauseService } from '../../src/capabilities/pauses/pause-service.ts';
 import { MessageService } from '../../src/capabilities/message-operations/message-service.ts';
 import { Admissions } from '../../src/engine/pipeline/admissions.ts';
 import { MessageBodies } from '../../src/engine/pipeline/message-bodies.ts';
+import { MessageCanceller } from '../../src/engine/pipeline/message-canceller.ts';
 import type { Publisher } from '../../src/engine/pipeline/publisher.ts';
 import { defineStage } from '../../src/engine/pipeline/stage-definition.ts';
 import { type RegisteredStage, StageRegistry } from '../../src/engine/pipeline/stage-registry.ts';
@@ -185,15 +188,21 @@ export async function openApiFixture(): Promise<ApiFixture> {
         [People, new People({ clock: systemClock, logger: silentLogger })],
         [MessageCosts, new MessageCosts(database)],
         [EventIntake, new EventIntake(admissions)],
+        ...batchServices(database, registry),
         [DeadLetterService, deadLetters],
         [
           MessageService,
           new MessageService({
             search: new MessageSearch(database),
             operations: new MessageOperations(database),
+            canceller: new MessageCanceller({
+              ledger: new MessageCancellations(database),
+              publisher,
+              metrics: createMetrics(metricCatalogue),
+              clock: systemClock,
+            }),
             bodies,
             publisher,
-            metrics: createMetrics(metricCatalogue),
             clock: systemClock,
           }),
         ],

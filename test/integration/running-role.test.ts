@@ -5,7 +5,7 @@ import { migrate, pendingMigrations } from '../../src/drivers/sql-database/migra
 import { PostgresSqlDatabase } from '../../src/drivers/sql-database/sql-database.postgres.ts';
 import { packageRoot } from '../../src/kernel/package-root.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
-import { MessageOperations } from '../../src/capabilities/message-operations/message-operations.ts';
+import { MessageCancellations } from '../../src/engine/ledger/message-cancellations.ts';
 import { Blocks } from '../../src/engine/ledger/blocks.ts';
 import { ExportLedger } from '../../src/engine/export/export-ledger.ts';
 import { newId } from '../../src/kernel/ids.ts';
@@ -54,8 +54,11 @@ describe.skipIf(!canRun(postgresPrograms()))('the running role', () => {
     await fixture.end(id, fencingToken);
     const record = { id: newId(new Date()), actor: 'ann', reason: 'r', target: 'messages', detail: {} };
     const other = await fixture.admit();
-    const operations = new MessageOperations(database);
-    await operations.cancel([{ id: other, fencingToken: 0, outcomeLine: '{}' }], record, '{}');
+    await new MessageCancellations(database).cancel(
+      [{ id: other, fencingToken: 0, outcomeLine: '{}' }],
+      record,
+      '{}',
+    );
     const holds = new Blocks({ database, clock: systemClock });
     const hold = { scope: 'stage', value: 'first', aborts: false, actor: 'ann', reason: 'r' } as const;
     await holds.place(hold);

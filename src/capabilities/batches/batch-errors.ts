@@ -14,4 +14,34 @@ export const batchErrors = declareErrors({
     what: 'The batch is in a state in which this cannot be done; the message says which.',
     todo: 'Look at the batch (`millrace batch show`), and do what its state allows.',
   },
+  MILLRACE_BATCH_OUTPUT_TOO_LARGE: {
+    status: 422,
+    retryable: false,
+    what: 'What the pipeline made of an item of a batch is larger than a line of the output may be (4 MiB).',
+    todo: 'Read it from the messages of the item (`millrace messages show`), and have the pipeline emit less, or references.',
+  },
+  MILLRACE_BATCH_EXISTS: {
+    status: 409,
+    retryable: false,
+    what: 'The team has another batch of this name, which was asked for differently.',
+    todo: 'Choose another name, or ask for exactly what the batch of this name was made with.',
+  },
+  MILLRACE_BATCH_INPUT_INVALID: {
+    status: 422,
+    retryable: false,
+    what: 'The input of a batch has faults; the first thousand are listed by line or row. Nothing was started.',
+    todo: 'Correct the lines and send the input again, or make the batch with onInvalid "skip" to leave faulty items out.',
+  },
+  MILLRACE_BATCH_UPLOAD_REPLACED: {
+    status: 409,
+    retryable: false,
+    what: 'Another upload has taken the place of this one, or the batch takes no items any more.',
+    todo: 'Send the items of one batch by one sender at a time; the later upload is the one that counts.',
+  },
+  MILLRACE_BATCH_TYPE_UNCLEAR: {
+    status: 422,
+    retryable: false,
+    what: 'It is not clear which messages the items of a batch are: the pipeline takes in none, or several types, or several stages consume one.',
+    todo: 'Name the pipeline and the type that the error lists; a type that several stages consume cannot be run as a batch.',
+  },
 });

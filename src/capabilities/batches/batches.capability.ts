@@ -1,7 +1,7 @@
 import type { Capability } from '../capability.ts';
 import { batchErrors } from './batch-errors.ts';
-import { batchesSettings } from './batches-settings.ts';
 import { batchNames } from './batch-names.ts';
+import { batchesSettings } from './batches-settings.ts';
 
 /** Many items through one pipeline, with one end: submitted, run in chunks, resumed after any crash, reported. */
 export const batches = {

@@ -1,6 +1,6 @@
 import { named } from '../../drivers/sql-database/sql-statement.ts';
-import { recordAction } from '../../engine/ledger/operator-action.ts';
 import { envelopeColumns } from '../../engine/ledger/message-sql.ts';
+import { actionOnLetters, livesAgain } from '../../engine/ledger/replay-sql.ts';
 
 /*
  * Every statement about dead letters. The first thirteen parameters of most are one selection (see `selected`); an
@@ -132,23 +132,16 @@ const chosen = `chosen as (
      order by m.finished_at, m.id limit $15
      for update skip locked)`;
 
-/** $16 the actor, $17 the action, $18 its target, $19 its detail, $20 the reason. One row for all slices. */
-const recorded = (changed: string): string => `touched as (
-     insert into millrace.dead_letter_actions (message_id, action_id, died_at, fencing_token, error_code, attempts)
-     select c.id, $14::uuid, c.finished_at, c.fencing_token, coalesce(c.error_code, ''), c.attempts from chosen c join ${changed} using (id)),
-   audited as (
-     ${recordAction({
-       id: '$14::uuid',
-       actor: '$16',
-       action: '$17',
-       target: '$18',
-       affected: 'count(*)',
-       detail: '$19::json',
-       reason: '$20',
-       team: "$19::json ->> 'team'",
-       from: `${changed} having count(*) > 0`,
-       repeated: 'adds',
-     })})`;
+/** $16 the actor, $17 the action, $18 its target, $19 its detail, $20 the reason. */
+const recorded = (changed: string): string =>
+  actionOnLetters(changed, {
+    id: '$14',
+    actor: '$16',
+    action: '$17',
+    target: '$18',
+    detail: '$19',
+    reason: '$20',
+  });
 
 /**
  * $14 the operation's id, $15 how many, $16 to $20 its record, $21 the delay of the first in milliseconds, $22 of each
@@ -160,14 +153,7 @@ export const replayDeadLetters = named(
    placed as (
      select id, $21::float8 + (row_number() over (order by finished_at, id) - 1) * $22::float8 as delay_ms from chosen),
    replayed as (
-     update millrace.messages m
-     set state = 'pending', waits_for = 'replay', waits_since = clock_timestamp(), attempts = 0, invalid_output_attempts = 0, expired_leases = 0,
-       prior_attempts = m.prior_attempts + m.attempts + m.invalid_output_attempts, finished_at = null, error_code = null,
-       discarded_at = null, discarded_by = null,
-       available_at = clock_timestamp() + p.delay_ms * interval '1 millisecond',
-       sweep_at = 'infinity'
-     from placed p where m.id = p.id
-     returning m.id, m.stage, m.owner, m.lane, m.team, m.customer, m.feature, m.batch, m.labels, m.trace_parent, m.fencing_token, p.delay_ms),
+     ${livesAgain('placed')}),
    ${recorded('replayed')}
    select * from replayed`,
 );

@@ -5,6 +5,8 @@ import { MessageTail } from './message-tail.ts';
 import { MessageService } from './message-service.ts';
 import { MessageWaiter } from './message-waiter.ts';
 import { type MessageBodyLimits, MessageBodies } from '../../engine/pipeline/message-bodies.ts';
+import { MessageCancellations } from '../../engine/ledger/message-cancellations.ts';
+import { MessageCanceller } from '../../engine/pipeline/message-canceller.ts';
 import { Publisher } from '../../engine/pipeline/publisher.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import { bareEngineCatalogue } from '../../engine/metrics/engine-metrics.ts';
@@ -45,13 +47,19 @@ export async function withOperatorMessages<Result>(
       const metrics = createMetrics(bareEngineCatalogue);
       const publisher = queues === undefined ? undefined : new Publisher({ queues, clock, logger, metrics });
       const search = new MessageSearch(database);
+      const notifying = publisher === undefined ? {} : { publisher };
       const result = await work({
         service: new MessageService({
           search,
           operations: new MessageOperations(database),
           bodies: new MessageBodies(payloads, settings.messages),
-          ...(publisher === undefined ? {} : { publisher }),
-          metrics,
+          canceller: new MessageCanceller({
+            ledger: new MessageCancellations(database),
+            ...notifying,
+            metrics,
+            clock,
+          }),
+          ...notifying,
           clock,
         }),
         accounts: new MessageCosts(database),

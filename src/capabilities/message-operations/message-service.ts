@@ -2,20 +2,15 @@ import { AppError } from '../../kernel/app-error.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { newId, type Uuid } from '../../kernel/ids.ts';
 import type { OperationRecord } from '../../engine/ledger/operation-record.ts';
-import type {
-  DescribedMessage,
-  MessageOperations,
-  OpenMessage,
-  SteeredMessage,
-} from './message-operations.ts';
+import type { SteeredMessage } from '../../engine/ledger/message-cancellations.ts';
+import type { DescribedMessage, MessageOperations, OpenMessage } from './message-operations.ts';
 import type { Operator, Viewer } from '../../http/operator.ts';
 import type { MessageSearch } from './message-search.ts';
 import type { MessageFilter, MessagePlace } from './message-selection.ts';
-import type { LeasedMessage, StoredBody } from '../../engine/ledger/stored-message.ts';
+import type { StoredBody } from '../../engine/ledger/stored-message.ts';
 import type { MessageBodies } from '../../engine/pipeline/message-bodies.ts';
+import type { MessageCanceller } from '../../engine/pipeline/message-canceller.ts';
 import type { Publisher } from '../../engine/pipeline/publisher.ts';
-import { failureDetail, outcomeLine } from '../../engine/pipeline/run-outcome.ts';
-import type { EngineMetrics } from '../../engine/metrics/engine-metrics.ts';
 import {
   describeSummary,
   type MessageData,
@@ -34,10 +29,10 @@ import { messageCursor, type SteerRequest } from './message-requests.ts';
 export interface MessageServiceOptions {
   readonly search: MessageSearch;
   readonly operations: MessageOperations;
+  readonly canceller: MessageCanceller;
   readonly bodies: Pick<MessageBodies, 'read'>;
   /** Notifies the stages; without one the sweeper does, some seconds later. */
   readonly publisher?: Pick<Publisher, 'notify'>;
-  readonly metrics: EngineMetrics;
   readonly clock: Clock;
 }
 
@@ -144,7 +139,7 @@ export class MessageService {
         open = open.filter((id) => !done.has(id));
         // What was made due later is found by its own notification; only a cancel must reach every open one.
         if (steering === 'retry') break;
-        open = (await this.#options.operations.readOpen(open)).map(({ message }) => message.envelope.id);
+        open = [...(await this.#options.canceller.openAmong(open))];
       }
     }
     return touched;
@@ -155,48 +150,13 @@ export class MessageService {
     ids: readonly Uuid[],
     record: OperationRecord,
   ): Promise<readonly SteeredMessage[]> {
-    const { operations, publisher, metrics } = this.#options;
+    const { operations, canceller, publisher } = this.#options;
     if (steering === 'retry') {
       const hurried = await operations.hurry(ids, record);
       for (const message of hurried) publisher?.notify(message.stage, message.id);
       return hurried;
     }
-    const open = await operations.readOpen(ids);
-    const cancelled = await operations.cancel(
-      open.map(({ message, state }) => ({
-        id: message.envelope.id,
-        fencingToken: message.fencingToken,
-        outcomeLine: this.#outcomeOf(message, state === 'leased'),
-      })),
-      record,
-      failureDetail(
-        new AppError(
-          'MILLRACE_MESSAGE_CANCELLED',
-          `Cancelled by ${record.actor}: ${record.reason} (operation ${record.id})`,
-        ),
-      ),
-    );
-    for (const message of cancelled) {
-      const { owner, stage, orderKey } = message;
-      metrics.increment('stage_messages_total', { owner, stage, outcome: 'skipped' });
-      // The next of its key may go on.
-      if (orderKey !== undefined) publisher?.notify(stage, message.id);
-    }
-    return cancelled;
-  }
-
-  #outcomeOf(message: LeasedMessage, isRunning: boolean): string {
-    const endedAt = this.#options.clock.now();
-    // A run in progress counts as one more time that the handler ran, one that never began does not.
-    const attempts = isRunning ? message.attempts : message.attempts - 1;
-    return outcomeLine({
-      message: { ...message, attempts },
-      outcome: 'cancelled',
-      errorCode: 'MILLRACE_MESSAGE_CANCELLED',
-      endedAt,
-      leasedAt: endedAt,
-      durationMs: 0,
-    });
+    return await canceller.cancel(ids, record);
   }
 
   #recordOf({ filter, max, reason }: SteerRequest, { actor, team }: Operator): OperationRecord {

@@ -1,4 +1,6 @@
+import { MessageCancellations } from '../../engine/ledger/message-cancellations.ts';
 import { CancelWatcher } from '../../engine/pipeline/cancel-watcher.ts';
+import { MessageCanceller } from '../../engine/pipeline/message-canceller.ts';
 import type { CapabilityContext, CapabilityParts, NameOf } from '../capability.ts';
 import { MessageCosts } from './message-costs.ts';
 import { MessageService } from './message-service.ts';
@@ -18,10 +20,16 @@ export function openMessageOperations({
 }: CapabilityContext<unknown>): CapabilityParts<NameOf<typeof messageOperationNames, 'jobs'>> {
   const search = new MessageSearch(database);
   const operations = new MessageOperations(database);
+  const canceller = new MessageCanceller({
+    ledger: new MessageCancellations(database),
+    publisher,
+    metrics,
+    clock,
+  });
   const watcher = new CancelWatcher({ operations, leases });
   return {
     services: [
-      [MessageService, new MessageService({ search, operations, bodies, publisher, metrics, clock })],
+      [MessageService, new MessageService({ search, operations, canceller, bodies, publisher, clock })],
       [MessageWaiter, new MessageWaiter({ search, ends, clock })],
       [MessageCosts, new MessageCosts(database)],
     ],

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { HostStatus, MessageCounts } from '../../host/host-status.ts';
 import { usd, zeroUsd } from '../../kernel/money.ts';
 import { progressBar, progressDisplay, progressLine } from './progress.ts';
-import { RecentRate } from './recent-rate.ts';
+import { RecentRate } from '../../terminal/recent-rate.ts';
 
 const none: MessageCounts = { pending: 0, leased: 0, completed: 0, dead_lettered: 0, cancelled: 0 };
 

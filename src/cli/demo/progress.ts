@@ -2,7 +2,7 @@ import type { HostStatus, MessageCounts } from '../../host/host-status.ts';
 import type { CommandContext } from '../../terminal/command-context.ts';
 import { shownText } from '../../terminal/shown-text.ts';
 import { formatCount, roundedUsd } from '../../terminal/text-table.ts';
-import { RecentRate } from './recent-rate.ts';
+import { RecentRate } from '../../terminal/recent-rate.ts';
 
 /** Shows how far a run is: a bar that rewrites itself on a terminal, else a line now and then. */
 export interface ProgressDisplay {

@@ -109,10 +109,8 @@ export class Admissions {
 
   /** Checks the data alone, with nothing written. Throws what `admitUnchecked` throws about type, version and data. */
   checkData(sent: { readonly typeName: string; readonly version: number; readonly data: unknown }): void {
-    const data = storedForm(sent.typeName, sent.data, this.#options.maxDepth);
-    for (const { definition } of this.#consumersOf(sent.typeName, sent.version)) {
-      definition.consumes.read(sent.version, data);
-    }
+    const { registry, maxDepth } = this.#options;
+    checkMessageData(registry, sent, maxDepth);
   }
 
   async #admitStored(
@@ -220,8 +218,7 @@ export class Admissions {
     const eventId = options.id === undefined ? undefined : boundedText('id', options.id);
     // An id that the sender chose must lead to the same row whenever it comes, so time has no part in it. The team has,
     // so that no team can take the place of another's message.
-    const id =
-      eventId === undefined ? newId(at) : derivedId(new Date(0), 'event', origin.team, source, eventId);
+    const id = eventId === undefined ? newId(at) : messageIdOf(origin.team, source, eventId);
     return {
       id,
       source,
@@ -235,16 +232,38 @@ export class Admissions {
   }
 
   #consumersOf(typeName: string, version: number): readonly RegisteredStage[] {
-    const { registry } = this.#options;
-    const consumers = registry.consumersOf(typeName, version);
-    if (consumers.length === 0) {
-      throw new AppError(
-        'MILLRACE_MESSAGE_TYPE_UNKNOWN',
-        `No stage consumes the message type "${typeName}"; accepted types: ${registry.admissibleTypes.join(', ') || 'none'}`,
-      );
-    }
-    return consumers;
+    return consumersOf(this.#options.registry, typeName, version);
   }
+}
+
+/** The id of the message that a sender has named, where one stage consumes it: the same whenever it comes. */
+export function messageIdOf(team: string, source: string, eventId: string): Uuid {
+  return derivedId(new Date(0), 'event', team, source, eventId);
+}
+
+/**
+ * Checks data as an admission does, and answers it as it would be stored. Throws MILLRACE_MESSAGE_TYPE_UNKNOWN,
+ * MILLRACE_MESSAGE_VERSION_UNSUPPORTED and MILLRACE_MESSAGE_INVALID.
+ */
+export function checkMessageData(
+  registry: StageRegistry,
+  sent: { readonly typeName: string; readonly version: number; readonly data: unknown },
+  maxDepth?: number,
+): unknown {
+  const data = storedForm(sent.typeName, sent.data, maxDepth);
+  for (const { definition } of consumersOf(registry, sent.typeName, sent.version)) {
+    definition.consumes.read(sent.version, data);
+  }
+  return data;
+}
+
+function consumersOf(registry: StageRegistry, typeName: string, version: number): readonly RegisteredStage[] {
+  const consumers = registry.consumersOf(typeName, version);
+  if (consumers.length > 0) return consumers;
+  throw new AppError(
+    'MILLRACE_MESSAGE_TYPE_UNKNOWN',
+    `No stage consumes the message type "${typeName}"; accepted types: ${registry.admissibleTypes.join(', ') || 'none'}`,
+  );
 }
 
 /** What the messages of one admission have in common. */

@@ -9,7 +9,9 @@ import { type ParseJson, readJsonBody } from '../../http/json-body.ts';
 import { largeBodyBytes } from '../../http/large-bodies.ts';
 import { batchMediaType, eventMediaType, maxBatchEvents } from '../../http/message-media-types.ts';
 import { describeProblem, problemMediaType } from '../../http/problem.ts';
+import { streamedBodies } from '../../http/streamed-bodies.ts';
 import { readRequestBody } from './request-body.ts';
+import { streamedBody } from './streamed-body.ts';
 import type { CallerIdentification } from '../../http/caller.ts';
 import { pathOf } from '../../http/request-facts.ts';
 import { type RateState, type RefusalReason, type RequestLimits, routeOf } from './request-limits.ts';
@@ -82,6 +84,36 @@ export function guardRequests(fastify: FastifyInstance, options: RequestDoorOpti
       });
     });
   }
+  const streamed = new Set([...streamedBodies.values()].flat());
+  for (const mediaType of streamed) {
+    fastify.addContentTypeParser(mediaType, (request: FastifyRequest, payload: RequestPayload) =>
+      Promise.resolve().then(() => handOn(request, asReadable(payload), mediaType, options)),
+    );
+  }
+}
+
+/** The body as it arrives, which counts as one largest body among those in progress until its answer is sent. */
+function handOn(
+  request: FastifyRequest,
+  payload: Readable,
+  mediaType: string,
+  { limits, bodyLimitBytes, onRefused }: RequestDoorOptions,
+): AsyncIterable<Uint8Array> {
+  const through = passed.get(request);
+  invariant(through !== undefined, 'a body is read of a request that has passed the door');
+  const { reply, share } = through;
+  if (streamedBodies.get(request.routeOptions.url ?? '')?.includes(mediaType) !== true) {
+    throw closing(reply, new HttpException(`Unsupported Media Type: ${mediaType}`, 415));
+  }
+  const refusal = limits.takeBytes(bodyLimitBytes, share);
+  if (refusal !== undefined) {
+    onRefused(refusal.reason);
+    throw closing(reply, refusal.error);
+  }
+  whenAnswered(reply.raw, () => limits.giveBytes(bodyLimitBytes, share));
+  // Whoever reads it may refuse it in the middle.
+  void closing(reply, undefined);
+  return streamedBody(payload, { limits, onRefused });
 }
 
 /** What needs no place: it is bounded by itself, or there is no such route. */

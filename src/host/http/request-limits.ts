@@ -22,6 +22,8 @@ export interface RequestLimitSettings {
   readonly bodyBytes: number;
   /** How long a body may take to arrive. */
   readonly bodyTimeoutMs: number;
+  /** The same of one that is handed on as it arrives, where something of it arrives all the time. */
+  readonly uploadTimeoutMs: number;
   /** Requests of one key to one route in a minute. */
   readonly requestsPerMinute: number;
   /** Bytes of one event. */
@@ -37,6 +39,7 @@ export const defaultRequestLimits: RequestLimitSettings = {
   bodyBytesInFlight: 268_435_456,
   bodyBytes: 16_777_216,
   bodyTimeoutMs: 20_000,
+  uploadTimeoutMs: 3_600_000,
   requestsPerMinute: 60_000,
   eventBytes: 4_194_304,
   jsonValues: 100_000,
@@ -171,6 +174,12 @@ export class RequestLimits {
   /** Resolves when a body that began now has had its time; rejects when the signal aborts. */
   waitForBody(signal: AbortSignal): Promise<void> {
     return this.#clock.sleep(this.settings.bodyTimeoutMs, signal);
+  }
+
+  /** Begins to measure a time; answers how to read it. */
+  elapsedMs(): () => number {
+    const beganMs = this.#clock.monotonicMs();
+    return () => this.#clock.monotonicMs() - beganMs;
   }
 
   /** Counts a request of a key at a route. Its answer says what is left by each limit; below 0 it is one too many. */

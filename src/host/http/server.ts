@@ -40,7 +40,7 @@ export interface HttpApplicationOptions {
 
 /** How long a client may take to send its headers. */
 const headersTimeoutMs = 15_000;
-/** How long for a whole request, which the door bounds more closely. */
+/** How long for a whole request at least, which the door bounds more closely. */
 const requestTimeoutMs = 60_000;
 
 /**
@@ -57,7 +57,11 @@ export async function createHttpApplication(
     bodyLimit: bodyLimitBytes,
     genReqId: requestIds(clock),
     requestIdHeader: false,
-    requestTimeout: Math.max(requestTimeoutMs, headersTimeoutMs + 2 * limits.settings.bodyTimeoutMs),
+    requestTimeout: Math.max(
+      requestTimeoutMs,
+      headersTimeoutMs + 2 * limits.settings.bodyTimeoutMs,
+      headersTimeoutMs + limits.settings.uploadTimeoutMs,
+    ),
     http: { headersTimeout: headersTimeoutMs, connectionsCheckingInterval: 5_000 },
     frameworkErrors: answerRouterError,
     clientErrorHandler: answerClientError,

@@ -1,20 +1,19 @@
-import { Readable } from 'node:stream';
 import { Controller, Get, Header, Headers, Inject, Query, Res, StreamableFile } from '@nestjs/common';
 import { ApiBearerAuth, ApiOperation, ApiQuery, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { AppError } from '../../../kernel/app-error.ts';
-import type { Clock, Timer } from '../../../kernel/clock.ts';
+import type { Clock } from '../../../kernel/clock.ts';
 import { acceptedFormat } from '../../../http/accepted-format.ts';
 import type { ApiKeyIdentity } from '../../../http/api-key-identity.ts';
 import { Caller, RequireScope } from '../../../http/caller.ts';
 import { clockToken } from '../clock-token.ts';
 import { ApiFilters } from '../api-filters.ts';
+import { startingWith, streamOf } from '../../../http/streamed-answer.ts';
 import type { ResponseWriter } from '../../../http/response-writer.ts';
 import { FocusExports } from './focus-export.ts';
 import { focusFile, type FocusFormat, focusFormats } from './focus-file.ts';
 import { parseFocusParameters } from './focus-parameters.ts';
 import { focusGrains } from './focus-query.ts';
 
-const maxStallMs = 60_000;
 const formatNames: readonly FocusFormat[] = ['csv', 'parquet'];
 
 @ApiTags('costs')
@@ -95,7 +94,7 @@ export class FocusController {
     const first = await pieces.next();
     response.header('cache-control', 'no-store');
     const bytes = focusFile(format, startingWith(first, pieces));
-    return new StreamableFile(readBy(bytes, this.#clock), {
+    return new StreamableFile(streamOf(bytes, this.#clock), {
       type: format === 'csv' ? `${focusFormats.csv}; charset=utf-8; header=present` : focusFormats[format],
       disposition: `attachment; filename="${nameOf(request.from, request.to)}.${format}"`,
     });
@@ -105,30 +104,4 @@ export class FocusController {
 function nameOf(from: Date, to: Date): string {
   const dayOf = (time: Date): string => time.toISOString().slice(0, 10);
   return `focus-${dayOf(from)}-${dayOf(to)}`;
-}
-
-/** The bytes as a stream, which ends when its reader takes nothing for a while: it keeps a place among the exports at once. */
-function readBy(bytes: AsyncGenerator<string | Uint8Array>, clock: Clock): Readable {
-  let stalled: Timer | undefined;
-  async function* watched(): AsyncGenerator<string | Uint8Array> {
-    for await (const piece of bytes) {
-      stalled = clock.startTimer(maxStallMs, () =>
-        stream.destroy(new Error('the reader of the export takes nothing')),
-      );
-      yield piece;
-      stalled.close();
-    }
-  }
-  const stream = Readable.from(watched(), { objectMode: false });
-  stream.once('close', () => stalled?.close());
-  return stream;
-}
-
-async function* startingWith<Piece>(
-  first: IteratorResult<Piece, unknown>,
-  rest: AsyncGenerator<Piece>,
-): AsyncGenerator<Piece> {
-  if (first.done === true) return;
-  yield first.value;
-  yield* rest;
 }

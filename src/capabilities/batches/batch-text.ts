@@ -1,0 +1,36 @@
+import { usd } from '../../kernel/money.ts';
+import { formatCount, roundedUsd } from '../../terminal/text-table.ts';
+import type { BatchDocument } from './batch-document.ts';
+
+/** A batch for the terminal. */
+export function batchText(batch: BatchDocument): string {
+  const { origin, items, cause, upload, state } = batch;
+  const ends = [
+    `${formatCount(items.succeeded)} succeeded`,
+    ...(['failed', 'expired', 'cancelled', 'skipped'] as const)
+      .filter((end) => items[end] > 0)
+      .map((end) => `${formatCount(items[end])} ${end}`),
+    `${formatCount(items.open)} open`,
+  ];
+  const facts: readonly (readonly [string, string])[] = [
+    ['batch', `${batch.name} (${batch.id})`],
+    ['state', state === 'receiving' ? `receiving; its upload: ${upload}` : state],
+    ['cause', cause === undefined ? '' : `${cause.code}: ${cause.detail}`],
+    ['origin', `team ${origin.team}, customer ${origin.customer}, feature ${origin.feature}`],
+    ['pipeline', `${batch.pipeline}, ${batch.type} version ${batch.version}`],
+    ['mode', batch.settings.mode],
+    ['items', `${formatCount(items.total)} in ${formatCount(batch.chunks)} chunks: ${ends.join(', ')}`],
+    [
+      'spent',
+      `${roundedUsd(usd(batch.costUsd))} USD${batch.unpriced === 0 ? '' : `, and ${formatCount(batch.unpriced)} answers without a price`}`,
+    ],
+    ['priority', String(batch.priority)],
+    ['deadline', batch.deadline ?? ''],
+    ['started', batch.startedAt ?? ''],
+    ['ended', batch.endedAt ?? ''],
+  ];
+  return facts
+    .filter(([, value]) => value !== '')
+    .map(([name, value]) => `${name.padEnd(10)}${value}`)
+    .join('\n');
+}

@@ -1,0 +1,165 @@
+import type { Operator, Viewer } from '../../../http/operator.ts';
+import { invalidRequest } from '../../../http/request-faults.ts';
+import { AppError } from '../../../kernel/app-error.ts';
+import type { Clock } from '../../../kernel/clock.ts';
+import { newId, type Uuid } from '../../../kernel/ids.ts';
+import { parseOrigin } from '../../../messages/origin.ts';
+import { batchId } from '../batch.ts';
+import { batchErrors } from '../batch-errors.ts';
+import type { BatchEstimates } from './batch-estimates.ts';
+import type { BatchUploads, TakenUpload } from './batch-uploads.ts';
+import type { BatchEstimate } from './estimate-document.ts';
+import type { BatchInput } from './input/input-records.ts';
+import type { IncomingBatch, IntakeLedger } from './intake-ledger.ts';
+import { type CreateBatchRequest, digestOf } from './intake-requests.ts';
+import type { AskedType, ItemType } from './pipeline-types.ts';
+
+export interface BatchIntakeOptions {
+  readonly ledger: IntakeLedger;
+  readonly uploads: BatchUploads;
+  readonly estimates: BatchEstimates;
+  /** Which messages the items are. Throws MILLRACE_BATCH_TYPE_UNCLEAR. */
+  readonly itemTypeOf: (asked: AskedType) => ItemType;
+  readonly clock: Clock;
+}
+
+/**
+ * How batches come in: made by name, filled by an upload, estimated, started. Each step may be made again: a batch of the same name and request
+ * is the same batch, an upload takes the place of the one before, and a batch that runs is not started again.
+ */
+export class BatchIntake {
+  readonly #options: BatchIntakeOptions;
+
+  constructor(options: BatchIntakeOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Makes a batch, or finds the one that the same request has made. Throws MILLRACE_BATCH_EXISTS for another request with the name,
+   * MILLRACE_BATCH_TYPE_UNCLEAR, MILLRACE_FORBIDDEN for another team than the operator's, and MILLRACE_REQUEST_INVALID.
+   */
+  async create(
+    request: CreateBatchRequest,
+    operator: Operator,
+  ): Promise<{ readonly batch: IncomingBatch; readonly isNew: boolean }> {
+    const { ledger, itemTypeOf, clock } = this.#options;
+    const team = teamOf(request, operator);
+    const requestDigest = digestOf(request, team);
+    const id = batchId(team, request.name);
+    const before = await ledger.find(id, operator);
+    if (before !== undefined) return { batch: sameAs(before, requestDigest), isNew: false };
+    const { name, customer, feature, labels, pipeline, settings, priority } = request;
+    const deadline = request.deadline === undefined ? undefined : new Date(request.deadline);
+    if (deadline !== undefined && deadline <= clock.now()) {
+      throw invalidRequest([{ field: 'deadline', problem: 'is over' }]);
+    }
+    const { type, version } = itemTypeOf(request);
+    const origin = parseOrigin({ team, customer, feature, batch: name, labels });
+    const asked = { pipeline, type, version, settings, priority, deadline, requestDigest };
+    const created = await ledger.create(
+      { ...asked, origin: { ...origin, batch: name }, actor: operator.actor },
+      newId(clock.now()),
+    );
+    if (created !== undefined) return { batch: created, isNew: true };
+    return { batch: sameAs(await this.#get(id, operator), requestDigest), isNew: false };
+  }
+
+  /** Takes in the items of a batch; `BatchUploads` says what it throws. Throws MILLRACE_BATCH_NOT_FOUND. */
+  async upload(
+    id: string,
+    input: BatchInput,
+    viewer: Viewer,
+    confirm?: () => Promise<void>,
+  ): Promise<TakenUpload> {
+    const batch = await this.#get(id, viewer);
+    return await this.#options.uploads.take(batch, input, {
+      mayNameTeams: viewer.team === undefined,
+      ...(confirm === undefined ? {} : { confirm }),
+    });
+  }
+
+  /** The batch. Throws MILLRACE_BATCH_NOT_FOUND. */
+  async find(id: string, viewer: Viewer): Promise<IncomingBatch> {
+    return await this.#get(id, viewer);
+  }
+
+  /** What the batch is expected to cost. Throws MILLRACE_BATCH_NOT_FOUND, and MILLRACE_BATCH_STATE before its items are complete. */
+  async estimate(id: string, viewer: Viewer): Promise<BatchEstimate> {
+    const batch = await this.#get(id, viewer);
+    if (batch.uploadState !== 'complete') throw refusal(batch);
+    return await this.#options.estimates.estimate(batch, viewer);
+  }
+
+  /** Lets a batch run whose items are complete. One that was started already is answered as it is. Throws MILLRACE_BATCH_NOT_FOUND and MILLRACE_BATCH_STATE. */
+  async start(id: string, reason: string, operator: Operator): Promise<IncomingBatch> {
+    const { ledger, clock } = this.#options;
+    const batch = await this.#get(id, operator);
+    if (batch.startedAt !== undefined) return batch;
+    const record = { id: newId(clock.now()), actor: operator.actor, reason };
+    const started = await ledger.start(batch.id, record);
+    if (started !== undefined) return started;
+    const now = await this.#get(batch.id, operator);
+    if (now.startedAt !== undefined) return now;
+    throw refusal(now);
+  }
+
+  /** Removes a batch that is not started, with its items; answers it as it was. Throws MILLRACE_BATCH_NOT_FOUND and MILLRACE_BATCH_STATE. */
+  async discard(id: string, reason: string, operator: Operator): Promise<IncomingBatch> {
+    const { ledger, clock } = this.#options;
+    const batch = await this.#get(id, operator);
+    const record = { id: newId(clock.now()), actor: operator.actor, reason };
+    if (await ledger.discard(batch.id, record)) return batch;
+    const now = await ledger.find(id, operator);
+    // Somebody else has discarded it meanwhile.
+    if (now === undefined) return batch;
+    throw new AppError(
+      batchErrors.MILLRACE_BATCH_STATE,
+      `The batch "${now.origin.batch}" is ${now.state}: only one that was not started can be discarded; cancel it instead.`,
+    );
+  }
+
+  async #get(id: Uuid, viewer: Viewer): Promise<IncomingBatch> {
+    const batch = await this.#options.ledger.find(id, viewer);
+    if (batch !== undefined) return batch;
+    throw new AppError(batchErrors.MILLRACE_BATCH_NOT_FOUND, 'There is no batch with this id.');
+  }
+}
+
+function teamOf({ team }: CreateBatchRequest, operator: Operator): string {
+  if (operator.team !== undefined && team !== undefined && team !== operator.team) {
+    throw new AppError(
+      'MILLRACE_FORBIDDEN',
+      `This API key belongs to the team "${operator.team}" and cannot be used for another.`,
+    );
+  }
+  const given = team ?? operator.team;
+  if (given === undefined) {
+    throw invalidRequest([{ field: 'team', problem: 'is missing: the API key belongs to no team' }]);
+  }
+  return given;
+}
+
+function sameAs(batch: IncomingBatch, requestDigest: string): IncomingBatch {
+  if (batch.requestDigest === requestDigest) return batch;
+  const { origin, state } = batch;
+  throw new AppError(
+    batchErrors.MILLRACE_BATCH_EXISTS,
+    `The team "${origin.team}" has a batch "${origin.batch}" already (${state}), which was asked for differently.`,
+  );
+}
+
+/** Why a batch cannot be started. */
+function refusal({ state, uploadState, origin, items, ended, deadline }: IncomingBatch): AppError {
+  const why = ((): string => {
+    if (state !== 'receiving') return `is ${state}`;
+    if (uploadState === 'none') return 'has no items yet: send them first';
+    if (uploadState === 'receiving')
+      return 'has an upload that is under way, or broke off: send its items again';
+    if (uploadState === 'faulty') return 'has an input with faults: send it again, corrected';
+    if (items === ended.skipped) return 'has no items that can be run';
+    return deadline === undefined
+      ? 'cannot be started'
+      : `has a deadline that is over (${deadline.toISOString()})`;
+  })();
+  return new AppError(batchErrors.MILLRACE_BATCH_STATE, `The batch "${origin.batch}" ${why}.`);
+}

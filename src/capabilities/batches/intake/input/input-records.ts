@@ -1,0 +1,102 @@
+import { createWriteStream } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { AppError } from '../../../../kernel/app-error.ts';
+import { csvRecords } from './csv-records.ts';
+import { bounded, decodedBytes, type InputEncoding } from './input-bytes.ts';
+import type { PlaceName } from './input-faults.ts';
+import type { InputRecord, TableColumns } from './input-record.ts';
+import type { UploadQuery } from '../intake-requests.ts';
+import type { IntakeSettings } from '../intake-settings.ts';
+import { jsonlRecords } from './jsonl-records.ts';
+import { parquetRecords } from './parquet-records.ts';
+
+/** What an input is written in. */
+export const inputFormats = ['jsonl', 'csv', 'parquet'] as const;
+export type InputFormat = (typeof inputFormats)[number];
+
+/** An input: its bytes as they come, or, of a table that is read from places all over it, a file. */
+export interface BatchInput {
+  readonly format: InputFormat;
+  readonly encoding: InputEncoding;
+  readonly query: UploadQuery;
+  readonly bytes: AsyncIterable<Uint8Array>;
+  /** Where the same bytes lie already. */
+  readonly path?: string;
+}
+
+export interface InputBounds extends IntakeSettings {
+  /** Of an item's data as JSON. */
+  readonly maxDataBytes: number;
+  readonly maxDepth: number;
+}
+
+/** What goes with an item's data on its line: id, names, labels. */
+const besideDataBytes = 16_384;
+
+/** What the places in an input are called. */
+export function placeNameOf(format: InputFormat): PlaceName {
+  return format === 'parquet' ? 'row' : 'line';
+}
+
+/**
+ * The items of an input. At most one item is held, of Parquet one row group. Throws UnreadableInput where nothing more can be read,
+ * MILLRACE_REQUEST_TOO_LARGE beyond the bounds, and MILLRACE_MEDIA_TYPE_UNSUPPORTED for compressed Parquet, which compresses itself.
+ */
+export function inputRecords(input: BatchInput, bounds: InputBounds): AsyncIterable<InputRecord> {
+  const { format, encoding, query, bytes } = input;
+  const maxBytes = bounds.maxDataBytes + besideDataBytes;
+  switch (format) {
+    case 'jsonl':
+      return jsonlRecords(decodedBytes(bytes, encoding, bounds), {
+        form: query.form,
+        maxLineBytes: maxBytes,
+        maxDepth: bounds.maxDepth,
+      });
+    case 'csv':
+      return csvRecords(decodedBytes(bytes, encoding, bounds), {
+        columns: columnsOf(query),
+        types: query.types,
+        maxRecordBytes: maxBytes,
+      });
+    case 'parquet':
+      return tableRecords(input, bounds, maxBytes);
+  }
+}
+
+function columnsOf({ idColumn, customerColumn, teamColumn, omit }: UploadQuery): TableColumns {
+  return { id: idColumn, customer: customerColumn, team: teamColumn, omit };
+}
+
+async function* tableRecords(
+  { encoding, query, bytes, path }: BatchInput,
+  bounds: InputBounds,
+  maxRowBytes: number,
+): AsyncGenerator<InputRecord> {
+  if (encoding !== 'identity') {
+    throw new AppError(
+      'MILLRACE_MEDIA_TYPE_UNSUPPORTED',
+      'Parquet is accepted without a content encoding: its pages are compressed by themselves.',
+    );
+  }
+  const options = {
+    bounds: { maxRows: bounds.maxItems, rowGroupBytes: bounds.rowGroupBytes },
+    maxRowBytes,
+    columns: columnsOf(query),
+  };
+  if (path !== undefined) {
+    yield* parquetRecords(path, options);
+    return;
+  }
+  const directory = await mkdtemp(join(tmpdir(), 'millrace-upload-'));
+  try {
+    const file = join(directory, 'items.parquet');
+    const sent = bounded(bytes, bounds.uploadBytes, 'batches.uploadBytes');
+    await pipeline(sent, createWriteStream(file, { mode: 0o600 }));
+    yield* parquetRecords(file, options);
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}

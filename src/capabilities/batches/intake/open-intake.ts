@@ -1,0 +1,44 @@
+import { checkMessageData } from '../../../engine/pipeline/admissions.ts';
+import type { MessageBodyLimits } from '../../../engine/pipeline/message-bodies.ts';
+import type { CapabilityContext, CapabilityParts } from '../../capability.ts';
+import { BatchEstimates } from './batch-estimates.ts';
+import { BatchIntake } from './batch-intake.ts';
+import { BatchUploads } from './batch-uploads.ts';
+import { IntakeLedger } from './intake-ledger.ts';
+import type { IntakeSettings } from './intake-settings.ts';
+import { itemTypeOf, modelsOfPipeline } from './pipeline-types.ts';
+
+/** What the intake of batches reads of the configuration. */
+export interface BatchIntakeSettings {
+  readonly batches: IntakeSettings;
+  readonly messages: Pick<MessageBodyLimits, 'maxBytes'> & { readonly maxDepth: number };
+}
+
+/** Composes the way in for batches. */
+export function openIntake({
+  settings: { batches, messages },
+  database,
+  clock,
+  engine: { registry, pricer, providers },
+}: CapabilityContext<BatchIntakeSettings>): CapabilityParts {
+  const ledger = new IntakeLedger(database);
+  const intake = new BatchIntake({
+    ledger,
+    uploads: new BatchUploads({
+      ledger,
+      checkData: (sent) => checkMessageData(registry, sent, messages.maxDepth),
+      bounds: { ...batches, maxDataBytes: messages.maxBytes, maxDepth: messages.maxDepth },
+      clock,
+    }),
+    estimates: new BatchEstimates({
+      database,
+      modelsOf: (pipeline) => modelsOfPipeline(registry, pipeline),
+      pricer,
+      priceProviderOf: (provider) => providers.priceProviderOf(provider),
+      clock,
+    }),
+    itemTypeOf: (asked) => itemTypeOf(registry, asked),
+    clock,
+  });
+  return { services: [[BatchIntake, intake]] };
+}

@@ -1,0 +1,268 @@
+import { parseRequest } from '../../../http/request-faults.ts';
+import { AppError } from '../../../kernel/app-error.ts';
+import type { Clock } from '../../../kernel/clock.ts';
+import type { Uuid } from '../../../kernel/ids.ts';
+import {
+  type CommandContext,
+  exitCodes,
+  print,
+  type StoreOptions,
+  tell,
+} from '../../../terminal/command-context.ts';
+import { operatorName } from '../../../terminal/operator-name.ts';
+import { formatCount } from '../../../terminal/text-table.ts';
+import { batchId, type BatchState, isOver } from '../batch.ts';
+import { batchDocument } from '../batch-document.ts';
+import { batchErrors } from '../batch-errors.ts';
+import { givenDeadline } from '../batch-options.ts';
+import { batchText } from '../batch-text.ts';
+import type { BatchIntake } from './batch-intake.ts';
+import { batchProgress } from './batch-progress.ts';
+import type { TakenUpload } from './batch-uploads.ts';
+import type { IntakeCommandSettings } from './command-intake.ts';
+import type { BatchEstimate } from './estimate-document.ts';
+import { estimateText } from './estimate-text.ts';
+import type { InputFormat } from './input/input-records.ts';
+import { type InputFile, openInput } from './input-file.ts';
+import type { LoadDefinitions } from './intake-commands.ts';
+import type { IncomingBatch } from './intake-ledger.ts';
+import {
+  type CreateBatchRequest,
+  createBatchSchema,
+  type UploadQuery,
+  uploadQuerySchema,
+} from './intake-requests.ts';
+
+/** What `millrace batch submit` is given. */
+export interface SubmitOptions extends StoreOptions {
+  readonly pipeline: string;
+  readonly team: string;
+  readonly customer: string;
+  readonly feature: string;
+  readonly name?: string;
+  readonly label?: readonly string[];
+  readonly stages?: string;
+  readonly type?: string;
+  readonly schemaVersion?: number;
+  readonly mode?: string;
+  /** A moment, or a time from now on. */
+  readonly deadline?: string;
+  readonly threshold?: number;
+  readonly priority?: number;
+  readonly skipInvalid?: boolean;
+  readonly format?: InputFormat;
+  readonly form?: string;
+  readonly types?: string;
+  readonly idColumn?: string;
+  readonly customerColumn?: string;
+  readonly teamColumn?: string;
+  readonly omit?: readonly string[];
+  readonly dryRun?: boolean;
+  readonly wait?: boolean;
+  readonly reason?: string;
+  readonly actor?: string;
+  readonly json?: boolean;
+}
+
+type SubmitContext = CommandContext<IntakeCommandSettings>;
+
+/** What is done with one input, while the ledger is open. */
+interface Submission {
+  readonly context: SubmitContext;
+  readonly options: SubmitOptions;
+  readonly intake: BatchIntake;
+  readonly clock: Clock;
+  readonly input: InputFile;
+  readonly actor: string;
+}
+
+/** Takes a file in, says what it is expected to cost, starts it and, if asked to, waits for its end. */
+export async function submitBatch(
+  context: SubmitContext,
+  file: string,
+  options: SubmitOptions,
+  loadDefinitions: LoadDefinitions,
+): Promise<number> {
+  const definitions = options.stages === undefined ? undefined : await loadDefinitions(options.stages);
+  const input = await openInput(file, options.format);
+  try {
+    const { withBatchIntake } = await import('./command-intake.ts');
+    return await withBatchIntake(
+      await context.installation(options),
+      definitions,
+      async (intake, { clock }) =>
+        await submit({ context, options, intake, clock, input, actor: operatorName(options.actor) }),
+    );
+  } finally {
+    await input.close();
+  }
+}
+
+async function submit(submission: Submission): Promise<number> {
+  const { context, options, intake, clock, input, actor } = submission;
+  const query = queryOf(options);
+  const request = requestOf(options, input, clock);
+  const before = await submittedBefore(intake, batchId(options.team, request.name));
+  if (before !== undefined) {
+    tell(
+      context,
+      'A batch of this name was submitted before; it is shown as it is, and nothing is sent again.',
+    );
+    return await finish(submission, before);
+  }
+  const { batch, isNew } = await intake.create(request, { actor });
+  const { format, encoding, bytes, path, confirm } = input;
+  const taken = await intake
+    .upload(
+      batch.id,
+      { format, encoding, query, bytes, ...(path === undefined || format !== 'parquet' ? {} : { path }) },
+      {},
+      confirm,
+    )
+    .catch(async (error: unknown) => {
+      // What cannot be read leaves nothing: the name is free for the corrected input, however it is asked for then.
+      if (isNew && isOfInput(error))
+        await intake.discard(batch.id, 'the input could not be taken', { actor });
+      if (!isInputFault(error)) throw error;
+      showFaults(context, error.faults, error.message);
+      return undefined;
+    });
+  if (taken === undefined) return exitCodes.failed;
+  showSkipped(context, taken);
+  const estimate = await intake.estimate(batch.id, {});
+  if (options.dryRun === true) {
+    if (isNew) await intake.discard(batch.id, 'a dry run', { actor });
+    showEstimate(submission, estimate);
+    tell(
+      context,
+      isNew ? 'Nothing was started, and nothing is left of the dry run.' : 'Nothing was started.',
+    );
+    return exitCodes.ok;
+  }
+  if (options.json !== true) showEstimate(submission, estimate);
+  return await finish(submission, await intake.start(batch.id, options.reason ?? '', { actor }));
+}
+
+/** The batch of this name, if it has left the hands of who submitted it. */
+async function submittedBefore(intake: BatchIntake, id: Uuid): Promise<IncomingBatch | undefined> {
+  try {
+    const batch = await intake.find(id, {});
+    return batch.state === 'receiving' ? undefined : batch;
+  } catch (error) {
+    if (error instanceof AppError && error.code === batchErrors.MILLRACE_BATCH_NOT_FOUND.code)
+      return undefined;
+    throw error;
+  }
+}
+
+/** Shows the batch, after waiting for its end if asked to. */
+async function finish(submission: Submission, batch: IncomingBatch): Promise<number> {
+  const { context, options } = submission;
+  const ended = options.wait === true ? await waited(submission, batch) : batch;
+  const document = batchDocument(ended);
+  print(context, options.json === true ? JSON.stringify(document, undefined, 2) : batchText(document));
+  const isBad = options.wait === true ? ended.state !== 'succeeded' : false;
+  return isBad ? exitCodes.failed : exitCodes.ok;
+}
+
+/** Until it has ended, or stands still until somebody does something. */
+async function waited({ context, intake, clock }: Submission, batch: IncomingBatch): Promise<IncomingBatch> {
+  const progress = batchProgress(context.stderr);
+  let now = batch;
+  try {
+    for (;;) {
+      progress.show(now, clock.monotonicMs());
+      if (isOver(now.state) || standsStill(now.state)) return now;
+      await clock.sleep(progress.intervalMs);
+      now = await intake.find(batch.id, {});
+    }
+  } finally {
+    progress.end();
+  }
+}
+
+function standsStill(state: BatchState): boolean {
+  return state === 'halted' || state === 'paused' || state === 'receiving';
+}
+
+function requestOf(options: SubmitOptions, input: InputFile, clock: Clock): CreateBatchRequest {
+  const { pipeline, type, schemaVersion: version, team, customer, feature, label = [], priority } = options;
+  const { mode, threshold, skipInvalid, deadline } = options;
+  const settings = present({
+    mode,
+    ...(threshold === undefined ? {} : { success: { threshold } }),
+    ...(skipInvalid === true ? { onInvalid: 'skip' } : {}),
+  });
+  return parseRequest(
+    createBatchSchema,
+    present({
+      name: options.name ?? input.name,
+      team,
+      customer,
+      feature,
+      labels: label.length === 0 ? undefined : Object.fromEntries(label.map((text) => pairOf(text))),
+      pipeline,
+      type,
+      version,
+      settings,
+      priority,
+      deadline: givenDeadline(deadline, clock.now()),
+    }),
+  );
+}
+
+function queryOf(options: SubmitOptions): UploadQuery {
+  const { form, types, idColumn, customerColumn, teamColumn, omit } = options;
+  const { omit: _, ...query } = parseRequest(
+    uploadQuerySchema,
+    present({ form, types, idColumn, customerColumn, teamColumn }),
+  );
+  return { ...query, omit: [...(omit ?? [])] };
+}
+
+function pairOf(text: string): readonly [string, string] {
+  const at = text.indexOf('=');
+  return at === -1 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)];
+}
+
+function present(values: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
+}
+
+/** Whether the input is what is wrong, and not who else works on the batch, or a store. */
+function isOfInput(error: unknown): boolean {
+  return (
+    error instanceof AppError &&
+    (error.code === batchErrors.MILLRACE_BATCH_INPUT_INVALID.code || inputCodes.includes(error.code))
+  );
+}
+
+const inputCodes: readonly string[] = ['MILLRACE_REQUEST_TOO_LARGE', 'MILLRACE_MEDIA_TYPE_UNSUPPORTED'];
+
+function isInputFault(error: unknown): error is AppError {
+  return (
+    error instanceof AppError &&
+    error.code === batchErrors.MILLRACE_BATCH_INPUT_INVALID.code &&
+    error.faults.length > 0
+  );
+}
+
+function showFaults(context: SubmitContext, faults: AppError['faults'], message: string): void {
+  for (const { field, problem } of faults) tell(context, `${field}: ${problem}`);
+  tell(
+    context,
+    `${batchErrors.MILLRACE_BATCH_INPUT_INVALID.code}: ${message.split(':')[0] ?? message}. Nothing was started.`,
+  );
+}
+
+function showSkipped(context: SubmitContext, { batch, faults, faultCount }: TakenUpload): void {
+  for (const { field, problem } of faults) tell(context, `left out: ${field}: ${problem}`);
+  if (faultCount > 0) tell(context, `${formatCount(batch.ended.skipped)} items are left out.`);
+}
+
+function showEstimate({ context, options }: Submission, estimate: BatchEstimate): void {
+  print(
+    context,
+    options.json === true ? JSON.stringify(estimate, undefined, 2) : `${estimateText(estimate)}\n`,
+  );
+}

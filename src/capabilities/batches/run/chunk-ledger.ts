@@ -1,0 +1,150 @@
+import type { SqlDatabase } from '../../../drivers/sql-database/sql-database.ts';
+import type { Uuid } from '../../../kernel/ids.ts';
+import type { Batch, BatchState, Cause } from '../batch.ts';
+import { batchOf, type BatchRow } from '../batch-rows.ts';
+import * as sql from './chunk-sql.ts';
+
+/** A chunk that was begun. */
+export interface BegunChunk {
+  readonly batch: Batch;
+  readonly chunk: number;
+  /** How often it was begun since it was submitted, or an operator had it run again; this time included. */
+  readonly attempts: number;
+  /** How often in all. */
+  readonly begun: number;
+}
+
+/** An item that is to be admitted. */
+export interface ChunkItem {
+  readonly position: number;
+  readonly itemId: string;
+  readonly messageId: Uuid;
+  readonly run: number;
+  readonly customer: string | undefined;
+  readonly team: string | undefined;
+  readonly labels: Readonly<Record<string, string>> | undefined;
+  /** JSON; undefined where it was erased meanwhile. */
+  readonly data: string | undefined;
+}
+
+/** How much is under way at the same time. */
+export interface DispatchLimits {
+  /** Chunks of all batches. */
+  readonly chunks: number;
+  /** Items of these. */
+  readonly items: number;
+  /** Batches that are looked at for their next chunks. */
+  readonly batches: number;
+  /** Chunks that one turn begins. */
+  readonly begun: number;
+}
+
+/** Chunks in the ledger: which are begun next, and how far those that were begun have come. */
+export class ChunkLedger {
+  readonly #database: SqlDatabase;
+
+  constructor(database: SqlDatabase) {
+    this.#database = database;
+  }
+
+  /** Begins the next chunks. Answers how many. */
+  async claim({ chunks, items, batches, begun }: DispatchLimits): Promise<number> {
+    return await this.#count(sql.claimChunks, [chunks, items, batches, begun]);
+  }
+
+  /** Chunks whose items may not all have been admitted: those just begun, and those of a process that died. */
+  async listUnadmitted(limit: number): Promise<readonly BegunChunk[]> {
+    const { rows } = await this.#database.query<
+      BatchRow & { readonly chunk: number; readonly attempts: number; readonly begun: number }
+    >(sql.listUnadmitted, [limit]);
+    return rows.map((row) => ({
+      batch: batchOf(row),
+      chunk: row.chunk,
+      attempts: row.attempts,
+      begun: row.begun,
+    }));
+  }
+
+  /** A page of its items that are under way, by position. */
+  async readItems({ batch, chunk }: BegunChunk, after: number, limit: number): Promise<readonly ChunkItem[]> {
+    const { rows } = await this.#database.query<ItemRow>(sql.readChunkItems, [batch.id, chunk, after, limit]);
+    return rows.map((row) => ({
+      position: row.position,
+      itemId: row.item_id,
+      messageId: row.message_id,
+      run: row.run,
+      customer: row.customer ?? undefined,
+      team: row.team ?? undefined,
+      labels: row.labels === null ? undefined : (JSON.parse(row.labels) as Readonly<Record<string, string>>),
+      data: row.data ?? undefined,
+    }));
+  }
+
+  async setMessageIds(
+    batchId: Uuid,
+    items: readonly { readonly position: number; readonly messageId: Uuid }[],
+  ): Promise<void> {
+    if (items.length === 0) return;
+    const positions = items.map(({ position }) => position);
+    await this.#database.query(sql.setMessageIds, [
+      batchId,
+      positions,
+      items.map(({ messageId }) => messageId),
+    ]);
+  }
+
+  /** Whether it still was this chunk's turn. */
+  async markAdmitted({ batch, chunk }: BegunChunk): Promise<boolean> {
+    const { affected } = await this.#database.query(sql.markAdmitted, [batch.id, chunk]);
+    return affected > 0;
+  }
+
+  /** The chunk waits, for the items at these positions. */
+  async putBack(
+    { batch, chunk }: BegunChunk,
+    positions: readonly number[],
+    { delayMs, cause, counts }: { readonly delayMs: number; readonly cause: Cause; readonly counts: boolean },
+  ): Promise<void> {
+    await this.#database.query(sql.putBack, [
+      batch.id,
+      chunk,
+      positions,
+      delayMs,
+      JSON.stringify(cause),
+      counts,
+    ]);
+  }
+
+  async halt(batchId: Uuid, cause: Cause): Promise<boolean> {
+    return (await this.#database.query(sql.haltBatch, [batchId, JSON.stringify(cause)])).affected > 0;
+  }
+
+  async stateOf(batchId: Uuid): Promise<BatchState | undefined> {
+    const { rows } = await this.#database.query<{ readonly state: BatchState }>(sql.readState, [batchId]);
+    return rows[0]?.state;
+  }
+
+  /** Chunks of which nothing is under way end, or are put off. Answers how many. */
+  async settle(limit: number): Promise<number> {
+    return await this.#count(sql.settleChunks, [limit]);
+  }
+
+  async #count(
+    statement: Parameters<SqlDatabase['query']>[0],
+    parameters: readonly unknown[],
+  ): Promise<number> {
+    const { rows } = await this.#database.query<{ readonly count: number }>(statement, parameters);
+    return rows[0]?.count ?? 0;
+  }
+}
+
+interface ItemRow {
+  readonly position: number;
+  readonly item_id: string;
+  readonly message_id: Uuid;
+  readonly run: number;
+  readonly customer: string | null;
+  readonly team: string | null;
+  readonly labels: string | null;
+  readonly data: string | null;
+}

@@ -1,0 +1,132 @@
+import { named } from '../../../drivers/sql-database/sql-statement.ts';
+import { batchColumns } from '../batch-rows.ts';
+
+/*
+ * Every statement by which chunks are begun and come to an end. Time is the database's. Each may be repeated: whoever runs one a second
+ * time, after a crash or beside another process, finds the rows as it would leave them.
+ */
+
+/**
+ * $1 chunks under way at most, $2 items of these, $3 batches that are looked at, $4 chunks that are begun at most: those that are due, of
+ * the batches with the highest priority first, and of equal ones in turn, the one with the fewest chunks under way first. One chunk is
+ * always begun where none is under way, however large.
+ */
+export const claimChunks = named(
+  'batches.claim_chunks',
+  `with busy as (
+     select count(*)::int as chunks, coalesce(sum(items - ended), 0)::int as items from millrace.batch_chunks where state = 'running'),
+   running as (
+     select b.id, b.priority, b.started_at, coalesce((b.settings::json -> 'chunk' ->> 'inFlight')::int, 8) as in_flight
+     from millrace.batches b where b.state = 'running' order by b.priority desc, b.started_at, b.id limit $3),
+   candidates as (
+     select r.id, r.priority, r.started_at, c.chunk, c.items, u.running + row_number() over (partition by r.id order by c.due, c.chunk) as round
+     from running r
+     cross join lateral (select count(*)::int as running from millrace.batch_chunks n where n.batch_id = r.id and n.state = 'running') u
+     cross join lateral (
+       select w.chunk, w.items, coalesce(w.next_at, timestamptz '-infinity') as due from millrace.batch_chunks w
+       where w.batch_id = r.id and w.state = 'waiting' and coalesce(w.next_at, timestamptz '-infinity') <= clock_timestamp()
+       order by coalesce(w.next_at, timestamptz '-infinity'), w.chunk
+       limit least($4::int, greatest(0, r.in_flight - u.running))) c),
+   ordered as (
+     select c.id, c.chunk, row_number() over places as nth, sum(c.items) over places as total from candidates c
+     window places as (order by c.priority desc, c.round, c.started_at, c.id, c.chunk rows unbounded preceding)),
+   chosen as (
+     select w.batch_id, w.chunk from ordered o join millrace.batch_chunks w on w.batch_id = o.id and w.chunk = o.chunk cross join busy
+     where w.state = 'waiting' and o.nth <= least($4::int, $1::int - busy.chunks)
+       and (o.total <= $2::int - busy.items or (busy.chunks = 0 and o.nth = 1))
+     order by w.batch_id, w.chunk for update of w skip locked),
+   begun as (
+     update millrace.batch_chunks c
+     set state = 'running', attempts = c.attempts + 1, begun = c.begun + 1, admitted_at = null, next_at = null, cause = null, ended_at = null,
+       started_at = coalesce(c.started_at, clock_timestamp())
+     from chosen w where c.batch_id = w.batch_id and c.chunk = w.chunk
+     returning c.batch_id, c.chunk),
+   items as (
+     update millrace.batch_items i set state = 'running'
+     from begun b where i.batch_id = b.batch_id and i.chunk = b.chunk and i.state = 'waiting')
+   select count(*)::int as count from begun`,
+);
+
+/** $1 how many: chunks that were begun and whose items may not all have been admitted, with their batches. */
+export const listUnadmitted = named(
+  'batches.list_unadmitted_chunks',
+  `select ${batchColumns}, c.chunk, c.attempts, c.begun from millrace.batch_chunks c join millrace.batches b on b.id = c.batch_id
+   where c.state = 'running' and c.admitted_at is null and b.state in ('running', 'paused', 'halted')
+   order by c.batch_id, c.chunk limit $1`,
+);
+
+/** $1 batch, $2 chunk, $3 the last position seen, $4 how many: its items that are under way. */
+export const readChunkItems = named(
+  'batches.read_chunk_items',
+  `select i.position, i.item_id, i.message_id, i.run, i.customer, i.team, i.labels, i.data from millrace.batch_items i
+   where i.batch_id = $1::uuid and i.chunk = $2::int and i.state = 'running' and i.position > $3::int
+   order by i.position limit $4`,
+);
+
+/** $1 batch, $2 positions, $3 the ids of their messages. */
+export const setMessageIds = named(
+  'batches.set_message_ids',
+  `update millrace.batch_items i set message_id = u.message_id
+   from unnest($2::int[], $3::uuid[]) as u(position, message_id) where i.batch_id = $1::uuid and i.position = u.position`,
+);
+
+/** $1 batch, $2 chunk: the messages of all its items are there. No row where it is not under way any more. */
+export const markAdmitted = named(
+  'batches.mark_admitted',
+  `update millrace.batch_chunks set admitted_at = clock_timestamp()
+   where batch_id = $1::uuid and chunk = $2::int and state = 'running' and admitted_at is null`,
+);
+
+/**
+ * $1 batch, $2 chunk, $3 positions of items that could not be admitted, $4 the delay in milliseconds, $5 the cause, $6 whether being begun
+ * counts as an attempt: the chunk waits, for these items. Those that were admitted go on.
+ */
+export const putBack = named(
+  'batches.put_back_chunk',
+  `with back as (
+     update millrace.batch_chunks c
+     set state = 'waiting', attempts = c.attempts - case when $6::boolean then 0 else 1 end, cause = $5,
+       next_at = clock_timestamp() + $4::float8 * interval '1 millisecond'
+     where c.batch_id = $1::uuid and c.chunk = $2::int and c.state = 'running' and c.admitted_at is null
+     returning c.batch_id)
+   update millrace.batch_items i set state = 'waiting'
+   from back b where i.batch_id = b.batch_id and i.position = any($3::int[]) and i.state = 'running'`,
+);
+
+/** $1 batch, $2 the cause: nothing more of it is begun. */
+export const haltBatch = named(
+  'batches.halt',
+  `update millrace.batches set state = 'halted', cause = $2 where id = $1::uuid and state = 'running'`,
+);
+
+/** $1 batch. */
+export const readState = named(
+  'batches.read_state',
+  `select state from millrace.batches where id = $1::uuid`,
+);
+
+/**
+ * $1 how many: chunks under way of which no item is. With items that wait to be run again they are put off, for twice as long each
+ * time; otherwise they have ended.
+ */
+export const settleChunks = named(
+  'batches.settle_chunks',
+  `with settled as (
+     select c.batch_id, c.chunk,
+       exists (select from millrace.batch_items i where i.batch_id = c.batch_id and i.chunk = c.chunk and i.state = 'waiting') as is_back
+     from millrace.batch_chunks c
+     where c.state = 'running' and c.admitted_at is not null
+       and not exists (select from millrace.batch_items i where i.batch_id = c.batch_id and i.chunk = c.chunk and i.state = 'running')
+     order by c.batch_id, c.chunk limit $1 for update of c skip locked),
+   put as (
+     update millrace.batch_chunks c
+     set state = case when s.is_back then 'waiting' when c.given_up > 0 then 'failed' else 'done' end,
+       next_at = case when s.is_back then clock_timestamp()
+         + least(coalesce((b.settings::json -> 'retry' ->> 'backoffSeconds')::float8, 60) * 2 ^ (c.attempts - 1), 86400) * interval '1 second' end,
+       cause = case when s.is_back or c.given_up > 0 then c.cause end,
+       ended_at = case when not s.is_back then clock_timestamp() end
+     from settled s join millrace.batches b on b.id = s.batch_id
+     where c.batch_id = s.batch_id and c.chunk = s.chunk and c.state = 'running'
+     returning c.chunk)
+   select count(*)::int as count from put`,
+);

@@ -1,0 +1,273 @@
+import { jsonRow, jsonRows } from '../../../drivers/sql-database/json-rows.ts';
+import type { SqlDatabase, SqlStatement } from '../../../drivers/sql-database/sql-database.ts';
+import type { Uuid } from '../../../kernel/ids.ts';
+import { formatUsd, usd } from '../../../kernel/money.ts';
+import type { StoredBody } from '../../../engine/ledger/stored-message.ts';
+import { bodyOf } from '../../../engine/ledger/stored-message.ts';
+import type { MessageState } from '../../../engine/ledger/message-state.ts';
+import type { TokenCounts } from '../../../pricing/token-classes.ts';
+import type { BatchState, Cause } from '../batch.ts';
+import * as sql from './ends-sql.ts';
+import type { ComposedEnd, UsedAnswer } from './item-end.ts';
+
+/** Where an item stands, in the order in which they are looked at. */
+export interface ItemPlace {
+  readonly batchId: Uuid;
+  readonly chunk: number;
+  readonly position: number;
+}
+
+/** An item whose end can be composed. */
+export interface EndingItem extends ItemPlace {
+  readonly itemId: string;
+  readonly messageId: Uuid;
+  /** Of what its pipeline said at its end. */
+  readonly bytes: number;
+}
+
+/** Before the first item of all. */
+export const firstPlace: ItemPlace = {
+  batchId: '00000000-0000-0000-0000-000000000000',
+  chunk: 0,
+  position: 0,
+};
+
+/** A message of an ended tree. */
+export interface TreeMessage {
+  readonly rootId: Uuid;
+  readonly hops: number;
+  readonly state: MessageState;
+  readonly stage: string;
+  readonly type: string;
+  readonly code: string | undefined;
+  readonly attempts: number;
+  /** Of an output. */
+  readonly body: StoredBody | undefined;
+  /** Of a handler after which nothing came; JSON. */
+  readonly result: string | undefined;
+  /** Of a dead letter: the account of its last failure, as JSON. */
+  readonly detail: string | undefined;
+}
+
+/** What the end of a chunk's items depends on. */
+export interface ChunkRules {
+  readonly attempts: number;
+  /** How often it may be begun again. */
+  readonly retries: number;
+  readonly batchState: BatchState;
+  readonly cause: Cause | undefined;
+}
+
+/** An item's end, to be recorded. */
+export interface ItemEnding {
+  readonly item: EndingItem;
+  /** The state in which it was read: in any other it is not touched. */
+  readonly was: 'waiting' | 'running';
+  readonly end: ComposedEnd;
+}
+
+/** The ends of items in the ledger: what they are composed of, and what is recorded. */
+export class EndLedger {
+  readonly #database: SqlDatabase;
+
+  constructor(database: SqlDatabase) {
+    this.#database = database;
+  }
+
+  /**
+   * Looks at the next items that are under way. `next`: where to go on; undefined when the last one was looked at.
+   */
+  async findEnded(
+    after: ItemPlace,
+    { looks, limit }: { readonly looks: number; readonly limit: number },
+  ): Promise<{ readonly items: readonly EndingItem[]; readonly next: ItemPlace | undefined }> {
+    const { rows } = await this.#database.query<FoundRow>(sql.findEnded, [
+      after.batchId,
+      after.chunk,
+      after.position,
+      looks,
+      limit,
+    ]);
+    const items = rows.flatMap((row) => (row.batch_id === null ? [] : [endingItemOf(row)]));
+    const [first] = rows;
+    if (items.length === limit) return { items, next: items.at(-1) };
+    if (first === undefined || first.looked < looks || first.last_batch === null)
+      return { items, next: undefined };
+    return {
+      items,
+      next: {
+        batchId: first.last_batch,
+        chunk: first.last_chunk ?? 0,
+        position: first.last_position ?? 0,
+      },
+    };
+  }
+
+  /** Items of a batch that wait. */
+  listWaiting(batchId: Uuid, limit: number): Promise<readonly EndingItem[]> {
+    return this.#list(sql.listWaiting, batchId, limit);
+  }
+
+  /** Items of a batch that are under way without a message. */
+  listNeverAdmitted(batchId: Uuid, limit: number): Promise<readonly EndingItem[]> {
+    return this.#list(sql.listNeverAdmitted, batchId, limit);
+  }
+
+  /** Open messages of a batch's items. */
+  async listOpenMessages(batchId: Uuid, limit: number): Promise<readonly Uuid[]> {
+    const { rows } = await this.#database.query<{ readonly id: Uuid }>(sql.listOpenMessages, [
+      batchId,
+      limit,
+    ]);
+    return rows.map(({ id }) => id);
+  }
+
+  /** By batch and chunk, see `chunkKey`. */
+  async readRules(items: readonly ItemPlace[]): Promise<ReadonlyMap<string, ChunkRules>> {
+    const chunks = items.map(({ batchId, chunk }) => ({ batch_id: batchId, chunk }));
+    const { rows } = await this.#database.query<RulesRow>(sql.readRules, [JSON.stringify(chunks)]);
+    return new Map(
+      rows.map((row) => [
+        chunkKey({ batchId: row.batch_id, chunk: row.chunk }),
+        {
+          attempts: row.attempts,
+          retries: row.retries,
+          batchState: row.state,
+          cause: row.cause === null ? undefined : (JSON.parse(row.cause) as Cause),
+        },
+      ]),
+    );
+  }
+
+  async readTrees(rootIds: readonly Uuid[]): Promise<readonly TreeMessage[]> {
+    const { rows } = await this.#database.query<TreeRow>(sql.readTrees, [rootIds]);
+    return rows.map((row) => ({
+      rootId: row.root_id,
+      hops: row.hops,
+      state: row.state,
+      stage: row.stage,
+      type: row.type,
+      code: row.error_code ?? undefined,
+      attempts: row.attempts,
+      body: row.stage === '' ? bodyOf(row) : undefined,
+      result: row.result ?? undefined,
+      detail: row.detail ?? undefined,
+    }));
+  }
+
+  async readUsedAnswers(
+    rootIds: readonly Uuid[],
+  ): Promise<readonly (UsedAnswer & { readonly rootId: Uuid })[]> {
+    const { rows } = await this.#database.query<AnswerRow>(sql.readUsedAnswers, [rootIds]);
+    return rows.map((row) => ({
+      rootId: row.root_id,
+      costUsd: row.cost_usd === null ? undefined : usd(row.cost_usd),
+      tokens: row.tokens === null ? {} : (JSON.parse(row.tokens) as TokenCounts),
+    }));
+  }
+
+  /** Answers the batches of which items ended. */
+  async record(endings: readonly ItemEnding[]): Promise<readonly Uuid[]> {
+    if (endings.length === 0) return [];
+    const rows = endings.map((ending) => jsonRow('record ends', () => endRow(ending)));
+    const { rows: batches } = await this.#database.query<{ readonly id: Uuid }>(sql.recordEnds, [
+      jsonRows(rows),
+    ]);
+    return batches.map(({ id }) => id);
+  }
+
+  async #list(statement: SqlStatement, batchId: Uuid, limit: number): Promise<readonly EndingItem[]> {
+    const { rows } = await this.#database.query<ItemRow>(statement, [batchId, limit]);
+    return rows.map((row) => endingItemOf(row));
+  }
+}
+
+/** What tells chunks apart. */
+export function chunkKey({ batchId, chunk }: Pick<ItemPlace, 'batchId' | 'chunk'>): string {
+  return `${batchId} ${chunk}`;
+}
+
+function endRow({ item, was, end }: ItemEnding): Readonly<Record<string, unknown>> {
+  const { state, error, isGivenUp } = end;
+  const isBack = state === 'waiting';
+  return {
+    batch_id: item.batchId,
+    position: item.position,
+    was,
+    state,
+    error_code: error?.code,
+    error_message: error?.message,
+    attempts: error?.attempts,
+    output: end.line,
+    is_given_up: isGivenUp,
+    ...(isBack
+      ? {}
+      : {
+          cost_usd: formatUsd(end.costUsd),
+          unpriced: end.unpriced,
+          input_tokens: end.inputTokens,
+          output_tokens: end.outputTokens,
+        }),
+    ...(error !== undefined && (isBack || isGivenUp)
+      ? { cause: JSON.stringify({ code: error.code, detail: error.message } satisfies Cause) }
+      : {}),
+  };
+}
+
+function endingItemOf(row: ItemRow): EndingItem {
+  return {
+    batchId: row.batch_id,
+    chunk: row.chunk,
+    position: row.position,
+    itemId: row.item_id,
+    messageId: row.message_id,
+    bytes: Number(row.bytes),
+  };
+}
+
+interface ItemRow {
+  readonly batch_id: Uuid;
+  readonly chunk: number;
+  readonly position: number;
+  readonly item_id: string;
+  readonly message_id: Uuid;
+  readonly bytes: string;
+}
+
+interface LastRow {
+  readonly last_batch: Uuid | null;
+  readonly last_chunk: number | null;
+  readonly last_position: number | null;
+  readonly looked: number;
+}
+
+type FoundRow = LastRow & (ItemRow | { readonly batch_id: null });
+
+interface RulesRow {
+  readonly batch_id: Uuid;
+  readonly chunk: number;
+  readonly attempts: number;
+  readonly retries: number;
+  readonly state: BatchState;
+  readonly cause: string | null;
+}
+
+interface TreeRow {
+  readonly root_id: Uuid;
+  readonly hops: number;
+  readonly state: MessageState;
+  readonly stage: string;
+  readonly type: string;
+  readonly error_code: string | null;
+  readonly attempts: number;
+  readonly body: string | null;
+  readonly body_ref: string | null;
+  readonly result: string | null;
+  readonly detail: string | null;
+}
+
+interface AnswerRow {
+  readonly root_id: Uuid;
+  readonly cost_usd: string | null;
+  readonly tokens: string | null;
+}

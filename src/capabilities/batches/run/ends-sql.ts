@@ -1,0 +1,142 @@
+import { named } from '../../../drivers/sql-database/sql-statement.ts';
+
+/*
+ * Every statement by which the ends of items are found and recorded. An item has ended when its message is there and neither that nor
+ * anything that followed from it is open.
+ */
+
+/** The messages of trees, by their roots in $1: id, root and whatever `columns` says. */
+const trees = (
+  columns: string,
+): string => `select ${columns} from millrace.messages m where m.id = any($1::uuid[])
+     union all
+     select ${columns} from millrace.messages m where m.root_id = any($1::uuid[]) and m.parent_id is not null`;
+
+/**
+ * $1 batch, $2 chunk, $3 position of the last item that was looked at, $4 how many are looked at, $5 how many ended ones at most. Rows
+ * come with the last place that was looked at, one without an item where none has ended.
+ */
+export const findEnded = named(
+  'batches.find_ended_items',
+  `with looked as materialized (
+     select i.batch_id, i.chunk, i.position, i.item_id, i.message_id from millrace.batch_items i
+     where i.state = 'running' and (i.batch_id, i.chunk, i.position) > ($1::uuid, $2::int, $3::int)
+     order by i.batch_id, i.chunk, i.position limit $4),
+   ended as materialized (
+     select l.* from looked l join millrace.messages m on m.id = l.message_id
+     where m.sweep_at is null
+       and not exists (select from millrace.messages d where d.root_id = l.message_id and d.parent_id is not null and d.sweep_at is not null)
+     order by l.batch_id, l.chunk, l.position limit $5)
+   select p.batch_id as last_batch, p.chunk as last_chunk, p.position as last_position, n.looked,
+     e.batch_id, e.chunk, e.position, e.item_id, e.message_id, s.bytes
+   from (select count(*)::int as looked from looked) n
+   left join (select batch_id, chunk, position from looked order by batch_id desc, chunk desc, position desc limit 1) p on true
+   left join ended e on true
+   left join lateral (
+     select coalesce(sum(case when t.stage = '' then t.body_bytes else octet_length(t.result) end), 0)::int8::text as bytes
+     from (select m.stage, m.body_bytes, m.result from millrace.messages m where m.id = e.message_id
+       union all
+       select m.stage, m.body_bytes, m.result from millrace.messages m where m.root_id = e.message_id and m.parent_id is not null) t) s on true
+   order by e.batch_id, e.chunk, e.position`,
+);
+
+/** $1 batch, $2 how many: its items that wait. What was admitted of them before has ended. */
+export const listWaiting = named(
+  'batches.list_waiting_items',
+  `select i.batch_id, i.chunk, i.position, i.item_id, i.message_id, '0' as bytes from millrace.batch_items i
+   where i.batch_id = $1::uuid and i.state = 'waiting' order by i.chunk, i.position limit $2`,
+);
+
+/** $1 batch, $2 how many: its items that are under way, and whose messages were never admitted. */
+export const listNeverAdmitted = named(
+  'batches.list_never_admitted_items',
+  `select i.batch_id, i.chunk, i.position, i.item_id, i.message_id, '0' as bytes from millrace.batch_items i
+   where i.batch_id = $1::uuid and i.state = 'running' and not exists (select from millrace.messages m where m.id = i.message_id)
+   order by i.chunk, i.position limit $2`,
+);
+
+/** $1 batch, $2 how many: messages of its items that are open. */
+export const listOpenMessages = named(
+  'batches.list_open_messages',
+  `select o.id from (
+     select m.id from millrace.batch_items i join millrace.messages m on m.id = i.message_id
+     where i.batch_id = $1::uuid and i.state = 'running' and m.sweep_at is not null
+     union all
+     select m.id from millrace.batch_items i join millrace.messages m on m.root_id = i.message_id
+     where i.batch_id = $1::uuid and i.state = 'running' and m.parent_id is not null and m.sweep_at is not null) o
+   limit $2`,
+);
+
+/** $1 chunks as JSON: how often each was begun, and what its batch says about that. */
+export const readRules = named(
+  'batches.read_end_rules',
+  `select c.batch_id, c.chunk, c.attempts, b.state, b.cause, coalesce((b.settings::json -> 'retry' ->> 'chunks')::int, 3) as retries
+   from (select distinct batch_id, chunk from json_to_recordset($1::json) as r(batch_id uuid, chunk int)) r
+   join millrace.batch_chunks c on c.batch_id = r.batch_id and c.chunk = r.chunk join millrace.batches b on b.id = c.batch_id`,
+);
+
+/** $1 roots: of their trees what an end is composed of. */
+export const readTrees = named(
+  'batches.read_trees',
+  `select t.root_id, t.hops, t.state, t.stage, t.type, t.error_code, t.attempts,
+     case when t.stage = '' then t.body end as body, case when t.stage = '' then t.body_ref end as body_ref,
+     case when t.stage <> '' and t.state = 'completed' and t.result is not null
+       and not exists (select from millrace.messages c where c.root_id = t.root_id and c.parent_id = t.id) then t.result end as result,
+     case when t.state = 'dead_lettered' then
+       (select f.detail from millrace.failures f where f.message_id = t.id order by f.fencing_token desc limit 1) end as detail
+   from (${trees(
+     `m.id, m.root_id, m.hops, m.state, m.stage, m.type, m.error_code, m.body, m.body_ref, m.result,
+       m.prior_attempts + m.attempts + m.invalid_output_attempts as attempts`,
+   )}) t`,
+);
+
+/** $1 roots: of each place of a handler the answer that counts, which is the latest good one. */
+export const readUsedAnswers = named(
+  'batches.read_used_answers',
+  `select distinct on (c.message_id, c.step, c.ordinal) t.root_id, c.cost_usd::text as cost_usd, c.tokens
+   from (${trees('m.id, m.root_id')}) t join millrace.calls c on c.message_id = t.id
+   where c.state = 'settled' and c.outcome = 'ok' and c.invalidated_at is null
+   order by c.message_id, c.step, c.ordinal, c.attempt desc, c.fencing_token desc, c.id desc`,
+);
+
+/**
+ * $1 ends. Each is taken while the item is as it was read, and counted in its chunk, its batch and the batch's failures in the same
+ * statement: so each item counts once, however many compose its end. Answers the batches of which items ended.
+ */
+export const recordEnds = named(
+  'batches.record_ends',
+  `with told as materialized (
+     select * from json_to_recordset($1::json) as r(batch_id uuid, position int, was text, state text, error_code text, error_message text,
+       attempts int, output text, cost_usd numeric, unpriced int, input_tokens bigint, output_tokens bigint, is_given_up boolean, cause text)),
+   changed as (
+     update millrace.batch_items i
+     set state = t.state, error_code = t.error_code, error_message = t.error_message, attempts = t.attempts, output = t.output,
+       cost_usd = t.cost_usd, unpriced = coalesce(t.unpriced, 0), input_tokens = t.input_tokens, output_tokens = t.output_tokens,
+       data = case when t.state <> 'succeeded' then i.data end, ended_at = case when t.state <> 'waiting' then clock_timestamp() end
+     from told t where i.batch_id = t.batch_id and i.position = t.position and i.state = t.was
+     returning i.batch_id, i.chunk, i.state, i.error_code, i.cost_usd, i.unpriced, t.is_given_up, t.cause),
+   chunks as (
+     update millrace.batch_chunks c
+     set ended = c.ended + s.ended, failed = c.failed + s.failed, given_up = c.given_up + s.given_up, cause = coalesce(s.cause, c.cause)
+     from (
+       select batch_id, chunk, count(*) filter (where state <> 'waiting')::int as ended, count(*) filter (where state = 'failed')::int as failed,
+         count(*) filter (where is_given_up)::int as given_up, min(cause) as cause
+       from changed group by batch_id, chunk) s
+     where c.batch_id = s.batch_id and c.chunk = s.chunk),
+   failures as (
+     insert into millrace.batch_failures (batch_id, code, items)
+     select batch_id, error_code, count(*)::int from changed where state = 'failed' group by batch_id, error_code order by batch_id, error_code
+     on conflict (batch_id, code) do update set items = millrace.batch_failures.items + excluded.items),
+   counted as (
+     update millrace.batches b
+     set succeeded = b.succeeded + s.succeeded, failed = b.failed + s.failed, expired = b.expired + s.expired, cancelled = b.cancelled + s.cancelled,
+       cost_usd = b.cost_usd + s.cost_usd, unpriced = b.unpriced + s.unpriced
+     from (
+       select batch_id, count(*) filter (where state = 'succeeded')::int as succeeded, count(*) filter (where state = 'failed')::int as failed,
+         count(*) filter (where state = 'expired')::int as expired, count(*) filter (where state = 'cancelled')::int as cancelled,
+         coalesce(sum(cost_usd), 0) as cost_usd, sum(unpriced)::int as unpriced
+       from changed where state <> 'waiting' group by batch_id) s
+     where b.id = s.batch_id
+     returning b.id)
+   select id from counted`,
+);

@@ -1,0 +1,42 @@
+import { usd, zeroUsd } from '../../../kernel/money.ts';
+import type { FailedItem, OutputItem } from './batch-store.ts';
+import { lineOf } from './item-end.ts';
+
+/* The lines of the files that a batch hands out. */
+
+/** The line of an ended item; one that was skipped, or erased since, has none in the ledger. */
+export function outputLine(item: OutputItem): string {
+  if (item.line !== undefined) return item.line;
+  const { state, error, costUsd, unpriced, tokens } = item;
+  const used = {
+    costUsd: costUsd === undefined ? zeroUsd : usd(costUsd),
+    unpriced,
+    inputTokens: tokens?.input ?? 0,
+    outputTokens: tokens?.output ?? 0,
+  };
+  const said = error === undefined ? 'null' : { error: { code: error.code, message: error.message } };
+  return lineOf({ id: item.itemId, position: item.position }, state, said, used);
+}
+
+/** What was sent, with why it did not succeed; undefined where it was erased. */
+export function failedLine({
+  itemId,
+  data,
+  customer,
+  team,
+  labels,
+  state,
+  error,
+}: FailedItem): string | undefined {
+  if (data === undefined) return undefined;
+  const parts = [
+    `"id":${JSON.stringify(itemId)}`,
+    `"data":${data}`,
+    ...(customer === undefined ? [] : [`"customer":${JSON.stringify(customer)}`]),
+    ...(team === undefined ? [] : [`"team":${JSON.stringify(team)}`]),
+    ...(labels === undefined ? [] : [`"labels":${labels}`]),
+    `"status":${JSON.stringify(state)}`,
+    ...(error === undefined ? [] : [`"error":${JSON.stringify(error)}`]),
+  ];
+  return `{${parts.join(',')}}`;
+}
