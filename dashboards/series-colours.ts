@@ -71,6 +71,7 @@ export const parkingColours: Colours<typeof parking.reason> = {
   budget: 'purple',
   retry_budget: 'light-red',
   version: 'blue',
+  provider_batch: 'green',
 };
 
 export const retryColours: Colours<typeof retry.reason> = {
