@@ -1,8 +1,8 @@
-import type { z } from 'zod';
+import { z } from 'zod';
 import { setting, wholeNumber } from '../../../kernel/setting.ts';
 
 /** The settings of what batches take in. */
-export const intakeSettings = {
+export const intakeSettings = z.strictObject({
   maxItems: setting(wholeNumber(1, 10_000_000).default(1_000_000), {
     env: 'MILLRACE_BATCH_MAX_ITEMS',
     help: 'Items of one batch; an upload with more is refused.',
@@ -19,9 +19,6 @@ export const intakeSettings = {
     env: 'MILLRACE_BATCH_ROW_GROUP_BYTES',
     help: 'Decoded bytes of one row group of a Parquet file, which is read into memory whole.',
   }),
-} as const;
+});
 
-/** What they are when they have been read. */
-export type IntakeSettings = {
-  readonly [Name in keyof typeof intakeSettings]: z.output<(typeof intakeSettings)[Name]>;
-};
+export type IntakeSettings = z.output<typeof intakeSettings>;

@@ -36,7 +36,7 @@ export const findWork = named(
 );
 
 /**
- * $1 how long the first of a group waits for others, in milliseconds, $2 how many groups. The groups of what can be sent together whose time
+ * $1 how long the first of a group waits for others, in milliseconds, $2 how many groups, $3 the accounts that are configured. The groups of what can be sent together whose time
  * has come, by steps through their index, however many calls wait.
  */
 export const dueGroups = named(
@@ -51,7 +51,7 @@ export const dueGroups = named(
        order by d.batch_id, d.account, d.model, d.endpoint, d.kept_at, d.call_id limit 1) n
      where g.place < $2::int)
    select g.batch_id, g.account, g.model, g.endpoint from groups g join millrace.batches b on b.id = g.batch_id
-   where ${runs} and g.kept_at <= clock_timestamp() - $1::double precision * interval '1 millisecond'
+   where ${runs} and g.account = any($3::text[]) and g.kept_at <= clock_timestamp() - $1::double precision * interval '1 millisecond'
    order by g.kept_at, g.batch_id, g.account, g.model, g.endpoint`,
 );
 
@@ -80,7 +80,7 @@ export const takeGroup = named(
    select (select count(*) from taken)::int as taken, (select count(*) from reserved)::int as reserved`,
 );
 
-/** $1 how many, $2 how many bytes: what was taken and not handed over yet, the oldest first, of one batch and one account. */
+/** $1 how many, $2 how many bytes, $3 the accounts that are configured: what was taken and not handed over yet, the oldest first, of one batch and one account. */
 export const readSending = named(
   'batches.read-sending-calls',
   `with oldest as (
@@ -88,7 +88,7 @@ export const readSending = named(
        sum(d.body_bytes) over (order by d.kept_at, d.call_id) as bytes, row_number() over (order by d.kept_at, d.call_id) as place
      from millrace.deferred_calls d
      where d.state = 'sending' and (d.batch_id, d.account) = (
-       select f.batch_id, f.account from millrace.deferred_calls f where f.state = 'sending' order by f.kept_at, f.call_id limit 1)
+       select f.batch_id, f.account from millrace.deferred_calls f where f.state = 'sending' and f.account = any($3::text[]) order by f.kept_at, f.call_id limit 1)
      order by d.kept_at, d.call_id limit $1::int)
    select o.call_id, o.account, o.endpoint, o.body, o.estimated_tokens from oldest o
    where o.bytes <= $2::bigint or o.place = 1 order by o.place`,

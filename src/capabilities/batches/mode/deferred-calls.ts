@@ -87,14 +87,14 @@ export class DeferredCalls {
     return (await this.#database.query<{ is_there: boolean }>(sql.findWork)).rows[0]?.is_there ?? false;
   }
 
-  /** The groups whose first call has waited long enough, of batches that run. */
-  async dueGroups(gatherMs: number): Promise<readonly CallGroup[]> {
+  /** The groups of these accounts whose first call has waited long enough, of batches that run. */
+  async dueGroups(accounts: readonly string[], gatherMs: number): Promise<readonly CallGroup[]> {
     const { rows } = await this.#database.query<{
       batch_id: Uuid;
       account: string;
       model: string;
       endpoint: BatchEndpoint;
-    }>(sql.dueGroups, [gatherMs, maxGroups]);
+    }>(sql.dueGroups, [gatherMs, maxGroups, accounts]);
     return rows.map(({ batch_id: batchId, ...group }) => ({ ...group, batchId }));
   }
 
@@ -112,8 +112,11 @@ export class DeferredCalls {
     return { taken, hasMore: taken > 0 && (reserved > taken || reserved === requests) };
   }
 
-  /** What was taken and not handed over yet, of one batch and one account; none when there is nothing. */
-  async readSending({ requests, bytes }: Portion): Promise<{
+  /** What was taken and not handed over yet, of one batch and one of these accounts; none when there is nothing. */
+  async readSending(
+    accounts: readonly string[],
+    { requests, bytes }: Portion,
+  ): Promise<{
     readonly account: string;
     readonly requests: readonly ProviderBatchRequest[];
   }> {
@@ -123,7 +126,7 @@ export class DeferredCalls {
       endpoint: BatchEndpoint;
       body: string;
       estimated_tokens: string;
-    }>(sql.readSending, [requests, bytes]);
+    }>(sql.readSending, [requests, bytes, accounts]);
     return {
       account: rows[0]?.account ?? '',
       requests: rows.map(({ call_id: id, endpoint, body, estimated_tokens: tokens }) => ({

@@ -96,26 +96,27 @@ export class ProviderModeJob {
     });
   }
 
-  /** What was taken before a crash is handed over first. */
+  /** What was taken before a crash is handed over first. What is of an account that is not configured (any more) waits until it is. */
   async #send(signal: AbortSignal): Promise<boolean> {
     const { calls, settings } = this.#options;
     const portion = { requests: settings.maxRequests, bytes: settings.maxBytes };
-    await this.#handOver(signal);
+    const accounts = [...(await this.#accounts.open()).accounts.keys()];
+    await this.#handOver(accounts, signal);
     let hasMore = false;
-    for (const group of await calls.dueGroups(settings.gatherMs)) {
+    for (const group of await calls.dueGroups(accounts, settings.gatherMs)) {
       if (signal.aborted) return true;
       const taken = await calls.take(group, portion);
       hasMore ||= taken.hasMore;
-      if (taken.taken > 0) await this.#handOver(signal);
+      if (taken.taken > 0) await this.#handOver(accounts, signal);
     }
     return hasMore;
   }
 
-  async #handOver(signal: AbortSignal): Promise<void> {
+  async #handOver(accounts: readonly string[], signal: AbortSignal): Promise<void> {
     const { calls, clock, settings, logger } = this.#options;
     const portion = { requests: settings.maxRequests, bytes: settings.maxBytes };
     while (!signal.aborted) {
-      const { account, requests } = await calls.readSending(portion);
+      const { account, requests } = await calls.readSending(accounts, portion);
       if (requests.length === 0) return;
       const { driver } = await this.#accounts.open();
       const batches = await driver.submit(account, requests, clock.now());
