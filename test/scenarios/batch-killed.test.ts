@@ -21,6 +21,7 @@ const refusedCount = itemCount / refusedEvery;
 const chunkItems = 40;
 const concurrency = 8;
 const stageCount = 2;
+const processes = { embedded: 1, services: 2 } as const;
 const seed = Number(process.env['MILLRACE_TEST_SEED'] ?? '7');
 
 const items = Array.from({ length: itemCount }, (_, at) => ({
@@ -69,23 +70,24 @@ describe('a batch whose hosts are killed', { timeout: 600_000 }, () => {
     expect(undisturbed.batch.costUsd).toBe(formatUsd(billedUsd(undisturbed.bill)));
   });
 
-  it.each([
-    { stores: 'embedded', processes: 1, kills: depth({ usual: 4, full: 20 }) },
-    { stores: 'services', processes: 2, kills: depth({ usual: 3, full: 20 }) },
-  ] as const)(
-    `ends as if nothing had happened, on $stores, $kills kills (seed ${seed})`,
-    async ({ stores, processes, kills }) => {
-      if (stores === 'services' && !hasServers) return;
-      const killed = await run(stores, kills, stores);
-      expect(killed.billedAtKills).toHaveLength(kills);
-      expectComplete(killed);
-      expect(killed.output).toBe(undisturbed.output);
-      expect(killed.batch.costUsd).toBe(undisturbed.batch.costUsd);
-      expect(killed.messages).toBe(undisturbed.messages);
-      expectBillCovered(killed);
-      expectExcessUnsettled(killed, undisturbed, processes);
-    },
-  );
+  const endsAlike = async (stores: 'embedded' | 'services', kills: number): Promise<void> => {
+    const killed = await run(stores, kills, stores);
+    expect(killed.billedAtKills).toHaveLength(kills);
+    expectComplete(killed);
+    expect(firstDifference(killed.output, undisturbed.output)).toBeUndefined();
+    expect(killed.batch.costUsd).toBe(undisturbed.batch.costUsd);
+    expect(killed.messages).toBe(undisturbed.messages);
+    expectBillCovered(killed);
+    expectExcessUnsettled(killed, undisturbed, processes[stores]);
+  };
+
+  it(`ends as if nothing had happened, on embedded stores (seed ${seed})`, async () => {
+    await endsAlike('embedded', depth({ usual: 4, full: 20 }));
+  });
+
+  it.skipIf(!hasServers)(`ends as if nothing had happened, in two processes (seed ${seed})`, async () => {
+    await endsAlike('services', depth({ usual: 3, full: 20 }));
+  });
 });
 
 /** Every item has ended once, and every count adds up to the input. */
@@ -150,7 +152,7 @@ function expectBillCovered({ bill, calls }: BatchEvidence): void {
 function expectExcessUnsettled(
   { bill, calls, billedAtKills }: BatchEvidence,
   undisturbed: BatchEvidence,
-  processes: number,
+  hosts: number,
 ): void {
   const marked = new Set(
     calls
@@ -162,15 +164,36 @@ function expectExcessUnsettled(
   expect(formatUsd(excess)).toBe(formatUsd(billedUsd(wasted)));
   const bounds = calls.filter(({ id }) => marked.has(id)).map(({ upper_bound_usd: bound }) => bound);
   expect(excess.greaterThan(sumOf(bounds))).toBe(false);
-  const inFlight = stageCount * concurrency * processes;
+  const inFlight = stageCount * concurrency * hosts;
   expect(inFlight).toBeLessThanOrEqual(chunkItems);
   const ends = [...billedAtKills, bill.length];
   const wastedByLife = ends.map(
     (end, life) => wasted.filter(({ n }) => n < end && n >= (ends[life - 1] ?? 0)).length,
   );
+  if (process.env['SHOW'] !== undefined)
+    console.log(
+      JSON.stringify({
+        marked: marked.size,
+        wastedByLife,
+        billedAtKills,
+        excess: formatUsd(excess),
+        bounds: formatUsd(sumOf(bounds)),
+        cost: undisturbed.batch.costUsd,
+      }),
+    );
+  // At least one of the deaths came in mid-work.
+  expect(marked.size).toBeGreaterThan(0);
   expect(Math.max(...wastedByLife)).toBeLessThanOrEqual(inFlight);
   // Nothing is left behind by hosts that end in order.
   expect(wastedByLife.at(-1)).toBe(0);
+}
+
+/** Of two outputs, which are too long to be shown: the first line in which they differ, as each has it. */
+function firstDifference(one: string, other: string): readonly unknown[] | undefined {
+  if (one === other) return undefined;
+  const [left, right] = [one.split('\n'), other.split('\n')];
+  const at = left.findIndex((line, place) => line !== right[place]);
+  return [at, left[at], right[at]];
 }
 
 function billedUsd(bill: readonly BillEntry[]): Usd {
