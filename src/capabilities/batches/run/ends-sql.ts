@@ -90,13 +90,18 @@ export const readTrees = named(
    )}) t`,
 );
 
-/** $1 roots: of each place of a handler the answer that counts, which is the latest good one. */
+/**
+ * $1 roots: of each place of a handler the answer that counts, which is the latest good one. Message by message: sorted together, the
+ * plan may read the index of all calls there are.
+ */
 export const readUsedAnswers = named(
   'batches.read_used_answers',
-  `select distinct on (c.message_id, c.step, c.ordinal) t.root_id, c.cost_usd::text as cost_usd, c.tokens
-   from (${trees('m.id, m.root_id')}) t join millrace.calls c on c.message_id = t.id
-   where c.state = 'settled' and c.outcome = 'ok' and c.invalidated_at is null
-   order by c.message_id, c.step, c.ordinal, c.attempt desc, c.fencing_token desc, c.id desc`,
+  `select t.root_id, c.cost_usd, c.tokens
+   from (${trees('m.id, m.root_id')}) t
+   cross join lateral (
+     select distinct on (u.step, u.ordinal) u.cost_usd::text as cost_usd, u.tokens from millrace.calls u
+     where u.message_id = t.id and u.state = 'settled' and u.outcome = 'ok' and u.invalidated_at is null
+     order by u.step, u.ordinal, u.attempt desc, u.fencing_token desc, u.id desc) c`,
 );
 
 /**
