@@ -80,6 +80,7 @@ const owners = [
     folders: ['src/host'],
   },
   { name: 'negotiator', packages: ['negotiator'], folders: ['src/http'] },
+  { name: 'items', packages: ['csv-parse', 'hyparquet'], folders: ['src/capabilities/batches/intake/input'] },
   { name: 'jose', packages: ['jose'], folders: ['src/capabilities/access'] },
   { name: 'commander', packages: ['commander'], folders: ['src/cli', 'src/terminal', 'src/capabilities'] },
 ];

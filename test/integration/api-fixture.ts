@@ -9,6 +9,7 @@ import { RepriceLedger } from '../../src/engine/ledger/reprice-ledger.ts';
 import { CorrectionLedger } from '../../src/engine/ledger/correction-ledger.ts';
 import { CorrectionService } from '../../src/capabilities/corrections/correction-service.ts';
 import { packagedPriceBook } from '../../src/pricing/packaged-price-book.ts';
+import { batchServices } from '../support/batch-services.ts';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -187,6 +188,7 @@ export async function openApiFixture(): Promise<ApiFixture> {
         [People, new People({ clock: systemClock, logger: silentLogger })],
         [MessageCosts, new MessageCosts(database)],
         [EventIntake, new EventIntake(admissions)],
+        ...batchServices(database, registry),
         [DeadLetterService, deadLetters],
         [
           MessageService,

@@ -12,6 +12,36 @@ const because = ['--reason', 'r'];
 /** What each command needs to be understood. A command that is not here fails the test that walks through them. */
 const complete: Readonly<Record<string, readonly string[]>> = {
   audit: [],
+  'batch cancel': ['b', ...because],
+  'batch change': ['b', '--priority', '1', ...because],
+  'batch discard': ['b'],
+  'batch estimate': ['b'],
+  'batch failed': ['b'],
+  'batch items': ['b'],
+  'batch list': [],
+  'batch output': ['b'],
+  'batch pause': ['b', ...because],
+  'batch resume': ['b', ...because],
+  'batch retry': ['b', ...because],
+  'batch show': ['b'],
+  'batch start': ['b'],
+  'batch submit': [
+    import.meta.filename,
+    ...[
+      '--format',
+      'jsonl',
+      '--pipeline',
+      'p',
+      '--team',
+      't',
+      '--customer',
+      'c',
+      '--feature',
+      'f',
+      '--type',
+      'x',
+    ],
+  ],
   budgets: [],
   'budgets apply': because,
   'budgets limit': ['b', '--usd', '5', ...because],
@@ -79,8 +109,15 @@ const filters = ['team', 'customer', 'feature', 'batch', 'stage', 'model', 'owne
 const apiWords = /\/v1\/|\/openapi\.json|\bHTTP\b|\b(?:GET|POST|PUT|DELETE)\b|\b[45]\d\d\b|received NaN/;
 
 /** Where a reason is wanted for the audit, or only with another option. */
-const isWithoutReason = (name: string): boolean =>
-  name.startsWith('keys ') || ['periods close', 'prices refresh', 'prices reprice'].includes(name);
+const isWithoutReason = (name: string): boolean => name.startsWith('keys ') || reasonOptional.has(name);
+const reasonOptional = new Set([
+  'batch discard',
+  'batch start',
+  'batch submit',
+  'periods close',
+  'prices refresh',
+  'prices reprice',
+]);
 
 interface KnownCommand {
   readonly name: string;

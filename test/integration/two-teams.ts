@@ -31,7 +31,9 @@ import { requestTo } from './request-to.ts';
  */
 
 /** Ids of what belongs to the team "amber". */
-export type AmberIds = Readonly<Record<'open' | 'dead' | 'call' | 'key' | 'pause' | 'erasure', Uuid>>;
+export type AmberIds = Readonly<
+  Record<'open' | 'dead' | 'call' | 'key' | 'pause' | 'erasure' | 'batch', Uuid>
+>;
 
 /** Of an answer of the API, what is worked on next. */
 interface Answered {
@@ -65,6 +67,8 @@ export interface TwoTeams {
   readonly unboundKey: string;
   /** What an operator of all teams does over the API. Throws when it is refused. */
   readonly operate: Operate;
+  /** Sends the items of a batch, as one who may do so for all teams. */
+  readonly fill: (batch: Uuid, items: readonly object[]) => Promise<void>;
   close(): Promise<void>;
 }
 
@@ -115,6 +119,14 @@ export async function openTwoTeams(): Promise<TwoTeams> {
     tealKey,
     unboundKey,
     operate,
+    fill: async (batch, items) => {
+      const lines = items.map((item) => JSON.stringify(item)).join('\n');
+      const { statusCode, text } = await requestTo(url)
+        .put(`/v1/batches/${batch}/items`)
+        .set({ authorization: `Bearer ${unboundKey}`, 'content-type': 'application/x-ndjson' })
+        .send(lines);
+      if (statusCode !== 200) throw new Error(text);
+    },
     close: async () => {
       await app.close();
       await store.close();
@@ -182,7 +194,7 @@ export async function writeLedger(
 async function writeOperations(
   fixture: ApiFixture,
   operate: Operate,
-): Promise<Pick<AmberIds, 'key' | 'pause' | 'erasure'>> {
+): Promise<Pick<AmberIds, 'key' | 'pause' | 'erasure' | 'batch'>> {
   await fixture.setBudgets(
     ['teal', 'amber'].map((team) =>
       definitionOf({
@@ -218,5 +230,12 @@ async function writeOperations(
     team: 'amber',
     reason: 'asked',
   });
-  return { key: made.id, pause: placed.pause?.id ?? '', erasure: erasure.id };
+  const batch = await operate('post', '/v1/batches', {
+    name: 'amber-batch',
+    team: 'amber',
+    customer: 'amber-customer',
+    feature: 'amber-feature',
+    pipeline: 'support',
+  });
+  return { batch: batch.id, key: made.id, pause: placed.pause?.id ?? '', erasure: erasure.id };
 }

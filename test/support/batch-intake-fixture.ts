@@ -1,22 +1,16 @@
 import { z } from 'zod';
-import { BatchEstimates } from '../../src/capabilities/batches/intake/batch-estimates.ts';
-import { BatchIntake } from '../../src/capabilities/batches/intake/batch-intake.ts';
-import { BatchUploads } from '../../src/capabilities/batches/intake/batch-uploads.ts';
-import type { BatchInput, InputBounds } from '../../src/capabilities/batches/intake/input/input-records.ts';
-import { IntakeLedger } from '../../src/capabilities/batches/intake/intake-ledger.ts';
+import type { BatchIntake } from '../../src/capabilities/batches/intake/batch-intake.ts';
+import type { BatchInput } from '../../src/capabilities/batches/intake/input/input-records.ts';
 import {
   type CreateBatchRequest,
   createBatchSchema,
   uploadQuerySchema,
 } from '../../src/capabilities/batches/intake/intake-requests.ts';
-import { itemTypeOf, modelsOfPipeline } from '../../src/capabilities/batches/intake/pipeline-types.ts';
 import type { SqlDatabase } from '../../src/drivers/sql-database/sql-database.ts';
-import { checkMessageData } from '../../src/engine/pipeline/admissions.ts';
 import { defineStage } from '../../src/engine/pipeline/stage-definition.ts';
-import { StageRegistry } from '../../src/engine/pipeline/stage-registry.ts';
-import { type Clock, systemClock } from '../../src/kernel/clock.ts';
+import { type RegisteredStage, StageRegistry } from '../../src/engine/pipeline/stage-registry.ts';
 import { defineMessage } from '../../src/messages/message-type.ts';
-import { packagedPriceBook } from '../../src/pricing/packaged-price-book.ts';
+import { batchIntakeOver, type IntakeOptions } from './batch-services.ts';
 import { inPieces } from './input-pieces.ts';
 
 /* Batches that come in, for tests: a pipeline of two stages that takes in tickets. */
@@ -38,45 +32,15 @@ export const supportStages = [
   defineStage('answer', { consumes: Sorted.v1, pipeline: 'support', models: ['openai/gpt-5-mini'] }),
 ];
 
-export const intakeBounds: InputBounds = {
-  maxItems: 5000,
-  uploadBytes: 10_000_000,
-  decodedBytes: 10_000_000,
-  rowGroupBytes: 10_000_000,
-  maxDataBytes: 2000,
-  maxDepth: 16,
-};
+const registry = new StageRegistry();
+const handler = { handle: () => undefined };
+registry.register(
+  supportStages.map((definition) => ({ definition, handler })) as unknown as readonly RegisteredStage[],
+);
 
-/** The intake over a ledger. */
-export function intakeOver(
-  database: SqlDatabase,
-  {
-    bounds = {},
-    clock = systemClock,
-  }: { readonly bounds?: Partial<InputBounds>; readonly clock?: Clock } = {},
-): BatchIntake {
-  const registry = new StageRegistry();
-  const handler = { handle: () => Promise.resolve() };
-  registry.register(supportStages.map((definition) => ({ definition, handler })));
-  const ledger = new IntakeLedger(database);
-  return new BatchIntake({
-    ledger,
-    uploads: new BatchUploads({
-      ledger,
-      checkData: (sent) => checkMessageData(registry, sent, intakeBounds.maxDepth),
-      bounds: { ...intakeBounds, ...bounds },
-      clock,
-    }),
-    estimates: new BatchEstimates({
-      database,
-      modelsOf: (pipeline) => modelsOfPipeline(registry, pipeline),
-      pricer: packagedPriceBook(),
-      priceProviderOf: (provider) => provider,
-      clock,
-    }),
-    itemTypeOf: (asked) => itemTypeOf(registry, asked),
-    clock,
-  });
+/** The intake of this pipeline over a ledger. */
+export function intakeOver(database: SqlDatabase, options: IntakeOptions = {}): BatchIntake {
+  return batchIntakeOver(database, registry, options);
 }
 
 /** A request for a batch of the team "blue". */

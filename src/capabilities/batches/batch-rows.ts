@@ -1,4 +1,5 @@
 import type { Uuid } from '../../kernel/ids.ts';
+import { formatUsd, usd } from '../../kernel/money.ts';
 import { type OriginColumns, originOfColumns } from '../../engine/ledger/stored-message.ts';
 import type { Batch, BatchState, Cause } from './batch.ts';
 import { batchSettingsSchema } from './batch-settings.ts';
@@ -57,7 +58,7 @@ export function batchOf(row: BatchRow): Batch {
     items: row.items,
     chunks: row.chunks,
     ended: { succeeded, failed, expired, cancelled, skipped },
-    costUsd: row.cost_usd,
+    costUsd: formatUsd(usd(row.cost_usd)),
     unpriced: row.unpriced,
     actor: row.actor,
     createdAt: row.created_at,

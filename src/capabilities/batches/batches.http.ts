@@ -8,5 +8,6 @@ export const httpPart: HttpPart = {
   services: [...intakePart.services, ...runPart.services],
   answers: { ...intakePart.answers, ...runPart.answers },
   requests: { ...intakePart.requests, ...runPart.requests },
+  schemas: { ...intakePart.schemas, ...runPart.schemas },
   bodies: { ...intakePart.bodies, ...runPart.bodies },
 };

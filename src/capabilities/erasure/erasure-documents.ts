@@ -20,7 +20,11 @@ const counts = {
   messages: z.int().describe('Messages that would be erased.'),
   deadLetters: z.int().describe('Dead letters among them.'),
   calls: z.int().describe('Calls that would be erased.'),
-  open: z.int().describe('Messages and calls that are not at their end: nothing is erased until they are.'),
+  open: z
+    .int()
+    .describe(
+      'Messages, calls and items of batches that are not at their end: nothing is erased until they are.',
+    ),
   usageRows: z.int().describe('Rows in the column store that would be changed.'),
 };
 

@@ -5,6 +5,7 @@ import { newId, type Uuid } from '../../kernel/ids.ts';
 import { invariant } from '../../kernel/invariant.ts';
 import { withoutWord } from './erased-actions.ts';
 import { eraseActions, isNamedInActions } from './erased-audit.ts';
+import { eraseBatches } from './erased-batches.ts';
 import {
   type ErasureSelection,
   hashOf,
@@ -127,7 +128,9 @@ export class ErasureLedger {
         throw blocked('Another erasure was begun and has not ended. Wait for its end.');
       const { open } = await measure(transaction, selection, '');
       if (open > 0)
-        throw blocked(`${open} messages or calls of it are not at their end. Cancel them, or wait.`);
+        throw blocked(
+          `${open} messages, calls or items of batches of it are not at their end. Cancel them, or wait.`,
+        );
       const id = newId(this.#clock.now());
       const pseudonym = `erased-${id}`;
       await transaction.query(sql.beginErasure, [
@@ -276,6 +279,7 @@ export class ErasureLedger {
       last = row.last;
     }
     await this.#database.query(sql.eraseLooseCalls, parameters);
+    await eraseBatches(this.#database, selection, pseudonym);
     // Records without a line are rendered from rows that have no name any more; whoever corrected a call meanwhile left its line of before.
     await this.#rewriteOutbox(selection, pseudonym);
     if (selection.kind === 'customer') await this.#eraseName(selection, pseudonym);

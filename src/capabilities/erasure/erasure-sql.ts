@@ -12,6 +12,11 @@ const selectedLoose = `c.message_id is null and c.origin is not null and $3::uui
      and ($1::text is null or c.origin::json ->> 'customer' = $1::text) and ($2::text is null or c.origin::json ->> 'team' = $2::text)
      and c.origin::json ->> 'customer' is distinct from $4::text`;
 
+/** Items of batches, which have their data, outputs and errors beside the messages. */
+const selectedItems = `($1::text is null or coalesce(i.customer, b.customer) = $1::text) and ($2::text is null or coalesce(i.team, b.team) = $2::text)
+     and ($3::uuid is null or i.message_id = $3::uuid)`;
+const items = 'millrace.batch_items i join millrace.batches b on b.id = i.batch_id';
+
 const stateColumns = 'id, kind, pseudonym, team, began_at, ended_at, messages, failures, failure, failed_at';
 
 /** $1 any message of the tree. */
@@ -23,7 +28,8 @@ export const findRoot = named(
 /** $1 to $4 the selection. */
 export const measureErasure = named(
   'ledger.measure_erasure',
-  `select count(*)::int as messages, count(*) filter (where m.sweep_at is not null)::int as open,
+  `select count(*)::int as messages, count(*) filter (where m.sweep_at is not null)::int
+       + (select count(*) from ${items} where i.state in ('waiting', 'running') and ${selectedItems})::int as open,
      count(*) filter (where m.state = 'dead_lettered')::int as dead_letters,
      coalesce(sum((select count(*) from millrace.calls c where c.message_id = m.id)), 0)::int as calls,
      coalesce(sum((select count(*) from millrace.calls c where c.message_id = m.id and c.state = 'reserved')), 0)::int
@@ -37,6 +43,8 @@ export const findErasable = named(
   'ledger.find_erasable',
   `select exists (select from millrace.messages m where ${selected})
      or exists (select from millrace.calls c where ${selectedLoose})
+     or exists (select from ${items} where ${selectedItems})
+     or exists (select from millrace.batches where $3::uuid is null and ($1::text is null or customer = $1::text) and ($2::text is null or team = $2::text))
      or exists (select from millrace.outbox where strpos(line, $5::text) > 0)
      or exists (select from millrace.quotas where customer = $1::text and ($2::text is null or team = $2::text))
      or exists (select from millrace.blocks where scope = 'customer' and value = $1::text and $2::text is null) as found`,
@@ -168,6 +176,35 @@ export const eraseMessages = named(
        discarded_by = case when m.state = 'dead_lettered' then coalesce(m.discarded_by, 'erasure') end
      from chosen where chosen.id = m.id)
    select count(*)::int as count, (select id from chosen order by id desc limit 1) as last from chosen`,
+);
+
+/**
+ * $1 to $4 the selection, $5 and $6 the batch and position of the last item seen, $7 how many: items of batches that have ended. What each
+ * cost stays, and its place among the others.
+ */
+export const eraseBatchItems = named(
+  'ledger.erase_batch_items',
+  `with chosen as materialized (
+     select i.batch_id, i.position, i.chunk from ${items}
+     where (i.batch_id, i.position) > ($5::uuid, $6::int) and i.state not in ('waiting', 'running') and ${selectedItems}
+       and ($3::uuid is not null or coalesce(i.customer, b.customer) is distinct from $4::text)
+     order by i.batch_id, i.position limit $7 for update of i),
+   chunks as (
+     update millrace.batch_chunks k set cause = null
+     from (select distinct batch_id, chunk from chosen) c where k.batch_id = c.batch_id and k.chunk = c.chunk and k.cause is not null),
+   erased as (
+     update millrace.batch_items i
+     set customer = case when $3::uuid is null then $4::text else i.customer end, labels = null, item_id = 'millrace:erased:' || i.position,
+       data = null, output = null, error_message = null
+     from chosen c where i.batch_id = c.batch_id and i.position = c.position)
+   select batch_id, position from chosen order by batch_id desc, position desc limit 1`,
+);
+
+/** $1 customer, $2 team, $3 pseudonym: batches whose items are the customer's where they name no other. Their items come first. */
+export const eraseBatches = named(
+  'ledger.erase_batches',
+  `update millrace.batches b set customer = $3::text, labels = null
+   where ($1::text is null or b.customer = $1::text) and ($2::text is null or b.team = $2::text) and b.customer is distinct from $3::text`,
 );
 
 /** $1 to $4 the selection: calls outside of messages. */

@@ -1,6 +1,7 @@
 import { parseRequest } from '../../../http/request-faults.ts';
 import { AppError } from '../../../kernel/app-error.ts';
 import type { Clock } from '../../../kernel/clock.ts';
+import type { Uuid } from '../../../kernel/ids.ts';
 import {
   type CommandContext,
   exitCodes,
@@ -10,7 +11,7 @@ import {
 } from '../../../terminal/command-context.ts';
 import { operatorName } from '../../../terminal/operator-name.ts';
 import { formatCount } from '../../../terminal/text-table.ts';
-import { type BatchState, isOver } from '../batch.ts';
+import { batchId, type BatchState, isOver } from '../batch.ts';
 import { batchDocument } from '../batch-document.ts';
 import { batchErrors } from '../batch-errors.ts';
 import { givenDeadline } from '../batch-options.ts';
@@ -100,14 +101,16 @@ export async function submitBatch(
 async function submit(submission: Submission): Promise<number> {
   const { context, options, intake, clock, input, actor } = submission;
   const query = queryOf(options);
-  const { batch, isNew } = await intake.create(requestOf(options, input, clock), { actor });
-  if (batch.state !== 'receiving') {
+  const request = requestOf(options, input, clock);
+  const before = await submittedBefore(intake, batchId(options.team, request.name));
+  if (before !== undefined) {
     tell(
       context,
-      `A batch of this name was submitted before; it is shown as it is, and nothing is sent again.`,
+      'A batch of this name was submitted before; it is shown as it is, and nothing is sent again.',
     );
-    return await finish(submission, batch);
+    return await finish(submission, before);
   }
+  const { batch, isNew } = await intake.create(request, { actor });
   const { format, encoding, bytes, path, confirm } = input;
   const taken = await intake
     .upload(
@@ -138,6 +141,18 @@ async function submit(submission: Submission): Promise<number> {
   }
   if (options.json !== true) showEstimate(submission, estimate);
   return await finish(submission, await intake.start(batch.id, options.reason ?? '', { actor }));
+}
+
+/** The batch of this name, if it has left the hands of who submitted it. */
+async function submittedBefore(intake: BatchIntake, id: Uuid): Promise<IncomingBatch | undefined> {
+  try {
+    const batch = await intake.find(id, {});
+    return batch.state === 'receiving' ? undefined : batch;
+  } catch (error) {
+    if (error instanceof AppError && error.code === batchErrors.MILLRACE_BATCH_NOT_FOUND.code)
+      return undefined;
+    throw error;
+  }
 }
 
 /** Shows the batch, after waiting for its end if asked to. */

@@ -15,7 +15,7 @@ export type FaultReach = 'item' | 'input';
 export type PlaceName = 'line' | 'row';
 
 export class InputFaults {
-  readonly #listed: Fault[] = [];
+  readonly #listed: { readonly place: number | undefined; readonly fault: Fault }[] = [];
   readonly #placeName: PlaceName;
   #count = 0;
   #hasInputFault = false;
@@ -32,7 +32,8 @@ export class InputFaults {
       if (this.#listed.length >= maxListedFaults) return;
       const at = place === undefined ? '' : `${this.#placeName} ${place}`;
       const named = [at, field].filter((part) => part !== '').join(', ');
-      this.#listed.push({ field: named === '' ? 'input' : named, problem: shortened(problem) });
+      const fault = { field: named === '' ? 'input' : named, problem: shortened(problem) };
+      this.#listed.push({ place, fault });
     }
   }
 
@@ -45,9 +46,12 @@ export class InputFaults {
     return this.#hasInputFault;
   }
 
-  /** In the order of the input; the first of them where there are too many. */
+  /** In the order of the input, what concerns all of it last; the ones that were found first where there are too many. */
   get listed(): readonly Fault[] {
-    return this.#listed;
+    const last = Number.POSITIVE_INFINITY;
+    return this.#listed
+      .toSorted((one, other) => (one.place ?? last) - (other.place ?? last) || 0)
+      .map(({ fault }) => fault);
   }
 }
 

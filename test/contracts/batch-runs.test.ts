@@ -1,0 +1,5 @@
+import { onEachLedger } from '../support/each-ledger.ts';
+import { batchOperationsContract } from './batch-operations.contract.ts';
+import { batchRunsContract } from './batch-runs.contract.ts';
+
+onEachLedger(batchRunsContract, batchOperationsContract);

@@ -1,0 +1,256 @@
+import { appendFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Writable } from 'node:stream';
+import { gzipSync } from 'node:zlib';
+import { Command } from 'commander';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { addBatchCommand } from '../../src/capabilities/batches/batch-command.ts';
+import { batchDocumentSchema } from '../../src/capabilities/batches/batch-document.ts';
+import { batchEstimateSchema } from '../../src/capabilities/batches/intake/estimate-document.ts';
+import { openInput } from '../../src/capabilities/batches/intake/input-file.ts';
+import { PgliteSqlDatabase } from '../../src/drivers/sql-database/sql-database.pglite.ts';
+import type { StageDefinition } from '../../src/engine/pipeline/stage-definition.ts';
+import { installationOf } from '../../src/host/command-installation.ts';
+import { systemClock } from '../../src/kernel/clock.ts';
+import { supportStages, tickets } from '../support/batch-intake-fixture.ts';
+import { newHostDirectory } from '../support/migrated-columns.ts';
+import { runCommand } from '../support/run-command.ts';
+
+/* `millrace batch` on an embedded installation that no host runs on. */
+
+let directory: string;
+
+beforeAll(async () => {
+  directory = await newHostDirectory('millrace-batch-command-');
+  expect((await runCommand(['migrate', '--data', directory])).code).toBe(0);
+});
+afterAll(() => rm(directory, { recursive: true, force: true }));
+beforeEach(() => change('delete from millrace.batches'));
+
+async function change(statement: string): Promise<void> {
+  const database = await PgliteSqlDatabase.open({ dataDirectory: join(directory, 'ledger') });
+  await database.execute(statement);
+  await database.close();
+}
+
+class Collected extends Writable {
+  text = '';
+  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
+    this.text += chunk.toString();
+    done();
+  }
+}
+
+/** Runs `millrace batch …` with the stages of the pipeline "support" as what --stages names. */
+async function batch(...args: readonly string[]) {
+  const [stdout, stderr] = [new Collected(), new Collected()];
+  let code = 0;
+  const program = new Command('millrace').exitOverride();
+  const context = {
+    environment: {},
+    stdout,
+    stderr,
+    clock: systemClock,
+    installation: (options: { readonly config?: string; readonly data?: string }) =>
+      Promise.resolve(installationOf({}, options)),
+  };
+  const bind =
+    <Arguments extends readonly unknown[]>(action: (...parameters: Arguments) => Promise<number>) =>
+    async (...parameters: Arguments): Promise<void> => {
+      code = await action(...parameters);
+    };
+  const stages = supportStages as unknown as readonly StageDefinition[];
+  addBatchCommand(program, context, bind, () => Promise.resolve(stages));
+  await program.parseAsync(['batch', ...args, '--data', directory], { from: 'user' });
+  return { code, stdout: stdout.text, stderr: stderr.text };
+}
+
+const who = ['--pipeline', 'support', '--team', 'blue', '--customer', 'acme', '--feature', 'search'];
+const stages = ['--stages', 'stages.js'];
+
+async function fileOf(name: string, content: string | Uint8Array): Promise<string> {
+  const path = join(directory, name);
+  await writeFile(path, content);
+  return path;
+}
+
+const jsonl = (items: readonly unknown[]): string =>
+  items.map((item) => `${JSON.stringify(item)}\n`).join('');
+
+describe('millrace batch submit', () => {
+  it('checks the items, says what they may cost, and starts them; submitted again, it shows the batch', async () => {
+    const file = await fileOf('nightly.jsonl', jsonl(tickets(600)));
+    const first = await batch('submit', file, ...who, ...stages, '--deadline', '6h', '--threshold', '95');
+    expect(first.code, first.stderr).toBe(0);
+    expect(first.stdout).toContain('600 items, ');
+    expect(first.stdout).toContain('Nothing is known of what such items cost.');
+    expect(first.stdout).toMatch(/openai\/gpt-5-mini +\d/);
+    expect(first.stdout).toMatch(/batch +nightly \(/);
+    expect(first.stdout).toMatch(/state +running/);
+    expect(first.stdout).toMatch(/items +600 in 3 chunks: 0 succeeded, 600 open/);
+    const again = await batch(
+      'submit',
+      file,
+      ...who,
+      ...stages,
+      '--deadline',
+      '6h',
+      '--threshold',
+      '95',
+      '--json',
+    );
+    expect(again.code).toBe(0);
+    expect(again.stderr).toContain('was submitted before');
+    expect(batchDocumentSchema.parse(JSON.parse(again.stdout))).toMatchObject({
+      name: 'nightly',
+      state: 'running',
+    });
+  });
+
+  it('names every faulty line, and leaves nothing behind', async () => {
+    const file = await fileOf('faulty.jsonl', `${jsonl(tickets(2))}{"data":{}}\nnope\n`);
+    const { code, stdout, stderr } = await batch('submit', file, ...who, ...stages);
+    expect([code, stdout]).toEqual([1, '']);
+    expect(stderr).toMatch(
+      /^line 3, data\.subject: .*\nline 4: is not JSON: .*\nMILLRACE_BATCH_INPUT_INVALID: The input has 2 faults\. Nothing was started\.\n$/,
+    );
+    expect((await batch('list')).stdout).toBe('There are no such batches.\n');
+    const skipping = await batch('submit', file, ...who, ...stages, '--skip-invalid');
+    expect(skipping.code, skipping.stderr).toBe(0);
+    expect(skipping.stderr).toContain('2 items are left out.');
+    expect(skipping.stdout).toMatch(/4 in 1 chunks: 0 succeeded, 2 skipped, 2 open/);
+  });
+
+  it('starts and leaves nothing with --dry-run', async () => {
+    const file = await fileOf('dry.csv.gz', gzipSync('id,subject\n1,"a, b"\n2,c\n'));
+    const dry = await batch(
+      'submit',
+      file,
+      ...who,
+      ...stages,
+      '--id-column',
+      'id',
+      '--omit',
+      'id',
+      '--dry-run',
+      '--json',
+    );
+    expect(dry.code, dry.stderr).toBe(0);
+    expect(batchEstimateSchema.parse(JSON.parse(dry.stdout))).toMatchObject({ items: 2, basis: 'none' });
+    expect(dry.stderr).toContain('nothing is left of the dry run');
+    expect((await batch('list')).stdout).toBe('There are no such batches.\n');
+  });
+
+  it('works without the stages where the type is named', async () => {
+    const file = await fileOf('unchecked.jsonl', jsonl([{ data: 1 }]));
+    await expect(batch('submit', file, ...who)).rejects.toMatchObject({
+      code: 'MILLRACE_BATCH_TYPE_UNCLEAR',
+    });
+    const named = await batch('submit', file, ...who, '--type', 'ticket.opened', '--name', 'by hand');
+    expect(named.code, named.stderr).toBe(0);
+    expect(named.stdout).toMatch(/batch +by hand/);
+  });
+
+  it('refuses what cannot be read, or has a format that nobody says', async () => {
+    const odd = await fileOf('items.txt', '');
+    await expect(batch('submit', odd, ...who, ...stages)).rejects.toThrow(
+      /format: is one of jsonl, csv, parquet/,
+    );
+    await expect(batch('submit', join(directory, 'none.jsonl'), ...who, ...stages)).rejects.toThrow(
+      /cannot be read/,
+    );
+    const empty = await fileOf('empty.jsonl', '\n');
+    const refused = await batch('submit', empty, ...who, ...stages);
+    expect([refused.code, refused.stderr.split('\n')[0]]).toEqual([1, 'input: has no items']);
+  });
+
+  it('refuses a file that changes while it is read', async () => {
+    const file = await fileOf('growing.jsonl', jsonl(tickets(1)));
+    const same = await openInput(file, undefined);
+    await same.confirm();
+    await same.close();
+    for (const changes of [
+      () => appendFile(file, '{}\n'),
+      async () => {
+        await rm(file);
+        await writeFile(file, jsonl(tickets(1)));
+      },
+      () => rm(file),
+    ]) {
+      const input = await openInput(file, undefined);
+      await changes();
+      await expect(input.confirm()).rejects.toThrow(/changed while it was read\. Nothing was started/);
+      await input.close();
+    }
+  });
+});
+
+describe('millrace batch', () => {
+  it('lists, shows and steers batches', async () => {
+    const file = await fileOf('steered.jsonl', jsonl(tickets(600)));
+    await batch('submit', file, ...who, ...stages);
+    expect((await batch('list', '--state', 'running')).stdout).toMatch(
+      /steered +blue +support +running +600 /,
+    );
+    expect((await batch('show', 'steered')).stdout).toMatch(/chunks +1–3 waiting/);
+    const paused = await batch('pause', 'steered', '--reason', 'to look');
+    expect(paused.stdout).toMatch(/state +paused/);
+    const changed = await batch(
+      'change',
+      'steered',
+      '--priority',
+      '5',
+      '--deadline',
+      '2d',
+      '--reason',
+      'urgent',
+      '--json',
+    );
+    expect(batchDocumentSchema.parse(JSON.parse(changed.stdout))).toMatchObject({
+      priority: 5,
+      state: 'paused',
+    });
+    expect((await batch('resume', 'steered', '--reason', 'fine')).stdout).toMatch(/state +running/);
+    expect((await batch('items', 'steered', '--limit', '1')).stdout).toMatch(
+      /1 +t-1 +waiting[^]*There are more: --after 1/,
+    );
+    expect((await batch('output', 'steered', '--partial')).stdout).toBe('');
+    await expect(batch('output', 'steered')).rejects.toMatchObject({ code: 'MILLRACE_BATCH_STATE' });
+    expect((await batch('failed', 'steered')).stdout).toBe('');
+    expect((await batch('cancel', 'steered', '--reason', 'enough')).stdout).toMatch(/state +cancelling/);
+    await expect(batch('show', 'nothing')).rejects.toMatchObject({ code: 'MILLRACE_BATCH_NOT_FOUND' });
+  });
+
+  it('estimates, starts and discards what the API has made', async () => {
+    const file = await fileOf('made.jsonl', jsonl(tickets(3)));
+    await batch('submit', file, ...who, ...stages);
+    await change(`update millrace.batches set state = 'receiving', started_at = null`);
+    expect((await batch('estimate', 'made')).stdout).toContain('3 items, ');
+    expect((await batch('start', 'made', '--team', 'blue')).stdout).toMatch(/state +running/);
+    await change(`update millrace.batches set state = 'receiving', started_at = null`);
+    await expect(batch('discard', 'made', '--team', 'red')).rejects.toMatchObject({
+      code: 'MILLRACE_BATCH_NOT_FOUND',
+    });
+    expect((await batch('discard', 'made')).stdout).toContain('Its name is free again.');
+  });
+
+  it('waits for the end of a batch with --wait, and tells by its exit code how it ended', async () => {
+    const file = await fileOf('waited.jsonl', jsonl(tickets(3)));
+    await batch('submit', file, ...who, ...stages);
+    await change(`update millrace.batches set state = 'failed', failed = 3, ended_at = clock_timestamp()`);
+    const failed = await batch('submit', file, ...who, ...stages, '--wait');
+    expect([failed.code, failed.stderr.split('\n').at(-2)]).toEqual([
+      1,
+      '[████████████████████] failed, 3/3 items, 3 failed, 0.000000 USD',
+    ]);
+    await change(`update millrace.batches set state = 'succeeded', failed = 0, succeeded = 3`);
+    expect((await batch('submit', file, ...who, ...stages, '--wait')).code).toBe(0);
+  });
+
+  it('shows what it does and how in its help', async () => {
+    const { code, stdout } = await runCommand(['batch', 'submit', '--help']);
+    expect(code).toBe(0);
+    for (const word of ['--dry-run', '--wait', '--stages', '--deadline', '--skip-invalid'])
+      expect(stdout).toContain(word);
+  });
+});
