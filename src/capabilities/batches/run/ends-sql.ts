@@ -14,7 +14,8 @@ const trees = (
 
 /**
  * $1 batch, $2 chunk, $3 position of the last item that was looked at, $4 how many are looked at, $5 how many ended ones at most. Rows
- * come with the last place that was looked at, one without an item where none has ended.
+ * come with the last place that was looked at, one without an item where none has ended. Item by item: joined as a whole, the plan may
+ * read all messages there are.
  */
 export const findEnded = named(
   'batches.find_ended_items',
@@ -23,9 +24,11 @@ export const findEnded = named(
      where i.state = 'running' and (i.batch_id, i.chunk, i.position) > ($1::uuid, $2::int, $3::int)
      order by i.batch_id, i.chunk, i.position limit $4),
    ended as materialized (
-     select l.* from looked l join millrace.messages m on m.id = l.message_id
-     where m.sweep_at is null
-       and not exists (select from millrace.messages d where d.root_id = l.message_id and d.parent_id is not null and d.sweep_at is not null)
+     select l.* from looked l cross join lateral (
+       select from millrace.messages m
+       where m.id = l.message_id and m.sweep_at is null
+         and not exists (select from millrace.messages d where d.root_id = l.message_id and d.parent_id is not null and d.sweep_at is not null)
+       limit 1) m
      order by l.batch_id, l.chunk, l.position limit $5)
    select p.batch_id as last_batch, p.chunk as last_chunk, p.position as last_position, n.looked,
      e.batch_id, e.chunk, e.position, e.item_id, e.message_id, s.bytes
