@@ -81,7 +81,7 @@ process.on('message', (order: Order) => {
   carryOut(order).then(
     (value) => send({ kind: 'done', value }),
     (error: unknown) => {
-      const cause = error instanceof Error && error.cause !== undefined ? `: ${String(error.cause)}` : '';
+      const cause = error instanceof Error && error.cause instanceof Error ? `: ${error.cause.message}` : '';
       send({ kind: 'failed', message: `${String(error)}${cause}` });
     },
   );

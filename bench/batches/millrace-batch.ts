@@ -85,13 +85,16 @@ export class MillraceBatches {
   async step(step: Step, work: Work): Promise<void> {
     switch (step) {
       case 'intake':
-        return await this.#intake(work);
+        await this.#intake(work);
+        break;
       case 'run':
-        return await this.#run(work);
+        await this.#run(work);
+        break;
       case 'export':
-        return await this.#host.exporter.drain().then(() => undefined);
+        await this.#host.exporter.drain();
+        break;
       case 'output':
-        return await this.#output();
+        await this.#output();
     }
   }
 
