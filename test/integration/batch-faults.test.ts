@@ -253,18 +253,21 @@ describe('a batch that meets', () => {
       endsAtMs = aheadMs + 10 * minuteMs;
       provider.failure = () => refusal(503, 'The model is not there.');
     });
-    const id = await submit('outage', { retry: { chunks: 6, backoffSeconds: 60 } });
-    const causes = new Set<string | undefined>();
+    const id = await submit('outage', {
+      chunk: { items: 100, inFlight: 2 },
+      retry: { chunks: 6, backoffSeconds: 60 },
+    });
+    const causes = new Set<string>();
     for (;;) {
       const { batch, waitMs } = await untilResting(id);
       if (batch.state !== 'running') break;
       for (const { cause } of await chunksOf(id))
-        causes.add(cause === null ? undefined : (JSON.parse(cause) as { code: string }).code);
+        if (cause !== null) causes.add((JSON.parse(cause) as { code: string }).code);
       await setForward(waitMs + 1);
       if (aheadMs >= endsAtMs) provider.failure = undefined;
     }
     expect(aheadMs).toBeGreaterThanOrEqual(10 * minuteMs);
-    expect(causes).toEqual(new Set([undefined, 'MILLRACE_MODEL_SERVER_ERROR']));
+    expect(causes).toEqual(new Set(['MILLRACE_MODEL_OVERLOADED']));
     const chunks = await chunksOf(id);
     expect(new Set(chunks.map(({ state }) => state))).toEqual(new Set(['done']));
     // One, two, four and eight minutes after one another.
