@@ -163,6 +163,48 @@ describe('bench/stage.ts', () => {
   });
 });
 
+const batchesSchema = z.object({
+  loop: z.object({ steps: z.object({ run: z.object({ wallMs: z.number(), nodeMs: z.number() }) }) }),
+  millrace: z.object({
+    steps: z.record(
+      z.enum(['intake', 'run', 'export', 'output']),
+      z.object({ wallMs: z.number(), nodeMs: z.number(), postgresMs: z.number() }),
+    ),
+    memory: z.array(z.object({ rssMost: z.number(), reachable: z.number() })),
+  }),
+  ratios: z.object({ wall: z.number(), node: z.number(), cpu: z.number() }),
+});
+
+describe('bench/batches.ts', () => {
+  it.runIf(hasServers)('runs a batch and the loop beside it', { timeout: 240_000 }, async () => {
+    const sizes = [
+      '--items',
+      '60',
+      '--warm-up',
+      '10',
+      '--chunk',
+      '20',
+      '--concurrency',
+      '8',
+      '--period',
+      '1',
+    ];
+    const { stdout } = await run('batches.ts', [...sizes, '--json']);
+    const { loop, millrace, ratios } = batchesSchema.parse(JSON.parse(stdout));
+    for (const { wallMs } of [loop.steps.run, ...Object.values(millrace.steps)])
+      expect(wallMs).toBeGreaterThan(0);
+    expect(millrace.steps.run.postgresMs).toBeGreaterThan(0);
+    expect(ratios.wall).toBeCloseTo(millrace.steps.run.wallMs / loop.steps.run.wallMs);
+  });
+
+  it('refuses what it does not know before it starts anything', async () => {
+    await expect(run('batches.ts', ['--chunk', '501'])).rejects.toMatchObject({
+      code: 2,
+      stderr: '--chunk takes a whole number from 1 to 500\n',
+    });
+  });
+});
+
 describe('bench/spans.ts', () => {
   it('measures Millrace and both exporters of the SDK, with every span sent', async () => {
     const { stdout } = await run('spans.ts', ['--stages', '500', '--rounds', '1']);

@@ -25,6 +25,8 @@ export const dispatchLimits: DispatchLimits = { chunks: 64, items: 16_000, batch
 /** Running items that one turn looks at, and ended ones that it takes. */
 const looks = 2000;
 const maxEnded = 500;
+/** With fewer, the next turn waits: what it costs to look is the same for one ended item as for many. */
+const worthAnotherTurn = 100;
 const maxFinished = 50;
 
 export interface BatchRunnerOptions {
@@ -63,7 +65,7 @@ export class BatchRunner {
     const { items, next } = await ends.findEnded(this.#after, { looks, limit: maxEnded });
     const touched = await composer.record(items, 'running');
     this.#after = next ?? firstPlace;
-    return { touched, hasMore: items.length > 0 };
+    return { touched, hasMore: items.length >= worthAnotherTurn };
   }
 
   /** Batches that are complete end; of the others, those halt of which too much fails. */

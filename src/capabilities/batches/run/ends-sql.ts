@@ -14,7 +14,8 @@ const trees = (
 
 /**
  * $1 batch, $2 chunk, $3 position of the last item that was looked at, $4 how many are looked at, $5 how many ended ones at most. Rows
- * come with the last place that was looked at, one without an item where none has ended.
+ * come with the last place that was looked at, one without an item where none has ended. Item by item: joined as a whole, the plan may
+ * read all messages there are.
  */
 export const findEnded = named(
   'batches.find_ended_items',
@@ -23,9 +24,11 @@ export const findEnded = named(
      where i.state = 'running' and (i.batch_id, i.chunk, i.position) > ($1::uuid, $2::int, $3::int)
      order by i.batch_id, i.chunk, i.position limit $4),
    ended as materialized (
-     select l.* from looked l join millrace.messages m on m.id = l.message_id
-     where m.sweep_at is null
-       and not exists (select from millrace.messages d where d.root_id = l.message_id and d.parent_id is not null and d.sweep_at is not null)
+     select l.* from looked l cross join lateral (
+       select from millrace.messages m
+       where m.id = l.message_id and m.sweep_at is null
+         and not exists (select from millrace.messages d where d.root_id = l.message_id and d.parent_id is not null and d.sweep_at is not null)
+       limit 1) m
      order by l.batch_id, l.chunk, l.position limit $5)
    select p.batch_id as last_batch, p.chunk as last_chunk, p.position as last_position, n.looked,
      e.batch_id, e.chunk, e.position, e.item_id, e.message_id, s.bytes
@@ -90,13 +93,18 @@ export const readTrees = named(
    )}) t`,
 );
 
-/** $1 roots: of each place of a handler the answer that counts, which is the latest good one. */
+/**
+ * $1 roots: of each place of a handler the answer that counts, which is the latest good one. Message by message: sorted together, the
+ * plan may read the index of all calls there are.
+ */
 export const readUsedAnswers = named(
   'batches.read_used_answers',
-  `select distinct on (c.message_id, c.step, c.ordinal) t.root_id, c.cost_usd::text as cost_usd, c.tokens
-   from (${trees('m.id, m.root_id')}) t join millrace.calls c on c.message_id = t.id
-   where c.state = 'settled' and c.outcome = 'ok' and c.invalidated_at is null
-   order by c.message_id, c.step, c.ordinal, c.attempt desc, c.fencing_token desc, c.id desc`,
+  `select t.root_id, c.cost_usd, c.tokens
+   from (${trees('m.id, m.root_id')}) t
+   cross join lateral (
+     select distinct on (u.step, u.ordinal) u.cost_usd::text as cost_usd, u.tokens from millrace.calls u
+     where u.message_id = t.id and u.state = 'settled' and u.outcome = 'ok' and u.invalidated_at is null
+     order by u.step, u.ordinal, u.attempt desc, u.fencing_token desc, u.id desc) c`,
 );
 
 /**
