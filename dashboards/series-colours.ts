@@ -17,6 +17,10 @@ const { labels: action } = metricCatalogue.dead_letter_actions_total;
 const { labels: request } = metricCatalogue.llm_requests_total;
 const { labels: metering } = metricCatalogue.metering_events_total;
 const { labels: sweep } = metricCatalogue.sweeper_republished_total;
+const { labels: openBatch } = metricCatalogue.batches;
+const { labels: batchItem } = metricCatalogue.batch_items;
+const { labels: batchChunk } = metricCatalogue.batch_chunks;
+const { labels: providerBatch } = metricCatalogue.provider_batches;
 const { labels: payload } = metricCatalogue.payload_bytes_total;
 
 type Colours<Values extends readonly string[]> = Readonly<Record<Values[number], string>>;
@@ -152,6 +156,43 @@ export const sweepColours: Readonly<Record<string, string>> = {
     store_emptied: 'purple',
     overdue: 'yellow',
   } satisfies Colours<typeof sweep.reason>),
+};
+
+export const batchColours: Colours<typeof openBatch.state> = {
+  receiving: 'blue',
+  running: 'green',
+  paused: 'yellow',
+  halted: 'red',
+  cancelling: 'orange',
+};
+
+/** Of items of batches, open and ended ones. */
+export const itemColours: Colours<typeof batchItem.state> = {
+  waiting: 'text',
+  running: 'blue',
+  succeeded: 'green',
+  failed: 'red',
+  expired: 'orange',
+  cancelled: 'purple',
+  skipped: 'yellow',
+};
+
+export const chunkColours: Colours<typeof batchChunk.state> = {
+  waiting: 'text',
+  running: 'blue',
+  failed: 'red',
+};
+
+export const providerBatchColours: Colours<typeof providerBatch.state> = {
+  planned: 'text',
+  uploading: 'light-blue',
+  uploaded: 'blue',
+  creating: 'dark-blue',
+  running: 'green',
+  ended: 'light-orange',
+  collected: 'yellow',
+  settled: 'purple',
+  unresolved: 'red',
 };
 
 export const payloadColours: Colours<typeof payload.op> = { put: 'blue', get: 'green' };
